@@ -1,0 +1,149 @@
+//! The dialog of one call (`P3`–`P15`), pure: inputs in, outputs out, time as an argument.
+//!
+//! Whoever runs a [`Call`] feeds it every [`Input`] in the order of arrival, carries out the
+//! [`Output`]s in order, and sends [`Input::TimeOut`] at [`Call::deadline`].
+
+pub mod prompt;
+
+use std::fmt;
+use std::time::{Duration, Instant};
+
+use crate::contract::Contract;
+use crate::number::Number;
+use crate::password::TemporaryPassword;
+use crate::unit::Unit;
+use prompt::Prompt;
+
+/// Names one playback of one call; the client chooses it, so that late news can be told apart.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct PlaybackId(pub u32);
+
+/// Something that happened to the call.
+#[derive(Debug)]
+pub enum Input {
+    /// A key was pressed and let go.
+    Key(Key),
+    /// A playback's first sound plays.
+    Started(PlaybackId),
+    /// A playback is over.
+    Finished(PlaybackId, PlaybackEnd),
+    /// What [`Output::LookUp`] found.
+    LookedUp(LookUp),
+    /// What came of [`Output::Store`].
+    Stored(StoreReply),
+    /// [`Call::deadline`] has come.
+    TimeOut,
+    /// The caller has gone, or the channel has.
+    HangUp,
+}
+
+/// A telephone keypad's key; never shown.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Key {
+    /// `0` to `9`, as ASCII.
+    Digit(u8),
+    /// `*`
+    Star,
+    /// `#`
+    Hash,
+    /// `A` to `D` (Q.23), which no subscriber's keypad has.
+    Letter,
+}
+
+impl fmt::Debug for Key {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Key(…)")
+    }
+}
+
+/// How a playback ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PlaybackEnd {
+    /// It played to its end or was stopped.
+    Done,
+    /// Asterisk could not play it.
+    Failed,
+}
+
+/// What the store knows of the caller's number.
+#[derive(Debug)]
+pub enum LookUp {
+    /// The contract that the number belongs to.
+    Found(Box<Contract>),
+    /// No contract has this number.
+    Unknown,
+    /// The store could not be asked.
+    Unreachable,
+}
+
+/// What came of storing a temporary password.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum StoreReply {
+    /// Committed.
+    Stored,
+    /// The contract has changed under the call: not live, number gone, or another unit in force.
+    Refused,
+    /// Not committed, or nobody knows.
+    Unreachable,
+}
+
+/// Something to be done for the call.
+#[derive(Debug)]
+#[must_use]
+pub enum Output {
+    /// Answer the channel.
+    Answer,
+    /// Queue a playback behind what plays.
+    Play(PlaybackId, Prompt),
+    /// Stop a playback, queued or playing.
+    Stop(PlaybackId),
+    /// Ask the store for the contract of this number.
+    LookUp(Number),
+    /// Store a temporary password (`P9`).
+    Store(NewTemporary),
+    /// Leave an audit row (`D3`).
+    Refused(Refusal),
+    /// End the call.
+    HangUp,
+}
+
+/// A temporary password that its caller has confirmed.
+#[derive(Debug)]
+pub struct NewTemporary {
+    /// The caller's number.
+    pub caller: Number,
+    /// The contract number of the caller's contract.
+    pub contract: Number,
+    /// The unit chosen by phone (`P14`).
+    pub unit: Unit,
+    /// The login number that the password is for.
+    pub login: Number,
+    /// The password.
+    pub password: TemporaryPassword,
+}
+
+/// Why a call ended without a password.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Refusal {
+    /// `P2`, or a user's number without service (`P6`).
+    NotAvailable,
+    /// The third wrong entry of a step (`P10`).
+    WrongEntries,
+}
+
+/// The time limits of a call.
+#[derive(Debug, Clone, Copy)]
+pub struct Limits {
+    /// Silence after a guidance's end before the first digit (`P11`).
+    pub first_digit: Duration,
+    /// Silence between digits (`P11`).
+    pub inter_digit: Duration,
+    /// The whole call (`P11`).
+    pub call: Duration,
+}
+
+/// One call's dialog.
+#[derive(Debug)]
+pub struct Call {
+    deadline: Option<Instant>,
+}

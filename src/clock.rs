@@ -1,0 +1,10 @@
+//! The only place that reads a clock; everything else is told the time.
+
+use std::time::Instant;
+
+/// The monotonic time now, for deadlines and durations.
+#[must_use]
+#[expect(clippy::disallowed_methods, reason = "this is the one place that reads the clock")]
+pub fn now() -> Instant {
+    Instant::now()
+}

@@ -1,0 +1,193 @@
+//! Takes values out of a file and the environment, and collects what is wrong with them.
+
+use std::collections::BTreeMap;
+use std::num::NonZeroU32;
+use std::path::{Path, PathBuf};
+use std::str::FromStr;
+use std::time::Duration;
+
+use super::{Config, Mistakes, Secret};
+
+const PREFIX: &str = "KARIPASS_";
+/// Read by the command line, not by this file.
+const CONFIG_VARIABLE: &str = "KARIPASS_CONFIG";
+
+/// The values not yet taken, and the mistakes so far.
+pub(super) struct Reader {
+    file: BTreeMap<String, String>,
+    variables: BTreeMap<String, String>,
+    folder: PathBuf,
+    mistakes: Vec<String>,
+}
+
+impl Reader {
+    pub(super) fn new(
+        file: Option<&Path>,
+        variables: impl IntoIterator<Item = (String, String)>,
+    ) -> Self {
+        let mut reader = Self {
+            file: BTreeMap::new(),
+            variables: variables
+                .into_iter()
+                .filter(|(name, _)| name.starts_with(PREFIX) && name != CONFIG_VARIABLE)
+                .collect(),
+            folder: file.and_then(Path::parent).map(Path::to_path_buf).unwrap_or_default(),
+            mistakes: Vec::new(),
+        };
+        if let Some(path) = file {
+            reader.read_file(path);
+        }
+        reader
+    }
+
+    fn read_file(&mut self, path: &Path) {
+        let text = match std::fs::read_to_string(path) {
+            Ok(text) => text,
+            Err(error) => return self.mistake(format!("{}: {error}", path.display())),
+        };
+        match text.parse::<toml::Table>() {
+            Ok(table) => self.flatten("", &table),
+            Err(error) => {
+                let line = error.span().map_or(1, |span| line_of(&text, span.start));
+                self.mistake(format!("{}:{line}: {}", path.display(), error.message()));
+            }
+        }
+    }
+
+    fn flatten(&mut self, prefix: &str, table: &toml::Table) {
+        for (name, value) in table {
+            let key = if prefix.is_empty() { name.clone() } else { format!("{prefix}.{name}") };
+            match value {
+                toml::Value::Table(inner) => self.flatten(&key, inner),
+                toml::Value::String(text) => {
+                    self.file.insert(key, text.clone());
+                }
+                toml::Value::Array(_) => {
+                    self.mistake(format!("{key}: a list is not expected here"))
+                }
+                toml::Value::Integer(_)
+                | toml::Value::Float(_)
+                | toml::Value::Boolean(_)
+                | toml::Value::Datetime(_) => {
+                    self.file.insert(key, value.to_string());
+                }
+            }
+        }
+    }
+
+    pub(super) fn mistake(&mut self, mistake: impl Into<String>) {
+        self.mistakes.push(mistake.into());
+    }
+
+    /// The value of `key`, the variable's before the file's.
+    fn take(&mut self, key: &str) -> Option<String> {
+        let from_file = self.file.remove(key);
+        self.variables.remove(&variable_of(key)).or(from_file)
+    }
+
+    fn parse<T: FromStr>(&mut self, key: &str, text: &str) -> Option<T> {
+        let parsed = text.parse().ok();
+        if parsed.is_none() {
+            let expected = std::any::type_name::<T>().rsplit("::").next().unwrap_or_default();
+            self.mistake(format!("{key}: not a {expected}"));
+        }
+        parsed
+    }
+
+    pub(super) fn required<T: FromStr>(&mut self, key: &str) -> Option<T> {
+        let Some(text) = self.take(key) else {
+            self.mistake(format!("{key}: missing (or {})", variable_of(key)));
+            return None;
+        };
+        self.parse(key, &text)
+    }
+
+    pub(super) fn or_default<T: FromStr>(&mut self, key: &str, default: &str) -> Option<T> {
+        let text = self.take(key).unwrap_or_else(|| default.to_owned());
+        self.parse(key, &text)
+    }
+
+    /// A positive number of seconds, with a fraction if need be.
+    pub(super) fn seconds(&mut self, key: &str, default: Duration) -> Option<Duration> {
+        let Some(text) = self.take(key) else { return Some(default) };
+        let duration = text
+            .parse()
+            .ok()
+            .filter(|seconds| *seconds > 0.0)
+            .and_then(|seconds| Duration::try_from_secs_f64(seconds).ok());
+        if duration.is_none() {
+            self.mistake(format!("{key}: not a positive number of seconds"));
+        }
+        duration
+    }
+
+    /// A positive whole number, or `off`.
+    #[expect(clippy::option_option, reason = "the outer one is a mistake, the inner one is `off`")]
+    pub(super) fn limit(&mut self, key: &str, default: u32) -> Option<Option<NonZeroU32>> {
+        let Some(text) = self.take(key) else { return Some(NonZeroU32::new(default)) };
+        if text == "off" {
+            return Some(None);
+        }
+        let limit = text.parse().ok();
+        if limit.is_none() {
+            self.mistake(format!("{key}: not a positive whole number or \"off\""));
+        }
+        limit.map(Some)
+    }
+
+    /// A path, relative ones from the configuration file's folder.
+    pub(super) fn path(&mut self, key: &str) -> Option<PathBuf> {
+        self.take(key).map(|path| self.folder.join(path))
+    }
+
+    pub(super) fn required_secret(&mut self, key: &str) -> Option<Secret> {
+        let before = self.mistakes.len();
+        let secret = self.secret(key);
+        if secret.is_none() && self.mistakes.len() == before {
+            self.mistake(format!("{key}: missing (or {key}_file, or {})", variable_of(key)));
+        }
+        secret
+    }
+
+    /// A secret, given itself or as the file that holds it.
+    pub(super) fn secret(&mut self, key: &str) -> Option<Secret> {
+        let file_key = format!("{key}_file");
+        let direct = self.take(key);
+        let Some(path) = self.path(&file_key) else { return direct.map(Secret::from) };
+        if direct.is_some() {
+            self.mistake(format!("{key}: given twice, itself and as {file_key}"));
+            return None;
+        }
+        match std::fs::read_to_string(&path) {
+            Ok(text) => Some(Secret::from(text.trim_end_matches(['\r', '\n']).to_owned())),
+            Err(error) => {
+                self.mistake(format!("{file_key}: {}: {error}", path.display()));
+                None
+            }
+        }
+    }
+
+    /// The configuration, if nothing is wrong and nothing is left over.
+    pub(super) fn finish(
+        mut self,
+        config: impl FnOnce() -> Option<Config>,
+    ) -> Result<Config, Mistakes> {
+        let unknown = std::mem::take(&mut self.file).into_keys();
+        let unknown = unknown.chain(std::mem::take(&mut self.variables).into_keys());
+        for key in unknown {
+            self.mistake(format!("{key}: no such setting"));
+        }
+        match config() {
+            Some(config) if self.mistakes.is_empty() => Ok(config),
+            Some(_) | None => Err(Mistakes(self.mistakes)),
+        }
+    }
+}
+
+fn variable_of(key: &str) -> String {
+    format!("{PREFIX}{}", key.replace('.', "_").to_uppercase())
+}
+
+fn line_of(text: &str, offset: usize) -> usize {
+    text.bytes().take(offset).filter(|byte| *byte == b'\n').count() + 1
+}

@@ -1,0 +1,1 @@
+//! The Argon2 workers.

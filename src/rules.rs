@@ -1,0 +1,64 @@
+//! Every number of the rules, once, under the rule's own id.
+//!
+//! The schema holds structure only and takes these as parameters; the dialplan holds none of them.
+
+use std::ops::RangeInclusive;
+use std::time::Duration;
+
+const MINUTE: u64 = 60;
+const HOUR: u64 = 60 * MINUTE;
+const DAY: u64 = 24 * HOUR;
+
+/// Digits of a temporary password (`P7`).
+pub const TEMPORARY_PASSWORD_DIGITS: usize = 8;
+
+/// Wrong entries that a step bears; the last of them ends the call (`P10`).
+pub const WRONG_ENTRIES_A_STEP: u8 = 3;
+
+/// Silence after a guidance's end that ends an entry before its first digit; default (`P11`).
+pub const FIRST_DIGIT: Duration = Duration::from_secs(10);
+
+/// Silence between digits that ends an entry; default (`P11`).
+pub const INTER_DIGIT: Duration = Duration::from_secs(5);
+
+/// The longest that a call may wait for its caller; default (`P11`).
+pub const CALL_LIMIT: Duration = Duration::from_secs(5 * MINUTE);
+
+/// By when a caller hears `trouble` if the store cannot be reached (`P15`).
+pub const TROUBLE_WITHIN: Duration = Duration::from_secs(10);
+
+/// How long a temporary password is good, by the database's clock (`C1`).
+pub const TEMPORARY_PASSWORD_LIFE: Duration = Duration::from_secs(DAY);
+
+/// Wrong entries in a row that void a temporary password (`C2`).
+pub const TEMPORARY_PASSWORD_WRONG_ENTRIES: i32 = 3;
+
+/// Wrong entries in a row that void a password (`C2`).
+pub const PASSWORD_WRONG_ENTRIES: i32 = 10;
+
+/// Characters of a password (`C5`).
+pub const PASSWORD_CHARACTERS: RangeInclusive<usize> = 8..=12;
+
+/// How long a password is good before a login with it only changes it (`C6`).
+pub const PASSWORD_LIFE: Duration = Duration::from_secs(60 * DAY);
+
+/// Argon2id memory in KiB (`C7`: at least 19 MiB).
+pub const ARGON2_MEMORY_KIB: u32 = 19 * 1024;
+
+/// Argon2id passes over the memory (`C7`).
+pub const ARGON2_PASSES: u32 = 2;
+
+/// Argon2id lanes (`C7`).
+pub const ARGON2_LANES: u32 = 1;
+
+/// How long a session may lie idle; default (`W5`).
+pub const SESSION_IDLE: Duration = Duration::from_secs(15 * MINUTE);
+
+/// How long a session lives in any case (`W5`).
+pub const SESSION_LIFE: Duration = Duration::from_secs(12 * HOUR);
+
+/// The largest request body in bytes (table `A`, `malformed`).
+pub const BODY_BYTES: usize = 16 * 1024;
+
+/// Logins a minute from one address; default (`R`).
+pub const LOGINS_A_MINUTE: u32 = 30;
