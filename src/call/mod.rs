@@ -1,7 +1,9 @@
 //! The dialog of one call (`P3`–`P15`), pure: inputs in, outputs out, time as an argument.
 //!
 //! Whoever runs a [`Call`] feeds it every [`Input`] in the order of arrival, carries out the
-//! [`Output`]s in order, and sends [`Input::TimeOut`] at [`Call::deadline`].
+//! [`Output`]s in order, and sends [`Input::TimeOut`] at [`Call::deadline`]. [`Output::LookUp`] and
+//! [`Output::Store`] are begun and not waited for; when the call has no deadline any more it is
+//! over, and what of them has not been committed is given up (`P13`).
 
 pub mod prompt;
 
@@ -38,13 +40,14 @@ pub enum Input {
 }
 
 /// A telephone keypad's key; never shown.
-#[derive(Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, Copy, PartialEq, Eq, Default)]
 pub enum Key {
     /// `0` to `9`, as ASCII.
     Digit(u8),
     /// `*`
     Star,
     /// `#`
+    #[default]
     Hash,
     /// `A` to `D` (Q.23), which no subscriber's keypad has.
     Letter,
@@ -93,14 +96,16 @@ pub enum StoreReply {
 pub enum Output {
     /// Answer the channel.
     Answer,
-    /// Queue a playback behind what plays.
-    Play(PlaybackId, Prompt),
+    /// Queue one playback of all these, one after the other, behind what plays.
+    Play(PlaybackId, Vec<Prompt>),
     /// Stop a playback, queued or playing.
     Stop(PlaybackId),
     /// Ask the store for the contract of this number.
     LookUp(Number),
     /// Store a temporary password (`P9`).
     Store(NewTemporary),
+    /// Give up the look-up or the storing under way, unless it is committed: it took too long (`P15`).
+    Abandon,
     /// Leave an audit row (`D3`).
     Refused(Refusal),
     /// End the call.
@@ -129,6 +134,38 @@ pub enum Refusal {
     NotAvailable,
     /// The third wrong entry of a step (`P10`).
     WrongEntries,
+}
+
+/// What became of a call, for logs and metrics.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Outcome {
+    /// The temporary password is stored (`P9`), whether or not `completed` was heard to its end.
+    Stored,
+    /// `not-available` was the answer (`P2`, `P6`).
+    NotAvailable,
+    /// The third wrong entry of a step (`P10`).
+    WrongEntries,
+    /// `trouble` was the answer (`P15`, or a guidance that cannot be played).
+    Trouble,
+    /// The whole call took too long (`P11`).
+    TooLong,
+    /// The caller hung up before any of these (`P13`).
+    HungUp,
+}
+
+impl Outcome {
+    /// Its name in logs and metrics.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Stored => "stored",
+            Self::NotAvailable => "not_available",
+            Self::WrongEntries => "wrong_entries",
+            Self::Trouble => "trouble",
+            Self::TooLong => "too_long",
+            Self::HungUp => "hung_up",
+        }
+    }
 }
 
 /// The time limits of a call.

@@ -1,5 +1,167 @@
 //! All guidance, and the sound files that speak it.
+//!
+//! A prompt is one or more sounds in a row; [`SOUNDS`] is every sound that any of them needs.
 
-/// Something the line plays.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Prompt {}
+use crate::number::Number;
+
+/// Something the line plays: the guidance of the specification's table, and silence.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Prompt {
+    /// Which unit (`P3`).
+    Menu,
+    /// Which number (`P5`).
+    EnterNumber,
+    /// A password for this number, 設定したい (`P7`).
+    SetPassword(Number),
+    /// A password for this number, 登録したい (`P6`).
+    RegisterPassword(Number),
+    /// The password once more (`P8`).
+    ConfirmPassword,
+    /// This number's password is stored (`P9`).
+    Completed(Number),
+    /// A wrong entry; the same again (`P10`).
+    Invalid,
+    /// The third wrong entry; call again (`P10`).
+    Redial,
+    /// Not from this number (`P2`).
+    NotAvailable,
+    /// Not now (`P15`).
+    Trouble,
+    /// A short silence before the first guidance, so that its first syllable is not cut.
+    LeadIn,
+    /// The long silence that plays while the line listens or waits: Asterisk repeats fast digits on
+    /// a channel that plays nothing.
+    Quiet,
+}
+
+const MENU: &str = "karipass/menu";
+const ENTER_NUMBER: &str = "karipass/enter-number";
+const SET_PASSWORD: &str = "karipass/set-password";
+const REGISTER_PASSWORD: &str = "karipass/register-password";
+const CONFIRM_PASSWORD: &str = "karipass/confirm-password";
+const COMPLETED: &str = "karipass/completed";
+const INVALID: &str = "karipass/invalid";
+const REDIAL: &str = "karipass/redial";
+const NOT_AVAILABLE: &str = "karipass/not-available";
+const TROUBLE: &str = "karipass/trouble";
+const LEAD_IN: &str = "karipass/lead-in";
+const QUIET: &str = "karipass/quiet";
+const BREATH: &str = "karipass/breath";
+
+/// How often [`QUIET`] is repeated in one playback, so that it outlasts any entry but the slowest.
+const QUIET_REPEATS: usize = 10;
+
+/// Every sound file that the line needs, without language folder and extension.
+pub const SOUNDS: [&str; 23] = [
+    MENU,
+    ENTER_NUMBER,
+    SET_PASSWORD,
+    REGISTER_PASSWORD,
+    CONFIRM_PASSWORD,
+    COMPLETED,
+    INVALID,
+    REDIAL,
+    NOT_AVAILABLE,
+    TROUBLE,
+    LEAD_IN,
+    QUIET,
+    BREATH,
+    "karipass/digits/0",
+    "karipass/digits/1",
+    "karipass/digits/2",
+    "karipass/digits/3",
+    "karipass/digits/4",
+    "karipass/digits/5",
+    "karipass/digits/6",
+    "karipass/digits/7",
+    "karipass/digits/8",
+    "karipass/digits/9",
+];
+
+impl Prompt {
+    /// The sounds that speak it, in order, each out of [`SOUNDS`].
+    #[must_use]
+    pub fn media(&self) -> Vec<&'static str> {
+        match self {
+            Self::Menu => vec![MENU],
+            Self::EnterNumber => vec![ENTER_NUMBER],
+            Self::SetPassword(number) => read_out(*number, SET_PASSWORD),
+            Self::RegisterPassword(number) => read_out(*number, REGISTER_PASSWORD),
+            Self::ConfirmPassword => vec![CONFIRM_PASSWORD],
+            Self::Completed(number) => read_out(*number, COMPLETED),
+            Self::Invalid => vec![INVALID],
+            Self::Redial => vec![REDIAL],
+            Self::NotAvailable => vec![NOT_AVAILABLE],
+            Self::Trouble => vec![TROUBLE],
+            Self::LeadIn => vec![LEAD_IN],
+            Self::Quiet => vec![QUIET; QUIET_REPEATS],
+        }
+    }
+}
+
+/// A number digit by digit, with a breath between its groups, and the words after it.
+fn read_out(number: Number, words: &'static str) -> Vec<&'static str> {
+    let mut sounds = Vec::new();
+    for group in number.groups() {
+        if !sounds.is_empty() {
+            sounds.push(BREATH);
+        }
+        sounds.extend(group.chars().filter_map(digit));
+    }
+    sounds.push(words);
+    sounds
+}
+
+/// The sound of a digit.
+fn digit(digit: char) -> Option<&'static str> {
+    SOUNDS.into_iter().find(|sound| {
+        sound.strip_prefix("karipass/digits/").is_some_and(|name| name.starts_with(digit))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn number() -> Number {
+        "0664806430".parse().unwrap()
+    }
+
+    #[test]
+    fn a_number_is_read_digit_by_digit_with_a_breath_between_its_groups() {
+        let spoken: Vec<&str> = Prompt::SetPassword(number())
+            .media()
+            .into_iter()
+            .map(|sound| sound.trim_start_matches("karipass/").trim_start_matches("digits/"))
+            .collect();
+        assert_eq!(spoken.join(" "), "0 6 breath 6 4 8 0 breath 6 4 3 0 set-password");
+    }
+
+    #[test]
+    fn every_sound_of_every_prompt_is_listed_and_every_listed_one_is_used() {
+        let all_digits: Vec<Number> =
+            ["0123456789", "0664806430"].iter().map(|text| text.parse().unwrap()).collect();
+        let mut prompts = vec![
+            Prompt::Menu,
+            Prompt::EnterNumber,
+            Prompt::ConfirmPassword,
+            Prompt::Invalid,
+            Prompt::Redial,
+            Prompt::NotAvailable,
+            Prompt::Trouble,
+            Prompt::LeadIn,
+            Prompt::Quiet,
+        ];
+        for number in all_digits {
+            prompts.push(Prompt::SetPassword(number));
+            prompts.push(Prompt::RegisterPassword(number));
+            prompts.push(Prompt::Completed(number));
+        }
+        let mut played: Vec<&str> = prompts.iter().flat_map(Prompt::media).collect();
+        played.sort_unstable();
+        played.dedup();
+        let mut listed = SOUNDS.to_vec();
+        listed.sort_unstable();
+        assert_eq!(played, listed);
+    }
+}
