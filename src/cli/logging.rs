@@ -1,0 +1,23 @@
+//! Where log lines go: standard error, as text or one JSON object a line.
+
+use tracing_subscriber::EnvFilter;
+use tracing_subscriber::layer::SubscriberExt as _;
+use tracing_subscriber::util::SubscriberInitExt as _;
+
+use crate::config::Log;
+
+/// Starts logging for the rest of the process.
+///
+/// # Errors
+/// If `log.filter` is not a filter, or logging was started before.
+pub fn start(log: &Log) -> anyhow::Result<()> {
+    let filter = EnvFilter::try_new(&log.filter)?;
+    let lines = tracing_subscriber::fmt::layer().with_writer(std::io::stderr);
+    let registry = tracing_subscriber::registry().with(filter);
+    if log.json {
+        registry.with(lines.json()).try_init()?;
+    } else {
+        registry.with(lines).try_init()?;
+    }
+    Ok(())
+}
