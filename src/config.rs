@@ -13,6 +13,7 @@ use std::time::Duration;
 
 use zeroize::Zeroizing;
 
+use crate::hashing::Keys;
 use crate::rules;
 use reader::Reader;
 
@@ -68,8 +69,8 @@ pub struct Database {
 /// Where the hash keys are.
 #[derive(Debug)]
 pub struct Hashing {
-    /// Lines of `id base64`; the first key hashes, every key verifies.
-    pub keys: Secret,
+    /// `keys`: lines of `id base64`; the first key hashes, every key verifies.
+    pub keys: Keys,
 }
 
 /// The time limits of a call (`P11`).
@@ -171,7 +172,7 @@ pub fn load(
     let mut reader = Reader::new(file, variables);
     let ari = ari(&mut reader);
     let database = database(&mut reader);
-    let keys = reader.required_secret("hashing.keys");
+    let keys = keys(&mut reader);
     let call = call(&mut reader);
     let site = site(&mut reader);
     let operators = reader.or_default("operators.listen", "127.0.0.1:9464");
@@ -207,6 +208,19 @@ fn database(reader: &mut Reader) -> Option<Database> {
     let owner_url = reader.secret("database.owner_url");
     let connections = reader.or_default("database.connections", "8");
     Some(Database { url: url?, owner_url, connections: connections? })
+}
+
+fn keys(reader: &mut Reader) -> Option<Keys> {
+    let text = reader.required_secret("hashing.keys")?;
+    match Keys::parse(text.expose()) {
+        Ok(keys) => Some(keys),
+        Err(mistakes) => {
+            for mistake in mistakes.0 {
+                reader.mistake(format!("hashing.keys: {mistake}"));
+            }
+            None
+        }
+    }
 }
 
 fn call(reader: &mut Reader) -> Option<CallLimits> {
@@ -251,7 +265,7 @@ mod tests {
             ("KARIPASS_ARI_USER", "karipass"),
             ("KARIPASS_ARI_PASSWORD", "ari-secret"),
             ("KARIPASS_DATABASE_URL", "host=/run dbname=karipass password=db-secret"),
-            ("KARIPASS_HASHING_KEYS", "k1 AAAA"),
+            ("KARIPASS_HASHING_KEYS", "k1 AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA="),
         ])
     }
 

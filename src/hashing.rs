@@ -1,1 +1,278 @@
-//! The Argon2 workers.
+//! Argon2id on threads of its own (`C7`): a few workers, each with its own reused block memory.
+//!
+//! Two lanes keep the phone line's hashing from waiting behind logins. The calls' workers take
+//! nothing else; the logins' workers, one a core, run at a lower priority. Each lane's queue is
+//! bounded: a login beyond the bound is [`HashError::Busy`] at once. A job whose asker has gone is
+//! skipped. Dropping the last [`Hasher`] ends the threads.
+
+mod keys;
+mod lane;
+mod secret_hash;
+
+use std::sync::Arc;
+use std::thread;
+use std::time::Duration;
+
+use tokio::sync::oneshot;
+
+pub use keys::{KeyMistakes, Keys};
+pub use secret_hash::{Checked, Cost, Dummy, Salt};
+
+use crate::password::{PhcString, TemporaryPassword, TypedPassword};
+use lane::{Job, Lane};
+use secret_hash::Argon;
+
+/// Workers that serve calls only; two, so that calls that end together do not wait for each other.
+const CALL_WORKERS: usize = 2;
+/// Calls that may wait for a worker.
+const CALL_QUEUE: usize = 256;
+/// Logins that may wait for a worker: the thousand sent at once of `C3`.
+const LOGIN_QUEUE: usize = 1024;
+/// The longest that a login waits for its verification.
+const LOGIN_WAIT: Duration = Duration::from_secs(15);
+/// The logins' workers' niceness: about a tenth of a core's time beside a busy thread of niceness 0.
+const LOGIN_NICENESS: i32 = 10;
+
+/// Hands secrets to the workers; cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Hasher {
+    lanes: Arc<Lanes>,
+}
+
+#[derive(Debug)]
+struct Lanes {
+    calls: Arc<Lane>,
+    logins: Arc<Lane>,
+}
+
+impl Drop for Lanes {
+    fn drop(&mut self) {
+        self.calls.close();
+        self.logins.close();
+    }
+}
+
+/// No hash came of it.
+#[derive(Debug, thiserror::Error)]
+pub enum HashError {
+    /// More was asked than the workers can do; nothing was verified.
+    #[error("too many secrets wait to be hashed")]
+    Busy,
+    /// The hash function refused its parameters, or its worker is gone.
+    #[error("hashing failed: {0}")]
+    Failed(String),
+}
+
+/// The workers could not be started.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The system gave no thread.
+    #[error("no thread for hashing")]
+    Thread(#[source] std::io::Error),
+    /// The dummy hash could not be made.
+    #[error("no dummy hash")]
+    Dummy(#[source] HashError),
+}
+
+impl Hasher {
+    /// Starts the workers, and makes the dummy hash from `dummy` with the live key and cost.
+    ///
+    /// # Errors
+    /// [`StartError`]
+    pub fn start(keys: Keys, cost: Cost, dummy: &Dummy) -> Result<Self, StartError> {
+        let argon = Arc::new(Argon::new(keys, cost, dummy).map_err(StartError::Dummy)?);
+        let lanes = Arc::new(Lanes {
+            calls: Arc::new(Lane::new("calls", CALL_QUEUE)),
+            logins: Arc::new(Lane::new("logins", LOGIN_QUEUE)),
+        });
+        let cores = thread::available_parallelism().map_or(1, usize::from);
+        for _ in 0..CALL_WORKERS {
+            lane::spawn(&lanes.calls, &argon, None).map_err(StartError::Thread)?;
+        }
+        for _ in 0..cores {
+            lane::spawn(&lanes.logins, &argon, Some(LOGIN_NICENESS)).map_err(StartError::Thread)?;
+        }
+        Ok(Self { lanes })
+    }
+
+    /// Hashes a temporary password that was set by phone, in the calls' lane.
+    ///
+    /// # Errors
+    /// [`HashError::Busy`] with hundreds of calls waiting, [`HashError::Failed`].
+    pub async fn hash_for_call(
+        &self,
+        password: TemporaryPassword,
+        salt: Salt,
+    ) -> Result<PhcString, HashError> {
+        let (done, hashed) = oneshot::channel();
+        self.lanes.calls.push(Job::Hash { password, salt, done })?;
+        hashed.await.map_err(|_| gone())?
+    }
+
+    /// Verifies what was typed against `stored`, or against the dummy hash if there is none, in the
+    /// logins' lane; `salt` is for the hash that replaces an outdated one.
+    ///
+    /// Either way it is one hash operation, and one more if the typed password is right and its hash
+    /// outdated. Dropping the future abandons the job.
+    ///
+    /// # Errors
+    /// [`HashError`]; nothing is known of the password then.
+    pub async fn verify_for_login(
+        &self,
+        typed: TypedPassword,
+        stored: Option<PhcString>,
+        salt: Salt,
+    ) -> Result<Checked, HashError> {
+        let (done, checked) = oneshot::channel();
+        self.lanes.logins.push(Job::Verify { typed, stored, salt, done })?;
+        let Ok(checked) = tokio::time::timeout(LOGIN_WAIT, checked).await else {
+            return Err(HashError::Busy);
+        };
+        checked.map_err(|_| gone())?
+    }
+}
+
+fn gone() -> HashError {
+    HashError::Failed("the worker is gone".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Instant;
+
+    use rand::SeedableRng;
+    use rand::rngs::StdRng;
+
+    use super::*;
+
+    const ONE: &str = "k1 AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=";
+    const TWO: &str = "k2 AQAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=";
+    const WEAK: Cost = Cost { memory_kib: 8 * 1024, passes: 1, lanes: 1 };
+
+    fn rng() -> StdRng {
+        StdRng::seed_from_u64(7)
+    }
+
+    fn hasher(keys: &str, cost: Cost) -> Hasher {
+        Hasher::start(Keys::parse(keys).unwrap(), cost, &Dummy::draw(&mut rng())).unwrap()
+    }
+
+    fn temporary() -> TemporaryPassword {
+        TemporaryPassword::try_from(&b"12345678"[..]).unwrap()
+    }
+
+    async fn hashed(hasher: &Hasher) -> PhcString {
+        hasher.hash_for_call(temporary(), Salt::draw(&mut rng())).await.unwrap()
+    }
+
+    async fn check(hasher: &Hasher, typed: &str, stored: Option<&PhcString>) -> Checked {
+        let typed = TypedPassword::from(typed.to_owned());
+        hasher.verify_for_login(typed, stored.cloned(), Salt::draw(&mut rng())).await.unwrap()
+    }
+
+    #[tokio::test]
+    async fn c7_a_hash_is_keyed_argon2id_in_a_phc_string() {
+        let hasher = hasher(ONE, Cost::LIVE);
+        let stored = hashed(&hasher).await;
+        let prefix = "$argon2id$v=19$m=19456,t=2,p=1,keyid=azE$";
+        assert!(stored.expose().starts_with(prefix), "{}", stored.expose());
+        let right = check(&hasher, "12345678", Some(&stored)).await;
+        assert!(matches!(right, Checked::Right { renewed: None }), "{right:?}");
+        let wrong = check(&hasher, "12345679", Some(&stored)).await;
+        assert!(matches!(wrong, Checked::Wrong), "{wrong:?}");
+    }
+
+    #[tokio::test]
+    async fn c7_the_stored_hash_verifies_nothing_without_its_key() {
+        let stored = hashed(&hasher(ONE, WEAK)).await;
+        let same_id = hasher(&ONE.replace("AAAA", "BBBB"), WEAK);
+        let wrong = check(&same_id, "12345678", Some(&stored)).await;
+        assert!(matches!(wrong, Checked::Wrong), "{wrong:?}");
+        let no_id = check(&hasher(TWO, WEAK), "12345678", Some(&stored)).await;
+        assert!(matches!(no_id, Checked::Unverifiable(_)), "{no_id:?}");
+    }
+
+    #[tokio::test]
+    async fn c7_a_weaker_hash_or_one_of_another_key_is_renewed_when_the_password_is_right() {
+        let both = hasher(&format!("{TWO}\n{ONE}"), Cost::LIVE);
+        let of_old_key = hashed(&hasher(ONE, Cost::LIVE)).await;
+        let weak = hashed(&hasher(TWO, WEAK)).await;
+        for stored in [of_old_key, weak] {
+            let wrong = check(&both, "12345679", Some(&stored)).await;
+            assert!(matches!(wrong, Checked::Wrong), "{wrong:?}");
+            let Checked::Right { renewed: Some(renewed) } =
+                check(&both, "12345678", Some(&stored)).await
+            else {
+                panic!("not renewed: {}", stored.expose());
+            };
+            let again = check(&both, "12345678", Some(&renewed)).await;
+            assert!(matches!(again, Checked::Right { renewed: None }), "{again:?}");
+        }
+    }
+
+    #[tokio::test]
+    async fn w2_without_a_hash_the_dummy_is_compared_and_is_nobodys() {
+        let checked = check(&hasher(ONE, WEAK), "12345678", None).await;
+        assert!(matches!(checked, Checked::Wrong), "{checked:?}");
+    }
+
+    #[tokio::test]
+    async fn what_is_stored_and_no_hash_is_told_apart() {
+        let hasher = hasher(ONE, WEAK);
+        for stored in [
+            "",
+            "12345678",
+            "$argon2i$v=19$m=8,t=1,p=1$AAAAAAAAAAAAAAAAAAAAAA$AAAAAAAAAAAAAAAAAAAAAA",
+            "$argon2id$v=19$m=4294967295,t=1,p=1,keyid=azE$AAAAAAAAAAAAAAAAAAAAAA$AAAAAAAAAAAAAAAAAAAAAA",
+            "$argon2id$v=19$m=8192,t=1,p=1,keyid=azE$AAAAAAAAAAAAAAAAAAAAAA",
+        ] {
+            let checked = check(&hasher, "12345678", Some(&stored.to_owned().into())).await;
+            assert!(matches!(checked, Checked::Unverifiable(_)), "{stored}: {checked:?}");
+        }
+    }
+
+    /// As many logins as the queue holds, and more.
+    #[expect(clippy::disallowed_methods, reason = "a test measures")]
+    #[tokio::test(flavor = "multi_thread")]
+    async fn a_flood_of_logins_is_refused_beyond_the_bound_and_does_not_delay_a_call() {
+        let hasher = hasher(ONE, Cost::LIVE);
+        let stored = hashed(&hasher).await;
+        let alone = {
+            let began = Instant::now();
+            hashed(&hasher).await;
+            began.elapsed()
+        };
+        let flood: Vec<_> = (0..3 * LOGIN_QUEUE)
+            .map(|_| {
+                let (hasher, stored) = (hasher.clone(), stored.clone());
+                tokio::spawn(async move {
+                    let typed = TypedPassword::from("wrong".to_owned());
+                    let salt = Salt::draw(&mut rng());
+                    hasher.verify_for_login(typed, Some(stored), salt).await
+                })
+            })
+            .collect();
+        while hasher.lanes.logins.waiting() < LOGIN_QUEUE / 2 {
+            tokio::task::yield_now().await;
+        }
+        let began = Instant::now();
+        hashed(&hasher).await;
+        let beside = began.elapsed();
+        for login in &flood {
+            login.abort();
+        }
+        let mut refused = 0;
+        for login in flood {
+            if let Ok(Err(HashError::Busy)) = login.await {
+                refused += 1;
+            }
+        }
+        assert!(refused > LOGIN_QUEUE, "{refused} refused");
+        let bound = 10 * alone + Duration::from_millis(100);
+        assert!(beside < bound, "{beside:?} beside the flood, {alone:?} alone");
+        // The queue is of abandoned jobs now: a login that comes next does not wait for them.
+        let began = Instant::now();
+        check(&hasher, "12345678", Some(&stored)).await;
+        assert!(began.elapsed() < bound, "{:?} after the flood", began.elapsed());
+    }
+}

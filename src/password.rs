@@ -75,6 +75,30 @@ impl fmt::Debug for TypedPassword {
     }
 }
 
+/// A stored hash as a PHC string (`C7`).
+#[derive(Clone, Zeroize, ZeroizeOnDrop)]
+pub struct PhcString(String);
+
+impl From<String> for PhcString {
+    fn from(phc: String) -> Self {
+        Self(phc)
+    }
+}
+
+impl PhcString {
+    /// The string, for the credential's row and the verification and nothing else.
+    #[must_use]
+    pub fn expose(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for PhcString {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("PhcString(…)")
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -101,10 +125,11 @@ mod tests {
     #[test]
     fn debug_shows_no_secret() {
         let shown = format!(
-            "{:?} {:?}",
+            "{:?} {:?} {:?}",
             temporary(b"12345678").unwrap(),
-            TypedPassword::from("abc123xyz".to_owned())
+            TypedPassword::from("abc123xyz".to_owned()),
+            PhcString::from("$argon2id$".to_owned())
         );
-        assert_eq!(shown, "TemporaryPassword(…) TypedPassword(…)");
+        assert_eq!(shown, "TemporaryPassword(…) TypedPassword(…) PhcString(…)");
     }
 }

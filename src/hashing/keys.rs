@@ -1,0 +1,138 @@
+//! The server-side keys (`C7`): read once from the configuration, wiped on drop, never shown.
+
+use std::fmt;
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use zeroize::{Zeroize, Zeroizing};
+
+/// The fewest bytes of a key.
+const KEY_BYTES: usize = 32;
+/// The most bytes of a key's id: a PHC string has no room for more (`keyid`).
+const ID_BYTES: usize = 8;
+
+/// The keys by their ids; the first one hashes, every one verifies.
+pub struct Keys {
+    first: Key,
+    others: Vec<Key>,
+}
+
+/// One key.
+pub(super) struct Key {
+    id: String,
+    bytes: Zeroizing<Vec<u8>>,
+}
+
+impl Key {
+    /// Its id, as it stands in the stored hashes.
+    pub(super) fn id(&self) -> &str {
+        &self.id
+    }
+
+    /// The key itself, for the hash and nothing else.
+    pub(super) fn expose(&self) -> &[u8] {
+        &self.bytes
+    }
+}
+
+/// Every mistake of a list of keys, one line each, without a value.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{}", .0.join("\n"))]
+pub struct KeyMistakes(pub Vec<String>);
+
+impl Keys {
+    /// Takes lines of `id base64`; empty lines and those that begin with `#` are passed over.
+    ///
+    /// An id is 1 to 8 letters, digits, `-` or `_`; a key is 32 bytes or more in standard base64.
+    ///
+    /// # Errors
+    /// [`KeyMistakes`]: all of them, each with its line.
+    pub fn parse(text: &str) -> Result<Self, KeyMistakes> {
+        let mut keys: Vec<Key> = Vec::new();
+        let mut mistakes = Vec::new();
+        for (line, number) in text.lines().map(str::trim).zip(1..) {
+            if line.is_empty() || line.starts_with('#') {
+                continue;
+            }
+            match parse_line(line) {
+                Ok(key) if keys.iter().any(|known| known.id == key.id) => {
+                    mistakes.push(format!("line {number}: an id given before"));
+                }
+                Ok(key) => keys.push(key),
+                Err(mistake) => mistakes.push(format!("line {number}: {mistake}")),
+            }
+        }
+        let mut keys = keys.into_iter();
+        match keys.next() {
+            Some(first) if mistakes.is_empty() => Ok(Self { first, others: keys.collect() }),
+            None if mistakes.is_empty() => Err(KeyMistakes(vec!["no key".to_owned()])),
+            Some(_) | None => Err(KeyMistakes(mistakes)),
+        }
+    }
+
+    /// The key that hashes.
+    pub(super) fn first(&self) -> &Key {
+        &self.first
+    }
+
+    /// The key of this id.
+    pub(super) fn find(&self, id: &[u8]) -> Option<&Key> {
+        std::iter::once(&self.first).chain(&self.others).find(|key| key.id.as_bytes() == id)
+    }
+}
+
+fn parse_line(line: &str) -> Result<Key, &'static str> {
+    let (id, encoded) = line.split_once(char::is_whitespace).ok_or("not an id and a key")?;
+    let legible = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
+    if id.len() > ID_BYTES || !id.bytes().all(legible) {
+        return Err("the id is not 1 to 8 letters, digits, - or _");
+    }
+    let mut bytes = Zeroizing::new(Vec::new());
+    STANDARD.decode_vec(encoded.trim(), &mut bytes).map_err(|_| "the key is not base64")?;
+    if bytes.len() < KEY_BYTES {
+        bytes.zeroize();
+        return Err("the key is shorter than 32 bytes");
+    }
+    Ok(Key { id: id.to_owned(), bytes })
+}
+
+impl fmt::Debug for Keys {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Keys({} of them)", 1 + self.others.len())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const GOOD: &str = "b64AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=";
+
+    #[test]
+    fn c7_the_first_key_hashes_and_every_key_verifies() {
+        let text = format!("# of 2026\nk2 {GOOD}\n\nk1\t{GOOD}\r\n");
+        let keys = Keys::parse(&text).unwrap();
+        assert_eq!(keys.first().id(), "k2");
+        assert_eq!(keys.find(b"k1").unwrap().expose().len(), 32);
+        assert!(keys.find(b"k3").is_none());
+    }
+
+    #[test]
+    fn every_mistake_is_named_by_its_line_and_without_its_value() {
+        let text = format!(
+            "secretsecret\nsecret= {GOOD}\nsecretsecret {GOOD}\nk1 secret!\nk2 c2VjcmV0\nk3 {GOOD}\nk3 {GOOD}"
+        );
+        let mistakes = Keys::parse(&text).unwrap_err().0;
+        let lines: Vec<&str> =
+            mistakes.iter().filter_map(|mistake| mistake.split(':').next()).collect();
+        assert_eq!(lines, ["line 1", "line 2", "line 3", "line 4", "line 5", "line 7"]);
+        assert!(!mistakes.concat().contains("secret"), "{mistakes:?}");
+        assert_eq!(Keys::parse("# none\n").unwrap_err().0, ["no key"]);
+    }
+
+    #[test]
+    fn debug_shows_no_key() {
+        let keys = Keys::parse(&format!("k1 {GOOD}")).unwrap();
+        assert_eq!(format!("{keys:?}"), "Keys(1 of them)");
+    }
+}

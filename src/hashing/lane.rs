@@ -1,0 +1,170 @@
+//! One lane of work: a bounded queue and the threads that empty it.
+//!
+//! Beyond a few waiting jobs the newest goes first: in a flood those who have just asked are served
+//! at once and those whose patience has ended are skipped, while first come, first served would make
+//! everyone wait for the whole queue.
+
+use std::collections::VecDeque;
+use std::io;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread;
+
+use metrics::{counter, gauge, histogram};
+use tokio::sync::oneshot;
+
+use super::HashError;
+use super::secret_hash::{Argon, Checked, Memory, Salt};
+use crate::clock;
+use crate::password::{PhcString, TemporaryPassword, TypedPassword};
+
+/// Jobs that are still taken in the order of their arrival: about a second's work of one core.
+const IN_ORDER: usize = 64;
+
+/// A secret, and who waits for what comes of it.
+pub(super) enum Job {
+    Hash {
+        password: TemporaryPassword,
+        salt: Salt,
+        done: oneshot::Sender<Result<PhcString, HashError>>,
+    },
+    Verify {
+        typed: TypedPassword,
+        stored: Option<PhcString>,
+        salt: Salt,
+        done: oneshot::Sender<Result<Checked, HashError>>,
+    },
+}
+
+impl Job {
+    fn is_abandoned(&self) -> bool {
+        match self {
+            Self::Hash { done, .. } => done.is_closed(),
+            Self::Verify { done, .. } => done.is_closed(),
+        }
+    }
+
+    /// Does it, if anyone still waits.
+    fn run(self, argon: &Argon, memory: &mut Memory) {
+        // Who has gone meanwhile loses nothing by an answer that is not taken.
+        match self {
+            Self::Hash { password, salt, done } => {
+                let _ = done.send(argon.hash(password.expose(), salt, memory));
+            }
+            Self::Verify { typed, stored, salt, done } => {
+                let _ = done.send(argon.verify(typed.expose(), stored.as_ref(), salt, memory));
+            }
+        }
+    }
+}
+
+/// A bounded queue.
+#[derive(Debug)]
+pub(super) struct Lane {
+    name: &'static str,
+    bound: usize,
+    waiting: Mutex<Waiting>,
+    news: Condvar,
+}
+
+struct Waiting {
+    jobs: VecDeque<Job>,
+    closed: bool,
+}
+
+impl std::fmt::Debug for Waiting {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{} jobs", self.jobs.len())
+    }
+}
+
+impl Lane {
+    pub(super) fn new(name: &'static str, bound: usize) -> Self {
+        let waiting = Waiting { jobs: VecDeque::with_capacity(bound), closed: false };
+        Self { name, bound, waiting: Mutex::new(waiting), news: Condvar::new() }
+    }
+
+    /// Queues a job, after dropping abandoned ones if there is no room.
+    pub(super) fn push(&self, job: Job) -> Result<(), HashError> {
+        let mut waiting = self.lock();
+        if waiting.jobs.len() >= self.bound {
+            waiting.jobs.retain(|job| !job.is_abandoned());
+        }
+        if waiting.jobs.len() >= self.bound {
+            counter!("karipass_hash_refused_total", "lane" => self.name).increment(1);
+            return Err(HashError::Busy);
+        }
+        waiting.jobs.push_back(job);
+        self.tell(&waiting);
+        drop(waiting);
+        self.news.notify_one();
+        Ok(())
+    }
+
+    /// Ends the lane's threads once they have done what they are at; what waits is dropped.
+    pub(super) fn close(&self) {
+        let mut waiting = self.lock();
+        waiting.closed = true;
+        waiting.jobs.clear();
+        drop(waiting);
+        self.news.notify_all();
+    }
+
+    /// The next job that anyone still waits for; `None` once the lane is closed.
+    fn next(&self) -> Option<Job> {
+        let mut waiting = self.lock();
+        loop {
+            if waiting.closed {
+                return None;
+            }
+            let next = if waiting.jobs.len() > IN_ORDER {
+                waiting.jobs.pop_back()
+            } else {
+                waiting.jobs.pop_front()
+            };
+            match next {
+                Some(job) if job.is_abandoned() => {}
+                Some(job) => {
+                    self.tell(&waiting);
+                    return Some(job);
+                }
+                None => {
+                    waiting = self.news.wait(waiting).unwrap_or_else(PoisonError::into_inner);
+                }
+            }
+        }
+    }
+
+    #[cfg(test)]
+    pub(super) fn waiting(&self) -> usize {
+        self.lock().jobs.len()
+    }
+
+    fn tell(&self, waiting: &Waiting) {
+        #[expect(clippy::cast_precision_loss, reason = "a queue's length is small")]
+        gauge!("karipass_hash_waiting", "lane" => self.name).set(waiting.jobs.len() as f64);
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Waiting> {
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Starts a thread that empties `lane`, at `niceness` if one is given.
+pub(super) fn spawn(lane: &Arc<Lane>, argon: &Arc<Argon>, niceness: Option<i32>) -> io::Result<()> {
+    let (lane, argon) = (Arc::clone(lane), Arc::clone(argon));
+    thread::Builder::new().name(format!("hash-{}", lane.name)).spawn(move || {
+        if let Some(niceness) = niceness
+            // On Linux "this process" (no id) is the calling thread.
+            && let Err(error) = rustix::process::setpriority_process(None, niceness)
+        {
+            tracing::warn!(%error, "the priority of a hashing thread could not be lowered");
+        }
+        let mut memory = Memory::default();
+        while let Some(job) = lane.next() {
+            let began = clock::now();
+            job.run(&argon, &mut memory);
+            histogram!("karipass_hash_seconds", "lane" => lane.name).record(began.elapsed());
+        }
+    })?;
+    Ok(())
+}

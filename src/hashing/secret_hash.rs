@@ -1,0 +1,246 @@
+//! One hash operation: made and verified as a PHC string, keyed, in memory that the caller lends.
+//!
+//! `$argon2id$v=19$m=19456,t=2,p=1,keyid=…$salt$hash`; `keyid` names one of the [`Keys`].
+
+use std::fmt;
+
+use argon2::password_hash::phc::{Output, ParamsString, PasswordHash};
+use argon2::{ARGON2ID_IDENT, Algorithm, Argon2, Block, Params, ParamsBuilder, Version};
+use metrics::counter;
+use rand::CryptoRng;
+use subtle::ConstantTimeEq;
+use zeroize::{Zeroize, ZeroizeOnDrop};
+
+use super::HashError;
+use super::keys::{Key, Keys};
+use crate::password::PhcString;
+use crate::rules;
+
+const HASH_BYTES: usize = 32;
+const SALT_BYTES: usize = 16;
+const DUMMY_BYTES: usize = 32;
+/// The most memory that a stored hash may ask for.
+const MOST_MEMORY_KIB: u32 = 1024 * 1024;
+
+/// What one hash operation costs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Cost {
+    /// Memory in KiB.
+    pub memory_kib: u32,
+    /// Passes over the memory.
+    pub passes: u32,
+    /// Lanes.
+    pub lanes: u32,
+}
+
+impl Cost {
+    /// The cost of every new hash (`C7`).
+    pub const LIVE: Self = Self {
+        memory_kib: rules::ARGON2_MEMORY_KIB,
+        passes: rules::ARGON2_PASSES,
+        lanes: rules::ARGON2_LANES,
+    };
+}
+
+/// A new hash's salt, drawn where randomness is at hand.
+#[derive(Clone, Copy)]
+pub struct Salt([u8; SALT_BYTES]);
+
+impl Salt {
+    /// Draws one.
+    pub fn draw(rng: &mut impl CryptoRng) -> Self {
+        let mut bytes = [0; SALT_BYTES];
+        rng.fill_bytes(&mut bytes);
+        Self(bytes)
+    }
+}
+
+impl fmt::Debug for Salt {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Salt(…)")
+    }
+}
+
+/// What the dummy hash is made of: nobody's password, forgotten at once.
+#[derive(Zeroize, ZeroizeOnDrop)]
+pub struct Dummy {
+    password: [u8; DUMMY_BYTES],
+    salt: [u8; SALT_BYTES],
+}
+
+impl Dummy {
+    /// Draws one.
+    pub fn draw(rng: &mut impl CryptoRng) -> Self {
+        let mut dummy = Self { password: [0; DUMMY_BYTES], salt: [0; SALT_BYTES] };
+        rng.fill_bytes(&mut dummy.password);
+        rng.fill_bytes(&mut dummy.salt);
+        dummy
+    }
+}
+
+/// What came of comparing a typed password with a stored hash.
+#[derive(Debug)]
+pub enum Checked {
+    /// It is another password, or there was no hash to compare with.
+    Wrong,
+    /// The stored hash is none that this configuration can verify; the dummy was compared in its place.
+    Unverifiable(&'static str),
+    /// It is the password.
+    Right {
+        /// The hash to store instead, if the stored one is weaker than the live cost or of another key (`C7`).
+        renewed: Option<PhcString>,
+    },
+}
+
+/// A worker's block memory, as large as the largest hash it has met.
+#[derive(Default)]
+pub(super) struct Memory(Vec<Block>);
+
+impl Memory {
+    fn lend(&mut self, params: &Params) -> &mut [Block] {
+        if self.0.len() < params.block_count() {
+            self.0.resize(params.block_count(), Block::new());
+        }
+        &mut self.0
+    }
+}
+
+/// Hashes and verifies with the live keys and cost.
+pub(super) struct Argon {
+    keys: Keys,
+    cost: Cost,
+    params: Params,
+    dummy: PhcString,
+}
+
+impl Argon {
+    pub(super) fn new(keys: Keys, cost: Cost, dummy: &Dummy) -> Result<Self, HashError> {
+        let params = ParamsBuilder::new()
+            .m_cost(cost.memory_kib)
+            .t_cost(cost.passes)
+            .p_cost(cost.lanes)
+            .output_len(HASH_BYTES)
+            .keyid(keys.first().id().as_bytes().try_into().map_err(failed)?)
+            .build()
+            .map_err(failed)?;
+        let mut argon = Self { keys, cost, params, dummy: PhcString::from(String::new()) };
+        argon.dummy = argon.hash(&dummy.password, Salt(dummy.salt), &mut Memory::default())?;
+        Ok(argon)
+    }
+
+    /// One hash operation with the first key.
+    pub(super) fn hash(
+        &self,
+        password: &[u8],
+        salt: Salt,
+        memory: &mut Memory,
+    ) -> Result<PhcString, HashError> {
+        let mut bytes = [0; HASH_BYTES];
+        operate(self.keys.first(), &self.params, password, &salt.0, &mut bytes, memory)?;
+        let phc = PasswordHash {
+            algorithm: ARGON2ID_IDENT,
+            version: Some(Version::V0x13.into()),
+            params: ParamsString::try_from(&self.params).map_err(failed)?,
+            salt: Some(salt.0.as_slice().try_into().map_err(failed)?),
+            hash: Some(Output::new(&bytes).map_err(failed)?),
+        };
+        bytes.zeroize();
+        Ok(PhcString::from(phc.to_string()))
+    }
+
+    /// One hash operation with the stored hash's key and cost, or with the dummy's, which no
+    /// password matches; and one more with the live ones if the hash is to be renewed.
+    pub(super) fn verify(
+        &self,
+        password: &[u8],
+        stored: Option<&PhcString>,
+        salt: Salt,
+        memory: &mut Memory,
+    ) -> Result<Checked, HashError> {
+        let parsed = match stored.map(|stored| self.parse(stored)) {
+            Some(Ok(parsed)) => parsed,
+            Some(Err(reason)) => {
+                self.compare_with_dummy(password, memory)?;
+                return Ok(Checked::Unverifiable(reason));
+            }
+            None => {
+                self.compare_with_dummy(password, memory)?;
+                return Ok(Checked::Wrong);
+            }
+        };
+        if !parsed.is_of(password, memory)? {
+            return Ok(Checked::Wrong);
+        }
+        let outdated = self.is_outdated(&parsed);
+        let renewed = outdated.then(|| self.hash(password, salt, memory)).transpose()?;
+        Ok(Checked::Right { renewed })
+    }
+
+    fn compare_with_dummy(&self, password: &[u8], memory: &mut Memory) -> Result<(), HashError> {
+        let dummy = self.parse(&self.dummy).map_err(failed)?;
+        dummy.is_of(password, memory).map(drop)
+    }
+
+    fn is_outdated(&self, stored: &Parsed<'_>) -> bool {
+        stored.key.id() != self.keys.first().id()
+            || stored.params.m_cost() < self.cost.memory_kib
+            || stored.params.t_cost() < self.cost.passes
+            || stored.params.p_cost() < self.cost.lanes
+            || stored.hash.len() < HASH_BYTES
+    }
+
+    fn parse(&self, stored: &PhcString) -> Result<Parsed<'_>, &'static str> {
+        let phc: PasswordHash = stored.expose().parse().map_err(|_| "not a PHC string")?;
+        if phc.algorithm != ARGON2ID_IDENT || phc.version != Some(Version::V0x13.into()) {
+            return Err("not Argon2id of version 19");
+        }
+        let params = Params::try_from(&phc).map_err(|_| "bad parameters")?;
+        if params.m_cost() > MOST_MEMORY_KIB {
+            return Err("asks for more than 1 GiB");
+        }
+        let (Some(salt), Some(hash)) = (phc.salt, phc.hash) else {
+            return Err("no salt or no hash");
+        };
+        let key = self.keys.find(params.keyid()).ok_or("its key is not configured")?;
+        Ok(Parsed { key, params, salt: salt.as_ref().to_vec(), hash: hash.as_bytes().to_vec() })
+    }
+}
+
+/// A stored hash, taken apart.
+struct Parsed<'keys> {
+    key: &'keys Key,
+    params: Params,
+    salt: Vec<u8>,
+    hash: Vec<u8>,
+}
+
+impl Parsed<'_> {
+    fn is_of(&self, password: &[u8], memory: &mut Memory) -> Result<bool, HashError> {
+        let mut bytes = vec![0; self.hash.len()];
+        operate(self.key, &self.params, password, &self.salt, &mut bytes, memory)?;
+        let same = bytes.ct_eq(&self.hash).into();
+        bytes.zeroize();
+        Ok(same)
+    }
+}
+
+/// Every hash operation comes through here, and is counted.
+fn operate(
+    key: &Key,
+    params: &Params,
+    password: &[u8],
+    salt: &[u8],
+    out: &mut [u8],
+    memory: &mut Memory,
+) -> Result<(), HashError> {
+    counter!("karipass_hash_operations_total").increment(1);
+    Argon2::new_with_secret(key.expose(), Algorithm::Argon2id, Version::V0x13, params.clone())
+        .and_then(|argon| {
+            argon.hash_password_into_with_memory(password, salt, out, memory.lend(params))
+        })
+        .map_err(failed)
+}
+
+fn failed(error: impl fmt::Display) -> HashError {
+    HashError::Failed(error.to_string())
+}
