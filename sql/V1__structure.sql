@@ -38,15 +38,20 @@ CREATE TABLE session (
 CREATE INDEX ON session (credential);
 CREATE INDEX ON session (contract);
 
+-- Numbers are no foreign keys here: a row outlives what it is about.
 CREATE TABLE audit (
     id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     at timestamptz NOT NULL DEFAULT clock_timestamp(),
+    source text NOT NULL CHECK (source IN ('phone', 'site', 'operator')),
     event text NOT NULL,
     outcome text NOT NULL,
     login text,
     contract text,
+    unit text,
     caller text,
     address inet
 );
-CREATE INDEX ON audit (login, at);
 CREATE INDEX ON audit (at);
+CREATE INDEX ON audit (login, at);
+CREATE INDEX ON audit (contract, at);
+CREATE INDEX ON audit (caller, at);

@@ -69,6 +69,24 @@ impl Contract {
         !self.suspended && self.service_numbers().next().is_some()
     }
 
+    /// Whether `caller` may set the password of `login` by phone and choose `unit` in doing so
+    /// (`P2`, `P4`–`P6`, `P14`).
+    #[must_use]
+    pub fn may_set(&self, caller: Number, unit: Unit, login: Number) -> bool {
+        let by_contract_number = caller == self.number;
+        let is_caller = self.numbers.iter().any(|row| row.number == caller);
+        let may_choose = by_contract_number || self.unit.is_none_or(|in_force| in_force == unit);
+        let may_speak_for_login = match unit {
+            Unit::Line => login == self.number,
+            Unit::Number => self.has_service(login),
+            Unit::AdminUser if by_contract_number => {
+                login == self.number || self.has_service(login)
+            }
+            Unit::AdminUser => login == caller && self.has_service(login),
+        };
+        self.is_served() && is_caller && may_choose && may_speak_for_login
+    }
+
     /// What `login` may do under the unit in force; `None` if it does not log in at all (`W1`).
     #[must_use]
     pub fn role_of(&self, login: Number) -> Option<Role> {
@@ -112,6 +130,63 @@ mod tests {
             unit,
             suspended: false,
         }
+    }
+
+    const CONTRACT: &str = "0612345600";
+    const WITH_SERVICE: &str = "0612345601";
+    const WITHOUT: &str = "0612345602";
+    const FOREIGN: &str = "0799999999";
+
+    #[test]
+    fn p4_p5_p6_whose_password_a_caller_may_set() {
+        let contract = contract(None);
+        for (caller, unit, login, may) in [
+            (CONTRACT, Unit::Line, CONTRACT, true),
+            (WITHOUT, Unit::Line, CONTRACT, true),
+            (CONTRACT, Unit::Line, WITH_SERVICE, false),
+            (WITHOUT, Unit::Number, WITH_SERVICE, true),
+            (CONTRACT, Unit::Number, CONTRACT, false),
+            (CONTRACT, Unit::Number, FOREIGN, false),
+            (CONTRACT, Unit::AdminUser, CONTRACT, true),
+            (CONTRACT, Unit::AdminUser, WITH_SERVICE, true),
+            (CONTRACT, Unit::AdminUser, WITHOUT, false),
+            (WITH_SERVICE, Unit::AdminUser, WITH_SERVICE, true),
+            (WITH_SERVICE, Unit::AdminUser, CONTRACT, false),
+            (WITHOUT, Unit::AdminUser, WITHOUT, false),
+            (WITHOUT, Unit::AdminUser, WITH_SERVICE, false),
+            (FOREIGN, Unit::Line, CONTRACT, false),
+        ] {
+            assert_eq!(
+                contract.may_set(number(caller), unit, number(login)),
+                may,
+                "{caller} sets {login} under {unit}"
+            );
+        }
+    }
+
+    #[test]
+    fn p14_only_the_contract_number_chooses_another_unit() {
+        for in_force in [Unit::Line, Unit::Number, Unit::AdminUser] {
+            for chosen in [Unit::Line, Unit::Number, Unit::AdminUser] {
+                let contract = contract(Some(in_force));
+                let login = if chosen == Unit::Line { CONTRACT } else { WITH_SERVICE };
+                assert!(contract.may_set(number(CONTRACT), chosen, number(login)));
+                assert_eq!(
+                    contract.may_set(number(WITH_SERVICE), chosen, number(login)),
+                    chosen == in_force,
+                    "{in_force} in force, {chosen} chosen"
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn p2_nobody_sets_anything_on_a_contract_that_is_not_served() {
+        let suspended = Contract { suspended: true, ..contract(None) };
+        assert!(!suspended.may_set(number(CONTRACT), Unit::Line, number(CONTRACT)));
+        let mut without_service = contract(None);
+        without_service.numbers.iter_mut().for_each(|row| row.service = false);
+        assert!(!without_service.may_set(number(CONTRACT), Unit::Line, number(CONTRACT)));
     }
 
     #[test]

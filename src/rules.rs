@@ -27,6 +27,9 @@ pub const CALL_LIMIT: Duration = Duration::from_secs(5 * MINUTE);
 /// By when a caller hears `trouble` if the store cannot be reached (`P15`).
 pub const TROUBLE_WITHIN: Duration = Duration::from_secs(10);
 
+/// How long the daemon waits for the store; the rest of [`TROUBLE_WITHIN`] is for hashing and playing (`P15`).
+pub const STORE_WITHIN: Duration = Duration::from_secs(5);
+
 /// How long a temporary password is good, by the database's clock (`C1`).
 pub const TEMPORARY_PASSWORD_LIFE: Duration = Duration::from_secs(DAY);
 

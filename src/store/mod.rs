@@ -1,12 +1,197 @@
 //! PostgreSQL: contracts, credentials, sessions and the audit, one file a table's worth of work.
+//!
+//! A [`Store`] is a pool of connections and a time limit. What it is asked for is one statement or
+//! one [`Transaction`](transaction); either gives its answer within the limit. Locks are taken in
+//! one order, so that nothing deadlocks: the contract's row (`FOR NO KEY UPDATE`, which leaves
+//! foreign keys to it alone), its credentials, its sessions. A session is made only in a
+//! transaction that holds its credential's row.
+
+pub mod audit;
+mod contracts;
+mod credentials;
+mod transaction;
+
+use std::fmt;
+use std::time::Duration;
+
+use deadpool_postgres::{
+    Manager, ManagerConfig, Pool, PoolError, RecyclingMethod, Runtime, TimeoutType,
+};
+use tokio_postgres::NoTls;
+use tokio_postgres::config::TargetSessionAttrs;
+
+use crate::config::{Database, Secret};
+use crate::rules;
+
+pub use credentials::{SetTemporary, Setting};
+
+/// How long an operator's command may take.
+const OPERATOR_LIMIT: Duration = Duration::from_mins(10);
+/// How long a connection may take to come about.
+const CONNECT_LIMIT: Duration = Duration::from_secs(3);
 
 /// The store could not do what was asked.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
     /// Nothing of it is stored: no connection, or the server refused before the commit.
-    #[error("the store was not reached")]
-    NotSent(#[source] anyhow::Error),
+    #[error("the store did not do it: {0}")]
+    NotSent(Fault),
     /// The commit was sent and its answer never came.
-    #[error("the store did not answer the commit")]
-    OutcomeUnknown(#[source] anyhow::Error),
+    #[error("the store did not answer the commit: {0}")]
+    OutcomeUnknown(Fault),
+}
+
+/// What went wrong, without any value of a row or a parameter.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Fault {
+    /// No answer in time.
+    #[error("no answer within {} s", .0.as_secs())]
+    TimedOut(Duration),
+    /// Every connection was in use.
+    #[error("no free connection within {} s", .0.as_secs())]
+    Busy(Duration),
+    /// The connection failed or never came about.
+    #[error("{0}")]
+    Connection(String),
+    /// The server said no.
+    #[error("{message} (SQLSTATE {code})")]
+    Refused {
+        /// The SQLSTATE.
+        code: String,
+        /// The primary message; details, which quote rows, are left out.
+        message: String,
+    },
+    /// A row was not what the schema promises.
+    #[error("{0} in the database is not what it should be")]
+    Row(&'static str),
+}
+
+impl From<tokio_postgres::Error> for Fault {
+    fn from(error: tokio_postgres::Error) -> Self {
+        if let Some(refusal) = error.as_db_error() {
+            return Self::Refused {
+                code: refusal.code().code().to_owned(),
+                message: refusal.message().to_owned(),
+            };
+        }
+        let mut message = error.to_string();
+        if let Some(source) = std::error::Error::source(&error) {
+            message = format!("{message}: {source}");
+        }
+        Self::Connection(message)
+    }
+}
+
+impl Fault {
+    /// Whether other connections of the pool are likely to be as bad: cut, shut down or demoted.
+    fn spoils_the_pool(&self) -> bool {
+        match self {
+            Self::TimedOut(_) | Self::Connection(_) => true,
+            Self::Refused { code, .. } => self.is_connection_lost() || code == "25006",
+            Self::Busy(_) | Self::Row(_) => false,
+        }
+    }
+
+    /// Whether the server broke off, so that a commit may or may not stand.
+    fn is_connection_lost(&self) -> bool {
+        match self {
+            Self::TimedOut(_) | Self::Connection(_) => true,
+            Self::Refused { code, .. } => code.starts_with("08") || code.starts_with("57P"),
+            Self::Busy(_) | Self::Row(_) => false,
+        }
+    }
+}
+
+/// The connection string is none; its text is not repeated, since it holds a password.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("not a PostgreSQL connection string")]
+pub struct NotAConnectionString;
+
+/// The database, as one role sees it; clones share the connections.
+#[derive(Clone)]
+pub struct Store {
+    pool: Pool,
+    limit: Duration,
+}
+
+impl Store {
+    /// The daemon's view; connects when first asked.
+    ///
+    /// # Errors
+    /// [`NotAConnectionString`].
+    pub fn for_daemon(database: &Database) -> Result<Self, NotAConnectionString> {
+        Self::new(&database.url, database.connections, rules::STORE_WITHIN)
+    }
+
+    /// The operator's view, with the owner's rights if they are configured.
+    ///
+    /// # Errors
+    /// [`NotAConnectionString`].
+    pub fn for_operator(database: &Database) -> Result<Self, NotAConnectionString> {
+        let url = database.owner_url.as_ref().unwrap_or(&database.url);
+        Self::new(url, 1, OPERATOR_LIMIT)
+    }
+
+    fn new(
+        url: &Secret,
+        connections: usize,
+        limit: Duration,
+    ) -> Result<Self, NotAConnectionString> {
+        let manager = Manager::from_config(
+            connection(url, limit)?,
+            NoTls,
+            ManagerConfig { recycling_method: RecyclingMethod::Fast },
+        );
+        let pool = Pool::builder(manager)
+            .max_size(connections.max(1))
+            .runtime(Runtime::Tokio1)
+            .wait_timeout(Some(limit))
+            .create_timeout(Some(CONNECT_LIMIT))
+            .recycle_timeout(Some(CONNECT_LIMIT))
+            .build()
+            .map_err(|_| NotAConnectionString)?;
+        Ok(Self { pool, limit })
+    }
+
+    fn pool_fault(&self, error: PoolError) -> Fault {
+        match error {
+            PoolError::Timeout(TimeoutType::Wait) => Fault::Busy(self.limit),
+            PoolError::Timeout(TimeoutType::Create | TimeoutType::Recycle) => {
+                Fault::TimedOut(CONNECT_LIMIT)
+            }
+            PoolError::Backend(error) => Fault::from(error),
+            PoolError::Closed | PoolError::NoRuntimeSpecified | PoolError::PostCreateHook(_) => {
+                Fault::Connection("the pool is closed".to_owned())
+            }
+        }
+    }
+}
+
+impl fmt::Debug for Store {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Store").field("limit", &self.limit).finish_non_exhaustive()
+    }
+}
+
+/// How to connect: read-write servers only, commits durable, nothing left to wait for ever. The
+/// server gives up a little earlier than we do, so that a held lock is told from a dead server.
+fn connection(
+    url: &Secret,
+    limit: Duration,
+) -> Result<tokio_postgres::Config, NotAConnectionString> {
+    let mut config: tokio_postgres::Config =
+        url.expose().parse().map_err(|_| NotAConnectionString)?;
+    let own = config.get_options().unwrap_or_default().to_owned();
+    let statement_ms = limit.as_millis() * 4 / 5;
+    let lock_ms = limit.as_millis() * 3 / 5;
+    config
+        .application_name("karipass")
+        .connect_timeout(CONNECT_LIMIT)
+        .tcp_user_timeout(limit)
+        .target_session_attrs(TargetSessionAttrs::ReadWrite)
+        .options(format!(
+            "{own} -c synchronous_commit=on -c statement_timeout={statement_ms} \
+             -c lock_timeout={lock_ms} -c idle_in_transaction_session_timeout={statement_ms}"
+        ));
+    Ok(config)
 }

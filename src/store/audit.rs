@@ -1,0 +1,157 @@
+//! The audit (`D3`): one row for every set, change, voiding, login and refusal, never a secret.
+
+use std::net::IpAddr;
+
+use super::transaction::Transaction;
+use super::{Store, StoreError};
+use crate::number::Number;
+use crate::unit::Unit;
+
+/// Who or where an act came from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Source {
+    /// A call, from this number if it was given and trusted.
+    Phone(Option<Number>),
+    /// The site or the API, from this address.
+    Site(IpAddr),
+    /// An operator's command.
+    Operator,
+}
+
+impl Source {
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::Phone(_) => "phone",
+            Self::Site(_) => "site",
+            Self::Operator => "operator",
+        }
+    }
+}
+
+/// What was done or tried.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Event {
+    /// A call that ended without a password.
+    Call,
+    /// A temporary password set by phone (`P9`).
+    TemporarySet,
+    /// The contract's unit set or changed (`P14`).
+    UnitChanged,
+    /// A credential gone; the outcome says why.
+    Voided,
+    /// Contracts loaded from a file (`D1`).
+    ContractsImported,
+    /// A contract suspended (`D2`).
+    ContractSuspended,
+    /// A contract resumed (`D2`).
+    ContractResumed,
+    /// A contract removed (`D2`).
+    ContractRemoved,
+}
+
+impl Event {
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::Call => "call",
+            Self::TemporarySet => "temporary_set",
+            Self::UnitChanged => "unit_changed",
+            Self::Voided => "voided",
+            Self::ContractsImported => "contracts_imported",
+            Self::ContractSuspended => "contract_suspended",
+            Self::ContractResumed => "contract_resumed",
+            Self::ContractRemoved => "contract_removed",
+        }
+    }
+}
+
+/// What came of it; of a voiding, the reason.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Outcome {
+    /// Done.
+    Done,
+    /// The caller is not served (`P2`, `P6`).
+    NotAvailable,
+    /// The third wrong entry of a step (`P10`).
+    WrongEntries,
+    /// The contract changed under the call: not live, number gone, or another unit in force.
+    ContractChanged,
+    /// Voided by a change of unit (`P14`).
+    UnitChanged,
+    /// Voided because the number belongs to another contract now (`D1`).
+    NumberMoved,
+    /// Voided because the number is gone (`D1`, `D2`).
+    NumberRemoved,
+    /// Voided because the number no longer logs in without its service.
+    ServiceEnded,
+}
+
+impl Outcome {
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::Done => "done",
+            Self::NotAvailable => "not_available",
+            Self::WrongEntries => "wrong_entries",
+            Self::ContractChanged => "contract_changed",
+            Self::UnitChanged => "unit_changed",
+            Self::NumberMoved => "number_moved",
+            Self::NumberRemoved => "number_removed",
+            Self::ServiceEnded => "service_ended",
+        }
+    }
+}
+
+/// One row to be written; its time is the database's.
+#[derive(Debug, Clone, Copy)]
+pub struct Record {
+    /// Where it came from.
+    pub source: Source,
+    /// What.
+    pub event: Event,
+    /// What came of it.
+    pub outcome: Outcome,
+    /// The login number, if one was named.
+    pub login: Option<Number>,
+    /// The contract number, if it is known.
+    pub contract: Option<Number>,
+    /// The unit that was chosen.
+    pub unit: Option<Unit>,
+}
+
+impl Store {
+    /// Writes one row by itself, such as a call's refusal.
+    ///
+    /// # Errors
+    /// [`StoreError`] if the store is out of reach.
+    pub async fn record(&self, record: &Record) -> Result<(), StoreError> {
+        let mut transaction = self.begin().await?;
+        transaction.record(record).await?;
+        transaction.commit().await
+    }
+}
+
+impl Transaction {
+    /// Writes one row together with what it is about.
+    pub(super) async fn record(&mut self, record: &Record) -> Result<(), StoreError> {
+        let (caller, address) = match record.source {
+            Source::Phone(caller) => (caller, None),
+            Source::Site(address) => (None, Some(address)),
+            Source::Operator => (None, None),
+        };
+        self.query(
+            "INSERT INTO audit (source, event, outcome, login, contract, unit, caller, address)
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
+            &[
+                &record.source.as_str(),
+                &record.event.as_str(),
+                &record.outcome.as_str(),
+                &record.login.as_ref().map(Number::as_str),
+                &record.contract.as_ref().map(Number::as_str),
+                &record.unit.map(Unit::as_str),
+                &caller.as_ref().map(Number::as_str),
+                &address,
+            ],
+        )
+        .await?;
+        Ok(())
+    }
+}

@@ -1,0 +1,149 @@
+//! One statement, or one transaction, within the store's time limit.
+//!
+//! A connection goes back to the pool only when the server has answered the end of what it was
+//! borrowed for. Dropped earlier, by an error, a time-out or a caller that went away, it is closed,
+//! and the server rolls back: nothing is half stored, and no broken connection is met twice.
+
+use deadpool_postgres::{Client, Object, Pool};
+use tokio::time::{Instant, timeout_at};
+use tokio_postgres::Row;
+use tokio_postgres::types::ToSql;
+
+use super::{Fault, Store, StoreError};
+use crate::clock;
+
+/// Parameters of a statement, as `tokio-postgres` takes them.
+pub(super) type Parameters<'a> = &'a [&'a (dyn ToSql + Sync)];
+
+impl Store {
+    /// Runs one reading statement.
+    pub(super) async fn read(
+        &self,
+        sql: &str,
+        parameters: Parameters<'_>,
+    ) -> Result<Vec<Row>, StoreError> {
+        let mut borrowed = self.borrow().await?;
+        let rows = borrowed.query(sql, parameters).await.map_err(StoreError::NotSent)?;
+        borrowed.give_back();
+        Ok(rows)
+    }
+
+    /// Begins a transaction (`READ COMMITTED`); dropping it rolls it back.
+    pub(super) async fn begin(&self) -> Result<Transaction, StoreError> {
+        let mut borrowed = self.borrow().await?;
+        borrowed.batch("BEGIN").await.map_err(StoreError::NotSent)?;
+        Ok(Transaction { borrowed })
+    }
+
+    async fn borrow(&self) -> Result<Borrowed, StoreError> {
+        let deadline = Instant::from_std(clock::now() + self.limit);
+        let client = match timeout_at(deadline, self.pool.get()).await {
+            Ok(Ok(client)) => client,
+            Ok(Err(error)) => return Err(StoreError::NotSent(self.pool_fault(error))),
+            Err(_) => return Err(StoreError::NotSent(Fault::Busy(self.limit))),
+        };
+        let pool = self.pool.clone();
+        Ok(Borrowed { client: Some(client), pool, deadline, limit: self.limit })
+    }
+}
+
+/// A transaction under way; only [`Transaction::commit`] makes anything of it stand.
+pub(super) struct Transaction {
+    borrowed: Borrowed,
+}
+
+impl Transaction {
+    /// Runs a statement and gives its rows.
+    ///
+    /// # Errors
+    /// [`StoreError::NotSent`]; the transaction can only be dropped then.
+    pub(super) async fn query(
+        &mut self,
+        sql: &str,
+        parameters: Parameters<'_>,
+    ) -> Result<Vec<Row>, StoreError> {
+        self.borrowed.query(sql, parameters).await.map_err(StoreError::NotSent)
+    }
+
+    /// As [`Transaction::query`], for at most one row.
+    pub(super) async fn query_opt(
+        &mut self,
+        sql: &str,
+        parameters: Parameters<'_>,
+    ) -> Result<Option<Row>, StoreError> {
+        Ok(self.query(sql, parameters).await?.into_iter().next())
+    }
+
+    /// Commits, durably once this has returned `Ok`.
+    ///
+    /// # Errors
+    /// [`StoreError::OutcomeUnknown`] if the answer never came, [`StoreError::NotSent`] if the server refused.
+    pub(super) async fn commit(mut self) -> Result<(), StoreError> {
+        match self.borrowed.batch("COMMIT").await {
+            Ok(()) => {
+                self.borrowed.give_back();
+                Ok(())
+            }
+            Err(fault) if fault.is_connection_lost() => Err(StoreError::OutcomeUnknown(fault)),
+            Err(fault) => Err(StoreError::NotSent(fault)),
+        }
+    }
+}
+
+/// A connection out of the pool, closed on drop unless it is given back.
+struct Borrowed {
+    client: Option<Client>,
+    pool: Pool,
+    deadline: Instant,
+    limit: std::time::Duration,
+}
+
+impl Borrowed {
+    async fn query(&mut self, sql: &str, parameters: Parameters<'_>) -> Result<Vec<Row>, Fault> {
+        let Some(client) = &self.client else { return Err(closed()) };
+        let answer = timeout_at(self.deadline, async {
+            let statement = client.prepare_cached(sql).await?;
+            client.query(&statement, parameters).await
+        });
+        let answer = answer.await.map_err(|_| Fault::TimedOut(self.limit));
+        self.check(answer.and_then(|answer| answer.map_err(Fault::from)))
+    }
+
+    async fn batch(&mut self, sql: &str) -> Result<(), Fault> {
+        let Some(client) = &self.client else { return Err(closed()) };
+        let answer = timeout_at(self.deadline, client.batch_execute(sql)).await;
+        let answer = answer.map_err(|_| Fault::TimedOut(self.limit));
+        self.check(answer.and_then(|answer| answer.map_err(Fault::from)))
+    }
+
+    /// Closes the connection on a fault, and the idle ones with it if they are likely as bad.
+    fn check<T>(&mut self, answer: Result<T, Fault>) -> Result<T, Fault> {
+        if let Err(fault) = &answer {
+            self.close();
+            if fault.spoils_the_pool() {
+                self.pool.retain(|_, _| false);
+            }
+        }
+        answer
+    }
+
+    fn give_back(&mut self) {
+        self.client = None;
+    }
+
+    fn close(&mut self) {
+        if let Some(client) = self.client.take() {
+            drop(Object::take(client));
+        }
+    }
+}
+
+impl Drop for Borrowed {
+    fn drop(&mut self) {
+        self.close();
+    }
+}
+
+fn closed() -> Fault {
+    Fault::Connection("the connection was closed after an earlier fault".to_owned())
+}
