@@ -9,7 +9,8 @@ use phonenumber::{Mode, country};
 
 /// Digits of a national number, the leading `0` included.
 const DIGITS: std::ops::RangeInclusive<usize> = 10..=11;
-const MOST_DIGITS: usize = *DIGITS.end();
+/// Digits of the longest national number.
+pub const MOST_DIGITS: usize = *DIGITS.end();
 
 /// A national number: `0`, an area or service code, 10 or 11 digits in all.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]

@@ -5,10 +5,19 @@
 //! [`Output::Store`] are begun and not waited for; when the call has no deadline any more it is
 //! over, and what of them has not been committed is given up (`P13`).
 
+mod asking;
+mod dialog;
+mod entry;
+mod line;
 pub mod prompt;
+mod step;
+#[cfg(test)]
+mod tests;
 
 use std::fmt;
-use std::time::{Duration, Instant};
+use std::time::Duration;
+
+pub use dialog::Call;
 
 use crate::contract::Contract;
 use crate::number::Number;
@@ -52,6 +61,8 @@ pub enum Key {
     /// `A` to `D` (Q.23), which no subscriber's keypad has.
     Letter,
 }
+
+impl zeroize::DefaultIsZeroes for Key {}
 
 impl fmt::Debug for Key {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -177,10 +188,4 @@ pub struct Limits {
     pub inter_digit: Duration,
     /// The whole call (`P11`).
     pub call: Duration,
-}
-
-/// One call's dialog.
-#[derive(Debug)]
-pub struct Call {
-    deadline: Option<Instant>,
 }

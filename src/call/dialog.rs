@@ -1,0 +1,226 @@
+//! The state machine of a call: which input means what in which state, and until when each lasts.
+//!
+//! ```text
+//! LookingUp ──▶ Asking (menu, number, password, confirmation) ──▶ Storing ──▶ Closing ──▶ Ended
+//!     └────────────┴──────────── not-available, redial, trouble ────┴────────────▲
+//! ```
+//!
+//! Every live state is entered through [`Call::enter`], which sets its limit.
+
+mod moves;
+
+use std::time::{Duration, Instant};
+
+use zeroize::Zeroizing;
+
+use super::asking::Asking;
+use super::entry::Shape;
+use super::line::{Ending, Line};
+use super::prompt::Prompt;
+use super::step::{Admission, Step, Subscriber};
+use super::{Input, Key, Limits, LookUp, Outcome, Output, PlaybackEnd, PlaybackId, StoreReply};
+use crate::number::Number;
+use crate::rules;
+
+/// How long the store may take, so that `trouble` is heard in time (`P15`).
+const STORE_LIMIT: Duration = rules::TROUBLE_WITHIN.saturating_sub(Duration::from_secs(2));
+
+/// Keys kept while the caller's contract is looked up: a whole dialog, and then some.
+const KEYS_AHEAD: usize = 48;
+
+/// One call's dialog.
+#[derive(Debug)]
+pub struct Call {
+    limits: Limits,
+    too_long: Instant,
+    line: Line,
+    state: State,
+    limit: Instant,
+    outcome: Option<Outcome>,
+}
+
+#[derive(Debug)]
+enum State {
+    /// The store is asked for the caller's contract; keys are kept.
+    LookingUp { caller: Number, ahead: Zeroizing<Vec<Key>> },
+    /// The caller is asked, and heard.
+    Asking(Box<Asking>),
+    /// The store is about to commit a password for this login number.
+    Storing { login: Number },
+    /// The last guidance plays; if it cannot, `trouble` may do instead.
+    Closing { or_trouble: bool },
+    /// Nothing happens any more.
+    Ended,
+}
+
+impl Call {
+    /// A call that rings now, from a trusted caller number or from `None` (`P2`), and what to do first.
+    #[must_use]
+    pub fn start(caller: Option<Number>, limits: Limits, now: Instant) -> (Self, Vec<Output>) {
+        let mut call = Self {
+            limits,
+            too_long: now + limits.call,
+            line: Line::default(),
+            state: State::Ended,
+            limit: now,
+            outcome: None,
+        };
+        if let Some(caller) = caller {
+            call.line.tell(Output::LookUp(caller));
+            call.line.tell(Output::Answer);
+            call.line.wait();
+            let ahead = Zeroizing::new(Vec::with_capacity(KEYS_AHEAD));
+            call.enter(State::LookingUp { caller, ahead }, now + STORE_LIMIT);
+        } else {
+            call.line.tell(Output::Answer);
+            call.not_available(now);
+        }
+        let outputs = call.line.outputs();
+        (call, outputs)
+    }
+
+    /// Takes what happened at `now`, and says what to do about it, in this order.
+    #[must_use]
+    pub fn handle(&mut self, input: Input, now: Instant) -> Vec<Output> {
+        if let State::Ended = self.state {
+            return Vec::new();
+        }
+        match input {
+            Input::Key(key) => self.key(key, now),
+            Input::Started(id) => self.started(id, now),
+            Input::Finished(id, end) => self.finished(id, end, now),
+            Input::LookedUp(found) => self.looked_up(found, now),
+            Input::Stored(reply) => self.stored(reply, now),
+            Input::TimeOut => self.time_out(now),
+            Input::HangUp => self.end(Outcome::HungUp),
+        }
+        self.line.outputs()
+    }
+
+    /// When to send [`Input::TimeOut`]; `None` once the call is over.
+    #[must_use]
+    pub fn deadline(&self) -> Option<Instant> {
+        match &self.state {
+            State::Asking(_) => Some(self.limit.min(self.too_long)),
+            State::LookingUp { .. } | State::Storing { .. } | State::Closing { .. } => {
+                Some(self.limit)
+            }
+            State::Ended => None,
+        }
+    }
+
+    /// What became of the call, as soon as it is settled; always there once the call is over.
+    #[must_use]
+    pub fn outcome(&self) -> Option<Outcome> {
+        self.outcome
+    }
+
+    fn key(&mut self, key: Key, now: Instant) {
+        match &mut self.state {
+            State::LookingUp { ahead, .. } => {
+                if ahead.len() < KEYS_AHEAD {
+                    ahead.push(key);
+                }
+            }
+            State::Asking(asking) => {
+                let terminates = asking.terminates(key, now);
+                if !terminates && !asking.deaf {
+                    self.count(key, now);
+                }
+            }
+            State::Storing { .. } | State::Closing { .. } | State::Ended => {}
+        }
+    }
+
+    /// A key of the entry at hand.
+    fn count(&mut self, key: Key, now: Instant) {
+        let Some(mut asking) = self.take_asking() else { return };
+        self.line.interrupt();
+        let shape = asking.step.shape();
+        if asking.entry.key(key, shape) {
+            let by_digit = shape == Shape::Password && key != Key::Hash;
+            asking.terminator_until = by_digit.then(|| now + self.limits.inter_digit);
+            self.judge(asking, false, now);
+        } else {
+            self.enter(State::Asking(asking), now + self.limits.inter_digit);
+        }
+    }
+
+    fn started(&mut self, id: PlaybackId, now: Instant) {
+        if self.line.started(id, now)
+            && let State::Asking(asking) = &mut self.state
+        {
+            asking.deaf = false;
+        }
+    }
+
+    fn finished(&mut self, id: PlaybackId, end: PlaybackEnd, now: Instant) {
+        let ending = self.line.finished(id, end, now);
+        match ending {
+            Ending::Nothing => {}
+            Ending::Heard => match self.state {
+                State::Asking(_) => self.listen(now),
+                State::Closing { .. } => self.hang_up(),
+                State::LookingUp { .. } | State::Storing { .. } | State::Ended => {}
+            },
+            Ending::NoQuiet | Ending::Unplayable => match self.state {
+                State::Asking(_) | State::Closing { or_trouble: true } => self.trouble(now),
+                State::Closing { or_trouble: false } => self.hang_up(),
+                State::LookingUp { .. } | State::Storing { .. } | State::Ended => {}
+            },
+        }
+    }
+
+    fn looked_up(&mut self, found: LookUp, now: Instant) {
+        let State::LookingUp { caller, ahead } = &mut self.state else { return };
+        let mut ahead = std::mem::take(ahead);
+        ahead.reverse();
+        match Subscriber::admit(*caller, found) {
+            Admission::Served(subscriber) => {
+                let asking = Asking::new(subscriber, ahead);
+                self.ask(Box::new(asking), vec![Step::Menu.guidance()], now);
+                while let Some(key) = self.next_ahead() {
+                    self.key(key, now);
+                }
+            }
+            Admission::NotAvailable => self.not_available(now),
+            Admission::Unreachable => self.trouble(now),
+        }
+    }
+
+    fn stored(&mut self, reply: StoreReply, now: Instant) {
+        let State::Storing { login } = self.state else { return };
+        match reply {
+            StoreReply::Stored => self.close(Prompt::Completed(login), Outcome::Stored, now),
+            StoreReply::Refused => self.not_available(now),
+            StoreReply::Unreachable => self.trouble(now),
+        }
+    }
+
+    fn time_out(&mut self, now: Instant) {
+        if self.deadline().is_none_or(|deadline| now < deadline) {
+            return;
+        }
+        match &self.state {
+            State::LookingUp { .. } | State::Storing { .. } => {
+                self.trouble(now);
+                self.line.tell(Output::Abandon);
+            }
+            State::Asking(_) if now >= self.too_long => {
+                self.outcome = Some(Outcome::TooLong);
+                self.hang_up();
+            }
+            State::Asking(_) if self.line.is_speaking() => {
+                self.line.interrupt();
+                self.listen(now);
+            }
+            State::Asking(_) => {
+                if let Some(asking) = self.take_asking() {
+                    self.judge(asking, true, now);
+                }
+            }
+            State::Closing { .. } => self.hang_up(),
+            State::Ended => {}
+        }
+    }
+}

@@ -1,0 +1,137 @@
+//! Where a call goes from where it is: the next step, a wrong entry, the last guidance, the end.
+
+use std::time::{Duration, Instant};
+
+use zeroize::Zeroizing;
+
+use super::{Call, STORE_LIMIT, State};
+use crate::call::asking::Asking;
+use crate::call::entry::Entry;
+use crate::call::prompt::Prompt;
+use crate::call::step::Verdict;
+use crate::call::{Key, Outcome, Output, Refusal};
+use crate::rules;
+
+/// How long a guidance may take, from its queueing to its end, before its end counts as lost; the
+/// longest takes half of it.
+const GUIDANCE_LIMIT: Duration = Duration::from_secs(40);
+
+impl Call {
+    /// The entry is complete, or silence has ended it.
+    pub(super) fn judge(&mut self, mut asking: Box<Asking>, silence: bool, now: Instant) {
+        match asking.step.judge(&asking.entry, &asking.subscriber) {
+            Verdict::Next(step) => {
+                let prompts = vec![step.guidance()];
+                asking.turn_to(step);
+                asking.wrong = 0;
+                self.ask(asking, prompts, now);
+            }
+            Verdict::Wrong if silence => {
+                let guidance = asking.step.guidance();
+                self.wrong(asking, vec![Prompt::Invalid, guidance], now);
+            }
+            Verdict::Wrong => self.wrong(asking, vec![Prompt::Invalid], now),
+            Verdict::Differs(step) => {
+                let prompts = vec![Prompt::Invalid, step.guidance()];
+                asking.turn_to(step);
+                self.wrong(asking, prompts, now);
+            }
+            Verdict::Store(new) => {
+                self.enter(State::Storing { login: new.login }, now + STORE_LIMIT);
+                self.line.tell(Output::Store(new));
+            }
+            Verdict::NotAvailable => self.not_available(now),
+        }
+    }
+
+    /// `P10`: asks again with these prompts, unless this was the last one that the step bears.
+    pub(super) fn wrong(&mut self, mut asking: Box<Asking>, prompts: Vec<Prompt>, now: Instant) {
+        asking.wrong += 1;
+        if asking.wrong >= rules::WRONG_ENTRIES_A_STEP {
+            self.close(Prompt::Redial, Outcome::WrongEntries, now);
+            self.line.tell(Output::Refused(Refusal::WrongEntries));
+            return;
+        }
+        asking.entry = Entry::default();
+        asking.deaf = true;
+        asking.ahead = Zeroizing::default();
+        self.ask(asking, prompts, now);
+    }
+
+    /// Asks with these prompts, unless the caller has keyed on already (`P12`).
+    pub(super) fn ask(&mut self, mut asking: Box<Asking>, prompts: Vec<Prompt>, now: Instant) {
+        if asking.has_ahead() {
+            self.enter(State::Asking(asking), now + self.limits.inter_digit);
+        } else {
+            self.line.say(prompts);
+            self.enter(State::Asking(asking), now + GUIDANCE_LIMIT);
+        }
+    }
+
+    /// The guidance is over: the caller has until the first digit's limit (`P11`).
+    pub(super) fn listen(&mut self, now: Instant) {
+        if let Some(mut asking) = self.take_asking() {
+            asking.deaf = false;
+            self.enter(State::Asking(asking), now + self.limits.first_digit);
+        }
+    }
+
+    pub(super) fn not_available(&mut self, now: Instant) {
+        self.close(Prompt::NotAvailable, Outcome::NotAvailable, now);
+        self.line.tell(Output::Refused(Refusal::NotAvailable));
+    }
+
+    pub(super) fn trouble(&mut self, now: Instant) {
+        self.close(Prompt::Trouble, Outcome::Trouble, now);
+    }
+
+    pub(super) fn close(&mut self, last: Prompt, outcome: Outcome, now: Instant) {
+        self.outcome.get_or_insert(outcome);
+        self.line.interrupt();
+        self.line.say_last(vec![last]);
+        let or_trouble = match outcome {
+            Outcome::NotAvailable | Outcome::WrongEntries => true,
+            Outcome::Stored | Outcome::Trouble | Outcome::TooLong | Outcome::HungUp => false,
+        };
+        self.enter(State::Closing { or_trouble }, now + GUIDANCE_LIMIT);
+    }
+
+    pub(super) fn hang_up(&mut self) {
+        self.line.tell(Output::HangUp);
+        self.end(Outcome::HungUp);
+    }
+
+    pub(super) fn end(&mut self, outcome: Outcome) {
+        self.outcome.get_or_insert(outcome);
+        self.state = State::Ended;
+    }
+
+    /// The only way into a live state; it lasts until `limit` at most.
+    pub(super) fn enter(&mut self, state: State, limit: Instant) {
+        self.state = state;
+        self.limit = limit;
+    }
+
+    pub(super) fn take_asking(&mut self) -> Option<Box<Asking>> {
+        match std::mem::replace(&mut self.state, State::Ended) {
+            State::Asking(asking) => Some(asking),
+            other @ (State::LookingUp { .. }
+            | State::Storing { .. }
+            | State::Closing { .. }
+            | State::Ended) => {
+                self.state = other;
+                None
+            }
+        }
+    }
+
+    pub(super) fn next_ahead(&mut self) -> Option<Key> {
+        match &mut self.state {
+            State::Asking(asking) => asking.ahead.pop(),
+            State::LookingUp { .. }
+            | State::Storing { .. }
+            | State::Closing { .. }
+            | State::Ended => None,
+        }
+    }
+}

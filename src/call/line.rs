@@ -1,0 +1,173 @@
+//! What plays on the channel, as far as the dialog has ordered it.
+//!
+//! A guidance is played with the quiet queued behind it, and the next guidance is queued behind
+//! the quiet before the quiet is stopped: the channel is never idle while digits may come, since
+//! Asterisk repeats fast digits on an idle channel. Playbacks that go wrong are played again, within bounds.
+
+use std::time::{Duration, Instant};
+
+use super::prompt::Prompt;
+use super::{Output, PlaybackEnd, PlaybackId};
+
+/// A guidance that ends sooner than this was hit by the stop of what played before it; every
+/// guidance is longer.
+const CUT_SHORT: Duration = Duration::from_millis(200);
+
+/// How often the quiet is played again within one entry before it counts as unplayable.
+const QUIET_AGAIN: u8 = 10;
+
+/// The playbacks that still matter, and what the dialog has to say next.
+#[derive(Debug, Default)]
+pub(super) struct Line {
+    playbacks: u32,
+    guidance: Option<Guidance>,
+    quiet: Option<Quiet>,
+    spoken: bool,
+    outputs: Vec<Output>,
+}
+
+#[derive(Debug)]
+struct Guidance {
+    id: PlaybackId,
+    prompts: Vec<Prompt>,
+    started: Option<Instant>,
+    repeated: bool,
+}
+
+#[derive(Debug)]
+struct Quiet {
+    id: PlaybackId,
+    again: u8,
+}
+
+/// What the end of a playback means.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Ending {
+    /// Nothing: it does not matter any more, or it plays again.
+    Nothing,
+    /// The guidance has been heard.
+    Heard,
+    /// The quiet cannot be kept playing.
+    NoQuiet,
+    /// The guidance cannot be played.
+    Unplayable,
+}
+
+impl Line {
+    /// Plays the quiet, for want of anything to say yet.
+    pub(super) fn wait(&mut self) {
+        self.play_quiet(0);
+    }
+
+    /// Plays a guidance that the caller may key into, and the quiet behind it.
+    pub(super) fn say(&mut self, prompts: Vec<Prompt>) {
+        self.begin(prompts);
+        self.stop_quiet();
+        self.play_quiet(0);
+    }
+
+    /// Plays the last guidance of the call, and nothing behind it.
+    pub(super) fn say_last(&mut self, prompts: Vec<Prompt>) {
+        self.begin(prompts);
+        self.stop_quiet();
+    }
+
+    /// Stops the guidance, if one plays.
+    pub(super) fn interrupt(&mut self) {
+        if let Some(guidance) = self.guidance.take() {
+            self.tell(Output::Stop(guidance.id));
+        }
+    }
+
+    /// Whether a guidance plays or is to play.
+    pub(super) fn is_speaking(&self) -> bool {
+        self.guidance.is_some()
+    }
+
+    /// Whether `id` is the guidance, which has started now.
+    pub(super) fn started(&mut self, id: PlaybackId, now: Instant) -> bool {
+        match &mut self.guidance {
+            Some(guidance) if guidance.id == id => {
+                guidance.started.get_or_insert(now);
+                true
+            }
+            Some(_) | None => false,
+        }
+    }
+
+    pub(super) fn finished(&mut self, id: PlaybackId, end: PlaybackEnd, now: Instant) -> Ending {
+        if let Some(quiet) = self.quiet.take_if(|quiet| quiet.id == id) {
+            if quiet.again == QUIET_AGAIN {
+                return Ending::NoQuiet;
+            }
+            self.play_quiet(quiet.again + 1);
+            return Ending::Nothing;
+        }
+        let Some(guidance) = self.guidance.take_if(|guidance| guidance.id == id) else {
+            return Ending::Nothing;
+        };
+        match end {
+            PlaybackEnd::Failed if guidance.repeated => Ending::Unplayable,
+            PlaybackEnd::Done if guidance.repeated || !guidance.was_cut_short(now) => Ending::Heard,
+            PlaybackEnd::Failed | PlaybackEnd::Done => {
+                self.say_again(guidance.prompts);
+                Ending::Nothing
+            }
+        }
+    }
+
+    /// Whatever is to be done for the call besides playing.
+    pub(super) fn tell(&mut self, output: Output) {
+        self.outputs.push(output);
+    }
+
+    /// What is to be done now, in this order.
+    pub(super) fn outputs(&mut self) -> Vec<Output> {
+        std::mem::take(&mut self.outputs)
+    }
+
+    fn begin(&mut self, mut prompts: Vec<Prompt>) {
+        if !self.spoken {
+            self.spoken = true;
+            prompts.insert(0, Prompt::LeadIn);
+        }
+        self.play_guidance(prompts, false);
+    }
+
+    fn say_again(&mut self, prompts: Vec<Prompt>) {
+        self.play_guidance(prompts, true);
+        if self.quiet.is_some() {
+            self.stop_quiet();
+            self.play_quiet(0);
+        }
+    }
+
+    fn play_guidance(&mut self, prompts: Vec<Prompt>, repeated: bool) {
+        let id = self.next_id();
+        self.guidance = Some(Guidance { id, prompts: prompts.clone(), started: None, repeated });
+        self.tell(Output::Play(id, prompts));
+    }
+
+    fn play_quiet(&mut self, again: u8) {
+        let id = self.next_id();
+        self.quiet = Some(Quiet { id, again });
+        self.tell(Output::Play(id, vec![Prompt::Quiet]));
+    }
+
+    fn stop_quiet(&mut self) {
+        if let Some(quiet) = self.quiet.take() {
+            self.tell(Output::Stop(quiet.id));
+        }
+    }
+
+    fn next_id(&mut self) -> PlaybackId {
+        self.playbacks += 1;
+        PlaybackId(self.playbacks)
+    }
+}
+
+impl Guidance {
+    fn was_cut_short(&self, now: Instant) -> bool {
+        self.started.is_some_and(|started| now.saturating_duration_since(started) < CUT_SHORT)
+    }
+}

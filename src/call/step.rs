@@ -1,0 +1,179 @@
+//! The steps of the dialog and what an entry means in each (`P3`–`P8`, `P14`), without time or sound.
+
+use super::entry::{Entry, Shape};
+use super::prompt::Prompt;
+use super::{LookUp, NewTemporary};
+use crate::contract::Contract;
+use crate::number::Number;
+use crate::password::TemporaryPassword;
+use crate::unit::Unit;
+
+/// Who calls: a number of a contract that the line serves.
+#[derive(Debug)]
+pub(super) struct Subscriber {
+    caller: Number,
+    contract: Box<Contract>,
+}
+
+/// Whether the line serves a caller (`P2`).
+#[derive(Debug)]
+pub(super) enum Admission {
+    Served(Subscriber),
+    NotAvailable,
+    Unreachable,
+}
+
+impl Subscriber {
+    pub(super) fn admit(caller: Number, found: LookUp) -> Admission {
+        match found {
+            LookUp::Found(contract) if contract.is_served() => {
+                Admission::Served(Self { caller, contract })
+            }
+            LookUp::Found(_) | LookUp::Unknown => Admission::NotAvailable,
+            LookUp::Unreachable => Admission::Unreachable,
+        }
+    }
+
+    fn is_contract_number(&self) -> bool {
+        self.caller == self.contract.number
+    }
+
+    /// `P14`: an additional number may choose only the unit in force.
+    fn may_choose(&self, unit: Unit) -> bool {
+        self.is_contract_number() || self.contract.unit.is_none_or(|in_force| in_force == unit)
+    }
+
+    /// `P5`, and `P6` for the administrator's own login.
+    fn may_set_for(&self, login: Number, unit: Unit) -> bool {
+        self.contract.has_service(login)
+            || (unit == Unit::AdminUser && login == self.contract.number)
+    }
+}
+
+/// What a temporary password will be for.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Target {
+    unit: Unit,
+    login: Number,
+    /// Whether the guidance says 登録したい (`P6`).
+    registers: bool,
+}
+
+/// What the caller is asked for.
+#[derive(Debug)]
+pub(super) enum Step {
+    /// The unit (`P3`).
+    Menu,
+    /// The login number under this unit (`P5`).
+    Number(Unit),
+    /// The temporary password (`P7`).
+    Password(Target),
+    /// The same password again (`P8`).
+    Confirm(Target, TemporaryPassword),
+}
+
+/// What an entry leads to.
+#[derive(Debug)]
+pub(super) enum Verdict {
+    /// On to this step.
+    Next(Step),
+    /// A wrong entry: the same step again.
+    Wrong,
+    /// The two passwords differ: a wrong entry, and back to this step (`P8`).
+    Differs(Step),
+    /// Both agree (`P9`).
+    Store(NewTemporary),
+    /// A user's number without service (`P6`).
+    NotAvailable,
+}
+
+impl Step {
+    pub(super) fn shape(&self) -> Shape {
+        match self {
+            Self::Menu => Shape::OneKey,
+            Self::Number(_) => Shape::UntilHash,
+            Self::Password(_) | Self::Confirm(..) => Shape::Password,
+        }
+    }
+
+    pub(super) fn guidance(&self) -> Prompt {
+        match self {
+            Self::Menu => Prompt::Menu,
+            Self::Number(_) => Prompt::EnterNumber,
+            Self::Password(target) if target.registers => Prompt::RegisterPassword(target.login),
+            Self::Password(target) => Prompt::SetPassword(target.login),
+            Self::Confirm(..) => Prompt::ConfirmPassword,
+        }
+    }
+
+    /// What `entry`, complete or ended by silence, leads to.
+    pub(super) fn judge(&self, entry: &Entry, subscriber: &Subscriber) -> Verdict {
+        match self {
+            Self::Menu => chosen(entry, subscriber),
+            Self::Number(unit) => named(entry, *unit, subscriber),
+            Self::Password(target) => match password(entry) {
+                Some(password) => Verdict::Next(Self::Confirm(*target, password)),
+                None => Verdict::Wrong,
+            },
+            Self::Confirm(target, first) => match password(entry) {
+                Some(password) if password.agrees_with(first) => {
+                    Verdict::Store(new_temporary(*target, password, subscriber))
+                }
+                Some(_) => Verdict::Differs(Self::Password(*target)),
+                None => Verdict::Wrong,
+            },
+        }
+    }
+}
+
+fn chosen(entry: &Entry, subscriber: &Subscriber) -> Verdict {
+    let unit = match entry.digits() {
+        Some(b"1") => Unit::Line,
+        Some(b"2") => Unit::Number,
+        Some(b"3") => Unit::AdminUser,
+        Some(_) | None => return Verdict::Wrong,
+    };
+    if !subscriber.may_choose(unit) {
+        return Verdict::Wrong;
+    }
+    let ask_password =
+        |login, registers| Verdict::Next(Step::Password(Target { unit, login, registers }));
+    match unit {
+        Unit::Line => ask_password(subscriber.contract.number, false),
+        Unit::Number => Verdict::Next(Step::Number(unit)),
+        Unit::AdminUser if subscriber.is_contract_number() => Verdict::Next(Step::Number(unit)),
+        Unit::AdminUser if subscriber.contract.has_service(subscriber.caller) => {
+            ask_password(subscriber.caller, true)
+        }
+        Unit::AdminUser => Verdict::NotAvailable,
+    }
+}
+
+fn named(entry: &Entry, unit: Unit, subscriber: &Subscriber) -> Verdict {
+    entry
+        .digits()
+        .and_then(|digits| std::str::from_utf8(digits).ok())
+        .and_then(|digits| digits.parse().ok())
+        .filter(|login| subscriber.may_set_for(*login, unit))
+        .map_or(Verdict::Wrong, |login| {
+            Verdict::Next(Step::Password(Target { unit, login, registers: false }))
+        })
+}
+
+fn password(entry: &Entry) -> Option<TemporaryPassword> {
+    TemporaryPassword::try_from(entry.digits()?).ok()
+}
+
+fn new_temporary(
+    target: Target,
+    password: TemporaryPassword,
+    subscriber: &Subscriber,
+) -> NewTemporary {
+    NewTemporary {
+        caller: subscriber.caller,
+        contract: subscriber.contract.number,
+        unit: target.unit,
+        login: target.login,
+        password,
+    }
+}
