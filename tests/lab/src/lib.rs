@@ -1,8 +1,22 @@
 //! A private PostgreSQL, Asterisk, daemon and subscriber on loopback, for demonstration and tests.
 
+use std::path::{Path, PathBuf};
+
 pub mod asterisk;
+pub mod child;
 pub mod daemon;
 pub mod fake_asterisk;
+pub mod ports;
 pub mod postgres;
 pub mod run;
 pub mod subscriber;
+
+/// The folder of this repository.
+pub fn repository() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().nth(2).unwrap_or(Path::new(".")).to_owned()
+}
+
+/// A fresh secret of 128 bits in hexadecimal digits.
+pub fn secret() -> String {
+    format!("{:032x}", rand::random::<u128>())
+}
