@@ -38,7 +38,7 @@ const EMPTY: [&str; 8] = [
     "websocket_client.conf",
 ];
 
-const BOOT_WITHIN: Duration = Duration::from_secs(60);
+const BOOT_WITHIN: Duration = Duration::from_mins(1);
 const STOP_WITHIN: Duration = Duration::from_secs(10);
 
 /// Where an Asterisk program is installed.
