@@ -96,6 +96,14 @@ impl Step {
         }
     }
 
+    /// Whether it shares its wrong entries with the step before it (`P10`).
+    pub(super) fn goes_on_with_the_last(&self) -> bool {
+        match self {
+            Self::Menu | Self::Number(_) | Self::Password(_) => false,
+            Self::Confirm(..) => true,
+        }
+    }
+
     pub(super) fn guidance(&self) -> Prompt {
         match self {
             Self::Menu => Prompt::Menu,

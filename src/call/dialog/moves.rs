@@ -22,8 +22,10 @@ impl Call {
         match asking.step.judge(&asking.entry, &asking.subscriber) {
             Verdict::Next(step) => {
                 let prompts = vec![step.guidance()];
+                if !step.goes_on_with_the_last() {
+                    asking.wrong = 0;
+                }
                 asking.turn_to(step);
-                asking.wrong = 0;
                 self.ask(asking, prompts, now);
             }
             Verdict::Wrong if silence => {

@@ -1,1 +1,8 @@
 //! The dialog from the caller's side: what is keyed and when, what is heard and stored.
+
+mod channel;
+mod entries;
+mod news;
+mod numbers;
+mod phone;
+mod times;

@@ -1,0 +1,290 @@
+//! A caller at the telephone: keys, listens, hangs up; the channel and the store answer as told.
+//!
+//! Whatever is done with it, the phone watches what holds for every call: the channel is never
+//! idle while keys count, a live call has a deadline, and nothing is asked of a dead one.
+
+use std::collections::VecDeque;
+use std::time::{Duration, Instant};
+
+use super::channel::{Channel, Fate};
+use crate::call::prompt::Prompt;
+use crate::call::{
+    Call, Input, Key, Limits, LookUp, NewTemporary, Outcome, Output, Refusal, StoreReply,
+};
+use crate::contract::{Contract, ContractNumber};
+use crate::number::Number;
+use crate::rules;
+use crate::unit::Unit;
+
+/// The contract number, which has the service.
+pub(super) const CONTRACT: &str = "0312301230";
+/// An additional number with the service.
+pub(super) const ADDITIONAL: &str = "0312301231";
+/// An additional number without the service.
+pub(super) const WITHOUT_SERVICE: &str = "0312301232";
+
+pub(super) const SECOND: Duration = Duration::from_secs(1);
+pub(super) const BETWEEN_KEYS: Duration = Duration::from_millis(150);
+/// Events at one moment beyond which two parts must be answering each other without end.
+const STORM: usize = 200;
+
+/// What is around the call.
+pub(super) struct World {
+    pub(super) caller: Option<&'static str>,
+    pub(super) unit: Option<Unit>,
+    /// What the look-up finds, made from the contract.
+    pub(super) finds: fn(Contract) -> LookUp,
+    /// How long the look-up takes; for ever if `None`.
+    pub(super) finds_in: Option<Duration>,
+    pub(super) stores: StoreReply,
+    /// How long storing takes; for ever if `None`.
+    pub(super) stores_in: Option<Duration>,
+    /// What becomes of a playback, given the number of guidances that started before it.
+    pub(super) fate: fn(&[Prompt], usize) -> Fate,
+}
+
+impl Default for World {
+    /// The contract number calls, no unit is in force, everything works at once.
+    fn default() -> Self {
+        Self {
+            caller: Some(CONTRACT),
+            unit: None,
+            finds: |contract| LookUp::Found(Box::new(contract)),
+            finds_in: Some(Duration::ZERO),
+            stores: StoreReply::Stored,
+            stores_in: Some(Duration::ZERO),
+            fate: |_, _| Fate::Plays,
+        }
+    }
+}
+
+pub(super) struct Phone {
+    world: World,
+    pub(super) call: Call,
+    pub(super) now: Instant,
+    pub(super) channel: Channel,
+    news: VecDeque<Input>,
+    replies: Vec<(Instant, Input)>,
+    /// Every output, as its `Debug` shows it.
+    pub(super) outputs: Vec<String>,
+    pub(super) stored: Vec<NewTemporary>,
+    pub(super) refused: Vec<Refusal>,
+    closing: bool,
+    over: bool,
+}
+
+pub(super) fn number(text: &str) -> Number {
+    text.parse().unwrap()
+}
+
+pub(super) fn contract(unit: Option<Unit>) -> Contract {
+    let row = |text, service| ContractNumber { number: number(text), service };
+    Contract {
+        number: number(CONTRACT),
+        numbers: vec![row(CONTRACT, true), row(ADDITIONAL, true), row(WITHOUT_SERVICE, false)],
+        unit,
+        suspended: false,
+    }
+}
+
+impl Phone {
+    pub(super) fn calls(world: World) -> Self {
+        Self::calls_at(world, crate::clock::now())
+    }
+
+    pub(super) fn calls_at(world: World, now: Instant) -> Self {
+        let limits = Limits {
+            first_digit: rules::FIRST_DIGIT,
+            inter_digit: rules::INTER_DIGIT,
+            call: rules::CALL_LIMIT,
+        };
+        let (call, outputs) = Call::start(world.caller.map(number), limits, now);
+        let mut phone = Self {
+            world,
+            call,
+            now,
+            channel: Channel::default(),
+            news: VecDeque::new(),
+            replies: Vec::new(),
+            outputs: Vec::new(),
+            stored: Vec::new(),
+            refused: Vec::new(),
+            closing: false,
+            over: false,
+        };
+        phone.carry_out(outputs);
+        phone.wait(Duration::ZERO);
+        phone
+    }
+
+    /// Keys these, one after the other: digits, `*`, `#`, `A`.
+    pub(super) fn keys(&mut self, keys: &str) {
+        for key in keys.chars() {
+            self.wait(BETWEEN_KEYS);
+            self.feed(key_of(key));
+            self.settle();
+        }
+    }
+
+    /// Keys these before any news of the channel gets through.
+    pub(super) fn burst(&mut self, keys: &str) {
+        for key in keys.chars() {
+            self.feed(key_of(key));
+        }
+        self.settle();
+    }
+
+    /// Listens until the guidance is over.
+    pub(super) fn listen(&mut self) {
+        while !self.over && !self.channel.is_quiet() {
+            let end = self.channel.next_end().unwrap();
+            self.wait(end.saturating_duration_since(self.now));
+        }
+    }
+
+    /// Listens, and then keys nothing until the line loses patience.
+    pub(super) fn stay_silent(&mut self) {
+        self.listen();
+        self.wait(rules::FIRST_DIGIT);
+    }
+
+    pub(super) fn hang_up(&mut self) {
+        self.feed(Input::HangUp);
+        self.settle();
+    }
+
+    /// Does nothing more until the call is over.
+    pub(super) fn to_the_end(&mut self) {
+        while !self.over {
+            self.wait(SECOND);
+        }
+    }
+
+    /// Lets time pass.
+    pub(super) fn wait(&mut self, time: Duration) {
+        let until = self.now + time;
+        loop {
+            self.settle();
+            let reply = self.replies.iter().map(|(at, _)| *at).min();
+            let next = [self.channel.next_end(), reply, self.call.deadline()];
+            match next.into_iter().flatten().min().filter(|at| *at <= until && !self.over) {
+                Some(at) => self.now = self.now.max(at),
+                None => break,
+            }
+            self.settle();
+            if self.call.deadline().is_some_and(|deadline| deadline <= self.now) {
+                self.feed(Input::TimeOut);
+            }
+        }
+        self.now = until;
+    }
+
+    pub(super) fn heard(&self) -> String {
+        self.channel.heard(self.now)
+    }
+
+    pub(super) fn outcome(&self) -> Option<Outcome> {
+        self.call.outcome()
+    }
+
+    pub(super) fn is_over(&self) -> bool {
+        self.over
+    }
+
+    /// What was stored, as `unit login password`.
+    pub(super) fn stored(&self) -> String {
+        let line = |new: &NewTemporary| {
+            let password = str::from_utf8(new.password.expose()).unwrap();
+            format!("{} {} {password}", new.unit, new.login.as_str())
+        };
+        self.stored.iter().map(line).collect::<Vec<_>>().join(", ")
+    }
+
+    /// Feeds one input; nothing else happens.
+    pub(super) fn feed(&mut self, input: Input) {
+        self.over |= matches!(input, Input::HangUp);
+        let outputs = self.call.handle(input, self.now);
+        self.carry_out(outputs);
+        assert_eq!(self.call.deadline().is_none(), self.over, "a live call has a deadline");
+        assert!(!self.over || self.call.outcome().is_some(), "a call that is over has an outcome");
+    }
+
+    /// Everything that happens by itself at this moment.
+    fn settle(&mut self) {
+        for _ in 0..STORM {
+            if self.over {
+                return;
+            }
+            let event = self.news.pop_front();
+            let event = event.or_else(|| self.channel.event(self.now, self.world.fate));
+            let Some(event) = event.or_else(|| self.due_reply()) else { return };
+            self.feed(event);
+        }
+        panic!("no rest after {STORM} events");
+    }
+
+    fn due_reply(&mut self) -> Option<Input> {
+        let due = self.replies.iter().position(|(at, _)| *at <= self.now)?;
+        Some(self.replies.remove(due).1)
+    }
+
+    fn carry_out(&mut self, outputs: Vec<Output>) {
+        for output in outputs {
+            assert!(!self.over, "nothing is asked of a call that is over: {output:?}");
+            self.outputs.push(format!("{output:?}"));
+            match output {
+                Output::Answer => {}
+                Output::Play(id, prompts) => {
+                    self.closing |= prompts.iter().any(is_last);
+                    self.channel.play(id, prompts);
+                }
+                Output::Stop(id) => self.news.extend(self.channel.stop(id, self.now)),
+                Output::LookUp(_) => {
+                    let found = (self.world.finds)(contract(self.world.unit));
+                    self.reply(self.world.finds_in, Input::LookedUp(found));
+                }
+                Output::Store(new) => {
+                    self.stored.push(new);
+                    self.reply(self.world.stores_in, Input::Stored(self.world.stores));
+                }
+                Output::Abandon => self.replies.clear(),
+                Output::Refused(refusal) => self.refused.push(refusal),
+                Output::HangUp => self.over = true,
+            }
+            let begun = !self.channel.known.is_empty();
+            assert!(
+                !begun || self.closing || self.over || !self.channel.is_idle(),
+                "the channel is never idle while keys count"
+            );
+        }
+    }
+
+    fn reply(&mut self, after: Option<Duration>, reply: Input) {
+        if let Some(after) = after {
+            self.replies.push((self.now + after, reply));
+        }
+    }
+}
+
+fn is_last(prompt: &Prompt) -> bool {
+    match prompt {
+        Prompt::Completed(_) | Prompt::Redial | Prompt::NotAvailable | Prompt::Trouble => true,
+        Prompt::Menu
+        | Prompt::EnterNumber
+        | Prompt::SetPassword(_)
+        | Prompt::RegisterPassword(_)
+        | Prompt::ConfirmPassword
+        | Prompt::Invalid
+        | Prompt::LeadIn
+        | Prompt::Quiet => false,
+    }
+}
+
+fn key_of(key: char) -> Input {
+    Input::Key(match key {
+        '*' => Key::Star,
+        '#' => Key::Hash,
+        'A' => Key::Letter,
+        digit => Key::Digit(u8::try_from(digit).unwrap()),
+    })
+}
