@@ -1,1 +1,81 @@
-//! cli
+//! The command line (`R`): one file a subcommand.
+//!
+//! Results go to standard output, for people or with `--json` for programs; messages go to standard
+//! error. The exit status is 0, 1 (refused or found wrong) or 2 (usage).
+
+mod migrate;
+mod output;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+use crate::config::{self, Config};
+use output::Output;
+
+/// 仮パス: the temporary-password line of a telephone company's settings site, on Asterisk.
+#[derive(Debug, Parser)]
+#[command(name = "karipass", version)]
+struct Arguments {
+    /// The configuration file (TOML); `KARIPASS_…` variables win over it.
+    #[arg(long, global = true, env = "KARIPASS_CONFIG", value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// Print JSON, one document a line.
+    #[arg(long, global = true)]
+    json: bool,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Bring the database to this version; a newer one is refused.
+    Migrate,
+}
+
+/// How a command ended that could be carried out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Ending {
+    /// All is well.
+    Done,
+    /// Refused, or something was found wrong; standard error says what.
+    Refused,
+}
+
+/// Runs the command that this process was started with.
+#[must_use]
+pub fn main() -> ExitCode {
+    match run(&Arguments::parse()) {
+        Ok(Ending::Done) => ExitCode::SUCCESS,
+        Ok(Ending::Refused) => ExitCode::FAILURE,
+        Err(error) => {
+            output::complain(&format!("{error:#}"));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(arguments: &Arguments) -> anyhow::Result<Ending> {
+    let config = config::load(arguments.config.as_deref(), variables())?;
+    let output = Output { json: arguments.json };
+    match &arguments.command {
+        Command::Migrate => operate(migrate::run(&config, output)),
+    }
+}
+
+/// Runs an operator's command, which is one thing after another, on this thread.
+fn operate(command: impl Future<Output = anyhow::Result<Ending>>) -> anyhow::Result<Ending> {
+    tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(command)
+}
+
+/// The environment, less what is not UTF-8.
+fn variables() -> impl Iterator<Item = (String, String)> {
+    std::env::vars_os()
+        .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
+}
+
+/// The operator's view of the database.
+fn store(config: &Config) -> anyhow::Result<crate::store::Store> {
+    Ok(crate::store::Store::for_operator(&config.database)?)
+}

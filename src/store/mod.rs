@@ -9,6 +9,7 @@
 pub mod audit;
 mod contracts;
 mod credentials;
+pub mod migrate;
 mod transaction;
 
 use std::fmt;

@@ -1,8 +1,33 @@
 //! The daemon's parts against a real PostgreSQL and a fake Asterisk on the wire.
+//!
+//! One private cluster serves every trial; each trial has databases of its own in it. A trial that
+//! stops the server takes a cluster of its own.
+
+#![expect(unreachable_pub, reason = "in a binary `pub` marks what one module offers to the others")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    reason = "a test fails by panicking"
+)]
+
+mod store;
+mod world;
+
+use std::process::ExitCode;
+use std::sync::Arc;
 
 use libtest_mimic::Arguments;
 
-fn main() {
+use world::World;
+
+fn main() -> ExitCode {
     let arguments = Arguments::from_args();
-    libtest_mimic::run(&arguments, Vec::new()).exit();
+    let world = Arc::new(World::start());
+    let trials = store::trials(&world);
+    let conclusion = libtest_mimic::run(&arguments, trials);
+    // The last one out ends the servers.
+    drop(world);
+    conclusion.exit_code()
 }

@@ -19,8 +19,8 @@ pub struct Child {
 
 impl Child {
     /// Starts it.
-    pub fn spawn(name: &'static str, mut command: Command) -> Result<Self> {
-        let process = command.spawn().with_context(|| format!("starting {name}"))?;
+    pub fn spawn(name: &'static str, command: Command) -> Result<Self> {
+        let process = crate::process::spawn(command).with_context(|| format!("starting {name}"))?;
         Ok(Self { name, process })
     }
 

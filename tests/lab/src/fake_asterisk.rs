@@ -1,1 +1,1 @@
-//! fake_asterisk
+//! `fake_asterisk`

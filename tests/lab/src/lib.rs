@@ -8,6 +8,7 @@ pub mod daemon;
 pub mod fake_asterisk;
 pub mod ports;
 pub mod postgres;
+pub mod process;
 pub mod run;
 pub mod subscriber;
 

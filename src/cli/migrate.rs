@@ -1,0 +1,20 @@
+//! `karipass migrate`.
+
+use serde_json::json;
+
+use super::Ending;
+use super::output::Output;
+use crate::config::Config;
+use crate::store::migrate::Migrated;
+
+/// Brings the database to this version.
+pub(super) async fn run(config: &Config, output: Output) -> anyhow::Result<Ending> {
+    let Migrated { from, to } = super::store(config)?.migrate().await?;
+    let text = if from == to {
+        format!("the database is of version {to} already")
+    } else {
+        format!("the database is of version {to} now, it was of {from}")
+    };
+    output.result(&json!({ "from": from, "to": to }), &text)?;
+    Ok(Ending::Done)
+}

@@ -1,0 +1,29 @@
+//! What a command prints, and what it complains of.
+
+use std::io::{self, ErrorKind, Write as _};
+
+use serde::Serialize;
+
+/// Where and how results are printed.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Output {
+    /// One JSON document a line instead of text.
+    pub(super) json: bool,
+}
+
+impl Output {
+    /// Prints one result: as text for people, as a line of JSON for programs. A reader that has
+    /// gone away wants no more.
+    pub(super) fn result<T: Serialize>(self, result: &T, text: &str) -> anyhow::Result<()> {
+        let line = if self.json { serde_json::to_string(result)? } else { text.to_owned() };
+        match writeln!(io::stdout().lock(), "{line}") {
+            Err(error) if error.kind() != ErrorKind::BrokenPipe => Err(error.into()),
+            Ok(()) | Err(_) => Ok(()),
+        }
+    }
+}
+
+/// Writes a message to standard error; there is nowhere to say that this failed.
+pub(super) fn complain(message: &str) {
+    drop(writeln!(io::stderr().lock(), "{message}"));
+}

@@ -1,0 +1,105 @@
+//! Bringing the database to this program's version (`R`, `migrate`).
+//!
+//! The migrations of `sql/` are in the binary. One program at a time migrates a database, under an
+//! advisory lock; all that is missing is applied in one transaction.
+
+use deadpool_postgres::{ClientWrapper, Object};
+
+use super::{Fault, Store, StoreError, contracts};
+
+mod embedded {
+    refinery::embed_migrations!("sql");
+}
+
+/// The key of the advisory lock: `karipass` in ASCII.
+const LOCK: i64 = i64::from_be_bytes(*b"karipass");
+
+/// The versions before and after a migration; the same if there was nothing to do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Migrated {
+    /// The version found, 0 if the database was empty.
+    pub from: i32,
+    /// The version now.
+    pub to: i32,
+}
+
+/// The database could not be brought to this version.
+#[derive(Debug, thiserror::Error)]
+pub enum MigrationError {
+    /// A later program has migrated it.
+    #[error(
+        "the database is of version {database}, newer than this program's {program}: use the newer program"
+    )]
+    Newer {
+        /// The database's version.
+        database: i32,
+        /// The newest version that this program knows.
+        program: i32,
+    },
+    /// The store could not be asked.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// A migration was refused; nothing of this run stands.
+    #[error("{0}")]
+    Refused(String),
+}
+
+/// The version of the schema that this program works with.
+#[must_use]
+pub fn program_version() -> i32 {
+    let runner = embedded::migrations::runner();
+    runner.get_migrations().iter().map(refinery::Migration::version).max().unwrap_or(0)
+}
+
+impl Store {
+    /// The version of the database's schema; 0 if it was never migrated.
+    ///
+    /// # Errors
+    /// [`StoreError::NotSent`] if the store is out of reach.
+    pub async fn schema_version(&self) -> Result<i32, StoreError> {
+        let known = "SELECT to_regclass('refinery_schema_history') IS NOT NULL";
+        let rows = self.read(known, &[]).await?;
+        let Some(row) = rows.first() else { return Ok(0) };
+        if !contracts::column::<bool>(row, 0, "to_regclass")? {
+            return Ok(0);
+        }
+        let newest = "SELECT coalesce(max(version), 0)::integer FROM refinery_schema_history";
+        let rows = self.read(newest, &[]).await?;
+        rows.first().map_or(Ok(0), |row| contracts::column(row, 0, "refinery_schema_history"))
+    }
+
+    /// Brings the database to this program's version, as its owner.
+    ///
+    /// # Errors
+    /// [`MigrationError`]; the database is as it was then.
+    pub async fn migrate(&self) -> Result<Migrated, MigrationError> {
+        let client = self.pool.get().await.map_err(|error| not_sent(self.pool_fault(error)))?;
+        // Out of the pool: when it is dropped the connection closes, and the lock goes with it.
+        let mut client: ClientWrapper = Object::take(client);
+        client
+            .execute("SELECT pg_advisory_lock($1)", &[&LOCK])
+            .await
+            .map_err(|error| not_sent(error.into()))?;
+        let (from, to) = (self.schema_version().await?, program_version());
+        if from > to {
+            return Err(MigrationError::Newer { database: from, program: to });
+        }
+        let runner = embedded::migrations::runner().set_grouped(true);
+        runner.run_async(&mut *client).await.map_err(|error| refused(&error))?;
+        Ok(Migrated { from, to })
+    }
+}
+
+fn not_sent(fault: Fault) -> StoreError {
+    StoreError::NotSent(fault)
+}
+
+/// What refinery and the server say, without the statement.
+fn refused(error: &refinery::Error) -> MigrationError {
+    let mut message = error.kind().to_string();
+    if let refinery::error::Kind::Connection(doing, cause) = error.kind() {
+        let said = cause.source().map_or_else(|| cause.to_string(), ToString::to_string);
+        message = format!("{doing}: {said}");
+    }
+    MigrationError::Refused(message)
+}

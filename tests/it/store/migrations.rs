@@ -1,0 +1,118 @@
+//! `karipass migrate`, and the rights that it gives.
+
+use std::sync::Arc;
+
+use karipass_lab::postgres::Database;
+use libtest_mimic::Trial;
+use tokio_postgres::error::SqlState;
+
+use crate::world::{World, daemon_store, karipass, operator_store, run, trial};
+
+pub fn trials(world: &Arc<World>) -> Vec<Trial> {
+    vec![
+        trial(world, "r_migrate_makes_a_fresh_database_and_then_finds_nothing_to_do", fresh),
+        trial(world, "r_two_migrations_at_once_are_one_after_the_other", at_once),
+        trial(world, "r_two_databases_of_a_cluster_are_migrated_at_once", two_databases),
+        trial(world, "r_a_newer_database_is_refused_and_left_alone", newer),
+        trial(world, "r_the_daemon_has_no_more_rights_than_it_needs", rights),
+    ]
+}
+
+async fn fresh(world: Arc<World>) {
+    let database = world.postgres.empty().await.unwrap();
+    let first = karipass(&database, &["--json", "migrate"]);
+    assert_eq!((first.status, first.out.as_str()), (0, "{\"from\":0,\"to\":2}\n"), "{first:?}");
+    let second = karipass(&database, &["migrate"]);
+    assert_eq!(second.out, "the database is of version 2 already\n");
+    assert_eq!(daemon_store(&database).schema_version().await.unwrap(), 2);
+}
+
+async fn at_once(world: Arc<World>) {
+    let database = world.postgres.empty().await.unwrap();
+    let stores: Vec<_> = (0..4).map(|_| operator_store(&database)).collect();
+    let runs = stores.iter().map(karipass::store::Store::migrate);
+    let found = futures_util::future::try_join_all(runs).await.unwrap();
+    let from_nothing = found.iter().filter(|migrated| migrated.from == 0).count();
+    assert_eq!(from_nothing, 1, "{found:?}");
+}
+
+async fn two_databases(world: Arc<World>) {
+    // Without the role that belongs to the whole cluster both want to make it.
+    let cluster =
+        karipass_lab::postgres::Postgres::temporary(karipass_lab::postgres::Durability::Fast)
+            .await
+            .unwrap();
+    let databases = [cluster.empty().await.unwrap(), cluster.empty().await.unwrap()];
+    let migrate = |database: &Database| {
+        let mut command = database.karipass(world.karipass());
+        command.arg("migrate");
+        tokio::task::spawn_blocking(move || run(&mut command))
+    };
+    let (first, second) = tokio::join!(migrate(&databases[0]), migrate(&databases[1]));
+    for ran in [first.unwrap(), second.unwrap()] {
+        assert_eq!(ran.status, 0, "{ran:?}");
+    }
+}
+
+async fn newer(world: Arc<World>) {
+    let database = world.database().await;
+    let owner = database.owner().await.unwrap();
+    owner
+        .batch_execute(
+            "INSERT INTO refinery_schema_history VALUES (99, 'later', '2030-01-01T00:00:00Z', '1')",
+        )
+        .await
+        .unwrap();
+    let ran = karipass(&database, &["migrate"]);
+    assert_eq!((ran.status, ran.out.as_str()), (1, ""));
+    assert!(ran.err.contains("version 99, newer than this program's 2"), "{}", ran.err);
+}
+
+async fn rights(world: Arc<World>) {
+    let database = world.database().await;
+    let owner = database.owner().await.unwrap();
+    owner
+        .batch_execute(
+            "INSERT INTO contract VALUES ('0612345678');
+             INSERT INTO contract_number VALUES ('0612345678', '0612345678', true)",
+        )
+        .await
+        .unwrap();
+    let daemon = database.daemon().await.unwrap();
+    for allowed in [
+        "SELECT number, unit, suspended, version FROM contract FOR NO KEY UPDATE",
+        "SELECT number, contract, service FROM contract_number",
+        "UPDATE contract SET unit = 'line', version = version + 1",
+        "INSERT INTO credential (login, kind, phc, set_at) VALUES ('0612345678', 'temporary', 'x', now())",
+        "UPDATE credential SET failures = failures + 1",
+        "DELETE FROM credential",
+        "DELETE FROM session",
+        "INSERT INTO audit (source, event, outcome) VALUES ('phone', 'call', 'not_available')",
+    ] {
+        daemon.batch_execute(allowed).await.unwrap_or_else(|error| panic!("{allowed}: {error:?}"));
+    }
+    for forbidden in [
+        "INSERT INTO contract VALUES ('0612345679')",
+        "UPDATE contract SET suspended = false",
+        "UPDATE contract SET number = '0612345679'",
+        "DELETE FROM contract",
+        "INSERT INTO contract_number VALUES ('0612345679', '0612345678', true)",
+        "UPDATE contract_number SET service = true",
+        "DELETE FROM contract_number",
+        "SELECT FROM audit",
+        "UPDATE audit SET outcome = 'done'",
+        "DELETE FROM audit",
+        "TRUNCATE credential",
+        "UPDATE refinery_schema_history SET version = 1",
+        "CREATE TABLE own (x integer)",
+        "ALTER TABLE audit ADD COLUMN x integer",
+        "DROP TABLE session",
+        "CREATE ROLE other",
+        "SET ROLE karipass_owner",
+        "COPY contract TO PROGRAM 'cat'",
+    ] {
+        let error = daemon.batch_execute(forbidden).await.expect_err(forbidden);
+        let code = error.code().expect(forbidden);
+        assert_eq!(code, &SqlState::INSUFFICIENT_PRIVILEGE, "{forbidden}: {error:?}");
+    }
+}

@@ -1,0 +1,101 @@
+//! What every trial shares: the private cluster and the built binary.
+
+use std::path::Path;
+use std::process::Command;
+use std::sync::Arc;
+
+use karipass::config::{Database as DatabaseConfig, Secret};
+use karipass::store::Store;
+use karipass_lab::postgres::{Database, Durability, Postgres};
+use libtest_mimic::Trial;
+
+/// The binary under test.
+const KARIPASS: &str = env!("CARGO_BIN_EXE_karipass");
+
+/// The servers; they end with it.
+pub struct World {
+    /// The cluster; its template is migrated.
+    pub postgres: Postgres,
+}
+
+impl World {
+    /// Starts the cluster and makes the template.
+    pub fn start() -> Self {
+        runtime().block_on(async {
+            let postgres = Postgres::temporary(Durability::Fast).await.unwrap();
+            postgres.make_template(Path::new(KARIPASS)).await.unwrap();
+            Self { postgres }
+        })
+    }
+
+    /// The path of the binary under test.
+    pub fn karipass(&self) -> &'static Path {
+        Path::new(KARIPASS)
+    }
+
+    /// A migrated database of this trial's own.
+    pub async fn database(&self) -> Database {
+        self.postgres.fresh().await.unwrap()
+    }
+}
+
+/// A trial with a runtime of its own.
+pub fn trial<F: Future<Output = ()>>(
+    world: &Arc<World>,
+    name: &str,
+    test: impl FnOnce(Arc<World>) -> F + Send + 'static,
+) -> Trial {
+    let world = Arc::clone(world);
+    Trial::test(name, move || {
+        runtime().block_on(test(world));
+        Ok(())
+    })
+}
+
+fn runtime() -> tokio::runtime::Runtime {
+    tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap()
+}
+
+/// The daemon's view of a database.
+pub fn daemon_store(database: &Database) -> Store {
+    Store::for_daemon(&configured(database)).unwrap()
+}
+
+/// The operator's view of a database.
+pub fn operator_store(database: &Database) -> Store {
+    Store::for_operator(&configured(database)).unwrap()
+}
+
+fn configured(database: &Database) -> DatabaseConfig {
+    DatabaseConfig {
+        url: Secret::from(database.daemon_url.clone()),
+        owner_url: Some(Secret::from(database.owner_url.clone())),
+        connections: 8,
+    }
+}
+
+/// What a run of the binary came to.
+#[derive(Debug)]
+pub struct Ran {
+    /// The exit status.
+    pub status: i32,
+    /// Standard output.
+    pub out: String,
+    /// Standard error.
+    pub err: String,
+}
+
+/// Runs the binary with these arguments against a database.
+pub fn karipass(database: &Database, arguments: &[&str]) -> Ran {
+    run(database.karipass(Path::new(KARIPASS)).args(arguments))
+}
+
+/// Runs a command to its end.
+pub fn run(command: &mut Command) -> Ran {
+    let output = command.output().unwrap();
+    Ran {
+        status: output.status.code().unwrap(),
+        out: String::from_utf8(output.stdout).unwrap(),
+        err: String::from_utf8(output.stderr).unwrap(),
+    }
+}

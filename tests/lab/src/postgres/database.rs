@@ -1,0 +1,56 @@
+//! One database of the cluster, and the two roles that see it.
+
+use std::path::Path;
+use std::process::Command;
+
+use anyhow::{Context as _, Result, bail};
+use tokio_postgres::Client;
+
+/// A database; it stays until its cluster goes.
+#[derive(Clone)]
+pub struct Database {
+    /// Its name.
+    pub name: String,
+    /// The owner's connection string.
+    pub owner_url: String,
+    /// The daemon's connection string.
+    pub daemon_url: String,
+}
+
+impl Database {
+    /// A connection as the owner.
+    pub async fn owner(&self) -> Result<Client> {
+        super::connect(&self.owner_url).await
+    }
+
+    /// A connection as the daemon.
+    pub async fn daemon(&self) -> Result<Client> {
+        super::connect(&self.daemon_url).await
+    }
+
+    /// The binary `karipass`, told of this database by its variables and of nothing else.
+    pub fn karipass(&self, karipass: &Path) -> Command {
+        let mut command = Command::new(karipass);
+        command
+            .env_clear()
+            .env("KARIPASS_DATABASE_URL", &self.daemon_url)
+            .env("KARIPASS_DATABASE_OWNER_URL", &self.owner_url)
+            .env("KARIPASS_ARI_USER", "karipass")
+            .env("KARIPASS_ARI_PASSWORD", "unused")
+            .env("KARIPASS_HASHING_KEYS", format!("lab {}=", "A".repeat(43)));
+        command
+    }
+
+    /// Brings it to the version of the binary `karipass`.
+    pub fn migrate(&self, karipass: &Path) -> Result<()> {
+        let output = self
+            .karipass(karipass)
+            .arg("migrate")
+            .output()
+            .with_context(|| format!("running {}", karipass.display()))?;
+        if !output.status.success() {
+            bail!("karipass migrate: {}", String::from_utf8_lossy(&output.stderr).trim());
+        }
+        Ok(())
+    }
+}
