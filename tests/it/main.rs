@@ -12,6 +12,7 @@
     reason = "a test fails by panicking"
 )]
 
+mod sounds;
 mod store;
 mod world;
 
@@ -25,7 +26,8 @@ use world::World;
 fn main() -> ExitCode {
     let arguments = Arguments::from_args();
     let world = Arc::new(World::start());
-    let trials = store::trials(&world);
+    let mut trials = store::trials(&world);
+    trials.extend(sounds::trials());
     let conclusion = libtest_mimic::run(&arguments, trials);
     // The last one out ends the servers.
     drop(world);

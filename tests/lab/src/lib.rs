@@ -10,6 +10,7 @@ pub mod ports;
 pub mod postgres;
 pub mod process;
 pub mod run;
+pub mod sounds;
 pub mod subscriber;
 
 /// The folder of this repository.

@@ -1,0 +1,37 @@
+//! The guidance as files: where they are, what they say, and what is in them.
+
+use std::path::PathBuf;
+
+use anyhow::{Context as _, Result, ensure};
+
+use crate::repository;
+
+const WORDS: &str = include_str!("../../../asterisk/sounds/words.tsv");
+
+/// Samples a second of every sound.
+pub const RATE: u32 = 8000;
+
+/// Every spoken sound (`menu`, `digits/0`, …) and its words.
+pub fn words() -> impl Iterator<Item = (&'static str, &'static str)> {
+    WORDS.lines().skip(1).filter_map(|line| {
+        let mut fields = line.split('\t');
+        Some((fields.next()?, fields.next()?))
+    })
+}
+
+/// The file of a sound.
+pub fn file(name: &str) -> PathBuf {
+    repository().join("asterisk/sounds/ja/karipass").join(name).with_extension("wav")
+}
+
+/// A sound's samples; an error unless it is 16-bit 8 kHz mono.
+pub fn samples(name: &str) -> Result<Vec<i16>> {
+    let path = file(name);
+    let mut reader = hound::WavReader::open(&path).with_context(|| path.display().to_string())?;
+    let spec = reader.spec();
+    ensure!(
+        (spec.channels, spec.sample_rate, spec.bits_per_sample) == (1, RATE, 16),
+        "{name} is not 16-bit 8 kHz mono"
+    );
+    Ok(reader.samples::<i16>().collect::<Result<_, _>>()?)
+}
