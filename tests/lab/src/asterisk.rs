@@ -50,10 +50,10 @@ pub struct Installation {
 }
 
 impl Installation {
-    /// Asks `asterisk/get`, which unpacks a private one into `root` if the machine has none.
-    pub fn find(root: &Path) -> Result<Self> {
+    /// Asks `asterisk/get`, which unpacks a private one into `$ASTERISK_ROOT`, or `var/asterisk-root`
+    /// of this repository, if the machine has none.
+    pub fn find() -> Result<Self> {
         let output = Command::new(repository().join("asterisk/get"))
-            .arg(root)
             .stderr(Stdio::inherit())
             .output()
             .context("asterisk/get")?;
@@ -66,11 +66,6 @@ impl Installation {
                 .with_context(|| format!("asterisk/get did not say {name}"))
         };
         Ok(Self { program: value("asterisk")?, modules: value("modules")?, data: value("data")? })
-    }
-
-    /// As [`Installation::find`], kept in `var/` of this repository.
-    pub fn find_shared() -> Result<Self> {
-        Self::find(&repository().join("var/asterisk-root"))
     }
 }
 
@@ -322,7 +317,8 @@ impl Asterisk {
 }
 
 fn command(installation: &Installation, setup: &Setup) -> Command {
-    let mut command = Command::new(&installation.program);
+    let mut command = Command::new("setpriv");
+    command.args(["--pdeathsig", "TERM"]).arg(&installation.program);
     command.arg("-C").arg(setup.etc().join("asterisk.conf")).stdin(Stdio::null());
     command
 }

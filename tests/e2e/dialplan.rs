@@ -1,0 +1,300 @@
+//! What the dialplan makes of a caller (P1): real SIP messages against a real Asterisk, each answered
+//! by a verdict in the Stasis arguments or by a refusal.
+
+use std::net::Ipv4Addr;
+use std::time::Duration;
+
+use futures_util::StreamExt as _;
+use karipass_lab::asterisk::{ARI_USER, Asterisk, Installation, SET_UP_NUMBER, Setup};
+use libtest_mimic::{Failed, Trial};
+use serde_json::Value;
+use tokio::net::{TcpStream, UdpSocket};
+use tokio_tungstenite::tungstenite::Message;
+use tokio_tungstenite::{MaybeTlsStream, WebSocketStream};
+
+/// The samples' carrier, which asserts.
+const CARRIER: Ipv4Addr = karipass_lab::asterisk::CARRIER;
+/// One that vouches for From.
+const VOUCHING: Ipv4Addr = Ipv4Addr::new(127, 0, 0, 3);
+/// One that asserts, and writes `81…` without a plus.
+const PLAIN: Ipv4Addr = Ipv4Addr::new(127, 0, 0, 4);
+/// A telephone, known by its address to be spared the digest.
+const PHONE: Ipv4Addr = Ipv4Addr::new(127, 0, 0, 5);
+/// Nobody.
+const STRANGER: Ipv4Addr = Ipv4Addr::new(127, 0, 0, 6);
+
+const ENDPOINTS: &str = "
+[vouching](karipass-endpoint)
+context = karipass-trunk-from
+[vouching]
+type = identify
+endpoint = vouching
+match = 127.0.0.3
+[plain](karipass-endpoint)
+context = karipass-trunk
+trust_id_inbound = yes
+set_var = KARIPASS_PLAIN_81=yes
+[plain]
+type = identify
+endpoint = plain
+match = 127.0.0.4
+[telephone](karipass-phone)
+callerid = <0612345601>
+[telephone]
+type = identify
+endpoint = telephone
+match = 127.0.0.5
+";
+
+const PAI: &str = "P-Asserted-Identity: <sip:+81612345600@carrier.example;user=phone>\r\n";
+
+#[derive(Debug, PartialEq, Eq)]
+enum Answer {
+    /// The application got these arguments.
+    Stasis(String, String),
+    /// A final SIP response.
+    Refused(u16),
+}
+
+fn trusted(number: &str) -> Answer {
+    Answer::Stasis("trusted".into(), number.into())
+}
+
+fn verdict(verdict: &str) -> Answer {
+    Answer::Stasis(verdict.into(), String::new())
+}
+
+pub fn trials(installation: &Installation) -> Vec<Trial> {
+    let table: [(&str, fn() -> Vec<Case>); 6] = [
+        ("p1_a_trusted_trunks_asserted_identity_is_the_caller_in_every_written_form", asserted),
+        ("p1_a_bare_from_is_never_the_caller", bare_from),
+        ("p1_from_counts_where_the_carrier_vouches_for_it", vouched),
+        ("p1_a_telephone_is_its_fixed_identity_whatever_it_writes", telephone),
+        ("p2_a_withheld_number_is_not_handed_on", withheld),
+        ("p1_only_the_set_up_number_is_answered_in_each_of_its_forms", dialled),
+    ];
+    let trial = |(name, cases): (&str, fn() -> Vec<Case>)| {
+        let installation = installation.clone();
+        Trial::test(format!("dialplan::{name}"), move || check(&installation, &cases()))
+    };
+    table.into_iter().map(trial).collect()
+}
+
+/// One INVITE and what is to come of it.
+struct Case {
+    from: Ipv4Addr,
+    dialled: &'static str,
+    from_header: &'static str,
+    headers: String,
+    expected: Answer,
+}
+
+impl Case {
+    fn new(from: Ipv4Addr, headers: impl Into<String>, expected: Answer) -> Self {
+        let from_header = "<sip:0699999999@caller.example>";
+        Self { from, dialled: SET_UP_NUMBER, from_header, headers: headers.into(), expected }
+    }
+
+    fn from_header(mut self, from_header: &'static str) -> Self {
+        self.from_header = from_header;
+        self
+    }
+
+    fn dialled(mut self, dialled: &'static str) -> Self {
+        self.dialled = dialled;
+        self
+    }
+}
+
+fn pai(value: &str) -> String {
+    format!("P-Asserted-Identity: {value}\r\n")
+}
+
+fn asserted() -> Vec<Case> {
+    let forms = [
+        "<sip:+81612345600@x>",
+        "<sip:0612345600@x>",
+        "<sip:0081612345600@x>",
+        "<sip:06-1234-5600@x>",
+        "<sip:+81-6-1234-5600;npdi@x;user=phone>",
+        "<sips:0612345600@x:5061>",
+        "sip:0612345600@x",
+        "<tel:+81612345600>",
+        "<tel:06-1234-5600;phone-context=+81>",
+        "\"Taro\" <sip:+81612345600@x>",
+        "\"0611111111 <sip:0622222222@x>, \\\"\" <sip:0612345600@x>",
+        "<sip:someone@x>, <tel:+81612345600>",
+    ];
+    let mut cases: Vec<Case> =
+        forms.iter().map(|form| Case::new(CARRIER, pai(form), trusted("0612345600"))).collect();
+    let two = pai("<sip:someone@x>") + &pai("<tel:+81612345600>");
+    cases.push(Case::new(CARRIER, two, trusted("0612345600")));
+    cases.push(Case::new(PLAIN, pai("<sip:81612345600@x>"), trusted("0612345600")));
+    cases.push(Case::new(CARRIER, pai("<tel:+819012345678>"), trusted("09012345678")));
+    let worthless = [
+        "<sip:81612345600@x>",
+        "<sip:someone@x>",
+        "<sip:+1612345600@x>",
+        "<sip:0112345600x@x>",
+        "<sip:06+12345600@x>",
+        "<sip:0612345600>",
+        "<tel:>",
+        "<http:0612345600@x>",
+        "\"0612345600\"",
+        "${SET_UP_NUMBER}",
+        "\" = \" ) , (",
+        "",
+    ];
+    cases.extend(worthless.iter().map(|form| Case::new(CARRIER, pai(form), verdict("untrusted"))));
+    cases
+}
+
+fn bare_from() -> Vec<Case> {
+    let remote_party = "Remote-Party-ID: <sip:0612345600@x>;party=calling\r\n";
+    vec![
+        Case::new(CARRIER, "", verdict("untrusted")),
+        Case::new(CARRIER, remote_party, verdict("untrusted")),
+        Case::new(PLAIN, "", verdict("untrusted")),
+        Case::new(STRANGER, PAI, Answer::Refused(401)),
+    ]
+}
+
+fn vouched() -> Vec<Case> {
+    vec![
+        Case::new(VOUCHING, "", trusted("0699999999")),
+        Case::new(VOUCHING, PAI, trusted("0699999999")),
+        Case::new(VOUCHING, "", trusted("0612345600"))
+            .from_header("\"0611111111\" <sip:+81612345600@x>"),
+        Case::new(VOUCHING, "", verdict("untrusted")).from_header("<sip:someone@x>"),
+    ]
+}
+
+fn telephone() -> Vec<Case> {
+    vec![
+        Case::new(PHONE, "", trusted("0612345601")),
+        Case::new(PHONE, PAI, trusted("0612345601")),
+        Case::new(PHONE, "Privacy: id\r\n", verdict("withheld")),
+    ]
+}
+
+fn withheld() -> Vec<Case> {
+    let private = |value: &str| format!("{PAI}Privacy: {value}\r\n");
+    let anonymous = "\"Anonymous\" <sip:anonymous@anonymous.invalid>";
+    vec![
+        Case::new(CARRIER, private("id"), verdict("withheld")),
+        Case::new(CARRIER, private("ID;critical"), verdict("withheld")),
+        Case::new(CARRIER, private("user"), verdict("withheld")),
+        Case::new(CARRIER, private("none"), trusted("0612345600")),
+        Case::new(CARRIER, PAI, verdict("withheld")).from_header(anonymous),
+        Case::new(CARRIER, "", verdict("withheld")).from_header(anonymous),
+        Case::new(VOUCHING, "Privacy: id\r\n", verdict("withheld")),
+        Case::new(VOUCHING, "", verdict("withheld")).from_header(anonymous),
+    ]
+}
+
+fn dialled() -> Vec<Case> {
+    let case = |dialled, expected| Case::new(CARRIER, PAI, expected).dialled(dialled);
+    let mut cases: Vec<Case> =
+        ["0664806430", "06-6480-6430", "+81664806430", "+81-6-6480-6430", "0081664806430"]
+            .into_iter()
+            .map(|dialled| case(dialled, trusted("0612345600")))
+            .collect();
+    cases.extend([
+        case("0664806431", Answer::Refused(404)),
+        case("066480643", Answer::Refused(404)),
+        case("06648064300", Answer::Refused(404)),
+        case("81664806430", Answer::Refused(484)),
+        case("1", Answer::Refused(484)),
+        case("someone", Answer::Refused(404)),
+        Case::new(PHONE, "", Answer::Refused(404)).dialled("0664806431"),
+    ]);
+    cases
+}
+
+/// Sends every case to a fresh Asterisk whose application only listens.
+fn check(installation: &Installation, cases: &[Case]) -> Result<(), Failed> {
+    let folder = tempfile::tempdir()?;
+    let setup = Setup::new(folder.path())?.snippet("phones.conf", ENDPOINTS);
+    let asterisk = Asterisk::start(installation, setup)?;
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let wrong = runtime.block_on(async {
+        let mut events = listen(&asterisk).await?;
+        let mut wrong = Vec::new();
+        for (index, case) in cases.iter().enumerate() {
+            let answer = call(&asterisk, &mut events, index, case).await?;
+            if answer != case.expected {
+                let Case { from, dialled, from_header, headers, expected } = case;
+                wrong.push(format!(
+                    "{from} dials {dialled}, From: {from_header} {headers:?}: {answer:?}, not {expected:?}"
+                ));
+            }
+        }
+        Ok::<_, Failed>(wrong)
+    })?;
+    if wrong.is_empty() { Ok(()) } else { Err(wrong.join("\n").into()) }
+}
+
+type Events = WebSocketStream<MaybeTlsStream<TcpStream>>;
+
+async fn listen(asterisk: &Asterisk) -> Result<Events, Failed> {
+    let base = asterisk.ari_url().replacen("http", "ws", 1);
+    let key = format!("{ARI_USER}:{}", asterisk.ari_password());
+    let url = format!("{base}/ari/events?app=karipass&api_key={key}");
+    Ok(tokio_tungstenite::connect_async(url).await?.0)
+}
+
+async fn call(
+    asterisk: &Asterisk,
+    events: &mut Events,
+    index: usize,
+    case: &Case,
+) -> Result<Answer, Failed> {
+    let socket = UdpSocket::bind((case.from, 0)).await?;
+    socket.connect(asterisk.sip()).await?;
+    let here = socket.local_addr()?;
+    let Case { dialled, from_header, headers, .. } = case;
+    let there = asterisk.sip();
+    let invite = format!(
+        "INVITE sip:{dialled}@{there} SIP/2.0\r\n\
+         Via: SIP/2.0/UDP {here};branch=z9hG4bK{index}\r\n\
+         From: {from_header};tag=t{index}\r\nTo: <sip:{dialled}@{there}>\r\n\
+         Call-ID: case-{index}\r\nCSeq: 1 INVITE\r\nContact: <sip:case@{here}>\r\n\
+         Max-Forwards: 70\r\n{headers}Content-Length: 0\r\n\r\n"
+    );
+    socket.send(invite.as_bytes()).await?;
+    let answered = async {
+        loop {
+            tokio::select! {
+                event = events.next() => {
+                    let message = event.ok_or("the WebSocket has ended")??;
+                    if let Some(answer) = stasis_start(&message)? {
+                        return Ok::<_, Failed>(answer);
+                    }
+                }
+                status = final_status(&socket) => return Ok(Answer::Refused(status?)),
+            }
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(10), answered).await?
+}
+
+fn stasis_start(message: &Message) -> Result<Option<Answer>, Failed> {
+    let event: Value = serde_json::from_str(message.to_text()?)?;
+    if event["type"] != "StasisStart" {
+        return Ok(None);
+    }
+    let argument = |index: usize| event["args"][index].as_str().unwrap_or_default().to_owned();
+    Ok(Some(Answer::Stasis(argument(0), argument(1))))
+}
+
+async fn final_status(socket: &UdpSocket) -> Result<u16, Failed> {
+    let mut buffer = vec![0; 4096];
+    loop {
+        let length = socket.recv(&mut buffer).await?;
+        let text = String::from_utf8_lossy(&buffer[..length]);
+        let status = text.split(' ').nth(1).and_then(|status| status.parse().ok());
+        if let Some(status @ 200..) = status {
+            return Ok(status);
+        }
+    }
+}
