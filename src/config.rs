@@ -14,6 +14,7 @@ use std::time::Duration;
 use zeroize::Zeroizing;
 
 use crate::hashing::Keys;
+use crate::number::Number;
 use crate::rules;
 use reader::Reader;
 
@@ -91,6 +92,8 @@ pub struct Site {
     pub listen: SocketAddr,
     /// Certificate chain and private key in PEM; without them plain HTTP, on loopback only (`W7`).
     pub tls: Option<Tls>,
+    /// The set-up number that a refusal tells to call (`W2`).
+    pub set_up_number: Number,
 }
 
 /// A certificate's files.
@@ -243,7 +246,8 @@ fn site(reader: &mut Reader) -> Option<Site> {
     if tls.is_none() && listen.is_some_and(|listen| !listen.ip().is_loopback()) {
         reader.mistake("site.listen: without a certificate the site listens on loopback only (W7)");
     }
-    Some(Site { listen: listen?, tls })
+    let set_up_number = reader.or_default("site.set_up_number", rules::SET_UP_NUMBER);
+    Some(Site { listen: listen?, tls, set_up_number: set_up_number? })
 }
 
 fn log(reader: &mut Reader) -> Option<Log> {

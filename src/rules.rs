@@ -9,6 +9,9 @@ const MINUTE: u64 = 60;
 const HOUR: u64 = 60 * MINUTE;
 const DAY: u64 = 24 * HOUR;
 
+/// The set-up number (仮パスワード設定番号) of the manual; default.
+pub const SET_UP_NUMBER: &str = "0664806430";
+
 /// Digits of a temporary password (`P7`).
 pub const TEMPORARY_PASSWORD_DIGITS: usize = 8;
 

@@ -19,7 +19,7 @@ pub enum Source {
 }
 
 impl Source {
-    fn as_str(self) -> &'static str {
+    pub(crate) fn as_str(self) -> &'static str {
         match self {
             Self::Phone(_) => "phone",
             Self::Site(_) => "site",
@@ -47,10 +47,14 @@ pub enum Event {
     ContractResumed,
     /// A contract removed (`D2`).
     ContractRemoved,
+    /// A login, or its refusal (`W2`).
+    Login,
+    /// A session ended by its user (`W5`).
+    Logout,
 }
 
 impl Event {
-    fn as_str(self) -> &'static str {
+    pub(crate) fn as_str(self) -> &'static str {
         match self {
             Self::Call => "call",
             Self::TemporarySet => "temporary_set",
@@ -60,6 +64,8 @@ impl Event {
             Self::ContractSuspended => "contract_suspended",
             Self::ContractResumed => "contract_resumed",
             Self::ContractRemoved => "contract_removed",
+            Self::Login => "login",
+            Self::Logout => "logout",
         }
     }
 }
@@ -83,10 +89,26 @@ pub enum Outcome {
     NumberRemoved,
     /// Voided because the number no longer logs in without its service.
     ServiceEnded,
+    /// A wrong password, counted (`C2`).
+    Wrong,
+    /// No contract has the number, or it is none.
+    UnknownNumber,
+    /// The number has never had a credential.
+    NoCredential,
+    /// The credential is void, or was when the verdict came.
+    Void,
+    /// The temporary password is past its end (`C1`).
+    Expired,
+    /// The number does not log in under the unit in force (`W1`).
+    NotALogin,
+    /// The contract is suspended.
+    Suspended,
+    /// The stored hash is of a key that is not configured, or damaged.
+    Unverifiable,
 }
 
 impl Outcome {
-    fn as_str(self) -> &'static str {
+    pub(crate) fn as_str(self) -> &'static str {
         match self {
             Self::Done => "done",
             Self::NotAvailable => "not_available",
@@ -96,6 +118,14 @@ impl Outcome {
             Self::NumberMoved => "number_moved",
             Self::NumberRemoved => "number_removed",
             Self::ServiceEnded => "service_ended",
+            Self::Wrong => "wrong",
+            Self::UnknownNumber => "unknown_number",
+            Self::NoCredential => "no_credential",
+            Self::Void => "void",
+            Self::Expired => "expired",
+            Self::NotALogin => "not_a_login",
+            Self::Suspended => "suspended",
+            Self::Unverifiable => "unverifiable",
         }
     }
 }

@@ -41,8 +41,8 @@ impl Transaction {
     }
 }
 
-/// Puts the rows of [`CONTRACT_OF`] together.
-fn contract(rows: &[Row]) -> Result<Option<Contract>, StoreError> {
+/// Puts the rows of [`CONTRACT_OF`] together, or of another query whose first columns are the same.
+pub(super) fn contract(rows: &[Row]) -> Result<Option<Contract>, StoreError> {
     let Some(first) = rows.first() else { return Ok(None) };
     let unit: Option<&str> = column(first, 1, "contract.unit")?;
     let unit = unit.map(str::parse).transpose().map_err(|_| broken("contract.unit"))?;

@@ -9,7 +9,9 @@
 pub mod audit;
 mod contracts;
 mod credentials;
+pub mod login;
 pub mod migrate;
+pub mod session;
 mod transaction;
 
 use std::fmt;

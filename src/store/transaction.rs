@@ -28,6 +28,31 @@ impl Store {
         Ok(rows)
     }
 
+    /// Asks the database whether it is there.
+    ///
+    /// # Errors
+    /// [`StoreError::NotSent`] if it is not.
+    pub async fn ping(&self) -> Result<(), StoreError> {
+        self.read("SELECT 1", &[]).await.map(drop)
+    }
+
+    /// Runs one statement that is a transaction by itself, committed durably once this has returned `Ok`.
+    pub(super) async fn write(
+        &self,
+        sql: &str,
+        parameters: Parameters<'_>,
+    ) -> Result<Vec<Row>, StoreError> {
+        let mut borrowed = self.borrow().await?;
+        match borrowed.query(sql, parameters).await {
+            Ok(rows) => {
+                borrowed.give_back();
+                Ok(rows)
+            }
+            Err(fault) if fault.is_connection_lost() => Err(StoreError::OutcomeUnknown(fault)),
+            Err(fault) => Err(StoreError::NotSent(fault)),
+        }
+    }
+
     /// Begins a transaction (`READ COMMITTED`); dropping it rolls it back.
     pub(super) async fn begin(&self) -> Result<Transaction, StoreError> {
         let mut borrowed = self.borrow().await?;

@@ -1,1 +1,102 @@
-//! web
+//! HTTP: the subscribers' site and API over TLS, and the operators' listener.
+//!
+//! ```text
+//! connection ─ limit, TLS, time-outs (listener) ─ span, panics, headers (here) ─ api/… one file a verb
+//! ```
+//! A handler parses (extractors), asks `login` or the store, and gives JSON or a [`problem`].
+
+mod api;
+mod body;
+mod layers;
+mod limiter;
+mod listener;
+pub mod operators;
+pub mod problem;
+mod session;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+
+pub use listener::{Handle, ServeError, listen, serve};
+
+use crate::config::Config;
+use crate::hashing::Hasher;
+use crate::number::Number;
+use crate::store::Store;
+use limiter::Limiter;
+
+/// How often what is over is removed.
+const SWEEP: Duration = Duration::from_mins(1);
+
+/// What the handlers share; cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Site {
+    inner: Arc<Inner>,
+}
+
+#[derive(Debug)]
+struct Inner {
+    store: Store,
+    hasher: Hasher,
+    limiter: Limiter,
+    idle: Duration,
+    refusal: String,
+}
+
+impl Site {
+    /// The site over `store` and `hasher`, as configured.
+    #[must_use]
+    pub fn new(config: &Config, store: Store, hasher: Hasher) -> Self {
+        let inner = Inner {
+            store,
+            hasher,
+            limiter: Limiter::new(config.login.limit),
+            idle: config.session.idle,
+            refusal: problem::refusal(config.site.set_up_number),
+        };
+        Self { inner: Arc::new(inner) }
+    }
+
+    /// Every route of the subscribers' listener.
+    pub fn router(self, tls: bool) -> Router {
+        layers::around(api::routes(), tls).with_state(self)
+    }
+
+    /// Removes what is over, for ever: sessions, hashes past their end, the limiter's memory.
+    pub async fn sweep(self) {
+        loop {
+            self.inner.limiter.forget();
+            if let Err(error) = self.inner.store.sweep(self.inner.idle).await {
+                tracing::warn!(%error, "sessions and hashes that are over were not removed");
+            }
+            tokio::time::sleep(SWEEP).await;
+        }
+    }
+
+    fn store(&self) -> &Store {
+        &self.inner.store
+    }
+
+    fn hasher(&self) -> &Hasher {
+        &self.inner.hasher
+    }
+
+    fn limiter(&self) -> &Limiter {
+        &self.inner.limiter
+    }
+
+    fn idle(&self) -> Duration {
+        self.inner.idle
+    }
+
+    fn refusal(&self) -> &str {
+        &self.inner.refusal
+    }
+}
+
+/// A number as people write it: `06-6480-6430`.
+fn hyphenated(number: Number) -> String {
+    number.groups().join("-")
+}

@@ -1,0 +1,158 @@
+//! A credential: what a login number logs in with, and until when it is good for what (`C1`, `C2`, `C6`).
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+
+use crate::password::PhcString;
+use crate::rules;
+
+/// Names a credential; a new credential is a new id, so that a verdict on the old one cannot touch it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct CredentialId(pub i64);
+
+/// What kind of secret it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// 仮パスワード, set by phone.
+    Temporary,
+    /// パスワード, set on the site.
+    Password,
+}
+
+/// Why a login is good for nothing but changing the password (`C6`).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PasswordChange {
+    /// It was with a temporary password.
+    Temporary,
+    /// The password was set too long ago.
+    Expired,
+}
+
+impl PasswordChange {
+    /// Its name in the API.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Temporary => "temporary",
+            Self::Expired => "expired",
+        }
+    }
+}
+
+/// A login number's credential as the store last saw it.
+#[derive(Debug, Clone)]
+pub struct Credential {
+    /// Its id.
+    pub id: CredentialId,
+    /// Its kind.
+    pub kind: Kind,
+    /// When it was set, by the database's clock.
+    pub set_at: Timestamp,
+    /// Its hash; none once it is void.
+    pub phc: Option<PhcString>,
+}
+
+impl Kind {
+    /// Its name in the database.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Temporary => "temporary",
+            Self::Password => "password",
+        }
+    }
+
+    /// Wrong entries in a row that void it (`C2`).
+    #[must_use]
+    pub fn wrong_entries(self) -> i32 {
+        match self {
+            Self::Temporary => rules::TEMPORARY_PASSWORD_WRONG_ENTRIES,
+            Self::Password => rules::PASSWORD_WRONG_ENTRIES,
+        }
+    }
+
+    /// How long it logs in at all (`C1`); none if for ever.
+    #[must_use]
+    pub fn life(self) -> Option<Duration> {
+        match self {
+            Self::Temporary => Some(rules::TEMPORARY_PASSWORD_LIFE),
+            Self::Password => None,
+        }
+    }
+
+    /// When one that was set at `set_at` is not good any more: a temporary password for a login
+    /// (`C1`), a password for anything but its change (`C6`).
+    #[must_use]
+    pub fn good_until(self, set_at: Timestamp) -> Timestamp {
+        let life = match self {
+            Self::Temporary => rules::TEMPORARY_PASSWORD_LIFE,
+            Self::Password => rules::PASSWORD_LIFE,
+        };
+        set_at.saturating_add(life).unwrap_or(Timestamp::MAX)
+    }
+
+    /// Why a login with one that was set at `set_at` is good for nothing but its change (`C6`).
+    #[must_use]
+    pub fn must_change(self, set_at: Timestamp, now: Timestamp) -> Option<PasswordChange> {
+        match self {
+            Self::Temporary => Some(PasswordChange::Temporary),
+            Self::Password => (now >= self.good_until(set_at)).then_some(PasswordChange::Expired),
+        }
+    }
+}
+
+impl std::str::FromStr for Kind {
+    type Err = NotAKind;
+
+    fn from_str(text: &str) -> Result<Self, NotAKind> {
+        match text {
+            "temporary" => Ok(Self::Temporary),
+            "password" => Ok(Self::Password),
+            _ => Err(NotAKind),
+        }
+    }
+}
+
+/// What was given names no kind of credential.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("not a kind of credential: temporary or password")]
+pub struct NotAKind;
+
+impl Credential {
+    /// Whether it does not log in any more for its age (`C1`).
+    #[must_use]
+    pub fn is_expired(&self, now: Timestamp) -> bool {
+        self.kind.life().is_some() && now >= self.kind.good_until(self.set_at)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use jiff::ToSpan;
+
+    use super::*;
+
+    const SET_AT: Timestamp = Timestamp::UNIX_EPOCH;
+
+    fn credential(kind: Kind) -> Credential {
+        Credential { id: CredentialId(1), kind, set_at: SET_AT, phc: None }
+    }
+
+    #[test]
+    fn c1_at_24_hours_a_temporary_password_is_not_good_any_more() {
+        let at_24_hours = SET_AT + 24.hours();
+        assert!(!credential(Kind::Temporary).is_expired(at_24_hours - 1.microsecond()));
+        assert!(credential(Kind::Temporary).is_expired(at_24_hours));
+        assert!(!credential(Kind::Password).is_expired(SET_AT + (1000 * 24).hours()));
+    }
+
+    #[test]
+    fn c6_a_temporary_password_or_one_of_60_days_only_changes_itself() {
+        let at_60_days = SET_AT + (60 * 24).hours();
+        let change = |kind: Kind, now| kind.must_change(SET_AT, now);
+        assert_eq!(change(Kind::Temporary, SET_AT), Some(PasswordChange::Temporary));
+        assert_eq!(change(Kind::Password, at_60_days - 1.microsecond()), None);
+        assert_eq!(change(Kind::Password, at_60_days), Some(PasswordChange::Expired));
+    }
+}

@@ -1,0 +1,81 @@
+//! What a login is good for (`W1`, `C6`), pure; made anew from the contract at every request.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+
+use crate::contract::{Contract, Role};
+use crate::credential::{Kind, PasswordChange};
+use crate::number::Number;
+use crate::rules;
+use crate::store::session::Session;
+use crate::unit::Unit;
+
+/// What a login is good for, and until when.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Standing {
+    /// The login number.
+    pub login: Number,
+    /// The contract number.
+    pub contract: Number,
+    /// The unit in force.
+    pub unit: Unit,
+    /// What the login may do under it.
+    pub role: Role,
+    /// The numbers that it configures.
+    pub numbers: Vec<Number>,
+    /// Why it is good for nothing but changing the password (`C6`).
+    pub password_change: Option<PasswordChange>,
+    /// Until when the password is good.
+    pub password_expires_at: Timestamp,
+    /// When the session ends if it is not used again (`W5`).
+    pub expires_at: Timestamp,
+}
+
+impl Standing {
+    /// What `login` is good for with a credential of `kind` set at `set_at`; `None` if it does not
+    /// log in under the unit in force, or the contract is suspended.
+    #[must_use]
+    pub fn of(
+        contract: &Contract,
+        login: Number,
+        kind: Kind,
+        set_at: Timestamp,
+        now: Timestamp,
+    ) -> Option<Self> {
+        if contract.suspended {
+            return None;
+        }
+        let role = contract.role_of(login)?;
+        Some(Self {
+            login,
+            contract: contract.number,
+            unit: contract.unit?,
+            role,
+            numbers: contract.configurable(role, login),
+            password_change: kind.must_change(set_at, now),
+            password_expires_at: kind.good_until(set_at),
+            expires_at: now,
+        })
+    }
+
+    /// What a session is good for now; `None` if its number does not log in any more.
+    #[must_use]
+    pub fn of_session(session: Session, idle: Duration) -> Option<Self> {
+        let Session { contract, login, kind, set_at, created_at, now } = session;
+        let standing = Self::of(&contract, login, kind, set_at, now)?;
+        Some(standing.until(created_at, now, idle))
+    }
+
+    /// The same, of a session that began at `now`.
+    #[must_use]
+    pub(super) fn begun(self, now: Timestamp, idle: Duration) -> Self {
+        self.until(now, now, idle)
+    }
+
+    fn until(self, created_at: Timestamp, now: Timestamp, idle: Duration) -> Self {
+        let later = |from: Timestamp, by| from.saturating_add(by).unwrap_or(Timestamp::MAX);
+        let expires_at = later(now, idle).min(later(created_at, rules::SESSION_LIFE));
+        Self { expires_at, ..self }
+    }
+}

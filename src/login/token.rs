@@ -1,0 +1,76 @@
+//! A session's token: 256 random bits that only its client keeps; the store keeps their digest.
+
+use std::fmt;
+
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use rand::CryptoRng;
+use sha2::{Digest, Sha256};
+use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
+
+const TOKEN_BYTES: usize = 32;
+
+/// A session's token; never shown, wiped on drop.
+#[derive(Zeroize, ZeroizeOnDrop)]
+pub struct SessionToken([u8; TOKEN_BYTES]);
+
+/// What was given is no token.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("not a session token")]
+pub struct NotAToken;
+
+impl SessionToken {
+    /// Draws one.
+    pub fn draw(rng: &mut impl CryptoRng) -> Self {
+        let mut bytes = [0; TOKEN_BYTES];
+        rng.fill_bytes(&mut bytes);
+        Self(bytes)
+    }
+
+    /// As its client keeps it: 43 characters of URL-safe base64.
+    #[must_use]
+    pub fn expose(&self) -> String {
+        URL_SAFE_NO_PAD.encode(self.0)
+    }
+
+    /// As the store keeps it: SHA-256.
+    #[must_use]
+    pub fn digest(&self) -> [u8; 32] {
+        Sha256::digest(self.0).into()
+    }
+}
+
+impl std::str::FromStr for SessionToken {
+    type Err = NotAToken;
+
+    fn from_str(text: &str) -> Result<Self, NotAToken> {
+        let bytes = Zeroizing::new(URL_SAFE_NO_PAD.decode(text).map_err(|_| NotAToken)?);
+        bytes.as_slice().try_into().map(Self).map_err(|_| NotAToken)
+    }
+}
+
+impl fmt::Debug for SessionToken {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("SessionToken(…)")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rand::SeedableRng;
+    use rand::rngs::StdRng;
+
+    use super::*;
+
+    #[test]
+    fn a_token_survives_its_way_to_the_client_and_back_and_is_not_its_digest() {
+        let token = SessionToken::draw(&mut StdRng::seed_from_u64(1));
+        let back: SessionToken = token.expose().parse().unwrap();
+        assert_eq!(back.digest(), token.digest());
+        assert_ne!(token.digest(), token.0);
+        assert_eq!(format!("{token:?}"), "SessionToken(…)");
+        for wrong in ["", "AAAA", "!", &token.expose()[1..], &format!("{}A", token.expose())] {
+            assert_eq!(wrong.parse::<SessionToken>().err(), Some(NotAToken), "{wrong}");
+        }
+    }
+}

@@ -1,0 +1,26 @@
+//! `POST /api/v1/logout`
+
+use axum::extract::State;
+use axum::http::StatusCode;
+
+use crate::web::Site;
+use crate::web::problem::Problem;
+use crate::web::session::{AnySession, Client};
+
+/// End this session.
+#[utoipa::path(
+    post, path = "/api/v1/logout", operation_id = "logOut",
+    responses(
+        (status = 204, description = "The session is over"),
+        (status = 401, description = "`no_session`", body = Problem, content_type = "application/problem+json"),
+        (status = 503, description = "`unavailable`", body = Problem, content_type = "application/problem+json", headers(("Retry-After" = u64, description = "Seconds"))),
+    ),
+)]
+pub(super) async fn log_out(
+    State(site): State<Site>,
+    Client(address): Client,
+    AnySession { token, .. }: AnySession,
+) -> Result<StatusCode, Problem> {
+    site.store().end_session(&token.digest(), address).await?;
+    Ok(StatusCode::NO_CONTENT)
+}

@@ -1,0 +1,101 @@
+//! The JSON API (table `A`), one file a verb.
+
+mod log_in;
+mod log_out;
+mod openapi;
+mod session;
+
+use axum::Router;
+use axum::routing::{get, post};
+use jiff::Timestamp;
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use super::Site;
+use crate::credential::PasswordChange;
+use crate::login::Standing;
+use crate::number::Number;
+
+/// Every route under `/api/v1`.
+pub(super) fn routes() -> Router<Site> {
+    Router::new()
+        .route("/api/v1/login", post(log_in::log_in))
+        .route("/api/v1/session", get(session::session))
+        .route("/api/v1/logout", post(log_out::log_out))
+        .route("/api/v1/openapi.json", get(openapi::openapi))
+}
+
+/// What a login is good for, and until when.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Session)]
+struct SessionView {
+    /// The login number.
+    #[schema(example = "0612345678")]
+    number: String,
+    /// The contract number.
+    #[schema(example = "0612345678")]
+    contract_number: String,
+    /// The authentication unit in force.
+    #[schema(value_type = Unit)]
+    unit: &'static str,
+    /// What the login may do.
+    #[schema(value_type = Role)]
+    role: &'static str,
+    /// The numbers that it configures.
+    numbers: Vec<String>,
+    /// Why the password must be changed before anything else; null if it need not be.
+    #[schema(value_type = Option<Change>)]
+    password_change: Option<&'static str>,
+    /// Until when the password is good.
+    #[schema(value_type = String, format = DateTime)]
+    password_expires_at: Timestamp,
+    /// When the session ends if it is not used again.
+    #[schema(value_type = String, format = DateTime)]
+    expires_at: Timestamp,
+}
+
+/// The authentication unit.
+#[derive(ToSchema)]
+#[schema(rename_all = "snake_case")]
+#[expect(dead_code, reason = "names the values for the description of the API")]
+enum Unit {
+    Line,
+    Number,
+    AdminUser,
+}
+
+/// What a login may do.
+#[derive(ToSchema)]
+#[schema(rename_all = "snake_case")]
+#[expect(dead_code, reason = "names the values for the description of the API")]
+enum Role {
+    Line,
+    Number,
+    Admin,
+    User,
+}
+
+/// Why the password must be changed.
+#[derive(ToSchema)]
+#[schema(rename_all = "snake_case")]
+#[expect(dead_code, reason = "names the values for the description of the API")]
+enum Change {
+    Temporary,
+    Expired,
+}
+
+impl From<Standing> for SessionView {
+    fn from(standing: Standing) -> Self {
+        let text = |number: &Number| number.as_str().to_owned();
+        Self {
+            number: text(&standing.login),
+            contract_number: text(&standing.contract),
+            unit: standing.unit.as_str(),
+            role: standing.role.as_str(),
+            numbers: standing.numbers.iter().map(text).collect(),
+            password_change: standing.password_change.map(PasswordChange::as_str),
+            password_expires_at: standing.password_expires_at,
+            expires_at: standing.expires_at,
+        }
+    }
+}

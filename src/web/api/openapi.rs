@@ -1,0 +1,37 @@
+//! `GET /api/v1/openapi.json`: the description of the API, made from its types.
+
+use axum::Json;
+use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
+use utoipa::{Modify, OpenApi};
+
+use super::{log_in, log_out, session};
+use crate::web::problem::Problem;
+
+#[derive(OpenApi)]
+#[openapi(
+    info(title = "karipass", description = "The settings site's API: sessions are bearer tokens, errors RFC 9457 documents with a `code`."),
+    paths(log_in::log_in, session::session, log_out::log_out, openapi),
+    components(schemas(Problem)),
+    modifiers(&Bearer),
+    security(("bearer" = [])),
+)]
+struct Description;
+
+struct Bearer;
+
+impl Modify for Bearer {
+    fn modify(&self, description: &mut utoipa::openapi::OpenApi) {
+        let scheme = HttpBuilder::new().scheme(HttpAuthScheme::Bearer).build();
+        let components = description.components.get_or_insert_default();
+        components.add_security_scheme("bearer", SecurityScheme::Http(scheme));
+    }
+}
+
+/// This description.
+#[utoipa::path(
+    get, path = "/api/v1/openapi.json", operation_id = "getOpenApi", security(()),
+    responses((status = 200, description = "OpenAPI 3.1", content_type = "application/json")),
+)]
+pub(super) async fn openapi() -> Json<utoipa::openapi::OpenApi> {
+    Json(Description::openapi())
+}

@@ -1,0 +1,21 @@
+//! `GET /api/v1/session`
+
+use axum::Json;
+
+use super::SessionView;
+use crate::web::problem::Problem;
+use crate::web::session::FullSession;
+
+/// What this session is good for.
+#[utoipa::path(
+    get, path = "/api/v1/session", operation_id = "getSession",
+    responses(
+        (status = 200, description = "The session", body = SessionView),
+        (status = 401, description = "`no_session`", body = Problem, content_type = "application/problem+json"),
+        (status = 403, description = "`password_change_required`", body = Problem, content_type = "application/problem+json"),
+        (status = 503, description = "`unavailable`", body = Problem, content_type = "application/problem+json", headers(("Retry-After" = u64, description = "Seconds"))),
+    ),
+)]
+pub(super) async fn session(FullSession(standing): FullSession) -> Json<SessionView> {
+    Json(standing.into())
+}

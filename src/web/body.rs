@@ -1,0 +1,63 @@
+//! A request's body: JSON of one type, at most 16 KiB, within a time; nothing of it is ever quoted.
+
+use std::time::Duration;
+
+use axum::body::Body;
+use axum::extract::{FromRequest, Request};
+use axum::http::header;
+use futures_util::StreamExt;
+use serde::de::DeserializeOwned;
+use serde_json::error::Category;
+use zeroize::Zeroizing;
+
+use super::problem::Problem;
+use crate::rules;
+
+/// How long a client may take to send a body.
+const BODY_LIMIT: Duration = Duration::from_secs(10);
+
+/// A JSON body; what is none is answered with `malformed`.
+pub(super) struct JsonBody<T>(pub(super) T);
+
+impl<S: Sync, T: DeserializeOwned> FromRequest<S> for JsonBody<T> {
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, _: &S) -> Result<Self, Problem> {
+        if !is_json(&request) {
+            return Err(Problem::malformed("Content-Typeはapplication/jsonでなければなりません。"));
+        }
+        let Ok(read) = tokio::time::timeout(BODY_LIMIT, read(request.into_body())).await else {
+            return Err(Problem::malformed("本文が時間内に届きませんでした。"));
+        };
+        let bytes = read?;
+        serde_json::from_slice(&bytes).map(Self).map_err(|error| malformed(&error))
+    }
+}
+
+fn is_json(request: &Request) -> bool {
+    let kind = request.headers().get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
+    let essence = kind.and_then(|kind| kind.split(';').next()).map(str::trim);
+    essence.is_some_and(|essence| essence.eq_ignore_ascii_case("application/json"))
+}
+
+async fn read(body: Body) -> Result<Zeroizing<Vec<u8>>, Problem> {
+    let mut bytes = Zeroizing::new(Vec::with_capacity(rules::BODY_BYTES));
+    let mut chunks = body.into_data_stream();
+    while let Some(chunk) = chunks.next().await {
+        let chunk = chunk.map_err(|_| Problem::malformed("本文が途中で切れています。"))?;
+        if bytes.len() + chunk.len() > rules::BODY_BYTES {
+            return Err(Problem::too_large());
+        }
+        bytes.extend_from_slice(&chunk);
+    }
+    Ok(bytes)
+}
+
+/// Where the mistake is; `serde_json`'s own words would quote the value.
+fn malformed(error: &serde_json::Error) -> Problem {
+    let what = match error.classify() {
+        Category::Data => "項目が足りないか、値の型が違います",
+        Category::Syntax | Category::Eof | Category::Io => "JSONではありません",
+    };
+    Problem::malformed(format!("{what}（{}行{}文字目）。", error.line(), error.column()))
+}

@@ -1,0 +1,45 @@
+//! The operators' listener: plain HTTP, loopback unless told otherwise (table `A`).
+
+use axum::Router;
+use axum::extract::State;
+use axum::http::StatusCode;
+use axum::routing::get;
+use metrics_exporter_prometheus::PrometheusHandle;
+
+use super::layers;
+use crate::readiness::Readiness;
+use crate::store::Store;
+
+/// What the handlers share.
+#[derive(Clone)]
+struct Operators {
+    store: Store,
+    readiness: Readiness,
+    metrics: PrometheusHandle,
+}
+
+/// `/livez`, `/readyz` and `/metrics`.
+pub fn router(store: Store, readiness: Readiness, metrics: PrometheusHandle) -> Router {
+    let routes = Router::new()
+        .route("/livez", get(async || "ok\n"))
+        .route("/readyz", get(readyz))
+        .route("/metrics", get(render));
+    layers::around(routes, false).with_state(Operators { store, readiness, metrics })
+}
+
+/// 200 only if everything is there; otherwise 503 naming what is not, one line each.
+async fn readyz(State(operators): State<Operators>) -> (StatusCode, String) {
+    let mut wanting = operators.readiness.wanting();
+    if let Err(error) = operators.store.ping().await {
+        wanting.insert(0, format!("store: {error}"));
+    }
+    if wanting.is_empty() {
+        return (StatusCode::OK, "ready\n".to_owned());
+    }
+    (StatusCode::SERVICE_UNAVAILABLE, wanting.join("\n") + "\n")
+}
+
+async fn render(State(operators): State<Operators>) -> String {
+    operators.metrics.run_upkeep();
+    operators.metrics.render()
+}

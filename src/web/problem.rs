@@ -1,0 +1,221 @@
+//! What went wrong, for programs and for subscribers: RFC 9457 documents with a `code` (table `A`).
+
+use axum::Json;
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use super::hyphenated;
+use crate::hashing::HashError;
+use crate::login::LoginError;
+use crate::number::Number;
+use crate::rules;
+use crate::store::StoreError;
+
+/// Seconds after which it is worth trying again.
+const RETRY_AFTER_S: u64 = 5;
+
+/// What went wrong, in one word.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Code {
+    /// Not JSON, a field missing or of the wrong type, too large a body.
+    Malformed,
+    /// Every refusal of `W2`.
+    InvalidCredentials,
+    /// No token, an ended or an unknown one.
+    NoSession,
+    /// Anything but change and logout under `C6`.
+    PasswordChangeRequired,
+    /// Too many logins from one address.
+    TooManyRequests,
+    /// More was asked than can be done; nothing was counted.
+    Busy,
+    /// The store is out of reach.
+    Unavailable,
+    /// No such path.
+    NotFound,
+    /// No such method on this path.
+    MethodNotAllowed,
+    /// A fault of the service.
+    Internal,
+}
+
+/// A problem document (RFC 9457 §3).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+pub struct Problem {
+    /// Always `about:blank`: the `code` tells what it is.
+    #[serde(rename = "type")]
+    #[schema(example = "about:blank")]
+    kind: &'static str,
+    /// The status in words.
+    title: &'static str,
+    /// The HTTP status.
+    status: u16,
+    /// What went wrong, in one word.
+    code: Code,
+    /// What the subscriber can do, in Japanese.
+    detail: String,
+    #[serde(skip)]
+    retry_after_s: Option<u64>,
+}
+
+impl Problem {
+    fn new(status: StatusCode, code: Code, detail: impl Into<String>) -> Self {
+        Self {
+            kind: "about:blank",
+            title: status.canonical_reason().unwrap_or_default(),
+            status: status.as_u16(),
+            code,
+            detail: detail.into(),
+            retry_after_s: None,
+        }
+    }
+
+    fn retry_after(self, seconds: u64) -> Self {
+        Self { retry_after_s: Some(seconds), ..self }
+    }
+
+    /// 400: the request is not what it should be; `detail` says in what, without quoting it.
+    #[must_use]
+    pub fn malformed(detail: impl Into<String>) -> Self {
+        Self::new(StatusCode::BAD_REQUEST, Code::Malformed, detail)
+    }
+
+    /// 413: the body is larger than 16 KiB.
+    #[must_use]
+    pub fn too_large() -> Self {
+        let detail = format!("本文は{}バイトまでです。", rules::BODY_BYTES);
+        Self::new(StatusCode::PAYLOAD_TOO_LARGE, Code::Malformed, detail)
+    }
+
+    /// 401: every refusal of `W2`; `refusal` is [`refusal`]'s.
+    #[must_use]
+    pub fn invalid_credentials(refusal: &str) -> Self {
+        Self::new(StatusCode::UNAUTHORIZED, Code::InvalidCredentials, refusal)
+    }
+
+    /// 401: no token, an ended or an unknown one.
+    #[must_use]
+    pub fn no_session() -> Self {
+        let detail = "ログインしていないか、ログアウトしています。もう一度ログインしてください。";
+        Self::new(StatusCode::UNAUTHORIZED, Code::NoSession, detail)
+    }
+
+    /// 403: the session is good for nothing but changing the password (`C6`).
+    #[must_use]
+    pub fn password_change_required() -> Self {
+        let detail = "パスワードを変更してください。変更するまで、ほかの操作はできません。";
+        Self::new(StatusCode::FORBIDDEN, Code::PasswordChangeRequired, detail)
+    }
+
+    /// 429: too many logins from one address.
+    #[must_use]
+    pub fn too_many_requests(retry_after_s: u64) -> Self {
+        let detail = "ログインの回数が多すぎます。しばらくたってから、もう一度お試しください。";
+        Self::new(StatusCode::TOO_MANY_REQUESTS, Code::TooManyRequests, detail)
+            .retry_after(retry_after_s)
+    }
+
+    /// 503: more was asked than can be done.
+    #[must_use]
+    pub fn busy() -> Self {
+        let detail = "ただいま混み合っています。しばらくたってから、もう一度お試しください。";
+        Self::new(StatusCode::SERVICE_UNAVAILABLE, Code::Busy, detail).retry_after(RETRY_AFTER_S)
+    }
+
+    /// 503: the store is out of reach.
+    #[must_use]
+    pub fn unavailable() -> Self {
+        let detail = "ただいまご利用いただけません。しばらくたってから、もう一度お試しください。";
+        Self::new(StatusCode::SERVICE_UNAVAILABLE, Code::Unavailable, detail)
+            .retry_after(RETRY_AFTER_S)
+    }
+
+    /// 404: no such path.
+    #[must_use]
+    pub fn not_found() -> Self {
+        Self::new(StatusCode::NOT_FOUND, Code::NotFound, "お探しのページはありません。")
+    }
+
+    /// 405: no such method on this path.
+    #[must_use]
+    pub fn method_not_allowed() -> Self {
+        let detail = "この操作はできません。";
+        Self::new(StatusCode::METHOD_NOT_ALLOWED, Code::MethodNotAllowed, detail)
+    }
+
+    /// 500: a fault of the service.
+    #[must_use]
+    pub fn internal() -> Self {
+        let detail = "エラーが発生しました。しばらくたってから、もう一度お試しください。";
+        Self::new(StatusCode::INTERNAL_SERVER_ERROR, Code::Internal, detail)
+    }
+}
+
+/// What every refusal tells (`W2`): the rules, and what to do.
+#[must_use]
+pub fn refusal(set_up_number: Number) -> String {
+    format!(
+        "電話番号とパスワードを確認できませんでした。\
+         仮パスワードは、設定後{}時間以上経過するか、{}回連続で間違えると無効になります。\
+         パスワードは、{}回連続で間違えると無効になります。\
+         無効になったときやお忘れのときは、契約回線から仮パスワード設定番号{}に電話をかけて、\
+         仮パスワードの設定からやり直してください。",
+        rules::TEMPORARY_PASSWORD_LIFE.as_secs() / 3600,
+        rules::TEMPORARY_PASSWORD_WRONG_ENTRIES,
+        rules::PASSWORD_WRONG_ENTRIES,
+        hyphenated(set_up_number),
+    )
+}
+
+impl IntoResponse for Problem {
+    fn into_response(self) -> Response {
+        let status = StatusCode::from_u16(self.status).unwrap_or_default();
+        let retry_after = self.retry_after_s.map(HeaderValue::from);
+        let mut response = (status, Json(self)).into_response();
+        let headers = response.headers_mut();
+        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
+        if let Some(seconds) = retry_after {
+            headers.insert(header::RETRY_AFTER, seconds);
+        }
+        if status == StatusCode::UNAUTHORIZED {
+            headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+        }
+        response
+    }
+}
+
+impl From<LoginError> for Problem {
+    fn from(error: LoginError) -> Self {
+        match error {
+            LoginError::Store(error) => error.into(),
+            LoginError::Hash(HashError::Busy) => Self::busy(),
+            LoginError::Hash(error @ HashError::Failed(_)) => {
+                tracing::error!(%error, "a login could not be verified");
+                Self::internal()
+            }
+        }
+    }
+}
+
+impl From<StoreError> for Problem {
+    fn from(error: StoreError) -> Self {
+        tracing::warn!(%error, "the store did not answer a request");
+        Self::unavailable()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn w2_the_refusal_tells_the_rules_and_what_to_do() {
+        let told = refusal(rules::SET_UP_NUMBER.parse().unwrap());
+        for part in ["24時間", "3回", "10回", "06-6480-6430"] {
+            assert!(told.contains(part), "{part} is missing: {told}");
+        }
+    }
+}

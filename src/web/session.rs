@@ -1,0 +1,69 @@
+//! Who asks: the client's address, and the session of a bearer token (RFC 6750 §2.1), deny by default (`C6`).
+
+use std::net::{IpAddr, SocketAddr};
+
+use axum::extract::{ConnectInfo, FromRequestParts};
+use axum::http::header;
+use axum::http::request::Parts;
+
+use super::Site;
+use super::problem::Problem;
+use crate::login::{SessionToken, Standing};
+
+/// The client's address.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Client(pub(super) IpAddr);
+
+impl<S: Sync> FromRequestParts<S> for Client {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
+        let Some(ConnectInfo::<SocketAddr>(address)) = parts.extensions.get() else {
+            tracing::error!("a request without its client's address");
+            return Err(Problem::internal());
+        };
+        Ok(Self(address.ip().to_canonical()))
+    }
+}
+
+/// A session that is good for everything that its role allows; what every handler takes unless it
+/// serves `C6` as well.
+#[derive(Debug)]
+pub(super) struct FullSession(pub(super) Standing);
+
+/// A session that may be good for nothing but changing the password and logging out (`C6`).
+#[derive(Debug)]
+pub(super) struct AnySession {
+    pub(super) token: SessionToken,
+    pub(super) standing: Standing,
+}
+
+impl FromRequestParts<Site> for FullSession {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, site: &Site) -> Result<Self, Problem> {
+        let session = AnySession::from_request_parts(parts, site).await?;
+        match session.standing.password_change {
+            None => Ok(Self(session.standing)),
+            Some(_) => Err(Problem::password_change_required()),
+        }
+    }
+}
+
+impl FromRequestParts<Site> for AnySession {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, site: &Site) -> Result<Self, Problem> {
+        let token = bearer(parts).ok_or_else(Problem::no_session)?;
+        let session = site.store().session(&token.digest(), site.idle()).await?;
+        let standing = session.and_then(|session| Standing::of_session(session, site.idle()));
+        Ok(Self { token, standing: standing.ok_or_else(Problem::no_session)? })
+    }
+}
+
+fn bearer(parts: &Parts) -> Option<SessionToken> {
+    let (scheme, token) =
+        parts.headers.get(header::AUTHORIZATION)?.to_str().ok()?.split_once(' ')?;
+    let token = scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())?;
+    token.parse().ok()
+}
