@@ -65,19 +65,27 @@ fn verdict(verdict: &str) -> Answer {
 }
 
 pub fn trials(installation: &Installation) -> Vec<Trial> {
-    let table: [(&str, fn() -> Vec<Case>); 6] = [
-        ("p1_a_trusted_trunks_asserted_identity_is_the_caller_in_every_written_form", asserted),
-        ("p1_a_bare_from_is_never_the_caller", bare_from),
-        ("p1_from_counts_where_the_carrier_vouches_for_it", vouched),
-        ("p1_a_telephone_is_its_fixed_identity_whatever_it_writes", telephone),
-        ("p2_a_withheld_number_is_not_handed_on", withheld),
-        ("p1_only_the_set_up_number_is_answered_in_each_of_its_forms", dialled),
-    ];
-    let trial = |(name, cases): (&str, fn() -> Vec<Case>)| {
-        let installation = installation.clone();
-        Trial::test(format!("dialplan::{name}"), move || check(&installation, &cases()))
-    };
-    table.into_iter().map(trial).collect()
+    vec![
+        trial(
+            installation,
+            "p1_a_trusted_trunks_asserted_identity_is_the_caller_in_every_written_form",
+            asserted(),
+        ),
+        trial(installation, "p1_a_bare_from_is_never_the_caller", bare_from()),
+        trial(installation, "p1_from_counts_where_the_carrier_vouches_for_it", vouched()),
+        trial(installation, "p1_a_telephone_is_its_fixed_identity_whatever_it_writes", telephone()),
+        trial(installation, "p2_a_withheld_number_is_not_handed_on", withheld()),
+        trial(
+            installation,
+            "p1_only_the_set_up_number_is_answered_in_each_of_its_forms",
+            dialled(),
+        ),
+    ]
+}
+
+fn trial(installation: &Installation, name: &str, cases: Vec<Case>) -> Trial {
+    let installation = installation.clone();
+    Trial::test(format!("dialplan::{name}"), move || check(&installation, &cases))
 }
 
 /// One INVITE and what is to come of it.
@@ -95,7 +103,7 @@ impl Case {
         Self { from, dialled: SET_UP_NUMBER, from_header, headers: headers.into(), expected }
     }
 
-    fn from_header(mut self, from_header: &'static str) -> Self {
+    fn claiming(mut self, from_header: &'static str) -> Self {
         self.from_header = from_header;
         self
     }
@@ -164,8 +172,8 @@ fn vouched() -> Vec<Case> {
         Case::new(VOUCHING, "", trusted("0699999999")),
         Case::new(VOUCHING, PAI, trusted("0699999999")),
         Case::new(VOUCHING, "", trusted("0612345600"))
-            .from_header("\"0611111111\" <sip:+81612345600@x>"),
-        Case::new(VOUCHING, "", verdict("untrusted")).from_header("<sip:someone@x>"),
+            .claiming("\"0611111111\" <sip:+81612345600@x>"),
+        Case::new(VOUCHING, "", verdict("untrusted")).claiming("<sip:someone@x>"),
     ]
 }
 
@@ -185,10 +193,10 @@ fn withheld() -> Vec<Case> {
         Case::new(CARRIER, private("ID;critical"), verdict("withheld")),
         Case::new(CARRIER, private("user"), verdict("withheld")),
         Case::new(CARRIER, private("none"), trusted("0612345600")),
-        Case::new(CARRIER, PAI, verdict("withheld")).from_header(anonymous),
-        Case::new(CARRIER, "", verdict("withheld")).from_header(anonymous),
+        Case::new(CARRIER, PAI, verdict("withheld")).claiming(anonymous),
+        Case::new(CARRIER, "", verdict("withheld")).claiming(anonymous),
         Case::new(VOUCHING, "Privacy: id\r\n", verdict("withheld")),
-        Case::new(VOUCHING, "", verdict("withheld")).from_header(anonymous),
+        Case::new(VOUCHING, "", verdict("withheld")).claiming(anonymous),
     ]
 }
 

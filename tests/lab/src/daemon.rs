@@ -1,1 +1,251 @@
-//! daemon
+//! A private daemon: the built `karipass serve` in a folder of its own.
+//!
+//! The folder holds `karipass.toml`, `operator.toml` (the same, with the owner's rights), the secrets
+//! that they point to (mode 0600, kept from start to start), a self-signed certificate, and the log.
+
+use std::fs::{self, File};
+use std::io::{Read as _, Write as _};
+use std::net::{Ipv4Addr, SocketAddr, TcpStream};
+use std::os::unix::fs::OpenOptionsExt as _;
+use std::os::unix::process::CommandExt as _;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::time::Duration;
+
+use anyhow::{Context as _, Result, bail};
+
+use crate::asterisk::{ARI_USER, Asterisk};
+use crate::child::Child;
+use crate::postgres::Database;
+use crate::{certificate, ports, repository, secret};
+
+const READY_WITHIN: Duration = Duration::from_mins(1);
+const STOP_WITHIN: Duration = Duration::from_secs(30);
+
+/// What a private daemon is to be like.
+#[derive(Debug, Clone)]
+pub struct Setup {
+    karipass: PathBuf,
+    folder: PathBuf,
+    https: u16,
+    operators: u16,
+    ari_url: String,
+    ari_password: String,
+    sounds: PathBuf,
+    daemon_url: String,
+    owner_url: String,
+    variables: Vec<(String, String)>,
+}
+
+impl Setup {
+    /// The binary `karipass` in `folder`, on free ports, with this Asterisk and this database.
+    pub fn new(
+        karipass: &Path,
+        folder: impl Into<PathBuf>,
+        asterisk: &Asterisk,
+        database: &Database,
+    ) -> Result<Self> {
+        Ok(Self {
+            karipass: karipass.to_owned(),
+            folder: folder.into(),
+            https: ports::free_tcp()?,
+            operators: ports::free_tcp()?,
+            ari_url: asterisk.ari_url(),
+            ari_password: asterisk.ari_password().to_owned(),
+            sounds: repository().join("asterisk/sounds/ja/karipass"),
+            daemon_url: database.daemon_url.clone(),
+            owner_url: database.owner_url.clone(),
+            variables: Vec::new(),
+        })
+    }
+
+    /// Takes these ports instead of free ones.
+    #[must_use]
+    pub fn ports(mut self, https: u16, operators: u16) -> Self {
+        (self.https, self.operators) = (https, operators);
+        self
+    }
+
+    /// Reaches ARI and its password elsewhere, such as at a fake Asterisk.
+    #[must_use]
+    pub fn ari(mut self, url: &str, password: &str) -> Self {
+        (self.ari_url, self.ari_password) = (url.to_owned(), password.to_owned());
+        self
+    }
+
+    /// Sets a variable of its environment, which is otherwise empty.
+    #[must_use]
+    pub fn variable(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
+        self.variables.push((name.into(), value.into()));
+        self
+    }
+
+    /// Writes configuration and secrets.
+    pub fn lay_out(&self) -> Result<()> {
+        fs::create_dir_all(&self.folder)?;
+        write_secret(&self.folder.join("ari.password"), &self.ari_password)?;
+        write_secret(&self.folder.join("database.url"), &self.daemon_url)?;
+        write_secret(&self.folder.join("owner.url"), &self.owner_url)?;
+        let keys = self.folder.join("hash.keys");
+        if !keys.exists() {
+            write_secret(&keys, &format!("lab {}{}\n", secret(), secret()))?;
+        }
+        certificate::keep_in(&self.folder)?;
+        let owner = "owner_url_file = \"owner.url\"\n";
+        fs::write(self.folder.join("karipass.toml"), self.configuration(""))?;
+        fs::write(self.folder.join("operator.toml"), self.configuration(owner))?;
+        Ok(())
+    }
+
+    fn configuration(&self, owner: &str) -> String {
+        let Self { https, operators, ari_url, .. } = self;
+        let sounds = self.sounds.display();
+        format!(
+            "[ari]\nurl = \"{ari_url}\"\nuser = \"{ARI_USER}\"\npassword_file = \"ari.password\"\n\
+             sounds = \"{sounds}\"\n\n\
+             [database]\nurl_file = \"database.url\"\n{owner}\n\
+             [hashing]\nkeys_file = \"hash.keys\"\n\n\
+             [site]\nlisten = \"127.0.0.1:{https}\"\ncertificate_file = \"certificate.pem\"\n\
+             key_file = \"key.pem\"\n\n\
+             [operators]\nlisten = \"127.0.0.1:{operators}\"\n"
+        )
+    }
+
+    /// `karipass` with the owner's rights, for `migrate`, `contracts` and `audit`.
+    pub fn operator(&self) -> Command {
+        self.command("operator.toml")
+    }
+
+    fn command(&self, configuration: &str) -> Command {
+        let mut command = Command::new(&self.karipass);
+        command.env_clear().envs(self.variables.iter().map(|(name, value)| (name, value)));
+        command.arg("--config").arg(self.folder.join(configuration)).stdin(Stdio::null());
+        command
+    }
+
+    fn log(&self) -> PathBuf {
+        self.folder.join("karipass.log")
+    }
+
+    fn spawn(&self) -> Result<Child> {
+        let log = File::options().create(true).append(true).open(self.log())?;
+        let serve = self.command("karipass.toml");
+        let mut command = Command::new("setpriv");
+        command.args(["--pdeathsig", "TERM"]).arg(serve.get_program()).args(serve.get_args());
+        command.arg("serve").env_clear().envs(self.variables.iter().cloned());
+        command.stdin(Stdio::null()).stdout(log.try_clone()?).stderr(log).process_group(0);
+        Child::spawn("karipass", command)
+    }
+}
+
+/// A running private daemon; killed when dropped.
+#[derive(Debug)]
+pub struct Daemon {
+    setup: Setup,
+    child: Child,
+}
+
+impl Daemon {
+    /// Starts one and waits until `/readyz` says 200.
+    pub fn start(setup: Setup) -> Result<Self> {
+        let mut daemon = Self::start_unready(setup)?;
+        daemon.wait_until_ready()?;
+        Ok(daemon)
+    }
+
+    /// Starts one that may not become ready yet.
+    pub fn start_unready(setup: Setup) -> Result<Self> {
+        setup.lay_out()?;
+        let child = setup.spawn()?;
+        Ok(Self { setup, child })
+    }
+
+    /// Waits until `/readyz` says 200.
+    pub fn wait_until_ready(&mut self) -> Result<()> {
+        let operators = self.operators();
+        let ready = self.child.wait_for(READY_WITHIN, || Ok(get(operators, "/readyz").0 == 200));
+        ready.with_context(|| {
+            let log = fs::read_to_string(self.setup.log()).unwrap_or_default();
+            let last: Vec<&str> = log.lines().rev().take(10).collect();
+            let last: Vec<&str> = last.into_iter().rev().collect();
+            format!("karipass serve said:\n{}\n{}", last.join("\n"), get(operators, "/readyz").1)
+        })
+    }
+
+    /// Starts it again with the same configuration.
+    pub fn restart(&mut self) -> Result<()> {
+        self.kill()?;
+        self.child = self.setup.spawn()?;
+        self.wait_until_ready()
+    }
+
+    /// Ends it as a service manager would, and says whether it ended well.
+    pub fn stop(&mut self) -> Result<()> {
+        self.child.stop(STOP_WITHIN)?;
+        match self.child.ended()? {
+            Some(status) if !status.success() => bail!("karipass ended badly: {status}"),
+            Some(_) | None => Ok(()),
+        }
+    }
+
+    /// Ends it without a word (`kill -9`).
+    pub fn kill(&mut self) -> Result<()> {
+        self.child.kill()
+    }
+
+    /// Its process.
+    pub fn child(&mut self) -> &mut Child {
+        &mut self.child
+    }
+
+    /// The site's base, such as `https://localhost:8443`.
+    pub fn site(&self) -> String {
+        format!("https://localhost:{}", self.setup.https)
+    }
+
+    /// Its certificate in PEM, which nobody else vouches for.
+    pub fn certificate(&self) -> PathBuf {
+        self.setup.folder.join("certificate.pem")
+    }
+
+    /// Where operators ask.
+    pub fn operators(&self) -> SocketAddr {
+        (Ipv4Addr::LOCALHOST, self.setup.operators).into()
+    }
+
+    /// What it has said.
+    pub fn log(&self) -> PathBuf {
+        self.setup.log()
+    }
+
+    /// What it was set up with.
+    pub fn setup(&self) -> &Setup {
+        &self.setup
+    }
+}
+
+/// Writes a file that only its owner can read.
+pub(crate) fn write_secret(file: &Path, text: &str) -> Result<()> {
+    if file.exists() {
+        fs::remove_file(file)?;
+    }
+    let mut file = File::options().create_new(true).write(true).mode(0o600).open(file)?;
+    file.write_all(text.as_bytes())?;
+    Ok(())
+}
+
+/// Status and body of a plain HTTP GET; status 0 if nobody answers.
+pub fn get(address: SocketAddr, path: &str) -> (u16, String) {
+    let asked = || -> Result<String> {
+        let mut stream = TcpStream::connect(address)?;
+        stream.set_read_timeout(Some(Duration::from_secs(5)))?;
+        write!(stream, "GET {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n")?;
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer)?;
+        Ok(answer)
+    };
+    let answer = asked().unwrap_or_default();
+    let status = answer.split(' ').nth(1).and_then(|status| status.parse().ok()).unwrap_or(0);
+    let body = answer.split_once("\r\n\r\n").map(|(_, body)| body.to_owned());
+    (status, body.unwrap_or_default())
+}

@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 pub mod asterisk;
+mod certificate;
 pub mod child;
 pub mod daemon;
 pub mod fake_asterisk;
