@@ -1,1 +1,161 @@
-//! ari
+//! The telephone line: Asterisk's REST Interface (ARI) on one side, a dialog for each call on the other.
+//!
+//! ```text
+//!  Asterisk ── WebSocket ──▶ socket ── Event ──▶ calls ── bounded mailbox ──▶ caller ──▶ call::Call
+//!     ▲                                          one task a call │                           │
+//!     └────────── HTTP, kept alive ── rest ◀── commands in order ┴──────── Output ◀──────────┘
+//! ```
+//!
+//! A call is served from `StasisStart` to the first of `StasisEnd`, `ChannelDestroyed`, a hang-up
+//! request or a 404. While nobody holds the socket Asterisk's dialplan apologises by itself.
+
+mod caller;
+mod calls;
+mod chores;
+mod event;
+mod rest;
+mod socket;
+mod sounds;
+mod status;
+
+use std::error::Error;
+use std::fmt;
+use std::pin::pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use tokio::sync::watch;
+use tokio::time::{sleep, timeout};
+use tracing::info;
+
+use crate::call::Limits;
+use crate::config;
+use crate::hashing::Hasher;
+use crate::store::Store;
+use caller::Line;
+use calls::Calls;
+use rest::Rest;
+use socket::Socket;
+
+pub use rest::{RestError, SetUpError};
+pub use status::Status;
+
+/// How often and how long; none of it is a rule of the service.
+#[derive(Debug, Clone, Copy)]
+pub struct Pace {
+    /// The deadline of each request.
+    pub request: Duration,
+    /// The deadline of connecting the socket.
+    pub connect: Duration,
+    /// Between two pings; also how long a pong may take.
+    pub ping: Duration,
+    /// Between two looks at Asterisk's health; less than a kept-alive connection lives.
+    pub watch: Duration,
+    /// How long a call's first event may lag behind a list of channels.
+    pub news: Duration,
+    /// The shortest wait before connecting again.
+    pub back_off_least: Duration,
+    /// The longest.
+    pub back_off_most: Duration,
+    /// How long calls may go on once the daemon is told to stop.
+    pub grace: Duration,
+}
+
+impl Default for Pace {
+    fn default() -> Self {
+        Self {
+            request: Duration::from_secs(2),
+            connect: Duration::from_secs(3),
+            ping: Duration::from_secs(4),
+            watch: Duration::from_secs(5),
+            news: Duration::from_secs(1),
+            back_off_least: Duration::from_millis(100),
+            back_off_most: Duration::from_secs(10),
+            grace: Duration::from_secs(10),
+        }
+    }
+}
+
+/// The telephone line, ready to be served.
+pub struct Phone {
+    line: Arc<Line>,
+    socket: Socket,
+    status: Arc<Status>,
+    pace: Pace,
+}
+
+impl Phone {
+    /// Sets the line up; connects to nothing yet.
+    ///
+    /// # Errors
+    /// [`SetUpError`] if the configured URL, user or password cannot be used.
+    pub fn new(
+        ari: &config::Ari,
+        limits: Limits,
+        store: Store,
+        hasher: Hasher,
+        pace: Pace,
+    ) -> Result<Self, SetUpError> {
+        let line = Arc::new(Line {
+            rest: Rest::new(ari, pace.request)?,
+            store,
+            hasher,
+            limits,
+            closing: AtomicBool::new(false),
+            live: watch::Sender::new(0),
+        });
+        let status = Arc::new(Status::default());
+        let socket = Socket::new(ari, Arc::clone(&line), Arc::clone(&status), pace)?;
+        Ok(Self { line, socket, status, pace })
+    }
+
+    /// How the line stands.
+    #[must_use]
+    pub fn status(&self) -> Arc<Status> {
+        Arc::clone(&self.status)
+    }
+
+    /// Serves calls until `stop`, then for [`Pace::grace`] those that are under way; who calls in that
+    /// time hears `trouble`. What is left then is hung up.
+    pub async fn serve(self, stop: impl Future<Output = ()>) {
+        let mut calls = Calls::new(Arc::clone(&self.line));
+        {
+            let mut kept = pin!(self.socket.keep(&mut calls));
+            tokio::select! {
+                () = &mut kept => {}
+                () = stop => {}
+            }
+            self.line.closing.store(true, Ordering::Relaxed);
+            info!(calls = *self.line.live.borrow(), "the line takes no more calls");
+            tokio::select! {
+                () = &mut kept => {}
+                () = self.idle() => {}
+                () = sleep(self.pace.grace) => {}
+            }
+        }
+        calls.give_up();
+        let _the_rest_is_left_to_asterisk = timeout(self.pace.grace, self.idle()).await;
+    }
+
+    /// Waits until no call is under way.
+    async fn idle(&self) {
+        let mut live = self.line.live.subscribe();
+        let _never_closed = live.wait_for(|live| *live == 0).await;
+    }
+}
+
+/// An error with what caused it, on one line.
+struct Chain<'a>(&'a dyn Error);
+
+impl fmt::Display for Chain<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.0)?;
+        let mut cause = self.0.source();
+        while let Some(error) = cause {
+            write!(f, ": {error}")?;
+            cause = error.source();
+        }
+        Ok(())
+    }
+}

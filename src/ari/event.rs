@@ -1,0 +1,238 @@
+//! What ARI tells over its WebSocket, as far as this daemon cares.
+//!
+//! A frame becomes one [`Event`]; what is not ours is [`Event::Other`]. A frame may hold a keyed
+//! digit: neither an event's `Debug` nor an error repeats any of its text.
+
+use std::borrow::Cow;
+
+use serde::Deserialize;
+
+use crate::call::{Input, Key, PlaybackEnd, PlaybackId};
+use crate::number::Number;
+
+/// The events that are asked for; everything else is filtered out by Asterisk.
+pub(crate) const WANTED: [&str; 7] = [
+    "StasisStart",
+    "StasisEnd",
+    "ChannelDestroyed",
+    "ChannelHangupRequest",
+    "ChannelDtmfReceived",
+    "PlaybackStarted",
+    "PlaybackFinished",
+];
+
+/// The first Stasis argument of a call whose caller number the dialplan vouches for (`P1`).
+const TRUSTED: &str = "trusted";
+
+/// Something that happened in Asterisk.
+#[derive(Debug)]
+pub(crate) enum Event {
+    /// A call has come into the application; no caller if the number is withheld or not trusted.
+    Started(String, Option<Number>),
+    /// Something happened to a call.
+    Happened(String, Input),
+    /// A channel has left the application or is no more: the last that is heard of it.
+    Ended(String),
+    /// Another program has taken the application over.
+    Replaced,
+    /// Nothing of ours.
+    Other,
+}
+
+/// A frame that is not an event of ARI's form.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("not an ARI event (line {line}, column {column} of {bytes} bytes)")]
+pub(crate) struct Malformed {
+    line: usize,
+    column: usize,
+    bytes: usize,
+}
+
+#[derive(Deserialize)]
+struct Frame<'a> {
+    #[serde(rename = "type", borrow)]
+    kind: Cow<'a, str>,
+    #[serde(borrow)]
+    channel: Option<Channel<'a>>,
+    #[serde(borrow)]
+    playback: Option<Playback<'a>>,
+    #[serde(borrow)]
+    digit: Option<Cow<'a, str>>,
+    #[serde(borrow, default)]
+    args: Vec<Cow<'a, str>>,
+}
+
+#[derive(Deserialize)]
+struct Channel<'a> {
+    #[serde(borrow)]
+    id: Cow<'a, str>,
+}
+
+#[derive(Deserialize)]
+struct Playback<'a> {
+    #[serde(borrow)]
+    id: Cow<'a, str>,
+    #[serde(borrow)]
+    target_uri: Cow<'a, str>,
+    #[serde(borrow)]
+    state: Cow<'a, str>,
+}
+
+/// Reads one frame.
+///
+/// # Errors
+/// [`Malformed`] if it is not JSON, or a known event lacks what it is about.
+pub(crate) fn parse(text: &str) -> Result<Event, Malformed> {
+    let frame: Frame<'_> = serde_json::from_str(text).map_err(|error| Malformed {
+        line: error.line(),
+        column: error.column(),
+        bytes: text.len(),
+    })?;
+    understand(frame).ok_or(Malformed { line: 0, column: 0, bytes: text.len() })
+}
+
+fn understand(frame: Frame<'_>) -> Option<Event> {
+    let channel = frame.channel.map(|channel| channel.id.into_owned());
+    Some(match frame.kind.as_ref() {
+        "StasisStart" => Event::Started(channel?, vouched_for(&frame.args)),
+        "StasisEnd" | "ChannelDestroyed" => Event::Ended(channel?),
+        "ChannelHangupRequest" => Event::Happened(channel?, Input::HangUp),
+        "ChannelDtmfReceived" => match key(frame.digit?.as_ref()) {
+            Some(key) => Event::Happened(channel?, Input::Key(key)),
+            None => return None,
+        },
+        "PlaybackStarted" => of_playback(&frame.playback?, |id, _| Input::Started(id)),
+        "PlaybackFinished" => of_playback(&frame.playback?, |id, state| {
+            let end = if state == "done" { PlaybackEnd::Done } else { PlaybackEnd::Failed };
+            Input::Finished(id, end)
+        }),
+        "ApplicationReplaced" => Event::Replaced,
+        _ => Event::Other,
+    })
+}
+
+/// The caller's number, if the dialplan says `trusted` and it is one (`P1`, `P2`).
+fn vouched_for(args: &[Cow<'_, str>]) -> Option<Number> {
+    match args {
+        [verdict, number] if verdict == TRUSTED => number.parse().ok(),
+        _ => None,
+    }
+}
+
+fn key(digit: &str) -> Option<Key> {
+    match digit.as_bytes() {
+        [digit @ b'0'..=b'9'] => Some(Key::Digit(*digit)),
+        b"*" => Some(Key::Star),
+        b"#" => Some(Key::Hash),
+        [b'A'..=b'D' | b'a'..=b'd'] => Some(Key::Letter),
+        _ => None,
+    }
+}
+
+fn of_playback(playback: &Playback<'_>, input: impl Fn(PlaybackId, &str) -> Input) -> Event {
+    let target = playback.target_uri.strip_prefix("channel:");
+    let ours = target.and_then(|channel| Some((channel, playback_of(channel, &playback.id)?)));
+    match ours {
+        Some((channel, id)) => Event::Happened(channel.to_owned(), input(id, &playback.state)),
+        None => Event::Other,
+    }
+}
+
+/// A playback's id on the wire: unique in all of Asterisk, since a channel's id is.
+pub(crate) fn wire_id(channel: &str, playback: PlaybackId) -> String {
+    format!("{channel}-{}", playback.0)
+}
+
+/// The inverse of [`wire_id`]; none for a playback that someone else started.
+fn playback_of(channel: &str, wire_id: &str) -> Option<PlaybackId> {
+    wire_id.strip_prefix(channel)?.strip_prefix('-')?.parse().ok().map(PlaybackId)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn shown(text: &str) -> String {
+        format!("{:?}", parse(text))
+    }
+
+    fn start(args: &str) -> Option<Number> {
+        let text = format!(r#"{{"type":"StasisStart","args":{args},"channel":{{"id":"1.5"}}}}"#);
+        let event = parse(&text).unwrap();
+        let Event::Started(channel, caller) = event else { panic!("{event:?}") };
+        assert_eq!(channel, "1.5");
+        caller
+    }
+
+    /// As Asterisk 22.10.1 sends it.
+    const FINISHED: &str = r#"{"type": "PlaybackFinished", "timestamp": "2026-11-22T14:04:31.678+0000", "playback": {"id": "1795356271.3-7", "media_uri": "sound:karipass/a", "target_uri": "channel:1795356271.3", "language": "ja", "state": "done"}, "asterisk_id": "02:fc:00:00:00:01", "application": "karipass"}"#;
+
+    #[test]
+    fn p2_only_a_trusted_national_number_is_a_caller() {
+        let number = "0612345678".parse().ok();
+        assert_eq!(start(r#"["trusted","0612345678"]"#), number);
+        for other in [
+            r#"["untrusted","0612345678"]"#,
+            r#"["withheld",""]"#,
+            r#"["trusted",""]"#,
+            r#"["trusted","+81612345678"]"#,
+            r#"["Trusted","0612345678"]"#,
+            r#"["trusted","0612345678","x"]"#,
+            r#"["trusted"]"#,
+            "[]",
+        ] {
+            assert_eq!(start(other), None, "{other}");
+        }
+    }
+
+    #[test]
+    fn a_playback_belongs_to_its_channel_and_tells_how_it_ended() {
+        assert_eq!(
+            shown(FINISHED),
+            r#"Ok(Happened("1795356271.3", Finished(PlaybackId(7), Done)))"#
+        );
+        assert!(shown(&FINISHED.replace("done", "failed")).contains("Failed"));
+        assert!(shown(&FINISHED.replace("done", "surprise")).contains("Failed"));
+        assert_eq!(shown(&FINISHED.replace("3-7", "3-x")), "Ok(Other)");
+        assert_eq!(shown(&FINISHED.replace("1.3-7", "1.30-7")), "Ok(Other)");
+        assert_eq!(shown(&FINISHED.replace("channel:", "bridge:")), "Ok(Other)");
+    }
+
+    #[test]
+    fn every_key_of_the_keypad_is_understood_and_none_is_shown() {
+        let pressed = |digit: char| {
+            format!(
+                r#"{{"type":"ChannelDtmfReceived","digit":"{digit}","duration_ms":100,"channel":{{"id":"c"}}}}"#
+            )
+        };
+        for digit in "0123456789*#ABCD".chars() {
+            assert_eq!(shown(&pressed(digit)), r#"Ok(Happened("c", Key(Key(…))))"#, "{digit}");
+        }
+        assert!(parse(&pressed('x')).is_err());
+    }
+
+    #[test]
+    fn what_is_unknown_is_nothing_of_ours() {
+        assert_eq!(shown(r#"{"type":"ChannelVarset","channel":{"id":"c"}}"#), "Ok(Other)");
+        assert_eq!(shown(r#"{"type":"PlaybackContinuing"}"#), "Ok(Other)");
+        assert_eq!(
+            shown(r#"{"type":"ApplicationReplaced","application":"karipass"}"#),
+            "Ok(Replaced)"
+        );
+    }
+
+    #[test]
+    fn what_is_malformed_is_told_without_its_text() {
+        for malformed in [
+            "12345678",
+            r#"{"type":12345678}"#,
+            r#"{"type":"ChannelDtmfReceived","digit":"12345678""#,
+            r#"{"type":"ChannelDtmfReceived","digit":12345678,"channel":{"id":"c"}}"#,
+            r#"{"type":"ChannelDtmfReceived","digit":"12345678","channel":{"id":"c"}}"#,
+            r#"{"type":"StasisEnd"}"#,
+        ] {
+            let error = parse(malformed).unwrap_err();
+            assert!(!format!("{error} {error:?}").contains("12345678"), "{error}");
+        }
+    }
+}

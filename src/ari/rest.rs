@@ -1,0 +1,326 @@
+//! Commands to Asterisk: ARI's REST side over a few kept-alive HTTP connections.
+//!
+//! Asterisk closes an idle connection after 15 s, so none is kept idle for that long. Every request
+//! has a deadline, since an Asterisk that is locked up accepts and never answers. Asterisk obeys
+//! the requests of one connection in order and knows no order between two, so whoever needs an
+//! order awaits one answer before the next request.
+
+use std::time::Duration;
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use reqwest::header::{AUTHORIZATION, HeaderMap, HeaderValue};
+use reqwest::{Client, Method, Response, StatusCode};
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+use serde_json::json;
+use tokio::sync::{Semaphore, SemaphorePermit};
+use tokio::time::timeout;
+use url::Url;
+
+use super::event::WANTED;
+use crate::{clock, config};
+
+/// Shorter than Asterisk's `session_keep_alive` of 15 s.
+const IDLE: Duration = Duration::from_secs(10);
+/// Idle connections kept.
+const IDLE_CONNECTIONS: usize = 8;
+/// Requests under way at once; Asterisk's `sessionlimit` is 100 by default, for everyone.
+const AT_ONCE: usize = 32;
+
+/// The language of the sounds, by name of their folder in Asterisk.
+pub(crate) const LANGUAGE: &str = "ja";
+
+/// Asterisk did not do what was asked.
+#[derive(Debug, thiserror::Error)]
+pub enum RestError {
+    /// What the request is about is no more, or is going (404, 409, 412).
+    #[error("it is gone")]
+    Gone,
+    /// Asterisk said no.
+    #[error("Asterisk refused: {0}")]
+    Refused(StatusCode),
+    /// Asterisk has not heard of it: no connection.
+    #[error("Asterisk was not reached")]
+    NotSent(#[source] reqwest::Error),
+    /// Asterisk has not heard of it: too many requests were waiting for an answer already.
+    #[error("too many requests wait for Asterisk")]
+    Busy,
+    /// It was sent and no answer came in time, or at all: done or not.
+    #[error("Asterisk did not answer")]
+    OutcomeUnknown(#[source] reqwest::Error),
+    /// The answer is not what ARI documents.
+    #[error("Asterisk's answer was not understood")]
+    NotUnderstood(#[source] reqwest::Error),
+}
+
+impl RestError {
+    /// Its name in metrics.
+    fn as_str(&self) -> &'static str {
+        match self {
+            Self::Gone => "gone",
+            Self::Refused(_) => "refused",
+            Self::NotSent(_) => "not_sent",
+            Self::Busy => "busy",
+            Self::OutcomeUnknown(_) => "outcome_unknown",
+            Self::NotUnderstood(_) => "not_understood",
+        }
+    }
+}
+
+/// ARI could not be set up as configured.
+#[derive(Debug, thiserror::Error)]
+pub enum SetUpError {
+    /// The HTTP client did not come about.
+    #[error("no HTTP client")]
+    Client(#[source] reqwest::Error),
+    /// User or password cannot be sent.
+    #[error("the ARI user or password cannot be sent in a header")]
+    Credentials,
+    /// The URL is not one of an HTTP server.
+    #[error("not the URL of an HTTP server")]
+    Url,
+}
+
+/// The `Authorization` header of the configured user.
+///
+/// # Errors
+/// [`SetUpError::Credentials`]
+pub(crate) fn authorization(ari: &config::Ari) -> Result<HeaderValue, SetUpError> {
+    let pair = STANDARD.encode(format!("{}:{}", ari.user, ari.password.expose()));
+    let mut value =
+        HeaderValue::from_str(&format!("Basic {pair}")).map_err(|_| SetUpError::Credentials)?;
+    value.set_sensitive(true);
+    Ok(value)
+}
+
+/// Asterisk's REST side.
+#[derive(Debug)]
+pub(crate) struct Rest {
+    client: Client,
+    base: Url,
+    deadline: Duration,
+    at_once: Semaphore,
+}
+
+/// One request; the name is for the metrics.
+struct Request<'a> {
+    name: &'static str,
+    method: Method,
+    path: &'a [&'a str],
+    query: Option<&'a str>,
+    body: Option<serde_json::Value>,
+}
+
+impl<'a> Request<'a> {
+    fn new(name: &'static str, method: Method, path: &'a [&'a str]) -> Self {
+        Self { name, method, path, query: None, body: None }
+    }
+}
+
+impl Rest {
+    /// `deadline` is for each request, its answer's body included.
+    ///
+    /// # Errors
+    /// [`SetUpError`]
+    pub(crate) fn new(ari: &config::Ari, deadline: Duration) -> Result<Self, SetUpError> {
+        // A client that is built with TLS support asks for a provider even if it never needs one.
+        let _another_is_as_good = rustls::crypto::ring::default_provider().install_default();
+        let headers = HeaderMap::from_iter([(AUTHORIZATION, authorization(ari)?)]);
+        let client = Client::builder()
+            .no_proxy()
+            .http1_only()
+            .tcp_nodelay(true)
+            .pool_idle_timeout(IDLE)
+            .pool_max_idle_per_host(IDLE_CONNECTIONS)
+            .timeout(deadline)
+            .redirect(reqwest::redirect::Policy::none())
+            .default_headers(headers)
+            .build()
+            .map_err(SetUpError::Client)?;
+        let mut base = ari.url.clone();
+        base.path_segments_mut().map_err(|()| SetUpError::Url)?.pop_if_empty().push("ari");
+        Ok(Self { client, base, deadline, at_once: Semaphore::new(AT_ONCE) })
+    }
+
+    /// Answers a channel.
+    pub(crate) async fn answer(&self, channel: &str) -> Result<(), RestError> {
+        let path = ["channels", channel, "answer"];
+        self.send(Request::new("answer", Method::POST, &path)).await
+    }
+
+    /// Queues one playback of `sounds` behind what plays.
+    ///
+    /// Asterisk would play twice what is asked for twice under one id, so a request that may or may
+    /// not have arrived is looked for before it is repeated, once.
+    pub(crate) async fn play(
+        &self,
+        channel: &str,
+        playback: &str,
+        sounds: &[&str],
+    ) -> Result<(), RestError> {
+        let path = ["channels", channel, "play", playback];
+        let media = format!("lang={LANGUAGE}&media=sound:{}", sounds.join(",sound:"));
+        let request =
+            || Request { query: Some(&media), ..Request::new("play", Method::POST, &path) };
+        match self.send(request()).await {
+            Err(RestError::OutcomeUnknown(_)) if !self.is_playing(playback).await? => {
+                self.send(request()).await
+            }
+            Err(RestError::OutcomeUnknown(_)) => Ok(()),
+            other => other,
+        }
+    }
+
+    async fn is_playing(&self, playback: &str) -> Result<bool, RestError> {
+        let path = ["playbacks", playback];
+        match self.send(Request::new("playback", Method::GET, &path)).await {
+            Ok(()) => Ok(true),
+            Err(RestError::Gone) => Ok(false),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Stops a playback, playing or queued; that it is over already is as good.
+    pub(crate) async fn stop(&self, playback: &str) -> Result<(), RestError> {
+        let path = ["playbacks", playback];
+        self.twice(|| Request::new("stop", Method::DELETE, &path)).await
+    }
+
+    /// Hangs a channel up; that it has gone already is as good.
+    pub(crate) async fn hang_up(&self, channel: &str) -> Result<(), RestError> {
+        let path = ["channels", channel];
+        self.twice(|| Request::new("hang_up", Method::DELETE, &path)).await
+    }
+
+    /// For what may be done twice and is then still done once.
+    async fn twice<'a>(&self, request: impl Fn() -> Request<'a>) -> Result<(), RestError> {
+        let first = self.send(request()).await;
+        let again = match first {
+            Err(RestError::OutcomeUnknown(_) | RestError::NotSent(_) | RestError::Busy) => {
+                self.send(request()).await
+            }
+            answered => answered,
+        };
+        match again {
+            Err(RestError::Gone) => Ok(()),
+            other => other,
+        }
+    }
+
+    /// The channels in the application; none if nobody holds it and no channel is in it.
+    pub(crate) async fn channels_in(&self, app: &str) -> Result<Option<Vec<String>>, RestError> {
+        #[derive(Deserialize)]
+        struct Application {
+            channel_ids: Vec<String>,
+        }
+        match self.get::<Application>("application", &["applications", app], None).await {
+            Ok(application) => Ok(Some(application.channel_ids)),
+            Err(RestError::Gone) => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Asks Asterisk to send only the events in [`WANTED`].
+    pub(crate) async fn filter_events(&self, app: &str) -> Result<(), RestError> {
+        let wanted: Vec<_> = WANTED.iter().map(|kind| json!({ "type": kind })).collect();
+        let path = ["applications", app, "eventFilter"];
+        let request = Request::new("event_filter", Method::PUT, &path);
+        self.send(Request { body: Some(json!({ "allowed": wanted })), ..request }).await
+    }
+
+    /// The sounds that Asterisk has in [`LANGUAGE`]; in another it would play them without a word of it.
+    pub(crate) async fn sounds(&self) -> Result<Vec<String>, RestError> {
+        #[derive(Deserialize)]
+        struct Sound {
+            id: String,
+        }
+        let query = format!("lang={LANGUAGE}");
+        let sounds: Vec<Sound> = self.get("sounds", &["sounds"], Some(&query)).await?;
+        Ok(sounds.into_iter().map(|sound| sound.id).collect())
+    }
+
+    /// Whether Asterisk still gets at its channels, which a lock-up would prevent.
+    pub(crate) async fn probe(&self) -> Result<(), RestError> {
+        let path = ["channels", "karipass-probe"];
+        match self.send(Request::new("probe", Method::GET, &path)).await {
+            Err(RestError::Gone) => Ok(()),
+            other => other,
+        }
+    }
+
+    /// Reads a document.
+    pub(crate) async fn get<T: DeserializeOwned>(
+        &self,
+        name: &'static str,
+        path: &[&str],
+        query: Option<&str>,
+    ) -> Result<T, RestError> {
+        let _permit = self.permit().await?;
+        let request = Request { query, ..Request::new(name, Method::GET, path) };
+        let answer = self.answered(request).await?;
+        answer.json().await.map_err(|error| RestError::NotUnderstood(error.without_url()))
+    }
+
+    async fn send(&self, request: Request<'_>) -> Result<(), RestError> {
+        let _permit = self.permit().await?;
+        let answer = self.answered(request).await?;
+        // A connection whose answer has not been read to its end is not kept.
+        answer.bytes().await.map_err(unanswered)?;
+        Ok(())
+    }
+
+    async fn permit(&self) -> Result<SemaphorePermit<'_>, RestError> {
+        match timeout(self.deadline, self.at_once.acquire()).await {
+            Ok(Ok(permit)) => Ok(permit),
+            Ok(Err(_)) | Err(_) => Err(RestError::Busy),
+        }
+    }
+
+    /// Sends a request, waits for its status and counts.
+    async fn answered(&self, request: Request<'_>) -> Result<Response, RestError> {
+        let (name, began) = (request.name, clock::now());
+        let result = self.status_of(request).await;
+        let seconds = clock::now().saturating_duration_since(began).as_secs_f64();
+        metrics::histogram!("karipass_ari_request_seconds", "request" => name).record(seconds);
+        if let Err(error) = &result {
+            let error = error.as_str();
+            metrics::counter!("karipass_ari_request_errors_total", "request" => name, "error" => error)
+                .increment(1);
+        }
+        result
+    }
+
+    async fn status_of(&self, request: Request<'_>) -> Result<Response, RestError> {
+        let mut url = self.base.clone();
+        if let Ok(mut segments) = url.path_segments_mut() {
+            segments.extend(request.path);
+        }
+        url.set_query(request.query);
+        let mut builder = self.client.request(request.method, url);
+        if let Some(body) = &request.body {
+            builder = builder.json(body);
+        }
+        let answer = builder.send().await.map_err(unanswered)?;
+        match answer.status() {
+            status if status.is_success() => Ok(answer),
+            StatusCode::NOT_FOUND | StatusCode::CONFLICT | StatusCode::PRECONDITION_FAILED => {
+                let _rest_of_the_answer = answer.bytes().await;
+                Err(RestError::Gone)
+            }
+            status => {
+                let _rest_of_the_answer = answer.bytes().await;
+                Err(RestError::Refused(status))
+            }
+        }
+    }
+}
+
+/// The URL is left out: it may spell a number in sounds.
+fn unanswered(error: reqwest::Error) -> RestError {
+    if error.is_connect() || error.is_builder() {
+        RestError::NotSent(error.without_url())
+    } else {
+        RestError::OutcomeUnknown(error.without_url())
+    }
+}

@@ -1,0 +1,225 @@
+//! Holds ARI's WebSocket: reads it, keeps it alive, and gets it back, without end.
+//!
+//! Whoever holds the socket does nothing that could wait: it routes events into mailboxes. A peer
+//! that is stopped or cut off gives no error, so pings go out and a missing pong ends the
+//! connection. Asterisk repeats no event: after each connect the calls that ended in the gap are
+//! ended, and the channels that nobody serves, left by an earlier daemon, are hung up.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use futures_util::{SinkExt, StreamExt};
+use rand::RngExt;
+use reqwest::header::{AUTHORIZATION, HeaderValue};
+use tokio::net::TcpStream;
+use tokio::time::{MissedTickBehavior, interval, sleep, timeout};
+use tokio_tungstenite::tungstenite::client::IntoClientRequest;
+use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
+use tokio_tungstenite::tungstenite::{Bytes, Error, Message};
+use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async_with_config};
+use tracing::{debug, error, info, warn};
+use url::Url;
+
+use super::caller::Line;
+use super::calls::Calls;
+use super::chores::{Chore, Chores, Doing};
+use super::event::{self, Event};
+use super::rest::{SetUpError, authorization};
+use super::status::Status;
+use super::{Chain, Pace};
+use crate::{clock, config};
+
+/// The largest event that is taken, in bytes.
+const LARGEST_EVENT: usize = 1024 * 1024;
+
+type WebSocket = WebSocketStream<MaybeTlsStream<TcpStream>>;
+
+/// The socket's keeper.
+pub(crate) struct Socket {
+    url: Url,
+    authorization: HeaderValue,
+    status: Arc<Status>,
+    chores: Chores,
+    pace: Pace,
+}
+
+/// Why a connection ended.
+enum Ended {
+    /// It broke, or never came about.
+    Lost(String),
+    /// Another program has connected for the same application.
+    Replaced,
+}
+
+impl Socket {
+    /// # Errors
+    /// [`SetUpError`] if the configured URL or user cannot be used.
+    pub(crate) fn new(
+        ari: &config::Ari,
+        line: Arc<Line>,
+        status: Arc<Status>,
+        pace: Pace,
+    ) -> Result<Self, SetUpError> {
+        let mut url = ari.url.clone();
+        url.set_scheme("ws").map_err(|()| SetUpError::Url)?;
+        let path = ["ari", "events"];
+        url.path_segments_mut().map_err(|()| SetUpError::Url)?.pop_if_empty().extend(path);
+        url.query_pairs_mut().append_pair("app", &ari.app);
+        let authorization = authorization(ari)?;
+        let chores = Chores::new(ari, line, Arc::clone(&status), pace);
+        Ok(Self { url, authorization, status, chores, pace })
+    }
+
+    /// Connects, holds, and connects again; never returns.
+    pub(crate) async fn keep(&self, calls: &mut Calls) {
+        let mut outage = Outage::default();
+        loop {
+            let ended = self.once(calls, &mut outage).await;
+            self.status.disconnected();
+            match ended {
+                Ended::Lost(reason) => outage.note(reason),
+                Ended::Replaced => {
+                    error!("another program has taken the application over");
+                    calls.give_up();
+                    self.status.replaced();
+                    self.chores.until_released().await;
+                }
+            }
+            sleep(outage.pause(self.pace)).await;
+        }
+    }
+
+    async fn once(&self, calls: &mut Calls, outage: &mut Outage) -> Ended {
+        match timeout(self.pace.connect, self.connect()).await {
+            Ok(Ok(socket)) => self.hold(socket, calls, outage).await,
+            Ok(Err(error)) => Ended::Lost(error.to_string()),
+            Err(_) => Ended::Lost("Asterisk did not answer".to_owned()),
+        }
+    }
+
+    async fn connect(&self) -> Result<WebSocket, Error> {
+        let mut request = self.url.as_str().into_client_request()?;
+        request.headers_mut().insert(AUTHORIZATION, self.authorization.clone());
+        let limits = WebSocketConfig::default()
+            .max_message_size(Some(LARGEST_EVENT))
+            .max_frame_size(Some(LARGEST_EVENT));
+        let no_delay = true;
+        let (socket, _) = connect_async_with_config(request, Some(limits), no_delay).await?;
+        Ok(socket)
+    }
+
+    async fn hold(&self, mut socket: WebSocket, calls: &mut Calls, outage: &mut Outage) -> Ended {
+        let mut chore = self.chores.settle(calls.channels());
+        let mut pings = interval(self.pace.ping);
+        pings.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut unanswered = false;
+        loop {
+            tokio::select! {
+                biased;
+                frame = socket.next() => match frame {
+                    Some(Ok(Message::Text(text))) => {
+                        if !route(&text, calls) {
+                            return Ended::Replaced;
+                        }
+                    }
+                    Some(Ok(Message::Pong(_))) => unanswered = false,
+                    Some(Ok(Message::Ping(_) | Message::Binary(_) | Message::Frame(_))) => {}
+                    Some(Ok(Message::Close(_))) | None => {
+                        return Ended::Lost("Asterisk closed the connection".to_owned());
+                    }
+                    Some(Err(error)) => return Ended::Lost(error.to_string()),
+                },
+                done = &mut chore => match self.did(done, calls, outage) {
+                    Ok(next) => chore = next,
+                    Err(reason) => return Ended::Lost(reason),
+                },
+                _ = pings.tick() => {
+                    let ping = socket.send(Message::Ping(Bytes::new()));
+                    if unanswered || !matches!(timeout(self.pace.ping, ping).await, Ok(Ok(()))) {
+                        return Ended::Lost("Asterisk did not answer a ping".to_owned());
+                    }
+                    unanswered = true;
+                }
+            }
+        }
+    }
+
+    /// What a chore's result means for the calls, and the next chore.
+    fn did(
+        &self,
+        chore: Chore,
+        calls: &mut Calls,
+        outage: &mut Outage,
+    ) -> Result<Doing<'_>, String> {
+        match chore {
+            Chore::Settled(Err(error)) => Err(Chain(&error).to_string()),
+            Chore::Settled(Ok(roll)) => {
+                self.status.connected();
+                outage.is_over();
+                for channel in &roll.gone {
+                    calls.end(channel, clock::now());
+                }
+                Ok(self.chores.wait_for_news_of(roll.strangers))
+            }
+            Chore::Waited(mut strangers) => {
+                strangers.retain(|channel| !calls.knows(channel));
+                self.chores.hang_up(strangers);
+                Ok(self.chores.watch(0))
+            }
+            Chore::Watched(times) => Ok(self.chores.watch(times)),
+        }
+    }
+}
+
+/// Gives an event to its call; says whether the application is still ours.
+fn route(text: &str, calls: &mut Calls) -> bool {
+    let now = clock::now();
+    match event::parse(text) {
+        Ok(Event::Started(channel, caller)) => calls.begin(channel, caller, now),
+        Ok(Event::Happened(channel, news)) => calls.tell(&channel, news, now),
+        Ok(Event::Ended(channel)) => calls.end(&channel, now),
+        Ok(Event::Replaced) => return false,
+        Ok(Event::Other) => {}
+        Err(malformed) => {
+            metrics::counter!("karipass_ari_malformed_events_total").increment(1);
+            warn!(%malformed, "an event was not understood");
+        }
+    }
+    true
+}
+
+/// One stretch without a connection; its first failure and each new reason are news, no more.
+#[derive(Default)]
+struct Outage {
+    since: Option<Instant>,
+    reason: String,
+    tries: u32,
+}
+
+impl Outage {
+    fn note(&mut self, reason: String) {
+        self.tries = self.tries.saturating_add(1);
+        self.since.get_or_insert_with(clock::now);
+        if reason == self.reason {
+            debug!(reason, tries = self.tries, "ARI is still not connected");
+        } else {
+            warn!(reason, "ARI is not connected; trying until it is");
+            self.reason = reason;
+        }
+    }
+
+    fn is_over(&mut self) {
+        let lasted = self
+            .since
+            .map_or(Duration::ZERO, |since| clock::now().saturating_duration_since(since));
+        info!(outage_ms = lasted.as_millis(), tries = self.tries, "ARI is connected");
+        *self = Self::default();
+    }
+
+    /// How long to wait before the next try: exponential, with jitter.
+    fn pause(&self, pace: Pace) -> Duration {
+        let doubled = 1_u32.checked_shl(self.tries).unwrap_or(u32::MAX);
+        let longest = pace.back_off_least.saturating_mul(doubled).min(pace.back_off_most);
+        longest.mul_f64(rand::rng().random_range(0.5..=1.0))
+    }
+}
