@@ -3,6 +3,8 @@
 //! Results go to standard output, for people or with `--json` for programs; messages go to standard
 //! error. The exit status is 0, 1 (refused or found wrong) or 2 (usage).
 
+mod audit;
+mod contracts;
 mod migrate;
 mod output;
 
@@ -12,6 +14,8 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 
 use crate::config::{self, Config};
+use crate::number::{NotANumber, Number};
+use crate::store::Store;
 use output::Output;
 
 /// 仮パス: the temporary-password line of a telephone company's settings site, on Asterisk.
@@ -32,6 +36,11 @@ struct Arguments {
 enum Command {
     /// Bring the database to this version; a newer one is refused.
     Migrate,
+    /// Load, list and change contracts.
+    #[command(subcommand)]
+    Contracts(contracts::Command),
+    /// Show the audit, the newest row last.
+    Audit(audit::Arguments),
 }
 
 /// How a command ended that could be carried out.
@@ -61,6 +70,8 @@ fn run(arguments: &Arguments) -> anyhow::Result<Ending> {
     let output = Output { json: arguments.json };
     match &arguments.command {
         Command::Migrate => operate(migrate::run(&config, output)),
+        Command::Contracts(command) => operate(contracts::run(command, &config, output)),
+        Command::Audit(which) => operate(audit::run(which, &config, output)),
     }
 }
 
@@ -76,6 +87,11 @@ fn variables() -> impl Iterator<Item = (String, String)> {
 }
 
 /// The operator's view of the database.
-fn store(config: &Config) -> anyhow::Result<crate::store::Store> {
-    Ok(crate::store::Store::for_operator(&config.database)?)
+fn store(config: &Config) -> anyhow::Result<Store> {
+    Ok(Store::for_operator(&config.database)?)
+}
+
+/// A telephone number as a person types it.
+fn number(typed: &str) -> Result<Number, NotANumber> {
+    Number::from_typed(typed)
 }

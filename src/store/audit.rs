@@ -2,6 +2,10 @@
 
 use std::net::IpAddr;
 
+use jiff::Timestamp;
+use tokio_postgres::Row;
+
+use super::contracts::column;
 use super::transaction::Transaction;
 use super::{Store, StoreError};
 use crate::number::Number;
@@ -147,7 +151,54 @@ pub struct Record {
     pub unit: Option<Unit>,
 }
 
+/// One row as it was written, for an operator's eyes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Entry {
+    /// When, by the database's clock.
+    pub at: Timestamp,
+    /// `phone`, `site` or `operator`.
+    pub source: String,
+    /// What.
+    pub event: String,
+    /// What came of it.
+    pub outcome: String,
+    /// The login number.
+    pub login: Option<String>,
+    /// The contract number.
+    pub contract: Option<String>,
+    /// The unit.
+    pub unit: Option<String>,
+    /// The caller's number.
+    pub caller: Option<String>,
+    /// The address.
+    pub address: Option<IpAddr>,
+}
+
 impl Store {
+    /// The rows about `number` (as login, contract or caller's number; all if none is given) since
+    /// `since`, the newest last.
+    ///
+    /// # Errors
+    /// [`StoreError::NotSent`] if the store is out of reach.
+    pub async fn audit(
+        &self,
+        number: Option<Number>,
+        since: Option<Timestamp>,
+    ) -> Result<Vec<Entry>, StoreError> {
+        let number = number.as_ref().map(Number::as_str);
+        let rows = self
+            .read(
+                "SELECT at, source, event, outcome, login, contract, unit, caller, address
+                 FROM audit
+                 WHERE ($1::text IS NULL OR $1 IN (login, contract, caller))
+                   AND ($2::timestamptz IS NULL OR at >= $2)
+                 ORDER BY at, id",
+                &[&number, &since],
+            )
+            .await?;
+        rows.iter().map(entry).collect()
+    }
+
     /// Writes one row by itself, such as a call's refusal.
     ///
     /// # Errors
@@ -184,4 +235,18 @@ impl Transaction {
         .await?;
         Ok(())
     }
+}
+
+fn entry(row: &Row) -> Result<Entry, StoreError> {
+    Ok(Entry {
+        at: column(row, 0, "audit.at")?,
+        source: column(row, 1, "audit.source")?,
+        event: column(row, 2, "audit.event")?,
+        outcome: column(row, 3, "audit.outcome")?,
+        login: column(row, 4, "audit.login")?,
+        contract: column(row, 5, "audit.contract")?,
+        unit: column(row, 6, "audit.unit")?,
+        caller: column(row, 7, "audit.caller")?,
+        address: column(row, 8, "audit.address")?,
+    })
 }

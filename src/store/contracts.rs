@@ -1,11 +1,30 @@
-//! Contracts and their numbers (`D2`).
+//! Contracts and their numbers, looked up by the daemon, changed by operators (`D2`).
 
+use jiff::Timestamp;
 use tokio_postgres::Row;
 
+use super::audit::{Event, Outcome, Record, Source};
 use super::transaction::Transaction;
 use super::{Fault, Store, StoreError};
 use crate::contract::{Contract, ContractNumber};
 use crate::number::Number;
+use crate::rules;
+
+const ALL_CONTRACTS: &str = "
+    SELECT c.number, c.unit, c.suspended, n.number, n.service
+    FROM contract AS c JOIN contract_number AS n ON n.contract = c.number
+    ORDER BY c.number, n.number <> c.number, n.number";
+
+const STANDINGS: &str = "
+    SELECT login, kind = 'temporary', set_at, failures,
+           voided_at IS NULL
+           AND (kind <> 'temporary' OR clock_timestamp() < set_at + make_interval(secs => $2))
+    FROM credential JOIN contract_number ON number = login
+    WHERE contract = $1
+    ORDER BY login";
+
+/// One operator at a time changes who has which number; the daemon goes on.
+pub(super) const LOCK_NUMBERS: &str = "LOCK TABLE contract_number IN SHARE ROW EXCLUSIVE MODE";
 
 /// The contract's own number comes first.
 const CONTRACT_OF: &str = "
@@ -16,6 +35,32 @@ const CONTRACT_OF: &str = "
     WHERE known.number = $1
     ORDER BY n.number <> c.number, n.number";
 
+/// A login's credential, less its secret.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Standing {
+    /// The login number.
+    pub login: Number,
+    /// Whether it is a temporary password.
+    pub temporary: bool,
+    /// When it was set, by the database's clock.
+    pub set_at: Timestamp,
+    /// Wrong entries in a row (`C2`).
+    pub failures: i32,
+    /// Whether it is good for a login: neither void nor past its day (`C1`).
+    pub good: bool,
+}
+
+/// What came of an operator's act on a contract.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Act {
+    /// Done.
+    Done,
+    /// It was so already.
+    Unchanged,
+    /// There is no such contract.
+    Unknown,
+}
+
 impl Store {
     /// The contract that `number` belongs to, as contract number or additional number; `None` if no
     /// contract has it.
@@ -25,9 +70,95 @@ impl Store {
     pub async fn contract_of(&self, number: Number) -> Result<Option<Contract>, StoreError> {
         contract(&self.read(CONTRACT_OF, &[&number.as_str()]).await?)
     }
+
+    /// Every contract, by its number.
+    ///
+    /// # Errors
+    /// [`StoreError::NotSent`] if the store is out of reach.
+    pub async fn contracts(&self) -> Result<Vec<Contract>, StoreError> {
+        let rows = self.read(ALL_CONTRACTS, &[]).await?;
+        let own = |row: &Row| row.try_get::<_, String>(0).ok();
+        rows.chunk_by(|one, next| own(one) == own(next))
+            .filter_map(|rows| contract(rows).transpose())
+            .collect()
+    }
+
+    /// What the logins of a contract have, by their numbers.
+    ///
+    /// # Errors
+    /// [`StoreError::NotSent`] if the store is out of reach.
+    pub async fn standings(&self, contract_number: Number) -> Result<Vec<Standing>, StoreError> {
+        let life = rules::TEMPORARY_PASSWORD_LIFE.as_secs_f64();
+        let rows = self.read(STANDINGS, &[&contract_number.as_str(), &life]).await?;
+        rows.iter().map(standing).collect()
+    }
+
+    /// Suspends a contract and ends its sessions, or resumes it.
+    ///
+    /// # Errors
+    /// [`StoreError`] if the store is out of reach.
+    pub async fn suspend(&self, number: Number, suspended: bool) -> Result<Act, StoreError> {
+        let mut transaction = self.begin().await?;
+        let Some(contract) = transaction.lock_contract(number).await? else {
+            return Ok(Act::Unknown);
+        };
+        if contract.suspended == suspended {
+            return Ok(Act::Unchanged);
+        }
+        let set = "UPDATE contract SET suspended = $2, version = version + 1 WHERE number = $1";
+        transaction.query(set, &[&number.as_str(), &suspended]).await?;
+        if suspended {
+            let sessions = "DELETE FROM session WHERE contract = $1";
+            transaction.query(sessions, &[&number.as_str()]).await?;
+        }
+        let event = if suspended { Event::ContractSuspended } else { Event::ContractResumed };
+        transaction.record(&operators(event, Outcome::Done, None, Some(number))).await?;
+        transaction.commit().await?;
+        Ok(Act::Done)
+    }
+
+    /// Removes a contract with its numbers, credentials and sessions.
+    ///
+    /// # Errors
+    /// [`StoreError`] if the store is out of reach.
+    pub async fn remove(&self, number: Number) -> Result<Act, StoreError> {
+        let mut transaction = self.begin().await?;
+        transaction.query(LOCK_NUMBERS, &[]).await?;
+        let Some(contract) = transaction.lock_contract(number).await? else {
+            return Ok(Act::Unknown);
+        };
+        for row in &contract.numbers {
+            transaction.drop_credential(row.number, number, Outcome::NumberRemoved).await?;
+        }
+        let (numbers, own) = (
+            "DELETE FROM contract_number WHERE contract = $1",
+            "DELETE FROM contract WHERE number = $1",
+        );
+        transaction.query(numbers, &[&number.as_str()]).await?;
+        transaction.query(own, &[&number.as_str()]).await?;
+        let removed = operators(Event::ContractRemoved, Outcome::Done, None, Some(number));
+        transaction.record(&removed).await?;
+        transaction.commit().await?;
+        Ok(Act::Done)
+    }
 }
 
 impl Transaction {
+    /// Takes a login its credential and sessions, and says so if the credential was not void.
+    pub(super) async fn drop_credential(
+        &mut self,
+        login: Number,
+        contract: Number,
+        why: Outcome,
+    ) -> Result<(), StoreError> {
+        let sql = "DELETE FROM credential WHERE login = $1 RETURNING voided_at IS NULL";
+        let Some(row) = self.query_opt(sql, &[&login.as_str()]).await? else { return Ok(()) };
+        if column(&row, 0, "credential.voided_at")? {
+            self.record(&operators(Event::Voided, why, Some(login), Some(contract))).await?;
+        }
+        Ok(())
+    }
+
     /// Locks the contract with this contract number against every other change of it, then reads it.
     pub(super) async fn lock_contract(
         &mut self,
@@ -58,6 +189,26 @@ pub(super) fn contract(rows: &[Row]) -> Result<Option<Contract>, StoreError> {
         unit,
         suspended: column(first, 2, "contract.suspended")?,
     }))
+}
+
+fn standing(row: &Row) -> Result<Standing, StoreError> {
+    Ok(Standing {
+        login: number(row, 0)?,
+        temporary: column(row, 1, "credential.kind")?,
+        set_at: column(row, 2, "credential.set_at")?,
+        failures: column(row, 3, "credential.failures")?,
+        good: column(row, 4, "credential.voided_at")?,
+    })
+}
+
+/// An audit row of an operator's act.
+pub(super) fn operators(
+    event: Event,
+    outcome: Outcome,
+    login: Option<Number>,
+    contract: Option<Number>,
+) -> Record {
+    Record { source: Source::Operator, event, outcome, login, contract, unit: None }
 }
 
 /// A telephone number in a column.

@@ -9,6 +9,7 @@
 pub mod audit;
 mod contracts;
 mod credentials;
+pub mod import;
 pub mod login;
 pub mod migrate;
 pub mod session;
@@ -26,6 +27,7 @@ use tokio_postgres::config::TargetSessionAttrs;
 use crate::config::{Database, Secret};
 use crate::rules;
 
+pub use contracts::{Act, Standing};
 pub use credentials::{SetTemporary, Setting};
 
 /// How long an operator's command may take.

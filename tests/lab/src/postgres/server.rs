@@ -207,6 +207,9 @@ fn children_of(parent: u32) -> Vec<Pid> {
     list.split_whitespace().filter_map(|pid| Pid::from_raw(pid.parse().ok()?)).collect()
 }
 
+/// Whether it runs; one that has ended and waits for whoever inherited it does not.
 fn is_alive(process: Pid) -> bool {
-    rustix::process::test_kill_process(process).is_ok()
+    let stat = fs::read_to_string(format!("/proc/{}/stat", process.as_raw_nonzero()));
+    let state = stat.ok().and_then(|stat| stat.rsplit(") ").next()?.chars().next());
+    state.is_some_and(|state| !matches!(state, 'Z' | 'X'))
 }

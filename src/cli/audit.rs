@@ -1,0 +1,81 @@
+//! `karipass audit` (`D3`).
+
+use std::fmt::Write as _;
+
+use jiff::Timestamp;
+use jiff::civil::DateTime;
+use jiff::tz::TimeZone;
+use serde_json::json;
+
+use super::Ending;
+use super::output::Output;
+use crate::config::Config;
+use crate::number::Number;
+use crate::store::audit::Entry;
+
+/// Which rows.
+#[derive(Debug, clap::Args)]
+pub(super) struct Arguments {
+    /// Only rows about this login, contract or caller's number.
+    #[arg(long, value_name = "N", value_parser = super::number)]
+    number: Option<Number>,
+    /// Only rows from then on: `2026-04-01`, `2026-04-01T09:30` (local time) or `2026-04-01T00:30Z`.
+    #[arg(long, value_name = "T", value_parser = since)]
+    since: Option<Timestamp>,
+}
+
+/// Prints the rows, the newest last.
+pub(super) async fn run(
+    which: &Arguments,
+    config: &Config,
+    output: Output,
+) -> anyhow::Result<Ending> {
+    let entries = super::store(config)?.audit(which.number, which.since).await?;
+    for entry in &entries {
+        output.result(&as_json(entry), &as_text(entry))?;
+    }
+    Ok(Ending::Done)
+}
+
+fn since(text: &str) -> Result<Timestamp, String> {
+    if let Ok(timestamp) = text.parse() {
+        return Ok(timestamp);
+    }
+    let local: DateTime = text.parse().map_err(|_| "not a date or time".to_owned())?;
+    let zoned = local.to_zoned(TimeZone::system()).map_err(|error| error.to_string())?;
+    Ok(zoned.timestamp())
+}
+
+fn as_json(entry: &Entry) -> serde_json::Value {
+    json!({
+        "at": entry.at.to_string(),
+        "source": entry.source,
+        "event": entry.event,
+        "outcome": entry.outcome,
+        "login": entry.login,
+        "contract": entry.contract,
+        "unit": entry.unit,
+        "caller": entry.caller,
+        "address": entry.address,
+    })
+}
+
+/// Local time, what, what came of it, then whatever else is known.
+fn as_text(entry: &Entry) -> String {
+    let at = entry.at.to_zoned(TimeZone::system()).strftime("%Y-%m-%d %H:%M:%S%:z");
+    let mut line = format!("{at}  {:<8}  {:<18}  {:<16}", entry.source, entry.event, entry.outcome);
+    let address = entry.address.map(|address| address.to_string());
+    for (name, value) in [
+        ("login", &entry.login),
+        ("contract", &entry.contract),
+        ("unit", &entry.unit),
+        ("caller", &entry.caller),
+        ("address", &address),
+    ] {
+        if let Some(value) = value {
+            // Writing to a String cannot fail.
+            let _ = write!(line, "  {name} {value}");
+        }
+    }
+    line.trim_end().to_owned()
+}

@@ -1,0 +1,155 @@
+//! `karipass contracts` (`D1`, `D2`).
+
+mod file;
+mod shown;
+
+use std::path::{Path, PathBuf};
+
+use anyhow::Context as _;
+use serde_json::json;
+
+use super::Ending;
+use super::output::{Output, complain};
+use crate::config::Config;
+use crate::number::Number;
+use crate::store::import::Import;
+use crate::store::{Act, Store};
+use file::Reason;
+
+/// What to do with contracts.
+#[derive(Debug, clap::Subcommand)]
+pub(super) enum Command {
+    /// Load a CSV file, whole or not at all.
+    Import {
+        /// The file, with the header `contract_number,number,service`.
+        file: PathBuf,
+        /// Drop the numbers and contracts that the file does not have.
+        #[arg(long)]
+        replace: bool,
+    },
+    /// List every contract.
+    List,
+    /// Show the contract of a number.
+    Show(Named),
+    /// Suspend a contract: no calls, no logins; its sessions end.
+    Suspend(Named),
+    /// Resume a suspended contract.
+    Resume(Named),
+    /// Remove a contract with its credentials and sessions.
+    Remove(Named),
+}
+
+/// A contract, named by a number.
+#[derive(Debug, Clone, Copy, clap::Args)]
+pub(super) struct Named {
+    /// The contract number.
+    #[arg(value_name = "N", value_parser = super::number)]
+    number: Number,
+}
+
+/// Carries the command out.
+pub(super) async fn run(
+    command: &Command,
+    config: &Config,
+    output: Output,
+) -> anyhow::Result<Ending> {
+    let store = super::store(config)?;
+    match command {
+        Command::Import { file, replace } => import(&store, file, *replace, output).await,
+        Command::List => list(&store, output).await,
+        Command::Show(named) => show(&store, named.number, output).await,
+        Command::Suspend(named) => {
+            let act = store.suspend(named.number, true).await?;
+            tell(&store, named.number, act, "suspended", output).await
+        }
+        Command::Resume(named) => {
+            let act = store.suspend(named.number, false).await?;
+            tell(&store, named.number, act, "resumed", output).await
+        }
+        Command::Remove(named) => {
+            let act = store.remove(named.number).await?;
+            tell(&store, named.number, act, "removed", output).await
+        }
+    }
+}
+
+async fn import(
+    store: &Store,
+    path: &Path,
+    replace: bool,
+    output: Output,
+) -> anyhow::Result<Ending> {
+    let bytes = std::fs::read(path).with_context(|| format!("reading {}", path.display()))?;
+    let rows = match file::parse(&bytes) {
+        Ok(rows) => rows,
+        Err(bad) => return Ok(refuse(path, bad.iter().map(|bad| (bad.line, &bad.reason)))),
+    };
+    match store.import(&rows, replace).await? {
+        Import::LeavesNumbersBehind(lines) => {
+            Ok(refuse(path, lines.into_iter().map(|line| (line, &Reason::LeavesNumbersBehind))))
+        }
+        Import::Loaded(counts) => {
+            let text = format!(
+                "{} numbers added, {} changed, {} unchanged, {} removed",
+                counts.added, counts.changed, counts.unchanged, counts.removed
+            );
+            output.result(&counts, &text)?;
+            Ok(Ending::Done)
+        }
+    }
+}
+
+/// Names every bad row.
+fn refuse<'a>(path: &Path, bad: impl Iterator<Item = (u64, &'a Reason)>) -> Ending {
+    for (line, reason) in bad {
+        complain(&format!("{}:{line}: {reason}", path.display()));
+    }
+    complain("nothing was loaded");
+    Ending::Refused
+}
+
+async fn list(store: &Store, output: Output) -> anyhow::Result<Ending> {
+    for contract in store.contracts().await? {
+        output.result(&shown::contract(&contract), &shown::line(&contract))?;
+    }
+    Ok(Ending::Done)
+}
+
+async fn show(store: &Store, number: Number, output: Output) -> anyhow::Result<Ending> {
+    let Some(contract) = store.contract_of(number).await? else {
+        complain(&format!("no contract has the number {}", number.as_str()));
+        return Ok(Ending::Refused);
+    };
+    let standings = store.standings(contract.number).await?;
+    let json = shown::with_standings(&contract, &standings);
+    output.result(&json, &shown::text(&contract, &standings))?;
+    Ok(Ending::Done)
+}
+
+/// Says what came of an act.
+async fn tell(
+    store: &Store,
+    number: Number,
+    act: Act,
+    done: &str,
+    output: Output,
+) -> anyhow::Result<Ending> {
+    let name = number.as_str();
+    let text = match act {
+        Act::Done => format!("contract {name} is {done}"),
+        Act::Unchanged => format!("contract {name} was {done} already"),
+        Act::Unknown => {
+            complain(&match store.contract_of(number).await? {
+                Some(contract) => format!(
+                    "{name} is an additional number of contract {}: name that one",
+                    contract.number.as_str()
+                ),
+                None => format!("no contract has the number {name}"),
+            });
+            return Ok(Ending::Refused);
+        }
+    };
+    let json = json!({ "contract_number": name, "state": done, "changed": act == Act::Done });
+    output.result(&json, &text)?;
+    Ok(Ending::Done)
+}

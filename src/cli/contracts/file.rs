@@ -1,0 +1,218 @@
+//! Reading a file of contracts (`D1`): every bad row is named by its line and reason.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use csv::{ByteRecord, ReaderBuilder};
+
+use crate::number::Number;
+use crate::store::import::Incoming;
+
+const HEADER: [&str; 3] = ["contract_number", "number", "service"];
+
+/// A row that is not taken.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Bad {
+    /// Its line in the file, from 1.
+    pub(super) line: u64,
+    /// What is wrong with it.
+    pub(super) reason: Reason,
+}
+
+/// What is wrong with a row.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub(super) enum Reason {
+    #[error("the header is not contract_number,number,service")]
+    Header,
+    #[error("no row follows the header")]
+    NoRows,
+    #[error("{0} columns instead of 3")]
+    Columns(usize),
+    #[error("not UTF-8")]
+    NotUtf8,
+    #[error("{0} is not a national telephone number of 10 or 11 digits with a leading 0")]
+    NotANumber(&'static str),
+    #[error("service is neither yes nor no")]
+    Service,
+    #[error("number stands in line {0} already")]
+    Duplicate(u64),
+    #[error("number stands under another contract in line {0} already")]
+    TwoContracts(u64),
+    #[error("the contract number has no row of its own in this file")]
+    NoOwnRow,
+    #[error(
+        "number is the contract number of another contract, whose other numbers would be left behind"
+    )]
+    LeavesNumbersBehind,
+}
+
+/// The rows of a file, each number once and each contract with its own row.
+///
+/// # Errors
+/// Every bad row, in the order of the lines.
+pub(super) fn parse(bytes: &[u8]) -> Result<Vec<Incoming>, Vec<Bad>> {
+    let mut rows = Rows::default();
+    // No field of a good file holds a line break, and `csv` miscounts lines that end in CR LF.
+    let mut lines = (1..).zip(bytes.split(|byte| *byte == b'\n'));
+    let header = lines.next().and_then(|(_, line)| record(line));
+    if !header.is_some_and(|header| header.iter().eq(HEADER.map(str::as_bytes))) {
+        rows.bad(1, Reason::Header);
+    }
+    for (number, line) in lines {
+        if let Some(record) = record(line) {
+            rows.take(number, &record);
+        }
+    }
+    if rows.good.is_empty() && rows.bad.is_empty() {
+        rows.bad(1, Reason::NoRows);
+    }
+    rows.find_repeated();
+    rows.find_contracts_without_own_row();
+    rows.bad.sort_by_key(|bad| bad.line);
+    if rows.bad.is_empty() { Ok(rows.good) } else { Err(rows.bad) }
+}
+
+/// The fields of a line; `None` if it is blank.
+fn record(line: &[u8]) -> Option<ByteRecord> {
+    let mut reader = ReaderBuilder::new().has_headers(false).flexible(true).from_reader(line);
+    reader.byte_records().next()?.ok()
+}
+
+/// What has been read so far.
+#[derive(Default)]
+struct Rows {
+    good: Vec<Incoming>,
+    bad: Vec<Bad>,
+    /// Line, contract number and number of every row whose numbers can be read, whatever else is wrong.
+    numbers: Vec<(u64, Number, Number)>,
+}
+
+impl Rows {
+    fn bad(&mut self, line: u64, reason: Reason) {
+        self.bad.push(Bad { line, reason });
+    }
+
+    /// Looks at one row by itself.
+    fn take(&mut self, line: u64, record: &ByteRecord) {
+        let fields = record.iter().map(std::str::from_utf8).collect::<Result<Vec<_>, _>>();
+        let Ok(fields) = fields else { return self.bad(line, Reason::NotUtf8) };
+        let [contract, number, service] = fields.as_slice() else {
+            return self.bad(line, Reason::Columns(fields.len()));
+        };
+        let contract = Number::from_typed(contract)
+            .map_err(|_| self.bad(line, Reason::NotANumber("contract_number")));
+        let number =
+            Number::from_typed(number).map_err(|_| self.bad(line, Reason::NotANumber("number")));
+        let service = match *service {
+            "yes" => Some(true),
+            "no" => Some(false),
+            _ => None,
+        };
+        if service.is_none() {
+            self.bad(line, Reason::Service);
+        }
+        let (Ok(contract), Ok(number)) = (contract, number) else { return };
+        self.numbers.push((line, contract, number));
+        if let Some(service) = service {
+            self.good.push(Incoming { line, contract, number, service });
+        }
+    }
+
+    /// Names the rows whose number an earlier row has.
+    fn find_repeated(&mut self) {
+        let mut first: BTreeMap<Number, (u64, Number)> = BTreeMap::new();
+        for (line, contract, number) in &self.numbers {
+            let (earlier, under) = *first.entry(*number).or_insert((*line, *contract));
+            if earlier == *line {
+                continue;
+            }
+            let reason = if under == *contract {
+                Reason::Duplicate(earlier)
+            } else {
+                Reason::TwoContracts(earlier)
+            };
+            self.bad.push(Bad { line: *line, reason });
+        }
+    }
+
+    /// Names the first row of each contract whose number has no row under itself.
+    fn find_contracts_without_own_row(&mut self) {
+        let own = self.numbers.iter().filter(|(_, contract, number)| contract == number);
+        let own: BTreeSet<Number> = own.map(|(_, contract, _)| *contract).collect();
+        let mut named = BTreeSet::new();
+        for (line, contract, _) in &self.numbers {
+            if !own.contains(contract) && named.insert(*contract) {
+                self.bad.push(Bad { line: *line, reason: Reason::NoOwnRow });
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn file(rows: &str) -> Vec<u8> {
+        format!("contract_number,number,service\n{rows}").into_bytes()
+    }
+
+    fn bad(bytes: &[u8]) -> Vec<(u64, Reason)> {
+        parse(bytes).unwrap_err().into_iter().map(|bad| (bad.line, bad.reason)).collect()
+    }
+
+    #[test]
+    fn d1_a_good_file_gives_its_rows_in_any_spelling_of_numbers() {
+        let mut bytes = b"\xEF\xBB\xBF".to_vec();
+        bytes.extend(file("0612345600,06-1234-5600,no\r\n\r\n0612345600,0612345601,yes\r\n"));
+        let rows = parse(&bytes).unwrap();
+        let rows: Vec<_> =
+            rows.iter().map(|row| (row.line, row.number.as_str(), row.service)).collect();
+        assert_eq!(rows, [(2, "0612345600", false), (4, "0612345601", true)]);
+    }
+
+    #[test]
+    fn d1_every_bad_row_is_named_by_line_and_reason() {
+        let mut bytes = file(
+            "0612345600,0612345600,no
+0612345600,612345601,yes
+0612345600,0612345602,maybe
+0612345600,0612345603
+0612345600,0612345604,yes,
+x,y,z
+0612345600,0612345605,yes
+0612345600,0612345605,no
+0612345700,0612345605,no
+0612345700,0612345701,yes
+",
+        );
+        bytes.extend(b"0612345600,\xFF,yes\n");
+        assert_eq!(
+            bad(&bytes),
+            [
+                (3, Reason::NotANumber("number")),
+                (4, Reason::Service),
+                (5, Reason::Columns(2)),
+                (6, Reason::Columns(4)),
+                (7, Reason::NotANumber("contract_number")),
+                (7, Reason::NotANumber("number")),
+                (7, Reason::Service),
+                (9, Reason::Duplicate(8)),
+                (10, Reason::TwoContracts(8)),
+                (10, Reason::NoOwnRow),
+                (12, Reason::NotUtf8),
+            ]
+        );
+    }
+
+    #[test]
+    fn d1_a_contracts_own_row_counts_though_it_is_bad_otherwise() {
+        let found = bad(&file("0612345600,0612345600,oui\n0612345600,0612345601,yes\n"));
+        assert_eq!(found, [(2, Reason::Service)]);
+    }
+
+    #[test]
+    fn d1_a_file_without_its_header_or_without_rows_is_refused() {
+        assert_eq!(bad(b""), [(1, Reason::Header)]);
+        assert_eq!(bad(b"0612345600,0612345600,no\n"), [(1, Reason::Header)]);
+        assert_eq!(bad(&file("")), [(1, Reason::NoRows)]);
+    }
+}

@@ -1,0 +1,81 @@
+//! A contract as it is shown: to programs and to people.
+
+use std::fmt::Write as _;
+
+use jiff::tz::TimeZone;
+use serde_json::{Value, json};
+
+use crate::contract::Contract;
+use crate::store::Standing;
+use crate::unit::Unit;
+
+/// For programs.
+pub(super) fn contract(contract: &Contract) -> Value {
+    let numbers = contract
+        .numbers
+        .iter()
+        .map(|row| json!({ "number": row.number.as_str(), "service": row.service }));
+    json!({
+        "contract_number": contract.number.as_str(),
+        "unit": contract.unit.map(Unit::as_str),
+        "suspended": contract.suspended,
+        "numbers": numbers.collect::<Vec<_>>(),
+    })
+}
+
+/// For programs, with what the logins have.
+pub(super) fn with_standings(of: &Contract, standings: &[Standing]) -> Value {
+    let credentials = standings.iter().map(|standing| {
+        json!({
+            "login": standing.login.as_str(),
+            "kind": kind(standing),
+            "set_at": standing.set_at.to_string(),
+            "failures": standing.failures,
+            "good": standing.good,
+        })
+    });
+    let credentials: Vec<_> = credentials.collect();
+    let mut shown = contract(of);
+    if let Value::Object(fields) = &mut shown {
+        fields.insert("credentials".to_owned(), Value::Array(credentials));
+    }
+    shown
+}
+
+/// For people, on one line.
+pub(super) fn line(contract: &Contract) -> String {
+    let with_service = contract.service_numbers().count();
+    format!(
+        "{:<11}  {:<10}  {:<9}  {} numbers, {with_service} with service",
+        contract.number.as_str(),
+        contract.unit.map_or("no unit", Unit::as_str),
+        if contract.suspended { "suspended" } else { "live" },
+        contract.numbers.len(),
+    )
+    .trim_end()
+    .to_owned()
+}
+
+/// For people, with every number and what the logins have.
+pub(super) fn text(contract: &Contract, standings: &[Standing]) -> String {
+    let mut text = line(contract);
+    for row in &contract.numbers {
+        let service = if row.service { "service" } else { "-" };
+        let standing = standings.iter().find(|standing| standing.login == row.number);
+        let standing = standing.map_or_else(|| "no password".to_owned(), standing_text);
+        // Writing to a String cannot fail.
+        let _ = write!(text, "\n  {:<11}  {service:<7}  {standing}", row.number.as_str());
+    }
+    text
+}
+
+fn standing_text(standing: &Standing) -> String {
+    let set_at = standing.set_at.to_zoned(TimeZone::system()).strftime("%Y-%m-%d %H:%M:%S%:z");
+    let state = if standing.good { "good" } else { "void or expired" };
+    let kind = kind(standing);
+    format!("{kind} set {set_at}, {state}, {} wrong in a row", standing.failures)
+}
+
+fn kind(standing: &Standing) -> &'static str {
+    if standing.temporary { "temporary" } else { "password" }
+}
