@@ -78,6 +78,13 @@ pub struct Phone {
     pub password: String,
 }
 
+impl Phone {
+    /// One with a fresh password.
+    pub fn new(number: &str) -> Self {
+        Self { number: number.to_owned(), password: secret() }
+    }
+}
+
 /// What a private Asterisk is to be like.
 #[derive(Debug, Clone)]
 pub struct Setup {
@@ -111,14 +118,10 @@ impl Setup {
         self
     }
 
-    /// Adds a telephone with a fresh password for each number.
+    /// Adds telephones.
     #[must_use]
-    pub fn phones<'a>(mut self, numbers: impl IntoIterator<Item = &'a str>) -> Self {
-        self.phones.extend(
-            numbers
-                .into_iter()
-                .map(|number| Phone { number: number.to_owned(), password: secret() }),
-        );
+    pub fn phones(mut self, phones: impl IntoIterator<Item = Phone>) -> Self {
+        self.phones.extend(phones);
         self
     }
 

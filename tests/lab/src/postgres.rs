@@ -116,6 +116,11 @@ impl Postgres {
         self.server.start()
     }
 
+    /// Whether the server has ended by itself.
+    pub fn ended(&self) -> Result<bool> {
+        self.server.ended()
+    }
+
     /// The folder of the socket.
     pub fn socket_folder(&self) -> &Path {
         self.server.socket_folder()

@@ -1,1 +1,197 @@
-//! run
+//! `lab run`: the whole of karipass for demonstration, in the foreground until Ctrl-C.
+//!
+//! PostgreSQL, Asterisk and the daemon live under `VAR_DIR`, whose contents stay from run to run.
+
+use std::fmt::Write as _;
+use std::fs::{self, File};
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, Result, bail, ensure};
+use tokio::signal::unix::{SignalKind, signal};
+
+use crate::asterisk::{self, Asterisk, CARRIER, Installation, Phone, SET_UP_NUMBER};
+use crate::daemon::{self, Daemon, write_secret};
+use crate::postgres::{Durability, Postgres};
+use crate::repository;
+
+/// A number of no contract, to hear `not-available` with.
+const STRANGER: &str = "0612345699";
+const LOOK_EVERY: Duration = Duration::from_millis(200);
+
+/// Where everything is to be.
+#[derive(Debug, Clone, clap::Args)]
+pub struct Options {
+    /// SIP over UDP
+    #[arg(long, env = "SIP_PORT", default_value_t = 5060)]
+    pub sip_port: u16,
+    /// The settings site and its API
+    #[arg(long, env = "HTTPS_PORT", default_value_t = 8443)]
+    pub https_port: u16,
+    /// Asterisk's REST interface
+    #[arg(long, env = "ARI_PORT", default_value_t = 8088)]
+    pub ari_port: u16,
+    /// The operators' listener
+    #[arg(long, env = "OPS_PORT", default_value_t = 9464)]
+    pub ops_port: u16,
+    /// Data, logs and secrets
+    #[arg(long, env = "VAR_DIR", default_value = "var")]
+    pub var_dir: PathBuf,
+}
+
+/// Everything that runs; ended in this order.
+struct System {
+    daemon: Daemon,
+    asterisk: Asterisk,
+    postgres: Postgres,
+}
+
+/// Starts everything, says how to use it, and ends it at Ctrl-C or SIGTERM.
+///
+/// # Errors
+/// What could not be started, or which part ended by itself; the rest has been ended then.
+pub async fn run(options: &Options) -> Result<()> {
+    fs::create_dir_all(&options.var_dir)?;
+    let var = options.var_dir.canonicalize()?;
+    let lock = File::create(var.join("lock"))?;
+    lock.try_lock().with_context(|| format!("{} is in use by another run", var.display()))?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    let mut terminate = signal(SignalKind::terminate())?;
+    let began = Instant::now();
+    let mut system = tokio::select! {
+        system = start(options, &var) => system?,
+        _ = interrupt.recv() => bail!("interrupted while starting"),
+        _ = terminate.recv() => bail!("told to end while starting"),
+    };
+    let after = began.elapsed();
+    println!("{}", summary(&system, &var)?);
+    println!("Ready after {:.1} s. Ctrl-C ends everything.", after.as_secs_f64());
+    let fallen = tokio::select! {
+        fallen = watch(&mut system) => Some(fallen?),
+        _ = interrupt.recv() => None,
+        _ = terminate.recv() => None,
+    };
+    println!("Ending…");
+    system.daemon.stop()?;
+    system.asterisk.stop()?;
+    drop(system);
+    match fallen {
+        Some(name) => bail!("{name} has ended by itself; its log is under {}", var.display()),
+        None => Ok(()),
+    }
+}
+
+/// Asterisk starts beside PostgreSQL; the daemon needs both.
+async fn start(options: &Options, var: &Path) -> Result<System> {
+    let karipass = binary()?;
+    let phones = phones(var)?;
+    let setup = asterisk::Setup::new(var.join("asterisk"))?
+        .ports(options.sip_port, options.ari_port)
+        .phones(phones);
+    let asterisk =
+        tokio::task::spawn_blocking(move || Asterisk::start(&Installation::find()?, setup));
+    let postgres = Postgres::persistent(&var.join("postgres"), Durability::Durable).await?;
+    let database = postgres.migrated("karipass", &karipass).await?;
+    let asterisk = asterisk.await??;
+    let mut setup = daemon::Setup::new(&karipass, var.join("karipass"), &asterisk, &database)?
+        .ports(
+            port("KARIPASS_SITE_LISTEN", options.https_port),
+            port("KARIPASS_OPERATORS_LISTEN", options.ops_port),
+        );
+    for (name, value) in std::env::vars().filter(|(name, _)| name.starts_with("KARIPASS_")) {
+        setup = setup.variable(name, value);
+    }
+    setup.lay_out()?;
+    import(&setup)?;
+    let daemon = tokio::task::spawn_blocking(|| Daemon::start(setup)).await??;
+    Ok(System { daemon, asterisk, postgres })
+}
+
+/// The binary built beside this one.
+pub fn binary() -> Result<PathBuf> {
+    let karipass = std::env::current_exe()?.with_file_name("karipass");
+    ensure!(karipass.exists(), "{} is not built", karipass.display());
+    Ok(karipass)
+}
+
+/// The port of a listener that the caller's variable moves, to look for the daemon there.
+fn port(variable: &str, otherwise: u16) -> u16 {
+    let listen = std::env::var(variable).ok().and_then(|text| text.parse::<SocketAddr>().ok());
+    listen.map_or(otherwise, |listen| listen.port())
+}
+
+fn contracts() -> PathBuf {
+    repository().join("sql/demo-contracts.csv")
+}
+
+fn import(setup: &daemon::Setup) -> Result<()> {
+    let output = setup.operator().args(["contracts", "import"]).arg(contracts()).output()?;
+    ensure!(
+        output.status.success(),
+        "karipass contracts import: {}",
+        String::from_utf8_lossy(&output.stderr).trim()
+    );
+    Ok(())
+}
+
+/// A telephone for each demonstration number, and a stranger's; passwords stay from run to run.
+fn phones(var: &Path) -> Result<Vec<Phone>> {
+    let file = var.join("phones.txt");
+    let kept = fs::read_to_string(&file).unwrap_or_default();
+    let table = fs::read_to_string(contracts())?;
+    let numbers = table.lines().skip(1).filter_map(|line| line.split(',').nth(1));
+    let mut text = String::new();
+    let mut phones = Vec::new();
+    for number in numbers.chain([STRANGER]) {
+        let password = kept.lines().find_map(|line| line.strip_prefix(number)?.strip_prefix(' '));
+        let phone = match password {
+            Some(password) => Phone { number: number.to_owned(), password: password.to_owned() },
+            None => Phone::new(number),
+        };
+        writeln!(text, "{} {}", phone.number, phone.password)?;
+        phones.push(phone);
+    }
+    write_secret(&file, &text)?;
+    Ok(phones)
+}
+
+/// Waits until a part ends by itself, and names it.
+async fn watch(system: &mut System) -> Result<&'static str> {
+    loop {
+        for child in [system.daemon.child(), system.asterisk.child()] {
+            if child.ended()?.is_some() {
+                return Ok(child.name());
+            }
+        }
+        if system.postgres.ended()? {
+            return Ok("PostgreSQL");
+        }
+        tokio::time::sleep(LOOK_EVERY).await;
+    }
+}
+
+fn summary(system: &System, var: &Path) -> Result<String> {
+    let numbers: Vec<&str> =
+        system.asterisk.phones().iter().map(|phone| phone.number.as_str()).collect();
+    let shown = var.strip_prefix(std::env::current_dir()?).unwrap_or(var).display();
+    let sip = system.asterisk.sip();
+    let site = system.daemon.site();
+    let operators = system.daemon.operators();
+    let karipass = binary()?;
+    let karipass = karipass.strip_prefix(std::env::current_dir()?).unwrap_or(&karipass).display();
+    let text = format!(
+        "
+  dial        {SET_UP_NUMBER} (or +81664806430, 06-6480-6430)
+  soft phone  server {sip} over UDP; user name = its number; passwords: {shown}/phones.txt
+              {}
+  carrier     SIP from {CARRIER} with P-Asserted-Identity
+  log in      {site}/api/v1/login (self-signed: {shown}/karipass/certificate.pem)
+  operators   http://{operators}/readyz and /metrics
+              {karipass} --config {shown}/karipass/operator.toml contracts list
+  logs        {shown}/karipass/karipass.log, {shown}/asterisk/log/, {shown}/postgres/postgres.log
+  secrets     {shown}/phones.txt, {shown}/karipass/, {shown}/asterisk/etc/karipass.d/, {shown}/postgres/",
+        numbers.join(" "),
+    );
+    Ok(text)
+}

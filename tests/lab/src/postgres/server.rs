@@ -156,6 +156,12 @@ impl Server {
         Ok(())
     }
 
+    /// Whether the postmaster has ended without having been asked to.
+    pub(super) fn ended(&self) -> Result<bool> {
+        let mut slot = self.postmaster.lock().unwrap_or_else(PoisonError::into_inner);
+        slot.as_mut().map_or(Ok(false), |postmaster| Ok(postmaster.ended()?.is_some()))
+    }
+
     /// A program of PostgreSQL, as the right user, to end with us, in a plain environment.
     fn command(&self, program: &str) -> Result<Command> {
         let mut command = Command::new("setpriv");
