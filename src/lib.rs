@@ -1,4 +1,34 @@
-//! `karipass` (仮パス): the temporary-password line of a telephone company's settings site, on Asterisk.
+//! `karipass` (仮パス): the temporary-password line of a telephone company's settings site, on
+//! Asterisk.
+//!
+//! ```text
+//!  Asterisk ──events──▶ ari::socket ─▶ ari::calls ─▶ a mailbox a call ─▶ ari::caller ─▶ call::Call
+//!           ◀─commands─ ari::rest ◀──────────────────────────────────────────┘  │
+//!                                                                  hashing, store
+//!                                                                        ▲
+//!  Browsers, programs ──HTTPS──▶ web::api ─▶ login ──────────────────────┘
+//! ```
+//!
+//! Arrows: `main → cli → {ari, web, store}`, `ari → call`, `web → login → {store, hashing}`. The
+//! dialog ([`call`]) and the decisions of [`login`] know no runtime, no SQL, no HTTP and no clock.
+//!
+//! # A digit
+//! A frame of the socket becomes an event, the event goes into its call's bounded mailbox, the
+//! mailbox feeds [`call::Call::handle`]; on the last digit of the confirmation comes
+//! [`call::Output::Store`], a hash worker, one transaction, [`call::Input::Stored`], and `completed`
+//! plays. The digits are moved, never copied, never printed.
+//!
+//! # A login
+//! The extractor parses, the credential is read, exactly one hash is verified (the real one or the
+//! dummy), and one guarded `UPDATE` is the verdict, which becomes JSON.
+//!
+//! # The modules
+//! - [`rules`]: every number of the rules, once.
+//! - [`number`], [`password`], [`unit`], [`contract`]: parsed once at the door, shown masked or not at all.
+//! - [`call`], pure: the dialog. [`ari`]: Asterisk's events and commands.
+//! - [`hashing`]: the Argon2 workers. [`login`]: who may log in. [`store`]: PostgreSQL.
+//! - [`web`]: the API and the operators' listener. [`cli`]: one file a subcommand.
+//! - [`config`]: what the operator decides. [`clock`]: the only reader of a clock.
 
 pub mod ari;
 pub mod call;
