@@ -41,7 +41,6 @@ pub mod hashing;
 pub mod login;
 pub mod number;
 pub mod password;
-pub mod readiness;
 pub mod rules;
 pub mod store;
 pub mod unit;

@@ -58,9 +58,8 @@ impl Number {
         for typed in text.trim().chars() {
             match half_width(typed) {
                 Some(digit) if national.len() < MOST_DIGITS => national.push(digit),
-                Some(_) => return Err(NotANumber),
                 None if is_separator(typed) => {}
-                None => return Err(NotANumber),
+                Some(_) | None => return Err(NotANumber),
             }
         }
         national.parse()

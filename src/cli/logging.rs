@@ -10,7 +10,7 @@ use crate::config::Log;
 ///
 /// # Errors
 /// If `log.filter` is not a filter, or logging was started before.
-pub fn start(log: &Log) -> anyhow::Result<()> {
+pub(super) fn start(log: &Log) -> anyhow::Result<()> {
     let filter = EnvFilter::try_new(&log.filter)?;
     let lines = tracing_subscriber::fmt::layer().with_writer(std::io::stderr);
     let registry = tracing_subscriber::registry().with(filter);

@@ -5,8 +5,10 @@
 
 mod audit;
 mod contracts;
+mod logging;
 mod migrate;
 mod output;
+mod serve;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -34,6 +36,8 @@ struct Arguments {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// Serve the telephone line, the site and its API, and the operators' listener.
+    Serve,
     /// Bring the database to this version; a newer one is refused.
     Migrate,
     /// Load, list and change contracts.
@@ -69,6 +73,7 @@ fn run(arguments: &Arguments) -> anyhow::Result<Ending> {
     let config = config::load(arguments.config.as_deref(), variables())?;
     let output = Output { json: arguments.json };
     match &arguments.command {
+        Command::Serve => serve::run(&config),
         Command::Migrate => operate(migrate::run(&config, output)),
         Command::Contracts(command) => operate(contracts::run(command, &config, output)),
         Command::Audit(which) => operate(audit::run(which, &config, output)),

@@ -63,7 +63,7 @@ impl Reader {
                     self.file.insert(key, text.clone());
                 }
                 toml::Value::Array(_) => {
-                    self.mistake(format!("{key}: a list is not expected here"))
+                    self.mistake(format!("{key}: a list is not expected here"));
                 }
                 toml::Value::Integer(_)
                 | toml::Value::Float(_)

@@ -12,12 +12,14 @@ const KEY_BYTES: usize = 32;
 const ID_BYTES: usize = 8;
 
 /// The keys by their ids; the first one hashes, every one verifies.
+#[derive(Clone)]
 pub struct Keys {
     first: Key,
     others: Vec<Key>,
 }
 
 /// One key.
+#[derive(Clone)]
 pub(super) struct Key {
     id: String,
     bytes: Zeroizing<Vec<u8>>,

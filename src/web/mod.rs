@@ -20,6 +20,7 @@ use std::time::Duration;
 use axum::Router;
 
 pub use listener::{Handle, ServeError, listen, serve};
+pub use operators::Faults;
 
 use crate::config::Config;
 use crate::hashing::Hasher;

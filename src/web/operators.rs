@@ -1,5 +1,7 @@
 //! The operators' listener: plain HTTP, loopback unless told otherwise (table `A`).
 
+use std::sync::Arc;
+
 use axum::Router;
 use axum::extract::State;
 use axum::http::StatusCode;
@@ -7,29 +9,31 @@ use axum::routing::get;
 use metrics_exporter_prometheus::PrometheusHandle;
 
 use super::layers;
-use crate::readiness::Readiness;
 use crate::store::Store;
+
+/// Tells what is not ready besides the store, one line each.
+pub type Faults = Arc<dyn Fn() -> Vec<String> + Send + Sync>;
 
 /// What the handlers share.
 #[derive(Clone)]
 struct Operators {
     store: Store,
-    readiness: Readiness,
+    faults: Faults,
     metrics: PrometheusHandle,
 }
 
 /// `/livez`, `/readyz` and `/metrics`.
-pub fn router(store: Store, readiness: Readiness, metrics: PrometheusHandle) -> Router {
+pub fn router(store: Store, faults: Faults, metrics: PrometheusHandle) -> Router {
     let routes = Router::new()
         .route("/livez", get(async || "ok\n"))
         .route("/readyz", get(readyz))
         .route("/metrics", get(render));
-    layers::around(routes, false).with_state(Operators { store, readiness, metrics })
+    layers::around(routes, false).with_state(Operators { store, faults, metrics })
 }
 
 /// 200 only if everything is there; otherwise 503 naming what is not, one line each.
 async fn readyz(State(operators): State<Operators>) -> (StatusCode, String) {
-    let mut wanting = operators.readiness.wanting();
+    let mut wanting = (operators.faults)();
     if let Err(error) = operators.store.ping().await {
         wanting.insert(0, format!("store: {error}"));
     }

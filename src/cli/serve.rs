@@ -1,0 +1,163 @@
+//! `karipass serve`: the telephone line, the site and the operators' listener, until a signal.
+//!
+//! All three start at once. A store or an Asterisk that is not there yet is waited for, in the log
+//! and at `/readyz`; a caller hears `trouble` meanwhile. The first signal stops them gently, a
+//! second one at once.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context as _;
+use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::sync::watch;
+use tracing::{info, warn};
+
+use super::Ending;
+use crate::ari::{Pace, Phone, Status};
+use crate::call::Limits;
+use crate::config::Config;
+use crate::hashing::{Cost, Dummy, Hasher};
+use crate::store::Store;
+use crate::store::migrate::program_version;
+use crate::web::{self, Faults, Handle, Site, operators};
+
+/// Between two looks for a store that is not there yet.
+const STORE_AGAIN: Duration = Duration::from_secs(1);
+/// How long answers under way may take once a signal has come.
+const ANSWERS_WITHIN: Duration = Duration::from_secs(5);
+/// The upper bounds in seconds of every histogram's buckets.
+const BUCKETS: [f64; 14] =
+    [0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 10.0, 60.0, 300.0];
+
+/// Serves until a signal.
+pub(super) fn run(config: &Config) -> anyhow::Result<Ending> {
+    super::logging::start(&config.log)?;
+    let metrics = PrometheusBuilder::new().set_buckets(&BUCKETS)?.install_recorder()?;
+    let keys = config.hashing.keys.clone();
+    let hasher = Hasher::start(keys, Cost::LIVE, &Dummy::draw(&mut rand::rng()))?;
+    let store = Store::for_daemon(&config.database).context("database.url")?;
+    tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()?
+        .block_on(serve(config, store, hasher, metrics))?;
+    Ok(Ending::Done)
+}
+
+async fn serve(
+    config: &Config,
+    store: Store,
+    hasher: Hasher,
+    metrics: PrometheusHandle,
+) -> anyhow::Result<()> {
+    let signals = Signals::new()?;
+    let stop = watch::Sender::new(false);
+    let limits = Limits {
+        first_digit: config.call.first_digit,
+        inter_digit: config.call.inter_digit,
+        call: config.call.call,
+    };
+    let phone = Phone::new(&config.ari, limits, store.clone(), hasher.clone(), Pace::default())?;
+    let faults = faults(phone.status(), stop.subscribe());
+    let operators = operators::router(store.clone(), faults, metrics);
+    let site = Site::new(config, store.clone(), hasher);
+    let tls = config.site.tls.as_ref();
+    let pages = site.clone().router(tls.is_some());
+    let (site_listener, operators_listener) =
+        (web::listen(config.site.listen)?, web::listen(config.operators.listen)?);
+    let (site_handle, operators_handle) = (Handle::new(), Handle::new());
+
+    let line = async {
+        phone.serve(stopped(stop.subscribe())).await;
+        operators_handle.graceful_shutdown(Some(ANSWERS_WITHIN));
+        Ok(())
+    };
+    let served = async {
+        tokio::try_join!(
+            line,
+            web::serve(site_listener, pages, tls, site_handle.clone()),
+            web::serve(operators_listener, operators, None, operators_handle.clone()),
+        )
+    };
+    info!(site = %config.site.listen, operators = %config.operators.listen, "karipass serves");
+    let ended = tokio::select! {
+        ended = served => ended.map(drop),
+        () = background(store, site) => Ok(()),
+        () = leave(signals, &stop, &site_handle) => Ok(()),
+    };
+    info!("karipass ends");
+    Ok(ended?)
+}
+
+/// What goes on beside the serving, for ever.
+async fn background(store: Store, site: Site) {
+    tokio::join!(wait_for(store), site.sweep());
+}
+
+/// Stops the serving gently at the first signal; returns at the second.
+async fn leave(mut signals: Signals, stop: &watch::Sender<bool>, site: &Handle) {
+    signals.next().await;
+    info!("a signal has come: no more calls and logins are taken");
+    stop.send_replace(true);
+    site.graceful_shutdown(Some(ANSWERS_WITHIN));
+    signals.next().await;
+    warn!("a second signal has come: leaving at once");
+}
+
+/// What keeps the daemon from being ready, besides the store.
+fn faults(line: Arc<Status>, stopping: watch::Receiver<bool>) -> Faults {
+    Arc::new(move || {
+        let mut faults = line.faults();
+        if *stopping.borrow() {
+            faults.insert(0, "karipass is stopping".to_owned());
+        }
+        faults
+    })
+}
+
+async fn stopped(mut stop: watch::Receiver<bool>) {
+    let _never_closed_before = stop.wait_for(|stop| *stop).await;
+}
+
+/// Says in the log when the store is there and of this program's version.
+async fn wait_for(store: Store) {
+    let mut last = String::new();
+    loop {
+        let reason = match store.schema_version().await {
+            Ok(version) if version == program_version() => break,
+            Ok(version) => format!(
+                "the database is of version {version}, this program needs {}: see karipass migrate",
+                program_version()
+            ),
+            Err(error) => error.to_string(),
+        };
+        if reason != last {
+            warn!(reason, "the store is not there; waiting until it is");
+            last = reason;
+        }
+        tokio::time::sleep(STORE_AGAIN).await;
+    }
+    info!("the store is there");
+}
+
+/// The signals that end the daemon.
+struct Signals {
+    terminate: Signal,
+    interrupt: Signal,
+}
+
+impl Signals {
+    fn new() -> std::io::Result<Self> {
+        Ok(Self {
+            terminate: signal(SignalKind::terminate())?,
+            interrupt: signal(SignalKind::interrupt())?,
+        })
+    }
+
+    async fn next(&mut self) {
+        tokio::select! {
+            _ = self.terminate.recv() => {}
+            _ = self.interrupt.recv() => {}
+        }
+    }
+}
