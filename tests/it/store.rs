@@ -1,6 +1,12 @@
 //! The store on a real PostgreSQL: migrations, contracts, temporary passwords, audit, faults.
 
+mod audit;
+mod contracts;
+mod credentials;
+mod faults;
+mod import;
 mod migrations;
+mod scene;
 
 use std::sync::Arc;
 
@@ -10,5 +16,15 @@ use crate::world::World;
 
 /// Every trial of this area.
 pub fn trials(world: &Arc<World>) -> Vec<Trial> {
-    [migrations::trials(world)].into_iter().flatten().collect()
+    [
+        audit::trials(world),
+        contracts::trials(world),
+        credentials::trials(world),
+        faults::trials(world),
+        import::trials(world),
+        migrations::trials(world),
+    ]
+    .into_iter()
+    .flatten()
+    .collect()
 }

@@ -8,14 +8,17 @@ use karipass::config::{Database as DatabaseConfig, Secret};
 use karipass::store::Store;
 use karipass_lab::postgres::{Database, Durability, Postgres};
 use libtest_mimic::Trial;
+use tokio::sync::{MappedMutexGuard, Mutex, MutexGuard};
 
 /// The binary under test.
-const KARIPASS: &str = env!("CARGO_BIN_EXE_karipass");
+pub const KARIPASS: &str = env!("CARGO_BIN_EXE_karipass");
 
 /// The servers; they end with it.
 pub struct World {
     /// The cluster; its template is migrated.
     pub postgres: Postgres,
+    /// Another one for trials that stop it, one trial at a time; made when first asked for.
+    mortal: Mutex<Option<Postgres>>,
 }
 
 impl World {
@@ -24,13 +27,21 @@ impl World {
         runtime().block_on(async {
             let postgres = Postgres::temporary(Durability::Fast).await.unwrap();
             postgres.make_template(Path::new(KARIPASS)).await.unwrap();
-            Self { postgres }
+            Self { postgres, mortal: Mutex::new(None) }
         })
     }
 
-    /// The path of the binary under test.
-    pub fn karipass(&self) -> &'static Path {
-        Path::new(KARIPASS)
+    /// A running cluster that this trial may stop, with a migrated database in it.
+    pub async fn mortal(&self) -> (MappedMutexGuard<'_, Postgres>, Database) {
+        let mut slot = self.mortal.lock().await;
+        if slot.is_none() {
+            let postgres = Postgres::temporary(Durability::Fast).await.unwrap();
+            postgres.make_template(Path::new(KARIPASS)).await.unwrap();
+            *slot = Some(postgres);
+        }
+        let postgres = MutexGuard::map(slot, |slot| slot.as_mut().unwrap());
+        let database = postgres.fresh().await.unwrap();
+        (postgres, database)
     }
 
     /// A migrated database of this trial's own.
@@ -59,6 +70,16 @@ fn runtime() -> tokio::runtime::Runtime {
 /// The daemon's view of a database.
 pub fn daemon_store(database: &Database) -> Store {
     Store::for_daemon(&configured(database)).unwrap()
+}
+
+/// The daemon's view of a database by another way, such as a proxy's.
+pub fn store_at(url: &str) -> Store {
+    Store::for_daemon(&DatabaseConfig {
+        url: Secret::from(url.to_owned()),
+        owner_url: None,
+        connections: 8,
+    })
+    .unwrap()
 }
 
 /// The operator's view of a database.

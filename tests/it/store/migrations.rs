@@ -1,12 +1,13 @@
 //! `karipass migrate`, and the rights that it gives.
 
+use std::path::Path;
 use std::sync::Arc;
 
 use karipass_lab::postgres::Database;
 use libtest_mimic::Trial;
 use tokio_postgres::error::SqlState;
 
-use crate::world::{World, daemon_store, karipass, operator_store, run, trial};
+use crate::world::{KARIPASS, World, daemon_store, karipass, operator_store, run, trial};
 
 pub fn trials(world: &Arc<World>) -> Vec<Trial> {
     vec![
@@ -36,7 +37,7 @@ async fn at_once(world: Arc<World>) {
     assert_eq!(from_nothing, 1, "{found:?}");
 }
 
-async fn two_databases(world: Arc<World>) {
+async fn two_databases(_: Arc<World>) {
     // Without the role that belongs to the whole cluster both want to make it.
     let cluster =
         karipass_lab::postgres::Postgres::temporary(karipass_lab::postgres::Durability::Fast)
@@ -44,7 +45,7 @@ async fn two_databases(world: Arc<World>) {
             .unwrap();
     let databases = [cluster.empty().await.unwrap(), cluster.empty().await.unwrap()];
     let migrate = |database: &Database| {
-        let mut command = database.karipass(world.karipass());
+        let mut command = database.karipass(Path::new(KARIPASS));
         command.arg("migrate");
         tokio::task::spawn_blocking(move || run(&mut command))
     };

@@ -10,6 +10,7 @@ pub mod fake_asterisk;
 pub mod ports;
 pub mod postgres;
 pub mod process;
+pub mod proxy;
 pub mod run;
 pub mod sounds;
 pub mod subscriber;

@@ -1,0 +1,229 @@
+//! Setting temporary passwords (`P9`, `P13`, `P14`, `C4`).
+
+use std::sync::Arc;
+
+use karipass::store::Setting;
+use karipass::unit::Unit;
+use karipass_lab::proxy::{Proxy, Trouble};
+use libtest_mimic::Trial;
+
+use super::scene::{CONTRACT, FIRST, OTHER, PHC, PLAIN, SECOND, Scene, number, temporary};
+use crate::world::{World, daemon_store, store_at, trial};
+
+pub fn trials(world: &Arc<World>) -> Vec<Trial> {
+    vec![
+        trial(world, "p2_the_contract_of_any_of_its_numbers_is_found", found),
+        trial(world, "p9_password_unit_and_audit_are_stored_together", stored),
+        trial(world, "p9_a_commit_is_durable_whatever_the_servers_default", durable),
+        trial(world, "p13_dropped_before_any_statement_is_through_nothing_changes", dropped),
+        trial(world, "p14_a_change_of_unit_voids_all_else_and_ends_all_sessions", unit_changed),
+        trial(world, "p14_an_additional_number_may_choose_only_the_unit_in_force", unit_refused),
+        trial(world, "p14_the_unit_in_force_again_leaves_the_others_alone", same_unit),
+        trial(world, "p9_what_changed_under_the_call_is_refused", changed_under_the_call),
+        trial(world, "c4_a_new_temporary_password_is_a_new_credential", replaced),
+        trial(world, "p9_a_hundred_at_once_from_two_stores_are_one_after_the_other", at_once),
+    ]
+}
+
+async fn found(world: Arc<World>) {
+    let scene = Scene::new(&world).await;
+    for own in [CONTRACT, FIRST, PLAIN] {
+        let contract = scene.store.contract_of(number(own)).await.unwrap().unwrap();
+        assert_eq!(contract.number, number(CONTRACT));
+        let numbers: Vec<_> =
+            contract.numbers.iter().map(|row| (row.number.as_str(), row.service)).collect();
+        let expected = [(CONTRACT, false), (FIRST, true), (SECOND, true), (PLAIN, false)];
+        assert_eq!(numbers, expected);
+        assert_eq!((contract.unit, contract.suspended), (None, false));
+    }
+    assert_eq!(scene.store.contract_of(number("0799999999")).await.unwrap(), None);
+}
+
+async fn stored(world: Arc<World>) {
+    let scene = Scene::new(&world).await;
+    assert_eq!(scene.set(PLAIN, Unit::Line, CONTRACT).await, Setting::Stored);
+    let stored = scene
+        .column(
+            "SELECT concat_ws(' ', login, kind, phc, failures, voided_at,
+                              clock_timestamp() - set_at < interval '1 minute')
+             FROM credential",
+        )
+        .await;
+    assert_eq!(stored, [format!("{CONTRACT} temporary {PHC} 0 t")]);
+    let contract = "SELECT unit || ' ' || version FROM contract WHERE number = '0612345600'";
+    assert_eq!(scene.column(contract).await, ["line 1"]);
+    assert_eq!(
+        scene.audit().await,
+        [
+            format!("phone temporary_set done {CONTRACT} line {PLAIN}"),
+            format!("phone unit_changed done {CONTRACT} line {PLAIN}"),
+        ]
+    );
+}
+
+async fn durable(world: Arc<World>) {
+    let scene = Scene::new(&world).await;
+    let name = &scene.database.name;
+    let lax = format!(
+        "ALTER DATABASE {name} SET synchronous_commit = off;
+         CREATE TABLE seen (setting text);
+         CREATE FUNCTION see() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER AS $$
+         BEGIN INSERT INTO seen VALUES (current_setting('synchronous_commit')); RETURN NULL; END $$;
+         CREATE TRIGGER see AFTER INSERT ON credential EXECUTE FUNCTION see()"
+    );
+    scene.owner.batch_execute(&lax).await.unwrap();
+    scene.set(CONTRACT, Unit::Line, CONTRACT).await;
+    assert_eq!(scene.column("SELECT setting FROM seen").await, ["on"]);
+}
+
+/// At each statement in turn, and at the commit, the call is dropped while the statement is on its way.
+async fn dropped(world: Arc<World>) {
+    for word in [
+        "BEGIN",
+        "FOR NO KEY UPDATE",
+        "JOIN contract_number",
+        "DELETE FROM credential",
+        "INSERT INTO credential",
+        "INSERT INTO audit",
+        "UPDATE credential",
+        "DELETE FROM session",
+        "UPDATE contract",
+    ] {
+        let scene = Scene::new(&world).await;
+        scene.set(CONTRACT, Unit::Line, CONTRACT).await;
+        let before = (scene.everything().await, scene.audit().await);
+        let proxy = Proxy::before(world.postgres.socket_folder()).unwrap();
+        let store = store_at(&proxy.url(&scene.database.daemon_url));
+        proxy.make(Trouble::HoldAt(word));
+        let call = tokio::spawn(async move {
+            store.set_temporary(&temporary(CONTRACT, Unit::Number, FIRST)).await
+        });
+        proxy.met().await;
+        call.abort();
+        assert!(call.await.unwrap_err().is_cancelled());
+        proxy.make(Trouble::None);
+        scene.until(NOTHING_UNDER_WAY).await;
+        let after = (scene.everything().await, scene.audit().await);
+        assert_eq!(after, before, "dropped at {word}");
+    }
+}
+
+/// Counts one when nobody else has a transaction, a statement or a lock in this database.
+const NOTHING_UNDER_WAY: &str = "
+    SELECT count(*) FROM (SELECT) AS one WHERE NOT EXISTS (
+        SELECT FROM pg_locks JOIN pg_database ON pg_database.oid = database
+        WHERE datname = current_database() AND pid <> pg_backend_pid()
+    ) AND NOT EXISTS (
+        SELECT FROM pg_stat_activity WHERE datname = current_database()
+          AND pid <> pg_backend_pid() AND state <> 'idle')";
+
+async fn unit_changed(world: Arc<World>) {
+    let scene = Scene::new(&world).await;
+    scene.set(CONTRACT, Unit::Number, FIRST).await;
+    scene.set(CONTRACT, Unit::Number, SECOND).await;
+    scene.set(OTHER, Unit::Line, OTHER).await;
+    for login in [FIRST, FIRST, SECOND, OTHER] {
+        scene.open_session(login).await;
+    }
+    assert_eq!(scene.set(CONTRACT, Unit::Line, CONTRACT).await, Setting::Stored);
+    assert_eq!(scene.logins().await, [CONTRACT, OTHER]);
+    assert_eq!(scene.sessions().await, [OTHER]);
+    let hashes = "SELECT count(phc)::text FROM credential WHERE voided_at IS NOT NULL";
+    assert_eq!(scene.column(hashes).await, ["0"], "a void credential keeps no hash");
+    assert_eq!(
+        scene.audit().await.split_off(5),
+        [
+            format!("phone temporary_set done {CONTRACT} line {CONTRACT}"),
+            format!("phone unit_changed done {CONTRACT} line {CONTRACT}"),
+            format!("phone voided unit_changed {FIRST} line {CONTRACT}"),
+            format!("phone voided unit_changed {SECOND} line {CONTRACT}"),
+        ]
+    );
+}
+
+async fn unit_refused(world: Arc<World>) {
+    let scene = Scene::new(&world).await;
+    scene.set(FIRST, Unit::Number, FIRST).await;
+    let before = scene.everything().await;
+    for (unit, login) in [(Unit::Line, CONTRACT), (Unit::AdminUser, FIRST)] {
+        assert_eq!(scene.set(FIRST, unit, login).await, Setting::Refused, "{unit}");
+    }
+    assert_eq!(scene.everything().await, before);
+    let last = scene.audit().await.pop().unwrap();
+    assert_eq!(last, format!("phone temporary_set contract_changed {FIRST} admin_user {FIRST}"));
+}
+
+async fn same_unit(world: Arc<World>) {
+    let scene = Scene::new(&world).await;
+    scene.set(FIRST, Unit::Number, FIRST).await;
+    scene.open_session(FIRST).await;
+    assert_eq!(scene.set(FIRST, Unit::Number, SECOND).await, Setting::Stored);
+    assert_eq!(scene.logins().await, [FIRST, SECOND]);
+    assert_eq!(scene.sessions().await, [FIRST]);
+}
+
+async fn changed_under_the_call(world: Arc<World>) {
+    for change in [
+        "UPDATE contract SET suspended = true",
+        "DELETE FROM contract",
+        "UPDATE contract_number SET contract = '0712345600' WHERE number = '0612345601'",
+        "DELETE FROM contract_number WHERE number = '0612345601'",
+        "UPDATE contract_number SET service = false",
+        "UPDATE contract SET unit = 'line'",
+    ] {
+        let scene = Scene::new(&world).await;
+        scene.owner.batch_execute(change).await.unwrap();
+        let before = scene.everything().await;
+        assert_eq!(scene.set(FIRST, Unit::Number, FIRST).await, Setting::Refused, "{change}");
+        assert_eq!(scene.everything().await, before, "{change}");
+    }
+}
+
+async fn replaced(world: Arc<World>) {
+    let scene = Scene::new(&world).await;
+    scene.set(CONTRACT, Unit::Line, CONTRACT).await;
+    scene.open_session(CONTRACT).await;
+    let password = "UPDATE credential SET kind = 'password', failures = 9";
+    scene.owner.batch_execute(password).await.unwrap();
+    let id = "SELECT id::text FROM credential";
+    let old = scene.column(id).await;
+    assert_eq!(scene.set(CONTRACT, Unit::Line, CONTRACT).await, Setting::Stored);
+    assert_ne!(scene.column(id).await, old);
+    let kind = "SELECT kind || ' ' || failures FROM credential";
+    assert_eq!(scene.column(kind).await, ["temporary 0"]);
+    assert!(scene.sessions().await.is_empty());
+}
+
+/// Every unit and login by turns: whatever the order, the one in force at the end is the only one
+/// with good credentials, and every change raised the version once.
+async fn at_once(world: Arc<World>) {
+    const CALLS: usize = 100;
+    let scene = Scene::new(&world).await;
+    let stores = [scene.store.clone(), daemon_store(&scene.database)];
+    let calls = (0..CALLS).map(|call| {
+        let store = stores[call % 2].clone();
+        let (unit, login) = match call % 5 {
+            0 => (Unit::Line, CONTRACT),
+            1 | 2 => (Unit::Number, if call % 2 == 0 { FIRST } else { SECOND }),
+            _ => (Unit::AdminUser, if call % 2 == 0 { CONTRACT } else { SECOND }),
+        };
+        tokio::spawn(async move { store.set_temporary(&temporary(CONTRACT, unit, login)).await })
+    });
+    for call in calls.collect::<Vec<_>>() {
+        assert_eq!(call.await.unwrap().unwrap(), Setting::Stored);
+    }
+    let contract = scene.store.contract_of(number(CONTRACT)).await.unwrap().unwrap();
+    for login in scene.logins().await {
+        assert!(contract.role_of(number(&login)).is_some(), "{login} under {:?}", contract.unit);
+    }
+    let version = "SELECT version::text FROM contract WHERE number = '0612345600'";
+    assert_eq!(scene.column(version).await, [CALLS.to_string()]);
+    let last_change = scene
+        .column(
+            "SELECT bool_and(set_at >= changed)::text FROM credential,
+                 (SELECT max(set_at) AS changed FROM credential WHERE voided_at IS NOT NULL) AS last
+             WHERE voided_at IS NULL",
+        )
+        .await;
+    assert_ne!(last_change, ["false"], "a credential outlived a change of unit");
+}

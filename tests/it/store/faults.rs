@@ -1,0 +1,172 @@
+//! What the daemon makes of a store that is away, slow, demoted or cut off (`P15`).
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use karipass::store::{Fault, Setting, StoreError};
+use karipass::unit::Unit;
+use karipass::{clock, rules};
+use karipass_lab::postgres::Shutdown;
+use karipass_lab::proxy::{Proxy, Trouble};
+use libtest_mimic::Trial;
+
+use super::scene::{CONTRACT, FIRST, Scene, number, temporary};
+use crate::world::{World, store_at, trial};
+
+/// What a busy machine may add to a time limit.
+const SLACK: Duration = Duration::from_secs(2);
+
+pub fn trials(world: &Arc<World>) -> Vec<Trial> {
+    vec![
+        trial(world, "p15_a_store_that_is_down_is_not_reached_and_then_found_again", down),
+        trial(world, "p15_a_store_that_does_not_answer_is_given_up_in_time", stalled),
+        trial(world, "p15_a_commit_that_is_late_is_refused_by_the_server", before_commit),
+        trial(world, "p15_a_commit_without_an_answer_leaves_the_outcome_unknown", after_commit),
+        trial(world, "p15_cut_before_the_commit_arrives_nothing_is_stored", cut_before),
+        trial(world, "p15_cut_after_the_commit_arrives_all_is_stored", cut_after),
+        trial(world, "p15_a_held_lock_is_given_up_in_time", locked),
+        trial(world, "p15_a_connection_that_the_server_ended_is_not_met_again", terminated),
+        trial(world, "p15_a_demoted_server_is_left_and_its_connections_dropped", demoted),
+    ]
+}
+
+async fn down(world: Arc<World>) {
+    let (postgres, database) = world.mortal().await;
+    let scene = Scene::in_database(database).await;
+    let new = temporary(CONTRACT, Unit::Line, CONTRACT);
+    assert_eq!(scene.store.set_temporary(&new).await.unwrap(), Setting::Stored);
+    postgres.stop(Shutdown::Kill).unwrap();
+    for _ in 0..3 {
+        let started = clock::now();
+        let error = scene.store.set_temporary(&new).await.unwrap_err();
+        assert!(matches!(error, StoreError::NotSent(_)), "{error:?}");
+        assert!(started.elapsed() < rules::STORE_WITHIN + SLACK, "{:?}", started.elapsed());
+    }
+    postgres.start().unwrap();
+    assert_eq!(scene.store.set_temporary(&new).await.unwrap(), Setting::Stored);
+}
+
+async fn stalled(world: Arc<World>) {
+    let scene = Scene::new(&world).await;
+    let proxy = Proxy::before(world.postgres.socket_folder()).unwrap();
+    let store = store_at(&proxy.url(&scene.database.daemon_url));
+    assert!(store.contract_of(number(CONTRACT)).await.unwrap().is_some());
+    proxy.make(Trouble::Stall);
+    // The first one finds a connection that was good, the second one none.
+    for _ in 0..2 {
+        let started = clock::now();
+        let error = store.set_temporary(&temporary(CONTRACT, Unit::Line, CONTRACT)).await;
+        let error = error.unwrap_err();
+        assert!(matches!(error, StoreError::NotSent(_)), "{error:?}");
+        assert!(started.elapsed() < rules::STORE_WITHIN + SLACK, "{:?}", started.elapsed());
+    }
+    proxy.make(Trouble::None);
+    let set = store.set_temporary(&temporary(CONTRACT, Unit::Line, CONTRACT)).await.unwrap();
+    assert_eq!(set, Setting::Stored);
+    assert_eq!(scene.audit().await.len(), 2, "what was given up has left nothing");
+}
+
+async fn before_commit(world: Arc<World>) {
+    let (scene, error) = set_in(&world, Trouble::HoldAt("COMMIT")).await;
+    // The server has given up first, and says so.
+    assert!(matches!(error, StoreError::NotSent(Fault::Refused { .. })), "{error:?}");
+    assert!(scene.audit().await.is_empty());
+}
+
+async fn after_commit(world: Arc<World>) {
+    let started = clock::now();
+    let (scene, error) = set_in(&world, Trouble::StallAfter("COMMIT")).await;
+    assert!(matches!(error, StoreError::OutcomeUnknown(Fault::TimedOut(_))), "{error:?}");
+    assert!(started.elapsed() < rules::STORE_WITHIN + SLACK, "{:?}", started.elapsed());
+    assert_eq!(scene.logins().await, [CONTRACT]);
+}
+
+async fn cut_before(world: Arc<World>) {
+    let (scene, error) = set_in(&world, Trouble::CutBefore("COMMIT")).await;
+    assert!(matches!(error, StoreError::OutcomeUnknown(_)), "{error:?}");
+    scene.until_the_daemon_is_gone().await;
+    assert!(scene.logins().await.is_empty());
+    assert!(scene.audit().await.is_empty());
+}
+
+async fn cut_after(world: Arc<World>) {
+    let (scene, error) = set_in(&world, Trouble::CutAfter("COMMIT")).await;
+    assert!(matches!(error, StoreError::OutcomeUnknown(_)), "{error:?}");
+    scene.until_the_daemon_is_gone().await;
+    assert_eq!(scene.logins().await, [CONTRACT]);
+    assert_eq!(scene.audit().await.len(), 2);
+}
+
+/// Sets a password over a connection with trouble.
+async fn set_in(world: &World, trouble: Trouble) -> (Scene, StoreError) {
+    let scene = Scene::new(world).await;
+    let proxy = Proxy::before(world.postgres.socket_folder()).unwrap();
+    let store = store_at(&proxy.url(&scene.database.daemon_url));
+    proxy.make(trouble);
+    let error = store.set_temporary(&temporary(CONTRACT, Unit::Line, CONTRACT)).await.unwrap_err();
+    (scene, error)
+}
+
+async fn locked(world: Arc<World>) {
+    let scene = Scene::new(&world).await;
+    let lock = "BEGIN; SELECT FROM contract WHERE number = '0612345600' FOR UPDATE";
+    scene.owner.batch_execute(lock).await.unwrap();
+    let started = clock::now();
+    let new = temporary(CONTRACT, Unit::Line, CONTRACT);
+    let error = scene.store.set_temporary(&new).await.unwrap_err();
+    let StoreError::NotSent(Fault::Refused { code, .. }) = &error else { panic!("{error:?}") };
+    assert_eq!(code, "55P03");
+    assert!(started.elapsed() < rules::STORE_WITHIN, "{:?}", started.elapsed());
+    scene.owner.batch_execute("ROLLBACK").await.unwrap();
+    assert_eq!(scene.store.set_temporary(&new).await.unwrap(), Setting::Stored);
+}
+
+async fn terminated(world: Arc<World>) {
+    let scene = Scene::new(&world).await;
+    let calls = (0..4).map(|_| scene.store.contract_of(number(CONTRACT)));
+    futures_util::future::try_join_all(calls).await.unwrap();
+    let superuser = world.postgres.superuser(&scene.database.name).await.unwrap();
+    let end = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+               WHERE datname = current_database() AND usename = 'karipass'";
+    superuser.execute(end, &[]).await.unwrap();
+    scene.until_the_daemon_is_gone().await;
+    for _ in 0..4 {
+        assert_eq!(scene.set(CONTRACT, Unit::Line, CONTRACT).await, Setting::Stored);
+    }
+}
+
+async fn demoted(world: Arc<World>) {
+    let (postgres, database) = world.mortal().await;
+    let scene = Scene::in_database(database).await;
+    let calls = (0..4).map(|_| scene.store.contract_of(number(FIRST)));
+    futures_util::future::try_join_all(calls).await.unwrap();
+    let superuser = postgres.superuser(&scene.database.name).await.unwrap();
+    let read_only = |value: &'static str| {
+        let superuser = &superuser;
+        async move {
+            let set = format!("ALTER SYSTEM SET default_transaction_read_only = {value}");
+            superuser.batch_execute(&set).await.unwrap();
+            superuser.batch_execute("SELECT pg_reload_conf()").await.unwrap();
+        }
+    };
+    read_only("on").await;
+    let new = temporary(CONTRACT, Unit::Line, CONTRACT);
+    // Sessions take the new setting up between statements, each in its own time.
+    let refused = async {
+        loop {
+            if let Err(error) = scene.store.set_temporary(&new).await {
+                break error;
+            }
+        }
+    };
+    let error = tokio::time::timeout(rules::TROUBLE_WITHIN, refused).await.unwrap();
+    assert!(matches!(error, StoreError::NotSent(_)), "{error:?}");
+    scene.until_the_daemon_is_gone().await;
+    let error = scene.store.contract_of(number(FIRST)).await.unwrap_err();
+    assert!(matches!(error, StoreError::NotSent(Fault::Connection(_))), "{error:?}");
+    read_only("off").await;
+    let promoted = "SELECT count(*) FROM (SELECT) AS one
+                    WHERE NOT current_setting('default_transaction_read_only')::boolean";
+    scene.until(promoted).await;
+    assert_eq!(scene.store.set_temporary(&new).await.unwrap(), Setting::Stored);
+}

@@ -1,0 +1,184 @@
+//! Loading contracts (`D1`).
+
+use std::sync::Arc;
+
+use karipass::store::Setting;
+use karipass::unit::Unit;
+use libtest_mimic::Trial;
+
+use super::scene::{CONTRACT, FILE, FIRST, OTHER, PLAIN, SECOND, Scene, number, temporary};
+use crate::world::{Ran, World, karipass, trial};
+
+pub fn trials(world: &Arc<World>) -> Vec<Trial> {
+    vec![
+        trial(world, "d1_a_file_is_loaded_and_loading_it_again_changes_nothing", twice),
+        trial(world, "d1_a_bad_file_loads_nothing_and_every_bad_row_is_named", bad),
+        trial(world, "d1_a_number_that_moves_loses_credential_and_sessions", moved),
+        trial(world, "d1_a_number_that_is_dropped_loses_credential_and_sessions", replaced),
+        trial(world, "d1_a_contract_number_does_not_leave_its_numbers_behind", left_behind),
+        trial(world, "d1_a_number_whose_service_ends_loses_its_login", service_ended),
+        trial(world, "d1_files_and_calls_at_once_do_not_get_in_each_others_way", at_once),
+    ]
+}
+
+fn import(scene: &Scene, file: &str, options: &[&str]) -> Ran {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("contracts.csv");
+    std::fs::write(&path, file).unwrap();
+    let mut arguments = vec!["contracts", "import", path.to_str().unwrap()];
+    arguments.extend(options);
+    let mut ran = karipass(&scene.database, &arguments);
+    ran.err = ran.err.replace(path.to_str().unwrap(), "FILE");
+    ran
+}
+
+/// The file of the scene with one row in another's place.
+fn with(row: &str, in_place_of: &str) -> String {
+    assert!(FILE.contains(row));
+    FILE.replace(row, in_place_of)
+}
+
+fn counts(ran: &Ran, added: usize, changed: usize, unchanged: usize, removed: usize) {
+    assert_eq!((ran.status, ran.err.as_str()), (0, ""));
+    let expected = format!(
+        "{added} numbers added, {changed} changed, {unchanged} unchanged, {removed} removed\n"
+    );
+    assert_eq!(ran.out, expected);
+}
+
+async fn twice(world: Arc<World>) {
+    let scene = Scene::new(&world).await;
+    scene.owner.batch_execute("DELETE FROM contract").await.unwrap();
+    counts(&import(&scene, FILE, &[]), 5, 0, 0, 0);
+    assert_eq!(scene.audit().await, ["operator contracts_imported done"]);
+    scene.set(CONTRACT, Unit::Line, CONTRACT).await;
+    scene.open_session(CONTRACT).await;
+    let before = (scene.everything().await, scene.audit().await);
+    counts(&import(&scene, FILE, &[]), 0, 0, 5, 0);
+    counts(&import(&scene, FILE, &["--replace"]), 0, 0, 5, 0);
+    let json = import(&scene, FILE, &["--json"]);
+    assert_eq!(json.out, "{\"added\":0,\"changed\":0,\"unchanged\":5,\"removed\":0}\n");
+    assert_eq!((scene.everything().await, scene.audit().await), before);
+}
+
+async fn bad(world: Arc<World>) {
+    let scene = Scene::new(&world).await;
+    let before = scene.everything().await;
+    let file = format!("{FILE}0812345600,0812345600,yes\n0812345600,812345601,maybe\n0812345600\n");
+    let ran = import(&scene, &file, &["--replace"]);
+    assert_eq!((ran.status, ran.out.as_str()), (1, ""));
+    assert_eq!(
+        ran.err,
+        "FILE:8: number is not a national telephone number of 10 or 11 digits with a leading 0
+FILE:8: service is neither yes nor no
+FILE:9: 1 columns instead of 3
+nothing was loaded
+"
+    );
+    assert_eq!(scene.everything().await, before);
+    assert!(scene.audit().await.is_empty());
+}
+
+async fn moved(world: Arc<World>) {
+    let scene = Scene::new(&world).await;
+    for login in [FIRST, SECOND] {
+        scene.set(CONTRACT, Unit::Number, login).await;
+        scene.open_session(login).await;
+    }
+    let file = with("0612345600,0612345601,yes", "0712345600,0612345601,yes");
+    counts(&import(&scene, &file, &[]), 0, 1, 4, 0);
+    assert_eq!(scene.logins().await, [SECOND]);
+    assert_eq!(scene.sessions().await, [SECOND]);
+    let contract = scene.store.contract_of(number(FIRST)).await.unwrap().unwrap();
+    assert_eq!(contract.number, number(OTHER));
+    assert_eq!(
+        scene.audit().await.split_off(3),
+        [
+            format!("operator voided number_moved {FIRST}"),
+            "operator contracts_imported done".into()
+        ]
+    );
+    let versions = "SELECT number || ' ' || version FROM contract ORDER BY 1";
+    assert_eq!(scene.column(versions).await, ["0612345600 3", "0712345600 1"]);
+}
+
+async fn replaced(world: Arc<World>) {
+    let scene = Scene::new(&world).await;
+    scene.set(CONTRACT, Unit::Number, FIRST).await;
+    scene.open_session(FIRST).await;
+    scene.set(OTHER, Unit::Line, OTHER).await;
+    scene.open_session(OTHER).await;
+    let file = "contract_number,number,service
+0612345600,0612345600,no
+0612345600,0612345602,yes
+";
+    counts(&import(&scene, file, &[]), 0, 0, 2, 0);
+    assert_eq!(scene.sessions().await, [FIRST, OTHER], "without --replace what is not named stays");
+    counts(&import(&scene, file, &["--replace"]), 0, 0, 2, 3);
+    assert!(scene.logins().await.is_empty());
+    assert!(scene.sessions().await.is_empty());
+    assert_eq!(scene.column("SELECT number FROM contract").await, [CONTRACT]);
+    assert_eq!(
+        scene.audit().await.split_off(4),
+        [
+            format!("operator voided number_removed {FIRST}"),
+            format!("operator voided number_removed {OTHER}"),
+            "operator contract_removed done".into(),
+            "operator contracts_imported done".into(),
+        ]
+    );
+}
+
+async fn left_behind(world: Arc<World>) {
+    let scene = Scene::new(&world).await;
+    let before = scene.everything().await;
+    let file = "contract_number,number,service
+0712345600,0712345600,yes
+0712345600,0612345600,no
+";
+    let ran = import(&scene, file, &[]);
+    assert_eq!(ran.status, 1);
+    assert!(ran.err.starts_with("FILE:3: number is the contract number of another"), "{}", ran.err);
+    assert_eq!(scene.everything().await, before);
+    counts(&import(&scene, file, &["--replace"]), 0, 1, 1, 3);
+    // A contract all of whose numbers move goes with them.
+    let back = "contract_number,number,service
+0612345600,0612345600,yes
+0612345600,0712345600,yes
+";
+    counts(&import(&scene, back, &[]), 0, 2, 0, 0);
+    assert_eq!(scene.column("SELECT number FROM contract").await, [CONTRACT]);
+}
+
+async fn service_ended(world: Arc<World>) {
+    let scene = Scene::new(&world).await;
+    scene.set(CONTRACT, Unit::Number, FIRST).await;
+    scene.open_session(FIRST).await;
+    scene.set(OTHER, Unit::Line, OTHER).await;
+    let file = with("0612345601,yes", "0612345601,no").replace("0712345600,yes", "0712345600,no");
+    counts(&import(&scene, &file, &[]), 0, 2, 3, 0);
+    assert_eq!(scene.logins().await, [OTHER], "a contract number logs in under line all the same");
+    assert!(scene.sessions().await.is_empty());
+    let audit = scene.audit().await;
+    assert!(audit.contains(&format!("operator voided service_ended {FIRST}")), "{audit:?}");
+}
+
+async fn at_once(world: Arc<World>) {
+    let scene = Scene::new(&world).await;
+    let calls = (0..60).map(|call| {
+        let store = scene.store.clone();
+        let caller = [CONTRACT, FIRST, PLAIN][call % 3];
+        tokio::spawn(async move {
+            store.set_temporary(&temporary(caller, Unit::Number, [FIRST, SECOND][call % 2])).await
+        })
+    });
+    let calls: Vec<_> = calls.collect();
+    let elsewhere = with("0612345600,0612345601,yes", "0712345600,0612345601,yes");
+    for file in [&elsewhere, FILE, &elsewhere, FILE] {
+        counts(&import(&scene, file, &[]), 0, 1, 4, 0);
+    }
+    for call in calls {
+        let setting = call.await.unwrap().unwrap();
+        assert!(matches!(setting, Setting::Stored | Setting::Refused));
+    }
+}

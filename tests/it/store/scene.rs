@@ -1,0 +1,159 @@
+//! A database with a few contracts in it, and eyes for what is stored.
+
+use std::time::Duration;
+
+use karipass::number::Number;
+use karipass::password::PhcString;
+use karipass::store::{SetTemporary, Setting, Store};
+use karipass::unit::Unit;
+use karipass_lab::postgres::Database;
+use tokio_postgres::Client;
+
+use crate::world::{World, daemon_store};
+
+/// The contract number of the first contract; it has no service itself.
+pub const CONTRACT: &str = "0612345600";
+/// Its additional numbers with service.
+pub const FIRST: &str = "0612345601";
+pub const SECOND: &str = "0612345602";
+/// Its additional number without.
+pub const PLAIN: &str = "0612345603";
+/// The second contract, a single number.
+pub const OTHER: &str = "0712345600";
+
+/// What a hash looks like; the store does not read it.
+pub const PHC: &str = "$argon2id$v=19$m=19456,t=2,p=1,keyid=bGFi$c2FsdA$aGFzaA";
+
+/// The contracts above, as a file has them.
+pub const FILE: &str = "contract_number,number,service
+0612345600,0612345600,no
+0612345600,0612345601,yes
+0612345600,0612345602,yes
+0612345600,0612345603,no
+0712345600,0712345600,yes
+";
+
+/// How long something may take that is waited for.
+const WITHIN: Duration = Duration::from_secs(10);
+
+/// The database, the daemon's view of it, and the owner's.
+pub struct Scene {
+    pub database: Database,
+    pub store: Store,
+    pub owner: Client,
+}
+
+impl Scene {
+    pub async fn new(world: &World) -> Self {
+        Self::in_database(world.database().await).await
+    }
+
+    pub async fn in_database(database: Database) -> Self {
+        let owner = database.owner().await.unwrap();
+        for row in FILE.lines().skip(1) {
+            let fields: Vec<&str> = row.split(',').collect();
+            let (contract, number, service) = (fields[0], fields[1], fields[2] == "yes");
+            let insert = "INSERT INTO contract (number) VALUES ($1) ON CONFLICT DO NOTHING";
+            owner.execute(insert, &[&contract]).await.unwrap();
+            let insert =
+                "INSERT INTO contract_number (contract, number, service) VALUES ($1, $2, $3)";
+            owner.execute(insert, &[&contract, &number, &service]).await.unwrap();
+        }
+        let store = daemon_store(&database);
+        Self { database, store, owner }
+    }
+
+    /// Sets a temporary password as the phone line does.
+    pub async fn set(&self, caller: &str, unit: Unit, login: &str) -> Setting {
+        self.store.set_temporary(&temporary(caller, unit, login)).await.unwrap()
+    }
+
+    /// Gives a login's credential a session.
+    pub async fn open_session(&self, login: &str) {
+        let opened = self
+            .owner
+            .execute(
+                "INSERT INTO session (token_digest, credential, contract, created_at, last_seen_at)
+                 SELECT sha256(random()::text::bytea), id, contract, now(), now()
+                 FROM credential JOIN contract_number ON number = login WHERE login = $1",
+                &[&login],
+            )
+            .await
+            .unwrap();
+        assert_eq!(opened, 1, "{login} has no credential");
+    }
+
+    /// Everything that is stored, the audit apart.
+    pub async fn everything(&self) -> String {
+        let mut everything = self.column("SELECT contract::text FROM contract ORDER BY 1").await;
+        for rest in [
+            "SELECT contract_number::text FROM contract_number ORDER BY 1",
+            "SELECT credential::text FROM credential ORDER BY 1",
+            "SELECT session::text FROM session ORDER BY 1",
+        ] {
+            everything.extend(self.column(rest).await);
+        }
+        everything.join("\n")
+    }
+
+    /// The logins whose credential is not void, in order.
+    pub async fn logins(&self) -> Vec<String> {
+        self.column("SELECT login FROM credential WHERE voided_at IS NULL ORDER BY 1").await
+    }
+
+    /// The logins that have sessions, one entry a session.
+    pub async fn sessions(&self) -> Vec<String> {
+        self.column("SELECT login FROM session JOIN credential ON id = credential ORDER BY 1").await
+    }
+
+    /// The audit, a line a row: event, outcome, login, unit, caller.
+    pub async fn audit(&self) -> Vec<String> {
+        self.column(
+            "SELECT concat_ws(' ', source, event, outcome, login, unit, caller)
+             FROM audit ORDER BY id",
+        )
+        .await
+    }
+
+    /// The texts of a single column.
+    pub async fn column(&self, sql: &str) -> Vec<String> {
+        let rows = self.owner.query(sql, &[]).await.unwrap();
+        rows.iter().map(|row| row.get(0)).collect()
+    }
+
+    /// Waits until `sql` counts something.
+    pub async fn until(&self, sql: &str) {
+        let counted = async {
+            while self.owner.query_one(sql, &[]).await.unwrap().get::<_, i64>(0) == 0 {
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+        };
+        tokio::time::timeout(WITHIN, counted).await.expect(sql);
+    }
+
+    /// Waits until the daemon has no connection to this database any more.
+    pub async fn until_the_daemon_is_gone(&self) {
+        self.until(
+            "SELECT count(*) FROM (SELECT) AS one WHERE NOT EXISTS (
+                SELECT FROM pg_stat_activity
+                WHERE datname = current_database() AND usename = 'karipass')",
+        )
+        .await;
+    }
+}
+
+pub fn number(text: &str) -> Number {
+    text.parse().unwrap()
+}
+
+/// What `caller` wants stored; the contract is that of the login number.
+pub fn temporary(caller: &str, unit: Unit, login: &str) -> SetTemporary {
+    let contract = if login.starts_with("06") { CONTRACT } else { OTHER };
+    SetTemporary {
+        caller: number(caller),
+        contract: number(contract),
+        unit,
+        login: number(login),
+        phc: PhcString::from(PHC.to_owned()),
+    }
+}
