@@ -344,7 +344,7 @@ fn boot(installation: &Installation, setup: &Setup) -> Result<Child> {
             .with_context(|| format!("SIP port {}", setup.sip))?,
     );
     let output = setup.folder.join("log/output.log");
-    let file = fs::File::create(&output)?;
+    let file = fs::File::options().create(true).append(true).open(&output)?;
     let mut command = command(installation, setup);
     command.arg("-f").stdout(file.try_clone()?).stderr(file).process_group(0);
     let mut child = Child::spawn("Asterisk", command)?;
