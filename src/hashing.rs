@@ -29,7 +29,7 @@ const CALL_QUEUE: usize = 256;
 /// Logins that may wait for a worker: the thousand sent at once of `C3`.
 const LOGIN_QUEUE: usize = 1024;
 /// The longest that a login waits for its verification.
-const LOGIN_WAIT: Duration = Duration::from_secs(15);
+const LOGIN_WAIT: Duration = Duration::from_mins(1);
 /// The logins' workers' niceness: about a tenth of a core's time beside a busy thread of niceness 0.
 const LOGIN_NICENESS: i32 = 10;
 
@@ -37,6 +37,7 @@ const LOGIN_NICENESS: i32 = 10;
 #[derive(Debug, Clone)]
 pub struct Hasher {
     lanes: Arc<Lanes>,
+    argon: Arc<Argon>,
 }
 
 #[derive(Debug)]
@@ -92,7 +93,13 @@ impl Hasher {
         for _ in 0..cores {
             lane::spawn(&lanes.logins, &argon, Some(LOGIN_NICENESS)).map_err(StartError::Thread)?;
         }
-        Ok(Self { lanes })
+        Ok(Self { lanes, argon })
+    }
+
+    /// Hash operations so far.
+    #[must_use]
+    pub fn operations(&self) -> u64 {
+        self.argon.operations()
     }
 
     /// Hashes a temporary password that was set by phone, in the calls' lane.

@@ -3,6 +3,7 @@
 //! `$argon2id$v=19$m=19456,t=2,p=1,keyid=…$salt$hash`; `keyid` names one of the [`Keys`].
 
 use std::fmt;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use argon2::password_hash::phc::{Output, ParamsString, PasswordHash};
 use argon2::{ARGON2ID_IDENT, Algorithm, Argon2, Block, Params, ParamsBuilder, Version};
@@ -111,6 +112,7 @@ pub(super) struct Argon {
     cost: Cost,
     params: Params,
     dummy: PhcString,
+    operations: AtomicU64,
 }
 
 impl Argon {
@@ -123,7 +125,9 @@ impl Argon {
             .keyid(keys.first().id().as_bytes().try_into().map_err(failed)?)
             .build()
             .map_err(failed)?;
-        let mut argon = Self { keys, cost, params, dummy: PhcString::from(String::new()) };
+        let operations = AtomicU64::new(0);
+        let mut argon =
+            Self { keys, cost, params, dummy: PhcString::from(String::new()), operations };
         argon.dummy = argon.hash(&dummy.password, Salt(dummy.salt), &mut Memory::default())?;
         Ok(argon)
     }
@@ -136,7 +140,7 @@ impl Argon {
         memory: &mut Memory,
     ) -> Result<PhcString, HashError> {
         let mut bytes = [0; HASH_BYTES];
-        operate(self.keys.first(), &self.params, password, &salt.0, &mut bytes, memory)?;
+        self.operate(self.keys.first(), &self.params, password, &salt.0, &mut bytes, memory)?;
         let phc = PasswordHash {
             algorithm: ARGON2ID_IDENT,
             version: Some(Version::V0x13.into()),
@@ -168,7 +172,7 @@ impl Argon {
                 return Ok(Checked::Wrong);
             }
         };
-        if !parsed.is_of(password, memory)? {
+        if !self.is_of(&parsed, password, memory)? {
             return Ok(Checked::Wrong);
         }
         let outdated = self.is_outdated(&parsed);
@@ -178,7 +182,44 @@ impl Argon {
 
     fn compare_with_dummy(&self, password: &[u8], memory: &mut Memory) -> Result<(), HashError> {
         let dummy = self.parse(&self.dummy).map_err(failed)?;
-        dummy.is_of(password, memory).map(drop)
+        self.is_of(&dummy, password, memory).map(drop)
+    }
+
+    fn is_of(
+        &self,
+        parsed: &Parsed<'_>,
+        password: &[u8],
+        memory: &mut Memory,
+    ) -> Result<bool, HashError> {
+        let mut bytes = vec![0; parsed.hash.len()];
+        self.operate(parsed.key, &parsed.params, password, &parsed.salt, &mut bytes, memory)?;
+        let same = bytes.ct_eq(&parsed.hash).into();
+        bytes.zeroize();
+        Ok(same)
+    }
+
+    /// Every hash operation comes through here, and is counted.
+    fn operate(
+        &self,
+        key: &Key,
+        params: &Params,
+        password: &[u8],
+        salt: &[u8],
+        out: &mut [u8],
+        memory: &mut Memory,
+    ) -> Result<(), HashError> {
+        self.operations.fetch_add(1, Ordering::Relaxed);
+        counter!("karipass_hash_operations_total").increment(1);
+        Argon2::new_with_secret(key.expose(), Algorithm::Argon2id, Version::V0x13, params.clone())
+            .and_then(|argon| {
+                argon.hash_password_into_with_memory(password, salt, out, memory.lend(params))
+            })
+            .map_err(failed)
+    }
+
+    /// Hash operations so far, the dummy's own among them.
+    pub(super) fn operations(&self) -> u64 {
+        self.operations.load(Ordering::Relaxed)
     }
 
     fn is_outdated(&self, stored: &Parsed<'_>) -> bool {
@@ -214,31 +255,10 @@ struct Parsed<'keys> {
     hash: Vec<u8>,
 }
 
-impl Parsed<'_> {
-    fn is_of(&self, password: &[u8], memory: &mut Memory) -> Result<bool, HashError> {
-        let mut bytes = vec![0; self.hash.len()];
-        operate(self.key, &self.params, password, &self.salt, &mut bytes, memory)?;
-        let same = bytes.ct_eq(&self.hash).into();
-        bytes.zeroize();
-        Ok(same)
+impl fmt::Debug for Argon {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Argon").field("cost", &self.cost).finish_non_exhaustive()
     }
-}
-
-/// Every hash operation comes through here, and is counted.
-fn operate(
-    key: &Key,
-    params: &Params,
-    password: &[u8],
-    salt: &[u8],
-    out: &mut [u8],
-    memory: &mut Memory,
-) -> Result<(), HashError> {
-    counter!("karipass_hash_operations_total").increment(1);
-    Argon2::new_with_secret(key.expose(), Algorithm::Argon2id, Version::V0x13, params.clone())
-        .and_then(|argon| {
-            argon.hash_password_into_with_memory(password, salt, out, memory.lend(params))
-        })
-        .map_err(failed)
 }
 
 fn failed(error: impl fmt::Display) -> HashError {

@@ -12,6 +12,9 @@
     reason = "a test fails by panicking"
 )]
 
+mod api;
+mod login;
+mod site;
 mod sounds;
 mod store;
 mod world;
@@ -28,6 +31,8 @@ fn main() -> ExitCode {
     let world = Arc::new(World::start());
     let mut trials = store::trials(&world);
     trials.extend(sounds::trials());
+    trials.extend(login::trials(&world));
+    trials.extend(api::trials(&world));
     let conclusion = libtest_mimic::run(&arguments, trials);
     // The last one out ends the servers.
     drop(world);

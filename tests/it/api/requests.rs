@@ -1,0 +1,215 @@
+//! Bad requests, too many of them, a store that is away, and the API's own description.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use karipass_lab::postgres::{Durability, Postgres, Shutdown};
+use libtest_mimic::Trial;
+use reqwest::Method;
+use reqwest::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER};
+use serde_json::{Value, json};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
+
+use crate::site::{self, Answer, Caller, NUMBER, RIGHT, Service, WRONG};
+use crate::world::{World, trial};
+
+pub fn trials(world: &Arc<World>) -> Vec<Trial> {
+    vec![
+        trial(world, "a_what_is_malformed_is_said_to_be_and_not_quoted", malformed),
+        trial(world, "a_what_no_route_answers_is_a_problem_document_too", no_route),
+        trial(world, "a_the_limit_by_address_is_answered_first_and_not_counted", limit),
+        trial(
+            world,
+            "a_without_the_store_nothing_is_counted_and_503_says_when_to_come_back",
+            no_store,
+        ),
+        trial(world, "a_the_description_is_openapi_3_1_with_every_answer", description),
+        trial(world, "a_hundreds_of_slow_connections_do_not_hold_the_site", slow),
+    ]
+}
+
+async fn post(service: &Service, kind: Option<&str>, body: Vec<u8>) -> Answer {
+    let caller = Caller::new();
+    let request = caller.client().post(format!("{}/api/v1/login", service.base)).body(body);
+    let request = match kind {
+        Some(kind) => request.header(CONTENT_TYPE, kind),
+        None => request,
+    };
+    caller.send(request).await
+}
+
+async fn malformed(world: Arc<World>) {
+    let database = world.database().await;
+    let owner = database.owner().await.unwrap();
+    site::contract(&owner, "line").await;
+    site::credential(&owner, NUMBER, "temporary").await;
+    let service = Service::start(&database, &[]).await;
+    let json = Some("application/json");
+    let good = json!({ "number": NUMBER, "password": WRONG }).to_string();
+    for (kind, body) in [
+        (None, good.as_str()),
+        (Some("text/plain"), &good),
+        (Some("application/x-www-form-urlencoded"), "number=0612345600&password=48151623"),
+        (json, ""),
+        (json, "48151623"),
+        (json, "{"),
+        (json, "[]"),
+        (json, "null"),
+        (json, r#"{"number":"0612345600"}"#),
+        (json, r#"{"password":"48151623"}"#),
+        (json, r#"{"number":"0612345600","password":48151623}"#),
+        (json, r#"{"number":612345600,"password":"48151623"}"#),
+        (json, r#"{"number":"0612345600","password":null}"#),
+        (json, r#"{"number":"0612345600","password":["48151623"]}"#),
+        (json, r#"{"number":"0612345600","number":"0612345600","password":"48151623"}"#),
+        (json, r#"{"number":"0612345600","password":"48151623"} 48151623"#),
+    ] {
+        let answer = post(&service, kind, body.into()).await;
+        assert_eq!((answer.status, answer.code().as_str()), (400, "malformed"), "{body}");
+        assert!(!answer.body.contains("48151623"), "quoted: {answer:?}");
+    }
+    let invalid_utf8 = [good.as_bytes(), &[0xff]].concat();
+    assert_eq!(post(&service, json, invalid_utf8).await.code(), "malformed");
+    let padded =
+        |bytes: usize| [" ".repeat(bytes - good.len()), good.clone()].concat().into_bytes();
+    let too_large = post(&service, json, padded(16 * 1024 + 1)).await;
+    assert_eq!((too_large.status, too_large.code().as_str()), (413, "malformed"));
+    assert_eq!(post(&service, json, vec![b'x'; 8 << 20]).await.status, 413);
+    assert_eq!(site::count(&owner, NUMBER).await, (0, false), "nothing of that is a wrong entry");
+    let just_fits =
+        post(&service, Some("Application/JSON; charset=utf-8"), padded(16 * 1024)).await;
+    assert_eq!(just_fits.code(), "invalid_credentials");
+}
+
+async fn no_route(world: Arc<World>) {
+    let service = Service::start(&world.database().await, &[]).await;
+    let caller = Caller::new();
+    for (method, path, status, code) in [
+        (Method::GET, "/api/v1/nothing", 404, "not_found"),
+        (Method::POST, "/api/v1/login/", 404, "not_found"),
+        (Method::GET, "/api/v1/login", 405, "method_not_allowed"),
+        (Method::DELETE, "/api/v1/session", 405, "method_not_allowed"),
+        (Method::GET, "/api/v1/logout", 405, "method_not_allowed"),
+    ] {
+        let request = caller.client().request(method, format!("{}{path}", service.base));
+        let answer = caller.send(request).await;
+        assert_eq!((answer.status, answer.code().as_str()), (status, code), "{path}");
+        assert_eq!(answer.headers[CACHE_CONTROL], "no-store", "{path}");
+        assert_eq!(answer.headers.contains_key(ALLOW), status == 405, "{path}");
+    }
+}
+
+async fn limit(world: Arc<World>) {
+    let database = world.database().await;
+    let owner = database.owner().await.unwrap();
+    site::contract(&owner, "line").await;
+    site::credential(&owner, NUMBER, "password").await;
+    let service = Service::start(&database, &[("KARIPASS_LOGIN_LIMIT", "3")]).await;
+    let caller = Caller::new();
+    for _ in 0..3 {
+        assert_eq!(caller.log_in(&service.base, NUMBER, WRONG).await.status, 401);
+    }
+    let hashes = service.hasher.operations();
+    for password in [RIGHT, WRONG] {
+        let answer = caller.log_in(&service.base, NUMBER, password).await;
+        assert_eq!((answer.status, answer.code().as_str()), (429, "too_many_requests"));
+        let wait: u64 = answer.headers[RETRY_AFTER].to_str().unwrap().parse().unwrap();
+        assert!((1..=20).contains(&wait), "{wait} s");
+    }
+    assert_eq!(service.hasher.operations(), hashes);
+    assert_eq!(site::count(&owner, NUMBER).await, (3, false));
+    let elsewhere = Caller::from([127, 0, 0, 9]);
+    assert_eq!(elsewhere.log_in(&service.base, NUMBER, RIGHT).await.status, 200);
+}
+
+async fn no_store(world: Arc<World>) {
+    // A cluster of its own, since it is stopped.
+    let postgres = Postgres::temporary(Durability::Fast).await.unwrap();
+    postgres.make_template(world.karipass()).await.unwrap();
+    let database = postgres.fresh().await.unwrap();
+    let owner = database.owner().await.unwrap();
+    site::contract(&owner, "line").await;
+    site::credential(&owner, NUMBER, "temporary").await;
+    let service = Service::start(&database, &[]).await;
+    let caller = Caller::new();
+    let token = caller.log_in(&service.base, NUMBER, RIGHT).await.token();
+    drop(owner);
+    postgres.stop(Shutdown::Immediate).unwrap();
+    for answer in [
+        caller.log_in(&service.base, NUMBER, WRONG).await,
+        caller.log_in(&service.base, NUMBER, RIGHT).await,
+        caller.session(&service.base, &token).await,
+        caller.log_out(&service.base, &token).await,
+    ] {
+        assert_eq!((answer.status, answer.code().as_str()), (503, "unavailable"));
+        assert!(answer.headers.contains_key(RETRY_AFTER));
+    }
+    postgres.start().unwrap();
+    let owner = database.owner().await.unwrap();
+    assert_eq!(site::count(&owner, NUMBER).await, (0, false));
+    assert_eq!(caller.log_in(&service.base, NUMBER, RIGHT).await.status, 200);
+    assert_eq!(caller.log_out(&service.base, &token).await.status, 204);
+}
+
+async fn description(world: Arc<World>) {
+    let service = Service::start(&world.database().await, &[]).await;
+    let caller = Caller::new();
+    let request = caller.client().get(format!("{}/api/v1/openapi.json", service.base));
+    let answer = caller.send(request).await;
+    assert_eq!(answer.status, 200);
+    let description = answer.json();
+    assert!(description["openapi"].as_str().unwrap().starts_with("3.1."), "{description}");
+    let paths = &description["paths"];
+    for (path, method, statuses) in [
+        ("/api/v1/login", "post", &["200", "400", "401", "413", "429", "503"][..]),
+        ("/api/v1/session", "get", &["200", "401", "403", "503"]),
+        ("/api/v1/logout", "post", &["204", "401", "503"]),
+        ("/api/v1/openapi.json", "get", &["200"]),
+    ] {
+        let responses = &paths[path][method]["responses"];
+        for status in statuses {
+            let response = &responses[status];
+            assert!(response.is_object(), "{method} {path} {status}: {responses}");
+            if status.starts_with(['4', '5']) {
+                let schema = &response["content"]["application/problem+json"]["schema"]["$ref"];
+                assert_eq!(schema, "#/components/schemas/Problem", "{method} {path} {status}");
+            }
+        }
+    }
+    let codes = description["components"]["schemas"]["Code"]["enum"].as_array().unwrap();
+    assert!(codes.contains(&Value::from("invalid_credentials")), "{codes:?}");
+}
+
+async fn slow(world: Arc<World>) {
+    let database = world.database().await;
+    let owner = database.owner().await.unwrap();
+    site::contract(&owner, "line").await;
+    site::credential(&owner, NUMBER, "temporary").await;
+    let service = Service::start(&database, &[]).await;
+    let address = service.base.strip_prefix("http://").unwrap();
+    let began = karipass::clock::now();
+    let mut slow = Vec::new();
+    for index in 0..500 {
+        let mut connection = TcpStream::connect(address).await.unwrap();
+        // Nothing, half a head, or a head whose body never comes.
+        let said: &[u8] = match index % 3 {
+            0 => b"",
+            1 => b"POST /api/v1/login HTTP/1.1\r\nHost: x\r\n",
+            _ => {
+                b"POST /api/v1/login HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n\
+                   Content-Length: 9\r\n\r\n{"
+            }
+        };
+        connection.write_all(said).await.unwrap();
+        slow.push(connection);
+    }
+    assert_eq!(Caller::new().log_in(&service.base, NUMBER, RIGHT).await.status, 200);
+    for mut connection in slow {
+        // Closed by the site, after an answer or without one.
+        let mut rest = Vec::new();
+        let _ = connection.read_to_end(&mut rest).await;
+    }
+    let took = began.elapsed();
+    assert!(took < Duration::from_secs(40), "slow connections were held for {took:?}");
+}

@@ -1,0 +1,205 @@
+//! W5 and C6: when a session ends, and what it is good for.
+
+use std::sync::Arc;
+
+use libtest_mimic::Trial;
+use serde_json::Value;
+
+use crate::site::{self, Caller, NUMBER, RIGHT, Service, WRONG};
+use crate::world::{World, trial};
+
+pub fn trials(world: &Arc<World>) -> Vec<Trial> {
+    vec![
+        trial(world, "w5_a_session_says_what_its_login_said_and_logging_out_ends_it", session),
+        trial(world, "w5_a_session_ends_idle_for_15_minutes_or_after_12_hours", ends),
+        trial(world, "w5_use_is_noted_at_most_once_a_minute", noted),
+        trial(world, "c6_a_session_that_must_change_is_good_for_nothing_else_but_logging_out", c6),
+        trial(world, "c4_what_ends_a_credential_ends_its_sessions", ended),
+        trial(world, "d2_a_suspended_contract_has_no_sessions", suspended),
+        trial(world, "w5_what_is_over_is_swept_away", swept),
+    ]
+}
+
+async fn session(world: Arc<World>) {
+    let database = world.database().await;
+    let owner = database.owner().await.unwrap();
+    site::contract(&owner, "admin_user").await;
+    site::credential(&owner, NUMBER, "password").await;
+    let service = Service::start(&database, &[]).await;
+    let caller = Caller::new();
+    let login = caller.log_in(&service.base, NUMBER, RIGHT).await;
+    let token = login.token();
+    assert_eq!(token.len(), 43);
+    let session = caller.session(&service.base, &token).await;
+    assert_eq!(session.status, 200, "{session:?}");
+    let (mut login, mut session) = (login.json(), session.json());
+    assert!(login.as_object_mut().unwrap().remove("token").is_some());
+    assert_eq!(login["password_change"], Value::Null);
+    for ends in [&mut login, &mut session] {
+        let at = |name: &str| -> jiff::Timestamp { ends[name].as_str().unwrap().parse().unwrap() };
+        let (session_ends, password_ends) = (at("expires_at"), at("password_expires_at"));
+        let from_now = |until: jiff::Timestamp| until.duration_since(jiff::Timestamp::now());
+        assert!((840..=900).contains(&from_now(session_ends).as_secs()), "{session_ends}");
+        assert_eq!(from_now(password_ends).as_secs() / 3600, 60 * 24 - 1, "{password_ends}");
+        ends.as_object_mut().unwrap().remove("expires_at");
+    }
+    assert_eq!(login, session);
+    // The table holds a digest, never the token.
+    let rows =
+        owner.query("SELECT encode(token_digest, 'base64') FROM session", &[]).await.unwrap();
+    assert_eq!(rows.len(), 1);
+    assert!(!rows[0].get::<_, String>(0).contains(&token[..20]));
+    assert_eq!(caller.log_out(&service.base, &token).await.status, 204);
+    for answer in [
+        caller.session(&service.base, &token).await,
+        caller.log_out(&service.base, &token).await,
+        caller.session(&service.base, &"A".repeat(43)).await,
+        caller.session(&service.base, "x").await,
+        caller.send(caller.client().get(format!("{}/api/v1/session", service.base))).await,
+        caller
+            .send(
+                caller
+                    .client()
+                    .get(format!("{}/api/v1/session", service.base))
+                    .basic_auth(NUMBER, Some(RIGHT)),
+            )
+            .await,
+    ] {
+        assert_eq!((answer.status, answer.code().as_str()), (401, "no_session"));
+    }
+    let audit = site::audit(&owner).await;
+    assert_eq!(audit.last().unwrap(), &("logout".to_owned(), "done".to_owned()));
+}
+
+async fn ends(world: Arc<World>) {
+    let database = world.database().await;
+    let owner = database.owner().await.unwrap();
+    site::contract(&owner, "line").await;
+    site::credential(&owner, NUMBER, "password").await;
+    let service = Service::start(&database, &[]).await;
+    let caller = Caller::new();
+    for (sql, status) in [
+        ("last_seen_at = last_seen_at - interval '14 minutes 30 seconds'", 200),
+        ("last_seen_at = last_seen_at - interval '15 minutes'", 401),
+        ("created_at = created_at - interval '11 hours 59 minutes'", 200),
+        ("created_at = created_at - interval '12 hours'", 401),
+    ] {
+        let token = caller.log_in(&service.base, NUMBER, RIGHT).await.token();
+        owner.batch_execute(&format!("UPDATE session SET {sql}")).await.unwrap();
+        assert_eq!(caller.session(&service.base, &token).await.status, status, "{sql}");
+        owner.batch_execute("DELETE FROM session").await.unwrap();
+    }
+    // Configurable.
+    let short = Service::start(&database, &[("KARIPASS_SESSION_IDLE_S", "30")]).await;
+    let token = caller.log_in(&short.base, NUMBER, RIGHT).await.token();
+    let sql = "UPDATE session SET last_seen_at = last_seen_at - interval '30 seconds'";
+    owner.batch_execute(sql).await.unwrap();
+    assert_eq!(caller.session(&short.base, &token).await.status, 401);
+}
+
+async fn noted(world: Arc<World>) {
+    let database = world.database().await;
+    let owner = database.owner().await.unwrap();
+    site::contract(&owner, "line").await;
+    site::credential(&owner, NUMBER, "password").await;
+    let service = Service::start(&database, &[]).await;
+    let caller = Caller::new();
+    let token = caller.log_in(&service.base, NUMBER, RIGHT).await.token();
+    let seen = async || -> String {
+        let sql = "SELECT last_seen_at::text FROM session";
+        owner.query_one(sql, &[]).await.unwrap().get(0)
+    };
+    let first = seen().await;
+    assert_eq!(caller.session(&service.base, &token).await.status, 200);
+    assert_eq!(seen().await, first);
+    let sql = "UPDATE session SET last_seen_at = last_seen_at - interval '61 seconds'";
+    owner.batch_execute(sql).await.unwrap();
+    assert_eq!(caller.session(&service.base, &token).await.status, 200);
+    assert!(seen().await > first);
+}
+
+async fn c6(world: Arc<World>) {
+    let database = world.database().await;
+    let owner = database.owner().await.unwrap();
+    site::contract(&owner, "line").await;
+    let service = Service::start(&database, &[]).await;
+    let caller = Caller::new();
+    for (kind, older, change) in [
+        ("temporary", "0 seconds", Some("temporary")),
+        ("password", "60 days", Some("expired")),
+        ("password", "59 days 23 hours", None),
+    ] {
+        site::credential(&owner, NUMBER, kind).await;
+        site::age(&owner, NUMBER, older).await;
+        let login = caller.log_in(&service.base, NUMBER, RIGHT).await;
+        assert_eq!(login.json()["password_change"], Value::from(change), "{kind} {older}");
+        let token = login.token();
+        let session = caller.session(&service.base, &token).await;
+        if change.is_some() {
+            assert_eq!(
+                (session.status, session.code().as_str()),
+                (403, "password_change_required")
+            );
+        } else {
+            assert_eq!(session.status, 200);
+        }
+        assert_eq!(caller.log_out(&service.base, &token).await.status, 204, "{kind} {older}");
+        assert_eq!(caller.session(&service.base, &token).await.status, 401, "{kind} {older}");
+    }
+}
+
+async fn ended(world: Arc<World>) {
+    let database = world.database().await;
+    let owner = database.owner().await.unwrap();
+    site::contract(&owner, "line").await;
+    let service = Service::start(&database, &[]).await;
+    let caller = Caller::new();
+    site::credential(&owner, NUMBER, "password").await;
+    let token = caller.log_in(&service.base, NUMBER, RIGHT).await.token();
+    site::credential(&owner, NUMBER, "password").await;
+    assert_eq!(caller.session(&service.base, &token).await.status, 401, "replaced");
+    let token = caller.log_in(&service.base, NUMBER, RIGHT).await.token();
+    for _ in 0..10 {
+        assert_eq!(caller.session(&service.base, &token).await.status, 200);
+        assert_eq!(caller.log_in(&service.base, NUMBER, WRONG).await.status, 401);
+    }
+    assert_eq!(caller.session(&service.base, &token).await.status, 401, "void");
+}
+
+async fn suspended(world: Arc<World>) {
+    let database = world.database().await;
+    let owner = database.owner().await.unwrap();
+    site::contract(&owner, "line").await;
+    site::credential(&owner, NUMBER, "password").await;
+    let service = Service::start(&database, &[]).await;
+    let caller = Caller::new();
+    let token = caller.log_in(&service.base, NUMBER, RIGHT).await.token();
+    owner.batch_execute("UPDATE contract SET suspended = true").await.unwrap();
+    assert_eq!(caller.session(&service.base, &token).await.code(), "no_session");
+}
+
+async fn swept(world: Arc<World>) {
+    let database = world.database().await;
+    let owner = database.owner().await.unwrap();
+    site::contract(&owner, "number").await;
+    let service = Service::start(&database, &[]).await;
+    let caller = Caller::new();
+    for login in ["0612345601", "0612345602"] {
+        site::credential(&owner, login, "temporary").await;
+        caller.log_in(&service.base, login, RIGHT).await.token();
+        caller.log_in(&service.base, login, RIGHT).await.token();
+    }
+    site::age(&owner, "0612345601", "24 hours").await;
+    let sql = "UPDATE session SET last_seen_at = last_seen_at - interval '15 minutes'
+               WHERE ctid = (SELECT min(ctid) FROM session)";
+    owner.batch_execute(sql).await.unwrap();
+    let config = site::configured(&database, &[]);
+    let store = karipass::store::Store::for_daemon(&config.database).unwrap();
+    store.sweep(config.session.idle).await.unwrap();
+    let left: i64 = owner.query_one("SELECT count(*) FROM session", &[]).await.unwrap().get(0);
+    assert_eq!(left, 3);
+    assert_eq!(site::count(&owner, "0612345601").await, (0, true));
+    assert_eq!(site::count(&owner, "0612345602").await, (0, false));
+    let audit = site::audit(&owner).await;
+    assert_eq!(audit.last().unwrap(), &("voided".to_owned(), "expired".to_owned()));
+}

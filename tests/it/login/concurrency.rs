@@ -1,0 +1,135 @@
+//! C3: whatever is sent at once, the answers are those of some order of sending it one by one.
+
+use std::sync::Arc;
+
+use libtest_mimic::Trial;
+use tokio::sync::Barrier;
+use tokio::task::JoinSet;
+use tokio_postgres::Client;
+
+use crate::site::{self, Caller, NUMBER, RIGHT, Service, WRONG};
+use crate::world::{World, trial};
+
+/// Posts released together in a round.
+const POSTS: usize = 100;
+
+pub fn trials(world: &Arc<World>) -> Vec<Trial> {
+    vec![
+        trial(
+            world,
+            "c3_a_hundred_posts_at_once_are_answered_as_if_one_by_one_fifty_times",
+            rounds,
+        ),
+        trial(world, "c3_of_a_thousand_right_ones_at_once_all_succeed", a_thousand_right),
+    ]
+}
+
+/// What a round came to.
+#[derive(Debug)]
+struct Round {
+    right: usize,
+    wrong: usize,
+    limit: usize,
+    accepted: usize,
+    counted: usize,
+    failures: usize,
+    void: bool,
+}
+
+impl Round {
+    /// Whether some order of the posts has these answers, this count and this end.
+    fn is_serial(&self) -> bool {
+        let &Self { right, wrong, limit, accepted, counted, failures, void } = self;
+        let between_successes = limit - 1;
+        if void {
+            // The last `limit` counted ones stand in a row at the end, the others between successes.
+            failures == limit && counted >= limit && counted - limit <= accepted * between_successes
+        } else {
+            accepted == right
+                && counted == wrong
+                && failures <= between_successes.min(counted)
+                && counted - failures <= accepted * between_successes
+        }
+    }
+}
+
+async fn rounds(world: Arc<World>) {
+    let database = world.database().await;
+    let owner = database.owner().await.unwrap();
+    site::contract(&owner, "line").await;
+    let services = [Service::start(&database, &[]).await, Service::start(&database, &[]).await];
+    let bases: Vec<&str> = services.iter().map(|service| service.base.as_str()).collect();
+    let caller = Caller::new();
+    let mut voided = 0;
+    for number in 0..50 {
+        let (kind, limit) = if number % 2 == 0 { ("temporary", 3) } else { ("password", 10) };
+        // All wrong, a few right ones, evenly mixed, a few wrong ones, all right.
+        let right = [0, 3, POSTS / 2, POSTS - 5, POSTS][number / 2 % 5];
+        site::credential(&owner, NUMBER, kind).await;
+        let round = one_round(&caller, &owner, &bases, right, limit).await;
+        assert!(round.is_serial(), "round {number}: {round:?}");
+        if right == 0 {
+            assert_eq!((round.counted, round.void), (limit, true), "round {number}: {round:?}");
+        }
+        if right == POSTS {
+            assert_eq!((round.accepted, round.failures), (POSTS, 0), "round {number}: {round:?}");
+        }
+        let afterwards = caller.log_in(bases[number % 2], NUMBER, RIGHT).await.status;
+        assert_eq!(afterwards, if round.void { 401 } else { 200 }, "round {number}: {round:?}");
+        voided += usize::from(round.void);
+    }
+    assert!((20..50).contains(&voided), "{voided} of 50 rounds ended void");
+}
+
+async fn one_round(
+    caller: &Caller,
+    owner: &Client,
+    bases: &[&str],
+    right: usize,
+    limit: usize,
+) -> Round {
+    owner.batch_execute("TRUNCATE audit").await.unwrap();
+    let together = Arc::new(Barrier::new(POSTS));
+    let mut posts = JoinSet::new();
+    for index in 0..POSTS {
+        let (caller, together) = (caller.clone(), Arc::clone(&together));
+        let base = bases[index % bases.len()].to_owned();
+        // Spread evenly among the others, and over the services.
+        let is_right = index * 37 % POSTS < right;
+        posts.spawn(async move {
+            together.wait().await;
+            let password = if is_right { RIGHT } else { WRONG };
+            (is_right, caller.log_in(&base, NUMBER, password).await.status)
+        });
+    }
+    let mut accepted = 0;
+    for (is_right, status) in posts.join_all().await {
+        match (is_right, status) {
+            (true, 200) => accepted += 1,
+            (true | false, 401) => {}
+            (_, status) => panic!("answered {status}, right: {is_right}"),
+        }
+    }
+    let counted = site::audit(owner).await.iter().filter(|(_, outcome)| outcome == "wrong").count();
+    let (failures, void) = site::count(owner, NUMBER).await;
+    let failures = usize::try_from(failures).unwrap();
+    Round { right, wrong: POSTS - right, limit, accepted, counted, failures, void }
+}
+
+async fn a_thousand_right(world: Arc<World>) {
+    let database = world.database().await;
+    let owner = database.owner().await.unwrap();
+    site::contract(&owner, "line").await;
+    site::credential(&owner, NUMBER, "temporary").await;
+    let services = [Service::start(&database, &[]).await, Service::start(&database, &[]).await];
+    let caller = Caller::new();
+    let mut posts = JoinSet::new();
+    for index in 0..1000 {
+        let (caller, base) = (caller.clone(), services[index % 2].base.clone());
+        posts.spawn(async move { caller.log_in(&base, NUMBER, RIGHT).await.status });
+    }
+    let refused: Vec<u16> =
+        posts.join_all().await.into_iter().filter(|status| *status != 200).collect();
+    assert!(refused.is_empty(), "{} of 1000: {refused:?}", refused.len());
+    assert_eq!(site::count(&owner, NUMBER).await, (0, false));
+}

@@ -1,0 +1,193 @@
+//! One login after another: boundaries, counts, numbers and their spellings.
+
+use std::sync::Arc;
+
+use libtest_mimic::Trial;
+use serde_json::json;
+
+use crate::site::{self, Caller, NUMBER, RIGHT, Service, WRONG};
+use crate::world::{World, trial};
+
+pub fn trials(world: &Arc<World>) -> Vec<Trial> {
+    vec![
+        trial(world, "c1_at_24_hours_a_temporary_password_is_not_good_any_more", c1_boundary),
+        trial(world, "c2_three_wrong_entries_in_a_row_void_a_temporary_password", c2_temporary),
+        trial(world, "c2_ten_wrong_entries_in_a_row_void_a_password", c2_password),
+        trial(world, "c2_the_count_outlives_sessions_addresses_and_restarts", c2_count_is_kept),
+        trial(world, "c7_a_hash_of_an_old_key_is_renewed_at_the_next_good_login", c7_renewed),
+        trial(world, "w1_who_logs_in_under_which_unit_and_configures_what", w1_table),
+        trial(world, "w3_every_spelling_of_a_number_is_one_login", w3_spellings),
+        trial(world, "w3_the_password_is_taken_exactly_as_typed", w3_password),
+    ]
+}
+
+async fn c1_boundary(world: Arc<World>) {
+    let database = world.database().await;
+    let owner = database.owner().await.unwrap();
+    site::contract(&owner, "line").await;
+    let service = Service::start(&database, &[]).await;
+    let caller = Caller::new();
+    site::credential(&owner, NUMBER, "temporary").await;
+    // As near to its end as a slow machine allows.
+    site::age(&owner, NUMBER, "23 hours 59 minutes 30 seconds").await;
+    assert_eq!(caller.log_in(&service.base, NUMBER, RIGHT).await.status, 200);
+    site::age(&owner, NUMBER, "30 seconds").await;
+    assert_eq!(caller.log_in(&service.base, NUMBER, RIGHT).await.status, 401);
+    assert_eq!(site::count(&owner, NUMBER).await, (0, true));
+    let audit = site::audit(&owner).await;
+    let told: Vec<_> = audit.iter().map(|(event, outcome)| format!("{event} {outcome}")).collect();
+    assert_eq!(told, ["login done", "login expired", "voided expired"]);
+}
+
+async fn c2_temporary(world: Arc<World>) {
+    void_after(&world, "temporary", 3).await;
+}
+
+async fn c2_password(world: Arc<World>) {
+    void_after(&world, "password", 10).await;
+}
+
+async fn void_after(world: &World, kind: &str, limit: i32) {
+    let database = world.database().await;
+    let owner = database.owner().await.unwrap();
+    site::contract(&owner, "line").await;
+    site::credential(&owner, NUMBER, kind).await;
+    let service = Service::start(&database, &[]).await;
+    let caller = Caller::new();
+    for round in 0..2 {
+        for wrong in 1..limit {
+            assert_eq!(caller.log_in(&service.base, NUMBER, WRONG).await.status, 401);
+            assert_eq!(site::count(&owner, NUMBER).await, (wrong, false), "round {round}");
+        }
+        assert_eq!(caller.log_in(&service.base, NUMBER, RIGHT).await.status, 200);
+        assert_eq!(site::count(&owner, NUMBER).await, (0, false), "a good login begins anew");
+    }
+    for _ in 0..limit {
+        assert_eq!(caller.log_in(&service.base, NUMBER, WRONG).await.status, 401);
+    }
+    assert_eq!(site::count(&owner, NUMBER).await, (limit, true));
+    assert_eq!(caller.log_in(&service.base, NUMBER, RIGHT).await.status, 401);
+    assert_eq!(site::count(&owner, NUMBER).await, (limit, true));
+    let voided = ("voided".to_owned(), "wrong_entries".to_owned());
+    let audit = site::audit(&owner).await;
+    assert_eq!(audit.iter().filter(|row| **row == voided).count(), 1);
+    assert_eq!(audit.last().unwrap(), &("login".to_owned(), "void".to_owned()));
+}
+
+async fn c2_count_is_kept(world: Arc<World>) {
+    let database = world.database().await;
+    let owner = database.owner().await.unwrap();
+    site::contract(&owner, "line").await;
+    site::credential(&owner, NUMBER, "temporary").await;
+    for wrong in 1..=3 {
+        // A new process' worth of service and a new client each time, from another address.
+        let service = Service::start(&database, &[]).await;
+        let caller = Caller::from([127, 0, 0, wrong + 1]);
+        assert_eq!(caller.log_in(&service.base, NUMBER, WRONG).await.status, 401);
+        assert_eq!(site::count(&owner, NUMBER).await, (i32::from(wrong), wrong == 3));
+    }
+}
+
+async fn c7_renewed(world: Arc<World>) {
+    let database = world.database().await;
+    let owner = database.owner().await.unwrap();
+    site::contract(&owner, "line").await;
+    site::credential(&owner, NUMBER, "password").await;
+    let keys = format!("new BBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBA=\n{}", site::KEYS);
+    let rotated = Service::start(&database, &[("KARIPASS_HASHING_KEYS", &keys)]).await;
+    let caller = Caller::new();
+    let phc = async || -> String {
+        let sql = "SELECT phc FROM credential WHERE login = $1";
+        owner.query_one(sql, &[&NUMBER]).await.unwrap().get(0)
+    };
+    let before = phc().await;
+    assert_eq!(caller.log_in(&rotated.base, NUMBER, WRONG).await.status, 401);
+    assert_eq!(phc().await, before);
+    assert_eq!(caller.log_in(&rotated.base, NUMBER, RIGHT).await.status, 200);
+    let renewed = phc().await;
+    assert_ne!(renewed, before);
+    assert_eq!(caller.log_in(&rotated.base, NUMBER, RIGHT).await.status, 200);
+    assert_eq!(phc().await, renewed, "a hash that is up to date is left alone");
+    // The old key alone knows nothing of it, and nobody is made to pay for that.
+    let old = Service::start(&database, &[]).await;
+    assert_eq!(caller.log_in(&old.base, NUMBER, RIGHT).await.status, 401);
+    assert_eq!(site::count(&owner, NUMBER).await, (0, false));
+}
+
+async fn w1_table(world: Arc<World>) {
+    let (one, two, three) = ("0612345601", "0612345602", "0612345603");
+    let both = json!([one, two]);
+    for (unit, logins) in [
+        ("", vec![]),
+        ("line", vec![(NUMBER, "line", both.clone())]),
+        ("number", vec![(one, "number", json!([one])), (two, "number", json!([two]))]),
+        (
+            "admin_user",
+            vec![
+                (NUMBER, "admin", both.clone()),
+                (one, "user", json!([one])),
+                (two, "user", json!([two])),
+            ],
+        ),
+    ] {
+        let database = world.database().await;
+        let owner = database.owner().await.unwrap();
+        site::contract(&owner, unit).await;
+        let service = Service::start(&database, &[]).await;
+        let caller = Caller::new();
+        for number in [NUMBER, one, two, three] {
+            site::credential(&owner, number, "password").await;
+            let answer = caller.log_in(&service.base, number, RIGHT).await;
+            let Some((_, role, numbers)) = logins.iter().find(|(login, ..)| *login == number)
+            else {
+                assert_eq!(answer.status, 401, "{unit} {number}");
+                continue;
+            };
+            assert_eq!(answer.status, 200, "{unit} {number}");
+            let login = answer.json();
+            assert_eq!(login["role"], *role, "{unit} {number}");
+            assert_eq!(login["numbers"], *numbers, "{unit} {number}");
+            assert_eq!(login["unit"], unit);
+            assert_eq!(login["number"], number);
+            assert_eq!(login["contract_number"], NUMBER);
+        }
+    }
+}
+
+async fn w3_spellings(world: Arc<World>) {
+    let database = world.database().await;
+    let owner = database.owner().await.unwrap();
+    site::contract(&owner, "line").await;
+    site::credential(&owner, NUMBER, "password").await;
+    let service = Service::start(&database, &[]).await;
+    let caller = Caller::new();
+    let spellings = [
+        NUMBER,
+        "06-1234-5600",
+        "０６１２３４５６００",
+        "０６－１２３４－５６００",
+        " 06 1234 5600 ",
+        "06ー1234ー5600",
+    ];
+    for (spelling, counted) in spellings.iter().zip(1..) {
+        assert_eq!(caller.log_in(&service.base, spelling, WRONG).await.status, 401);
+        assert_eq!(site::count(&owner, NUMBER).await, (counted, false), "{spelling}");
+    }
+    for spelling in spellings {
+        assert_eq!(caller.log_in(&service.base, spelling, RIGHT).await.status, 200, "{spelling}");
+    }
+}
+
+async fn w3_password(world: Arc<World>) {
+    let database = world.database().await;
+    let owner = database.owner().await.unwrap();
+    site::contract(&owner, "line").await;
+    site::credential(&owner, NUMBER, "password").await;
+    let service = Service::start(&database, &[]).await;
+    let caller = Caller::new();
+    for typed in ["48151623 ", " 48151623", "４８１５１６２３", "4815-1623", ""] {
+        assert_eq!(caller.log_in(&service.base, NUMBER, typed).await.status, 401, "{typed:?}");
+    }
+    assert_eq!(site::count(&owner, NUMBER).await, (5, false));
+    assert_eq!(caller.log_in(&service.base, NUMBER, RIGHT).await.status, 200);
+}

@@ -1,0 +1,213 @@
+//! The subscribers' site in this process or in daemons of its own, and a client that logs in.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use karipass::config::{self, Config};
+use karipass::hashing::{Cost, Dummy, Hasher, Keys, Salt};
+use karipass::password::{PhcString, TemporaryPassword};
+use karipass::store::Store;
+use karipass::web::{self, Site};
+use karipass_lab::postgres::Database;
+use reqwest::header::{CONTENT_TYPE, HeaderMap};
+use serde_json::{Value, json};
+use tokio::sync::OnceCell;
+use tokio_postgres::Client;
+
+/// The password of every credential here.
+pub const RIGHT: &str = "48151623";
+/// Nobody's.
+pub const WRONG: &str = "48151624";
+/// The contract number of [`contract`].
+pub const NUMBER: &str = "0612345600";
+/// The key of every service here: the lab's.
+pub const KEYS: &str = "lab AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=";
+
+/// A configuration with this database and what else is set.
+pub fn configured(database: &Database, variables: &[(&str, &str)]) -> Config {
+    let base = [
+        ("KARIPASS_ARI_USER", "karipass"),
+        ("KARIPASS_ARI_PASSWORD", "unused"),
+        ("KARIPASS_DATABASE_URL", &database.daemon_url),
+        ("KARIPASS_HASHING_KEYS", KEYS),
+        ("KARIPASS_LOGIN_LIMIT", "off"),
+    ];
+    let mut all: Vec<(String, String)> = Vec::new();
+    for (name, value) in base.iter().chain(variables) {
+        all.retain(|(known, _)| known != name);
+        all.push(((*name).to_owned(), (*value).to_owned()));
+    }
+    config::load(None, all).unwrap()
+}
+
+/// A site in this process, with a pool and hashing threads of its own; ends when dropped.
+pub struct Service {
+    /// Where it answers, such as `http://127.0.0.1:40001`.
+    pub base: String,
+    /// Its hashing threads.
+    pub hasher: Hasher,
+    handle: web::Handle,
+}
+
+impl Service {
+    pub async fn start(database: &Database, variables: &[(&str, &str)]) -> Self {
+        let config = configured(database, variables);
+        let store = Store::for_daemon(&config.database).unwrap();
+        let dummy = Dummy::draw(&mut rand::rng());
+        let hasher = Hasher::start(config.hashing.keys.clone(), Cost::LIVE, &dummy).unwrap();
+        let listener = web::listen(SocketAddr::from(([127, 0, 0, 1], 0))).unwrap();
+        let handle = web::Handle::new();
+        let router = Site::new(&config, store, hasher.clone()).router(false);
+        let serving = web::serve(listener, router, None, handle.clone());
+        tokio::spawn(async { serving.await.unwrap() });
+        let address = handle.listening().await.unwrap();
+        Self { base: format!("http://{address}"), hasher, handle }
+    }
+}
+
+impl Drop for Service {
+    fn drop(&mut self) {
+        self.handle.shutdown();
+    }
+}
+
+/// An answer, taken whole.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Answer {
+    pub status: u16,
+    pub headers: HeaderMap,
+    pub body: String,
+}
+
+impl Answer {
+    pub fn json(&self) -> Value {
+        serde_json::from_str(&self.body).unwrap_or_else(|_| panic!("not JSON: {self:?}"))
+    }
+
+    /// Its problem document's code, after a look at what every such document must have.
+    pub fn code(&self) -> String {
+        assert_eq!(self.headers[CONTENT_TYPE], "application/problem+json", "{self:?}");
+        let problem = self.json();
+        assert_eq!(problem["status"], self.status, "{self:?}");
+        for part in ["type", "title", "detail"] {
+            assert!(problem[part].as_str().is_some_and(|text| !text.is_empty()), "{self:?}");
+        }
+        problem["code"].as_str().unwrap().to_owned()
+    }
+
+    pub fn token(&self) -> String {
+        assert_eq!(self.status, 200, "{self:?}");
+        self.json()["token"].as_str().unwrap().to_owned()
+    }
+}
+
+/// Whoever speaks to a site; connections are kept.
+#[derive(Clone)]
+pub struct Caller(reqwest::Client);
+
+impl Caller {
+    pub fn new() -> Self {
+        Self::from([127, 0, 0, 1])
+    }
+
+    /// From this address of the loopback.
+    pub fn from(address: [u8; 4]) -> Self {
+        // Only the first of many callers installs it.
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let client = reqwest::Client::builder().timeout(Duration::from_mins(2)).no_proxy();
+        Self(client.local_address(Some(address.into())).build().unwrap())
+    }
+
+    pub async fn send(&self, request: reqwest::RequestBuilder) -> Answer {
+        let response = request.send().await.unwrap();
+        let (status, headers) = (response.status().as_u16(), response.headers().clone());
+        Answer { status, headers, body: response.text().await.unwrap() }
+    }
+
+    pub async fn log_in(&self, base: &str, number: &str, password: &str) -> Answer {
+        let body = json!({ "number": number, "password": password });
+        self.send(self.0.post(format!("{base}/api/v1/login")).json(&body)).await
+    }
+
+    pub async fn session(&self, base: &str, token: &str) -> Answer {
+        self.send(self.0.get(format!("{base}/api/v1/session")).bearer_auth(token)).await
+    }
+
+    pub async fn log_out(&self, base: &str, token: &str) -> Answer {
+        self.send(self.0.post(format!("{base}/api/v1/logout")).bearer_auth(token)).await
+    }
+
+    /// Anything else.
+    pub fn client(&self) -> &reqwest::Client {
+        &self.0
+    }
+}
+
+/// The hash of [`RIGHT`] under [`KEYS`], made once.
+pub async fn hashed() -> &'static PhcString {
+    static HASHED: OnceCell<PhcString> = OnceCell::const_new();
+    HASHED
+        .get_or_init(async || {
+            let keys = Keys::parse(KEYS).unwrap();
+            let dummy = Dummy::draw(&mut rand::rng());
+            let hasher = Hasher::start(keys, Cost::LIVE, &dummy).unwrap();
+            let password = TemporaryPassword::try_from(RIGHT.as_bytes()).unwrap();
+            hasher.hash_for_call(password, Salt::draw(&mut rand::rng())).await.unwrap()
+        })
+        .await
+}
+
+/// A contract under `unit` (none if empty): [`NUMBER`] without service, `…01` and `…02` with it,
+/// `…03` without.
+pub async fn contract(owner: &Client, unit: &str) {
+    let unit = Some(unit).filter(|unit| !unit.is_empty());
+    owner
+        .execute("INSERT INTO contract (number, unit) VALUES ($1, $2)", &[&NUMBER, &unit])
+        .await
+        .unwrap();
+    for (number, service) in
+        [(NUMBER, false), ("0612345601", true), ("0612345602", true), ("0612345603", false)]
+    {
+        owner
+            .execute(
+                "INSERT INTO contract_number VALUES ($1, $2, $3)",
+                &[&number, &NUMBER, &service],
+            )
+            .await
+            .unwrap();
+    }
+}
+
+/// Gives `login` a new credential of `kind` whose secret is [`RIGHT`], in the place of what it had.
+pub async fn credential(owner: &Client, login: &str, kind: &str) {
+    owner.execute("DELETE FROM credential WHERE login = $1", &[&login]).await.unwrap();
+    owner
+        .execute(
+            "INSERT INTO credential (login, kind, phc, set_at) VALUES ($1, $2, $3, clock_timestamp())",
+            &[&login, &kind, &hashed().await.expose()],
+        )
+        .await
+        .unwrap();
+}
+
+/// Makes `login`'s credential older, by an SQL interval.
+pub async fn age(owner: &Client, login: &str, by: &str) {
+    let sql = "UPDATE credential SET set_at = set_at - $2::text::interval WHERE login = $1";
+    assert_eq!(owner.execute(sql, &[&login, &by]).await.unwrap(), 1);
+}
+
+/// The failures counted against `login` and whether it is void; a void one has no hash left.
+pub async fn count(owner: &Client, login: &str) -> (i32, bool) {
+    let sql =
+        "SELECT failures, voided_at IS NOT NULL, phc IS NULL FROM credential WHERE login = $1";
+    let row = owner.query_one(sql, &[&login]).await.unwrap();
+    let (failures, void, wiped): (i32, bool, bool) = (row.get(0), row.get(1), row.get(2));
+    assert_eq!(void, wiped, "a hash goes when its credential is void, and only then");
+    (failures, void)
+}
+
+/// The audit's events and outcomes, oldest first.
+pub async fn audit(owner: &Client) -> Vec<(String, String)> {
+    let rows = owner.query("SELECT event, outcome FROM audit ORDER BY id", &[]).await.unwrap();
+    rows.iter().map(|row| (row.get(0), row.get(1))).collect()
+}
