@@ -1,8 +1,13 @@
 //! Where log lines go: standard error, as text or one JSON object a line.
+//!
+//! Whatever the filter, other crates' lines end at `info`: below it they quote what they carry
+//! (`tokio-postgres` its parameters, `tungstenite` its messages, digits among them).
 
 use std::io::IsTerminal as _;
 
+use tracing::{Level, Metadata};
 use tracing_subscriber::EnvFilter;
+use tracing_subscriber::filter::filter_fn;
 use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::util::SubscriberInitExt as _;
 
@@ -17,11 +22,17 @@ pub(super) fn start(log: &Log) -> anyhow::Result<()> {
     let lines = tracing_subscriber::fmt::layer()
         .with_writer(std::io::stderr)
         .with_ansi(std::io::stderr().is_terminal());
-    let registry = tracing_subscriber::registry().with(filter);
+    let registry = tracing_subscriber::registry().with(filter).with(filter_fn(quotes_nothing));
     if log.json {
         registry.with(lines.json()).try_init()?;
     } else {
         registry.with(lines).try_init()?;
     }
     Ok(())
+}
+
+/// Whether a line is ours, which are written with care, or above what others' quote in.
+fn quotes_nothing(line: &Metadata<'_>) -> bool {
+    let ours = line.target() == "karipass" || line.target().starts_with("karipass::");
+    ours || *line.level() <= Level::INFO
 }

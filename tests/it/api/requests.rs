@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use karipass_lab::postgres::{Durability, Postgres, Shutdown};
+use karipass_lab::postgres::Shutdown;
 use libtest_mimic::Trial;
 use reqwest::Method;
 use reqwest::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER};
@@ -124,10 +124,7 @@ async fn limit(world: Arc<World>) {
 }
 
 async fn no_store(world: Arc<World>) {
-    // A cluster of its own, since it is stopped.
-    let postgres = Postgres::temporary(Durability::Fast).await.unwrap();
-    postgres.make_template(world.karipass()).await.unwrap();
-    let database = postgres.fresh().await.unwrap();
+    let (postgres, database) = world.mortal().await;
     let owner = database.owner().await.unwrap();
     site::contract(&owner, "line").await;
     site::credential(&owner, NUMBER, "temporary").await;
