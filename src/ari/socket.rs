@@ -77,7 +77,7 @@ impl Socket {
             let ended = self.once(calls, &mut outage).await;
             self.status.disconnected();
             match ended {
-                Ended::Lost(reason) => outage.note(reason),
+                Ended::Lost(reason) => outage.note(reason, &self.url),
                 Ended::Replaced => {
                     error!("another program has taken the application over");
                     calls.give_up();
@@ -155,7 +155,7 @@ impl Socket {
             Chore::Settled(Err(error)) => Err(Chain(&error).to_string()),
             Chore::Settled(Ok(roll)) => {
                 self.status.connected();
-                outage.is_over();
+                outage.is_over(&self.url);
                 for channel in &roll.gone {
                     calls.end(channel, clock::now());
                 }
@@ -197,22 +197,22 @@ struct Outage {
 }
 
 impl Outage {
-    fn note(&mut self, reason: String) {
+    fn note(&mut self, reason: String, url: &Url) {
         self.tries = self.tries.saturating_add(1);
         self.since.get_or_insert_with(clock::now);
         if reason == self.reason {
-            debug!(reason, tries = self.tries, "ARI is still not connected");
+            debug!(%url, reason, tries = self.tries, "ARI is still not connected");
         } else {
-            warn!(reason, "ARI is not connected; trying until it is");
+            warn!(%url, reason, "ARI is not connected; trying until it is");
             self.reason = reason;
         }
     }
 
-    fn is_over(&mut self) {
+    fn is_over(&mut self, url: &Url) {
         let lasted = self
             .since
             .map_or(Duration::ZERO, |since| clock::now().saturating_duration_since(since));
-        info!(outage_ms = lasted.as_millis(), tries = self.tries, "ARI is connected");
+        info!(%url, outage_ms = lasted.as_millis(), tries = self.tries, "ARI is connected");
         *self = Self::default();
     }
 

@@ -1,1 +1,230 @@
-//! `fake_asterisk`
+//! A small Asterisk on the wire: ARI's REST side and its WebSocket, well behaved until a test says otherwise.
+//!
+//! It keeps channels with their queues of playbacks and tells of them as Asterisk 22 does. A test
+//! calls, presses keys and hangs up; it may have any request answered late, wrongly or never,
+//! events repeated, forgotten or garbled, and connections cut. Every request is written down.
+
+mod channels;
+mod wire;
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use anyhow::Result;
+use serde_json::Value;
+use tokio::net::TcpListener;
+use tokio::sync::{mpsc, watch};
+use tokio::task::JoinSet;
+use tokio::time::timeout;
+
+use channels::Channel;
+use wire::Outgoing;
+
+/// How long a test waits for what must come.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// A request that has arrived.
+#[derive(Debug, Clone)]
+pub struct Request {
+    /// When it had been read.
+    pub at: Instant,
+    /// The connection it came on, counted from 0.
+    pub connection: usize,
+    /// `GET`, `POST`, …
+    pub method: String,
+    /// The path behind `/ari`, as sent.
+    pub path: String,
+    /// What follows the `?`, as sent.
+    pub query: String,
+    /// The `Authorization` header.
+    pub authorization: Option<String>,
+}
+
+/// How a request is answered.
+#[derive(Debug, Clone)]
+pub enum Reply {
+    /// As a well-behaved Asterisk does.
+    Well,
+    /// The same, so much later.
+    Late(Duration),
+    /// This status and body; nothing is done.
+    With(u16, Value),
+    /// Never, on a connection that stays open; nothing is done.
+    Never,
+    /// The connection is closed without an answer; nothing is done.
+    CutOff,
+    /// What is asked for is done, and the connection closed without an answer.
+    DoneAndCutOff,
+}
+
+struct Rule {
+    method: &'static str,
+    part: String,
+    reply: Reply,
+    /// For how many requests yet; without a limit if none.
+    times: Option<usize>,
+}
+
+#[derive(Default)]
+struct State {
+    requests: Vec<Request>,
+    rules: Vec<Rule>,
+    channels: HashMap<String, Channel>,
+    sounds: Vec<String>,
+    sockets: Vec<mpsc::UnboundedSender<Outgoing>>,
+    sockets_opened: usize,
+    connections: usize,
+    handshake: Option<u16>,
+    refusing: bool,
+    deaf: bool,
+    forgetful: bool,
+}
+
+/// The server; it ends when dropped.
+pub struct FakeAsterisk {
+    url: String,
+    state: Arc<Shared>,
+    _server: JoinSet<()>,
+}
+
+struct Shared {
+    state: Mutex<State>,
+    changed: watch::Sender<()>,
+}
+
+impl Shared {
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Changes the state and wakes whoever waits for a change.
+    fn change<T>(&self, change: impl FnOnce(&mut State) -> T) -> T {
+        let changed = change(&mut self.lock());
+        self.changed.send_replace(());
+        changed
+    }
+}
+
+impl FakeAsterisk {
+    /// Starts one on a free port.
+    pub async fn start() -> Result<Self> {
+        let listener = TcpListener::bind(("127.0.0.1", 0)).await?;
+        let url = format!("http://{}", listener.local_addr()?);
+        let state = Arc::new(Shared { state: Mutex::default(), changed: watch::Sender::new(()) });
+        let mut server = JoinSet::new();
+        server.spawn(wire::listen(listener, Arc::clone(&state)));
+        Ok(Self { url, state, _server: server })
+    }
+
+    /// What the daemon calls `ari.url`.
+    pub fn url(&self) -> &str {
+        &self.url
+    }
+
+    /// The sounds that it has in `ja`.
+    pub fn has_sounds<'a>(&self, sounds: impl IntoIterator<Item = &'a str>) {
+        let sounds = sounds.into_iter().map(str::to_owned).collect();
+        self.state.change(|state| state.sounds = sounds);
+    }
+
+    /// From now on answers requests of this method whose path or query holds `part` like this; the
+    /// latest word counts.
+    pub fn on(&self, method: &'static str, part: &str, reply: Reply) {
+        self.rule(method, part, reply, None);
+    }
+
+    /// Answers the next such request like this.
+    pub fn once(&self, method: &'static str, part: &str, reply: Reply) {
+        self.rule(method, part, reply, Some(1));
+    }
+
+    fn rule(&self, method: &'static str, part: &str, reply: Reply, times: Option<usize>) {
+        let part = part.to_owned();
+        self.state.change(|state| state.rules.push(Rule { method, part, reply, times }));
+    }
+
+    /// Every request so far.
+    pub fn requests(&self) -> Vec<Request> {
+        self.state.lock().requests.clone()
+    }
+
+    /// The requests of this method whose path or query holds `part`.
+    pub fn requests_like(&self, method: &str, part: &str) -> Vec<Request> {
+        let mut requests = self.requests();
+        requests.retain(|request| request.is_like(method, part));
+        requests
+    }
+
+    /// Waits for the `count`th request of this method whose path or query holds `part`.
+    pub async fn request(&self, method: &str, part: &str, count: usize) -> Request {
+        let what = format!("{method} …{part}… (request {count})");
+        self.until(&what, |state| {
+            state
+                .requests
+                .iter()
+                .filter(|request| request.is_like(method, part))
+                .nth(count - 1)
+                .cloned()
+        })
+        .await
+    }
+
+    /// Waits for the `count`th WebSocket.
+    pub async fn socket(&self, count: usize) {
+        let what = format!("WebSocket {count}");
+        self.until(&what, |state| (state.sockets_opened >= count).then_some(())).await;
+    }
+
+    async fn until<T>(&self, what: &str, found: impl Fn(&State) -> Option<T>) -> T {
+        let mut changes = self.state.changed.subscribe();
+        let waited = timeout(PATIENCE, async {
+            loop {
+                if let Some(found) = found(&self.state.lock()) {
+                    return found;
+                }
+                let _never_closed = changes.changed().await;
+            }
+        });
+        let Ok(found) = waited.await else {
+            panic!("waited in vain for {what}; there were {:#?}", self.requests());
+        };
+        found
+    }
+
+    /// Sends a frame as it is to whoever holds the WebSocket.
+    pub fn send(&self, frame: &str) {
+        self.state.lock().tell_raw(frame);
+    }
+
+    /// Closes every WebSocket without a word.
+    pub fn cut(&self) {
+        self.state.change(|state| state.sockets.clear());
+    }
+
+    /// Closes every connection at once that is opened from now on.
+    pub fn refuse(&self, refusing: bool) {
+        self.state.change(|state| state.refusing = refusing);
+    }
+
+    /// Answers the WebSocket's handshake with this status instead of taking it.
+    pub fn answer_handshakes(&self, status: Option<u16>) {
+        self.state.change(|state| state.handshake = status);
+    }
+
+    /// Sockets opened from now on are not read, so no ping is answered.
+    pub fn deafen(&self, deaf: bool) {
+        self.state.change(|state| state.deaf = deaf);
+    }
+
+    /// Tells of no playback's end from now on.
+    pub fn forget_finished(&self, forgetful: bool) {
+        self.state.change(|state| state.forgetful = forgetful);
+    }
+}
+
+impl Request {
+    fn is_like(&self, method: &str, part: &str) -> bool {
+        self.method == method && (self.path.contains(part) || self.query.contains(part))
+    }
+}

@@ -1,0 +1,217 @@
+//! The fake's channels: their playbacks, one after the other, and the events that tell of them.
+
+use std::collections::VecDeque;
+
+use serde_json::{Value, json};
+
+use super::wire::Outgoing;
+use super::{FakeAsterisk, State};
+
+/// A channel in the application.
+#[derive(Default)]
+pub(super) struct Channel {
+    queue: VecDeque<Playback>,
+    answered: bool,
+}
+
+struct Playback {
+    id: String,
+    media: Vec<String>,
+    stopped: bool,
+}
+
+impl FakeAsterisk {
+    /// A call comes in; the arguments are `Stasis()`'s.
+    pub fn call(&self, channel: &str, arguments: &[&str]) {
+        self.state.change(|state| {
+            state.channels.insert(channel.to_owned(), Channel::default());
+            state.tell(&json!({
+                "type": "StasisStart", "args": arguments, "channel": { "id": channel, "state": "Ring" }
+            }));
+        });
+    }
+
+    /// A channel that nobody is told of, as after a gap.
+    pub fn silent_call(&self, channel: &str) {
+        self.state.change(|state| state.channels.insert(channel.to_owned(), Channel::default()));
+    }
+
+    /// The caller presses keys.
+    pub fn press(&self, channel: &str, keys: &str) {
+        self.state.change(|state| {
+            for key in keys.chars() {
+                state.tell(&json!({
+                    "type": "ChannelDtmfReceived", "digit": key.to_string(), "duration_ms": 100,
+                    "channel": { "id": channel }
+                }));
+            }
+        });
+    }
+
+    /// The caller hangs up.
+    pub fn hang_up(&self, channel: &str) {
+        self.state.change(|state| state.hang_up(channel));
+    }
+
+    /// The channel goes and nobody is told.
+    pub fn vanish(&self, channel: &str) {
+        self.state.change(|state| state.channels.remove(channel));
+    }
+
+    /// What plays on the channel has come to its end, `done` or `failed`.
+    pub fn finish(&self, channel: &str, end: &str) {
+        self.state.change(|state| state.finish(channel, end));
+    }
+
+    /// Waits until something plays whose sounds include `sound`, and gives its playback's id.
+    pub async fn playing(&self, channel: &str, sound: &str) -> String {
+        let what = format!("{sound} on {channel}");
+        self.until(&what, |state| {
+            let playback = state.channels.get(channel)?.queue.front()?;
+            playback.media.iter().any(|media| media.ends_with(sound)).then(|| playback.id.clone())
+        })
+        .await
+    }
+
+    /// Waits until the channel is gone.
+    pub async fn gone(&self, channel: &str) {
+        let what = format!("the end of {channel}");
+        self.until(&what, |state| (!state.channels.contains_key(channel)).then_some(())).await;
+    }
+}
+
+impl State {
+    /// Does what is asked for, and says what Asterisk answers.
+    pub(super) fn obey(&mut self, method: &str, path: &str, query: &str) -> (u16, Value) {
+        let segments: Vec<&str> = path.trim_start_matches('/').split('/').collect();
+        match (method, segments.as_slice()) {
+            ("POST", ["channels", channel, "answer"]) => self.answer(channel),
+            ("POST", ["channels", channel, "play", playback]) => {
+                self.play(channel, playback, query)
+            }
+            ("DELETE", ["channels", channel]) if self.channels.contains_key(*channel) => {
+                self.hang_up(channel);
+                done()
+            }
+            ("DELETE", ["playbacks", playback]) => self.stop(playback),
+            ("GET", ["playbacks", playback]) if self.channel_of(playback).is_some() => {
+                (200, json!({ "id": playback }))
+            }
+            ("GET", ["applications", app])
+                if !self.sockets.is_empty() || !self.channels.is_empty() =>
+            {
+                let channels: Vec<&String> = self.channels.keys().collect();
+                (200, json!({ "name": app, "channel_ids": channels }))
+            }
+            ("PUT", ["applications", _, "eventFilter"]) => (200, json!({})),
+            ("GET", ["sounds"]) => {
+                let sounds = self.sounds.iter().map(|id| json!({ "id": id, "formats": [] }));
+                (200, sounds.collect())
+            }
+            _ => (404, json!({ "message": "not found" })),
+        }
+    }
+
+    fn answer(&mut self, channel: &str) -> (u16, Value) {
+        let Some(channel) = self.channels.get_mut(channel) else { return gone() };
+        channel.answered = true;
+        done()
+    }
+
+    fn play(&mut self, channel: &str, playback: &str, query: &str) -> (u16, Value) {
+        let Some(playing) = self.channels.get_mut(channel) else { return gone() };
+        let media = query.split_once("media=").map_or("", |(_, media)| media);
+        playing.queue.push_back(Playback {
+            id: playback.to_owned(),
+            media: media.split(',').map(str::to_owned).collect(),
+            stopped: false,
+        });
+        if playing.queue.len() == 1 {
+            self.begin(channel);
+        }
+        (201, json!({ "id": playback, "state": "queued" }))
+    }
+
+    fn stop(&mut self, playback: &str) -> (u16, Value) {
+        let Some(channel) = self.channel_of(playback) else { return gone() };
+        let queue = &mut self.channels.get_mut(&channel).expect("just found").queue;
+        if queue.front().is_some_and(|first| first.id == playback) {
+            self.finish(&channel, "done");
+        } else {
+            queue
+                .iter_mut()
+                .filter(|queued| queued.id == playback)
+                .for_each(|queued| queued.stopped = true);
+        }
+        done()
+    }
+
+    fn channel_of(&self, playback: &str) -> Option<String> {
+        let mut playing = self.channels.iter();
+        let (id, _) = playing
+            .find(|(_, channel)| channel.queue.iter().any(|queued| queued.id == playback))?;
+        Some(id.clone())
+    }
+
+    fn finish(&mut self, channel: &str, end: &str) {
+        let Some(playing) = self.channels.get_mut(channel) else { return };
+        let Some(over) = playing.queue.pop_front() else { return };
+        if !self.forgetful {
+            self.tell_playback("PlaybackFinished", channel, &over, end);
+        }
+        self.begin(channel);
+    }
+
+    /// Tells that the first playback of the queue has begun; what was stopped in the queue just ends.
+    fn begin(&mut self, channel: &str) {
+        loop {
+            let Some(playing) = self.channels.get_mut(channel) else { return };
+            let Some(first) = playing.queue.pop_front() else { return };
+            if !first.stopped {
+                self.tell_playback("PlaybackStarted", channel, &first, "playing");
+                self.channels.entry(channel.to_owned()).or_default().queue.push_front(first);
+                return;
+            }
+            self.tell_playback("PlaybackFinished", channel, &first, "done");
+        }
+    }
+
+    fn hang_up(&mut self, channel: &str) {
+        let Some(gone) = self.channels.remove(channel) else { return };
+        self.tell_channel("ChannelHangupRequest", channel);
+        for playback in &gone.queue {
+            self.tell_playback("PlaybackFinished", channel, playback, "failed");
+        }
+        self.tell_channel("StasisEnd", channel);
+        self.tell_channel("ChannelDestroyed", channel);
+    }
+
+    fn tell_channel(&self, kind: &str, channel: &str) {
+        self.tell(&json!({ "type": kind, "channel": { "id": channel } }));
+    }
+
+    fn tell_playback(&self, kind: &str, channel: &str, playback: &Playback, state: &str) {
+        self.tell(&json!({ "type": kind, "playback": {
+            "id": playback.id, "media_uri": playback.media.first(),
+            "target_uri": format!("channel:{channel}"), "state": state
+        } }));
+    }
+
+    fn tell(&self, event: &Value) {
+        self.tell_raw(&event.to_string());
+    }
+
+    pub(super) fn tell_raw(&self, frame: &str) {
+        for socket in &self.sockets {
+            let _closed_ones_hear_nothing = socket.send(Outgoing(frame.to_owned()));
+        }
+    }
+}
+
+fn done() -> (u16, Value) {
+    (204, Value::Null)
+}
+
+fn gone() -> (u16, Value) {
+    (404, json!({ "message": "not found" }))
+}
