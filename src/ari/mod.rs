@@ -127,6 +127,7 @@ impl Phone {
                 () = stop => {}
             }
             self.line.closing.store(true, Ordering::Relaxed);
+            self.status.closing();
             info!(calls = *self.line.live.borrow(), "the line takes no more calls");
             tokio::select! {
                 () = &mut kept => {}

@@ -192,7 +192,7 @@ fn route(text: &str, calls: &mut Calls) -> bool {
 #[derive(Default)]
 struct Outage {
     since: Option<Instant>,
-    reason: String,
+    reasons: Vec<String>,
     tries: u32,
 }
 
@@ -200,11 +200,11 @@ impl Outage {
     fn note(&mut self, reason: String, url: &Url) {
         self.tries = self.tries.saturating_add(1);
         self.since.get_or_insert_with(clock::now);
-        if reason == self.reason {
+        if self.reasons.contains(&reason) {
             debug!(%url, reason, tries = self.tries, "ARI is still not connected");
         } else {
             warn!(%url, reason, "ARI is not connected; trying until it is");
-            self.reason = reason;
+            self.reasons.push(reason);
         }
     }
 

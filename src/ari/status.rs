@@ -8,10 +8,20 @@ pub struct Status(Mutex<Standing>);
 
 #[derive(Debug, Default)]
 struct Standing {
-    connected: bool,
-    replaced: bool,
-    silent: bool,
+    link: Link,
+    closing: bool,
     missing: Vec<&'static str>,
+}
+
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+enum Link {
+    #[default]
+    Down,
+    Up,
+    /// Up, but Asterisk answers no request.
+    Silent,
+    /// Another program holds the application.
+    Replaced,
 }
 
 impl Status {
@@ -19,39 +29,36 @@ impl Status {
     #[must_use]
     pub fn faults(&self) -> Vec<String> {
         let standing = self.standing();
-        let mut faults = Vec::new();
-        if standing.replaced {
-            faults.push("ARI: another program has taken the application over".to_owned());
-        } else if !standing.connected {
-            faults.push("ARI is not connected".to_owned());
-        } else if standing.silent {
-            faults.push("ARI does not answer".to_owned());
-        }
-        faults.extend(standing.missing.iter().map(|sound| format!("sound {sound} is missing")));
-        faults
+        let link = match standing.link {
+            Link::Up => None,
+            Link::Down => Some("ARI is not connected"),
+            Link::Silent => Some("ARI does not answer"),
+            Link::Replaced => Some("ARI: another program has taken the application over"),
+        };
+        let closing = standing.closing.then_some("the line takes no more calls");
+        let missing = standing.missing.iter().map(|sound| format!("sound {sound} is missing"));
+        link.into_iter().chain(closing).map(str::to_owned).chain(missing).collect()
     }
 
     /// The socket is up and the application ours.
     pub(crate) fn connected(&self) {
-        let mut standing = self.standing();
-        standing.connected = true;
-        standing.replaced = false;
-        standing.silent = false;
+        self.standing().link = Link::Up;
         metrics::gauge!("karipass_ari_connected").set(1.0);
     }
 
     pub(crate) fn disconnected(&self) {
-        self.standing().connected = false;
+        self.standing().link = Link::Down;
         metrics::gauge!("karipass_ari_connected").set(0.0);
     }
 
     pub(crate) fn replaced(&self) {
-        self.standing().replaced = true;
+        self.standing().link = Link::Replaced;
     }
 
-    /// Whether the probe was answered; says whether that is news.
+    /// Whether a request was answered while the socket was up; says whether that is news.
     pub(crate) fn probed(&self, answered: bool) -> bool {
-        std::mem::replace(&mut self.standing().silent, !answered) == answered
+        let link = if answered { Link::Up } else { Link::Silent };
+        std::mem::replace(&mut self.standing().link, link) != link
     }
 
     /// The sounds that are not there; says whether that is news.
@@ -60,6 +67,11 @@ impl Status {
         let news = standing.missing != missing;
         standing.missing = missing;
         news
+    }
+
+    /// No more calls are taken.
+    pub(crate) fn closing(&self) {
+        self.standing().closing = true;
     }
 
     fn standing(&self) -> std::sync::MutexGuard<'_, Standing> {
@@ -83,7 +95,9 @@ mod tests {
         assert!(status.probed(false));
         assert_eq!(status.faults(), ["ARI does not answer", "sound karipass/menu is missing"]);
         status.disconnected();
+        assert_eq!(status.faults(), ["ARI is not connected", "sound karipass/menu is missing"]);
         status.replaced();
-        assert_eq!(status.faults().len(), 2);
+        status.closing();
+        assert_eq!(status.faults().len(), 3);
     }
 }

@@ -13,6 +13,7 @@
 )]
 
 mod api;
+mod ari;
 mod login;
 mod site;
 mod sounds;
@@ -30,6 +31,7 @@ fn main() -> ExitCode {
     let arguments = Arguments::from_args();
     let world = Arc::new(World::start());
     let mut trials = store::trials(&world);
+    trials.extend(ari::trials(&world));
     trials.extend(sounds::trials());
     trials.extend(login::trials(&world));
     trials.extend(api::trials(&world));

@@ -75,6 +75,7 @@ struct State {
     sockets: Vec<mpsc::UnboundedSender<Outgoing>>,
     sockets_opened: usize,
     connections: usize,
+    open: usize,
     handshake: Option<u16>,
     refusing: bool,
     deaf: bool,
@@ -91,6 +92,8 @@ pub struct FakeAsterisk {
 struct Shared {
     state: Mutex<State>,
     changed: watch::Sender<()>,
+    /// Whoever waits for a request at a change is to close its connection.
+    idle: watch::Sender<()>,
 }
 
 impl Shared {
@@ -111,7 +114,11 @@ impl FakeAsterisk {
     pub async fn start() -> Result<Self> {
         let listener = TcpListener::bind(("127.0.0.1", 0)).await?;
         let url = format!("http://{}", listener.local_addr()?);
-        let state = Arc::new(Shared { state: Mutex::default(), changed: watch::Sender::new(()) });
+        let state = Arc::new(Shared {
+            state: Mutex::default(),
+            changed: watch::Sender::new(()),
+            idle: watch::Sender::new(()),
+        });
         let mut server = JoinSet::new();
         server.spawn(wire::listen(listener, Arc::clone(&state)));
         Ok(Self { url, state, _server: server })
@@ -200,6 +207,18 @@ impl FakeAsterisk {
     /// Closes every WebSocket without a word.
     pub fn cut(&self) {
         self.state.change(|state| state.sockets.clear());
+    }
+
+    /// Closes every HTTP connection that waits for a request, and waits until that is done.
+    pub async fn close_idle(&self) {
+        self.state.idle.send_replace(());
+        self.until("no open connection", |state| (state.open == 0).then_some(())).await;
+    }
+
+    /// Waits until so many connections have been opened.
+    pub async fn connections(&self, count: usize) {
+        let what = format!("connection {count}");
+        self.until(&what, |state| (state.connections >= count).then_some(())).await;
     }
 
     /// Closes every connection at once that is opened from now on.

@@ -73,10 +73,9 @@ impl FakeAsterisk {
         .await
     }
 
-    /// Waits until the channel is gone.
-    pub async fn gone(&self, channel: &str) {
-        let what = format!("the end of {channel}");
-        self.until(&what, |state| (!state.channels.contains_key(channel)).then_some(())).await;
+    /// Whether the channel is gone.
+    pub fn is_gone(&self, channel: &str) -> bool {
+        !self.state.lock().channels.contains_key(channel)
     }
 }
 

@@ -47,19 +47,34 @@ async fn serve(mut stream: TcpStream, number: usize, shared: Arc<Shared>) {
         hold_socket(stream, number, &shared).await;
         return;
     }
-    while let Some(request) = read(&mut stream, number).await {
-        let reply = note(&shared, &request);
+    shared.change(|state| state.open += 1);
+    converse(&mut stream, number, &shared).await;
+    drop(stream);
+    shared.change(|state| state.open -= 1);
+}
+
+/// Answers requests until either side closes the connection.
+async fn converse(stream: &mut TcpStream, number: usize, shared: &Shared) {
+    let mut closing = shared.idle.subscribe();
+    loop {
+        let request = tokio::select! {
+            biased;
+            _ = closing.changed() => return,
+            request = read(stream, number) => request,
+        };
+        let Some(request) = request else { return };
+        let reply = note(shared, &request);
         let (status, body) = match reply {
-            Reply::Well => obey(&shared, &request),
+            Reply::Well => obey(shared, &request),
             Reply::Late(delay) => {
                 sleep(delay).await;
-                obey(&shared, &request)
+                obey(shared, &request)
             }
             Reply::With(status, body) => (status, body),
             Reply::Never => pending().await,
             Reply::CutOff => return,
             Reply::DoneAndCutOff => {
-                obey(&shared, &request);
+                obey(shared, &request);
                 return;
             }
         };

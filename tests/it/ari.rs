@@ -1,0 +1,20 @@
+//! The telephone line against a fake Asterisk on the wire and a real database.
+
+mod calls;
+mod faults;
+mod rig;
+mod socket;
+
+use std::sync::Arc;
+
+use libtest_mimic::Trial;
+
+use crate::world::World;
+
+/// Every trial of this area.
+pub fn trials(world: &Arc<World>) -> Vec<Trial> {
+    [calls::trials(world), faults::trials(world), socket::trials(world)]
+        .into_iter()
+        .flatten()
+        .collect()
+}

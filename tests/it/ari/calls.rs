@@ -1,0 +1,242 @@
+//! Calls as they should go.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use libtest_mimic::Trial;
+
+use super::rig::{self, ADDITIONAL, CONTRACT, Plan, Rig, TRUSTED, outcome, outcomes};
+use crate::world::{World, trial};
+
+pub fn trials(world: &Arc<World>) -> Vec<Trial> {
+    vec![
+        trial(world, "ari::p9_a_call_stores_a_password_and_says_so", whole_call),
+        trial(world, "ari::p12_the_next_guidance_is_queued_before_the_quiet_is_stopped", order),
+        trial(
+            world,
+            "ari::p2_an_untrusted_caller_hears_not_available_and_leaves_an_audit_row",
+            untrusted,
+        ),
+        trial(
+            world,
+            "ari::p13_hanging_up_before_the_commit_changes_nothing",
+            hang_up_before_commit,
+        ),
+        trial(world, "ari::p15_trouble_is_heard_while_the_store_is_out_of_reach", unreachable),
+        trial(world, "ari::a_call_ends_once_whatever_ends_it_and_however_often", ends_once),
+        trial(world, "ari::two_calls_do_not_mix", two_calls),
+        trial(world, "ari::what_is_no_event_of_a_call_harms_none", strange_frames),
+        trial(
+            world,
+            "ari::who_calls_while_the_line_closes_hears_trouble_and_the_others_finish",
+            closing,
+        ),
+        trial(world, "ari::what_is_left_after_the_grace_is_hung_up", grace),
+    ]
+}
+
+/// What others have locked in this database: a row that they wait for, the tables that they use.
+const LOCKS: &str = "SELECT count(*) FROM pg_locks
+    WHERE database = (SELECT oid FROM pg_database WHERE datname = current_database())
+    AND pid <> pg_backend_pid()";
+
+/// Plays a call of the contract number up to the confirmation, which is still to be keyed.
+async fn up_to_confirmation(rig: &Rig, channel: &str) {
+    rig.fake.call(channel, &TRUSTED);
+    rig.fake.playing(channel, "menu").await;
+    rig.fake.press(channel, "1");
+    rig.fake.playing(channel, "set-password").await;
+    rig.fake.press(channel, "12345678");
+    rig.fake.playing(channel, "confirm-password").await;
+}
+
+async fn whole_call(world: Arc<World>) {
+    let rig = Rig::start(&world, Plan::default()).await;
+    up_to_confirmation(&rig, "whole.1").await;
+    assert!(rig.passwords().await.is_empty());
+    rig.fake.press("whole.1", "12345678");
+    rig.fake.playing("whole.1", "completed").await;
+    assert_eq!(rig.passwords().await, [CONTRACT]);
+    rig.finish("whole.1").await;
+    assert_eq!(outcome("whole.1").await, "stored");
+    assert_eq!(rig.fake.requests_like("POST", "/answer").len(), 1);
+    let playbacks = rig.fake.requests_like("POST", "/play/");
+    let mut ids: Vec<&String> = playbacks.iter().map(|request| &request.path).collect();
+    ids.sort();
+    ids.dedup();
+    assert_eq!(ids.len(), playbacks.len(), "playback ids are used twice");
+    assert!(playbacks.iter().all(|request| request.query.starts_with("lang=ja&media=sound:")));
+}
+
+async fn order(world: Arc<World>) {
+    let rig = Rig::start(&world, Plan::default()).await;
+    rig.fake.call("order.1", &TRUSTED);
+    let menu = rig.fake.playing("order.1", "menu").await;
+    rig.fake.press("order.1", "1");
+    let password = rig.fake.playing("order.1", "set-password").await;
+    rig.fake.request("DELETE", &menu, 1).await;
+    rig.fake.request("POST", "karipass/quiet", 3).await;
+    let mut requests = rig.fake.requests();
+    requests.retain(|request| request.method != "GET");
+    let place = |method: &str, part: &str| {
+        let found = |request: &karipass_lab::fake_asterisk::Request| {
+            request.method == method && request.path.ends_with(part)
+        };
+        requests.iter().position(found).unwrap()
+    };
+    assert!(place("POST", "/answer") < place("POST", &menu));
+    // Between the menu's stop and the password's guidance the quiet plays: it was queued behind the menu.
+    let quiet = place("DELETE", &menu) + 1;
+    assert_eq!(requests[quiet].path, format!("/channels/order.1/play/{password}"));
+    assert_eq!(requests[quiet + 1].method, "DELETE");
+    assert_eq!(requests[quiet + 2].method, "POST");
+    assert!(requests[quiet + 2].query.contains("karipass/quiet"));
+}
+
+async fn untrusted(world: Arc<World>) {
+    let rig = Rig::start(&world, Plan::default()).await;
+    for (channel, arguments) in [
+        ("untrusted.1", &["untrusted", CONTRACT][..]),
+        ("untrusted.2", &["withheld", ""]),
+        ("untrusted.3", &["trusted", "anonymous"]),
+        ("untrusted.4", &["trusted", "0699999999"]),
+        ("untrusted.5", &[]),
+    ] {
+        rig.fake.call(channel, arguments);
+        rig.fake.playing(channel, "not-available").await;
+        rig.finish(channel).await;
+        assert_eq!(outcome(channel).await, "not_available");
+    }
+    let row = ("call".to_owned(), "not_available".to_owned());
+    rig.counts(5, "SELECT count(*) FROM audit").await;
+    assert_eq!(rig.audit().await, vec![row; 5]);
+}
+
+async fn hang_up_before_commit(world: Arc<World>) {
+    let rig = Rig::start(&world, Plan::default()).await;
+    up_to_confirmation(&rig, "early.1").await;
+    let mut owner = rig.database.owner().await.unwrap();
+    let lock = owner.transaction().await.unwrap();
+    lock.query("SELECT FROM contract FOR UPDATE", &[]).await.unwrap();
+    rig.fake.press("early.1", "12345678");
+    rig.counts(1, &format!("{LOCKS} AND locktype = 'tuple'")).await;
+    rig.fake.hang_up("early.1");
+    assert_eq!(outcome("early.1").await, "hung_up");
+    lock.commit().await.unwrap();
+    rig.counts(0, &format!("{LOCKS} AND locktype = 'relation'")).await;
+    assert!(rig.passwords().await.is_empty());
+    assert!(rig.audit().await.is_empty());
+}
+
+async fn unreachable(world: Arc<World>) {
+    let plan = Plan { store: Some(rig::unreachable_store()), ..Plan::default() };
+    let rig = Rig::start(&world, plan).await;
+    rig.fake.call("unreachable.1", &TRUSTED);
+    rig.fake.playing("unreachable.1", "trouble").await;
+    rig.finish("unreachable.1").await;
+    assert_eq!(outcome("unreachable.1").await, "trouble");
+}
+
+async fn ends_once(world: Arc<World>) {
+    let rig = Rig::start(&world, Plan::default()).await;
+    let kinds = ["StasisEnd", "ChannelDestroyed", "ChannelHangupRequest"];
+    for (call, order) in [[0, 1, 2], [1, 0, 2], [2, 1, 0], [0, 0, 0], [2, 2, 1]].iter().enumerate()
+    {
+        let channel = format!("once.{call}.");
+        rig.fake.call(&channel, &TRUSTED);
+        rig.fake.playing(&channel, "menu").await;
+        rig.fake.vanish(&channel);
+        for kind in order {
+            rig.fake
+                .send(&format!(r#"{{"type":"{}","channel":{{"id":"{channel}"}}}}"#, kinds[*kind]));
+        }
+        rig.fake.press(&channel, "1");
+        assert_eq!(outcome(&channel).await, "hung_up");
+    }
+    // A start told twice is one call, also behind its end.
+    rig.fake.call("twice.1", &TRUSTED);
+    rig.fake.playing("twice.1", "menu").await;
+    rig.fake.call("twice.1", &TRUSTED);
+    rig.fake.send(r#"{"type":"ChannelHangupRequest","channel":{"id":"twice.1"}}"#);
+    rig.fake.call("twice.1", &TRUSTED);
+    assert_eq!(outcome("twice.1").await, "hung_up");
+    rig.fake.call("twice.2", &TRUSTED);
+    rig.fake.playing("twice.2", "menu").await;
+    assert_eq!(rig.fake.requests_like("POST", "/twice.1/answer").len(), 1);
+    assert!((0..5).all(|call| outcomes(&format!("once.{call}.")).len() == 1));
+}
+
+async fn two_calls(world: Arc<World>) {
+    let rig = Rig::start(&world, Plan::default()).await;
+    rig.fake.call("mix.1", &TRUSTED);
+    rig.fake.call("mix.11", &["trusted", ADDITIONAL]);
+    rig.fake.playing("mix.1", "menu").await;
+    rig.fake.playing("mix.11", "menu").await;
+    rig.fake.press("mix.1", "2");
+    rig.fake.press("mix.11", "3");
+    rig.fake.playing("mix.1", "enter-number").await;
+    rig.fake.playing("mix.11", "register-password").await;
+    for (left, right) in ["06", "12", "34", "56", "00#"].iter().zip(["87", "65", "4", "32", "1"]) {
+        rig.fake.press("mix.1", left);
+        rig.fake.press("mix.11", right);
+    }
+    rig.fake.playing("mix.1", "set-password").await;
+    rig.fake.playing("mix.11", "confirm-password").await;
+    rig.fake.hang_up("mix.1");
+    rig.fake.press("mix.11", "87654321");
+    rig.fake.playing("mix.11", "completed").await;
+    assert_eq!(outcome("mix.1").await, "hung_up");
+    assert_eq!(rig.passwords().await, [ADDITIONAL]);
+}
+
+async fn strange_frames(world: Arc<World>) {
+    let rig = Rig::start(&world, Plan::default()).await;
+    rig.fake.press("strange.1", "123");
+    rig.fake.call("strange.1", &TRUSTED);
+    rig.fake.playing("strange.1", "menu").await;
+    for frame in [
+        "",
+        "}{",
+        "null",
+        r#"{"type":"ChannelDtmfReceived","digit":"97531864"#,
+        r#"{"type":"ChannelDtmfReceived","channel":{"id":"strange.1"}}"#,
+        r#"{"type":"ChannelVarset","channel":{"id":"strange.1"},"value":""}"#,
+        r#"{"type":"PlaybackFinished","playback":{"id":"x","target_uri":"channel:strange.1","state":"done"}}"#,
+        r#"{"type":"PlaybackFinished","playback":{"id":"strange.1-999","target_uri":"channel:strange.1","state":"done"}}"#,
+        r#"{"type":"StasisEnd","channel":{"id":"strange.2"}}"#,
+        r#"{"type":"SomethingNew","more":[{}]}"#,
+    ] {
+        rig.fake.send(frame);
+    }
+    rig.fake.press("strange.1", "1");
+    rig.fake.playing("strange.1", "set-password").await;
+    assert!(rig::lines_with("97531864").is_empty());
+    assert!(outcomes("strange.1").is_empty());
+}
+
+async fn closing(world: Arc<World>) {
+    let mut plan = Plan::default();
+    plan.pace.grace = Duration::from_secs(30);
+    let mut rig = Rig::start(&world, plan).await;
+    up_to_confirmation(&rig, "closing.1").await;
+    rig.stop();
+    rig.has_faults(&["the line takes no more calls"]).await;
+    rig.fake.call("closing.2", &TRUSTED);
+    rig.fake.playing("closing.2", "trouble").await;
+    rig.finish("closing.2").await;
+    rig.fake.press("closing.1", "12345678");
+    rig.fake.playing("closing.1", "completed").await;
+    rig.finish("closing.1").await;
+    rig.has_stopped().await;
+    assert_eq!(outcome("closing.1").await, "stored");
+    assert_eq!(outcome("closing.2").await, "trouble");
+}
+
+async fn grace(world: Arc<World>) {
+    let mut rig = Rig::start(&world, Plan::default()).await;
+    rig.fake.call("grace.1", &TRUSTED);
+    rig.fake.playing("grace.1", "menu").await;
+    rig.stop();
+    rig.has_stopped().await;
+    assert!(rig.fake.is_gone("grace.1"));
+}

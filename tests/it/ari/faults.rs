@@ -1,0 +1,169 @@
+//! What Asterisk does wrong to a call.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use karipass::ari::Pace;
+use karipass::call::Limits;
+use karipass::clock;
+use karipass_lab::fake_asterisk::Reply;
+use libtest_mimic::Trial;
+use serde_json::json;
+
+use super::rig::{self, Plan, Rig, TRUSTED, outcome, outcomes, until};
+use crate::world::{World, trial};
+
+pub fn trials(world: &Arc<World>) -> Vec<Trial> {
+    vec![
+        trial(world, "ari::a_404_after_the_hang_up_is_an_ordinary_end", not_found),
+        trial(world, "ari::a_channel_that_is_dying_is_gone", dying),
+        trial(world, "ari::a_request_that_is_never_answered_has_a_deadline", never_answered),
+        trial(
+            world,
+            "ari::a_slow_answer_delays_its_own_call_only_and_never_its_hang_up",
+            slow_answer,
+        ),
+        trial(
+            world,
+            "ari::a_playback_that_died_with_its_connection_is_looked_for_before_it_is_repeated",
+            stale,
+        ),
+        trial(
+            world,
+            "ari::a_playback_that_fails_is_played_again_and_then_trouble_is_heard",
+            failed_playback,
+        ),
+        trial(world, "ari::a_playback_that_is_refused_counts_as_failed", refused_playback),
+        trial(
+            world,
+            "ari::a_playback_whose_end_is_never_told_does_not_hold_the_call",
+            forgotten_end,
+        ),
+        trial(world, "ari::a_stop_that_comes_too_late_is_as_good", late_stop),
+        trial(world, "ari::a_mailbox_that_overflows_ends_its_call_and_no_other", overflow),
+    ]
+}
+
+async fn not_found(world: Arc<World>) {
+    let rig = Rig::start(&world, Plan::default()).await;
+    rig.fake.call("missing.1", &TRUSTED);
+    rig.fake.playing("missing.1", "menu").await;
+    rig.fake.vanish("missing.1");
+    rig.fake.press("missing.1", "1");
+    assert_eq!(outcome("missing.1").await, "hung_up");
+    assert!(rig::lines_with("missing.1").iter().all(|line| line["level"] == "INFO"));
+    assert!(rig.fake.requests_like("DELETE", "/channels/missing.1").is_empty());
+}
+
+async fn dying(world: Arc<World>) {
+    let rig = Rig::start(&world, Plan::default()).await;
+    for (channel, status) in [("dying.409", 409), ("dying.412", 412)] {
+        rig.fake.on("POST", &format!("/{channel}/play/"), Reply::With(status, json!({})));
+        rig.fake.call(channel, &TRUSTED);
+        assert_eq!(outcome(channel).await, "hung_up");
+    }
+}
+
+async fn never_answered(world: Arc<World>) {
+    let rig = Rig::start(&world, Plan::default()).await;
+    rig.fake.on("POST", "/never.1/answer", Reply::Never);
+    let began = clock::now();
+    rig.fake.call("never.1", &TRUSTED);
+    assert_eq!(outcome("never.1").await, "broken");
+    assert!(began.elapsed() < Duration::from_secs(3), "{:?}", began.elapsed());
+    assert!(rig.fake.is_gone("never.1"));
+}
+
+async fn slow_answer(world: Arc<World>) {
+    let slow = Duration::from_secs(5);
+    let pace = Pace { request: slow * 2, ..Plan::default().pace };
+    let rig = Rig::start(&world, Plan { pace, ..Plan::default() }).await;
+    rig.fake.on("POST", "/slow.1/play/", Reply::Late(slow));
+    let began = clock::now();
+    rig.fake.call("slow.1", &TRUSTED);
+    rig.fake.request("POST", "/slow.1/play/", 1).await;
+    rig.fake.call("slow.2", &TRUSTED);
+    rig.fake.playing("slow.2", "menu").await;
+    rig.fake.press("slow.2", "1");
+    rig.fake.playing("slow.2", "set-password").await;
+    rig.fake.hang_up("slow.1");
+    assert_eq!(outcome("slow.1").await, "hung_up");
+    assert!(began.elapsed() < slow, "{:?}", began.elapsed());
+}
+
+async fn stale(world: Arc<World>) {
+    let rig = Rig::start(&world, Plan::default()).await;
+    rig.fake.once("POST", "menu", Reply::DoneAndCutOff);
+    rig.fake.once("POST", "set-password", Reply::CutOff);
+    rig.fake.call("stale.1", &TRUSTED);
+    let menu = rig.fake.playing("stale.1", "menu").await;
+    rig.fake.request("GET", &format!("/playbacks/{menu}"), 1).await;
+    rig.fake.press("stale.1", "1");
+    let password = rig.fake.playing("stale.1", "set-password").await;
+    assert_eq!(rig.fake.requests_like("POST", "menu").len(), 1);
+    assert_eq!(rig.fake.requests_like("POST", "set-password").len(), 2);
+    assert_eq!(rig.fake.requests_like("GET", &format!("/playbacks/{password}")).len(), 1);
+}
+
+async fn failed_playback(world: Arc<World>) {
+    let rig = Rig::start(&world, Plan::default()).await;
+    rig.fake.call("failed.1", &TRUSTED);
+    let first = rig.fake.playing("failed.1", "menu").await;
+    rig.fake.finish("failed.1", "failed");
+    rig.fake.request("POST", "menu", 2).await;
+    let again = rig.fake.playing("failed.1", "menu").await;
+    assert_ne!(first, again);
+    rig.fake.finish("failed.1", "failed");
+    rig.fake.playing("failed.1", "trouble").await;
+    rig.finish("failed.1").await;
+    assert_eq!(outcome("failed.1").await, "trouble");
+}
+
+async fn refused_playback(world: Arc<World>) {
+    let rig = Rig::start(&world, Plan::default()).await;
+    rig.fake.on("POST", "menu", Reply::With(500, json!({ "message": "no" })));
+    rig.fake.call("refused.1", &TRUSTED);
+    rig.fake.playing("refused.1", "trouble").await;
+    assert_eq!(rig.fake.requests_like("POST", "menu").len(), 2);
+}
+
+async fn forgotten_end(world: Arc<World>) {
+    let limits = Limits { call: Duration::from_secs(1), ..Plan::default().limits };
+    let rig = Rig::start(&world, Plan { limits, ..Plan::default() }).await;
+    rig.fake.forget_finished(true);
+    rig.fake.call("forgotten.1", &TRUSTED);
+    rig.fake.playing("forgotten.1", "menu").await;
+    rig.fake.finish("forgotten.1", "done");
+    assert_eq!(outcome("forgotten.1").await, "too_long");
+    assert!(rig.fake.is_gone("forgotten.1"));
+}
+
+async fn late_stop(world: Arc<World>) {
+    let rig = Rig::start(&world, Plan::default()).await;
+    rig.fake.call("late.1", &TRUSTED);
+    let menu = rig.fake.playing("late.1", "menu").await;
+    rig.fake.on("DELETE", &menu, Reply::With(404, json!({})));
+    rig.fake.press("late.1", "1");
+    rig.fake.request("DELETE", &menu, 1).await;
+    rig.fake.finish("late.1", "done");
+    rig.fake.playing("late.1", "set-password").await;
+    rig.fake.press("late.1", "12345678");
+    rig.fake.playing("late.1", "confirm-password").await;
+    assert!(outcomes("late.1").is_empty());
+}
+
+async fn overflow(world: Arc<World>) {
+    let rig = Rig::start(&world, Plan::default()).await;
+    let counted = || rig::counter("karipass_call_mailbox_overflows_total");
+    let before = counted();
+    rig.fake.call("flood.1", &TRUSTED);
+    rig.fake.call("flood.2", &TRUSTED);
+    rig.fake.playing("flood.1", "menu").await;
+    rig.fake.playing("flood.2", "menu").await;
+    rig.fake.press("flood.1", &"*".repeat(5000));
+    assert_eq!(outcome("flood.1").await, "broken");
+    until("the end of flood.1", || rig.fake.is_gone("flood.1")).await;
+    assert_eq!(counted(), before + 1);
+    rig.fake.press("flood.2", "1");
+    rig.fake.playing("flood.2", "set-password").await;
+}

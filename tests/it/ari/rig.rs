@@ -1,0 +1,267 @@
+//! A fake Asterisk, a database with one contract, and a telephone line between them.
+
+use std::io;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use karipass::ari::{Pace, Phone, Status};
+use karipass::call::Limits;
+use karipass::call::prompt::SOUNDS;
+use karipass::clock;
+use karipass::config::{Ari, Database as DatabaseConfig, Secret};
+use karipass::hashing::{Cost, Dummy, Hasher, Keys};
+use karipass::store::Store;
+use karipass_lab::fake_asterisk::FakeAsterisk;
+use karipass_lab::postgres::Database;
+use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
+use serde_json::Value;
+use tokio::sync::oneshot;
+use tokio::time::sleep;
+
+use crate::world::{self, World};
+
+/// The contract number of the rig's contract, which has the service.
+pub const CONTRACT: &str = "0612345600";
+/// An additional number of it, which has the service too.
+pub const ADDITIONAL: &str = "0612345601";
+/// What the dialplan says of a call from [`CONTRACT`].
+pub const TRUSTED: [&str; 2] = ["trusted", CONTRACT];
+
+const KEY: &str = "k1 AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=";
+const WEAK: Cost = Cost { memory_kib: 8 * 1024, passes: 1, lanes: 1 };
+
+/// How long a rig waits for what must come.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// What differs from rig to rig.
+pub struct Plan {
+    pub pace: Pace,
+    pub limits: Limits,
+    pub sounds: Option<PathBuf>,
+    pub store: Option<Store>,
+}
+
+impl Default for Plan {
+    fn default() -> Self {
+        Self {
+            pace: Pace {
+                request: Duration::from_secs(1),
+                connect: Duration::from_secs(2),
+                ping: Duration::from_millis(500),
+                watch: Duration::from_millis(100),
+                news: Duration::from_millis(200),
+                back_off_least: Duration::from_millis(10),
+                back_off_most: Duration::from_millis(100),
+                grace: Duration::from_millis(100),
+            },
+            limits: Limits {
+                first_digit: Duration::from_secs(10),
+                inter_digit: Duration::from_secs(5),
+                call: Duration::from_mins(1),
+            },
+            sounds: None,
+            store: None,
+        }
+    }
+}
+
+/// The line runs on a thread of its own, as in the daemon, until it is stopped or dropped.
+pub struct Rig {
+    pub fake: FakeAsterisk,
+    pub database: Database,
+    pub status: Arc<Status>,
+    stop: Option<oneshot::Sender<()>>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Rig {
+    /// A rig whose line is connected.
+    pub async fn start(world: &World, plan: Plan) -> Self {
+        let fake = FakeAsterisk::start().await.unwrap();
+        fake.has_sounds(SOUNDS);
+        let rig = Self::with(fake, world, plan).await;
+        rig.is_ready().await;
+        rig
+    }
+
+    /// A rig with this fake, whose line may not be connected yet.
+    pub async fn with(fake: FakeAsterisk, world: &World, plan: Plan) -> Self {
+        log();
+        metrics();
+        let database = world.database().await;
+        let rows = format!(
+            "INSERT INTO contract (number) VALUES ('{CONTRACT}');
+             INSERT INTO contract_number (number, contract, service)
+             VALUES ('{CONTRACT}', '{CONTRACT}', true), ('{ADDITIONAL}', '{CONTRACT}', true)"
+        );
+        database.owner().await.unwrap().batch_execute(&rows).await.unwrap();
+        let ari = Ari {
+            url: fake.url().parse().unwrap(),
+            app: "karipass".to_owned(),
+            user: "karipass".to_owned(),
+            password: Secret::from("ari-secret".to_owned()),
+            sounds: plan.sounds,
+        };
+        let store = plan.store.unwrap_or_else(|| world::daemon_store(&database));
+        let dummy = Dummy::draw(&mut rand::rng());
+        let hasher = Hasher::start(Keys::parse(KEY).unwrap(), WEAK, &dummy).unwrap();
+        let phone = Phone::new(&ari, plan.limits, store, hasher, plan.pace).unwrap();
+        let status = phone.status();
+        let (stop, stopped) = oneshot::channel();
+        let thread = std::thread::spawn(move || {
+            let runtime =
+                tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+            runtime.block_on(phone.serve(async {
+                let _dropped_is_stopped = stopped.await;
+            }));
+        });
+        Self { fake, database, status, stop: Some(stop), thread: Some(thread) }
+    }
+
+    /// Waits until nothing keeps the line from serving calls.
+    pub async fn is_ready(&self) {
+        self.has_faults(&[]).await;
+    }
+
+    /// Waits until exactly these keep the line from serving calls.
+    pub async fn has_faults(&self, faults: &[&str]) {
+        until(&format!("the faults {faults:?}"), || self.status.faults() == faults).await;
+    }
+
+    /// Tells the line to stop taking calls.
+    pub fn stop(&mut self) {
+        drop(self.stop.take());
+    }
+
+    /// Waits until the line has stopped.
+    pub async fn has_stopped(&mut self) {
+        let thread = self.thread.take().unwrap();
+        until("the line to stop", || thread.is_finished()).await;
+        thread.join().unwrap();
+    }
+
+    /// Lets the last guidance come to its end; one that ends at once is played again.
+    pub async fn finish(&self, channel: &str) {
+        until(&format!("the end of {channel}"), || {
+            self.fake.finish(channel, "done");
+            self.fake.is_gone(channel)
+        })
+        .await;
+    }
+
+    /// Waits until a query counts this many.
+    pub async fn counts(&self, wanted: i64, query: &str) {
+        let owner = self.database.owner().await.unwrap();
+        let began = clock::now();
+        loop {
+            let counted: i64 = owner.query_one(query, &[]).await.unwrap().get(0);
+            if counted == wanted {
+                return;
+            }
+            assert!(began.elapsed() < PATIENCE, "{counted} instead of {wanted}: {query}");
+            sleep(Duration::from_millis(5)).await;
+        }
+    }
+
+    /// The login numbers that have a temporary password.
+    pub async fn passwords(&self) -> Vec<String> {
+        let owner = self.database.owner().await.unwrap();
+        let rows = owner.query("SELECT login FROM credential WHERE kind = 'temporary'", &[]).await;
+        rows.unwrap().iter().map(|row| row.get(0)).collect()
+    }
+
+    /// Event and outcome of every audit row.
+    pub async fn audit(&self) -> Vec<(String, String)> {
+        let owner = self.database.owner().await.unwrap();
+        let rows = owner.query("SELECT event, outcome FROM audit ORDER BY id", &[]).await;
+        rows.unwrap().iter().map(|row| (row.get(0), row.get(1))).collect()
+    }
+}
+
+impl Drop for Rig {
+    fn drop(&mut self) {
+        self.stop();
+        if let Some(thread) = self.thread.take() {
+            let _a_test_that_failed_has_said_so = thread.join();
+        }
+    }
+}
+
+/// A store that nobody can reach.
+pub fn unreachable_store() -> Store {
+    let url = "host=/nonexistent dbname=karipass user=karipass password=x";
+    let url = Secret::from(url.to_owned());
+    Store::for_daemon(&DatabaseConfig { url, owner_url: None, connections: 2 }).unwrap()
+}
+
+/// Waits until something is so.
+pub async fn until(what: &str, so: impl Fn() -> bool) {
+    let began = clock::now();
+    while !so() {
+        assert!(began.elapsed() < PATIENCE, "waited in vain for {what}");
+        sleep(Duration::from_millis(5)).await;
+    }
+}
+
+/// Waits until a call is over, and gives its outcome; it must be over exactly once.
+pub async fn outcome(channel: &str) -> String {
+    until(&format!("the end of the call {channel}"), || !outcomes(channel).is_empty()).await;
+    let outcomes = outcomes(channel);
+    assert_eq!(outcomes.len(), 1, "{outcomes:?}");
+    outcomes[0].clone()
+}
+
+/// The outcomes that were logged of a call.
+pub fn outcomes(channel: &str) -> Vec<String> {
+    lines_with(channel)
+        .iter()
+        .filter(|line| line["fields"]["message"] == "a call is over")
+        .map(|line| line["fields"]["outcome"].as_str().unwrap().to_owned())
+        .collect()
+}
+
+/// The log lines in which a text occurs, such as a channel's id or a server's address.
+pub fn lines_with(text: &str) -> Vec<Value> {
+    let log = log().0.lock().unwrap_or_else(PoisonError::into_inner);
+    let text = std::str::from_utf8(&log).unwrap().lines().filter(|line| line.contains(text));
+    text.map(|line| serde_json::from_str(line).unwrap()).collect()
+}
+
+/// What the metrics' recorder of this process has counted.
+pub fn counter(name: &str) -> u64 {
+    let rendered = metrics().render();
+    let line = rendered.lines().find(|line| line.starts_with(name));
+    line.map_or(0, |line| line.rsplit(' ').next().unwrap().parse().unwrap())
+}
+
+fn metrics() -> &'static PrometheusHandle {
+    static METRICS: OnceLock<PrometheusHandle> = OnceLock::new();
+    METRICS.get_or_init(|| PrometheusBuilder::new().install_recorder().unwrap())
+}
+
+/// The whole log of the process, from `INFO` up.
+#[derive(Default)]
+struct Log(Mutex<Vec<u8>>);
+
+fn log() -> &'static Log {
+    static LOG: OnceLock<Log> = OnceLock::new();
+    static STARTED: OnceLock<()> = OnceLock::new();
+    let log = LOG.get_or_init(Log::default);
+    STARTED.get_or_init(|| {
+        tracing_subscriber::fmt().json().with_writer(move || log).init();
+    });
+    log
+}
+
+impl io::Write for &Log {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}

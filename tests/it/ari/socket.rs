@@ -1,0 +1,184 @@
+//! The WebSocket: lost, silent, taken over, and got back.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use karipass::call::prompt::SOUNDS;
+use karipass_lab::fake_asterisk::{FakeAsterisk, Reply};
+use libtest_mimic::Trial;
+use serde_json::json;
+
+use super::rig::{self, Plan, Rig, TRUSTED, outcome, outcomes, until};
+use crate::world::{World, trial};
+
+pub fn trials(world: &Arc<World>) -> Vec<Trial> {
+    vec![
+        trial(world, "ari::a_cut_socket_is_got_back_and_its_calls_go_on", cut),
+        trial(world, "ari::a_socket_that_answers_no_ping_is_given_up", no_pong),
+        trial(
+            world,
+            "ari::an_asterisk_that_is_down_is_waited_for_without_a_line_for_each_try",
+            down,
+        ),
+        trial(world, "ari::a_refused_handshake_is_told_and_tried_again", refused),
+        trial(world, "ari::a_socket_without_a_working_rest_side_is_no_connection", no_rest),
+        trial(
+            world,
+            "ari::calls_that_ended_in_the_gap_end_and_channels_without_a_call_are_hung_up",
+            gap,
+        ),
+        trial(world, "ari::another_program_that_takes_the_application_is_not_fought", replaced),
+        trial(world, "ari::user_and_password_go_in_a_header_and_nowhere_else", credentials),
+        trial(world, "ari::an_asterisk_that_stops_answering_is_noticed", silent),
+        trial(world, "ari::a_missing_sound_is_named", missing_sound),
+        trial(world, "ari::idle_connections_that_asterisk_has_closed_do_no_harm", idle),
+    ]
+}
+
+async fn cut(world: Arc<World>) {
+    let rig = Rig::start(&world, Plan::default()).await;
+    rig.fake.call("cut.1", &TRUSTED);
+    rig.fake.playing("cut.1", "menu").await;
+    for times in 2..5 {
+        rig.fake.cut();
+        rig.fake.socket(times).await;
+        rig.fake.request("PUT", "/applications/karipass/eventFilter", times).await;
+        rig.is_ready().await;
+    }
+    rig.fake.press("cut.1", "1");
+    rig.fake.playing("cut.1", "set-password").await;
+    rig.fake.call("cut.2", &TRUSTED);
+    rig.fake.playing("cut.2", "menu").await;
+}
+
+async fn no_pong(world: Arc<World>) {
+    let fake = FakeAsterisk::start().await.unwrap();
+    fake.has_sounds(SOUNDS);
+    fake.deafen(true);
+    let rig = Rig::with(fake, &world, Plan::default()).await;
+    rig.fake.socket(1).await;
+    rig.fake.deafen(false);
+    rig.fake.socket(2).await;
+    rig.is_ready().await;
+    let told = rig::lines_with(rig.fake.url().trim_start_matches("http"));
+    assert!(told.iter().any(|line| line["fields"]["reason"] == "Asterisk did not answer a ping"));
+}
+
+async fn down(world: Arc<World>) {
+    let fake = FakeAsterisk::start().await.unwrap();
+    fake.has_sounds(SOUNDS);
+    fake.refuse(true);
+    let rig = Rig::with(fake, &world, Plan::default()).await;
+    let told = || rig::lines_with(rig.fake.url().trim_start_matches("http"));
+    rig.fake.connections(10).await;
+    rig.has_faults(&["ARI is not connected"]).await;
+    // Once for each of the two ways in which a connection that is closed at once fails.
+    assert!((1..=2).contains(&told().len()), "{:#?}", told());
+    rig.fake.refuse(false);
+    rig.is_ready().await;
+    assert_eq!(told().last().unwrap()["fields"]["message"], "ARI is connected");
+}
+
+async fn refused(world: Arc<World>) {
+    let fake = FakeAsterisk::start().await.unwrap();
+    fake.has_sounds(SOUNDS);
+    fake.answer_handshakes(Some(401));
+    let rig = Rig::with(fake, &world, Plan::default()).await;
+    rig.fake.request("GET", "/events", 3).await;
+    let told = rig::lines_with(rig.fake.url().trim_start_matches("http"));
+    assert_eq!(told.len(), 1, "{told:#?}");
+    assert!(told[0]["fields"]["reason"].as_str().unwrap().contains("401"), "{told:#?}");
+    rig.fake.answer_handshakes(None);
+    rig.is_ready().await;
+}
+
+async fn no_rest(world: Arc<World>) {
+    let fake = FakeAsterisk::start().await.unwrap();
+    fake.has_sounds(SOUNDS);
+    fake.on("PUT", "eventFilter", Reply::Never);
+    let rig = Rig::with(fake, &world, Plan::default()).await;
+    rig.fake.socket(2).await;
+    rig.has_faults(&["ARI is not connected"]).await;
+    rig.fake.on("PUT", "eventFilter", Reply::Well);
+    rig.is_ready().await;
+}
+
+async fn gap(world: Arc<World>) {
+    let rig = Rig::start(&world, Plan::default()).await;
+    for channel in ["gap.1", "gap.2"] {
+        rig.fake.call(channel, &TRUSTED);
+        rig.fake.playing(channel, "menu").await;
+    }
+    rig.fake.refuse(true);
+    rig.fake.cut();
+    rig.has_faults(&["ARI is not connected"]).await;
+    rig.fake.vanish("gap.1");
+    rig.fake.silent_call("gap.3");
+    rig.fake.refuse(false);
+    assert_eq!(outcome("gap.1").await, "hung_up");
+    until("the end of gap.3", || rig.fake.is_gone("gap.3")).await;
+    rig.fake.press("gap.2", "1");
+    rig.fake.playing("gap.2", "set-password").await;
+    assert!(outcomes("gap.2").is_empty() && outcomes("gap.3").is_empty());
+}
+
+async fn replaced(world: Arc<World>) {
+    let rig = Rig::start(&world, Plan::default()).await;
+    rig.fake.call("replaced.1", &TRUSTED);
+    rig.fake.playing("replaced.1", "menu").await;
+    rig.fake.on("GET", "/applications/karipass", Reply::With(200, json!({ "channel_ids": [] })));
+    rig.fake.send(r#"{"type":"ApplicationReplaced","application":"karipass"}"#);
+    rig.has_faults(&["ARI: another program has taken the application over"]).await;
+    assert_eq!(outcome("replaced.1").await, "broken");
+    rig.fake.request("GET", "/applications/karipass", 5).await;
+    assert_eq!(rig.fake.requests_like("GET", "/events").len(), 1);
+    rig.fake.once("GET", "/applications/karipass", Reply::With(404, json!({})));
+    rig.is_ready().await;
+}
+
+async fn credentials(world: Arc<World>) {
+    let rig = Rig::start(&world, Plan::default()).await;
+    rig.fake.call("header.1", &TRUSTED);
+    rig.fake.playing("header.1", "menu").await;
+    let requests = rig.fake.requests();
+    assert_eq!(requests[0].path, "/events");
+    for request in &requests {
+        // The user's name, a colon and the password in Base64.
+        let header = request.authorization.as_deref();
+        assert_eq!(header, Some("Basic a2FyaXBhc3M6YXJpLXNlY3JldA=="), "{request:?}");
+        assert!(!request.query.contains("secret"), "{request:?}");
+    }
+    assert!(rig::lines_with("ari-secret").is_empty());
+}
+
+async fn silent(world: Arc<World>) {
+    let rig = Rig::start(&world, Plan::default()).await;
+    rig.fake.on("GET", "/channels/", Reply::Never);
+    rig.has_faults(&["ARI does not answer"]).await;
+    rig.fake.on("GET", "/channels/", Reply::Well);
+    rig.is_ready().await;
+}
+
+async fn missing_sound(world: Arc<World>) {
+    let fake = FakeAsterisk::start().await.unwrap();
+    fake.has_sounds(SOUNDS.into_iter().filter(|sound| *sound != "karipass/redial"));
+    let rig = Rig::with(fake, &world, Plan::default()).await;
+    rig.has_faults(&["sound karipass/redial is missing"]).await;
+    rig.fake.has_sounds(SOUNDS);
+    rig.is_ready().await;
+}
+
+async fn idle(world: Arc<World>) {
+    let mut plan = Plan::default();
+    plan.pace.watch = Duration::from_mins(1);
+    let rig = Rig::start(&world, plan).await;
+    rig.fake.call("idle.1", &TRUSTED);
+    rig.fake.playing("idle.1", "menu").await;
+    let menu = rig.fake.request("POST", "menu", 1).await;
+    rig.fake.close_idle().await;
+    rig.fake.press("idle.1", "1");
+    rig.fake.playing("idle.1", "set-password").await;
+    let password = rig.fake.request("POST", "set-password", 1).await;
+    assert_ne!(menu.connection, password.connection);
+    assert_eq!(rig.fake.requests_like("POST", "set-password").len(), 1);
+}
