@@ -4,6 +4,7 @@
 
 use std::fmt::Write as _;
 use std::fs::{self, File};
+use std::io::{self, Write as _};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
@@ -65,14 +66,14 @@ pub async fn run(options: &Options) -> Result<()> {
         _ = terminate.recv() => bail!("told to end while starting"),
     };
     let after = began.elapsed();
-    println!("{}", summary(&system, &var)?);
-    println!("Ready after {:.1} s. Ctrl-C ends everything.", after.as_secs_f64());
+    say(&summary(&system, &var)?);
+    say(&format!("Ready after {:.1} s. Ctrl-C ends everything.", after.as_secs_f64()));
     let fallen = tokio::select! {
         fallen = watch(&mut system) => Some(fallen?),
         _ = interrupt.recv() => None,
         _ = terminate.recv() => None,
     };
-    println!("Ending…");
+    say("Ending…");
     system.daemon.stop()?;
     system.asterisk.stop()?;
     drop(system);
@@ -80,6 +81,11 @@ pub async fn run(options: &Options) -> Result<()> {
         Some(name) => bail!("{name} has ended by itself; its log is under {}", var.display()),
         None => Ok(()),
     }
+}
+
+/// Prints a line; that nobody reads any more is no reason to fall.
+fn say(line: &str) {
+    drop(writeln!(io::stdout(), "{line}"));
 }
 
 /// Asterisk starts beside PostgreSQL; the daemon needs both.
