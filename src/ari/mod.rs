@@ -11,6 +11,7 @@
 
 mod caller;
 mod calls;
+mod check;
 mod chores;
 mod event;
 mod rest;
@@ -38,6 +39,7 @@ use calls::Calls;
 use rest::Rest;
 use socket::Socket;
 
+pub use check::{Finding, check};
 pub use rest::{RestError, SetUpError};
 pub use status::Status;
 

@@ -1,6 +1,7 @@
 //! The telephone line against a fake Asterisk on the wire and a real database.
 
 mod calls;
+mod check;
 mod faults;
 mod rig;
 mod socket;
@@ -13,7 +14,7 @@ use crate::world::World;
 
 /// Every trial of this area.
 pub fn trials(world: &Arc<World>) -> Vec<Trial> {
-    [calls::trials(world), faults::trials(world), socket::trials(world)]
+    [calls::trials(world), check::trials(world), faults::trials(world), socket::trials(world)]
         .into_iter()
         .flatten()
         .collect()

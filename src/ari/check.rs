@@ -1,0 +1,249 @@
+//! What is wrong with an Asterisk, asked over ARI (`karipass check`).
+
+use serde::Deserialize;
+
+use super::rest::{Rest, RestError};
+use super::{Chain, Pace, sounds};
+use crate::config;
+
+/// Modules without which the line does not work; drivers of trunks and telephones are the PBX's affair.
+const MODULES: [&str; 13] = [
+    "app_stasis.so",
+    "format_wav.so",
+    "res_ari.so",
+    "res_ari_applications.so",
+    "res_ari_asterisk.so",
+    "res_ari_channels.so",
+    "res_ari_events.so",
+    "res_ari_playbacks.so",
+    "res_ari_sounds.so",
+    "res_http_websocket.so",
+    "res_stasis.so",
+    "res_stasis_answer.so",
+    "res_stasis_playback.so",
+];
+
+/// Modules that write channel events down, keyed digits among them if `cel.conf` says so.
+const EVENT_WRITERS: [&str; 6] = [
+    "cel_custom.so",
+    "cel_manager.so",
+    "cel_odbc.so",
+    "cel_pgsql.so",
+    "cel_sqlite3_custom.so",
+    "cel_tds.so",
+];
+
+/// The releases of each long-term series that have no known hole in ARI
+/// (GHSA-wcvv-g26m-wx5c, GHSA-vrfp-mg3q-3959).
+const SAFE_RELEASES: [[u32; 3]; 2] = [[20, 20, 1], [22, 10, 1]];
+
+/// Something that the operator should know.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Finding {
+    /// The line does not work, or leaks.
+    Wrong(String),
+    /// It may be meant, or not.
+    Doubtful(String),
+}
+
+#[derive(Deserialize)]
+struct Info {
+    system: System,
+}
+
+#[derive(Deserialize)]
+struct System {
+    version: String,
+}
+
+#[derive(Deserialize)]
+struct Module {
+    name: String,
+    status: String,
+}
+
+#[derive(Deserialize)]
+struct LogChannel {
+    channel: String,
+    configuration: String,
+}
+
+/// Looks at the configured Asterisk: version, modules, sounds, the ARI user, and what would leak
+/// digits into logs. Nothing is changed.
+pub async fn check(ari: &config::Ari) -> Vec<Finding> {
+    let rest = match Rest::new(ari, Pace::default().request) {
+        Ok(rest) => rest,
+        Err(error) => return vec![Finding::Wrong(format!("ari: {}", Chain(&error)))],
+    };
+    match rest.get::<Info>("info", &["asterisk", "info"], Some("only=system")).await {
+        Ok(info) => {
+            let mut findings: Vec<Finding> =
+                judge_version(&info.system.version).into_iter().collect();
+            findings.extend(look(&rest, ari).await);
+            findings
+        }
+        Err(error) => vec![Finding::Wrong(unreached(ari, &error))],
+    }
+}
+
+fn unreached(ari: &config::Ari, error: &RestError) -> String {
+    let url = &ari.url;
+    match error {
+        RestError::Refused(status) if status.as_u16() == 401 => {
+            format!("Asterisk at {url} does not know ari.user with ari.password")
+        }
+        RestError::Gone => format!("there is no ARI at {url}: is res_ari loaded and enabled?"),
+        RestError::Refused(_)
+        | RestError::NotSent(_)
+        | RestError::Busy
+        | RestError::OutcomeUnknown(_)
+        | RestError::NotUnderstood(_) => format!("ARI at {url}: {}", Chain(error)),
+    }
+}
+
+async fn look(rest: &Rest, ari: &config::Ari) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    match rest.get::<Vec<Module>>("modules", &["asterisk", "modules"], None).await {
+        Ok(modules) => findings.extend(judge_modules(&modules)),
+        Err(error) => findings.push(untold("its modules", &error)),
+    }
+    match rest.get::<Vec<LogChannel>>("logging", &["asterisk", "logging"], None).await {
+        Ok(channels) => findings.extend(channels.iter().filter_map(judge_log)),
+        Err(error) => findings.push(untold("its log channels", &error)),
+    }
+    match rest.stop("karipass-check").await {
+        Ok(()) => {}
+        Err(RestError::Refused(status)) if status.as_u16() == 403 => {
+            findings
+                .push(Finding::Wrong("ari.user may only read (ari.conf: read_only)".to_owned()));
+        }
+        Err(error) => findings.push(untold("whether ari.user may write", &error)),
+    }
+    match rest.probe().await {
+        Ok(()) => {}
+        Err(error) => findings.push(untold("its channels", &error)),
+    }
+    match sounds::missing(rest, ari.sounds.as_deref()).await {
+        Ok(missing) => findings.extend(missing.into_iter().map(|sound| {
+            Finding::Wrong(format!(
+                "sound {sound} is missing in ja (after adding files: module reload sounds)"
+            ))
+        })),
+        Err(error) => findings.push(untold("its sounds", &error)),
+    }
+    findings
+}
+
+fn untold(what: &str, error: &RestError) -> Finding {
+    Finding::Wrong(format!("Asterisk did not tell {what}: {}", Chain(error)))
+}
+
+fn judge_version(version: &str) -> Option<Finding> {
+    let Some(numbers @ [major, ..]) = numbers(version) else {
+        return Some(Finding::Doubtful(format!("Asterisk {version}: not a release that is known")));
+    };
+    if major < 20 {
+        return Some(Finding::Wrong(format!("Asterisk {version} is too old: 20 or 22 is needed")));
+    }
+    match SAFE_RELEASES.iter().find(|safe| safe.first() == Some(&major)) {
+        Some(safe) if numbers < *safe => Some(Finding::Doubtful(format!(
+            "Asterisk {version} has known holes in ARI (GHSA-wcvv-g26m-wx5c, GHSA-vrfp-mg3q-3959): \
+             {}.{}.{} or later is recommended",
+            safe[0], safe[1], safe[2]
+        ))),
+        Some(_) => None,
+        None => Some(Finding::Doubtful(format!("Asterisk {version} is not tried: 20 and 22 are"))),
+    }
+}
+
+/// The first three numbers of a version such as `22.10.1+dfsg`, `certified-20.7-cert5` or `20.9.0-rc1`.
+fn numbers(version: &str) -> Option<[u32; 3]> {
+    let start = version.find(|letter: char| letter.is_ascii_digit())?;
+    let release = version.get(start..)?.split(['-', '+', '~', ' ']).next()?;
+    let mut parts = release.split('.').map(|part| part.parse().ok());
+    let major = parts.next()??;
+    let minor = parts.next()??;
+    Some([major, minor, parts.next().flatten().unwrap_or(0)])
+}
+
+fn judge_modules(modules: &[Module]) -> Vec<Finding> {
+    let runs = |name: &str| modules.iter().any(|it| it.name == name && it.status == "Running");
+    let missing = MODULES
+        .into_iter()
+        .filter(|name| !runs(name))
+        .map(|name| Finding::Wrong(format!("Asterisk's module {name} does not run")));
+    let writers = EVENT_WRITERS.into_iter().filter(|name| runs(name)).map(|name| {
+        Finding::Doubtful(format!(
+            "Asterisk's module {name} runs: cel.conf must not name DTMF or ALL in events"
+        ))
+    });
+    missing.chain(writers).collect()
+}
+
+fn judge_log(log: &LogChannel) -> Option<Finding> {
+    let has = |wanted| log.configuration.split_whitespace().any(|level| level == wanted);
+    let LogChannel { channel, .. } = log;
+    if has("DTMF") {
+        Some(Finding::Wrong(format!("Asterisk's log {channel} shows keyed digits (level dtmf)")))
+    } else if has("DEBUG") {
+        Some(Finding::Doubtful(format!(
+            "Asterisk's log {channel} has the level debug: from core set debug 4 on it shows keyed digits"
+        )))
+    } else {
+        None
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn versions_are_told_apart() {
+        for safe in ["22.10.1+dfsg+~cs6.17.60671434-1", "22.11.0", "20.20.1", "20.21.0-rc1"] {
+            assert_eq!(judge_version(safe), None, "{safe}");
+        }
+        for old in ["18.26.4", "16.2.1~dfsg-1", "certified/18.9-cert5"] {
+            assert!(matches!(judge_version(old), Some(Finding::Wrong(_))), "{old}");
+        }
+        for doubtful in [
+            "22.10.0",
+            "22.9.3",
+            "20.9.0",
+            "certified-20.7-cert5",
+            "21.12.1",
+            "23.2.0",
+            "GIT-master",
+        ] {
+            assert!(matches!(judge_version(doubtful), Some(Finding::Doubtful(_))), "{doubtful}");
+        }
+    }
+
+    #[test]
+    fn a_log_that_shows_digits_is_found() {
+        let log = |configuration: &str| {
+            let (channel, configuration) = ("full".to_owned(), configuration.to_owned());
+            judge_log(&LogChannel { channel, configuration })
+        };
+        assert_eq!(log("NOTICE WARNING ERROR "), None);
+        assert!(matches!(log("NOTICE DEBUG DTMF "), Some(Finding::Wrong(_))));
+        assert!(matches!(log("DEBUG NOTICE "), Some(Finding::Doubtful(_))));
+    }
+
+    #[test]
+    fn missing_modules_and_writers_of_events_are_found() {
+        let modules = |names: &[&str], status: &str| -> Vec<Module> {
+            let module =
+                |name: &&str| Module { name: (*name).to_owned(), status: status.to_owned() };
+            names.iter().map(module).collect()
+        };
+        assert_eq!(judge_modules(&modules(&MODULES, "Running")), []);
+        assert_eq!(judge_modules(&modules(&MODULES, "Not Running")).len(), MODULES.len());
+        assert_eq!(judge_modules(&modules(&MODULES[1..], "Running")).len(), 1);
+        let with_writer = [&MODULES[..], &["cel_custom.so"]].concat();
+        assert!(matches!(
+            judge_modules(&modules(&with_writer, "Running"))[..],
+            [Finding::Doubtful(_)]
+        ));
+    }
+}
