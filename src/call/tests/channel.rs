@@ -14,6 +14,8 @@ pub(super) enum Fate {
     Fails,
     /// Is hit, as it starts, by the stop of what played before it.
     Stopped,
+    /// Plays, but its start is never told.
+    StartIsLost,
     /// Plays, but its end is never told.
     EndIsLost,
 }
@@ -32,7 +34,7 @@ pub(super) struct Channel {
     heard: Vec<String>,
     /// Every id that was queued.
     pub(super) known: Vec<PlaybackId>,
-    /// Every id that is over and will not be told of again.
+    /// Every id that is over, and was told to be.
     pub(super) over: Vec<PlaybackId>,
     /// Playbacks that have started, quiet apart.
     pub(super) guidances: usize,
@@ -65,7 +67,7 @@ impl Channel {
             head.started = Some(now);
             head.fate = fate(&head.prompts, self.guidances);
             self.guidances += usize::from(!head.is_quiet());
-            if head.fate != Fate::Fails {
+            if head.fate != Fate::Fails && head.fate != Fate::StartIsLost {
                 return Some(Input::Started(head.id));
             }
         }
@@ -74,9 +76,13 @@ impl Channel {
         }
         let playback = self.queue.pop_front()?;
         self.heard.extend(playback.heard(now));
-        self.over.push(playback.id);
+        if playback.fate != Fate::EndIsLost {
+            self.over.push(playback.id);
+        }
         match playback.fate {
-            Fate::Plays | Fate::Stopped => Some(Input::Finished(playback.id, PlaybackEnd::Done)),
+            Fate::Plays | Fate::StartIsLost | Fate::Stopped => {
+                Some(Input::Finished(playback.id, PlaybackEnd::Done))
+            }
             Fate::Fails => Some(Input::Finished(playback.id, PlaybackEnd::Failed)),
             Fate::EndIsLost => self.event(now, fate),
         }
@@ -115,7 +121,7 @@ impl Playback {
 
     fn ends(&self) -> Option<Instant> {
         match self.fate {
-            Fate::Plays | Fate::EndIsLost => {
+            Fate::Plays | Fate::StartIsLost | Fate::EndIsLost => {
                 Some(self.started? + self.prompts.iter().map(duration).sum::<Duration>())
             }
             Fate::Fails | Fate::Stopped => self.started,

@@ -44,7 +44,7 @@ fn p7_a_hash_right_after_the_eighth_digit_belongs_to_it() {
     phone.keys("45678910#");
     phone.listen();
     phone.keys("45678910#");
-    phone.to_the_end();
+    phone.wait_for_the_end();
     assert_eq!(heard_since(&phone), "confirm-password completed(0312301230)");
 }
 
@@ -108,7 +108,7 @@ fn p8_two_that_differ_lead_back_to_the_password_with_its_guidance() {
     phone.keys("45678911");
     phone.listen();
     phone.keys("45678911");
-    phone.to_the_end();
+    phone.wait_for_the_end();
     assert_eq!(phone.stored(), "line 0312301230 45678911");
 }
 
@@ -120,7 +120,7 @@ fn p8_a_malformed_confirmation_is_asked_for_again() {
         phone.listen();
         assert_eq!(heard_since(&phone), "confirm-password invalid", "{malformed}");
         phone.keys("45678910");
-        phone.to_the_end();
+        phone.wait_for_the_end();
         assert_eq!(phone.stored(), "line 0312301230 45678910");
     }
 }
@@ -136,7 +136,7 @@ fn p9_completed_is_heard_only_after_the_commit_and_the_call_ends() {
     phone.wait(2 * SECOND);
     assert!(phone.heard().ends_with("completed(0312301230)…"));
     assert_eq!(phone.outcome(), Some(Outcome::Stored));
-    phone.to_the_end();
+    phone.wait_for_the_end();
     assert!(phone.heard().ends_with("completed(0312301230)"));
 }
 
@@ -144,7 +144,7 @@ fn p9_completed_is_heard_only_after_the_commit_and_the_call_ends() {
 fn p9_a_contract_that_changed_meanwhile_is_not_available() {
     let mut phone = Phone::calls(World { stores: StoreReply::Refused, ..World::default() });
     phone.keys("14567891045678910");
-    phone.to_the_end();
+    phone.wait_for_the_end();
     assert!(phone.heard().ends_with(" not-available"));
     assert!(!phone.heard().contains("completed"));
     assert_eq!(phone.refused, [Refusal::NotAvailable]);
@@ -157,7 +157,7 @@ fn p10_the_third_wrong_entry_ends_the_call() {
         phone.keys("9");
         phone.listen();
     }
-    phone.to_the_end();
+    phone.wait_for_the_end();
     assert_eq!(phone.heard(), "menu… invalid invalid redial");
     assert_eq!(phone.outcome(), Some(Outcome::WrongEntries));
     assert_eq!(phone.refused, [Refusal::WrongEntries]);
@@ -173,7 +173,7 @@ fn p10_each_step_bears_its_own_wrong_entries() {
     }
     assert!(phone.heard().ends_with(" confirm-password"), "{}", phone.heard());
     phone.keys("45678910");
-    phone.to_the_end();
+    phone.wait_for_the_end();
     assert_eq!(phone.stored(), "number 0312301231 45678910");
 }
 
@@ -185,7 +185,7 @@ fn p10_the_number_bears_three_wrong_entries() {
         phone.keys("0664806430#");
         phone.listen();
     }
-    phone.to_the_end();
+    phone.wait_for_the_end();
     assert_eq!(phone.heard(), "menu… enter-number… invalid invalid redial");
 }
 
@@ -196,7 +196,7 @@ fn p10_the_password_and_its_confirmation_are_one_step() {
         phone.keys(entry);
         phone.listen();
     }
-    phone.to_the_end();
+    phone.wait_for_the_end();
     assert_eq!(heard_since(&phone), "invalid confirm-password invalid redial");
     assert_eq!(phone.stored(), "");
 }
@@ -218,6 +218,6 @@ fn p10_after_silence_the_guidance_is_heard_again() {
     phone.listen();
     assert_eq!(phone.heard(), "menu invalid menu invalid menu");
     phone.stay_silent();
-    phone.to_the_end();
+    phone.wait_for_the_end();
     assert_eq!(phone.heard(), "menu invalid menu invalid menu redial");
 }

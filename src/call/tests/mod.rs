@@ -1,8 +1,10 @@
 //! The dialog from the caller's side: what is keyed and when, what is heard and stored.
 
+mod behaviour;
 mod channel;
 mod entries;
 mod news;
 mod numbers;
 mod phone;
+mod properties;
 mod times;

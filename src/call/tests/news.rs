@@ -52,7 +52,7 @@ fn storing_is_begun_without_a_word_to_the_channel() {
 fn the_first_guidance_and_no_other_has_a_lead_in() {
     let mut phone = Phone::calls(World::default());
     phone.keys("14567891045678910");
-    phone.to_the_end();
+    phone.wait_for_the_end();
     let led_in: Vec<&String> =
         phone.outputs.iter().filter(|output| output.contains("LeadIn")).collect();
     assert_eq!(led_in, ["Play(PlaybackId(2), [LeadIn, Menu])"]);
@@ -76,7 +76,7 @@ fn a_guidance_that_fails_once_is_played_once_more() {
     phone.listen();
     assert_eq!(phone.heard(), "menu");
     phone.keys("14567891045678910");
-    phone.to_the_end();
+    phone.wait_for_the_end();
     assert_eq!(phone.outcome(), Some(Outcome::Stored));
 }
 
@@ -84,7 +84,7 @@ fn a_guidance_that_fails_once_is_played_once_more() {
 fn a_guidance_that_fails_twice_is_trouble() {
     let mut phone =
         calls(|prompts, _| if prompts.contains(&Prompt::Menu) { Fate::Fails } else { Fate::Plays });
-    phone.to_the_end();
+    phone.wait_for_the_end();
     assert_eq!(phone.heard(), "trouble");
     assert_eq!(phone.outcome(), Some(Outcome::Trouble));
 }
@@ -102,7 +102,7 @@ fn if_nothing_at_all_can_be_played_the_call_ends() {
 fn a_call_that_cannot_be_kept_quiet_is_trouble() {
     let mut phone =
         calls(|prompts, _| if prompts == [Prompt::Quiet] { Fate::Fails } else { Fate::Plays });
-    phone.to_the_end();
+    phone.wait_for_the_end();
     assert!(phone.heard().ends_with("trouble"), "{}", phone.heard());
 }
 
@@ -113,7 +113,7 @@ fn what_is_stored_is_never_called_trouble() {
         _ => Fate::Plays,
     });
     phone.keys("14567891045678910");
-    phone.to_the_end();
+    phone.wait_for_the_end();
     assert!(!phone.heard().contains("trouble"));
     assert_eq!(phone.outcome(), Some(Outcome::Stored));
 }
@@ -127,7 +127,7 @@ fn a_refusal_that_cannot_be_played_is_trouble_and_stays_a_refusal() {
         },
         ..World::default()
     });
-    phone.to_the_end();
+    phone.wait_for_the_end();
     assert_eq!(phone.heard(), "trouble");
     assert_eq!(phone.outcome(), Some(Outcome::NotAvailable));
     assert_eq!(phone.refused.len(), 1);
@@ -175,7 +175,7 @@ fn news_of_what_is_over_changes_nothing() {
     phone.keys("8910");
     phone.wait(SECOND);
     changes_nothing(&mut phone, || Input::Stored(StoreReply::Refused));
-    phone.to_the_end();
+    phone.wait_for_the_end();
     assert_eq!(phone.outcome(), Some(Outcome::Stored));
     changes_nothing(&mut phone, || Input::HangUp);
 }

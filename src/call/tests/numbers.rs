@@ -27,7 +27,7 @@ fn p2_whoever_is_not_served_hears_not_available_and_nothing_else() {
     for world in worlds {
         let mut phone = Phone::calls(world);
         phone.keys("1");
-        phone.to_the_end();
+        phone.wait_for_the_end();
         assert_eq!(phone.heard(), "not-available");
         assert_eq!(phone.outcome(), Some(Outcome::NotAvailable));
         assert_eq!(phone.refused, [Refusal::NotAvailable]);
@@ -53,7 +53,7 @@ fn p2_an_additional_number_without_service_is_served_for_the_others() {
     phone.listen();
     phone.keys(ADDITIONAL);
     phone.keys("#4567891045678910");
-    phone.to_the_end();
+    phone.wait_for_the_end();
     assert_eq!(phone.stored(), "number 0312301231 45678910");
 }
 
@@ -80,7 +80,7 @@ fn p4_the_line_unit_is_the_contract_numbers_whoever_calls() {
         phone.keys("45678910");
         phone.listen();
         phone.keys("45678910");
-        phone.to_the_end();
+        phone.wait_for_the_end();
         assert_eq!(
             phone.heard(),
             "menu set-password(0312301230) confirm-password completed(0312301230)"
@@ -98,7 +98,7 @@ fn p5_the_number_unit_takes_a_service_number_of_the_contract() {
         phone.listen();
         phone.keys(login);
         phone.keys("#4567891045678910");
-        phone.to_the_end();
+        phone.wait_for_the_end();
         assert_eq!(phone.stored(), format!("number {login} 45678910"));
         assert!(phone.heard().starts_with("menu… enter-number set-password"));
     }
@@ -146,7 +146,7 @@ fn p6_the_administrator_may_also_name_the_contract_number_without_service() {
         phone.listen();
         phone.keys(login);
         phone.keys("#4567891045678910");
-        phone.to_the_end();
+        phone.wait_for_the_end();
         assert_eq!(phone.stored(), format!("admin_user {login} 45678910"));
         assert!(phone.heard().starts_with("menu… enter-number set-password"));
     }
@@ -164,7 +164,7 @@ fn p6_a_user_sets_their_own_with_the_other_wording() {
         phone.listen();
         phone.keys("45678910");
         phone.keys("45678910");
-        phone.to_the_end();
+        phone.wait_for_the_end();
         assert_eq!(
             phone.heard(),
             "menu… register-password(0312301231) confirm-password \
@@ -178,7 +178,7 @@ fn p6_a_user_sets_their_own_with_the_other_wording() {
 fn p6_a_user_without_service_hears_not_available() {
     let mut phone = calls_from(WITHOUT_SERVICE, Some(Unit::AdminUser));
     phone.keys("3");
-    phone.to_the_end();
+    phone.wait_for_the_end();
     assert_eq!(phone.heard(), "menu… not-available");
     assert_eq!(phone.refused, [Refusal::NotAvailable]);
 }

@@ -25,6 +25,8 @@ pub(super) const WITHOUT_SERVICE: &str = "0312301232";
 
 pub(super) const SECOND: Duration = Duration::from_secs(1);
 pub(super) const BETWEEN_KEYS: Duration = Duration::from_millis(150);
+/// No state has a limit beyond this.
+const LONGEST_STATE: Duration = Duration::from_secs(40);
 /// Events at one moment beyond which two parts must be answering each other without end.
 const STORM: usize = 200;
 
@@ -69,6 +71,12 @@ pub(super) struct Phone {
     pub(super) outputs: Vec<String>,
     pub(super) stored: Vec<NewTemporary>,
     pub(super) refused: Vec<Refusal>,
+    /// Every guidance, as it was queued.
+    pub(super) said: Vec<Vec<Prompt>>,
+    /// Every key pressed.
+    pub(super) keyed: String,
+    /// Whether the look-up or the store has been asked and has not answered.
+    pub(super) asks: bool,
     closing: bool,
     over: bool,
 }
@@ -109,6 +117,9 @@ impl Phone {
             outputs: Vec::new(),
             stored: Vec::new(),
             refused: Vec::new(),
+            said: Vec::new(),
+            keyed: String::new(),
+            asks: false,
             closing: false,
             over: false,
         };
@@ -121,7 +132,7 @@ impl Phone {
     pub(super) fn keys(&mut self, keys: &str) {
         for key in keys.chars() {
             self.wait(BETWEEN_KEYS);
-            self.feed(key_of(key));
+            self.press(key);
             self.settle();
         }
     }
@@ -129,7 +140,7 @@ impl Phone {
     /// Keys these before any news of the channel gets through.
     pub(super) fn burst(&mut self, keys: &str) {
         for key in keys.chars() {
-            self.feed(key_of(key));
+            self.press(key);
         }
         self.settle();
     }
@@ -154,7 +165,7 @@ impl Phone {
     }
 
     /// Does nothing more until the call is over.
-    pub(super) fn to_the_end(&mut self) {
+    pub(super) fn wait_for_the_end(&mut self) {
         while !self.over {
             self.wait(SECOND);
         }
@@ -203,9 +214,14 @@ impl Phone {
     /// Feeds one input; nothing else happens.
     pub(super) fn feed(&mut self, input: Input) {
         self.over |= matches!(input, Input::HangUp);
+        self.asks &= !matches!(input, Input::LookedUp(_) | Input::Stored(_));
         let outputs = self.call.handle(input, self.now);
         self.carry_out(outputs);
         assert_eq!(self.call.deadline().is_none(), self.over, "a live call has a deadline");
+        assert!(
+            self.call.deadline().is_none_or(|deadline| deadline <= self.now + LONGEST_STATE),
+            "no state lasts for ever"
+        );
         assert!(!self.over || self.call.outcome().is_some(), "a call that is over has an outcome");
     }
 
@@ -223,6 +239,11 @@ impl Phone {
         panic!("no rest after {STORM} events");
     }
 
+    fn press(&mut self, key: char) {
+        self.keyed.push(key);
+        self.feed(Input::Key(key_of(key)));
+    }
+
     fn due_reply(&mut self) -> Option<Input> {
         let due = self.replies.iter().position(|(at, _)| *at <= self.now)?;
         Some(self.replies.remove(due).1)
@@ -236,6 +257,9 @@ impl Phone {
                 Output::Answer => {}
                 Output::Play(id, prompts) => {
                     self.closing |= prompts.iter().any(is_last);
+                    if prompts != [Prompt::Quiet] {
+                        self.said.push(prompts.clone());
+                    }
                     self.channel.play(id, prompts);
                 }
                 Output::Stop(id) => self.news.extend(self.channel.stop(id, self.now)),
@@ -247,7 +271,10 @@ impl Phone {
                     self.stored.push(new);
                     self.reply(self.world.stores_in, Input::Stored(self.world.stores));
                 }
-                Output::Abandon => self.replies.clear(),
+                Output::Abandon => {
+                    self.replies.clear();
+                    self.asks = false;
+                }
                 Output::Refused(refusal) => self.refused.push(refusal),
                 Output::HangUp => self.over = true,
             }
@@ -260,6 +287,7 @@ impl Phone {
     }
 
     fn reply(&mut self, after: Option<Duration>, reply: Input) {
+        self.asks = true;
         if let Some(after) = after {
             self.replies.push((self.now + after, reply));
         }
@@ -280,11 +308,11 @@ fn is_last(prompt: &Prompt) -> bool {
     }
 }
 
-fn key_of(key: char) -> Input {
-    Input::Key(match key {
+pub(super) fn key_of(key: char) -> Key {
+    match key {
         '*' => Key::Star,
         '#' => Key::Hash,
         'A' => Key::Letter,
         digit => Key::Digit(u8::try_from(digit).unwrap()),
-    })
+    }
 }
