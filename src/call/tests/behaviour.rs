@@ -106,8 +106,8 @@ pub(super) fn caller() -> impl Strategy<Value = Caller> {
         1 => Just(StoreReply::Refused),
         1 => Just(StoreReply::Unreachable),
     ];
-    let finds = prop_oneof![10 => Just(0_usize), 1 => Just(1), 1 => Just(2)];
-    let fate = prop_oneof![4 => Just(0_usize), 5 => 1..FATES.len()];
+    let finds = prop_oneof![20 => Just(0_usize), 1 => Just(1), 1 => Just(2)];
+    let fate = prop_oneof![2 => Just(0_usize), 1 => 1..FATES.len()];
     (number, unit, (finds, reply_time()), (stores, reply_time()), fate, acts()).prop_map(
         |(number, unit, (finds, finds_in), (stores, stores_in), fate, acts)| Caller {
             number,
@@ -124,7 +124,7 @@ pub(super) fn caller() -> impl Strategy<Value = Caller> {
 
 fn reply_time() -> impl Strategy<Value = Option<Duration>> {
     prop_oneof![
-        6 => Just(Some(Duration::ZERO)),
+        10 => Just(Some(Duration::ZERO)),
         3 => (0_u64..12_000).prop_map(|ms| Some(Duration::from_millis(ms))),
         1 => Just(None),
     ]
@@ -138,8 +138,9 @@ fn acts() -> impl Strategy<Value = Vec<Act>> {
         one_of(&["0312301230#", "0312301231#"]),
     );
     let password = prop::collection::vec(password_entry(), 1..7);
-    let entries = (menu, named, password, any::<bool>()).prop_map(
-        |((menu_slips, unit), (number_slips, number), passwords, names)| {
+    let entries = (menu, named, password, prop::bool::weighted(0.1)).prop_map(
+        |((menu_slips, unit), (number_slips, number), passwords, astray)| {
+            let names = (unit != "1") != astray;
             let mut entries = menu_slips;
             entries.push(unit);
             if names {
@@ -170,14 +171,14 @@ fn acts() -> impl Strategy<Value = Vec<Act>> {
 
 fn password_entry() -> impl Strategy<Value = String> {
     prop_oneof![
-        10 => one_of(&["45678910", "45678910#"]),
+        16 => one_of(&["45678910", "45678910#"]),
         2 => one_of(&["45678911", "98765432"]),
-        3 => one_of(&["4567#", "456*78910", "4567891", "#", "*", "456789A0#", "45678910##"]),
+        5 => one_of(&["4567#", "456*78910", "4567891", "#", "*", "456789A0#", "45678910##"]),
     ]
 }
 
 fn slips(slip: impl Strategy<Value = String> + 'static) -> impl Strategy<Value = Vec<String>> {
-    prop_oneof![3 => Just(0..=0_usize), 1 => Just(1..=2), 1 => Just(3..=4)].prop_flat_map({
+    prop_oneof![12 => Just(0..=0_usize), 3 => Just(1..=2), 1 => Just(3..=4)].prop_flat_map({
         let slip = slip.boxed();
         move |count| prop::collection::vec(slip.clone(), count)
     })

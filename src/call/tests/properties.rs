@@ -27,7 +27,7 @@ fn whole_call(caller: &Caller) -> Phone {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 512, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 1024, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn nothing_is_stored_without_two_equal_entries_for_a_number_of_the_callers(caller in caller()) {
