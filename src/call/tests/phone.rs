@@ -185,6 +185,8 @@ impl Phone {
             self.settle();
             if self.call.deadline().is_some_and(|deadline| deadline <= self.now) {
                 self.feed(Input::TimeOut);
+                let deadline = self.call.deadline();
+                assert!(deadline.is_none_or(|at| at > self.now), "a time-out leads on");
             }
         }
         self.now = until;
