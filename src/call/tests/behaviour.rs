@@ -43,7 +43,7 @@ const FATES: [fn(&[Prompt], usize) -> Fate; 6] = [
     |_, _| Fate::Plays,
     |prompts, earlier| one_in(3, prompts, earlier, Fate::Fails),
     |prompts, earlier| one_in(2, prompts, earlier, Fate::Stopped),
-    |prompts, earlier| one_in(2, prompts, earlier, Fate::EndIsLost),
+    |prompts, earlier| one_in(1, prompts, earlier, Fate::EndIsLost),
     |prompts, earlier| one_in(1, prompts, earlier, Fate::StartIsLost),
     |prompts, earlier| one_in(1, prompts, earlier, Fate::Fails),
 ];

@@ -147,7 +147,9 @@ impl Phone {
 
     /// Listens until the guidance is over.
     pub(super) fn listen(&mut self) {
+        let limit = self.now + 2 * LONGEST_STATE;
         while !self.over && !self.channel.is_quiet() {
+            assert!(self.now < limit, "no guidance lasts for ever");
             let end = self.channel.next_end().unwrap();
             self.wait(end.saturating_duration_since(self.now));
         }
@@ -166,7 +168,9 @@ impl Phone {
 
     /// Does nothing more until the call is over.
     pub(super) fn wait_for_the_end(&mut self) {
+        let limit = self.now + rules::CALL_LIMIT + rules::TROUBLE_WITHIN + 3 * LONGEST_STATE;
         while !self.over {
+            assert!(self.now < limit, "left alone it ends");
             self.wait(SECOND);
         }
     }

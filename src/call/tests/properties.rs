@@ -18,11 +18,7 @@ fn whole_call(caller: &Caller) -> Phone {
     for act in &caller.acts {
         act.does(&mut phone);
     }
-    let limit = phone.now + rules::CALL_LIMIT + rules::TROUBLE_WITHIN + 100 * SECOND;
-    while !phone.is_over() {
-        assert!(phone.now < limit, "left alone it ends");
-        phone.wait(SECOND);
-    }
+    phone.wait_for_the_end();
     phone
 }
 
