@@ -140,10 +140,10 @@ fn acts() -> impl Strategy<Value = Vec<Act>> {
     let password = prop::collection::vec(password_entry(), 1..7);
     let entries = (menu, named, password, prop::bool::weighted(0.1)).prop_map(
         |((menu_slips, unit), (number_slips, number), passwords, astray)| {
-            let names = (unit != "1") != astray;
+            let gives_number = (unit != "1") != astray;
             let mut entries = menu_slips;
             entries.push(unit);
-            if names {
+            if gives_number {
                 entries.extend(number_slips);
                 entries.push(number);
             }
