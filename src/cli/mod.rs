@@ -4,6 +4,7 @@
 //! error. The exit status is 0, 1 (refused or found wrong) or 2 (usage).
 
 mod audit;
+mod check;
 mod contracts;
 mod logging;
 mod migrate;
@@ -38,6 +39,8 @@ struct Arguments {
 enum Command {
     /// Serve the telephone line, the site and its API, and the operators' listener.
     Serve,
+    /// Look at the configuration, the database and Asterisk, and say what is wrong.
+    Check,
     /// Bring the database to this version; a newer one is refused.
     Migrate,
     /// Load, list and change contracts.
@@ -73,6 +76,7 @@ fn run(arguments: &Arguments) -> anyhow::Result<Ending> {
     let config = config::load(arguments.config.as_deref(), variables())?;
     let output = Output { json: arguments.json };
     match &arguments.command {
+        Command::Check => operate(check::run(&config, output)),
         Command::Serve => serve::run(&config),
         Command::Migrate => operate(migrate::run(&config, output)),
         Command::Contracts(command) => operate(contracts::run(command, &config, output)),

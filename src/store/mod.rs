@@ -7,6 +7,7 @@
 //! transaction that holds its credential's row.
 
 pub mod audit;
+pub mod check;
 mod contracts;
 mod credentials;
 pub mod import;

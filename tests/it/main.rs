@@ -14,6 +14,7 @@
 
 mod api;
 mod ari;
+mod check;
 mod login;
 mod site;
 mod sounds;
@@ -32,6 +33,7 @@ fn main() -> ExitCode {
     let world = Arc::new(World::start());
     let mut trials = store::trials(&world);
     trials.extend(ari::trials(&world));
+    trials.extend(check::trials(&world));
     trials.extend(sounds::trials());
     trials.extend(login::trials(&world));
     trials.extend(api::trials(&world));

@@ -1,0 +1,65 @@
+//! `karipass check` as the operator runs it: one line for each thing that is wrong, and the exit status.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use karipass_lab::fake_asterisk::FakeAsterisk;
+use karipass_lab::postgres::Database;
+use libtest_mimic::Trial;
+
+use crate::world::{KARIPASS, Ran, World, daemon_store, operator_store, run, trial};
+
+pub fn trials(world: &Arc<World>) -> Vec<Trial> {
+    vec![
+        trial(world, "r_check_finds_nothing_wrong_with_a_migrated_database", sound),
+        trial(world, "r_check_names_a_database_that_was_never_migrated", never_migrated),
+        trial(world, "r_check_doubts_a_daemon_with_the_owners_rights", too_many_rights),
+        trial(world, "r_check_names_each_part_that_is_down_and_exits_with_1", down),
+        trial(world, "r_check_names_every_mistake_of_the_configuration", mistakes),
+    ]
+}
+
+async fn sound(world: Arc<World>) {
+    let findings = daemon_store(&world.database().await).check().await;
+    assert_eq!(findings, karipass::store::check::Findings::default());
+}
+
+async fn never_migrated(world: Arc<World>) {
+    let database = world.postgres.empty().await.unwrap();
+    let findings = operator_store(&database).check().await;
+    assert_eq!(findings.wrong.len(), 1, "{findings:?}");
+    assert!(findings.wrong[0].contains("karipass migrate"), "{findings:?}");
+}
+
+async fn too_many_rights(world: Arc<World>) {
+    let findings = operator_store(&world.database().await).check().await;
+    assert_eq!((findings.wrong.len(), findings.doubtful.len()), (0, 3), "{findings:?}");
+}
+
+async fn down(world: Arc<World>) {
+    let database = world.database().await;
+    let ran = check(&database, "host=/nowhere dbname=karipass", "http://127.0.0.1:1");
+    assert_eq!((ran.status, ran.out.lines().count()), (1, 2), "{ran:?}");
+    for part in ["wrong: database: ", "wrong: ARI at http://127.0.0.1:1"] {
+        assert!(ran.out.contains(part), "{part:?} is not in {ran:?}");
+    }
+    let not_ari = FakeAsterisk::start().await.unwrap();
+    let ran = check(&database, &database.daemon_url, &not_ari.url());
+    assert_eq!((ran.status, ran.out.lines().count()), (1, 1), "{ran:?}");
+    assert!(ran.out.starts_with("wrong: there is no ARI at "), "{ran:?}");
+}
+
+async fn mistakes(world: Arc<World>) {
+    let mut command = world.database().await.karipass(Path::new(KARIPASS));
+    let ran =
+        run(command.args(["check"]).env("KARIPASS_CALL_LIMIT_S", "-1").env("KARIPASS_TYPO", "1"));
+    assert_eq!(ran.status, 1, "{ran:?}");
+    for key in ["call.limit_s", "KARIPASS_TYPO"] {
+        assert!(ran.err.contains(key), "{key} is not named in {ran:?}");
+    }
+}
+
+fn check(database: &Database, url: &str, ari: &str) -> Ran {
+    let mut command = database.karipass(Path::new(KARIPASS));
+    run(command.arg("check").env("KARIPASS_DATABASE_URL", url).env("KARIPASS_ARI_URL", ari))
+}
