@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+pub mod api;
 pub mod asterisk;
 mod certificate;
 pub mod child;

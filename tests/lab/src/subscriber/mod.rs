@@ -1,1 +1,19 @@
-//! The subscriber.
+//! A subscriber with a telephone: places a real SIP call, listens, keys, hangs up.
+//!
+//! [`Caller`] says who calls; [`Caller::calls`] places the call and gives a [`Subscriber`], whose
+//! verbs are a story: `hears`, `keys`, `hangs_up`, `is_hung_up`. What is heard is recognised from the
+//! received audio alone ([`hearing`]) and must come in the order told; each verb has a bound, and its
+//! error shows the transcript so far, with every keyed digit as `•`.
+
+mod call;
+pub mod handset;
+pub mod hearing;
+mod scenario;
+pub mod sipp;
+mod transcript;
+mod ulaw;
+
+pub use call::{Caller, Ending, Subscriber};
+pub use handset::Pace;
+pub use sipp::Line;
+pub use transcript::Entry;

@@ -1,0 +1,433 @@
+//! One call of a subscriber, as a story's verbs.
+
+use std::collections::VecDeque;
+use std::fmt::Write as _;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use anyhow::{Result, anyhow, bail};
+
+use super::handset::{Handset, Pace};
+use super::hearing::{Heard, Hearing, Library};
+use super::sipp::{Identity, Line, News, Placed, Sipp};
+use super::transcript::{Entry, Transcript, What};
+use crate::asterisk::{CARRIER, Phone};
+
+/// By when a call is answered or refused.
+const ANSWERED_WITHIN: Duration = Duration::from_secs(20);
+/// By when anything expected is heard, or the other side hangs up: longer than the longest guidance.
+const HEARD_WITHIN: Duration = Duration::from_secs(30);
+/// How long after the call's end its last packets may still be on their way through the threads.
+const STRAGGLERS: Duration = Duration::from_millis(500);
+
+/// Who calls, and from where.
+#[derive(Debug, Clone)]
+pub struct Caller {
+    number: String,
+    address: Ipv4Addr,
+    identity: Identity,
+}
+
+impl Caller {
+    /// Somebody whom the carrier asserts, with the number written so.
+    pub fn asserted(number: &str) -> Self {
+        Self { number: number.to_owned(), address: CARRIER, identity: Identity::Asserted }
+    }
+
+    /// Somebody who withholds the number.
+    pub fn withheld(number: &str) -> Self {
+        Self { identity: Identity::Withheld, ..Self::asserted(number) }
+    }
+
+    /// Somebody whom nobody asserts: the number stands in From alone.
+    pub fn bare_from(number: &str) -> Self {
+        Self { identity: Identity::BareFrom, ..Self::asserted(number) }
+    }
+
+    /// A telephone that registers first, and claims to be `number`.
+    pub fn telephone(phone: &Phone, number: &str) -> Self {
+        let Phone { number: user, password } = phone.clone();
+        let identity = Identity::Telephone { user, password };
+        Self { number: number.to_owned(), address: Ipv4Addr::LOCALHOST, identity }
+    }
+
+    /// The same from another address.
+    #[must_use]
+    pub fn from(mut self, address: Ipv4Addr) -> Self {
+        self.address = address;
+        self
+    }
+
+    /// Places a call; returns once it is answered or refused.
+    pub fn calls(&self, line: &Line) -> Result<Subscriber> {
+        if let Identity::Telephone { user, password } = &self.identity {
+            Sipp::register(line.sip, self.address, user, password)?;
+        }
+        let shared = Arc::new(Shared::new()?);
+        let ear = Arc::clone(&shared);
+        let handset = Handset::new(self.address, move |packet| {
+            let mut state = ear.lock();
+            if state.hearing.hear(packet.at, packet.payload) {
+                ear.changed.notify_all();
+            }
+        })?;
+        let begin = Instant::now();
+        let placed = [Placed { caller: self.number.clone(), media: handset.address()?.port() }];
+        let told = Arc::clone(&shared);
+        let sipp = Sipp::place(line, self.address, &self.identity, &placed, 10, move |_, news| {
+            told.lock().news(Instant::now(), news);
+            told.changed.notify_all();
+        })?;
+        let mut subscriber = Subscriber {
+            handset,
+            sipp,
+            shared,
+            line: line.clone(),
+            begin,
+            keyed: Vec::new(),
+            told: 0,
+            interrupted: VecDeque::new(),
+        };
+        subscriber.is_answered()?;
+        Ok(subscriber)
+    }
+}
+
+/// How a call ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ending {
+    /// The other side hung up.
+    ByThem,
+    /// We hung up.
+    ByUs,
+    /// It was never answered.
+    Refused,
+}
+
+struct State {
+    hearing: Hearing,
+    answered: Option<(u16, Instant)>,
+    informed: usize,
+    ending: Option<(Ending, Instant)>,
+}
+
+impl State {
+    fn news(&mut self, at: Instant, news: News) {
+        match news {
+            News::Answered(port) => self.answered = Some((port, at)),
+            News::Informed => self.informed += 1,
+            News::HungUp => self.ending = Some((Ending::ByUs, at)),
+            News::Ended => self.ending = Some((Ending::ByThem, at)),
+            News::Refused => self.ending = Some((Ending::Refused, at)),
+        }
+    }
+
+    fn is_over_for(&self, long: Duration) -> bool {
+        self.ending.is_some_and(|(_, at)| at.elapsed() >= long)
+    }
+}
+
+struct Shared {
+    state: Mutex<State>,
+    changed: Condvar,
+}
+
+impl Shared {
+    fn new() -> Result<Self> {
+        let hearing = Hearing::new(Library::guidance()?);
+        let state = State { hearing, answered: None, informed: 0, ending: None };
+        Ok(Self { state: Mutex::new(state), changed: Condvar::new() })
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Looks at the state, at each change and now and then, until `look` finds something.
+    fn wait<T>(&self, within: Duration, mut look: impl FnMut(&State) -> Option<T>) -> Option<T> {
+        const NOW_AND_THEN: Duration = Duration::from_millis(50);
+        let until = Instant::now() + within;
+        let mut state = self.lock();
+        loop {
+            if state.is_over_for(STRAGGLERS) {
+                state.hearing.close();
+            }
+            if let Some(found) = look(&state) {
+                return Some(found);
+            }
+            if Instant::now() >= until {
+                return None;
+            }
+            let woken = self.changed.wait_timeout(state, NOW_AND_THEN);
+            state = woken.unwrap_or_else(PoisonError::into_inner).0;
+        }
+    }
+}
+
+/// A subscriber in a call.
+pub struct Subscriber {
+    handset: Handset,
+    sipp: Sipp,
+    shared: Arc<Shared>,
+    line: Line,
+    begin: Instant,
+    /// What was keyed, as shown, and when the last key was released.
+    keyed: Vec<(String, Instant, Instant)>,
+    /// How much of what was heard the story has told.
+    told: usize,
+    /// What may still be heard of a number's reading that the story did not wait for.
+    interrupted: VecDeque<String>,
+}
+
+impl Subscriber {
+    /// The next thing heard is the beginning of `guidance`.
+    pub fn hears(&mut self, guidance: &str) -> Result<&mut Self> {
+        self.next(guidance, HEARD_WITHIN, |_| true)
+    }
+
+    /// As [`Subscriber::hears`], to its end.
+    pub fn hears_whole(&mut self, guidance: &str) -> Result<&mut Self> {
+        self.next(guidance, HEARD_WITHIN, |heard| heard.ended.is_some())?;
+        let whole = self.last().is_some_and(|heard| heard.whole);
+        if whole { Ok(self) } else { Err(self.fails(&format!("{guidance} is not whole"))) }
+    }
+
+    /// The next things heard are a number's digits, each whole, and the beginning of `guidance`.
+    pub fn hears_number(&mut self, number: &str, guidance: &str) -> Result<&mut Self> {
+        for digit in number.chars() {
+            self.hears_whole(&format!("digits/{digit}"))?;
+        }
+        self.hears(guidance)
+    }
+
+    /// As [`Subscriber::hears_number`], to its end.
+    pub fn hears_number_whole(&mut self, number: &str, guidance: &str) -> Result<&mut Self> {
+        for digit in number.chars() {
+            self.hears_whole(&format!("digits/{digit}"))?;
+        }
+        self.hears_whole(guidance)
+    }
+
+    /// The next thing heard is the beginning of a number's first digit. As much as comes of the rest,
+    /// and of `guidance` after it, is passed over.
+    pub fn begins_to_hear_number(&mut self, number: &str, guidance: &str) -> Result<&mut Self> {
+        let (first, rest) = number.split_at(1);
+        self.hears(&format!("digits/{first}"))?;
+        Ok(self.may_hear_number(rest, guidance))
+    }
+
+    /// Some of this may be heard next, in this order, whole or in part, or nothing of it: what is
+    /// keyed ahead cuts it short.
+    pub fn may_hear<'a>(&mut self, guidance: impl IntoIterator<Item = &'a str>) -> &mut Self {
+        self.interrupted.extend(guidance.into_iter().map(str::to_owned));
+        self
+    }
+
+    /// As [`Subscriber::may_hear`], of a number's digits and `guidance` after them.
+    pub fn may_hear_number(&mut self, number: &str, guidance: &str) -> &mut Self {
+        self.interrupted.extend(number.chars().map(|digit| format!("digits/{digit}")));
+        self.interrupted.push_back(guidance.to_owned());
+        self
+    }
+
+    /// Keys `keys` at a brisk pace.
+    pub fn keys(&mut self, keys: &str) -> Result<&mut Self> {
+        self.keys_at(keys, Pace::BRISK)
+    }
+
+    /// Keys `keys`.
+    pub fn keys_at(&mut self, keys: &str, pace: Pace) -> Result<&mut Self> {
+        self.key(keys, pace, keys.to_owned())
+    }
+
+    /// Keys a password: the transcript shows how many digits, not which.
+    pub fn keys_password(&mut self, password: &str) -> Result<&mut Self> {
+        self.keys_password_at(password, Pace::BRISK)
+    }
+
+    /// As [`Subscriber::keys_password`], at this pace.
+    pub fn keys_password_at(&mut self, password: &str, pace: Pace) -> Result<&mut Self> {
+        let shown = password.chars().map(|key| if key.is_ascii_digit() { '•' } else { key });
+        self.key(password, pace, shown.collect())
+    }
+
+    /// Hangs up.
+    pub fn hangs_up(&mut self) -> Result<()> {
+        self.sipp.hang_up(0)?;
+        let over = self.shared.wait(HEARD_WITHIN, |state| state.ending);
+        over.map(drop).ok_or_else(|| self.fails("cannot hang up"))
+    }
+
+    /// The other side hangs up, and nothing more is heard before.
+    pub fn is_hung_up(&mut self) -> Result<&mut Self> {
+        let over = self
+            .shared
+            .wait(HEARD_WITHIN, |state| state.ending.filter(|_| state.is_over_for(STRAGGLERS)));
+        match over {
+            Some((Ending::ByThem, _)) => {}
+            Some((ending @ (Ending::ByUs | Ending::Refused), _)) => {
+                return Err(self.fails(&format!("the call ended: {ending:?}")));
+            }
+            None => return Err(self.fails("the other side does not hang up")),
+        }
+        self.pass_over_interrupted();
+        let more = self.shared.lock().hearing.heard.get(self.told).map(|more| more.names.join("|"));
+        more.map_or(Ok(()), |more| Err(self.fails(&format!("{more} was heard besides"))))?;
+        Ok(self)
+    }
+
+    /// The call was refused.
+    pub fn is_refused(&mut self) -> Result<()> {
+        match self.ending() {
+            Some(Ending::Refused) => Ok(()),
+            Some(Ending::ByThem | Ending::ByUs) | None => Err(self.fails("the call was answered")),
+        }
+    }
+
+    /// How the call ended, if it has.
+    pub fn ending(&self) -> Option<Ending> {
+        self.shared.lock().ending.map(|(ending, _)| ending)
+    }
+
+    /// From the last key's release to the first packet of what the story heard last.
+    pub fn waited(&self) -> Result<Duration> {
+        let released = self.keyed.last().map(|(_, _, released)| *released);
+        let started = self.last().map(|heard| heard.started);
+        match (released, started) {
+            (Some(released), Some(started)) => Ok(started.saturating_duration_since(released)),
+            _ => Err(self.fails("nothing was keyed, or nothing heard")),
+        }
+    }
+
+    /// All that was heard, in order.
+    pub fn heard(&self) -> Vec<Heard> {
+        self.shared.lock().hearing.heard.clone()
+    }
+
+    /// The call so far.
+    pub fn transcript(&self) -> Vec<Entry> {
+        let mut transcript = Transcript::new(self.begin);
+        let state = self.shared.lock();
+        if let Some((_, at)) = state.answered {
+            transcript.note(at, What::Call("is answered"));
+        }
+        for heard in &state.hearing.heard {
+            let over = heard.ended.map(|_| heard.whole);
+            transcript.note(heard.started, What::Heard(heard.names.join("|"), over));
+        }
+        for (shown, begun, _) in &self.keyed {
+            transcript.note(*begun, What::Keyed(shown.clone()));
+        }
+        if let Some((ending, at)) = state.ending {
+            let words = match ending {
+                Ending::ByThem => "is hung up on",
+                Ending::ByUs => "hangs up",
+                Ending::Refused => "is refused",
+            };
+            transcript.note(at, What::Call(words));
+        }
+        transcript.in_order()
+    }
+
+    fn is_answered(&mut self) -> Result<()> {
+        let answer = self.shared.wait(ANSWERED_WITHIN, |state| match state.answered {
+            Some((port, _)) => Some(Some(port)),
+            None => state.ending.map(|_| None),
+        });
+        match answer {
+            Some(Some(port)) => {
+                let sip: IpAddr = self.line.sip.ip();
+                self.handset.speak_to(SocketAddr::new(sip, port));
+                Ok(())
+            }
+            Some(None) => Ok(()),
+            None => Err(self.fails("the call is not answered")),
+        }
+    }
+
+    fn next(
+        &mut self,
+        guidance: &str,
+        within: Duration,
+        enough: impl Fn(&Heard) -> bool,
+    ) -> Result<&mut Self> {
+        enum Found {
+            It,
+            Other(String),
+            Over,
+        }
+        let (told, interrupted) = (&mut self.told, &mut self.interrupted);
+        let found = self.shared.wait(within, |state| {
+            pass_over(&state.hearing.heard, told, interrupted);
+            match state.hearing.heard.get(*told) {
+                Some(heard) if heard.is(guidance) => enough(heard).then_some(Found::It),
+                Some(heard) if heard.may_be(guidance) && heard.ended.is_none() => None,
+                Some(heard) => Some(Found::Other(heard.names.join("|"))),
+                None => state.is_over_for(STRAGGLERS).then_some(Found::Over),
+            }
+        });
+        match found {
+            Some(Found::It) => {
+                self.told += 1;
+                self.interrupted.clear();
+                Ok(self)
+            }
+            Some(Found::Other(other)) => {
+                Err(self.fails(&format!("{guidance} was expected, {other} heard")))
+            }
+            Some(Found::Over) => {
+                Err(self.fails(&format!("{guidance} was expected, the call is over")))
+            }
+            None => Err(self.fails(&format!("{guidance} is not heard within {within:?}"))),
+        }
+    }
+
+    fn pass_over_interrupted(&mut self) {
+        let state = self.shared.lock();
+        pass_over(&state.hearing.heard, &mut self.told, &mut self.interrupted);
+    }
+
+    fn last(&self) -> Option<Heard> {
+        self.shared.lock().hearing.heard.get(self.told.checked_sub(1)?).cloned()
+    }
+
+    fn key(&mut self, keys: &str, pace: Pace, shown: String) -> Result<&mut Self> {
+        let begun = Instant::now();
+        if self.line.offers_events {
+            let released = self.handset.key(keys, pace)?;
+            self.keyed.push((shown, begun, released.last().copied().unwrap_or(begun)));
+            return Ok(self);
+        }
+        for key in keys.chars() {
+            let before = self.shared.lock().informed;
+            self.sipp.inform(0, key)?;
+            let taken = self.shared.wait(HEARD_WITHIN, |state| {
+                (state.informed > before || state.ending.is_some()).then_some(())
+            });
+            if taken.is_none() {
+                bail!(self.fails("a digit sent by SIP INFO was not taken"));
+            }
+        }
+        self.keyed.push((shown, begun, Instant::now()));
+        Ok(self)
+    }
+
+    fn fails(&self, why: &str) -> anyhow::Error {
+        let mut text = why.to_owned();
+        for entry in self.transcript() {
+            // Writing to a String cannot fail.
+            let _ = write!(text, "\n  {entry}");
+        }
+        anyhow!("{text}\n  SIPp: {}", self.sipp.errors())
+    }
+}
+
+/// Tells what is heard of that which the story did not wait for; some of it may be left out.
+fn pass_over(heard: &[Heard], told: &mut usize, interrupted: &mut VecDeque<String>) {
+    while let Some(next) = heard.get(*told) {
+        let Some(index) = interrupted.iter().position(|rest| next.may_be(rest)) else { break };
+        interrupted.drain(..=index);
+        *told += 1;
+    }
+}

@@ -1,0 +1,130 @@
+//! The matcher must hear what was played, and must not hear anything else.
+
+use std::time::Duration;
+
+use super::*;
+
+fn samples(name: &str) -> Vec<u8> {
+    sounds::samples(name).unwrap().into_iter().map(ulaw::encode).collect()
+}
+
+fn quiet(length: usize) -> Vec<u8> {
+    vec![ulaw::SILENCE; length]
+}
+
+/// Hears a stream in packets, each 20 ms after the other.
+fn hear(stream: &[Vec<u8>]) -> Vec<Heard> {
+    let begin = Instant::now();
+    let mut hearing = Hearing::new(Library::guidance().unwrap());
+    for (index, packet) in stream.concat().chunks(PACKET).enumerate() {
+        hearing.hear(begin + Duration::from_millis(20) * u32::try_from(index).unwrap(), packet);
+    }
+    hearing.heard
+}
+
+fn names(heard: &[Heard]) -> Vec<String> {
+    heard.iter().map(|heard| heard.names.join("|")).collect()
+}
+
+#[test]
+fn every_sound_is_heard_as_itself_and_whole() {
+    for (name, _) in sounds::words() {
+        let heard = hear(&[quiet(1000), samples(name), quiet(1000)]);
+        assert_eq!(names(&heard), [name]);
+        assert!(heard[0].whole && heard[0].ended.is_some(), "{heard:?}");
+    }
+}
+
+#[test]
+fn sounds_are_heard_in_their_order_wherever_packets_begin() {
+    let order = ["digits/0", "digits/6", "digits/6", "completed", "menu", "digits/0"];
+    let mut stream: Vec<Vec<u8>> = order.iter().map(|name| samples(name)).collect();
+    stream.insert(0, quiet(37));
+    stream.push(quiet(500));
+    assert_eq!(names(&hear(&stream)), order);
+}
+
+#[test]
+fn a_guidance_cut_short_is_heard_in_part() {
+    let cut = samples("menu")[..24_000].to_vec();
+    let heard = hear(&[cut, quiet(800), samples("confirm-password"), quiet(800)]);
+    assert_eq!(names(&heard), ["menu", "confirm-password"]);
+    assert!(!heard[0].whole && heard[1].whole, "{heard:?}");
+}
+
+#[test]
+fn a_guidance_whose_beginning_is_missing_is_not_whole() {
+    let late = samples("menu")[16_000..].to_vec();
+    let heard = hear(&[quiet(800), late, quiet(800)]);
+    assert_eq!(names(&heard), ["menu"]);
+    assert!(!heard[0].whole && heard[0].from > 15_000, "{heard:?}");
+}
+
+#[test]
+fn a_lost_packet_is_noticed() {
+    let mut gap = samples("menu");
+    gap.drain(40_000..40_160);
+    let heard = hear(&[gap, quiet(800)]);
+    assert_eq!(names(&heard), ["menu", "menu"]);
+    assert!(heard.iter().all(|heard| !heard.whole), "{heard:?}");
+}
+
+#[test]
+fn sound_that_is_in_no_file_is_unknown() {
+    let mut backwards = samples("trouble");
+    backwards.reverse();
+    let heard = hear(&[samples("digits/1"), quiet(400), backwards, quiet(800), samples("invalid")]);
+    assert_eq!(names(&heard), ["digits/1", UNKNOWN, "invalid"]);
+}
+
+#[test]
+fn a_last_packet_that_is_not_full_is_not_missed() {
+    let mut hearing = Hearing::new(Library::guidance().unwrap());
+    let codes = samples("completed");
+    hearing.hear(Instant::now(), &codes[..codes.len() - 100]);
+    assert_eq!(hearing.heard[0].ended, None);
+    hearing.close();
+    assert!(hearing.heard[0].whole && hearing.heard[0].ended.is_some());
+}
+
+#[test]
+fn silence_is_nothing() {
+    assert_eq!(hear(&[quiet(80_000)]), []);
+}
+
+#[test]
+fn a_sound_begins_with_the_packet_of_its_first_sample() {
+    let begin = Instant::now();
+    let mut hearing = Hearing::new(Library::guidance().unwrap());
+    let lead = quiet(PACKET * 100);
+    let stream = [lead, samples("redial")].concat();
+    for (index, packet) in stream.chunks(PACKET).enumerate() {
+        hearing.hear(begin + Duration::from_millis(20) * u32::try_from(index).unwrap(), packet);
+    }
+    assert_eq!(hearing.heard[0].started - begin, Duration::from_secs(2));
+    assert_eq!(hearing.heard[0].from, 0);
+}
+
+#[test]
+fn files_that_begin_alike_are_told_apart_where_they_differ() {
+    static LIBRARY: OnceLock<Library> = OnceLock::new();
+    let noise = |seed: u32| -> Vec<i16> {
+        let wave = |n: u32| (n * (n + seed * 1000) % 20_011).cast_signed() - 10_000;
+        (0..8000).map(|n| i16::try_from(wave(n)).unwrap()).collect()
+    };
+    let [common, one, other] = [noise(1), noise(2), noise(3)];
+    let library = LIBRARY.get_or_init(|| {
+        Library::new([
+            ("one".to_owned(), [common.clone(), one.clone()].concat()),
+            ("other".to_owned(), [common.clone(), other].concat()),
+        ])
+    });
+    let codes: Vec<u8> = [common, one].concat().into_iter().map(ulaw::encode).collect();
+    let mut hearing = Hearing::new(library);
+    hearing.hear(Instant::now(), &codes[..4000]);
+    assert_eq!(names(&hearing.heard), ["one|other"]);
+    assert!(!hearing.heard[0].is("one") && hearing.heard[0].may_be("one"));
+    hearing.hear(Instant::now(), &codes[4000..]);
+    assert_eq!(names(&hearing.heard), ["one"]);
+    assert!(hearing.heard[0].whole);
+}

@@ -1,0 +1,256 @@
+//! Signalling by SIPp: one process places one call or many, and is told and tells what happens over
+//! its third-party control socket, where we play the twin.
+//!
+//! A process ends by itself once its calls are over; it is killed when [`Sipp`] is dropped.
+
+use std::fmt::Write as _;
+use std::fs;
+use std::io::{Read as _, Write as _};
+use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::sync::Mutex;
+use std::thread::{JoinHandle, sleep, spawn};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, Result, bail, ensure};
+use tempfile::TempDir;
+
+use super::scenario;
+use crate::child::Child;
+
+/// What ends a message on the control socket.
+const ESCAPE: u8 = 0x1b;
+const CONNECT_WITHIN: Duration = Duration::from_secs(20);
+const REGISTER_WITHIN: Duration = Duration::from_secs(20);
+const LOOK_EVERY: Duration = Duration::from_millis(10);
+
+/// Where calls go, and how.
+#[derive(Debug, Clone)]
+pub struct Line {
+    /// Asterisk's SIP address.
+    pub sip: SocketAddr,
+    /// The number that is dialled.
+    pub number: String,
+    /// Whether digits as RFC 4733 events are offered; without, they go by SIP INFO.
+    pub offers_events: bool,
+}
+
+/// As whom the calls are placed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Identity {
+    /// The number is in P-Asserted-Identity, and not in From.
+    Asserted,
+    /// As [`Identity::Asserted`], with `Privacy: id`.
+    Withheld,
+    /// The number is in From alone.
+    BareFrom,
+    /// A telephone that has registered as `user`, and asserts the number by itself.
+    Telephone {
+        /// Its user name.
+        user: String,
+        /// For the digest.
+        password: String,
+    },
+}
+
+/// A call to place.
+#[derive(Debug, Clone)]
+pub struct Placed {
+    /// The caller's number, as it is to be written.
+    pub caller: String,
+    /// The caller's RTP port.
+    pub media: u16,
+}
+
+/// What becomes of a call.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum News {
+    /// Answered; the other side's RTP port.
+    Answered(u16),
+    /// A digit sent by SIP INFO was taken.
+    Informed,
+    /// Over: we hung up.
+    HungUp,
+    /// Over: the other side hung up.
+    Ended,
+    /// Never answered.
+    Refused,
+}
+
+/// A SIPp process.
+pub struct Sipp {
+    child: Mutex<Child>,
+    twin: Mutex<TcpStream>,
+    reader: Option<JoinHandle<()>>,
+    folder: TempDir,
+}
+
+impl Sipp {
+    /// Places `calls` from `address`, `rate` a second; `news` is told what becomes of each by index.
+    pub fn place(
+        line: &Line,
+        address: Ipv4Addr,
+        identity: &Identity,
+        calls: &[Placed],
+        rate: u32,
+        news: impl FnMut(usize, News) + Send + 'static,
+    ) -> Result<Self> {
+        let folder = tempfile::Builder::new().prefix("karipass-sipp-").tempdir()?;
+        let mut csv = String::from("SEQUENTIAL\n");
+        for call in calls {
+            writeln!(csv, "{};{}", call.media, call.caller)?;
+        }
+        fs::write(folder.path().join("calls.csv"), csv)?;
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
+        let xml = scenario::call(line, identity);
+        let mut command = sipp(line.sip, address, folder.path(), &xml)?;
+        command.args(["-s", &line.number, "-cid_str", "call-%u", "-inf", "calls.csv"]);
+        command.args(["-m", &calls.len().to_string(), "-r", &rate.to_string()]);
+        command.args(["-l", &calls.len().to_string()]);
+        command.args(["-3pcc", &listener.local_addr()?.to_string()]);
+        if let Identity::Telephone { user, password } = identity {
+            command.args(["-au", user, "-ap", password]);
+        }
+        let mut child = Child::spawn("SIPp", command)?;
+        let twin = accept(&listener, &mut child)
+            .with_context(|| format!("SIPp: {}", errors(folder.path())))?;
+        let reading = twin.try_clone()?;
+        let reader = spawn(move || read(reading, news));
+        Ok(Self { child: Mutex::new(child), twin: Mutex::new(twin), reader: Some(reader), folder })
+    }
+
+    /// Registers a telephone.
+    pub fn register(sip: SocketAddr, address: Ipv4Addr, user: &str, password: &str) -> Result<()> {
+        let folder = tempfile::Builder::new().prefix("karipass-sipp-").tempdir()?;
+        let mut command = sipp(sip, address, folder.path(), &scenario::register(user))?;
+        command.args(["-m", "1", "-au", user, "-ap", password]);
+        let mut child = Child::spawn("SIPp", command)?;
+        let until = Instant::now() + REGISTER_WITHIN;
+        while Instant::now() < until {
+            if let Some(status) = child.ended()? {
+                ensure!(status.success(), "{user} cannot register: {}", errors(folder.path()));
+                return Ok(());
+            }
+            sleep(LOOK_EVERY);
+        }
+        bail!("{user} is not registered within {REGISTER_WITHIN:?}")
+    }
+
+    /// Hangs a call up.
+    pub fn hang_up(&self, call: usize) -> Result<()> {
+        self.cue(call, "Cue: hang-up")
+    }
+
+    /// Sends a digit by SIP INFO; wait for [`News::Informed`] before the next.
+    pub fn inform(&self, call: usize, key: char) -> Result<()> {
+        self.cue(call, &format!("Digit: {key}"))
+    }
+
+    /// What SIPp has to say about its errors.
+    pub fn errors(&self) -> String {
+        errors(self.folder.path())
+    }
+
+    fn cue(&self, call: usize, cue: &str) -> Result<()> {
+        let mut twin = self.twin.lock().map_err(|_| anyhow::anyhow!("a thread has panicked"))?;
+        // SIPp reads one message at a time: it goes out in one piece.
+        let mut message = format!("Call-ID: call-{}\r\n{cue}\r\n", call + 1).into_bytes();
+        message.push(ESCAPE);
+        twin.write_all(&message).context("SIPp is gone")
+    }
+}
+
+impl Drop for Sipp {
+    fn drop(&mut self) {
+        if let Ok(child) = self.child.get_mut() {
+            drop(child.kill());
+        }
+        if let Some(reader) = self.reader.take() {
+            drop(reader.join());
+        }
+    }
+}
+
+fn sipp(sip: SocketAddr, address: Ipv4Addr, folder: &Path, scenario: &str) -> Result<Command> {
+    fs::write(folder.join("scenario.xml"), scenario)?;
+    let mut command = Command::new("setpriv");
+    command.args(["--pdeathsig", "KILL", "sipp", &sip.to_string(), "-sf", "scenario.xml"]);
+    command.args(["-i", &address.to_string(), "-bind_local", "-nostdin", "-trace_err"]);
+    command.args(["-error_file", "errors.log"]);
+    command.current_dir(folder).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+    Ok(command)
+}
+
+fn accept(listener: &TcpListener, child: &mut Child) -> Result<TcpStream> {
+    listener.set_nonblocking(true)?;
+    let mut accepted = None;
+    child.wait_for(CONNECT_WITHIN, || {
+        match listener.accept() {
+            Ok((stream, _)) => accepted = Some(stream),
+            Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => {}
+            Err(error) => return Err(error.into()),
+        }
+        Ok(accepted.is_some())
+    })?;
+    let stream = accepted.context("SIPp did not connect")?;
+    stream.set_nonblocking(false)?;
+    stream.set_nodelay(true)?;
+    Ok(stream)
+}
+
+fn read(mut stream: TcpStream, mut news: impl FnMut(usize, News)) {
+    let mut unread = Vec::new();
+    let mut buffer = [0; 4096];
+    while let Ok(length @ 1..) = stream.read(&mut buffer) {
+        unread.extend_from_slice(buffer.get(..length).unwrap_or_default());
+        while let Some(end) = unread.iter().position(|byte| *byte == ESCAPE) {
+            let message: Vec<u8> = unread.drain(..=end).collect();
+            if let Some((call, what)) = parse(&String::from_utf8_lossy(&message)) {
+                news(call, what);
+            }
+        }
+    }
+}
+
+fn parse(message: &str) -> Option<(usize, News)> {
+    let header = |name: &str| {
+        message.lines().find_map(|line| {
+            let (key, value) = line.split_once(':')?;
+            key.trim().eq_ignore_ascii_case(name).then(|| value.trim())
+        })
+    };
+    let call = header("Call-ID")?.strip_prefix("call-")?.parse::<usize>().ok()?.checked_sub(1)?;
+    if header("internal-cmd").is_some() {
+        return Some((call, News::HungUp));
+    }
+    let mut words = header("Event")?.split(' ');
+    let what = match words.next()? {
+        "answered" => News::Answered(words.next()?.parse().ok()?),
+        "informed" => News::Informed,
+        "hung-up" => News::HungUp,
+        "ended" => News::Ended,
+        "refused" => News::Refused,
+        _ => return None,
+    };
+    Some((call, what))
+}
+
+fn errors(folder: &Path) -> String {
+    fs::read_to_string(folder.join("errors.log")).unwrap_or_else(|_| "no message".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_sipp_tells_is_told_apart_by_call() {
+        let told = |event: &str| parse(&format!("Call-ID: call-7\r\nEvent: {event}\r\n\r\n\x1b"));
+        assert_eq!(told("answered 17570"), Some((6, News::Answered(17_570))));
+        assert_eq!(told("ended"), Some((6, News::Ended)));
+        assert_eq!(told("sneezed"), None);
+        let aborted = "call-id: call-1\r\ninternal-cmd: abort_call\r\n\r\n\x1b";
+        assert_eq!(parse(aborted), Some((0, News::HungUp)));
+    }
+}

@@ -1,0 +1,55 @@
+//! G.711 µ-law, as much of it as recognising sounds takes.
+
+/// µ-law's offset and the greatest magnitude that it can say (ITU-T G.711).
+const BIAS: i32 = 0x84;
+const CLIP: i32 = 32_635;
+
+/// Silence; µ-law has two zeros, and [`canonical`] makes them one.
+pub(super) const SILENCE: u8 = 0xff;
+
+/// The code of a 16-bit sample, with one zero. µ-law codes 14 bits: like Asterisk's table, this takes
+/// the highest sample of the four that have them in common.
+pub(super) fn encode(sample: i16) -> u8 {
+    let magnitude = i32::from(sample | 3).abs().min(CLIP) + BIAS;
+    let exponent = (24 - magnitude.leading_zeros()).min(7);
+    let mantissa = (magnitude >> (exponent + 3)) & 0x0f;
+    let sign = if sample < 0 { 0x80 } else { 0 };
+    let code = u8::try_from(exponent).unwrap_or(7) << 4 | u8::try_from(mantissa).unwrap_or(0);
+    canonical(!(code | sign))
+}
+
+/// The same code with one zero.
+pub(super) fn canonical(code: u8) -> u8 {
+    if code == 0x7f { SILENCE } else { code }
+}
+
+/// Whether a code is loud enough to be heard as more than a room's noise (about -42 dB of full scale).
+pub(super) fn is_loud(code: u8) -> bool {
+    (!code & 0x7f) >= 0x15
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn known_codes_of_g711() {
+        for (sample, code) in [
+            (0, 0xff),
+            (-1, 0xff),
+            (8, 0xfe),
+            (-8, 0x7e),
+            (32_767, 0x80),
+            (-32_768, 0x00),
+            (1000, 0xce),
+        ] {
+            assert_eq!(encode(sample), code, "{sample}");
+        }
+    }
+
+    #[test]
+    fn loudness_is_of_the_magnitude_alone() {
+        assert!(!is_loud(encode(0)) && !is_loud(encode(-100)));
+        assert!(is_loud(encode(400)) && is_loud(encode(-400)));
+    }
+}
