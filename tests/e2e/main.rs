@@ -1,15 +1,48 @@
 //! Whole calls: a real Asterisk, a real PostgreSQL, the real daemon, SIPp and RTP.
+//!
+//! One system serves most stories, told side by side with numbers of their own; a story that takes
+//! something away has a system to itself.
 
 #![expect(unreachable_pub, reason = "in a binary `pub` marks what one module offers to the others")]
-#![expect(clippy::expect_used, clippy::indexing_slicing, reason = "a test fails by panicking")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::unwrap_in_result,
+    clippy::disallowed_methods,
+    reason = "a test fails by panicking, and waits for real servers on the real clock"
+)]
 
 mod dialplan;
+mod leaks;
+mod outages;
+mod stories;
+mod world;
+
+use std::process::ExitCode;
+use std::sync::Arc;
 
 use karipass_lab::asterisk::Installation;
 use libtest_mimic::Arguments;
 
-fn main() {
-    let arguments = Arguments::from_args();
-    let asterisk = Installation::find().expect("an Asterisk");
-    libtest_mimic::run(&arguments, dialplan::trials(&asterisk)).exit();
+use world::{SHORT, System};
+
+/// Stories mostly wait for each other's seconds of guidance to pass.
+const SIDE_BY_SIDE: usize = 8;
+
+fn main() -> ExitCode {
+    let mut arguments = Arguments::from_args();
+    arguments.test_threads.get_or_insert(SIDE_BY_SIDE);
+    let installation = Installation::find().expect("an Asterisk");
+    let system = Arc::new(System::start(&installation, &SHORT).expect("a system"));
+    let mut trials = outages::trials(&installation);
+    trials.extend(stories::trials(&system));
+    trials.extend(dialplan::trials(&installation));
+    let told = libtest_mimic::run(&arguments, trials);
+    // Only now have the logs all that they will ever have.
+    let searched = libtest_mimic::run(&arguments, leaks::trials(&system));
+    let ended = libtest_mimic::run(&arguments, vec![outages::ends_well(&system)]);
+    let failed = [told, searched, ended].iter().any(libtest_mimic::Conclusion::has_failed);
+    drop(system);
+    if failed { ExitCode::FAILURE } else { ExitCode::SUCCESS }
 }

@@ -1,0 +1,104 @@
+//! Afterwards: no password and no hash is in any log, in the audit, or among any program's arguments.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Result, ensure};
+use libtest_mimic::Trial;
+
+use crate::world::{System, told};
+
+/// What a keyed digit looks like where Asterisk or ARI's events tell it.
+const DIGITS: [&str; 4] = ["\"digit\":", "DTMF begin", "DTMF end", "DTMF[DTMF"];
+/// How a hash begins.
+const HASH: &str = "$argon2";
+
+/// One trial for each place, over all that the system has done.
+pub fn trials(system: &std::sync::Arc<System>) -> Vec<Trial> {
+    type Search = fn(&System) -> Result<()>;
+    let searches: [(&str, Search); 3] = [
+        ("no_log_has_a_password_a_digit_or_a_hash", logs),
+        ("the_audit_has_no_password_and_no_hash", audit),
+        ("no_programs_arguments_have_a_password", arguments),
+    ];
+    let trial = |(name, search): (&str, Search)| {
+        let system = std::sync::Arc::clone(system);
+        Trial::test(name, move || told(search(&system)))
+    };
+    searches.into_iter().map(trial).collect()
+}
+
+/// Everywhere at once, for a story with a system of its own.
+pub fn none(system: &System) -> Result<()> {
+    logs(system)?;
+    audit(system)?;
+    arguments(system)
+}
+
+fn logs(system: &System) -> Result<()> {
+    let mut files = vec![system.postgres.log()];
+    if let Some(daemon) = &system.daemon {
+        files.push(daemon.lock().unwrap().log());
+    }
+    files.extend(below(&system.asterisk.logs())?);
+    let passwords = system.passwords();
+    for file in files {
+        let text = String::from_utf8_lossy(&fs::read(&file)?).into_owned();
+        let name = file.display();
+        let leaks = passwords.iter().filter(|password| has(&text, password)).count();
+        ensure!(leaks == 0, "{name} has {leaks} of {} passwords", passwords.len());
+        for telltale in DIGITS.into_iter().chain([HASH]) {
+            ensure!(!text.contains(telltale), "{name} has {telltale}");
+        }
+    }
+    Ok(())
+}
+
+fn audit(system: &System) -> Result<()> {
+    let rows = system.wait(async {
+        let client = system.database.owner().await?;
+        anyhow::Ok(client.query("SELECT audit::text FROM audit", &[]).await?)
+    })?;
+    let passwords = system.passwords();
+    for row in rows {
+        let row: String = row.get(0);
+        let leaks = passwords.iter().any(|password| has(&row, password));
+        ensure!(!leaks && !row.contains(HASH), "a row of the audit has a password or a hash");
+    }
+    Ok(())
+}
+
+fn arguments(system: &System) -> Result<()> {
+    let passwords = system.passwords();
+    for process in fs::read_dir("/proc")? {
+        // A process may end while it is looked at.
+        let Ok(line) = fs::read(process?.path().join("cmdline")) else { continue };
+        let line = String::from_utf8_lossy(&line).replace('\0', " ");
+        let leaks = passwords.iter().any(|password| has(&line, password));
+        ensure!(!leaks, "a program's arguments have a password");
+    }
+    Ok(())
+}
+
+/// Whether the password stands in the text, and not merely its digits in a longer number.
+fn has(text: &str, password: &str) -> bool {
+    text.match_indices(password).any(|(at, _)| {
+        let before = text[..at].chars().next_back();
+        let behind = text[at + password.len()..].chars().next();
+        let is_longer = |next: Option<char>| next.is_some_and(|next| next.is_ascii_hexdigit());
+        !is_longer(before) && !is_longer(behind)
+    })
+}
+
+fn below(folder: &Path) -> Result<Vec<PathBuf>> {
+    let mut files = Vec::new();
+    for entry in fs::read_dir(folder)? {
+        let path = entry?.path();
+        if path.is_dir() {
+            files.extend(below(&path)?);
+        } else {
+            files.push(path);
+        }
+    }
+    Ok(files)
+}

@@ -1,0 +1,131 @@
+//! What callers hear when something is missing: the store, its answer, the daemon, their own time.
+//! Each of these stories has a system of its own.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use anyhow::{Result, ensure};
+use karipass_lab::asterisk::Installation;
+use karipass_lab::postgres::Shutdown;
+use karipass_lab::subscriber::{Caller, Subscriber};
+use libtest_mimic::Trial;
+
+use crate::leaks;
+use crate::world::{Family, SHORT, Story, System, told};
+
+/// P15.
+const TROUBLE_WITHIN: Duration = Duration::from_secs(10);
+
+pub fn trials(installation: &Installation) -> Vec<Trial> {
+    let apart = |name: &str, tell: fn(&Installation) -> Result<()>| {
+        let installation = installation.clone();
+        Trial::test(name, move || told(tell(&installation)))
+    };
+    vec![
+        apart("p15_a_store_that_stops_in_mid_call_is_trouble", stopped),
+        apart("p15_a_store_that_does_not_answer_is_trouble_and_stores_nothing_later", stuck),
+        apart("without_a_daemon_the_dialplan_apologises", without_daemon),
+        apart("p11_a_call_has_a_limit", limited),
+    ]
+}
+
+/// Up to the last digit of the confirmation.
+fn at_the_last_digit(story: &Story<'_>, password: &str) -> Result<Subscriber> {
+    let mut call = story.contract_calls()?;
+    call.hears("menu")?.keys("1")?.begins_to_hear_number(&story.family.contract, "set-password")?;
+    call.keys_password(password)?.hears("confirm-password")?.keys_password(&password[..7])?;
+    Ok(call)
+}
+
+fn is_trouble(call: &mut Subscriber) -> Result<()> {
+    call.hears_whole("trouble")?;
+    let waited = call.waited()?;
+    ensure!(waited < TROUBLE_WITHIN, "trouble came after {waited:?}");
+    call.is_hung_up()?;
+    Ok(())
+}
+
+fn stopped(installation: &Installation) -> Result<()> {
+    let system = System::start(installation, &SHORT)?;
+    let story = Story::new(&system)?;
+    let (Family { contract, child, .. }, password) = (&story.family, story.password());
+    let mut call = at_the_last_digit(&story, &password)?;
+    system.postgres.stop(Shutdown::Kill)?;
+    call.keys_password(&password[7..])?;
+    is_trouble(&mut call)?;
+    // Nor does the next caller get anywhere.
+    let begun = Instant::now();
+    let mut call = story.contract_calls()?;
+    call.hears_whole("trouble")?.is_hung_up()?;
+    ensure!(begun.elapsed() < 2 * TROUBLE_WITHIN, "the call took {:?}", begun.elapsed());
+    system.postgres.start()?;
+    story.nothing_is_stored()?;
+    // The next but one is served as if nothing had happened.
+    let mut call = at_the_last_digit(&story, &password)?;
+    call.keys_password(&password[7..])?;
+    call.hears_number_whole(contract, "completed")?.is_hung_up()?;
+    story.is_stored(contract, &password, "line", "line", &[contract, child])?;
+    leaks::none(&system)
+}
+
+fn stuck(installation: &Installation) -> Result<()> {
+    let system = System::start(installation, &SHORT)?;
+    let story = Story::new(&system)?;
+    let password = story.password();
+    let mut call = at_the_last_digit(&story, &password)?;
+    let holder = system.wait(async {
+        let client = system.database.owner().await?;
+        client.batch_execute("BEGIN; LOCK TABLE credential IN ACCESS EXCLUSIVE MODE").await?;
+        anyhow::Ok(client)
+    })?;
+    call.keys_password(&password[7..])?;
+    is_trouble(&mut call)?;
+    system.wait(holder.batch_execute("ROLLBACK"))?;
+    drop(holder);
+    system.wait(nobody_is_at_work(&system))?;
+    story.nothing_is_stored()?;
+    leaks::none(&system)
+}
+
+/// Waits until no other connection of the database is in a transaction or waits for a lock.
+async fn nobody_is_at_work(system: &System) -> Result<()> {
+    let busy = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()
+        AND pid <> pg_backend_pid() AND backend_type = 'client backend' AND state <> 'idle'";
+    let superuser = system.postgres.superuser(&system.database.name).await?;
+    let until = Instant::now() + Duration::from_secs(20);
+    while superuser.query_one(busy, &[]).await?.get::<_, i64>(0) > 0 {
+        ensure!(Instant::now() < until, "the daemon's transaction does not end");
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    Ok(())
+}
+
+fn without_daemon(installation: &Installation) -> Result<()> {
+    let system = System::without_daemon(installation)?;
+    let mut call = Caller::asserted("0670014510").calls(&system.line())?;
+    call.hears_whole("trouble")?.is_hung_up()?;
+    Ok(())
+}
+
+fn limited(installation: &Installation) -> Result<()> {
+    let system = System::start(installation, &[("KARIPASS_CALL_LIMIT_S", "5")])?;
+    let story = Story::new(&system)?;
+    let begun = Instant::now();
+    let mut call = story.contract_calls()?;
+    call.hears("menu")?.is_hung_up()?;
+    let took = begun.elapsed();
+    ensure!(
+        took > Duration::from_secs(4) && took < Duration::from_secs(8),
+        "the call took {took:?}"
+    );
+    ensure!(!call.heard()[0].whole, "the menu was heard to its end");
+    story.nothing_is_stored()
+}
+
+/// The shared system's stories are over: the servers end as a service manager would end them.
+pub fn ends_well(system: &Arc<System>) -> Trial {
+    let system = Arc::clone(system);
+    Trial::test("the_daemon_ends_well_when_told_to", move || {
+        told(system.daemon.as_ref().map_or(Ok(()), |daemon| daemon.lock().unwrap().stop()))
+    })
+}

@@ -1,0 +1,88 @@
+//! Who calls (P1, P2).
+
+use std::net::Ipv4Addr;
+use std::sync::Arc;
+
+use anyhow::Result;
+use karipass_lab::subscriber::Caller;
+use libtest_mimic::Trial;
+
+use crate::world::{Family, Story, System, completes, story, telephone_story};
+
+pub fn trials(system: &Arc<System>) -> Vec<Trial> {
+    vec![
+        story(system, "p2_an_unknown_number_is_not_served", unknown),
+        story(system, "p2_a_withheld_number_is_not_served", withheld),
+        story(system, "p1_a_bare_from_is_not_served", bare_from),
+        story(system, "p2_a_suspended_contract_is_not_served_until_it_is_resumed", suspended),
+        story(system, "p2_a_contract_without_service_is_not_served", without_service),
+        story(system, "p1_every_written_form_of_a_number_is_the_same_caller", spellings),
+        story(system, "p1_a_call_from_nowhere_is_refused", nowhere),
+        telephone_story(system, "p1_a_registered_telephone_is_its_fixed_identity", telephone),
+    ]
+}
+
+fn is_not_served(story: &Story<'_>, caller: &Caller) -> Result<()> {
+    let mut call = caller.calls(&story.system.line())?;
+    call.hears_whole("not-available")?.is_hung_up()?;
+    story.nothing_is_stored()
+}
+
+fn unknown(story: &Story<'_>) -> Result<()> {
+    is_not_served(story, &Caller::asserted(&story.family.stranger()))
+}
+
+fn withheld(story: &Story<'_>) -> Result<()> {
+    is_not_served(story, &Caller::withheld(&story.family.contract))
+}
+
+fn bare_from(story: &Story<'_>) -> Result<()> {
+    is_not_served(story, &Caller::bare_from(&story.family.contract))
+}
+
+fn suspended(story: &Story<'_>) -> Result<()> {
+    let Family { contract, child, .. } = &story.family;
+    story.system.operator(&["contracts", "suspend", contract])?;
+    is_not_served(story, &Caller::asserted(contract))?;
+    is_not_served(story, &Caller::asserted(child))?;
+    story.system.operator(&["contracts", "resume", contract])?;
+    let mut call = story.contract_calls()?;
+    call.hears("menu")?.hangs_up()
+}
+
+fn without_service(story: &Story<'_>) -> Result<()> {
+    let Family { contract, child, plain } = &story.family;
+    story.load(&format!(
+        "{contract},{contract},no\n{contract},{child},no\n{contract},{plain},no\n"
+    ))?;
+    is_not_served(story, &Caller::asserted(contract))
+}
+
+fn spellings(story: &Story<'_>) -> Result<()> {
+    let Family { contract, .. } = &story.family;
+    let bare = &contract[1..];
+    let hyphens = format!("{}-{}-{}", &contract[..2], &contract[2..6], &contract[6..]);
+    for written in [format!("+81{bare}"), format!("0081{bare}"), hyphens] {
+        let mut call = Caller::asserted(&written).calls(&story.system.line())?;
+        call.hears("menu")?.keys("1")?.hears_number(contract, "set-password")?.hangs_up()?;
+    }
+    story.nothing_is_stored()
+}
+
+fn nowhere(story: &Story<'_>) -> Result<()> {
+    let caller = Caller::asserted(&story.family.contract).from(Ipv4Addr::new(127, 0, 0, 6));
+    caller.calls(&story.system.line())?.is_refused()?;
+    story.nothing_is_stored()
+}
+
+fn telephone(story: &Story<'_>) -> Result<()> {
+    let (Family { contract, child, .. }, password) = (&story.family, story.password());
+    let phone = &story.system.asterisk.phones()[0];
+    let elsewhere = Story::new(story.system)?;
+    let mut call =
+        Caller::telephone(phone, &elsewhere.family.contract).calls(&story.system.line())?;
+    call.hears("menu")?.keys("1")?.hears_number(contract, "set-password")?;
+    completes(&mut call, contract, &password)?;
+    story.is_stored(contract, &password, "line", "line", &[contract, child])?;
+    elsewhere.nothing_is_stored()
+}

@@ -1,0 +1,57 @@
+//! Hanging up in every step (P13).
+
+use std::sync::Arc;
+
+use anyhow::Result;
+use libtest_mimic::Trial;
+
+use crate::world::{Family, Story, System, completes, story};
+
+pub fn trials(system: &Arc<System>) -> Vec<Trial> {
+    vec![
+        story(system, "p13_hanging_up_before_the_commit_changes_nothing", before),
+        story(system, "p13_hanging_up_leaves_the_old_password_good", over_an_old_one),
+        story(system, "p13_hanging_up_after_the_commit_leaves_it_set", after),
+    ]
+}
+
+fn before(story: &Story<'_>) -> Result<()> {
+    let (Family { child, .. }, password) = (&story.family, story.password());
+    let mut call = story.contract_calls()?;
+    call.hears("menu")?.hangs_up()?;
+    story.nothing_is_stored()?;
+    let mut call = story.contract_calls()?;
+    call.hears("menu")?.keys("2")?.hears("enter-number")?.keys(&child[..4])?.hangs_up()?;
+    story.nothing_is_stored()?;
+    let mut call = story.contract_calls()?;
+    call.hears("menu")?.keys("2")?.hears("enter-number")?.keys(&format!("{child}#"))?;
+    call.begins_to_hear_number(child, "set-password")?.hangs_up()?;
+    story.nothing_is_stored()?;
+    let mut call = story.contract_calls()?;
+    call.hears("menu")?.keys("2")?.hears("enter-number")?.keys(&format!("{child}#"))?;
+    call.begins_to_hear_number(child, "set-password")?.keys_password(&password)?;
+    call.hears("confirm-password")?.keys_password(&password[..7])?.hangs_up()?;
+    story.nothing_is_stored()?;
+    story.is_refused(child, &password)
+}
+
+fn over_an_old_one(story: &Story<'_>) -> Result<()> {
+    let Family { contract, child, .. } = &story.family;
+    let (old, new) = (story.password(), story.password());
+    let mut call = story.contract_calls()?;
+    call.hears("menu")?.keys("1")?.begins_to_hear_number(contract, "set-password")?;
+    completes(&mut call, contract, &old)?;
+    let mut call = story.contract_calls()?;
+    call.hears("menu")?.keys("1")?.begins_to_hear_number(contract, "set-password")?;
+    call.keys_password(&new)?.hears("confirm-password")?.hangs_up()?;
+    story.is_stored(contract, &old, "line", "line", &[contract, child])
+}
+
+fn after(story: &Story<'_>) -> Result<()> {
+    let (Family { contract, child, .. }, password) = (&story.family, story.password());
+    let mut call = story.contract_calls()?;
+    call.hears("menu")?.keys("1")?.begins_to_hear_number(contract, "set-password")?;
+    call.keys_password(&password)?.hears("confirm-password")?.keys_password(&password)?;
+    call.begins_to_hear_number(contract, "completed")?.hangs_up()?;
+    story.is_stored(contract, &password, "line", "line", &[contract, child])
+}
