@@ -1,0 +1,194 @@
+//! What a private Asterisk is to be like, and its folder with the samples and what is local.
+
+use std::fmt::Write as _;
+use std::fs;
+use std::ops::RangeInclusive;
+use std::os::unix::fs::{PermissionsExt as _, symlink};
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context as _, Result};
+
+use super::Installation;
+use crate::{ports, repository, secret};
+
+/// Asterisk complains in its log about each of these that is missing; every PBX has them.
+const EMPTY: [&str; 8] = [
+    "acl.conf",
+    "ccss.conf",
+    "features.conf",
+    "indications.conf",
+    "manager.conf",
+    "pjproject.conf",
+    "udptl.conf",
+    "websocket_client.conf",
+];
+
+/// A demonstration telephone: it registers with its number as user name.
+#[derive(Debug, Clone)]
+pub struct Phone {
+    /// User name and fixed identity.
+    pub number: String,
+    /// For its registration and calls.
+    pub password: String,
+}
+
+impl Phone {
+    /// One with a fresh password.
+    pub fn new(number: &str) -> Self {
+        Self { number: number.to_owned(), password: secret() }
+    }
+}
+
+/// What a private Asterisk is to be like.
+#[derive(Debug, Clone)]
+pub struct Setup {
+    pub(super) folder: PathBuf,
+    pub(super) sip: u16,
+    pub(super) ari: u16,
+    rtp: RangeInclusive<u16>,
+    pub(super) ari_password: String,
+    pub(super) phones: Vec<Phone>,
+    snippets: Vec<(String, String)>,
+}
+
+impl Setup {
+    /// One in `folder`, on free ports, with fresh secrets and no telephones.
+    pub fn new(folder: impl Into<PathBuf>) -> Result<Self> {
+        Ok(Self {
+            folder: folder.into(),
+            sip: ports::free_udp()?,
+            ari: ports::free_tcp()?,
+            rtp: ports::rtp_range(),
+            ari_password: secret(),
+            phones: Vec::new(),
+            snippets: Vec::new(),
+        })
+    }
+
+    /// Takes these ports instead of free ones.
+    #[must_use]
+    pub fn ports(mut self, sip: u16, ari: u16) -> Self {
+        (self.sip, self.ari) = (sip, ari);
+        self
+    }
+
+    /// Adds telephones.
+    #[must_use]
+    pub fn phones(mut self, phones: impl IntoIterator<Item = Phone>) -> Self {
+        self.phones.extend(phones);
+        self
+    }
+
+    /// Adds `text` to a file of `karipass.d`, which the sample of the same name includes at its
+    /// end: `modules.conf`, `extensions.conf`, `globals.conf`, `http.conf`, `rtp.conf`, `phones.conf`.
+    #[must_use]
+    pub fn snippet(mut self, file: &str, text: &str) -> Self {
+        self.snippets.push((file.to_owned(), text.to_owned()));
+        self
+    }
+
+    pub(super) fn etc(&self) -> PathBuf {
+        self.folder.join("etc")
+    }
+
+    /// Lays out the folder; `run` is short enough for a socket's name.
+    pub(super) fn lay_out(&self, installation: &Installation, run: &Path) -> Result<()> {
+        let etc = self.etc();
+        if etc.exists() {
+            fs::remove_dir_all(&etc)?;
+        }
+        for folder in ["etc/karipass.d", "lib", "spool", "log", "data/sounds/ja"] {
+            fs::create_dir_all(self.folder.join(folder))?;
+        }
+        fs::set_permissions(&etc, fs::Permissions::from_mode(0o700))?;
+        for samples in ["asterisk/etc", "dialplan"] {
+            copy_samples(&repository().join(samples), &etc)?;
+        }
+        for name in EMPTY {
+            fs::write(etc.join(name), "")?;
+        }
+        let options = fs::read_to_string(repository().join("asterisk/etc/asterisk.conf"))?;
+        let directories = self.directories(installation, run);
+        fs::write(etc.join("asterisk.conf"), format!("{directories}\n{options}"))?;
+        self.write_local()?;
+        self.link_data(installation)
+    }
+
+    fn directories(&self, installation: &Installation, run: &Path) -> String {
+        let own = |name: &str| self.folder.join(name).display().to_string();
+        format!(
+            "[directories]\nastetcdir = {}\nastmoddir = {}\nastvarlibdir = {lib}\nastdbdir = {lib}\n\
+             astkeydir = {lib}\nastdatadir = {}\nastagidir = {lib}\nastspooldir = {}\nastrundir = {}\n\
+             astlogdir = {}\nastsbindir = {lib}\n",
+            own("etc"),
+            installation.modules.display(),
+            own("data"),
+            own("spool"),
+            run.display(),
+            own("log"),
+            lib = own("lib"),
+        )
+    }
+
+    fn write_local(&self) -> Result<()> {
+        let mut files = vec![
+            ("ari.conf", format!("password = {}\n", self.ari_password)),
+            ("http.conf", format!("bindport = {}\n", self.ari)),
+            ("transport.conf", format!("bind = 127.0.0.1:{}\n", self.sip)),
+            ("rtp.conf", format!("rtpstart = {}\nrtpend = {}\n", self.rtp.start(), self.rtp.end())),
+            ("phones.conf", phones_conf(&self.phones)?),
+        ];
+        for (file, text) in &self.snippets {
+            match files.iter_mut().find(|(name, _)| name == file) {
+                Some((_, whole)) => whole.push_str(text),
+                None => files.push((file, text.clone())),
+            }
+        }
+        for (name, text) in files {
+            fs::write(self.etc().join("karipass.d").join(name), text)?;
+        }
+        Ok(())
+    }
+
+    /// The installation's data with this repository's sounds.
+    fn link_data(&self, installation: &Installation) -> Result<()> {
+        let data = self.folder.join("data");
+        for entry in fs::read_dir(&installation.data)? {
+            let entry = entry?;
+            if entry.file_name() != "sounds" {
+                link(&entry.path(), &data.join(entry.file_name()))?;
+            }
+        }
+        link(&repository().join("asterisk/sounds/ja/karipass"), &data.join("sounds/ja/karipass"))
+    }
+}
+
+fn copy_samples(from: &Path, to: &Path) -> Result<()> {
+    for entry in fs::read_dir(from).with_context(|| from.display().to_string())? {
+        let path = entry?.path();
+        if path.extension().is_some_and(|extension| extension == "conf") {
+            fs::copy(&path, to.join(path.file_name().unwrap_or_default()))?;
+        }
+    }
+    Ok(())
+}
+
+fn link(target: &Path, name: &Path) -> Result<()> {
+    if name.symlink_metadata().is_ok() {
+        fs::remove_file(name)?;
+    }
+    symlink(target, name).with_context(|| name.display().to_string())
+}
+
+fn phones_conf(phones: &[Phone]) -> Result<String> {
+    let mut text = String::new();
+    for Phone { number, password } in phones {
+        write!(
+            text,
+            "[{number}](karipass-phone)\naors = {number}\nauth = {number}\ncallerid = <{number}>\n\
+             [{number}](karipass-phone-auth)\nusername = {number}\npassword = {password}\n\
+             [{number}](karipass-phone-aor)\n\n"
+        )?;
+    }
+    Ok(text)
+}
