@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
 use tracing::{info, warn};
@@ -33,6 +34,7 @@ const BUCKETS: [f64; 14] =
 /// Serves until a signal.
 pub(super) fn run(config: &Config) -> anyhow::Result<Ending> {
     super::logging::start(&config.log)?;
+    raise_file_limit();
     let metrics = PrometheusBuilder::new().set_buckets(&BUCKETS)?.install_recorder()?;
     let keys = config.hashing.keys.clone();
     let hasher = Hasher::start(keys, Cost::LIVE, &Dummy::draw(&mut rand::rng()))?;
@@ -42,6 +44,15 @@ pub(super) fn run(config: &Config) -> anyhow::Result<Ending> {
         .build()?
         .block_on(serve(config, store, hasher, metrics))?;
     Ok(Ending::Done)
+}
+
+/// Takes as many open files as the system grants, one for each connection; the usual 1024 are fewer
+/// than the connections that the site takes.
+fn raise_file_limit() {
+    let granted = getrlimit(Resource::Nofile).maximum;
+    if let Err(error) = setrlimit(Resource::Nofile, Rlimit { current: granted, maximum: granted }) {
+        warn!(%error, "the limit of open files was not raised");
+    }
 }
 
 async fn serve(

@@ -1,6 +1,7 @@
 //! Logging in over the API on a real PostgreSQL: the rules C1–C3, W1–W3, W5.
 
 mod concurrency;
+mod daemon;
 mod equality;
 mod rules;
 
@@ -12,6 +13,11 @@ use crate::world::World;
 
 /// Every trial of this area.
 pub fn trials(world: &Arc<World>) -> Vec<Trial> {
-    let areas = [rules::trials(world), concurrency::trials(world), equality::trials(world)];
+    let areas = [
+        rules::trials(world),
+        concurrency::trials(world),
+        equality::trials(world),
+        daemon::trials(world),
+    ];
     areas.into_iter().flatten().collect()
 }

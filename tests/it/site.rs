@@ -1,6 +1,8 @@
 //! The subscribers' site in this process or in daemons of its own, and a client that logs in.
 
-use std::net::SocketAddr;
+use std::fs::File;
+use std::net::{SocketAddr, TcpStream};
+use std::path::Path;
 use std::time::Duration;
 
 use karipass::config::{self, Config};
@@ -8,11 +10,16 @@ use karipass::hashing::{Cost, Dummy, Hasher, Keys, Salt};
 use karipass::password::{PhcString, TemporaryPassword};
 use karipass::store::Store;
 use karipass::web::{self, Site};
+use karipass_lab::child::Child;
+use karipass_lab::ports;
 use karipass_lab::postgres::Database;
 use reqwest::header::{CONTENT_TYPE, HeaderMap};
 use serde_json::{Value, json};
+use tempfile::TempDir;
 use tokio::sync::OnceCell;
 use tokio_postgres::Client;
+
+use crate::world::KARIPASS;
 
 /// The password of every credential here.
 pub const RIGHT: &str = "48151623";
@@ -71,6 +78,55 @@ impl Drop for Service {
     }
 }
 
+/// `karipass serve` in a process of its own, without an Asterisk; killed when dropped.
+pub struct Daemon {
+    /// Where its site answers, such as `http://127.0.0.1:40001`.
+    pub base: String,
+    /// Where operators ask, likewise.
+    pub operators: String,
+    child: Child,
+    folder: TempDir,
+}
+
+impl Daemon {
+    /// Starts one with these variables besides the usual ones, and waits until its site answers.
+    pub fn start(database: &Database, variables: &[(&str, &str)]) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let listen = || format!("127.0.0.1:{}", ports::free_tcp().unwrap());
+        let (site, operators) = (listen(), listen());
+        let log = File::create(folder.path().join("log")).unwrap();
+        let mut command = database.karipass(Path::new(KARIPASS));
+        command
+            .env("KARIPASS_SITE_LISTEN", &site)
+            .env("KARIPASS_OPERATORS_LISTEN", &operators)
+            .env("KARIPASS_ARI_URL", format!("http://{}", listen()))
+            .env("KARIPASS_HASHING_KEYS", KEYS)
+            .env("KARIPASS_LOGIN_LIMIT", "off")
+            .envs(variables.iter().copied())
+            .arg("serve")
+            .stderr(log);
+        let mut child = Child::spawn("karipass", command).unwrap();
+        let answers = || Ok(TcpStream::connect(&site).is_ok());
+        child.wait_for(Duration::from_mins(1), answers).unwrap();
+        Self {
+            base: format!("http://{site}"),
+            operators: format!("http://{operators}"),
+            child,
+            folder,
+        }
+    }
+
+    /// Its process.
+    pub fn child(&mut self) -> &mut Child {
+        &mut self.child
+    }
+
+    /// What it has said.
+    pub fn log(&self) -> String {
+        std::fs::read_to_string(self.folder.path().join("log")).unwrap()
+    }
+}
+
 /// An answer, taken whole.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Answer {
@@ -112,10 +168,13 @@ impl Caller {
 
     /// From this address of the loopback.
     pub fn from(address: [u8; 4]) -> Self {
-        // Only the first of many callers installs it.
-        let _ = rustls::crypto::ring::default_provider().install_default();
-        let client = reqwest::Client::builder().timeout(Duration::from_mins(2)).no_proxy();
-        Self(client.local_address(Some(address.into())).build().unwrap())
+        Self(builder().local_address(Some(address.into())).build().unwrap())
+    }
+
+    /// That trusts this certificate (PEM) and no other.
+    pub fn trusting(certificate: &[u8]) -> Self {
+        let certificate = reqwest::Certificate::from_pem(certificate).unwrap();
+        Self(builder().tls_certs_only([certificate]).build().unwrap())
     }
 
     pub async fn send(&self, request: reqwest::RequestBuilder) -> Answer {
@@ -137,10 +196,20 @@ impl Caller {
         self.send(self.0.post(format!("{base}/api/v1/logout")).bearer_auth(token)).await
     }
 
+    pub async fn get(&self, url: &str) -> Answer {
+        self.send(self.0.get(url)).await
+    }
+
     /// Anything else.
     pub fn client(&self) -> &reqwest::Client {
         &self.0
     }
+}
+
+fn builder() -> reqwest::ClientBuilder {
+    // Only the first of many callers installs it.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    reqwest::Client::builder().timeout(Duration::from_mins(2)).no_proxy()
 }
 
 /// The hash of [`RIGHT`] under [`KEYS`], made once.

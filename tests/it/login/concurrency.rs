@@ -7,7 +7,7 @@ use tokio::sync::Barrier;
 use tokio::task::JoinSet;
 use tokio_postgres::Client;
 
-use crate::site::{self, Caller, NUMBER, RIGHT, Service, WRONG};
+use crate::site::{self, Caller, Daemon, NUMBER, RIGHT, WRONG};
 use crate::world::{World, trial};
 
 /// Posts released together in a round.
@@ -57,8 +57,8 @@ async fn rounds(world: Arc<World>) {
     let database = world.database().await;
     let owner = database.owner().await.unwrap();
     site::contract(&owner, "line").await;
-    let services = [Service::start(&database, &[]).await, Service::start(&database, &[]).await];
-    let bases: Vec<&str> = services.iter().map(|service| service.base.as_str()).collect();
+    let daemons = [Daemon::start(&database, &[]), Daemon::start(&database, &[])];
+    let bases: Vec<&str> = daemons.iter().map(|daemon| daemon.base.as_str()).collect();
     let caller = Caller::new();
     let mut voided = 0;
     for number in 0..50 {
@@ -121,11 +121,11 @@ async fn a_thousand_right(world: Arc<World>) {
     let owner = database.owner().await.unwrap();
     site::contract(&owner, "line").await;
     site::credential(&owner, NUMBER, "temporary").await;
-    let services = [Service::start(&database, &[]).await, Service::start(&database, &[]).await];
+    let daemons = [Daemon::start(&database, &[]), Daemon::start(&database, &[])];
     let caller = Caller::new();
     let mut posts = JoinSet::new();
     for index in 0..1000 {
-        let (caller, base) = (caller.clone(), services[index % 2].base.clone());
+        let (caller, base) = (caller.clone(), daemons[index % 2].base.clone());
         posts.spawn(async move { caller.log_in(&base, NUMBER, RIGHT).await.status });
     }
     let refused: Vec<u16> =

@@ -8,7 +8,7 @@ use anyhow::Result;
 use crate::daemon::write_secret;
 
 /// Makes `certificate.pem` and `key.pem` in `folder` unless they are there.
-pub(crate) fn keep_in(folder: &Path) -> Result<()> {
+pub fn keep_in(folder: &Path) -> Result<()> {
     let (certificate_file, key_file) = (folder.join("certificate.pem"), folder.join("key.pem"));
     if certificate_file.exists() && key_file.exists() {
         return Ok(());

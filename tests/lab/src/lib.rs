@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 pub mod api;
 pub mod asterisk;
-mod certificate;
+pub mod certificate;
 pub mod child;
 pub mod daemon;
 pub mod fake_asterisk;

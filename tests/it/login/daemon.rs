@@ -1,0 +1,210 @@
+//! The daemon as a process: restarts, what it logs, floods, how it ends.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use libtest_mimic::Trial;
+use tokio::task::JoinSet;
+
+use crate::site::{self, Caller, Daemon, NUMBER, RIGHT, WRONG};
+use crate::world::{World, trial};
+
+pub fn trials(world: &Arc<World>) -> Vec<Trial> {
+    vec![
+        trial(world, "c2_the_count_outlives_the_daemon", restart),
+        trial(world, "no_secret_is_in_the_log_at_trace", secrets),
+        trial(world, "a_flood_of_logins_is_answered_busy_and_over_at_once", flood),
+        trial(world, "a_answers_under_way_are_given_before_the_daemon_ends", gentle_end),
+        trial(world, "w7_with_a_certificate_the_site_speaks_tls_and_nothing_else", tls),
+        trial(world, "a_operators_are_told_what_is_not_ready", readiness),
+    ]
+}
+
+async fn restart(world: Arc<World>) {
+    let database = world.database().await;
+    let owner = database.owner().await.unwrap();
+    site::contract(&owner, "line").await;
+    site::credential(&owner, NUMBER, "temporary").await;
+    let caller = Caller::new();
+    for wrong in 1..=3 {
+        let mut daemon = Daemon::start(&database, &[]);
+        assert_eq!(caller.log_in(&daemon.base, NUMBER, WRONG).await.status, 401);
+        daemon.child().kill().unwrap();
+        assert_eq!(site::count(&owner, NUMBER).await, (wrong, wrong == 3));
+    }
+}
+
+async fn secrets(world: Arc<World>) {
+    let database = world.database().await;
+    let owner = database.owner().await.unwrap();
+    site::contract(&owner, "line").await;
+    site::credential(&owner, NUMBER, "temporary").await;
+    let caller = Caller::new();
+    let keys = format!("new BBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBA=\n{}", site::KEYS);
+    for json in ["false", "true"] {
+        site::credential(&owner, NUMBER, "temporary").await;
+        let trace = [
+            ("KARIPASS_LOG_FILTER", "trace,tokio_postgres::query=trace"),
+            ("KARIPASS_LOG_JSON", json),
+            ("KARIPASS_HASHING_KEYS", &keys),
+        ];
+        let daemon = Daemon::start(&database, &trace);
+        let token = caller.log_in(&daemon.base, NUMBER, RIGHT).await.token();
+        caller.session(&daemon.base, &token).await;
+        caller.log_in(&daemon.base, "0612345699", RIGHT).await;
+        caller.log_in(&daemon.base, NUMBER, WRONG).await;
+        let url = format!("{}/api/v1/login?password={RIGHT}", daemon.base);
+        caller.get(&url).await;
+        let sent = caller.client().post(&url).header("content-type", "application/json");
+        caller.send(sent.body(format!(r#"{{"number":"{NUMBER}","password":{RIGHT}}}"#))).await;
+        caller.log_out(&daemon.base, &token).await;
+        let sql = "SELECT phc FROM credential WHERE login = $1";
+        let phc: String = owner.query_one(sql, &[&NUMBER]).await.unwrap().get(0);
+        let hash = phc.rsplit('$').next().unwrap();
+        let metrics = caller.get(&format!("{}/metrics", daemon.operators)).await.body;
+        let log = daemon.log();
+        assert!(log.contains("logged in") && log.contains("login refused"), "{log}");
+        for (what, secret) in [
+            ("password", RIGHT),
+            ("wrong password", WRONG),
+            ("token", &token),
+            ("hash", hash),
+            ("key", "AAAAAAAA"),
+            ("key", "BBBBBBBB"),
+            ("number", NUMBER),
+            ("number", "0612345699"),
+        ] {
+            let line = log.lines().chain(metrics.lines()).find(|line| line.contains(secret));
+            assert_eq!(line, None, "a {what} is told");
+        }
+    }
+}
+
+async fn flood(world: Arc<World>) {
+    let database = world.database().await;
+    let owner = database.owner().await.unwrap();
+    site::contract(&owner, "line").await;
+    site::credential(&owner, NUMBER, "password").await;
+    let daemon = Daemon::start(&database, &[]);
+    let caller = Caller::new();
+    let mut flood = JoinSet::new();
+    for _ in 0..1500 {
+        let (caller, base) = (caller.clone(), daemon.base.clone());
+        flood.spawn(async move { caller.log_in(&base, "0699999999", WRONG).await });
+    }
+    // The first refusal comes while the queue is full: then all else is still quick.
+    let refused = loop {
+        let answer = flood.join_next().await.unwrap().unwrap();
+        if answer.status == 503 {
+            break answer;
+        }
+        assert_eq!(answer.status, 401);
+    };
+    assert_eq!(refused.code(), "busy");
+    assert!(refused.headers.contains_key("retry-after"));
+    let began = karipass::clock::now();
+    assert_eq!(caller.get(&format!("{}/livez", daemon.operators)).await.status, 200);
+    let url = format!("{}/api/v1/openapi.json", daemon.base);
+    assert_eq!(caller.get(&url).await.status, 200);
+    assert!(began.elapsed() < Duration::from_secs(2), "{:?}", began.elapsed());
+    // The flood's clients hang up: whoever comes next does not wait for what they left behind.
+    flood.shutdown().await;
+    let began = karipass::clock::now();
+    assert_eq!(caller.log_in(&daemon.base, NUMBER, RIGHT).await.status, 200);
+    assert!(began.elapsed() < Duration::from_secs(3), "{:?}", began.elapsed());
+}
+
+async fn gentle_end(world: Arc<World>) {
+    let database = world.database().await;
+    let owner = database.owner().await.unwrap();
+    site::contract(&owner, "line").await;
+    site::credential(&owner, NUMBER, "temporary").await;
+    let mut daemon = Daemon::start(&database, &[]);
+    // Holds the verdicts up until the daemon has been told to end.
+    owner.batch_execute("BEGIN; SELECT FROM credential FOR UPDATE").await.unwrap();
+    let caller = Caller::new();
+    let mut under_way = JoinSet::new();
+    for _ in 0..5 {
+        let (caller, base) = (caller.clone(), daemon.base.clone());
+        under_way.spawn(async move { caller.log_in(&base, NUMBER, RIGHT).await.status });
+    }
+    let superuser = world.postgres.superuser("postgres").await.unwrap();
+    let waiting =
+        "SELECT count(*) FROM pg_stat_activity WHERE datname = $1 AND wait_event_type = 'Lock'";
+    let mut looks = 0;
+    while superuser.query_one(waiting, &[&database.name]).await.unwrap().get::<_, i64>(0) < 5 {
+        looks += 1;
+        assert!(looks < 1000, "the logins did not come to their verdicts");
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    daemon.child().signal(rustix::process::Signal::TERM).unwrap();
+    let refused =
+        || std::net::TcpStream::connect(daemon.base.trim_start_matches("http://")).is_err();
+    let mut looks = 0;
+    while !refused() {
+        looks += 1;
+        assert!(looks < 400, "the daemon still listens");
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    owner.batch_execute("COMMIT").await.unwrap();
+    assert_eq!(under_way.join_all().await, [200; 5]);
+    daemon.child().stop(Duration::from_secs(20)).unwrap();
+    assert!(daemon.child().ended().unwrap().unwrap().success());
+}
+
+async fn tls(world: Arc<World>) {
+    let database = world.database().await;
+    let owner = database.owner().await.unwrap();
+    site::contract(&owner, "line").await;
+    site::credential(&owner, NUMBER, "temporary").await;
+    let folder = tempfile::tempdir().unwrap();
+    karipass_lab::certificate::keep_in(folder.path()).unwrap();
+    let (certificate, key) = (folder.path().join("certificate.pem"), folder.path().join("key.pem"));
+    let variables = [
+        ("KARIPASS_SITE_CERTIFICATE_FILE", certificate.to_str().unwrap()),
+        ("KARIPASS_SITE_KEY_FILE", key.to_str().unwrap()),
+    ];
+    let daemon = Daemon::start(&database, &variables);
+    let base = daemon.base.replace("http://", "https://");
+    let caller = Caller::trusting(&std::fs::read(&certificate).unwrap());
+    let answer = caller.log_in(&base, NUMBER, RIGHT).await;
+    assert_eq!(answer.status, 200);
+    assert!(answer.headers.contains_key("strict-transport-security"));
+    let stranger = Caller::new();
+    assert!(stranger.client().get(&base).send().await.is_err(), "nobody vouches for it");
+    let plain = stranger.client().get(format!("{}/api/v1/openapi.json", daemon.base)).send().await;
+    assert!(plain.is_err(), "plain HTTP is answered: {plain:?}");
+    // A key that is none is named, and nothing is served.
+    std::fs::write(&key, "nonsense").unwrap();
+    let mut command = database.karipass(std::path::Path::new(crate::world::KARIPASS));
+    let ran = crate::world::run(
+        command
+            .envs(variables)
+            .env("KARIPASS_SITE_LISTEN", "127.0.0.1:0")
+            .env("KARIPASS_OPERATORS_LISTEN", "127.0.0.1:0")
+            .arg("serve"),
+    );
+    assert_eq!(ran.status, 1);
+    assert!(ran.err.contains("key.pem"), "{}", ran.err);
+}
+
+async fn readiness(world: Arc<World>) {
+    let (postgres, database) = world.mortal().await;
+    let daemon = Daemon::start(&database, &[]);
+    let caller = Caller::new();
+    let ask = async |path: &str| caller.get(&format!("{}{path}", daemon.operators)).await;
+    assert_eq!(ask("/livez").await.status, 200);
+    let ready = ask("/readyz").await;
+    assert_eq!(ready.status, 503);
+    assert!(ready.body.contains("ARI") && !ready.body.contains("store"), "{ready:?}");
+    postgres.stop(karipass_lab::postgres::Shutdown::Fast).unwrap();
+    let ready = ask("/readyz").await;
+    assert!(ready.status == 503 && ready.body.contains("store"), "{ready:?}");
+    assert_eq!(ask("/livez").await.status, 200);
+    postgres.start().unwrap();
+    assert!(!ask("/readyz").await.body.contains("store"));
+    let metrics = ask("/metrics").await;
+    assert_eq!(metrics.status, 200);
+    assert!(metrics.body.contains("karipass_"), "{metrics:?}");
+    assert_eq!(ask("/nothing").await.status, 404);
+}
