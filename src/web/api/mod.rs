@@ -44,7 +44,7 @@ struct SessionView {
     /// The numbers that it configures.
     numbers: Vec<String>,
     /// Why the password must be changed before anything else; null if it need not be.
-    #[schema(value_type = Option<Change>)]
+    #[schema(value_type = Option<Change>, required)]
     password_change: Option<&'static str>,
     /// Until when the password is good.
     #[schema(value_type = String, format = DateTime)]
