@@ -30,8 +30,8 @@ const CALL_QUEUE: usize = 256;
 const LOGIN_QUEUE: usize = 1024;
 /// The longest that a login waits for its verification.
 const LOGIN_WAIT: Duration = Duration::from_mins(1);
-/// The logins' workers' niceness: about a tenth of a core's time beside a busy thread of niceness 0.
-const LOGIN_NICENESS: i32 = 10;
+/// The logins' workers' niceness: a quarter of a core's time beside a busy thread of niceness 0.
+const LOGIN_NICENESS: i32 = 5;
 
 /// Hands secrets to the workers; cheap to clone.
 #[derive(Debug, Clone)]

@@ -15,6 +15,9 @@ use crate::rules;
 
 /// How long a client may take to send a body.
 const BODY_LIMIT: Duration = Duration::from_secs(10);
+/// How much of too large a body is still taken and thrown away: a client that is cut off while it
+/// sends may never read why.
+const THROWN_AWAY: usize = 16 * 1024 * 1024;
 
 /// A JSON body; what is none is answered with `malformed`.
 pub(super) struct JsonBody<T>(pub(super) T);
@@ -42,15 +45,18 @@ fn is_json(request: &Request) -> bool {
 
 async fn read(body: Body) -> Result<Zeroizing<Vec<u8>>, Problem> {
     let mut bytes = Zeroizing::new(Vec::with_capacity(rules::BODY_BYTES));
+    let mut length = 0;
     let mut chunks = body.into_data_stream();
     while let Some(chunk) = chunks.next().await {
         let chunk = chunk.map_err(|_| Problem::malformed("本文が途中で切れています。"))?;
-        if bytes.len() + chunk.len() > rules::BODY_BYTES {
-            return Err(Problem::too_large());
+        length += chunk.len();
+        if length <= rules::BODY_BYTES {
+            bytes.extend_from_slice(&chunk);
+        } else if length > THROWN_AWAY {
+            break;
         }
-        bytes.extend_from_slice(&chunk);
     }
-    Ok(bytes)
+    if length > rules::BODY_BYTES { Err(Problem::too_large()) } else { Ok(bytes) }
 }
 
 /// Where the mistake is; `serde_json`'s own words would quote the value.

@@ -209,7 +209,9 @@ impl Caller {
 fn builder() -> reqwest::ClientBuilder {
     // Only the first of many callers installs it.
     let _ = rustls::crypto::ring::default_provider().install_default();
-    reqwest::Client::builder().timeout(Duration::from_mins(2)).no_proxy()
+    // Given up before the site closes them, so that none is used just then.
+    let kept = Duration::from_secs(5);
+    reqwest::Client::builder().timeout(Duration::from_mins(2)).pool_idle_timeout(kept).no_proxy()
 }
 
 /// The hash of [`RIGHT`] under [`KEYS`], made once.
