@@ -44,7 +44,7 @@ async fn down(world: Arc<World>) {
         assert!(ran.out.contains(part), "{part:?} is not in {ran:?}");
     }
     let not_ari = FakeAsterisk::start().await.unwrap();
-    let ran = check(&database, &database.daemon_url, &not_ari.url());
+    let ran = check(&database, &database.daemon_url, not_ari.url());
     assert_eq!((ran.status, ran.out.lines().count()), (1, 1), "{ran:?}");
     assert!(ran.out.starts_with("wrong: there is no ARI at "), "{ran:?}");
 }
