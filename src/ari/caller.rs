@@ -9,58 +9,22 @@ use std::collections::VecDeque;
 use std::future::pending;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
 use tokio::sync::mpsc::Receiver;
-use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tracing::{Instrument, debug, info, warn};
 
 use super::Chain;
 use super::calls::News;
 use super::event::wire_id;
-use super::rest::{Rest, RestError};
+use super::line::{Line, Live};
+use super::rest::RestError;
 use crate::call::prompt::Prompt;
-use crate::call::{
-    Call, Input, Limits, LookUp, NewTemporary, Output, PlaybackEnd, PlaybackId, Refusal, StoreReply,
-};
+use crate::call::{Call, Input, LookUp, Output, PlaybackEnd, PlaybackId, Refusal};
 use crate::clock;
-use crate::hashing::{Hasher, Salt};
 use crate::number::Number;
 use crate::store::audit::{Event, Outcome, Record, Source};
-use crate::store::{SetTemporary, Setting, Store, StoreError};
-
-/// What all calls share.
-#[derive(Debug)]
-pub(crate) struct Line {
-    pub(crate) rest: Rest,
-    pub(crate) store: Store,
-    pub(crate) hasher: Hasher,
-    pub(crate) limits: Limits,
-    /// The daemon is shutting down: who calls now hears `trouble`.
-    pub(crate) closing: AtomicBool,
-    /// Calls under way.
-    pub(crate) live: watch::Sender<usize>,
-}
-
-/// A call under way, counted until it is dropped.
-pub(crate) struct Live(Arc<Line>);
-
-impl Live {
-    pub(crate) fn new(line: &Arc<Line>) -> Self {
-        line.live.send_modify(|live| *live += 1);
-        metrics::gauge!("karipass_calls").increment(1.0);
-        Self(Arc::clone(line))
-    }
-}
-
-impl Drop for Live {
-    fn drop(&mut self) {
-        self.0.live.send_modify(|live| *live -= 1);
-        metrics::gauge!("karipass_calls").decrement(1.0);
-    }
-}
 
 type Pending<T> = Option<Pin<Box<dyn Future<Output = T> + Send>>>;
 
@@ -210,11 +174,13 @@ impl Caller {
                 Output::Play(id, prompts) => What::Play(id, prompts),
                 Output::Stop(id) => What::Stop(id),
                 Output::LookUp(number) => {
-                    self.asking = Some(Box::pin(look_up(Arc::clone(&self.line), number)));
+                    let found = Arc::clone(&self.line).look_up(number);
+                    self.asking = Some(Box::pin(async { Input::LookedUp(found.await) }));
                     continue;
                 }
                 Output::Store(new) => {
-                    self.asking = Some(Box::pin(store(Arc::clone(&self.line), new)));
+                    let stored = Arc::clone(&self.line).store(new);
+                    self.asking = Some(Box::pin(async { Input::Stored(stored.await) }));
                     continue;
                 }
                 Output::Abandon => {
@@ -266,12 +232,7 @@ impl Caller {
             contract: self.contract,
             unit: None,
         };
-        let line = Arc::clone(&self.line);
-        let row = async move {
-            if let Err(error) = line.store.record(&record).await {
-                warn!(error = %Chain(&error), "a refusal left no audit row");
-            }
-        };
+        let row = Arc::clone(&self.line).record(record);
         self.refusal = Some(tokio::spawn(row.in_current_span()));
     }
 
@@ -308,43 +269,4 @@ async fn ready<T>(pending_future: &mut Pending<T>) -> T {
         Some(future) => future.as_mut().await,
         None => pending().await,
     }
-}
-
-async fn look_up(line: Arc<Line>, number: Number) -> Input {
-    if line.closing.load(Ordering::Relaxed) {
-        return Input::LookedUp(LookUp::Unreachable);
-    }
-    Input::LookedUp(match line.store.contract_of(number).await {
-        Ok(Some(contract)) => LookUp::Found(Box::new(contract)),
-        Ok(None) => LookUp::Unknown,
-        Err(error) => {
-            warn!(error = %Chain(&error), "a caller could not be looked up");
-            LookUp::Unreachable
-        }
-    })
-}
-
-async fn store(line: Arc<Line>, new: NewTemporary) -> Input {
-    let NewTemporary { caller, contract, unit, login, password } = new;
-    let salt = Salt::draw(&mut rand::rng());
-    let phc = match line.hasher.hash_for_call(password, salt).await {
-        Ok(phc) => phc,
-        Err(error) => {
-            warn!(%error, "a temporary password was not stored");
-            return Input::Stored(StoreReply::Unreachable);
-        }
-    };
-    let new = SetTemporary { caller, contract, unit, login, phc };
-    Input::Stored(match line.store.set_temporary(&new).await {
-        Ok(Setting::Stored) => StoreReply::Stored,
-        Ok(Setting::Refused) => StoreReply::Refused,
-        Err(error @ StoreError::NotSent(_)) => {
-            warn!(error = %Chain(&error), "a temporary password was not stored");
-            StoreReply::Unreachable
-        }
-        Err(error @ StoreError::OutcomeUnknown(_)) => {
-            warn!(error = %Chain(&error), "a temporary password may or may not be stored");
-            StoreReply::Unreachable
-        }
-    })
 }

@@ -13,7 +13,8 @@ use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::mpsc::{self, Sender};
 use tracing::{Instrument, info_span, warn};
 
-use super::caller::{self, Line, Live};
+use super::caller;
+use super::line::{Line, Live};
 use crate::call::Input;
 use crate::number::Number;
 

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use tokio::time::sleep;
 use tracing::{info, warn};
 
-use super::caller::Line;
+use super::line::Line;
 use super::rest::RestError;
 use super::status::Status;
 use super::{Chain, Pace, sounds};

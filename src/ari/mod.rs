@@ -14,6 +14,7 @@ mod calls;
 mod check;
 mod chores;
 mod event;
+mod line;
 mod rest;
 mod socket;
 mod sounds;
@@ -34,8 +35,8 @@ use crate::call::Limits;
 use crate::config;
 use crate::hashing::Hasher;
 use crate::store::Store;
-use caller::Line;
 use calls::Calls;
+use line::Line;
 use rest::Rest;
 use socket::Socket;
 

@@ -20,10 +20,10 @@ use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async_with_conf
 use tracing::{debug, error, info, warn};
 use url::Url;
 
-use super::caller::Line;
 use super::calls::Calls;
 use super::chores::{Chore, Chores, Doing};
 use super::event::{self, Event};
+use super::line::Line;
 use super::rest::{SetUpError, authorization};
 use super::status::Status;
 use super::{Chain, Pace};

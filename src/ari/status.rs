@@ -10,7 +10,8 @@ pub struct Status(Mutex<Standing>);
 struct Standing {
     link: Link,
     closing: bool,
-    missing: Vec<&'static str>,
+    /// None until the sounds have been looked at.
+    missing: Option<Vec<&'static str>>,
 }
 
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
@@ -36,8 +37,11 @@ impl Status {
             Link::Replaced => Some("ARI: another program has taken the application over"),
         };
         let closing = standing.closing.then_some("the line takes no more calls");
-        let missing = standing.missing.iter().map(|sound| format!("sound {sound} is missing"));
-        link.into_iter().chain(closing).map(str::to_owned).chain(missing).collect()
+        let unseen = link.is_none() && standing.missing.is_none();
+        let unseen = unseen.then_some("the sounds have not been looked at yet");
+        let missing = standing.missing.iter().flatten();
+        let missing = missing.map(|sound| format!("sound {sound} is missing"));
+        link.into_iter().chain(closing).chain(unseen).map(str::to_owned).chain(missing).collect()
     }
 
     /// The socket is up and the application ours.
@@ -63,6 +67,7 @@ impl Status {
 
     /// The sounds that are not there; says whether that is news.
     pub(crate) fn missing(&self, missing: Vec<&'static str>) -> bool {
+        let missing = Some(missing);
         let mut standing = self.standing();
         let news = standing.missing != missing;
         standing.missing = missing;
@@ -88,6 +93,8 @@ mod tests {
         let status = Status::default();
         assert_eq!(status.faults(), ["ARI is not connected"]);
         status.connected();
+        assert_eq!(status.faults(), ["the sounds have not been looked at yet"]);
+        assert!(status.missing(Vec::new()));
         assert_eq!(status.faults(), Vec::<String>::new());
         assert!(status.missing(vec!["karipass/menu"]));
         assert!(!status.missing(vec!["karipass/menu"]));
