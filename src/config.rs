@@ -63,7 +63,7 @@ pub struct Database {
     pub url: Secret,
     /// The owner's connection string, for `migrate`, `contracts` and `audit`.
     pub owner_url: Option<Secret>,
-    /// The most connections at once.
+    /// The most connections at once, for the telephone line and again for the site.
     pub connections: usize,
 }
 
@@ -198,7 +198,10 @@ pub fn load(
 }
 
 fn ari(reader: &mut Reader) -> Option<Ari> {
-    let url = reader.or_default("ari.url", "http://127.0.0.1:8088");
+    let url: Option<url::Url> = reader.or_default("ari.url", "http://127.0.0.1:8088");
+    if url.as_ref().is_some_and(|url| url.scheme() != "http") {
+        reader.mistake("ari.url: an http:// address is needed");
+    }
     let app = reader.or_default("ari.app", "karipass");
     let user = reader.required("ari.user");
     let password = reader.required_secret("ari.password");

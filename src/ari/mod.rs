@@ -20,14 +20,16 @@ mod socket;
 mod sounds;
 mod status;
 
+use std::convert::Infallible;
 use std::error::Error;
-use std::fmt;
 use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
+use std::{fmt, io, thread};
 
-use tokio::sync::watch;
+use tokio::runtime::Builder;
+use tokio::sync::{oneshot, watch};
 use tokio::time::{sleep, timeout};
 use tracing::info;
 
@@ -121,13 +123,38 @@ impl Phone {
 
     /// Serves calls until `stop`, then for [`Pace::grace`] those that are under way; who calls in that
     /// time hears `trouble`. What is left then is hung up.
-    pub async fn serve(self, stop: impl Future<Output = ()>) {
+    ///
+    /// A thread of its own does it, so that nothing else in the daemon delays an event. It is where
+    /// the line's connections to the store live, so the line's store is to be nobody else's.
+    ///
+    /// # Errors
+    /// If the system gives no thread, or the thread breaks off.
+    pub async fn serve(self, stop: impl Future<Output = ()>) -> io::Result<()> {
+        let runtime = Builder::new_current_thread().enable_all().build()?;
+        let (stopping, stopped) = oneshot::channel::<Infallible>();
+        let (ending, mut ended) = oneshot::channel();
+        thread::Builder::new().name("line".to_owned()).spawn(move || {
+            runtime.block_on(self.run(stopped));
+            ending.send(())
+        })?;
+        let orderly = tokio::select! {
+            ended = &mut ended => ended,
+            () = stop => {
+                drop(stopping);
+                ended.await
+            }
+        };
+        orderly.map_err(|_| io::Error::other("the telephone line's thread broke off"))
+    }
+
+    /// Serves until the sender of `stopped` is dropped.
+    async fn run(self, stopped: oneshot::Receiver<Infallible>) {
         let mut calls = Calls::new(Arc::clone(&self.line));
         {
             let mut kept = pin!(self.socket.keep(&mut calls));
             tokio::select! {
                 () = &mut kept => {}
-                () = stop => {}
+                _ = stopped => {}
             }
             self.line.closing.store(true, Ordering::Relaxed);
             self.status.closing();
@@ -137,6 +164,8 @@ impl Phone {
                 () = self.idle() => {}
                 () = sleep(self.pace.grace) => {}
             }
+            self.socket.leave();
+            let _gone_without_a_word = timeout(self.pace.connect, kept).await;
         }
         calls.give_up();
         let _the_rest_is_left_to_asterisk = timeout(self.pace.grace, self.idle()).await;

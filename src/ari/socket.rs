@@ -12,6 +12,7 @@ use futures_util::{SinkExt, StreamExt};
 use rand::RngExt;
 use reqwest::header::{AUTHORIZATION, HeaderValue};
 use tokio::net::TcpStream;
+use tokio::sync::Notify;
 use tokio::time::{MissedTickBehavior, interval, sleep, timeout};
 use tokio_tungstenite::tungstenite::client::IntoClientRequest;
 use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
@@ -41,6 +42,7 @@ pub(crate) struct Socket {
     status: Arc<Status>,
     chores: Chores,
     pace: Pace,
+    leaving: Notify,
 }
 
 /// Why a connection ended.
@@ -49,6 +51,8 @@ enum Ended {
     Lost(String),
     /// Another program has connected for the same application.
     Replaced,
+    /// We left.
+    Left,
 }
 
 impl Socket {
@@ -67,10 +71,15 @@ impl Socket {
         url.query_pairs_mut().append_pair("app", &ari.app);
         let authorization = authorization(ari)?;
         let chores = Chores::new(ari, line, Arc::clone(&status), pace);
-        Ok(Self { url, authorization, status, chores, pace })
+        Ok(Self { url, authorization, status, chores, pace, leaving: Notify::new() })
     }
 
-    /// Connects, holds, and connects again; never returns.
+    /// Lets go of the socket, with a word to Asterisk, and does not connect again.
+    pub(crate) fn leave(&self) {
+        self.leaving.notify_one();
+    }
+
+    /// Connects, holds, and connects again, until it is told to [`leave`](Self::leave).
     pub(crate) async fn keep(&self, calls: &mut Calls) {
         let mut outage = Outage::default();
         loop {
@@ -84,6 +93,7 @@ impl Socket {
                     self.status.replaced();
                     self.chores.until_released().await;
                 }
+                Ended::Left => return,
             }
             sleep(outage.pause(self.pace)).await;
         }
@@ -133,6 +143,10 @@ impl Socket {
                     Ok(next) => chore = next,
                     Err(reason) => return Ended::Lost(reason),
                 },
+                () = self.leaving.notified() => {
+                    let _only_politeness = timeout(self.pace.connect, socket.close(None)).await;
+                    return Ended::Left;
+                }
                 _ = pings.tick() => {
                     let ping = socket.send(Message::Ping(Bytes::new()));
                     if unanswered || !matches!(timeout(self.pace.ping, ping).await, Ok(Ok(()))) {

@@ -68,7 +68,8 @@ async fn serve(
         inter_digit: config.call.inter_digit,
         call: config.call.call,
     };
-    let phone = Phone::new(&config.ari, limits, store.clone(), hasher.clone(), Pace::default())?;
+    let line_store = Store::for_daemon(&config.database).context("database.url")?;
+    let phone = Phone::new(&config.ari, limits, line_store, hasher.clone(), Pace::default())?;
     let faults = faults(phone.status(), stop.subscribe());
     let operators = operators::router(store.clone(), faults, metrics);
     let site = Site::new(config, store.clone(), hasher);
@@ -79,17 +80,16 @@ async fn serve(
     let (site_handle, operators_handle) = (Handle::new(), Handle::new());
 
     let line = async {
-        phone.serve(stopped(stop.subscribe())).await;
+        let ended = phone.serve(stopped(stop.subscribe())).await;
         operators_handle.graceful_shutdown(Some(ANSWERS_WITHIN));
-        Ok(())
+        ended.context("the telephone line")
     };
-    let served = async {
-        tokio::try_join!(
-            line,
-            web::serve(site_listener, pages, tls, site_handle.clone()),
-            web::serve(operators_listener, operators, None, operators_handle.clone()),
-        )
+    let listeners = async {
+        let site = web::serve(site_listener, pages, tls, site_handle.clone());
+        let operators = web::serve(operators_listener, operators, None, operators_handle.clone());
+        Ok(tokio::try_join!(site, operators)?)
     };
+    let served = async { tokio::try_join!(line, listeners) };
     info!(site = %config.site.listen, operators = %config.operators.listen, "karipass serves");
     let ended = tokio::select! {
         ended = served => ended.map(drop),
@@ -97,7 +97,7 @@ async fn serve(
         () = leave(signals, &stop, &site_handle) => Ok(()),
     };
     info!("karipass ends");
-    Ok(ended?)
+    ended
 }
 
 /// What goes on beside the serving, for ever.

@@ -113,9 +113,10 @@ impl Rig {
         let thread = std::thread::spawn(move || {
             let runtime =
                 tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-            runtime.block_on(phone.serve(async {
+            let stop = async {
                 let _dropped_is_stopped = stopped.await;
-            }));
+            };
+            runtime.block_on(phone.serve(stop)).unwrap();
         });
         Self { fake, database, status, stop: Some(stop), thread: Some(thread) }
     }
