@@ -8,6 +8,7 @@ help:
 	@echo 'make run      PostgreSQL, Asterisk and karipass under var/, with demonstration contracts, until Ctrl-C'
 	@echo '              (SIP_PORT, HTTPS_PORT, ARI_PORT, OPS_PORT, VAR_DIR and KARIPASS_... change it)'
 	@echo 'make call     a scripted subscriber calls what make run has started, and logs in'
+	@echo '              (CALLER=number, UNIT=1, 2 or 3, NUMBER=the one to set the password for)'
 	@echo 'make test     format, lints and every test, on servers of its own'
 	@echo 'make lint     format and lints'
 	@echo 'make bench    measures, and writes target/bench.json'

@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use clap::Parser;
-use karipass_lab::run;
+use karipass_lab::{call, run};
 
 /// karipass for demonstration, on loopback
 #[derive(Debug, Parser)]
@@ -11,6 +11,8 @@ use karipass_lab::run;
 enum Command {
     /// PostgreSQL, Asterisk and the daemon, until Ctrl-C
     Run(run::Options),
+    /// A scripted subscriber who calls what runs, sets a password, and logs in
+    Call(call::Options),
 }
 
 fn main() -> ExitCode {
@@ -22,6 +24,7 @@ fn main() -> ExitCode {
     let outcome = runtime.block_on(async {
         match command {
             Command::Run(options) => run::run(&options).await,
+            Command::Call(options) => call::call(&options).await,
         }
     });
     // Whatever is still starting ends with this process.

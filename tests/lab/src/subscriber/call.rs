@@ -2,168 +2,22 @@
 
 use std::collections::VecDeque;
 use std::fmt::Write as _;
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use anyhow::{Result, anyhow, bail};
+use anyhow::{Result, anyhow};
 
 use super::handset::{Handset, Pace};
-use super::hearing::{Heard, Hearing, Library};
-use super::sipp::{Identity, Line, News, Placed, Sipp};
+use super::hearing::Heard;
+use super::sipp::{Line, Sipp};
+use super::state::{Ending, STRAGGLERS, Shared};
 use super::transcript::{Entry, Transcript, What};
-use crate::asterisk::{CARRIER, Phone};
 
 /// By when a call is answered or refused.
 const ANSWERED_WITHIN: Duration = Duration::from_secs(20);
 /// By when anything expected is heard, or the other side hangs up: longer than the longest guidance.
 const HEARD_WITHIN: Duration = Duration::from_secs(30);
-/// How long after the call's end its last packets may still be on their way through the threads.
-const STRAGGLERS: Duration = Duration::from_millis(500);
-
-/// Who calls, and from where.
-#[derive(Debug, Clone)]
-pub struct Caller {
-    number: String,
-    address: Ipv4Addr,
-    identity: Identity,
-}
-
-impl Caller {
-    /// Somebody whom the carrier asserts, with the number written so.
-    pub fn asserted(number: &str) -> Self {
-        Self { number: number.to_owned(), address: CARRIER, identity: Identity::Asserted }
-    }
-
-    /// Somebody who withholds the number.
-    pub fn withheld(number: &str) -> Self {
-        Self { identity: Identity::Withheld, ..Self::asserted(number) }
-    }
-
-    /// Somebody whom nobody asserts: the number stands in From alone.
-    pub fn bare_from(number: &str) -> Self {
-        Self { identity: Identity::BareFrom, ..Self::asserted(number) }
-    }
-
-    /// A telephone that registers first, and claims to be `number`.
-    pub fn telephone(phone: &Phone, number: &str) -> Self {
-        let Phone { number: user, password } = phone.clone();
-        let identity = Identity::Telephone { user, password };
-        Self { number: number.to_owned(), address: Ipv4Addr::LOCALHOST, identity }
-    }
-
-    /// The same from another address.
-    #[must_use]
-    pub fn from(mut self, address: Ipv4Addr) -> Self {
-        self.address = address;
-        self
-    }
-
-    /// Places a call; returns once it is answered or refused.
-    pub fn calls(&self, line: &Line) -> Result<Subscriber> {
-        if let Identity::Telephone { user, password } = &self.identity {
-            Sipp::register(line.sip, self.address, user, password)?;
-        }
-        let shared = Arc::new(Shared::new()?);
-        let ear = Arc::clone(&shared);
-        let handset = Handset::new(self.address, move |packet| {
-            let mut state = ear.lock();
-            if state.hearing.hear(packet.at, packet.payload) {
-                ear.changed.notify_all();
-            }
-        })?;
-        let begin = Instant::now();
-        let placed = [Placed { caller: self.number.clone(), media: handset.address()?.port() }];
-        let told = Arc::clone(&shared);
-        let sipp = Sipp::place(line, self.address, &self.identity, &placed, 10, move |_, news| {
-            told.lock().news(Instant::now(), news);
-            told.changed.notify_all();
-        })?;
-        let mut subscriber = Subscriber {
-            handset,
-            sipp,
-            shared,
-            line: line.clone(),
-            begin,
-            keyed: Vec::new(),
-            told: 0,
-            interrupted: VecDeque::new(),
-        };
-        subscriber.is_answered()?;
-        Ok(subscriber)
-    }
-}
-
-/// How a call ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Ending {
-    /// The other side hung up.
-    ByThem,
-    /// We hung up.
-    ByUs,
-    /// It was never answered.
-    Refused,
-}
-
-struct State {
-    hearing: Hearing,
-    answered: Option<(u16, Instant)>,
-    informed: usize,
-    ending: Option<(Ending, Instant)>,
-}
-
-impl State {
-    fn news(&mut self, at: Instant, news: News) {
-        match news {
-            News::Answered(port) => self.answered = Some((port, at)),
-            News::Informed => self.informed += 1,
-            News::HungUp => self.ending = Some((Ending::ByUs, at)),
-            News::Ended => self.ending = Some((Ending::ByThem, at)),
-            News::Refused => self.ending = Some((Ending::Refused, at)),
-        }
-    }
-
-    fn is_over_for(&self, long: Duration) -> bool {
-        self.ending.is_some_and(|(_, at)| at.elapsed() >= long)
-    }
-}
-
-struct Shared {
-    state: Mutex<State>,
-    changed: Condvar,
-}
-
-impl Shared {
-    fn new() -> Result<Self> {
-        let hearing = Hearing::new(Library::guidance()?);
-        let state = State { hearing, answered: None, informed: 0, ending: None };
-        Ok(Self { state: Mutex::new(state), changed: Condvar::new() })
-    }
-
-    fn lock(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Looks at the state, at each change and now and then, until `look` finds something.
-    fn wait<T>(&self, within: Duration, mut look: impl FnMut(&State) -> Option<T>) -> Option<T> {
-        const NOW_AND_THEN: Duration = Duration::from_millis(50);
-        let until = Instant::now() + within;
-        let mut state = self.lock();
-        loop {
-            if state.is_over_for(STRAGGLERS) {
-                state.hearing.close();
-            }
-            if let Some(found) = look(&state) {
-                return Some(found);
-            }
-            if Instant::now() >= until {
-                return None;
-            }
-            let woken = self.changed.wait_timeout(state, NOW_AND_THEN);
-            state = woken.unwrap_or_else(PoisonError::into_inner).0;
-        }
-    }
-}
 
 /// A subscriber in a call.
 pub struct Subscriber {
@@ -181,6 +35,34 @@ pub struct Subscriber {
 }
 
 impl Subscriber {
+    pub(super) fn new(
+        handset: Handset,
+        sipp: Sipp,
+        shared: Arc<Shared>,
+        line: Line,
+        begin: Instant,
+    ) -> Self {
+        let (keyed, interrupted) = (Vec::new(), VecDeque::new());
+        Self { handset, sipp, shared, line, begin, keyed, told: 0, interrupted }
+    }
+
+    /// Listens to the next thing to its end, whatever it is; `None` once the call is over.
+    pub fn listens(&mut self) -> Result<Option<String>> {
+        let told = self.told;
+        let next = self.shared.wait(HEARD_WITHIN, |state| match state.hearing.heard.get(told) {
+            Some(heard) => heard.ended.map(|_| Some(heard.names.join("|"))),
+            None => state.is_over_for(STRAGGLERS).then_some(None),
+        });
+        match next {
+            Some(Some(name)) => {
+                self.told += 1;
+                Ok(Some(name))
+            }
+            Some(None) => Ok(None),
+            None => Err(self.fails(&format!("nothing is heard within {HEARD_WITHIN:?}"))),
+        }
+    }
+
     /// The next thing heard is the beginning of `guidance`.
     pub fn hears(&mut self, guidance: &str) -> Result<&mut Self> {
         self.next(guidance, HEARD_WITHIN, |_| true)
@@ -330,14 +212,14 @@ impl Subscriber {
         transcript.in_order()
     }
 
-    fn is_answered(&mut self) -> Result<()> {
+    pub(super) fn is_answered(&mut self) -> Result<()> {
         let answer = self.shared.wait(ANSWERED_WITHIN, |state| match state.answered {
             Some((port, _)) => Some(Some(port)),
             None => state.ending.map(|_| None),
         });
         match answer {
             Some(Some(port)) => {
-                let sip: IpAddr = self.line.sip.ip();
+                let sip = self.line.sip.ip();
                 self.handset.speak_to(SocketAddr::new(sip, port));
                 Ok(())
             }
@@ -406,7 +288,7 @@ impl Subscriber {
                 (state.informed > before || state.ending.is_some()).then_some(())
             });
             if taken.is_none() {
-                bail!(self.fails("a digit sent by SIP INFO was not taken"));
+                return Err(self.fails("a digit sent by SIP INFO was not taken"));
             }
         }
         self.keyed.push((shown, begun, Instant::now()));

@@ -6,14 +6,18 @@
 //! error shows the transcript so far, with every keyed digit as `•`.
 
 mod call;
+mod caller;
 pub mod handset;
 pub mod hearing;
 mod scenario;
 pub mod sipp;
+mod state;
 mod transcript;
 mod ulaw;
 
-pub use call::{Caller, Ending, Subscriber};
+pub use call::Subscriber;
+pub use caller::Caller;
 pub use handset::Pace;
 pub use sipp::Line;
+pub use state::Ending;
 pub use transcript::Entry;

@@ -1,0 +1,113 @@
+//! `lab call`: a scripted subscriber calls what `lab run` has started, sets a temporary password, and
+//! logs in with it. Prints what was heard, keyed and answered as it happens.
+
+use std::path::PathBuf;
+use std::time::Instant;
+
+use anyhow::{Context as _, Result, bail, ensure};
+use serde_json::Value;
+
+use crate::api::Api;
+use crate::asterisk::{CARRIER, SET_UP_NUMBER};
+use crate::sounds;
+use crate::subscriber::{Caller, Line};
+
+/// Who calls, what for, and where everything is.
+#[derive(Debug, Clone, clap::Args)]
+pub struct Options {
+    /// The calling number, as the carrier asserts it
+    #[arg(long, env = "CALLER", default_value = "0612345600")]
+    pub caller: String,
+    /// What to key at the menu: 1 line, 2 number, 3 admin/user
+    #[arg(long, env = "UNIT", default_value = "1")]
+    pub unit: String,
+    /// The number to key where one is asked for [default: the calling number]
+    #[arg(long, env = "NUMBER")]
+    pub number: Option<String>,
+    /// SIP over UDP
+    #[arg(long, env = "SIP_PORT", default_value_t = 5060)]
+    pub sip_port: u16,
+    /// The settings site and its API
+    #[arg(long, env = "HTTPS_PORT", default_value_t = 8443)]
+    pub https_port: u16,
+    /// Data, logs and secrets of what runs
+    #[arg(long, env = "VAR_DIR", default_value = "var")]
+    pub var_dir: PathBuf,
+}
+
+/// Calls, and logs in.
+///
+/// # Errors
+/// The call did not end with a password set, or the site refused it.
+pub async fn call(options: &Options) -> Result<()> {
+    let certificate = options.var_dir.join("karipass/certificate.pem");
+    let site = format!("https://localhost:{}", options.https_port);
+    let api = Api::new(&site, &certificate).context("is `make run` running?")?;
+    let password = format!("{:08}", rand::random_range(0..100_000_000_u32));
+    let (told, keyed) = (options.clone(), password.clone());
+    let login = tokio::task::spawn_blocking(move || set(&told, &keyed)).await??;
+    println!("\nPOST {site}/api/v1/login  number {login}, password {}", hidden(&password));
+    let (status, mut answer) = api.login(&login, &password).await?;
+    if let Some(token) = answer.get_mut("token") {
+        *token = Value::from("•••");
+    }
+    println!("{status} {answer:#}");
+    ensure!(status == 200, "the site refused the login");
+    Ok(())
+}
+
+/// Sets the password by phone; returns the login number that was read out.
+fn set(options: &Options, password: &str) -> Result<String> {
+    let Options { caller, unit, number, .. } = options;
+    let number = format!("{}#", number.as_ref().unwrap_or(caller));
+    let line = Line {
+        sip: ([127, 0, 0, 1], options.sip_port).into(),
+        number: SET_UP_NUMBER.to_owned(),
+        offers_events: true,
+    };
+    let begin = Instant::now();
+    let tell = |what: &str| println!("{:6.1} s  {what}", begin.elapsed().as_secs_f64());
+    tell(&format!("{caller} calls {SET_UP_NUMBER} through the carrier at {CARRIER}"));
+    let called = Caller::asserted(caller).calls(&line);
+    let mut subscriber = called.context("is `make run` running?")?;
+    let mut read_out = String::new();
+    while let Some(heard) = subscriber.listens()? {
+        if let Some(digit) = heard.strip_prefix("digits/") {
+            read_out.push_str(digit);
+            continue;
+        }
+        let login = std::mem::take(&mut read_out);
+        tell(&format!("hears   {login}{}", words(&heard)));
+        let (keys, shown) = match heard.as_str() {
+            "menu" => (unit.clone(), unit.clone()),
+            "enter-number" => (number.clone(), number.clone()),
+            "set-password" | "register-password" | "confirm-password" => {
+                (password.to_owned(), hidden(password))
+            }
+            "completed" => {
+                subscriber.is_hung_up()?;
+                tell("is hung up on");
+                return Ok(login);
+            }
+            "invalid" => {
+                subscriber.hangs_up()?;
+                tell("hangs up");
+                bail!("what was keyed is not right for this caller");
+            }
+            _ => continue,
+        };
+        subscriber.keys_password(&keys)?;
+        tell(&format!("keys    {shown}"));
+    }
+    tell("is hung up on");
+    bail!("no password was set")
+}
+
+fn words(name: &str) -> &'static str {
+    let found = sounds::words().find(|(sound, _)| *sound == name);
+    found.map_or("(a sound that is not the guidance's)", |(_, words)| words)
+}
+
+fn hidden(password: &str) -> String {
+    "•".repeat(password.len())
+}

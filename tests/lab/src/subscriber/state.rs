@@ -1,0 +1,87 @@
+//! What a call's threads tell its story: what is heard, and what becomes of the call.
+
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use anyhow::Result;
+
+use super::hearing::{Hearing, Library};
+use super::sipp::News;
+
+/// How long after the call's end its last packets may still be on their way through the threads.
+pub(super) const STRAGGLERS: Duration = Duration::from_millis(500);
+
+/// How a call ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ending {
+    /// The other side hung up.
+    ByThem,
+    /// We hung up.
+    ByUs,
+    /// It was never answered.
+    Refused,
+}
+
+pub(super) struct State {
+    pub(super) hearing: Hearing,
+    pub(super) answered: Option<(u16, Instant)>,
+    pub(super) informed: usize,
+    pub(super) ending: Option<(Ending, Instant)>,
+}
+
+impl State {
+    pub(super) fn news(&mut self, at: Instant, news: News) {
+        match news {
+            News::Answered(port) => self.answered = Some((port, at)),
+            News::Informed => self.informed += 1,
+            News::HungUp => self.ending = Some((Ending::ByUs, at)),
+            News::Ended => self.ending = Some((Ending::ByThem, at)),
+            News::Refused => self.ending = Some((Ending::Refused, at)),
+        }
+    }
+
+    pub(super) fn is_over_for(&self, long: Duration) -> bool {
+        self.ending.is_some_and(|(_, at)| at.elapsed() >= long)
+    }
+}
+
+pub(super) struct Shared {
+    state: Mutex<State>,
+    pub(super) changed: Condvar,
+}
+
+impl Shared {
+    pub(super) fn new() -> Result<Self> {
+        let hearing = Hearing::new(Library::guidance()?);
+        let state = State { hearing, answered: None, informed: 0, ending: None };
+        Ok(Self { state: Mutex::new(state), changed: Condvar::new() })
+    }
+
+    pub(super) fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Looks at the state, at each change and now and then, until `look` finds something.
+    pub(super) fn wait<T>(
+        &self,
+        within: Duration,
+        mut look: impl FnMut(&State) -> Option<T>,
+    ) -> Option<T> {
+        const NOW_AND_THEN: Duration = Duration::from_millis(50);
+        let until = Instant::now() + within;
+        let mut state = self.lock();
+        loop {
+            if state.is_over_for(STRAGGLERS) {
+                state.hearing.close();
+            }
+            if let Some(found) = look(&state) {
+                return Some(found);
+            }
+            if Instant::now() >= until {
+                return None;
+            }
+            let woken = self.changed.wait_timeout(state, NOW_AND_THEN);
+            state = woken.unwrap_or_else(PoisonError::into_inner).0;
+        }
+    }
+}
