@@ -4,6 +4,7 @@ use std::net::IpAddr;
 
 use jiff::Timestamp;
 use tokio_postgres::Row;
+use tokio_postgres::types::ToSql;
 
 use super::contracts::column;
 use super::transaction::Transaction;
@@ -204,36 +205,64 @@ impl Store {
     /// # Errors
     /// [`StoreError`] if the store is out of reach.
     pub async fn record(&self, record: &Record) -> Result<(), StoreError> {
-        let mut transaction = self.begin().await?;
-        transaction.record(record).await?;
-        transaction.commit().await
+        self.write(INSERT, &Columns::of(record).parameters()).await.map(drop)
     }
 }
 
 impl Transaction {
     /// Writes one row together with what it is about.
     pub(super) async fn record(&mut self, record: &Record) -> Result<(), StoreError> {
-        let (caller, address) = match record.source {
-            Source::Phone(caller) => (caller, None),
-            Source::Site(address) => (None, Some(address)),
+        self.query(INSERT, &Columns::of(record).parameters()).await.map(drop)
+    }
+}
+
+/// Writes the row of [`Columns::parameters`].
+pub(super) const INSERT: &str = "
+    INSERT INTO audit (source, event, outcome, login, contract, unit, caller, address)
+    VALUES ($1, $2, $3, $4, $5, $6, $7, $8)";
+
+/// A record as the database takes it.
+pub(super) struct Columns<'a> {
+    source: &'static str,
+    event: &'static str,
+    outcome: &'static str,
+    login: Option<&'a str>,
+    contract: Option<&'a str>,
+    unit: Option<&'static str>,
+    caller: Option<&'a str>,
+    address: Option<IpAddr>,
+}
+
+impl<'a> Columns<'a> {
+    pub(super) fn of(record: &'a Record) -> Self {
+        let (caller, address) = match &record.source {
+            Source::Phone(caller) => (caller.as_ref(), None),
+            Source::Site(address) => (None, Some(*address)),
             Source::Operator => (None, None),
         };
-        self.query(
-            "INSERT INTO audit (source, event, outcome, login, contract, unit, caller, address)
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
-            &[
-                &record.source.as_str(),
-                &record.event.as_str(),
-                &record.outcome.as_str(),
-                &record.login.as_ref().map(Number::as_str),
-                &record.contract.as_ref().map(Number::as_str),
-                &record.unit.map(Unit::as_str),
-                &caller.as_ref().map(Number::as_str),
-                &address,
-            ],
-        )
-        .await?;
-        Ok(())
+        Self {
+            source: record.source.as_str(),
+            event: record.event.as_str(),
+            outcome: record.outcome.as_str(),
+            login: record.login.as_ref().map(Number::as_str),
+            contract: record.contract.as_ref().map(Number::as_str),
+            unit: record.unit.map(Unit::as_str),
+            caller: caller.map(Number::as_str),
+            address,
+        }
+    }
+
+    pub(super) fn parameters(&self) -> [&(dyn ToSql + Sync); 8] {
+        [
+            &self.source,
+            &self.event,
+            &self.outcome,
+            &self.login,
+            &self.contract,
+            &self.unit,
+            &self.caller,
+            &self.address,
+        ]
     }
 }
 

@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use tokio_postgres::Row;
 
 use super::audit::{Event, Outcome, Record, Source};
-use super::transaction::Transaction;
+use super::transaction::{Parameters, Transaction};
 use super::{Fault, Store, StoreError};
 use crate::contract::{Contract, ContractNumber};
 use crate::number::Number;
@@ -22,6 +22,9 @@ const STANDINGS: &str = "
     FROM credential JOIN contract_number ON number = login
     WHERE contract = $1
     ORDER BY login";
+
+/// Held to the end of the transaction; foreign keys to the contract are not kept waiting.
+const LOCK_CONTRACT: &str = "SELECT FROM contract WHERE number = $1 FOR NO KEY UPDATE";
 
 /// One operator at a time changes who has which number; the daemon goes on.
 pub(super) const LOCK_NUMBERS: &str = "LOCK TABLE contract_number IN SHARE ROW EXCLUSIVE MODE";
@@ -98,10 +101,8 @@ impl Store {
     /// # Errors
     /// [`StoreError`] if the store is out of reach.
     pub async fn suspend(&self, number: Number, suspended: bool) -> Result<Act, StoreError> {
-        let mut transaction = self.begin().await?;
-        let Some(contract) = transaction.lock_contract(number).await? else {
-            return Ok(Act::Unknown);
-        };
+        let (mut transaction, contract) = self.begin_with_contract(number).await?;
+        let Some(contract) = contract else { return Ok(Act::Unknown) };
         if contract.suspended == suspended {
             return Ok(Act::Unchanged);
         }
@@ -143,6 +144,20 @@ impl Store {
     }
 }
 
+impl Store {
+    /// Begins a transaction with [`Transaction::lock_contract`].
+    pub(super) async fn begin_with_contract(
+        &self,
+        contract_number: Number,
+    ) -> Result<(Transaction, Option<Contract>), StoreError> {
+        let parameters: Parameters<'_> = &[&contract_number.as_str()];
+        let statements = [(LOCK_CONTRACT, parameters), (CONTRACT_OF, parameters)];
+        let (transaction, rows) = self.begin_with(&statements).await?;
+        let contract = locked(rows.last().map_or(&[], Vec::as_slice), contract_number)?;
+        Ok((transaction, contract))
+    }
+}
+
 impl Transaction {
     /// Takes a login its credential and sessions, and says so if the credential was not void.
     pub(super) async fn drop_credential(
@@ -164,12 +179,15 @@ impl Transaction {
         &mut self,
         contract_number: Number,
     ) -> Result<Option<Contract>, StoreError> {
-        let lock = "SELECT FROM contract WHERE number = $1 FOR NO KEY UPDATE";
-        if self.query_opt(lock, &[&contract_number.as_str()]).await?.is_none() {
-            return Ok(None);
-        }
-        contract(&self.query(CONTRACT_OF, &[&contract_number.as_str()]).await?)
+        let parameters: Parameters<'_> = &[&contract_number.as_str()];
+        self.query(LOCK_CONTRACT, parameters).await?;
+        locked(&self.query(CONTRACT_OF, parameters).await?, contract_number)
     }
+}
+
+/// What [`CONTRACT_OF`] found, if it is the contract that [`LOCK_CONTRACT`] has locked.
+fn locked(rows: &[Row], contract_number: Number) -> Result<Option<Contract>, StoreError> {
+    Ok(contract(rows)?.filter(|contract| contract.number == contract_number))
 }
 
 /// Puts the rows of [`CONTRACT_OF`] together, or of another query whose first columns are the same.

@@ -1,8 +1,7 @@
 //! Setting a temporary password by phone (`P9`, `P13`, `P14`, `C4`).
 
-use super::audit::{Event, Outcome, Record, Source};
-use super::contracts::number;
-use super::transaction::Transaction;
+use super::audit::{self, Columns, Event, Outcome, Record, Source};
+use super::transaction::{Parameters, Statement, Transaction};
 use super::{Store, StoreError};
 use crate::number::Number;
 use crate::password::PhcString;
@@ -32,81 +31,95 @@ pub enum Setting {
     Refused,
 }
 
+const DELETE: &str = "DELETE FROM credential WHERE login = $1";
+
+const INSERT: &str = "
+    INSERT INTO credential (login, kind, phc, set_at)
+    VALUES ($1, 'temporary', $2, clock_timestamp())";
+
+const TOUCH: &str = "UPDATE contract SET unit = $2, version = version + 1 WHERE number = $1";
+
+const VOID_OTHERS: &str = "
+    WITH voided AS (
+        UPDATE credential SET phc = NULL, voided_at = clock_timestamp()
+        WHERE login IN (SELECT number FROM contract_number WHERE contract = $1)
+          AND login <> $2 AND voided_at IS NULL
+        RETURNING login
+    )
+    INSERT INTO audit (source, event, outcome, login, contract, unit, caller)
+    SELECT $3, $4, $5, login, $1, $6, $7 FROM voided ORDER BY login";
+
+/// After [`VOID_OTHERS`]: a login under way either finds its credential void or has left a session
+/// that is seen here.
+const END_SESSIONS: &str = "DELETE FROM session WHERE contract = $1";
+
 impl Store {
     /// Stores a temporary password and the unit that was chosen with it, in one transaction (`P9`).
     ///
-    /// What the login number had, and its sessions, are gone (`C4`); a change of unit voids every
-    /// other credential of the contract and ends all its sessions (`P14`). Dropped before its commit
-    /// is sent, it changes nothing (`P13`).
+    /// What the login number had, and its sessions, are gone: a new credential has a new id (`C4`).
+    /// A change of unit voids every other credential of the contract and ends all its sessions
+    /// (`P14`). Dropped before its commit is sent, it changes nothing (`P13`).
     ///
     /// # Errors
     /// [`StoreError::NotSent`]: nothing is stored; [`StoreError::OutcomeUnknown`]: all of it or nothing.
     pub async fn set_temporary(&self, new: &SetTemporary) -> Result<Setting, StoreError> {
-        let mut transaction = self.begin().await?;
-        let contract = transaction.lock_contract(new.contract).await?;
-        let Some(contract) =
-            contract.filter(|contract| contract.may_set(new.caller, new.unit, new.login))
-        else {
-            let outcome = Outcome::ContractChanged;
-            transaction.record(&record(new, Event::TemporarySet, outcome, new.login)).await?;
-            transaction.commit().await?;
+        let (transaction, contract) = self.begin_with_contract(new.contract).await?;
+        let allowed = contract.filter(|contract| contract.may_set(new.caller, new.unit, new.login));
+        let Some(contract) = allowed else {
+            let refusal = record(new, Event::TemporarySet, Outcome::ContractChanged);
+            let refusal = Columns::of(&refusal);
+            transaction.commit_with(&[(audit::INSERT, &refusal.parameters())]).await?;
             return Ok(Setting::Refused);
         };
-        transaction.replace_credential(new).await?;
-        transaction.record(&record(new, Event::TemporarySet, Outcome::Done, new.login)).await?;
-        if contract.unit != Some(new.unit) {
-            transaction.change_unit(new).await?;
-        }
-        let touch = "UPDATE contract SET unit = $2, version = version + 1 WHERE number = $1";
-        transaction.query(touch, &[&new.contract.as_str(), &new.unit.as_str()]).await?;
-        transaction.commit().await?;
+        let changes_unit = contract.unit != Some(new.unit);
+        transaction.store(new, changes_unit).await?;
         Ok(Setting::Stored)
     }
 }
 
 impl Transaction {
-    /// Puts a new credential, with a new id, in the place of the old one and of its sessions (`C4`).
-    async fn replace_credential(&mut self, new: &SetTemporary) -> Result<(), StoreError> {
-        let login = new.login.as_str();
-        self.query("DELETE FROM credential WHERE login = $1", &[&login]).await?;
-        self.query(
-            "INSERT INTO credential (login, kind, phc, set_at)
-             VALUES ($1, 'temporary', $2, clock_timestamp())",
-            &[&login, &new.phc.expose()],
-        )
-        .await?;
-        Ok(())
-    }
-
-    /// Voids every other credential of the contract, then ends its sessions: a login that is under
-    /// way either finds its credential void or has left a session that is seen here.
-    async fn change_unit(&mut self, new: &SetTemporary) -> Result<(), StoreError> {
-        let voided = self
-            .query(
-                "UPDATE credential SET phc = NULL, voided_at = clock_timestamp()
-                 WHERE login IN (SELECT number FROM contract_number WHERE contract = $1)
-                   AND login <> $2 AND voided_at IS NULL
-                 RETURNING login",
-                &[&new.contract.as_str(), &new.login.as_str()],
-            )
-            .await?;
-        let sessions = "DELETE FROM session WHERE contract = $1";
-        self.query(sessions, &[&new.contract.as_str()]).await?;
-        self.record(&record(new, Event::UnitChanged, Outcome::Done, new.login)).await?;
-        for row in &voided {
-            let login = number(row, 0)?;
-            self.record(&record(new, Event::Voided, Outcome::UnitChanged, login)).await?;
+    /// Writes all of it and commits.
+    async fn store(self, new: &SetTemporary, changes_unit: bool) -> Result<(), StoreError> {
+        let (contract, login) = (new.contract.as_str(), new.login.as_str());
+        let set = record(new, Event::TemporarySet, Outcome::Done);
+        let changed = record(new, Event::UnitChanged, Outcome::Done);
+        let (set, changed) = (Columns::of(&set), Columns::of(&changed));
+        let source = Source::Phone(Some(new.caller)).as_str();
+        let (set, changed) = (set.parameters(), changed.parameters());
+        let phc = new.phc.expose();
+        let of_login: Parameters<'_> = &[&login];
+        let of_contract: Parameters<'_> = &[&contract];
+        let credential: Parameters<'_> = &[&login, &phc];
+        let touch: Parameters<'_> = &[&contract, &new.unit.as_str()];
+        let others: Parameters<'_> = &[
+            &contract,
+            &login,
+            &source,
+            &Event::Voided.as_str(),
+            &Outcome::UnitChanged.as_str(),
+            &new.unit.as_str(),
+            &new.caller.as_str(),
+        ];
+        let mut statements: Vec<Statement<'_>> =
+            vec![(DELETE, of_login), (INSERT, credential), (audit::INSERT, &set)];
+        if changes_unit {
+            statements.extend([
+                (audit::INSERT, changed.as_slice()),
+                (VOID_OTHERS, others),
+                (END_SESSIONS, of_contract),
+            ]);
         }
-        Ok(())
+        statements.push((TOUCH, touch));
+        self.commit_with(&statements).await
     }
 }
 
-fn record(new: &SetTemporary, event: Event, outcome: Outcome, login: Number) -> Record {
+fn record(new: &SetTemporary, event: Event, outcome: Outcome) -> Record {
     Record {
         source: Source::Phone(Some(new.caller)),
         event,
         outcome,
-        login: Some(login),
+        login: Some(new.login),
         contract: Some(new.contract),
         unit: Some(new.unit),
     }

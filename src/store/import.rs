@@ -162,7 +162,9 @@ impl Transaction {
         let numbers: Vec<&str> = rows.iter().map(|row| row.number.as_str()).collect();
         let services: Vec<bool> = rows.iter().map(|row| row.service).collect();
         self.query(FILL_TABLE, &[&lines, &contracts, &numbers, &services]).await?;
+        self.query("ANALYZE incoming", &[]).await?;
         self.query(COMPARE, &[]).await?;
+        self.query("ANALYZE compared", &[]).await?;
         Ok(())
     }
 

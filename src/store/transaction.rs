@@ -3,8 +3,12 @@
 //! A connection goes back to the pool only when the server has answered the end of what it was
 //! borrowed for. Dropped earlier, by an error, a time-out or a caller that went away, it is closed,
 //! and the server rolls back: nothing is half stored, and no broken connection is met twice.
+//!
+//! Statements that do not wait for each other's answers are sent together: on a busy machine each
+//! way to the server and back costs more than what is done there.
 
 use deadpool_postgres::{Client, Object, Pool};
+use futures_util::future::{try_join_all, try_join3};
 use tokio::time::{Instant, timeout_at};
 use tokio_postgres::Row;
 use tokio_postgres::types::ToSql;
@@ -14,6 +18,9 @@ use crate::clock;
 
 /// Parameters of a statement, as `tokio-postgres` takes them.
 pub(super) type Parameters<'a> = &'a [&'a (dyn ToSql + Sync)];
+
+/// A statement with its parameters.
+pub(super) type Statement<'a> = (&'a str, Parameters<'a>);
 
 impl Store {
     /// Runs one reading statement.
@@ -55,9 +62,18 @@ impl Store {
 
     /// Begins a transaction (`READ COMMITTED`); dropping it rolls it back.
     pub(super) async fn begin(&self) -> Result<Transaction, StoreError> {
+        let (transaction, _) = self.begin_with(&[]).await?;
+        Ok(transaction)
+    }
+
+    /// Begins a transaction with these statements, one after the other, and gives the rows of each.
+    pub(super) async fn begin_with(
+        &self,
+        statements: &[Statement<'_>],
+    ) -> Result<(Transaction, Vec<Vec<Row>>), StoreError> {
         let mut borrowed = self.borrow().await?;
-        borrowed.batch("BEGIN").await.map_err(StoreError::NotSent)?;
-        Ok(Transaction { borrowed })
+        let rows = borrowed.together(Some("BEGIN"), statements, None).await;
+        Ok((Transaction { borrowed }, rows.map_err(StoreError::NotSent)?))
     }
 
     async fn borrow(&self) -> Result<Borrowed, StoreError> {
@@ -102,14 +118,26 @@ impl Transaction {
     /// Commits, durably once this has returned `Ok`.
     ///
     /// # Errors
-    /// [`StoreError::OutcomeUnknown`] if the answer never came, [`StoreError::NotSent`] if the server refused.
-    pub(super) async fn commit(mut self) -> Result<(), StoreError> {
-        match self.borrowed.batch("COMMIT").await {
-            Ok(()) => {
+    /// As [`Transaction::commit_with`].
+    pub(super) async fn commit(self) -> Result<(), StoreError> {
+        self.commit_with(&[]).await
+    }
+
+    /// Runs these statements, one after the other, and commits if every one of them succeeds.
+    ///
+    /// # Errors
+    /// [`StoreError::OutcomeUnknown`] if an answer never came, [`StoreError::NotSent`] if the server refused.
+    pub(super) async fn commit_with(
+        mut self,
+        statements: &[Statement<'_>],
+    ) -> Result<(), StoreError> {
+        match self.borrowed.together(None, statements, Some("COMMIT")).await {
+            Ok(_) => {
                 self.borrowed.give_back();
                 Ok(())
             }
             Err(fault) if fault.is_connection_lost() => Err(StoreError::OutcomeUnknown(fault)),
+            // A statement that fails makes the server roll back at the COMMIT behind it.
             Err(fault) => Err(StoreError::NotSent(fault)),
         }
     }
@@ -134,10 +162,30 @@ impl Borrowed {
         self.check(answer.and_then(|answer| answer.map_err(Fault::from)))
     }
 
-    async fn batch(&mut self, sql: &str) -> Result<(), Fault> {
+    /// Sends all of it at once, at most 30 statements; the server runs one after the other.
+    async fn together(
+        &mut self,
+        first: Option<&str>,
+        statements: &[Statement<'_>],
+        last: Option<&str>,
+    ) -> Result<Vec<Vec<Row>>, Fault> {
         let Some(client) = &self.client else { return Err(closed()) };
-        let answer = timeout_at(self.deadline, client.batch_execute(sql)).await;
-        let answer = answer.map_err(|_| Fault::TimedOut(self.limit));
+        let command = async |command: Option<&str>| match command {
+            Some(command) => client.batch_execute(command).await,
+            None => Ok(()),
+        };
+        let answer = timeout_at(self.deadline, async {
+            let mut prepared = Vec::with_capacity(statements.len());
+            for (sql, _) in statements {
+                prepared.push(client.prepare_cached(sql).await?);
+            }
+            let queries = prepared.iter().zip(statements);
+            let queries = queries.map(|(query, (_, parameters))| client.query(query, parameters));
+            // Each is sent when first polled, and they are polled in this order.
+            let sent = try_join3(command(first), try_join_all(queries), command(last));
+            sent.await.map(|((), rows, ())| rows)
+        });
+        let answer = answer.await.map_err(|_| Fault::TimedOut(self.limit));
         self.check(answer.and_then(|answer| answer.map_err(Fault::from)))
     }
 

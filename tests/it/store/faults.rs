@@ -67,7 +67,7 @@ async fn stalled(world: Arc<World>) {
 }
 
 async fn before_commit(world: Arc<World>) {
-    let (scene, error) = set_in(&world, Trouble::HoldAt("COMMIT")).await;
+    let (scene, _proxy, error) = set_in(&world, Trouble::HoldAt("COMMIT")).await;
     // The server has given up first, and says so.
     assert!(matches!(error, StoreError::NotSent(Fault::Refused { .. })), "{error:?}");
     assert!(scene.audit().await.is_empty());
@@ -75,14 +75,14 @@ async fn before_commit(world: Arc<World>) {
 
 async fn after_commit(world: Arc<World>) {
     let started = clock::now();
-    let (scene, error) = set_in(&world, Trouble::StallAfter("COMMIT")).await;
+    let (scene, _proxy, error) = set_in(&world, Trouble::StallAfter("COMMIT")).await;
     assert!(matches!(error, StoreError::OutcomeUnknown(Fault::TimedOut(_))), "{error:?}");
     assert!(started.elapsed() < rules::STORE_WITHIN + SLACK, "{:?}", started.elapsed());
     assert_eq!(scene.logins().await, [CONTRACT]);
 }
 
 async fn cut_before(world: Arc<World>) {
-    let (scene, error) = set_in(&world, Trouble::CutBefore("COMMIT")).await;
+    let (scene, _proxy, error) = set_in(&world, Trouble::CutBefore("COMMIT")).await;
     assert!(matches!(error, StoreError::OutcomeUnknown(_)), "{error:?}");
     scene.until_the_daemon_is_gone().await;
     assert!(scene.logins().await.is_empty());
@@ -90,7 +90,7 @@ async fn cut_before(world: Arc<World>) {
 }
 
 async fn cut_after(world: Arc<World>) {
-    let (scene, error) = set_in(&world, Trouble::CutAfter("COMMIT")).await;
+    let (scene, _proxy, error) = set_in(&world, Trouble::CutAfter("COMMIT")).await;
     assert!(matches!(error, StoreError::OutcomeUnknown(_)), "{error:?}");
     scene.until_the_daemon_is_gone().await;
     assert_eq!(scene.logins().await, [CONTRACT]);
@@ -98,13 +98,13 @@ async fn cut_after(world: Arc<World>) {
 }
 
 /// Sets a password over a connection with trouble.
-async fn set_in(world: &World, trouble: Trouble) -> (Scene, StoreError) {
+async fn set_in(world: &World, trouble: Trouble) -> (Scene, Proxy, StoreError) {
     let scene = Scene::new(world).await;
     let proxy = Proxy::before(world.postgres.socket_folder()).unwrap();
     let store = store_at(&proxy.url(&scene.database.daemon_url));
     proxy.make(trouble);
     let error = store.set_temporary(&temporary(CONTRACT, Unit::Line, CONTRACT)).await.unwrap_err();
-    (scene, error)
+    (scene, proxy, error)
 }
 
 async fn locked(world: Arc<World>) {

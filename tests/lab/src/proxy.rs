@@ -28,7 +28,8 @@ pub enum Trouble {
     StallAfter(&'static str),
     /// The connection is cut before what has this word in it reaches the server.
     CutBefore(&'static str),
-    /// The connection is cut after it has reached the server, before the answer comes through.
+    /// The client is cut off once what has this word in it has reached the server; the server, whose
+    /// answer has the word in it too, notices nothing before it has answered.
     CutAfter(&'static str),
 }
 
@@ -114,21 +115,29 @@ async fn accept(listener: UnixListener, server: std::path::PathBuf, shared: Arc<
         let shared = Arc::clone(&shared);
         connections.spawn(async move {
             let (from_client, to_client) = client.into_split();
-            let (from_server, to_server) = server.into_split();
-            tokio::select! {
-                () = forward(from_client, to_server, &shared) => {}
-                () = back(from_server, to_client, &shared) => {}
+            let (mut from_server, mut to_server) = server.into_split();
+            let unanswered = tokio::select! {
+                unanswered = forward(from_client, &mut to_server, &shared) => unanswered,
+                () = back(&mut from_server, to_client, &shared) => None,
+            };
+            if let Some(word) = unanswered {
+                read_until(&mut from_server, word).await;
             }
         });
     }
 }
 
-/// Passes on what the client says, until the trouble's word or the end.
-async fn forward(mut from: OwnedReadHalf, mut to: OwnedWriteHalf, shared: &Shared) {
+/// Passes on what the client says, until the trouble's word or the end; gives the word of an answer
+/// that is still to come.
+async fn forward(
+    mut from: OwnedReadHalf,
+    to: &mut OwnedWriteHalf,
+    shared: &Shared,
+) -> Option<&'static str> {
     let mut chunk = vec![0; CHUNK_BYTES];
     while let Ok(length) = from.read(&mut chunk).await {
-        let Some(said) = chunk.get(..length).filter(|said| !said.is_empty()) else { return };
-        let met = |word: &str| said.windows(word.len()).any(|window| window == word.as_bytes());
+        let said = chunk.get(..length).filter(|said| !said.is_empty())?;
+        let met = |word: &str| contains(said, word);
         shared.wait_while(|trouble| trouble == Trouble::Stall).await;
         match shared.trouble() {
             Trouble::HoldAt(word) if met(word) => {
@@ -141,10 +150,14 @@ async fn forward(mut from: OwnedReadHalf, mut to: OwnedWriteHalf, shared: &Share
                 shared.met.notify_one();
                 continue;
             }
-            Trouble::CutBefore(word) if met(word) => return shared.met.notify_one(),
+            Trouble::CutBefore(word) if met(word) => {
+                shared.met.notify_one();
+                return None;
+            }
             Trouble::CutAfter(word) if met(word) => {
                 drop(to.write_all(said).await);
-                return shared.met.notify_one();
+                shared.met.notify_one();
+                return Some(word);
             }
             Trouble::None
             | Trouble::Stall
@@ -153,14 +166,13 @@ async fn forward(mut from: OwnedReadHalf, mut to: OwnedWriteHalf, shared: &Share
             | Trouble::CutBefore(_)
             | Trouble::CutAfter(_) => {}
         }
-        if to.write_all(said).await.is_err() {
-            return;
-        }
+        to.write_all(said).await.ok()?;
     }
+    None
 }
 
 /// Passes on what the server says.
-async fn back(mut from: OwnedReadHalf, mut to: OwnedWriteHalf, shared: &Shared) {
+async fn back(from: &mut OwnedReadHalf, mut to: OwnedWriteHalf, shared: &Shared) {
     let mut chunk = vec![0; CHUNK_BYTES];
     while let Ok(length) = from.read(&mut chunk).await {
         let Some(said) = chunk.get(..length).filter(|said| !said.is_empty()) else { return };
@@ -169,4 +181,19 @@ async fn back(mut from: OwnedReadHalf, mut to: OwnedWriteHalf, shared: &Shared) 
             return;
         }
     }
+}
+
+/// Reads what the server says up to a word in it.
+async fn read_until(from: &mut OwnedReadHalf, word: &str) {
+    let mut chunk = vec![0; CHUNK_BYTES];
+    while let Ok(length) = from.read(&mut chunk).await {
+        let said = chunk.get(..length).unwrap_or_default();
+        if said.is_empty() || contains(said, word) {
+            return;
+        }
+    }
+}
+
+fn contains(said: &[u8], word: &str) -> bool {
+    said.windows(word.len()).any(|window| window == word.as_bytes())
 }
