@@ -103,3 +103,17 @@ fn refused(error: &refinery::Error) -> MigrationError {
     }
     MigrationError::Refused(message)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A new file does not make cargo build this one anew.
+    #[test]
+    fn every_file_of_sql_is_in_the_binary() {
+        let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/sql");
+        let files = std::fs::read_dir(folder).unwrap().map(|file| file.unwrap().path());
+        let files = files.filter(|file| file.extension().is_some_and(|end| end == "sql"));
+        assert_eq!(embedded::migrations::runner().get_migrations().len(), files.count());
+    }
+}

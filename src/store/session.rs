@@ -69,11 +69,16 @@ const SWEEP_SESSIONS: &str = "
     WHERE last_seen_at <= clock_timestamp() - $1 * interval '1 second'
        OR created_at <= clock_timestamp() - $2 * interval '1 second'";
 
+/// What someone else is at is left for the next time: waiting for it, row after row, could deadlock.
 const SWEEP_CREDENTIALS: &str = "
     WITH voided AS (
         UPDATE credential SET phc = NULL, voided_at = clock_timestamp()
-        WHERE kind = $1 AND voided_at IS NULL
-          AND set_at <= clock_timestamp() - $2 * interval '1 second'
+        WHERE id IN (
+            SELECT id FROM credential
+            WHERE kind = $1 AND voided_at IS NULL
+              AND set_at <= clock_timestamp() - $2 * interval '1 second'
+            FOR UPDATE SKIP LOCKED
+        )
         RETURNING login
     )
     INSERT INTO audit (source, event, outcome, login, contract)

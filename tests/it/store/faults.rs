@@ -24,6 +24,7 @@ pub fn trials(world: &Arc<World>) -> Vec<Trial> {
         trial(world, "p15_a_commit_without_an_answer_leaves_the_outcome_unknown", after_commit),
         trial(world, "p15_cut_before_the_commit_arrives_nothing_is_stored", cut_before),
         trial(world, "p15_cut_after_the_commit_arrives_all_is_stored", cut_after),
+        trial(world, "p9_a_statement_that_fails_stores_nothing_and_shows_no_hash", failing),
         trial(world, "p15_a_held_lock_is_given_up_in_time", locked),
         trial(world, "p15_a_connection_that_the_server_ended_is_not_met_again", terminated),
         trial(world, "p15_a_demoted_server_is_left_and_its_connections_dropped", demoted),
@@ -105,6 +106,27 @@ async fn set_in(world: &World, trouble: Trouble) -> (Scene, Proxy, StoreError) {
     proxy.make(trouble);
     let error = store.set_temporary(&temporary(CONTRACT, Unit::Line, CONTRACT)).await.unwrap_err();
     (scene, proxy, error)
+}
+
+async fn failing(world: Arc<World>) {
+    let scene = Scene::new(&world).await;
+    let check = "ALTER TABLE contract ADD CHECK (version < 1);
+                 ALTER TABLE credential ADD CHECK (kind <> 'temporary') NOT VALID";
+    scene.owner.batch_execute(check).await.unwrap();
+    let before = scene.everything().await;
+    for constraint in ["credential_kind_check1", "contract_version_check"] {
+        let new = temporary(CONTRACT, Unit::Line, CONTRACT);
+        let error = scene.store.set_temporary(&new).await.unwrap_err();
+        let shown = format!("{error} {error:?}");
+        assert!(matches!(error, StoreError::NotSent(Fault::Refused { .. })), "{shown}");
+        assert!(shown.contains(constraint) && !shown.contains("argon2"), "{shown}");
+        assert_eq!(scene.everything().await, before);
+        let lift = "ALTER TABLE credential DROP CONSTRAINT IF EXISTS credential_kind_check1";
+        scene.owner.batch_execute(lift).await.unwrap();
+    }
+    assert!(scene.audit().await.is_empty());
+    let log = std::fs::read_to_string(world.postgres.log()).unwrap();
+    assert!(log.contains("credential_kind_check1") && !log.contains("argon2"));
 }
 
 async fn locked(world: Arc<World>) {

@@ -113,6 +113,8 @@ impl Server {
             format!("unix_socket_directories={socket}"),
             "max_connections=200".to_owned(),
             "shared_buffers=64MB".to_owned(),
+            // The detail of a refused row would be the row, hash included.
+            "log_error_verbosity=terse".to_owned(),
         ];
         if self.durability == Durability::Fast {
             settings.extend(["fsync=off", "full_page_writes=off"].map(str::to_owned));
