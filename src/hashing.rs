@@ -29,7 +29,7 @@ const CALL_QUEUE: usize = 256;
 /// Logins that may wait for a worker: the thousand sent at once of `C3`.
 const LOGIN_QUEUE: usize = 1024;
 /// The longest that a login waits for its verification.
-const LOGIN_WAIT: Duration = Duration::from_mins(1);
+const LOGIN_WAIT: Duration = Duration::from_mins(3);
 /// The logins' workers' niceness: a quarter of a core's time beside a busy thread of niceness 0.
 const LOGIN_NICENESS: i32 = 5;
 

@@ -211,7 +211,7 @@ fn builder() -> reqwest::ClientBuilder {
     let _ = rustls::crypto::ring::default_provider().install_default();
     // Given up before the site closes them, so that none is used just then.
     let kept = Duration::from_secs(5);
-    reqwest::Client::builder().timeout(Duration::from_mins(2)).pool_idle_timeout(kept).no_proxy()
+    reqwest::Client::builder().timeout(Duration::from_mins(5)).pool_idle_timeout(kept).no_proxy()
 }
 
 /// The hash of [`RIGHT`] under [`KEYS`], made once.

@@ -1,13 +1,21 @@
 //! Ports of the loopback address that nobody holds at the moment of asking.
 
 use std::net::{Ipv4Addr, TcpListener, UdpSocket};
-use std::ops::RangeInclusive;
+use std::ops::{Range, RangeInclusive};
 
-use anyhow::Result;
+use anyhow::{Context as _, Result};
+
+/// Below the ports that the kernel hands out to connections, which would take a port between its
+/// being found and its being used; above those of RTP.
+const SERVERS: Range<u16> = 20_000..32_768;
+/// How often a port is drawn before it is an error that none was free.
+const DRAWS: usize = 100;
 
 /// A free TCP port of 127.0.0.1.
 pub fn free_tcp() -> Result<u16> {
-    Ok(TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?.port())
+    let free = |port: &u16| TcpListener::bind((Ipv4Addr::LOCALHOST, *port)).is_ok();
+    let mut drawn = std::iter::repeat_with(|| rand::random_range(SERVERS)).take(DRAWS);
+    drawn.find(free).context("no free TCP port")
 }
 
 /// A free UDP port of 127.0.0.1.
