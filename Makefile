@@ -39,8 +39,7 @@ lint:
 bench:
 	@tests/lab/install bench
 	@asterisk/get > /dev/null
-	cargo build --release --workspace --bins
-	target/release/lab bench
+	cargo bench --quiet --bench figures
 
 prompts: $(VENV)/ready
 	$(VENV)/bin/python asterisk/prompts.py

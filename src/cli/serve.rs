@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context as _;
-use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
+use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
@@ -27,15 +27,23 @@ use crate::web::{self, Faults, Handle, Site, operators};
 const STORE_AGAIN: Duration = Duration::from_secs(1);
 /// How long answers under way may take once a signal has come.
 const ANSWERS_WITHIN: Duration = Duration::from_secs(5);
-/// The upper bounds in seconds of every histogram's buckets.
+/// The upper bounds in seconds of the histograms' buckets.
 const BUCKETS: [f64; 14] =
     [0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 10.0, 60.0, 300.0];
+/// The same for hashes, which all take about as long.
+const HASH_BUCKETS: [f64; 18] = [
+    0.006, 0.007, 0.008, 0.009, 0.01, 0.011, 0.012, 0.014, 0.016, 0.018, 0.02, 0.025, 0.03, 0.04,
+    0.05, 0.1, 0.2, 0.5,
+];
 
 /// Serves until a signal.
 pub(super) fn run(config: &Config) -> anyhow::Result<Ending> {
     super::logging::start(&config.log)?;
     raise_file_limit();
-    let metrics = PrometheusBuilder::new().set_buckets(&BUCKETS)?.install_recorder()?;
+    let metrics = PrometheusBuilder::new()
+        .set_buckets(&BUCKETS)?
+        .set_buckets_for_metric(Matcher::Full("karipass_hash_seconds".to_owned()), &HASH_BUCKETS)?
+        .install_recorder()?;
     let keys = config.hashing.keys.clone();
     let hasher = Hasher::start(keys, Cost::LIVE, &Dummy::draw(&mut rand::rng()))?;
     let store = Store::for_daemon(&config.database).context("database.url")?;

@@ -1,0 +1,205 @@
+//! Many calls at once through two threads: all callers share one RTP port, and Asterisk's port tells
+//! whose packet it is, so that the measuring costs as little as can be beside what is measured.
+//!
+//! The schedule is open: callers key by their script whatever the other side does. What they hear is
+//! recorded, and looked at when all is over.
+
+use std::collections::HashMap;
+use std::net::{SocketAddr, UdpSocket};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
+use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, Result, anyhow};
+use karipass_lab::asterisk::CARRIER;
+use karipass_lab::subscriber::Line;
+use karipass_lab::subscriber::sipp::{Identity, News, Placed, Sipp};
+
+use crate::script::{RATE, Script, Voice};
+
+/// Calls begun a second.
+const CALLS_A_SECOND: u32 = 8;
+/// By when all calls are over, beyond the time that they take to begin.
+const OVER_WITHIN: Duration = Duration::from_mins(1);
+const PACKET: Duration = Duration::from_millis(1000 / RATE as u64);
+/// How late a packet may be for the sake of sending several at once.
+const GRAIN: Duration = Duration::from_millis(1);
+
+/// µ-law packets and when they came.
+type Heard = Vec<(Instant, Vec<u8>)>;
+
+/// A call as its caller saw it.
+#[derive(Debug, Default)]
+pub struct Call {
+    /// When each entry's last key was released.
+    pub released: Vec<Instant>,
+    /// All that came.
+    pub heard: Heard,
+    /// Whether the caller hung up, the script being over.
+    pub hung_up: bool,
+}
+
+/// Places a call from each of `callers`, who all follow `script`.
+pub fn place(line: &Line, callers: &[String], script: &Script) -> Result<Vec<Call>> {
+    let socket = Arc::new(UdpSocket::bind((CARRIER, 0))?);
+    let media = socket.local_addr()?.port();
+    let ear = Ear::open(Arc::clone(&socket))?;
+    let placed: Vec<Placed> =
+        callers.iter().map(|caller| Placed { caller: caller.clone(), media }).collect();
+    let (told, news) = channel();
+    let tell = move |call, what| {
+        // After the last news nobody listens any more.
+        let _ = told.send((call, what));
+    };
+    let sipp = Sipp::place(line, CARRIER, &Identity::Asserted, &placed, CALLS_A_SECOND, tell)?;
+    let mut conversation = Conversation::new(line, &socket, script, callers.len());
+    conversation.hold(&sipp, &news).with_context(|| sipp.errors())?;
+    let mut heard = ear.close()?;
+    let Conversation { mut calls, ports, .. } = conversation;
+    for (call, port) in calls.iter_mut().zip(ports) {
+        call.heard = port.and_then(|port| heard.remove(&port)).unwrap_or_default();
+    }
+    Ok(calls)
+}
+
+/// The talking half, on the calling thread.
+struct Conversation<'a> {
+    line: &'a Line,
+    socket: &'a UdpSocket,
+    script: &'a Script,
+    calls: Vec<Call>,
+    /// Asterisk's RTP port of each call.
+    ports: Vec<Option<u16>>,
+    voices: Vec<Talking<'a>>,
+}
+
+struct Talking<'a> {
+    call: usize,
+    voice: Voice<'a>,
+    due: Instant,
+}
+
+impl<'a> Conversation<'a> {
+    fn new(line: &'a Line, socket: &'a UdpSocket, script: &'a Script, number: usize) -> Self {
+        let calls = (0..number).map(|_| Call::default()).collect();
+        Self { line, socket, script, calls, ports: vec![None; number], voices: Vec::new() }
+    }
+
+    /// Talks until every call is over.
+    fn hold(&mut self, sipp: &Sipp, news: &Receiver<(usize, News)>) -> Result<()> {
+        let number = self.calls.len();
+        let begin = Duration::from_secs((number / CALLS_A_SECOND as usize) as u64);
+        let until = Instant::now() + begin + OVER_WITHIN;
+        let mut over = 0;
+        while over < number {
+            match news.recv_timeout(GRAIN) {
+                Ok((call, what)) => over += usize::from(self.hear_of(call, what)),
+                Err(RecvTimeoutError::Timeout) => {}
+                Err(RecvTimeoutError::Disconnected) => break,
+            }
+            self.talk(sipp)?;
+            if Instant::now() > until {
+                return Err(anyhow!("{over} of {number} calls are over in time"));
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether this is the call's last news.
+    fn hear_of(&mut self, call: usize, what: News) -> bool {
+        match what {
+            News::Answered(port) => {
+                let voice = Voice::new(self.script, (self.line.sip.ip(), port).into());
+                self.voices.push(Talking { call, voice, due: Instant::now() });
+                if let Some(known) = self.ports.get_mut(call) {
+                    *known = Some(port);
+                }
+                false
+            }
+            News::Informed => false,
+            News::HungUp | News::Ended | News::Refused => {
+                if let Some(call) = self.calls.get_mut(call) {
+                    call.hung_up = what == News::HungUp;
+                }
+                true
+            }
+        }
+    }
+
+    /// Sends what is due, and hangs up whose script is over.
+    fn talk(&mut self, sipp: &Sipp) -> Result<()> {
+        let now = Instant::now();
+        let mut over = Vec::new();
+        for (index, Talking { voice, due, .. }) in self.voices.iter_mut().enumerate() {
+            if *due <= now {
+                *due += PACKET;
+                if !voice.speak(self.socket) {
+                    over.push(index);
+                }
+            }
+        }
+        for index in over.into_iter().rev() {
+            let Talking { call, voice, .. } = self.voices.swap_remove(index);
+            if let Some(call) = self.calls.get_mut(call) {
+                call.released = voice.released;
+            }
+            sipp.hang_up(call)?;
+        }
+        Ok(())
+    }
+}
+
+/// The listening half: one thread that does nothing but note what comes.
+struct Ear {
+    gone: Arc<AtomicBool>,
+    listener: JoinHandle<Vec<Arrival>>,
+}
+
+struct Arrival {
+    at: Instant,
+    from: u16,
+    packet: Vec<u8>,
+}
+
+const HEADER: usize = 12;
+const ULAW: u8 = 0;
+
+impl Ear {
+    fn open(socket: Arc<UdpSocket>) -> Result<Self> {
+        socket.set_read_timeout(Some(Duration::from_millis(100)))?;
+        let gone = Arc::new(AtomicBool::new(false));
+        let over = Arc::clone(&gone);
+        let listener = thread::spawn(move || listen(&socket, &over));
+        Ok(Self { gone, listener })
+    }
+
+    /// The payloads of each of Asterisk's ports, in order.
+    fn close(self) -> Result<HashMap<u16, Heard>> {
+        self.gone.store(true, Ordering::Relaxed);
+        let arrivals = self.listener.join().map_err(|_| anyhow!("the listener has panicked"))?;
+        let mut heard: HashMap<u16, Heard> = HashMap::new();
+        for Arrival { at, from, packet } in arrivals {
+            let kind = packet.get(1).map(|kind| kind & 0x7f);
+            if let (Some(ULAW), Some(payload)) = (kind, packet.get(HEADER..)) {
+                heard.entry(from).or_default().push((at, payload.to_vec()));
+            }
+        }
+        Ok(heard)
+    }
+}
+
+fn listen(socket: &UdpSocket, over: &AtomicBool) -> Vec<Arrival> {
+    let mut arrivals = Vec::new();
+    let mut buffer = [0; 2048];
+    while !over.load(Ordering::Relaxed) {
+        // Without a packet it looks whether all is over; an unreachable port of a call that is over is no matter.
+        let Ok((length, from)) = socket.recv_from(&mut buffer) else { continue };
+        let at = Instant::now();
+        let SocketAddr::V4(from) = from else { continue };
+        let packet = buffer.get(..length).unwrap_or_default().to_vec();
+        arrivals.push(Arrival { at, from: from.port(), packet });
+    }
+    arrivals
+}

@@ -1,0 +1,97 @@
+//! A figure, what it is compared with, and whether it is what it should be.
+
+use std::fmt::Write as _;
+
+use anyhow::Result;
+use serde::Serialize;
+
+/// One line of the table, and one object of `bench.json`.
+#[derive(Debug, Serialize)]
+pub struct Figure {
+    name: &'static str,
+    value: f64,
+    unit: &'static str,
+    baseline: Option<f64>,
+    ratio: Option<f64>,
+    aim: Option<String>,
+    held: Option<bool>,
+}
+
+impl Figure {
+    /// A figure for itself.
+    pub fn new(name: &'static str, value: f64, unit: &'static str) -> Self {
+        Self { name, value, unit, baseline: None, ratio: None, aim: None, held: None }
+    }
+
+    /// Beside a baseline in the same unit.
+    #[must_use]
+    pub fn beside(self, baseline: f64) -> Self {
+        let ratio = (baseline != 0.0).then(|| self.value / baseline);
+        Self { baseline: Some(baseline), ratio, ..self }
+    }
+
+    /// It should be this much at most.
+    #[must_use]
+    pub fn at_most(self, most: f64) -> Self {
+        let held = self.value <= most;
+        Self { aim: Some(format!("{most} at most")), held: Some(held), ..self }
+    }
+
+    /// Its ratio to the baseline should be this much at most.
+    #[must_use]
+    pub fn ratio_at_most(self, most: f64) -> Self {
+        let held = self.ratio.map(|ratio| ratio <= most);
+        Self { aim: Some(format!("ratio {most} at most")), held, ..self }
+    }
+
+    /// It should be within this much of the baseline.
+    #[must_use]
+    pub fn within(self, more: f64) -> Self {
+        let held = self.baseline.map(|baseline| self.value <= baseline + more);
+        Self { aim: Some(format!("baseline + {more} at most")), held, ..self }
+    }
+}
+
+/// The figures for people.
+pub fn table(figures: &[Figure]) -> String {
+    let mut text =
+        format!("{:<28} {:>9} {:<5} {:>9} {:>7}  {}", "", "value", "", "baseline", "ratio", "aim");
+    for figure in figures {
+        let number = |number: Option<f64>| number.map(|number| format!("{number:.3}"));
+        let verdict = match figure.held {
+            Some(true) => ": held",
+            Some(false) => ": NOT held",
+            None => "",
+        };
+        // Writing to a string cannot fail.
+        let _ = write!(
+            text,
+            "\n{:<28} {:>9.3} {:<5} {:>9} {:>7}  {}{verdict}",
+            figure.name,
+            figure.value,
+            figure.unit,
+            number(figure.baseline).unwrap_or_default(),
+            number(figure.ratio).unwrap_or_default(),
+            figure.aim.as_deref().unwrap_or_default(),
+        );
+    }
+    text
+}
+
+/// The figures for programs.
+pub fn json(figures: &[Figure]) -> Result<String> {
+    Ok(serde_json::to_string_pretty(figures)? + "\n")
+}
+
+/// The value below which `share` (0 to 1) of `values` lie; these are put in order. 0 for none.
+pub fn quantile(values: &mut [f64], share: f64) -> f64 {
+    values.sort_by(f64::total_cmp);
+    #[expect(
+        clippy::cast_precision_loss,
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "an index of a few hundred values"
+    )]
+    let index = (values.len() as f64 * share) as usize;
+    values.get(index.min(values.len().saturating_sub(1))).copied().unwrap_or(0.0)
+}

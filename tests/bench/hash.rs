@@ -1,0 +1,88 @@
+//! Milliseconds a hash, through the daemon's own workers, beside C libargon2 with the same cost.
+//!
+//! The two take turns, so that whatever else the machine does is shared by both.
+
+use std::io::{BufRead as _, BufReader, Write as _};
+use std::path::Path;
+use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
+use std::time::Instant;
+
+use anyhow::{Context as _, Result, ensure};
+use karipass::hashing::{Cost, Dummy, Hasher, Keys, Salt};
+use karipass::password::TemporaryPassword;
+use tempfile::TempDir;
+use tokio::runtime::Runtime;
+
+use crate::figure::{Figure, quantile};
+
+const PAIRS: usize = 101;
+const WARM_UP: usize = 5;
+
+/// Ours beside libargon2's.
+pub fn measure() -> Result<Figure> {
+    let mut yardstick = Yardstick::start(Cost::LIVE)?;
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let keys = Keys::parse("bench AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=")?;
+    let hasher = Hasher::start(keys, Cost::LIVE, &Dummy::draw(&mut rand::rng()))?;
+    let (mut ours, mut theirs) = (Vec::new(), Vec::new());
+    for pair in 0..WARM_UP + PAIRS {
+        let (our, their) = (one(&runtime, &hasher)?, yardstick.hash()?);
+        if pair >= WARM_UP {
+            ours.push(our);
+            theirs.push(their);
+        }
+    }
+    let (ours, theirs) = (quantile(&mut ours, 0.5), quantile(&mut theirs, 0.5));
+    Ok(Figure::new("hash median", ours, "ms").beside(theirs).ratio_at_most(0.75))
+}
+
+/// One hash as the telephone line asks for it, the way to the worker and back included.
+fn one(runtime: &Runtime, hasher: &Hasher) -> Result<f64> {
+    let password = TemporaryPassword::try_from(b"27182818".as_slice())?;
+    let salt = Salt::draw(&mut rand::rng());
+    let began = Instant::now();
+    runtime.block_on(hasher.hash_for_call(password, salt))?;
+    Ok(began.elapsed().as_secs_f64() * 1e3)
+}
+
+/// `libargon2.c`: a line in, the milliseconds of one hash out.
+struct Yardstick {
+    child: Child,
+    ask: ChildStdin,
+    answers: BufReader<ChildStdout>,
+    _folder: TempDir,
+}
+
+impl Yardstick {
+    fn start(cost: Cost) -> Result<Self> {
+        let folder = tempfile::Builder::new().prefix("karipass-bench-").tempdir()?;
+        let program = folder.path().join("libargon2");
+        let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/bench/libargon2.c");
+        let mut compile = Command::new("cc");
+        compile.arg("-O2").arg(source).arg("-o").arg(&program).arg("-largon2");
+        ensure!(compile.status()?.success(), "libargon2.c was not compiled");
+        let cost = [cost.memory_kib, cost.passes, cost.lanes].map(|cost| cost.to_string());
+        let mut child = Command::new(program)
+            .args(cost)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()?;
+        let (ask, answers) = child.stdin.take().zip(child.stdout.take()).context("no pipes")?;
+        Ok(Self { child, ask, answers: BufReader::new(answers), _folder: folder })
+    }
+
+    fn hash(&mut self) -> Result<f64> {
+        self.ask.write_all(b"\n")?;
+        let mut answer = String::new();
+        self.answers.read_line(&mut answer)?;
+        answer.trim().parse().with_context(|| format!("libargon2 says {answer:?}"))
+    }
+}
+
+impl Drop for Yardstick {
+    fn drop(&mut self) {
+        // It has nothing to lose.
+        drop(self.child.kill());
+        drop(self.child.wait());
+    }
+}

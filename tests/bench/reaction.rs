@@ -1,0 +1,76 @@
+//! What the callers heard, and how long after each entry.
+
+use std::time::Instant;
+
+use anyhow::Result;
+use karipass_lab::subscriber::hearing::{Heard, Hearing, Library};
+
+use crate::calls::Call;
+use crate::script::ENTRIES;
+
+/// What 200 calls came to.
+#[derive(Debug, Default)]
+pub struct Reactions {
+    /// Calls that did not go as they should.
+    pub failed: usize,
+    /// From the release of an entry's last key to the next guidance's first packet, in milliseconds.
+    pub next_guidance: Vec<f64>,
+    /// The same from the confirmation to `completed`.
+    pub completed: Vec<f64>,
+}
+
+impl Reactions {
+    /// Of the calls that `callers` made.
+    pub fn of(calls: &[Call], callers: &[String]) -> Result<Self> {
+        let library = Library::guidance()?;
+        let mut reactions = Self::default();
+        for (call, caller) in calls.iter().zip(callers) {
+            let mut hearing = Hearing::new(library);
+            for (at, payload) in &call.heard {
+                hearing.hear(*at, payload);
+            }
+            match beginnings(&hearing.heard, caller) {
+                Some(beginnings) if call.hung_up && call.released.len() == ENTRIES => {
+                    reactions.note(&call.released, beginnings);
+                }
+                Some(_) | None => {
+                    let names: Vec<String> =
+                        hearing.heard.iter().map(|heard| heard.names.join("|")).collect();
+                    eprintln!("a call failed; its caller heard {}", names.join(", "));
+                    reactions.failed += 1;
+                }
+            }
+        }
+        Ok(reactions)
+    }
+
+    fn note(&mut self, released: &[Instant], beginnings: [Instant; ENTRIES]) {
+        let mut milliseconds = released
+            .iter()
+            .zip(beginnings)
+            .map(|(released, began)| began.duration_since(*released).as_secs_f64() * 1e3);
+        self.next_guidance.extend(milliseconds.by_ref().take(ENTRIES - 1));
+        self.completed.extend(milliseconds);
+    }
+}
+
+/// When the guidance after each entry began, if all was heard as it should be: the menu, the caller's
+/// number as far as the caller let it be read, the confirmation, the whole number and `completed`.
+fn beginnings(heard: &[Heard], caller: &str) -> Option<[Instant; ENTRIES]> {
+    let confirmation = heard.iter().position(|heard| heard.may_be("confirm-password"))?;
+    let (before, after) = heard.split_at(confirmation);
+    let (menu, cut_short) = before.split_first()?;
+    let (confirmation, after) = after.split_first()?;
+    let (completed, number) = after.split_last()?;
+    let reads = |heard: &[Heard]| {
+        let digits = caller.chars().map(|digit| format!("digits/{digit}"));
+        heard.iter().zip(digits).all(|(heard, digit)| heard.may_be(&digit))
+    };
+    let whole = number.len() == caller.len() && number.iter().all(|digit| digit.whole);
+    let good = menu.may_be("menu") && reads(cut_short) && reads(number);
+    (good && whole && completed.may_be("completed")).then_some([
+        cut_short.first()?.started,
+        confirmation.started,
+        number.first()?.started,
+    ])
+}
