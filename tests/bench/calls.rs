@@ -1,10 +1,10 @@
 //! Many calls at once through two threads: all callers share one RTP port, and Asterisk's port tells
-//! whose packet it is, so that the measuring costs as little as can be beside what is measured.
+//! whose packet it is (and RTP's source once it is used again), so that the measuring costs as little as can be beside what is measured.
 //!
 //! The schedule is open: callers key by their script whatever the other side does. What they hear is
 //! recorded, and looked at when all is over.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::net::{SocketAddr, UdpSocket};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -57,9 +57,11 @@ pub fn place(line: &Line, callers: &[String], script: &Script) -> Result<Vec<Cal
     let mut conversation = Conversation::new(line, &socket, script, callers.len());
     conversation.hold(&sipp, &news).with_context(|| sipp.errors())?;
     let mut heard = ear.close()?;
-    let Conversation { mut calls, ports, .. } = conversation;
-    for (call, port) in calls.iter_mut().zip(ports) {
-        call.heard = port.and_then(|port| heard.remove(&port)).unwrap_or_default();
+    let Conversation { mut calls, answered, .. } = conversation;
+    for (call, port) in answered {
+        if let Some(stream) = heard.get_mut(&port).and_then(VecDeque::pop_front) {
+            calls[call].heard = stream;
+        }
     }
     Ok(calls)
 }
@@ -70,8 +72,8 @@ struct Conversation<'a> {
     socket: &'a UdpSocket,
     script: &'a Script,
     calls: Vec<Call>,
-    /// Asterisk's RTP port of each call.
-    ports: Vec<Option<u16>>,
+    /// Asterisk's RTP port of each call, in the order of the answers.
+    answered: Vec<(usize, u16)>,
     voices: Vec<Talking<'a>>,
 }
 
@@ -84,7 +86,7 @@ struct Talking<'a> {
 impl<'a> Conversation<'a> {
     fn new(line: &'a Line, socket: &'a UdpSocket, script: &'a Script, number: usize) -> Self {
         let calls = (0..number).map(|_| Call::default()).collect();
-        Self { line, socket, script, calls, ports: vec![None; number], voices: Vec::new() }
+        Self { line, socket, script, calls, answered: Vec::new(), voices: Vec::new() }
     }
 
     /// Talks until every call is over.
@@ -113,16 +115,12 @@ impl<'a> Conversation<'a> {
             News::Answered(port) => {
                 let voice = Voice::new(self.script, (self.line.sip.ip(), port).into());
                 self.voices.push(Talking { call, voice, due: Instant::now() });
-                if let Some(known) = self.ports.get_mut(call) {
-                    *known = Some(port);
-                }
+                self.answered.push((call, port));
                 false
             }
             News::Informed => false,
             News::HungUp | News::Ended | News::Refused => {
-                if let Some(call) = self.calls.get_mut(call) {
-                    call.hung_up = what == News::HungUp;
-                }
+                self.calls[call].hung_up = what == News::HungUp;
                 true
             }
         }
@@ -142,9 +140,7 @@ impl<'a> Conversation<'a> {
         }
         for index in over.into_iter().rev() {
             let Talking { call, voice, .. } = self.voices.swap_remove(index);
-            if let Some(call) = self.calls.get_mut(call) {
-                call.released = voice.released;
-            }
+            self.calls[call].released = voice.released;
             sipp.hang_up(call)?;
         }
         Ok(())
@@ -165,6 +161,7 @@ struct Arrival {
 
 const HEADER: usize = 12;
 const ULAW: u8 = 0;
+const MARKER: u8 = 0x80;
 
 impl Ear {
     fn open(socket: Arc<UdpSocket>) -> Result<Self> {
@@ -175,18 +172,26 @@ impl Ear {
         Ok(Self { gone, listener })
     }
 
-    /// The payloads of each of Asterisk's ports, in order.
-    fn close(self) -> Result<HashMap<u16, Heard>> {
+    /// The streams of each of Asterisk's ports, in the order of their beginnings: it uses a port again
+    /// once a call is over.
+    fn close(self) -> Result<HashMap<u16, VecDeque<Heard>>> {
         self.gone.store(true, Ordering::Relaxed);
         let arrivals = self.listener.join().map_err(|_| anyhow!("the listener has panicked"))?;
-        let mut heard: HashMap<u16, Heard> = HashMap::new();
+        let mut sources: HashMap<u16, Vec<u8>> = HashMap::new();
+        let mut streams: HashMap<u16, VecDeque<Heard>> = HashMap::new();
         for Arrival { at, from, packet } in arrivals {
-            let kind = packet.get(1).map(|kind| kind & 0x7f);
-            if let (Some(ULAW), Some(payload)) = (kind, packet.get(HEADER..)) {
-                heard.entry(from).or_default().push((at, payload.to_vec()));
+            let Some((header, payload)) = packet.split_at_checked(HEADER) else { continue };
+            if header[1] & !MARKER != ULAW {
+                continue;
             }
+            let source = header[8..].to_vec();
+            let port = streams.entry(from).or_default();
+            if sources.insert(from, source.clone()) != Some(source) {
+                port.push_back(Heard::new());
+            }
+            port.back_mut().into_iter().for_each(|stream| stream.push((at, payload.to_vec())));
         }
-        Ok(heard)
+        Ok(streams)
     }
 }
 

@@ -43,7 +43,7 @@ impl Script {
         let mut script = Self(Vec::new());
         script.listen(2.0).key("1").listen(1.5).key(password).listen(1.0).key(password);
         // A number read out takes 4.4 s; then comes what tells `completed` from any other guidance.
-        script.listen(5.0);
+        script.listen(5.5);
         script
     }
 
