@@ -18,6 +18,8 @@ use super::transcript::{Entry, Transcript, What};
 const ANSWERED_WITHIN: Duration = Duration::from_secs(20);
 /// By when anything expected is heard, or the other side hangs up: longer than the longest guidance.
 const HEARD_WITHIN: Duration = Duration::from_secs(30);
+/// How long a call that nobody wants any more may take to end.
+const HUNG_UP_WITHIN: Duration = Duration::from_secs(2);
 
 /// A subscriber in a call.
 pub struct Subscriber {
@@ -302,6 +304,15 @@ impl Subscriber {
             let _ = write!(text, "\n  {entry}");
         }
         anyhow!("{text}\n  SIPp: {}", self.sipp.errors())
+    }
+}
+
+impl Drop for Subscriber {
+    /// A story that has failed leaves no call behind for the next one's server to hold.
+    fn drop(&mut self) {
+        if self.ending().is_none() && self.sipp.hang_up(0).is_ok() {
+            self.shared.wait(HUNG_UP_WITHIN, |state| state.ending);
+        }
     }
 }
 

@@ -18,6 +18,7 @@ use tempfile::TempDir;
 
 use super::scenario;
 use crate::child::Child;
+use crate::secret;
 
 /// What ends a message on the control socket.
 const ESCAPE: u8 = 0x1b;
@@ -83,6 +84,8 @@ pub struct Sipp {
     child: Mutex<Child>,
     twin: Mutex<TcpStream>,
     reader: Option<JoinHandle<()>>,
+    /// What tells its Call-IDs from another process's.
+    token: String,
     folder: TempDir,
 }
 
@@ -105,7 +108,10 @@ impl Sipp {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
         let xml = scenario::call(line, identity);
         let mut command = sipp(line.sip, address, folder.path(), &xml)?;
-        command.args(["-s", &line.number, "-cid_str", "call-%u", "-inf", "calls.csv"]);
+        // Late news of another process's call that had this port before is nobody's.
+        let token = secret();
+        command.args(["-cid_str", &format!("call-%u-{token}"), "-inf", "calls.csv"]);
+        command.args(["-s", &line.number]);
         command.args(["-m", &calls.len().to_string(), "-r", &rate.to_string()]);
         command.args(["-l", &calls.len().to_string()]);
         command.args(["-3pcc", &listener.local_addr()?.to_string()]);
@@ -117,7 +123,8 @@ impl Sipp {
             .with_context(|| format!("SIPp: {}", errors(folder.path())))?;
         let reading = twin.try_clone()?;
         let reader = spawn(move || read(reading, news));
-        Ok(Self { child: Mutex::new(child), twin: Mutex::new(twin), reader: Some(reader), folder })
+        let (child, twin) = (Mutex::new(child), Mutex::new(twin));
+        Ok(Self { child, twin, reader: Some(reader), token, folder })
     }
 
     /// Registers a telephone.
@@ -155,7 +162,8 @@ impl Sipp {
     fn cue(&self, call: usize, cue: &str) -> Result<()> {
         let mut twin = self.twin.lock().map_err(|_| anyhow::anyhow!("a thread has panicked"))?;
         // SIPp reads one message at a time: it goes out in one piece.
-        let mut message = format!("Call-ID: call-{}\r\n{cue}\r\n", call + 1).into_bytes();
+        let mut message =
+            format!("Call-ID: call-{}-{}\r\n{cue}\r\n", call + 1, self.token).into_bytes();
         message.push(ESCAPE);
         twin.write_all(&message).context("SIPp is gone")
     }
@@ -220,7 +228,8 @@ fn parse(message: &str) -> Option<(usize, News)> {
             key.trim().eq_ignore_ascii_case(name).then(|| value.trim())
         })
     };
-    let call = header("Call-ID")?.strip_prefix("call-")?.parse::<usize>().ok()?.checked_sub(1)?;
+    let (call, _token) = header("Call-ID")?.strip_prefix("call-")?.split_once('-')?;
+    let call = call.parse::<usize>().ok()?.checked_sub(1)?;
     if header("internal-cmd").is_some() {
         return Some((call, News::HungUp));
     }
@@ -246,11 +255,12 @@ mod tests {
 
     #[test]
     fn what_sipp_tells_is_told_apart_by_call() {
-        let told = |event: &str| parse(&format!("Call-ID: call-7\r\nEvent: {event}\r\n\r\n\x1b"));
+        let told =
+            |event: &str| parse(&format!("Call-ID: call-7-0a1b\r\nEvent: {event}\r\n\r\n\x1b"));
         assert_eq!(told("answered 17570"), Some((6, News::Answered(17_570))));
         assert_eq!(told("ended"), Some((6, News::Ended)));
         assert_eq!(told("sneezed"), None);
-        let aborted = "call-id: call-1\r\ninternal-cmd: abort_call\r\n\r\n\x1b";
+        let aborted = "call-id: call-1-0a1b\r\ninternal-cmd: abort_call\r\n\r\n\x1b";
         assert_eq!(parse(aborted), Some((0, News::HungUp)));
     }
 }
