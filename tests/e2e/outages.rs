@@ -1,5 +1,5 @@
-//! What callers hear when something is missing: the store, its answer, the daemon, their own time.
-//! Each of these stories has a system of its own.
+//! What callers hear when something is missing (the store, its answer, the daemon) or their time is
+//! up. Each of these stories has a system of its own.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -13,6 +13,8 @@ use libtest_mimic::Trial;
 use crate::leaks;
 use crate::world::{Family, SHORT, Story, System, told};
 
+/// How far a limit may be off, as heard by the caller on a busy machine.
+const TOLERANCE: Duration = Duration::from_millis(1500);
 /// P15.
 const TROUBLE_WITHIN: Duration = Duration::from_secs(10);
 
@@ -26,6 +28,7 @@ pub fn trials(installation: &Installation) -> Vec<Trial> {
         apart("p15_a_store_that_does_not_answer_is_trouble_and_stores_nothing_later", stuck),
         apart("without_a_daemon_the_dialplan_apologises", without_daemon),
         apart("p11_a_call_has_a_limit", limited),
+        apart("p11_by_default_silence_is_10_s_before_the_first_digit_and_5_s_between", by_default),
     ]
 }
 
@@ -119,6 +122,23 @@ fn limited(installation: &Installation) -> Result<()> {
         "the call took {took:?}"
     );
     ensure!(!call.heard()[0].whole, "the menu was heard to its end");
+    story.nothing_is_stored()
+}
+
+fn by_default(installation: &Installation) -> Result<()> {
+    let system = System::start(installation, &[])?;
+    let story = Story::new(&system)?;
+    let password = story.password();
+    let mut call = story.contract_calls()?;
+    call.hears_whole("menu")?.hears("invalid")?;
+    let heard = call.heard();
+    let silence = heard[1].started - heard[0].ended.unwrap();
+    ensure!(silence.abs_diff(Duration::from_secs(10)) < TOLERANCE, "10 s were {silence:?}");
+    call.keys("1")?.begins_to_hear_number(&story.family.contract, "set-password")?;
+    call.keys_password(&password[..3])?.hears("invalid")?;
+    let silence = call.waited()?;
+    ensure!(silence.abs_diff(Duration::from_secs(5)) < TOLERANCE, "5 s were {silence:?}");
+    call.hangs_up()?;
     story.nothing_is_stored()
 }
 
