@@ -6,7 +6,8 @@ use std::path::{Path, PathBuf};
 use anyhow::{Result, ensure};
 use libtest_mimic::Trial;
 
-use crate::world::{System, told};
+use crate::story::told;
+use crate::world::System;
 
 /// What a keyed digit looks like where Asterisk or ARI's events tell it.
 const DIGITS: [&str; 4] = ["\"digit\":", "DTMF begin", "DTMF end", "DTMF[DTMF"];

@@ -17,6 +17,7 @@ mod dialplan;
 mod leaks;
 mod outages;
 mod stories;
+mod story;
 mod world;
 
 use std::process::ExitCode;

@@ -11,7 +11,8 @@ use karipass_lab::subscriber::{Caller, Subscriber};
 use libtest_mimic::Trial;
 
 use crate::leaks;
-use crate::world::{Family, SHORT, Story, System, told};
+use crate::story::{Family, Story, told};
+use crate::world::{SHORT, System};
 
 /// How far a limit may be off, as heard by the caller on a busy machine.
 const TOLERANCE: Duration = Duration::from_millis(1500);

@@ -1,26 +1,21 @@
-//! What the stories share: one whole system, its limits on silence shortened, and a family of
-//! numbers for each story.
+//! A whole system for stories to be told on, most of them on one and the same.
 
-use std::fs;
 use std::path::Path;
+use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex};
 
 use anyhow::{Result, ensure};
-use karipass_lab::api::Api;
 use karipass_lab::asterisk::{self, Asterisk, Installation, Phone, SET_UP_NUMBER};
 use karipass_lab::daemon::{self, Daemon};
 use karipass_lab::postgres::{Database, Durability, Postgres};
-use karipass_lab::subscriber::{Caller, Line, Subscriber};
-use libtest_mimic::{Failed, Trial};
-use serde_json::Value;
+use karipass_lab::subscriber::Line;
 use tempfile::TempDir;
 use tokio::runtime::Runtime;
 
+use crate::story::{Family, PHONE_FAMILY};
+
 /// The binary under test.
 const KARIPASS: &str = env!("CARGO_BIN_EXE_karipass");
-/// A telephone that registers; the first number of the family of [`PHONE_FAMILY`].
-const PHONE_FAMILY: usize = 0;
 
 /// A PostgreSQL, an Asterisk and a daemon.
 pub struct System {
@@ -91,6 +86,16 @@ impl System {
         self.passwords.lock().unwrap().clone()
     }
 
+    /// The index of numbers that no other story has.
+    pub fn next_family(&self) -> usize {
+        self.families.fetch_add(1, Ordering::Relaxed)
+    }
+
+    /// Remembers a password for the search of the logs.
+    pub fn remember(&self, password: &str) {
+        self.passwords.lock().unwrap().push(password.to_owned());
+    }
+
     /// Waits for something of the database or the API.
     pub fn wait<T>(&self, work: impl Future<Output = T>) -> T {
         self.runtime.block_on(work)
@@ -104,205 +109,4 @@ impl System {
         ensure!(output.status.success(), "karipass {arguments:?}: {said}");
         Ok(())
     }
-}
-
-/// The numbers of a story, and what became of them.
-pub struct Story<'a> {
-    pub system: &'a System,
-    pub family: Family,
-}
-
-/// A contract's numbers: all but `plain` have the service.
-#[derive(Debug, Clone)]
-pub struct Family {
-    pub contract: String,
-    pub child: String,
-    pub plain: String,
-}
-
-impl Family {
-    fn of(index: usize) -> Self {
-        let number = |last: usize| format!("067{index:03}451{last}");
-        Self { contract: number(0), child: number(1), plain: number(2) }
-    }
-
-    /// A number that no contract has.
-    pub fn stranger(&self) -> String {
-        format!("{}9", &self.contract[..9])
-    }
-}
-
-/// A login number's credential and its contract's unit.
-#[derive(Debug, PartialEq, Eq)]
-pub struct Stored {
-    pub login: String,
-    pub kind: String,
-    pub is_good: bool,
-}
-
-impl<'a> Story<'a> {
-    /// A story with numbers of its own, loaded as a contract.
-    pub fn new(system: &'a System) -> Result<Self> {
-        Self::with(system, system.families.fetch_add(1, Ordering::Relaxed))
-    }
-
-    /// The story of the registered telephone.
-    pub fn of_the_telephone(system: &'a System) -> Result<Self> {
-        Self::with(system, PHONE_FAMILY)
-    }
-
-    fn with(system: &'a System, index: usize) -> Result<Self> {
-        let family = Family::of(index);
-        let Family { contract, child, plain } = &family;
-        let rows =
-            format!("{contract},{contract},yes\n{contract},{child},yes\n{contract},{plain},no\n");
-        let story = Self { system, family };
-        story.load(&rows)?;
-        Ok(story)
-    }
-
-    /// Loads these rows as the operator would.
-    pub fn load(&self, rows: &str) -> Result<()> {
-        let file = self.system.folder.path().join(format!("{}.csv", self.family.contract));
-        fs::write(&file, format!("contract_number,number,service\n{rows}"))?;
-        self.system.operator(&["contracts", "import", file.to_str().unwrap()])
-    }
-
-    /// The contract number calls, asserted by the carrier.
-    pub fn contract_calls(&self) -> Result<Subscriber> {
-        Caller::asserted(&self.family.contract).calls(&self.system.line())
-    }
-
-    /// An additional number calls.
-    pub fn child_calls(&self) -> Result<Subscriber> {
-        Caller::asserted(&self.family.child).calls(&self.system.line())
-    }
-
-    /// An additional number without the service calls.
-    pub fn plain_calls(&self) -> Result<Subscriber> {
-        Caller::asserted(&self.family.plain).calls(&self.system.line())
-    }
-
-    /// A fresh temporary password, kept for the search of the logs.
-    pub fn password(&self) -> String {
-        let password = format!("{:08}", rand::random_range(0..100_000_000));
-        self.used(&password);
-        password
-    }
-
-    /// Remembers a password for the search of the logs.
-    pub fn used(&self, password: &str) {
-        self.system.passwords.lock().unwrap().push(password.to_owned());
-    }
-
-    /// The unit in force.
-    pub fn unit(&self) -> Result<Option<String>> {
-        let query = "SELECT unit FROM contract WHERE number = $1";
-        let row = self.system.wait(async {
-            let client = self.system.database.owner().await?;
-            anyhow::Ok(client.query_one(query, &[&self.family.contract]).await?)
-        })?;
-        Ok(row.get(0))
-    }
-
-    /// What is stored for the contract's numbers; `is_good` by the database's clock and C1, C2.
-    pub fn stored(&self) -> Result<Vec<Stored>> {
-        let query = "SELECT login, kind, phc LIKE '$argon2id$%' AND voided_at IS NULL AND failures = 0
-                 AND set_at BETWEEN now() - interval '10 minutes' AND now()
-             FROM credential JOIN contract_number ON login = number WHERE contract = $1 ORDER BY login";
-        let rows = self.system.wait(async {
-            let client = self.system.database.owner().await?;
-            anyhow::Ok(client.query(query, &[&self.family.contract]).await?)
-        })?;
-        Ok(rows
-            .iter()
-            .map(|row| Stored {
-                login: row.get(0),
-                kind: row.get(1),
-                is_good: row.get::<_, Option<bool>>(2).unwrap_or(false),
-            })
-            .collect())
-    }
-
-    /// Nothing is stored, and the contract has still no unit.
-    pub fn nothing_is_stored(&self) -> Result<()> {
-        let (stored, unit) = (self.stored()?, self.unit()?);
-        ensure!(stored.is_empty() && unit.is_none(), "stored: {stored:?}, unit {unit:?}");
-        Ok(())
-    }
-
-    /// A temporary password is good for `login` alone, with this unit, and logs in over the API as
-    /// `role` for `numbers`.
-    pub fn is_stored(
-        &self,
-        login: &str,
-        password: &str,
-        unit: &str,
-        role: &str,
-        numbers: &[&str],
-    ) -> Result<()> {
-        let expected =
-            Stored { login: login.to_owned(), kind: "temporary".to_owned(), is_good: true };
-        let (mut stored, in_force) = (self.stored()?, self.unit()?);
-        stored.retain(|stored| stored.is_good);
-        ensure!(stored == [expected], "stored: {stored:?}");
-        ensure!(in_force.as_deref() == Some(unit), "the unit is {in_force:?}");
-        let (status, answer) = self.logs_in(login, password)?;
-        ensure!(status == 200, "login answers {status}");
-        let field = |name: &str| answer[name].as_str().unwrap_or_default().to_owned();
-        let told = [field("number"), field("unit"), field("role"), field("password_change")];
-        ensure!(told == [login, unit, role, "temporary"], "login says {told:?}");
-        let configures: Vec<&str> =
-            answer["numbers"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
-        ensure!(configures == numbers, "login configures {configures:?}");
-        Ok(())
-    }
-
-    /// Logs in over the API.
-    pub fn logs_in(&self, login: &str, password: &str) -> Result<(u16, Value)> {
-        let api = {
-            let daemon = self.system.daemon.as_ref().unwrap().lock().unwrap();
-            Api::new(&daemon.site(), &daemon.certificate())?
-        };
-        self.system.wait(api.login(login, password))
-    }
-
-    /// The password does not log in.
-    pub fn is_refused(&self, login: &str, password: &str) -> Result<()> {
-        let (status, _) = self.logs_in(login, password)?;
-        ensure!(status == 401, "login answers {status}");
-        Ok(())
-    }
-}
-
-/// The subscriber keys the password twice, and hears that it is stored for `login`.
-pub fn completes(call: &mut Subscriber, login: &str, password: &str) -> Result<()> {
-    call.keys_password(password)?.hears("confirm-password")?.keys_password(password)?;
-    call.hears_number_whole(login, "completed")?.is_hung_up()?;
-    Ok(())
-}
-
-/// A story of the shared system as a trial.
-pub fn story(
-    system: &Arc<System>,
-    name: &str,
-    tell: impl FnOnce(&Story<'_>) -> Result<()> + Send + 'static,
-) -> Trial {
-    let system = Arc::clone(system);
-    Trial::test(name, move || told(Story::new(&system).and_then(|story| tell(&story))))
-}
-
-/// The story of the registered telephone as a trial.
-pub fn telephone_story(
-    system: &Arc<System>,
-    name: &str,
-    tell: impl FnOnce(&Story<'_>) -> Result<()> + Send + 'static,
-) -> Trial {
-    let system = Arc::clone(system);
-    Trial::test(name, move || told(Story::of_the_telephone(&system).and_then(|story| tell(&story))))
-}
-
-/// What a trial says of an error, with all its causes.
-pub fn told(outcome: Result<()>) -> Result<(), Failed> {
-    outcome.map_err(|error| Failed::from(format!("{error:#}")))
 }

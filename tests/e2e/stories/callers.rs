@@ -7,7 +7,8 @@ use anyhow::Result;
 use karipass_lab::subscriber::Caller;
 use libtest_mimic::Trial;
 
-use crate::world::{Family, Story, System, completes, story, telephone_story};
+use crate::story::{Family, Story, completes, story, telephone_story};
+use crate::world::System;
 
 pub fn trials(system: &Arc<System>) -> Vec<Trial> {
     vec![

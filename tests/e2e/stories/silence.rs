@@ -6,7 +6,8 @@ use std::time::Duration;
 use anyhow::{Result, ensure};
 use libtest_mimic::Trial;
 
-use crate::world::{Family, Story, System, completes, story};
+use crate::story::{Family, Story, completes, story};
+use crate::world::System;
 
 pub fn trials(system: &Arc<System>) -> Vec<Trial> {
     vec![

@@ -5,7 +5,8 @@ use std::sync::Arc;
 use anyhow::Result;
 use libtest_mimic::Trial;
 
-use crate::world::{Family, Story, System, completes, story};
+use crate::story::{Family, Story, completes, story};
+use crate::world::System;
 
 pub fn trials(system: &Arc<System>) -> Vec<Trial> {
     vec![

@@ -6,7 +6,8 @@ use anyhow::{Result, ensure};
 use karipass_lab::subscriber::Subscriber;
 use libtest_mimic::Trial;
 
-use crate::world::{Family, Story, System, completes, story};
+use crate::story::{Family, Story, completes, story};
+use crate::world::System;
 
 pub fn trials(system: &Arc<System>) -> Vec<Trial> {
     vec![
