@@ -125,6 +125,13 @@ impl Daemon {
     pub fn log(&self) -> String {
         std::fs::read_to_string(self.folder.path().join("log")).unwrap()
     }
+
+    /// A metric's value now, by its name with its labels.
+    pub async fn metric(&self, caller: &Caller, name: &str) -> f64 {
+        let metrics = caller.get(&format!("{}/metrics", self.operators)).await.body;
+        let line = metrics.lines().find_map(|line| line.strip_prefix(name)).expect(name);
+        line.trim().parse().unwrap()
+    }
 }
 
 /// An answer, taken whole.
