@@ -30,6 +30,9 @@ use super::status::Status;
 use super::{Chain, Pace};
 use crate::{clock, config};
 
+/// How much is read at once, in bytes; all of it is cleared before each read.
+const READ_AT_ONCE: usize = 4 * 1024;
+
 /// The largest event that is taken, in bytes.
 const LARGEST_EVENT: usize = 1024 * 1024;
 
@@ -111,6 +114,7 @@ impl Socket {
         let mut request = self.url.as_str().into_client_request()?;
         request.headers_mut().insert(AUTHORIZATION, self.authorization.clone());
         let limits = WebSocketConfig::default()
+            .read_buffer_size(READ_AT_ONCE)
             .max_message_size(Some(LARGEST_EVENT))
             .max_frame_size(Some(LARGEST_EVENT));
         let no_delay = true;
