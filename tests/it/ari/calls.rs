@@ -158,8 +158,9 @@ async fn ends_once(world: Arc<World>) {
     rig.fake.playing("twice.1", "menu").await;
     rig.fake.call("twice.1", &TRUSTED);
     rig.fake.send(r#"{"type":"ChannelHangupRequest","channel":{"id":"twice.1"}}"#);
-    rig.fake.call("twice.1", &TRUSTED);
     assert_eq!(outcome("twice.1").await, "hung_up");
+    rig.fake.press("twice.1", "1");
+    rig.fake.call("twice.1", &TRUSTED);
     rig.fake.call("twice.2", &TRUSTED);
     rig.fake.playing("twice.2", "menu").await;
     assert_eq!(rig.fake.requests_like("POST", "/twice.1/answer").len(), 1);
