@@ -16,6 +16,7 @@ use anyhow::{Context as _, Result, anyhow};
 use karipass_lab::asterisk::CARRIER;
 use karipass_lab::subscriber::Line;
 use karipass_lab::subscriber::sipp::{Identity, News, Placed, Sipp};
+use rustix::net::sockopt::set_socket_recv_buffer_size;
 
 use crate::script::{RATE, Script, Voice};
 
@@ -29,6 +30,9 @@ const GRAIN: Duration = Duration::from_millis(1);
 
 /// µ-law packets and when they came.
 type Heard = Vec<(Instant, Vec<u8>)>;
+
+/// For every packet of a second's hesitation; the system may grant less.
+const RECEIVE_BUFFER: usize = 8 << 20;
 
 /// A call as its caller saw it.
 #[derive(Debug, Default)]
@@ -44,6 +48,7 @@ pub struct Call {
 /// Places a call from each of `callers`, who all follow `script`.
 pub fn place(line: &Line, callers: &[String], script: &Script) -> Result<Vec<Call>> {
     let socket = Arc::new(UdpSocket::bind((CARRIER, 0))?);
+    set_socket_recv_buffer_size(&socket, RECEIVE_BUFFER)?;
     let media = socket.local_addr()?.port();
     let ear = Ear::open(Arc::clone(&socket))?;
     let placed: Vec<Placed> =
