@@ -28,6 +28,8 @@ pub(crate) enum Chore {
     Waited(Vec<String>),
     /// Asterisk and the sounds have been looked at, this many times.
     Watched(u32),
+    /// Asterisk knows nothing of the application any more: no call will come on this connection.
+    Forgotten,
 }
 
 /// How the channels in the application differ from the calls that were known before the connection.
@@ -101,7 +103,10 @@ impl Chores {
             }
             sleep(self.pace.watch).await;
             self.probe().await;
-            Chore::Watched(times.wrapping_add(1))
+            match self.line.rest.channels_in(&self.app).await {
+                Ok(None) => Chore::Forgotten,
+                Ok(Some(_)) | Err(_) => Chore::Watched(times.wrapping_add(1)),
+            }
         })
     }
 

@@ -11,7 +11,8 @@ use crate::call::{Input, Key, PlaybackEnd, PlaybackId};
 use crate::number::Number;
 
 /// The events that are asked for; everything else is filtered out by Asterisk.
-pub(crate) const WANTED: [&str; 7] = [
+pub(crate) const WANTED: [&str; 8] = [
+    "ApplicationReplaced",
     "StasisStart",
     "StasisEnd",
     "ChannelDestroyed",

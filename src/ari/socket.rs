@@ -185,6 +185,7 @@ impl Socket {
                 Ok(self.chores.watch(0))
             }
             Chore::Watched(times) => Ok(self.chores.watch(times)),
+            Chore::Forgotten => Err("Asterisk knows nothing of the application".to_owned()),
         }
     }
 }

@@ -28,6 +28,7 @@ pub fn trials(world: &Arc<World>) -> Vec<Trial> {
             gap,
         ),
         trial(world, "ari::another_program_that_takes_the_application_is_not_fought", replaced),
+        trial(world, "ari::an_application_that_asterisk_has_forgotten_is_got_back", forgotten),
         trial(world, "ari::user_and_password_go_in_a_header_and_nowhere_else", credentials),
         trial(world, "ari::an_asterisk_that_stops_answering_is_noticed", silent),
         trial(world, "ari::a_missing_sound_is_named", missing_sound),
@@ -133,6 +134,13 @@ async fn replaced(world: Arc<World>) {
     rig.fake.request("GET", "/applications/karipass", 5).await;
     assert_eq!(rig.fake.requests_like("GET", "/events").len(), 1);
     rig.fake.once("GET", "/applications/karipass", Reply::With(404, json!({})));
+    rig.is_ready().await;
+}
+
+async fn forgotten(world: Arc<World>) {
+    let rig = Rig::start(&world, Plan::default()).await;
+    rig.fake.once("GET", "/applications/karipass", Reply::With(404, json!({})));
+    rig.fake.socket(2).await;
     rig.is_ready().await;
 }
 

@@ -39,6 +39,8 @@ pub struct Request {
     pub query: String,
     /// The `Authorization` header.
     pub authorization: Option<String>,
+    /// The body, as sent.
+    pub body: Vec<u8>,
 }
 
 /// How a request is answered.
@@ -72,6 +74,8 @@ struct State {
     rules: Vec<Rule>,
     channels: HashMap<String, Channel>,
     sounds: Vec<String>,
+    /// The only types of events that are sent, once the application has said so.
+    wanted: Option<Vec<String>>,
     sockets: Vec<mpsc::UnboundedSender<Outgoing>>,
     sockets_opened: usize,
     connections: usize,

@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 use serde_json::{Value, json};
 
 use super::wire::Outgoing;
-use super::{FakeAsterisk, State};
+use super::{FakeAsterisk, Request, State};
 
 /// A channel in the application.
 #[derive(Default)]
@@ -81,9 +81,10 @@ impl FakeAsterisk {
 
 impl State {
     /// Does what is asked for, and says what Asterisk answers.
-    pub(super) fn obey(&mut self, method: &str, path: &str, query: &str) -> (u16, Value) {
-        let segments: Vec<&str> = path.trim_start_matches('/').split('/').collect();
-        match (method, segments.as_slice()) {
+    pub(super) fn obey(&mut self, request: &Request) -> (u16, Value) {
+        let query = &request.query;
+        let segments: Vec<&str> = request.path.trim_start_matches('/').split('/').collect();
+        match (request.method.as_str(), segments.as_slice()) {
             ("POST", ["channels", channel, "answer"]) => self.answer(channel),
             ("POST", ["channels", channel, "play", playback]) => {
                 self.play(channel, playback, query)
@@ -102,13 +103,21 @@ impl State {
                 let channels: Vec<&String> = self.channels.keys().collect();
                 (200, json!({ "name": app, "channel_ids": channels }))
             }
-            ("PUT", ["applications", _, "eventFilter"]) => (200, json!({})),
+            ("PUT", ["applications", _, "eventFilter"]) => self.filter(&request.body),
             ("GET", ["sounds"]) => {
                 let sounds = self.sounds.iter().map(|id| json!({ "id": id, "formats": [] }));
                 (200, sounds.collect())
             }
             _ => (404, json!({ "message": "not found" })),
         }
+    }
+
+    fn filter(&mut self, body: &[u8]) -> (u16, Value) {
+        let filter: Value = serde_json::from_slice(body).unwrap_or_default();
+        let allowed = filter["allowed"].as_array().into_iter().flatten();
+        let types = allowed.filter_map(|event| event["type"].as_str().map(str::to_owned));
+        self.wanted = Some(types.collect());
+        (200, json!({}))
     }
 
     fn answer(&mut self, channel: &str) -> (u16, Value) {
@@ -200,7 +209,14 @@ impl State {
         self.tell_raw(&event.to_string());
     }
 
+    /// Sends a frame, unless it is an event of a type that was filtered out.
     pub(super) fn tell_raw(&self, frame: &str) {
+        let event: Value = serde_json::from_str(frame).unwrap_or_default();
+        if let (Some(wanted), Some(kind)) = (&self.wanted, event["type"].as_str())
+            && !wanted.iter().any(|wanted| wanted == kind)
+        {
+            return;
+        }
         for socket in &self.sockets {
             let _closed_ones_hear_nothing = socket.send(Outgoing(frame.to_owned()));
         }

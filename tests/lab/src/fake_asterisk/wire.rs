@@ -101,7 +101,7 @@ fn note(shared: &Shared, request: &Request) -> Reply {
 }
 
 fn obey(shared: &Shared, request: &Request) -> (u16, Value) {
-    shared.change(|state| state.obey(&request.method, &request.path, &request.query))
+    shared.change(|state| state.obey(request))
 }
 
 async fn opens_a_socket(stream: &TcpStream) -> bool {
@@ -133,7 +133,8 @@ async fn read(stream: &mut TcpStream, connection: usize) -> Option<Request> {
     let header =
         |wanted: &str| headers.iter().find(|(name, _)| name == wanted).map(|(_, value)| *value);
     let length: usize = header("content-length").and_then(|value| value.parse().ok()).unwrap_or(0);
-    stream.read_exact(&mut vec![0; length]).await.ok()?;
+    let mut body = vec![0; length];
+    stream.read_exact(&mut body).await.ok()?;
     let (path, query) = target.split_once('?').unwrap_or((target, ""));
     Some(Request {
         at: Instant::now(),
@@ -142,6 +143,7 @@ async fn read(stream: &mut TcpStream, connection: usize) -> Option<Request> {
         path: path.strip_prefix("/ari").unwrap_or(path).to_owned(),
         query: query.to_owned(),
         authorization: header("authorization").map(str::to_owned),
+        body,
     })
 }
 
@@ -156,6 +158,7 @@ async fn hold_socket(stream: TcpStream, connection: usize, shared: &Arc<Shared>)
             path: upgrade.uri().path().trim_start_matches("/ari").to_owned(),
             query: upgrade.uri().query().unwrap_or_default().to_owned(),
             authorization: authorization.and_then(|value| value.to_str().ok()).map(str::to_owned),
+            body: Vec::new(),
         };
         let refusal = shared.change(|state| {
             state.requests.push(request);
@@ -170,6 +173,8 @@ async fn hold_socket(stream: TcpStream, connection: usize, shared: &Arc<Shared>)
     let (sender, mut frames) = mpsc::unbounded_channel();
     let deaf = shared.change(|state| {
         state.sockets.push(sender);
+        // The filter goes with the application.
+        state.wanted = None;
         state.sockets_opened += 1;
         state.deaf
     });
