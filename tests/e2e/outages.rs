@@ -1,18 +1,21 @@
 //! What callers hear when something is missing (the store, its answer, the daemon) or their time is
 //! up. Each of these stories has a system of its own.
 
+use std::net::SocketAddr;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::{Result, ensure};
 use karipass_lab::asterisk::Installation;
+use karipass_lab::daemon::{self, Daemon};
 use karipass_lab::postgres::Shutdown;
 use karipass_lab::subscriber::{Caller, Subscriber};
 use libtest_mimic::Trial;
 
 use crate::leaks;
 use crate::story::{Family, Story, told};
-use crate::world::{SHORT, System};
+use crate::world::{KARIPASS, SHORT, System};
 
 /// How far a limit may be off, as heard by the caller on a busy machine.
 const TOLERANCE: Duration = Duration::from_millis(1500);
@@ -28,6 +31,7 @@ pub fn trials(installation: &Installation) -> Vec<Trial> {
         apart("p15_a_store_that_stops_in_mid_call_is_trouble", stopped),
         apart("p15_a_store_that_does_not_answer_is_trouble_and_stores_nothing_later", stuck),
         apart("without_a_daemon_the_dialplan_apologises", without_daemon),
+        apart("a_daemon_whose_line_is_taken_over_says_so_and_serves_again", taken_over),
         apart("p11_a_call_has_a_limit", limited),
         apart("p11_by_default_silence_is_10_s_before_the_first_digit_and_5_s_between", by_default),
     ]
@@ -109,6 +113,34 @@ fn without_daemon(installation: &Installation) -> Result<()> {
     let mut call = Caller::asserted("0670014510").calls(&system.line())?;
     call.hears_whole("trouble")?.is_hung_up()?;
     Ok(())
+}
+
+fn taken_over(installation: &Installation) -> Result<()> {
+    let system = System::start(installation, &SHORT)?;
+    let story = Story::new(&system)?;
+    let first = system.daemon.as_ref().unwrap().lock().unwrap().operators();
+    let (asterisk, database) = (&system.asterisk, &system.database);
+    let folder = tempfile::tempdir()?;
+    let another = daemon::Setup::new(Path::new(KARIPASS), folder.path(), asterisk, database)?;
+    let mut another = Daemon::start(another)?;
+    until_ready_is(first, 503, "another program has taken the application over")?;
+    story.contract_calls()?.hears("menu")?.hangs_up()?;
+    another.stop()?;
+    until_ready_is(first, 200, "ready")?;
+    story.contract_calls()?.hears("menu")?.hangs_up()
+}
+
+/// Waits until `/readyz` answers so.
+fn until_ready_is(operators: SocketAddr, status: u16, said: &str) -> Result<()> {
+    let until = Instant::now() + Duration::from_secs(30);
+    loop {
+        let (found, body) = daemon::get(operators, "/readyz");
+        if found == status && body.contains(said) {
+            return Ok(());
+        }
+        ensure!(Instant::now() < until, "/readyz says {found}: {body}");
+        std::thread::sleep(Duration::from_millis(50));
+    }
 }
 
 fn limited(installation: &Installation) -> Result<()> {

@@ -15,7 +15,7 @@ use tokio::runtime::Runtime;
 use crate::story::{Family, PHONE_FAMILY};
 
 /// The binary under test.
-const KARIPASS: &str = env!("CARGO_BIN_EXE_karipass");
+pub const KARIPASS: &str = env!("CARGO_BIN_EXE_karipass");
 
 /// A PostgreSQL, an Asterisk and a daemon.
 pub struct System {
