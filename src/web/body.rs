@@ -1,4 +1,4 @@
-//! A request's body: JSON of one type, at most 16 KiB, within a time; nothing of it is ever quoted.
+//! A request's body: a JSON object of one type, at most 16 KiB, within a time; nothing of it is ever quoted.
 
 use std::time::Duration;
 
@@ -19,7 +19,7 @@ const BODY_LIMIT: Duration = Duration::from_secs(10);
 /// sends may never read why.
 const THROWN_AWAY: usize = 16 * 1024 * 1024;
 
-/// A JSON body; what is none is answered with `malformed`.
+/// A JSON object; what is none is answered with `malformed`.
 pub(super) struct JsonBody<T>(pub(super) T);
 
 impl<S: Sync, T: DeserializeOwned> FromRequest<S> for JsonBody<T> {
@@ -33,6 +33,10 @@ impl<S: Sync, T: DeserializeOwned> FromRequest<S> for JsonBody<T> {
             return Err(Problem::malformed("本文が時間内に届きませんでした。"));
         };
         let bytes = read?;
+        // A derived struct would be read from an array too, field by field.
+        if bytes.trim_ascii_start().first() != Some(&b'{') {
+            return Err(Problem::malformed("本文はJSONのオブジェクトでなければなりません。"));
+        }
         serde_json::from_slice(&bytes).map(Self).map_err(|error| malformed(&error))
     }
 }

@@ -55,6 +55,8 @@ async fn malformed(world: Arc<World>) {
         (json, "48151623"),
         (json, "{"),
         (json, "[]"),
+        (json, r#"["0612345600","48151623"]"#),
+        (json, r#" [ "0612345600", "48151623" ]"#),
         (json, "null"),
         (json, r#"{"number":"0612345600"}"#),
         (json, r#"{"password":"48151623"}"#),
