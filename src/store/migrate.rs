@@ -51,6 +51,17 @@ pub fn program_version() -> i32 {
     runner.get_migrations().iter().map(refinery::Migration::version).max().unwrap_or(0)
 }
 
+/// What is to be said of a database of version `found`; nothing if this program works with it.
+#[must_use]
+pub fn mismatch(found: i32) -> Option<String> {
+    let needed = program_version();
+    (found != needed).then(|| {
+        format!(
+            "the database is of version {found}, this program needs {needed}: see karipass migrate"
+        )
+    })
+}
+
 impl Store {
     /// The version of the database's schema; 0 if it was never migrated.
     ///

@@ -10,6 +10,7 @@ use metrics_exporter_prometheus::PrometheusHandle;
 
 use super::layers;
 use crate::store::Store;
+use crate::store::migrate::mismatch;
 
 /// Tells what is not ready besides the store, one line each.
 pub type Faults = Arc<dyn Fn() -> Vec<String> + Send + Sync>;
@@ -34,8 +35,12 @@ pub fn router(store: Store, faults: Faults, metrics: PrometheusHandle) -> Router
 /// 200 only if everything is there; otherwise 503 naming what is not, one line each.
 async fn readyz(State(operators): State<Operators>) -> (StatusCode, String) {
     let mut wanting = (operators.faults)();
-    if let Err(error) = operators.store.ping().await {
-        wanting.insert(0, format!("store: {error}"));
+    let store = match operators.store.schema_version().await {
+        Ok(found) => mismatch(found),
+        Err(error) => Some(error.to_string()),
+    };
+    if let Some(store) = store {
+        wanting.insert(0, format!("store: {store}"));
     }
     if wanting.is_empty() {
         return (StatusCode::OK, "ready\n".to_owned());
