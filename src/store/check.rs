@@ -1,18 +1,30 @@
 //! What is wrong with the database, asked as the daemon (`karipass check`).
 
-use super::migrate::program_version;
-use super::{Store, StoreError, contracts};
+use super::migrate::mismatch;
+use super::transaction::Parameters;
+use super::{Fault, Store, StoreError, contracts};
 
-/// What the daemon must be allowed to do: table and privilege.
-const NEEDED: [(&str, &str); 7] = [
+/// SQLSTATE `insufficient_privilege`.
+const FORBIDDEN: &str = "42501";
+
+/// What the daemon must be allowed to do (`V2__daemon_rights.sql`): table and privilege.
+const NEEDED: [(&str, &str); 12] = [
+    ("refinery_schema_history", "SELECT"),
     ("contract", "SELECT"),
     ("contract_number", "SELECT"),
+    ("credential", "SELECT"),
     ("credential", "INSERT"),
     ("credential", "UPDATE"),
+    ("credential", "DELETE"),
+    ("session", "SELECT"),
     ("session", "INSERT"),
+    ("session", "UPDATE"),
     ("session", "DELETE"),
     ("audit", "INSERT"),
 ];
+
+/// The columns of `contract` that the daemon must be allowed to change.
+const CHANGED: [&str; 2] = ["unit", "version"];
 
 /// What the daemon has no business with.
 const NEEDLESS: [(&str, &str); 3] =
@@ -38,18 +50,25 @@ impl Store {
     }
 
     async fn look(&self, findings: &mut Findings) -> Result<(), StoreError> {
-        let (found, needed) = (self.schema_version().await?, program_version());
-        if found != needed {
-            findings.wrong.push(format!(
-                "the database is of version {found}, this program needs {needed}: see karipass migrate"
-            ));
-            return Ok(());
+        match self.schema_version().await {
+            Ok(found) => {
+                if let Some(mismatch) = mismatch(found) {
+                    findings.wrong.push(mismatch);
+                    return Ok(());
+                }
+            }
+            // Named below, with whatever else is lacking.
+            Err(StoreError::NotSent(Fault::Refused { code, .. })) if code == FORBIDDEN => {}
+            Err(error) => return Err(error),
         }
         for (table, privilege) in NEEDED {
             if !self.may(table, privilege).await? {
-                findings.wrong.push(format!(
-                    "the daemon's role lacks {privilege} on {table}: GRANT karipass_daemon to it"
-                ));
+                findings.wrong.push(lacking(privilege, table));
+            }
+        }
+        for column in CHANGED {
+            if !self.may_change(column).await? {
+                findings.wrong.push(lacking(&format!("UPDATE ({column})"), "contract"));
             }
         }
         for (table, privilege) in NEEDLESS {
@@ -63,9 +82,19 @@ impl Store {
     }
 
     async fn may(&self, table: &str, privilege: &str) -> Result<bool, StoreError> {
-        let rows = self
-            .read("SELECT has_table_privilege($1::text, $2::text)", &[&table, &privilege])
-            .await?;
-        rows.first().map_or(Ok(false), |row| contracts::column(row, 0, "has_table_privilege"))
+        self.holds("SELECT has_table_privilege($1::text, $2::text)", &[&table, &privilege]).await
     }
+
+    async fn may_change(&self, column: &str) -> Result<bool, StoreError> {
+        self.holds("SELECT has_column_privilege('contract', $1::text, 'UPDATE')", &[&column]).await
+    }
+
+    async fn holds(&self, sql: &str, parameters: Parameters<'_>) -> Result<bool, StoreError> {
+        let rows = self.read(sql, parameters).await?;
+        rows.first().map_or(Ok(false), |row| contracts::column(row, 0, "a privilege"))
+    }
+}
+
+fn lacking(privilege: &str, table: &str) -> String {
+    format!("the daemon's role lacks {privilege} on {table}: GRANT karipass_daemon to it")
 }

@@ -13,6 +13,7 @@ pub fn trials(world: &Arc<World>) -> Vec<Trial> {
     vec![
         trial(world, "r_check_finds_nothing_wrong_with_a_migrated_database", sound),
         trial(world, "r_check_names_a_database_that_was_never_migrated", never_migrated),
+        trial(world, "r_check_names_every_right_that_the_daemon_lacks", too_few_rights),
         trial(world, "r_check_doubts_a_daemon_with_the_owners_rights", too_many_rights),
         trial(world, "r_check_names_each_part_that_is_down_and_exits_with_1", down),
         trial(world, "r_check_names_every_mistake_of_the_configuration", mistakes),
@@ -29,6 +30,38 @@ async fn never_migrated(world: Arc<World>) {
     let findings = operator_store(&database).check().await;
     assert_eq!(findings.wrong.len(), 1, "{findings:?}");
     assert!(findings.wrong[0].contains("karipass migrate"), "{findings:?}");
+}
+
+async fn too_few_rights(world: Arc<World>) {
+    let database = world.database().await;
+    let owner = database.owner().await.unwrap();
+    let store = daemon_store(&database);
+    for (privilege, table) in [
+        ("SELECT", "refinery_schema_history"),
+        ("SELECT", "contract"),
+        ("UPDATE (unit)", "contract"),
+        ("UPDATE (version)", "contract"),
+        ("SELECT", "contract_number"),
+        ("SELECT", "credential"),
+        ("INSERT", "credential"),
+        ("UPDATE", "credential"),
+        ("DELETE", "credential"),
+        ("SELECT", "session"),
+        ("INSERT", "session"),
+        ("UPDATE", "session"),
+        ("DELETE", "session"),
+        ("INSERT", "audit"),
+    ] {
+        let sql = format!("REVOKE {privilege} ON {table} FROM karipass_daemon");
+        owner.batch_execute(&sql).await.unwrap();
+        let findings = store.check().await;
+        let named = format!("lacks {privilege} on {table}:");
+        let is_named = findings.wrong.len() == 1 && findings.wrong[0].contains(&named);
+        assert!(is_named, "{named} {findings:?}");
+        let sql = format!("GRANT {privilege} ON {table} TO karipass_daemon");
+        owner.batch_execute(&sql).await.unwrap();
+    }
+    assert_eq!(store.check().await, karipass::store::check::Findings::default());
 }
 
 async fn too_many_rights(world: Arc<World>) {
