@@ -1,4 +1,6 @@
 //! The subscribers' listener: a bound number of connections, TLS or loopback (`W7`), time-outs.
+//!
+//! HTTP/1.1 only: nothing ends an idle HTTP/2 connection, which would hold its place for ever.
 
 use std::future::{Ready, ready};
 use std::io;
@@ -12,6 +14,7 @@ use axum_server::Server;
 use axum_server::accept::{Accept, NoDelayAcceptor};
 use axum_server::tls_rustls::{RustlsAcceptor, RustlsConfig};
 use metrics::counter;
+use rustls::ServerConfig;
 use tokio::net::TcpStream;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tower::Service;
@@ -65,6 +68,9 @@ pub async fn serve(
         let config = RustlsConfig::from_pem_file(&tls.certificate, &tls.key)
             .await
             .map_err(|error| ServeError::Certificate(tls.clone(), error))?;
+        let mut offered = ServerConfig::clone(&config.get_inner());
+        offered.alpn_protocols = vec![b"http/1.1".to_vec()];
+        config.reload_from_config(Arc::new(offered));
         let acceptor = RustlsAcceptor::new(config).handshake_timeout(HEAD_LIMIT).acceptor(plain);
         timed(server.acceptor(acceptor)).serve(service).await
     } else {
@@ -73,7 +79,8 @@ pub async fn serve(
     ended.map_err(ServeError::Broken)
 }
 
-fn timed<A>(mut server: Server<SocketAddr, A>) -> Server<SocketAddr, A> {
+fn timed<A>(server: Server<SocketAddr, A>) -> Server<SocketAddr, A> {
+    let mut server = server.http1_only();
     server.http_builder().http1().header_read_timeout(HEAD_LIMIT);
     server.first_request_timeout(HEAD_LIMIT)
 }

@@ -26,6 +26,7 @@ pub fn trials(world: &Arc<World>) -> Vec<Trial> {
         ),
         trial(world, "a_the_description_is_openapi_3_1_with_every_answer", description),
         trial(world, "a_hundreds_of_slow_connections_do_not_hold_the_site", slow),
+        trial(world, "a_http_2_is_not_spoken_and_its_connections_are_closed", http_2),
     ]
 }
 
@@ -211,4 +212,17 @@ async fn slow(world: Arc<World>) {
     }
     let took = began.elapsed();
     assert!(took < Duration::from_secs(40), "slow connections were held for {took:?}");
+}
+
+async fn http_2(world: Arc<World>) {
+    let service = Service::start(&world.database().await, &[]).await;
+    let address = service.base.strip_prefix("http://").unwrap();
+    let mut connection = TcpStream::connect(address).await.unwrap();
+    // RFC 9113 §3.4: the preface, and an empty SETTINGS frame.
+    let preface = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0";
+    connection.write_all(preface).await.unwrap();
+    let mut answer = Vec::new();
+    let closed = connection.read_to_end(&mut answer);
+    let _ = tokio::time::timeout(Duration::from_secs(20), closed).await.expect("it is held");
+    assert!(answer.is_empty() || answer.starts_with(b"HTTP/1.1 400 "), "{answer:?}");
 }

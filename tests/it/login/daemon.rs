@@ -1,9 +1,13 @@
 //! The daemon as a process: restarts, what it logs, floods, how it ends.
 
+use std::net::TcpStream;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
 use libtest_mimic::Trial;
+use rustls::pki_types::CertificateDer;
+use rustls::pki_types::pem::PemObject as _;
 use tokio::task::JoinSet;
 
 use crate::site::{self, Caller, Daemon, NUMBER, RIGHT, WRONG};
@@ -135,8 +139,7 @@ async fn gentle_end(world: Arc<World>) {
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
     daemon.child().signal(rustix::process::Signal::TERM).unwrap();
-    let refused =
-        || std::net::TcpStream::connect(daemon.base.trim_start_matches("http://")).is_err();
+    let refused = || TcpStream::connect(daemon.base.trim_start_matches("http://")).is_err();
     let mut looks = 0;
     while !refused() {
         looks += 1;
@@ -167,13 +170,17 @@ async fn tls(world: Arc<World>) {
     let answer = caller.log_in(&base, NUMBER, RIGHT).await;
     assert_eq!(answer.status, 200);
     assert!(answer.headers.contains_key("strict-transport-security"));
+    let address = daemon.base.trim_start_matches("http://");
+    assert_eq!(agreed(address, &certificate, &["h2", "http/1.1"]), "http/1.1");
+    let refused = agreed(address, &certificate, &["h2"]);
+    assert!(refused.contains("NoApplicationProtocol"), "{refused}");
     let stranger = Caller::new();
     assert!(stranger.client().get(&base).send().await.is_err(), "nobody vouches for it");
     let plain = stranger.client().get(format!("{}/api/v1/openapi.json", daemon.base)).send().await;
     assert!(plain.is_err(), "plain HTTP is answered: {plain:?}");
     // A key that is none is named, and nothing is served.
     std::fs::write(&key, "nonsense").unwrap();
-    let mut command = database.karipass(std::path::Path::new(crate::world::KARIPASS));
+    let mut command = database.karipass(Path::new(crate::world::KARIPASS));
     let ran = crate::world::run(
         command
             .envs(variables)
@@ -183,6 +190,24 @@ async fn tls(world: Arc<World>) {
     );
     assert_eq!(ran.status, 1);
     assert!(ran.err.contains("key.pem"), "{}", ran.err);
+}
+
+/// The protocol that the site chooses of those offered (ALPN, RFC 7301), or why it ends.
+fn agreed(address: &str, certificate: &Path, offered: &[&str]) -> String {
+    let mut roots = rustls::RootCertStore::empty();
+    roots.add(CertificateDer::from_pem_file(certificate).unwrap()).unwrap();
+    let mut config =
+        rustls::ClientConfig::builder().with_root_certificates(roots).with_no_client_auth();
+    config.alpn_protocols = offered.iter().map(|name| name.as_bytes().to_vec()).collect();
+    let name = "127.0.0.1".try_into().unwrap();
+    let mut connection = rustls::ClientConnection::new(Arc::new(config), name).unwrap();
+    let mut stream = TcpStream::connect(address).unwrap();
+    while connection.is_handshaking() {
+        if let Err(error) = connection.complete_io(&mut stream) {
+            return error.to_string();
+        }
+    }
+    String::from_utf8_lossy(connection.alpn_protocol().unwrap()).into_owned()
 }
 
 async fn readiness(world: Arc<World>) {
