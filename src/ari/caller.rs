@@ -19,6 +19,7 @@ use super::Chain;
 use super::calls::News;
 use super::event::wire_id;
 use super::line::{Line, Live};
+use super::playing::Playing;
 use super::rest::RestError;
 use crate::call::prompt::Prompt;
 use crate::call::{Call, Input, LookUp, Output, PlaybackEnd, PlaybackId, Refusal};
@@ -59,6 +60,9 @@ struct Caller {
     call: Call,
     commands: VecDeque<Command>,
     sending: Pending<Result<(), RestError>>,
+    playing: Playing,
+    /// A playback that has begun, of which the dialog has yet to hear.
+    begun: Option<PlaybackId>,
     asking: Pending<Input>,
     refusal: Option<JoinHandle<()>>,
     parting: Parting,
@@ -84,6 +88,8 @@ pub(crate) async fn run(
         call,
         commands: VecDeque::new(),
         sending: None,
+        playing: Playing::default(),
+        begun: None,
         asking: None,
         refusal: None,
         parting: Parting::Ours,
@@ -103,6 +109,9 @@ impl Caller {
     /// Waits for whatever concerns the dialog next.
     async fn next(&mut self, news: &mut Receiver<News>, deadline: Instant) -> News {
         loop {
+            if let Some(begun) = self.begun.take() {
+                return (Input::Started(begun), clock::now());
+            }
             self.send_next();
             tokio::select! {
                 biased;
@@ -132,6 +141,9 @@ impl Caller {
         if let Input::HangUp = input {
             self.parting = Parting::Theirs;
         }
+        if let Input::Finished(id, _) = input {
+            self.begun = self.playing.finished(id);
+        }
         (input, at)
     }
 
@@ -143,13 +155,22 @@ impl Caller {
             metrics::histogram!("karipass_key_reaction_seconds").record(reaction.as_secs_f64());
         }
         match (answer, what) {
-            (Ok(()), _) => None,
+            (Ok(()), What::Answer) => None,
+            (Ok(()), What::Play(id, _)) => {
+                self.begun = self.playing.accepted(id);
+                None
+            }
+            (Ok(()), What::Stop(id)) => {
+                self.begun = self.playing.removed(id);
+                None
+            }
             (Err(RestError::Gone), _) => {
                 self.parting = Parting::Theirs;
                 Some(Input::HangUp)
             }
             (Err(error), What::Play(id, _)) => {
                 warn!(error = %Chain(&error), "a guidance could not be played");
+                self.begun = self.playing.removed(id);
                 Some(Input::Finished(id, PlaybackEnd::Failed))
             }
             (Err(error), What::Answer | What::Stop(_)) => {
@@ -204,6 +225,9 @@ impl Caller {
             return;
         }
         let Some(command) = self.commands.front() else { return };
+        if let What::Play(id, _) = command.what {
+            self.playing.requested(id);
+        }
         let (line, channel) = (Arc::clone(&self.line), Arc::clone(&self.channel));
         self.sending = Some(match &command.what {
             What::Answer => Box::pin(async move { line.rest.answer(&channel).await }),

@@ -11,14 +11,13 @@ use crate::call::{Input, Key, PlaybackEnd, PlaybackId};
 use crate::number::Number;
 
 /// The events that are asked for; everything else is filtered out by Asterisk.
-pub(crate) const WANTED: [&str; 8] = [
+pub(crate) const WANTED: [&str; 7] = [
     "ApplicationReplaced",
     "StasisStart",
     "StasisEnd",
     "ChannelDestroyed",
     "ChannelHangupRequest",
     "ChannelDtmfReceived",
-    "PlaybackStarted",
     "PlaybackFinished",
 ];
 
@@ -102,11 +101,7 @@ fn understand(frame: Frame<'_>) -> Option<Event> {
             Some(key) => Event::Happened(channel?, Input::Key(key)),
             None => return None,
         },
-        "PlaybackStarted" => of_playback(&frame.playback?, |id, _| Input::Started(id)),
-        "PlaybackFinished" => of_playback(&frame.playback?, |id, state| {
-            let end = if state == "done" { PlaybackEnd::Done } else { PlaybackEnd::Failed };
-            Input::Finished(id, end)
-        }),
+        "PlaybackFinished" => finished(&frame.playback?),
         "ApplicationReplaced" => Event::Replaced,
         _ => Event::Other,
     })
@@ -130,11 +125,12 @@ fn key(digit: &str) -> Option<Key> {
     }
 }
 
-fn of_playback(playback: &Playback<'_>, input: impl Fn(PlaybackId, &str) -> Input) -> Event {
+fn finished(playback: &Playback<'_>) -> Event {
+    let end = if playback.state == "done" { PlaybackEnd::Done } else { PlaybackEnd::Failed };
     let target = playback.target_uri.strip_prefix("channel:");
     let ours = target.and_then(|channel| Some((channel, playback_of(channel, &playback.id)?)));
     match ours {
-        Some((channel, id)) => Event::Happened(channel.to_owned(), input(id, &playback.state)),
+        Some((channel, id)) => Event::Happened(channel.to_owned(), Input::Finished(id, end)),
         None => Event::Other,
     }
 }
@@ -215,7 +211,7 @@ mod tests {
     #[test]
     fn what_is_unknown_is_nothing_of_ours() {
         assert_eq!(shown(r#"{"type":"ChannelVarset","channel":{"id":"c"}}"#), "Ok(Other)");
-        assert_eq!(shown(r#"{"type":"PlaybackContinuing"}"#), "Ok(Other)");
+        assert_eq!(shown(r#"{"type":"PlaybackStarted"}"#), "Ok(Other)");
         assert_eq!(
             shown(r#"{"type":"ApplicationReplaced","application":"karipass"}"#),
             "Ok(Replaced)"

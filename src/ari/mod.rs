@@ -15,6 +15,7 @@ mod check;
 mod chores;
 mod event;
 mod line;
+mod playing;
 mod rest;
 mod socket;
 mod sounds;

@@ -12,6 +12,7 @@ pub fn trials(world: &Arc<World>) -> Vec<Trial> {
     vec![
         trial(world, "ari::p9_a_call_stores_a_password_and_says_so", whole_call),
         trial(world, "ari::p12_the_next_guidance_is_queued_before_the_quiet_is_stopped", order),
+        trial(world, "ari::p10_once_invalid_plays_the_caller_is_heard_again", heard_again),
         trial(
             world,
             "ari::p2_an_untrusted_caller_hears_not_available_and_leaves_an_audit_row",
@@ -91,6 +92,18 @@ async fn order(world: Arc<World>) {
     assert_eq!(requests[quiet + 1].method, "DELETE");
     assert_eq!(requests[quiet + 2].method, "POST");
     assert!(requests[quiet + 2].query.contains("karipass/quiet"));
+}
+
+async fn heard_again(world: Arc<World>) {
+    let rig = Rig::start(&world, Plan::default()).await;
+    rig.fake.call("again.1", &TRUSTED);
+    rig.fake.playing("again.1", "menu").await;
+    rig.fake.press("again.1", "9");
+    rig.fake.playing("again.1", "invalid").await;
+    // Behind its beginning come the quiet's stop and the quiet that follows.
+    rig.fake.request("POST", "karipass/quiet", 3).await;
+    rig.fake.press("again.1", "1");
+    rig.fake.playing("again.1", "set-password").await;
 }
 
 async fn untrusted(world: Arc<World>) {
