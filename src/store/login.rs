@@ -89,9 +89,14 @@ const WRONG: &str = "
     UNION ALL
     SELECT 'site', $10::text, $11::text, $3, $4, $5 FROM counted WHERE void";
 
+/// The contract's row comes first in the order of locks: a suspension under way ends before this
+/// looks, and one that comes later finds the session.
 const RIGHT: &str = "
-    WITH accepted AS (
+    WITH held AS MATERIALIZED (
+        SELECT FROM contract WHERE number = $4 AND NOT suspended FOR SHARE
+    ), accepted AS (
         UPDATE credential SET failures = 0, phc = coalesce($10, phc)
+        FROM held
         WHERE id = $6 AND voided_at IS NULL AND failures < $7
           AND ($8::float8 IS NULL OR set_at > clock_timestamp() - $8 * interval '1 second')
         RETURNING id, set_at, clock_timestamp() AS now
@@ -100,7 +105,10 @@ const RIGHT: &str = "
         SELECT $11, id, $4, now, now FROM accepted
     ), noted AS (
         INSERT INTO audit (source, event, outcome, login, contract, address)
-        SELECT 'site', $1::text, CASE WHEN EXISTS (SELECT FROM accepted) THEN $2::text ELSE $9::text END,
+        SELECT 'site', $1::text,
+               CASE WHEN EXISTS (SELECT FROM accepted) THEN $2::text
+                    WHEN EXISTS (SELECT FROM held) THEN $9::text
+                    ELSE $12::text END,
                $3::text, $4::text, $5::inet
     )
     SELECT set_at, now FROM accepted";
@@ -175,7 +183,7 @@ impl Store {
     }
 
     /// Accepts a right secret: the count starts anew, an outdated hash is replaced, a session begins.
-    /// `None` if the credential is void by now, or replaced: then nothing of that is done.
+    /// `None` if the credential is void by now, or replaced, or its contract suspended: then nothing of that is done.
     ///
     /// # Errors
     /// [`StoreError`]; after [`StoreError::OutcomeUnknown`] there may be a session whose token nobody has.
@@ -199,6 +207,7 @@ impl Store {
             &Outcome::Void.as_str(),
             &renewed.map(PhcString::expose),
             &token_digest,
+            &Outcome::Suspended.as_str(),
         ];
         let rows = self.write(RIGHT, parameters).await?;
         let accepted = |row: &Row| {

@@ -1,6 +1,7 @@
 //! W5 and C6: when a session ends, and what it is good for.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use libtest_mimic::Trial;
 use serde_json::Value;
@@ -16,6 +17,7 @@ pub fn trials(world: &Arc<World>) -> Vec<Trial> {
         trial(world, "c6_a_session_that_must_change_is_good_for_nothing_else_but_logging_out", c6),
         trial(world, "c4_what_ends_a_credential_ends_its_sessions", ended),
         trial(world, "d2_a_suspended_contract_has_no_sessions", suspended),
+        trial(world, "d2_a_login_that_a_suspension_overtakes_is_refused", overtaken),
         trial(world, "w5_what_is_over_is_swept_away", swept),
     ]
 }
@@ -202,4 +204,31 @@ async fn swept(world: Arc<World>) {
     assert_eq!(site::count(&owner, "0612345602").await, (0, false));
     let audit = site::audit(&owner).await;
     assert_eq!(audit.last().unwrap(), &("voided".to_owned(), "expired".to_owned()));
+}
+
+async fn overtaken(world: Arc<World>) {
+    let database = world.database().await;
+    let owner = database.owner().await.unwrap();
+    site::contract(&owner, "line").await;
+    site::credential(&owner, NUMBER, "temporary").await;
+    let service = Service::start(&database, &[]).await;
+    let suspending = "BEGIN; UPDATE contract SET suspended = true; DELETE FROM session";
+    owner.batch_execute(suspending).await.unwrap();
+    let base = service.base.clone();
+    let login = tokio::spawn(async move { Caller::new().log_in(&base, NUMBER, RIGHT).await });
+    let superuser = world.postgres.superuser("postgres").await.unwrap();
+    let waiting =
+        "SELECT count(*) FROM pg_stat_activity WHERE datname = $1 AND wait_event_type = 'Lock'";
+    let mut looks = 0;
+    while superuser.query_one(waiting, &[&database.name]).await.unwrap().get::<_, i64>(0) == 0 {
+        looks += 1;
+        assert!(looks < 1000 && !login.is_finished(), "the login did not wait for the suspension");
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    owner.batch_execute("COMMIT").await.unwrap();
+    let answer = login.await.unwrap();
+    assert_eq!((answer.status, answer.code().as_str()), (401, "invalid_credentials"));
+    assert!(owner.query("SELECT FROM session", &[]).await.unwrap().is_empty());
+    let audit = site::audit(&owner).await;
+    assert_eq!(audit.last().unwrap(), &("login".to_owned(), "suspended".to_owned()));
 }
