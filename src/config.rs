@@ -4,6 +4,7 @@
 //! from a file: `password_file` beside `password`. Relative paths start at the configuration file's
 //! folder. No secret has a default, and no message repeats a value.
 
+mod certificate;
 mod reader;
 
 use std::fmt;
@@ -11,12 +12,18 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use tracing_subscriber::EnvFilter;
 use zeroize::Zeroizing;
 
 use crate::hashing::Keys;
 use crate::number::Number;
 use crate::rules;
 use reader::Reader;
+
+/// The longest time limit of a call: more is a slip of the pen, and far more no clock can add.
+const LONGEST_LIMIT: Duration = Duration::from_hours(24);
+/// The most connections to the database.
+const MOST_CONNECTIONS: usize = 1000;
 
 /// Everything the daemon and the operator's commands are told.
 #[derive(Debug)]
@@ -180,7 +187,7 @@ pub fn load(
     let site = site(&mut reader);
     let operators = reader.or_default("operators.listen", "127.0.0.1:9464");
     let limit = reader.limit("login.limit", rules::LOGINS_A_MINUTE);
-    let idle = reader.seconds("session.idle_s", rules::SESSION_IDLE);
+    let idle = reader.seconds("session.idle_s", rules::SESSION_IDLE, rules::SESSION_LIFE);
     let log = log(&mut reader);
     reader.finish(|| {
         Some(Config {
@@ -212,7 +219,15 @@ fn ari(reader: &mut Reader) -> Option<Ari> {
 fn database(reader: &mut Reader) -> Option<Database> {
     let url = reader.required_secret("database.url");
     let owner_url = reader.secret("database.owner_url");
-    let connections = reader.or_default("database.connections", "8");
+    for (key, url) in [("database.url", url.as_ref()), ("database.owner_url", owner_url.as_ref())] {
+        if url.is_some_and(|url| url.expose().parse::<tokio_postgres::Config>().is_err()) {
+            reader.mistake(format!("{key}: not a PostgreSQL connection string"));
+        }
+    }
+    let connections: Option<usize> = reader.or_default("database.connections", "8");
+    if connections.is_some_and(|connections| !(1..=MOST_CONNECTIONS).contains(&connections)) {
+        reader.mistake(format!("database.connections: not from 1 to {MOST_CONNECTIONS}"));
+    }
     Some(Database { url: url?, owner_url, connections: connections? })
 }
 
@@ -230,127 +245,43 @@ fn keys(reader: &mut Reader) -> Option<Keys> {
 }
 
 fn call(reader: &mut Reader) -> Option<CallLimits> {
-    let first_digit = reader.seconds("call.first_digit_s", rules::FIRST_DIGIT);
-    let inter_digit = reader.seconds("call.inter_digit_s", rules::INTER_DIGIT);
-    let call = reader.seconds("call.limit_s", rules::CALL_LIMIT);
+    let first_digit = reader.seconds("call.first_digit_s", rules::FIRST_DIGIT, LONGEST_LIMIT);
+    let inter_digit = reader.seconds("call.inter_digit_s", rules::INTER_DIGIT, LONGEST_LIMIT);
+    let call = reader.seconds("call.limit_s", rules::CALL_LIMIT, LONGEST_LIMIT);
     Some(CallLimits { first_digit: first_digit?, inter_digit: inter_digit?, call: call? })
 }
 
 fn site(reader: &mut Reader) -> Option<Site> {
     let listen: Option<SocketAddr> = reader.or_default("site.listen", "127.0.0.1:8443");
     let tls = match (reader.path("site.certificate_file"), reader.path("site.key_file")) {
-        (Some(certificate), Some(key)) => Some(Tls { certificate, key }),
+        (Some(certificate), Some(key)) => {
+            let tls = Tls { certificate, key };
+            for mistake in certificate::mistakes(&tls) {
+                reader.mistake(mistake);
+            }
+            Some(tls)
+        }
         (None, None) => None,
         (Some(_), None) | (None, Some(_)) => {
-            reader.mistake("site.certificate_file and site.key_file: one needs the other");
+            reader.missing("site.certificate_file and site.key_file: one needs the other");
             None
         }
     };
     if tls.is_none() && listen.is_some_and(|listen| !listen.ip().is_loopback()) {
-        reader.mistake("site.listen: without a certificate the site listens on loopback only (W7)");
+        reader.missing("site.listen: without a certificate the site listens on loopback only (W7)");
     }
     let set_up_number = reader.or_default("site.set_up_number", rules::SET_UP_NUMBER);
     Some(Site { listen: listen?, tls, set_up_number: set_up_number? })
 }
 
 fn log(reader: &mut Reader) -> Option<Log> {
-    let filter = reader.or_default("log.filter", "info");
+    let filter: Option<String> = reader.or_default("log.filter", "info");
+    if filter.as_ref().is_some_and(|filter| EnvFilter::try_new(filter).is_err()) {
+        reader.mistake("log.filter: not a filter such as info or karipass=debug");
+    }
     let json = reader.or_default("log.json", "false");
     Some(Log { filter: filter?, json: json? })
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn variables(pairs: &[(&str, &str)]) -> Vec<(String, String)> {
-        pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
-    }
-
-    fn enough() -> Vec<(String, String)> {
-        variables(&[
-            ("KARIPASS_ARI_USER", "karipass"),
-            ("KARIPASS_ARI_PASSWORD", "ari-secret"),
-            ("KARIPASS_DATABASE_URL", "host=/run dbname=karipass password=db-secret"),
-            ("KARIPASS_HASHING_KEYS", "k1 AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA="),
-        ])
-    }
-
-    fn mistakes(file: Option<&Path>, variables: Vec<(String, String)>) -> Vec<String> {
-        load(file, variables).unwrap_err().0
-    }
-
-    #[test]
-    fn defaults_are_the_rules() {
-        let config = load(None, enough()).unwrap();
-        assert_eq!(config.call.first_digit, rules::FIRST_DIGIT);
-        assert_eq!(config.session.idle, rules::SESSION_IDLE);
-        assert_eq!(config.login.limit.map(u32::from), Some(rules::LOGINS_A_MINUTE));
-        assert_eq!(config.site.listen.port(), 8443);
-    }
-
-    #[test]
-    fn variables_win_over_the_file() {
-        let folder = tempfile::tempdir().unwrap();
-        let file = folder.path().join("karipass.toml");
-        std::fs::write(&file, "[ari]\napp = \"file\"\n[login]\nlimit = 5\n").unwrap();
-        let mut given = enough();
-        given.extend(variables(&[("KARIPASS_LOGIN_LIMIT", "off")]));
-        let config = load(Some(&file), given).unwrap();
-        assert_eq!(config.ari.app, "file");
-        assert_eq!(config.login.limit, None);
-    }
-
-    #[test]
-    fn a_secret_comes_from_a_file_beside_the_configuration() {
-        let folder = tempfile::tempdir().unwrap();
-        let file = folder.path().join("karipass.toml");
-        std::fs::write(folder.path().join("ari.secret"), "from-a-file\n").unwrap();
-        std::fs::write(&file, "[ari]\npassword_file = \"ari.secret\"\n").unwrap();
-        let given = enough().into_iter().filter(|(name, _)| name != "KARIPASS_ARI_PASSWORD");
-        let config = load(Some(&file), given).unwrap();
-        assert_eq!(config.ari.password.expose(), "from-a-file");
-    }
-
-    #[test]
-    fn every_mistake_is_named_at_once_and_no_value_is_repeated() {
-        let folder = tempfile::tempdir().unwrap();
-        let file = folder.path().join("karipass.toml");
-        std::fs::write(
-            &file,
-            "[ari]\nurl = \"secret-nonsense\"\npasword = \"secret\"\n[call]\nlimit_s = -1\n[site]\nlisten = \"0.0.0.0:1\"\n",
-        )
-        .unwrap();
-        let found = mistakes(Some(&file), variables(&[("KARIPASS_LOGIN_LIMITT", "secret")]));
-        for key in [
-            "ari.url",
-            "ari.pasword",
-            "ari.user",
-            "ari.password",
-            "call.limit_s",
-            "site.listen",
-            "database.url",
-            "hashing.keys",
-            "KARIPASS_LOGIN_LIMITT",
-        ] {
-            assert!(
-                found.iter().any(|line| line.starts_with(key)),
-                "{key} is not named: {found:?}"
-            );
-        }
-        assert!(!found.concat().contains("secret"), "{found:?}");
-    }
-
-    #[test]
-    fn w7_without_a_certificate_only_loopback() {
-        let mut given = enough();
-        given.extend(variables(&[("KARIPASS_SITE_LISTEN", "192.0.2.1:443")]));
-        assert_eq!(mistakes(None, given).len(), 1);
-    }
-
-    #[test]
-    fn debug_shows_no_secret() {
-        let shown = format!("{:?}", load(None, enough()).unwrap());
-        assert!(!shown.contains("secret") && !shown.contains("AAAA"), "{shown}");
-    }
-}
+mod tests;

@@ -1,22 +1,56 @@
 //! Takes values out of a file and the environment, and collects what is wrong with them.
 
 use std::collections::BTreeMap;
+use std::net::SocketAddr;
 use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::time::Duration;
 
 use super::{Config, Mistakes, Secret};
+use crate::number::Number;
 
 const PREFIX: &str = "KARIPASS_";
 /// Read by the command line, not by this file.
 const CONFIG_VARIABLE: &str = "KARIPASS_CONFIG";
+
+/// A value that is written as text, and what a person is told to write.
+pub(super) trait Written: FromStr {
+    /// What follows "not".
+    const EXPECTED: &str;
+}
+
+impl Written for String {
+    const EXPECTED: &str = "a text";
+}
+
+impl Written for bool {
+    const EXPECTED: &str = "true or false";
+}
+
+impl Written for usize {
+    const EXPECTED: &str = "a whole number";
+}
+
+impl Written for SocketAddr {
+    const EXPECTED: &str = "an address such as 127.0.0.1:8443";
+}
+
+impl Written for url::Url {
+    const EXPECTED: &str = "a URL";
+}
+
+impl Written for Number {
+    const EXPECTED: &str = "a national telephone number";
+}
 
 /// The values not yet taken, and the mistakes so far.
 pub(super) struct Reader {
     file: BTreeMap<String, String>,
     variables: BTreeMap<String, String>,
     folder: PathBuf,
+    /// Whether there is a file that could not be read: what seems to be missing may stand in it.
+    unread: bool,
     mistakes: Vec<String>,
 }
 
@@ -32,6 +66,7 @@ impl Reader {
                 .filter(|(name, _)| name.starts_with(PREFIX) && name != CONFIG_VARIABLE)
                 .collect(),
             folder: file.and_then(Path::parent).map(Path::to_path_buf).unwrap_or_default(),
+            unread: false,
             mistakes: Vec::new(),
         };
         if let Some(path) = file {
@@ -43,11 +78,15 @@ impl Reader {
     fn read_file(&mut self, path: &Path) {
         let text = match std::fs::read_to_string(path) {
             Ok(text) => text,
-            Err(error) => return self.mistake(format!("{}: {error}", path.display())),
+            Err(error) => {
+                self.unread = true;
+                return self.mistake(format!("{}: {error}", path.display()));
+            }
         };
         match text.parse::<toml::Table>() {
             Ok(table) => self.flatten("", &table),
             Err(error) => {
+                self.unread = true;
                 let line = error.span().map_or(1, |span| line_of(&text, span.start));
                 self.mistake(format!("{}:{line}: {}", path.display(), error.message()));
             }
@@ -79,44 +118,56 @@ impl Reader {
         self.mistakes.push(mistake.into());
     }
 
+    /// A mistake that lies in something not being given.
+    pub(super) fn missing(&mut self, mistake: impl Into<String>) {
+        if !self.unread {
+            self.mistake(mistake);
+        }
+    }
+
     /// The value of `key`, the variable's before the file's.
     fn take(&mut self, key: &str) -> Option<String> {
         let from_file = self.file.remove(key);
         self.variables.remove(&variable_of(key)).or(from_file)
     }
 
-    fn parse<T: FromStr>(&mut self, key: &str, text: &str) -> Option<T> {
+    fn parse<T: Written>(&mut self, key: &str, text: &str) -> Option<T> {
         let parsed = text.parse().ok();
         if parsed.is_none() {
-            let expected = std::any::type_name::<T>().rsplit("::").next().unwrap_or_default();
-            self.mistake(format!("{key}: not a {expected}"));
+            self.mistake(format!("{key}: not {}", T::EXPECTED));
         }
         parsed
     }
 
-    pub(super) fn required<T: FromStr>(&mut self, key: &str) -> Option<T> {
+    pub(super) fn required<T: Written>(&mut self, key: &str) -> Option<T> {
         let Some(text) = self.take(key) else {
-            self.mistake(format!("{key}: missing (or {})", variable_of(key)));
+            self.missing(format!("{key}: missing (or {})", variable_of(key)));
             return None;
         };
         self.parse(key, &text)
     }
 
-    pub(super) fn or_default<T: FromStr>(&mut self, key: &str, default: &str) -> Option<T> {
+    pub(super) fn or_default<T: Written>(&mut self, key: &str, default: &str) -> Option<T> {
         let text = self.take(key).unwrap_or_else(|| default.to_owned());
         self.parse(key, &text)
     }
 
-    /// A positive number of seconds, with a fraction if need be.
-    pub(super) fn seconds(&mut self, key: &str, default: Duration) -> Option<Duration> {
+    /// A positive number of seconds up to `most`, with a fraction if need be.
+    pub(super) fn seconds(
+        &mut self,
+        key: &str,
+        default: Duration,
+        most: Duration,
+    ) -> Option<Duration> {
         let Some(text) = self.take(key) else { return Some(default) };
         let duration = text
             .parse()
             .ok()
-            .filter(|seconds| *seconds > 0.0)
-            .and_then(|seconds| Duration::try_from_secs_f64(seconds).ok());
+            .and_then(|seconds| Duration::try_from_secs_f64(seconds).ok())
+            .filter(|duration| !duration.is_zero() && *duration <= most);
         if duration.is_none() {
-            self.mistake(format!("{key}: not a positive number of seconds"));
+            let most = most.as_secs();
+            self.mistake(format!("{key}: not a positive number of seconds, {most} at most"));
         }
         duration
     }
@@ -144,7 +195,7 @@ impl Reader {
         let before = self.mistakes.len();
         let secret = self.secret(key);
         if secret.is_none() && self.mistakes.len() == before {
-            self.mistake(format!("{key}: missing (or {key}_file, or {})", variable_of(key)));
+            self.missing(format!("{key}: missing (or {key}_file, or {})", variable_of(key)));
         }
         secret
     }

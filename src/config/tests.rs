@@ -1,0 +1,203 @@
+//! Mistakes are found and named; what is right is read.
+
+use super::*;
+
+fn variables(pairs: &[(&str, &str)]) -> Vec<(String, String)> {
+    pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
+}
+
+fn enough() -> Vec<(String, String)> {
+    variables(&[
+        ("KARIPASS_ARI_USER", "karipass"),
+        ("KARIPASS_ARI_PASSWORD", "ari-secret"),
+        ("KARIPASS_DATABASE_URL", "host=/run dbname=karipass password=db-secret"),
+        ("KARIPASS_HASHING_KEYS", "k1 AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA="),
+    ])
+}
+
+fn mistakes(file: Option<&Path>, variables: Vec<(String, String)>) -> Vec<String> {
+    load(file, variables).unwrap_err().0
+}
+
+#[test]
+fn defaults_are_the_rules() {
+    let config = load(None, enough()).unwrap();
+    assert_eq!(config.call.first_digit, rules::FIRST_DIGIT);
+    assert_eq!(config.session.idle, rules::SESSION_IDLE);
+    assert_eq!(config.login.limit.map(u32::from), Some(rules::LOGINS_A_MINUTE));
+    assert_eq!(config.site.listen.port(), 8443);
+}
+
+#[test]
+fn variables_win_over_the_file() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("karipass.toml");
+    std::fs::write(&file, "[ari]\napp = \"file\"\n[login]\nlimit = 5\n").unwrap();
+    let mut given = enough();
+    given.extend(variables(&[("KARIPASS_LOGIN_LIMIT", "off")]));
+    let config = load(Some(&file), given).unwrap();
+    assert_eq!(config.ari.app, "file");
+    assert_eq!(config.login.limit, None);
+}
+
+#[test]
+fn a_secret_comes_from_a_file_beside_the_configuration() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("karipass.toml");
+    std::fs::write(folder.path().join("ari.secret"), "from-a-file\n").unwrap();
+    std::fs::write(&file, "[ari]\npassword_file = \"ari.secret\"\n").unwrap();
+    let given = enough().into_iter().filter(|(name, _)| name != "KARIPASS_ARI_PASSWORD");
+    let config = load(Some(&file), given).unwrap();
+    assert_eq!(config.ari.password.expose(), "from-a-file");
+}
+
+#[test]
+fn every_mistake_is_named_at_once_and_no_value_is_repeated() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("karipass.toml");
+    std::fs::write(
+        &file,
+        "[ari]\nurl = \"secret-nonsense\"\npasword = \"secret\"\n[call]\nlimit_s = -1\n[site]\nlisten = \"0.0.0.0:1\"\n",
+    )
+    .unwrap();
+    let found = mistakes(Some(&file), variables(&[("KARIPASS_LOGIN_LIMITT", "secret")]));
+    for key in [
+        "ari.url",
+        "ari.pasword",
+        "ari.user",
+        "ari.password",
+        "call.limit_s",
+        "site.listen",
+        "database.url",
+        "hashing.keys",
+        "KARIPASS_LOGIN_LIMITT",
+    ] {
+        assert!(found.iter().any(|line| line.starts_with(key)), "{key} is not named: {found:?}");
+    }
+    assert!(!found.concat().contains("secret"), "{found:?}");
+}
+
+#[test]
+fn w7_without_a_certificate_only_loopback() {
+    let mut given = enough();
+    given.extend(variables(&[("KARIPASS_SITE_LISTEN", "192.0.2.1:443")]));
+    assert_eq!(mistakes(None, given).len(), 1);
+}
+
+#[test]
+fn debug_shows_no_secret() {
+    let shown = format!("{:?}", load(None, enough()).unwrap());
+    assert!(!shown.contains("secret") && !shown.contains("AAAA"), "{shown}");
+}
+
+fn with(pairs: &[(&str, &str)]) -> Vec<(String, String)> {
+    let mut given = enough();
+    given.extend(variables(pairs));
+    given
+}
+
+/// A folder with `certificate.pem` and `key.pem`.
+fn certified() -> tempfile::TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    karipass_lab::certificate::keep_in(folder.path()).unwrap();
+    folder
+}
+
+fn tls(certificate: &Path, key: &Path) -> Vec<(String, String)> {
+    with(&[
+        ("KARIPASS_SITE_CERTIFICATE_FILE", certificate.to_str().unwrap()),
+        ("KARIPASS_SITE_KEY_FILE", key.to_str().unwrap()),
+    ])
+}
+
+#[test]
+fn a_certificate_and_its_key_are_looked_at() {
+    let (one, other) = (certified(), certified());
+    let (certificate, key) = (one.path().join("certificate.pem"), one.path().join("key.pem"));
+    assert!(load(None, tls(&certificate, &key)).is_ok());
+
+    let found = mistakes(None, tls(&certificate, &other.path().join("key.pem")));
+    assert_eq!(found, ["site.key_file: not the key of site.certificate_file"]);
+
+    let nowhere = one.path().join("nowhere.pem");
+    let found = mistakes(None, tls(&nowhere, &nowhere));
+    assert_eq!(found.len(), 2, "{found:?}");
+    assert!(found[0].starts_with("site.certificate_file: ") && found[0].contains("nowhere.pem"));
+    assert!(found[1].starts_with("site.key_file: ") && found[1].contains("nowhere.pem"));
+
+    let found = mistakes(None, tls(&key, &certificate));
+    assert_eq!(found.len(), 2, "{found:?}");
+    assert!(found[0].ends_with("no certificate in PEM"), "{found:?}");
+    assert!(found[1].ends_with("no private key in PEM"), "{found:?}");
+
+    for (file, what) in [(&certificate, "CERTIFICATE"), (&key, "PRIVATE KEY")] {
+        let before = std::fs::read(file).unwrap();
+        std::fs::write(file, format!("-----BEGIN {what}-----\nAAAA\n-----END {what}-----\n"))
+            .unwrap();
+        let found = mistakes(None, tls(&certificate, &key));
+        assert_eq!(found.len(), 1, "{found:?}");
+        assert!(found[0].contains("not a usable"), "{found:?}");
+        std::fs::write(file, before).unwrap();
+    }
+}
+
+#[test]
+fn a_value_that_is_none_is_named_in_plain_words() {
+    for (variable, value, mistake) in [
+        ("KARIPASS_ARI_URL", "x", "ari.url: not a URL"),
+        ("KARIPASS_SITE_LISTEN", "x", "site.listen: not an address such as 127.0.0.1:8443"),
+        ("KARIPASS_LOG_JSON", "x", "log.json: not true or false"),
+        ("KARIPASS_LOG_FILTER", "a=b=c", "log.filter: not a filter such as info or karipass=debug"),
+        ("KARIPASS_SITE_SET_UP_NUMBER", "x", "site.set_up_number: not a national telephone number"),
+        ("KARIPASS_DATABASE_CONNECTIONS", "x", "database.connections: not a whole number"),
+        ("KARIPASS_DATABASE_CONNECTIONS", "0", "database.connections: not from 1 to 1000"),
+        ("KARIPASS_DATABASE_CONNECTIONS", "1001", "database.connections: not from 1 to 1000"),
+        (
+            "KARIPASS_DATABASE_OWNER_URL",
+            "x",
+            "database.owner_url: not a PostgreSQL connection string",
+        ),
+    ] {
+        assert_eq!(mistakes(None, with(&[(variable, value)])), [mistake]);
+    }
+    let given = enough().into_iter().filter(|(name, _)| name != "KARIPASS_DATABASE_URL");
+    let given = given.chain(variables(&[("KARIPASS_DATABASE_URL", "postgres//secret")]));
+    let found = mistakes(None, given.collect());
+    assert_eq!(found, ["database.url: not a PostgreSQL connection string"]);
+}
+
+#[test]
+fn seconds_are_bound() {
+    for (variable, key, most) in [
+        ("KARIPASS_CALL_FIRST_DIGIT_S", "call.first_digit_s", 86400),
+        ("KARIPASS_CALL_INTER_DIGIT_S", "call.inter_digit_s", 86400),
+        ("KARIPASS_CALL_LIMIT_S", "call.limit_s", 86400),
+        ("KARIPASS_SESSION_IDLE_S", "session.idle_s", rules::SESSION_LIFE.as_secs()),
+    ] {
+        assert!(load(None, with(&[(variable, &most.to_string())])).is_ok());
+        for value in ["1e19", "inf", "NaN", "0", "1e-30", &(most + 1).to_string()] {
+            assert_eq!(
+                mistakes(None, with(&[(variable, value)])),
+                [format!("{key}: not a positive number of seconds, {most} at most")]
+            );
+        }
+    }
+}
+
+#[test]
+fn of_an_unreadable_file_only_that_is_said() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("karipass.toml");
+    std::fs::write(&file, "[ari]\nuser = \n").unwrap();
+    let given = [
+        ("KARIPASS_SITE_LISTEN", "192.0.2.1:443"),
+        ("KARIPASS_SITE_KEY_FILE", "key.pem"),
+        ("KARIPASS_TYPO", "1"),
+    ];
+    let found = mistakes(Some(&file), variables(&given));
+    assert_eq!(found.len(), 2, "{found:?}");
+    assert!(found[0].starts_with(&format!("{}:2: ", file.display())), "{found:?}");
+    assert_eq!(found[1], "KARIPASS_TYPO: no such setting");
+    let found = mistakes(Some(&folder.path().join("none.toml")), Vec::new());
+    assert_eq!(found.len(), 1, "{found:?}");
+}
