@@ -129,6 +129,7 @@ impl Rest {
         let headers = HeaderMap::from_iter([(AUTHORIZATION, authorization(ari)?)]);
         let client = Client::builder()
             .no_proxy()
+            .retry(reqwest::retry::never())
             .http1_only()
             .tcp_nodelay(true)
             .pool_idle_timeout(IDLE)

@@ -41,8 +41,8 @@ pub struct Call {
     pub released: Vec<Instant>,
     /// All that came.
     pub heard: Heard,
-    /// Whether the caller hung up, the script being over.
-    pub hung_up: bool,
+    /// Whether the other side hung up.
+    pub ended: bool,
 }
 
 /// Places a call from each of `callers`, who all follow `script`.
@@ -60,7 +60,7 @@ pub fn place(line: &Line, callers: &[String], script: &Script) -> Result<Vec<Cal
     };
     let sipp = Sipp::place(line, CARRIER, &Identity::Asserted, &placed, CALLS_A_SECOND, tell)?;
     let mut conversation = Conversation::new(line, &socket, script, callers.len());
-    conversation.hold(&sipp, &news).with_context(|| sipp.errors())?;
+    conversation.hold(&news).with_context(|| sipp.errors())?;
     let mut heard = ear.close()?;
     let Conversation { mut calls, answered, .. } = conversation;
     for (call, port) in answered {
@@ -95,7 +95,7 @@ impl<'a> Conversation<'a> {
     }
 
     /// Talks until every call is over.
-    fn hold(&mut self, sipp: &Sipp, news: &Receiver<(usize, News)>) -> Result<()> {
+    fn hold(&mut self, news: &Receiver<(usize, News)>) -> Result<()> {
         let number = self.calls.len();
         let begin = Duration::from_secs((number / CALLS_A_SECOND as usize) as u64);
         let until = Instant::now() + begin + OVER_WITHIN;
@@ -106,7 +106,7 @@ impl<'a> Conversation<'a> {
                 Err(RecvTimeoutError::Timeout) => {}
                 Err(RecvTimeoutError::Disconnected) => break,
             }
-            self.talk(sipp)?;
+            self.talk();
             if Instant::now() > until {
                 return Err(anyhow!("{over} of {number} calls are over in time"));
             }
@@ -125,30 +125,24 @@ impl<'a> Conversation<'a> {
             }
             News::Informed => false,
             News::HungUp | News::Ended | News::Refused => {
-                self.calls[call].hung_up = what == News::HungUp;
+                self.calls[call].ended = what == News::Ended;
+                if let Some(index) = self.voices.iter().position(|voice| voice.call == call) {
+                    self.calls[call].released = self.voices.swap_remove(index).voice.released;
+                }
                 true
             }
         }
     }
 
-    /// Sends what is due, and hangs up whose script is over.
-    fn talk(&mut self, sipp: &Sipp) -> Result<()> {
+    /// Sends what is due.
+    fn talk(&mut self) {
         let now = Instant::now();
-        let mut over = Vec::new();
-        for (index, Talking { voice, due, .. }) in self.voices.iter_mut().enumerate() {
+        for Talking { voice, due, .. } in &mut self.voices {
             if *due <= now {
                 *due += PACKET;
-                if !voice.speak(self.socket) {
-                    over.push(index);
-                }
+                voice.speak(self.socket);
             }
         }
-        for index in over.into_iter().rev() {
-            let Talking { call, voice, .. } = self.voices.swap_remove(index);
-            self.calls[call].released = voice.released;
-            sipp.hang_up(call)?;
-        }
-        Ok(())
     }
 }
 

@@ -29,8 +29,9 @@ impl Reactions {
             for (at, payload) in &call.heard {
                 hearing.hear(*at, payload);
             }
+            hearing.close();
             match beginnings(&hearing.heard, caller) {
-                Some(beginnings) if call.hung_up && call.released.len() == ENTRIES => {
+                Some(beginnings) if call.ended && call.released.len() == ENTRIES => {
                     reactions.note(&call.released, beginnings);
                 }
                 Some(_) | None => {
@@ -55,7 +56,8 @@ impl Reactions {
 }
 
 /// When the guidance after each entry began, if all was heard as it should be: the menu, the caller's
-/// number as far as the caller let it be read, the confirmation, the whole number and `completed`.
+/// number as far as the caller let it be read, the confirmation, the whole number and the
+/// whole of `completed`.
 fn beginnings(heard: &[Heard], caller: &str) -> Option<[Instant; ENTRIES]> {
     let confirmation = heard.iter().position(|heard| heard.may_be("confirm-password"))?;
     let (before, after) = heard.split_at(confirmation);
@@ -68,7 +70,7 @@ fn beginnings(heard: &[Heard], caller: &str) -> Option<[Instant; ENTRIES]> {
     };
     let whole = number.len() == caller.len() && number.iter().all(|digit| digit.whole);
     let good = menu.may_be("menu") && reads(cut_short) && reads(number);
-    (good && whole && completed.may_be("completed")).then_some([
+    (good && whole && completed.is("completed") && completed.whole).then_some([
         cut_short.first()?.started,
         confirmation.started,
         number.first()?.started,

@@ -38,12 +38,13 @@ pub struct Script(Vec<Frame>);
 pub const ENTRIES: usize = 3;
 
 impl Script {
-    /// Each entry is keyed while its guidance plays; at the end the caller listens for a while.
+    /// Each entry is keyed while its guidance plays; then the caller listens to the end of `completed`,
+    /// and is hung up on.
     pub fn line_unit(password: &str) -> Self {
         let mut script = Self(Vec::new());
         script.listen(2.0).key("1").listen(1.5).key(password).listen(1.0).key(password);
-        // A number read out takes 4.4 s; then comes what tells `completed` from any other guidance.
-        script.listen(5.5);
+        // The number takes 4.4 s and `completed` 5.2 s.
+        script.listen(12.0);
         script
     }
 
@@ -90,9 +91,9 @@ impl<'a> Voice<'a> {
         Self { script, peer, source, sequence: 0, timestamp: 0, since: 0, released: Vec::new() }
     }
 
-    /// Sends what is due; says whether there was anything left of the script.
-    pub fn speak(&mut self, socket: &UdpSocket) -> bool {
-        let Some(frame) = self.script.next() else { return false };
+    /// Sends what is due, if anything is left of the script.
+    pub fn speak(&mut self, socket: &UdpSocket) {
+        let Some(frame) = self.script.next() else { return };
         self.timestamp = self.timestamp.wrapping_add(SAMPLES.into());
         match *frame {
             Frame::Silence => self.send(socket, 0, self.timestamp, &SILENCE),
@@ -113,7 +114,6 @@ impl<'a> Voice<'a> {
                 }
             }
         }
-        true
     }
 
     fn event(&mut self, socket: &UdpSocket, marker: u8, [digit, flags]: [u8; 2], duration: u16) {
