@@ -12,7 +12,7 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use tracing_subscriber::EnvFilter;
+use tracing_subscriber::filter::Targets;
 use zeroize::Zeroizing;
 
 use crate::hashing::Keys;
@@ -276,7 +276,7 @@ fn site(reader: &mut Reader) -> Option<Site> {
 
 fn log(reader: &mut Reader) -> Option<Log> {
     let filter: Option<String> = reader.or_default("log.filter", "info");
-    if filter.as_ref().is_some_and(|filter| EnvFilter::try_new(filter).is_err()) {
+    if filter.as_ref().is_some_and(|filter| filter.parse::<Targets>().is_err()) {
         reader.mistake("log.filter: not a filter such as info or karipass=debug");
     }
     let json = reader.or_default("log.json", "false");
