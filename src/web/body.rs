@@ -1,10 +1,10 @@
-//! A request's body: a JSON object of one type, at most 16 KiB, within a time; nothing of it is ever quoted.
+//! A request's body: at most 16 KiB, within a time; for the API a JSON object of one type. Nothing of it is ever quoted.
 
 use std::time::Duration;
 
 use axum::body::Body;
 use axum::extract::{FromRequest, Request};
-use axum::http::header;
+use axum::http::{HeaderMap, header};
 use futures_util::StreamExt;
 use serde::de::DeserializeOwned;
 use serde_json::error::Category;
@@ -26,13 +26,10 @@ impl<S: Sync, T: DeserializeOwned> FromRequest<S> for JsonBody<T> {
     type Rejection = Problem;
 
     async fn from_request(request: Request, _: &S) -> Result<Self, Problem> {
-        if !is_json(&request) {
+        if !is_of(request.headers(), "application/json") {
             return Err(Problem::malformed("Content-Typeはapplication/jsonでなければなりません。"));
         }
-        let Ok(read) = tokio::time::timeout(BODY_LIMIT, read(request.into_body())).await else {
-            return Err(Problem::malformed("本文が時間内に届きませんでした。"));
-        };
-        let bytes = read?;
+        let bytes = whole(request.into_body()).await?;
         // A derived struct would be read from an array too, field by field.
         if bytes.trim_ascii_start().first() != Some(&b'{') {
             return Err(Problem::malformed("本文はJSONのオブジェクトでなければなりません。"));
@@ -41,10 +38,19 @@ impl<S: Sync, T: DeserializeOwned> FromRequest<S> for JsonBody<T> {
     }
 }
 
-fn is_json(request: &Request) -> bool {
-    let kind = request.headers().get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
-    let essence = kind.and_then(|kind| kind.split(';').next()).map(str::trim);
-    essence.is_some_and(|essence| essence.eq_ignore_ascii_case("application/json"))
+/// Whether the body is declared as `kind`, parameters apart.
+pub(super) fn is_of(headers: &HeaderMap, kind: &str) -> bool {
+    let declared = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
+    let essence = declared.and_then(|declared| declared.split(';').next()).map(str::trim);
+    essence.is_some_and(|essence| essence.eq_ignore_ascii_case(kind))
+}
+
+/// The whole body, wiped on drop.
+pub(super) async fn whole(body: Body) -> Result<Zeroizing<Vec<u8>>, Problem> {
+    let Ok(read) = tokio::time::timeout(BODY_LIMIT, read(body)).await else {
+        return Err(Problem::malformed("本文が時間内に届きませんでした。"));
+    };
+    read
 }
 
 async fn read(body: Body) -> Result<Zeroizing<Vec<u8>>, Problem> {

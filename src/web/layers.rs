@@ -25,7 +25,7 @@ pub(super) fn around<S: Clone + Send + Sync + 'static>(routes: Router<S>, tls: b
         .fallback(async || Problem::not_found())
         .method_not_allowed_fallback(async || Problem::method_not_allowed())
         .layer(CatchPanicLayer::custom(panicked))
-        .layer(always(header::CACHE_CONTROL, "no-store"))
+        .layer(unless_told(header::CACHE_CONTROL, "no-store"))
         .layer(always(header::X_CONTENT_TYPE_OPTIONS, "nosniff"));
     let routes =
         if tls { routes.layer(always(header::STRICT_TRANSPORT_SECURITY, HSTS)) } else { routes };
@@ -34,6 +34,11 @@ pub(super) fn around<S: Clone + Send + Sync + 'static>(routes: Router<S>, tls: b
 
 fn always(name: HeaderName, value: &'static str) -> SetResponseHeaderLayer<HeaderValue> {
     SetResponseHeaderLayer::overriding(name, HeaderValue::from_static(value))
+}
+
+/// The style sheet alone may be kept.
+fn unless_told(name: HeaderName, value: &'static str) -> SetResponseHeaderLayer<HeaderValue> {
+    SetResponseHeaderLayer::if_not_present(name, HeaderValue::from_static(value))
 }
 
 fn panicked(_: Box<dyn Any + Send>) -> Response {

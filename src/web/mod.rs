@@ -1,9 +1,10 @@
 //! HTTP: the subscribers' site and API over TLS, and the operators' listener.
 //!
 //! ```text
-//! connection ─ limit, TLS, time-outs (listener) ─ span, panics, headers (here) ─ api/… one file a verb
+//! connection ─ limit, TLS, time-outs (listener) ─ span, panics, headers (here) ┬ api/…   one file a verb
+//!                                                                            └ pages/… one file a page
 //! ```
-//! A handler parses (extractors), asks `login` or the store, and gives JSON or a [`problem`].
+//! A handler parses (extractors), asks `login` or the store, and gives JSON, a page or a [`problem`].
 
 mod api;
 mod body;
@@ -11,6 +12,7 @@ mod layers;
 mod limiter;
 mod listener;
 pub mod operators;
+mod pages;
 pub mod problem;
 mod session;
 
@@ -44,6 +46,7 @@ struct Inner {
     limiter: Limiter,
     idle: Duration,
     refusal: String,
+    set_up_number: Number,
 }
 
 impl Site {
@@ -56,13 +59,15 @@ impl Site {
             limiter: Limiter::new(config.login.limit),
             idle: config.session.idle,
             refusal: problem::refusal(config.site.set_up_number),
+            set_up_number: config.site.set_up_number,
         };
         Self { inner: Arc::new(inner) }
     }
 
     /// Every route of the subscribers' listener.
     pub fn router(self, tls: bool) -> Router {
-        layers::around(api::routes(), tls).with_state(self)
+        let routes = api::routes().merge(pages::routes());
+        pages::dressed(layers::around(routes, tls), &self).with_state(self)
     }
 
     /// Removes what is over, for ever: sessions, hashes past their end, the limiter's memory.
@@ -94,6 +99,10 @@ impl Site {
 
     fn refusal(&self) -> &str {
         &self.inner.refusal
+    }
+
+    fn set_up_number(&self) -> Number {
+        self.inner.set_up_number
     }
 }
 

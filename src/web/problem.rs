@@ -170,11 +170,20 @@ pub fn refusal(set_up_number: Number) -> String {
     )
 }
 
+/// What a response with a problem document carries, so that the pages can tell it in their own way.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Told {
+    pub(super) code: Code,
+    pub(super) retry_after_s: Option<u64>,
+}
+
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
         let status = StatusCode::from_u16(self.status).unwrap_or_default();
         let retry_after = self.retry_after_s.map(HeaderValue::from);
+        let told = Told { code: self.code, retry_after_s: self.retry_after_s };
         let mut response = (status, Json(self)).into_response();
+        response.extensions_mut().insert(told);
         let headers = response.headers_mut();
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
         if let Some(seconds) = retry_after {

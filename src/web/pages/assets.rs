@@ -1,0 +1,41 @@
+//! The style sheet and the icon: the only things of the site that a browser may keep. Their paths hold
+//! their digests, so that a new one is a new path.
+
+use std::sync::LazyLock;
+
+use axum::Router;
+use axum::http::header;
+use axum::routing::get;
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use sha2::{Digest, Sha256};
+
+use crate::web::Site;
+
+const STYLE: &str = include_str!("style.css");
+const ICON: &str = include_str!("icon.svg");
+/// A year, as is usual for what never changes.
+const KEEP: &str = "public, max-age=31536000, immutable";
+/// Characters of the digest that the path shows, of 6 bits each.
+const SHOWN: usize = 12;
+
+/// The style sheet's path.
+pub(super) static STYLE_PATH: LazyLock<String> = LazyLock::new(|| path("style", STYLE, "css"));
+/// The icon's path.
+pub(super) static ICON_PATH: LazyLock<String> = LazyLock::new(|| path("icon", ICON, "svg"));
+
+/// Both.
+pub(super) fn routes() -> Router<Site> {
+    let asset = |kind: &'static str, content: &'static str| {
+        get(async move || ([(header::CONTENT_TYPE, kind), (header::CACHE_CONTROL, KEEP)], content))
+    };
+    Router::new()
+        .route(&STYLE_PATH, asset("text/css; charset=utf-8", STYLE))
+        .route(&ICON_PATH, asset("image/svg+xml", ICON))
+}
+
+fn path(name: &str, content: &str, extension: &str) -> String {
+    let digest = URL_SAFE_NO_PAD.encode(Sha256::digest(content));
+    let shown = digest.get(..SHOWN).unwrap_or_default();
+    format!("/assets/{name}-{shown}.{extension}")
+}

@@ -1,0 +1,50 @@
+//! What surrounds the whole listener: security headers, and problem documents told as pages to whoever
+//! does not ask the API.
+
+use axum::Router;
+use axum::extract::{Request, State};
+use axum::http::{HeaderName, HeaderValue, header};
+use axum::middleware::{self, Next};
+use axum::response::Response;
+
+use super::error;
+use super::refused::StaleForm;
+use crate::web::Site;
+use crate::web::problem::Told;
+
+/// Nothing but our own style sheet and icon is loaded, nothing runs, nobody frames the site.
+const POLICY: &str = "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; \
+                      base-uri 'none'; frame-ancestors 'none'";
+
+const HEADERS: [(HeaderName, &str); 6] = [
+    (header::CONTENT_SECURITY_POLICY, POLICY),
+    (header::X_FRAME_OPTIONS, "DENY"),
+    // Not no-referrer: then browsers would send `Origin: null` with our own forms.
+    (header::REFERRER_POLICY, "same-origin"),
+    (HeaderName::from_static("cross-origin-opener-policy"), "same-origin"),
+    (HeaderName::from_static("cross-origin-resource-policy"), "same-origin"),
+    (
+        HeaderName::from_static("permissions-policy"),
+        "camera=(), display-capture=(), geolocation=(), microphone=(), payment=(), usb=()",
+    ),
+];
+
+/// Puts the dress around every route, and around what no route answers.
+pub(in crate::web) fn dressed(routes: Router<Site>, site: &Site) -> Router<Site> {
+    routes.layer(middleware::from_fn_with_state(site.clone(), dress))
+}
+
+async fn dress(State(site): State<Site>, request: Request, next: Next) -> Response {
+    let for_programs = request.uri().path().starts_with("/api/");
+    let mut response = next.run(request).await;
+    if !for_programs && let Some(told) = response.extensions_mut().remove::<Told>() {
+        response = error::instead_of(&response, told, &site);
+    }
+    if response.extensions_mut().remove::<StaleForm>().is_some() {
+        response = error::stale(&response, &site);
+    }
+    for (name, value) in HEADERS {
+        response.headers_mut().insert(name, HeaderValue::from_static(value));
+    }
+    response
+}

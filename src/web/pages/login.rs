@@ -1,0 +1,127 @@
+//! `/login` (`W2`, `W3`): the telephone number and the password; a refusal is the same page for every reason.
+
+use askama::Template;
+use axum::extract::State;
+use axum::http::{StatusCode, header};
+use axum::response::{AppendHeaders, IntoResponse, Redirect, Response};
+
+use super::cookie;
+use super::form::{Holder as _, Posted};
+use super::frame::{Frame, answer};
+use super::mistakes::Mistakes;
+use super::refused::Refused;
+use super::visitor::{AnyVisitor, Stranger};
+use super::words;
+use crate::hashing::Salt;
+use crate::login::{self, Attempt, SessionToken, Verdict};
+use crate::number::Number;
+use crate::rules;
+use crate::web::Site;
+use crate::web::limiter::Admitted;
+use crate::web::session::Client;
+
+/// `login.html`
+#[derive(Template)]
+#[template(path = "login.html", config = ".askama.toml")]
+struct LoginPage {
+    frame: Frame,
+    form_token: String,
+    /// The telephone number as typed.
+    number: String,
+    mistakes: Mistakes,
+    /// Whether it tells the refusal of `W2`.
+    refused: bool,
+    temporary_digits: usize,
+    temporary_hours: u64,
+    temporary_wrong: i32,
+    password_wrong: i32,
+}
+
+/// The empty form; whoever is logged in goes to the top page.
+pub(super) async fn show(
+    State(site): State<Site>,
+    visitor: Result<AnyVisitor, Refused>,
+    stranger: Stranger,
+) -> Result<Response, Refused> {
+    match visitor {
+        Ok(_) => Ok(Redirect::to("/").into_response()),
+        Err(refused @ Refused::Problem(_)) => Err(refused),
+        Err(Refused::LoggedOut | Refused::MustChange | Refused::ForeignOrigin | Refused::Stale) => {
+            let cookie = stranger.new_cookie().map(|cookie| (header::SET_COOKIE, cookie));
+            let page = LoginPage::new(&site, &stranger);
+            Ok((AppendHeaders(cookie), answer(StatusCode::OK, &page)).into_response())
+        }
+    }
+}
+
+/// Logs in: 303 to the top page, or the form again with 422.
+pub(super) async fn log_in(
+    State(site): State<Site>,
+    _: Admitted,
+    Client(address): Client,
+    Posted { holder: stranger, mut form }: Posted<Stranger>,
+) -> Result<Response, Refused> {
+    let (number, typed) = (form.text("number"), form.password("password"));
+    let page = LoginPage { number, ..LoginPage::new(&site, &stranger) };
+    let Some(typed) = typed.filter(|_| !page.number.is_empty()) else {
+        return Ok(page.incomplete());
+    };
+    let attempt = Attempt {
+        login: Number::from_typed(&page.number).ok(),
+        typed,
+        address,
+        salt: Salt::draw(&mut rand::rng()),
+        token: SessionToken::draw(&mut rand::rng()),
+    };
+    match login::log_in(site.store(), site.hasher(), attempt, site.idle()).await? {
+        Verdict::Accepted(token, _) => Ok(begun(&token)),
+        Verdict::Refused => Ok(page.refused()),
+    }
+}
+
+impl LoginPage {
+    fn new(site: &Site, stranger: &Stranger) -> Self {
+        Self {
+            frame: Frame::for_anyone(site),
+            form_token: stranger.form_token().expose(),
+            number: String::new(),
+            mistakes: Mistakes::default(),
+            refused: false,
+            temporary_digits: rules::TEMPORARY_PASSWORD_DIGITS,
+            temporary_hours: rules::TEMPORARY_PASSWORD_LIFE.as_secs() / 3600,
+            temporary_wrong: rules::TEMPORARY_PASSWORD_WRONG_ENTRIES,
+            password_wrong: rules::PASSWORD_WRONG_ENTRIES,
+        }
+    }
+
+    /// Something was left empty; nothing was looked up. An empty password says so in any case: it has
+    /// to be typed again.
+    fn incomplete(mut self) -> Response {
+        if self.number.is_empty() {
+            self.mistakes.add("number", words::ENTER_NUMBER);
+        }
+        self.mistakes.add("password", words::ENTER_PASSWORD);
+        self.again()
+    }
+
+    /// Every refusal of `W2`.
+    fn refused(mut self) -> Response {
+        self.refused = true;
+        self.mistakes.add("number", words::CHECK_NUMBER);
+        self.mistakes.add("password", words::CHECK_PASSWORD);
+        self.again()
+    }
+
+    fn again(mut self) -> Response {
+        self.frame = self.frame.with_error(true);
+        answer(StatusCode::UNPROCESSABLE_ENTITY, &self)
+    }
+}
+
+/// A new session in a new cookie; the one that the login form had is over.
+fn begun(token: &SessionToken) -> Response {
+    let cookies =
+        [cookie::set(cookie::SESSION, &token.expose()), cookie::removed(cookie::BEFORE_LOGIN)];
+    let cookies = cookies.map(|cookie| (header::SET_COOKIE, cookie));
+    (AppendHeaders(cookies), Redirect::to("/")).into_response()
+}

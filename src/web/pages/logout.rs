@@ -1,0 +1,49 @@
+//! `/logout`, and the pages after a session's end (`W5`).
+
+use askama::Template;
+use axum::extract::State;
+use axum::http::{StatusCode, header};
+use axum::response::{AppendHeaders, IntoResponse, Redirect, Response};
+
+use super::cookie;
+use super::form::Posted;
+use super::frame::{Frame, answer};
+use super::refused::Refused;
+use super::visitor::AnyVisitor;
+use crate::web::Site;
+use crate::web::session::Client;
+
+/// `logged_out.html`
+#[derive(Template)]
+#[template(path = "logged_out.html", config = ".askama.toml")]
+struct LoggedOutPage {
+    frame: Frame,
+    /// Whether the session ended by itself.
+    timed_out: bool,
+}
+
+/// Ends the session at once, on the server.
+pub(super) async fn log_out(
+    State(site): State<Site>,
+    Client(address): Client,
+    Posted { holder: visitor, .. }: Posted<AnyVisitor>,
+) -> Result<Response, Refused> {
+    site.store().end_session(&visitor.token.digest(), address).await?;
+    let cookie = AppendHeaders([(header::SET_COOKIE, cookie::removed(cookie::SESSION))]);
+    Ok((cookie, Redirect::to("/logged-out")).into_response())
+}
+
+/// After logging out.
+pub(super) async fn logged_out(State(site): State<Site>) -> Response {
+    ended(&site, false)
+}
+
+/// After the session's end by itself.
+pub(super) async fn timed_out(State(site): State<Site>) -> Response {
+    ended(&site, true)
+}
+
+fn ended(site: &Site, timed_out: bool) -> Response {
+    let frame = Frame::for_anyone(site);
+    answer(StatusCode::OK, &LoggedOutPage { frame, timed_out })
+}

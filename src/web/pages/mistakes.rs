@@ -1,0 +1,41 @@
+//! What is wrong in a form, all at once, each beside its field.
+
+/// Every mistake of a form, in the order of its fields.
+#[derive(Debug, Default)]
+pub(super) struct Mistakes(Vec<Mistake>);
+
+/// One mistake.
+#[derive(Debug)]
+pub(super) struct Mistake {
+    /// The field's id.
+    pub(super) field: String,
+    /// What is wrong and what to do, for the subscriber.
+    pub(super) told: String,
+}
+
+impl Mistakes {
+    /// Adds one.
+    pub(super) fn add(&mut self, field: impl Into<String>, told: impl Into<String>) {
+        self.0.push(Mistake { field: field.into(), told: told.into() });
+    }
+
+    /// Whether there is none.
+    pub(super) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// All of them.
+    pub(super) fn all(&self) -> &[Mistake] {
+        &self.0
+    }
+
+    /// Whether this field has one.
+    pub(super) fn has(&self, field: &str) -> bool {
+        self.0.iter().any(|mistake| mistake.field == field)
+    }
+
+    /// Those of one field.
+    pub(super) fn of<'a>(&'a self, field: &'a str) -> impl Iterator<Item = &'a str> {
+        self.0.iter().filter(move |mistake| mistake.field == field).map(|mistake| &*mistake.told)
+    }
+}

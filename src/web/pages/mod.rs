@@ -1,0 +1,44 @@
+//! The settings site's pages (`W4`): made on the server, complete without script, one file a page.
+//!
+//! ```text
+//! request ─ dress: headers, problems as pages ─ origin: no other site's posts ─ visitor: cookie, idle end, C6
+//!                                                  ─ form: token, fields ─ one file a page ─ a template beside it
+//! ```
+//! A page is a typed view and a template of the same name. A good POST answers 303, one with mistakes
+//! the same form again with 422; what was typed into a password's field is never sent back. Words that
+//! are not in a template are in [`words`].
+
+mod assets;
+mod cookie;
+mod dress;
+mod error;
+mod form;
+mod frame;
+mod login;
+mod logout;
+mod mistakes;
+mod origin;
+mod refused;
+mod top;
+mod visitor;
+mod words;
+
+use axum::Router;
+use axum::middleware;
+use axum::routing::{get, post};
+
+pub(super) use dress::dressed;
+
+use super::Site;
+
+/// Every page and what belongs to them.
+pub(super) fn routes() -> Router<Site> {
+    let pages = Router::new()
+        .route("/", get(top::show))
+        .route("/login", get(login::show).post(login::log_in))
+        .route("/logout", post(logout::log_out))
+        .route("/logged-out", get(logout::logged_out))
+        .route("/timed-out", get(logout::timed_out))
+        .layer(middleware::from_fn(origin::own_only));
+    assets::routes().merge(pages)
+}

@@ -1,0 +1,47 @@
+//! `/`: the top page (設定サイトトップ): which numbers this login configures, and until when its password is good (`W4`).
+
+use askama::Template;
+use axum::extract::State;
+use axum::http::StatusCode;
+use axum::response::Response;
+
+use super::frame::{Frame, answer};
+use super::visitor::Visitor;
+use super::words;
+use crate::contract::Role;
+use crate::web::{Site, hyphenated};
+
+/// `top.html`
+#[derive(Template)]
+#[template(path = "top.html", config = ".askama.toml")]
+struct TopPage {
+    frame: Frame,
+    number: String,
+    unit: &'static str,
+    role: Option<&'static str>,
+    /// The numbers that the login configures.
+    numbers: Vec<String>,
+    good_until: String,
+    good_until_for_machines: String,
+    /// Whether the password's end is near.
+    ends_soon: bool,
+    /// Whether the login may change the unit (`U2`).
+    may_change_unit: bool,
+}
+
+/// The top page.
+pub(super) async fn show(State(site): State<Site>, Visitor(visitor): Visitor) -> Response {
+    let standing = &visitor.standing;
+    let page = TopPage {
+        frame: Frame::for_visitor(&site, &visitor),
+        number: hyphenated(standing.login),
+        unit: words::unit(standing.unit),
+        role: words::role(standing.role),
+        numbers: standing.numbers.iter().copied().map(hyphenated).collect(),
+        good_until: words::time(standing.password_expires_at),
+        good_until_for_machines: words::machine_time(standing.password_expires_at),
+        ends_soon: false,
+        may_change_unit: standing.role != Role::User,
+    };
+    answer(StatusCode::OK, &page)
+}
