@@ -14,6 +14,8 @@ pub struct Contract {
     pub unit: Option<Unit>,
     /// Suspended by the operator: nobody sets a password or logs in.
     pub suspended: bool,
+    /// Raised by everything that changes what a form about the contract shows (`W6`).
+    pub version: i64,
 }
 
 /// A number of a contract.
@@ -129,6 +131,7 @@ mod tests {
             ],
             unit,
             suspended: false,
+            version: 0,
         }
     }
 

@@ -92,6 +92,12 @@ impl Kind {
         set_at.saturating_add(life).unwrap_or(Timestamp::MAX)
     }
 
+    /// Whether one that was set at `set_at` does not log in any more for its age (`C1`).
+    #[must_use]
+    pub fn is_expired(self, set_at: Timestamp, now: Timestamp) -> bool {
+        self.life().is_some() && now >= self.good_until(set_at)
+    }
+
     /// Why a login with one that was set at `set_at` is good for nothing but its change (`C6`).
     #[must_use]
     pub fn must_change(self, set_at: Timestamp, now: Timestamp) -> Option<PasswordChange> {
@@ -123,7 +129,7 @@ impl Credential {
     /// Whether it does not log in any more for its age (`C1`).
     #[must_use]
     pub fn is_expired(&self, now: Timestamp) -> bool {
-        self.kind.life().is_some() && now >= self.kind.good_until(self.set_at)
+        self.kind.is_expired(self.set_at, now)
     }
 }
 

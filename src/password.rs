@@ -5,7 +5,7 @@ use std::fmt;
 use subtle::ConstantTimeEq;
 use zeroize::{Zeroize, ZeroizeOnDrop};
 
-use crate::rules::TEMPORARY_PASSWORD_DIGITS;
+use crate::rules::{PASSWORD_CHARACTERS, TEMPORARY_PASSWORD_DIGITS};
 
 /// A temporary password (仮パスワード): exactly 8 digits, set by phone (`P7`).
 #[derive(Clone, Zeroize, ZeroizeOnDrop)]
@@ -75,6 +75,81 @@ impl fmt::Debug for TypedPassword {
     }
 }
 
+/// Why a new password is not taken (`C5`).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Rejection {
+    /// Fewer than 8 characters.
+    TooShort,
+    /// More than 12 characters.
+    TooLong,
+    /// Something else than half-width letters and digits is in it.
+    NotAlphanumeric,
+    /// Nothing but digits.
+    DigitsOnly,
+    /// The two entries differ.
+    NotSameTwice,
+    /// It is the current one, as typed.
+    SameAsCurrent,
+}
+
+impl Rejection {
+    /// Its name in the API.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::TooShort => "too_short",
+            Self::TooLong => "too_long",
+            Self::NotAlphanumeric => "not_alphanumeric",
+            Self::DigitsOnly => "digits_only",
+            Self::NotSameTwice => "not_same_twice",
+            Self::SameAsCurrent => "same_as_current",
+        }
+    }
+}
+
+/// A password (パスワード) that may be set: 8 to 12 half-width letters and digits, not digits only (`C5`).
+#[derive(Clone, Zeroize, ZeroizeOnDrop)]
+pub struct NewPassword(String);
+
+impl NewPassword {
+    /// Takes `new`, typed twice, in the place of `current`, all three as typed.
+    ///
+    /// # Errors
+    /// Every reason against it, in the order of [`Rejection`]'s variants.
+    pub fn check(
+        current: &TypedPassword,
+        new: &TypedPassword,
+        again: &TypedPassword,
+    ) -> Result<Self, Vec<Rejection>> {
+        let characters = new.0.chars().count();
+        let is_same = |other: &TypedPassword| bool::from(new.expose().ct_eq(other.expose()));
+        let digits_only = !new.0.is_empty() && new.0.bytes().all(|byte| byte.is_ascii_digit());
+        let against = [
+            (Rejection::TooShort, characters < *PASSWORD_CHARACTERS.start()),
+            (Rejection::TooLong, characters > *PASSWORD_CHARACTERS.end()),
+            (Rejection::NotAlphanumeric, !new.0.bytes().all(|byte| byte.is_ascii_alphanumeric())),
+            (Rejection::DigitsOnly, digits_only),
+            (Rejection::NotSameTwice, !is_same(again)),
+            (Rejection::SameAsCurrent, is_same(current)),
+        ];
+        let reasons: Vec<Rejection> =
+            against.into_iter().filter_map(|(reason, holds)| holds.then_some(reason)).collect();
+        if reasons.is_empty() { Ok(Self(new.0.clone())) } else { Err(reasons) }
+    }
+
+    /// The bytes, for the hash and nothing else.
+    #[must_use]
+    pub fn expose(&self) -> &[u8] {
+        self.0.as_bytes()
+    }
+}
+
+impl fmt::Debug for NewPassword {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("NewPassword(…)")
+    }
+}
+
 /// A stored hash as a PHC string (`C7`).
 #[derive(Clone, Zeroize, ZeroizeOnDrop)]
 pub struct PhcString(String);
@@ -122,14 +197,67 @@ mod tests {
         assert!(!first.agrees_with(&temporary(b"12345679").unwrap()));
     }
 
+    fn check(current: &str, new: &str, again: &str) -> Result<NewPassword, Vec<Rejection>> {
+        let typed = |text: &str| TypedPassword::from(text.to_owned());
+        NewPassword::check(&typed(current), &typed(new), &typed(again))
+    }
+
+    #[test]
+    fn c5_a_new_password_is_8_to_12_half_width_letters_and_digits_and_not_digits_only() {
+        for good in ["abcdefgh", "1234567a", "abcdefghijkl", "ABCdef123456"] {
+            assert_eq!(check("48151623", good, good).unwrap().expose(), good.as_bytes());
+        }
+        for (new, reason) in [
+            ("abc1234", Rejection::TooShort),
+            ("abcdefghijklm", Rejection::TooLong),
+            ("abcd 1234", Rejection::NotAlphanumeric),
+            ("abcd-1234", Rejection::NotAlphanumeric),
+            ("ａｂｃｄ１２３４", Rejection::NotAlphanumeric),
+            ("パスワード1234", Rejection::NotAlphanumeric),
+            ("12345678", Rejection::DigitsOnly),
+            ("123456789012", Rejection::DigitsOnly),
+        ] {
+            assert_eq!(check("48151623", new, new).unwrap_err(), [reason], "{new}");
+        }
+    }
+
+    #[test]
+    fn c5_a_new_password_is_entered_twice_alike_and_is_not_the_current_one() {
+        let refused = |current, new, again| check(current, new, again).unwrap_err();
+        assert_eq!(refused("48151623", "abcd1234", "abcd1235"), [Rejection::NotSameTwice]);
+        assert_eq!(refused("48151623", "abcd1234", ""), [Rejection::NotSameTwice]);
+        assert_eq!(refused("abcd1234", "abcd1234", "abcd1234"), [Rejection::SameAsCurrent]);
+        assert!(check("ABCD1234", "abcd1234", "abcd1234").is_ok());
+    }
+
+    #[test]
+    fn c5_every_reason_is_told_at_once() {
+        use Rejection::{
+            DigitsOnly, NotAlphanumeric, NotSameTwice, SameAsCurrent, TooLong, TooShort,
+        };
+        let refused = |current, new, again| check(current, new, again).unwrap_err();
+        assert_eq!(
+            refused("1234", "1234", "12"),
+            [TooShort, DigitsOnly, NotSameTwice, SameAsCurrent]
+        );
+        assert_eq!(
+            refused("x", "パスワードパスワードパスワード", "x"),
+            [TooLong, NotAlphanumeric, NotSameTwice]
+        );
+        assert_eq!(refused("x", "", ""), [TooShort]);
+        assert_eq!(refused("", "", ""), [TooShort, SameAsCurrent]);
+    }
+
     #[test]
     fn debug_shows_no_secret() {
         let shown = format!(
-            "{:?} {:?} {:?}",
+            "{:?} {:?} {:?} {:?}",
             temporary(b"12345678").unwrap(),
             TypedPassword::from("abc123xyz".to_owned()),
+            check("", "abcd1234", "abcd1234").unwrap(),
             PhcString::from("$argon2id$".to_owned())
         );
-        assert_eq!(shown, "TemporaryPassword(…) TypedPassword(…) PhcString(…)");
+        let hidden = "TemporaryPassword(…) TypedPassword(…) NewPassword(…) PhcString(…)";
+        assert_eq!(shown, hidden);
     }
 }

@@ -19,7 +19,7 @@ const ARROWS: [(&str, &[&str]); 6] = [
 ];
 
 /// What is decided here is decided from arguments alone.
-const PURE: [&str; 3] = ["call", "login/decision", "login/standing"];
+const PURE: [&str; 4] = ["call", "login/decision", "login/plan", "login/standing"];
 
 /// Crates that do something rather than compute it.
 const ACTING: [&str; 10] = [

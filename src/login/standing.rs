@@ -26,15 +26,21 @@ pub struct Standing {
     pub numbers: Vec<Number>,
     /// Why it is good for nothing but changing the password (`C6`).
     pub password_change: Option<PasswordChange>,
+    /// When the password was set, by the database's clock.
+    pub set_at: Timestamp,
     /// Until when the password is good.
     pub password_expires_at: Timestamp,
     /// When the session ends if it is not used again (`W5`).
     pub expires_at: Timestamp,
+    /// The contract's version that this was made from (`W6`).
+    pub version: i64,
+    /// The version that the session's client was last told of (`W6`).
+    pub told: i64,
 }
 
 impl Standing {
     /// What `login` is good for with a credential of `kind` set at `set_at`; `None` if it does not
-    /// log in under the unit in force, or the contract is suspended.
+    /// log in under the unit in force, the credential is past its end, or the contract is suspended.
     #[must_use]
     pub fn of(
         contract: &Contract,
@@ -43,7 +49,7 @@ impl Standing {
         set_at: Timestamp,
         now: Timestamp,
     ) -> Option<Self> {
-        if contract.suspended {
+        if contract.suspended || kind.is_expired(set_at, now) {
             return None;
         }
         let role = contract.role_of(login)?;
@@ -54,17 +60,20 @@ impl Standing {
             role,
             numbers: contract.configurable(role, login),
             password_change: kind.must_change(set_at, now),
+            set_at,
             password_expires_at: kind.good_until(set_at),
             expires_at: now,
+            version: contract.version,
+            told: contract.version,
         })
     }
 
     /// What a session is good for now; `None` if its number does not log in any more.
     #[must_use]
     pub fn of_session(session: Session, idle: Duration) -> Option<Self> {
-        let Session { contract, login, kind, set_at, created_at, now } = session;
+        let Session { contract, login, kind, set_at, created_at, seen_version, now } = session;
         let standing = Self::of(&contract, login, kind, set_at, now)?;
-        Some(standing.until(created_at, now, idle))
+        Some(Self { told: seen_version, ..standing.until(created_at, now, idle) })
     }
 
     /// The same, of a session that began at `now`.

@@ -14,6 +14,24 @@ const TOKEN_BYTES: usize = 32;
 #[derive(Zeroize, ZeroizeOnDrop)]
 pub struct SessionToken([u8; TOKEN_BYTES]);
 
+/// Which door of the settings site a session belongs to; it opens no other.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Door {
+    /// The JSON API, whose token is a bearer token.
+    Api,
+    /// The pages, whose token is a cookie.
+    Pages,
+}
+
+impl Door {
+    fn domain(self) -> &'static [u8] {
+        match self {
+            Self::Api => b"karipass session api\n",
+            Self::Pages => b"karipass session pages\n",
+        }
+    }
+}
+
 /// What was given is no token.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("not a session token")]
@@ -33,10 +51,10 @@ impl SessionToken {
         URL_SAFE_NO_PAD.encode(self.0)
     }
 
-    /// As the store keeps it: SHA-256.
+    /// As the store keeps it for `door`: SHA-256, of another domain for each door.
     #[must_use]
-    pub fn digest(&self) -> [u8; 32] {
-        Sha256::digest(self.0).into()
+    pub fn digest(&self, door: Door) -> [u8; 32] {
+        Sha256::new().chain_update(door.domain()).chain_update(self.0).finalize().into()
     }
 }
 
@@ -66,8 +84,9 @@ mod tests {
     fn a_token_survives_its_way_to_the_client_and_back_and_is_not_its_digest() {
         let token = SessionToken::draw(&mut StdRng::seed_from_u64(1));
         let back: SessionToken = token.expose().parse().unwrap();
-        assert_eq!(back.digest(), token.digest());
-        assert_ne!(token.digest(), token.0);
+        assert_eq!(back.digest(Door::Api), token.digest(Door::Api));
+        assert_ne!(token.digest(Door::Api), token.0);
+        assert_ne!(token.digest(Door::Api), token.digest(Door::Pages));
         assert_eq!(format!("{token:?}"), "SessionToken(…)");
         for wrong in ["", "AAAA", "!", &token.expose()[1..], &format!("{}A", token.expose())] {
             assert_eq!(wrong.parse::<SessionToken>().err(), Some(NotAToken), "{wrong}");

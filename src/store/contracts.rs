@@ -11,7 +11,7 @@ use crate::number::Number;
 use crate::rules;
 
 const ALL_CONTRACTS: &str = "
-    SELECT c.number, c.unit, c.suspended, n.number, n.service
+    SELECT c.number, c.unit, c.suspended, n.number, n.service, c.version
     FROM contract AS c JOIN contract_number AS n ON n.contract = c.number
     ORDER BY c.number, n.number <> c.number, n.number";
 
@@ -31,7 +31,7 @@ pub(super) const LOCK_NUMBERS: &str = "LOCK TABLE contract_number IN SHARE ROW E
 
 /// The contract's own number comes first.
 const CONTRACT_OF: &str = "
-    SELECT c.number, c.unit, c.suspended, n.number, n.service
+    SELECT c.number, c.unit, c.suspended, n.number, n.service, c.version
     FROM contract_number AS known
     JOIN contract AS c ON c.number = known.contract
     JOIN contract_number AS n ON n.contract = c.number
@@ -206,6 +206,7 @@ pub(super) fn contract(rows: &[Row]) -> Result<Option<Contract>, StoreError> {
             .collect::<Result<_, StoreError>>()?,
         unit,
         suspended: column(first, 2, "contract.suspended")?,
+        version: column(first, 5, "contract.version")?,
     }))
 }
 

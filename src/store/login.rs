@@ -10,7 +10,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use tokio_postgres::Row;
 
-use super::audit::{Event, Outcome};
+use super::audit::{Columns, Event, Outcome, Record, Source};
 use super::contracts::{column, contract};
 use super::transaction::Parameters;
 use super::{Fault, Store, StoreError};
@@ -41,18 +41,33 @@ pub struct Attempted {
     pub address: IpAddr,
 }
 
-/// What a right secret came to.
-#[derive(Debug)]
-pub struct Accepted {
-    /// When the credential was set.
-    pub set_at: Timestamp,
-    /// The database's time, at which the session began.
-    pub now: Timestamp,
+impl Attempted {
+    fn record(&self, outcome: Outcome) -> Record {
+        Record {
+            source: Source::Site(self.address),
+            event: Event::Login,
+            outcome,
+            login: self.login,
+            contract: self.contract,
+            unit: None,
+        }
+    }
 }
 
-/// The first five columns are a contract's.
+/// What a right secret came to.
+#[derive(Debug)]
+pub enum Acceptance {
+    /// A session began at this time, by the database's clock.
+    Begun(Timestamp),
+    /// The credential is void by now, or replaced.
+    Void,
+    /// The contract is suspended by now.
+    Suspended,
+}
+
+/// The first six columns are a contract's.
 const KNOWN: &str = "
-    SELECT c.number, c.unit, c.suspended, n.number, n.service,
+    SELECT c.number, c.unit, c.suspended, n.number, n.service, c.version,
            clock_timestamp(), cr.id, cr.kind, cr.set_at, cr.phc
     FROM contract_number AS known
     JOIN contract AS c ON c.number = known.contract
@@ -61,57 +76,60 @@ const KNOWN: &str = "
     WHERE known.number = $1
     ORDER BY n.number <> c.number, n.number";
 
+/// The first eight parameters of this and the next two are an audit row's.
 const REFUSED: &str = "
     WITH voided AS (
         UPDATE credential SET phc = NULL, voided_at = clock_timestamp()
-        WHERE id = $6 AND voided_at IS NULL
-          AND set_at <= clock_timestamp() - $7 * interval '1 second'
+        WHERE id = $9 AND voided_at IS NULL
+          AND set_at <= clock_timestamp() - $10 * interval '1 second'
         RETURNING id
     )
-    INSERT INTO audit (source, event, outcome, login, contract, address)
-    SELECT 'site', $1::text, $2::text, $3::text, $4::text, $5::inet
+    INSERT INTO audit (source, event, outcome, login, contract, unit, caller, address)
+    SELECT $1::text, $2::text, $3::text, $4::text, $5::text, $6::text, $7::text, $8::inet
     UNION ALL
-    SELECT 'site', $8::text, $2, $3, $4, $5 FROM voided";
+    SELECT $1, $11::text, $3, $4, $5, $6, $7, $8 FROM voided";
 
 const WRONG: &str = "
     WITH counted AS (
         UPDATE credential SET
             failures = failures + 1,
-            voided_at = CASE WHEN failures + 1 >= $7 THEN clock_timestamp() END,
-            phc = CASE WHEN failures + 1 < $7 THEN phc END
-        WHERE id = $6 AND voided_at IS NULL AND failures < $7
-          AND ($8::float8 IS NULL OR set_at > clock_timestamp() - $8 * interval '1 second')
+            voided_at = CASE WHEN failures + 1 >= $10 THEN clock_timestamp() END,
+            phc = CASE WHEN failures + 1 < $10 THEN phc END
+        WHERE id = $9 AND voided_at IS NULL AND failures < $10
+          AND ($11::float8 IS NULL OR set_at > clock_timestamp() - $11 * interval '1 second')
         RETURNING voided_at IS NOT NULL AS void
     )
-    INSERT INTO audit (source, event, outcome, login, contract, address)
-    SELECT 'site', $1::text, CASE WHEN EXISTS (SELECT FROM counted) THEN $2::text ELSE $9::text END,
-           $3::text, $4::text, $5::inet
+    INSERT INTO audit (source, event, outcome, login, contract, unit, caller, address)
+    SELECT $1::text, $2::text,
+           CASE WHEN EXISTS (SELECT FROM counted) THEN $3::text ELSE $12::text END,
+           $4::text, $5::text, $6::text, $7::text, $8::inet
     UNION ALL
-    SELECT 'site', $10::text, $11::text, $3, $4, $5 FROM counted WHERE void";
+    SELECT $1, $13::text, $14::text, $4, $5, $6, $7, $8 FROM counted WHERE void";
 
 /// The contract's row comes first in the order of locks: a suspension under way ends before this
 /// looks, and one that comes later finds the session.
 const RIGHT: &str = "
     WITH held AS MATERIALIZED (
-        SELECT FROM contract WHERE number = $4 AND NOT suspended FOR SHARE
+        SELECT FROM contract WHERE number = $5 AND NOT suspended FOR SHARE
     ), accepted AS (
-        UPDATE credential SET failures = 0, phc = coalesce($10, phc)
+        UPDATE credential SET failures = 0, phc = coalesce($14, phc)
         FROM held
-        WHERE id = $6 AND voided_at IS NULL AND failures < $7
-          AND ($8::float8 IS NULL OR set_at > clock_timestamp() - $8 * interval '1 second')
-        RETURNING id, set_at, clock_timestamp() AS now
+        WHERE id = $9 AND voided_at IS NULL AND failures < $10
+          AND ($11::float8 IS NULL OR set_at > clock_timestamp() - $11 * interval '1 second')
+        RETURNING id, clock_timestamp() AS now
     ), opened AS (
-        INSERT INTO session (token_digest, credential, contract, created_at, last_seen_at)
-        SELECT $11, id, $4, now, now FROM accepted
+        INSERT INTO session
+            (token_digest, credential, contract, created_at, last_seen_at, seen_version)
+        SELECT $15, id, $5, now, now, $16 FROM accepted
     ), noted AS (
-        INSERT INTO audit (source, event, outcome, login, contract, address)
-        SELECT 'site', $1::text,
-               CASE WHEN EXISTS (SELECT FROM accepted) THEN $2::text
-                    WHEN EXISTS (SELECT FROM held) THEN $9::text
-                    ELSE $12::text END,
-               $3::text, $4::text, $5::inet
+        INSERT INTO audit (source, event, outcome, login, contract, unit, caller, address)
+        SELECT $1::text, $2::text,
+               CASE WHEN EXISTS (SELECT FROM accepted) THEN $3::text
+                    WHEN EXISTS (SELECT FROM held) THEN $12::text
+                    ELSE $13::text END,
+               $4::text, $5::text, $6::text, $7::text, $8::inet
     )
-    SELECT set_at, now FROM accepted";
+    SELECT EXISTS (SELECT FROM held), (SELECT now FROM accepted)";
 
 impl Store {
     /// What is known of a login number; `None` if no contract has it.
@@ -124,8 +142,8 @@ impl Store {
         let (Some(first), Some(contract)) = (rows.first(), contract(&rows)?) else {
             return Ok(None);
         };
-        let now = column(first, 5, "the time")?;
-        Ok(Some(Known { contract, credential: credential(first)?, now }))
+        let now = column(first, 6, "the time")?;
+        Ok(Some(Known { contract, credential: credential(first, 7)?, now }))
     }
 
     /// Notes an attempt that was refused without a secret to compare; `expired` is the credential
@@ -141,49 +159,35 @@ impl Store {
     ) -> Result<(), StoreError> {
         let id = expired.map(|(id, _)| id.0);
         let life = expired.map(|(_, life)| life.as_secs_f64());
-        let texts = Texts::of(attempted);
-        let parameters: Parameters<'_> = &[
-            &Event::Login.as_str(),
-            &outcome.as_str(),
-            &texts.login,
-            &texts.contract,
-            &attempted.address,
-            &id,
-            &life,
-            &Event::Voided.as_str(),
-        ];
-        self.write(REFUSED, parameters).await.map(drop)
+        let parameters: Parameters<'_> = &[&id, &life, &Event::Voided.as_str()];
+        self.note(REFUSED, &attempted.record(outcome), parameters).await.map(drop)
     }
 
-    /// Counts a wrong entry and voids the credential with the last one that it bears (`C2`); one
-    /// that is void by now, or replaced, is left as it is.
+    /// Counts a wrong secret against `credential` (`C2`), which it voids at the limit; one that is
+    /// void by now, or replaced, counts nothing.
     ///
     /// # Errors
-    /// [`StoreError`]; after [`StoreError::OutcomeUnknown`] it may be counted.
+    /// [`StoreError`]
     pub async fn count_wrong(
         &self,
         attempted: &Attempted,
         credential: &Credential,
     ) -> Result<(), StoreError> {
-        let texts = Texts::of(attempted);
+        let life = credential.kind.life().map(|life| life.as_secs_f64());
         let parameters: Parameters<'_> = &[
-            &Event::Login.as_str(),
-            &Outcome::Wrong.as_str(),
-            &texts.login,
-            &texts.contract,
-            &attempted.address,
             &credential.id.0,
             &credential.kind.wrong_entries(),
-            &credential.kind.life().map(|life| life.as_secs_f64()),
+            &life,
             &Outcome::Void.as_str(),
             &Event::Voided.as_str(),
             &Outcome::WrongEntries.as_str(),
         ];
-        self.write(WRONG, parameters).await.map(drop)
+        self.note(WRONG, &attempted.record(Outcome::Wrong), parameters).await.map(drop)
     }
 
-    /// Accepts a right secret: the count starts anew, an outdated hash is replaced, a session begins.
-    /// `None` if the credential is void by now, or replaced, or its contract suspended: then nothing of that is done.
+    /// Accepts a right secret: the count starts anew, an outdated hash is replaced, and a session begins
+    /// whose client is told of `version` of the contract. If the credential is void by now, or
+    /// replaced, or its contract suspended, nothing of that is done.
     ///
     /// # Errors
     /// [`StoreError`]; after [`StoreError::OutcomeUnknown`] there may be a session whose token nobody has.
@@ -193,55 +197,49 @@ impl Store {
         credential: &Credential,
         renewed: Option<&PhcString>,
         token_digest: &[u8],
-    ) -> Result<Option<Accepted>, StoreError> {
-        let texts = Texts::of(attempted);
+        version: i64,
+    ) -> Result<Acceptance, StoreError> {
+        let life = credential.kind.life().map(|life| life.as_secs_f64());
         let parameters: Parameters<'_> = &[
-            &Event::Login.as_str(),
-            &Outcome::Done.as_str(),
-            &texts.login,
-            &texts.contract,
-            &attempted.address,
             &credential.id.0,
             &credential.kind.wrong_entries(),
-            &credential.kind.life().map(|life| life.as_secs_f64()),
+            &life,
             &Outcome::Void.as_str(),
+            &Outcome::Suspended.as_str(),
             &renewed.map(PhcString::expose),
             &token_digest,
-            &Outcome::Suspended.as_str(),
+            &version,
         ];
-        let rows = self.write(RIGHT, parameters).await?;
-        let accepted = |row: &Row| {
-            let set_at = column(row, 0, "credential.set_at")?;
-            Ok(Accepted { set_at, now: column(row, 1, "the time")? })
-        };
-        rows.first().map(accepted).transpose()
+        let rows = self.note(RIGHT, &attempted.record(Outcome::Done), parameters).await?;
+        let Some(row) = rows.first() else { return Ok(Acceptance::Void) };
+        Ok(match (column(row, 0, "contract.suspended")?, column(row, 1, "the time")?) {
+            (true, Some(now)) => Acceptance::Begun(now),
+            (true, None) => Acceptance::Void,
+            (false, _) => Acceptance::Suspended,
+        })
+    }
+
+    /// Runs a statement whose first parameters are an audit row's.
+    async fn note(
+        &self,
+        sql: &str,
+        record: &Record,
+        more: Parameters<'_>,
+    ) -> Result<Vec<Row>, StoreError> {
+        let columns = Columns::of(record);
+        self.write(sql, &[&columns.parameters(), more].concat()).await
     }
 }
 
-/// An attempt's numbers as the database takes them.
-struct Texts<'a> {
-    login: Option<&'a str>,
-    contract: Option<&'a str>,
-}
-
-impl<'a> Texts<'a> {
-    fn of(attempted: &'a Attempted) -> Self {
-        Self {
-            login: attempted.login.as_ref().map(Number::as_str),
-            contract: attempted.contract.as_ref().map(Number::as_str),
-        }
-    }
-}
-
-/// The credential in columns 6 to 9.
-fn credential(row: &Row) -> Result<Option<Credential>, StoreError> {
-    let Some(id) = column(row, 6, "credential.id")? else { return Ok(None) };
-    let kind: &str = column(row, 7, "credential.kind")?;
-    let phc: Option<String> = column(row, 9, "credential.phc")?;
+/// The credential in four columns from `first` on; none if the number never had one.
+pub(super) fn credential(row: &Row, first: usize) -> Result<Option<Credential>, StoreError> {
+    let Some(id) = column(row, first, "credential.id")? else { return Ok(None) };
+    let kind: &str = column(row, first + 1, "credential.kind")?;
+    let phc: Option<String> = column(row, first + 3, "credential.phc")?;
     Ok(Some(Credential {
         id: CredentialId(id),
         kind: kind.parse().map_err(|_| StoreError::NotSent(Fault::Row("credential.kind")))?,
-        set_at: column(row, 8, "credential.set_at")?,
+        set_at: column(row, first + 2, "credential.set_at")?,
         phc: phc.map(PhcString::from),
     }))
 }

@@ -17,6 +17,17 @@ use crate::rules;
 /// The part of the idle time within which use is not noted again: a minute of 15.
 const SEEN_AGAIN: u32 = 15;
 
+/// What is kept under a token's digest.
+#[derive(Debug)]
+pub enum Found {
+    /// A session that is not over.
+    Live(Session),
+    /// One that has ended by itself, idle, within its 12 hours; nothing brings it back.
+    Idle,
+    /// None, or one that has ended otherwise.
+    None,
+}
+
 /// A session that is not over.
 #[derive(Debug)]
 pub struct Session {
@@ -30,30 +41,36 @@ pub struct Session {
     pub set_at: Timestamp,
     /// When the session began.
     pub created_at: Timestamp,
+    /// The contract's version that its client was last told of (`W6`).
+    pub seen_version: i64,
     /// The database's time.
     pub now: Timestamp,
 }
 
-/// The first five columns are a contract's.
+/// The first six columns are a contract's.
 const FIND: &str = "
-    WITH live AS (
-        SELECT s.token_digest, s.created_at, s.last_seen_at, cr.login, cr.kind, cr.set_at
+    WITH found AS (
+        SELECT s.token_digest, s.created_at, s.last_seen_at, s.seen_version,
+               cr.login, cr.kind, cr.set_at,
+               s.last_seen_at > clock_timestamp() - $2 * interval '1 second' AS live
         FROM session AS s JOIN credential AS cr ON cr.id = s.credential
         WHERE s.token_digest = $1 AND cr.voided_at IS NULL
-          AND s.last_seen_at > clock_timestamp() - $2 * interval '1 second'
           AND s.created_at > clock_timestamp() - $3 * interval '1 second'
     ), seen AS (
-        UPDATE session SET last_seen_at = clock_timestamp() FROM live
-        WHERE session.token_digest = live.token_digest
-          AND live.last_seen_at < clock_timestamp() - $4 * interval '1 second'
+        UPDATE session SET last_seen_at = clock_timestamp() FROM found
+        WHERE session.token_digest = found.token_digest AND found.live
+          AND found.last_seen_at < clock_timestamp() - $4 * interval '1 second'
     )
-    SELECT c.number, c.unit, c.suspended, n.number, n.service,
-           live.login, live.kind, live.set_at, live.created_at, clock_timestamp()
-    FROM live
-    JOIN contract_number AS known ON known.number = live.login
+    SELECT c.number, c.unit, c.suspended, n.number, n.service, c.version,
+           found.login, found.kind, found.set_at, found.created_at, clock_timestamp(),
+           found.seen_version, found.live
+    FROM found
+    JOIN contract_number AS known ON known.number = found.login
     JOIN contract AS c ON c.number = known.contract
     JOIN contract_number AS n ON n.contract = c.number
     ORDER BY n.number <> c.number, n.number";
+
+const TELL: &str = "UPDATE session SET seen_version = $2 WHERE token_digest = $1";
 
 const END: &str = "
     WITH ended AS (
@@ -64,10 +81,9 @@ const END: &str = "
     INSERT INTO audit (source, event, outcome, login, contract, address)
     SELECT 'site', $2::text, $3::text, login, contract, $4::inet FROM ended";
 
+/// Idle ones stay until then, so that their users can be told why they are over.
 const SWEEP_SESSIONS: &str = "
-    DELETE FROM session
-    WHERE last_seen_at <= clock_timestamp() - $1 * interval '1 second'
-       OR created_at <= clock_timestamp() - $2 * interval '1 second'";
+    DELETE FROM session WHERE created_at <= clock_timestamp() - $1 * interval '1 second'";
 
 /// What someone else is at is left for the next time: waiting for it, row after row, could deadlock.
 const SWEEP_CREDENTIALS: &str = "
@@ -86,29 +102,39 @@ const SWEEP_CREDENTIALS: &str = "
     FROM voided JOIN contract_number AS n ON n.number = voided.login";
 
 impl Store {
-    /// The session of this token's digest, if it is not over; looking counts as use.
+    /// What is kept under this token's digest; looking at a session that is not over counts as use.
     ///
     /// # Errors
     /// [`StoreError`]
-    pub async fn session(
-        &self,
-        token_digest: &[u8],
-        idle: Duration,
-    ) -> Result<Option<Session>, StoreError> {
+    pub async fn session(&self, token_digest: &[u8], idle: Duration) -> Result<Found, StoreError> {
         let life = rules::SESSION_LIFE.as_secs_f64();
         let seen_again = idle.as_secs_f64() / f64::from(SEEN_AGAIN);
         let rows =
             self.write(FIND, &[&token_digest, &idle.as_secs_f64(), &life, &seen_again]).await?;
-        let (Some(row), Some(contract)) = (rows.first(), contract(&rows)?) else { return Ok(None) };
-        let kind: &str = column(row, 6, "credential.kind")?;
-        Ok(Some(Session {
+        let (Some(row), Some(contract)) = (rows.first(), contract(&rows)?) else {
+            return Ok(Found::None);
+        };
+        if !column::<bool>(row, 12, "session.last_seen_at")? {
+            return Ok(Found::Idle);
+        }
+        let kind: &str = column(row, 7, "credential.kind")?;
+        Ok(Found::Live(Session {
             contract,
-            login: number(row, 5)?,
+            login: number(row, 6)?,
             kind: kind.parse().map_err(|_| StoreError::NotSent(Fault::Row("credential.kind")))?,
-            set_at: column(row, 7, "credential.set_at")?,
-            created_at: column(row, 8, "session.created_at")?,
-            now: column(row, 9, "the time")?,
+            set_at: column(row, 8, "credential.set_at")?,
+            created_at: column(row, 9, "session.created_at")?,
+            now: column(row, 10, "the time")?,
+            seen_version: column(row, 11, "session.seen_version")?,
         }))
+    }
+
+    /// Notes of which version of the contract a session's client was told (`W6`).
+    ///
+    /// # Errors
+    /// [`StoreError`]
+    pub async fn tell(&self, token_digest: &[u8], version: i64) -> Result<(), StoreError> {
+        self.write(TELL, &[&token_digest, &version]).await.map(drop)
     }
 
     /// Ends a session at once (`W5`); one that is over already stays over.
@@ -124,13 +150,13 @@ impl Store {
         self.write(END, &[&token_digest, &event, &outcome, &address]).await.map(drop)
     }
 
-    /// Removes sessions that are over, and wipes the hashes of temporary passwords past their end (`C1`).
+    /// Removes sessions past their 12 hours (`W5`), and wipes the hashes of temporary passwords past their end (`C1`).
     ///
     /// # Errors
     /// [`StoreError`]
-    pub async fn sweep(&self, idle: Duration) -> Result<(), StoreError> {
+    pub async fn sweep(&self) -> Result<(), StoreError> {
         let life = rules::SESSION_LIFE.as_secs_f64();
-        self.write(SWEEP_SESSIONS, &[&idle.as_secs_f64(), &life]).await?;
+        self.write(SWEEP_SESSIONS, &[&life]).await?;
         let life = rules::TEMPORARY_PASSWORD_LIFE.as_secs_f64();
         let (event, outcome) = (Event::Voided.as_str(), Outcome::Expired.as_str());
         let kind = Kind::Temporary.as_str();

@@ -74,7 +74,7 @@ impl Site {
     pub async fn sweep(self) {
         loop {
             self.inner.limiter.forget();
-            if let Err(error) = self.inner.store.sweep(self.inner.idle).await {
+            if let Err(error) = self.inner.store.sweep().await {
                 tracing::warn!(%error, "sessions and hashes that are over were not removed");
             }
             tokio::time::sleep(SWEEP).await;

@@ -8,7 +8,7 @@ use axum::http::request::Parts;
 
 use super::Site;
 use super::problem::Problem;
-use crate::login::{SessionToken, Standing};
+use crate::login::{self, Door, SessionState, SessionToken, Standing};
 
 /// The client's address.
 #[derive(Debug, Clone, Copy)]
@@ -29,7 +29,10 @@ impl<S: Sync> FromRequestParts<S> for Client {
 /// A session that is good for everything that its role allows; what every handler takes unless it
 /// serves `C6` as well.
 #[derive(Debug)]
-pub(super) struct FullSession(pub(super) Standing);
+pub(super) struct FullSession {
+    pub(super) token: SessionToken,
+    pub(super) standing: Standing,
+}
 
 /// A session that may be good for nothing but changing the password and logging out (`C6`).
 #[derive(Debug)]
@@ -42,9 +45,9 @@ impl FromRequestParts<Site> for FullSession {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, site: &Site) -> Result<Self, Problem> {
-        let session = AnySession::from_request_parts(parts, site).await?;
-        match session.standing.password_change {
-            None => Ok(Self(session.standing)),
+        let AnySession { token, standing } = AnySession::from_request_parts(parts, site).await?;
+        match standing.password_change {
+            None => Ok(Self { token, standing }),
             Some(_) => Err(Problem::password_change_required()),
         }
     }
@@ -55,9 +58,10 @@ impl FromRequestParts<Site> for AnySession {
 
     async fn from_request_parts(parts: &mut Parts, site: &Site) -> Result<Self, Problem> {
         let token = bearer(parts).ok_or_else(Problem::no_session)?;
-        let session = site.store().session(&token.digest(), site.idle()).await?;
-        let standing = session.and_then(|session| Standing::of_session(session, site.idle()));
-        Ok(Self { token, standing: standing.ok_or_else(Problem::no_session)? })
+        match login::look_up(site.store(), &token, Door::Api, site.idle()).await? {
+            SessionState::Live(standing) => Ok(Self { token, standing: *standing }),
+            SessionState::Idle | SessionState::None => Err(Problem::no_session()),
+        }
     }
 }
 

@@ -92,6 +92,7 @@ pub(super) fn contract(unit: Option<Unit>) -> Contract {
         numbers: vec![row(CONTRACT, true), row(ADDITIONAL, true), row(WITHOUT_SERVICE, false)],
         unit,
         suspended: false,
+        version: 0,
     }
 }
 

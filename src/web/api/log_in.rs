@@ -7,7 +7,7 @@ use utoipa::ToSchema;
 
 use super::SessionView;
 use crate::hashing::Salt;
-use crate::login::{self, Attempt, SessionToken, Verdict};
+use crate::login::{self, Attempt, Door, SessionToken, Verdict};
 use crate::number::Number;
 use crate::password::TypedPassword;
 use crate::web::Site;
@@ -58,6 +58,7 @@ pub(super) async fn log_in(
         login: Number::from_typed(&number).ok(),
         typed: TypedPassword::from(password),
         address,
+        door: Door::Api,
         salt: Salt::draw(&mut rand::rng()),
         token: SessionToken::draw(&mut rand::rng()),
     };

@@ -3,6 +3,7 @@
 use axum::extract::State;
 use axum::http::StatusCode;
 
+use crate::login::{self, Door};
 use crate::web::Site;
 use crate::web::problem::Problem;
 use crate::web::session::{AnySession, Client};
@@ -21,6 +22,6 @@ pub(super) async fn log_out(
     Client(address): Client,
     AnySession { token, .. }: AnySession,
 ) -> Result<StatusCode, Problem> {
-    site.store().end_session(&token.digest(), address).await?;
+    login::log_out(site.store(), &token, Door::Api, address).await?;
     Ok(StatusCode::NO_CONTENT)
 }

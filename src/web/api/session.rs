@@ -1,8 +1,11 @@
 //! `GET /api/v1/session`
 
 use axum::Json;
+use axum::extract::State;
 
 use super::SessionView;
+use crate::login::{self, Door};
+use crate::web::Site;
 use crate::web::problem::Problem;
 use crate::web::session::FullSession;
 
@@ -16,6 +19,10 @@ use crate::web::session::FullSession;
         (status = 503, description = "`unavailable`", body = Problem, content_type = "application/problem+json", headers(("Retry-After" = u64, description = "Seconds"))),
     ),
 )]
-pub(super) async fn session(FullSession(standing): FullSession) -> Json<SessionView> {
-    Json(standing.into())
+pub(super) async fn session(
+    State(site): State<Site>,
+    FullSession { token, standing }: FullSession,
+) -> Result<Json<SessionView>, Problem> {
+    login::tell(site.store(), &token, Door::Api, &standing).await?;
+    Ok(Json(standing.into()))
 }

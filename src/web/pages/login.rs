@@ -13,7 +13,7 @@ use super::refused::Refused;
 use super::visitor::{AnyVisitor, Stranger};
 use super::words;
 use crate::hashing::Salt;
-use crate::login::{self, Attempt, SessionToken, Verdict};
+use crate::login::{self, Attempt, Door, SessionToken, Verdict};
 use crate::number::Number;
 use crate::rules;
 use crate::web::Site;
@@ -70,6 +70,7 @@ pub(super) async fn log_in(
         login: Number::from_typed(&page.number).ok(),
         typed,
         address,
+        door: Door::Pages,
         salt: Salt::draw(&mut rand::rng()),
         token: SessionToken::draw(&mut rand::rng()),
     };

@@ -10,6 +10,7 @@ use super::form::Posted;
 use super::frame::{Frame, answer};
 use super::refused::Refused;
 use super::visitor::AnyVisitor;
+use crate::login::{self, Door};
 use crate::web::Site;
 use crate::web::session::Client;
 
@@ -28,7 +29,7 @@ pub(super) async fn log_out(
     Client(address): Client,
     Posted { holder: visitor, .. }: Posted<AnyVisitor>,
 ) -> Result<Response, Refused> {
-    site.store().end_session(&visitor.token.digest(), address).await?;
+    login::log_out(site.store(), &visitor.token, Door::Pages, address).await?;
     let cookie = AppendHeaders([(header::SET_COOKIE, cookie::removed(cookie::SESSION))]);
     Ok((cookie, Redirect::to("/logged-out")).into_response())
 }

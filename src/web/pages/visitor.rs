@@ -7,7 +7,7 @@ use axum::http::{HeaderMap, HeaderValue};
 use super::cookie;
 use super::form::{FormToken, Holder};
 use super::refused::Refused;
-use crate::login::{SessionToken, Standing};
+use crate::login::{self, Door, SessionState, SessionToken, Standing};
 use crate::web::Site;
 
 /// A session that is good for everything that its role allows; what every page takes unless it serves
@@ -66,11 +66,10 @@ impl FromRequestParts<Site> for AnyVisitor {
 
     async fn from_request_parts(parts: &mut Parts, site: &Site) -> Result<Self, Refused> {
         let token = token(&parts.headers, cookie::SESSION).ok_or(Refused::LoggedOut)?;
-        let session = site.store().session(&token.digest(), site.idle()).await?;
-        let standing = session.and_then(|session| Standing::of_session(session, site.idle()));
-        let standing = standing.ok_or(Refused::LoggedOut)?;
+        let state = login::look_up(site.store(), &token, Door::Pages, site.idle()).await?;
+        let SessionState::Live(standing) = state else { return Err(Refused::LoggedOut) };
         let form_token = FormToken::of(&token);
-        Ok(Self { token, standing, form_token })
+        Ok(Self { token, standing: *standing, form_token })
     }
 }
 

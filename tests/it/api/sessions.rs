@@ -192,12 +192,16 @@ async fn swept(world: Arc<World>) {
         caller.log_in(&service.base, login, RIGHT).await.token();
     }
     site::age(&owner, "0612345601", "24 hours").await;
-    let sql = "UPDATE session SET last_seen_at = last_seen_at - interval '15 minutes'
-               WHERE ctid = (SELECT min(ctid) FROM session)";
-    owner.batch_execute(sql).await.unwrap();
+    for aged in [
+        "last_seen_at = last_seen_at - interval '15 minutes'",
+        "created_at = created_at - interval '12 hours'",
+    ] {
+        let sql = format!("UPDATE session SET {aged} WHERE ctid = (SELECT min(ctid) FROM session)");
+        owner.batch_execute(&sql).await.unwrap();
+    }
     let config = site::configured(&database, &[]);
     let store = karipass::store::Store::for_daemon(&config.database).unwrap();
-    store.sweep(config.session.idle).await.unwrap();
+    store.sweep().await.unwrap();
     let left: i64 = owner.query_one("SELECT count(*) FROM session", &[]).await.unwrap().get(0);
     assert_eq!(left, 3);
     assert_eq!(site::count(&owner, "0612345601").await, (0, true));

@@ -1,0 +1,109 @@
+//! The login: an attempt reads what is known of the number, compares exactly one hash (the dummy if
+//! there is none to compare) and commits exactly one statement, in every branch.
+
+use std::net::IpAddr;
+use std::time::Duration;
+
+use metrics::counter;
+
+use super::decision::{self, Candidate};
+use super::verify::compare;
+use super::{Door, LoginError, SessionToken, Standing};
+use crate::credential::Credential;
+use crate::hashing::{Checked, Hasher, Salt};
+use crate::number::Number;
+use crate::password::TypedPassword;
+use crate::store::Store;
+use crate::store::audit::Outcome;
+use crate::store::login::{Acceptance, Attempted};
+
+/// Someone wants to log in.
+#[derive(Debug)]
+pub struct Attempt {
+    /// The login number, if what was typed is a number at all (`W3`).
+    pub login: Option<Number>,
+    /// The password exactly as typed (`W3`).
+    pub typed: TypedPassword,
+    /// Where from.
+    pub address: IpAddr,
+    /// At which door the session is to be good.
+    pub door: Door,
+    /// For a hash that replaces an outdated one (`C7`).
+    pub salt: Salt,
+    /// For the session that begins.
+    pub token: SessionToken,
+}
+
+/// What came of an attempt.
+#[derive(Debug)]
+pub enum Verdict {
+    /// A session began under the attempt's token.
+    Accepted(SessionToken, Box<Standing>),
+    /// Every refusal of `W2`; why is in the audit alone.
+    Refused,
+}
+
+/// Verifies an attempt and begins its session; `idle` is when that ends by itself (`W5`).
+///
+/// # Errors
+/// [`LoginError`]
+pub async fn log_in(
+    store: &Store,
+    hasher: &Hasher,
+    attempt: Attempt,
+    idle: Duration,
+) -> Result<Verdict, LoginError> {
+    let Attempt { login, typed, address, door, salt, token } = attempt;
+    let known = store.known_login(login).await?;
+    let contract = known.as_ref().map(|known| known.contract.number);
+    let attempted = Attempted { login, contract, address };
+    let (standing, credential) = match decision::candidate(login, known) {
+        Candidate::Good { standing, credential } => (standing, credential),
+        Candidate::None { outcome, expired } => {
+            compare(hasher, login, typed, None, salt).await?;
+            return refuse(store, &attempted, outcome, expired.as_ref()).await;
+        }
+    };
+    let renewed = match compare(hasher, login, typed, credential.phc.clone(), salt).await? {
+        Checked::Right { renewed } => renewed,
+        Checked::Wrong => {
+            store.count_wrong(&attempted, &credential).await?;
+            return Ok(refused(&attempted, Outcome::Wrong));
+        }
+        Checked::Unverifiable(_) => {
+            return refuse(store, &attempted, Outcome::Unverifiable, None).await;
+        }
+    };
+    let digest = token.digest(door);
+    let version = standing.version;
+    match store.accept(&attempted, &credential, renewed.as_ref(), &digest, version).await? {
+        Acceptance::Begun(now) => {
+            tracing::info!(?login, %address, "logged in");
+            tally(Outcome::Done);
+            Ok(Verdict::Accepted(token, Box::new(standing.begun(now, idle))))
+        }
+        Acceptance::Void => Ok(refused(&attempted, Outcome::Void)),
+        Acceptance::Suspended => Ok(refused(&attempted, Outcome::Suspended)),
+    }
+}
+
+async fn refuse(
+    store: &Store,
+    attempted: &Attempted,
+    outcome: Outcome,
+    expired: Option<&Credential>,
+) -> Result<Verdict, LoginError> {
+    let expired = expired.and_then(|expired| Some((expired.id, expired.kind.life()?)));
+    store.note_refusal(attempted, outcome, expired).await?;
+    Ok(refused(attempted, outcome))
+}
+
+fn refused(attempted: &Attempted, outcome: Outcome) -> Verdict {
+    tracing::info!(login = ?attempted.login, address = %attempted.address, ?outcome, "login refused");
+    tally(outcome);
+    Verdict::Refused
+}
+
+fn tally(outcome: Outcome) {
+    counter!("karipass_logins_total", "outcome" => outcome.as_str()).increment(1);
+}

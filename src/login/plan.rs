@@ -1,0 +1,124 @@
+//! What a change of the unit asks for and what it makes of each credential: table `U`, pure.
+
+use crate::contract::{Contract, Role};
+use crate::credential::{Credential, Kind};
+use crate::number::Number;
+use crate::unit::Unit;
+
+/// A change of the unit, from what the contract's numbers have.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Plan {
+    /// The numbers whose passwords are asked for, in the order of the contract.
+    pub asked: Vec<Number>,
+    /// Every number that logs in afterwards, in the order of the contract (`W1`).
+    pub logins: Vec<NewLogin>,
+    /// Numbers whose temporary password, still pending, is voided (`U1`).
+    pub voided: Vec<Number>,
+    /// Numbers that log in no more and lose whatever they had (`U1`).
+    pub dropped: Vec<Number>,
+}
+
+/// A number that logs in under the new unit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct NewLogin {
+    /// The login number.
+    pub number: Number,
+    /// What it logs in with.
+    pub with: LogsInWith,
+}
+
+/// What a number logs in with after a change of the unit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LogsInWith {
+    /// The password that it had.
+    ItsOwn,
+    /// The password of the login that made the change.
+    TheChangers,
+    /// Nothing: a temporary password must be set by phone first.
+    Nothing,
+}
+
+/// What a number of the contract has.
+#[derive(Debug, Clone)]
+pub struct Held {
+    /// The number.
+    pub number: Number,
+    /// Its credential, if it ever had one.
+    pub credential: Option<Credential>,
+}
+
+impl Held {
+    /// Whether it has a password: one set on the site and not void, however old (table `U`).
+    #[must_use]
+    pub fn has_password(&self) -> bool {
+        self.has(Kind::Password)
+    }
+
+    fn has(&self, kind: Kind) -> bool {
+        let credential = self.credential.as_ref();
+        credential.is_some_and(|credential| credential.phc.is_some() && credential.kind == kind)
+    }
+}
+
+impl Plan {
+    /// What it takes to bring `contract` under `target`, changed by the login number `changer`, whose
+    /// role allows it ([`may_change_unit`]).
+    #[must_use]
+    pub fn of(contract: &Contract, held: &[Held], changer: Number, target: Unit) -> Self {
+        let after = Contract { unit: Some(target), ..contract.clone() };
+        let has_password =
+            |number| held.iter().any(|held| held.number == number && held.has_password());
+        let with = |number| match whose(contract, target, number) {
+            Whose::Own | Whose::OwnOrChangers if has_password(number) => LogsInWith::ItsOwn,
+            Whose::Changers if number == changer => LogsInWith::ItsOwn,
+            Whose::Own => LogsInWith::Nothing,
+            Whose::OwnOrChangers | Whose::Changers => LogsInWith::TheChangers,
+        };
+        let numbers = || contract.numbers.iter().map(|row| row.number);
+        let logs_in_after = |number: &Number| after.role_of(*number).is_some();
+        let logins: Vec<NewLogin> = numbers()
+            .filter(logs_in_after)
+            .map(|number| NewLogin { number, with: with(number) })
+            .collect();
+        let is_left_with_nothing = |held: &&Held| {
+            let left = NewLogin { number: held.number, with: LogsInWith::Nothing };
+            held.has(Kind::Temporary) && logins.contains(&left)
+        };
+        Self {
+            asked: numbers()
+                .filter(|number| contract.role_of(*number).is_some() && has_password(*number))
+                .collect(),
+            voided: held.iter().filter(is_left_with_nothing).map(|held| held.number).collect(),
+            dropped: numbers().filter(|number| !logs_in_after(number)).collect(),
+            logins,
+        }
+    }
+}
+
+/// Whether a login of `role` may change the unit at all (`U2`).
+#[must_use]
+pub fn may_change_unit(role: Role) -> bool {
+    match role {
+        Role::Line | Role::Number | Role::Admin => true,
+        Role::User => false,
+    }
+}
+
+/// Whose password a login number has after a change.
+enum Whose {
+    Own,
+    OwnOrChangers,
+    Changers,
+}
+
+/// The third column of table `U`.
+fn whose(contract: &Contract, target: Unit, number: Number) -> Whose {
+    match (contract.unit, target) {
+        (Some(Unit::Number), Unit::Line) | (Some(Unit::Line), Unit::Number | Unit::AdminUser) => {
+            Whose::Changers
+        }
+        (Some(Unit::Number), Unit::AdminUser) if number == contract.number => Whose::OwnOrChangers,
+        (Some(Unit::Number | Unit::AdminUser) | None, Unit::Number | Unit::AdminUser)
+        | (Some(Unit::AdminUser | Unit::Line) | None, Unit::Line) => Whose::Own,
+    }
+}
