@@ -4,7 +4,8 @@
 //! from a file: `password_file` beside `password`. Relative paths start at the configuration file's
 //! folder. No secret has a default, and no message repeats a value.
 
-mod certificate;
+pub mod certificate;
+mod network;
 mod reader;
 
 use std::fmt;
@@ -18,6 +19,8 @@ use zeroize::Zeroizing;
 use crate::hashing::Keys;
 use crate::number::Number;
 use crate::rules;
+use certificate::Files;
+pub use network::{Network, NotANetwork};
 use reader::Reader;
 
 /// The longest time limit of a call: more is a slip of the pen, and far more no clock can add.
@@ -101,6 +104,8 @@ pub struct Site {
     pub tls: Option<Tls>,
     /// The set-up number that a refusal tells to call (`W2`).
     pub set_up_number: Number,
+    /// Where the proxies are whose `X-Forwarded-For` is believed.
+    pub proxies: Vec<Network>,
 }
 
 /// A certificate's files.
@@ -256,7 +261,7 @@ fn site(reader: &mut Reader) -> Option<Site> {
     let tls = match (reader.path("site.certificate_file"), reader.path("site.key_file")) {
         (Some(certificate), Some(key)) => {
             let tls = Tls { certificate, key };
-            for mistake in certificate::mistakes(&tls) {
+            for mistake in Files::read(&tls).certified(&tls).err().into_iter().flatten() {
                 reader.mistake(mistake);
             }
             Some(tls)
@@ -271,7 +276,8 @@ fn site(reader: &mut Reader) -> Option<Site> {
         reader.missing("site.listen: without a certificate the site listens on loopback only (W7)");
     }
     let set_up_number = reader.or_default("site.set_up_number", rules::SET_UP_NUMBER);
-    Some(Site { listen: listen?, tls, set_up_number: set_up_number? })
+    let proxies = reader.list("site.proxies");
+    Some(Site { listen: listen?, tls, set_up_number: set_up_number?, proxies: proxies? })
 }
 
 fn log(reader: &mut Reader) -> Option<Log> {

@@ -1,4 +1,4 @@
-//! Looks at a certificate and its key before anything starts.
+//! A certificate and its key: read, looked at, named in what is wrong with them.
 
 use std::path::Path;
 
@@ -7,48 +7,101 @@ use rustls::pki_types::pem::{self, PemObject as _};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::server::ParsedCertificate;
 use rustls::sign::CertifiedKey;
+use sha2::{Digest as _, Sha256};
+use x509_parser::parse_x509_certificate;
+use zeroize::Zeroizing;
 
 use super::Tls;
 
-/// What is wrong with the two files, by key; the listener can use them if nothing is.
-pub(super) fn mistakes(tls: &Tls) -> Vec<String> {
-    let chain = chain(&tls.certificate)
-        .map_err(|why| format!("site.certificate_file: {}: {why}", tls.certificate.display()));
-    let key = key(&tls.key).map_err(|why| format!("site.key_file: {}: {why}", tls.key.display()));
-    match (chain, key) {
-        (Ok(chain), Ok(key)) => {
-            match CertifiedKey::from_der(chain, key, &ring::default_provider()) {
-                Ok(_) => Vec::new(),
-                Err(rustls::Error::InconsistentKeys(_)) => {
-                    vec!["site.key_file: not the key of site.certificate_file".to_owned()]
-                }
-                Err(_) => {
-                    vec![format!("site.key_file: {}: not a usable key", tls.key.display())]
-                }
-            }
-        }
-        (chain, key) => chain.err().into_iter().chain(key.err()).collect(),
+/// What the two files held when they were read, or why they could not be.
+#[derive(Debug)]
+pub struct Files {
+    certificate: Result<Vec<u8>, String>,
+    key: Result<Key, String>,
+}
+
+struct Key(Zeroizing<Vec<u8>>);
+
+impl std::fmt::Debug for Key {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Key(…)")
     }
 }
 
+/// Tells one content of the files from another; says nothing of the key.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Mark([u8; 32]);
+
+impl Files {
+    /// Reads both; symbolic links are followed anew each time.
+    #[must_use]
+    pub fn read(tls: &Tls) -> Self {
+        let read = |file: &Path| std::fs::read(file).map_err(|error| error.to_string());
+        Self {
+            certificate: read(&tls.certificate),
+            key: read(&tls.key).map(|bytes| Key(Zeroizing::new(bytes))),
+        }
+    }
+
+    /// The mark of this content.
+    #[must_use]
+    pub fn mark(&self) -> Mark {
+        let certificate = self.certificate.as_ref().map(Sha256::digest);
+        let key = self.key.as_ref().map(|Key(bytes)| Sha256::digest(bytes.as_slice()));
+        let mut both = Sha256::new();
+        for file in [certificate, key] {
+            match file {
+                Ok(digest) => both.update(digest),
+                Err(why) => both.update(Sha256::digest(why)),
+            }
+        }
+        Mark(both.finalize().into())
+    }
+
+    /// The chain with its key, fit for a listener.
+    ///
+    /// # Errors
+    /// All that is wrong with the two files of `tls`, each by its setting; nothing of their content.
+    pub fn certified(&self, tls: &Tls) -> Result<CertifiedKey, Vec<String>> {
+        let chain = self.certificate.as_deref().map_err(Clone::clone).and_then(chain);
+        let chain = chain
+            .map_err(|why| format!("site.certificate_file: {}: {why}", tls.certificate.display()));
+        let key = self.key.as_ref().map_err(Clone::clone).and_then(key);
+        let key = key.map_err(|why| format!("site.key_file: {}: {why}", tls.key.display()));
+        let (chain, key) = match (chain, key) {
+            (Ok(chain), Ok(key)) => (chain, key),
+            (chain, key) => return Err(chain.err().into_iter().chain(key.err()).collect()),
+        };
+        CertifiedKey::from_der(chain, key, &ring::default_provider()).map_err(|error| {
+            vec![if let rustls::Error::InconsistentKeys(_) = error {
+                "site.key_file: not the key of site.certificate_file".to_owned()
+            } else {
+                format!("site.key_file: {}: not a usable key", tls.key.display())
+            }]
+        })
+    }
+}
+
+/// When a certificate's leaf is good no longer, in seconds since 1970 (RFC 5280 §4.1.2.5).
+#[must_use]
+pub fn not_after(certified: &CertifiedKey) -> Option<i64> {
+    let (_, leaf) = parse_x509_certificate(certified.end_entity_cert().ok()?).ok()?;
+    Some(leaf.validity().not_after.timestamp())
+}
+
 /// The chain, whose leaf can be read.
-fn chain(file: &Path) -> Result<Vec<CertificateDer<'static>>, String> {
-    let chain: Vec<_> = CertificateDer::pem_file_iter(file)
-        .and_then(Iterator::collect)
-        .map_err(|error| why(&error, "certificate"))?;
-    let leaf = chain.first().ok_or_else(|| "no certificate in PEM".to_owned())?;
+fn chain(bytes: &[u8]) -> Result<Vec<CertificateDer<'static>>, String> {
+    let chain: Vec<_> =
+        CertificateDer::pem_slice_iter(bytes).collect::<Result<_, _>>().map_err(no_certificate)?;
+    let leaf = chain.first().ok_or_else(|| no_certificate(pem::Error::NoItemsFound))?;
     ParsedCertificate::try_from(leaf).map_err(|_| "not a usable certificate".to_owned())?;
     Ok(chain)
 }
 
-fn key(file: &Path) -> Result<PrivateKeyDer<'static>, String> {
-    PrivateKeyDer::from_pem_file(file).map_err(|error| why(&error, "private key"))
+fn no_certificate(_: pem::Error) -> String {
+    "no certificate in PEM".to_owned()
 }
 
-/// A reason that quotes nothing of the file.
-fn why(error: &pem::Error, sought: &str) -> String {
-    if let pem::Error::Io(error) = error {
-        return error.to_string();
-    }
-    format!("no {sought} in PEM")
+fn key(Key(bytes): &Key) -> Result<PrivateKeyDer<'static>, String> {
+    PrivateKeyDer::from_pem_slice(bytes).map_err(|_| "no private key in PEM".to_owned())
 }

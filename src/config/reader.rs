@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::time::Duration;
 
-use super::{Config, Mistakes, Secret};
+use super::{Config, Mistakes, Network, Secret};
 use crate::number::Number;
 
 const PREFIX: &str = "KARIPASS_";
@@ -44,9 +44,19 @@ impl Written for Number {
     const EXPECTED: &str = "a national telephone number";
 }
 
+impl Written for Network {
+    const EXPECTED: &str = "a list of addresses and networks such as 192.0.2.1 or 2001:db8::/32";
+}
+
+/// A value of the file.
+enum Given {
+    Text(String),
+    List(Vec<String>),
+}
+
 /// The values not yet taken, and the mistakes so far.
 pub(super) struct Reader {
-    file: BTreeMap<String, String>,
+    file: BTreeMap<String, Given>,
     variables: BTreeMap<String, String>,
     folder: PathBuf,
     /// Whether there is a file that could not be read: what seems to be missing may stand in it.
@@ -98,17 +108,16 @@ impl Reader {
             let key = if prefix.is_empty() { name.clone() } else { format!("{prefix}.{name}") };
             match value {
                 toml::Value::Table(inner) => self.flatten(&key, inner),
-                toml::Value::String(text) => {
-                    self.file.insert(key, text.clone());
+                toml::Value::Array(entries) => {
+                    let entries = entries.iter().map(text_of).collect();
+                    self.file.insert(key, Given::List(entries));
                 }
-                toml::Value::Array(_) => {
-                    self.mistake(format!("{key}: a list is not expected here"));
-                }
-                toml::Value::Integer(_)
+                toml::Value::String(_)
+                | toml::Value::Integer(_)
                 | toml::Value::Float(_)
                 | toml::Value::Boolean(_)
                 | toml::Value::Datetime(_) => {
-                    self.file.insert(key, value.to_string());
+                    self.file.insert(key, Given::Text(text_of(value)));
                 }
             }
         }
@@ -127,7 +136,14 @@ impl Reader {
 
     /// The value of `key`, the variable's before the file's.
     fn take(&mut self, key: &str) -> Option<String> {
-        let from_file = self.file.remove(key);
+        let from_file = match self.file.remove(key) {
+            Some(Given::Text(text)) => Some(text),
+            Some(Given::List(_)) => {
+                self.mistake(format!("{key}: a list is not expected here"));
+                None
+            }
+            None => None,
+        };
         self.variables.remove(&variable_of(key)).or(from_file)
     }
 
@@ -186,6 +202,17 @@ impl Reader {
         limit.map(Some)
     }
 
+    /// A list: one of the file, or separated by commas in a variable; empty if not given.
+    pub(super) fn list<T: Written>(&mut self, key: &str) -> Option<Vec<T>> {
+        let from_file = self.file.remove(key);
+        let entries = match (self.variables.remove(&variable_of(key)), from_file) {
+            (None, Some(Given::List(entries))) => entries,
+            (Some(text), _) | (None, Some(Given::Text(text))) => separated(&text),
+            (None, None) => Vec::new(),
+        };
+        entries.iter().map(|entry| self.parse(key, entry)).collect()
+    }
+
     /// A path, relative ones from the configuration file's folder.
     pub(super) fn path(&mut self, key: &str) -> Option<PathBuf> {
         self.take(key).map(|path| self.folder.join(path))
@@ -233,6 +260,14 @@ impl Reader {
             Some(_) | None => Err(Mistakes(self.mistakes)),
         }
     }
+}
+
+fn text_of(value: &toml::Value) -> String {
+    value.as_str().map_or_else(|| value.to_string(), str::to_owned)
+}
+
+fn separated(text: &str) -> Vec<String> {
+    text.split(',').map(str::trim).filter(|entry| !entry.is_empty()).map(str::to_owned).collect()
 }
 
 fn variable_of(key: &str) -> String {

@@ -167,6 +167,31 @@ fn a_value_that_is_none_is_named_in_plain_words() {
 }
 
 #[test]
+fn proxies_are_a_list_in_the_file_and_in_the_variable() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("karipass.toml");
+    for (text, held) in [
+        ("", &[][..]),
+        ("proxies = []", &[]),
+        ("proxies = \"192.0.2.1\"", &["192.0.2.1"]),
+        ("proxies = [\"192.0.2.1\", \"2001:db8::/32\"]", &["192.0.2.1", "2001:db8::/32"]),
+    ] {
+        std::fs::write(&file, format!("[site]\n{text}\n")).unwrap();
+        let held: Vec<Network> = held.iter().map(|network| network.parse().unwrap()).collect();
+        assert_eq!(load(Some(&file), enough()).unwrap().site.proxies, held, "{text}");
+    }
+    let given = with(&[("KARIPASS_SITE_PROXIES", "198.51.100.0/24, ::1")]);
+    let held = ["198.51.100.0/24", "::1"].map(|network| network.parse().unwrap());
+    assert_eq!(load(Some(&file), given).unwrap().site.proxies, held);
+
+    std::fs::write(&file, "[site]\nproxies = [\"192.0.2.1/24\", 7]\nlisten = [\"x\"]\n").unwrap();
+    let network =
+        "site.proxies: not a list of addresses and networks such as 192.0.2.1 or 2001:db8::/32";
+    let list = "site.listen: a list is not expected here";
+    assert_eq!(mistakes(Some(&file), enough()), [list, network]);
+}
+
+#[test]
 fn seconds_are_bound() {
     for (variable, key, most) in [
         ("KARIPASS_CALL_FIRST_DIGIT_S", "call.first_digit_s", 86400),

@@ -1,6 +1,7 @@
-//! The subscribers' listener: a bound number of connections, TLS or loopback (`W7`), time-outs.
+//! The subscribers' listener: a bound number of connections, TLS or loopback (`W7`), time-outs, small heads.
 //!
-//! HTTP/1.1 only: nothing ends an idle HTTP/2 connection, which would hold its place for ever.
+//! Nothing holds a connection by being slow: the handshake, each head and an idle wait are bound
+//! here, a body where it is read, and the kernel ends a connection whose client reads nothing. HTTP/1.1 only: nothing ends an idle HTTP/2 connection, which would hold its place for ever.
 
 use std::future::{Ready, ready};
 use std::io;
@@ -12,19 +13,27 @@ use std::time::Duration;
 use axum::Router;
 use axum_server::Server;
 use axum_server::accept::{Accept, NoDelayAcceptor};
-use axum_server::tls_rustls::{RustlsAcceptor, RustlsConfig};
+use axum_server::tls_rustls::RustlsAcceptor;
 use metrics::counter;
-use rustls::ServerConfig;
+use rustix::net::sockopt::set_tcp_user_timeout;
 use tokio::net::TcpStream;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tower::Service;
 
+use super::tls::Offered;
 use crate::config::Tls;
 
 /// Connections at once; the next is closed.
 const CONNECTIONS: usize = 2048;
 /// By when a request's head must have come; an idle connection is closed by it too.
 const HEAD_LIMIT: Duration = Duration::from_secs(10);
+
+/// How long a client may leave unread what was sent to it, in milliseconds.
+const UNREAD_LIMIT_MS: u32 = 20_000;
+/// The most headers of a request; more are answered with 431.
+const HEADERS: usize = 64;
+/// The most bytes of a request's head; more are answered with 431.
+const HEAD_BYTES: usize = 16 * 1024;
 
 /// Ends a listener, gently or at once, and knows its address.
 pub type Handle = axum_server::Handle<SocketAddr>;
@@ -36,8 +45,8 @@ pub enum ServeError {
     #[error("{0} cannot be listened on")]
     Listen(SocketAddr, #[source] io::Error),
     /// The certificate or its key cannot be used.
-    #[error("the certificate in {} or its key in {} cannot be used", .0.certificate.display(), .0.key.display())]
-    Certificate(Tls, #[source] io::Error),
+    #[error("{}", .0.join("; "))]
+    Certificate(Vec<String>),
     /// The listener broke.
     #[error("the listener broke")]
     Broken(#[source] io::Error),
@@ -64,24 +73,26 @@ pub async fn serve(
     let server = axum_server::from_tcp(listener).map_err(ServeError::Broken)?.handle(handle);
     let service = router.into_make_service_with_connect_info::<SocketAddr>();
     let plain = Limited::around(NoDelayAcceptor::new());
-    let ended = if let Some(tls) = tls {
-        let config = RustlsConfig::from_pem_file(&tls.certificate, &tls.key)
-            .await
-            .map_err(|error| ServeError::Certificate(tls.clone(), error))?;
-        let mut offered = ServerConfig::clone(&config.get_inner());
-        offered.alpn_protocols = vec![b"http/1.1".to_vec()];
-        config.reload_from_config(Arc::new(offered));
-        let acceptor = RustlsAcceptor::new(config).handshake_timeout(HEAD_LIMIT).acceptor(plain);
-        timed(server.acceptor(acceptor)).serve(service).await
-    } else {
-        timed(server.acceptor(plain)).serve(service).await
+    let Some(tls) = tls else {
+        return timed(server.acceptor(plain)).serve(service).await.map_err(ServeError::Broken);
     };
-    ended.map_err(ServeError::Broken)
+    let offered = Offered::now(tls)?;
+    let acceptor =
+        RustlsAcceptor::new(offered.config()).handshake_timeout(HEAD_LIMIT).acceptor(plain);
+    tokio::select! {
+        ended = timed(server.acceptor(acceptor)).serve(service) => ended.map_err(ServeError::Broken),
+        never = offered.follow() => match never {},
+    }
 }
 
 fn timed<A>(server: Server<SocketAddr, A>) -> Server<SocketAddr, A> {
     let mut server = server.http1_only();
-    server.http_builder().http1().header_read_timeout(HEAD_LIMIT);
+    server
+        .http_builder()
+        .http1()
+        .header_read_timeout(HEAD_LIMIT)
+        .max_headers(HEADERS)
+        .max_buf_size(HEAD_BYTES);
     server.first_request_timeout(HEAD_LIMIT)
 }
 
@@ -108,6 +119,9 @@ impl<S> Accept<TcpStream, S> for Limited {
             counter!("karipass_connections_refused_total").increment(1);
             return ready(Err(io::ErrorKind::ConnectionRefused.into()));
         };
+        if let Err(error) = set_tcp_user_timeout(&stream, UNREAD_LIMIT_MS) {
+            return ready(Err(error.into()));
+        }
         self.inner.accept(stream, Held { service, _permit: Arc::new(permit) })
     }
 }

@@ -8,6 +8,7 @@
 
 mod api;
 mod body;
+mod forwarded;
 mod layers;
 mod limiter;
 mod listener;
@@ -15,6 +16,7 @@ pub mod operators;
 mod pages;
 pub mod problem;
 mod session;
+mod tls;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -24,7 +26,7 @@ use axum::Router;
 pub use listener::{Handle, ServeError, listen, serve};
 pub use operators::Faults;
 
-use crate::config::Config;
+use crate::config::{Config, Network};
 use crate::hashing::Hasher;
 use crate::number::Number;
 use crate::store::Store;
@@ -47,6 +49,7 @@ struct Inner {
     idle: Duration,
     refusal: String,
     set_up_number: Number,
+    proxies: Vec<Network>,
 }
 
 impl Site {
@@ -60,6 +63,7 @@ impl Site {
             idle: config.session.idle,
             refusal: problem::refusal(config.site.set_up_number),
             set_up_number: config.site.set_up_number,
+            proxies: config.site.proxies.clone(),
         };
         Self { inner: Arc::new(inner) }
     }
@@ -103,6 +107,10 @@ impl Site {
 
     fn set_up_number(&self) -> Number {
         self.inner.set_up_number
+    }
+
+    fn proxies(&self) -> &[Network] {
+        &self.inner.proxies
     }
 }
 

@@ -7,22 +7,23 @@ use axum::http::header;
 use axum::http::request::Parts;
 
 use super::Site;
+use super::forwarded;
 use super::problem::Problem;
 use crate::login::{self, Door, SessionState, SessionToken, Standing};
 
-/// The client's address.
+/// The client's address, told by a proxy if one of ours stands between.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Client(pub(super) IpAddr);
 
-impl<S: Sync> FromRequestParts<S> for Client {
+impl FromRequestParts<Site> for Client {
     type Rejection = Problem;
 
-    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
+    async fn from_request_parts(parts: &mut Parts, site: &Site) -> Result<Self, Problem> {
         let Some(ConnectInfo::<SocketAddr>(address)) = parts.extensions.get() else {
             tracing::error!("a request without its client's address");
             return Err(Problem::internal());
         };
-        Ok(Self(address.ip().to_canonical()))
+        Ok(Self(forwarded::client(address.ip(), &parts.headers, site.proxies())))
     }
 }
 

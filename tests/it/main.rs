@@ -15,6 +15,7 @@
 mod api;
 mod ari;
 mod check;
+mod defence;
 mod login;
 mod site;
 mod sounds;
@@ -37,6 +38,7 @@ fn main() -> ExitCode {
     trials.extend(sounds::trials());
     trials.extend(login::trials(&world));
     trials.extend(api::trials(&world));
+    trials.extend(defence::trials(&world));
     let conclusion = libtest_mimic::run(&arguments, trials);
     // The last one out ends the servers.
     drop(world);

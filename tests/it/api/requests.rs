@@ -25,7 +25,6 @@ pub fn trials(world: &Arc<World>) -> Vec<Trial> {
             no_store,
         ),
         trial(world, "a_the_description_is_openapi_3_1_with_every_answer", description),
-        trial(world, "a_hundreds_of_slow_connections_do_not_hold_the_site", slow),
         trial(world, "a_http_2_is_not_spoken_and_its_connections_are_closed", http_2),
     ]
 }
@@ -179,39 +178,6 @@ async fn description(world: Arc<World>) {
     }
     let codes = description["components"]["schemas"]["Code"]["enum"].as_array().unwrap();
     assert!(codes.contains(&Value::from("invalid_credentials")), "{codes:?}");
-}
-
-async fn slow(world: Arc<World>) {
-    let database = world.database().await;
-    let owner = database.owner().await.unwrap();
-    site::contract(&owner, "line").await;
-    site::credential(&owner, NUMBER, "temporary").await;
-    let service = Service::start(&database, &[]).await;
-    let address = service.base.strip_prefix("http://").unwrap();
-    let began = karipass::clock::now();
-    let mut slow = Vec::new();
-    for index in 0..500 {
-        let mut connection = TcpStream::connect(address).await.unwrap();
-        // Nothing, half a head, or a head whose body never comes.
-        let said: &[u8] = match index % 3 {
-            0 => b"",
-            1 => b"POST /api/v1/login HTTP/1.1\r\nHost: x\r\n",
-            _ => {
-                b"POST /api/v1/login HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n\
-                   Content-Length: 9\r\n\r\n{"
-            }
-        };
-        connection.write_all(said).await.unwrap();
-        slow.push(connection);
-    }
-    assert_eq!(Caller::new().log_in(&service.base, NUMBER, RIGHT).await.status, 200);
-    for mut connection in slow {
-        // Closed by the site, after an answer or without one.
-        let mut rest = Vec::new();
-        let _ = connection.read_to_end(&mut rest).await;
-    }
-    let took = began.elapsed();
-    assert!(took < Duration::from_secs(40), "slow connections were held for {took:?}");
 }
 
 async fn http_2(world: Arc<World>) {

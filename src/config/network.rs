@@ -1,0 +1,65 @@
+//! A network of addresses, as an operator writes it: `192.0.2.0/24`, `2001:db8::/32`, or one address.
+
+use std::net::IpAddr;
+use std::str::FromStr;
+
+use ipnet::IpNet;
+
+/// Addresses that begin alike; never all there are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Network(IpNet);
+
+/// What was written is no network, has bits beyond its prefix, or is every address.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("not a network")]
+pub struct NotANetwork;
+
+impl Network {
+    /// Whether `address` lies in it; an IPv4 address written as an IPv6 one is the IPv4 address.
+    #[must_use]
+    pub fn contains(&self, address: IpAddr) -> bool {
+        self.0.contains(&address.to_canonical())
+    }
+}
+
+impl FromStr for Network {
+    type Err = NotANetwork;
+
+    fn from_str(text: &str) -> Result<Self, NotANetwork> {
+        if let Ok(address) = text.parse::<IpAddr>() {
+            return Ok(Self(address.to_canonical().into()));
+        }
+        let network: IpNet = text.parse().map_err(|_| NotANetwork)?;
+        let exact = network.trunc() == network && network.prefix_len() > 0;
+        exact.then_some(Self(network)).ok_or(NotANetwork)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_network_holds_what_begins_alike() {
+        for (network, inside, outside) in [
+            ("192.0.2.0/24", "192.0.2.255", "192.0.3.0"),
+            ("192.0.2.7", "::ffff:192.0.2.7", "192.0.2.8"),
+            ("::ffff:192.0.2.7", "192.0.2.7", "192.0.2.8"),
+            ("2001:db8::/32", "2001:db8:ffff::1", "2001:db9::1"),
+            ("::1", "::1", "127.0.0.1"),
+        ] {
+            let parsed: Network = network.parse().unwrap();
+            assert!(parsed.contains(inside.parse().unwrap()), "{inside} in {network}");
+            assert!(!parsed.contains(outside.parse().unwrap()), "{outside} not in {network}");
+        }
+    }
+
+    #[test]
+    fn what_is_none_or_everything_is_refused() {
+        for text in
+            ["", "proxy", "192.0.2.1/24", "192.0.2.0/33", "192.0.2", "0.0.0.0/0", "::/0", "::1/x"]
+        {
+            assert_eq!(text.parse::<Network>(), Err(NotANetwork), "{text}");
+        }
+    }
+}

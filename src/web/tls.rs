@@ -1,0 +1,96 @@
+//! The certificate that new connections get (`W7`): looked at every few seconds, taken anew when its files change.
+//!
+//! A connection keeps what it began with. A content is judged once two looks in a row have found
+//! it, so that two files written one after the other are not taken for a pair; what is no pair is
+//! refused with one line in the log, and the certificate in use stays.
+
+use std::convert::Infallible;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum_server::tls_rustls::RustlsConfig;
+use metrics::gauge;
+use rustls::ServerConfig;
+use rustls::crypto::ring;
+use rustls::sign::{CertifiedKey, SingleCertAndKey};
+use rustls::version::{TLS12, TLS13};
+use tokio::time::sleep;
+
+use super::ServeError;
+use crate::config::Tls;
+use crate::config::certificate::{Files, Mark, not_after};
+
+/// Between two looks at the files.
+const LOOK: Duration = Duration::from_secs(2);
+
+/// The certificate in use.
+pub(super) struct Offered {
+    tls: Tls,
+    config: RustlsConfig,
+    judged: Mark,
+}
+
+impl Offered {
+    /// Takes up the certificate as it is now.
+    pub(super) fn now(tls: &Tls) -> Result<Self, ServeError> {
+        let files = Files::read(tls);
+        let config = files.certified(tls).and_then(server).map_err(ServeError::Certificate)?;
+        Ok(Self {
+            tls: tls.clone(),
+            config: RustlsConfig::from_config(config),
+            judged: files.mark(),
+        })
+    }
+
+    /// What the listener asks at each new connection.
+    pub(super) fn config(&self) -> RustlsConfig {
+        self.config.clone()
+    }
+
+    /// Follows the files, for ever.
+    pub(super) async fn follow(mut self) -> Infallible {
+        let mut seen = self.judged;
+        loop {
+            sleep(LOOK).await;
+            let tls = self.tls.clone();
+            let Ok(files) = tokio::task::spawn_blocking(move || Files::read(&tls)).await else {
+                continue;
+            };
+            let mark = files.mark();
+            if mark != self.judged && mark == seen {
+                self.judged = mark;
+                self.judge(&files);
+            }
+            seen = mark;
+        }
+    }
+
+    fn judge(&self, files: &Files) {
+        match files.certified(&self.tls).and_then(server) {
+            Ok(config) => {
+                self.config.reload_from_config(config);
+                tracing::info!("the certificate has changed; new connections get the new one");
+            }
+            Err(mistakes) => {
+                let reason = mistakes.join("; ");
+                tracing::error!(reason, "the changed certificate is not used; the old one stays");
+            }
+        }
+    }
+}
+
+/// TLS 1.2 and 1.3, HTTP/1.1, and this certificate; tells its end to the metrics.
+fn server(certified: CertifiedKey) -> Result<Arc<ServerConfig>, Vec<String>> {
+    let ends = not_after(&certified);
+    let builder = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
+        .with_protocol_versions(&[&TLS13, &TLS12])
+        .map_err(|error| vec![error.to_string()])?;
+    let resolver = Arc::new(SingleCertAndKey::from(certified));
+    let mut config = builder.with_no_client_auth().with_cert_resolver(resolver);
+    config.alpn_protocols = vec![b"http/1.1".to_vec()];
+    if let Some(ends) = ends {
+        #[expect(clippy::cast_precision_loss, reason = "seconds since 1970 are exact for ages")]
+        gauge!("karipass_certificate_not_after_seconds").set(ends as f64);
+    }
+    Ok(Arc::new(config))
+}

@@ -1,0 +1,50 @@
+//! How large a request's head may be.
+
+use std::fmt::Write as _;
+use std::sync::Arc;
+
+use libtest_mimic::Trial;
+
+use super::wire::{ask, plain};
+use crate::site::Service;
+use crate::world::{World, trial};
+
+pub fn trials(world: &Arc<World>) -> Vec<Trial> {
+    vec![trial(world, "a_request_has_at_most_64_headers_and_a_head_of_16_kib", limits)]
+}
+
+/// A request with a path and other headers besides `Host`.
+fn request(path: &str, headers: usize, each: usize) -> Vec<u8> {
+    let mut text = format!("GET /{path} HTTP/1.1\r\nHost: localhost\r\n");
+    for header in 0..headers {
+        write!(text, "X-{header}: {}\r\n", "x".repeat(each)).unwrap();
+    }
+    (text + "\r\n").into_bytes()
+}
+
+async fn limits(world: Arc<World>) {
+    let service = Service::start(&world.database().await, &[]).await;
+    let address = service.base.strip_prefix("http://").unwrap();
+    let status = |request: &[u8]| ask(&mut plain(address), request).0;
+    for (path, headers, each, expected) in [
+        ("x", 63, 1, 404),
+        ("x", 64, 1, 431),
+        ("x", 1, 15 * 1024, 404),
+        ("x", 1, 17 * 1024, 431),
+        ("x", 60, 300, 431),
+        (&"x".repeat(15 * 1024), 0, 0, 404),
+        (&"x".repeat(17 * 1024), 0, 0, 431),
+    ] {
+        let request = request(path, headers, each);
+        assert_eq!(
+            status(&request),
+            expected,
+            "{headers} headers of {each}, path of {}",
+            path.len()
+        );
+    }
+    // An endless head is cut off; what was sent beyond it may cut the answer off too.
+    let endless = request("x", 1, 64 << 20);
+    let mut stream = plain(address);
+    assert!(std::io::Write::write_all(&mut stream, &endless).is_err(), "64 MiB of head are taken");
+}

@@ -1,0 +1,144 @@
+//! Connections that say nothing, too little or too slowly, or never listen (login.md row 14).
+
+use std::io::{ErrorKind, Read as _, Write as _};
+use std::net::TcpStream;
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread;
+use std::time::Duration;
+
+use karipass::clock;
+use libtest_mimic::Trial;
+use rustls::version::TLS13;
+
+use super::wire::{ASK, client, plain, shaken};
+use crate::site::{self, Caller, Daemon, NUMBER, RIGHT, Service};
+use crate::world::{World, trial};
+
+pub fn trials(world: &Arc<World>) -> Vec<Trial> {
+    vec![
+        trial(world, "a_the_site_answers_beside_500_slow_connections_and_closes_them", slow),
+        trial(world, "a_a_client_that_never_reads_is_cut_off", deaf),
+    ]
+}
+
+/// How long a slow connection may live; the site's limits are 10 s each.
+const CLOSED_WITHIN: Duration = Duration::from_mins(1);
+
+/// A connection that says one byte now and then.
+struct Trickle {
+    stream: TcpStream,
+    bytes: std::vec::IntoIter<u8>,
+}
+
+impl Trickle {
+    /// One of five kinds, with what it still has to say.
+    fn open(kind: usize, address: &str, certificate: &Path) -> Self {
+        const HEAD: &[u8] = b"POST /api/v1/login HTTP/1.1\r\nHost: localhost\r\n\
+            Content-Type: application/json\r\nContent-Length: 4096\r\n\r\n";
+        let mut client = client(&[certificate], &[&TLS13]);
+        let (stream, bytes) = match kind {
+            0 => (plain(address), Vec::new()),
+            1 => {
+                let mut hello = Vec::new();
+                client.write_tls(&mut hello).unwrap();
+                (plain(address), hello)
+            }
+            // The handshake done, then: nothing, a head, a body.
+            2..5 => {
+                let mut tls = shaken(address, client).unwrap();
+                let mut bytes = Vec::new();
+                if kind == 4 {
+                    tls.write_all(HEAD).unwrap();
+                }
+                if kind > 2 {
+                    tls.conn.writer().write_all(HEAD).unwrap();
+                    tls.conn.write_tls(&mut bytes).unwrap();
+                }
+                (tls.sock, bytes)
+            }
+            _ => unreachable!("five kinds"),
+        };
+        stream.set_nonblocking(true).unwrap();
+        Self { stream, bytes: bytes.into_iter() }
+    }
+
+    /// Says one byte more; whether the site still holds the connection.
+    fn is_held(&mut self) -> bool {
+        if let Some(byte) = self.bytes.next()
+            && self.stream.write(&[byte]).is_err()
+        {
+            return false;
+        }
+        loop {
+            match self.stream.read(&mut [0; 4096]) {
+                Ok(0) => return false,
+                Ok(_) => {}
+                Err(error) => return error.kind() == ErrorKind::WouldBlock,
+            }
+        }
+    }
+}
+
+async fn slow(world: Arc<World>) {
+    let database = world.database().await;
+    let owner = database.owner().await.unwrap();
+    site::contract(&owner, "line").await;
+    site::credential(&owner, NUMBER, "temporary").await;
+    let folder = tempfile::tempdir().unwrap();
+    karipass_lab::certificate::keep_in(folder.path()).unwrap();
+    let (certificate, key) = (folder.path().join("certificate.pem"), folder.path().join("key.pem"));
+    let variables = [
+        ("KARIPASS_SITE_CERTIFICATE_FILE", certificate.to_str().unwrap()),
+        ("KARIPASS_SITE_KEY_FILE", key.to_str().unwrap()),
+    ];
+    let daemon = Daemon::start(&database, &variables);
+    let address = daemon.base.strip_prefix("http://").unwrap().to_owned();
+    let pem = std::fs::read(&certificate).unwrap();
+    // Each is held from its opening to its closing by the site.
+    let held = Arc::new(AtomicUsize::new(0));
+    let count = Arc::clone(&held);
+    let trickling = thread::spawn(move || {
+        let open = |index: usize| Trickle::open(index % 5, &address, &certificate);
+        let mut trickles: Vec<Trickle> = (0..500).map(open).collect();
+        let deadline = clock::now() + CLOSED_WITHIN;
+        while !trickles.is_empty() {
+            count.store(trickles.len(), Ordering::Relaxed);
+            assert!(clock::now() < deadline, "{} are held", trickles.len());
+            thread::sleep(Duration::from_millis(200));
+            trickles.retain_mut(Trickle::is_held);
+        }
+        count.store(0, Ordering::Relaxed);
+    });
+    while held.load(Ordering::Relaxed) < 500 && !trickling.is_finished() {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    let base = daemon.base.replace("http://", "https://");
+    let answer = Caller::trusting(&pem).log_in(&base, NUMBER, RIGHT).await;
+    assert_eq!(answer.status, 200);
+    let beside = held.load(Ordering::Relaxed);
+    assert!(beside > 250, "only {beside} slow connections were left by then");
+    trickling.join().unwrap();
+}
+
+async fn deaf(world: Arc<World>) {
+    let service = Service::start(&world.database().await, &[]).await;
+    let mut stream = plain(service.base.strip_prefix("http://").unwrap());
+    stream.set_nonblocking(true).unwrap();
+    let deadline = clock::now() + CLOSED_WITHIN;
+    let mut pending = ASK;
+    let error = loop {
+        match stream.write(pending) {
+            Ok(sent) if sent == pending.len() => pending = ASK,
+            Ok(sent) => pending = &pending[sent..],
+            Err(error) if error.kind() == ErrorKind::WouldBlock => {
+                assert!(clock::now() < deadline, "a client that never reads is held");
+                tokio::time::sleep(Duration::from_millis(50)).await;
+            }
+            Err(error) => break error,
+        }
+    };
+    let cut = [ErrorKind::ConnectionReset, ErrorKind::BrokenPipe, ErrorKind::ConnectionAborted];
+    assert!(cut.contains(&error.kind()), "{error}");
+}

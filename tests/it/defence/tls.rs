@@ -1,0 +1,175 @@
+//! W7: which TLS is spoken, and a certificate that changes while connections go on.
+
+use std::fs;
+use std::io::{Read as _, Write as _};
+use std::os::unix::fs::symlink;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use libtest_mimic::Trial;
+use rustls::pki_types::CertificateDer;
+use rustls::pki_types::pem::PemObject as _;
+use rustls::version::{TLS12, TLS13};
+use tempfile::TempDir;
+
+use super::wire::{ASK, Tls, ask, client, plain, shaken};
+use crate::site::{Caller, Daemon};
+use crate::world::{World, trial};
+
+pub fn trials(world: &Arc<World>) -> Vec<Trial> {
+    vec![
+        trial(world, "w7_tls_1_2_and_1_3_are_spoken_and_nothing_older", versions),
+        trial(world, "w7_a_changed_certificate_is_taken_and_no_connection_dropped", changed),
+        trial(world, "w7_a_certificate_changed_for_a_bad_one_is_refused_once", refused),
+    ]
+}
+
+/// A folder as an orchestrator mounts it: the two files point into `now`, which points to one of
+/// several generations and is swapped as a whole.
+struct Mounted(TempDir);
+
+impl Mounted {
+    fn new(generations: &[&str]) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        for generation in generations {
+            fs::create_dir(folder.path().join(generation)).unwrap();
+            karipass_lab::certificate::keep_in(&folder.path().join(generation)).unwrap();
+        }
+        symlink(generations[0], folder.path().join("now")).unwrap();
+        for file in ["certificate.pem", "key.pem"] {
+            symlink(Path::new("now").join(file), folder.path().join(file)).unwrap();
+        }
+        Self(folder)
+    }
+
+    fn file(&self, name: &str) -> PathBuf {
+        self.0.path().join(name)
+    }
+
+    fn swap(&self, generation: &str) {
+        symlink(generation, self.file("next")).unwrap();
+        fs::rename(self.file("next"), self.file("now")).unwrap();
+    }
+
+    fn daemon(&self, database: &karipass_lab::postgres::Database) -> Daemon {
+        let (certificate, key) = (self.file("certificate.pem"), self.file("key.pem"));
+        let variables = [
+            ("KARIPASS_SITE_CERTIFICATE_FILE", certificate.to_str().unwrap()),
+            ("KARIPASS_SITE_KEY_FILE", key.to_str().unwrap()),
+        ];
+        Daemon::start(database, &variables)
+    }
+
+    /// A new connection that trusts every generation.
+    fn connect(&self, daemon: &Daemon, generations: &[&str]) -> Tls {
+        let certificates: Vec<_> =
+            generations.iter().map(|name| self.file(name).join("certificate.pem")).collect();
+        let certificates: Vec<_> = certificates.iter().map(PathBuf::as_path).collect();
+        shaken(address(daemon), client(&certificates, &[&TLS13, &TLS12])).unwrap()
+    }
+
+    fn is_of(&self, stream: &Tls, generation: &str) -> bool {
+        let certificate = self.file(generation).join("certificate.pem");
+        stream.conn.peer_certificates().unwrap()[0]
+            == CertificateDer::from_pem_file(certificate).unwrap()
+    }
+}
+
+fn address(daemon: &Daemon) -> &str {
+    daemon.base.strip_prefix("http://").unwrap()
+}
+
+/// Waits for a condition, not for long.
+async fn until(what: &str, mut holds: impl FnMut() -> bool) {
+    let mut looks = 0;
+    while !holds() {
+        looks += 1;
+        assert!(looks < 300, "{what}");
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+}
+
+async fn versions(world: Arc<World>) {
+    let mounted = Mounted::new(&["one"]);
+    let daemon = mounted.daemon(&world.database().await);
+    let certificate = mounted.file("one/certificate.pem");
+    for version in [&TLS12, &TLS13] {
+        let mut stream = shaken(address(&daemon), client(&[&certificate], &[version])).unwrap();
+        assert_eq!(stream.conn.protocol_version().unwrap(), version.version);
+        assert_eq!(ask(&mut stream, ASK).0, 404);
+    }
+    // RFC 8446 §6: a fatal alert, protocol_version; a handshake's record for TLS 1.2.
+    for (minor, record, rest) in
+        [(0, 21, &[2, 70][..]), (1, 21, &[2, 70]), (2, 21, &[2, 70]), (3, 22, &[])]
+    {
+        let mut stream = plain(address(&daemon));
+        stream.write_all(&hello(minor)).unwrap();
+        let mut answer = [0; 5];
+        stream.read_exact(&mut answer).unwrap();
+        let mut content = vec![0; rest.len()];
+        stream.read_exact(&mut content).unwrap();
+        assert_eq!((answer[0], content.as_slice()), (record, rest), "3.{minor}");
+    }
+}
+
+/// A `ClientHello` of SSL 3.0, TLS 1.0, 1.1 or 1.2 (RFC 5246 §7.4.1.2), which TLS 1.2 could take up.
+fn hello(minor: u8) -> Vec<u8> {
+    // x25519 and P-256; uncompressed points; ECDSA on P-256 with SHA-256.
+    let extensions: [&[u8]; 3] =
+        [&[0, 10, 0, 6, 0, 4, 0, 29, 0, 23], &[0, 11, 0, 2, 1, 0], &[0, 13, 0, 4, 0, 2, 4, 3]];
+    let extensions = extensions.concat();
+    let length = |bytes: &[u8]| u8::try_from(bytes.len()).unwrap();
+    // ECDHE-ECDSA with AES-128, in GCM and in CBC.
+    let suites = [0, 4, 0xc0, 0x2b, 0xc0, 0x09];
+    let body =
+        [&[3, minor][..], &[7; 32], &[0], &suites, &[1, 0, 0, length(&extensions)], &extensions]
+            .concat();
+    [&[22, 3, minor.min(1), 0, length(&body) + 4, 1, 0, 0, length(&body)][..], &body].concat()
+}
+
+async fn changed(world: Arc<World>) {
+    let generations = ["one", "two"];
+    let mounted = Mounted::new(&generations);
+    let daemon = mounted.daemon(&world.database().await);
+    let mut before = mounted.connect(&daemon, &generations);
+    assert!(mounted.is_of(&before, "one"));
+    assert_eq!(ask(&mut before, ASK).0, 404);
+    mounted.swap("two");
+    until("the new certificate is not taken", || {
+        assert_eq!(ask(&mut before, ASK).0, 404, "on the connection from before");
+        let mut new = mounted.connect(&daemon, &generations);
+        assert_eq!(ask(&mut new, ASK).0, 404, "on a new connection");
+        mounted.is_of(&new, "two")
+    })
+    .await;
+    assert_eq!(ask(&mut before, ASK).0, 404, "afterwards");
+    assert!(daemon.log().contains("the certificate has changed"), "{}", daemon.log());
+    let ends = daemon.metric(&Caller::new(), "karipass_certificate_not_after_seconds").await;
+    assert!(ends > 1.8e9, "it ends at {ends}");
+}
+
+async fn refused(world: Arc<World>) {
+    let generations = ["one", "two", "three"];
+    let mounted = Mounted::new(&generations);
+    let daemon = mounted.daemon(&world.database().await);
+    // Another's key; then no certificate at all; then nothing where the files were.
+    fs::copy(mounted.file("one/key.pem"), mounted.file("two/key.pem")).unwrap();
+    mounted.swap("two");
+    let refusals = || daemon.log().matches("the changed certificate is not used").count();
+    until("the wrong key is not told", || refusals() == 1).await;
+    assert!(daemon.log().contains("not the key of site.certificate_file"), "{}", daemon.log());
+    fs::write(mounted.file("two/certificate.pem"), "nonsense").unwrap();
+    until("the nonsense is not told", || refusals() == 2).await;
+    fs::remove_file(mounted.file("now")).unwrap();
+    until("the absence is not told", || refusals() == 3).await;
+    let mut stream = mounted.connect(&daemon, &["one"]);
+    assert!(mounted.is_of(&stream, "one"), "the old one stays");
+    assert_eq!(ask(&mut stream, ASK).0, 404);
+    mounted.swap("three");
+    until("the good one is not taken", || {
+        mounted.is_of(&mounted.connect(&daemon, &["one", "three"]), "three")
+    })
+    .await;
+    assert_eq!(refusals(), 3, "each is told once: {}", daemon.log());
+}
