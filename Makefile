@@ -3,6 +3,11 @@
 BUILD = cargo build --quiet --workspace --bins
 # Python and Open JTalk, for `make prompts` alone.
 VENV = target/prompts
+# For `make test` alone: axe-core looks at the pages, Schemathesis tries the API.
+AXE_CORE = 4.14.1
+AXE_CORE_SHA512 = 1477dafa598d8d065f273d6af302aa203c02e83131707b7fa648cd41bd3d6b734f8c22a0dab86ee6a6f64b8afbe804b214d36db85a2826965edfb3a0b9d546b5
+AXE = target/axe/package/axe.min.js
+SCHEMATHESIS = target/schemathesis
 
 help:
 	@echo 'make run      PostgreSQL, Asterisk and karipass under var/, with demonstration contracts, until Ctrl-C'
@@ -26,10 +31,24 @@ call:
 	@$(BUILD)
 	@target/debug/lab call
 
-test: lint
-	@tests/lab/install test
+test: lint tools
 	@asterisk/get > /dev/null
 	cargo test --workspace
+
+tools:
+	@tests/lab/install test
+	@$(MAKE) --no-print-directory $(AXE) $(SCHEMATHESIS)/ready
+
+$(AXE): Makefile
+	mkdir -p target/axe
+	npm pack --silent --pack-destination target/axe axe-core@$(AXE_CORE) > /dev/null
+	echo '$(AXE_CORE_SHA512)  target/axe/axe-core-$(AXE_CORE).tgz' | sha512sum --check --quiet
+	tar -xzmf target/axe/axe-core-$(AXE_CORE).tgz -C target/axe package/axe.min.js
+
+$(SCHEMATHESIS)/ready: tests/it/api/schemathesis.txt
+	python3 -m venv $(SCHEMATHESIS)
+	$(SCHEMATHESIS)/bin/pip install --quiet --requirement tests/it/api/schemathesis.txt
+	touch $@
 
 lint:
 	@tests/lab/install
@@ -53,4 +72,4 @@ $(VENV)/ready: asterisk/prompts.txt
 clean:
 	rm -rf target var
 
-.PHONY: help run call test lint bench prompts clean
+.PHONY: help run call test tools lint bench prompts clean

@@ -230,7 +230,8 @@ pub async fn hashed() -> &'static PhcString {
             let dummy = Dummy::draw(&mut rand::rng());
             let hasher = Hasher::start(keys, Cost::LIVE, &dummy).unwrap();
             let password = TemporaryPassword::try_from(RIGHT.as_bytes()).unwrap();
-            hasher.hash_for_call(password, Salt::draw(&mut rand::rng())).await.unwrap()
+            let salt = Salt::draw(&mut rand::rng());
+            hasher.hash_for_call(password, salt).await.unwrap()
         })
         .await
 }

@@ -1,0 +1,114 @@
+//! Schemathesis against the real daemon: nothing that its description can give rise to is answered in a
+//! way that the description does not allow.
+
+use std::process::Command;
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::State;
+use axum::routing::get;
+use karipass_lab::repository;
+use libtest_mimic::Trial;
+use serde_json::Value;
+use tokio::sync::Mutex;
+use tokio_postgres::Client;
+
+use crate::site::{self, Caller, Daemon, NUMBER, RIGHT};
+use crate::world::{World, trial};
+
+/// Where `make` puts it.
+const SCHEMATHESIS: &str = "target/schemathesis/bin/schemathesis";
+/// The numbers that have a password besides the administrator.
+const USERS: [&str; 2] = ["0612345601", "0612345602"];
+/// Requests up to which the description is not thought to be tried.
+const REQUESTS: u64 = 2000;
+/// Requests made up for each operation, besides those that the description's limits give.
+const EXAMPLES: &str = "700";
+
+pub fn trials(world: &Arc<World>) -> Vec<Trial> {
+    vec![trial(world, "a_thousands_of_generated_requests_get_what_the_description_says", generated)]
+}
+
+async fn generated(world: Arc<World>) {
+    let database = world.database().await;
+    let owner = database.owner().await.unwrap();
+    site::contract(&owner, "admin_user").await;
+    let daemon = Daemon::start(&database, &[]);
+    let sessions = Sessions { base: daemon.base.clone(), owner, begun: 0, token: None };
+    let keeper = keep(sessions).await;
+    let folder = tempfile::tempdir().unwrap();
+    let report = folder.path().join("report.json");
+    let mut schemathesis = Command::new(repository().join(SCHEMATHESIS));
+    schemathesis
+        .current_dir(repository())
+        .env("KARIPASS_SESSIONS", keeper)
+        .env("KARIPASS_RIGHT", RIGHT)
+        .env("KARIPASS_NUMBERS", [[NUMBER].as_slice(), &USERS].concat().join(","))
+        .args(["--config-file", "tests/it/api/schemathesis.toml", "run"])
+        .args(["--no-color", "--checks", "all", "--report", "json"])
+        .args(["--max-examples", EXAMPLES, "--request-timeout", "240", "--report-json-path"])
+        .arg(&report)
+        .arg(format!("{}/api/v1/openapi.json", daemon.base));
+    let ran = tokio::task::spawn_blocking(move || schemathesis.output()).await.unwrap();
+    let ran = ran.expect("Schemathesis, which `make test` puts there");
+    let said = String::from_utf8_lossy(&ran.stdout).into_owned();
+    assert!(ran.status.success(), "{said}\n{}", String::from_utf8_lossy(&ran.stderr));
+    let report: Value = serde_json::from_slice(&std::fs::read(report).unwrap()).unwrap();
+    let (operations, cases) = (&report["operations"], &report["test_cases"]);
+    assert_eq!(operations["tested"], operations["total"], "{report:#}");
+    assert_eq!(cases["with_failures"], 0, "{report:#}");
+    // Each is a request, or several.
+    let requests = cases["generated"].as_u64().unwrap();
+    assert!(requests > REQUESTS, "only {requests} requests: {report:#}");
+    let log = daemon.log();
+    assert!(!log.contains("panicked"), "{log}");
+}
+
+/// The session that requests are made with: another one as soon as it is over.
+struct Sessions {
+    base: String,
+    owner: Client,
+    begun: usize,
+    token: Option<String>,
+}
+
+impl Sessions {
+    /// A token that is good now.
+    async fn good(&mut self) -> String {
+        let caller = Caller::new();
+        if let Some(token) = &self.token
+            && caller.session(&self.base, token).await.status != 401
+        {
+            return token.clone();
+        }
+        // By turns: the administrator twice, a user, one who must change a temporary password.
+        let (login, kind) = [
+            (NUMBER, "password"),
+            (NUMBER, "password"),
+            (USERS[0], "password"),
+            (NUMBER, "temporary"),
+        ][self.begun % 4];
+        self.begun += 1;
+        let unit = "UPDATE contract SET unit = 'admin_user'";
+        self.owner.execute(unit, &[]).await.unwrap();
+        for number in [NUMBER].into_iter().chain(USERS) {
+            site::credential(&self.owner, number, "password").await;
+        }
+        site::credential(&self.owner, login, kind).await;
+        let token = caller.log_in(&self.base, login, RIGHT).await.token();
+        self.token.insert(token).clone()
+    }
+}
+
+/// Tells whoever asks the token of a good session; gives the address.
+async fn keep(sessions: Sessions) -> String {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let router = Router::new().route("/", get(tell)).with_state(Arc::new(Mutex::new(sessions)));
+    tokio::spawn(async { axum::serve(listener, router).await.unwrap() });
+    format!("http://{address}/")
+}
+
+async fn tell(State(sessions): State<Arc<Mutex<Sessions>>>) -> String {
+    sessions.lock().await.good().await
+}
