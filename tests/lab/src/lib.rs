@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 pub mod api;
 pub mod asterisk;
+pub mod browser;
 pub mod call;
 pub mod certificate;
 pub mod child;

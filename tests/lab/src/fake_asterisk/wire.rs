@@ -80,7 +80,7 @@ async fn converse(stream: &mut TcpStream, number: usize, shared: &Shared) {
         };
         let body = if body.is_null() { String::new() } else { body.to_string() };
         let head = format!("HTTP/1.1 {status} So\r\nContent-Length: {}\r\n\r\n", body.len());
-        if stream.write_all((head + &body).as_bytes()).await.is_err() {
+        if stream.write_all((head + body.as_str()).as_bytes()).await.is_err() {
             return;
         }
     }

@@ -1,0 +1,161 @@
+//! Debian's Chromium without a window, driven as its user would (WebDriver).
+//!
+//! ```text
+//! Driver (chromedriver) ─ Browser (one Chromium, its own profile) ─ Visitor (someone with a way to use it)
+//! ```
+//! It speaks to this machine's loopback alone: no other name resolves, and what Chromium does by itself
+//! is off. It ends with its driver: the pipe between the two breaks.
+
+mod page;
+mod pictures;
+mod scrutiny;
+mod visitor;
+
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::time::Duration;
+
+use anyhow::{Context as _, Result};
+use serde_json::json;
+use tempfile::TempDir;
+use thirtyfour::{CapabilitiesHelper as _, ChromiumLikeCapabilities as _, LoggingPrefsLogLevel};
+use thirtyfour::{ChromeCapabilities, DesiredCapabilities, WebDriver};
+
+use crate::child::Child;
+use crate::{daemon, ports};
+
+pub use page::Page;
+pub use visitor::{Manner, Visitor};
+
+const STARTED_WITHIN: Duration = Duration::from_secs(30);
+const ENDED_WITHIN: Duration = Duration::from_secs(10);
+/// For one command, the slowest being a page's whole loading on a busy machine.
+const ANSWERED_WITHIN: Duration = Duration::from_mins(1);
+
+/// Debian's name of the browser, and every other's that `PATH` may have.
+const CHROMIUM: &str = "/usr/bin/chromium";
+
+/// How Chromium is started; the profile comes on top.
+const ARGUMENTS: [&str; 15] = [
+    "--headless=new",
+    // Ends with its driver.
+    "--remote-debugging-pipe",
+    // As root there is none; the pages are our own.
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-dev-shm-usage",
+    "--disable-quic",
+    "--no-first-run",
+    "--no-default-browser-check",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--disable-default-apps",
+    "--disable-features=OptimizationHints,MediaRouter,PasswordLeakDetection",
+    "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE localhost",
+    "about:blank",
+];
+
+/// Whether pages may run script.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Script {
+    /// As usual.
+    On,
+    /// By Chromium's own setting; WebDriver still reads the page.
+    Off,
+}
+
+/// A running chromedriver; it and its browsers end when dropped.
+#[derive(Debug)]
+pub struct Driver {
+    child: Child,
+    port: u16,
+    /// Removed after the processes have ended: fields drop in order.
+    folder: TempDir,
+}
+
+impl Driver {
+    /// Starts one on a free port, with a home of its own.
+    pub fn start() -> Result<Self> {
+        let folder = tempfile::Builder::new().prefix("karipass-browser-").tempdir()?;
+        let port = ports::free_tcp()?;
+        let mut command = Command::new("setpriv");
+        command
+            .args(["--pdeathsig", "TERM", "chromedriver", "--log-level=SEVERE"])
+            .arg(format!("--port={port}"))
+            .env("HOME", folder.path())
+            .env("TMPDIR", folder.path())
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null());
+        let mut child = Child::spawn("chromedriver", command)?;
+        let address = (std::net::Ipv4Addr::LOCALHOST, port).into();
+        child.wait_for(STARTED_WITHIN, || Ok(daemon::get(address, "/status").0 == 200))?;
+        Ok(Self { child, port, folder })
+    }
+
+    /// A browser with a new profile.
+    pub async fn open(&self, script: Script) -> Result<Browser> {
+        let profile = tempfile::Builder::new().prefix("profile-").tempdir_in(&self.folder)?.keep();
+        let client = reqwest_for_loopback()?;
+        let driver = WebDriver::builder(
+            format!("http://127.0.0.1:{}", self.port),
+            capabilities(script, &profile)?,
+        )
+        .client(client)
+        .connect()
+        .await
+        .context("opening a browser")?;
+        Ok(Browser { driver, script })
+    }
+}
+
+impl Drop for Driver {
+    fn drop(&mut self) {
+        // Chromium needs a moment to leave its profile. Nothing to be done if even this fails.
+        drop(self.child.stop(ENDED_WITHIN));
+    }
+}
+
+/// One Chromium; it ends when it is quit, or with its driver.
+#[derive(Debug)]
+pub struct Browser {
+    driver: WebDriver,
+    script: Script,
+}
+
+impl Browser {
+    /// Ends it.
+    pub async fn quit(self) -> Result<()> {
+        Ok(self.driver.quit().await?)
+    }
+}
+
+fn reqwest_for_loopback() -> Result<reqwest::Client> {
+    // Another part of this process may have chosen it before.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    Ok(reqwest::Client::builder().timeout(ANSWERED_WITHIN).no_proxy().build()?)
+}
+
+fn capabilities(script: Script, profile: &Path) -> Result<ChromeCapabilities> {
+    let mut wanted = DesiredCapabilities::chrome();
+    wanted.set_binary(CHROMIUM)?;
+    for argument in ARGUMENTS {
+        wanted.add_arg(argument)?;
+    }
+    wanted.add_arg(&format!("--user-data-dir={}", profile.display()))?;
+    let mut settings = json!({
+        "intl.accept_languages": "ja",
+        "credentials_enable_service": false,
+        "profile.password_manager_enabled": false,
+    });
+    if script == Script::Off {
+        settings["profile.managed_default_content_settings.javascript"] = json!(2);
+    }
+    wanted.add_experimental_option("prefs", settings)?;
+    // The site's certificate is its own.
+    wanted.accept_insecure_certs(true)?;
+    wanted.set_logging_prefs("browser", LoggingPrefsLogLevel::All)?;
+    wanted.set_logging_prefs("performance", LoggingPrefsLogLevel::All)?;
+    Ok(wanted)
+}

@@ -1,0 +1,200 @@
+//! What a page shows, and the moment when another one has come.
+
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, Result, bail, ensure};
+use thirtyfour::error::WebDriverErrorInner;
+use thirtyfour::{By, WebElement};
+use tokio::time::sleep;
+
+use super::{Browser, Script};
+
+const ARRIVES_WITHIN: Duration = Duration::from_mins(1);
+const LOOK_EVERY: Duration = Duration::from_millis(10);
+
+/// A page as it stands.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Page {
+    /// The path, with the query if there is one.
+    pub path: String,
+    /// The title.
+    pub title: String,
+    /// The first heading.
+    pub heading: String,
+    /// All that is to be read, a line a block.
+    pub text: String,
+}
+
+impl Page {
+    /// These words are to be read.
+    pub fn says(&self, words: &str) -> Result<&Self> {
+        ensure!(self.text.contains(words), "「{words}」 is missing in: {self:?}");
+        Ok(self)
+    }
+
+    /// These words are not to be read.
+    pub fn says_not(&self, words: &str) -> Result<&Self> {
+        ensure!(!self.text.contains(words), "「{words}」 stands in: {self:?}");
+        Ok(self)
+    }
+}
+
+impl Browser {
+    /// As a browser that was never here: no cookie, nothing kept, no history.
+    pub async fn begin_anew(&self) -> Result<()> {
+        let new = self.driver.new_tab().await?;
+        for window in self.driver.windows().await? {
+            if window != new {
+                self.driver.switch_to_window(window).await?;
+                self.driver.close_window().await?;
+            }
+        }
+        self.driver.switch_to_window(new).await?;
+        for forget in ["Network.clearBrowserCookies", "Network.clearBrowserCache"] {
+            self.command(forget, serde_json::json!({})).await?;
+        }
+        // Read to be forgotten: what is in them is of another visit.
+        self.driver.get_log("performance").await?;
+        self.driver.get_log("browser").await?;
+        Ok(())
+    }
+
+    /// A second window of the same browser, which is the one in use from now on; gives the first one.
+    pub async fn second_window(&self) -> Result<thirtyfour::WindowHandle> {
+        let first = self.driver.window().await?;
+        let second = self.driver.new_window().await?;
+        self.driver.switch_to_window(second).await?;
+        Ok(first)
+    }
+
+    /// Uses this window from now on; gives the one that was in use.
+    pub async fn turn_to(
+        &self,
+        window: thirtyfour::WindowHandle,
+    ) -> Result<thirtyfour::WindowHandle> {
+        let left = self.driver.window().await?;
+        self.driver.switch_to_window(window).await?;
+        Ok(left)
+    }
+
+    /// Opens this address, as typed by the user.
+    pub async fn go(&self, url: &str) -> Result<()> {
+        Ok(self.driver.goto(url).await?)
+    }
+
+    /// The back button; whatever comes, it has come when this returns.
+    pub async fn back(&self) -> Result<()> {
+        self.leave(async || Ok(self.driver.back().await?)).await
+    }
+
+    /// The button that loads the page once more.
+    pub async fn reload(&self) -> Result<()> {
+        self.leave(async || Ok(self.driver.refresh().await?)).await
+    }
+
+    /// The page as it stands.
+    pub async fn page(&self) -> Result<Page> {
+        let url = self.driver.current_url().await?;
+        let query = url.query().map(|query| format!("?{query}")).unwrap_or_default();
+        let heading = match self.driver.find(By::Css("h1")).await {
+            Ok(heading) => heading.text().await?,
+            Err(_) => String::new(),
+        };
+        Ok(Page {
+            path: format!("{}{query}", url.path()),
+            title: self.driver.title().await?,
+            heading,
+            text: self.driver.find(By::Css("body")).await?.text().await?,
+        })
+    }
+
+    /// The page's source as the site sent it, near enough.
+    pub async fn source(&self) -> Result<String> {
+        Ok(self.driver.source().await?)
+    }
+
+    /// The one element of this XPath.
+    pub(super) async fn only(&self, xpath: &str) -> Result<WebElement> {
+        let mut found = self.driver.find_all(By::XPath(xpath)).await?;
+        match (found.pop(), found.is_empty()) {
+            (Some(only), true) => Ok(only),
+            (Some(_), false) => bail!("more than one {xpath} on {:?}", self.page().await?),
+            (None, _) => bail!("no {xpath} on {:?}", self.page().await?),
+        }
+    }
+
+    /// The field whose label begins with these words.
+    pub async fn field(&self, label: &str) -> Result<WebElement> {
+        let label =
+            self.only(&format!("//label[starts-with(normalize-space(.), '{label}')]")).await?;
+        let id = label.attr("for").await?.context("a label without a field")?;
+        self.only(&format!("//*[@id='{id}']")).await
+    }
+
+    /// Whether a field has such a label.
+    pub async fn has_field(&self, label: &str) -> Result<bool> {
+        let xpath = format!("//label[starts-with(normalize-space(.), '{label}')]");
+        Ok(!self.driver.find_all(By::XPath(xpath)).await?.is_empty())
+    }
+
+    /// What stands beneath a field by its `aria-describedby`, and whether it is marked as wrong.
+    pub async fn told_of(&self, label: &str) -> Result<(String, bool)> {
+        let field = self.field(label).await?;
+        let mut told = Vec::new();
+        for id in field.attr("aria-describedby").await?.unwrap_or_default().split_whitespace() {
+            told.push(self.only(&format!("//*[@id='{id}']")).await?.text().await?);
+        }
+        let is_wrong = field.attr("aria-invalid").await?.as_deref() == Some("true");
+        Ok((told.join("\n"), is_wrong))
+    }
+
+    /// The button or link with exactly these words.
+    pub async fn control(&self, words: &str) -> Result<WebElement> {
+        self.only(&format!(
+            "//button[normalize-space(.)='{words}'] | //a[@href and normalize-space(.)='{words}']"
+        ))
+        .await
+    }
+
+    /// Does what leaves this page, and waits until another one, or the same anew, has come.
+    pub(super) async fn leave(&self, act: impl AsyncFnOnce() -> Result<()>) -> Result<()> {
+        let old = self.driver.find(By::Css("html")).await?;
+        act().await?;
+        let until = Instant::now() + ARRIVES_WITHIN;
+        while !is_gone(&old).await? || !self.is_loaded().await? {
+            ensure!(Instant::now() < until, "no other page came: {:?}", self.page().await?);
+            sleep(LOOK_EVERY).await;
+        }
+        Ok(())
+    }
+
+    async fn is_loaded(&self) -> Result<bool> {
+        let state = self.driver.execute("return document.readyState", vec![]).await?;
+        Ok(state.json() == "complete")
+    }
+
+    /// Speaks to Chromium past WebDriver.
+    pub(super) async fn command(
+        &self,
+        method: &str,
+        parameters: serde_json::Value,
+    ) -> Result<serde_json::Value> {
+        Ok(self.driver.cdp().send_raw(method, parameters).await?)
+    }
+
+    /// Whether pages may run script.
+    pub fn script(&self) -> Script {
+        self.script
+    }
+}
+
+async fn is_gone(old: &WebElement) -> Result<bool> {
+    match old.tag_name().await {
+        Ok(_) => Ok(false),
+        Err(error) => match error.as_inner() {
+            WebDriverErrorInner::StaleElementReference(_)
+            | WebDriverErrorInner::NoSuchElement(_) => Ok(true),
+            _ => Err(error.into()),
+        },
+    }
+}

@@ -1,0 +1,56 @@
+//! What no visitor sees: axe-core's findings, the console, and every request that was made.
+
+use std::fs;
+
+use anyhow::{Context as _, Result, ensure};
+use serde_json::{Value, json};
+
+use super::{Browser, Page, Visitor};
+use crate::repository;
+
+/// Where `make` puts axe-core.
+const AXE: &str = "target/axe/package/axe.min.js";
+/// WCAG 2.2, levels A and AA, and axe-core's own advice.
+const RULES: [&str; 6] = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"];
+/// Gives the violations, each as rule, words and places.
+const RUN: &str = "const [rules, done] = arguments;
+axe.run(document, {runOnly: rules, resultTypes: ['violations']}).then(
+    found => done(found.violations.map(
+        violation => [violation.id, violation.help, violation.nodes.map(node => node.html)])),
+    error => done([['axe-core failed', String(error), []]]))";
+
+impl Browser {
+    /// axe-core finds nothing on this page.
+    pub(super) async fn is_accessible(&self, page: &Page) -> Result<()> {
+        let file = repository().join(AXE);
+        let axe = fs::read_to_string(&file)
+            .with_context(|| format!("{}, which `make test` puts there", file.display()))?;
+        self.driver.execute(axe, vec![]).await?;
+        let found = self.driver.execute_async(RUN, vec![json!(RULES)]).await?;
+        let none = found.json().as_array().context("axe-core gave no list")?.is_empty();
+        ensure!(none, "axe-core on {page:?}: {:#}", found.json());
+        Ok(())
+    }
+}
+
+impl Visitor<'_> {
+    /// Nothing was said in the console, and nothing was asked but the site, at any time of the visit.
+    pub async fn gets_up(self) -> Result<()> {
+        for entry in self.browser.driver.get_log("browser").await? {
+            // A page with another status than 200 is told there too.
+            let is_status = entry.source.as_deref() == Some("network")
+                && entry.message.contains("the server responded with a status of 4");
+            ensure!(is_status, "the console: {entry:?}");
+        }
+        for entry in self.browser.driver.get_log("performance").await? {
+            let event: Value = serde_json::from_str(&entry.message)?;
+            let event = &event["message"];
+            if event["method"] == "Network.requestWillBeSent" {
+                let url = event["params"]["request"]["url"].as_str().unwrap_or_default();
+                let own = url.strip_prefix(&self.site).is_some_and(|path| path.starts_with('/'));
+                ensure!(own, "the browser asked for {url}");
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,228 @@
+//! Someone who uses the browser in one way throughout: with the pointer, without script, by keyboard.
+//!
+//! Every page that a visitor comes to is looked at: with the pointer by axe-core, by keyboard for whether
+//! every stop of Tab is reached both ways and can be seen.
+
+use anyhow::{Result, bail, ensure};
+use thirtyfour::{ElementId, Key, WebElement};
+
+use super::{Browser, Page, Script};
+
+/// More stops of Tab than any page has.
+const STOPS: usize = 60;
+
+/// How a visitor uses the browser.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Manner {
+    /// With pointer and keys, script being on; axe-core looks at every page.
+    Pointer,
+    /// The same, script being off.
+    WithoutScript,
+    /// With the keyboard alone.
+    Keyboard,
+}
+
+impl Manner {
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::Pointer, Self::WithoutScript, Self::Keyboard];
+
+    /// What it needs of the browser.
+    pub fn script(self) -> Script {
+        match self {
+            Self::Pointer | Self::Keyboard => Script::On,
+            Self::WithoutScript => Script::Off,
+        }
+    }
+}
+
+/// Someone at a browser, on one site.
+#[derive(Debug)]
+pub struct Visitor<'a> {
+    pub(super) browser: &'a Browser,
+    pub(super) site: String,
+    manner: Manner,
+}
+
+impl<'a> Visitor<'a> {
+    /// Sits down at a browser that is as if nobody had used it; `site` such as `https://localhost:8443`.
+    pub async fn sits_down(browser: &'a Browser, site: &str, manner: Manner) -> Result<Self> {
+        ensure!(browser.script() == manner.script(), "{manner:?} needs another browser");
+        browser.begin_anew().await?;
+        Ok(Self { browser, site: site.to_owned(), manner })
+    }
+
+    /// The browser, to look more closely.
+    pub fn browser(&self) -> &Browser {
+        self.browser
+    }
+
+    /// Opens a path of the site, as typed into the address bar.
+    pub async fn goes(&self, path: &str) -> Result<Page> {
+        self.browser.go(&format!("{}{path}", self.site)).await?;
+        self.arrives().await
+    }
+
+    /// Presses the back button.
+    pub async fn goes_back(&self) -> Result<Page> {
+        self.browser.back().await?;
+        self.arrives().await
+    }
+
+    /// Loads the page once more.
+    pub async fn reloads(&self) -> Result<Page> {
+        self.browser.reload().await?;
+        self.arrives().await
+    }
+
+    /// The page as it stands.
+    pub async fn sees(&self) -> Result<Page> {
+        self.browser.page().await
+    }
+
+    /// Fills the field whose label begins with these words, whatever it held.
+    pub async fn fills(&self, label: &str, text: &str) -> Result<&Self> {
+        let field = self.browser.field(label).await?;
+        match self.manner {
+            Manner::Pointer | Manner::WithoutScript => {
+                field.clear().await?;
+                field.send_keys(text).await?;
+            }
+            Manner::Keyboard => {
+                self.tabs_to(&field).await?;
+                let all = self.browser.driver.action_chain().key_down(Key::Control).send_keys("a");
+                all.key_up(Key::Control).perform().await?;
+                self.keys(Key::Backspace).await?;
+                self.browser.driver.action_chain().send_keys(text).perform().await?;
+            }
+        }
+        Ok(self)
+    }
+
+    /// Uses the button or link with exactly these words, and comes to another page.
+    pub async fn presses(&self, words: &str) -> Result<Page> {
+        let control = self.browser.control(words).await?;
+        match self.manner {
+            Manner::Pointer | Manner::WithoutScript => {
+                self.browser.leave(async || Ok(control.click().await?)).await?;
+            }
+            Manner::Keyboard => {
+                self.tabs_to(&control).await?;
+                let is_button = control.tag_name().await? == "button";
+                let key = if is_button { Key::Space } else { Key::Enter };
+                self.browser.leave(async || self.keys(key).await).await?;
+            }
+        }
+        self.arrives().await
+    }
+
+    /// Chooses the radio button whose label begins with these words.
+    pub async fn chooses(&self, label: &str) -> Result<&Self> {
+        let choice = self.browser.field(label).await?;
+        match self.manner {
+            Manner::Pointer | Manner::WithoutScript => choice.click().await?,
+            Manner::Keyboard => {
+                // Tab stops once in a group; the arrows go around in it, and choose.
+                let name = choice.attr("name").await?.unwrap_or_default();
+                for _ in 0..STOPS {
+                    if self.stop().await?.attr("name").await?.as_deref() == Some(&name) {
+                        break;
+                    }
+                    self.keys(Key::Tab).await?;
+                }
+                self.keys(Key::Space).await?;
+                for _ in 0..STOPS {
+                    if choice.is_selected().await? {
+                        break;
+                    }
+                    self.keys(Key::Down).await?;
+                }
+            }
+        }
+        ensure!(choice.is_selected().await?, "{label} cannot be chosen");
+        Ok(self)
+    }
+
+    /// Presses Enter in the field whose label begins with these words, and comes to another page.
+    pub async fn enters_in(&self, label: &str) -> Result<Page> {
+        let field = self.browser.field(label).await?;
+        if self.manner == Manner::Keyboard {
+            self.tabs_to(&field).await?;
+        } else {
+            field.focus().await?;
+        }
+        self.browser.leave(async || self.keys(Key::Enter).await).await?;
+        self.arrives().await
+    }
+
+    /// Every page is looked at when it has come.
+    async fn arrives(&self) -> Result<Page> {
+        let page = self.browser.page().await?;
+        match self.manner {
+            Manner::Pointer => self.browser.is_accessible(&page).await?,
+            Manner::WithoutScript => {}
+            Manner::Keyboard => self.walks(&page).await?,
+        }
+        Ok(page)
+    }
+
+    async fn keys(&self, key: Key) -> Result<()> {
+        Ok(self.browser.driver.action_chain().send_keys(key).perform().await?)
+    }
+
+    async fn stop(&self) -> Result<WebElement> {
+        Ok(self.browser.driver.active_element().await?)
+    }
+
+    async fn tabs_to(&self, wanted: &WebElement) -> Result<()> {
+        for _ in 0..STOPS {
+            if self.stop().await?.element_id() == wanted.element_id() {
+                return Ok(());
+            }
+            self.keys(Key::Tab).await?;
+        }
+        bail!("Tab does not come to {} on {:?}", wanted.outer_html().await?, self.sees().await?)
+    }
+
+    /// Tab comes to every stop, each can be seen, and Shift with Tab comes back the same way.
+    async fn walks(&self, page: &Page) -> Result<()> {
+        let forth = self.stops(false, page).await?;
+        let mut back = self.stops(true, page).await?;
+        back.reverse();
+        ensure!(forth == back, "Tab and Shift-Tab go other ways on {page:?}: {forth:?} {back:?}");
+        Ok(())
+    }
+
+    /// The stops of one round, from the page's beginning or end.
+    async fn stops(&self, backwards: bool, page: &Page) -> Result<Vec<ElementId>> {
+        let blur =
+            "document.activeElement && document.activeElement.blur(); getSelection().empty()";
+        self.browser.driver.execute(blur, vec![]).await?;
+        let mut stops = Vec::new();
+        for _ in 0..STOPS {
+            let keys = self.browser.driver.action_chain();
+            let keys = if backwards {
+                keys.key_down(Key::Shift).send_keys(Key::Tab).key_up(Key::Shift)
+            } else {
+                keys.send_keys(Key::Tab)
+            };
+            keys.perform().await?;
+            let stop = self.stop().await?;
+            if stop.tag_name().await? == "body" || stops.first() == Some(&stop.element_id()) {
+                return Ok(stops);
+            }
+            is_seen(&stop, page).await?;
+            stops.push(stop.element_id());
+        }
+        bail!("Tab does not come around on {page:?}")
+    }
+}
+
+/// WCAG 2.4.7: whoever uses the keyboard sees where they are.
+async fn is_seen(stop: &WebElement, page: &Page) -> Result<()> {
+    let is_outlined = stop.css_value("outline-style").await? != "none"
+        && stop.css_value("outline-width").await? != "0px";
+    let is_shown = stop.is_displayed().await?;
+    let html = stop.outer_html().await?;
+    ensure!(is_outlined && is_shown, "one does not see that Tab has come to {html} on {page:?}");
+    Ok(())
+}
