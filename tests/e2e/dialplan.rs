@@ -135,7 +135,7 @@ fn asserted() -> Vec<Case> {
     ];
     let mut cases: Vec<Case> =
         forms.iter().map(|form| Case::new(CARRIER, pai(form), trusted("0612345600"))).collect();
-    let two = pai("<sip:someone@x>") + &pai("<tel:+81612345600>");
+    let two = pai("<sip:someone@x>") + pai("<tel:+81612345600>").as_str();
     cases.push(Case::new(CARRIER, two, trusted("0612345600")));
     cases.push(Case::new(PLAIN, pai("<sip:81612345600@x>"), trusted("0612345600")));
     cases.push(Case::new(CARRIER, pai("<tel:+819012345678>"), trusted("09012345678")));
