@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
+use crate::number::Number;
 use crate::password::PhcString;
 use crate::rules;
 
@@ -51,6 +52,34 @@ pub struct Credential {
     pub set_at: Timestamp,
     /// Its hash; none once it is void.
     pub phc: Option<PhcString>,
+}
+
+/// A number of a contract, and what it has.
+#[derive(Debug, Clone)]
+pub struct Held {
+    /// The number.
+    pub number: Number,
+    /// Its credential, if it ever had one.
+    pub credential: Option<Credential>,
+}
+
+impl Held {
+    /// Whether it has a password: one set on the site and not void, however old (table `U`).
+    #[must_use]
+    pub fn has_password(&self) -> bool {
+        self.has(Kind::Password)
+    }
+
+    /// Whether it has a temporary password that is not void.
+    #[must_use]
+    pub fn has_temporary(&self) -> bool {
+        self.has(Kind::Temporary)
+    }
+
+    fn has(&self, kind: Kind) -> bool {
+        let credential = self.credential.as_ref();
+        credential.is_some_and(|credential| credential.phc.is_some() && credential.kind == kind)
+    }
 }
 
 impl Kind {

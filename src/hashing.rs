@@ -18,8 +18,8 @@ use tokio::sync::oneshot;
 pub use keys::{KeyMistakes, Keys};
 pub use secret_hash::{Checked, Cost, Dummy, Salt};
 
-use crate::password::{PhcString, TemporaryPassword, TypedPassword};
-use lane::{Job, Lane};
+use crate::password::{NewPassword, PhcString, TemporaryPassword, TypedPassword};
+use lane::{Fresh, Job, Lane};
 use secret_hash::Argon;
 
 /// Workers that serve calls only; two, so that calls that end together do not wait for each other.
@@ -112,12 +112,26 @@ impl Hasher {
         salt: Salt,
     ) -> Result<PhcString, HashError> {
         let (done, hashed) = oneshot::channel();
-        self.lanes.calls.push(Job::Hash { password, salt, done })?;
+        self.lanes.calls.push(Job::Hash { password: Fresh::Temporary(password), salt, done })?;
         hashed.await.map_err(|_| gone())?
     }
 
+    /// Hashes a password that is set on the site, in the logins' lane.
+    ///
+    /// # Errors
+    /// [`HashError`]
+    pub async fn hash_for_change(
+        &self,
+        password: NewPassword,
+        salt: Salt,
+    ) -> Result<PhcString, HashError> {
+        let (done, hashed) = oneshot::channel();
+        self.lanes.logins.push(Job::Hash { password: Fresh::Password(password), salt, done })?;
+        in_time(hashed).await
+    }
+
     /// Verifies what was typed against `stored`, or against the dummy hash if there is none, in the
-    /// logins' lane; `salt` is for the hash that replaces an outdated one.
+    /// logins' lane; `renewal` is for a hash that replaces an outdated one, if that is wanted.
     ///
     /// Either way it is one hash operation, and one more if the typed password is right and its hash
     /// outdated. Dropping the future abandons the job.
@@ -128,15 +142,19 @@ impl Hasher {
         &self,
         typed: TypedPassword,
         stored: Option<PhcString>,
-        salt: Salt,
+        renewal: Option<Salt>,
     ) -> Result<Checked, HashError> {
         let (done, checked) = oneshot::channel();
-        self.lanes.logins.push(Job::Verify { typed, stored, salt, done })?;
-        let Ok(checked) = tokio::time::timeout(LOGIN_WAIT, checked).await else {
-            return Err(HashError::Busy);
-        };
-        checked.map_err(|_| gone())?
+        self.lanes.logins.push(Job::Verify { typed, stored, renewal, done })?;
+        in_time(checked).await
     }
+}
+
+async fn in_time<T>(done: oneshot::Receiver<Result<T, HashError>>) -> Result<T, HashError> {
+    let Ok(done) = tokio::time::timeout(LOGIN_WAIT, done).await else {
+        return Err(HashError::Busy);
+    };
+    done.map_err(|_| gone())?
 }
 
 fn gone() -> HashError {
@@ -172,7 +190,7 @@ mod tests {
 
     async fn check(hasher: &Hasher, typed: &str, stored: Option<&PhcString>) -> Checked {
         let typed = TypedPassword::from(typed.to_owned());
-        hasher.verify_for_login(typed, stored.cloned(), Salt::draw(&mut rng())).await.unwrap()
+        hasher.verify_for_login(typed, stored.cloned(), Some(Salt::draw(&mut rng()))).await.unwrap()
     }
 
     #[tokio::test]
@@ -247,7 +265,7 @@ mod tests {
                 tokio::spawn(async move {
                     let typed = TypedPassword::from("wrong".to_owned());
                     let salt = Salt::draw(&mut rng());
-                    hasher.verify_for_login(typed, Some(stored), salt).await
+                    hasher.verify_for_login(typed, Some(stored), Some(salt)).await
                 })
             })
             .collect();

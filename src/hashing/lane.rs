@@ -15,22 +15,37 @@ use tokio::sync::oneshot;
 use super::HashError;
 use super::secret_hash::{Argon, Checked, Memory, Salt};
 use crate::clock;
-use crate::password::{PhcString, TemporaryPassword, TypedPassword};
+use crate::password::{NewPassword, PhcString, TemporaryPassword, TypedPassword};
 
 /// Jobs that are still taken in the order of their arrival: about a second's work of one core.
 const IN_ORDER: usize = 64;
 
+/// A secret that is to be stored.
+pub(super) enum Fresh {
+    Temporary(TemporaryPassword),
+    Password(NewPassword),
+}
+
+impl Fresh {
+    fn expose(&self) -> &[u8] {
+        match self {
+            Self::Temporary(password) => password.expose(),
+            Self::Password(password) => password.expose(),
+        }
+    }
+}
+
 /// A secret, and who waits for what comes of it.
 pub(super) enum Job {
     Hash {
-        password: TemporaryPassword,
+        password: Fresh,
         salt: Salt,
         done: oneshot::Sender<Result<PhcString, HashError>>,
     },
     Verify {
         typed: TypedPassword,
         stored: Option<PhcString>,
-        salt: Salt,
+        renewal: Option<Salt>,
         done: oneshot::Sender<Result<Checked, HashError>>,
     },
 }
@@ -50,8 +65,8 @@ impl Job {
             Self::Hash { password, salt, done } => {
                 let _ = done.send(argon.hash(password.expose(), salt, memory));
             }
-            Self::Verify { typed, stored, salt, done } => {
-                let _ = done.send(argon.verify(typed.expose(), stored.as_ref(), salt, memory));
+            Self::Verify { typed, stored, renewal, done } => {
+                let _ = done.send(argon.verify(typed.expose(), stored.as_ref(), renewal, memory));
             }
         }
     }

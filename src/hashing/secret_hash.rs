@@ -153,12 +153,13 @@ impl Argon {
     }
 
     /// One hash operation with the stored hash's key and cost, or with the dummy's, which no
-    /// password matches; and one more with the live ones if the hash is to be renewed.
+    /// password matches; and one more with the live ones if the hash is outdated and `renewal` has
+    /// a salt for another.
     pub(super) fn verify(
         &self,
         password: &[u8],
         stored: Option<&PhcString>,
-        salt: Salt,
+        renewal: Option<Salt>,
         memory: &mut Memory,
     ) -> Result<Checked, HashError> {
         let parsed = match stored.map(|stored| self.parse(stored)) {
@@ -175,8 +176,8 @@ impl Argon {
         if !self.is_of(&parsed, password, memory)? {
             return Ok(Checked::Wrong);
         }
-        let outdated = self.is_outdated(&parsed);
-        let renewed = outdated.then(|| self.hash(password, salt, memory)).transpose()?;
+        let salt = renewal.filter(|_| self.is_outdated(&parsed));
+        let renewed = salt.map(|salt| self.hash(password, salt, memory)).transpose()?;
         Ok(Checked::Right { renewed })
     }
 

@@ -1,11 +1,21 @@
-//! Changing the authentication unit (認証単位変更, table `U`).
+//! Changing the authentication unit (認証単位変更, table `U`): every password is compared without a
+//! lock, all of them, and the verdict is decided under the contract's.
 
 use std::net::IpAddr;
 
-use super::plan::NewLogin;
-use super::{Door, SessionToken, Standing};
+use metrics::counter;
+
+use super::decision::{Allowed, may_change};
+use super::plan::{LogsInWith, NewLogin, Plan};
+use super::verify::compare;
+use super::{Door, LoginError, SessionToken, Standing};
+use crate::credential::{CredentialId, Kind};
+use crate::hashing::{Checked, HashError, Hasher};
 use crate::number::Number;
 use crate::password::TypedPassword;
+use crate::store::audit::{Event, Outcome};
+use crate::store::hold::{Hold, View};
+use crate::store::{Doing, ReplaceUnit, Store, StoreError};
 use crate::unit::Unit;
 
 /// A session wants its contract's unit changed.
@@ -32,7 +42,7 @@ pub struct ChangeUnit {
 pub enum Told {
     /// The one that the session's client was last told of.
     BySession,
-    /// The one that a form carries, [`UnitChoices::version`].
+    /// The one that a form carries, [`UnitChoices::version`](super::UnitChoices::version).
     ByForm(i64),
 }
 
@@ -78,20 +88,165 @@ pub struct UnitChanged {
     pub logins: Vec<NewLogin>,
 }
 
-/// What the form of a change offers, made from one look at the contract.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct UnitChoices {
-    /// The contract's version, which the form has to carry ([`Told::ByForm`]).
-    pub version: i64,
-    /// Every unit but the one in force.
-    pub choices: Vec<UnitChoice>,
+/// Changes the unit of a session's contract, in one transaction or not at all.
+///
+/// # Errors
+/// [`LoginError`]; nothing is changed or counted then, unless the store's answer was lost.
+pub async fn change_unit(
+    store: &Store,
+    hasher: &Hasher,
+    request: ChangeUnit,
+) -> Result<UnitVerdict, LoginError> {
+    let ChangeUnit { token, door, standing, unit, passwords, told, address } = request;
+    let (login, contract) = (standing.login, standing.contract);
+    let doing = Doing { event: Event::UnitChanged, login, contract, unit: Some(unit), address };
+    let given = passwords.iter().map(|(number, _)| *number).collect();
+    let asking = Asking { doing, unit, given, told };
+    let digest = token.digest(door);
+    let Some(view) = store.view(contract, &digest).await? else {
+        return Ok(UnitVerdict::SessionOver);
+    };
+    let allowed = match asking.examine(&view) {
+        Ok(allowed) => allowed,
+        Err(verdict) => return Ok(asking.refused(store, verdict).await?),
+    };
+    let compared = compare_all(hasher, &allowed, &passwords).await?;
+    for one in compared.iter().filter(|one| one.outcome == Outcome::Unverifiable) {
+        let doing = Doing { login: one.number, ..doing };
+        store.record(&doing.record(one.outcome)).await?;
+    }
+    match store.hold(contract, &digest).await? {
+        Some(hold) => Ok(asking.decide(store, hold, &compared).await?),
+        None => Ok(UnitVerdict::SessionOver),
+    }
 }
 
-/// One unit that can be chosen.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct UnitChoice {
-    /// The unit.
-    pub unit: Unit,
-    /// The numbers whose passwords it asks for.
-    pub asked: Vec<Number>,
+/// What is asked for, less the secrets.
+struct Asking {
+    doing: Doing,
+    unit: Unit,
+    given: Vec<Number>,
+    told: Told,
+}
+
+/// A password that was compared, without a lock.
+struct Compared {
+    number: Number,
+    id: CredentialId,
+    /// `Done`, `Wrong` or `Unverifiable`.
+    outcome: Outcome,
+}
+
+impl Asking {
+    fn examine(&self, view: &View) -> Result<Allowed, UnitVerdict> {
+        may_change(view, self.unit, &self.given, self.told)
+    }
+
+    /// The verdict, from what there is under the lock.
+    async fn decide(
+        &self,
+        store: &Store,
+        hold: Hold,
+        compared: &[Compared],
+    ) -> Result<UnitVerdict, StoreError> {
+        let is_same = |allowed: &Allowed| {
+            let ids = allowed.asked.iter().map(|credential| credential.id);
+            ids.eq(compared.iter().map(|one| one.id))
+        };
+        let allowed = match self.examine(hold.view()) {
+            Ok(allowed) if is_same(&allowed) => allowed,
+            Ok(_) => {
+                drop(hold);
+                return self.refused(store, UnitVerdict::ChangedElsewhere).await;
+            }
+            Err(verdict) => {
+                drop(hold);
+                return self.refused(store, verdict).await;
+            }
+        };
+        let numbers: Vec<Number> = compared
+            .iter()
+            .filter(|one| one.outcome != Outcome::Done)
+            .map(|one| one.number)
+            .collect();
+        if numbers.is_empty() {
+            return self.apply(hold, allowed).await;
+        }
+        let wrong = compared.iter().filter(|one| one.outcome == Outcome::Wrong);
+        let wrong: Vec<Number> = wrong.map(|one| one.number).collect();
+        let voided = hold.count_wrong(&self.doing, Kind::Password, &wrong).await?;
+        self.note(Outcome::Wrong);
+        Ok(UnitVerdict::Wrong { numbers, session_over: voided.contains(&self.doing.login) })
+    }
+
+    async fn apply(&self, hold: Hold, allowed: Allowed) -> Result<UnitVerdict, StoreError> {
+        let Allowed { changers, plan, .. } = allowed;
+        let copied: Vec<Number> = plan
+            .logins
+            .iter()
+            .filter(|login| login.with == LogsInWith::TheChangers)
+            .map(|login| login.number)
+            .collect();
+        let change = ReplaceUnit {
+            unit: self.unit,
+            changers: &changers,
+            copied: &copied,
+            voided: &plan.voided,
+            dropped: &plan.dropped,
+        };
+        hold.replace_unit(&self.doing, &change).await?;
+        self.note(Outcome::Done);
+        let Plan { logins, .. } = plan;
+        let changer = self.doing.login;
+        Ok(UnitVerdict::Changed(UnitChanged { unit: self.unit, changer, logins }))
+    }
+
+    /// Leaves a row of a refusal that is one; the others are mistakes of the form, or no session.
+    async fn refused(
+        &self,
+        store: &Store,
+        verdict: UnitVerdict,
+    ) -> Result<UnitVerdict, StoreError> {
+        let outcome = match &verdict {
+            UnitVerdict::NotAllowed => Outcome::NotAllowed,
+            UnitVerdict::ChangedElsewhere => Outcome::ContractChanged,
+            UnitVerdict::Changed(_)
+            | UnitVerdict::Wrong { .. }
+            | UnitVerdict::OtherPasswords { .. }
+            | UnitVerdict::InForce
+            | UnitVerdict::PasswordChangeRequired
+            | UnitVerdict::SessionOver => return Ok(verdict),
+        };
+        store.record(&self.doing.record(outcome)).await?;
+        self.note(outcome);
+        Ok(verdict)
+    }
+
+    fn note(&self, outcome: Outcome) {
+        let Doing { login, address, .. } = self.doing;
+        let unit = self.unit.as_str();
+        tracing::info!(?login, %address, unit, ?outcome, "unit change");
+        counter!("karipass_unit_changes_total", "outcome" => outcome.as_str()).increment(1);
+    }
+}
+
+/// Compares every password that is asked for, also after a wrong one.
+async fn compare_all(
+    hasher: &Hasher,
+    allowed: &Allowed,
+    passwords: &[(Number, TypedPassword)],
+) -> Result<Vec<Compared>, HashError> {
+    let mut all = Vec::with_capacity(passwords.len());
+    for (number, credential) in allowed.plan.asked.iter().zip(&allowed.asked) {
+        let typed = passwords.iter().find(|(given, _)| given == number);
+        let typed = typed.map_or_else(|| String::new().into(), |(_, typed)| typed.clone());
+        let stored = credential.phc.clone();
+        let outcome = match compare(hasher, Some(*number), typed, stored, None).await? {
+            Checked::Right { .. } => Outcome::Done,
+            Checked::Wrong => Outcome::Wrong,
+            Checked::Unverifiable(_) => Outcome::Unverifiable,
+        };
+        all.push(Compared { number: *number, id: credential.id, outcome });
+    }
+    Ok(all)
 }

@@ -1,10 +1,14 @@
-//! Who may log in at all, decided before the secret is compared (`W1`, `W2`, `C1`), pure.
+//! Who may log in at all and which session may change what, decided before and after a secret is
+//! compared (`W1`, `W2`, `C1`, `U2`, `W6`), pure.
 
-use super::Standing;
+use super::plan::{Plan, may_change_unit};
+use super::{Standing, Told, UnitVerdict};
 use crate::credential::Credential;
 use crate::number::Number;
 use crate::store::audit::Outcome;
+use crate::store::hold::View;
 use crate::store::login::Known;
+use crate::unit::Unit;
 
 /// What an attempt's secret is to be compared with.
 pub(super) enum Candidate {
@@ -44,4 +48,62 @@ pub(super) fn candidate(login: Option<Number>, known: Option<Known>) -> Candidat
         Some(standing) => Candidate::Good { standing: Box::new(standing), credential },
         None => none(Outcome::NotALogin),
     }
+}
+
+/// What the session of `view` is good for, and the credential that it began with; `None` if it is over.
+pub(super) fn in_use(view: &View) -> Option<(Standing, &Credential)> {
+    let (login, credential) = view.of_session()?;
+    let Credential { kind, set_at, .. } = *credential;
+    let standing = Standing::of(&view.contract, login, kind, set_at, view.now)?;
+    Some((standing, credential))
+}
+
+/// A change of the unit that may go on.
+pub(super) struct Allowed {
+    /// The credential of the login that makes the change.
+    pub(super) changers: Credential,
+    /// What is asked for, and what becomes of each credential.
+    pub(super) plan: Plan,
+    /// The credentials of the numbers that are asked for, in the same order.
+    pub(super) asked: Vec<Credential>,
+}
+
+/// Whether the session of `view` may bring the contract under `unit` with passwords of these `given`
+/// numbers, from a request that was made from the version `told`.
+pub(super) fn may_change(
+    view: &View,
+    unit: Unit,
+    given: &[Number],
+    told: Told,
+) -> Result<Allowed, UnitVerdict> {
+    let (Some((standing, changers)), Some(session)) = (in_use(view), view.session) else {
+        return Err(UnitVerdict::SessionOver);
+    };
+    let told = match told {
+        Told::BySession => session.seen_version,
+        Told::ByForm(version) => version,
+    };
+    if standing.password_change.is_some() {
+        return Err(UnitVerdict::PasswordChangeRequired);
+    }
+    if !may_change_unit(standing.role) {
+        return Err(UnitVerdict::NotAllowed);
+    }
+    if told != view.contract.version {
+        return Err(UnitVerdict::ChangedElsewhere);
+    }
+    if unit == standing.unit {
+        return Err(UnitVerdict::InForce);
+    }
+    let plan = Plan::of(&view.contract, &view.held, standing.login, unit);
+    let without = |numbers: &[Number], others: &[Number]| -> Vec<Number> {
+        numbers.iter().filter(|number| !others.contains(number)).copied().collect()
+    };
+    let (missing, unasked) = (without(&plan.asked, given), without(given, &plan.asked));
+    if !missing.is_empty() || !unasked.is_empty() {
+        return Err(UnitVerdict::OtherPasswords { missing, unasked });
+    }
+    let asked =
+        plan.asked.iter().filter_map(|number| view.credential_of(*number)).cloned().collect();
+    Ok(Allowed { changers: changers.clone(), plan, asked })
 }

@@ -60,11 +60,11 @@ pub async fn log_in(
     let (standing, credential) = match decision::candidate(login, known) {
         Candidate::Good { standing, credential } => (standing, credential),
         Candidate::None { outcome, expired } => {
-            compare(hasher, login, typed, None, salt).await?;
+            compare(hasher, login, typed, None, None).await?;
             return refuse(store, &attempted, outcome, expired.as_ref()).await;
         }
     };
-    let renewed = match compare(hasher, login, typed, credential.phc.clone(), salt).await? {
+    let renewed = match compare(hasher, login, typed, credential.phc.clone(), Some(salt)).await? {
         Checked::Right { renewed } => renewed,
         Checked::Wrong => {
             store.count_wrong(&attempted, &credential).await?;

@@ -1,6 +1,6 @@
 //! Logging in, the life of a session, and what a session changes: one service for both doors.
 //!
-//! [`look_up`] says what a token opens. [`log_in`], [`ChangePassword`] and [`ChangeUnit`] each take a
+//! [`look_up`] says what a token opens. [`log_in`], [`change_password`] and [`change_unit`] each take a
 //! request as a value and give a verdict; API and pages only `match` on it. Whoever asks for a secret
 //! has it compared by one function ([`verify`]), without a lock; the store then decides at its
 //! commit, and only if the credential still is what was compared (`C2`, `C3`). An attempt whose client
@@ -14,15 +14,17 @@ mod plan;
 mod session;
 mod standing;
 mod token;
+mod unit_choices;
 mod verify;
 
-pub use change_password::{ChangePassword, PasswordVerdict};
-pub use change_unit::{ChangeUnit, Told, UnitChanged, UnitChoice, UnitChoices, UnitVerdict};
+pub use change_password::{ChangePassword, PasswordVerdict, change_password};
+pub use change_unit::{ChangeUnit, Told, UnitChanged, UnitVerdict, change_unit};
 pub use log_in::{Attempt, Verdict, log_in};
-pub use plan::{Held, LogsInWith, NewLogin, Plan, may_change_unit};
+pub use plan::{LogsInWith, NewLogin, Plan, may_change_unit};
 pub use session::{SessionState, log_out, look_up, tell};
 pub use standing::Standing;
 pub use token::{Door, SessionToken};
+pub use unit_choices::{UnitChoice, UnitChoices, unit_choices};
 
 use crate::hashing::HashError;
 use crate::store::StoreError;

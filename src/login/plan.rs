@@ -1,7 +1,7 @@
 //! What a change of the unit asks for and what it makes of each credential: table `U`, pure.
 
 use crate::contract::{Contract, Role};
-use crate::credential::{Credential, Kind};
+use crate::credential::Held;
 use crate::number::Number;
 use crate::unit::Unit;
 
@@ -38,28 +38,6 @@ pub enum LogsInWith {
     Nothing,
 }
 
-/// What a number of the contract has.
-#[derive(Debug, Clone)]
-pub struct Held {
-    /// The number.
-    pub number: Number,
-    /// Its credential, if it ever had one.
-    pub credential: Option<Credential>,
-}
-
-impl Held {
-    /// Whether it has a password: one set on the site and not void, however old (table `U`).
-    #[must_use]
-    pub fn has_password(&self) -> bool {
-        self.has(Kind::Password)
-    }
-
-    fn has(&self, kind: Kind) -> bool {
-        let credential = self.credential.as_ref();
-        credential.is_some_and(|credential| credential.phc.is_some() && credential.kind == kind)
-    }
-}
-
 impl Plan {
     /// What it takes to bring `contract` under `target`, changed by the login number `changer`, whose
     /// role allows it ([`may_change_unit`]).
@@ -82,7 +60,7 @@ impl Plan {
             .collect();
         let is_left_with_nothing = |held: &&Held| {
             let left = NewLogin { number: held.number, with: LogsInWith::Nothing };
-            held.has(Kind::Temporary) && logins.contains(&left)
+            held.has_temporary() && logins.contains(&left)
         };
         Self {
             asked: numbers()

@@ -82,6 +82,25 @@ impl Standing {
         self.until(now, now, idle)
     }
 
+    /// The same after the login's password was changed at `now`, of a session that begins with it.
+    #[must_use]
+    pub(super) fn with_new_password(self, old: Kind, now: Timestamp, idle: Duration) -> Self {
+        // A number that had none is asked for it by a change of the unit: that form shows more now (`W6`).
+        let version = match old {
+            Kind::Temporary => self.version + 1,
+            Kind::Password => self.version,
+        };
+        let renewed = Self {
+            password_change: None,
+            set_at: now,
+            password_expires_at: Kind::Password.good_until(now),
+            version,
+            told: version,
+            ..self
+        };
+        renewed.begun(now, idle)
+    }
+
     fn until(self, created_at: Timestamp, now: Timestamp, idle: Duration) -> Self {
         let later = |from: Timestamp, by| from.saturating_add(by).unwrap_or(Timestamp::MAX);
         let expires_at = later(now, idle).min(later(created_at, rules::SESSION_LIFE));

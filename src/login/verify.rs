@@ -14,9 +14,9 @@ pub(super) async fn compare(
     login: Option<Number>,
     typed: TypedPassword,
     stored: Option<PhcString>,
-    salt: Salt,
+    renewal: Option<Salt>,
 ) -> Result<Checked, HashError> {
-    let checked = hasher.verify_for_login(typed, stored, salt).await?;
+    let checked = hasher.verify_for_login(typed, stored, renewal).await?;
     if let Checked::Unverifiable(reason) = &checked {
         tracing::error!(?login, reason, "a stored hash cannot be verified");
     }

@@ -40,7 +40,11 @@ pub enum Event {
     Call,
     /// A temporary password set by phone (`P9`).
     TemporarySet,
-    /// The contract's unit set or changed (`P14`).
+    /// A password changed on the site, or its refusal (`C5`).
+    PasswordChanged,
+    /// A login given another's password by a change of the unit (`U`).
+    PasswordCopied,
+    /// The contract's unit set or changed, or its refusal (`P14`, `U`).
     UnitChanged,
     /// A credential gone; the outcome says why.
     Voided,
@@ -56,6 +60,8 @@ pub enum Event {
     Login,
     /// A session ended by its user (`W5`).
     Logout,
+    /// A session ended by a change; the outcome says which.
+    SessionEnded,
 }
 
 impl Event {
@@ -63,6 +69,8 @@ impl Event {
         match self {
             Self::Call => "call",
             Self::TemporarySet => "temporary_set",
+            Self::PasswordChanged => "password_changed",
+            Self::PasswordCopied => "password_copied",
             Self::UnitChanged => "unit_changed",
             Self::Voided => "voided",
             Self::ContractsImported => "contracts_imported",
@@ -71,6 +79,7 @@ impl Event {
             Self::ContractRemoved => "contract_removed",
             Self::Login => "login",
             Self::Logout => "logout",
+            Self::SessionEnded => "session_ended",
         }
     }
 }
@@ -84,10 +93,17 @@ pub enum Outcome {
     NotAvailable,
     /// The third wrong entry of a step (`P10`).
     WrongEntries,
-    /// The contract changed under the call: not live, number gone, or another unit in force.
+    /// The contract changed under the call or the form: not live, number gone, or another unit in
+    /// force; on the site anything that the form shows (`W6`).
     ContractChanged,
-    /// Voided by a change of unit (`P14`).
+    /// Voided or ended by a change of unit (`P14`, `U1`).
     UnitChanged,
+    /// Ended by the password's change (`C5`).
+    PasswordChanged,
+    /// A new password against the rules (`C5`).
+    Rejected,
+    /// A change of the unit that the role does not allow (`U2`).
+    NotAllowed,
     /// Voided because the number belongs to another contract now (`D1`).
     NumberMoved,
     /// Voided because the number is gone (`D1`, `D2`).
@@ -120,6 +136,9 @@ impl Outcome {
             Self::WrongEntries => "wrong_entries",
             Self::ContractChanged => "contract_changed",
             Self::UnitChanged => "unit_changed",
+            Self::PasswordChanged => "password_changed",
+            Self::Rejected => "rejected",
+            Self::NotAllowed => "not_allowed",
             Self::NumberMoved => "number_moved",
             Self::NumberRemoved => "number_removed",
             Self::ServiceEnded => "service_ended",

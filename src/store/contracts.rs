@@ -24,7 +24,7 @@ const STANDINGS: &str = "
     ORDER BY login";
 
 /// Held to the end of the transaction; foreign keys to the contract are not kept waiting.
-const LOCK_CONTRACT: &str = "SELECT FROM contract WHERE number = $1 FOR NO KEY UPDATE";
+pub(super) const LOCK_CONTRACT: &str = "SELECT FROM contract WHERE number = $1 FOR NO KEY UPDATE";
 
 /// One operator at a time changes who has which number; the daemon goes on.
 pub(super) const LOCK_NUMBERS: &str = "LOCK TABLE contract_number IN SHARE ROW EXCLUSIVE MODE";

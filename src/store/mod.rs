@@ -10,11 +10,15 @@ pub mod audit;
 pub mod check;
 mod contracts;
 mod credentials;
+mod doing;
+pub mod hold;
 pub mod import;
 pub mod login;
 pub mod migrate;
+mod password;
 pub mod session;
 mod transaction;
+mod unit;
 
 use std::fmt;
 use std::time::Duration;
@@ -30,6 +34,9 @@ use crate::rules;
 
 pub use contracts::{Act, Standing};
 pub use credentials::{SetTemporary, Setting};
+pub use doing::Doing;
+pub use password::ReplacePassword;
+pub use unit::ReplaceUnit;
 
 /// How long an operator's command may take.
 const OPERATOR_LIMIT: Duration = Duration::from_mins(10);

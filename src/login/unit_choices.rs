@@ -1,0 +1,53 @@
+//! What the form of a change of the unit offers.
+
+use super::decision::in_use;
+use super::plan::{Plan, may_change_unit};
+use super::{Door, SessionToken, Standing};
+use crate::number::Number;
+use crate::store::{Store, StoreError};
+use crate::unit::Unit;
+
+/// What the form of a change offers, made from one look at the contract.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct UnitChoices {
+    /// The contract's version, which the form has to carry ([`Told::ByForm`]).
+    pub version: i64,
+    /// Every unit but the one in force.
+    pub choices: Vec<UnitChoice>,
+}
+
+/// One unit that can be chosen.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct UnitChoice {
+    /// The unit.
+    pub unit: Unit,
+    /// The numbers whose passwords it asks for.
+    pub asked: Vec<Number>,
+}
+
+/// What the form of a change offers to a session; `None` if it may not change the unit (`U2`, `C6`), or
+/// is over.
+///
+/// # Errors
+/// [`StoreError`]
+pub async fn unit_choices(
+    store: &Store,
+    token: &SessionToken,
+    door: Door,
+    standing: &Standing,
+) -> Result<Option<UnitChoices>, StoreError> {
+    let view = store.view(standing.contract, &token.digest(door)).await?;
+    let Some(view) = view else { return Ok(None) };
+    let allowed = in_use(&view).filter(|(standing, _)| {
+        standing.password_change.is_none() && may_change_unit(standing.role)
+    });
+    let asked = |login, unit| Plan::of(&view.contract, &view.held, login, unit).asked;
+    Ok(allowed.map(|(standing, _)| UnitChoices {
+        version: view.contract.version,
+        choices: [Unit::Line, Unit::Number, Unit::AdminUser]
+            .into_iter()
+            .filter(|unit| *unit != standing.unit)
+            .map(|unit| UnitChoice { unit, asked: asked(standing.login, unit) })
+            .collect(),
+    }))
+}

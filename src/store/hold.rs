@@ -1,0 +1,198 @@
+//! A contract with what its numbers have: looked at without a lock, or held against every other change
+//! of it until a commit.
+//!
+//! A change that asks for passwords looks at the contract twice: freely, to compare what was typed, and
+//! under the lock, to decide. Whatever has happened between is seen there (`C3`, `W6`). A hold that is
+//! dropped has changed nothing.
+
+use jiff::Timestamp;
+use tokio_postgres::Row;
+
+use super::audit::{self, Columns, Event, Outcome};
+use super::contracts::{LOCK_CONTRACT, column, contract, number};
+use super::doing::Doing;
+use super::login::credential;
+use super::transaction::{Parameters, Transaction};
+use super::{Store, StoreError};
+use crate::contract::Contract;
+use crate::credential::{Credential, CredentialId, Held, Kind};
+use crate::number::Number;
+
+/// A contract, what its numbers have, and a session's place in it.
+#[derive(Debug)]
+pub struct View {
+    /// The contract.
+    pub contract: Contract,
+    /// Its numbers and what they have, in the order of the contract.
+    pub held: Vec<Held>,
+    /// The session, if it is there at all.
+    pub session: Option<ViewedSession>,
+    /// The database's time.
+    pub now: Timestamp,
+}
+
+/// What a [`View`] tells of a session.
+#[derive(Debug, Clone, Copy)]
+pub struct ViewedSession {
+    /// The credential that it began with.
+    pub credential: CredentialId,
+    /// The contract's version that its client was last told of (`W6`).
+    pub seen_version: i64,
+}
+
+impl View {
+    /// What the session's login number has, if that is what the session began with, and not void.
+    #[must_use]
+    pub fn of_session(&self) -> Option<(Number, &Credential)> {
+        let session = self.session?;
+        self.held.iter().find_map(|held| {
+            let credential = held.credential.as_ref()?;
+            let is_it = credential.id == session.credential && credential.phc.is_some();
+            is_it.then_some((held.number, credential))
+        })
+    }
+
+    /// What a number has.
+    #[must_use]
+    pub fn credential_of(&self, number: Number) -> Option<&Credential> {
+        self.held.iter().find(|held| held.number == number)?.credential.as_ref()
+    }
+}
+
+/// A contract that nobody else changes until this ends.
+pub struct Hold {
+    pub(super) transaction: Transaction,
+    view: View,
+}
+
+const LOCK_CREDENTIALS: &str = "
+    SELECT FROM credential
+    WHERE login IN (SELECT number FROM contract_number WHERE contract = $1)
+    ORDER BY login FOR UPDATE";
+
+/// The first six columns are a contract's.
+const VIEW: &str = "
+    SELECT c.number, c.unit, c.suspended, n.number, n.service, c.version,
+           clock_timestamp(), cr.id, cr.kind, cr.set_at, cr.phc, s.credential, s.seen_version
+    FROM contract AS c
+    JOIN contract_number AS n ON n.contract = c.number
+    LEFT JOIN credential AS cr ON cr.login = n.number
+    LEFT JOIN session AS s ON s.token_digest = $2
+    WHERE c.number = $1
+    ORDER BY n.number <> c.number, n.number";
+
+/// The first five parameters are [`Rows`](super::doing::Rows)'.
+const COUNT: &str = "
+    WITH counted AS (
+        UPDATE credential SET
+            failures = failures + 1,
+            voided_at = CASE WHEN failures + 1 >= $6 THEN clock_timestamp() END,
+            phc = CASE WHEN failures + 1 < $6 THEN phc END
+        WHERE login = ANY($7) AND voided_at IS NULL
+        RETURNING login, voided_at IS NOT NULL AS void
+    ), noted AS (
+        INSERT INTO audit (source, event, outcome, login, contract, unit, address)
+        (SELECT 'site', $1::text, $2::text, login, $3::text, $4::text, $5::inet
+         FROM counted ORDER BY login)
+        UNION ALL
+        (SELECT 'site', $8::text, $9::text, login, $3, $4, $5 FROM counted WHERE void ORDER BY login)
+    )
+    SELECT login FROM counted WHERE void ORDER BY login";
+
+impl Store {
+    /// A look at the contract with this contract number and at the session of this digest; `None` if
+    /// there is no such contract.
+    ///
+    /// # Errors
+    /// [`StoreError::NotSent`] if the store is out of reach.
+    pub async fn view(
+        &self,
+        contract_number: Number,
+        token_digest: &[u8],
+    ) -> Result<Option<View>, StoreError> {
+        view(&self.read(VIEW, &[&contract_number.as_str(), &token_digest]).await?)
+    }
+
+    /// The same, held: contract and credentials are locked until the hold ends.
+    ///
+    /// # Errors
+    /// [`StoreError::NotSent`] if the store is out of reach, or the lock not to be had in time.
+    pub async fn hold(
+        &self,
+        contract_number: Number,
+        token_digest: &[u8],
+    ) -> Result<Option<Hold>, StoreError> {
+        let number = contract_number.as_str();
+        let of_contract: Parameters<'_> = &[&number];
+        let of_both: Parameters<'_> = &[&number, &token_digest];
+        let statements =
+            [(LOCK_CONTRACT, of_contract), (LOCK_CREDENTIALS, of_contract), (VIEW, of_both)];
+        let (transaction, rows) = self.begin_with(&statements).await?;
+        let view = view(rows.last().map_or(&[], Vec::as_slice))?;
+        Ok(view.map(|view| Hold { transaction, view }))
+    }
+}
+
+impl Hold {
+    /// What there is, and stays until this ends.
+    #[must_use]
+    pub fn view(&self) -> &View {
+        &self.view
+    }
+
+    /// Changes nothing, and says so.
+    ///
+    /// # Errors
+    /// [`StoreError`]
+    pub async fn refuse(self, doing: &Doing, outcome: Outcome) -> Result<(), StoreError> {
+        let record = doing.record(outcome);
+        let row = Columns::of(&record);
+        self.transaction.commit_with(&[(audit::INSERT, &row.parameters())]).await
+    }
+
+    /// Counts a wrong secret against each of these numbers, whose credentials are of `kind` and not
+    /// void; gives those that it voided (`C2`).
+    ///
+    /// # Errors
+    /// [`StoreError`]
+    pub async fn count_wrong(
+        mut self,
+        doing: &Doing,
+        kind: Kind,
+        numbers: &[Number],
+    ) -> Result<Vec<Number>, StoreError> {
+        let rows = doing.rows(doing.event, Outcome::Wrong);
+        let logins = texts(numbers);
+        let more: Parameters<'_> = &[
+            &kind.wrong_entries(),
+            &logins,
+            &Event::Voided.as_str(),
+            &Outcome::WrongEntries.as_str(),
+        ];
+        let voided = self.transaction.query(COUNT, &rows.and(more)).await?;
+        let voided = voided.iter().map(|row| number(row, 0)).collect::<Result<_, _>>()?;
+        self.transaction.commit().await?;
+        Ok(voided)
+    }
+}
+
+/// Numbers as the database takes them.
+pub(super) fn texts(numbers: &[Number]) -> Vec<&str> {
+    numbers.iter().map(Number::as_str).collect()
+}
+
+fn view(rows: &[Row]) -> Result<Option<View>, StoreError> {
+    let (Some(first), Some(contract)) = (rows.first(), contract(rows)?) else { return Ok(None) };
+    let held = |row: &Row| Ok(Held { number: number(row, 3)?, credential: credential(row, 7)? });
+    let session: Option<i64> = column(first, 11, "session.credential")?;
+    let seen_version: Option<i64> = column(first, 12, "session.seen_version")?;
+    Ok(Some(View {
+        contract,
+        held: rows.iter().map(held).collect::<Result<_, StoreError>>()?,
+        session: session.zip(seen_version).map(|(credential, seen_version)| ViewedSession {
+            credential: CredentialId(credential),
+            seen_version,
+        }),
+        now: column(first, 6, "the time")?,
+    }))
+}
