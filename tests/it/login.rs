@@ -2,7 +2,7 @@
 
 mod concurrency;
 mod daemon;
-mod equality;
+pub mod equality;
 mod rules;
 
 use std::sync::Arc;

@@ -17,6 +17,7 @@ mod ari;
 mod check;
 mod defence;
 mod login;
+mod pages;
 mod site;
 mod sounds;
 mod store;
@@ -39,6 +40,7 @@ fn main() -> ExitCode {
     trials.extend(login::trials(&world));
     trials.extend(api::trials(&world));
     trials.extend(defence::trials(&world));
+    trials.extend(pages::trials(&world));
     let conclusion = libtest_mimic::run(&arguments, trials);
     // The last one out ends the servers.
     drop(world);

@@ -213,7 +213,8 @@ impl Caller {
     }
 }
 
-fn builder() -> reqwest::ClientBuilder {
+/// What every client here is made of.
+pub fn builder() -> reqwest::ClientBuilder {
     // Only the first of many callers installs it.
     let _ = rustls::crypto::ring::default_provider().install_default();
     // Given up before the site closes them, so that none is used just then.

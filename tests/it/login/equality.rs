@@ -18,7 +18,7 @@ pub fn trials(world: &Arc<World>) -> Vec<Trial> {
 }
 
 /// A way to be refused: its outcome in the audit, the number and password sent, and how it comes about.
-const WAYS: [(&str, &str, &str, &str); 11] = [
+pub const WAYS: [(&str, &str, &str, &str); 11] = [
     ("wrong", NUMBER, WRONG, "SELECT"),
     ("unknown_number", "0699999999", RIGHT, "SELECT"),
     ("unknown_number", "not a number", RIGHT, "SELECT"),
@@ -61,7 +61,7 @@ async fn table(world: Arc<World>) {
 }
 
 /// The transactions of a whole cluster that have written something so far; reading takes no number.
-async fn commits(owner: &Client) -> i64 {
+pub async fn commits(owner: &Client) -> i64 {
     let next = "SELECT pg_snapshot_xmax(pg_current_snapshot())::text::bigint";
     owner.query_one(next, &[]).await.unwrap().get(0)
 }

@@ -1,0 +1,207 @@
+//! A browser without script: it keeps cookies, sends the headers that browsers send, follows nothing by
+//! itself, and looks at what every page must have.
+
+use std::collections::BTreeMap;
+
+use reqwest::header::{
+    CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, COOKIE, HOST, LOCATION, ORIGIN,
+    REFERRER_POLICY, SET_COOKIE, X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS,
+};
+use reqwest::{Method, RequestBuilder};
+use url::form_urlencoded::Serializer;
+
+use crate::site::{Answer, RIGHT, WRONG, builder};
+
+pub const SESSION: &str = "__Host-karipass";
+pub const BEFORE_LOGIN: &str = "__Host-karipass-login";
+
+/// One person's browser at one site.
+#[derive(Clone)]
+pub struct Browser {
+    client: reqwest::Client,
+    base: String,
+    pub cookies: BTreeMap<String, String>,
+    /// What was typed into a password's field; no answer may have any of it.
+    typed: Vec<String>,
+}
+
+/// What a browser tells of where a form came from; `None` is not sent.
+#[derive(Debug, Clone, Copy)]
+pub struct Told<'a> {
+    pub sec_fetch_site: Option<&'a str>,
+    pub origin: Option<&'a str>,
+}
+
+impl Browser {
+    pub fn new(base: &str) -> Self {
+        let client = builder().redirect(reqwest::redirect::Policy::none()).build().unwrap();
+        let typed = vec![RIGHT.to_owned(), WRONG.to_owned()];
+        Self { client, base: base.to_owned(), cookies: BTreeMap::new(), typed }
+    }
+
+    /// Opens a page.
+    pub async fn get(&mut self, path: &str) -> Answer {
+        let request = self.client.get(format!("{}{path}", self.base));
+        self.send(request).await
+    }
+
+    /// Anything else, by a method and a path.
+    pub async fn ask(&mut self, method: Method, path: &str) -> Answer {
+        let request = self.client.request(method, format!("{}{path}", self.base));
+        self.send(request).await
+    }
+
+    /// Fills in the form of `page` and sends it.
+    pub async fn submit(&mut self, page: &Answer, path: &str, fields: &[(&str, &str)]) -> Answer {
+        self.submit_token(&token(page), path, fields).await
+    }
+
+    /// The same, with this token.
+    pub async fn submit_token(
+        &mut self,
+        token: &str,
+        path: &str,
+        fields: &[(&str, &str)],
+    ) -> Answer {
+        let own = self.base.clone();
+        let told = Told { sec_fetch_site: Some("same-origin"), origin: Some(&own) };
+        self.submit_from(told, Some(token), path, fields).await
+    }
+
+    /// The same, as if from elsewhere, or without a token.
+    pub async fn submit_from(
+        &mut self,
+        told: Told<'_>,
+        token: Option<&str>,
+        path: &str,
+        fields: &[(&str, &str)],
+    ) -> Answer {
+        let passwords = fields.iter().filter(|(name, _)| *name != "number");
+        self.typed
+            .extend(passwords.map(|(_, value)| (*value).to_owned()).filter(|it| it.len() > 5));
+        let mut body = Serializer::new(String::new());
+        body.extend_pairs(token.map(|token| ("form_token", token)));
+        let body = body.extend_pairs(fields).finish();
+        let mut request = self.client.post(format!("{}{path}", self.base)).body(body);
+        request = request.header(CONTENT_TYPE, "application/x-www-form-urlencoded");
+        if let Some(site) = told.sec_fetch_site {
+            request = request.header("Sec-Fetch-Site", site);
+        }
+        if let Some(origin) = told.origin {
+            request = request.header(ORIGIN, origin);
+        }
+        self.send(request).await
+    }
+
+    /// Sends anything with the cookies, keeps new ones, and looks at what every answer must have.
+    pub async fn send(&mut self, mut request: RequestBuilder) -> Answer {
+        if !self.cookies.is_empty() {
+            let pairs: Vec<_> =
+                self.cookies.iter().map(|(name, value)| format!("{name}={value}")).collect();
+            request = request.header(COOKIE, pairs.join("; "));
+        }
+        let response = request.send().await.unwrap();
+        let (status, headers) = (response.status().as_u16(), response.headers().clone());
+        let answer = Answer { status, headers, body: response.text().await.unwrap() };
+        self.keep_cookies(&answer);
+        self.look_at(&answer);
+        answer
+    }
+
+    /// A request to this site without anything in it.
+    pub fn request(&self, method: Method, path: &str) -> RequestBuilder {
+        self.client.request(method, format!("{}{path}", self.base))
+    }
+
+    /// The way from nothing to a session: 303 to the top page.
+    pub async fn log_in(&mut self, number: &str, password: &str) -> Answer {
+        let page = self.get("/login").await;
+        let fields = [("number", number), ("password", password)];
+        let answer = self.submit(&page, "/login", &fields).await;
+        assert_eq!(leads_to(&answer), "/");
+        answer
+    }
+
+    fn keep_cookies(&mut self, answer: &Answer) {
+        for cookie in answer.headers.get_all(SET_COOKIE) {
+            let cookie = cookie.to_str().unwrap();
+            let (pair, attributes) = cookie.split_once("; ").unwrap();
+            let (name, value) = pair.split_once('=').unwrap();
+            match attributes {
+                "Path=/; Secure; HttpOnly; SameSite=Lax" => {
+                    self.cookies.insert(name.to_owned(), value.to_owned());
+                }
+                "Path=/; Secure; HttpOnly; SameSite=Lax; Max-Age=0" => {
+                    self.cookies.remove(name);
+                }
+                other => panic!("a cookie with {other}"),
+            }
+            assert!(name.starts_with("__Host-"), "{cookie}");
+        }
+    }
+
+    fn look_at(&self, answer: &Answer) {
+        for secret in &self.typed {
+            assert!(!answer.body.contains(secret), "a password is sent back: {answer:?}");
+            let told =
+                |value: &reqwest::header::HeaderValue| value.to_str().unwrap().contains(secret);
+            assert!(!answer.headers.values().any(told), "a password is sent back: {answer:?}");
+        }
+        let policy = "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; \
+                      base-uri 'none'; frame-ancestors 'none'";
+        assert_eq!(answer.headers[CONTENT_SECURITY_POLICY], policy, "{answer:?}");
+        assert_eq!(answer.headers[X_CONTENT_TYPE_OPTIONS], "nosniff");
+        assert_eq!(answer.headers[X_FRAME_OPTIONS], "DENY");
+        assert_eq!(answer.headers[REFERRER_POLICY], "same-origin");
+        assert_eq!(answer.headers["cross-origin-opener-policy"], "same-origin");
+        assert_eq!(answer.headers["cross-origin-resource-policy"], "same-origin");
+        assert!(answer.headers.contains_key("permissions-policy"));
+        let html = "text/html; charset=utf-8";
+        if answer.headers.get(CONTENT_TYPE).is_some_and(|kind| kind == html) {
+            assert_eq!(answer.headers[CACHE_CONTROL], "no-store", "{answer:?}");
+            looks_like_a_page(&answer.body);
+        }
+    }
+}
+
+fn looks_like_a_page(html: &str) {
+    for part in [
+        "<!DOCTYPE html>",
+        "<html lang=\"ja\">",
+        "<a class=\"skip\" href=\"#main\">",
+        "<header",
+        "<main id=\"main\"",
+        "<footer",
+    ] {
+        assert!(html.contains(part), "{part} is missing: {html}");
+    }
+    assert_eq!(html.matches("<h1").count(), 1, "{html}");
+    for never in
+        ["<script", "<style", " style=", " onclick", "javascript:", "placeholder", " disabled"]
+    {
+        assert!(!html.contains(never), "{never}: {html}");
+    }
+}
+
+/// The token of the page's own form, which is the last; the header's may come first.
+pub fn token(page: &Answer) -> String {
+    let after = page.body.rsplit_once("name=\"form_token\" value=\"").expect(&page.body).1;
+    after.split('"').next().unwrap().to_owned()
+}
+
+/// Where a 303 leads to.
+pub fn leads_to(answer: &Answer) -> &str {
+    assert_eq!(answer.status, 303, "{answer:?}");
+    answer.headers[LOCATION].to_str().unwrap()
+}
+
+/// The page's title, whose end every page shares.
+pub fn title(page: &Answer) -> &str {
+    let after = page.body.split_once("<title>").expect(&page.body).1;
+    after.split_once("｜設定サイト</title>").expect("the site's name").0
+}
+
+/// The name of a request's own host, as a hostile client would write it.
+pub fn with_host(request: RequestBuilder, host: &str) -> RequestBuilder {
+    request.header(HOST, host)
+}

@@ -1,0 +1,151 @@
+//! What goes wrong is a page that says what to do; under `/api` it stays a problem document.
+
+use std::sync::Arc;
+
+use karipass_lab::postgres::Shutdown;
+use libtest_mimic::Trial;
+use reqwest::Method;
+use reqwest::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, LOCATION, RETRY_AFTER};
+
+use super::browser::{Browser, leads_to, title, token, with_host};
+use crate::site::{self, NUMBER, RIGHT, Service, WRONG};
+use crate::world::{World, trial};
+
+pub fn trials(world: &Arc<World>) -> Vec<Trial> {
+    vec![
+        trial(world, "w4_what_no_page_answers_is_a_page_that_leads_on", no_page),
+        trial(world, "w4_too_large_a_form_is_told_in_a_page", too_large),
+        trial(world, "w4_whoever_tries_too_often_is_told_how_long_to_wait", limit),
+        trial(world, "w4_without_the_store_a_page_says_when_to_come_back", no_store),
+        trial(world, "w4_the_style_sheet_alone_is_kept_under_a_path_of_its_own", style),
+        trial(world, "w4_no_redirect_leads_where_a_request_says", redirects),
+    ]
+}
+
+async fn no_page(world: Arc<World>) {
+    let service = Service::start(&world.database().await, &[]).await;
+    let mut browser = Browser::new(&service.base);
+    for path in ["/nothing", "/login/", "/assets/style.css", "/index.html", "/favicon.ico"] {
+        let page = browser.get(path).await;
+        assert_eq!(
+            (page.status, title(&page)),
+            (404, "エラー：お探しのページはありません"),
+            "{path}"
+        );
+        assert!(page.body.contains("href=\"/\""), "{page:?}");
+    }
+    for (method, path) in [
+        (Method::GET, "/logout"),
+        (Method::POST, "/"),
+        (Method::PUT, "/login"),
+        (Method::POST, "/logged-out"),
+    ] {
+        let page = browser.ask(method, path).await;
+        assert_eq!((page.status, title(&page)), (405, "エラー：この操作はできません"), "{path}");
+        assert!(page.headers.contains_key(ALLOW), "{page:?}");
+    }
+    assert_eq!(browser.get("/api/v1/nothing").await.code(), "not_found");
+    assert_eq!(browser.get("/api/v1/login").await.code(), "method_not_allowed");
+}
+
+async fn too_large(world: Arc<World>) {
+    let database = world.database().await;
+    let owner = database.owner().await.unwrap();
+    site::contract(&owner, "line").await;
+    site::credential(&owner, NUMBER, "temporary").await;
+    let service = Service::start(&database, &[]).await;
+    let mut browser = Browser::new(&service.base);
+    let page = browser.get("/login").await;
+    let long = "9".repeat(17_000);
+    let answer = browser.submit(&page, "/login", &[("number", NUMBER), ("password", &long)]).await;
+    assert_eq!(answer.status, 413);
+    assert_eq!(title(&answer), "エラー：送信された内容を確認できませんでした");
+    let fits = "9".repeat(15_000);
+    let answer = browser.submit(&page, "/login", &[("number", NUMBER), ("password", &fits)]).await;
+    assert_eq!(answer.status, 422);
+    assert_eq!(site::count(&owner, NUMBER).await, (1, false));
+}
+
+async fn limit(world: Arc<World>) {
+    let database = world.database().await;
+    let owner = database.owner().await.unwrap();
+    site::contract(&owner, "line").await;
+    site::credential(&owner, NUMBER, "password").await;
+    let service = Service::start(&database, &[("KARIPASS_LOGIN_LIMIT", "2")]).await;
+    let mut browser = Browser::new(&service.base);
+    let page = browser.get("/login").await;
+    for _ in 0..2 {
+        let fields = [("number", NUMBER), ("password", WRONG)];
+        assert_eq!(browser.submit(&page, "/login", &fields).await.status, 422);
+    }
+    let fields = [("number", NUMBER), ("password", RIGHT)];
+    let answer = browser.submit(&page, "/login", &fields).await;
+    assert_eq!((answer.status, title(&answer)), (429, "エラー：しばらくお待ちください"));
+    let wait = answer.headers[RETRY_AFTER].to_str().unwrap();
+    assert!(answer.body.contains(&format!("<strong>{wait}秒</strong>")), "{wait}: {answer:?}");
+    assert_eq!(site::count(&owner, NUMBER).await, (2, false));
+    assert_eq!(browser.get("/login").await.status, 200);
+}
+
+async fn no_store(world: Arc<World>) {
+    let (postgres, database) = world.mortal().await;
+    let owner = database.owner().await.unwrap();
+    site::contract(&owner, "line").await;
+    site::credential(&owner, NUMBER, "temporary").await;
+    let service = Service::start(&database, &[]).await;
+    let mut browser = Browser::new(&service.base);
+    let page = browser.get("/login").await;
+    drop(owner);
+    postgres.stop(Shutdown::Immediate).unwrap();
+    let fields = [("number", NUMBER), ("password", WRONG)];
+    let answer = browser.submit(&page, "/login", &fields).await;
+    assert_eq!((answer.status, title(&answer)), (503, "エラー：ただいまご利用いただけません"));
+    let wait = answer.headers[RETRY_AFTER].to_str().unwrap();
+    assert!(answer.body.contains(&format!("<strong>{wait}秒</strong>")), "{answer:?}");
+    postgres.start().unwrap();
+    let owner = database.owner().await.unwrap();
+    assert_eq!(site::count(&owner, NUMBER).await, (0, false));
+}
+
+async fn style(world: Arc<World>) {
+    let service = Service::start(&world.database().await, &[]).await;
+    let mut browser = Browser::new(&service.base);
+    let page = browser.get("/login").await.body;
+    for (before, kind) in [
+        ("<link rel=\"stylesheet\" href=\"", "text/css; charset=utf-8"),
+        ("<link rel=\"icon\" href=\"", "image/svg+xml"),
+    ] {
+        let path = page.split_once(before).unwrap().1.split('"').next().unwrap();
+        let asset = browser.get(path).await;
+        assert_eq!((asset.status, asset.headers[CONTENT_TYPE].to_str().unwrap()), (200, kind));
+        assert_eq!(asset.headers[CACHE_CONTROL], "public, max-age=31536000, immutable");
+        assert!(!asset.body.contains("url(") && !asset.body.contains("@import"), "{path}");
+    }
+}
+
+async fn redirects(world: Arc<World>) {
+    let database = world.database().await;
+    let owner = database.owner().await.unwrap();
+    site::contract(&owner, "line").await;
+    site::credential(&owner, NUMBER, "password").await;
+    let service = Service::start(&database, &[]).await;
+    let mut browser = Browser::new(&service.base);
+    let evil = "https://evil.example/";
+    let query = format!("?next={evil}&return_to=//evil.example&url={evil}");
+    let request = with_host(browser.request(Method::GET, &format!("/{query}")), "evil.example")
+        .header("X-Forwarded-Host", "evil.example")
+        .header("Referer", evil);
+    assert_eq!(leads_to(&browser.send(request).await), "/login");
+    for path in
+        ["//evil.example", "/\\evil.example", "//evil.example/login", "/https://evil.example"]
+    {
+        let answer = browser.get(path).await;
+        assert_eq!(answer.status, 404, "{path}");
+        assert!(!answer.headers.contains_key(LOCATION), "{path}");
+    }
+    let page = browser.get(&format!("/login{query}")).await;
+    assert!(!page.body.contains("evil"), "{page:?}");
+    let fields = [("number", NUMBER), ("password", RIGHT), ("next", evil), ("return_to", evil)];
+    let answer = browser.submit_token(&token(&page), &format!("/login{query}"), &fields).await;
+    assert_eq!(leads_to(&answer), "/");
+}

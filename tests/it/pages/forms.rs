@@ -1,0 +1,157 @@
+//! Forms that are not this browser's own: login.md 15.
+
+use std::sync::Arc;
+
+use libtest_mimic::Trial;
+use reqwest::Method;
+use reqwest::header::{CONTENT_TYPE, SET_COOKIE};
+
+use super::browser::{BEFORE_LOGIN, Browser, SESSION, Told, leads_to, title, token};
+use crate::site::{self, NUMBER, RIGHT, Service};
+use crate::world::{World, trial};
+
+/// Every path that takes a form, and whether it is for whoever is logged in.
+const FORMS: [(&str, bool); 2] = [("/login", false), ("/logout", true)];
+
+pub fn trials(world: &Arc<World>) -> Vec<Trial> {
+    vec![
+        trial(world, "row_15_a_form_without_this_browsers_own_token_does_nothing", tokens),
+        trial(world, "row_15_another_sites_form_does_nothing", origins),
+        trial(world, "row_15_the_token_is_another_with_every_login", renewed),
+        trial(world, "a_body_that_is_no_form_is_refused", no_form),
+    ]
+}
+
+async fn world_with_login(world: &World) -> (Service, tokio_postgres::Client) {
+    let database = world.database().await;
+    let owner = database.owner().await.unwrap();
+    site::contract(&owner, "line").await;
+    site::credential(&owner, NUMBER, "password").await;
+    (Service::start(&database, &[]).await, owner)
+}
+
+const FIELDS: [(&str, &str); 2] = [("number", NUMBER), ("password", RIGHT)];
+
+async fn tokens(world: Arc<World>) {
+    let (service, owner) = world_with_login(&world).await;
+    let own = Told { sec_fetch_site: Some("same-origin"), origin: Some(&service.base) };
+    let mut stranger = Browser::new(&service.base);
+    let strangers = token(&stranger.get("/login").await);
+    let mut other = Browser::new(&service.base);
+    other.log_in(NUMBER, RIGHT).await;
+    let others = token(&other.get("/").await);
+    for (path, logged_in) in FORMS {
+        let mut browser = Browser::new(&service.base);
+        if logged_in {
+            browser.log_in(NUMBER, RIGHT).await;
+        }
+        let page = browser.get(if logged_in { "/" } else { "/login" }).await;
+        let good = token(&page);
+        let mut turned = good.clone().into_bytes();
+        turned[0] = if turned[0] == b'A' { b'B' } else { b'A' };
+        let turned = String::from_utf8(turned).unwrap();
+        let cookie = browser.cookies.values().next().unwrap().clone();
+        let before = site::audit(&owner).await.len();
+        for (what, wrong) in [
+            ("none", None),
+            ("empty", Some("")),
+            ("turned", Some(turned.as_str())),
+            ("cut", Some(&good[1..])),
+            ("a stranger's", Some(&strangers)),
+            ("another login's", Some(&others)),
+            ("the cookie", Some(&cookie)),
+        ] {
+            let answer = browser.submit_from(own, wrong, path, &FIELDS).await;
+            assert_eq!(
+                (answer.status, title(&answer)),
+                (403, "エラー：画面が古くなっています"),
+                "{path} {what}"
+            );
+            assert!(!answer.headers.contains_key(SET_COOKIE), "{path} {what}");
+        }
+        // A good token without its cookie is worth nothing.
+        let mut bare = Browser::new(&service.base);
+        let answer = bare.submit_from(own, Some(&good), path, &FIELDS).await;
+        assert!(!bare.cookies.contains_key(SESSION));
+        assert!(answer.status == 403 || leads_to(&answer) == "/login", "{path}");
+        assert_eq!(site::audit(&owner).await.len(), before, "{path}: something was done");
+        let done = browser.submit_from(own, Some(&good), path, &FIELDS).await;
+        assert_eq!(done.status, 303, "{path}: its own form is taken");
+    }
+}
+
+async fn origins(world: Arc<World>) {
+    let (service, owner) = world_with_login(&world).await;
+    let own = service.base.as_str();
+    for (path, logged_in) in FORMS {
+        let mut browser = Browser::new(&service.base);
+        if logged_in {
+            browser.log_in(NUMBER, RIGHT).await;
+        }
+        let page = browser.get(if logged_in { "/" } else { "/login" }).await;
+        let good = token(&page);
+        let before = site::audit(&owner).await.len();
+        for (sec_fetch_site, origin) in [
+            (Some("cross-site"), None),
+            (Some("cross-site"), Some(own)),
+            (Some("same-site"), Some(own)),
+            (Some("same-origin"), Some("https://evil.example")),
+            (None, Some("https://evil.example")),
+            (None, Some("null")),
+            (None, Some("http://127.0.0.1:1")),
+        ] {
+            let told = Told { sec_fetch_site, origin };
+            let answer = browser.submit_from(told, Some(&good), path, &FIELDS).await;
+            assert_eq!(answer.status, 403, "{path} {told:?}");
+            assert!(!answer.headers.contains_key(SET_COOKIE), "{path} {told:?}");
+        }
+        assert_eq!(site::audit(&owner).await.len(), before, "{path}: something was done");
+        // An old browser tells neither; its token is its own all the same.
+        let told = Told { sec_fetch_site: None, origin: None };
+        let done = browser.submit_from(told, Some(&good), path, &FIELDS).await;
+        assert_eq!(done.status, 303, "{path}");
+    }
+}
+
+async fn renewed(world: Arc<World>) {
+    let (service, _) = world_with_login(&world).await;
+    let mut browser = Browser::new(&service.base);
+    let page = browser.get("/login").await;
+    let before = browser.cookies[BEFORE_LOGIN].clone();
+    let again = browser.get("/login").await;
+    assert_eq!(token(&page), token(&again), "a second window does not undo the first");
+    browser.submit(&page, "/login", &FIELDS).await;
+    let top = browser.get("/").await;
+    assert_ne!(token(&page), token(&top));
+    assert_ne!(browser.cookies[SESSION], before);
+    let stale = browser.submit(&page, "/login", &FIELDS).await;
+    assert_eq!(stale.status, 403, "the login's form is over with the login");
+    browser.submit(&top, "/logout", &[]).await;
+    browser.log_in(NUMBER, RIGHT).await;
+    assert_ne!(token(&browser.get("/").await), token(&top));
+}
+
+async fn no_form(world: Arc<World>) {
+    let (service, owner) = world_with_login(&world).await;
+    let mut browser = Browser::new(&service.base);
+    let good = token(&browser.get("/login").await);
+    let form = "application/x-www-form-urlencoded";
+    let pair = format!("form_token={good}&number={NUMBER}");
+    for (kind, body) in [
+        ("text/plain", format!("{pair}&password={RIGHT}").into_bytes()),
+        (
+            "application/json",
+            format!("{{\"number\":\"{NUMBER}\",\"password\":\"{RIGHT}\"}}").into_bytes(),
+        ),
+        (form, [format!("{pair}&password=").as_bytes(), b"%ff"].concat()),
+        (form, format!("{pair}&password={RIGHT}&password={RIGHT}").into_bytes()),
+    ] {
+        let request = browser.request(Method::POST, "/login").header(CONTENT_TYPE, kind).body(body);
+        let answer = browser.send(request).await;
+        assert_eq!(
+            (answer.status, title(&answer)),
+            (400, "エラー：送信された内容を確認できませんでした")
+        );
+    }
+    assert!(site::audit(&owner).await.is_empty());
+}

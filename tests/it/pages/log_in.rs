@@ -1,0 +1,188 @@
+//! `/login` and `/`: W1–W4.
+
+use std::sync::Arc;
+
+use libtest_mimic::Trial;
+use reqwest::header::DATE;
+
+use super::browser::{BEFORE_LOGIN, Browser, SESSION, leads_to, title};
+use crate::login::equality::{WAYS, commits};
+use crate::site::{self, Answer, NUMBER, RIGHT, Service, WRONG};
+use crate::world::{World, trial};
+
+pub fn trials(world: &Arc<World>) -> Vec<Trial> {
+    vec![
+        trial(world, "w4_a_login_leads_to_the_top_page_and_logging_out_ends_it", there_and_back),
+        trial(world, "w4_the_login_page_tells_what_the_manual_tells", help),
+        trial(world, "w1_the_top_page_shows_what_each_login_configures", w1_table),
+        trial(world, "w2_every_refusal_is_the_same_page_after_one_hash_and_one_commit", w2),
+        trial(world, "w3_the_number_is_kept_as_typed_and_never_taken_as_html", w3),
+        trial(world, "w4_an_empty_field_is_asked_for_and_not_counted", empty),
+    ]
+}
+
+async fn there_and_back(world: Arc<World>) {
+    let database = world.database().await;
+    let owner = database.owner().await.unwrap();
+    site::contract(&owner, "line").await;
+    site::credential(&owner, NUMBER, "password").await;
+    let service = Service::start(&database, &[]).await;
+    let mut browser = Browser::new(&service.base);
+    assert_eq!(leads_to(&browser.get("/").await), "/login");
+    browser.log_in("０６-１２３４-５６００", RIGHT).await;
+    assert!(browser.cookies.contains_key(SESSION) && !browser.cookies.contains_key(BEFORE_LOGIN));
+    let top = browser.get("/").await;
+    assert_eq!((top.status, title(&top)), (200, "設定サイトトップ"));
+    for told in
+        ["06-1234-5600", "06-1234-5601", "06-1234-5602", "回線単位", "まで", "パスワード変更"]
+    {
+        assert!(top.body.contains(told) || told == "まで", "{told}: {}", top.body);
+    }
+    assert!(!top.body.contains("06-1234-5603"), "a number without service: {}", top.body);
+    assert_eq!(leads_to(&browser.get("/login").await), "/");
+    assert_eq!(leads_to(&browser.submit(&top, "/logout", &[]).await), "/logged-out");
+    assert!(browser.cookies.is_empty());
+    assert_eq!(title(&browser.get("/logged-out").await), "ログアウトしました");
+    assert_eq!(leads_to(&browser.get("/").await), "/login");
+    let audit = site::audit(&owner).await;
+    assert_eq!(audit.last().unwrap(), &("logout".to_owned(), "done".to_owned()));
+}
+
+async fn help(world: Arc<World>) {
+    let number = [("KARIPASS_SITE_SET_UP_NUMBER", "0753211234")];
+    let service = Service::start(&world.database().await, &number).await;
+    let page = Browser::new(&service.base).get("/login").await;
+    assert_eq!((page.status, title(&page)), (200, "ログイン"));
+    for told in [
+        "for=\"number\">電話番号",
+        "for=\"password\">パスワード",
+        "autocomplete=\"username\"",
+        "autocomplete=\"current-password\"",
+        "※必須",
+        "回線単位",
+        "電話番号単位",
+        "管理者/ユーザ単位",
+        "075-321-1234",
+        "24時間",
+        "3回",
+        "10回",
+        "8桁",
+    ] {
+        assert!(page.body.contains(told), "{told}: {}", page.body);
+    }
+}
+
+async fn w1_table(world: Arc<World>) {
+    let (one, two) = ("0612345601", "0612345602");
+    for (unit, name, logins) in [
+        ("line", "回線単位", vec![(NUMBER, "", 2, true)]),
+        ("number", "電話番号単位", vec![(one, "", 1, true), (two, "", 1, true)]),
+        (
+            "admin_user",
+            "管理者/ユーザ単位",
+            vec![(NUMBER, "（管理者）", 2, true), (one, "（ユーザ）", 1, false)],
+        ),
+    ] {
+        let database = world.database().await;
+        let owner = database.owner().await.unwrap();
+        site::contract(&owner, unit).await;
+        let service = Service::start(&database, &[]).await;
+        for (login, role, configures, may_change_unit) in logins {
+            site::credential(&owner, login, "password").await;
+            let mut browser = Browser::new(&service.base);
+            browser.log_in(login, RIGHT).await;
+            let top = browser.get("/").await.body;
+            assert!(top.contains(name) && top.contains(role), "{unit} {login}: {top}");
+            assert_eq!(top.matches("<li class=\"number\">").count(), configures, "{unit} {login}");
+            assert_eq!(top.contains("認証単位変更"), may_change_unit, "{unit} {login}");
+        }
+    }
+}
+
+async fn w2(world: Arc<World>) {
+    // A cluster of its own: what its transactions wrote is counted over all of it.
+    let (cluster, _) = world.mortal().await;
+    let mut first: Option<Answer> = None;
+    // One browser, so that the form's token is the same; one cookie serves every site here.
+    let mut cookies = None;
+    for (outcome, number, password, sql) in WAYS {
+        let database = cluster.fresh().await.unwrap();
+        let owner = database.owner().await.unwrap();
+        site::contract(&owner, "line").await;
+        site::credential(&owner, NUMBER, "temporary").await;
+        owner.batch_execute(sql).await.unwrap();
+        let service = Service::start(&database, &[]).await;
+        let mut browser = Browser::new(&service.base);
+        browser.cookies = cookies.unwrap_or_default();
+        let page = browser.get("/login").await;
+        let (hashes, before) = (service.hasher.operations(), commits(&owner).await);
+        let fields = [("number", number), ("password", password)];
+        let mut answer = browser.submit(&page, "/login", &fields).await;
+        assert_eq!(service.hasher.operations() - hashes, 1, "hashes for {outcome}");
+        assert_eq!(commits(&owner).await - before, 1, "commits for {outcome}");
+        assert_eq!((answer.status, title(&answer)), (422, "エラー：ログイン"), "{outcome}");
+        for told in ["24時間", "3回", "10回", "06-6480-6430", "電話をかけて"] {
+            assert!(answer.body.contains(told), "{told}: {answer:?}");
+        }
+        // What was typed is shown again; nothing else may differ.
+        answer.headers.remove(DATE);
+        answer.headers.remove("content-length");
+        answer.body = answer.body.replace(&format!("value=\"{number}\""), "value=\"NUMBER\"");
+        let first = first.get_or_insert_with(|| answer.clone());
+        assert_eq!(&answer, first, "{outcome}");
+        cookies = Some(browser.cookies);
+    }
+}
+
+async fn w3(world: Arc<World>) {
+    let database = world.database().await;
+    let service = Service::start(&database, &[]).await;
+    let mut browser = Browser::new(&service.base);
+    let page = browser.get("/login").await;
+    for (number, shown) in [
+        ("06-1234-5699", "06-1234-5699"),
+        (
+            "\"><script>alert('&')</script>",
+            "&#34;&#62;&#60;script&#62;alert(&#39;&#38;&#39;)&#60;/script&#62;",
+        ),
+    ] {
+        let fields = [("number", number), ("password", WRONG)];
+        for fields in [&fields[..], &fields[..1]] {
+            let answer = browser.submit(&page, "/login", fields).await;
+            assert_eq!(answer.status, 422);
+            assert!(answer.body.contains(&format!("value=\"{shown}\"")), "{answer:?}");
+        }
+    }
+}
+
+async fn empty(world: Arc<World>) {
+    let database = world.database().await;
+    let owner = database.owner().await.unwrap();
+    site::contract(&owner, "line").await;
+    site::credential(&owner, NUMBER, "temporary").await;
+    let service = Service::start(&database, &[]).await;
+    let mut browser = Browser::new(&service.base);
+    let page = browser.get("/login").await;
+    let (number, password) = ("電話番号を入力してください。", "パスワードを入力してください。");
+    for (fields, told) in [
+        (vec![("number", ""), ("password", "")], vec![number, password]),
+        (vec![("number", ""), ("password", WRONG)], vec![number, password]),
+        (vec![("number", NUMBER), ("password", "")], vec![password]),
+        (vec![], vec![number, password]),
+    ] {
+        let answer = browser.submit(&page, "/login", &fields).await;
+        assert_eq!((answer.status, title(&answer)), (422, "エラー：ログイン"));
+        for text in [number, password] {
+            let (beside, in_summary) = (format!("<p>＊{text}</p>"), format!("\">{text}</a>"));
+            let is_told = told.contains(&text);
+            assert_eq!(answer.body.contains(&beside), is_told, "{fields:?}: {answer:?}");
+            assert_eq!(answer.body.contains(&in_summary), is_told, "{fields:?}: {answer:?}");
+        }
+        assert_eq!(answer.body.matches("aria-invalid=\"true\"").count(), told.len());
+        assert!(
+            answer.body.contains("id=\"error-summary\" role=\"alert\" tabindex=\"-1\" autofocus")
+        );
+    }
+    assert_eq!(site::count(&owner, NUMBER).await, (0, false));
+    assert_eq!(service.hasher.operations(), 0);
+}
