@@ -48,6 +48,9 @@ pub const PASSWORD_CHARACTERS: RangeInclusive<usize> = 8..=12;
 /// How long a password is good before a login with it only changes it (`C6`).
 pub const PASSWORD_LIFE: Duration = Duration::from_secs(60 * DAY);
 
+/// How old a password is when the top page begins to warn of its end (`W4`).
+pub const PASSWORD_NOTICE: Duration = Duration::from_secs(46 * DAY);
+
 /// Argon2id memory in KiB (`C7`: at least 19 MiB).
 pub const ARGON2_MEMORY_KIB: u32 = 19 * 1024;
 

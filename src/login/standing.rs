@@ -32,6 +32,8 @@ pub struct Standing {
     pub password_expires_at: Timestamp,
     /// When the session ends if it is not used again (`W5`).
     pub expires_at: Timestamp,
+    /// The database's time at which all this is so.
+    pub now: Timestamp,
     /// The contract's version that this was made from (`W6`).
     pub version: i64,
     /// The version that the session's client was last told of (`W6`).
@@ -63,6 +65,7 @@ impl Standing {
             set_at,
             password_expires_at: kind.good_until(set_at),
             expires_at: now,
+            now,
             version: contract.version,
             told: contract.version,
         })
@@ -104,6 +107,6 @@ impl Standing {
     fn until(self, created_at: Timestamp, now: Timestamp, idle: Duration) -> Self {
         let later = |from: Timestamp, by| from.saturating_add(by).unwrap_or(Timestamp::MAX);
         let expires_at = later(now, idle).min(later(created_at, rules::SESSION_LIFE));
-        Self { expires_at, ..self }
+        Self { expires_at, now, ..self }
     }
 }

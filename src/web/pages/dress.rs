@@ -8,9 +8,7 @@ use axum::middleware::{self, Next};
 use axum::response::Response;
 
 use super::error;
-use super::refused::StaleForm;
 use crate::web::Site;
-use crate::web::problem::Told;
 
 /// Nothing but our own style sheet and icon is loaded, nothing runs, nobody frames the site.
 const POLICY: &str = "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; \
@@ -37,11 +35,8 @@ pub(in crate::web) fn dressed(routes: Router<Site>, site: &Site) -> Router<Site>
 async fn dress(State(site): State<Site>, request: Request, next: Next) -> Response {
     let for_programs = request.uri().path().starts_with("/api/");
     let mut response = next.run(request).await;
-    if !for_programs && let Some(told) = response.extensions_mut().remove::<Told>() {
-        response = error::instead_of(&response, told, &site);
-    }
-    if response.extensions_mut().remove::<StaleForm>().is_some() {
-        response = error::stale(&response, &site);
+    if !for_programs && let Some(page) = error::instead_of(&mut response, &site) {
+        response = page;
     }
     for (name, value) in HEADERS {
         response.headers_mut().insert(name, HeaderValue::from_static(value));

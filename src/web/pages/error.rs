@@ -39,43 +39,54 @@ pub(super) enum What {
     Fault,
 }
 
-/// The page that tells `what` instead of `response`, whose status and own headers it keeps.
-pub(super) fn instead_of(response: &Response, told: Told, site: &Site) -> Response {
-    let what = what(told.code, response.status());
-    page(response, what, told.retry_after_s, site)
+impl What {
+    /// The status of a page that no problem document has given one.
+    pub(super) fn status(self) -> StatusCode {
+        match self {
+            Self::NotFound => StatusCode::NOT_FOUND,
+            Self::NotSo => StatusCode::METHOD_NOT_ALLOWED,
+            Self::Malformed => StatusCode::BAD_REQUEST,
+            Self::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
+            Self::StaleForm => StatusCode::FORBIDDEN,
+            Self::TooMany => StatusCode::TOO_MANY_REQUESTS,
+            Self::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
+            Self::Fault => StatusCode::INTERNAL_SERVER_ERROR,
+        }
+    }
+
+    fn of(problem: Told, status: StatusCode) -> Self {
+        match problem.code {
+            Code::Malformed if status == StatusCode::PAYLOAD_TOO_LARGE => Self::TooLarge,
+            Code::Malformed => Self::Malformed,
+            Code::TooManyRequests => Self::TooMany,
+            Code::Busy | Code::Unavailable => Self::Unavailable,
+            Code::NotFound => Self::NotFound,
+            Code::MethodNotAllowed => Self::NotSo,
+            // The pages answer these in their own ways; the API's words for them are for programs.
+            Code::InvalidCredentials
+            | Code::NoSession
+            | Code::PasswordChangeRequired
+            | Code::Internal => Self::Fault,
+        }
+    }
 }
 
-/// The page that tells of a stale form.
-pub(super) fn stale(response: &Response, site: &Site) -> Response {
-    page(response, What::StaleForm, None, site)
-}
-
-fn page(response: &Response, what: What, retry_after_s: Option<u64>, site: &Site) -> Response {
+/// The page that `response` stands for, with its status and headers; `None` if it stands for itself.
+pub(super) fn instead_of(response: &mut Response, site: &Site) -> Option<Response> {
+    let status = response.status();
+    let problem = response.extensions_mut().remove::<Told>();
+    let what = response.extensions_mut().remove::<What>();
+    let what = what.or_else(|| problem.map(|problem| What::of(problem, status)))?;
+    let retry_after_s = problem.and_then(|problem| problem.retry_after_s);
     let frame = Frame::for_anyone(site).with_error(true);
-    let mut page = answer(response.status(), &ErrorPage { frame, what, retry_after_s });
+    let mut page = answer(status, &ErrorPage { frame, what, retry_after_s });
     for (name, value) in response.headers() {
         let is_of_the_body = [header::CONTENT_TYPE, header::CONTENT_LENGTH].contains(name);
         if !is_of_the_body && name != header::WWW_AUTHENTICATE {
             page.headers_mut().append(name, value.clone());
         }
     }
-    page
-}
-
-fn what(code: Code, status: StatusCode) -> What {
-    match code {
-        Code::Malformed if status == StatusCode::PAYLOAD_TOO_LARGE => What::TooLarge,
-        Code::Malformed => What::Malformed,
-        Code::TooManyRequests => What::TooMany,
-        Code::Busy | Code::Unavailable => What::Unavailable,
-        Code::NotFound => What::NotFound,
-        Code::MethodNotAllowed => What::NotSo,
-        // The pages answer these in their own ways; the API's words for them are for programs.
-        Code::InvalidCredentials
-        | Code::NoSession
-        | Code::PasswordChangeRequired
-        | Code::Internal => What::Fault,
-    }
+    Some(page)
 }
 
 impl ErrorPage {

@@ -11,6 +11,7 @@ use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 use zeroize::Zeroizing;
 
+use super::error::What;
 use super::refused::Refused;
 use crate::login::SessionToken;
 use crate::password::TypedPassword;
@@ -72,7 +73,7 @@ where
 
     async fn from_request(request: Request, site: &Site) -> Result<Self, Refused> {
         let (mut parts, body) = request.into_parts();
-        let holder = H::from_request_parts(&mut parts, site).await?;
+        let holder = H::from_request_parts(&mut parts, site).await.map_err(over)?;
         if !is_of(&parts.headers, KIND) {
             return Err(Problem::malformed("フォームではありません。").into());
         }
@@ -80,7 +81,23 @@ where
         let form = Form::decoded(&bytes)
             .ok_or_else(|| Problem::malformed("フォームの内容を読み取れません。"))?;
         let sent = form.fields.get(TOKEN_FIELD).map_or("", |sent| sent.as_str());
-        if holder.form_token().is(sent) { Ok(Self { holder, form }) } else { Err(Refused::Stale) }
+        if holder.form_token().is(sent) {
+            Ok(Self { holder, form })
+        } else {
+            Err(Refused::Told(What::StaleForm))
+        }
+    }
+}
+
+/// Whoever sends a form was logged in when it was made, and is told why nothing came of it.
+fn over(refused: Refused) -> Refused {
+    match refused {
+        Refused::LoggedOut => Refused::SessionOver,
+        Refused::SessionOver
+        | Refused::TimedOut
+        | Refused::MustChange
+        | Refused::Told(_)
+        | Refused::Problem(_) => refused,
     }
 }
 

@@ -46,7 +46,13 @@ pub(super) async fn show(
     match visitor {
         Ok(_) => Ok(Redirect::to("/").into_response()),
         Err(refused @ Refused::Problem(_)) => Err(refused),
-        Err(Refused::LoggedOut | Refused::MustChange | Refused::ForeignOrigin | Refused::Stale) => {
+        Err(
+            Refused::LoggedOut
+            | Refused::SessionOver
+            | Refused::TimedOut
+            | Refused::MustChange
+            | Refused::Told(_),
+        ) => {
             let cookie = stranger.new_cookie().map(|cookie| (header::SET_COOKIE, cookie));
             let page = LoginPage::new(&site, &stranger);
             Ok((AppendHeaders(cookie), answer(StatusCode::OK, &page)).into_response())

@@ -19,8 +19,18 @@ use crate::web::session::Client;
 #[template(path = "logged_out.html", config = ".askama.toml")]
 struct LoggedOutPage {
     frame: Frame,
-    /// Whether the session ended by itself.
-    timed_out: bool,
+    how: How,
+}
+
+/// How the session ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum How {
+    /// Logged out.
+    ByUser,
+    /// By itself, left idle (`W5`).
+    ByItself,
+    /// Elsewhere, behind the back of a form.
+    Elsewhere,
 }
 
 /// Ends the session at once, on the server.
@@ -36,15 +46,20 @@ pub(super) async fn log_out(
 
 /// After logging out.
 pub(super) async fn logged_out(State(site): State<Site>) -> Response {
-    ended(&site, false)
+    ended(&site, How::ByUser)
 }
 
 /// After the session's end by itself.
 pub(super) async fn timed_out(State(site): State<Site>) -> Response {
-    ended(&site, true)
+    ended(&site, How::ByItself)
 }
 
-fn ended(site: &Site, timed_out: bool) -> Response {
-    let frame = Frame::for_anyone(site);
-    answer(StatusCode::OK, &LoggedOutPage { frame, timed_out })
+/// After a form whose session had ended.
+pub(super) async fn session_over(State(site): State<Site>) -> Response {
+    ended(&site, How::Elsewhere)
+}
+
+fn ended(site: &Site, how: How) -> Response {
+    let frame = Frame::for_anyone(site).with_error(how == How::Elsewhere);
+    answer(StatusCode::OK, &LoggedOutPage { frame, how })
 }

@@ -39,6 +39,7 @@ pub(super) fn routes() -> Router<Site> {
         .route("/logout", post(logout::log_out))
         .route("/logged-out", get(logout::logged_out))
         .route("/timed-out", get(logout::timed_out))
+        .route("/session-over", get(logout::session_over))
         .layer(middleware::from_fn(origin::own_only));
     assets::routes().merge(pages)
 }

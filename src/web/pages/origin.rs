@@ -9,6 +9,7 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use url::Url;
 
+use super::error::What;
 use super::refused::Refused;
 
 const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
@@ -19,7 +20,7 @@ pub(super) async fn own_only(request: Request, next: Next) -> Response {
     if safe || is_own(request.headers()) {
         next.run(request).await
     } else {
-        Refused::ForeignOrigin.into_response()
+        Refused::Told(What::StaleForm).into_response()
     }
 }
 

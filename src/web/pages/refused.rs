@@ -1,9 +1,10 @@
 //! Why a request gets another answer than its page's own.
 
-use axum::http::{StatusCode, header};
+use axum::http::header;
 use axum::response::{AppendHeaders, IntoResponse, Redirect, Response};
 
 use super::cookie;
+use super::error::What;
 use crate::web::problem::Problem;
 
 /// Another answer than the page's own.
@@ -11,19 +12,17 @@ use crate::web::problem::Problem;
 pub(super) enum Refused {
     /// There is no session, or none any more.
     LoggedOut,
+    /// The session that a form was made for is over.
+    SessionOver,
+    /// The session has ended by itself (`W5`).
+    TimedOut,
     /// The session is good for nothing but changing the password (`C6`).
     MustChange,
-    /// Another site's page made the request.
-    ForeignOrigin,
-    /// The form's token is not the one that this browser was given.
-    Stale,
+    /// An error page; nothing was changed.
+    Told(What),
     /// What the API would tell too.
     Problem(Problem),
 }
-
-/// What [`super::error`] tells instead of a stale form.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct StaleForm;
 
 impl IntoResponse for Refused {
     fn into_response(self) -> Response {
@@ -31,15 +30,20 @@ impl IntoResponse for Refused {
             AppendHeaders([(header::SET_COOKIE, cookie::removed(cookie::SESSION))]);
         match self {
             Self::LoggedOut => (without_session, Redirect::to("/login")).into_response(),
+            Self::SessionOver => (without_session, Redirect::to("/session-over")).into_response(),
+            Self::TimedOut => (without_session, Redirect::to("/timed-out")).into_response(),
             Self::MustChange => Redirect::to("/password").into_response(),
-            Self::ForeignOrigin | Self::Stale => {
-                let mut response = StatusCode::FORBIDDEN.into_response();
-                response.extensions_mut().insert(StaleForm);
-                response
-            }
+            Self::Told(what) => told(what),
             Self::Problem(problem) => problem.into_response(),
         }
     }
+}
+
+/// An empty answer that [`super::dress`] makes a page of.
+fn told(what: What) -> Response {
+    let mut response = what.status().into_response();
+    response.extensions_mut().insert(what);
+    response
 }
 
 impl<P: Into<Problem>> From<P> for Refused {

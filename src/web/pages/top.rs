@@ -8,7 +8,8 @@ use axum::response::Response;
 use super::frame::{Frame, answer};
 use super::visitor::Visitor;
 use super::words;
-use crate::contract::Role;
+use crate::login::{self, Standing};
+use crate::rules;
 use crate::web::{Site, hyphenated};
 
 /// `top.html`
@@ -40,8 +41,13 @@ pub(super) async fn show(State(site): State<Site>, Visitor(visitor): Visitor) ->
         numbers: standing.numbers.iter().copied().map(hyphenated).collect(),
         good_until: words::time(standing.password_expires_at),
         good_until_for_machines: words::machine_time(standing.password_expires_at),
-        ends_soon: false,
-        may_change_unit: standing.role != Role::User,
+        ends_soon: ends_soon(standing),
+        may_change_unit: login::may_change_unit(standing.role),
     };
     answer(StatusCode::OK, &page)
+}
+
+/// Whether the password is old enough to warn of its end.
+fn ends_soon(standing: &Standing) -> bool {
+    standing.now.duration_since(standing.set_at).unsigned_abs() >= rules::PASSWORD_NOTICE
 }

@@ -67,9 +67,13 @@ impl FromRequestParts<Site> for AnyVisitor {
     async fn from_request_parts(parts: &mut Parts, site: &Site) -> Result<Self, Refused> {
         let token = token(&parts.headers, cookie::SESSION).ok_or(Refused::LoggedOut)?;
         let state = login::look_up(site.store(), &token, Door::Pages, site.idle()).await?;
-        let SessionState::Live(standing) = state else { return Err(Refused::LoggedOut) };
+        let standing = match state {
+            SessionState::Live(standing) => *standing,
+            SessionState::Idle => return Err(Refused::TimedOut),
+            SessionState::None => return Err(Refused::LoggedOut),
+        };
         let form_token = FormToken::of(&token);
-        Ok(Self { token, standing: *standing, form_token })
+        Ok(Self { token, standing, form_token })
     }
 }
 

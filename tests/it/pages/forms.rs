@@ -73,7 +73,7 @@ async fn tokens(world: Arc<World>) {
         let mut bare = Browser::new(&service.base);
         let answer = bare.submit_from(own, Some(&good), path, &FIELDS).await;
         assert!(!bare.cookies.contains_key(SESSION));
-        assert!(answer.status == 403 || leads_to(&answer) == "/login", "{path}");
+        assert!(answer.status == 403 || leads_to(&answer) == "/session-over", "{path}");
         assert_eq!(site::audit(&owner).await.len(), before, "{path}: something was done");
         let done = browser.submit_from(own, Some(&good), path, &FIELDS).await;
         assert_eq!(done.status, 303, "{path}: its own form is taken");

@@ -163,6 +163,7 @@ async fn empty(world: Arc<World>) {
     let service = Service::start(&database, &[]).await;
     let mut browser = Browser::new(&service.base);
     let page = browser.get("/login").await;
+    let hashes = service.hasher.operations();
     let (number, password) = ("電話番号を入力してください。", "パスワードを入力してください。");
     for (fields, told) in [
         (vec![("number", ""), ("password", "")], vec![number, password]),
@@ -184,5 +185,5 @@ async fn empty(world: Arc<World>) {
         );
     }
     assert_eq!(site::count(&owner, NUMBER).await, (0, false));
-    assert_eq!(service.hasher.operations(), 0);
+    assert_eq!(service.hasher.operations(), hashes);
 }

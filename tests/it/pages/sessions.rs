@@ -66,7 +66,7 @@ async fn tampered(world: Arc<World>) {
         assert!(!browser.cookies.contains_key(SESSION), "what opens nothing is taken away");
         browser.cookies.insert(SESSION.to_owned(), wrong.clone());
         let answer = browser.submit(&top, "/logout", &[]).await;
-        assert_eq!(leads_to(&answer), "/login", "{wrong}");
+        assert_eq!(leads_to(&answer), "/session-over", "{wrong}");
     }
     browser.cookies.insert(SESSION.to_owned(), good);
     assert_eq!(browser.get("/").await.status, 200);
@@ -83,7 +83,8 @@ async fn replayed(world: Arc<World>) {
     let cookies = thief.cookies.clone();
     assert_eq!(leads_to(&thief.get("/").await), "/login");
     thief.cookies = cookies;
-    assert_eq!(leads_to(&thief.submit(&top, "/logout", &[]).await), "/login");
+    assert_eq!(leads_to(&thief.submit(&top, "/logout", &[]).await), "/session-over");
+    assert_eq!(title(&thief.get("/session-over").await), "エラー：ログインの状態が終了しています");
 }
 
 async fn doors(world: Arc<World>) {
