@@ -13,6 +13,9 @@ use tokio::sync::{MappedMutexGuard, Mutex, MutexGuard};
 /// The binary under test.
 pub const KARIPASS: &str = env!("CARGO_BIN_EXE_karipass");
 
+/// Held by each trial that wants every core for itself.
+pub static ALONE: Mutex<()> = Mutex::const_new(());
+
 /// The servers; they end with it.
 pub struct World {
     /// The cluster; its template is migrated.

@@ -3,15 +3,12 @@
 use std::sync::Arc;
 
 use libtest_mimic::Trial;
-use tokio::sync::{Barrier, Mutex};
+use tokio::sync::Barrier;
 use tokio::task::JoinSet;
 use tokio_postgres::Client;
 
 use crate::site::{self, Caller, Daemon, NUMBER, RIGHT, WRONG};
-use crate::world::{World, trial};
-
-/// Each of these trials wants every core for itself.
-static ALONE: Mutex<()> = Mutex::const_new(());
+use crate::world::{ALONE, World, trial};
 
 /// Posts released together in a round.
 const POSTS: usize = 100;

@@ -161,6 +161,8 @@ async fn w3_spellings(world: Arc<World>) {
     site::credential(&owner, NUMBER, "password").await;
     let service = Service::start(&database, &[]).await;
     let caller = Caller::new();
+    // As keyboards, spreadsheets and address books write it; `C2`'s count would be many times ten
+    // if each had its own.
     let spellings = [
         NUMBER,
         "06-1234-5600",
@@ -168,6 +170,9 @@ async fn w3_spellings(world: Arc<World>) {
         "０６－１２３４－５６００",
         " 06 1234 5600 ",
         "06ー1234ー5600",
+        "06ｰ1234\u{2212}5600",
+        "06\u{2010}1234\u{2015}5600\t",
+        "\u{3000}０6\u{3000}1２34\u{3000}５600\u{3000}",
     ];
     for (spelling, counted) in spellings.iter().zip(1..) {
         assert_eq!(caller.log_in(&service.base, spelling, WRONG).await.status, 401);
@@ -176,6 +181,31 @@ async fn w3_spellings(world: Arc<World>) {
     for spelling in spellings {
         assert_eq!(caller.log_in(&service.base, spelling, RIGHT).await.status, 200, "{spelling}");
     }
+    // What is no number as typed (`W3`) is nobody's: it neither counts nor opens anything.
+    for other in [
+        "+81612345600",
+        "0081612345600",
+        "81612345600",
+        "00612345600",
+        "06123456000000",
+        "612345600",
+        "(06)12345600",
+        "06.1234.5600",
+        "06/1234/5600",
+        "٠٦١٢٣٤٥٦٠٠",
+        "0612345600;",
+        "0612345600\u{0}",
+        "0612345600\u{200b}",
+        "",
+    ] {
+        for password in [WRONG, RIGHT] {
+            assert_eq!(caller.log_in(&service.base, other, password).await.status, 401, "{other}");
+        }
+        assert_eq!(site::count(&owner, NUMBER).await, (0, false), "{other}");
+    }
+    let sql = "SELECT DISTINCT login FROM audit WHERE login IS NOT NULL";
+    let told = owner.query(sql, &[]).await.unwrap();
+    assert_eq!(told.iter().map(|row| row.get(0)).collect::<Vec<&str>>(), [NUMBER]);
 }
 
 async fn w3_password(world: Arc<World>) {

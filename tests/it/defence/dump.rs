@@ -1,0 +1,74 @@
+//! The database copied (login.md row 13): what a thief of a dump without the key has.
+
+use std::sync::Arc;
+
+use argon2::password_hash::phc::PasswordHash;
+use argon2::{Algorithm, Argon2, Params, Version};
+use libtest_mimic::Trial;
+use tokio_postgres::Client;
+
+use crate::site::{self, Caller, NUMBER, RIGHT, Service, WRONG};
+use crate::world::{World, daemon_store, trial};
+
+pub fn trials(world: &Arc<World>) -> Vec<Trial> {
+    vec![trial(world, "c7_a_dump_verifies_nothing_and_holds_no_hash_of_what_is_over", dump)]
+}
+
+/// Every row of every table, as text.
+async fn everything(owner: &Client) -> String {
+    let sql = "SELECT schema_to_xml('public', true, false, '')::text";
+    owner.query_one(sql, &[]).await.unwrap().get(0)
+}
+
+/// The hashes in a dump.
+fn hashes(dump: &str) -> Vec<&str> {
+    let begun = dump.match_indices("$argon2").map(|(at, _)| &dump[at..]);
+    begun.map(|rest| rest.split('<').next().unwrap()).collect()
+}
+
+/// Whether `phc` is `password`'s under this key, or under none.
+fn verifies(phc: &str, password: &str, key: Option<&[u8]>) -> bool {
+    let phc: PasswordHash = phc.parse().unwrap();
+    let params = Params::try_from(&phc).unwrap();
+    let (algorithm, version) = (Algorithm::Argon2id, Version::V0x13);
+    let argon = match key {
+        Some(key) => Argon2::new_with_secret(key, algorithm, version, params).unwrap(),
+        None => Argon2::new(algorithm, version, params),
+    };
+    let mut bytes = vec![0; phc.hash.unwrap().len()];
+    argon.hash_password_into(password.as_bytes(), phc.salt.unwrap().as_ref(), &mut bytes).unwrap();
+    bytes == phc.hash.unwrap().as_bytes()
+}
+
+async fn dump(world: Arc<World>) {
+    let database = world.database().await;
+    let owner = database.owner().await.unwrap();
+    site::contract(&owner, "admin_user").await;
+    let service = Service::start(&database, &[]).await;
+    let caller = Caller::new();
+    let [live, void, late, swept] = [NUMBER, "0612345601", "0612345602", "0612345699"];
+    let add = "INSERT INTO contract_number VALUES ($1, $2, true)";
+    owner.execute(add, &[&swept, &live]).await.unwrap();
+    for login in [live, void, late, swept] {
+        site::credential(&owner, login, "temporary").await;
+    }
+    let token = caller.log_in(&service.base, live, RIGHT).await.token();
+    assert_eq!(hashes(&everything(&owner).await).len(), 4);
+    for _ in 0..3 {
+        assert_eq!(caller.log_in(&service.base, void, WRONG).await.status, 401);
+    }
+    // Past its 24 hours: gone when someone tries it, and when nobody does.
+    for login in [late, swept] {
+        site::age(&owner, login, "24 hours").await;
+    }
+    assert_eq!(caller.log_in(&service.base, late, RIGHT).await.status, 401);
+    daemon_store(&database).sweep().await.unwrap();
+    let dump = everything(&owner).await;
+    let [left] = hashes(&dump)[..] else { panic!("{:?}", hashes(&dump)) };
+    assert!(!verifies(left, RIGHT, None), "the password alone verifies it");
+    assert!(!verifies(left, RIGHT, Some(&[1; 32])), "any key verifies it");
+    assert!(verifies(left, RIGHT, Some(&[0; 32])), "the key is what is needed");
+    for (what, secret) in [("password", RIGHT), ("token", &token), ("key", "AAAAAAAA")] {
+        assert!(!dump.contains(secret), "a {what} is in the dump");
+    }
+}
