@@ -2,8 +2,6 @@
 
 use std::time::Instant;
 
-use zeroize::Zeroizing;
-
 use super::Key;
 use super::entry::Entry;
 use super::step::{Step, Subscriber};
@@ -20,12 +18,10 @@ pub(super) struct Asking {
     pub(super) deaf: bool,
     /// Until when a `#` belongs to the password before it (`P7`).
     pub(super) terminator_until: Option<Instant>,
-    /// Keys from before the first step, the next one last.
-    pub(super) ahead: Zeroizing<Vec<Key>>,
 }
 
 impl Asking {
-    pub(super) fn new(subscriber: Subscriber, ahead: Zeroizing<Vec<Key>>) -> Self {
+    pub(super) fn new(subscriber: Subscriber) -> Self {
         Self {
             subscriber,
             step: Step::Menu,
@@ -33,7 +29,6 @@ impl Asking {
             entry: Entry::default(),
             deaf: false,
             terminator_until: None,
-            ahead,
         }
     }
 
@@ -46,15 +41,5 @@ impl Asking {
     pub(super) fn terminates(&mut self, key: Key, now: Instant) -> bool {
         let until = self.terminator_until.take();
         key == Key::Hash && until.is_some_and(|until| now <= until)
-    }
-
-    /// Whether keys are left that count for this step.
-    pub(super) fn has_ahead(&mut self) -> bool {
-        if self.ahead.last().is_some_and(|key| self.terminator_until.is_some() && *key == Key::Hash)
-        {
-            self.terminator_until = None;
-            self.ahead.pop();
-        }
-        !self.ahead.is_empty()
     }
 }

@@ -11,8 +11,6 @@ mod moves;
 
 use std::time::{Duration, Instant};
 
-use zeroize::Zeroizing;
-
 use super::asking::Asking;
 use super::entry::Shape;
 use super::line::{Ending, Line};
@@ -24,9 +22,6 @@ use crate::rules;
 
 /// How long the store may take, so that `trouble` is heard in time (`P15`).
 const STORE_LIMIT: Duration = rules::TROUBLE_WITHIN.saturating_sub(Duration::from_secs(2));
-
-/// Keys kept while the caller's contract is looked up: a whole dialog, and then some.
-const KEYS_AHEAD: usize = 48;
 
 /// One call's dialog.
 #[derive(Debug)]
@@ -41,8 +36,8 @@ pub struct Call {
 
 #[derive(Debug)]
 enum State {
-    /// The store is asked for the caller's contract; keys are kept.
-    LookingUp { caller: Number, ahead: Zeroizing<Vec<Key>> },
+    /// The store is asked for the caller's contract while the call still rings.
+    LookingUp { caller: Number },
     /// The caller is asked, and heard.
     Asking(Box<Asking>),
     /// The store is about to commit a password for this login number.
@@ -67,10 +62,7 @@ impl Call {
         };
         if let Some(caller) = caller {
             call.line.tell(Output::LookUp(caller));
-            call.line.tell(Output::Answer);
-            call.line.wait();
-            let ahead = Zeroizing::new(Vec::with_capacity(KEYS_AHEAD));
-            call.enter(State::LookingUp { caller, ahead }, now + STORE_LIMIT);
+            call.enter(State::LookingUp { caller }, now + STORE_LIMIT);
         } else {
             call.line.tell(Output::Answer);
             call.not_available(now);
@@ -117,18 +109,16 @@ impl Call {
 
     fn key(&mut self, key: Key, now: Instant) {
         match &mut self.state {
-            State::LookingUp { ahead, .. } => {
-                if ahead.len() < KEYS_AHEAD {
-                    ahead.push(key);
-                }
-            }
             State::Asking(asking) => {
                 let terminates = asking.terminates(key, now);
                 if !terminates && !asking.deaf {
                     self.count(key, now);
                 }
             }
-            State::Storing { .. } | State::Closing { .. } | State::Ended => {}
+            State::LookingUp { .. }
+            | State::Storing { .. }
+            | State::Closing { .. }
+            | State::Ended => {}
         }
     }
 
@@ -172,16 +162,12 @@ impl Call {
     }
 
     fn looked_up(&mut self, found: LookUp, now: Instant) {
-        let State::LookingUp { caller, ahead } = &mut self.state else { return };
-        let mut ahead = std::mem::take(ahead);
-        ahead.reverse();
-        match Subscriber::admit(*caller, found) {
+        let State::LookingUp { caller } = self.state else { return };
+        self.line.tell(Output::Answer);
+        match Subscriber::admit(caller, found) {
             Admission::Served(subscriber) => {
-                let asking = Asking::new(subscriber, ahead);
+                let asking = Asking::new(subscriber);
                 self.ask(Box::new(asking), vec![Step::Menu.guidance()], now);
-                while let Some(key) = self.next_ahead() {
-                    self.key(key, now);
-                }
             }
             Admission::NotAvailable => self.not_available(now),
             Admission::Unreachable => self.trouble(now),
@@ -202,7 +188,12 @@ impl Call {
             return;
         }
         match &self.state {
-            State::LookingUp { .. } | State::Storing { .. } => {
+            State::LookingUp { .. } => {
+                self.line.tell(Output::Answer);
+                self.trouble(now);
+                self.line.tell(Output::Abandon);
+            }
+            State::Storing { .. } => {
                 self.trouble(now);
                 self.line.tell(Output::Abandon);
             }

@@ -54,11 +54,6 @@ pub(super) enum Ending {
 }
 
 impl Line {
-    /// Plays the quiet, for want of anything to say yet.
-    pub(super) fn wait(&mut self) {
-        self.play_quiet(0);
-    }
-
     /// Plays a guidance that the caller may key into, and the quiet behind it.
     pub(super) fn say(&mut self, prompts: Vec<Prompt>) {
         self.begin(prompts);

@@ -2,14 +2,12 @@
 
 use std::time::{Duration, Instant};
 
-use zeroize::Zeroizing;
-
 use super::{Call, STORE_LIMIT, State};
 use crate::call::asking::Asking;
 use crate::call::entry::Entry;
 use crate::call::prompt::Prompt;
 use crate::call::step::Verdict;
-use crate::call::{Key, Outcome, Output, Refusal};
+use crate::call::{Outcome, Output, Refusal};
 use crate::rules;
 
 /// How long a guidance may take, from its queueing to its end, before its end counts as lost; the
@@ -56,18 +54,13 @@ impl Call {
         }
         asking.entry = Entry::default();
         asking.deaf = true;
-        asking.ahead = Zeroizing::default();
         self.ask(asking, prompts, now);
     }
 
-    /// Asks with these prompts, unless the caller has keyed on already (`P12`).
-    pub(super) fn ask(&mut self, mut asking: Box<Asking>, prompts: Vec<Prompt>, now: Instant) {
-        if asking.has_ahead() {
-            self.enter(State::Asking(asking), now + self.limits.inter_digit);
-        } else {
-            self.line.say(prompts);
-            self.enter(State::Asking(asking), now + GUIDANCE_LIMIT);
-        }
+    /// Asks with these prompts.
+    pub(super) fn ask(&mut self, asking: Box<Asking>, prompts: Vec<Prompt>, now: Instant) {
+        self.line.say(prompts);
+        self.enter(State::Asking(asking), now + GUIDANCE_LIMIT);
     }
 
     /// The guidance is over: the caller has until the first digit's limit (`P11`).
@@ -124,16 +117,6 @@ impl Call {
                 self.state = other;
                 None
             }
-        }
-    }
-
-    pub(super) fn next_ahead(&mut self) -> Option<Key> {
-        match &mut self.state {
-            State::Asking(asking) => asking.ahead.pop(),
-            State::LookingUp { .. }
-            | State::Storing { .. }
-            | State::Closing { .. }
-            | State::Ended => None,
         }
     }
 }

@@ -21,9 +21,9 @@ fn from_the_last_digit_to_the_next_guidance_it_is_one_play_and_one_stop() {
     assert_eq!(
         phone.outputs[before..],
         [
-            "Play(PlaybackId(6), [ConfirmPassword])",
-            "Stop(PlaybackId(5))",
-            "Play(PlaybackId(7), [Quiet])"
+            "Play(PlaybackId(5), [ConfirmPassword])",
+            "Stop(PlaybackId(4))",
+            "Play(PlaybackId(6), [Quiet])"
         ]
     );
 }
@@ -35,7 +35,7 @@ fn a_key_during_a_guidance_is_one_stop() {
     phone.wait(SECOND);
     let before = phone.outputs.len();
     phone.keys("4");
-    assert_eq!(phone.outputs[before..], ["Stop(PlaybackId(4))"]);
+    assert_eq!(phone.outputs[before..], ["Stop(PlaybackId(3))"]);
 }
 
 #[test]
@@ -55,7 +55,7 @@ fn the_first_guidance_and_no_other_has_a_lead_in() {
     phone.wait_for_the_end();
     let led_in: Vec<&String> =
         phone.outputs.iter().filter(|output| output.contains("LeadIn")).collect();
-    assert_eq!(led_in, ["Play(PlaybackId(2), [LeadIn, Menu])"]);
+    assert_eq!(led_in, ["Play(PlaybackId(1), [LeadIn, Menu])"]);
 }
 
 #[test]

@@ -1,6 +1,8 @@
 //! Who may call, which unit, which number: `P2` to `P6` and `P14`.
 
 use super::phone::{ADDITIONAL, CONTRACT, Phone, WITHOUT_SERVICE, World};
+use std::time::Duration;
+
 use crate::call::{LookUp, Outcome, Refusal};
 use crate::contract::Contract;
 use crate::unit::Unit;
@@ -36,9 +38,16 @@ fn p2_whoever_is_not_served_hears_not_available_and_nothing_else() {
 }
 
 #[test]
-fn p2_the_look_up_is_begun_before_the_answer_and_a_withheld_number_is_not_looked_up() {
-    let phone = Phone::calls(World { finds_in: None, ..World::default() });
-    assert_eq!(phone.outputs, ["LookUp(031230****)", "Answer", "Play(PlaybackId(1), [Quiet])"]);
+fn p2_a_call_rings_until_its_caller_is_looked_up_and_a_withheld_number_is_not_looked_up() {
+    let mut phone =
+        Phone::calls(World { finds_in: Some(Duration::from_secs(4)), ..World::default() });
+    phone.keys("1");
+    assert_eq!(phone.outputs, ["LookUp(031230****)"]);
+    phone.wait(Duration::from_secs(4));
+    assert_eq!(
+        phone.outputs[1..],
+        ["Answer", "Play(PlaybackId(1), [LeadIn, Menu])", "Play(PlaybackId(2), [Quiet])"]
+    );
     let phone = Phone::calls(World { caller: None, ..World::default() });
     assert_eq!(
         phone.outputs,

@@ -121,30 +121,6 @@ fn p12_keys_ahead_of_the_next_guidance_count_even_before_it_starts() {
 }
 
 #[test]
-fn p12_keys_from_before_the_look_up_count_and_what_they_answer_is_not_played() {
-    let mut phone = Phone::calls(World { finds_in: Some(4 * SECOND), ..World::default() });
-    phone.keys("2");
-    phone.keys("0312301231#456");
-    phone.wait(4 * SECOND);
-    assert_eq!(phone.heard(), "");
-    phone.keys("78910");
-    phone.listen();
-    assert_eq!(phone.heard(), "confirm-password");
-}
-
-#[test]
-fn p12_a_terminator_from_before_the_look_up_does_not_hide_the_next_guidance() {
-    let mut phone = Phone::calls(World { finds_in: Some(4 * SECOND), ..World::default() });
-    phone.keys("145678910#");
-    phone.wait(4 * SECOND);
-    phone.listen();
-    assert_eq!(phone.heard(), "confirm-password");
-    phone.keys("45678910");
-    phone.wait_for_the_end();
-    assert_eq!(phone.stored(), "line 0312301230 45678910");
-}
-
-#[test]
 fn p12_after_a_wrong_entry_keys_from_before_invalid_are_dropped() {
     let mut phone = Phone::calls(World::default());
     phone.burst("923");
@@ -153,15 +129,6 @@ fn p12_after_a_wrong_entry_keys_from_before_invalid_are_dropped() {
     phone.keys("1");
     phone.listen();
     assert_eq!(phone.heard(), "invalid set-password(0312301230)");
-}
-
-#[test]
-fn p12_after_a_wrong_entry_keys_from_before_the_look_up_are_dropped_too() {
-    let mut phone = Phone::calls(World { finds_in: Some(4 * SECOND), ..World::default() });
-    phone.keys("94567891045678910");
-    phone.wait(4 * SECOND);
-    phone.listen();
-    assert_eq!(phone.heard(), "invalid");
 }
 
 #[test]

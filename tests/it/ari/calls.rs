@@ -76,7 +76,7 @@ async fn order(world: Arc<World>) {
     rig.fake.press("order.1", "1");
     let password = rig.fake.playing("order.1", "set-password").await;
     rig.fake.request("DELETE", &menu, 1).await;
-    rig.fake.request("POST", "karipass/quiet", 3).await;
+    rig.fake.request("POST", "karipass/quiet", 2).await;
     let mut requests = rig.fake.requests();
     requests.retain(|request| request.method != "GET");
     let place = |method: &str, part: &str| {
@@ -101,7 +101,7 @@ async fn heard_again(world: Arc<World>) {
     rig.fake.press("again.1", "9");
     rig.fake.playing("again.1", "invalid").await;
     // Behind its beginning come the quiet's stop and the quiet that follows.
-    rig.fake.request("POST", "karipass/quiet", 3).await;
+    rig.fake.request("POST", "karipass/quiet", 2).await;
     rig.fake.press("again.1", "1");
     rig.fake.playing("again.1", "set-password").await;
 }

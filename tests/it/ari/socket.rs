@@ -184,7 +184,7 @@ async fn idle(world: Arc<World>) {
     rig.fake.playing("idle.1", "menu").await;
     let menu = rig.fake.request("POST", "menu", 1).await;
     // The last command until a key is pressed.
-    rig.fake.request("POST", "karipass/quiet", 2).await;
+    rig.fake.request("POST", "karipass/quiet", 1).await;
     rig.fake.close_idle().await;
     rig.fake.press("idle.1", "1");
     rig.fake.playing("idle.1", "set-password").await;
