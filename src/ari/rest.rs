@@ -15,7 +15,7 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::json;
 use tokio::sync::{Semaphore, SemaphorePermit};
-use tokio::time::timeout;
+use tokio::time::{sleep, timeout};
 use url::Url;
 
 use super::event::WANTED;
@@ -27,6 +27,11 @@ const IDLE: Duration = Duration::from_secs(10);
 const IDLE_CONNECTIONS: usize = 8;
 /// Requests under way at once; Asterisk's `sessionlimit` is 100 by default, for everyone.
 const AT_ONCE: usize = 32;
+
+/// How often a playback that cannot be stopped yet is tried again.
+const REFUSED_STOPS: u32 = 40;
+/// After how long.
+const STOP_AGAIN: Duration = Duration::from_millis(5);
 
 /// The language of the sounds, by name of their folder in Asterisk.
 pub(crate) const LANGUAGE: &str = "ja";
@@ -183,9 +188,23 @@ impl Rest {
     }
 
     /// Stops a playback, playing or queued; that it is over already is as good.
+    ///
+    /// Asterisk marks a sound as playing a moment before it can be stopped, and refuses meanwhile
+    /// (500): a refusal is answered by asking again.
     pub(crate) async fn stop(&self, playback: &str) -> Result<(), RestError> {
         let path = ["playbacks", playback];
-        self.twice(|| Request::new("stop", Method::DELETE, &path)).await
+        let mut refusals = 0;
+        loop {
+            match self.twice(|| Request::new("stop", Method::DELETE, &path)).await {
+                Err(RestError::Refused(StatusCode::INTERNAL_SERVER_ERROR))
+                    if refusals < REFUSED_STOPS =>
+                {
+                    refusals += 1;
+                    sleep(STOP_AGAIN).await;
+                }
+                other => return other,
+            }
+        }
     }
 
     /// Hangs a channel up; that it has gone already is as good.

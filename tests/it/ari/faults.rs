@@ -40,6 +40,7 @@ pub fn trials(world: &Arc<World>) -> Vec<Trial> {
             forgotten_end,
         ),
         trial(world, "ari::a_stop_that_comes_too_late_is_as_good", late_stop),
+        trial(world, "ari::a_stop_that_comes_too_early_is_asked_for_again", early_stop),
         trial(world, "ari::a_mailbox_that_overflows_ends_its_call_and_no_other", overflow),
     ]
 }
@@ -117,6 +118,16 @@ async fn failed_playback(world: Arc<World>) {
     rig.fake.playing("failed.1", "trouble").await;
     rig.finish("failed.1").await;
     assert_eq!(outcome("failed.1").await, "trouble");
+}
+
+async fn early_stop(world: Arc<World>) {
+    let rig = Rig::start(&world, Plan::default()).await;
+    rig.fake.call("early.2", &TRUSTED);
+    let menu = rig.fake.playing("early.2", "menu").await;
+    rig.fake.once("DELETE", &menu, Reply::With(500, json!({ "message": "not yet" })));
+    rig.fake.press("early.2", "1");
+    rig.fake.playing("early.2", "set-password").await;
+    rig.fake.request("DELETE", &menu, 2).await;
 }
 
 async fn refused_playback(world: Arc<World>) {
