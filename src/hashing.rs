@@ -1,4 +1,4 @@
-//! Argon2id on threads of its own (`C7`): a few workers, each with its own reused block memory.
+//! Argon2id on threads of its own (`C7`): a few workers, which use their block memory again.
 //!
 //! Two lanes keep the phone line's hashing from waiting behind logins. The calls' workers take
 //! nothing else; the logins' workers, one a core, run at a lower priority. Each lane's queue is

@@ -13,7 +13,7 @@ use metrics::{counter, gauge, histogram};
 use tokio::sync::oneshot;
 
 use super::HashError;
-use super::secret_hash::{Argon, Checked, Memory, Salt};
+use super::secret_hash::{Argon, Checked, Salt};
 use crate::clock;
 use crate::password::{NewPassword, PhcString, TemporaryPassword, TypedPassword};
 
@@ -59,14 +59,14 @@ impl Job {
     }
 
     /// Does it, if anyone still waits.
-    fn run(self, argon: &Argon, memory: &mut Memory) {
+    fn run(self, argon: &Argon) {
         // Who has gone meanwhile loses nothing by an answer that is not taken.
         match self {
             Self::Hash { password, salt, done } => {
-                let _ = done.send(argon.hash(password.expose(), salt, memory));
+                let _ = done.send(argon.hash(password.expose(), salt));
             }
             Self::Verify { typed, stored, renewal, done } => {
-                let _ = done.send(argon.verify(typed.expose(), stored.as_ref(), renewal, memory));
+                let _ = done.send(argon.verify(typed.expose(), stored.as_ref(), renewal));
             }
         }
     }
@@ -174,10 +174,9 @@ pub(super) fn spawn(lane: &Arc<Lane>, argon: &Arc<Argon>, niceness: Option<i32>)
         {
             tracing::warn!(%error, "the priority of a hashing thread could not be lowered");
         }
-        let mut memory = Memory::default();
         while let Some(job) = lane.next() {
             let began = clock::now();
-            job.run(&argon, &mut memory);
+            job.run(&argon);
             histogram!("karipass_hash_seconds", "lane" => lane.name).record(began.elapsed());
         }
     })?;

@@ -1,9 +1,10 @@
-//! One hash operation: made and verified as a PHC string, keyed, in memory that the caller lends.
+//! One hash operation: made and verified as a PHC string, keyed, in memory that is used again.
 //!
 //! `$argon2id$v=19$m=19456,t=2,p=1,keyid=…$salt$hash`; `keyid` names one of the [`Keys`].
 
 use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use argon2::password_hash::phc::{Output, ParamsString, PasswordHash};
 use argon2::{ARGON2ID_IDENT, Algorithm, Argon2, Block, Params, ParamsBuilder, Version};
@@ -93,16 +94,25 @@ pub enum Checked {
     },
 }
 
-/// A worker's block memory, as large as the largest hash it has met.
+/// Block memory that is not in use, the last used on top: what was used last is what the processor
+/// still has at hand.
 #[derive(Default)]
-pub(super) struct Memory(Vec<Block>);
+struct Memories(Mutex<Vec<Vec<Block>>>);
 
-impl Memory {
-    fn lend(&mut self, params: &Params) -> &mut [Block] {
-        if self.0.len() < params.block_count() {
-            self.0.resize(params.block_count(), Block::new());
+impl Memories {
+    /// Lends `work` the memory of one operation.
+    fn lend<T>(&self, blocks: usize, work: impl FnOnce(&mut [Block]) -> T) -> T {
+        let mut memory = self.lock().pop().unwrap_or_default();
+        if memory.len() < blocks {
+            memory.resize(blocks, Block::new());
         }
-        &mut self.0
+        let done = work(&mut memory);
+        self.lock().push(memory);
+        done
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Vec<Vec<Block>>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -113,6 +123,7 @@ pub(super) struct Argon {
     params: Params,
     dummy: PhcString,
     operations: AtomicU64,
+    memories: Memories,
 }
 
 impl Argon {
@@ -125,22 +136,22 @@ impl Argon {
             .keyid(keys.first().id().as_bytes().try_into().map_err(failed)?)
             .build()
             .map_err(failed)?;
-        let operations = AtomicU64::new(0);
-        let mut argon =
-            Self { keys, cost, params, dummy: PhcString::from(String::new()), operations };
-        argon.dummy = argon.hash(&dummy.password, Salt(dummy.salt), &mut Memory::default())?;
+        let mut argon = Self {
+            keys,
+            cost,
+            params,
+            dummy: PhcString::from(String::new()),
+            operations: AtomicU64::new(0),
+            memories: Memories::default(),
+        };
+        argon.dummy = argon.hash(&dummy.password, Salt(dummy.salt))?;
         Ok(argon)
     }
 
     /// One hash operation with the first key.
-    pub(super) fn hash(
-        &self,
-        password: &[u8],
-        salt: Salt,
-        memory: &mut Memory,
-    ) -> Result<PhcString, HashError> {
+    pub(super) fn hash(&self, password: &[u8], salt: Salt) -> Result<PhcString, HashError> {
         let mut bytes = [0; HASH_BYTES];
-        self.operate(self.keys.first(), &self.params, password, &salt.0, &mut bytes, memory)?;
+        self.operate(self.keys.first(), &self.params, password, &salt.0, &mut bytes)?;
         let phc = PasswordHash {
             algorithm: ARGON2ID_IDENT,
             version: Some(Version::V0x13.into()),
@@ -160,40 +171,34 @@ impl Argon {
         password: &[u8],
         stored: Option<&PhcString>,
         renewal: Option<Salt>,
-        memory: &mut Memory,
     ) -> Result<Checked, HashError> {
         let parsed = match stored.map(|stored| self.parse(stored)) {
             Some(Ok(parsed)) => parsed,
             Some(Err(reason)) => {
-                self.compare_with_dummy(password, memory)?;
+                self.compare_with_dummy(password)?;
                 return Ok(Checked::Unverifiable(reason));
             }
             None => {
-                self.compare_with_dummy(password, memory)?;
+                self.compare_with_dummy(password)?;
                 return Ok(Checked::Wrong);
             }
         };
-        if !self.is_of(&parsed, password, memory)? {
+        if !self.is_of(&parsed, password)? {
             return Ok(Checked::Wrong);
         }
         let salt = renewal.filter(|_| self.is_outdated(&parsed));
-        let renewed = salt.map(|salt| self.hash(password, salt, memory)).transpose()?;
+        let renewed = salt.map(|salt| self.hash(password, salt)).transpose()?;
         Ok(Checked::Right { renewed })
     }
 
-    fn compare_with_dummy(&self, password: &[u8], memory: &mut Memory) -> Result<(), HashError> {
+    fn compare_with_dummy(&self, password: &[u8]) -> Result<(), HashError> {
         let dummy = self.parse(&self.dummy).map_err(failed)?;
-        self.is_of(&dummy, password, memory).map(drop)
+        self.is_of(&dummy, password).map(drop)
     }
 
-    fn is_of(
-        &self,
-        parsed: &Parsed<'_>,
-        password: &[u8],
-        memory: &mut Memory,
-    ) -> Result<bool, HashError> {
+    fn is_of(&self, parsed: &Parsed<'_>, password: &[u8]) -> Result<bool, HashError> {
         let mut bytes = vec![0; parsed.hash.len()];
-        self.operate(parsed.key, &parsed.params, password, &parsed.salt, &mut bytes, memory)?;
+        self.operate(parsed.key, &parsed.params, password, &parsed.salt, &mut bytes)?;
         let same = bytes.ct_eq(&parsed.hash).into();
         bytes.zeroize();
         Ok(same)
@@ -207,13 +212,14 @@ impl Argon {
         password: &[u8],
         salt: &[u8],
         out: &mut [u8],
-        memory: &mut Memory,
     ) -> Result<(), HashError> {
         self.operations.fetch_add(1, Ordering::Relaxed);
         counter!("karipass_hash_operations_total").increment(1);
         Argon2::new_with_secret(key.expose(), Algorithm::Argon2id, Version::V0x13, params.clone())
             .and_then(|argon| {
-                argon.hash_password_into_with_memory(password, salt, out, memory.lend(params))
+                self.memories.lend(params.block_count(), |memory| {
+                    argon.hash_password_into_with_memory(password, salt, out, memory)
+                })
             })
             .map_err(failed)
     }
