@@ -83,15 +83,16 @@ pub fn json(figures: &[Figure]) -> Result<String> {
     Ok(serde_json::to_string_pretty(figures)? + "\n")
 }
 
-/// The value below which `share` (0 to 1) of `values` lie; these are put in order. 0 for none.
+/// The smallest of `values` that `share` (0 to 1) of them do not exceed, by nearest rank; these are
+/// put in order. 0 for none.
 pub fn quantile(values: &mut [f64], share: f64) -> f64 {
     values.sort_by(f64::total_cmp);
     #[expect(
         clippy::cast_precision_loss,
         clippy::cast_possible_truncation,
         clippy::cast_sign_loss,
-        reason = "an index of a few hundred values"
+        reason = "a rank among a few hundred values"
     )]
-    let index = (values.len() as f64 * share) as usize;
-    values.get(index.min(values.len().saturating_sub(1))).copied().unwrap_or(0.0)
+    let rank = (values.len() as f64 * share).ceil() as usize;
+    values.get(rank.saturating_sub(1)).copied().unwrap_or(0.0)
 }
