@@ -35,6 +35,12 @@ pub(super) enum What {
     TooMany,
     /// Overload, or the store is out of reach.
     Unavailable,
+    /// The session's own password is void by wrong entries; the session is over (`C2`).
+    Voided,
+    /// Someone else has changed the contract since the form was made (`W6`).
+    ChangedElsewhere,
+    /// A user's login cannot do this (`U2`).
+    NotAllowed,
     /// A fault of the service.
     Fault,
 }
@@ -47,7 +53,8 @@ impl What {
             Self::NotSo => StatusCode::METHOD_NOT_ALLOWED,
             Self::Malformed => StatusCode::BAD_REQUEST,
             Self::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
-            Self::StaleForm => StatusCode::FORBIDDEN,
+            Self::StaleForm | Self::Voided | Self::NotAllowed => StatusCode::FORBIDDEN,
+            Self::ChangedElsewhere => StatusCode::CONFLICT,
             Self::TooMany => StatusCode::TOO_MANY_REQUESTS,
             Self::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
             Self::Fault => StatusCode::INTERNAL_SERVER_ERROR,

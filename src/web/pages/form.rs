@@ -118,6 +118,14 @@ impl Form {
         (!typed.is_empty()).then(|| TypedPassword::from(typed))
     }
 
+    /// Every password whose field's name begins so, by the rest of the name; those left empty are left out.
+    pub(super) fn passwords(&mut self, prefix: &str) -> Vec<(String, TypedPassword)> {
+        let names = self.fields.keys().filter_map(|name| name.strip_prefix(prefix));
+        let rests: Vec<String> = names.map(str::to_owned).collect();
+        let typed = |rest: String| Some((rest.clone(), self.password(&format!("{prefix}{rest}"))?));
+        rests.into_iter().filter_map(typed).collect()
+    }
+
     /// `None` unless every field is there once, in UTF-8.
     fn decoded(body: &[u8]) -> Option<Self> {
         let mut fields = BTreeMap::new();

@@ -19,6 +19,11 @@ impl Mistakes {
         self.0.push(Mistake { field: field.into(), told: told.into() });
     }
 
+    /// Adds others behind these.
+    pub(super) fn append(&mut self, mut others: Self) {
+        self.0.append(&mut others.0);
+    }
+
     /// Whether there is none.
     pub(super) fn is_empty(&self) -> bool {
         self.0.is_empty()

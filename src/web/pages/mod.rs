@@ -18,8 +18,10 @@ mod login;
 mod logout;
 mod mistakes;
 mod origin;
+mod password;
 mod refused;
 mod top;
+mod unit;
 mod visitor;
 mod words;
 
@@ -36,6 +38,9 @@ pub(super) fn routes() -> Router<Site> {
     let pages = Router::new()
         .route("/", get(top::show))
         .route("/login", get(login::show).post(login::log_in))
+        .route("/password", get(password::show).post(password::change))
+        .route("/unit", get(unit::choose))
+        .route("/unit/{unit}", get(unit::show).post(unit::change))
         .route("/logout", post(logout::log_out))
         .route("/logged-out", get(logout::logged_out))
         .route("/timed-out", get(logout::timed_out))

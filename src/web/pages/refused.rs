@@ -33,6 +33,7 @@ impl IntoResponse for Refused {
             Self::SessionOver => (without_session, Redirect::to("/session-over")).into_response(),
             Self::TimedOut => (without_session, Redirect::to("/timed-out")).into_response(),
             Self::MustChange => Redirect::to("/password").into_response(),
+            Self::Told(what @ What::Voided) => (without_session, told(what)).into_response(),
             Self::Told(what) => told(what),
             Self::Problem(problem) => problem.into_response(),
         }

@@ -1,7 +1,9 @@
 //! `/`: the top page (設定サイトトップ): which numbers this login configures, and until when its password is good (`W4`).
 
+use std::time::Duration;
+
 use askama::Template;
-use axum::extract::State;
+use axum::extract::{RawQuery, State};
 use axum::http::StatusCode;
 use axum::response::Response;
 
@@ -24,14 +26,25 @@ struct TopPage {
     numbers: Vec<String>,
     good_until: String,
     good_until_for_machines: String,
+    /// Whether the password has just been changed.
+    just_changed: bool,
     /// Whether the password's end is near.
     ends_soon: bool,
     /// Whether the login may change the unit (`U2`).
     may_change_unit: bool,
 }
 
+/// Where a change of the password leads to.
+pub(super) const AFTER_CHANGE: &str = "/?changed";
+/// For how long a change of the password is told of.
+const JUST: Duration = Duration::from_mins(1);
+
 /// The top page.
-pub(super) async fn show(State(site): State<Site>, Visitor(visitor): Visitor) -> Response {
+pub(super) async fn show(
+    State(site): State<Site>,
+    RawQuery(query): RawQuery,
+    Visitor(visitor): Visitor,
+) -> Response {
     let standing = &visitor.standing;
     let page = TopPage {
         frame: Frame::for_visitor(&site, &visitor),
@@ -41,13 +54,14 @@ pub(super) async fn show(State(site): State<Site>, Visitor(visitor): Visitor) ->
         numbers: standing.numbers.iter().copied().map(hyphenated).collect(),
         good_until: words::time(standing.password_expires_at),
         good_until_for_machines: words::machine_time(standing.password_expires_at),
-        ends_soon: ends_soon(standing),
+        just_changed: query.as_deref() == Some("changed") && age(standing) < JUST,
+        ends_soon: age(standing) >= rules::PASSWORD_NOTICE,
         may_change_unit: login::may_change_unit(standing.role),
     };
     answer(StatusCode::OK, &page)
 }
 
-/// Whether the password is old enough to warn of its end.
-fn ends_soon(standing: &Standing) -> bool {
-    standing.now.duration_since(standing.set_at).unsigned_abs() >= rules::PASSWORD_NOTICE
+/// How long ago the password was set, by the database's clock.
+fn age(standing: &Standing) -> Duration {
+    Duration::try_from(standing.now.duration_since(standing.set_at)).unwrap_or_default()
 }

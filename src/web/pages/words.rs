@@ -1,11 +1,16 @@
 //! The words of the pages that are in no template: names of things, times, what is wrong in a field.
 
+use std::time::Duration;
+
 use jiff::Timestamp;
 use jiff::civil::Weekday;
 use jiff::tz::{Offset, TimeZone};
 
 use super::error::What;
 use crate::contract::Role;
+use crate::login::LogsInWith;
+use crate::password::Rejection;
+use crate::rules;
 use crate::unit::Unit;
 
 /// Japan's time, hours ahead of UTC; it knows no summer time.
@@ -20,6 +25,73 @@ pub(super) const CHECK_NUMBER: &str = "電話番号が正しいか、確かめ�
 /// Beside the password of a refused login (`W2`).
 pub(super) const CHECK_PASSWORD: &str = "パスワードを入力し直してください。";
 
+/// Nothing was entered as the current password.
+pub(super) const ENTER_CURRENT: &str = "現在のパスワードを入力してください。";
+
+/// What a new password has to be (`C5`).
+pub(super) fn about_new(fewest: usize, most: usize) -> String {
+    format!(
+        "半角の英字と数字で、{fewest}桁から{most}桁までで入力してください。数字だけのパスワードは設定できません。"
+    )
+}
+
+/// Beside the current password, when it is wrong; so many in a row void it (`C2`).
+pub(super) fn wrong_current(wrong_entries: i32) -> String {
+    format!(
+        "現在のパスワードが正しくありません。もう一度入力してください。{wrong_entries}回連続で間違えると、無効になります。"
+    )
+}
+
+/// Beside a number's password, when it is wrong.
+pub(super) fn wrong_of(number: &str) -> String {
+    format!("{number}のパスワードが正しくありません。もう一度入力してください。")
+}
+
+/// Beside a number's password, when it was left empty.
+pub(super) fn enter_password_of(number: &str) -> String {
+    format!("{number}のパスワードを入力してください。")
+}
+
+/// The field that a reason against a new password is about.
+pub(super) fn field_of(reason: Rejection) -> &'static str {
+    match reason {
+        Rejection::TooShort
+        | Rejection::TooLong
+        | Rejection::NotAlphanumeric
+        | Rejection::DigitsOnly
+        | Rejection::SameAsCurrent => "new",
+        Rejection::NotSameTwice => "new_again",
+    }
+}
+
+/// A reason against a new password, and what to do (`C5`).
+pub(super) fn rejection(reason: Rejection) -> String {
+    let (fewest, most) = (rules::PASSWORD_CHARACTERS.start(), rules::PASSWORD_CHARACTERS.end());
+    match reason {
+        Rejection::TooShort => format!("新しいパスワードは、{fewest}桁以上で入力してください。"),
+        Rejection::TooLong => format!("新しいパスワードは、{most}桁以内で入力してください。"),
+        Rejection::NotAlphanumeric => {
+            "新しいパスワードには、半角の英字と数字だけを使ってください。".to_owned()
+        }
+        Rejection::DigitsOnly => {
+            "数字だけのパスワードは設定できません。英字も入れてください。".to_owned()
+        }
+        Rejection::NotSameTwice => {
+            "2つの欄が異なります。新しいパスワードと同じものを、もう一度入力してください。"
+                .to_owned()
+        }
+        Rejection::SameAsCurrent => {
+            "現在のパスワードと同じものは設定できません。別のパスワードを入力してください。"
+                .to_owned()
+        }
+    }
+}
+
+/// Whole days.
+pub(super) fn days(life: Duration) -> u64 {
+    life.as_secs() / (24 * 60 * 60)
+}
+
 /// An error page's heading.
 pub(super) fn heading(what: What) -> &'static str {
     match what {
@@ -29,6 +101,9 @@ pub(super) fn heading(what: What) -> &'static str {
         What::StaleForm => "画面が古くなっています",
         What::TooMany => "しばらくお待ちください",
         What::Unavailable => "ただいまご利用いただけません",
+        What::Voided => "パスワードが無効になりました",
+        What::ChangedElsewhere => "契約の内容が変更されています",
+        What::NotAllowed => "認証単位を変更できません",
         What::Fault => "エラーが発生しました",
     }
 }
@@ -48,6 +123,50 @@ pub(super) fn unit(unit: Unit) -> &'static str {
         Unit::Line => "回線単位",
         Unit::Number => "電話番号単位",
         Unit::AdminUser => "管理者/ユーザ単位",
+    }
+}
+
+/// Who logs in under the unit, and for what (`W1`).
+pub(super) fn about_unit(unit: Unit) -> &'static str {
+    match unit {
+        Unit::Line => "ご契約電話番号でログインして、すべての電話番号の設定を変更します。",
+        Unit::Number => "電話番号ごとにログインして、その電話番号の設定を変更します。",
+        Unit::AdminUser => {
+            "管理者（ご契約電話番号）はすべての電話番号の設定を、ユーザ（追加番号）はその電話番号の設定を変更します。"
+        }
+    }
+}
+
+/// With which password one logs in after a change (table `U`).
+pub(super) fn afterwards(from: Unit, to: Unit) -> &'static str {
+    match (from, to) {
+        (Unit::Number, Unit::Line) => {
+            "変更後は、ご契約電話番号と、いまのログインに使ったパスワードでログインします。ほかの電話番号のパスワードはなくなります。"
+        }
+        (Unit::Line, Unit::Number | Unit::AdminUser) => {
+            "変更後は、それぞれの電話番号と、いまのログインに使ったパスワードでログインします。"
+        }
+        (Unit::Number, Unit::AdminUser) => {
+            "変更後は、それぞれの電話番号と、その電話番号のいままでのパスワードでログインします。ご契約電話番号にパスワードがないときは、いまのログインに使ったパスワードになります。"
+        }
+        (Unit::AdminUser, Unit::Line) => {
+            "変更後は、ご契約電話番号と、そのいままでのパスワードでログインします。ほかの電話番号のパスワードはなくなります。"
+        }
+        (Unit::AdminUser, Unit::Number) => {
+            "変更後は、それぞれの電話番号と、その電話番号のいままでのパスワードでログインします。"
+        }
+        (Unit::Line, Unit::Line)
+        | (Unit::Number, Unit::Number)
+        | (Unit::AdminUser, Unit::AdminUser) => "",
+    }
+}
+
+/// What a number logs in with after a change that `changer` has made.
+pub(super) fn logs_in_with(with: LogsInWith, changer: &str) -> String {
+    match with {
+        LogsInWith::ItsOwn => "この電話番号のいままでのパスワード".to_owned(),
+        LogsInWith::TheChangers => format!("{changer}でログインしたときのパスワード"),
+        LogsInWith::Nothing => "仮パスワードの設定が必要です".to_owned(),
     }
 }
 

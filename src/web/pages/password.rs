@@ -1,0 +1,158 @@
+//! `/password` (パスワード変更): the forced change (`C6`) and the ordinary one (`C5`).
+
+use std::net::IpAddr;
+
+use askama::Template;
+use axum::extract::State;
+use axum::http::{StatusCode, header};
+use axum::response::{AppendHeaders, IntoResponse, Redirect, Response};
+
+use super::cookie;
+use super::error::What;
+use super::form::{Form, Holder as _, Posted};
+use super::frame::{Frame, answer};
+use super::mistakes::Mistakes;
+use super::refused::Refused;
+use super::top;
+use super::visitor::AnyVisitor;
+use super::words;
+use crate::credential::PasswordChange;
+use crate::hashing::Salt;
+use crate::login::{self, ChangePassword, Door, PasswordVerdict, SessionToken};
+use crate::password::{NewPassword, Rejection, TypedPassword};
+use crate::rules;
+use crate::web::Site;
+use crate::web::limiter::Admitted;
+use crate::web::session::Client;
+
+/// `password.html`
+#[derive(Template)]
+#[template(path = "password.html", config = ".askama.toml")]
+struct PasswordPage {
+    frame: Frame,
+    form_token: String,
+    /// The login number, which a browser keeps the password under.
+    number: String,
+    /// Why the password must be changed.
+    forced: Option<PasswordChange>,
+    mistakes: Mistakes,
+    fewest: usize,
+    most: usize,
+    wrong_entries: i32,
+    password_days: u64,
+}
+
+/// The three fields as typed.
+struct Typed {
+    current: TypedPassword,
+    new: TypedPassword,
+    again: TypedPassword,
+}
+
+/// The empty form.
+pub(super) async fn show(State(site): State<Site>, visitor: AnyVisitor) -> Response {
+    answer(StatusCode::OK, &PasswordPage::new(&site, &visitor))
+}
+
+/// Changes the password: 303 to the top page with a new session, or the form again with 422.
+pub(super) async fn change(
+    State(site): State<Site>,
+    _: Admitted,
+    Client(address): Client,
+    Posted { holder: visitor, mut form }: Posted<AnyVisitor>,
+) -> Result<Response, Refused> {
+    let page = PasswordPage::new(&site, &visitor);
+    let typed = match Typed::of(&mut form) {
+        Ok(typed) => typed,
+        Err(mistakes) => return Ok(page.again(mistakes)),
+    };
+    let request = typed.asked_by(visitor, address);
+    match login::change_password(site.store(), site.hasher(), request, site.idle()).await? {
+        PasswordVerdict::Changed(token, _) => Ok(changed(&token)),
+        PasswordVerdict::Rejected(reasons) => Ok(page.again(rejected(&reasons))),
+        PasswordVerdict::Wrong { session_over: true, .. } => Err(Refused::Told(What::Voided)),
+        PasswordVerdict::Wrong { .. } => Ok(page.wrong()),
+        PasswordVerdict::SessionOver => Err(Refused::SessionOver),
+    }
+}
+
+impl Typed {
+    fn asked_by(self, visitor: AnyVisitor, address: IpAddr) -> ChangePassword {
+        let AnyVisitor { token, standing, .. } = visitor;
+        let Self { current, new, again } = self;
+        let (salt, fresh) = (Salt::draw(&mut rand::rng()), SessionToken::draw(&mut rand::rng()));
+        let door = Door::Pages;
+        ChangePassword { token, door, standing, current, new, again, address, salt, fresh }
+    }
+
+    /// An empty current password is asked for, not compared and not counted; what is wrong with the
+    /// new one is told with it.
+    fn of(form: &mut Form) -> Result<Self, Mistakes> {
+        let [current, new, again] = ["current", "new", "new_again"].map(|it| form.password(it));
+        let is_there = current.is_some();
+        let [current, new, again] = [current, new, again]
+            .map(|typed| typed.unwrap_or_else(|| TypedPassword::from(String::new())));
+        if is_there {
+            return Ok(Self { current, new, again });
+        }
+        let mut reasons = NewPassword::check(&current, &new, &again).err().unwrap_or_default();
+        reasons.retain(|reason| *reason != Rejection::SameAsCurrent);
+        let mut mistakes = Mistakes::default();
+        mistakes.add("current", words::ENTER_CURRENT);
+        mistakes.append(rejected(&reasons));
+        Err(mistakes)
+    }
+}
+
+/// Every reason beside its field.
+fn rejected(reasons: &[Rejection]) -> Mistakes {
+    let mut mistakes = Mistakes::default();
+    for reason in reasons {
+        mistakes.add(words::field_of(*reason), words::rejection(*reason));
+    }
+    mistakes
+}
+
+impl PasswordPage {
+    fn new(site: &Site, visitor: &AnyVisitor) -> Self {
+        let forced = visitor.standing.password_change;
+        Self {
+            frame: Frame::for_visitor(site, visitor),
+            form_token: visitor.form_token().expose(),
+            number: visitor.standing.login.as_str().to_owned(),
+            forced,
+            mistakes: Mistakes::default(),
+            fewest: *rules::PASSWORD_CHARACTERS.start(),
+            most: *rules::PASSWORD_CHARACTERS.end(),
+            wrong_entries: match forced {
+                Some(PasswordChange::Temporary) => rules::TEMPORARY_PASSWORD_WRONG_ENTRIES,
+                Some(PasswordChange::Expired) | None => rules::PASSWORD_WRONG_ENTRIES,
+            },
+            password_days: words::days(rules::PASSWORD_LIFE),
+        }
+    }
+
+    fn about_new(&self) -> String {
+        words::about_new(self.fewest, self.most)
+    }
+
+    /// The current password is wrong, and counted (`C2`).
+    fn wrong(self) -> Response {
+        let mut mistakes = Mistakes::default();
+        mistakes.add("current", words::wrong_current(self.wrong_entries));
+        self.again(mistakes)
+    }
+
+    fn again(mut self, mistakes: Mistakes) -> Response {
+        self.mistakes = mistakes;
+        self.frame = self.frame.with_error(true);
+        answer(StatusCode::UNPROCESSABLE_ENTITY, &self)
+    }
+}
+
+/// The old session is over; the new one's cookie takes its place.
+fn changed(token: &SessionToken) -> Response {
+    let cookie =
+        AppendHeaders([(header::SET_COOKIE, cookie::set(cookie::SESSION, &token.expose()))]);
+    (cookie, Redirect::to(top::AFTER_CHANGE)).into_response()
+}
