@@ -1,4 +1,5 @@
-//! Whole calls: a real Asterisk, a real PostgreSQL, the real daemon, SIPp and RTP.
+//! Whole calls: a real Asterisk, a real PostgreSQL, the real daemon, SIPp and RTP; and whole visits to
+//! the site, in Debian's Chromium.
 //!
 //! One system serves most stories, told side by side with numbers of their own; a story that takes
 //! something away has a system to itself.
@@ -16,6 +17,7 @@
 mod dialplan;
 mod leaks;
 mod outages;
+mod site;
 mod stories;
 mod story;
 mod world;
@@ -40,10 +42,15 @@ fn main() -> ExitCode {
     trials.extend(stories::trials(&system));
     trials.extend(dialplan::trials(&installation));
     let told = libtest_mimic::run(&arguments, trials);
+    // After the calls, which it would keep waiting.
+    let ground = Arc::new(site::Ground::new(&system).expect("a browser"));
+    arguments.test_threads = Some(site::SIDE_BY_SIDE);
+    let visited = libtest_mimic::run(&arguments, site::trials(&ground));
+    drop(ground);
     // Only now have the logs all that they will ever have.
     let searched = libtest_mimic::run(&arguments, leaks::trials(&system));
     let ended = libtest_mimic::run(&arguments, vec![outages::ends_well(&system)]);
-    let failed = [told, searched, ended].iter().any(libtest_mimic::Conclusion::has_failed);
+    let failed = [told, visited, searched, ended].iter().any(libtest_mimic::Conclusion::has_failed);
     drop(system);
     if failed { ExitCode::FAILURE } else { ExitCode::SUCCESS }
 }

@@ -1,10 +1,11 @@
 //! The style sheet and the icon: the only things of the site that a browser may keep. Their paths hold
-//! their digests, so that a new one is a new path.
+//! their digests, so that a new one is a new path. And a picture of nothing, which makes a browser forget.
 
 use std::sync::LazyLock;
 
 use axum::Router;
-use axum::http::header;
+use axum::http::{HeaderName, header};
+use axum::response::IntoResponse;
 use axum::routing::get;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -14,6 +15,7 @@ use crate::web::Site;
 
 const STYLE: &str = include_str!("style.css");
 const ICON: &str = include_str!("icon.svg");
+const NOTHING: &str = r#"<svg xmlns="http://www.w3.org/2000/svg" width="1" height="1"/>"#;
 /// A year, as is usual for what never changes.
 const KEEP: &str = "public, max-age=31536000, immutable";
 /// Characters of the digest that the path shows, of 6 bits each.
@@ -24,7 +26,13 @@ pub(super) static STYLE_PATH: LazyLock<String> = LazyLock::new(|| path("style", 
 /// The icon's path.
 pub(super) static ICON_PATH: LazyLock<String> = LazyLock::new(|| path("icon", ICON, "svg"));
 
-/// Both.
+/// The picture on the pages after a session's end. Chromium keeps pages for its back button even if they
+/// are `no-store`, and sometimes misses that their cookie is gone; the page that has just been left is
+/// among them only when its follower loads.
+const FORGET_PATH: &str = "/assets/forget.svg";
+const CLEAR_SITE_DATA: HeaderName = HeaderName::from_static("clear-site-data");
+
+/// All of them.
 pub(super) fn routes() -> Router<Site> {
     let asset = |kind: &'static str, content: &'static str| {
         get(async move || ([(header::CONTENT_TYPE, kind), (header::CACHE_CONTROL, KEEP)], content))
@@ -32,6 +40,11 @@ pub(super) fn routes() -> Router<Site> {
     Router::new()
         .route(&STYLE_PATH, asset("text/css; charset=utf-8", STYLE))
         .route(&ICON_PATH, asset("image/svg+xml", ICON))
+        .route(FORGET_PATH, get(forget))
+}
+
+async fn forget() -> impl IntoResponse {
+    ([(header::CONTENT_TYPE, "image/svg+xml"), (CLEAR_SITE_DATA, "\"cache\"")], NOTHING)
 }
 
 fn path(name: &str, content: &str, extension: &str) -> String {

@@ -11,6 +11,7 @@ mod pictures;
 mod scrutiny;
 mod visitor;
 
+use std::net::{Ipv4Addr, TcpStream};
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::Duration;
@@ -22,7 +23,7 @@ use thirtyfour::{CapabilitiesHelper as _, ChromiumLikeCapabilities as _, Logging
 use thirtyfour::{ChromeCapabilities, DesiredCapabilities, WebDriver};
 
 use crate::child::Child;
-use crate::{daemon, ports};
+use crate::ports;
 
 pub use page::Page;
 pub use visitor::{Manner, Visitor};
@@ -89,8 +90,8 @@ impl Driver {
             .stdout(Stdio::null())
             .stderr(Stdio::null());
         let mut child = Child::spawn("chromedriver", command)?;
-        let address = (std::net::Ipv4Addr::LOCALHOST, port).into();
-        child.wait_for(STARTED_WITHIN, || Ok(daemon::get(address, "/status").0 == 200))?;
+        let listens = || Ok(TcpStream::connect((Ipv4Addr::LOCALHOST, port)).is_ok());
+        child.wait_for(STARTED_WITHIN, listens)?;
         Ok(Self { child, port, folder })
     }
 

@@ -86,7 +86,7 @@ impl Setup {
         write_secret(&self.folder.join("ari.password"), &self.ari_password)?;
         write_secret(&self.folder.join("database.url"), &self.daemon_url)?;
         write_secret(&self.folder.join("owner.url"), &self.owner_url)?;
-        let keys = self.folder.join("hash.keys");
+        let keys = self.keys();
         if !keys.exists() {
             write_secret(&keys, &format!("lab {}{}\n", secret(), secret()))?;
         }
@@ -121,6 +121,11 @@ impl Setup {
         command.env_clear().envs(self.variables.iter().map(|(name, value)| (name, value)));
         command.arg("--config").arg(self.folder.join(configuration)).stdin(Stdio::null());
         command
+    }
+
+    /// The file with its hash keys.
+    pub fn keys(&self) -> PathBuf {
+        self.folder.join("hash.keys")
     }
 
     fn log(&self) -> PathBuf {

@@ -26,6 +26,12 @@ pub struct Page {
 }
 
 impl Page {
+    /// It has this heading.
+    pub fn is_headed(&self, heading: &str) -> Result<&Self> {
+        ensure!(self.heading == heading, "「{heading}」 was expected: {self:?}");
+        Ok(self)
+    }
+
     /// These words are to be read.
     pub fn says(&self, words: &str) -> Result<&Self> {
         ensure!(self.text.contains(words), "「{words}」 is missing in: {self:?}");
@@ -123,18 +129,16 @@ impl Browser {
         }
     }
 
-    /// The field whose label begins with these words.
+    /// The field with this label; the mark of what is required is no part of it.
     pub async fn field(&self, label: &str) -> Result<WebElement> {
-        let label =
-            self.only(&format!("//label[starts-with(normalize-space(.), '{label}')]")).await?;
+        let label = self.only(&labelled(label)).await?;
         let id = label.attr("for").await?.context("a label without a field")?;
         self.only(&format!("//*[@id='{id}']")).await
     }
 
     /// Whether a field has such a label.
     pub async fn has_field(&self, label: &str) -> Result<bool> {
-        let xpath = format!("//label[starts-with(normalize-space(.), '{label}')]");
-        Ok(!self.driver.find_all(By::XPath(xpath)).await?.is_empty())
+        Ok(!self.driver.find_all(By::XPath(labelled(label))).await?.is_empty())
     }
 
     /// What stands beneath a field by its `aria-describedby`, and whether it is marked as wrong.
@@ -161,11 +165,23 @@ impl Browser {
         let old = self.driver.find(By::Css("html")).await?;
         act().await?;
         let until = Instant::now() + ARRIVES_WITHIN;
-        while !is_gone(&old).await? || !self.is_loaded().await? {
-            ensure!(Instant::now() < until, "no other page came: {:?}", self.page().await?);
+        loop {
+            // Between two pages there may be none that could answer.
+            let arrived = self.has_come_after(&old).await;
+            if matches!(arrived, Ok(true)) {
+                return Ok(());
+            }
+            ensure!(
+                Instant::now() < until,
+                "no other page came ({arrived:?}): {:?}",
+                self.page().await
+            );
             sleep(LOOK_EVERY).await;
         }
-        Ok(())
+    }
+
+    async fn has_come_after(&self, old: &WebElement) -> Result<bool> {
+        Ok(is_gone(old).await? && self.is_loaded().await?)
     }
 
     async fn is_loaded(&self) -> Result<bool> {
@@ -186,6 +202,11 @@ impl Browser {
     pub fn script(&self) -> Script {
         self.script
     }
+}
+
+/// A label, by its words without the mark of what is required.
+fn labelled(words: &str) -> String {
+    format!("//label[normalize-space(.)='{words}' or normalize-space(.)='{words}※必須']")
 }
 
 async fn is_gone(old: &WebElement) -> Result<bool> {

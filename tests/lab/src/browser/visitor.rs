@@ -79,7 +79,7 @@ impl<'a> Visitor<'a> {
         self.browser.page().await
     }
 
-    /// Fills the field whose label begins with these words, whatever it held.
+    /// Fills the field with this label, whatever it held.
     pub async fn fills(&self, label: &str, text: &str) -> Result<&Self> {
         let field = self.browser.field(label).await?;
         match self.manner {
@@ -115,34 +115,7 @@ impl<'a> Visitor<'a> {
         self.arrives().await
     }
 
-    /// Chooses the radio button whose label begins with these words.
-    pub async fn chooses(&self, label: &str) -> Result<&Self> {
-        let choice = self.browser.field(label).await?;
-        match self.manner {
-            Manner::Pointer | Manner::WithoutScript => choice.click().await?,
-            Manner::Keyboard => {
-                // Tab stops once in a group; the arrows go around in it, and choose.
-                let name = choice.attr("name").await?.unwrap_or_default();
-                for _ in 0..STOPS {
-                    if self.stop().await?.attr("name").await?.as_deref() == Some(&name) {
-                        break;
-                    }
-                    self.keys(Key::Tab).await?;
-                }
-                self.keys(Key::Space).await?;
-                for _ in 0..STOPS {
-                    if choice.is_selected().await? {
-                        break;
-                    }
-                    self.keys(Key::Down).await?;
-                }
-            }
-        }
-        ensure!(choice.is_selected().await?, "{label} cannot be chosen");
-        Ok(self)
-    }
-
-    /// Presses Enter in the field whose label begins with these words, and comes to another page.
+    /// Presses Enter in the field with this label, and comes to another page.
     pub async fn enters_in(&self, label: &str) -> Result<Page> {
         let field = self.browser.field(label).await?;
         if self.manner == Manner::Keyboard {
@@ -192,13 +165,11 @@ impl<'a> Visitor<'a> {
         Ok(())
     }
 
-    /// The stops of one round, from the page's beginning or end.
+    /// The stops of one round, from the page's beginning or end: between two rounds none has the focus.
     async fn stops(&self, backwards: bool, page: &Page) -> Result<Vec<ElementId>> {
-        let blur =
-            "document.activeElement && document.activeElement.blur(); getSelection().empty()";
-        self.browser.driver.execute(blur, vec![]).await?;
         let mut stops = Vec::new();
-        for _ in 0..STOPS {
+        let mut rounds = 0;
+        for _ in 0..2 * STOPS {
             let keys = self.browser.driver.action_chain();
             let keys = if backwards {
                 keys.key_down(Key::Shift).send_keys(Key::Tab).key_up(Key::Shift)
@@ -207,11 +178,15 @@ impl<'a> Visitor<'a> {
             };
             keys.perform().await?;
             let stop = self.stop().await?;
-            if stop.tag_name().await? == "body" || stops.first() == Some(&stop.element_id()) {
+            let is_none = stop.tag_name().await? == "body";
+            if is_none && rounds == 1 {
                 return Ok(stops);
+            } else if is_none {
+                rounds = 1;
+            } else if rounds == 1 {
+                is_seen(&stop, page).await?;
+                stops.push(stop.element_id());
             }
-            is_seen(&stop, page).await?;
-            stops.push(stop.element_id());
         }
         bail!("Tab does not come around on {page:?}")
     }

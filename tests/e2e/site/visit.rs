@@ -1,0 +1,147 @@
+//! One visit to the site: numbers of its own, a browser as new, and what the store has of them.
+
+use anyhow::{Context as _, Result, anyhow, ensure};
+use karipass::hashing::Salt;
+use karipass::password::{NewPassword, PhcString, TemporaryPassword, TypedPassword};
+use karipass_lab::browser::{Browser, Manner, Page, Visitor};
+
+use super::Ground;
+use crate::story::{Family, Story};
+
+/// A visitor with a contract.
+pub struct Visit<'a> {
+    pub story: Story<'a>,
+    pub who: Visitor<'a>,
+    ground: &'a Ground,
+}
+
+impl<'a> Visit<'a> {
+    /// Loads the contract and sits down.
+    pub fn begin(ground: &'a Ground, browser: &'a Browser, manner: Manner) -> Result<Self> {
+        let story = Story::new(&ground.system)?;
+        let site = ground.system.daemon.as_ref().unwrap().lock().unwrap().site();
+        let who = ground.system.wait(Visitor::sits_down(browser, &site, manner))?;
+        Ok(Self { story, who, ground })
+    }
+
+    /// Gets up; nothing was amiss behind the scenes.
+    pub fn end(self) -> Result<()> {
+        self.ground.system.wait(self.who.gets_up())
+    }
+
+    /// The contract's numbers.
+    pub fn family(&self) -> &Family {
+        &self.story.family
+    }
+
+    /// Waits for the browser or the store.
+    pub fn wait<T>(&self, work: impl Future<Output = T>) -> T {
+        self.ground.system.wait(work)
+    }
+
+    /// Opens a path.
+    pub fn goes(&self, path: &str) -> Result<Page> {
+        self.wait(self.who.goes(path))
+    }
+
+    /// Fills a field.
+    pub fn fills(&self, label: &str, text: &str) -> Result<&Self> {
+        self.wait(self.who.fills(label, text))?;
+        Ok(self)
+    }
+
+    /// Uses a button or link.
+    pub fn presses(&self, words: &str) -> Result<Page> {
+        self.wait(self.who.presses(words))
+    }
+
+    /// Fills the login form and sends it off.
+    pub fn logs_in(&self, number: &str, password: &str) -> Result<Page> {
+        self.goes("/login")?.says("ログイン")?;
+        self.fills("電話番号", number)?.fills("パスワード", password)?;
+        self.presses("ログイン")
+    }
+
+    /// What stands beneath a field says so, and the field is marked as wrong.
+    pub fn is_told(&self, label: &str, words: &str) -> Result<()> {
+        let (told, is_wrong) = self.wait(self.who.browser().told_of(label))?;
+        ensure!(is_wrong && told.contains(words), "beneath {label} (wrong: {is_wrong}): {told}");
+        Ok(())
+    }
+
+    /// The page's pictures for the documentation, if the run was asked for them.
+    pub fn pictures(&self, name: &str) -> Result<()> {
+        self.wait(self.who.pictures(name))
+    }
+
+    /// Gives `login` a temporary password, which it returns, and its contract this unit.
+    pub fn has_temporary(&self, login: &str, unit: &str) -> Result<String> {
+        let secret = self.story.password();
+        let password = TemporaryPassword::try_from(secret.as_bytes())?;
+        let salt = Salt::draw(&mut rand::rng());
+        let hashed = self.wait(self.ground.hasher.hash_for_call(password, salt))?;
+        self.stores(login, "temporary", unit, &hashed)?;
+        Ok(secret)
+    }
+
+    /// Gives `login` a password, which it returns, and its contract this unit.
+    pub fn has_password(&self, login: &str, unit: &str) -> Result<String> {
+        let secret = self.new_password();
+        let typed = |text: &str| TypedPassword::from(text.to_owned());
+        let password = NewPassword::check(&typed(""), &typed(&secret), &typed(&secret));
+        let password = password.map_err(|reasons| anyhow!("{reasons:?}"))?;
+        let salt = Salt::draw(&mut rand::rng());
+        let hashed = self.wait(self.ground.hasher.hash_for_change(password, salt))?;
+        self.stores(login, "password", unit, &hashed)?;
+        Ok(secret)
+    }
+
+    /// A fresh password that may be set, kept for the search of the logs.
+    pub fn new_password(&self) -> String {
+        let secret = format!("Pw{}", self.story.password());
+        self.story.used(&secret);
+        secret
+    }
+
+    fn stores(&self, login: &str, kind: &str, unit: &str, hashed: &PhcString) -> Result<()> {
+        let contract = &self.family().contract;
+        self.wait(async {
+            let owner = self.ground.system.database.owner().await?;
+            let sets =
+                "UPDATE contract SET unit = $2 WHERE number = $1 AND unit IS DISTINCT FROM $2";
+            owner.execute(sets, &[contract, &unit]).await?;
+            owner.execute("DELETE FROM credential WHERE login = $1", &[&login]).await?;
+            let stores = "INSERT INTO credential (login, kind, phc, set_at)
+                 VALUES ($1, $2, $3, clock_timestamp())";
+            owner.execute(stores, &[&login, &kind, &hashed.expose()]).await?;
+            Ok(())
+        })
+    }
+
+    /// Makes the credential of `login` older by an SQL interval.
+    pub fn ages(&self, login: &str, by: &str) -> Result<()> {
+        let sql = "UPDATE credential SET set_at = set_at - $2::text::interval WHERE login = $1";
+        let changed = self.wait(async {
+            let owner = self.ground.system.database.owner().await?;
+            anyhow::Ok(owner.execute(sql, &[&login, &by]).await?)
+        })?;
+        ensure!(changed == 1, "{changed} credentials were aged");
+        Ok(())
+    }
+
+    /// The failures counted against `login`, and whether it is void.
+    pub fn count(&self, login: &str) -> Result<(i32, bool)> {
+        let sql = "SELECT failures, voided_at IS NOT NULL FROM credential WHERE login = $1";
+        let row = self.wait(async {
+            let owner = self.ground.system.database.owner().await?;
+            anyhow::Ok(owner.query_opt(sql, &[&login]).await?)
+        })?;
+        let row = row.context("no credential")?;
+        Ok((row.get(0), row.get(1)))
+    }
+}
+
+/// A number as people write it: `06-7000-4510`.
+pub fn hyphenated(number: &str) -> String {
+    format!("{}-{}-{}", &number[..2], &number[2..6], &number[6..])
+}
