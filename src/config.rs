@@ -28,6 +28,9 @@ const LONGEST_LIMIT: Duration = Duration::from_hours(24);
 /// The most connections to the database.
 const MOST_CONNECTIONS: usize = 1000;
 
+const URL: &str = "database.url";
+const OWNER_URL: &str = "database.owner_url";
+
 /// Everything the daemon and the operator's commands are told.
 #[derive(Debug)]
 pub struct Config {
@@ -194,7 +197,7 @@ pub fn load(
     let limit = reader.limit("login.limit", rules::LOGINS_A_MINUTE);
     let idle = reader.seconds("session.idle_s", rules::SESSION_IDLE, rules::SESSION_LIFE);
     let log = log(&mut reader);
-    reader.finish(|| {
+    reader.finish("", || {
         Some(Config {
             ari: ari?,
             database: database?,
@@ -207,6 +210,26 @@ pub fn load(
             log: log?,
         })
     })
+}
+
+/// Reads of `file` and `variables` no more than an operator's command needs: the owner's connection
+/// string, or the daemon's if there is none.
+///
+/// # Errors
+/// [`Mistakes`] of the file's form and of `[database]`.
+pub fn load_for_operator(
+    file: Option<&Path>,
+    variables: impl IntoIterator<Item = (String, String)>,
+) -> Result<Secret, Mistakes> {
+    let mut reader = Reader::new(file, variables);
+    let url = match reader.secret(OWNER_URL) {
+        Some(url) => connection_string(&mut reader, OWNER_URL, url),
+        None => {
+            reader.required_secret(URL).and_then(|url| connection_string(&mut reader, URL, url))
+        }
+    };
+    reader.leave(&[URL, "database.url_file", "database.connections"]);
+    reader.finish("database.", || url)
 }
 
 fn ari(reader: &mut Reader) -> Option<Ari> {
@@ -222,18 +245,23 @@ fn ari(reader: &mut Reader) -> Option<Ari> {
 }
 
 fn database(reader: &mut Reader) -> Option<Database> {
-    let url = reader.required_secret("database.url");
-    let owner_url = reader.secret("database.owner_url");
-    for (key, url) in [("database.url", url.as_ref()), ("database.owner_url", owner_url.as_ref())] {
-        if url.is_some_and(|url| url.expose().parse::<tokio_postgres::Config>().is_err()) {
-            reader.mistake(format!("{key}: not a PostgreSQL connection string"));
-        }
-    }
+    let url = reader.required_secret(URL);
+    let url = url.and_then(|url| connection_string(reader, URL, url));
+    let owner_url = reader.secret(OWNER_URL);
+    let owner_url = owner_url.and_then(|url| connection_string(reader, OWNER_URL, url));
     let connections: Option<usize> = reader.or_default("database.connections", "8");
     if connections.is_some_and(|connections| !(1..=MOST_CONNECTIONS).contains(&connections)) {
         reader.mistake(format!("database.connections: not from 1 to {MOST_CONNECTIONS}"));
     }
     Some(Database { url: url?, owner_url, connections: connections? })
+}
+
+fn connection_string(reader: &mut Reader, key: &str, url: Secret) -> Option<Secret> {
+    if url.expose().parse::<tokio_postgres::Config>().is_ok() {
+        return Some(url);
+    }
+    reader.mistake(format!("{key}: not a PostgreSQL connection string"));
+    None
 }
 
 fn keys(reader: &mut Reader) -> Option<Keys> {

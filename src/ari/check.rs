@@ -2,6 +2,7 @@
 
 use serde::Deserialize;
 
+use super::dialplan::{self, Expected};
 use super::rest::{Rest, RestError};
 use super::{Chain, Pace, sounds};
 use crate::config;
@@ -68,9 +69,9 @@ struct LogChannel {
     configuration: String,
 }
 
-/// Looks at the configured Asterisk: version, modules, sounds, the ARI user, and what would leak
-/// digits into logs. Nothing is changed.
-pub async fn check(ari: &config::Ari) -> Vec<Finding> {
+/// Looks at the configured Asterisk: version, modules, sounds, the ARI user, the dialplan's globals, and
+/// what would leak digits into logs. Nothing is changed.
+pub async fn check(ari: &config::Ari, expected: Expected<'_>) -> Vec<Finding> {
     let rest = match Rest::new(ari, Pace::default().request) {
         Ok(rest) => rest,
         Err(error) => return vec![Finding::Wrong(format!("ari: {}", Chain(&error)))],
@@ -80,6 +81,10 @@ pub async fn check(ari: &config::Ari) -> Vec<Finding> {
             let mut findings: Vec<Finding> =
                 judge_version(&info.system.version).into_iter().collect();
             findings.extend(look(&rest, ari).await);
+            match dialplan::look(&rest, expected).await {
+                Ok(found) => findings.extend(found),
+                Err(error) => findings.push(untold("its dialplan's globals", &error)),
+            }
             findings
         }
         Err(error) => vec![Finding::Wrong(unreached(ari, &error))],

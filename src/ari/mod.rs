@@ -13,6 +13,7 @@ mod caller;
 mod calls;
 mod check;
 mod chores;
+mod dialplan;
 mod event;
 mod line;
 mod playing;
@@ -44,6 +45,7 @@ use rest::Rest;
 use socket::Socket;
 
 pub use check::{Finding, check};
+pub use dialplan::Expected;
 pub use rest::{RestError, SetUpError};
 pub use status::Status;
 

@@ -40,7 +40,7 @@ pub(crate) const LANGUAGE: &str = "ja";
 #[derive(Debug, thiserror::Error)]
 pub enum RestError {
     /// What the request is about is no more, or is going (404, 409, 412).
-    #[error("it is gone")]
+    #[error("Asterisk does not have it, or no longer")]
     Gone,
     /// Asterisk said no.
     #[error("Asterisk refused: {0}")]

@@ -25,7 +25,7 @@ use super::calls::Calls;
 use super::chores::{Chore, Chores, Doing};
 use super::event::{self, Event};
 use super::line::Line;
-use super::rest::{SetUpError, authorization};
+use super::rest::{RestError, SetUpError, authorization};
 use super::status::Status;
 use super::{Chain, Pace};
 use crate::{clock, config};
@@ -170,6 +170,9 @@ impl Socket {
         outage: &mut Outage,
     ) -> Result<Doing<'_>, String> {
         match chore {
+            Chore::Settled(Err(RestError::Gone)) | Chore::Forgotten => {
+                Err("Asterisk knows nothing of the application".to_owned())
+            }
             Chore::Settled(Err(error)) => Err(Chain(&error).to_string()),
             Chore::Settled(Ok(roll)) => {
                 self.status.connected();
@@ -185,7 +188,6 @@ impl Socket {
                 Ok(self.chores.watch(0))
             }
             Chore::Watched(times) => Ok(self.chores.watch(times)),
-            Chore::Forgotten => Err("Asterisk knows nothing of the application".to_owned()),
         }
     }
 }

@@ -9,8 +9,8 @@ use serde_json::json;
 
 use super::Ending;
 use super::output::Output;
-use crate::config::Config;
 use crate::number::Number;
+use crate::store::Store;
 use crate::store::audit::Entry;
 
 /// Which rows.
@@ -27,10 +27,10 @@ pub(super) struct Arguments {
 /// Prints the rows, the newest last.
 pub(super) async fn run(
     which: &Arguments,
-    config: &Config,
+    store: &Store,
     output: Output,
 ) -> anyhow::Result<Ending> {
-    let entries = super::store(config)?.audit(which.number, which.since).await?;
+    let entries = store.audit(which.number, which.since).await?;
     for entry in &entries {
         output.result(&as_json(entry), &as_text(entry))?;
     }

@@ -7,12 +7,13 @@ use serde_json::json;
 use super::Ending;
 use super::output::Output;
 use crate::ari::{self, Finding};
-use crate::config::Config;
+use crate::config::{Config, Secret};
 use crate::store::Store;
 
 /// Looks at the database and at Asterisk.
 pub(super) async fn run(config: &Config, output: Output) -> anyhow::Result<Ending> {
-    let (mut findings, asterisk) = tokio::join!(database(config), ari::check(&config.ari));
+    let asterisk = ari::check(&config.ari, ari::Expected::by(config));
+    let (mut findings, asterisk) = tokio::join!(database(config), asterisk);
     findings.extend(asterisk);
     for finding in &findings {
         let (level, message) = match finding {
@@ -44,14 +45,14 @@ async fn database(config: &Config) -> Vec<Finding> {
         }
         Err(error) => findings.push(Finding::Wrong(format!("database.url: {error}"))),
     }
-    if config.database.owner_url.is_some()
-        && let Err(error) = owner(config).await
+    if let Some(url) = &config.database.owner_url
+        && let Err(error) = owner(url).await
     {
         findings.push(Finding::Wrong(format!("database.owner_url: {error}")));
     }
     findings
 }
 
-async fn owner(config: &Config) -> anyhow::Result<()> {
-    Ok(super::store(config)?.ping().await?)
+async fn owner(url: &Secret) -> anyhow::Result<()> {
+    Ok(Store::for_operator(url)?.ping().await?)
 }

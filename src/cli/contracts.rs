@@ -10,7 +10,6 @@ use serde_json::json;
 
 use super::Ending;
 use super::output::{Output, complain};
-use crate::config::Config;
 use crate::number::Number;
 use crate::store::import::Import;
 use crate::store::{Act, Store};
@@ -50,25 +49,24 @@ pub(super) struct Named {
 /// Carries the command out.
 pub(super) async fn run(
     command: &Command,
-    config: &Config,
+    store: &Store,
     output: Output,
 ) -> anyhow::Result<Ending> {
-    let store = super::store(config)?;
     match command {
-        Command::Import { file, replace } => import(&store, file, *replace, output).await,
-        Command::List => list(&store, output).await,
-        Command::Show(named) => show(&store, named.number, output).await,
+        Command::Import { file, replace } => import(store, file, *replace, output).await,
+        Command::List => list(store, output).await,
+        Command::Show(named) => show(store, named.number, output).await,
         Command::Suspend(named) => {
             let act = store.suspend(named.number, true).await?;
-            tell(&store, named.number, act, "suspended", output).await
+            tell(store, named.number, act, "suspended", output).await
         }
         Command::Resume(named) => {
             let act = store.suspend(named.number, false).await?;
-            tell(&store, named.number, act, "resumed", output).await
+            tell(store, named.number, act, "resumed", output).await
         }
         Command::Remove(named) => {
             let act = store.remove(named.number).await?;
-            tell(&store, named.number, act, "removed", output).await
+            tell(store, named.number, act, "removed", output).await
         }
     }
 }

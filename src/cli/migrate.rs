@@ -4,12 +4,12 @@ use serde_json::json;
 
 use super::Ending;
 use super::output::Output;
-use crate::config::Config;
+use crate::store::Store;
 use crate::store::migrate::Migrated;
 
 /// Brings the database to this version.
-pub(super) async fn run(config: &Config, output: Output) -> anyhow::Result<Ending> {
-    let Migrated { from, to } = super::store(config)?.migrate().await?;
+pub(super) async fn run(store: &Store, output: Output) -> anyhow::Result<Ending> {
+    let Migrated { from, to } = store.migrate().await?;
     let text = if from == to {
         format!("the database is of version {to} already")
     } else {

@@ -16,7 +16,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
-use crate::config::{self, Config};
+use crate::config;
 use crate::number::{NotANumber, Number};
 use crate::store::Store;
 use output::Output;
@@ -73,14 +73,21 @@ pub fn main() -> ExitCode {
 }
 
 fn run(arguments: &Arguments) -> anyhow::Result<Ending> {
-    let config = config::load(arguments.config.as_deref(), variables())?;
+    let file = arguments.config.as_deref();
+    let config = || config::load(file, variables());
+    let store = || {
+        let url = config::load_for_operator(file, variables())?;
+        anyhow::Ok(Store::for_operator(&url)?)
+    };
     let output = Output { json: arguments.json };
     match &arguments.command {
-        Command::Check => operate(check::run(&config, output)),
-        Command::Serve => serve::run(&config),
-        Command::Migrate => operate(migrate::run(&config, output)),
-        Command::Contracts(command) => operate(contracts::run(command, &config, output)),
-        Command::Audit(which) => operate(audit::run(which, &config, output)),
+        Command::Check => operate(check::run(&config()?, output)),
+        Command::Serve => serve::run(&config()?),
+        Command::Migrate => operate(async { migrate::run(&store()?, output).await }),
+        Command::Contracts(command) => {
+            operate(async { contracts::run(command, &store()?, output).await })
+        }
+        Command::Audit(which) => operate(async { audit::run(which, &store()?, output).await }),
     }
 }
 
@@ -93,11 +100,6 @@ fn operate(command: impl Future<Output = anyhow::Result<Ending>>) -> anyhow::Res
 fn variables() -> impl Iterator<Item = (String, String)> {
     std::env::vars_os()
         .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
-}
-
-/// The operator's view of the database.
-fn store(config: &Config) -> anyhow::Result<Store> {
-    Ok(Store::for_operator(&config.database)?)
 }
 
 /// A telephone number as a person types it.

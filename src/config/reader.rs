@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::time::Duration;
 
-use super::{Config, Mistakes, Network, Secret};
+use super::{Mistakes, Network, Secret};
 use crate::number::Number;
 
 const PREFIX: &str = "KARIPASS_";
@@ -245,18 +245,30 @@ impl Reader {
         }
     }
 
-    /// The configuration, if nothing is wrong and nothing is left over.
-    pub(super) fn finish(
+    /// Leaves values unread.
+    pub(super) fn leave(&mut self, keys: &[&str]) {
+        for key in keys {
+            self.file.remove(*key);
+            self.variables.remove(&variable_of(key));
+        }
+    }
+
+    /// What was configured, if nothing is wrong and nothing is left over of what begins with `section`.
+    pub(super) fn finish<T>(
         mut self,
-        config: impl FnOnce() -> Option<Config>,
-    ) -> Result<Config, Mistakes> {
+        section: &str,
+        configured: impl FnOnce() -> Option<T>,
+    ) -> Result<T, Mistakes> {
+        let in_variables = variable_of(section);
         let unknown = std::mem::take(&mut self.file).into_keys();
-        let unknown = unknown.chain(std::mem::take(&mut self.variables).into_keys());
-        for key in unknown {
+        let unknown = unknown.filter(|key| key.starts_with(section));
+        let variables = std::mem::take(&mut self.variables).into_keys();
+        let variables = variables.filter(|name| name.starts_with(&in_variables));
+        for key in unknown.chain(variables) {
             self.mistake(format!("{key}: no such setting"));
         }
-        match config() {
-            Some(config) if self.mistakes.is_empty() => Ok(config),
+        match configured() {
+            Some(configured) if self.mistakes.is_empty() => Ok(configured),
             Some(_) | None => Err(Mistakes(self.mistakes)),
         }
     }

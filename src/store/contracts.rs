@@ -17,8 +17,9 @@ const ALL_CONTRACTS: &str = "
 
 const STANDINGS: &str = "
     SELECT login, kind = 'temporary', set_at, failures,
-           voided_at IS NULL
-           AND (kind <> 'temporary' OR clock_timestamp() < set_at + make_interval(secs => $2))
+           voided_at IS NOT NULL
+           AND (kind <> 'temporary' OR voided_at < set_at + make_interval(secs => $2)),
+           kind = 'temporary' AND clock_timestamp() >= set_at + make_interval(secs => $2)
     FROM credential JOIN contract_number ON number = login
     WHERE contract = $1
     ORDER BY login";
@@ -49,8 +50,31 @@ pub struct Standing {
     pub set_at: Timestamp,
     /// Wrong entries in a row (`C2`).
     pub failures: i32,
-    /// Whether it is good for a login: neither void nor past its day (`C1`).
-    pub good: bool,
+    /// Whether it is good for a login.
+    pub state: State,
+}
+
+/// What a login's credential is good for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum State {
+    /// For a login.
+    Good,
+    /// For nothing: too many wrong entries, or voided by what happened to its contract (`C2`, `U1`).
+    Void,
+    /// For nothing: a temporary password past its day (`C1`).
+    Expired,
+}
+
+impl State {
+    /// As it is shown.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Good => "good",
+            Self::Void => "void",
+            Self::Expired => "expired",
+        }
+    }
 }
 
 /// What came of an operator's act on a contract.
@@ -211,12 +235,18 @@ pub(super) fn contract(rows: &[Row]) -> Result<Option<Contract>, StoreError> {
 }
 
 fn standing(row: &Row) -> Result<Standing, StoreError> {
+    let void = column(row, 4, "credential.voided_at")?;
+    let expired = column(row, 5, "credential.set_at")?;
     Ok(Standing {
         login: number(row, 0)?,
         temporary: column(row, 1, "credential.kind")?,
         set_at: column(row, 2, "credential.set_at")?,
         failures: column(row, 3, "credential.failures")?,
-        good: column(row, 4, "credential.voided_at")?,
+        state: match (void, expired) {
+            (true, true | false) => State::Void,
+            (false, true) => State::Expired,
+            (false, false) => State::Good,
+        },
     })
 }
 

@@ -32,7 +32,7 @@ use tokio_postgres::config::TargetSessionAttrs;
 use crate::config::{Database, Secret};
 use crate::rules;
 
-pub use contracts::{Act, Standing};
+pub use contracts::{Act, Standing, State};
 pub use credentials::{SetTemporary, Setting};
 pub use doing::Doing;
 pub use password::ReplacePassword;
@@ -140,8 +140,7 @@ impl Store {
     ///
     /// # Errors
     /// [`NotAConnectionString`].
-    pub fn for_operator(database: &Database) -> Result<Self, NotAConnectionString> {
-        let url = database.owner_url.as_ref().unwrap_or(&database.url);
+    pub fn for_operator(url: &Secret) -> Result<Self, NotAConnectionString> {
         Self::new(url, 1, OPERATOR_LIMIT)
     }
 

@@ -17,6 +17,7 @@ pub fn trials(world: &Arc<World>) -> Vec<Trial> {
         trial(world, "r_check_doubts_a_daemon_with_the_owners_rights", too_many_rights),
         trial(world, "r_check_names_each_part_that_is_down_and_exits_with_1", down),
         trial(world, "r_check_names_every_mistake_of_the_configuration", mistakes),
+        trial(world, "r_an_operators_command_reads_no_more_than_it_needs", needed),
     ]
 }
 
@@ -89,6 +90,39 @@ async fn mistakes(world: Arc<World>) {
     assert_eq!(ran.status, 1, "{ran:?}");
     for key in ["call.limit_s", "KARIPASS_TYPO"] {
         assert!(ran.err.contains(key), "{key} is not named in {ran:?}");
+    }
+}
+
+async fn needed(world: Arc<World>) {
+    let database = world.database().await;
+    let ran = |arguments: &[&str], owner: &str| {
+        let mut command = database.karipass(Path::new(KARIPASS));
+        command.args(arguments).env_remove("KARIPASS_HASHING_KEYS").env_remove("KARIPASS_ARI_USER");
+        command
+            .env_remove("KARIPASS_DATABASE_URL")
+            .env("KARIPASS_DATABASE_URL_FILE", "/nowhere/url");
+        command.env("KARIPASS_HASHING_KEYS_FILE", "/nowhere/keys");
+        command.env("KARIPASS_SITE_CERTIFICATE_FILE", "/nowhere/certificate");
+        run(command.env("KARIPASS_DATABASE_OWNER_URL", owner))
+    };
+    for arguments in [&["migrate"][..], &["contracts", "list"], &["audit"]] {
+        let well = ran(arguments, &database.owner_url);
+        assert_eq!((well.status, well.err.as_str()), (0, ""), "{arguments:?}");
+        let wrong = ran(arguments, "nonsense");
+        let told = "database.owner_url: not a PostgreSQL connection string\n";
+        assert_eq!((wrong.status, wrong.err.as_str()), (1, told), "{arguments:?}");
+    }
+    for command in ["check", "serve"] {
+        let told = ran(&[command], "nonsense").err;
+        for key in [
+            "database.owner_url: ",
+            "database.url_file: ",
+            "hashing.keys_file: ",
+            "ari.user: ",
+            "site.certificate_file and site.key_file: ",
+        ] {
+            assert!(told.contains(key), "{command} does not name {key}: {told}");
+        }
     }
 }
 

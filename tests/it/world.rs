@@ -87,7 +87,7 @@ pub fn store_at(url: &str) -> Store {
 
 /// The operator's view of a database.
 pub fn operator_store(database: &Database) -> Store {
-    Store::for_operator(&configured(database)).unwrap()
+    Store::for_operator(&Secret::from(database.owner_url.clone())).unwrap()
 }
 
 fn configured(database: &Database) -> DatabaseConfig {

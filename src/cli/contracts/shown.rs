@@ -6,7 +6,7 @@ use jiff::tz::TimeZone;
 use serde_json::{Value, json};
 
 use crate::contract::Contract;
-use crate::store::Standing;
+use crate::store::{Standing, State};
 use crate::unit::Unit;
 
 /// For programs.
@@ -31,7 +31,8 @@ pub(super) fn with_standings(of: &Contract, standings: &[Standing]) -> Value {
             "kind": kind(standing),
             "set_at": standing.set_at.to_string(),
             "failures": standing.failures,
-            "good": standing.good,
+            "good": standing.state == State::Good,
+            "state": standing.state.as_str(),
         })
     });
     let credentials: Vec<_> = credentials.collect();
@@ -71,8 +72,7 @@ pub(super) fn text(contract: &Contract, standings: &[Standing]) -> String {
 
 fn standing_text(standing: &Standing) -> String {
     let set_at = standing.set_at.to_zoned(TimeZone::system()).strftime("%Y-%m-%d %H:%M:%S%:z");
-    let state = if standing.good { "good" } else { "void or expired" };
-    let kind = kind(standing);
+    let (kind, state) = (kind(standing), standing.state.as_str());
     format!("{kind} set {set_at}, {state}, {} wrong in a row", standing.failures)
 }
 

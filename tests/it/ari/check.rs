@@ -1,8 +1,9 @@
 //! What `karipass check` finds wrong with an Asterisk.
 
 use std::sync::Arc;
+use std::time::Duration;
 
-use karipass::ari::{Finding, check};
+use karipass::ari::{Expected, Finding, check};
 use karipass::call::prompt::SOUNDS;
 use karipass::config::{Ari, Secret};
 use karipass_lab::fake_asterisk::{FakeAsterisk, Reply};
@@ -15,6 +16,7 @@ pub fn trials(world: &Arc<World>) -> Vec<Trial> {
     vec![
         trial(world, "ari::check_finds_nothing_wrong_with_a_sound_asterisk", sound),
         trial(world, "ari::check_finds_everything_that_is_wrong_at_once", everything),
+        trial(world, "ari::check_compares_the_dialplan_with_the_configuration", another_dialplan),
         trial(world, "ari::check_says_why_it_cannot_look", nothing_to_look_at),
     ]
 }
@@ -45,6 +47,13 @@ async fn healthy() -> FakeAsterisk {
     fake.on("GET", "/asterisk/modules", answer(Value::from(modules)));
     let log = json!([{ "channel": "messages", "configuration": "NOTICE WARNING ERROR " }]);
     fake.on("GET", "/asterisk/logging", answer(log));
+    for (global, value) in [
+        ("KARIPASS_APP", "karipass"),
+        ("SET_UP_NUMBER", "0664806430"),
+        ("KARIPASS_ORPHAN_SECONDS", "301"),
+    ] {
+        fake.on("GET", &format!("variable={global}"), answer(json!({ "value": value })));
+    }
     fake
 }
 
@@ -55,7 +64,9 @@ fn answer(body: Value) -> Reply {
 async fn findings(fake: &FakeAsterisk) -> Vec<Finding> {
     let (user, password) = ("karipass".to_owned(), Secret::from("ari-secret".to_owned()));
     let url = fake.url().parse().unwrap();
-    check(&Ari { url, app: "karipass".to_owned(), user, password, sounds: None }).await
+    let ari = Ari { url, app: "karipass".to_owned(), user, password, sounds: None };
+    let (set_up_number, call) = ("0664806430".parse().unwrap(), Duration::from_mins(5));
+    check(&ari, Expected { app: "karipass", set_up_number, call }).await
 }
 
 /// Whether one of the findings is wrong, not only doubtful, and names all of this.
@@ -89,6 +100,27 @@ async fn everything(_world: Arc<World>) {
         &["karipass/menu"],
     ] {
         assert!(names(&findings, words), "{words:?} is not named: {findings:#?}");
+    }
+}
+
+async fn another_dialplan(_world: Arc<World>) {
+    for (global, value, words) in [
+        ("KARIPASS_APP", "karipas", &["KARIPASS_APP", "ari.app karipass"][..]),
+        ("SET_UP_NUMBER", "0664806431", &["SET_UP_NUMBER", "0664806431", "0664806430"]),
+        ("KARIPASS_ORPHAN_SECONDS", "300", &["KARIPASS_ORPHAN_SECONDS", "call.limit_s 300"]),
+        ("KARIPASS_ORPHAN_SECONDS", "15m", &["KARIPASS_ORPHAN_SECONDS", "call.limit_s 300"]),
+    ] {
+        let fake = healthy().await;
+        let variable = format!("variable={global}");
+        fake.on("GET", &variable, answer(json!({ "value": value })));
+        let found = findings(&fake).await;
+        assert!(found.len() == 1 && names(&found, words), "{global}={value}: {found:#?}");
+        fake.on("GET", &variable, answer(json!({ "value": "" })));
+        let found = findings(&fake).await;
+        assert!(
+            matches!(&found[..], [Finding::Doubtful(text)] if text.contains(global)),
+            "{found:#?}"
+        );
     }
 }
 

@@ -153,6 +153,8 @@ async fn refused(world: Arc<World>) {
     let generations = ["one", "two", "three"];
     let mounted = Mounted::new(&generations);
     let daemon = mounted.daemon(&world.database().await);
+    // It listens before it takes up the certificate.
+    assert!(mounted.is_of(&mounted.connect(&daemon, &generations), "one"));
     // Another's key; then no certificate at all; then nothing where the files were.
     fs::copy(mounted.file("one/key.pem"), mounted.file("two/key.pem")).unwrap();
     mounted.swap("two");

@@ -58,7 +58,14 @@ async fn shown(world: Arc<World>) {
     let expire = "UPDATE credential SET set_at = set_at - interval '24 hours'";
     scene.owner.batch_execute(expire).await.unwrap();
     let shown = contracts(&scene, &["show", CONTRACT]).out;
-    assert!(shown.contains(", void or expired, "), "{shown}");
+    assert!(shown.contains(", expired, "), "{shown}");
+    scene.store.sweep().await.unwrap();
+    let shown = contracts(&scene, &["show", CONTRACT]).out;
+    assert!(shown.contains(", expired, "), "swept: {shown}");
+    let void = "UPDATE credential SET voided_at = set_at + interval '23 hours', failures = 3";
+    scene.owner.batch_execute(void).await.unwrap();
+    let shown = contracts(&scene, &["show", CONTRACT]).out;
+    assert!(shown.contains(", void, 3 wrong in a row"), "{shown}");
 }
 
 async fn suspended(world: Arc<World>) {

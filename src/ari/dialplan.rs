@@ -1,0 +1,83 @@
+//! Whether the dialplan's globals and the configuration tell the same story (`karipass check`).
+
+use std::time::Duration;
+
+use serde::Deserialize;
+
+use super::Finding;
+use super::rest::{Rest, RestError};
+use crate::config::Config;
+use crate::number::Number;
+
+/// What the dialplan's globals must fit.
+#[derive(Debug, Clone, Copy)]
+pub struct Expected<'a> {
+    /// The application that takes the calls.
+    pub app: &'a str,
+    /// The number that subscribers are told to call (`P1`).
+    pub set_up_number: Number,
+    /// The absolute limit of a call (`P11`).
+    pub call: Duration,
+}
+
+impl<'a> Expected<'a> {
+    /// By the configuration.
+    #[must_use]
+    pub fn by(config: &'a Config) -> Self {
+        let (set_up_number, call) = (config.site.set_up_number, config.call.call);
+        Self { app: &config.ari.app, set_up_number, call }
+    }
+}
+
+/// Compares the globals, one after the other; one that is not there may be another dialplan's affair.
+pub(super) async fn look(rest: &Rest, expected: Expected<'_>) -> Result<Vec<Finding>, RestError> {
+    let mut findings = Vec::new();
+    for (global, judge) in [
+        ("KARIPASS_APP", judge_app as fn(&str, Expected<'_>) -> Option<String>),
+        ("SET_UP_NUMBER", judge_number),
+        ("KARIPASS_ORPHAN_SECONDS", judge_orphans),
+    ] {
+        let value = value(rest, global).await?;
+        if value.is_empty() {
+            findings.push(Finding::Doubtful(format!(
+                "Asterisk's dialplan has no global {global}: is another one than karipass.conf in use?"
+            )));
+        } else if let Some(wrong) = judge(&value, expected) {
+            findings.push(Finding::Wrong(format!("Asterisk's dialplan: {global} is {wrong}")));
+        }
+    }
+    Ok(findings)
+}
+
+async fn value(rest: &Rest, global: &str) -> Result<String, RestError> {
+    #[derive(Deserialize)]
+    struct Variable {
+        value: String,
+    }
+    let query = format!("variable={global}");
+    match rest.get::<Variable>("variable", &["asterisk", "variable"], Some(&query)).await {
+        Ok(Variable { value }) => Ok(value.trim().to_owned()),
+        Err(RestError::Gone) => Ok(String::new()),
+        Err(error) => Err(error),
+    }
+}
+
+fn judge_app(value: &str, expected: Expected<'_>) -> Option<String> {
+    let app = expected.app;
+    (value != app).then(|| format!("{value}, ari.app {app}: the daemon gets no calls"))
+}
+
+fn judge_number(value: &str, expected: Expected<'_>) -> Option<String> {
+    let number = expected.set_up_number.as_str();
+    (value != number).then(|| {
+        format!("{value}, site.set_up_number {number}: subscribers are told a wrong number to call")
+    })
+}
+
+fn judge_orphans(value: &str, expected: Expected<'_>) -> Option<String> {
+    let limit = expected.call.as_secs_f64();
+    let longer = value.parse().is_ok_and(|seconds: f64| seconds > limit);
+    (!longer).then(|| {
+        format!("{value}, not longer than call.limit_s {limit}: Asterisk ends calls under way")
+    })
+}
