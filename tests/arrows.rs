@@ -2,8 +2,11 @@
 //! nothing pure knows a runtime, a database, a wire or a clock.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
+
+use syn::visit::{self, Visit};
 
 /// Values that any module may use.
 const VALUES: [&str; 6] = ["contract", "credential", "number", "password", "rules", "unit"];
@@ -39,7 +42,8 @@ const ACTING: [&str; 10] = [
 fn every_module_knows_only_what_lies_below_it() {
     for (module, allowed) in ARROWS {
         for (file, code) in sources(module) {
-            for known in known_modules(&code) {
+            for known in Paths::of(&file, &code) {
+                let known = known.as_str();
                 let fits = known == module || VALUES.contains(&known) || allowed.contains(&known);
                 assert!(fits, "{} must not know crate::{known}", file.display());
             }
@@ -91,19 +95,106 @@ fn code_of(file: &Path) -> String {
     lines.collect::<Vec<_>>().join("\n")
 }
 
-/// The modules that `code` names: `crate::call::…`, and each of `crate::{clock, rules::…}`.
-fn known_modules(code: &str) -> impl Iterator<Item = &str> {
-    code.split("crate::").skip(1).flat_map(|path| match path.strip_prefix('{') {
-        Some(group) => {
-            group.split('}').take(1).flat_map(|paths| paths.split(',')).map(name).collect()
-        }
-        None => vec![name(path)],
-    })
+/// Walks a file's syntax and notes the top-level modules that its paths lead to.
+struct Paths {
+    /// How many modules deep the file is.
+    depth: usize,
+    known: BTreeSet<String>,
 }
 
-/// The first name of a path.
-fn name(path: &str) -> &str {
-    let mut names =
-        path.trim_start().split(|letter: char| !letter.is_alphanumeric() && letter != '_');
-    names.next().unwrap_or_default()
+impl Paths {
+    fn of(file: &Path, code: &str) -> BTreeSet<String> {
+        let src = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+        let inside = file.strip_prefix(src).unwrap();
+        let is_mod = file.file_stem().is_some_and(|stem| stem == "mod");
+        let depth = inside.components().count() - usize::from(is_mod);
+        let mut paths = Self { depth, known: BTreeSet::new() };
+        paths.visit_file(&syn::parse_file(code).unwrap());
+        paths.known
+    }
+
+    /// Notes where a path leads: behind `crate::`, or behind enough of `super::`.
+    fn note<'a>(&mut self, names: impl IntoIterator<Item = &'a str>) {
+        let mut names = names.into_iter().peekable();
+        let mut ups = 0;
+        while names.next_if_eq(&"super").is_some() {
+            ups += 1;
+        }
+        let at_the_top = ups >= self.depth || names.next_if_eq(&"crate").is_some();
+        if let Some(name) = names.next().filter(|_| at_the_top) {
+            self.known.insert(name.to_owned());
+        }
+    }
+
+    /// Every path of a `use` with all its braces.
+    fn follow(&mut self, before: &mut Vec<String>, tree: &syn::UseTree) {
+        match tree {
+            syn::UseTree::Path(path) => {
+                before.push(path.ident.to_string());
+                self.follow(before, &path.tree);
+                before.pop();
+            }
+            syn::UseTree::Group(group) => {
+                for tree in &group.items {
+                    self.follow(before, tree);
+                }
+            }
+            syn::UseTree::Name(syn::UseName { ident })
+            | syn::UseTree::Rename(syn::UseRename { ident, .. }) => {
+                let name = ident.to_string();
+                self.note(before.iter().map(String::as_str).chain([name.as_str()]));
+            }
+            syn::UseTree::Glob(_) => {
+                self.note(before.iter().map(String::as_str).chain(["*"]));
+            }
+        }
+    }
+}
+
+impl<'ast> Visit<'ast> for Paths {
+    fn visit_item_use(&mut self, item: &'ast syn::ItemUse) {
+        self.follow(&mut Vec::new(), &item.tree);
+    }
+
+    fn visit_path(&mut self, path: &'ast syn::Path) {
+        let names: Vec<String> = path.segments.iter().map(|name| name.ident.to_string()).collect();
+        self.note(names.iter().map(String::as_str));
+        visit::visit_path(self, path);
+    }
+
+    fn visit_visibility(&mut self, _: &'ast syn::Visibility) {
+        // `pub(super)` leads nowhere.
+    }
+
+    /// What is handed to a macro is no syntax yet; a path in it is found by its first name.
+    fn visit_macro(&mut self, called: &'ast syn::Macro) {
+        self.visit_path(&called.path);
+        let text = called.tokens.to_string();
+        for rest in text.split("crate :: ").skip(1) {
+            let name = rest.split(|letter: char| !letter.is_alphanumeric() && letter != '_').next();
+            self.note(["crate"].into_iter().chain(name));
+        }
+    }
+}
+
+#[test]
+fn no_way_of_writing_an_import_is_overlooked() {
+    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/web/api/mod.rs");
+    for (code, module) in [
+        ("use crate::store::Store;", "store"),
+        ("use crate::{clock, rules::{self, a::{b}}, store};", "store"),
+        ("use {std::fmt, crate::{a::{b, c::{d}}, store::{e}}};", "store"),
+        ("pub(super) use crate::store as s;", "store"),
+        ("use super::super::store;", "store"),
+        ("use super::{super::{store::x}};", "store"),
+        ("fn f(s: &crate::store::Store) {}", "store"),
+        ("fn f() -> Vec<Option<crate::store::Store>> { todo!() }", "store"),
+        ("fn f() { let _ = format!(\"{}\", crate::store::x()); }", "store"),
+        ("fn f() { use crate::store::x; x() }", "store"),
+    ] {
+        assert!(Paths::of(&file, code).contains(module), "{code}");
+    }
+    for code in ["use super::store;", "use store::x;", "fn f() { super::store::x() }"] {
+        assert!(!Paths::of(&file, code).contains("store"), "{code}");
+    }
 }
