@@ -6,7 +6,8 @@
 //!           ◀─commands─ ari::rest ◀──────────────────────────────────────────┘  │
 //!                                                                  hashing, store
 //!                                                                        ▲
-//!  Browsers, programs ──HTTPS──▶ web::api ─▶ login ──────────────────────┘
+//!  Browsers ──HTTPS──▶ web::pages ─┬─▶ login ────────────────────────────┘
+//!  Programs ──HTTPS──▶ web::api ───┘
 //! ```
 //!
 //! Arrows: `main → cli → {ari, web, store}`, `ari → call`, `web → login → {store, hashing}`. The
@@ -22,12 +23,16 @@
 //! The extractor parses, the credential is read, exactly one hash is verified (the real one or the
 //! dummy), and one guarded `UPDATE` is the verdict, which becomes JSON.
 //!
+//! # A change
+//! A session's change of its password or its contract's unit goes the same way: every secret is
+//! compared without a lock, then the contract's row is locked, and what was compared must still be so.
+//!
 //! # The modules
 //! - [`rules`]: every number of the rules, once.
 //! - [`number`], [`password`], [`unit`], [`contract`]: parsed once at the door, shown masked or not at all.
 //! - [`call`], pure: the dialog. [`ari`]: Asterisk's events and commands.
-//! - [`hashing`]: the Argon2 workers. [`login`]: who may log in. [`store`]: PostgreSQL.
-//! - [`web`]: the API and the operators' listener. [`cli`]: one file a subcommand.
+//! - [`hashing`]: the Argon2 workers. [`login`]: who logs in, and what a session changes. [`store`]: PostgreSQL.
+//! - [`web`]: the pages, the API and the operators' listener. [`cli`]: one file a subcommand.
 //! - [`config`]: what the operator decides. [`clock`]: the only reader of a clock.
 
 pub mod ari;
