@@ -54,6 +54,7 @@ lint:
 	@tests/lab/install
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets -- -D warnings
+	RUSTDOCFLAGS="-D warnings" cargo doc --quiet --workspace --no-deps
 
 bench:
 	@tests/lab/install bench

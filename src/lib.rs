@@ -29,7 +29,7 @@
 //!
 //! # The modules
 //! - [`rules`]: every number of the rules, once.
-//! - [`number`], [`password`], [`unit`], [`contract`]: parsed once at the door, shown masked or not at all.
+//! - [`number`], [`password`], [`mod@unit`], [`contract`]: parsed once at the door, shown masked or not at all.
 //! - [`call`], pure: the dialog. [`ari`]: Asterisk's events and commands.
 //! - [`hashing`]: the Argon2 workers. [`login`]: who logs in, and what a session changes. [`store`]: PostgreSQL.
 //! - [`web`]: the pages, the API and the operators' listener. [`cli`]: one file a subcommand.

@@ -10,7 +10,7 @@ use crate::unit::Unit;
 /// What the form of a change offers, made from one look at the contract.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct UnitChoices {
-    /// The contract's version, which the form has to carry ([`Told::ByForm`]).
+    /// The contract's version, which the form has to carry ([`Told::ByForm`](super::Told::ByForm)).
     pub version: i64,
     /// Every unit but the one in force.
     pub choices: Vec<UnitChoice>,

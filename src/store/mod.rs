@@ -1,7 +1,7 @@
 //! PostgreSQL: contracts, credentials, sessions and the audit, one file a table's worth of work.
 //!
 //! A [`Store`] is a pool of connections and a time limit. What it is asked for is one statement or
-//! one [`Transaction`](transaction); either gives its answer within the limit. Locks are taken in
+//! one `Transaction`; either gives its answer within the limit. Locks are taken in
 //! one order, so that nothing deadlocks: the contract's row (`FOR NO KEY UPDATE`, which leaves
 //! foreign keys to it alone), its credentials, its sessions. A session is made only in a
 //! transaction that holds its credential's row.
