@@ -192,7 +192,7 @@ fn summary(system: &System, var: &Path) -> Result<String> {
   soft phone  server {sip} over UDP; user name = its number; passwords: {shown}/phones.txt
               {}
   carrier     SIP from {CARRIER} with P-Asserted-Identity
-  log in      {site}/api/v1/login (self-signed: {shown}/karipass/certificate.pem)
+  site        {site}/ (self-signed: {shown}/karipass/certificate.pem); API: {site}/api/v1/openapi.json
   operators   http://{operators}/readyz and /metrics
               {karipass} --config {shown}/karipass/operator.toml contracts list
   logs        {shown}/karipass/karipass.log, {shown}/asterisk/log/, {shown}/postgres/postgres.log
