@@ -4,7 +4,9 @@ mod browser;
 mod errors;
 mod forms;
 mod log_in;
+mod passwords;
 mod sessions;
+mod units;
 
 use std::sync::Arc;
 
@@ -16,6 +18,8 @@ use crate::world::World;
 pub fn trials(world: &Arc<World>) -> Vec<Trial> {
     let areas = [
         log_in::trials(world),
+        passwords::trials(world),
+        units::trials(world),
         forms::trials(world),
         sessions::trials(world),
         errors::trials(world),

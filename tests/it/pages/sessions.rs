@@ -14,6 +14,10 @@ pub fn trials(world: &Arc<World>) -> Vec<Trial> {
         trial(world, "w5_a_cookie_that_was_there_before_the_login_is_not_the_sessions", fixation),
         trial(world, "w5_a_cookie_that_was_tampered_with_opens_nothing", tampered),
         trial(world, "w5_a_logged_out_cookie_opens_nothing", replayed),
+        trial(world, "w5_a_session_left_idle_ends_and_says_so", idle),
+        trial(world, "w5_after_12_hours_a_session_ends_in_any_case", absolute),
+        trial(world, "row_9_no_route_walks_around_the_forced_change", walk),
+        trial(world, "without_a_session_no_page_is_shown", outside),
         trial(world, "the_cookie_never_opens_the_api_nor_a_bearer_token_the_pages", doors),
     ]
 }
@@ -85,6 +89,87 @@ async fn replayed(world: Arc<World>) {
     thief.cookies = cookies;
     assert_eq!(leads_to(&thief.submit(&top, "/logout", &[]).await), "/session-over");
     assert_eq!(title(&thief.get("/session-over").await), "エラー：ログインの状態が終了しています");
+}
+
+async fn idle(world: Arc<World>) {
+    let (service, owner) = service_with_login(&world).await;
+    let mut browser = Browser::new(&service.base);
+    browser.log_in(NUMBER, RIGHT).await;
+    let top = browser.get("/").await;
+    let seen = async |ago: &str| {
+        let sql = "UPDATE session SET last_seen_at = clock_timestamp() - $1::text::interval";
+        assert_eq!(owner.execute(sql, &[&ago]).await.unwrap(), 1);
+    };
+    seen("14 minutes 30 seconds").await;
+    assert_eq!(browser.get("/").await.status, 200);
+    seen("15 minutes").await;
+    let cookies = browser.cookies.clone();
+    for path in ["/", "/password", "/unit", "/unit/number"] {
+        browser.cookies.clone_from(&cookies);
+        assert_eq!(leads_to(&browser.get(path).await), "/timed-out", "{path}");
+        assert!(browser.cookies.is_empty(), "{path}");
+    }
+    browser.cookies.clone_from(&cookies);
+    let fields = [("current", RIGHT), ("new", "abcd1234"), ("new_again", "abcd1234")];
+    assert_eq!(leads_to(&browser.submit(&top, "/password", &fields).await), "/timed-out");
+    let page = browser.get("/timed-out").await;
+    assert!(page.body.contains("一定時間操作がなかったため、ログアウトしました。"), "{page:?}");
+    browser.cookies.clone_from(&cookies);
+    assert_eq!(browser.get("/login").await.status, 200, "the way in is open");
+}
+
+async fn absolute(world: Arc<World>) {
+    let (service, owner) = service_with_login(&world).await;
+    let mut browser = Browser::new(&service.base);
+    browser.log_in(NUMBER, RIGHT).await;
+    let began = async |ago: &str| {
+        let sql = "UPDATE session SET created_at = clock_timestamp() - $1::text::interval";
+        assert_eq!(owner.execute(sql, &[&ago]).await.unwrap(), 1);
+    };
+    began("11 hours 59 minutes").await;
+    assert_eq!(browser.get("/").await.status, 200);
+    began("12 hours").await;
+    assert_eq!(leads_to(&browser.get("/").await), "/login");
+}
+
+/// Every page that is for whoever is logged in, but the password's change.
+const PAGES: [&str; 5] = ["/", "/unit", "/unit/line", "/unit/number", "/unit/admin_user"];
+/// Every form that is for whoever is logged in, but that and logging out.
+const FORMS: [&str; 3] = ["/unit/line", "/unit/number", "/unit/admin_user"];
+
+async fn walk(world: Arc<World>) {
+    let (service, owner) = service_with_login(&world).await;
+    for (kind, age) in [("temporary", "1 second"), ("password", "60 days")] {
+        site::credential(&owner, NUMBER, kind).await;
+        site::age(&owner, NUMBER, age).await;
+        let mut browser = Browser::new(&service.base);
+        browser.log_in(NUMBER, RIGHT).await;
+        for path in PAGES {
+            assert_eq!(leads_to(&browser.get(path).await), "/password", "{kind} {path}");
+        }
+        let form = browser.get("/password").await;
+        assert!(!form.body.contains("06-1234-5601"), "it shows nothing else: {form:?}");
+        for path in FORMS {
+            let fields = [("version", "0"), ("password-0612345600", RIGHT)];
+            let answer = browser.submit(&form, path, &fields).await;
+            assert_eq!(leads_to(&answer), "/password", "{kind} {path}");
+        }
+        assert_eq!(leads_to(&browser.submit(&form, "/logout", &[]).await), "/logged-out");
+    }
+    let unit: String = owner.query_one("SELECT unit FROM contract", &[]).await.unwrap().get(0);
+    assert_eq!(unit, "line");
+}
+
+async fn outside(world: Arc<World>) {
+    let (service, _) = service_with_login(&world).await;
+    let mut browser = Browser::new(&service.base);
+    for path in PAGES.into_iter().chain(["/password"]) {
+        assert_eq!(leads_to(&browser.get(path).await), "/login", "{path}");
+    }
+    for path in FORMS.into_iter().chain(["/password", "/logout"]) {
+        let answer = browser.submit_token("x", path, &[("current", RIGHT)]).await;
+        assert_eq!(leads_to(&answer), "/session-over", "{path}");
+    }
 }
 
 async fn doors(world: Arc<World>) {

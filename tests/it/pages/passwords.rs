@@ -1,0 +1,193 @@
+//! `/password`: C5, C6, and what the top page says of the password's end.
+
+use std::sync::Arc;
+
+use libtest_mimic::Trial;
+use tokio_postgres::Client;
+
+use super::browser::{Browser, SESSION, leads_to, title};
+use crate::site::{self, Answer, NUMBER, RIGHT, Service, WRONG};
+use crate::world::{World, trial};
+
+const NEW: &str = "abcd1234";
+
+pub fn trials(world: &Arc<World>) -> Vec<Trial> {
+    vec![
+        trial(world, "c6_a_temporary_password_is_changed_before_anything_else", forced),
+        trial(world, "c6_a_password_of_60_days_is_changed_before_anything_else", expired),
+        trial(world, "c5_every_reason_is_told_at_once_beside_its_field", reasons),
+        trial(world, "c5_a_wrong_current_password_counts_and_the_last_one_voids_it", wrong),
+        trial(world, "c5_an_empty_current_password_is_asked_for_and_not_counted", empty),
+        trial(world, "w4_from_day_46_the_top_page_warns_of_the_passwords_end", notice),
+        trial(world, "w6_a_change_elsewhere_ends_the_session_of_an_open_form", elsewhere),
+    ]
+}
+
+async fn service(world: &World, kind: &str) -> (Service, Client) {
+    let database = world.database().await;
+    let owner = database.owner().await.unwrap();
+    site::contract(&owner, "line").await;
+    site::credential(&owner, NUMBER, kind).await;
+    (Service::start(&database, &[]).await, owner)
+}
+
+async fn change(browser: &mut Browser, current: &str, new: &str, again: &str) -> Answer {
+    let page = browser.get("/password").await;
+    assert_eq!((page.status, title(&page)), (200, "パスワード変更"));
+    let fields = [("current", current), ("new", new), ("new_again", again)];
+    browser.submit(&page, "/password", &fields).await
+}
+
+async fn forced(world: Arc<World>) {
+    let (service, owner) = service(&world, "temporary").await;
+    let mut browser = Browser::new(&service.base);
+    browser.log_in(NUMBER, RIGHT).await;
+    assert_eq!(leads_to(&browser.get("/").await), "/password");
+    let page = browser.get("/password").await.body;
+    assert!(page.contains("仮パスワードでログインしています"), "{page}");
+    assert_eq!(page.matches("autocomplete=\"new-password\"").count(), 2);
+    assert_eq!(page.matches("autocomplete=\"current-password\"").count(), 1);
+    assert!(
+        page.contains(&format!("autocomplete=\"username\" value=\"{NUMBER}\" hidden")),
+        "{page}"
+    );
+    let mut old = browser.clone();
+    assert_eq!(leads_to(&change(&mut browser, RIGHT, NEW, NEW).await), "/?changed");
+    assert_ne!(browser.cookies[SESSION], old.cookies[SESSION], "a new session");
+    assert_eq!(leads_to(&old.get("/").await), "/login", "the old one is over");
+    let told = "パスワードを変更しました。";
+    assert!(browser.get("/?changed").await.body.contains(told));
+    assert!(!browser.get("/").await.body.contains(told));
+    site::age(&owner, NUMBER, "1 minute").await;
+    assert!(!browser.get("/?changed").await.body.contains(told), "it is no news any more");
+    let mut again = Browser::new(&service.base);
+    again.log_in(NUMBER, NEW).await;
+    assert_eq!(title(&again.get("/").await), "設定サイトトップ");
+}
+
+async fn expired(world: Arc<World>) {
+    let (service, owner) = service(&world, "password").await;
+    site::age(&owner, NUMBER, "59 days 23 hours 59 minutes").await;
+    let mut browser = Browser::new(&service.base);
+    browser.log_in(NUMBER, RIGHT).await;
+    assert_eq!(browser.get("/").await.status, 200);
+    // The session that is open learns of it, too.
+    site::age(&owner, NUMBER, "1 minute").await;
+    assert_eq!(leads_to(&browser.get("/").await), "/password");
+    let page = browser.get("/password").await.body;
+    assert!(page.contains("パスワードの有効期限が切れています") && page.contains("60日"), "{page}");
+    assert_eq!(leads_to(&change(&mut browser, RIGHT, NEW, NEW).await), "/?changed");
+    assert_eq!(browser.get("/").await.status, 200);
+}
+
+async fn reasons(world: Arc<World>) {
+    let (service, owner) = service(&world, "password").await;
+    let mut browser = Browser::new(&service.base);
+    browser.log_in(NUMBER, RIGHT).await;
+    let (short, long) = ("8桁以上で", "12桁以内で");
+    let (kinds, digits) = ("半角の英字と数字だけを", "数字だけのパスワードは設定できません。英字");
+    let (twice, same) = ("2つの欄が異なります", "現在のパスワードと同じものは設定できません。別の");
+    for (new, again, told) in [
+        ("abcdefgh1234x", "abcdefgh1234x", vec![long]),
+        ("abc123", "abc123", vec![short]),
+        ("abcd 1234", "abcd 1234", vec![kinds]),
+        ("ａｂｃｄ１２３４", "ａｂｃｄ１２３４", vec![kinds]),
+        ("12345678", "12345678", vec![digits]),
+        ("abcd1234", "abcd1235", vec![twice]),
+        (RIGHT, RIGHT, vec![digits, same]),
+        ("1234-", "12", vec![short, kinds, twice]),
+        ("1234567890123", "", vec![long, digits, twice]),
+        ("", "", vec![short]),
+    ] {
+        let answer = change(&mut browser, RIGHT, new, again).await;
+        assert_eq!((answer.status, title(&answer)), (422, "エラー：パスワード変更"), "{new:?}");
+        for reason in [short, long, kinds, digits, twice, same] {
+            // Once in the summary, once beside the field.
+            let times = answer.body.matches(&format!("\">{reason}")).count()
+                + answer.body.matches(&format!("<p>＊{reason}")).count()
+                + answer.body.matches(&format!("\">新しいパスワードは、{reason}")).count()
+                + answer.body.matches(&format!("<p>＊新しいパスワードは、{reason}")).count()
+                + answer.body.matches(&format!("\">新しいパスワードには、{reason}")).count()
+                + answer.body.matches(&format!("<p>＊新しいパスワードには、{reason}")).count();
+            let expected = if told.contains(&reason) { 2 } else { 0 };
+            assert_eq!(times, expected, "{new:?} {again:?}: {reason}: {}", answer.body);
+        }
+        let beside_again = told.contains(&twice);
+        assert_eq!(answer.body.contains("id=\"new_again-error\""), beside_again, "{new:?}");
+        let invalid = answer.body.matches("aria-invalid=\"true\"").count();
+        let beside_new = told.iter().any(|reason| *reason != twice);
+        assert_eq!(invalid, usize::from(beside_new) + usize::from(beside_again), "{new:?}");
+        assert!(!answer.body.contains("id=\"current-error\""));
+    }
+    assert_eq!(site::count(&owner, NUMBER).await, (0, false));
+}
+
+async fn wrong(world: Arc<World>) {
+    for (kind, limit) in [("temporary", 3), ("password", 10)] {
+        let (service, owner) = service(&world, kind).await;
+        let mut browser = Browser::new(&service.base);
+        browser.log_in(NUMBER, RIGHT).await;
+        for counted in 1..limit {
+            let answer = change(&mut browser, WRONG, NEW, NEW).await;
+            assert_eq!((answer.status, title(&answer)), (422, "エラー：パスワード変更"));
+            let told = "＊現在のパスワードが正しくありません。";
+            assert!(answer.body.contains(told), "{answer:?}");
+            assert!(answer.body.contains(&format!("{limit}回連続で")), "{answer:?}");
+            assert_eq!(site::count(&owner, NUMBER).await, (counted, false));
+        }
+        let answer = change(&mut browser, WRONG, NEW, NEW).await;
+        assert_eq!((answer.status, title(&answer)), (403, "エラー：パスワードが無効になりました"));
+        assert!(answer.body.contains("06-6480-6430"), "what to do: {answer:?}");
+        assert_eq!(site::count(&owner, NUMBER).await, (limit, true));
+        assert!(browser.cookies.is_empty());
+        assert_eq!(leads_to(&browser.get("/").await), "/login");
+    }
+}
+
+async fn empty(world: Arc<World>) {
+    let (service, owner) = service(&world, "temporary").await;
+    let mut browser = Browser::new(&service.base);
+    browser.log_in(NUMBER, RIGHT).await;
+    for (new, again, mistakes) in [(NEW, NEW, 1), ("", "", 2), ("12345678", "x", 3)] {
+        let answer = change(&mut browser, "", new, again).await;
+        assert_eq!(answer.status, 422);
+        assert!(answer.body.contains("＊現在のパスワードを入力してください。"), "{answer:?}");
+        assert_eq!(answer.body.matches("<p>＊").count(), mistakes, "{answer:?}");
+    }
+    assert_eq!(site::count(&owner, NUMBER).await, (0, false));
+}
+
+async fn notice(world: Arc<World>) {
+    let (service, owner) = service(&world, "password").await;
+    site::age(&owner, NUMBER, "45 days 23 hours 59 minutes").await;
+    let mut browser = Browser::new(&service.base);
+    browser.log_in(NUMBER, RIGHT).await;
+    let warned = "パスワードの有効期限が近づいています";
+    assert!(!browser.get("/").await.body.contains(warned));
+    site::age(&owner, NUMBER, "1 minute").await;
+    let top = browser.get("/").await.body;
+    assert!(top.contains(warned), "{top}");
+    let sql = "SELECT to_char(set_at + interval '60 days' + interval '9 hours', \
+               'FMYYYY\"年\"FMMM\"月\"FMDD\"日\"') FROM credential";
+    // The database's own reckoning in UTC, moved to Japan's time.
+    owner.batch_execute("SET TIME ZONE 'UTC'").await.unwrap();
+    let day: String = owner.query_one(sql, &[]).await.unwrap().get(0);
+    assert_eq!(top.matches(&day).count(), 2, "{day} in the warning and the table: {top}");
+}
+
+async fn elsewhere(world: Arc<World>) {
+    let (service, owner) = service(&world, "password").await;
+    let mut first = Browser::new(&service.base);
+    let mut second = Browser::new(&service.base);
+    first.log_in(NUMBER, RIGHT).await;
+    second.log_in(NUMBER, RIGHT).await;
+    let page = second.get("/password").await;
+    assert_eq!(leads_to(&change(&mut first, RIGHT, NEW, NEW).await), "/?changed");
+    let fields = [("current", RIGHT), ("new", "efgh5678"), ("new_again", "efgh5678")];
+    assert_eq!(leads_to(&second.submit(&page, "/password", &fields).await), "/session-over");
+    assert_eq!(site::count(&owner, NUMBER).await, (0, false));
+    assert_eq!(first.get("/").await.status, 200, "the first one's work stands");
+    // Another window of the same browser: its form is stale, and says so.
+    let stale = first.submit(&page, "/password", &fields).await;
+    assert_eq!((stale.status, title(&stale)), (403, "エラー：画面が古くなっています"));
+}

@@ -1,0 +1,276 @@
+//! `/unit` and `/unit/{unit}`: table U, U2, W6.
+
+use std::sync::Arc;
+
+use libtest_mimic::Trial;
+use tokio_postgres::Client;
+
+use super::browser::{Browser, leads_to, title};
+use crate::site::{self, Answer, NUMBER, RIGHT, Service, WRONG};
+use crate::world::{World, trial};
+
+const ONE: &str = "0612345601";
+const TWO: &str = "0612345602";
+
+pub fn trials(world: &Arc<World>) -> Vec<Trial> {
+    vec![
+        trial(world, "u_each_change_asks_for_its_passwords_and_tells_who_logs_in_now", table),
+        trial(world, "u_a_wrong_password_is_told_beside_its_number_and_nothing_changes", wrong),
+        trial(world, "u_an_empty_password_is_asked_for_and_not_counted", empty),
+        trial(world, "u_one_wrong_password_too_many_of_ones_own_ends_the_session", one_too_many),
+        trial(world, "u2_a_user_cannot_change_the_unit", user),
+        trial(world, "w6_a_form_from_before_someone_elses_change_does_nothing", elsewhere),
+        trial(world, "u_only_a_unit_that_is_not_in_force_has_a_form", which),
+    ]
+}
+
+async fn service(world: &World, unit: &str, with_password: &[&str]) -> (Service, Client) {
+    let database = world.database().await;
+    let owner = database.owner().await.unwrap();
+    site::contract(&owner, unit).await;
+    for number in with_password {
+        site::credential(&owner, number, "password").await;
+    }
+    (Service::start(&database, &[]).await, owner)
+}
+
+async fn unit(owner: &Client) -> String {
+    owner.query_one("SELECT unit FROM contract", &[]).await.unwrap().get(0)
+}
+
+/// The numbers that a form asks for.
+fn asked(page: &Answer) -> Vec<&str> {
+    let fields = page.body.split("<input id=\"password-").skip(1);
+    fields.map(|field| field.split('"').next().unwrap()).collect()
+}
+
+fn version(page: &Answer) -> String {
+    let after = page.body.split_once("name=\"version\" value=\"").unwrap().1;
+    after.split('"').next().unwrap().to_owned()
+}
+
+/// Fills in the form with these passwords.
+async fn send(
+    browser: &mut Browser,
+    page: &Answer,
+    path: &str,
+    passwords: &[(&str, &str)],
+) -> Answer {
+    let named: Vec<_> =
+        passwords.iter().map(|(number, typed)| (format!("password-{number}"), *typed)).collect();
+    let version = version(page);
+    let mut fields = vec![("version", version.as_str())];
+    fields.extend(named.iter().map(|(name, typed)| (name.as_str(), *typed)));
+    browser.submit(page, path, &fields).await
+}
+
+const OWN: &str = "この電話番号のいままでのパスワード";
+const NOTHING: &str = "仮パスワードの設定が必要です";
+
+async fn table(world: Arc<World>) {
+    let changers = |number: &str| format!("{number}でログインしたときのパスワード");
+    let (one, two, contract) = ("06-1234-5601", "06-1234-5602", "06-1234-5600");
+    let own = || OWN.to_owned();
+    for (from, to, changer, others, after) in [
+        ("number", "line", ONE, vec![TWO], vec![(contract, changers(one))]),
+        (
+            "line",
+            "number",
+            NUMBER,
+            vec![],
+            vec![(one, changers(contract)), (two, changers(contract))],
+        ),
+        (
+            "number",
+            "admin_user",
+            ONE,
+            vec![TWO],
+            vec![(contract, changers(one)), (one, own()), (two, own())],
+        ),
+        (
+            "line",
+            "admin_user",
+            NUMBER,
+            vec![],
+            vec![(contract, own()), (one, changers(contract)), (two, changers(contract))],
+        ),
+        ("admin_user", "line", NUMBER, vec![ONE, TWO], vec![(contract, own())]),
+        ("admin_user", "number", NUMBER, vec![TWO], vec![(one, NOTHING.to_owned()), (two, own())]),
+    ] {
+        let with_password = [vec![changer], others].concat();
+        let (service, owner) = service(&world, from, &with_password).await;
+        let mut browser = Browser::new(&service.base);
+        browser.log_in(changer, RIGHT).await;
+        let path = format!("/unit/{to}");
+        assert!(
+            browser.get("/unit").await.body.contains(&format!("href=\"{path}\"")),
+            "{from} {to}"
+        );
+        let page = browser.get(&path).await;
+        assert_eq!(asked(&page), with_password, "{from} {to}");
+        let passwords: Vec<_> = with_password.iter().map(|number| (*number, RIGHT)).collect();
+        let done = send(&mut browser, &page, &path, &passwords).await;
+        assert_eq!((done.status, title(&done)), (200, "認証単位を変更しました"), "{from} {to}");
+        let mut told: Vec<_> = done.body.split("class=\"number\">").collect();
+        told.retain(|row| row.contains("</th><td>"));
+        assert_eq!(told.len(), after.len(), "{from} {to}: {}", done.body);
+        for (row, (number, with)) in told.iter().zip(&after) {
+            let shown = format!("{number}</th><td>{with}</td>");
+            assert!(row.starts_with(&shown), "{from} {to}: {shown}: {row}");
+        }
+        let phone = done.body.contains("電話をかけて");
+        assert_eq!(phone, after.iter().any(|(_, with)| with == NOTHING), "{from} {to}");
+        assert_eq!(unit(&owner).await, to);
+        assert!(browser.cookies.is_empty(), "the session is over");
+        for number in [NUMBER, ONE, TWO] {
+            let logs_in = after
+                .iter()
+                .any(|(shown, with)| shown.replace('-', "") == number && with != NOTHING);
+            let mut next = Browser::new(&service.base);
+            let page = next.get("/login").await;
+            let fields = [("number", number), ("password", RIGHT)];
+            let answer = next.submit(&page, "/login", &fields).await;
+            assert_eq!(answer.status, if logs_in { 303 } else { 422 }, "{from} {to} {number}");
+        }
+    }
+}
+
+async fn wrong(world: Arc<World>) {
+    let (service, owner) = service(&world, "number", &[ONE, TWO]).await;
+    let mut browser = Browser::new(&service.base);
+    browser.log_in(ONE, RIGHT).await;
+    let mut page = browser.get("/unit/line").await;
+    for (passwords, wrong) in [
+        ([(ONE, RIGHT), (TWO, WRONG)], vec![TWO]),
+        ([(ONE, WRONG), (TWO, RIGHT)], vec![ONE]),
+        ([(ONE, WRONG), (TWO, WRONG)], vec![ONE, TWO]),
+    ] {
+        page = send(&mut browser, &page, "/unit/line", &passwords).await;
+        assert_eq!((page.status, title(&page)), (422, "エラー：認証単位変更（回線単位）"));
+        for number in [ONE, TWO] {
+            let told = page.body.contains(&format!("id=\"password-{number}-error\""));
+            assert_eq!(told, wrong.contains(&number), "{page:?}");
+        }
+        assert_eq!(page.body.matches("aria-invalid=\"true\"").count(), wrong.len());
+        assert_eq!(unit(&owner).await, "number");
+    }
+    assert_eq!(site::count(&owner, ONE).await, (2, false));
+    assert_eq!(site::count(&owner, TWO).await, (2, false));
+    let done = send(&mut browser, &page, "/unit/line", &[(ONE, RIGHT), (TWO, RIGHT)]).await;
+    assert_eq!(title(&done), "認証単位を変更しました");
+}
+
+async fn empty(world: Arc<World>) {
+    let (service, owner) = service(&world, "number", &[ONE, TWO]).await;
+    let mut browser = Browser::new(&service.base);
+    browser.log_in(ONE, RIGHT).await;
+    let page = browser.get("/unit/line").await;
+    for (passwords, missing) in [
+        (vec![(ONE, ""), (TWO, WRONG)], vec![ONE]),
+        (vec![(ONE, WRONG), (TWO, "")], vec![TWO]),
+        (vec![], vec![ONE, TWO]),
+    ] {
+        let answer = send(&mut browser, &page, "/unit/line", &passwords).await;
+        assert_eq!(answer.status, 422);
+        for number in [ONE, TWO] {
+            let told = answer.body.contains(&format!("id=\"password-{number}-error\""));
+            assert_eq!(told, missing.contains(&number), "{answer:?}");
+        }
+        assert!(answer.body.contains("のパスワードを入力してください。"));
+    }
+    assert_eq!(site::count(&owner, ONE).await, (0, false));
+    assert_eq!(site::count(&owner, TWO).await, (0, false));
+    assert_eq!(unit(&owner).await, "number");
+}
+
+async fn one_too_many(world: Arc<World>) {
+    let (service, owner) = service(&world, "number", &[ONE, TWO]).await;
+    let mut browser = Browser::new(&service.base);
+    browser.log_in(ONE, RIGHT).await;
+    let page = browser.get("/unit/line").await;
+    owner.execute("UPDATE credential SET failures = 9", &[]).await.unwrap();
+    let other = send(&mut browser, &page, "/unit/line", &[(ONE, RIGHT), (TWO, WRONG)]).await;
+    assert_eq!(other.status, 422, "another number's password is void, the session goes on");
+    assert_eq!(site::count(&owner, TWO).await, (10, true));
+    let page = browser.get("/unit/line").await;
+    assert_eq!(asked(&page), [ONE], "a void password is not asked for any more");
+    let own = send(&mut browser, &page, "/unit/line", &[(ONE, WRONG)]).await;
+    assert_eq!((own.status, title(&own)), (403, "エラー：パスワードが無効になりました"));
+    assert_eq!(site::count(&owner, ONE).await, (10, true));
+    assert!(browser.cookies.is_empty());
+    assert_eq!(unit(&owner).await, "number");
+}
+
+async fn user(world: Arc<World>) {
+    let (service, owner) = service(&world, "admin_user", &[NUMBER, ONE]).await;
+    let mut browser = Browser::new(&service.base);
+    browser.log_in(ONE, RIGHT).await;
+    let top = browser.get("/").await;
+    assert!(!top.body.contains("/unit"), "{top:?}");
+    for path in ["/unit", "/unit/line", "/unit/number", "/unit/admin_user"] {
+        let refused = browser.get(path).await;
+        assert_eq!(
+            (refused.status, title(&refused)),
+            (403, "エラー：認証単位を変更できません"),
+            "{path}"
+        );
+    }
+    let fields = [("version", "0"), ("password-0612345601", RIGHT), ("password-0612345600", RIGHT)];
+    let refused = browser.submit(&top, "/unit/line", &fields).await;
+    assert_eq!((refused.status, title(&refused)), (403, "エラー：認証単位を変更できません"));
+    assert_eq!(unit(&owner).await, "admin_user");
+}
+
+async fn elsewhere(world: Arc<World>) {
+    let (service, owner) = service(&world, "number", &[ONE]).await;
+    site::credential(&owner, TWO, "temporary").await;
+    let mut first = Browser::new(&service.base);
+    first.log_in(ONE, RIGHT).await;
+    let page = first.get("/unit/line").await;
+    assert_eq!(asked(&page), [ONE]);
+    // Meanwhile someone else makes a password of a temporary one.
+    let mut second = Browser::new(&service.base);
+    second.log_in(TWO, RIGHT).await;
+    let change = second.get("/password").await;
+    let fields = [("current", RIGHT), ("new", "abcd1234"), ("new_again", "abcd1234")];
+    assert_eq!(leads_to(&second.submit(&change, "/password", &fields).await), "/?changed");
+    for password in [RIGHT, WRONG] {
+        let refused = send(&mut first, &page, "/unit/line", &[(ONE, password)]).await;
+        assert_eq!(
+            (refused.status, title(&refused)),
+            (409, "エラー：契約の内容が変更されています")
+        );
+        assert!(refused.body.contains("何も変更されていません"), "{refused:?}");
+    }
+    assert_eq!(site::count(&owner, ONE).await, (0, false), "nothing is counted");
+    assert_eq!(unit(&owner).await, "number");
+    let page = first.get("/unit/line").await;
+    assert_eq!(asked(&page), [ONE, TWO]);
+    // A change of the unit ends the other's session; its open form says so.
+    let other = second.get("/unit/admin_user").await;
+    let done = send(&mut first, &page, "/unit/line", &[(ONE, RIGHT), (TWO, "abcd1234")]).await;
+    assert_eq!(title(&done), "認証単位を変更しました");
+    let late =
+        send(&mut second, &other, "/unit/admin_user", &[(ONE, RIGHT), (TWO, "abcd1234")]).await;
+    assert_eq!(leads_to(&late), "/session-over");
+    assert_eq!(unit(&owner).await, "line");
+}
+
+async fn which(world: Arc<World>) {
+    let (service, owner) = service(&world, "line", &[NUMBER]).await;
+    let mut browser = Browser::new(&service.base);
+    browser.log_in(NUMBER, RIGHT).await;
+    assert_eq!(leads_to(&browser.get("/unit/line").await), "/unit");
+    for path in ["/unit/LINE", "/unit/nothing", "/unit/", "/unit/line/x", "/unit/%ff"] {
+        assert_eq!(browser.get(path).await.status, 404, "{path}");
+    }
+    let page = browser.get("/unit/number").await;
+    let in_force = send(&mut browser, &page, "/unit/line", &[(NUMBER, RIGHT)]).await;
+    assert_eq!(in_force.status, 409);
+    let foreign = [(NUMBER, RIGHT), ("0799999999", RIGHT)];
+    assert_eq!(send(&mut browser, &page, "/unit/number", &foreign).await.status, 409);
+    let without_version = browser.submit(&page, "/unit/number", &[("password-0612345600", RIGHT)]);
+    assert_eq!(without_version.await.status, 403);
+    assert_eq!(unit(&owner).await, "line");
+    assert_eq!(site::count(&owner, NUMBER).await, (0, false));
+}
