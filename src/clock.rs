@@ -2,9 +2,17 @@
 
 use std::time::Instant;
 
+use jiff::Timestamp;
+
 /// The monotonic time now, for deadlines and durations.
 #[must_use]
 #[expect(clippy::disallowed_methods, reason = "this is the one place that reads the clock")]
 pub fn now() -> Instant {
     Instant::now()
+}
+
+/// This machine's time of day, for what ends by a calendar; credentials end by the database's.
+#[must_use]
+pub fn today() -> Timestamp {
+    Timestamp::now()
 }

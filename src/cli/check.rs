@@ -2,19 +2,26 @@
 //!
 //! The configuration has been read by then; its mistakes were named before.
 
+use jiff::{SignedDuration, Timestamp};
 use serde_json::json;
 
 use super::Ending;
 use super::output::Output;
 use crate::ari::{self, Finding};
+use crate::clock;
+use crate::config::certificate::{Files, not_after};
 use crate::config::{Config, Secret};
 use crate::store::Store;
 
-/// Looks at the database and at Asterisk.
+/// How long before its end a certificate is worth a word.
+const ENDS_SOON: SignedDuration = SignedDuration::from_hours(14 * 24);
+
+/// Looks at the database, at Asterisk and at the certificate's end.
 pub(super) async fn run(config: &Config, output: Output) -> anyhow::Result<Ending> {
     let asterisk = ari::check(&config.ari, ari::Expected::by(config));
     let (mut findings, asterisk) = tokio::join!(database(config), asterisk);
     findings.extend(asterisk);
+    findings.extend(certificate(config, clock::today()));
     for finding in &findings {
         let (level, message) = match finding {
             Finding::Wrong(message) => ("wrong", message),
@@ -32,6 +39,17 @@ pub(super) async fn run(config: &Config, output: Output) -> anyhow::Result<Endin
         output.result(&json!({ "level": "good" }), "nothing is wrong")?;
     }
     Ok(Ending::Done)
+}
+
+fn certificate(config: &Config, now: Timestamp) -> Option<Finding> {
+    let tls = config.site.tls.as_ref()?;
+    let certified = Files::read(tls).certified(tls).ok()?;
+    let ends = Timestamp::from_second(not_after(&certified)?).ok()?;
+    let told = |how: &str| format!("site.certificate_file: the certificate {how} at {ends}");
+    if ends <= now {
+        return Some(Finding::Wrong(told("ended")));
+    }
+    (ends.duration_since(now) < ENDS_SOON).then(|| Finding::Doubtful(told("ends")))
 }
 
 async fn database(config: &Config) -> Vec<Finding> {

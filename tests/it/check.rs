@@ -2,6 +2,7 @@
 
 use std::path::Path;
 use std::sync::Arc;
+use std::time::{Duration, SystemTime};
 
 use karipass_lab::fake_asterisk::FakeAsterisk;
 use karipass_lab::postgres::Database;
@@ -17,6 +18,7 @@ pub fn trials(world: &Arc<World>) -> Vec<Trial> {
         trial(world, "r_check_doubts_a_daemon_with_the_owners_rights", too_many_rights),
         trial(world, "r_check_names_each_part_that_is_down_and_exits_with_1", down),
         trial(world, "r_check_names_every_mistake_of_the_configuration", mistakes),
+        trial(world, "r_check_tells_when_a_certificate_has_ended_or_will_soon", certificate),
         trial(world, "r_an_operators_command_reads_no_more_than_it_needs", needed),
     ]
 }
@@ -90,6 +92,26 @@ async fn mistakes(world: Arc<World>) {
     assert_eq!(ran.status, 1, "{ran:?}");
     for key in ["call.limit_s", "KARIPASS_TYPO"] {
         assert!(ran.err.contains(key), "{key} is not named in {ran:?}");
+    }
+}
+
+async fn certificate(world: Arc<World>) {
+    let database = world.database().await;
+    let folder = tempfile::tempdir().unwrap();
+    let (certificate, key) = (folder.path().join("certificate.pem"), folder.path().join("key.pem"));
+    let (now, day) = (SystemTime::from(karipass::clock::today()), Duration::from_hours(24));
+    for (ends, told) in [
+        (now - day, "wrong: site.certificate_file: the certificate ended at "),
+        (now + 13 * day, "doubtful: site.certificate_file: the certificate ends at "),
+        (now + 15 * day, ""),
+    ] {
+        karipass_lab::certificate::make_in(folder.path(), ends).unwrap();
+        let mut command = database.karipass(Path::new(KARIPASS));
+        command.arg("check").env("KARIPASS_ARI_URL", "http://127.0.0.1:1");
+        command.env("KARIPASS_SITE_CERTIFICATE_FILE", &certificate);
+        let ran = run(command.env("KARIPASS_SITE_KEY_FILE", &key));
+        assert_eq!(ran.out.contains("site.certificate_file"), !told.is_empty(), "{ran:?}");
+        assert!(ran.out.contains(told), "{ends:?}: {ran:?}");
     }
 }
 

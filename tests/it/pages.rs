@@ -1,6 +1,6 @@
 //! The settings site's pages over HTTP, as a browser without script would use them.
 
-mod browser;
+pub mod browser;
 mod errors;
 mod forms;
 mod log_in;

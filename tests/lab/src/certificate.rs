@@ -2,20 +2,37 @@
 
 use std::fs;
 use std::path::Path;
+use std::time::{Duration, SystemTime};
 
 use anyhow::Result;
+use rcgen::{CertificateParams, KeyPair, date_time_ymd};
 
 use crate::daemon::write_secret;
 
 /// Makes `certificate.pem` and `key.pem` in `folder` unless they are there.
 pub fn keep_in(folder: &Path) -> Result<()> {
-    let (certificate_file, key_file) = (folder.join("certificate.pem"), folder.join("key.pem"));
-    if certificate_file.exists() && key_file.exists() {
+    if folder.join("certificate.pem").exists() && folder.join("key.pem").exists() {
         return Ok(());
     }
-    let names = ["localhost", "127.0.0.1", "::1"].map(str::to_owned).to_vec();
-    let made = rcgen::generate_simple_self_signed(names)?;
-    write_secret(&key_file, &made.signing_key.serialize_pem())?;
-    fs::write(certificate_file, made.cert.pem())?;
+    write(folder, &for_loopback()?)
+}
+
+/// Makes both in `folder` anew; the certificate ends at a time.
+pub fn make_in(folder: &Path, ends: SystemTime) -> Result<()> {
+    let mut parameters = for_loopback()?;
+    let since_1970: Duration = ends.duration_since(SystemTime::UNIX_EPOCH)?;
+    parameters.not_after = date_time_ymd(1970, 1, 1) + since_1970;
+    write(folder, &parameters)
+}
+
+fn for_loopback() -> Result<CertificateParams> {
+    Ok(CertificateParams::new(["localhost", "127.0.0.1", "::1"].map(str::to_owned))?)
+}
+
+fn write(folder: &Path, parameters: &CertificateParams) -> Result<()> {
+    let key = KeyPair::generate()?;
+    let certificate = parameters.self_signed(&key)?;
+    write_secret(&folder.join("key.pem"), &key.serialize_pem())?;
+    fs::write(folder.join("certificate.pem"), certificate.pem())?;
     Ok(())
 }

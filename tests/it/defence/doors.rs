@@ -1,0 +1,88 @@
+//! Both doors, the API's and the pages', are one house: one count for a number however it is spelt
+//! (login.md row 4), one limit for an address (row 8).
+
+use std::sync::Arc;
+
+use libtest_mimic::Trial;
+
+use crate::pages::browser::{Browser, leads_to};
+use crate::site::{self, Answer, Caller, NUMBER, RIGHT, Service, WRONG};
+use crate::world::{World, trial};
+
+/// Good enough for `C5`.
+const NEW: &str = "abcd1234";
+
+pub fn trials(world: &Arc<World>) -> Vec<Trial> {
+    vec![
+        trial(world, "w3_every_spelling_at_either_door_is_one_login_with_one_count", spellings),
+        trial(world, "a_one_limit_by_address_stands_before_every_password_at_both_doors", limit),
+    ]
+}
+
+async fn spellings(world: Arc<World>) {
+    let database = world.database().await;
+    let owner = database.owner().await.unwrap();
+    site::contract(&owner, "line").await;
+    site::credential(&owner, NUMBER, "password").await;
+    let service = Service::start(&database, &[]).await;
+    let (caller, mut browser) = (Caller::new(), Browser::new(&service.base));
+    let page = browser.get("/login").await;
+    let spellings = [
+        NUMBER,
+        "06-1234-5600",
+        "０６１２３４５６００",
+        " 06 1234 5600 ",
+        "０６ー１２３４ー５６００",
+    ];
+    for (spelling, counted) in spellings.iter().zip([2, 4, 6, 8, 10]) {
+        let fields = [("number", *spelling), ("password", WRONG)];
+        assert_eq!(browser.submit(&page, "/login", &fields).await.status, 422, "{spelling}");
+        assert_eq!(caller.log_in(&service.base, spelling, WRONG).await.status, 401, "{spelling}");
+        assert_eq!(site::count(&owner, NUMBER).await, (counted, counted == 10), "{spelling}");
+    }
+    for spelling in spellings {
+        let fields = [("number", spelling), ("password", RIGHT)];
+        assert_eq!(browser.submit(&page, "/login", &fields).await.status, 422, "{spelling}");
+        assert_eq!(caller.log_in(&service.base, spelling, RIGHT).await.status, 401, "{spelling}");
+    }
+}
+
+async fn limit(world: Arc<World>) {
+    let database = world.database().await;
+    let owner = database.owner().await.unwrap();
+    site::contract(&owner, "line").await;
+    site::credential(&owner, NUMBER, "password").await;
+    let service = Service::start(&database, &[("KARIPASS_LOGIN_LIMIT", "4")]).await;
+    let (caller, mut stranger) = (Caller::new(), Browser::new(&service.base));
+    let mut browser = Browser::new(&service.base);
+    let login = stranger.get("/login").await;
+    assert_eq!(leads_to(&browser.log_in(NUMBER, RIGHT).await), "/");
+    let (password, unit) = (browser.get("/password").await, browser.get("/unit/number").await);
+    let version = unit.body.split("name=\"version\" value=\"").nth(1).unwrap();
+    let version = version.split('"').next().unwrap();
+
+    let change = [("current", WRONG), ("new", NEW), ("new_again", NEW)];
+    let number_field = format!("password-{NUMBER}");
+    let unit_change = [("version", version), (&number_field, WRONG)];
+    assert_eq!(browser.submit(&password, "/password", &change).await.status, 422);
+    assert_eq!(browser.submit(&unit, "/unit/number", &unit_change).await.status, 422);
+    assert_eq!(caller.log_in(&service.base, NUMBER, WRONG).await.status, 401);
+    assert_eq!(site::count(&owner, NUMBER).await, (3, false));
+
+    let hashes = service.hasher.operations();
+    let fields = [("number", NUMBER), ("password", RIGHT)];
+    let answers: [(&str, Answer); 4] = [
+        ("password", browser.submit(&password, "/password", &change).await),
+        ("unit", browser.submit(&unit, "/unit/number", &unit_change).await),
+        ("login", stranger.submit(&login, "/login", &fields).await),
+        ("API", caller.log_in(&service.base, NUMBER, RIGHT).await),
+    ];
+    for (door, answer) in answers {
+        assert_eq!(answer.status, 429, "{door}");
+        assert!(answer.headers.contains_key("retry-after"), "{door}");
+    }
+    assert_eq!(service.hasher.operations(), hashes, "nothing is verified");
+    assert_eq!(site::count(&owner, NUMBER).await, (3, false), "nothing is counted");
+    let elsewhere = Caller::from([127, 0, 0, 9]);
+    assert_eq!(elsewhere.log_in(&service.base, NUMBER, RIGHT).await.status, 200);
+}
