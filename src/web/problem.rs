@@ -1,5 +1,7 @@
 //! What went wrong, for programs and for subscribers: RFC 9457 documents with a `code` (table `A`).
 
+mod changes;
+
 use axum::Json;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
@@ -28,7 +30,15 @@ pub enum Code {
     NoSession,
     /// Anything but change and logout under `C6`.
     PasswordChangeRequired,
-    /// Too many logins from one address.
+    /// What the login's role does not allow (`U2`).
+    NotAllowed,
+    /// The contract has changed since this was asked for (`W6`).
+    ChangedElsewhere,
+    /// A new password against the rules; `reasons` tells which (`C5`).
+    PasswordRejected,
+    /// A current password is wrong, and counted; `number` tells whose (`C5`, `U`).
+    WrongPassword,
+    /// Too many tries from one address.
     TooManyRequests,
     /// More was asked than can be done; nothing was counted.
     Busy,
@@ -56,19 +66,35 @@ pub struct Problem {
     /// What went wrong, in one word.
     code: Code,
     /// What the subscriber can do, in Japanese.
-    detail: String,
+    #[schema(value_type = String)]
+    detail: Box<str>,
+    /// With `password_rejected`: every reason.
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    #[schema(value_type = Vec<changes::Reason>, required = false)]
+    reasons: Box<[&'static str]>,
+    /// With `wrong_password`: the number that the password was for, the first if there are several.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = String, required = false, example = "0612345678")]
+    number: Option<Box<str>>,
+    /// With `wrong_password`: every such number.
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    #[schema(value_type = Vec<String>, required = false)]
+    numbers: Box<[Box<str>]>,
     #[serde(skip)]
     retry_after_s: Option<u64>,
 }
 
 impl Problem {
-    fn new(status: StatusCode, code: Code, detail: impl Into<String>) -> Self {
+    fn new(status: StatusCode, code: Code, detail: impl Into<Box<str>>) -> Self {
         Self {
             kind: "about:blank",
             title: status.canonical_reason().unwrap_or_default(),
             status: status.as_u16(),
             code,
             detail: detail.into(),
+            reasons: Box::default(),
+            number: None,
+            numbers: Box::default(),
             retry_after_s: None,
         }
     }
@@ -79,7 +105,7 @@ impl Problem {
 
     /// 400: the request is not what it should be; `detail` says in what, without quoting it.
     #[must_use]
-    pub fn malformed(detail: impl Into<String>) -> Self {
+    pub fn malformed(detail: impl Into<Box<str>>) -> Self {
         Self::new(StatusCode::BAD_REQUEST, Code::Malformed, detail)
     }
 
@@ -110,10 +136,11 @@ impl Problem {
         Self::new(StatusCode::FORBIDDEN, Code::PasswordChangeRequired, detail)
     }
 
-    /// 429: too many logins from one address.
+    /// 429: too many tries from one address.
     #[must_use]
     pub fn too_many_requests(retry_after_s: u64) -> Self {
-        let detail = "ログインの回数が多すぎます。しばらくたってから、もう一度お試しください。";
+        let detail =
+            "パスワード入力の回数が多すぎます。しばらくたってから、もう一度お試しください。";
         Self::new(StatusCode::TOO_MANY_REQUESTS, Code::TooManyRequests, detail)
             .retry_after(retry_after_s)
     }

@@ -12,12 +12,14 @@
     reason = "a test fails by panicking"
 )]
 
+mod account;
 mod api;
 mod ari;
 mod check;
 mod defence;
 mod login;
 mod pages;
+mod scene;
 mod site;
 mod sounds;
 mod store;
@@ -38,6 +40,7 @@ fn main() -> ExitCode {
     trials.extend(check::trials(&world));
     trials.extend(sounds::trials());
     trials.extend(login::trials(&world));
+    trials.extend(account::trials(&world));
     trials.extend(api::trials(&world));
     trials.extend(defence::trials(&world));
     trials.extend(pages::trials(&world));

@@ -2,10 +2,10 @@
 
 use axum::Json;
 use axum::extract::State;
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 use utoipa::ToSchema;
 
-use super::SessionView;
+use super::LoggedIn;
 use crate::hashing::Salt;
 use crate::login::{self, Attempt, Door, SessionToken, Verdict};
 use crate::number::Number;
@@ -25,15 +25,6 @@ pub(super) struct Login {
     /// The password, exactly as it is (`W3`).
     #[schema(format = Password)]
     password: String,
-}
-
-/// A session has begun.
-#[derive(Serialize, ToSchema)]
-pub(super) struct LoggedIn {
-    /// The bearer token of every other request.
-    token: String,
-    #[serde(flatten)]
-    session: SessionView,
 }
 
 /// Log in.
@@ -63,9 +54,7 @@ pub(super) async fn log_in(
         token: SessionToken::draw(&mut rand::rng()),
     };
     match login::log_in(site.store(), site.hasher(), attempt, site.idle()).await? {
-        Verdict::Accepted(token, standing) => {
-            Ok(Json(LoggedIn { token: token.expose(), session: SessionView::from(*standing) }))
-        }
+        Verdict::Accepted(token, standing) => Ok(Json(LoggedIn::new(&token, *standing))),
         Verdict::Refused => Err(Problem::invalid_credentials(site.refusal())),
     }
 }

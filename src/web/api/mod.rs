@@ -3,7 +3,9 @@
 mod log_in;
 mod log_out;
 mod openapi;
+mod password;
 mod session;
+mod unit;
 
 use axum::Router;
 use axum::routing::{get, post};
@@ -13,7 +15,7 @@ use utoipa::ToSchema;
 
 use super::Site;
 use crate::credential::PasswordChange;
-use crate::login::Standing;
+use crate::login::{SessionToken, Standing};
 use crate::number::Number;
 
 /// Every route under `/api/v1`.
@@ -21,8 +23,25 @@ pub(super) fn routes() -> Router<Site> {
     Router::new()
         .route("/api/v1/login", post(log_in::log_in))
         .route("/api/v1/session", get(session::session))
+        .route("/api/v1/password", post(password::change_password))
+        .route("/api/v1/unit", post(unit::change_unit))
         .route("/api/v1/logout", post(log_out::log_out))
         .route("/api/v1/openapi.json", get(openapi::openapi))
+}
+
+/// A session has begun.
+#[derive(Serialize, ToSchema)]
+struct LoggedIn {
+    /// The bearer token of every other request.
+    token: String,
+    #[serde(flatten)]
+    session: SessionView,
+}
+
+impl LoggedIn {
+    fn new(token: &SessionToken, standing: Standing) -> Self {
+        Self { token: token.expose(), session: SessionView::from(standing) }
+    }
 }
 
 /// What a login is good for, and until when.

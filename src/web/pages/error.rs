@@ -73,6 +73,10 @@ impl What {
             Code::InvalidCredentials
             | Code::NoSession
             | Code::PasswordChangeRequired
+            | Code::NotAllowed
+            | Code::ChangedElsewhere
+            | Code::PasswordRejected
+            | Code::WrongPassword
             | Code::Internal => Self::Fault,
         }
     }

@@ -1,0 +1,71 @@
+//! `POST /api/v1/password`
+
+use axum::Json;
+use axum::extract::State;
+use serde::Deserialize;
+use utoipa::ToSchema;
+
+use super::LoggedIn;
+use crate::hashing::Salt;
+use crate::login::{self, ChangePassword, Door, PasswordVerdict, SessionToken};
+use crate::web::Site;
+use crate::web::body::JsonBody;
+use crate::web::limiter::Admitted;
+use crate::web::problem::Problem;
+use crate::web::session::{AnySession, Client};
+
+/// The current password and the new one.
+#[derive(Deserialize, ToSchema)]
+pub(super) struct NewPassword {
+    /// The current password, exactly as it is.
+    #[schema(format = Password)]
+    current: String,
+    /// The new one: 8 to 12 half-width letters and digits, not digits only (`C5`).
+    #[schema(format = Password)]
+    new: String,
+    /// The new one once more.
+    #[schema(format = Password)]
+    new_again: String,
+}
+
+/// Change the password; every session of the old one is over, and this one goes on under a new token.
+#[utoipa::path(
+    post, path = "/api/v1/password", operation_id = "changePassword", request_body = NewPassword,
+    responses(
+        (status = 200, description = "Changed; a new session has begun", body = LoggedIn),
+        (status = 400, description = "`malformed`", body = Problem, content_type = "application/problem+json"),
+        (status = 401, description = "`no_session`", body = Problem, content_type = "application/problem+json"),
+        (status = 413, description = "`malformed`: over 16 KiB", body = Problem, content_type = "application/problem+json"),
+        (status = 422, description = "`password_rejected` with `reasons`, or `wrong_password` with `number`: counted", body = Problem, content_type = "application/problem+json"),
+        (status = 429, description = "`too_many_requests` from this address; not counted as a wrong entry", body = Problem, content_type = "application/problem+json", headers(("Retry-After" = u64, description = "Seconds"))),
+        (status = 503, description = "`busy` or `unavailable`; not counted as a wrong entry", body = Problem, content_type = "application/problem+json", headers(("Retry-After" = u64, description = "Seconds"))),
+    ),
+)]
+pub(super) async fn change_password(
+    State(site): State<Site>,
+    _: Admitted,
+    Client(address): Client,
+    AnySession { token, standing }: AnySession,
+    JsonBody(NewPassword { current, new, new_again }): JsonBody<NewPassword>,
+) -> Result<Json<LoggedIn>, Problem> {
+    let request = ChangePassword {
+        token,
+        door: Door::Api,
+        standing,
+        current: current.into(),
+        new: new.into(),
+        again: new_again.into(),
+        address,
+        salt: Salt::draw(&mut rand::rng()),
+        fresh: SessionToken::draw(&mut rand::rng()),
+    };
+    match login::change_password(site.store(), site.hasher(), request, site.idle()).await? {
+        PasswordVerdict::Changed(token, standing) => Ok(Json(LoggedIn::new(&token, *standing))),
+        PasswordVerdict::Rejected(reasons) => Err(Problem::password_rejected(&reasons)),
+        PasswordVerdict::Wrong { number, session_over } => {
+            let call = session_over.then(|| site.set_up_number());
+            Err(Problem::wrong_password(&[number], call))
+        }
+        PasswordVerdict::SessionOver => Err(Problem::no_session()),
+    }
+}

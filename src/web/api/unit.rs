@@ -1,0 +1,137 @@
+//! `POST /api/v1/unit`
+
+use std::fmt;
+
+use axum::Json;
+use axum::extract::State;
+use serde::de::{Error, MapAccess, Visitor};
+use serde::{Deserialize, Deserializer, Serialize};
+use utoipa::ToSchema;
+
+use crate::login::{self, ChangeUnit, Door, Told, UnitChanged, UnitVerdict};
+use crate::number::Number;
+use crate::password::TypedPassword;
+use crate::web::body::JsonBody;
+use crate::web::limiter::Admitted;
+use crate::web::problem::Problem;
+use crate::web::session::{Client, FullSession};
+use crate::web::{Site, hyphenated};
+
+/// The unit wanted, and the passwords that it asks for.
+#[derive(Deserialize, ToSchema)]
+pub(super) struct NewUnit {
+    /// The authentication unit.
+    #[schema(value_type = super::Unit)]
+    unit: String,
+    /// The current password of each number that is asked for one, by the number.
+    #[schema(value_type = std::collections::BTreeMap<String, String>)]
+    passwords: Passwords,
+}
+
+/// The unit is changed; the session is over.
+#[derive(Serialize, ToSchema)]
+#[schema(as = UnitChanged)]
+pub(super) struct ChangedView {
+    /// The unit now in force.
+    #[schema(value_type = super::Unit)]
+    unit: &'static str,
+    /// Every number that logs in now.
+    login_numbers: Vec<String>,
+}
+
+/// Change the authentication unit; every session of the contract is over.
+///
+/// Under `number` and `admin_user` each login number that has set a password on the site is asked for
+/// it, under `line` the contract number alone.
+#[utoipa::path(
+    post, path = "/api/v1/unit", operation_id = "changeUnit", request_body = NewUnit,
+    responses(
+        (status = 200, description = "Changed", body = ChangedView),
+        (status = 400, description = "`malformed`, or other passwords are asked for; not counted", body = Problem, content_type = "application/problem+json"),
+        (status = 401, description = "`no_session`", body = Problem, content_type = "application/problem+json"),
+        (status = 403, description = "`password_change_required`, or `not_allowed`", body = Problem, content_type = "application/problem+json"),
+        (status = 409, description = "`changed_elsewhere`: the contract has changed since this session was last told of it; not counted", body = Problem, content_type = "application/problem+json"),
+        (status = 413, description = "`malformed`: over 16 KiB", body = Problem, content_type = "application/problem+json"),
+        (status = 422, description = "`wrong_password` with `number` and `numbers`: each counted", body = Problem, content_type = "application/problem+json"),
+        (status = 429, description = "`too_many_requests` from this address; not counted as a wrong entry", body = Problem, content_type = "application/problem+json", headers(("Retry-After" = u64, description = "Seconds"))),
+        (status = 503, description = "`busy` or `unavailable`; not counted as a wrong entry", body = Problem, content_type = "application/problem+json", headers(("Retry-After" = u64, description = "Seconds"))),
+    ),
+)]
+pub(super) async fn change_unit(
+    State(site): State<Site>,
+    _: Admitted,
+    Client(address): Client,
+    FullSession { token, standing }: FullSession,
+    JsonBody(NewUnit { unit, passwords }): JsonBody<NewUnit>,
+) -> Result<Json<ChangedView>, Problem> {
+    let unit = unit.parse().map_err(|_| Problem::malformed("そのような認証単位はありません。"))?;
+    let Passwords(passwords) = passwords;
+    let (door, told) = (Door::Api, Told::BySession);
+    let request = ChangeUnit { token, door, standing, unit, passwords, told, address };
+    match login::change_unit(site.store(), site.hasher(), request).await? {
+        UnitVerdict::Changed(changed) => Ok(Json(changed.into())),
+        UnitVerdict::Wrong { numbers, session_over } => {
+            let call = session_over.then(|| site.set_up_number());
+            Err(Problem::wrong_password(&numbers, call))
+        }
+        UnitVerdict::OtherPasswords { missing, unasked } => Err(other(&missing, &unasked)),
+        UnitVerdict::InForce => Err(Problem::malformed("その認証単位は、すでに設定されています。")),
+        UnitVerdict::NotAllowed => Err(Problem::not_allowed()),
+        UnitVerdict::PasswordChangeRequired => Err(Problem::password_change_required()),
+        UnitVerdict::ChangedElsewhere => Err(Problem::changed_elsewhere()),
+        UnitVerdict::SessionOver => Err(Problem::no_session()),
+    }
+}
+
+/// Passwords by their numbers, each number once.
+struct Passwords(Vec<(Number, TypedPassword)>);
+
+impl<'de> Deserialize<'de> for Passwords {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_map(ByNumber)
+    }
+}
+
+struct ByNumber;
+
+impl<'de> Visitor<'de> for ByNumber {
+    type Value = Passwords;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("passwords by telephone numbers")
+    }
+
+    fn visit_map<M: MapAccess<'de>>(self, mut map: M) -> Result<Passwords, M::Error> {
+        let mut all: Vec<(Number, TypedPassword)> = Vec::new();
+        while let Some((number, typed)) = map.next_entry::<String, String>()? {
+            let typed = TypedPassword::from(typed);
+            let number = Number::from_typed(&number).map_err(Error::custom)?;
+            if all.iter().any(|(known, _)| *known == number) {
+                return Err(Error::custom("a number stands twice"));
+            }
+            all.push((number, typed));
+        }
+        Ok(Passwords(all))
+    }
+}
+
+impl From<UnitChanged> for ChangedView {
+    fn from(changed: UnitChanged) -> Self {
+        let text = |number: Number| number.as_str().to_owned();
+        Self {
+            unit: changed.unit.as_str(),
+            login_numbers: changed.logins.iter().map(|login| text(login.number)).collect(),
+        }
+    }
+}
+
+/// What is missing or not asked for, by its numbers.
+fn other(missing: &[Number], unasked: &[Number]) -> Problem {
+    let named = |numbers: &[Number], what: &str| -> String {
+        let names: Vec<String> = numbers.iter().map(|number| hyphenated(*number)).collect();
+        if names.is_empty() { String::new() } else { format!("{}{what}", names.join("、")) }
+    };
+    let missing = named(missing, "のパスワードが必要です。");
+    let unasked = named(unasked, "のパスワードは必要ありません。");
+    Problem::malformed(format!("{missing}{unasked}"))
+}

@@ -1,0 +1,74 @@
+//! What may come of a change of the password or the unit (`C5`, `U`, `W6`).
+
+use axum::http::StatusCode;
+use utoipa::ToSchema;
+
+use super::{Code, Problem};
+use crate::number::Number;
+use crate::password::Rejection;
+use crate::rules;
+use crate::web::hyphenated;
+
+/// Why a new password is not taken (`C5`).
+#[derive(ToSchema)]
+#[schema(rename_all = "snake_case")]
+#[expect(dead_code, reason = "names the values for the description of the API")]
+pub(super) enum Reason {
+    TooShort,
+    TooLong,
+    NotAlphanumeric,
+    DigitsOnly,
+    NotSameTwice,
+    SameAsCurrent,
+}
+
+impl Problem {
+    /// 403: a user under `admin_user` cannot change the unit (`U2`).
+    #[must_use]
+    pub fn not_allowed() -> Self {
+        let detail = "認証単位は、管理者（契約番号）だけが変更できます。";
+        Self::new(StatusCode::FORBIDDEN, Code::NotAllowed, detail)
+    }
+
+    /// 409: the contract has changed since this was asked for (`W6`).
+    #[must_use]
+    pub fn changed_elsewhere() -> Self {
+        let detail = "ほかの画面や電話で契約の内容が変更されたため、変更しませんでした。\
+                      現在の内容を確認してから、もう一度お試しください。";
+        Self::new(StatusCode::CONFLICT, Code::ChangedElsewhere, detail)
+    }
+
+    /// 422: a new password against the rules (`C5`); the current one was not looked at.
+    #[must_use]
+    pub fn password_rejected(reasons: &[Rejection]) -> Self {
+        let detail = format!(
+            "新しいパスワードは、半角英数字{}～{}文字（数字のみは不可）で、\
+             現在のパスワードと異なるものを、2回とも同じに入力してください。",
+            rules::PASSWORD_CHARACTERS.start(),
+            rules::PASSWORD_CHARACTERS.end(),
+        );
+        let reasons = reasons.iter().map(|reason| reason.as_str()).collect();
+        let status = StatusCode::UNPROCESSABLE_ENTITY;
+        Self { reasons, ..Self::new(status, Code::PasswordRejected, detail) }
+    }
+
+    /// 422: the current passwords of these numbers are wrong, and counted (`C2`); if the session went
+    /// with it, `call` is where to begin anew.
+    #[must_use]
+    pub fn wrong_password(numbers: &[Number], call: Option<Number>) -> Self {
+        let hyphened: Vec<String> = numbers.iter().map(|number| hyphenated(*number)).collect();
+        let wrong = format!("{}の現在のパスワードが違います。", hyphened.join("、"));
+        let detail = match call {
+            None => format!("{wrong}続けて間違えると無効になります。"),
+            Some(call) => format!(
+                "{wrong}続けて間違えたため、パスワードは無効になり、ログアウトしました。\
+                 契約回線から仮パスワード設定番号{}に電話をかけて、仮パスワードの設定からやり直してください。",
+                hyphenated(call)
+            ),
+        };
+        let numbers: Box<[Box<str>]> =
+            numbers.iter().map(|number| number.as_str().into()).collect();
+        let problem = Self::new(StatusCode::UNPROCESSABLE_ENTITY, Code::WrongPassword, detail);
+        Self { number: numbers.first().cloned(), numbers, ..problem }
+    }
+}

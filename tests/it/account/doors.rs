@@ -1,0 +1,152 @@
+//! C2 at every door that asks for a current password (login.md 5): login, change of the password, change of
+//! the unit.
+
+use std::sync::Arc;
+
+use libtest_mimic::Trial;
+
+use crate::scene::{NUMBER, ONE, Scene, TWO, refusal};
+use crate::site::{RIGHT, WRONG};
+use crate::world::{World, trial};
+
+const NEW: &str = "abcd1234";
+
+pub fn trials(world: &Arc<World>) -> Vec<Trial> {
+    vec![
+        trial(world, "c2_three_wrong_ones_in_a_row_at_the_change_void_a_temporary_password", three),
+        trial(world, "c2_ten_wrong_ones_in_a_row_at_the_change_void_a_password", ten),
+        trial(world, "c2_ten_wrong_ones_in_a_row_at_the_change_of_the_unit_void_a_password", unit),
+        trial(world, "login_5_every_door_raises_the_same_count", every_door),
+        trial(world, "login_2_a_right_one_at_any_door_does_not_wipe_a_void", no_wipe),
+        trial(world, "c2_a_right_one_in_a_change_of_the_unit_that_fails_resets_nothing", no_reset),
+        trial(
+            world,
+            "login_8_the_limit_by_address_answers_at_every_door_and_counts_nothing",
+            limit,
+        ),
+    ]
+}
+
+async fn three(world: Arc<World>) {
+    void_by_changes(&world, "temporary", 3).await;
+}
+
+async fn ten(world: Arc<World>) {
+    void_by_changes(&world, "password", 10).await;
+}
+
+async fn void_by_changes(world: &World, kind: &str, limit: i32) {
+    let scene = Scene::new(world, "line").await;
+    scene.give(NUMBER, kind, RIGHT).await;
+    let token = scene.token(NUMBER, RIGHT).await;
+    scene.forget().await;
+    for wrong in 1..=limit {
+        let answer = scene.change(&token, WRONG, NEW).await;
+        assert_eq!(refusal(&answer), (422, "wrong_password".to_owned()));
+        let told = answer.json()["detail"].as_str().unwrap().contains("06-6480-6430");
+        assert_eq!(told, wrong == limit, "where to begin anew is told at the end: {answer:?}");
+        assert_eq!(scene.count(NUMBER).await, (wrong, wrong == limit));
+    }
+    let voided = format!("voided wrong_entries {NUMBER}");
+    let told = scene.told().await;
+    assert_eq!(told.iter().filter(|row| row.ends_with(NUMBER)).count(), told.len());
+    assert_eq!(told.last().unwrap(), &voided);
+    assert_eq!(told.len(), usize::try_from(limit).unwrap() + 1);
+    // Void is void, and the session is over with it.
+    assert_eq!(scene.change(&token, RIGHT, NEW).await.code(), "no_session");
+    assert_eq!(scene.session(&token).await.code(), "no_session");
+    assert_eq!(scene.log_in(NUMBER, RIGHT).await.status, 401);
+    assert_eq!(scene.count(NUMBER).await, (limit, true));
+}
+
+async fn unit(world: Arc<World>) {
+    let scene = Scene::new(&world, "number").await;
+    for login in [ONE, TWO] {
+        scene.give(login, "password", RIGHT).await;
+    }
+    let token = scene.token(ONE, RIGHT).await;
+    let wrong = [(ONE, RIGHT), (TWO, WRONG)];
+    for counted in 1..=10 {
+        let answer = scene.unit(&token, "line", &wrong).await;
+        assert_eq!(answer.json()["number"], TWO);
+        assert_eq!(scene.count(TWO).await, (counted, counted == 10));
+        assert_eq!(scene.count(ONE).await, (0, false));
+    }
+    // It has no password now: none is asked for.
+    assert_eq!(scene.unit(&token, "line", &wrong).await.code(), "malformed");
+    // One's own, until the session is over with it.
+    for counted in 1..=10 {
+        let answer = scene.unit(&token, "line", &[(ONE, WRONG)]).await;
+        assert_eq!(refusal(&answer), (422, "wrong_password".to_owned()));
+        assert_eq!(scene.count(ONE).await, (counted, counted == 10));
+        let told = answer.json()["detail"].as_str().unwrap().contains("06-6480-6430");
+        assert_eq!(told, counted == 10);
+    }
+    assert_eq!(scene.unit(&token, "line", &[(ONE, RIGHT)]).await.code(), "no_session");
+    assert_eq!(scene.log_in(ONE, RIGHT).await.status, 401);
+}
+
+async fn every_door(world: Arc<World>) {
+    let scene = Scene::new(&world, "line").await;
+    scene.give(NUMBER, "password", RIGHT).await;
+    let token = scene.token(NUMBER, RIGHT).await;
+    for counted in 1..=10 {
+        let status = match counted % 3 {
+            0 => scene.log_in(NUMBER, WRONG).await.status,
+            1 => scene.change(&token, WRONG, NEW).await.status,
+            _ => scene.unit(&token, "number", &[(NUMBER, WRONG)]).await.status,
+        };
+        assert_eq!(status, if counted % 3 == 0 { 401 } else { 422 });
+        assert_eq!(scene.count(NUMBER).await, (counted, counted == 10));
+    }
+    assert_eq!(scene.log_in(NUMBER, RIGHT).await.status, 401);
+}
+
+async fn no_wipe(world: Arc<World>) {
+    let scene = Scene::new(&world, "line").await;
+    scene.give(NUMBER, "password", RIGHT).await;
+    let token = scene.token(NUMBER, RIGHT).await;
+    for _ in 0..10 {
+        scene.log_in(NUMBER, WRONG).await;
+    }
+    let before = scene.everything().await;
+    assert_eq!(scene.log_in(NUMBER, RIGHT).await.status, 401);
+    assert_eq!(scene.change(&token, RIGHT, NEW).await.code(), "no_session");
+    assert_eq!(scene.unit(&token, "number", &[(NUMBER, RIGHT)]).await.code(), "no_session");
+    assert_eq!(scene.everything().await, before);
+}
+
+async fn no_reset(world: Arc<World>) {
+    let scene = Scene::new(&world, "number").await;
+    for login in [ONE, TWO] {
+        scene.give(login, "password", RIGHT).await;
+    }
+    let token = scene.token(ONE, RIGHT).await;
+    assert_eq!(scene.unit(&token, "line", &[(ONE, WRONG), (TWO, RIGHT)]).await.status, 422);
+    assert_eq!(scene.unit(&token, "line", &[(ONE, RIGHT), (TWO, WRONG)]).await.status, 422);
+    assert_eq!((scene.count(ONE).await, scene.count(TWO).await), ((1, false), (1, false)));
+    // Kept as it is by the change too.
+    let both = [(ONE, RIGHT), (TWO, RIGHT)];
+    assert_eq!(scene.unit(&token, "admin_user", &both).await.status, 200);
+    assert_eq!(scene.count(TWO).await, (1, false));
+}
+
+async fn limit(world: Arc<World>) {
+    let mut scene = Scene::new(&world, "line").await;
+    let limit = [("KARIPASS_LOGIN_LIMIT", "2")];
+    scene.service = crate::site::Service::start(&scene.database, &limit).await;
+    scene.give(NUMBER, "password", RIGHT).await;
+    let token = scene.token(NUMBER, RIGHT).await;
+    assert_eq!(scene.change(&token, WRONG, NEW).await.status, 422);
+    let (before, hashes) = (scene.everything().await, scene.service.hasher.operations());
+    for answer in [
+        scene.log_in(NUMBER, WRONG).await,
+        scene.change(&token, WRONG, NEW).await,
+        scene.unit(&token, "number", &[(NUMBER, WRONG)]).await,
+    ] {
+        assert_eq!(refusal(&answer), (429, "too_many_requests".to_owned()));
+        assert!(answer.headers.contains_key("retry-after"));
+    }
+    assert_eq!(scene.everything().await, before);
+    assert_eq!(scene.service.hasher.operations(), hashes);
+}

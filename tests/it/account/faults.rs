@@ -1,0 +1,99 @@
+//! A fault in the middle leaves nothing half applied, and nothing counted.
+
+use std::sync::Arc;
+
+use karipass_lab::proxy::{Proxy, Trouble};
+use libtest_mimic::Trial;
+
+use crate::scene::{NUMBER, ONE, Scene, TWO, refusal};
+use crate::site::{RIGHT, Service, WRONG};
+use crate::world::{World, trial};
+
+const NEW: &str = "abcd1234";
+
+pub fn trials(world: &Arc<World>) -> Vec<Trial> {
+    vec![
+        trial(world, "u_a_fault_in_the_middle_leaves_the_unit_and_every_credential", unit),
+        trial(world, "c5_a_fault_in_the_middle_leaves_the_password_and_its_sessions", password),
+        trial(world, "u_cut_off_at_its_commit_a_change_is_whole_or_not_at_all", cut),
+    ]
+}
+
+async fn unit(world: Arc<World>) {
+    // The last statements fail, after the credentials were dropped and copied; or an early one does.
+    for check in [
+        "ALTER TABLE contract ADD CHECK (unit <> 'line')",
+        "ALTER TABLE audit ADD CHECK (event <> 'password_copied') NOT VALID",
+        "ALTER TABLE audit ADD CHECK (event <> 'session_ended') NOT VALID",
+    ] {
+        let scene = Scene::new(&world, "number").await;
+        for login in [ONE, TWO] {
+            scene.give(login, "password", RIGHT).await;
+        }
+        let token = scene.token(ONE, RIGHT).await;
+        scene.forget().await;
+        scene.owner.batch_execute(check).await.unwrap();
+        let before = scene.everything().await;
+        let answer = scene.unit(&token, "line", &[(ONE, RIGHT), (TWO, RIGHT)]).await;
+        assert_eq!(refusal(&answer), (503, "unavailable".to_owned()), "{check}");
+        assert!(answer.headers.contains_key("retry-after"));
+        assert_eq!(scene.everything().await, before, "{check}");
+        assert!(scene.told().await.is_empty(), "{check}");
+        assert_eq!(scene.session(&token).await.status, 200);
+    }
+}
+
+async fn password(world: Arc<World>) {
+    for check in [
+        "ALTER TABLE contract ADD CHECK (version < 1)",
+        "ALTER TABLE credential ADD CHECK (kind = 'temporary')",
+        "ALTER TABLE audit ADD CHECK (event <> 'password_changed') NOT VALID",
+    ] {
+        let scene = Scene::new(&world, "line").await;
+        scene.give(NUMBER, "temporary", RIGHT).await;
+        let token = scene.token(NUMBER, RIGHT).await;
+        scene.token(NUMBER, RIGHT).await;
+        scene.owner.batch_execute(check).await.unwrap();
+        let before = scene.everything().await;
+        let answer = scene.change(&token, RIGHT, NEW).await;
+        assert_eq!(refusal(&answer), (503, "unavailable".to_owned()), "{check}");
+        assert_eq!(scene.everything().await, before, "{check}");
+        // A wrong one is counted together with its row or not at all.
+        let wrong = scene.change(&token, WRONG, NEW).await;
+        let counted = scene.count(NUMBER).await.0;
+        assert_eq!(counted, i32::from(wrong.status == 422), "{check}");
+    }
+}
+
+async fn cut(world: Arc<World>) {
+    for (trouble, is_done) in
+        [(Trouble::CutBefore("COMMIT"), false), (Trouble::CutAfter("COMMIT"), true)]
+    {
+        let mut scene = Scene::new(&world, "number").await;
+        for login in [ONE, TWO] {
+            scene.give(login, "password", RIGHT).await;
+        }
+        let proxy = Proxy::before(world.postgres.socket_folder()).unwrap();
+        let url = proxy.url(&scene.database.daemon_url);
+        let by_way_of = [("KARIPASS_DATABASE_URL", url.as_str())];
+        scene.service = Service::start(&scene.database, &by_way_of).await;
+        let token = scene.token(ONE, RIGHT).await;
+        let before = scene.everything().await;
+        proxy.make(trouble);
+        let answer = scene.unit(&token, "line", &[(ONE, RIGHT), (TWO, RIGHT)]).await;
+        assert_eq!(refusal(&answer), (503, "unavailable".to_owned()));
+        proxy.make(Trouble::None);
+        let mut looks = 0;
+        while is_done && scene.sessions().await > 0 {
+            looks += 1;
+            assert!(looks < 1000, "the commit that arrived does not stand");
+            tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+        }
+        if is_done {
+            assert_eq!(scene.log_in(NUMBER, RIGHT).await.json()["unit"], "line");
+        } else {
+            assert_eq!(scene.session(&token).await.json()["unit"], "number");
+            assert_eq!(scene.everything().await, before);
+        }
+    }
+}

@@ -1,0 +1,194 @@
+//! C5 and C6: the change of a password, one request after the other.
+
+use std::sync::Arc;
+
+use libtest_mimic::Trial;
+use serde_json::{Value, json};
+
+use crate::scene::{NUMBER, ONE, Scene, TWO, change, refusal};
+use crate::site::{self, RIGHT, WRONG};
+use crate::world::{World, trial};
+
+/// A password that may be set.
+const NEW: &str = "abcd1234";
+
+pub fn trials(world: &Arc<World>) -> Vec<Trial> {
+    vec![
+        trial(world, "c5_every_reason_against_a_new_password_is_told_at_once", reasons),
+        trial(world, "c5_a_rejected_new_password_counts_nothing_whatever_the_current_one", pure),
+        trial(world, "c5_a_wrong_current_password_is_counted_and_changes_nothing", wrong),
+        trial(world, "c5_the_new_password_logs_in_from_then_on_and_the_old_one_no_more", changed),
+        trial(world, "c5_a_change_ends_every_session_of_the_old_password_and_no_other", sessions),
+        trial(world, "c6_a_session_that_must_change_changes_and_is_then_a_full_one", must_change),
+        trial(world, "c6_a_password_of_60_days_does_nothing_but_change_itself", sixty_days),
+        trial(world, "c1_a_temporary_password_past_its_end_changes_nothing", past_its_end),
+        trial(world, "a_a_change_of_the_password_is_asked_for_with_three_fields", malformed),
+    ]
+}
+
+async fn reasons(world: Arc<World>) {
+    let scene = Scene::new(&world, "line").await;
+    scene.give(NUMBER, "temporary", RIGHT).await;
+    let token = scene.token(NUMBER, RIGHT).await;
+    for (new, again, reasons) in [
+        ("abc1234", "abc1234", json!(["too_short"])),
+        ("abcdefghijkl1", "abcdefghijkl1", json!(["too_long"])),
+        ("abcd_1234", "abcd_1234", json!(["not_alphanumeric"])),
+        ("ａｂｃｄ１２３４", "ａｂｃｄ１２３４", json!(["not_alphanumeric"])),
+        ("12345678", "12345678", json!(["digits_only"])),
+        (NEW, "abcd1235", json!(["not_same_twice"])),
+        (RIGHT, RIGHT, json!(["digits_only", "same_as_current"])),
+        ("", "", json!(["too_short"])),
+        ("123", "321", json!(["too_short", "digits_only", "not_same_twice"])),
+        ("ぱ".repeat(13).as_str(), "", json!(["too_long", "not_alphanumeric", "not_same_twice"])),
+    ] {
+        let answer = change(&scene.caller, &scene.service.base, &token, [RIGHT, new, again]).await;
+        assert_eq!(refusal(&answer), (422, "password_rejected".to_owned()), "{new}");
+        assert_eq!(answer.json()["reasons"], reasons, "{new}");
+        assert!(!answer.body.contains(RIGHT), "{answer:?}");
+    }
+    let told = scene.told().await;
+    assert_eq!(told.last().unwrap(), &format!("password_changed rejected {NUMBER}"));
+    assert_eq!(scene.change(&token, RIGHT, NEW).await.status, 200);
+}
+
+async fn pure(world: Arc<World>) {
+    let scene = Scene::new(&world, "line").await;
+    scene.give(NUMBER, "temporary", RIGHT).await;
+    let token = scene.token(NUMBER, RIGHT).await;
+    let (hashes, before) = (scene.service.hasher.operations(), scene.everything().await);
+    for _ in 0..5 {
+        let answer = scene.change(&token, WRONG, "short").await;
+        assert_eq!(refusal(&answer), (422, "password_rejected".to_owned()));
+    }
+    assert_eq!(scene.service.hasher.operations(), hashes, "nothing is compared");
+    assert_eq!(scene.everything().await, before);
+}
+
+async fn wrong(world: Arc<World>) {
+    let scene = Scene::new(&world, "line").await;
+    scene.give(NUMBER, "password", RIGHT).await;
+    let token = scene.token(NUMBER, RIGHT).await;
+    scene.forget().await;
+    let hashes = scene.service.hasher.operations();
+    let answer = scene.change(&token, WRONG, NEW).await;
+    assert_eq!(refusal(&answer), (422, "wrong_password".to_owned()));
+    assert_eq!(answer.json()["number"], NUMBER);
+    assert_eq!(scene.service.hasher.operations() - hashes, 1);
+    assert_eq!(scene.count(NUMBER).await, (1, false));
+    assert_eq!(scene.told().await, [format!("password_changed wrong {NUMBER}")]);
+    assert_eq!(scene.session(&token).await.status, 200, "the session goes on");
+    assert_eq!(scene.log_in(NUMBER, RIGHT).await.status, 200);
+    assert_eq!(scene.count(NUMBER).await, (0, false), "a login begins anew");
+}
+
+async fn changed(world: Arc<World>) {
+    let scene = Scene::new(&world, "line").await;
+    scene.give(NUMBER, "temporary", RIGHT).await;
+    let login = scene.log_in(NUMBER, RIGHT).await;
+    let token = login.token();
+    scene.forget().await;
+    let answer = scene.change(&token, RIGHT, NEW).await;
+    assert_ne!(answer.token(), token);
+    let (mut before, mut after) = (login.json(), answer.json());
+    assert_eq!(after["password_change"], Value::Null);
+    for changed in ["token", "password_change", "password_expires_at", "expires_at"] {
+        before.as_object_mut().unwrap().remove(changed);
+        assert!(after.as_object_mut().unwrap().remove(changed).is_some(), "{changed}");
+    }
+    assert_eq!(before, after);
+    assert_eq!(scene.told().await, [format!("password_changed done {NUMBER}")]);
+    assert_eq!(scene.log_in(NUMBER, RIGHT).await.status, 401);
+    assert_eq!(scene.log_in(NUMBER, NEW).await.status, 200);
+    let kind = "SELECT kind FROM credential WHERE login = $1";
+    let kind: String = scene.owner.query_one(kind, &[&NUMBER]).await.unwrap().get(0);
+    assert_eq!(kind, "password");
+}
+
+async fn sessions(world: Arc<World>) {
+    let scene = Scene::new(&world, "number").await;
+    scene.give(ONE, "password", RIGHT).await;
+    scene.give(TWO, "password", RIGHT).await;
+    let (changing, other) = (scene.token(ONE, RIGHT).await, scene.token(ONE, RIGHT).await);
+    let foreign = scene.token(TWO, RIGHT).await;
+    scene.forget().await;
+    let fresh = scene.change(&changing, RIGHT, NEW).await.token();
+    for over in [&changing, &other] {
+        assert_eq!(refusal(&scene.session(over).await), (401, "no_session".to_owned()));
+        let again = scene.change(over, NEW, "efgh5678").await;
+        assert_eq!(refusal(&again), (401, "no_session".to_owned()));
+    }
+    for live in [&fresh, &foreign] {
+        assert_eq!(scene.session(live).await.status, 200);
+    }
+    let told = scene.told().await;
+    let ended = format!("session_ended password_changed {ONE}");
+    assert_eq!(told, [ended, format!("password_changed done {ONE}")]);
+}
+
+async fn must_change(world: Arc<World>) {
+    let scene = Scene::new(&world, "number").await;
+    scene.give(ONE, "temporary", RIGHT).await;
+    let token = scene.token(ONE, RIGHT).await;
+    assert_eq!(scene.session(&token).await.code(), "password_change_required");
+    let unit = scene.unit(&token, "line", &[(ONE, RIGHT)]).await;
+    assert_eq!(refusal(&unit), (403, "password_change_required".to_owned()));
+    assert_eq!(scene.count(ONE).await, (0, false));
+    let token = scene.change(&token, RIGHT, NEW).await.token();
+    assert_eq!(scene.session(&token).await.status, 200);
+    assert_eq!(scene.unit(&token, "line", &[(ONE, NEW)]).await.status, 200);
+}
+
+async fn sixty_days(world: Arc<World>) {
+    let scene = Scene::new(&world, "number").await;
+    for (older, status) in [("59 days 23 hours 59 minutes", 200), ("60 days", 403)] {
+        scene.give(ONE, "password", RIGHT).await;
+        site::age(&scene.owner, ONE, older).await;
+        let token = scene.token(ONE, RIGHT).await;
+        assert_eq!(scene.session(&token).await.status, status, "{older}");
+    }
+    let token = scene.token(ONE, RIGHT).await;
+    let unit = scene.unit(&token, "line", &[(ONE, RIGHT)]).await;
+    assert_eq!(refusal(&unit), (403, "password_change_required".to_owned()));
+    // The days are counted from the change on.
+    let changed = scene.change(&token, RIGHT, NEW).await;
+    let until: jiff::Timestamp =
+        changed.json()["password_expires_at"].as_str().unwrap().parse().unwrap();
+    let hours = until.duration_since(jiff::Timestamp::now()).as_hours();
+    assert_eq!(hours, 60 * 24 - 1, "{until}");
+    assert_eq!(scene.session(&changed.token()).await.status, 200);
+    // A session that was a full one is none any more at 60 days.
+    site::age(&scene.owner, ONE, "60 days").await;
+    let session = scene.session(&changed.token()).await;
+    assert_eq!(refusal(&session), (403, "password_change_required".to_owned()));
+}
+
+async fn past_its_end(world: Arc<World>) {
+    let scene = Scene::new(&world, "line").await;
+    scene.give(NUMBER, "temporary", RIGHT).await;
+    let token = scene.token(NUMBER, RIGHT).await;
+    site::age(&scene.owner, NUMBER, "24 hours").await;
+    let before = scene.everything().await;
+    let answer = scene.change(&token, RIGHT, NEW).await;
+    assert_eq!(refusal(&answer), (401, "no_session".to_owned()));
+    assert_eq!(scene.everything().await, before);
+}
+
+async fn malformed(world: Arc<World>) {
+    let scene = Scene::new(&world, "line").await;
+    scene.give(NUMBER, "temporary", RIGHT).await;
+    let token = scene.token(NUMBER, RIGHT).await;
+    let url = format!("{}/api/v1/password", scene.service.base);
+    for body in [
+        json!({ "current": WRONG, "new": NEW }),
+        json!({ "current": WRONG, "new": NEW, "new_again": 12_345_678 }),
+        json!({ "current": null, "new": NEW, "new_again": NEW }),
+        json!([WRONG, NEW, NEW]),
+    ] {
+        let request = scene.caller.client().post(&url).bearer_auth(&token).json(&body);
+        let answer = scene.caller.send(request).await;
+        assert_eq!(refusal(&answer), (400, "malformed".to_owned()), "{body}");
+        assert!(!answer.body.contains(WRONG) && !answer.body.contains(NEW), "quoted: {answer:?}");
+    }
+    assert_eq!(scene.count(NUMBER).await, (0, false));
+}

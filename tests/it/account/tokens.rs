@@ -1,0 +1,137 @@
+//! Tokens: one opens one door, and none opens anything after its session's end.
+
+use std::sync::Arc;
+
+use karipass::login::{self, Door, SessionState, SessionToken};
+use karipass::store::Store;
+use libtest_mimic::Trial;
+
+use crate::scene::{NUMBER, Scene, refusal};
+use crate::site::{self, RIGHT};
+use crate::world::{World, trial};
+
+const NEW: &str = "abcd1234";
+
+pub fn trials(world: &Arc<World>) -> Vec<Trial> {
+    vec![
+        trial(world, "w5_a_token_of_one_door_opens_nothing_at_the_other", doors),
+        trial(world, "w5_a_token_is_renewed_at_every_change_of_standing", renewed),
+        trial(world, "w5_a_logged_out_or_replaced_token_opens_nothing_again", replayed),
+        trial(world, "w5_an_idle_session_is_told_from_none_and_never_revived", idle),
+        trial(
+            world,
+            "login_9_a_session_that_must_change_opens_the_change_and_logging_out",
+            must_change,
+        ),
+    ]
+}
+
+async fn doors(world: Arc<World>) {
+    let scene = Scene::new(&world, "line").await;
+    scene.give(NUMBER, "password", RIGHT).await;
+    let config = site::configured(&scene.database, &[]);
+    let store = Store::for_daemon(&config.database).unwrap();
+    let token: SessionToken = scene.token(NUMBER, RIGHT).await.parse().unwrap();
+    let state =
+        async |door| login::look_up(&store, &token, door, config.session.idle).await.unwrap();
+    assert!(matches!(state(Door::Api).await, SessionState::Live(_)));
+    assert_eq!(state(Door::Pages).await, SessionState::None);
+    // The other way: what the pages gave is no bearer token.
+    let sql = "UPDATE session SET token_digest = $1";
+    scene.owner.execute(sql, &[&token.digest(Door::Pages).as_slice()]).await.unwrap();
+    assert!(matches!(state(Door::Pages).await, SessionState::Live(_)));
+    let bearer = token.expose();
+    for answer in [
+        scene.session(&bearer).await,
+        scene.change(&bearer, RIGHT, NEW).await,
+        scene.unit(&bearer, "number", &[(NUMBER, RIGHT)]).await,
+        scene.caller.log_out(&scene.service.base, &bearer).await,
+    ] {
+        assert_eq!(refusal(&answer), (401, "no_session".to_owned()));
+    }
+    assert!(matches!(state(Door::Pages).await, SessionState::Live(_)));
+}
+
+async fn renewed(world: Arc<World>) {
+    let scene = Scene::new(&world, "line").await;
+    scene.give(NUMBER, "temporary", RIGHT).await;
+    let mut tokens = vec![scene.token(NUMBER, RIGHT).await, scene.token(NUMBER, RIGHT).await];
+    tokens.push(scene.change(&tokens[1], RIGHT, NEW).await.token());
+    tokens.push(scene.change(&tokens[2], NEW, "efgh5678").await.token());
+    for old in &tokens[..3] {
+        assert_eq!(scene.session(old).await.code(), "no_session");
+    }
+    assert_eq!(scene.session(&tokens[3]).await.status, 200);
+    tokens.sort();
+    tokens.dedup();
+    assert_eq!(tokens.len(), 4);
+    // Nobody chooses a session's token: one that is sent along is not taken.
+    let chosen = SessionToken::draw(&mut rand::rng()).expose();
+    let url = format!("{}/api/v1/login", scene.service.base);
+    let body = serde_json::json!({ "number": NUMBER, "password": "efgh5678", "token": chosen });
+    let login = scene.caller.client().post(url).bearer_auth(&chosen).json(&body);
+    assert_ne!(scene.caller.send(login).await.token(), chosen);
+    assert_eq!(scene.session(&chosen).await.code(), "no_session");
+}
+
+async fn replayed(world: Arc<World>) {
+    let scene = Scene::new(&world, "line").await;
+    scene.give(NUMBER, "password", RIGHT).await;
+    let (kept, left) = (scene.token(NUMBER, RIGHT).await, scene.token(NUMBER, RIGHT).await);
+    assert_eq!(scene.caller.log_out(&scene.service.base, &left).await.status, 204);
+    let fresh = scene.change(&kept, RIGHT, NEW).await.token();
+    let before = scene.everything().await;
+    for over in [&left, &kept, &format!("{}A", &fresh[..42])] {
+        for answer in [
+            scene.session(over).await,
+            scene.change(over, NEW, "efgh5678").await,
+            scene.unit(over, "number", &[(NUMBER, NEW)]).await,
+            scene.caller.log_out(&scene.service.base, over).await,
+        ] {
+            assert_eq!(refusal(&answer), (401, "no_session".to_owned()));
+        }
+    }
+    assert_eq!(scene.everything().await, before);
+}
+
+async fn idle(world: Arc<World>) {
+    let scene = Scene::new(&world, "line").await;
+    scene.give(NUMBER, "password", RIGHT).await;
+    let config = site::configured(&scene.database, &[]);
+    let store = Store::for_daemon(&config.database).unwrap();
+    let bearer = scene.token(NUMBER, RIGHT).await;
+    let token: SessionToken = bearer.parse().unwrap();
+    let state =
+        async || login::look_up(&store, &token, Door::Api, config.session.idle).await.unwrap();
+    let aged = "UPDATE session SET last_seen_at = last_seen_at - interval '15 minutes'";
+    scene.owner.batch_execute(aged).await.unwrap();
+    for _ in 0..2 {
+        assert_eq!(state().await, SessionState::Idle);
+        assert_eq!(scene.change(&bearer, RIGHT, NEW).await.code(), "no_session");
+        store.sweep().await.unwrap();
+    }
+    let aged = "UPDATE session SET created_at = created_at - interval '12 hours'";
+    scene.owner.batch_execute(aged).await.unwrap();
+    assert_eq!(state().await, SessionState::None);
+    store.sweep().await.unwrap();
+    assert_eq!(scene.sessions().await, 0);
+}
+
+async fn must_change(world: Arc<World>) {
+    for (kind, older) in [("temporary", "0 days"), ("password", "60 days")] {
+        let scene = Scene::new(&world, "line").await;
+        scene.give(NUMBER, kind, RIGHT).await;
+        site::age(&scene.owner, NUMBER, older).await;
+        let token = scene.token(NUMBER, RIGHT).await;
+        for answer in [
+            scene.session(&token).await,
+            scene.unit(&token, "number", &[(NUMBER, RIGHT)]).await,
+            scene.unit(&token, "number", &[]).await,
+        ] {
+            assert_eq!(refusal(&answer), (403, "password_change_required".to_owned()), "{kind}");
+        }
+        let other = scene.token(NUMBER, RIGHT).await;
+        assert_eq!(scene.caller.log_out(&scene.service.base, &other).await.status, 204);
+        assert_eq!(scene.change(&token, RIGHT, NEW).await.status, 200);
+    }
+}

@@ -1,0 +1,289 @@
+//! U: each row of the table, done and refused.
+
+use std::sync::Arc;
+
+use libtest_mimic::Trial;
+
+use crate::scene::{NUMBER, ONE, PLAIN, Scene, TWO, refusal};
+use crate::world::{World, trial};
+
+/// The passwords of [`NUMBER`], [`ONE`] and [`TWO`].
+const ZEROTH: &str = "zeroth00";
+const FIRST: &str = "first111";
+const SECOND: &str = "second22";
+/// Nobody's.
+const WRONG: &str = "wrong999";
+
+pub fn trials(world: &Arc<World>) -> Vec<Trial> {
+    vec![
+        trial(world, "u_number_to_line_the_contract_number_has_the_changers_password", to_line),
+        trial(world, "u_line_to_number_every_service_number_has_that_password", line_to_number),
+        trial(world, "u_number_to_admin_user_every_number_keeps_its_own", number_to_admin),
+        trial(world, "u_line_to_admin_user_every_login_has_that_password", line_to_admin),
+        trial(world, "u_admin_user_to_line_the_contract_number_keeps_its_own", admin_to_line),
+        trial(world, "u_admin_user_to_number_every_service_number_keeps_its_own", admin_to_number),
+        trial(world, "u_number_to_line_a_contract_number_with_service_is_one_of_them", own_service),
+        trial(world, "u1_a_pending_temporary_password_is_not_asked_for_and_is_voided", pending),
+        trial(world, "u_a_password_of_60_days_is_asked_for_all_the_same", old),
+    ]
+}
+
+/// A row of the table.
+struct Row {
+    from: &'static str,
+    to: &'static str,
+    /// Whether the contract number has the service.
+    service: bool,
+    changer: (&'static str, &'static str),
+    /// Who has which password before, and is asked for it.
+    asked: &'static [(&'static str, &'static str)],
+    /// Who logs in with which password afterwards, in the order of `login_numbers`.
+    after: &'static [(&'static str, &'static str)],
+    /// The rows of the audit about numbers that lose or get a password, in their order.
+    told: &'static [&'static str],
+}
+
+/// Makes every mistake first, then the change.
+async fn change(world: &World, row: Row) {
+    let scene = Scene::new(world, row.from).await;
+    let service = "UPDATE contract_number SET service = $2 WHERE number = $1";
+    scene.owner.execute(service, &[&NUMBER, &row.service]).await.unwrap();
+    for (number, password) in row.asked {
+        scene.give(number, "password", password).await;
+    }
+    let (changer, password) = row.changer;
+    let token = scene.token(changer, password).await;
+    for (number, password) in row.asked {
+        scene.token(number, password).await;
+    }
+    let before = scene.everything().await;
+    // One left out, one too many, the unit in force: nothing is counted.
+    for (index, (number, _)) in row.asked.iter().enumerate() {
+        let mut given = row.asked.to_vec();
+        given.remove(index);
+        let answer = scene.unit(&token, row.to, &given).await;
+        assert_eq!(refusal(&answer), (400, "malformed".to_owned()));
+        assert!(detail(&answer).contains(&hyphened(number)), "{answer:?}");
+    }
+    for extra in [PLAIN, "0699999999"] {
+        let given = [row.asked, &[(extra, WRONG)]].concat();
+        let answer = scene.unit(&token, row.to, &given).await;
+        assert_eq!(refusal(&answer), (400, "malformed".to_owned()));
+        assert!(detail(&answer).contains(&hyphened(extra)), "{answer:?}");
+    }
+    let answer = scene.unit(&token, row.from, row.asked).await;
+    assert_eq!(refusal(&answer), (400, "malformed".to_owned()));
+    assert_eq!(scene.everything().await, before);
+    // Each one wrong, then all: counted for whom they were.
+    for wrong in row.asked {
+        let given: Vec<_> =
+            row.asked.iter().map(|one| if one == wrong { (one.0, WRONG) } else { *one }).collect();
+        let answer = scene.unit(&token, row.to, &given).await;
+        assert_eq!(refusal(&answer), (422, "wrong_password".to_owned()));
+        assert_eq!(answer.json()["number"], wrong.0);
+        assert_eq!(scene.count(wrong.0).await, (1, false));
+    }
+    let all: Vec<_> = row.asked.iter().map(|(number, _)| (*number, WRONG)).collect();
+    let answer = scene.unit(&token, row.to, &all).await;
+    let numbers: Vec<_> = row.asked.iter().map(|(number, _)| *number).collect();
+    assert_eq!(answer.json()["numbers"], serde_json::json!(numbers));
+    for number in &numbers {
+        assert_eq!(scene.count(number).await, (2, false));
+    }
+    assert_eq!(scene.session(&token).await.json()["unit"], row.from);
+    // And all of them right.
+    scene.forget().await;
+    let answer = scene.unit(&token, row.to, row.asked).await;
+    assert_eq!(answer.status, 200, "{answer:?}");
+    let logins: Vec<_> = row.after.iter().map(|(number, _)| *number).collect();
+    let good = serde_json::json!({ "unit": row.to, "login_numbers": logins });
+    assert_eq!(answer.json(), good);
+    assert_eq!(scene.sessions().await, 0);
+    assert_eq!(scene.session(&token).await.code(), "no_session");
+    let told = scene.told().await;
+    assert_eq!(told[0], format!("unit_changed done {changer}"));
+    let ended = told.iter().filter(|row| row.starts_with("session_ended unit_changed")).count();
+    assert_eq!(ended, 1 + row.asked.len());
+    let rest: Vec<_> = told[1..].iter().filter(|row| !row.starts_with("session_ended")).collect();
+    assert_eq!(rest, row.told);
+    for number in [NUMBER, ONE, TWO, PLAIN] {
+        let login = row.after.iter().find(|(login, _)| *login == number);
+        assert_eq!(scene.has_nothing(number).await, login.is_none(), "{number}");
+        for password in [ZEROTH, FIRST, SECOND] {
+            let status = if login == Some(&(number, password)) { 200 } else { 401 };
+            let answer = scene.log_in(number, password).await;
+            assert_eq!(answer.status, status, "{number} {password}");
+        }
+    }
+}
+
+fn detail(answer: &crate::site::Answer) -> String {
+    answer.json()["detail"].as_str().unwrap().to_owned()
+}
+
+fn hyphened(number: &str) -> String {
+    number.parse::<karipass::number::Number>().unwrap().groups().join("-")
+}
+
+async fn to_line(world: Arc<World>) {
+    let row = Row {
+        from: "number",
+        to: "line",
+        service: false,
+        changer: (TWO, SECOND),
+        asked: &[(ONE, FIRST), (TWO, SECOND)],
+        after: &[(NUMBER, SECOND)],
+        told: &[
+            "voided unit_changed 0612345601",
+            "voided unit_changed 0612345602",
+            "password_copied done 0612345600",
+        ],
+    };
+    change(&world, row).await;
+}
+
+async fn own_service(world: Arc<World>) {
+    let row = Row {
+        from: "number",
+        to: "line",
+        service: true,
+        changer: (ONE, FIRST),
+        asked: &[(NUMBER, ZEROTH), (ONE, FIRST)],
+        after: &[(NUMBER, FIRST)],
+        told: &[
+            "voided unit_changed 0612345600",
+            "voided unit_changed 0612345601",
+            "password_copied done 0612345600",
+        ],
+    };
+    change(&world, row).await;
+    let row = Row {
+        from: "number",
+        to: "line",
+        service: true,
+        changer: (NUMBER, ZEROTH),
+        asked: &[(NUMBER, ZEROTH), (ONE, FIRST)],
+        after: &[(NUMBER, ZEROTH)],
+        told: &["voided unit_changed 0612345601"],
+    };
+    change(&world, row).await;
+}
+
+async fn line_to_number(world: Arc<World>) {
+    let row = |service, after, told| Row {
+        from: "line",
+        to: "number",
+        service,
+        changer: (NUMBER, ZEROTH),
+        asked: &[(NUMBER, ZEROTH)],
+        after,
+        told,
+    };
+    let copied = &["password_copied done 0612345601", "password_copied done 0612345602"];
+    let all = &[(NUMBER, ZEROTH), (ONE, ZEROTH), (TWO, ZEROTH)];
+    change(&world, row(true, all, copied)).await;
+    let copied = &[
+        "voided unit_changed 0612345600",
+        "password_copied done 0612345601",
+        "password_copied done 0612345602",
+    ];
+    change(&world, row(false, &[(ONE, ZEROTH), (TWO, ZEROTH)], copied)).await;
+}
+
+async fn number_to_admin(world: Arc<World>) {
+    let row = Row {
+        from: "number",
+        to: "admin_user",
+        service: false,
+        changer: (TWO, SECOND),
+        asked: &[(ONE, FIRST), (TWO, SECOND)],
+        after: &[(NUMBER, SECOND), (ONE, FIRST), (TWO, SECOND)],
+        told: &["password_copied done 0612345600"],
+    };
+    change(&world, row).await;
+    let row = Row {
+        from: "number",
+        to: "admin_user",
+        service: true,
+        changer: (TWO, SECOND),
+        asked: &[(NUMBER, ZEROTH), (ONE, FIRST), (TWO, SECOND)],
+        after: &[(NUMBER, ZEROTH), (ONE, FIRST), (TWO, SECOND)],
+        told: &[],
+    };
+    change(&world, row).await;
+}
+
+async fn line_to_admin(world: Arc<World>) {
+    let row = Row {
+        from: "line",
+        to: "admin_user",
+        service: false,
+        changer: (NUMBER, ZEROTH),
+        asked: &[(NUMBER, ZEROTH)],
+        after: &[(NUMBER, ZEROTH), (ONE, ZEROTH), (TWO, ZEROTH)],
+        told: &["password_copied done 0612345601", "password_copied done 0612345602"],
+    };
+    change(&world, row).await;
+}
+
+async fn admin_to_line(world: Arc<World>) {
+    let row = Row {
+        from: "admin_user",
+        to: "line",
+        service: false,
+        changer: (NUMBER, ZEROTH),
+        asked: &[(NUMBER, ZEROTH), (ONE, FIRST), (TWO, SECOND)],
+        after: &[(NUMBER, ZEROTH)],
+        told: &["voided unit_changed 0612345601", "voided unit_changed 0612345602"],
+    };
+    change(&world, row).await;
+}
+
+async fn admin_to_number(world: Arc<World>) {
+    let row = Row {
+        from: "admin_user",
+        to: "number",
+        service: false,
+        changer: (NUMBER, ZEROTH),
+        asked: &[(NUMBER, ZEROTH), (ONE, FIRST), (TWO, SECOND)],
+        after: &[(ONE, FIRST), (TWO, SECOND)],
+        told: &["voided unit_changed 0612345600"],
+    };
+    change(&world, row).await;
+}
+
+async fn pending(world: Arc<World>) {
+    // Under a unit in which it logs in on, it is voided; in which it does not, it is gone; and where it
+    // gets the changer's password, that takes its place.
+    for (to, is_void) in [("admin_user", true), ("line", false)] {
+        let scene = Scene::new(&world, "number").await;
+        scene.give(ONE, "password", FIRST).await;
+        scene.give(TWO, "temporary", SECOND).await;
+        scene.give(NUMBER, "temporary", ZEROTH).await;
+        let token = scene.token(ONE, FIRST).await;
+        scene.forget().await;
+        assert_eq!(scene.unit(&token, to, &[(ONE, FIRST)]).await.status, 200);
+        let told = scene.told().await;
+        assert!(told.contains(&format!("voided unit_changed {TWO}")), "{told:?}");
+        assert!(told.contains(&format!("voided unit_changed {NUMBER}")), "{told:?}");
+        assert_eq!(scene.has_nothing(TWO).await, !is_void);
+        assert_eq!(scene.log_in(TWO, SECOND).await.status, 401);
+        assert_eq!(scene.log_in(NUMBER, ZEROTH).await.status, 401);
+        assert_eq!(scene.log_in(NUMBER, FIRST).await.status, 200);
+    }
+}
+
+async fn old(world: Arc<World>) {
+    let scene = Scene::new(&world, "number").await;
+    scene.give(ONE, "password", FIRST).await;
+    scene.give(TWO, "password", SECOND).await;
+    crate::site::age(&scene.owner, TWO, "61 days").await;
+    crate::site::age(&scene.owner, ONE, "10 days").await;
+    let token = scene.token(ONE, FIRST).await;
+    assert_eq!(scene.unit(&token, "line", &[(ONE, FIRST)]).await.code(), "malformed");
+    let both = [(ONE, FIRST), (TWO, SECOND)];
+    assert_eq!(scene.unit(&token, "line", &both).await.status, 200);
+    // The copy is as old as what it was copied from.
+    let age = "SELECT extract(day FROM clock_timestamp() - set_at)::integer FROM credential";
+    assert_eq!(scene.owner.query_one(age, &[]).await.unwrap().get::<_, i32>(0), 10);
+}

@@ -1,0 +1,216 @@
+//! U2 and W6: who may not change the unit, and which forms come too late.
+
+use std::sync::Arc;
+
+use karipass::login::{self, Door, SessionState, SessionToken, Told, UnitVerdict};
+use karipass::number::Number;
+use karipass::store::{SetTemporary, Setting, Store};
+use karipass::unit::Unit;
+use libtest_mimic::Trial;
+
+use crate::scene::{NUMBER, ONE, Scene, TWO, refusal};
+use crate::site::{self, RIGHT, WRONG};
+use crate::world::{World, operator_store, trial};
+
+pub fn trials(world: &Arc<World>) -> Vec<Trial> {
+    vec![
+        trial(world, "u2_a_user_under_admin_user_cannot_change_the_unit", user),
+        trial(world, "w6_a_change_of_the_unit_from_before_another_change_is_refused", elsewhere),
+        trial(world, "w6_a_form_carries_its_version_and_a_later_change_refuses_it", form),
+        trial(world, "u_only_the_own_contracts_numbers_are_asked_for_and_taken", foreign),
+        trial(world, "a_a_change_of_the_unit_names_units_and_numbers_once", malformed),
+    ]
+}
+
+async fn user(world: Arc<World>) {
+    let scene = Scene::new(&world, "admin_user").await;
+    for login in [NUMBER, ONE] {
+        scene.give(login, "password", RIGHT).await;
+    }
+    let token = scene.token(ONE, RIGHT).await;
+    let (before, hashes) = (scene.everything().await, scene.service.hasher.operations());
+    scene.forget().await;
+    for password in [RIGHT, WRONG] {
+        let given = [(NUMBER, password), (ONE, password)];
+        for unit in ["line", "number", "admin_user"] {
+            let answer = scene.unit(&token, unit, &given).await;
+            assert_eq!(refusal(&answer), (403, "not_allowed".to_owned()), "{unit}");
+        }
+    }
+    assert_eq!(scene.everything().await, before);
+    assert_eq!(scene.service.hasher.operations(), hashes, "nothing is compared");
+    assert_eq!(scene.told().await[0], format!("unit_changed not_allowed {ONE}"));
+}
+
+/// What a session's client was told of is older than `change`; looking again it is up to date.
+async fn late(scene: &Scene, change: impl AsyncFnOnce(&Scene)) {
+    let token = scene.token(ONE, RIGHT).await;
+    change(scene).await;
+    let before = scene.everything().await;
+    for password in [RIGHT, WRONG] {
+        let answer = scene.unit(&token, "admin_user", &[(ONE, password)]).await;
+        assert_eq!(refusal(&answer), (409, "changed_elsewhere".to_owned()), "{answer:?}");
+    }
+    assert_eq!(scene.everything().await, before, "nothing is counted");
+    assert_eq!(scene.told().await.last().unwrap(), &format!("unit_changed contract_changed {ONE}"));
+    assert_eq!(scene.session(&token).await.status, 200);
+    let answer = scene.unit(&token, "admin_user", &[(ONE, WRONG)]).await;
+    assert_ne!(answer.status, 409, "{answer:?}");
+}
+
+async fn elsewhere(world: Arc<World>) {
+    let scene = Scene::new(&world, "number").await;
+    scene.give(ONE, "password", RIGHT).await;
+    late(&scene, async |scene| {
+        let service = Store::for_daemon(&site::configured(&scene.database, &[]).database).unwrap();
+        let new = SetTemporary {
+            caller: number(TWO),
+            contract: number(NUMBER),
+            unit: Unit::Number,
+            login: number(TWO),
+            phc: site::hashed().await.clone(),
+        };
+        assert_eq!(service.set_temporary(&new).await.unwrap(), Setting::Stored);
+    })
+    .await;
+    late(&scene, async |scene| {
+        let other = scene.token(TWO, RIGHT).await;
+        assert_eq!(scene.change(&other, RIGHT, "abcd1234").await.status, 200);
+    })
+    .await;
+    late(&scene, async |scene| {
+        let rows = [NUMBER, ONE, TWO, "0612345609"].map(|text| karipass::store::import::Incoming {
+            line: 1,
+            contract: number(NUMBER),
+            number: number(text),
+            service: text != NUMBER,
+        });
+        operator_store(&scene.database).import(&rows, false).await.unwrap();
+    })
+    .await;
+    // A change of one's own password is nobody else's, and a password for a password changes no form.
+    let token = scene.token(TWO, "abcd1234").await;
+    let own = scene.token(ONE, RIGHT).await;
+    let own = scene.change(&own, RIGHT, "efgh5678").await.token();
+    let both = [(ONE, "efgh5678"), (TWO, "abcd1234")];
+    for token in [&token, &own] {
+        let wrong = [(ONE, WRONG), (TWO, "abcd1234")];
+        assert_eq!(scene.unit(token, "line", &wrong).await.code(), "wrong_password");
+    }
+    assert_eq!(scene.unit(&own, "line", &both).await.status, 200);
+    assert_eq!(scene.unit(&token, "line", &both).await.code(), "no_session");
+}
+
+async fn form(world: Arc<World>) {
+    let scene = Scene::new(&world, "number").await;
+    scene.give(ONE, "password", RIGHT).await;
+    scene.give(TWO, "temporary", RIGHT).await;
+    let config = site::configured(&scene.database, &[]);
+    let store = Store::for_daemon(&config.database).unwrap();
+    let hasher = &scene.service.hasher;
+    let token = SessionToken::draw(&mut rand::rng());
+    let attempt = login::Attempt {
+        login: Some(number(ONE)),
+        typed: RIGHT.to_owned().into(),
+        address: [127, 0, 0, 1].into(),
+        door: Door::Pages,
+        salt: karipass::hashing::Salt::draw(&mut rand::rng()),
+        token,
+    };
+    let idle = config.session.idle;
+    let login::Verdict::Accepted(token, standing) =
+        login::log_in(&store, hasher, attempt, idle).await.unwrap()
+    else {
+        panic!("refused");
+    };
+    let choices = async || {
+        let choices = login::unit_choices(&store, &token, Door::Pages, &standing).await.unwrap();
+        choices.unwrap()
+    };
+    let first = choices().await;
+    let units: Vec<_> = first.choices.iter().map(|choice| choice.unit).collect();
+    assert_eq!(units, [Unit::Line, Unit::AdminUser]);
+    assert!(first.choices.iter().all(|choice| choice.asked == [number(ONE)]), "{first:?}");
+    let other = scene.token(TWO, RIGHT).await;
+    scene.change(&other, RIGHT, "abcd1234").await.token();
+    let second = choices().await;
+    assert!(second.version > first.version);
+    assert_eq!(second.choices[0].asked, [number(ONE), number(TWO)]);
+    let ask = async |told, passwords: &[(&str, &str)]| {
+        let state = login::look_up(&store, &token, Door::Pages, idle).await.unwrap();
+        let SessionState::Live(standing) = state else { panic!("over: {state:?}") };
+        let token = token.expose().parse().unwrap();
+        let passwords =
+            passwords.iter().map(|(login, typed)| (number(login), (*typed).to_owned().into()));
+        let request = login::ChangeUnit {
+            token,
+            door: Door::Pages,
+            standing: *standing,
+            unit: Unit::Line,
+            passwords: passwords.collect(),
+            told,
+            address: [127, 0, 0, 1].into(),
+        };
+        login::change_unit(&store, hasher, request).await.unwrap()
+    };
+    let both = [(ONE, RIGHT), (TWO, "abcd1234")];
+    let late = ask(Told::ByForm(first.version), &both).await;
+    assert!(matches!(late, UnitVerdict::ChangedElsewhere), "{late:?}");
+    let in_time = ask(Told::ByForm(second.version), &both).await;
+    let UnitVerdict::Changed(changed) = in_time else { panic!("{in_time:?}") };
+    assert_eq!((changed.unit, changed.changer), (Unit::Line, number(ONE)));
+    assert_eq!(changed.logins.len(), 1);
+    assert_eq!(changed.logins[0].with, login::LogsInWith::TheChangers);
+}
+
+async fn foreign(world: Arc<World>) {
+    let scene = Scene::new(&world, "number").await;
+    let sql = "INSERT INTO contract (number, unit) VALUES ('0712345600', 'number');
+               INSERT INTO contract_number VALUES ('0712345600', '0712345600', true)";
+    scene.owner.batch_execute(sql).await.unwrap();
+    scene.give("0712345600", "password", RIGHT).await;
+    scene.give(ONE, "password", RIGHT).await;
+    let token = scene.token(ONE, RIGHT).await;
+    scene.token("0712345600", RIGHT).await;
+    let mut answers = Vec::new();
+    for (other, password) in [("0712345600", RIGHT), ("0712345600", WRONG), ("0799999999", RIGHT)] {
+        let answer = scene.unit(&token, "line", &[(ONE, RIGHT), (other, password)]).await;
+        assert_eq!(refusal(&answer), (400, "malformed".to_owned()));
+        answers.push(answer.json()["detail"].as_str().unwrap().replace("07-1234-5600", "…"));
+    }
+    assert_eq!(answers[0], answers[1]);
+    assert_eq!(scene.count("0712345600").await, (0, false));
+    assert_eq!(scene.unit(&token, "line", &[(ONE, RIGHT)]).await.status, 200);
+    assert_eq!(scene.sessions().await, 1, "the other contract's session goes on");
+    assert_eq!(scene.log_in("0712345600", RIGHT).await.json()["unit"], "number");
+}
+
+async fn malformed(world: Arc<World>) {
+    let scene = Scene::new(&world, "number").await;
+    scene.give(ONE, "password", RIGHT).await;
+    let token = scene.token(ONE, RIGHT).await;
+    let url = format!("{}/api/v1/unit", scene.service.base);
+    for body in [
+        r#"{"unit":"line"}"#.to_owned(),
+        format!(r#"{{"passwords":{{"{ONE}":"{WRONG}"}}}}"#),
+        format!(r#"{{"unit":"house","passwords":{{"{ONE}":"{WRONG}"}}}}"#),
+        format!(r#"{{"unit":"line","passwords":["{WRONG}"]}}"#),
+        format!(r#"{{"unit":"line","passwords":{{"{WRONG}":"{WRONG}"}}}}"#),
+        format!(r#"{{"unit":"line","passwords":{{"{ONE}":48151624}}}}"#),
+        format!(r#"{{"unit":"line","passwords":{{"{ONE}":"{WRONG}","{ONE}":"{WRONG}"}}}}"#),
+        format!(r#"{{"unit":"line","passwords":{{"{ONE}":"{WRONG}","06-1234-5601":"{WRONG}"}}}}"#),
+    ] {
+        let request = scene.caller.client().post(&url).bearer_auth(&token);
+        let request = request.header("content-type", "application/json").body(body.clone());
+        let answer = scene.caller.send(request).await;
+        assert_eq!(refusal(&answer), (400, "malformed".to_owned()), "{body}");
+        assert!(!answer.body.contains(WRONG), "quoted: {answer:?}");
+    }
+    assert_eq!(scene.count(ONE).await, (0, false));
+    // As a person writes it.
+    assert_eq!(scene.unit(&token, "line", &[("０６-1234-5601", RIGHT)]).await.status, 200);
+}
+
+fn number(text: &str) -> Number {
+    text.parse().unwrap()
+}

@@ -1,0 +1,152 @@
+//! A contract, a site before it, and whoever speaks to the site: what most trials of the rules begin with.
+
+use std::collections::HashMap;
+
+use karipass::hashing::{Cost, Dummy, Hasher, Keys, Salt};
+use karipass::password::{NewPassword, PhcString, TypedPassword};
+use karipass_lab::postgres::Database;
+use serde_json::{Map, Value, json};
+use tokio::sync::Mutex;
+use tokio_postgres::Client;
+
+use crate::site::{self, Answer, Caller, KEYS, RIGHT, Service};
+use crate::world::World;
+
+pub use crate::site::NUMBER;
+/// Additional numbers of [`site::contract`], with service.
+pub const ONE: &str = "0612345601";
+pub const TWO: &str = "0612345602";
+/// An additional number without.
+pub const PLAIN: &str = "0612345603";
+
+/// All of it.
+pub struct Scene {
+    pub database: Database,
+    pub owner: Client,
+    pub service: Service,
+    pub caller: Caller,
+}
+
+impl Scene {
+    /// With [`site::contract`] under `unit`.
+    pub async fn new(world: &World, unit: &str) -> Self {
+        Self::in_database(world.database().await, unit).await
+    }
+
+    pub async fn in_database(database: Database, unit: &str) -> Self {
+        let owner = database.owner().await.unwrap();
+        site::contract(&owner, unit).await;
+        let service = Service::start(&database, &[]).await;
+        Self { database, owner, service, caller: Caller::new() }
+    }
+
+    /// Gives `login` a credential of `kind` with this secret, in the place of what it had.
+    pub async fn give(&self, login: &str, kind: &str, password: &str) {
+        site::credential(&self.owner, login, kind).await;
+        let sql = "UPDATE credential SET phc = $2 WHERE login = $1";
+        self.owner.execute(sql, &[&login, &hashed(password).await.expose()]).await.unwrap();
+    }
+
+    pub async fn log_in(&self, number: &str, password: &str) -> Answer {
+        self.caller.log_in(&self.service.base, number, password).await
+    }
+
+    /// The token of a new session.
+    pub async fn token(&self, number: &str, password: &str) -> String {
+        self.log_in(number, password).await.token()
+    }
+
+    pub async fn session(&self, token: &str) -> Answer {
+        self.caller.session(&self.service.base, token).await
+    }
+
+    pub async fn change(&self, token: &str, current: &str, new: &str) -> Answer {
+        change(&self.caller, &self.service.base, token, [current, new, new]).await
+    }
+
+    pub async fn unit(&self, token: &str, unit: &str, passwords: &[(&str, &str)]) -> Answer {
+        change_unit(&self.caller, &self.service.base, token, unit, passwords).await
+    }
+
+    /// The failures counted against `login`, and whether it is void.
+    pub async fn count(&self, login: &str) -> (i32, bool) {
+        site::count(&self.owner, login).await
+    }
+
+    /// Whether `login` has no credential at all.
+    pub async fn has_nothing(&self, login: &str) -> bool {
+        let sql = "SELECT FROM credential WHERE login = $1";
+        self.owner.query(sql, &[&login]).await.unwrap().is_empty()
+    }
+
+    /// The audit's rows, oldest first: event, outcome, login.
+    pub async fn told(&self) -> Vec<String> {
+        let sql = "SELECT concat_ws(' ', event, outcome, login) FROM audit ORDER BY id";
+        self.owner.query(sql, &[]).await.unwrap().iter().map(|row| row.get(0)).collect()
+    }
+
+    /// Forgets the audit so far.
+    pub async fn forget(&self) {
+        self.owner.batch_execute("TRUNCATE audit").await.unwrap();
+    }
+
+    pub async fn sessions(&self) -> i64 {
+        self.owner.query_one("SELECT count(*) FROM session", &[]).await.unwrap().get(0)
+    }
+
+    /// Contracts, credentials and sessions, whole.
+    pub async fn everything(&self) -> Vec<String> {
+        let sql = "SELECT row_to_json(c)::text FROM contract AS c
+                   UNION ALL (SELECT row_to_json(c)::text FROM credential AS c ORDER BY id)
+                   UNION ALL (SELECT token_digest::text || credential FROM session ORDER BY 1)";
+        self.owner.query(sql, &[]).await.unwrap().iter().map(|row| row.get(0)).collect()
+    }
+}
+
+/// `POST /api/v1/password` with the current password, the new one, and that once more.
+pub async fn change(caller: &Caller, base: &str, token: &str, typed: [&str; 3]) -> Answer {
+    let [current, new, again] = typed;
+    let body = json!({ "current": current, "new": new, "new_again": again });
+    let request = caller.client().post(format!("{base}/api/v1/password"));
+    caller.send(request.bearer_auth(token).json(&body)).await
+}
+
+/// `POST /api/v1/unit`
+pub async fn change_unit(
+    caller: &Caller,
+    base: &str,
+    token: &str,
+    unit: &str,
+    passwords: &[(&str, &str)],
+) -> Answer {
+    let passwords: Map<String, Value> =
+        passwords.iter().map(|(number, typed)| ((*number).to_owned(), json!(typed))).collect();
+    let body = json!({ "unit": unit, "passwords": passwords });
+    let request = caller.client().post(format!("{base}/api/v1/unit"));
+    caller.send(request.bearer_auth(token).json(&body)).await
+}
+
+/// A refusal's status and code.
+pub fn refusal(answer: &Answer) -> (u16, String) {
+    (answer.status, answer.code())
+}
+
+/// A hash of this password, made once.
+async fn hashed(password: &str) -> PhcString {
+    static HASHED: Mutex<Option<HashMap<String, PhcString>>> = Mutex::const_new(None);
+    if password == RIGHT {
+        return site::hashed().await.clone();
+    }
+    let mut known = HASHED.lock().await;
+    let known = known.get_or_insert_default();
+    if let Some(known) = known.get(password) {
+        return known.clone();
+    }
+    let typed = |text: &str| TypedPassword::from(text.to_owned());
+    let new = NewPassword::check(&typed(""), &typed(password), &typed(password)).unwrap();
+    let keys = Keys::parse(KEYS).unwrap();
+    let hasher = Hasher::start(keys, Cost::LIVE, &Dummy::draw(&mut rand::rng())).unwrap();
+    let phc = hasher.hash_for_change(new, Salt::draw(&mut rand::rng())).await.unwrap();
+    known.insert(password.to_owned(), phc.clone());
+    phc
+}
