@@ -17,6 +17,7 @@ help:
 	@echo 'make test     format, lints and every test, on servers of its own'
 	@echo 'make lint     format and lints'
 	@echo 'make bench    measures, and writes target/bench.json'
+	@echo 'make screenshots  pictures every page anew into docs/screenshots'
 	@echo 'make prompts  speaks the guidance anew from asterisk/sounds/words.tsv'
 	@echo 'make clean    removes target/ and var/'
 	@echo 'What is missing on Debian 12 or newer is installed first, as root or through sudo.'
@@ -61,6 +62,18 @@ bench:
 	@asterisk/get > /dev/null
 	cargo bench --quiet --bench figures
 
+# The stories that show each page, as a pointer would.
+SHOWING = _with_the_pointer w4_ w5_left w6_ c2_three_wrong_current
+
+screenshots: tools
+	@tests/lab/install pictures
+	@asterisk/get > /dev/null
+	rm -rf docs/screenshots
+	for stories in $(SHOWING); do \
+	    KARIPASS_SCREENSHOTS=docs/screenshots cargo test --test e2e -- $$stories || exit 1; \
+	done
+	pngquant --force --ext .png 64 docs/screenshots/*.png
+
 prompts: $(VENV)/ready
 	$(VENV)/bin/python asterisk/prompts.py
 
@@ -73,4 +86,4 @@ $(VENV)/ready: asterisk/prompts.txt
 clean:
 	rm -rf target var
 
-.PHONY: help run call test tools lint bench prompts clean
+.PHONY: help run call test tools lint bench screenshots prompts clean

@@ -3,8 +3,11 @@
 //! A flow is told in every manner: with the pointer (axe-core looks at each page), without script, and
 //! by keyboard alone. Two browsers serve them all, one with script and one without.
 
+mod idle;
+mod journey;
 mod password;
 mod session;
+mod unit;
 mod visit;
 
 use std::sync::{Arc, Mutex, PoisonError};
@@ -49,8 +52,19 @@ impl Ground {
         })
     }
 
-    /// Tells a story of one visit.
+    /// Tells a story of one visit to the shared system's site.
     fn visit(&self, manner: Manner, tell: impl FnOnce(&Visit<'_>) -> Result<()>) -> Result<()> {
+        let site = self.system.daemon.as_ref().unwrap().lock().unwrap().site();
+        self.visit_at(&site, manner, tell)
+    }
+
+    /// Tells a story of one visit to another daemon's site.
+    fn visit_at(
+        &self,
+        site: &str,
+        manner: Manner,
+        tell: impl FnOnce(&Visit<'_>) -> Result<()>,
+    ) -> Result<()> {
         let (script, slot) = match manner.script() {
             Script::On => (Script::On, &self.with_script),
             Script::Off => (Script::Off, &self.without_script),
@@ -59,7 +73,7 @@ impl Ground {
         if slot.is_none() {
             *slot = Some(self.system.wait(self.driver.open(script))?);
         }
-        let visit = Visit::begin(self, slot.as_ref().unwrap(), manner)?;
+        let visit = Visit::begin(self, slot.as_ref().unwrap(), site, manner)?;
         tell(&visit)?;
         visit.end()
     }
@@ -77,7 +91,17 @@ impl Drop for Ground {
 
 /// Every story of the site.
 pub fn trials(ground: &Arc<Ground>) -> Vec<Trial> {
-    [password::trials(ground), session::trials(ground)].into_iter().flatten().collect()
+    // The longest first, so that none is left to wait for at the end.
+    [
+        journey::trials(ground),
+        idle::trials(ground),
+        unit::trials(ground),
+        password::trials(ground),
+        session::trials(ground),
+    ]
+    .into_iter()
+    .flatten()
+    .collect()
 }
 
 /// A story told in every manner.

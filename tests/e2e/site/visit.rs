@@ -17,10 +17,14 @@ pub struct Visit<'a> {
 
 impl<'a> Visit<'a> {
     /// Loads the contract and sits down.
-    pub fn begin(ground: &'a Ground, browser: &'a Browser, manner: Manner) -> Result<Self> {
+    pub fn begin(
+        ground: &'a Ground,
+        browser: &'a Browser,
+        site: &str,
+        manner: Manner,
+    ) -> Result<Self> {
         let story = Story::new(&ground.system)?;
-        let site = ground.system.daemon.as_ref().unwrap().lock().unwrap().site();
-        let who = ground.system.wait(Visitor::sits_down(browser, &site, manner))?;
+        let who = ground.system.wait(Visitor::sits_down(browser, site, manner))?;
         Ok(Self { story, who, ground })
     }
 
@@ -69,7 +73,7 @@ impl<'a> Visit<'a> {
         Ok(())
     }
 
-    /// The page's pictures for the documentation, if the run was asked for them.
+    /// The page fits on every screen; its pictures for the documentation, if the run was asked for them.
     pub fn pictures(&self, name: &str) -> Result<()> {
         self.wait(self.who.pictures(name))
     }

@@ -11,9 +11,11 @@ mod pictures;
 mod scrutiny;
 mod visitor;
 
+use std::collections::HashSet;
 use std::net::{Ipv4Addr, TcpStream};
 use std::path::Path;
 use std::process::{Command, Stdio};
+use std::sync::Mutex;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result};
@@ -107,7 +109,7 @@ impl Driver {
         .connect()
         .await
         .context("opening a browser")?;
-        Ok(Browser { driver, script })
+        Ok(Browser { driver, script, walked: Mutex::default() })
     }
 }
 
@@ -123,6 +125,8 @@ impl Drop for Driver {
 pub struct Browser {
     driver: WebDriver,
     script: Script,
+    /// The pages that have been walked by keyboard.
+    walked: Mutex<HashSet<String>>,
 }
 
 impl Browser {

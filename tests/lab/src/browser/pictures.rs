@@ -1,38 +1,43 @@
-//! Pictures of pages for the documentation, as on a telephone and on a desktop; taken only when asked.
+//! Pages as on a telephone and on a desktop: nothing juts out, and pictures for the documentation when
+//! the run is asked for them.
 
 use std::env;
 use std::fs;
 use std::path::PathBuf;
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, ensure};
 use serde_json::json;
 
-use super::Visitor;
+use super::{Manner, Visitor};
 use crate::repository;
 
 /// The variable that names the folder, from the repository's.
 const FOLDER: &str = "KARIPASS_SCREENSHOTS";
-/// Widths in CSS pixels.
-const WIDTHS: [u32; 2] = [375, 1280];
+/// What WCAG 1.4.10 asks for, in CSS pixels.
+const NARROWEST: u32 = 320;
+/// Widths in CSS pixels; the last two are pictured.
+const WIDTHS: [u32; 3] = [NARROWEST, 375, 1280];
 /// The least height; a longer page is pictured whole.
 const HEIGHT: u32 = 640;
 
 impl Visitor<'_> {
-    /// Pictures the page as it stands under this name, if the run was asked to.
+    /// Nothing of the page juts out on any screen; pictures it under this name, if the run was asked to.
     pub async fn pictures(&self, name: &str) -> Result<()> {
-        let Some(folder) = env::var_os(FOLDER).map(|folder| repository().join(folder)) else {
-            return Ok(());
-        };
-        fs::create_dir_all(&folder)?;
+        // Whoever uses the keyboard has an outline somewhere.
+        let folder = env::var_os(FOLDER).filter(|_| self.manner != Manner::Keyboard);
+        let folder = folder.map(|folder| repository().join(folder));
         for width in WIDTHS {
-            self.picture(width, folder.join(format!("{name}-{width}.png"))).await?;
+            ensure!(self.fits(width).await?, "{name} juts out of {width} px");
+            if let Some(folder) = folder.as_ref().filter(|_| width != NARROWEST) {
+                fs::create_dir_all(folder)?;
+                self.picture(width, folder.join(format!("{name}-{width}.png"))).await?;
+            }
         }
         self.browser.command("Emulation.clearDeviceMetricsOverride", json!({})).await?;
         Ok(())
     }
 
     async fn picture(&self, width: u32, file: PathBuf) -> Result<()> {
-        self.fits(width).await?;
         let sizes = self.browser.command("Page.getLayoutMetrics", json!({})).await?;
         let height = sizes["cssContentSize"]["height"].as_f64().context("no height")?;
         let clip = json!({ "x": 0, "y": 0, "width": width, "height": height, "scale": 1 });
@@ -47,7 +52,7 @@ impl Visitor<'_> {
     }
 
     /// Shows the page in a window of this width in CSS pixels, and says whether nothing juts out of it.
-    pub async fn fits(&self, width: u32) -> Result<bool> {
+    async fn fits(&self, width: u32) -> Result<bool> {
         let metrics =
             json!({ "width": width, "height": HEIGHT, "deviceScaleFactor": 1, "mobile": false });
         self.browser.command("Emulation.setDeviceMetricsOverride", metrics).await?;

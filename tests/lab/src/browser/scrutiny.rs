@@ -38,7 +38,7 @@ impl Visitor<'_> {
     pub async fn gets_up(self) -> Result<()> {
         for entry in self.browser.driver.get_log("browser").await? {
             // A page with another status than 200 is told there as an error.
-            let is_harmless = entry.level == "INFO"
+            let is_harmless = ["INFO", "DEBUG"].contains(&entry.level.as_str())
                 || entry.source.as_deref() == Some("network")
                     && entry.message.contains("the server responded with a status of 4");
             ensure!(is_harmless, "the console: {entry:?}");

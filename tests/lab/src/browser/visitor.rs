@@ -3,11 +3,19 @@
 //! Every page that a visitor comes to is looked at: with the pointer by axe-core, by keyboard for whether
 //! every stop of Tab is reached both ways and can be seen.
 
+use std::sync::PoisonError;
+
 use anyhow::{Result, bail, ensure};
-use thirtyfour::{ElementId, Key, WebElement};
+use thirtyfour::{Key, WebElement};
 
 use super::{Browser, Page, Script};
 
+/// What has the focus, if anything has, and whether one sees so.
+const STOP: &str = "const stop = document.activeElement;
+if (!stop || stop === document.body || stop === document.documentElement) return null;
+const style = getComputedStyle(stop), box = stop.getBoundingClientRect();
+const seen = style.outlineStyle !== 'none' && parseFloat(style.outlineWidth) > 0;
+return [stop.id || stop.outerHTML.slice(0, 100), seen && box.width > 0 && box.height > 0]";
 /// More stops of Tab than any page has.
 const STOPS: usize = 60;
 
@@ -40,7 +48,7 @@ impl Manner {
 pub struct Visitor<'a> {
     pub(super) browser: &'a Browser,
     pub(super) site: String,
-    manner: Manner,
+    pub(super) manner: Manner,
 }
 
 impl<'a> Visitor<'a> {
@@ -156,17 +164,29 @@ impl<'a> Visitor<'a> {
         bail!("Tab does not come to {} on {:?}", wanted.outer_html().await?, self.sees().await?)
     }
 
-    /// Tab comes to every stop, each can be seen, and Shift with Tab comes back the same way.
+    /// Tab comes to every stop, each can be seen, and Shift with Tab comes back the same way; once for
+    /// each page, by its path and title.
     async fn walks(&self, page: &Page) -> Result<()> {
+        let is_new = {
+            let mut walked = self.browser.walked.lock().unwrap_or_else(PoisonError::into_inner);
+            walked.insert(format!("{} {}", page.path, page.title))
+        };
+        if !is_new {
+            return Ok(());
+        }
+        // By the second frame whatever takes the focus by itself has taken it.
+        let frames = "const [done] = arguments;
+            requestAnimationFrame(() => requestAnimationFrame(() => done(null)))";
+        self.browser.driver.execute_async(frames, vec![]).await?;
         let forth = self.stops(false, page).await?;
         let mut back = self.stops(true, page).await?;
         back.reverse();
-        ensure!(forth == back, "Tab and Shift-Tab go other ways on {page:?}: {forth:?} {back:?}");
+        ensure!(forth == back, "Tab goes {forth:?}, Shift-Tab {back:?} on {page:?}");
         Ok(())
     }
 
     /// The stops of one round, from the page's beginning or end: between two rounds none has the focus.
-    async fn stops(&self, backwards: bool, page: &Page) -> Result<Vec<ElementId>> {
+    async fn stops(&self, backwards: bool, page: &Page) -> Result<Vec<String>> {
         let mut stops = Vec::new();
         let mut rounds = 0;
         for _ in 0..2 * STOPS {
@@ -177,27 +197,19 @@ impl<'a> Visitor<'a> {
                 keys.send_keys(Key::Tab)
             };
             keys.perform().await?;
-            let stop = self.stop().await?;
-            let is_none = stop.tag_name().await? == "body";
-            if is_none && rounds == 1 {
-                return Ok(stops);
-            } else if is_none {
-                rounds = 1;
-            } else if rounds == 1 {
-                is_seen(&stop, page).await?;
-                stops.push(stop.element_id());
+            let stop = self.browser.driver.execute(STOP, vec![]).await?;
+            let stop: Option<(String, bool)> = stop.convert()?;
+            match stop {
+                None if rounds == 1 => return Ok(stops),
+                None => rounds = 1,
+                Some(_) if rounds == 0 => {}
+                // WCAG 2.4.7: whoever uses the keyboard sees where they are.
+                Some((name, is_seen)) => {
+                    ensure!(is_seen, "one does not see that Tab has come to {name} on {page:?}");
+                    stops.push(name);
+                }
             }
         }
         bail!("Tab does not come around on {page:?}")
     }
-}
-
-/// WCAG 2.4.7: whoever uses the keyboard sees where they are.
-async fn is_seen(stop: &WebElement, page: &Page) -> Result<()> {
-    let is_outlined = stop.css_value("outline-style").await? != "none"
-        && stop.css_value("outline-width").await? != "0px";
-    let is_shown = stop.is_displayed().await?;
-    let html = stop.outer_html().await?;
-    ensure!(is_outlined && is_shown, "one does not see that Tab has come to {html} on {page:?}");
-    Ok(())
 }

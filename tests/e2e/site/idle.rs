@@ -1,0 +1,69 @@
+//! W5: a session that is left idle ends by itself, on a daemon whose patience is short.
+
+use std::fs;
+use std::net::TcpStream;
+use std::path::Path;
+use std::sync::Arc;
+use std::thread::sleep;
+use std::time::Duration;
+
+use anyhow::Result;
+use karipass_lab::browser::Manner;
+use karipass_lab::daemon::{Daemon, Setup};
+use libtest_mimic::Trial;
+
+use super::visit::Visit;
+use super::{Ground, password};
+use crate::story::told;
+use crate::world::{KARIPASS, System};
+
+/// Long enough to log in and to read a page.
+const IDLE_S: u64 = 8;
+const ANSWERS_WITHIN: Duration = Duration::from_mins(1);
+
+pub fn trials(ground: &Arc<Ground>) -> Vec<Trial> {
+    let ground = Arc::clone(ground);
+    vec![Trial::test("w5_left_idle_a_session_ends_by_itself", move || {
+        told(
+            impatient(&ground.system)
+                .and_then(|daemon| ground.visit_at(&daemon.site(), Manner::WithoutScript, idle)),
+        )
+    })]
+}
+
+/// A second daemon on the same database; it has no Asterisk, and needs none.
+fn impatient(system: &System) -> Result<Daemon> {
+    let folder = system.folder.path().join("impatient");
+    let keys = system.daemon.as_ref().unwrap().lock().unwrap().setup().keys();
+    let setup = Setup::new(Path::new(KARIPASS), &folder, &system.asterisk, &system.database)?
+        .ari("http://127.0.0.1:9", "unused")
+        .variable("KARIPASS_LOGIN_LIMIT", "off")
+        .variable("KARIPASS_SESSION_IDLE_S", IDLE_S.to_string());
+    fs::create_dir_all(&folder)?;
+    fs::copy(keys, setup.keys())?;
+    let mut daemon = Daemon::start_unready(setup)?;
+    let address = daemon.site().replace("https://", "");
+    daemon.child().wait_for(ANSWERS_WITHIN, || Ok(TcpStream::connect(&address).is_ok()))?;
+    Ok(daemon)
+}
+
+fn idle(visit: &Visit<'_>) -> Result<()> {
+    let contract = &visit.family().contract;
+    let current = visit.has_password(contract, "line")?;
+    visit.logs_in(contract, &current)?.is_headed("設定サイトトップ")?;
+    sleep(Duration::from_secs(IDLE_S + 1));
+    let page = visit.goes("/")?;
+    page.is_headed("ログアウトしました")?
+        .says("一定時間操作がなかったため、ログアウトしました。")?;
+    visit.pictures("timed-out")?;
+    visit.presses("もう一度ログインする")?.is_headed("ログイン")?;
+    // A form that was left open does nothing any more.
+    visit.logs_in(contract, &current)?;
+    visit.goes("/password")?;
+    sleep(Duration::from_secs(IDLE_S + 1));
+    let new = visit.new_password();
+    password::changes(visit, &current, &new, &new)?.says("一定時間操作がなかったため")?;
+    visit.logs_in(contract, &new)?.says("ログインできませんでした")?;
+    visit.logs_in(contract, &current)?.is_headed("設定サイトトップ")?;
+    Ok(())
+}

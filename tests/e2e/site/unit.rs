@@ -1,0 +1,245 @@
+//! The change of the unit on the site: each row of U with its refusals and its outcome, and W6.
+
+use std::sync::Arc;
+
+use anyhow::{Result, ensure};
+use karipass_lab::browser::Manner;
+use libtest_mimic::Trial;
+
+use super::visit::{Visit, hyphenated};
+use super::{Ground, flow, once};
+use crate::story::Family;
+
+/// The link on the top page, and the button of the form.
+const CHANGE: &str = "認証単位変更";
+const NOT_CHANGED: &str = "認証単位を変更できませんでした";
+const CHANGED: &str = "認証単位を変更しました";
+const ELSEWHERE: &str = "契約の内容が変更されています";
+
+pub fn trials(ground: &Arc<Ground>) -> Vec<Trial> {
+    [
+        flow(ground, "u_from_number_to_line", number_to_line),
+        flow(ground, "u_from_line_to_number", line_to_number),
+        flow(ground, "u_from_number_to_admin_user", number_to_admin_user),
+        flow(ground, "u_from_line_to_admin_user", line_to_admin_user),
+        flow(ground, "u_from_admin_user_to_line", admin_user_to_line),
+        flow(ground, "u_from_admin_user_to_number", admin_user_to_number),
+        flow(ground, "u2_a_user_cannot_change_the_unit", user),
+        vec![
+            once(ground, "c2_ten_wrong_ones_for_the_unit_void_it", Manner::WithoutScript, ten),
+            once(ground, "w6_a_window_left_behind_changes_nothing", Manner::Pointer, two_windows),
+            once(
+                ground,
+                "w6_a_form_older_than_the_contract_is_refused",
+                Manner::WithoutScript,
+                changed_elsewhere,
+            ),
+        ],
+    ]
+    .into_iter()
+    .flatten()
+    .collect()
+}
+
+/// A unit as the database and as a page calls it.
+#[derive(Clone, Copy)]
+struct Unit(&'static str, &'static str);
+
+const LINE: Unit = Unit("line", "回線単位");
+const NUMBER: Unit = Unit("number", "電話番号単位");
+const ADMIN_USER: Unit = Unit("admin_user", "管理者/ユーザ単位");
+
+/// Whose password a number logs in with afterwards.
+enum With {
+    ItsOwn,
+    TheChangers,
+}
+use With::{ItsOwn, TheChangers};
+
+/// One row of U.
+struct Row<'a> {
+    from: Unit,
+    to: Unit,
+    /// Who has a password, and is asked for it; the first one makes the change.
+    held: &'a [&'a str],
+    afterwards: &'a [(&'a str, With)],
+}
+
+fn number_to_line(visit: &Visit<'_>) -> Result<()> {
+    let Family { contract, child, .. } = visit.family();
+    let afterwards = [(contract.as_str(), TheChangers)];
+    row(visit, &Row { from: NUMBER, to: LINE, held: &[child, contract], afterwards: &afterwards })
+}
+
+fn line_to_number(visit: &Visit<'_>) -> Result<()> {
+    let Family { contract, child, .. } = visit.family();
+    let afterwards = [(contract.as_str(), TheChangers), (child, TheChangers)];
+    row(visit, &Row { from: LINE, to: NUMBER, held: &[contract], afterwards: &afterwards })
+}
+
+fn number_to_admin_user(visit: &Visit<'_>) -> Result<()> {
+    let Family { contract, child, .. } = visit.family();
+    let afterwards = [(contract.as_str(), TheChangers), (child, ItsOwn)];
+    row(visit, &Row { from: NUMBER, to: ADMIN_USER, held: &[child], afterwards: &afterwards })
+}
+
+fn line_to_admin_user(visit: &Visit<'_>) -> Result<()> {
+    let Family { contract, child, .. } = visit.family();
+    let afterwards = [(contract.as_str(), TheChangers), (child, TheChangers)];
+    row(visit, &Row { from: LINE, to: ADMIN_USER, held: &[contract], afterwards: &afterwards })
+}
+
+fn admin_user_to_line(visit: &Visit<'_>) -> Result<()> {
+    let Family { contract, child, .. } = visit.family();
+    let afterwards = [(contract.as_str(), ItsOwn)];
+    row(
+        visit,
+        &Row { from: ADMIN_USER, to: LINE, held: &[contract, child], afterwards: &afterwards },
+    )
+}
+
+fn admin_user_to_number(visit: &Visit<'_>) -> Result<()> {
+    let Family { contract, child, .. } = visit.family();
+    let afterwards = [(contract.as_str(), ItsOwn), (child, ItsOwn)];
+    row(
+        visit,
+        &Row { from: ADMIN_USER, to: NUMBER, held: &[contract, child], afterwards: &afterwards },
+    )
+}
+
+fn row(visit: &Visit<'_>, row: &Row<'_>) -> Result<()> {
+    let (from, to) = (row.from.0, row.to.0);
+    let mut held = Vec::new();
+    for number in row.held {
+        held.push((*number, visit.has_password(number, from)?));
+    }
+    let changers = held[0].1.clone();
+    visit.logs_in(held[0].0, &changers)?;
+    visit.presses(CHANGE)?.says(row.from.1)?;
+    visit.pictures("unit")?;
+    visit.presses(row.to.1)?.is_headed(&format!("認証単位を{}に変更", row.to.1))?;
+    visit.pictures(&format!("unit-{from}-to-{to}"))?;
+    refusals(visit, row, &held)?;
+    for (number, password) in &held {
+        visit.fills(&label(number), password)?;
+    }
+    let page = visit.presses(CHANGE)?;
+    page.is_headed(CHANGED)?.says(row.to.1)?;
+    visit.pictures(&format!("unit-{from}-to-{to}-changed"))?;
+    ensure!(visit.story.unit()?.as_deref() == Some(to), "the unit is another");
+    visit.presses("ログインする")?;
+    for (number, with) in row.afterwards {
+        page.says(&hyphenated(number))?;
+        let own = || held.iter().find(|(held, _)| held == number).map(|(_, own)| own.as_str());
+        let password = match with {
+            ItsOwn => own().unwrap(),
+            TheChangers => changers.as_str(),
+        };
+        visit.logs_in(number, password)?.is_headed("設定サイトトップ")?.says(row.to.1)?;
+        visit.presses("ログアウト")?;
+    }
+    for (number, password) in &held {
+        if row.afterwards.iter().all(|(logs_in, _)| logs_in != number) {
+            visit.logs_in(number, password)?.says("ログインできませんでした")?;
+        }
+    }
+    Ok(())
+}
+
+/// Nothing entered is not counted; a wrong one is, for its own number, and nothing is changed.
+fn refusals(visit: &Visit<'_>, row: &Row<'_>, held: &[(&str, String)]) -> Result<()> {
+    visit.presses(CHANGE)?.says(NOT_CHANGED)?;
+    for (number, _) in held {
+        let words = format!("{}のパスワードを入力してください。", hyphenated(number));
+        visit.is_told(&label(number), &words)?;
+        ensure!(visit.count(number)? == (0, false), "an empty field was counted");
+    }
+    let ((wrong, _), right) = held.split_last().unwrap();
+    for (number, password) in right {
+        visit.fills(&label(number), password)?;
+    }
+    visit.fills(&label(wrong), &visit.new_password())?;
+    visit.presses(CHANGE)?.says(NOT_CHANGED)?.says("何も変更されていません")?;
+    visit.is_told(&label(wrong), "パスワードが正しくありません")?;
+    visit.pictures("unit-refused")?;
+    ensure!(visit.count(wrong)? == (1, false), "a wrong one was not counted");
+    for (number, _) in right {
+        ensure!(visit.count(number)? == (0, false), "a right one was counted");
+    }
+    ensure!(visit.story.unit()?.as_deref() == Some(row.from.0), "the unit was changed");
+    Ok(())
+}
+
+/// The label of a number's password.
+pub fn label(number: &str) -> String {
+    format!("{}のパスワード", hyphenated(number))
+}
+
+fn user(visit: &Visit<'_>) -> Result<()> {
+    let child = &visit.family().child;
+    let password = visit.has_password(child, ADMIN_USER.0)?;
+    visit.logs_in(child, &password)?.says("ユーザ")?.says_not(CHANGE)?;
+    visit.pictures("top-user")?;
+    for path in ["/unit", "/unit/line", "/unit/number"] {
+        visit.goes(path)?.is_headed("認証単位を変更できません")?;
+    }
+    visit.pictures("unit-not-allowed")?;
+    visit.presses("トップページへ")?.is_headed("設定サイトトップ")?;
+    Ok(())
+}
+
+fn ten(visit: &Visit<'_>) -> Result<()> {
+    let contract = &visit.family().contract;
+    let password = visit.has_password(contract, LINE.0)?;
+    visit.logs_in(contract, &password)?;
+    visit.goes("/unit/number")?;
+    for wrong in 1..10 {
+        visit.fills(&label(contract), &visit.new_password())?;
+        visit.presses(CHANGE)?.says(NOT_CHANGED)?;
+        ensure!(visit.count(contract)? == (wrong, false), "after {wrong} wrong ones");
+    }
+    visit.fills(&label(contract), &visit.new_password())?;
+    visit.presses(CHANGE)?.is_headed("パスワードが無効になりました")?;
+    ensure!(visit.count(contract)? == (10, true), "not void");
+    ensure!(visit.story.unit()?.as_deref() == Some(LINE.0), "the unit was changed");
+    Ok(())
+}
+
+fn two_windows(visit: &Visit<'_>) -> Result<()> {
+    let contract = &visit.family().contract;
+    let password = visit.has_password(contract, LINE.0)?;
+    visit.logs_in(contract, &password)?;
+    visit.goes("/unit/number")?;
+    visit.fills(&label(contract), &password)?;
+    let first = visit.wait(visit.who.browser().second_window())?;
+    visit.goes("/unit/admin_user")?;
+    visit.fills(&label(contract), &password)?;
+    visit.presses(CHANGE)?.is_headed(CHANGED)?;
+    visit.wait(visit.who.browser().turn_to(first))?;
+    visit.presses(CHANGE)?.is_headed("ログインの状態が終了しています")?;
+    visit.pictures("session-over")?;
+    ensure!(visit.story.unit()?.as_deref() == Some(ADMIN_USER.0), "the first window won");
+    ensure!(visit.count(contract)? == (0, false), "it was counted");
+    Ok(())
+}
+
+fn changed_elsewhere(visit: &Visit<'_>) -> Result<()> {
+    let Family { contract, child, plain } = visit.family();
+    let password = visit.has_password(contract, LINE.0)?;
+    visit.logs_in(contract, &password)?;
+    visit.goes("/unit/number")?;
+    // A wrong one: not even that counts.
+    visit.fills(&label(contract), &visit.new_password())?;
+    let rows =
+        format!("{contract},{contract},yes\n{contract},{child},yes\n{contract},{plain},yes\n");
+    visit.story.load(&rows)?;
+    visit.presses(CHANGE)?.is_headed(ELSEWHERE)?;
+    visit.pictures("changed-elsewhere")?;
+    ensure!(visit.story.unit()?.as_deref() == Some(LINE.0), "the unit was changed");
+    ensure!(visit.count(contract)? == (0, false), "it was counted");
+    // With a form that knows of it, it works.
+    visit.goes("/unit/number")?;
+    visit.fills(&label(contract), &password)?;
+    visit.presses(CHANGE)?.is_headed(CHANGED)?.says(&hyphenated(plain))?;
+    Ok(())
+}
