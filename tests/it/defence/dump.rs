@@ -7,8 +7,14 @@ use argon2::{Algorithm, Argon2, Params, Version};
 use libtest_mimic::Trial;
 use tokio_postgres::Client;
 
+use crate::scene::change;
 use crate::site::{self, Caller, NUMBER, RIGHT, Service, WRONG};
 use crate::world::{World, daemon_store, trial};
+
+/// What the subscriber's own password is.
+const NEW: &str = "abcd1234";
+/// [`site::KEYS`], decoded.
+const KEY: &[u8] = &[0; 32];
 
 pub fn trials(world: &Arc<World>) -> Vec<Trial> {
     vec![trial(world, "c7_a_dump_verifies_nothing_and_holds_no_hash_of_what_is_over", dump)]
@@ -52,8 +58,12 @@ async fn dump(world: Arc<World>) {
     for login in [live, void, late, swept] {
         site::credential(&owner, login, "temporary").await;
     }
-    let token = caller.log_in(&service.base, live, RIGHT).await.token();
-    assert_eq!(hashes(&everything(&owner).await).len(), 4);
+    let dump = everything(&owner).await;
+    assert_eq!(hashes(&dump).len(), 4);
+    assert!(hashes(&dump).iter().all(|hash| verifies(hash, RIGHT, Some(KEY))));
+    // Used for what it was good for.
+    let temporary = caller.log_in(&service.base, live, RIGHT).await.token();
+    let token = change(&caller, &service.base, &temporary, [RIGHT, NEW, NEW]).await.token();
     for _ in 0..3 {
         assert_eq!(caller.log_in(&service.base, void, WRONG).await.status, 401);
     }
@@ -65,10 +75,16 @@ async fn dump(world: Arc<World>) {
     daemon_store(&database).sweep().await.unwrap();
     let dump = everything(&owner).await;
     let [left] = hashes(&dump)[..] else { panic!("{:?}", hashes(&dump)) };
-    assert!(!verifies(left, RIGHT, None), "the password alone verifies it");
-    assert!(!verifies(left, RIGHT, Some(&[1; 32])), "any key verifies it");
-    assert!(verifies(left, RIGHT, Some(&[0; 32])), "the key is what is needed");
-    for (what, secret) in [("password", RIGHT), ("token", &token), ("key", "AAAAAAAA")] {
+    assert!(!verifies(left, NEW, None), "the password alone verifies it");
+    assert!(!verifies(left, NEW, Some(&[1; 32])), "any key verifies it");
+    assert!(verifies(left, NEW, Some(KEY)), "the key is what is needed");
+    for (what, secret) in [
+        ("password", RIGHT),
+        ("password", NEW),
+        ("token", &temporary),
+        ("token", &token),
+        ("key", "AAAAAAAA"),
+    ] {
         assert!(!dump.contains(secret), "a {what} is in the dump");
     }
 }
