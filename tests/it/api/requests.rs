@@ -163,6 +163,8 @@ async fn description(world: Arc<World>) {
     for (path, method, statuses) in [
         ("/api/v1/login", "post", &["200", "400", "401", "413", "429", "503"][..]),
         ("/api/v1/session", "get", &["200", "401", "403", "503"]),
+        ("/api/v1/password", "post", &["200", "400", "401", "413", "422", "429", "503"]),
+        ("/api/v1/unit", "post", &["200", "400", "401", "403", "409", "413", "422", "429", "503"]),
         ("/api/v1/logout", "post", &["204", "401", "503"]),
         ("/api/v1/openapi.json", "get", &["200"]),
     ] {
@@ -177,7 +179,15 @@ async fn description(world: Arc<World>) {
         }
     }
     let codes = description["components"]["schemas"]["Code"]["enum"].as_array().unwrap();
-    assert!(codes.contains(&Value::from("invalid_credentials")), "{codes:?}");
+    for code in [
+        "invalid_credentials",
+        "not_allowed",
+        "changed_elsewhere",
+        "password_rejected",
+        "wrong_password",
+    ] {
+        assert!(codes.contains(&Value::from(code)), "{code}: {codes:?}");
+    }
 }
 
 async fn http_2(world: Arc<World>) {

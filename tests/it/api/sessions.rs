@@ -6,6 +6,7 @@ use std::time::Duration;
 use libtest_mimic::Trial;
 use serde_json::Value;
 
+use crate::scene::Scene;
 use crate::site::{self, Caller, NUMBER, RIGHT, Service, WRONG};
 use crate::world::{World, trial};
 
@@ -23,12 +24,8 @@ pub fn trials(world: &Arc<World>) -> Vec<Trial> {
 }
 
 async fn session(world: Arc<World>) {
-    let database = world.database().await;
-    let owner = database.owner().await.unwrap();
-    site::contract(&owner, "admin_user").await;
+    let Scene { owner, service, caller, .. } = Scene::new(&world, "admin_user").await;
     site::credential(&owner, NUMBER, "password").await;
-    let service = Service::start(&database, &[]).await;
-    let caller = Caller::new();
     let login = caller.log_in(&service.base, NUMBER, RIGHT).await;
     let token = login.token();
     assert_eq!(token.len(), 43);
@@ -74,12 +71,8 @@ async fn session(world: Arc<World>) {
 }
 
 async fn ends(world: Arc<World>) {
-    let database = world.database().await;
-    let owner = database.owner().await.unwrap();
-    site::contract(&owner, "line").await;
+    let Scene { database, owner, service, caller } = Scene::new(&world, "line").await;
     site::credential(&owner, NUMBER, "password").await;
-    let service = Service::start(&database, &[]).await;
-    let caller = Caller::new();
     for (sql, status) in [
         ("last_seen_at = last_seen_at - interval '14 minutes 30 seconds'", 200),
         ("last_seen_at = last_seen_at - interval '15 minutes'", 401),
@@ -100,12 +93,8 @@ async fn ends(world: Arc<World>) {
 }
 
 async fn noted(world: Arc<World>) {
-    let database = world.database().await;
-    let owner = database.owner().await.unwrap();
-    site::contract(&owner, "line").await;
+    let Scene { owner, service, caller, .. } = Scene::new(&world, "line").await;
     site::credential(&owner, NUMBER, "password").await;
-    let service = Service::start(&database, &[]).await;
-    let caller = Caller::new();
     let token = caller.log_in(&service.base, NUMBER, RIGHT).await.token();
     let seen = async || -> String {
         let sql = "SELECT last_seen_at::text FROM session";
@@ -121,11 +110,7 @@ async fn noted(world: Arc<World>) {
 }
 
 async fn c6(world: Arc<World>) {
-    let database = world.database().await;
-    let owner = database.owner().await.unwrap();
-    site::contract(&owner, "line").await;
-    let service = Service::start(&database, &[]).await;
-    let caller = Caller::new();
+    let Scene { owner, service, caller, .. } = Scene::new(&world, "line").await;
     for (kind, older, change) in [
         ("temporary", "0 seconds", Some("temporary")),
         ("password", "60 days", Some("expired")),
@@ -151,11 +136,7 @@ async fn c6(world: Arc<World>) {
 }
 
 async fn ended(world: Arc<World>) {
-    let database = world.database().await;
-    let owner = database.owner().await.unwrap();
-    site::contract(&owner, "line").await;
-    let service = Service::start(&database, &[]).await;
-    let caller = Caller::new();
+    let Scene { owner, service, caller, .. } = Scene::new(&world, "line").await;
     site::credential(&owner, NUMBER, "password").await;
     let token = caller.log_in(&service.base, NUMBER, RIGHT).await.token();
     site::credential(&owner, NUMBER, "password").await;
@@ -169,23 +150,15 @@ async fn ended(world: Arc<World>) {
 }
 
 async fn suspended(world: Arc<World>) {
-    let database = world.database().await;
-    let owner = database.owner().await.unwrap();
-    site::contract(&owner, "line").await;
+    let Scene { owner, service, caller, .. } = Scene::new(&world, "line").await;
     site::credential(&owner, NUMBER, "password").await;
-    let service = Service::start(&database, &[]).await;
-    let caller = Caller::new();
     let token = caller.log_in(&service.base, NUMBER, RIGHT).await.token();
     owner.batch_execute("UPDATE contract SET suspended = true").await.unwrap();
     assert_eq!(caller.session(&service.base, &token).await.code(), "no_session");
 }
 
 async fn swept(world: Arc<World>) {
-    let database = world.database().await;
-    let owner = database.owner().await.unwrap();
-    site::contract(&owner, "number").await;
-    let service = Service::start(&database, &[]).await;
-    let caller = Caller::new();
+    let Scene { database, owner, service, caller } = Scene::new(&world, "number").await;
     for login in ["0612345601", "0612345602"] {
         site::credential(&owner, login, "temporary").await;
         caller.log_in(&service.base, login, RIGHT).await.token();

@@ -10,8 +10,13 @@ use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject as _;
 use tokio::task::JoinSet;
 
+use crate::scene;
 use crate::site::{self, Caller, Daemon, NUMBER, RIGHT, WRONG};
 use crate::world::{World, trial};
+
+/// A password that may be set, and one that may not.
+const NEW: &str = "Xq7secret";
+const REJECTED: &str = "Zz9_rejected_secret";
 
 pub fn trials(world: &Arc<World>) -> Vec<Trial> {
     vec![
@@ -61,7 +66,18 @@ async fn secrets(world: Arc<World>) {
         caller.get(&url).await;
         let sent = caller.client().post(&url).header("content-type", "application/json");
         caller.send(sent.body(format!(r#"{{"number":"{NUMBER}","password":{RIGHT}}}"#))).await;
-        caller.log_out(&daemon.base, &token).await;
+        let typed = [RIGHT, NEW, NEW];
+        scene::change(&caller, &daemon.base, &token, [WRONG, NEW, NEW]).await;
+        let changed = scene::change(&caller, &daemon.base, &token, typed).await.token();
+        scene::change(&caller, &daemon.base, &changed, [NEW, REJECTED, REJECTED]).await;
+        for password in [WRONG, NEW] {
+            let given = [(NUMBER, password)];
+            let unit = scene::change_unit(&caller, &daemon.base, &changed, "admin_user", &given);
+            assert_eq!(unit.await.status == 200, password == NEW);
+        }
+        owner.batch_execute("UPDATE contract SET unit = 'line'").await.unwrap();
+        let last = caller.log_in(&daemon.base, NUMBER, NEW).await.token();
+        caller.log_out(&daemon.base, &last).await;
         let sql = "SELECT phc FROM credential WHERE login = $1";
         let phc: String = owner.query_one(sql, &[&NUMBER]).await.unwrap().get(0);
         let hash = phc.rsplit('$').next().unwrap();
@@ -71,7 +87,10 @@ async fn secrets(world: Arc<World>) {
         for (what, secret) in [
             ("password", RIGHT),
             ("wrong password", WRONG),
+            ("new password", NEW),
+            ("rejected password", REJECTED),
             ("token", &token),
+            ("token", &changed),
             ("hash", hash),
             ("key", "AAAAAAAA"),
             ("key", "BBBBBBBB"),

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use libtest_mimic::Trial;
 use serde_json::json;
 
+use crate::scene::Scene;
 use crate::site::{self, Caller, NUMBER, RIGHT, Service, WRONG};
 use crate::world::{World, trial};
 
@@ -22,11 +23,7 @@ pub fn trials(world: &Arc<World>) -> Vec<Trial> {
 }
 
 async fn c1_boundary(world: Arc<World>) {
-    let database = world.database().await;
-    let owner = database.owner().await.unwrap();
-    site::contract(&owner, "line").await;
-    let service = Service::start(&database, &[]).await;
-    let caller = Caller::new();
+    let Scene { owner, service, caller, .. } = Scene::new(&world, "line").await;
     site::credential(&owner, NUMBER, "temporary").await;
     // As near to its end as a slow machine allows.
     site::age(&owner, NUMBER, "23 hours 59 minutes 30 seconds").await;
@@ -48,12 +45,8 @@ async fn c2_password(world: Arc<World>) {
 }
 
 async fn void_after(world: &World, kind: &str, limit: i32) {
-    let database = world.database().await;
-    let owner = database.owner().await.unwrap();
-    site::contract(&owner, "line").await;
+    let Scene { owner, service, caller, .. } = Scene::new(world, "line").await;
     site::credential(&owner, NUMBER, kind).await;
-    let service = Service::start(&database, &[]).await;
-    let caller = Caller::new();
     for round in 0..2 {
         for wrong in 1..limit {
             assert_eq!(caller.log_in(&service.base, NUMBER, WRONG).await.status, 401);
@@ -130,11 +123,7 @@ async fn w1_table(world: Arc<World>) {
             ],
         ),
     ] {
-        let database = world.database().await;
-        let owner = database.owner().await.unwrap();
-        site::contract(&owner, unit).await;
-        let service = Service::start(&database, &[]).await;
-        let caller = Caller::new();
+        let Scene { owner, service, caller, .. } = Scene::new(&world, unit).await;
         for number in [NUMBER, one, two, three] {
             site::credential(&owner, number, "password").await;
             let answer = caller.log_in(&service.base, number, RIGHT).await;
@@ -155,12 +144,8 @@ async fn w1_table(world: Arc<World>) {
 }
 
 async fn w3_spellings(world: Arc<World>) {
-    let database = world.database().await;
-    let owner = database.owner().await.unwrap();
-    site::contract(&owner, "line").await;
+    let Scene { owner, service, caller, .. } = Scene::new(&world, "line").await;
     site::credential(&owner, NUMBER, "password").await;
-    let service = Service::start(&database, &[]).await;
-    let caller = Caller::new();
     // As keyboards, spreadsheets and address books write it; `C2`'s count would be many times ten
     // if each had its own.
     let spellings = [
@@ -209,12 +194,8 @@ async fn w3_spellings(world: Arc<World>) {
 }
 
 async fn w3_password(world: Arc<World>) {
-    let database = world.database().await;
-    let owner = database.owner().await.unwrap();
-    site::contract(&owner, "line").await;
+    let Scene { owner, service, caller, .. } = Scene::new(&world, "line").await;
     site::credential(&owner, NUMBER, "password").await;
-    let service = Service::start(&database, &[]).await;
-    let caller = Caller::new();
     for typed in ["48151623 ", " 48151623", "４８１５１６２３", "4815-1623", ""] {
         assert_eq!(caller.log_in(&service.base, NUMBER, typed).await.status, 401, "{typed:?}");
     }
