@@ -116,7 +116,7 @@ pub async fn change_unit(
         store.record(&doing.record(one.outcome)).await?;
     }
     match store.hold(contract, &digest).await? {
-        Some(hold) => Ok(asking.decide(store, hold, &compared).await?),
+        Some(hold) => Ok(asking.decide(hold, &compared).await?),
         None => Ok(UnitVerdict::SessionOver),
     }
 }
@@ -143,26 +143,15 @@ impl Asking {
     }
 
     /// The verdict, from what there is under the lock.
-    async fn decide(
-        &self,
-        store: &Store,
-        hold: Hold,
-        compared: &[Compared],
-    ) -> Result<UnitVerdict, StoreError> {
+    async fn decide(&self, hold: Hold, compared: &[Compared]) -> Result<UnitVerdict, StoreError> {
         let is_same = |allowed: &Allowed| {
             let ids = allowed.asked.iter().map(|credential| credential.id);
             ids.eq(compared.iter().map(|one| one.id))
         };
         let allowed = match self.examine(hold.view()) {
             Ok(allowed) if is_same(&allowed) => allowed,
-            Ok(_) => {
-                drop(hold);
-                return self.refused(store, UnitVerdict::ChangedElsewhere).await;
-            }
-            Err(verdict) => {
-                drop(hold);
-                return self.refused(store, verdict).await;
-            }
+            Ok(_) => return self.give_up(hold, UnitVerdict::ChangedElsewhere).await,
+            Err(verdict) => return self.give_up(hold, verdict).await,
         };
         let numbers: Vec<Number> = compared
             .iter()
@@ -201,24 +190,28 @@ impl Asking {
         Ok(UnitVerdict::Changed(UnitChanged { unit: self.unit, changer, logins }))
     }
 
-    /// Leaves a row of a refusal that is one; the others are mistakes of the form, or no session.
+    /// Refuses before anything was compared.
     async fn refused(
         &self,
         store: &Store,
         verdict: UnitVerdict,
     ) -> Result<UnitVerdict, StoreError> {
-        let outcome = match &verdict {
-            UnitVerdict::NotAllowed => Outcome::NotAllowed,
-            UnitVerdict::ChangedElsewhere => Outcome::ContractChanged,
-            UnitVerdict::Changed(_)
-            | UnitVerdict::Wrong { .. }
-            | UnitVerdict::OtherPasswords { .. }
-            | UnitVerdict::InForce
-            | UnitVerdict::PasswordChangeRequired
-            | UnitVerdict::SessionOver => return Ok(verdict),
-        };
-        store.record(&self.doing.record(outcome)).await?;
-        self.note(outcome);
+        if let Some(outcome) = refusal(&verdict) {
+            store.record(&self.doing.record(outcome)).await?;
+            self.note(outcome);
+        }
+        Ok(verdict)
+    }
+
+    /// Refuses for what was seen under the lock only.
+    async fn give_up(&self, hold: Hold, verdict: UnitVerdict) -> Result<UnitVerdict, StoreError> {
+        match refusal(&verdict) {
+            Some(outcome) => {
+                hold.refuse(&self.doing, outcome).await?;
+                self.note(outcome);
+            }
+            None => hold.release().await?,
+        }
         Ok(verdict)
     }
 
@@ -227,6 +220,20 @@ impl Asking {
         let unit = self.unit.as_str();
         tracing::info!(?login, %address, unit, ?outcome, "unit change");
         counter!("karipass_unit_changes_total", "outcome" => outcome.as_str()).increment(1);
+    }
+}
+
+/// The outcome of a refusal by a rule; the others are mistakes of the form, or no session.
+fn refusal(verdict: &UnitVerdict) -> Option<Outcome> {
+    match verdict {
+        UnitVerdict::NotAllowed => Some(Outcome::NotAllowed),
+        UnitVerdict::ChangedElsewhere => Some(Outcome::ContractChanged),
+        UnitVerdict::Changed(_)
+        | UnitVerdict::Wrong { .. }
+        | UnitVerdict::OtherPasswords { .. }
+        | UnitVerdict::InForce
+        | UnitVerdict::PasswordChangeRequired
+        | UnitVerdict::SessionOver => None,
     }
 }
 

@@ -140,6 +140,14 @@ impl Hold {
         &self.view
     }
 
+    /// Changes nothing.
+    ///
+    /// # Errors
+    /// [`StoreError`]
+    pub async fn release(self) -> Result<(), StoreError> {
+        self.transaction.commit().await
+    }
+
     /// Changes nothing, and says so.
     ///
     /// # Errors
