@@ -22,6 +22,7 @@ mod password;
 mod refused;
 mod top;
 mod unit;
+mod unit_changed;
 mod visitor;
 mod words;
 

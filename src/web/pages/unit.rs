@@ -1,23 +1,20 @@
-//! `/unit` and `/unit/{unit}` (認証単位変更, table `U`): choosing, the passwords that are asked for, and the outcome.
+//! `/unit` and `/unit/{unit}` (認証単位変更, table `U`): choosing, and the passwords that are asked for.
 
 use askama::Template;
 use axum::extract::{FromRequestParts, Path, State};
+use axum::http::StatusCode;
 use axum::http::request::Parts;
-use axum::http::{StatusCode, header};
-use axum::response::{AppendHeaders, IntoResponse, Redirect, Response};
+use axum::response::{IntoResponse, Redirect, Response};
 
-use super::cookie;
 use super::error::What;
 use super::form::{Form, Holder as _, Posted};
 use super::frame::{Frame, answer};
 use super::mistakes::Mistakes;
 use super::refused::Refused;
+use super::unit_changed;
 use super::visitor::{AnyVisitor, Visitor};
 use super::words;
-use crate::login::{
-    self, ChangeUnit, Door, LogsInWith, NewLogin, Told, UnitChanged, UnitChoice, UnitChoices,
-    UnitVerdict,
-};
+use crate::login::{self, ChangeUnit, Door, Told, UnitChoice, UnitChoices, UnitVerdict};
 use crate::number::Number;
 use crate::password::TypedPassword;
 use crate::rules;
@@ -67,24 +64,6 @@ struct FormPage {
 struct Field {
     id: String,
     number: String,
-}
-
-/// `unit_changed.html`
-#[derive(Template)]
-#[template(path = "unit_changed.html", config = ".askama.toml")]
-struct ChangedPage {
-    frame: Frame,
-    unit: &'static str,
-    logins: Vec<Login>,
-    /// Whether a number has to set a temporary password first.
-    some_have_nothing: bool,
-    temporary_digits: usize,
-}
-
-/// A number that logs in from now on.
-struct Login {
-    number: String,
-    with: String,
 }
 
 /// The unit in the path; anything else is no page.
@@ -161,7 +140,7 @@ fn answered(
     verdict: UnitVerdict,
 ) -> Result<Response, Refused> {
     match verdict {
-        UnitVerdict::Changed(changed) => Ok(outcome(site, &changed)),
+        UnitVerdict::Changed(changed) => Ok(unit_changed::outcome(site, &changed)),
         UnitVerdict::Wrong { session_over: true, .. } => Err(Refused::Told(What::Voided)),
         UnitVerdict::Wrong { numbers, .. } => again(page, &numbers, words::wrong_of),
         UnitVerdict::OtherPasswords { missing, unasked } if unasked.is_empty() => {
@@ -208,24 +187,6 @@ fn again(
     }
     page.frame = page.frame.with_error(true);
     Ok(answer(StatusCode::UNPROCESSABLE_ENTITY, &page))
-}
-
-/// Which number logs in now, and with what; the session is over.
-fn outcome(site: &Site, changed: &UnitChanged) -> Response {
-    let by = hyphenated(changed.changer);
-    let login = |login: &NewLogin| Login {
-        number: hyphenated(login.number),
-        with: words::logs_in_with(login.with, &by),
-    };
-    let page = ChangedPage {
-        frame: Frame::for_anyone(site),
-        unit: words::unit(changed.unit),
-        logins: changed.logins.iter().map(login).collect(),
-        some_have_nothing: changed.logins.iter().any(|login| login.with == LogsInWith::Nothing),
-        temporary_digits: rules::TEMPORARY_PASSWORD_DIGITS,
-    };
-    let cookie = AppendHeaders([(header::SET_COOKIE, cookie::removed(cookie::SESSION))]);
-    (cookie, answer(StatusCode::OK, &page)).into_response()
 }
 
 impl FormPage {

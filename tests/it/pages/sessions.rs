@@ -6,7 +6,7 @@ use libtest_mimic::Trial;
 use reqwest::Method;
 
 use super::browser::{BEFORE_LOGIN, Browser, SESSION, leads_to, title, token};
-use crate::site::{self, Caller, NUMBER, RIGHT, Service};
+use crate::site::{self, Caller, Daemon, NUMBER, RIGHT, Service, WRONG};
 use crate::world::{World, trial};
 
 pub fn trials(world: &Arc<World>) -> Vec<Trial> {
@@ -18,6 +18,7 @@ pub fn trials(world: &Arc<World>) -> Vec<Trial> {
         trial(world, "w5_after_12_hours_a_session_ends_in_any_case", absolute),
         trial(world, "row_9_no_route_walks_around_the_forced_change", walk),
         trial(world, "without_a_session_no_page_is_shown", outside),
+        trial(world, "row_10_no_secret_of_a_form_is_in_the_log_at_trace", logged),
         trial(world, "the_cookie_never_opens_the_api_nor_a_bearer_token_the_pages", doors),
     ]
 }
@@ -169,6 +170,41 @@ async fn outside(world: Arc<World>) {
     for path in FORMS.into_iter().chain(["/password", "/logout"]) {
         let answer = browser.submit_token("x", path, &[("current", RIGHT)]).await;
         assert_eq!(leads_to(&answer), "/session-over", "{path}");
+    }
+}
+
+async fn logged(world: Arc<World>) {
+    let database = world.database().await;
+    let owner = database.owner().await.unwrap();
+    site::contract(&owner, "line").await;
+    site::credential(&owner, NUMBER, "temporary").await;
+    let trace = [("KARIPASS_LOG_FILTER", "trace,tokio_postgres::query=trace")];
+    let daemon = Daemon::start(&database, &trace);
+    let mut browser = Browser::new(&daemon.base);
+    let page = browser.get("/login").await;
+    let mut secrets = vec![token(&page), browser.cookies[BEFORE_LOGIN].clone()];
+    browser.submit(&page, "/login", &[("number", NUMBER), ("password", WRONG)]).await;
+    browser.log_in(NUMBER, RIGHT).await;
+    secrets.push(browser.cookies[SESSION].clone());
+    let page = browser.get("/password").await;
+    for (current, new) in [(WRONG, "abcd1234"), (RIGHT, "efgh-5678"), (RIGHT, "abcd1234")] {
+        let fields = [("current", current), ("new", new), ("new_again", new)];
+        browser.submit(&page, "/password", &fields).await;
+    }
+    secrets.push(browser.cookies[SESSION].clone());
+    let page = browser.get("/unit/number").await;
+    secrets.push(token(&page));
+    for typed in [WRONG, "abcd1234"] {
+        let fields = [("version", "1"), ("password-0612345600", typed)];
+        browser.submit(&page, "/unit/number", &fields).await;
+    }
+    secrets.extend([RIGHT, WRONG, "abcd1234", "efgh-5678", NUMBER].map(str::to_owned));
+    let unit: String = owner.query_one("SELECT unit FROM contract", &[]).await.unwrap().get(0);
+    assert_eq!(unit, "number", "all of it was done");
+    let log = daemon.log();
+    assert!(log.contains("password change") && log.contains("unit change"), "{log}");
+    for secret in secrets {
+        assert_eq!(log.lines().find(|line| line.contains(&secret)), None, "{secret} is told");
     }
 }
 

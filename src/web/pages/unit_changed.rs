@@ -1,0 +1,48 @@
+//! The outcome of a change of the unit (table `U`): the answer to the form itself, since the session is over.
+
+use askama::Template;
+use axum::http::{StatusCode, header};
+use axum::response::{AppendHeaders, IntoResponse, Response};
+
+use super::cookie;
+use super::frame::{Frame, answer};
+use super::words;
+use crate::login::{LogsInWith, NewLogin, UnitChanged};
+use crate::rules;
+use crate::web::{Site, hyphenated};
+
+/// `unit_changed.html`
+#[derive(Template)]
+#[template(path = "unit_changed.html", config = ".askama.toml")]
+struct ChangedPage {
+    frame: Frame,
+    unit: &'static str,
+    logins: Vec<Login>,
+    /// Whether a number has to set a temporary password first.
+    some_have_nothing: bool,
+    temporary_digits: usize,
+}
+
+/// A number that logs in from now on.
+struct Login {
+    number: String,
+    with: String,
+}
+
+/// Which number logs in now, and with what; the session is over.
+pub(super) fn outcome(site: &Site, changed: &UnitChanged) -> Response {
+    let by = hyphenated(changed.changer);
+    let login = |login: &NewLogin| Login {
+        number: hyphenated(login.number),
+        with: words::logs_in_with(login.with, &by),
+    };
+    let page = ChangedPage {
+        frame: Frame::for_anyone(site),
+        unit: words::unit(changed.unit),
+        logins: changed.logins.iter().map(login).collect(),
+        some_have_nothing: changed.logins.iter().any(|login| login.with == LogsInWith::Nothing),
+        temporary_digits: rules::TEMPORARY_PASSWORD_DIGITS,
+    };
+    let cookie = AppendHeaders([(header::SET_COOKIE, cookie::removed(cookie::SESSION))]);
+    (cookie, answer(StatusCode::OK, &page)).into_response()
+}
