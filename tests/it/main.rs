@@ -19,6 +19,7 @@ mod check;
 mod defence;
 mod login;
 mod pages;
+mod routes;
 mod scene;
 mod site;
 mod sounds;
@@ -42,6 +43,7 @@ fn main() -> ExitCode {
     trials.extend(login::trials(&world));
     trials.extend(account::trials(&world));
     trials.extend(api::trials(&world));
+    trials.extend(routes::trials(&world));
     trials.extend(defence::trials(&world));
     trials.extend(pages::trials(&world));
     let conclusion = libtest_mimic::run(&arguments, trials);

@@ -22,8 +22,12 @@ const SCHEMATHESIS: &str = "target/schemathesis/bin/schemathesis";
 const USERS: [&str; 2] = ["0612345601", "0612345602"];
 /// Requests up to which the description is not thought to be tried.
 const REQUESTS: u64 = 2000;
+/// How often each of the things that a request can do must have been done.
+const OFTEN: usize = 5;
+/// Requests with one session, so that none is made with a user's for ever.
+const USES: usize = 10;
 /// Requests made up for each operation, besides those that the description's limits give.
-const EXAMPLES: &str = "700";
+const EXAMPLES: &str = "450";
 
 pub fn trials(world: &Arc<World>) -> Vec<Trial> {
     vec![trial(world, "a_thousands_of_generated_requests_get_what_the_description_says", generated)]
@@ -34,7 +38,7 @@ async fn generated(world: Arc<World>) {
     let owner = database.owner().await.unwrap();
     site::contract(&owner, "admin_user").await;
     let daemon = Daemon::start(&database, &[]);
-    let sessions = Sessions { base: daemon.base.clone(), owner, begun: 0, token: None };
+    let sessions = Sessions { base: daemon.base.clone(), owner, begun: 0, uses: 0, token: None };
     let keeper = keep(sessions).await;
     let folder = tempfile::tempdir().unwrap();
     let report = folder.path().join("report.json");
@@ -60,15 +64,24 @@ async fn generated(world: Arc<World>) {
     // Each is a request, or several.
     let requests = cases["generated"].as_u64().unwrap();
     assert!(requests > REQUESTS, "only {requests} requests: {report:#}");
+    // The right passwords among them have come through.
+    let done = site::audit(&database.owner().await.unwrap()).await;
+    for event in ["login", "password_changed", "unit_changed", "logout"] {
+        let times =
+            done.iter().filter(|(what, outcome)| what == event && outcome == "done").count();
+        assert!(times >= 3, "{event} {times} times: {report:#}");
+        println!("{event}: {times} of {requests}");
+    }
     let log = daemon.log();
     assert!(!log.contains("panicked"), "{log}");
 }
 
-/// The session that requests are made with: another one as soon as it is over.
+/// The session that requests are made with: another one when it is over, or has been used for a while.
 struct Sessions {
     base: String,
     owner: Client,
     begun: usize,
+    uses: usize,
     token: Option<String>,
 }
 
@@ -76,7 +89,9 @@ impl Sessions {
     /// A token that is good now.
     async fn good(&mut self) -> String {
         let caller = Caller::new();
+        self.uses += 1;
         if let Some(token) = &self.token
+            && self.uses < USES
             && caller.session(&self.base, token).await.status != 401
         {
             return token.clone();
@@ -88,7 +103,7 @@ impl Sessions {
             (USERS[0], "password"),
             (NUMBER, "temporary"),
         ][self.begun % 4];
-        self.begun += 1;
+        (self.begun, self.uses) = (self.begun + 1, 0);
         let unit = "UPDATE contract SET unit = 'admin_user'";
         self.owner.execute(unit, &[]).await.unwrap();
         for number in [NUMBER].into_iter().chain(USERS) {

@@ -1,0 +1,289 @@
+//! Every route walked by those who may not use it: without a session, with one that must change its
+//! password (C6), a user's where an administrator's is needed (U2), and another contract's.
+//!
+//! The routes are read from the sources that make the router, so that none is forgotten: one that is
+//! not told of here fails the walk.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::Path;
+use std::sync::Arc;
+
+use karipass_lab::repository;
+use libtest_mimic::Trial;
+use reqwest::Method;
+use serde_json::json;
+use tokio_postgres::Client;
+
+use crate::pages::browser::{Browser, leads_to, title, token};
+use crate::site::{self, Answer, Caller, NUMBER, RIGHT, Service};
+use crate::world::{World, trial};
+
+/// Who may use a route.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum For {
+    /// Whoever comes.
+    Anyone,
+    /// Also whoever must change the password first.
+    AnySession,
+    /// Whoever need not.
+    Session,
+    /// Of those, whoever may change the unit.
+    Changer,
+}
+
+const ROUTES: [(&str, &str, For); 19] = [
+    ("get", "/", For::Session),
+    ("get", "/login", For::Anyone),
+    ("post", "/login", For::Anyone),
+    ("get", "/password", For::AnySession),
+    ("post", "/password", For::AnySession),
+    ("get", "/unit", For::Changer),
+    ("get", "/unit/{unit}", For::Changer),
+    ("post", "/unit/{unit}", For::Changer),
+    ("post", "/logout", For::AnySession),
+    ("get", "/logged-out", For::Anyone),
+    ("get", "/timed-out", For::Anyone),
+    ("get", "/session-over", For::Anyone),
+    ("get", "/assets/", For::Anyone),
+    ("post", "/api/v1/login", For::Anyone),
+    ("get", "/api/v1/session", For::Session),
+    ("post", "/api/v1/password", For::AnySession),
+    ("post", "/api/v1/unit", For::Changer),
+    ("post", "/api/v1/logout", For::AnySession),
+    ("get", "/api/v1/openapi.json", For::Anyone),
+];
+
+/// The user of the contract of [`NUMBER`].
+const USER: &str = "0612345601";
+/// Another contract's number.
+const OTHER: &str = "0698765400";
+
+pub fn trials(world: &Arc<World>) -> Vec<Trial> {
+    vec![
+        Trial::test("every_route_of_the_site_is_walked", || {
+            every_route();
+            Ok(())
+        }),
+        trial(world, "w4_no_route_is_open_without_a_session", without_session),
+        trial(world, "row_9_no_route_but_the_change_is_open_under_c6", must_change),
+        trial(world, "u2_no_route_of_the_unit_is_open_to_a_user", user),
+        trial(world, "no_route_shows_or_changes_another_contract", foreign),
+    ]
+}
+
+fn every_route() {
+    let told: BTreeSet<(String, String)> =
+        ROUTES.iter().map(|(method, path, _)| ((*method).to_owned(), (*path).to_owned())).collect();
+    assert_eq!(routes_of(&repository().join("src/web")), told);
+}
+
+/// Methods and paths of every `.route(` below a folder; the operators' listener is another.
+fn routes_of(folder: &Path) -> BTreeSet<(String, String)> {
+    let mut routes = BTreeSet::new();
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            routes.extend(routes_of(&path));
+        } else if path.extension().is_some_and(|kind| kind == "rs")
+            && !path.ends_with("operators.rs")
+        {
+            let source: String =
+                fs::read_to_string(&path).unwrap().split_whitespace().collect::<Vec<_>>().concat();
+            for route in source.split(".route(").skip(1) {
+                let (name, rest) = route.split_once(',').unwrap();
+                let path = if let Some(literal) = name.strip_prefix('"') {
+                    literal.trim_end_matches('"').to_owned()
+                } else {
+                    // Of the style sheet and its like the paths are made.
+                    assert!(path.ends_with("pages/assets.rs"), "{name} in {}", path.display());
+                    "/assets/".to_owned()
+                };
+                routes.extend(methods(rest).map(|method| (method.to_owned(), path.clone())));
+            }
+        }
+    }
+    routes
+}
+
+/// The methods that a method router begins with, such as `get(a).post(b)`.
+fn methods(router: &str) -> impl Iterator<Item = &'static str> {
+    let end = router.find("))").unwrap_or(router.len());
+    let router = format!(".{}", &router[..=end.min(router.len() - 1)]);
+    let is_asset = router.starts_with(".asset(");
+    ["get", "post", "put", "patch", "delete", "any"].into_iter().filter(move |method| {
+        router.contains(&format!(".{method}(")) || (*method == "get" && is_asset)
+    })
+}
+
+/// The routes that need at least this.
+fn needing(least: For) -> impl Iterator<Item = (Method, String, bool)> {
+    ROUTES.into_iter().filter(move |(.., whom)| *whom >= least).map(|(method, path, _)| {
+        let method = Method::from_bytes(method.to_uppercase().as_bytes()).unwrap();
+        (method, path.replace("{unit}", "number"), path.starts_with("/api/"))
+    })
+}
+
+struct Scene {
+    service: Service,
+    owner: Client,
+    caller: Caller,
+}
+
+impl Scene {
+    async fn new(world: &World) -> Self {
+        let database = world.database().await;
+        let owner = database.owner().await.unwrap();
+        site::contract(&owner, "admin_user").await;
+        let service = Service::start(&database, &[]).await;
+        Self { service, owner, caller: Caller::new() }
+    }
+
+    /// Asks a route of the API with a body that would be good.
+    async fn api(&self, method: Method, path: &str, token: Option<&str>) -> Answer {
+        let body = json!({
+            "unit": "number", "passwords": { NUMBER: RIGHT },
+            "current": RIGHT, "new": "another1", "new_again": "another1",
+        });
+        let url = format!("{}{path}", self.service.base);
+        let request = self.caller.client().request(method, url).json(&body);
+        let request = match token {
+            Some(token) => request.bearer_auth(token),
+            None => request,
+        };
+        self.caller.send(request).await
+    }
+
+    /// Asks for a page, or sends its form with this browser's own token.
+    async fn page(browser: &mut Browser, method: Method, path: &str, token: &str) -> Answer {
+        if method == Method::GET {
+            return browser.get(path).await;
+        }
+        let password = format!("password-{NUMBER}");
+        let fields = [
+            ("version", "1"),
+            (password.as_str(), RIGHT),
+            ("current", RIGHT),
+            ("new", "another1"),
+            ("new_again", "another1"),
+        ];
+        browser.submit_token(token, path, &fields).await
+    }
+
+    /// Nobody has changed anything, and nothing was counted.
+    async fn is_as_it_was(&self, kind: &str) {
+        let row = self.owner.query_one("SELECT unit FROM contract WHERE number = $1", &[&NUMBER]);
+        assert_eq!(row.await.unwrap().get::<_, String>(0), "admin_user");
+        let sql = "SELECT login, kind, failures FROM credential WHERE login IN ($1, $2)";
+        for row in self.owner.query(sql, &[&NUMBER, &USER]).await.unwrap() {
+            assert_eq!((row.get::<_, &str>(1), row.get::<_, i32>(2)), (kind, 0), "{row:?}");
+        }
+    }
+}
+
+async fn without_session(world: Arc<World>) {
+    let scene = Scene::new(&world).await;
+    site::credential(&scene.owner, NUMBER, "password").await;
+    let mut browser = Browser::new(&scene.service.base);
+    let own = token(&browser.get("/login").await);
+    for (method, path, is_api) in needing(For::AnySession) {
+        if is_api {
+            let answer = scene.api(method, &path, None).await;
+            assert_eq!((answer.status, answer.code().as_str()), (401, "no_session"), "{path}");
+        } else {
+            let answer = Scene::page(&mut browser, method, &path, &own).await;
+            let to = leads_to(&answer);
+            assert!(["/login", "/session-over"].contains(&to), "{path} leads to {to}");
+        }
+    }
+    scene.is_as_it_was("password").await;
+}
+
+async fn must_change(world: Arc<World>) {
+    let scene = Scene::new(&world).await;
+    site::credential(&scene.owner, NUMBER, "temporary").await;
+    let bearer = scene.caller.log_in(&scene.service.base, NUMBER, RIGHT).await.token();
+    let mut browser = Browser::new(&scene.service.base);
+    browser.log_in(NUMBER, RIGHT).await;
+    let own = token(&browser.get("/password").await);
+    for (method, path, is_api) in needing(For::Session) {
+        if is_api {
+            let answer = scene.api(method, &path, Some(&bearer)).await;
+            let told = (answer.status, answer.code());
+            assert_eq!(told, (403, "password_change_required".to_owned()), "{path}");
+        } else {
+            let answer = Scene::page(&mut browser, method, &path, &own).await;
+            assert_eq!(leads_to(&answer), "/password", "{path}");
+        }
+    }
+    scene.is_as_it_was("temporary").await;
+}
+
+async fn user(world: Arc<World>) {
+    let scene = Scene::new(&world).await;
+    for number in [NUMBER, USER] {
+        site::credential(&scene.owner, number, "password").await;
+    }
+    let bearer = scene.caller.log_in(&scene.service.base, USER, RIGHT).await.token();
+    let mut browser = Browser::new(&scene.service.base);
+    browser.log_in(USER, RIGHT).await;
+    let own = token(&browser.get("/password").await);
+    for (method, path, is_api) in needing(For::Changer) {
+        if is_api {
+            let answer = scene.api(method, &path, Some(&bearer)).await;
+            assert_eq!((answer.status, answer.code().as_str()), (403, "not_allowed"), "{path}");
+        } else {
+            let answer = Scene::page(&mut browser, method, &path, &own).await;
+            assert_eq!(answer.status, 403, "{path}: {answer:?}");
+            assert!(title(&answer).ends_with("認証単位を変更できません"), "{path}: {answer:?}");
+        }
+    }
+    scene.is_as_it_was("password").await;
+}
+
+async fn foreign(world: Arc<World>) {
+    let scene = Scene::new(&world).await;
+    for number in [NUMBER, USER] {
+        site::credential(&scene.owner, number, "password").await;
+    }
+    let stranger = "INSERT INTO contract (number, unit) VALUES ($1, 'admin_user')";
+    scene.owner.execute(stranger, &[&OTHER]).await.unwrap();
+    let number = "INSERT INTO contract_number VALUES ($1, $1, true)";
+    scene.owner.execute(number, &[&OTHER]).await.unwrap();
+    site::credential(&scene.owner, OTHER, "password").await;
+    let bearer = scene.caller.log_in(&scene.service.base, OTHER, RIGHT).await.token();
+    let mut browser = Browser::new(&scene.service.base);
+    browser.log_in(OTHER, RIGHT).await;
+    let own = token(&browser.get("/password").await);
+    let mut first = Browser::new(&scene.service.base);
+    first.log_in(NUMBER, RIGHT).await;
+    let firsts = token(&first.get("/password").await);
+    let shows =
+        |answer: &Answer| ["061234560", "06-1234-560"].iter().any(|it| answer.body.contains(it));
+    // Logging out comes last: it is good for one's own session, whoever one is.
+    for (method, path, is_api) in
+        needing(For::AnySession).filter(|(_, path, _)| !path.ends_with("/logout"))
+    {
+        if is_api && path.ends_with("/password") {
+            // It is good for one's own.
+            continue;
+        }
+        if is_api {
+            let answer = scene.api(method.clone(), &path, Some(&bearer)).await;
+            assert_eq!(answer.status, if method == Method::GET { 200 } else { 400 }, "{path}");
+            assert!(method != Method::GET || !shows(&answer), "{path}: {answer:?}");
+        } else if method == Method::GET {
+            assert!(!shows(&browser.get(&path).await), "{path}");
+        } else {
+            // With the other's form, and with the other's number in one's own.
+            let answer = Scene::page(&mut browser, method.clone(), &path, &firsts).await;
+            assert_eq!(answer.status, 403, "{path}: {answer:?}");
+            if path.starts_with("/unit") {
+                let answer = Scene::page(&mut browser, method, &path, &own).await;
+                assert_ne!(answer.status, 200, "{path}: {answer:?}");
+            }
+        }
+    }
+    scene.is_as_it_was("password").await;
+    assert_eq!(first.get("/").await.status, 200, "the other's session has ended");
+}
