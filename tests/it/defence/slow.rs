@@ -12,7 +12,7 @@ use karipass::clock;
 use libtest_mimic::Trial;
 use rustls::version::TLS13;
 
-use super::wire::{ASK, client, plain, shaken};
+use super::wire::{ASK, ask, client, plain, shaken};
 use crate::site::{self, Caller, Daemon, NUMBER, RIGHT, Service};
 use crate::world::{World, trial};
 
@@ -33,7 +33,7 @@ struct Trickle {
 }
 
 impl Trickle {
-    /// One of five kinds, with what it still has to say.
+    /// One of seven kinds, with what it still has to say.
     fn open(kind: usize, address: &str, certificate: &Path) -> Self {
         const HEAD: &[u8] = b"POST /api/v1/login HTTP/1.1\r\nHost: localhost\r\n\
             Content-Type: application/json\r\nContent-Length: 4096\r\n\r\n";
@@ -45,20 +45,22 @@ impl Trickle {
                 client.write_tls(&mut hello).unwrap();
                 (plain(address), hello)
             }
-            // The handshake done, then: nothing, a head, a body.
-            2..5 => {
+            // The handshake done, then: nothing, a head, a body; after a first answer: nothing, a head.
+            _ => {
                 let mut tls = shaken(address, client).unwrap();
-                let mut bytes = Vec::new();
+                if kind >= 5 {
+                    assert_eq!(ask(&mut tls, ASK).0, 404);
+                }
                 if kind == 4 {
                     tls.write_all(HEAD).unwrap();
                 }
-                if kind > 2 {
+                let mut bytes = Vec::new();
+                if [3, 4, 6].contains(&kind) {
                     tls.conn.writer().write_all(HEAD).unwrap();
                     tls.conn.write_tls(&mut bytes).unwrap();
                 }
                 (tls.sock, bytes)
             }
-            _ => unreachable!("five kinds"),
         };
         stream.set_nonblocking(true).unwrap();
         Self { stream, bytes: bytes.into_iter() }
@@ -100,7 +102,7 @@ async fn slow(world: Arc<World>) {
     let held = Arc::new(AtomicUsize::new(0));
     let count = Arc::clone(&held);
     let trickling = thread::spawn(move || {
-        let open = |index: usize| Trickle::open(index % 5, &address, &certificate);
+        let open = |index: usize| Trickle::open(index % 7, &address, &certificate);
         let mut trickles: Vec<Trickle> = (0..500).map(open).collect();
         let deadline = clock::now() + CLOSED_WITHIN;
         while !trickles.is_empty() {
