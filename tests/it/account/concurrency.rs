@@ -21,6 +21,7 @@ pub fn trials(world: &Arc<World>) -> Vec<Trial> {
         trial(world, "c3_wrong_passwords_in_changes_of_the_unit_at_once_are_counted", units),
         trial(world, "c3_two_changes_of_the_unit_at_once_are_one_after_the_other", two_units),
         trial(world, "c3_wrong_ones_at_every_door_at_once_are_counted_together", every_door),
+        trial(world, "row_3_right_ones_at_once_are_all_served_and_leave_no_count", all_right),
     ]
 }
 
@@ -190,4 +191,17 @@ async fn every_door(world: Arc<World>) {
         assert!(answers(&all, 422, "wrong_password") <= 10);
         assert_eq!(scene.log_in(NUMBER, RIGHT).await.status, 401);
     }
+}
+
+async fn all_right(world: Arc<World>) {
+    let (scene, daemons) = scene(&world, "line").await;
+    scene.give(NUMBER, "password", RIGHT).await;
+    assert_eq!(scene.log_in(NUMBER, WRONG).await.status, 401);
+    let all =
+        together(
+            &daemons,
+            |_, caller, base| async move { caller.log_in(&base, NUMBER, RIGHT).await },
+        );
+    assert_eq!(answers(&all.await, 200, ""), POSTS);
+    assert_eq!(scene.count(NUMBER).await, (0, false));
 }

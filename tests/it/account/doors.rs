@@ -1,4 +1,4 @@
-//! C2 at every door that asks for a current password (login.md 5): login, change of the password, change of
+//! C2 at every door that asks for a current password (login.md row 5): login, change of the password, change of
 //! the unit.
 
 use std::sync::Arc;
@@ -16,14 +16,10 @@ pub fn trials(world: &Arc<World>) -> Vec<Trial> {
         trial(world, "c2_three_wrong_ones_in_a_row_at_the_change_void_a_temporary_password", three),
         trial(world, "c2_ten_wrong_ones_in_a_row_at_the_change_void_a_password", ten),
         trial(world, "c2_ten_wrong_ones_in_a_row_at_the_change_of_the_unit_void_a_password", unit),
-        trial(world, "login_5_every_door_raises_the_same_count", every_door),
-        trial(world, "login_2_a_right_one_at_any_door_does_not_wipe_a_void", no_wipe),
+        trial(world, "row_5_every_door_raises_the_same_count", every_door),
+        trial(world, "row_2_a_right_one_at_any_door_does_not_wipe_a_void", no_wipe),
         trial(world, "c2_a_right_one_in_a_change_of_the_unit_that_fails_resets_nothing", no_reset),
-        trial(
-            world,
-            "login_8_the_limit_by_address_answers_at_every_door_and_counts_nothing",
-            limit,
-        ),
+        trial(world, "row_8_the_limit_by_address_answers_at_every_door_and_counts_nothing", limit),
     ]
 }
 

@@ -20,7 +20,7 @@ pub fn trials(world: &Arc<World>) -> Vec<Trial> {
         trial(world, "w5_an_idle_session_is_told_from_none_and_never_revived", idle),
         trial(
             world,
-            "login_9_a_session_that_must_change_opens_the_change_and_logging_out",
+            "row_9_a_session_that_must_change_opens_the_change_and_logging_out",
             must_change,
         ),
     ]
