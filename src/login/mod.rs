@@ -1,6 +1,6 @@
 //! Logging in, the life of a session, and what a session changes: one service for both doors.
 //!
-//! [`look_up`] says what a token opens. [`log_in`], [`change_password`] and [`change_unit`] each take a
+//! [`look_up`] says what a token opens. [`log_in()`], [`change_password()`] and [`change_unit()`] each take a
 //! request as a value and give a verdict; API and pages only `match` on it. Whoever asks for a secret
 //! has it compared by one function (`verify`), without a lock; the store then decides at its
 //! commit, and only if the credential still is what was compared (`C2`, `C3`). An attempt whose client
