@@ -132,6 +132,8 @@ fn asserted() -> Vec<Case> {
         "\"Taro\" <sip:+81612345600@x>",
         "\"0611111111 <sip:0622222222@x>, \\\"\" <sip:0612345600@x>",
         "<sip:someone@x>, <tel:+81612345600>",
+        "<sip:someone@x>, \"Taro@x; y=z\" <tel:+81612345600>",
+        "<sip:0612345600@x>;y=z",
     ];
     let mut cases: Vec<Case> =
         forms.iter().map(|form| Case::new(CARRIER, pai(form), trusted("0612345600"))).collect();
@@ -151,6 +153,12 @@ fn asserted() -> Vec<Case> {
         "\"0612345600\"",
         "${SET_UP_NUMBER}",
         "\" = \" ) , (",
+        "<sip:someone@x>;y=\"<sip:0612345600@x>\"",
+        "<sip:someone@x>;y=\"<sip:0612345600@x>\";z",
+        "<sip:someone@x>;y=<sip:0612345600@x>",
+        "sip:someone@x;y=\"<sip:0612345600@x>\"",
+        "sip:someone@x;y=<sip:0612345600@x>",
+        "sip:someone@x;y=\"z\" <sip:0612345600@x>",
         "",
     ];
     cases.extend(worthless.iter().map(|form| Case::new(CARRIER, pai(form), verdict("untrusted"))));
@@ -174,6 +182,8 @@ fn vouched() -> Vec<Case> {
         Case::new(VOUCHING, "", trusted("0612345600"))
             .claiming("\"0611111111\" <sip:+81612345600@x>"),
         Case::new(VOUCHING, "", verdict("untrusted")).claiming("<sip:someone@x>"),
+        Case::new(VOUCHING, "", verdict("untrusted"))
+            .claiming("<sip:0699999999@x>;y=\"<sip:0612345600@x>\""),
     ]
 }
 
