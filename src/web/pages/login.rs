@@ -81,7 +81,12 @@ pub(super) async fn log_in(
         token: SessionToken::draw(&mut rand::rng()),
     };
     match login::log_in(site.store(), site.hasher(), attempt, site.idle()).await? {
-        Verdict::Accepted(token, _) => Ok(begun(&token)),
+        Verdict::Accepted(token, _) => {
+            if let Some(former) = stranger.session {
+                login::log_out(site.store(), &former, Door::Pages, address).await?;
+            }
+            Ok(begun(&token))
+        }
         Verdict::Refused => Ok(page.refused()),
     }
 }

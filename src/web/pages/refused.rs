@@ -30,7 +30,8 @@ impl IntoResponse for Refused {
             AppendHeaders([(header::SET_COOKIE, cookie::removed(cookie::SESSION))]);
         match self {
             Self::LoggedOut => (without_session, Redirect::to("/login")).into_response(),
-            Self::SessionOver => (without_session, Redirect::to("/session-over")).into_response(),
+            // The browser may have a newer cookie by now: the form may have been sent twice.
+            Self::SessionOver => Redirect::to("/session-over").into_response(),
             Self::TimedOut => (without_session, Redirect::to("/timed-out")).into_response(),
             Self::MustChange => Redirect::to("/password").into_response(),
             Self::Told(what @ What::Voided) => (without_session, told(what)).into_response(),

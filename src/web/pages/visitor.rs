@@ -29,6 +29,8 @@ pub(super) struct Stranger {
     cookie: SessionToken,
     form_token: FormToken,
     is_new: bool,
+    /// A session that the browser has, and loses by another login.
+    pub(super) session: Option<SessionToken>,
 }
 
 impl Holder for Visitor {
@@ -85,7 +87,8 @@ impl FromRequestParts<Site> for Stranger {
         let is_new = known.is_none();
         let cookie = known.unwrap_or_else(|| SessionToken::draw(&mut rand::rng()));
         let form_token = FormToken::of(&cookie);
-        Ok(Self { cookie, form_token, is_new })
+        let session = token(&parts.headers, cookie::SESSION);
+        Ok(Self { cookie, form_token, is_new, session })
     }
 }
 

@@ -12,6 +12,8 @@ use crate::world::{World, trial};
 pub fn trials(world: &Arc<World>) -> Vec<Trial> {
     vec![
         trial(world, "w5_a_cookie_that_was_there_before_the_login_is_not_the_sessions", fixation),
+        trial(world, "w5_a_login_over_a_session_ends_it", twice),
+        trial(world, "a_form_that_is_sent_twice_does_not_take_the_new_sessions_cookie", sent_twice),
         trial(world, "w5_a_cookie_that_was_tampered_with_opens_nothing", tampered),
         trial(world, "w5_a_logged_out_cookie_opens_nothing", replayed),
         trial(world, "w5_a_session_left_idle_ends_and_says_so", idle),
@@ -49,6 +51,34 @@ async fn fixation(world: Arc<World>) {
     victim.cookies.remove(SESSION);
     victim.log_in(NUMBER, RIGHT).await;
     assert_ne!(victim.cookies[SESSION], first);
+}
+
+async fn twice(world: Arc<World>) {
+    let (service, _) = service_with_login(&world).await;
+    let mut browser = Browser::new(&service.base);
+    let form = browser.get("/login").await;
+    let before = browser.cookies[BEFORE_LOGIN].clone();
+    let typed = [("number", NUMBER), ("password", RIGHT)];
+    assert_eq!(leads_to(&browser.submit(&form, "/login", &typed).await), "/");
+    let mut first = browser.clone();
+    assert_eq!(first.get("/").await.status, 200);
+    browser.cookies.insert(BEFORE_LOGIN.to_owned(), before);
+    assert_eq!(leads_to(&browser.submit(&form, "/login", &typed).await), "/");
+    assert_eq!(browser.get("/").await.status, 200);
+    assert_eq!(leads_to(&first.get("/").await), "/login", "the first session is over");
+}
+
+async fn sent_twice(world: Arc<World>) {
+    let (service, _) = service_with_login(&world).await;
+    let mut browser = Browser::new(&service.base);
+    browser.log_in(NUMBER, RIGHT).await;
+    let form = browser.get("/password").await;
+    let mut again = browser.clone();
+    let typed = [("current", RIGHT), ("new", "sunny4day"), ("new_again", "sunny4day")];
+    assert_eq!(leads_to(&browser.submit(&form, "/password", &typed).await), "/?changed");
+    let answer = again.submit(&form, "/password", &typed).await;
+    assert_eq!(leads_to(&answer), "/session-over");
+    assert!(again.cookies.contains_key(SESSION), "it may be the new session's by now");
 }
 
 async fn tampered(world: Arc<World>) {
