@@ -74,15 +74,16 @@ impl Standing {
     /// What a session is good for now; `None` if its number does not log in any more.
     #[must_use]
     pub fn of_session(session: Session, idle: Duration) -> Option<Self> {
-        let Session { contract, login, kind, set_at, created_at, seen_version, now } = session;
+        let Session { contract, login, kind, set_at, created_at, seen_version, seen_at, now } =
+            session;
         let standing = Self::of(&contract, login, kind, set_at, now)?;
-        Some(Self { told: seen_version, ..standing.until(created_at, now, idle) })
+        Some(Self { told: seen_version, ..standing.until(created_at, seen_at, idle) })
     }
 
     /// The same, of a session that began at `now`.
     #[must_use]
     pub(super) fn begun(self, now: Timestamp, idle: Duration) -> Self {
-        self.until(now, now, idle)
+        Self { now, ..self.until(now, now, idle) }
     }
 
     /// The same after the login's password was changed at `now`, of a session that begins with it.
@@ -104,9 +105,9 @@ impl Standing {
         renewed.begun(now, idle)
     }
 
-    fn until(self, created_at: Timestamp, now: Timestamp, idle: Duration) -> Self {
+    fn until(self, created_at: Timestamp, seen_at: Timestamp, idle: Duration) -> Self {
         let later = |from: Timestamp, by| from.saturating_add(by).unwrap_or(Timestamp::MAX);
-        let expires_at = later(now, idle).min(later(created_at, rules::SESSION_LIFE));
-        Self { expires_at, now, ..self }
+        let expires_at = later(seen_at, idle).min(later(created_at, rules::SESSION_LIFE));
+        Self { expires_at, ..self }
     }
 }

@@ -43,6 +43,8 @@ pub struct Session {
     pub created_at: Timestamp,
     /// The contract's version that its client was last told of (`W6`).
     pub seen_version: i64,
+    /// When it was used last, as far as that is noted.
+    pub seen_at: Timestamp,
     /// The database's time.
     pub now: Timestamp,
 }
@@ -60,10 +62,12 @@ const FIND: &str = "
         UPDATE session SET last_seen_at = clock_timestamp() FROM found
         WHERE session.token_digest = found.token_digest AND found.live
           AND found.last_seen_at < clock_timestamp() - $4 * interval '1 second'
+        RETURNING session.last_seen_at
     )
     SELECT c.number, c.unit, c.suspended, n.number, n.service, c.version,
            found.login, found.kind, found.set_at, found.created_at, clock_timestamp(),
-           found.seen_version, found.live
+           found.seen_version, found.live,
+           coalesce((SELECT last_seen_at FROM seen), found.last_seen_at)
     FROM found
     JOIN contract_number AS known ON known.number = found.login
     JOIN contract AS c ON c.number = known.contract
@@ -126,6 +130,7 @@ impl Store {
             created_at: column(row, 9, "session.created_at")?,
             now: column(row, 10, "the time")?,
             seen_version: column(row, 11, "session.seen_version")?,
+            seen_at: column(row, 13, "session.last_seen_at")?,
         }))
     }
 

@@ -31,17 +31,17 @@ async fn session(world: Arc<World>) {
     assert_eq!(token.len(), 43);
     let session = caller.session(&service.base, &token).await;
     assert_eq!(session.status, 200, "{session:?}");
-    let (mut login, mut session) = (login.json(), session.json());
+    let (mut login, session) = (login.json(), session.json());
     assert!(login.as_object_mut().unwrap().remove("token").is_some());
     assert_eq!(login["password_change"], Value::Null);
-    for ends in [&mut login, &mut session] {
+    for ends in [&login, &session] {
         let at = |name: &str| -> jiff::Timestamp { ends[name].as_str().unwrap().parse().unwrap() };
         let (session_ends, password_ends) = (at("expires_at"), at("password_expires_at"));
         let from_now = |until: jiff::Timestamp| until.duration_since(jiff::Timestamp::now());
         assert!((840..=900).contains(&from_now(session_ends).as_secs()), "{session_ends}");
         assert_eq!(from_now(password_ends).as_secs() / 3600, 60 * 24 - 1, "{password_ends}");
-        ends.as_object_mut().unwrap().remove("expires_at");
     }
+    // A use that is not noted, so soon after the last, puts no end off either.
     assert_eq!(login, session);
     // The table holds a digest, never the token.
     let rows =
