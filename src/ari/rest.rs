@@ -115,11 +115,13 @@ struct Request<'a> {
     path: &'a [&'a str],
     query: Option<&'a str>,
     body: Option<serde_json::Value>,
+    /// Whether [`RestError::Gone`] is the answer that is hoped for, and no error.
+    hopes_for_none: bool,
 }
 
 impl<'a> Request<'a> {
     fn new(name: &'static str, method: Method, path: &'a [&'a str]) -> Self {
-        Self { name, method, path, query: None, body: None }
+        Self { name, method, path, query: None, body: None, hopes_for_none: false }
     }
 }
 
@@ -263,7 +265,8 @@ impl Rest {
     /// Whether Asterisk still gets at its channels, which a lock-up would prevent.
     pub(crate) async fn probe(&self) -> Result<(), RestError> {
         let path = ["channels", "karipass-probe"];
-        match self.send(Request::new("probe", Method::GET, &path)).await {
+        let request = Request::new("probe", Method::GET, &path);
+        match self.send(Request { hopes_for_none: true, ..request }).await {
             Err(RestError::Gone) => Ok(()),
             other => other,
         }
@@ -299,11 +302,13 @@ impl Rest {
 
     /// Sends a request, waits for its status and counts.
     async fn answered(&self, request: Request<'_>) -> Result<Response, RestError> {
-        let (name, began) = (request.name, clock::now());
+        let (name, hopes_for_none, began) = (request.name, request.hopes_for_none, clock::now());
         let result = self.status_of(request).await;
         let seconds = clock::now().saturating_duration_since(began).as_secs_f64();
         metrics::histogram!("karipass_ari_request_seconds", "request" => name).record(seconds);
-        if let Err(error) = &result {
+        if let Err(error) = &result
+            && !(hopes_for_none && matches!(error, RestError::Gone))
+        {
             let error = error.as_str();
             metrics::counter!("karipass_ari_request_errors_total", "request" => name, "error" => error)
                 .increment(1);
