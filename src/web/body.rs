@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use axum::body::Body;
+use axum::body::{Body, HttpBody};
 use axum::extract::{FromRequest, Request};
 use axum::http::{HeaderMap, header};
 use futures_util::StreamExt;
@@ -29,7 +29,8 @@ impl<S: Sync, T: DeserializeOwned> FromRequest<S> for JsonBody<T> {
         if !is_of(request.headers(), "application/json") {
             return Err(Problem::malformed("Content-Typeはapplication/jsonでなければなりません。"));
         }
-        let bytes = whole(request.into_body()).await?;
+        let (parts, body) = request.into_parts();
+        let bytes = whole(&parts.headers, body).await?;
         // A derived struct would be read from an array too, field by field.
         if bytes.trim_ascii_start().first() != Some(&b'{') {
             return Err(Problem::malformed("本文はJSONのオブジェクトでなければなりません。"));
@@ -45,8 +46,13 @@ pub(super) fn is_of(headers: &HeaderMap, kind: &str) -> bool {
     essence.is_some_and(|essence| essence.eq_ignore_ascii_case(kind))
 }
 
-/// The whole body, wiped on drop.
-pub(super) async fn whole(body: Body) -> Result<Zeroizing<Vec<u8>>, Problem> {
+/// The whole body, wiped on drop. Whoever asks before sending one that is too large need not send it
+/// (RFC 9110 §10.1.1).
+pub(super) async fn whole(headers: &HeaderMap, body: Body) -> Result<Zeroizing<Vec<u8>>, Problem> {
+    let is_too_large = body.size_hint().lower() > rules::BODY_BYTES as u64;
+    if is_too_large && headers.contains_key(header::EXPECT) {
+        return Err(Problem::too_large());
+    }
     let Ok(read) = tokio::time::timeout(BODY_LIMIT, read(body)).await else {
         return Err(Problem::malformed("本文が時間内に届きませんでした。"));
     };

@@ -77,7 +77,7 @@ where
         if !is_of(&parts.headers, KIND) {
             return Err(Problem::malformed("フォームではありません。").into());
         }
-        let bytes = whole(body).await?;
+        let bytes = whole(&parts.headers, body).await?;
         let form = Form::decoded(&bytes)
             .ok_or_else(|| Problem::malformed("フォームの内容を読み取れません。"))?;
         let sent = form.fields.get(TOKEN_FIELD).map_or("", |sent| sent.as_str());

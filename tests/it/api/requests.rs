@@ -78,6 +78,15 @@ async fn malformed(world: Arc<World>) {
     let too_large = post(&service, json, padded(16 * 1024 + 1)).await;
     assert_eq!((too_large.status, too_large.code().as_str()), (413, "malformed"));
     assert_eq!(post(&service, json, vec![b'x'; 8 << 20]).await.status, 413);
+    // Whoever asks first is told so instead of `100 Continue`.
+    let asks = "POST /api/v1/login HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n\
+                Expect: 100-continue\r\nContent-Length: 30000000\r\n\r\n";
+    let mut asked =
+        TcpStream::connect(service.base.strip_prefix("http://").unwrap()).await.unwrap();
+    asked.write_all(asks.as_bytes()).await.unwrap();
+    let mut told = [0; 12];
+    asked.read_exact(&mut told).await.unwrap();
+    assert_eq!(String::from_utf8_lossy(&told), "HTTP/1.1 413");
     assert_eq!(site::count(&owner, NUMBER).await, (0, false), "nothing of that is a wrong entry");
     let just_fits =
         post(&service, Some("Application/JSON; charset=utf-8"), padded(16 * 1024)).await;
