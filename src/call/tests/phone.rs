@@ -259,10 +259,12 @@ impl Phone {
     fn carry_out(&mut self, outputs: Vec<Output>) {
         for output in outputs {
             assert!(!self.over, "nothing is asked of a call that is over: {output:?}");
+            let answered = self.outputs.iter().any(|output| output == "Answer");
             self.outputs.push(format!("{output:?}"));
             match output {
-                Output::Answer => {}
+                Output::Answer => assert!(!answered, "a call is answered once"),
                 Output::Play(id, prompts) => {
+                    assert!(answered, "nothing plays before the answer");
                     self.closing |= prompts.iter().any(is_last);
                     if prompts != [Prompt::Quiet] {
                         self.said.push(prompts.clone());
