@@ -28,7 +28,7 @@ run:
 	@target/debug/lab run
 
 call:
-	@tests/lab/install test
+	@tests/lab/install call
 	@$(BUILD)
 	@target/debug/lab call
 

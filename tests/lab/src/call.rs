@@ -56,10 +56,16 @@ pub async fn call(options: &Options) -> Result<()> {
     Ok(())
 }
 
+/// A number as it is keyed: without hyphens, and without the country's code.
+fn national(number: &str) -> String {
+    let bare = number.replace('-', "");
+    bare.strip_prefix("+81").map_or(bare.clone(), |rest| format!("0{rest}"))
+}
+
 /// Sets the password by phone; returns the login number that was read out.
 fn set(options: &Options, password: &str) -> Result<String> {
     let Options { caller, unit, number, .. } = options;
-    let number = format!("{}#", number.as_ref().unwrap_or(caller));
+    let number = format!("{}#", national(number.as_ref().unwrap_or(caller)));
     let line = Line {
         sip: ([127, 0, 0, 1], options.sip_port).into(),
         number: SET_UP_NUMBER.to_owned(),
