@@ -1,5 +1,5 @@
 //! What a page's form has sent: fields exactly as typed, wiped on drop, and the token that shows that the
-//! form was this browser's own (login.md 15).
+//! form was this browser's own (RFC 6265 §8.2).
 
 use std::collections::BTreeMap;
 use std::fmt;

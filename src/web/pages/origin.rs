@@ -1,4 +1,4 @@
-//! No other site's posts (login.md 15): what the browser tells of a request's origin.
+//! No other site's posts (RFC 6265 §8.2): what the browser tells of a request's origin.
 //!
 //! `Sec-Fetch-Site` is the browser's own word; where an older browser sends none, `Origin` is compared
 //! with `Host`. Neither stands in for the form's token, which [`super::form`] asks for besides.

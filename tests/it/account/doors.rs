@@ -1,4 +1,4 @@
-//! C2 at every door that asks for a current password (login.md row 5): login, change of the password, change of
+//! C2 at every door that asks for a current password (row 5): login, change of the password, change of
 //! the unit.
 
 use std::sync::Arc;

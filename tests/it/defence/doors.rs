@@ -1,5 +1,5 @@
 //! Both doors, the API's and the pages', are one house: one count for a number however it is spelt
-//! (login.md row 4), one limit for an address (row 8).
+//! (row 4), one limit for an address (row 8).
 
 use std::sync::Arc;
 

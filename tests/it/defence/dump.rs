@@ -1,4 +1,4 @@
-//! The database copied (login.md row 13): what a thief of a dump without the key has.
+//! The database copied (row 13): what a thief of a dump without the key has.
 
 use std::sync::Arc;
 

@@ -1,4 +1,4 @@
-//! Three times as many logins as can be verified (login.md row 7). All figures are compared within
+//! Three times as many logins as can be verified (row 7). All figures are compared within
 //! the run, with room for a busy machine: what is looked for is a collapse, of 85 logins a second to 15
 //! with gigabytes of memory, as unbounded threads gave.
 

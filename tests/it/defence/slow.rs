@@ -1,4 +1,4 @@
-//! Connections that say nothing, too little or too slowly, or never listen (login.md row 14).
+//! Connections that say nothing, too little or too slowly, or never listen (row 14).
 
 use std::io::{ErrorKind, Read as _, Write as _};
 use std::net::TcpStream;

@@ -1,4 +1,4 @@
-//! Anyone can void anyone's password, since telephone numbers are public (login.md row 8): how much
+//! Anyone can void anyone's password, since telephone numbers are public (row 8): how much
 //! that costs, and the way back.
 
 use std::sync::Arc;

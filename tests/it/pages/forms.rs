@@ -1,4 +1,4 @@
-//! Forms that are not this browser's own: login.md 15.
+//! Forms that are not this browser's own (row 15).
 
 use std::sync::Arc;
 
