@@ -25,6 +25,10 @@ use reader::Reader;
 
 /// The longest time limit of a call: more is a slip of the pen, and far more no clock can add.
 const LONGEST_LIMIT: Duration = Duration::from_hours(24);
+/// How long calls may go on once the daemon is told to stop, if nothing else is configured.
+pub const STOP_CALLS: Duration = Duration::from_mins(2);
+/// The same for the site, so that load balancers see that it is not ready.
+const STOP_NOTICE: Duration = Duration::from_secs(5);
 /// The most connections to the database.
 const MOST_CONNECTIONS: usize = 1000;
 
@@ -50,6 +54,8 @@ pub struct Config {
     pub login: Login,
     /// `[session]`: when a session ends by itself (`W5`).
     pub session: Session,
+    /// `[stop]`: how the daemon leaves.
+    pub stop: Stop,
     /// `[log]`: what is logged, and how.
     pub log: Log,
 }
@@ -141,6 +147,15 @@ pub struct Session {
     pub idle: Duration,
 }
 
+/// How long what is under way goes on after the first signal.
+#[derive(Debug, Clone, Copy)]
+pub struct Stop {
+    /// The site, which still takes connections in that time; may be none.
+    pub notice: Duration,
+    /// Calls under way.
+    pub calls: Duration,
+}
+
 /// What is logged, and how.
 #[derive(Debug)]
 pub struct Log {
@@ -196,6 +211,7 @@ pub fn load(
     let operators = reader.or_default("operators.listen", "127.0.0.1:9464");
     let limit = reader.limit("login.limit", rules::LOGINS_A_MINUTE);
     let idle = reader.seconds("session.idle_s", rules::SESSION_IDLE, rules::SESSION_LIFE);
+    let stop = stop(&mut reader);
     let log = log(&mut reader);
     reader.finish("", || {
         Some(Config {
@@ -207,6 +223,7 @@ pub fn load(
             operators: Operators { listen: operators? },
             login: Login { limit: limit? },
             session: Session { idle: idle? },
+            stop: stop?,
             log: log?,
         })
     })
@@ -306,6 +323,12 @@ fn site(reader: &mut Reader) -> Option<Site> {
     let set_up_number = reader.or_default("site.set_up_number", rules::SET_UP_NUMBER);
     let proxies = reader.list("site.proxies");
     Some(Site { listen: listen?, tls, set_up_number: set_up_number?, proxies: proxies? })
+}
+
+fn stop(reader: &mut Reader) -> Option<Stop> {
+    let notice = reader.seconds_or_none("stop.notice_s", STOP_NOTICE, LONGEST_LIMIT);
+    let calls = reader.seconds("stop.calls_s", STOP_CALLS, LONGEST_LIMIT);
+    Some(Stop { notice: notice?, calls: calls? })
 }
 
 fn log(reader: &mut Reader) -> Option<Log> {

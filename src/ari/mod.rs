@@ -80,7 +80,7 @@ impl Default for Pace {
             news: Duration::from_secs(1),
             back_off_least: Duration::from_millis(100),
             back_off_most: Duration::from_secs(10),
-            grace: Duration::from_secs(10),
+            grace: config::STOP_CALLS,
         }
     }
 }
@@ -128,16 +128,26 @@ impl Phone {
     /// time hears `trouble`. What is left then is hung up.
     ///
     /// A thread of its own does it, so that nothing else in the daemon delays an event. It is where
-    /// the line's connections to the store live, so the line's store is to be nobody else's.
+    /// the line's connections to the store live, so the line's store is to be nobody else's. `beside`
+    /// runs on it too, to the line's end: it tells whether the thread lives.
     ///
     /// # Errors
     /// If the system gives no thread, or the thread breaks off.
-    pub async fn serve(self, stop: impl Future<Output = ()>) -> io::Result<()> {
+    pub async fn serve(
+        self,
+        stop: impl Future<Output = ()>,
+        beside: impl Future<Output = Infallible> + Send + 'static,
+    ) -> io::Result<()> {
         let runtime = Builder::new_current_thread().enable_all().build()?;
         let (stopping, stopped) = oneshot::channel::<Infallible>();
         let (ending, mut ended) = oneshot::channel();
         thread::Builder::new().name("line".to_owned()).spawn(move || {
-            runtime.block_on(self.run(stopped));
+            runtime.block_on(async {
+                tokio::select! {
+                    () = self.run(stopped) => {}
+                    never = beside => match never {},
+                }
+            });
             ending.send(())
         })?;
         let orderly = tokio::select! {
@@ -171,7 +181,7 @@ impl Phone {
             let _gone_without_a_word = timeout(self.pace.connect, kept).await;
         }
         calls.give_up();
-        let _the_rest_is_left_to_asterisk = timeout(self.pace.grace, self.idle()).await;
+        let _the_rest_is_left_to_asterisk = timeout(self.pace.request * 2, self.idle()).await;
     }
 
     /// Waits until no call is under way.

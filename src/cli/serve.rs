@@ -4,6 +4,7 @@
 //! and at `/readyz`; a caller hears `trouble` meanwhile. The first signal stops them gently, a
 //! second one at once.
 
+use std::future::pending;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -78,7 +79,8 @@ async fn serve(
         call: config.call.call,
     };
     let line_store = Store::for_daemon(&config.database).context("database.url")?;
-    let phone = Phone::new(&config.ari, limits, line_store, hasher.clone(), Pace::default())?;
+    let pace = Pace { grace: config.stop.calls, ..Pace::default() };
+    let phone = Phone::new(&config.ari, limits, line_store, hasher.clone(), pace)?;
     let faults = faults(phone.status(), stop.subscribe());
     let operators = operators::router(store.clone(), faults, metrics);
     let site = Site::new(config, store.clone(), hasher);
@@ -89,7 +91,7 @@ async fn serve(
     let (site_handle, operators_handle) = (Handle::new(), Handle::new());
 
     let line = async {
-        let ended = phone.serve(stopped(stop.subscribe())).await;
+        let ended = phone.serve(stopped(stop.subscribe()), pending()).await;
         operators_handle.graceful_shutdown(Some(ANSWERS_WITHIN));
         ended.context("the telephone line")
     };

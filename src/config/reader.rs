@@ -175,17 +175,33 @@ impl Reader {
         default: Duration,
         most: Duration,
     ) -> Option<Duration> {
-        let Some(text) = self.take(key) else { return Some(default) };
-        let duration = text
-            .parse()
-            .ok()
-            .and_then(|seconds| Duration::try_from_secs_f64(seconds).ok())
-            .filter(|duration| !duration.is_zero() && *duration <= most);
+        let duration = self.span(key, default, most).filter(|duration| !duration.is_zero());
         if duration.is_none() {
             let most = most.as_secs();
             self.mistake(format!("{key}: not a positive number of seconds, {most} at most"));
         }
         duration
+    }
+
+    /// The same, or 0.
+    pub(super) fn seconds_or_none(
+        &mut self,
+        key: &str,
+        default: Duration,
+        most: Duration,
+    ) -> Option<Duration> {
+        let duration = self.span(key, default, most);
+        if duration.is_none() {
+            let most = most.as_secs();
+            self.mistake(format!("{key}: not a number of seconds from 0 to {most}"));
+        }
+        duration
+    }
+
+    fn span(&mut self, key: &str, default: Duration, most: Duration) -> Option<Duration> {
+        let Some(text) = self.take(key) else { return Some(default) };
+        let seconds = text.parse().ok()?;
+        Duration::try_from_secs_f64(seconds).ok().filter(|duration| *duration <= most)
     }
 
     /// A positive whole number, or `off`.

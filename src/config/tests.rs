@@ -197,6 +197,7 @@ fn seconds_are_bound() {
         ("KARIPASS_CALL_FIRST_DIGIT_S", "call.first_digit_s", 86400),
         ("KARIPASS_CALL_INTER_DIGIT_S", "call.inter_digit_s", 86400),
         ("KARIPASS_CALL_LIMIT_S", "call.limit_s", 86400),
+        ("KARIPASS_STOP_CALLS_S", "stop.calls_s", 86400),
         ("KARIPASS_SESSION_IDLE_S", "session.idle_s", rules::SESSION_LIFE.as_secs()),
     ] {
         assert!(load(None, with(&[(variable, &most.to_string())])).is_ok());
@@ -206,6 +207,18 @@ fn seconds_are_bound() {
                 [format!("{key}: not a positive number of seconds, {most} at most")]
             );
         }
+    }
+}
+
+#[test]
+fn calls_have_two_minutes_to_finish_and_the_site_five_seconds_or_none() {
+    let stop = load(None, enough()).unwrap().stop;
+    assert_eq!((stop.calls.as_secs(), stop.notice.as_secs()), (120, 5));
+    let notice = |value| with(&[("KARIPASS_STOP_NOTICE_S", value)]);
+    assert!(load(None, notice("0")).unwrap().stop.notice.is_zero());
+    for value in ["-1", "86401", "x"] {
+        let mistake = "stop.notice_s: not a number of seconds from 0 to 86400";
+        assert_eq!(mistakes(None, notice(value)), [mistake]);
     }
 }
 

@@ -116,7 +116,7 @@ impl Rig {
             let stop = async {
                 let _dropped_is_stopped = stopped.await;
             };
-            runtime.block_on(phone.serve(stop)).unwrap();
+            runtime.block_on(phone.serve(stop, std::future::pending())).unwrap();
         });
         Self { fake, database, status, stop: Some(stop), thread: Some(thread) }
     }
