@@ -96,6 +96,12 @@ impl Hasher {
         Ok(Self { lanes, argon })
     }
 
+    /// From now on refuses logins and changes, those that wait too, with [`HashError::Busy`]; what the
+    /// workers are at they finish.
+    pub fn refuse_logins(&self) {
+        self.lanes.logins.refuse();
+    }
+
     /// Hash operations so far.
     #[must_use]
     pub fn operations(&self) -> u64 {
@@ -252,6 +258,37 @@ mod tests {
             let checked = check(&hasher, "12345678", Some(&stored.to_owned().into())).await;
             assert!(matches!(checked, Checked::Unverifiable(_)), "{stored}: {checked:?}");
         }
+    }
+
+    #[tokio::test]
+    async fn once_logins_are_refused_all_that_wait_are_told_and_calls_are_not() {
+        let hasher = hasher(ONE, Cost::LIVE);
+        let stored = hashed(&hasher).await;
+        let waiting: Vec<_> = (0..LOGIN_QUEUE)
+            .map(|_| {
+                let (hasher, stored) = (hasher.clone(), stored.clone());
+                let typed = TypedPassword::from("wrong".to_owned());
+                tokio::spawn(
+                    async move { hasher.verify_for_login(typed, Some(stored), None).await },
+                )
+            })
+            .collect();
+        while hasher.lanes.logins.waiting() < LOGIN_QUEUE / 2 {
+            tokio::task::yield_now().await;
+        }
+        hasher.refuse_logins();
+        let mut refused = 0;
+        for login in waiting {
+            match login.await.unwrap() {
+                Ok(Checked::Wrong) => {}
+                Err(HashError::Busy) => refused += 1,
+                other => panic!("{other:?}"),
+            }
+        }
+        assert!(refused > LOGIN_QUEUE / 4, "{refused} refused");
+        let late = hasher.verify_for_login("12345678".to_owned().into(), Some(stored), None).await;
+        assert!(matches!(late, Err(HashError::Busy)), "{late:?}");
+        hashed(&hasher).await;
     }
 
     /// As many logins as the queue holds, and more.

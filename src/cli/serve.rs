@@ -1,9 +1,17 @@
 //! `karipass serve`: the telephone line, the site and the operators' listener, until a signal.
 //!
 //! All three start at once. A store or an Asterisk that is not there yet is waited for, in the log
-//! and at `/readyz`; a caller hears `trouble` meanwhile. The first signal stops them gently, a
-//! second one at once.
+//! and at `/readyz`; a caller hears `trouble` meanwhile.
+//!
+//! ```text
+//! first signal ─┬ /readyz says 503, the line takes no more calls … calls under way: stop.calls_s ─┐
+//!               └ the site: stop.notice_s, each answer its connection's last ─ no more ─ answers ─┴ the end
+//! ```
+//! The operators' listener lives until both are done. A second signal ends everything as it is.
 
+mod manager;
+
+use std::convert::Infallible;
 use std::future::pending;
 use std::sync::Arc;
 use std::time::Duration;
@@ -18,16 +26,23 @@ use tracing::{info, warn};
 use super::Ending;
 use crate::ari::{Pace, Phone, Status};
 use crate::call::Limits;
-use crate::config::Config;
+use crate::config::{self, Config};
 use crate::hashing::{Cost, Dummy, Hasher};
 use crate::store::Store;
 use crate::store::migrate::program_version;
 use crate::web::{self, Faults, Handle, Site, operators};
+use manager::{Manager, News, Pulse};
 
 /// Between two looks for a store that is not there yet.
 const STORE_AGAIN: Duration = Duration::from_secs(1);
-/// How long answers under way may take once a signal has come.
-const ANSWERS_WITHIN: Duration = Duration::from_secs(5);
+/// Between two looks at what the service manager is told.
+const STATUS_AGAIN: Duration = Duration::from_secs(1);
+/// How long logins may wait for their hash once the site takes no more; who waits longer is told `busy`.
+const HASHES_WITHIN: Duration = Duration::from_secs(5);
+/// How long answers under way may take by then: a hash, and the store's last word (`P15`: 5 s) or its absence.
+const ANSWERS_WITHIN: Duration = Duration::from_secs(12);
+/// The same for the operators' listener, once all else has ended.
+const OPERATORS_WITHIN: Duration = Duration::from_secs(1);
 /// The upper bounds in seconds of the histograms' buckets.
 const BUCKETS: [f64; 14] =
     [0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 10.0, 60.0, 300.0];
@@ -49,11 +64,11 @@ pub(super) fn run(config: &Config) -> anyhow::Result<Ending> {
     let keys = config.hashing.keys.clone();
     let hasher = Hasher::start(keys, Cost::LIVE, &Dummy::draw(&mut rand::rng()))?;
     let store = Store::for_daemon(&config.database).context("database.url")?;
-    tokio::runtime::Builder::new_multi_thread()
-        .enable_all()
-        .build()?
-        .block_on(serve(config, store, hasher, metrics))?;
-    Ok(Ending::Done)
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    let ended = runtime.block_on(serve(config, store, hasher, metrics));
+    // A host's name that is still being looked up holds nobody up.
+    runtime.shutdown_background();
+    ended.map(|()| Ending::Done)
 }
 
 /// Takes as many open files as the system grants, one for each connection; the usual 1024 are fewer
@@ -73,57 +88,113 @@ async fn serve(
 ) -> anyhow::Result<()> {
     let signals = Signals::new()?;
     let stop = watch::Sender::new(false);
-    let limits = Limits {
-        first_digit: config.call.first_digit,
-        inter_digit: config.call.inter_digit,
-        call: config.call.call,
-    };
-    let line_store = Store::for_daemon(&config.database).context("database.url")?;
-    let pace = Pace { grace: config.stop.calls, ..Pace::default() };
-    let phone = Phone::new(&config.ari, limits, line_store, hasher.clone(), pace)?;
+    let phone = phone(config, hasher.clone())?;
     let faults = faults(phone.status(), stop.subscribe());
-    let operators = operators::router(store.clone(), faults, metrics);
-    let site = Site::new(config, store.clone(), hasher);
+    let operators = operators::router(store.clone(), Arc::clone(&faults), metrics);
+    let site = Site::new(config, store.clone(), hasher.clone());
     let tls = config.site.tls.as_ref();
     let pages = site.clone().router(tls.is_some());
     let (site_listener, operators_listener) =
         (web::listen(config.site.listen)?, web::listen(config.operators.listen)?);
     let (site_handle, operators_handle) = (Handle::new(), Handle::new());
+    let (line_pulse, pulse) = (Pulse::default(), Pulse::default());
+    let manager = Manager::start(vec![line_pulse.clone(), pulse.clone()])?;
+    tokio::spawn(pulse.beat());
 
     let line = async {
-        let ended = phone.serve(stopped(stop.subscribe()), pending()).await;
-        operators_handle.graceful_shutdown(Some(ANSWERS_WITHIN));
+        let ended = phone.serve(stopped(stop.subscribe()), line_pulse.clone().beat()).await;
+        // Its thread is gone as it should be: that must not be taken for one that hangs.
+        tokio::spawn(line_pulse.clone().beat());
         ended.context("the telephone line")
     };
-    let listeners = async {
-        let site = web::serve(site_listener, pages, tls, site_handle.clone());
-        let operators = web::serve(operators_listener, operators, None, operators_handle.clone());
-        Ok(tokio::try_join!(site, operators)?)
+    let subscribers =
+        async { Ok(web::serve(site_listener, pages, tls, site_handle.clone()).await?) };
+    let served = async {
+        let ended = tokio::try_join!(line, subscribers);
+        operators_handle.finish(OPERATORS_WITHIN);
+        ended
     };
-    let served = async { tokio::try_join!(line, listeners) };
+    let operators = async {
+        Ok(web::serve(operators_listener, operators, None, operators_handle.clone()).await?)
+    };
     info!(site = %config.site.listen, operators = %config.operators.listen, "karipass serves");
+    let leaving = Leaving { stop: &stop, site: &site_handle, hasher: &hasher, manager: &manager };
     let ended = tokio::select! {
-        ended = served => ended.map(drop),
-        () = background(store, site) => Ok(()),
-        () = leave(signals, &stop, &site_handle) => Ok(()),
+        ended = async { tokio::try_join!(served, operators) } => ended.map(drop),
+        never = background(store.clone(), site) => match never {},
+        never = report(&manager, &line_pulse, &store, &faults) => match never {},
+        () = leaving.run(signals, config.stop) => Ok(()),
     };
     info!("karipass ends");
     ended
 }
 
-/// What goes on beside the serving, for ever.
-async fn background(store: Store, site: Site) {
-    tokio::join!(wait_for(store), site.sweep());
+fn phone(config: &Config, hasher: Hasher) -> anyhow::Result<Phone> {
+    let limits = Limits {
+        first_digit: config.call.first_digit,
+        inter_digit: config.call.inter_digit,
+        call: config.call.call,
+    };
+    let store = Store::for_daemon(&config.database).context("database.url")?;
+    let pace = Pace { grace: config.stop.calls, ..Pace::default() };
+    Ok(Phone::new(&config.ari, limits, store, hasher, pace)?)
 }
 
-/// Stops the serving gently at the first signal; returns at the second.
-async fn leave(mut signals: Signals, stop: &watch::Sender<bool>, site: &Handle) {
-    signals.next().await;
-    info!("a signal has come: no more calls and logins are taken");
-    stop.send_replace(true);
-    site.graceful_shutdown(Some(ANSWERS_WITHIN));
-    signals.next().await;
-    warn!("a second signal has come: leaving at once");
+/// What goes on beside the serving, for ever.
+async fn background(store: Store, site: Site) -> Infallible {
+    let ((), never) = tokio::join!(wait_for(store), site.sweep());
+    never
+}
+
+/// Tells the service manager that the daemon serves, and what keeps it from being ready, for ever.
+async fn report(manager: &Manager, line: &Pulse, store: &Store, faults: &Faults) -> Infallible {
+    line.begun().await;
+    manager.tell(News::Ready);
+    if !manager.listens() {
+        return pending().await;
+    }
+    let mut last = String::new();
+    loop {
+        let wanting = operators::wanting(store, faults).await;
+        let status = if wanting.is_empty() { "ready".to_owned() } else { wanting.join("; ") };
+        if status != last {
+            manager.tell(News::Status(status.clone()));
+            last = status;
+        }
+        tokio::time::sleep(STATUS_AGAIN).await;
+    }
+}
+
+/// What a signal stops.
+struct Leaving<'a> {
+    stop: &'a watch::Sender<bool>,
+    site: &'a Handle,
+    hasher: &'a Hasher,
+    manager: &'a Manager,
+}
+
+impl Leaving<'_> {
+    /// Stops the serving gently at the first signal; returns at the second.
+    async fn run(&self, mut signals: Signals, config: config::Stop) {
+        signals.next().await;
+        info!("a signal has come: no more calls are taken");
+        self.manager.tell(News::Stopping);
+        self.stop.send_replace(true);
+        self.site.part();
+        tokio::select! {
+            never = self.end_the_site(config.notice) => match never {},
+            () = signals.next() => warn!("a second signal has come: leaving at once"),
+        }
+    }
+
+    async fn end_the_site(&self, notice: Duration) -> Infallible {
+        tokio::time::sleep(notice).await;
+        info!("the site takes no more requests");
+        self.site.finish(ANSWERS_WITHIN);
+        tokio::time::sleep(HASHES_WITHIN).await;
+        self.hasher.refuse_logins();
+        pending().await
+    }
 }
 
 /// What keeps the daemon from being ready, besides the store.

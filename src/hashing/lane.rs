@@ -58,6 +58,15 @@ impl Job {
         }
     }
 
+    /// Tells whoever waits that there is no room.
+    fn refuse(self) {
+        // As in `run`.
+        match self {
+            Self::Hash { done, .. } => drop(done.send(Err(HashError::Busy))),
+            Self::Verify { done, .. } => drop(done.send(Err(HashError::Busy))),
+        }
+    }
+
     /// Does it, if anyone still waits.
     fn run(self, argon: &Argon) {
         // Who has gone meanwhile loses nothing by an answer that is not taken.
@@ -76,13 +85,14 @@ impl Job {
 #[derive(Debug)]
 pub(super) struct Lane {
     name: &'static str,
-    bound: usize,
     waiting: Mutex<Waiting>,
     news: Condvar,
 }
 
 struct Waiting {
     jobs: VecDeque<Job>,
+    /// How many may wait; none once all are refused.
+    room: usize,
     closed: bool,
 }
 
@@ -94,17 +104,18 @@ impl std::fmt::Debug for Waiting {
 
 impl Lane {
     pub(super) fn new(name: &'static str, bound: usize) -> Self {
-        let waiting = Waiting { jobs: VecDeque::with_capacity(bound), closed: false };
-        Self { name, bound, waiting: Mutex::new(waiting), news: Condvar::new() }
+        let jobs = VecDeque::with_capacity(bound);
+        let waiting = Waiting { jobs, room: bound, closed: false };
+        Self { name, waiting: Mutex::new(waiting), news: Condvar::new() }
     }
 
     /// Queues a job, after dropping abandoned ones if there is no room.
     pub(super) fn push(&self, job: Job) -> Result<(), HashError> {
         let mut waiting = self.lock();
-        if waiting.jobs.len() >= self.bound {
+        if waiting.jobs.len() >= waiting.room {
             waiting.jobs.retain(|job| !job.is_abandoned());
         }
-        if waiting.jobs.len() >= self.bound {
+        if waiting.jobs.len() >= waiting.room {
             counter!("karipass_hash_refused_total", "lane" => self.name).increment(1);
             return Err(HashError::Busy);
         }
@@ -113,6 +124,18 @@ impl Lane {
         drop(waiting);
         self.news.notify_one();
         Ok(())
+    }
+
+    /// Takes no more jobs, and refuses those that wait.
+    pub(super) fn refuse(&self) {
+        let mut waiting = self.lock();
+        waiting.room = 0;
+        let refused = std::mem::take(&mut waiting.jobs);
+        self.tell(&waiting);
+        drop(waiting);
+        counter!("karipass_hash_refused_total", "lane" => self.name)
+            .increment(refused.len() as u64);
+        refused.into_iter().for_each(Job::refuse);
     }
 
     /// Ends the lane's threads once they have done what they are at; what waits is dropped.

@@ -7,10 +7,15 @@ use std::future::{Ready, ready};
 use std::io;
 use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
 use axum::Router;
+use axum::extract::State;
+use axum::http::{HeaderValue, header};
+use axum::middleware::map_response_with_state;
+use axum::response::Response;
 use axum_server::Server;
 use axum_server::accept::{Accept, NoDelayAcceptor};
 use axum_server::tls_rustls::RustlsAcceptor;
@@ -35,8 +40,42 @@ const HEADERS: usize = 64;
 /// The most bytes of a request's head; more are answered with 431.
 const HEAD_BYTES: usize = 16 * 1024;
 
-/// Ends a listener, gently or at once, and knows its address.
-pub type Handle = axum_server::Handle<SocketAddr>;
+/// Ends a listener, gently or at once, and knows its address; cheap to clone.
+#[derive(Debug, Clone, Default)]
+pub struct Handle {
+    server: axum_server::Handle<SocketAddr>,
+    parting: Arc<AtomicBool>,
+}
+
+impl Handle {
+    /// Of a listener that is yet to be served.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Where it listens, as soon as it does; none if it cannot.
+    pub async fn listening(&self) -> Option<SocketAddr> {
+        self.server.listening().await
+    }
+
+    /// From now on every answer is its connection's last (`Connection: close`), so that clients come
+    /// back by a connection of their own choice; new ones are still taken.
+    pub fn part(&self) {
+        self.parting.store(true, Ordering::Relaxed);
+    }
+
+    /// Takes no more connections and no more requests; answers under way have this long.
+    pub fn finish(&self, within: Duration) {
+        self.part();
+        self.server.graceful_shutdown(Some(within));
+    }
+
+    /// Ends every connection as it is.
+    pub fn shutdown(&self) {
+        self.server.shutdown();
+    }
+}
 
 /// A listener did not start, or broke.
 #[derive(Debug, thiserror::Error)]
@@ -70,7 +109,9 @@ pub async fn serve(
     tls: Option<&Tls>,
     handle: Handle,
 ) -> Result<(), ServeError> {
+    let Handle { server: handle, parting } = handle;
     let server = axum_server::from_tcp(listener).map_err(ServeError::Broken)?.handle(handle);
+    let router = router.layer(map_response_with_state(parting, part));
     let service = router.into_make_service_with_connect_info::<SocketAddr>();
     let plain = Limited::around(NoDelayAcceptor::new());
     let Some(tls) = tls else {
@@ -83,6 +124,13 @@ pub async fn serve(
         ended = timed(server.acceptor(acceptor)).serve(service) => ended.map_err(ServeError::Broken),
         never = offered.follow() => match never {},
     }
+}
+
+async fn part(State(parting): State<Arc<AtomicBool>>, mut response: Response) -> Response {
+    if parting.load(Ordering::Relaxed) {
+        response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
+    }
+    response
 }
 
 fn timed<A>(server: Server<SocketAddr, A>) -> Server<SocketAddr, A> {

@@ -18,6 +18,7 @@ pub mod problem;
 mod session;
 mod tls;
 
+use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -75,7 +76,7 @@ impl Site {
     }
 
     /// Removes what is over, for ever: sessions, hashes past their end, the limiter's memory.
-    pub async fn sweep(self) {
+    pub async fn sweep(self) -> Infallible {
         loop {
             self.inner.limiter.forget();
             if let Err(error) = self.inner.store.sweep().await {

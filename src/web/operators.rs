@@ -32,16 +32,19 @@ pub fn router(store: Store, faults: Faults, metrics: PrometheusHandle) -> Router
     layers::around(routes, false).with_state(Operators { store, faults, metrics })
 }
 
-/// 200 only if everything is there; otherwise 503 naming what is not, one line each.
-async fn readyz(State(operators): State<Operators>) -> (StatusCode, String) {
-    let mut wanting = (operators.faults)();
-    let store = match operators.store.schema_version().await {
+/// What keeps the daemon from being ready, one line each; empty if nothing does.
+pub async fn wanting(store: &Store, faults: &Faults) -> Vec<String> {
+    let store = match store.schema_version().await {
         Ok(found) => mismatch(found),
         Err(error) => Some(error.to_string()),
     };
-    if let Some(store) = store {
-        wanting.insert(0, format!("store: {store}"));
-    }
+    let store = store.map(|store| format!("store: {store}"));
+    store.into_iter().chain(faults()).collect()
+}
+
+/// 200 only if everything is there; otherwise 503 naming what is not, one line each.
+async fn readyz(State(operators): State<Operators>) -> (StatusCode, String) {
+    let wanting = wanting(&operators.store, &operators.faults).await;
     if wanting.is_empty() {
         return (StatusCode::OK, "ready\n".to_owned());
     }

@@ -21,6 +21,7 @@ mod login;
 mod pages;
 mod routes;
 mod scene;
+mod serve;
 mod site;
 mod sounds;
 mod store;
@@ -46,6 +47,7 @@ fn main() -> ExitCode {
     trials.extend(routes::trials(&world));
     trials.extend(defence::trials(&world));
     trials.extend(pages::trials(&world));
+    trials.extend(serve::trials(&world));
     let conclusion = libtest_mimic::run(&arguments, trials);
     // The last one out ends the servers.
     drop(world);

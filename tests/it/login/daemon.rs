@@ -1,9 +1,8 @@
-//! The daemon as a process: restarts, what it logs, floods, how it ends.
+//! The daemon as a process: restarts, what it logs, floods.
 
 use std::net::TcpStream;
 use std::path::Path;
 use std::sync::Arc;
-use std::time::Duration;
 
 use libtest_mimic::Trial;
 use rustls::pki_types::CertificateDer;
@@ -23,7 +22,6 @@ pub fn trials(world: &Arc<World>) -> Vec<Trial> {
         trial(world, "c2_the_count_outlives_the_daemon", restart),
         trial(world, "no_secret_is_in_the_log_at_trace", secrets),
         trial(world, "a_flood_of_logins_is_answered_busy_and_over_at_once", flood),
-        trial(world, "a_answers_under_way_are_given_before_the_daemon_ends", gentle_end),
         trial(world, "w7_with_a_certificate_the_site_speaks_tls_and_nothing_else", tls),
         trial(world, "a_operators_are_told_what_is_not_ready", readiness),
     ]
@@ -132,43 +130,6 @@ async fn flood(world: Arc<World>) {
     assert!(waiting > 500.0, "only {waiting} logins still wait");
     flood.shutdown().await;
     assert_eq!(caller.log_in(&daemon.base, NUMBER, RIGHT).await.status, 200);
-}
-
-async fn gentle_end(world: Arc<World>) {
-    let database = world.database().await;
-    let owner = database.owner().await.unwrap();
-    site::contract(&owner, "line").await;
-    site::credential(&owner, NUMBER, "temporary").await;
-    let mut daemon = Daemon::start(&database, &[]);
-    // Holds the verdicts up until the daemon has been told to end.
-    owner.batch_execute("BEGIN; SELECT FROM credential FOR UPDATE").await.unwrap();
-    let caller = Caller::new();
-    let mut under_way = JoinSet::new();
-    for _ in 0..5 {
-        let (caller, base) = (caller.clone(), daemon.base.clone());
-        under_way.spawn(async move { caller.log_in(&base, NUMBER, RIGHT).await.status });
-    }
-    let superuser = world.postgres.superuser("postgres").await.unwrap();
-    let waiting =
-        "SELECT count(*) FROM pg_stat_activity WHERE datname = $1 AND wait_event_type = 'Lock'";
-    let mut looks = 0;
-    while superuser.query_one(waiting, &[&database.name]).await.unwrap().get::<_, i64>(0) < 5 {
-        looks += 1;
-        assert!(looks < 1000, "the logins did not come to their verdicts");
-        tokio::time::sleep(Duration::from_millis(10)).await;
-    }
-    daemon.child().signal(rustix::process::Signal::TERM).unwrap();
-    let refused = || TcpStream::connect(daemon.base.trim_start_matches("http://")).is_err();
-    let mut looks = 0;
-    while !refused() {
-        looks += 1;
-        assert!(looks < 400, "the daemon still listens");
-        tokio::time::sleep(Duration::from_millis(10)).await;
-    }
-    owner.batch_execute("COMMIT").await.unwrap();
-    assert_eq!(under_way.join_all().await, [200; 5]);
-    daemon.child().stop(Duration::from_secs(20)).unwrap();
-    assert!(daemon.child().ended().unwrap().unwrap().success());
 }
 
 async fn tls(world: Arc<World>) {

@@ -107,7 +107,8 @@ impl Setup {
              [hashing]\nkeys_file = \"hash.keys\"\n\n\
              [site]\nlisten = \"127.0.0.1:{https}\"\ncertificate_file = \"certificate.pem\"\n\
              key_file = \"key.pem\"\n\n\
-             [operators]\nlisten = \"127.0.0.1:{operators}\"\n"
+             [operators]\nlisten = \"127.0.0.1:{operators}\"\n\n\
+             [stop]\nnotice_s = 0\ncalls_s = 10\n"
         )
     }
 

@@ -1,0 +1,102 @@
+//! `karipass serve` as a process: how it stops, what a service manager hears of it, what a flood leaves of it.
+
+mod manager;
+mod stopping;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use karipass::call::prompt::SOUNDS;
+use karipass::clock;
+use karipass_lab::fake_asterisk::FakeAsterisk;
+use karipass_lab::postgres::Database;
+use libtest_mimic::Trial;
+use tokio_postgres::Client;
+
+use crate::site::{self, Caller, Daemon, NUMBER};
+use crate::world::World;
+
+/// Every trial of this area.
+pub fn trials(world: &Arc<World>) -> Vec<Trial> {
+    [stopping::trials(world), manager::trials(world)].into_iter().flatten().collect()
+}
+
+/// How long a trial waits for what must come.
+const PATIENCE: Duration = Duration::from_secs(20);
+/// What the dialplan says of a call from [`NUMBER`].
+const TRUSTED: [&str; 2] = ["trusted", NUMBER];
+
+/// A daemon between a fake Asterisk and a database with one contract.
+struct Whole {
+    fake: FakeAsterisk,
+    database: Database,
+    owner: Client,
+    daemon: Daemon,
+    caller: Caller,
+}
+
+impl Whole {
+    /// One that is ready, with these variables.
+    async fn ready(world: &World, variables: &[(&str, &str)]) -> Self {
+        let fake = FakeAsterisk::start().await.unwrap();
+        fake.has_sounds(SOUNDS);
+        let database = world.database().await;
+        let owner = database.owner().await.unwrap();
+        site::contract(&owner, "line").await;
+        site::credential(&owner, NUMBER, "temporary").await;
+        let mut variables = variables.to_vec();
+        variables.push(("KARIPASS_ARI_URL", fake.url()));
+        let daemon = Daemon::start(&database, &variables);
+        let whole = Self { fake, database, owner, daemon, caller: Caller::new() };
+        until("readiness", async || whole.readyz().await.0 == 200).await;
+        whole
+    }
+
+    /// What `/readyz` says.
+    async fn readyz(&self) -> (u16, String) {
+        let answer = self.caller.get(&format!("{}/readyz", self.daemon.operators)).await;
+        (answer.status, answer.body)
+    }
+
+    fn terminate(&mut self) {
+        self.daemon.child().signal(rustix::process::Signal::TERM).unwrap();
+    }
+
+    /// Waits until the daemon has ended, and well.
+    async fn has_ended(&mut self) {
+        let began = clock::now();
+        let status = loop {
+            if let Some(status) = self.daemon.child().ended().unwrap() {
+                break status;
+            }
+            assert!(began.elapsed() < PATIENCE, "the daemon goes on:\n{}", self.daemon.log());
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        };
+        assert!(status.success(), "{status}:\n{}", self.daemon.log());
+    }
+
+    /// A call up to its confirmation.
+    async fn up_to_confirmation(&self, channel: &str) {
+        self.fake.call(channel, &TRUSTED);
+        self.fake.playing(channel, "menu").await;
+        self.fake.press(channel, "1");
+        self.fake.playing(channel, "set-password").await;
+        self.fake.press(channel, "12345678");
+        self.fake.playing(channel, "confirm-password").await;
+    }
+
+    /// Whether the phone has set a new password.
+    async fn is_set(&self) -> bool {
+        let sql = "SELECT count(*) FROM audit WHERE event = 'temporary_set'";
+        self.owner.query_one(sql, &[]).await.unwrap().get::<_, i64>(0) > 0
+    }
+}
+
+/// Waits until something is so.
+async fn until(what: &str, so: impl AsyncFn() -> bool) {
+    let began = clock::now();
+    while !so().await {
+        assert!(began.elapsed() < PATIENCE, "waited in vain for {what}");
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+}

@@ -1,0 +1,115 @@
+//! What systemd would hear: a real datagram socket in its place.
+
+use std::os::unix::net::UnixDatagram;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use karipass::call::prompt::SOUNDS;
+use karipass::clock;
+use karipass_lab::fake_asterisk::FakeAsterisk;
+use libtest_mimic::Trial;
+use tempfile::TempDir;
+
+use super::PATIENCE;
+use crate::site::Daemon;
+use crate::world::{World, trial};
+
+pub fn trials(world: &Arc<World>) -> Vec<Trial> {
+    vec![
+        trial(world, "systemd_hears_when_it_serves_what_is_wanting_and_when_it_stops", life),
+        trial(world, "systemd_hears_that_it_lives_only_if_it_asks", unasked),
+    ]
+}
+
+/// What the manager grants between two signs of life.
+const GRANTED: Duration = Duration::from_secs(2);
+const WATCHDOG_USEC: (&str, &str) = ("WATCHDOG_USEC", "2000000");
+
+/// The service manager's side.
+struct Ear {
+    socket: UnixDatagram,
+    folder: TempDir,
+}
+
+impl Ear {
+    fn open() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let socket = UnixDatagram::bind(folder.path().join("notify")).unwrap();
+        Self { socket, folder }
+    }
+
+    fn path(&self) -> String {
+        self.folder.path().join("notify").to_str().unwrap().to_owned()
+    }
+
+    /// The next message that comes until then, its lines sorted by nobody.
+    fn next(&self, until: Instant) -> Option<String> {
+        let left = until.checked_duration_since(clock::now()).filter(|left| !left.is_zero())?;
+        self.socket.set_read_timeout(Some(left)).unwrap();
+        let mut message = [0; 4096];
+        let length = self.socket.recv(&mut message).ok()?;
+        Some(String::from_utf8(message[..length].to_vec()).unwrap())
+    }
+
+    /// Waits for a message; gives all that came before it.
+    fn hears(&self, what: &str, is: impl Fn(&str) -> bool) -> Vec<String> {
+        let until = clock::now() + PATIENCE;
+        let mut before = Vec::new();
+        while let Some(message) = self.next(until) {
+            if is(&message) {
+                return before;
+            }
+            before.push(message);
+        }
+        panic!("waited in vain for {what}; there was {before:?}");
+    }
+
+    /// All that comes in this time.
+    fn all(&self, during: Duration) -> Vec<String> {
+        let until = clock::now() + during;
+        std::iter::from_fn(|| self.next(until)).collect()
+    }
+}
+
+async fn life(world: Arc<World>) {
+    let ear = Ear::open();
+    let (postgres, database) = world.mortal().await;
+    postgres.stop(karipass_lab::postgres::Shutdown::Fast).unwrap();
+    let fake = FakeAsterisk::start().await.unwrap();
+    fake.has_sounds(SOUNDS);
+    fake.refuse(true);
+    let notify = ear.path();
+    let given = [("NOTIFY_SOCKET", &*notify), ("KARIPASS_ARI_URL", fake.url()), WATCHDOG_USEC];
+    let mut daemon = Daemon::start(&database, &given);
+    // It serves, though there is nothing to serve with.
+    let before = ear.hears("READY=1", |message| message == "READY=1\n");
+    assert_eq!(before, Vec::<String>::new());
+    ear.hears("both to be wanting", |message| {
+        message.starts_with("STATUS=store: ") && message.ends_with("; ARI is not connected\n")
+    });
+    postgres.start().unwrap();
+    ear.hears("Asterisk to be wanting", |message| message == "STATUS=ARI is not connected\n");
+    fake.refuse(false);
+    ear.hears("it to be ready", |message| message == "STATUS=ready\n");
+    let lives = ear.all(2 * GRANTED);
+    let signs = lives.iter().filter(|message| *message == "WATCHDOG=1\n").count();
+    assert!(signs >= 4, "{lives:?}");
+    assert_eq!(signs, lives.len(), "{lives:?}");
+    daemon.child().signal(rustix::process::Signal::TERM).unwrap();
+    ear.hears("it to stop", |message| message == "STOPPING=1\nSTATUS=karipass is stopping\n");
+    ear.hears("a sign of life while it stops", |message| message == "WATCHDOG=1\n");
+}
+
+async fn unasked(world: Arc<World>) {
+    let ear = Ear::open();
+    let database = world.database().await;
+    let notify = ear.path();
+    let somebody_elses = [("NOTIFY_SOCKET", &*notify), WATCHDOG_USEC, ("WATCHDOG_PID", "1")];
+    for given in [&somebody_elses[..1], &somebody_elses] {
+        let daemon = Daemon::start(&database, given);
+        let mut heard = ear.hears("READY=1", |message| message == "READY=1\n");
+        heard.extend(ear.all(2 * GRANTED));
+        assert!(heard.iter().all(|message| message.starts_with("STATUS=")), "{heard:?}");
+        drop(daemon);
+    }
+}

@@ -1,0 +1,182 @@
+//! From the first signal to the end: what falls at once, what goes on, and for how long.
+
+use std::net::TcpStream;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use karipass::clock;
+use libtest_mimic::Trial;
+use reqwest::header::CONNECTION;
+use tokio::task::JoinSet;
+
+use super::{PATIENCE, TRUSTED, Whole, until};
+use crate::site::{NUMBER, RIGHT, WRONG};
+use crate::world::{World, trial};
+
+pub fn trials(world: &Arc<World>) -> Vec<Trial> {
+    vec![
+        trial(world, "stop_readyz_falls_first_then_the_site_then_the_operators", order),
+        trial(world, "stop_a_call_under_way_is_heard_out", call),
+        trial(world, "stop_calls_end_when_their_time_is_over", calls_end),
+        trial(world, "stop_a_second_signal_leaves_at_once", second),
+        trial(world, "stop_every_login_that_was_taken_is_answered", logins),
+        trial(world, "stop_a_login_whose_verdict_comes_late_is_answered", verdicts),
+        trial(world, "stop_nobody_idle_and_no_lost_store_holds_the_end_up", idle),
+    ]
+}
+
+const NO_NOTICE: (&str, &str) = ("KARIPASS_STOP_NOTICE_S", "0");
+
+fn listens(url: &str) -> bool {
+    TcpStream::connect(url.strip_prefix("http://").unwrap()).is_ok()
+}
+
+async fn order(world: Arc<World>) {
+    const NOTICE: Duration = Duration::from_secs(2);
+    let mut whole = Whole::ready(&world, &[("KARIPASS_STOP_NOTICE_S", "2")]).await;
+    whole.fake.call("order.1", &TRUSTED);
+    whole.fake.playing("order.1", "menu").await;
+    let token = whole.caller.log_in(&whole.daemon.base, NUMBER, RIGHT).await.token();
+    let kept = whole.caller.session(&whole.daemon.base, &token).await;
+    assert_eq!(kept.headers.get(CONNECTION), None);
+
+    let stopped = clock::now();
+    whole.terminate();
+    until("readyz to fall", async || whole.readyz().await.0 == 503).await;
+    assert!(stopped.elapsed() < NOTICE / 2, "it fell after {:?}", stopped.elapsed());
+    assert!(whole.readyz().await.1.starts_with("karipass is stopping\n"));
+    // By the connection that is still open, and by new ones.
+    for _ in 0..3 {
+        let answer = whole.caller.log_in(&whole.daemon.base, NUMBER, RIGHT).await;
+        assert_eq!((answer.status, &answer.headers[CONNECTION].to_str().unwrap()), (200, &"close"));
+    }
+    until("the site's end", async || !listens(&whole.daemon.base)).await;
+    assert!(stopped.elapsed() >= NOTICE, "it ended after {:?}", stopped.elapsed());
+    // The call goes on, and operators see why the process does.
+    assert_eq!(whole.readyz().await.0, 503);
+    let calls = whole.daemon.metric(&whole.caller, "karipass_calls ").await;
+    assert!((calls - 1.0).abs() < f64::EPSILON, "{calls} calls");
+    whole.fake.hang_up("order.1");
+    whole.has_ended().await;
+    assert!(!listens(&whole.daemon.operators));
+}
+
+async fn call(world: Arc<World>) {
+    let mut whole = Whole::ready(&world, &[NO_NOTICE]).await;
+    whole.up_to_confirmation("heard.1").await;
+    whole.terminate();
+    until("the site's end", async || !listens(&whole.daemon.base)).await;
+    assert!(!whole.is_set().await);
+    whole.fake.press("heard.1", "12345678");
+    whole.fake.playing("heard.1", "completed").await;
+    assert!(whole.is_set().await);
+    assert_eq!(whole.daemon.child().ended().unwrap(), None, "before the caller has heard it");
+    until("the call's end", async || {
+        whole.fake.finish("heard.1", "done");
+        whole.fake.is_gone("heard.1")
+    })
+    .await;
+    whole.has_ended().await;
+}
+
+async fn calls_end(world: Arc<World>) {
+    let given = [NO_NOTICE, ("KARIPASS_STOP_CALLS_S", "1.5")];
+    let mut whole = Whole::ready(&world, &given).await;
+    whole.fake.call("late.1", &TRUSTED);
+    whole.fake.playing("late.1", "menu").await;
+    let stopped = clock::now();
+    whole.terminate();
+    whole.has_ended().await;
+    assert!(stopped.elapsed() >= Duration::from_millis(1500), "{:?}", stopped.elapsed());
+    assert!(whole.fake.is_gone("late.1"), "a call is left without anyone to serve it");
+}
+
+async fn second(world: Arc<World>) {
+    let mut whole = Whole::ready(&world, &[]).await;
+    whole.fake.call("cut.1", &TRUSTED);
+    whole.fake.playing("cut.1", "menu").await;
+    whole.terminate();
+    until("readyz to fall", async || whole.readyz().await.0 == 503).await;
+    let again = clock::now();
+    whole.terminate();
+    whole.has_ended().await;
+    assert!(again.elapsed() < Duration::from_secs(3), "it took {:?}", again.elapsed());
+    assert!(whole.daemon.log().contains("a second signal has come"));
+    assert!(!whole.fake.is_gone("cut.1"), "Asterisk tells the caller");
+}
+
+/// More than can be hashed in the time that is left for it.
+async fn logins(world: Arc<World>) {
+    const LOGINS: usize = 800;
+    let _alone = crate::world::ALONE.lock().await;
+    let mut whole = Whole::ready(&world, &[NO_NOTICE]).await;
+    let mut logins = JoinSet::new();
+    for _ in 0..LOGINS {
+        let (caller, base) = (whole.caller.clone(), whole.daemon.base.clone());
+        logins.spawn(async move { caller.log_in(&base, "0699999999", WRONG).await });
+    }
+    // All have been taken once nothing else is on its way to the queue.
+    let counted = |name| whole.daemon.metric(&whole.caller, name);
+    until("the logins to be queued", async || {
+        let hashes = counted("karipass_hash_operations_total ").await;
+        let waiting = counted("karipass_hash_waiting{lane=\"logins\"} ").await;
+        let known = u32::try_from(LOGINS).unwrap();
+        hashes + waiting >= f64::from(known) - 4.0
+    })
+    .await;
+    whole.terminate();
+    let stopped = clock::now();
+    let (mut refused, mut busy) = (0, 0);
+    for answer in logins.join_all().await {
+        match answer.status {
+            401 => refused += 1,
+            503 => {
+                assert_eq!(answer.code(), "busy");
+                busy += 1;
+            }
+            other => panic!("{other}"),
+        }
+    }
+    assert_eq!(refused + busy, LOGINS);
+    assert!(stopped.elapsed() < Duration::from_secs(12), "{:?}", stopped.elapsed());
+    whole.has_ended().await;
+}
+
+/// The verdict is held up until the site takes no more.
+async fn verdicts(world: Arc<World>) {
+    let mut whole = Whole::ready(&world, &[NO_NOTICE]).await;
+    whole.owner.batch_execute("BEGIN; SELECT FROM credential FOR UPDATE").await.unwrap();
+    let mut logins = JoinSet::new();
+    for _ in 0..5 {
+        let (caller, base) = (whole.caller.clone(), whole.daemon.base.clone());
+        logins.spawn(async move { caller.log_in(&base, NUMBER, RIGHT).await.status });
+    }
+    let superuser = world.postgres.superuser("postgres").await.unwrap();
+    let waiting =
+        "SELECT count(*) FROM pg_stat_activity WHERE datname = $1 AND wait_event_type = 'Lock'";
+    until("the logins' verdicts", async || {
+        superuser.query_one(waiting, &[&whole.database.name]).await.unwrap().get::<_, i64>(0) == 5
+    })
+    .await;
+    whole.terminate();
+    until("the site's end", async || !listens(&whole.daemon.base)).await;
+    whole.owner.batch_execute("COMMIT").await.unwrap();
+    assert_eq!(logins.join_all().await, [200; 5]);
+    whole.has_ended().await;
+}
+
+/// Connections that are kept but not used, and a store that answers nothing.
+async fn idle(world: Arc<World>) {
+    let mut whole = Whole::ready(&world, &[NO_NOTICE]).await;
+    let kept: Vec<TcpStream> = [&whole.daemon.base, &whole.daemon.operators]
+        .map(|url| TcpStream::connect(url.strip_prefix("http://").unwrap()).unwrap())
+        .into();
+    let used = whole.caller.get(&format!("{}/login", whole.daemon.base)).await;
+    assert_eq!(used.status, 200);
+    whole.owner.batch_execute("BEGIN; LOCK TABLE session, credential").await.unwrap();
+    let stopped: Instant = clock::now();
+    whole.terminate();
+    whole.has_ended().await;
+    assert!(stopped.elapsed() < PATIENCE / 2, "it took {:?}", stopped.elapsed());
+    drop(kept);
+}
