@@ -7,6 +7,7 @@ mod faults;
 mod import;
 mod migrations;
 mod scene;
+mod standby;
 
 use std::sync::Arc;
 
@@ -23,6 +24,7 @@ pub fn trials(world: &Arc<World>) -> Vec<Trial> {
         faults::trials(world),
         import::trials(world),
         migrations::trials(world),
+        standby::trials(world),
     ]
     .into_iter()
     .flatten()

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use karipass_lab::proxy::{Proxy, Trouble};
+use karipass_lab::proxy::{Point, Proxy, Trouble};
 use libtest_mimic::Trial;
 
 use crate::scene::{NUMBER, ONE, Scene, TWO, refusal};
@@ -66,8 +66,9 @@ async fn password(world: Arc<World>) {
 }
 
 async fn cut(world: Arc<World>) {
+    let commit = Point::Word("COMMIT");
     for (trouble, is_done) in
-        [(Trouble::CutBefore("COMMIT"), false), (Trouble::CutAfter("COMMIT"), true)]
+        [(Trouble::CutBefore(commit), false), (Trouble::CutAfter(commit), true)]
     {
         let mut scene = Scene::new(&world, "number").await;
         for login in [ONE, TWO] {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use karipass::store::Setting;
 use karipass::unit::Unit;
-use karipass_lab::proxy::{Proxy, Trouble};
+use karipass_lab::proxy::{Point, Proxy, Trouble};
 use libtest_mimic::Trial;
 
 use super::scene::{CONTRACT, FIRST, OTHER, PHC, PLAIN, SECOND, Scene, number, temporary};
@@ -94,7 +94,7 @@ async fn dropped(world: Arc<World>) {
         let before = (scene.everything().await, scene.audit().await);
         let proxy = Proxy::before(world.postgres.socket_folder()).unwrap();
         let store = store_at(&proxy.url(&scene.database.daemon_url));
-        proxy.make(Trouble::HoldAt(word));
+        proxy.make(Trouble::HoldAt(Point::Word(word)));
         let calling = store.clone();
         let call = tokio::spawn(async move {
             calling.set_temporary(&temporary(CONTRACT, Unit::Number, FIRST)).await

@@ -7,7 +7,7 @@ use karipass::store::{Fault, Setting, StoreError};
 use karipass::unit::Unit;
 use karipass::{clock, rules};
 use karipass_lab::postgres::Shutdown;
-use karipass_lab::proxy::{Proxy, Trouble};
+use karipass_lab::proxy::{COMMIT, Proxy, Trouble};
 use libtest_mimic::Trial;
 
 use super::scene::{CONTRACT, FIRST, Scene, number, temporary};
@@ -68,7 +68,7 @@ async fn stalled(world: Arc<World>) {
 }
 
 async fn before_commit(world: Arc<World>) {
-    let (scene, _proxy, error) = set_in(&world, Trouble::HoldAt("COMMIT")).await;
+    let (scene, _proxy, error) = set_in(&world, Trouble::HoldAt(COMMIT)).await;
     // The server has given up first, and says so.
     assert!(matches!(error, StoreError::NotSent(Fault::Refused { .. })), "{error:?}");
     assert!(scene.audit().await.is_empty());
@@ -76,14 +76,14 @@ async fn before_commit(world: Arc<World>) {
 
 async fn after_commit(world: Arc<World>) {
     let started = clock::now();
-    let (scene, _proxy, error) = set_in(&world, Trouble::StallAfter("COMMIT")).await;
+    let (scene, _proxy, error) = set_in(&world, Trouble::StallAfter(COMMIT)).await;
     assert!(matches!(error, StoreError::OutcomeUnknown(Fault::TimedOut(_))), "{error:?}");
     assert!(started.elapsed() < rules::STORE_WITHIN + SLACK, "{:?}", started.elapsed());
     assert_eq!(scene.logins().await, [CONTRACT]);
 }
 
 async fn cut_before(world: Arc<World>) {
-    let (scene, _proxy, error) = set_in(&world, Trouble::CutBefore("COMMIT")).await;
+    let (scene, _proxy, error) = set_in(&world, Trouble::CutBefore(COMMIT)).await;
     assert!(matches!(error, StoreError::OutcomeUnknown(_)), "{error:?}");
     scene.until_the_daemon_is_gone().await;
     assert!(scene.logins().await.is_empty());
@@ -91,7 +91,7 @@ async fn cut_before(world: Arc<World>) {
 }
 
 async fn cut_after(world: Arc<World>) {
-    let (scene, _proxy, error) = set_in(&world, Trouble::CutAfter("COMMIT")).await;
+    let (scene, _proxy, error) = set_in(&world, Trouble::CutAfter(COMMIT)).await;
     assert!(matches!(error, StoreError::OutcomeUnknown(_)), "{error:?}");
     scene.until_the_daemon_is_gone().await;
     assert_eq!(scene.logins().await, [CONTRACT]);

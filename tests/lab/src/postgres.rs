@@ -2,10 +2,12 @@
 //!
 //! It never touches the system's cluster. Databases are cheap copies of a template that the built
 //! `karipass migrate` has made, one for each test; `make run` keeps a single database over restarts.
+//! A standby is a cluster too.
 
 mod database;
 mod host;
 mod server;
+mod standby;
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -18,6 +20,7 @@ use tokio_postgres::{Client, NoTls};
 
 pub use database::Database;
 use server::Server;
+pub use standby::Replication;
 
 /// The database that tests' databases are copies of.
 const TEMPLATE: &str = "karipass_template";
@@ -48,7 +51,7 @@ pub enum Shutdown {
 }
 
 /// The passwords of the cluster's roles.
-#[derive(Serialize, Deserialize)]
+#[derive(Clone, Serialize, Deserialize)]
 struct Passwords {
     postgres: String,
     karipass_owner: String,
@@ -176,7 +179,8 @@ impl Postgres {
         superuser.batch_execute(&create).await.with_context(|| format!("creating {name}"))
     }
 
-    fn database(&self, name: &str) -> Database {
+    /// A database that is there, such as one that a standby has copied.
+    pub fn database(&self, name: &str) -> Database {
         Database {
             name: name.to_owned(),
             owner_url: self.url("karipass_owner", &self.passwords.karipass_owner, name),

@@ -1,6 +1,11 @@
-//! A Unix socket before the server's, that stalls or cuts connections at a chosen word.
+//! A Unix socket before PostgreSQL's, that stalls or cuts connections at a chosen point, such as a commit.
+//!
+//! It stands before one store or before a whole daemon, whose connection string is [`Proxy::url`].
 
-use std::path::Path;
+mod messages;
+
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use anyhow::Result;
@@ -10,6 +15,8 @@ use tokio::net::unix::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::net::{UnixListener, UnixStream};
 use tokio::sync::Notify;
 use tokio::task::JoinHandle;
+
+use messages::{Group, Messages};
 
 /// The socket's file in its folder.
 const SOCKET: &str = ".s.PGSQL.5432";
@@ -22,16 +29,31 @@ pub enum Trouble {
     None,
     /// Nothing is passed on any more, in either direction.
     Stall,
-    /// What has this word in it is held back until there is other trouble.
-    HoldAt(&'static str),
-    /// What has this word in it reaches the server; from then on nothing is passed on any more.
-    StallAfter(&'static str),
-    /// The connection is cut before what has this word in it reaches the server.
-    CutBefore(&'static str),
-    /// The client is cut off once what has this word in it has reached the server; the server, whose
-    /// answer has the word in it too, notices nothing before it has answered.
-    CutAfter(&'static str),
+    /// What is said at this point is held back until there is other trouble.
+    HoldAt(Point),
+    /// What is said at this point reaches the server; from then on nothing is passed on any more.
+    StallAfter(Point),
+    /// The connection is cut before what is said at this point reaches the server.
+    CutBefore(Point),
+    /// The client is cut off at once when what is said at this point has reached the server, which
+    /// notices nothing before it has answered.
+    CutAfter(Point),
+    /// The client is cut off when the server has answered what is said at this point, in the place of
+    /// the answer.
+    CutAnswer(Point),
 }
+
+/// Where in what clients say trouble is met.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Point {
+    /// Wherever this word is.
+    Word(&'static str),
+    /// At each n-th commit of all connections: `COMMIT`, or a statement that writes by itself.
+    Commit(usize),
+}
+
+/// Every commit.
+pub const COMMIT: Point = Point::Commit(1);
 
 /// The proxy; its connections end with it.
 pub struct Proxy {
@@ -44,6 +66,8 @@ struct Shared {
     trouble: Mutex<Trouble>,
     changed: Notify,
     met: Notify,
+    commits: AtomicUsize,
+    meetings: AtomicUsize,
 }
 
 impl Proxy {
@@ -55,6 +79,8 @@ impl Proxy {
             trouble: Mutex::new(Trouble::None),
             changed: Notify::new(),
             met: Notify::new(),
+            commits: AtomicUsize::new(0),
+            meetings: AtomicUsize::new(0),
         });
         let task = tokio::spawn(accept(listener, server.join(SOCKET), Arc::clone(&shared)));
         Ok(Self { folder, shared, task })
@@ -66,14 +92,24 @@ impl Proxy {
         format!("host={} {rest}", self.folder.path().display())
     }
 
+    /// The folder of its socket.
+    pub fn socket_folder(&self) -> &Path {
+        self.folder.path()
+    }
+
     /// Makes trouble from now on.
     pub fn make(&self, trouble: Trouble) {
         self.shared.make(trouble);
     }
 
-    /// Waits until the trouble's word has come by.
+    /// Waits until the trouble's point has come by.
     pub async fn met(&self) {
         self.shared.met.notified().await;
+    }
+
+    /// How often a trouble's point has come by.
+    pub fn meetings(&self) -> usize {
+        self.shared.meetings.load(Ordering::Relaxed)
     }
 }
 
@@ -93,6 +129,38 @@ impl Shared {
         *self.trouble.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// The trouble that `group` meets.
+    fn met_by(&self, group: &Group) -> Trouble {
+        let trouble = self.trouble();
+        let is_met = match trouble {
+            Trouble::None | Trouble::Stall => return Trouble::None,
+            Trouble::HoldAt(point)
+            | Trouble::StallAfter(point)
+            | Trouble::CutBefore(point)
+            | Trouble::CutAfter(point)
+            | Trouble::CutAnswer(point) => self.is_at(point, group),
+        };
+        if !is_met {
+            return Trouble::None;
+        }
+        self.meetings.fetch_add(1, Ordering::Relaxed);
+        self.met.notify_one();
+        trouble
+    }
+
+    fn is_at(&self, point: Point, group: &Group) -> bool {
+        match point {
+            Point::Word(word) => group.has(word),
+            Point::Commit(every) => {
+                if !group.commits {
+                    return false;
+                }
+                let commits = self.commits.fetch_add(1, Ordering::Relaxed) + 1;
+                commits.is_multiple_of(every)
+            }
+        }
+    }
+
     /// Waits for as long as `holds` is true of the trouble.
     async fn wait_while(&self, holds: impl Fn(Trouble) -> bool) {
         loop {
@@ -107,72 +175,61 @@ impl Shared {
     }
 }
 
-async fn accept(listener: UnixListener, server: std::path::PathBuf, shared: Arc<Shared>) {
+async fn accept(listener: UnixListener, server: PathBuf, shared: Arc<Shared>) {
     // Dropped with this task, and the connections with it.
     let mut connections = tokio::task::JoinSet::new();
     while let Ok((client, _)) = listener.accept().await {
+        while connections.try_join_next().is_some() {}
         let Ok(server) = UnixStream::connect(&server).await else { continue };
-        let shared = Arc::clone(&shared);
-        connections.spawn(async move {
-            let (from_client, to_client) = client.into_split();
-            let (mut from_server, mut to_server) = server.into_split();
-            let unanswered = tokio::select! {
-                unanswered = forward(from_client, &mut to_server, &shared) => unanswered,
-                () = back(&mut from_server, to_client, &shared) => None,
-            };
-            if let Some(word) = unanswered {
-                read_until(&mut from_server, word).await;
-            }
-        });
+        connections.spawn(pass(client, server, Arc::clone(&shared)));
     }
 }
 
-/// Passes on what the client says, until the trouble's word or the end; gives the word of an answer
-/// that is still to come.
-async fn forward(
-    mut from: OwnedReadHalf,
-    to: &mut OwnedWriteHalf,
-    shared: &Shared,
-) -> Option<&'static str> {
-    let mut chunk = vec![0; CHUNK_BYTES];
-    while let Ok(length) = from.read(&mut chunk).await {
-        let said = chunk.get(..length).filter(|said| !said.is_empty())?;
-        let met = |word: &str| contains(said, word);
-        shared.wait_while(|trouble| trouble == Trouble::Stall).await;
-        match shared.trouble() {
-            Trouble::HoldAt(word) if met(word) => {
-                shared.met.notify_one();
-                shared.wait_while(|trouble| trouble == Trouble::HoldAt(word)).await;
-            }
-            Trouble::StallAfter(word) if met(word) => {
-                shared.make(Trouble::Stall);
-                drop(to.write_all(said).await);
-                shared.met.notify_one();
-                continue;
-            }
-            Trouble::CutBefore(word) if met(word) => {
-                shared.met.notify_one();
-                return None;
-            }
-            Trouble::CutAfter(word) if met(word) => {
-                drop(to.write_all(said).await);
-                shared.met.notify_one();
-                return Some(word);
-            }
-            Trouble::None
-            | Trouble::Stall
-            | Trouble::HoldAt(_)
-            | Trouble::StallAfter(_)
-            | Trouble::CutBefore(_)
-            | Trouble::CutAfter(_) => {}
-        }
-        to.write_all(said).await.ok()?;
+/// The last that is heard of a client.
+struct Cut {
+    group: Group,
+    /// Whether the client is held until the server has answered it.
+    waits: bool,
+}
+
+async fn pass(client: UnixStream, server: UnixStream, shared: Arc<Shared>) {
+    let (from_client, mut to_client) = client.into_split();
+    let (mut from_server, mut to_server) = server.into_split();
+    let mut messages = Messages::new(from_client);
+    let cut = tokio::select! {
+        cut = forward(&mut messages, &mut to_server, &shared) => cut,
+        () = back(&mut from_server, &mut to_client, &shared) => None,
+    };
+    let Some(Cut { group, waits }) = cut else { return };
+    let client = (messages, to_client);
+    let client = waits.then_some(client);
+    if to_server.write_all(&group.bytes).await.is_ok() && to_server.shutdown().await.is_ok() {
+        until_the_end(&mut from_server).await;
     }
-    None
+    drop(client);
+}
+
+/// Passes on what the client says, until the end or a cut behind which the server is to have more.
+async fn forward(messages: &mut Messages, to: &mut OwnedWriteHalf, shared: &Shared) -> Option<Cut> {
+    loop {
+        let group = messages.next().await?;
+        shared.wait_while(|trouble| trouble == Trouble::Stall).await;
+        let met = shared.met_by(&group);
+        match met {
+            Trouble::None | Trouble::Stall => {}
+            Trouble::HoldAt(_) => shared.wait_while(|trouble| trouble == met).await,
+            // Before the server has it, so that no answer slips through.
+            Trouble::StallAfter(_) => shared.make(Trouble::Stall),
+            Trouble::CutBefore(_) => return None,
+            Trouble::CutAfter(_) => return Some(Cut { group, waits: false }),
+            Trouble::CutAnswer(_) => return Some(Cut { group, waits: true }),
+        }
+        to.write_all(&group.bytes).await.ok()?;
+    }
 }
 
 /// Passes on what the server says.
-async fn back(from: &mut OwnedReadHalf, mut to: OwnedWriteHalf, shared: &Shared) {
+async fn back(from: &mut OwnedReadHalf, to: &mut OwnedWriteHalf, shared: &Shared) {
     let mut chunk = vec![0; CHUNK_BYTES];
     while let Ok(length) = from.read(&mut chunk).await {
         let Some(said) = chunk.get(..length).filter(|said| !said.is_empty()) else { return };
@@ -183,17 +240,8 @@ async fn back(from: &mut OwnedReadHalf, mut to: OwnedWriteHalf, shared: &Shared)
     }
 }
 
-/// Reads what the server says up to a word in it.
-async fn read_until(from: &mut OwnedReadHalf, word: &str) {
+/// Reads until the server has answered all and ended the connection.
+async fn until_the_end(from: &mut OwnedReadHalf) {
     let mut chunk = vec![0; CHUNK_BYTES];
-    while let Ok(length) = from.read(&mut chunk).await {
-        let said = chunk.get(..length).unwrap_or_default();
-        if said.is_empty() || contains(said, word) {
-            return;
-        }
-    }
-}
-
-fn contains(said: &[u8], word: &str) -> bool {
-    said.windows(word.len()).any(|window| window == word.as_bytes())
+    while from.read(&mut chunk).await.is_ok_and(|length| length > 0) {}
 }

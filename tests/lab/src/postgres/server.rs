@@ -64,20 +64,14 @@ impl Server {
 
     /// Makes the cluster, unless it is there; a folder that an interrupted start left is made anew.
     pub(super) fn initialise(&self, password: &str) -> Result<()> {
-        let data = self.data();
         let finished = self.folder.join("initialised");
         if finished.exists() {
             return Ok(());
         }
-        if data.exists() {
-            fs::remove_dir_all(&data)?;
-        }
-        fs::create_dir(&data)?;
-        fs::set_permissions(&data, fs::Permissions::from_mode(0o700))?;
+        let data = self.make_data_folder()?;
         let password_file = self.socket.join("password");
         write_private(&password_file, password)?;
         if let Some(user) = &self.user {
-            chown(&data, Some(user.uid), Some(user.gid))?;
             chown(&password_file, Some(user.uid), Some(user.gid))?;
         }
         let output = self
@@ -99,6 +93,42 @@ impl Server {
         Ok(())
     }
 
+    /// Makes the cluster a standby: a copy of the one whose socket is in `primary`, which it follows.
+    pub(super) fn copy(&self, primary: &Path, password: &str) -> Result<()> {
+        let data = self.make_data_folder()?;
+        let output = self
+            .command("pg_basebackup")?
+            .args([
+                "--write-recovery-conf",
+                "--checkpoint=fast",
+                "--no-sync",
+                "--username=postgres",
+            ])
+            .arg("--host")
+            .arg(primary)
+            .arg("--pgdata")
+            .arg(&data)
+            .env("PGPASSWORD", password)
+            .output()
+            .context("running pg_basebackup")?;
+        let said = String::from_utf8_lossy(&output.stderr);
+        ensure!(output.status.success(), "pg_basebackup: {}", said.trim());
+        Ok(())
+    }
+
+    fn make_data_folder(&self) -> Result<PathBuf> {
+        let data = self.data();
+        if data.exists() {
+            fs::remove_dir_all(&data)?;
+        }
+        fs::create_dir(&data)?;
+        fs::set_permissions(&data, fs::Permissions::from_mode(0o700))?;
+        if let Some(user) = &self.user {
+            chown(&data, Some(user.uid), Some(user.gid))?;
+        }
+        Ok(data)
+    }
+
     /// Starts the postmaster and waits until it takes connections.
     pub(super) fn start(&self) -> Result<()> {
         let mut slot = self.postmaster.lock().unwrap_or_else(PoisonError::into_inner);
@@ -112,6 +142,9 @@ impl Server {
             "port=5432".to_owned(),
             format!("unix_socket_directories={socket}"),
             "max_connections=200".to_owned(),
+            // For a standby that is away for a while.
+            "wal_keep_size=1GB".to_owned(),
+            "hot_standby=on".to_owned(),
             "shared_buffers=64MB".to_owned(),
             // The detail of a refused row would be the row, hash included.
             "log_error_verbosity=terse".to_owned(),
@@ -203,11 +236,11 @@ pub(super) fn write_private(file: &Path, text: &str) -> Result<()> {
     Ok(())
 }
 
-/// The last line of `postmaster.pid` says `ready` once connections are taken.
+/// The last line of `postmaster.pid` says `ready` once connections are taken, or `standby`.
 fn is_ready(status: &Path, id: &str) -> bool {
     let written = fs::read_to_string(status).unwrap_or_default();
     let is_ours = written.lines().next() == Some(id);
-    is_ours && written.lines().last().map(str::trim) == Some("ready")
+    is_ours && matches!(written.lines().last().map(str::trim), Some("ready" | "standby"))
 }
 
 /// The processes that `parent` has started and that are still its own.

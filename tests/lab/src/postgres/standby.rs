@@ -1,0 +1,129 @@
+//! A streaming standby: copied from a running cluster, following it, promoted when that is lost.
+
+use std::path::Path;
+use std::sync::atomic::AtomicUsize;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, Result, ensure};
+use tokio::time::sleep;
+use tokio_postgres::Client;
+
+use super::server::Server;
+use super::{Database, Durability, Postgres, socket_folder};
+
+const LOOK_EVERY: Duration = Duration::from_millis(10);
+const WITHIN: Duration = Duration::from_secs(30);
+
+/// What a commit of the primary waits for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Replication {
+    /// Not for the standby: what was just committed may be lost with the primary.
+    Asynchronous,
+    /// For the standby to have it; nothing is committed while there is none.
+    Synchronous,
+}
+
+impl Postgres {
+    /// A standby of this cluster in a temporary folder, streaming from it.
+    ///
+    /// It is a cluster like any other, read-only until it is promoted. Its databases are this one's,
+    /// by the same names ([`Postgres::database`]), with the same roles and passwords.
+    pub async fn standby(&self, replication: Replication) -> Result<Self> {
+        let folder = tempfile::Builder::new().prefix("karipass-pg-").tempdir()?;
+        let socket = socket_folder()?;
+        let server = Server::new(folder.path(), socket.path(), Durability::Fast)?;
+        server.copy(self.socket_folder(), &self.passwords.postgres)?;
+        server.start()?;
+        let standby = Self {
+            server,
+            passwords: self.passwords.clone(),
+            databases: AtomicUsize::new(1000),
+            folders: vec![socket, folder],
+        };
+        self.caught_up().await?;
+        // Set after the copy was made: once promoted, the standby waits for nobody.
+        self.replicate(replication).await?;
+        Ok(standby)
+    }
+
+    /// Sets what commits wait for from now on.
+    pub async fn replicate(&self, replication: Replication) -> Result<()> {
+        let superuser = self.superuser("postgres").await?;
+        let (names, state) = match replication {
+            Replication::Asynchronous => ("", "async"),
+            Replication::Synchronous => ("*", "sync"),
+        };
+        let set = format!("ALTER SYSTEM SET synchronous_standby_names = '{names}'");
+        superuser.batch_execute(&set).await?;
+        superuser.batch_execute("SELECT pg_reload_conf()").await?;
+        until(
+            &superuser,
+            &format!("SELECT bool_and(sync_state = '{state}') FROM pg_stat_replication"),
+        )
+        .await
+    }
+
+    /// Waits until a standby is there and every one has replayed what is committed by now.
+    pub async fn caught_up(&self) -> Result<()> {
+        let superuser = self.superuser("postgres").await?;
+        let now = superuser.query_one("SELECT pg_current_wal_lsn()::text", &[]).await?;
+        let now: String = now.get(0);
+        until(
+            &superuser,
+            &format!("SELECT bool_and(replay_lsn >= '{now}') FROM pg_stat_replication"),
+        )
+        .await
+    }
+
+    /// Makes a standby a primary; returns once it takes changes.
+    pub async fn promote(&self) -> Result<()> {
+        let superuser = self.superuser("postgres").await?;
+        let promoted = superuser.query_one("SELECT pg_promote()", &[]).await?;
+        ensure!(promoted.get::<_, bool>(0), "the standby was not promoted");
+        until(&superuser, "SELECT NOT pg_is_in_recovery()").await
+    }
+}
+
+impl Database {
+    /// The same database, where the server whose socket is in `folder` (another cluster's, a proxy's)
+    /// is tried after the present ones.
+    #[must_use]
+    pub fn or_at(&self, folder: &Path) -> Self {
+        let with = |url: &str| {
+            let (hosts, rest) = url.split_once(' ').unwrap_or((url, ""));
+            format!("{hosts},{} {rest}", folder.display())
+        };
+        Self {
+            name: self.name.clone(),
+            owner_url: with(&self.owner_url),
+            daemon_url: with(&self.daemon_url),
+        }
+    }
+
+    /// The same database, by way of `folder` alone.
+    #[must_use]
+    pub fn at(&self, folder: &Path) -> Self {
+        let with = |url: &str| {
+            let (_, rest) = url.split_once(' ').unwrap_or((url, ""));
+            format!("host={} {rest}", folder.display())
+        };
+        Self {
+            name: self.name.clone(),
+            owner_url: with(&self.owner_url),
+            daemon_url: with(&self.daemon_url),
+        }
+    }
+}
+
+/// Waits until the query says so.
+async fn until(superuser: &Client, query: &str) -> Result<()> {
+    let until = Instant::now() + WITHIN;
+    loop {
+        let said = superuser.query_one(query, &[]).await.with_context(|| query.to_owned())?;
+        if said.get::<_, Option<bool>>(0) == Some(true) {
+            return Ok(());
+        }
+        ensure!(Instant::now() < until, "not within {WITHIN:?}: {query}");
+        sleep(LOOK_EVERY).await;
+    }
+}
