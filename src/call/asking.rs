@@ -37,6 +37,13 @@ impl Asking {
         self.entry = Entry::default();
     }
 
+    /// Nothing has been keyed, and what is keyed now counts.
+    pub(super) fn begin_again(&mut self) {
+        self.entry = Entry::default();
+        self.deaf = false;
+        self.terminator_until = None;
+    }
+
     /// Whether `key` is the `#` right behind a password's last digit (`P7`).
     pub(super) fn terminates(&mut self, key: Key, now: Instant) -> bool {
         let until = self.terminator_until.take();

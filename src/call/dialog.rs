@@ -55,7 +55,7 @@ impl Call {
         let mut call = Self {
             limits,
             too_long: now + limits.call,
-            line: Line::default(),
+            line: Line::new(limits.first_digit.max(limits.inter_digit).max(STORE_LIMIT)),
             state: State::Ended,
             limit: now,
             outcome: None,
@@ -84,6 +84,8 @@ impl Call {
             Input::LookedUp(found) => self.looked_up(found, now),
             Input::Stored(reply) => self.stored(reply, now),
             Input::TimeOut => self.time_out(now),
+            Input::CutOff => self.wait_for_better(),
+            Input::Restored => self.go_on(now),
             Input::HangUp => self.end(Outcome::HungUp),
         }
         self.line.outputs()
@@ -132,6 +134,7 @@ impl Call {
             asking.terminator_until = by_digit.then(|| now + self.limits.inter_digit);
             self.judge(asking, false, now);
         } else {
+            self.line.stay_quiet(self.limits.inter_digit, now);
             self.enter(State::Asking(asking), now + self.limits.inter_digit);
         }
     }

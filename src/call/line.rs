@@ -3,6 +3,9 @@
 //! A guidance is played with the quiet queued behind it, and the next guidance is queued behind
 //! the quiet before the quiet is stopped: the channel is never idle while digits may come, since
 //! Asterisk repeats fast digits on an idle channel. Playbacks that go wrong are played again, within bounds.
+//!
+//! Behind the quiet comes `trouble`, for a caller whose line is no more. So a quiet that may run out
+//! before the dialog's next word is exchanged for a fresh one.
 
 use std::time::{Duration, Instant};
 
@@ -16,9 +19,14 @@ const CUT_SHORT: Duration = Duration::from_millis(200);
 /// How often the quiet is played again within one entry before it counts as unplayable.
 const QUIET_AGAIN: u8 = 10;
 
+/// How much longer than its longest wait the quiet lasts: orders to the PBX take their time.
+const MARGIN: Duration = Duration::from_millis(1_500);
+
 /// The playbacks that still matter, and what the dialog has to say next.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Line {
+    /// How long the dialog may wait without a word.
+    wait: Duration,
     playbacks: u32,
     guidance: Option<Guidance>,
     quiet: Option<Quiet>,
@@ -37,6 +45,7 @@ struct Guidance {
 #[derive(Debug)]
 struct Quiet {
     id: PlaybackId,
+    started: Option<Instant>,
     again: u8,
 }
 
@@ -54,6 +63,11 @@ pub(super) enum Ending {
 }
 
 impl Line {
+    /// A line that waits for `wait` at most without a word.
+    pub(super) fn new(wait: Duration) -> Self {
+        Self { wait, playbacks: 0, guidance: None, quiet: None, spoken: false, outputs: Vec::new() }
+    }
+
     /// Plays a guidance that the caller may key into, and the quiet behind it.
     pub(super) fn say(&mut self, prompts: Vec<Prompt>) {
         self.begin(prompts);
@@ -79,8 +93,35 @@ impl Line {
         self.guidance.is_some()
     }
 
+    /// Whatever played has been stopped; gives what was being said.
+    pub(super) fn forget(&mut self) -> Vec<Prompt> {
+        self.quiet = None;
+        self.guidance.take().map(|guidance| guidance.prompts).unwrap_or_default()
+    }
+
+    /// The quiet is to last for `wait` from `now` on: plays a fresh one if this one may not.
+    pub(super) fn stay_quiet(&mut self, wait: Duration, now: Instant) {
+        let needed = wait + MARGIN;
+        let lasting = self.wait + MARGIN;
+        let ends = self.quiet.as_ref().and_then(|quiet| quiet.started).map(|at| at + lasting);
+        if ends.is_some_and(|end| end < now + needed) {
+            let old = self.quiet.take();
+            self.play_quiet(0);
+            self.tell_all(old.map(|quiet| Output::Stop(quiet.id)));
+        }
+    }
+
+    /// Plays the quiet and nothing else.
+    pub(super) fn keep_quiet(&mut self) {
+        self.play_quiet(0);
+    }
+
     /// Whether `id` is the guidance, which has started now.
     pub(super) fn started(&mut self, id: PlaybackId, now: Instant) -> bool {
+        if let Some(quiet) = self.quiet.as_mut().filter(|quiet| quiet.id == id) {
+            quiet.started.get_or_insert(now);
+            return false;
+        }
         match &mut self.guidance {
             Some(guidance) if guidance.id == id => {
                 guidance.started.get_or_insert(now);
@@ -116,6 +157,10 @@ impl Line {
         self.outputs.push(output);
     }
 
+    fn tell_all(&mut self, outputs: impl IntoIterator<Item = Output>) {
+        self.outputs.extend(outputs);
+    }
+
     /// What is to be done now, in this order.
     pub(super) fn outputs(&mut self) -> Vec<Output> {
         std::mem::take(&mut self.outputs)
@@ -145,14 +190,13 @@ impl Line {
 
     fn play_quiet(&mut self, again: u8) {
         let id = self.next_id();
-        self.quiet = Some(Quiet { id, again });
-        self.tell(Output::Play(id, vec![Prompt::Quiet]));
+        self.quiet = Some(Quiet { id, started: None, again });
+        self.tell(Output::Play(id, vec![Prompt::quiet_for(self.wait + MARGIN)]));
     }
 
     fn stop_quiet(&mut self) {
-        if let Some(quiet) = self.quiet.take() {
-            self.tell(Output::Stop(quiet.id));
-        }
+        let quiet = self.quiet.take();
+        self.tell_all(quiet.map(|quiet| Output::Stop(quiet.id)));
     }
 
     fn next_id(&mut self) -> PlaybackId {

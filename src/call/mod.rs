@@ -44,6 +44,12 @@ pub enum Input {
     Stored(StoreReply),
     /// [`Call::deadline`] has come.
     TimeOut,
+    /// The PBX tells nothing and does nothing until [`Input::Restored`]: no key is heard, no limit of
+    /// an entry runs.
+    CutOff,
+    /// The PBX hears and tells again, and every playback of the call has been stopped: what the caller
+    /// was asked, or told last, is played again from its start.
+    Restored,
     /// The caller has gone, or the channel has.
     HangUp,
 }

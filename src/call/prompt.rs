@@ -2,6 +2,8 @@
 //!
 //! A prompt is one or more sounds in a row; [`SOUNDS`] is every sound that any of them needs.
 
+use std::time::Duration;
+
 use crate::number::Number;
 
 /// Something the line plays: the guidance of the specification's table, and silence.
@@ -29,9 +31,10 @@ pub enum Prompt {
     Trouble,
     /// A short silence before the first guidance, so that its first syllable is not cut.
     LeadIn,
-    /// The long silence that plays while the line listens or waits: Asterisk repeats fast digits on
-    /// a channel that plays nothing.
-    Quiet,
+    /// The silence that plays while the line listens or waits, since Asterisk repeats fast digits on
+    /// a channel that plays nothing: so many times [`QUIET_LENGTH`]. The line always cuts it short; if
+    /// the line is no more, [`Prompt::Trouble`] follows by itself, and all of it again.
+    Quiet(u8),
 }
 
 const MENU: &str = "karipass/menu";
@@ -48,8 +51,11 @@ const LEAD_IN: &str = "karipass/lead-in";
 const QUIET: &str = "karipass/quiet";
 const BREATH: &str = "karipass/breath";
 
-/// How often [`QUIET`] is repeated in one playback, so that it outlasts any entry but the slowest.
-const QUIET_REPEATS: usize = 10;
+/// How long the file of the quiet is.
+pub const QUIET_LENGTH: Duration = Duration::from_millis(5_750);
+
+/// How often a caller whom nobody serves any more is told so.
+const TOLD_SO: usize = 3;
 
 /// Every sound file that the line needs, without language folder and extension.
 pub const SOUNDS: [&str; 23] = [
@@ -79,6 +85,19 @@ pub const SOUNDS: [&str; 23] = [
 ];
 
 impl Prompt {
+    /// The quiet that lasts for `wait` at least.
+    #[must_use]
+    pub fn quiet_for(wait: Duration) -> Self {
+        let times = wait.as_millis().div_ceil(QUIET_LENGTH.as_millis());
+        Self::Quiet(u8::try_from(times).unwrap_or(u8::MAX))
+    }
+
+    /// Whether nothing is to be heard of it.
+    #[must_use]
+    pub fn is_quiet(&self) -> bool {
+        matches!(self, Self::Quiet(_))
+    }
+
     /// The sounds that speak it, in order, each out of [`SOUNDS`].
     #[must_use]
     pub fn media(&self) -> Vec<&'static str> {
@@ -94,7 +113,11 @@ impl Prompt {
             Self::NotAvailable => vec![NOT_AVAILABLE],
             Self::Trouble => vec![TROUBLE],
             Self::LeadIn => vec![LEAD_IN],
-            Self::Quiet => vec![QUIET; QUIET_REPEATS],
+            Self::Quiet(times) => {
+                let mut told = vec![QUIET; usize::from(*times)];
+                told.push(TROUBLE);
+                told.repeat(TOLD_SO)
+            }
         }
     }
 }
@@ -138,6 +161,15 @@ mod tests {
     }
 
     #[test]
+    fn behind_the_quiet_comes_trouble() {
+        let wait = Duration::from_millis(11_500);
+        assert_eq!(Prompt::quiet_for(wait), Prompt::Quiet(2));
+        assert_eq!(Prompt::quiet_for(wait + Duration::from_millis(1)), Prompt::Quiet(3));
+        assert_eq!(Prompt::Quiet(2).media()[..4], [QUIET, QUIET, TROUBLE, QUIET]);
+        assert_eq!(Prompt::Quiet(2).media().last(), Some(&TROUBLE));
+    }
+
+    #[test]
     fn every_sound_of_every_prompt_is_listed_and_every_listed_one_is_used() {
         let all_digits: Vec<Number> =
             ["0123456789", "0664806430"].iter().map(|text| text.parse().unwrap()).collect();
@@ -150,7 +182,7 @@ mod tests {
             Prompt::NotAvailable,
             Prompt::Trouble,
             Prompt::LeadIn,
-            Prompt::Quiet,
+            Prompt::Quiet(2),
         ];
         for number in all_digits {
             prompts.push(Prompt::SetPassword(number));

@@ -1,5 +1,8 @@
 //! The guidance's files: all there, even in loudness, and in the words of the manual.
 
+use std::time::Duration;
+
+use karipass::call::prompt::QUIET_LENGTH;
 use karipass_lab::sounds::{RATE, samples, words};
 use libtest_mimic::{Failed, Trial};
 
@@ -109,7 +112,8 @@ fn silences_are_silent() -> Result<(), Failed> {
     for name in ["lead-in", "breath", "quiet"] {
         assert!(samples(name)?.iter().all(|sample| *sample == 0), "{name} is heard");
     }
-    assert!(samples("quiet")?.len() >= 20 * RATE as usize, "an entry outlasts quiet");
+    let seconds = samples("quiet")?.len() as f64 / f64::from(RATE);
+    assert_eq!(Duration::from_secs_f64(seconds), QUIET_LENGTH);
     Ok(())
 }
 

@@ -37,6 +37,7 @@ impl Call {
                 self.wrong(asking, prompts, now);
             }
             Verdict::Store(new) => {
+                self.line.stay_quiet(STORE_LIMIT, now);
                 self.enter(State::Storing { login: new.login }, now + STORE_LIMIT);
                 self.line.tell(Output::Store(new));
             }
@@ -68,6 +69,35 @@ impl Call {
         if let Some(mut asking) = self.take_asking() {
             asking.deaf = false;
             self.enter(State::Asking(asking), now + self.limits.first_digit);
+        }
+    }
+
+    /// Nobody can key, hear or be told anything: what the caller is asked or told waits.
+    pub(super) fn wait_for_better(&mut self) {
+        if let Some(asking) = self.take_asking() {
+            self.enter(State::Asking(asking), self.too_long);
+        } else if let State::Closing { or_trouble } = self.state {
+            self.enter(State::Closing { or_trouble }, self.too_long);
+        }
+    }
+
+    /// Asks or says again what was asked or said, from its start; what was keyed of an entry is dropped,
+    /// since nobody knows what else was.
+    pub(super) fn go_on(&mut self, now: Instant) {
+        let said = self.line.forget();
+        if let Some(mut asking) = self.take_asking() {
+            asking.begin_again();
+            let guidance = asking.step.guidance();
+            self.ask(asking, vec![guidance], now);
+            return;
+        }
+        match self.state {
+            State::Closing { or_trouble } => {
+                self.line.say_last(said);
+                self.enter(State::Closing { or_trouble }, now + GUIDANCE_LIMIT);
+            }
+            State::Storing { .. } => self.line.keep_quiet(),
+            State::LookingUp { .. } | State::Asking(_) | State::Ended => {}
         }
     }
 

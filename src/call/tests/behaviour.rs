@@ -49,7 +49,7 @@ const FATES: [fn(&[Prompt], usize) -> Fate; 6] = [
 ];
 
 fn one_in(n: usize, prompts: &[Prompt], earlier: usize, fate: Fate) -> Fate {
-    if prompts != [Prompt::Quiet] && earlier % n == n - 1 { fate } else { Fate::Plays }
+    if !prompts.iter().all(Prompt::is_quiet) && earlier % n == n - 1 { fate } else { Fate::Plays }
 }
 
 impl Caller {

@@ -3,8 +3,11 @@
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
-use crate::call::prompt::Prompt;
+use crate::call::prompt::{Prompt, QUIET_LENGTH};
 use crate::call::{Input, PlaybackEnd, PlaybackId};
+
+/// What is heard when nobody has stopped the quiet in time.
+pub(super) const BY_ITSELF: &str = "trouble-by-itself";
 
 /// What becomes of a playback that starts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -45,6 +48,14 @@ impl Channel {
         assert!(!self.known.contains(&id), "an id names one playback");
         self.known.push(id);
         self.queue.push_back(Playback { id, prompts, started: None, fate: Fate::Plays });
+    }
+
+    /// Everything is stopped, and nobody is told.
+    pub(super) fn clear(&mut self, now: Instant) {
+        for playback in std::mem::take(&mut self.queue) {
+            self.heard.extend(playback.heard(now));
+            self.over.push(playback.id);
+        }
     }
 
     /// What Asterisk tells of a stopped playback.
@@ -116,7 +127,7 @@ impl Channel {
 
 impl Playback {
     fn is_quiet(&self) -> bool {
-        self.prompts == [Prompt::Quiet]
+        self.prompts.iter().all(Prompt::is_quiet)
     }
 
     fn ends(&self) -> Option<Instant> {
@@ -134,8 +145,13 @@ impl Playback {
         let mut heard = Vec::new();
         for prompt in &self.prompts {
             let end = at + duration(prompt);
-            if at < now && !matches!(prompt, Prompt::Quiet | Prompt::LeadIn) {
+            if at < now && !prompt.is_quiet() && *prompt != Prompt::LeadIn {
                 heard.push(name(prompt) + if now < end { "…" } else { "" });
+            }
+            if let Prompt::Quiet(times) = prompt
+                && at + QUIET_LENGTH * u32::from(*times) < now
+            {
+                heard.push(BY_ITSELF.to_owned());
             }
             at = end;
         }
@@ -152,7 +168,7 @@ pub(super) fn duration(prompt: &Prompt) -> Duration {
         Prompt::SetPassword(_) | Prompt::RegisterPassword(_) | Prompt::Completed(_) => 12_000,
         Prompt::ConfirmPassword | Prompt::Invalid => 4_000,
         Prompt::NotAvailable | Prompt::Trouble => 5_000,
-        Prompt::Quiet => 30_000,
+        Prompt::Quiet(_) => 100_000,
     })
 }
 
@@ -170,6 +186,6 @@ fn name(prompt: &Prompt) -> String {
         | Prompt::NotAvailable
         | Prompt::Trouble
         | Prompt::LeadIn
-        | Prompt::Quiet => words.to_owned(),
+        | Prompt::Quiet(_) => words.to_owned(),
     }
 }

@@ -2,6 +2,7 @@
 
 mod behaviour;
 mod channel;
+mod cut_off;
 mod entries;
 mod news;
 mod numbers;

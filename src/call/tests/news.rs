@@ -1,7 +1,7 @@
 //! Playbacks that fail, are hit by another's stop or never end, news that comes late, and the
 //! order in which the channel is spoken to.
 
-use super::channel::Fate;
+use super::channel::{BY_ITSELF, Fate};
 use super::phone::{Phone, SECOND, World, contract};
 use crate::call::prompt::Prompt;
 use crate::call::{Input, LookUp, Outcome, PlaybackEnd, StoreReply};
@@ -23,7 +23,7 @@ fn from_the_last_digit_to_the_next_guidance_it_is_one_play_and_one_stop() {
         [
             "Play(PlaybackId(5), [ConfirmPassword])",
             "Stop(PlaybackId(4))",
-            "Play(PlaybackId(6), [Quiet])"
+            "Play(PlaybackId(6), [Quiet(2)])"
         ]
     );
 }
@@ -71,6 +71,33 @@ fn the_quiet_is_played_again_for_as_long_as_keys_may_come() {
 }
 
 #[test]
+fn a_quiet_that_may_run_out_before_the_next_word_is_exchanged_for_a_fresh_one() {
+    let mut phone = Phone::calls(World::default());
+    phone.keys("145678910");
+    phone.listen();
+    for digit in "45678910".chars() {
+        phone.wait(4 * SECOND);
+        phone.keys(&digit.to_string());
+    }
+    phone.wait_for_the_end();
+    assert!(!phone.heard().contains(BY_ITSELF), "{}", phone.heard());
+    assert_eq!(phone.outcome(), Some(Outcome::Stored));
+}
+
+#[test]
+fn p15_a_slow_store_behind_a_slow_entry_lets_nobody_hear_the_trouble_behind_the_quiet() {
+    let mut phone = Phone::calls(World { stores_in: Some(7 * SECOND), ..World::default() });
+    phone.keys("145678910");
+    phone.listen();
+    for digit in "45678910".chars() {
+        phone.wait(4 * SECOND);
+        phone.keys(&digit.to_string());
+    }
+    phone.wait_for_the_end();
+    assert!(!phone.heard().contains("trouble"), "{}", phone.heard());
+}
+
+#[test]
 fn a_guidance_that_fails_once_is_played_once_more() {
     let mut phone = calls(|_, earlier| if earlier == 0 { Fate::Fails } else { Fate::Plays });
     phone.listen();
@@ -101,7 +128,11 @@ fn if_nothing_at_all_can_be_played_the_call_ends() {
 #[test]
 fn a_call_that_cannot_be_kept_quiet_is_trouble() {
     let mut phone =
-        calls(|prompts, _| if prompts == [Prompt::Quiet] { Fate::Fails } else { Fate::Plays });
+        calls(
+            |prompts, _| {
+                if prompts.iter().all(Prompt::is_quiet) { Fate::Fails } else { Fate::Plays }
+            },
+        );
     phone.wait_for_the_end();
     assert!(phone.heard().ends_with("trouble"), "{}", phone.heard());
 }
@@ -148,10 +179,10 @@ fn a_guidance_hit_by_the_stop_of_the_quiet_before_it_is_played_once_more() {
 fn a_guidance_whose_end_is_never_told_is_given_up_in_bounded_time() {
     let mut phone = calls(|_, _| Fate::EndIsLost);
     phone.wait(41 * SECOND);
-    assert_eq!(phone.heard(), "menu");
+    assert_eq!(phone.heard(), format!("menu {BY_ITSELF}"));
     phone.keys("1");
     phone.wait(SECOND);
-    assert_eq!(phone.heard(), "menu set-password(0312301230)…");
+    assert_eq!(phone.heard(), format!("menu {BY_ITSELF} set-password(0312301230)…"));
     phone.keys("4567891045678910");
     phone.wait(41 * SECOND);
     assert!(phone.is_over());

@@ -46,7 +46,7 @@ fn p2_a_call_rings_until_its_caller_is_looked_up_and_a_withheld_number_is_not_lo
     phone.wait(Duration::from_secs(4));
     assert_eq!(
         phone.outputs[1..],
-        ["Answer", "Play(PlaybackId(1), [LeadIn, Menu])", "Play(PlaybackId(2), [Quiet])"]
+        ["Answer", "Play(PlaybackId(1), [LeadIn, Menu])", "Play(PlaybackId(2), [Quiet(2)])"]
     );
     let phone = Phone::calls(World { caller: None, ..World::default() });
     assert_eq!(

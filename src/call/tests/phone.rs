@@ -77,6 +77,9 @@ pub(super) struct Phone {
     pub(super) keyed: String,
     /// Whether the look-up or the store has been asked and has not answered.
     pub(super) asks: bool,
+    /// Whether the PBX neither tells nor obeys.
+    cut_off: bool,
+    pub(super) restored: bool,
     closing: bool,
     over: bool,
 }
@@ -121,6 +124,8 @@ impl Phone {
             said: Vec::new(),
             keyed: String::new(),
             asks: false,
+            cut_off: false,
+            restored: false,
             closing: false,
             over: false,
         };
@@ -144,6 +149,25 @@ impl Phone {
             self.press(key);
         }
         self.settle();
+    }
+
+    /// The PBX can be neither heard nor told anything.
+    pub(super) fn is_cut_off(&mut self) {
+        if !self.over {
+            self.cut_off = true;
+            self.feed(Input::CutOff);
+        }
+    }
+
+    /// The PBX is back, and whatever played has been stopped.
+    pub(super) fn is_restored(&mut self) {
+        if !self.over {
+            (self.cut_off, self.restored) = (false, true);
+            self.channel.clear(self.now);
+            self.news.clear();
+            self.feed(Input::Restored);
+            self.settle();
+        }
     }
 
     /// Listens until the guidance is over.
@@ -220,13 +244,17 @@ impl Phone {
 
     /// Feeds one input; nothing else happens.
     pub(super) fn feed(&mut self, input: Input) {
-        self.over |= matches!(input, Input::HangUp);
+        if let Input::HangUp = input {
+            self.over = true;
+            self.channel.clear(self.now);
+        }
         self.asks &= !matches!(input, Input::LookedUp(_) | Input::Stored(_));
         let outputs = self.call.handle(input, self.now);
         self.carry_out(outputs);
         assert_eq!(self.call.deadline().is_none(), self.over, "a live call has a deadline");
         assert!(
-            self.call.deadline().is_none_or(|deadline| deadline <= self.now + LONGEST_STATE),
+            self.cut_off
+                || self.call.deadline().is_none_or(|deadline| deadline <= self.now + LONGEST_STATE),
             "no state lasts for ever"
         );
         assert!(!self.over || self.call.outcome().is_some(), "a call that is over has an outcome");
@@ -240,6 +268,9 @@ impl Phone {
             }
             let event = self.news.pop_front();
             let event = event.or_else(|| self.channel.event(self.now, self.world.fate));
+            if self.cut_off && event.is_some() {
+                continue;
+            }
             let Some(event) = event.or_else(|| self.due_reply()) else { return };
             self.feed(event);
         }
@@ -247,6 +278,9 @@ impl Phone {
     }
 
     fn press(&mut self, key: char) {
+        if self.cut_off {
+            return;
+        }
         self.keyed.push(key);
         self.feed(Input::Key(key_of(key)));
     }
@@ -266,11 +300,14 @@ impl Phone {
                 Output::Play(id, prompts) => {
                     assert!(answered, "nothing plays before the answer");
                     self.closing |= prompts.iter().any(is_last);
-                    if prompts != [Prompt::Quiet] {
+                    if !prompts.iter().all(Prompt::is_quiet) {
                         self.said.push(prompts.clone());
                     }
-                    self.channel.play(id, prompts);
+                    if !self.cut_off {
+                        self.channel.play(id, prompts);
+                    }
                 }
+                Output::Stop(_) if self.cut_off => {}
                 Output::Stop(id) => self.news.extend(self.channel.stop(id, self.now)),
                 Output::LookUp(_) => {
                     let found = (self.world.finds)(contract(self.world.unit));
@@ -289,7 +326,7 @@ impl Phone {
             }
             let begun = !self.channel.known.is_empty();
             assert!(
-                !begun || self.closing || self.over || !self.channel.is_idle(),
+                !begun || self.closing || self.over || self.cut_off || !self.channel.is_idle(),
                 "the channel is never idle while keys count"
             );
         }
@@ -313,7 +350,7 @@ fn is_last(prompt: &Prompt) -> bool {
         | Prompt::ConfirmPassword
         | Prompt::Invalid
         | Prompt::LeadIn
-        | Prompt::Quiet => false,
+        | Prompt::Quiet(_) => false,
     }
 }
 

@@ -4,6 +4,7 @@
 use proptest::prelude::*;
 
 use super::behaviour::{Act, Caller, caller};
+use super::channel::BY_ITSELF;
 use super::phone::{
     ADDITIONAL, CONTRACT, Phone, SECOND, WITHOUT_SERVICE, contract, key_of, number,
 };
@@ -40,6 +41,31 @@ proptest! {
         }
         let completed = phone.said.iter().flatten().any(|said| matches!(said, Prompt::Completed(_)));
         prop_assert_eq!(completed, phone.outcome() == Some(Outcome::Stored));
+    }
+
+    #[test]
+    fn on_a_good_channel_nobody_hears_the_trouble_behind_the_quiet(caller in caller()) {
+        let phone = whole_call(&caller.on_a_good_channel());
+        prop_assert!(!phone.heard().contains(BY_ITSELF), "{}", phone.heard());
+    }
+
+    #[test]
+    fn whenever_a_call_is_cut_off_it_goes_on_where_it_was(caller in caller(), at in 0..12_usize) {
+        let caller = caller.on_a_good_channel();
+        let mut phone = Phone::calls(caller.world());
+        for (done, act) in caller.acts.iter().enumerate() {
+            if done == at {
+                phone.is_cut_off();
+                phone.wait(20 * SECOND);
+                phone.is_restored();
+            }
+            act.does(&mut phone);
+        }
+        phone.wait_for_the_end();
+        let completed = phone.heard().matches("completed").count();
+        prop_assert!(completed <= 1 + usize::from(phone.restored), "{}", phone.heard());
+        prop_assert!(completed == 0 || phone.outcome() == Some(Outcome::Stored));
+        prop_assert!(phone.stored.len() <= 1);
     }
 
     #[test]
@@ -125,7 +151,7 @@ fn begins_a_step(prompt: &Prompt) -> bool {
         | Prompt::NotAvailable
         | Prompt::Trouble
         | Prompt::LeadIn
-        | Prompt::Quiet => false,
+        | Prompt::Quiet(_) => false,
     }
 }
 
