@@ -25,6 +25,10 @@ use reader::Reader;
 
 /// The longest time limit of a call: more is a slip of the pen, and far more no clock can add.
 const LONGEST_LIMIT: Duration = Duration::from_hours(24);
+/// The longest silence that a caller can be left in.
+const LONGEST_SILENCE: Duration = Duration::from_mins(1);
+/// The most calls at once, if nothing else is configured.
+const MOST_CALLS: &str = "250";
 /// How long calls may go on once the daemon is told to stop, if nothing else is configured.
 pub const STOP_CALLS: Duration = Duration::from_mins(2);
 /// The same for the site, so that load balancers see that it is not ready.
@@ -38,13 +42,13 @@ const OWNER_URL: &str = "database.owner_url";
 /// Everything the daemon and the operator's commands are told.
 #[derive(Debug)]
 pub struct Config {
-    /// `[ari]`: the Asterisk that takes the calls.
-    pub ari: Ari,
+    /// `[ari]`, or several `[[ari]]`: the Asterisks that take the calls.
+    pub ari: Vec<Ari>,
     /// `[database]`: where contracts and credentials are kept.
     pub database: Database,
     /// `[hashing]`: the server-side keys (`C7`).
     pub hashing: Hashing,
-    /// `[call]`: the time limits of a call (`P11`).
+    /// `[call]`: the limits of a call (`P11`), and of calls.
     pub call: CallLimits,
     /// `[site]`: the subscribers' listener.
     pub site: Site,
@@ -93,7 +97,7 @@ pub struct Hashing {
     pub keys: Keys,
 }
 
-/// The time limits of a call (`P11`).
+/// The limits of a call (`P11`), and of calls.
 #[derive(Debug, Clone, Copy)]
 pub struct CallLimits {
     /// Silence before the first digit.
@@ -102,6 +106,8 @@ pub struct CallLimits {
     pub inter_digit: Duration,
     /// The whole call.
     pub call: Duration,
+    /// The most calls at once; who comes next is left to the dialplan.
+    pub most: usize,
 }
 
 /// The subscribers' listener.
@@ -203,7 +209,7 @@ pub fn load(
     variables: impl IntoIterator<Item = (String, String)>,
 ) -> Result<Config, Mistakes> {
     let mut reader = Reader::new(file, variables);
-    let ari = ari(&mut reader);
+    let ari = asterisks(&mut reader);
     let database = database(&mut reader);
     let keys = keys(&mut reader);
     let call = call(&mut reader);
@@ -249,15 +255,30 @@ pub fn load_for_operator(
     reader.finish("database.", || url)
 }
 
-fn ari(reader: &mut Reader) -> Option<Ari> {
-    let url: Option<url::Url> = reader.or_default("ari.url", "http://127.0.0.1:8088");
-    if url.as_ref().is_some_and(|url| url.scheme() != "http") {
-        reader.mistake("ari.url: an http:// address is needed");
+fn asterisks(reader: &mut Reader) -> Option<Vec<Ari>> {
+    let tables = reader.tables("ari");
+    let asterisks: Vec<Option<Ari>> = tables.iter().map(|table| ari(reader, table)).collect();
+    let asterisks = asterisks.into_iter().collect::<Option<Vec<Ari>>>()?;
+    for (place, ari) in asterisks.iter().enumerate() {
+        let is_same = |other: &Ari| other.url == ari.url && other.app == ari.app;
+        if asterisks.iter().take(place).any(is_same) {
+            let table = tables.get(place)?;
+            reader.mistake(format!("{table}.url: the same Asterisk and application once more"));
+        }
     }
-    let app = reader.or_default("ari.app", "karipass");
-    let user = reader.required("ari.user");
-    let password = reader.required_secret("ari.password");
-    let sounds = reader.path("ari.sounds");
+    Some(asterisks)
+}
+
+fn ari(reader: &mut Reader, table: &str) -> Option<Ari> {
+    let key = |name: &str| format!("{table}.{name}");
+    let url: Option<url::Url> = reader.or_default(&key("url"), "http://127.0.0.1:8088");
+    if url.as_ref().is_some_and(|url| url.scheme() != "http") {
+        reader.mistake(format!("{table}.url: an http:// address is needed"));
+    }
+    let app = reader.or_default(&key("app"), "karipass");
+    let user = reader.required(&key("user"));
+    let password = reader.required_secret(&key("password"));
+    let sounds = reader.path(&key("sounds"));
     Some(Ari { url: url?, app: app?, user: user?, password: password?, sounds })
 }
 
@@ -295,10 +316,19 @@ fn keys(reader: &mut Reader) -> Option<Keys> {
 }
 
 fn call(reader: &mut Reader) -> Option<CallLimits> {
-    let first_digit = reader.seconds("call.first_digit_s", rules::FIRST_DIGIT, LONGEST_LIMIT);
-    let inter_digit = reader.seconds("call.inter_digit_s", rules::INTER_DIGIT, LONGEST_LIMIT);
+    let first_digit = reader.seconds("call.first_digit_s", rules::FIRST_DIGIT, LONGEST_SILENCE);
+    let inter_digit = reader.seconds("call.inter_digit_s", rules::INTER_DIGIT, LONGEST_SILENCE);
     let call = reader.seconds("call.limit_s", rules::CALL_LIMIT, LONGEST_LIMIT);
-    Some(CallLimits { first_digit: first_digit?, inter_digit: inter_digit?, call: call? })
+    let most = reader.or_default("call.most", MOST_CALLS);
+    if most == Some(0) {
+        reader.mistake("call.most: not a positive whole number");
+    }
+    Some(CallLimits {
+        first_digit: first_digit?,
+        inter_digit: inter_digit?,
+        call: call?,
+        most: most?,
+    })
 }
 
 fn site(reader: &mut Reader) -> Option<Site> {

@@ -1,13 +1,10 @@
 //! Runs one call: feeds its dialog and carries out what the dialog says.
 //!
-//! One task a call, and in it one loop over the mailbox, Asterisk's answer to the command under
-//! way, the store's reply and the dialog's deadline, so that a slow store or a slow Asterisk never
-//! keeps the dialog from a key or a hang-up. Commands go out one after the other. When the dialog
-//! is over, what the store has not committed is dropped with its future (`P13`).
+//! One task a call, and in it one loop over the mailbox, the reports of its [`Orders`], the store's
+//! reply and the dialog's deadline, so that a slow store or a slow Asterisk never keeps the dialog
+//! from a key or a hang-up. When the dialog is over, what the store has not committed is dropped with
+//! its future (`P13`).
 
-use std::collections::VecDeque;
-use std::future::pending;
-use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -17,79 +14,53 @@ use tracing::{Instrument, debug, info, warn};
 
 use super::Chain;
 use super::calls::News;
-use super::event::wire_id;
-use super::line::{Line, Live};
-use super::playing::Playing;
-use super::rest::RestError;
-use crate::call::prompt::Prompt;
-use crate::call::{Call, Input, LookUp, Output, PlaybackEnd, PlaybackId, Refusal};
+use super::event::{Identity, Parting, Word};
+use super::line::Live;
+use super::orders::{Orders, Pending, Report, What, ready};
+use super::pbx::Pbx;
+use crate::call::{Call, Input, LookUp, Output, PlaybackEnd, Refusal};
 use crate::clock;
 use crate::number::Number;
 use crate::store::audit::{Event, Outcome, Record, Source};
 
-type Pending<T> = Option<Pin<Box<dyn Future<Output = T> + Send>>>;
-
-/// Something for Asterisk to do, and when the key was pressed that led to it.
-struct Command {
-    what: What,
-    keyed: Option<Instant>,
-}
-
-enum What {
-    Answer,
-    Play(PlaybackId, Vec<Prompt>),
-    Stop(PlaybackId),
-}
-
-/// Who ended the call.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Parting {
-    /// The dialog, or nobody yet.
-    Ours,
-    /// The caller or Asterisk: the channel is gone or going.
-    Theirs,
-    /// Something broke: news were lost, or Asterisk does not do as it is told.
-    Broken,
+/// A call as it comes to this daemon.
+pub(crate) struct Arrival {
+    pub(crate) channel: String,
+    pub(crate) identity: Identity,
+    /// Another process may have played something on it.
+    pub(crate) adopted: bool,
+    pub(crate) at: Instant,
 }
 
 struct Caller {
-    line: Arc<Line>,
+    pbx: Arc<Pbx>,
     channel: Arc<str>,
     number: Option<Number>,
     contract: Option<Number>,
     call: Call,
-    commands: VecDeque<Command>,
-    sending: Pending<Result<(), RestError>>,
-    playing: Playing,
-    /// A playback that has begun, of which the dialog has yet to hear.
-    begun: Option<PlaybackId>,
+    orders: Orders,
     asking: Pending<Input>,
     refusal: Option<JoinHandle<()>>,
     parting: Parting,
 }
 
-/// Runs the call of `channel`, which came in at `began`, to its end.
-pub(crate) async fn run(
-    counted: Live,
-    channel: String,
-    number: Option<Number>,
-    mut news: Receiver<News>,
-    began: Instant,
-) {
+/// Runs a call to its end.
+pub(crate) async fn run(pbx: Arc<Pbx>, counted: Live, arrival: Arrival, mut news: Receiver<News>) {
     metrics::counter!("karipass_calls_started_total").increment(1);
-    debug!("a call has come in");
-    let line = Arc::clone(&counted.0);
-    let (call, first) = Call::start(number, line.limits, began);
+    debug!(adopted = arrival.adopted, "a call has come in");
+    let channel: Arc<str> = arrival.channel.into();
+    let Some(number) = ready_for_dialog(&pbx, &channel, arrival.identity, arrival.adopted).await
+    else {
+        return;
+    };
+    let (call, first) = Call::start(number, pbx.line.limits, clock::now());
     let mut caller = Caller {
-        line,
-        channel: channel.into(),
+        orders: Orders::new(Arc::clone(&pbx), Arc::clone(&channel)),
+        pbx,
+        channel,
         number,
         contract: None,
         call,
-        commands: VecDeque::new(),
-        sending: None,
-        playing: Playing::default(),
-        begun: None,
         asking: None,
         refusal: None,
         parting: Parting::Ours,
@@ -102,82 +73,118 @@ pub(crate) async fn run(
         caller.carry_out(outputs, keyed);
     }
     drop(news);
-    caller.part(began).await;
+    caller.part(arrival.at).await;
+    drop(counted);
+}
+
+/// Whose call it is, once nothing of another process plays on it; a call of which Asterisk does not tell
+/// goes on in the dialplan.
+async fn ready_for_dialog(
+    pbx: &Pbx,
+    channel: &str,
+    identity: Identity,
+    adopted: bool,
+) -> Option<Option<Number>> {
+    let known = async {
+        if adopted {
+            pbx.rest.clear(channel).await?;
+        }
+        match identity {
+            Identity::Told(number) => Ok(number),
+            Identity::OnChannel => pbx.rest.identity(channel).await,
+        }
+    };
+    match known.await {
+        Ok(number) => Some(number),
+        Err(error) => {
+            warn!(error = %Chain(&error), "a call is sent on: Asterisk does not tell whose it is");
+            send_on(pbx, channel).await;
+            None
+        }
+    }
+}
+
+/// Does not take a call.
+pub(crate) async fn decline(pbx: &Pbx, channel: &str, adopted: bool) {
+    if adopted {
+        clear(pbx, channel).await;
+    }
+    send_on(pbx, channel).await;
+}
+
+/// Asterisk would first play all that is queued.
+async fn clear(pbx: &Pbx, channel: &str) {
+    if let Err(error) = pbx.rest.clear(channel).await {
+        warn!(error = %Chain(&error), "a call that is sent on may wait for what plays");
+    }
+}
+
+/// Lets a call go on in the dialplan, which offers it to another daemon or apologises.
+async fn send_on(pbx: &Pbx, channel: &str) {
+    if let Err(error) = pbx.rest.send_on(channel).await {
+        warn!(error = %Chain(&error), "a call could not be sent on; Asterisk's own limit will end it");
+    }
 }
 
 impl Caller {
     /// Waits for whatever concerns the dialog next.
-    async fn next(&mut self, news: &mut Receiver<News>, deadline: Instant) -> News {
+    async fn next(&mut self, news: &mut Receiver<News>, deadline: Instant) -> (Input, Instant) {
         loop {
-            if let Some(begun) = self.begun.take() {
-                return (Input::Started(begun), clock::now());
-            }
-            self.send_next();
-            tokio::select! {
+            let input = tokio::select! {
                 biased;
-                told = news.recv() => return self.told(told),
-                answer = ready(&mut self.sending) => {
-                    self.sending = None;
-                    if let Some(input) = self.answered(answer) {
-                        return (input, clock::now());
-                    }
-                }
+                told = news.recv() => match told {
+                    Some((word, at)) => self.told(word).map(|input| (input, at)),
+                    None => self.told(Word::Over(Parting::Broken)).map(|input| (input, clock::now())),
+                },
+                report = self.orders.report() => Some((self.reported(report), clock::now())),
                 reply = ready(&mut self.asking) => {
                     self.asking = None;
-                    return (self.replied(reply), clock::now());
+                    Some((self.replied(reply), clock::now()))
                 }
                 () = tokio::time::sleep_until(deadline.into()) => {
-                    return (Input::TimeOut, clock::now());
+                    Some((Input::TimeOut, clock::now()))
                 }
+            };
+            if let Some(input) = input {
+                return input;
             }
         }
     }
 
-    fn told(&mut self, told: Option<News>) -> News {
-        let Some((input, at)) = told else {
-            self.parting = Parting::Broken;
-            return (Input::HangUp, clock::now());
-        };
-        if let Input::HangUp = input {
-            self.parting = Parting::Theirs;
+    /// What a word of Asterisk means for the dialog.
+    fn told(&mut self, word: Word) -> Option<Input> {
+        match word {
+            Word::Key(key) => Some(Input::Key(key)),
+            Word::Finished(slot, end) => {
+                self.orders.finished(slot).map(|id| Input::Finished(id, end))
+            }
+            Word::CutOff => {
+                self.orders.is_cut_off();
+                Some(Input::CutOff)
+            }
+            Word::Restored => {
+                self.orders.is_told();
+                None
+            }
+            // What has been said last is not said again elsewhere.
+            Word::Over(Parting::SentOn) if self.call.outcome().is_some() => Some(Input::HangUp),
+            Word::Over(parting) => {
+                self.parting = parting;
+                Some(Input::HangUp)
+            }
         }
-        if let Input::Finished(id, _) = input {
-            self.begun = self.playing.finished(id);
-        }
-        (input, at)
     }
 
-    /// What the dialog has to know of Asterisk's answer to the command that was under way.
-    fn answered(&mut self, answer: Result<(), RestError>) -> Option<Input> {
-        let Command { what, keyed } = self.commands.pop_front()?;
-        if let Some(keyed) = keyed {
-            let reaction = clock::now().saturating_duration_since(keyed);
-            metrics::histogram!("karipass_key_reaction_seconds").record(reaction.as_secs_f64());
-        }
-        match (answer, what) {
-            (Ok(()), What::Answer) => None,
-            (Ok(()), What::Play(id, _)) => {
-                self.begun = self.playing.accepted(id);
-                None
-            }
-            (Ok(()), What::Stop(id)) => {
-                self.begun = self.playing.removed(id);
-                None
-            }
-            (Err(RestError::Gone), _) => {
+    fn reported(&mut self, report: Report) -> Input {
+        match report {
+            Report::Gone => {
                 self.parting = Parting::Theirs;
-                Some(Input::HangUp)
+                Input::HangUp
             }
-            (Err(error), What::Play(id, _)) => {
-                warn!(error = %Chain(&error), "a guidance could not be played");
-                self.begun = self.playing.removed(id);
-                Some(Input::Finished(id, PlaybackEnd::Failed))
-            }
-            (Err(error), What::Answer | What::Stop(_)) => {
-                warn!(error = %Chain(&error), "a call is ended: it cannot be steered");
-                self.parting = Parting::Broken;
-                Some(Input::HangUp)
-            }
+            Report::Failed(id) => Input::Finished(id, PlaybackEnd::Failed),
+            Report::Begun(id) => Input::Started(id),
+            Report::CutOff => Input::CutOff,
+            Report::Restored => Input::Restored,
         }
     }
 
@@ -190,57 +197,26 @@ impl Caller {
 
     fn carry_out(&mut self, outputs: Vec<Output>, mut keyed: Option<Instant>) {
         for output in outputs {
-            let what = match output {
-                Output::Answer => What::Answer,
-                Output::Play(id, prompts) => What::Play(id, prompts),
-                Output::Stop(id) => What::Stop(id),
+            match output {
+                Output::Answer => self.orders.push(What::Answer, keyed.take()),
+                Output::Play(id, prompts) => {
+                    self.orders.push(What::Play(id, prompts), keyed.take());
+                }
+                Output::Stop(id) => self.orders.push(What::Stop(id), keyed.take()),
                 Output::LookUp(number) => {
-                    let found = Arc::clone(&self.line).look_up(number);
+                    let found = Arc::clone(&self.pbx.line).look_up(number);
                     self.asking = Some(Box::pin(async { Input::LookedUp(found.await) }));
-                    continue;
                 }
                 Output::Store(new) => {
-                    let stored = Arc::clone(&self.line).store(new);
+                    let stored = Arc::clone(&self.pbx.line).store(new);
                     self.asking = Some(Box::pin(async { Input::Stored(stored.await) }));
-                    continue;
                 }
-                Output::Abandon => {
-                    self.asking = None;
-                    continue;
-                }
-                Output::Refused(refusal) => {
-                    self.record(refusal);
-                    continue;
-                }
+                Output::Abandon => self.asking = None,
+                Output::Refused(refusal) => self.record(refusal),
                 // The dialog is over with it, and parting hangs up.
-                Output::HangUp => continue,
-            };
-            self.commands.push_back(Command { what, keyed: keyed.take() });
-        }
-    }
-
-    /// Makes the first command's request, unless one is under way.
-    fn send_next(&mut self) {
-        if self.sending.is_some() {
-            return;
-        }
-        let Some(command) = self.commands.front() else { return };
-        if let What::Play(id, _) = command.what {
-            self.playing.requested(id);
-        }
-        let (line, channel) = (Arc::clone(&self.line), Arc::clone(&self.channel));
-        self.sending = Some(match &command.what {
-            What::Answer => Box::pin(async move { line.rest.answer(&channel).await }),
-            What::Play(id, prompts) => {
-                let playback = wire_id(&channel, *id);
-                let sounds: Vec<&str> = prompts.iter().flat_map(Prompt::media).collect();
-                Box::pin(async move { line.rest.play(&channel, &playback, &sounds).await })
+                Output::HangUp => {}
             }
-            What::Stop(id) => {
-                let playback = wire_id(&channel, *id);
-                Box::pin(async move { line.rest.stop(&playback).await })
-            }
-        });
+        }
     }
 
     /// Leaves an audit row (`D3`), without keeping the caller waiting for it.
@@ -256,25 +232,30 @@ impl Caller {
             contract: self.contract,
             unit: None,
         };
-        let row = Arc::clone(&self.line).record(record);
+        let row = Arc::clone(&self.pbx.line).record(record);
         self.refusal = Some(tokio::spawn(row.in_current_span()));
     }
 
-    /// The dialog is over: gives up what is under way, and hangs up unless the caller has.
+    /// The dialog is over: gives up what is under way, and ends the call as it is to end.
     async fn part(mut self, began: Instant) {
         self.asking = None;
-        if self.parting != Parting::Theirs {
-            if let Some(under_way) = self.sending.take() {
-                let _does_not_matter_any_more = under_way.await;
-            }
-            if let Err(error) = self.line.rest.hang_up(&self.channel).await {
-                warn!(error = %Chain(&error), "a call could not be hung up; Asterisk's own limit will end it");
-            }
-        }
+        let settled = self.call.outcome().map_or("hung_up", crate::call::Outcome::as_str);
         let outcome = match self.parting {
-            Parting::Broken => "broken",
-            Parting::Ours | Parting::Theirs => {
-                self.call.outcome().map_or("hung_up", crate::call::Outcome::as_str)
+            Parting::Theirs => settled,
+            Parting::Left => "left",
+            Parting::Ours => {
+                self.hang_up().await;
+                settled
+            }
+            Parting::Broken => {
+                self.hang_up().await;
+                "broken"
+            }
+            Parting::SentOn => {
+                self.orders.settle().await;
+                clear(&self.pbx, &self.channel).await;
+                send_on(&self.pbx, &self.channel).await;
+                "sent_on"
             }
         };
         let lasted = clock::now().saturating_duration_since(began);
@@ -285,12 +266,11 @@ impl Caller {
             let _only_awaited = refusal.await;
         }
     }
-}
 
-/// Waits for a pending future; for ever if there is none.
-async fn ready<T>(pending_future: &mut Pending<T>) -> T {
-    match pending_future {
-        Some(future) => future.as_mut().await,
-        None => pending().await,
+    async fn hang_up(&mut self) {
+        self.orders.settle().await;
+        if let Err(error) = self.pbx.rest.hang_up(&self.channel).await {
+            warn!(error = %Chain(&error), "a call could not be hung up; Asterisk's own limit will end it");
+        }
     }
 }

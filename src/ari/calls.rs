@@ -5,71 +5,115 @@
 //! routes never waits: a mailbox that overflows ends its call, since a call that has lost news cannot go on.
 
 use std::collections::HashMap;
-use std::collections::hash_map::Entry;
 use std::sync::Arc;
 use std::time::Instant;
 
 use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::mpsc::{self, Sender};
-use tracing::{Instrument, info_span, warn};
+use tracing::{Instrument, debug, info_span, warn};
 
-use super::caller;
-use super::line::{Line, Live};
-use crate::call::Input;
-use crate::number::Number;
+use super::Chain;
+use super::caller::{self, Arrival};
+use super::event::{Identity, Parting, Word};
+use super::line::Live;
+use super::pbx::Pbx;
 
 /// News that a call may be behind with.
 pub(crate) const MAILBOX: usize = 64;
 
 /// News of a call, and when it arrived.
-pub(crate) type News = (Input, Instant);
+pub(crate) type News = (Word, Instant);
 
-/// The calls in the application.
+/// The calls of one PBX in the application.
 pub(crate) struct Calls {
-    line: Arc<Line>,
+    pbx: Arc<Pbx>,
     /// No mailbox: the call has been ended, and Asterisk has not said its last word of it.
     known: HashMap<String, Option<Sender<News>>>,
 }
 
 impl Calls {
-    pub(crate) fn new(line: Arc<Line>) -> Self {
-        Self { line, known: HashMap::new() }
+    pub(crate) fn new(pbx: Arc<Pbx>) -> Self {
+        Self { pbx, known: HashMap::new() }
+    }
+
+    /// A call is offered to whoever claims it first.
+    pub(crate) fn claim(&self, channel: String) {
+        if !self.pbx.line.takes_calls() {
+            return;
+        }
+        let pbx = Arc::clone(&self.pbx);
+        tokio::spawn(async move {
+            match pbx.rest.claim(&channel, &pbx.app).await {
+                Ok(ours) => debug!(channel, ours, "a call was offered"),
+                Err(error) => warn!(error = %Chain(&error), "a call could not be claimed"),
+            }
+        });
     }
 
     /// A call has come in; a channel that is known already is no new call.
-    pub(crate) fn begin(&mut self, channel: String, caller: Option<Number>, now: Instant) {
-        let Entry::Vacant(unknown) = self.known.entry(channel) else { return };
-        let span = info_span!("call", channel = unknown.key(), caller = ?caller);
+    pub(crate) fn begin(&mut self, channel: String, identity: Identity, now: Instant) {
+        if !self.knows(&channel) {
+            self.take(Arrival { channel, identity, adopted: false, at: now });
+        }
+    }
+
+    /// A channel in the application that no call here is running for: an earlier daemon has left it,
+    /// or its beginning was not heard of.
+    pub(crate) fn adopt(&mut self, channel: String, now: Instant) {
+        if !self.serves(&channel) {
+            metrics::counter!("karipass_calls_adopted_total").increment(1);
+            self.take(Arrival { channel, identity: Identity::OnChannel, adopted: true, at: now });
+        }
+    }
+
+    fn take(&mut self, arrival: Arrival) {
+        let Arrival { channel, adopted, .. } = &arrival;
+        let pbx = Arc::clone(&self.pbx);
+        if !pbx.line.takes_calls() {
+            metrics::counter!("karipass_calls_declined_total").increment(1);
+            let (channel, adopted) = (channel.clone(), *adopted);
+            tokio::spawn(async move { caller::decline(&pbx, &channel, adopted).await });
+            return;
+        }
+        let span = info_span!("call", channel, identity = ?arrival.identity);
         let (mailbox, news) = mpsc::channel(MAILBOX);
-        let task = caller::run(Live::new(&self.line), unknown.key().clone(), caller, news, now);
-        tokio::spawn(task.instrument(span));
-        unknown.insert(Some(mailbox));
+        self.known.insert(channel.clone(), Some(mailbox));
+        let live = Live::new(&pbx.line);
+        tokio::spawn(caller::run(pbx, live, arrival, news).instrument(span));
     }
 
     /// Puts news into its call's mailbox; what is for no call of ours is dropped.
-    pub(crate) fn tell(&mut self, channel: &str, news: Input, now: Instant) {
+    pub(crate) fn tell(&mut self, channel: &str, news: Word, now: Instant) {
         let Some(mailbox) = self.known.get_mut(channel) else { return };
-        let Some(sender) = mailbox else { return };
-        match sender.try_send((news, now)) {
-            Ok(()) => {}
-            Err(TrySendError::Closed(_)) => *mailbox = None,
-            Err(TrySendError::Full(_)) => {
-                *mailbox = None;
-                metrics::counter!("karipass_call_mailbox_overflows_total").increment(1);
-                warn!(channel, "a call is ended: it is {MAILBOX} events behind");
-            }
-        }
+        put(channel, mailbox, news, now);
     }
 
     /// Asterisk's last word of a channel.
     pub(crate) fn end(&mut self, channel: &str, now: Instant) {
-        self.tell(channel, Input::HangUp, now);
+        self.tell(channel, Word::Over(Parting::Theirs), now);
         self.known.remove(channel);
     }
 
-    /// Every call is given up; each hangs its channel up.
-    pub(crate) fn give_up(&mut self) {
+    /// Asterisk tells nothing any more.
+    pub(crate) fn are_cut_off(&mut self, now: Instant) {
+        self.tell_all(|| Word::CutOff, now);
+    }
+
+    /// Asterisk tells again.
+    pub(crate) fn are_restored(&mut self, now: Instant) {
+        self.tell_all(|| Word::Restored, now);
+    }
+
+    /// Every call is over for this daemon.
+    pub(crate) fn give_up(&mut self, parting: Parting, now: Instant) {
+        self.tell_all(|| Word::Over(parting), now);
         self.known.clear();
+    }
+
+    fn tell_all(&mut self, word: impl Fn() -> Word, now: Instant) {
+        for (channel, mailbox) in &mut self.known {
+            put(channel, mailbox, word(), now);
+        }
     }
 
     /// The channels that are known now.
@@ -77,7 +121,30 @@ impl Calls {
         self.known.keys().cloned().collect()
     }
 
-    pub(crate) fn knows(&self, channel: &str) -> bool {
+    /// The channels among these that no call here is running for.
+    pub(crate) fn strangers(&self, channels: &[String]) -> Vec<String> {
+        channels.iter().filter(|channel| !self.serves(channel)).cloned().collect()
+    }
+
+    fn knows(&self, channel: &str) -> bool {
         self.known.contains_key(channel)
+    }
+
+    fn serves(&self, channel: &str) -> bool {
+        let mailbox = self.known.get(channel).and_then(Option::as_ref);
+        mailbox.is_some_and(|mailbox| !mailbox.is_closed())
+    }
+}
+
+fn put(channel: &str, mailbox: &mut Option<Sender<News>>, news: Word, now: Instant) {
+    let Some(sender) = mailbox else { return };
+    match sender.try_send((news, now)) {
+        Ok(()) => {}
+        Err(TrySendError::Closed(_)) => *mailbox = None,
+        Err(TrySendError::Full(_)) => {
+            *mailbox = None;
+            metrics::counter!("karipass_call_mailbox_overflows_total").increment(1);
+            warn!(channel, "a call is ended: it is {MAILBOX} events behind");
+        }
     }
 }

@@ -6,7 +6,7 @@ use serde::Deserialize;
 
 use super::Finding;
 use super::rest::{Rest, RestError};
-use crate::config::Config;
+use crate::config::{Ari, Config};
 use crate::number::Number;
 
 /// What the dialplan's globals must fit.
@@ -21,11 +21,11 @@ pub struct Expected<'a> {
 }
 
 impl<'a> Expected<'a> {
-    /// By the configuration.
+    /// By the configuration, for one of its Asterisks.
     #[must_use]
-    pub fn by(config: &'a Config) -> Self {
+    pub fn by(config: &'a Config, ari: &'a Ari) -> Self {
         let (set_up_number, call) = (config.site.set_up_number, config.call.call);
-        Self { app: &config.ari.app, set_up_number, call }
+        Self { app: &ari.app, set_up_number, call }
     }
 }
 
@@ -33,7 +33,7 @@ impl<'a> Expected<'a> {
 pub(super) async fn look(rest: &Rest, expected: Expected<'_>) -> Result<Vec<Finding>, RestError> {
     let mut findings = Vec::new();
     for (global, judge) in [
-        ("KARIPASS_APP", judge_app as fn(&str, Expected<'_>) -> Option<String>),
+        ("KARIPASS_APPS", judge_app as fn(&str, Expected<'_>) -> Option<String>),
         ("SET_UP_NUMBER", judge_number),
         ("KARIPASS_ORPHAN_SECONDS", judge_orphans),
     ] {
@@ -64,7 +64,8 @@ async fn value(rest: &Rest, global: &str) -> Result<String, RestError> {
 
 fn judge_app(value: &str, expected: Expected<'_>) -> Option<String> {
     let app = expected.app;
-    (value != app).then(|| format!("{value}, ari.app {app}: the daemon gets no calls"))
+    let named = value.split('&').any(|named| named.trim() == app);
+    (!named).then(|| format!("{value}, ari.app {app}: the daemon gets no calls"))
 }
 
 fn judge_number(value: &str, expected: Expected<'_>) -> Option<String> {

@@ -7,12 +7,13 @@ use std::borrow::Cow;
 
 use serde::Deserialize;
 
-use crate::call::{Input, Key, PlaybackEnd, PlaybackId};
+use crate::call::{Key, PlaybackEnd, PlaybackId};
 use crate::number::Number;
 
 /// The events that are asked for; everything else is filtered out by Asterisk.
-pub(crate) const WANTED: [&str; 7] = [
+pub(crate) const WANTED: [&str; 8] = [
     "ApplicationReplaced",
+    "CallBroadcast",
     "StasisStart",
     "StasisEnd",
     "ChannelDestroyed",
@@ -27,16 +28,75 @@ const TRUSTED: &str = "trusted";
 /// Something that happened in Asterisk.
 #[derive(Debug)]
 pub(crate) enum Event {
-    /// A call has come into the application; no caller if the number is withheld or not trusted.
-    Started(String, Option<Number>),
+    /// A call is offered to several daemons, of which the first to claim it gets it.
+    Offered(String),
+    /// A call has come into the application.
+    Started(String, Identity),
     /// Something happened to a call.
-    Happened(String, Input),
+    Happened(String, Word),
     /// A channel has left the application or is no more: the last that is heard of it.
     Ended(String),
     /// Another program has taken the application over.
     Replaced,
     /// Nothing of ours.
     Other,
+}
+
+/// Where the caller's number stands; there is none if it is withheld or not trusted (`P1`, `P2`).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Identity {
+    /// In the event.
+    Told(Option<Number>),
+    /// In a variable of the channel: `StasisBroadcast` has no arguments to give.
+    OnChannel,
+}
+
+/// What a call is told.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Word {
+    /// A key was pressed and let go.
+    Key(Key),
+    /// A playback is over.
+    Finished(Slot, PlaybackEnd),
+    /// Nothing will be told until [`Word::Restored`].
+    CutOff,
+    /// Whatever happens is told again; what has happened meanwhile is not.
+    Restored,
+    /// It is no call of ours any more.
+    Over(Parting),
+}
+
+/// How a call and this daemon part.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Parting {
+    /// The dialog hangs up.
+    Ours,
+    /// The caller or Asterisk has: the channel is gone or going.
+    Theirs,
+    /// Something broke, such as that news were lost: it is hung up.
+    Broken,
+    /// The dialplan goes on with it.
+    SentOn,
+    /// Another process serves it.
+    Left,
+}
+
+/// The place of a playback's id among the few that a channel's playbacks take turns with, so that a
+/// daemon can stop all that an earlier one may have left there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Slot(u32);
+
+/// More than are ever queued at once.
+const SLOTS: u32 = 8;
+
+impl Slot {
+    pub(crate) fn of(id: PlaybackId) -> Self {
+        Self(id.0 % SLOTS)
+    }
+
+    pub(crate) fn all() -> impl Iterator<Item = Self> {
+        (0..SLOTS).map(Self)
+    }
 }
 
 /// A frame that is not an event of ARI's form.
@@ -94,11 +154,12 @@ pub(crate) fn parse(text: &str) -> Result<Event, Malformed> {
 fn understand(frame: Frame<'_>) -> Option<Event> {
     let channel = frame.channel.map(|channel| channel.id.into_owned());
     Some(match frame.kind.as_ref() {
-        "StasisStart" => Event::Started(channel?, vouched_for(&frame.args)),
+        "CallBroadcast" => Event::Offered(channel?),
+        "StasisStart" => Event::Started(channel?, identity(&frame.args)),
         "StasisEnd" | "ChannelDestroyed" => Event::Ended(channel?),
-        "ChannelHangupRequest" => Event::Happened(channel?, Input::HangUp),
+        "ChannelHangupRequest" => Event::Happened(channel?, Word::Over(Parting::Theirs)),
         "ChannelDtmfReceived" => match key(frame.digit?.as_ref()) {
-            Some(key) => Event::Happened(channel?, Input::Key(key)),
+            Some(key) => Event::Happened(channel?, Word::Key(key)),
             None => return None,
         },
         "PlaybackFinished" => finished(&frame.playback?),
@@ -107,12 +168,22 @@ fn understand(frame: Frame<'_>) -> Option<Event> {
     })
 }
 
-/// The caller's number, if the dialplan says `trusted` and it is one (`P1`, `P2`).
-fn vouched_for(args: &[Cow<'_, str>]) -> Option<Number> {
+fn identity(args: &[Cow<'_, str>]) -> Identity {
     match args {
-        [verdict, number] if verdict == TRUSTED => number.parse().ok(),
-        _ => None,
+        [] => Identity::OnChannel,
+        [verdict, number] => Identity::Told(vouched_for(verdict, number)),
+        _ => Identity::Told(None),
     }
+}
+
+/// The caller's number by what the dialplan has written on the channel: verdict, slash, number.
+pub(crate) fn written_identity(text: &str) -> Option<Number> {
+    text.split_once('/').and_then(|(verdict, number)| vouched_for(verdict, number))
+}
+
+/// The caller's number, if the dialplan says `trusted` and it is one (`P1`, `P2`).
+fn vouched_for(verdict: &str, number: &str) -> Option<Number> {
+    if verdict == TRUSTED { number.parse().ok() } else { None }
 }
 
 fn key(digit: &str) -> Option<Key> {
@@ -128,21 +199,22 @@ fn key(digit: &str) -> Option<Key> {
 fn finished(playback: &Playback<'_>) -> Event {
     let end = if playback.state == "done" { PlaybackEnd::Done } else { PlaybackEnd::Failed };
     let target = playback.target_uri.strip_prefix("channel:");
-    let ours = target.and_then(|channel| Some((channel, playback_of(channel, &playback.id)?)));
+    let ours = target.and_then(|channel| Some((channel, slot_of(channel, &playback.id)?)));
     match ours {
-        Some((channel, id)) => Event::Happened(channel.to_owned(), Input::Finished(id, end)),
+        Some((channel, slot)) => Event::Happened(channel.to_owned(), Word::Finished(slot, end)),
         None => Event::Other,
     }
 }
 
 /// A playback's id on the wire: unique in all of Asterisk, since a channel's id is.
-pub(crate) fn wire_id(channel: &str, playback: PlaybackId) -> String {
-    format!("{channel}-{}", playback.0)
+pub(crate) fn wire_id(channel: &str, slot: Slot) -> String {
+    format!("{channel}-{}", slot.0)
 }
 
 /// The inverse of [`wire_id`]; none for a playback that someone else started.
-fn playback_of(channel: &str, wire_id: &str) -> Option<PlaybackId> {
-    wire_id.strip_prefix(channel)?.strip_prefix('-')?.parse().ok().map(PlaybackId)
+fn slot_of(channel: &str, wire_id: &str) -> Option<Slot> {
+    let slot = wire_id.strip_prefix(channel)?.strip_prefix('-')?.parse().ok()?;
+    (slot < SLOTS).then_some(Slot(slot))
 }
 
 #[cfg(test)]
@@ -153,7 +225,7 @@ mod tests {
         format!("{:?}", parse(text))
     }
 
-    fn start(args: &str) -> Option<Number> {
+    fn start(args: &str) -> Identity {
         let text = format!(r#"{{"type":"StasisStart","args":{args},"channel":{{"id":"1.5"}}}}"#);
         let event = parse(&text).unwrap();
         let Event::Started(channel, caller) = event else { panic!("{event:?}") };
@@ -167,7 +239,9 @@ mod tests {
     #[test]
     fn p2_only_a_trusted_national_number_is_a_caller() {
         let number = "0612345678".parse().ok();
-        assert_eq!(start(r#"["trusted","0612345678"]"#), number);
+        assert_eq!(start(r#"["trusted","0612345678"]"#), Identity::Told(number));
+        assert_eq!(written_identity("trusted/0612345678"), number);
+        assert_eq!(start("[]"), Identity::OnChannel);
         for other in [
             r#"["untrusted","0612345678"]"#,
             r#"["withheld",""]"#,
@@ -176,21 +250,21 @@ mod tests {
             r#"["Trusted","0612345678"]"#,
             r#"["trusted","0612345678","x"]"#,
             r#"["trusted"]"#,
-            "[]",
         ] {
-            assert_eq!(start(other), None, "{other}");
+            assert_eq!(start(other), Identity::Told(None), "{other}");
+        }
+        for other in ["", "/", "trusted", "trusted/", "withheld/", "untrusted/0612345678"] {
+            assert_eq!(written_identity(other), None, "{other}");
         }
     }
 
     #[test]
     fn a_playback_belongs_to_its_channel_and_tells_how_it_ended() {
-        assert_eq!(
-            shown(FINISHED),
-            r#"Ok(Happened("1795356271.3", Finished(PlaybackId(7), Done)))"#
-        );
+        assert_eq!(shown(FINISHED), r#"Ok(Happened("1795356271.3", Finished(Slot(7), Done)))"#);
         assert!(shown(&FINISHED.replace("done", "failed")).contains("Failed"));
         assert!(shown(&FINISHED.replace("done", "surprise")).contains("Failed"));
         assert_eq!(shown(&FINISHED.replace("3-7", "3-x")), "Ok(Other)");
+        assert_eq!(shown(&FINISHED.replace("3-7", "3-8")), "Ok(Other)");
         assert_eq!(shown(&FINISHED.replace("1.3-7", "1.30-7")), "Ok(Other)");
         assert_eq!(shown(&FINISHED.replace("channel:", "bridge:")), "Ok(Other)");
     }

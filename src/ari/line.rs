@@ -1,4 +1,4 @@
-//! What all calls share: Asterisk, the store, the hash workers, and the calls' time limits.
+//! What all calls share, whatever PBX they come through: the store, the hash workers, limits.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -7,7 +7,6 @@ use tokio::sync::watch;
 use tracing::warn;
 
 use super::Chain;
-use super::rest::Rest;
 use crate::call::{Limits, LookUp, NewTemporary, StoreReply};
 use crate::hashing::{Hasher, Salt};
 use crate::number::Number;
@@ -17,22 +16,26 @@ use crate::store::{SetTemporary, Setting, Store, StoreError};
 /// What all calls share.
 #[derive(Debug)]
 pub(crate) struct Line {
-    pub(crate) rest: Rest,
     pub(crate) store: Store,
     pub(crate) hasher: Hasher,
     pub(crate) limits: Limits,
-    /// The daemon is shutting down: who calls now hears `trouble`.
+    /// The most calls at once.
+    pub(crate) most: usize,
+    /// The daemon is shutting down: no more calls are taken.
     pub(crate) closing: AtomicBool,
     /// Calls under way.
     pub(crate) live: watch::Sender<usize>,
 }
 
 impl Line {
+    /// Whether there is room for one more call; who finds none hears the dialplan's apology, or another
+    /// daemon.
+    pub(crate) fn takes_calls(&self) -> bool {
+        !self.closing.load(Ordering::Relaxed) && *self.live.borrow() < self.most
+    }
+
     /// What the store knows of a caller's number.
     pub(crate) async fn look_up(self: Arc<Self>, number: Number) -> LookUp {
-        if self.closing.load(Ordering::Relaxed) {
-            return LookUp::Unreachable;
-        }
         match self.store.contract_of(number).await {
             Ok(Some(contract)) => LookUp::Found(Box::new(contract)),
             Ok(None) => LookUp::Unknown,

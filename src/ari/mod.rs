@@ -7,7 +7,8 @@
 //! ```
 //!
 //! A call is served from `StasisStart` to the first of `StasisEnd`, `ChannelDestroyed`, a hang-up
-//! request or a 404. While nobody holds the socket Asterisk's dialplan apologises by itself.
+//! request or a 404. While nobody holds the socket Asterisk's dialplan apologises by itself. There may
+//! be several Asterisks: each has a socket, calls and requests of its own.
 
 mod caller;
 mod calls;
@@ -16,6 +17,8 @@ mod chores;
 mod dialplan;
 mod event;
 mod line;
+mod orders;
+mod pbx;
 mod playing;
 mod rest;
 mod socket;
@@ -30,18 +33,21 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 use std::{fmt, io, thread};
 
+use futures_util::future::join_all;
 use tokio::runtime::Builder;
 use tokio::sync::{oneshot, watch};
-use tokio::time::{sleep, timeout};
+use tokio::time::timeout;
 use tracing::info;
 
 use crate::call::Limits;
+use crate::clock;
 use crate::config;
 use crate::hashing::Hasher;
 use crate::store::Store;
 use calls::Calls;
+use event::Parting;
 use line::Line;
-use rest::Rest;
+use pbx::Pbx;
 use socket::Socket;
 
 pub use check::{Finding, check};
@@ -79,7 +85,7 @@ impl Default for Pace {
             watch: Duration::from_secs(5),
             news: Duration::from_secs(1),
             back_off_least: Duration::from_millis(100),
-            back_off_most: Duration::from_secs(10),
+            back_off_most: Duration::from_secs(3),
             grace: config::STOP_CALLS,
         }
     }
@@ -88,44 +94,49 @@ impl Default for Pace {
 /// The telephone line, ready to be served.
 pub struct Phone {
     line: Arc<Line>,
-    socket: Socket,
-    status: Arc<Status>,
+    sockets: Vec<(Arc<Pbx>, Socket)>,
     pace: Pace,
 }
 
 impl Phone {
-    /// Sets the line up; connects to nothing yet.
+    /// Sets the line up, for `most` calls at once through all of these PBXs; connects to nothing yet.
     ///
     /// # Errors
-    /// [`SetUpError`] if the configured URL, user or password cannot be used.
+    /// [`SetUpError`] if a configured URL, user or password cannot be used.
     pub fn new(
-        ari: &config::Ari,
+        pbxs: &[config::Ari],
         limits: Limits,
+        most: usize,
         store: Store,
         hasher: Hasher,
         pace: Pace,
     ) -> Result<Self, SetUpError> {
         let line = Arc::new(Line {
-            rest: Rest::new(ari, pace.request)?,
             store,
             hasher,
             limits,
+            most,
             closing: AtomicBool::new(false),
             live: watch::Sender::new(0),
         });
-        let status = Arc::new(Status::default());
-        let socket = Socket::new(ari, Arc::clone(&line), Arc::clone(&status), pace)?;
-        Ok(Self { line, socket, status, pace })
+        let mut sockets = Vec::with_capacity(pbxs.len());
+        for ari in pbxs {
+            let status = Status::of(ari.url.authority().to_owned(), pbxs.len() > 1);
+            let pbx = Arc::new(Pbx::new(ari, Arc::clone(&line), status, pace)?);
+            let socket = Socket::new(ari, Arc::clone(&pbx), pace)?;
+            sockets.push((pbx, socket));
+        }
+        Ok(Self { line, sockets, pace })
     }
 
-    /// How the line stands.
+    /// How the line stands, at each PBX.
     #[must_use]
-    pub fn status(&self) -> Arc<Status> {
-        Arc::clone(&self.status)
+    pub fn status(&self) -> Vec<Arc<Status>> {
+        self.sockets.iter().map(|(pbx, _)| Arc::clone(&pbx.status)).collect()
     }
 
     /// Serves calls until `stop`, then for [`Pace::grace`] those that are under way; who calls in that
-    /// time hears `trouble`. What is left then is hung up.
+    /// time is left to the dialplan, as is who is still there at its end.
     ///
     /// A thread of its own does it, so that nothing else in the daemon delays an event. It is where
     /// the line's connections to the store live, so the line's store is to be nobody else's. `beside`
@@ -162,25 +173,34 @@ impl Phone {
 
     /// Serves until the sender of `stopped` is dropped.
     async fn run(self, stopped: oneshot::Receiver<Infallible>) {
-        let mut calls = Calls::new(Arc::clone(&self.line));
-        {
-            let mut kept = pin!(self.socket.keep(&mut calls));
-            tokio::select! {
-                () = &mut kept => {}
-                _ = stopped => {}
+        let end = watch::Sender::new(false);
+        let sockets = self.sockets.iter().map(|(pbx, socket)| {
+            let mut end = end.subscribe();
+            async move {
+                let mut calls = Calls::new(Arc::clone(pbx));
+                {
+                    let mut kept = pin!(socket.keep(&mut calls));
+                    tokio::select! {
+                        () = &mut kept => {}
+                        _ = end.wait_for(|end| *end) => {
+                            socket.leave();
+                            let _gone_without_a_word = timeout(self.pace.connect, kept).await;
+                        }
+                    }
+                }
+                calls.give_up(Parting::SentOn, clock::now());
             }
+        });
+        tokio::join!(join_all(sockets), async {
+            let _sender_dropped = stopped.await;
             self.line.closing.store(true, Ordering::Relaxed);
-            self.status.closing();
-            info!(calls = *self.line.live.borrow(), "the line takes no more calls");
-            tokio::select! {
-                () = &mut kept => {}
-                () = self.idle() => {}
-                () = sleep(self.pace.grace) => {}
+            for (pbx, _) in &self.sockets {
+                pbx.status.closing();
             }
-            self.socket.leave();
-            let _gone_without_a_word = timeout(self.pace.connect, kept).await;
-        }
-        calls.give_up();
+            info!(calls = *self.line.live.borrow(), "the line takes no more calls");
+            let _the_rest_is_sent_on = timeout(self.pace.grace, self.idle()).await;
+            end.send_replace(true);
+        });
         let _the_rest_is_left_to_asterisk = timeout(self.pace.request * 2, self.idle()).await;
     }
 

@@ -6,6 +6,7 @@
 
 use std::collections::VecDeque;
 
+use super::event::Slot;
 use crate::call::PlaybackId;
 
 /// The playbacks that Asterisk has been asked for and has not told the end of, in order.
@@ -25,6 +26,11 @@ impl Playing {
     /// The request for a playback goes out; its end may be told before its answer.
     pub(crate) fn requested(&mut self, id: PlaybackId) {
         self.queue.push_back(Playback { id, begun: false, accepted: false });
+    }
+
+    /// The playback that has this slot now.
+    pub(crate) fn in_slot(&self, slot: Slot) -> Option<PlaybackId> {
+        self.queue.iter().map(|playback| playback.id).rfind(|id| Slot::of(*id) == slot)
     }
 
     /// Asterisk has taken the request; gives the playback that has begun by it.
@@ -95,6 +101,15 @@ mod tests {
     fn an_end_that_was_not_told_is_made_up_for_by_the_next() {
         let mut playing = playing(&[ONE, TWO, THREE]);
         assert_eq!(playing.finished(TWO), Some(THREE));
+    }
+
+    #[test]
+    fn a_slot_is_its_latest_playbacks_as_long_as_that_is_not_over() {
+        let same = PlaybackId(ONE.0 + 8);
+        let mut playing = playing(&[ONE, TWO, same]);
+        assert_eq!(playing.in_slot(Slot::of(ONE)), Some(same));
+        playing.finished(same);
+        assert_eq!(playing.in_slot(Slot::of(ONE)), None);
     }
 
     #[test]

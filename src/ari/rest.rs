@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use futures_util::future::try_join_all;
 use reqwest::header::{AUTHORIZATION, HeaderMap, HeaderValue};
 use reqwest::{Client, Method, Response, StatusCode};
 use serde::Deserialize;
@@ -16,9 +17,10 @@ use serde::de::DeserializeOwned;
 use serde_json::json;
 use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio::time::{sleep, timeout};
-use url::Url;
+use url::{Url, form_urlencoded};
 
-use super::event::WANTED;
+use super::event::{Slot, WANTED, wire_id, written_identity};
+use crate::number::Number;
 use crate::{clock, config};
 
 /// Shorter than Asterisk's `session_keep_alive` of 15 s.
@@ -206,6 +208,48 @@ impl Rest {
                 }
                 other => return other,
             }
+        }
+    }
+
+    /// Stops all that this or an earlier daemon may have queued on a channel.
+    pub(crate) async fn clear(&self, channel: &str) -> Result<(), RestError> {
+        let playbacks: Vec<String> = Slot::all().map(|slot| wire_id(channel, slot)).collect();
+        try_join_all(playbacks.iter().map(|playback| self.stop(playback))).await.map(drop)
+    }
+
+    /// The first to claim an offered call gets it; says whether it was this application.
+    pub(crate) async fn claim(&self, channel: &str, app: &str) -> Result<bool, RestError> {
+        let query = form_urlencoded::Serializer::new(String::new())
+            .append_pair("channelId", channel)
+            .append_pair("application", app)
+            .finish();
+        let request = Request::new("claim", Method::POST, &["events", "claim"]);
+        let request = Request { query: Some(&query), hopes_for_none: true, ..request };
+        match self.send(request).await {
+            Ok(()) => Ok(true),
+            Err(RestError::Gone) => Ok(false),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Lets a channel go on in the dialplan; that it has gone already is as good.
+    pub(crate) async fn send_on(&self, channel: &str) -> Result<(), RestError> {
+        let path = ["channels", channel, "continue"];
+        self.twice(|| Request::new("continue", Method::POST, &path)).await
+    }
+
+    /// The caller's number that the dialplan has written on a channel, if it vouches for one.
+    pub(crate) async fn identity(&self, channel: &str) -> Result<Option<Number>, RestError> {
+        #[derive(Deserialize)]
+        struct Variable {
+            value: String,
+        }
+        let path = ["channels", channel, "variable"];
+        let query = Some("variable=KARIPASS_IDENTITY");
+        match self.get::<Variable>("identity", &path, query).await {
+            Ok(Variable { value }) => Ok(written_identity(&value)),
+            Err(RestError::Gone) => Ok(None),
+            Err(error) => Err(error),
         }
     }
 

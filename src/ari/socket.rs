@@ -3,7 +3,8 @@
 //! Whoever holds the socket does nothing that could wait: it routes events into mailboxes. A peer
 //! that is stopped or cut off gives no error, so pings go out and a missing pong ends the
 //! connection. Asterisk repeats no event: after each connect the calls that ended in the gap are
-//! ended, and the channels that nobody serves, left by an earlier daemon, are hung up.
+//! ended, those that are still there go on, and channels that nobody serves, left by an earlier
+//! daemon, are taken for new calls.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -23,10 +24,9 @@ use url::Url;
 
 use super::calls::Calls;
 use super::chores::{Chore, Chores, Doing};
-use super::event::{self, Event};
-use super::line::Line;
+use super::event::{self, Event, Parting};
+use super::pbx::Pbx;
 use super::rest::{RestError, SetUpError, authorization};
-use super::status::Status;
 use super::{Chain, Pace};
 use crate::{clock, config};
 
@@ -42,7 +42,7 @@ type WebSocket = WebSocketStream<MaybeTlsStream<TcpStream>>;
 pub(crate) struct Socket {
     url: Url,
     authorization: HeaderValue,
-    status: Arc<Status>,
+    pbx: Arc<Pbx>,
     chores: Chores,
     pace: Pace,
     leaving: Notify,
@@ -61,20 +61,15 @@ enum Ended {
 impl Socket {
     /// # Errors
     /// [`SetUpError`] if the configured URL or user cannot be used.
-    pub(crate) fn new(
-        ari: &config::Ari,
-        line: Arc<Line>,
-        status: Arc<Status>,
-        pace: Pace,
-    ) -> Result<Self, SetUpError> {
+    pub(crate) fn new(ari: &config::Ari, pbx: Arc<Pbx>, pace: Pace) -> Result<Self, SetUpError> {
         let mut url = ari.url.clone();
         url.set_scheme("ws").map_err(|()| SetUpError::Url)?;
         let path = ["ari", "events"];
         url.path_segments_mut().map_err(|()| SetUpError::Url)?.pop_if_empty().extend(path);
         url.query_pairs_mut().append_pair("app", &ari.app);
         let authorization = authorization(ari)?;
-        let chores = Chores::new(ari, line, Arc::clone(&status), pace);
-        Ok(Self { url, authorization, status, chores, pace, leaving: Notify::new() })
+        let chores = Chores::new(ari, Arc::clone(&pbx), pace);
+        Ok(Self { url, authorization, pbx, chores, pace, leaving: Notify::new() })
     }
 
     /// Lets go of the socket, with a word to Asterisk, and does not connect again.
@@ -87,13 +82,14 @@ impl Socket {
         let mut outage = Outage::default();
         loop {
             let ended = self.once(calls, &mut outage).await;
-            self.status.disconnected();
+            self.pbx.status.disconnected();
+            calls.are_cut_off(clock::now());
             match ended {
                 Ended::Lost(reason) => outage.note(reason, &self.url),
                 Ended::Replaced => {
-                    error!("another program has taken the application over");
-                    calls.give_up();
-                    self.status.replaced();
+                    error!(url = %self.url, "another program has taken the application over");
+                    calls.give_up(Parting::Left, clock::now());
+                    self.pbx.status.replaced();
                     self.chores.until_released().await;
                 }
                 Ended::Left => return,
@@ -175,16 +171,18 @@ impl Socket {
             }
             Chore::Settled(Err(error)) => Err(Chain(&error).to_string()),
             Chore::Settled(Ok(roll)) => {
-                self.status.connected();
+                self.pbx.status.connected();
                 outage.is_over(&self.url);
                 for channel in &roll.gone {
                     calls.end(channel, clock::now());
                 }
-                Ok(self.chores.wait_for_news_of(roll.strangers))
+                calls.are_restored(clock::now());
+                Ok(self.chores.wait_for_news_of(calls.strangers(&roll.present)))
             }
-            Chore::Waited(mut strangers) => {
-                strangers.retain(|channel| !calls.knows(channel));
-                self.chores.hang_up(strangers);
+            Chore::Waited(strangers) => {
+                for channel in strangers {
+                    calls.adopt(channel, clock::now());
+                }
                 Ok(self.chores.watch(0))
             }
             Chore::Watched(times) => Ok(self.chores.watch(times)),
@@ -196,7 +194,8 @@ impl Socket {
 fn route(text: &str, calls: &mut Calls) -> bool {
     let now = clock::now();
     match event::parse(text) {
-        Ok(Event::Started(channel, caller)) => calls.begin(channel, caller, now),
+        Ok(Event::Offered(channel)) => calls.claim(channel),
+        Ok(Event::Started(channel, identity)) => calls.begin(channel, identity, now),
         Ok(Event::Happened(channel, news)) => calls.tell(&channel, news, now),
         Ok(Event::Ended(channel)) => calls.end(&channel, now),
         Ok(Event::Replaced) => return false,

@@ -2,9 +2,15 @@
 
 use std::sync::{Mutex, PoisonError};
 
-/// The standing of the line; shared between the task that holds the socket and whoever asks.
-#[derive(Debug, Default)]
-pub struct Status(Mutex<Standing>);
+/// The standing of the line at one PBX; shared between the task that holds the socket and whoever asks.
+#[derive(Debug)]
+pub struct Status {
+    /// Which PBX, if there are several.
+    which: Option<String>,
+    /// The same, for the metrics.
+    pbx: String,
+    standing: Mutex<Standing>,
+}
 
 #[derive(Debug, Default)]
 struct Standing {
@@ -26,6 +32,12 @@ enum Link {
 }
 
 impl Status {
+    /// Of the PBX with this host and port, which is one of several or not.
+    pub(crate) fn of(pbx: String, several: bool) -> Self {
+        let which = several.then(|| format!("{pbx}: "));
+        Self { which, pbx, standing: Mutex::default() }
+    }
+
     /// What keeps the line from serving calls, one line each; empty if nothing does.
     #[must_use]
     pub fn faults(&self) -> Vec<String> {
@@ -41,18 +53,21 @@ impl Status {
         let unseen = unseen.then_some("the sounds have not been looked at yet");
         let missing = standing.missing.iter().flatten();
         let missing = missing.map(|sound| format!("sound {sound} is missing"));
-        link.into_iter().chain(closing).chain(unseen).map(str::to_owned).chain(missing).collect()
+        let faults =
+            link.into_iter().chain(closing).chain(unseen).map(str::to_owned).chain(missing);
+        let which = self.which.as_deref().unwrap_or_default();
+        faults.map(|fault| format!("{which}{fault}")).collect()
     }
 
     /// The socket is up and the application ours.
     pub(crate) fn connected(&self) {
         self.standing().link = Link::Up;
-        metrics::gauge!("karipass_ari_connected").set(1.0);
+        self.measure(1.0);
     }
 
     pub(crate) fn disconnected(&self) {
         self.standing().link = Link::Down;
-        metrics::gauge!("karipass_ari_connected").set(0.0);
+        self.measure(0.0);
     }
 
     pub(crate) fn replaced(&self) {
@@ -79,8 +94,12 @@ impl Status {
         self.standing().closing = true;
     }
 
+    fn measure(&self, connected: f64) {
+        metrics::gauge!("karipass_ari_connected", "pbx" => self.pbx.clone()).set(connected);
+    }
+
     fn standing(&self) -> std::sync::MutexGuard<'_, Standing> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.standing.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -90,7 +109,7 @@ mod tests {
 
     #[test]
     fn a_line_is_ready_only_while_it_is_connected_answered_and_complete() {
-        let status = Status::default();
+        let status = Status::of("pbx:8088".to_owned(), false);
         assert_eq!(status.faults(), ["ARI is not connected"]);
         status.connected();
         assert_eq!(status.faults(), ["the sounds have not been looked at yet"]);
@@ -106,5 +125,11 @@ mod tests {
         status.replaced();
         status.closing();
         assert_eq!(status.faults().len(), 3);
+    }
+
+    #[test]
+    fn one_of_several_says_which_it_is() {
+        let status = Status::of("pbx:8088".to_owned(), true);
+        assert_eq!(status.faults(), ["pbx:8088: ARI is not connected"]);
     }
 }

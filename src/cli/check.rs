@@ -2,6 +2,7 @@
 //!
 //! The configuration has been read by then; its mistakes were named before.
 
+use futures_util::future::join_all;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::json;
 
@@ -18,9 +19,9 @@ const ENDS_SOON: SignedDuration = SignedDuration::from_hours(14 * 24);
 
 /// Looks at the database, at Asterisk and at the certificate's end.
 pub(super) async fn run(config: &Config, output: Output) -> anyhow::Result<Ending> {
-    let asterisk = ari::check(&config.ari, ari::Expected::by(config));
-    let (mut findings, asterisk) = tokio::join!(database(config), asterisk);
-    findings.extend(asterisk);
+    let asterisks = config.ari.iter().map(|ari| ari::check(ari, ari::Expected::by(config, ari)));
+    let (mut findings, asterisks) = tokio::join!(database(config), join_all(asterisks));
+    findings.extend(asterisks.into_iter().flatten());
     findings.extend(certificate(config, clock::today()));
     for finding in &findings {
         let (level, message) = match finding {

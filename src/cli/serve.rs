@@ -137,7 +137,7 @@ fn phone(config: &Config, hasher: Hasher) -> anyhow::Result<Phone> {
     };
     let store = Store::for_daemon(&config.database).context("database.url")?;
     let pace = Pace { grace: config.stop.calls, ..Pace::default() };
-    Ok(Phone::new(&config.ari, limits, store, hasher, pace)?)
+    Ok(Phone::new(&config.ari, limits, config.call.most, store, hasher, pace)?)
 }
 
 /// What goes on beside the serving, for ever.
@@ -198,9 +198,9 @@ impl Leaving<'_> {
 }
 
 /// What keeps the daemon from being ready, besides the store.
-fn faults(line: Arc<Status>, stopping: watch::Receiver<bool>) -> Faults {
+fn faults(line: Vec<Arc<Status>>, stopping: watch::Receiver<bool>) -> Faults {
     Arc::new(move || {
-        let mut faults = line.faults();
+        let mut faults: Vec<String> = line.iter().flat_map(|status| status.faults()).collect();
         if *stopping.borrow() {
             faults.insert(0, "karipass is stopping".to_owned());
         }

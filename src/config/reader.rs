@@ -108,6 +108,10 @@ impl Reader {
             let key = if prefix.is_empty() { name.clone() } else { format!("{prefix}.{name}") };
             match value {
                 toml::Value::Table(inner) => self.flatten(&key, inner),
+                toml::Value::Array(entries) if entries.iter().any(toml::Value::is_table) => {
+                    let places = (1..).map(|place: usize| place.to_string());
+                    self.flatten(&key, &places.zip(entries.iter().cloned()).collect());
+                }
                 toml::Value::Array(entries) => {
                     let entries = entries.iter().map(text_of).collect();
                     self.file.insert(key, Given::List(entries));
@@ -166,6 +170,18 @@ impl Reader {
     pub(super) fn or_default<T: Written>(&mut self, key: &str, default: &str) -> Option<T> {
         let text = self.take(key).unwrap_or_else(|| default.to_owned());
         self.parse(key, &text)
+    }
+
+    /// The tables of this name: itself, or each of a list by its place, from 1 on.
+    pub(super) fn tables(&self, name: &str) -> Vec<String> {
+        let given = |table: &String| {
+            let (in_file, in_variables) = (format!("{table}."), variable_of(&format!("{table}.")));
+            self.file.keys().any(|key| key.starts_with(&in_file))
+                || self.variables.keys().any(|variable| variable.starts_with(&in_variables))
+        };
+        let listed = (1..).map(|place| format!("{name}.{place}")).take_while(given);
+        let listed: Vec<String> = listed.collect();
+        if listed.is_empty() { vec![name.to_owned()] } else { listed }
     }
 
     /// A positive number of seconds up to `most`, with a fraction if need be.

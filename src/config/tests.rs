@@ -36,7 +36,7 @@ fn variables_win_over_the_file() {
     let mut given = enough();
     given.extend(variables(&[("KARIPASS_LOGIN_LIMIT", "off")]));
     let config = load(Some(&file), given).unwrap();
-    assert_eq!(config.ari.app, "file");
+    assert_eq!(config.ari[0].app, "file");
     assert_eq!(config.login.limit, None);
 }
 
@@ -48,7 +48,7 @@ fn a_secret_comes_from_a_file_beside_the_configuration() {
     std::fs::write(&file, "[ari]\npassword_file = \"ari.secret\"\n").unwrap();
     let given = enough().into_iter().filter(|(name, _)| name != "KARIPASS_ARI_PASSWORD");
     let config = load(Some(&file), given).unwrap();
-    assert_eq!(config.ari.password.expose(), "from-a-file");
+    assert_eq!(config.ari[0].password.expose(), "from-a-file");
 }
 
 #[test]
@@ -75,6 +75,36 @@ fn every_mistake_is_named_at_once_and_no_value_is_repeated() {
         assert!(found.iter().any(|line| line.starts_with(key)), "{key} is not named: {found:?}");
     }
     assert!(!found.concat().contains("secret"), "{found:?}");
+}
+
+#[test]
+fn several_asterisks_are_a_list_and_variables_name_them_by_their_place() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("karipass.toml");
+    let table = |port: u16| {
+        format!(
+            "[[ari]]\nurl = \"http://127.0.0.1:{port}\"\nuser = \"u{port}\"\npassword = \"p\"\n"
+        )
+    };
+    let pair = |name: &str, value: &str| (name.to_owned(), value.to_owned());
+    let mut given: Vec<_> =
+        enough().into_iter().filter(|(name, _)| !name.starts_with("KARIPASS_ARI")).collect();
+    std::fs::write(&file, table(1) + table(2).as_str()).unwrap();
+    given.push(pair("KARIPASS_ARI_2_USER", "other"));
+    let config = load(Some(&file), given.clone()).unwrap();
+    let users: Vec<&str> = config.ari.iter().map(|ari| ari.user.as_str()).collect();
+    assert_eq!(users, ["u1", "other"]);
+
+    std::fs::write(&file, table(1) + table(1).as_str()).unwrap();
+    let found = mistakes(Some(&file), given.clone());
+    assert_eq!(found, ["ari.2.url: the same Asterisk and application once more"]);
+
+    std::fs::write(&file, table(1)).unwrap();
+    let found = mistakes(Some(&file), given.clone());
+    assert!(found[0].starts_with("ari.2.password: missing"), "{found:?}");
+    given.push(pair("KARIPASS_ARI_USER", "whose"));
+    let found = mistakes(Some(&file), given);
+    assert!(found.iter().any(|line| line.starts_with("KARIPASS_ARI_USER")), "{found:?}");
 }
 
 #[test]
@@ -194,8 +224,8 @@ fn proxies_are_a_list_in_the_file_and_in_the_variable() {
 #[test]
 fn seconds_are_bound() {
     for (variable, key, most) in [
-        ("KARIPASS_CALL_FIRST_DIGIT_S", "call.first_digit_s", 86400),
-        ("KARIPASS_CALL_INTER_DIGIT_S", "call.inter_digit_s", 86400),
+        ("KARIPASS_CALL_FIRST_DIGIT_S", "call.first_digit_s", 60),
+        ("KARIPASS_CALL_INTER_DIGIT_S", "call.inter_digit_s", 60),
         ("KARIPASS_CALL_LIMIT_S", "call.limit_s", 86400),
         ("KARIPASS_STOP_CALLS_S", "stop.calls_s", 86400),
         ("KARIPASS_SESSION_IDLE_S", "session.idle_s", rules::SESSION_LIFE.as_secs()),

@@ -4,6 +4,7 @@ mod calls;
 mod check;
 mod faults;
 mod rig;
+mod several;
 mod socket;
 
 use std::sync::Arc;
@@ -14,8 +15,14 @@ use crate::world::World;
 
 /// Every trial of this area.
 pub fn trials(world: &Arc<World>) -> Vec<Trial> {
-    [calls::trials(world), check::trials(world), faults::trials(world), socket::trials(world)]
-        .into_iter()
-        .flatten()
-        .collect()
+    [
+        calls::trials(world),
+        check::trials(world),
+        faults::trials(world),
+        several::trials(world),
+        socket::trials(world),
+    ]
+    .into_iter()
+    .flatten()
+    .collect()
 }

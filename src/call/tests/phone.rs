@@ -60,6 +60,13 @@ impl Default for World {
     }
 }
 
+/// Whether the PBX tells and obeys.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Pbx {
+    Obeys,
+    CutOff,
+}
+
 pub(super) struct Phone {
     world: World,
     pub(super) call: Call,
@@ -77,9 +84,7 @@ pub(super) struct Phone {
     pub(super) keyed: String,
     /// Whether the look-up or the store has been asked and has not answered.
     pub(super) asks: bool,
-    /// Whether the PBX neither tells nor obeys.
-    cut_off: bool,
-    pub(super) restored: bool,
+    pbx: Pbx,
     closing: bool,
     over: bool,
 }
@@ -124,8 +129,7 @@ impl Phone {
             said: Vec::new(),
             keyed: String::new(),
             asks: false,
-            cut_off: false,
-            restored: false,
+            pbx: Pbx::Obeys,
             closing: false,
             over: false,
         };
@@ -154,7 +158,7 @@ impl Phone {
     /// The PBX can be neither heard nor told anything.
     pub(super) fn is_cut_off(&mut self) {
         if !self.over {
-            self.cut_off = true;
+            self.pbx = Pbx::CutOff;
             self.feed(Input::CutOff);
         }
     }
@@ -162,7 +166,7 @@ impl Phone {
     /// The PBX is back, and whatever played has been stopped.
     pub(super) fn is_restored(&mut self) {
         if !self.over {
-            (self.cut_off, self.restored) = (false, true);
+            self.pbx = Pbx::Obeys;
             self.channel.clear(self.now);
             self.news.clear();
             self.feed(Input::Restored);
@@ -253,7 +257,7 @@ impl Phone {
         self.carry_out(outputs);
         assert_eq!(self.call.deadline().is_none(), self.over, "a live call has a deadline");
         assert!(
-            self.cut_off
+            self.pbx == Pbx::CutOff
                 || self.call.deadline().is_none_or(|deadline| deadline <= self.now + LONGEST_STATE),
             "no state lasts for ever"
         );
@@ -268,7 +272,7 @@ impl Phone {
             }
             let event = self.news.pop_front();
             let event = event.or_else(|| self.channel.event(self.now, self.world.fate));
-            if self.cut_off && event.is_some() {
+            if self.pbx == Pbx::CutOff && event.is_some() {
                 continue;
             }
             let Some(event) = event.or_else(|| self.due_reply()) else { return };
@@ -278,7 +282,7 @@ impl Phone {
     }
 
     fn press(&mut self, key: char) {
-        if self.cut_off {
+        if self.pbx == Pbx::CutOff {
             return;
         }
         self.keyed.push(key);
@@ -303,11 +307,11 @@ impl Phone {
                     if !prompts.iter().all(Prompt::is_quiet) {
                         self.said.push(prompts.clone());
                     }
-                    if !self.cut_off {
+                    if self.pbx == Pbx::Obeys {
                         self.channel.play(id, prompts);
                     }
                 }
-                Output::Stop(_) if self.cut_off => {}
+                Output::Stop(_) if self.pbx == Pbx::CutOff => {}
                 Output::Stop(id) => self.news.extend(self.channel.stop(id, self.now)),
                 Output::LookUp(_) => {
                     let found = (self.world.finds)(contract(self.world.unit));
@@ -326,7 +330,11 @@ impl Phone {
             }
             let begun = !self.channel.known.is_empty();
             assert!(
-                !begun || self.closing || self.over || self.cut_off || !self.channel.is_idle(),
+                !begun
+                    || self.closing
+                    || self.over
+                    || self.pbx == Pbx::CutOff
+                    || !self.channel.is_idle(),
                 "the channel is never idle while keys count"
             );
         }

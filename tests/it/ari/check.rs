@@ -48,7 +48,7 @@ async fn healthy() -> FakeAsterisk {
     let log = json!([{ "channel": "messages", "configuration": "NOTICE WARNING ERROR " }]);
     fake.on("GET", "/asterisk/logging", answer(log));
     for (global, value) in [
-        ("KARIPASS_APP", "karipass"),
+        ("KARIPASS_APPS", "karipass"),
         ("SET_UP_NUMBER", "0664806430"),
         ("KARIPASS_ORPHAN_SECONDS", "301"),
     ] {
@@ -105,7 +105,7 @@ async fn everything(_world: Arc<World>) {
 
 async fn another_dialplan(_world: Arc<World>) {
     for (global, value, words) in [
-        ("KARIPASS_APP", "karipas", &["KARIPASS_APP", "ari.app karipass"][..]),
+        ("KARIPASS_APPS", "karipas", &["KARIPASS_APP", "ari.app karipass"][..]),
         ("SET_UP_NUMBER", "0664806431", &["SET_UP_NUMBER", "0664806431", "0664806430"]),
         ("KARIPASS_ORPHAN_SECONDS", "300", &["KARIPASS_ORPHAN_SECONDS", "call.limit_s 300"]),
         ("KARIPASS_ORPHAN_SECONDS", "15m", &["KARIPASS_ORPHAN_SECONDS", "call.limit_s 300"]),

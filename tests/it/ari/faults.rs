@@ -17,7 +17,12 @@ pub fn trials(world: &Arc<World>) -> Vec<Trial> {
     vec![
         trial(world, "ari::a_404_after_the_hang_up_is_an_ordinary_end", not_found),
         trial(world, "ari::a_channel_that_is_dying_is_gone", dying),
-        trial(world, "ari::a_request_that_is_never_answered_has_a_deadline", never_answered),
+        trial(world, "ari::an_answer_that_is_never_confirmed_is_given_again", never_answered),
+        trial(
+            world,
+            "ari::a_call_that_cannot_be_steered_for_a_while_goes_on_where_it_was",
+            unsteerable,
+        ),
         trial(
             world,
             "ari::a_slow_answer_delays_its_own_call_only_and_never_its_hang_up",
@@ -67,12 +72,24 @@ async fn dying(world: Arc<World>) {
 
 async fn never_answered(world: Arc<World>) {
     let rig = Rig::start(&world, Plan::default()).await;
-    rig.fake.on("POST", "/never.1/answer", Reply::Never);
-    let began = clock::now();
+    rig.fake.once("POST", "/never.1/answer", Reply::Never);
     rig.fake.call("never.1", &TRUSTED);
-    assert_eq!(outcome("never.1").await, "broken");
-    assert!(began.elapsed() < Duration::from_secs(3), "{:?}", began.elapsed());
-    assert!(rig.fake.is_gone("never.1"));
+    rig.fake.playing("never.1", "menu").await;
+    assert_eq!(rig.fake.requests_like("POST", "/never.1/answer").len(), 2);
+}
+
+async fn unsteerable(world: Arc<World>) {
+    let rig = Rig::start(&world, Plan::default()).await;
+    rig.fake.call("adrift.1", &TRUSTED);
+    let menu = rig.fake.playing("adrift.1", "menu").await;
+    rig.fake.on("DELETE", "/playbacks/adrift.1", Reply::CutOff);
+    rig.fake.press("adrift.1", "1");
+    rig.fake.request("DELETE", "/playbacks/adrift.1-0", 2).await;
+    rig.fake.on("DELETE", "/playbacks/adrift.1", Reply::Well);
+    rig.fake.playing("adrift.1", "set-password").await;
+    assert!(outcomes("adrift.1").is_empty() && !menu.is_empty());
+    rig.fake.press("adrift.1", "1234567812345678");
+    rig.fake.playing("adrift.1", "completed").await;
 }
 
 async fn slow_answer(world: Arc<World>) {

@@ -39,6 +39,10 @@ const PATIENCE: Duration = Duration::from_secs(10);
 pub struct Plan {
     pub pace: Pace,
     pub limits: Limits,
+    /// The most calls at once.
+    pub most: usize,
+    /// Further Asterisks, by their URLs.
+    pub beside: Vec<String>,
     pub sounds: Option<PathBuf>,
     pub store: Option<Store>,
 }
@@ -61,6 +65,8 @@ impl Default for Plan {
                 inter_digit: Duration::from_secs(5),
                 call: Duration::from_mins(1),
             },
+            most: 100,
+            beside: Vec::new(),
             sounds: None,
             store: None,
         }
@@ -71,7 +77,7 @@ impl Default for Plan {
 pub struct Rig {
     pub fake: FakeAsterisk,
     pub database: Database,
-    pub status: Arc<Status>,
+    pub status: Vec<Arc<Status>>,
     stop: Option<oneshot::Sender<()>>,
     thread: Option<JoinHandle<()>>,
 }
@@ -97,17 +103,20 @@ impl Rig {
              VALUES ('{CONTRACT}', '{CONTRACT}', true), ('{ADDITIONAL}', '{CONTRACT}', true)"
         );
         database.owner().await.unwrap().batch_execute(&rows).await.unwrap();
-        let ari = Ari {
-            url: fake.url().parse().unwrap(),
-            app: "karipass".to_owned(),
-            user: "karipass".to_owned(),
-            password: Secret::from("ari-secret".to_owned()),
-            sounds: plan.sounds,
-        };
+        let urls = [fake.url().to_owned()].into_iter().chain(plan.beside);
+        let pbxs: Vec<Ari> = urls
+            .map(|url| Ari {
+                url: url.parse().unwrap(),
+                app: "karipass".to_owned(),
+                user: "karipass".to_owned(),
+                password: Secret::from("ari-secret".to_owned()),
+                sounds: plan.sounds.clone(),
+            })
+            .collect();
         let store = plan.store.unwrap_or_else(|| world::daemon_store(&database));
         let dummy = Dummy::draw(&mut rand::rng());
         let hasher = Hasher::start(Keys::parse(KEY).unwrap(), WEAK, &dummy).unwrap();
-        let phone = Phone::new(&ari, plan.limits, store, hasher, plan.pace).unwrap();
+        let phone = Phone::new(&pbxs, plan.limits, plan.most, store, hasher, plan.pace).unwrap();
         let status = phone.status();
         let (stop, stopped) = oneshot::channel();
         let thread = std::thread::spawn(move || {
@@ -128,7 +137,9 @@ impl Rig {
 
     /// Waits until exactly these keep the line from serving calls.
     pub async fn has_faults(&self, faults: &[&str]) {
-        until(&format!("the faults {faults:?}"), || self.status.faults() == faults).await;
+        let standing =
+            || -> Vec<String> { self.status.iter().flat_map(|status| status.faults()).collect() };
+        until(&format!("the faults {faults:?}"), || standing() == faults).await;
     }
 
     /// Tells the line to stop taking calls.

@@ -8,7 +8,7 @@ use karipass_lab::fake_asterisk::{FakeAsterisk, Reply};
 use libtest_mimic::Trial;
 use serde_json::json;
 
-use super::rig::{self, Plan, Rig, TRUSTED, outcome, outcomes, until};
+use super::rig::{self, Plan, Rig, TRUSTED, outcome, outcomes};
 use crate::world::{World, trial};
 
 pub fn trials(world: &Arc<World>) -> Vec<Trial> {
@@ -24,10 +24,15 @@ pub fn trials(world: &Arc<World>) -> Vec<Trial> {
         trial(world, "ari::a_socket_without_a_working_rest_side_is_no_connection", no_rest),
         trial(
             world,
-            "ari::calls_that_ended_in_the_gap_end_and_channels_without_a_call_are_hung_up",
+            "ari::calls_that_ended_in_the_gap_end_and_channels_without_a_call_begin_at_the_menu",
             gap,
         ),
-        trial(world, "ari::another_program_that_takes_the_application_is_not_fought", replaced),
+        trial(world, "ari::what_an_earlier_daemon_has_left_playing_is_stopped", leftovers),
+        trial(
+            world,
+            "ari::another_program_that_takes_the_application_gets_its_calls_and_is_not_fought",
+            replaced,
+        ),
         trial(world, "ari::an_application_that_asterisk_has_forgotten_is_got_back", forgotten),
         trial(world, "ari::user_and_password_go_in_a_header_and_nowhere_else", credentials),
         trial(world, "ari::an_asterisk_that_stops_answering_is_noticed", silent),
@@ -41,10 +46,13 @@ async fn cut(world: Arc<World>) {
     rig.fake.call("cut.1", &TRUSTED);
     rig.fake.playing("cut.1", "menu").await;
     for times in 2..5 {
+        let menu = rig.fake.playing("cut.1", "menu").await;
         rig.fake.cut();
         rig.fake.socket(times).await;
         rig.fake.request("PUT", "/applications/karipass/eventFilter", times).await;
         rig.is_ready().await;
+        rig.fake.request("POST", "sound:karipass/menu", times).await;
+        assert_ne!(rig.fake.playing("cut.1", "menu").await, menu);
     }
     rig.fake.press("cut.1", "1");
     rig.fake.playing("cut.1", "set-password").await;
@@ -114,13 +122,27 @@ async fn gap(world: Arc<World>) {
     rig.fake.cut();
     rig.has_faults(&["ARI is not connected"]).await;
     rig.fake.vanish("gap.1");
-    rig.fake.silent_call("gap.3");
+    rig.fake.silent_call("gap.3", &TRUSTED.join("/"));
     rig.fake.refuse(false);
     assert_eq!(outcome("gap.1").await, "hung_up");
-    until("the end of gap.3", || rig.fake.is_gone("gap.3")).await;
-    rig.fake.press("gap.2", "1");
-    rig.fake.playing("gap.2", "set-password").await;
+    rig.fake.playing("gap.3", "menu").await;
+    for channel in ["gap.2", "gap.3"] {
+        rig.fake.press(channel, "1");
+        rig.fake.playing(channel, "set-password").await;
+    }
     assert!(outcomes("gap.2").is_empty() && outcomes("gap.3").is_empty());
+}
+
+async fn leftovers(world: Arc<World>) {
+    let fake = FakeAsterisk::start().await.unwrap();
+    fake.has_sounds(SOUNDS);
+    fake.silent_call("left.1", &TRUSTED.join("/"));
+    fake.plays("left.1", "left.1-5", "karipass/confirm-password");
+    fake.plays("left.1", "left.1-6", "karipass/quiet,sound:karipass/trouble");
+    fake.silent_call("left.2", "withheld/");
+    let rig = Rig::with(fake, &world, Plan::default()).await;
+    rig.fake.playing("left.1", "menu").await;
+    rig.fake.playing("left.2", "not-available").await;
 }
 
 async fn replaced(world: Arc<World>) {
@@ -130,7 +152,8 @@ async fn replaced(world: Arc<World>) {
     rig.fake.on("GET", "/applications/karipass", Reply::With(200, json!({ "channel_ids": [] })));
     rig.fake.send(r#"{"type":"ApplicationReplaced","application":"karipass"}"#);
     rig.has_faults(&["ARI: another program has taken the application over"]).await;
-    assert_eq!(outcome("replaced.1").await, "broken");
+    assert_eq!(outcome("replaced.1").await, "left");
+    assert!(!rig.fake.is_gone("replaced.1"));
     rig.fake.request("GET", "/applications/karipass", 5).await;
     assert_eq!(rig.fake.requests_like("GET", "/events").len(), 1);
     rig.fake.once("GET", "/applications/karipass", Reply::With(404, json!({})));

@@ -73,6 +73,8 @@ struct State {
     requests: Vec<Request>,
     rules: Vec<Rule>,
     channels: HashMap<String, Channel>,
+    /// Calls that nobody has claimed, and their callers.
+    offered: HashMap<String, String>,
     sounds: Vec<String>,
     /// The only types of events that are sent, once the application has said so.
     wanted: Option<Vec<String>>,

@@ -12,6 +12,8 @@ use super::{FakeAsterisk, Request, State};
 pub(super) struct Channel {
     queue: VecDeque<Playback>,
     answered: bool,
+    /// What the dialplan has written on it of its caller.
+    identity: Option<String>,
 }
 
 struct Playback {
@@ -31,9 +33,25 @@ impl FakeAsterisk {
         });
     }
 
-    /// A channel that nobody is told of, as after a gap.
-    pub fn silent_call(&self, channel: &str) {
-        self.state.change(|state| state.channels.insert(channel.to_owned(), Channel::default()));
+    /// A channel that nobody is told of, as after a gap, and what the dialplan has written on it of its
+    /// caller.
+    pub fn silent_call(&self, channel: &str, identity: &str) {
+        self.state.change(|state| state.add(channel, identity));
+    }
+
+    /// A call is offered to several daemons, as by `StasisBroadcast`.
+    pub fn offer(&self, channel: &str, identity: &str) {
+        self.state.change(|state| {
+            state.offered.insert(channel.to_owned(), identity.to_owned());
+            state.tell(&json!({
+                "type": "CallBroadcast", "channel": { "id": channel, "state": "Ring" }
+            }));
+        });
+    }
+
+    /// Something plays there that an earlier daemon has left.
+    pub fn plays(&self, channel: &str, playback: &str, media: &str) {
+        self.state.change(|state| state.play(channel, playback, &format!("media=sound:{media}")));
     }
 
     /// The caller presses keys.
@@ -63,12 +81,16 @@ impl FakeAsterisk {
         self.state.change(|state| state.finish(channel, end));
     }
 
-    /// Waits until something plays whose sounds include `sound`, and gives its playback's id.
+    /// Waits until something plays whose sounds include `sound`, and gives its playback's id; the quiet
+    /// is itself alone, whatever would follow if nobody stopped it.
     pub async fn playing(&self, channel: &str, sound: &str) -> String {
         let what = format!("{sound} on {channel}");
         self.until(&what, |state| {
             let playback = state.channels.get(channel)?.queue.front()?;
-            playback.media.iter().any(|media| media.ends_with(sound)).then(|| playback.id.clone())
+            let is_quiet = playback.media.first().is_some_and(|media| media.ends_with("/quiet"));
+            let heard = if is_quiet { 1 } else { playback.media.len() };
+            let found = playback.media.iter().take(heard).any(|media| media.ends_with(sound));
+            found.then(|| playback.id.clone())
         })
         .await
     }
@@ -89,7 +111,16 @@ impl State {
             ("POST", ["channels", channel, "play", playback]) => {
                 self.play(channel, playback, query)
             }
-            ("DELETE", ["channels", channel]) if self.channels.contains_key(*channel) => {
+            ("GET", ["channels", channel, "variable"]) if query.contains("KARIPASS_IDENTITY") => {
+                match self.channels.get(*channel).and_then(|channel| channel.identity.as_ref()) {
+                    Some(identity) => (200, json!({ "value": identity })),
+                    None => (404, json!({ "message": "Provided variable was not found" })),
+                }
+            }
+            ("POST", ["events", "claim"]) => self.claim(query),
+            ("DELETE", ["channels", channel]) | ("POST", ["channels", channel, "continue"])
+                if self.channels.contains_key(*channel) =>
+            {
                 self.hang_up(channel);
                 done()
             }
@@ -118,6 +149,24 @@ impl State {
         let types = allowed.filter_map(|event| event["type"].as_str().map(str::to_owned));
         self.wanted = Some(types.collect());
         (200, json!({}))
+    }
+
+    fn add(&mut self, channel: &str, identity: &str) {
+        let identity = Some(identity.to_owned());
+        self.channels.insert(channel.to_owned(), Channel { identity, ..Channel::default() });
+    }
+
+    fn claim(&mut self, query: &str) -> (u16, Value) {
+        let mut parameters = query.split('&').filter_map(|parameter| parameter.split_once('='));
+        let channel = parameters.find(|(name, _)| *name == "channelId").map_or("", |(_, id)| id);
+        let Some(identity) = self.offered.remove(channel) else {
+            return (409, json!({ "message": "already claimed" }));
+        };
+        self.add(channel, &identity);
+        self.tell(&json!({
+            "type": "StasisStart", "args": [], "channel": { "id": channel, "state": "Ring" }
+        }));
+        done()
     }
 
     fn answer(&mut self, channel: &str) -> (u16, Value) {

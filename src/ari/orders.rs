@@ -1,0 +1,237 @@
+//! What a call has Asterisk do, one request after the other, over every gap.
+//!
+//! When an order gets no answer, or an odd one, nobody knows what plays any more: the orders that
+//! follow are dropped, and all that may play is stopped, again and again until Asterisk has heard it.
+//! Then the dialog says what is to be played from there on. The same goes for the time without the
+//! WebSocket, when neither keys nor the ends of playbacks are told.
+
+use std::collections::VecDeque;
+use std::future::pending;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use tokio::time::sleep;
+use tracing::{info, warn};
+
+use super::Chain;
+use super::event::{Slot, wire_id};
+use super::pbx::Pbx;
+use super::playing::Playing;
+use super::rest::RestError;
+use crate::call::PlaybackId;
+use crate::call::prompt::Prompt;
+use crate::clock;
+
+/// Between two tries to reach Asterisk.
+const AGAIN: Duration = Duration::from_millis(500);
+
+/// A future under way, or none.
+pub(crate) type Pending<T> = Option<Pin<Box<dyn Future<Output = T> + Send>>>;
+
+/// Something for Asterisk to do.
+pub(crate) enum What {
+    Answer,
+    Play(PlaybackId, Vec<Prompt>),
+    Stop(PlaybackId),
+    /// Stop all that may play, after so long.
+    Clear(Duration),
+}
+
+/// What the dialog has to know of its orders.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Report {
+    /// The channel is gone or going.
+    Gone,
+    /// A playback that will not play.
+    Failed(PlaybackId),
+    /// A playback that has begun.
+    Begun(PlaybackId),
+    /// Asterisk does not do as it is told.
+    CutOff,
+    /// Asterisk does as it is told again, and nothing plays.
+    Restored,
+}
+
+/// The orders of one call.
+pub(crate) struct Orders {
+    pbx: Arc<Pbx>,
+    channel: Arc<str>,
+    /// Each with the time of the key that led to it.
+    queue: VecDeque<(What, Option<Instant>)>,
+    sending: Pending<Result<(), RestError>>,
+    playing: Playing,
+    /// A playback that has begun and has not been reported.
+    begun: Option<PlaybackId>,
+    /// The call is to be answered, or has been.
+    answered: bool,
+    /// Asterisk tells what happens.
+    told: bool,
+    /// Asterisk did not do as it was told.
+    lost: bool,
+}
+
+impl Orders {
+    pub(crate) fn new(pbx: Arc<Pbx>, channel: Arc<str>) -> Self {
+        Self {
+            pbx,
+            channel,
+            queue: VecDeque::new(),
+            sending: None,
+            playing: Playing::default(),
+            begun: None,
+            answered: false,
+            told: true,
+            lost: false,
+        }
+    }
+
+    /// Orders something, on account of a key if one was pressed at `keyed`.
+    pub(crate) fn push(&mut self, what: What, keyed: Option<Instant>) {
+        self.answered |= matches!(what, What::Answer);
+        self.queue.push_back((what, keyed));
+    }
+
+    /// Asterisk tells a playback's end; gives whose, if it is one of ours.
+    pub(crate) fn finished(&mut self, slot: Slot) -> Option<PlaybackId> {
+        let id = self.playing.in_slot(slot)?;
+        self.begun = self.playing.finished(id);
+        Some(id)
+    }
+
+    /// Asterisk tells nothing any more.
+    pub(crate) fn is_cut_off(&mut self) {
+        self.told = false;
+    }
+
+    /// Asterisk tells again.
+    pub(crate) fn is_told(&mut self) {
+        if !std::mem::replace(&mut self.told, true) {
+            self.begin_anew(Duration::ZERO);
+        }
+    }
+
+    /// Waits for an order under way, whatever comes of it.
+    pub(crate) async fn settle(&mut self) {
+        if let Some(under_way) = self.sending.take() {
+            let _does_not_matter_any_more = under_way.await;
+        }
+    }
+
+    /// Sends orders until there is something to report; safe to drop and to ask again.
+    pub(crate) async fn report(&mut self) -> Report {
+        loop {
+            if let Some(begun) = self.begun.take() {
+                return Report::Begun(begun);
+            }
+            self.send_next();
+            let answer = ready(&mut self.sending).await;
+            self.sending = None;
+            if let Some(report) = self.answered(answer) {
+                return report;
+            }
+        }
+    }
+
+    fn answered(&mut self, answer: Result<(), RestError>) -> Option<Report> {
+        let (what, keyed) = self.queue.pop_front()?;
+        if let Some(keyed) = keyed {
+            let reaction = clock::now().saturating_duration_since(keyed);
+            metrics::histogram!("karipass_key_reaction_seconds").record(reaction.as_secs_f64());
+        }
+        match (answer, what) {
+            (Ok(()), What::Answer) => None,
+            (Ok(()), What::Play(id, _)) => {
+                self.begun = self.playing.accepted(id);
+                None
+            }
+            (Ok(()), What::Stop(id)) => {
+                self.begun = self.playing.removed(id);
+                None
+            }
+            (Ok(()), What::Clear(_)) => self.cleared(),
+            (Err(RestError::Gone), _) => Some(Report::Gone),
+            (
+                Err(error @ (RestError::Refused(_) | RestError::NotUnderstood(_))),
+                What::Play(id, _),
+            ) => {
+                warn!(error = %Chain(&error), "a guidance could not be played");
+                self.begun = self.playing.removed(id);
+                Some(Report::Failed(id))
+            }
+            (Err(error), What::Answer | What::Play(..) | What::Stop(_) | What::Clear(_)) => {
+                self.lose(&error)
+            }
+        }
+    }
+
+    /// Nothing plays now, and the dialog may go on if it is told what happens.
+    fn cleared(&mut self) -> Option<Report> {
+        if self.lost {
+            info!("a call can be steered again");
+        }
+        self.lost = false;
+        self.queue.clear();
+        self.playing = Playing::default();
+        self.begun = None;
+        if self.answered {
+            self.queue.push_back((What::Answer, None));
+        }
+        self.told.then_some(Report::Restored)
+    }
+
+    fn lose(&mut self, error: &RestError) -> Option<Report> {
+        let is_news = !self.lost;
+        if is_news {
+            warn!(error = %Chain(error), "a call cannot be steered; trying until it can");
+        }
+        self.lost = true;
+        self.begin_anew(AGAIN);
+        is_news.then_some(Report::CutOff)
+    }
+
+    /// Drops what has not been sent, and stops all that may play.
+    fn begin_anew(&mut self, after: Duration) {
+        self.queue.truncate(usize::from(self.sending.is_some()));
+        self.queue.push_back((What::Clear(after), None));
+    }
+
+    /// Makes the first order's request, unless one is under way.
+    fn send_next(&mut self) {
+        if self.sending.is_some() {
+            return;
+        }
+        let Some((what, _)) = self.queue.front() else { return };
+        if let What::Play(id, _) = what {
+            self.playing.requested(*id);
+        }
+        let (pbx, channel) = (Arc::clone(&self.pbx), Arc::clone(&self.channel));
+        self.sending = Some(match what {
+            What::Answer => Box::pin(async move { pbx.rest.answer(&channel).await }),
+            What::Play(id, prompts) => {
+                let playback = wire_id(&channel, Slot::of(*id));
+                let sounds: Vec<&str> = prompts.iter().flat_map(Prompt::media).collect();
+                Box::pin(async move { pbx.rest.play(&channel, &playback, &sounds).await })
+            }
+            What::Stop(id) => {
+                let playback = wire_id(&channel, Slot::of(*id));
+                Box::pin(async move { pbx.rest.stop(&playback).await })
+            }
+            What::Clear(after) => {
+                let after = *after;
+                Box::pin(async move {
+                    sleep(after).await;
+                    pbx.rest.clear(&channel).await
+                })
+            }
+        });
+    }
+}
+
+/// Waits for a pending future; for ever if there is none.
+pub(crate) async fn ready<T>(pending_future: &mut Pending<T>) -> T {
+    match pending_future {
+        Some(future) => future.as_mut().await,
+        None => pending().await,
+    }
+}

@@ -1,0 +1,90 @@
+//! Several daemons at one Asterisk, several Asterisks at one daemon, and as many calls as are allowed.
+
+use std::sync::Arc;
+
+use karipass::call::prompt::SOUNDS;
+use karipass_lab::fake_asterisk::{FakeAsterisk, Reply};
+use libtest_mimic::Trial;
+use serde_json::json;
+
+use super::rig::{CONTRACT, Plan, Rig, TRUSTED, outcome, outcomes};
+use crate::world::{World, trial};
+
+pub fn trials(world: &Arc<World>) -> Vec<Trial> {
+    vec![
+        trial(world, "ari::an_offered_call_is_claimed_and_its_caller_is_on_the_channel", claimed),
+        trial(world, "ari::a_call_that_another_daemon_has_claimed_is_its", lost),
+        trial(world, "ari::more_calls_than_configured_are_left_to_the_dialplan", most),
+        trial(world, "ari::the_channels_of_two_asterisks_do_not_mix", two),
+        trial(world, "ari::one_of_two_asterisks_that_is_lost_is_named_and_the_other_serves", one),
+    ]
+}
+
+async fn claimed(world: Arc<World>) {
+    let rig = Rig::start(&world, Plan::default()).await;
+    rig.fake.offer("offered.1", &TRUSTED.join("/"));
+    rig.fake.playing("offered.1", "menu").await;
+    let claim = rig.fake.request("POST", "/events/claim", 1).await;
+    assert_eq!(claim.query, "channelId=offered.1&application=karipass");
+    rig.fake.offer("offered.2", &format!("untrusted/{CONTRACT}"));
+    rig.fake.playing("offered.2", "not-available").await;
+}
+
+async fn lost(world: Arc<World>) {
+    let rig = Rig::start(&world, Plan::default()).await;
+    rig.fake.once("POST", "/events/claim", Reply::With(409, json!({ "message": "claimed" })));
+    rig.fake.offer("lost.1", &TRUSTED.join("/"));
+    rig.fake.request("POST", "/events/claim", 1).await;
+    rig.fake.offer("lost.2", &TRUSTED.join("/"));
+    rig.fake.playing("lost.2", "menu").await;
+    assert!(outcomes("lost.1").is_empty());
+}
+
+async fn most(world: Arc<World>) {
+    let rig = Rig::start(&world, Plan { most: 1, ..Plan::default() }).await;
+    rig.fake.call("most.1", &TRUSTED);
+    rig.fake.playing("most.1", "menu").await;
+    rig.fake.call("most.2", &TRUSTED);
+    rig.fake.request("POST", "/channels/most.2/continue", 1).await;
+    rig.fake.offer("most.3", &TRUSTED.join("/"));
+    rig.fake.hang_up("most.1");
+    assert_eq!(outcome("most.1").await, "hung_up");
+    rig.fake.offer("most.4", &TRUSTED.join("/"));
+    rig.fake.playing("most.4", "menu").await;
+    assert_eq!(rig.fake.requests_like("POST", "/events/claim").len(), 1);
+}
+
+async fn with_two(world: &World) -> (Rig, FakeAsterisk) {
+    let other = FakeAsterisk::start().await.unwrap();
+    other.has_sounds(SOUNDS);
+    let plan = Plan { beside: vec![other.url().to_owned()], ..Plan::default() };
+    (Rig::start(world, plan).await, other)
+}
+
+async fn two(world: Arc<World>) {
+    let (rig, other) = with_two(&world).await;
+    for fake in [&rig.fake, &other] {
+        fake.call("two.1", &TRUSTED);
+        fake.playing("two.1", "menu").await;
+    }
+    other.press("two.1", "1");
+    other.playing("two.1", "set-password").await;
+    rig.fake.playing("two.1", "menu").await;
+    rig.fake.hang_up("two.1");
+    assert_eq!(outcome("two.1").await, "hung_up");
+    other.press("two.1", "1234567812345678");
+    other.playing("two.1", "completed").await;
+    assert_eq!(rig.passwords().await, [CONTRACT]);
+}
+
+async fn one(world: Arc<World>) {
+    let (rig, other) = with_two(&world).await;
+    other.refuse(true);
+    other.cut();
+    let address = other.url().trim_start_matches("http://");
+    rig.has_faults(&[&format!("{address}: ARI is not connected")]).await;
+    rig.fake.call("one.1", &TRUSTED);
+    rig.fake.playing("one.1", "menu").await;
+    other.refuse(false);
+    rig.is_ready().await;
+}
