@@ -36,6 +36,11 @@ const STOP_NOTICE: Duration = Duration::from_secs(5);
 /// The most connections to the database.
 const MOST_CONNECTIONS: usize = 1000;
 
+/// Connections of the site, if nothing else is configured.
+const SITE_CONNECTIONS: usize = 4096;
+/// The most that can be configured: a process has no ports for more, and few systems grant the files.
+const MOST_SITE_CONNECTIONS: usize = 65_536;
+
 const URL: &str = "database.url";
 const OWNER_URL: &str = "database.owner_url";
 
@@ -121,6 +126,10 @@ pub struct Site {
     pub set_up_number: Number,
     /// Where the proxies are whose `X-Forwarded-For` is believed.
     pub proxies: Vec<Network>,
+    /// The most connections at once.
+    pub connections: usize,
+    /// The most of them from one address that is no proxy.
+    pub connections_by_address: usize,
 }
 
 /// A certificate's files.
@@ -287,10 +296,7 @@ fn database(reader: &mut Reader) -> Option<Database> {
     let url = url.and_then(|url| connection_string(reader, URL, url));
     let owner_url = reader.secret(OWNER_URL);
     let owner_url = owner_url.and_then(|url| connection_string(reader, OWNER_URL, url));
-    let connections: Option<usize> = reader.or_default("database.connections", "8");
-    if connections.is_some_and(|connections| !(1..=MOST_CONNECTIONS).contains(&connections)) {
-        reader.mistake(format!("database.connections: not from 1 to {MOST_CONNECTIONS}"));
-    }
+    let connections = reader.count("database.connections", 8, MOST_CONNECTIONS);
     Some(Database { url: url?, owner_url, connections: connections? })
 }
 
@@ -352,7 +358,17 @@ fn site(reader: &mut Reader) -> Option<Site> {
     }
     let set_up_number = reader.or_default("site.set_up_number", rules::SET_UP_NUMBER);
     let proxies = reader.list("site.proxies");
-    Some(Site { listen: listen?, tls, set_up_number: set_up_number?, proxies: proxies? })
+    let connections = reader.count("site.connections", SITE_CONNECTIONS, MOST_SITE_CONNECTIONS);
+    let most = connections.unwrap_or(MOST_SITE_CONNECTIONS);
+    let by_address = reader.count("site.connections_by_address", most.div_ceil(2), most);
+    Some(Site {
+        listen: listen?,
+        tls,
+        set_up_number: set_up_number?,
+        proxies: proxies?,
+        connections: connections?,
+        connections_by_address: by_address?,
+    })
 }
 
 fn stop(reader: &mut Reader) -> Option<Stop> {

@@ -1,8 +1,8 @@
 //! Argon2id on threads of its own (`C7`): a few workers, which use their block memory again.
 //!
 //! Two lanes keep the phone line's hashing from waiting behind logins. The calls' workers take
-//! nothing else; the logins' workers, one a core, run at a lower priority. Each lane's queue is
-//! bounded: a login beyond the bound is [`HashError::Busy`] at once. A job whose asker has gone is
+//! nothing else; the logins' workers, one a core, run at a lower priority. A login beyond the bound
+//! of its queue is [`HashError::Busy`] at once; no call ever is, whose number is bound elsewhere. A job whose asker has gone is
 //! skipped. Dropping the last [`Hasher`] ends the threads.
 
 mod keys;
@@ -24,8 +24,6 @@ use secret_hash::Argon;
 
 /// Workers that serve calls only; two, so that calls that end together do not wait for each other.
 const CALL_WORKERS: usize = 2;
-/// Calls that may wait for a worker.
-const CALL_QUEUE: usize = 256;
 /// Logins that may wait for a worker: the thousand sent at once of `C3`.
 const LOGIN_QUEUE: usize = 1024;
 /// The longest that a login waits for its verification.
@@ -83,8 +81,8 @@ impl Hasher {
     pub fn start(keys: Keys, cost: Cost, dummy: &Dummy) -> Result<Self, StartError> {
         let argon = Arc::new(Argon::new(keys, cost, dummy).map_err(StartError::Dummy)?);
         let lanes = Arc::new(Lanes {
-            calls: Arc::new(Lane::new("calls", CALL_QUEUE)),
-            logins: Arc::new(Lane::new("logins", LOGIN_QUEUE)),
+            calls: Arc::new(Lane::new("calls", None)),
+            logins: Arc::new(Lane::new("logins", Some(LOGIN_QUEUE))),
         });
         let cores = thread::available_parallelism().map_or(1, usize::from);
         for _ in 0..CALL_WORKERS {
@@ -111,7 +109,7 @@ impl Hasher {
     /// Hashes a temporary password that was set by phone, in the calls' lane.
     ///
     /// # Errors
-    /// [`HashError::Busy`] with hundreds of calls waiting, [`HashError::Failed`].
+    /// [`HashError::Failed`]
     pub async fn hash_for_call(
         &self,
         password: TemporaryPassword,

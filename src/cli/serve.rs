@@ -30,11 +30,13 @@ use crate::config::{self, Config};
 use crate::hashing::{Cost, Dummy, Hasher};
 use crate::store::Store;
 use crate::store::migrate::program_version;
-use crate::web::{self, Faults, Handle, Site, operators};
+use crate::web::{self, Faults, Handle, Room, Site, operators};
 use manager::{Manager, News, Pulse};
 
 /// Between two looks for a store that is not there yet.
 const STORE_AGAIN: Duration = Duration::from_secs(1);
+/// How often measured times are put into their buckets, also if nobody asks for them: until then each is kept.
+const UPKEEP: Duration = Duration::from_secs(5);
 /// Between two looks at what the service manager is told.
 const STATUS_AGAIN: Duration = Duration::from_secs(1);
 /// How long logins may wait for their hash once the site takes no more; who waits longer is told `busy`.
@@ -90,12 +92,13 @@ async fn serve(
     let stop = watch::Sender::new(false);
     let phone = phone(config, hasher.clone())?;
     let faults = faults(phone.status(), stop.subscribe());
-    let operators = operators::router(store.clone(), Arc::clone(&faults), metrics);
+    let operators = operators::router(store.clone(), Arc::clone(&faults), metrics.clone());
     let site = Site::new(config, store.clone(), hasher.clone());
     let tls = config.site.tls.as_ref();
     let pages = site.clone().router(tls.is_some());
     let (site_listener, operators_listener) =
         (web::listen(config.site.listen)?, web::listen(config.operators.listen)?);
+    let room = Room::for_subscribers(&config.site);
     let (site_handle, operators_handle) = (Handle::new(), Handle::new());
     let (line_pulse, pulse) = (Pulse::default(), Pulse::default());
     let manager = Manager::start(vec![line_pulse.clone(), pulse.clone()])?;
@@ -108,20 +111,27 @@ async fn serve(
         ended.context("the telephone line")
     };
     let subscribers =
-        async { Ok(web::serve(site_listener, pages, tls, site_handle.clone()).await?) };
+        async { Ok(web::serve(site_listener, pages, tls, room, site_handle.clone()).await?) };
     let served = async {
         let ended = tokio::try_join!(line, subscribers);
         operators_handle.finish(OPERATORS_WITHIN);
         ended
     };
     let operators = async {
-        Ok(web::serve(operators_listener, operators, None, operators_handle.clone()).await?)
+        Ok(web::serve(
+            operators_listener,
+            operators,
+            None,
+            Room::for_operators(),
+            operators_handle.clone(),
+        )
+        .await?)
     };
     info!(site = %config.site.listen, operators = %config.operators.listen, "karipass serves");
     let leaving = Leaving { stop: &stop, site: &site_handle, hasher: &hasher, manager: &manager };
     let ended = tokio::select! {
         ended = async { tokio::try_join!(served, operators) } => ended.map(drop),
-        never = background(store.clone(), site) => match never {},
+        never = background(store.clone(), site, metrics) => match never {},
         never = report(&manager, &line_pulse, &store, &faults) => match never {},
         () = leaving.run(signals, config.stop) => Ok(()),
     };
@@ -141,9 +151,17 @@ fn phone(config: &Config, hasher: Hasher) -> anyhow::Result<Phone> {
 }
 
 /// What goes on beside the serving, for ever.
-async fn background(store: Store, site: Site) -> Infallible {
-    let ((), never) = tokio::join!(wait_for(store), site.sweep());
-    never
+async fn background(store: Store, site: Site, metrics: PrometheusHandle) -> Infallible {
+    let upkeep = async {
+        loop {
+            tokio::time::sleep(UPKEEP).await;
+            metrics.run_upkeep();
+        }
+    };
+    tokio::select! {
+        never = async { tokio::join!(wait_for(store), site.sweep()).1 } => never,
+        never = upkeep => never,
+    }
 }
 
 /// Tells the service manager that the daemon serves, and what keeps it from being ready, for ever.

@@ -220,6 +220,19 @@ impl Reader {
         Duration::try_from_secs_f64(seconds).ok().filter(|duration| *duration <= most)
     }
 
+    /// A whole number from 1 to `most`.
+    pub(super) fn count(&mut self, key: &str, default: usize, most: usize) -> Option<usize> {
+        let count = match self.take(key) {
+            Some(text) => self.parse(key, &text)?,
+            None => default,
+        };
+        if !(1..=most).contains(&count) {
+            self.mistake(format!("{key}: not from 1 to {most}"));
+            return None;
+        }
+        Some(count)
+    }
+
     /// A positive whole number, or `off`.
     #[expect(clippy::option_option, reason = "the outer one is a mistake, the inner one is `off`")]
     pub(super) fn limit(&mut self, key: &str, default: u32) -> Option<Option<NonZeroU32>> {

@@ -253,6 +253,26 @@ fn calls_have_two_minutes_to_finish_and_the_site_five_seconds_or_none() {
 }
 
 #[test]
+fn one_address_has_half_of_the_connections_unless_told_otherwise() {
+    let site = |given: &[(&str, &str)]| {
+        let site = load(None, with(given)).unwrap().site;
+        (site.connections, site.connections_by_address)
+    };
+    let (all, each) = ("KARIPASS_SITE_CONNECTIONS", "KARIPASS_SITE_CONNECTIONS_BY_ADDRESS");
+    assert_eq!(site(&[]), (4096, 2048));
+    assert_eq!(site(&[(all, "1")]), (1, 1));
+    assert_eq!(site(&[(all, "100"), (each, "100")]), (100, 100));
+    for (given, mistake) in [
+        (vec![(all, "0")], "site.connections: not from 1 to 65536"),
+        (vec![(all, "many")], "site.connections: not a whole number"),
+        (vec![(all, "9"), (each, "10")], "site.connections_by_address: not from 1 to 9"),
+        (vec![(each, "0")], "site.connections_by_address: not from 1 to 4096"),
+    ] {
+        assert_eq!(mistakes(None, with(&given)), [mistake]);
+    }
+}
+
+#[test]
 fn of_an_unreadable_file_only_that_is_said() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("karipass.toml");

@@ -1,4 +1,4 @@
-//! One lane of work: a bounded queue and the threads that empty it.
+//! One lane of work: a queue and the threads that empty it.
 //!
 //! Beyond a few waiting jobs the newest goes first: in a flood those who have just asked are served
 //! at once and those whose patience has ended are skipped, while first come, first served would make
@@ -81,7 +81,7 @@ impl Job {
     }
 }
 
-/// A bounded queue.
+/// A queue, bounded or not.
 #[derive(Debug)]
 pub(super) struct Lane {
     name: &'static str,
@@ -103,9 +103,10 @@ impl std::fmt::Debug for Waiting {
 }
 
 impl Lane {
-    pub(super) fn new(name: &'static str, bound: usize) -> Self {
-        let jobs = VecDeque::with_capacity(bound);
-        let waiting = Waiting { jobs, room: bound, closed: false };
+    /// One whose queue takes this many; any number if none is given.
+    pub(super) fn new(name: &'static str, bound: Option<usize>) -> Self {
+        let jobs = VecDeque::with_capacity(bound.unwrap_or_default());
+        let waiting = Waiting { jobs, room: bound.unwrap_or(usize::MAX), closed: false };
         Self { name, waiting: Mutex::new(waiting), news: Condvar::new() }
     }
 
@@ -204,4 +205,81 @@ pub(super) fn spawn(lane: &Arc<Lane>, argon: &Arc<Argon>, niceness: Option<i32>)
         }
     })?;
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    type Answer = oneshot::Receiver<Result<Checked, HashError>>;
+
+    fn job(name: &str) -> (Job, Answer) {
+        let (done, answer) = oneshot::channel();
+        let typed = TypedPassword::from(name.to_owned());
+        (Job::Verify { typed, stored: None, renewal: None, done }, answer)
+    }
+
+    /// Fills a lane with jobs of these names.
+    fn filled(lane: &Lane, names: impl Iterator<Item = usize>) -> Vec<Answer> {
+        names
+            .map(|name| {
+                let (job, answer) = job(&name.to_string());
+                lane.push(job).unwrap();
+                answer
+            })
+            .collect()
+    }
+
+    fn is_refused(lane: &Lane) -> bool {
+        matches!(lane.push(job("").0), Err(HashError::Busy))
+    }
+
+    fn next(lane: &Lane) -> String {
+        match lane.next() {
+            Some(Job::Verify { typed, .. }) => String::from_utf8(typed.expose().to_vec()).unwrap(),
+            Some(Job::Hash { .. }) | None => panic!("there is no such job"),
+        }
+    }
+
+    #[test]
+    fn a_queue_takes_as_many_as_its_bound_and_whoever_leaves_makes_room() {
+        let lane = Lane::new("test", Some(3));
+        let mut answers = filled(&lane, 0..3);
+        assert!(is_refused(&lane));
+        assert_eq!(next(&lane), "0");
+        answers.extend(filled(&lane, 3..4));
+        assert!(is_refused(&lane));
+        drop(answers.remove(1));
+        answers.extend(filled(&lane, 4..5));
+        assert!(is_refused(&lane));
+        assert_eq!([next(&lane), next(&lane), next(&lane)], ["2", "3", "4"]);
+        assert_eq!(lane.waiting(), 0);
+    }
+
+    #[test]
+    fn beyond_a_few_the_newest_is_next() {
+        let lane = Lane::new("test", Some(IN_ORDER + 2));
+        let _answers = filled(&lane, 0..IN_ORDER + 2);
+        let newest = [(IN_ORDER + 1).to_string(), IN_ORDER.to_string()];
+        assert_eq!([next(&lane), next(&lane)], newest);
+        assert_eq!([next(&lane), next(&lane)], ["0", "1"]);
+    }
+
+    #[test]
+    fn a_queue_without_a_bound_refuses_nobody() {
+        let lane = Lane::new("test", None);
+        let answers = filled(&lane, 0..10_000);
+        assert_eq!(lane.waiting(), answers.len());
+    }
+
+    #[test]
+    fn a_queue_that_refuses_tells_those_who_wait_and_takes_nobody_more() {
+        let lane = Lane::new("test", Some(3));
+        let answers = filled(&lane, 0..3);
+        lane.refuse();
+        for mut answer in answers {
+            assert!(matches!(answer.try_recv(), Ok(Err(HashError::Busy))));
+        }
+        assert!(is_refused(&lane));
+    }
 }

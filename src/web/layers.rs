@@ -13,6 +13,7 @@ use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::set_header::SetResponseHeaderLayer;
 use tracing::Instrument;
 
+use super::head;
 use super::problem::Problem;
 use crate::clock;
 
@@ -24,6 +25,7 @@ pub(super) fn around<S: Clone + Send + Sync + 'static>(routes: Router<S>, tls: b
     let routes = routes
         .fallback(async || Problem::not_found())
         .method_not_allowed_fallback(async || Problem::method_not_allowed())
+        .layer(middleware::from_fn(head::within_limits))
         .layer(CatchPanicLayer::custom(panicked))
         .layer(unless_told(header::CACHE_CONTROL, "no-store"))
         .layer(always(header::X_CONTENT_TYPE_OPTIONS, "nosniff"));

@@ -1,6 +1,7 @@
 //! Logins by address: answered before anything is verified, not counted as a wrong entry (table `A`).
 
 use std::fmt;
+use std::hash::{BuildHasher, RandomState};
 use std::net::{IpAddr, Ipv6Addr};
 use std::num::NonZeroU32;
 
@@ -18,11 +19,15 @@ use super::session::Client;
 /// An IPv6 subscriber's own network: whoever has one address of it has them all.
 const IPV6_NETWORK: u128 = u128::MAX << 64;
 
-type ByAddress = RateLimiter<IpAddr, DefaultKeyedStateStore<IpAddr>, DefaultClock>;
+/// What is remembered at most. Addresses share a place only by a rare chance, which nobody can foresee.
+const PLACES: u64 = 1 << 18;
+
+type ByPlace = RateLimiter<u64, DefaultKeyedStateStore<u64>, DefaultClock>;
 
 /// Counts logins by address.
 pub(super) struct Limiter {
-    by_address: Option<ByAddress>,
+    by_address: Option<ByPlace>,
+    places: RandomState,
     clock: DefaultClock,
 }
 
@@ -30,13 +35,14 @@ impl Limiter {
     /// So many logins a minute from one address, all at once if need be; no limit if none.
     pub(super) fn new(a_minute: Option<NonZeroU32>) -> Self {
         let by_address = a_minute.map(|limit| RateLimiter::dashmap(Quota::per_minute(limit)));
-        Self { by_address, clock: DefaultClock::default() }
+        Self { by_address, places: RandomState::new(), clock: DefaultClock::default() }
     }
 
     /// Lets one more login from `address` through, or tells after how many seconds it will.
     pub(super) fn admit(&self, address: IpAddr) -> Result<(), u64> {
         let Some(by_address) = &self.by_address else { return Ok(()) };
-        by_address.check_key(&network(address)).map_err(|refused| {
+        let place = self.places.hash_one(network(address)) % PLACES;
+        by_address.check_key(&place).map_err(|refused| {
             let wait = refused.wait_time_from(self.clock.now());
             wait.as_secs() + u64::from(wait.subsec_nanos() > 0)
         })
@@ -58,7 +64,7 @@ impl fmt::Debug for Limiter {
 }
 
 /// What is counted as one: an IPv4 address, or an IPv6 network of 64 bits.
-fn network(address: IpAddr) -> IpAddr {
+pub(super) fn network(address: IpAddr) -> IpAddr {
     match address.to_canonical() {
         IpAddr::V4(address) => address.into(),
         IpAddr::V6(address) => Ipv6Addr::from_bits(address.to_bits() & IPV6_NETWORK).into(),
@@ -82,6 +88,8 @@ impl FromRequestParts<Site> for Admitted {
 
 #[cfg(test)]
 mod tests {
+    use std::net::Ipv4Addr;
+
     use super::*;
 
     fn address(text: &str) -> IpAddr {
@@ -104,6 +112,16 @@ mod tests {
         }
         assert!(limiter.admit(address("2001:db8::2")).is_err());
         assert!(limiter.admit(address("198.51.100.1")).is_err());
+    }
+
+    #[test]
+    fn no_more_is_remembered_than_there_are_places() {
+        let limiter = Limiter::new(NonZeroU32::new(2));
+        for address in 0..2 * u32::try_from(PLACES).unwrap() {
+            let _by_chance_there_are_three = limiter.admit(Ipv4Addr::from_bits(address).into());
+        }
+        let remembered = limiter.by_address.as_ref().unwrap().len();
+        assert!((PLACES / 2..=PLACES).contains(&(remembered as u64)), "{remembered}");
     }
 
     #[test]

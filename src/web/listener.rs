@@ -1,4 +1,4 @@
-//! The subscribers' listener: a bound number of connections, TLS or loopback (`W7`), time-outs, small heads.
+//! The subscribers' listener: room for so many connections, TLS or loopback (`W7`), time-outs, small heads.
 //!
 //! Nothing holds a connection by being slow: the handshake, each head and an idle wait are bound
 //! here, a body where it is read, and the kernel ends a connection whose client reads nothing. HTTP/1.1 only: nothing ends an idle HTTP/2 connection, which would hold its place for ever.
@@ -19,26 +19,23 @@ use axum::response::Response;
 use axum_server::Server;
 use axum_server::accept::{Accept, NoDelayAcceptor};
 use axum_server::tls_rustls::RustlsAcceptor;
-use metrics::counter;
 use rustix::net::sockopt::set_tcp_user_timeout;
 use tokio::net::TcpStream;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tower::Service;
 
+use super::room::{Place, Room};
 use super::tls::Offered;
 use crate::config::Tls;
 
-/// Connections at once; the next is closed.
-const CONNECTIONS: usize = 2048;
 /// By when a request's head must have come; an idle connection is closed by it too.
 const HEAD_LIMIT: Duration = Duration::from_secs(10);
 
 /// How long a client may leave unread what was sent to it, in milliseconds.
 const UNREAD_LIMIT_MS: u32 = 20_000;
-/// The most headers of a request; more are answered with 431.
-const HEADERS: usize = 64;
-/// The most bytes of a request's head; more are answered with 431.
-const HEAD_BYTES: usize = 16 * 1024;
+/// The most headers that are read at all; fewer, but still too many, get a problem document.
+const HEADERS: usize = 2 * super::head::HEADERS;
+/// The same for a head's bytes; it is the most that is read ahead, too.
+const HEAD_BYTES: usize = 2 * super::head::BYTES;
 
 /// Ends a listener, gently or at once, and knows its address; cheap to clone.
 #[derive(Debug, Clone, Default)]
@@ -99,7 +96,8 @@ pub fn listen(address: SocketAddr) -> Result<TcpListener, ServeError> {
     TcpListener::bind(address).map_err(|error| ServeError::Listen(address, error))
 }
 
-/// Serves `router` until `handle` ends it: over TLS with a certificate, in the clear without one.
+/// Serves `router` to whoever finds a place in `room` until `handle` ends it: over TLS with a
+/// certificate, in the clear without one.
 ///
 /// # Errors
 /// [`ServeError`]
@@ -107,13 +105,14 @@ pub async fn serve(
     listener: TcpListener,
     router: Router,
     tls: Option<&Tls>,
+    room: Room,
     handle: Handle,
 ) -> Result<(), ServeError> {
     let Handle { server: handle, parting } = handle;
     let server = axum_server::from_tcp(listener).map_err(ServeError::Broken)?.handle(handle);
     let router = router.layer(map_response_with_state(parting, part));
     let service = router.into_make_service_with_connect_info::<SocketAddr>();
-    let plain = Limited::around(NoDelayAcceptor::new());
+    let plain = Limited { inner: NoDelayAcceptor::new(), room };
     let Some(tls) = tls else {
         return timed(server.acceptor(plain)).serve(service).await.map_err(ServeError::Broken);
     };
@@ -144,17 +143,11 @@ fn timed<A>(server: Server<SocketAddr, A>) -> Server<SocketAddr, A> {
     server.first_request_timeout(HEAD_LIMIT)
 }
 
-/// Accepts so many connections at once.
+/// Accepts connections as long as there is room.
 #[derive(Clone)]
 struct Limited {
     inner: NoDelayAcceptor,
-    permits: Arc<Semaphore>,
-}
-
-impl Limited {
-    fn around(inner: NoDelayAcceptor) -> Self {
-        Self { inner, permits: Arc::new(Semaphore::new(CONNECTIONS)) }
-    }
+    room: Room,
 }
 
 impl<S> Accept<TcpStream, S> for Limited {
@@ -163,14 +156,17 @@ impl<S> Accept<TcpStream, S> for Limited {
     type Future = Ready<io::Result<(TcpStream, Held<S>)>>;
 
     fn accept(&self, stream: TcpStream, service: S) -> Self::Future {
-        let Ok(permit) = Arc::clone(&self.permits).try_acquire_owned() else {
-            counter!("karipass_connections_refused_total").increment(1);
+        let address = match stream.peer_addr() {
+            Ok(address) => address.ip(),
+            Err(error) => return ready(Err(error)),
+        };
+        let Some(place) = self.room.take(address) else {
             return ready(Err(io::ErrorKind::ConnectionRefused.into()));
         };
         if let Err(error) = set_tcp_user_timeout(&stream, UNREAD_LIMIT_MS) {
             return ready(Err(error.into()));
         }
-        self.inner.accept(stream, Held { service, _permit: Arc::new(permit) })
+        self.inner.accept(stream, Held { service, _place: Arc::new(place) })
     }
 }
 
@@ -178,7 +174,7 @@ impl<S> Accept<TcpStream, S> for Limited {
 #[derive(Clone)]
 struct Held<S> {
     service: S,
-    _permit: Arc<OwnedSemaphorePermit>,
+    _place: Arc<Place>,
 }
 
 impl<R, S: Service<R>> Service<R> for Held<S> {

@@ -9,12 +9,14 @@
 mod api;
 mod body;
 mod forwarded;
+mod head;
 mod layers;
 mod limiter;
 mod listener;
 pub mod operators;
 mod pages;
 pub mod problem;
+mod room;
 mod session;
 mod tls;
 
@@ -26,6 +28,7 @@ use axum::Router;
 
 pub use listener::{Handle, ServeError, listen, serve};
 pub use operators::Faults;
+pub use room::Room;
 
 use crate::config::{Config, Network};
 use crate::hashing::Hasher;

@@ -40,6 +40,8 @@ pub enum Code {
     WrongPassword,
     /// Too many tries from one address.
     TooManyRequests,
+    /// Too many headers, or too large ones.
+    HeadTooLarge,
     /// More was asked than can be done; nothing was counted.
     Busy,
     /// The store is out of reach.
@@ -114,6 +116,13 @@ impl Problem {
     pub fn too_large() -> Self {
         let detail = format!("本文は{}バイトまでです。", rules::BODY_BYTES);
         Self::new(StatusCode::PAYLOAD_TOO_LARGE, Code::Malformed, detail)
+    }
+
+    /// 431: the head is larger than 16 KiB, or has more than 64 headers.
+    #[must_use]
+    pub fn head_too_large() -> Self {
+        let detail = "リクエストのヘッダーが大きすぎるか、多すぎます。";
+        Self::new(StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE, Code::HeadTooLarge, detail)
     }
 
     /// 401: every refusal of `W2`; `refusal` is [`refusal`]'s.

@@ -17,7 +17,7 @@
 //! | 10 secrets in logs | `login/daemon`: `no_secret_is_in_the_log_at_trace` |
 //! | 11, 12 the store fails over, a commit's answer is lost | `store/faults`, `account/faults` |
 //! | 13 the database copied | `dump`: `c7_a_dump_verifies_nothing_and_holds_no_hash_of_what_is_over` |
-//! | 14 slow connections | `slow`: `a_the_site_answers_beside_500_slow_connections_and_closes_them` |
+//! | 14 slow connections | `slow`: `a_the_site_answers_beside_500_slow_connections_and_closes_them`; `room`: `a_one_address_cannot_fill_the_site` |
 //! | 15 login CSRF | `pages/forms`: `row_15_…` |
 
 mod doors;
@@ -25,6 +25,7 @@ mod dump;
 mod flood;
 mod heads;
 mod proxies;
+mod room;
 mod slow;
 mod tls;
 mod void;
@@ -42,6 +43,7 @@ pub fn trials(world: &Arc<World>) -> Vec<Trial> {
         proxies::trials(world),
         heads::trials(world),
         tls::trials(world),
+        room::trials(world),
         slow::trials(world),
         flood::trials(world),
         doors::trials(world),

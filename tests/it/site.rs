@@ -65,7 +65,13 @@ impl Service {
         let listener = web::listen(SocketAddr::from(([127, 0, 0, 1], 0))).unwrap();
         let handle = web::Handle::new();
         let router = Site::new(&config, store, hasher.clone()).router(false);
-        let serving = web::serve(listener, router, None, handle.clone());
+        let serving = web::serve(
+            listener,
+            router,
+            None,
+            web::Room::for_subscribers(&config.site),
+            handle.clone(),
+        );
         tokio::spawn(async { serving.await.unwrap() });
         let address = handle.listening().await.unwrap();
         Self { base: format!("http://{address}"), hasher, handle }

@@ -27,7 +27,7 @@ pub(super) enum What {
     NotSo,
     /// The request is not what a form sends.
     Malformed,
-    /// Too large a body.
+    /// Too large a body or head.
     TooLarge,
     /// A form that was not this browser's own, or is not any more.
     StaleForm,
@@ -64,6 +64,7 @@ impl What {
     fn of(problem: Told, status: StatusCode) -> Self {
         match problem.code {
             Code::Malformed if status == StatusCode::PAYLOAD_TOO_LARGE => Self::TooLarge,
+            Code::HeadTooLarge => Self::TooLarge,
             Code::Malformed => Self::Malformed,
             Code::TooManyRequests => Self::TooMany,
             Code::Busy | Code::Unavailable => Self::Unavailable,

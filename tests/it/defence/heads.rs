@@ -43,6 +43,15 @@ async fn limits(world: Arc<World>) {
             path.len()
         );
     }
+    for (path, headers, each) in [("api/v1/x", 64, 1), ("api/v1/x", 1, 17 * 1024)] {
+        let (_, body) = ask(&mut plain(address), &request(path, headers, each));
+        assert!(body.contains("\"head_too_large\""), "{headers} headers of {each}: {body}");
+    }
+    let (_, page) = ask(&mut plain(address), &request("login", 64, 1));
+    assert!(page.contains("<html"), "{page}");
+    // Far beyond, there is no more than the status.
+    let answer = ask(&mut plain(address), &request("api/v1/x", 200, 1));
+    assert_eq!(answer, (431, String::new()));
     // An endless head is cut off; what was sent beyond it may cut the answer off too.
     let endless = request("x", 1, 64 << 20);
     let mut stream = plain(address);
