@@ -20,6 +20,7 @@ mod outages;
 mod site;
 mod stories;
 mod story;
+mod together;
 mod world;
 
 use std::process::ExitCode;
@@ -39,6 +40,7 @@ fn main() -> ExitCode {
     let installation = Installation::find().expect("an Asterisk");
     let system = Arc::new(System::start(&installation, &SHORT).expect("a system"));
     let mut trials = outages::trials(&installation);
+    trials.extend(together::trials(&installation));
     trials.extend(stories::trials(&system));
     trials.extend(dialplan::trials(&installation));
     let told = libtest_mimic::run(&arguments, trials);

@@ -109,7 +109,7 @@ async fn nobody_is_at_work(system: &System) -> Result<()> {
 }
 
 fn without_daemon(installation: &Installation) -> Result<()> {
-    let system = System::without_daemon(installation)?;
+    let system = System::without_daemon(installation, &[])?;
     let mut call = Caller::asserted("0670014510").calls(&system.line())?;
     call.hears_whole("trouble")?.is_hung_up()?;
     Ok(())
@@ -131,7 +131,7 @@ fn taken_over(installation: &Installation) -> Result<()> {
 }
 
 /// Waits until `/readyz` answers so.
-fn until_ready_is(operators: SocketAddr, status: u16, said: &str) -> Result<()> {
+pub fn until_ready_is(operators: SocketAddr, status: u16, said: &str) -> Result<()> {
     let until = Instant::now() + Duration::from_secs(30);
     loop {
         let (found, body) = daemon::get(operators, "/readyz");

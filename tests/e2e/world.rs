@@ -37,21 +37,30 @@ pub const SHORT: [(&str, &str); 2] =
 impl System {
     /// Starts all three; `variables` are the daemon's.
     pub fn start(installation: &Installation, variables: &[(&str, &str)]) -> Result<Self> {
-        let mut system = Self::without_daemon(installation)?;
-        let folder = system.folder.path().join("daemon");
-        let (asterisk, database) = (&system.asterisk, &system.database);
+        Self::without_daemon(installation, &[])?.with_daemon(variables)
+    }
+
+    /// The same with a daemon whose variables these are.
+    pub fn with_daemon(mut self, variables: &[(&str, &str)]) -> Result<Self> {
+        self.daemon = Some(Mutex::new(self.another_daemon("daemon", variables)?));
+        Ok(self)
+    }
+
+    /// A daemon in a folder of this name, at the same Asterisk and database.
+    pub fn another_daemon(&self, folder: &str, variables: &[(&str, &str)]) -> Result<Daemon> {
+        let folder = self.folder.path().join(folder);
+        let (asterisk, database) = (&self.asterisk, &self.database);
         let mut setup = daemon::Setup::new(Path::new(KARIPASS), folder, asterisk, database)?
             .variable("KARIPASS_LOGIN_LIMIT", "off")
             .variable("KARIPASS_LOG_FILTER", "trace");
         for (name, value) in variables {
             setup = setup.variable(*name, *value);
         }
-        system.daemon = Some(Mutex::new(Daemon::start(setup)?));
-        Ok(system)
+        Daemon::start(setup)
     }
 
-    /// An Asterisk whose application nobody holds.
-    pub fn without_daemon(installation: &Installation) -> Result<Self> {
+    /// An Asterisk whose application nobody holds, with these snippets in its configuration.
+    pub fn without_daemon(installation: &Installation, snippets: &[(&str, &str)]) -> Result<Self> {
         let folder = tempfile::Builder::new().prefix("karipass-e2e-").tempdir()?;
         let runtime =
             tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
@@ -61,8 +70,11 @@ impl System {
             let database = postgres.fresh().await?;
             anyhow::Ok((postgres, database))
         })?;
-        let setup = asterisk::Setup::new(folder.path().join("asterisk"))?
+        let mut setup = asterisk::Setup::new(folder.path().join("asterisk"))?
             .phones([Phone::new(&Family::of(PHONE_FAMILY).contract)]);
+        for (file, text) in snippets {
+            setup = setup.snippet(file, text);
+        }
         let asterisk = Asterisk::start(installation, setup)?;
         Ok(Self {
             daemon: None,

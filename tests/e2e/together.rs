@@ -1,0 +1,152 @@
+//! Several daemons at one Asterisk, callers whose daemon is gone, and more calls than are taken. Each of
+//! these stories has a system of its own.
+
+use std::time::{Duration, Instant};
+
+use anyhow::{Result, ensure};
+use karipass_lab::asterisk::Installation;
+use karipass_lab::daemon::Daemon;
+use karipass_lab::subscriber::Subscriber;
+use libtest_mimic::Trial;
+
+use crate::leaks;
+use crate::outages::until_ready_is;
+use crate::story::{Story, completes, told};
+use crate::world::{SHORT, System};
+
+/// No caller is left in silence for longer.
+const SILENCE: Duration = Duration::from_secs(12);
+/// Two daemons' applications in the dialplan.
+const APPS: (&str, &str) = ("globals.conf", "KARIPASS_APPS = karipass-a&karipass-b\n");
+/// As in an Asterisk that does not have it.
+const NO_BROADCAST: (&str, &str) =
+    ("modules.conf", "noload = app_stasis_broadcast.so\nnoload = res_stasis_broadcast.so\n");
+const A: (&str, &str) = ("KARIPASS_ARI_APP", "karipass-a");
+const B: (&str, &str) = ("KARIPASS_ARI_APP", "karipass-b");
+
+pub fn trials(installation: &Installation) -> Vec<Trial> {
+    let apart = |name: &str, tell: fn(&Installation) -> Result<()>| {
+        let installation = installation.clone();
+        Trial::test(name, move || told(tell(&installation)))
+    };
+    vec![
+        apart("of_two_daemons_either_serves_and_one_that_is_killed_costs_no_new_call", two),
+        apart("without_stasis_broadcast_one_daemon_is_asked_after_the_other", one_by_one),
+        apart("a_caller_whose_daemon_is_gone_hears_trouble_by_itself", gone),
+        apart("a_daemon_that_is_started_again_takes_its_callers_from_the_menu_on", adopted),
+        apart("more_calls_than_configured_hear_trouble_at_once", most),
+        apart("p11_a_call_that_nobody_serves_any_more_is_ended_with_an_apology", orphaned),
+    ]
+}
+
+/// Two daemons, of which the system's own is `a`.
+fn pair(installation: &Installation, more: &[(&str, &str)]) -> Result<(System, Daemon)> {
+    let system = System::without_daemon(installation, &[&[APPS], more].concat())?;
+    let system = system.with_daemon(&[A, SHORT[0], SHORT[1]])?;
+    let b = system.another_daemon("b", &[B, SHORT[0], SHORT[1]])?;
+    Ok((system, b))
+}
+
+fn kill(system: &System) -> Result<()> {
+    system.daemon.as_ref().unwrap().lock().unwrap().kill()
+}
+
+fn is_served(story: &Story<'_>) -> Result<()> {
+    story.contract_calls()?.hears("menu")?.hangs_up()
+}
+
+fn two(installation: &Installation) -> Result<()> {
+    let (system, mut b) = pair(installation, &[])?;
+    let story = Story::new(&system)?;
+    for _ in 0..4 {
+        is_served(&story)?;
+    }
+    b.kill()?;
+    is_served(&story)?;
+    b.restart()?;
+    kill(&system)?;
+    is_served(&story)?;
+    b.kill()?;
+    story.contract_calls()?.hears_whole("trouble")?.is_hung_up()?;
+    leaks::none(&system)
+}
+
+fn one_by_one(installation: &Installation) -> Result<()> {
+    let (system, mut b) = pair(installation, &[NO_BROADCAST])?;
+    let story = Story::new(&system)?;
+    is_served(&story)?;
+    kill(&system)?;
+    is_served(&story)?;
+    // Stopping, it sends on what it gets: here to nobody.
+    let mut call = story.contract_calls()?;
+    call.hears("menu")?;
+    b.child().signal(rustix::process::Signal::TERM)?;
+    until_ready_is(b.operators(), 503, "stopping")?;
+    story.child_calls()?.hears_whole("trouble")?.is_hung_up()?;
+    call.hangs_up()
+}
+
+/// The next thing heard is `trouble`, without too long a silence before it.
+fn hears_trouble_soon(call: &mut Subscriber) -> Result<()> {
+    call.hears_whole("trouble")?;
+    let heard = call.heard();
+    let [.., before, last] = heard.as_slice() else { anyhow::bail!("nothing before trouble") };
+    let silence = last.started.saturating_duration_since(before.ended.unwrap_or(last.started));
+    ensure!(silence < SILENCE, "silent for {silence:?}");
+    Ok(())
+}
+
+fn gone(installation: &Installation) -> Result<()> {
+    let system = System::start(installation, &[])?;
+    let story = Story::new(&system)?;
+    let mut at_menu = story.contract_calls()?;
+    at_menu.hears("menu")?;
+    let mut in_entry = story.child_calls()?;
+    in_entry
+        .hears("menu")?
+        .keys("1")?
+        .begins_to_hear_number(&story.family.contract, "set-password")?;
+    in_entry.keys("123")?;
+    kill(&system)?;
+    hears_trouble_soon(&mut in_entry)?;
+    hears_trouble_soon(&mut at_menu)?;
+    in_entry.hangs_up()?;
+    at_menu.hangs_up()?;
+    story.nothing_is_stored()
+}
+
+fn adopted(installation: &Installation) -> Result<()> {
+    let system = System::start(installation, &SHORT)?;
+    let story = Story::new(&system)?;
+    let password = story.password();
+    let mut call = story.contract_calls()?;
+    call.hears("menu")?.keys("1")?.begins_to_hear_number(&story.family.contract, "set-password")?;
+    call.keys_password(&password[..5])?;
+    system.daemon.as_ref().unwrap().lock().unwrap().restart()?;
+    call.hears("menu")?.keys("1")?.begins_to_hear_number(&story.family.contract, "set-password")?;
+    completes(&mut call, &story.family.contract, &password)?;
+    leaks::none(&system)
+}
+
+fn most(installation: &Installation) -> Result<()> {
+    let system = System::start(installation, &[("KARIPASS_CALL_MOST", "1")])?;
+    let story = Story::new(&system)?;
+    let mut first = story.contract_calls()?;
+    first.hears("menu")?;
+    let begun = Instant::now();
+    story.child_calls()?.hears("trouble")?.hangs_up()?;
+    ensure!(begun.elapsed() < Duration::from_secs(3), "after {:?}", begun.elapsed());
+    first.hangs_up()?;
+    is_served(&story)
+}
+
+fn orphaned(installation: &Installation) -> Result<()> {
+    let limit = ("globals.conf", "KARIPASS_ORPHAN_SECONDS = 6\n");
+    let system = System::without_daemon(installation, &[limit])?.with_daemon(&[])?;
+    let story = Story::new(&system)?;
+    let mut call = story.contract_calls()?;
+    call.hears("menu")?;
+    kill(&system)?;
+    call.hears_whole("trouble")?.is_hung_up()?;
+    Ok(())
+}
