@@ -5,11 +5,12 @@
 //! routes never waits: a mailbox that overflows ends its call, since a call that has lost news cannot go on.
 
 use std::collections::HashMap;
-use std::sync::Arc;
-use std::time::Instant;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 
 use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::mpsc::{self, Sender};
+use tokio::time::sleep;
 use tracing::{Instrument, debug, info_span, warn};
 
 use super::Chain;
@@ -21,6 +22,9 @@ use super::pbx::Pbx;
 /// News that a call may be behind with.
 pub(crate) const MAILBOX: usize = 64;
 
+/// How soon a call that was claimed comes in.
+const COMES_IN_WITHIN: Duration = Duration::from_secs(1);
+
 /// News of a call, and when it arrived.
 pub(crate) type News = (Word, Instant);
 
@@ -29,11 +33,13 @@ pub(crate) struct Calls {
     pbx: Arc<Pbx>,
     /// No mailbox: the call has been ended, and Asterisk has not said its last word of it.
     known: HashMap<String, Option<Sender<News>>>,
+    /// The room that is kept for calls that are being claimed.
+    claims: Arc<Mutex<HashMap<String, Live>>>,
 }
 
 impl Calls {
     pub(crate) fn new(pbx: Arc<Pbx>) -> Self {
-        Self { pbx, known: HashMap::new() }
+        Self { pbx, known: HashMap::new(), claims: Arc::default() }
     }
 
     /// A call is offered to whoever claims it first.
@@ -41,12 +47,16 @@ impl Calls {
         if !self.pbx.line.takes_calls() {
             return;
         }
-        let pbx = Arc::clone(&self.pbx);
+        locked(&self.claims).insert(channel.clone(), Live::new(&self.pbx.line));
+        let (pbx, claims) = (Arc::clone(&self.pbx), Arc::clone(&self.claims));
         tokio::spawn(async move {
             match pbx.rest.claim(&channel, &pbx.app).await {
-                Ok(ours) => debug!(channel, ours, "a call was offered"),
+                // Who hangs up at this moment never comes in.
+                Ok(true) => sleep(COMES_IN_WITHIN).await,
+                Ok(false) => debug!(channel, "another daemon has claimed a call"),
                 Err(error) => warn!(error = %Chain(&error), "a call could not be claimed"),
             }
+            locked(&claims).remove(&channel);
         });
     }
 
@@ -69,16 +79,17 @@ impl Calls {
     fn take(&mut self, arrival: Arrival) {
         let Arrival { channel, adopted, .. } = &arrival;
         let pbx = Arc::clone(&self.pbx);
-        if !pbx.line.takes_calls() {
+        let claimed = locked(&self.claims).remove(channel);
+        let room = claimed.or_else(|| pbx.line.takes_calls().then(|| Live::new(&pbx.line)));
+        let Some(live) = room else {
             metrics::counter!("karipass_calls_declined_total").increment(1);
             let (channel, adopted) = (channel.clone(), *adopted);
             tokio::spawn(async move { caller::decline(&pbx, &channel, adopted).await });
             return;
-        }
+        };
         let span = info_span!("call", channel, identity = ?arrival.identity);
         let (mailbox, news) = mpsc::channel(MAILBOX);
         self.known.insert(channel.clone(), Some(mailbox));
-        let live = Live::new(&pbx.line);
         tokio::spawn(caller::run(pbx, live, arrival, news).instrument(span));
     }
 
@@ -134,6 +145,10 @@ impl Calls {
         let mailbox = self.known.get(channel).and_then(Option::as_ref);
         mailbox.is_some_and(|mailbox| !mailbox.is_closed())
     }
+}
+
+fn locked<T>(shared: &Mutex<T>) -> MutexGuard<'_, T> {
+    shared.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 fn put(channel: &str, mailbox: &mut Option<Sender<News>>, news: Word, now: Instant) {

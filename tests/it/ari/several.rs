@@ -50,6 +50,7 @@ async fn most(world: Arc<World>) {
     rig.fake.hang_up("most.1");
     assert_eq!(outcome("most.1").await, "hung_up");
     rig.fake.offer("most.4", &TRUSTED.join("/"));
+    rig.fake.offer("most.5", &TRUSTED.join("/"));
     rig.fake.playing("most.4", "menu").await;
     assert_eq!(rig.fake.requests_like("POST", "/events/claim").len(), 1);
 }
