@@ -92,8 +92,12 @@ impl Orders {
         self.queue.push_back((what, keyed));
     }
 
-    /// Asterisk tells a playback's end; gives whose, if it is one of ours.
+    /// Asterisk tells a playback's end; gives whose, if it is one of ours that has not been cut short
+    /// only to be played again.
     pub(crate) fn finished(&mut self, slot: Slot) -> Option<PlaybackId> {
+        if let Some((What::Clear(_), _)) = self.queue.front() {
+            return None;
+        }
         let id = self.playing.in_slot(slot)?;
         self.begun = self.playing.finished(id);
         Some(id)

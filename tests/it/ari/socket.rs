@@ -14,6 +14,7 @@ use crate::world::{World, trial};
 pub fn trials(world: &Arc<World>) -> Vec<Trial> {
     vec![
         trial(world, "ari::a_cut_socket_is_got_back_and_its_calls_go_on", cut),
+        trial(world, "ari::a_last_guidance_that_is_cut_is_said_again_and_not_hung_up_on", cut_last),
         trial(world, "ari::a_socket_that_answers_no_ping_is_given_up", no_pong),
         trial(
             world,
@@ -58,6 +59,21 @@ async fn cut(world: Arc<World>) {
     rig.fake.playing("cut.1", "set-password").await;
     rig.fake.call("cut.2", &TRUSTED);
     rig.fake.playing("cut.2", "menu").await;
+}
+
+async fn cut_last(world: Arc<World>) {
+    let rig = Rig::start(&world, Plan::default()).await;
+    rig.fake.call("last.1", &TRUSTED);
+    rig.fake.playing("last.1", "menu").await;
+    rig.fake.press("last.1", "11234567812345678");
+    let first = rig.fake.playing("last.1", "completed").await;
+    // One that ends sooner counts as never heard, and is said again in any case.
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    rig.fake.cut();
+    rig.fake.request("POST", "completed", 2).await;
+    assert_ne!(rig.fake.playing("last.1", "completed").await, first);
+    rig.finish("last.1").await;
+    assert_eq!(outcome("last.1").await, "stored");
 }
 
 async fn no_pong(world: Arc<World>) {
