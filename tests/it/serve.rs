@@ -1,6 +1,7 @@
 //! `karipass serve` as a process: how it stops, what a service manager hears of it, what a flood leaves of it.
 
 mod manager;
+mod overload;
 mod stopping;
 
 use std::sync::Arc;
@@ -18,7 +19,10 @@ use crate::world::World;
 
 /// Every trial of this area.
 pub fn trials(world: &Arc<World>) -> Vec<Trial> {
-    [stopping::trials(world), manager::trials(world)].into_iter().flatten().collect()
+    [stopping::trials(world), manager::trials(world), overload::trials(world)]
+        .into_iter()
+        .flatten()
+        .collect()
 }
 
 /// How long a trial waits for what must come.

@@ -132,6 +132,13 @@ impl Daemon {
         std::fs::read_to_string(self.folder.path().join("log")).unwrap()
     }
 
+    /// Its memory.
+    pub fn memory_kib(&self) -> usize {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).unwrap();
+        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap();
+        line.trim().strip_suffix(" kB").unwrap().parse().unwrap()
+    }
+
     /// A metric's value now, by its name with its labels.
     pub async fn metric(&self, caller: &Caller, name: &str) -> f64 {
         let metrics = caller.get(&format!("{}/metrics", self.operators)).await.body;

@@ -2,7 +2,6 @@
 //! the run, with room for a busy machine: what is looked for is a collapse, of 85 logins a second to 15
 //! with gigabytes of memory, as unbounded threads gave.
 
-use std::fs;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -40,17 +39,17 @@ async fn flood(world: Arc<World>) {
     let owner = database.owner().await.unwrap();
     site::contract(&owner, "line").await;
     site::credential(&owner, NUMBER, "password").await;
-    let mut daemon = Daemon::start(&database, &[]);
+    let daemon = Daemon::start(&database, &[]);
     let caller = Caller::new();
     let capacity = capacity(&caller, &daemon.base).await;
     let hash = Duration::from_secs_f64(1.0 / capacity);
     let alone = one_login(&caller, &daemon.base).await;
-    let memory = memory_kib(daemon.child().id());
+    let memory = daemon.memory_kib();
 
     let health = Health::watch(daemon.operators.strip_prefix("http://").unwrap());
     let flood = offer(&caller, &daemon.base, capacity).await;
     let health = health.end();
-    let taken = memory_kib(daemon.child().id()).saturating_sub(memory);
+    let taken = daemon.memory_kib().saturating_sub(memory);
 
     assert!(flood.verified > capacity / 3.0, "{capacity} logins/s alone, {flood:?}");
     // As long as some 20 hashes, at most; the queue is 1,024 long.
@@ -160,11 +159,4 @@ impl Health {
         took.sort();
         took[took.len() * 9 / 10]
     }
-}
-
-/// A process' memory.
-fn memory_kib(process: u32) -> usize {
-    let status = fs::read_to_string(format!("/proc/{process}/status")).unwrap();
-    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap();
-    line.trim().strip_suffix(" kB").unwrap().parse().unwrap()
 }
