@@ -16,6 +16,7 @@ help:
 	@echo '              (CALLER=number, UNIT=1, 2 or 3, NUMBER=the one to set the password for)'
 	@echo 'make test     format, lints and every test, on servers of its own'
 	@echo 'make lint     format and lints'
+	@echo 'make fuzz     makes up what comes from outside, FUZZ_SECONDS (600) for each target of FUZZ_TARGETS'
 	@echo 'make bench    measures, and writes target/bench.json'
 	@echo 'make screenshots  pictures every page anew into docs/screenshots'
 	@echo 'make prompts  speaks the guidance anew from asterisk/sounds/words.tsv'
@@ -57,6 +58,34 @@ lint:
 	cargo clippy --workspace --all-targets -- -D warnings
 	RUSTDOCFLAGS="-D warnings" cargo doc --quiet --workspace --no-deps
 
+# Coverage of every edge and comparison, which libFuzzer goes by; LLVM's options, in any rustc.
+INSTRUMENTED = -Cpasses=sancov-module -Cllvm-args=-sanitizer-coverage-level=4 \
+    -Cllvm-args=-sanitizer-coverage-inline-8bit-counters -Cllvm-args=-sanitizer-coverage-pc-table \
+    -Cllvm-args=-sanitizer-coverage-trace-compares
+HOST = $(shell rustc -vV | sed -n 's/^host: //p')
+FUZZ = target/$(HOST)/fuzz/fuzz
+FUZZ_SECONDS = 600
+FUZZ_TARGETS = event dialog body site csv config
+
+# Finds go to target/fuzz/TARGET/, what breaks a target to target/fuzz/TARGET.crash-…
+fuzz:
+	@tests/lab/install fuzz
+	RUSTFLAGS='$(INSTRUMENTED)' cargo build --quiet --profile fuzz --target $(HOST) --package karipass-fuzz --features libfuzzer
+	for target in $(FUZZ_TARGETS); do \
+	    mkdir -p target/fuzz/$$target; \
+	    TARGET=$$target $(FUZZ) target/fuzz/$$target tests/fuzz/corpus/$$target \
+	        -dict=tests/fuzz/dictionaries/$$target -artifact_prefix=target/fuzz/$$target. \
+	        -max_total_time=$(FUZZ_SECONDS) -max_len=4096 -timeout=10 -print_final_stats=1 || exit 1; \
+	done
+
+# The least of the finds that covers as much, for the replay of make test.
+fuzz-corpus: fuzz
+	for target in $(FUZZ_TARGETS); do \
+	    mkdir -p target/fuzz/least/$$target; \
+	    TARGET=$$target $(FUZZ) -merge=1 -use_counters=0 target/fuzz/least/$$target \
+	        tests/fuzz/corpus/$$target target/fuzz/$$target; \
+	done
+
 bench:
 	@tests/lab/install bench
 	@asterisk/get > /dev/null
@@ -86,4 +115,4 @@ $(VENV)/ready: asterisk/prompts.txt
 clean:
 	rm -rf target var
 
-.PHONY: help run call test tools lint bench screenshots prompts clean
+.PHONY: help run call test tools lint fuzz bench screenshots prompts clean

@@ -27,7 +27,7 @@ const TRUSTED: &str = "trusted";
 
 /// Something that happened in Asterisk.
 #[derive(Debug)]
-pub(crate) enum Event {
+pub enum Event {
     /// A call is offered to several daemons, of which the first to claim it gets it.
     Offered(String),
     /// A call has come into the application.
@@ -44,7 +44,7 @@ pub(crate) enum Event {
 
 /// Where the caller's number stands; there is none if it is withheld or not trusted (`P1`, `P2`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Identity {
+pub enum Identity {
     /// In the event.
     Told(Option<Number>),
     /// In a variable of the channel: `StasisBroadcast` has no arguments to give.
@@ -53,7 +53,7 @@ pub(crate) enum Identity {
 
 /// What a call is told.
 #[derive(Debug, Clone, Copy)]
-pub(crate) enum Word {
+pub enum Word {
     /// A key was pressed and let go.
     Key(Key),
     /// A playback is over.
@@ -68,7 +68,7 @@ pub(crate) enum Word {
 
 /// How a call and this daemon part.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Parting {
+pub enum Parting {
     /// The dialog hangs up.
     Ours,
     /// The caller or Asterisk has: the channel is gone or going.
@@ -84,7 +84,7 @@ pub(crate) enum Parting {
 /// The place of a playback's id among the few that a channel's playbacks take turns with, so that a
 /// daemon can stop all that an earlier one may have left there.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Slot(u32);
+pub struct Slot(u32);
 
 /// More than are ever queued at once.
 const SLOTS: u32 = 8;
@@ -102,7 +102,7 @@ impl Slot {
 /// A frame that is not an event of ARI's form.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("not an ARI event (line {line}, column {column} of {bytes} bytes)")]
-pub(crate) struct Malformed {
+pub struct Malformed {
     line: usize,
     column: usize,
     bytes: usize,
@@ -142,7 +142,7 @@ struct Playback<'a> {
 ///
 /// # Errors
 /// [`Malformed`] if it is not JSON, or a known event lacks what it is about.
-pub(crate) fn parse(text: &str) -> Result<Event, Malformed> {
+pub fn parse(text: &str) -> Result<Event, Malformed> {
     let frame: Frame<'_> = serde_json::from_str(text).map_err(|error| Malformed {
         line: error.line(),
         column: error.column(),

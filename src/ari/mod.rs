@@ -15,7 +15,7 @@ mod calls;
 mod check;
 mod chores;
 mod dialplan;
-mod event;
+pub mod event;
 mod line;
 mod orders;
 mod pbx;

@@ -1,6 +1,6 @@
 //! `karipass contracts` (`D1`, `D2`).
 
-mod file;
+pub mod file;
 mod shown;
 
 use std::path::{Path, PathBuf};

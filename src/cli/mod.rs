@@ -5,7 +5,7 @@
 
 mod audit;
 mod check;
-mod contracts;
+pub mod contracts;
 mod logging;
 mod migrate;
 mod output;

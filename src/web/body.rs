@@ -20,7 +20,7 @@ const BODY_LIMIT: Duration = Duration::from_secs(10);
 const THROWN_AWAY: usize = 16 * 1024 * 1024;
 
 /// A JSON object; what is none is answered with `malformed`.
-pub(super) struct JsonBody<T>(pub(super) T);
+pub struct JsonBody<T>(pub T);
 
 impl<S: Sync, T: DeserializeOwned> FromRequest<S> for JsonBody<T> {
     type Rejection = Problem;
@@ -48,7 +48,10 @@ pub(super) fn is_of(headers: &HeaderMap, kind: &str) -> bool {
 
 /// The whole body, wiped on drop. Whoever asks before sending one that is too large need not send it
 /// (RFC 9110 §10.1.1).
-pub(super) async fn whole(headers: &HeaderMap, body: Body) -> Result<Zeroizing<Vec<u8>>, Problem> {
+///
+/// # Errors
+/// `malformed` if it is too large, cut off or slow.
+pub async fn whole(headers: &HeaderMap, body: Body) -> Result<Zeroizing<Vec<u8>>, Problem> {
     let is_too_large = body.size_hint().lower() > rules::BODY_BYTES as u64;
     if is_too_large && headers.contains_key(header::EXPECT) {
         return Err(Problem::too_large());

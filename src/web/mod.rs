@@ -6,15 +6,15 @@
 //! ```
 //! A handler parses (extractors), asks `login` or the store, and gives JSON, a page or a [`problem`].
 
-mod api;
-mod body;
+pub mod api;
+pub mod body;
 mod forwarded;
 mod head;
 mod layers;
 mod limiter;
 mod listener;
 pub mod operators;
-mod pages;
+pub mod pages;
 pub mod problem;
 mod room;
 mod session;

@@ -11,34 +11,44 @@ const HEADER: [&str; 3] = ["contract_number", "number", "service"];
 
 /// A row that is not taken.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Bad {
+pub struct Bad {
     /// Its line in the file, from 1.
-    pub(super) line: u64,
+    pub line: u64,
     /// What is wrong with it.
-    pub(super) reason: Reason,
+    pub reason: Reason,
 }
 
 /// What is wrong with a row.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub(super) enum Reason {
+pub enum Reason {
+    /// The first line is not the header.
     #[error("the header is not contract_number,number,service")]
     Header,
+    /// There is nothing but the header.
     #[error("no row follows the header")]
     NoRows,
+    /// So many columns.
     #[error("{0} columns instead of 3")]
     Columns(usize),
+    /// Some field is no text.
     #[error("not UTF-8")]
     NotUtf8,
+    /// This column holds no number.
     #[error("{0} is not a national telephone number of 10 or 11 digits with a leading 0")]
     NotANumber(&'static str),
+    /// The last column is neither of its two words.
     #[error("service is neither yes nor no")]
     Service,
+    /// The line that has the number already, for the same contract.
     #[error("number stands in line {0} already")]
     Duplicate(u64),
+    /// The line that has the number already, for another contract.
     #[error("number stands under another contract in line {0} already")]
     TwoContracts(u64),
+    /// Nothing says whether the contract number itself has the service.
     #[error("the contract number has no row of its own in this file")]
     NoOwnRow,
+    /// The database has it as a contract of several numbers.
     #[error(
         "number is the contract number of another contract, whose other numbers would be left behind"
     )]
@@ -49,7 +59,7 @@ pub(super) enum Reason {
 ///
 /// # Errors
 /// Every bad row, in the order of the lines.
-pub(super) fn parse(bytes: &[u8]) -> Result<Vec<Incoming>, Vec<Bad>> {
+pub fn parse(bytes: &[u8]) -> Result<Vec<Incoming>, Vec<Bad>> {
     let mut rows = Rows::default();
     // No field of a good file holds a line break, and `csv` miscounts lines that end in CR LF.
     let mut lines = (1..).zip(bytes.split(|byte| *byte == b'\n'));

@@ -18,13 +18,13 @@ use crate::web::session::Client;
 
 /// Who wants to log in.
 #[derive(Deserialize, ToSchema)]
-pub(super) struct Login {
+pub struct Login {
     /// The login number, with or without hyphens, in half- or full-width digits (`W3`).
     #[schema(example = "06-1234-5678")]
-    number: String,
+    pub number: String,
     /// The password, exactly as it is (`W3`).
     #[schema(format = Password)]
-    password: String,
+    pub password: String,
 }
 
 /// Log in.

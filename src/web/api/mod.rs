@@ -1,11 +1,11 @@
 //! The JSON API (table `A`), one file a verb.
 
-mod log_in;
+pub mod log_in;
 mod log_out;
 mod openapi;
-mod password;
+pub mod password;
 mod session;
-mod unit;
+pub mod unit;
 
 use axum::Router;
 use axum::routing::{get, post};

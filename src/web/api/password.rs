@@ -16,16 +16,16 @@ use crate::web::session::{AnySession, Client};
 
 /// The current password and the new one.
 #[derive(Deserialize, ToSchema)]
-pub(super) struct NewPassword {
+pub struct NewPassword {
     /// The current password, exactly as it is.
     #[schema(format = Password)]
-    current: String,
+    pub current: String,
     /// The new one: 8 to 12 half-width letters and digits, not digits only (`C5`).
     #[schema(format = Password)]
-    new: String,
+    pub new: String,
     /// The new one once more.
     #[schema(format = Password)]
-    new_again: String,
+    pub new_again: String,
 }
 
 /// Change the password; every session of the old one is over, and this one goes on under a new token.

@@ -19,13 +19,13 @@ use crate::web::{Site, hyphenated};
 
 /// The unit wanted, and the passwords that it asks for.
 #[derive(Deserialize, ToSchema)]
-pub(super) struct NewUnit {
+pub struct NewUnit {
     /// The authentication unit.
     #[schema(value_type = super::Unit)]
-    unit: String,
+    pub unit: String,
     /// The current password of each number that is asked for one, by the number.
     #[schema(value_type = std::collections::BTreeMap<String, String>)]
-    passwords: Passwords,
+    pub passwords: Passwords,
 }
 
 /// The unit is changed; the session is over.
@@ -84,7 +84,7 @@ pub(super) async fn change_unit(
 }
 
 /// Passwords by their numbers, each number once.
-struct Passwords(Vec<(Number, TypedPassword)>);
+pub struct Passwords(pub Vec<(Number, TypedPassword)>);
 
 impl<'de> Deserialize<'de> for Passwords {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {

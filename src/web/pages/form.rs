@@ -102,24 +102,24 @@ fn over(refused: Refused) -> Refused {
 }
 
 /// The fields, each once.
-pub(super) struct Form {
+pub struct Form {
     fields: BTreeMap<String, Zeroizing<String>>,
 }
 
 impl Form {
     /// A field's text; empty if it was not sent.
-    pub(super) fn text(&mut self, field: &str) -> String {
+    pub fn text(&mut self, field: &str) -> String {
         self.fields.remove(field).map(|mut text| std::mem::take(&mut *text)).unwrap_or_default()
     }
 
     /// A password exactly as typed (`W3`); none if nothing was.
-    pub(super) fn password(&mut self, field: &str) -> Option<TypedPassword> {
+    pub fn password(&mut self, field: &str) -> Option<TypedPassword> {
         let typed = self.text(field);
         (!typed.is_empty()).then(|| TypedPassword::from(typed))
     }
 
     /// Every password whose field's name begins so, by the rest of the name; those left empty are left out.
-    pub(super) fn passwords(&mut self, prefix: &str) -> Vec<(String, TypedPassword)> {
+    pub fn passwords(&mut self, prefix: &str) -> Vec<(String, TypedPassword)> {
         let names = self.fields.keys().filter_map(|name| name.strip_prefix(prefix));
         let rests: Vec<String> = names.map(str::to_owned).collect();
         let typed = |rest: String| Some((rest.clone(), self.password(&format!("{prefix}{rest}"))?));
@@ -127,7 +127,8 @@ impl Form {
     }
 
     /// `None` unless every field is there once, in UTF-8.
-    fn decoded(body: &[u8]) -> Option<Self> {
+    #[must_use]
+    pub fn decoded(body: &[u8]) -> Option<Self> {
         let mut fields = BTreeMap::new();
         for pair in body.split(|byte| *byte == b'&').filter(|pair| !pair.is_empty()) {
             let mut halves = pair.splitn(2, |byte| *byte == b'=');

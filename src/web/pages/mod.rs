@@ -12,7 +12,7 @@ mod assets;
 mod cookie;
 mod dress;
 mod error;
-mod form;
+pub mod form;
 mod frame;
 mod login;
 mod logout;

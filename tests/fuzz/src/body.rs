@@ -1,0 +1,112 @@
+//! Bodies of the API and forms of the pages, read as their handlers read them.
+//!
+//! The first byte chooses the handler: `l`, `p` and `u` the API's login, password and unit, anything
+//! else a page's form.
+
+use axum::body::Body;
+use axum::extract::{FromRequest, Request};
+use axum::http::header::CONTENT_TYPE;
+use karipass::number::Number;
+use karipass::password::{NewPassword, TypedPassword};
+use karipass::unit::Unit;
+use karipass::web::api;
+use karipass::web::body::JsonBody;
+use karipass::web::pages::form::Form;
+use karipass::web::problem::Problem;
+
+/// Reads one body.
+pub fn run(bytes: &[u8]) {
+    let Some((handler, body)) = bytes.split_first() else { return };
+    match handler {
+        b'l' => {
+            if let Some(login) = json::<api::log_in::Login>(body) {
+                number(&login.number);
+                assert_eq!(
+                    TypedPassword::from(login.password.clone()).expose(),
+                    login.password.as_bytes()
+                );
+            }
+        }
+        b'p' => {
+            if let Some(body) = json::<api::password::NewPassword>(body) {
+                new_password(body.current, body.new, body.new_again);
+            }
+        }
+        b'u' => {
+            if let Some(body) = json::<api::unit::NewUnit>(body) {
+                let mut numbers: Vec<_> =
+                    body.passwords.0.iter().map(|(number, _)| number).collect();
+                numbers.sort();
+                assert!(numbers.is_sorted_by(|a, b| a < b), "each number once");
+                if let Ok(unit) = body.unit.parse::<Unit>() {
+                    assert_eq!(unit.as_str(), body.unit);
+                }
+            }
+        }
+        _ => form(body),
+    }
+}
+
+/// The API's body; what is refused is refused in the words of the house.
+fn json<T: serde::de::DeserializeOwned>(body: &[u8]) -> Option<T> {
+    let request = Request::builder().header(CONTENT_TYPE, "application/json");
+    let request = request.body(Body::from(body.to_vec())).unwrap();
+    match crate::wait_for(JsonBody::<T>::from_request(request, &())) {
+        Ok(JsonBody(read)) => Some(read),
+        Err(problem) => {
+            quotes_nothing(&problem);
+            None
+        }
+    }
+}
+
+/// Nothing of a body is in what is said of it: no word of ASCII but JSON's name, no long number.
+fn quotes_nothing(problem: &Problem) {
+    let told = serde_json::to_value(problem).unwrap();
+    let detail = told["detail"].as_str().unwrap();
+    for word in detail.split(|letter: char| !letter.is_ascii_alphanumeric()) {
+        let is_position = word.len() <= 5 && word.bytes().all(|byte| byte.is_ascii_digit());
+        assert!(is_position || word == "JSON", "{detail}");
+    }
+    assert!(!detail.contains('\u{fffd}') && detail.chars().count() < 100, "{detail}");
+}
+
+/// A number is one however it is spelt, and is itself when it is written out.
+fn number(typed: &str) {
+    if let Ok(number) = Number::from_typed(typed) {
+        assert_eq!(number.as_str().parse(), Ok(number));
+        assert_eq!(number.groups().concat(), number.as_str());
+        assert_eq!(Number::from_typed(&number.groups().join("-")), Ok(number));
+        let masked = format!("{number:?}");
+        assert!(masked.ends_with("****") && !masked.contains(number.as_str()));
+    }
+}
+
+/// `C5`.
+fn new_password(current: String, new: String, again: String) {
+    let fits = (8..=12).contains(&new.len())
+        && new.bytes().all(|byte| byte.is_ascii_alphanumeric())
+        && !new.bytes().all(|byte| byte.is_ascii_digit())
+        && new == again
+        && new != current;
+    let [current, new, again] = [current, new, again].map(TypedPassword::from);
+    match NewPassword::check(&current, &new, &again) {
+        Ok(taken) => assert!(fits && taken.expose() == new.expose()),
+        Err(reasons) => assert!(!fits && !reasons.is_empty()),
+    }
+}
+
+/// Every field comes out once, as it was put in.
+fn form(body: &[u8]) {
+    let Some(mut form) = Form::decoded(body) else { return };
+    assert_eq!(format!("{form:?}"), "Form(…)");
+    let passwords = form.passwords("password-");
+    for (name, typed) in &passwords {
+        assert!(!typed.expose().is_empty());
+        assert!(form.password(&format!("password-{name}")).is_none(), "taken once");
+    }
+    number(&form.text("number"));
+    new_password(form.text("current"), form.text("new"), form.text("new_again"));
+    let version: Result<i64, _> = form.text("version").parse();
+    assert!(version.is_err() || form.text("version").is_empty());
+}

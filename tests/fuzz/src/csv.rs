@@ -1,0 +1,55 @@
+//! Files of contracts (`D1`).
+
+use std::collections::BTreeSet;
+use std::fmt::Write as _;
+
+use karipass::cli::contracts::file::{self, Reason};
+use karipass::store::import::Incoming;
+
+/// Reads a file: whole, each number once and each contract with its own row, or every bad row named.
+pub fn run(bytes: &[u8]) {
+    match file::parse(bytes) {
+        Ok(rows) => good(&rows),
+        Err(bad) => {
+            let lines = bytes.split(|byte| *byte == b'\n').count() as u64;
+            assert!(!bad.is_empty());
+            assert!(bad.is_sorted_by_key(|bad| bad.line));
+            assert!(bad.iter().all(|bad| (1..=lines).contains(&bad.line)));
+            assert!(bad.iter().all(|bad| earlier(&bad.reason).is_none_or(|line| line < bad.line)));
+            assert!(bad.iter().all(|bad| bad.reason.to_string().len() < 200));
+        }
+    }
+}
+
+fn good(rows: &[Incoming]) {
+    let numbers: BTreeSet<_> = rows.iter().map(|row| row.number).collect();
+    assert_eq!(numbers.len(), rows.len(), "each number once");
+    assert!(!rows.is_empty() && rows.is_sorted_by_key(|row| row.line));
+    for row in rows {
+        let own = rows.iter().find(|own| own.number == row.contract);
+        assert!(own.is_some_and(|own| own.contract == own.number), "each contract has its own row");
+    }
+    let mut written = String::from("contract_number,number,service\n");
+    for row in rows {
+        let (contract, number) = (row.contract.as_str(), row.number.as_str());
+        let service = if row.service { "yes" } else { "no" };
+        writeln!(written, "{contract},{number},{service}").unwrap();
+    }
+    let again = file::parse(written.as_bytes()).unwrap();
+    let told = |row: &Incoming| (row.contract, row.number, row.service);
+    assert!(again.iter().map(told).eq(rows.iter().map(told)), "written out it is the same file");
+}
+
+fn earlier(reason: &Reason) -> Option<u64> {
+    match reason {
+        Reason::Duplicate(line) | Reason::TwoContracts(line) => Some(*line),
+        Reason::Header
+        | Reason::NoRows
+        | Reason::Columns(_)
+        | Reason::NotUtf8
+        | Reason::NotANumber(_)
+        | Reason::Service
+        | Reason::NoOwnRow
+        | Reason::LeavesNumbersBehind => None,
+    }
+}

@@ -1,0 +1,311 @@
+//! Inputs of the dialog, in any order and at any time: more than a caller, a channel and a store would do.
+//!
+//! One byte for the caller, one for the unit in force, then one a thing that happens: see [`Line::happens`].
+
+use std::collections::VecDeque;
+use std::time::{Duration, Instant};
+
+use karipass::call::prompt::Prompt;
+use karipass::call::{
+    Call, Input, Key, Limits, LookUp, NewTemporary, Outcome, Output, PlaybackEnd, PlaybackId,
+    StoreReply,
+};
+use karipass::contract::{Contract, ContractNumber};
+use karipass::number::Number;
+use karipass::unit::Unit;
+use karipass::{clock, rules};
+
+const CONTRACT: &str = "0312301230";
+const ADDITIONAL: &str = "0312301231";
+const WITHOUT_SERVICE: &str = "0312301232";
+/// What is keyed at a stroke: the bytes that mean it, and the keys.
+const ENTRIES: [(u8, &str); 7] = [
+    (b'p', "45678910"),
+    (b'q', "45678911"),
+    (b'w', "4567#"),
+    (b'c', "0312301230#"),
+    (b'a', "0312301231#"),
+    (b'o', "0312301232#"),
+    (b'g', "1456789104567891"),
+];
+/// No state lasts longer, with the limits of `P11`.
+const LONGEST_STATE: Duration = Duration::from_mins(1);
+/// No input is answered by more.
+const MOST_OUTPUTS: usize = 16;
+/// No call keeps more playbacks that it has not stopped and not been told the end of.
+const MOST_PLAYBACKS: usize = 64;
+/// How long a sound of the made-up channel is.
+const SOUND: Duration = Duration::from_secs(4);
+/// Longer inputs find nothing new.
+const MOST_INPUTS: usize = 1000;
+
+/// Lets all that happen to one call, and then nothing more until it is over.
+pub fn run(bytes: &[u8]) {
+    let [who, unit, happenings @ ..] = bytes else { return };
+    let caller =
+        [None, Some(CONTRACT), Some(ADDITIONAL), Some(WITHOUT_SERVICE)][usize::from(who % 4)];
+    let unit =
+        [None, Some(Unit::Line), Some(Unit::Number), Some(Unit::AdminUser)][usize::from(unit % 4)];
+    let mut line = Line::rings(caller.map(number), unit);
+    let mut happenings = happenings.iter().take(MOST_INPUTS).copied();
+    while let Some(what) = happenings.next() {
+        line.happens(what, &mut happenings);
+    }
+    line.left_alone();
+}
+
+/// A call, and what is known of it from outside.
+struct Line {
+    call: Call,
+    caller: Option<Number>,
+    unit: Option<Unit>,
+    began: Instant,
+    now: Instant,
+    answered: bool,
+    over: bool,
+    /// Every id that was played, in order.
+    played: Vec<PlaybackId>,
+    /// What the channel has still to play, and when its head started.
+    queue: VecDeque<(PlaybackId, usize)>,
+    started: Option<Instant>,
+    pbx: Pbx,
+    keyed: String,
+    stored: Stored,
+}
+
+/// Whether the PBX tells and obeys.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Pbx {
+    Obeys,
+    CutOff,
+}
+
+/// How far the call's one storing has come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Stored {
+    Nothing,
+    Asked,
+    /// Refused, failed or given up.
+    Not,
+    Committed,
+}
+
+impl Line {
+    fn rings(caller: Option<Number>, unit: Option<Unit>) -> Self {
+        let limits = Limits {
+            first_digit: rules::FIRST_DIGIT,
+            inter_digit: rules::INTER_DIGIT,
+            call: rules::CALL_LIMIT,
+        };
+        let now = clock::now();
+        let (call, outputs) = Call::start(caller, limits, now);
+        let mut line = Self {
+            call,
+            caller,
+            unit,
+            began: now,
+            now,
+            answered: false,
+            over: false,
+            played: Vec::new(),
+            queue: VecDeque::new(),
+            started: None,
+            pbx: Pbx::Obeys,
+            keyed: String::new(),
+            stored: Stored::Nothing,
+        };
+        line.carry_out(outputs);
+        line
+    }
+
+    fn happens(&mut self, what: u8, more: &mut impl Iterator<Item = u8>) {
+        let mut playback = || PlaybackId(more.next().unwrap_or_default().into());
+        match what {
+            b'0'..=b'9' | b'*' | b'#' | b'A' => self.press(what),
+            b's' => self.feed(Input::Started(playback())),
+            b'd' => self.feed(Input::Finished(playback(), PlaybackEnd::Done)),
+            b'f' => self.feed(Input::Finished(playback(), PlaybackEnd::Failed)),
+            b'e' => self.channel(PlaybackEnd::Done),
+            b'E' => self.channel(PlaybackEnd::Failed),
+            b'l' => self.feed(Input::LookedUp(LookUp::Found(Box::new(contract(self.unit))))),
+            b'u' => self.feed(Input::LookedUp(LookUp::Unknown)),
+            b'x' => self.feed(Input::LookedUp(LookUp::Unreachable)),
+            b'S' => self.feed(Input::Stored(StoreReply::Stored)),
+            b'R' => self.feed(Input::Stored(StoreReply::Refused)),
+            b'X' => self.feed(Input::Stored(StoreReply::Unreachable)),
+            b'T' => self.feed(Input::TimeOut),
+            b't' => self.limit_comes(),
+            b'k' => {
+                self.pbx = Pbx::CutOff;
+                self.feed(Input::CutOff);
+            }
+            b'K' => {
+                self.pbx = Pbx::Obeys;
+                (self.queue, self.started) = (VecDeque::new(), None);
+                self.feed(Input::Restored);
+            }
+            b'h' => self.feed(Input::HangUp),
+            b' ' => self.wait(Duration::from_millis(100)),
+            b'.' => self.wait(Duration::from_secs(1)),
+            b'_' => self.wait(Duration::from_secs(9)),
+            _ => {
+                let entry = ENTRIES.iter().find(|(byte, _)| *byte == what);
+                entry.iter().flat_map(|(_, keys)| keys.bytes()).for_each(|key| self.press(key));
+            }
+        }
+    }
+
+    fn press(&mut self, key: u8) {
+        self.keyed.push(char::from(key));
+        self.feed(Input::Key(match key {
+            b'*' => Key::Star,
+            b'#' => Key::Hash,
+            b'A' => Key::Letter,
+            digit => Key::Digit(digit),
+        }));
+    }
+
+    /// The next thing that a channel would tell by itself.
+    fn channel(&mut self, end: PlaybackEnd) {
+        let Some((head, sounds)) = self.queue.front().copied() else { return };
+        match self.started {
+            None if end == PlaybackEnd::Done => {
+                self.started = Some(self.now);
+                self.feed(Input::Started(head));
+            }
+            Some(_) | None => {
+                let lasts = u32::try_from(sounds).unwrap() * SOUND;
+                self.queue.pop_front();
+                if let Some(started) = self.started.take() {
+                    self.wait_until(started + lasts);
+                }
+                self.feed(Input::Finished(head, end));
+            }
+        }
+    }
+
+    fn limit_comes(&mut self) {
+        if let Some(deadline) = self.call.deadline() {
+            self.now = self.now.max(deadline);
+            self.feed(Input::TimeOut);
+            let next = self.call.deadline();
+            assert!(next.is_none_or(|next| next > self.now), "a time-out leads on");
+        }
+    }
+
+    /// Lets time pass; a limit that comes is told.
+    fn wait(&mut self, time: Duration) {
+        self.wait_until(self.now + time);
+    }
+
+    fn wait_until(&mut self, until: Instant) {
+        while self.call.deadline().is_some_and(|deadline| deadline <= until) {
+            self.limit_comes();
+        }
+        self.now = self.now.max(until);
+    }
+
+    /// Nothing more is told but the limits, and it ends, soon and with an outcome.
+    fn left_alone(&mut self) {
+        let longest = (rules::CALL_LIMIT + LONGEST_STATE).max(self.now - self.began);
+        for _ in 0..100 {
+            self.limit_comes();
+        }
+        assert!(self.over, "left alone it ends");
+        assert!(self.now - self.began <= longest + 3 * LONGEST_STATE, "in time");
+        let outcome = self.call.outcome();
+        assert_eq!(
+            outcome == Some(Outcome::Stored),
+            self.stored == Stored::Committed,
+            "{outcome:?}"
+        );
+    }
+
+    fn feed(&mut self, input: Input) {
+        let was_over = self.over;
+        if let Input::Stored(reply) = &input
+            && self.stored == Stored::Asked
+            && !was_over
+        {
+            let commits = *reply == StoreReply::Stored;
+            self.stored = if commits { Stored::Committed } else { Stored::Not };
+        }
+        self.over |= matches!(input, Input::HangUp);
+        let outputs = self.call.handle(input, self.now);
+        assert!(outputs.len() <= MOST_OUTPUTS, "{outputs:?}");
+        assert!(!was_over || outputs.is_empty(), "nothing is asked of a call that is over");
+        self.carry_out(outputs);
+        let deadline = self.call.deadline();
+        assert_eq!(deadline.is_none(), self.over, "a live call has a deadline, and no other");
+        let latest = match self.pbx {
+            Pbx::Obeys => self.now + LONGEST_STATE,
+            Pbx::CutOff => self.now.max(self.began + rules::CALL_LIMIT) + LONGEST_STATE,
+        };
+        assert!(deadline.is_none_or(|at| at <= latest), "no state lasts for ever");
+        assert!(!self.over || self.call.outcome().is_some(), "what is over has an outcome");
+        let shown = format!("{:?}", self.call);
+        assert!(!shown.contains("4567891"), "no digit of a password is shown: {shown}");
+    }
+
+    fn carry_out(&mut self, outputs: Vec<Output>) {
+        for output in outputs {
+            match output {
+                Output::Answer => {
+                    assert!(!self.answered, "a call is answered once");
+                    self.answered = true;
+                }
+                Output::Play(id, prompts) => self.plays(id, &prompts),
+                Output::Stop(id) => {
+                    assert!(self.played.contains(&id), "only what was played is stopped");
+                    if self.queue.front().is_some_and(|(head, _)| *head == id) {
+                        self.started = None;
+                    }
+                    self.queue.retain(|(queued, _)| *queued != id);
+                }
+                Output::LookUp(asked) => assert_eq!(Some(asked), self.caller),
+                Output::Store(new) => self.stores(&new),
+                Output::Abandon if self.stored == Stored::Asked => self.stored = Stored::Not,
+                Output::Abandon | Output::Refused(_) => {}
+                Output::HangUp => self.over = true,
+            }
+        }
+    }
+
+    fn plays(&mut self, id: PlaybackId, prompts: &[Prompt]) {
+        assert!(self.answered && !self.over, "only a live, answered call is played to");
+        assert!(!prompts.is_empty() && !self.played.contains(&id), "an id names one playback");
+        let completed = prompts.iter().any(|prompt| matches!(prompt, Prompt::Completed(_)));
+        assert!(
+            !completed || self.stored == Stored::Committed,
+            "P9: never completed for what is not stored"
+        );
+        self.played.push(id);
+        self.queue.push_back((id, prompts.len()));
+        assert!(self.queue.len() <= MOST_PLAYBACKS, "playbacks pile up");
+    }
+
+    fn stores(&mut self, new: &NewTemporary) {
+        assert_eq!(self.stored, Stored::Nothing, "a call stores once");
+        self.stored = Stored::Asked;
+        let password = str::from_utf8(new.password.expose()).unwrap();
+        assert!(self.keyed.matches(password).count() >= 2, "P8: keyed twice");
+        let contract = contract(self.unit);
+        assert_eq!((Some(new.caller), new.contract), (self.caller, contract.number));
+        assert!(contract.may_set(new.caller, new.unit, new.login), "P4, P5, P6, P14: {new:?}");
+    }
+}
+
+fn number(text: &str) -> Number {
+    text.parse().unwrap()
+}
+
+fn contract(unit: Option<Unit>) -> Contract {
+    let row = |text, service| ContractNumber { number: number(text), service };
+    Contract {
+        number: number(CONTRACT),
+        numbers: vec![row(CONTRACT, true), row(ADDITIONAL, true), row(WITHOUT_SERVICE, false)],
+        unit,
+        suspended: false,
+        version: 0,
+    }
+}

@@ -1,0 +1,27 @@
+//! Frames of ARI's WebSocket.
+
+use karipass::ari::event;
+use serde_json::Value;
+
+/// Reads one frame; whatever comes of it tells no digit, and what is no JSON is no event.
+pub fn run(bytes: &[u8]) {
+    let Ok(text) = str::from_utf8(bytes) else { return };
+    let read = event::parse(text);
+    let shown = format!("{read:?}");
+    if let Err(malformed) = &read {
+        let told = format!("{malformed} {shown}");
+        assert!(told.is_ascii() && told.len() < 300, "{told}");
+    }
+    let Ok(json) = serde_json::from_str::<Value>(text) else {
+        // Deeper than serde_json's own values may nest, a field that nobody reads is skipped all the same.
+        assert!(read.is_err() || text.matches(['[', '{']).count() > 100, "{text}");
+        return;
+    };
+    if json["type"] == "ChannelDtmfReceived"
+        && let Some(digit) = json["digit"].as_str()
+        && read.is_ok()
+    {
+        assert_eq!(digit.len(), 1, "{digit}");
+        assert!(shown.ends_with("Key(Key(…))))"), "{shown}");
+    }
+}

@@ -1,0 +1,54 @@
+//! What the fuzzers found worth keeping, once more.
+#![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
+
+use std::fs;
+use std::path::Path;
+
+use karipass_fuzz::TARGETS;
+
+fn replay(target: &str) {
+    let (_, run) = TARGETS.iter().find(|(name, _)| *name == target).expect("a target");
+    let corpus = Path::new(env!("CARGO_MANIFEST_DIR")).join("corpus").join(target);
+    let mut replayed = 0;
+    for file in fs::read_dir(corpus).unwrap() {
+        run(&fs::read(file.unwrap().path()).unwrap());
+        replayed += 1;
+    }
+    assert!(replayed > 10, "{replayed} files");
+}
+
+#[test]
+fn frames_of_ari() {
+    replay("event");
+}
+
+#[test]
+fn inputs_of_the_dialog() {
+    replay("dialog");
+}
+
+#[test]
+fn bodies_of_the_api_and_forms() {
+    replay("body");
+}
+
+#[test]
+fn requests_to_the_site() {
+    replay("site");
+}
+
+#[test]
+fn files_of_contracts() {
+    replay("csv");
+}
+
+#[test]
+fn configurations() {
+    replay("config");
+}
+
+#[test]
+fn every_target_has_a_corpus() {
+    let corpora = fs::read_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("corpus")).unwrap();
+    assert_eq!(corpora.count(), TARGETS.len());
+}
