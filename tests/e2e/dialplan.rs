@@ -26,12 +26,14 @@ const STRANGER: Ipv4Addr = Ipv4Addr::new(127, 0, 0, 6);
 const ENDPOINTS: &str = "
 [vouching](karipass-endpoint)
 context = karipass-trunk-from
+identify_by = ip
 [vouching]
 type = identify
 endpoint = vouching
 match = 127.0.0.3
 [plain](karipass-endpoint)
 context = karipass-trunk
+identify_by = ip
 trust_id_inbound = yes
 set_var = KARIPASS_PLAIN_81=yes
 [plain]
@@ -172,6 +174,8 @@ fn bare_from() -> Vec<Case> {
         Case::new(CARRIER, remote_party, verdict("untrusted")),
         Case::new(PLAIN, "", verdict("untrusted")),
         Case::new(STRANGER, PAI, Answer::Refused(401)),
+        Case::new(STRANGER, PAI, Answer::Refused(401)).claiming("<sip:carrier@x>"),
+        Case::new(STRANGER, PAI, Answer::Refused(401)).claiming("<sip:vouching@x>"),
     ]
 }
 
