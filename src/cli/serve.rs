@@ -9,6 +9,8 @@
 //! ```
 //! The operators' listener lives until both are done. A second signal ends everything as it is.
 
+mod files;
+mod leaving;
 mod manager;
 
 use std::convert::Infallible;
@@ -18,19 +20,18 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
-use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
-use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
 use tracing::{info, warn};
 
 use super::Ending;
 use crate::ari::{Pace, Phone, Status};
 use crate::call::Limits;
-use crate::config::{self, Config};
+use crate::config::Config;
 use crate::hashing::{Cost, Dummy, Hasher};
 use crate::store::Store;
 use crate::store::migrate::program_version;
 use crate::web::{self, Faults, Handle, Room, Site, operators};
+use leaving::{Leaving, Signals};
 use manager::{Manager, News, Pulse};
 
 /// Between two looks for a store that is not there yet.
@@ -39,11 +40,7 @@ const STORE_AGAIN: Duration = Duration::from_secs(1);
 const UPKEEP: Duration = Duration::from_secs(5);
 /// Between two looks at what the service manager is told.
 const STATUS_AGAIN: Duration = Duration::from_secs(1);
-/// How long logins may wait for their hash once the site takes no more; who waits longer is told `busy`.
-const HASHES_WITHIN: Duration = Duration::from_secs(5);
-/// How long answers under way may take by then: a hash, and the store's last word (`P15`: 5 s) or its absence.
-const ANSWERS_WITHIN: Duration = Duration::from_secs(12);
-/// The same for the operators' listener, once all else has ended.
+/// How long answers of the operators' listener may take once all else has ended.
 const OPERATORS_WITHIN: Duration = Duration::from_secs(1);
 /// The upper bounds in seconds of the histograms' buckets.
 const BUCKETS: [f64; 14] =
@@ -58,7 +55,6 @@ const HASH_BUCKETS: [f64; 36] = [
 /// Serves until a signal.
 pub(super) fn run(config: &Config) -> anyhow::Result<Ending> {
     super::logging::start(&config.log)?;
-    raise_file_limit();
     let metrics = PrometheusBuilder::new()
         .set_buckets(&BUCKETS)?
         .set_buckets_for_metric(Matcher::Full("karipass_hash_seconds".to_owned()), &HASH_BUCKETS)?
@@ -71,15 +67,6 @@ pub(super) fn run(config: &Config) -> anyhow::Result<Ending> {
     // A host's name that is still being looked up holds nobody up.
     runtime.shutdown_background();
     ended.map(|()| Ending::Done)
-}
-
-/// Takes as many open files as the system grants, one for each connection; the usual 1024 are fewer
-/// than the connections that the site takes.
-fn raise_file_limit() {
-    let granted = getrlimit(Resource::Nofile).maximum;
-    if let Err(error) = setrlimit(Resource::Nofile, Rlimit { current: granted, maximum: granted }) {
-        warn!(%error, "the limit of open files was not raised");
-    }
 }
 
 async fn serve(
@@ -98,7 +85,7 @@ async fn serve(
     let pages = site.clone().router(tls.is_some());
     let (site_listener, operators_listener) =
         (web::listen(config.site.listen)?, web::listen(config.operators.listen)?);
-    let room = Room::for_subscribers(&config.site);
+    let room = Room::for_subscribers(&config.site).at_most(files::for_the_site(config));
     let (site_handle, operators_handle) = (Handle::new(), Handle::new());
     let (line_pulse, pulse) = (Pulse::default(), Pulse::default());
     let manager = Manager::start(vec![line_pulse.clone(), pulse.clone()])?;
@@ -183,38 +170,6 @@ async fn report(manager: &Manager, line: &Pulse, store: &Store, faults: &Faults)
     }
 }
 
-/// What a signal stops.
-struct Leaving<'a> {
-    stop: &'a watch::Sender<bool>,
-    site: &'a Handle,
-    hasher: &'a Hasher,
-    manager: &'a Manager,
-}
-
-impl Leaving<'_> {
-    /// Stops the serving gently at the first signal; returns at the second.
-    async fn run(&self, mut signals: Signals, config: config::Stop) {
-        signals.next().await;
-        info!("a signal has come: no more calls are taken");
-        self.manager.tell(News::Stopping);
-        self.stop.send_replace(true);
-        self.site.part();
-        tokio::select! {
-            never = self.end_the_site(config.notice) => match never {},
-            () = signals.next() => warn!("a second signal has come: leaving at once"),
-        }
-    }
-
-    async fn end_the_site(&self, notice: Duration) -> Infallible {
-        tokio::time::sleep(notice).await;
-        info!("the site takes no more requests");
-        self.site.finish(ANSWERS_WITHIN);
-        tokio::time::sleep(HASHES_WITHIN).await;
-        self.hasher.refuse_logins();
-        pending().await
-    }
-}
-
 /// What keeps the daemon from being ready, besides the store.
 fn faults(line: Vec<Arc<Status>>, stopping: watch::Receiver<bool>) -> Faults {
     Arc::new(move || {
@@ -249,26 +204,4 @@ async fn wait_for(store: Store) {
         tokio::time::sleep(STORE_AGAIN).await;
     }
     info!("the store is there");
-}
-
-/// The signals that end the daemon.
-struct Signals {
-    terminate: Signal,
-    interrupt: Signal,
-}
-
-impl Signals {
-    fn new() -> std::io::Result<Self> {
-        Ok(Self {
-            terminate: signal(SignalKind::terminate())?,
-            interrupt: signal(SignalKind::interrupt())?,
-        })
-    }
-
-    async fn next(&mut self) {
-        tokio::select! {
-            _ = self.terminate.recv() => {}
-            _ = self.interrupt.recv() => {}
-        }
-    }
 }

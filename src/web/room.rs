@@ -43,6 +43,12 @@ impl Room {
         Self::new("operators", FOR_OPERATORS, FOR_OPERATORS, Vec::new())
     }
 
+    /// With no more places than these.
+    #[must_use]
+    pub fn at_most(self, places: usize) -> Self {
+        Self { all: self.all.min(places), ..self }
+    }
+
     fn new(name: &'static str, all: usize, each: usize, proxies: Vec<Network>) -> Self {
         Self { name, all, each, proxies, taken: Arc::default() }
     }
@@ -132,7 +138,7 @@ mod tests {
 
     #[test]
     fn all_places_together_are_bound_and_a_proxy_may_take_them_all() {
-        let room = room(3, 1);
+        let room = room(4, 1).at_most(3).at_most(9);
         let held: Vec<_> = (0..3).map(|_| take(&room, "192.0.2.7")).collect();
         assert!(held.iter().all(Option::is_some));
         assert!(take(&room, "192.0.2.7").is_none());

@@ -18,6 +18,10 @@ pub fn trials(world: &Arc<World>) -> Vec<Trial> {
     vec![
         trial(world, "systemd_hears_when_it_serves_what_is_wanting_and_when_it_stops", life),
         trial(world, "systemd_hears_that_it_lives_only_if_it_asks", unasked),
+        Trial::test("systemd_waits_for_calls_by_the_sample_unit", || {
+            sample();
+            Ok(())
+        }),
     ]
 }
 
@@ -112,4 +116,15 @@ async fn unasked(world: Arc<World>) {
         assert!(heard.iter().all(|message| message.starts_with("STATUS=")), "{heard:?}");
         drop(daemon);
     }
+}
+
+fn sample() {
+    let unit = include_str!("../../../docs/karipass.service");
+    let setting = |name: &str| {
+        unit.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix('=')).expect(name)
+    };
+    let waits = Duration::from_secs(setting("TimeoutStopSec").parse().unwrap());
+    assert!(waits > karipass::config::STOP_CALLS, "{waits:?}");
+    assert_eq!((setting("Type"), setting("Restart")), ("notify", "always"));
+    assert!(setting("WatchdogSec").parse::<u64>().unwrap() > 0);
 }

@@ -1,0 +1,73 @@
+//! What a signal stops, in which order: readiness and new calls, then the site, and all else by itself.
+
+use std::convert::Infallible;
+use std::future::pending;
+use std::time::Duration;
+
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::sync::watch;
+use tracing::{info, warn};
+
+use super::manager::{Manager, News};
+use crate::config;
+use crate::hashing::Hasher;
+use crate::web::Handle;
+
+/// How long logins may wait for their hash once the site takes no more; who waits longer is told `busy`.
+const HASHES_WITHIN: Duration = Duration::from_secs(5);
+/// How long answers under way may take by then: a hash, and the store's last word (`P15`: 5 s) or its absence.
+const ANSWERS_WITHIN: Duration = Duration::from_secs(12);
+
+/// What a signal stops.
+pub(super) struct Leaving<'a> {
+    pub(super) stop: &'a watch::Sender<bool>,
+    pub(super) site: &'a Handle,
+    pub(super) hasher: &'a Hasher,
+    pub(super) manager: &'a Manager,
+}
+
+impl Leaving<'_> {
+    /// Stops the serving gently at the first signal; returns at the second.
+    pub(super) async fn run(&self, mut signals: Signals, config: config::Stop) {
+        signals.next().await;
+        info!("a signal has come: no more calls are taken");
+        self.manager.tell(News::Stopping);
+        self.stop.send_replace(true);
+        self.site.part();
+        tokio::select! {
+            never = self.end_the_site(config.notice) => match never {},
+            () = signals.next() => warn!("a second signal has come: leaving at once"),
+        }
+    }
+
+    async fn end_the_site(&self, notice: Duration) -> Infallible {
+        tokio::time::sleep(notice).await;
+        info!("the site takes no more requests");
+        self.site.finish(ANSWERS_WITHIN);
+        tokio::time::sleep(HASHES_WITHIN).await;
+        self.hasher.refuse_logins();
+        pending().await
+    }
+}
+
+/// The signals that end the daemon.
+pub(super) struct Signals {
+    terminate: Signal,
+    interrupt: Signal,
+}
+
+impl Signals {
+    pub(super) fn new() -> std::io::Result<Self> {
+        Ok(Self {
+            terminate: signal(SignalKind::terminate())?,
+            interrupt: signal(SignalKind::interrupt())?,
+        })
+    }
+
+    async fn next(&mut self) {
+        tokio::select! {
+            _ = self.terminate.recv() => {}
+            _ = self.interrupt.recv() => {}
+        }
+    }
+}
