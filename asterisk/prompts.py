@@ -20,7 +20,7 @@ PEAK = -3.0                     # dBFS, at most
 BEFORE, AFTER = 0.010, 0.150    # s of quiet around words
 DIGIT = 0.30                    # s that a digit is spoken for
 DIGIT_SLOT = 0.40               # s from one digit to the next
-SILENCES = {"lead-in": 0.4, "breath": 0.2, "quiet": 5.75}   # s
+SILENCES = {"lead-in": 0.4, "breath": 0.2, "quiet": 5.5}   # s
 LONGEST = {"menu": 16.0}        # s
 FRAME = 0.020                   # s, of the loudness measure
 

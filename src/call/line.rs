@@ -20,7 +20,7 @@ const CUT_SHORT: Duration = Duration::from_millis(200);
 const QUIET_AGAIN: u8 = 10;
 
 /// How much longer than its longest wait the quiet lasts: orders to the PBX take their time.
-const MARGIN: Duration = Duration::from_millis(1_500);
+const MARGIN: Duration = Duration::from_secs(1);
 
 /// The playbacks that still matter, and what the dialog has to say next.
 #[derive(Debug)]

@@ -52,7 +52,7 @@ const QUIET: &str = "karipass/quiet";
 const BREATH: &str = "karipass/breath";
 
 /// How long the file of the quiet is.
-pub const QUIET_LENGTH: Duration = Duration::from_millis(5_750);
+pub const QUIET_LENGTH: Duration = Duration::from_millis(5_500);
 
 /// How often a caller whom nobody serves any more is told so.
 const TOLD_SO: usize = 3;
@@ -162,7 +162,7 @@ mod tests {
 
     #[test]
     fn behind_the_quiet_comes_trouble() {
-        let wait = Duration::from_millis(11_500);
+        let wait = Duration::from_secs(11);
         assert_eq!(Prompt::quiet_for(wait), Prompt::Quiet(2));
         assert_eq!(Prompt::quiet_for(wait + Duration::from_millis(1)), Prompt::Quiet(3));
         assert_eq!(Prompt::Quiet(2).media()[..4], [QUIET, QUIET, TROUBLE, QUIET]);
