@@ -23,6 +23,15 @@ pub fn free_udp() -> Result<u16> {
     Ok(UdpSocket::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?.port())
 }
 
+/// A UDP port of `address` for somebody's audio, with the one two above it for video.
+pub fn free_media(address: Ipv4Addr) -> Result<u16> {
+    let free = |port: &u16| {
+        [*port, *port + 2].into_iter().all(|port| UdpSocket::bind((address, port)).is_ok())
+    };
+    let mut drawn = std::iter::repeat_with(|| rand::random_range(SERVERS)).take(DRAWS);
+    drawn.find(free).context("no free UDP ports for media")
+}
+
 /// A range for RTP, below the ports that the kernel hands out; Asterisk passes over taken ones.
 pub fn rtp_range() -> RangeInclusive<u16> {
     const WIDTH: u16 = 2000;

@@ -186,8 +186,8 @@ fn sipp(sip: SocketAddr, address: Ipv4Addr, folder: &Path, scenario: &str) -> Re
     command.args(["--pdeathsig", "KILL", "sipp", &sip.to_string(), "-sf", "scenario.xml"]);
     command.args(["-i", &address.to_string(), "-bind_local", "-nostdin", "-trace_err"]);
     command.args(["-error_file", "errors.log"]);
-    // From the same port on, each of many would try every port that the others hold.
-    command.args(["-mp", &ports::free_udp()?.to_string()]);
+    // Left to itself it looks from one port on at those that all others hold.
+    command.args(["-mp", &ports::free_media(address)?.to_string()]);
     command.current_dir(folder).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
     Ok(command)
 }
