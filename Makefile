@@ -15,6 +15,7 @@ help:
 	@echo 'make call     a scripted subscriber calls what make run has started, and logs in'
 	@echo '              (CALLER=number, UNIT=1, 2 or 3, NUMBER=the one to set the password for)'
 	@echo 'make test     format, lints and every test, on servers of its own'
+	@echo 'make test-faults  kills, stops, cuts off and slows each part under load, and prints what held'
 	@echo 'make lint     format and lints'
 	@echo 'make fuzz     makes up what comes from outside, FUZZ_SECONDS (600) for each target of FUZZ_TARGETS'
 	@echo 'make bench    measures, and writes target/bench.json'
@@ -37,6 +38,14 @@ test: lint tools
 	@asterisk/get > /dev/null
 	cargo test --workspace
 
+# The rows that have this in their names: make test-faults ROW=ari
+ROW =
+
+test-faults:
+	@tests/lab/install run call
+	@asterisk/get > /dev/null
+	cargo test --test faults -- $(ROW)
+
 tools:
 	@tests/lab/install test
 	@$(MAKE) --no-print-directory $(AXE) $(SCHEMATHESIS)/ready
@@ -56,6 +65,7 @@ lint:
 	@tests/lab/install
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets -- -D warnings
+	cargo clippy --test faults -- -D warnings
 	RUSTDOCFLAGS="-D warnings" cargo doc --quiet --workspace --no-deps
 
 # Coverage of every edge and comparison, which libFuzzer goes by; LLVM's options, in any rustc.
@@ -115,4 +125,4 @@ $(VENV)/ready: asterisk/prompts.txt
 clean:
 	rm -rf target var
 
-.PHONY: help run call test tools lint fuzz bench screenshots prompts clean
+.PHONY: help run call test test-faults tools lint fuzz bench screenshots prompts clean

@@ -180,9 +180,15 @@ impl Daemon {
 
     /// Starts it again with the same configuration.
     pub fn restart(&mut self) -> Result<()> {
+        self.restart_unready()?;
+        self.wait_until_ready()
+    }
+
+    /// As [`Daemon::restart`], without waiting.
+    pub fn restart_unready(&mut self) -> Result<()> {
         self.kill()?;
         self.child = self.setup.spawn()?;
-        self.wait_until_ready()
+        Ok(())
     }
 
     /// Ends it as a service manager would, and says whether it ended well.

@@ -21,6 +21,17 @@ const HEARD_WITHIN: Duration = Duration::from_secs(30);
 /// How long a call that nobody wants any more may take to end.
 const HUNG_UP_WITHIN: Duration = Duration::from_secs(2);
 
+/// What a subscriber hears next.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Next {
+    /// Something has begun.
+    Begins(Heard),
+    /// The call is over.
+    Over,
+    /// Nothing in that time.
+    Nothing,
+}
+
 /// A subscriber in a call.
 pub struct Subscriber {
     handset: Handset,
@@ -63,6 +74,20 @@ impl Subscriber {
             Some(None) => Ok(None),
             None => Err(self.fails(&format!("nothing is heard within {HEARD_WITHIN:?}"))),
         }
+    }
+
+    /// Listens until the next thing, whatever it is, has begun and is certain, or for as long as `within`.
+    pub fn listens_for(&mut self, within: Duration) -> Next {
+        let told = self.told;
+        let next = self.shared.wait(within, |state| match state.hearing.heard.get(told) {
+            Some(heard) if heard.names.len() > 1 && heard.ended.is_none() => None,
+            Some(heard) => Some(Next::Begins(heard.clone())),
+            None => state.is_over_for(STRAGGLERS).then_some(Next::Over),
+        });
+        if let Some(Next::Begins(_)) = next {
+            self.told += 1;
+        }
+        next.unwrap_or(Next::Nothing)
     }
 
     /// The next thing heard is the beginning of `guidance`.
@@ -138,8 +163,13 @@ impl Subscriber {
 
     /// Hangs up.
     pub fn hangs_up(&mut self) -> Result<()> {
+        self.hangs_up_within(HEARD_WITHIN)
+    }
+
+    /// As [`Subscriber::hangs_up`]; an error if the other side does not take it in that time.
+    pub fn hangs_up_within(&mut self, within: Duration) -> Result<()> {
         self.sipp.hang_up(0)?;
-        let over = self.shared.wait(HEARD_WITHIN, |state| state.ending);
+        let over = self.shared.wait(within, |state| state.ending);
         over.map(drop).ok_or_else(|| self.fails("cannot hang up"))
     }
 
@@ -172,6 +202,17 @@ impl Subscriber {
     /// How the call ended, if it has.
     pub fn ending(&self) -> Option<Ending> {
         self.shared.lock().ending.map(|(ending, _)| ending)
+    }
+
+    /// When the call was answered, and when it ended, as far as it has come.
+    pub fn times(&self) -> (Option<Instant>, Option<Instant>) {
+        let state = self.shared.lock();
+        (state.answered.map(|(_, at)| at), state.ending.map(|(_, at)| at))
+    }
+
+    /// When the last key was released.
+    pub fn released(&self) -> Option<Instant> {
+        self.keyed.last().map(|(_, _, released)| *released)
     }
 
     /// From the last key's release to the first packet of what the story heard last.

@@ -15,7 +15,7 @@ mod state;
 mod transcript;
 mod ulaw;
 
-pub use call::Subscriber;
+pub use call::{Next, Subscriber};
 pub use caller::Caller;
 pub use handset::Pace;
 pub use sipp::Line;

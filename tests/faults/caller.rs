@@ -1,0 +1,279 @@
+//! One caller: somebody with a script, who reacts to what is heard.
+//!
+//! At the menu the unit is keyed, at the number's first digit the password, at the confirmation the
+//! password again. Whoever hears the menu again starts again; whoever hears an apology, or nothing for
+//! long, is done. Every call is written down as its caller lived it.
+
+use std::thread::sleep;
+use std::time::{Duration, Instant};
+
+use karipass_lab::subscriber::hearing::Heard;
+use karipass_lab::subscriber::{Caller, Ending, Line, Next, Subscriber};
+
+/// From the beginning of one thing heard to that of the next, before the caller gives up: the longest
+/// guidance and a silence that breaks every rule.
+const PATIENCE: Duration = Duration::from_secs(30);
+/// From hearing to keying.
+const REACTION: Duration = Duration::from_millis(300);
+/// How long after the last guidance's beginning a caller waits to be hung up on.
+const OVER_WITHIN: Duration = Duration::from_secs(12);
+
+/// A line that is dead does not answer; then the call is given up all the same.
+const HUNG_UP_WITHIN: Duration = Duration::from_secs(2);
+
+/// How a call ended for its caller.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum End {
+    /// `completed` was heard.
+    Completed,
+    /// An apology was heard: `trouble`, `not-available`, `redial`.
+    Told(String),
+    /// The caller hung up before the confirmation, as planned.
+    ChangedMind,
+    /// The caller hung up, since nothing more was heard.
+    GaveUp,
+    /// The line hung up without a word.
+    CutOff,
+    /// Never answered.
+    NotAnswered(String),
+}
+
+/// A call as its caller lived it.
+#[derive(Debug, Clone)]
+pub struct Call {
+    pub number: String,
+    pub password: String,
+    pub placed: Instant,
+    pub answered: Option<Instant>,
+    /// All that was heard.
+    pub heard: Vec<Heard>,
+    /// What was keyed, and when the last key was released; a password as `•`.
+    pub keyed: Vec<(&'static str, Instant)>,
+    /// When the last digit of the confirmation was released: again for each time that the line began anew.
+    pub confirmed: Vec<Instant>,
+    /// Each entry's last release but the confirmation's, and from it to the next guidance.
+    pub reactions: Vec<(Instant, Duration)>,
+    pub end: End,
+    pub over: Instant,
+}
+
+impl Call {
+    /// The longest time in which nothing was heard, and when it began: from the answer to the end.
+    pub fn longest_silence(&self) -> (Duration, Instant) {
+        let Some(mut silent_since) = self.answered else { return (Duration::ZERO, self.placed) };
+        let mut longest = (Duration::ZERO, silent_since);
+        for heard in &self.heard {
+            let silence = heard.started.saturating_duration_since(silent_since);
+            longest = longest.max((silence, silent_since));
+            silent_since = silent_since.max(heard.ended.unwrap_or(self.over));
+        }
+        let silence = self.over.saturating_duration_since(silent_since);
+        longest.max((silence, silent_since))
+    }
+
+    /// For people to read: what was heard and keyed, in seconds of `begin`.
+    pub fn told(&self, begin: Instant) -> String {
+        let mut news: Vec<(Instant, String)> =
+            vec![(self.placed, format!("{} calls", self.number))];
+        news.extend(self.answered.map(|at| (at, "answered".to_owned())));
+        for heard in &self.heard {
+            news.push((heard.started, heard.names.join("|")));
+        }
+        for (keys, at) in &self.keyed {
+            news.push((*at, format!("keyed {keys}")));
+        }
+        news.push((self.over, format!("{:?}", self.end)));
+        news.sort_by_key(|(at, _)| *at);
+        let news = news.into_iter().map(|(at, what)| {
+            format!("{:.2} {what}", at.saturating_duration_since(begin).as_secs_f64())
+        });
+        news.collect::<Vec<_>>().join(", ")
+    }
+}
+
+/// What the caller does next.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Stage {
+    Menu,
+    Password,
+    Confirmation,
+    Outcome,
+}
+
+/// A caller with a plan.
+pub struct Person {
+    pub number: String,
+    pub password: String,
+    pub plan: Plan,
+}
+
+/// What a caller means to do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Plan {
+    /// Sets a password and listens until the line hangs up.
+    Listens,
+    /// The same, but hangs up on hearing that it is done.
+    HurriesOff,
+    /// Hangs up in place of confirming.
+    ChangesMind,
+}
+
+impl Person {
+    /// Calls, and tells what came of it.
+    pub fn calls(self, line: &Line) -> Call {
+        let Self { number, password, plan } = self;
+        let placed = Instant::now();
+        let called = Caller::asserted(&number).calls(line);
+        let mut call = Call {
+            number,
+            password,
+            placed,
+            answered: None,
+            heard: Vec::new(),
+            keyed: Vec::new(),
+            confirmed: Vec::new(),
+            reactions: Vec::new(),
+            end: End::CutOff,
+            over: placed,
+        };
+        match called {
+            Ok(subscriber) => Talk::new(&mut call, subscriber, plan).hold(),
+            Err(error) => call.end = End::NotAnswered(error.to_string()),
+        }
+        if let End::NotAnswered(_) = call.end {
+            call.over = Instant::now();
+        }
+        call
+    }
+}
+
+struct Talk<'a> {
+    call: &'a mut Call,
+    subscriber: Subscriber,
+    plan: Plan,
+    stage: Stage,
+    /// Whole passwords keyed since the menu was last heard.
+    passwords: usize,
+    /// The key's release whose answer is still to be heard.
+    waiting: Option<Instant>,
+}
+
+impl<'a> Talk<'a> {
+    fn new(call: &'a mut Call, subscriber: Subscriber, plan: Plan) -> Self {
+        let stage = Stage::Menu;
+        Self { call, subscriber, plan, stage, passwords: 0, waiting: None }
+    }
+
+    fn hold(mut self) {
+        let mut end = self.talk();
+        let hung_up = Instant::now();
+        if matches!(end, End::ChangedMind | End::GaveUp) {
+            drop(self.subscriber.hangs_up_within(HUNG_UP_WITHIN));
+        }
+        let (answered, over) = self.subscriber.times();
+        if self.subscriber.ending() == Some(Ending::Refused) {
+            end = End::NotAnswered("refused".to_owned());
+        }
+        self.call.answered = answered;
+        self.call.over = over.unwrap_or(hung_up);
+        self.call.heard = self.subscriber.heard();
+        self.call.end = end;
+    }
+
+    /// Until the call is over for the caller.
+    fn talk(&mut self) -> End {
+        loop {
+            let heard = match self.subscriber.listens_for(PATIENCE) {
+                Next::Begins(heard) => heard,
+                Next::Over => return End::CutOff,
+                Next::Nothing => return End::GaveUp,
+            };
+            self.notes_reaction(&heard);
+            let name = heard.names.join("|");
+            match name.as_str() {
+                "completed" if self.plan == Plan::HurriesOff => {
+                    drop(self.subscriber.hangs_up_within(HUNG_UP_WITHIN));
+                    return End::Completed;
+                }
+                "completed" => return self.listens_to_the_end(End::Completed),
+                "trouble" | "not-available" | "redial" => {
+                    return self.listens_to_the_end(End::Told(name));
+                }
+                // The guidance comes again; until then nobody knows what is asked for.
+                "invalid" => {}
+                _ if self.is_left_over(&heard, &name) => {}
+                "confirm-password"
+                    if self.plan == Plan::ChangesMind && self.stage == Stage::Confirmation =>
+                {
+                    return End::ChangedMind;
+                }
+                _ => self.reacts(&name),
+            }
+        }
+    }
+
+    /// What began while its answer was being keyed already.
+    fn is_left_over(&self, heard: &Heard, name: &str) -> bool {
+        let reads = name.starts_with("digits/") || name.ends_with("-password");
+        let keyed = self.subscriber.released().is_some_and(|released| heard.started < released);
+        keyed
+            && match self.stage {
+                Stage::Menu | Stage::Password => name == "menu",
+                Stage::Confirmation => reads && name != "confirm-password",
+                Stage::Outcome => reads,
+            }
+    }
+
+    fn reacts(&mut self, name: &str) {
+        match (name, self.stage) {
+            ("menu", _) => {
+                self.passwords = 0;
+                self.keys("1", "1");
+                self.stage = Stage::Password;
+            }
+            ("set-password" | "register-password", _) => self.keys_password(Stage::Confirmation),
+            ("confirm-password", _) => self.keys_password(Stage::Outcome),
+            (digit, Stage::Password | Stage::Confirmation) if digit.starts_with("digits/") => {
+                self.keys_password(Stage::Confirmation);
+            }
+            _ => {}
+        }
+    }
+
+    fn keys_password(&mut self, next: Stage) {
+        let password = self.call.password.clone();
+        self.keys(&password, "••••••••");
+        self.passwords += 1;
+        if self.passwords > 1 {
+            self.call.confirmed.extend(self.subscriber.released());
+            // What follows is the store's time, not the dialog's.
+            self.waiting = None;
+        }
+        self.stage = next;
+    }
+
+    fn keys(&mut self, keys: &str, shown: &'static str) {
+        sleep(REACTION);
+        // Whoever is hung up on meanwhile notices by listening on.
+        drop(self.subscriber.keys_password(keys).map(drop));
+        if let Some(released) = self.subscriber.released() {
+            self.call.keyed.push((shown, released));
+            self.waiting = Some(released);
+        }
+    }
+
+    fn notes_reaction(&mut self, heard: &Heard) {
+        if let Some(released) = self.waiting.filter(|released| heard.started > *released) {
+            self.waiting = None;
+            self.call.reactions.push((released, heard.started - released));
+        }
+    }
+
+    /// Hangs up if something else begins: another daemon has taken the call up again.
+    fn listens_to_the_end(&mut self, end: End) -> End {
+        if self.subscriber.listens_for(OVER_WITHIN) != Next::Over {
+            drop(self.subscriber.hangs_up_within(HUNG_UP_WITHIN));
+        }
+        end
+    }
+}

@@ -1,0 +1,227 @@
+//! The daemons, as a service manager and a load balancer know them: one that has ended by itself is
+//! started again at once, and each is asked five times a second whether it is ready.
+
+use std::fs;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard};
+use std::thread::{JoinHandle, sleep, spawn};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, Result, ensure};
+use karipass_lab::daemon::{self, Daemon};
+use rustix::process::Signal;
+
+const ASKED_EVERY: Duration = Duration::from_millis(200);
+const LOOK_EVERY: Duration = Duration::from_millis(10);
+/// How old a good answer may be for requests to be sent there still.
+const GOOD_FOR: Duration = Duration::from_secs(2);
+
+/// One daemon.
+pub struct Member {
+    /// Its application's name.
+    pub name: &'static str,
+    daemon: Mutex<Daemon>,
+    site: String,
+    operators: SocketAddr,
+    /// Started again when it ends.
+    supervised: AtomicBool,
+    last_ready: Mutex<Option<Instant>>,
+}
+
+impl Member {
+    /// Its process.
+    pub fn daemon(&self) -> MutexGuard<'_, Daemon> {
+        self.daemon.lock().unwrap()
+    }
+
+    /// Its site's base.
+    pub fn site(&self) -> &str {
+        &self.site
+    }
+
+    /// The address of its site.
+    pub fn address(&self) -> &str {
+        self.site.trim_start_matches("https://")
+    }
+
+    /// The most memory that its process ever had at once, in MiB.
+    pub fn peak_memory(&self) -> Result<u32> {
+        let status = fs::read_to_string(format!("/proc/{}/status", self.daemon().child().id()))?;
+        let kib = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+        let kib = kib.and_then(|line| line.trim().strip_suffix(" kB")).context("no VmHWM")?;
+        Ok(kib.trim().parse::<u32>()? / 1024)
+    }
+
+    /// Its calls under way, as it tells its operators.
+    pub fn calls(&self) -> f64 {
+        let (_, metrics) = daemon::get(self.operators, "/metrics");
+        let calls = metrics.lines().filter_map(|line| {
+            let (name, value) = line.rsplit_once(' ')?;
+            let is_it = name == "karipass_calls" || name.starts_with("karipass_calls{");
+            is_it.then(|| value.parse::<f64>().ok())?
+        });
+        calls.sum()
+    }
+
+    /// Ends it as a service manager would, and starts it again; how long it took to end.
+    pub fn restart(&self, within: Duration) -> Result<Duration> {
+        self.supervised.store(false, Ordering::Relaxed);
+        let from = Instant::now();
+        self.signal(Signal::TERM)?;
+        while self.daemon().child().ended()?.is_none() {
+            ensure!(from.elapsed() < within, "{} does not end within {within:?}", self.name);
+            sleep(LOOK_EVERY);
+        }
+        let took = from.elapsed();
+        self.daemon().restart_unready()?;
+        self.supervised.store(true, Ordering::Relaxed);
+        Ok(took)
+    }
+
+    /// Sends it a signal.
+    pub fn signal(&self, signal: Signal) -> Result<()> {
+        self.daemon().child().signal(signal)
+    }
+
+    /// When it was last found ready.
+    fn last_ready(&self) -> Option<Instant> {
+        *self.last_ready.lock().unwrap()
+    }
+
+    /// Whether a load balancer sends it requests.
+    pub fn is_in_service(&self) -> bool {
+        self.last_ready().is_some_and(|at| at.elapsed() < GOOD_FOR)
+    }
+
+    /// Waits until it is found ready after `since`; how long that took.
+    pub fn ready_after(&self, since: Instant, within: Duration) -> Result<Duration> {
+        loop {
+            if let Some(at) = self.last_ready().filter(|at| *at > since) {
+                return Ok(at - since);
+            }
+            let said = || daemon::get(self.operators, "/readyz").1;
+            ensure!(since.elapsed() < within, "{} is not ready: {}", self.name, said());
+            sleep(LOOK_EVERY);
+        }
+    }
+
+    /// Waits until no load balancer sends it anything more.
+    pub fn is_out_of_service_within(&self, within: Duration) -> Result<()> {
+        let since = Instant::now();
+        while self.is_in_service() {
+            ensure!(since.elapsed() < within, "{} is still ready", self.name);
+            sleep(LOOK_EVERY);
+        }
+        Ok(())
+    }
+
+    fn asks_until(&self, over: &AtomicBool) {
+        while !over.load(Ordering::Relaxed) {
+            let asked = Instant::now();
+            if daemon::get(self.operators, "/readyz").0 == 200 {
+                *self.last_ready.lock().unwrap() = Some(asked);
+            }
+            sleep(ASKED_EVERY.saturating_sub(asked.elapsed()));
+        }
+    }
+
+    /// As systemd does with `Restart=always` and no pause.
+    fn is_kept_running(&self, over: &AtomicBool) {
+        while !over.load(Ordering::Relaxed) {
+            sleep(LOOK_EVERY);
+            let mut daemon = self.daemon();
+            let ended = daemon.child().ended().is_ok_and(|status| status.is_some());
+            if ended
+                && self.supervised.load(Ordering::Relaxed)
+                && let Err(error) = daemon.restart_unready()
+            {
+                eprintln!("{}: {error:#}", self.name);
+            }
+        }
+    }
+}
+
+/// All daemons.
+pub struct Fleet {
+    members: Vec<Arc<Member>>,
+    over: Arc<AtomicBool>,
+    threads: Vec<JoinHandle<()>>,
+    certificate: PathBuf,
+}
+
+impl Fleet {
+    /// Of daemons that are ready.
+    pub fn of(daemons: Vec<Daemon>, names: &[&'static str]) -> Result<Self> {
+        ensure!(!daemons.is_empty(), "no daemons");
+        let certificate = daemons[0].certificate();
+        let over = Arc::new(AtomicBool::new(false));
+        let mut threads = Vec::new();
+        let mut members = Vec::new();
+        for (daemon, name) in daemons.into_iter().zip(names) {
+            let member = Arc::new(Member {
+                name,
+                site: daemon.site(),
+                operators: daemon.operators(),
+                daemon: Mutex::new(daemon),
+                supervised: AtomicBool::new(true),
+                last_ready: Mutex::new(None),
+            });
+            for watch in [Member::asks_until, Member::is_kept_running] {
+                let (member, over) = (Arc::clone(&member), Arc::clone(&over));
+                threads.push(spawn(move || watch(&member, &over)));
+            }
+            members.push(member);
+        }
+        Ok(Self { members, over, threads, certificate })
+    }
+
+    /// Each of them.
+    pub fn members(&self) -> &[Arc<Member>] {
+        &self.members
+    }
+
+    /// The one with the most calls, once it has some: its place, and how many.
+    pub fn busiest(&self, within: Duration) -> Result<(usize, f64)> {
+        const SOME: f64 = 3.0;
+        let until = Instant::now() + within;
+        loop {
+            let calls = self.members.iter().map(|member| member.calls()).enumerate();
+            let most = calls.max_by(|(_, one), (_, other)| one.total_cmp(other));
+            let (place, calls) = most.context("no daemons")?;
+            if calls >= SOME {
+                return Ok((place, calls));
+            }
+            ensure!(Instant::now() < until, "no daemon has {SOME} calls");
+            sleep(ASKED_EVERY);
+        }
+    }
+
+    /// The certificate of all.
+    pub fn certificate(&self) -> PathBuf {
+        self.certificate.clone()
+    }
+
+    /// Waits until all are ready after `since`; the longest time that took.
+    pub fn ready_after(&self, since: Instant, within: Duration) -> Result<Duration> {
+        let mut longest = Duration::ZERO;
+        for member in &self.members {
+            longest = longest.max(member.ready_after(since, within)?);
+        }
+        Ok(longest)
+    }
+}
+
+impl Drop for Fleet {
+    fn drop(&mut self) {
+        self.over.store(true, Ordering::Relaxed);
+        for member in &self.members {
+            // One that is stopped would not answer the asking thread.
+            drop(member.daemon().kill());
+        }
+        for thread in self.threads.drain(..) {
+            drop(thread.join());
+        }
+    }
+}

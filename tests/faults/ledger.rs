@@ -1,0 +1,221 @@
+//! What was confirmed to callers, beside what the database holds and who can log in.
+//!
+//! A caller who heard `completed` can log in, once stored, once noted. Nobody else can, but one: who
+//! had keyed the whole confirmation before a fault that then kept `completed` from being heard (P13).
+
+use std::collections::HashMap;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, Result};
+use tokio::task::JoinSet;
+
+use crate::caller::{Call, End};
+use crate::load::Lived;
+use crate::logins::{Answer, Login, Site};
+use crate::system::System;
+
+/// Logins at once while the ledger is closed.
+const SIDE_BY_SIDE: usize = 4;
+/// The longest silence that a caller may hear.
+pub const SILENCE: Duration = Duration::from_secs(12);
+
+/// A fault: from when to when.
+pub type Fault = (Instant, Instant);
+
+/// What may be besides in a row, because the fault is of that kind.
+#[expect(clippy::struct_excessive_bools, reason = "each is borne or not, whatever the others are")]
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Bears {
+    /// Calls on the PBX that was killed end without a word, or never begin.
+    pub lost_calls: bool,
+    /// Logins during a fault may find nobody, an answer 5xx, or none.
+    pub failed_logins: bool,
+    /// Apologies to callers during a fault, or just after.
+    pub apologies: bool,
+    /// What a caller was told may be gone: asynchronous replication.
+    pub lost_commits: bool,
+}
+
+/// What a row came to.
+#[derive(Debug, Default)]
+pub struct Balance {
+    pub calls: usize,
+    pub completed: usize,
+    pub logged_in: usize,
+    /// Stored, `completed` not heard, confirmed before a fault.
+    pub unheard: usize,
+    pub credentials: usize,
+    pub apologies: usize,
+    pub lost_calls: usize,
+    pub lost_commits: usize,
+    pub longest_silence: Duration,
+    pub logins: usize,
+    pub failed_logins: usize,
+    /// Every breach, for people to read.
+    pub breaches: Vec<String>,
+}
+
+/// What the database holds of one number.
+#[derive(Debug, Default, Clone, Copy)]
+struct Held {
+    credentials: usize,
+    noted: usize,
+}
+
+/// After a fault: compares.
+pub fn close(system: &System, lived: &Lived, faults: &[Fault], bears: Bears) -> Result<Balance> {
+    let begin = lived.calls.iter().map(|call| call.placed).min().context("no calls")?;
+    let site = Site::of(&system.fleet)?;
+    let logins = system.runtime.block_on(log_all_in(&site, &lived.calls));
+    let held = system.runtime.block_on(held(system, &lived.calls))?;
+    let mut balance =
+        Balance { calls: lived.calls.len(), logins: lived.logins.len(), ..Balance::default() };
+    for call in &lived.calls {
+        let breach = |what: &str| format!("{what}: {}", call.told(begin));
+        let found = held.get(&call.number).copied().unwrap_or_default();
+        let answer = logins.get(&call.number).cloned().unwrap_or(Answer::NobodyThere);
+        balance.stored(call, found, &answer, faults, bears).into_iter().for_each(|what| {
+            balance.breaches.push(breach(&what));
+        });
+        balance.lived(call, faults, bears).into_iter().for_each(|what| {
+            balance.breaches.push(breach(&what));
+        });
+    }
+    for login in &lived.logins {
+        balance.login(login, begin, faults, bears);
+    }
+    Ok(balance)
+}
+
+impl Balance {
+    fn stored(
+        &mut self,
+        call: &Call,
+        held: Held,
+        answer: &Answer,
+        faults: &[Fault],
+        bears: Bears,
+    ) -> Option<String> {
+        self.credentials += held.credentials;
+        // A line that begins anew may have stored what was confirmed before.
+        let once_each = (1..=call.confirmed.len()).contains(&held.noted);
+        let is_there = held.credentials == 1 && once_each && *answer == Answer::Status(200);
+        let is_absent = held.credentials == 0 && held.noted == 0 && *answer == Answer::Status(401);
+        let what = || format!("{held:?}, login {answer:?}");
+        self.logged_in += usize::from(*answer == Answer::Status(200));
+        if call.end == End::Completed {
+            self.completed += 1;
+            if is_absent && bears.lost_commits {
+                self.lost_commits += 1;
+                return None;
+            }
+            return (!is_there).then(|| format!("confirmed, but {}", what()));
+        }
+        if is_absent {
+            return None;
+        }
+        let before_a_fault = |confirmed: &Instant| {
+            faults.iter().any(|(from, _)| *confirmed <= *from && *from <= call.over)
+        };
+        if is_there && call.confirmed.iter().any(before_a_fault) {
+            self.unheard += 1;
+            return None;
+        }
+        Some(format!("not confirmed, but {}", what()))
+    }
+
+    fn lived(&mut self, call: &Call, faults: &[Fault], bears: Bears) -> Option<String> {
+        let in_a_fault =
+            faults.iter().any(|(from, until)| call.placed <= *until && *from <= call.over);
+        if bears.lost_calls && in_a_fault && call.end != End::Completed {
+            self.lost_calls += 1;
+            return None;
+        }
+        let (silence, _) = call.longest_silence();
+        self.longest_silence = self.longest_silence.max(silence);
+        if silence > SILENCE {
+            return Some(format!("silence for {silence:.1?}"));
+        }
+        match &call.end {
+            End::Completed | End::ChangedMind => None,
+            End::Told(guidance) => {
+                self.apologies += 1;
+                // Who keys on into a menu that has just begun anew is told to call again.
+                let apology = ["trouble", "redial"].contains(&guidance.as_str());
+                let borne = bears.apologies && in_a_fault && apology;
+                (!borne).then(|| format!("told {guidance}"))
+            }
+            End::GaveUp => Some("heard nothing more".to_owned()),
+            End::CutOff => Some("cut off".to_owned()),
+            End::NotAnswered(why) => Some(why.clone()),
+        }
+    }
+
+    fn login(&mut self, login: &Login, begin: Instant, faults: &[Fault], bears: Bears) {
+        let good = if login.right { 200 } else { 401 };
+        if login.answer == Answer::Status(good) {
+            return;
+        }
+        self.failed_logins += 1;
+        let in_a_fault =
+            faults.iter().any(|(from, until)| login.asked <= *until && *from <= login.answered);
+        // A verdict is a verdict, whatever the fault; only its absence may be borne.
+        let no_verdict = !matches!(login.answer, Answer::Status(200 | 401));
+        let lost = bears.lost_commits && login.right && login.answer == Answer::Status(401);
+        if (bears.failed_logins && in_a_fault && no_verdict) || lost {
+            return;
+        }
+        let at = login.asked.saturating_duration_since(begin).as_secs_f64();
+        let Login { number, answer, .. } = login;
+        self.breaches.push(format!("{at:.2} login of {number}, to be {good}: {answer:?}"));
+    }
+}
+
+/// The 99th percentile of the reactions to keys that were released between `from` and `until`.
+pub fn reaction_p99(lived: &Lived, from: Instant, until: Instant) -> Option<Duration> {
+    let all = lived.calls.iter().flat_map(|call| &call.reactions);
+    let mut took: Vec<Duration> =
+        all.filter(|(at, _)| (from..until).contains(at)).map(|(_, took)| *took).collect();
+    took.sort_unstable();
+    took.get(took.len() * 99 / 100).copied()
+}
+
+async fn log_all_in(site: &Site, calls: &[Call]) -> HashMap<String, Answer> {
+    let mut answers = HashMap::new();
+    let mut asking = JoinSet::new();
+    for (turn, call) in calls.iter().enumerate() {
+        if asking.len() >= SIDE_BY_SIDE
+            && let Some(Ok((number, answer))) = asking.join_next().await
+        {
+            answers.insert(number, answer);
+        }
+        let (site, number, password) = (site.clone(), call.number.clone(), call.password.clone());
+        asking.spawn(async move {
+            let login = site.log_in(turn, &number, &password, true).await;
+            (number, login.answer)
+        });
+    }
+    answers.extend(asking.join_all().await);
+    answers
+}
+
+async fn held(system: &System, calls: &[Call]) -> Result<HashMap<String, Held>> {
+    let numbers: Vec<&str> = calls.iter().map(|call| call.number.as_str()).collect();
+    let owner = system.database().owner().await?;
+    let mut held: HashMap<String, Held> = HashMap::new();
+    let credentials = "SELECT login, count(*) FROM credential
+        WHERE login = ANY($1) AND voided_at IS NULL GROUP BY login";
+    for row in owner.query(credentials, &[&numbers]).await? {
+        held.entry(row.get(0)).or_default().credentials = count(&row)?;
+    }
+    let noted = "SELECT login, count(*) FROM audit
+        WHERE login = ANY($1) AND event = 'temporary_set' AND outcome = 'done' GROUP BY login";
+    for row in owner.query(noted, &[&numbers]).await? {
+        held.entry(row.get(0)).or_default().noted = count(&row)?;
+    }
+    Ok(held)
+}
+
+fn count(row: &tokio_postgres::Row) -> Result<usize> {
+    Ok(usize::try_from(row.get::<_, i64>(1))?)
+}

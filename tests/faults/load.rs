@@ -1,0 +1,190 @@
+//! The steady load: a caller at each beat of a clock, logins at each of another, all written down.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
+use std::thread::{JoinHandle, Scope, scope, sleep, spawn};
+use std::time::{Duration, Instant};
+
+use anyhow::{Result, ensure};
+
+use crate::caller::{Call, End, Person, Plan};
+use crate::logins::{Login, Site};
+use crate::system::{System, silent_number};
+
+/// A new caller each, if nothing else is wished.
+const CALL_EVERY: Duration = Duration::from_millis(900);
+/// A login each.
+const LOGIN_EVERY: Duration = Duration::from_millis(600);
+/// What callers mean to do, in turn.
+const PLANS: [Plan; 9] = {
+    let mut plans = [Plan::HurriesOff; 9];
+    plans[2] = Plan::Listens;
+    plans[5] = Plan::Listens;
+    plans[8] = Plan::ChangesMind;
+    plans
+};
+/// Every so manieth login is wrong.
+const WRONG_EVERY: usize = 5;
+const LOOK_EVERY: Duration = Duration::from_millis(20);
+
+/// All that was lived so far.
+#[derive(Debug, Default)]
+pub struct Lived {
+    pub calls: Vec<Call>,
+    pub logins: Vec<Login>,
+}
+
+struct Shared {
+    system: Arc<System>,
+    site: Site,
+    over: AtomicBool,
+    call_every: Mutex<Duration>,
+    lived: Mutex<Lived>,
+}
+
+/// The load; it ends with [`Load::end`].
+pub struct Load {
+    shared: Arc<Shared>,
+    threads: Vec<JoinHandle<()>>,
+}
+
+impl Load {
+    /// Begins.
+    pub fn on(system: &Arc<System>) -> Result<Self> {
+        let shared = Arc::new(Shared {
+            system: Arc::clone(system),
+            site: Site::of(&system.fleet)?,
+            over: AtomicBool::new(false),
+            call_every: Mutex::new(CALL_EVERY),
+            lived: Mutex::new(Lived::default()),
+        });
+        let threads = [Shared::calls, Shared::logs_in].map(|work| {
+            let shared = Arc::clone(&shared);
+            spawn(move || work(&shared))
+        });
+        Ok(Self { shared, threads: threads.into() })
+    }
+
+    /// Somebody calls each time that so long has passed.
+    pub fn call_every(&self, beat: Duration) {
+        *self.shared.call_every.lock().unwrap() = beat;
+    }
+
+    /// Somebody calls as often as at the beginning.
+    pub fn call_as_usual(&self) {
+        self.call_every(CALL_EVERY);
+    }
+
+    /// Waits until so many calls that were placed after `since` have completed.
+    pub fn completes(&self, count: usize, since: Instant, within: Duration) -> Result<()> {
+        let until = Instant::now() + within;
+        loop {
+            let done = {
+                let lived = self.shared.lived.lock().unwrap();
+                let good = |call: &&Call| call.end == End::Completed && call.placed > since;
+                lived.calls.iter().filter(good).count()
+            };
+            if done >= count {
+                return Ok(());
+            }
+            ensure!(Instant::now() < until, "{done} of {count} calls completed in {within:?}");
+            sleep(LOOK_EVERY);
+        }
+    }
+
+    /// No more callers; once the last is done, all that was lived.
+    pub fn end(mut self) -> Lived {
+        self.stop();
+        std::mem::take(&mut self.shared.lived.lock().unwrap())
+    }
+
+    fn stop(&mut self) {
+        self.shared.over.store(true, Ordering::Relaxed);
+        for thread in self.threads.drain(..) {
+            drop(thread.join());
+        }
+    }
+}
+
+impl Drop for Load {
+    fn drop(&mut self) {
+        self.stop();
+    }
+}
+
+impl Shared {
+    fn is_over(&self) -> bool {
+        self.over.load(Ordering::Relaxed)
+    }
+
+    /// At each beat until the load is over; a late beat is not made up for.
+    fn at_each(&self, beat: impl Fn() -> Duration, mut work: impl FnMut(usize)) {
+        let mut next = Instant::now();
+        for turn in 0.. {
+            while Instant::now() < next {
+                if self.is_over() {
+                    return;
+                }
+                sleep(LOOK_EVERY);
+            }
+            if self.is_over() {
+                return;
+            }
+            work(turn);
+            next = Instant::now().max(next + beat());
+        }
+    }
+
+    fn calls(&self) {
+        scope(|callers| {
+            self.at_each(
+                || *self.call_every.lock().unwrap(),
+                |turn| {
+                    let person = Person {
+                        number: self.system.fresh_number(),
+                        password: format!("{:08}", rand::random_range(0..100_000_000_u32)),
+                        plan: PLANS[turn % PLANS.len()],
+                    };
+                    self.place(callers, person);
+                },
+            );
+        });
+    }
+
+    fn place<'scope>(&'scope self, callers: &'scope Scope<'scope, '_>, person: Person) {
+        callers.spawn(move || {
+            let call = person.calls(&self.system.line());
+            self.lived.lock().unwrap().calls.push(call);
+        });
+    }
+
+    fn logs_in(&self) {
+        let runtime = Arc::clone(&self.system.runtime);
+        scope(|askers| {
+            self.at_each(
+                || LOGIN_EVERY,
+                |turn| {
+                    let Some((number, password, right)) = self.draw_login(turn) else { return };
+                    let runtime = Arc::clone(&runtime);
+                    askers.spawn(move || {
+                        let login = self.site.log_in(turn, &number, &password, right);
+                        let login = runtime.block_on(login);
+                        self.lived.lock().unwrap().logins.push(login);
+                    });
+                },
+            );
+        });
+    }
+
+    /// An earlier caller, or somebody who guesses.
+    fn draw_login(&self, turn: usize) -> Option<(String, String, bool)> {
+        if turn % WRONG_EVERY == WRONG_EVERY - 1 {
+            return Some((silent_number(), "00000000".to_owned(), false));
+        }
+        let lived = self.lived.lock().unwrap();
+        let good: Vec<&Call> =
+            lived.calls.iter().filter(|call| call.end == End::Completed).collect();
+        let call = good.get(rand::random_range(0..good.len().max(1)))?;
+        Some((call.number.clone(), call.password.clone(), true))
+    }
+}

@@ -1,0 +1,81 @@
+//! Logins as they come through a load balancer: to a daemon that was ready a moment ago, to
+//! another if the connection is refused, and never twice once the request was sent.
+
+use std::fs;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use anyhow::Result;
+use reqwest::{Certificate, Client};
+use serde_json::json;
+
+use crate::fleet::{Fleet, Member};
+
+const ANSWERED_WITHIN: Duration = Duration::from_secs(20);
+
+/// What came of a login.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Answer {
+    /// Its HTTP status.
+    Status(u16),
+    /// No daemon was ready, or none took a connection.
+    NobodyThere,
+    /// The request was sent, and no answer came.
+    Lost(String),
+}
+
+/// A login.
+#[derive(Debug, Clone)]
+pub struct Login {
+    pub number: String,
+    pub asked: Instant,
+    pub answered: Instant,
+    /// Whether it must be let in.
+    pub right: bool,
+    pub answer: Answer,
+}
+
+/// The load balancer and the programs before it.
+#[derive(Clone)]
+pub struct Site {
+    members: Vec<Arc<Member>>,
+    client: Client,
+}
+
+impl Site {
+    /// Before these daemons.
+    pub fn of(fleet: &Fleet) -> Result<Self> {
+        // Another part of this process may have chosen it before.
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let client = Client::builder()
+            .tls_certs_only([Certificate::from_pem(&fs::read(fleet.certificate())?)?])
+            .timeout(ANSWERED_WITHIN)
+            // A connection of its own for each: one that was kept might be closed as it is used.
+            .pool_max_idle_per_host(0)
+            .no_proxy()
+            .build()?;
+        Ok(Self { members: fleet.members().to_vec(), client })
+    }
+
+    /// Logs in; each time another daemon is asked first.
+    pub async fn log_in(&self, turn: usize, number: &str, password: &str, right: bool) -> Login {
+        let asked = Instant::now();
+        let answer = self.ask(turn, number, password).await;
+        Login { number: number.to_owned(), asked, answered: Instant::now(), right, answer }
+    }
+
+    async fn ask(&self, turn: usize, number: &str, password: &str) -> Answer {
+        let body = json!({ "number": number, "password": password });
+        let count = self.members.len();
+        let in_turn = (0..count).map(|index| &self.members[(turn + index) % count]);
+        for member in in_turn.filter(|member| member.is_in_service()) {
+            let url = format!("{}/api/v1/login", member.site());
+            match self.client.post(url).json(&body).send().await {
+                Ok(answer) => return Answer::Status(answer.status().as_u16()),
+                Err(error) if error.is_connect() => {}
+                Err(error) => return Answer::Lost(format!("{}: {error:?}", member.name)),
+            }
+        }
+        Answer::NobodyThere
+    }
+}

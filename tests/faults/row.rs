@@ -1,0 +1,157 @@
+//! A row of the table: a system of its own, the steady load, the fault, and the balance.
+
+use std::fs;
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, Result, ensure};
+use karipass_lab::asterisk::Installation;
+use libtest_mimic::{Failed, Trial};
+
+use crate::ledger::{self, Bears, Fault};
+use crate::load::{Lived, Load};
+use crate::system::{System, Wishes};
+use crate::table::{Line, Table};
+
+/// Calls that complete before the fault, and after it.
+const QUIET_CALLS: usize = 3;
+const QUIET_WITHIN: Duration = Duration::from_mins(1);
+
+/// How many times the quiet reaction time the p99 under a fault may be. What is within two packets is not
+/// looked at: on a machine that the callers themselves keep busy, that is no difference.
+const REACTION: u32 = 2;
+const PACKETS: Duration = Duration::from_millis(40);
+
+/// Breaches that are told, and complaints of each daemon.
+const TOLD: usize = 20;
+
+/// What a fault's function works with.
+pub struct Scene {
+    pub system: Arc<System>,
+    pub load: Load,
+    faults: Mutex<Vec<Fault>>,
+    ready: Mutex<Option<Duration>>,
+    remarks: Mutex<Vec<String>>,
+}
+
+impl Scene {
+    /// Makes a fault that lasts until `fault` returns.
+    pub fn fault<T>(&self, fault: impl FnOnce(Instant) -> Result<T>) -> Result<T> {
+        let from = Instant::now();
+        let outcome = fault(from);
+        self.faults.lock().unwrap().push((from, Instant::now()));
+        outcome
+    }
+
+    /// Remarks on something in the table.
+    pub fn remark(&self, what: String) {
+        self.remarks.lock().unwrap().push(what);
+    }
+
+    /// Notes how long it took to become ready.
+    pub fn note_ready(&self, took: Duration) {
+        let mut ready = self.ready.lock().unwrap();
+        *ready = Some(ready.map_or(took, |longest| longest.max(took)));
+    }
+}
+
+/// A row.
+#[derive(Clone)]
+pub struct Row {
+    /// The trial's name.
+    pub name: &'static str,
+    /// The fault, for the table.
+    pub fault: &'static str,
+    pub wishes: Wishes,
+    pub bears: Bears,
+    /// Whether the line must react as before while the fault lasts.
+    pub reacts: bool,
+    /// What befalls the system.
+    pub befalls: fn(&Scene) -> Result<()>,
+}
+
+impl Row {
+    /// The row as a trial.
+    pub fn trial(self, installation: &Installation, table: &Arc<Table>) -> Trial {
+        let (installation, table) = (installation.clone(), Arc::clone(table));
+        Trial::test(self.name, move || {
+            self.run(&installation, &table).map_err(|error| {
+                // At once: the other rows take many minutes.
+                eprintln!("{error:#}");
+                Failed::from("what was breached is told above")
+            })
+        })
+    }
+
+    fn run(&self, installation: &Installation, table: &Table) -> Result<()> {
+        let begun = Instant::now();
+        let system = Arc::new(System::start(installation, &self.wishes)?);
+        let load = Load::on(&system)?;
+        let scene = Scene {
+            system,
+            load,
+            faults: Mutex::default(),
+            ready: Mutex::default(),
+            remarks: Mutex::default(),
+        };
+        let befallen = self.befall(&scene);
+        let Scene { system, load, faults, ready, remarks } = scene;
+        let lived = load.end();
+        let faults = faults.into_inner().unwrap();
+        let balance = ledger::close(&system, &lived, &faults, self.bears);
+        let mut balance = balance.context("closing the ledger")?;
+        let mut remarks = remarks.into_inner().unwrap();
+        if self.reacts {
+            remarks.push(reacts(&lived, begun, &faults, &mut balance.breaches));
+        }
+        if let Err(error) = befallen {
+            balance.breaches.push(format!("{error:#}"));
+        }
+        let breaches = std::mem::take(&mut balance.breaches);
+        let (fault, times, held) = (self.fault, faults.len(), breaches.is_empty());
+        let ready = ready.into_inner().unwrap();
+        table.note(Line { fault, times, balance, ready, remarks, held, took: begun.elapsed() });
+        let more = breaches.len().saturating_sub(TOLD);
+        let breaches = breaches.into_iter().take(TOLD).collect::<Vec<_>>().join("\n");
+        ensure!(held, "{breaches}\nand {more} more\n{}", complaints(&system));
+        Ok(())
+    }
+
+    fn befall(&self, scene: &Scene) -> Result<()> {
+        let quiet = |since| scene.load.completes(QUIET_CALLS, since, QUIET_WITHIN);
+        quiet(Instant::now()).context("before the fault")?;
+        (self.befalls)(scene)?;
+        quiet(Instant::now()).context("after the fault")
+    }
+}
+
+/// What the daemons last complained of.
+fn complaints(system: &System) -> String {
+    let mut told = String::new();
+    for member in system.fleet.members() {
+        let log = fs::read_to_string(member.daemon().log()).unwrap_or_default();
+        let is_complaint = |line: &&str| line.contains("WARN") || line.contains("ERROR");
+        let mut last: Vec<&str> = log.lines().rev().filter(is_complaint).take(TOLD).collect();
+        last.push(member.name);
+        last.reverse();
+        told.push_str(&last.join("\n"));
+        told.push('\n');
+    }
+    told
+}
+
+/// The line's reaction to keys before the first fault and while faults last, compared.
+fn reacts(lived: &Lived, begun: Instant, faults: &[Fault], breaches: &mut Vec<String>) -> String {
+    let quiet = faults.first().and_then(|(from, _)| ledger::reaction_p99(lived, begun, *from));
+    let under =
+        faults.iter().filter_map(|(from, until)| ledger::reaction_p99(lived, *from, *until));
+    let (Some(quiet), Some(under)) = (quiet, under.max()) else {
+        breaches.push("too few reactions to compare".to_owned());
+        return String::new();
+    };
+    let words = format!("reaction p99 {under:.0?}, quiet {quiet:.0?}");
+    if under > (quiet * REACTION).max(PACKETS) {
+        breaches.push(words.clone());
+    }
+    words
+}

@@ -1,0 +1,76 @@
+//! ARI's TCP is cut, stalled, slow, while both ends live on.
+
+use std::thread::sleep;
+use std::time::{Duration, Instant};
+
+use anyhow::Result;
+use karipass_lab::wire::State;
+
+use crate::ledger::Bears;
+use crate::row::{Row, Scene};
+use crate::system::Wishes;
+
+const CUTS: usize = 5;
+const CUT_FOR: Duration = Duration::from_secs(1);
+const CUT_EVERY: Duration = Duration::from_secs(6);
+const STALLED_FOR: Duration = Duration::from_secs(30);
+const SLOW_FOR: Duration = Duration::from_secs(30);
+const SLOW_BY: Duration = Duration::from_millis(300);
+const BUSY_WITHIN: Duration = Duration::from_secs(20);
+const READY_WITHIN: Duration = Duration::from_secs(10);
+
+pub fn rows() -> Vec<Row> {
+    let wired = |name, fault, bears, befalls| {
+        let wishes = Wishes { wired: true, ..Wishes::default() };
+        Row { name, fault, wishes, bears, reacts: false, befalls }
+    };
+    let failing = Bears { failed_logins: true, apologies: true, ..Bears::default() };
+    vec![
+        wired("ari_cut", "ARI's TCP cut for 1 s, both daemons", failing, cut),
+        wired("ari_stalled", "ARI's TCP stalled for 30 s, one daemon", failing, stalled),
+        wired("ari_slow", "ARI's TCP slowed to 300 ms", Bears::default(), slow),
+    ]
+}
+
+fn be(scene: &Scene, state: State) {
+    scene.system.wires.iter().for_each(|wire| wire.be(state));
+}
+
+fn cut(scene: &Scene) -> Result<()> {
+    for _ in 0..CUTS {
+        let took = scene.fault(|_| {
+            be(scene, State::Cut);
+            sleep(CUT_FOR);
+            be(scene, State::Whole);
+            scene.system.fleet.ready_after(Instant::now(), READY_WITHIN)
+        })?;
+        scene.note_ready(took);
+        sleep(CUT_EVERY);
+    }
+    Ok(())
+}
+
+/// No bytes, and no close: only one daemon can know, by its pings.
+fn stalled(scene: &Scene) -> Result<()> {
+    let (place, calls) = scene.system.fleet.busiest(BUSY_WITHIN)?;
+    scene.remark(format!("with {calls} calls"));
+    let wire = &scene.system.wires[place];
+    let took = scene.fault(|_| {
+        wire.be(State::Stalled);
+        scene.system.fleet.members()[place].is_out_of_service_within(READY_WITHIN)?;
+        sleep(STALLED_FOR);
+        wire.be(State::Whole);
+        scene.system.fleet.ready_after(Instant::now(), READY_WITHIN)
+    })?;
+    scene.note_ready(took);
+    Ok(())
+}
+
+fn slow(scene: &Scene) -> Result<()> {
+    scene.fault(|_| {
+        be(scene, State::Slow(SLOW_BY));
+        sleep(SLOW_FOR);
+        be(scene, State::Whole);
+        Ok(())
+    })
+}

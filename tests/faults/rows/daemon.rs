@@ -1,0 +1,101 @@
+//! A daemon is killed, stopped, restarted.
+
+use std::thread::sleep;
+use std::time::{Duration, Instant};
+
+use anyhow::Result;
+use rustix::process::Signal;
+
+use crate::ledger::Bears;
+use crate::row::{Row, Scene};
+use crate::system::Wishes;
+
+const KILLS: usize = 20;
+/// From one kill to the next: less than a call takes, so that calls outlive several.
+const KILL_EVERY: Duration = Duration::from_secs(5);
+const STOPPED_FOR: Duration = Duration::from_secs(30);
+const BUSY_WITHIN: Duration = Duration::from_secs(20);
+const READY_WITHIN: Duration = Duration::from_secs(10);
+/// The defaults of `[stop]`.
+const PATIENT: [(&str, &str); 2] =
+    [("KARIPASS_STOP_NOTICE_S", "5"), ("KARIPASS_STOP_CALLS_S", "120")];
+const ENDED_WITHIN: Duration = Duration::from_secs(130);
+
+pub fn rows() -> Vec<Row> {
+    vec![
+        Row {
+            name: "a_daemon_killed_9",
+            fault: "a daemon killed -9, in turn",
+            wishes: Wishes::default(),
+            bears: Bears { failed_logins: true, apologies: true, ..Bears::default() },
+            reacts: false,
+            befalls: killed,
+        },
+        Row {
+            name: "a_daemon_stopped_and_resumed",
+            fault: "a daemon stopped for 30 s",
+            wishes: Wishes::default(),
+            bears: Bears { failed_logins: true, apologies: true, ..Bears::default() },
+            reacts: false,
+            befalls: stopped,
+        },
+        Row {
+            name: "both_daemons_restarted_in_turn",
+            fault: "rolling restart of both daemons",
+            wishes: Wishes { variables: PATIENT.map(own).to_vec(), ..Wishes::default() },
+            bears: Bears::default(),
+            reacts: false,
+            befalls: restarted,
+        },
+    ]
+}
+
+/// A service manager's signal, and a load balancer's notice.
+fn restarted(scene: &Scene) -> Result<()> {
+    for member in scene.system.fleet.members() {
+        let (ended, ready) = scene.fault(|_| {
+            let ended = member.restart(ENDED_WITHIN)?;
+            anyhow::Ok((ended, member.ready_after(Instant::now(), READY_WITHIN)?))
+        })?;
+        scene.note_ready(ready);
+        scene.remark(format!("{} ended in {:.1} s", member.name, ended.as_secs_f64()));
+    }
+    Ok(())
+}
+
+fn own((name, value): (&'static str, &str)) -> (&'static str, String) {
+    (name, value.to_owned())
+}
+
+/// The service manager starts it again.
+fn killed(scene: &Scene) -> Result<()> {
+    let members = scene.system.fleet.members();
+    let mut calls = 0.0;
+    for turn in 0..KILLS {
+        let member = &members[turn % members.len()];
+        calls += member.calls();
+        let took = scene.fault(|from| {
+            member.signal(Signal::KILL)?;
+            member.ready_after(from + Duration::from_millis(100), READY_WITHIN)
+        })?;
+        scene.note_ready(took);
+        sleep(KILL_EVERY.saturating_sub(took));
+    }
+    scene.remark(format!("with {calls} calls in all"));
+    Ok(())
+}
+
+fn stopped(scene: &Scene) -> Result<()> {
+    let (place, calls) = scene.system.fleet.busiest(BUSY_WITHIN)?;
+    scene.remark(format!("with {calls} calls"));
+    let member = &scene.system.fleet.members()[place];
+    let took = scene.fault(|_| {
+        member.signal(Signal::STOP)?;
+        sleep(STOPPED_FOR);
+        let resumed = Instant::now();
+        member.signal(Signal::CONT)?;
+        member.ready_after(resumed, READY_WITHIN)
+    })?;
+    scene.note_ready(took);
+    Ok(())
+}

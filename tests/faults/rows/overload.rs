@@ -1,0 +1,114 @@
+//! More of everything than the daemons are made for; the telephone line must not notice.
+
+use std::sync::Arc;
+use std::thread::sleep;
+use std::time::Duration;
+
+use anyhow::{Result, ensure};
+
+use super::flood::Flood;
+use super::sockets::Slow;
+use crate::ledger::Bears;
+use crate::row::{Row, Scene};
+use crate::system::Wishes;
+
+/// How long the line is watched before, and how long the overload lasts.
+const WATCHED_FOR: Duration = Duration::from_secs(25);
+/// After that all must be as before.
+const NORMAL_WITHIN: Duration = Duration::from_secs(5);
+/// Callers enough for a 99th percentile.
+const CALL_EVERY: Duration = Duration::from_millis(450);
+const SOCKETS: usize = 500;
+const OVERLOAD: u32 = 3;
+/// A daemon's calls at once in the last row, and how often somebody calls: five times what two such
+/// daemons can take of calls that last some 15 s.
+const MOST_CALLS: &str = "10";
+const FULL_EVERY: Duration = Duration::from_millis(750);
+const TOO_MANY_EVERY: Duration = Duration::from_millis(150);
+/// Of each daemon, in MiB.
+const MEMORY: u32 = 256;
+
+pub fn rows() -> Vec<Row> {
+    let overload = |name, fault, bears, befalls| Row {
+        name,
+        fault,
+        wishes: Wishes::default(),
+        bears,
+        reacts: true,
+        befalls,
+    };
+    let failing = Bears { failed_logins: true, ..Bears::default() };
+    let most = vec![("KARIPASS_CALL_MOST", MOST_CALLS.to_owned())];
+    vec![
+        overload("slow_sockets", "500 slow sockets", Bears::default(), slow_sockets),
+        overload("flood_of_logins", "logins at three times capacity", failing, flood),
+        Row {
+            wishes: Wishes { variables: most, ..Wishes::default() },
+            ..overload(
+                "five_times_the_calls",
+                "five times the configured calls",
+                Bears { apologies: true, ..Bears::default() },
+                calls,
+            )
+        },
+    ]
+}
+
+/// The line as it is, then with the overload, then afterwards.
+fn overloaded<T>(scene: &Scene, begin: impl FnOnce() -> Result<T>) -> Result<T> {
+    sleep(WATCHED_FOR);
+    let outcome = scene.fault(|_| {
+        let overload = begin()?;
+        sleep(WATCHED_FOR);
+        anyhow::Ok(overload)
+    })?;
+    let memory = scene.system.fleet.members().iter().map(|member| member.peak_memory());
+    let memory = memory.collect::<Result<Vec<u32>>>()?;
+    scene.remark(format!("memory {memory:?} MiB"));
+    ensure!(memory.iter().all(|memory| *memory < MEMORY), "memory: {memory:?} MiB");
+    Ok(outcome)
+}
+
+fn normal(scene: &Scene) {
+    sleep(NORMAL_WITHIN);
+    scene.load.call_as_usual();
+}
+
+fn slow_sockets(scene: &Scene) -> Result<()> {
+    scene.load.call_every(CALL_EVERY);
+    let member = Arc::clone(&scene.system.fleet.members()[0]);
+    let certificate = scene.system.fleet.certificate();
+    let slow = overloaded(scene, || Slow::open(SOCKETS, member.address(), &certificate))?;
+    scene.remark(format!("{} sockets at least held", slow.close()?));
+    normal(scene);
+    Ok(())
+}
+
+fn flood(scene: &Scene) -> Result<()> {
+    scene.load.call_every(CALL_EVERY);
+    let sites = scene.system.fleet.members().iter().map(|member| member.site().to_owned());
+    let flood = Flood::of(sites.collect(), &scene.system.fleet.certificate())?;
+    let capacity = flood.capacity()?;
+    let flood = overloaded(scene, || Ok(flood.begin(capacity * f64::from(OVERLOAD))))?;
+    let (verified, busy) = scene.fault(|_| {
+        let counted = flood.end();
+        normal(scene);
+        counted
+    })?;
+    scene.remark(format!("capacity {capacity:.0}/s, {verified} verified, {busy} told busy"));
+    ensure!(busy > 0, "nobody was told that it is busy");
+    Ok(())
+}
+
+fn calls(scene: &Scene) -> Result<()> {
+    scene.load.call_every(FULL_EVERY);
+    overloaded(scene, || {
+        scene.load.call_every(TOO_MANY_EVERY);
+        Ok(())
+    })?;
+    scene.fault(|_| {
+        scene.load.call_as_usual();
+        sleep(NORMAL_WITHIN);
+        Ok(())
+    })
+}

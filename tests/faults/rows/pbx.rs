@@ -1,0 +1,40 @@
+//! Asterisk is killed and started again.
+
+use std::thread::sleep;
+use std::time::{Duration, Instant};
+
+use anyhow::Result;
+
+use crate::ledger::Bears;
+use crate::row::{Row, Scene};
+use crate::system::Wishes;
+
+const KILLS: usize = 10;
+/// From being ready to the next kill.
+const PAUSE: Duration = Duration::from_secs(3);
+const READY_WITHIN: Duration = Duration::from_secs(10);
+
+pub fn rows() -> Vec<Row> {
+    vec![Row {
+        name: "asterisk_killed_and_started_again",
+        fault: "Asterisk killed -9 and started again",
+        wishes: Wishes::default(),
+        // Its calls die with it, and readiness falls: nobody logs in at a daemon without a line.
+        bears: Bears { lost_calls: true, failed_logins: true, ..Bears::default() },
+        reacts: false,
+        befalls: killed,
+    }]
+}
+
+fn killed(scene: &Scene) -> Result<()> {
+    for _ in 0..KILLS {
+        let took = scene.fault(|_| {
+            scene.system.asterisk().kill()?;
+            scene.system.asterisk().restart()?;
+            scene.system.fleet.ready_after(Instant::now(), READY_WITHIN)
+        })?;
+        scene.note_ready(took);
+        sleep(PAUSE);
+    }
+    Ok(())
+}

@@ -1,0 +1,104 @@
+//! Connections to a site that say nothing, or one byte now and then.
+
+use std::io::{ErrorKind, Read as _, Write as _};
+use std::net::TcpStream;
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::{JoinHandle, sleep, spawn};
+use std::time::Duration;
+
+use anyhow::{Context as _, Result, anyhow};
+use rustls::pki_types::CertificateDer;
+use rustls::pki_types::pem::PemObject as _;
+use rustls::{ClientConfig, ClientConnection, RootCertStore};
+
+/// Between two bytes of each.
+const BYTE_EVERY: Duration = Duration::from_millis(300);
+const ANSWERED_WITHIN: Duration = Duration::from_secs(10);
+const HEAD: &[u8] = b"POST /api/v1/login HTTP/1.1\r\nHost: localhost\r\n\
+    Content-Type: application/json\r\nContent-Length: 4096\r\n\r\n";
+
+/// Slow connections, as many all the time: one that the site closes is opened anew.
+pub struct Slow {
+    over: Arc<AtomicBool>,
+    /// The fewest that the site held at once.
+    thread: JoinHandle<Result<usize>>,
+}
+
+impl Slow {
+    /// Opens them.
+    pub fn open(count: usize, address: &str, certificate: &Path) -> Result<Self> {
+        let mut roots = RootCertStore::empty();
+        roots.add(CertificateDer::from_pem_file(certificate)?)?;
+        let tls = ClientConfig::builder().with_root_certificates(roots).with_no_client_auth();
+        let (address, tls) = (address.to_owned(), Arc::new(tls));
+        let over = Arc::new(AtomicBool::new(false));
+        let until = Arc::clone(&over);
+        let mut trickles = (0..count)
+            .map(|kind| Trickle::open(kind, &address, &tls))
+            .collect::<Result<Vec<_>>>()?;
+        let thread = spawn(move || {
+            let mut fewest = count;
+            while !until.load(Ordering::Relaxed) {
+                sleep(BYTE_EVERY);
+                let held: Vec<bool> = trickles.iter_mut().map(Trickle::is_held).collect();
+                fewest = fewest.min(held.iter().filter(|held| **held).count());
+                for (kind, _) in held.iter().enumerate().filter(|(_, held)| !**held) {
+                    trickles[kind] = Trickle::open(kind, &address, &tls)?;
+                }
+            }
+            Ok(fewest)
+        });
+        Ok(Self { over, thread })
+    }
+
+    /// Closes them; the fewest that were held at once.
+    pub fn close(self) -> Result<usize> {
+        self.over.store(true, Ordering::Relaxed);
+        self.thread.join().map_err(|_| anyhow!("the slow clients have panicked"))?
+    }
+}
+
+/// A connection, and what it still has to say.
+struct Trickle {
+    stream: TcpStream,
+    bytes: std::vec::IntoIter<u8>,
+}
+
+impl Trickle {
+    /// One of three kinds: silent, slow in its handshake, slow in its first request.
+    fn open(kind: usize, address: &str, tls: &Arc<ClientConfig>) -> Result<Self> {
+        let mut stream = TcpStream::connect(address).context("a slow connection")?;
+        stream.set_read_timeout(Some(ANSWERED_WITHIN))?;
+        let mut bytes = Vec::new();
+        if !kind.is_multiple_of(3) {
+            let mut client = ClientConnection::new(Arc::clone(tls), "localhost".try_into()?)?;
+            if kind % 3 == 2 {
+                while client.is_handshaking() {
+                    client.complete_io(&mut stream)?;
+                }
+                client.writer().write_all(HEAD)?;
+            }
+            client.write_tls(&mut bytes)?;
+        }
+        stream.set_nonblocking(true)?;
+        Ok(Self { stream, bytes: bytes.into_iter() })
+    }
+
+    /// Says one byte more; whether the site still holds the connection.
+    fn is_held(&mut self) -> bool {
+        if let Some(byte) = self.bytes.next()
+            && self.stream.write(&[byte]).is_err()
+        {
+            return false;
+        }
+        loop {
+            match self.stream.read(&mut [0; 4096]) {
+                Ok(0) => return false,
+                Ok(_) => {}
+                Err(error) => return error.kind() == ErrorKind::WouldBlock,
+            }
+        }
+    }
+}

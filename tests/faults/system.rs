@@ -1,0 +1,211 @@
+//! The system that a row's fault befalls: PostgreSQL, one Asterisk, two daemons, all on loopback.
+
+use std::fmt::Write as _;
+use std::fs;
+use std::path::Path;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard};
+
+use anyhow::{Context as _, Result, ensure};
+use karipass_lab::asterisk::{self, Asterisk, Installation, SET_UP_NUMBER};
+use karipass_lab::daemon::{self, Daemon};
+use karipass_lab::postgres::{Database, Durability, Postgres, Replication};
+use karipass_lab::proxy::Proxy;
+use karipass_lab::subscriber::Line;
+use karipass_lab::wire::Wire;
+use tempfile::TempDir;
+use tokio::runtime::Runtime;
+
+use crate::fleet::Fleet;
+
+/// The binary under test.
+pub const KARIPASS: &str = env!("CARGO_BIN_EXE_karipass");
+
+/// Contracts of one number each: as many as a row's callers.
+const CONTRACTS: usize = 2000;
+/// What each daemon's application is called, and the dialplan's order.
+const APPS: [&str; 2] = ["karipass-a", "karipass-b"];
+
+/// What a row's system is to be like, beyond the plain one.
+#[derive(Debug, Clone, Default)]
+pub struct Wishes {
+    /// Each daemon reaches ARI through a [`Wire`].
+    pub wired: bool,
+    /// Both daemons reach PostgreSQL through a [`Proxy`].
+    pub proxied: bool,
+    /// PostgreSQL has a streaming standby, which the daemons know as their second host.
+    pub standby: Option<Replication>,
+    /// Further variables of both daemons.
+    pub variables: Vec<(&'static str, String)>,
+}
+
+/// The servers; ended in this order.
+pub struct System {
+    pub fleet: Fleet,
+    asterisk: Mutex<Asterisk>,
+    /// Before ARI, one for each daemon.
+    pub wires: Vec<Wire>,
+    /// Before PostgreSQL.
+    pub proxy: Option<Proxy>,
+    pub postgres: Postgres,
+    pub standby: Option<Postgres>,
+    database: Mutex<Database>,
+    line: Line,
+    next: AtomicUsize,
+    pub runtime: Arc<Runtime>,
+    _folder: TempDir,
+}
+
+impl System {
+    /// Starts everything and waits until both daemons are ready.
+    pub fn start(installation: &Installation, wishes: &Wishes) -> Result<Self> {
+        let folder = tempfile::Builder::new().prefix("karipass-faults-").tempdir()?;
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(2)
+            .thread_name("faults")
+            .enable_all()
+            .build()?;
+        let (postgres, database, standby) = runtime.block_on(async {
+            let postgres = Postgres::temporary(Durability::Durable).await?;
+            let database = postgres.migrated("karipass", Path::new(KARIPASS)).await?;
+            let standby = match wishes.standby {
+                Some(replication) => Some(postgres.standby(replication).await?),
+                None => None,
+            };
+            anyhow::Ok((postgres, database, standby))
+        })?;
+        let globals = format!("KARIPASS_APPS = {}\n", APPS.join("&"));
+        let setup =
+            asterisk::Setup::new(folder.path().join("asterisk"))?.snippet("globals.conf", &globals);
+        let asterisk = Asterisk::start(installation, setup)?;
+        let line =
+            Line { sip: asterisk.sip(), number: SET_UP_NUMBER.to_owned(), offers_events: true };
+        let wires = runtime.block_on(wires(&asterisk, wishes))?;
+        let proxy = runtime.block_on(async {
+            wishes.proxied.then(|| Proxy::before(postgres.socket_folder())).transpose()
+        })?;
+        let mut through = database.clone();
+        if let Some(proxy) = &proxy {
+            through.daemon_url = proxy.url(&database.daemon_url);
+        }
+        if let Some(standby) = &standby {
+            through = through.or_at(standby.socket_folder());
+        }
+        let setups = setups(folder.path(), &asterisk, &through, &wires, wishes)?;
+        import(folder.path(), &setups[0])?;
+        let daemons = setups.into_iter().map(Daemon::start).collect::<Result<Vec<_>>>()?;
+        let fleet = Fleet::of(daemons, &APPS)?;
+        Ok(Self {
+            fleet,
+            asterisk: Mutex::new(asterisk),
+            wires,
+            proxy,
+            postgres,
+            standby,
+            database: Mutex::new(database),
+            line,
+            next: AtomicUsize::new(0),
+            runtime: Arc::new(runtime),
+            _folder: folder,
+        })
+    }
+
+    /// The database, where it can be changed.
+    pub fn database(&self) -> Database {
+        self.database.lock().unwrap().clone()
+    }
+
+    /// The primary is lost for good: the standby takes its place.
+    pub fn promote(&self) -> Result<()> {
+        let standby = self.standby.as_ref().context("no standby")?;
+        self.runtime.block_on(standby.promote())?;
+        let mut database = self.database.lock().unwrap();
+        *database = database.at(standby.socket_folder());
+        Ok(())
+    }
+
+    /// Whom to call, and how.
+    pub fn line(&self) -> Line {
+        self.line.clone()
+    }
+
+    /// The PBX.
+    pub fn asterisk(&self) -> MutexGuard<'_, Asterisk> {
+        self.asterisk.lock().unwrap()
+    }
+
+    /// A number that has never called.
+    pub fn fresh_number(&self) -> String {
+        let index = self.next.fetch_add(1, Ordering::Relaxed);
+        assert!(index < CONTRACTS, "more callers than contracts");
+        number(index)
+    }
+}
+
+/// One of the contracts' numbers.
+pub fn number(index: usize) -> String {
+    format!("067{:03}{:04}", index / 1000, 4000 + index % 1000)
+}
+
+/// A number with a contract that nobody calls from.
+pub fn silent_number() -> String {
+    number(CONTRACTS)
+}
+
+async fn wires(asterisk: &Asterisk, wishes: &Wishes) -> Result<Vec<Wire>> {
+    let mut wires = Vec::new();
+    if wishes.wired {
+        for _ in APPS {
+            wires.push(
+                Wire::before(asterisk.ari_url().trim_start_matches("http://").parse()?).await?,
+            );
+        }
+    }
+    Ok(wires)
+}
+
+fn setups(
+    folder: &Path,
+    asterisk: &Asterisk,
+    database: &Database,
+    wires: &[Wire],
+    wishes: &Wishes,
+) -> Result<Vec<daemon::Setup>> {
+    let mut setups = Vec::new();
+    for (index, app) in APPS.iter().enumerate() {
+        let own = folder.join(app);
+        let mut setup = daemon::Setup::new(Path::new(KARIPASS), &own, asterisk, database)?
+            .variable("KARIPASS_ARI_APP", *app)
+            .variable("KARIPASS_LOGIN_LIMIT", "off");
+        if let Some(wire) = wires.get(index) {
+            let url = format!("http://{}", wire.address());
+            setup = setup.ari(&url, asterisk.ari_password());
+        }
+        for (name, value) in &wishes.variables {
+            setup = setup.variable(*name, value);
+        }
+        // Both have the keys and the certificate of the first.
+        if index > 0 {
+            fs::create_dir_all(&own)?;
+            for file in ["hash.keys", "certificate.pem", "key.pem"] {
+                fs::copy(folder.join(APPS[0]).join(file), own.join(file))?;
+            }
+        }
+        setup.lay_out()?;
+        setups.push(setup);
+    }
+    Ok(setups)
+}
+
+fn import(folder: &Path, setup: &daemon::Setup) -> Result<()> {
+    let mut contracts = String::from("contract_number,number,service\n");
+    for index in 0..=CONTRACTS {
+        let number = number(index);
+        writeln!(contracts, "{number},{number},yes")?;
+    }
+    let file = folder.join("contracts.csv");
+    fs::write(&file, contracts)?;
+    let imported = setup.operator().args(["contracts", "import"]).arg(&file).output()?;
+    ensure!(imported.status.success(), "{}", String::from_utf8_lossy(&imported.stderr));
+    Ok(())
+}
