@@ -3,6 +3,7 @@
 use std::fs::File;
 use std::net::{SocketAddr, TcpStream};
 use std::path::Path;
+use std::process::Stdio;
 use std::time::Duration;
 
 use karipass::config::{self, Config};
@@ -98,9 +99,23 @@ impl Daemon {
     /// Starts one with these variables besides the usual ones, and waits until its site answers.
     pub fn start(database: &Database, variables: &[(&str, &str)]) -> Self {
         let folder = tempfile::tempdir().unwrap();
+        let log = File::create(folder.path().join("log")).unwrap();
+        Self::start_in(folder, database, variables, log.into())
+    }
+
+    /// The same, logging to `log`.
+    pub fn start_with_log(database: &Database, variables: &[(&str, &str)], log: Stdio) -> Self {
+        Self::start_in(tempfile::tempdir().unwrap(), database, variables, log)
+    }
+
+    fn start_in(
+        folder: TempDir,
+        database: &Database,
+        variables: &[(&str, &str)],
+        log: Stdio,
+    ) -> Self {
         let listen = || format!("127.0.0.1:{}", ports::free_tcp().unwrap());
         let (site, operators) = (listen(), listen());
-        let log = File::create(folder.path().join("log")).unwrap();
         let mut command = database.karipass(Path::new(KARIPASS));
         command
             .env("KARIPASS_SITE_LISTEN", &site)

@@ -2,6 +2,8 @@
 
 use std::os::unix::net::UnixDatagram;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread;
 use std::time::{Duration, Instant};
 
 use karipass::call::prompt::SOUNDS;
@@ -11,13 +13,14 @@ use libtest_mimic::Trial;
 use tempfile::TempDir;
 
 use super::PATIENCE;
-use crate::site::Daemon;
+use crate::site::{self, Daemon, NUMBER};
 use crate::world::{World, trial};
 
 pub fn trials(world: &Arc<World>) -> Vec<Trial> {
     vec![
         trial(world, "systemd_hears_when_it_serves_what_is_wanting_and_when_it_stops", life),
         trial(world, "systemd_hears_that_it_lives_only_if_it_asks", unasked),
+        trial(world, "systemd_hears_nothing_while_a_thread_hangs", hanging),
         Trial::test("systemd_waits_for_calls_by_the_sample_unit", || {
             sample();
             Ok(())
@@ -116,6 +119,57 @@ async fn unasked(world: Arc<World>) {
         assert!(heard.iter().all(|message| message.starts_with("STATUS=")), "{heard:?}");
         drop(daemon);
     }
+}
+
+/// Whoever logs into a pipe that is full and that nobody reads hangs: the line's thread, or the workers. The
+/// rest of the daemon goes on.
+async fn hanging(world: Arc<World>) {
+    let calls = AtomicUsize::new(0);
+    let fake = FakeAsterisk::start().await.unwrap();
+    fake.has_sounds(SOUNDS);
+    let impatient = site::builder().timeout(Duration::from_millis(100)).build().unwrap();
+    let impatient = &impatient;
+    let call = async |_: &str| {
+        let channel = format!("hang.{}", calls.fetch_add(1, Ordering::Relaxed));
+        fake.call(&channel, &["trusted", NUMBER]);
+        fake.hang_up(&channel);
+    };
+    hangs(&world, "karipass::ari=info", &fake, call).await;
+    let ask =
+        async |operators: &str| drop(impatient.get(format!("{operators}/livez")).send().await);
+    hangs(&world, "karipass::web=debug", &fake, ask).await;
+}
+
+/// Has something logged until nobody says that the daemon lives, and then reads the log.
+async fn hangs(world: &World, filter: &str, fake: &FakeAsterisk, log: impl AsyncFn(&str)) {
+    const AT_A_TIME: usize = 100;
+    let ear = Ear::open();
+    let database = world.database().await;
+    let notify = ear.path();
+    let (mut unread, pipe) = std::io::pipe().unwrap();
+    let given = [
+        ("NOTIFY_SOCKET", &*notify),
+        WATCHDOG_USEC,
+        ("KARIPASS_ARI_URL", fake.url()),
+        ("KARIPASS_LOG_FILTER", filter),
+    ];
+    let daemon = Daemon::start_with_log(&database, &given, pipe.into());
+    let is_sign = |message: &str| message == "WATCHDOG=1\n";
+    ear.hears("a sign of life", is_sign);
+    let began = clock::now();
+    loop {
+        for _ in 0..AT_A_TIME {
+            log(&daemon.operators).await;
+        }
+        if !ear.all(GRANTED).iter().any(|message| is_sign(message)) {
+            break;
+        }
+        assert!(began.elapsed() < 3 * PATIENCE, "whoever hangs is said to live ({filter})");
+    }
+    let reading = thread::spawn(move || std::io::copy(&mut unread, &mut std::io::sink()));
+    ear.hears("a sign of life again", is_sign);
+    drop(daemon);
+    reading.join().unwrap().unwrap();
 }
 
 fn sample() {
