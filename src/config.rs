@@ -67,6 +67,8 @@ pub struct Config {
     pub stop: Stop,
     /// `[log]`: what is logged, and how.
     pub log: Log,
+    /// Every file that a secret was read from, by its setting.
+    pub guarded_files: Vec<(String, PathBuf)>,
 }
 
 /// How to reach ARI.
@@ -82,6 +84,8 @@ pub struct Ari {
     pub password: Secret,
     /// The folder of the guidance (`…/sounds/ja/karipass`), to look for missing files; none to ask ARI only.
     pub sounds: Option<PathBuf>,
+    /// The folder of Asterisk's configuration (`/etc/asterisk`), for `karipass check` alone.
+    pub etc: Option<PathBuf>,
 }
 
 /// How to reach PostgreSQL.
@@ -228,6 +232,7 @@ pub fn load(
     let idle = reader.seconds("session.idle_s", rules::SESSION_IDLE, rules::SESSION_LIFE);
     let stop = stop(&mut reader);
     let log = log(&mut reader);
+    let guarded_files = reader.guarded_files();
     reader.finish("", || {
         Some(Config {
             ari: ari?,
@@ -240,6 +245,7 @@ pub fn load(
             session: Session { idle: idle? },
             stop: stop?,
             log: log?,
+            guarded_files,
         })
     })
 }
@@ -288,7 +294,8 @@ fn ari(reader: &mut Reader, table: &str) -> Option<Ari> {
     let user = reader.required(&key("user"));
     let password = reader.required_secret(&key("password"));
     let sounds = reader.path(&key("sounds"));
-    Some(Ari { url: url?, app: app?, user: user?, password: password?, sounds })
+    let etc = reader.path(&key("etc"));
+    Some(Ari { url: url?, app: app?, user: user?, password: password?, sounds, etc })
 }
 
 fn database(reader: &mut Reader) -> Option<Database> {
@@ -341,6 +348,7 @@ fn site(reader: &mut Reader) -> Option<Site> {
     let listen: Option<SocketAddr> = reader.or_default("site.listen", "127.0.0.1:8443");
     let tls = match (reader.path("site.certificate_file"), reader.path("site.key_file")) {
         (Some(certificate), Some(key)) => {
+            reader.guard("site.key_file", &key);
             let tls = Tls { certificate, key };
             for mistake in Files::read(&tls).certified(&tls).err().into_iter().flatten() {
                 reader.mistake(mistake);

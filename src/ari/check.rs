@@ -1,11 +1,18 @@
 //! What is wrong with an Asterisk, asked over ARI (`karipass check`).
 
+mod callers;
+mod conf;
+mod dialplan_files;
+mod files;
+
+use std::path::Path;
+
 use serde::Deserialize;
 
 use super::dialplan::{self, Expected};
 use super::rest::{Rest, RestError};
 use super::{Chain, Pace, sounds};
-use crate::config;
+use crate::{clock, config};
 
 /// Modules without which the line does not work; drivers of trunks and telephones are the PBX's affair.
 const MODULES: [&str; 13] = [
@@ -66,6 +73,8 @@ struct Module {
 #[derive(Deserialize)]
 struct LogChannel {
     channel: String,
+    #[serde(default, rename = "type")]
+    kind: String,
     configuration: String,
 }
 
@@ -81,6 +90,7 @@ pub async fn check(ari: &config::Ari, expected: Expected<'_>) -> Vec<Finding> {
             let mut findings: Vec<Finding> =
                 judge_version(&info.system.version).into_iter().collect();
             findings.extend(look(&rest, ari).await);
+            findings.extend(beside(&rest, ari).await);
             match dialplan::look(&rest, expected).await {
                 Ok(found) => findings.extend(found),
                 Err(error) => findings.push(untold("its dialplan's globals", &error)),
@@ -106,10 +116,37 @@ fn unreached(ari: &config::Ari, error: &RestError) -> String {
     }
 }
 
+/// Its clock, and what stands in its files alone.
+async fn beside(rest: &Rest, ari: &config::Ari) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    let before = clock::today();
+    match dialplan::value(rest, "EPOCH").await {
+        Ok(epoch) => {
+            let ahead_s = epoch
+                .parse()
+                .ok()
+                .and_then(|epoch: f64| clock::ahead_s(epoch, epoch + 1.0, before, clock::today()));
+            findings.extend(ahead_s.map(|ahead_s| {
+                Finding::Wrong(format!("Asterisk's clock is {ahead_s:+.0} s from this machine's"))
+            }));
+        }
+        Err(error) => findings.push(untold("its time", &error)),
+    }
+    match &ari.etc {
+        Some(etc) => findings.extend(files::look(etc, &ari.app)),
+        None => findings.push(Finding::Doubtful(format!(
+            "Asterisk's files were not looked at for what ARI at {} does not tell (sessions, time-outs, \
+             event logs, whose word endpoints take, TIMEOUT(absolute)): set ari.etc to their folder",
+            ari.url
+        ))),
+    }
+    findings
+}
+
 async fn look(rest: &Rest, ari: &config::Ari) -> Vec<Finding> {
     let mut findings = Vec::new();
     match rest.get::<Vec<Module>>("modules", &["asterisk", "modules"], None).await {
-        Ok(modules) => findings.extend(judge_modules(&modules)),
+        Ok(modules) => findings.extend(judge_modules(&modules, ari.etc.as_deref())),
         Err(error) => findings.push(untold("its modules", &error)),
     }
     match rest.get::<Vec<LogChannel>>("logging", &["asterisk", "logging"], None).await {
@@ -171,28 +208,35 @@ fn numbers(version: &str) -> Option<[u32; 3]> {
     Some([major, minor, parts.next().flatten().unwrap_or(0)])
 }
 
-fn judge_modules(modules: &[Module]) -> Vec<Finding> {
+fn judge_modules(modules: &[Module], etc: Option<&Path>) -> Vec<Finding> {
     let runs = |name: &str| modules.iter().any(|it| it.name == name && it.status == "Running");
     let missing = MODULES
         .into_iter()
         .filter(|name| !runs(name))
         .map(|name| Finding::Wrong(format!("Asterisk's module {name} does not run")));
-    let writers = EVENT_WRITERS.into_iter().filter(|name| runs(name)).map(|name| {
-        Finding::Doubtful(format!(
-            "Asterisk's module {name} runs: cel.conf must not name DTMF or ALL in events"
-        ))
-    });
+    let writers = EVENT_WRITERS
+        .into_iter()
+        .filter(|name| runs(name) && !etc.is_some_and(files::writes_no_digits))
+        .map(|name| {
+            Finding::Doubtful(format!(
+                "Asterisk's module {name} runs: cel.conf must not name DTMF or ALL in events"
+            ))
+        });
     missing.chain(writers).collect()
 }
 
 fn judge_log(log: &LogChannel) -> Option<Finding> {
     let has = |wanted| log.configuration.split_whitespace().any(|level| level == wanted);
-    let LogChannel { channel, .. } = log;
+    let LogChannel { channel, kind, .. } = log;
     if has("DTMF") {
         Some(Finding::Wrong(format!("Asterisk's log {channel} shows keyed digits (level dtmf)")))
     } else if has("DEBUG") {
         Some(Finding::Doubtful(format!(
             "Asterisk's log {channel} has the level debug: from core set debug 4 on it shows keyed digits"
+        )))
+    } else if has("VERBOSE") && kind != "Console" {
+        Some(Finding::Doubtful(format!(
+            "Asterisk's log {channel} has the level verbose: from core set verbose 3 on it shows callers' numbers"
         )))
     } else {
         None
@@ -228,11 +272,12 @@ mod tests {
     fn a_log_that_shows_digits_is_found() {
         let log = |configuration: &str| {
             let (channel, configuration) = ("full".to_owned(), configuration.to_owned());
-            judge_log(&LogChannel { channel, configuration })
+            judge_log(&LogChannel { channel, kind: "File".to_owned(), configuration })
         };
         assert_eq!(log("NOTICE WARNING ERROR "), None);
         assert!(matches!(log("NOTICE DEBUG DTMF "), Some(Finding::Wrong(_))));
         assert!(matches!(log("DEBUG NOTICE "), Some(Finding::Doubtful(_))));
+        assert!(matches!(log("VERBOSE "), Some(Finding::Doubtful(_))));
     }
 
     #[test]
@@ -242,12 +287,12 @@ mod tests {
                 |name: &&str| Module { name: (*name).to_owned(), status: status.to_owned() };
             names.iter().map(module).collect()
         };
-        assert_eq!(judge_modules(&modules(&MODULES, "Running")), []);
-        assert_eq!(judge_modules(&modules(&MODULES, "Not Running")).len(), MODULES.len());
-        assert_eq!(judge_modules(&modules(&MODULES[1..], "Running")).len(), 1);
+        assert_eq!(judge_modules(&modules(&MODULES, "Running"), None), []);
+        assert_eq!(judge_modules(&modules(&MODULES, "Not Running"), None).len(), MODULES.len());
+        assert_eq!(judge_modules(&modules(&MODULES[1..], "Running"), None).len(), 1);
         let with_writer = [&MODULES[..], &["cel_custom.so"]].concat();
         assert!(matches!(
-            judge_modules(&modules(&with_writer, "Running"))[..],
+            judge_modules(&modules(&with_writer, "Running"), None)[..],
             [Finding::Doubtful(_)]
         ));
     }

@@ -49,7 +49,8 @@ pub(super) async fn look(rest: &Rest, expected: Expected<'_>) -> Result<Vec<Find
     Ok(findings)
 }
 
-async fn value(rest: &Rest, global: &str) -> Result<String, RestError> {
+/// A variable of no channel; empty if there is none.
+pub(super) async fn value(rest: &Rest, global: &str) -> Result<String, RestError> {
     #[derive(Deserialize)]
     struct Variable {
         value: String,

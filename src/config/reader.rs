@@ -58,7 +58,9 @@ enum Given {
 pub(super) struct Reader {
     file: BTreeMap<String, Given>,
     variables: BTreeMap<String, String>,
+    path: PathBuf,
     folder: PathBuf,
+    guarded_files: Vec<(String, PathBuf)>,
     /// Whether there is a file that could not be read: what seems to be missing may stand in it.
     unread: bool,
     mistakes: Vec<String>,
@@ -75,6 +77,8 @@ impl Reader {
                 .into_iter()
                 .filter(|(name, _)| name.starts_with(PREFIX) && name != CONFIG_VARIABLE)
                 .collect(),
+            path: file.map(Path::to_path_buf).unwrap_or_default(),
+            guarded_files: Vec::new(),
             folder: file.and_then(Path::parent).map(Path::to_path_buf).unwrap_or_default(),
             unread: false,
             mistakes: Vec::new(),
@@ -275,19 +279,37 @@ impl Reader {
     /// A secret, given itself or as the file that holds it.
     pub(super) fn secret(&mut self, key: &str) -> Option<Secret> {
         let file_key = format!("{key}_file");
+        let is_in_file =
+            self.file.contains_key(key) && !self.variables.contains_key(&variable_of(key));
         let direct = self.take(key);
+        if is_in_file {
+            self.guard(key, &self.path.clone());
+        }
         let Some(path) = self.path(&file_key) else { return direct.map(Secret::from) };
         if direct.is_some() {
             self.mistake(format!("{key}: given twice, itself and as {file_key}"));
             return None;
         }
         match std::fs::read_to_string(&path) {
-            Ok(text) => Some(Secret::from(text.trim_end_matches(['\r', '\n']).to_owned())),
+            Ok(text) => {
+                self.guard(&file_key, &path);
+                Some(Secret::from(text.trim_end_matches(['\r', '\n']).to_owned()))
+            }
             Err(error) => {
                 self.mistake(format!("{file_key}: {}: {error}", path.display()));
                 None
             }
         }
+    }
+
+    /// A secret has been read from this file.
+    pub(super) fn guard(&mut self, key: &str, path: &Path) {
+        self.guarded_files.push((key.to_owned(), path.to_path_buf()));
+    }
+
+    /// Every file that a secret was read from so far.
+    pub(super) fn guarded_files(&mut self) -> Vec<(String, PathBuf)> {
+        std::mem::take(&mut self.guarded_files)
     }
 
     /// Leaves values unread.

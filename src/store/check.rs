@@ -3,6 +3,7 @@
 use super::migrate::mismatch;
 use super::transaction::Parameters;
 use super::{Fault, Store, StoreError, contracts};
+use crate::clock;
 
 /// SQLSTATE `insufficient_privilege`.
 const FORBIDDEN: &str = "42501";
@@ -61,6 +62,7 @@ impl Store {
             Err(StoreError::NotSent(Fault::Refused { code, .. })) if code == FORBIDDEN => {}
             Err(error) => return Err(error),
         }
+        self.compare_clocks(findings).await?;
         for (table, privilege) in NEEDED {
             if !self.may(table, privilege).await? {
                 findings.wrong.push(lacking(privilege, table));
@@ -76,6 +78,21 @@ impl Store {
                 findings.doubtful.push(format!(
                     "the daemon's role has {privilege} on {table}, which it does not need"
                 ));
+            }
+        }
+        Ok(())
+    }
+
+    /// The database's clock ends credentials (`C1`), this machine's writes the logs.
+    async fn compare_clocks(&self, findings: &mut Findings) -> Result<(), StoreError> {
+        let asked = clock::today();
+        let sql = "SELECT extract(epoch FROM clock_timestamp())::float8";
+        let rows = self.read(sql, &[]).await?;
+        let told = clock::today();
+        if let Some(row) = rows.first() {
+            let time: f64 = contracts::column(row, 0, "the time")?;
+            if let Some(ahead_s) = clock::ahead_s(time, time, asked, told) {
+                findings.wrong.push(format!("its clock is {ahead_s:+.0} s from this machine's"));
             }
         }
         Ok(())

@@ -14,6 +14,7 @@
     reason = "a test fails by panicking, and waits for real servers on the real clock"
 )]
 
+mod check;
 mod dialplan;
 mod leaks;
 mod outages;
@@ -43,6 +44,7 @@ fn main() -> ExitCode {
     trials.extend(together::trials(&installation));
     trials.extend(stories::trials(&system));
     trials.extend(dialplan::trials(&installation));
+    trials.extend(check::trials(&installation));
     let told = libtest_mimic::run(&arguments, trials);
     // After the calls, which it would keep waiting.
     let ground = Arc::new(site::Ground::new(&system).expect("a browser"));

@@ -1,5 +1,7 @@
 //! `karipass check` as the operator runs it: one line for each thing that is wrong, and the exit status.
 
+use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
@@ -19,6 +21,7 @@ pub fn trials(world: &Arc<World>) -> Vec<Trial> {
         trial(world, "r_check_names_each_part_that_is_down_and_exits_with_1", down),
         trial(world, "r_check_names_every_mistake_of_the_configuration", mistakes),
         trial(world, "r_check_tells_when_a_certificate_has_ended_or_will_soon", certificate),
+        trial(world, "r_check_names_every_secret_that_everybody_can_read", secrets),
         trial(world, "r_an_operators_command_reads_no_more_than_it_needs", needed),
     ]
 }
@@ -112,6 +115,36 @@ async fn certificate(world: Arc<World>) {
         let ran = run(command.env("KARIPASS_SITE_KEY_FILE", &key));
         assert_eq!(ran.out.contains("site.certificate_file"), !told.is_empty(), "{ran:?}");
         assert!(ran.out.contains(told), "{ends:?}: {ran:?}");
+    }
+}
+
+async fn secrets(world: Arc<World>) {
+    let database = world.database().await;
+    let folder = tempfile::tempdir().unwrap();
+    let keys = folder.path().join("hash.keys");
+    fs::write(&keys, crate::site::KEYS).unwrap();
+    let file = folder.path().join("karipass.toml");
+    fs::write(&file, "[ari]\npassword = \"unused\"\n").unwrap();
+    let mode = |path: &Path, mode| {
+        fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
+    };
+    for (folders, keys_mode, file_mode, told) in [
+        (0o755, 0o644, 0o640, &["hashing.keys_file: "][..]),
+        (0o755, 0o600, 0o644, &["ari.password: "]),
+        (0o711, 0o604, 0o644, &["hashing.keys_file: ", "ari.password: "]),
+        (0o755, 0o640, 0o600, &[]),
+        (0o700, 0o644, 0o644, &[]),
+    ] {
+        mode(folder.path(), folders);
+        mode(&keys, keys_mode);
+        mode(&file, file_mode);
+        let mut command = database.karipass(Path::new(KARIPASS));
+        command.arg("--config").arg(&file).arg("check").env_remove("KARIPASS_ARI_PASSWORD");
+        command.env_remove("KARIPASS_HASHING_KEYS").env("KARIPASS_HASHING_KEYS_FILE", &keys);
+        let ran = run(command.env("KARIPASS_ARI_URL", "http://127.0.0.1:1"));
+        let named = ran.out.lines().filter(|line| line.contains("read by everybody")).count();
+        assert_eq!((ran.status, named), (1, told.len()), "{ran:?}");
+        assert!(told.iter().all(|key| ran.out.contains(&format!("wrong: {key}"))), "{ran:?}");
     }
 }
 

@@ -1,5 +1,7 @@
 //! What `karipass check` finds wrong with an Asterisk.
 
+use std::fs;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -9,6 +11,7 @@ use karipass::config::{Ari, Secret};
 use karipass_lab::fake_asterisk::{FakeAsterisk, Reply};
 use libtest_mimic::Trial;
 use serde_json::{Value, json};
+use tempfile::TempDir;
 
 use crate::world::{World, trial};
 
@@ -16,6 +19,9 @@ pub fn trials(world: &Arc<World>) -> Vec<Trial> {
     vec![
         trial(world, "ari::check_finds_nothing_wrong_with_a_sound_asterisk", sound),
         trial(world, "ari::check_finds_everything_that_is_wrong_at_once", everything),
+        trial(world, "ari::check_finds_what_stands_in_asterisks_files_alone", files),
+        trial(world, "ari::check_says_what_it_cannot_see_without_the_files", no_files),
+        trial(world, "ari::check_finds_a_clock_that_is_wrong", clocks),
         trial(world, "ari::check_compares_the_dialplan_with_the_configuration", another_dialplan),
         trial(world, "ari::check_says_why_it_cannot_look", nothing_to_look_at),
     ]
@@ -61,12 +67,34 @@ fn answer(body: Value) -> Reply {
     Reply::With(200, body)
 }
 
+/// What is found if Asterisk's files are the samples.
 async fn findings(fake: &FakeAsterisk) -> Vec<Finding> {
+    let etc = samples();
+    findings_with(fake, Some(etc.path())).await
+}
+
+async fn findings_with(fake: &FakeAsterisk, etc: Option<&Path>) -> Vec<Finding> {
     let (user, password) = ("karipass".to_owned(), Secret::from("ari-secret".to_owned()));
     let url = fake.url().parse().unwrap();
-    let ari = Ari { url, app: "karipass".to_owned(), user, password, sounds: None };
+    let (app, etc) = ("karipass".to_owned(), etc.map(Path::to_path_buf));
+    let ari = Ari { url, app, user, password, sounds: None, etc };
     let (set_up_number, call) = ("0664806430".parse().unwrap(), Duration::from_mins(5));
     check(&ari, Expected { app: "karipass", set_up_number, call }).await
+}
+
+/// The samples as they are, with the one local file that they cannot do without.
+fn samples() -> TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    for samples in ["asterisk/etc", "dialplan"] {
+        let samples = Path::new(env!("CARGO_MANIFEST_DIR")).join(samples);
+        for entry in fs::read_dir(samples).unwrap() {
+            let path = entry.unwrap().path();
+            fs::copy(&path, folder.path().join(path.file_name().unwrap())).unwrap();
+        }
+    }
+    fs::create_dir(folder.path().join("karipass.d")).unwrap();
+    fs::write(folder.path().join("karipass.d/ari.conf"), "password = unused\n").unwrap();
+    folder
 }
 
 /// Whether one of the findings is wrong, not only doubtful, and names all of this.
@@ -121,6 +149,94 @@ async fn another_dialplan(_world: Arc<World>) {
             matches!(&found[..], [Finding::Doubtful(text)] if text.contains(global)),
             "{found:#?}"
         );
+    }
+}
+
+/// A file of the samples, a text of it, what stands in its place, and what the finding names.
+type Fault = (&'static str, &'static str, &'static str, &'static [&'static str]);
+
+const FAULTS: [Fault; 16] = [
+    ("http.conf", "sessionlimit = 256", "", &["http.conf", "sessionlimit", "100"]),
+    ("http.conf", "sessionlimit = 256", "sessionlimit = 50", &["http.conf", "50"]),
+    ("ari.conf", "websocket_write_timeout = 5000", "", &["websocket_write_timeout", "100 ms"]),
+    ("logger.conf", "messages.log => warning", "messages.log => dtmf", &["messages.log", "dtmf"]),
+    ("logger.conf", "security.log => security", "full => *", &["logger.conf: full", "digits"]),
+    ("cel.conf", "enable = no", "enable = yes\nevents = ALL", &["cel.conf", "ALL"]),
+    ("cel.conf", "enable = no", "enable = yes\nevents = ANSWER,dtmf", &["cel.conf", "DTMF"]),
+    ("pjsip.conf", "identify_by = ip\n", "", &["endpoint carrier", "identify_by = ip"]),
+    ("pjsip.conf", "trust_id_inbound = yes", "", &["endpoint carrier", "trust_id_inbound"]),
+    ("pjsip.conf", "type = identify", "type = aor", &["endpoint carrier", "identify section"]),
+    (
+        "pjsip.conf",
+        "[karipass-phone-auth](!)",
+        "[tel](karipass-phone)\nauth = tel\n[y]",
+        &["endpoint tel", "callerid"],
+    ),
+    (
+        "pjsip.conf",
+        "[karipass-phone-auth](!)",
+        "[tel](karipass-phone)\ncallerid = <0612345600>\n[y]",
+        &["endpoint tel", "no auth"],
+    ),
+    (
+        "pjsip.conf",
+        "[karipass-phone-auth](!)",
+        "[anonymous](karipass-endpoint)\ncontext = karipass-phones\n[y]",
+        &["endpoint anonymous", "anybody"],
+    ),
+    (
+        "pjsip.conf",
+        "[karipass-phone-auth](!)",
+        "[from](karipass-endpoint)\ncontext = karipass-trunk-from\n[y]",
+        &["endpoint from", "identify section"],
+    ),
+    (
+        "karipass.conf",
+        "Set(TIMEOUT(absolute)=${",
+        "NoOp(${",
+        &["[karipass-line]", "TIMEOUT(absolute)"],
+    ),
+    (
+        "karipass.conf",
+        "TIMEOUT(absolute)=${KARIPASS_ORPHAN_SECONDS}",
+        "TIMEOUT(absolute)=0",
+        &["never ends"],
+    ),
+];
+
+async fn files(_world: Arc<World>) {
+    let fake = healthy().await;
+    for (file, text, instead, words) in FAULTS {
+        let etc = samples();
+        let path = etc.path().join(file);
+        let sample = fs::read_to_string(&path).unwrap();
+        assert!(sample.contains(text), "{file} has no {text}");
+        fs::write(&path, sample.replacen(text, instead, 1)).unwrap();
+        let found = findings_with(&fake, Some(etc.path())).await;
+        assert!(found.len() == 1 && names(&found, words), "{file}: {instead}: {found:#?}");
+    }
+    let etc = samples();
+    fs::remove_file(etc.path().join("karipass.d/ari.conf")).unwrap();
+    let found = findings_with(&fake, Some(etc.path())).await;
+    let is_told = |text: &str| text.contains("ari.conf was not seen whole");
+    assert!(matches!(&found[..], [Finding::Doubtful(text)] if is_told(text)), "{found:#?}");
+    let found = findings_with(&fake, Some(&etc.path().join("none"))).await;
+    assert!(found.len() == 1 && names(&found, &["ari.etc", "no folder"]), "{found:#?}");
+}
+
+async fn no_files(_world: Arc<World>) {
+    let found = findings_with(&healthy().await, None).await;
+    let is_told = |text: &str| text.contains("set ari.etc");
+    assert!(matches!(&found[..], [Finding::Doubtful(text)] if is_told(text)), "{found:#?}");
+}
+
+async fn clocks(_world: Arc<World>) {
+    let fake = healthy().await;
+    let now = karipass::clock::today().as_second();
+    for (epoch, sign) in [(now - 3600, "clock is -"), (now + 3600, "clock is +")] {
+        fake.on("GET", "variable=EPOCH", answer(json!({ "value": epoch.to_string() })));
+        let found = findings(&fake).await;
+        assert!(found.len() == 1 && names(&found, &["Asterisk's", sign]), "{found:#?}");
     }
 }
 

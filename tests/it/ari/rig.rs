@@ -111,6 +111,7 @@ impl Rig {
                 user: "karipass".to_owned(),
                 password: Secret::from("ari-secret".to_owned()),
                 sounds: plan.sounds.clone(),
+                etc: None,
             })
             .collect();
         let store = plan.store.unwrap_or_else(|| world::daemon_store(&database));

@@ -32,6 +32,7 @@ pub struct Setup {
     ari_url: String,
     ari_password: String,
     sounds: PathBuf,
+    etc: PathBuf,
     daemon_url: String,
     owner_url: String,
     variables: Vec<(String, String)>,
@@ -53,6 +54,7 @@ impl Setup {
             ari_url: asterisk.ari_url(),
             ari_password: asterisk.ari_password().to_owned(),
             sounds: repository().join("asterisk/sounds/ja/karipass"),
+            etc: asterisk.folder().join("etc"),
             daemon_url: database.daemon_url.clone(),
             owner_url: database.owner_url.clone(),
             variables: Vec::new(),
@@ -99,10 +101,10 @@ impl Setup {
 
     fn configuration(&self, owner: &str) -> String {
         let Self { https, operators, ari_url, .. } = self;
-        let sounds = self.sounds.display();
+        let (sounds, etc) = (self.sounds.display(), self.etc.display());
         format!(
             "[ari]\nurl = \"{ari_url}\"\nuser = \"{ARI_USER}\"\npassword_file = \"ari.password\"\n\
-             sounds = \"{sounds}\"\n\n\
+             sounds = \"{sounds}\"\netc = \"{etc}\"\n\n\
              [database]\nurl_file = \"database.url\"\n{owner}\n\
              [hashing]\nkeys_file = \"hash.keys\"\n\n\
              [site]\nlisten = \"127.0.0.1:{https}\"\ncertificate_file = \"certificate.pem\"\n\

@@ -1,0 +1,152 @@
+//! Endpoints of `pjsip.conf` that would take a stranger's word for who is calling (`P1`).
+
+use super::Finding;
+use super::conf::{Conf, Section};
+use super::dialplan_files::{Door, Doors};
+use super::files::is_of;
+
+/// How an endpoint is known unless it says otherwise: by the name in From, too.
+const IDENTIFY_BY: &str = "username,ip";
+
+/// Judges every endpoint whose context leads to the line.
+pub(super) fn judge(pjsip: &Conf, doors: &Doors) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    for endpoint in pjsip.sections.iter().filter(|section| is_of(section, "endpoint")) {
+        let context = endpoint.value("context").unwrap_or("default");
+        let mistakes = doors.get(context).into_iter().flatten().flat_map(|door| match door {
+            Door::Asserted | Door::Vouched => trunk(pjsip, endpoint, *door),
+            Door::Phone => telephone(pjsip, endpoint),
+        });
+        let mut mistakes: Vec<&str> = mistakes.collect();
+        if is_anonymous(endpoint) {
+            mistakes = vec!["takes calls from anybody"];
+        }
+        let name = &endpoint.name;
+        findings.extend(mistakes.into_iter().map(|mistake| {
+            Finding::Wrong(format!("pjsip.conf: endpoint {name} (context {context}) {mistake}"))
+        }));
+    }
+    findings
+}
+
+fn trunk(pjsip: &Conf, endpoint: &Section, door: Door) -> Vec<&'static str> {
+    let mut mistakes = Vec::new();
+    if !has_auth(endpoint) {
+        if !is_identified(pjsip, endpoint) {
+            mistakes.push(
+                "is known by From alone, which anybody can write: it has no identify section",
+            );
+        } else if is_known_by_name(endpoint) {
+            mistakes.push("is known by its name in From too, which anybody can write: identify_by = ip is missing");
+        }
+    }
+    if door == Door::Asserted && !endpoint.is_true("trust_id_inbound") {
+        mistakes.push("has no trust_id_inbound: its caller is whatever From says");
+    }
+    mistakes
+}
+
+fn telephone(pjsip: &Conf, endpoint: &Section) -> Vec<&'static str> {
+    let mut mistakes = Vec::new();
+    if !endpoint
+        .value("callerid")
+        .is_some_and(|it| it.contains(|letter: char| letter.is_ascii_digit()))
+    {
+        mistakes.push("has no callerid: its caller is whatever From says");
+    }
+    if endpoint.is_true("trust_id_inbound") {
+        mistakes.push("has trust_id_inbound: a telephone says itself who it is");
+    }
+    if !has_auth(endpoint) && !is_identified(pjsip, endpoint) {
+        mistakes.push("has no auth: anybody can be this telephone");
+    }
+    mistakes
+}
+
+fn has_auth(endpoint: &Section) -> bool {
+    endpoint.value("auth").is_some_and(|auth| !auth.is_empty())
+}
+
+fn is_identified(pjsip: &Conf, endpoint: &Section) -> bool {
+    let mut identifies = pjsip.sections.iter().filter(|section| is_of(section, "identify"));
+    identifies.any(|identify| identify.value("endpoint") == Some(endpoint.name.as_str()))
+}
+
+fn is_known_by_name(endpoint: &Section) -> bool {
+    let ways = endpoint.value("identify_by").unwrap_or(IDENTIFY_BY);
+    ways.split(',').any(|way| way.trim().eq_ignore_ascii_case("username"))
+}
+
+/// The endpoint of whoever is not known (`res_pjsip_endpoint_identifier_anonymous`).
+fn is_anonymous(endpoint: &Section) -> bool {
+    endpoint.name == "anonymous" || endpoint.name.starts_with("anonymous@")
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+    use std::fs;
+
+    use super::*;
+
+    fn told(text: &str) -> Vec<String> {
+        let folder = tempfile::tempdir().unwrap();
+        fs::write(folder.path().join("pjsip.conf"), text).unwrap();
+        let conf = Conf::read(folder.path(), "pjsip.conf").unwrap();
+        let door = |context: &str, door| (context.to_owned(), BTreeSet::from([door]));
+        let doors = Doors::from([
+            door("asserted", Door::Asserted),
+            door("vouched", Door::Vouched),
+            door("phones", Door::Phone),
+        ]);
+        let text = |finding| match finding {
+            Finding::Wrong(text) | Finding::Doubtful(text) => text,
+        };
+        judge(&conf, &doors).into_iter().map(text).collect()
+    }
+
+    const IDENTIFIED: &str = "\n[x]\ntype=identify\nendpoint=x\nmatch=192.0.2.1\n";
+
+    #[test]
+    fn p1_a_trunk_is_known_by_its_address_alone_or_by_its_password() {
+        for (endpoint, word) in [
+            ("context=asserted\ntrust_id_inbound=yes\nidentify_by=ip", None),
+            ("context=vouched\nidentify_by = ip", None),
+            ("context=vouched\nauth=x", None),
+            ("context=elsewhere", None),
+            ("context=asserted\ntrust_id_inbound=yes", Some("identify_by")),
+            ("context=vouched\nidentify_by=ip,username", Some("identify_by")),
+            ("context=asserted\nidentify_by=ip", Some("trust_id_inbound")),
+        ] {
+            let found = told(&format!("[x]\ntype=endpoint\n{endpoint}{IDENTIFIED}"));
+            assert_eq!(found.len(), usize::from(word.is_some()), "{endpoint}: {found:?}");
+            assert!(found.iter().all(|it| it.contains(word.unwrap())), "{endpoint}: {found:?}");
+        }
+        let found = told("[x]\ntype=endpoint\ncontext=vouched\nidentify_by=ip\n");
+        assert!(found.len() == 1 && found[0].contains("no identify section"), "{found:?}");
+    }
+
+    #[test]
+    fn p1_a_telephone_has_a_fixed_identity_and_a_password() {
+        for (endpoint, word) in [
+            ("auth=x\ncallerid=<0612345600>", None),
+            ("auth=x", Some("callerid")),
+            ("auth=x\ncallerid=\"Taro\" <>", Some("callerid")),
+            ("auth=x\ncallerid=<0612345600>\ntrust_id_inbound=yes", Some("trust_id_inbound")),
+            ("callerid=<0612345600>", Some("no auth")),
+        ] {
+            let found = told(&format!("[x]\ntype=endpoint\ncontext=phones\n{endpoint}\n"));
+            assert_eq!(found.len(), usize::from(word.is_some()), "{endpoint}: {found:?}");
+            assert!(found.iter().all(|it| it.contains(word.unwrap())), "{endpoint}: {found:?}");
+        }
+    }
+
+    #[test]
+    fn p1_an_anonymous_endpoint_is_named_wherever_it_leads() {
+        assert_eq!(told("[anonymous]\ntype=endpoint\ncontext=elsewhere\n").len(), 1);
+        assert_eq!(told("[anonymous@site.example]\ntype=endpoint\ncontext=vouched\n").len(), 1);
+        assert!(
+            told("[anonymous](!)\ntype=endpoint\n[x](anonymous)\ncontext=elsewhere").is_empty()
+        );
+    }
+}

@@ -1,0 +1,247 @@
+//! Asterisk's configuration files as Asterisk reads them: sections in their order, templates taken
+//! over, includes followed. Nothing is run (`#exec`) and nothing is asked of Asterisk.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// Includes within includes.
+const DEEPEST: usize = 10;
+
+/// A file with all that it includes.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(super) struct Conf {
+    pub(super) sections: Vec<Section>,
+    /// What it names and could not be read, with why.
+    pub(super) unread: Vec<String>,
+}
+
+/// A section; one name may have several.
+#[derive(Debug, Default, Clone, PartialEq, Eq)]
+pub(super) struct Section {
+    pub(super) name: String,
+    /// `(!)`: good for nothing but others to take over.
+    pub(super) is_template: bool,
+    /// Names and values, those of its templates first.
+    pub(super) entries: Vec<(String, String)>,
+}
+
+impl Section {
+    /// The last value of this name; names are alike in any case.
+    pub(super) fn value(&self, name: &str) -> Option<&str> {
+        let mut named = self.entries.iter().rev().filter(|(it, _)| it.eq_ignore_ascii_case(name));
+        named.next().map(|(_, value)| value.as_str())
+    }
+
+    /// Whether the value of this name is one of Asterisk's words for true (`ast_true`).
+    pub(super) fn is_true(&self, name: &str) -> bool {
+        let words = ["yes", "true", "y", "t", "1", "on"];
+        let value = self.value(name).unwrap_or_default();
+        words.iter().any(|word| value.eq_ignore_ascii_case(word))
+    }
+}
+
+impl Conf {
+    /// Reads `file` of the folder `etc`; `None` if there is none.
+    pub(super) fn read(etc: &Path, file: &str) -> Option<Self> {
+        let path = etc.join(file);
+        if !path.exists() && path.symlink_metadata().is_err() {
+            return None;
+        }
+        let mut conf = Self::default();
+        conf.follow(etc, &path, true, 0);
+        Some(conf)
+    }
+
+    /// Every section of this name that is no template.
+    pub(super) fn named<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a Section> {
+        self.sections.iter().filter(move |it| !it.is_template && it.name.eq_ignore_ascii_case(name))
+    }
+
+    /// The last value of `name` in the sections `section`.
+    pub(super) fn value<'a>(&'a self, section: &'a str, name: &str) -> Option<&'a str> {
+        self.named(section).filter_map(|section| section.value(name)).last()
+    }
+
+    fn follow(&mut self, etc: &Path, path: &Path, must: bool, depth: usize) {
+        match fs::read(path) {
+            Ok(bytes) if depth <= DEEPEST => {
+                self.take(etc, &String::from_utf8_lossy(&bytes), depth);
+            }
+            Ok(_) => self.unread.push(format!("{}: included too deep", path.display())),
+            Err(error) if must => self.unread.push(format!("{}: {error}", path.display())),
+            Err(_) => {}
+        }
+    }
+
+    fn take(&mut self, etc: &Path, text: &str, depth: usize) {
+        for line in uncommented(text).lines().map(str::trim).filter(|line| !line.is_empty()) {
+            if let Some(header) = line.strip_prefix('[') {
+                self.begin(header);
+            } else if let Some(directive) = line.strip_prefix('#') {
+                self.obey(etc, directive, depth);
+            } else if let Some((name, value)) = line.split_once('=') {
+                self.set(name, value);
+            }
+        }
+    }
+
+    /// `name](!,template,…)` or `name](+)`, which goes on with the last section of this name.
+    fn begin(&mut self, header: &str) {
+        let (name, rest) = header.split_once(']').unwrap_or((header, ""));
+        let name = name.trim().to_owned();
+        let inside = rest.trim().strip_prefix('(').and_then(|rest| rest.split_once(')'));
+        let words = inside.map(|(inside, _)| inside).unwrap_or_default();
+        let words: Vec<&str> = words.split(',').map(str::trim).collect();
+        let is_named = |it: &Section| it.name.eq_ignore_ascii_case(&name);
+        let mut section = Section { name: name.clone(), ..Section::default() };
+        if words.contains(&"+")
+            && let Some(at) = self.sections.iter().rposition(is_named)
+        {
+            section = self.sections.remove(at);
+        }
+        section.is_template |= words.contains(&"!");
+        for base in words.iter().filter(|word| !["!", "+", ""].contains(word)) {
+            let base = self.sections.iter().rfind(|it| it.name.eq_ignore_ascii_case(base));
+            section.entries.extend(base.map(|base| base.entries.clone()).unwrap_or_default());
+        }
+        self.sections.push(section);
+    }
+
+    /// `include` and `tryinclude`; what `exec` would print is not known.
+    fn obey(&mut self, etc: &Path, directive: &str, depth: usize) {
+        let (word, file) = directive.split_once(char::is_whitespace).unwrap_or((directive, ""));
+        let file = file.trim().trim_matches(['"', '<', '>', '\'']);
+        match word {
+            "include" | "tryinclude" => {
+                let must = word == "include";
+                for path in matching(&etc.join(file)) {
+                    self.follow(etc, &path, must, depth + 1);
+                }
+            }
+            "exec" => self.unread.push(format!("what #exec {file} prints")),
+            _ => {}
+        }
+    }
+
+    /// `name = value`, `name => value`, or `name += value`, which lengthens what the name has.
+    fn set(&mut self, name: &str, value: &str) {
+        let Some(section) = self.sections.last_mut() else { return };
+        let value = value.strip_prefix('>').unwrap_or(value).trim();
+        let (name, lengthens) = match name.strip_suffix('+') {
+            Some(name) => (name.trim(), true),
+            None => (name.trim(), false),
+        };
+        let before = if lengthens { section.value(name).unwrap_or_default() } else { "" };
+        let value = format!("{before}{value}");
+        section.entries.push((name.to_owned(), value));
+    }
+}
+
+/// The text without `; …` to a line's end and without `;-- … --;`; `\;` is a semicolon.
+fn uncommented(text: &str) -> String {
+    let mut left = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(at) = rest.find(';') {
+        let (before, comment) = rest.split_at(at);
+        if let Some(kept) = before.strip_suffix('\\') {
+            left.push_str(kept);
+            left.push(';');
+            rest = comment.get(1..).unwrap_or_default();
+            continue;
+        }
+        left.push_str(before);
+        let is_block = comment.starts_with(";--") && !comment.starts_with(";---");
+        let end =
+            if is_block { comment.find("--;").map(|end| end + 3) } else { comment.find('\n') };
+        rest = end.and_then(|end| comment.get(end..)).unwrap_or_default();
+    }
+    left.push_str(rest);
+    left
+}
+
+/// The files that a pattern such as `pjsip.d/*.conf` names, in their order; itself if it is none.
+fn matching(pattern: &Path) -> Vec<PathBuf> {
+    let name = pattern.file_name().map(|name| name.to_string_lossy().into_owned());
+    let Some((begins, ends)) = name.as_deref().and_then(|name| name.split_once('*')) else {
+        return vec![pattern.to_path_buf()];
+    };
+    let folder = pattern.parent().unwrap_or(Path::new("."));
+    let entries = fs::read_dir(folder).into_iter().flatten().flatten();
+    let is_meant = |path: &PathBuf| {
+        let name = path.file_name().map(|name| name.to_string_lossy().into_owned());
+        name.is_some_and(|name| {
+            name.len() >= begins.len() + ends.len()
+                && name.starts_with(begins)
+                && name.ends_with(ends)
+                && !name.starts_with('.')
+        })
+    };
+    let mut files: Vec<PathBuf> = entries.map(|entry| entry.path()).filter(is_meant).collect();
+    files.sort();
+    files
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn conf(text: &str) -> Conf {
+        let folder = tempfile::tempdir().unwrap();
+        fs::write(folder.path().join("x.conf"), text).unwrap();
+        fs::create_dir(folder.path().join("x.d")).unwrap();
+        fs::write(folder.path().join("x.d/b.conf"), "later = b\n[from-b]\n").unwrap();
+        fs::write(folder.path().join("x.d/a.conf"), "later = a\n").unwrap();
+        fs::write(folder.path().join("x.d/loop.inc"), "#include \"x.d/loop.inc\"\n").unwrap();
+        Conf::read(folder.path(), "x.conf").unwrap()
+    }
+
+    #[test]
+    fn comments_are_left_out_and_escaped_semicolons_kept() {
+        let conf =
+            conf("[a] ; first\nx = 1 ; one\n;-- y = 2\n[b]\n--; z=3\\;4\n;y = 5\n;--- w\nv=>6");
+        let [section] = &conf.sections[..] else { panic!("{conf:?}") };
+        let values = ["x", "y", "z", "w", "V"].map(|name| section.value(name));
+        assert_eq!(values, [Some("1"), None, Some("3;4"), None, Some("6")]);
+    }
+
+    #[test]
+    fn templates_are_taken_over_and_the_last_word_counts() {
+        let conf = conf(
+            "[t](!)\nx=1\ny=1\n[u](!,t)\ny=2\n[a](u)\nx=3\n[b](t,u)\n[a]\nz=4\n[a](+)\nz+=5\n",
+        );
+        assert_eq!(conf.value("a", "x"), Some("3"));
+        assert_eq!(conf.value("b", "y"), Some("2"));
+        assert_eq!(conf.value("a", "z"), Some("45"));
+        assert_eq!(conf.named("a").count(), 2);
+        assert_eq!(conf.named("t").count(), 0);
+    }
+
+    #[test]
+    fn includes_go_on_with_the_section_and_patterns_in_their_order() {
+        let conf =
+            conf("[a]\n#include \"x.d/*.conf\"\nlast = 1\n#tryinclude <none>\n#include none\n");
+        assert_eq!(conf.value("a", "later"), Some("b"));
+        assert_eq!(conf.value("from-b", "last"), Some("1"));
+        assert!(matches!(&conf.unread[..], [one] if one.contains("none")), "{:?}", conf.unread);
+    }
+
+    #[test]
+    fn what_is_not_read_is_told() {
+        assert_eq!(conf("#include x.d/loop.inc").unread.len(), 1);
+        assert_eq!(conf("#exec /bin/date").unread, ["what #exec /bin/date prints"]);
+        let folder = tempfile::tempdir().unwrap();
+        assert_eq!(Conf::read(folder.path(), "x.conf"), None);
+        fs::create_dir(folder.path().join("x.conf")).unwrap();
+        assert_eq!(Conf::read(folder.path(), "x.conf").unwrap().unread.len(), 1);
+    }
+
+    #[test]
+    fn the_words_for_true_are_asterisks() {
+        let conf = conf("[a]\nx=Yes\ny=on\nz=enabled\n");
+        let section = conf.named("a").next().unwrap();
+        assert_eq!(
+            ["x", "y", "z", "w"].map(|name| section.is_true(name)),
+            [true, true, false, false]
+        );
+    }
+}

@@ -1,0 +1,93 @@
+//! `karipass check` on a real Asterisk: nothing to say of the samples, and every planted fault named.
+
+use std::fs;
+use std::path::Path;
+
+use anyhow::{Context as _, Result, ensure};
+use karipass_lab::asterisk::Installation;
+use karipass_lab::daemon;
+use libtest_mimic::Trial;
+
+use crate::story::told;
+use crate::world::{KARIPASS, System};
+
+/// Faults that an operator's own files bring in, by the files of `karipass.d`.
+const PLANTED: [(&str, &str); 4] = [
+    ("http.conf", "sessionlimit = 50\n"),
+    ("ari.conf", "[general](+)\nwebsocket_write_timeout = 100\n"),
+    (
+        "phones.conf",
+        "[anonymous](karipass-endpoint)\ncontext = karipass-phones\n\
+         [unknown](karipass-endpoint)\ncontext = karipass-trunk-from\n\
+         [named](karipass-endpoint)\ncontext = karipass-trunk\ntrust_id_inbound = yes\n\
+         [named]\ntype = identify\nendpoint = named\nmatch = 127.0.0.9\n\
+         [mute](karipass-phone)\nauth = mute\n[mute](karipass-phone-auth)\nusername = mute\npassword = mute\n",
+    ),
+    ("extensions.conf", "[forever]\nexten => 1,1,Stasis(karipass,untrusted)\n"),
+];
+
+/// What each of them, and what is planted in the running Asterisk's own files, is named by.
+const NAMED: [&[&str]; 10] = [
+    &["http.conf", "sessionlimit is 50"],
+    &["ari.conf", "websocket_write_timeout is 100 ms"],
+    &["endpoint anonymous", "anybody"],
+    &["endpoint unknown", "no identify section"],
+    &["endpoint named", "identify_by = ip"],
+    &["endpoint mute", "callerid"],
+    &["[forever]", "TIMEOUT(absolute)"],
+    &["logger.conf: messages.log", "dtmf"],
+    &["Asterisk's log", "messages.log", "keyed digits"],
+    &["cel.conf", "ALL"],
+];
+
+pub fn trials(installation: &Installation) -> Vec<Trial> {
+    let apart = |name: &str, tell: fn(&Installation) -> Result<()>| {
+        let installation = installation.clone();
+        Trial::test(name, move || told(tell(&installation)))
+    };
+    vec![
+        apart("r_check_has_nothing_to_say_of_the_samples", samples),
+        apart("r_check_names_every_fault_in_asterisks_configuration", planted),
+    ]
+}
+
+fn samples(installation: &Installation) -> Result<()> {
+    let system = System::without_daemon(installation, &[])?;
+    let (status, said) = check(&system)?;
+    ensure!((status, said.as_str()) == (Some(0), "nothing is wrong\n"), "{status:?}: {said}");
+    Ok(())
+}
+
+fn planted(installation: &Installation) -> Result<()> {
+    let system = System::without_daemon(installation, &PLANTED)?;
+    let etc = system.asterisk.folder().join("etc");
+    replace(&etc.join("logger.conf"), "messages.log => ", "messages.log => dtmf,")?;
+    replace(&etc.join("cel.conf"), "enable = no", "enable = yes\nevents = ALL")?;
+    system.asterisk.console("logger reload")?;
+    let (status, said) = check(&system)?;
+    ensure!(status == Some(1), "{status:?}: {said}");
+    for words in NAMED {
+        let is_named = |line: &str| {
+            line.starts_with("wrong: ") && words.iter().all(|word| line.contains(word))
+        };
+        ensure!(said.lines().any(is_named), "{words:?} is not named:\n{said}");
+    }
+    ensure!(said.lines().count() == NAMED.len(), "more is named than was planted:\n{said}");
+    Ok(())
+}
+
+fn replace(file: &Path, text: &str, instead: &str) -> Result<()> {
+    let sample = fs::read_to_string(file)?;
+    ensure!(sample.contains(text), "{} has no {text}", file.display());
+    Ok(fs::write(file, sample.replacen(text, instead, 1))?)
+}
+
+/// Exit status and standard output of `karipass check` beside this system.
+fn check(system: &System) -> Result<(Option<i32>, String)> {
+    let folder = system.folder.path().join("operator");
+    let setup =
+        daemon::Setup::new(Path::new(KARIPASS), folder, &system.asterisk, &system.database)?;
+    setup.lay_out()?;
+    let ran = setup.operator().arg("check").output().context("karipass check")?;
+    Ok((ran.status.code(), String::from_utf8(ran.stdout)?))
+}
