@@ -11,7 +11,7 @@ use crate::call::{Limits, LookUp, NewTemporary, StoreReply};
 use crate::hashing::{Hasher, Salt};
 use crate::number::Number;
 use crate::store::audit::Record;
-use crate::store::{SetTemporary, Setting, Store, StoreError};
+use crate::store::{AttemptId, SetTemporary, Setting, Store, StoreError};
 
 /// What all calls share.
 #[derive(Debug)]
@@ -58,7 +58,8 @@ impl Line {
                 return StoreReply::Unreachable;
             }
         };
-        let new = SetTemporary { caller, contract, unit, login, phc };
+        let attempt = AttemptId::draw(&mut rand::rng());
+        let new = SetTemporary { attempt, caller, contract, unit, login, phc };
         match self.store.set_temporary(&new).await {
             Ok(Setting::Stored) => StoreReply::Stored,
             Ok(Setting::Refused) => StoreReply::Refused,
@@ -75,7 +76,8 @@ impl Line {
 
     /// Leaves an audit row (`D3`).
     pub(crate) async fn record(self: Arc<Self>, record: Record) {
-        if let Err(error) = self.store.record(&record).await {
+        let attempt = AttemptId::draw(&mut rand::rng());
+        if let Err(error) = self.store.record(attempt, &record).await {
             warn!(error = %Chain(&error), "a refusal left no audit row");
         }
     }

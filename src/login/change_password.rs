@@ -9,13 +9,13 @@ use metrics::counter;
 use super::decision::in_use;
 use super::verify::compare;
 use super::{Door, LoginError, SessionToken, Standing};
-use crate::credential::Kind;
+use crate::credential::{CredentialId, Kind};
 use crate::hashing::{Checked, Hasher, Salt};
 use crate::number::Number;
-use crate::password::{NewPassword, Rejection, TypedPassword};
+use crate::password::{NewPassword, PhcString, Rejection, TypedPassword};
 use crate::store::audit::{Event, Outcome};
 use crate::store::hold::Hold;
-use crate::store::{Doing, ReplacePassword, Store, StoreError};
+use crate::store::{AttemptId, Doing, ReplacePassword, Store, StoreError, Tried, Try};
 
 /// A session wants its login's password changed.
 #[derive(Debug)]
@@ -38,6 +38,8 @@ pub struct ChangePassword {
     pub salt: Salt,
     /// For the session that begins with the new password, in the place of every one of the old.
     pub fresh: SessionToken,
+    /// Under which it is decided once, however often the store has to be told.
+    pub attempt: AttemptId,
 }
 
 /// What came of it.
@@ -61,21 +63,31 @@ pub enum PasswordVerdict {
 /// Changes the password of a session's login; `idle` is as for the login (`W5`).
 ///
 /// # Errors
-/// [`LoginError`]; nothing is changed or counted then, unless the store's answer was lost.
+/// [`LoginError`]; nothing is changed or counted then, unless the store's answer was lost and stayed so.
 pub async fn change_password(
     store: &Store,
     hasher: &Hasher,
     request: ChangePassword,
     idle: Duration,
 ) -> Result<PasswordVerdict, LoginError> {
-    let ChangePassword { token, door, standing, current, new, again, address, salt, fresh } =
-        request;
+    let ChangePassword {
+        token,
+        door,
+        standing,
+        current,
+        new,
+        again,
+        address,
+        salt,
+        fresh,
+        attempt,
+    } = request;
     let (login, contract) = (standing.login, standing.contract);
     let doing = Doing { event: Event::PasswordChanged, login, contract, unit: None, address };
     let new = match NewPassword::check(&current, &new, &again) {
         Ok(new) => new,
         Err(reasons) => {
-            store.record(&doing.record(Outcome::Rejected)).await?;
+            store.record(attempt, &doing.record(Outcome::Rejected)).await?;
             note(&doing, Outcome::Rejected);
             return Ok(PasswordVerdict::Rejected(reasons));
         }
@@ -90,48 +102,83 @@ pub async fn change_password(
         Checked::Wrong => Err(Outcome::Wrong),
         Checked::Unverifiable(_) => Err(Outcome::Unverifiable),
     };
-    let Some(hold) = store.hold(contract, &digest).await? else {
-        return Ok(PasswordVerdict::SessionOver);
-    };
-    let old = in_use(hold.view()).filter(|(_, old)| old.id == compared.id);
-    let Some((standing, old)) = old.map(|(standing, old)| (standing, old.clone())) else {
-        hold.refuse(&doing, Outcome::Void).await?;
-        note(&doing, Outcome::Void);
-        return Ok(PasswordVerdict::SessionOver);
-    };
-    match outcome {
-        Ok(phc) => {
-            let standing = standing.with_new_password(old.kind, hold.view().now, idle);
-            let new = ReplacePassword {
-                old: &old,
-                phc: &phc,
-                token_digest: &digest,
-                fresh_digest: &fresh.digest(door),
-                version: standing.version,
-            };
-            hold.replace_password(&doing, &new).await?;
-            note(&doing, Outcome::Done);
-            Ok(PasswordVerdict::Changed(fresh, Box::new(standing)))
-        }
-        Err(outcome) => {
-            let session_over = refuse(hold, &doing, old.kind, outcome).await?;
-            note(&doing, outcome);
-            Ok(PasswordVerdict::Wrong { number: login, session_over })
-        }
+    let digests = (digest, fresh.digest(door));
+    let change = Change { doing, compared: compared.id, outcome, digests, idle };
+    let settled = store.settle(attempt, |tried| change.decide(store, tried));
+    let (verdict, outcome) = settled.await.map_err(LoginError::in_change)?;
+    if let Some(outcome) = outcome {
+        note(&doing, outcome);
     }
+    Ok(match verdict {
+        Decided::Changed(standing) => PasswordVerdict::Changed(fresh, standing),
+        Decided::Wrong { session_over } => PasswordVerdict::Wrong { number: login, session_over },
+        Decided::SessionOver => PasswordVerdict::SessionOver,
+    })
 }
 
-/// Counts a wrong password; one that could not be compared is only noted. Whether it is void now.
-async fn refuse(
-    hold: Hold,
-    doing: &Doing,
-    kind: Kind,
-    outcome: Outcome,
-) -> Result<bool, StoreError> {
-    if outcome != Outcome::Wrong {
-        return hold.refuse(doing, outcome).await.map(|()| false);
+/// What is asked for, the current password compared.
+struct Change {
+    doing: Doing,
+    compared: CredentialId,
+    /// The new password's hash, or why not.
+    outcome: Result<PhcString, Outcome>,
+    /// Of the session that makes the change, and of the one that goes on.
+    digests: ([u8; 32], [u8; 32]),
+    idle: Duration,
+}
+
+/// What is decided under the lock.
+enum Decided {
+    Changed(Box<Standing>),
+    Wrong { session_over: bool },
+    SessionOver,
+}
+
+/// With the outcome of the audit's row, if there is one.
+type Told = (Decided, Option<Outcome>);
+
+impl Change {
+    async fn decide(&self, store: &Store, tried: Try) -> Result<Tried<Told>, StoreError> {
+        let (digest, fresh) = &self.digests;
+        let Some(hold) = store.hold(tried, self.doing.contract, digest).await? else {
+            return Ok(Tried::without_commit((Decided::SessionOver, None)));
+        };
+        let old = in_use(hold.view()).filter(|(_, old)| old.id == self.compared);
+        let Some((standing, old)) = old.map(|(standing, old)| (standing, old.clone())) else {
+            let committed = hold.refuse(&self.doing, Outcome::Void).await;
+            return Ok(Tried { told: (Decided::SessionOver, Some(Outcome::Void)), committed });
+        };
+        let phc = match &self.outcome {
+            Ok(phc) => phc,
+            Err(outcome) => return self.refuse(hold, old.kind, *outcome).await,
+        };
+        let standing = standing.with_new_password(old.kind, hold.view().now, self.idle);
+        let new = ReplacePassword {
+            old: &old,
+            phc,
+            token_digest: digest,
+            fresh_digest: fresh,
+            version: standing.version,
+        };
+        let committed = hold.replace_password(&self.doing, &new).await;
+        Ok(Tried { told: (Decided::Changed(Box::new(standing)), Some(Outcome::Done)), committed })
     }
-    Ok(!hold.count_wrong(doing, kind, &[doing.login]).await?.is_empty())
+
+    /// Counts a wrong password; one that could not be compared is only noted.
+    async fn refuse(
+        &self,
+        hold: Hold,
+        kind: Kind,
+        outcome: Outcome,
+    ) -> Result<Tried<Told>, StoreError> {
+        let told = |session_over| (Decided::Wrong { session_over }, Some(outcome));
+        if outcome != Outcome::Wrong {
+            let committed = hold.refuse(&self.doing, outcome).await;
+            return Ok(Tried { told: told(false), committed });
+        }
+        let counted = hold.count_wrong(&self.doing, kind, &[self.doing.login]).await?;
+        Ok(counted.map(|voided| told(!voided.is_empty())))
+    }
 }
 
 fn note(doing: &Doing, outcome: Outcome) {

@@ -15,7 +15,7 @@ use crate::number::Number;
 use crate::password::TypedPassword;
 use crate::store::audit::{Event, Outcome};
 use crate::store::hold::{Hold, View};
-use crate::store::{Doing, ReplaceUnit, Store, StoreError};
+use crate::store::{AttemptId, Doing, ReplaceUnit, Store, StoreError, Tried};
 use crate::unit::Unit;
 
 /// A session wants its contract's unit changed.
@@ -35,6 +35,8 @@ pub struct ChangeUnit {
     pub told: Told,
     /// Where from.
     pub address: IpAddr,
+    /// Under which it is decided once, however often the store has to be told.
+    pub attempt: AttemptId,
 }
 
 /// From which version of the contract a request was made (`W6`).
@@ -91,13 +93,13 @@ pub struct UnitChanged {
 /// Changes the unit of a session's contract, in one transaction or not at all.
 ///
 /// # Errors
-/// [`LoginError`]; nothing is changed or counted then, unless the store's answer was lost.
+/// [`LoginError`]; nothing is changed or counted then, unless the store's answer was lost and stayed so.
 pub async fn change_unit(
     store: &Store,
     hasher: &Hasher,
     request: ChangeUnit,
 ) -> Result<UnitVerdict, LoginError> {
-    let ChangeUnit { token, door, standing, unit, passwords, told, address } = request;
+    let ChangeUnit { token, door, standing, unit, passwords, told, address, attempt } = request;
     let (login, contract) = (standing.login, standing.contract);
     let doing = Doing { event: Event::UnitChanged, login, contract, unit: Some(unit), address };
     let given = passwords.iter().map(|(number, _)| *number).collect();
@@ -108,17 +110,26 @@ pub async fn change_unit(
     };
     let allowed = match asking.examine(&view) {
         Ok(allowed) => allowed,
-        Err(verdict) => return Ok(asking.refused(store, verdict).await?),
+        Err(verdict) => return Ok(asking.refused(store, attempt, verdict).await?),
     };
     let compared = compare_all(hasher, &allowed, &passwords).await?;
-    for one in compared.iter().filter(|one| one.outcome == Outcome::Unverifiable) {
+    let unverifiable = compared.iter().filter(|one| one.outcome == Outcome::Unverifiable);
+    for (one, part) in unverifiable.zip(1..) {
         let doing = Doing { login: one.number, ..doing };
-        store.record(&doing.record(one.outcome)).await?;
+        store.record(attempt.part(part), &doing.record(one.outcome)).await?;
     }
-    match store.hold(contract, &digest).await? {
-        Some(hold) => Ok(asking.decide(hold, &compared).await?),
-        None => Ok(UnitVerdict::SessionOver),
+    let (asking, compared, digest) = (&asking, &compared, &digest);
+    let settled = store.settle(attempt, |tried| async move {
+        match store.hold(tried, contract, digest).await? {
+            Some(hold) => asking.decide(hold, compared).await,
+            None => Ok(Tried::without_commit((UnitVerdict::SessionOver, None))),
+        }
+    });
+    let (verdict, outcome) = settled.await.map_err(LoginError::in_change)?;
+    if let Some(outcome) = outcome {
+        asking.note(outcome);
     }
+    Ok(verdict)
 }
 
 /// What is asked for, less the secrets.
@@ -128,6 +139,9 @@ struct Asking {
     given: Vec<Number>,
     told: Told,
 }
+
+/// What is decided under the lock, and the outcome of the audit's row, if there is one.
+type Decided = (UnitVerdict, Option<Outcome>);
 
 /// A password that was compared, without a lock.
 struct Compared {
@@ -143,15 +157,19 @@ impl Asking {
     }
 
     /// The verdict, from what there is under the lock.
-    async fn decide(&self, hold: Hold, compared: &[Compared]) -> Result<UnitVerdict, StoreError> {
+    async fn decide(
+        &self,
+        hold: Hold,
+        compared: &[Compared],
+    ) -> Result<Tried<Decided>, StoreError> {
         let is_same = |allowed: &Allowed| {
             let ids = allowed.asked.iter().map(|credential| credential.id);
             ids.eq(compared.iter().map(|one| one.id))
         };
         let allowed = match self.examine(hold.view()) {
             Ok(allowed) if is_same(&allowed) => allowed,
-            Ok(_) => return self.give_up(hold, UnitVerdict::ChangedElsewhere).await,
-            Err(verdict) => return self.give_up(hold, verdict).await,
+            Ok(_) => return Ok(self.give_up(hold, UnitVerdict::ChangedElsewhere).await),
+            Err(verdict) => return Ok(self.give_up(hold, verdict).await),
         };
         let numbers: Vec<Number> = compared
             .iter()
@@ -159,16 +177,18 @@ impl Asking {
             .map(|one| one.number)
             .collect();
         if numbers.is_empty() {
-            return self.apply(hold, allowed).await;
+            return Ok(self.apply(hold, allowed).await);
         }
         let wrong = compared.iter().filter(|one| one.outcome == Outcome::Wrong);
         let wrong: Vec<Number> = wrong.map(|one| one.number).collect();
-        let voided = hold.count_wrong(&self.doing, Kind::Password, &wrong).await?;
-        self.note(Outcome::Wrong);
-        Ok(UnitVerdict::Wrong { numbers, session_over: voided.contains(&self.doing.login) })
+        let counted = hold.count_wrong(&self.doing, Kind::Password, &wrong).await?;
+        Ok(counted.map(|voided| {
+            let session_over = voided.contains(&self.doing.login);
+            (UnitVerdict::Wrong { numbers, session_over }, Some(Outcome::Wrong))
+        }))
     }
 
-    async fn apply(&self, hold: Hold, allowed: Allowed) -> Result<UnitVerdict, StoreError> {
+    async fn apply(&self, hold: Hold, allowed: Allowed) -> Tried<Decided> {
         let Allowed { changers, plan, .. } = allowed;
         let copied: Vec<Number> = plan
             .logins
@@ -183,36 +203,34 @@ impl Asking {
             voided: &plan.voided,
             dropped: &plan.dropped,
         };
-        hold.replace_unit(&self.doing, &change).await?;
-        self.note(Outcome::Done);
+        let committed = hold.replace_unit(&self.doing, &change).await;
         let Plan { logins, .. } = plan;
-        let changer = self.doing.login;
-        Ok(UnitVerdict::Changed(UnitChanged { unit: self.unit, changer, logins }))
+        let changed = UnitChanged { unit: self.unit, changer: self.doing.login, logins };
+        Tried { told: (UnitVerdict::Changed(changed), Some(Outcome::Done)), committed }
     }
 
     /// Refuses before anything was compared.
     async fn refused(
         &self,
         store: &Store,
+        attempt: AttemptId,
         verdict: UnitVerdict,
     ) -> Result<UnitVerdict, StoreError> {
         if let Some(outcome) = refusal(&verdict) {
-            store.record(&self.doing.record(outcome)).await?;
+            store.record(attempt, &self.doing.record(outcome)).await?;
             self.note(outcome);
         }
         Ok(verdict)
     }
 
     /// Refuses for what was seen under the lock only.
-    async fn give_up(&self, hold: Hold, verdict: UnitVerdict) -> Result<UnitVerdict, StoreError> {
-        match refusal(&verdict) {
-            Some(outcome) => {
-                hold.refuse(&self.doing, outcome).await?;
-                self.note(outcome);
-            }
-            None => hold.release().await?,
-        }
-        Ok(verdict)
+    async fn give_up(&self, hold: Hold, verdict: UnitVerdict) -> Tried<Decided> {
+        let outcome = refusal(&verdict);
+        let committed = match outcome {
+            Some(outcome) => hold.refuse(&self.doing, outcome).await,
+            None => hold.release().await,
+        };
+        Tried { told: (verdict, outcome), committed }
     }
 
     fn note(&self, outcome: Outcome) {

@@ -13,9 +13,9 @@ use crate::credential::Credential;
 use crate::hashing::{Checked, Hasher, Salt};
 use crate::number::Number;
 use crate::password::TypedPassword;
-use crate::store::Store;
 use crate::store::audit::Outcome;
 use crate::store::login::{Acceptance, Attempted};
+use crate::store::{AttemptId, Store};
 
 /// Someone wants to log in.
 #[derive(Debug)]
@@ -32,6 +32,8 @@ pub struct Attempt {
     pub salt: Salt,
     /// For the session that begins.
     pub token: SessionToken,
+    /// Under which it is decided once, however often the store has to be told.
+    pub id: AttemptId,
 }
 
 /// What came of an attempt.
@@ -53,10 +55,10 @@ pub async fn log_in(
     attempt: Attempt,
     idle: Duration,
 ) -> Result<Verdict, LoginError> {
-    let Attempt { login, typed, address, door, salt, token } = attempt;
+    let Attempt { login, typed, address, door, salt, token, id } = attempt;
     let known = store.known_login(login).await?;
     let contract = known.as_ref().map(|known| known.contract.number);
-    let attempted = Attempted { login, contract, address };
+    let attempted = Attempted { attempt: id, login, contract, address };
     let (standing, credential) = match decision::candidate(login, known) {
         Candidate::Good { standing, credential } => (standing, credential),
         Candidate::None { outcome, expired } => {

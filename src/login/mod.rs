@@ -27,9 +27,9 @@ pub use token::{Door, SessionToken};
 pub use unit_choices::{UnitChoice, UnitChoices, unit_choices};
 
 use crate::hashing::HashError;
-use crate::store::StoreError;
+use crate::store::{Fault, StoreError};
 
-/// No verdict came about; nothing was counted, unless the store's answer was lost.
+/// No verdict came about; nothing was counted, unless the store's answer was lost and stayed so.
 #[derive(Debug, thiserror::Error)]
 pub enum LoginError {
     /// Nothing was verified.
@@ -38,4 +38,17 @@ pub enum LoginError {
     /// The store is out of reach.
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// A change was sent, and whether it was made did not become known.
+    #[error("a change may have been made: {0}")]
+    MayBeChanged(Fault),
+}
+
+impl LoginError {
+    /// Of the store's fault in the change itself.
+    fn in_change(error: StoreError) -> Self {
+        match error {
+            StoreError::NotSent(_) => Self::Store(error),
+            StoreError::OutcomeUnknown(fault) => Self::MayBeChanged(fault),
+        }
+    }
 }

@@ -6,8 +6,9 @@ use jiff::Timestamp;
 use tokio_postgres::Row;
 use tokio_postgres::types::ToSql;
 
+use super::attempt::AttemptId;
 use super::contracts::column;
-use super::transaction::Transaction;
+use super::transaction::{Parameters, Transaction};
 use super::{Store, StoreError};
 use crate::number::Number;
 use crate::unit::Unit;
@@ -219,12 +220,15 @@ impl Store {
         rows.iter().map(entry).collect()
     }
 
-    /// Writes one row by itself, such as a call's refusal.
+    /// Writes one row by itself, such as a call's refusal, once.
     ///
     /// # Errors
     /// [`StoreError`] if the store is out of reach.
-    pub async fn record(&self, record: &Record) -> Result<(), StoreError> {
-        self.write(INSERT, &Columns::of(record).parameters()).await.map(drop)
+    pub async fn record(&self, attempt: AttemptId, record: &Record) -> Result<(), StoreError> {
+        let (columns, id) = (Columns::of(record), attempt.bytes());
+        let last: Parameters<'_> = &[&id.as_slice()];
+        let parameters = [&columns.parameters(), last].concat();
+        self.write_once(attempt, INSERT_ONCE, &parameters).await.map(drop)
     }
 }
 
@@ -239,6 +243,14 @@ impl Transaction {
 pub(super) const INSERT: &str = "
     INSERT INTO audit (source, event, outcome, login, contract, unit, caller, address)
     VALUES ($1, $2, $3, $4, $5, $6, $7, $8)";
+
+/// The same as an attempt by itself.
+const INSERT_ONCE: &str = "
+    WITH tried AS (
+        INSERT INTO attempt (id, outcome) VALUES ($9, $3)
+    )
+    INSERT INTO audit (source, event, outcome, login, contract, unit, caller, address)
+    VALUES ($1::text, $2::text, $3::text, $4::text, $5::text, $6::text, $7::text, $8::inet)";
 
 /// A record as the database takes it.
 pub(super) struct Columns<'a> {

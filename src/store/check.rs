@@ -8,8 +8,8 @@ use crate::clock;
 /// SQLSTATE `insufficient_privilege`.
 const FORBIDDEN: &str = "42501";
 
-/// What the daemon must be allowed to do (`V2__daemon_rights.sql`): table and privilege.
-const NEEDED: [(&str, &str); 12] = [
+/// What the daemon must be allowed to do (`V2__daemon_rights.sql`, `V4__attempt.sql`): table and privilege.
+const NEEDED: [(&str, &str); 16] = [
     ("refinery_schema_history", "SELECT"),
     ("contract", "SELECT"),
     ("contract_number", "SELECT"),
@@ -21,6 +21,10 @@ const NEEDED: [(&str, &str); 12] = [
     ("session", "INSERT"),
     ("session", "UPDATE"),
     ("session", "DELETE"),
+    ("attempt", "SELECT"),
+    ("attempt", "INSERT"),
+    ("attempt", "UPDATE"),
+    ("attempt", "DELETE"),
     ("audit", "INSERT"),
 ];
 

@@ -3,6 +3,7 @@
 use jiff::Timestamp;
 use tokio_postgres::Row;
 
+use super::again::Time;
 use super::audit::{Event, Outcome, Record, Source};
 use super::transaction::{Parameters, Transaction};
 use super::{Fault, Store, StoreError};
@@ -125,7 +126,7 @@ impl Store {
     /// # Errors
     /// [`StoreError`] if the store is out of reach.
     pub async fn suspend(&self, number: Number, suspended: bool) -> Result<Act, StoreError> {
-        let (mut transaction, contract) = self.begin_with_contract(number).await?;
+        let (mut transaction, contract) = self.begin_with_contract(self.time(), number).await?;
         let Some(contract) = contract else { return Ok(Act::Unknown) };
         if contract.suspended == suspended {
             return Ok(Act::Unchanged);
@@ -172,11 +173,12 @@ impl Store {
     /// Begins a transaction with [`Transaction::lock_contract`].
     pub(super) async fn begin_with_contract(
         &self,
+        time: Time,
         contract_number: Number,
     ) -> Result<(Transaction, Option<Contract>), StoreError> {
         let parameters: Parameters<'_> = &[&contract_number.as_str()];
         let statements = [(LOCK_CONTRACT, parameters), (CONTRACT_OF, parameters)];
-        let (transaction, rows) = self.begin_with(&statements).await?;
+        let (transaction, rows) = self.begin_with(time, &statements).await?;
         let contract = locked(rows.last().map_or(&[], Vec::as_slice), contract_number)?;
         Ok((transaction, contract))
     }

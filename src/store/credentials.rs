@@ -1,5 +1,6 @@
 //! Setting a temporary password by phone (`P9`, `P13`, `P14`, `C4`).
 
+use super::attempt::{AttemptId, Tried, Try};
 use super::audit::{self, Columns, Event, Outcome, Record, Source};
 use super::transaction::{Parameters, Statement, Transaction};
 use super::{Store, StoreError};
@@ -10,6 +11,8 @@ use crate::unit::Unit;
 /// A temporary password that its caller has confirmed, hashed.
 #[derive(Debug)]
 pub struct SetTemporary {
+    /// Under which it is stored once.
+    pub attempt: AttemptId,
     /// The caller's number.
     pub caller: Number,
     /// The contract number of the caller's contract.
@@ -58,28 +61,45 @@ impl Store {
     ///
     /// What the login number had, and its sessions, are gone: a new credential has a new id (`C4`).
     /// A change of unit voids every other credential of the contract and ends all its sessions
-    /// (`P14`). Dropped before its commit is sent, it changes nothing (`P13`).
+    /// (`P14`). Dropped before its commit is sent, it changes nothing (`P13`). If the answer to the commit is
+    /// lost it is tried again, and stored once.
     ///
     /// # Errors
     /// [`StoreError::NotSent`]: nothing is stored; [`StoreError::OutcomeUnknown`]: all of it or nothing.
     pub async fn set_temporary(&self, new: &SetTemporary) -> Result<Setting, StoreError> {
-        let (transaction, contract) = self.begin_with_contract(new.contract).await?;
+        self.settle(new.attempt, |tried| self.try_to_set(tried, new)).await
+    }
+
+    async fn try_to_set(
+        &self,
+        tried: Try,
+        new: &SetTemporary,
+    ) -> Result<Tried<Setting>, StoreError> {
+        let (transaction, contract) = self.begin_with_contract(tried.time, new.contract).await?;
         let allowed = contract.filter(|contract| contract.may_set(new.caller, new.unit, new.login));
         let Some(contract) = allowed else {
             let refusal = record(new, Event::TemporarySet, Outcome::ContractChanged);
             let refusal = Columns::of(&refusal);
-            transaction.commit_with(&[(audit::INSERT, &refusal.parameters())]).await?;
-            return Ok(Setting::Refused);
+            let row = refusal.parameters();
+            let statements: [Statement<'_>; 1] = [(audit::INSERT, &row)];
+            let committed =
+                transaction.commit_as(tried, Outcome::ContractChanged, &statements).await;
+            return Ok(Tried { told: Setting::Refused, committed });
         };
         let changes_unit = contract.unit != Some(new.unit);
-        transaction.store(new, changes_unit).await?;
-        Ok(Setting::Stored)
+        let committed = transaction.store(tried, new, changes_unit).await;
+        Ok(Tried { told: Setting::Stored, committed })
     }
 }
 
 impl Transaction {
     /// Writes all of it and commits.
-    async fn store(self, new: &SetTemporary, changes_unit: bool) -> Result<(), StoreError> {
+    async fn store(
+        self,
+        tried: Try,
+        new: &SetTemporary,
+        changes_unit: bool,
+    ) -> Result<(), StoreError> {
         let (contract, login) = (new.contract.as_str(), new.login.as_str());
         let set = record(new, Event::TemporarySet, Outcome::Done);
         let changed = record(new, Event::UnitChanged, Outcome::Done);
@@ -110,7 +130,7 @@ impl Transaction {
             ]);
         }
         statements.push((TOUCH, touch));
-        self.commit_with(&statements).await
+        self.commit_as(tried, Outcome::Done, &statements).await
     }
 }
 

@@ -8,11 +8,12 @@
 use jiff::Timestamp;
 use tokio_postgres::Row;
 
+use super::attempt::{Tried, Try};
 use super::audit::{self, Columns, Event, Outcome};
 use super::contracts::{LOCK_CONTRACT, column, contract, number};
 use super::doing::Doing;
 use super::login::credential;
-use super::transaction::{Parameters, Transaction};
+use super::transaction::{Parameters, Statement, Transaction};
 use super::{Store, StoreError};
 use crate::contract::Contract;
 use crate::credential::{Credential, CredentialId, Held, Kind};
@@ -61,7 +62,8 @@ impl View {
 
 /// A contract that nobody else changes until this ends.
 pub struct Hold {
-    pub(super) transaction: Transaction,
+    tried: Try,
+    transaction: Transaction,
     view: View,
 }
 
@@ -113,12 +115,13 @@ impl Store {
         view(&self.read(VIEW, &[&contract_number.as_str(), &token_digest]).await?)
     }
 
-    /// The same, held: contract and credentials are locked until the hold ends.
+    /// The same, held, in a try of an attempt: contract and credentials are locked until the hold ends.
     ///
     /// # Errors
     /// [`StoreError::NotSent`] if the store is out of reach, or the lock not to be had in time.
     pub async fn hold(
         &self,
+        tried: Try,
         contract_number: Number,
         token_digest: &[u8],
     ) -> Result<Option<Hold>, StoreError> {
@@ -127,9 +130,9 @@ impl Store {
         let of_both: Parameters<'_> = &[&number, &token_digest];
         let statements =
             [(LOCK_CONTRACT, of_contract), (LOCK_CREDENTIALS, of_contract), (VIEW, of_both)];
-        let (transaction, rows) = self.begin_with(&statements).await?;
+        let (transaction, rows) = self.begin_with(tried.time, &statements).await?;
         let view = view(rows.last().map_or(&[], Vec::as_slice))?;
-        Ok(view.map(|view| Hold { transaction, view }))
+        Ok(view.map(|view| Hold { tried, transaction, view }))
     }
 }
 
@@ -140,12 +143,12 @@ impl Hold {
         &self.view
     }
 
-    /// Changes nothing.
+    /// Changes nothing: that something was seen to be as it is counts only if no earlier try made it so.
     ///
     /// # Errors
     /// [`StoreError`]
     pub async fn release(self) -> Result<(), StoreError> {
-        self.transaction.commit().await
+        self.commit(Outcome::Done, &[]).await
     }
 
     /// Changes nothing, and says so.
@@ -155,7 +158,8 @@ impl Hold {
     pub async fn refuse(self, doing: &Doing, outcome: Outcome) -> Result<(), StoreError> {
         let record = doing.record(outcome);
         let row = Columns::of(&record);
-        self.transaction.commit_with(&[(audit::INSERT, &row.parameters())]).await
+        let row = row.parameters();
+        self.commit(outcome, &[(audit::INSERT, &row)]).await
     }
 
     /// Counts a wrong secret against each of these numbers, whose credentials are of `kind` and not
@@ -168,7 +172,7 @@ impl Hold {
         doing: &Doing,
         kind: Kind,
         numbers: &[Number],
-    ) -> Result<Vec<Number>, StoreError> {
+    ) -> Result<Tried<Vec<Number>>, StoreError> {
         let rows = doing.rows(doing.event, Outcome::Wrong);
         let logins = texts(numbers);
         let more: Parameters<'_> = &[
@@ -179,8 +183,17 @@ impl Hold {
         ];
         let voided = self.transaction.query(COUNT, &rows.and(more)).await?;
         let voided = voided.iter().map(|row| number(row, 0)).collect::<Result<_, _>>()?;
-        self.transaction.commit().await?;
-        Ok(voided)
+        let committed = self.commit(Outcome::Wrong, &[]).await;
+        Ok(Tried { told: voided, committed })
+    }
+
+    /// Ends it with these statements, as a try of its attempt.
+    pub(super) async fn commit(
+        self,
+        outcome: Outcome,
+        statements: &[Statement<'_>],
+    ) -> Result<(), StoreError> {
+        self.transaction.commit_as(self.tried, outcome, statements).await
     }
 }
 

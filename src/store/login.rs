@@ -10,6 +10,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use tokio_postgres::Row;
 
+use super::attempt::{AttemptId, Once};
 use super::audit::{Columns, Event, Outcome, Record, Source};
 use super::contracts::{column, contract};
 use super::transaction::Parameters;
@@ -33,6 +34,8 @@ pub struct Known {
 /// Who tried to log in.
 #[derive(Debug, Clone, Copy)]
 pub struct Attempted {
+    /// Under which it is decided and noted once.
+    pub attempt: AttemptId,
     /// The login number, if what was typed is a number at all.
     pub login: Option<Number>,
     /// The contract number of its contract, if one has it.
@@ -76,13 +79,15 @@ const KNOWN: &str = "
     WHERE known.number = $1
     ORDER BY n.number <> c.number, n.number";
 
-/// The first eight parameters of this and the next two are an audit row's.
+/// The first eight parameters of this and the next two are an audit row's, the last is the attempt's id.
 const REFUSED: &str = "
     WITH voided AS (
         UPDATE credential SET phc = NULL, voided_at = clock_timestamp()
         WHERE id = $9 AND voided_at IS NULL
           AND set_at <= clock_timestamp() - $10 * interval '1 second'
         RETURNING id
+    ), tried AS (
+        INSERT INTO attempt (id, outcome) VALUES ($12, $3)
     )
     INSERT INTO audit (source, event, outcome, login, contract, unit, caller, address)
     SELECT $1::text, $2::text, $3::text, $4::text, $5::text, $6::text, $7::text, $8::inet
@@ -98,6 +103,8 @@ const WRONG: &str = "
         WHERE id = $9 AND voided_at IS NULL AND failures < $10
           AND ($11::float8 IS NULL OR set_at > clock_timestamp() - $11 * interval '1 second')
         RETURNING voided_at IS NOT NULL AS void
+    ), tried AS (
+        INSERT INTO attempt (id, outcome) VALUES ($15, $3)
     )
     INSERT INTO audit (source, event, outcome, login, contract, unit, caller, address)
     SELECT $1::text, $2::text,
@@ -117,19 +124,23 @@ const RIGHT: &str = "
         WHERE id = $9 AND voided_at IS NULL AND failures < $10
           AND ($11::float8 IS NULL OR set_at > clock_timestamp() - $11 * interval '1 second')
         RETURNING id, clock_timestamp() AS now
+    ), verdict AS (
+        SELECT coalesce((SELECT now FROM accepted), clock_timestamp()) AS at,
+               CASE WHEN EXISTS (SELECT FROM accepted) THEN $3::text
+                    WHEN EXISTS (SELECT FROM held) THEN $12::text
+                    ELSE $13::text END AS outcome
+    ), tried AS (
+        INSERT INTO attempt (id, at, outcome) SELECT $17, at, outcome FROM verdict RETURNING id
     ), opened AS (
         INSERT INTO session
             (token_digest, credential, contract, created_at, last_seen_at, seen_version)
-        SELECT $15, id, $5, now, now, $16 FROM accepted
+        SELECT $15, accepted.id, $5, now, now, $16 FROM accepted, tried
     ), noted AS (
         INSERT INTO audit (source, event, outcome, login, contract, unit, caller, address)
-        SELECT $1::text, $2::text,
-               CASE WHEN EXISTS (SELECT FROM accepted) THEN $3::text
-                    WHEN EXISTS (SELECT FROM held) THEN $12::text
-                    ELSE $13::text END,
-               $4::text, $5::text, $6::text, $7::text, $8::inet
+        SELECT $1::text, $2::text, outcome, $4::text, $5::text, $6::text, $7::text, $8::inet
+        FROM verdict
     )
-    SELECT EXISTS (SELECT FROM held), (SELECT now FROM accepted)";
+    SELECT at, outcome FROM verdict";
 
 impl Store {
     /// What is known of a login number; `None` if no contract has it.
@@ -160,7 +171,7 @@ impl Store {
         let id = expired.map(|(id, _)| id.0);
         let life = expired.map(|(_, life)| life.as_secs_f64());
         let parameters: Parameters<'_> = &[&id, &life, &Event::Voided.as_str()];
-        self.note(REFUSED, &attempted.record(outcome), parameters).await.map(drop)
+        self.note(REFUSED, attempted, outcome, parameters).await.map(drop)
     }
 
     /// Counts a wrong secret against `credential` (`C2`), which it voids at the limit; one that is
@@ -182,7 +193,7 @@ impl Store {
             &Event::Voided.as_str(),
             &Outcome::WrongEntries.as_str(),
         ];
-        self.note(WRONG, &attempted.record(Outcome::Wrong), parameters).await.map(drop)
+        self.note(WRONG, attempted, Outcome::Wrong, parameters).await.map(drop)
     }
 
     /// Accepts a right secret: the count starts anew, an outdated hash is replaced, and a session begins
@@ -190,7 +201,7 @@ impl Store {
     /// replaced, or its contract suspended, nothing of that is done.
     ///
     /// # Errors
-    /// [`StoreError`]; after [`StoreError::OutcomeUnknown`] there may be a session whose token nobody has.
+    /// [`StoreError`]; after [`StoreError::OutcomeUnknown`] there may be a session whose token nobody has got.
     pub async fn accept(
         &self,
         attempted: &Attempted,
@@ -210,24 +221,33 @@ impl Store {
             &token_digest,
             &version,
         ];
-        let rows = self.note(RIGHT, &attempted.record(Outcome::Done), parameters).await?;
-        let Some(row) = rows.first() else { return Ok(Acceptance::Void) };
-        Ok(match (column(row, 0, "contract.suspended")?, column(row, 1, "the time")?) {
-            (true, Some(now)) => Acceptance::Begun(now),
-            (true, None) => Acceptance::Void,
-            (false, _) => Acceptance::Suspended,
+        let (at, outcome) = match self.note(RIGHT, attempted, Outcome::Done, parameters).await? {
+            Once::Before(left) => (left.at, left.outcome),
+            Once::Now(rows) => {
+                let row = rows.first().ok_or(StoreError::NotSent(Fault::Row("a verdict")))?;
+                (column(row, 0, "the time")?, column(row, 1, "a verdict")?)
+            }
+        };
+        Ok(match outcome.as_str() {
+            done if done == Outcome::Done.as_str() => Acceptance::Begun(at),
+            suspended if suspended == Outcome::Suspended.as_str() => Acceptance::Suspended,
+            _void => Acceptance::Void,
         })
     }
 
-    /// Runs a statement whose first parameters are an audit row's.
+    /// Runs a statement that is an attempt by itself, between an audit row's parameters and its id.
     async fn note(
         &self,
         sql: &str,
-        record: &Record,
+        attempted: &Attempted,
+        outcome: Outcome,
         more: Parameters<'_>,
-    ) -> Result<Vec<Row>, StoreError> {
-        let columns = Columns::of(record);
-        self.write(sql, &[&columns.parameters(), more].concat()).await
+    ) -> Result<Once, StoreError> {
+        let (record, id) = (attempted.record(outcome), attempted.attempt.bytes());
+        let columns = Columns::of(&record);
+        let last: Parameters<'_> = &[&id.as_slice()];
+        let parameters = [&columns.parameters(), more, last].concat();
+        self.write_once(attempted.attempt, sql, &parameters).await
     }
 }
 

@@ -1,13 +1,17 @@
 //! PostgreSQL: contracts, credentials, sessions and the audit, one file a table's worth of work.
 //!
 //! A [`Store`] is a pool of connections and a time limit. What it is asked for is one statement or
-//! one `Transaction`; either gives its answer within the limit. Locks are taken in
+//! one `Transaction`, tried again (`again`) as long as the limit allows; a change counts once however often it was
+//! sent ([`AttemptId`]). Locks are taken in
 //! one order, so that nothing deadlocks: the contract's row (`FOR NO KEY UPDATE`, which leaves
 //! foreign keys to it alone), its credentials, its sessions. A session is made only in a
 //! transaction that holds its credential's row.
 
+mod again;
+mod attempt;
 pub mod audit;
 pub mod check;
+mod connect;
 mod contracts;
 mod credentials;
 mod doing;
@@ -26,12 +30,15 @@ use std::time::Duration;
 use deadpool_postgres::{
     Manager, ManagerConfig, Pool, PoolError, RecyclingMethod, Runtime, TimeoutType,
 };
-use tokio_postgres::NoTls;
-use tokio_postgres::config::TargetSessionAttrs;
+use tokio::time::Instant;
 
+use crate::clock;
 use crate::config::{Database, Secret};
 use crate::rules;
 
+use again::Time;
+pub use attempt::{AttemptId, Tried, Try};
+use connect::Hosts;
 pub use contracts::{Act, Standing, State};
 pub use credentials::{SetTemporary, Setting};
 pub use doing::Doing;
@@ -41,7 +48,13 @@ pub use unit::ReplaceUnit;
 /// How long an operator's command may take.
 const OPERATOR_LIMIT: Duration = Duration::from_mins(10);
 /// How long a connection may take to come about.
-const CONNECT_LIMIT: Duration = Duration::from_secs(3);
+const CONNECT_LIMIT: Duration = Duration::from_secs(2);
+
+/// SQLSTATEs of what is over in a moment: serialization, deadlock, too many connections, and a
+/// transaction that the server has given up because we were silent.
+const PASSING: [&str; 4] = ["40001", "40P01", "53300", "25P03"];
+/// How often the daemon may try a thing: as often as fits its time.
+const ANY_NUMBER: i16 = i16::MAX;
 
 /// The store could not do what was asked.
 #[derive(Debug, thiserror::Error)]
@@ -95,7 +108,34 @@ impl From<tokio_postgres::Error> for Fault {
     }
 }
 
+impl StoreError {
+    pub(crate) fn fault(&self) -> &Fault {
+        match self {
+            Self::NotSent(fault) | Self::OutcomeUnknown(fault) => fault,
+        }
+    }
+}
+
 impl Fault {
+    /// Whether it may be gone on another connection, or in a moment.
+    fn may_pass(&self) -> bool {
+        match self {
+            Self::Refused { code, .. } => {
+                self.spoils_the_pool() || PASSING.contains(&code.as_str())
+            }
+            Self::TimedOut(_) | Self::Connection(_) => true,
+            Self::Busy(_) | Self::Row(_) => false,
+        }
+    }
+
+    /// Whether an attempt was found done.
+    fn is_attempt_taken(&self) -> bool {
+        match self {
+            Self::Refused { code, message } => code == "23505" && message.contains("attempt_pkey"),
+            Self::TimedOut(_) | Self::Busy(_) | Self::Connection(_) | Self::Row(_) => false,
+        }
+    }
+
     /// Whether other connections of the pool are likely to be as bad: cut, shut down or demoted.
     fn spoils_the_pool(&self) -> bool {
         match self {
@@ -125,6 +165,8 @@ pub struct NotAConnectionString;
 pub struct Store {
     pool: Pool,
     limit: Duration,
+    /// How often a thing is tried within the limit.
+    tries: i16,
 }
 
 impl Store {
@@ -133,7 +175,7 @@ impl Store {
     /// # Errors
     /// [`NotAConnectionString`].
     pub fn for_daemon(database: &Database) -> Result<Self, NotAConnectionString> {
-        Self::new(&database.url, database.connections, rules::STORE_WITHIN)
+        Self::new(&database.url, database.connections, rules::STORE_WITHIN, ANY_NUMBER)
     }
 
     /// The operator's view, with the owner's rights if they are configured.
@@ -141,19 +183,19 @@ impl Store {
     /// # Errors
     /// [`NotAConnectionString`].
     pub fn for_operator(url: &Secret) -> Result<Self, NotAConnectionString> {
-        Self::new(url, 1, OPERATOR_LIMIT)
+        Self::new(url, 1, OPERATOR_LIMIT, 1)
     }
 
     fn new(
         url: &Secret,
         connections: usize,
         limit: Duration,
+        tries: i16,
     ) -> Result<Self, NotAConnectionString> {
-        let manager = Manager::from_config(
-            connection(url, limit)?,
-            NoTls,
-            ManagerConfig { recycling_method: RecyclingMethod::Fast },
-        );
+        let settings = connect::settings(url, limit)?;
+        let hosts = Hosts::of(&settings);
+        let recycling = ManagerConfig { recycling_method: RecyclingMethod::Fast };
+        let manager = Manager::from_connect(settings, hosts, recycling);
         let pool = Pool::builder(manager)
             .max_size(connections.max(1))
             .runtime(Runtime::Tokio1)
@@ -162,7 +204,13 @@ impl Store {
             .recycle_timeout(Some(CONNECT_LIMIT))
             .build()
             .map_err(|_| NotAConnectionString)?;
-        Ok(Self { pool, limit })
+        Ok(Self { pool, limit, tries })
+    }
+
+    /// The time of something that begins now: a part of it for each of several tries.
+    fn time(&self) -> Time {
+        let a_try = if self.tries > 1 { self.limit * 7 / 10 } else { self.limit };
+        Time { end: Instant::from_std(clock::now() + self.limit), a_try }
     }
 
     fn pool_fault(&self, error: PoolError) -> Fault {
@@ -183,27 +231,4 @@ impl fmt::Debug for Store {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Store").field("limit", &self.limit).finish_non_exhaustive()
     }
-}
-
-/// How to connect: read-write servers only, commits durable, nothing left to wait for ever. The
-/// server gives up a little earlier than we do, so that a held lock is told from a dead server.
-fn connection(
-    url: &Secret,
-    limit: Duration,
-) -> Result<tokio_postgres::Config, NotAConnectionString> {
-    let mut config: tokio_postgres::Config =
-        url.expose().parse().map_err(|_| NotAConnectionString)?;
-    let own = config.get_options().unwrap_or_default().to_owned();
-    let statement_ms = limit.as_millis() * 4 / 5;
-    let lock_ms = limit.as_millis() * 3 / 5;
-    config
-        .application_name("karipass")
-        .connect_timeout(CONNECT_LIMIT)
-        .tcp_user_timeout(limit)
-        .target_session_attrs(TargetSessionAttrs::ReadWrite)
-        .options(format!(
-            "{own} -c synchronous_commit=on -c statement_timeout={statement_ms} \
-             -c lock_timeout={lock_ms} -c idle_in_transaction_session_timeout={statement_ms}"
-        ));
-    Ok(config)
 }

@@ -70,6 +70,6 @@ impl Hold {
         if new.version != self.view().contract.version {
             statements.push((RAISE, raised));
         }
-        self.transaction.commit_with(&statements).await
+        self.commit(Outcome::Done, &statements).await
     }
 }

@@ -155,13 +155,15 @@ impl Store {
         self.write(END, &[&token_digest, &event, &outcome, &address]).await.map(drop)
     }
 
-    /// Removes sessions past their 12 hours (`W5`), and wipes the hashes of temporary passwords past their end (`C1`).
+    /// Removes sessions past their 12 hours (`W5`) and attempts that are over, and wipes the hashes of
+    /// temporary passwords past their end (`C1`).
     ///
     /// # Errors
     /// [`StoreError`]
     pub async fn sweep(&self) -> Result<(), StoreError> {
         let life = rules::SESSION_LIFE.as_secs_f64();
         self.write(SWEEP_SESSIONS, &[&life]).await?;
+        self.sweep_attempts().await?;
         let life = rules::TEMPORARY_PASSWORD_LIFE.as_secs_f64();
         let (event, outcome) = (Event::Voided.as_str(), Outcome::Expired.as_str());
         let kind = Kind::Temporary.as_str();

@@ -1,4 +1,4 @@
-//! One statement, or one transaction, within the store's time limit.
+//! One statement, or one transaction, within a try's time.
 //!
 //! A connection goes back to the pool only when the server has answered the end of what it was
 //! borrowed for. Dropped earlier, by an error, a time-out or a caller that went away, it is closed,
@@ -13,6 +13,9 @@ use tokio::time::{Instant, timeout_at};
 use tokio_postgres::Row;
 use tokio_postgres::types::ToSql;
 
+use super::again::{Patience, Time};
+use super::attempt::{self, Try};
+use super::audit::Outcome;
 use super::{Fault, Store, StoreError};
 use crate::clock;
 
@@ -29,10 +32,26 @@ impl Store {
         sql: &str,
         parameters: Parameters<'_>,
     ) -> Result<Vec<Row>, StoreError> {
-        let mut borrowed = self.borrow().await?;
-        let rows = borrowed.query(sql, parameters).await.map_err(StoreError::NotSent)?;
-        borrowed.give_back();
-        Ok(rows)
+        self.read_within(Patience::of(self), sql, parameters).await
+    }
+
+    /// The same, to know how the store is now.
+    pub(super) async fn glance(
+        &self,
+        sql: &str,
+        parameters: Parameters<'_>,
+    ) -> Result<Vec<Row>, StoreError> {
+        self.read_within(Patience::brief(self), sql, parameters).await
+    }
+
+    async fn read_within(
+        &self,
+        patience: Patience,
+        sql: &str,
+        parameters: Parameters<'_>,
+    ) -> Result<Vec<Row>, StoreError> {
+        let rows = patience.spend(|time| self.send(time, sql, parameters)).await;
+        rows.map_err(|error| StoreError::NotSent(error.fault().clone()))
     }
 
     /// Asks the database whether it is there.
@@ -40,16 +59,27 @@ impl Store {
     /// # Errors
     /// [`StoreError::NotSent`] if it is not.
     pub async fn ping(&self) -> Result<(), StoreError> {
-        self.read("SELECT 1", &[]).await.map(drop)
+        self.glance("SELECT 1", &[]).await.map(drop)
     }
 
-    /// Runs one statement that is a transaction by itself, committed durably once this has returned `Ok`.
+    /// Runs one statement that may as well be run twice, and is a transaction by itself: committed
+    /// durably once this has returned `Ok`.
     pub(super) async fn write(
         &self,
         sql: &str,
         parameters: Parameters<'_>,
     ) -> Result<Vec<Row>, StoreError> {
-        let mut borrowed = self.borrow().await?;
+        Patience::of(self).spend(|time| self.send(time, sql, parameters)).await
+    }
+
+    /// Runs one statement, once.
+    pub(super) async fn send(
+        &self,
+        time: Time,
+        sql: &str,
+        parameters: Parameters<'_>,
+    ) -> Result<Vec<Row>, StoreError> {
+        let mut borrowed = self.borrow(time).await?;
         match borrowed.query(sql, parameters).await {
             Ok(rows) => {
                 borrowed.give_back();
@@ -60,29 +90,30 @@ impl Store {
         }
     }
 
-    /// Begins a transaction (`READ COMMITTED`); dropping it rolls it back.
+    /// Begins an operator's transaction (`READ COMMITTED`); dropping it rolls it back.
     pub(super) async fn begin(&self) -> Result<Transaction, StoreError> {
-        let (transaction, _) = self.begin_with(&[]).await?;
+        let (transaction, _) = self.begin_with(self.time(), &[]).await?;
         Ok(transaction)
     }
 
     /// Begins a transaction with these statements, one after the other, and gives the rows of each.
     pub(super) async fn begin_with(
         &self,
+        time: Time,
         statements: &[Statement<'_>],
     ) -> Result<(Transaction, Vec<Vec<Row>>), StoreError> {
-        let mut borrowed = self.borrow().await?;
+        let mut borrowed = self.borrow(time).await?;
         let rows = borrowed.together(Some("BEGIN"), statements, None).await;
         Ok((Transaction { borrowed }, rows.map_err(StoreError::NotSent)?))
     }
 
-    async fn borrow(&self) -> Result<Borrowed, StoreError> {
-        let deadline = Instant::from_std(clock::now() + self.limit);
-        let client = match timeout_at(deadline, self.pool.get()).await {
+    async fn borrow(&self, time: Time) -> Result<Borrowed, StoreError> {
+        let client = match timeout_at(time.end, self.pool.get()).await {
             Ok(Ok(client)) => client,
             Ok(Err(error)) => return Err(StoreError::NotSent(self.pool_fault(error))),
             Err(_) => return Err(StoreError::NotSent(Fault::Busy(self.limit))),
         };
+        let deadline = time.end.min(Instant::from_std(clock::now()) + time.a_try);
         let pool = self.pool.clone();
         Ok(Borrowed { client: Some(client), pool, deadline, limit: self.limit })
     }
@@ -121,6 +152,22 @@ impl Transaction {
     /// As [`Transaction::commit_with`].
     pub(super) async fn commit(self) -> Result<(), StoreError> {
         self.commit_with(&[]).await
+    }
+
+    /// Runs these statements as a try of an attempt, and commits it with them.
+    ///
+    /// # Errors
+    /// As [`Transaction::commit_with`].
+    pub(super) async fn commit_as(
+        self,
+        tried: Try,
+        outcome: Outcome,
+        statements: &[Statement<'_>],
+    ) -> Result<(), StoreError> {
+        let (id, outcome) = (tried.attempt.bytes(), outcome.as_str());
+        let parameters: Parameters<'_> = &[&id.as_slice(), &tried.number, &outcome];
+        let attempt: &[Statement<'_>] = &[(attempt::INSERT, parameters)];
+        self.commit_with(&[attempt, statements].concat()).await
     }
 
     /// Runs these statements, one after the other, and commits if every one of them succeeds.

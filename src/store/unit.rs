@@ -98,6 +98,6 @@ impl Hold {
             (COPY, &copied),
             (TOUCH, touched),
         ];
-        self.transaction.commit_with(&statements).await
+        self.commit(Outcome::Done, &statements).await
     }
 }

@@ -84,6 +84,8 @@ pub struct Problem {
     numbers: Box<[Box<str>]>,
     #[serde(skip)]
     retry_after_s: Option<u64>,
+    #[serde(skip)]
+    may_be_done: bool,
 }
 
 impl Problem {
@@ -98,6 +100,7 @@ impl Problem {
             number: None,
             numbers: Box::default(),
             retry_after_s: None,
+            may_be_done: false,
         }
     }
 
@@ -169,6 +172,15 @@ impl Problem {
             .retry_after(RETRY_AFTER_S)
     }
 
+    /// 503: the store went out of reach in the middle of a change.
+    #[must_use]
+    pub fn may_be_changed() -> Self {
+        let detail = "変更の途中でご利用いただけなくなりました。変更は、完了している場合があります。\
+                      しばらくたってからログインして、変更されたかどうかをお確かめください。";
+        let problem = Self::new(StatusCode::SERVICE_UNAVAILABLE, Code::Unavailable, detail);
+        Self { may_be_done: true, ..problem.retry_after(RETRY_AFTER_S) }
+    }
+
     /// 404: no such path.
     #[must_use]
     pub fn not_found() -> Self {
@@ -211,13 +223,16 @@ pub fn refusal(set_up_number: Number) -> String {
 pub(super) struct Told {
     pub(super) code: Code,
     pub(super) retry_after_s: Option<u64>,
+    /// What was asked for may have been done all the same.
+    pub(super) may_be_done: bool,
 }
 
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
         let status = StatusCode::from_u16(self.status).unwrap_or_default();
         let retry_after = self.retry_after_s.map(HeaderValue::from);
-        let told = Told { code: self.code, retry_after_s: self.retry_after_s };
+        let Self { code, retry_after_s, may_be_done, .. } = self;
+        let told = Told { code, retry_after_s, may_be_done };
         let mut response = (status, Json(self)).into_response();
         response.extensions_mut().insert(told);
         let headers = response.headers_mut();
@@ -236,6 +251,10 @@ impl From<LoginError> for Problem {
     fn from(error: LoginError) -> Self {
         match error {
             LoginError::Store(error) => error.into(),
+            error @ LoginError::MayBeChanged(_) => {
+                tracing::warn!(%error, "the store did not answer a request");
+                Self::may_be_changed()
+            }
             LoginError::Hash(HashError::Busy) => Self::busy(),
             LoginError::Hash(error @ HashError::Failed(_)) => {
                 tracing::error!(%error, "a login could not be verified");

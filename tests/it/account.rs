@@ -4,6 +4,7 @@
 mod concurrency;
 mod doors;
 mod faults;
+mod once;
 mod password;
 mod tokens;
 mod unit;
@@ -24,6 +25,7 @@ pub fn trials(world: &Arc<World>) -> Vec<Trial> {
         doors::trials(world),
         concurrency::trials(world),
         faults::trials(world),
+        once::trials(world),
         tokens::trials(world),
     ];
     areas.into_iter().flatten().collect()

@@ -6,6 +6,7 @@ mod credentials;
 mod faults;
 mod import;
 mod migrations;
+mod once;
 mod scene;
 mod standby;
 
@@ -24,6 +25,7 @@ pub fn trials(world: &Arc<World>) -> Vec<Trial> {
         faults::trials(world),
         import::trials(world),
         migrations::trials(world),
+        once::trials(world),
         standby::trials(world),
     ]
     .into_iter()

@@ -10,6 +10,7 @@ use crate::hashing::Salt;
 use crate::login::{self, Attempt, Door, SessionToken, Verdict};
 use crate::number::Number;
 use crate::password::TypedPassword;
+use crate::store::AttemptId;
 use crate::web::Site;
 use crate::web::body::JsonBody;
 use crate::web::limiter::Admitted;
@@ -52,6 +53,7 @@ pub(super) async fn log_in(
         door: Door::Api,
         salt: Salt::draw(&mut rand::rng()),
         token: SessionToken::draw(&mut rand::rng()),
+        id: AttemptId::draw(&mut rand::rng()),
     };
     match login::log_in(site.store(), site.hasher(), attempt, site.idle()).await? {
         Verdict::Accepted(token, standing) => Ok(Json(LoggedIn::new(&token, *standing))),

@@ -8,6 +8,7 @@ use utoipa::ToSchema;
 use super::LoggedIn;
 use crate::hashing::Salt;
 use crate::login::{self, ChangePassword, Door, PasswordVerdict, SessionToken};
+use crate::store::AttemptId;
 use crate::web::Site;
 use crate::web::body::JsonBody;
 use crate::web::limiter::Admitted;
@@ -58,6 +59,7 @@ pub(super) async fn change_password(
         address,
         salt: Salt::draw(&mut rand::rng()),
         fresh: SessionToken::draw(&mut rand::rng()),
+        attempt: AttemptId::draw(&mut rand::rng()),
     };
     match login::change_password(site.store(), site.hasher(), request, site.idle()).await? {
         PasswordVerdict::Changed(token, standing) => Ok(Json(LoggedIn::new(&token, *standing))),

@@ -11,6 +11,7 @@ use utoipa::ToSchema;
 use crate::login::{self, ChangeUnit, Door, Told, UnitChanged, UnitVerdict};
 use crate::number::Number;
 use crate::password::TypedPassword;
+use crate::store::AttemptId;
 use crate::web::body::JsonBody;
 use crate::web::limiter::Admitted;
 use crate::web::problem::Problem;
@@ -67,7 +68,8 @@ pub(super) async fn change_unit(
     let unit = unit.parse().map_err(|_| Problem::malformed("そのような認証単位はありません。"))?;
     let Passwords(passwords) = passwords;
     let (door, told) = (Door::Api, Told::BySession);
-    let request = ChangeUnit { token, door, standing, unit, passwords, told, address };
+    let attempt = AttemptId::draw(&mut rand::rng());
+    let request = ChangeUnit { token, door, standing, unit, passwords, told, address, attempt };
     match login::change_unit(site.store(), site.hasher(), request).await? {
         UnitVerdict::Changed(changed) => Ok(Json(changed.into())),
         UnitVerdict::Wrong { numbers, session_over } => {

@@ -35,6 +35,8 @@ pub(super) enum What {
     TooMany,
     /// Overload, or the store is out of reach.
     Unavailable,
+    /// The store went out of reach in the middle of a change.
+    MayBeChanged,
     /// The session's own password is void by wrong entries; the session is over (`C2`).
     Voided,
     /// Someone else has changed the contract since the form was made (`W6`).
@@ -56,7 +58,7 @@ impl What {
             Self::StaleForm | Self::Voided | Self::NotAllowed => StatusCode::FORBIDDEN,
             Self::ChangedElsewhere => StatusCode::CONFLICT,
             Self::TooMany => StatusCode::TOO_MANY_REQUESTS,
-            Self::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
+            Self::Unavailable | Self::MayBeChanged => StatusCode::SERVICE_UNAVAILABLE,
             Self::Fault => StatusCode::INTERNAL_SERVER_ERROR,
         }
     }
@@ -67,6 +69,7 @@ impl What {
             Code::HeadTooLarge => Self::TooLarge,
             Code::Malformed => Self::Malformed,
             Code::TooManyRequests => Self::TooMany,
+            Code::Unavailable if problem.may_be_done => Self::MayBeChanged,
             Code::Busy | Code::Unavailable => Self::Unavailable,
             Code::NotFound => Self::NotFound,
             Code::MethodNotAllowed => Self::NotSo,

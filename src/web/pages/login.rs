@@ -16,6 +16,7 @@ use crate::hashing::Salt;
 use crate::login::{self, Attempt, Door, SessionToken, Verdict};
 use crate::number::Number;
 use crate::rules;
+use crate::store::AttemptId;
 use crate::web::Site;
 use crate::web::limiter::Admitted;
 use crate::web::session::Client;
@@ -79,6 +80,7 @@ pub(super) async fn log_in(
         door: Door::Pages,
         salt: Salt::draw(&mut rand::rng()),
         token: SessionToken::draw(&mut rand::rng()),
+        id: AttemptId::draw(&mut rand::rng()),
     };
     match login::log_in(site.store(), site.hasher(), attempt, site.idle()).await? {
         Verdict::Accepted(token, _) => {

@@ -21,6 +21,7 @@ use crate::hashing::Salt;
 use crate::login::{self, ChangePassword, Door, PasswordVerdict, SessionToken};
 use crate::password::{NewPassword, Rejection, TypedPassword};
 use crate::rules;
+use crate::store::AttemptId;
 use crate::web::Site;
 use crate::web::limiter::Admitted;
 use crate::web::session::Client;
@@ -82,7 +83,8 @@ impl Typed {
         let Self { current, new, again } = self;
         let (salt, fresh) = (Salt::draw(&mut rand::rng()), SessionToken::draw(&mut rand::rng()));
         let door = Door::Pages;
-        ChangePassword { token, door, standing, current, new, again, address, salt, fresh }
+        let attempt = AttemptId::draw(&mut rand::rng());
+        ChangePassword { token, door, standing, current, new, again, address, salt, fresh, attempt }
     }
 
     /// An empty current password is asked for, not compared and not counted; what is wrong with the

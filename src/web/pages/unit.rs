@@ -18,6 +18,7 @@ use crate::login::{self, ChangeUnit, Door, Told, UnitChoice, UnitChoices, UnitVe
 use crate::number::Number;
 use crate::password::TypedPassword;
 use crate::rules;
+use crate::store::AttemptId;
 use crate::unit::Unit;
 use crate::web::limiter::Admitted;
 use crate::web::session::Client;
@@ -129,6 +130,7 @@ pub(super) async fn change(
         passwords: passwords(&mut form),
         told: Told::ByForm(told),
         address,
+        attempt: AttemptId::draw(&mut rand::rng()),
     };
     let verdict = login::change_unit(site.store(), site.hasher(), request).await?;
     answered(&site, page, verdict)

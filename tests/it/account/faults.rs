@@ -15,7 +15,7 @@ pub fn trials(world: &Arc<World>) -> Vec<Trial> {
     vec![
         trial(world, "u_a_fault_in_the_middle_leaves_the_unit_and_every_credential", unit),
         trial(world, "c5_a_fault_in_the_middle_leaves_the_password_and_its_sessions", password),
-        trial(world, "u_cut_off_at_its_commit_a_change_is_whole_or_not_at_all", cut),
+        trial(world, "u_cut_off_at_every_commit_a_change_is_whole_or_not_at_all", cut),
     ]
 }
 
@@ -83,6 +83,8 @@ async fn cut(world: Arc<World>) {
         proxy.make(trouble);
         let answer = scene.unit(&token, "line", &[(ONE, RIGHT), (TWO, RIGHT)]).await;
         assert_eq!(refusal(&answer), (503, "unavailable".to_owned()));
+        let detail = answer.json()["detail"].to_string();
+        assert!(detail.contains("完了している場合があります"), "{detail}");
         proxy.make(Trouble::None);
         let mut looks = 0;
         while is_done && scene.sessions().await > 0 {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use karipass::login::{self, Door, SessionState, SessionToken, Told, UnitVerdict};
 use karipass::number::Number;
-use karipass::store::{SetTemporary, Setting, Store};
+use karipass::store::{AttemptId, SetTemporary, Setting, Store};
 use karipass::unit::Unit;
 use libtest_mimic::Trial;
 
@@ -64,6 +64,7 @@ async fn elsewhere(world: Arc<World>) {
     late(&scene, async |scene| {
         let service = Store::for_daemon(&site::configured(&scene.database, &[]).database).unwrap();
         let new = SetTemporary {
+            attempt: AttemptId::draw(&mut rand::rng()),
             caller: number(TWO),
             contract: number(NUMBER),
             unit: Unit::Number,
@@ -116,6 +117,7 @@ async fn form(world: Arc<World>) {
         door: Door::Pages,
         salt: karipass::hashing::Salt::draw(&mut rand::rng()),
         token,
+        id: AttemptId::draw(&mut rand::rng()),
     };
     let idle = config.session.idle;
     let login::Verdict::Accepted(token, standing) =
@@ -150,6 +152,7 @@ async fn form(world: Arc<World>) {
             passwords: passwords.collect(),
             told,
             address: [127, 0, 0, 1].into(),
+            attempt: AttemptId::draw(&mut rand::rng()),
         };
         login::change_unit(&store, hasher, request).await.unwrap()
     };

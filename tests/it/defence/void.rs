@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use karipass::hashing::Salt;
 use karipass::password::TemporaryPassword;
-use karipass::store::{SetTemporary, Setting};
+use karipass::store::{AttemptId, SetTemporary, Setting};
 use karipass::unit::Unit;
 use libtest_mimic::Trial;
 
@@ -58,6 +58,7 @@ async fn by_phone(world: Arc<World>) {
         let number = NUMBER.parse().unwrap();
         let setting = store
             .set_temporary(&SetTemporary {
+                attempt: AttemptId::draw(&mut rand::rng()),
                 caller: number,
                 contract: number,
                 unit: Unit::Line,

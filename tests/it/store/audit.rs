@@ -7,7 +7,7 @@ use karipass::unit::Unit;
 use libtest_mimic::Trial;
 use serde_json::Value;
 
-use super::scene::{CONTRACT, FIRST, OTHER, PHC, Scene, number};
+use super::scene::{CONTRACT, FIRST, OTHER, PHC, Scene, attempt, number};
 use crate::world::{World, karipass, trial};
 
 pub fn trials(world: &Arc<World>) -> Vec<Trial> {
@@ -66,7 +66,7 @@ async fn refused(world: Arc<World>) {
             contract: None,
             unit: None,
         };
-        scene.store.record(&record).await.unwrap();
+        scene.store.record(attempt(), &record).await.unwrap();
     }
     let expected = ["phone call not_available".into(), format!("phone call wrong_entries {FIRST}")];
     assert_eq!(scene.audit().await, expected);

@@ -20,10 +20,10 @@ pub fn trials(world: &Arc<World>) -> Vec<Trial> {
     vec![
         trial(world, "p15_a_store_that_is_down_is_not_reached_and_then_found_again", down),
         trial(world, "p15_a_store_that_does_not_answer_is_given_up_in_time", stalled),
-        trial(world, "p15_a_commit_that_is_late_is_refused_by_the_server", before_commit),
+        trial(world, "p15_a_commit_that_never_arrives_stores_nothing", before_commit),
         trial(world, "p15_a_commit_without_an_answer_leaves_the_outcome_unknown", after_commit),
-        trial(world, "p15_cut_before_the_commit_arrives_nothing_is_stored", cut_before),
-        trial(world, "p15_cut_after_the_commit_arrives_all_is_stored", cut_after),
+        trial(world, "p15_cut_before_each_commit_arrives_nothing_is_stored", cut_before),
+        trial(world, "p15_cut_after_each_commit_arrives_all_is_stored_once", cut_after),
         trial(world, "p9_a_statement_that_fails_stores_nothing_and_shows_no_hash", failing),
         trial(world, "p15_a_held_lock_is_given_up_in_time", locked),
         trial(world, "p15_a_connection_that_the_server_ended_is_not_met_again", terminated),
@@ -37,14 +37,12 @@ async fn down(world: Arc<World>) {
     let new = temporary(CONTRACT, Unit::Line, CONTRACT);
     assert_eq!(scene.store.set_temporary(&new).await.unwrap(), Setting::Stored);
     postgres.stop(Shutdown::Kill).unwrap();
-    for _ in 0..3 {
-        let started = clock::now();
-        let error = scene.store.set_temporary(&new).await.unwrap_err();
-        assert!(matches!(error, StoreError::NotSent(_)), "{error:?}");
-        assert!(started.elapsed() < rules::STORE_WITHIN + SLACK, "{:?}", started.elapsed());
-    }
+    let started = clock::now();
+    let error = scene.store.set_temporary(&new).await.unwrap_err();
+    assert!(matches!(error, StoreError::NotSent(_)), "{error:?}");
+    assert!(started.elapsed() < rules::STORE_WITHIN + SLACK, "{:?}", started.elapsed());
     postgres.start().unwrap();
-    assert_eq!(scene.store.set_temporary(&new).await.unwrap(), Setting::Stored);
+    assert_eq!(scene.set(CONTRACT, Unit::Line, CONTRACT).await, Setting::Stored);
 }
 
 async fn stalled(world: Arc<World>) {
@@ -68,16 +66,18 @@ async fn stalled(world: Arc<World>) {
 }
 
 async fn before_commit(world: Arc<World>) {
-    let (scene, _proxy, error) = set_in(&world, Trouble::HoldAt(COMMIT)).await;
-    // The server has given up first, and says so.
-    assert!(matches!(error, StoreError::NotSent(Fault::Refused { .. })), "{error:?}");
+    let started = clock::now();
+    let (scene, _proxy, _) = set_in(&world, Trouble::HoldAt(COMMIT)).await;
+    assert!(started.elapsed() < rules::STORE_WITHIN + SLACK, "{:?}", started.elapsed());
+    scene.until_the_daemon_is_gone().await;
+    assert!(scene.logins().await.is_empty());
     assert!(scene.audit().await.is_empty());
 }
 
 async fn after_commit(world: Arc<World>) {
     let started = clock::now();
     let (scene, _proxy, error) = set_in(&world, Trouble::StallAfter(COMMIT)).await;
-    assert!(matches!(error, StoreError::OutcomeUnknown(Fault::TimedOut(_))), "{error:?}");
+    assert!(matches!(error, StoreError::OutcomeUnknown(_)), "{error:?}");
     assert!(started.elapsed() < rules::STORE_WITHIN + SLACK, "{:?}", started.elapsed());
     assert_eq!(scene.logins().await, [CONTRACT]);
 }
@@ -172,23 +172,26 @@ async fn demoted(world: Arc<World>) {
         }
     };
     read_only("on").await;
-    let new = temporary(CONTRACT, Unit::Line, CONTRACT);
+    let new = || temporary(CONTRACT, Unit::Line, CONTRACT);
     // Sessions take the new setting up between statements, each in its own time.
     let refused = async {
         loop {
-            if let Err(error) = scene.store.set_temporary(&new).await {
+            if let Err(error) = scene.store.set_temporary(&new()).await {
                 break error;
             }
         }
     };
-    let error = tokio::time::timeout(rules::TROUBLE_WITHIN, refused).await.unwrap();
+    let error = tokio::time::timeout(2 * rules::TROUBLE_WITHIN, refused).await.unwrap();
     assert!(matches!(error, StoreError::NotSent(_)), "{error:?}");
     scene.until_the_daemon_is_gone().await;
     let error = scene.store.contract_of(number(FIRST)).await.unwrap_err();
     assert!(matches!(error, StoreError::NotSent(Fault::Connection(_))), "{error:?}");
+    // Whoever asks while it is read-only is served once it is not, if that is soon enough.
+    let (store, waiting) = (scene.store.clone(), new());
+    let waits = tokio::spawn(async move { store.set_temporary(&waiting).await });
+    tokio::time::sleep(Duration::from_millis(500)).await;
+    assert!(!waits.is_finished());
     read_only("off").await;
-    let promoted = "SELECT count(*) FROM (SELECT) AS one
-                    WHERE NOT current_setting('default_transaction_read_only')::boolean";
-    scene.until(promoted).await;
-    assert_eq!(scene.store.set_temporary(&new).await.unwrap(), Setting::Stored);
+    assert_eq!(waits.await.unwrap().unwrap(), Setting::Stored);
+    assert_eq!(scene.set(CONTRACT, Unit::Line, CONTRACT).await, Setting::Stored);
 }

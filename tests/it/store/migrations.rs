@@ -22,10 +22,10 @@ pub fn trials(world: &Arc<World>) -> Vec<Trial> {
 async fn fresh(world: Arc<World>) {
     let database = world.postgres.empty().await.unwrap();
     let first = karipass(&database, &["--json", "migrate"]);
-    assert_eq!((first.status, first.out.as_str()), (0, "{\"from\":0,\"to\":3}\n"), "{first:?}");
+    assert_eq!((first.status, first.out.as_str()), (0, "{\"from\":0,\"to\":4}\n"), "{first:?}");
     let second = karipass(&database, &["migrate"]);
-    assert_eq!(second.out, "the database is of version 3 already\n");
-    assert_eq!(daemon_store(&database).schema_version().await.unwrap(), 3);
+    assert_eq!(second.out, "the database is of version 4 already\n");
+    assert_eq!(daemon_store(&database).schema_version().await.unwrap(), 4);
 }
 
 async fn at_once(world: Arc<World>) {
@@ -66,7 +66,7 @@ async fn newer(world: Arc<World>) {
         .unwrap();
     let ran = karipass(&database, &["migrate"]);
     assert_eq!((ran.status, ran.out.as_str()), (1, ""));
-    assert!(ran.err.contains("version 99, newer than this program's 3"), "{}", ran.err);
+    assert!(ran.err.contains("version 99, newer than this program's 4"), "{}", ran.err);
 }
 
 async fn rights(world: Arc<World>) {
@@ -88,6 +88,9 @@ async fn rights(world: Arc<World>) {
         "UPDATE credential SET failures = failures + 1",
         "DELETE FROM credential",
         "DELETE FROM session",
+        "INSERT INTO attempt (id, outcome) VALUES ('x', 'done') RETURNING tried, at",
+        "UPDATE attempt SET id = id",
+        "DELETE FROM attempt WHERE at < now()",
         "INSERT INTO audit (source, event, outcome) VALUES ('phone', 'call', 'not_available')",
     ] {
         daemon.batch_execute(allowed).await.unwrap_or_else(|error| panic!("{allowed}: {error:?}"));

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use karipass::number::Number;
 use karipass::password::PhcString;
-use karipass::store::{SetTemporary, Setting, Store};
+use karipass::store::{AttemptId, SetTemporary, Setting, Store};
 use karipass::unit::Unit;
 use karipass_lab::postgres::Database;
 use tokio_postgres::Client;
@@ -142,14 +142,20 @@ impl Scene {
     }
 }
 
+/// Another attempt.
+pub fn attempt() -> AttemptId {
+    AttemptId::draw(&mut rand::rng())
+}
+
 pub fn number(text: &str) -> Number {
     text.parse().unwrap()
 }
 
-/// What `caller` wants stored; the contract is that of the login number.
+/// What `caller` wants stored, in an attempt of its own; the contract is that of the login number.
 pub fn temporary(caller: &str, unit: Unit, login: &str) -> SetTemporary {
     let contract = if login.starts_with("06") { CONTRACT } else { OTHER };
     SetTemporary {
+        attempt: attempt(),
         caller: number(caller),
         contract: number(contract),
         unit,

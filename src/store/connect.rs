@@ -1,0 +1,206 @@
+//! Connecting to the one of several hosts that takes changes.
+//!
+//! The host that was good last is asked first, the next one when that has failed or has been silent for a
+//! moment: a host that accepts and never answers costs that moment, not the whole time for connecting.
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use deadpool_postgres::Connect;
+use futures_util::future::BoxFuture;
+use futures_util::stream::{FuturesUnordered, StreamExt as _};
+use tokio::task::JoinHandle;
+use tokio::time::sleep;
+use tokio_postgres::config::{Host, TargetSessionAttrs};
+use tokio_postgres::{Client, Config, Error, NoTls};
+
+use super::{CONNECT_LIMIT, NotAConnectionString};
+use crate::config::Secret;
+
+/// How long a host may be silent before the next one is asked too.
+const NEXT_AFTER: Duration = Duration::from_millis(250);
+/// How long each address of a host may take to accept.
+const ACCEPTED_WITHIN: Duration = Duration::from_secs(1);
+
+type Connected = (Client, JoinHandle<()>);
+
+/// The hosts of a connection string, each with all that is the same for them.
+pub(super) struct Hosts {
+    each: Vec<Config>,
+    /// Which of them was good last.
+    good: AtomicUsize,
+}
+
+impl Hosts {
+    pub(super) fn of(config: &Config) -> Self {
+        Self { each: each(config), good: AtomicUsize::new(0) }
+    }
+
+    /// Asks one after the other; the last error if none takes changes.
+    async fn first_good(&self, all: &Config) -> Result<Connected, Error> {
+        let good = self.good.load(Ordering::Relaxed);
+        let mut waiting = self.each.iter().enumerate().cycle().skip(good).take(self.each.len());
+        let mut asked = FuturesUnordered::new();
+        let mut failed = None;
+        loop {
+            let next = waiting.next();
+            let is_last = next.is_none();
+            if let Some((host, config)) = next {
+                asked.push(async move { (host, connect(config).await) });
+            }
+            tokio::select! {
+                answer = asked.next() => match answer {
+                    Some((host, Ok(connected))) => {
+                        self.good.store(host, Ordering::Relaxed);
+                        return Ok(connected);
+                    }
+                    Some((_, Err(error))) => failed = Some(error),
+                    None => match failed {
+                        Some(error) => return Err(error),
+                        // What is wrong with the hosts, this says.
+                        None => return connect(all).await,
+                    },
+                },
+                () = sleep(NEXT_AFTER), if !is_last => {}
+            }
+        }
+    }
+}
+
+impl Connect for Hosts {
+    fn connect(&self, all: &Config) -> BoxFuture<'_, Result<Connected, Error>> {
+        let all = all.clone();
+        Box::pin(async move { self.first_good(&all).await })
+    }
+}
+
+async fn connect(config: &Config) -> Result<Connected, Error> {
+    let (client, connection) = config.connect(NoTls).await?;
+    // Whoever uses the client meets and tells the error.
+    Ok((client, tokio::spawn(async move { drop(connection.await) })))
+}
+
+/// How to connect: read-write servers only, commits durable, nothing left to wait for ever. The
+/// server gives up a little earlier than we do, so that a held lock is told from a dead server.
+pub(super) fn settings(url: &Secret, limit: Duration) -> Result<Config, NotAConnectionString> {
+    let mut config: Config = url.expose().parse().map_err(|_| NotAConnectionString)?;
+    let own = config.get_options().unwrap_or_default().to_owned();
+    let lock_ms = limit.as_millis() * 12 / 20;
+    let statement_ms = limit.as_millis() * 13 / 20;
+    // Between two statements of a transaction we never wait: what idles there has lost us.
+    let idle_ms = limit.as_millis() * 8 / 20;
+    config
+        .application_name("karipass")
+        .connect_timeout(ACCEPTED_WITHIN)
+        .tcp_user_timeout(limit)
+        .target_session_attrs(TargetSessionAttrs::ReadWrite)
+        .options(format!(
+            "{own} -c synchronous_commit=on -c statement_timeout={statement_ms} \
+             -c lock_timeout={lock_ms} -c idle_in_transaction_session_timeout={idle_ms}"
+        ));
+    Ok(config)
+}
+
+/// One configuration for each host; none if hosts, addresses and ports do not fit together.
+fn each(all: &Config) -> Vec<Config> {
+    let (hosts, addresses, ports) = (all.get_hosts(), all.get_hostaddrs(), all.get_ports());
+    let count = hosts.len().max(addresses.len());
+    let fits = |len: usize, or_less: usize| len == count || len <= or_less;
+    if !(fits(hosts.len(), 0) && fits(addresses.len(), 0) && fits(ports.len(), 1)) {
+        return Vec::new();
+    }
+    let of = |host: usize| {
+        let mut one = without_hosts(all);
+        match hosts.get(host) {
+            Some(Host::Tcp(name)) => drop(one.host(name)),
+            Some(Host::Unix(folder)) => drop(one.host_path(folder)),
+            None => {}
+        }
+        if let Some(address) = addresses.get(host) {
+            one.hostaddr(*address);
+        }
+        if let Some(port) = ports.get(host).or(ports.first()) {
+            one.port(*port);
+        }
+        one
+    };
+    (0..count).map(of).collect()
+}
+
+fn without_hosts(all: &Config) -> Config {
+    let mut one = Config::new();
+    one.ssl_mode(all.get_ssl_mode())
+        .ssl_negotiation(all.get_ssl_negotiation())
+        .channel_binding(all.get_channel_binding())
+        .target_session_attrs(all.get_target_session_attrs())
+        .load_balance_hosts(all.get_load_balance_hosts())
+        .connect_timeout(all.get_connect_timeout().copied().unwrap_or(CONNECT_LIMIT))
+        .keepalives(all.get_keepalives())
+        .keepalives_idle(all.get_keepalives_idle());
+    if let Some(user) = all.get_user() {
+        one.user(user);
+    }
+    if let Some(password) = all.get_password() {
+        one.password(password);
+    }
+    if let Some(name) = all.get_dbname() {
+        one.dbname(name);
+    }
+    if let Some(options) = all.get_options() {
+        one.options(options);
+    }
+    if let Some(name) = all.get_application_name() {
+        one.application_name(name);
+    }
+    if let Some(timeout) = all.get_tcp_user_timeout() {
+        one.tcp_user_timeout(*timeout);
+    }
+    if let Some(interval) = all.get_keepalives_interval() {
+        one.keepalives_interval(interval);
+    }
+    if let Some(retries) = all.get_keepalives_retries() {
+        one.keepalives_retries(retries);
+    }
+    one
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LIMIT: Duration = Duration::from_secs(5);
+
+    #[test]
+    fn each_host_is_asked_with_all_that_was_configured() {
+        let url = "host=one,/two,three hostaddr=127.0.0.1,127.0.0.2,127.0.0.3 port=1,2,3 user=u \
+                   password=p dbname=d options='-c geqo=off' keepalives_idle=7 \
+                   keepalives_interval=3 keepalives_retries=2";
+        let all = settings(&Secret::from(url.to_owned()), LIMIT).unwrap();
+        let each = each(&all);
+        assert_eq!(each.len(), 3);
+        let mut together = without_hosts(&all);
+        for (host, one) in each.iter().enumerate() {
+            assert_eq!(one.get_hosts(), &all.get_hosts()[host..=host]);
+            assert_eq!(one.get_hostaddrs(), &all.get_hostaddrs()[host..=host]);
+            assert_eq!(one.get_ports(), &all.get_ports()[host..=host]);
+            match &one.get_hosts()[0] {
+                Host::Tcp(name) => together.host(name),
+                Host::Unix(folder) => together.host_path(folder),
+            };
+            together.hostaddr(one.get_hostaddrs()[0]).port(one.get_ports()[0]);
+        }
+        assert_eq!(together, all, "nothing else is lost");
+    }
+
+    #[test]
+    fn one_port_is_every_hosts_and_two_of_three_are_none() {
+        let of = |url: &str| each(&settings(&Secret::from(url.to_owned()), LIMIT).unwrap());
+        let ports = |url: &str| -> Vec<u16> {
+            of(url).iter().map(|one| one.get_ports().first().copied().unwrap_or(5432)).collect()
+        };
+        assert_eq!(ports("host=a,b,c"), [5432; 3]);
+        assert_eq!(ports("host=a,b,c port=1"), [1; 3]);
+        assert!(ports("host=a,b,c port=1,2").is_empty());
+        assert_eq!(ports("hostaddr=127.0.0.1,127.0.0.2"), [5432; 2]);
+    }
+}

@@ -1,0 +1,159 @@
+//! The answer to a commit is lost: logins and changes are decided once, counted once, and told as they are.
+
+use std::sync::Arc;
+
+use karipass_lab::proxy::{Point, Proxy, Trouble};
+use libtest_mimic::Trial;
+
+use crate::scene::{NUMBER, ONE, Scene, TWO};
+use crate::site::{RIGHT, Service, WRONG};
+use crate::world::{World, trial};
+
+/// How often each trouble is met.
+const TIMES: usize = 100;
+/// What alternates: every second commit, so that repetitions and the looks at what they find are cut too.
+const SOME: Point = Point::Commit(2);
+const TROUBLES: [Trouble; 3] =
+    [Trouble::CutBefore(SOME), Trouble::CutAfter(SOME), Trouble::CutAnswer(SOME)];
+const PASSWORDS: [&str; 2] = ["abcd1234", "efgh5678"];
+
+pub fn trials(world: &Arc<World>) -> Vec<Trial> {
+    vec![
+        trial(world, "c2_wrong_and_right_logins_count_once_whatever_is_cut", logins),
+        trial(world, "w2_what_cannot_log_in_leaves_one_row_whatever_is_cut", refusals),
+        trial(world, "c5_a_password_is_changed_once_whatever_is_cut", passwords),
+        trial(world, "u_a_unit_is_changed_once_whatever_is_cut", units),
+    ]
+}
+
+/// A scene whose site reaches the store through a proxy.
+async fn troubled(world: &World, unit: &str) -> (Scene, Proxy) {
+    let mut scene = Scene::new(world, unit).await;
+    let proxy = Proxy::before(world.postgres.socket_folder()).unwrap();
+    let url = proxy.url(&scene.database.daemon_url);
+    let by_way_of = [("KARIPASS_DATABASE_URL", url.as_str())];
+    scene.service = Service::start(&scene.database, &by_way_of).await;
+    (scene, proxy)
+}
+
+/// Makes trouble anew; what the audit has told and how often trouble was met so far is forgotten.
+async fn make(scene: &Scene, proxy: &Proxy, trouble: Trouble) -> usize {
+    scene.forget().await;
+    proxy.make(trouble);
+    proxy.meetings() + TIMES
+}
+
+async fn logins(world: Arc<World>) {
+    let (scene, proxy) = troubled(&world, "line").await;
+    scene.give(NUMBER, "password", RIGHT).await;
+    let (right, wrong) = (format!("login done {NUMBER}"), format!("login wrong {NUMBER}"));
+    let mut tokens = Vec::new();
+    for trouble in TROUBLES {
+        let end = make(&scene, &proxy, trouble).await;
+        let mut told = Vec::new();
+        while proxy.meetings() < end {
+            // Nine wrong ones void nothing; the right one begins anew.
+            for count in 1..10 {
+                assert_eq!(scene.log_in(NUMBER, WRONG).await.status, 401);
+                assert_eq!(scene.count(NUMBER).await, (count, false), "{trouble:?}");
+                told.push(wrong.clone());
+            }
+            tokens.push(scene.token(NUMBER, RIGHT).await);
+            assert_eq!(scene.count(NUMBER).await, (0, false));
+            told.push(right.clone());
+            assert_eq!(scene.told().await, told, "{trouble:?}");
+        }
+    }
+    assert_eq!(scene.sessions().await, i64::try_from(tokens.len()).unwrap());
+    for token in &tokens {
+        assert_eq!(scene.session(token).await.status, 200);
+    }
+    // The tenth wrong one voids, once.
+    scene.forget().await;
+    for _ in 0..12 {
+        assert_eq!(scene.log_in(NUMBER, WRONG).await.status, 401);
+    }
+    assert_eq!(scene.count(NUMBER).await, (10, true));
+    let voided = scene.told().await.into_iter().filter(|told| told.starts_with("voided"));
+    assert_eq!(voided.count(), 1);
+}
+
+async fn refusals(world: Arc<World>) {
+    let (scene, proxy) = troubled(&world, "line").await;
+    for trouble in TROUBLES {
+        let end = make(&scene, &proxy, trouble).await;
+        let mut told = Vec::new();
+        while proxy.meetings() < end {
+            assert_eq!(scene.log_in(ONE, RIGHT).await.status, 401);
+            told.push(format!("login no_credential {ONE}"));
+            assert_eq!(scene.told().await, told, "{trouble:?}");
+        }
+    }
+}
+
+async fn passwords(world: Arc<World>) {
+    let (scene, proxy) = troubled(&world, "line").await;
+    scene.give(NUMBER, "password", PASSWORDS[0]).await;
+    let mut token = scene.token(NUMBER, PASSWORDS[0]).await;
+    let mut current = 0;
+    let changed = |outcome: &str| format!("password_changed {outcome} {NUMBER}");
+    for trouble in TROUBLES {
+        let end = make(&scene, &proxy, trouble).await;
+        let mut told = Vec::new();
+        while proxy.meetings() < end {
+            let [old, new] = [PASSWORDS[current], PASSWORDS[1 - current]];
+            let wrong = scene.change(&token, WRONG, new).await;
+            assert_eq!((wrong.status, wrong.code().as_str()), (422, "wrong_password"));
+            assert_eq!(scene.count(NUMBER).await, (1, false), "{trouble:?}");
+            let rejected = scene.change(&token, old, "short").await;
+            assert_eq!(rejected.code(), "password_rejected");
+            token = scene.change(&token, old, new).await.token();
+            told.extend(["wrong", "rejected", "done"].map(changed));
+            assert_eq!(scene.told().await, told, "{trouble:?}");
+            assert_eq!(scene.session(&token).await.status, 200);
+            current = 1 - current;
+        }
+    }
+    assert_eq!(scene.sessions().await, 1);
+    proxy.make(Trouble::None);
+    assert_eq!(scene.log_in(NUMBER, PASSWORDS[current]).await.status, 200);
+    assert_eq!(scene.log_in(NUMBER, PASSWORDS[1 - current]).await.status, 401);
+}
+
+async fn units(world: Arc<World>) {
+    let (scene, proxy) = troubled(&world, "number").await;
+    for login in [ONE, TWO] {
+        scene.give(login, "password", RIGHT).await;
+    }
+    let version = async || -> i64 {
+        let sql = "SELECT version FROM contract";
+        scene.owner.query_one(sql, &[]).await.unwrap().get(0)
+    };
+    for trouble in TROUBLES {
+        let end = make(&scene, &proxy, trouble).await;
+        let before = version().await;
+        let mut changes = 0;
+        while proxy.meetings() < end {
+            let token = scene.token(ONE, RIGHT).await;
+            let both = [(ONE, RIGHT), (TWO, RIGHT)];
+            let wrong = scene.unit(&token, "line", &[(ONE, WRONG), (TWO, WRONG)]).await;
+            assert_eq!((wrong.status, wrong.code().as_str()), (422, "wrong_password"));
+            assert_eq!([scene.count(ONE).await.0, scene.count(TWO).await.0], [1, 1]);
+            let in_force = scene.unit(&token, "number", &both).await;
+            assert_eq!(in_force.code(), "malformed");
+            let line = scene.unit(&token, "line", &both).await;
+            assert_eq!((line.status, scene.sessions().await), (200, 0), "{trouble:?} {line:?}");
+            let token = scene.token(NUMBER, RIGHT).await;
+            let number = scene.unit(&token, "number", &[(NUMBER, RIGHT)]).await;
+            assert_eq!((number.status, scene.sessions().await), (200, 0), "{trouble:?} {number:?}");
+            changes += 2;
+            assert_eq!(version().await, before + changes);
+            let told = scene.told().await;
+            let done = told.iter().filter(|row| row.starts_with("unit_changed done")).count();
+            let wrong = told.iter().filter(|row| row.starts_with("unit_changed wrong")).count();
+            let logins = told.iter().filter(|row| row.starts_with("login done")).count();
+            let twice = usize::try_from(changes).unwrap();
+            assert_eq!([done, wrong, logins], [twice; 3], "{trouble:?}");
+        }
+    }
+}

@@ -1,0 +1,194 @@
+//! The answer to a commit is lost and the thing is tried again: it is done once, and told as it is.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use karipass::clock;
+use karipass::password::PhcString;
+use karipass::store::audit::{Event, Outcome, Record, Source};
+use karipass::store::{SetTemporary, Setting, Store};
+use karipass::unit::Unit;
+use karipass_lab::postgres::Shutdown;
+use karipass_lab::proxy::{COMMIT, Point, Proxy, Trouble};
+use libtest_mimic::Trial;
+
+use super::scene::{CONTRACT, FIRST, OTHER, Scene, attempt, number, temporary};
+use crate::world::{World, store_at, trial};
+
+/// How long something may take that is waited for.
+const WITHIN: Duration = Duration::from_secs(10);
+/// How often each trouble is met.
+const TIMES: usize = 100;
+/// Every second commit is cut: the first one of a thing, its repetition, or the look at what it left.
+const SOME: Point = Point::Commit(2);
+
+pub fn trials(world: &Arc<World>) -> Vec<Trial> {
+    vec![
+        trial(world, "p9_cut_before_its_commit_a_password_is_stored_once", cut_before),
+        trial(world, "p9_cut_after_its_commit_a_password_is_stored_once", cut_after),
+        trial(world, "p9_cut_at_the_answer_to_its_commit_a_password_is_stored_once", cut_answer),
+        trial(world, "p9_a_commit_still_under_way_is_waited_for_and_not_done_twice", under_way),
+        trial(world, "p15_a_contract_that_changed_is_refused_once_whatever_is_cut", refused),
+        trial(world, "d3_a_refused_call_leaves_one_row_whatever_is_cut", recorded),
+        trial(world, "p15_a_server_restarted_in_the_middle_is_not_noticed", restarted),
+        trial(world, "p9_an_attempt_is_forgotten_after_a_while", forgotten),
+    ]
+}
+
+/// A scene, and a store that trouble comes to.
+async fn troubled(world: &World) -> (Scene, Proxy, Store) {
+    let scene = Scene::new(world).await;
+    let proxy = Proxy::before(world.postgres.socket_folder()).unwrap();
+    let store = store_at(&proxy.url(&scene.database.daemon_url));
+    (scene, proxy, store)
+}
+
+async fn cut_before(world: Arc<World>) {
+    set_under(&world, Trouble::CutBefore(SOME)).await;
+}
+
+async fn cut_after(world: Arc<World>) {
+    set_under(&world, Trouble::CutAfter(SOME)).await;
+}
+
+async fn cut_answer(world: Arc<World>) {
+    set_under(&world, Trouble::CutAnswer(SOME)).await;
+}
+
+async fn set_under(world: &World, trouble: Trouble) {
+    let (scene, proxy, store) = troubled(world).await;
+    proxy.make(trouble);
+    let mut sets = 0;
+    while proxy.meetings() < TIMES {
+        sets += 1;
+        let mut new = temporary(CONTRACT, Unit::Number, [FIRST, "0612345602"][sets % 2]);
+        new.phc = PhcString::from(format!("the {sets}th"));
+        assert_eq!(store.set_temporary(&new).await.unwrap(), Setting::Stored, "{sets}");
+        let stored = "SELECT phc FROM credential ORDER BY id DESC LIMIT 1";
+        assert_eq!(scene.column(stored).await, [format!("the {sets}th")]);
+        // The first one sets the unit too.
+        assert_eq!(scene.audit().await.len(), sets + 1);
+    }
+    let version = "SELECT version::text FROM contract WHERE unit IS NOT NULL";
+    assert_eq!(scene.column(version).await, [sets.to_string()]);
+    assert_eq!(scene.logins().await.len(), 2);
+}
+
+async fn under_way(world: Arc<World>) {
+    let (scene, proxy, store) = troubled(&world).await;
+    assert_eq!(store.set_temporary(&line()).await.unwrap(), Setting::Stored);
+    for set in 1..=10 {
+        // The commit's statements wait for this one; the client is cut off meanwhile.
+        scene.owner.batch_execute("BEGIN; SELECT FROM credential FOR UPDATE").await.unwrap();
+        proxy.make(Trouble::CutAfter(COMMIT));
+        let calling = store.clone();
+        let call = tokio::spawn(async move { calling.set_temporary(&line()).await });
+        tokio::time::timeout(WITHIN, proxy.met()).await.unwrap();
+        proxy.make(Trouble::None);
+        until_two_wait(&world, &scene.database.name).await;
+        scene.owner.batch_execute("COMMIT").await.unwrap();
+        assert_eq!(call.await.unwrap().unwrap(), Setting::Stored);
+        assert_eq!(scene.audit().await.len(), set + 2);
+    }
+}
+
+fn line() -> SetTemporary {
+    temporary(CONTRACT, Unit::Line, CONTRACT)
+}
+
+/// Waits until two of a database's connections wait for a lock.
+async fn until_two_wait(world: &World, name: &str) {
+    let superuser = world.postgres.superuser("postgres").await.unwrap();
+    let waiting = "SELECT count(*) FROM pg_stat_activity
+                   WHERE datname = $1 AND wait_event_type = 'Lock'";
+    let began = clock::now();
+    while superuser.query_one(waiting, &[&name]).await.unwrap().get::<_, i64>(0) < 2 {
+        assert!(began.elapsed() < WITHIN, "the repetition does not wait");
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+}
+
+async fn refused(world: Arc<World>) {
+    let (scene, proxy, store) = troubled(&world).await;
+    for trouble in [Trouble::CutBefore(SOME), Trouble::CutAfter(SOME), Trouble::CutAnswer(SOME)] {
+        scene.owner.batch_execute("TRUNCATE audit").await.unwrap();
+        proxy.make(trouble);
+        for refusals in 1..=20 {
+            let new = temporary(OTHER, Unit::Line, CONTRACT);
+            assert_eq!(store.set_temporary(&new).await.unwrap(), Setting::Refused);
+            assert_eq!(scene.audit().await.len(), refusals);
+        }
+    }
+    assert!(scene.logins().await.is_empty());
+}
+
+async fn recorded(world: Arc<World>) {
+    let (scene, proxy, store) = troubled(&world).await;
+    let record = Record {
+        source: Source::Phone(Some(number(OTHER))),
+        event: Event::Call,
+        outcome: Outcome::WrongEntries,
+        login: None,
+        contract: None,
+        unit: None,
+    };
+    for trouble in [Trouble::CutBefore(SOME), Trouble::CutAfter(SOME), Trouble::CutAnswer(SOME)] {
+        scene.owner.batch_execute("TRUNCATE audit").await.unwrap();
+        proxy.make(trouble);
+        for rows in 1..=20 {
+            store.record(attempt(), &record).await.unwrap();
+            assert_eq!(scene.audit().await.len(), rows);
+        }
+    }
+}
+
+async fn restarted(world: Arc<World>) {
+    let (postgres, database) = world.mortal().await;
+    let scene = Scene::in_database(database.clone()).await;
+    let stop = Arc::new(tokio::sync::Notify::new());
+    let callers: Vec<_> = (0..4)
+        .map(|_| {
+            let (store, stop) = (scene.store.clone(), Arc::clone(&stop));
+            tokio::spawn(async move {
+                let mut stored = 0;
+                loop {
+                    let new = temporary(CONTRACT, Unit::Line, CONTRACT);
+                    assert_eq!(store.set_temporary(&new).await.unwrap(), Setting::Stored);
+                    stored += 1;
+                    let stopped = tokio::time::timeout(Duration::ZERO, stop.notified()).await;
+                    if stopped.is_ok() {
+                        break stored;
+                    }
+                }
+            })
+        })
+        .collect();
+    for shutdown in [Shutdown::Fast, Shutdown::Immediate, Shutdown::Kill] {
+        tokio::time::sleep(Duration::from_millis(300)).await;
+        postgres.stop(shutdown).unwrap();
+        postgres.start().unwrap();
+    }
+    let mut stored = 0;
+    for caller in callers {
+        while !caller.is_finished() {
+            stop.notify_waiters();
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+        stored += caller.await.unwrap();
+    }
+    let after = database.owner().await.unwrap();
+    let told = "SELECT count(*) FROM audit WHERE event = 'temporary_set' AND outcome = 'done'";
+    assert_eq!(after.query_one(told, &[]).await.unwrap().get::<_, i64>(0), stored);
+    let version = "SELECT version FROM contract WHERE number = $1";
+    assert_eq!(after.query_one(version, &[&CONTRACT]).await.unwrap().get::<_, i64>(0), stored);
+}
+
+async fn forgotten(world: Arc<World>) {
+    let scene = Scene::new(&world).await;
+    scene.set(CONTRACT, Unit::Line, CONTRACT).await;
+    scene.set(CONTRACT, Unit::Line, CONTRACT).await;
+    let old = "UPDATE attempt SET at = at - interval '1 hour' WHERE ctid = '(0,1)'";
+    assert_eq!(scene.owner.execute(old, &[]).await.unwrap(), 1);
+    scene.store.sweep().await.unwrap();
+    assert_eq!(scene.column("SELECT outcome FROM attempt").await, ["done"]);
+}
