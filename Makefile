@@ -77,7 +77,8 @@ FUZZ = target/$(HOST)/fuzz/fuzz
 FUZZ_SECONDS = 600
 FUZZ_TARGETS = event dialog body site csv config
 
-# Finds go to target/fuzz/TARGET/, what breaks a target to target/fuzz/TARGET.crash-…
+# Finds go to target/fuzz/TARGET/, what breaks a target to target/fuzz/TARGET.crash-… (which belongs into
+# the corpus, once mended). Of the finds the corpus has the few that reach most: TARGET=… $(FUZZ) -merge=1 tells.
 fuzz:
 	@tests/lab/install fuzz
 	RUSTFLAGS='$(INSTRUMENTED)' cargo build --quiet --profile fuzz --target $(HOST) --package karipass-fuzz --features libfuzzer
@@ -86,14 +87,6 @@ fuzz:
 	    TARGET=$$target $(FUZZ) target/fuzz/$$target tests/fuzz/corpus/$$target \
 	        -dict=tests/fuzz/dictionaries/$$target -artifact_prefix=target/fuzz/$$target. \
 	        -max_total_time=$(FUZZ_SECONDS) -max_len=4096 -timeout=10 -print_final_stats=1 || exit 1; \
-	done
-
-# The least of the finds that covers as much, for the replay of make test.
-fuzz-corpus: fuzz
-	for target in $(FUZZ_TARGETS); do \
-	    mkdir -p target/fuzz/least/$$target; \
-	    TARGET=$$target $(FUZZ) -merge=1 -use_counters=0 target/fuzz/least/$$target \
-	        tests/fuzz/corpus/$$target target/fuzz/$$target; \
 	done
 
 bench:
