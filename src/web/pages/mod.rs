@@ -6,7 +6,7 @@
 //! ```
 //! A page is a typed view and a template of the same name. A good POST answers 303, one with mistakes
 //! the same form again with 422; what was typed into a password's field is never sent back. Words that
-//! are not in a template are in [`words`].
+//! are not in a template are in `words`.
 
 mod assets;
 mod cookie;

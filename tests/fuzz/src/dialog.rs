@@ -1,6 +1,6 @@
 //! Inputs of the dialog, in any order and at any time: more than a caller, a channel and a store would do.
 //!
-//! One byte for the caller, one for the unit in force, then one a thing that happens: see [`Line::happens`].
+//! One byte for the caller, one for the unit in force, then one a thing that happens: see `Line::happens`.
 
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
