@@ -14,7 +14,7 @@ use tracing::{Instrument, debug, info, warn};
 
 use super::Chain;
 use super::calls::News;
-use super::event::{Identity, Parting, Word};
+use super::event::{Identity, Parting, Slot, Word};
 use super::line::Live;
 use super::orders::{Orders, Pending, Report, What, ready};
 use super::pbx::Pbx;
@@ -87,7 +87,7 @@ async fn ready_for_dialog(
 ) -> Option<Option<Number>> {
     let known = async {
         if adopted {
-            pbx.rest.clear(channel).await?;
+            pbx.rest.clear(channel, Slot::all()).await?;
         }
         match identity {
             Identity::Told(number) => Ok(number),
@@ -107,14 +107,14 @@ async fn ready_for_dialog(
 /// Does not take a call.
 pub(crate) async fn decline(pbx: &Pbx, channel: &str, adopted: bool) {
     if adopted {
-        clear(pbx, channel).await;
+        clear(pbx, channel, Slot::all()).await;
     }
     send_on(pbx, channel).await;
 }
 
 /// Asterisk would first play all that is queued.
-async fn clear(pbx: &Pbx, channel: &str) {
-    if let Err(error) = pbx.rest.clear(channel).await {
+async fn clear(pbx: &Pbx, channel: &str, slots: impl IntoIterator<Item = Slot>) {
+    if let Err(error) = pbx.rest.clear(channel, slots).await {
         warn!(error = %Chain(&error), "a call that is sent on may wait for what plays");
     }
 }
@@ -253,7 +253,7 @@ impl Caller {
             }
             Parting::SentOn => {
                 self.orders.settle().await;
-                clear(&self.pbx, &self.channel).await;
+                clear(&self.pbx, &self.channel, self.orders.slots()).await;
                 send_on(&self.pbx, &self.channel).await;
                 "sent_on"
             }

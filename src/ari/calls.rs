@@ -23,7 +23,7 @@ use super::pbx::Pbx;
 pub(crate) const MAILBOX: usize = 64;
 
 /// How soon a call that was claimed comes in.
-const COMES_IN_WITHIN: Duration = Duration::from_secs(1);
+const COMES_IN_WITHIN: Duration = Duration::from_secs(3);
 
 /// News of a call, and when it arrived.
 pub(crate) type News = (Word, Instant);
@@ -87,7 +87,8 @@ impl Calls {
             tokio::spawn(async move { caller::decline(&pbx, &channel, adopted).await });
             return;
         };
-        let span = info_span!("call", channel, identity = ?arrival.identity);
+        let (host, identity) = (pbx.status.pbx(), arrival.identity);
+        let span = info_span!("call", pbx = host, channel, ?identity);
         let (mailbox, news) = mpsc::channel(MAILBOX);
         self.known.insert(channel.clone(), Some(mailbox));
         tokio::spawn(caller::run(pbx, live, arrival, news).instrument(span));

@@ -115,6 +115,11 @@ impl Orders {
         }
     }
 
+    /// The slots of all that may be queued.
+    pub(crate) fn slots(&self) -> Vec<Slot> {
+        self.playing.slots()
+    }
+
     /// Waits for an order under way, whatever comes of it.
     pub(crate) async fn settle(&mut self) {
         if let Some(under_way) = self.sending.take() {
@@ -222,10 +227,10 @@ impl Orders {
                 Box::pin(async move { pbx.rest.stop(&playback).await })
             }
             What::Clear(after) => {
-                let after = *after;
+                let (after, slots) = (*after, self.playing.slots());
                 Box::pin(async move {
                     sleep(after).await;
-                    pbx.rest.clear(&channel).await
+                    pbx.rest.clear(&channel, slots).await
                 })
             }
         });

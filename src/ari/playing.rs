@@ -28,6 +28,11 @@ impl Playing {
         self.queue.push_back(Playback { id, begun: false, accepted: false });
     }
 
+    /// The slots of all that may be queued.
+    pub(crate) fn slots(&self) -> Vec<Slot> {
+        self.queue.iter().map(|playback| Slot::of(playback.id)).collect()
+    }
+
     /// The playback that has this slot now.
     pub(crate) fn in_slot(&self, slot: Slot) -> Option<PlaybackId> {
         self.queue.iter().map(|playback| playback.id).rfind(|id| Slot::of(*id) == slot)

@@ -211,9 +211,13 @@ impl Rest {
         }
     }
 
-    /// Stops all that this or an earlier daemon may have queued on a channel.
-    pub(crate) async fn clear(&self, channel: &str) -> Result<(), RestError> {
-        let playbacks: Vec<String> = Slot::all().map(|slot| wire_id(channel, slot)).collect();
+    /// Stops all that may be queued on a channel in these slots.
+    pub(crate) async fn clear(
+        &self,
+        channel: &str,
+        slots: impl IntoIterator<Item = Slot>,
+    ) -> Result<(), RestError> {
+        let playbacks: Vec<String> = slots.into_iter().map(|slot| wire_id(channel, slot)).collect();
         try_join_all(playbacks.iter().map(|playback| self.stop(playback))).await.map(drop)
     }
 

@@ -38,6 +38,11 @@ impl Status {
         Self { which, pbx, standing: Mutex::default() }
     }
 
+    /// Host and port of the PBX.
+    pub(crate) fn pbx(&self) -> &str {
+        &self.pbx
+    }
+
     /// What keeps the line from serving calls, one line each; empty if nothing does.
     #[must_use]
     pub fn faults(&self) -> Vec<String> {

@@ -84,7 +84,8 @@ async fn unsteerable(world: Arc<World>) {
     let menu = rig.fake.playing("adrift.1", "menu").await;
     rig.fake.on("DELETE", "/playbacks/adrift.1", Reply::CutOff);
     rig.fake.press("adrift.1", "1");
-    rig.fake.request("DELETE", "/playbacks/adrift.1-0", 2).await;
+    // The stop, twice, and then the first try to stop all that plays.
+    rig.fake.request("DELETE", "/playbacks/adrift.1", 4).await;
     rig.fake.on("DELETE", "/playbacks/adrift.1", Reply::Well);
     rig.fake.playing("adrift.1", "set-password").await;
     assert!(outcomes("adrift.1").is_empty() && !menu.is_empty());
