@@ -101,6 +101,15 @@ impl Hasher {
         self.lanes.logins.refuse();
     }
 
+    /// Whether a login that begins now would find room in the queue. Asked before the store is, it makes
+    /// refusals cost next to nothing; what counts is the room there is when the hash is asked for.
+    ///
+    /// # Errors
+    /// [`HashError::Busy`]
+    pub fn admit_login(&self) -> Result<(), HashError> {
+        self.lanes.logins.admit()
+    }
+
     /// Hash operations so far.
     #[must_use]
     pub fn operations(&self) -> u64 {

@@ -110,8 +110,23 @@ impl Lane {
         Self { name, waiting: Mutex::new(waiting), news: Condvar::new() }
     }
 
-    /// Queues a job, after dropping abandoned ones if there is no room.
+    /// Queues a job, if there is room.
     pub(super) fn push(&self, job: Job) -> Result<(), HashError> {
+        let mut waiting = self.with_room()?;
+        waiting.jobs.push_back(job);
+        self.tell(&waiting);
+        drop(waiting);
+        self.news.notify_one();
+        Ok(())
+    }
+
+    /// Whether there is room for a job.
+    pub(super) fn admit(&self) -> Result<(), HashError> {
+        self.with_room().map(drop)
+    }
+
+    /// The queue, if there is room once abandoned jobs are dropped.
+    fn with_room(&self) -> Result<MutexGuard<'_, Waiting>, HashError> {
         let mut waiting = self.lock();
         if waiting.jobs.len() >= waiting.room {
             waiting.jobs.retain(|job| !job.is_abandoned());
@@ -120,11 +135,7 @@ impl Lane {
             counter!("karipass_hash_refused_total", "lane" => self.name).increment(1);
             return Err(HashError::Busy);
         }
-        waiting.jobs.push_back(job);
-        self.tell(&waiting);
-        drop(waiting);
-        self.news.notify_one();
-        Ok(())
+        Ok(waiting)
     }
 
     /// Takes no more jobs, and refuses those that wait.
@@ -231,7 +242,8 @@ mod tests {
     }
 
     fn is_refused(lane: &Lane) -> bool {
-        matches!(lane.push(job("").0), Err(HashError::Busy))
+        matches!(lane.admit(), Err(HashError::Busy))
+            && matches!(lane.push(job("").0), Err(HashError::Busy))
     }
 
     fn next(lane: &Lane) -> String {

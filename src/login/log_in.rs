@@ -1,5 +1,6 @@
 //! The login: an attempt reads what is known of the number, compares exactly one hash (the dummy if
-//! there is none to compare) and commits exactly one statement, in every branch.
+//! there is none to compare) and commits exactly one statement, in every branch. Beyond what can be
+//! compared it does none of this.
 
 use std::net::IpAddr;
 use std::time::Duration;
@@ -56,6 +57,7 @@ pub async fn log_in(
     idle: Duration,
 ) -> Result<Verdict, LoginError> {
     let Attempt { login, typed, address, door, salt, token, id } = attempt;
+    hasher.admit_login()?;
     let known = store.known_login(login).await?;
     let contract = known.as_ref().map(|known| known.contract.number);
     let attempted = Attempted { attempt: id, login, contract, address };

@@ -15,13 +15,14 @@ use tokio::task::JoinHandle;
 use tokio::time::{MissedTickBehavior, interval};
 
 use super::{TRUSTED, Whole, until};
-use crate::site::{Caller, NUMBER, RIGHT, WRONG};
+use crate::site::{Caller, NUMBER, RIGHT, Service, WRONG};
 use crate::world::{ALONE, World, trial};
 
 pub fn trials(world: &Arc<World>) -> Vec<Trial> {
     vec![
         trial(world, "overload_calls_go_on_beside_slow_connections_and_a_flood_of_logins", flood),
         trial(world, "overload_logins_that_hold_the_store_leave_calls_theirs", store),
+        trial(world, "overload_a_login_beyond_the_queue_does_not_ask_the_store", refused),
     ]
 }
 
@@ -82,6 +83,17 @@ async fn store(world: Arc<World>) {
     assert!(!login.is_finished());
     whole.owner.batch_execute("COMMIT").await.unwrap();
     assert_eq!(login.await.unwrap(), 200);
+}
+
+/// The store would not answer for long.
+async fn refused(world: Arc<World>) {
+    let database = world.database().await;
+    let owner = database.owner().await.unwrap();
+    owner.batch_execute("BEGIN; LOCK TABLE contract_number").await.unwrap();
+    let service = Service::start(&database, &[]).await;
+    service.hasher.refuse_logins();
+    let answer = Caller::new().log_in(&service.base, NUMBER, RIGHT).await;
+    assert_eq!((answer.status, answer.code().as_str()), (503, "busy"));
 }
 
 /// From a key to the next guidance: half of the calls are quicker.
