@@ -7,7 +7,6 @@ use std::fs::{self, File};
 use std::io::{Read as _, Write as _};
 use std::net::{Ipv4Addr, SocketAddr, TcpStream};
 use std::os::unix::fs::OpenOptionsExt as _;
-use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::Duration;
@@ -138,10 +137,12 @@ impl Setup {
     fn spawn(&self) -> Result<Child> {
         let log = File::options().create(true).append(true).open(self.log())?;
         let serve = self.command("karipass.toml");
+        // In a session of its own, as a service is: sessions are what Linux shares its processors among.
         let mut command = Command::new("setpriv");
-        command.args(["--pdeathsig", "TERM"]).arg(serve.get_program()).args(serve.get_args());
+        command.args(["--pdeathsig", "TERM", "setsid"]).arg(serve.get_program());
+        command.args(serve.get_args());
         command.arg("serve").env_clear().envs(self.variables.iter().cloned());
-        command.stdin(Stdio::null()).stdout(log.try_clone()?).stderr(log).process_group(0);
+        command.stdin(Stdio::null()).stdout(log.try_clone()?).stderr(log);
         Child::spawn("karipass", command)
     }
 }
