@@ -33,7 +33,7 @@ pub enum Prompt {
     LeadIn,
     /// The silence that plays while the line listens or waits, since Asterisk repeats fast digits on
     /// a channel that plays nothing: so many times [`QUIET_LENGTH`]. The line always cuts it short; if
-    /// the line is no more, [`Prompt::Trouble`] follows by itself, and all of it again.
+    /// the line is no more, [`Prompt::Trouble`] follows by itself, again and again.
     Quiet(u8),
 }
 
@@ -54,8 +54,9 @@ const BREATH: &str = "karipass/breath";
 /// How long the file of the quiet is.
 pub const QUIET_LENGTH: Duration = Duration::from_millis(5_500);
 
-/// How often a caller whom nobody serves any more is told so.
-const TOLD_SO: usize = 3;
+/// How often a caller whom nobody serves any more is told so: every 11.6 s, until the dialplan's
+/// `KARIPASS_ORPHAN_SECONDS` (360) end the call.
+const TOLD_SO: usize = 32;
 
 /// Every sound file that the line needs, without language folder and extension.
 pub const SOUNDS: [&str; 23] = [
@@ -116,7 +117,8 @@ impl Prompt {
             Self::Quiet(times) => {
                 let mut told = vec![QUIET; usize::from(*times)];
                 told.push(TROUBLE);
-                told.repeat(TOLD_SO)
+                told.extend([QUIET, TROUBLE].repeat(TOLD_SO - 1));
+                told
             }
         }
     }
@@ -165,8 +167,11 @@ mod tests {
         let wait = Duration::from_secs(11);
         assert_eq!(Prompt::quiet_for(wait), Prompt::Quiet(2));
         assert_eq!(Prompt::quiet_for(wait + Duration::from_millis(1)), Prompt::Quiet(3));
-        assert_eq!(Prompt::Quiet(2).media()[..4], [QUIET, QUIET, TROUBLE, QUIET]);
-        assert_eq!(Prompt::Quiet(2).media().last(), Some(&TROUBLE));
+        let told = Prompt::Quiet(2).media();
+        assert_eq!(told[..5], [QUIET, QUIET, TROUBLE, QUIET, TROUBLE]);
+        assert_eq!(told.last(), Some(&TROUBLE));
+        // What Asterisk takes at most for one playback.
+        assert!(Prompt::quiet_for(Duration::from_secs(61)).media().len() <= 128);
     }
 
     #[test]

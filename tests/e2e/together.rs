@@ -111,6 +111,10 @@ fn gone(installation: &Installation) -> Result<()> {
     hears_trouble_soon(&mut in_entry)?;
     hears_trouble_soon(&mut at_menu)?;
     in_entry.hangs_up()?;
+    // And is not left in silence, however long nobody comes.
+    for _ in 0..4 {
+        hears_trouble_soon(&mut at_menu)?;
+    }
     at_menu.hangs_up()?;
     story.nothing_is_stored()
 }
