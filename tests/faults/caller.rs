@@ -1,8 +1,9 @@
 //! One caller: somebody with a script, who reacts to what is heard.
 //!
 //! At the menu the unit is keyed, at the number's first digit the password, at the confirmation the
-//! password again. Whoever hears the menu again starts again; whoever hears an apology, or nothing for
-//! long, is done. Every call is written down as its caller lived it.
+//! password again. Whoever hears the menu again starts again; whoever is asked for the password again hears
+//! it out, since the last key may have been taken for the first of another try; whoever hears an apology, or
+//! nothing for long, is done. Every call is written down as its caller lived it.
 
 use std::thread::sleep;
 use std::time::{Duration, Instant};
@@ -233,7 +234,7 @@ impl<'a> Talk<'a> {
             }
             ("set-password" | "register-password", _) => self.keys_password(Stage::Confirmation),
             ("confirm-password", _) => self.keys_password(Stage::Outcome),
-            (digit, Stage::Password | Stage::Confirmation) if digit.starts_with("digits/") => {
+            (digit, Stage::Password) if digit.starts_with("digits/") => {
                 self.keys_password(Stage::Confirmation);
             }
             _ => {}
