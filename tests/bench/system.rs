@@ -1,5 +1,5 @@
 //! 200 calls through PostgreSQL, Asterisk and the daemon, beside the same flow in plain dialplan
-//! (`baseline.conf`) on the same Asterisk.
+//! (`baseline.conf`) on the same Asterisk; and 200 more while the site is flooded with logins.
 
 use std::fmt::Write as _;
 use std::fs;
@@ -10,6 +10,7 @@ use std::time::Duration;
 use anyhow::{Context as _, Result, ensure};
 use karipass_lab::asterisk::{self, Asterisk, Installation, SET_UP_NUMBER};
 use karipass_lab::daemon::{self, Daemon};
+use karipass_lab::flood::Flood;
 use karipass_lab::postgres::{Durability, Postgres};
 use karipass_lab::subscriber::Line;
 use tempfile::TempDir;
@@ -24,6 +25,8 @@ const CALLS: usize = 200;
 /// The number of `baseline.conf`.
 const YARDSTICK: &str = "0664806431";
 const PASSWORD: &str = "27182818";
+/// How many times the logins that can be verified are offered.
+const OVERLOAD: f64 = 3.0;
 /// Where the database lies: every commit is still awaited, but what a disk takes for one, which other
 /// work on the machine multiplies at will, is not measured.
 const MEMORY: &str = "/dev/shm";
@@ -45,7 +48,9 @@ pub fn measure() -> Result<Vec<Figure>> {
     let [total, hashing, switch] =
         std::array::from_fn(|index| after[index].saturating_sub(before[index]));
     let hash = hash_p99(system.daemon.operators())?;
-    let mut figures = compared(karipass, dialplan, hash);
+    println!("{CALLS} calls to karipass beside {OVERLOAD} times the logins that it can verify…");
+    let flooded = system.flooded(&callers)?;
+    let mut figures = compared(karipass, dialplan, flooded, hash);
     let cpu = Figure::new("daemon CPU a call", a_call(total.saturating_sub(hashing)), "ms");
     figures.push(cpu.beside(a_call(switch)).ratio_at_most(0.05));
     figures.push(Figure::new("daemon peak memory", daemon.peak_memory()?, "MiB"));
@@ -53,7 +58,12 @@ pub fn measure() -> Result<Vec<Figure>> {
 }
 
 #[expect(clippy::cast_precision_loss, reason = "hundreds of calls")]
-fn compared(mut karipass: Reactions, mut dialplan: Reactions, hash: f64) -> Vec<Figure> {
+fn compared(
+    mut karipass: Reactions,
+    mut dialplan: Reactions,
+    mut flooded: Reactions,
+    hash: f64,
+) -> Vec<Figure> {
     let mut beside = |name, share, more| {
         let ours = quantile(&mut karipass.next_guidance, share);
         let theirs = quantile(&mut dialplan.next_guidance, share);
@@ -62,11 +72,16 @@ fn compared(mut karipass: Reactions, mut dialplan: Reactions, hash: f64) -> Vec<
     let reactions = [beside("reaction median", 0.5, 1.5), beside("reaction p99", 0.99, 3.0)];
     let completed = quantile(&mut karipass.completed, 0.99);
     let mut figures = vec![
-        Figure::new("calls failed", karipass.failed as f64, "")
+        Figure::new("calls failed", (karipass.failed + flooded.failed) as f64, "")
             .beside(dialplan.failed as f64)
             .at_most(0.0),
     ];
     figures.extend(reactions);
+    let quiet = quantile(&mut karipass.next_guidance, 0.99);
+    let flooded = quantile(&mut flooded.next_guidance, 0.99);
+    figures.push(
+        Figure::new("reaction p99, logins flood", flooded, "ms").beside(quiet).ratio_at_most(2.0),
+    );
     figures.push(
         Figure::new("confirmation to completed p99", completed, "ms").beside(hash).within(6.0),
     );
@@ -102,7 +117,8 @@ impl System {
             .snippet("extensions.conf", include_str!("baseline.conf"));
         let asterisk = Asterisk::start(&Installation::find()?, setup)?;
         let setup =
-            daemon::Setup::new(karipass, folder.path().join("daemon"), &asterisk, &database)?;
+            daemon::Setup::new(karipass, folder.path().join("daemon"), &asterisk, &database)?
+                .variable("KARIPASS_LOGIN_LIMIT", "off");
         setup.lay_out()?;
         let mut contracts = String::from("contract_number,number,service\n");
         for caller in callers {
@@ -121,6 +137,17 @@ impl System {
             Line { sip: self.asterisk.sip(), number: number.to_owned(), offers_events: true };
         let calls = calls::place(&line, callers, &Script::line_unit(PASSWORD))?;
         Reactions::of(&calls, callers)
+    }
+
+    /// The calls, while logins come that no contract has a number for.
+    fn flooded(&self, callers: &[String]) -> Result<Reactions> {
+        let flood = Flood::of(&self.daemon.site(), &self.daemon.certificate(), YARDSTICK)?;
+        let capacity = flood.capacity()?;
+        let running = flood.begin(OVERLOAD * capacity);
+        let reactions = self.calls(SET_UP_NUMBER, callers)?;
+        let (verified, busy) = running.end()?;
+        println!("{capacity:.0} logins a second can be verified: {verified} were, {busy} refused");
+        Ok(reactions)
     }
 }
 

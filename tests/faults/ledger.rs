@@ -171,11 +171,11 @@ impl Balance {
     }
 }
 
-/// The 99th percentile of the reactions to keys that were released between `from` and `until`.
-pub fn reaction_p99(lived: &Lived, from: Instant, until: Instant) -> Option<Duration> {
+/// The 99th percentile of the reactions to keys that were released at one of these times.
+pub fn reaction_p99(lived: &Lived, times: &[Fault]) -> Option<Duration> {
+    let then = |at: &Instant| times.iter().any(|(from, until)| (from..until).contains(&at));
     let all = lived.calls.iter().flat_map(|call| &call.reactions);
-    let mut took: Vec<Duration> =
-        all.filter(|(at, _)| (from..until).contains(at)).map(|(_, took)| *took).collect();
+    let mut took: Vec<Duration> = all.filter(|(at, _)| then(at)).map(|(_, took)| *took).collect();
     took.sort_unstable();
     took.get(took.len() * 99 / 100).copied()
 }

@@ -2,7 +2,6 @@
 
 mod ari;
 mod daemon;
-mod flood;
 mod overload;
 mod pbx;
 mod sockets;

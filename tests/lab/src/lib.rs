@@ -10,6 +10,7 @@ pub mod certificate;
 pub mod child;
 pub mod daemon;
 pub mod fake_asterisk;
+pub mod flood;
 pub mod ports;
 pub mod postgres;
 pub mod process;

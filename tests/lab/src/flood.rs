@@ -1,7 +1,6 @@
 //! Logins at a rate that does not care what becomes of them, from a client that takes no more of the
 //! machine than is left over: elsewhere it would be on machines of its own.
 
-use std::fs;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -9,27 +8,24 @@ use std::thread::{JoinHandle, spawn};
 use std::time::{Duration, Instant};
 
 use anyhow::{Result, anyhow, bail};
-use reqwest::{Certificate, Client};
-use serde_json::json;
 use tokio::task::JoinSet;
 use tokio::time::{MissedTickBehavior, interval};
 
-use crate::system::silent_number;
+use crate::api::Api;
 
 /// Between two helpings.
 const TICK: Duration = Duration::from_millis(10);
-const ANSWERED_WITHIN: Duration = Duration::from_secs(20);
 /// Logins that the capacity is measured with, and how many at once.
 const MEASURED: usize = 200;
 const SIDE_BY_SIDE: usize = 6;
 /// The least right to the processor.
 const NICE: i32 = 19;
 
-/// Logins with a wrong password for one number.
+/// Logins with a wrong password for one number, which nobody has set one for.
 #[derive(Clone)]
 pub struct Flood {
-    sites: Arc<Vec<String>>,
-    client: Client,
+    api: Arc<Api>,
+    number: Arc<str>,
 }
 
 /// One that is under way.
@@ -39,14 +35,9 @@ pub struct Running {
 }
 
 impl Flood {
-    /// At these sites in turn.
-    pub fn of(sites: Vec<String>, certificate: &Path) -> Result<Self> {
-        let client = Client::builder()
-            .tls_certs_only([Certificate::from_pem(&fs::read(certificate)?)?])
-            .timeout(ANSWERED_WITHIN)
-            .no_proxy()
-            .build()?;
-        Ok(Self { sites: Arc::new(sites), client })
+    /// At the site at `site`, such as `https://localhost:8443`, with its certificate in PEM.
+    pub fn of(site: &str, certificate: &Path, number: &str) -> Result<Self> {
+        Ok(Self { api: Arc::new(Api::new(site, certificate)?), number: number.into() })
     }
 
     /// Logins a second that are verified when only a few come at once.
@@ -55,11 +46,11 @@ impl Flood {
         let measured = on_a_thread(async move {
             let began = Instant::now();
             let mut asking = JoinSet::new();
-            for turn in 0..MEASURED {
+            for _ in 0..MEASURED {
                 if asking.len() >= SIDE_BY_SIDE {
                     asking.join_next().await;
                 }
-                asking.spawn(flood.clone().ask(turn));
+                asking.spawn(flood.clone().ask());
             }
             asking.join_all().await;
             Ok(began.elapsed())
@@ -75,15 +66,15 @@ impl Flood {
         let thread = on_a_thread(async move {
             let mut ticks = interval(TICK);
             ticks.set_missed_tick_behavior(MissedTickBehavior::Burst);
-            let (mut due, mut turn) = (0.0, 0);
+            let mut due = 0.0;
             let (mut verified, mut busy) = (0, 0);
             let mut asking = JoinSet::new();
             while !until.load(Ordering::Relaxed) {
                 ticks.tick().await;
                 due += rate * TICK.as_secs_f64();
                 while due >= 1.0 {
-                    (due, turn) = (due - 1.0, turn + 1);
-                    asking.spawn(self.clone().ask(turn));
+                    due -= 1.0;
+                    asking.spawn(self.clone().ask());
                 }
                 while let Some(status) = asking.try_join_next() {
                     match status? {
@@ -101,11 +92,9 @@ impl Flood {
     }
 
     /// The answer's status; none if the connection was refused.
-    async fn ask(self, turn: usize) -> Option<u16> {
-        let url = format!("{}/api/v1/login", self.sites.get(turn % self.sites.len())?);
-        let body = json!({ "number": silent_number(), "password": "00000000" });
-        let answer = self.client.post(url).json(&body).send().await;
-        answer.ok().map(|answer| answer.status().as_u16())
+    async fn ask(self) -> Option<u16> {
+        let answer = self.api.login(&self.number, "00000000").await;
+        answer.ok().map(|(status, _)| status)
     }
 }
 
