@@ -8,7 +8,7 @@
 //! way to the server and back costs more than what is done there.
 
 use deadpool_postgres::{Client, Object, Pool};
-use futures_util::future::{try_join_all, try_join3};
+use futures_util::future::{join_all, join3};
 use tokio::time::{Instant, timeout_at};
 use tokio_postgres::Row;
 use tokio_postgres::types::ToSql;
@@ -209,7 +209,8 @@ impl Borrowed {
         self.check(answer.and_then(|answer| answer.map_err(Fault::from)))
     }
 
-    /// Sends all of it at once, at most 30 statements; the server runs one after the other.
+    /// Sends all of it at once, at most 30 statements; the server runs one after the other. The fault is the
+    /// first one's that failed.
     async fn together(
         &mut self,
         first: Option<&str>,
@@ -228,9 +229,12 @@ impl Borrowed {
             }
             let queries = prepared.iter().zip(statements);
             let queries = queries.map(|(query, (_, parameters))| client.query(query, parameters));
-            // Each is sent when first polled, and they are polled in this order.
-            let sent = try_join3(command(first), try_join_all(queries), command(last));
-            sent.await.map(|((), rows, ())| rows)
+            // Each is sent when first polled, and they are polled in this order. All answers are waited for:
+            // behind a statement that fails each other one fails too, and may be read first.
+            let (first, rows, last) = join3(command(first), join_all(queries), command(last)).await;
+            first?;
+            let rows = rows.into_iter().collect::<Result<_, _>>()?;
+            last.map(|()| rows)
         });
         let answer = answer.await.map_err(|_| Fault::TimedOut(self.limit));
         self.check(answer.and_then(|answer| answer.map_err(Fault::from)))

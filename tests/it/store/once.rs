@@ -13,7 +13,7 @@ use karipass_lab::proxy::{COMMIT, Point, Proxy, Trouble};
 use libtest_mimic::Trial;
 
 use super::scene::{CONTRACT, FIRST, OTHER, Scene, attempt, number, temporary};
-use crate::world::{World, store_at, trial};
+use crate::world::{World, daemon_store, store_at, trial};
 
 /// How long something may take that is waited for.
 const WITHIN: Duration = Duration::from_secs(10);
@@ -27,6 +27,7 @@ pub fn trials(world: &Arc<World>) -> Vec<Trial> {
         trial(world, "p9_cut_before_its_commit_a_password_is_stored_once", cut_before),
         trial(world, "p9_cut_after_its_commit_a_password_is_stored_once", cut_after),
         trial(world, "p9_cut_at_the_answer_to_its_commit_a_password_is_stored_once", cut_answer),
+        trial(world, "p9_what_stands_is_found_whichever_answer_is_read_first", found),
         trial(world, "p9_a_commit_still_under_way_is_waited_for_and_not_done_twice", under_way),
         trial(world, "p15_a_contract_that_changed_is_refused_once_whatever_is_cut", refused),
         trial(world, "d3_a_refused_call_leaves_one_row_whatever_is_cut", recorded),
@@ -72,6 +73,17 @@ async fn set_under(world: &World, trouble: Trouble) {
     let version = "SELECT version::text FROM contract WHERE unit IS NOT NULL";
     assert_eq!(scene.column(version).await, [sets.to_string()]);
     assert_eq!(scene.logins().await.len(), 2);
+}
+
+/// The server refuses the attempt's row, and then each statement that was sent with it, otherwise.
+async fn found(world: Arc<World>) {
+    let scene = Scene::new(&world).await;
+    let store = daemon_store(&scene.database);
+    let new = line();
+    for _ in 0..20 * TIMES {
+        assert_eq!(store.set_temporary(&new).await.unwrap(), Setting::Stored);
+    }
+    assert_eq!(scene.audit().await.len(), 2);
 }
 
 async fn under_way(world: Arc<World>) {
