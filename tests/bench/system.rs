@@ -118,7 +118,8 @@ impl System {
         let asterisk = Asterisk::start(&Installation::find()?, setup)?;
         let setup =
             daemon::Setup::new(karipass, folder.path().join("daemon"), &asterisk, &database)?
-                .variable("KARIPASS_LOGIN_LIMIT", "off");
+                .variable("KARIPASS_LOGIN_LIMIT", "off")
+                .in_its_own_session();
         setup.lay_out()?;
         let mut contracts = String::from("contract_number,number,service\n");
         for caller in callers {

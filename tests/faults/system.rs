@@ -180,7 +180,8 @@ fn setups(
         let own = folder.join(app);
         let mut setup = daemon::Setup::new(Path::new(KARIPASS), &own, asterisk, database)?
             .variable("KARIPASS_ARI_APP", *app)
-            .variable("KARIPASS_LOGIN_LIMIT", "off");
+            .variable("KARIPASS_LOGIN_LIMIT", "off")
+            .in_its_own_session();
         if let Some(wire) = wires.get(index) {
             let url = format!("http://{}", wire.address());
             setup = setup.ari(&url, asterisk.ari_password());

@@ -7,6 +7,7 @@ use std::fs::{self, File};
 use std::io::{Read as _, Write as _};
 use std::net::{Ipv4Addr, SocketAddr, TcpStream};
 use std::os::unix::fs::OpenOptionsExt as _;
+use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::Duration;
@@ -35,6 +36,7 @@ pub struct Setup {
     daemon_url: String,
     owner_url: String,
     variables: Vec<(String, String)>,
+    own_session: bool,
 }
 
 impl Setup {
@@ -57,6 +59,7 @@ impl Setup {
             daemon_url: database.daemon_url.clone(),
             owner_url: database.owner_url.clone(),
             variables: Vec::new(),
+            own_session: false,
         })
     }
 
@@ -79,6 +82,13 @@ impl Setup {
     pub fn variable(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
         self.variables.push((name.into(), value.into()));
         self
+    }
+
+    /// Runs in a session of its own, as a service does: Linux shares its processors among sessions. What
+    /// hashes much would else keep them from servers that are in sessions of their own, such as PostgreSQL.
+    #[must_use]
+    pub fn in_its_own_session(self) -> Self {
+        Self { own_session: true, ..self }
     }
 
     /// Writes configuration and secrets.
@@ -137,10 +147,14 @@ impl Setup {
     fn spawn(&self) -> Result<Child> {
         let log = File::options().create(true).append(true).open(self.log())?;
         let serve = self.command("karipass.toml");
-        // In a session of its own, as a service is: sessions are what Linux shares its processors among.
         let mut command = Command::new("setpriv");
-        command.args(["--pdeathsig", "TERM", "setsid"]).arg(serve.get_program());
-        command.args(serve.get_args());
+        command.args(["--pdeathsig", "TERM"]);
+        if self.own_session {
+            command.arg("setsid");
+        } else {
+            command.process_group(0);
+        }
+        command.arg(serve.get_program()).args(serve.get_args());
         command.arg("serve").env_clear().envs(self.variables.iter().cloned());
         command.stdin(Stdio::null()).stdout(log.try_clone()?).stderr(log);
         Child::spawn("karipass", command)
