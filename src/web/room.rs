@@ -43,10 +43,12 @@ impl Room {
         Self::new("operators", FOR_OPERATORS, FOR_OPERATORS, Vec::new())
     }
 
-    /// With no more places than these.
+    /// With no more places than these, of which one address has the same share.
     #[must_use]
     pub fn at_most(self, places: usize) -> Self {
-        Self { all: self.all.min(places), ..self }
+        let all = self.all.min(places);
+        let each = (self.each * all).div_ceil(self.all.max(1)).max(1);
+        Self { all, each, ..self }
     }
 
     fn new(name: &'static str, all: usize, each: usize, proxies: Vec<Network>) -> Self {
@@ -134,6 +136,15 @@ mod tests {
         assert!(take(&room, "198.51.100.1").is_some());
         assert!(room.taken().by_address.is_empty(), "nobody is remembered");
         assert_eq!(room.taken().all, 0);
+    }
+
+    #[test]
+    fn where_there_are_fewer_places_one_address_has_the_same_share() {
+        let room = room(8, 4).at_most(2);
+        let held = take(&room, "198.51.100.1");
+        assert!(held.is_some());
+        assert!(take(&room, "198.51.100.1").is_none());
+        assert!(take(&room, "198.51.100.2").is_some());
     }
 
     #[test]
