@@ -75,10 +75,17 @@ async fn full(world: Arc<World>) {
     let daemon = Daemon::start(&world.database().await, &LIMITS);
     let caller = Caller::from([127, 0, 0, 1]);
     let refused = "karipass_connections_refused_total{listener=\"site\",limit=\"all\"} ";
-    let mut silent: Vec<TcpStream> = (0..9).map(|_| connected(&daemon.base, 9)).collect();
+    let held = "karipass_connections{listener=\"site\"} ";
+    let mut silent = vec![connected(&daemon.base, 9)];
+    assert_eq!(ask(&mut silent[0], ASK).0, 404);
+    let began = clock::now();
+    // Who asked whether the site answers has come before, and its place is given back.
+    while (daemon.metric(&caller, held).await - 1.0).abs() > f64::EPSILON {
+        assert!(began.elapsed() < Duration::from_secs(5), "a place is not given back");
+    }
+    silent.extend((1..9).map(|_| connected(&daemon.base, 9)));
     assert!(is_refused(&mut silent[8]));
     assert!((daemon.metric(&caller, refused).await - 1.0).abs() < f64::EPSILON);
-    let held = "karipass_connections{listener=\"site\"} ";
     assert!((daemon.metric(&caller, held).await - 8.0).abs() < f64::EPSILON);
     drop(silent);
     let began = clock::now();
