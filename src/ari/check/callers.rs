@@ -29,6 +29,10 @@ pub(super) fn judge(pjsip: &Conf, doors: &Doors) -> Vec<Finding> {
     findings
 }
 
+/// What an endpoint has against it that is identified by its address and by its name.
+const BY_NAME: &str =
+    "is known by its name in From too, which anybody can write: identify_by = ip is missing";
+
 fn trunk(pjsip: &Conf, endpoint: &Section, door: Door) -> Vec<&'static str> {
     let mut mistakes = Vec::new();
     if !has_auth(endpoint) {
@@ -37,7 +41,7 @@ fn trunk(pjsip: &Conf, endpoint: &Section, door: Door) -> Vec<&'static str> {
                 "is known by From alone, which anybody can write: it has no identify section",
             );
         } else if is_known_by_name(endpoint) {
-            mistakes.push("is known by its name in From too, which anybody can write: identify_by = ip is missing");
+            mistakes.push(BY_NAME);
         }
     }
     if door == Door::Asserted && !endpoint.is_true("trust_id_inbound") {
@@ -57,8 +61,12 @@ fn telephone(pjsip: &Conf, endpoint: &Section) -> Vec<&'static str> {
     if endpoint.is_true("trust_id_inbound") {
         mistakes.push("has trust_id_inbound: a telephone says itself who it is");
     }
-    if !has_auth(endpoint) && !is_identified(pjsip, endpoint) {
-        mistakes.push("has no auth: anybody can be this telephone");
+    if !has_auth(endpoint) {
+        if !is_identified(pjsip, endpoint) {
+            mistakes.push("has no auth: anybody can be this telephone");
+        } else if is_known_by_name(endpoint) {
+            mistakes.push(BY_NAME);
+        }
     }
     mistakes
 }
@@ -134,6 +142,15 @@ mod tests {
             ("auth=x\ncallerid=\"Taro\" <>", Some("callerid")),
             ("auth=x\ncallerid=<0612345600>\ntrust_id_inbound=yes", Some("trust_id_inbound")),
             ("callerid=<0612345600>", Some("no auth")),
+            (
+                "callerid=<0612345600>\n[i]\ntype=identify\nendpoint=x\nmatch=192.0.2.5",
+                Some("identify_by"),
+            ),
+            (
+                "callerid=<0612345600>\nidentify_by=ip\n\
+                 [i]\ntype=identify\nendpoint=x\nmatch=192.0.2.5",
+                None,
+            ),
         ] {
             let found = told(&format!("[x]\ntype=endpoint\ncontext=phones\n{endpoint}\n"));
             assert_eq!(found.len(), usize::from(word.is_some()), "{endpoint}: {found:?}");

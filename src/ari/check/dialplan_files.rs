@@ -88,7 +88,8 @@ fn hands_over(step: &str, app: &str) -> bool {
         .or_else(|| step.split_once("StasisBroadcast("))
         .map(|(_, arguments)| arguments);
     arguments.is_some_and(|it| {
-        it.contains("${KARIPASS_APP") || it.contains("(KARIPASS_APP") || it.starts_with(app)
+        let is_ours = it.strip_prefix(app).is_some_and(|rest| rest.starts_with([',', ')']));
+        it.contains("${KARIPASS_APP") || it.contains("(KARIPASS_APP") || is_ours
     })
 }
 
@@ -145,6 +146,7 @@ mod tests {
             ("exten => s,1,Set(TIMEOUT(absolute)=9)\nexten => s,n,Stasis(karipass)", 0),
             ("exten => s,1,TryExec(StasisBroadcast(1,^(${STRREPLACE(KARIPASS_APPS,&,|)})$))", 1),
             ("exten => s,1,Stasis(another,x)", 0),
+            ("exten => s,1,Stasis(karipass-ivr,x)", 0),
         ] {
             let conf = read("extensions.conf", &format!("[a]\n{steps}\n"));
             assert_eq!(orphans(&conf, "karipass").len(), found, "{steps}");
