@@ -1,5 +1,7 @@
 //! Endpoints of `pjsip.conf` that would take a stranger's word for who is calling (`P1`).
 
+use std::collections::BTreeSet;
+
 use super::Finding;
 use super::conf::{Conf, Section};
 use super::dialplan_files::{Door, Doors};
@@ -17,9 +19,10 @@ pub(super) fn judge(pjsip: &Conf, doors: &Doors) -> Vec<Finding> {
             Door::Asserted | Door::Vouched => trunk(pjsip, endpoint, *door),
             Door::Phone => telephone(pjsip, endpoint),
         });
-        let mut mistakes: Vec<&str> = mistakes.collect();
+        // Several doors may find the same.
+        let mut mistakes: BTreeSet<&str> = mistakes.collect();
         if is_anonymous(endpoint) {
-            mistakes = vec!["takes calls from anybody"];
+            mistakes = BTreeSet::from(["takes calls from anybody"]);
         }
         let name = &endpoint.name;
         findings.extend(mistakes.into_iter().map(|mistake| {
@@ -92,15 +95,18 @@ fn is_anonymous(endpoint: &Section) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeSet;
     use std::fs;
 
     use super::*;
 
-    fn told(text: &str) -> Vec<String> {
+    fn read(text: &str) -> Conf {
         let folder = tempfile::tempdir().unwrap();
-        fs::write(folder.path().join("pjsip.conf"), text).unwrap();
-        let conf = Conf::read(folder.path(), "pjsip.conf").unwrap();
+        fs::write(folder.path().join("x.conf"), text).unwrap();
+        Conf::read(folder.path(), "x.conf").unwrap()
+    }
+
+    fn told(text: &str) -> Vec<String> {
+        let conf = read(text);
         let door = |context: &str, door| (context.to_owned(), BTreeSet::from([door]));
         let doors = Doors::from([
             door("asserted", Door::Asserted),
@@ -165,5 +171,12 @@ mod tests {
         assert!(
             told("[anonymous](!)\ntype=endpoint\n[x](anonymous)\ncontext=elsewhere").is_empty()
         );
+    }
+
+    #[test]
+    fn p1_an_endpoint_that_is_found_the_same_by_two_doors_is_named_once() {
+        let conf = read(&format!("[x]\ntype=endpoint\ncontext=both{IDENTIFIED}"));
+        let both = BTreeSet::from([Door::Vouched, Door::Asserted]);
+        assert_eq!(judge(&conf, &Doors::from([("both".to_owned(), both)])).len(), 2);
     }
 }
