@@ -7,6 +7,8 @@ use super::conf::{Conf, Section};
 use super::dialplan_files::{Door, Doors};
 use super::files::is_of;
 
+/// The words of the mapping of endpoints that is followed, in `sorcery.conf`.
+const IN_PJSIP_CONF: [&str; 2] = ["config", "pjsip.conf"];
 /// How an endpoint is known unless it says otherwise: by the name in From, too.
 const IDENTIFY_BY: &str = "username,ip";
 
@@ -28,6 +30,27 @@ pub(super) fn judge(pjsip: &Conf, doors: &Doors) -> Vec<Finding> {
         findings.extend(mistakes.into_iter().map(|mistake| {
             Finding::Wrong(format!("pjsip.conf: endpoint {name} (context {context}) {mistake}"))
         }));
+    }
+    findings
+}
+
+/// Says where else endpoints come from: `pjsip_wizard.conf`, and what `sorcery.conf` maps them to.
+pub(super) fn elsewhere(wizard: &Conf, sorcery: &Conf) -> Vec<Finding> {
+    let unjudged = |what: &str| {
+        Finding::Doubtful(format!(
+            "{what} is not looked at: whose word its endpoints take was not judged"
+        ))
+    };
+    let mut findings = Vec::new();
+    if wizard.sections.iter().any(|section| is_of(section, "wizard")) {
+        findings.push(unjudged("pjsip_wizard.conf"));
+    }
+    let mappings = sorcery.named("res_pjsip").flat_map(|section| &section.entries);
+    for (_, to) in mappings.filter(|(name, _)| name.eq_ignore_ascii_case("endpoint")) {
+        let words = to.split(',').map(str::trim).take(IN_PJSIP_CONF.len());
+        if !words.eq(IN_PJSIP_CONF) {
+            findings.push(unjudged(&format!("sorcery.conf: endpoint = {to}")));
+        }
     }
     findings
 }
@@ -178,5 +201,27 @@ mod tests {
         let conf = read(&format!("[x]\ntype=endpoint\ncontext=both{IDENTIFIED}"));
         let both = BTreeSet::from([Door::Vouched, Door::Asserted]);
         assert_eq!(judge(&conf, &Doors::from([("both".to_owned(), both)])).len(), 2);
+    }
+
+    #[test]
+    fn p1_endpoints_that_stand_elsewhere_are_told() {
+        for (wizard, told) in [
+            ("", 0),
+            ("[t](!)\ntype=wizard\n", 0),
+            ("[x]\nremote_hosts=192.0.2.1\n", 0),
+            ("[t](!)\ntype=wizard\n[x](t)\n[y](t)\n", 1),
+        ] {
+            assert_eq!(elsewhere(&read(wizard), &Conf::default()).len(), told, "{wizard}");
+        }
+        for (sorcery, told) in [
+            ("[res_pjsip]\nendpoint=config,pjsip.conf,criteria=type=endpoint\n", 0),
+            ("[res_pjsip]\nendpoint/cache=memory_cache,expire_on_reload=yes\n", 0),
+            ("[res_pjsip]\naor=realtime,ps_aors\n", 0),
+            ("[another]\nendpoint=realtime,ps_endpoints\n", 0),
+            ("[res_pjsip]\nendpoint=config, pjsip.conf\nendpoint => realtime,ps_endpoints\n", 1),
+            ("[res_pjsip]\nendpoint=config,others.conf\nendpoint=memory\n", 2),
+        ] {
+            assert_eq!(elsewhere(&Conf::default(), &read(sorcery)).len(), told, "{sorcery}");
+        }
     }
 }

@@ -24,14 +24,16 @@ pub(super) fn look(etc: &Path, app: &str) -> Vec<Finding> {
         );
         conf
     };
-    let [http, ari, logger, cel, pjsip, extensions] =
-        ["http.conf", "ari.conf", "logger.conf", "cel.conf", "pjsip.conf", "extensions.conf"]
-            .map(&mut read);
+    let [http, ari, logger, cel] =
+        ["http.conf", "ari.conf", "logger.conf", "cel.conf"].map(&mut read);
+    let [pjsip, wizard, sorcery, extensions] =
+        ["pjsip.conf", "pjsip_wizard.conf", "sorcery.conf", "extensions.conf"].map(&mut read);
     findings.extend(sessions(&http));
     findings.extend(write_timeout(&ari));
     findings.extend(logs(&logger));
     findings.extend(events(&cel));
     findings.extend(callers::judge(&pjsip, &dialplan_files::doors(&extensions)));
+    findings.extend(callers::elsewhere(&wizard, &sorcery));
     findings.extend(dialplan_files::orphans(&extensions, app));
     findings
 }

@@ -204,16 +204,45 @@ const FAULTS: [Fault; 16] = [
     ),
 ];
 
+/// The same for what is doubtful; neither file is among the samples.
+const DOUBTS: [Fault; 2] = [
+    (
+        "pjsip_wizard.conf",
+        "",
+        "[carrier]\ntype = wizard\nremote_hosts = 192.0.2.1\nendpoint/context = karipass-trunk\n",
+        &["pjsip_wizard.conf", "not judged"],
+    ),
+    (
+        "sorcery.conf",
+        "",
+        "[res_pjsip]\nendpoint = realtime,ps_endpoints\n",
+        &["sorcery.conf", "realtime,ps_endpoints", "not judged"],
+    ),
+];
+
+/// What is found with a fault in the samples.
+async fn findings_with_fault(fake: &FakeAsterisk, (file, text, instead, _): Fault) -> Vec<Finding> {
+    let etc = samples();
+    let path = etc.path().join(file);
+    let sample = fs::read_to_string(&path).unwrap_or_default();
+    assert!(sample.contains(text), "{file} has no {text}");
+    fs::write(&path, sample.replacen(text, instead, 1)).unwrap();
+    findings_with(fake, Some(etc.path())).await
+}
+
 async fn files(_world: Arc<World>) {
     let fake = healthy().await;
-    for (file, text, instead, words) in FAULTS {
-        let etc = samples();
-        let path = etc.path().join(file);
-        let sample = fs::read_to_string(&path).unwrap();
-        assert!(sample.contains(text), "{file} has no {text}");
-        fs::write(&path, sample.replacen(text, instead, 1)).unwrap();
-        let found = findings_with(&fake, Some(etc.path())).await;
+    for fault @ (file, _, instead, words) in FAULTS {
+        let found = findings_with_fault(&fake, fault).await;
         assert!(found.len() == 1 && names(&found, words), "{file}: {instead}: {found:#?}");
+    }
+    for fault @ (_, _, instead, words) in DOUBTS {
+        let found = findings_with_fault(&fake, fault).await;
+        let is_told = |text: &str| words.iter().all(|word| text.contains(word));
+        assert!(
+            matches!(&found[..], [Finding::Doubtful(text)] if is_told(text)),
+            "{instead}: {found:#?}"
+        );
     }
     let etc = samples();
     fs::remove_file(etc.path().join("karipass.d/ari.conf")).unwrap();
