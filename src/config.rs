@@ -23,7 +23,9 @@ use certificate::Files;
 pub use network::{Network, NotANetwork};
 use reader::Reader;
 
-/// The longest time limit of a call: more is a slip of the pen, and far more no clock can add.
+/// The longest time limit of a call: for as long a caller whom nobody serves any more is told so.
+pub const LONGEST_CALL: Duration = Duration::from_mins(9);
+/// The longest time to stop in: more is a slip of the pen, and far more no clock can add.
 const LONGEST_LIMIT: Duration = Duration::from_hours(24);
 /// The longest silence that a caller can be left in.
 const LONGEST_SILENCE: Duration = Duration::from_mins(1);
@@ -331,7 +333,7 @@ fn keys(reader: &mut Reader) -> Option<Keys> {
 fn call(reader: &mut Reader) -> Option<CallLimits> {
     let first_digit = reader.seconds("call.first_digit_s", rules::FIRST_DIGIT, LONGEST_SILENCE);
     let inter_digit = reader.seconds("call.inter_digit_s", rules::INTER_DIGIT, LONGEST_SILENCE);
-    let call = reader.seconds("call.limit_s", rules::CALL_LIMIT, LONGEST_LIMIT);
+    let call = reader.seconds("call.limit_s", rules::CALL_LIMIT, LONGEST_CALL);
     let most = reader.or_default("call.most", MOST_CALLS);
     if most == Some(0) {
         reader.mistake("call.most: not a positive whole number");

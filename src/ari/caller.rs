@@ -112,10 +112,10 @@ pub(crate) async fn decline(pbx: &Pbx, channel: &str, adopted: bool) {
     send_on(pbx, channel).await;
 }
 
-/// Asterisk would first play all that is queued.
+/// Stops all that is queued.
 async fn clear(pbx: &Pbx, channel: &str, slots: impl IntoIterator<Item = Slot>) {
     if let Err(error) = pbx.rest.clear(channel, slots).await {
-        warn!(error = %Chain(&error), "a call that is sent on may wait for what plays");
+        warn!(error = %Chain(&error), "what plays could not be stopped at a call's end");
     }
 }
 
@@ -252,6 +252,7 @@ impl Caller {
                 "broken"
             }
             Parting::SentOn => {
+                // Asterisk would first play all that is queued.
                 self.orders.settle().await;
                 clear(&self.pbx, &self.channel, self.orders.slots()).await;
                 send_on(&self.pbx, &self.channel).await;
@@ -267,8 +268,10 @@ impl Caller {
         }
     }
 
+    /// Asterisk would warn of all that is queued yet.
     async fn hang_up(&mut self) {
         self.orders.settle().await;
+        clear(&self.pbx, &self.channel, self.orders.slots()).await;
         if let Err(error) = self.pbx.rest.hang_up(&self.channel).await {
             warn!(error = %Chain(&error), "a call could not be hung up; Asterisk's own limit will end it");
         }

@@ -8,6 +8,10 @@ use super::Finding;
 use super::rest::{Rest, RestError};
 use crate::config::{Ari, Config};
 use crate::number::Number;
+use crate::rules;
+
+/// How long a call may ring at a daemon that does not answer.
+const LONGEST_RINGING: Duration = Duration::from_secs(30);
 
 /// What the dialplan's globals must fit.
 #[derive(Debug, Clone, Copy)]
@@ -16,16 +20,13 @@ pub struct Expected<'a> {
     pub app: &'a str,
     /// The number that subscribers are told to call (`P1`).
     pub set_up_number: Number,
-    /// The absolute limit of a call (`P11`).
-    pub call: Duration,
 }
 
 impl<'a> Expected<'a> {
     /// By the configuration, for one of its Asterisks.
     #[must_use]
     pub fn by(config: &'a Config, ari: &'a Ari) -> Self {
-        let (set_up_number, call) = (config.site.set_up_number, config.call.call);
-        Self { app: &ari.app, set_up_number, call }
+        Self { app: &ari.app, set_up_number: config.site.set_up_number }
     }
 }
 
@@ -35,7 +36,7 @@ pub(super) async fn look(rest: &Rest, expected: Expected<'_>) -> Result<Vec<Find
     for (global, judge) in [
         ("KARIPASS_APPS", judge_app as fn(&str, Expected<'_>) -> Option<String>),
         ("SET_UP_NUMBER", judge_number),
-        ("KARIPASS_ORPHAN_SECONDS", judge_orphans),
+        ("KARIPASS_ANSWER_SECONDS", judge_answer),
     ] {
         let value = value(rest, global).await?;
         if value.is_empty() {
@@ -76,10 +77,13 @@ fn judge_number(value: &str, expected: Expected<'_>) -> Option<String> {
     })
 }
 
-fn judge_orphans(value: &str, expected: Expected<'_>) -> Option<String> {
-    let limit = expected.call.as_secs_f64();
-    let longer = value.parse().is_ok_and(|seconds: f64| seconds > limit);
-    (!longer).then(|| {
-        format!("{value}, not longer than call.limit_s {limit}: Asterisk ends calls under way")
+fn judge_answer(value: &str, _expected: Expected<'_>) -> Option<String> {
+    let (least, most) = (rules::TROUBLE_WITHIN.as_secs(), LONGEST_RINGING.as_secs());
+    let good = value.parse().is_ok_and(|seconds: u64| (least..=most).contains(&seconds));
+    (!good).then(|| {
+        format!(
+            "{value}, not from {least} to {most}: calls are taken from a daemon that is about to answer, \
+             or ring for long at one that never will"
+        )
     })
 }

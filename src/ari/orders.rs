@@ -31,6 +31,7 @@ pub(crate) type Pending<T> = Option<Pin<Box<dyn Future<Output = T> + Send>>>;
 
 /// Something for Asterisk to do.
 pub(crate) enum What {
+    /// Answer, and keep the call for as long as it may take.
     Answer,
     Play(PlaybackId, Vec<Prompt>),
     Stop(PlaybackId),
@@ -216,7 +217,10 @@ impl Orders {
         }
         let (pbx, channel) = (Arc::clone(&self.pbx), Arc::clone(&self.channel));
         self.sending = Some(match what {
-            What::Answer => Box::pin(async move { pbx.rest.answer(&channel).await }),
+            What::Answer => Box::pin(async move {
+                pbx.rest.answer(&channel).await?;
+                pbx.rest.limit(&channel, pbx.line.limits.kept()).await
+            }),
             What::Play(id, prompts) => {
                 let playback = wire_id(&channel, Slot::of(*id));
                 let sounds: Vec<&str> = prompts.iter().flat_map(Prompt::media).collect();

@@ -257,6 +257,15 @@ impl Rest {
         }
     }
 
+    /// Has Asterisk take a channel out of the application in so long from now, in whole seconds; it goes
+    /// on at the dialplan's `T`. While something plays Asterisk does not answer.
+    pub(crate) async fn limit(&self, channel: &str, time: Duration) -> Result<(), RestError> {
+        let path = ["channels", channel, "variable"];
+        let query = format!("variable=TIMEOUT(absolute)&value={}", time.as_secs());
+        let request = Request::new("limit", Method::POST, &path);
+        self.send(Request { query: Some(&query), ..request }).await
+    }
+
     /// Hangs a channel up; that it has gone already is as good.
     pub(crate) async fn hang_up(&self, channel: &str) -> Result<(), RestError> {
         let path = ["channels", channel];

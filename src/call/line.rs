@@ -5,7 +5,8 @@
 //! Asterisk repeats fast digits on an idle channel. Playbacks that go wrong are played again, within bounds.
 //!
 //! Behind the quiet comes `trouble`, for a caller whose line is no more. So a quiet that may run out
-//! before the dialog's next word is exchanged for a fresh one.
+//! before the dialog's next word is exchanged for a fresh one. Behind the last guidance comes the same
+//! once more before that.
 
 use std::time::{Duration, Instant};
 
@@ -30,6 +31,8 @@ pub(super) struct Line {
     playbacks: u32,
     guidance: Option<Guidance>,
     quiet: Option<Quiet>,
+    /// What the quiet is, and what comes behind it by itself.
+    behind: Vec<Prompt>,
     spoken: bool,
     outputs: Vec<Output>,
 }
@@ -65,7 +68,15 @@ pub(super) enum Ending {
 impl Line {
     /// A line that waits for `wait` at most without a word.
     pub(super) fn new(wait: Duration) -> Self {
-        Self { wait, playbacks: 0, guidance: None, quiet: None, spoken: false, outputs: Vec::new() }
+        Self {
+            wait,
+            playbacks: 0,
+            guidance: None,
+            quiet: None,
+            behind: vec![Prompt::quiet_for(wait + MARGIN)],
+            spoken: false,
+            outputs: Vec::new(),
+        }
     }
 
     /// Plays a guidance that the caller may key into, and the quiet behind it.
@@ -75,10 +86,11 @@ impl Line {
         self.play_quiet(0);
     }
 
-    /// Plays the last guidance of the call, and nothing behind it.
+    /// Plays the last guidance of the call, and behind it the same again, for a caller who is not hung up
+    /// on at its end.
     pub(super) fn say_last(&mut self, prompts: Vec<Prompt>) {
-        self.begin(prompts);
-        self.stop_quiet();
+        self.behind = [&[Prompt::Pause], &prompts[..], &[Prompt::Quiet(1)]].concat();
+        self.say(prompts);
     }
 
     /// Stops the guidance, if one plays.
@@ -176,10 +188,8 @@ impl Line {
 
     fn say_again(&mut self, prompts: Vec<Prompt>) {
         self.play_guidance(prompts, true);
-        if self.quiet.is_some() {
-            self.stop_quiet();
-            self.play_quiet(0);
-        }
+        self.stop_quiet();
+        self.play_quiet(0);
     }
 
     fn play_guidance(&mut self, prompts: Vec<Prompt>, repeated: bool) {
@@ -191,7 +201,7 @@ impl Line {
     fn play_quiet(&mut self, again: u8) {
         let id = self.next_id();
         self.quiet = Some(Quiet { id, started: None, again });
-        self.tell(Output::Play(id, vec![Prompt::quiet_for(self.wait + MARGIN)]));
+        self.tell(Output::Play(id, self.behind.clone()));
     }
 
     fn stop_quiet(&mut self) {

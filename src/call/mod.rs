@@ -195,3 +195,15 @@ pub struct Limits {
     /// The whole call (`P11`).
     pub call: Duration,
 }
+
+impl Limits {
+    /// From a call's answer, how long the PBX is to keep it if it is never hung up: the longest call, and
+    /// more than what may follow its limit.
+    #[must_use]
+    pub fn kept(&self) -> Duration {
+        self.call + AFTER_THE_LIMIT
+    }
+}
+
+/// More than the store's time and the last guidance's.
+const AFTER_THE_LIMIT: Duration = Duration::from_mins(1);

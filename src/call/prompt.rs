@@ -35,6 +35,8 @@ pub enum Prompt {
     /// a channel that plays nothing: so many times [`QUIET_LENGTH`]. The line always cuts it short; if
     /// the line is no more, [`Prompt::Trouble`] follows by itself, again and again.
     Quiet(u8),
+    /// A silence between the last guidance of a call and its repetition, for a caller whom nobody hangs up on.
+    Pause,
 }
 
 const MENU: &str = "karipass/menu";
@@ -54,9 +56,9 @@ const BREATH: &str = "karipass/breath";
 /// How long the file of the quiet is.
 pub const QUIET_LENGTH: Duration = Duration::from_millis(5_500);
 
-/// How often a caller whom nobody serves any more is told so: every 11.6 s, until the dialplan's
-/// `KARIPASS_ORPHAN_SECONDS` (360) end the call.
-const TOLD_SO: usize = 32;
+/// How often a caller whom nobody serves any more is told so: every 11.6 s, for ten minutes, which is
+/// longer than any call is kept ([`Limits::kept`](super::Limits::kept)).
+const TOLD_SO: usize = 52;
 
 /// Every sound file that the line needs, without language folder and extension.
 pub const SOUNDS: [&str; 23] = [
@@ -96,7 +98,7 @@ impl Prompt {
     /// Whether nothing is to be heard of it.
     #[must_use]
     pub fn is_quiet(&self) -> bool {
-        matches!(self, Self::Quiet(_))
+        matches!(self, Self::Quiet(_) | Self::Pause)
     }
 
     /// The sounds that speak it, in order, each out of [`SOUNDS`].
@@ -120,6 +122,7 @@ impl Prompt {
                 told.extend([QUIET, TROUBLE].repeat(TOLD_SO - 1));
                 told
             }
+            Self::Pause => vec![QUIET],
         }
     }
 }
@@ -146,7 +149,12 @@ fn digit(digit: char) -> Option<&'static str> {
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+    use std::path::Path;
+
     use super::*;
+    use crate::call::Limits;
+    use crate::config::LONGEST_CALL;
 
     fn number() -> Number {
         "0664806430".parse().unwrap()
@@ -172,6 +180,22 @@ mod tests {
         assert_eq!(told.last(), Some(&TROUBLE));
         // What Asterisk takes at most for one playback.
         assert!(Prompt::quiet_for(Duration::from_secs(61)).media().len() <= 128);
+        let number: Number = "09012345678".parse().unwrap();
+        let last = [Prompt::Pause, Prompt::Completed(number), Prompt::Quiet(1)];
+        assert!(last.iter().flat_map(Prompt::media).count() <= 128);
+    }
+
+    #[test]
+    fn who_is_served_no_more_is_told_so_for_as_long_as_any_call_is_kept() {
+        let file = |name: &str| {
+            let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("asterisk/sounds/ja");
+            fs::metadata(folder.join(format!("{name}.wav"))).unwrap().len()
+        };
+        // 8,000 samples of 2 bytes a second.
+        let told = Duration::from_millis((file(QUIET) + file(TROUBLE)) / 16)
+            * u32::try_from(TOLD_SO).unwrap();
+        let limits = Limits { first_digit: told, inter_digit: told, call: LONGEST_CALL };
+        assert!(told >= limits.kept(), "{told:?}");
     }
 
     #[test]
@@ -188,6 +212,7 @@ mod tests {
             Prompt::Trouble,
             Prompt::LeadIn,
             Prompt::Quiet(2),
+            Prompt::Pause,
         ];
         for number in all_digits {
             prompts.push(Prompt::SetPassword(number));

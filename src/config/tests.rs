@@ -226,7 +226,7 @@ fn seconds_are_bound() {
     for (variable, key, most) in [
         ("KARIPASS_CALL_FIRST_DIGIT_S", "call.first_digit_s", 60),
         ("KARIPASS_CALL_INTER_DIGIT_S", "call.inter_digit_s", 60),
-        ("KARIPASS_CALL_LIMIT_S", "call.limit_s", 86400),
+        ("KARIPASS_CALL_LIMIT_S", "call.limit_s", LONGEST_CALL.as_secs()),
         ("KARIPASS_STOP_CALLS_S", "stop.calls_s", 86400),
         ("KARIPASS_SESSION_IDLE_S", "session.idle_s", rules::SESSION_LIFE.as_secs()),
     ] {

@@ -3,11 +3,12 @@
 
 use std::time::{Duration, Instant};
 
-use anyhow::{Result, ensure};
+use anyhow::{Result, bail, ensure};
 use karipass_lab::asterisk::Installation;
 use karipass_lab::daemon::Daemon;
-use karipass_lab::subscriber::Subscriber;
+use karipass_lab::subscriber::{Next, Subscriber};
 use libtest_mimic::Trial;
+use rustix::process::Signal;
 
 use crate::leaks;
 use crate::outages::until_ready_is;
@@ -16,6 +17,11 @@ use crate::world::{SHORT, System};
 
 /// No caller is left in silence for longer.
 const SILENCE: Duration = Duration::from_secs(12);
+/// The menu, and the longest quiet behind it.
+const PATIENCE: Duration = Duration::from_secs(30);
+/// How long Asterisk keeps a call with a limit of 10 s; after that comes an apology.
+const KEPT_FOR: Duration = Duration::from_secs(70);
+const ENDED_WITHIN: Duration = Duration::from_secs(100);
 /// Two daemons' applications in the dialplan.
 const APPS: (&str, &str) = ("globals.conf", "KARIPASS_APPS = karipass-a&karipass-b\n");
 /// As in an Asterisk that does not have it.
@@ -32,7 +38,12 @@ pub fn trials(installation: &Installation) -> Vec<Trial> {
     vec![
         apart("of_two_daemons_either_serves_and_one_that_is_killed_costs_no_new_call", two),
         apart("without_stasis_broadcast_one_daemon_is_asked_after_the_other", one_by_one),
+        apart(
+            "a_call_that_a_daemon_does_not_answer_goes_to_the_next_and_then_to_the_apology",
+            hung,
+        ),
         apart("a_caller_whose_daemon_is_gone_hears_trouble_by_itself", gone),
+        apart("a_caller_whose_daemon_goes_during_the_last_guidance_hears_it_again", gone_at_last),
         apart("a_daemon_that_is_started_again_takes_its_callers_from_the_menu_on", adopted),
         apart("more_calls_than_configured_hear_trouble_at_once", most),
         apart("p11_a_call_that_nobody_serves_any_more_is_ended_with_an_apology", orphaned),
@@ -80,17 +91,38 @@ fn one_by_one(installation: &Installation) -> Result<()> {
     // Stopping, it sends on what it gets: here to nobody.
     let mut call = story.contract_calls()?;
     call.hears("menu")?;
-    b.child().signal(rustix::process::Signal::TERM)?;
+    b.child().signal(Signal::TERM)?;
     until_ready_is(b.operators(), 503, "stopping")?;
     story.child_calls()?.hears_whole("trouble")?.is_hung_up()?;
     call.hangs_up()
+}
+
+fn hung(installation: &Installation) -> Result<()> {
+    let soon = ("globals.conf", "KARIPASS_ANSWER_SECONDS = 5\n");
+    let (system, mut b) = pair(installation, &[NO_BROADCAST, soon])?;
+    let story = Story::new(&system)?;
+    let signal = |to| system.daemon.as_ref().unwrap().lock().unwrap().child().signal(to);
+    signal(Signal::STOP)?;
+    let mut call = story.contract_calls()?;
+    call.hears("menu")?;
+    // It leaves alone what it was offered in vain.
+    signal(Signal::CONT)?;
+    call.keys("1")?.begins_to_hear_number(&story.family.contract, "set-password")?;
+    completes(&mut call, &story.family.contract, &story.password())?;
+    signal(Signal::STOP)?;
+    b.child().signal(Signal::STOP)?;
+    story.child_calls()?.hears_whole("trouble")?.is_hung_up()?;
+    signal(Signal::CONT)?;
+    b.child().signal(Signal::CONT)?;
+    is_served(&story)?;
+    leaks::none(&system)
 }
 
 /// The next thing heard is `trouble`, without too long a silence before it.
 fn hears_trouble_soon(call: &mut Subscriber) -> Result<()> {
     call.hears_whole("trouble")?;
     let heard = call.heard();
-    let [.., before, last] = heard.as_slice() else { anyhow::bail!("nothing before trouble") };
+    let [.., before, last] = heard.as_slice() else { bail!("nothing before trouble") };
     let silence = last.started.saturating_duration_since(before.ended.unwrap_or(last.started));
     ensure!(silence < SILENCE, "silent for {silence:?}");
     Ok(())
@@ -119,6 +151,20 @@ fn gone(installation: &Installation) -> Result<()> {
     story.nothing_is_stored()
 }
 
+fn gone_at_last(installation: &Installation) -> Result<()> {
+    let system = System::start(installation, &[])?;
+    let story = Story::new(&system)?;
+    let (password, login) = (story.password(), &story.family.contract);
+    let mut call = story.contract_calls()?;
+    call.hears("menu")?.keys("1")?.begins_to_hear_number(login, "set-password")?;
+    call.keys_password(&password)?.hears("confirm-password")?.keys_password(&password)?;
+    call.hears_number(login, "completed")?;
+    kill(&system)?;
+    call.hears_number_whole(login, "completed")?;
+    hears_trouble_soon(&mut call)?;
+    call.hangs_up()
+}
+
 fn adopted(installation: &Installation) -> Result<()> {
     let system = System::start(installation, &SHORT)?;
     let story = Story::new(&system)?;
@@ -145,12 +191,20 @@ fn most(installation: &Installation) -> Result<()> {
 }
 
 fn orphaned(installation: &Installation) -> Result<()> {
-    let limit = ("globals.conf", "KARIPASS_ORPHAN_SECONDS = 6\n");
-    let system = System::without_daemon(installation, &[limit])?.with_daemon(&[])?;
+    let system = System::start(installation, &[("KARIPASS_CALL_LIMIT_S", "10")])?;
     let story = Story::new(&system)?;
+    let answered = Instant::now();
     let mut call = story.contract_calls()?;
     call.hears("menu")?;
     kill(&system)?;
-    call.hears_whole("trouble")?.is_hung_up()?;
+    let until = loop {
+        match call.listens_for(PATIENCE) {
+            Next::Begins(heard) => ensure!(heard.may_be("trouble"), "{heard:?}"),
+            Next::Over => break answered.elapsed(),
+            Next::Nothing => bail!("it is left in silence"),
+        }
+        ensure!(answered.elapsed() < ENDED_WITHIN, "it never ends");
+    };
+    ensure!(until > KEPT_FOR, "ended after {until:?}");
     Ok(())
 }

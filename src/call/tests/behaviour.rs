@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use proptest::prelude::*;
 
-use super::channel::Fate;
+use super::channel::{Fate, is_quiet};
 use super::phone::{ADDITIONAL, CONTRACT, Phone, SECOND, WITHOUT_SERVICE, World};
 use crate::call::prompt::Prompt;
 use crate::call::{Input, LookUp, StoreReply};
@@ -49,7 +49,7 @@ const FATES: [fn(&[Prompt], usize) -> Fate; 6] = [
 ];
 
 fn one_in(n: usize, prompts: &[Prompt], earlier: usize, fate: Fate) -> Fate {
-    if !prompts.iter().all(Prompt::is_quiet) && earlier % n == n - 1 { fate } else { Fate::Plays }
+    if !is_quiet(prompts) && earlier % n == n - 1 { fate } else { Fate::Plays }
 }
 
 impl Caller {

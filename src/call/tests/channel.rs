@@ -107,6 +107,12 @@ impl Channel {
         self.queue.is_empty()
     }
 
+    /// Whether the caller is told by itself if nobody serves the call any more.
+    pub(super) fn tells_by_itself(&self) -> bool {
+        let last = |playback: &Playback| playback.prompts.last().copied();
+        self.queue.iter().filter_map(last).any(|last| matches!(last, Prompt::Quiet(_)))
+    }
+
     /// Whether nothing but the quiet plays or is to play.
     pub(super) fn is_quiet(&self) -> bool {
         self.queue.iter().all(Playback::is_quiet)
@@ -127,7 +133,7 @@ impl Channel {
 
 impl Playback {
     fn is_quiet(&self) -> bool {
-        self.prompts.iter().all(Prompt::is_quiet)
+        is_quiet(&self.prompts)
     }
 
     fn ends(&self) -> Option<Instant> {
@@ -159,6 +165,11 @@ impl Playback {
     }
 }
 
+/// Whether it begins with the quiet, whatever comes behind that by itself.
+pub(super) fn is_quiet(prompts: &[Prompt]) -> bool {
+    prompts.first().is_some_and(Prompt::is_quiet)
+}
+
 /// How long a guidance takes, the same order as the real ones.
 pub(super) fn duration(prompt: &Prompt) -> Duration {
     Duration::from_millis(match prompt {
@@ -169,6 +180,7 @@ pub(super) fn duration(prompt: &Prompt) -> Duration {
         Prompt::ConfirmPassword | Prompt::Invalid => 4_000,
         Prompt::NotAvailable | Prompt::Trouble => 5_000,
         Prompt::Quiet(_) => 100_000,
+        Prompt::Pause => 5_500,
     })
 }
 
@@ -186,6 +198,7 @@ fn name(prompt: &Prompt) -> String {
         | Prompt::NotAvailable
         | Prompt::Trouble
         | Prompt::LeadIn
-        | Prompt::Quiet(_) => words.to_owned(),
+        | Prompt::Quiet(_)
+        | Prompt::Pause => words.to_owned(),
     }
 }

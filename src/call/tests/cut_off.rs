@@ -84,7 +84,24 @@ fn what_was_said_last_is_said_again() {
     phone.wait(SECOND);
     outage(&mut phone);
     phone.wait_for_the_end();
-    assert_eq!(phone.heard().matches("completed").count(), 2, "{}", phone.heard());
+    // Once more by itself, and from its start when somebody is there again.
+    assert_eq!(phone.heard().matches("completed").count(), 3, "{}", phone.heard());
+    assert!(!phone.heard().contains("trouble"), "{}", phone.heard());
+}
+
+#[test]
+fn who_is_not_hung_up_on_after_the_last_guidance_hears_it_again_and_then_trouble() {
+    let mut phone = Phone::calls(World::default());
+    phone.keys("14567891045678910");
+    phone.wait(SECOND);
+    phone.is_cut_off();
+    phone.wait(60 * SECOND);
+    let completed = "completed(0312301230)";
+    assert!(
+        phone.heard().ends_with(&format!("{completed} {completed} trouble-by-itself")),
+        "{}",
+        phone.heard()
+    );
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! Playbacks that fail, are hit by another's stop or never end, news that comes late, and the
 //! order in which the channel is spoken to.
 
-use super::channel::{BY_ITSELF, Fate};
+use super::channel::{BY_ITSELF, Fate, is_quiet};
 use super::phone::{Phone, SECOND, World, contract};
 use crate::call::prompt::Prompt;
 use crate::call::{Input, LookUp, Outcome, PlaybackEnd, StoreReply};
@@ -127,12 +127,7 @@ fn if_nothing_at_all_can_be_played_the_call_ends() {
 
 #[test]
 fn a_call_that_cannot_be_kept_quiet_is_trouble() {
-    let mut phone =
-        calls(
-            |prompts, _| {
-                if prompts.iter().all(Prompt::is_quiet) { Fate::Fails } else { Fate::Plays }
-            },
-        );
+    let mut phone = calls(|prompts, _| if is_quiet(prompts) { Fate::Fails } else { Fate::Plays });
     phone.wait_for_the_end();
     assert!(phone.heard().ends_with("trouble"), "{}", phone.heard());
 }

@@ -51,7 +51,12 @@ fn p2_a_call_rings_until_its_caller_is_looked_up_and_a_withheld_number_is_not_lo
     let phone = Phone::calls(World { caller: None, ..World::default() });
     assert_eq!(
         phone.outputs,
-        ["Answer", "Play(PlaybackId(1), [LeadIn, NotAvailable])", "Refused(NotAvailable)"]
+        [
+            "Answer",
+            "Play(PlaybackId(1), [LeadIn, NotAvailable])",
+            "Play(PlaybackId(2), [Pause, NotAvailable, Quiet(1)])",
+            "Refused(NotAvailable)"
+        ]
     );
 }
 

@@ -6,7 +6,7 @@
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
-use super::channel::{Channel, Fate};
+use super::channel::{Channel, Fate, is_quiet};
 use crate::call::prompt::Prompt;
 use crate::call::{
     Call, Input, Key, Limits, LookUp, NewTemporary, Outcome, Output, Refusal, StoreReply,
@@ -85,7 +85,6 @@ pub(super) struct Phone {
     /// Whether the look-up or the store has been asked and has not answered.
     pub(super) asks: bool,
     pbx: Pbx,
-    closing: bool,
     over: bool,
 }
 
@@ -130,7 +129,6 @@ impl Phone {
             keyed: String::new(),
             asks: false,
             pbx: Pbx::Obeys,
-            closing: false,
             over: false,
         };
         phone.carry_out(outputs);
@@ -303,8 +301,7 @@ impl Phone {
                 Output::Answer => assert!(!answered, "a call is answered once"),
                 Output::Play(id, prompts) => {
                     assert!(answered, "nothing plays before the answer");
-                    self.closing |= prompts.iter().any(is_last);
-                    if !prompts.iter().all(Prompt::is_quiet) {
+                    if !is_quiet(&prompts) {
                         self.said.push(prompts.clone());
                     }
                     if self.pbx == Pbx::Obeys {
@@ -328,16 +325,21 @@ impl Phone {
                 Output::Refused(refusal) => self.refused.push(refusal),
                 Output::HangUp => self.over = true,
             }
-            let begun = !self.channel.known.is_empty();
             assert!(
-                !begun
-                    || self.closing
+                self.channel.known.is_empty()
                     || self.over
                     || self.pbx == Pbx::CutOff
                     || !self.channel.is_idle(),
-                "the channel is never idle while keys count"
+                "the channel is never idle"
             );
         }
+        assert!(
+            self.channel.known.is_empty()
+                || self.over
+                || self.pbx == Pbx::CutOff
+                || self.channel.tells_by_itself(),
+            "who is served no more is told so"
+        );
     }
 
     fn reply(&mut self, after: Option<Duration>, reply: Input) {
@@ -345,20 +347,6 @@ impl Phone {
         if let Some(after) = after {
             self.replies.push((self.now + after, reply));
         }
-    }
-}
-
-fn is_last(prompt: &Prompt) -> bool {
-    match prompt {
-        Prompt::Completed(_) | Prompt::Redial | Prompt::NotAvailable | Prompt::Trouble => true,
-        Prompt::Menu
-        | Prompt::EnterNumber
-        | Prompt::SetPassword(_)
-        | Prompt::RegisterPassword(_)
-        | Prompt::ConfirmPassword
-        | Prompt::Invalid
-        | Prompt::LeadIn
-        | Prompt::Quiet(_) => false,
     }
 }
 

@@ -3,7 +3,6 @@
 use std::fs;
 use std::path::Path;
 use std::sync::Arc;
-use std::time::Duration;
 
 use karipass::ari::{Expected, Finding, check};
 use karipass::call::prompt::SOUNDS;
@@ -56,7 +55,7 @@ async fn healthy() -> FakeAsterisk {
     for (global, value) in [
         ("KARIPASS_APPS", "karipass"),
         ("SET_UP_NUMBER", "0664806430"),
-        ("KARIPASS_ORPHAN_SECONDS", "301"),
+        ("KARIPASS_ANSWER_SECONDS", "10"),
     ] {
         fake.on("GET", &format!("variable={global}"), answer(json!({ "value": value })));
     }
@@ -78,8 +77,8 @@ async fn findings_with(fake: &FakeAsterisk, etc: Option<&Path>) -> Vec<Finding> 
     let url = fake.url().parse().unwrap();
     let (app, etc) = ("karipass".to_owned(), etc.map(Path::to_path_buf));
     let ari = Ari { url, app, user, password, sounds: None, etc };
-    let (set_up_number, call) = ("0664806430".parse().unwrap(), Duration::from_mins(5));
-    check(&ari, Expected { app: "karipass", set_up_number, call }).await
+    let set_up_number = "0664806430".parse().unwrap();
+    check(&ari, Expected { app: "karipass", set_up_number }).await
 }
 
 /// The samples as they are, with the one local file that they cannot do without.
@@ -135,8 +134,9 @@ async fn another_dialplan(_world: Arc<World>) {
     for (global, value, words) in [
         ("KARIPASS_APPS", "karipas", &["KARIPASS_APP", "ari.app karipass"][..]),
         ("SET_UP_NUMBER", "0664806431", &["SET_UP_NUMBER", "0664806431", "0664806430"]),
-        ("KARIPASS_ORPHAN_SECONDS", "300", &["KARIPASS_ORPHAN_SECONDS", "call.limit_s 300"]),
-        ("KARIPASS_ORPHAN_SECONDS", "15m", &["KARIPASS_ORPHAN_SECONDS", "call.limit_s 300"]),
+        ("KARIPASS_ANSWER_SECONDS", "9", &["KARIPASS_ANSWER_SECONDS", "from 10 to 30"]),
+        ("KARIPASS_ANSWER_SECONDS", "31", &["KARIPASS_ANSWER_SECONDS", "from 10 to 30"]),
+        ("KARIPASS_ANSWER_SECONDS", "15s", &["KARIPASS_ANSWER_SECONDS", "from 10 to 30"]),
     ] {
         let fake = healthy().await;
         let variable = format!("variable={global}");
@@ -198,7 +198,7 @@ const FAULTS: [Fault; 16] = [
     ),
     (
         "karipass.conf",
-        "TIMEOUT(absolute)=${KARIPASS_ORPHAN_SECONDS}",
+        "TIMEOUT(absolute)=${KARIPASS_ANSWER_SECONDS}",
         "TIMEOUT(absolute)=0",
         &["never ends"],
     ),

@@ -108,6 +108,9 @@ impl State {
         let segments: Vec<&str> = request.path.trim_start_matches('/').split('/').collect();
         match (request.method.as_str(), segments.as_slice()) {
             ("POST", ["channels", channel, "answer"]) => self.answer(channel),
+            ("POST", ["channels", channel, "variable"]) if self.channels.contains_key(*channel) => {
+                done()
+            }
             ("POST", ["channels", channel, "play", playback]) => {
                 self.play(channel, playback, query)
             }
