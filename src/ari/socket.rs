@@ -36,6 +36,9 @@ const READ_AT_ONCE: usize = 4 * 1024;
 /// The largest event that is taken, in bytes.
 const LARGEST_EVENT: usize = 1024 * 1024;
 
+/// How long after a connection was given up Asterisk may still begin to serve it.
+const SERVED_LATE: Duration = Duration::from_mins(1);
+
 type WebSocket = WebSocketStream<MaybeTlsStream<TcpStream>>;
 
 /// The socket's keeper.
@@ -80,8 +83,9 @@ impl Socket {
     /// Connects, holds, and connects again, until it is told to [`leave`](Self::leave).
     pub(crate) async fn keep(&self, calls: &mut Calls) {
         let mut outage = Outage::default();
+        let mut given_up = GivenUp::default();
         loop {
-            let ended = self.once(calls, &mut outage).await;
+            let ended = self.once(calls, &mut outage, &mut given_up).await;
             self.pbx.status.disconnected();
             calls.are_cut_off(clock::now());
             match ended {
@@ -98,11 +102,19 @@ impl Socket {
         }
     }
 
-    async fn once(&self, calls: &mut Calls, outage: &mut Outage) -> Ended {
+    async fn once(&self, calls: &mut Calls, outage: &mut Outage, given_up: &mut GivenUp) -> Ended {
         match timeout(self.pace.connect, self.connect()).await {
-            Ok(Ok(socket)) => self.hold(socket, calls, outage).await,
+            Ok(Ok(socket)) => match self.hold(socket, calls, outage).await {
+                Ended::Replaced if given_up.is_served_late(clock::now()) => {
+                    Ended::Lost("an earlier connection was served late".to_owned())
+                }
+                ended @ (Ended::Lost(_) | Ended::Replaced | Ended::Left) => ended,
+            },
             Ok(Err(error)) => Ended::Lost(error.to_string()),
-            Err(_) => Ended::Lost("Asterisk did not answer".to_owned()),
+            Err(_) => {
+                given_up.note(clock::now());
+                Ended::Lost("Asterisk did not answer".to_owned())
+            }
         }
     }
 
@@ -206,6 +218,29 @@ fn route(text: &str, calls: &mut Calls) -> bool {
         }
     }
     true
+}
+
+/// Connections that Asterisk did not answer in time, and may serve yet: then it takes the application from
+/// the one that we hold.
+#[derive(Default)]
+struct GivenUp {
+    connections: u32,
+    last: Option<Instant>,
+}
+
+impl GivenUp {
+    fn note(&mut self, now: Instant) {
+        self.connections = self.connections.saturating_add(1);
+        self.last = Some(now);
+    }
+
+    /// Whether one of them may be what has taken the application; each counts once.
+    fn is_served_late(&mut self, now: Instant) -> bool {
+        self.last.take_if(|last| now.saturating_duration_since(*last) > SERVED_LATE);
+        let may_be = self.connections > 0 && self.last.is_some();
+        self.connections = if may_be { self.connections - 1 } else { 0 };
+        may_be
+    }
 }
 
 /// One stretch without a connection; its first failure and each new reason are news, no more.

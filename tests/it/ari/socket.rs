@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use karipass::call::prompt::SOUNDS;
-use karipass_lab::fake_asterisk::{FakeAsterisk, Reply};
+use karipass_lab::fake_asterisk::{FakeAsterisk, Handshakes, Reply};
 use libtest_mimic::Trial;
 use serde_json::json;
 
@@ -33,6 +33,11 @@ pub fn trials(world: &Arc<World>) -> Vec<Trial> {
             world,
             "ari::another_program_that_takes_the_application_gets_its_calls_and_is_not_fought",
             replaced,
+        ),
+        trial(
+            world,
+            "ari::a_connection_that_was_given_up_and_is_served_late_is_no_other_program",
+            served_late,
         ),
         trial(world, "ari::an_application_that_asterisk_has_forgotten_is_got_back", forgotten),
         trial(world, "ari::user_and_password_go_in_a_header_and_nowhere_else", credentials),
@@ -110,13 +115,13 @@ async fn down(world: Arc<World>) {
 async fn refused(world: Arc<World>) {
     let fake = FakeAsterisk::start().await.unwrap();
     fake.has_sounds(SOUNDS);
-    fake.answer_handshakes(Some(401));
+    fake.answer_handshakes(Handshakes::Refused(401));
     let rig = Rig::with(fake, &world, Plan::default()).await;
     rig.fake.request("GET", "/events", 3).await;
     let told = rig::lines_with(rig.fake.url().trim_start_matches("http"));
     assert_eq!(told.len(), 1, "{told:#?}");
     assert!(told[0]["fields"]["reason"].as_str().unwrap().contains("401"), "{told:#?}");
-    rig.fake.answer_handshakes(None);
+    rig.fake.answer_handshakes(Handshakes::Taken);
     rig.is_ready().await;
 }
 
@@ -164,12 +169,14 @@ async fn leftovers(world: Arc<World>) {
     rig.fake.playing("left.2", "not-available").await;
 }
 
+const REPLACED: &str = r#"{"type":"ApplicationReplaced","application":"karipass"}"#;
+
 async fn replaced(world: Arc<World>) {
     let rig = Rig::start(&world, Plan::default()).await;
     rig.fake.call("replaced.1", &TRUSTED);
     rig.fake.playing("replaced.1", "menu").await;
     rig.fake.on("GET", "/applications/karipass", Reply::With(200, json!({ "channel_ids": [] })));
-    rig.fake.send(r#"{"type":"ApplicationReplaced","application":"karipass"}"#);
+    rig.fake.send(REPLACED);
     rig.has_faults(&["ARI: another program has taken the application over"]).await;
     assert_eq!(outcome("replaced.1").await, "left");
     assert!(!rig.fake.is_gone("replaced.1"));
@@ -177,6 +184,27 @@ async fn replaced(world: Arc<World>) {
     assert_eq!(rig.fake.requests_like("GET", "/events").len(), 1);
     rig.fake.once("GET", "/applications/karipass", Reply::With(404, json!({})));
     rig.is_ready().await;
+}
+
+async fn served_late(world: Arc<World>) {
+    let rig = Rig::start(&world, Plan::default()).await;
+    rig.fake.call("served.1", &TRUSTED);
+    rig.fake.playing("served.1", "menu").await;
+    rig.fake.answer_handshakes(Handshakes::Unanswered);
+    rig.fake.cut();
+    rig.fake.unanswered(1).await;
+    rig.fake.answer_handshakes(Handshakes::Taken);
+    rig.fake.socket(2).await;
+    rig.is_ready().await;
+    rig.fake.request("POST", "sound:karipass/menu", 2).await;
+    rig.fake.send(REPLACED);
+    rig.fake.socket(3).await;
+    rig.is_ready().await;
+    rig.fake.request("POST", "sound:karipass/menu", 3).await;
+    rig.fake.on("GET", "/applications/karipass", Reply::With(200, json!({ "channel_ids": [] })));
+    rig.fake.send(REPLACED);
+    rig.has_faults(&["ARI: another program has taken the application over"]).await;
+    assert_eq!(outcome("served.1").await, "left");
 }
 
 async fn forgotten(world: Arc<World>) {

@@ -60,6 +60,18 @@ pub enum Reply {
     DoneAndCutOff,
 }
 
+/// What becomes of the handshakes of `WebSocket`s.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Handshakes {
+    /// They are taken.
+    #[default]
+    Taken,
+    /// They are answered with this status.
+    Refused(u16),
+    /// They are never answered.
+    Unanswered,
+}
+
 struct Rule {
     method: &'static str,
     part: String,
@@ -82,7 +94,8 @@ struct State {
     sockets_opened: usize,
     connections: usize,
     open: usize,
-    handshake: Option<u16>,
+    handshakes: Handshakes,
+    unanswered: usize,
     refusing: bool,
     deaf: bool,
     forgetful: bool,
@@ -232,9 +245,15 @@ impl FakeAsterisk {
         self.state.change(|state| state.refusing = refusing);
     }
 
-    /// Answers the WebSocket's handshake with this status instead of taking it.
-    pub fn answer_handshakes(&self, status: Option<u16>) {
-        self.state.change(|state| state.handshake = status);
+    /// Treats the WebSocket's handshakes like this from now on.
+    pub fn answer_handshakes(&self, handshakes: Handshakes) {
+        self.state.change(|state| state.handshakes = handshakes);
+    }
+
+    /// Waits until so many handshakes have been left unanswered.
+    pub async fn unanswered(&self, count: usize) {
+        let what = format!("handshake {count} left unanswered");
+        self.until(&what, |state| (state.unanswered >= count).then_some(())).await;
     }
 
     /// Sockets opened from now on are not read, so no ping is answered.

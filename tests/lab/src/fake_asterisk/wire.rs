@@ -17,7 +17,7 @@ use tokio_tungstenite::tungstenite::handshake::server::{
 };
 use tokio_tungstenite::tungstenite::{self, Message};
 
-use super::{Reply, Request, Shared};
+use super::{Handshakes, Reply, Request, Shared};
 
 /// The request that opens a WebSocket begins so.
 const EVENTS: &[u8] = b"GET /ari/events?";
@@ -149,6 +149,13 @@ async fn read(stream: &mut TcpStream, connection: usize) -> Option<Request> {
 
 #[expect(clippy::result_large_err, reason = "the handshake's callback is as it is")]
 async fn hold_socket(stream: TcpStream, connection: usize, shared: &Arc<Shared>) {
+    let handshakes = shared.change(|state| {
+        state.unanswered += usize::from(state.handshakes == Handshakes::Unanswered);
+        state.handshakes
+    });
+    if handshakes == Handshakes::Unanswered {
+        pending::<()>().await;
+    }
     let accepted = tokio_tungstenite::accept_hdr_async(stream, |upgrade: &Upgrade, accepted| {
         let authorization = upgrade.headers().get("authorization");
         let request = Request {
@@ -160,11 +167,10 @@ async fn hold_socket(stream: TcpStream, connection: usize, shared: &Arc<Shared>)
             authorization: authorization.and_then(|value| value.to_str().ok()).map(str::to_owned),
             body: Vec::new(),
         };
-        let refusal = shared.change(|state| {
-            state.requests.push(request);
-            state.handshake
-        });
-        let Some(status) = refusal else { return Ok::<Response, ErrorResponse>(accepted) };
+        shared.change(|state| state.requests.push(request));
+        let Handshakes::Refused(status) = handshakes else {
+            return Ok::<Response, ErrorResponse>(accepted);
+        };
         let mut refusal = ErrorResponse::new(None);
         *refusal.status_mut() = status.try_into().expect("a status");
         Err(refusal)
