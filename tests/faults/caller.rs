@@ -8,16 +8,23 @@
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
+use karipass_lab::sounds;
 use karipass_lab::subscriber::hearing::Heard;
 use karipass_lab::subscriber::{Caller, Ending, Line, Next, Subscriber};
+
+use crate::ledger::SILENCE;
 
 /// From the beginning of one thing heard to that of the next, before the caller gives up: the longest
 /// guidance and a silence that breaks every rule.
 const PATIENCE: Duration = Duration::from_secs(30);
 /// From hearing to keying.
 const REACTION: Duration = Duration::from_millis(300);
-/// How long after the last guidance's beginning a caller waits to be hung up on.
-const OVER_WITHIN: Duration = Duration::from_secs(12);
+/// How long after the end of what was last heard a caller who was told how the call ends waits to be
+/// hung up on: beyond the longest silence, so that a longer one is lived.
+const OVER_WITHIN: Duration = SILENCE.saturating_add(Duration::from_secs(3));
+/// How long such a caller listens to whatever else begins.
+const LISTENS_FOR: Duration = Duration::from_mins(1);
+const LOOK_EVERY: Duration = Duration::from_millis(200);
 
 /// A line that is dead does not answer; then the call is given up all the same.
 const HUNG_UP_WITHIN: Duration = Duration::from_secs(2);
@@ -168,8 +175,10 @@ impl<'a> Talk<'a> {
     fn hold(mut self) {
         let mut end = self.talk();
         let hung_up = Instant::now();
-        if matches!(end, End::ChangedMind | End::GaveUp) {
+        if self.subscriber.ending().is_none() {
             drop(self.subscriber.hangs_up_within(HUNG_UP_WITHIN));
+            // What was cut short has an end only once the call is over.
+            while let Next::Begins(_) = self.subscriber.listens_for(HUNG_UP_WITHIN) {}
         }
         let (answered, over) = self.subscriber.times();
         if self.subscriber.ending() == Some(Ending::Refused) {
@@ -192,10 +201,7 @@ impl<'a> Talk<'a> {
             self.notes_reaction(&heard);
             let name = heard.names.join("|");
             match name.as_str() {
-                "completed" if self.plan == Plan::HurriesOff => {
-                    drop(self.subscriber.hangs_up_within(HUNG_UP_WITHIN));
-                    return End::Completed;
-                }
+                "completed" if self.plan == Plan::HurriesOff => return End::Completed,
                 "completed" => return self.listens_to_the_end(End::Completed),
                 "trouble" | "not-available" | "redial" => {
                     return self.listens_to_the_end(End::Told(name));
@@ -270,11 +276,30 @@ impl<'a> Talk<'a> {
         }
     }
 
-    /// Hangs up if something else begins: another daemon has taken the call up again.
+    /// Whatever else begins: the same again, an apology, or all anew from another daemon.
     fn listens_to_the_end(&mut self, end: End) -> End {
-        if self.subscriber.listens_for(OVER_WITHIN) != Next::Over {
-            drop(self.subscriber.hangs_up_within(HUNG_UP_WITHIN));
+        let until = Instant::now() + LISTENS_FOR;
+        while Instant::now() < until && !self.is_silent_for(OVER_WITHIN) {
+            if self.subscriber.listens_for(LOOK_EVERY) == Next::Over {
+                break;
+            }
         }
         end
     }
+
+    /// Whether what was last heard ended so long ago.
+    fn is_silent_for(&self, long: Duration) -> bool {
+        let heard = self.subscriber.heard();
+        let last = heard.last().filter(|last| last.started.elapsed() >= long);
+        last.is_some_and(|last| {
+            // If no packet follows, none is known to have been the last.
+            let ended = last.ended.unwrap_or_else(|| last.started + length(&last.names[0]));
+            ended.elapsed() >= long
+        })
+    }
+}
+
+fn length(sound: &str) -> Duration {
+    let samples = sounds::samples(sound).expect("the sound that was heard").len();
+    Duration::from_secs(samples as u64) / sounds::RATE
 }

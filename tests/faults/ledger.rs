@@ -125,16 +125,19 @@ impl Balance {
     }
 
     fn lived(&mut self, call: &Call, faults: &[Fault], bears: Bears) -> Option<String> {
-        let in_a_fault =
-            faults.iter().any(|(from, until)| call.placed <= *until && *from <= call.over);
+        let in_a_fault = meets(faults, call.placed, call.over);
         if bears.lost_calls && in_a_fault && call.end != End::Completed {
             self.lost_calls += 1;
             return None;
         }
-        let (silence, _) = call.longest_silence();
-        self.longest_silence = self.longest_silence.max(silence);
-        if silence > SILENCE {
-            return Some(format!("silence for {silence:.1?}"));
+        let (silence, since) = call.longest_silence();
+        // Whoever was told so, and waits to be hung up on by a PBX that was killed.
+        let on_a_dead_line = bears.lost_calls && meets(faults, since, since + silence);
+        if !on_a_dead_line {
+            self.longest_silence = self.longest_silence.max(silence);
+            if silence > SILENCE {
+                return Some(format!("silence for {silence:.1?}"));
+            }
         }
         match &call.end {
             End::Completed | End::ChangedMind => None,
@@ -157,8 +160,7 @@ impl Balance {
             return;
         }
         self.failed_logins += 1;
-        let in_a_fault =
-            faults.iter().any(|(from, until)| login.asked <= *until && *from <= login.answered);
+        let in_a_fault = meets(faults, login.asked, login.answered);
         // A verdict is a verdict, whatever the fault; only its absence may be borne.
         let no_verdict = !matches!(login.answer, Answer::Status(200 | 401));
         let lost = bears.lost_commits && login.right && login.answer == Answer::Status(401);
@@ -169,6 +171,11 @@ impl Balance {
         let Login { number, answer, .. } = login;
         self.breaches.push(format!("{at:.2} login of {number}, to be {good}: {answer:?}"));
     }
+}
+
+/// Whether this time and that of a fault have something in common.
+fn meets(faults: &[Fault], from: Instant, until: Instant) -> bool {
+    faults.iter().any(|(begin, end)| from <= *end && *begin <= until)
 }
 
 /// The 99th percentile of the reactions to keys that were released at one of these times.

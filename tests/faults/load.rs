@@ -16,11 +16,12 @@ const CALL_EVERY: Duration = Duration::from_millis(900);
 /// A login each.
 const LOGIN_EVERY: Duration = Duration::from_millis(600);
 /// What callers mean to do, in turn.
-const PLANS: [Plan; 9] = {
-    let mut plans = [Plan::HurriesOff; 9];
-    plans[2] = Plan::Listens;
-    plans[5] = Plan::Listens;
-    plans[8] = Plan::ChangesMind;
+const PLANS: [Plan; 8] = {
+    let mut plans = [Plan::Listens; 8];
+    plans[1] = Plan::HurriesOff;
+    plans[3] = Plan::HurriesOff;
+    plans[5] = Plan::HurriesOff;
+    plans[7] = Plan::ChangesMind;
     plans
 };
 /// Every so manieth login is wrong.
