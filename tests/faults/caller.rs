@@ -79,6 +79,13 @@ impl Call {
         longest.max((silence, silent_since))
     }
 
+    /// From placing the call to the apology that ended it.
+    pub fn apologised_after(&self) -> Option<Duration> {
+        let End::Told(apology) = &self.end else { return None };
+        let heard = self.heard.iter().find(|heard| heard.is(apology))?;
+        Some(heard.started.saturating_duration_since(self.placed))
+    }
+
     /// For people to read: what was heard and keyed, in seconds of `begin`.
     pub fn told(&self, begin: Instant) -> String {
         let mut news: Vec<(Instant, String)> =

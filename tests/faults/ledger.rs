@@ -174,15 +174,15 @@ impl Balance {
 }
 
 /// Whether this time and that of a fault have something in common.
-fn meets(faults: &[Fault], from: Instant, until: Instant) -> bool {
+pub fn meets(faults: &[Fault], from: Instant, until: Instant) -> bool {
     faults.iter().any(|(begin, end)| from <= *end && *begin <= until)
 }
 
 /// The 99th percentile of the reactions to keys that were released at one of these times.
 pub fn reaction_p99(lived: &Lived, times: &[Fault]) -> Option<Duration> {
-    let then = |at: &Instant| times.iter().any(|(from, until)| (from..until).contains(&at));
     let all = lived.calls.iter().flat_map(|call| &call.reactions);
-    let mut took: Vec<Duration> = all.filter(|(at, _)| then(at)).map(|(_, took)| *took).collect();
+    let then = all.filter(|(at, _)| meets(times, *at, *at));
+    let mut took: Vec<Duration> = then.map(|(_, took)| *took).collect();
     took.sort_unstable();
     took.get(took.len() * 99 / 100).copied()
 }

@@ -25,11 +25,21 @@ const PACKETS: Duration = Duration::from_millis(40);
 /// Breaches that are told, and complaints of each daemon.
 const TOLD: usize = 20;
 
+/// What happened when.
+pub struct Times {
+    /// When the row began.
+    begun: Instant,
+    pub faults: Vec<Fault>,
+}
+
+/// Looks at what was lived, and adds its breaches; a remark for the table.
+pub type Look = fn(&Lived, &Times, &mut Vec<String>) -> String;
+
 /// What a fault's function works with.
 pub struct Scene {
     pub system: Arc<System>,
     pub load: Load,
-    faults: Mutex<Vec<Fault>>,
+    times: Mutex<Times>,
     ready: Mutex<Option<Duration>>,
     remarks: Mutex<Vec<String>>,
 }
@@ -39,7 +49,7 @@ impl Scene {
     pub fn fault<T>(&self, fault: impl FnOnce(Instant) -> Result<T>) -> Result<T> {
         let from = Instant::now();
         let outcome = fault(from);
-        self.faults.lock().unwrap().push((from, Instant::now()));
+        self.times.lock().unwrap().faults.push((from, Instant::now()));
         outcome
     }
 
@@ -64,8 +74,8 @@ pub struct Row {
     pub fault: &'static str,
     pub wishes: Wishes,
     pub bears: Bears,
-    /// Whether the line must react as before while the fault lasts.
-    pub reacts: bool,
+    /// What else must have been, beside what the ledger asks of every row.
+    pub looks: &'static [Look],
     /// What befalls the system.
     pub befalls: fn(&Scene) -> Result<()>,
 }
@@ -90,25 +100,25 @@ impl Row {
         let scene = Scene {
             system,
             load,
-            faults: Mutex::default(),
+            times: Mutex::new(Times { begun, faults: Vec::new() }),
             ready: Mutex::default(),
             remarks: Mutex::default(),
         };
         let befallen = self.befall(&scene);
-        let Scene { system, load, faults, ready, remarks } = scene;
+        let Scene { system, load, times, ready, remarks } = scene;
         let lived = load.end();
-        let faults = faults.into_inner().unwrap();
-        let balance = ledger::close(&system, &lived, &faults, self.bears);
+        let times = times.into_inner().unwrap();
+        let balance = ledger::close(&system, &lived, &times.faults, self.bears);
         let mut balance = balance.context("closing the ledger")?;
         let mut remarks = remarks.into_inner().unwrap();
-        if self.reacts {
-            remarks.push(reacts(&lived, begun, &faults, &mut balance.breaches));
+        for look in self.looks {
+            remarks.push(look(&lived, &times, &mut balance.breaches));
         }
         if let Err(error) = befallen {
             balance.breaches.push(format!("{error:#}"));
         }
         let breaches = std::mem::take(&mut balance.breaches);
-        let (fault, times, held) = (self.fault, faults.len(), breaches.is_empty());
+        let (fault, times, held) = (self.fault, times.faults.len(), breaches.is_empty());
         let ready = ready.into_inner().unwrap();
         table.note(Line { fault, times, balance, ready, remarks, held, took: begun.elapsed() });
         let more = breaches.len().saturating_sub(TOLD);
@@ -140,11 +150,12 @@ fn complaints(system: &System) -> String {
     told
 }
 
-/// The line's reaction to keys before the first fault and while faults last, compared.
-fn reacts(lived: &Lived, begun: Instant, faults: &[Fault], breaches: &mut Vec<String>) -> String {
-    let before = faults.first().map(|(from, _)| (begun, *from));
-    let quiet = ledger::reaction_p99(lived, before.as_slice());
-    let (Some(quiet), Some(under)) = (quiet, ledger::reaction_p99(lived, faults)) else {
+/// The line's reaction to keys while faults last must be as before the first.
+pub fn reacts(lived: &Lived, times: &Times, breaches: &mut Vec<String>) -> String {
+    let p99 = |times: &[Fault]| ledger::reaction_p99(lived, times);
+    let before = times.faults.first().map(|(from, _)| (times.begun, *from));
+    let (quiet, under) = (p99(before.as_slice()), p99(&times.faults));
+    let (Some(quiet), Some(under)) = (quiet, under) else {
         breaches.push("too few reactions to compare".to_owned());
         return String::new();
     };

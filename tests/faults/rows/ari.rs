@@ -22,7 +22,7 @@ const READY_WITHIN: Duration = Duration::from_secs(10);
 pub fn rows() -> Vec<Row> {
     let wired = |name, fault, bears, befalls| {
         let wishes = Wishes { wired: true, ..Wishes::default() };
-        Row { name, fault, wishes, bears, reacts: false, befalls }
+        Row { name, fault, wishes, bears, looks: &[], befalls }
     };
     let failing = Bears { failed_logins: true, apologies: true, ..Bears::default() };
     vec![

@@ -28,7 +28,7 @@ pub fn rows() -> Vec<Row> {
             fault: "a daemon killed -9, in turn",
             wishes: Wishes::default(),
             bears: Bears { failed_logins: true, apologies: true, ..Bears::default() },
-            reacts: false,
+            looks: &[],
             befalls: killed,
         },
         Row {
@@ -36,7 +36,7 @@ pub fn rows() -> Vec<Row> {
             fault: "a daemon stopped for 30 s",
             wishes: Wishes::default(),
             bears: Bears { failed_logins: true, apologies: true, ..Bears::default() },
-            reacts: false,
+            looks: &[],
             befalls: stopped,
         },
         Row {
@@ -44,7 +44,7 @@ pub fn rows() -> Vec<Row> {
             fault: "rolling restart of both daemons",
             wishes: Wishes { variables: PATIENT.map(own).to_vec(), ..Wishes::default() },
             bears: Bears::default(),
-            reacts: false,
+            looks: &[],
             befalls: restarted,
         },
     ]

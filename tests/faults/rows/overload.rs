@@ -8,8 +8,10 @@ use anyhow::{Result, ensure};
 use karipass_lab::flood::Flood;
 
 use super::sockets::Slow;
-use crate::ledger::Bears;
-use crate::row::{Row, Scene};
+use crate::caller::Call;
+use crate::ledger::{Bears, meets};
+use crate::load::Lived;
+use crate::row::{Row, Scene, Times, reacts};
 use crate::system::{Wishes, silent_number};
 
 /// How long the line is watched before, and how long the overload lasts.
@@ -28,6 +30,10 @@ const OVERLOAD: u32 = 3;
 const MOST_CALLS: &str = "10";
 const FULL_EVERY: Duration = Duration::from_millis(750);
 const TOO_MANY_EVERY: Duration = Duration::from_millis(150);
+/// At least one in so many who call then hears an apology: four in five find every place taken.
+const APOLOGY_FOR_ONE_IN: usize = 2;
+/// From the call to its apology: the time that daemons have to claim it, and a busy machine's.
+const AT_ONCE: Duration = Duration::from_secs(3);
 /// Of each daemon, in MiB.
 const MEMORY: u32 = 256;
 
@@ -37,7 +43,7 @@ pub fn rows() -> Vec<Row> {
         fault,
         wishes: Wishes::default(),
         bears,
-        reacts: true,
+        looks: &[reacts],
         befalls,
     };
     let failing = Bears { failed_logins: true, ..Bears::default() };
@@ -47,6 +53,7 @@ pub fn rows() -> Vec<Row> {
         overload("flood_of_logins", "logins at three times capacity", failing, flood),
         Row {
             wishes: Wishes { variables: most, ..Wishes::default() },
+            looks: &[reacts, apologises_at_once],
             ..overload(
                 "five_times_the_calls",
                 "five times the configured calls",
@@ -117,4 +124,18 @@ fn calls(scene: &Scene) -> Result<()> {
         sleep(NORMAL_WITHIN);
         Ok(())
     })
+}
+
+/// Who finds every place taken hears so at once.
+fn apologises_at_once(lived: &Lived, times: &Times, breaches: &mut Vec<String>) -> String {
+    let then = |call: &&Call| meets(&times.faults, call.placed, call.placed);
+    let calls: Vec<&Call> = lived.calls.iter().filter(then).collect();
+    let waited: Vec<Duration> = calls.iter().filter_map(|call| call.apologised_after()).collect();
+    let longest = waited.iter().max().copied().unwrap_or_default();
+    let told =
+        format!("apology to {} of {}, after {longest:.1?} at most", waited.len(), calls.len());
+    if waited.len() * APOLOGY_FOR_ONE_IN < calls.len() || longest > AT_ONCE {
+        breaches.push(told.clone());
+    }
+    told
 }

@@ -21,7 +21,7 @@ pub fn rows() -> Vec<Row> {
         wishes: Wishes::default(),
         // Its calls die with it, and readiness falls: nobody logs in at a daemon without a line.
         bears: Bears { lost_calls: true, failed_logins: true, ..Bears::default() },
-        reacts: false,
+        looks: &[],
         befalls: killed,
     }]
 }

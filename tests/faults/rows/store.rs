@@ -28,7 +28,7 @@ pub fn rows() -> Vec<Row> {
         fault,
         wishes: Wishes::default(),
         bears: failing,
-        reacts: false,
+        looks: &[],
         befalls,
     };
     vec![
@@ -39,7 +39,7 @@ pub fn rows() -> Vec<Row> {
             fault: "connection cut at COMMIT",
             wishes: Wishes { proxied: true, ..Wishes::default() },
             bears: failing,
-            reacts: false,
+            looks: &[],
             befalls: commits_cut,
         },
         lost(
@@ -62,7 +62,7 @@ fn lost(name: &'static str, fault: &'static str, replication: Replication) -> Ro
         fault,
         wishes: Wishes { standby: Some(replication), ..Wishes::default() },
         bears: Bears { failed_logins: true, apologies: true, lost_commits, ..Bears::default() },
-        reacts: false,
+        looks: &[],
         befalls: primary_lost,
     }
 }
