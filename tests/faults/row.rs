@@ -30,6 +30,8 @@ pub struct Times {
     /// When the row began.
     begun: Instant,
     pub faults: Vec<Fault>,
+    /// When all had to be as before the faults again, and was watched.
+    normal: Option<Fault>,
 }
 
 /// Looks at what was lived, and adds its breaches; a remark for the table.
@@ -51,6 +53,11 @@ impl Scene {
         let outcome = fault(from);
         self.times.lock().unwrap().faults.push((from, Instant::now()));
         outcome
+    }
+
+    /// Notes when all had to be as before the faults.
+    pub fn note_normal(&self, when: Fault) {
+        self.times.lock().unwrap().normal = Some(when);
     }
 
     /// Remarks on something in the table.
@@ -100,7 +107,7 @@ impl Row {
         let scene = Scene {
             system,
             load,
-            times: Mutex::new(Times { begun, faults: Vec::new() }),
+            times: Mutex::new(Times { begun, faults: Vec::new(), normal: None }),
             ready: Mutex::default(),
             remarks: Mutex::default(),
         };
@@ -150,17 +157,18 @@ fn complaints(system: &System) -> String {
     told
 }
 
-/// The line's reaction to keys while faults last must be as before the first.
+/// The line's reaction to keys while faults last, and once all is normal again, must be as before the first.
 pub fn reacts(lived: &Lived, times: &Times, breaches: &mut Vec<String>) -> String {
     let p99 = |times: &[Fault]| ledger::reaction_p99(lived, times);
     let before = times.faults.first().map(|(from, _)| (times.begun, *from));
     let (quiet, under) = (p99(before.as_slice()), p99(&times.faults));
-    let (Some(quiet), Some(under)) = (quiet, under) else {
+    let (Some(quiet), Some(under), Some(normal)) = (quiet, under, p99(times.normal.as_slice()))
+    else {
         breaches.push("too few reactions to compare".to_owned());
         return String::new();
     };
-    let words = format!("reaction p99 {under:.0?}, quiet {quiet:.0?}");
-    if under > (quiet * REACTION).max(PACKETS) {
+    let words = format!("reaction p99 {under:.0?}, then {normal:.0?}, quiet {quiet:.0?}");
+    if under.max(normal) > (quiet * REACTION).max(PACKETS) {
         breaches.push(words.clone());
     }
     words

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 use std::thread::sleep;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::{Result, ensure};
 use karipass_lab::flood::Flood;
@@ -18,6 +18,8 @@ use crate::system::{Wishes, silent_number};
 const WATCHED_FOR: Duration = Duration::from_secs(40);
 /// After that all must be as before.
 const NORMAL_WITHIN: Duration = Duration::from_secs(5);
+/// How long the line is then watched again.
+const WATCHED_AGAIN_FOR: Duration = Duration::from_secs(20);
 /// Callers enough for a 99th percentile.
 const CALL_EVERY: Duration = Duration::from_millis(300);
 const SOCKETS: usize = 500;
@@ -79,8 +81,11 @@ fn overloaded<T>(scene: &Scene, begin: impl FnOnce() -> Result<T>) -> Result<T> 
     Ok(outcome)
 }
 
+/// With as many callers as before the overload, or fewer.
 fn normal(scene: &Scene) {
-    sleep(NORMAL_WITHIN);
+    let from = Instant::now();
+    sleep(WATCHED_AGAIN_FOR);
+    scene.note_normal((from, Instant::now()));
     scene.load.call_as_usual();
 }
 
@@ -91,6 +96,7 @@ fn slow_sockets(scene: &Scene) -> Result<()> {
     let slow = overloaded(scene, || Slow::open(SOCKETS, member.address(), &certificate))?;
     let held = slow.close()?;
     scene.remark(format!("{held} sockets held"));
+    sleep(NORMAL_WITHIN);
     normal(scene);
     ensure!(held >= SOCKETS_HELD, "{held} of {SOCKETS} sockets held");
     Ok(())
@@ -105,9 +111,10 @@ fn flood(scene: &Scene) -> Result<()> {
     let flood = overloaded(scene, || Ok(flood.begin(capacity * f64::from(OVERLOAD))))?;
     let (verified, busy) = scene.fault(|_| {
         let counted = flood.end();
-        normal(scene);
+        sleep(NORMAL_WITHIN);
         counted
     })?;
+    normal(scene);
     scene.remark(format!("capacity {capacity:.0}/s, {verified} verified, {busy} told busy"));
     ensure!(busy > 0, "nobody was told that it is busy");
     Ok(())
@@ -122,8 +129,10 @@ fn calls(scene: &Scene) -> Result<()> {
     scene.fault(|_| {
         scene.load.call_as_usual();
         sleep(NORMAL_WITHIN);
-        Ok(())
-    })
+        anyhow::Ok(())
+    })?;
+    normal(scene);
+    Ok(())
 }
 
 /// Who finds every place taken hears so at once.
