@@ -231,7 +231,9 @@ impl Orders {
                 Box::pin(async move { pbx.rest.stop(&playback).await })
             }
             What::Clear(after) => {
-                let (after, slots) = (*after, self.playing.slots());
+                // What got no answer may be done yet, and would keep Asterisk from the next order.
+                let all = self.lost.then(|| Slot::all().collect());
+                let (after, slots) = (*after, all.unwrap_or_else(|| self.playing.slots()));
                 Box::pin(async move {
                     sleep(after).await;
                     pbx.rest.clear(&channel, slots).await

@@ -45,6 +45,11 @@ pub fn trials(world: &Arc<World>) -> Vec<Trial> {
             forgotten_end,
         ),
         trial(world, "ari::a_stop_that_comes_too_late_is_as_good", late_stop),
+        trial(
+            world,
+            "ari::an_order_that_is_carried_out_late_is_stopped_before_anything_is_said",
+            overdue,
+        ),
         trial(world, "ari::a_stop_that_comes_too_early_is_asked_for_again", early_stop),
         trial(world, "ari::a_mailbox_that_overflows_ends_its_call_and_no_other", overflow),
     ]
@@ -179,6 +184,22 @@ async fn late_stop(world: Arc<World>) {
     rig.fake.press("late.1", "12345678");
     rig.fake.playing("late.1", "confirm-password").await;
     assert!(outcomes("late.1").is_empty());
+}
+
+async fn overdue(world: Arc<World>) {
+    let rig = Rig::start(&world, Plan::default()).await;
+    rig.fake.call("overdue.1", &TRUSTED);
+    rig.fake.playing("overdue.1", "menu").await;
+    rig.fake.on("POST", "set-password", Reply::Never);
+    rig.fake.once("POST", "/answer", Reply::With(500, json!({})));
+    rig.fake.press("overdue.1", "1");
+    let order = rig.fake.request("POST", "set-password", 1).await;
+    let playback = order.path.rsplit('/').next().unwrap();
+    rig.fake.request("DELETE", playback, 1).await;
+    rig.fake.plays("overdue.1", playback, "karipass/set-password");
+    rig.fake.on("POST", "set-password", Reply::Well);
+    rig.fake.request("DELETE", playback, 2).await;
+    assert_ne!(rig.fake.playing("overdue.1", "set-password").await, playback);
 }
 
 async fn overflow(world: Arc<World>) {
