@@ -27,8 +27,8 @@ const TOLD: usize = 20;
 
 /// What happened when.
 pub struct Times {
-    /// When the row began.
-    begun: Instant,
+    /// Since when all was quiet before the first fault.
+    quiet: Instant,
     pub faults: Vec<Fault>,
     /// When all had to be as before the faults again, and was watched.
     normal: Option<Fault>,
@@ -53,6 +53,11 @@ impl Scene {
         let outcome = fault(from);
         self.times.lock().unwrap().faults.push((from, Instant::now()));
         outcome
+    }
+
+    /// Notes that all is quiet from now on.
+    pub fn note_quiet(&self) {
+        self.times.lock().unwrap().quiet = Instant::now();
     }
 
     /// Notes when all had to be as before the faults.
@@ -107,7 +112,7 @@ impl Row {
         let scene = Scene {
             system,
             load,
-            times: Mutex::new(Times { begun, faults: Vec::new(), normal: None }),
+            times: Mutex::new(Times { quiet: begun, faults: Vec::new(), normal: None }),
             ready: Mutex::default(),
             remarks: Mutex::default(),
         };
@@ -160,7 +165,7 @@ fn complaints(system: &System) -> String {
 /// The line's reaction to keys while faults last, and once all is normal again, must be as before the first.
 pub fn reacts(lived: &Lived, times: &Times, breaches: &mut Vec<String>) -> String {
     let p99 = |times: &[Fault]| ledger::reaction_p99(lived, times);
-    let before = times.faults.first().map(|(from, _)| (times.begun, *from));
+    let before = times.faults.first().map(|(from, _)| (times.quiet, *from));
     let (quiet, under) = (p99(before.as_slice()), p99(&times.faults));
     let (Some(quiet), Some(under), Some(normal)) = (quiet, under, p99(times.normal.as_slice()))
     else {

@@ -68,6 +68,7 @@ pub fn rows() -> Vec<Row> {
 
 /// The line as it is, then with the overload, then afterwards.
 fn overloaded<T>(scene: &Scene, begin: impl FnOnce() -> Result<T>) -> Result<T> {
+    scene.note_quiet();
     sleep(WATCHED_FOR);
     let outcome = scene.fault(|_| {
         let overload = begin()?;
