@@ -212,6 +212,10 @@ impl Orders {
             return;
         }
         let Some((what, _)) = self.queue.front() else { return };
+        // As long as nobody tells, what plays by itself is all that the caller has.
+        if matches!(what, What::Clear(_)) && !self.told {
+            return;
+        }
         if let What::Play(id, _) = what {
             self.playing.requested(*id);
         }

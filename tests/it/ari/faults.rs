@@ -6,9 +6,9 @@ use std::time::Duration;
 use karipass::ari::Pace;
 use karipass::call::Limits;
 use karipass::clock;
-use karipass_lab::fake_asterisk::Reply;
+use karipass_lab::fake_asterisk::{Handshakes, Reply};
 use libtest_mimic::Trial;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::rig::{self, Plan, Rig, TRUSTED, outcome, outcomes, until};
 use crate::world::{World, trial};
@@ -49,6 +49,11 @@ pub fn trials(world: &Arc<World>) -> Vec<Trial> {
             world,
             "ari::an_order_that_is_carried_out_late_is_stopped_before_anything_is_said",
             overdue,
+        ),
+        trial(
+            world,
+            "ari::what_may_play_is_not_stopped_while_nothing_is_told_of_the_call",
+            lost_in_gap,
         ),
         trial(world, "ari::a_stop_that_comes_too_early_is_asked_for_again", early_stop),
         trial(world, "ari::a_mailbox_that_overflows_ends_its_call_and_no_other", overflow),
@@ -202,6 +207,27 @@ async fn overdue(world: Arc<World>) {
     // It was asked for twice.
     let again = rig.fake.request("POST", "set-password", 3).await;
     assert!(!again.path.ends_with(playback));
+}
+
+async fn lost_in_gap(world: Arc<World>) {
+    let rig = Rig::start(&world, Plan::default()).await;
+    rig.fake.call("adrift.2", &TRUSTED);
+    rig.fake.playing("adrift.2", "menu").await;
+    rig.fake.on("POST", "set-password", Reply::Never);
+    rig.fake.press("adrift.2", "1");
+    rig.fake.request("POST", "set-password", 1).await;
+    rig.fake.answer_handshakes(Handshakes::Refused(503));
+    rig.fake.cut();
+    let is_lost = |line: &Value| line.to_string().contains("cannot be steered");
+    until("the order to be lost", || rig::lines_with("adrift.2").iter().any(is_lost)).await;
+    // Twice as long as until the next try.
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    let stops = || rig.fake.requests_like("DELETE", "/playbacks/adrift.2").len();
+    assert_eq!(stops(), 1, "the menu's");
+    rig.fake.on("POST", "set-password", Reply::Well);
+    rig.fake.answer_handshakes(Handshakes::Taken);
+    rig.fake.playing("adrift.2", "set-password").await;
+    assert!(stops() > 1);
 }
 
 async fn overflow(world: Arc<World>) {
