@@ -10,8 +10,9 @@ use crate::config::{Ari, Config};
 use crate::number::Number;
 use crate::rules;
 
-/// How long a call may ring at a daemon that does not answer.
-const LONGEST_RINGING: Duration = Duration::from_secs(30);
+/// How long a caller may wait for a daemon that does not answer: one whose call was sent on hears nothing
+/// meanwhile.
+const LONGEST_WAIT: Duration = Duration::from_secs(12);
 
 /// What the dialplan's globals must fit.
 #[derive(Debug, Clone, Copy)]
@@ -78,12 +79,12 @@ fn judge_number(value: &str, expected: Expected<'_>) -> Option<String> {
 }
 
 fn judge_answer(value: &str, _expected: Expected<'_>) -> Option<String> {
-    let (least, most) = (rules::TROUBLE_WITHIN.as_secs(), LONGEST_RINGING.as_secs());
+    let (least, most) = (rules::TROUBLE_WITHIN.as_secs(), LONGEST_WAIT.as_secs());
     let good = value.parse().is_ok_and(|seconds: u64| (least..=most).contains(&seconds));
     (!good).then(|| {
         format!(
             "{value}, not from {least} to {most}: calls are taken from a daemon that is about to answer, \
-             or ring for long at one that never will"
+             or wait for long at one that never will"
         )
     })
 }

@@ -2,6 +2,7 @@
 //! these stories has a system of its own.
 
 use std::time::{Duration, Instant};
+use std::{fs, thread};
 
 use anyhow::{Result, bail, ensure};
 use karipass_lab::asterisk::Installation;
@@ -27,6 +28,8 @@ const APPS: (&str, &str) = ("globals.conf", "KARIPASS_APPS = karipass-a&karipass
 /// As in an Asterisk that does not have it.
 const NO_BROADCAST: (&str, &str) =
     ("modules.conf", "noload = app_stasis_broadcast.so\nnoload = res_stasis_broadcast.so\n");
+/// Less than an operator may say, since a test waits for it to pass.
+const ANSWERED_SOON: (&str, &str) = ("globals.conf", "KARIPASS_ANSWER_SECONDS = 5\n");
 const A: (&str, &str) = ("KARIPASS_ARI_APP", "karipass-a");
 const B: (&str, &str) = ("KARIPASS_ARI_APP", "karipass-b");
 
@@ -42,6 +45,7 @@ pub fn trials(installation: &Installation) -> Vec<Trial> {
             "a_call_that_a_daemon_does_not_answer_goes_to_the_next_and_then_to_the_apology",
             hung,
         ),
+        apart("a_call_that_rings_at_a_daemon_that_is_killed_goes_to_the_other", ringing),
         apart("a_caller_whose_daemon_is_gone_hears_trouble_by_itself", gone),
         apart("a_caller_whose_daemon_goes_during_the_last_guidance_hears_it_again", gone_at_last),
         apart("a_daemon_that_is_started_again_takes_its_callers_from_the_menu_on", adopted),
@@ -98,8 +102,7 @@ fn one_by_one(installation: &Installation) -> Result<()> {
 }
 
 fn hung(installation: &Installation) -> Result<()> {
-    let soon = ("globals.conf", "KARIPASS_ANSWER_SECONDS = 5\n");
-    let (system, mut b) = pair(installation, &[NO_BROADCAST, soon])?;
+    let (system, mut b) = pair(installation, &[NO_BROADCAST, ANSWERED_SOON])?;
     let story = Story::new(&system)?;
     let signal = |to| system.daemon.as_ref().unwrap().lock().unwrap().child().signal(to);
     signal(Signal::STOP)?;
@@ -116,6 +119,41 @@ fn hung(installation: &Installation) -> Result<()> {
     b.child().signal(Signal::CONT)?;
     is_served(&story)?;
     leaks::none(&system)
+}
+
+fn ringing(installation: &Installation) -> Result<()> {
+    let (system, mut b) = pair(installation, &[ANSWERED_SOON])?;
+    let story = Story::new(&system)?;
+    let mut a = system.daemon.as_ref().unwrap().lock().unwrap();
+    // The caller cannot be looked up.
+    let holder = system.wait(async {
+        let client = system.database.owner().await?;
+        client.batch_execute("BEGIN; LOCK TABLE contract IN ACCESS EXCLUSIVE MODE").await?;
+        anyhow::Ok(client)
+    })?;
+    let mut call = thread::scope(|scope| {
+        let calling = scope.spawn(|| story.contract_calls());
+        let until = Instant::now() + PATIENCE;
+        loop {
+            if has_a_call(&a)? {
+                a.kill()?;
+                break;
+            }
+            if has_a_call(&b)? {
+                b.kill()?;
+                break;
+            }
+            ensure!(Instant::now() < until, "nobody has the call");
+            thread::sleep(Duration::from_millis(20));
+        }
+        system.wait(holder.batch_execute("ROLLBACK"))?;
+        calling.join().unwrap()
+    })?;
+    call.hears("menu")?.hangs_up()
+}
+
+fn has_a_call(daemon: &Daemon) -> Result<bool> {
+    Ok(fs::read_to_string(daemon.log())?.contains("a call has come in"))
 }
 
 /// The next thing heard is `trouble`, without too long a silence before it.

@@ -134,9 +134,9 @@ async fn another_dialplan(_world: Arc<World>) {
     for (global, value, words) in [
         ("KARIPASS_APPS", "karipas", &["KARIPASS_APP", "ari.app karipass"][..]),
         ("SET_UP_NUMBER", "0664806431", &["SET_UP_NUMBER", "0664806431", "0664806430"]),
-        ("KARIPASS_ANSWER_SECONDS", "9", &["KARIPASS_ANSWER_SECONDS", "from 10 to 30"]),
-        ("KARIPASS_ANSWER_SECONDS", "31", &["KARIPASS_ANSWER_SECONDS", "from 10 to 30"]),
-        ("KARIPASS_ANSWER_SECONDS", "15s", &["KARIPASS_ANSWER_SECONDS", "from 10 to 30"]),
+        ("KARIPASS_ANSWER_SECONDS", "9", &["KARIPASS_ANSWER_SECONDS", "from 10 to 12"]),
+        ("KARIPASS_ANSWER_SECONDS", "13", &["KARIPASS_ANSWER_SECONDS", "from 10 to 12"]),
+        ("KARIPASS_ANSWER_SECONDS", "15s", &["KARIPASS_ANSWER_SECONDS", "from 10 to 12"]),
     ] {
         let fake = healthy().await;
         let variable = format!("variable={global}");
