@@ -79,11 +79,17 @@ impl Call {
         longest.max((silence, silent_since))
     }
 
-    /// From placing the call to the apology that ended it.
+    /// From the confirmation, or else from placing the call, to the `trouble` that ended it.
     pub fn apologised_after(&self) -> Option<Duration> {
-        let End::Told(apology) = &self.end else { return None };
-        let heard = self.heard.iter().find(|heard| heard.is(apology))?;
-        Some(heard.started.saturating_duration_since(self.placed))
+        let trouble = Some(&self.end).filter(|end| **end == End::Told("trouble".to_owned()));
+        let heard = trouble.and_then(|_| self.heard.iter().find(|heard| heard.is("trouble")))?;
+        let since = self.confirmed.iter().rfind(|at| **at < heard.started).unwrap_or(&self.placed);
+        Some(heard.started.saturating_duration_since(*since))
+    }
+
+    /// From placing the call to the first thing heard.
+    pub fn first_heard_after(&self) -> Option<Duration> {
+        self.heard.first().map(|heard| heard.started.saturating_duration_since(self.placed))
     }
 
     /// For people to read: what was heard and keyed, in seconds of `begin`.

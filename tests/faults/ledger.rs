@@ -139,6 +139,9 @@ impl Balance {
                 return Some(format!("silence for {silence:.1?}"));
             }
         }
+        if let Some(first) = call.first_heard_after().filter(|first| *first > SILENCE) {
+            return Some(format!("nothing heard for {first:.1?} from the call on"));
+        }
         match &call.end {
             End::Completed | End::ChangedMind => None,
             End::Told(guidance) => {

@@ -20,6 +20,7 @@ mod fleet;
 mod ledger;
 mod load;
 mod logins;
+mod looks;
 mod row;
 mod rows;
 mod system;

@@ -7,7 +7,8 @@ use anyhow::Result;
 use karipass_lab::wire::State;
 
 use crate::ledger::Bears;
-use crate::row::{Row, Scene};
+use crate::looks::{goes_on, takes_new_calls};
+use crate::row::{Look, Row, Scene};
 use crate::system::Wishes;
 
 const CUTS: usize = 5;
@@ -20,15 +21,16 @@ const BUSY_WITHIN: Duration = Duration::from_secs(20);
 const READY_WITHIN: Duration = Duration::from_secs(10);
 
 pub fn rows() -> Vec<Row> {
-    let wired = |name, fault, bears, befalls| {
+    let wired = |name, fault, bears, looks, befalls| {
         let wishes = Wishes { wired: true, ..Wishes::default() };
-        Row { name, fault, wishes, bears, looks: &[], befalls }
+        Row { name, fault, wishes, bears, looks, befalls }
     };
+    let (stays, serves): (&[Look], &[Look]) = (&[goes_on], &[takes_new_calls]);
     let failing = Bears { failed_logins: true, apologies: true, ..Bears::default() };
     vec![
-        wired("ari_cut", "ARI's TCP cut for 1 s, both daemons", failing, cut),
-        wired("ari_stalled", "ARI's TCP stalled for 30 s, one daemon", failing, stalled),
-        wired("ari_slow", "ARI's TCP slowed to 300 ms", Bears::default(), slow),
+        wired("ari_cut", "ARI's TCP cut for 1 s, both daemons", failing, stays, cut),
+        wired("ari_stalled", "ARI's TCP stalled for 30 s, one daemon", failing, serves, stalled),
+        wired("ari_slow", "ARI's TCP slowed to 300 ms", Bears::default(), stays, slow),
     ]
 }
 

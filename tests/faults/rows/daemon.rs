@@ -7,6 +7,7 @@ use anyhow::Result;
 use rustix::process::Signal;
 
 use crate::ledger::Bears;
+use crate::looks::takes_new_calls;
 use crate::row::{Row, Scene};
 use crate::system::Wishes;
 
@@ -28,7 +29,7 @@ pub fn rows() -> Vec<Row> {
             fault: "a daemon killed -9, in turn",
             wishes: Wishes::default(),
             bears: Bears { failed_logins: true, apologies: true, ..Bears::default() },
-            looks: &[],
+            looks: &[takes_new_calls],
             befalls: killed,
         },
         Row {
@@ -36,7 +37,7 @@ pub fn rows() -> Vec<Row> {
             fault: "a daemon stopped for 30 s",
             wishes: Wishes::default(),
             bears: Bears { failed_logins: true, apologies: true, ..Bears::default() },
-            looks: &[],
+            looks: &[takes_new_calls],
             befalls: stopped,
         },
         Row {

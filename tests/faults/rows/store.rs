@@ -8,6 +8,7 @@ use karipass_lab::postgres::{Replication, Shutdown};
 use karipass_lab::proxy::{Point, Trouble};
 
 use crate::ledger::Bears;
+use crate::looks::apologises_in_time;
 use crate::row::{Row, Scene};
 use crate::system::Wishes;
 
@@ -28,7 +29,7 @@ pub fn rows() -> Vec<Row> {
         fault,
         wishes: Wishes::default(),
         bears: failing,
-        looks: &[],
+        looks: &[apologises_in_time],
         befalls,
     };
     vec![
@@ -39,7 +40,7 @@ pub fn rows() -> Vec<Row> {
             fault: "connection cut at COMMIT",
             wishes: Wishes { proxied: true, ..Wishes::default() },
             bears: failing,
-            looks: &[],
+            looks: &[apologises_in_time],
             befalls: commits_cut,
         },
         lost(
@@ -62,7 +63,7 @@ fn lost(name: &'static str, fault: &'static str, replication: Replication) -> Ro
         fault,
         wishes: Wishes { standby: Some(replication), ..Wishes::default() },
         bears: Bears { failed_logins: true, apologies: true, lost_commits, ..Bears::default() },
-        looks: &[],
+        looks: &[apologises_in_time],
         befalls: primary_lost,
     }
 }
