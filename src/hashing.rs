@@ -1,7 +1,7 @@
 //! Argon2id on threads of its own (`C7`): a few workers, which use their block memory again.
 //!
 //! Two lanes keep the phone line's hashing from waiting behind logins. The calls' workers take
-//! nothing else; the logins' workers, one less than there are cores, run at a lower priority. A login beyond the bound
+//! nothing else; the logins' workers, one less than there are cores, run only while nothing else does. A login beyond the bound
 //! of its queue is [`HashError::Busy`] at once; no call ever is, whose number is bound elsewhere. A job whose asker has gone is
 //! skipped. Dropping the last [`Hasher`] ends the threads.
 
@@ -19,7 +19,7 @@ pub use keys::{KeyMistakes, Keys};
 pub use secret_hash::{Checked, Cost, Dummy, Salt};
 
 use crate::password::{NewPassword, PhcString, TemporaryPassword, TypedPassword};
-use lane::{Fresh, Job, Lane};
+use lane::{Beside, Fresh, Job, Lane};
 use secret_hash::Argon;
 
 /// Workers that serve calls only; two, so that calls that end together do not wait for each other.
@@ -28,9 +28,6 @@ const CALL_WORKERS: usize = 2;
 const LOGIN_QUEUE: usize = 1024;
 /// The longest that a login waits for its verification.
 const LOGIN_WAIT: Duration = Duration::from_mins(3);
-/// The logins' workers' niceness: a quarter of a core's time beside a busy thread of niceness 0. It does
-/// not keep them from delaying a thread that wakes up; that they leave a core alone does.
-const LOGIN_NICENESS: i32 = 5;
 
 /// Hands secrets to the workers; cheap to clone.
 #[derive(Debug, Clone)]
@@ -87,10 +84,10 @@ impl Hasher {
         });
         let cores = thread::available_parallelism().map_or(1, usize::from);
         for _ in 0..CALL_WORKERS {
-            lane::spawn(&lanes.calls, &argon, None).map_err(StartError::Thread)?;
+            lane::spawn(&lanes.calls, &argon, Beside::Shares).map_err(StartError::Thread)?;
         }
         for _ in 0..cores.saturating_sub(1).max(1) {
-            lane::spawn(&lanes.logins, &argon, Some(LOGIN_NICENESS)).map_err(StartError::Thread)?;
+            lane::spawn(&lanes.logins, &argon, Beside::GoesFirst).map_err(StartError::Thread)?;
         }
         Ok(Self { lanes, argon })
     }

@@ -10,6 +10,10 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 
 use metrics::{counter, gauge, histogram};
+use thread_priority::{
+    NormalThreadSchedulePolicy, ThreadPriority, ThreadSchedulePolicy,
+    set_thread_priority_and_policy, thread_native_id,
+};
 use tokio::sync::oneshot;
 
 use super::HashError;
@@ -199,13 +203,25 @@ impl Lane {
     }
 }
 
-/// Starts a thread that empties `lane`, at `niceness` if one is given.
-pub(super) fn spawn(lane: &Arc<Lane>, argon: &Arc<Argon>, niceness: Option<i32>) -> io::Result<()> {
+/// What has the processor while one of a lane's threads could use it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Beside {
+    /// Each gets its share.
+    Shares,
+    /// Everything else goes first, at once when it wakes up (`SCHED_IDLE`, sched(7)).
+    GoesFirst,
+}
+
+/// Starts a thread that empties `lane`.
+pub(super) fn spawn(lane: &Arc<Lane>, argon: &Arc<Argon>, beside: Beside) -> io::Result<()> {
     let (lane, argon) = (Arc::clone(lane), Arc::clone(argon));
     thread::Builder::new().name(format!("hash-{}", lane.name)).spawn(move || {
-        if let Some(niceness) = niceness
-            // On Linux "this process" (no id) is the calling thread.
-            && let Err(error) = rustix::process::setpriority_process(None, niceness)
+        if beside == Beside::GoesFirst
+            && let Err(error) = set_thread_priority_and_policy(
+                thread_native_id(),
+                ThreadPriority::Min,
+                ThreadSchedulePolicy::Normal(NormalThreadSchedulePolicy::Idle),
+            )
         {
             tracing::warn!(%error, "the priority of a hashing thread could not be lowered");
         }

@@ -154,6 +154,23 @@ impl Daemon {
         line.trim().strip_suffix(" kB").unwrap().parse().unwrap()
     }
 
+    /// The scheduling policies of its threads of this name, of which it has at least one (proc(5)).
+    pub fn policies(&self, name: &str) -> Vec<String> {
+        const POLICY_BEHIND_NAME: usize = 38;
+        let tasks = std::fs::read_dir(format!("/proc/{}/task", self.child.id())).unwrap();
+        let stats = tasks.map(|task| std::fs::read_to_string(task.unwrap().path().join("stat")));
+        let policies: Vec<String> = stats
+            .filter_map(|stat| {
+                // A thread that has ended meanwhile is none.
+                let stat = stat.ok()?;
+                let (_, behind) = stat.split_once(&format!("({name}) "))?;
+                behind.split(' ').nth(POLICY_BEHIND_NAME).map(str::to_owned)
+            })
+            .collect();
+        assert!(!policies.is_empty(), "no thread is called {name}");
+        policies
+    }
+
     /// A metric's value now, by its name with its labels.
     pub async fn metric(&self, caller: &Caller, name: &str) -> f64 {
         let metrics = caller.get(&format!("{}/metrics", self.operators)).await.body;

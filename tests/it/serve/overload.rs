@@ -23,6 +23,7 @@ pub fn trials(world: &Arc<World>) -> Vec<Trial> {
         trial(world, "overload_calls_go_on_beside_slow_connections_and_a_flood_of_logins", flood),
         trial(world, "overload_logins_that_hold_the_store_leave_calls_theirs", store),
         trial(world, "overload_a_login_beyond_the_queue_does_not_ask_the_store", refused),
+        trial(world, "overload_all_else_goes_before_the_hashes_of_logins", policies),
     ]
 }
 
@@ -94,6 +95,16 @@ async fn refused(world: Arc<World>) {
     service.hasher.refuse_logins();
     let answer = Caller::new().log_in(&service.base, NUMBER, RIGHT).await;
     assert_eq!((answer.status, answer.code().as_str()), (503, "busy"));
+}
+
+async fn policies(world: Arc<World>) {
+    // sched(7)
+    const OTHER: &str = "0";
+    const IDLE: &str = "5";
+    let whole = Whole::ready(&world, &[]).await;
+    let all = |name, policy| whole.daemon.policies(name).iter().all(|found| found == policy);
+    until("the logins' threads to have started", async || all("hash-logins", IDLE)).await;
+    assert!(all("hash-calls", OTHER) && all("line", OTHER));
 }
 
 /// From a key to the next guidance: half of the calls are quicker.
