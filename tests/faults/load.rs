@@ -11,8 +11,8 @@ use crate::caller::{Call, End, Person, Plan};
 use crate::logins::{Login, Site};
 use crate::system::{System, silent_number};
 
-/// A new caller each, if nothing else is wished.
-const CALL_EVERY: Duration = Duration::from_millis(900);
+/// A new caller each, in most rows.
+pub const CALL_EVERY: Duration = Duration::from_millis(900);
 /// A login each.
 const LOGIN_EVERY: Duration = Duration::from_millis(600);
 /// What callers mean to do, in turn.
@@ -39,6 +39,7 @@ struct Shared {
     system: Arc<System>,
     site: Site,
     over: AtomicBool,
+    usual: Duration,
     call_every: Mutex<Duration>,
     lived: Mutex<Lived>,
 }
@@ -50,13 +51,14 @@ pub struct Load {
 }
 
 impl Load {
-    /// Begins.
-    pub fn on(system: &Arc<System>) -> Result<Self> {
+    /// Begins; somebody calls each time that `usual` has passed.
+    pub fn on(system: &Arc<System>, usual: Duration) -> Result<Self> {
         let shared = Arc::new(Shared {
             system: Arc::clone(system),
             site: Site::of(&system.fleet)?,
             over: AtomicBool::new(false),
-            call_every: Mutex::new(CALL_EVERY),
+            usual,
+            call_every: Mutex::new(usual),
             lived: Mutex::new(Lived::default()),
         });
         let threads = [Shared::calls, Shared::logs_in].map(|work| {
@@ -66,14 +68,14 @@ impl Load {
         Ok(Self { shared, threads: threads.into() })
     }
 
-    /// Somebody calls each time that so long has passed.
+    /// Somebody calls each time that so long has passed, until [`Load::call_as_usual`].
     pub fn call_every(&self, beat: Duration) {
         *self.shared.call_every.lock().unwrap() = beat;
     }
 
     /// Somebody calls as often as at the beginning.
     pub fn call_as_usual(&self) {
-        self.call_every(CALL_EVERY);
+        self.call_every(self.shared.usual);
     }
 
     /// Waits until so many calls that were placed after `since` have completed.

@@ -85,6 +85,8 @@ pub struct Row {
     /// The fault, for the table.
     pub fault: &'static str,
     pub wishes: Wishes,
+    /// How often somebody calls.
+    pub call_every: Duration,
     pub bears: Bears,
     /// What else must have been, beside what the ledger asks of every row.
     pub looks: &'static [Look],
@@ -108,7 +110,7 @@ impl Row {
     fn run(&self, installation: &Installation, table: &Table) -> Result<()> {
         let begun = Instant::now();
         let system = Arc::new(System::start(installation, &self.wishes)?);
-        let load = Load::on(&system)?;
+        let load = Load::on(&system, self.call_every)?;
         let scene = Scene {
             system,
             load,

@@ -7,6 +7,7 @@ use anyhow::Result;
 use karipass_lab::wire::State;
 
 use crate::ledger::Bears;
+use crate::load::CALL_EVERY;
 use crate::looks::{goes_on, takes_new_calls};
 use crate::row::{Look, Row, Scene};
 use crate::system::Wishes;
@@ -23,7 +24,7 @@ const READY_WITHIN: Duration = Duration::from_secs(10);
 pub fn rows() -> Vec<Row> {
     let wired = |name, fault, bears, looks, befalls| {
         let wishes = Wishes { wired: true, ..Wishes::default() };
-        Row { name, fault, wishes, bears, looks, befalls }
+        Row { name, fault, wishes, call_every: CALL_EVERY, bears, looks, befalls }
     };
     let (stays, serves): (&[Look], &[Look]) = (&[goes_on], &[takes_new_calls]);
     let failing = Bears { failed_logins: true, apologies: true, ..Bears::default() };

@@ -7,6 +7,7 @@ use anyhow::Result;
 use rustix::process::Signal;
 
 use crate::ledger::Bears;
+use crate::load::CALL_EVERY;
 use crate::looks::takes_new_calls;
 use crate::row::{Row, Scene};
 use crate::system::Wishes;
@@ -28,6 +29,7 @@ pub fn rows() -> Vec<Row> {
             name: "a_daemon_killed_9",
             fault: "a daemon killed -9, in turn",
             wishes: Wishes::default(),
+            call_every: CALL_EVERY,
             bears: Bears { failed_logins: true, apologies: true, ..Bears::default() },
             looks: &[takes_new_calls],
             befalls: killed,
@@ -36,6 +38,7 @@ pub fn rows() -> Vec<Row> {
             name: "a_daemon_stopped_and_resumed",
             fault: "a daemon stopped for 30 s",
             wishes: Wishes::default(),
+            call_every: CALL_EVERY,
             bears: Bears { failed_logins: true, apologies: true, ..Bears::default() },
             looks: &[takes_new_calls],
             befalls: stopped,
@@ -44,6 +47,7 @@ pub fn rows() -> Vec<Row> {
             name: "both_daemons_restarted_in_turn",
             fault: "rolling restart of both daemons",
             wishes: Wishes { variables: PATIENT.map(own).to_vec(), ..Wishes::default() },
+            call_every: CALL_EVERY,
             bears: Bears::default(),
             looks: &[],
             befalls: restarted,

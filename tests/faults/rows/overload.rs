@@ -14,13 +14,15 @@ use crate::load::Lived;
 use crate::row::{Row, Scene, Times, reacts};
 use crate::system::{Wishes, silent_number};
 
-/// How long the line is watched before, and how long the overload lasts.
+/// How long the line is watched before, and how long the overload lasts: with callers enough for a 99th
+/// percentile, each of them a program, and yet no more than this machine bears beside the daemons.
 const WATCHED_FOR: Duration = Duration::from_secs(40);
+const WATCHED_FULL_FOR: Duration = Duration::from_secs(80);
 /// After that all must be as before.
 const NORMAL_WITHIN: Duration = Duration::from_secs(5);
 /// How long the line is then watched again.
 const WATCHED_AGAIN_FOR: Duration = Duration::from_secs(20);
-/// Callers enough for a 99th percentile.
+/// A new caller each, but for the last row.
 const CALL_EVERY: Duration = Duration::from_millis(300);
 const SOCKETS: usize = 500;
 /// How many the site holds at least, on the average: it allows one address some four times [`SOCKETS`],
@@ -29,9 +31,9 @@ const SOCKETS_HELD: usize = 400;
 const OVERLOAD: u32 = 3;
 /// A daemon's calls at once in the last row, and how often somebody calls: five times what two such
 /// daemons can take of calls that last some 15 s.
-const MOST_CALLS: &str = "10";
-const FULL_EVERY: Duration = Duration::from_millis(750);
-const TOO_MANY_EVERY: Duration = Duration::from_millis(150);
+const MOST_CALLS: &str = "5";
+const FULL_EVERY: Duration = Duration::from_millis(1500);
+const TOO_MANY_EVERY: Duration = Duration::from_millis(300);
 /// At least one in so many who call then hears an apology: four in five find every place taken.
 const APOLOGY_FOR_ONE_IN: usize = 2;
 /// From the call to its apology: the time that daemons have to claim it, and a busy machine's.
@@ -44,6 +46,7 @@ pub fn rows() -> Vec<Row> {
         name,
         fault,
         wishes: Wishes::default(),
+        call_every: CALL_EVERY,
         bears,
         looks: &[reacts],
         befalls,
@@ -55,6 +58,7 @@ pub fn rows() -> Vec<Row> {
         overload("flood_of_logins", "logins at three times capacity", failing, flood),
         Row {
             wishes: Wishes { variables: most, ..Wishes::default() },
+            call_every: FULL_EVERY,
             looks: &[reacts, apologises_at_once],
             ..overload(
                 "five_times_the_calls",
@@ -67,12 +71,16 @@ pub fn rows() -> Vec<Row> {
 }
 
 /// The line as it is, then with the overload, then afterwards.
-fn overloaded<T>(scene: &Scene, begin: impl FnOnce() -> Result<T>) -> Result<T> {
+fn overloaded<T>(
+    scene: &Scene,
+    watched_for: Duration,
+    begin: impl FnOnce() -> Result<T>,
+) -> Result<T> {
     scene.note_quiet();
-    sleep(WATCHED_FOR);
+    sleep(watched_for);
     let outcome = scene.fault(|_| {
         let overload = begin()?;
-        sleep(WATCHED_FOR);
+        sleep(watched_for);
         anyhow::Ok(overload)
     })?;
     let memory = scene.system.fleet.members().iter().map(|member| member.peak_memory());
@@ -82,19 +90,18 @@ fn overloaded<T>(scene: &Scene, begin: impl FnOnce() -> Result<T>) -> Result<T> 
     Ok(outcome)
 }
 
-/// With as many callers as before the overload, or fewer.
+/// With as many callers as before the overload.
 fn normal(scene: &Scene) {
     let from = Instant::now();
     sleep(WATCHED_AGAIN_FOR);
     scene.note_normal((from, Instant::now()));
-    scene.load.call_as_usual();
 }
 
 fn slow_sockets(scene: &Scene) -> Result<()> {
-    scene.load.call_every(CALL_EVERY);
     let member = Arc::clone(&scene.system.fleet.members()[0]);
     let certificate = scene.system.fleet.certificate();
-    let slow = overloaded(scene, || Slow::open(SOCKETS, member.address(), &certificate))?;
+    let slow =
+        overloaded(scene, WATCHED_FOR, || Slow::open(SOCKETS, member.address(), &certificate))?;
     let held = slow.close()?;
     scene.remark(format!("{held} sockets held"));
     sleep(NORMAL_WITHIN);
@@ -105,11 +112,10 @@ fn slow_sockets(scene: &Scene) -> Result<()> {
 
 /// At one of the daemons: each leaves a core to the telephone line, and two share this machine.
 fn flood(scene: &Scene) -> Result<()> {
-    scene.load.call_every(CALL_EVERY);
     let site = scene.system.fleet.members()[0].site();
     let flood = Flood::of(site, &scene.system.fleet.certificate(), &silent_number())?;
     let capacity = flood.capacity()?;
-    let flood = overloaded(scene, || Ok(flood.begin(capacity * f64::from(OVERLOAD))))?;
+    let flood = overloaded(scene, WATCHED_FOR, || Ok(flood.begin(capacity * f64::from(OVERLOAD))))?;
     let (verified, busy) = scene.fault(|_| {
         let counted = flood.end();
         sleep(NORMAL_WITHIN);
@@ -122,8 +128,7 @@ fn flood(scene: &Scene) -> Result<()> {
 }
 
 fn calls(scene: &Scene) -> Result<()> {
-    scene.load.call_every(FULL_EVERY);
-    overloaded(scene, || {
+    overloaded(scene, WATCHED_FULL_FOR, || {
         scene.load.call_every(TOO_MANY_EVERY);
         Ok(())
     })?;

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use anyhow::Result;
 
 use crate::ledger::Bears;
+use crate::load::CALL_EVERY;
 use crate::row::{Row, Scene};
 use crate::system::Wishes;
 
@@ -19,6 +20,7 @@ pub fn rows() -> Vec<Row> {
         name: "asterisk_killed_and_started_again",
         fault: "Asterisk killed -9 and started again",
         wishes: Wishes::default(),
+        call_every: CALL_EVERY,
         // Its calls die with it, and readiness falls: nobody logs in at a daemon without a line.
         bears: Bears { lost_calls: true, failed_logins: true, ..Bears::default() },
         looks: &[],

@@ -8,6 +8,7 @@ use karipass_lab::postgres::{Replication, Shutdown};
 use karipass_lab::proxy::{Point, Trouble};
 
 use crate::ledger::Bears;
+use crate::load::CALL_EVERY;
 use crate::looks::apologises_in_time;
 use crate::row::{Row, Scene};
 use crate::system::Wishes;
@@ -28,6 +29,7 @@ pub fn rows() -> Vec<Row> {
         name,
         fault,
         wishes: Wishes::default(),
+        call_every: CALL_EVERY,
         bears: failing,
         looks: &[apologises_in_time],
         befalls,
@@ -39,6 +41,7 @@ pub fn rows() -> Vec<Row> {
             name: "commits_cut",
             fault: "connection cut at COMMIT",
             wishes: Wishes { proxied: true, ..Wishes::default() },
+            call_every: CALL_EVERY,
             bears: failing,
             looks: &[apologises_in_time],
             befalls: commits_cut,
@@ -62,6 +65,7 @@ fn lost(name: &'static str, fault: &'static str, replication: Replication) -> Ro
         name,
         fault,
         wishes: Wishes { standby: Some(replication), ..Wishes::default() },
+        call_every: CALL_EVERY,
         bears: Bears { failed_logins: true, apologies: true, lost_commits, ..Bears::default() },
         looks: &[apologises_in_time],
         befalls: primary_lost,
