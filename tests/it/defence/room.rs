@@ -84,7 +84,8 @@ async fn full(world: Arc<World>) {
         assert!(began.elapsed() < Duration::from_secs(5), "a place is not given back");
     }
     silent.extend((1..9).map(|_| connected(&daemon.base, 9)));
-    assert!(is_refused(&mut silent[8]));
+    // Those that come at once take the places in any order.
+    assert_eq!(silent.iter_mut().map(is_refused).filter(|refused| *refused).count(), 1);
     assert!((daemon.metric(&caller, refused).await - 1.0).abs() < f64::EPSILON);
     assert!((daemon.metric(&caller, held).await - 8.0).abs() < f64::EPSILON);
     drop(silent);
