@@ -1,5 +1,6 @@
 //! What every trial shares: the private cluster and the built binary.
 
+use std::ops::{Deref, DerefMut};
 use std::path::Path;
 use std::process::Command;
 use std::sync::Arc;
@@ -8,7 +9,7 @@ use karipass::config::{Database as DatabaseConfig, Secret};
 use karipass::store::Store;
 use karipass_lab::postgres::{Database, Durability, Postgres};
 use libtest_mimic::Trial;
-use tokio::sync::{MappedMutexGuard, Mutex, MutexGuard};
+use tokio::sync::{Mutex, MutexGuard};
 
 /// The binary under test.
 pub const KARIPASS: &str = env!("CARGO_BIN_EXE_karipass");
@@ -35,14 +36,14 @@ impl World {
     }
 
     /// A running cluster that this trial may stop, with a migrated database in it.
-    pub async fn mortal(&self) -> (MappedMutexGuard<'_, Postgres>, Database) {
+    pub async fn mortal(&self) -> (Mortal<'_>, Database) {
         let mut slot = self.mortal.lock().await;
         if slot.is_none() {
             let postgres = Postgres::temporary(Durability::Fast).await.unwrap();
             postgres.make_template(Path::new(KARIPASS)).await.unwrap();
             *slot = Some(postgres);
         }
-        let postgres = MutexGuard::map(slot, |slot| slot.as_mut().unwrap());
+        let postgres = Mortal(slot);
         let database = postgres.fresh().await.unwrap();
         (postgres, database)
     }
@@ -50,6 +51,32 @@ impl World {
     /// A migrated database of this trial's own.
     pub async fn database(&self) -> Database {
         self.postgres.fresh().await.unwrap()
+    }
+}
+
+/// A running cluster of one trial at a time; a trial that fails leaves it to nobody else, as it may leave
+/// it in any state.
+pub struct Mortal<'a>(MutexGuard<'a, Option<Postgres>>);
+
+impl Deref for Mortal<'_> {
+    type Target = Postgres;
+
+    fn deref(&self) -> &Postgres {
+        self.0.as_ref().unwrap()
+    }
+}
+
+impl DerefMut for Mortal<'_> {
+    fn deref_mut(&mut self) -> &mut Postgres {
+        self.0.as_mut().unwrap()
+    }
+}
+
+impl Drop for Mortal<'_> {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            *self.0 = None;
+        }
     }
 }
 
