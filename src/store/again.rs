@@ -28,6 +28,8 @@ pub(super) struct Patience {
     time: Time,
     most: i16,
     begun: i16,
+    /// Why the last try before this one failed.
+    failed: Option<Fault>,
 }
 
 impl Patience {
@@ -40,15 +42,19 @@ impl Patience {
             let (_, time) = self.another();
             match work(time).await {
                 Ok(done) => return Ok(done),
-                Err(error) if self.has_more_after(error.fault()).await => {}
-                Err(error) => return Err(error),
+                Err(StoreError::NotSent(fault)) => {
+                    self.go_on_after(fault).await.map_err(StoreError::NotSent)?;
+                }
+                Err(StoreError::OutcomeUnknown(fault)) => {
+                    self.go_on_after(fault).await.map_err(StoreError::OutcomeUnknown)?;
+                }
             }
         }
     }
 
     /// As much as the store has.
     pub(super) fn of(store: &Store) -> Self {
-        Self { time: store.time(), most: store.tries, begun: 0 }
+        Self { time: store.time(), most: store.tries, begun: 0, failed: None }
     }
 
     /// No more than it takes to leave a connection that has broken since it was used last.
@@ -64,10 +70,12 @@ impl Patience {
         (number, self.time)
     }
 
-    /// Whether there is to be another try after `fault`; waits until it is time for it.
-    pub(super) async fn has_more_after(&self, fault: &Fault) -> bool {
+    /// Waits until it is time for another try; if there is to be none, why it all failed: a last try that
+    /// had no time left to get a connection says less than the one before.
+    pub(super) async fn go_on_after(&mut self, fault: Fault) -> Result<(), Fault> {
         if self.begun >= self.most || !fault.may_pass() {
-            return false;
+            let before = self.failed.take().filter(|_| matches!(fault, Fault::Busy(_)));
+            return Err(before.unwrap_or(fault));
         }
         let pause = match self.begun {
             ..=1 => Duration::ZERO,
@@ -75,6 +83,37 @@ impl Patience {
         };
         let next = Instant::from_std(clock::now()) + pause;
         sleep_until(next.min(self.time.end)).await;
-        next < self.time.end
+        if next >= self.time.end {
+            return Err(fault);
+        }
+        self.failed = Some(fault);
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::cell::RefCell;
+
+    use super::*;
+
+    const BUSY: Fault = Fault::Busy(Duration::from_secs(5));
+
+    async fn told(faults: &[Fault]) -> Fault {
+        let end = Instant::from_std(clock::now()) + Duration::from_mins(1);
+        let time = Time { end, a_try: Duration::from_mins(1) };
+        let patience = Patience { time, most: i16::MAX, begun: 0, failed: None };
+        let next = RefCell::new(faults.iter().cloned());
+        let work = async |_| Err::<(), _>(StoreError::NotSent(next.borrow_mut().next().unwrap()));
+        patience.spend(work).await.unwrap_err().fault().clone()
+    }
+
+    #[tokio::test]
+    async fn p15_the_fault_is_told_and_not_that_the_time_ended_at_the_next_try() {
+        let fault = |text: &str| Fault::Connection(text.to_owned());
+        assert_eq!(told(&[fault("first"), fault("last"), BUSY]).await, fault("last"));
+        assert_eq!(told(&[BUSY]).await, BUSY);
+        let row = Fault::Row("attempt");
+        assert_eq!(told(&[fault("first"), row.clone()]).await, row);
     }
 }

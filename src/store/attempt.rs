@@ -194,10 +194,11 @@ impl Course {
         if fault.is_attempt_taken() {
             return Ok(true);
         }
-        if self.patience.has_more_after(&fault).await {
-            return Ok(false);
+        match self.patience.go_on_after(fault).await {
+            Ok(()) => Ok(false),
+            Err(told) if self.is_known => Err(StoreError::NotSent(told)),
+            Err(told) => Err(StoreError::OutcomeUnknown(told)),
         }
-        Err(if self.is_known { StoreError::NotSent } else { StoreError::OutcomeUnknown }(fault))
     }
 }
 
