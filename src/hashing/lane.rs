@@ -111,7 +111,9 @@ impl Lane {
     pub(super) fn new(name: &'static str, bound: Option<usize>) -> Self {
         let jobs = VecDeque::with_capacity(bound.unwrap_or_default());
         let waiting = Waiting { jobs, room: bound.unwrap_or(usize::MAX), closed: false };
-        Self { name, waiting: Mutex::new(waiting), news: Condvar::new() }
+        let lane = Self { name, waiting: Mutex::new(waiting), news: Condvar::new() };
+        lane.tell(&lane.lock());
+        lane
     }
 
     /// Queues a job, if there is room.
@@ -182,6 +184,8 @@ impl Lane {
                     return Some(job);
                 }
                 None => {
+                    // Those who have left were counted.
+                    self.tell(&waiting);
                     waiting = self.news.wait(waiting).unwrap_or_else(PoisonError::into_inner);
                 }
             }
@@ -236,6 +240,9 @@ pub(super) fn spawn(lane: &Arc<Lane>, argon: &Arc<Argon>, beside: Beside) -> io:
 
 #[cfg(test)]
 mod tests {
+    use metrics::with_local_recorder;
+    use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusRecorder};
+
     use super::*;
 
     type Answer = oneshot::Receiver<Result<Checked, HashError>>;
@@ -260,6 +267,15 @@ mod tests {
     fn is_refused(lane: &Lane) -> bool {
         matches!(lane.admit(), Err(HashError::Busy))
             && matches!(lane.push(job("").0), Err(HashError::Busy))
+    }
+
+    /// What `/metrics` says of the lane's queue.
+    fn told(recorder: &PrometheusRecorder) -> String {
+        let metrics = recorder.handle().render();
+        let told = metrics.lines().find_map(|line| {
+            line.strip_prefix("karipass_hash_waiting{lane=\"test\"} ").map(str::to_owned)
+        });
+        told.unwrap_or(metrics)
     }
 
     fn next(lane: &Lane) -> String {
@@ -298,6 +314,26 @@ mod tests {
         let lane = Lane::new("test", None);
         let answers = filled(&lane, 0..10_000);
         assert_eq!(lane.waiting(), answers.len());
+    }
+
+    #[test]
+    fn the_queues_length_is_told_from_the_start_and_without_those_who_have_left() {
+        let recorder = PrometheusBuilder::new().build_recorder();
+        let lane = with_local_recorder(&recorder, || {
+            let lane = Lane::new("test", Some(3));
+            assert_eq!(told(&recorder), "0");
+            filled(&lane, 0..2);
+            assert_eq!(told(&recorder), "2");
+            lane
+        });
+        thread::scope(|threads| {
+            threads.spawn(|| with_local_recorder(&recorder, || assert!(lane.next().is_none())));
+            while lane.waiting() > 0 {
+                thread::yield_now();
+            }
+            lane.close();
+        });
+        assert_eq!(told(&recorder), "0");
     }
 
     #[test]
