@@ -14,10 +14,12 @@ use tracing::{Instrument, debug, info, warn};
 
 use super::Chain;
 use super::calls::News;
+use super::ending::{End, decline, let_go};
 use super::event::{Identity, Parting, Slot, Word};
 use super::line::Live;
 use super::orders::{Orders, Pending, Report, What, ready};
 use super::pbx::Pbx;
+use super::rest::RestError;
 use crate::call::{Call, Input, LookUp, Output, PlaybackEnd, Refusal};
 use crate::clock;
 use crate::number::Number;
@@ -49,9 +51,12 @@ pub(crate) async fn run(pbx: Arc<Pbx>, counted: Live, arrival: Arrival, mut news
     metrics::counter!("karipass_calls_started_total").increment(1);
     debug!(adopted = arrival.adopted, "a call has come in");
     let channel: Arc<str> = arrival.channel.into();
-    let Some(number) = ready_for_dialog(&pbx, &channel, arrival.identity, arrival.adopted).await
-    else {
-        return;
+    let number = match ready_for_dialog(&pbx, &channel, arrival.identity, arrival.adopted).await {
+        Ok(number) => number,
+        Err(error) => {
+            warn!(error = %Chain(&error), "a call is sent on: Asterisk does not tell whose it is");
+            return decline(&pbx, &channel, arrival.adopted, &mut news).await;
+        }
     };
     let (call, first) = Call::start(number, pbx.line.limits, clock::now());
     let mut caller = Caller {
@@ -72,57 +77,23 @@ pub(crate) async fn run(pbx: Arc<Pbx>, counted: Live, arrival: Arrival, mut news
         let outputs = caller.call.handle(input, now);
         caller.carry_out(outputs, keyed);
     }
-    drop(news);
-    caller.part(arrival.at).await;
+    caller.part(arrival.at, news).await;
     drop(counted);
 }
 
-/// Whose call it is, once nothing of another process plays on it; a call of which Asterisk does not tell
-/// goes on in the dialplan.
+/// Whose call it is, once nothing of another process plays on it.
 async fn ready_for_dialog(
     pbx: &Pbx,
     channel: &str,
     identity: Identity,
     adopted: bool,
-) -> Option<Option<Number>> {
-    let known = async {
-        if adopted {
-            pbx.rest.clear(channel, Slot::all()).await?;
-        }
-        match identity {
-            Identity::Told(number) => Ok(number),
-            Identity::OnChannel => pbx.rest.identity(channel).await,
-        }
-    };
-    match known.await {
-        Ok(number) => Some(number),
-        Err(error) => {
-            warn!(error = %Chain(&error), "a call is sent on: Asterisk does not tell whose it is");
-            send_on(pbx, channel).await;
-            None
-        }
-    }
-}
-
-/// Does not take a call.
-pub(crate) async fn decline(pbx: &Pbx, channel: &str, adopted: bool) {
+) -> Result<Option<Number>, RestError> {
     if adopted {
-        clear(pbx, channel, Slot::all()).await;
+        pbx.rest.clear(channel, Slot::all()).await?;
     }
-    send_on(pbx, channel).await;
-}
-
-/// Stops all that is queued.
-async fn clear(pbx: &Pbx, channel: &str, slots: impl IntoIterator<Item = Slot>) {
-    if let Err(error) = pbx.rest.clear(channel, slots).await {
-        warn!(error = %Chain(&error), "what plays could not be stopped at a call's end");
-    }
-}
-
-/// Lets a call go on in the dialplan, which offers it to another daemon or apologises.
-async fn send_on(pbx: &Pbx, channel: &str) {
-    if let Err(error) = pbx.rest.send_on(channel).await {
-        warn!(error = %Chain(&error), "a call could not be sent on; Asterisk's own limit will end it");
+    match identity {
+        Identity::Told(number) => Ok(number),
+        Identity::OnChannel => pbx.rest.identity(channel).await,
     }
 }
 
@@ -237,43 +208,27 @@ impl Caller {
     }
 
     /// The dialog is over: gives up what is under way, and ends the call as it is to end.
-    async fn part(mut self, began: Instant) {
+    async fn part(mut self, began: Instant, mut news: Receiver<News>) {
         self.asking = None;
         let settled = self.call.outcome().map_or("hung_up", crate::call::Outcome::as_str);
-        let outcome = match self.parting {
-            Parting::Theirs => settled,
-            Parting::Left => "left",
-            Parting::Ours => {
-                self.hang_up().await;
-                settled
-            }
-            Parting::Broken => {
-                self.hang_up().await;
-                "broken"
-            }
-            Parting::SentOn => {
-                // Asterisk would first play all that is queued.
-                self.orders.settle().await;
-                clear(&self.pbx, &self.channel, self.orders.slots()).await;
-                send_on(&self.pbx, &self.channel).await;
-                "sent_on"
-            }
+        let (outcome, end) = match self.parting {
+            Parting::Theirs => (settled, None),
+            Parting::Left => ("left", None),
+            Parting::Ours => (settled, Some(End::HungUp)),
+            Parting::Broken => ("broken", Some(End::HungUp)),
+            Parting::SentOn => ("sent_on", Some(End::SentOn)),
         };
+        if let Some(end) = end {
+            self.orders.settle().await;
+            let_go(&self.pbx, &self.channel, self.orders.slots(), end, &mut news).await;
+        }
+        drop(news);
         let lasted = clock::now().saturating_duration_since(began);
         metrics::counter!("karipass_calls_ended_total", "outcome" => outcome).increment(1);
         metrics::histogram!("karipass_call_seconds").record(lasted.as_secs_f64());
         info!(outcome, duration_ms = lasted.as_millis(), "a call is over");
         if let Some(refusal) = self.refusal {
             let _only_awaited = refusal.await;
-        }
-    }
-
-    /// Asterisk would warn of all that is queued yet.
-    async fn hang_up(&mut self) {
-        self.orders.settle().await;
-        clear(&self.pbx, &self.channel, self.orders.slots()).await;
-        if let Err(error) = self.pbx.rest.hang_up(&self.channel).await {
-            warn!(error = %Chain(&error), "a call could not be hung up; Asterisk's own limit will end it");
         }
     }
 }

@@ -1,7 +1,7 @@
 //! Which call a piece of news is for: one bounded mailbox and one task a call.
 //!
 //! A call is known by its channel from its `StasisStart` until Asterisk's last word of the channel,
-//! even if its task ends sooner, so that nothing that comes late or twice begins it again. Whoever
+//! taken or not, even if its task ends sooner, so that nothing that comes late or twice begins it again. Whoever
 //! routes never waits: a mailbox that overflows ends its call, since a call that has lost news cannot go on.
 
 use std::collections::HashMap;
@@ -15,6 +15,7 @@ use tracing::{Instrument, debug, info_span, warn};
 
 use super::Chain;
 use super::caller::{self, Arrival};
+use super::ending::decline;
 use super::event::{Identity, Parting, Word};
 use super::line::Live;
 use super::pbx::Pbx;
@@ -79,19 +80,20 @@ impl Calls {
     fn take(&mut self, arrival: Arrival) {
         let Arrival { channel, adopted, .. } = &arrival;
         let pbx = Arc::clone(&self.pbx);
-        let claimed = locked(&self.claims).remove(channel);
-        let room = claimed.or_else(|| pbx.line.takes_calls().then(|| Live::new(&pbx.line)));
-        let Some(live) = room else {
-            metrics::counter!("karipass_calls_declined_total").increment(1);
-            let (channel, adopted) = (channel.clone(), *adopted);
-            tokio::spawn(async move { caller::decline(&pbx, &channel, adopted).await });
-            return;
-        };
         let (host, identity) = (pbx.status.pbx(), arrival.identity);
         let span = info_span!("call", pbx = host, channel, ?identity);
-        let (mailbox, news) = mpsc::channel(MAILBOX);
+        let (mailbox, mut news) = mpsc::channel(MAILBOX);
         self.known.insert(channel.clone(), Some(mailbox));
-        tokio::spawn(caller::run(pbx, live, arrival, news).instrument(span));
+        let claimed = locked(&self.claims).remove(channel);
+        let room = claimed.or_else(|| pbx.line.takes_calls().then(|| Live::new(&pbx.line)));
+        if let Some(live) = room {
+            tokio::spawn(caller::run(pbx, live, arrival, news).instrument(span));
+        } else {
+            metrics::counter!("karipass_calls_declined_total").increment(1);
+            let (channel, adopted) = (channel.clone(), *adopted);
+            let declined = async move { decline(&pbx, &channel, adopted, &mut news).await };
+            tokio::spawn(declined.instrument(span));
+        }
     }
 
     /// Puts news into its call's mailbox; what is for no call of ours is dropped.

@@ -15,6 +15,7 @@ mod calls;
 mod check;
 mod chores;
 mod dialplan;
+mod ending;
 pub mod event;
 mod line;
 mod orders;

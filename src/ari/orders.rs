@@ -221,10 +221,7 @@ impl Orders {
         }
         let (pbx, channel) = (Arc::clone(&self.pbx), Arc::clone(&self.channel));
         self.sending = Some(match what {
-            What::Answer => Box::pin(async move {
-                pbx.rest.answer(&channel).await?;
-                pbx.rest.limit(&channel, pbx.line.limits.kept()).await
-            }),
+            What::Answer => Box::pin(answer(pbx, channel)),
             What::Play(id, prompts) => {
                 let playback = wire_id(&channel, Slot::of(*id));
                 let sounds: Vec<&str> = prompts.iter().flat_map(Prompt::media).collect();
@@ -244,6 +241,18 @@ impl Orders {
                 })
             }
         });
+    }
+}
+
+/// Answers, and keeps the call; a call that Asterisk will not keep for as long is better than none.
+async fn answer(pbx: Arc<Pbx>, channel: Arc<str>) -> Result<(), RestError> {
+    pbx.rest.answer(&channel).await?;
+    match pbx.rest.limit(&channel, pbx.line.limits.kept()).await {
+        Err(error @ RestError::Refused(_)) => {
+            warn!(error = %Chain(&error), "a call's limit was not taken: is func_timeout loaded?");
+            Ok(())
+        }
+        other => other,
     }
 }
 

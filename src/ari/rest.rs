@@ -5,6 +5,8 @@
 //! the requests of one connection in order and knows no order between two, so whoever needs an
 //! order awaits one answer before the next request.
 
+mod error;
+
 use std::time::Duration;
 
 use base64::Engine;
@@ -19,6 +21,10 @@ use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio::time::{sleep, timeout};
 use url::{Url, form_urlencoded};
 
+pub use error::{RestError, SetUpError};
+
+use error::unanswered;
+
 use super::event::{Slot, WANTED, wire_id, written_identity};
 use crate::number::Number;
 use crate::{clock, config};
@@ -28,7 +34,7 @@ const IDLE: Duration = Duration::from_secs(10);
 /// Idle connections kept.
 const IDLE_CONNECTIONS: usize = 8;
 /// Requests under way at once; Asterisk's `sessionlimit` is 100 by default, for everyone.
-const AT_ONCE: usize = 32;
+const AT_ONCE: usize = 64;
 
 /// How often a playback that cannot be stopped yet is tried again.
 const REFUSED_STOPS: u32 = 40;
@@ -37,57 +43,6 @@ const STOP_AGAIN: Duration = Duration::from_millis(5);
 
 /// The language of the sounds, by name of their folder in Asterisk.
 pub(crate) const LANGUAGE: &str = "ja";
-
-/// Asterisk did not do what was asked.
-#[derive(Debug, thiserror::Error)]
-pub enum RestError {
-    /// What the request is about is no more, or is going (404, 409, 412).
-    #[error("Asterisk does not have it, or no longer")]
-    Gone,
-    /// Asterisk said no.
-    #[error("Asterisk refused: {0}")]
-    Refused(StatusCode),
-    /// Asterisk has not heard of it: no connection.
-    #[error("Asterisk was not reached")]
-    NotSent(#[source] reqwest::Error),
-    /// Asterisk has not heard of it: too many requests were waiting for an answer already.
-    #[error("too many requests wait for Asterisk")]
-    Busy,
-    /// It was sent and no answer came in time, or at all: done or not.
-    #[error("Asterisk did not answer")]
-    OutcomeUnknown(#[source] reqwest::Error),
-    /// The answer is not what ARI documents.
-    #[error("Asterisk's answer was not understood")]
-    NotUnderstood(#[source] reqwest::Error),
-}
-
-impl RestError {
-    /// Its name in metrics.
-    fn as_str(&self) -> &'static str {
-        match self {
-            Self::Gone => "gone",
-            Self::Refused(_) => "refused",
-            Self::NotSent(_) => "not_sent",
-            Self::Busy => "busy",
-            Self::OutcomeUnknown(_) => "outcome_unknown",
-            Self::NotUnderstood(_) => "not_understood",
-        }
-    }
-}
-
-/// ARI could not be set up as configured.
-#[derive(Debug, thiserror::Error)]
-pub enum SetUpError {
-    /// The HTTP client did not come about.
-    #[error("no HTTP client")]
-    Client(#[source] reqwest::Error),
-    /// User or password cannot be sent.
-    #[error("the ARI user or password cannot be sent in a header")]
-    Credentials,
-    /// The URL is not one of an HTTP server.
-    #[error("not the URL of an HTTP server")]
-    Url,
-}
 
 /// The `Authorization` header of the configured user.
 ///
@@ -249,8 +204,12 @@ impl Rest {
             value: String,
         }
         let path = ["channels", channel, "variable"];
-        let query = Some("variable=KARIPASS_IDENTITY");
-        match self.get::<Variable>("identity", &path, query).await {
+        let ask = || self.get::<Variable>("identity", &path, Some("variable=KARIPASS_IDENTITY"));
+        let told = match ask().await {
+            Err(error) if error.may_pass() => ask().await,
+            answered => answered,
+        };
+        match told {
             Ok(Variable { value }) => Ok(written_identity(&value)),
             Err(RestError::Gone) => Ok(None),
             Err(error) => Err(error),
@@ -274,11 +233,8 @@ impl Rest {
 
     /// For what may be done twice and is then still done once.
     async fn twice<'a>(&self, request: impl Fn() -> Request<'a>) -> Result<(), RestError> {
-        let first = self.send(request()).await;
-        let again = match first {
-            Err(RestError::OutcomeUnknown(_) | RestError::NotSent(_) | RestError::Busy) => {
-                self.send(request()).await
-            }
+        let again = match self.send(request()).await {
+            Err(error) if error.may_pass() => self.send(request()).await,
             answered => answered,
         };
         match again {
@@ -395,14 +351,5 @@ impl Rest {
                 Err(RestError::Refused(status))
             }
         }
-    }
-}
-
-/// The URL is left out: it may spell a number in sounds.
-fn unanswered(error: reqwest::Error) -> RestError {
-    if error.is_connect() || error.is_builder() {
-        RestError::NotSent(error.without_url())
-    } else {
-        RestError::OutcomeUnknown(error.without_url())
     }
 }

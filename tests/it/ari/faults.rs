@@ -56,6 +56,13 @@ pub fn trials(world: &Arc<World>) -> Vec<Trial> {
             lost_in_gap,
         ),
         trial(world, "ari::a_stop_that_comes_too_early_is_asked_for_again", early_stop),
+        trial(world, "ari::a_hang_up_is_asked_for_until_asterisk_obeys", no_hang_up),
+        trial(
+            world,
+            "ari::a_call_that_is_not_taken_is_sent_on_until_asterisk_obeys",
+            no_sending_on,
+        ),
+        trial(world, "ari::a_limit_that_is_refused_does_not_keep_a_caller_waiting", no_limit),
         trial(world, "ari::a_mailbox_that_overflows_ends_its_call_and_no_other", overflow),
     ]
 }
@@ -228,6 +235,58 @@ async fn lost_in_gap(world: Arc<World>) {
     rig.fake.answer_handshakes(Handshakes::Taken);
     rig.fake.playing("adrift.2", "set-password").await;
     assert!(stops() > 1);
+}
+
+async fn no_hang_up(world: Arc<World>) {
+    const NAME: &str = "insist.1";
+    let rig = Rig::start(&world, Plan::default()).await;
+    let refused = Reply::With(503, json!({}));
+    rig.fake.on("DELETE", "/channels/insist.1", refused);
+    rig.fake.call(NAME, &["untrusted", ""]);
+    rig.fake.playing(NAME, "not-available").await;
+    until("a hang-up", || {
+        rig.fake.finish(NAME, "done");
+        !rig.fake.requests_like("DELETE", "/channels/insist.1").is_empty()
+    })
+    .await;
+    is_not_taken_anew(&rig).await;
+    assert!(outcomes(NAME).is_empty() && !rig.fake.is_gone(NAME));
+    rig.fake.on("DELETE", "/channels/insist.1", Reply::Well);
+    assert_eq!(outcome(NAME).await, "not_available");
+    assert!(rig.fake.is_gone(NAME));
+    assert_eq!(rig.fake.requests_like("POST", "/insist.1/answer").len(), 1);
+}
+
+async fn no_sending_on(world: Arc<World>) {
+    let rig = Rig::start(&world, Plan { most: 1, ..Plan::default() }).await;
+    rig.fake.call("full.1", &TRUSTED);
+    rig.fake.playing("full.1", "menu").await;
+    rig.fake.on("POST", "/full.2/continue", Reply::With(503, json!({})));
+    rig.fake.call("full.2", &TRUSTED);
+    rig.fake.request("POST", "/full.2/continue", 2).await;
+    rig.fake.hang_up("full.1");
+    assert_eq!(outcome("full.1").await, "hung_up");
+    is_not_taken_anew(&rig).await;
+    assert!(rig.fake.requests_like("POST", "/full.2/answer").is_empty());
+    rig.fake.on("POST", "/full.2/continue", Reply::Well);
+    until("the end of full.2", || rig.fake.is_gone("full.2")).await;
+}
+
+/// The socket is lost and found; then the calls that nobody serves have been taken.
+async fn is_not_taken_anew(rig: &Rig) {
+    rig.fake.cut();
+    rig.fake.socket(2).await;
+    rig.is_ready().await;
+    let probes = rig.fake.requests_like("GET", "/channels/karipass-probe").len();
+    rig.fake.request("GET", "/channels/karipass-probe", probes + 2).await;
+}
+
+async fn no_limit(world: Arc<World>) {
+    let rig = Rig::start(&world, Plan::default()).await;
+    rig.fake.on("POST", "/limitless.1/variable", Reply::With(400, json!({})));
+    rig.fake.call("limitless.1", &TRUSTED);
+    rig.fake.playing("limitless.1", "menu").await;
+    assert_eq!(rig.fake.requests_like("POST", "/limitless.1/answer").len(), 1);
 }
 
 async fn overflow(world: Arc<World>) {

@@ -28,6 +28,9 @@ async fn claimed(world: Arc<World>) {
     assert_eq!(claim.query, "channelId=offered.1&application=karipass");
     rig.fake.offer("offered.2", &format!("untrusted/{CONTRACT}"));
     rig.fake.playing("offered.2", "not-available").await;
+    rig.fake.once("GET", "/channels/offered.3/variable", Reply::CutOff);
+    rig.fake.offer("offered.3", &TRUSTED.join("/"));
+    rig.fake.playing("offered.3", "menu").await;
 }
 
 async fn lost(world: Arc<World>) {

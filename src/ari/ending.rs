@@ -1,0 +1,82 @@
+//! How this daemon lets go of a call: it is hung up, or goes on in the dialplan.
+//!
+//! What plays is stopped first, and with it the word that is said to callers whom nobody serves. So
+//! Asterisk is asked again and again, and the call is this daemon's until it has obeyed.
+
+use std::future::pending;
+use std::time::Duration;
+
+use tokio::sync::mpsc::Receiver;
+use tokio::time::{sleep, timeout};
+use tracing::{info, warn};
+
+use super::Chain;
+use super::calls::News;
+use super::event::{Parting, Slot, Word};
+use super::pbx::Pbx;
+
+/// Between two tries to let a call go.
+const AGAIN: Duration = Duration::from_millis(500);
+
+/// What becomes of a call.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum End {
+    HungUp,
+    /// The dialplan offers it to another daemon, or apologises.
+    SentOn,
+}
+
+/// Does not take a call.
+pub(crate) async fn decline(pbx: &Pbx, channel: &str, adopted: bool, news: &mut Receiver<News>) {
+    let slots = adopted.then(Slot::all);
+    let_go(pbx, channel, slots.into_iter().flatten(), End::SentOn, news).await;
+}
+
+/// Stops all that is queued, of which Asterisk would warn at a hang-up and which it would play before it
+/// went on, and ends the call; returns once that is done, or the call is gone or another process's.
+pub(crate) async fn let_go(
+    pbx: &Pbx,
+    channel: &str,
+    slots: impl IntoIterator<Item = Slot>,
+    end: End,
+    news: &mut Receiver<News>,
+) {
+    if let Err(error) = pbx.rest.clear(channel, slots).await {
+        warn!(error = %Chain(&error), "what plays could not be stopped at a call's end");
+    }
+    tokio::select! {
+        // By then Asterisk's own limit has ended it.
+        _ended = timeout(pbx.line.limits.kept(), insist(pbx, channel, end)) => {}
+        () = is_out_of_hand(news) => {}
+    }
+}
+
+async fn insist(pbx: &Pbx, channel: &str, end: End) {
+    let mut refused = false;
+    loop {
+        let asked = match end {
+            End::HungUp => pbx.rest.hang_up(channel).await,
+            End::SentOn => pbx.rest.send_on(channel).await,
+        };
+        match asked {
+            Ok(()) if refused => return info!("a call has been let go"),
+            Ok(()) => return,
+            Err(error) if !refused => {
+                warn!(error = %Chain(&error), ?end, "a call could not be let go; trying until it is");
+                refused = true;
+            }
+            Err(_) => {}
+        }
+        sleep(AGAIN).await;
+    }
+}
+
+/// Until Asterisk says that the call is gone, or that another process has it.
+async fn is_out_of_hand(news: &mut Receiver<News>) {
+    while let Some((word, _)) = news.recv().await {
+        if let Word::Over(Parting::Theirs | Parting::Left) = word {
+            return;
+        }
+    }
+    pending::<()>().await;
+}
