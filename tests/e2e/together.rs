@@ -30,6 +30,9 @@ const NO_BROADCAST: (&str, &str) =
     ("modules.conf", "noload = app_stasis_broadcast.so\nnoload = res_stasis_broadcast.so\n");
 /// Less than an operator may say, since a test waits for it to pass.
 const ANSWERED_SOON: (&str, &str) = ("globals.conf", "KARIPASS_ANSWER_SECONDS = 5\n");
+/// A daemon that is told to stop does so at once.
+const AT_ONCE: [(&str, &str); 2] =
+    [("KARIPASS_STOP_NOTICE_S", "0"), ("KARIPASS_STOP_CALLS_S", "0.1")];
 const A: (&str, &str) = ("KARIPASS_ARI_APP", "karipass-a");
 const B: (&str, &str) = ("KARIPASS_ARI_APP", "karipass-b");
 
@@ -46,6 +49,7 @@ pub fn trials(installation: &Installation) -> Vec<Trial> {
             hung,
         ),
         apart("a_call_that_rings_at_a_daemon_that_is_killed_goes_to_the_other", ringing),
+        apart("a_call_that_rings_at_a_daemon_that_stops_goes_to_the_other", sent_on),
         apart("a_caller_whose_daemon_is_gone_hears_trouble_by_itself", gone),
         apart("a_caller_whose_daemon_goes_during_the_last_guidance_hears_it_again", gone_at_last),
         apart("a_daemon_that_is_started_again_takes_its_callers_from_the_menu_on", adopted),
@@ -122,7 +126,18 @@ fn hung(installation: &Installation) -> Result<()> {
 }
 
 fn ringing(installation: &Installation) -> Result<()> {
-    let (system, mut b) = pair(installation, &[ANSWERED_SOON])?;
+    rings_at_one(installation, Daemon::kill)
+}
+
+fn sent_on(installation: &Installation) -> Result<()> {
+    rings_at_one(installation, Daemon::stop)
+}
+
+/// A call rings at the daemon that this befalls; the other one serves it.
+fn rings_at_one(installation: &Installation, befalls: fn(&mut Daemon) -> Result<()>) -> Result<()> {
+    let system = System::without_daemon(installation, &[APPS, ANSWERED_SOON])?;
+    let system = system.with_daemon(&[A, AT_ONCE[0], AT_ONCE[1]])?;
+    let mut b = system.another_daemon("b", &[B, AT_ONCE[0], AT_ONCE[1]])?;
     let story = Story::new(&system)?;
     let mut a = system.daemon.as_ref().unwrap().lock().unwrap();
     // The caller cannot be looked up.
@@ -136,11 +151,11 @@ fn ringing(installation: &Installation) -> Result<()> {
         let until = Instant::now() + PATIENCE;
         loop {
             if has_a_call(&a)? {
-                a.kill()?;
+                befalls(&mut a)?;
                 break;
             }
             if has_a_call(&b)? {
-                b.kill()?;
+                befalls(&mut b)?;
                 break;
             }
             ensure!(Instant::now() < until, "nobody has the call");
