@@ -24,6 +24,8 @@ use secret_hash::Argon;
 
 /// Workers that serve calls only; two, so that calls that end together do not wait for each other.
 const CALL_WORKERS: usize = 2;
+/// The most workers for logins, however many cores there are: each keeps 19 MiB.
+const MOST_LOGIN_WORKERS: usize = 32;
 /// Logins that may wait for a worker: the thousand sent at once of `C3`.
 const LOGIN_QUEUE: usize = 1024;
 /// The longest that a login waits for its verification.
@@ -86,7 +88,7 @@ impl Hasher {
         for _ in 0..CALL_WORKERS {
             lane::spawn(&lanes.calls, &argon, Beside::Shares).map_err(StartError::Thread)?;
         }
-        for _ in 0..cores.saturating_sub(1).max(1) {
+        for _ in 0..cores.saturating_sub(1).clamp(1, MOST_LOGIN_WORKERS) {
             lane::spawn(&lanes.logins, &argon, Beside::GoesFirst).map_err(StartError::Thread)?;
         }
         Ok(Self { lanes, argon })

@@ -96,10 +96,17 @@ pub enum Checked {
 
 /// Block memory that is not in use, the last used on top: what was used last is what the processor
 /// still has at hand.
-#[derive(Default)]
-struct Memories(Mutex<Vec<Vec<Block>>>);
+struct Memories {
+    free: Mutex<Vec<Vec<Block>>>,
+    /// How many blocks of each are kept, whatever a dearer stored hash needs for once.
+    kept: usize,
+}
 
 impl Memories {
+    fn of(kept: usize) -> Self {
+        Self { free: Mutex::default(), kept }
+    }
+
     /// Lends `work` the memory of one operation.
     fn lend<T>(&self, blocks: usize, work: impl FnOnce(&mut [Block]) -> T) -> T {
         let mut memory = self.lock().pop().unwrap_or_default();
@@ -107,12 +114,14 @@ impl Memories {
             memory.resize(blocks, Block::new());
         }
         let done = work(&mut memory);
+        memory.truncate(self.kept);
+        memory.shrink_to_fit();
         self.lock().push(memory);
         done
     }
 
     fn lock(&self) -> MutexGuard<'_, Vec<Vec<Block>>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.free.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -136,13 +145,14 @@ impl Argon {
             .keyid(keys.first().id().as_bytes().try_into().map_err(failed)?)
             .build()
             .map_err(failed)?;
+        let memories = Memories::of(params.block_count());
         let mut argon = Self {
             keys,
             cost,
             params,
             dummy: PhcString::from(String::new()),
             operations: AtomicU64::new(0),
-            memories: Memories::default(),
+            memories,
         };
         argon.dummy = argon.hash(&dummy.password, Salt(dummy.salt))?;
         Ok(argon)
@@ -270,4 +280,17 @@ impl fmt::Debug for Argon {
 
 fn failed(error: impl fmt::Display) -> HashError {
     HashError::Failed(error.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_dearer_hash_needs_is_not_kept() {
+        let memories = Memories::of(8);
+        assert_eq!(memories.lend(32, |memory| memory.len()), 32);
+        assert_eq!(memories.lend(8, |memory| memory.len()), 8);
+        assert_eq!(memories.lock().iter().map(Vec::capacity).collect::<Vec<_>>(), [8]);
+    }
 }
