@@ -1,7 +1,8 @@
 //! Bringing the database to this program's version (`R`, `migrate`).
 //!
 //! The migrations of `sql/` are in the binary. One program at a time migrates a database, under an
-//! advisory lock; all that is missing is applied in one transaction.
+//! advisory lock; all that is missing is applied in one transaction. A migration only adds, so that
+//! daemons of the version before it go on while it is brought in.
 
 use deadpool_postgres::{ClientWrapper, Object};
 
@@ -55,7 +56,7 @@ pub fn program_version() -> i32 {
 #[must_use]
 pub fn mismatch(found: i32) -> Option<String> {
     let needed = program_version();
-    (found != needed).then(|| {
+    (found < needed).then(|| {
         format!(
             "the database is of version {found}, this program needs {needed}: see karipass migrate"
         )

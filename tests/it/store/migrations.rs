@@ -3,6 +3,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
+use karipass::web::{Faults, operators};
 use karipass_lab::postgres::Database;
 use libtest_mimic::Trial;
 use tokio_postgres::error::SqlState;
@@ -15,6 +16,7 @@ pub fn trials(world: &Arc<World>) -> Vec<Trial> {
         trial(world, "r_two_migrations_at_once_are_one_after_the_other", at_once),
         trial(world, "r_two_databases_of_a_cluster_are_migrated_at_once", two_databases),
         trial(world, "r_a_newer_database_is_refused_and_left_alone", newer),
+        trial(world, "r_a_daemon_serves_on_once_a_newer_program_has_migrated", serves_on),
         trial(world, "r_the_daemon_has_no_more_rights_than_it_needs", rights),
     ]
 }
@@ -55,7 +57,7 @@ async fn two_databases(_: Arc<World>) {
     }
 }
 
-async fn newer(world: Arc<World>) {
+async fn migrated_later(world: &World) -> Database {
     let database = world.database().await;
     let owner = database.owner().await.unwrap();
     owner
@@ -64,9 +66,24 @@ async fn newer(world: Arc<World>) {
         )
         .await
         .unwrap();
+    database
+}
+
+async fn newer(world: Arc<World>) {
+    let database = migrated_later(&world).await;
     let ran = karipass(&database, &["migrate"]);
     assert_eq!((ran.status, ran.out.as_str()), (1, ""));
     assert!(ran.err.contains("version 99, newer than this program's 4"), "{}", ran.err);
+}
+
+async fn serves_on(world: Arc<World>) {
+    let database = migrated_later(&world).await;
+    let store = daemon_store(&database);
+    let no_faults: Faults = Arc::new(Vec::new);
+    assert_eq!(operators::wanting(&store, &no_faults).await, [""; 0]);
+    assert_eq!(store.check().await, karipass::store::check::Findings::default());
+    let never_migrated = daemon_store(&world.postgres.empty().await.unwrap());
+    assert_eq!(operators::wanting(&never_migrated, &no_faults).await.len(), 1);
 }
 
 async fn rights(world: Arc<World>) {
