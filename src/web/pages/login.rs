@@ -84,8 +84,12 @@ pub(super) async fn log_in(
     };
     match login::log_in(site.store(), site.hasher(), attempt, site.idle()).await? {
         Verdict::Accepted(token, _) => {
-            if let Some(former) = stranger.session {
-                login::log_out(site.store(), &former, Door::Pages, address).await?;
+            // The login stands, whatever becomes of the session before it.
+            if let Some(former) = stranger.session
+                && let Err(error) =
+                    login::log_out(site.store(), &former, Door::Pages, address).await
+            {
+                tracing::warn!(%error, "the session before a login was not ended");
             }
             Ok(begun(&token))
         }
