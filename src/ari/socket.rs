@@ -278,3 +278,22 @@ impl Outage {
         longest.mul_f64(rand::rng().random_range(0.5..=1.0))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    #[test]
+    fn the_pause_grows_up_to_its_bound_and_two_daemons_do_not_keep_step() {
+        let pace = Pace::default();
+        for (tries, longest_ms) in [(0, 100), (1, 200), (4, 1600), (5, 3000), (1000, 3000)] {
+            let outage = Outage { tries, ..Outage::default() };
+            let pauses: BTreeSet<Duration> = (0..100).map(|_| outage.pause(pace)).collect();
+            let longest = Duration::from_millis(longest_ms);
+            assert!(pauses.iter().all(|it| (longest / 2..=longest).contains(it)), "{pauses:?}");
+            assert!(pauses.len() > 50, "{pauses:?}");
+        }
+    }
+}
