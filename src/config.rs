@@ -4,6 +4,7 @@
 //! from a file: `password_file` beside `password`. Relative paths start at the configuration file's
 //! folder. No secret has a default, and no message repeats a value.
 
+mod asterisk;
 pub mod certificate;
 mod network;
 mod reader;
@@ -19,6 +20,7 @@ use zeroize::Zeroizing;
 use crate::hashing::Keys;
 use crate::number::Number;
 use crate::rules;
+pub use asterisk::Ari;
 use certificate::Files;
 pub use network::{Network, NotANetwork};
 use reader::Reader;
@@ -71,23 +73,6 @@ pub struct Config {
     pub log: Log,
     /// Every file that a secret was read from, by its setting.
     pub guarded_files: Vec<(String, PathBuf)>,
-}
-
-/// How to reach ARI.
-#[derive(Debug)]
-pub struct Ari {
-    /// The HTTP server's base, such as `http://127.0.0.1:8088`.
-    pub url: url::Url,
-    /// The Stasis application's name, as the dialplan calls it.
-    pub app: String,
-    /// The user of `ari.conf`.
-    pub user: String,
-    /// Its password.
-    pub password: Secret,
-    /// The folder of the guidance (`…/sounds/ja/karipass`), to look for missing files; none to ask ARI only.
-    pub sounds: Option<PathBuf>,
-    /// The folder of Asterisk's configuration (`/etc/asterisk`), for `karipass check` alone.
-    pub etc: Option<PathBuf>,
 }
 
 /// How to reach PostgreSQL.
@@ -224,7 +209,7 @@ pub fn load(
     variables: impl IntoIterator<Item = (String, String)>,
 ) -> Result<Config, Mistakes> {
     let mut reader = Reader::new(file, variables);
-    let ari = asterisks(&mut reader);
+    let ari = asterisk::all(&mut reader);
     let database = database(&mut reader);
     let keys = keys(&mut reader);
     let call = call(&mut reader);
@@ -270,34 +255,6 @@ pub fn load_for_operator(
     };
     reader.leave(&[URL, "database.url_file", "database.connections"]);
     reader.finish("database.", || url)
-}
-
-fn asterisks(reader: &mut Reader) -> Option<Vec<Ari>> {
-    let tables = reader.tables("ari");
-    let asterisks: Vec<Option<Ari>> = tables.iter().map(|table| ari(reader, table)).collect();
-    let asterisks = asterisks.into_iter().collect::<Option<Vec<Ari>>>()?;
-    for (place, ari) in asterisks.iter().enumerate() {
-        let is_same = |other: &Ari| other.url == ari.url && other.app == ari.app;
-        if asterisks.iter().take(place).any(is_same) {
-            let table = tables.get(place)?;
-            reader.mistake(format!("{table}.url: the same Asterisk and application once more"));
-        }
-    }
-    Some(asterisks)
-}
-
-fn ari(reader: &mut Reader, table: &str) -> Option<Ari> {
-    let key = |name: &str| format!("{table}.{name}");
-    let url: Option<url::Url> = reader.or_default(&key("url"), "http://127.0.0.1:8088");
-    if url.as_ref().is_some_and(|url| url.scheme() != "http") {
-        reader.mistake(format!("{table}.url: an http:// address is needed"));
-    }
-    let app = reader.or_default(&key("app"), "karipass");
-    let user = reader.required(&key("user"));
-    let password = reader.required_secret(&key("password"));
-    let sounds = reader.path(&key("sounds"));
-    let etc = reader.path(&key("etc"));
-    Some(Ari { url: url?, app: app?, user: user?, password: password?, sounds, etc })
 }
 
 fn database(reader: &mut Reader) -> Option<Database> {

@@ -108,6 +108,25 @@ fn several_asterisks_are_a_list_and_variables_name_them_by_their_place() {
 }
 
 #[test]
+fn the_url_of_ari_holds_no_password_and_nothing_else_that_is_no_address() {
+    for url in ["http://127.0.0.1:8088", "http://[::1]:8088/prefix/"] {
+        assert!(load(None, with(&[("KARIPASS_ARI_URL", url)])).is_ok(), "{url}");
+    }
+    let mistake = "ari.url: must hold no user, password, query or fragment: \
+                   ari.user and ari.password are for these";
+    for url in [
+        "http://user:secret@127.0.0.1:8088",
+        "http://user@127.0.0.1:8088",
+        "http://:secret@127.0.0.1:8088",
+        "http://127.0.0.1:8088/?api_key=user:secret",
+        "http://127.0.0.1:8088?",
+        "http://127.0.0.1:8088/#secret",
+    ] {
+        assert_eq!(mistakes(None, with(&[("KARIPASS_ARI_URL", url)])), [mistake], "{url}");
+    }
+}
+
+#[test]
 fn w7_without_a_certificate_only_loopback() {
     let mut given = enough();
     given.extend(variables(&[("KARIPASS_SITE_LISTEN", "192.0.2.1:443")]));

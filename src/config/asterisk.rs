@@ -1,0 +1,65 @@
+//! `[ari]`: where each Asterisk is, and as whom the daemon speaks to it.
+
+use std::path::PathBuf;
+
+use url::Url;
+
+use super::Secret;
+use super::reader::Reader;
+
+/// How to reach ARI.
+#[derive(Debug)]
+pub struct Ari {
+    /// The HTTP server's base, such as `http://127.0.0.1:8088`.
+    pub url: Url,
+    /// The Stasis application's name, as the dialplan calls it.
+    pub app: String,
+    /// The user of `ari.conf`.
+    pub user: String,
+    /// Its password.
+    pub password: Secret,
+    /// The folder of the guidance (`…/sounds/ja/karipass`), to look for missing files; none to ask ARI only.
+    pub sounds: Option<PathBuf>,
+    /// The folder of Asterisk's configuration (`/etc/asterisk`), for `karipass check` alone.
+    pub etc: Option<PathBuf>,
+}
+
+/// `[ari]`, or each `[[ari]]`.
+pub(super) fn all(reader: &mut Reader) -> Option<Vec<Ari>> {
+    let tables = reader.tables("ari");
+    let asterisks: Vec<Option<Ari>> = tables.iter().map(|table| ari(reader, table)).collect();
+    let asterisks = asterisks.into_iter().collect::<Option<Vec<Ari>>>()?;
+    for (place, ari) in asterisks.iter().enumerate() {
+        let is_same = |other: &Ari| other.url == ari.url && other.app == ari.app;
+        if asterisks.iter().take(place).any(is_same) {
+            let table = tables.get(place)?;
+            reader.mistake(format!("{table}.url: the same Asterisk and application once more"));
+        }
+    }
+    Some(asterisks)
+}
+
+fn ari(reader: &mut Reader, table: &str) -> Option<Ari> {
+    let key = |name: &str| format!("{table}.{name}");
+    let url: Option<Url> = reader.or_default(&key("url"), "http://127.0.0.1:8088");
+    if url.as_ref().is_some_and(|url| url.scheme() != "http") {
+        reader.mistake(format!("{table}.url: an http:// address is needed"));
+    }
+    if url.as_ref().is_some_and(holds_more) {
+        reader.mistake(format!(
+            "{table}.url: must hold no user, password, query or fragment: {table}.user and {table}.password are for these"
+        ));
+    }
+    let app = reader.or_default(&key("app"), "karipass");
+    let user = reader.required(&key("user"));
+    let password = reader.required_secret(&key("password"));
+    let sounds = reader.path(&key("sounds"));
+    let etc = reader.path(&key("etc"));
+    Some(Ari { url: url?, app: app?, user: user?, password: password?, sounds, etc })
+}
+
+/// Whether more stands in it than where ARI is: the whole of it is logged.
+fn holds_more(url: &Url) -> bool {
+    let is_authorised = !url.username().is_empty() || url.password().is_some();
+    is_authorised || url.query().is_some() || url.fragment().is_some()
+}
