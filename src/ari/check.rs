@@ -4,6 +4,7 @@ mod callers;
 mod conf;
 mod dialplan_files;
 mod files;
+mod identify;
 
 use std::path::Path;
 

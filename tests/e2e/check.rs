@@ -21,18 +21,21 @@ const PLANTED: [(&str, &str); 4] = [
          [unknown](karipass-endpoint)\ncontext = karipass-trunk-from\n\
          [named](karipass-endpoint)\ncontext = karipass-trunk\ntrust_id_inbound = yes\n\
          [named]\ntype = identify\nendpoint = named\nmatch = 127.0.0.9\n\
+         [wide](karipass-endpoint)\ncontext = karipass-trunk-from\nidentify_by = ip\n\
+         [wide]\ntype = identify\nendpoint = wide\nmatch = 127.0.0.8,128.0.0.0/1\n\
          [mute](karipass-phone)\nauth = mute\n[mute](karipass-phone-auth)\nusername = mute\npassword = mute\n",
     ),
     ("extensions.conf", "[forever]\nexten => 1,1,Stasis(karipass,untrusted)\n"),
 ];
 
 /// What each of them, and what is planted in the running Asterisk's own files, is named by.
-const NAMED: [&[&str]; 10] = [
+const NAMED: [&[&str]; 11] = [
     &["http.conf", "sessionlimit is 50"],
     &["ari.conf", "websocket_write_timeout is 100 ms"],
     &["endpoint anonymous", "anybody"],
     &["endpoint unknown", "no identify section"],
     &["endpoint named", "identify_by = ip"],
+    &["endpoint wide", "wider than /8"],
     &["endpoint mute", "callerid"],
     &["[forever]", "TIMEOUT(absolute)"],
     &["logger.conf: messages.log", "dtmf"],

@@ -6,6 +6,7 @@ use super::Finding;
 use super::conf::{Conf, Section};
 use super::dialplan_files::{Door, Doors};
 use super::files::is_of;
+use super::identify::{self, KnownBy};
 
 /// The words of the mapping of endpoints that is followed, in `sorcery.conf`.
 const IN_PJSIP_CONF: [&str; 2] = ["config", "pjsip.conf"];
@@ -55,21 +56,15 @@ pub(super) fn elsewhere(wizard: &Conf, sorcery: &Conf) -> Vec<Finding> {
     findings
 }
 
-/// What an endpoint has against it that is identified by its address and by its name.
 const BY_NAME: &str =
     "is known by its name in From too, which anybody can write: identify_by = ip is missing";
+const BY_FROM: &str =
+    "is known by From alone, which anybody can write: it has no identify section with match";
+const BY_WORDS: &str = "is known by what anybody can write: its identify section has match_header or match_request_uri";
+const BY_WIDE_NETWORK: &str = "is known by an address that nearly anybody may have: match of its identify section is wider than /8 (IPv6: /16)";
 
 fn trunk(pjsip: &Conf, endpoint: &Section, door: Door) -> Vec<&'static str> {
-    let mut mistakes = Vec::new();
-    if !has_auth(endpoint) {
-        if !is_identified(pjsip, endpoint) {
-            mistakes.push(
-                "is known by From alone, which anybody can write: it has no identify section",
-            );
-        } else if is_known_by_name(endpoint) {
-            mistakes.push(BY_NAME);
-        }
-    }
+    let mut mistakes: Vec<_> = unproved(pjsip, endpoint, BY_FROM).into_iter().collect();
     if door == Door::Asserted && !endpoint.is_true("trust_id_inbound") {
         mistakes.push("has no trust_id_inbound: its caller is whatever From says");
     }
@@ -87,23 +82,21 @@ fn telephone(pjsip: &Conf, endpoint: &Section) -> Vec<&'static str> {
     if endpoint.is_true("trust_id_inbound") {
         mistakes.push("has trust_id_inbound: a telephone says itself who it is");
     }
-    if !has_auth(endpoint) {
-        if !is_identified(pjsip, endpoint) {
-            mistakes.push("has no auth: anybody can be this telephone");
-        } else if is_known_by_name(endpoint) {
-            mistakes.push(BY_NAME);
-        }
-    }
+    mistakes.extend(unproved(pjsip, endpoint, "has no auth: anybody can be this telephone"));
     mistakes
 }
 
-fn has_auth(endpoint: &Section) -> bool {
-    endpoint.value("auth").is_some_and(|auth| !auth.is_empty())
-}
-
-fn is_identified(pjsip: &Conf, endpoint: &Section) -> bool {
-    let mut identifies = pjsip.sections.iter().filter(|section| is_of(section, "identify"));
-    identifies.any(|identify| identify.value("endpoint") == Some(endpoint.name.as_str()))
+/// What lets others be this endpoint, if anything; `unknown` is said of one that is known by nothing.
+fn unproved(pjsip: &Conf, endpoint: &Section, unknown: &'static str) -> Option<&'static str> {
+    if endpoint.value("auth").is_some_and(|auth| !auth.is_empty()) {
+        return None;
+    }
+    match identify::known_by(pjsip, &endpoint.name) {
+        KnownBy::Address => is_known_by_name(endpoint).then_some(BY_NAME),
+        KnownBy::WideNetwork => Some(BY_WIDE_NETWORK),
+        KnownBy::Words => Some(BY_WORDS),
+        KnownBy::Nothing => Some(unknown),
+    }
 }
 
 fn is_known_by_name(endpoint: &Section) -> bool {
@@ -161,6 +154,37 @@ mod tests {
         }
         let found = told("[x]\ntype=endpoint\ncontext=vouched\nidentify_by=ip\n");
         assert!(found.len() == 1 && found[0].contains("no identify section"), "{found:?}");
+    }
+
+    #[test]
+    fn p1_an_identify_section_is_a_proof_only_where_it_names_addresses_of_its_own() {
+        let (nothing, words, wide) = (&["no identify section", "no auth"], "match_header", "/8");
+        for (identify, is_told) in [
+            ("match=192.0.2.1", None),
+            ("match=192.0.2.0/24,sip.carrier.example", None),
+            ("match=sip.carrier.example\nmatch=2001:db8::/32", None),
+            ("match=!0.0.0.0/0,192.0.2.1", None),
+            ("", Some(&nothing[..])),
+            ("match=", Some(&nothing[..])),
+            ("match=!192.0.2.1", Some(&nothing[..])),
+            ("match_header=X-Carrier: x", Some(&[words])),
+            ("match=192.0.2.1\nmatch_header=X-Carrier: x", Some(&[words])),
+            ("match=192.0.2.1\nmatch_request_uri=sip:x@y", Some(&[words])),
+            ("match=0.0.0.0/0", Some(&[wide])),
+            ("match=192.0.2.1, ::/0", Some(&[wide])),
+            ("match=0.0.0.0/0.0.0.0\nmatch=192.0.2.1", Some(&[wide])),
+            ("match=192.0.2.1\n[i]\ntype=identify\nendpoint=x\nmatch=0.0.0.0/0", Some(&[wide])),
+        ] {
+            for context in ["vouched", "phones\ncallerid=<0612345600>"] {
+                let found = told(&format!(
+                    "[x]\ntype=endpoint\nidentify_by=ip\ncontext={context}\n\
+                     [x]\ntype=identify\nendpoint=x\n{identify}\n"
+                ));
+                assert_eq!(found.len(), usize::from(is_told.is_some()), "{identify}: {found:?}");
+                let is_named = |it: &String| is_told.unwrap().iter().any(|word| it.contains(word));
+                assert!(found.iter().all(is_named), "{identify}: {found:?}");
+            }
+        }
     }
 
     #[test]

@@ -26,10 +26,15 @@ pub(super) struct Section {
 }
 
 impl Section {
-    /// The last value of this name; names are alike in any case.
-    pub(super) fn value(&self, name: &str) -> Option<&str> {
-        let mut named = self.entries.iter().rev().filter(|(it, _)| it.eq_ignore_ascii_case(name));
-        named.next().map(|(_, value)| value.as_str())
+    /// The last value of this name.
+    pub(super) fn value<'a>(&'a self, name: &str) -> Option<&'a str> {
+        self.values(name).next_back()
+    }
+
+    /// Every value of this name, for those that add up; names are alike in any case.
+    pub(super) fn values<'a>(&'a self, name: &str) -> impl DoubleEndedIterator<Item = &'a str> {
+        let named = self.entries.iter().filter(move |(it, _)| it.eq_ignore_ascii_case(name));
+        named.map(|(_, value)| value.as_str())
     }
 
     /// Whether the value of this name is one of Asterisk's words for true (`ast_true`).

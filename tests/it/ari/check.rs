@@ -155,7 +155,7 @@ async fn another_dialplan(_world: Arc<World>) {
 /// A file of the samples, a text of it, what stands in its place, and what the finding names.
 type Fault = (&'static str, &'static str, &'static str, &'static [&'static str]);
 
-const FAULTS: [Fault; 16] = [
+const FAULTS: [Fault; 19] = [
     ("http.conf", "sessionlimit = 256", "", &["http.conf", "sessionlimit", "100"]),
     ("http.conf", "sessionlimit = 256", "sessionlimit = 50", &["http.conf", "50"]),
     ("ari.conf", "websocket_write_timeout = 5000", "", &["websocket_write_timeout", "100 ms"]),
@@ -166,6 +166,9 @@ const FAULTS: [Fault; 16] = [
     ("pjsip.conf", "identify_by = ip\n", "", &["endpoint carrier", "identify_by = ip"]),
     ("pjsip.conf", "trust_id_inbound = yes", "", &["endpoint carrier", "trust_id_inbound"]),
     ("pjsip.conf", "type = identify", "type = aor", &["endpoint carrier", "identify section"]),
+    ("pjsip.conf", "match = 127.0.0.2", "", &["endpoint carrier", "identify section with match"]),
+    ("pjsip.conf", "127.0.0.2", "0.0.0.0/0", &["endpoint carrier", "wider than /8"]),
+    ("pjsip.conf", "match =", "match_header = X:", &["endpoint carrier", "match_header"]),
     (
         "pjsip.conf",
         "[karipass-phone-auth](!)",
