@@ -15,10 +15,20 @@ use super::rest::{Rest, RestError};
 use super::{Chain, Pace, sounds};
 use crate::{clock, config};
 
-/// Modules without which the line does not work; drivers of trunks and telephones are the PBX's affair.
-const MODULES: [&str; 13] = [
+/// Modules without which the line does not work: those of its dialplan, of its sounds and of ARI; drivers
+/// of trunks and telephones are the PBX's affair.
+const MODULES: [&str; 22] = [
+    "app_exec.so",
+    "app_playback.so",
+    "app_stack.so",
     "app_stasis.so",
     "format_wav.so",
+    "func_callerid.so",
+    "func_channel.so",
+    "func_cut.so",
+    "func_logic.so",
+    "func_strings.so",
+    "func_timeout.so",
     "res_ari.so",
     "res_ari_applications.so",
     "res_ari_asterisk.so",
@@ -279,6 +289,15 @@ mod tests {
         assert!(matches!(log("NOTICE DEBUG DTMF "), Some(Finding::Wrong(_))));
         assert!(matches!(log("DEBUG NOTICE "), Some(Finding::Doubtful(_))));
         assert!(matches!(log("VERBOSE "), Some(Finding::Doubtful(_))));
+    }
+
+    #[test]
+    fn the_modules_that_the_dialplan_is_made_of_are_asked_for() {
+        let sample = include_str!("../../asterisk/etc/modules.conf");
+        let (_, rest) = sample.split_once("; dialplan\nload = pbx_config.so\n").unwrap();
+        let (dialplan, _) = rest.split_once("\n\n").unwrap();
+        let mut modules = dialplan.lines().map(|line| line.strip_prefix("load = ").unwrap());
+        assert!(modules.all(|module| MODULES.contains(&module)), "{dialplan}");
     }
 
     #[test]

@@ -32,8 +32,17 @@ async fn healthy() -> FakeAsterisk {
     fake.has_sounds(SOUNDS);
     fake.on("GET", "/asterisk/info", answer(json!({ "system": { "version": "22.10.1" } })));
     let modules: Vec<Value> = [
+        "app_exec.so",
+        "app_playback.so",
+        "app_stack.so",
         "app_stasis.so",
         "format_wav.so",
+        "func_callerid.so",
+        "func_channel.so",
+        "func_cut.so",
+        "func_logic.so",
+        "func_strings.so",
+        "func_timeout.so",
         "res_ari.so",
         "res_ari_applications.so",
         "res_ari_asterisk.so",
@@ -121,6 +130,7 @@ async fn everything(_world: Arc<World>) {
     for words in [
         &["18.20.0", "too old"][..],
         &["app_stasis.so"],
+        &["func_timeout.so"],
         &["full", "digits"],
         &["read_only"],
         &["channels", "500"],
