@@ -3,6 +3,7 @@
 mod callers;
 mod conf;
 mod dialplan_files;
+mod doors;
 mod files;
 mod identify;
 

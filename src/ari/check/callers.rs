@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use super::Finding;
 use super::conf::{Conf, Section};
-use super::dialplan_files::{Door, Doors};
+use super::doors::{Door, Doors};
 use super::files::is_of;
 use super::identify::{self, KnownBy};
 

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use super::conf::{Conf, Section};
-use super::{Finding, callers, dialplan_files};
+use super::{Finding, callers, dialplan_files, doors};
 
 /// Asterisk's own limit of HTTP connections, all of ARI's included (`http.conf`).
 const DEFAULT_SESSIONS: u32 = 100;
@@ -32,7 +32,7 @@ pub(super) fn look(etc: &Path, app: &str) -> Vec<Finding> {
     findings.extend(write_timeout(&ari));
     findings.extend(logs(&logger));
     findings.extend(events(&cel));
-    findings.extend(callers::judge(&pjsip, &dialplan_files::doors(&extensions)));
+    findings.extend(callers::judge(&pjsip, &doors::doors(&extensions)));
     findings.extend(callers::elsewhere(&wizard, &sorcery));
     findings.extend(dialplan_files::orphans(&extensions, app));
     findings
