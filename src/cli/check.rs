@@ -14,7 +14,7 @@ use super::output::Output;
 use crate::ari::{self, Finding};
 use crate::clock;
 use crate::config::certificate::{Files, not_after};
-use crate::config::{Config, Secret};
+use crate::config::{Ari, Config, Secret};
 use crate::store::Store;
 
 /// How long before its end a certificate is worth a word.
@@ -22,7 +22,7 @@ const ENDS_SOON: SignedDuration = SignedDuration::from_hours(14 * 24);
 
 /// Looks at the database, at Asterisk, at the certificate's end and at who can read the secrets.
 pub(super) async fn run(config: &Config, output: Output) -> anyhow::Result<Ending> {
-    let asterisks = config.ari.iter().map(|ari| ari::check(ari, ari::Expected::by(config, ari)));
+    let asterisks = config.ari.iter().map(|ari| asterisk(config, ari));
     let (mut findings, asterisks) = tokio::join!(database(config), join_all(asterisks));
     findings.extend(asterisks.into_iter().flatten());
     findings.extend(certificate(config, clock::today()));
@@ -44,6 +44,20 @@ pub(super) async fn run(config: &Config, output: Output) -> anyhow::Result<Endin
         output.result(&json!({ "level": "good" }), "nothing is wrong")?;
     }
     Ok(Ending::Done)
+}
+
+/// Where there are several, each finding names its own.
+async fn asterisk(config: &Config, ari: &Ari) -> Vec<Finding> {
+    let findings = ari::check(ari, ari::Expected::by(config, ari)).await;
+    if config.ari.len() == 1 {
+        return findings;
+    }
+    let named = |message: String| format!("{}: {message}", ari.url.authority());
+    let named = |finding| match finding {
+        Finding::Wrong(message) => Finding::Wrong(named(message)),
+        Finding::Doubtful(message) => Finding::Doubtful(named(message)),
+    };
+    findings.into_iter().map(named).collect()
 }
 
 fn certificate(config: &Config, now: Timestamp) -> Option<Finding> {

@@ -6,9 +6,10 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use karipass_lab::fake_asterisk::FakeAsterisk;
+use karipass_lab::fake_asterisk::{FakeAsterisk, Reply};
 use karipass_lab::postgres::Database;
 use libtest_mimic::Trial;
+use serde_json::{Value, json};
 
 use crate::world::{KARIPASS, Ran, World, daemon_store, operator_store, run, trial};
 
@@ -19,6 +20,7 @@ pub fn trials(world: &Arc<World>) -> Vec<Trial> {
         trial(world, "r_check_names_every_right_that_the_daemon_lacks", too_few_rights),
         trial(world, "r_check_doubts_a_daemon_with_the_owners_rights", too_many_rights),
         trial(world, "r_check_names_each_part_that_is_down_and_exits_with_1", down),
+        trial(world, "r_check_says_which_of_several_asterisks_a_finding_is_about", several),
         trial(world, "r_check_names_every_mistake_of_the_configuration", mistakes),
         trial(world, "r_check_tells_when_a_certificate_has_ended_or_will_soon", certificate),
         trial(world, "r_check_names_every_secret_that_everybody_can_read", secrets),
@@ -86,6 +88,41 @@ async fn down(world: Arc<World>) {
     let ran = check(&database, &database.daemon_url, not_ari.url());
     assert_eq!((ran.status, ran.out.lines().count()), (1, 1), "{ran:?}");
     assert!(ran.out.starts_with("wrong: there is no ARI at "), "{ran:?}");
+}
+
+async fn several(world: Arc<World>) {
+    let (one, other) = (FakeAsterisk::start().await.unwrap(), FakeAsterisk::start().await.unwrap());
+    one.on("GET", "/asterisk/info", Reply::With(200, json!({ "system": { "version": "18.0.0" } })));
+    let database = world.database().await;
+    let ran = |arguments: &[&str]| {
+        let mut command = database.karipass(Path::new(KARIPASS));
+        command.args(arguments).env_remove("KARIPASS_ARI_USER").env_remove("KARIPASS_ARI_PASSWORD");
+        for (place, fake) in [(1, &one), (2, &other)] {
+            command.env(format!("KARIPASS_ARI_{place}_URL"), fake.url());
+            command.env(format!("KARIPASS_ARI_{place}_USER"), "karipass");
+            command.env(format!("KARIPASS_ARI_{place}_PASSWORD"), "unused");
+        }
+        run(&mut command)
+    };
+    let names = [&one, &other].map(|fake| fake.url().strip_prefix("http://").unwrap());
+    let ran_plainly = ran(&["check"]);
+    assert_eq!(ran_plainly.status, 1, "{ran_plainly:?}");
+    for told in [
+        format!("wrong: {}: Asterisk 18.0.0 is too old", names[0]),
+        format!("wrong: {}: there is no ARI at ", names[1]),
+    ] {
+        let count = ran_plainly.out.lines().filter(|line| line.starts_with(&told)).count();
+        assert_eq!(count, 1, "{told}: {ran_plainly:?}");
+    }
+    let messages: Vec<Value> = ran(&["--json", "check"])
+        .out
+        .lines()
+        .map(|line| serde_json::from_str::<Value>(line).unwrap()["message"].clone())
+        .collect();
+    let is_named = |message: &Value| {
+        names.iter().any(|name| message.as_str().unwrap().starts_with(&format!("{name}: ")))
+    };
+    assert!(messages.len() > 2 && messages.iter().all(is_named), "{messages:?}");
 }
 
 async fn mistakes(world: Arc<World>) {
