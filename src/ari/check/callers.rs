@@ -73,17 +73,22 @@ fn trunk(pjsip: &Conf, endpoint: &Section, door: Door) -> Vec<&'static str> {
 
 fn telephone(pjsip: &Conf, endpoint: &Section) -> Vec<&'static str> {
     let mut mistakes = Vec::new();
-    if !endpoint
-        .value("callerid")
-        .is_some_and(|it| it.contains(|letter: char| letter.is_ascii_digit()))
-    {
-        mistakes.push("has no callerid: its caller is whatever From says");
+    if !endpoint.value("callerid").is_some_and(has_number) {
+        mistakes.push("has no number in callerid: its caller is whatever From says");
     }
     if endpoint.is_true("trust_id_inbound") {
         mistakes.push("has trust_id_inbound: a telephone says itself who it is");
     }
     mistakes.extend(unproved(pjsip, endpoint, "has no auth: anybody can be this telephone"));
     mistakes
+}
+
+/// Whether a `callerid` such as `"Taro" <0612345600>` or `0612345600` holds more than a name.
+fn has_number(callerid: &str) -> bool {
+    let bracketed = callerid.rsplit_once('<').and_then(|(_, rest)| rest.rsplit_once('>'));
+    let number = bracketed.map_or(callerid, |(number, _)| number);
+    let is_part = |letter: char| letter.is_ascii_digit() || "+- ()".contains(letter);
+    number.contains(|letter: char| letter.is_ascii_digit()) && number.chars().all(is_part)
 }
 
 /// What lets others be this endpoint, if anything; `unknown` is said of one that is known by nothing.
@@ -193,6 +198,12 @@ mod tests {
             ("auth=x\ncallerid=<0612345600>", None),
             ("auth=x", Some("callerid")),
             ("auth=x\ncallerid=\"Taro\" <>", Some("callerid")),
+            ("auth=x\ncallerid=\"Room 5\" <>", Some("callerid")),
+            ("auth=x\ncallerid=Room 5", Some("callerid")),
+            ("auth=x\ncallerid=\"<5>\" <room>", Some("callerid")),
+            ("auth=x\ncallerid=<0612345600", Some("callerid")),
+            ("auth=x\ncallerid=\"Room 5\" <+81 (6) 1234-5600>", None),
+            ("auth=x\ncallerid=06-1234-5600", None),
             ("auth=x\ncallerid=<0612345600>\ntrust_id_inbound=yes", Some("trust_id_inbound")),
             ("callerid=<0612345600>", Some("no auth")),
             (
