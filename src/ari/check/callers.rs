@@ -13,24 +13,30 @@ const IN_PJSIP_CONF: [&str; 2] = ["config", "pjsip.conf"];
 /// How an endpoint is known unless it says otherwise: by the name in From, too.
 const IDENTIFY_BY: &str = "username,ip";
 
-/// Judges every endpoint whose context leads to the line.
+/// Judges every endpoint whose context leads to the line, and anonymous ones wherever they lead.
 pub(super) fn judge(pjsip: &Conf, doors: &Doors) -> Vec<Finding> {
     let mut findings = Vec::new();
     for endpoint in pjsip.sections.iter().filter(|section| is_of(section, "endpoint")) {
         let context = endpoint.value("context").unwrap_or("default");
-        let mistakes = doors.get(context).into_iter().flatten().flat_map(|door| match door {
-            Door::Asserted | Door::Vouched => trunk(pjsip, endpoint, *door),
+        let told = |mistake| {
+            format!("pjsip.conf: endpoint {} (context {context}) {mistake}", endpoint.name)
+        };
+        let doors: Vec<Door> = doors.get(context).into_iter().flatten().copied().collect();
+        if is_anonymous(endpoint) {
+            findings.push(if doors.is_empty() {
+                Finding::Doubtful(told("takes calls from anybody, though not to the line"))
+            } else {
+                Finding::Wrong(told("takes calls from anybody"))
+            });
+            continue;
+        }
+        let mistakes = doors.into_iter().flat_map(|door| match door {
+            Door::Asserted | Door::Vouched => trunk(pjsip, endpoint, door),
             Door::Phone => telephone(pjsip, endpoint),
         });
         // Several doors may find the same.
-        let mut mistakes: BTreeSet<&str> = mistakes.collect();
-        if is_anonymous(endpoint) {
-            mistakes = BTreeSet::from(["takes calls from anybody"]);
-        }
-        let name = &endpoint.name;
-        findings.extend(mistakes.into_iter().map(|mistake| {
-            Finding::Wrong(format!("pjsip.conf: endpoint {name} (context {context}) {mistake}"))
-        }));
+        let mistakes: BTreeSet<&str> = mistakes.collect();
+        findings.extend(mistakes.into_iter().map(|mistake| Finding::Wrong(told(mistake))));
     }
     findings
 }
@@ -223,12 +229,27 @@ mod tests {
     }
 
     #[test]
-    fn p1_an_anonymous_endpoint_is_named_wherever_it_leads() {
-        assert_eq!(told("[anonymous]\ntype=endpoint\ncontext=elsewhere\n").len(), 1);
-        assert_eq!(told("[anonymous@site.example]\ntype=endpoint\ncontext=vouched\n").len(), 1);
+    fn p1_an_anonymous_endpoint_is_wrong_where_it_leads_to_the_line_and_doubtful_elsewhere() {
+        let found = |text: &str| {
+            let doors = Doors::from([
+                ("vouched".to_owned(), BTreeSet::from([Door::Vouched])),
+                ("elsewhere".to_owned(), BTreeSet::new()),
+            ]);
+            judge(&read(text), &doors)
+        };
+        for context in ["elsewhere", "unknown"] {
+            let found = found(&format!("[anonymous]\ntype=endpoint\ncontext={context}\n"));
+            assert!(
+                matches!(&found[..], [Finding::Doubtful(text)] if text.contains("anybody")),
+                "{found:?}"
+            );
+        }
+        let found_on_line = found("[anonymous@site.example]\ntype=endpoint\ncontext=vouched\n");
         assert!(
-            told("[anonymous](!)\ntype=endpoint\n[x](anonymous)\ncontext=elsewhere").is_empty()
+            matches!(&found_on_line[..], [Finding::Wrong(text)] if text.contains("anybody")),
+            "{found_on_line:?}"
         );
+        assert_eq!(found("[anonymous](!)\ntype=endpoint\n[x](anonymous)\ncontext=elsewhere"), []);
     }
 
     #[test]

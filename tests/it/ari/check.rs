@@ -217,8 +217,14 @@ const FAULTS: [Fault; 19] = [
     ),
 ];
 
-/// The same for what is doubtful; neither file is among the samples.
-const DOUBTS: [Fault; 2] = [
+/// The same for what is doubtful; not every file is among the samples.
+const DOUBTS: [Fault; 3] = [
+    (
+        "pjsip.conf",
+        "[karipass-phone-auth](!)",
+        "[anonymous](karipass-endpoint)\ncontext = elsewhere\n[y]",
+        &["endpoint anonymous", "anybody"],
+    ),
     (
         "pjsip_wizard.conf",
         "",
