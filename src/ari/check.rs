@@ -44,12 +44,14 @@ const MODULES: [&str; 22] = [
 ];
 
 /// Modules that write channel events down, keyed digits among them if `cel.conf` says so.
-const EVENT_WRITERS: [&str; 6] = [
+const EVENT_WRITERS: [&str; 8] = [
+    "cel_beanstalkd.so",
     "cel_custom.so",
     "cel_manager.so",
     "cel_odbc.so",
     "cel_pgsql.so",
     "cel_sqlite3_custom.so",
+    "cel_radius.so",
     "cel_tds.so",
 ];
 
@@ -311,10 +313,12 @@ mod tests {
         assert_eq!(judge_modules(&modules(&MODULES, "Running"), None), []);
         assert_eq!(judge_modules(&modules(&MODULES, "Not Running"), None).len(), MODULES.len());
         assert_eq!(judge_modules(&modules(&MODULES[1..], "Running"), None).len(), 1);
-        let with_writer = [&MODULES[..], &["cel_custom.so"]].concat();
-        assert!(matches!(
-            judge_modules(&modules(&with_writer, "Running"), None)[..],
-            [Finding::Doubtful(_)]
-        ));
+        for writer in ["cel_custom.so", "cel_radius.so", "cel_beanstalkd.so"] {
+            let with_writer = [&MODULES[..], &[writer]].concat();
+            assert!(matches!(
+                judge_modules(&modules(&with_writer, "Running"), None)[..],
+                [Finding::Doubtful(_)]
+            ));
+        }
     }
 }

@@ -91,8 +91,10 @@ fn log(file: &str, levels: &str) -> Option<Finding> {
 
 fn events(cel: &Conf) -> Option<Finding> {
     let enabled = cel.named("general").any(|general| general.is_true("enable"));
-    let events = cel.value("general", "events").unwrap_or_default().to_lowercase();
-    let named = events.split(',').map(str::trim).find(|event| ["all", "dtmf"].contains(event));
+    let events = cel.named("general").flat_map(|general| general.values("events"));
+    let mut events = events.flat_map(|events| events.split(',')).map(str::trim);
+    let named =
+        events.find(|event| ["all", "dtmf"].iter().any(|it| event.eq_ignore_ascii_case(it)));
     named.filter(|_| enabled).map(|event| {
         Finding::Wrong(format!(
             "cel.conf: events has {}: each keyed digit is written down",

@@ -165,7 +165,7 @@ async fn another_dialplan(_world: Arc<World>) {
 /// A file of the samples, a text of it, what stands in its place, and what the finding names.
 type Fault = (&'static str, &'static str, &'static str, &'static [&'static str]);
 
-const FAULTS: [Fault; 19] = [
+const FAULTS: [Fault; 20] = [
     ("http.conf", "sessionlimit = 256", "", &["http.conf", "sessionlimit", "100"]),
     ("http.conf", "sessionlimit = 256", "sessionlimit = 50", &["http.conf", "50"]),
     ("ari.conf", "websocket_write_timeout = 5000", "", &["websocket_write_timeout", "100 ms"]),
@@ -184,6 +184,12 @@ const FAULTS: [Fault; 19] = [
         "[karipass-phone-auth](!)",
         "[tel](karipass-phone)\nauth = tel\n[y]",
         &["endpoint tel", "callerid"],
+    (
+        "cel.conf",
+        "enable = no",
+        "enable = yes\nevents = DTMF\nevents = ANSWER",
+        &["cel.conf", "DTMF"],
+    ),
     ),
     (
         "pjsip.conf",
