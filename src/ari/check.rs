@@ -9,6 +9,7 @@ mod identify;
 
 use std::path::Path;
 
+use jiff::Timestamp;
 use serde::Deserialize;
 
 use super::dialplan::{self, Expected};
@@ -50,8 +51,8 @@ const EVENT_WRITERS: [&str; 8] = [
     "cel_manager.so",
     "cel_odbc.so",
     "cel_pgsql.so",
-    "cel_sqlite3_custom.so",
     "cel_radius.so",
+    "cel_sqlite3_custom.so",
     "cel_tds.so",
 ];
 
@@ -135,15 +136,7 @@ async fn beside(rest: &Rest, ari: &config::Ari) -> Vec<Finding> {
     let mut findings = Vec::new();
     let before = clock::today();
     match dialplan::value(rest, "EPOCH").await {
-        Ok(epoch) => {
-            let ahead_s = epoch
-                .parse()
-                .ok()
-                .and_then(|epoch: f64| clock::ahead_s(epoch, epoch + 1.0, before, clock::today()));
-            findings.extend(ahead_s.map(|ahead_s| {
-                Finding::Wrong(format!("Asterisk's clock is {ahead_s:+.0} s from this machine's"))
-            }));
-        }
+        Ok(epoch) => findings.extend(judge_clock(&epoch, before)),
         Err(error) => findings.push(untold("its time", &error)),
     }
     match &ari.etc {
@@ -155,6 +148,17 @@ async fn beside(rest: &Rest, ari: &config::Ari) -> Vec<Finding> {
         ))),
     }
     findings
+}
+
+/// What `EPOCH` held at some moment since `before`.
+fn judge_clock(epoch: &str, before: Timestamp) -> Option<Finding> {
+    let Some(epoch) = epoch.parse().ok().filter(|epoch: &f64| epoch.is_finite()) else {
+        return Some(Finding::Wrong(
+            "Asterisk did not tell its time: EPOCH is no number".to_owned(),
+        ));
+    };
+    let ahead_s = clock::ahead_s(epoch, epoch + 1.0, before, clock::today())?;
+    Some(Finding::Wrong(format!("Asterisk's clock is {ahead_s:+.0} s from this machine's")))
 }
 
 async fn look(rest: &Rest, ari: &config::Ari) -> Vec<Finding> {

@@ -82,6 +82,17 @@ async fn findings(fake: &FakeAsterisk) -> Vec<Finding> {
 }
 
 async fn findings_with(fake: &FakeAsterisk, etc: Option<&Path>) -> Vec<Finding> {
+    shows(fake, &karipass::clock::today().as_second().to_string());
+    findings_now(fake, etc).await
+}
+
+/// From now on this is the time of the fake.
+fn shows(fake: &FakeAsterisk, epoch: &str) {
+    fake.on("GET", "variable=EPOCH", answer(json!({ "value": epoch })));
+}
+
+/// The same as the fake's clock stands.
+async fn findings_now(fake: &FakeAsterisk, etc: Option<&Path>) -> Vec<Finding> {
     let (user, password) = ("karipass".to_owned(), Secret::from("ari-secret".to_owned()));
     let url = fake.url().parse().unwrap();
     let (app, etc) = ("karipass".to_owned(), etc.map(Path::to_path_buf));
@@ -173,6 +184,12 @@ const FAULTS: [Fault; 20] = [
     ("logger.conf", "security.log => security", "full => *", &["logger.conf: full", "digits"]),
     ("cel.conf", "enable = no", "enable = yes\nevents = ALL", &["cel.conf", "ALL"]),
     ("cel.conf", "enable = no", "enable = yes\nevents = ANSWER,dtmf", &["cel.conf", "DTMF"]),
+    (
+        "cel.conf",
+        "enable = no",
+        "enable = yes\nevents = DTMF\nevents = ANSWER",
+        &["cel.conf", "DTMF"],
+    ),
     ("pjsip.conf", "identify_by = ip\n", "", &["endpoint carrier", "identify_by = ip"]),
     ("pjsip.conf", "trust_id_inbound = yes", "", &["endpoint carrier", "trust_id_inbound"]),
     ("pjsip.conf", "type = identify", "type = aor", &["endpoint carrier", "identify section"]),
@@ -184,12 +201,6 @@ const FAULTS: [Fault; 20] = [
         "[karipass-phone-auth](!)",
         "[tel](karipass-phone)\nauth = tel\n[y]",
         &["endpoint tel", "callerid"],
-    (
-        "cel.conf",
-        "enable = no",
-        "enable = yes\nevents = DTMF\nevents = ANSWER",
-        &["cel.conf", "DTMF"],
-    ),
     ),
     (
         "pjsip.conf",
@@ -286,11 +297,20 @@ async fn no_files(_world: Arc<World>) {
 
 async fn clocks(_world: Arc<World>) {
     let fake = healthy().await;
+    let etc = samples();
+    let untold = findings_now(&fake, Some(etc.path())).await;
+    assert!(untold.len() == 1 && names(&untold, &["did not tell its time"]), "{untold:#?}");
     let now = karipass::clock::today().as_second();
-    for (epoch, sign) in [(now - 3600, "clock is -"), (now + 3600, "clock is +")] {
-        fake.on("GET", "variable=EPOCH", answer(json!({ "value": epoch.to_string() })));
-        let found = findings(&fake).await;
-        assert!(found.len() == 1 && names(&found, &["Asterisk's", sign]), "{found:#?}");
+    for (epoch, told) in [
+        ((now - 3600).to_string(), "clock is -"),
+        ((now + 3600).to_string(), "clock is +"),
+        (String::new(), "did not tell its time"),
+        ("noon".to_owned(), "did not tell its time"),
+        ("NaN".to_owned(), "did not tell its time"),
+    ] {
+        shows(&fake, &epoch);
+        let found = findings_now(&fake, Some(etc.path())).await;
+        assert!(found.len() == 1 && names(&found, &["Asterisk", told]), "{epoch}: {found:#?}");
     }
 }
 
