@@ -44,6 +44,11 @@ const MODULES: [&str; 22] = [
     "res_stasis_playback.so",
 ];
 
+/// The driver of SIP calls, and what the dialplan reads their headers with: who calls, and who does not want to
+/// be known.
+const PJSIP: &str = "chan_pjsip.so";
+const PJSIP_HEADERS: &str = "res_pjsip_header_funcs.so";
+
 /// Modules that write channel events down, keyed digits among them if `cel.conf` says so.
 const EVENT_WRITERS: [&str; 8] = [
     "cel_beanstalkd.so",
@@ -230,6 +235,7 @@ fn judge_modules(modules: &[Module], etc: Option<&Path>) -> Vec<Finding> {
     let runs = |name: &str| modules.iter().any(|it| it.name == name && it.status == "Running");
     let missing = MODULES
         .into_iter()
+        .chain(runs(PJSIP).then_some(PJSIP_HEADERS))
         .filter(|name| !runs(name))
         .map(|name| Finding::Wrong(format!("Asterisk's module {name} does not run")));
     let writers = EVENT_WRITERS
@@ -317,6 +323,10 @@ mod tests {
         assert_eq!(judge_modules(&modules(&MODULES, "Running"), None), []);
         assert_eq!(judge_modules(&modules(&MODULES, "Not Running"), None).len(), MODULES.len());
         assert_eq!(judge_modules(&modules(&MODULES[1..], "Running"), None).len(), 1);
+        let with_sip = [&MODULES[..], &[PJSIP]].concat();
+        assert_eq!(judge_modules(&modules(&with_sip, "Running"), None).len(), 1);
+        let with_headers = [&with_sip[..], &[PJSIP_HEADERS]].concat();
+        assert_eq!(judge_modules(&modules(&with_headers, "Running"), None), []);
         for writer in ["cel_custom.so", "cel_radius.so", "cel_beanstalkd.so"] {
             let with_writer = [&MODULES[..], &[writer]].concat();
             assert!(matches!(
