@@ -85,14 +85,20 @@ fn doors_of(contexts: &Contexts<'_>, start: &str) -> BTreeSet<Door> {
         if !seen.insert(way) {
             continue;
         }
-        for name in scope(contexts, context) {
+        // Asterisk looks for a pattern, and into what is included, only if it finds none of that name.
+        let is_own = dialled.is_of(contexts, context);
+        let names = if is_own { BTreeSet::from([context]) } else { scope(contexts, context) };
+        let may_be = |extension: &str| {
+            if is_own { dialled.is(extension) } else { dialled.may_be(extension) }
+        };
+        for name in names {
             if name == LINE {
-                let entered = DOORS.iter().filter(|(door, _)| dialled.may_be(door));
+                let entered = DOORS.iter().filter(|(door, _)| may_be(door));
                 doors.extend(entered.map(|(_, door)| *door));
                 continue;
             }
             let steps = contexts.get(name).into_iter().flat_map(|context| &context.steps);
-            for (_, step) in steps.filter(|(extension, _)| dialled.may_be(extension)) {
+            for (_, step) in steps.filter(|(extension, _)| may_be(extension)) {
                 doors.extend(named(step));
                 ways.extend(onward(step, context));
             }
@@ -119,15 +125,23 @@ impl<'a> Dialled<'a> {
         if written.contains('$') { Self::Anything } else { Self::Only(written) }
     }
 
+    /// Whether the context has an extension of just this name.
+    fn is_of(self, contexts: &Contexts<'_>, context: &str) -> bool {
+        let mut steps = contexts.get(context).into_iter().flat_map(|context| &context.steps);
+        steps.any(|(extension, _)| self == Dialled::Only(extension))
+    }
+
+    /// Whether it leads into the extension of its name, or into one that Asterisk goes to by itself.
+    fn is(self, extension: &str) -> bool {
+        self == Dialled::Only(extension) || BY_ITSELF.contains(&extension)
+    }
+
     /// Whether it may lead into this extension; what a pattern matches is not looked at.
     fn may_be(self, extension: &str) -> bool {
         match self {
             Self::Anything => true,
-            Self::Only(dialled) => {
-                dialled == extension
-                    || extension.starts_with('_')
-                    || extension.contains('$')
-                    || BY_ITSELF.contains(&extension)
+            Self::Only(_) => {
+                self.is(extension) || extension.starts_with('_') || extension.contains('$')
             }
         }
     }
@@ -290,6 +304,11 @@ mod tests {
             ("exten => _X.,1,Dial(Local/5@b)", &[]),
             ("exten => _X.,1,Dial(Local/${CUT(X,/,1)}@b)", &all),
             ("exten => _X.,1,Dial(Local/phone@karipass-line)", &[Door::Phone]),
+            ("exten => _X.,1,Goto(own,1,1)\n[own]\nexten => 1,1,NoOp()\ninclude => b", &[]),
+            (
+                "exten => _X.,1,Goto(own,2,1)\n[own]\nexten => 1,1,NoOp()\ninclude => b",
+                &[Door::Vouched],
+            ),
             ("exten => _X.,1,Goto(karipass-line,${X},1)", &all),
             ("exten => _X.,1,Goto(karipass-line,judge,1)", &[]),
             ("exten => _X.,1,Set(X=karipass-line,phone,1)", &[Door::Phone]),
