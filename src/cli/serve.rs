@@ -29,7 +29,7 @@ use crate::call::Limits;
 use crate::config::Config;
 use crate::hashing::{Cost, Dummy, Hasher};
 use crate::store::Store;
-use crate::store::migrate::program_version;
+use crate::store::migrate::mismatch;
 use crate::web::{self, Faults, Handle, Room, Site, operators};
 use leaving::{Leaving, Signals};
 use manager::{Manager, News, Pulse};
@@ -185,16 +185,15 @@ async fn stopped(mut stop: watch::Receiver<bool>) {
     let _never_closed_before = stop.wait_for(|stop| *stop).await;
 }
 
-/// Says in the log when the store is there and of this program's version.
+/// Says in the log when the store is there and of a version that this program works with.
 async fn wait_for(store: Store) {
     let mut last = String::new();
     loop {
         let reason = match store.schema_version().await {
-            Ok(version) if version == program_version() => break,
-            Ok(version) => format!(
-                "the database is of version {version}, this program needs {}: see karipass migrate",
-                program_version()
-            ),
+            Ok(version) => match mismatch(version) {
+                Some(reason) => reason,
+                None => break,
+            },
             Err(error) => error.to_string(),
         };
         if reason != last {
