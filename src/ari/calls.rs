@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::mpsc::{self, Sender};
+use tokio::task::AbortHandle;
 use tokio::time::sleep;
 use tracing::{Instrument, debug, info_span, warn};
 
@@ -32,23 +33,32 @@ pub(crate) type News = (Word, Instant);
 /// The calls of one PBX in the application.
 pub(crate) struct Calls {
     pbx: Arc<Pbx>,
-    /// No mailbox: the call has been ended, and Asterisk has not said its last word of it.
-    known: HashMap<String, Option<Sender<News>>>,
-    /// The room that is kept for calls that are being claimed.
-    claims: Arc<Mutex<HashMap<String, Live>>>,
+    known: HashMap<String, Known>,
+    /// The room that is kept for calls that are being claimed, each with the number of its claim.
+    claims: Arc<Mutex<HashMap<String, (u64, Live)>>>,
+    claimed: u64,
+}
+
+/// A call of which Asterisk has not said its last word.
+struct Known {
+    /// None if the call has been ended.
+    mailbox: Option<Sender<News>>,
+    task: AbortHandle,
 }
 
 impl Calls {
     pub(crate) fn new(pbx: Arc<Pbx>) -> Self {
-        Self { pbx, known: HashMap::new(), claims: Arc::default() }
+        Self { pbx, known: HashMap::new(), claims: Arc::default(), claimed: 0 }
     }
 
     /// A call is offered to whoever claims it first.
-    pub(crate) fn claim(&self, channel: String) {
+    pub(crate) fn claim(&mut self, channel: String) {
         if !self.pbx.line.takes_calls() {
             return;
         }
-        locked(&self.claims).insert(channel.clone(), Live::new(&self.pbx.line));
+        self.claimed += 1;
+        let number = self.claimed;
+        locked(&self.claims).insert(channel.clone(), (number, Live::new(&self.pbx.line)));
         let (pbx, claims) = (Arc::clone(&self.pbx), Arc::clone(&self.claims));
         tokio::spawn(async move {
             match pbx.rest.claim(&channel, &pbx.app).await {
@@ -57,7 +67,8 @@ impl Calls {
                 Ok(false) => debug!(channel, "another daemon has claimed a call"),
                 Err(error) => warn!(error = %Chain(&error), "a call could not be claimed"),
             }
-            locked(&claims).remove(&channel);
+            // By now it may be offered, and claimed, anew.
+            locked(&claims).retain(|_, (claim, _)| *claim != number);
         });
     }
 
@@ -83,23 +94,25 @@ impl Calls {
         let (host, identity) = (pbx.status.pbx(), arrival.identity);
         let span = info_span!("call", pbx = host, channel, ?identity);
         let (mailbox, mut news) = mpsc::channel(MAILBOX);
-        self.known.insert(channel.clone(), Some(mailbox));
-        let claimed = locked(&self.claims).remove(channel);
+        let claimed = locked(&self.claims).remove(channel).map(|(_, live)| live);
         let room = claimed.or_else(|| pbx.line.takes_calls().then(|| Live::new(&pbx.line)));
-        if let Some(live) = room {
-            tokio::spawn(caller::run(pbx, live, arrival, news).instrument(span));
+        let (channel, adopted) = (channel.clone(), *adopted);
+        let task = if let Some(live) = room {
+            tokio::spawn(caller::run(pbx, live, arrival, news).instrument(span))
         } else {
             metrics::counter!("karipass_calls_declined_total").increment(1);
-            let (channel, adopted) = (channel.clone(), *adopted);
+            let channel = channel.clone();
             let declined = async move { decline(&pbx, &channel, adopted, &mut news).await };
-            tokio::spawn(declined.instrument(span));
-        }
+            tokio::spawn(declined.instrument(span))
+        };
+        let known = Known { mailbox: Some(mailbox), task: task.abort_handle() };
+        self.known.insert(channel, known);
     }
 
     /// Puts news into its call's mailbox; what is for no call of ours is dropped.
     pub(crate) fn tell(&mut self, channel: &str, news: Word, now: Instant) {
-        let Some(mailbox) = self.known.get_mut(channel) else { return };
-        put(channel, mailbox, news, now);
+        let Some(known) = self.known.get_mut(channel) else { return };
+        put(channel, &mut known.mailbox, news, now);
     }
 
     /// Asterisk's last word of a channel.
@@ -125,8 +138,8 @@ impl Calls {
     }
 
     fn tell_all(&mut self, word: impl Fn() -> Word, now: Instant) {
-        for (channel, mailbox) in &mut self.known {
-            put(channel, mailbox, word(), now);
+        for (channel, known) in &mut self.known {
+            put(channel, &mut known.mailbox, word(), now);
         }
     }
 
@@ -145,8 +158,7 @@ impl Calls {
     }
 
     fn serves(&self, channel: &str) -> bool {
-        let mailbox = self.known.get(channel).and_then(Option::as_ref);
-        mailbox.is_some_and(|mailbox| !mailbox.is_closed())
+        self.known.get(channel).is_some_and(|known| !known.task.is_finished())
     }
 }
 

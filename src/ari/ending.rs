@@ -4,7 +4,6 @@
 //! Asterisk is asked again and again, and the call is this daemon's until it has obeyed.
 
 use std::future::pending;
-use std::time::Duration;
 
 use tokio::sync::mpsc::Receiver;
 use tokio::time::{sleep, timeout};
@@ -13,10 +12,8 @@ use tracing::{info, warn};
 use super::Chain;
 use super::calls::News;
 use super::event::{Parting, Slot, Word};
+use super::orders::AGAIN;
 use super::pbx::Pbx;
-
-/// Between two tries to let a call go.
-const AGAIN: Duration = Duration::from_millis(500);
 
 /// What becomes of a call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -41,13 +38,17 @@ pub(crate) async fn let_go(
     end: End,
     news: &mut Receiver<News>,
 ) {
-    if let Err(error) = pbx.rest.clear(channel, slots).await {
-        warn!(error = %Chain(&error), "what plays could not be stopped at a call's end");
-    }
+    // By then Asterisk's own limit has ended it.
+    let ended = timeout(pbx.line.limits.kept(), async {
+        if let Err(error) = pbx.rest.clear(channel, slots).await {
+            warn!(error = %Chain(&error), "what plays could not be stopped at a call's end");
+        }
+        insist(pbx, channel, end).await;
+    });
     tokio::select! {
-        // By then Asterisk's own limit has ended it.
-        _ended = timeout(pbx.line.limits.kept(), insist(pbx, channel, end)) => {}
+        biased;
         () = is_out_of_hand(news) => {}
+        _ = ended => {}
     }
 }
 
@@ -68,7 +69,17 @@ async fn insist(pbx: &Pbx, channel: &str, end: End) {
             Err(_) => {}
         }
         sleep(AGAIN).await;
+        // What was not answered may have been done, and the call be another daemon's by now.
+        if end == End::SentOn && has_left(pbx, channel).await {
+            return;
+        }
     }
+}
+
+async fn has_left(pbx: &Pbx, channel: &str) -> bool {
+    pbx.rest.channels_in(&pbx.app).await.is_ok_and(|channels| {
+        !channels.is_some_and(|channels| channels.iter().any(|present| present == channel))
+    })
 }
 
 /// Until Asterisk says that the call is gone, or that another process has it.

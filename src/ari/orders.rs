@@ -24,7 +24,7 @@ use crate::call::prompt::Prompt;
 use crate::clock;
 
 /// Between two tries to reach Asterisk.
-const AGAIN: Duration = Duration::from_millis(500);
+pub(super) const AGAIN: Duration = Duration::from_millis(500);
 
 /// A future under way, or none.
 pub(crate) type Pending<T> = Option<Pin<Box<dyn Future<Output = T> + Send>>>;

@@ -34,7 +34,7 @@ const IDLE: Duration = Duration::from_secs(10);
 /// Idle connections kept.
 const IDLE_CONNECTIONS: usize = 8;
 /// Requests under way at once; Asterisk's `sessionlimit` is 100 by default, for everyone.
-const AT_ONCE: usize = 64;
+const AT_ONCE: usize = 48;
 
 /// How often a playback that cannot be stopped yet is tried again.
 const REFUSED_STOPS: u32 = 40;
@@ -191,10 +191,14 @@ impl Rest {
         }
     }
 
-    /// Lets a channel go on in the dialplan; that it has gone already is as good.
+    /// Lets a channel go on in the dialplan; that it has gone already is as good. Done twice, it would take
+    /// the channel from the application that has it next.
     pub(crate) async fn send_on(&self, channel: &str) -> Result<(), RestError> {
         let path = ["channels", channel, "continue"];
-        self.twice(|| Request::new("continue", Method::POST, &path)).await
+        match self.send(Request::new("continue", Method::POST, &path)).await {
+            Err(RestError::Gone) => Ok(()),
+            other => other,
+        }
     }
 
     /// The caller's number that the dialplan has written on a channel, if it vouches for one.

@@ -30,6 +30,8 @@ const NO_BROADCAST: (&str, &str) =
     ("modules.conf", "noload = app_stasis_broadcast.so\nnoload = res_stasis_broadcast.so\n");
 /// Less than an operator may say, since a test waits for it to pass.
 const ANSWERED_SOON: (&str, &str) = ("globals.conf", "KARIPASS_ANSWER_SECONDS = 5\n");
+/// More than a caller here waits.
+const ANSWERED_LATE: (&str, &str) = ("globals.conf", "KARIPASS_ANSWER_SECONDS = 120\n");
 /// A daemon that is told to stop does so at once.
 const AT_ONCE: [(&str, &str); 2] =
     [("KARIPASS_STOP_NOTICE_S", "0"), ("KARIPASS_STOP_CALLS_S", "0.1")];
@@ -126,16 +128,20 @@ fn hung(installation: &Installation) -> Result<()> {
 }
 
 fn ringing(installation: &Installation) -> Result<()> {
-    rings_at_one(installation, Daemon::kill)
+    rings_at_one(installation, ANSWERED_SOON, Daemon::kill)
 }
 
 fn sent_on(installation: &Installation) -> Result<()> {
-    rings_at_one(installation, Daemon::stop)
+    rings_at_one(installation, ANSWERED_LATE, Daemon::stop)
 }
 
 /// A call rings at the daemon that this befalls; the other one serves it.
-fn rings_at_one(installation: &Installation, befalls: fn(&mut Daemon) -> Result<()>) -> Result<()> {
-    let system = System::without_daemon(installation, &[APPS, ANSWERED_SOON])?;
+fn rings_at_one(
+    installation: &Installation,
+    answered: (&str, &str),
+    befalls: fn(&mut Daemon) -> Result<()>,
+) -> Result<()> {
+    let system = System::without_daemon(installation, &[APPS, answered])?;
     let system = system.with_daemon(&[A, AT_ONCE[0], AT_ONCE[1]])?;
     let mut b = system.another_daemon("b", &[B, AT_ONCE[0], AT_ONCE[1]])?;
     let story = Story::new(&system)?;
