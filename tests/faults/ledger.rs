@@ -1,7 +1,8 @@
 //! What was confirmed to callers, beside what the database holds and who can log in.
 //!
 //! A caller who heard `completed` can log in, once stored, once noted. Nobody else can, but one: who
-//! had keyed the whole confirmation before a fault that then kept `completed` from being heard (P13).
+//! had keyed the whole confirmation before a fault that then kept `completed` from being heard (P13), in a
+//! row whose faults may do so.
 
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
@@ -117,7 +118,8 @@ impl Balance {
         let before_a_fault = |confirmed: &Instant| {
             faults.iter().any(|(from, _)| *confirmed <= *from && *from <= call.over)
         };
-        if is_there && call.confirmed.iter().any(before_a_fault) {
+        let may_be_unheard = bears.apologies || bears.lost_calls;
+        if is_there && may_be_unheard && call.confirmed.iter().any(before_a_fault) {
             self.unheard += 1;
             return None;
         }
