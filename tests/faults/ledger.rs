@@ -11,6 +11,7 @@ use anyhow::{Context as _, Result};
 use tokio::task::JoinSet;
 
 use crate::caller::{Call, End};
+use crate::held::Held;
 use crate::load::Lived;
 use crate::logins::{Answer, Login, Site};
 use crate::system::System;
@@ -52,15 +53,11 @@ pub struct Balance {
     pub longest_silence: Duration,
     pub logins: usize,
     pub failed_logins: usize,
+    /// Wrong logins for numbers that have a password, and how many of them were counted.
+    pub guesses: usize,
+    pub counted: usize,
     /// Every breach, for people to read.
     pub breaches: Vec<String>,
-}
-
-/// What the database holds of one number.
-#[derive(Debug, Default, Clone, Copy)]
-struct Held {
-    credentials: usize,
-    noted: usize,
 }
 
 /// After a fault: compares.
@@ -68,7 +65,8 @@ pub fn close(system: &System, lived: &Lived, faults: &[Fault], bears: Bears) -> 
     let begin = lived.calls.iter().map(|call| call.placed).min().context("no calls")?;
     let site = Site::of(&system.fleet)?;
     let logins = system.runtime.block_on(log_all_in(&site, &lived.calls));
-    let held = system.runtime.block_on(held(system, &lived.calls))?;
+    let numbers: Vec<&str> = lived.calls.iter().map(|call| call.number.as_str()).collect();
+    let held = system.runtime.block_on(Held::of_each(system, &numbers))?;
     let mut balance =
         Balance { calls: lived.calls.len(), logins: lived.logins.len(), ..Balance::default() };
     for call in &lived.calls {
@@ -84,6 +82,9 @@ pub fn close(system: &System, lived: &Lived, faults: &[Fault], bears: Bears) -> 
     }
     for login in &lived.logins {
         balance.login(login, begin, faults, bears);
+        if let Some(held) = held.get(&login.number).filter(|_| !login.right) {
+            balance.guess(login, *held, bears);
+        }
     }
     Ok(balance)
 }
@@ -176,6 +177,18 @@ impl Balance {
         let Login { number, answer, .. } = login;
         self.breaches.push(format!("{at:.2} login of {number}, to be {good}: {answer:?}"));
     }
+
+    /// The only wrong login for its number: a verdict is counted once, what has none at most once (C2).
+    fn guess(&mut self, login: &Login, held: Held, bears: Bears) {
+        self.guesses += 1;
+        self.counted += held.wrong;
+        let least = usize::from(login.answer == Answer::Status(401) && !bears.lost_commits);
+        let most = usize::from(login.answer != Answer::NobodyThere);
+        if !(least..=most).contains(&held.wrong) {
+            let Login { number, answer, .. } = login;
+            self.breaches.push(format!("wrong login of {number}, {answer:?}, but {held:?}"));
+        }
+    }
 }
 
 /// Whether this time and that of a fault have something in common.
@@ -209,25 +222,4 @@ async fn log_all_in(site: &Site, calls: &[Call]) -> HashMap<String, Answer> {
     }
     answers.extend(asking.join_all().await);
     answers
-}
-
-async fn held(system: &System, calls: &[Call]) -> Result<HashMap<String, Held>> {
-    let numbers: Vec<&str> = calls.iter().map(|call| call.number.as_str()).collect();
-    let owner = system.database().owner().await?;
-    let mut held: HashMap<String, Held> = HashMap::new();
-    let credentials = "SELECT login, count(*) FROM credential
-        WHERE login = ANY($1) AND voided_at IS NULL GROUP BY login";
-    for row in owner.query(credentials, &[&numbers]).await? {
-        held.entry(row.get(0)).or_default().credentials = count(&row)?;
-    }
-    let noted = "SELECT login, count(*) FROM audit
-        WHERE login = ANY($1) AND event = 'temporary_set' AND outcome = 'done' GROUP BY login";
-    for row in owner.query(noted, &[&numbers]).await? {
-        held.entry(row.get(0)).or_default().noted = count(&row)?;
-    }
-    Ok(held)
-}
-
-fn count(row: &tokio_postgres::Row) -> Result<usize> {
-    Ok(usize::try_from(row.get::<_, i64>(1))?)
 }

@@ -1,5 +1,6 @@
 //! The steady load: a caller at each beat of a clock, logins at each of another, all written down.
 
+use std::collections::HashSet;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread::{JoinHandle, Scope, scope, sleep, spawn};
@@ -24,8 +25,13 @@ const PLANS: [Plan; 8] = {
     plans[7] = Plan::ChangesMind;
     plans
 };
-/// Every so manieth login is wrong.
+/// Of so many logins one is wrong for a number without a password, and one for a caller's: each caller's
+/// once, since three in a row would void the password.
 const WRONG_EVERY: usize = 5;
+const NOBODYS: usize = 4;
+const A_CALLERS: usize = 1;
+/// No caller has it.
+const WRONG: &str = "00000000";
 const LOOK_EVERY: Duration = Duration::from_millis(20);
 
 /// All that was lived so far.
@@ -145,7 +151,7 @@ impl Shared {
                 |turn| {
                     let person = Person {
                         number: self.system.fresh_number(),
-                        password: format!("{:08}", rand::random_range(0..100_000_000_u32)),
+                        password: format!("{:08}", rand::random_range(1..100_000_000_u32)),
                         plan: PLANS[turn % PLANS.len()],
                     };
                     self.place(callers, person);
@@ -163,11 +169,13 @@ impl Shared {
 
     fn logs_in(&self) {
         let runtime = Arc::clone(&self.system.runtime);
+        let mut guessed = HashSet::new();
         scope(|askers| {
             self.at_each(
                 || LOGIN_EVERY,
                 |turn| {
-                    let Some((number, password, right)) = self.draw_login(turn) else { return };
+                    let drawn = self.draw_login(turn, &mut guessed);
+                    let Some((number, password, right)) = drawn else { return };
                     let runtime = Arc::clone(&runtime);
                     askers.spawn(move || {
                         let login = self.site.log_in(turn, &number, &password, right);
@@ -180,14 +188,25 @@ impl Shared {
     }
 
     /// An earlier caller, or somebody who guesses.
-    fn draw_login(&self, turn: usize) -> Option<(String, String, bool)> {
-        if turn % WRONG_EVERY == WRONG_EVERY - 1 {
-            return Some((silent_number(), "00000000".to_owned(), false));
+    fn draw_login(
+        &self,
+        turn: usize,
+        guessed: &mut HashSet<String>,
+    ) -> Option<(String, String, bool)> {
+        if turn % WRONG_EVERY == NOBODYS {
+            return Some((silent_number(), WRONG.to_owned(), false));
         }
+        let is_wrong = turn % WRONG_EVERY == A_CALLERS;
         let lived = self.lived.lock().unwrap();
-        let good: Vec<&Call> =
-            lived.calls.iter().filter(|call| call.end == End::Completed).collect();
-        let call = good.get(rand::random_range(0..good.len().max(1)))?;
-        Some((call.number.clone(), call.password.clone(), true))
+        let good = lived.calls.iter().filter(|call| {
+            call.end == End::Completed && !(is_wrong && guessed.contains(&call.number))
+        });
+        let good: Vec<&Call> = good.collect();
+        let Call { number, password, .. } = *good.get(rand::random_range(0..good.len().max(1)))?;
+        if is_wrong {
+            guessed.insert(number.clone());
+            return Some((number.clone(), WRONG.to_owned(), false));
+        }
+        Some((number.clone(), password.clone(), true))
     }
 }

@@ -17,6 +17,7 @@
 
 mod caller;
 mod fleet;
+mod held;
 mod ledger;
 mod load;
 mod logins;

@@ -35,7 +35,7 @@ impl Table {
     }
 }
 
-const HEAD: [&str; 13] = [
+const HEAD: [&str; 14] = [
     "fault",
     "times",
     "calls",
@@ -47,6 +47,7 @@ const HEAD: [&str; 13] = [
     "silence",
     "ready",
     "logins, failed",
+    "wrong, counted",
     "held",
     "remarks",
 ];
@@ -76,6 +77,7 @@ impl Line {
         let Balance { calls, completed, logged_in, unheard, credentials, .. } = &self.balance;
         let Balance { apologies, lost_calls, lost_commits, logins, failed_logins, .. } =
             &self.balance;
+        let Balance { guesses, counted, .. } = &self.balance;
         let lost = if *lost_commits > 0 { format!(", {lost_commits} lost") } else { String::new() };
         let held = if self.held { "held" } else { "NOT HELD" };
         vec![
@@ -90,6 +92,7 @@ impl Line {
             format!("{:.1} s", self.balance.longest_silence.as_secs_f64()),
             self.ready.map_or("-".to_owned(), |ready| format!("{:.1} s", ready.as_secs_f64())),
             format!("{logins}, {failed_logins}"),
+            format!("{guesses}, {counted}"),
             format!("{held} ({:.0} s)", self.took.as_secs_f64()),
             self.remarks.join("; "),
         ]

@@ -1,0 +1,50 @@
+//! What the database holds of callers' numbers.
+
+use std::collections::HashMap;
+
+use anyhow::{Context as _, Result};
+
+use crate::system::System;
+
+const CREDENTIALS: &str = "SELECT login, count(*) FROM credential
+    WHERE login = ANY($1) AND voided_at IS NULL GROUP BY login";
+const NOTED: &str = "SELECT login, count(*) FROM audit
+    WHERE login = ANY($1) AND event = 'temporary_set' AND outcome = 'done' GROUP BY login";
+/// Each is written by the statement that counts, and stays when a right login sets the count back.
+const WRONG: &str = "SELECT login, count(*) FROM audit
+    WHERE login = ANY($1) AND event = 'login' AND outcome = 'wrong' GROUP BY login";
+
+/// Of one number.
+#[derive(Debug, Default, Clone, Copy)]
+pub struct Held {
+    /// Credentials that are good.
+    pub credentials: usize,
+    /// Temporary passwords that were set, as the audit has it.
+    pub noted: usize,
+    /// Wrong logins that were counted against a credential.
+    pub wrong: usize,
+}
+
+/// One of its counts.
+type Count = fn(&mut Held) -> &mut usize;
+
+impl Held {
+    /// Of each of these numbers.
+    pub async fn of_each(system: &System, numbers: &[&str]) -> Result<HashMap<String, Self>> {
+        let owner = system.database().owner().await?;
+        let nothing = numbers.iter().map(|number| ((*number).to_owned(), Self::default()));
+        let mut held: HashMap<_, _> = nothing.collect();
+        let counts: [(&str, Count); 3] = [
+            (CREDENTIALS, |held| &mut held.credentials),
+            (NOTED, |held| &mut held.noted),
+            (WRONG, |held| &mut held.wrong),
+        ];
+        for (sql, count) in counts {
+            for row in owner.query(sql, &[&numbers]).await? {
+                let held = held.get_mut(row.get::<_, &str>(0)).context("another number")?;
+                *count(held) = usize::try_from(row.get::<_, i64>(1))?;
+            }
+        }
+        Ok(held)
+    }
+}
