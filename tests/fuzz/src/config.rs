@@ -3,10 +3,13 @@
 //! Three parts, each begun by a line `---`: lines `NAME=value`, the TOML file, and the file `extra`
 //! beside it (a secret, keys, a certificate).
 
+mod values;
+
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 
-use karipass::config;
+use karipass::config::{self, Config, Mistakes};
 
 /// A key file as it should be; the key is nobody's.
 pub const KEYS: &str = "fuzz AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=";
@@ -20,61 +23,103 @@ pub fn run(bytes: &[u8]) {
     if ELSEWHERE.iter().any(|path| text.contains(path)) {
         return;
     }
-    let mut parts = text.splitn(3, "---\n");
+    let mut parts = text.splitn(3, "---\n").map(str::to_owned);
     let mut part = || parts.next().unwrap_or_default();
-    let (variables, file, extra) = (part(), part(), part());
-    let variables: Vec<(String, String)> = variables
-        .lines()
-        .filter_map(|line| line.split_once('='))
-        .map(|(name, value)| (name.to_owned(), value.to_owned()))
-        .collect();
+    let parts = Parts { variables: part(), file: part(), extra: part() };
     let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("karipass.toml");
-    fs::write(&path, file).unwrap();
-    fs::write(folder.path().join("extra"), extra).unwrap();
-    match config::load(Some(&path), variables.clone()) {
-        Ok(config) => {
-            let shown = format!("{config:?}");
-            for (name, value) in &variables {
-                let is_secret =
-                    ["KARIPASS_ARI_PASSWORD", "KARIPASS_DATABASE_URL"].contains(&name.as_str());
-                assert!(!is_secret || value.len() < 20 || !shown.contains(value), "{shown}");
+    match parts.load(folder.path()) {
+        Ok(config) => parts.are_not_shown(&config),
+        Err(mistakes) => parts.are_not_told(&mistakes, folder.path()),
+    }
+    let file = folder.path().join("karipass.toml");
+    drop(config::load_for_operator(Some(&file), parts.variables()));
+}
+
+struct Parts {
+    variables: String,
+    file: String,
+    extra: String,
+}
+
+impl Parts {
+    fn load(&self, folder: &Path) -> Result<Config, Mistakes> {
+        let file = folder.join("karipass.toml");
+        fs::write(&file, &self.file).unwrap();
+        fs::write(folder.join("extra"), &self.extra).unwrap();
+        config::load(Some(&file), self.variables())
+    }
+
+    fn variables(&self) -> Vec<(String, String)> {
+        let pairs = self.variables.lines().filter_map(|line| line.split_once('='));
+        pairs.map(|(name, value)| (name.to_owned(), value.to_owned())).collect()
+    }
+
+    /// Nothing is shown but what is no secret.
+    fn are_not_shown(&self, config: &Config) {
+        let Config { ari, site, operators, call, login, session, stop, log, guarded_files, .. } =
+            config;
+        let mut open = vec![
+            format!("{site:?}"),
+            format!("{operators:?}"),
+            format!("{call:?}"),
+            format!("{login:?}"),
+            format!("{session:?}"),
+            format!("{stop:?}"),
+            format!("{log:?}"),
+            format!("{guarded_files:?}"),
+        ];
+        for ari in ari {
+            let (url, app, user) = (&ari.url, &ari.app, &ari.user);
+            open.extend([format!("{url:?}"), format!("{app:?}"), format!("{user:?}")]);
+            open.extend([&ari.sounds, &ari.etc].map(|folder| format!("{folder:?}")));
+        }
+        let all = format!("{config:?}");
+        let shown = open.iter().fold(all, |shown, open| shown.replace(open, " "));
+        for value in self.values() {
+            assert!(!shown.contains(value), "{value}: {shown}");
+        }
+    }
+
+    fn are_not_told(&self, mistakes: &Mistakes, folder: &Path) {
+        assert!(!mistakes.0.is_empty() && mistakes.0.iter().all(|mistake| !mistake.is_empty()));
+        for value in self.values() {
+            let is_told = |mistake: &String| {
+                mistake.contains(value) && !is_key(mistake) && !self.is_in_a_path(mistake, value)
+            };
+            if let Some(mistake) = mistakes.0.iter().find(|mistake| is_told(mistake)) {
+                assert!(self.is_said_anyway(value, folder), "{value}: {mistake}");
             }
         }
-        Err(mistakes) => tells_no_value(&mistakes.0, &variables, &path),
     }
-    drop(config::load_for_operator(Some(&path), variables));
+
+    fn values(&self) -> BTreeSet<&str> {
+        let Self { variables, file, extra } = self;
+        let named = [variables, file]
+            .into_iter()
+            .flat_map(|text| values::named(text).into_iter().map(|place| &text[place]));
+        named.chain(values::any(extra).into_iter().map(|place| &extra[place])).collect()
+    }
+
+    /// A person has to be told which file it is.
+    fn is_in_a_path(&self, mistake: &str, value: &str) -> bool {
+        let is_of_a_file = mistake.split_once(": ").is_some_and(|(key, _)| key.ends_with("_file"));
+        is_of_a_file && (self.variables.contains(value) || self.file.contains(value))
+    }
+
+    /// Whether a mistake says the same of another value, as an example such as `192.0.2.1`.
+    fn is_said_anyway(&self, value: &str, folder: &Path) -> bool {
+        let Self { variables, file, extra } = self;
+        let others = Self {
+            variables: values::replaced(variables, &values::named(variables), value),
+            file: values::replaced(file, &values::named(file), value),
+            extra: values::replaced(extra, &values::any(extra), value),
+        };
+        let said = others.load(folder).err();
+        said.is_some_and(|mistakes| mistakes.0.iter().any(|mistake| mistake.contains(value)))
+    }
 }
 
-/// Paths apart, which a person has to be told: all of them begin with the folder.
-fn tells_no_value(mistakes: &[String], variables: &[(String, String)], path: &Path) {
-    let folder = path.parent().unwrap().display().to_string();
-    assert!(!mistakes.is_empty());
-    for mistake in mistakes {
-        assert!(!mistake.is_empty());
-        for (name, value) in variables {
-            let is_telling = value.len() >= 8 && value.bytes().any(|byte| byte.is_ascii_digit());
-            let is_path =
-                name.ends_with("_FILE") || name.ends_with("_SOUNDS") || name.ends_with("_ETC");
-            let is_name = variables.iter().any(|(name, _)| name.contains(value));
-            let is_told = is_telling && mistake.contains(value) && !mistake.contains(&folder);
-            assert!(
-                is_path || is_name || !is_told || is_said_anyway(name, value, variables, path),
-                "{mistake}"
-            );
-        }
-    }
-}
-
-/// Whether a mistake says the same of another value, as an example such as `192.0.2.1`.
-fn is_said_anyway(name: &str, value: &str, variables: &[(String, String)], path: &Path) -> bool {
-    let mut others = variables.to_vec();
-    for (_, other) in others.iter_mut().filter(|(variable, _)| variable == name) {
-        *other = other
-            .chars()
-            .map(|letter| if letter.is_ascii_digit() { '#' } else { letter })
-            .collect();
-    }
-    let said = config::load(Some(path), others).err();
-    said.is_some_and(|mistakes| mistakes.0.iter().any(|mistake| mistake.contains(value)))
+/// Whether nothing is told but a key.
+fn is_key(mistake: &str) -> bool {
+    mistake.ends_with(": no such setting")
 }
