@@ -10,7 +10,7 @@ use std::time::Duration;
 use anyhow::{Context as _, Result, ensure};
 use karipass_lab::asterisk::{self, Asterisk, Installation, SET_UP_NUMBER};
 use karipass_lab::daemon::{self, Daemon};
-use karipass_lab::flood::Flood;
+use karipass_lab::flood::{Counted, Flood};
 use karipass_lab::postgres::{Durability, Postgres};
 use karipass_lab::subscriber::Line;
 use tempfile::TempDir;
@@ -146,8 +146,10 @@ impl System {
         let capacity = flood.capacity()?;
         let running = flood.begin(OVERLOAD * capacity);
         let reactions = self.calls(SET_UP_NUMBER, callers)?;
-        let (verified, busy) = running.end()?;
-        println!("{capacity:.0} logins a second can be verified: {verified} were, {busy} refused");
+        let Counted { verified, busy, failed, .. } = running.end()?;
+        println!(
+            "{capacity:.0} logins a second can be verified: {verified} were, {busy} refused, {failed} failed"
+        );
         Ok(reactions)
     }
 }

@@ -5,7 +5,7 @@ use std::thread::sleep;
 use std::time::{Duration, Instant};
 
 use anyhow::{Result, ensure};
-use karipass_lab::flood::Flood;
+use karipass_lab::flood::{Counted, Flood};
 
 use super::sockets::Slow;
 use crate::caller::Call;
@@ -29,6 +29,12 @@ const SOCKETS: usize = 500;
 /// and each the 10 s of a handshake or a head; one that it has closed is missed until the next look.
 const SOCKETS_HELD: usize = 400;
 const OVERLOAD: u32 = 3;
+/// The queue of logins is full by then, even on a machine that verifies some ten a second.
+const FULL_WITHIN: Duration = Duration::from_mins(2);
+/// Verified are meanwhile no fewer than one in so many of those that can be.
+const GOODPUT: f64 = 3.0;
+/// No more than one in so many is neither verified nor told that it is busy.
+const FAILED: usize = 100;
 /// A daemon's calls at once in the last row, and how often somebody calls: five times what two such
 /// daemons can take of calls that last some 15 s.
 const MOST_CALLS: &str = "5";
@@ -115,15 +121,24 @@ fn flood(scene: &Scene) -> Result<()> {
     let site = scene.system.fleet.members()[0].site();
     let flood = Flood::of(site, &scene.system.fleet.certificate(), &silent_number())?;
     let capacity = flood.capacity()?;
-    let flood = overloaded(scene, WATCHED_FOR, || Ok(flood.begin(capacity * f64::from(OVERLOAD))))?;
-    let (verified, busy) = scene.fault(|_| {
-        let counted = flood.end();
+    let (flood, begun) = overloaded(scene, WATCHED_FOR, || {
+        let (flood, begun) = (flood.begin(capacity * f64::from(OVERLOAD)), Instant::now());
+        flood.is_refused_within(FULL_WITHIN)?;
+        Ok((flood, begun))
+    })?;
+    let (counted, lasted) = scene.fault(|_| {
+        let (counted, lasted) = (flood.end()?, begun.elapsed());
         sleep(NORMAL_WITHIN);
-        counted
+        anyhow::Ok((counted, lasted))
     })?;
     normal(scene);
-    scene.remark(format!("capacity {capacity:.0}/s, {verified} verified, {busy} told busy"));
-    ensure!(busy > 0, "nobody was told that it is busy");
+    let Counted { verified, busy, failed, why } = counted;
+    let goodput = f64::from(u32::try_from(verified)?) / lasted.as_secs_f64();
+    scene.remark(format!(
+        "capacity {capacity:.0}/s, {goodput:.0}/s verified, {busy} told busy, {failed} failed"
+    ));
+    ensure!(failed * FAILED <= verified + busy, "{failed} logins failed: {why:?}");
+    ensure!(goodput * GOODPUT >= capacity, "{goodput:.0}/s verified of {capacity:.0}/s");
     Ok(())
 }
 

@@ -1,17 +1,18 @@
 //! Logins at a rate that does not care what becomes of them, from a client that takes no more of the
 //! machine than is left over: elsewhere it would be on machines of its own.
 
+use std::fs;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::thread::{JoinHandle, spawn};
+use std::thread::{JoinHandle, sleep, spawn};
 use std::time::{Duration, Instant};
 
-use anyhow::{Result, anyhow, bail};
-use tokio::task::JoinSet;
+use anyhow::{Context as _, Result, anyhow, bail, ensure};
+use reqwest::{Certificate, Client};
+use serde_json::{Value, json};
+use tokio::task::{JoinError, JoinSet};
 use tokio::time::{MissedTickBehavior, interval};
-
-use crate::api::Api;
 
 /// Between two helpings.
 const TICK: Duration = Duration::from_millis(10);
@@ -24,20 +25,51 @@ const NICE: i32 = 19;
 /// Logins with a wrong password for one number, which nobody has set one for.
 #[derive(Clone)]
 pub struct Flood {
-    api: Arc<Api>,
+    client: Client,
+    url: Arc<str>,
     number: Arc<str>,
 }
 
 /// One that is under way.
 pub struct Running {
     over: Arc<AtomicBool>,
-    thread: JoinHandle<Result<(usize, usize)>>,
+    /// Whether somebody was told that the site is busy.
+    is_refused: Arc<AtomicBool>,
+    thread: Option<JoinHandle<Result<Counted>>>,
+}
+
+/// What came of a flood's logins.
+#[derive(Debug, Default)]
+pub struct Counted {
+    /// Verified, and found wrong.
+    pub verified: usize,
+    /// Told that the site is busy.
+    pub busy: usize,
+    /// Neither: not connected, cut off, or told that the store is out of reach.
+    pub failed: usize,
+    /// Why the last of these did.
+    pub why: Option<String>,
+}
+
+/// What is answered to one login.
+enum Answer {
+    Verified,
+    Busy,
+    Failed(String),
+    Other(String),
 }
 
 impl Flood {
     /// At the site at `site`, such as `https://localhost:8443`, with its certificate in PEM.
     pub fn of(site: &str, certificate: &Path, number: &str) -> Result<Self> {
-        Ok(Self { api: Arc::new(Api::new(site, certificate)?), number: number.into() })
+        // Another part of this process may have chosen it before.
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        // Without a time-out: who goes away early makes room, and a slow site would never be full.
+        let client = Client::builder()
+            .tls_certs_only([Certificate::from_pem(&fs::read(certificate)?)?])
+            .no_proxy()
+            .build()?;
+        Ok(Self { client, url: format!("{site}/api/v1/login").into(), number: number.into() })
     }
 
     /// Logins a second that are verified when only a few come at once.
@@ -48,11 +80,13 @@ impl Flood {
             let mut asking = JoinSet::new();
             for _ in 0..MEASURED {
                 if asking.len() >= SIDE_BY_SIDE {
-                    asking.join_next().await;
+                    is_verified(asking.join_next().await)?;
                 }
                 asking.spawn(flood.clone().ask());
             }
-            asking.join_all().await;
+            while !asking.is_empty() {
+                is_verified(asking.join_next().await)?;
+            }
             Ok(began.elapsed())
         });
         let took = measured.join().map_err(|_| anyhow!("the measuring has panicked"))??;
@@ -62,12 +96,13 @@ impl Flood {
     /// So many a second, until it is ended.
     pub fn begin(self, rate: f64) -> Running {
         let over = Arc::new(AtomicBool::new(false));
-        let until = Arc::clone(&over);
+        let is_refused = Arc::new(AtomicBool::new(false));
+        let (until, refused) = (Arc::clone(&over), Arc::clone(&is_refused));
         let thread = on_a_thread(async move {
             let mut ticks = interval(TICK);
             ticks.set_missed_tick_behavior(MissedTickBehavior::Burst);
             let mut due = 0.0;
-            let (mut verified, mut busy) = (0, 0);
+            let mut counted = Counted::default();
             let mut asking = JoinSet::new();
             while !until.load(Ordering::Relaxed) {
                 ticks.tick().await;
@@ -76,33 +111,75 @@ impl Flood {
                     due -= 1.0;
                     asking.spawn(self.clone().ask());
                 }
-                while let Some(status) = asking.try_join_next() {
-                    match status? {
-                        Some(401) => verified += 1,
-                        Some(503) | None => busy += 1,
-                        Some(other) => bail!("a login of the flood answers {other}"),
+                while let Some(answer) = asking.try_join_next() {
+                    match answer? {
+                        Answer::Verified => counted.verified += 1,
+                        Answer::Busy => {
+                            counted.busy += 1;
+                            refused.store(true, Ordering::Relaxed);
+                        }
+                        Answer::Failed(why) => {
+                            counted.failed += 1;
+                            counted.why = Some(why);
+                        }
+                        Answer::Other(told) => bail!("a login of the flood: {told}"),
                     }
                 }
             }
             // Whoever still waits goes away.
             asking.shutdown().await;
-            Ok((verified, busy))
+            Ok(counted)
         });
-        Running { over, thread }
+        Running { over, is_refused, thread: Some(thread) }
     }
 
-    /// The answer's status; none if the connection was refused.
-    async fn ask(self) -> Option<u16> {
-        let answer = self.api.login(&self.number, "00000000").await;
-        answer.ok().map(|(status, _)| status)
+    async fn ask(self) -> Answer {
+        match self.log_in().await {
+            Ok((401, _)) => Answer::Verified,
+            Ok((503, problem)) if problem["code"] == "busy" => Answer::Busy,
+            Ok((503, problem)) => Answer::Failed(problem.to_string()),
+            Ok((status, problem)) => Answer::Other(format!("{status} {problem}")),
+            Err(error) => Answer::Failed(format!("{error:?}")),
+        }
+    }
+
+    async fn log_in(&self) -> reqwest::Result<(u16, Value)> {
+        let body = json!({ "number": &*self.number, "password": "00000000" });
+        let answer = self.client.post(&*self.url).json(&body).send().await?;
+        Ok((answer.status().as_u16(), answer.json().await?))
     }
 }
 
 impl Running {
-    /// Ends it: how many were verified, and how many refused.
-    pub fn end(self) -> Result<(usize, usize)> {
+    /// Waits until somebody is told that the site is busy: until then its queue has room.
+    pub fn is_refused_within(&self, within: Duration) -> Result<()> {
+        let until = Instant::now() + within;
+        while !self.is_refused.load(Ordering::Relaxed) {
+            ensure!(Instant::now() < until, "nobody was told within {within:?} that it is busy");
+            sleep(TICK);
+        }
+        Ok(())
+    }
+
+    /// Ends it: what came of those that were answered until then.
+    pub fn end(mut self) -> Result<Counted> {
         self.over.store(true, Ordering::Relaxed);
-        self.thread.join().map_err(|_| anyhow!("the flood has panicked"))?
+        let thread = self.thread.take().context("a flood ends once")?;
+        thread.join().map_err(|_| anyhow!("the flood has panicked"))?
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        self.over.store(true, Ordering::Relaxed);
+    }
+}
+
+fn is_verified(answer: Option<Result<Answer, JoinError>>) -> Result<()> {
+    match answer.context("no login")?? {
+        Answer::Verified => Ok(()),
+        Answer::Busy => bail!("busy with {SIDE_BY_SIDE} logins"),
+        Answer::Failed(told) | Answer::Other(told) => bail!("one of a few logins: {told}"),
     }
 }
 
