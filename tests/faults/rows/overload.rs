@@ -1,6 +1,5 @@
 //! More of everything than the daemons are made for; the telephone line must not notice.
 
-use std::sync::Arc;
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
@@ -24,9 +23,10 @@ const NORMAL_WITHIN: Duration = Duration::from_secs(5);
 const WATCHED_AGAIN_FOR: Duration = Duration::from_secs(20);
 /// A new caller each, but for the last row.
 const CALL_EVERY: Duration = Duration::from_millis(300);
+/// In all, as many at each daemon.
 const SOCKETS: usize = 500;
-/// How many the site holds at least, on the average: it allows one address some four times [`SOCKETS`],
-/// and each the 10 s of a handshake or a head; one that it has closed is missed until the next look.
+/// How many the sites hold at least, on the average: each allows one address some four times [`SOCKETS`],
+/// and each socket the 10 s of a handshake or a head; one that it has closed is missed until the next look.
 const SOCKETS_HELD: usize = 400;
 const OVERLOAD: u32 = 3;
 /// The queue of logins is full by then, even on a machine that verifies some ten a second.
@@ -104,11 +104,14 @@ fn normal(scene: &Scene) {
 }
 
 fn slow_sockets(scene: &Scene) -> Result<()> {
-    let member = Arc::clone(&scene.system.fleet.members()[0]);
-    let certificate = scene.system.fleet.certificate();
-    let slow =
-        overloaded(scene, WATCHED_FOR, || Slow::open(SOCKETS, member.address(), &certificate))?;
-    let held = slow.close()?;
+    let fleet = &scene.system.fleet;
+    let (members, certificate) = (fleet.members(), fleet.certificate());
+    let each = SOCKETS / members.len();
+    let slow = overloaded(scene, WATCHED_FOR, || {
+        let slow = members.iter().map(|member| Slow::open(each, member.address(), &certificate));
+        slow.collect::<Result<Vec<_>>>()
+    })?;
+    let held = slow.into_iter().map(Slow::close).sum::<Result<usize>>()?;
     scene.remark(format!("{held} sockets held"));
     sleep(NORMAL_WITHIN);
     normal(scene);
