@@ -1,8 +1,7 @@
 //! What was confirmed to callers, beside what the database holds and who can log in.
 //!
 //! A caller who heard `completed` can log in, once stored, once noted. Nobody else can, but one: who
-//! had keyed the whole confirmation before a fault that then kept `completed` from being heard (P13), in a
-//! row whose faults may do so.
+//! had keyed the whole confirmation when a fault began that may keep `completed` from being heard (P13).
 
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
@@ -44,7 +43,7 @@ pub struct Balance {
     pub calls: usize,
     pub completed: usize,
     pub logged_in: usize,
-    /// Stored, `completed` not heard, confirmed before a fault.
+    /// Stored, `completed` not heard, confirmed before such a fault.
     pub unheard: usize,
     pub credentials: usize,
     pub apologies: usize,

@@ -67,7 +67,7 @@ impl fmt::Display for Table {
         }
         writeln!(
             f,
-            "unheard: stored, confirmed before a fault that kept the caller from hearing it (P13)"
+            "unheard: stored, confirmed when a fault began that may keep the caller from hearing it (P13)"
         )
     }
 }
