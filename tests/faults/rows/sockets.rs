@@ -9,6 +9,7 @@ use std::thread::{JoinHandle, sleep, spawn};
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, anyhow};
+use karipass_lab::process::takes_what_is_left;
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject as _;
 use rustls::{ClientConfig, ClientConnection, RootCertStore};
@@ -27,7 +28,7 @@ pub struct Slow {
 }
 
 impl Slow {
-    /// Opens them.
+    /// Opens them, from a thread that takes what is left of the processor.
     pub fn open(count: usize, address: &str, certificate: &Path) -> Result<Self> {
         let mut roots = RootCertStore::empty();
         roots.add(CertificateDer::from_pem_file(certificate)?)?;
@@ -35,10 +36,11 @@ impl Slow {
         let (address, tls) = (address.to_owned(), Arc::new(tls));
         let over = Arc::new(AtomicBool::new(false));
         let until = Arc::clone(&over);
-        let mut trickles = (0..count)
-            .map(|kind| Trickle::open(kind, &address, &tls))
-            .collect::<Result<Vec<_>>>()?;
         let thread = spawn(move || {
+            takes_what_is_left()?;
+            let mut trickles = (0..count)
+                .map(|kind| Trickle::open(kind, &address, &tls))
+                .collect::<Result<Vec<_>>>()?;
             let (mut looks, mut held_in_all) = (0, 0);
             while !until.load(Ordering::Relaxed) {
                 sleep(BYTE_EVERY);

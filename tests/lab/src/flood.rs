@@ -14,13 +14,13 @@ use serde_json::{Value, json};
 use tokio::task::{JoinError, JoinSet};
 use tokio::time::{MissedTickBehavior, interval};
 
+use crate::process::takes_what_is_left;
+
 /// Between two helpings.
 const TICK: Duration = Duration::from_millis(10);
 /// Logins that the capacity is measured with, and how many at once.
 const MEASURED: usize = 200;
 const SIDE_BY_SIDE: usize = 6;
-/// The least right to the processor.
-const NICE: i32 = 19;
 
 /// Logins with a wrong password for one number, which nobody has set one for.
 #[derive(Clone)]
@@ -183,12 +183,12 @@ fn is_verified(answer: Option<Result<Answer, JoinError>>) -> Result<()> {
     }
 }
 
-/// On a thread of its own with the least right to the processor, which is a thread's on Linux.
+/// On a thread of its own that takes what is left of the processor.
 fn on_a_thread<T: Send + 'static>(
     work: impl Future<Output = Result<T>> + Send + 'static,
 ) -> JoinHandle<Result<T>> {
     spawn(move || {
-        rustix::process::nice(NICE)?;
+        takes_what_is_left()?;
         tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(work)
     })
 }

@@ -1,4 +1,4 @@
-//! Starting children that end with this process (`setpriv --pdeathsig`).
+//! Starting children that end with this process (`setpriv --pdeathsig`), and threads that go last.
 //!
 //! The kernel sends that signal when the *thread* that started the child ends, so all of them are
 //! started on one thread that lives as long as the process.
@@ -29,4 +29,11 @@ pub fn spawn(command: Command) -> io::Result<Child> {
     let (reply, child) = channel();
     starter.send(Order { command, reply }).map_err(io::Error::other)?;
     child.recv().map_err(io::Error::other)?
+}
+
+/// Gives the calling thread the least right to the processor, which is a thread's on Linux: for clients
+/// that would be on machines of their own elsewhere.
+pub fn takes_what_is_left() -> io::Result<()> {
+    const NICE: i32 = 19;
+    Ok(rustix::process::nice(NICE).map(drop)?)
 }
