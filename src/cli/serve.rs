@@ -42,6 +42,8 @@ const UPKEEP: Duration = Duration::from_secs(5);
 const STATUS_AGAIN: Duration = Duration::from_secs(1);
 /// How long answers of the operators' listener may take once all else has ended.
 const OPERATORS_WITHIN: Duration = Duration::from_secs(1);
+/// The niceness of the threads of the site, whose handshakes and answers may come in floods.
+const SITE_NICE: i32 = 5;
 /// The upper bounds in seconds of the histograms' buckets.
 const BUCKETS: [f64; 14] =
     [0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 10.0, 60.0, 300.0];
@@ -62,11 +64,22 @@ pub(super) fn run(config: &Config) -> anyhow::Result<Ending> {
     let keys = config.hashing.keys.clone();
     let hasher = Hasher::start(keys, Cost::LIVE, &Dummy::draw(&mut rand::rng()))?;
     let store = Store::for_daemon(&config.database).context("database.url")?;
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .thread_name("site")
+        .on_thread_start(yield_to_the_line)
+        .enable_all()
+        .build()?;
     let ended = runtime.block_on(serve(config, store, hasher, metrics));
     // A host's name that is still being looked up holds nobody up.
     runtime.shutdown_background();
     ended.map(|()| Ending::Done)
+}
+
+/// Has the calling thread, one of the site's, give way to the telephone line.
+fn yield_to_the_line() {
+    if let Err(error) = rustix::process::nice(SITE_NICE) {
+        warn!(%error, "the priority of a thread of the site could not be lowered");
+    }
 }
 
 async fn serve(

@@ -154,21 +154,24 @@ impl Daemon {
         line.trim().strip_suffix(" kB").unwrap().parse().unwrap()
     }
 
-    /// The scheduling policies of its threads of this name, of which it has at least one (proc(5)).
-    pub fn policies(&self, name: &str) -> Vec<String> {
+    /// Niceness and scheduling policy of its threads of this name, of which it has at least one (proc(5)).
+    pub fn priorities(&self, name: &str) -> Vec<(String, String)> {
+        const NICE_BEHIND_NAME: usize = 16;
         const POLICY_BEHIND_NAME: usize = 38;
         let tasks = std::fs::read_dir(format!("/proc/{}/task", self.child.id())).unwrap();
         let stats = tasks.map(|task| std::fs::read_to_string(task.unwrap().path().join("stat")));
-        let policies: Vec<String> = stats
+        let priorities: Vec<_> = stats
             .filter_map(|stat| {
                 // A thread that has ended meanwhile is none.
                 let stat = stat.ok()?;
                 let (_, behind) = stat.split_once(&format!("({name}) "))?;
-                behind.split(' ').nth(POLICY_BEHIND_NAME).map(str::to_owned)
+                let fields: Vec<&str> = behind.split(' ').collect();
+                let field = |place: usize| fields.get(place).map(|field| (*field).to_owned());
+                Some((field(NICE_BEHIND_NAME)?, field(POLICY_BEHIND_NAME)?))
             })
             .collect();
-        assert!(!policies.is_empty(), "no thread is called {name}");
-        policies
+        assert!(!priorities.is_empty(), "no thread is called {name}");
+        priorities
     }
 
     /// A metric's value now, by its name with its labels.

@@ -23,7 +23,11 @@ pub fn trials(world: &Arc<World>) -> Vec<Trial> {
         trial(world, "overload_calls_go_on_beside_slow_connections_and_a_flood_of_logins", flood),
         trial(world, "overload_logins_that_hold_the_store_leave_calls_theirs", store),
         trial(world, "overload_a_login_beyond_the_queue_does_not_ask_the_store", refused),
-        trial(world, "overload_all_else_goes_before_the_hashes_of_logins", policies),
+        trial(
+            world,
+            "overload_the_line_goes_before_the_site_and_all_before_its_hashes",
+            priorities,
+        ),
     ]
 }
 
@@ -97,14 +101,23 @@ async fn refused(world: Arc<World>) {
     assert_eq!((answer.status, answer.code().as_str()), (503, "busy"));
 }
 
-async fn policies(world: Arc<World>) {
+async fn priorities(world: Arc<World>) {
     // sched(7)
     const OTHER: &str = "0";
     const IDLE: &str = "5";
+    const LEAST: i32 = 19;
+    const SITE_NICE: i32 = 5;
     let whole = Whole::ready(&world, &[]).await;
-    let all = |name, policy| whole.daemon.policies(name).iter().all(|found| found == policy);
-    until("the logins' threads to have started", async || all("hash-logins", IDLE)).await;
-    assert!(all("hash-calls", OTHER) && all("line", OTHER));
+    let of = |name| whole.daemon.priorities(name);
+    let all_idle = || of("hash-logins").iter().all(|(_, policy)| policy == IDLE);
+    until("the logins' threads to have started", async || all_idle()).await;
+    let [(nice, _)] = of("line").try_into().expect("one thread");
+    let gives_way = (nice.parse::<i32>().unwrap() + SITE_NICE).min(LEAST).to_string();
+    for (name, nice) in [("line", &nice), ("hash-calls", &nice), ("site", &gives_way)] {
+        let found = of(name);
+        let as_it_should = |it: &(String, String)| it.0 == *nice && it.1 == OTHER;
+        assert!(found.iter().all(as_it_should), "{name}: {found:?}");
+    }
 }
 
 /// From a key to the next guidance: half of the calls are quicker.
