@@ -128,7 +128,10 @@ impl Daemon {
             .stderr(log);
         let mut child = Child::spawn("karipass", command).unwrap();
         let answers = || Ok(TcpStream::connect(&site).is_ok());
-        child.wait_for(Duration::from_mins(1), answers).unwrap();
+        if let Err(error) = child.wait_for(Duration::from_mins(1), answers) {
+            let said = std::fs::read_to_string(folder.path().join("log")).unwrap_or_default();
+            panic!("{error}:\n{said}");
+        }
         Self {
             base: format!("http://{site}"),
             operators: format!("http://{operators}"),

@@ -1,7 +1,9 @@
 //! Ports of the loopback address that nobody holds at the moment of asking.
 
+use std::collections::BTreeSet;
 use std::net::{Ipv4Addr, TcpListener, UdpSocket};
 use std::ops::{Range, RangeInclusive};
+use std::sync::{Mutex, PoisonError};
 
 use anyhow::{Context as _, Result};
 
@@ -11,9 +13,13 @@ const SERVERS: Range<u16> = 20_000..32_768;
 /// How often a port is drawn before it is an error that none was free.
 const DRAWS: usize = 100;
 
-/// A free TCP port of 127.0.0.1.
+/// Those that were given to somebody in this process, who may not have taken them yet.
+static GIVEN: Mutex<BTreeSet<u16>> = Mutex::new(BTreeSet::new());
+
+/// A free TCP port of 127.0.0.1, given once.
 pub fn free_tcp() -> Result<u16> {
-    let free = |port: &u16| TcpListener::bind((Ipv4Addr::LOCALHOST, *port)).is_ok();
+    let given = |port| GIVEN.lock().unwrap_or_else(PoisonError::into_inner).insert(port);
+    let free = |port: &u16| TcpListener::bind((Ipv4Addr::LOCALHOST, *port)).is_ok() && given(*port);
     let mut drawn = std::iter::repeat_with(|| rand::random_range(SERVERS)).take(DRAWS);
     drawn.find(free).context("no free TCP port")
 }
