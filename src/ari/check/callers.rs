@@ -122,18 +122,10 @@ fn is_anonymous(endpoint: &Section) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use std::fs;
-
     use super::*;
 
-    fn read(text: &str) -> Conf {
-        let folder = tempfile::tempdir().unwrap();
-        fs::write(folder.path().join("x.conf"), text).unwrap();
-        Conf::read(folder.path(), "x.conf").unwrap()
-    }
-
     fn told(text: &str) -> Vec<String> {
-        let conf = read(text);
+        let conf = Conf::of(text);
         let door = |context: &str, door| (context.to_owned(), BTreeSet::from([door]));
         let doors = Doors::from([
             door("asserted", Door::Asserted),
@@ -235,7 +227,7 @@ mod tests {
                 ("vouched".to_owned(), BTreeSet::from([Door::Vouched])),
                 ("elsewhere".to_owned(), BTreeSet::new()),
             ]);
-            judge(&read(text), &doors)
+            judge(&Conf::of(text), &doors)
         };
         for context in ["elsewhere", "unknown"] {
             let found = found(&format!("[anonymous]\ntype=endpoint\ncontext={context}\n"));
@@ -254,7 +246,7 @@ mod tests {
 
     #[test]
     fn p1_an_endpoint_that_is_found_the_same_by_two_doors_is_named_once() {
-        let conf = read(&format!("[x]\ntype=endpoint\ncontext=both{IDENTIFIED}"));
+        let conf = Conf::of(&format!("[x]\ntype=endpoint\ncontext=both{IDENTIFIED}"));
         let both = BTreeSet::from([Door::Vouched, Door::Asserted]);
         assert_eq!(judge(&conf, &Doors::from([("both".to_owned(), both)])).len(), 2);
     }
@@ -267,7 +259,7 @@ mod tests {
             ("[x]\nremote_hosts=192.0.2.1\n", 0),
             ("[t](!)\ntype=wizard\n[x](t)\n[y](t)\n", 1),
         ] {
-            assert_eq!(elsewhere(&read(wizard), &Conf::default()).len(), told, "{wizard}");
+            assert_eq!(elsewhere(&Conf::of(wizard), &Conf::default()).len(), told, "{wizard}");
         }
         for (sorcery, told) in [
             ("[res_pjsip]\nendpoint=config,pjsip.conf,criteria=type=endpoint\n", 0),
@@ -277,7 +269,7 @@ mod tests {
             ("[res_pjsip]\nendpoint=config, pjsip.conf\nendpoint => realtime,ps_endpoints\n", 1),
             ("[res_pjsip]\nendpoint=config,others.conf\nendpoint=memory\n", 2),
         ] {
-            assert_eq!(elsewhere(&Conf::default(), &read(sorcery)).len(), told, "{sorcery}");
+            assert_eq!(elsewhere(&Conf::default(), &Conf::of(sorcery)).len(), told, "{sorcery}");
         }
     }
 }

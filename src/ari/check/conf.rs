@@ -187,6 +187,21 @@ fn matching(pattern: &Path) -> Vec<PathBuf> {
 }
 
 #[cfg(test)]
+impl Conf {
+    /// A file of this text.
+    pub(super) fn of(text: &str) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join("x.conf"), text).unwrap();
+        Self::read(folder.path(), "x.conf").unwrap()
+    }
+
+    /// The dialplan that is shipped.
+    pub(super) fn shipped_dialplan() -> Self {
+        Self::of(include_str!("../../../dialplan/karipass.conf"))
+    }
+}
+
+#[cfg(test)]
 mod tests {
     use super::*;
 

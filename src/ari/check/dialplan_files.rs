@@ -47,27 +47,11 @@ fn hands_over(step: &str, app: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use std::fs;
-    use std::path::Path;
-
     use super::*;
-
-    fn read(file: &str, text: &str) -> Conf {
-        let folder = tempfile::tempdir().unwrap();
-        fs::write(folder.path().join(file), text).unwrap();
-        Conf::read(folder.path(), file).unwrap()
-    }
-
-    fn samples() -> Conf {
-        let text = fs::read_to_string(
-            Path::new(env!("CARGO_MANIFEST_DIR")).join("dialplan/karipass.conf"),
-        );
-        read("extensions.conf", &text.unwrap())
-    }
 
     #[test]
     fn a_call_without_an_absolute_limit_is_found() {
-        assert_eq!(orphans(&samples(), "karipass"), []);
+        assert_eq!(orphans(&Conf::shipped_dialplan(), "karipass"), []);
         for (steps, found) in [
             ("exten => s,1,Stasis(karipass,x)", 1),
             ("exten => s,1,Set(TIMEOUT(absolute)=900)\n same => n,Stasis(karipass,x)", 0),
@@ -78,7 +62,7 @@ mod tests {
             ("exten => s,1,Stasis(another,x)", 0),
             ("exten => s,1,Stasis(karipass-ivr,x)", 0),
         ] {
-            let conf = read("extensions.conf", &format!("[a]\n{steps}\n"));
+            let conf = Conf::of(&format!("[a]\n{steps}\n"));
             assert_eq!(orphans(&conf, "karipass").len(), found, "{steps}");
         }
     }

@@ -213,27 +213,11 @@ fn local<'a>(before: &str, step: &'a str, rest: &'a str) -> Option<Way<'a>> {
 
 #[cfg(test)]
 mod tests {
-    use std::fs;
-    use std::path::Path;
-
     use super::*;
-
-    fn read(file: &str, text: &str) -> Conf {
-        let folder = tempfile::tempdir().unwrap();
-        fs::write(folder.path().join(file), text).unwrap();
-        Conf::read(folder.path(), file).unwrap()
-    }
-
-    fn samples() -> Conf {
-        let text = fs::read_to_string(
-            Path::new(env!("CARGO_MANIFEST_DIR")).join("dialplan/karipass.conf"),
-        );
-        read("extensions.conf", &text.unwrap())
-    }
 
     #[test]
     fn every_context_of_the_samples_has_its_door() {
-        let doors = doors(&samples());
+        let doors = doors(&Conf::shipped_dialplan());
         for (context, door) in [
             ("karipass-trunk", Door::Asserted),
             ("karipass-trunk-from", Door::Vouched),
@@ -272,7 +256,7 @@ mod tests {
         ] {
             let rest = "[b]\ninclude => d\n[c]\nexten => s,1,Return()\n\
                         [d]\nexten => 1,1,Goto(karipass-line, phone,1)\n";
-            let conf = read("extensions.conf", &format!("[a]\n{step}\n{rest}"));
+            let conf = Conf::of(&format!("[a]\n{step}\n{rest}"));
             let expected = leads.then_some(Door::Phone).into_iter().collect();
             assert_eq!(doors(&conf)["a"], expected, "{step}");
         }
@@ -284,7 +268,7 @@ mod tests {
                     exten => 2/06,1,NoOp()\n same => n,Goto(karipass-line,vouched,1)\n\
                     include => c\n[c]\nexten => 3,1,Goto(karipass-line,asserted,1)\n\
                     exten => 4,1,Goto(2,1)\nexten => 5,1,Goto(6,1)\n";
-        let conf = read("extensions.conf", &format!("[a]\n{steps}\n{line}"));
+        let conf = Conf::of(&format!("[a]\n{steps}\n{line}"));
         doors(&conf).remove("a").unwrap()
     }
 
@@ -344,8 +328,7 @@ mod tests {
 
     #[test]
     fn a_trunk_that_calls_a_telephone_does_not_come_in_as_one() {
-        let conf = read(
-            "extensions.conf",
+        let conf = Conf::of(
             "[phones]\nexten => 0664806430,1,Goto(karipass-line,phone,1)\n\
              exten => 100,1,Dial(PJSIP/100,60)\n\
              [from-trunk]\nexten => 0664806430,1,Goto(karipass-line,asserted,1)\n\
