@@ -9,6 +9,7 @@ pub mod call;
 pub mod certificate;
 pub mod child;
 pub mod daemon;
+pub mod demonstration;
 pub mod fake_asterisk;
 pub mod flood;
 pub mod ports;

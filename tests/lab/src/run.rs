@@ -14,11 +14,9 @@ use tokio::signal::unix::{SignalKind, signal};
 
 use crate::asterisk::{self, Asterisk, CARRIER, Installation, Phone, SET_UP_NUMBER};
 use crate::daemon::{self, Daemon, write_secret};
+use crate::demonstration::{self, DemoNumber};
 use crate::postgres::{Durability, Postgres};
-use crate::repository;
 
-/// A number of no contract, to hear `not-available` with.
-const STRANGER: &str = "0612345699";
 const LOOK_EVERY: Duration = Duration::from_millis(200);
 
 /// Where everything is to be.
@@ -127,12 +125,9 @@ fn port(variable: &str, otherwise: u16) -> u16 {
     listen.map_or(otherwise, |listen| listen.port())
 }
 
-fn contracts() -> PathBuf {
-    repository().join("sql/demo-contracts.csv")
-}
-
 fn import(setup: &daemon::Setup) -> Result<()> {
-    let output = setup.operator().args(["contracts", "import"]).arg(contracts()).output()?;
+    let output =
+        setup.operator().args(["contracts", "import"]).arg(demonstration::contracts()).output()?;
     ensure!(
         output.status.success(),
         "karipass contracts import: {}",
@@ -145,15 +140,13 @@ fn import(setup: &daemon::Setup) -> Result<()> {
 fn phones(var: &Path) -> Result<Vec<Phone>> {
     let file = var.join("phones.txt");
     let kept = fs::read_to_string(&file).unwrap_or_default();
-    let table = fs::read_to_string(contracts())?;
-    let numbers = table.lines().skip(1).filter_map(|line| line.split(',').nth(1));
     let mut text = String::new();
     let mut phones = Vec::new();
-    for number in numbers.chain([STRANGER]) {
-        let password = kept.lines().find_map(|line| line.strip_prefix(number)?.strip_prefix(' '));
+    for DemoNumber { number, .. } in demonstration::numbers()? {
+        let password = kept.lines().find_map(|line| line.strip_prefix(&number)?.strip_prefix(' '));
         let phone = match password {
-            Some(password) => Phone { number: number.to_owned(), password: password.to_owned() },
-            None => Phone::new(number),
+            Some(password) => Phone { password: password.to_owned(), number },
+            None => Phone::new(&number),
         };
         writeln!(text, "{} {}", phone.number, phone.password)?;
         phones.push(phone);
@@ -178,8 +171,10 @@ async fn watch(system: &mut System) -> Result<&'static str> {
 }
 
 fn summary(system: &System, var: &Path) -> Result<String> {
-    let numbers: Vec<&str> =
-        system.asterisk.phones().iter().map(|phone| phone.number.as_str()).collect();
+    let numbers: Vec<String> = demonstration::numbers()?
+        .iter()
+        .map(|number| format!("{}  {}", number.number, number.explanation()))
+        .collect();
     let shown = var.strip_prefix(std::env::current_dir()?).unwrap_or(var).display();
     let sip = system.asterisk.sip();
     let site = system.daemon.site();
@@ -197,7 +192,7 @@ fn summary(system: &System, var: &Path) -> Result<String> {
               {karipass} --config {shown}/karipass/operator.toml contracts list
   logs        {shown}/karipass/karipass.log, {shown}/asterisk/log/, {shown}/postgres/postgres.log
   secrets     {shown}/phones.txt, {shown}/karipass/, {shown}/asterisk/etc/karipass.d/, {shown}/postgres/",
-        numbers.join(" "),
+        numbers.join("\n              "),
     );
     Ok(text)
 }
