@@ -1,6 +1,6 @@
 # `make help` tells what there is.
 
-BUILD = cargo build --quiet --workspace --bins
+BUILD = cargo build --locked --quiet --workspace --bins
 # Python and Open JTalk, for `make prompts` alone.
 VENV = target/prompts
 # For `make test` alone: axe-core looks at the pages, Schemathesis tries the API.
@@ -36,7 +36,7 @@ call:
 
 test: lint tools
 	@asterisk/get > /dev/null
-	cargo test --workspace
+	cargo test --locked --workspace
 
 # The rows that have this in their names: make test-faults ROW=ari
 ROW =
@@ -44,7 +44,7 @@ ROW =
 test-faults:
 	@tests/lab/install run call
 	@asterisk/get > /dev/null
-	cargo test --test faults -- $(ROW)
+	cargo test --locked --test faults -- $(ROW)
 
 tools:
 	@tests/lab/install test
@@ -64,9 +64,9 @@ $(SCHEMATHESIS)/ready: tests/it/api/schemathesis.txt
 lint:
 	@tests/lab/install
 	cargo fmt --all --check
-	cargo clippy --workspace --all-targets -- -D warnings
-	cargo clippy --test faults -- -D warnings
-	RUSTDOCFLAGS="-D warnings" cargo doc --quiet --workspace --no-deps
+	cargo clippy --locked --workspace --all-targets -- -D warnings
+	cargo clippy --locked --test faults -- -D warnings
+	RUSTDOCFLAGS="-D warnings" cargo doc --locked --quiet --workspace --no-deps
 
 # Coverage of every edge and comparison, which libFuzzer goes by; LLVM's options, in any rustc.
 INSTRUMENTED = -Cpasses=sancov-module -Cllvm-args=-sanitizer-coverage-level=4 \
@@ -81,7 +81,7 @@ FUZZ_TARGETS = event dialog body site csv config
 # the corpus, once mended). Of the finds the corpus has the few that reach most: TARGET=… $(FUZZ) -merge=1 tells.
 fuzz:
 	@tests/lab/install fuzz
-	RUSTFLAGS='$(INSTRUMENTED)' cargo build --quiet --profile fuzz --target $(HOST) --package karipass-fuzz --features libfuzzer
+	RUSTFLAGS='$(INSTRUMENTED)' cargo build --locked --quiet --profile fuzz --target $(HOST) --package karipass-fuzz --features libfuzzer
 	for target in $(FUZZ_TARGETS); do \
 	    mkdir -p target/fuzz/$$target; \
 	    TARGET=$$target $(FUZZ) target/fuzz/$$target tests/fuzz/corpus/$$target \
@@ -92,7 +92,7 @@ fuzz:
 bench:
 	@tests/lab/install bench
 	@asterisk/get > /dev/null
-	cargo bench --quiet --bench figures
+	cargo bench --locked --quiet --bench figures
 
 # The stories that show each page, as a pointer would.
 SHOWING = _with_the_pointer w4_ w5_left w6_ c2_three_wrong_current
@@ -102,7 +102,7 @@ screenshots: tools
 	@asterisk/get > /dev/null
 	rm -rf docs/screenshots
 	for stories in $(SHOWING); do \
-	    KARIPASS_SCREENSHOTS=docs/screenshots cargo test --test e2e -- $$stories || exit 1; \
+	    KARIPASS_SCREENSHOTS=docs/screenshots cargo test --locked --test e2e -- $$stories || exit 1; \
 	done
 	pngquant --force --ext .png 64 docs/screenshots/*.png
 
