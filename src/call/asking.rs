@@ -3,8 +3,20 @@
 use std::time::Instant;
 
 use super::Key;
+use super::ahead::Ahead;
 use super::entry::Entry;
 use super::step::{Step, Subscriber};
+
+/// What becomes of a key (`P12`).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Hearing {
+    /// It counts: the guidance plays, or has played.
+    Counts,
+    /// It is kept until the guidance plays: it was keyed ahead.
+    Waits,
+    /// It is dropped: the guidance that asks for it has failed, or is a repetition.
+    Drops,
+}
 
 /// One step of one caller, as far as it has come.
 #[derive(Debug)]
@@ -14,8 +26,9 @@ pub(super) struct Asking {
     /// Wrong entries in this step, the password and its confirmation being one (`P10`).
     pub(super) wrong: u8,
     pub(super) entry: Entry,
-    /// Keys do not count until the guidance starts (`P12`).
-    pub(super) deaf: bool,
+    pub(super) hearing: Hearing,
+    /// What was keyed before the guidance began.
+    pub(super) ahead: Ahead,
     /// Until when a `#` belongs to the password before it (`P7`).
     pub(super) terminator_until: Option<Instant>,
 }
@@ -27,7 +40,8 @@ impl Asking {
             step: Step::Menu,
             wrong: 0,
             entry: Entry::default(),
-            deaf: false,
+            hearing: Hearing::Waits,
+            ahead: Ahead::default(),
             terminator_until: None,
         }
     }
@@ -35,13 +49,21 @@ impl Asking {
     pub(super) fn turn_to(&mut self, step: Step) {
         self.step = step;
         self.entry = Entry::default();
+        self.hearing = Hearing::Waits;
     }
 
-    /// Nothing has been keyed, and what is keyed now counts.
-    pub(super) fn begin_again(&mut self) {
+    /// Nothing has been keyed, and nothing counts until the guidance begins again.
+    pub(super) fn ignore_keys(&mut self) {
         self.entry = Entry::default();
-        self.deaf = false;
-        self.terminator_until = None;
+        self.hearing = Hearing::Drops;
+        self.ahead = Ahead::default();
+    }
+
+    /// Keeps a key until the guidance begins. Of more keys than a call takes none is worth keeping.
+    pub(super) fn keep(&mut self, key: Key) {
+        if !self.ahead.push(key) {
+            self.ignore_keys();
+        }
     }
 
     /// Whether `key` is the `#` right behind a password's last digit (`P7`).

@@ -11,7 +11,7 @@ mod moves;
 
 use std::time::{Duration, Instant};
 
-use super::asking::Asking;
+use super::asking::{Asking, Hearing};
 use super::entry::Shape;
 use super::line::{Ending, Line};
 use super::prompt::Prompt;
@@ -31,6 +31,8 @@ pub struct Call {
     line: Line,
     state: State,
     limit: Instant,
+    /// The PBX does not do as it is told, or tells nothing.
+    cut_off: bool,
     outcome: Option<Outcome>,
 }
 
@@ -58,6 +60,7 @@ impl Call {
             line: Line::new(limits.first_digit.max(limits.inter_digit).max(STORE_LIMIT)),
             state: State::Ended,
             limit: now,
+            cut_off: false,
             outcome: None,
         };
         if let Some(caller) = caller {
@@ -78,6 +81,8 @@ impl Call {
             return Vec::new();
         }
         match input {
+            // Nobody knows what plays, or whether all keys are told.
+            Input::Key(_) | Input::Started(_) | Input::Finished(..) if self.cut_off => {}
             Input::Key(key) => self.key(key, now),
             Input::Started(id) => self.started(id, now),
             Input::Finished(id, end) => self.finished(id, end, now),
@@ -112,9 +117,13 @@ impl Call {
     fn key(&mut self, key: Key, now: Instant) {
         match &mut self.state {
             State::Asking(asking) => {
-                let terminates = asking.terminates(key, now);
-                if !terminates && !asking.deaf {
-                    self.count(key, now);
+                if asking.ahead.is_empty() && asking.terminates(key, now) {
+                    return;
+                }
+                match asking.hearing {
+                    Hearing::Counts => self.count(key, now),
+                    Hearing::Waits => asking.keep(key),
+                    Hearing::Drops => {}
                 }
             }
             State::LookingUp { .. }
@@ -140,10 +149,18 @@ impl Call {
     }
 
     fn started(&mut self, id: PlaybackId, now: Instant) {
-        if self.line.started(id, now)
-            && let State::Asking(asking) = &mut self.state
-        {
-            asking.deaf = false;
+        if self.line.started(id, now) {
+            self.hear(now);
+        }
+    }
+
+    /// The guidance plays or has played: keys count from now on, and so do those that were keyed ahead.
+    fn hear(&mut self, now: Instant) {
+        let State::Asking(asking) = &mut self.state else { return };
+        asking.hearing = Hearing::Counts;
+        let ahead = std::mem::take(&mut asking.ahead);
+        for key in ahead.keys() {
+            self.key(key, now);
         }
     }
 
@@ -151,6 +168,11 @@ impl Call {
         let ending = self.line.finished(id, end, now);
         match ending {
             Ending::Nothing => {}
+            Ending::Repeats => {
+                if let State::Asking(asking) = &mut self.state {
+                    asking.ignore_keys();
+                }
+            }
             Ending::Heard => match self.state {
                 State::Asking(_) => self.listen(now),
                 State::Closing { .. } => self.hang_up(),
@@ -204,10 +226,13 @@ impl Call {
                 self.outcome = Some(Outcome::TooLong);
                 self.hang_up();
             }
-            State::Asking(_) if self.line.is_speaking() => {
-                self.line.interrupt();
-                self.listen(now);
-            }
+            State::Asking(asking) if self.line.is_speaking() => match asking.hearing {
+                Hearing::Counts => {
+                    self.line.interrupt();
+                    self.listen(now);
+                }
+                Hearing::Waits | Hearing::Drops => self.trouble(now),
+            },
             State::Asking(_) => {
                 if let Some(asking) = self.take_asking() {
                     self.judge(asking, true, now);

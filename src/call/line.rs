@@ -57,6 +57,8 @@ struct Quiet {
 pub(super) enum Ending {
     /// Nothing: it does not matter any more, or it plays again.
     Nothing,
+    /// The guidance could not be played, and is to play again.
+    Repeats,
     /// The guidance has been heard.
     Heard,
     /// The quiet cannot be kept playing.
@@ -157,7 +159,11 @@ impl Line {
         match end {
             PlaybackEnd::Failed if guidance.repeated => Ending::Unplayable,
             PlaybackEnd::Done if guidance.repeated || !guidance.was_cut_short(now) => Ending::Heard,
-            PlaybackEnd::Failed | PlaybackEnd::Done => {
+            PlaybackEnd::Failed => {
+                self.say_again(guidance.prompts);
+                Ending::Repeats
+            }
+            PlaybackEnd::Done => {
                 self.say_again(guidance.prompts);
                 Ending::Nothing
             }

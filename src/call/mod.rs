@@ -5,6 +5,7 @@
 //! [`Output::Store`] are begun and not waited for; when the call has no deadline any more it is
 //! over, and what of them has not been committed is given up (`P13`).
 
+mod ahead;
 mod asking;
 mod dialog;
 mod entry;
@@ -44,8 +45,8 @@ pub enum Input {
     Stored(StoreReply),
     /// [`Call::deadline`] has come.
     TimeOut,
-    /// The PBX tells nothing and does nothing until [`Input::Restored`]: no key is heard, no limit of
-    /// an entry runs.
+    /// The PBX does not do as it is told, or tells nothing, until [`Input::Restored`]: no key counts, no
+    /// limit of an entry runs.
     CutOff,
     /// The PBX hears and tells again, and every playback of the call has been stopped: what the caller
     /// was asked, or told last, is played again from its start.

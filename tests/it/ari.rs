@@ -3,6 +3,7 @@
 mod calls;
 mod check;
 mod faults;
+mod refused;
 mod rig;
 mod several;
 mod socket;
@@ -19,6 +20,7 @@ pub fn trials(world: &Arc<World>) -> Vec<Trial> {
         calls::trials(world),
         check::trials(world),
         faults::trials(world),
+        refused::trials(world),
         several::trials(world),
         socket::trials(world),
     ]

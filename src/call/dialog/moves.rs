@@ -4,7 +4,6 @@ use std::time::{Duration, Instant};
 
 use super::{Call, STORE_LIMIT, State};
 use crate::call::asking::Asking;
-use crate::call::entry::Entry;
 use crate::call::prompt::Prompt;
 use crate::call::step::Verdict;
 use crate::call::{Outcome, Output, Refusal};
@@ -53,8 +52,7 @@ impl Call {
             self.line.tell(Output::Refused(Refusal::WrongEntries));
             return;
         }
-        asking.entry = Entry::default();
-        asking.deaf = true;
+        asking.ignore_keys();
         self.ask(asking, prompts, now);
     }
 
@@ -66,27 +64,31 @@ impl Call {
 
     /// The guidance is over: the caller has until the first digit's limit (`P11`).
     pub(super) fn listen(&mut self, now: Instant) {
-        if let Some(mut asking) = self.take_asking() {
-            asking.deaf = false;
+        if let Some(asking) = self.take_asking() {
             self.enter(State::Asking(asking), now + self.limits.first_digit);
+            self.hear(now);
         }
     }
 
-    /// Nobody can key, hear or be told anything: what the caller is asked or told waits.
+    /// Nobody can key, hear or be told anything: what the caller is asked or told waits. What was keyed of
+    /// an entry is dropped, since nobody knows what else was.
     pub(super) fn wait_for_better(&mut self) {
-        if let Some(asking) = self.take_asking() {
+        self.cut_off = true;
+        if let Some(mut asking) = self.take_asking() {
+            asking.ignore_keys();
+            asking.terminator_until = None;
             self.enter(State::Asking(asking), self.too_long);
         } else if let State::Closing { or_trouble } = self.state {
             self.enter(State::Closing { or_trouble }, self.too_long);
         }
     }
 
-    /// Asks or says again what was asked or said, from its start; what was keyed of an entry is dropped,
-    /// since nobody knows what else was.
+    /// Asks or says again what was asked or said, from its start.
     pub(super) fn go_on(&mut self, now: Instant) {
+        self.cut_off = false;
         let said = self.line.forget();
         if let Some(mut asking) = self.take_asking() {
-            asking.begin_again();
+            asking.ignore_keys();
             let guidance = asking.step.guidance();
             self.ask(asking, vec![guidance], now);
             return;

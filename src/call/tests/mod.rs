@@ -8,4 +8,5 @@ mod news;
 mod numbers;
 mod phone;
 mod properties;
+mod refused;
 mod times;

@@ -64,6 +64,8 @@ impl Default for World {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Pbx {
     Obeys,
+    /// It tells of keys and of nothing else, and does nothing.
+    Refuses,
     CutOff,
 }
 
@@ -161,6 +163,16 @@ impl Phone {
         }
     }
 
+    /// The PBX does nothing from now on, and the call does not know yet.
+    pub(super) fn is_refused(&mut self) {
+        self.pbx = Pbx::Refuses;
+    }
+
+    /// The call learns that the PBX does nothing.
+    pub(super) fn knows_of_refusal(&mut self) {
+        self.feed(Input::CutOff);
+    }
+
     /// The PBX is back, and whatever played has been stopped.
     pub(super) fn is_restored(&mut self) {
         if !self.over {
@@ -170,6 +182,13 @@ impl Phone {
             self.feed(Input::Restored);
             self.settle();
         }
+    }
+
+    /// The PBX obeys just once: it stops whatever plays.
+    pub(super) fn is_restored_and_refused_again(&mut self) {
+        self.channel.clear(self.now);
+        self.news.clear();
+        self.feed(Input::Restored);
     }
 
     /// Listens until the guidance is over.
@@ -255,7 +274,7 @@ impl Phone {
         self.carry_out(outputs);
         assert_eq!(self.call.deadline().is_none(), self.over, "a live call has a deadline");
         assert!(
-            self.pbx == Pbx::CutOff
+            self.pbx != Pbx::Obeys
                 || self.call.deadline().is_none_or(|deadline| deadline <= self.now + LONGEST_STATE),
             "no state lasts for ever"
         );
@@ -270,7 +289,7 @@ impl Phone {
             }
             let event = self.news.pop_front();
             let event = event.or_else(|| self.channel.event(self.now, self.world.fate));
-            if self.pbx == Pbx::CutOff && event.is_some() {
+            if self.pbx != Pbx::Obeys && event.is_some() {
                 continue;
             }
             let Some(event) = event.or_else(|| self.due_reply()) else { return };
@@ -308,7 +327,7 @@ impl Phone {
                         self.channel.play(id, prompts);
                     }
                 }
-                Output::Stop(_) if self.pbx == Pbx::CutOff => {}
+                Output::Stop(_) if self.pbx != Pbx::Obeys => {}
                 Output::Stop(id) => self.news.extend(self.channel.stop(id, self.now)),
                 Output::LookUp(_) => {
                     let found = (self.world.finds)(contract(self.world.unit));
@@ -328,7 +347,7 @@ impl Phone {
             assert!(
                 self.channel.known.is_empty()
                     || self.over
-                    || self.pbx == Pbx::CutOff
+                    || self.pbx != Pbx::Obeys
                     || !self.channel.is_idle(),
                 "the channel is never idle"
             );
@@ -336,7 +355,7 @@ impl Phone {
         assert!(
             self.channel.known.is_empty()
                 || self.over
-                || self.pbx == Pbx::CutOff
+                || self.pbx != Pbx::Obeys
                 || self.channel.tells_by_itself(),
             "who is served no more is told so"
         );

@@ -104,7 +104,7 @@ async fn unsteerable(world: Arc<World>) {
     // The stop, twice, and then the first try to stop all that plays.
     rig.fake.request("DELETE", "/playbacks/adrift.1", 4).await;
     rig.fake.on("DELETE", "/playbacks/adrift.1", Reply::Well);
-    rig.fake.playing("adrift.1", "set-password").await;
+    rig.fake.asking("adrift.1", "set-password").await;
     assert!(outcomes("adrift.1").is_empty() && !menu.is_empty());
     rig.fake.press("adrift.1", "1234567812345678");
     rig.fake.playing("adrift.1", "completed").await;

@@ -84,9 +84,19 @@ impl FakeAsterisk {
     /// Waits until something plays whose sounds include `sound`, and gives its playback's id; the quiet
     /// is itself alone, whatever would follow if nobody stopped it.
     pub async fn playing(&self, channel: &str, sound: &str) -> String {
+        self.playing_before(channel, sound, 0).await
+    }
+
+    /// The same, with more queued behind it: the daemon knows that it plays.
+    pub async fn asking(&self, channel: &str, sound: &str) -> String {
+        self.playing_before(channel, sound, 1).await
+    }
+
+    async fn playing_before(&self, channel: &str, sound: &str, queued: usize) -> String {
         let what = format!("{sound} on {channel}");
         self.until(&what, |state| {
-            let playback = state.channels.get(channel)?.queue.front()?;
+            let queue = &state.channels.get(channel)?.queue;
+            let playback = queue.front().filter(|_| queue.len() > queued)?;
             let is_quiet = playback.media.first().is_some_and(|media| media.ends_with("/quiet"));
             let heard = if is_quiet { 1 } else { playback.media.len() };
             let found = playback.media.iter().take(heard).any(|media| media.ends_with(sound));
