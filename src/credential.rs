@@ -52,6 +52,8 @@ pub struct Credential {
     pub set_at: Timestamp,
     /// Its hash; none once it is void.
     pub phc: Option<PhcString>,
+    /// Wrong entries in a row (`C2`).
+    pub failures: i32,
 }
 
 /// A number of a contract, and what it has.
@@ -74,6 +76,12 @@ impl Held {
     #[must_use]
     pub fn has_temporary(&self) -> bool {
         self.has(Kind::Temporary)
+    }
+
+    /// Whether wrong entries have voided what it had, and nothing was set since (`U3`).
+    #[must_use]
+    pub fn is_void_by_wrong_entries(&self) -> bool {
+        self.credential.as_ref().is_some_and(Credential::is_void_by_wrong_entries)
     }
 
     fn has(&self, kind: Kind) -> bool {
@@ -155,6 +163,13 @@ impl std::str::FromStr for Kind {
 pub struct NotAKind;
 
 impl Credential {
+    /// Whether wrong entries have voided it (`C2`). Whatever else voids a credential finds it below its
+    /// limit, since the entry that reaches the limit voids it.
+    #[must_use]
+    pub fn is_void_by_wrong_entries(&self) -> bool {
+        self.phc.is_none() && self.failures >= self.kind.wrong_entries()
+    }
+
     /// Whether it does not log in any more for its age (`C1`).
     #[must_use]
     pub fn is_expired(&self, now: Timestamp) -> bool {
@@ -171,7 +186,7 @@ mod tests {
     const SET_AT: Timestamp = Timestamp::UNIX_EPOCH;
 
     fn credential(kind: Kind) -> Credential {
-        Credential { id: CredentialId(1), kind, set_at: SET_AT, phc: None }
+        Credential { id: CredentialId(1), kind, set_at: SET_AT, phc: None, failures: 0 }
     }
 
     #[test]
@@ -189,5 +204,22 @@ mod tests {
         assert_eq!(change(Kind::Temporary, SET_AT), Some(PasswordChange::Temporary));
         assert_eq!(change(Kind::Password, at_60_days - 1.microsecond()), None);
         assert_eq!(change(Kind::Password, at_60_days), Some(PasswordChange::Expired));
+    }
+
+    #[test]
+    fn u3_only_a_count_at_its_limit_tells_that_wrong_entries_voided_it() {
+        for (kind, failures, is_so) in [
+            (Kind::Temporary, 0, false),
+            (Kind::Temporary, 2, false),
+            (Kind::Temporary, 3, true),
+            (Kind::Password, 3, false),
+            (Kind::Password, 9, false),
+            (Kind::Password, 10, true),
+        ] {
+            let void = Credential { failures, ..credential(kind) };
+            assert_eq!(void.is_void_by_wrong_entries(), is_so, "{kind:?} {failures}");
+            let live = Credential { phc: Some("a hash".to_owned().into()), ..void };
+            assert!(!live.is_void_by_wrong_entries(), "{kind:?} {failures}");
+        }
     }
 }

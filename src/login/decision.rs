@@ -96,6 +96,9 @@ pub(super) fn may_change(
         return Err(UnitVerdict::InForce);
     }
     let plan = Plan::of(&view.contract, &view.held, standing.login, unit);
+    if !plan.blocked.is_empty() {
+        return Err(UnitVerdict::CredentialVoid(plan.blocked));
+    }
     let without = |numbers: &[Number], others: &[Number]| -> Vec<Number> {
         numbers.iter().filter(|number| !others.contains(number)).copied().collect()
     };

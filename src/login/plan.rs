@@ -10,6 +10,9 @@ use crate::unit::Unit;
 pub struct Plan {
     /// The numbers whose passwords are asked for, in the order of the contract.
     pub asked: Vec<Number>,
+    /// The numbers whose passwords would be asked for and cannot be given, in the order of the contract:
+    /// with any of them the change is refused (`U3`).
+    pub blocked: Vec<Number>,
     /// Every number that logs in afterwards, in the order of the contract (`W1`).
     pub logins: Vec<NewLogin>,
     /// Numbers whose temporary password, still pending, is voided (`U1`).
@@ -52,19 +55,34 @@ impl Plan {
             Whose::Own => LogsInWith::Nothing,
             Whose::OwnOrChangers | Whose::Changers => LogsInWith::TheChangers,
         };
+        let is_void = |number| {
+            held.iter().any(|held| held.number == number && held.is_void_by_wrong_entries())
+        };
         let numbers = || contract.numbers.iter().map(|row| row.number);
+        let logs_in_before = |number: &Number| contract.role_of(*number).is_some();
         let logs_in_after = |number: &Number| after.role_of(*number).is_some();
         let logins: Vec<NewLogin> = numbers()
             .filter(logs_in_after)
             .map(|number| NewLogin { number, with: with(number) })
             .collect();
+        // Whoever has another number's password would get the contract number's rights with it.
+        let is_unset_contract_number = |number: Number| {
+            let would_be_given =
+                number == contract.number && number != changer && logs_in_after(&number);
+            would_be_given && contract.has_service(number) && !has_password(number)
+        };
         let is_left_with_nothing = |held: &&Held| {
             let left = NewLogin { number: held.number, with: LogsInWith::Nothing };
             held.has_temporary() && logins.contains(&left)
         };
         Self {
             asked: numbers()
-                .filter(|number| contract.role_of(*number).is_some() && has_password(*number))
+                .filter(|number| logs_in_before(number) && has_password(*number))
+                .collect(),
+            blocked: numbers()
+                .filter(|number| {
+                    logs_in_before(number) && is_void(*number) || is_unset_contract_number(*number)
+                })
                 .collect(),
             voided: held.iter().filter(is_left_with_nothing).map(|held| held.number).collect(),
             dropped: numbers().filter(|number| !logs_in_after(number)).collect(),
@@ -100,3 +118,6 @@ fn whose(contract: &Contract, target: Unit, number: Number) -> Whose {
         | (Some(Unit::AdminUser | Unit::Line) | None, Unit::Line) => Whose::Own,
     }
 }
+
+#[cfg(test)]
+mod tests;

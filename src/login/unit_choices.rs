@@ -23,6 +23,8 @@ pub struct UnitChoice {
     pub unit: Unit,
     /// The numbers whose passwords it asks for.
     pub asked: Vec<Number>,
+    /// The numbers for which it is refused until they have a password again (`U3`).
+    pub blocked: Vec<Number>,
 }
 
 /// What the form of a change offers to a session; `None` if it may not change the unit (`U2`, `C6`), or
@@ -41,13 +43,16 @@ pub async fn unit_choices(
     let allowed = in_use(&view).filter(|(standing, _)| {
         standing.password_change.is_none() && may_change_unit(standing.role)
     });
-    let asked = |login, unit| Plan::of(&view.contract, &view.held, login, unit).asked;
+    let choice = |login, unit| {
+        let Plan { asked, blocked, .. } = Plan::of(&view.contract, &view.held, login, unit);
+        UnitChoice { unit, asked, blocked }
+    };
     Ok(allowed.map(|(standing, _)| UnitChoices {
         version: view.contract.version,
         choices: [Unit::Line, Unit::Number, Unit::AdminUser]
             .into_iter()
             .filter(|unit| *unit != standing.unit)
-            .map(|unit| UnitChoice { unit, asked: asked(standing.login, unit) })
+            .map(|unit| choice(standing.login, unit))
             .collect(),
     }))
 }

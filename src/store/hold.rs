@@ -75,7 +75,8 @@ const LOCK_CREDENTIALS: &str = "
 /// The first six columns are a contract's.
 const VIEW: &str = "
     SELECT c.number, c.unit, c.suspended, n.number, n.service, c.version,
-           clock_timestamp(), cr.id, cr.kind, cr.set_at, cr.phc, s.credential, s.seen_version
+           clock_timestamp(), cr.id, cr.kind, cr.set_at, cr.phc, cr.failures,
+           s.credential, s.seen_version
     FROM contract AS c
     JOIN contract_number AS n ON n.contract = c.number
     LEFT JOIN credential AS cr ON cr.login = n.number
@@ -205,8 +206,8 @@ pub(super) fn texts(numbers: &[Number]) -> Vec<&str> {
 fn view(rows: &[Row]) -> Result<Option<View>, StoreError> {
     let (Some(first), Some(contract)) = (rows.first(), contract(rows)?) else { return Ok(None) };
     let held = |row: &Row| Ok(Held { number: number(row, 3)?, credential: credential(row, 7)? });
-    let session: Option<i64> = column(first, 11, "session.credential")?;
-    let seen_version: Option<i64> = column(first, 12, "session.seen_version")?;
+    let session: Option<i64> = column(first, 12, "session.credential")?;
+    let seen_version: Option<i64> = column(first, 13, "session.seen_version")?;
     Ok(Some(View {
         contract,
         held: rows.iter().map(held).collect::<Result<_, StoreError>>()?,

@@ -71,7 +71,7 @@ pub enum Acceptance {
 /// The first six columns are a contract's.
 const KNOWN: &str = "
     SELECT c.number, c.unit, c.suspended, n.number, n.service, c.version,
-           clock_timestamp(), cr.id, cr.kind, cr.set_at, cr.phc
+           clock_timestamp(), cr.id, cr.kind, cr.set_at, cr.phc, cr.failures
     FROM contract_number AS known
     JOIN contract AS c ON c.number = known.contract
     JOIN contract_number AS n ON n.contract = c.number
@@ -251,7 +251,7 @@ impl Store {
     }
 }
 
-/// The credential in four columns from `first` on; none if the number never had one.
+/// The credential in five columns from `first` on; none if the number never had one.
 pub(super) fn credential(row: &Row, first: usize) -> Result<Option<Credential>, StoreError> {
     let Some(id) = column(row, first, "credential.id")? else { return Ok(None) };
     let kind: &str = column(row, first + 1, "credential.kind")?;
@@ -261,5 +261,6 @@ pub(super) fn credential(row: &Row, first: usize) -> Result<Option<Credential>, 
         kind: kind.parse().map_err(|_| StoreError::NotSent(Fault::Row("credential.kind")))?,
         set_at: column(row, first + 2, "credential.set_at")?,
         phc: phc.map(PhcString::from),
+        failures: column(row, first + 4, "credential.failures")?,
     }))
 }

@@ -2,6 +2,8 @@
 
 mod changes;
 
+pub(super) use changes::named;
+
 use axum::Json;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
@@ -34,6 +36,10 @@ pub enum Code {
     NotAllowed,
     /// The contract has changed since this was asked for (`W6`).
     ChangedElsewhere,
+    /// A password is asked for that cannot be given; `numbers` tells whose (`U3`).
+    CredentialVoid,
+    /// A password is asked for that was not given; `numbers` tells whose (`U`).
+    PasswordsMissing,
     /// A new password against the rules; `reasons` tells which (`C5`).
     PasswordRejected,
     /// A current password is wrong, and counted; `number` tells whose (`C5`, `U`).
@@ -78,7 +84,7 @@ pub struct Problem {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = String, required = false, example = "0612345678")]
     number: Option<Box<str>>,
-    /// With `wrong_password`: every such number.
+    /// With `wrong_password`, `passwords_missing` and `credential_void`: every number that it is about.
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
     #[schema(value_type = Vec<String>, required = false)]
     numbers: Box<[Box<str>]>,

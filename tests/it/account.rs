@@ -9,6 +9,7 @@ mod password;
 mod tokens;
 mod unit;
 mod unit_refused;
+mod unit_void;
 
 use std::sync::Arc;
 
@@ -22,6 +23,7 @@ pub fn trials(world: &Arc<World>) -> Vec<Trial> {
         password::trials(world),
         unit::trials(world),
         unit_refused::trials(world),
+        unit_void::trials(world),
         doors::trials(world),
         concurrency::trials(world),
         faults::trials(world),

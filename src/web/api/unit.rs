@@ -12,11 +12,11 @@ use crate::login::{self, ChangeUnit, Door, Told, UnitChanged, UnitVerdict};
 use crate::number::Number;
 use crate::password::TypedPassword;
 use crate::store::AttemptId;
+use crate::web::Site;
 use crate::web::body::JsonBody;
 use crate::web::limiter::Admitted;
-use crate::web::problem::Problem;
+use crate::web::problem::{Problem, named};
 use crate::web::session::{Client, FullSession};
-use crate::web::{Site, hyphenated};
 
 /// The unit wanted, and the passwords that it asks for.
 #[derive(Deserialize, ToSchema)]
@@ -48,12 +48,12 @@ pub(super) struct ChangedView {
     post, path = "/api/v1/unit", operation_id = "changeUnit", request_body = NewUnit,
     responses(
         (status = 200, description = "Changed", body = ChangedView),
-        (status = 400, description = "`malformed`, or other passwords are asked for; not counted", body = Problem, content_type = "application/problem+json"),
+        (status = 400, description = "`malformed`, also a password that is not asked for; not counted", body = Problem, content_type = "application/problem+json"),
         (status = 401, description = "`no_session`", body = Problem, content_type = "application/problem+json"),
         (status = 403, description = "`password_change_required`, or `not_allowed`", body = Problem, content_type = "application/problem+json"),
-        (status = 409, description = "`changed_elsewhere`: the contract has changed since this session was last told of it; not counted", body = Problem, content_type = "application/problem+json"),
+        (status = 409, description = "`changed_elsewhere`: the contract has changed since this session was last told of it; `credential_void` with `numbers`: their passwords would be asked for and cannot be given; not counted", body = Problem, content_type = "application/problem+json"),
         (status = 413, description = "`malformed`: over 16 KiB", body = Problem, content_type = "application/problem+json"),
-        (status = 422, description = "`wrong_password` with `number` and `numbers`: each counted", body = Problem, content_type = "application/problem+json"),
+        (status = 422, description = "`passwords_missing` with `numbers`: not counted; `wrong_password` with `number` and `numbers`: each counted", body = Problem, content_type = "application/problem+json"),
         (status = 429, description = "`too_many_requests` from this address; not counted as a wrong entry", body = Problem, content_type = "application/problem+json", headers(("Retry-After" = u64, description = "Seconds"))),
         (status = 503, description = "`busy` or `unavailable`; not counted as a wrong entry", body = Problem, content_type = "application/problem+json", headers(("Retry-After" = u64, description = "Seconds"))),
     ),
@@ -76,7 +76,14 @@ pub(super) async fn change_unit(
             let call = session_over.then(|| site.set_up_number());
             Err(Problem::wrong_password(&numbers, call))
         }
-        UnitVerdict::OtherPasswords { missing, unasked } => Err(other(&missing, &unasked)),
+        UnitVerdict::CredentialVoid(numbers) => {
+            Err(Problem::credential_void(&numbers, site.set_up_number()))
+        }
+        UnitVerdict::OtherPasswords { missing, unasked } if missing.is_empty() => {
+            let detail = format!("{}のパスワードは必要ありません。", named(&unasked));
+            Err(Problem::malformed(detail))
+        }
+        UnitVerdict::OtherPasswords { missing, .. } => Err(Problem::passwords_missing(&missing)),
         UnitVerdict::InForce => Err(Problem::malformed("その認証単位は、すでに設定されています。")),
         UnitVerdict::NotAllowed => Err(Problem::not_allowed()),
         UnitVerdict::PasswordChangeRequired => Err(Problem::password_change_required()),
@@ -125,15 +132,4 @@ impl From<UnitChanged> for ChangedView {
             login_numbers: changed.logins.iter().map(|login| text(login.number)).collect(),
         }
     }
-}
-
-/// What is missing or not asked for, by its numbers.
-fn other(missing: &[Number], unasked: &[Number]) -> Problem {
-    let named = |numbers: &[Number], what: &str| -> String {
-        let names: Vec<String> = numbers.iter().map(|number| hyphenated(*number)).collect();
-        if names.is_empty() { String::new() } else { format!("{}{what}", names.join("、")) }
-    };
-    let missing = named(missing, "のパスワードが必要です。");
-    let unasked = named(unasked, "のパスワードは必要ありません。");
-    Problem::malformed(format!("{missing}{unasked}"))
 }

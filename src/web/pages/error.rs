@@ -79,6 +79,8 @@ impl What {
             | Code::PasswordChangeRequired
             | Code::NotAllowed
             | Code::ChangedElsewhere
+            | Code::CredentialVoid
+            | Code::PasswordsMissing
             | Code::PasswordRejected
             | Code::WrongPassword
             | Code::Internal => Self::Fault,

@@ -57,6 +57,8 @@ struct FormPage {
     /// With what one logs in afterwards.
     afterwards: &'static str,
     fields: Vec<Field>,
+    /// The numbers for which it cannot be changed (`U3`).
+    blocked: Vec<String>,
     mistakes: Mistakes,
     wrong_entries: i32,
 }
@@ -106,7 +108,7 @@ pub(super) async fn show(
     visitor: Visitor,
 ) -> Result<Response, Refused> {
     match FormPage::new(&site, &visitor, unit).await? {
-        Some(page) => Ok(answer(StatusCode::OK, &page)),
+        Some(page) => Ok(page.answer(StatusCode::OK)),
         None => Ok(Redirect::to("/unit").into_response()),
     }
 }
@@ -145,6 +147,7 @@ fn answered(
         UnitVerdict::Changed(changed) => Ok(unit_changed::outcome(site, &changed)),
         UnitVerdict::Wrong { session_over: true, .. } => Err(Refused::Told(What::Voided)),
         UnitVerdict::Wrong { numbers, .. } => again(page, &numbers, words::wrong_of),
+        UnitVerdict::CredentialVoid(numbers) => blocked(page, &numbers),
         UnitVerdict::OtherPasswords { missing, unasked } if unasked.is_empty() => {
             again(page, &missing, words::enter_password_of)
         }
@@ -177,6 +180,16 @@ fn field(number: Number) -> String {
     format!("{FIELD}{}", number.as_str())
 }
 
+/// Why the change is refused, in the form's place (`U3`).
+fn blocked(page: Option<FormPage>, numbers: &[Number]) -> Result<Response, Refused> {
+    let page = page.ok_or(Refused::Told(What::ChangedElsewhere))?;
+    Ok(FormPage { blocked: hyphened(numbers), ..page }.answer(StatusCode::CONFLICT))
+}
+
+fn hyphened(numbers: &[Number]) -> Vec<String> {
+    numbers.iter().map(|number| hyphenated(*number)).collect()
+}
+
 /// The form again, with what is wrong with these numbers' passwords.
 fn again(
     page: Option<FormPage>,
@@ -187,11 +200,17 @@ fn again(
     for number in numbers {
         page.mistakes.add(field(*number), told(&hyphenated(*number)));
     }
-    page.frame = page.frame.with_error(true);
-    Ok(answer(StatusCode::UNPROCESSABLE_ENTITY, &page))
+    Ok(page.answer(StatusCode::UNPROCESSABLE_ENTITY))
 }
 
 impl FormPage {
+    /// The page, whose title tells of an error if there is one.
+    fn answer(mut self, status: StatusCode) -> Response {
+        let is_wrong = !(self.mistakes.is_empty() && self.blocked.is_empty());
+        self.frame = self.frame.with_error(is_wrong);
+        answer(status, &self)
+    }
+
     /// The form for `unit`; `None` if it is the one in force.
     async fn new(site: &Site, visitor: &Visitor, unit: Unit) -> Result<Option<Self>, Refused> {
         let UnitChoices { version, choices } = choices(site, visitor).await?;
@@ -207,6 +226,7 @@ impl FormPage {
             in_force: words::unit(in_force),
             afterwards: words::afterwards(in_force, unit),
             fields: choice.asked.into_iter().map(field).collect(),
+            blocked: hyphened(&choice.blocked),
             mistakes: Mistakes::default(),
             wrong_entries: rules::PASSWORD_WRONG_ENTRIES,
         }))

@@ -38,6 +38,27 @@ impl Problem {
         Self::new(StatusCode::CONFLICT, Code::ChangedElsewhere, detail)
     }
 
+    /// 409: the passwords of these numbers are asked for and cannot be given (`U3`); `call` is where they
+    /// are set anew.
+    #[must_use]
+    pub fn credential_void(numbers: &[Number], call: Number) -> Self {
+        let detail = format!(
+            "{}のパスワードは、間違いが続いて無効になっているか、まだ設定されていないため、変更できません。\
+             契約回線から仮パスワード設定番号{}に電話をかけて仮パスワードを設定し、\
+             ログインしてパスワードに変更してください。",
+            named(numbers),
+            hyphenated(call)
+        );
+        Self::new(StatusCode::CONFLICT, Code::CredentialVoid, detail).about(numbers)
+    }
+
+    /// 422: the passwords of these numbers are asked for (`U`); nothing was compared.
+    #[must_use]
+    pub fn passwords_missing(numbers: &[Number]) -> Self {
+        let detail = format!("{}のパスワードが必要です。", named(numbers));
+        Self::new(StatusCode::UNPROCESSABLE_ENTITY, Code::PasswordsMissing, detail).about(numbers)
+    }
+
     /// 422: a new password against the rules (`C5`); the current one was not looked at.
     #[must_use]
     pub fn password_rejected(reasons: &[Rejection]) -> Self {
@@ -56,8 +77,7 @@ impl Problem {
     /// with it, `call` is where to begin anew.
     #[must_use]
     pub fn wrong_password(numbers: &[Number], call: Option<Number>) -> Self {
-        let hyphened: Vec<String> = numbers.iter().map(|number| hyphenated(*number)).collect();
-        let wrong = format!("{}の現在のパスワードが違います。", hyphened.join("、"));
+        let wrong = format!("{}の現在のパスワードが違います。", named(numbers));
         let detail = match call {
             None => format!("{wrong}続けて間違えると無効になります。"),
             Some(call) => format!(
@@ -66,9 +86,18 @@ impl Problem {
                 hyphenated(call)
             ),
         };
-        let numbers: Box<[Box<str>]> =
-            numbers.iter().map(|number| number.as_str().into()).collect();
         let problem = Self::new(StatusCode::UNPROCESSABLE_ENTITY, Code::WrongPassword, detail);
-        Self { number: numbers.first().cloned(), numbers, ..problem }
+        let problem = problem.about(numbers);
+        Self { number: problem.numbers.first().cloned(), ..problem }
     }
+
+    fn about(self, numbers: &[Number]) -> Self {
+        Self { numbers: numbers.iter().map(|number| number.as_str().into()).collect(), ..self }
+    }
+}
+
+/// The numbers for subscribers.
+pub(in crate::web) fn named(numbers: &[Number]) -> String {
+    let names: Vec<String> = numbers.iter().map(|number| hyphenated(*number)).collect();
+    names.join("、")
 }

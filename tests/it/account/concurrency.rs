@@ -130,9 +130,9 @@ async fn units(world: Arc<World>) {
         });
         let all = all.await;
         assert_eq!(answers(&all, 422, "wrong_password"), 10);
-        // Void, it is one's own and the session over, or another's and not asked for any more.
+        // Void, it is one's own and the session over, or another's and blocks the change (`U3`).
         let (status, code) =
-            if wrong_one == ONE { (401, "no_session") } else { (400, "malformed") };
+            if wrong_one == ONE { (401, "no_session") } else { (409, "credential_void") };
         assert_eq!(answers(&all, status, code), POSTS - 10, "{wrong_one}");
         assert_eq!(scene.count(wrong_one).await, (10, true));
         let other = if wrong_one == ONE { TWO } else { ONE };

@@ -68,8 +68,9 @@ async fn unit(world: Arc<World>) {
         assert_eq!(scene.count(TWO).await, (counted, counted == 10));
         assert_eq!(scene.count(ONE).await, (0, false));
     }
-    // It has no password now: none is asked for.
-    assert_eq!(scene.unit(&token, "line", &wrong).await.code(), "malformed");
+    // It cannot be answered any more (`U3`).
+    assert_eq!(scene.unit(&token, "line", &wrong).await.code(), "credential_void");
+    scene.owner.execute("DELETE FROM credential WHERE login = $1", &[&TWO]).await.unwrap();
     // One's own, until the session is over with it.
     for counted in 1..=10 {
         let answer = scene.unit(&token, "line", &[(ONE, WRONG)]).await;

@@ -62,8 +62,12 @@ async fn change(world: &World, row: Row) {
         let mut given = row.asked.to_vec();
         given.remove(index);
         let answer = scene.unit(&token, row.to, &given).await;
-        assert_eq!(refusal(&answer), (400, "malformed".to_owned()));
+        assert_eq!(refusal(&answer), (422, "passwords_missing".to_owned()));
+        assert_eq!(answer.json()["numbers"], serde_json::json!([number]));
         assert!(detail(&answer).contains(&hyphened(number)), "{answer:?}");
+        // Also beside one that is not asked for.
+        let given = [&given[..], &[(PLAIN, WRONG)]].concat();
+        assert_eq!(scene.unit(&token, row.to, &given).await.body, answer.body);
     }
     for extra in [PLAIN, "0699999999"] {
         let given = [row.asked, &[(extra, WRONG)]].concat();
@@ -280,7 +284,7 @@ async fn old(world: Arc<World>) {
     crate::site::age(&scene.owner, TWO, "61 days").await;
     crate::site::age(&scene.owner, ONE, "10 days").await;
     let token = scene.token(ONE, FIRST).await;
-    assert_eq!(scene.unit(&token, "line", &[(ONE, FIRST)]).await.code(), "malformed");
+    assert_eq!(scene.unit(&token, "line", &[(ONE, FIRST)]).await.code(), "passwords_missing");
     let both = [(ONE, FIRST), (TWO, SECOND)];
     assert_eq!(scene.unit(&token, "line", &both).await.status, 200);
     // The copy is as old as what it was copied from.

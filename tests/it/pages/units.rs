@@ -18,6 +18,7 @@ pub fn trials(world: &Arc<World>) -> Vec<Trial> {
         trial(world, "u_a_wrong_password_is_told_beside_its_number_and_nothing_changes", wrong),
         trial(world, "u_an_empty_password_is_asked_for_and_not_counted", empty),
         trial(world, "u_one_wrong_password_too_many_of_ones_own_ends_the_session", one_too_many),
+        trial(world, "u3_a_void_password_is_told_instead_of_the_form_and_how_to_set_one", void),
         trial(world, "u2_a_user_cannot_change_the_unit", user),
         trial(world, "w6_a_form_from_before_someone_elses_change_does_nothing", elsewhere),
         trial(world, "u_only_a_unit_that_is_not_in_force_has_a_form", which),
@@ -193,12 +194,45 @@ async fn one_too_many(world: Arc<World>) {
     assert_eq!(other.status, 422, "another number's password is void, the session goes on");
     assert_eq!(site::count(&owner, TWO).await, (10, true));
     let page = browser.get("/unit/line").await;
-    assert_eq!(asked(&page), [ONE], "a void password is not asked for any more");
+    assert!(page.body.contains("id=\"blocked\""), "a void password cannot be given");
+    owner.execute("DELETE FROM credential WHERE login = $1", &[&TWO]).await.unwrap();
+    let page = browser.get("/unit/line").await;
+    assert_eq!(asked(&page), [ONE]);
     let own = send(&mut browser, &page, "/unit/line", &[(ONE, WRONG)]).await;
     assert_eq!((own.status, title(&own)), (403, "エラー：パスワードが無効になりました"));
     assert_eq!(site::count(&owner, ONE).await, (10, true));
     assert!(browser.cookies.is_empty());
     assert_eq!(unit(&owner).await, "number");
+}
+
+async fn void(world: Arc<World>) {
+    let (service, owner) = service(&world, "number", &[ONE, TWO]).await;
+    let sql = "UPDATE contract_number SET service = true WHERE number = $1";
+    owner.execute(sql, &[&NUMBER]).await.unwrap();
+    site::credential(&owner, NUMBER, "password").await;
+    let mut browser = Browser::new(&service.base);
+    browser.log_in(ONE, RIGHT).await;
+    let form = browser.get("/unit/line").await;
+    assert_eq!(asked(&form), [NUMBER, ONE, TWO]);
+    // While the form is open, and before it is opened.
+    let void = "UPDATE credential SET phc = NULL, voided_at = clock_timestamp(), failures = 10
+                WHERE login <> $1";
+    owner.execute(void, &[&ONE]).await.unwrap();
+    let all = [NUMBER, ONE, TWO].map(|number| (number, RIGHT));
+    let sent = send(&mut browser, &form, "/unit/line", &all).await;
+    let opened = browser.get("/unit/line").await;
+    for (page, status) in [(sent, 409), (opened, 200)] {
+        assert_eq!((page.status, title(&page)), (status, "エラー：認証単位変更（回線単位）"));
+        assert!(asked(&page).is_empty(), "{page:?}");
+        let (_, told) = page.body.split_once("id=\"blocked\"").unwrap();
+        for part in ["06-1234-5600", "06-1234-5602", "06-6480-6430", "電話番号単位", "仮パスワード"]
+        {
+            assert!(told.contains(part), "{part}: {told}");
+        }
+        assert!(!told.contains("06-1234-5601"), "{told}");
+    }
+    assert_eq!(unit(&owner).await, "number");
+    assert_eq!(site::count(&owner, ONE).await, (0, false));
 }
 
 async fn user(world: Arc<World>) {

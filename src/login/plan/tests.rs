@@ -1,0 +1,129 @@
+//! U3: what blocks a change, for every pair of units and everything that a number may have.
+
+use jiff::Timestamp;
+
+use super::*;
+use crate::contract::ContractNumber;
+use crate::credential::{Credential, CredentialId, Kind};
+use crate::rules;
+
+const CONTRACT: &str = "0612345600";
+const ONE: &str = "0612345601";
+const TWO: &str = "0612345602";
+const PLAIN: &str = "0612345603";
+const UNITS: [Unit; 3] = [Unit::Line, Unit::Number, Unit::AdminUser];
+
+/// What a number has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Has {
+    Nothing,
+    Live(Kind),
+    VoidByWrongEntries(Kind),
+    /// By a change of the unit, or past its day.
+    VoidOtherwise(Kind),
+}
+
+const ALL: [Has; 7] = [
+    Has::Nothing,
+    Has::Live(Kind::Temporary),
+    Has::Live(Kind::Password),
+    Has::VoidByWrongEntries(Kind::Temporary),
+    Has::VoidByWrongEntries(Kind::Password),
+    Has::VoidOtherwise(Kind::Temporary),
+    Has::VoidOtherwise(Kind::Password),
+];
+
+fn number(text: &str) -> Number {
+    text.parse().unwrap()
+}
+
+/// The contract number with or without service, two additional numbers with it, one without.
+fn contract(unit: Unit, service: bool) -> Contract {
+    let row = |text, service| ContractNumber { number: number(text), service };
+    let numbers = vec![row(CONTRACT, service), row(ONE, true), row(TWO, true), row(PLAIN, false)];
+    let number = number(CONTRACT);
+    Contract { number, numbers, unit: Some(unit), suspended: false, version: 0 }
+}
+
+fn held(text: &str, has: Has) -> Held {
+    let credential = |kind, phc: Option<&str>, failures| {
+        let phc = phc.map(|phc| phc.to_owned().into());
+        let id = CredentialId(1);
+        Some(Credential { id, kind, set_at: Timestamp::UNIX_EPOCH, phc, failures })
+    };
+    let limit = |kind| match kind {
+        Kind::Temporary => rules::TEMPORARY_PASSWORD_WRONG_ENTRIES,
+        Kind::Password => rules::PASSWORD_WRONG_ENTRIES,
+    };
+    let credential = match has {
+        Has::Nothing => None,
+        Has::Live(kind) => credential(kind, Some("a hash"), limit(kind) - 1),
+        Has::VoidByWrongEntries(kind) => credential(kind, None, limit(kind)),
+        Has::VoidOtherwise(kind) => credential(kind, None, limit(kind) - 1),
+    };
+    Held { number: number(text), credential }
+}
+
+/// Who logs in under a unit (`W1`).
+fn logins(unit: Unit, service: bool) -> Vec<&'static str> {
+    match (unit, service) {
+        (Unit::Line, _) => vec![CONTRACT],
+        (Unit::Number, false) => vec![ONE, TWO],
+        (Unit::Number, true) | (Unit::AdminUser, _) => vec![CONTRACT, ONE, TWO],
+    }
+}
+
+/// Who may make a change (`U2`).
+fn changers(unit: Unit, service: bool) -> Vec<&'static str> {
+    match unit {
+        Unit::Line | Unit::AdminUser => vec![CONTRACT],
+        Unit::Number => logins(unit, service),
+    }
+}
+
+/// Every change of the unit, by everyone who may make it.
+fn changes() -> Vec<(Unit, Unit, bool, &'static str)> {
+    let mut all = Vec::new();
+    for from in UNITS {
+        for to in UNITS.into_iter().filter(|to| *to != from) {
+            for service in [true, false] {
+                let by = changers(from, service).into_iter();
+                all.extend(by.map(|changer| (from, to, service, changer)));
+            }
+        }
+    }
+    all
+}
+
+#[test]
+fn u3_what_wrong_entries_voided_blocks_every_change_that_would_ask_for_it() {
+    for (from, to, service, changer) in changes() {
+        for one in [CONTRACT, ONE, TWO, PLAIN] {
+            for has in ALL {
+                let had = |text| if text == one { has } else { Has::Live(Kind::Password) };
+                let held = [CONTRACT, ONE, TWO, PLAIN].map(|text| held(text, had(text)));
+                let Plan { asked, blocked, .. } =
+                    Plan::of(&contract(from, service), &held, number(changer), to);
+                let logs_in = logins(from, service).contains(&one);
+                let is_void = matches!(has, Has::VoidByWrongEntries(_));
+                let is_unset = has != Has::Live(Kind::Password);
+                let is_contract_number = one == CONTRACT && service && changer != CONTRACT;
+                let is_blocked = logs_in && is_void || is_contract_number && is_unset;
+                let what = format!("{from} to {to} by {changer}, {service}: {one} {has:?}");
+                assert_eq!(blocked.contains(&number(one)), is_blocked, "{what}");
+                assert_eq!(blocked.len(), usize::from(is_blocked), "{what}");
+                let is_asked = logs_in && has == Has::Live(Kind::Password);
+                assert_eq!(asked.contains(&number(one)), is_asked, "{what}");
+            }
+        }
+    }
+}
+
+#[test]
+fn u3_every_number_that_blocks_is_named_in_the_order_of_the_contract() {
+    let void = Has::VoidByWrongEntries(Kind::Password);
+    let all = [(TWO, void), (CONTRACT, Has::Nothing), (ONE, Has::Live(Kind::Password))];
+    let held = all.map(|(text, has)| held(text, has));
+    let plan = Plan::of(&contract(Unit::Number, true), &held, number(ONE), Unit::Line);
+    assert_eq!(plan.blocked, [number(CONTRACT), number(TWO)]);
+}
