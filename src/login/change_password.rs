@@ -56,7 +56,10 @@ pub enum PasswordVerdict {
         /// Whether it was one too many: the password is void and its sessions over.
         session_over: bool,
     },
-    /// The session is over by now: logged out, its password void, past its end or changed elsewhere.
+    /// The current password is void by wrong entries elsewhere, and cannot be given (`C2`, `U3`); the
+    /// session goes on.
+    CredentialVoid(Number),
+    /// The session is over by now: logged out, or its password past its end or changed elsewhere.
     SessionOver,
 }
 
@@ -97,6 +100,11 @@ pub async fn change_password(
     let Some((_, compared)) = view.as_ref().and_then(in_use) else {
         return Ok(PasswordVerdict::SessionOver);
     };
+    if compared.phc.is_none() {
+        store.record(attempt, &doing.record(Outcome::Void)).await?;
+        note(&doing, Outcome::Void);
+        return Ok(PasswordVerdict::CredentialVoid(login));
+    }
     let outcome = match compare(hasher, Some(login), current, compared.phc.clone(), None).await? {
         Checked::Right { .. } => Ok(hasher.hash_for_change(new, salt).await?),
         Checked::Wrong => Err(Outcome::Wrong),
@@ -112,6 +120,7 @@ pub async fn change_password(
     Ok(match verdict {
         Decided::Changed(standing) => PasswordVerdict::Changed(fresh, standing),
         Decided::Wrong { session_over } => PasswordVerdict::Wrong { number: login, session_over },
+        Decided::CredentialVoid => PasswordVerdict::CredentialVoid(login),
         Decided::SessionOver => PasswordVerdict::SessionOver,
     })
 }
@@ -131,6 +140,7 @@ struct Change {
 enum Decided {
     Changed(Box<Standing>),
     Wrong { session_over: bool },
+    CredentialVoid,
     SessionOver,
 }
 
@@ -148,6 +158,10 @@ impl Change {
             let committed = hold.refuse(&self.doing, Outcome::Void).await;
             return Ok(Tried { told: (Decided::SessionOver, Some(Outcome::Void)), committed });
         };
+        if old.phc.is_none() {
+            let committed = hold.refuse(&self.doing, Outcome::Void).await;
+            return Ok(Tried { told: (Decided::CredentialVoid, Some(Outcome::Void)), committed });
+        }
         let phc = match &self.outcome {
             Ok(phc) => phc,
             Err(outcome) => return self.refuse(hold, old.kind, *outcome).await,
@@ -176,8 +190,8 @@ impl Change {
             let committed = hold.refuse(&self.doing, outcome).await;
             return Ok(Tried { told: told(false), committed });
         }
-        let counted = hold.count_wrong(&self.doing, kind, &[self.doing.login]).await?;
-        Ok(counted.map(|voided| told(!voided.is_empty())))
+        let (login, digest) = (&[self.doing.login], &self.digests.0);
+        Ok(hold.count_wrong(&self.doing, kind, login, digest).await?.map(told))
     }
 }
 

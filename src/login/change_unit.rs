@@ -106,9 +106,8 @@ pub async fn change_unit(
     let (login, contract) = (standing.login, standing.contract);
     let doing = Doing { event: Event::UnitChanged, login, contract, unit: Some(unit), address };
     let given = passwords.iter().map(|(number, _)| *number).collect();
-    let asking = Asking { doing, unit, given, told };
-    let digest = token.digest(door);
-    let Some(view) = store.view(contract, &digest).await? else {
+    let asking = Asking { doing, unit, given, told, digest: token.digest(door) };
+    let Some(view) = store.view(contract, &asking.digest).await? else {
         return Ok(UnitVerdict::SessionOver);
     };
     let allowed = match asking.examine(&view) {
@@ -121,9 +120,9 @@ pub async fn change_unit(
         let doing = Doing { login: one.number, ..doing };
         store.record(attempt.part(part), &doing.record(one.outcome)).await?;
     }
-    let (asking, compared, digest) = (&asking, &compared, &digest);
+    let (asking, compared) = (&asking, &compared);
     let settled = store.settle(attempt, |tried| async move {
-        match store.hold(tried, contract, digest).await? {
+        match store.hold(tried, contract, &asking.digest).await? {
             Some(hold) => asking.decide(hold, compared).await,
             None => Ok(Tried::without_commit((UnitVerdict::SessionOver, None))),
         }
@@ -141,6 +140,8 @@ struct Asking {
     unit: Unit,
     given: Vec<Number>,
     told: Told,
+    /// Of the session's token.
+    digest: [u8; 32],
 }
 
 /// What is decided under the lock, and the outcome of the audit's row, if there is one.
@@ -184,9 +185,9 @@ impl Asking {
         }
         let wrong = compared.iter().filter(|one| one.outcome == Outcome::Wrong);
         let wrong: Vec<Number> = wrong.map(|one| one.number).collect();
-        let counted = hold.count_wrong(&self.doing, Kind::Password, &wrong).await?;
-        Ok(counted.map(|voided| {
-            let session_over = voided.contains(&self.doing.login);
+        let digest = &self.digest;
+        let counted = hold.count_wrong(&self.doing, Kind::Password, &wrong, digest).await?;
+        Ok(counted.map(|session_over| {
             (UnitVerdict::Wrong { numbers, session_over }, Some(Outcome::Wrong))
         }))
     }

@@ -50,7 +50,8 @@ pub(super) fn candidate(login: Option<Number>, known: Option<Known>) -> Candidat
     }
 }
 
-/// What the session of `view` is good for, and the credential that it began with; `None` if it is over.
+/// What the session of `view` is good for, and the credential that it began with, void if wrong
+/// entries have voided it since (`C2`); `None` if the session is over.
 pub(super) fn in_use(view: &View) -> Option<(Standing, &Credential)> {
     let (login, credential) = view.of_session()?;
     let Credential { kind, set_at, .. } = *credential;

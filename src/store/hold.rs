@@ -42,14 +42,14 @@ pub struct ViewedSession {
 }
 
 impl View {
-    /// What the session's login number has, if that is what the session began with, and not void.
+    /// What the session's login number has, if that is what the session began with; void, if wrong
+    /// entries have voided it since (`C2`).
     #[must_use]
     pub fn of_session(&self) -> Option<(Number, &Credential)> {
         let session = self.session?;
         self.held.iter().find_map(|held| {
             let credential = held.credential.as_ref()?;
-            let is_it = credential.id == session.credential && credential.phc.is_some();
-            is_it.then_some((held.number, credential))
+            (credential.id == session.credential).then_some((held.number, credential))
         })
     }
 
@@ -101,6 +101,14 @@ const COUNT: &str = "
         (SELECT 'site', $8::text, $9::text, login, $3, $4, $5 FROM counted WHERE void ORDER BY login)
     )
     SELECT login FROM counted WHERE void ORDER BY login";
+
+/// The session whose own credential its wrong entries have voided; the others go on.
+const END_SESSION: &str = "
+    WITH ended AS (
+        DELETE FROM session WHERE token_digest = $7 RETURNING token_digest
+    )
+    INSERT INTO audit (source, event, outcome, login, contract, unit, address)
+    SELECT 'site', $1::text, $2::text, $6::text, $3::text, $4::text, $5::inet FROM ended";
 
 impl Store {
     /// A look at the contract with this contract number and at the session of this digest; `None` if
@@ -164,7 +172,7 @@ impl Hold {
     }
 
     /// Counts a wrong secret against each of these numbers, whose credentials are of `kind` and not
-    /// void; gives those that it voided (`C2`).
+    /// void; says whether it voided the session's own, which ends the session (`C2`).
     ///
     /// # Errors
     /// [`StoreError`]
@@ -173,7 +181,8 @@ impl Hold {
         doing: &Doing,
         kind: Kind,
         numbers: &[Number],
-    ) -> Result<Tried<Vec<Number>>, StoreError> {
+        token_digest: &[u8],
+    ) -> Result<Tried<bool>, StoreError> {
         let rows = doing.rows(doing.event, Outcome::Wrong);
         let logins = texts(numbers);
         let more: Parameters<'_> = &[
@@ -183,9 +192,16 @@ impl Hold {
             &Outcome::WrongEntries.as_str(),
         ];
         let voided = self.transaction.query(COUNT, &rows.and(more)).await?;
-        let voided = voided.iter().map(|row| number(row, 0)).collect::<Result<_, _>>()?;
-        let committed = self.commit(Outcome::Wrong, &[]).await;
-        Ok(Tried { told: voided, committed })
+        let voided: Vec<Number> =
+            voided.iter().map(|row| number(row, 0)).collect::<Result<_, _>>()?;
+        let is_over = voided.contains(&doing.login);
+        let ended = doing.rows(Event::SessionEnded, Outcome::WrongEntries);
+        let login = doing.login.as_str();
+        let own: Parameters<'_> = &[&login, &token_digest];
+        let ended = ended.and(own);
+        let statements: &[Statement<'_>] = if is_over { &[(END_SESSION, &ended)] } else { &[] };
+        let committed = self.commit(Outcome::Wrong, statements).await;
+        Ok(Tried { told: is_over, committed })
     }
 
     /// Ends it with these statements, as a try of its attempt.

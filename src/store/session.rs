@@ -49,14 +49,15 @@ pub struct Session {
     pub now: Timestamp,
 }
 
-/// The first six columns are a contract's.
+/// A session outlives the voiding of its credential by strangers' wrong entries (`C2`); whatever else
+/// voids a credential ends its sessions itself. The first six columns are a contract's.
 const FIND: &str = "
     WITH found AS (
         SELECT s.token_digest, s.created_at, s.last_seen_at, s.seen_version,
                cr.login, cr.kind, cr.set_at,
                s.last_seen_at > clock_timestamp() - $2 * interval '1 second' AS live
         FROM session AS s JOIN credential AS cr ON cr.id = s.credential
-        WHERE s.token_digest = $1 AND cr.voided_at IS NULL
+        WHERE s.token_digest = $1
           AND s.created_at > clock_timestamp() - $3 * interval '1 second'
     ), seen AS (
         UPDATE session SET last_seen_at = clock_timestamp() FROM found

@@ -10,6 +10,7 @@ mod tokens;
 mod unit;
 mod unit_refused;
 mod unit_void;
+mod void;
 
 use std::sync::Arc;
 
@@ -24,6 +25,7 @@ pub fn trials(world: &Arc<World>) -> Vec<Trial> {
         unit::trials(world),
         unit_refused::trials(world),
         unit_void::trials(world),
+        void::trials(world),
         doors::trials(world),
         concurrency::trials(world),
         faults::trials(world),

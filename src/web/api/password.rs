@@ -36,6 +36,7 @@ pub struct NewPassword {
         (status = 200, description = "Changed; a new session has begun", body = LoggedIn),
         (status = 400, description = "`malformed`", body = Problem, content_type = "application/problem+json"),
         (status = 401, description = "`no_session`", body = Problem, content_type = "application/problem+json"),
+        (status = 409, description = "`credential_void` with `numbers`: the current password is void; not counted", body = Problem, content_type = "application/problem+json"),
         (status = 413, description = "`malformed`: over 16 KiB", body = Problem, content_type = "application/problem+json"),
         (status = 422, description = "`password_rejected` with `reasons`, or `wrong_password` with `number`: counted", body = Problem, content_type = "application/problem+json"),
         (status = 429, description = "`too_many_requests` from this address; not counted as a wrong entry", body = Problem, content_type = "application/problem+json", headers(("Retry-After" = u64, description = "Seconds"))),
@@ -67,6 +68,9 @@ pub(super) async fn change_password(
         PasswordVerdict::Wrong { number, session_over } => {
             let call = session_over.then(|| site.set_up_number());
             Err(Problem::wrong_password(&[number], call))
+        }
+        PasswordVerdict::CredentialVoid(number) => {
+            Err(Problem::credential_void(&[number], site.set_up_number()))
         }
         PasswordVerdict::SessionOver => Err(Problem::no_session()),
     }

@@ -39,6 +39,8 @@ pub(super) enum What {
     MayBeChanged,
     /// The session's own password is void by wrong entries; the session is over (`C2`).
     Voided,
+    /// The session's own password is void by wrong entries elsewhere; the session goes on (`C2`).
+    VoidElsewhere,
     /// Someone else has changed the contract since the form was made (`W6`).
     ChangedElsewhere,
     /// A user's login cannot do this (`U2`).
@@ -56,7 +58,7 @@ impl What {
             Self::Malformed => StatusCode::BAD_REQUEST,
             Self::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
             Self::StaleForm | Self::Voided | Self::NotAllowed => StatusCode::FORBIDDEN,
-            Self::ChangedElsewhere => StatusCode::CONFLICT,
+            Self::ChangedElsewhere | Self::VoidElsewhere => StatusCode::CONFLICT,
             Self::TooMany => StatusCode::TOO_MANY_REQUESTS,
             Self::Unavailable | Self::MayBeChanged => StatusCode::SERVICE_UNAVAILABLE,
             Self::Fault => StatusCode::INTERNAL_SERVER_ERROR,

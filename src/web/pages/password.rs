@@ -73,6 +73,7 @@ pub(super) async fn change(
         PasswordVerdict::Rejected(reasons) => Ok(page.again(rejected(&reasons))),
         PasswordVerdict::Wrong { session_over: true, .. } => Err(Refused::Told(What::Voided)),
         PasswordVerdict::Wrong { .. } => Ok(page.wrong()),
+        PasswordVerdict::CredentialVoid(_) => Err(Refused::Told(What::VoidElsewhere)),
         PasswordVerdict::SessionOver => Err(Refused::SessionOver),
     }
 }

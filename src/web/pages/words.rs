@@ -102,7 +102,7 @@ pub(super) fn heading(what: What) -> &'static str {
         What::TooMany => "しばらくお待ちください",
         What::Unavailable => "ただいまご利用いただけません",
         What::MayBeChanged => "変更されたかどうか、お確かめください",
-        What::Voided => "パスワードが無効になりました",
+        What::Voided | What::VoidElsewhere => "パスワードが無効になりました",
         What::ChangedElsewhere => "契約の内容が変更されています",
         What::NotAllowed => "認証単位を変更できません",
         What::Fault => "エラーが発生しました",

@@ -146,7 +146,9 @@ async fn ended(world: Arc<World>) {
         assert_eq!(caller.session(&service.base, &token).await.status, 200);
         assert_eq!(caller.log_in(&service.base, NUMBER, WRONG).await.status, 401);
     }
-    assert_eq!(caller.session(&service.base, &token).await.status, 401, "void");
+    assert_eq!(caller.session(&service.base, &token).await.status, 200, "void by strangers (C2)");
+    owner.batch_execute("DELETE FROM credential").await.unwrap();
+    assert_eq!(caller.session(&service.base, &token).await.status, 401, "gone");
 }
 
 async fn suspended(world: Arc<World>) {

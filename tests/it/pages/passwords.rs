@@ -6,7 +6,7 @@ use libtest_mimic::Trial;
 use tokio_postgres::Client;
 
 use super::browser::{Browser, SESSION, leads_to, title};
-use crate::site::{self, Answer, NUMBER, RIGHT, Service, WRONG};
+use crate::site::{self, Answer, Caller, NUMBER, RIGHT, Service, WRONG};
 use crate::world::{World, trial};
 
 const NEW: &str = "abcd1234";
@@ -17,6 +17,7 @@ pub fn trials(world: &Arc<World>) -> Vec<Trial> {
         trial(world, "c6_a_password_of_60_days_is_changed_before_anything_else", expired),
         trial(world, "c5_every_reason_is_told_at_once_beside_its_field", reasons),
         trial(world, "c5_a_wrong_current_password_counts_and_the_last_one_voids_it", wrong),
+        trial(world, "c2_a_password_that_strangers_voided_is_told_and_the_session_goes_on", void),
         trial(world, "c5_an_empty_current_password_is_asked_for_and_not_counted", empty),
         trial(world, "w4_from_day_46_the_top_page_warns_of_the_passwords_end", notice),
         trial(world, "w6_a_change_elsewhere_ends_the_session_of_an_open_form", elsewhere),
@@ -141,6 +142,23 @@ async fn wrong(world: Arc<World>) {
         assert_eq!(site::count(&owner, NUMBER).await, (limit, true));
         assert!(browser.cookies.is_empty());
         assert_eq!(leads_to(&browser.get("/").await), "/login");
+    }
+}
+
+async fn void(world: Arc<World>) {
+    for (kind, limit) in [("temporary", 3), ("password", 10)] {
+        let (service, owner) = service(&world, kind).await;
+        let mut browser = Browser::new(&service.base);
+        browser.log_in(NUMBER, RIGHT).await;
+        for _ in 0..limit {
+            Caller::new().log_in(&service.base, NUMBER, WRONG).await;
+        }
+        let answer = change(&mut browser, RIGHT, NEW, NEW).await;
+        assert_eq!((answer.status, title(&answer)), (409, "エラー：パスワードが無効になりました"));
+        assert!(answer.body.contains("06-6480-6430"), "what to do: {answer:?}");
+        assert!(answer.body.contains("ログインは続いています"), "{answer:?}");
+        assert_eq!(browser.get("/password").await.status, 200);
+        assert_eq!(site::count(&owner, NUMBER).await, (limit, true));
     }
 }
 

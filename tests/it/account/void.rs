@@ -1,0 +1,168 @@
+//! C2: whose wrong entries end which session.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use karipass::store::{AttemptId, SetTemporary, Setting};
+use karipass::unit::Unit;
+use libtest_mimic::Trial;
+use serde_json::json;
+
+use crate::scene::{NUMBER, ONE, Scene, TWO, refusal};
+use crate::site::{self, RIGHT, WRONG};
+use crate::world::{World, daemon_store, trial};
+
+const NEW: &str = "abcd1234";
+
+pub fn trials(world: &Arc<World>) -> Vec<Trial> {
+    vec![
+        trial(world, "c2_wrong_entries_of_strangers_end_no_open_session", strangers),
+        trial(world, "c2_wrong_entries_inside_a_session_end_that_session_alone", inside),
+        trial(world, "c2_wrong_entries_for_another_number_do_not_end_its_sessions", anothers),
+        trial(world, "c2_an_entry_that_others_overtake_is_not_counted_and_ends_nothing", overtaken),
+        trial(world, "c1_a_session_of_a_void_temporary_password_ends_with_its_day", day),
+    ]
+}
+
+async fn strangers(world: Arc<World>) {
+    for (kind, limit) in [("password", 10), ("temporary", 3)] {
+        let scene = Scene::new(&world, "line").await;
+        scene.give(NUMBER, kind, RIGHT).await;
+        let tokens = [scene.token(NUMBER, RIGHT).await, scene.token(NUMBER, RIGHT).await];
+        let [token, other] = &tokens;
+        for _ in 0..limit {
+            assert_eq!(scene.log_in(NUMBER, WRONG).await.status, 401);
+        }
+        assert_eq!(scene.count(NUMBER).await, (limit, true));
+        assert_eq!(scene.log_in(NUMBER, RIGHT).await.status, 401, "void for a login");
+        let good = if kind == "password" { 200 } else { 403 };
+        for token in &tokens {
+            assert_eq!(scene.session(token).await.status, good, "{kind}");
+        }
+        // What asks for the void password is refused without comparing, counting or ending anything.
+        let (before, hashes) = (scene.everything().await, scene.service.hasher.operations());
+        scene.forget().await;
+        for current in [RIGHT, WRONG] {
+            let answer = scene.change(token, current, NEW).await;
+            assert_eq!(refusal(&answer), (409, "credential_void".to_owned()), "{kind}");
+            assert_eq!(answer.json()["numbers"], json!([NUMBER]));
+            assert!(answer.json()["detail"].as_str().unwrap().contains("06-6480-6430"));
+        }
+        assert_eq!(scene.told().await, vec![format!("password_changed void {NUMBER}"); 2]);
+        let answer = scene.unit(token, "number", &[(NUMBER, RIGHT)]).await;
+        let code = if kind == "password" { "credential_void" } else { "password_change_required" };
+        assert_eq!(answer.code(), code);
+        assert_eq!(scene.everything().await, before);
+        assert_eq!(scene.service.hasher.operations(), hashes);
+        // A new one by phone ends them (`C4`).
+        let number = NUMBER.parse().unwrap();
+        let new = SetTemporary {
+            attempt: AttemptId::draw(&mut rand::rng()),
+            caller: number,
+            contract: number,
+            unit: Unit::Line,
+            login: number,
+            phc: site::hashed().await.clone(),
+        };
+        let stored = daemon_store(&scene.database).set_temporary(&new).await;
+        assert!(matches!(stored, Ok(Setting::Stored)), "{stored:?}");
+        for token in [token, other] {
+            assert_eq!(scene.session(token).await.code(), "no_session");
+        }
+        assert_eq!(scene.log_in(NUMBER, RIGHT).await.status, 200);
+    }
+}
+
+async fn inside(world: Arc<World>) {
+    for (kind, limit) in [("password", 10), ("temporary", 3)] {
+        let scene = Scene::new(&world, "line").await;
+        scene.give(NUMBER, kind, RIGHT).await;
+        let token = scene.token(NUMBER, RIGHT).await;
+        let other = scene.token(NUMBER, RIGHT).await;
+        for _ in 0..limit {
+            let answer = scene.change(&token, WRONG, NEW).await;
+            assert_eq!(refusal(&answer), (422, "wrong_password".to_owned()), "{kind}");
+        }
+        assert_eq!(scene.session(&token).await.code(), "no_session");
+        assert_eq!(scene.sessions().await, 1);
+        let answer = scene.change(&other, RIGHT, NEW).await;
+        assert_eq!(refusal(&answer), (409, "credential_void".to_owned()), "{kind}");
+        let told = scene.told().await;
+        let ended = format!("session_ended wrong_entries {NUMBER}");
+        assert_eq!(told.iter().filter(|row| **row == ended).count(), 1, "{told:?}");
+    }
+}
+
+async fn anothers(world: Arc<World>) {
+    let scene = Scene::new(&world, "number").await;
+    for login in [ONE, TWO] {
+        scene.give(login, "password", RIGHT).await;
+    }
+    let token = scene.token(ONE, RIGHT).await;
+    let theirs = scene.token(TWO, RIGHT).await;
+    for _ in 0..10 {
+        let answer = scene.unit(&token, "line", &[(ONE, RIGHT), (TWO, WRONG)]).await;
+        assert_eq!(refusal(&answer), (422, "wrong_password".to_owned()));
+    }
+    assert_eq!(scene.count(TWO).await, (10, true));
+    for token in [&token, &theirs] {
+        assert_eq!(scene.session(token).await.status, 200);
+    }
+    // One's own, in a change of the unit: this session alone.
+    scene.give(TWO, "password", RIGHT).await;
+    let second = scene.token(ONE, RIGHT).await;
+    for _ in 0..10 {
+        let answer = scene.unit(&token, "line", &[(ONE, WRONG), (TWO, RIGHT)]).await;
+        assert_eq!(refusal(&answer), (422, "wrong_password".to_owned()));
+    }
+    assert_eq!(scene.session(&token).await.code(), "no_session");
+    assert_eq!(scene.session(&second).await.status, 200);
+}
+
+/// The last entry of strangers comes between the comparison and the verdict, which waits for its lock.
+async fn overtaken(world: Arc<World>) {
+    for (typed, unit) in [(WRONG, false), (RIGHT, false), (WRONG, true), (RIGHT, true)] {
+        let scene = Scene::new(&world, "line").await;
+        scene.give(NUMBER, "password", RIGHT).await;
+        let token = scene.token(NUMBER, RIGHT).await;
+        let lock = "BEGIN; SELECT FROM contract FOR UPDATE;
+                    UPDATE credential SET failures = 10, phc = NULL, voided_at = clock_timestamp()";
+        scene.owner.batch_execute(lock).await.unwrap();
+        let superuser = world.postgres.superuser("postgres").await.unwrap();
+        let asked = async {
+            if unit {
+                scene.unit(&token, "number", &[(NUMBER, typed)]).await
+            } else {
+                scene.change(&token, typed, NEW).await
+            }
+        };
+        let overtaking = async {
+            let waiting = "SELECT count(*) FROM pg_stat_activity
+                           WHERE datname = $1 AND wait_event_type = 'Lock'";
+            let name = &scene.database.name;
+            let mut looks = 0;
+            while superuser.query_one(waiting, &[name]).await.unwrap().get::<_, i64>(0) == 0 {
+                looks += 1;
+                assert!(looks < 1000, "the change did not wait for the lock");
+                tokio::time::sleep(Duration::from_millis(10)).await;
+            }
+            scene.owner.batch_execute("COMMIT").await.unwrap();
+        };
+        let (answer, ()) = tokio::join!(asked, overtaking);
+        assert_eq!(refusal(&answer), (409, "credential_void".to_owned()), "{typed} {unit}");
+        assert_eq!(scene.count(NUMBER).await, (10, true));
+        assert_eq!(scene.session(&token).await.status, 200);
+    }
+}
+
+async fn day(world: Arc<World>) {
+    let scene = Scene::new(&world, "line").await;
+    scene.give(NUMBER, "temporary", RIGHT).await;
+    let token = scene.token(NUMBER, RIGHT).await;
+    for _ in 0..3 {
+        assert_eq!(scene.log_in(NUMBER, WRONG).await.status, 401);
+    }
+    assert_eq!(scene.change(&token, RIGHT, NEW).await.code(), "credential_void");
+    site::age(&scene.owner, NUMBER, "24 hours").await;
+    assert_eq!(scene.change(&token, RIGHT, NEW).await.code(), "no_session");
+}
