@@ -1,6 +1,8 @@
 //! Who may log in at all and which session may change what, decided before and after a secret is
 //! compared (`W1`, `W2`, `C1`, `U2`, `W6`), pure.
 
+use jiff::Timestamp;
+
 use super::plan::{Plan, may_change_unit};
 use super::{Standing, Told, UnitVerdict};
 use crate::credential::Credential;
@@ -14,10 +16,10 @@ use crate::unit::Unit;
 pub(super) enum Candidate {
     /// This credential.
     Good {
-        /// What the login will be good for.
-        standing: Box<Standing>,
         /// The credential, with its hash.
         credential: Credential,
+        /// The database's time.
+        now: Timestamp,
     },
     /// Nothing: the attempt is refused whatever the secret.
     None {
@@ -28,7 +30,8 @@ pub(super) enum Candidate {
     },
 }
 
-/// Decides from what is known of `login`.
+/// Decides from what is known of `login`; what the login is good for is looked up once its secret is
+/// right.
 pub(super) fn candidate(login: Option<Number>, known: Option<Known>) -> Candidate {
     let none = |outcome| Candidate::None { outcome, expired: None };
     let (Some(login), Some(Known { contract, credential, now })) = (login, known) else {
@@ -44,8 +47,8 @@ pub(super) fn candidate(login: Option<Number>, known: Option<Known>) -> Candidat
     if credential.is_expired(now) {
         return Candidate::None { outcome: Outcome::Expired, expired: Some(credential) };
     }
-    match Standing::of(&contract, login, credential.kind, credential.set_at, now) {
-        Some(standing) => Candidate::Good { standing: Box::new(standing), credential },
+    match contract.role_of(login) {
+        Some(_) => Candidate::Good { credential, now },
         None => none(Outcome::NotALogin),
     }
 }

@@ -1,10 +1,11 @@
-//! The login: an attempt reads what is known of the number, compares exactly one hash (the dummy if
-//! there is none to compare) and commits exactly one statement, in every branch. Beyond what can be
-//! compared it does none of this.
+//! The login: an attempt reads what is known of the number alone, compares exactly one hash (the dummy if
+//! there is none to compare) and commits exactly one statement, in every branch. The whole contract is
+//! read for a right secret only. Beyond what can be compared an attempt does none of this.
 
 use std::net::IpAddr;
 use std::time::Duration;
 
+use jiff::Timestamp;
 use metrics::counter;
 
 use super::decision::{self, Candidate};
@@ -61,8 +62,8 @@ pub async fn log_in(
     let known = store.known_login(login).await?;
     let contract = known.as_ref().map(|known| known.contract.number);
     let attempted = Attempted { attempt: id, login, contract, address };
-    let (standing, credential) = match decision::candidate(login, known) {
-        Candidate::Good { standing, credential } => (standing, credential),
+    let (credential, now) = match decision::candidate(login, known) {
+        Candidate::Good { credential, now } => (credential, now),
         Candidate::None { outcome, expired } => {
             compare(hasher, login, typed, None, None).await?;
             return refuse(store, &attempted, outcome, expired.as_ref()).await;
@@ -78,6 +79,9 @@ pub async fn log_in(
             return refuse(store, &attempted, Outcome::Unverifiable, None).await;
         }
     };
+    let Some(standing) = standing(store, login, &credential, now).await? else {
+        return refuse(store, &attempted, Outcome::ContractChanged, None).await;
+    };
     let digest = token.digest(door);
     let version = standing.version;
     match store.accept(&attempted, &credential, renewed.as_ref(), &digest, version).await? {
@@ -89,6 +93,20 @@ pub async fn log_in(
         Acceptance::Void => Ok(refused(&attempted, Outcome::Void)),
         Acceptance::Suspended => Ok(refused(&attempted, Outcome::Suspended)),
     }
+}
+
+/// What the login is good for, from the whole contract; `None` if the contract has changed since its
+/// number was looked at, so that it does not log in any more.
+async fn standing(
+    store: &Store,
+    login: Option<Number>,
+    credential: &Credential,
+    now: Timestamp,
+) -> Result<Option<Standing>, LoginError> {
+    let Some(login) = login else { return Ok(None) };
+    let Credential { kind, set_at, .. } = *credential;
+    let contract = store.contract_of(login).await?;
+    Ok(contract.and_then(|contract| Standing::of(&contract, login, kind, set_at, now)))
 }
 
 async fn refuse(

@@ -23,7 +23,7 @@ use crate::password::PhcString;
 /// What the store knows of a number that wants to log in.
 #[derive(Debug)]
 pub struct Known {
-    /// The contract that has it.
+    /// The contract that has it, of whose numbers this one alone.
     pub contract: Contract,
     /// Its credential, if it ever had one.
     pub credential: Option<Credential>,
@@ -68,16 +68,15 @@ pub enum Acceptance {
     Suspended,
 }
 
-/// The first six columns are a contract's.
+/// One row however large the contract is, so that a refusal takes the same time (`W2`). The first six
+/// columns are a contract's.
 const KNOWN: &str = "
     SELECT c.number, c.unit, c.suspended, n.number, n.service, c.version,
            clock_timestamp(), cr.id, cr.kind, cr.set_at, cr.phc, cr.failures
-    FROM contract_number AS known
-    JOIN contract AS c ON c.number = known.contract
-    JOIN contract_number AS n ON n.contract = c.number
-    LEFT JOIN credential AS cr ON cr.login = known.number
-    WHERE known.number = $1
-    ORDER BY n.number <> c.number, n.number";
+    FROM contract_number AS n
+    JOIN contract AS c ON c.number = n.contract
+    LEFT JOIN credential AS cr ON cr.login = n.number
+    WHERE n.number = $1";
 
 /// The first eight parameters of this and the next two are an audit row's, the last is the attempt's id.
 const REFUSED: &str = "

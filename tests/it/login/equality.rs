@@ -8,13 +8,17 @@ use tokio_postgres::Client;
 
 use crate::site::{self, Answer, Caller, NUMBER, RIGHT, Service, WRONG};
 use crate::world::{World, trial};
+use karipass_lab::proxy::Proxy;
 
 pub fn trials(world: &Arc<World>) -> Vec<Trial> {
-    vec![trial(
-        world,
-        "w2_every_refusal_is_the_same_byte_for_byte_after_one_hash_and_one_commit",
-        table,
-    )]
+    vec![
+        trial(
+            world,
+            "w2_every_refusal_is_the_same_byte_for_byte_after_one_hash_and_one_commit",
+            table,
+        ),
+        trial(world, "w2_a_refusal_reads_the_same_of_a_contract_of_any_size", size),
+    ]
 }
 
 /// A way to be refused: its outcome in the audit, the number and password sent, and how it comes about.
@@ -57,6 +61,33 @@ async fn table(world: Arc<World>) {
         let first = first.get_or_insert_with(|| answer.clone());
         assert_eq!((first.status, first.code().as_str()), (401, "invalid_credentials"));
         assert_eq!(&answer, first, "{outcome}");
+    }
+}
+
+/// What the store answers to each refusal, in bytes, beside a contract of four numbers and of 3,004.
+async fn size(world: Arc<World>) {
+    for (outcome, number, password, sql) in WAYS {
+        let database = world.database().await;
+        let owner = database.owner().await.unwrap();
+        site::contract(&owner, "line").await;
+        let proxy = Proxy::before(world.postgres.socket_folder()).unwrap();
+        let url = proxy.url(&database.daemon_url);
+        let service = Service::start(&database, &[("KARIPASS_DATABASE_URL", &url)]).await;
+        let caller = Caller::new();
+        let mut answered = Vec::new();
+        for (first, last) in [(0, -1), (0, -1), (1000, 3999)] {
+            let more = "INSERT INTO contract_number
+                        SELECT '061235' || n, $1, true FROM generate_series($2::int, $3::int) AS n";
+            owner.execute(more, &[&NUMBER, &first, &last]).await.unwrap();
+            site::credential(&owner, NUMBER, "temporary").await;
+            owner.batch_execute(sql).await.unwrap();
+            let before = proxy.answered_bytes();
+            assert_eq!(caller.log_in(&service.base, number, password).await.status, 401);
+            answered.push(proxy.answered_bytes() - before);
+        }
+        // The first one opens the connection.
+        assert_eq!(answered[1], answered[2], "{outcome}");
+        assert!(answered[1] > 0, "{outcome}");
     }
 }
 

@@ -68,6 +68,7 @@ struct Shared {
     met: Notify,
     commits: AtomicUsize,
     meetings: AtomicUsize,
+    answered_bytes: AtomicUsize,
 }
 
 impl Proxy {
@@ -81,6 +82,7 @@ impl Proxy {
             met: Notify::new(),
             commits: AtomicUsize::new(0),
             meetings: AtomicUsize::new(0),
+            answered_bytes: AtomicUsize::new(0),
         });
         let task = tokio::spawn(accept(listener, server.join(SOCKET), Arc::clone(&shared)));
         Ok(Self { folder, shared, task })
@@ -110,6 +112,11 @@ impl Proxy {
     /// How often a trouble's point has come by.
     pub fn meetings(&self) -> usize {
         self.shared.meetings.load(Ordering::Relaxed)
+    }
+
+    /// How much the server has answered so far, over all connections.
+    pub fn answered_bytes(&self) -> usize {
+        self.shared.answered_bytes.load(Ordering::Relaxed)
     }
 }
 
@@ -234,6 +241,7 @@ async fn back(from: &mut OwnedReadHalf, to: &mut OwnedWriteHalf, shared: &Shared
     while let Ok(length) = from.read(&mut chunk).await {
         let Some(said) = chunk.get(..length).filter(|said| !said.is_empty()) else { return };
         shared.wait_while(|trouble| trouble == Trouble::Stall).await;
+        shared.answered_bytes.fetch_add(length, Ordering::Relaxed);
         if to.write_all(said).await.is_err() {
             return;
         }
