@@ -2,17 +2,23 @@
 //!
 //! The host that was good last is asked first, the next one when that has failed or has been silent for a
 //! moment: a host that accepts and never answers costs that moment, not the whole time for connecting.
+//!
+//! PostgreSQL reports success for a commit whose wait for a synchronous standby was cancelled, with a
+//! warning before it. The connection ends at that warning, so that the commit counts as one without an answer.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use deadpool_postgres::Connect;
 use futures_util::future::BoxFuture;
-use futures_util::stream::{FuturesUnordered, StreamExt as _};
+use futures_util::stream::{FuturesUnordered, StreamExt as _, poll_fn};
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::task::JoinHandle;
 use tokio::time::sleep;
 use tokio_postgres::config::{Host, TargetSessionAttrs};
-use tokio_postgres::{Client, Config, Error, NoTls};
+use tokio_postgres::error::{DbError, Severity};
+use tokio_postgres::{AsyncMessage, Client, Config, Connection, Error, NoTls};
+use tracing::warn;
 
 use super::{CONNECT_LIMIT, NotAConnectionString};
 use crate::config::Secret;
@@ -76,8 +82,36 @@ impl Connect for Hosts {
 
 async fn connect(config: &Config) -> Result<Connected, Error> {
     let (client, connection) = config.connect(NoTls).await?;
-    // Whoever uses the client meets and tells the error.
-    Ok((client, tokio::spawn(async move { drop(connection.await) })))
+    Ok((client, tokio::spawn(run(connection))))
+}
+
+/// Reads a connection to its end; whoever uses the client meets and tells the error.
+async fn run(mut connection: Connection<impl Stream, impl Stream>) {
+    let mut messages = poll_fn(|context| connection.poll_message(context));
+    while let Some(Ok(message)) = messages.next().await {
+        // The warning comes before the answer to the commit, which nobody gets any more.
+        if let AsyncMessage::Notice(notice) = message
+            && is_unreplicated_commit(&notice)
+        {
+            warn!(
+                "the wait of a commit for a synchronous standby was cancelled; it counts as unanswered"
+            );
+            return;
+        }
+    }
+}
+
+/// What a connection is made of.
+trait Stream: AsyncRead + AsyncWrite + Unpin {}
+
+impl<T: AsyncRead + AsyncWrite + Unpin> Stream for T {}
+
+/// Whether a commit stands on this server and nobody knows whether it does on the standby. The message is
+/// translated where `lc_messages` says so, the name of the function is not.
+fn is_unreplicated_commit(notice: &DbError) -> bool {
+    let of_replication = notice.routine().is_some_and(|routine| routine.starts_with("SyncRep"))
+        || notice.message().contains("synchronous replication");
+    notice.parsed_severity() == Some(Severity::Warning) && of_replication
 }
 
 /// How to connect: read-write servers only, commits durable, nothing left to wait for ever. The

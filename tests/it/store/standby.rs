@@ -1,18 +1,23 @@
 //! Several hosts: a primary that is lost, its standby promoted, without a restart of the daemon.
 
+use std::convert::Infallible;
+use std::net::IpAddr;
 use std::os::unix::net::UnixListener;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+use karipass::store::audit::Outcome;
+use karipass::store::login::Attempted;
 use karipass::store::{Setting, Store, StoreError};
 use karipass::unit::Unit;
 use karipass::{clock, rules};
 use karipass_lab::postgres::{Database, Durability, Postgres, Replication, Shutdown};
 use libtest_mimic::Trial;
+use tokio_postgres::Client;
 
-use super::scene::{CONTRACT, FIRST, OTHER, Scene, number, temporary};
-use crate::world::{KARIPASS, World, store_at, trial};
+use super::scene::{CONTRACT, FIRST, OTHER, Scene, attempt, number, temporary};
+use crate::world::{KARIPASS, Mortal, World, operator_store, store_at, trial};
 
 /// By when the promoted standby is used.
 const USED_WITHIN: Duration = Duration::from_secs(15);
@@ -23,6 +28,8 @@ pub fn trials(world: &Arc<World>) -> Vec<Trial> {
     vec![
         trial(world, "p15_the_primary_lost_the_promoted_standby_is_used", promoted),
         trial(world, "p15_nothing_is_confirmed_that_a_synchronous_standby_has_not", synchronous),
+        trial(world, "p15_a_cancelled_wait_for_the_standby_confirms_nothing", cancelled),
+        trial(world, "p15_a_commit_whose_wait_was_cancelled_is_done_once", cancelled_once),
         trial(world, "p15_a_host_that_does_not_answer_is_passed_over", silent),
         trial(world, "p15_a_host_that_is_read_only_or_away_is_passed_over", away),
     ]
@@ -91,6 +98,101 @@ async fn synchronous(_world: Arc<World>) {
     pair.primary.stop(Shutdown::Kill).unwrap();
     pair.standby.promote().await.unwrap();
     assert!(pair.after().await.logins().await.contains(&OTHER.to_owned()));
+}
+
+/// A cluster whose commits wait for a standby that does not exist.
+async fn lonely(world: &World) -> (Mortal<'_>, Scene) {
+    let (postgres, database) = world.mortal().await;
+    let scene = Scene::in_database(database).await;
+    wait_for_standby(&postgres, "nobody").await;
+    let other = postgres.superuser("postgres").await.unwrap();
+    let write = async || -> Infallible {
+        loop {
+            let write = "SELECT pg_logical_emit_message(true, 'karipass', '')";
+            other.execute(write, &[]).await.unwrap();
+        }
+    };
+    let superuser = postgres.superuser("postgres").await.unwrap();
+    // The server's processes take the setting up one after the other: from this wait on all commits wait.
+    tokio::select! {
+        () = cancel_wait(&superuser) => {}
+        never = write() => match never {},
+    }
+    (postgres, scene)
+}
+
+/// Sets whom commits wait for.
+async fn wait_for_standby(postgres: &Postgres, name: &str) {
+    let superuser = postgres.superuser("postgres").await.unwrap();
+    let set = format!("ALTER SYSTEM SET synchronous_standby_names = '{name}'");
+    superuser.batch_execute(&set).await.unwrap();
+    superuser.batch_execute("SELECT pg_reload_conf()").await.unwrap();
+}
+
+/// Cancels waits for a standby, for ever.
+async fn cancel_waits(postgres: &Postgres) -> Infallible {
+    let superuser = postgres.superuser("postgres").await.unwrap();
+    loop {
+        cancel_wait(&superuser).await;
+    }
+}
+
+/// Cancels the next wait for a standby.
+async fn cancel_wait(superuser: &Client) {
+    let cancel = "SELECT pg_cancel_backend(pid) FROM pg_stat_activity WHERE wait_event = 'SyncRep'";
+    while superuser.query(cancel, &[]).await.unwrap().is_empty() {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+}
+
+/// What `asked` comes to while every wait for a standby is cancelled.
+async fn under_cancels<T>(
+    postgres: &Postgres,
+    asked: impl Future<Output = Result<T, StoreError>>,
+) -> Result<T, StoreError> {
+    tokio::select! {
+        answer = asked => answer,
+        never = cancel_waits(postgres) => match never {},
+    }
+}
+
+async fn cancelled(world: Arc<World>) {
+    let (postgres, scene) = lonely(&world).await;
+    let unknown = |asked: Result<(), StoreError>| {
+        assert!(matches!(asked, Err(StoreError::OutcomeUnknown(_))), "{asked:?}");
+    };
+    // A transaction of the phone, a statement of its own as logins are, and an operator's command.
+    let new = temporary(CONTRACT, Unit::Line, CONTRACT);
+    let set = async { scene.store.set_temporary(&new).await.map(drop) };
+    let refused = Attempted {
+        attempt: attempt(),
+        login: Some(number(FIRST)),
+        contract: None,
+        address: IpAddr::from([127, 0, 0, 1]),
+    };
+    let refuse = scene.store.note_refusal(&refused, Outcome::UnknownNumber, None);
+    let (set, refuse) =
+        tokio::join!(under_cancels(&postgres, set), under_cancels(&postgres, refuse));
+    unknown(set);
+    unknown(refuse);
+    let operator = operator_store(&scene.database);
+    unknown(under_cancels(&postgres, operator.suspend(number(OTHER), true)).await.map(drop));
+    wait_for_standby(&postgres, "").await;
+}
+
+async fn cancelled_once(world: Arc<World>) {
+    let (postgres, scene) = lonely(&world).await;
+    let store = scene.store.clone();
+    let set = tokio::spawn(async move {
+        store.set_temporary(&temporary(CONTRACT, Unit::Line, CONTRACT)).await
+    });
+    cancel_wait(&postgres.superuser("postgres").await.unwrap()).await;
+    // Whoever waits is let go.
+    wait_for_standby(&postgres, "").await;
+    assert_eq!(set.await.unwrap().unwrap(), Setting::Stored);
+    assert_eq!(scene.logins().await, [CONTRACT]);
+    let audit = scene.audit().await;
+    assert_eq!(audit.iter().filter(|row| row.contains("temporary_set")).count(), 1, "{audit:?}");
 }
 
 async fn silent(world: Arc<World>) {
