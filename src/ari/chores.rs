@@ -15,6 +15,8 @@ use crate::config;
 
 /// Rounds between two looks at the sounds.
 const ROUNDS: u32 = 12;
+/// The modules without which no call comes in.
+const SIP: [&str; 2] = ["res_pjsip.so", "chan_pjsip.so"];
 
 /// A chore under way.
 pub(crate) type Doing<'a> = Pin<Box<dyn Future<Output = Chore> + Send + 'a>>;
@@ -87,6 +89,7 @@ impl Chores {
             if times.is_multiple_of(ROUNDS) {
                 self.look_at_sounds().await;
             }
+            self.look_at_sip().await;
             sleep(self.pace.watch).await;
             self.probe().await;
             match self.pbx.rest.channels_in(&self.pbx.app).await {
@@ -115,6 +118,23 @@ impl Chores {
                 }
             }
             Err(error) => warn!(error = %Chain(&error), "the sounds could not be looked at"),
+        }
+    }
+
+    async fn look_at_sip(&self) {
+        let mut stopped = Vec::new();
+        for module in SIP {
+            match self.pbx.rest.is_running(module).await {
+                Ok(true) => {}
+                Ok(false) => stopped.push(module),
+                Err(error) => {
+                    return warn!(error = %Chain(&error), "SIP's modules could not be looked at");
+                }
+            }
+        }
+        let modules = stopped.join(" ");
+        if self.pbx.status.set_stopped_modules(stopped) && !modules.is_empty() {
+            warn!(modules, "SIP is not loaded");
         }
     }
 

@@ -279,6 +279,19 @@ impl Rest {
         Ok(sounds.into_iter().map(|sound| sound.id).collect())
     }
 
+    /// Whether a module is loaded and runs.
+    pub(crate) async fn is_running(&self, module: &str) -> Result<bool, RestError> {
+        #[derive(Deserialize)]
+        struct Module {
+            status: String,
+        }
+        match self.get::<Module>("module", &["asterisk", "modules", module], None).await {
+            Ok(Module { status }) => Ok(status == "Running"),
+            Err(RestError::Gone) => Ok(false),
+            Err(error) => Err(error),
+        }
+    }
+
     /// Whether Asterisk still gets at its channels, which a lock-up would prevent.
     pub(crate) async fn probe(&self) -> Result<(), RestError> {
         let path = ["channels", "karipass-probe"];

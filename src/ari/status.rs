@@ -18,6 +18,8 @@ struct Standing {
     closing: bool,
     /// None until the sounds have been looked at.
     missing: Option<Vec<&'static str>>,
+    /// SIP's modules that do not run; none until they have been looked at.
+    stopped: Option<Vec<&'static str>>,
 }
 
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
@@ -58,8 +60,12 @@ impl Status {
         let unseen = unseen.then_some("the sounds have not been looked at yet");
         let missing = standing.missing.iter().flatten();
         let missing = missing.map(|sound| format!("sound {sound} is missing"));
-        let faults =
-            link.into_iter().chain(closing).chain(unseen).map(str::to_owned).chain(missing);
+        let sip_unseen = link.is_none() && standing.stopped.is_none();
+        let sip_unseen = sip_unseen.then_some("SIP has not been looked at yet");
+        let stopped = standing.stopped.iter().flatten();
+        let stopped = stopped.map(|module| format!("SIP is not loaded: {module} does not run"));
+        let seen = link.into_iter().chain(closing).chain(unseen).chain(sip_unseen);
+        let faults = seen.map(str::to_owned).chain(missing).chain(stopped);
         let which = self.which.as_deref().unwrap_or_default();
         faults.map(|fault| format!("{which}{fault}")).collect()
     }
@@ -94,6 +100,15 @@ impl Status {
         news
     }
 
+    /// The modules of SIP that do not run; says whether that is news.
+    pub(crate) fn set_stopped_modules(&self, stopped: Vec<&'static str>) -> bool {
+        let stopped = Some(stopped);
+        let mut standing = self.standing();
+        let news = standing.stopped != stopped;
+        standing.stopped = stopped;
+        news
+    }
+
     /// No more calls are taken.
     pub(crate) fn closing(&self) {
         self.standing().closing = true;
@@ -117,8 +132,12 @@ mod tests {
         let status = Status::of("pbx:8088".to_owned(), false);
         assert_eq!(status.faults(), ["ARI is not connected"]);
         status.connected();
-        assert_eq!(status.faults(), ["the sounds have not been looked at yet"]);
+        let unseen = ["the sounds have not been looked at yet", "SIP has not been looked at yet"];
+        assert_eq!(status.faults(), unseen);
         assert!(status.missing(Vec::new()));
+        assert!(status.set_stopped_modules(vec!["chan_pjsip.so"]));
+        assert_eq!(status.faults(), ["SIP is not loaded: chan_pjsip.so does not run"]);
+        assert!(status.set_stopped_modules(Vec::new()));
         assert_eq!(status.faults(), Vec::<String>::new());
         assert!(status.missing(vec!["karipass/menu"]));
         assert!(!status.missing(vec!["karipass/menu"]));

@@ -31,6 +31,15 @@ const NEEDED: [(&str, &str); 16] = [
 /// The columns of `contract` that the daemon must be allowed to change.
 const CHANGED: [&str; 2] = ["unit", "version"];
 
+/// The rights among these that this role does not have, as they are named.
+const LACKING: &str = "
+    (SELECT privilege || ' on ' || name
+     FROM unnest($1::text[], $2::text[]) WITH ORDINALITY AS needed (name, privilege, place)
+     WHERE NOT has_table_privilege(name, privilege) ORDER BY place)
+    UNION ALL
+    (SELECT 'UPDATE (' || name || ') on contract' FROM unnest($3::text[]) AS needed (name)
+     WHERE NOT has_column_privilege('contract', name, 'UPDATE'))";
+
 /// What the daemon has no business with.
 const NEEDLESS: [(&str, &str); 3] =
     [("audit", "UPDATE"), ("audit", "DELETE"), ("contract_number", "INSERT")];
@@ -67,16 +76,7 @@ impl Store {
             Err(error) => return Err(error),
         }
         self.compare_clocks(findings).await?;
-        for (table, privilege) in NEEDED {
-            if !self.may(table, privilege).await? {
-                findings.wrong.push(lacking(privilege, table));
-            }
-        }
-        for column in CHANGED {
-            if !self.may_change(column).await? {
-                findings.wrong.push(lacking(&format!("UPDATE ({column})"), "contract"));
-            }
-        }
+        findings.wrong.extend(self.lacking().await?);
         for (table, privilege) in NEEDLESS {
             if self.may(table, privilege).await? {
                 findings.doubtful.push(format!(
@@ -85,6 +85,17 @@ impl Store {
             }
         }
         Ok(())
+    }
+
+    /// The rights that the daemon's role lacks.
+    pub(super) async fn lacking(&self) -> Result<Vec<String>, StoreError> {
+        let (tables, privileges): (Vec<&str>, Vec<&str>) = NEEDED.into_iter().unzip();
+        let rows = self.glance(LACKING, &[&tables, &privileges, &CHANGED.as_slice()]).await?;
+        let lacking = |row| {
+            let right: String = contracts::column(row, 0, "a privilege")?;
+            Ok(format!("the daemon's role lacks {right}: GRANT karipass_daemon to it"))
+        };
+        rows.iter().map(lacking).collect()
     }
 
     /// The database's clock ends credentials (`C1`), this machine's writes the logs.
@@ -106,16 +117,8 @@ impl Store {
         self.holds("SELECT has_table_privilege($1::text, $2::text)", &[&table, &privilege]).await
     }
 
-    async fn may_change(&self, column: &str) -> Result<bool, StoreError> {
-        self.holds("SELECT has_column_privilege('contract', $1::text, 'UPDATE')", &[&column]).await
-    }
-
     async fn holds(&self, sql: &str, parameters: Parameters<'_>) -> Result<bool, StoreError> {
         let rows = self.read(sql, parameters).await?;
         rows.first().map_or(Ok(false), |row| contracts::column(row, 0, "a privilege"))
     }
-}
-
-fn lacking(privilege: &str, table: &str) -> String {
-    format!("the daemon's role lacks {privilege} on {table}: GRANT karipass_daemon to it")
 }

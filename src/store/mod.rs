@@ -20,16 +20,19 @@ pub mod import;
 pub mod login;
 pub mod migrate;
 mod password;
+mod readiness;
 pub mod session;
 mod transaction;
 mod unit;
 
 use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
 use deadpool_postgres::{
     Manager, ManagerConfig, Pool, PoolError, RecyclingMethod, Runtime, TimeoutType,
 };
+use tokio::sync::Mutex;
 use tokio::time::Instant;
 
 use crate::clock;
@@ -43,6 +46,7 @@ pub use contracts::{Act, Standing, State};
 pub use credentials::{SetTemporary, Setting};
 pub use doing::Doing;
 pub use password::ReplacePassword;
+use readiness::Look;
 pub use unit::ReplaceUnit;
 
 /// How long an operator's command may take.
@@ -167,6 +171,8 @@ pub struct Store {
     limit: Duration,
     /// How often a thing is tried within the limit.
     tries: i16,
+    /// When it was last seen to take changes, or not to.
+    last_look: Arc<Mutex<Option<Look>>>,
 }
 
 impl Store {
@@ -204,7 +210,7 @@ impl Store {
             .recycle_timeout(Some(CONNECT_LIMIT))
             .build()
             .map_err(|_| NotAConnectionString)?;
-        Ok(Self { pool, limit, tries })
+        Ok(Self { pool, limit, tries, last_look: Arc::default() })
     }
 
     /// The time of something that begins now: a part of it for each of several tries.

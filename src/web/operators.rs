@@ -35,7 +35,10 @@ pub fn router(store: Store, faults: Faults, metrics: PrometheusHandle) -> Router
 /// What keeps the daemon from being ready, one line each; empty if nothing does.
 pub async fn wanting(store: &Store, faults: &Faults) -> Vec<String> {
     let store = match store.schema_version().await {
-        Ok(found) => mismatch(found),
+        Ok(found) => match mismatch(found) {
+            None => store.refusal().await,
+            mismatch => mismatch,
+        },
         Err(error) => Some(error.to_string()),
     };
     let store = store.map(|store| format!("store: {store}"));

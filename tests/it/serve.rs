@@ -2,6 +2,7 @@
 
 mod manager;
 mod overload;
+mod readiness;
 mod stopping;
 
 use std::sync::Arc;
@@ -19,10 +20,15 @@ use crate::world::World;
 
 /// Every trial of this area.
 pub fn trials(world: &Arc<World>) -> Vec<Trial> {
-    [stopping::trials(world), manager::trials(world), overload::trials(world)]
-        .into_iter()
-        .flatten()
-        .collect()
+    [
+        stopping::trials(world),
+        manager::trials(world),
+        overload::trials(world),
+        readiness::trials(world),
+    ]
+    .into_iter()
+    .flatten()
+    .collect()
 }
 
 /// How long a trial waits for what must come.

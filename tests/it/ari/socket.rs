@@ -43,6 +43,7 @@ pub fn trials(world: &Arc<World>) -> Vec<Trial> {
         trial(world, "ari::user_and_password_go_in_a_header_and_nowhere_else", credentials),
         trial(world, "ari::an_asterisk_that_stops_answering_is_noticed", silent),
         trial(world, "ari::a_missing_sound_is_named", missing_sound),
+        trial(world, "ari::a_line_is_not_ready_while_sip_is_not_loaded", without_sip),
         trial(world, "ari::idle_connections_that_asterisk_has_closed_do_no_harm", idle),
     ]
 }
@@ -244,6 +245,26 @@ async fn missing_sound(world: Arc<World>) {
     rig.has_faults(&["sound karipass/redial is missing"]).await;
     rig.fake.has_sounds(SOUNDS);
     rig.is_ready().await;
+}
+
+async fn without_sip(world: Arc<World>) {
+    let rig = Rig::start(&world, Plan::default()).await;
+    let module = |status: &str| Reply::With(200, json!({ "status": status }));
+    let gone = || Reply::With(404, json!({ "message": "Module could not be found" }));
+    for name in ["chan_pjsip.so", "res_pjsip.so"] {
+        let fault = format!("SIP is not loaded: {name} does not run");
+        for stopped in [gone(), module("Not Running")] {
+            rig.fake.on("GET", name, stopped);
+            rig.has_faults(&[&fault]).await;
+            // What is not told changes nothing.
+            rig.fake.on("GET", name, Reply::With(500, json!({})));
+            let asked = rig.fake.requests_like("GET", name).len();
+            rig.fake.request("GET", name, asked + 2).await;
+            rig.has_faults(&[&fault]).await;
+            rig.fake.on("GET", name, module("Running"));
+            rig.is_ready().await;
+        }
+    }
 }
 
 async fn idle(world: Arc<World>) {

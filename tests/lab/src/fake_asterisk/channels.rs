@@ -148,6 +148,9 @@ impl State {
                 (200, json!({ "name": app, "channel_ids": channels }))
             }
             ("PUT", ["applications", _, "eventFilter"]) => self.filter(&request.body),
+            ("GET", ["asterisk", "modules", module]) => {
+                (200, json!({ "name": module, "status": "Running" }))
+            }
             ("GET", ["sounds"]) => {
                 let sounds = self.sounds.iter().map(|id| json!({ "id": id, "formats": [] }));
                 (200, sounds.collect())

@@ -1,0 +1,106 @@
+//! `/readyz` says 200 only while the store takes changes, and comes back by itself (table `A`).
+
+use std::sync::Arc;
+
+use libtest_mimic::Trial;
+
+use super::{Whole, until};
+use crate::site::NUMBER;
+use crate::world::{World, trial};
+
+pub fn trials(world: &Arc<World>) -> Vec<Trial> {
+    vec![
+        trial(world, "a_readyz_falls_while_every_change_fails_and_comes_back", failing),
+        trial(world, "a_readyz_stays_while_one_contract_is_locked", locked),
+    ]
+}
+
+/// What makes every change fail, what ends it, and what `/readyz` says meanwhile.
+const FAULTS: [(&str, &str, &str); 6] = [
+    (
+        "REVOKE INSERT ON attempt FROM karipass_daemon",
+        "GRANT INSERT ON attempt TO karipass_daemon",
+        "the daemon's role lacks INSERT on attempt",
+    ),
+    (
+        "REVOKE UPDATE ON credential FROM karipass_daemon",
+        "GRANT UPDATE ON credential TO karipass_daemon",
+        "the daemon's role lacks UPDATE on credential",
+    ),
+    (
+        "REVOKE UPDATE (unit) ON contract FROM karipass_daemon",
+        "GRANT UPDATE (unit) ON contract TO karipass_daemon",
+        "the daemon's role lacks UPDATE (unit) on contract",
+    ),
+    (
+        "CREATE TRIGGER disk_full BEFORE INSERT ON audit FOR EACH ROW EXECUTE FUNCTION is_full()",
+        "DROP TRIGGER disk_full ON audit",
+        "the disk is full (SQLSTATE 53100)",
+    ),
+    (
+        "CREATE TRIGGER disk_full BEFORE INSERT ON attempt FOR EACH ROW EXECUTE FUNCTION is_full()",
+        "DROP TRIGGER disk_full ON attempt",
+        "the disk is full (SQLSTATE 53100)",
+    ),
+    (
+        "CREATE CONSTRAINT TRIGGER disk_full AFTER INSERT ON attempt DEFERRABLE INITIALLY DEFERRED
+         FOR EACH ROW EXECUTE FUNCTION is_full()",
+        "DROP TRIGGER disk_full ON attempt",
+        "the disk is full (SQLSTATE 53100)",
+    ),
+];
+
+const IS_FULL: &str = "
+    CREATE FUNCTION is_full() RETURNS trigger LANGUAGE plpgsql AS
+    $$BEGIN RAISE 'the disk is full' USING ERRCODE = '53100'; END$$";
+
+async fn failing(world: Arc<World>) {
+    let whole = Whole::ready(&world, &[]).await;
+    whole.owner.batch_execute(IS_FULL).await.unwrap();
+    for (begin, end, said) in FAULTS {
+        whole.owner.batch_execute(begin).await.unwrap();
+        until(said, async || {
+            let (status, body) = whole.readyz().await;
+            status == 503 && body.starts_with("store: ") && body.contains(said)
+        })
+        .await;
+        whole.owner.batch_execute(end).await.unwrap();
+        until(end, async || whole.readyz().await.0 == 200).await;
+    }
+    let read_only = |value: &str| {
+        format!(
+            "ALTER DATABASE {} SET default_transaction_read_only = {value}",
+            whole.database.name
+        )
+    };
+    let superuser = world.postgres.superuser(&whole.database.name).await.unwrap();
+    superuser.batch_execute(&read_only("on")).await.unwrap();
+    let end = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+               WHERE datname = current_database() AND usename = 'karipass'";
+    superuser.execute(end, &[]).await.unwrap();
+    until("readyz to fall", async || whole.readyz().await.0 == 503).await;
+    superuser.batch_execute(&read_only("off")).await.unwrap();
+    until("readiness", async || whole.readyz().await.0 == 200).await;
+}
+
+/// However often it is looked: each look leaves an attempt.
+async fn locked(world: Arc<World>) {
+    let whole = Whole::ready(&world, &[]).await;
+    let other = whole.database.owner().await.unwrap();
+    let lock = format!(
+        "BEGIN; SELECT FROM contract WHERE number = '{NUMBER}' FOR UPDATE;
+         SELECT FROM credential FOR UPDATE"
+    );
+    other.batch_execute(&lock).await.unwrap();
+    let looks = async || {
+        let count = "SELECT count(*) FROM attempt";
+        whole.owner.query_one(count, &[]).await.unwrap().get::<_, i64>(0)
+    };
+    let before = looks().await;
+    until("another look", async || {
+        assert_eq!(whole.readyz().await.0, 200);
+        looks().await > before
+    })
+    .await;
+    assert_eq!(whole.readyz().await.0, 200);
+}
