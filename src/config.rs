@@ -1,12 +1,13 @@
 //! The configuration: a TOML file overlaid by `KARIPASS_…` variables, every mistake named at once.
 //!
 //! A key `section.name` of the file is the variable `KARIPASS_SECTION_NAME`. A secret may also come
-//! from a file: `password_file` beside `password`. Relative paths start at the configuration file's
+//! from a file: `password_file` beside `password`. What container platforms set by themselves is no setting. Relative paths start at the configuration file's
 //! folder. No secret has a default, and no message repeats a value.
 
 mod asterisk;
 pub mod certificate;
 mod network;
+mod platform;
 mod reader;
 
 use std::fmt;

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::time::Duration;
 
+use super::platform::is_set_by_platform;
 use super::{Mistakes, Network, Secret};
 use crate::number::Number;
 
@@ -76,6 +77,7 @@ impl Reader {
             variables: variables
                 .into_iter()
                 .filter(|(name, _)| name.starts_with(PREFIX) && name != CONFIG_VARIABLE)
+                .filter(|(name, value)| !is_set_by_platform(name, value))
                 .collect(),
             path: file.map(Path::to_path_buf).unwrap_or_default(),
             guarded_files: Vec::new(),

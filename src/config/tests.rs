@@ -41,6 +41,19 @@ fn variables_win_over_the_file() {
 }
 
 #[test]
+fn r_what_a_container_platform_sets_by_itself_is_no_setting() {
+    let mut given = enough();
+    given.extend(variables(&[
+        ("KARIPASS_SERVICE_HOST", "10.96.0.7"),
+        ("KARIPASS_PORT", "tcp://10.96.0.7:8443"),
+        ("KARIPASS_PORT_8443_TCP_ADDR", "10.96.0.7"),
+    ]));
+    load(None, given.clone()).unwrap();
+    given.extend(variables(&[("KARIPASS_SERVICE_HOSTS", "10.96.0.7")]));
+    assert_eq!(mistakes(None, given), ["KARIPASS_SERVICE_HOSTS: no such setting"]);
+}
+
+#[test]
 fn a_secret_comes_from_a_file_beside_the_configuration() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("karipass.toml");
