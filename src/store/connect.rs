@@ -20,6 +20,7 @@ use tokio_postgres::error::{DbError, Severity};
 use tokio_postgres::{AsyncMessage, Client, Config, Connection, Error, NoTls};
 use tracing::warn;
 
+use super::settings::Setting;
 use super::{CONNECT_LIMIT, NotAConnectionString};
 use crate::config::Secret;
 
@@ -116,7 +117,7 @@ fn is_unreplicated_commit(notice: &DbError) -> bool {
 
 /// How to connect: read-write servers only, commits durable, nothing left to wait for ever. The
 /// server gives up a little earlier than we do, so that a held lock is told from a dead server.
-pub(super) fn settings(url: &Secret, limit: Duration) -> Result<Config, NotAConnectionString> {
+pub(super) fn settings(url: &Secret, limit: Duration) -> Result<Settings, NotAConnectionString> {
     let mut config: Config = url.expose().parse().map_err(|_| NotAConnectionString)?;
     let own = config.get_options().unwrap_or_default().to_owned();
     let lock_ms = limit.as_millis() * 12 / 20;
@@ -127,12 +128,22 @@ pub(super) fn settings(url: &Secret, limit: Duration) -> Result<Config, NotAConn
         .application_name("karipass")
         .connect_timeout(ACCEPTED_WITHIN)
         .tcp_user_timeout(limit)
-        .target_session_attrs(TargetSessionAttrs::ReadWrite)
-        .options(format!(
-            "{own} -c synchronous_commit=on -c statement_timeout={statement_ms} \
-             -c lock_timeout={lock_ms} -c idle_in_transaction_session_timeout={idle_ms}"
-        ));
-    Ok(config)
+        .target_session_attrs(TargetSessionAttrs::ReadWrite);
+    let asked = vec![
+        ("synchronous_commit", "on".to_owned()),
+        ("statement_timeout", statement_ms.to_string()),
+        ("lock_timeout", lock_ms.to_string()),
+        ("idle_in_transaction_session_timeout", idle_ms.to_string()),
+    ];
+    let options = asked.iter().map(|(name, value)| format!(" -c {name}={value}"));
+    config.options(options.fold(own, |options, option| options + option.as_str()));
+    Ok(Settings { config, asked })
+}
+
+/// How to connect, and what a session is then to have.
+pub(super) struct Settings {
+    pub(super) config: Config,
+    pub(super) asked: Vec<Setting>,
 }
 
 /// One configuration for each host; none if hosts, addresses and ports do not fit together.
@@ -209,7 +220,7 @@ mod tests {
         let url = "host=one,/two,three hostaddr=127.0.0.1,127.0.0.2,127.0.0.3 port=1,2,3 user=u \
                    password=p dbname=d options='-c geqo=off' keepalives_idle=7 \
                    keepalives_interval=3 keepalives_retries=2";
-        let all = settings(&Secret::from(url.to_owned()), LIMIT).unwrap();
+        let all = settings(&Secret::from(url.to_owned()), LIMIT).unwrap().config;
         let each = each(&all);
         assert_eq!(each.len(), 3);
         let mut together = without_hosts(&all);
@@ -228,7 +239,7 @@ mod tests {
 
     #[test]
     fn one_port_is_every_hosts_and_two_of_three_are_none() {
-        let of = |url: &str| each(&settings(&Secret::from(url.to_owned()), LIMIT).unwrap());
+        let of = |url: &str| each(&settings(&Secret::from(url.to_owned()), LIMIT).unwrap().config);
         let ports = |url: &str| -> Vec<u16> {
             of(url).iter().map(|one| one.get_ports().first().copied().unwrap_or(5432)).collect()
         };

@@ -22,6 +22,7 @@ pub mod migrate;
 mod password;
 mod readiness;
 pub mod session;
+mod settings;
 mod transaction;
 mod unit;
 
@@ -30,7 +31,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use deadpool_postgres::{
-    Manager, ManagerConfig, Pool, PoolError, RecyclingMethod, Runtime, TimeoutType,
+    HookError, Manager, ManagerConfig, Pool, PoolError, RecyclingMethod, Runtime, TimeoutType,
 };
 use tokio::sync::Mutex;
 use tokio::time::Instant;
@@ -57,6 +58,9 @@ const CONNECT_LIMIT: Duration = Duration::from_secs(2);
 /// SQLSTATEs of what is over in a moment: serialization, deadlock, too many connections, and a
 /// transaction that the server has given up because we were silent.
 const PASSING: [&str; 4] = ["40001", "40P01", "53300", "25P03"];
+/// SQLSTATEs of a statement that was prepared on a connection and is good there no longer: a column's type has
+/// changed, or the server's session is another one.
+const STALE: [&str; 2] = ["0A000", "26000"];
 /// How often the daemon may try a thing: as often as fits its time.
 const ANY_NUMBER: i16 = i16::MAX;
 
@@ -140,11 +144,14 @@ impl Fault {
         }
     }
 
-    /// Whether other connections of the pool are likely to be as bad: cut, shut down or demoted.
+    /// Whether other connections of the pool are likely to be as bad: cut, shut down, demoted, or with
+    /// statements that are good no longer.
     fn spoils_the_pool(&self) -> bool {
         match self {
             Self::TimedOut(_) | Self::Connection(_) => true,
-            Self::Refused { code, .. } => self.is_connection_lost() || code == "25006",
+            Self::Refused { code, .. } => {
+                self.is_connection_lost() || code == "25006" || STALE.contains(&code.as_str())
+            }
             Self::Busy(_) | Self::Row(_) => false,
         }
     }
@@ -198,16 +205,17 @@ impl Store {
         limit: Duration,
         tries: i16,
     ) -> Result<Self, NotAConnectionString> {
-        let settings = connect::settings(url, limit)?;
-        let hosts = Hosts::of(&settings);
+        let connect::Settings { config, asked } = connect::settings(url, limit)?;
+        let hosts = Hosts::of(&config);
         let recycling = ManagerConfig { recycling_method: RecyclingMethod::Fast };
-        let manager = Manager::from_connect(settings, hosts, recycling);
+        let manager = Manager::from_connect(config, hosts, recycling);
         let pool = Pool::builder(manager)
             .max_size(connections.max(1))
             .runtime(Runtime::Tokio1)
             .wait_timeout(Some(limit))
             .create_timeout(Some(CONNECT_LIMIT))
             .recycle_timeout(Some(CONNECT_LIMIT))
+            .post_create(settings::hook(asked))
             .build()
             .map_err(|_| NotAConnectionString)?;
         Ok(Self { pool, limit, tries, last_look: Arc::default() })
@@ -225,8 +233,13 @@ impl Store {
             PoolError::Timeout(TimeoutType::Create | TimeoutType::Recycle) => {
                 Fault::TimedOut(CONNECT_LIMIT)
             }
-            PoolError::Backend(error) => Fault::from(error),
-            PoolError::Closed | PoolError::NoRuntimeSpecified | PoolError::PostCreateHook(_) => {
+            PoolError::Backend(error) | PoolError::PostCreateHook(HookError::Backend(error)) => {
+                Fault::from(error)
+            }
+            PoolError::PostCreateHook(HookError::Message(why)) => {
+                Fault::Connection(why.into_owned())
+            }
+            PoolError::Closed | PoolError::NoRuntimeSpecified => {
                 Fault::Connection("the pool is closed".to_owned())
             }
         }

@@ -27,6 +27,8 @@ pub fn trials(world: &Arc<World>) -> Vec<Trial> {
         trial(world, "p9_a_statement_that_fails_stores_nothing_and_shows_no_hash", failing),
         trial(world, "p15_a_held_lock_is_given_up_in_time", locked),
         trial(world, "p15_a_connection_that_the_server_ended_is_not_met_again", terminated),
+        trial(world, "p15_a_statement_that_is_good_no_longer_is_prepared_again", stale),
+        trial(world, "p15_a_pooler_that_ignores_options_is_refused_in_words", pooler),
         trial(world, "p15_a_demoted_server_is_left_and_its_connections_dropped", demoted),
     ]
 }
@@ -155,6 +157,76 @@ async fn terminated(world: Arc<World>) {
     for _ in 0..4 {
         assert_eq!(scene.set(CONTRACT, Unit::Line, CONTRACT).await, Setting::Stored);
     }
+}
+
+/// A column's type changes, or the session forgets its statements: between two looks, between two changes, and
+/// between the look and the commit of one.
+async fn stale(world: Arc<World>) {
+    let scene = Scene::new(&world).await;
+    let function = "CREATE FUNCTION forget() RETURNS trigger LANGUAGE plpgsql AS
+        $$BEGIN EXECUTE 'DEALLOCATE ALL'; RETURN NULL; END$$";
+    scene.owner.batch_execute(function).await.unwrap();
+    let looked = async || {
+        // Each connection of the pool has the statement.
+        let looks = (0..8).map(|_| scene.store.contract_of(number(FIRST)));
+        let found = futures_util::future::try_join_all(looks).await.unwrap();
+        assert!(found.iter().all(Option::is_some));
+    };
+    looked().await;
+    let mut sets = 0;
+    for change in [
+        "ALTER TABLE contract ALTER COLUMN number TYPE varchar(11)",
+        "ALTER TABLE contract ALTER COLUMN version TYPE integer",
+        "ALTER TABLE credential ALTER COLUMN kind TYPE varchar(20)",
+        "CREATE CONSTRAINT TRIGGER forget AFTER INSERT ON audit DEFERRABLE INITIALLY DEFERRED
+         FOR EACH ROW EXECUTE FUNCTION forget()",
+    ] {
+        scene.owner.batch_execute(change).await.unwrap();
+        looked().await;
+        for _ in 0..2 {
+            sets += 1;
+            assert_eq!(
+                scene.set(CONTRACT, Unit::Line, CONTRACT).await,
+                Setting::Stored,
+                "{change}"
+            );
+        }
+    }
+    let version = "SELECT version::text FROM contract WHERE unit IS NOT NULL";
+    assert_eq!(scene.column(version).await, [sets.to_string()]);
+    let told = scene.audit().await;
+    assert_eq!(told.iter().filter(|row| row.contains("temporary_set")).count(), sets);
+}
+
+async fn pooler(world: Arc<World>) {
+    let scene = Scene::new(&world).await;
+    let proxy = Proxy::before(world.postgres.socket_folder()).unwrap();
+    let database = scene.database.at(proxy.socket_folder());
+    let store = store_at(&database.daemon_url);
+    proxy.drop_options();
+    let error = store.set_temporary(&temporary(CONTRACT, Unit::Line, CONTRACT)).await.unwrap_err();
+    let StoreError::NotSent(Fault::Connection(why)) = &error else { panic!("{error:?}") };
+    for setting in
+        ["statement_timeout is 0, not 3250", "lock_timeout is 0", "idle_in_transaction_session"]
+    {
+        assert!(why.contains(setting), "{why}");
+    }
+    assert!(scene.audit().await.is_empty());
+    let told = store.check().await;
+    assert!(told.wrong.iter().any(|line| line.contains("ignores options")), "{told:?}");
+    // A pooler whose sessions have the settings by themselves is as good.
+    let superuser = world.postgres.superuser(&scene.database.name).await.unwrap();
+    for (setting, value) in [
+        ("statement_timeout", "3250"),
+        ("lock_timeout", "3000"),
+        ("idle_in_transaction_session_timeout", "2000"),
+    ] {
+        let name = &scene.database.name;
+        let set = format!("ALTER ROLE karipass IN DATABASE {name} SET {setting} = {value}");
+        superuser.batch_execute(&set).await.unwrap();
+    }
+    let new = temporary(CONTRACT, Unit::Line, CONTRACT);
+    assert_eq!(store.set_temporary(&new).await.unwrap(), Setting::Stored);
 }
 
 async fn demoted(world: Arc<World>) {

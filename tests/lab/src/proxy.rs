@@ -5,7 +5,7 @@
 mod messages;
 
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use anyhow::Result;
@@ -69,6 +69,8 @@ struct Shared {
     commits: AtomicUsize,
     meetings: AtomicUsize,
     answered_bytes: AtomicUsize,
+    /// Whether clients' `options` reach the server.
+    passes_options: AtomicBool,
 }
 
 impl Proxy {
@@ -83,6 +85,7 @@ impl Proxy {
             commits: AtomicUsize::new(0),
             meetings: AtomicUsize::new(0),
             answered_bytes: AtomicUsize::new(0),
+            passes_options: AtomicBool::new(true),
         });
         let task = tokio::spawn(accept(listener, server.join(SOCKET), Arc::clone(&shared)));
         Ok(Self { folder, shared, task })
@@ -97,6 +100,11 @@ impl Proxy {
     /// The folder of its socket.
     pub fn socket_folder(&self) -> &Path {
         self.folder.path()
+    }
+
+    /// Keeps the settings that clients ask for from the server, as poolers do that are told to ignore them.
+    pub fn drop_options(&self) {
+        self.shared.passes_options.store(false, Ordering::Relaxed);
     }
 
     /// Makes trouble from now on.
@@ -202,7 +210,7 @@ struct Cut {
 async fn pass(client: UnixStream, server: UnixStream, shared: Arc<Shared>) {
     let (from_client, mut to_client) = client.into_split();
     let (mut from_server, mut to_server) = server.into_split();
-    let mut messages = Messages::new(from_client);
+    let mut messages = Messages::new(from_client, shared.passes_options.load(Ordering::Relaxed));
     let cut = tokio::select! {
         cut = forward(&mut messages, &mut to_server, &shared) => cut,
         () = back(&mut from_server, &mut to_client, &shared) => None,

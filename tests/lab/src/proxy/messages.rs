@@ -17,6 +17,7 @@ const WRITES: [&str; 3] = ["INSERT INTO ", "UPDATE ", "DELETE FROM "];
 pub(super) struct Messages {
     from: OwnedReadHalf,
     read: Vec<u8>,
+    passes_options: bool,
     has_started: bool,
     in_transaction: bool,
     /// The prepared statements that write.
@@ -40,10 +41,11 @@ impl Group {
 }
 
 impl Messages {
-    pub(super) fn new(from: OwnedReadHalf) -> Self {
+    pub(super) fn new(from: OwnedReadHalf, passes_options: bool) -> Self {
         Self {
             from,
             read: Vec::new(),
+            passes_options,
             has_started: false,
             in_transaction: false,
             writing: HashSet::new(),
@@ -60,10 +62,12 @@ impl Messages {
             let length = kind_bytes + u32::from_be_bytes(length) as usize;
             self.fill(length).await?;
             let message: Vec<u8> = self.read.drain(..length).collect();
-            group.bytes.extend(&message);
             if !std::mem::replace(&mut self.has_started, true) {
+                let start = if self.passes_options { message } else { without_options(&message) };
+                group.bytes.extend(start);
                 return Some(group);
             }
+            group.bytes.extend(&message);
             let (kind, content) = (message[0], &message[kind_bytes + LENGTH_BYTES..]);
             group.commits |= self.commits(kind, content);
             // Parse, Bind, Describe, Execute and Close wait for the Sync behind them.
@@ -108,4 +112,14 @@ impl Messages {
 
 fn contains(said: &[u8], word: &[u8]) -> bool {
     said.windows(word.len()).any(|window| window == word)
+}
+
+/// A startup packet without its `options`: length, version, and pairs of strings up to an empty one.
+fn without_options(start: &[u8]) -> Vec<u8> {
+    let (head, strings) = start.split_at(2 * LENGTH_BYTES);
+    let strings: Vec<&[u8]> = strings.split_inclusive(|byte| *byte == 0).collect();
+    let kept = strings.chunks(2).filter(|pair| pair[0] != b"options\0");
+    let kept: Vec<u8> = kept.flatten().copied().flatten().copied().collect();
+    let length = u32::try_from(head.len() + kept.len()).unwrap_or_default();
+    [&length.to_be_bytes(), &head[LENGTH_BYTES..], &kept].concat()
 }
