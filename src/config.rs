@@ -8,6 +8,7 @@ mod asterisk;
 pub mod certificate;
 mod network;
 mod platform;
+pub mod postgres;
 mod reader;
 
 use std::fmt;
@@ -24,6 +25,7 @@ use crate::rules;
 pub use asterisk::Ari;
 use certificate::Files;
 pub use network::{Network, NotANetwork};
+use postgres::ConnectionString;
 use reader::Reader;
 
 /// The longest time limit of a call: for as long a caller whom nobody serves any more is told so.
@@ -48,6 +50,7 @@ const MOST_SITE_CONNECTIONS: usize = 65_536;
 
 const URL: &str = "database.url";
 const OWNER_URL: &str = "database.owner_url";
+const INSECURE: &str = "database.insecure";
 
 /// Everything the daemon and the operator's commands are told.
 #[derive(Debug)]
@@ -248,30 +251,45 @@ pub fn load_for_operator(
     variables: impl IntoIterator<Item = (String, String)>,
 ) -> Result<Secret, Mistakes> {
     let mut reader = Reader::new(file, variables);
-    let url = match reader.secret(OWNER_URL) {
-        Some(url) => connection_string(&mut reader, OWNER_URL, url),
-        None => {
-            reader.required_secret(URL).and_then(|url| connection_string(&mut reader, URL, url))
-        }
+    let insecure = reader.or_default(INSECURE, "false");
+    let (key, url) = match reader.secret(OWNER_URL) {
+        Some(url) => (OWNER_URL, Some(url)),
+        None => (URL, reader.required_secret(URL)),
     };
+    let url = url.and_then(|url| connection_string(&mut reader, key, url, insecure));
     reader.leave(&[URL, "database.url_file", "database.connections"]);
     reader.finish("database.", || url)
 }
 
 fn database(reader: &mut Reader) -> Option<Database> {
+    let insecure = reader.or_default(INSECURE, "false");
     let url = reader.required_secret(URL);
-    let url = url.and_then(|url| connection_string(reader, URL, url));
+    let url = url.and_then(|url| connection_string(reader, URL, url, insecure));
     let owner_url = reader.secret(OWNER_URL);
-    let owner_url = owner_url.and_then(|url| connection_string(reader, OWNER_URL, url));
+    let owner_url = owner_url.and_then(|url| connection_string(reader, OWNER_URL, url, insecure));
     let connections = reader.count("database.connections", 8, MOST_CONNECTIONS);
     Some(Database { url: url?, owner_url, connections: connections? })
 }
 
-fn connection_string(reader: &mut Reader, key: &str, url: Secret) -> Option<Secret> {
-    if url.expose().parse::<tokio_postgres::Config>().is_ok() {
-        return Some(url);
+/// A usable connection string; `insecure` is whether another machine may be spoken to in the clear, if that
+/// could be read.
+fn connection_string(
+    reader: &mut Reader,
+    key: &str,
+    url: Secret,
+    insecure: Option<bool>,
+) -> Option<Secret> {
+    let parsed = ConnectionString::parse(url.expose());
+    match parsed.and_then(|parsed| parsed.tls().map(|_| parsed)) {
+        Ok(parsed) if insecure == Some(false) && parsed.is_in_the_clear() => {
+            reader.mistake(format!(
+                "{key}: another machine is spoken to in the clear: \
+                 say sslmode=verify-full (or require) in it, or database.insecure = true"
+            ));
+        }
+        Ok(_) => return Some(url),
+        Err(mistake) => reader.mistake(format!("{key}: {mistake}")),
     }
-    reader.mistake(format!("{key}: not a PostgreSQL connection string"));
     None
 }
 

@@ -33,7 +33,7 @@
 //! - [`call`], pure: the dialog. [`ari`]: Asterisk's events and commands.
 //! - [`hashing`]: the Argon2 workers. [`login`]: who logs in, and what a session changes. [`store`]: PostgreSQL.
 //! - [`web`]: the pages, the API and the operators' listener. [`cli`]: one file a subcommand.
-//! - [`config`]: what the operator decides. [`clock`]: the only reader of a clock.
+//! - [`config`]: what the operator decides. [`clock`]: the only reader of a clock. [`tls`]: TLS as a client.
 
 pub mod ari;
 pub mod call;
@@ -48,5 +48,6 @@ pub mod number;
 pub mod password;
 pub mod rules;
 pub mod store;
+pub mod tls;
 pub mod unit;
 pub mod web;

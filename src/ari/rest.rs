@@ -100,9 +100,12 @@ impl Rest {
             .pool_max_idle_per_host(IDLE_CONNECTIONS)
             .timeout(deadline)
             .redirect(reqwest::redirect::Policy::none())
-            .default_headers(headers)
-            .build()
-            .map_err(SetUpError::Client)?;
+            .default_headers(headers);
+        let client = match ari.tls().map_err(SetUpError::Tls)? {
+            Some(tls) => client.tls_backend_preconfigured(tls),
+            None => client,
+        };
+        let client = client.build().map_err(SetUpError::Client)?;
         let mut base = ari.url.clone();
         base.path_segments_mut().map_err(|()| SetUpError::Url)?.pop_if_empty().push("ari");
         Ok(Self { client, base, deadline, at_once: Semaphore::new(AT_ONCE) })

@@ -18,7 +18,9 @@ use tokio::time::{MissedTickBehavior, interval, sleep, timeout};
 use tokio_tungstenite::tungstenite::client::IntoClientRequest;
 use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
 use tokio_tungstenite::tungstenite::{Bytes, Error, Message};
-use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async_with_config};
+use tokio_tungstenite::{
+    Connector, MaybeTlsStream, WebSocketStream, connect_async_tls_with_config,
+};
 use tracing::{debug, error, info, warn};
 use url::Url;
 
@@ -44,6 +46,7 @@ type WebSocket = WebSocketStream<MaybeTlsStream<TcpStream>>;
 /// The socket's keeper.
 pub(crate) struct Socket {
     url: Url,
+    tls: Connector,
     authorization: HeaderValue,
     pbx: Arc<Pbx>,
     chores: Chores,
@@ -66,13 +69,17 @@ impl Socket {
     /// [`SetUpError`] if the configured URL or user cannot be used.
     pub(crate) fn new(ari: &config::Ari, pbx: Arc<Pbx>, pace: Pace) -> Result<Self, SetUpError> {
         let mut url = ari.url.clone();
-        url.set_scheme("ws").map_err(|()| SetUpError::Url)?;
+        let (scheme, tls) = match ari.tls().map_err(SetUpError::Tls)? {
+            Some(tls) => ("wss", Connector::Rustls(Arc::new(tls))),
+            None => ("ws", Connector::Plain),
+        };
+        url.set_scheme(scheme).map_err(|()| SetUpError::Url)?;
         let path = ["ari", "events"];
         url.path_segments_mut().map_err(|()| SetUpError::Url)?.pop_if_empty().extend(path);
         url.query_pairs_mut().append_pair("app", &ari.app);
         let authorization = authorization(ari)?;
         let chores = Chores::new(ari, Arc::clone(&pbx), pace);
-        Ok(Self { url, authorization, pbx, chores, pace, leaving: Notify::new() })
+        Ok(Self { url, tls, authorization, pbx, chores, pace, leaving: Notify::new() })
     }
 
     /// Lets go of the socket, with a word to Asterisk, and does not connect again.
@@ -126,7 +133,9 @@ impl Socket {
             .max_message_size(Some(LARGEST_EVENT))
             .max_frame_size(Some(LARGEST_EVENT));
         let no_delay = true;
-        let (socket, _) = connect_async_with_config(request, Some(limits), no_delay).await?;
+        let tls = Some(self.tls.clone());
+        let (socket, _) =
+            connect_async_tls_with_config(request, Some(limits), no_delay, tls).await?;
         Ok(socket)
     }
 

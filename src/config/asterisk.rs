@@ -2,15 +2,18 @@
 
 use std::path::PathBuf;
 
+use rustls::ClientConfig;
 use url::Url;
 
 use super::Secret;
+use super::postgres::is_this_machine;
 use super::reader::Reader;
+use crate::tls::{self, Verify};
 
 /// How to reach ARI.
 #[derive(Debug)]
 pub struct Ari {
-    /// The HTTP server's base, such as `http://127.0.0.1:8088`.
+    /// The HTTP server's base, such as `http://127.0.0.1:8088` or `https://pbx.example:8089`.
     pub url: Url,
     /// The Stasis application's name, as the dialplan calls it.
     pub app: String,
@@ -18,10 +21,24 @@ pub struct Ari {
     pub user: String,
     /// Its password.
     pub password: Secret,
+    /// The authorities that may have signed its certificate, in PEM; this system's if none.
+    pub ca_file: Option<PathBuf>,
     /// The folder of the guidance (`…/sounds/ja/karipass`), to look for missing files; none to ask ARI only.
     pub sounds: Option<PathBuf>,
     /// The folder of Asterisk's configuration (`/etc/asterisk`), for `karipass check` alone.
     pub etc: Option<PathBuf>,
+}
+
+impl Ari {
+    /// TLS as the URL asks for it; none for `http://`.
+    ///
+    /// # Errors
+    /// Why the authorities cannot be used.
+    pub fn tls(&self) -> Result<Option<ClientConfig>, String> {
+        let is_asked_for = self.url.scheme() == "https";
+        let client = || tls::client(Verify::AuthorityAndName, self.ca_file.as_deref());
+        is_asked_for.then(client).transpose()
+    }
 }
 
 /// `[ari]`, or each `[[ari]]`.
@@ -42,8 +59,14 @@ pub(super) fn all(reader: &mut Reader) -> Option<Vec<Ari>> {
 fn ari(reader: &mut Reader, table: &str) -> Option<Ari> {
     let key = |name: &str| format!("{table}.{name}");
     let url: Option<Url> = reader.or_default(&key("url"), "http://127.0.0.1:8088");
-    if url.as_ref().is_some_and(|url| url.scheme() != "http") {
-        reader.mistake(format!("{table}.url: an http:// address is needed"));
+    let insecure = reader.or_default(&key("insecure"), "false");
+    match url.as_ref().map(|url| (url.scheme(), url.host_str().is_some_and(is_this_machine))) {
+        Some(("http", false)) if insecure == Some(false) => reader.mistake(format!(
+            "{table}.url: another machine is spoken to in the clear: \
+             give an https:// address, or say {table}.insecure = true"
+        )),
+        Some(("http" | "https", _)) | None => {}
+        Some(_) => reader.mistake(format!("{table}.url: an http:// or https:// address is needed")),
     }
     if url.as_ref().is_some_and(holds_more) {
         reader.mistake(format!(
@@ -53,9 +76,14 @@ fn ari(reader: &mut Reader, table: &str) -> Option<Ari> {
     let app = reader.or_default(&key("app"), "karipass");
     let user = reader.required(&key("user"));
     let password = reader.required_secret(&key("password"));
+    let ca_file = reader.path(&key("ca_file"));
     let sounds = reader.path(&key("sounds"));
     let etc = reader.path(&key("etc"));
-    Some(Ari { url: url?, app: app?, user: user?, password: password?, sounds, etc })
+    let ari = Ari { url: url?, app: app?, user: user?, password: password?, ca_file, sounds, etc };
+    if let Err(mistake) = ari.tls() {
+        reader.mistake(format!("{table}.ca_file: {mistake}"));
+    }
+    Some(ari)
 }
 
 /// Whether more stands in it than where ARI is: the whole of it is logged.

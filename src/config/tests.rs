@@ -41,6 +41,46 @@ fn variables_win_over_the_file() {
 }
 
 #[test]
+fn r_another_machine_is_spoken_to_in_the_clear_only_if_that_is_said_in_words() {
+    let with = |more: &[(&str, &str)]| {
+        let mut given = enough();
+        given.retain(|(name, _)| more.iter().all(|(other, _)| name != other));
+        given.extend(variables(more));
+        given
+    };
+    let remote = "host=db dbname=karipass password=db-secret";
+    for (key, more) in [
+        ("database.url", ("KARIPASS_DATABASE_URL", remote)),
+        ("database.owner_url", ("KARIPASS_DATABASE_OWNER_URL", remote)),
+        ("ari.url", ("KARIPASS_ARI_URL", "http://pbx.example:8088")),
+        ("ari.url", ("KARIPASS_ARI_URL", "http://192.0.2.1:8088")),
+    ] {
+        let found = mistakes(None, with(&[more]));
+        let told = format!("{key}: another machine is spoken to in the clear");
+        assert!(found.len() == 1 && found[0].starts_with(&told), "{found:?}");
+        let insecure = ["KARIPASS_DATABASE_INSECURE", "KARIPASS_ARI_INSECURE"];
+        load(None, with(&[more, (insecure[0], "true"), (insecure[1], "true")])).unwrap();
+        let by_operator = load_for_operator(None, with(&[more]));
+        assert_eq!(by_operator.is_err(), key.starts_with("database"), "{more:?}");
+    }
+    let encrypted = format!("{remote} sslmode=require");
+    for more in [
+        ("KARIPASS_DATABASE_URL", encrypted.as_str()),
+        ("KARIPASS_ARI_URL", "https://pbx.example:8089"),
+        ("KARIPASS_ARI_URL", "http://[::1]:8088"),
+        ("KARIPASS_ARI_URL", "http://localhost:8088"),
+    ] {
+        load(None, with(&[more])).unwrap();
+    }
+    let nowhere = ("KARIPASS_ARI_CA_FILE", "/nowhere.pem");
+    let found = mistakes(None, with(&[("KARIPASS_ARI_URL", "https://pbx:8089"), nowhere]));
+    assert!(found[0].starts_with("ari.ca_file: /nowhere.pem: "), "{found:?}");
+    let unknown = format!("{remote} sslmode=verify-ca sslrootcert=/nowhere.pem");
+    let found = mistakes(None, with(&[("KARIPASS_DATABASE_URL", &unknown)]));
+    assert!(found[0].starts_with("database.url: sslrootcert: /nowhere.pem: "), "{found:?}");
+}
+
+#[test]
 fn r_what_a_container_platform_sets_by_itself_is_no_setting() {
     let mut given = enough();
     given.extend(variables(&[

@@ -15,14 +15,16 @@ use futures_util::stream::{FuturesUnordered, StreamExt as _, poll_fn};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::task::JoinHandle;
 use tokio::time::sleep;
-use tokio_postgres::config::{Host, TargetSessionAttrs};
+use tokio_postgres::config::{Host, SslMode, TargetSessionAttrs};
 use tokio_postgres::error::{DbError, Severity};
-use tokio_postgres::{AsyncMessage, Client, Config, Connection, Error, NoTls};
+use tokio_postgres::{AsyncMessage, Client, Config, Connection, Error};
 use tracing::warn;
 
 use super::settings::Setting;
+use super::tls::Tls;
 use super::{CONNECT_LIMIT, NotAConnectionString};
 use crate::config::Secret;
+use crate::config::postgres::ConnectionString;
 
 /// How long a host may be silent before the next one is asked too.
 const NEXT_AFTER: Duration = Duration::from_millis(250);
@@ -34,13 +36,15 @@ type Connected = (Client, JoinHandle<()>);
 /// The hosts of a connection string, each with all that is the same for them.
 pub(super) struct Hosts {
     each: Vec<Config>,
+    tls: Tls,
     /// Which of them was good last.
     good: AtomicUsize,
 }
 
 impl Hosts {
-    pub(super) fn of(config: &Config) -> Self {
-        Self { each: each(config), good: AtomicUsize::new(0) }
+    pub(super) fn of(settings: &Settings) -> Self {
+        let Settings { config, tls, .. } = settings;
+        Self { each: each(config), tls: tls.clone(), good: AtomicUsize::new(0) }
     }
 
     /// Asks one after the other; the last error if none takes changes.
@@ -53,7 +57,7 @@ impl Hosts {
             let next = waiting.next();
             let is_last = next.is_none();
             if let Some((host, config)) = next {
-                asked.push(async move { (host, connect(config).await) });
+                asked.push(async move { (host, self.connect_to(config).await) });
             }
             tokio::select! {
                 answer = asked.next() => match answer {
@@ -65,7 +69,7 @@ impl Hosts {
                     None => match failed {
                         Some(error) => return Err(error),
                         // What is wrong with the hosts, this says.
-                        None => return connect(all).await,
+                        None => return self.connect_to(all).await,
                     },
                 },
                 () = sleep(NEXT_AFTER), if !is_last => {}
@@ -74,16 +78,18 @@ impl Hosts {
     }
 }
 
+impl Hosts {
+    async fn connect_to(&self, config: &Config) -> Result<Connected, Error> {
+        let (client, connection) = config.connect(self.tls.clone()).await?;
+        Ok((client, tokio::spawn(run(connection))))
+    }
+}
+
 impl Connect for Hosts {
     fn connect(&self, all: &Config) -> BoxFuture<'_, Result<Connected, Error>> {
         let all = all.clone();
         Box::pin(async move { self.first_good(&all).await })
     }
-}
-
-async fn connect(config: &Config) -> Result<Connected, Error> {
-    let (client, connection) = config.connect(NoTls).await?;
-    Ok((client, tokio::spawn(run(connection))))
 }
 
 /// Reads a connection to its end; whoever uses the client meets and tells the error.
@@ -118,7 +124,9 @@ fn is_unreplicated_commit(notice: &DbError) -> bool {
 /// How to connect: read-write servers only, commits durable, nothing left to wait for ever. The
 /// server gives up a little earlier than we do, so that a held lock is told from a dead server.
 pub(super) fn settings(url: &Secret, limit: Duration) -> Result<Settings, NotAConnectionString> {
-    let mut config: Config = url.expose().parse().map_err(|_| NotAConnectionString)?;
+    let connection = ConnectionString::parse(url.expose()).map_err(NotAConnectionString)?;
+    let tls = Tls::new(connection.tls().map_err(NotAConnectionString)?);
+    let mut config = connection.config;
     let own = config.get_options().unwrap_or_default().to_owned();
     let lock_ms = limit.as_millis() * 12 / 20;
     let statement_ms = limit.as_millis() * 13 / 20;
@@ -137,12 +145,13 @@ pub(super) fn settings(url: &Secret, limit: Duration) -> Result<Settings, NotACo
     ];
     let options = asked.iter().map(|(name, value)| format!(" -c {name}={value}"));
     config.options(options.fold(own, |options, option| options + option.as_str()));
-    Ok(Settings { config, asked })
+    Ok(Settings { config, tls, asked })
 }
 
 /// How to connect, and what a session is then to have.
 pub(super) struct Settings {
     pub(super) config: Config,
+    pub(super) tls: Tls,
     pub(super) asked: Vec<Setting>,
 }
 
@@ -158,11 +167,16 @@ fn each(all: &Config) -> Vec<Config> {
         let mut one = without_hosts(all);
         match hosts.get(host) {
             Some(Host::Tcp(name)) => drop(one.host(name)),
-            Some(Host::Unix(folder)) => drop(one.host_path(folder)),
+            // There is no TLS over a socket of this machine.
+            Some(Host::Unix(folder)) => drop(one.host_path(folder).ssl_mode(SslMode::Disable)),
             None => {}
         }
         if let Some(address) = addresses.get(host) {
             one.hostaddr(*address);
+            if hosts.is_empty() {
+                // A certificate may be for an address.
+                one.host(address.to_string());
+            }
         }
         if let Some(port) = ports.get(host).or(ports.first()) {
             one.port(*port);

@@ -23,6 +23,7 @@ mod password;
 mod readiness;
 pub mod session;
 mod settings;
+mod tls;
 mod transaction;
 mod unit;
 
@@ -166,10 +167,10 @@ impl Fault {
     }
 }
 
-/// The connection string is none; its text is not repeated, since it holds a password.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("not a PostgreSQL connection string")]
-pub struct NotAConnectionString;
+/// The connection string cannot be used; its text is not repeated, since it holds a password.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct NotAConnectionString(String);
 
 /// The database, as one role sees it; clones share the connections.
 #[derive(Clone)]
@@ -205,8 +206,9 @@ impl Store {
         limit: Duration,
         tries: i16,
     ) -> Result<Self, NotAConnectionString> {
-        let connect::Settings { config, asked } = connect::settings(url, limit)?;
-        let hosts = Hosts::of(&config);
+        let settings = connect::settings(url, limit)?;
+        let hosts = Hosts::of(&settings);
+        let connect::Settings { config, asked, .. } = settings;
         let recycling = ManagerConfig { recycling_method: RecyclingMethod::Fast };
         let manager = Manager::from_connect(config, hosts, recycling);
         let pool = Pool::builder(manager)
@@ -217,7 +219,7 @@ impl Store {
             .recycle_timeout(Some(CONNECT_LIMIT))
             .post_create(settings::hook(asked))
             .build()
-            .map_err(|_| NotAConnectionString)?;
+            .map_err(|error| NotAConnectionString(error.to_string()))?;
         Ok(Self { pool, limit, tries, last_look: Arc::default() })
     }
 

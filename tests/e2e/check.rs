@@ -56,7 +56,7 @@ pub fn trials(installation: &Installation) -> Vec<Trial> {
 
 fn samples(installation: &Installation) -> Result<()> {
     let system = System::without_daemon(installation, &[])?;
-    let (status, said) = check(&system)?;
+    let (status, said) = check(&system, &[])?;
     ensure!((status, said.as_str()) == (Some(0), "nothing is wrong\n"), "{status:?}: {said}");
     Ok(())
 }
@@ -67,7 +67,7 @@ fn planted(installation: &Installation) -> Result<()> {
     replace(&etc.join("logger.conf"), "messages.log => ", "messages.log => dtmf,")?;
     replace(&etc.join("cel.conf"), "enable = no", "enable = yes\nevents = ALL")?;
     system.asterisk.console("logger reload")?;
-    let (status, said) = check(&system)?;
+    let (status, said) = check(&system, &[])?;
     ensure!(status == Some(1), "{status:?}: {said}");
     for words in NAMED {
         let is_named = |line: &str| {
@@ -86,10 +86,13 @@ fn replace(file: &Path, text: &str, instead: &str) -> Result<()> {
 }
 
 /// Exit status and standard output of `karipass check` beside this system.
-fn check(system: &System) -> Result<(Option<i32>, String)> {
+pub fn check(system: &System, variables: &[(&str, &str)]) -> Result<(Option<i32>, String)> {
     let folder = system.folder.path().join("operator");
-    let setup =
+    let mut setup =
         daemon::Setup::new(Path::new(KARIPASS), folder, &system.asterisk, &system.database)?;
+    for (name, value) in variables {
+        setup = setup.variable(*name, *value);
+    }
     setup.lay_out()?;
     let ran = setup.operator().arg("check").output().context("karipass check")?;
     Ok((ran.status.code(), String::from_utf8(ran.stdout)?))

@@ -21,6 +21,7 @@ mod outages;
 mod site;
 mod stories;
 mod story;
+mod tls;
 mod together;
 mod world;
 
@@ -45,6 +46,7 @@ fn main() -> ExitCode {
     trials.extend(stories::trials(&system));
     trials.extend(dialplan::trials(&installation));
     trials.extend(check::trials(&installation));
+    trials.extend(tls::trials(&installation));
     let told = libtest_mimic::run(&arguments, trials);
     // After the calls, which it would keep waiting.
     let ground = Arc::new(site::Ground::new(&system).expect("a browser"));

@@ -9,6 +9,7 @@ mod migrations;
 mod once;
 mod scene;
 mod standby;
+mod tls;
 
 use std::sync::Arc;
 
@@ -27,6 +28,7 @@ pub fn trials(world: &Arc<World>) -> Vec<Trial> {
         migrations::trials(world),
         once::trials(world),
         standby::trials(world),
+        tls::trials(world),
     ]
     .into_iter()
     .flatten()

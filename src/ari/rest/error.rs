@@ -56,6 +56,9 @@ pub enum SetUpError {
     /// User or password cannot be sent.
     #[error("the ARI user or password cannot be sent in a header")]
     Credentials,
+    /// The authorities of certificates cannot be used.
+    #[error("{0}")]
+    Tls(String),
     /// The URL is not one of an HTTP server.
     #[error("not the URL of an HTTP server")]
     Url,

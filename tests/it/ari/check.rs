@@ -96,7 +96,7 @@ async fn findings_now(fake: &FakeAsterisk, etc: Option<&Path>) -> Vec<Finding> {
     let (user, password) = ("karipass".to_owned(), Secret::from("ari-secret".to_owned()));
     let url = fake.url().parse().unwrap();
     let (app, etc) = ("karipass".to_owned(), etc.map(Path::to_path_buf));
-    let ari = Ari { url, app, user, password, sounds: None, etc };
+    let ari = Ari { url, app, user, password, ca_file: None, sounds: None, etc };
     let set_up_number = "0664806430".parse().unwrap();
     check(&ari, Expected { app: "karipass", set_up_number }).await
 }

@@ -110,6 +110,7 @@ impl Rig {
                 app: "karipass".to_owned(),
                 user: "karipass".to_owned(),
                 password: Secret::from("ari-secret".to_owned()),
+                ca_file: None,
                 sounds: plan.sounds.clone(),
                 etc: None,
             })

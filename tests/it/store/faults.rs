@@ -176,7 +176,7 @@ async fn stale(world: Arc<World>) {
     let mut sets = 0;
     for change in [
         "ALTER TABLE contract ALTER COLUMN number TYPE varchar(11)",
-        "ALTER TABLE contract ALTER COLUMN version TYPE integer",
+        "ALTER TABLE contract ALTER COLUMN unit TYPE varchar(20)",
         "ALTER TABLE credential ALTER COLUMN kind TYPE varchar(20)",
         "CREATE CONSTRAINT TRIGGER forget AFTER INSERT ON audit DEFERRABLE INITIALLY DEFERRED
          FOR EACH ROW EXECUTE FUNCTION forget()",

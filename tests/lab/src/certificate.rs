@@ -5,9 +5,10 @@ use std::path::Path;
 use std::time::{Duration, SystemTime};
 
 use anyhow::Result;
-use rcgen::{CertificateParams, KeyPair, date_time_ymd};
+use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair, date_time_ymd};
 
 use crate::daemon::write_secret;
+use crate::secret;
 
 /// Makes `certificate.pem` and `key.pem` in `folder` unless they are there.
 pub fn keep_in(folder: &Path) -> Result<()> {
@@ -23,6 +24,33 @@ pub fn make_in(folder: &Path, ends: SystemTime) -> Result<()> {
     let since_1970: Duration = ends.duration_since(SystemTime::UNIX_EPOCH)?;
     parameters.not_after = date_time_ymd(1970, 1, 1) + since_1970;
     write(folder, &parameters)
+}
+
+/// An authority of a test's own.
+pub struct Authority {
+    issuer: Issuer<'static, KeyPair>,
+}
+
+impl Authority {
+    /// Makes one, and `ca.pem` in `folder`.
+    pub fn make_in(folder: &Path) -> Result<Self> {
+        let mut parameters = CertificateParams::default();
+        parameters.distinguished_name.push(DnType::CommonName, secret());
+        parameters.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        let key = KeyPair::generate()?;
+        fs::write(folder.join("ca.pem"), parameters.self_signed(&key)?.pem())?;
+        Ok(Self { issuer: Issuer::new(parameters, key) })
+    }
+
+    /// Makes `certificate.pem` and `key.pem` in `folder`, for these names and addresses.
+    pub fn certify(&self, names: &[&str], folder: &Path) -> Result<()> {
+        let names: Vec<String> = names.iter().map(|name| (*name).to_owned()).collect();
+        let key = KeyPair::generate()?;
+        let certificate = CertificateParams::new(names)?.signed_by(&key, &self.issuer)?;
+        write_secret(&folder.join("key.pem"), &key.serialize_pem())?;
+        fs::write(folder.join("certificate.pem"), certificate.pem())?;
+        Ok(())
+    }
 }
 
 fn for_loopback() -> Result<CertificateParams> {

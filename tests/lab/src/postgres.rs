@@ -8,6 +8,7 @@ mod database;
 mod host;
 mod server;
 mod standby;
+mod tls;
 
 use std::fs;
 use std::path::{Path, PathBuf};

@@ -31,6 +31,8 @@ pub(super) struct Server {
     socket: PathBuf,
     user: Option<User>,
     durability: Durability,
+    /// Settings that win over the usual ones.
+    more: Mutex<Vec<String>>,
     postmaster: Mutex<Option<Child>>,
 }
 
@@ -46,6 +48,7 @@ impl Server {
             socket: socket.to_owned(),
             user,
             durability,
+            more: Mutex::default(),
             postmaster: Mutex::new(None),
         })
     }
@@ -56,6 +59,24 @@ impl Server {
 
     pub(super) fn log(&self) -> PathBuf {
         self.folder.join("postgres.log")
+    }
+
+    /// Sets these from the next start on.
+    pub(super) fn set(&self, settings: &[String]) {
+        *self.more.lock().unwrap_or_else(PoisonError::into_inner) = settings.to_vec();
+    }
+
+    /// Writes a file among the data that the server alone can read.
+    pub(super) fn write(&self, name: &str, text: &str) -> Result<()> {
+        let file = self.data().join(name);
+        if file.exists() {
+            fs::remove_file(&file)?;
+        }
+        write_private(&file, text)?;
+        if let Some(user) = &self.user {
+            chown(&file, Some(user.uid), Some(user.gid))?;
+        }
+        Ok(())
     }
 
     fn data(&self) -> PathBuf {
@@ -154,6 +175,7 @@ impl Server {
             let fast = ["fsync=off", "full_page_writes=off", "autovacuum=off"];
             settings.extend(fast.map(str::to_owned));
         }
+        settings.extend(self.more.lock().unwrap_or_else(PoisonError::into_inner).clone());
         for setting in settings {
             command.arg("-c").arg(setting);
         }

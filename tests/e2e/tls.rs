@@ -1,0 +1,56 @@
+//! A whole call where PostgreSQL and ARI are spoken to over TLS alone (`R`).
+
+use anyhow::{Result, ensure};
+use karipass_lab::asterisk::Installation;
+use karipass_lab::certificate::Authority;
+use karipass_lab::ports;
+use libtest_mimic::Trial;
+
+use crate::check::check;
+use crate::story::{Story, told};
+use crate::world::{SHORT, System};
+
+pub fn trials(installation: &Installation) -> Vec<Trial> {
+    let installation = installation.clone();
+    vec![Trial::test("r_postgresql_and_asterisk_are_spoken_to_over_tls", move || {
+        told(encrypted(&installation))
+    })]
+}
+
+fn encrypted(installation: &Installation) -> Result<()> {
+    let (ours, others) = (tempfile::tempdir()?, tempfile::tempdir()?);
+    let authority = Authority::make_in(ours.path())?;
+    authority.certify(&["db.example", "127.0.0.1"], ours.path())?;
+    Authority::make_in(others.path())?;
+    let (folder, port) = (ours.path().display(), ports::free_tcp()?);
+    let http = format!(
+        "tlsenable = yes\ntlsbindaddr = 127.0.0.1:{port}\ntlscertfile = {folder}/certificate.pem\n\
+         tlsprivatekey = {folder}/key.pem\n"
+    );
+    let mut system = System::without_daemon(installation, &[("http.conf", &http)])?;
+    let address = system.postgres.demand_tls(ours.path())?;
+    let words = format!("sslmode=verify-full sslrootcert={folder}/ca.pem");
+    system.database = system.database.over_tcp(address, "db.example", &words);
+    let (url, known) = (format!("https://127.0.0.1:{port}"), format!("{folder}/ca.pem"));
+    let (by_name, unknown) =
+        (format!("https://localhost:{port}"), format!("{}/ca.pem", others.path().display()));
+    for (url, ca_file, said) in [
+        (&url, &known, "nothing is wrong"),
+        (&url, &unknown, "UnknownIssuer"),
+        (&by_name, &known, "not valid for name"),
+    ] {
+        let variables = [("KARIPASS_ARI_URL", url.as_str()), ("KARIPASS_ARI_CA_FILE", ca_file)];
+        let (_, found) = check(&system, &variables)?;
+        ensure!(found.contains(said), "{url} with {ca_file}: {found}");
+    }
+    let mut variables = SHORT.to_vec();
+    variables.extend([("KARIPASS_ARI_URL", url.as_str()), ("KARIPASS_ARI_CA_FILE", &known)]);
+    let system = system.with_daemon(&variables)?;
+    let story = Story::new(&system)?;
+    let (contract, password) = (story.family.contract.clone(), story.password());
+    let mut call = story.contract_calls()?;
+    call.hears("menu")?.keys("1")?.begins_to_hear_number(&contract, "set-password")?;
+    call.keys_password(&password)?.hears("confirm-password")?.keys_password(&password)?;
+    call.hears_number_whole(&contract, "completed")?.is_hung_up()?;
+    story.is_stored(&contract, &password, "line", "line", &[&contract, &story.family.child])
+}

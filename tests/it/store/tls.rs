@@ -1,0 +1,59 @@
+//! PostgreSQL over TLS (`R`): what `sslmode` verifies, at a server that takes nothing else over TCP.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use karipass::store::Setting;
+use karipass::unit::Unit;
+use karipass_lab::certificate::Authority;
+use karipass_lab::postgres::{Durability, Postgres};
+use libtest_mimic::Trial;
+
+use super::scene::{CONTRACT, Scene, temporary};
+use crate::world::{KARIPASS, World, karipass, store_at, trial};
+
+pub fn trials(world: &Arc<World>) -> Vec<Trial> {
+    vec![trial(world, "r_postgresql_is_spoken_to_over_tls_as_sslmode_says", demanded)]
+}
+
+async fn demanded(_world: Arc<World>) {
+    let postgres = Postgres::temporary(Durability::Fast).await.unwrap();
+    let database = postgres.migrated("karipass", Path::new(KARIPASS)).await.unwrap();
+    let (ours, others) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    Authority::make_in(ours.path()).unwrap().certify(&["db.example"], ours.path()).unwrap();
+    Authority::make_in(others.path()).unwrap();
+    let address = postgres.demand_tls(ours.path()).unwrap();
+    Scene::in_database(database.clone()).await;
+    let known = format!("sslrootcert={}", ours.path().join("ca.pem").display());
+    let unknown = format!("sslrootcert={}", others.path().join("ca.pem").display());
+    for (name, words) in [
+        ("db.example", "sslmode=prefer".to_owned()),
+        ("other.example", "sslmode=require".to_owned()),
+        ("other.example", format!("sslmode=require {known}")),
+        ("other.example", format!("sslmode=verify-ca {known}")),
+        ("db.example", format!("sslmode=verify-full {known}")),
+        ("db.example", format!("sslmode=verify-full channel_binding=require {known}")),
+    ] {
+        let database = database.over_tcp(address, name, &words);
+        let new = temporary(CONTRACT, Unit::Line, CONTRACT);
+        let set = store_at(&database.daemon_url).set_temporary(&new).await;
+        assert_eq!(set.unwrap(), Setting::Stored, "{name} {words}");
+        // The owner's commands too.
+        let ran = karipass(&database, &["contracts", "show", CONTRACT]);
+        assert_eq!(ran.status, 0, "{name} {words}: {}", ran.err);
+    }
+    for (name, words, said) in [
+        ("db.example", "sslmode=disable".to_owned(), "no encryption"),
+        ("db.example", "sslmode=verify-full".to_owned(), "UnknownIssuer"),
+        ("db.example", format!("sslmode=require {unknown}"), "UnknownIssuer"),
+        ("db.example", format!("sslmode=verify-ca {unknown}"), "UnknownIssuer"),
+        ("db.example", format!("sslmode=verify-full {unknown}"), "UnknownIssuer"),
+        ("other.example", format!("sslmode=verify-full {known}"), "not valid for name"),
+    ] {
+        let database = database.over_tcp(address, name, &words);
+        let error = store_at(&database.daemon_url).ping().await.unwrap_err().to_string();
+        assert!(error.contains(said), "{name} {words}: {error}");
+        let ran = karipass(&database, &["contracts", "show", CONTRACT]);
+        assert!(ran.status == 1 && ran.err.contains(said), "{name} {words}: {}", ran.err);
+    }
+}
