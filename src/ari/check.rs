@@ -130,7 +130,6 @@ fn unreached(ari: &config::Ari, error: &RestError) -> String {
         RestError::Gone => format!("there is no ARI at {url}: is res_ari loaded and enabled?"),
         RestError::Refused(_)
         | RestError::NotSent(_)
-        | RestError::Busy
         | RestError::OutcomeUnknown(_)
         | RestError::NotUnderstood(_) => format!("ARI at {url}: {}", Chain(error)),
     }

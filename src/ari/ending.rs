@@ -12,7 +12,7 @@ use tracing::{info, warn};
 use super::Chain;
 use super::calls::News;
 use super::event::{Parting, Slot, Word};
-use super::orders::AGAIN;
+use super::orders::back_off;
 use super::pbx::Pbx;
 
 /// What becomes of a call.
@@ -53,22 +53,22 @@ pub(crate) async fn let_go(
 }
 
 async fn insist(pbx: &Pbx, channel: &str, end: End) {
-    let mut refused = false;
+    let mut tries = 0;
     loop {
         let asked = match end {
             End::HungUp => pbx.rest.hang_up(channel).await,
             End::SentOn => pbx.rest.send_on(channel).await,
         };
         match asked {
-            Ok(()) if refused => return info!("a call has been let go"),
+            Ok(()) if tries > 0 => return info!("a call has been let go"),
             Ok(()) => return,
-            Err(error) if !refused => {
+            Err(error) if tries == 0 => {
                 warn!(error = %Chain(&error), ?end, "a call could not be let go; trying until it is");
-                refused = true;
             }
             Err(_) => {}
         }
-        sleep(AGAIN).await;
+        sleep(back_off(tries)).await;
+        tries = tries.saturating_add(1);
         // What was not answered may have been done, and the call be another daemon's by now.
         if end == End::SentOn && has_left(pbx, channel).await {
             return;

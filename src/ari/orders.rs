@@ -23,8 +23,15 @@ use crate::call::PlaybackId;
 use crate::call::prompt::Prompt;
 use crate::clock;
 
-/// Between two tries to reach Asterisk.
-pub(super) const AGAIN: Duration = Duration::from_millis(500);
+/// Between the first tries to reach Asterisk.
+const AGAIN: Duration = Duration::from_millis(500);
+/// Between later ones, at most.
+const AGAIN_AT_MOST: Duration = Duration::from_secs(4);
+
+/// How long to wait before the next of several tries to reach Asterisk: twice as long each time.
+pub(super) fn back_off(tries: u32) -> Duration {
+    AGAIN.saturating_mul(1_u32.checked_shl(tries).unwrap_or(u32::MAX)).min(AGAIN_AT_MOST)
+}
 
 /// A future under way, or none.
 pub(crate) type Pending<T> = Option<Pin<Box<dyn Future<Output = T> + Send>>>;
@@ -70,6 +77,8 @@ pub(crate) struct Orders {
     told: bool,
     /// Asterisk did not do as it was told.
     lost: bool,
+    /// How often since it did.
+    tries: u32,
 }
 
 impl Orders {
@@ -84,6 +93,7 @@ impl Orders {
             answered: false,
             told: true,
             lost: false,
+            tries: 0,
         }
     }
 
@@ -149,6 +159,9 @@ impl Orders {
             let reaction = clock::now().saturating_duration_since(keyed);
             metrics::histogram!("karipass_key_reaction_seconds").record(reaction.as_secs_f64());
         }
+        if answer.is_ok() && !matches!(what, What::Clear(_)) {
+            self.tries = 0;
+        }
         match (answer, what) {
             (Ok(()), What::Answer) => None,
             (Ok(()), What::Play(id, _)) => {
@@ -196,7 +209,8 @@ impl Orders {
             warn!(error = %Chain(error), "a call cannot be steered; trying until it can");
         }
         self.lost = true;
-        self.begin_anew(AGAIN);
+        self.begin_anew(back_off(self.tries));
+        self.tries = self.tries.saturating_add(1);
         is_news.then_some(Report::CutOff)
     }
 

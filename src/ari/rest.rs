@@ -11,14 +11,13 @@ use std::time::Duration;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use futures_util::future::try_join_all;
 use reqwest::header::{AUTHORIZATION, HeaderMap, HeaderValue};
 use reqwest::{Client, Method, Response, StatusCode};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::json;
 use tokio::sync::{Semaphore, SemaphorePermit};
-use tokio::time::{sleep, timeout};
+use tokio::time::sleep;
 use url::{Url, form_urlencoded};
 
 pub use error::{RestError, SetUpError};
@@ -37,9 +36,9 @@ const IDLE_CONNECTIONS: usize = 8;
 const AT_ONCE: usize = 48;
 
 /// How often a playback that cannot be stopped yet is tried again.
-const REFUSED_STOPS: u32 = 40;
-/// After how long.
-const STOP_AGAIN: Duration = Duration::from_millis(5);
+const REFUSED_STOPS: u32 = 7;
+/// After how long at first; twice as long each time, a quarter of a second in all.
+const STOP_AGAIN: Duration = Duration::from_millis(2);
 
 /// The language of the sounds, by name of their folder in Asterisk.
 pub(crate) const LANGUAGE: &str = "ja";
@@ -61,7 +60,6 @@ pub(crate) fn authorization(ari: &config::Ari) -> Result<HeaderValue, SetUpError
 pub(crate) struct Rest {
     client: Client,
     base: Url,
-    deadline: Duration,
     at_once: Semaphore,
 }
 
@@ -108,7 +106,7 @@ impl Rest {
         let client = client.build().map_err(SetUpError::Client)?;
         let mut base = ari.url.clone();
         base.path_segments_mut().map_err(|()| SetUpError::Url)?.pop_if_empty().push("ari");
-        Ok(Self { client, base, deadline, at_once: Semaphore::new(AT_ONCE) })
+        Ok(Self { client, base, at_once: Semaphore::new(AT_ONCE) })
     }
 
     /// Answers a channel.
@@ -155,28 +153,32 @@ impl Rest {
     /// (500): a refusal is answered by asking again.
     pub(crate) async fn stop(&self, playback: &str) -> Result<(), RestError> {
         let path = ["playbacks", playback];
-        let mut refusals = 0;
+        let (mut refusals, mut pause) = (0, STOP_AGAIN);
         loop {
             match self.twice(|| Request::new("stop", Method::DELETE, &path)).await {
                 Err(RestError::Refused(StatusCode::INTERNAL_SERVER_ERROR))
                     if refusals < REFUSED_STOPS =>
                 {
                     refusals += 1;
-                    sleep(STOP_AGAIN).await;
+                    sleep(pause).await;
+                    pause *= 2;
                 }
                 other => return other,
             }
         }
     }
 
-    /// Stops all that may be queued on a channel in these slots.
+    /// Stops all that may be queued on a channel in these slots; one after the other, so that no call has
+    /// more than one place among the requests under way.
     pub(crate) async fn clear(
         &self,
         channel: &str,
         slots: impl IntoIterator<Item = Slot>,
     ) -> Result<(), RestError> {
-        let playbacks: Vec<String> = slots.into_iter().map(|slot| wire_id(channel, slot)).collect();
-        try_join_all(playbacks.iter().map(|playback| self.stop(playback))).await.map(drop)
+        for slot in slots {
+            self.stop(&wire_id(channel, slot)).await?;
+        }
+        Ok(())
     }
 
     /// The first to claim an offered call gets it; says whether it was this application.
@@ -312,25 +314,27 @@ impl Rest {
         path: &[&str],
         query: Option<&str>,
     ) -> Result<T, RestError> {
-        let _permit = self.permit().await?;
+        let _place = self.place().await;
         let request = Request { query, ..Request::new(name, Method::GET, path) };
         let answer = self.answered(request).await?;
         answer.json().await.map_err(|error| RestError::NotUnderstood(error.without_url()))
     }
 
     async fn send(&self, request: Request<'_>) -> Result<(), RestError> {
-        let _permit = self.permit().await?;
+        let _place = self.place().await;
         let answer = self.answered(request).await?;
         // A connection whose answer has not been read to its end is not kept.
         answer.bytes().await.map_err(unanswered)?;
         Ok(())
     }
 
-    async fn permit(&self) -> Result<SemaphorePermit<'_>, RestError> {
-        match timeout(self.deadline, self.at_once.acquire()).await {
-            Ok(Ok(permit)) => Ok(permit),
-            Ok(Err(_)) | Err(_) => Err(RestError::Busy),
-        }
+    /// Waits for a place, in the order of asking. Each request under way ends within its deadline, so the
+    /// wait ends too: what has not been sent is neither lost nor made again.
+    async fn place(&self) -> Option<SemaphorePermit<'_>> {
+        let began = clock::now();
+        let place = self.at_once.acquire().await;
+        metrics::histogram!("karipass_ari_wait_seconds").record(began.elapsed());
+        place.ok()
     }
 
     /// Sends a request, waits for its status and counts.

@@ -14,9 +14,6 @@ pub enum RestError {
     /// Asterisk has not heard of it: no connection.
     #[error("Asterisk was not reached")]
     NotSent(#[source] reqwest::Error),
-    /// Asterisk has not heard of it: too many requests were waiting for an answer already.
-    #[error("too many requests wait for Asterisk")]
-    Busy,
     /// It was sent and no answer came in time, or at all: done or not.
     #[error("Asterisk did not answer")]
     OutcomeUnknown(#[source] reqwest::Error),
@@ -29,7 +26,7 @@ impl RestError {
     /// Whether the same request may be answered another time, and may have been carried out.
     pub(super) fn may_pass(&self) -> bool {
         match self {
-            Self::OutcomeUnknown(_) | Self::NotSent(_) | Self::Busy => true,
+            Self::OutcomeUnknown(_) | Self::NotSent(_) => true,
             Self::Gone | Self::Refused(_) | Self::NotUnderstood(_) => false,
         }
     }
@@ -40,7 +37,6 @@ impl RestError {
             Self::Gone => "gone",
             Self::Refused(_) => "refused",
             Self::NotSent(_) => "not_sent",
-            Self::Busy => "busy",
             Self::OutcomeUnknown(_) => "outcome_unknown",
             Self::NotUnderstood(_) => "not_understood",
         }
