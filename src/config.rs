@@ -36,6 +36,8 @@ const LONGEST_LIMIT: Duration = Duration::from_hours(24);
 const LONGEST_SILENCE: Duration = Duration::from_mins(1);
 /// The most calls at once, if nothing else is configured.
 const MOST_CALLS: &str = "250";
+/// The most of them from one number, if nothing else is configured.
+const MAX_PER_CALLER: usize = 5;
 /// How long calls may go on once the daemon is told to stop, if nothing else is configured.
 pub const STOP_CALLS: Duration = Duration::from_mins(2);
 /// The same for the site, so that load balancers see that it is not ready.
@@ -108,6 +110,10 @@ pub struct CallLimits {
     pub call: Duration,
     /// The most calls at once; who comes next is left to the dialplan.
     pub most: usize,
+    /// The most of them from one number.
+    pub max_per_caller: usize,
+    /// The most of them from one trunk or telephone.
+    pub max_per_trunk: usize,
 }
 
 /// The subscribers' listener.
@@ -314,11 +320,16 @@ fn call(reader: &mut Reader) -> Option<CallLimits> {
     if most == Some(0) {
         reader.mistake("call.most: not a positive whole number");
     }
+    let all = most.unwrap_or(usize::MAX).max(1);
+    let max_per_caller = reader.count("call.max_per_caller", MAX_PER_CALLER.min(all), all);
+    let max_per_trunk = reader.count("call.max_per_trunk", (all - all / 10).max(1), all);
     Some(CallLimits {
         first_digit: first_digit?,
         inter_digit: inter_digit?,
         call: call?,
         most: most?,
+        max_per_caller: max_per_caller?,
+        max_per_trunk: max_per_trunk?,
     })
 }
 

@@ -11,7 +11,7 @@ mod secret_hash;
 
 use std::sync::Arc;
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tokio::sync::oneshot;
 
@@ -22,8 +22,10 @@ use crate::password::{NewPassword, PhcString, TemporaryPassword, TypedPassword};
 use lane::{Beside, Fresh, Job, Lane};
 use secret_hash::Argon;
 
-/// Workers that serve calls only; two, so that calls that end together do not wait for each other.
-const CALL_WORKERS: usize = 2;
+/// Workers that serve calls only, for each core: beside Asterisk's many threads each has a small share.
+const CALL_WORKERS_A_CORE: usize = 2;
+/// The most of them: each keeps 19 MiB.
+const MOST_CALL_WORKERS: usize = 8;
 /// The most workers for logins, however many cores there are: each keeps 19 MiB.
 const MOST_LOGIN_WORKERS: usize = 32;
 /// Logins that may wait for a worker: the thousand sent at once of `C3`.
@@ -91,7 +93,7 @@ impl Hasher {
         let argon = Arc::new(Argon::new(keys, cost, dummy).map_err(StartError::Dummy)?);
         let lanes = Arc::new(Lanes::new());
         let cores = thread::available_parallelism().map_or(1, usize::from);
-        for _ in 0..CALL_WORKERS {
+        for _ in 0..(cores * CALL_WORKERS_A_CORE).min(MOST_CALL_WORKERS) {
             lane::spawn(&lanes.calls, &argon, Beside::Shares).map_err(StartError::Thread)?;
         }
         for _ in 0..cores.saturating_sub(1).clamp(1, MOST_LOGIN_WORKERS) {
@@ -113,6 +115,12 @@ impl Hasher {
     /// [`HashError::Busy`]
     pub fn admit_login(&self) -> Result<(), HashError> {
         self.lanes.logins.admit()
+    }
+
+    /// How long the call has waited that is next to be hashed for.
+    #[must_use]
+    pub fn call_wait(&self, now: Instant) -> Duration {
+        self.lanes.calls.wait(now)
     }
 
     /// Hash operations so far.

@@ -16,9 +16,9 @@ use super::Chain;
 use super::calls::News;
 use super::ending::{End, decline, let_go};
 use super::event::{Identity, Parting, Slot, Word};
-use super::line::Live;
 use super::orders::{Orders, Pending, Report, What, ready};
 use super::pbx::Pbx;
+use super::places::{Holder, Place};
 use super::rest::RestError;
 use crate::call::{Call, Input, LookUp, Output, PlaybackEnd, Refusal};
 use crate::clock;
@@ -44,10 +44,16 @@ struct Caller {
     asking: Pending<Input>,
     refusal: Option<JoinHandle<()>>,
     parting: Parting,
+    place: Place,
 }
 
 /// Runs a call to its end.
-pub(crate) async fn run(pbx: Arc<Pbx>, counted: Live, arrival: Arrival, mut news: Receiver<News>) {
+pub(crate) async fn run(
+    pbx: Arc<Pbx>,
+    mut place: Place,
+    arrival: Arrival,
+    mut news: Receiver<News>,
+) {
     metrics::counter!("karipass_calls_started_total").increment(1);
     debug!(adopted = arrival.adopted, "a call has come in");
     let channel: Arc<str> = arrival.channel.into();
@@ -58,6 +64,10 @@ pub(crate) async fn run(pbx: Arc<Pbx>, counted: Live, arrival: Arrival, mut news
             return decline(&pbx, &channel, arrival.adopted, &mut news).await;
         }
     };
+    let holder = number.map(Holder::Caller).filter(|_| !arrival.adopted);
+    if holder.is_some_and(|holder| !place.takes_share_of(holder)) {
+        return decline(&pbx, &channel, arrival.adopted, &mut news).await;
+    }
     let (call, first) = Call::start(number, pbx.line.limits, clock::now());
     let mut caller = Caller {
         orders: Orders::new(Arc::clone(&pbx), Arc::clone(&channel)),
@@ -69,6 +79,7 @@ pub(crate) async fn run(pbx: Arc<Pbx>, counted: Live, arrival: Arrival, mut news
         asking: None,
         refusal: None,
         parting: Parting::Ours,
+        place,
     };
     caller.carry_out(first, None);
     while let Some(deadline) = caller.call.deadline() {
@@ -78,7 +89,6 @@ pub(crate) async fn run(pbx: Arc<Pbx>, counted: Live, arrival: Arrival, mut news
         caller.carry_out(outputs, keyed);
     }
     caller.part(arrival.at, news).await;
-    drop(counted);
 }
 
 /// Whose call it is, once nothing of another process plays on it.
@@ -179,6 +189,7 @@ impl Caller {
                     self.asking = Some(Box::pin(async { Input::LookedUp(found.await) }));
                 }
                 Output::Store(new) => {
+                    self.place.note_hash();
                     let stored = Arc::clone(&self.pbx.line).store(new);
                     self.asking = Some(Box::pin(async { Input::Stored(stored.await) }));
                 }

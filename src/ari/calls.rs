@@ -17,9 +17,9 @@ use tracing::{Instrument, debug, info_span, warn};
 use super::Chain;
 use super::caller::{self, Arrival};
 use super::ending::decline;
-use super::event::{Identity, Parting, Word};
-use super::line::Live;
+use super::event::{Channel, Identity, Parting, Word};
 use super::pbx::Pbx;
+use super::places::Place;
 
 /// News that a call may be behind with.
 pub(crate) const MAILBOX: usize = 64;
@@ -35,7 +35,7 @@ pub(crate) struct Calls {
     pbx: Arc<Pbx>,
     known: HashMap<String, Known>,
     /// The room that is kept for calls that are being claimed, each with the number of its claim.
-    claims: Arc<Mutex<HashMap<String, (u64, Live)>>>,
+    claims: Arc<Mutex<HashMap<String, (u64, Place)>>>,
     claimed: u64,
 }
 
@@ -52,13 +52,12 @@ impl Calls {
     }
 
     /// A call is offered to whoever claims it first.
-    pub(crate) fn claim(&mut self, channel: String) {
-        if !self.pbx.line.takes_calls() {
-            return;
-        }
+    pub(crate) fn claim(&mut self, offered: Channel) {
+        let Some(place) = Place::for_new_call(&self.pbx, offered.trunk.as_deref()) else { return };
+        let channel = offered.id;
         self.claimed += 1;
         let number = self.claimed;
-        locked(&self.claims).insert(channel.clone(), (number, Live::new(&self.pbx.line)));
+        locked(&self.claims).insert(channel.clone(), (number, place));
         let (pbx, claims) = (Arc::clone(&self.pbx), Arc::clone(&self.claims));
         tokio::spawn(async move {
             match pbx.rest.claim(&channel, &pbx.app).await {
@@ -73,10 +72,14 @@ impl Calls {
     }
 
     /// A call has come in; a channel that is known already is no new call.
-    pub(crate) fn begin(&mut self, channel: String, identity: Identity, now: Instant) {
-        if !self.knows(&channel) {
-            self.take(Arrival { channel, identity, adopted: false, at: now });
+    pub(crate) fn begin(&mut self, started: Channel, identity: Identity, now: Instant) {
+        if self.knows(&started.id) {
+            return;
         }
+        let claimed = locked(&self.claims).remove(&started.id).map(|(_, place)| place);
+        let place = claimed.or_else(|| Place::for_new_call(&self.pbx, started.trunk.as_deref()));
+        let channel = started.id;
+        self.take(Arrival { channel, identity, adopted: false, at: now }, place);
     }
 
     /// A channel in the application that no call here is running for: an earlier daemon has left it,
@@ -84,21 +87,21 @@ impl Calls {
     pub(crate) fn adopt(&mut self, channel: String, now: Instant) {
         if !self.serves(&channel) {
             metrics::counter!("karipass_calls_adopted_total").increment(1);
-            self.take(Arrival { channel, identity: Identity::OnChannel, adopted: true, at: now });
+            let place = Place::for_one_under_way(&self.pbx);
+            let identity = Identity::OnChannel;
+            self.take(Arrival { channel, identity, adopted: true, at: now }, place);
         }
     }
 
-    fn take(&mut self, arrival: Arrival) {
+    fn take(&mut self, arrival: Arrival, place: Option<Place>) {
         let Arrival { channel, adopted, .. } = &arrival;
         let pbx = Arc::clone(&self.pbx);
         let (host, identity) = (pbx.status.pbx(), arrival.identity);
         let span = info_span!("call", pbx = host, channel, ?identity);
         let (mailbox, mut news) = mpsc::channel(MAILBOX);
-        let claimed = locked(&self.claims).remove(channel).map(|(_, live)| live);
-        let room = claimed.or_else(|| pbx.line.takes_calls().then(|| Live::new(&pbx.line)));
         let (channel, adopted) = (channel.clone(), *adopted);
-        let task = if let Some(live) = room {
-            tokio::spawn(caller::run(pbx, live, arrival, news).instrument(span))
+        let task = if let Some(place) = place {
+            tokio::spawn(caller::run(pbx, place, arrival, news).instrument(span))
         } else {
             metrics::counter!("karipass_calls_declined_total").increment(1);
             let channel = channel.clone();

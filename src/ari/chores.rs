@@ -92,6 +92,7 @@ impl Chores {
             self.look_at_sip().await;
             sleep(self.pace.watch).await;
             self.probe().await;
+            self.pbx.look_at_admission();
             match self.pbx.rest.channels_in(&self.pbx.app).await {
                 Ok(None) => Chore::Forgotten,
                 Ok(Some(_)) | Err(_) => Chore::Watched(times.wrapping_add(1)),

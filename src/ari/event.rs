@@ -29,9 +29,9 @@ const TRUSTED: &str = "trusted";
 #[derive(Debug)]
 pub enum Event {
     /// A call is offered to several daemons, of which the first to claim it gets it.
-    Offered(String),
+    Offered(Channel),
     /// A call has come into the application.
-    Started(String, Identity),
+    Started(Channel, Identity),
     /// Something happened to a call.
     Happened(String, Word),
     /// A channel has left the application or is no more: the last that is heard of it.
@@ -40,6 +40,15 @@ pub enum Event {
     Replaced,
     /// Nothing of ours.
     Other,
+}
+
+/// A channel, as an event names it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Channel {
+    /// Its id, unique in all of Asterisk.
+    pub id: String,
+    /// Where it comes from: `PJSIP/carrier` of the name `PJSIP/carrier-00000001`.
+    pub trunk: Option<String>,
 }
 
 /// Where the caller's number stands; there is none if it is withheld or not trusted (`P1`, `P2`).
@@ -113,7 +122,7 @@ struct Frame<'a> {
     #[serde(rename = "type", borrow)]
     kind: Cow<'a, str>,
     #[serde(borrow)]
-    channel: Option<Channel<'a>>,
+    channel: Option<Named<'a>>,
     #[serde(borrow)]
     playback: Option<Playback<'a>>,
     #[serde(borrow)]
@@ -123,9 +132,18 @@ struct Frame<'a> {
 }
 
 #[derive(Deserialize)]
-struct Channel<'a> {
+struct Named<'a> {
     #[serde(borrow)]
     id: Cow<'a, str>,
+    #[serde(borrow, default)]
+    name: Cow<'a, str>,
+}
+
+impl Named<'_> {
+    fn channel(self) -> Channel {
+        let trunk = self.name.rsplit_once('-').map(|(endpoint, _)| endpoint.to_owned());
+        Channel { id: self.id.into_owned(), trunk }
+    }
 }
 
 #[derive(Deserialize)]
@@ -152,14 +170,15 @@ pub fn parse(text: &str) -> Result<Event, Malformed> {
 }
 
 fn understand(frame: Frame<'_>) -> Option<Event> {
-    let channel = frame.channel.map(|channel| channel.id.into_owned());
     Some(match frame.kind.as_ref() {
-        "CallBroadcast" => Event::Offered(channel?),
-        "StasisStart" => Event::Started(channel?, identity(&frame.args)),
-        "StasisEnd" | "ChannelDestroyed" => Event::Ended(channel?),
-        "ChannelHangupRequest" => Event::Happened(channel?, Word::Over(Parting::Theirs)),
+        "CallBroadcast" => Event::Offered(frame.channel?.channel()),
+        "StasisStart" => Event::Started(frame.channel?.channel(), identity(&frame.args)),
+        "StasisEnd" | "ChannelDestroyed" => Event::Ended(frame.channel?.id.into_owned()),
+        "ChannelHangupRequest" => {
+            Event::Happened(frame.channel?.id.into_owned(), Word::Over(Parting::Theirs))
+        }
         "ChannelDtmfReceived" => match key(frame.digit?.as_ref()) {
-            Some(key) => Event::Happened(channel?, Word::Key(key)),
+            Some(key) => Event::Happened(frame.channel?.id.into_owned(), Word::Key(key)),
             None => return None,
         },
         "PlaybackFinished" => finished(&frame.playback?),
@@ -229,7 +248,7 @@ mod tests {
         let text = format!(r#"{{"type":"StasisStart","args":{args},"channel":{{"id":"1.5"}}}}"#);
         let event = parse(&text).unwrap();
         let Event::Started(channel, caller) = event else { panic!("{event:?}") };
-        assert_eq!(channel, "1.5");
+        assert_eq!(channel, Channel { id: "1.5".to_owned(), trunk: None });
         caller
     }
 
@@ -255,6 +274,24 @@ mod tests {
         }
         for other in ["", "/", "trusted", "trusted/", "withheld/", "untrusted/0612345678"] {
             assert_eq!(written_identity(other), None, "{other}");
+        }
+    }
+
+    #[test]
+    fn a_calls_trunk_is_the_endpoint_in_its_channels_name() {
+        for kind in ["StasisStart", "CallBroadcast"] {
+            for (name, trunk) in [
+                ("PJSIP/carrier-00000001", "PJSIP/carrier"),
+                ("PJSIP/carrier-2-0000ffff", "PJSIP/carrier-2"),
+                ("Local/s@karipass-line-00000001;2", "Local/s@karipass-line"),
+            ] {
+                let text = format!(r#"{{"type":"{kind}","channel":{{"id":"c","name":"{name}"}}}}"#);
+                let (Event::Started(channel, _) | Event::Offered(channel)) = parse(&text).unwrap()
+                else {
+                    panic!("{text}")
+                };
+                assert_eq!(channel.trunk.as_deref(), Some(trunk));
+            }
         }
     }
 

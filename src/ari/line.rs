@@ -1,13 +1,16 @@
 //! What all calls share, whatever PBX they come through: the store, the hash workers, limits.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 
-use tokio::sync::watch;
 use tracing::warn;
 
 use super::Chain;
+use super::admission::Reaction;
+use super::places::Places;
 use crate::call::{Limits, LookUp, NewTemporary, StoreReply};
+use crate::clock;
 use crate::hashing::{Hasher, Salt};
 use crate::number::Number;
 use crate::store::audit::Record;
@@ -19,19 +22,27 @@ pub(crate) struct Line {
     pub(crate) store: Store,
     pub(crate) hasher: Hasher,
     pub(crate) limits: Limits,
-    /// The most calls at once.
-    pub(crate) most: usize,
+    pub(crate) places: Places,
+    /// How long calls wait for their hashes.
+    pub(crate) hashes: Mutex<Reaction>,
     /// The daemon is shutting down: no more calls are taken.
     pub(crate) closing: AtomicBool,
-    /// Calls under way.
-    pub(crate) live: watch::Sender<usize>,
 }
 
 impl Line {
     /// Whether there is room for one more call; who finds none hears the dialplan's apology, or another
     /// daemon.
     pub(crate) fn takes_calls(&self) -> bool {
-        !self.closing.load(Ordering::Relaxed) && *self.live.borrow() < self.most
+        !self.closing.load(Ordering::Relaxed) && !self.places.are_taken()
+    }
+
+    /// How long calls wait for their hashes by now.
+    pub(crate) fn hash_wait(&self, now: Instant) -> Duration {
+        self.hashes().now(now).max(self.hasher.call_wait(now))
+    }
+
+    fn hashes(&self) -> MutexGuard<'_, Reaction> {
+        self.hashes.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// What the store knows of a caller's number.
@@ -51,7 +62,11 @@ impl Line {
     pub(crate) async fn store(self: Arc<Self>, new: NewTemporary) -> StoreReply {
         let NewTemporary { caller, contract, unit, login, password } = new;
         let salt = Salt::draw(&mut rand::rng());
-        let phc = match self.hasher.hash_for_call(password, salt).await {
+        let began = clock::now();
+        let hashed = self.hasher.hash_for_call(password, salt).await;
+        let now = clock::now();
+        self.hashes().note(now.saturating_duration_since(began), now);
+        let phc = match hashed {
             Ok(phc) => phc,
             Err(error) => {
                 warn!(error = %Chain(&error), "a temporary password was not stored");
@@ -80,23 +95,5 @@ impl Line {
         if let Err(error) = self.store.record(attempt, &record).await {
             warn!(error = %Chain(&error), "a refusal left no audit row");
         }
-    }
-}
-
-/// A call under way, counted until it is dropped.
-pub(crate) struct Live(pub(crate) Arc<Line>);
-
-impl Live {
-    pub(crate) fn new(line: &Arc<Line>) -> Self {
-        line.live.send_modify(|live| *live += 1);
-        metrics::gauge!("karipass_calls").increment(1.0);
-        Self(Arc::clone(line))
-    }
-}
-
-impl Drop for Live {
-    fn drop(&mut self) {
-        self.0.live.send_modify(|live| *live -= 1);
-        metrics::gauge!("karipass_calls").decrement(1.0);
     }
 }

@@ -10,6 +10,7 @@
 //! request or a 404. While nobody holds the socket Asterisk's dialplan apologises by itself. There may
 //! be several Asterisks: each has a socket, calls and requests of its own.
 
+mod admission;
 mod caller;
 mod calls;
 mod check;
@@ -20,6 +21,7 @@ pub mod event;
 mod line;
 mod orders;
 mod pbx;
+mod places;
 mod playing;
 mod rest;
 mod socket;
@@ -29,8 +31,8 @@ mod status;
 use std::convert::Infallible;
 use std::error::Error;
 use std::pin::pin;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use std::{fmt, io, thread};
 
@@ -49,10 +51,12 @@ use calls::Calls;
 use event::Parting;
 use line::Line;
 use pbx::Pbx;
+use places::Places;
 use socket::Socket;
 
 pub use check::{Finding, check};
 pub use dialplan::Expected;
+pub use places::Capacity;
 pub use rest::{RestError, SetUpError};
 pub use status::Status;
 
@@ -75,6 +79,9 @@ pub struct Pace {
     pub back_off_most: Duration,
     /// How long calls may go on once the daemon is told to stop.
     pub grace: Duration,
+    /// New calls a second that each Asterisk may send at first; an overload makes them fewer, and quick
+    /// reactions more.
+    pub calls_a_second: f64,
 }
 
 impl Default for Pace {
@@ -88,8 +95,17 @@ impl Default for Pace {
             back_off_least: Duration::from_millis(100),
             back_off_most: Duration::from_secs(3),
             grace: config::STOP_CALLS,
+            calls_a_second: CALLS_A_SECOND * cores(),
         }
     }
+}
+
+/// New calls a second at first, for each core of the machine; a hash takes a tenth to a third of a core by then.
+const CALLS_A_SECOND: f64 = 7.0;
+
+#[expect(clippy::cast_precision_loss, reason = "a machine has not that many cores")]
+fn cores() -> f64 {
+    thread::available_parallelism().map_or(1, usize::from) as f64
 }
 
 /// The telephone line, ready to be served.
@@ -100,14 +116,14 @@ pub struct Phone {
 }
 
 impl Phone {
-    /// Sets the line up, for `most` calls at once through all of these PBXs; connects to nothing yet.
+    /// Sets the line up, for so many calls at once through all of these PBXs; connects to nothing yet.
     ///
     /// # Errors
     /// [`SetUpError`] if a configured URL, user or password cannot be used.
     pub fn new(
         pbxs: &[config::Ari],
         limits: Limits,
-        most: usize,
+        capacity: Capacity,
         store: Store,
         hasher: Hasher,
         pace: Pace,
@@ -116,9 +132,9 @@ impl Phone {
             store,
             hasher,
             limits,
-            most,
+            places: Places::new(capacity),
+            hashes: Mutex::default(),
             closing: AtomicBool::new(false),
-            live: watch::Sender::new(0),
         });
         let mut sockets = Vec::with_capacity(pbxs.len());
         for ari in pbxs {
@@ -198,7 +214,7 @@ impl Phone {
             for (pbx, _) in &self.sockets {
                 pbx.status.closing();
             }
-            info!(calls = *self.line.live.borrow(), "the line takes no more calls");
+            info!(calls = *self.line.places.live.borrow(), "the line takes no more calls");
             let _the_rest_is_sent_on = timeout(self.pace.grace, self.idle()).await;
             end.send_replace(true);
         });
@@ -207,7 +223,7 @@ impl Phone {
 
     /// Waits until no call is under way.
     async fn idle(&self) {
-        let mut live = self.line.live.subscribe();
+        let mut live = self.line.places.live.subscribe();
         let _never_closed = live.wait_for(|live| *live == 0).await;
     }
 }

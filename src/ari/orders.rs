@@ -68,6 +68,8 @@ pub(crate) struct Orders {
     /// Each with the time of the key that led to it.
     queue: VecDeque<(What, Option<Instant>)>,
     sending: Pending<Result<(), RestError>>,
+    /// Since when, if it is no [`What::Clear`].
+    since: Option<Instant>,
     playing: Playing,
     /// A playback that has begun and has not been reported.
     begun: Option<PlaybackId>,
@@ -88,6 +90,7 @@ impl Orders {
             channel,
             queue: VecDeque::new(),
             sending: None,
+            since: None,
             playing: Playing::default(),
             begun: None,
             answered: false,
@@ -155,6 +158,10 @@ impl Orders {
 
     fn answered(&mut self, answer: Result<(), RestError>) -> Option<Report> {
         let (what, keyed) = self.queue.pop_front()?;
+        if let Some(since) = self.since.take() {
+            let now = clock::now();
+            self.pbx.note_order(now.saturating_duration_since(since), now);
+        }
         if let Some(keyed) = keyed {
             let reaction = clock::now().saturating_duration_since(keyed);
             metrics::histogram!("karipass_key_reaction_seconds").record(reaction.as_secs_f64());
@@ -233,6 +240,7 @@ impl Orders {
         if let What::Play(id, _) = what {
             self.playing.requested(*id);
         }
+        self.since = (!matches!(what, What::Clear(_))).then(clock::now);
         let (pbx, channel) = (Arc::clone(&self.pbx), Arc::clone(&self.channel));
         self.sending = Some(match what {
             What::Answer => Box::pin(answer(pbx, channel)),

@@ -1,11 +1,16 @@
 //! One Asterisk, and what it shares with the others.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 
+use tracing::{info, warn};
+
+use super::admission::{Admission, Cause, News};
 use super::line::Line;
 use super::rest::{Rest, SetUpError};
 use super::status::Status;
 use super::{Pace, config};
+use crate::clock;
 
 /// One Asterisk of those that the line is reached through.
 #[derive(Debug)]
@@ -15,6 +20,7 @@ pub(crate) struct Pbx {
     pub(crate) app: String,
     pub(crate) status: Arc<Status>,
     pub(crate) line: Arc<Line>,
+    admission: Mutex<Admission>,
 }
 
 impl Pbx {
@@ -27,6 +33,72 @@ impl Pbx {
         pace: Pace,
     ) -> Result<Self, SetUpError> {
         let rest = Rest::new(ari, pace.request)?;
-        Ok(Self { rest, app: ari.app.clone(), status: Arc::new(status), line })
+        let admission = Mutex::new(Admission::new(pace.calls_a_second));
+        let pbx = Self { rest, app: ari.app.clone(), status: Arc::new(status), line, admission };
+        pbx.measure(false);
+        Ok(pbx)
+    }
+
+    /// Whether a new call is taken, which is then expected to ask for a hash.
+    pub(crate) fn admits(&self) -> bool {
+        let now = clock::now();
+        let hashes = self.line.hash_wait(now);
+        let mut admission = self.admission();
+        let refused = admission.admit(hashes, now).err();
+        if let Some(cause) = refused {
+            metrics::counter!("karipass_calls_refused_total", "cause" => cause.as_str())
+                .increment(1);
+        }
+        self.tell(&mut admission, refused, hashes, now);
+        refused.is_none()
+    }
+
+    /// Tells when the last call was refused a while ago, even if no other comes.
+    pub(crate) fn look_at_admission(&self) {
+        let now = clock::now();
+        self.tell(&mut self.admission(), None, self.line.hash_wait(now), now);
+    }
+
+    /// Asterisk took so long for what a call has ordered.
+    pub(crate) fn note_order(&self, took: Duration, now: Instant) {
+        self.admission().note_order(took, now);
+    }
+
+    /// A call has ended that asked for no hash.
+    pub(crate) fn give_back(&self) {
+        self.admission().give_back();
+    }
+
+    fn tell(
+        &self,
+        admission: &mut Admission,
+        refused: Option<Cause>,
+        hashes: Duration,
+        now: Instant,
+    ) {
+        let (orders_ms, hashes_ms) = (admission.orders(now).as_millis(), hashes.as_millis());
+        let pbx = self.status.pbx();
+        match admission.news(refused, now) {
+            Some(News::Refuses(cause)) => {
+                let cause = cause.as_str();
+                warn!(pbx, cause, orders_ms, hashes_ms, "new calls are refused: an overload");
+                self.measure(true);
+            }
+            Some(News::TakesAll) => {
+                info!(pbx, orders_ms, hashes_ms, "new calls are taken again");
+                self.measure(false);
+            }
+            None => {}
+        }
+    }
+
+    fn measure(&self, refuses: bool) {
+        let refuses = if refuses { 1.0 } else { 0.0 };
+        metrics::gauge!("karipass_calls_overloaded", "pbx" => self.status.pbx().to_owned())
+            .set(refuses);
+    }
+
+    fn admission(&self) -> MutexGuard<'_, Admission> {
+        self.admission.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

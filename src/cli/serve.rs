@@ -24,7 +24,7 @@ use tokio::sync::watch;
 use tracing::{info, warn};
 
 use super::Ending;
-use crate::ari::{Pace, Phone, Status};
+use crate::ari::{Capacity, Pace, Phone, Status};
 use crate::call::Limits;
 use crate::config::Config;
 use crate::hashing::{Cost, Dummy, Hasher};
@@ -147,7 +147,12 @@ fn phone(config: &Config, hasher: Hasher) -> anyhow::Result<Phone> {
     };
     let store = Store::for_daemon(&config.database).context("database.url")?;
     let pace = Pace { grace: config.stop.calls, ..Pace::default() };
-    Ok(Phone::new(&config.ari, limits, config.call.most, store, hasher, pace)?)
+    let capacity = Capacity {
+        max_calls: config.call.most,
+        max_per_caller: config.call.max_per_caller,
+        max_per_trunk: config.call.max_per_trunk,
+    };
+    Ok(Phone::new(&config.ari, limits, capacity, store, hasher, pace)?)
 }
 
 /// What goes on beside the serving, for ever.

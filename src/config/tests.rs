@@ -361,3 +361,21 @@ fn of_an_unreadable_file_only_that_is_said() {
     let found = mistakes(Some(&folder.path().join("none.toml")), Vec::new());
     assert_eq!(found.len(), 1, "{found:?}");
 }
+
+#[test]
+fn a_callers_and_a_trunks_share_are_of_all_calls() {
+    let shares = |variables: &[(&str, &str)]| {
+        load(None, with(variables))
+            .map(|config| (config.call.most, config.call.max_per_caller, config.call.max_per_trunk))
+    };
+    assert_eq!(shares(&[]).unwrap(), (250, 5, 225));
+    assert_eq!(shares(&[("KARIPASS_CALL_MOST", "3")]).unwrap(), (3, 3, 3));
+    assert_eq!(shares(&[("KARIPASS_CALL_MAX_PER_TRUNK", "250")]).unwrap(), (250, 5, 250));
+    for key in ["call.max_per_caller", "call.max_per_trunk"] {
+        let variable = format!("KARIPASS_{}", key.replace('.', "_").to_uppercase());
+        for value in ["0", "251"] {
+            let mistakes = shares(&[(&variable, value)]).unwrap_err();
+            assert_eq!(mistakes.0, [format!("{key}: not from 1 to 250")]);
+        }
+    }
+}

@@ -8,6 +8,7 @@ use std::collections::VecDeque;
 use std::io;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
+use std::time::{Duration, Instant};
 
 use metrics::{counter, gauge, histogram};
 use thread_priority::{
@@ -94,7 +95,8 @@ pub(super) struct Lane {
 }
 
 struct Waiting {
-    jobs: VecDeque<Job>,
+    /// Each with the time of its coming.
+    jobs: VecDeque<(Job, Instant)>,
     /// How many may wait; none once all are refused.
     room: usize,
     closed: bool,
@@ -119,7 +121,7 @@ impl Lane {
     /// Queues a job, if there is room.
     pub(super) fn push(&self, job: Job) -> Result<(), HashError> {
         let mut waiting = self.with_room()?;
-        waiting.jobs.push_back(job);
+        waiting.jobs.push_back((job, clock::now()));
         self.tell(&waiting);
         drop(waiting);
         self.news.notify_one();
@@ -135,7 +137,7 @@ impl Lane {
     fn with_room(&self) -> Result<MutexGuard<'_, Waiting>, HashError> {
         let mut waiting = self.lock();
         if waiting.jobs.len() >= waiting.room {
-            waiting.jobs.retain(|job| !job.is_abandoned());
+            waiting.jobs.retain(|(job, _)| !job.is_abandoned());
         }
         if waiting.jobs.len() >= waiting.room {
             counter!("karipass_hash_refused_total", "lane" => self.name).increment(1);
@@ -153,7 +155,9 @@ impl Lane {
         drop(waiting);
         counter!("karipass_hash_refused_total", "lane" => self.name)
             .increment(refused.len() as u64);
-        refused.into_iter().for_each(Job::refuse);
+        for (job, _) in refused {
+            job.refuse();
+        }
     }
 
     /// Ends the lane's threads once they have done what they are at; what waits is dropped.
@@ -178,8 +182,8 @@ impl Lane {
                 waiting.jobs.pop_front()
             };
             match next {
-                Some(job) if job.is_abandoned() => {}
-                Some(job) => {
+                Some((job, _)) if job.is_abandoned() => {}
+                Some((job, _)) => {
                     self.tell(&waiting);
                     return Some(job);
                 }
@@ -190,6 +194,13 @@ impl Lane {
                 }
             }
         }
+    }
+
+    /// How long the first one has waited that still waits.
+    pub(super) fn wait(&self, now: Instant) -> Duration {
+        let waiting = self.lock();
+        let first = waiting.jobs.iter().find(|(job, _)| !job.is_abandoned());
+        first.map_or(Duration::ZERO, |(_, since)| now.saturating_duration_since(*since))
     }
 
     #[cfg(test)]
@@ -307,6 +318,21 @@ mod tests {
         let newest = [(IN_ORDER + 1).to_string(), IN_ORDER.to_string()];
         assert_eq!([next(&lane), next(&lane)], newest);
         assert_eq!([next(&lane), next(&lane)], ["0", "1"]);
+    }
+
+    #[test]
+    fn a_wait_is_that_of_the_first_who_has_not_left() {
+        let lane = Lane::new("test", None);
+        assert_eq!(lane.wait(clock::now()), Duration::ZERO);
+        let mut answers = filled(&lane, 0..1);
+        let between = clock::now();
+        answers.extend(filled(&lane, 1..2));
+        let later = clock::now() + Duration::from_secs(5);
+        assert!(lane.wait(later) >= later - between);
+        drop(answers.remove(0));
+        assert!(lane.wait(later) <= later - between);
+        assert_eq!(next(&lane), "1");
+        assert_eq!(lane.wait(later), Duration::ZERO);
     }
 
     #[test]

@@ -3,6 +3,7 @@
 mod calls;
 mod check;
 mod faults;
+mod overload;
 mod refused;
 mod rig;
 mod several;
@@ -20,6 +21,7 @@ pub fn trials(world: &Arc<World>) -> Vec<Trial> {
         calls::trials(world),
         check::trials(world),
         faults::trials(world),
+        overload::trials(world),
         refused::trials(world),
         several::trials(world),
         socket::trials(world),

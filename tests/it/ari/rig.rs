@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use karipass::ari::{Pace, Phone, Status};
+use karipass::ari::{Capacity, Pace, Phone, Status};
 use karipass::call::Limits;
 use karipass::call::prompt::SOUNDS;
 use karipass::clock;
@@ -41,6 +41,10 @@ pub struct Plan {
     pub limits: Limits,
     /// The most calls at once.
     pub most: usize,
+    /// The most of them from one number, and from one trunk.
+    pub shares: [usize; 2],
+    /// What a hash costs.
+    pub cost: Cost,
     /// Further Asterisks, by their URLs.
     pub beside: Vec<String>,
     pub sounds: Option<PathBuf>,
@@ -59,6 +63,7 @@ impl Default for Plan {
                 back_off_least: Duration::from_millis(10),
                 back_off_most: Duration::from_millis(100),
                 grace: Duration::from_millis(100),
+                calls_a_second: 1e6,
             },
             limits: Limits {
                 first_digit: Duration::from_secs(10),
@@ -66,6 +71,8 @@ impl Default for Plan {
                 call: Duration::from_mins(1),
             },
             most: 100,
+            shares: [100, 100],
+            cost: WEAK,
             beside: Vec::new(),
             sounds: None,
             store: None,
@@ -117,8 +124,10 @@ impl Rig {
             .collect();
         let store = plan.store.unwrap_or_else(|| world::daemon_store(&database));
         let dummy = Dummy::draw(&mut rand::rng());
-        let hasher = Hasher::start(Keys::parse(KEY).unwrap(), WEAK, &dummy).unwrap();
-        let phone = Phone::new(&pbxs, plan.limits, plan.most, store, hasher, plan.pace).unwrap();
+        let hasher = Hasher::start(Keys::parse(KEY).unwrap(), plan.cost, &dummy).unwrap();
+        let [max_per_caller, max_per_trunk] = plan.shares;
+        let capacity = Capacity { max_calls: plan.most, max_per_caller, max_per_trunk };
+        let phone = Phone::new(&pbxs, plan.limits, capacity, store, hasher, plan.pace).unwrap();
         let status = phone.status();
         let (stop, stopped) = oneshot::channel();
         let thread = std::thread::spawn(move || {

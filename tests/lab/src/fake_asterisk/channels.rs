@@ -25,11 +25,16 @@ struct Playback {
 impl FakeAsterisk {
     /// A call comes in; the arguments are `Stasis()`'s.
     pub fn call(&self, channel: &str, arguments: &[&str]) {
+        self.call_through("PJSIP/carrier", channel, arguments);
+    }
+
+    /// A call comes in through this endpoint.
+    pub fn call_through(&self, endpoint: &str, channel: &str, arguments: &[&str]) {
         self.state.change(|state| {
             state.channels.insert(channel.to_owned(), Channel::default());
-            state.tell(&json!({
-                "type": "StasisStart", "args": arguments, "channel": { "id": channel, "state": "Ring" }
-            }));
+            let name = format!("{endpoint}-00000001");
+            let channel = json!({ "id": channel, "name": name, "state": "Ring" });
+            state.tell(&json!({ "type": "StasisStart", "args": arguments, "channel": channel }));
         });
     }
 
@@ -44,7 +49,8 @@ impl FakeAsterisk {
         self.state.change(|state| {
             state.offered.insert(channel.to_owned(), identity.to_owned());
             state.tell(&json!({
-                "type": "CallBroadcast", "channel": { "id": channel, "state": "Ring" }
+                "type": "CallBroadcast",
+                "channel": { "id": channel, "name": "PJSIP/carrier-00000001", "state": "Ring" }
             }));
         });
     }

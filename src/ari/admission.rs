@@ -1,0 +1,378 @@
+//! Whether a new call is taken: by how quickly the line reacts to the calls that it has.
+//!
+//! Two reactions are measured: how long Asterisk takes for what a call orders, and how long a call waits
+//! for its hash. While one of them is slow no new call is taken, until it is quick again. A call asks for
+//! its hash some ten seconds after it was taken, so too many are felt late. Therefore calls are taken at a
+//! rate that grows as long as the line is quick, and that an overload cuts (as TCP's congestion control
+//! does). A call that ends without a hash does not count.
+//!
+//! Without I/O: the time comes in as an argument.
+
+use std::collections::VecDeque;
+use std::time::{Duration, Instant};
+
+/// Orders are slow from here on; a key's reaction that long is heard.
+const SLOW_ORDERS: Duration = Duration::from_millis(250);
+/// Hashes are; whoever waits 8 s for one hears `trouble` (`P15`), and as long a queue builds up in seconds.
+const SLOW_HASHES: Duration = Duration::from_secs(1);
+/// What was slow is quick again below this part of that.
+const QUICK: f64 = 0.4;
+/// How much one measurement counts for, and the most that it says: one that is lost is no overload.
+const WEIGHT: f64 = 0.1;
+const MOST: Duration = Duration::from_secs(2);
+/// Without another measurement for so long half is forgotten, and again in each such time.
+const HALF_LIFE: Duration = Duration::from_millis(700);
+
+/// Over how long the rate of taken calls is counted.
+const COUNTED: Duration = Duration::from_secs(5);
+/// What an overload leaves of it, and the least that it leaves, in calls a second.
+const CUT: f64 = 0.7;
+const LEAST: f64 = 4.0;
+/// By which part the rate grows in a second while calls are refused for it: before the first overload, and
+/// after one.
+const GROWTH: f64 = 0.03;
+const CAREFUL_GROWTH: f64 = 0.01;
+/// Calls of so long may come at once after a pause.
+const BURST: Duration = Duration::from_secs(2);
+/// An overload is over for the log once nobody was refused for so long, and forgotten after this.
+const CALM: Duration = Duration::from_secs(5);
+const FORGOTTEN: Duration = Duration::from_mins(1);
+
+/// Why a call is not taken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Cause {
+    /// Asterisk does what it is told too slowly.
+    Orders,
+    /// Hashes come too slowly.
+    Hashes,
+    /// Calls come quicker than the rate that the line is known to bear.
+    Rate,
+}
+
+impl Cause {
+    /// Its name in metrics and logs.
+    pub(crate) fn as_str(self) -> &'static str {
+        match self {
+            Self::Orders => "orders",
+            Self::Hashes => "hashes",
+            Self::Rate => "rate",
+        }
+    }
+}
+
+/// A reaction, smoothed.
+#[derive(Debug, Default)]
+pub(crate) struct Reaction {
+    seconds: f64,
+    at: Option<Instant>,
+}
+
+impl Reaction {
+    /// One more measurement.
+    pub(crate) fn note(&mut self, took: Duration, now: Instant) {
+        let before = self.now(now).as_secs_f64();
+        self.seconds = before + WEIGHT * (took.min(MOST).as_secs_f64() - before);
+        self.at = Some(now);
+    }
+
+    /// What it is by now.
+    pub(crate) fn now(&self, now: Instant) -> Duration {
+        let since = self.at.map_or(Duration::ZERO, |at| now.saturating_duration_since(at));
+        let half_lives = since.saturating_sub(HALF_LIFE).as_secs_f64() / HALF_LIFE.as_secs_f64();
+        Duration::from_secs_f64(self.seconds * (-half_lives).exp2())
+    }
+}
+
+/// What the log is told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum News {
+    /// Calls are refused from now on.
+    Refuses(Cause),
+    /// No call has been refused for a while.
+    TakesAll,
+}
+
+/// Takes new calls, or does not.
+#[derive(Debug)]
+pub(crate) struct Admission {
+    orders: Reaction,
+    /// What is slow.
+    overload: Option<Cause>,
+    /// When the calls of the last seconds were taken.
+    taken: VecDeque<Instant>,
+    /// Calls a second: at first, and now.
+    first: f64,
+    a_second: f64,
+    growth: f64,
+    /// Calls that may be taken by now.
+    saved: f64,
+    at: Option<Instant>,
+    last_refused: Option<Instant>,
+    refuses: bool,
+}
+
+impl Admission {
+    /// One that takes so many calls a second at first.
+    pub(crate) fn new(first: f64) -> Self {
+        Self {
+            orders: Reaction::default(),
+            overload: None,
+            taken: VecDeque::new(),
+            first,
+            a_second: first,
+            growth: GROWTH,
+            saved: first * BURST.as_secs_f64(),
+            at: None,
+            last_refused: None,
+            refuses: false,
+        }
+    }
+
+    /// Asterisk took so long for what a call has ordered.
+    pub(crate) fn note_order(&mut self, took: Duration, now: Instant) {
+        self.orders.note(took, now);
+    }
+
+    /// How quickly Asterisk does what calls order.
+    pub(crate) fn orders(&self, now: Instant) -> Duration {
+        self.orders.now(now)
+    }
+
+    /// Takes one more call, or says why not; `hashes` is how long calls wait for theirs.
+    pub(crate) fn admit(&mut self, hashes: Duration, now: Instant) -> Result<(), Cause> {
+        self.judge(hashes, now);
+        let cause = match self.overload {
+            Some(cause) => cause,
+            None if self.saved < 1.0 => Cause::Rate,
+            None => {
+                self.saved -= 1.0;
+                self.taken.push_back(now);
+                return Ok(());
+            }
+        };
+        self.last_refused = Some(now);
+        Err(cause)
+    }
+
+    /// A call that was taken has ended without a hash.
+    pub(crate) fn give_back(&mut self) {
+        self.saved += 1.0;
+    }
+
+    /// What has changed for the log since it was asked last; `refused` is why a call was refused just now.
+    pub(crate) fn news(&mut self, refused: Option<Cause>, now: Instant) -> Option<News> {
+        match refused {
+            Some(cause) => {
+                (!std::mem::replace(&mut self.refuses, true)).then_some(News::Refuses(cause))
+            }
+            None if self.refuses && self.is_calm(CALM, now) => {
+                self.refuses = false;
+                Some(News::TakesAll)
+            }
+            None => None,
+        }
+    }
+
+    /// What is slow now, and what follows from it and from the time that has passed.
+    fn judge(&mut self, hashes: Duration, now: Instant) {
+        while self.taken.front().is_some_and(|at| now.saturating_duration_since(*at) > COUNTED) {
+            self.taken.pop_front();
+        }
+        let overload = self.slow(hashes, now);
+        let was = std::mem::replace(&mut self.overload, overload);
+        let passed = self.at.replace(now).map_or(Duration::ZERO, |at| now.duration_since(at));
+        let passed = passed.as_secs_f64();
+        if self.overload.is_some() {
+            if was.is_none() {
+                #[expect(clippy::cast_precision_loss, reason = "the calls of a few seconds")]
+                let taken = self.taken.len() as f64 / COUNTED.as_secs_f64();
+                self.a_second = (self.a_second.min(taken) * CUT).max(LEAST);
+                self.growth = CAREFUL_GROWTH;
+            }
+            self.saved = 0.0;
+            return;
+        }
+        if self.is_calm(FORGOTTEN, now) {
+            self.a_second = self.a_second.max(self.first);
+            self.growth = GROWTH;
+        } else if !self.is_calm(Duration::from_secs(1), now) {
+            self.a_second *= 1.0 + self.growth * passed;
+        }
+        let most = (self.a_second * BURST.as_secs_f64()).max(self.saved);
+        self.saved = (self.saved + self.a_second * passed).min(most);
+    }
+
+    fn slow(&self, hashes: Duration, now: Instant) -> Option<Cause> {
+        let is_slow = |reaction: Duration, slow: Duration, cause| {
+            let from = if self.overload == Some(cause) { slow.mul_f64(QUICK) } else { slow };
+            reaction >= from
+        };
+        if is_slow(self.orders(now), SLOW_ORDERS, Cause::Orders) {
+            Some(Cause::Orders)
+        } else {
+            is_slow(hashes, SLOW_HASHES, Cause::Hashes).then_some(Cause::Hashes)
+        }
+    }
+
+    /// Whether nobody was refused for so long.
+    fn is_calm(&self, so_long: Duration, now: Instant) -> bool {
+        self.last_refused.is_none_or(|at| now.saturating_duration_since(at) >= so_long)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const QUICK_ORDER: Duration = Duration::from_millis(5);
+    const SLOW_ORDER: Duration = Duration::from_millis(600);
+
+    /// A line whose time is moved by hand.
+    struct Moved {
+        admission: Admission,
+        now: Instant,
+    }
+
+    impl Moved {
+        fn new(a_second: f64) -> Self {
+            Self { admission: Admission::new(a_second), now: crate::clock::now() }
+        }
+
+        fn pass(&mut self, time: Duration) {
+            self.now += time;
+        }
+
+        fn orders(&mut self, number: usize, took: Duration) {
+            (0..number).for_each(|_| self.admission.note_order(took, self.now));
+        }
+
+        fn admit(&mut self) -> Result<(), Cause> {
+            self.admission.admit(Duration::ZERO, self.now)
+        }
+
+        /// How many of the calls that come at this rate for so long are taken.
+        fn taken(&mut self, a_second: u32, seconds: u32) -> u32 {
+            let mut taken = 0;
+            for _ in 0..a_second * seconds {
+                self.pass(Duration::from_secs(1) / a_second);
+                self.orders(1, QUICK_ORDER);
+                taken += u32::from(self.admit().is_ok());
+            }
+            taken
+        }
+    }
+
+    #[test]
+    fn b8_one_lost_order_is_no_overload_and_many_slow_ones_are() {
+        let mut line = Moved::new(14.0);
+        line.orders(100, QUICK_ORDER);
+        line.orders(1, Duration::from_secs(10));
+        assert_eq!(line.admit(), Ok(()));
+        line.orders(10, SLOW_ORDER);
+        assert_eq!(line.admit(), Err(Cause::Orders));
+    }
+
+    #[test]
+    fn b8_hashes_that_come_slowly_refuse_calls_until_they_come_quickly() {
+        let mut line = Moved::new(14.0);
+        let mut admit = |hashes_ms| {
+            line.pass(Duration::from_secs(1));
+            line.admission.admit(Duration::from_millis(hashes_ms), line.now)
+        };
+        assert_eq!(admit(900), Ok(()));
+        assert_eq!(admit(1100), Err(Cause::Hashes));
+        assert_eq!(admit(900), Err(Cause::Hashes));
+        assert_eq!(admit(500), Err(Cause::Hashes));
+        // There is nothing left of what was saved before.
+        assert_eq!([admit(300), admit(900)], [Ok(()), Ok(())]);
+    }
+
+    #[test]
+    fn b8_what_was_slow_is_forgotten_within_five_seconds_without_another_call() {
+        let mut line = Moved::new(14.0);
+        line.orders(1000, MOST);
+        assert_eq!(line.admit(), Err(Cause::Orders));
+        line.pass(Duration::from_secs(1));
+        assert_eq!(line.admit(), Err(Cause::Orders));
+        line.pass(Duration::from_secs(4));
+        assert_eq!(line.admit(), Ok(()));
+    }
+
+    #[test]
+    fn b8_calls_that_end_without_a_hash_may_be_many() {
+        let mut line = Moved::new(14.0);
+        for _ in 0..10_000 {
+            assert_eq!(line.admit(), Ok(()));
+            line.admission.give_back();
+        }
+        let at_once = (0..100).filter(|_| line.admit().is_ok()).count();
+        assert_eq!(at_once, 28);
+        assert_eq!(line.admit(), Err(Cause::Rate));
+    }
+
+    #[test]
+    fn b8_an_overload_cuts_the_rate_and_usual_calls_are_taken_five_seconds_later() {
+        let mut line = Moved::new(40.0);
+        assert_eq!(line.taken(40, 10), 400);
+        line.orders(100, SLOW_ORDER);
+        assert_eq!(line.admit(), Err(Cause::Orders));
+        line.orders(100, QUICK_ORDER);
+        let taken = line.taken(40, 10);
+        assert!((280..310).contains(&taken), "{taken} instead of 28 a second and a little more");
+        line.orders(1000, MOST);
+        assert_eq!(line.admit(), Err(Cause::Orders));
+        line.pass(Duration::from_secs(5));
+        assert_eq!(line.taken(15, 60), 15 * 60);
+        // By then the overload is forgotten.
+        assert_eq!(line.taken(40, 10), 400);
+    }
+
+    #[test]
+    fn b8_the_log_is_told_once_when_calls_are_refused_and_once_when_all_are_taken() {
+        let mut line = Moved::new(14.0);
+        assert_eq!(line.admission.news(None, line.now), None);
+        line.orders(1000, SLOW_ORDER);
+        for told in [Some(News::Refuses(Cause::Orders)), None] {
+            let refused = line.admit().err();
+            assert_eq!(line.admission.news(refused, line.now), told);
+        }
+        line.pass(Duration::from_secs(4));
+        assert_eq!(line.admission.news(None, line.now), None);
+        line.pass(Duration::from_secs(1));
+        assert_eq!(line.admission.news(None, line.now), Some(News::TakesAll));
+        assert_eq!(line.admission.news(None, line.now), None);
+    }
+
+    /// How long calls wait for their hashes at most when a line that bears so many a second is called so
+    /// often for five minutes, and how much of what it bears is made use of. Each asks for its hash
+    /// ten seconds after it was taken.
+    fn longest_wait(bears: f64, called: u32) -> (f64, f64) {
+        let mut line = Moved::new(14.0);
+        let (mut due, mut queue, mut longest, mut hashed) = (VecDeque::new(), 0.0, 0.0_f64, 0.0);
+        for _ in 0..called * 300 {
+            line.pass(Duration::from_secs(1) / called);
+            line.orders(1, QUICK_ORDER);
+            let done = f64::min(queue, bears / f64::from(called));
+            (queue, hashed) = (queue - done, hashed + done);
+            while due.pop_front_if(|at| *at <= line.now).is_some() {
+                queue += 1.0;
+            }
+            let wait = queue / bears;
+            longest = longest.max(wait);
+            if line.admission.admit(Duration::from_secs_f64(wait), line.now).is_ok() {
+                due.push_back(line.now + Duration::from_secs(10));
+            }
+        }
+        (longest, hashed / (bears * 300.0))
+    }
+
+    #[test]
+    fn b8_however_often_a_line_is_called_no_call_that_it_takes_waits_long_for_its_hash() {
+        for (bears, called) in [(12.0, 10), (12.0, 18), (12.0, 36), (20.0, 30), (20.0, 60)] {
+            let (longest, used) = longest_wait(bears, called);
+            // The store has 8 s (`P15`).
+            assert!(longest < 6.5, "{longest} s at {called} calls a second");
+            assert!(used > 0.7, "{used} of {bears} a second at {called}");
+        }
+    }
+}

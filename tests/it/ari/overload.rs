@@ -1,0 +1,177 @@
+//! More calls than Asterisk or the hash workers can serve (`B8`).
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use karipass::hashing::Cost;
+use karipass_lab::fake_asterisk::Reply;
+use libtest_mimic::Trial;
+
+use super::rig::{self, ADDITIONAL, CONTRACT, Plan, Rig, TRUSTED, outcome, outcomes, until};
+use crate::world::{World, trial};
+
+pub fn trials(world: &Arc<World>) -> Vec<Trial> {
+    vec![
+        trial(world, "ari::b8_an_order_that_waits_for_its_place_is_made_once", places),
+        trial(
+            world,
+            "ari::b8_while_asterisk_is_slow_new_calls_are_refused_and_those_under_way_go_on",
+            slow_orders,
+        ),
+        trial(world, "ari::b8_while_hashes_are_slow_new_calls_are_refused", slow_hashes),
+        trial(world, "ari::b8_calls_come_no_quicker_than_the_line_is_known_to_bear", too_quick),
+        trial(world, "ari::b8_a_caller_and_a_trunk_have_a_share_of_the_places", shares),
+    ]
+}
+
+/// Requests under way at once.
+const AT_ONCE: usize = 48;
+/// How often new calls come until they are refused, or taken.
+const NEXT_CALL: Duration = Duration::from_millis(20);
+
+/// Twice as many orders as there are places get no answer within their deadline, so that one behind
+/// them waits for two deadlines.
+async fn places(world: Arc<World>) {
+    let rig = Rig::start(&world, Plan::default()).await;
+    rig.fake.call("place.1", &TRUSTED);
+    rig.fake.playing("place.1", "menu").await;
+    rig.fake.on("POST", "/crowd.", Reply::Never);
+    for call in 0..2 * AT_ONCE {
+        // Nobody is looked up for these: each orders an answer as it comes in.
+        rig.fake.call(&format!("crowd.{call}"), &["untrusted", ""]);
+    }
+    rig.fake.press("place.1", "1");
+    rig.fake.playing("place.1", "set-password").await;
+    assert_eq!(rig.fake.requests_like("POST", "set-password").len(), 1);
+    assert_eq!(rig.fake.requests_like("POST", "/place.1/answer").len(), 1);
+    // The menu's, and by now the quiet's behind it: nothing is stopped that did not play.
+    assert!(rig.fake.requests_like("DELETE", "/playbacks/place.1").len() <= 2);
+    let complaints = rig::lines_with("\"place.1\"");
+    assert!(complaints.iter().all(|line| line["level"] == "INFO"), "{complaints:?}");
+}
+
+async fn slow_orders(world: Arc<World>) {
+    let rig = Rig::start(&world, Plan::default()).await;
+    let refused = || rig::counter("karipass_calls_refused_total{cause=\"orders\"}");
+    let before = refused();
+    rig.fake.call("slow.under-way", &TRUSTED);
+    rig.fake.playing("slow.under-way", "menu").await;
+    let slow = Duration::from_millis(700);
+    rig.fake.on("POST", "/slow.answered.", Reply::Late(slow));
+    for call in 0..AT_ONCE {
+        rig.fake.call(&format!("slow.answered.{call}"), &["untrusted", ""]);
+    }
+    let mut calls = 0;
+    while refused() == before {
+        calls += 1;
+        rig.fake.call(&format!("slow.next.{calls}."), &TRUSTED);
+        tokio::time::sleep(NEXT_CALL).await;
+    }
+    let last = format!("slow.next.{calls}.");
+    rig.fake.request("POST", &format!("/channels/{last}/continue"), 1).await;
+    assert!(rig.fake.requests_like("POST", &format!("/{last}/answer")).is_empty());
+    let refused_by_now = refused();
+    rig.fake.offer("slow.offered", &TRUSTED.join("/"));
+    until("the offer to be refused", || refused() > refused_by_now).await;
+    assert!(rig.fake.requests_like("POST", "/events/claim").is_empty());
+    let told = rig::lines_with("new calls are refused");
+    assert!(told.iter().any(|line| line["level"] == "WARN"), "{told:?}");
+    // Those who were taken before are served to their end.
+    rig.fake.press("slow.under-way", "1");
+    rig.fake.playing("slow.under-way", "set-password").await;
+    rig.fake.press("slow.under-way", "1234567812345678");
+    rig.fake.playing("slow.under-way", "completed").await;
+    assert_eq!(rig.passwords().await, [CONTRACT]);
+    assert!(outcomes("slow.answered.").is_empty());
+    rig.fake.on("POST", "/slow.answered.", Reply::Well);
+    takes_calls_again(&rig, "slow.later").await;
+}
+
+/// Each hash takes some seconds, and there are more calls than workers.
+async fn slow_hashes(world: Arc<World>) {
+    const CALLS: usize = 10;
+    let cost = Cost { memory_kib: 32 * 1024, passes: 120, lanes: 1 };
+    let rig = Rig::start(&world, Plan { cost, ..Plan::default() }).await;
+    let refused = || rig::counter("karipass_calls_refused_total{cause=\"hashes\"}");
+    let before = refused();
+    let channels: Vec<String> = (0..CALLS).map(|call| format!("hash.{call}.")).collect();
+    for channel in &channels {
+        rig.fake.call(channel, &TRUSTED);
+        rig.fake.playing(channel, "menu").await;
+    }
+    for channel in &channels {
+        rig.fake.press(channel, "11234567812345678");
+    }
+    let mut calls = 0;
+    while refused() == before {
+        calls += 1;
+        rig.fake.call(&format!("hash.next.{calls}."), &TRUSTED);
+        tokio::time::sleep(NEXT_CALL).await;
+    }
+    let last = format!("hash.next.{calls}.");
+    rig.fake.request("POST", &format!("/channels/{last}/continue"), 1).await;
+    for channel in &channels {
+        rig.fake.hang_up(channel);
+    }
+    takes_calls_again(&rig, "hash.later").await;
+}
+
+async fn too_quick(world: Arc<World>) {
+    let pace = karipass::ari::Pace { calls_a_second: 1.0, ..Plan::default().pace };
+    let rig = Rig::start(&world, Plan { pace, ..Plan::default() }).await;
+    // Those who hang up without a password are none.
+    for call in 0..20 {
+        let channel = format!("quick.gone.{call}.");
+        rig.fake.call(&channel, &TRUSTED);
+        rig.fake.playing(&channel, "menu").await;
+        rig.fake.hang_up(&channel);
+        assert_eq!(outcome(&channel).await, "hung_up");
+    }
+    let refused = || rig::counter("karipass_calls_refused_total{cause=\"rate\"}");
+    let before = refused();
+    for call in 0..100 {
+        rig.fake.call(&format!("quick.{call}."), &TRUSTED);
+    }
+    until("some to be refused", || refused() > before).await;
+    rig.fake.playing("quick.0.", "menu").await;
+}
+
+async fn shares(world: Arc<World>) {
+    let rig = Rig::start(&world, Plan { shares: [2, 3], ..Plan::default() }).await;
+    let other = ["trusted", ADDITIONAL];
+    let refused =
+        |cause: &str| rig::counter(&format!("karipass_calls_refused_total{{cause=\"{cause}\"}}"));
+    let before = [refused("caller"), refused("trunk")];
+    for (channel, caller) in [("share.1.", &TRUSTED), ("share.2.", &TRUSTED), ("share.3.", &other)]
+    {
+        rig.fake.call(channel, caller);
+        rig.fake.playing(channel, "menu").await;
+    }
+    rig.fake.call("share.4.", &other);
+    rig.fake.request("POST", "/channels/share.4./continue", 1).await;
+    rig.fake.call_through("PJSIP/another", "share.5.", &other);
+    rig.fake.playing("share.5.", "menu").await;
+    rig.fake.call_through("PJSIP/another", "share.6.", &TRUSTED);
+    rig.fake.request("POST", "/channels/share.6./continue", 1).await;
+    assert_eq!([refused("caller"), refused("trunk")], [before[0] + 1, before[1] + 1]);
+    rig.fake.hang_up("share.1.");
+    assert_eq!(outcome("share.1.").await, "hung_up");
+    rig.fake.call("share.7.", &TRUSTED);
+    rig.fake.playing("share.7.", "menu").await;
+    for told in ["****", "PJSIP/carrier"] {
+        let lines = rig::lines_with(told);
+        let told = lines.iter().filter(|line| line.to_string().contains("new calls are refused"));
+        assert!(told.count() > 0, "{lines:?}");
+    }
+}
+
+/// Calls come until one is taken, as it must be soon.
+async fn takes_calls_again(rig: &Rig, name: &str) {
+    let mut calls = 0;
+    while rig.fake.requests_like("POST", "/answer").iter().all(|it| !it.path.contains(name)) {
+        calls += 1;
+        assert!(calls < 500, "no call is taken any more");
+        rig.fake.call(&format!("{name}.{calls}."), &TRUSTED);
+        tokio::time::sleep(NEXT_CALL).await;
+    }
+}
