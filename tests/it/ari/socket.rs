@@ -59,7 +59,7 @@ async fn cut(world: Arc<World>) {
         rig.fake.request("PUT", "/applications/karipass/eventFilter", times).await;
         rig.is_ready().await;
         rig.fake.request("POST", "sound:karipass/menu", times).await;
-        assert_ne!(rig.fake.playing("cut.1", "menu").await, menu);
+        assert_ne!(rig.fake.asking("cut.1", "menu").await, menu);
     }
     rig.fake.press("cut.1", "1");
     rig.fake.playing("cut.1", "set-password").await;
