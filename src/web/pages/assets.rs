@@ -16,6 +16,7 @@ use crate::web::Site;
 const STYLE: &str = include_str!("style.css");
 const ICON: &str = include_str!("icon.svg");
 const NOTHING: &str = r#"<svg xmlns="http://www.w3.org/2000/svg" width="1" height="1"/>"#;
+const SVG: &str = "image/svg+xml; charset=utf-8";
 /// A year, as is usual for what never changes.
 const KEEP: &str = "public, max-age=31536000, immutable";
 /// Characters of the digest that the path shows, of 6 bits each.
@@ -39,12 +40,12 @@ pub(super) fn routes() -> Router<Site> {
     };
     Router::new()
         .route(&STYLE_PATH, asset("text/css; charset=utf-8", STYLE))
-        .route(&ICON_PATH, asset("image/svg+xml", ICON))
+        .route(&ICON_PATH, asset(SVG, ICON))
         .route(FORGET_PATH, get(forget))
 }
 
 async fn forget() -> impl IntoResponse {
-    ([(header::CONTENT_TYPE, "image/svg+xml"), (CLEAR_SITE_DATA, "\"cache\"")], NOTHING)
+    ([(header::CONTENT_TYPE, SVG), (CLEAR_SITE_DATA, "\"cache\"")], NOTHING)
 }
 
 fn path(name: &str, content: &str, extension: &str) -> String {

@@ -113,7 +113,7 @@ async fn style(world: Arc<World>) {
     let page = browser.get("/login").await.body;
     for (before, kind) in [
         ("<link rel=\"stylesheet\" href=\"", "text/css; charset=utf-8"),
-        ("<link rel=\"icon\" href=\"", "image/svg+xml"),
+        ("<link rel=\"icon\" href=\"", "image/svg+xml; charset=utf-8"),
     ] {
         let path = page.split_once(before).unwrap().1.split('"').next().unwrap();
         let asset = browser.get(path).await;
