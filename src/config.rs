@@ -6,6 +6,7 @@
 
 mod asterisk;
 pub mod certificate;
+mod guarded;
 mod network;
 mod platform;
 pub mod postgres;
@@ -79,6 +80,16 @@ pub struct Config {
     pub log: Log,
     /// Every file that a secret was read from, by its setting.
     pub guarded_files: Vec<(String, PathBuf)>,
+    /// `secrets.group_readable`: whether the groups of these files may read them.
+    pub group_readable: bool,
+}
+
+impl Config {
+    /// The files that more can read than may, one line each.
+    #[must_use]
+    pub fn exposed_files(&self) -> Vec<String> {
+        guarded::exposed(&self.guarded_files, self.group_readable)
+    }
 }
 
 /// How to reach PostgreSQL.
@@ -229,6 +240,7 @@ pub fn load(
     let idle = reader.seconds("session.idle_s", rules::SESSION_IDLE, rules::SESSION_LIFE);
     let stop = stop(&mut reader);
     let log = log(&mut reader);
+    let group_readable = reader.or_default("secrets.group_readable", "false");
     let guarded_files = reader.guarded_files();
     reader.finish("", || {
         Some(Config {
@@ -243,6 +255,7 @@ pub fn load(
             stop: stop?,
             log: log?,
             guarded_files,
+            group_readable: group_readable?,
         })
     })
 }

@@ -102,6 +102,14 @@ impl Hasher {
         Ok(Self { lanes, argon })
     }
 
+    /// Hashes and verifies with other keys from now on, the dummy hash too.
+    ///
+    /// # Errors
+    /// [`HashError`]; the keys stay as they are.
+    pub fn replace_keys(&self, keys: Keys, dummy: &Dummy) -> Result<(), HashError> {
+        self.argon.replace_keys(keys, dummy)
+    }
+
     /// From now on refuses logins and changes, those that wait too, with [`HashError::Busy`]; what the
     /// workers are at they finish.
     pub fn refuse_logins(&self) {

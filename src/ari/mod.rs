@@ -57,7 +57,7 @@ use socket::Socket;
 pub use check::{Finding, check};
 pub use dialplan::Expected;
 pub use places::Capacity;
-pub use rest::{RestError, SetUpError};
+pub use rest::{Credentials, RestError, SetUpError};
 pub use status::Status;
 
 /// How often and how long; none of it is a rule of the service.
@@ -150,6 +150,12 @@ impl Phone {
     #[must_use]
     pub fn status(&self) -> Vec<Arc<Status>> {
         self.sockets.iter().map(|(pbx, _)| Arc::clone(&pbx.status)).collect()
+    }
+
+    /// As whom each PBX is spoken to, in the order of the configuration.
+    #[must_use]
+    pub fn credentials(&self) -> Vec<Credentials> {
+        self.sockets.iter().map(|(pbx, _)| pbx.rest.credentials.clone()).collect()
     }
 
     /// Serves calls until `stop`, then for [`Pace::grace`] those that are under way; who calls in that

@@ -7,11 +7,12 @@
 
 mod error;
 
+use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use reqwest::header::{AUTHORIZATION, HeaderMap, HeaderValue};
+use reqwest::header::{AUTHORIZATION, HeaderValue};
 use reqwest::{Client, Method, Response, StatusCode};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
@@ -47,7 +48,7 @@ pub(crate) const LANGUAGE: &str = "ja";
 ///
 /// # Errors
 /// [`SetUpError::Credentials`]
-pub(crate) fn authorization(ari: &config::Ari) -> Result<HeaderValue, SetUpError> {
+fn authorization(ari: &config::Ari) -> Result<HeaderValue, SetUpError> {
     let pair = STANDARD.encode(format!("{}:{}", ari.user, ari.password.expose()));
     let mut value =
         HeaderValue::from_str(&format!("Basic {pair}")).map_err(|_| SetUpError::Credentials)?;
@@ -55,11 +56,37 @@ pub(crate) fn authorization(ari: &config::Ari) -> Result<HeaderValue, SetUpError
     Ok(value)
 }
 
+/// The `Authorization` of new requests and connections; it can be replaced while they go on.
+#[derive(Debug, Clone)]
+pub struct Credentials(Arc<RwLock<HeaderValue>>);
+
+impl Credentials {
+    /// # Errors
+    /// [`SetUpError::Credentials`]
+    pub(crate) fn new(ari: &config::Ari) -> Result<Self, SetUpError> {
+        Ok(Self(Arc::new(RwLock::new(authorization(ari)?))))
+    }
+
+    /// Takes user and password of `ari` from now on.
+    ///
+    /// # Errors
+    /// [`SetUpError::Credentials`]; nothing changes then.
+    pub fn replace(&self, ari: &config::Ari) -> Result<(), SetUpError> {
+        *self.0.write().unwrap_or_else(PoisonError::into_inner) = authorization(ari)?;
+        Ok(())
+    }
+
+    pub(crate) fn header(&self) -> HeaderValue {
+        self.0.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}
+
 /// Asterisk's REST side.
 #[derive(Debug)]
 pub(crate) struct Rest {
     client: Client,
     base: Url,
+    pub(crate) credentials: Credentials,
     at_once: Semaphore,
 }
 
@@ -88,7 +115,6 @@ impl Rest {
     pub(crate) fn new(ari: &config::Ari, deadline: Duration) -> Result<Self, SetUpError> {
         // A client that is built with TLS support asks for a provider even if it never needs one.
         let _another_is_as_good = rustls::crypto::ring::default_provider().install_default();
-        let headers = HeaderMap::from_iter([(AUTHORIZATION, authorization(ari)?)]);
         let client = Client::builder()
             .no_proxy()
             .retry(reqwest::retry::never())
@@ -97,8 +123,7 @@ impl Rest {
             .pool_idle_timeout(IDLE)
             .pool_max_idle_per_host(IDLE_CONNECTIONS)
             .timeout(deadline)
-            .redirect(reqwest::redirect::Policy::none())
-            .default_headers(headers);
+            .redirect(reqwest::redirect::Policy::none());
         let client = match ari.tls().map_err(SetUpError::Tls)? {
             Some(tls) => client.tls_backend_preconfigured(tls),
             None => client,
@@ -106,7 +131,8 @@ impl Rest {
         let client = client.build().map_err(SetUpError::Client)?;
         let mut base = ari.url.clone();
         base.path_segments_mut().map_err(|()| SetUpError::Url)?.pop_if_empty().push("ari");
-        Ok(Self { client, base, at_once: Semaphore::new(AT_ONCE) })
+        let credentials = Credentials::new(ari)?;
+        Ok(Self { client, base, credentials, at_once: Semaphore::new(AT_ONCE) })
     }
 
     /// Answers a channel.
@@ -360,6 +386,7 @@ impl Rest {
         }
         url.set_query(request.query);
         let mut builder = self.client.request(request.method, url);
+        builder = builder.header(AUTHORIZATION, self.credentials.header());
         if let Some(body) = &request.body {
             builder = builder.json(body);
         }

@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 use futures_util::{SinkExt, StreamExt};
 use rand::RngExt;
-use reqwest::header::{AUTHORIZATION, HeaderValue};
+use reqwest::header::AUTHORIZATION;
 use tokio::net::TcpStream;
 use tokio::sync::Notify;
 use tokio::time::{MissedTickBehavior, interval, sleep, timeout};
@@ -28,7 +28,7 @@ use super::calls::Calls;
 use super::chores::{Chore, Chores, Doing};
 use super::event::{self, Event, Parting};
 use super::pbx::Pbx;
-use super::rest::{RestError, SetUpError, authorization};
+use super::rest::{RestError, SetUpError};
 use super::{Chain, Pace};
 use crate::{clock, config};
 
@@ -47,7 +47,6 @@ type WebSocket = WebSocketStream<MaybeTlsStream<TcpStream>>;
 pub(crate) struct Socket {
     url: Url,
     tls: Connector,
-    authorization: HeaderValue,
     pbx: Arc<Pbx>,
     chores: Chores,
     pace: Pace,
@@ -77,9 +76,8 @@ impl Socket {
         let path = ["ari", "events"];
         url.path_segments_mut().map_err(|()| SetUpError::Url)?.pop_if_empty().extend(path);
         url.query_pairs_mut().append_pair("app", &ari.app);
-        let authorization = authorization(ari)?;
         let chores = Chores::new(ari, Arc::clone(&pbx), pace);
-        Ok(Self { url, tls, authorization, pbx, chores, pace, leaving: Notify::new() })
+        Ok(Self { url, tls, pbx, chores, pace, leaving: Notify::new() })
     }
 
     /// Lets go of the socket, with a word to Asterisk, and does not connect again.
@@ -127,7 +125,7 @@ impl Socket {
 
     async fn connect(&self) -> Result<WebSocket, Error> {
         let mut request = self.url.as_str().into_client_request()?;
-        request.headers_mut().insert(AUTHORIZATION, self.authorization.clone());
+        request.headers_mut().insert(AUTHORIZATION, self.pbx.rest.credentials.header());
         let limits = WebSocketConfig::default()
             .read_buffer_size(READ_AT_ONCE)
             .max_message_size(Some(LARGEST_EVENT))

@@ -3,8 +3,6 @@
 //! The configuration has been read by then; its mistakes were named before.
 
 use futures_util::future::join_all;
-use std::os::unix::fs::PermissionsExt as _;
-use std::path::Path;
 
 use jiff::{SignedDuration, Timestamp};
 use serde_json::json;
@@ -26,7 +24,7 @@ pub(super) async fn run(config: &Config, output: Output) -> anyhow::Result<Endin
     let (mut findings, asterisks) = tokio::join!(database(config), join_all(asterisks));
     findings.extend(asterisks.into_iter().flatten());
     findings.extend(certificate(config, clock::today()));
-    findings.extend(secrets(config));
+    findings.extend(config.exposed_files().into_iter().map(Finding::Wrong));
     for finding in &findings {
         let (level, message) = match finding {
             Finding::Wrong(message) => ("wrong", message),
@@ -69,24 +67,6 @@ fn certificate(config: &Config, now: Timestamp) -> Option<Finding> {
         return Some(Finding::Wrong(told("ended")));
     }
     (ends.duration_since(now) < ENDS_SOON).then(|| Finding::Doubtful(told("ends")))
-}
-
-/// Secrets that everybody on this machine can read.
-fn secrets(config: &Config) -> Vec<Finding> {
-    let files = config.guarded_files.iter().filter(|(_, path)| is_readable_by_all(path));
-    let told = |key: &str, path: &Path| {
-        format!("{key}: {} can be read by everybody: chmod o-rwx", path.display())
-    };
-    files.map(|(key, path)| Finding::Wrong(told(key, path))).collect()
-}
-
-/// By its own mode and those of the folders above it.
-fn is_readable_by_all(path: &Path) -> bool {
-    let Ok(path) = path.canonicalize() else { return false };
-    let grants = |path: &Path, bit: u32| {
-        path.metadata().is_ok_and(|metadata| metadata.permissions().mode() & bit != 0)
-    };
-    grants(&path, 0o004) && path.ancestors().skip(1).all(|folder| grants(folder, 0o001))
 }
 
 async fn database(config: &Config) -> Vec<Finding> {

@@ -82,7 +82,7 @@ fn run(arguments: &Arguments) -> anyhow::Result<Ending> {
     let output = Output { json: arguments.json };
     match &arguments.command {
         Command::Check => operate(check::run(&config()?, output)),
-        Command::Serve => serve::run(&config()?),
+        Command::Serve => serve::run(&config),
         Command::Migrate => operate(async { migrate::run(&store()?, output).await }),
         Command::Contracts(command) => {
             operate(async { contracts::run(command, &store()?, output).await })

@@ -7,11 +7,12 @@
 //! first signal ─┬ /readyz says 503, the line takes no more calls … calls under way: stop.calls_s ─┐
 //!               └ the site: stop.notice_s, each answer its connection's last ─ no more ─ answers ─┴ the end
 //! ```
-//! The operators' listener lives until both are done. A second signal ends everything as it is.
+//! The operators' listener lives until both are done. A second signal ends everything as it is. `SIGHUP` ends nothing.
 
 mod files;
 mod leaving;
 mod manager;
+mod reload;
 
 use std::convert::Infallible;
 use std::future::pending;
@@ -20,19 +21,22 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
+use rustix::process::{DumpableBehavior, Resource, Rlimit};
+use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 use tracing::{info, warn};
 
 use super::Ending;
 use crate::ari::{Capacity, Pace, Phone, Status};
 use crate::call::Limits;
-use crate::config::Config;
+use crate::config::{Config, Mistakes};
 use crate::hashing::{Cost, Dummy, Hasher};
 use crate::store::Store;
 use crate::store::migrate::mismatch;
 use crate::web::{self, Faults, Handle, Room, Site, operators};
 use leaving::{Leaving, Signals};
 use manager::{Manager, News, Pulse};
+use reload::Reload;
 
 /// Between two looks for a store that is not there yet.
 const STORE_AGAIN: Duration = Duration::from_secs(1);
@@ -54,8 +58,10 @@ const HASH_BUCKETS: [f64; 36] = [
     0.062, 0.068, 0.075, 0.083, 0.091, 0.1, 0.15, 0.2, 0.5,
 ];
 
-/// Serves until a signal.
-pub(super) fn run(config: &Config) -> anyhow::Result<Ending> {
+/// Serves until a signal; `read` reads the configuration, now and at each `SIGHUP`.
+pub(super) fn run(read: &dyn Fn() -> Result<Config, Mistakes>) -> anyhow::Result<Ending> {
+    show_memory_to_nobody()?;
+    let config = &read_for_serving(read)?;
     super::logging::start(&config.log)?;
     let metrics = PrometheusBuilder::new()
         .set_buckets(&BUCKETS)?
@@ -69,10 +75,25 @@ pub(super) fn run(config: &Config) -> anyhow::Result<Ending> {
         .on_thread_start(yield_to_the_line)
         .enable_all()
         .build()?;
-    let ended = runtime.block_on(serve(config, store, hasher, metrics));
+    let ended = runtime.block_on(serve(config, read, store, hasher, metrics));
     // A host's name that is still being looked up holds nobody up.
     runtime.shutdown_background();
     ended.map(|()| Ending::Done)
+}
+
+/// The configuration, if nobody else can read its secrets.
+fn read_for_serving(read: &dyn Fn() -> Result<Config, Mistakes>) -> anyhow::Result<Config> {
+    let config = read()?;
+    let exposed = config.exposed_files();
+    anyhow::ensure!(exposed.is_empty(), exposed.join("\n"));
+    Ok(config)
+}
+
+/// Leaves no core dump, and lets no other process of this user read keys out of this one's memory.
+fn show_memory_to_nobody() -> std::io::Result<()> {
+    rustix::process::set_dumpable_behavior(DumpableBehavior::NotDumpable)?;
+    let none = Rlimit { current: Some(0), maximum: Some(0) };
+    Ok(rustix::process::setrlimit(Resource::Core, none)?)
 }
 
 /// Has the calling thread, one of the site's, give way to the telephone line.
@@ -84,13 +105,16 @@ fn yield_to_the_line() {
 
 async fn serve(
     config: &Config,
+    read: &dyn Fn() -> Result<Config, Mistakes>,
     store: Store,
     hasher: Hasher,
     metrics: PrometheusHandle,
 ) -> anyhow::Result<()> {
-    let signals = Signals::new()?;
+    let (signals, hang_up) = (Signals::new()?, signal(SignalKind::hangup())?);
     let stop = watch::Sender::new(false);
-    let phone = phone(config, hasher.clone())?;
+    let line_store = Store::for_daemon(&config.database).context("database.url")?;
+    let phone = phone(config, line_store.clone(), hasher.clone())?;
+    let credentials = phone.credentials();
     let faults = faults(phone.status(), stop.subscribe());
     let operators = operators::router(store.clone(), Arc::clone(&faults), metrics.clone());
     let site = Site::new(config, store.clone(), hasher.clone());
@@ -128,24 +152,27 @@ async fn serve(
         .await?)
     };
     info!(site = %config.site.listen, operators = %config.operators.listen, "karipass serves");
-    let leaving = Leaving { stop: &stop, site: &site_handle, hasher: &hasher, manager: &manager };
+    let stores = [line_store, store.clone()];
+    let (asterisks, hasher) = (&config.ari, &hasher);
+    let reload = Reload { read, hasher, stores, asterisks, credentials, site: &site_handle };
+    let leaving = Leaving { stop: &stop, site: &site_handle, hasher, manager: &manager };
     let ended = tokio::select! {
         ended = async { tokio::try_join!(served, operators) } => ended.map(drop),
         never = background(store.clone(), site, metrics) => match never {},
         never = report(&manager, &line_pulse, &store, &faults) => match never {},
+        never = reload.run(hang_up) => match never {},
         () = leaving.run(signals, config.stop) => Ok(()),
     };
     info!("karipass ends");
     ended
 }
 
-fn phone(config: &Config, hasher: Hasher) -> anyhow::Result<Phone> {
+fn phone(config: &Config, store: Store, hasher: Hasher) -> anyhow::Result<Phone> {
     let limits = Limits {
         first_digit: config.call.first_digit,
         inter_digit: config.call.inter_digit,
         call: config.call.call,
     };
-    let store = Store::for_daemon(&config.database).context("database.url")?;
     let pace = Pace { grace: config.stop.calls, ..Pace::default() };
     let capacity = Capacity {
         max_calls: config.call.most,
@@ -221,4 +248,17 @@ async fn wait_for(store: Store) {
         tokio::time::sleep(STORE_AGAIN).await;
     }
     info!("the store is there");
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn r_no_other_process_reads_the_memory() {
+        show_memory_to_nobody().unwrap();
+        let behavior = rustix::process::dumpable_behavior().unwrap();
+        assert_eq!(behavior, DumpableBehavior::NotDumpable);
+        assert_eq!(rustix::process::getrlimit(Resource::Core).maximum, Some(0));
+    }
 }

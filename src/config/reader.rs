@@ -7,6 +7,8 @@ use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::time::Duration;
 
+use zeroize::Zeroizing;
+
 use super::platform::is_set_by_platform;
 use super::{Mistakes, Network, Secret};
 use crate::number::Number;
@@ -93,7 +95,7 @@ impl Reader {
 
     fn read_file(&mut self, path: &Path) {
         let text = match std::fs::read_to_string(path) {
-            Ok(text) => text,
+            Ok(text) => Zeroizing::new(text),
             Err(error) => {
                 self.unread = true;
                 return self.mistake(format!("{}: {error}", path.display()));
@@ -292,7 +294,7 @@ impl Reader {
             self.mistake(format!("{key}: given twice, itself and as {file_key}"));
             return None;
         }
-        match std::fs::read_to_string(&path) {
+        match std::fs::read_to_string(&path).map(Zeroizing::new) {
             Ok(text) => {
                 self.guard(&file_key, &path);
                 Some(Secret::from(text.trim_end_matches(['\r', '\n']).to_owned()))

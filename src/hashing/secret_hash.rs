@@ -4,7 +4,7 @@
 
 use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 
 use argon2::password_hash::phc::{Output, ParamsString, PasswordHash};
 use argon2::{ARGON2ID_IDENT, Algorithm, Argon2, Block, Params, ParamsBuilder, Version};
@@ -127,16 +127,21 @@ impl Memories {
 
 /// Hashes and verifies with the live keys and cost.
 pub(super) struct Argon {
-    keys: Keys,
     cost: Cost,
-    params: Params,
-    dummy: PhcString,
+    live: RwLock<Arc<Live>>,
     operations: AtomicU64,
     memories: Memories,
 }
 
-impl Argon {
-    pub(super) fn new(keys: Keys, cost: Cost, dummy: &Dummy) -> Result<Self, HashError> {
+/// The keys in use, what a new hash is made with, and the dummy hash.
+struct Live {
+    keys: Keys,
+    params: Params,
+    dummy: PhcString,
+}
+
+impl Live {
+    fn new(keys: Keys, cost: Cost) -> Result<Self, HashError> {
         let params = ParamsBuilder::new()
             .m_cost(cost.memory_kib)
             .t_cost(cost.passes)
@@ -145,27 +150,60 @@ impl Argon {
             .keyid(keys.first().id().as_bytes().try_into().map_err(failed)?)
             .build()
             .map_err(failed)?;
-        let memories = Memories::of(params.block_count());
-        let mut argon = Self {
-            keys,
-            cost,
-            params,
-            dummy: PhcString::from(String::new()),
-            operations: AtomicU64::new(0),
-            memories,
+        Ok(Self { keys, params, dummy: PhcString::from(String::new()) })
+    }
+
+    fn parse(&self, stored: &PhcString) -> Result<Parsed<'_>, &'static str> {
+        let phc: PasswordHash = stored.expose().parse().map_err(|_| "not a PHC string")?;
+        if phc.algorithm != ARGON2ID_IDENT || phc.version != Some(Version::V0x13.into()) {
+            return Err("not Argon2id of version 19");
+        }
+        let params = Params::try_from(&phc).map_err(|_| "bad parameters")?;
+        if params.m_cost() > MOST_MEMORY_KIB {
+            return Err("asks for more than 1 GiB");
+        }
+        let (Some(salt), Some(hash)) = (phc.salt, phc.hash) else {
+            return Err("no salt or no hash");
         };
-        argon.dummy = argon.hash(&dummy.password, Salt(dummy.salt))?;
+        let key = self.keys.find(params.keyid()).ok_or("its key is not configured")?;
+        Ok(Parsed { key, params, salt: salt.as_ref().to_vec(), hash: hash.as_bytes().to_vec() })
+    }
+}
+
+impl Argon {
+    pub(super) fn new(keys: Keys, cost: Cost, dummy: &Dummy) -> Result<Self, HashError> {
+        let live = Live::new(keys.clone(), cost)?;
+        let memories = Memories::of(live.params.block_count());
+        let live = RwLock::new(Arc::new(live));
+        let argon = Self { cost, live, operations: AtomicU64::new(0), memories };
+        argon.replace_keys(keys, dummy)?;
         Ok(argon)
+    }
+
+    /// Uses other keys from the next operation on, with a dummy hash of their own.
+    pub(super) fn replace_keys(&self, keys: Keys, dummy: &Dummy) -> Result<(), HashError> {
+        let mut live = Live::new(keys, self.cost)?;
+        live.dummy = self.hash_with(&live, &dummy.password, Salt(dummy.salt))?;
+        *self.live.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(live);
+        Ok(())
+    }
+
+    fn live(&self) -> Arc<Live> {
+        Arc::clone(&self.live.read().unwrap_or_else(PoisonError::into_inner))
     }
 
     /// One hash operation with the first key.
     pub(super) fn hash(&self, password: &[u8], salt: Salt) -> Result<PhcString, HashError> {
+        self.hash_with(&self.live(), password, salt)
+    }
+
+    fn hash_with(&self, live: &Live, password: &[u8], salt: Salt) -> Result<PhcString, HashError> {
         let mut bytes = [0; HASH_BYTES];
-        self.operate(self.keys.first(), &self.params, password, &salt.0, &mut bytes)?;
+        self.operate(live.keys.first(), &live.params, password, &salt.0, &mut bytes)?;
         let phc = PasswordHash {
             algorithm: ARGON2ID_IDENT,
             version: Some(Version::V0x13.into()),
-            params: ParamsString::try_from(&self.params).map_err(failed)?,
+            params: ParamsString::try_from(&live.params).map_err(failed)?,
             salt: Some(salt.0.as_slice().try_into().map_err(failed)?),
             hash: Some(Output::new(&bytes).map_err(failed)?),
         };
@@ -182,27 +220,28 @@ impl Argon {
         stored: Option<&PhcString>,
         renewal: Option<Salt>,
     ) -> Result<Checked, HashError> {
-        let parsed = match stored.map(|stored| self.parse(stored)) {
+        let live = self.live();
+        let parsed = match stored.map(|stored| live.parse(stored)) {
             Some(Ok(parsed)) => parsed,
             Some(Err(reason)) => {
-                self.compare_with_dummy(password)?;
+                self.compare_with_dummy(&live, password)?;
                 return Ok(Checked::Unverifiable(reason));
             }
             None => {
-                self.compare_with_dummy(password)?;
+                self.compare_with_dummy(&live, password)?;
                 return Ok(Checked::Wrong);
             }
         };
         if !self.is_of(&parsed, password)? {
             return Ok(Checked::Wrong);
         }
-        let salt = renewal.filter(|_| self.is_outdated(&parsed));
-        let renewed = salt.map(|salt| self.hash(password, salt)).transpose()?;
+        let salt = renewal.filter(|_| self.is_outdated(&live, &parsed));
+        let renewed = salt.map(|salt| self.hash_with(&live, password, salt)).transpose()?;
         Ok(Checked::Right { renewed })
     }
 
-    fn compare_with_dummy(&self, password: &[u8]) -> Result<(), HashError> {
-        let dummy = self.parse(&self.dummy).map_err(failed)?;
+    fn compare_with_dummy(&self, live: &Live, password: &[u8]) -> Result<(), HashError> {
+        let dummy = live.parse(&live.dummy).map_err(failed)?;
         self.is_of(&dummy, password).map(drop)
     }
 
@@ -239,28 +278,12 @@ impl Argon {
         self.operations.load(Ordering::Relaxed)
     }
 
-    fn is_outdated(&self, stored: &Parsed<'_>) -> bool {
-        stored.key.id() != self.keys.first().id()
+    fn is_outdated(&self, live: &Live, stored: &Parsed<'_>) -> bool {
+        stored.key.id() != live.keys.first().id()
             || stored.params.m_cost() < self.cost.memory_kib
             || stored.params.t_cost() < self.cost.passes
             || stored.params.p_cost() < self.cost.lanes
             || stored.hash.len() < HASH_BYTES
-    }
-
-    fn parse(&self, stored: &PhcString) -> Result<Parsed<'_>, &'static str> {
-        let phc: PasswordHash = stored.expose().parse().map_err(|_| "not a PHC string")?;
-        if phc.algorithm != ARGON2ID_IDENT || phc.version != Some(Version::V0x13.into()) {
-            return Err("not Argon2id of version 19");
-        }
-        let params = Params::try_from(&phc).map_err(|_| "bad parameters")?;
-        if params.m_cost() > MOST_MEMORY_KIB {
-            return Err("asks for more than 1 GiB");
-        }
-        let (Some(salt), Some(hash)) = (phc.salt, phc.hash) else {
-            return Err("no salt or no hash");
-        };
-        let key = self.keys.find(params.keyid()).ok_or("its key is not configured")?;
-        Ok(Parsed { key, params, salt: salt.as_ref().to_vec(), hash: hash.as_bytes().to_vec() })
     }
 }
 

@@ -7,6 +7,7 @@
 //! warning before it. The connection ends at that warning, so that the commit counts as one without an answer.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
 use deadpool_postgres::Connect;
@@ -35,29 +36,54 @@ type Connected = (Client, JoinHandle<()>);
 
 /// The hosts of a connection string, each with all that is the same for them.
 pub(super) struct Hosts {
-    each: Vec<Config>,
-    tls: Tls,
+    /// What new connections are made with.
+    servers: RwLock<Arc<Servers>>,
     /// Which of them was good last.
     good: AtomicUsize,
 }
 
+struct Servers {
+    all: Config,
+    each: Vec<Config>,
+    tls: Tls,
+}
+
+impl Servers {
+    fn of(Settings { config, tls, .. }: Settings) -> Arc<Self> {
+        Arc::new(Self { each: each(&config), all: config, tls })
+    }
+
+    async fn connect(&self, config: &Config) -> Result<Connected, Error> {
+        let (client, connection) = config.connect(self.tls.clone()).await?;
+        Ok((client, tokio::spawn(run(connection))))
+    }
+}
+
 impl Hosts {
-    pub(super) fn of(settings: &Settings) -> Self {
-        let Settings { config, tls, .. } = settings;
-        Self { each: each(config), tls: tls.clone(), good: AtomicUsize::new(0) }
+    pub(super) fn of(settings: Settings) -> Self {
+        Self { servers: RwLock::new(Servers::of(settings)), good: AtomicUsize::new(0) }
+    }
+
+    /// Makes new connections with these settings.
+    pub(super) fn replace(&self, settings: Settings) {
+        let servers = Servers::of(settings);
+        *self.servers.write().unwrap_or_else(PoisonError::into_inner) = servers;
     }
 
     /// Asks one after the other; the last error if none takes changes.
-    async fn first_good(&self, all: &Config) -> Result<Connected, Error> {
+    async fn first_good(&self) -> Result<Connected, Error> {
+        let servers = Arc::clone(&self.servers.read().unwrap_or_else(PoisonError::into_inner));
+        let each = &servers.each;
         let good = self.good.load(Ordering::Relaxed);
-        let mut waiting = self.each.iter().enumerate().cycle().skip(good).take(self.each.len());
+        let mut waiting = each.iter().enumerate().cycle().skip(good).take(each.len());
         let mut asked = FuturesUnordered::new();
         let mut failed = None;
         loop {
             let next = waiting.next();
             let is_last = next.is_none();
             if let Some((host, config)) = next {
-                asked.push(async move { (host, self.connect_to(config).await) });
+                let servers = &servers;
+                asked.push(async move { (host, servers.connect(config).await) });
             }
             tokio::select! {
                 answer = asked.next() => match answer {
@@ -69,7 +95,7 @@ impl Hosts {
                     None => match failed {
                         Some(error) => return Err(error),
                         // What is wrong with the hosts, this says.
-                        None => return self.connect_to(all).await,
+                        None => return servers.connect(&servers.all).await,
                     },
                 },
                 () = sleep(NEXT_AFTER), if !is_last => {}
@@ -78,17 +104,12 @@ impl Hosts {
     }
 }
 
-impl Hosts {
-    async fn connect_to(&self, config: &Config) -> Result<Connected, Error> {
-        let (client, connection) = config.connect(self.tls.clone()).await?;
-        Ok((client, tokio::spawn(run(connection))))
-    }
-}
+/// The pool's share of the hosts.
+pub(super) struct Connector(pub(super) Arc<Hosts>);
 
-impl Connect for Hosts {
-    fn connect(&self, all: &Config) -> BoxFuture<'_, Result<Connected, Error>> {
-        let all = all.clone();
-        Box::pin(async move { self.first_good(&all).await })
+impl Connect for Connector {
+    fn connect(&self, _: &Config) -> BoxFuture<'_, Result<Connected, Error>> {
+        Box::pin(self.0.first_good())
     }
 }
 

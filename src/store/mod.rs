@@ -43,7 +43,7 @@ use crate::rules;
 
 use again::Time;
 pub use attempt::{AttemptId, Tried, Try};
-use connect::Hosts;
+use connect::{Connector, Hosts};
 pub use contracts::{Act, Standing, State};
 pub use credentials::{SetTemporary, Setting};
 pub use doing::Doing;
@@ -176,6 +176,7 @@ pub struct NotAConnectionString(String);
 #[derive(Clone)]
 pub struct Store {
     pool: Pool,
+    hosts: Arc<Hosts>,
     limit: Duration,
     /// How often a thing is tried within the limit.
     tries: i16,
@@ -207,10 +208,10 @@ impl Store {
         tries: i16,
     ) -> Result<Self, NotAConnectionString> {
         let settings = connect::settings(url, limit)?;
-        let hosts = Hosts::of(&settings);
-        let connect::Settings { config, asked, .. } = settings;
+        let (config, asked) = (settings.config.clone(), settings.asked.clone());
+        let hosts = Arc::new(Hosts::of(settings));
         let recycling = ManagerConfig { recycling_method: RecyclingMethod::Fast };
-        let manager = Manager::from_connect(config, hosts, recycling);
+        let manager = Manager::from_connect(config, Connector(Arc::clone(&hosts)), recycling);
         let pool = Pool::builder(manager)
             .max_size(connections.max(1))
             .runtime(Runtime::Tokio1)
@@ -220,7 +221,16 @@ impl Store {
             .post_create(settings::hook(asked))
             .build()
             .map_err(|error| NotAConnectionString(error.to_string()))?;
-        Ok(Self { pool, limit, tries, last_look: Arc::default() })
+        Ok(Self { pool, hosts, limit, tries, last_look: Arc::default() })
+    }
+
+    /// Makes new connections with this connection string; those that are there stay.
+    ///
+    /// # Errors
+    /// [`NotAConnectionString`]; nothing changes then.
+    pub fn replace_url(&self, url: &Secret) -> Result<(), NotAConnectionString> {
+        self.hosts.replace(connect::settings(url, self.limit)?);
+        Ok(())
     }
 
     /// The time of something that begins now: a part of it for each of several tries.

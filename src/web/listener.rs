@@ -21,6 +21,7 @@ use axum_server::accept::{Accept, NoDelayAcceptor};
 use axum_server::tls_rustls::RustlsAcceptor;
 use rustix::net::sockopt::set_tcp_user_timeout;
 use tokio::net::TcpStream;
+use tokio::sync::Notify;
 use tower::Service;
 
 use super::room::{Place, Room};
@@ -42,6 +43,7 @@ const HEAD_BYTES: usize = 2 * super::head::BYTES;
 pub struct Handle {
     server: axum_server::Handle<SocketAddr>,
     parting: Arc<AtomicBool>,
+    reload: Arc<Notify>,
 }
 
 impl Handle {
@@ -66,6 +68,11 @@ impl Handle {
     pub fn finish(&self, within: Duration) {
         self.part();
         self.server.graceful_shutdown(Some(within));
+    }
+
+    /// Has the certificate's files looked at now.
+    pub fn reload_certificate(&self) {
+        self.reload.notify_one();
     }
 
     /// Ends every connection as it is.
@@ -108,7 +115,7 @@ pub async fn serve(
     room: Room,
     handle: Handle,
 ) -> Result<(), ServeError> {
-    let Handle { server: handle, parting } = handle;
+    let Handle { server: handle, parting, reload } = handle;
     let server = axum_server::from_tcp(listener).map_err(ServeError::Broken)?.handle(handle);
     let router = router.layer(map_response_with_state(parting, part));
     let service = router.into_make_service_with_connect_info::<SocketAddr>();
@@ -121,7 +128,7 @@ pub async fn serve(
         RustlsAcceptor::new(offered.config()).handshake_timeout(HEAD_LIMIT).acceptor(plain);
     tokio::select! {
         ended = timed(server.acceptor(acceptor)).serve(service) => ended.map_err(ServeError::Broken),
-        never = offered.follow() => match never {},
+        never = offered.follow(reload) => match never {},
     }
 }
 

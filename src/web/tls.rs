@@ -14,7 +14,8 @@ use rustls::ServerConfig;
 use rustls::crypto::ring;
 use rustls::sign::{CertifiedKey, SingleCertAndKey};
 use rustls::version::{TLS12, TLS13};
-use tokio::time::sleep;
+use tokio::sync::Notify;
+use tokio::time::timeout;
 
 use super::ServeError;
 use crate::config::Tls;
@@ -47,17 +48,17 @@ impl Offered {
         self.config.clone()
     }
 
-    /// Follows the files, for ever.
-    pub(super) async fn follow(mut self) -> Infallible {
+    /// Follows the files, for ever; looks at once, and believes what it sees, when it is `told` to.
+    pub(super) async fn follow(mut self, told: Arc<Notify>) -> Infallible {
         let mut seen = self.judged;
         loop {
-            sleep(LOOK).await;
+            let is_told = timeout(LOOK, told.notified()).await.is_ok();
             let tls = self.tls.clone();
             let Ok(files) = tokio::task::spawn_blocking(move || Files::read(&tls)).await else {
                 continue;
             };
             let mark = files.mark();
-            if mark != self.judged && mark == seen {
+            if mark != self.judged && (mark == seen || is_told) {
                 self.judged = mark;
                 self.judge(&files);
             }

@@ -3,6 +3,7 @@
 mod manager;
 mod overload;
 mod readiness;
+mod reload;
 mod stopping;
 
 use std::sync::Arc;
@@ -25,6 +26,7 @@ pub fn trials(world: &Arc<World>) -> Vec<Trial> {
         manager::trials(world),
         overload::trials(world),
         readiness::trials(world),
+        reload::trials(world),
     ]
     .into_iter()
     .flatten()
@@ -48,9 +50,13 @@ struct Whole {
 impl Whole {
     /// One that is ready, with these variables.
     async fn ready(world: &World, variables: &[(&str, &str)]) -> Self {
+        Self::on(world.database().await, variables).await
+    }
+
+    /// The same on this database.
+    async fn on(database: Database, variables: &[(&str, &str)]) -> Self {
         let fake = FakeAsterisk::start().await.unwrap();
         fake.has_sounds(SOUNDS);
-        let database = world.database().await;
         let owner = database.owner().await.unwrap();
         site::contract(&owner, "line").await;
         site::credential(&owner, NUMBER, "temporary").await;
@@ -66,6 +72,10 @@ impl Whole {
     async fn readyz(&self) -> (u16, String) {
         let answer = self.caller.get(&format!("{}/readyz", self.daemon.operators)).await;
         (answer.status, answer.body)
+    }
+
+    fn hang_up(&mut self) {
+        self.daemon.child().signal(rustix::process::Signal::HUP).unwrap();
     }
 
     fn terminate(&mut self) {

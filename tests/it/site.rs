@@ -126,6 +126,10 @@ impl Daemon {
             .envs(variables.iter().copied())
             .arg("serve")
             .stderr(log);
+        // A secret that is given as a file is given in no other way.
+        for secret in variables.iter().filter_map(|(name, _)| name.strip_suffix("_FILE")) {
+            command.env_remove(secret);
+        }
         let mut child = Child::spawn("karipass", command).unwrap();
         let answers = || Ok(TcpStream::connect(&site).is_ok());
         if let Err(error) = child.wait_for(Duration::from_mins(1), answers) {

@@ -1,0 +1,62 @@
+//! What `SIGHUP` has the daemon read again: certificate, hash keys, and the passwords of ARI and PostgreSQL.
+//!
+//! All of it or nothing: a configuration with a mistake changes nothing. What is under way goes on with what it
+//! began with. Other settings are taken at the next start.
+
+use std::convert::Infallible;
+
+use tokio::signal::unix::Signal;
+use tracing::{error, info};
+
+use crate::ari::Credentials;
+use crate::config::{Ari, Config, Mistakes};
+use crate::hashing::{Dummy, Hasher};
+use crate::store::Store;
+use crate::web::Handle;
+
+/// What can be replaced while the daemon serves.
+pub(super) struct Reload<'a> {
+    pub(super) read: &'a dyn Fn() -> Result<Config, Mistakes>,
+    pub(super) hasher: &'a Hasher,
+    /// The line's and the site's.
+    pub(super) stores: [Store; 2],
+    /// The Asterisks, and as whom each is spoken to.
+    pub(super) asterisks: &'a [Ari],
+    pub(super) credentials: Vec<Credentials>,
+    pub(super) site: &'a Handle,
+}
+
+impl Reload<'_> {
+    /// Reads again at each signal, for ever.
+    pub(super) async fn run(self, mut hang_up: Signal) -> Infallible {
+        loop {
+            hang_up.recv().await;
+            match self.replace() {
+                Ok(()) => info!("certificate, keys and passwords were read again"),
+                Err(reason) => error!(%reason, "nothing was read again; all stays as it was"),
+            }
+        }
+    }
+
+    fn replace(&self) -> anyhow::Result<()> {
+        let config = super::read_for_serving(self.read)?;
+        anyhow::ensure!(
+            config.ari.iter().map(place).eq(self.asterisks.iter().map(place)),
+            "ari: another Asterisk or application is taken at the next start"
+        );
+        for store in &self.stores {
+            store.replace_url(&config.database.url)?;
+        }
+        for (credentials, ari) in self.credentials.iter().zip(&config.ari) {
+            credentials.replace(ari)?;
+        }
+        self.hasher.replace_keys(config.hashing.keys, &Dummy::draw(&mut rand::rng()))?;
+        self.site.reload_certificate();
+        Ok(())
+    }
+}
+
+/// Which Asterisk and application it is.
+fn place(ari: &Ari) -> (&str, &str) {
+    (ari.url.as_str(), &ari.app)
+}

@@ -1,0 +1,127 @@
+//! Secrets on the disk: who may read them, and that `SIGHUP` reads them again.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::Path;
+use std::sync::Arc;
+
+use karipass_lab::fake_asterisk::Reply;
+use libtest_mimic::Trial;
+use serde_json::json;
+
+use super::{Whole, until};
+use crate::site::{KEYS, NUMBER, RIGHT};
+use crate::world::{KARIPASS, Ran, World, run, trial};
+
+/// The key that comes with a rotation, and how stored hashes name it.
+const NEW_KEY: &str = "new AQAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=";
+const OF_NEW_KEY: &str = "SELECT count(*) FROM credential WHERE phc LIKE '%,keyid=bmV3$%'";
+
+pub fn trials(world: &Arc<World>) -> Vec<Trial> {
+    vec![
+        trial(world, "r_serve_refuses_secrets_that_others_can_read", exposed),
+        trial(world, "r_sighup_reads_keys_and_passwords_again_and_ends_nothing", reloaded),
+    ]
+}
+
+async fn exposed(world: Arc<World>) {
+    let database = world.database().await;
+    let folder = tempfile::tempdir().unwrap();
+    let mode = |path: &Path, mode| {
+        fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
+    };
+    mode(folder.path(), 0o755);
+    let (keys, password) = (folder.path().join("hash.keys"), folder.path().join("ari.password"));
+    fs::write(&keys, KEYS).unwrap();
+    fs::write(&password, "unused").unwrap();
+    // A listener that is none: where the secrets are good this is what ends it.
+    let serve = |group_readable: &str| -> Ran {
+        let mut command = database.karipass(Path::new(KARIPASS));
+        command
+            .arg("serve")
+            .env_remove("KARIPASS_HASHING_KEYS")
+            .env_remove("KARIPASS_ARI_PASSWORD");
+        command.env("KARIPASS_HASHING_KEYS_FILE", &keys);
+        command.env("KARIPASS_ARI_PASSWORD_FILE", &password);
+        command.env("KARIPASS_SECRETS_GROUP_READABLE", group_readable);
+        run(command
+            .env("KARIPASS_SITE_LISTEN", "127.77.0.1:1")
+            .env("KARIPASS_OPERATORS_LISTEN", "192.0.2.1:1"))
+    };
+    for (keys_mode, password_mode, group_readable, named) in [
+        (0o644, 0o600, "false", &["hashing.keys_file"][..]),
+        (0o644, 0o604, "true", &["hashing.keys_file", "ari.password_file"]),
+        (0o640, 0o600, "false", &["hashing.keys_file"]),
+        (0o640, 0o640, "true", &[]),
+        (0o600, 0o400, "false", &[]),
+    ] {
+        mode(&keys, keys_mode);
+        mode(&password, password_mode);
+        let ran = serve(group_readable);
+        assert_eq!(ran.status, 1, "{ran:?}");
+        for key in ["hashing.keys_file", "ari.password_file"] {
+            let is_named = ran.err.lines().any(|line| line.contains(&format!("{key}: ")));
+            assert_eq!(is_named, named.contains(&key), "{keys_mode:o} {password_mode:o}: {ran:?}");
+        }
+    }
+}
+
+async fn reloaded(world: Arc<World>) {
+    let (postgres, database) = world.mortal().await;
+    let folder = tempfile::tempdir().unwrap();
+    fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o700)).unwrap();
+    let [keys, password, url] =
+        ["hash.keys", "ari.password", "database.url"].map(|name| folder.path().join(name));
+    fs::write(&keys, KEYS).unwrap();
+    fs::write(&password, "former").unwrap();
+    fs::write(&url, &database.daemon_url).unwrap();
+    let mut whole = Whole::on(
+        database.clone(),
+        &[
+            ("KARIPASS_HASHING_KEYS_FILE", keys.to_str().unwrap()),
+            ("KARIPASS_ARI_PASSWORD_FILE", password.to_str().unwrap()),
+            ("KARIPASS_DATABASE_URL_FILE", url.to_str().unwrap()),
+        ],
+    )
+    .await;
+    let limits = fs::read_to_string(format!("/proc/{}/limits", whole.daemon.child().id())).unwrap();
+    let core = limits.lines().find(|line| line.starts_with("Max core file size")).unwrap();
+    assert_eq!(core.split_whitespace().filter(|word| *word == "0").count(), 2, "{core}");
+    // A mistake changes nothing: no key, and another password beside it.
+    fs::write(&keys, "nonsense").unwrap();
+    fs::write(&password, "too early").unwrap();
+    whole.hang_up();
+    // Read by now: what follows is another signal.
+    until("the mistake", async || whole.daemon.log().contains("hashing.keys: line 1")).await;
+    fs::write(&keys, format!("{NEW_KEY}\n{KEYS}")).unwrap();
+    fs::write(&password, "latter").unwrap();
+    let role = database.daemon_url.split("password=").nth(1).unwrap().split(' ').next().unwrap();
+    fs::write(&url, database.daemon_url.replace(role, "latter")).unwrap();
+    let superuser = postgres.superuser(&database.name).await.unwrap();
+    superuser.batch_execute("ALTER ROLE karipass PASSWORD 'latter'").await.unwrap();
+    let former = "Basic a2FyaXBhc3M6Zm9ybWVy";
+    let requests = whole.fake.requests();
+    assert!(requests.iter().all(|request| request.authorization.as_deref() == Some(former)));
+    whole.hang_up();
+    let latter = "Basic a2FyaXBhc3M6bGF0dGVy";
+    whole.fake.on("GET", "/sounds", Reply::With(200, json!([])));
+    until("the new password of ARI", async || {
+        let requests = whole.fake.requests();
+        requests.iter().any(|request| request.authorization.as_deref() == Some(latter))
+    })
+    .await;
+    // The sessions that there were have the old password of PostgreSQL; both of the line and the site.
+    let end = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+               WHERE datname = current_database() AND usename = 'karipass'";
+    superuser.execute(end, &[]).await.unwrap();
+    let answer = whole.caller.log_in(&whole.daemon.base, NUMBER, RIGHT).await;
+    assert_eq!(answer.status, 200, "{answer:?}");
+    let renewed = async || superuser.query_one(OF_NEW_KEY, &[]).await.unwrap().get::<_, i64>(0);
+    assert_eq!(renewed().await, 1, "a good login renews the hash with the new key");
+    whole.up_to_confirmation("new.1").await;
+    whole.fake.press("new.1", "12345678");
+    whole.fake.playing("new.1", "completed").await;
+    assert_eq!(renewed().await, 1, "the phone hashes with the new key");
+    let back = format!("ALTER ROLE karipass PASSWORD '{role}'");
+    superuser.batch_execute(&back).await.unwrap();
+}
