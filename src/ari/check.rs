@@ -6,6 +6,7 @@ mod dialplan_files;
 mod doors;
 mod files;
 mod identify;
+mod listeners;
 
 use std::path::Path;
 
@@ -15,6 +16,7 @@ use serde::Deserialize;
 use super::dialplan::{self, Expected};
 use super::rest::{Rest, RestError};
 use super::{Chain, Pace, sounds};
+use crate::call::prompt::SOUNDS;
 use crate::{clock, config};
 
 /// Modules without which the line does not work: those of its dialplan, of its sounds and of ARI; drivers
@@ -59,6 +61,17 @@ const EVENT_WRITERS: [&str; 8] = [
     "cel_radius.so",
     "cel_sqlite3_custom.so",
     "cel_tds.so",
+];
+
+/// Copies SIP to a capture server, keys among it that come in INFO, if `hep.conf` says so.
+const SIP_COPIER: &str = "res_hep_pjsip.so";
+
+/// What tells Asterisk the time, without which it measures digits badly: one of them.
+const TIMING: [&str; 4] = [
+    "res_timing_timerfd.so",
+    "res_timing_pthread.so",
+    "res_timing_kqueue.so",
+    "res_timing_dahdi.so",
 ];
 
 /// The releases of each long-term series that have no known hole in ARI
@@ -144,10 +157,10 @@ async fn beside(rest: &Rest, ari: &config::Ari) -> Vec<Finding> {
         Err(error) => findings.push(untold("its time", &error)),
     }
     match &ari.etc {
-        Some(etc) => findings.extend(files::look(etc, &ari.app)),
+        Some(etc) => findings.extend(files::look(etc, &ari.app, &ari.user)),
         None => findings.push(Finding::Doubtful(format!(
             "Asterisk's files were not looked at for what ARI at {} does not tell (sessions, time-outs, \
-             event logs, whose word endpoints take, TIMEOUT(absolute)): set ari.etc to their folder",
+             event logs, who else is told digits, whose word endpoints take, TIMEOUT(absolute)): set ari.etc to their folder",
             ari.url
         ))),
     }
@@ -194,6 +207,10 @@ async fn look(rest: &Rest, ari: &config::Ari) -> Vec<Finding> {
             ))
         })),
         Err(error) => findings.push(untold("its sounds", &error)),
+    }
+    match twofold(rest).await {
+        Ok(found) => findings.extend(found),
+        Err(error) => findings.push(untold("its sounds' formats", &error)),
     }
     findings
 }
@@ -245,7 +262,33 @@ fn judge_modules(modules: &[Module], etc: Option<&Path>) -> Vec<Finding> {
                 "Asterisk's module {name} runs: cel.conf must not name DTMF or ALL in events"
             ))
         });
-    missing.chain(writers).collect()
+    let copier = (runs(SIP_COPIER) && !etc.is_some_and(listeners::captures_nothing)).then(|| {
+        Finding::Doubtful(format!(
+            "Asterisk's module {SIP_COPIER} runs: unless hep.conf says enabled = no, SIP is copied to another \
+             machine, and the keys that come in INFO with it"
+        ))
+    });
+    let untimed = (!TIMING.into_iter().any(runs)).then(|| {
+        Finding::Doubtful(format!(
+            "none of Asterisk's timing modules runs ({}): the lengths of digits may be wrong",
+            TIMING.join(", ")
+        ))
+    });
+    missing.chain(writers).chain(copier).chain(untimed).collect()
+}
+
+/// The sounds that are there in several formats: which of them is played depends on the call.
+async fn twofold(rest: &Rest) -> Result<Vec<Finding>, RestError> {
+    let told = |(sound, formats): (String, Vec<String>)| {
+        let formats = formats.join(" and ");
+        Finding::Doubtful(format!(
+            "sound {sound} is there as {formats}: callers hear one or the other, which may have other words"
+        ))
+    };
+    let ours = |(sound, formats): &(String, Vec<String>)| {
+        SOUNDS.contains(&sound.as_str()) && formats.len() > 1
+    };
+    Ok(rest.sounds().await?.into_iter().filter(ours).map(told).collect())
 }
 
 fn judge_log(log: &LogChannel) -> Option<Finding> {
@@ -319,15 +362,17 @@ mod tests {
                 |name: &&str| Module { name: (*name).to_owned(), status: status.to_owned() };
             names.iter().map(module).collect()
         };
-        assert_eq!(judge_modules(&modules(&MODULES, "Running"), None), []);
-        assert_eq!(judge_modules(&modules(&MODULES, "Not Running"), None).len(), MODULES.len());
-        assert_eq!(judge_modules(&modules(&MODULES[1..], "Running"), None).len(), 1);
-        let with_sip = [&MODULES[..], &[PJSIP]].concat();
+        let timed = [&MODULES[..], &[TIMING[0]]].concat();
+        assert_eq!(judge_modules(&modules(&timed, "Running"), None), []);
+        assert_eq!(judge_modules(&modules(&timed, "Not Running"), None).len(), MODULES.len() + 1);
+        assert_eq!(judge_modules(&modules(&timed[1..], "Running"), None).len(), 1);
+        assert_eq!(judge_modules(&modules(&MODULES, "Running"), None).len(), 1, "untimed");
+        let with_sip = [&timed[..], &[PJSIP]].concat();
         assert_eq!(judge_modules(&modules(&with_sip, "Running"), None).len(), 1);
         let with_headers = [&with_sip[..], &[PJSIP_HEADERS]].concat();
         assert_eq!(judge_modules(&modules(&with_headers, "Running"), None), []);
-        for writer in ["cel_custom.so", "cel_radius.so", "cel_beanstalkd.so"] {
-            let with_writer = [&MODULES[..], &[writer]].concat();
+        for writer in ["cel_custom.so", "cel_radius.so", "cel_beanstalkd.so", SIP_COPIER] {
+            let with_writer = [&timed[..], &[writer]].concat();
             assert!(matches!(
                 judge_modules(&modules(&with_writer, "Running"), None)[..],
                 [Finding::Doubtful(_)]

@@ -299,15 +299,22 @@ impl Rest {
         self.send(Request { body: Some(json!({ "allowed": wanted })), ..request }).await
     }
 
-    /// The sounds that Asterisk has in [`LANGUAGE`]; in another it would play them without a word of it.
-    pub(crate) async fn sounds(&self) -> Result<Vec<String>, RestError> {
+    /// The sounds that Asterisk has in [`LANGUAGE`], each with its formats; in another language it would play
+    /// them without a word of it.
+    pub(crate) async fn sounds(&self) -> Result<Vec<(String, Vec<String>)>, RestError> {
         #[derive(Deserialize)]
         struct Sound {
             id: String,
+            formats: Vec<Format>,
+        }
+        #[derive(Deserialize)]
+        struct Format {
+            format: String,
         }
         let query = format!("lang={LANGUAGE}");
         let sounds: Vec<Sound> = self.get("sounds", &["sounds"], Some(&query)).await?;
-        Ok(sounds.into_iter().map(|sound| sound.id).collect())
+        let named = |formats: Vec<Format>| formats.into_iter().map(|it| it.format).collect();
+        Ok(sounds.into_iter().map(|sound| (sound.id, named(sound.formats))).collect())
     }
 
     /// Whether a module is loaded and runs.

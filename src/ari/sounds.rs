@@ -20,7 +20,8 @@ pub(crate) async fn missing(
     rest: &Rest,
     folder: Option<&Path>,
 ) -> Result<Vec<&'static str>, RestError> {
-    let known: HashSet<String> = rest.sounds().await?.into_iter().collect();
+    let sounds = rest.sounds().await?.into_iter();
+    let known: HashSet<String> = sounds.map(|(sound, _)| sound).collect();
     let folder = folder.map(Path::to_owned);
     let files = tokio::task::spawn_blocking(move || folder.map(|folder| not_in(&folder)));
     let no_file = files.await.ok().flatten().unwrap_or_default();

@@ -54,7 +54,7 @@ pub struct Findings {
 }
 
 impl Store {
-    /// Looks at the schema's version and at this role's rights. Nothing is changed.
+    /// Looks at the schema's version, at this role's rights, and at what the server logs of it. Nothing is changed.
     pub async fn check(&self) -> Findings {
         let mut findings = Findings::default();
         if let Err(error) = self.look(&mut findings).await {
@@ -77,6 +77,7 @@ impl Store {
         }
         self.compare_clocks(findings).await?;
         findings.wrong.extend(self.lacking().await?);
+        self.look_at_logs(findings).await?;
         for (table, privilege) in NEEDLESS {
             if self.may(table, privilege).await? {
                 findings.doubtful.push(format!(

@@ -18,6 +18,7 @@ mod doing;
 pub mod hold;
 pub mod import;
 pub mod login;
+mod logs;
 pub mod migrate;
 mod password;
 mod readiness;

@@ -19,6 +19,7 @@ pub fn trials(world: &Arc<World>) -> Vec<Trial> {
         trial(world, "r_check_names_a_database_that_was_never_migrated", never_migrated),
         trial(world, "r_check_names_every_right_that_the_daemon_lacks", too_few_rights),
         trial(world, "r_check_doubts_a_daemon_with_the_owners_rights", too_many_rights),
+        trial(world, "r_check_names_what_puts_hashes_into_the_servers_log", logs),
         trial(world, "r_check_names_each_part_that_is_down_and_exits_with_1", down),
         trial(world, "r_check_says_which_of_several_asterisks_a_finding_is_about", several),
         trial(world, "r_check_names_every_mistake_of_the_configuration", mistakes),
@@ -75,6 +76,33 @@ async fn too_few_rights(world: Arc<World>) {
 async fn too_many_rights(world: Arc<World>) {
     let findings = operator_store(&world.database().await).check().await;
     assert_eq!((findings.wrong.len(), findings.doubtful.len()), (0, 3), "{findings:?}");
+}
+
+/// By the settings of the daemon's own sessions.
+async fn logs(world: Arc<World>) {
+    let database = world.database().await;
+    let superuser = world.postgres.superuser(&database.name).await.unwrap();
+    let role = format!("ALTER ROLE karipass IN DATABASE {}", database.name);
+    let preload = "session_preload_libraries = 'auto_explain'";
+    for (set, wrong, doubtful) in [
+        (&["log_statement = 'all'"][..], &[][..], 0),
+        (
+            &["log_error_verbosity = 'default'"],
+            &["log_error_verbosity is default", "log_statement is all"],
+            0,
+        ),
+        (&["log_parameter_max_length = 0"], &["log_error_verbosity is default"], 0),
+        (&["log_error_verbosity = 'terse'", preload, "auto_explain.log_min_duration = 0"], &[], 1),
+    ] {
+        for set in set {
+            superuser.batch_execute(&format!("{role} SET {set}")).await.unwrap();
+        }
+        let found = daemon_store(&database).check().await;
+        assert_eq!((found.wrong.len(), found.doubtful.len()), (wrong.len(), doubtful), "{found:?}");
+        for words in wrong {
+            assert!(found.wrong.iter().any(|line| line.contains(words)), "{words}: {found:?}");
+        }
+    }
 }
 
 async fn down(world: Arc<World>) {

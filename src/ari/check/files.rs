@@ -3,15 +3,15 @@
 use std::path::Path;
 
 use super::conf::{Conf, Section};
-use super::{Finding, callers, dialplan_files, doors};
+use super::{Finding, callers, dialplan_files, doors, listeners};
 
 /// Asterisk's own limit of HTTP connections, all of ARI's included (`http.conf`).
 const DEFAULT_SESSIONS: u32 = 100;
 /// Milliseconds for which a daemon may be too busy to read, at least; 100 by default (`ari.conf`).
 const LEAST_WRITE_TIMEOUT: u32 = 1000;
 
-/// Looks at the files in `etc`; `app` is the application that takes the calls.
-pub(super) fn look(etc: &Path, app: &str) -> Vec<Finding> {
+/// Looks at the files in `etc`; `app` is the application that takes the calls, `user` as whom it is spoken to.
+pub(super) fn look(etc: &Path, app: &str, user: &str) -> Vec<Finding> {
     if !etc.is_dir() {
         return vec![Finding::Wrong(format!("ari.etc: {} is no folder", etc.display()))];
     }
@@ -24,14 +24,17 @@ pub(super) fn look(etc: &Path, app: &str) -> Vec<Finding> {
         );
         conf
     };
-    let [http, ari, logger, cel] =
-        ["http.conf", "ari.conf", "logger.conf", "cel.conf"].map(&mut read);
+    let [http, ari, logger, cel, manager] =
+        ["http.conf", "ari.conf", "logger.conf", "cel.conf", "manager.conf"].map(&mut read);
     let [pjsip, wizard, sorcery, extensions] =
         ["pjsip.conf", "pjsip_wizard.conf", "sorcery.conf", "extensions.conf"].map(&mut read);
     findings.extend(sessions(&http));
     findings.extend(write_timeout(&ari));
     findings.extend(logs(&logger));
     findings.extend(events(&cel));
+    findings.extend(listeners::addresses(&http));
+    findings.extend(listeners::users(&ari, user));
+    findings.extend(listeners::managers(&manager));
     findings.extend(callers::judge(&pjsip, &doors::doors(&extensions)));
     findings.extend(callers::elsewhere(&wizard, &sorcery));
     findings.extend(dialplan_files::orphans(&extensions, app));

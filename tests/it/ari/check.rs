@@ -20,6 +20,8 @@ pub fn trials(world: &Arc<World>) -> Vec<Trial> {
         trial(world, "ari::check_finds_everything_that_is_wrong_at_once", everything),
         trial(world, "ari::check_finds_what_stands_in_asterisks_files_alone", files),
         trial(world, "ari::check_says_what_it_cannot_see_without_the_files", no_files),
+        trial(world, "ari::check_finds_who_else_is_told_digits", listeners),
+        trial(world, "ari::check_doubts_a_sound_in_two_formats", twofold),
         trial(world, "ari::check_finds_a_clock_that_is_wrong", clocks),
         trial(world, "ari::check_compares_the_dialplan_with_the_configuration", another_dialplan),
         trial(world, "ari::check_says_why_it_cannot_look", nothing_to_look_at),
@@ -54,6 +56,7 @@ async fn healthy() -> FakeAsterisk {
         "res_stasis.so",
         "res_stasis_answer.so",
         "res_stasis_playback.so",
+        "res_timing_timerfd.so",
     ]
     .iter()
     .map(|name| json!({ "name": name, "status": "Running" }))
@@ -287,6 +290,68 @@ async fn files(_world: Arc<World>) {
     assert!(matches!(&found[..], [Finding::Doubtful(text)] if is_told(text)), "{found:#?}");
     let found = findings_with(&fake, Some(&etc.path().join("none"))).await;
     assert!(found.len() == 1 && names(&found, &["ari.etc", "no folder"]), "{found:#?}");
+}
+
+async fn listeners(_world: Arc<World>) {
+    let fake = healthy().await;
+    let etc = samples();
+    let local = |file: &str, text: &str| {
+        let file = etc.path().join(file);
+        let before = fs::read_to_string(&file).unwrap_or_default();
+        fs::write(&file, before + text).unwrap();
+    };
+    local("karipass.d/http.conf", "bindaddr = 0.0.0.0\n");
+    local("ari.conf", "\n[other]\ntype = user\nread_only = yes\npassword = unused\n");
+    local(
+        "manager.conf",
+        "[general]\nenabled = yes\nbindaddr = 192.0.2.1\n[quiet]\nread = system,call\n\
+         [wall]\nread = call,dtmf\n[every](quiet)\nread = all\n",
+    );
+    local("hep.conf", "[general]\nenabled = yes\ncapture_address = 192.0.2.9:9060\n");
+    let modules = fake_modules(&["res_hep_pjsip.so", "res_timing_pthread.so"]);
+    fake.on("GET", "/asterisk/modules", answer(modules));
+    let found = findings_with(&fake, Some(etc.path())).await;
+    for words in [
+        &["http.conf", "0.0.0.0"][..],
+        &["manager.conf", "192.0.2.1"],
+        &["manager.conf", "user wall"],
+        &["manager.conf", "user every"],
+    ] {
+        assert!(names(&found, words), "{words:?}: {found:#?}");
+    }
+    let doubts = |found: &[Finding], word: &str| {
+        found.iter().any(|it| matches!(it, Finding::Doubtful(told) if told.contains(word)))
+    };
+    assert!(doubts(&found, "user other"), "{found:#?}");
+    assert!(doubts(&found, "res_hep_pjsip.so"), "{found:#?}");
+    assert!(!found.iter().any(|it| format!("{it:?}").contains("quiet")), "{found:#?}");
+    // AMI that is off, and a copier that is off, tell nobody.
+    fs::write(etc.path().join("manager.conf"), "[general]\nenabled = no\n[wall]\nread = all\n")
+        .unwrap();
+    fs::write(etc.path().join("hep.conf"), "[general]\nenabled = no\n").unwrap();
+    let found = findings_with(&fake, Some(etc.path())).await;
+    assert!(!names(&found, &["manager.conf"]) && !doubts(&found, "res_hep"), "{found:#?}");
+    fake.on("GET", "/asterisk/modules", answer(fake_modules(&[])));
+    let found = findings_with(&fake, Some(etc.path())).await;
+    assert!(doubts(&found, "timing modules"), "{found:#?}");
+}
+
+/// What ARI tells of these modules.
+fn fake_modules(names: &[&str]) -> Value {
+    names.iter().map(|name| json!({ "name": name, "status": "Running" })).collect()
+}
+
+async fn twofold(_world: Arc<World>) {
+    let fake = healthy().await;
+    let sounds = SOUNDS.iter().map(|id| {
+        let formats: &[&str] = if *id == "karipass/menu" { &["wav", "ulaw"] } else { &["wav"] };
+        let formats = formats.iter().map(|format| json!({ "language": "ja", "format": format }));
+        json!({ "id": id, "formats": formats.collect::<Value>() })
+    });
+    fake.on("GET", "/sounds", answer(sounds.collect()));
+    let found = findings(&fake).await;
+    let [Finding::Doubtful(told)] = &found[..] else { panic!("{found:#?}") };
+    assert!(told.contains("karipass/menu is there as wav and ulaw"), "{told}");
 }
 
 async fn no_files(_world: Arc<World>) {
