@@ -5,14 +5,12 @@
 //! the requests of one connection in order and knows no order between two, so whoever needs an
 //! order awaits one answer before the next request.
 
+mod credentials;
 mod error;
 
-use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
-use reqwest::header::{AUTHORIZATION, HeaderValue};
+use reqwest::header::AUTHORIZATION;
 use reqwest::{Client, Method, Response, StatusCode};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
@@ -21,6 +19,7 @@ use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio::time::sleep;
 use url::{Url, form_urlencoded};
 
+pub use credentials::Credentials;
 pub use error::{RestError, SetUpError};
 
 use error::unanswered;
@@ -43,43 +42,6 @@ const STOP_AGAIN: Duration = Duration::from_millis(2);
 
 /// The language of the sounds, by name of their folder in Asterisk.
 pub(crate) const LANGUAGE: &str = "ja";
-
-/// The `Authorization` header of the configured user.
-///
-/// # Errors
-/// [`SetUpError::Credentials`]
-fn authorization(ari: &config::Ari) -> Result<HeaderValue, SetUpError> {
-    let pair = STANDARD.encode(format!("{}:{}", ari.user, ari.password.expose()));
-    let mut value =
-        HeaderValue::from_str(&format!("Basic {pair}")).map_err(|_| SetUpError::Credentials)?;
-    value.set_sensitive(true);
-    Ok(value)
-}
-
-/// The `Authorization` of new requests and connections; it can be replaced while they go on.
-#[derive(Debug, Clone)]
-pub struct Credentials(Arc<RwLock<HeaderValue>>);
-
-impl Credentials {
-    /// # Errors
-    /// [`SetUpError::Credentials`]
-    pub(crate) fn new(ari: &config::Ari) -> Result<Self, SetUpError> {
-        Ok(Self(Arc::new(RwLock::new(authorization(ari)?))))
-    }
-
-    /// Takes user and password of `ari` from now on.
-    ///
-    /// # Errors
-    /// [`SetUpError::Credentials`]; nothing changes then.
-    pub fn replace(&self, ari: &config::Ari) -> Result<(), SetUpError> {
-        *self.0.write().unwrap_or_else(PoisonError::into_inner) = authorization(ari)?;
-        Ok(())
-    }
-
-    pub(crate) fn header(&self) -> HeaderValue {
-        self.0.read().unwrap_or_else(PoisonError::into_inner).clone()
-    }
-}
 
 /// Asterisk's REST side.
 #[derive(Debug)]
