@@ -13,8 +13,8 @@ use libtest_mimic::Trial;
 use super::scene::{CONTRACT, FIRST, Scene, number, temporary};
 use crate::world::{World, store_at, trial};
 
-/// What a busy machine may add to a time limit.
-const SLACK: Duration = Duration::from_secs(2);
+/// What a busy machine may add to a time limit: still within the 10 s of `P15`.
+const SLACK: Duration = Duration::from_secs(5);
 
 pub fn trials(world: &Arc<World>) -> Vec<Trial> {
     vec![
@@ -140,7 +140,7 @@ async fn locked(world: Arc<World>) {
     let error = scene.store.set_temporary(&new).await.unwrap_err();
     let StoreError::NotSent(Fault::Refused { code, .. }) = &error else { panic!("{error:?}") };
     assert_eq!(code, "55P03");
-    assert!(started.elapsed() < rules::STORE_WITHIN, "{:?}", started.elapsed());
+    assert!(started.elapsed() < rules::TROUBLE_WITHIN, "{:?}", started.elapsed());
     scene.owner.batch_execute("ROLLBACK").await.unwrap();
     assert_eq!(scene.store.set_temporary(&new).await.unwrap(), Setting::Stored);
 }
