@@ -20,7 +20,7 @@ use file::Reason;
 pub(super) enum Command {
     /// Load a CSV file, whole or not at all.
     Import {
-        /// The file, with the header `contract_number,number,service`.
+        /// The file, with the header `contract_number,number,service`, and `customer` behind it if wished.
         file: PathBuf,
         /// Drop the numbers and contracts that the file does not have.
         #[arg(long)]
@@ -87,8 +87,12 @@ async fn import(
             Ok(refuse(path, lines.into_iter().map(|line| (line, &Reason::LeavesNumbersBehind))))
         }
         Import::Loaded(counts) => {
+            let others = match counts.other_customers {
+                0 => String::new(),
+                others => format!("; contracts with another customer: {others}"),
+            };
             let text = format!(
-                "{} numbers added, {} changed, {} unchanged, {} removed",
+                "{} numbers added, {} changed, {} unchanged, {} removed{others}",
                 counts.added, counts.changed, counts.unchanged, counts.removed
             );
             output.result(&counts, &text)?;

@@ -51,6 +51,8 @@ pub enum Event {
     Voided,
     /// Contracts loaded from a file (`D1`).
     ContractsImported,
+    /// A contract that has another customer now (`D1`).
+    CustomerChanged,
     /// A contract suspended (`D2`).
     ContractSuspended,
     /// A contract resumed (`D2`).
@@ -75,6 +77,7 @@ impl Event {
             Self::UnitChanged => "unit_changed",
             Self::Voided => "voided",
             Self::ContractsImported => "contracts_imported",
+            Self::CustomerChanged => "customer_changed",
             Self::ContractSuspended => "contract_suspended",
             Self::ContractResumed => "contract_resumed",
             Self::ContractRemoved => "contract_removed",
@@ -109,6 +112,8 @@ pub enum Outcome {
     NumberMoved,
     /// Voided because the number is gone (`D1`, `D2`).
     NumberRemoved,
+    /// Voided because the contract has another customer now (`D1`).
+    CustomerChanged,
     /// Voided because the number no longer logs in without its service.
     ServiceEnded,
     /// A wrong password, counted (`C2`).
@@ -142,6 +147,7 @@ impl Outcome {
             Self::NotAllowed => "not_allowed",
             Self::NumberMoved => "number_moved",
             Self::NumberRemoved => "number_removed",
+            Self::CustomerChanged => "customer_changed",
             Self::ServiceEnded => "service_ended",
             Self::Wrong => "wrong",
             Self::UnknownNumber => "unknown_number",

@@ -9,7 +9,7 @@ use super::{Store, StoreError};
 use crate::number::Number;
 
 /// One row of a file.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Incoming {
     /// Its line in the file, from 1.
     pub line: u64,
@@ -19,6 +19,8 @@ pub struct Incoming {
     pub number: Number,
     /// Whether it has the settings service.
     pub service: bool,
+    /// Whose the contract is, the same in all of its rows; none leaves it as it is.
+    pub customer: Option<Box<str>>,
 }
 
 /// How many numbers a file has made or changed.
@@ -32,6 +34,8 @@ pub struct Counts {
     pub unchanged: usize,
     /// Numbers that the file does not have and that are gone.
     pub removed: usize,
+    /// Contracts that have another customer now.
+    pub other_customers: usize,
 }
 
 /// What came of a file.
@@ -46,12 +50,12 @@ pub enum Import {
 
 const MAKE_TABLE: &str = "
     CREATE TEMPORARY TABLE incoming (
-        line bigint, contract text, number text PRIMARY KEY, service boolean
+        line bigint, contract text, number text PRIMARY KEY, service boolean, customer text
     ) ON COMMIT DROP";
 
 const FILL_TABLE: &str = "
     INSERT INTO incoming
-    SELECT * FROM unnest($1::bigint[], $2::text[], $3::text[], $4::boolean[])";
+    SELECT * FROM unnest($1::bigint[], $2::text[], $3::text[], $4::boolean[], $5::text[])";
 
 /// What each number of the file or the database comes to.
 const COMPARE: &str = "
@@ -68,6 +72,30 @@ const COMPARE: &str = "
            END AS fate
     FROM incoming FULL JOIN contract_number AS known USING (number)";
 
+/// The contracts whose mark is not the file's, and whether they had one: a first mark is no change.
+const MARK: &str = "
+    CREATE TEMPORARY TABLE marked ON COMMIT DROP AS
+    SELECT DISTINCT incoming.contract AS number, incoming.customer,
+           known.customer IS NOT NULL AS has_changed
+    FROM incoming LEFT JOIN contract AS known ON known.number = incoming.contract
+    WHERE incoming.customer IS NOT NULL AND known.customer IS DISTINCT FROM incoming.customer";
+
+const MARK_CONTRACTS: &str = "
+    UPDATE contract SET customer = marked.customer FROM marked
+    WHERE contract.number = marked.number";
+
+/// The former customer's logins, less those that are gone already.
+const FORMER: &str = "
+    SELECT cr.login, n.contract
+    FROM marked JOIN contract_number AS n ON n.contract = marked.number
+    JOIN credential AS cr ON cr.login = n.number
+    WHERE has_changed ORDER BY cr.login";
+
+const BEGIN_ANEW: &str = "
+    UPDATE contract SET unit = NULL, version = version + 1 FROM marked
+    WHERE contract.number = marked.number AND has_changed
+    RETURNING contract.number";
+
 const LEFT_BEHIND: &str = "
     SELECT own.line FROM compared AS own
     WHERE own.fate = 'moved' AND own.number = own.old_contract
@@ -79,7 +107,8 @@ const LEFT_BEHIND: &str = "
 const LOCK_CONTRACTS: &str = "
     SELECT FROM contract
     WHERE number IN (SELECT old_contract FROM compared WHERE fate <> 'unchanged'
-                     UNION SELECT new_contract FROM compared WHERE fate <> 'unchanged')
+                     UNION SELECT new_contract FROM compared WHERE fate <> 'unchanged'
+                     UNION SELECT number FROM marked)
     ORDER BY number FOR NO KEY UPDATE";
 
 const TOUCH_CONTRACTS: &str = "
@@ -120,7 +149,8 @@ const COUNT: &str = "
     SELECT count(*) FILTER (WHERE fate = 'added'),
            count(*) FILTER (WHERE fate IN ('moved', 'ended', 'begun')),
            count(*) FILTER (WHERE fate = 'unchanged'),
-           count(*) FILTER (WHERE fate = 'absent')
+           count(*) FILTER (WHERE fate = 'absent'),
+           (SELECT count(*) FROM marked WHERE has_changed), (SELECT count(*) FROM marked)
     FROM compared";
 
 impl Store {
@@ -128,7 +158,8 @@ impl Store {
     /// `replace` the numbers that the file does not have are dropped.
     ///
     /// A number that goes to another contract, or goes, loses its credential and sessions; so does
-    /// one that without its service logs in no more.
+    /// one that without its service logs in no more. A contract that has another customer loses its
+    /// unit and every credential and session.
     ///
     /// # Errors
     /// [`StoreError`] if the store is out of reach.
@@ -143,8 +174,8 @@ impl Store {
             }
             transaction.query("DELETE FROM compared WHERE fate = 'absent'", &[]).await?;
         }
-        let counts = transaction.counts().await?;
-        if counts == (Counts { unchanged: counts.unchanged, ..Counts::default() }) {
+        let (counts, marked) = transaction.counts().await?;
+        if marked == 0 && counts == (Counts { unchanged: counts.unchanged, ..Counts::default() }) {
             return Ok(Import::Loaded(counts));
         }
         transaction.apply().await?;
@@ -161,25 +192,32 @@ impl Transaction {
         let contracts: Vec<&str> = rows.iter().map(|row| row.contract.as_str()).collect();
         let numbers: Vec<&str> = rows.iter().map(|row| row.number.as_str()).collect();
         let services: Vec<bool> = rows.iter().map(|row| row.service).collect();
-        self.query(FILL_TABLE, &[&lines, &contracts, &numbers, &services]).await?;
+        let customers: Vec<Option<&str>> = rows.iter().map(|row| row.customer.as_deref()).collect();
+        self.query(FILL_TABLE, &[&lines, &contracts, &numbers, &services, &customers]).await?;
         self.query("ANALYZE incoming", &[]).await?;
         self.query(COMPARE, &[]).await?;
         self.query("ANALYZE compared", &[]).await?;
+        self.query(MARK, &[]).await?;
         Ok(())
     }
 
-    async fn counts(&mut self) -> Result<Counts, StoreError> {
-        let Some(row) = self.query_opt(COUNT, &[]).await? else { return Ok(Counts::default()) };
+    /// What is to be told, and how many contracts get a mark.
+    async fn counts(&mut self) -> Result<(Counts, usize), StoreError> {
+        let Some(row) = self.query_opt(COUNT, &[]).await? else {
+            return Ok((Counts::default(), 0));
+        };
         let count = |index| {
             let count: i64 = column(&row, index, "a count")?;
             Ok::<_, StoreError>(usize::try_from(count).unwrap_or_default())
         };
-        Ok(Counts {
+        let counts = Counts {
             added: count(0)?,
             changed: count(1)?,
             unchanged: count(2)?,
             removed: count(3)?,
-        })
+            other_customers: count(4)?,
+        };
+        Ok((counts, count(5)?))
     }
 
     async fn apply(&mut self) -> Result<(), StoreError> {
@@ -200,8 +238,24 @@ impl Transaction {
             let record = operators(Event::ContractRemoved, Outcome::Done, None, Some(removed));
             self.record(&record).await?;
         }
+        self.begin_anew().await?;
         self.query(TOUCH_CONTRACTS, &[]).await?;
         self.record(&operators(Event::ContractsImported, Outcome::Done, None, None)).await
+    }
+
+    /// Marks contracts, and takes everything from those that had another customer.
+    async fn begin_anew(&mut self) -> Result<(), StoreError> {
+        self.query(MARK_CONTRACTS, &[]).await?;
+        for row in self.query(FORMER, &[]).await? {
+            let (login, contract) = (number(&row, 0)?, number(&row, 1)?);
+            self.drop_credential(login, contract, Outcome::CustomerChanged).await?;
+        }
+        for row in self.query(BEGIN_ANEW, &[]).await? {
+            let contract = Some(number(&row, 0)?);
+            let changed = operators(Event::CustomerChanged, Outcome::Done, None, contract);
+            self.record(&changed).await?;
+        }
+        Ok(())
     }
 
     /// Takes a number without service its credential, unless it logs in all the same (`W1`).

@@ -8,6 +8,9 @@ use crate::number::Number;
 use crate::store::import::Incoming;
 
 const HEADER: [&str; 3] = ["contract_number", "number", "service"];
+/// The optional last column.
+const CUSTOMER: &str = "customer";
+const MAX_CUSTOMER_CHARACTERS: usize = 100;
 
 /// A row that is not taken.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -22,14 +25,14 @@ pub struct Bad {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Reason {
     /// The first line is not the header.
-    #[error("the header is not contract_number,number,service")]
+    #[error("the header is not contract_number,number,service or the same with ,customer")]
     Header,
     /// There is nothing but the header.
     #[error("no row follows the header")]
     NoRows,
-    /// So many columns.
-    #[error("{0} columns instead of 3")]
-    Columns(usize),
+    /// So many columns, and so many in the header.
+    #[error("{0} columns instead of {1}")]
+    Columns(usize, usize),
     /// Some field is no text.
     #[error("not UTF-8")]
     NotUtf8,
@@ -39,6 +42,14 @@ pub enum Reason {
     /// The last column is neither of its two words.
     #[error("service is neither yes nor no")]
     Service,
+    /// The last column is no mark.
+    #[error(
+        "customer is longer than {MAX_CUSTOMER_CHARACTERS} characters, or holds control characters"
+    )]
+    Customer,
+    /// The first line of the contract, which has another mark.
+    #[error("customer is not the one that line {0} has for the same contract")]
+    TwoCustomers(u64),
     /// The line that has the number already, for the same contract.
     #[error("number stands in line {0} already")]
     Duplicate(u64),
@@ -64,7 +75,14 @@ pub fn parse(bytes: &[u8]) -> Result<Vec<Incoming>, Vec<Bad>> {
     // No field of a good file holds a line break, and `csv` miscounts lines that end in CR LF.
     let mut lines = (1..).zip(bytes.split(|byte| *byte == b'\n'));
     let header = lines.next().and_then(|(_, line)| record(line));
-    if !header.is_some_and(|header| header.iter().eq(HEADER.map(str::as_bytes))) {
+    let is_header = |names: &[&str]| {
+        header
+            .as_ref()
+            .is_some_and(|header| header.iter().eq(names.iter().map(|name| name.as_bytes())))
+    };
+    let with_customer = [&HEADER[..], &[CUSTOMER]].concat();
+    rows.has_customers = is_header(&with_customer);
+    if !rows.has_customers && !is_header(&HEADER) {
         rows.bad(1, Reason::Header);
     }
     for (number, line) in lines {
@@ -77,6 +95,7 @@ pub fn parse(bytes: &[u8]) -> Result<Vec<Incoming>, Vec<Bad>> {
     }
     rows.find_repeated();
     rows.find_contracts_without_own_row();
+    rows.find_contracts_of_two_customers();
     rows.bad.sort_by_key(|bad| bad.line);
     if rows.bad.is_empty() { Ok(rows.good) } else { Err(rows.bad) }
 }
@@ -90,6 +109,8 @@ fn record(line: &[u8]) -> Option<ByteRecord> {
 /// What has been read so far.
 #[derive(Default)]
 struct Rows {
+    /// Whether the header has the optional column.
+    has_customers: bool,
     good: Vec<Incoming>,
     bad: Vec<Bad>,
     /// Line, contract number and number of every row whose numbers can be read, whatever else is wrong.
@@ -105,14 +126,21 @@ impl Rows {
     fn take(&mut self, line: u64, record: &ByteRecord) {
         let fields = record.iter().map(std::str::from_utf8).collect::<Result<Vec<_>, _>>();
         let Ok(fields) = fields else { return self.bad(line, Reason::NotUtf8) };
-        let [contract, number, service] = fields.as_slice() else {
-            return self.bad(line, Reason::Columns(fields.len()));
+        let (contract, number, service, customer) = match *fields.as_slice() {
+            [contract, number, service] if !self.has_customers => (contract, number, service, ""),
+            [contract, number, service, customer] if self.has_customers => {
+                (contract, number, service, customer)
+            }
+            _ => {
+                let expected = HEADER.len() + usize::from(self.has_customers);
+                return self.bad(line, Reason::Columns(fields.len(), expected));
+            }
         };
         let contract = Number::from_typed(contract)
             .map_err(|_| self.bad(line, Reason::NotANumber("contract_number")));
         let number =
             Number::from_typed(number).map_err(|_| self.bad(line, Reason::NotANumber("number")));
-        let service = match *service {
+        let service = match service {
             "yes" => Some(true),
             "no" => Some(false),
             _ => None,
@@ -120,10 +148,16 @@ impl Rows {
         if service.is_none() {
             self.bad(line, Reason::Service);
         }
+        let is_mark = customer.chars().count() <= MAX_CUSTOMER_CHARACTERS
+            && !customer.contains(char::is_control);
+        if !is_mark {
+            self.bad(line, Reason::Customer);
+        }
         let (Ok(contract), Ok(number)) = (contract, number) else { return };
         self.numbers.push((line, contract, number));
         if let Some(service) = service {
-            self.good.push(Incoming { line, contract, number, service });
+            let customer = Some(customer).filter(|mark| !mark.is_empty()).map(Box::from);
+            self.good.push(Incoming { line, contract, number, service, customer });
         }
     }
 
@@ -141,6 +175,17 @@ impl Rows {
                 Reason::TwoContracts(earlier)
             };
             self.bad.push(Bad { line: *line, reason });
+        }
+    }
+
+    /// Names the rows whose mark is not the one of their contract's first row.
+    fn find_contracts_of_two_customers(&mut self) {
+        let mut first: BTreeMap<Number, (u64, &Option<Box<str>>)> = BTreeMap::new();
+        for Incoming { line, contract, customer, .. } in &self.good {
+            let (earlier, known) = *first.entry(*contract).or_insert((*line, customer));
+            if known != customer {
+                self.bad.push(Bad { line: *line, reason: Reason::TwoCustomers(earlier) });
+            }
         }
     }
 
@@ -200,8 +245,8 @@ x,y,z
             [
                 (3, Reason::NotANumber("number")),
                 (4, Reason::Service),
-                (5, Reason::Columns(2)),
-                (6, Reason::Columns(4)),
+                (5, Reason::Columns(2, 3)),
+                (6, Reason::Columns(4, 3)),
                 (7, Reason::NotANumber("contract_number")),
                 (7, Reason::NotANumber("number")),
                 (7, Reason::Service),
@@ -209,6 +254,39 @@ x,y,z
                 (10, Reason::TwoContracts(8)),
                 (10, Reason::NoOwnRow),
                 (12, Reason::NotUtf8),
+            ]
+        );
+    }
+
+    #[test]
+    fn d1_a_file_may_have_a_customer_for_each_contract() {
+        let file =
+            |rows: &str| format!("contract_number,number,service,customer\n{rows}").into_bytes();
+        let rows = "0612345600,0612345600,no,A-1
+0612345600,0612345601,yes,A-1
+0712345600,0712345600,yes,
+";
+        let customers: Vec<_> =
+            parse(&file(rows)).unwrap().into_iter().map(|row| row.customer).collect();
+        assert_eq!(customers, [Some("A-1".into()), Some("A-1".into()), None]);
+        let long = "x".repeat(MAX_CUSTOMER_CHARACTERS + 1);
+        let rows = format!(
+            "0612345600,0612345600,no,A-1
+0612345600,0612345601,yes,A-2
+0612345600,0612345602,yes,
+0612345600,0612345603,yes
+0712345600,0712345600,yes,{long}
+0812345600,0812345600,yes,a\u{0}b
+"
+        );
+        assert_eq!(
+            bad(&file(&rows)),
+            [
+                (3, Reason::TwoCustomers(2)),
+                (4, Reason::TwoCustomers(2)),
+                (5, Reason::Columns(3, 4)),
+                (6, Reason::Customer),
+                (7, Reason::Customer),
             ]
         );
     }

@@ -29,23 +29,31 @@ fn good(rows: &[Incoming]) {
         let own = rows.iter().find(|own| own.number == row.contract);
         assert!(own.is_some_and(|own| own.contract == own.number), "each contract has its own row");
     }
-    let mut written = String::from("contract_number,number,service\n");
+    for row in rows {
+        let of_contract = rows.iter().filter(|other| other.contract == row.contract);
+        assert!(of_contract.map(|other| &other.customer).all(|customer| *customer == row.customer));
+    }
+    let mut written = String::from("contract_number,number,service,customer\n");
     for row in rows {
         let (contract, number) = (row.contract.as_str(), row.number.as_str());
         let service = if row.service { "yes" } else { "no" };
-        writeln!(written, "{contract},{number},{service}").unwrap();
+        let customer = row.customer.as_deref().unwrap_or_default().replace('"', "\"\"");
+        writeln!(written, "{contract},{number},{service},\"{customer}\"").unwrap();
     }
     let again = file::parse(written.as_bytes()).unwrap();
-    let told = |row: &Incoming| (row.contract, row.number, row.service);
+    let told = |row: &Incoming| (row.contract, row.number, row.service, row.customer.clone());
     assert!(again.iter().map(told).eq(rows.iter().map(told)), "written out it is the same file");
 }
 
 fn earlier(reason: &Reason) -> Option<u64> {
     match reason {
-        Reason::Duplicate(line) | Reason::TwoContracts(line) => Some(*line),
+        Reason::Duplicate(line) | Reason::TwoContracts(line) | Reason::TwoCustomers(line) => {
+            Some(*line)
+        }
         Reason::Header
         | Reason::NoRows
-        | Reason::Columns(_)
+        | Reason::Columns(..)
+        | Reason::Customer
         | Reason::NotUtf8
         | Reason::NotANumber(_)
         | Reason::Service

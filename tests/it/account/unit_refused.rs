@@ -85,6 +85,7 @@ async fn elsewhere(world: Arc<World>) {
             contract: number(NUMBER),
             number: number(text),
             service: text != NUMBER,
+            customer: None,
         });
         operator_store(&scene.database).import(&rows, false).await.unwrap();
     })

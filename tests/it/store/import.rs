@@ -1,5 +1,6 @@
 //! Loading contracts (`D1`).
 
+use std::fmt::Write as _;
 use std::sync::Arc;
 
 use karipass::store::Setting;
@@ -17,6 +18,8 @@ pub fn trials(world: &Arc<World>) -> Vec<Trial> {
         trial(world, "d1_a_number_that_is_dropped_loses_credential_and_sessions", replaced),
         trial(world, "d1_a_contract_number_does_not_leave_its_numbers_behind", left_behind),
         trial(world, "d1_a_number_whose_service_ends_loses_its_login", service_ended),
+        trial(world, "d1_another_customer_gets_the_contract_without_passwords", customer),
+        trial(world, "d1_a_customers_first_mark_or_none_changes_nothing_else", first_mark),
         trial(world, "d1_files_and_calls_at_once_do_not_get_in_each_others_way", at_once),
     ]
 }
@@ -57,7 +60,10 @@ async fn twice(world: Arc<World>) {
     counts(&import(&scene, FILE, &[]), 0, 0, 5, 0);
     counts(&import(&scene, FILE, &["--replace"]), 0, 0, 5, 0);
     let json = import(&scene, FILE, &["--json"]);
-    assert_eq!(json.out, "{\"added\":0,\"changed\":0,\"unchanged\":5,\"removed\":0}\n");
+    assert_eq!(
+        json.out,
+        "{\"added\":0,\"changed\":0,\"unchanged\":5,\"removed\":0,\"other_customers\":0}\n"
+    );
     assert_eq!((scene.everything().await, scene.audit().await), before);
 }
 
@@ -181,4 +187,87 @@ async fn at_once(world: Arc<World>) {
         let setting = call.await.unwrap().unwrap();
         assert!(matches!(setting, Setting::Stored | Setting::Refused));
     }
+}
+
+/// [`FILE`] with a mark for each of its contracts.
+fn marked(first: &str, other: &str) -> String {
+    let mut lines = FILE.lines();
+    let mut file = format!("{},customer\n", lines.next().unwrap());
+    for row in lines {
+        let mark = if row.starts_with(CONTRACT) { first } else { other };
+        writeln!(file, "{row},{mark}").unwrap();
+    }
+    file
+}
+
+async fn customer(world: Arc<World>) {
+    let scene = Scene::new(&world).await;
+    counts(&import(&scene, &marked("A-1", "B-1"), &[]), 0, 0, 5, 0);
+    scene.set(CONTRACT, Unit::Number, FIRST).await;
+    scene.set(CONTRACT, Unit::Number, SECOND).await;
+    scene.set(OTHER, Unit::Line, OTHER).await;
+    for login in [FIRST, SECOND, OTHER] {
+        scene.open_session(login).await;
+    }
+    let version = "SELECT version FROM contract WHERE number = $1";
+    let version =
+        async || -> i64 { scene.owner.query_one(version, &[&CONTRACT]).await.unwrap().get(0) };
+    let (before, told) = (version().await, scene.audit().await.len());
+    let ran = import(&scene, &marked("A-2", "B-1"), &[]);
+    assert_eq!((ran.status, ran.err.as_str()), (0, ""));
+    let expected = "0 numbers added, 0 changed, 5 unchanged, 0 removed; \
+                    contracts with another customer: 1\n";
+    assert_eq!(ran.out, expected);
+    assert_eq!(
+        scene.audit().await[told..],
+        [
+            format!("operator voided customer_changed {FIRST}"),
+            format!("operator voided customer_changed {SECOND}"),
+            "operator customer_changed done".to_owned(),
+            "operator contracts_imported done".to_owned(),
+        ]
+    );
+    assert_eq!(scene.column("SELECT login FROM credential ORDER BY 1").await, [OTHER]);
+    let sessions = "SELECT login FROM session JOIN credential ON id = credential";
+    assert_eq!(scene.column(sessions).await, [OTHER]);
+    let unit = "SELECT coalesce(unit, 'none') FROM contract ORDER BY number";
+    assert_eq!(scene.column(unit).await, ["none", "line"]);
+    assert!(version().await > before, "an open form is refused (W6)");
+    // The same once more changes nothing, nor does a file without marks.
+    let after = (scene.everything().await, scene.audit().await);
+    counts(&import(&scene, &marked("A-2", "B-1"), &[]), 0, 0, 5, 0);
+    counts(&import(&scene, FILE, &["--replace"]), 0, 0, 5, 0);
+    assert_eq!((scene.everything().await, scene.audit().await), after);
+    // Back again is another change.
+    let json = import(&scene, &marked("A-1", "B-2"), &["--json"]);
+    assert!(json.out.contains("\"other_customers\":2"), "{}", json.out);
+    assert!(scene.column("SELECT login FROM credential").await.is_empty());
+}
+
+async fn first_mark(world: Arc<World>) {
+    let scene = Scene::new(&world).await;
+    scene.set(CONTRACT, Unit::Line, CONTRACT).await;
+    scene.open_session(CONTRACT).await;
+    let kept = async || {
+        let logins = scene.column("SELECT login FROM credential JOIN session ON id = credential");
+        logins.await == [CONTRACT]
+    };
+    counts(&import(&scene, &marked("A-1", ""), &[]), 0, 0, 5, 0);
+    assert!(kept().await);
+    let marks = "SELECT coalesce(customer, 'none') FROM contract ORDER BY number";
+    assert_eq!(scene.column(marks).await, ["A-1", "none"]);
+    counts(&import(&scene, &marked("", "B-1"), &[]), 0, 0, 5, 0);
+    assert_eq!(scene.column(marks).await, ["A-1", "B-1"]);
+    assert!(kept().await);
+    // Numbers that come with a mark belong to it; a bad file changes nothing.
+    let new = format!("{}0812345600,0812345600,yes,C-1\n", marked("A-1", "B-1"));
+    counts(&import(&scene, &new, &[]), 1, 0, 5, 0);
+    assert_eq!(scene.column(marks).await, ["A-1", "B-1", "C-1"]);
+    let before = scene.everything().await;
+    let two = marked("A-2", "B-1").replacen("A-2", "A-3", 1);
+    let ran = import(&scene, &two, &[]);
+    assert_eq!(ran.status, 1);
+    assert!(ran.err.starts_with("FILE:3: customer is not the one that line 2 has"), "{}", ran.err);
+    assert_eq!(scene.everything().await, before);
+    assert!(kept().await);
 }
