@@ -268,7 +268,7 @@ pub fn load(
 pub fn load_for_operator(
     file: Option<&Path>,
     variables: impl IntoIterator<Item = (String, String)>,
-) -> Result<Secret, Mistakes> {
+) -> Result<ForOperator, Mistakes> {
     let mut reader = Reader::new(file, variables);
     let insecure = reader.or_default(INSECURE, "false");
     let (key, url) = match reader.secret(OWNER_URL) {
@@ -276,8 +276,18 @@ pub fn load_for_operator(
         None => (URL, reader.required_secret(URL)),
     };
     let url = url.and_then(|url| connection_string(&mut reader, key, url, insecure));
+    let url = url.map(|url| ForOperator { url, is_owners: key == OWNER_URL });
     reader.leave(&[URL, "database.url_file", "database.connections"]);
     reader.finish("database.", || url)
+}
+
+/// As whom an operator's command asks the database.
+#[derive(Debug)]
+pub struct ForOperator {
+    /// The connection string.
+    pub url: Secret,
+    /// Whether it is `database.owner_url`; else it is the daemon's.
+    pub is_owners: bool,
 }
 
 fn database(reader: &mut Reader) -> Option<Database> {

@@ -11,14 +11,15 @@ mod migrate;
 mod output;
 mod serve;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
 use crate::config;
 use crate::number::{NotANumber, Number};
-use crate::store::Store;
+use crate::store::migrate::MigrationError;
+use crate::store::{Store, StoreError};
 use output::Output;
 
 /// 仮パス: the temporary-password line of a telephone company's settings site, on Asterisk.
@@ -75,20 +76,42 @@ pub fn main() -> ExitCode {
 fn run(arguments: &Arguments) -> anyhow::Result<Ending> {
     let file = arguments.config.as_deref();
     let config = || config::load(file, variables());
-    let store = || {
-        let url = config::load_for_operator(file, variables())?;
-        anyhow::Ok(Store::for_operator(&url)?)
-    };
     let output = Output { json: arguments.json };
     match &arguments.command {
         Command::Check => operate(check::run(&config()?, output)),
         Command::Serve => serve::run(&config),
-        Command::Migrate => operate(async { migrate::run(&store()?, output).await }),
-        Command::Contracts(command) => {
-            operate(async { contracts::run(command, &store()?, output).await })
+        Command::Migrate => {
+            operate(as_owner(file, async |store| migrate::run(store, output).await))
         }
-        Command::Audit(which) => operate(async { audit::run(which, &store()?, output).await }),
+        Command::Contracts(command) => {
+            operate(as_owner(file, async |store| contracts::run(command, store, output).await))
+        }
+        Command::Audit(which) => {
+            operate(as_owner(file, async |store| audit::run(which, store, output).await))
+        }
     }
+}
+
+/// Runs a command on the database as its owner, or as the daemon if no other role is configured; what
+/// the daemon may not do is then told by what is missing.
+async fn as_owner(
+    file: Option<&Path>,
+    command: impl AsyncFnOnce(&Store) -> anyhow::Result<Ending>,
+) -> anyhow::Result<Ending> {
+    let config::ForOperator { url, is_owners } = config::load_for_operator(file, variables())?;
+    let store = Store::for_operator(&url)?;
+    match command(&store).await {
+        Err(error) if !is_owners && is_forbidden(&error) => Err(anyhow::anyhow!(
+            "database.owner_url is missing: the role of database.url has no right to do this"
+        )),
+        ended => ended,
+    }
+}
+
+/// Whether the database has refused something for want of a right.
+fn is_forbidden(error: &anyhow::Error) -> bool {
+    let by_store = error.downcast_ref::<StoreError>().is_some_and(StoreError::is_forbidden);
+    by_store || error.downcast_ref::<MigrationError>().is_some_and(MigrationError::is_forbidden)
 }
 
 /// Runs an operator's command, which is one thing after another, on this thread.

@@ -6,7 +6,7 @@ use super::{Fault, Store, StoreError, contracts};
 use crate::clock;
 
 /// SQLSTATE `insufficient_privilege`.
-const FORBIDDEN: &str = "42501";
+pub(super) const FORBIDDEN: &str = "42501";
 
 /// What the daemon must be allowed to do (`V2__daemon_rights.sql`, `V4__attempt.sql`): table and privilege.
 const NEEDED: [(&str, &str); 16] = [

@@ -5,6 +5,7 @@
 //! daemons of the version before it go on while it is brought in.
 
 use deadpool_postgres::{ClientWrapper, Object};
+use tokio_postgres::error::SqlState;
 
 use super::{Fault, Store, StoreError, contracts};
 
@@ -41,8 +42,25 @@ pub enum MigrationError {
     #[error(transparent)]
     Store(#[from] StoreError),
     /// A migration was refused; nothing of this run stands.
-    #[error("{0}")]
-    Refused(String),
+    #[error("{message}")]
+    Refused {
+        /// What was said.
+        message: String,
+        /// Whether it was for want of a right.
+        is_forbidden: bool,
+    },
+}
+
+impl MigrationError {
+    /// Whether the database refused it for want of a right.
+    #[must_use]
+    pub fn is_forbidden(&self) -> bool {
+        match self {
+            Self::Newer { .. } => false,
+            Self::Store(error) => error.is_forbidden(),
+            Self::Refused { is_forbidden, .. } => *is_forbidden,
+        }
+    }
 }
 
 /// The version of the schema that this program works with.
@@ -109,11 +127,15 @@ fn not_sent(fault: Fault) -> StoreError {
 /// What refinery and the server say, without the statement.
 fn refused(error: &refinery::Error) -> MigrationError {
     let mut message = error.kind().to_string();
+    let mut is_forbidden = false;
     if let refinery::error::Kind::Connection(doing, cause) = error.kind() {
         let said = cause.source().map_or_else(|| cause.to_string(), ToString::to_string);
         message = format!("{doing}: {said}");
+        let refusal = cause.downcast_ref::<tokio_postgres::Error>();
+        let code = refusal.and_then(tokio_postgres::Error::code);
+        is_forbidden = code == Some(&SqlState::INSUFFICIENT_PRIVILEGE);
     }
-    MigrationError::Refused(message)
+    MigrationError::Refused { message, is_forbidden }
 }
 
 #[cfg(test)]

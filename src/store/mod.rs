@@ -119,6 +119,15 @@ impl From<tokio_postgres::Error> for Fault {
 }
 
 impl StoreError {
+    /// Whether the database refused it for want of a right.
+    #[must_use]
+    pub fn is_forbidden(&self) -> bool {
+        match self.fault() {
+            Fault::Refused { code, .. } => code == check::FORBIDDEN,
+            Fault::TimedOut(_) | Fault::Busy(_) | Fault::Connection(_) | Fault::Row(_) => false,
+        }
+    }
+
     pub(crate) fn fault(&self) -> &Fault {
         match self {
             Self::NotSent(fault) | Self::OutcomeUnknown(fault) => fault,

@@ -7,6 +7,7 @@ mod faults;
 mod import;
 mod migrations;
 mod once;
+mod owner;
 mod scene;
 mod standby;
 mod tls;
@@ -27,6 +28,7 @@ pub fn trials(world: &Arc<World>) -> Vec<Trial> {
         import::trials(world),
         migrations::trials(world),
         once::trials(world),
+        owner::trials(world),
         standby::trials(world),
         tls::trials(world),
     ]
