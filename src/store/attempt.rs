@@ -4,8 +4,6 @@
 //! commit is lost, it is done again from the start: either the first one does not stand and the second does, or the
 //! second one finds the id taken, does nothing, and learns what came of the first.
 
-use std::time::Duration;
-
 use jiff::Timestamp;
 use rand::CryptoRng;
 use tokio_postgres::Row;
@@ -14,9 +12,6 @@ use super::again::{Patience, Time};
 use super::contracts::column;
 use super::transaction::Parameters;
 use super::{Fault, Store, StoreError};
-
-/// How long an attempt is kept; it is repeated for seconds, and a packet is on its way for no longer than minutes.
-const KEPT: Duration = Duration::from_mins(10);
 
 /// The id of an attempt: 128 random bits, drawn where a request comes in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -81,9 +76,6 @@ pub(super) const INSERT: &str = "INSERT INTO attempt (id, tried, outcome) VALUES
 
 /// Changes nothing, but its commit waits for the standby: what is told to stand must stand there too.
 const RECALL: &str = "UPDATE attempt SET id = id WHERE id = $1 RETURNING tried, at, outcome";
-
-const SWEEP: &str = "
-    DELETE FROM attempt WHERE at <= clock_timestamp() - $1 * interval '1 second'";
 
 impl<T> Tried<T> {
     /// What is told without a commit.
@@ -156,11 +148,6 @@ impl Store {
         let parameters: Parameters<'_> = &[&id.as_slice()];
         let rows = patience.spend(|time| self.send(time, RECALL, parameters)).await;
         left(&rows.map_err(|error| StoreError::OutcomeUnknown(error.fault().clone()))?)
-    }
-
-    /// Forgets attempts that nobody repeats any more.
-    pub(super) async fn sweep_attempts(&self) -> Result<(), StoreError> {
-        self.write(SWEEP, &[&KEPT.as_secs_f64()]).await.map(drop)
     }
 }
 

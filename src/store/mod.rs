@@ -24,6 +24,7 @@ mod password;
 mod readiness;
 pub mod session;
 mod settings;
+mod sweep;
 mod tls;
 mod transaction;
 mod unit;

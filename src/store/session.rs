@@ -86,26 +86,6 @@ const END: &str = "
     INSERT INTO audit (source, event, outcome, login, contract, address)
     SELECT 'site', $2::text, $3::text, login, contract, $4::inet FROM ended";
 
-/// Idle ones stay until then, so that their users can be told why they are over.
-const SWEEP_SESSIONS: &str = "
-    DELETE FROM session WHERE created_at <= clock_timestamp() - $1 * interval '1 second'";
-
-/// What someone else is at is left for the next time: waiting for it, row after row, could deadlock.
-const SWEEP_CREDENTIALS: &str = "
-    WITH voided AS (
-        UPDATE credential SET phc = NULL, voided_at = clock_timestamp()
-        WHERE id IN (
-            SELECT id FROM credential
-            WHERE kind = $1 AND voided_at IS NULL
-              AND set_at <= clock_timestamp() - $2 * interval '1 second'
-            FOR UPDATE SKIP LOCKED
-        )
-        RETURNING login
-    )
-    INSERT INTO audit (source, event, outcome, login, contract)
-    SELECT 'site', $3::text, $4::text, n.number, n.contract
-    FROM voided JOIN contract_number AS n ON n.number = voided.login";
-
 impl Store {
     /// What is kept under this token's digest; looking at a session that is not over counts as use.
     ///
@@ -154,20 +134,5 @@ impl Store {
     ) -> Result<(), StoreError> {
         let (event, outcome) = (Event::Logout.as_str(), Outcome::Done.as_str());
         self.write(END, &[&token_digest, &event, &outcome, &address]).await.map(drop)
-    }
-
-    /// Removes sessions past their 12 hours (`W5`) and attempts that are over, and wipes the hashes of
-    /// temporary passwords past their end (`C1`).
-    ///
-    /// # Errors
-    /// [`StoreError`]
-    pub async fn sweep(&self) -> Result<(), StoreError> {
-        let life = rules::SESSION_LIFE.as_secs_f64();
-        self.write(SWEEP_SESSIONS, &[&life]).await?;
-        self.sweep_attempts().await?;
-        let life = rules::TEMPORARY_PASSWORD_LIFE.as_secs_f64();
-        let (event, outcome) = (Event::Voided.as_str(), Outcome::Expired.as_str());
-        let kind = Kind::Temporary.as_str();
-        self.write(SWEEP_CREDENTIALS, &[&kind, &life, &event, &outcome]).await.map(drop)
     }
 }

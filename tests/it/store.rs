@@ -10,6 +10,7 @@ mod once;
 mod owner;
 mod scene;
 mod standby;
+mod sweep;
 mod tls;
 
 use std::sync::Arc;
@@ -30,6 +31,7 @@ pub fn trials(world: &Arc<World>) -> Vec<Trial> {
         once::trials(world),
         owner::trials(world),
         standby::trials(world),
+        sweep::trials(world),
         tls::trials(world),
     ]
     .into_iter()
