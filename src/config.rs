@@ -51,6 +51,13 @@ const SITE_CONNECTIONS: usize = 4096;
 /// The most that can be configured: a process has no ports for more, and few systems grant the files.
 const MOST_SITE_CONNECTIONS: usize = 65_536;
 
+/// The shortest time that rows of the audit can be kept for; `prune_audit` in the database keeps them so long
+/// whatever it is told.
+const SHORTEST_AUDIT_DAYS: usize = 90;
+/// The longest: more is a slip of the pen.
+const LONGEST_AUDIT_DAYS: usize = 36_500;
+const DAY: Duration = Duration::from_hours(24);
+
 const URL: &str = "database.url";
 const OWNER_URL: &str = "database.owner_url";
 const INSECURE: &str = "database.insecure";
@@ -74,6 +81,8 @@ pub struct Config {
     pub login: Login,
     /// `[session]`: when a session ends by itself (`W5`).
     pub session: Session,
+    /// `[audit]`: how long it is kept (`D3`).
+    pub audit: Audit,
     /// `[stop]`: how the daemon leaves.
     pub stop: Stop,
     /// `[log]`: what is logged, and how.
@@ -174,6 +183,13 @@ pub struct Session {
     pub idle: Duration,
 }
 
+/// How long the audit is kept.
+#[derive(Debug, Clone, Copy)]
+pub struct Audit {
+    /// Older rows are removed.
+    pub kept: Duration,
+}
+
 /// How long what is under way goes on after the first signal.
 #[derive(Debug, Clone, Copy)]
 pub struct Stop {
@@ -238,6 +254,7 @@ pub fn load(
     let operators = reader.or_default("operators.listen", "127.0.0.1:9464");
     let limit = reader.limit("login.limit", rules::LOGINS_A_MINUTE);
     let idle = reader.seconds("session.idle_s", rules::SESSION_IDLE, rules::SESSION_LIFE);
+    let audit = audit(&mut reader);
     let stop = stop(&mut reader);
     let log = log(&mut reader);
     let group_readable = reader.or_default("secrets.group_readable", "false");
@@ -252,6 +269,7 @@ pub fn load(
             operators: Operators { listen: operators? },
             login: Login { limit: limit? },
             session: Session { idle: idle? },
+            audit: audit?,
             stop: stop?,
             log: log?,
             guarded_files,
@@ -279,6 +297,17 @@ pub fn load_for_operator(
     let url = url.map(|url| ForOperator { url, is_owners: key == OWNER_URL });
     reader.leave(&[URL, "database.url_file", "database.connections"]);
     reader.finish("database.", || url)
+}
+
+fn audit(reader: &mut Reader) -> Option<Audit> {
+    const KEY: &str = "audit.keep_days";
+    let default = usize::try_from(rules::AUDIT_KEPT.as_secs() / DAY.as_secs()).ok()?;
+    let days = reader.count(KEY, default, LONGEST_AUDIT_DAYS)?;
+    if days < SHORTEST_AUDIT_DAYS {
+        reader.mistake(format!("{KEY}: {SHORTEST_AUDIT_DAYS} at least"));
+        return None;
+    }
+    Some(Audit { kept: DAY * u32::try_from(days).ok()? })
 }
 
 /// As whom an operator's command asks the database.

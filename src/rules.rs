@@ -66,6 +66,9 @@ pub const SESSION_IDLE: Duration = Duration::from_secs(15 * MINUTE);
 /// How long a session lives in any case (`W5`).
 pub const SESSION_LIFE: Duration = Duration::from_secs(12 * HOUR);
 
+/// How long rows of the audit are kept; default (`D3`).
+pub const AUDIT_KEPT: Duration = Duration::from_secs(400 * DAY);
+
 /// The largest request body in bytes (table `A`, `malformed`).
 pub const BODY_BYTES: usize = 16 * 1024;
 

@@ -24,17 +24,25 @@ pub(super) struct Arguments {
     since: Option<Timestamp>,
 }
 
-/// Prints the rows, the newest last.
+/// Prints the rows page by page, the newest last.
 pub(super) async fn run(
     which: &Arguments,
     store: &Store,
     output: Output,
 ) -> anyhow::Result<Ending> {
-    let entries = store.audit(which.number, which.since).await?;
-    for entry in &entries {
-        output.result(&as_json(entry), &as_text(entry))?;
+    let mut last = None;
+    loop {
+        let page = store.audit(which.number, which.since, last.as_ref()).await?;
+        for entry in &page {
+            if !output.result(&as_json(entry), &as_text(entry))? {
+                return Ok(Ending::Done);
+            }
+        }
+        last = page.into_iter().next_back();
+        if last.is_none() {
+            return Ok(Ending::Done);
+        }
     }
-    Ok(Ending::Done)
 }
 
 fn since(text: &str) -> Result<Timestamp, String> {
@@ -57,6 +65,7 @@ fn as_json(entry: &Entry) -> serde_json::Value {
         "unit": entry.unit,
         "caller": entry.caller,
         "address": entry.address,
+        "operator": entry.operator,
     })
 }
 
@@ -71,6 +80,7 @@ fn as_text(entry: &Entry) -> String {
         ("unit", &entry.unit),
         ("caller", &entry.caller),
         ("address", &address),
+        ("by", &entry.operator),
     ] {
         if let Some(value) = value {
             // Writing to a String cannot fail.

@@ -8,16 +8,26 @@ use std::path::{Path, PathBuf};
 use anyhow::Context as _;
 use serde_json::json;
 
-use super::Ending;
 use super::output::{Output, complain};
+use super::{Ending, operator};
 use crate::number::Number;
 use crate::store::import::Import;
 use crate::store::{Act, Store};
 use file::Reason;
 
+/// What to do with contracts, and who does it.
+#[derive(Debug, clap::Args)]
+pub(super) struct Arguments {
+    /// The operator's name for the audit; the system user if none is given.
+    #[arg(long, global = true, value_name = "NAME", value_parser = operator::name)]
+    by: Option<String>,
+    #[command(subcommand)]
+    command: Command,
+}
+
 /// What to do with contracts.
 #[derive(Debug, clap::Subcommand)]
-pub(super) enum Command {
+enum Command {
     /// Load a CSV file, whole or not at all.
     Import {
         /// The file, with the header `contract_number,number,service`, and `customer` behind it if wished.
@@ -40,7 +50,7 @@ pub(super) enum Command {
 
 /// A contract, named by a number.
 #[derive(Debug, Clone, Copy, clap::Args)]
-pub(super) struct Named {
+struct Named {
     /// The contract number.
     #[arg(value_name = "N", value_parser = super::number)]
     number: Number,
@@ -48,24 +58,25 @@ pub(super) struct Named {
 
 /// Carries the command out.
 pub(super) async fn run(
-    command: &Command,
+    Arguments { by, command }: &Arguments,
     store: &Store,
     output: Output,
 ) -> anyhow::Result<Ending> {
+    let by = by.clone().unwrap_or_else(operator::system_user);
     match command {
-        Command::Import { file, replace } => import(store, file, *replace, output).await,
+        Command::Import { file, replace } => import(store, file, *replace, &by, output).await,
         Command::List => list(store, output).await,
         Command::Show(named) => show(store, named.number, output).await,
         Command::Suspend(named) => {
-            let act = store.suspend(named.number, true).await?;
+            let act = store.suspend(named.number, true, &by).await?;
             tell(store, named.number, act, "suspended", output).await
         }
         Command::Resume(named) => {
-            let act = store.suspend(named.number, false).await?;
+            let act = store.suspend(named.number, false, &by).await?;
             tell(store, named.number, act, "resumed", output).await
         }
         Command::Remove(named) => {
-            let act = store.remove(named.number).await?;
+            let act = store.remove(named.number, &by).await?;
             tell(store, named.number, act, "removed", output).await
         }
     }
@@ -75,6 +86,7 @@ async fn import(
     store: &Store,
     path: &Path,
     replace: bool,
+    by: &str,
     output: Output,
 ) -> anyhow::Result<Ending> {
     let bytes = std::fs::read(path).with_context(|| format!("reading {}", path.display()))?;
@@ -82,7 +94,7 @@ async fn import(
         Ok(rows) => rows,
         Err(bad) => return Ok(refuse(path, bad.iter().map(|bad| (bad.line, &bad.reason)))),
     };
-    match store.import(&rows, replace).await? {
+    match store.import(&rows, replace, by).await? {
         Import::LeavesNumbersBehind(lines) => {
             Ok(refuse(path, lines.into_iter().map(|line| (line, &Reason::LeavesNumbersBehind))))
         }

@@ -8,6 +8,7 @@ mod check;
 pub mod contracts;
 mod logging;
 mod migrate;
+mod operator;
 mod output;
 mod serve;
 
@@ -45,8 +46,7 @@ enum Command {
     /// Bring the database to this version; a newer one is refused.
     Migrate,
     /// Load, list and change contracts.
-    #[command(subcommand)]
-    Contracts(contracts::Command),
+    Contracts(contracts::Arguments),
     /// Show the audit, the newest row last.
     Audit(audit::Arguments),
 }
@@ -83,8 +83,8 @@ fn run(arguments: &Arguments) -> anyhow::Result<Ending> {
         Command::Migrate => {
             operate(as_owner(file, async |store| migrate::run(store, output).await))
         }
-        Command::Contracts(command) => {
-            operate(as_owner(file, async |store| contracts::run(command, store, output).await))
+        Command::Contracts(arguments) => {
+            operate(as_owner(file, async |store| contracts::run(arguments, store, output).await))
         }
         Command::Audit(which) => {
             operate(as_owner(file, async |store| audit::run(which, store, output).await))

@@ -12,13 +12,14 @@ pub(super) struct Output {
 }
 
 impl Output {
-    /// Prints one result: as text for people, as a line of JSON for programs. A reader that has
-    /// gone away wants no more.
-    pub(super) fn result<T: Serialize>(self, result: &T, text: &str) -> anyhow::Result<()> {
+    /// Prints one result: as text for people, as a line of JSON for programs. Says whether somebody
+    /// still reads: a reader that has gone away wants no more.
+    pub(super) fn result<T: Serialize>(self, result: &T, text: &str) -> anyhow::Result<bool> {
         let line = if self.json { serde_json::to_string(result)? } else { text.to_owned() };
         match writeln!(io::stdout().lock(), "{line}") {
-            Err(error) if error.kind() != ErrorKind::BrokenPipe => Err(error.into()),
-            Ok(()) | Err(_) => Ok(()),
+            Ok(()) => Ok(true),
+            Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(false),
+            Err(error) => Err(error.into()),
         }
     }
 }

@@ -181,6 +181,8 @@ pub struct Record {
 /// One row as it was written, for an operator's eyes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Entry {
+    /// Its id.
+    pub id: i64,
     /// When, by the database's clock.
     pub at: Timestamp,
     /// `phone`, `site` or `operator`.
@@ -199,11 +201,44 @@ pub struct Entry {
     pub caller: Option<String>,
     /// The address.
     pub address: Option<IpAddr>,
+    /// The operator's name.
+    pub operator: Option<String>,
 }
+
+/// Rows of a page.
+const PAGE: usize = 1_000;
+
+/// A page of the rows of one index after a row, from a time on; the first page comes after none.
+macro_rules! page {
+    ($of:literal) => {
+        concat!(
+            "SELECT at, source, event, outcome, login, contract, unit, caller, address, id, operator
+             FROM audit
+             WHERE ",
+            $of,
+            " AND at >= coalesce($2::timestamptz, $1::timestamptz, '-infinity')
+               AND ($2::timestamptz IS NULL OR (at, id) > ($2, $3::bigint))
+             ORDER BY at, id LIMIT $4"
+        )
+    };
+}
+
+const ALL: &str = page!("true");
+
+/// By each of the three indexes, so that no row of other numbers is read.
+const OF_NUMBER: &str = concat!(
+    "SELECT * FROM ((",
+    page!("login = $5"),
+    ") UNION (",
+    page!("contract = $5"),
+    ") UNION (",
+    page!("caller = $5"),
+    ")) AS page ORDER BY at, id LIMIT $4"
+);
 
 impl Store {
     /// The rows about `number` (as login, contract or caller's number; all if none is given) since
-    /// `since`, the newest last.
+    /// `since`, the newest last: a page of those that come after `after`, empty behind the last.
     ///
     /// # Errors
     /// [`StoreError::NotSent`] if the store is out of reach.
@@ -211,18 +246,14 @@ impl Store {
         &self,
         number: Option<Number>,
         since: Option<Timestamp>,
+        after: Option<&Entry>,
     ) -> Result<Vec<Entry>, StoreError> {
-        let number = number.as_ref().map(Number::as_str);
-        let rows = self
-            .read(
-                "SELECT at, source, event, outcome, login, contract, unit, caller, address
-                 FROM audit
-                 WHERE ($1::text IS NULL OR $1 IN (login, contract, caller))
-                   AND ($2::timestamptz IS NULL OR at >= $2)
-                 ORDER BY at, id",
-                &[&number, &since],
-            )
-            .await?;
+        let (at, id) = (after.map(|entry| entry.at), after.map(|entry| entry.id));
+        let page = i64::try_from(PAGE).unwrap_or(i64::MAX);
+        let rows = match number.as_ref().map(Number::as_str) {
+            None => self.read(ALL, &[&since, &at, &id, &page]).await?,
+            Some(number) => self.read(OF_NUMBER, &[&since, &at, &id, &page, &number]).await?,
+        };
         rows.iter().map(entry).collect()
     }
 
@@ -239,6 +270,12 @@ impl Store {
 }
 
 impl Transaction {
+    /// Names the operator whose act this is: its rows of the audit have the name by default.
+    pub(super) async fn by(&mut self, operator: &str) -> Result<(), StoreError> {
+        let sql = "SELECT set_config('karipass.operator', $1, true)";
+        self.query(sql, &[&operator]).await.map(drop)
+    }
+
     /// Writes one row together with what it is about.
     pub(super) async fn record(&mut self, record: &Record) -> Result<(), StoreError> {
         self.query(INSERT, &Columns::of(record).parameters()).await.map(drop)
@@ -314,5 +351,7 @@ fn entry(row: &Row) -> Result<Entry, StoreError> {
         unit: column(row, 6, "audit.unit")?,
         caller: column(row, 7, "audit.caller")?,
         address: column(row, 8, "audit.address")?,
+        id: column(row, 9, "audit.id")?,
+        operator: column(row, 10, "audit.operator")?,
     })
 }

@@ -9,7 +9,7 @@ use crate::clock;
 pub(super) const FORBIDDEN: &str = "42501";
 
 /// What the daemon must be allowed to do (`V2__daemon_rights.sql`, `V4__attempt.sql`): table and privilege.
-const NEEDED: [(&str, &str); 16] = [
+const NEEDED: [(&str, &str); 15] = [
     ("refinery_schema_history", "SELECT"),
     ("contract", "SELECT"),
     ("contract_number", "SELECT"),
@@ -25,11 +25,21 @@ const NEEDED: [(&str, &str); 16] = [
     ("attempt", "INSERT"),
     ("attempt", "UPDATE"),
     ("attempt", "DELETE"),
-    ("audit", "INSERT"),
 ];
 
-/// The columns of `contract` that the daemon must be allowed to change.
-const CHANGED: [&str; 2] = ["unit", "version"];
+/// The same of single columns.
+const NEEDED_COLUMNS: [(&str, &str, &str); 10] = [
+    ("contract", "UPDATE", "unit"),
+    ("contract", "UPDATE", "version"),
+    ("audit", "INSERT", "source"),
+    ("audit", "INSERT", "event"),
+    ("audit", "INSERT", "outcome"),
+    ("audit", "INSERT", "login"),
+    ("audit", "INSERT", "contract"),
+    ("audit", "INSERT", "unit"),
+    ("audit", "INSERT", "caller"),
+    ("audit", "INSERT", "address"),
+];
 
 /// The rights among these that this role does not have, as they are named.
 const LACKING: &str = "
@@ -37,12 +47,22 @@ const LACKING: &str = "
      FROM unnest($1::text[], $2::text[]) WITH ORDINALITY AS needed (name, privilege, place)
      WHERE NOT has_table_privilege(name, privilege) ORDER BY place)
     UNION ALL
-    (SELECT 'UPDATE (' || name || ') on contract' FROM unnest($3::text[]) AS needed (name)
-     WHERE NOT has_column_privilege('contract', name, 'UPDATE'))";
+    (SELECT privilege || ' (' || part || ') on ' || name
+     FROM unnest($3::text[], $4::text[], $5::text[]) WITH ORDINALITY
+          AS needed (name, privilege, part, place)
+     WHERE NOT has_column_privilege(name, part, privilege) ORDER BY place)
+    UNION ALL
+    (SELECT 'EXECUTE on prune_audit'
+     WHERE has_function_privilege(to_regprocedure('prune_audit(interval, bigint)'), 'EXECUTE')
+           IS NOT TRUE)";
 
 /// What the daemon has no business with.
 const NEEDLESS: [(&str, &str); 3] =
     [("audit", "UPDATE"), ("audit", "DELETE"), ("contract_number", "INSERT")];
+
+/// The same of single columns.
+const NEEDLESS_COLUMNS: [(&str, &str, &str); 2] =
+    [("audit", "INSERT", "id"), ("audit", "INSERT", "at")];
 
 /// What a look at the database found.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -78,11 +98,17 @@ impl Store {
         self.compare_clocks(findings).await?;
         findings.wrong.extend(self.lacking().await?);
         self.look_at_logs(findings).await?;
+        let needless = |privilege: &str, table: &str| {
+            format!("the daemon's role has {privilege} on {table}, which it does not need")
+        };
         for (table, privilege) in NEEDLESS {
             if self.may(table, privilege).await? {
-                findings.doubtful.push(format!(
-                    "the daemon's role has {privilege} on {table}, which it does not need"
-                ));
+                findings.doubtful.push(needless(privilege, table));
+            }
+        }
+        for (table, privilege, column) in NEEDLESS_COLUMNS {
+            if self.may_with(table, privilege, column).await? {
+                findings.doubtful.push(needless(&format!("{privilege} ({column})"), table));
             }
         }
         Ok(())
@@ -91,7 +117,12 @@ impl Store {
     /// The rights that the daemon's role lacks.
     pub(super) async fn lacking(&self) -> Result<Vec<String>, StoreError> {
         let (tables, privileges): (Vec<&str>, Vec<&str>) = NEEDED.into_iter().unzip();
-        let rows = self.glance(LACKING, &[&tables, &privileges, &CHANGED.as_slice()]).await?;
+        let of = NEEDED_COLUMNS.map(|(table, _, _)| table);
+        let granted = NEEDED_COLUMNS.map(|(_, privilege, _)| privilege);
+        let columns = NEEDED_COLUMNS.map(|(_, _, column)| column);
+        let parameters: Parameters<'_> =
+            &[&tables, &privileges, &of.as_slice(), &granted.as_slice(), &columns.as_slice()];
+        let rows = self.glance(LACKING, parameters).await?;
         let lacking = |row| {
             let right: String = contracts::column(row, 0, "a privilege")?;
             Ok(format!("the daemon's role lacks {right}: GRANT karipass_daemon to it"))
@@ -116,6 +147,16 @@ impl Store {
 
     async fn may(&self, table: &str, privilege: &str) -> Result<bool, StoreError> {
         self.holds("SELECT has_table_privilege($1::text, $2::text)", &[&table, &privilege]).await
+    }
+
+    async fn may_with(
+        &self,
+        table: &str,
+        privilege: &str,
+        column: &str,
+    ) -> Result<bool, StoreError> {
+        let sql = "SELECT has_column_privilege($1::text, $2::text, $3::text)";
+        self.holds(sql, &[&table, &column, &privilege]).await
     }
 
     async fn holds(&self, sql: &str, parameters: Parameters<'_>) -> Result<bool, StoreError> {

@@ -125,12 +125,18 @@ impl Store {
     ///
     /// # Errors
     /// [`StoreError`] if the store is out of reach.
-    pub async fn suspend(&self, number: Number, suspended: bool) -> Result<Act, StoreError> {
+    pub async fn suspend(
+        &self,
+        number: Number,
+        suspended: bool,
+        by: &str,
+    ) -> Result<Act, StoreError> {
         let (mut transaction, contract) = self.begin_with_contract(self.time(), number).await?;
         let Some(contract) = contract else { return Ok(Act::Unknown) };
         if contract.suspended == suspended {
             return Ok(Act::Unchanged);
         }
+        transaction.by(by).await?;
         let set = "UPDATE contract SET suspended = $2, version = version + 1 WHERE number = $1";
         transaction.query(set, &[&number.as_str(), &suspended]).await?;
         if suspended {
@@ -147,8 +153,9 @@ impl Store {
     ///
     /// # Errors
     /// [`StoreError`] if the store is out of reach.
-    pub async fn remove(&self, number: Number) -> Result<Act, StoreError> {
+    pub async fn remove(&self, number: Number, by: &str) -> Result<Act, StoreError> {
         let mut transaction = self.begin().await?;
+        transaction.by(by).await?;
         transaction.query(LOCK_NUMBERS, &[]).await?;
         let Some(contract) = transaction.lock_contract(number).await? else {
             return Ok(Act::Unknown);

@@ -163,8 +163,14 @@ impl Store {
     ///
     /// # Errors
     /// [`StoreError`] if the store is out of reach.
-    pub async fn import(&self, rows: &[Incoming], replace: bool) -> Result<Import, StoreError> {
+    pub async fn import(
+        &self,
+        rows: &[Incoming],
+        replace: bool,
+        by: &str,
+    ) -> Result<Import, StoreError> {
         let mut transaction = self.begin().await?;
+        transaction.by(by).await?;
         transaction.query(LOCK_NUMBERS, &[]).await?;
         transaction.compare(rows).await?;
         if !replace {

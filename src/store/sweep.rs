@@ -61,7 +61,18 @@ const CREDENTIALS: &str = "
     )
     SELECT count(*) FROM voided";
 
+/// Of the database's own, since the daemon may not remove rows of the audit (`V7__audit.sql`).
+const AUDIT: &str = "SELECT prune_audit($1 * interval '1 second', $2)";
+
 impl Store {
+    /// Removes rows of the audit that are older than `kept` (`D3`).
+    ///
+    /// # Errors
+    /// [`StoreError`]
+    pub async fn prune_audit(&self, kept: Duration) -> Result<(), StoreError> {
+        self.in_portions(AUDIT, &[&kept.as_secs_f64(), &PORTION]).await
+    }
+
     /// Removes sessions past their 12 hours (`W5`) and attempts that are over, and wipes the hashes of
     /// temporary passwords past their end (`C1`).
     ///

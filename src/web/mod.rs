@@ -51,6 +51,7 @@ struct Inner {
     hasher: Hasher,
     limiter: Limiter,
     idle: Duration,
+    audit_kept: Duration,
     refusal: String,
     set_up_number: Number,
     proxies: Vec<Network>,
@@ -65,6 +66,7 @@ impl Site {
             hasher,
             limiter: Limiter::new(config.login.limit),
             idle: config.session.idle,
+            audit_kept: config.audit.kept,
             refusal: problem::refusal(config.site.set_up_number),
             set_up_number: config.site.set_up_number,
             proxies: config.site.proxies.clone(),
@@ -78,12 +80,16 @@ impl Site {
         pages::dressed(layers::around(routes, tls), &self).with_state(self)
     }
 
-    /// Removes what is over, for ever: sessions, hashes past their end, the limiter's memory.
+    /// Removes what is over, for ever: sessions, hashes past their end, old rows of the audit, the
+    /// limiter's memory.
     pub async fn sweep(self) -> Infallible {
         loop {
             self.inner.limiter.forget();
             if let Err(error) = self.inner.store.sweep().await {
                 tracing::warn!(%error, "sessions and hashes that are over were not removed");
+            }
+            if let Err(error) = self.inner.store.prune_audit(self.inner.audit_kept).await {
+                tracing::warn!(%error, "old rows of the audit were not removed");
             }
             tokio::time::sleep(SWEEP).await;
         }

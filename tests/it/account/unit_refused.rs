@@ -87,7 +87,7 @@ async fn elsewhere(world: Arc<World>) {
             service: text != NUMBER,
             customer: None,
         });
-        operator_store(&scene.database).import(&rows, false).await.unwrap();
+        operator_store(&scene.database).import(&rows, false, "nobody").await.unwrap();
     })
     .await;
     // A change of one's own password is nobody else's, and a password for a password changes no form.

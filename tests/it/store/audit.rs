@@ -1,11 +1,13 @@
 //! The audit (`D3`).
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use karipass::store::audit::{Event, Outcome, Record, Source};
 use karipass::unit::Unit;
 use libtest_mimic::Trial;
 use serde_json::Value;
+use tokio_postgres::error::SqlState;
 
 use super::scene::{CONTRACT, FIRST, OTHER, PHC, Scene, attempt, number};
 use crate::world::{World, karipass, trial};
@@ -13,6 +15,10 @@ use crate::world::{World, karipass, trial};
 pub fn trials(world: &Arc<World>) -> Vec<Trial> {
     vec![
         trial(world, "d3_the_audit_is_read_by_number_and_time_the_newest_last", read),
+        trial(world, "d3_the_audit_is_read_page_by_page", pages),
+        trial(world, "d3_old_rows_are_removed_in_portions_and_the_last_90_days_by_nobody", pruned),
+        trial(world, "d3_an_operators_act_names_the_operator", by),
+        trial(world, "d3_a_role_of_its_own_reads_the_audit_and_nothing_else", auditor),
         trial(world, "d3_a_refused_call_leaves_a_row_with_or_without_its_number", refused),
     ]
 }
@@ -70,4 +76,110 @@ async fn refused(world: Arc<World>) {
     }
     let expected = ["phone call not_available".into(), format!("phone call wrong_entries {FIRST}")];
     assert_eq!(scene.audit().await, expected);
+}
+
+/// Rows of an age, all of one moment.
+async fn rows(scene: &Scene, count: i32, age: &str, login: &str) {
+    let sql = "INSERT INTO audit (at, source, event, outcome, login, contract, caller)
+               SELECT now() - $2::text::interval, 'site', 'login', 'done', $3, $3, $3
+               FROM generate_series(1, $1::int)";
+    scene.owner.execute(sql, &[&count, &age, &login]).await.unwrap();
+}
+
+async fn pages(world: Arc<World>) {
+    let scene = Scene::new(&world).await;
+    rows(&scene, 2_500, "1 hour", FIRST).await;
+    rows(&scene, 1_000, "2 hours", OTHER).await;
+    rows(&scene, 1, "0 hours", OTHER).await;
+    for (arguments, count) in [
+        (&["audit", "--json"][..], 3_501),
+        (&["audit", "--json", "--number", FIRST], 2_500),
+        (&["audit", "--json", "--number", OTHER], 1_001),
+        (&["audit", "--json", "--number", CONTRACT], 0),
+    ] {
+        let ran = karipass(&scene.database, arguments);
+        assert_eq!((ran.status, ran.err.as_str()), (0, ""));
+        let told: Vec<String> = ran
+            .out
+            .lines()
+            .map(|line| serde_json::from_str::<Value>(line).unwrap()["at"].to_string())
+            .collect();
+        assert_eq!(told.len(), count, "{arguments:?}");
+        let times: Vec<jiff::Timestamp> =
+            told.iter().map(|at| at.trim_matches('"').parse().unwrap()).collect();
+        assert!(times.is_sorted(), "{arguments:?}");
+    }
+}
+
+async fn pruned(world: Arc<World>) {
+    let scene = Scene::new(&world).await;
+    rows(&scene, 12_000, "400 days 1 hour", FIRST).await;
+    for age in ["399 days", "91 days", "89 days", "0 days"] {
+        rows(&scene, 1, age, OTHER).await;
+    }
+    let days = |days: u64| Duration::from_secs(days * 24 * 3600);
+    let ages = async || {
+        let sql = "SELECT extract(day FROM now() - at)::text FROM audit ORDER BY at";
+        scene.column(sql).await
+    };
+    scene.store.prune_audit(days(400)).await.unwrap();
+    assert_eq!(ages().await, ["399", "91", "89", "0"]);
+    // As somebody who has taken the daemon over would ask.
+    scene.store.prune_audit(days(0)).await.unwrap();
+    assert_eq!(ages().await, ["89", "0"]);
+    // A table of the daemon's own in the way changes nothing but itself.
+    let daemon = scene.database.daemon().await.unwrap();
+    let own = "CREATE TEMPORARY TABLE audit (at timestamptz, id int);
+               INSERT INTO pg_temp.audit VALUES ('2000-01-01', 1)";
+    daemon.batch_execute(own).await.unwrap();
+    let pruned = daemon.query_one("SELECT public.prune_audit('400 days', 10)", &[]).await.unwrap();
+    assert_eq!(pruned.get::<_, i64>(0), 0);
+}
+
+async fn by(world: Arc<World>) {
+    let scene = Scene::new(&world).await;
+    scene.set(CONTRACT, Unit::Line, CONTRACT).await;
+    let act = |arguments: &[&str]| {
+        let ran = karipass(&scene.database, arguments);
+        assert_eq!(ran.status, 0, "{}", ran.err);
+    };
+    act(&["contracts", "suspend", CONTRACT, "--by", "山田 太郎"]);
+    act(&["contracts", "--by", "night shift", "resume", CONTRACT]);
+    act(&["contracts", "remove", CONTRACT]);
+    let user = std::process::Command::new("id").arg("-un").output().unwrap().stdout;
+    let user = String::from_utf8(user).unwrap();
+    let told = "SELECT concat_ws(' ', event, outcome, operator) FROM audit ORDER BY id";
+    assert_eq!(
+        scene.column(told).await,
+        [
+            "temporary_set done".to_owned(),
+            "unit_changed done".to_owned(),
+            "contract_suspended done 山田 太郎".to_owned(),
+            "contract_resumed done night shift".to_owned(),
+            format!("voided number_removed {}", user.trim()),
+            format!("contract_removed done {}", user.trim()),
+        ]
+    );
+    let shown = karipass(&scene.database, &["audit"]).out;
+    assert!(shown.contains("  by night shift"), "{shown}");
+    let ran = karipass(&scene.database, &["contracts", "resume", OTHER, "--by", " "]);
+    assert_eq!(ran.status, 2, "{}", ran.err);
+}
+
+async fn auditor(world: Arc<World>) {
+    let scene = Scene::new(&world).await;
+    scene.set(CONTRACT, Unit::Line, CONTRACT).await;
+    let superuser = world.postgres.superuser(&scene.database.name).await.unwrap();
+    superuser.batch_execute("SET ROLE karipass_auditor").await.unwrap();
+    assert_eq!(superuser.query("SELECT * FROM audit", &[]).await.unwrap().len(), 2);
+    for forbidden in [
+        "DELETE FROM audit",
+        "INSERT INTO audit (source, event, outcome) VALUES ('site', 'login', 'done')",
+        "SELECT prune_audit('400 days', 1)",
+        "SELECT FROM credential",
+        "SELECT FROM contract",
+    ] {
+        let error = superuser.batch_execute(forbidden).await.expect_err(forbidden);
+        assert_eq!(error.code(), Some(&SqlState::INSUFFICIENT_PRIVILEGE), "{forbidden}");
+    }
 }

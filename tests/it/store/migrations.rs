@@ -113,6 +113,7 @@ async fn rights(world: Arc<World>) {
         "UPDATE attempt SET id = id",
         "DELETE FROM attempt WHERE at < now()",
         "INSERT INTO audit (source, event, outcome) VALUES ('phone', 'call', 'not_available')",
+        "SELECT prune_audit(interval '400 days', 10)",
     ] {
         daemon.batch_execute(allowed).await.unwrap_or_else(|error| panic!("{allowed}: {error:?}"));
     }
@@ -127,6 +128,12 @@ async fn rights(world: Arc<World>) {
         "SELECT FROM audit",
         "UPDATE audit SET outcome = 'done'",
         "DELETE FROM audit",
+        "INSERT INTO audit (at, source, event, outcome) VALUES (now(), 'site', 'login', 'done')",
+        "INSERT INTO audit (operator, source, event, outcome) VALUES ('x', 'site', 'login', 'done')",
+        "INSERT INTO audit (id, source, event, outcome) OVERRIDING SYSTEM VALUE
+         VALUES (1, 'site', 'login', 'done')",
+        "CREATE OR REPLACE FUNCTION prune_audit(kept interval, portion bigint) RETURNS bigint
+         LANGUAGE sql AS 'SELECT 1::bigint'",
         "TRUNCATE credential",
         "UPDATE refinery_schema_history SET version = 1",
         "CREATE TABLE own (x integer)",

@@ -176,7 +176,9 @@ async fn cancelled(world: Arc<World>) {
     unknown(set);
     unknown(refuse);
     let operator = operator_store(&scene.database);
-    unknown(under_cancels(&postgres, operator.suspend(number(OTHER), true)).await.map(drop));
+    unknown(
+        under_cancels(&postgres, operator.suspend(number(OTHER), true, "nobody")).await.map(drop),
+    );
     wait_for_standby(&postgres, "").await;
 }
 
