@@ -18,9 +18,10 @@ use super::ending::{End, decline, let_go};
 use super::event::{Identity, Parting, Slot, Word};
 use super::orders::{Orders, Pending, Report, What, ready};
 use super::pbx::Pbx;
+use super::pbx_time::PbxTime;
 use super::places::{Holder, Place};
 use super::rest::RestError;
-use crate::call::{Call, Input, LookUp, Output, PlaybackEnd, Refusal};
+use crate::call::{Call, Input, LookUp, Output, PlaybackEnd, Press, Refusal};
 use crate::clock;
 use crate::number::Number;
 use crate::store::audit::{Event, Outcome, Record, Source};
@@ -44,6 +45,7 @@ struct Caller {
     asking: Pending<Input>,
     refusal: Option<JoinHandle<()>>,
     parting: Parting,
+    time: PbxTime,
     place: Place,
 }
 
@@ -79,6 +81,7 @@ pub(crate) async fn run(
         asking: None,
         refusal: None,
         parting: Parting::Ours,
+        time: PbxTime::default(),
         place,
     };
     caller.carry_out(first, None);
@@ -113,10 +116,11 @@ impl Caller {
         loop {
             let input = tokio::select! {
                 biased;
-                told = news.recv() => match told {
-                    Some((word, at)) => self.told(word).map(|input| (input, at)),
-                    None => self.told(Word::Over(Parting::Broken)).map(|input| (input, clock::now())),
-                },
+                told = news.recv() => {
+                    let broken = || (Word::Over(Parting::Broken), clock::now());
+                    let (word, at) = told.unwrap_or_else(broken);
+                    self.told(word, at).map(|input| (input, at))
+                }
                 report = self.orders.report() => Some((self.reported(report), clock::now())),
                 reply = ready(&mut self.asking) => {
                     self.asking = None;
@@ -133,9 +137,13 @@ impl Caller {
     }
 
     /// What a word of Asterisk means for the dialog.
-    fn told(&mut self, word: Word) -> Option<Input> {
+    fn told(&mut self, word: Word, at: Instant) -> Option<Input> {
         match word {
-            Word::Key(key) => Some(Input::Key(key)),
+            Word::Key(key, held, told_at) => {
+                let released = self.time.instant(told_at, at);
+                let pressed = released.checked_sub(held).unwrap_or(released);
+                Some(Input::Key(Press { key, pressed, released }))
+            }
             Word::Finished(slot, end) => {
                 self.orders.finished(slot).map(|id| Input::Finished(id, end))
             }

@@ -5,6 +5,9 @@
 
 use std::borrow::Cow;
 
+use std::time::Duration;
+
+use jiff::Timestamp;
 use serde::Deserialize;
 
 use crate::call::{Key, PlaybackEnd, PlaybackId};
@@ -63,8 +66,8 @@ pub enum Identity {
 /// What a call is told.
 #[derive(Debug, Clone, Copy)]
 pub enum Word {
-    /// A key was pressed and let go.
-    Key(Key),
+    /// A key was pressed, held for so long, and let go, by Asterisk's clock if it has told the time.
+    Key(Key, Duration, Option<Timestamp>),
     /// A playback is over.
     Finished(Slot, PlaybackEnd),
     /// Nothing will be told until [`Word::Restored`].
@@ -127,6 +130,10 @@ struct Frame<'a> {
     playback: Option<Playback<'a>>,
     #[serde(borrow)]
     digit: Option<Cow<'a, str>>,
+    #[serde(default)]
+    duration_ms: u32,
+    #[serde(borrow)]
+    timestamp: Option<Cow<'a, str>>,
     #[serde(borrow, default)]
     args: Vec<Cow<'a, str>>,
 }
@@ -178,7 +185,11 @@ fn understand(frame: Frame<'_>) -> Option<Event> {
             Event::Happened(frame.channel?.id.into_owned(), Word::Over(Parting::Theirs))
         }
         "ChannelDtmfReceived" => match key(frame.digit?.as_ref()) {
-            Some(key) => Event::Happened(frame.channel?.id.into_owned(), Word::Key(key)),
+            Some(key) => {
+                let held = Duration::from_millis(frame.duration_ms.into());
+                let at = frame.timestamp.as_deref().and_then(time);
+                Event::Happened(frame.channel?.id.into_owned(), Word::Key(key, held, at))
+            }
             None => return None,
         },
         "PlaybackFinished" => finished(&frame.playback?),
@@ -213,6 +224,11 @@ fn key(digit: &str) -> Option<Key> {
         [b'A'..=b'D' | b'a'..=b'd'] => Some(Key::Letter),
         _ => None,
     }
+}
+
+/// Asterisk writes its time zone without a colon.
+fn time(text: &str) -> Option<Timestamp> {
+    Timestamp::strptime("%Y-%m-%dT%H:%M:%S%.f%z", text).ok()
 }
 
 fn finished(playback: &Playback<'_>) -> Event {
@@ -314,8 +330,12 @@ mod tests {
             )
         };
         for digit in "0123456789*#ABCD".chars() {
-            assert_eq!(shown(&pressed(digit)), r#"Ok(Happened("c", Key(Key(…))))"#, "{digit}");
+            let told = r#"Ok(Happened("c", Key(Key(…), 100ms, None)))"#;
+            assert_eq!(shown(&pressed(digit)), told, "{digit}");
         }
+        let at = r#""timestamp":"2026-11-22T14:04:31.678+0000","digit""#;
+        let told = shown(&pressed('5').replace(r#""digit""#, at));
+        assert!(told.contains("100ms, Some(2026-11-22T14:04:31.678Z)"), "{told}");
         assert!(parse(&pressed('x')).is_err());
     }
 

@@ -21,6 +21,7 @@ pub mod event;
 mod line;
 mod orders;
 mod pbx;
+mod pbx_time;
 mod places;
 mod playing;
 mod rest;

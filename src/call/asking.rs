@@ -27,6 +27,8 @@ pub(super) struct Asking {
     pub(super) wrong: u8,
     pub(super) entry: Entry,
     pub(super) hearing: Hearing,
+    /// A key that was pressed before does not count.
+    pub(super) since: Option<Instant>,
     /// What was keyed before the guidance began.
     pub(super) ahead: Ahead,
     /// Until when a `#` belongs to the password before it (`P7`).
@@ -41,6 +43,7 @@ impl Asking {
             wrong: 0,
             entry: Entry::default(),
             hearing: Hearing::Waits,
+            since: None,
             ahead: Ahead::default(),
             terminator_until: None,
         }
@@ -50,6 +53,15 @@ impl Asking {
         self.step = step;
         self.entry = Entry::default();
         self.hearing = Hearing::Waits;
+        self.since = None;
+    }
+
+    /// The guidance begins: keys count from now on, and none that was pressed before an `invalid`.
+    pub(super) fn hear(&mut self, now: Instant) {
+        if self.hearing == Hearing::Drops {
+            self.since = Some(now);
+        }
+        self.hearing = Hearing::Counts;
     }
 
     /// Nothing has been keyed, and nothing counts until the guidance begins again.

@@ -14,9 +14,12 @@ use std::time::{Duration, Instant};
 use super::asking::{Asking, Hearing};
 use super::entry::Shape;
 use super::line::{Ending, Line};
+use super::presses::Presses;
 use super::prompt::Prompt;
 use super::step::{Admission, Step, Subscriber};
-use super::{Input, Key, Limits, LookUp, Outcome, Output, PlaybackEnd, PlaybackId, StoreReply};
+use super::{
+    Input, Key, Limits, LookUp, Outcome, Output, PlaybackEnd, PlaybackId, Press, StoreReply,
+};
 use crate::number::Number;
 use crate::rules;
 
@@ -33,6 +36,7 @@ pub struct Call {
     limit: Instant,
     /// The PBX does not do as it is told, or tells nothing.
     cut_off: bool,
+    presses: Presses,
     outcome: Option<Outcome>,
 }
 
@@ -61,6 +65,7 @@ impl Call {
             state: State::Ended,
             limit: now,
             cut_off: false,
+            presses: Presses::default(),
             outcome: None,
         };
         if let Some(caller) = caller {
@@ -83,7 +88,7 @@ impl Call {
         match input {
             // Nobody knows what plays, or whether all keys are told.
             Input::Key(_) | Input::Started(_) | Input::Finished(..) if self.cut_off => {}
-            Input::Key(key) => self.key(key, now),
+            Input::Key(press) => self.pressed(press, now),
             Input::Started(id) => self.started(id, now),
             Input::Finished(id, end) => self.finished(id, end, now),
             Input::LookedUp(found) => self.looked_up(found, now),
@@ -112,6 +117,19 @@ impl Call {
     #[must_use]
     pub fn outcome(&self) -> Option<Outcome> {
         self.outcome
+    }
+
+    fn pressed(&mut self, press: Press, now: Instant) {
+        let is_late = match &self.state {
+            State::Asking(asking) => asking.since.is_some_and(|since| press.pressed < since),
+            State::LookingUp { .. }
+            | State::Storing { .. }
+            | State::Closing { .. }
+            | State::Ended => true,
+        };
+        if self.presses.counts(press) && !is_late {
+            self.key(press.key, now);
+        }
     }
 
     fn key(&mut self, key: Key, now: Instant) {
@@ -157,7 +175,7 @@ impl Call {
     /// The guidance plays or has played: keys count from now on, and so do those that were keyed ahead.
     fn hear(&mut self, now: Instant) {
         let State::Asking(asking) = &mut self.state else { return };
-        asking.hearing = Hearing::Counts;
+        asking.hear(now);
         let ahead = std::mem::take(&mut asking.ahead);
         for key in ahead.keys() {
             self.key(key, now);

@@ -10,13 +10,14 @@ mod asking;
 mod dialog;
 mod entry;
 mod line;
+mod presses;
 pub mod prompt;
 mod step;
 #[cfg(test)]
 mod tests;
 
 use std::fmt;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 pub use dialog::Call;
 
@@ -34,7 +35,7 @@ pub struct PlaybackId(pub u32);
 #[derive(Debug)]
 pub enum Input {
     /// A key was pressed and let go.
-    Key(Key),
+    Key(Press),
     /// A playback's first sound plays.
     Started(PlaybackId),
     /// A playback is over.
@@ -53,6 +54,23 @@ pub enum Input {
     Restored,
     /// The caller has gone, or the channel has.
     HangUp,
+}
+
+/// One press of a key, as it is told: one that a telephone repeats is told again.
+#[derive(Debug, Clone, Copy)]
+pub struct Press {
+    /// Which key.
+    pub key: Key,
+    /// When it went down.
+    pub pressed: Instant,
+    /// When it came up.
+    pub released: Instant,
+}
+
+impl Press {
+    fn held(&self) -> Duration {
+        self.released.saturating_duration_since(self.pressed)
+    }
 }
 
 /// A telephone keypad's key; never shown.

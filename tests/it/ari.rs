@@ -5,6 +5,7 @@ mod check;
 mod faults;
 mod overload;
 mod refused;
+mod repeats;
 mod rig;
 mod several;
 mod socket;
@@ -23,6 +24,7 @@ pub fn trials(world: &Arc<World>) -> Vec<Trial> {
         faults::trials(world),
         overload::trials(world),
         refused::trials(world),
+        repeats::trials(world),
         several::trials(world),
         socket::trials(world),
     ]

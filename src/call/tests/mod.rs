@@ -9,4 +9,5 @@ mod numbers;
 mod phone;
 mod properties;
 mod refused;
+mod repeats;
 mod times;

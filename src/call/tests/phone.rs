@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use super::channel::{Channel, Fate, is_quiet};
 use crate::call::prompt::Prompt;
 use crate::call::{
-    Call, Input, Key, Limits, LookUp, NewTemporary, Outcome, Output, Refusal, StoreReply,
+    Call, Input, Key, Limits, LookUp, NewTemporary, Outcome, Output, Press, Refusal, StoreReply,
 };
 use crate::contract::{Contract, ContractNumber};
 use crate::number::Number;
@@ -25,6 +25,8 @@ pub(super) const WITHOUT_SERVICE: &str = "0312301232";
 
 pub(super) const SECOND: Duration = Duration::from_secs(1);
 pub(super) const BETWEEN_KEYS: Duration = Duration::from_millis(150);
+/// How long a finger holds a key.
+const HELD: Duration = Duration::from_millis(100);
 /// No state has a limit beyond this.
 const LONGEST_STATE: Duration = Duration::from_secs(40);
 /// Events at one moment beyond which two parts must be answering each other without end.
@@ -84,6 +86,8 @@ pub(super) struct Phone {
     pub(super) said: Vec<Vec<Prompt>>,
     /// Every key pressed.
     pub(super) keyed: String,
+    /// When the last of them was released, which is told at once or, of a burst, earlier.
+    released: Instant,
     /// Whether the look-up or the store has been asked and has not answered.
     pub(super) asks: bool,
     pbx: Pbx,
@@ -129,6 +133,7 @@ impl Phone {
             refused: Vec::new(),
             said: Vec::new(),
             keyed: String::new(),
+            released: now,
             asks: false,
             pbx: Pbx::Obeys,
             over: false,
@@ -145,6 +150,13 @@ impl Phone {
             self.press(key);
             self.settle();
         }
+    }
+
+    /// The PBX tells of a key that was held for so long until now.
+    pub(super) fn is_told(&mut self, key: char, held: Duration) {
+        let (pressed, released) = (self.now.checked_sub(held).unwrap(), self.now);
+        self.feed(Input::Key(Press { key: key_of(key), pressed, released }));
+        self.settle();
     }
 
     /// Keys these before any news of the channel gets through.
@@ -303,7 +315,9 @@ impl Phone {
             return;
         }
         self.keyed.push(key);
-        self.feed(Input::Key(key_of(key)));
+        self.released = self.now.max(self.released + BETWEEN_KEYS);
+        let (pressed, released) = (self.released.checked_sub(HELD).unwrap(), self.released);
+        self.feed(Input::Key(Press { key: key_of(key), pressed, released }));
     }
 
     fn due_reply(&mut self) -> Option<Input> {

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use karipass::call::prompt::Prompt;
 use karipass::call::{
     Call, Input, Key, Limits, LookUp, NewTemporary, Outcome, Output, PlaybackEnd, PlaybackId,
-    StoreReply,
+    Press, StoreReply,
 };
 use karipass::contract::{Contract, ContractNumber};
 use karipass::number::Number;
@@ -36,6 +36,8 @@ const MOST_OUTPUTS: usize = 16;
 const MOST_PLAYBACKS: usize = 64;
 /// How long a sound of the made-up channel is.
 const SOUND: Duration = Duration::from_secs(4);
+/// How long a finger takes from key to key.
+const BETWEEN_KEYS: Duration = Duration::from_millis(150);
 /// Longer inputs find nothing new.
 const MOST_INPUTS: usize = 1000;
 
@@ -70,6 +72,8 @@ struct Line {
     started: Option<Instant>,
     pbx: Pbx,
     keyed: String,
+    /// When the last key was released; of keys that are told at once the last one later than now.
+    released: Instant,
     stored: Stored,
 }
 
@@ -112,6 +116,7 @@ impl Line {
             started: None,
             pbx: Pbx::Obeys,
             keyed: String::new(),
+            released: now,
             stored: Stored::Nothing,
         };
         line.carry_out(outputs);
@@ -157,12 +162,15 @@ impl Line {
 
     fn press(&mut self, key: u8) {
         self.keyed.push(char::from(key));
-        self.feed(Input::Key(match key {
+        let key = match key {
             b'*' => Key::Star,
             b'#' => Key::Hash,
             b'A' => Key::Letter,
             digit => Key::Digit(digit),
-        }));
+        };
+        let pressed = self.now.max(self.released + BETWEEN_KEYS / 3);
+        self.released = pressed + BETWEEN_KEYS * 2 / 3;
+        self.feed(Input::Key(Press { key, pressed, released: self.released }));
     }
 
     /// The next thing that a channel would tell by itself.

@@ -82,7 +82,8 @@ async fn unanswered(world: Arc<World>) {
     rig.fake.on("DELETE", "/playbacks/blind.3", Reply::Never);
     // Nobody knows yet that the first stop, and all behind it, will come to nothing.
     rig.fake.press("blind.3", TWICE);
-    rig.fake.request("DELETE", "/playbacks/blind.3", 3).await;
+    // Those of the menu and its quiet, and two tries of one.
+    rig.fake.request("DELETE", "/playbacks/blind.3", 4).await;
     rig.fake.press("blind.3", TWICE);
     rig.fake.on("DELETE", "/playbacks/blind.3", Reply::Well);
     // The first entry was keyed into its guidance, the second before its own.

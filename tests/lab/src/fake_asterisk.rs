@@ -99,12 +99,15 @@ struct State {
     refusing: bool,
     deaf: bool,
     forgetful: bool,
+    /// When each channel's last key was released, by Asterisk's clock.
+    keyed_ms: HashMap<String, u64>,
 }
 
 /// The server; it ends when dropped.
 pub struct FakeAsterisk {
     url: String,
     state: Arc<Shared>,
+    began: Instant,
     _server: JoinSet<()>,
 }
 
@@ -140,7 +143,7 @@ impl FakeAsterisk {
         });
         let mut server = JoinSet::new();
         server.spawn(wire::listen(listener, Arc::clone(&state)));
-        Ok(Self { url, state, _server: server })
+        Ok(Self { url, state, began: Instant::now(), _server: server })
     }
 
     /// What the daemon calls `ari.url`.

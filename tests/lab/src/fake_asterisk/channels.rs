@@ -60,16 +60,47 @@ impl FakeAsterisk {
         self.state.change(|state| state.play(channel, playback, &format!("media=sound:{media}")));
     }
 
-    /// The caller presses keys.
+    /// The caller presses keys, the first of them after all that has happened, by Asterisk's clock one every
+    /// 200 ms; all are told at once.
     pub fn press(&self, channel: &str, keys: &str) {
+        const BETWEEN_MS: u64 = 200;
+        const LONG_AGO_MS: u64 = 1000;
+        let now_ms = u64::try_from(self.began.elapsed().as_millis()).unwrap_or_default();
+        let now_ms = LONG_AGO_MS + now_ms;
         self.state.change(|state| {
-            for key in keys.chars() {
-                state.tell(&json!({
-                    "type": "ChannelDtmfReceived", "digit": key.to_string(), "duration_ms": 100,
-                    "channel": { "id": channel }
-                }));
-            }
+            let last = state.keyed_ms.entry(channel.to_owned());
+            // A call's first key is told when it is released, later ones ahead of it.
+            last.and_modify(|last| *last = now_ms.max(*last)).or_insert(now_ms - BETWEEN_MS);
         });
+        for key in keys.chars() {
+            self.tell_key(channel, key, 100, BETWEEN_MS);
+        }
+    }
+
+    /// Tells of a key that was held for `held_ms`, so long by Asterisk's clock after the one before it.
+    pub fn tell_key(&self, channel: &str, key: char, held_ms: u32, after_ms: u64) {
+        self.state.change(|state| {
+            let last = state.keyed_ms.entry(channel.to_owned()).or_default();
+            let at_ms = *last + after_ms;
+            *last = at_ms;
+            let (second, ms) = (at_ms / 1000, at_ms % 1000);
+            let (hour, minute, second) = (second / 3600, second / 60 % 60, second % 60);
+            state.tell(&json!({
+                "type": "ChannelDtmfReceived", "digit": key.to_string(), "duration_ms": held_ms,
+                "timestamp": format!("2026-11-22T{hour:02}:{minute:02}:{second:02}.{ms:03}+0000"),
+                "channel": { "id": channel }
+            }));
+        });
+    }
+
+    /// The caller puts the call on hold.
+    pub fn hold(&self, channel: &str) {
+        self.state.change(|state| state.tell_channel("ChannelHold", channel));
+    }
+
+    /// The caller takes the call up again.
+    pub fn unhold(&self, channel: &str) {
+        self.state.change(|state| state.tell_channel("ChannelUnhold", channel));
     }
 
     /// The caller hangs up.

@@ -1,0 +1,58 @@
+//! What Asterisk tells of one press more than once, or late (`P12`).
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use karipass::call::Limits;
+use libtest_mimic::Trial;
+
+use super::rig::{Plan, Rig, TRUSTED, outcome};
+use crate::world::{World, trial};
+
+const TWICE: &str = "1122334411223344";
+
+pub fn trials(world: &Arc<World>) -> Vec<Trial> {
+    vec![
+        trial(world, "ari::p12_a_key_by_rfc_4733_and_by_sip_info_counts_once", both),
+        trial(world, "ari::p12_a_key_told_three_times_counts_once", thrice),
+        trial(world, "ari::p12_a_key_held_since_before_invalid_is_no_entry", held),
+    ]
+}
+
+async fn both(world: Arc<World>) {
+    let rig = Rig::start(&world, Plan::default()).await;
+    rig.fake.call("both.1", &TRUSTED);
+    rig.fake.playing("both.1", "menu").await;
+    for key in format!("1{TWICE}").chars() {
+        rig.fake.tell_key("both.1", key, 100, 100);
+        rig.fake.tell_key("both.1", key, 120, 100);
+    }
+    rig.fake.playing("both.1", "completed").await;
+}
+
+async fn thrice(world: Arc<World>) {
+    let rig = Rig::start(&world, Plan::default()).await;
+    rig.fake.call("thrice.1", &TRUSTED);
+    rig.fake.playing("thrice.1", "menu").await;
+    for key in format!("1{TWICE}").chars() {
+        for after_ms in [200, 4, 6] {
+            rig.fake.tell_key("thrice.1", key, 120, after_ms);
+        }
+    }
+    rig.fake.playing("thrice.1", "completed").await;
+}
+
+async fn held(world: Arc<World>) {
+    let limits = Limits { inter_digit: Duration::from_millis(100), ..Plan::default().limits };
+    let rig = Rig::start(&world, Plan { limits, ..Plan::default() }).await;
+    rig.fake.call("held.1", &TRUSTED);
+    rig.fake.playing("held.1", "menu").await;
+    rig.fake.press("held.1", "1");
+    rig.fake.playing("held.1", "set-password").await;
+    rig.fake.press("held.1", "2");
+    let invalid = rig.fake.asking("held.1", "invalid").await;
+    rig.fake.tell_key("held.1", '4', 6_000, 5_900);
+    rig.fake.hang_up("held.1");
+    assert_eq!(outcome("held.1").await, "hung_up");
+    assert!(rig.fake.requests_like("DELETE", &invalid).is_empty());
+}
