@@ -134,8 +134,7 @@ impl System {
     }
 
     fn calls(&self, number: &str, callers: &[String]) -> Result<Reactions> {
-        let line =
-            Line { sip: self.asterisk.sip(), number: number.to_owned(), offers_events: true };
+        let line = Line::new(self.asterisk.sip(), number);
         let calls = calls::place(&line, callers, &Script::line_unit(PASSWORD))?;
         Reactions::of(&calls, callers)
     }

@@ -18,6 +18,7 @@ mod check;
 mod dialplan;
 mod leaks;
 mod outages;
+mod samples;
 mod site;
 mod stories;
 mod story;
@@ -46,6 +47,7 @@ fn main() -> ExitCode {
     trials.extend(stories::trials(&system));
     trials.extend(dialplan::trials(&installation));
     trials.extend(check::trials(&installation));
+    trials.extend(samples::trials(&installation));
     trials.extend(tls::trials(&installation));
     let told = libtest_mimic::run(&arguments, trials);
     // After the calls, which it would keep waiting.

@@ -90,7 +90,7 @@ impl System {
 
     /// How to call it.
     pub fn line(&self) -> Line {
-        Line { sip: self.asterisk.sip(), number: SET_UP_NUMBER.to_owned(), offers_events: true }
+        Line::new(self.asterisk.sip(), SET_UP_NUMBER)
     }
 
     /// Every password that a story has drawn.

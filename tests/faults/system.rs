@@ -82,8 +82,7 @@ impl System {
         let setup =
             asterisk::Setup::new(folder.path().join("asterisk"))?.snippet("globals.conf", &globals);
         let asterisk = Asterisk::start(installation, setup)?;
-        let line =
-            Line { sip: asterisk.sip(), number: SET_UP_NUMBER.to_owned(), offers_events: true };
+        let line = Line::new(asterisk.sip(), SET_UP_NUMBER);
         let wires = runtime.block_on(wires(&asterisk, wishes))?;
         let proxy = runtime.block_on(async {
             wishes.proxied.then(|| Proxy::before(postgres.socket_folder())).transpose()

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Result, ensure};
-use karipass_lab::subscriber::{Caller, Line, Pace};
+use karipass_lab::subscriber::{Caller, Keying, Line, Pace};
 use libtest_mimic::Trial;
 
 use crate::story::{Family, Story, completes, story};
@@ -19,6 +19,9 @@ pub fn trials(system: &Arc<System>) -> Vec<Trial> {
         story(system, "q24_digits_of_40_ms_count_once_each_during_guidance", fast_in_guidance),
         story(system, "q24_a_whole_flow_keyed_ahead_at_40_ms_counts", fast_ahead),
         story(system, "digits_by_sip_info_count", sip_info),
+        story(system, "digits_as_tones_in_the_audio_count", tones),
+        story(system, "p12_digits_by_rfc_4733_and_by_sip_info_count_once_each", both),
+        story(system, "a_call_that_offers_t_38_beside_its_audio_is_heard", fax),
     ]
 }
 
@@ -101,9 +104,24 @@ fn fast_in_guidance(story: &Story<'_>) -> Result<()> {
 }
 
 fn sip_info(story: &Story<'_>) -> Result<()> {
-    let (Family { contract, child, .. }, password) = (&story.family, story.password());
-    let line = Line { offers_events: false, ..story.system.line() };
-    let mut call = Caller::asserted(contract).calls(&line)?;
+    completes_with(story, &Line { keying: Keying::Info, ..story.system.line() })
+}
+
+fn tones(story: &Story<'_>) -> Result<()> {
+    completes_with(story, &Line { keying: Keying::Tones, ..story.system.line() })
+}
+
+fn both(story: &Story<'_>) -> Result<()> {
+    completes_with(story, &Line { keying: Keying::Both, ..story.system.line() })
+}
+
+fn fax(story: &Story<'_>) -> Result<()> {
+    completes_with(story, &Line { offers_fax: true, ..story.system.line() })
+}
+
+fn completes_with(story: &Story<'_>, line: &Line) -> Result<()> {
+    let (Family { contract, child, .. }, password) = (&story.family, with_doubles(story));
+    let mut call = Caller::asserted(contract).calls(line)?;
     call.hears("menu")?.keys("2")?.hears("enter-number")?.keys(&format!("{child}#"))?;
     call.begins_to_hear_number(child, "set-password")?;
     completes(&mut call, child, &password)?;

@@ -66,11 +66,7 @@ fn national(number: &str) -> String {
 fn set(options: &Options, password: &str) -> Result<String> {
     let Options { caller, unit, number, .. } = options;
     let number = format!("{}#", national(number.as_ref().unwrap_or(caller)));
-    let line = Line {
-        sip: ([127, 0, 0, 1], options.sip_port).into(),
-        number: SET_UP_NUMBER.to_owned(),
-        offers_events: true,
-    };
+    let line = Line::new(([127, 0, 0, 1], options.sip_port).into(), SET_UP_NUMBER);
     let begin = Instant::now();
     let tell = |what: &str| println!("{:6.1} s  {what}", begin.elapsed().as_secs_f64());
     tell(&format!("{caller} calls {SET_UP_NUMBER} through the carrier at {CARRIER}"));

@@ -80,7 +80,7 @@ impl Setup {
     }
 
     /// Adds `text` to a file of `karipass.d`, which the sample of the same name includes at its
-    /// end: `modules.conf`, `extensions.conf`, `globals.conf`, `http.conf`, `rtp.conf`, `phones.conf`.
+    /// end: `modules.conf`, `extensions.conf`, `globals.conf`, `http.conf`, `rtp.conf`, `phones.conf`, and others.
     #[must_use]
     pub fn snippet(mut self, file: &str, text: &str) -> Self {
         self.snippets.push((file.to_owned(), text.to_owned()));
@@ -109,6 +109,9 @@ impl Setup {
         }
         let options = fs::read_to_string(repository().join("asterisk/etc/asterisk.conf"))?;
         let directories = self.directories(installation, run);
+        // Asterisk looks for what this file includes in its built-in folder.
+        let local = format!("\"{}/", etc.join("karipass.d").display());
+        let options = options.replace("\"karipass.d/", &local);
         fs::write(etc.join("asterisk.conf"), format!("{directories}\n{options}"))?;
         self.write_local()?;
         self.link_data(installation)

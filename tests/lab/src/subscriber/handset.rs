@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, anyhow, bail};
 
-use super::ulaw;
+use super::{tone, ulaw};
 
 /// The dynamic payload type that the handset offers for events.
 pub const EVENT_PAYLOAD: u8 = 101;
@@ -63,6 +63,8 @@ struct Order {
     events: Vec<u8>,
     tone: u16,
     gap: u16,
+    /// In the audio, and not as events.
+    as_tones: bool,
     done: Sender<Instant>,
 }
 
@@ -97,13 +99,23 @@ impl Handset {
         self.threads.push(spawn(move || Speaker::new(socket, peer).run(&received, &gone)));
     }
 
-    /// Keys `keys`; returns when each was released, once the last was.
+    /// Keys `keys` as events; returns when each was released, once the last was.
     pub fn key(&self, keys: &str, pace: Pace) -> Result<Vec<Instant>> {
+        self.send(keys, pace, false)
+    }
+
+    /// The same as tones in the audio.
+    pub fn sound(&self, keys: &str, pace: Pace) -> Result<Vec<Instant>> {
+        self.send(keys, pace, true)
+    }
+
+    fn send(&self, keys: &str, pace: Pace, as_tones: bool) -> Result<Vec<Instant>> {
         let orders = self.orders.as_ref().context("nobody to speak to yet")?;
         let (done, released) = channel();
         let events = keys.chars().map(event).collect::<Result<Vec<u8>>>()?;
         let count = events.len();
-        let order = Order { events, tone: ticks(pace.tone), gap: ticks(pace.gap), done };
+        let (tone, gap) = (ticks(pace.tone), ticks(pace.gap));
+        let order = Order { events, tone, gap, as_tones, done };
         orders.send(order).map_err(|_| anyhow!("the handset is hung up"))?;
         (0..count).map(|_| released.recv().context("the handset was hung up")).collect()
     }
@@ -217,15 +229,25 @@ impl Speaker {
             self.sound = Sound::Event { event, since: self.timestamp, ticks: 0 };
         }
         let (tone, gap) = self.order.as_ref().map_or((0, 0), |order| (order.tone, order.gap));
+        let as_tones = self.order.as_ref().is_some_and(|order| order.as_tones);
         match self.sound {
             Sound::Silence => self.silence(),
+            Sound::Event { event, since, ticks } if ticks < tone && as_tones => {
+                let payload = tone::pair(event, self.timestamp.wrapping_sub(since), SAMPLES);
+                self.send(0, self.timestamp, &payload);
+                self.sound = Sound::Event { event, since, ticks: ticks + 1 };
+            }
             Sound::Event { event, since, ticks } if ticks < tone => {
                 self.event(event, since, (ticks + 1) * SAMPLES, ticks == 0, false);
                 self.sound = Sound::Event { event, since, ticks: ticks + 1 };
             }
             Sound::Event { event, since, .. } => {
-                for _ in 0..END_PACKETS {
-                    self.event(event, since, tone * SAMPLES, false, true);
+                if as_tones {
+                    self.silence();
+                } else {
+                    for _ in 0..END_PACKETS {
+                        self.event(event, since, tone * SAMPLES, false, true);
+                    }
                 }
                 self.released();
                 self.sound = if gap > 1 { Sound::Gap { ticks: gap - 1 } } else { Sound::Silence };

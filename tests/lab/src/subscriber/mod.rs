@@ -12,12 +12,13 @@ pub mod hearing;
 mod scenario;
 pub mod sipp;
 mod state;
+mod tone;
 mod transcript;
 mod ulaw;
 
 pub use call::{Next, Subscriber};
 pub use caller::Caller;
 pub use handset::Pace;
-pub use sipp::Line;
+pub use sipp::{Keying, Line};
 pub use state::Ending;
 pub use transcript::Entry;

@@ -5,7 +5,7 @@
 //! from there. `[field0]` is the call's RTP port, `[field1]` the caller's number as written.
 
 use super::handset::EVENT_PAYLOAD;
-use super::sipp::{Identity, Line};
+use super::sipp::{Identity, Keying, Line};
 
 const DIALOG: &str =
     "Via: SIP/2.0/[transport] [local_ip]:[local_port];branch=z9hG4bK-[pid]-[call_number]-{branch}
@@ -70,16 +70,19 @@ fn invite(line: &Line, identity: &Identity, dialog: &str, sequence: u32) -> Stri
         Identity::Asserted | Identity::Telephone { .. } => asserted.to_owned(),
         Identity::BareFrom => String::new(),
     };
-    let (kinds, events) = if line.offers_events {
-        let events =
-            format!("a=rtpmap:{EVENT_PAYLOAD} telephone-event/8000\na=fmtp:{EVENT_PAYLOAD} 0-15\n");
-        (format!("0 {EVENT_PAYLOAD}"), events)
-    } else {
-        ("0".to_owned(), String::new())
+    let (kinds, events) = match line.keying {
+        Keying::Events | Keying::Both => {
+            let events = format!(
+                "a=rtpmap:{EVENT_PAYLOAD} telephone-event/8000\na=fmtp:{EVENT_PAYLOAD} 0-15\n"
+            );
+            (format!("0 {EVENT_PAYLOAD}"), events)
+        }
+        Keying::Info | Keying::Tones => ("0".to_owned(), String::new()),
     };
+    let fax = if line.offers_fax { "m=image 9 udptl t38\na=T38FaxVersion:0\n" } else { "" };
     let sdp = format!(
         "v=0\no=subscriber 1 1 IN IP4 [local_ip]\ns=-\nc=IN IP4 [local_ip]\nt=0 0\n\
-         m=audio [field0] RTP/AVP {kinds}\na=rtpmap:0 PCMU/8000\n{events}a=ptime:20\n"
+         m=audio [field0] RTP/AVP {kinds}\na=rtpmap:0 PCMU/8000\n{events}a=ptime:20\n{fax}"
     );
     let headers = format!("{who}Content-Type: application/sdp\n");
     let to = "sip:{called}@[remote_ip]:[remote_port]";
@@ -89,7 +92,7 @@ fn invite(line: &Line, identity: &Identity, dialog: &str, sequence: u32) -> Stri
 fn cues(dialog: &str) -> String {
     let info = "Content-Type: application/dtmf-relay\n";
     let info =
-        with_body("INFO", "[cseq]", dialog, "[next_url]", info, "Signal=[$digit]\nDuration=100\n");
+        with_body("INFO", "[cseq]", dialog, "[next_url]", info, "Signal=[$digit]\nDuration=250\n");
     format!(
         "<label id=\"listen\"/>\n<recv request=\"BYE\" optional=\"true\" next=\"ended\"/>\n\
          <recvCmd><action>\

@@ -33,8 +33,29 @@ pub struct Line {
     pub sip: SocketAddr,
     /// The number that is dialled.
     pub number: String,
-    /// Whether digits as RFC 4733 events are offered; without, they go by SIP INFO.
-    pub offers_events: bool,
+    pub keying: Keying,
+    /// Whether T.38 is offered beside the audio.
+    pub offers_fax: bool,
+}
+
+impl Line {
+    /// With RFC 4733 events, and audio alone.
+    pub fn new(sip: SocketAddr, number: impl Into<String>) -> Self {
+        Self { sip, number: number.into(), keying: Keying::Events, offers_fax: false }
+    }
+}
+
+/// How digits are sent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Keying {
+    /// As RFC 4733 events.
+    Events,
+    /// By SIP INFO; no events are offered.
+    Info,
+    /// As tones in the audio; no events are offered.
+    Tones,
+    /// Each as an event and by SIP INFO.
+    Both,
 }
 
 /// As whom the calls are placed.
