@@ -7,6 +7,7 @@ mod doors;
 mod files;
 mod identify;
 mod listeners;
+mod tones;
 
 use std::path::Path;
 
@@ -50,6 +51,16 @@ const MODULES: [&str; 22] = [
 /// be known.
 const PJSIP: &str = "chan_pjsip.so";
 const PJSIP_HEADERS: &str = "res_pjsip_header_funcs.so";
+
+/// Modules of SIP without which some calls go wrong, and which.
+const PJSIP_SERVES: [(&str, &str); 6] = [
+    ("res_pjsip_dtmf_info.so", "digits by SIP INFO are not heard"),
+    ("res_pjsip_dlg_options.so", "OPTIONS within a call is not answered"),
+    ("res_pjsip_empty_info.so", "INFO without a body is not answered"),
+    ("res_pjsip_messaging.so", "MESSAGE within a call is not answered"),
+    ("res_pjsip_refer.so", "REFER is not answered"),
+    ("res_pjsip_t38.so", "a call that offers fax beside its audio is silent"),
+];
 
 /// Modules that write channel events down, keyed digits among them if `cel.conf` says so.
 const EVENT_WRITERS: [&str; 8] = [
@@ -262,6 +273,9 @@ fn judge_modules(modules: &[Module], etc: Option<&Path>) -> Vec<Finding> {
                 "Asterisk's module {name} runs: cel.conf must not name DTMF or ALL in events"
             ))
         });
+    let unserved = PJSIP_SERVES.into_iter().filter(|(name, _)| runs(PJSIP) && !runs(name)).map(
+        |(name, what)| Finding::Doubtful(format!("Asterisk's module {name} does not run: {what}")),
+    );
     let copier = (runs(SIP_COPIER) && !etc.is_some_and(listeners::captures_nothing)).then(|| {
         Finding::Doubtful(format!(
             "Asterisk's module {SIP_COPIER} runs: unless hep.conf says enabled = no, SIP is copied to another \
@@ -274,7 +288,7 @@ fn judge_modules(modules: &[Module], etc: Option<&Path>) -> Vec<Finding> {
             TIMING.join(", ")
         ))
     });
-    missing.chain(writers).chain(copier).chain(untimed).collect()
+    missing.chain(unserved).chain(writers).chain(copier).chain(untimed).collect()
 }
 
 /// The sounds that are there in several formats: which of them is played depends on the call.
@@ -367,10 +381,14 @@ mod tests {
         assert_eq!(judge_modules(&modules(&timed, "Not Running"), None).len(), MODULES.len() + 1);
         assert_eq!(judge_modules(&modules(&timed[1..], "Running"), None).len(), 1);
         assert_eq!(judge_modules(&modules(&MODULES, "Running"), None).len(), 1, "untimed");
-        let with_sip = [&timed[..], &[PJSIP]].concat();
+        let with_sip = [&timed[..], &[PJSIP], &PJSIP_SERVES.map(|(name, _)| name)].concat();
         assert_eq!(judge_modules(&modules(&with_sip, "Running"), None).len(), 1);
         let with_headers = [&with_sip[..], &[PJSIP_HEADERS]].concat();
         assert_eq!(judge_modules(&modules(&with_headers, "Running"), None), []);
+        let unserved = [&timed[..], &[PJSIP, PJSIP_HEADERS]].concat();
+        let findings = judge_modules(&modules(&unserved, "Running"), None);
+        assert_eq!(findings.len(), PJSIP_SERVES.len());
+        assert!(findings.iter().all(|finding| matches!(finding, Finding::Doubtful(_))));
         for writer in ["cel_custom.so", "cel_radius.so", "cel_beanstalkd.so", SIP_COPIER] {
             let with_writer = [&timed[..], &[writer]].concat();
             assert!(matches!(

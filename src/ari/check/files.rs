@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use super::conf::{Conf, Section};
-use super::{Finding, callers, dialplan_files, doors, listeners};
+use super::{Finding, callers, dialplan_files, doors, listeners, tones};
 
 /// Asterisk's own limit of HTTP connections, all of ARI's included (`http.conf`).
 const DEFAULT_SESSIONS: u32 = 100;
@@ -35,7 +35,9 @@ pub(super) fn look(etc: &Path, app: &str, user: &str) -> Vec<Finding> {
     findings.extend(listeners::addresses(&http));
     findings.extend(listeners::users(&ari, user));
     findings.extend(listeners::managers(&manager));
-    findings.extend(callers::judge(&pjsip, &doors::doors(&extensions)));
+    let doors = doors::doors(&extensions);
+    findings.extend(callers::judge(&pjsip, &doors));
+    findings.extend(tones::judge(&pjsip, &doors));
     findings.extend(callers::elsewhere(&wizard, &sorcery));
     findings.extend(dialplan_files::orphans(&extensions, app));
     findings

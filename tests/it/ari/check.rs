@@ -238,7 +238,8 @@ const FAULTS: [Fault; 20] = [
 ];
 
 /// The same for what is doubtful; not every file is among the samples.
-const DOUBTS: [Fault; 3] = [
+const DOUBTS: [Fault; 4] = [
+    ("pjsip.conf", "dtmf_mode = auto ", ";", &["endpoint carrier", "dtmf_mode"]),
     (
         "pjsip.conf",
         "[karipass-phone-auth](!)",
