@@ -144,6 +144,8 @@ impl Caller {
                 let pressed = released.checked_sub(held).unwrap_or(released);
                 Some(Input::Key(Press { key, pressed, released }))
             }
+            Word::Held => Some(Input::Held),
+            Word::Unheld => Some(Input::Unheld),
             Word::Finished(slot, end) => {
                 self.orders.finished(slot).map(|id| Input::Finished(id, end))
             }

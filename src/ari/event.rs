@@ -14,7 +14,7 @@ use crate::call::{Key, PlaybackEnd, PlaybackId};
 use crate::number::Number;
 
 /// The events that are asked for; everything else is filtered out by Asterisk.
-pub(crate) const WANTED: [&str; 8] = [
+pub(crate) const WANTED: [&str; 10] = [
     "ApplicationReplaced",
     "CallBroadcast",
     "StasisStart",
@@ -22,6 +22,8 @@ pub(crate) const WANTED: [&str; 8] = [
     "ChannelDestroyed",
     "ChannelHangupRequest",
     "ChannelDtmfReceived",
+    "ChannelHold",
+    "ChannelUnhold",
     "PlaybackFinished",
 ];
 
@@ -68,6 +70,10 @@ pub enum Identity {
 pub enum Word {
     /// A key was pressed, held for so long, and let go, by Asterisk's clock if it has told the time.
     Key(Key, Duration, Option<Timestamp>),
+    /// The caller has put the call on hold.
+    Held,
+    /// The caller has taken the call up again.
+    Unheld,
     /// A playback is over.
     Finished(Slot, PlaybackEnd),
     /// Nothing will be told until [`Word::Restored`].
@@ -192,6 +198,8 @@ fn understand(frame: Frame<'_>) -> Option<Event> {
             }
             None => return None,
         },
+        "ChannelHold" => Event::Happened(frame.channel?.id.into_owned(), Word::Held),
+        "ChannelUnhold" => Event::Happened(frame.channel?.id.into_owned(), Word::Unheld),
         "PlaybackFinished" => finished(&frame.playback?),
         "ApplicationReplaced" => Event::Replaced,
         _ => Event::Other,

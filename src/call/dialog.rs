@@ -36,6 +36,8 @@ pub struct Call {
     limit: Instant,
     /// The PBX does not do as it is told, or tells nothing.
     cut_off: bool,
+    /// The caller has put the call on hold.
+    held: bool,
     presses: Presses,
     outcome: Option<Outcome>,
 }
@@ -49,7 +51,7 @@ enum State {
     /// The store is about to commit a password for this login number.
     Storing { login: Number },
     /// The last guidance plays; if it cannot, `trouble` may do instead.
-    Closing { or_trouble: bool },
+    Closing { last: Prompt, or_trouble: bool },
     /// Nothing happens any more.
     Ended,
 }
@@ -65,6 +67,7 @@ impl Call {
             state: State::Ended,
             limit: now,
             cut_off: false,
+            held: false,
             presses: Presses::default(),
             outcome: None,
         };
@@ -88,6 +91,8 @@ impl Call {
         match input {
             // Nobody knows what plays, or whether all keys are told.
             Input::Key(_) | Input::Started(_) | Input::Finished(..) if self.cut_off => {}
+            // A telephone's keys are for whoever it has turned to.
+            Input::Key(_) if self.held => {}
             Input::Key(press) => self.pressed(press, now),
             Input::Started(id) => self.started(id, now),
             Input::Finished(id, end) => self.finished(id, end, now),
@@ -96,6 +101,8 @@ impl Call {
             Input::TimeOut => self.time_out(now),
             Input::CutOff => self.wait_for_better(),
             Input::Restored => self.go_on(now),
+            Input::Held => self.hold(now),
+            Input::Unheld => self.take_up(now),
             Input::HangUp => self.end(Outcome::HungUp),
         }
         self.line.outputs()
@@ -167,7 +174,7 @@ impl Call {
     }
 
     fn started(&mut self, id: PlaybackId, now: Instant) {
-        if self.line.started(id, now) {
+        if self.line.started(id, now) && !self.held {
             self.hear(now);
         }
     }
@@ -191,14 +198,15 @@ impl Call {
                     asking.ignore_keys();
                 }
             }
+            Ending::Heard if self.held => {}
             Ending::Heard => match self.state {
                 State::Asking(_) => self.listen(now),
                 State::Closing { .. } => self.hang_up(),
                 State::LookingUp { .. } | State::Storing { .. } | State::Ended => {}
             },
             Ending::NoQuiet | Ending::Unplayable => match self.state {
-                State::Asking(_) | State::Closing { or_trouble: true } => self.trouble(now),
-                State::Closing { or_trouble: false } => self.hang_up(),
+                State::Asking(_) | State::Closing { or_trouble: true, .. } => self.trouble(now),
+                State::Closing { or_trouble: false, .. } => self.hang_up(),
                 State::LookingUp { .. } | State::Storing { .. } | State::Ended => {}
             },
         }

@@ -107,10 +107,10 @@ impl Line {
         self.guidance.is_some()
     }
 
-    /// Whatever played has been stopped; gives what was being said.
-    pub(super) fn forget(&mut self) -> Vec<Prompt> {
+    /// Whatever played has been stopped.
+    pub(super) fn forget(&mut self) {
         self.quiet = None;
-        self.guidance.take().map(|guidance| guidance.prompts).unwrap_or_default()
+        self.guidance = None;
     }
 
     /// The quiet is to last for `wait` from `now` on: plays a fresh one if this one may not.

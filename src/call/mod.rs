@@ -52,6 +52,10 @@ pub enum Input {
     /// The PBX hears and tells again, and every playback of the call has been stopped: what the caller
     /// was asked, or told last, is played again from its start.
     Restored,
+    /// The caller has put the call on hold, and hears nothing.
+    Held,
+    /// The caller is back from [`Input::Held`].
+    Unheld,
     /// The caller has gone, or the channel has.
     HangUp,
 }

@@ -59,7 +59,8 @@ impl Call {
     /// Asks with these prompts.
     pub(super) fn ask(&mut self, asking: Box<Asking>, prompts: Vec<Prompt>, now: Instant) {
         self.line.say(prompts);
-        self.enter(State::Asking(asking), now + GUIDANCE_LIMIT);
+        let limit = if self.held { self.too_long } else { now + GUIDANCE_LIMIT };
+        self.enter(State::Asking(asking), limit);
     }
 
     /// The guidance is over: the caller has until the first digit's limit (`P11`).
@@ -78,29 +79,63 @@ impl Call {
             asking.ignore_keys();
             asking.terminator_until = None;
             self.enter(State::Asking(asking), self.too_long);
-        } else if let State::Closing { or_trouble } = self.state {
-            self.enter(State::Closing { or_trouble }, self.too_long);
+        } else if let State::Closing { last, or_trouble } = self.state {
+            self.enter(State::Closing { last, or_trouble }, self.too_long);
+        }
+    }
+
+    /// The caller hears nothing: no silence counts, and what was keyed of an entry is dropped, since its
+    /// guidance will be heard again from its start.
+    pub(super) fn hold(&mut self, now: Instant) {
+        self.held = true;
+        if let Some(mut asking) = self.take_asking() {
+            asking.ignore_keys();
+            asking.terminator_until = None;
+            self.enter(State::Asking(asking), self.too_long);
+        } else if let State::Closing { last, or_trouble } = self.state {
+            let limit = self.closing_limit(now);
+            self.enter(State::Closing { last, or_trouble }, limit);
+        }
+    }
+
+    /// The caller hears again: asks or says again what was asked or said.
+    pub(super) fn take_up(&mut self, now: Instant) {
+        let was_held = std::mem::take(&mut self.held);
+        // While the PBX does not obey, that waits for it too.
+        if was_held && !self.cut_off {
+            self.line.interrupt();
+            self.say_again(now);
         }
     }
 
     /// Asks or says again what was asked or said, from its start.
     pub(super) fn go_on(&mut self, now: Instant) {
         self.cut_off = false;
-        let said = self.line.forget();
+        // That the call has been taken up may not have been told.
+        self.held = false;
+        self.line.forget();
+        self.say_again(now);
+        if let State::Storing { .. } = self.state {
+            self.line.keep_quiet();
+        }
+    }
+
+    fn say_again(&mut self, now: Instant) {
         if let Some(mut asking) = self.take_asking() {
             asking.ignore_keys();
             let guidance = asking.step.guidance();
             self.ask(asking, vec![guidance], now);
-            return;
+        } else if let State::Closing { last, or_trouble } = self.state {
+            self.line.say_last(vec![last]);
+            let limit = self.closing_limit(now);
+            self.enter(State::Closing { last, or_trouble }, limit);
         }
-        match self.state {
-            State::Closing { or_trouble } => {
-                self.line.say_last(said);
-                self.enter(State::Closing { or_trouble }, now + GUIDANCE_LIMIT);
-            }
-            State::Storing { .. } => self.line.keep_quiet(),
-            State::LookingUp { .. } | State::Asking(_) | State::Ended => {}
-        }
+    }
+
+    /// By when the last guidance has been heard, or the call is over.
+    fn closing_limit(&self, now: Instant) -> Instant {
+        let limit = now + GUIDANCE_LIMIT;
+        if self.held { limit.max(self.too_long) } else { limit }
     }
 
     pub(super) fn not_available(&mut self, now: Instant) {
@@ -120,7 +155,8 @@ impl Call {
             Outcome::NotAvailable | Outcome::WrongEntries => true,
             Outcome::Stored | Outcome::Trouble | Outcome::TooLong | Outcome::HungUp => false,
         };
-        self.enter(State::Closing { or_trouble }, now + GUIDANCE_LIMIT);
+        let limit = self.closing_limit(now);
+        self.enter(State::Closing { last, or_trouble }, limit);
     }
 
     pub(super) fn hang_up(&mut self) {

@@ -4,6 +4,7 @@ mod behaviour;
 mod channel;
 mod cut_off;
 mod entries;
+mod hold;
 mod news;
 mod numbers;
 mod phone;

@@ -91,6 +91,7 @@ pub(super) struct Phone {
     /// Whether the look-up or the store has been asked and has not answered.
     pub(super) asks: bool,
     pbx: Pbx,
+    held: bool,
     over: bool,
 }
 
@@ -136,6 +137,7 @@ impl Phone {
             released: now,
             asks: false,
             pbx: Pbx::Obeys,
+            held: false,
             over: false,
         };
         phone.carry_out(outputs);
@@ -173,6 +175,20 @@ impl Phone {
             self.pbx = Pbx::CutOff;
             self.feed(Input::CutOff);
         }
+    }
+
+    /// Puts the call on hold.
+    pub(super) fn holds(&mut self) {
+        self.held = true;
+        self.feed(Input::Held);
+        self.settle();
+    }
+
+    /// Takes the call up again.
+    pub(super) fn takes_up(&mut self) {
+        self.held = false;
+        self.feed(Input::Unheld);
+        self.settle();
     }
 
     /// The PBX does nothing from now on, and the call does not know yet.
@@ -287,6 +303,7 @@ impl Phone {
         assert_eq!(self.call.deadline().is_none(), self.over, "a live call has a deadline");
         assert!(
             self.pbx != Pbx::Obeys
+                || self.held
                 || self.call.deadline().is_none_or(|deadline| deadline <= self.now + LONGEST_STATE),
             "no state lasts for ever"
         );

@@ -21,6 +21,8 @@ pub fn trials(system: &Arc<System>) -> Vec<Trial> {
         story(system, "digits_by_sip_info_count", sip_info),
         story(system, "digits_as_tones_in_the_audio_count", tones),
         story(system, "p12_digits_by_rfc_4733_and_by_sip_info_count_once_each", both),
+        story(system, "p11_a_call_on_hold_is_asked_again_when_it_is_taken_up", on_hold),
+        story(system, "nothing_is_stored_of_digits_behind_a_restarted_rtp_clock", restarted),
         story(system, "a_call_that_offers_t_38_beside_its_audio_is_heard", fax),
     ]
 }
@@ -113,6 +115,27 @@ fn tones(story: &Story<'_>) -> Result<()> {
 
 fn both(story: &Story<'_>) -> Result<()> {
     completes_with(story, &Line { keying: Keying::Both, ..story.system.line() })
+}
+
+fn on_hold(story: &Story<'_>) -> Result<()> {
+    let (Family { contract, child, .. }, password) = (&story.family, story.password());
+    let mut call = story.contract_calls()?;
+    call.hears("menu")?.keys("1")?.begins_to_hear_number(contract, "set-password")?;
+    call.keys_password(&password)?.hears("confirm-password")?.holds()?;
+    // Longer than the guidance and the first digit's limit.
+    std::thread::sleep(Duration::from_secs(9));
+    call.takes_up()?.hears_whole("confirm-password")?.keys_password(&password)?;
+    call.hears_number_whole(contract, "completed")?.is_hung_up()?;
+    story.is_stored(contract, &password, "line", "line", &[contract, child])
+}
+
+fn restarted(story: &Story<'_>) -> Result<()> {
+    let (Family { contract, .. }, password) = (&story.family, story.password());
+    let mut call = story.contract_calls()?;
+    call.hears("menu")?.keys("1")?.hears_number(contract, "set-password")?.restarts_rtp_clock()?;
+    call.keys_password(&password)?.keys_password(&password)?;
+    call.hears("invalid")?.hangs_up()?;
+    story.nothing_is_stored()
 }
 
 fn fax(story: &Story<'_>) -> Result<()> {

@@ -75,6 +75,7 @@ struct Line {
     /// When the last key was released; of keys that are told at once the last one later than now.
     released: Instant,
     stored: Stored,
+    held: bool,
 }
 
 /// Whether the PBX tells and obeys.
@@ -118,6 +119,7 @@ impl Line {
             keyed: String::new(),
             released: now,
             stored: Stored::Nothing,
+            held: false,
         };
         line.carry_out(outputs);
         line
@@ -148,6 +150,14 @@ impl Line {
                 self.pbx = Pbx::Obeys;
                 (self.queue, self.started) = (VecDeque::new(), None);
                 self.feed(Input::Restored);
+            }
+            b'H' => {
+                self.held = true;
+                self.feed(Input::Held);
+            }
+            b'U' => {
+                self.held = false;
+                self.feed(Input::Unheld);
             }
             b'h' => self.feed(Input::HangUp),
             b' ' => self.wait(Duration::from_millis(100)),
@@ -246,8 +256,10 @@ impl Line {
         let deadline = self.call.deadline();
         assert_eq!(deadline.is_none(), self.over, "a live call has a deadline, and no other");
         let latest = match self.pbx {
-            Pbx::Obeys => self.now + LONGEST_STATE,
-            Pbx::CutOff => self.now.max(self.began + rules::CALL_LIMIT) + LONGEST_STATE,
+            Pbx::Obeys if !self.held => self.now + LONGEST_STATE,
+            Pbx::Obeys | Pbx::CutOff => {
+                self.now.max(self.began + rules::CALL_LIMIT) + LONGEST_STATE
+            }
         };
         assert!(deadline.is_none_or(|at| at <= latest), "no state lasts for ever");
         assert!(!self.over || self.call.outcome().is_some(), "what is over has an outcome");

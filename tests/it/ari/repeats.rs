@@ -16,6 +16,7 @@ pub fn trials(world: &Arc<World>) -> Vec<Trial> {
         trial(world, "ari::p12_a_key_by_rfc_4733_and_by_sip_info_counts_once", both),
         trial(world, "ari::p12_a_key_told_three_times_counts_once", thrice),
         trial(world, "ari::p12_a_key_held_since_before_invalid_is_no_entry", held),
+        trial(world, "ari::p11_a_call_on_hold_is_asked_again_when_it_is_taken_up", on_hold),
     ]
 }
 
@@ -40,6 +41,25 @@ async fn thrice(world: Arc<World>) {
         }
     }
     rig.fake.playing("thrice.1", "completed").await;
+}
+
+async fn on_hold(world: Arc<World>) {
+    let second = Duration::from_secs(1);
+    let limits = Limits { first_digit: second, inter_digit: second, ..Plan::default().limits };
+    let rig = Rig::start(&world, Plan { limits, ..Plan::default() }).await;
+    rig.fake.call("hold.1", &TRUSTED);
+    rig.fake.playing("hold.1", "menu").await;
+    rig.fake.press("hold.1", "1");
+    let first = rig.fake.asking("hold.1", "set-password").await;
+    rig.fake.press("hold.1", "1122");
+    rig.fake.hold("hold.1");
+    rig.fake.press("hold.1", "3344");
+    rig.fake.unhold("hold.1");
+    rig.fake.request("POST", "set-password", 2).await;
+    let again = rig.fake.asking("hold.1", "set-password").await;
+    assert_ne!(first, again);
+    rig.fake.press("hold.1", TWICE);
+    rig.fake.playing("hold.1", "completed").await;
 }
 
 async fn held(world: Arc<World>) {

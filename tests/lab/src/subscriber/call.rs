@@ -1,17 +1,18 @@
 //! One call of a subscriber, as a story's verbs.
 
+mod sending;
+
 use std::collections::VecDeque;
 use std::fmt::Write as _;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::thread::sleep;
 use std::time::{Duration, Instant};
 
 use anyhow::{Result, anyhow};
 
 use super::handset::{Handset, Pace};
 use super::hearing::Heard;
-use super::sipp::{Keying, Line, Sipp};
+use super::sipp::{Line, Sipp};
 use super::state::{Ending, STRAGGLERS, Shared};
 use super::transcript::{Entry, Transcript, What};
 
@@ -316,41 +317,6 @@ impl Subscriber {
 
     fn last(&self) -> Option<Heard> {
         self.shared.lock().hearing.heard.get(self.told.checked_sub(1)?).cloned()
-    }
-
-    fn key(&mut self, keys: &str, pace: Pace, shown: String) -> Result<&mut Self> {
-        let begun = Instant::now();
-        let released = match self.line.keying {
-            Keying::Events => self.handset.key(keys, pace)?.last().copied(),
-            Keying::Tones => self.handset.sound(keys, pace)?.last().copied(),
-            Keying::Info => {
-                for key in keys.chars() {
-                    self.inform(key, || Ok(()))?;
-                    sleep(pace.tone + pace.gap);
-                }
-                Some(Instant::now())
-            }
-            Keying::Both => {
-                for key in keys.chars() {
-                    self.inform(key, || self.handset.key(&key.to_string(), pace).map(drop))?;
-                    sleep(pace.gap);
-                }
-                Some(Instant::now())
-            }
-        };
-        self.keyed.push((shown, begun, released.unwrap_or(begun)));
-        Ok(self)
-    }
-
-    /// Sends a digit by SIP INFO, does something besides, and waits until the digit has been taken.
-    fn inform(&self, key: char, besides: impl FnOnce() -> Result<()>) -> Result<()> {
-        let before = self.shared.lock().informed;
-        self.sipp.inform(0, key)?;
-        besides()?;
-        let taken = self.shared.wait(HEARD_WITHIN, |state| {
-            (state.informed > before || state.ending.is_some()).then_some(())
-        });
-        taken.ok_or_else(|| self.fails("a digit sent by SIP INFO was not taken"))
     }
 
     fn fails(&self, why: &str) -> anyhow::Error {

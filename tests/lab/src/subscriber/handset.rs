@@ -65,6 +65,8 @@ struct Order {
     gap: u16,
     /// In the audio, and not as events.
     as_tones: bool,
+    /// Where RTP's time stamp is to go on.
+    timestamp: Option<u32>,
     done: Sender<Instant>,
 }
 
@@ -109,14 +111,31 @@ impl Handset {
         self.send(keys, pace, true)
     }
 
-    fn send(&self, keys: &str, pace: Pace, as_tones: bool) -> Result<Vec<Instant>> {
+    /// Begins RTP's time stamp again within the same source.
+    pub fn restart_clock(&self) -> Result<()> {
+        let (done, _) = channel();
+        let order = Order {
+            events: Vec::new(),
+            tone: 0,
+            gap: 0,
+            as_tones: false,
+            timestamp: Some(1000),
+            done,
+        };
+        self.give(order)
+    }
+
+    fn give(&self, order: Order) -> Result<()> {
         let orders = self.orders.as_ref().context("nobody to speak to yet")?;
+        orders.send(order).map_err(|_| anyhow!("the handset is hung up"))
+    }
+
+    fn send(&self, keys: &str, pace: Pace, as_tones: bool) -> Result<Vec<Instant>> {
         let (done, released) = channel();
         let events = keys.chars().map(event).collect::<Result<Vec<u8>>>()?;
         let count = events.len();
         let (tone, gap) = (ticks(pace.tone), ticks(pace.gap));
-        let order = Order { events, tone, gap, as_tones, done };
-        orders.send(order).map_err(|_| anyhow!("the handset is hung up"))?;
+        self.give(Order { events, tone, gap, as_tones, timestamp: None, done })?;
         (0..count).map(|_| released.recv().context("the handset was hung up")).collect()
     }
 }
@@ -213,6 +232,7 @@ impl Speaker {
                 && let Ok(mut order) = orders.try_recv()
             {
                 self.waiting.extend(order.events.drain(..));
+                self.timestamp = order.timestamp.unwrap_or(self.timestamp);
                 self.order = Some(order);
             }
             self.tick();

@@ -98,9 +98,28 @@ fn cues(dialog: &str) -> String {
          <recvCmd><action>\
          <ereg regexp=\"Cue: hang-up\" search_in=\"msg\" assign_to=\"hangup\"/>\
          <ereg regexp=\"Digit: (.)\" search_in=\"msg\" assign_to=\"cue,digit\"/>\
-         </action></recvCmd>\n<nop next=\"hangup\" test=\"hangup\"/>\n{info}\
+         <ereg regexp=\"Media: ([a-z]+)\" search_in=\"msg\" assign_to=\"media,direction\"/>\
+         </action></recvCmd>\n<nop next=\"hangup\" test=\"hangup\"/>\n\
+         <nop next=\"media\" test=\"media\"/>\n{info}\
          <recv request=\"BYE\" optional=\"true\" next=\"ended\"/>\n<recv response=\"200\"/>\n{}",
         report("informed", "listen"),
+    ) + media(dialog).as_str()
+}
+
+/// A re-INVITE that says in which directions the audio goes.
+fn media(dialog: &str) -> String {
+    let sdp = format!(
+        "v=0\no=subscriber 1 [cseq] IN IP4 [local_ip]\ns=-\nc=IN IP4 [local_ip]\nt=0 0\n\
+         m=audio [field0] RTP/AVP 0 {EVENT_PAYLOAD}\na=rtpmap:0 PCMU/8000\n\
+         a=rtpmap:{EVENT_PAYLOAD} telephone-event/8000\na=[$direction]\n"
+    );
+    let headers = "Content-Type: application/sdp\n";
+    let invite = with_body("INVITE", "[cseq]", dialog, "[next_url]", headers, &sdp);
+    let ack = with_body("ACK", "[cseq]", dialog, "[next_url]", "", "");
+    format!(
+        "<label id=\"media\"/>\n{invite}<recv response=\"100\" optional=\"true\"/>\n\
+         <recv request=\"BYE\" optional=\"true\" next=\"ended\"/>\n<recv response=\"200\"/>\n{ack}{}",
+        report("informed", "listen")
     )
 }
 
@@ -112,7 +131,7 @@ fn endings(sequence: u32, dialog: &str) -> String {
     format!(
         "<label id=\"hangup\"/>\n{bye}<recv request=\"BYE\" optional=\"true\" next=\"ended\"/>\n\
          <recv response=\"200\"/>\n{}<label id=\"ended\"/>\n{ok}{}\
-         <label id=\"refused\"/>\n{refused}{}<Reference variables=\"whole,cue\"/>\n\
+         <label id=\"refused\"/>\n{refused}{}<Reference variables=\"whole,cue,direction\"/>\n\
          <label id=\"over\"/>\n<nop/>\n</scenario>\n",
         report("hung-up", "over"),
         report("ended", "over"),
@@ -146,7 +165,7 @@ fn with_body(
         _ => format!("{sequence}-request"),
     };
     let mut dialog = dialog.replace("{branch}", &branch);
-    if method == "INVITE" {
+    if method == "INVITE" && to != "[next_url]" {
         // After a challenge there is a tag of the other side's to remember, but no dialog yet.
         dialog = dialog.replace("[peer_tag_param]", "");
     }

@@ -90,7 +90,7 @@ pub struct Placed {
 pub enum News {
     /// Answered; the other side's RTP port.
     Answered(u16),
-    /// A digit sent by SIP INFO was taken.
+    /// A digit sent by SIP INFO, or a direction of the audio, was taken.
     Informed,
     /// Over: we hung up.
     HungUp,
@@ -173,6 +173,11 @@ impl Sipp {
     /// Sends a digit by SIP INFO; wait for [`News::Informed`] before the next.
     pub fn inform(&self, call: usize, key: char) -> Result<()> {
         self.cue(call, &format!("Digit: {key}"))
+    }
+
+    /// Says in which directions the audio goes (RFC 3264 §5.1); wait for [`News::Informed`].
+    pub fn directs(&self, call: usize, direction: &str) -> Result<()> {
+        self.cue(call, &format!("Media: {direction}"))
     }
 
     /// What SIPp has to say about its errors.

@@ -1,0 +1,71 @@
+//! What a subscriber sends within a call, besides the hang-up: keys in each of their ways, and holds.
+
+use std::thread::sleep;
+use std::time::Instant;
+
+use anyhow::Result;
+
+use super::{HEARD_WITHIN, Pace, Sipp, Subscriber};
+use crate::subscriber::sipp::Keying;
+
+impl Subscriber {
+    /// Puts the call on hold.
+    pub fn holds(&mut self) -> Result<&mut Self> {
+        self.is_taken(|sipp| sipp.directs(0, "sendonly"))?;
+        Ok(self)
+    }
+
+    /// Takes the call up again.
+    pub fn takes_up(&mut self) -> Result<&mut Self> {
+        self.is_taken(|sipp| sipp.directs(0, "sendrecv"))?;
+        Ok(self)
+    }
+
+    /// Begins RTP's time stamp again.
+    pub fn restarts_rtp_clock(&mut self) -> Result<&mut Self> {
+        self.handset.restart_clock()?;
+        Ok(self)
+    }
+
+    pub(super) fn key(&mut self, keys: &str, pace: Pace, shown: String) -> Result<&mut Self> {
+        let begun = Instant::now();
+        let released = match self.line.keying {
+            Keying::Events => self.handset.key(keys, pace)?.last().copied(),
+            Keying::Tones => self.handset.sound(keys, pace)?.last().copied(),
+            Keying::Info => {
+                for key in keys.chars() {
+                    self.inform(key, || Ok(()))?;
+                    sleep(pace.tone + pace.gap);
+                }
+                Some(Instant::now())
+            }
+            Keying::Both => {
+                for key in keys.chars() {
+                    self.inform(key, || self.handset.key(&key.to_string(), pace).map(drop))?;
+                    sleep(pace.gap);
+                }
+                Some(Instant::now())
+            }
+        };
+        self.keyed.push((shown, begun, released.unwrap_or(begun)));
+        Ok(self)
+    }
+
+    /// Sends a digit by SIP INFO, does something besides, and waits until the digit has been taken.
+    fn inform(&self, key: char, besides: impl FnOnce() -> Result<()>) -> Result<()> {
+        self.is_taken(|sipp| {
+            sipp.inform(0, key)?;
+            besides()
+        })
+    }
+
+    /// Sends something and waits until it has been taken.
+    fn is_taken(&self, sends: impl FnOnce(&Sipp) -> Result<()>) -> Result<()> {
+        let before = self.shared.lock().informed;
+        sends(&self.sipp)?;
+        let taken = self.shared.wait(HEARD_WITHIN, |state| {
+            (state.informed > before || state.ending.is_some()).then_some(())
+        });
+        taken.ok_or_else(|| self.fails("a request within the call was not taken"))
+    }
+}
