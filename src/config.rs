@@ -143,6 +143,8 @@ pub struct Site {
     pub listen: SocketAddr,
     /// Certificate chain and private key in PEM; without them plain HTTP, on loopback only (`W7`).
     pub tls: Option<Tls>,
+    /// Whether browsers are told to use TLS for every name below the site's, too.
+    pub hsts_subdomains: bool,
     /// The set-up number that a refusal tells to call (`W2`).
     pub set_up_number: Number,
     /// Where the proxies are whose `X-Forwarded-For` is believed.
@@ -172,7 +174,7 @@ pub struct Operators {
 /// The limit by address.
 #[derive(Debug)]
 pub struct Login {
-    /// Logins a minute from one address; none if `off`.
+    /// Points a minute that the logins of one address may cost; none if `off`.
     pub limit: Option<std::num::NonZeroU32>,
 }
 
@@ -252,7 +254,7 @@ pub fn load(
     let call = call(&mut reader);
     let site = site(&mut reader);
     let operators = reader.or_default("operators.listen", "127.0.0.1:9464");
-    let limit = reader.limit("login.limit", rules::LOGINS_A_MINUTE);
+    let limit = reader.limit("login.limit", rules::LOGIN_POINTS_A_MINUTE);
     let idle = reader.seconds("session.idle_s", rules::SESSION_IDLE, rules::SESSION_LIFE);
     let audit = audit(&mut reader);
     let stop = stop(&mut reader);
@@ -405,6 +407,7 @@ fn site(reader: &mut Reader) -> Option<Site> {
     if tls.is_none() && listen.is_some_and(|listen| !listen.ip().is_loopback()) {
         reader.missing("site.listen: without a certificate the site listens on loopback only (W7)");
     }
+    let hsts_subdomains = reader.or_default("site.hsts_subdomains", "false");
     let set_up_number = reader.or_default("site.set_up_number", rules::SET_UP_NUMBER);
     let proxies = reader.list("site.proxies");
     let connections = reader.count("site.connections", SITE_CONNECTIONS, MOST_SITE_CONNECTIONS);
@@ -413,6 +416,7 @@ fn site(reader: &mut Reader) -> Option<Site> {
     Some(Site {
         listen: listen?,
         tls,
+        hsts_subdomains: hsts_subdomains?,
         set_up_number: set_up_number?,
         proxies: proxies?,
         connections: connections?,

@@ -175,6 +175,12 @@ impl Credential {
     pub fn is_expired(&self, now: Timestamp) -> bool {
         self.kind.is_expired(self.set_at, now)
     }
+
+    /// Whether another wrong entry voids it (`C2`).
+    #[must_use]
+    pub fn is_at_its_last(&self) -> bool {
+        self.phc.is_some() && self.failures + 1 >= self.kind.wrong_entries()
+    }
 }
 
 #[cfg(test)]

@@ -72,5 +72,17 @@ pub const AUDIT_KEPT: Duration = Duration::from_secs(400 * DAY);
 /// The largest request body in bytes (table `A`, `malformed`).
 pub const BODY_BYTES: usize = 16 * 1024;
 
-/// Logins a minute from one address; default (`R`).
-pub const LOGINS_A_MINUTE: u32 = 30;
+/// Points a minute that the logins of one address may cost; default (`R`).
+pub const LOGIN_POINTS_A_MINUTE: u32 = 100;
+
+/// What a right login costs its address (`R`).
+pub const RIGHT_LOGIN_POINTS: u32 = 1;
+
+/// What a wrong one costs (`R`).
+pub const WRONG_LOGIN_POINTS: u32 = 5;
+
+/// What a wrong one costs at a number without a live credential (`R`).
+pub const DEAD_LOGIN_POINTS: u32 = 10;
+
+/// Credentials that one address may void an hour.
+pub const VOIDINGS_AN_HOUR: u32 = 10;

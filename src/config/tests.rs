@@ -24,7 +24,7 @@ fn defaults_are_the_rules() {
     let config = load(None, enough()).unwrap();
     assert_eq!(config.call.first_digit, rules::FIRST_DIGIT);
     assert_eq!(config.session.idle, rules::SESSION_IDLE);
-    assert_eq!(config.login.limit.map(u32::from), Some(rules::LOGINS_A_MINUTE));
+    assert_eq!(config.login.limit.map(u32::from), Some(rules::LOGIN_POINTS_A_MINUTE));
     assert_eq!(config.site.listen.port(), 8443);
 }
 

@@ -7,7 +7,7 @@ use std::time::Duration;
 use metrics::counter;
 
 use super::decision::in_use;
-use super::verify::compare;
+use super::verify::{compare, note_voided};
 use super::{Door, LoginError, SessionToken, Standing};
 use crate::credential::{CredentialId, Kind};
 use crate::hashing::{Checked, Hasher, Salt};
@@ -40,6 +40,8 @@ pub struct ChangePassword {
     pub fresh: SessionToken,
     /// Under which it is decided once, however often the store has to be told.
     pub attempt: AttemptId,
+    /// Whether it may void the current password.
+    pub may_void: bool,
 }
 
 /// What came of it.
@@ -59,6 +61,8 @@ pub enum PasswordVerdict {
     /// The current password is void by wrong entries elsewhere, and cannot be given (`C2`, `U3`); the
     /// session goes on.
     CredentialVoid(Number),
+    /// Nothing was compared: it might void the current password, and may not.
+    WouldVoid,
     /// The session is over by now: logged out, or its password past its end or changed elsewhere.
     SessionOver,
 }
@@ -84,6 +88,7 @@ pub async fn change_password(
         salt,
         fresh,
         attempt,
+        may_void,
     } = request;
     let (login, contract) = (standing.login, standing.contract);
     let doing = Doing { event: Event::PasswordChanged, login, contract, unit: None, address };
@@ -105,6 +110,9 @@ pub async fn change_password(
         note(&doing, Outcome::Void);
         return Ok(PasswordVerdict::CredentialVoid(login));
     }
+    if compared.is_at_its_last() && !may_void {
+        return Ok(PasswordVerdict::WouldVoid);
+    }
     let outcome = match compare(hasher, Some(login), current, compared.phc.clone(), None).await? {
         Checked::Right { .. } => Ok(hasher.hash_for_change(new, salt).await?),
         Checked::Wrong => Err(Outcome::Wrong),
@@ -119,7 +127,12 @@ pub async fn change_password(
     }
     Ok(match verdict {
         Decided::Changed(standing) => PasswordVerdict::Changed(fresh, standing),
-        Decided::Wrong { session_over } => PasswordVerdict::Wrong { number: login, session_over },
+        Decided::Wrong { session_over } => {
+            if session_over {
+                note_voided(Some(login), address, Outcome::WrongEntries);
+            }
+            PasswordVerdict::Wrong { number: login, session_over }
+        }
         Decided::CredentialVoid => PasswordVerdict::CredentialVoid(login),
         Decided::SessionOver => PasswordVerdict::SessionOver,
     })
@@ -191,7 +204,8 @@ impl Change {
             return Ok(Tried { told: told(false), committed });
         }
         let (login, digest) = (&[self.doing.login], &self.digests.0);
-        Ok(hold.count_wrong(&self.doing, kind, login, digest).await?.map(told))
+        let counted = hold.count_wrong(&self.doing, kind, login, digest).await?;
+        Ok(counted.map(|voided| told(!voided.is_empty())))
     }
 }
 

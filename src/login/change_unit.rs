@@ -7,7 +7,7 @@ use metrics::counter;
 
 use super::decision::{Allowed, may_change};
 use super::plan::{LogsInWith, NewLogin, Plan};
-use super::verify::compare;
+use super::verify::{compare, note_voided};
 use super::{Door, LoginError, SessionToken, Standing};
 use crate::credential::{CredentialId, Kind};
 use crate::hashing::{Checked, HashError, Hasher};
@@ -37,6 +37,8 @@ pub struct ChangeUnit {
     pub address: IpAddr,
     /// Under which it is decided once, however often the store has to be told.
     pub attempt: AttemptId,
+    /// How many passwords it may void.
+    pub may_void: u32,
 }
 
 /// From which version of the contract a request was made (`W6`).
@@ -57,6 +59,8 @@ pub enum UnitVerdict {
     Wrong {
         /// The numbers.
         numbers: Vec<Number>,
+        /// How many of them are void by it.
+        voided: usize,
         /// Whether one of them was one too many for the session's own password: it is over.
         session_over: bool,
     },
@@ -78,6 +82,8 @@ pub enum UnitVerdict {
     PasswordChangeRequired,
     /// Someone else has changed the contract since the request's form was made (`W6`); nothing was counted.
     ChangedElsewhere,
+    /// Nothing was compared: it might void more passwords than it may.
+    WouldVoid,
     /// The session is over by now.
     SessionOver,
 }
@@ -102,7 +108,8 @@ pub async fn change_unit(
     hasher: &Hasher,
     request: ChangeUnit,
 ) -> Result<UnitVerdict, LoginError> {
-    let ChangeUnit { token, door, standing, unit, passwords, told, address, attempt } = request;
+    let ChangeUnit { token, door, standing, unit, passwords, told, address, attempt, may_void } =
+        request;
     let (login, contract) = (standing.login, standing.contract);
     let doing = Doing { event: Event::UnitChanged, login, contract, unit: Some(unit), address };
     let given = passwords.iter().map(|(number, _)| *number).collect();
@@ -114,6 +121,10 @@ pub async fn change_unit(
         Ok(allowed) => allowed,
         Err(verdict) => return Ok(asking.refused(store, attempt, verdict).await?),
     };
+    let at_their_last = allowed.asked.iter().filter(|credential| credential.is_at_its_last());
+    if u32::try_from(at_their_last.count()).is_ok_and(|count| count > may_void) {
+        return Ok(UnitVerdict::WouldVoid);
+    }
     let compared = compare_all(hasher, &allowed, &passwords).await?;
     let unverifiable = compared.iter().filter(|one| one.outcome == Outcome::Unverifiable);
     for (one, part) in unverifiable.zip(1..) {
@@ -187,8 +198,13 @@ impl Asking {
         let wrong: Vec<Number> = wrong.map(|one| one.number).collect();
         let digest = &self.digest;
         let counted = hold.count_wrong(&self.doing, Kind::Password, &wrong, digest).await?;
-        Ok(counted.map(|session_over| {
-            (UnitVerdict::Wrong { numbers, session_over }, Some(Outcome::Wrong))
+        Ok(counted.map(|voided| {
+            let Doing { login, address, .. } = self.doing;
+            for number in &voided {
+                note_voided(Some(*number), address, Outcome::WrongEntries);
+            }
+            let (session_over, voided) = (voided.contains(&login), voided.len());
+            (UnitVerdict::Wrong { numbers, voided, session_over }, Some(Outcome::Wrong))
         }))
     }
 
@@ -256,6 +272,7 @@ fn refusal(verdict: &UnitVerdict) -> Option<Outcome> {
         | UnitVerdict::OtherPasswords { .. }
         | UnitVerdict::InForce
         | UnitVerdict::PasswordChangeRequired
+        | UnitVerdict::WouldVoid
         | UnitVerdict::SessionOver => None,
     }
 }

@@ -9,7 +9,7 @@ use jiff::Timestamp;
 use metrics::counter;
 
 use super::decision::{self, Candidate};
-use super::verify::compare;
+use super::verify::{compare, note_voided};
 use super::{Door, LoginError, SessionToken, Standing};
 use crate::credential::Credential;
 use crate::hashing::{Checked, Hasher, Salt};
@@ -36,6 +36,8 @@ pub struct Attempt {
     pub token: SessionToken,
     /// Under which it is decided once, however often the store has to be told.
     pub id: AttemptId,
+    /// Whether it may void a credential; what is at its last entry is not compared otherwise.
+    pub may_void: bool,
 }
 
 /// What came of an attempt.
@@ -43,8 +45,22 @@ pub struct Attempt {
 pub enum Verdict {
     /// A session began under the attempt's token.
     Accepted(SessionToken, Box<Standing>),
-    /// Every refusal of `W2`; why is in the audit alone.
-    Refused,
+    /// Every refusal of `W2`; why is in the audit alone, and what it costs is the limit's affair.
+    Refused(Refusal),
+    /// Nothing was compared: it might void a credential, and may not.
+    WouldVoid,
+}
+
+/// What a refused attempt came to, for the limit by address.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Refusal {
+    /// The password is wrong, or cannot be verified.
+    Wrong {
+        /// Whether the credential is void by it (`C2`).
+        voided: bool,
+    },
+    /// The number has no live credential, or does not log in.
+    NothingToCompare,
 }
 
 /// Verifies an attempt and begins its session; `idle` is when that ends by itself (`W5`).
@@ -57,7 +73,7 @@ pub async fn log_in(
     attempt: Attempt,
     idle: Duration,
 ) -> Result<Verdict, LoginError> {
-    let Attempt { login, typed, address, door, salt, token, id } = attempt;
+    let Attempt { login, typed, address, door, salt, token, id, may_void } = attempt;
     hasher.admit_login()?;
     let known = store.known_login(login).await?;
     let contract = known.as_ref().map(|known| known.contract.number);
@@ -66,21 +82,32 @@ pub async fn log_in(
         Candidate::Good { credential, now } => (credential, now),
         Candidate::None { outcome, expired } => {
             compare(hasher, login, typed, None, None).await?;
-            return refuse(store, &attempted, outcome, expired.as_ref()).await;
+            refuse(store, &attempted, outcome, expired.as_ref()).await?;
+            return Ok(Verdict::Refused(Refusal::NothingToCompare));
         }
     };
+    if credential.is_at_its_last() && !may_void {
+        tracing::info!(?login, %address, "a login was not compared: its address has voided too many");
+        return Ok(Verdict::WouldVoid);
+    }
     let renewed = match compare(hasher, login, typed, credential.phc.clone(), Some(salt)).await? {
         Checked::Right { renewed } => renewed,
         Checked::Wrong => {
-            store.count_wrong(&attempted, &credential).await?;
-            return Ok(refused(&attempted, Outcome::Wrong));
+            let voided = store.count_wrong(&attempted, &credential).await?;
+            if voided {
+                note_voided(login, address, Outcome::WrongEntries);
+            }
+            refused(&attempted, Outcome::Wrong);
+            return Ok(Verdict::Refused(Refusal::Wrong { voided }));
         }
         Checked::Unverifiable(_) => {
-            return refuse(store, &attempted, Outcome::Unverifiable, None).await;
+            refuse(store, &attempted, Outcome::Unverifiable, None).await?;
+            return Ok(Verdict::Refused(Refusal::Wrong { voided: false }));
         }
     };
     let Some(standing) = standing(store, login, &credential, now).await? else {
-        return refuse(store, &attempted, Outcome::ContractChanged, None).await;
+        refuse(store, &attempted, Outcome::ContractChanged, None).await?;
+        return Ok(Verdict::Refused(Refusal::NothingToCompare));
     };
     let digest = token.digest(door);
     let version = standing.version;
@@ -90,8 +117,14 @@ pub async fn log_in(
             tally(Outcome::Done);
             Ok(Verdict::Accepted(token, Box::new(standing.begun(now, idle))))
         }
-        Acceptance::Void => Ok(refused(&attempted, Outcome::Void)),
-        Acceptance::Suspended => Ok(refused(&attempted, Outcome::Suspended)),
+        Acceptance::Void => {
+            refused(&attempted, Outcome::Void);
+            Ok(Verdict::Refused(Refusal::NothingToCompare))
+        }
+        Acceptance::Suspended => {
+            refused(&attempted, Outcome::Suspended);
+            Ok(Verdict::Refused(Refusal::NothingToCompare))
+        }
     }
 }
 
@@ -114,16 +147,18 @@ async fn refuse(
     attempted: &Attempted,
     outcome: Outcome,
     expired: Option<&Credential>,
-) -> Result<Verdict, LoginError> {
+) -> Result<(), LoginError> {
     let expired = expired.and_then(|expired| Some((expired.id, expired.kind.life()?)));
-    store.note_refusal(attempted, outcome, expired).await?;
-    Ok(refused(attempted, outcome))
+    if store.note_refusal(attempted, outcome, expired).await? {
+        note_voided(attempted.login, attempted.address, Outcome::Expired);
+    }
+    refused(attempted, outcome);
+    Ok(())
 }
 
-fn refused(attempted: &Attempted, outcome: Outcome) -> Verdict {
+fn refused(attempted: &Attempted, outcome: Outcome) {
     tracing::info!(login = ?attempted.login, address = %attempted.address, ?outcome, "login refused");
     tally(outcome);
-    Verdict::Refused
 }
 
 fn tally(outcome: Outcome) {

@@ -19,7 +19,7 @@ mod verify;
 
 pub use change_password::{ChangePassword, PasswordVerdict, change_password};
 pub use change_unit::{ChangeUnit, Told, UnitChanged, UnitVerdict, change_unit};
-pub use log_in::{Attempt, Verdict, log_in};
+pub use log_in::{Attempt, Refusal, Verdict, log_in};
 pub use plan::{LogsInWith, NewLogin, Plan, may_change_unit};
 pub use session::{SessionState, log_out, look_up, tell};
 pub use standing::Standing;

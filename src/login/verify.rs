@@ -1,8 +1,14 @@
-//! Comparing a secret: every door's goes through here.
+//! Comparing a secret: every door's goes through here. So does the word that wrong ones have voided a
+//! credential (`C2`).
+
+use std::net::IpAddr;
+
+use metrics::counter;
 
 use crate::hashing::{Checked, HashError, Hasher, Salt};
 use crate::number::Number;
 use crate::password::{PhcString, TypedPassword};
+use crate::store::audit::Outcome;
 
 /// Compares what was typed for `login` with its stored hash, or with the dummy if it has none: one
 /// hash operation either way. What comes of it stands only once the store has decided on it.
@@ -21,4 +27,11 @@ pub(super) async fn compare(
         tracing::error!(?login, reason, "a stored hash cannot be verified");
     }
     Ok(checked)
+}
+
+/// Tells that a credential is void now, and why.
+pub(super) fn note_voided(login: Option<Number>, address: IpAddr, reason: Outcome) {
+    let reason = reason.as_str();
+    tracing::warn!(?login, %address, reason, "a credential is void");
+    counter!("karipass_credentials_voided_total", "reason" => reason).increment(1);
 }

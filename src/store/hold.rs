@@ -172,7 +172,7 @@ impl Hold {
     }
 
     /// Counts a wrong secret against each of these numbers, whose credentials are of `kind` and not
-    /// void; says whether it voided the session's own, which ends the session (`C2`).
+    /// void; gives those that it voided. If the session's own is among them, that ends the session (`C2`).
     ///
     /// # Errors
     /// [`StoreError`]
@@ -182,7 +182,7 @@ impl Hold {
         kind: Kind,
         numbers: &[Number],
         token_digest: &[u8],
-    ) -> Result<Tried<bool>, StoreError> {
+    ) -> Result<Tried<Vec<Number>>, StoreError> {
         let rows = doing.rows(doing.event, Outcome::Wrong);
         let logins = texts(numbers);
         let more: Parameters<'_> = &[
@@ -201,7 +201,7 @@ impl Hold {
         let ended = ended.and(own);
         let statements: &[Statement<'_>] = if is_over { &[(END_SESSION, &ended)] } else { &[] };
         let committed = self.commit(Outcome::Wrong, statements).await;
-        Ok(Tried { told: is_over, committed })
+        Ok(Tried { told: voided, committed })
     }
 
     /// Ends it with these statements, as a try of its attempt.

@@ -87,11 +87,13 @@ const REFUSED: &str = "
         RETURNING id
     ), tried AS (
         INSERT INTO attempt (id, outcome) VALUES ($12, $3)
+    ), noted AS (
+        INSERT INTO audit (source, event, outcome, login, contract, unit, caller, address)
+        SELECT $1::text, $2::text, $3::text, $4::text, $5::text, $6::text, $7::text, $8::inet
+        UNION ALL
+        SELECT $1, $11::text, $3, $4, $5, $6, $7, $8 FROM voided
     )
-    INSERT INTO audit (source, event, outcome, login, contract, unit, caller, address)
-    SELECT $1::text, $2::text, $3::text, $4::text, $5::text, $6::text, $7::text, $8::inet
-    UNION ALL
-    SELECT $1, $11::text, $3, $4, $5, $6, $7, $8 FROM voided";
+    SELECT FROM voided";
 
 const WRONG: &str = "
     WITH counted AS (
@@ -104,13 +106,15 @@ const WRONG: &str = "
         RETURNING voided_at IS NOT NULL AS void
     ), tried AS (
         INSERT INTO attempt (id, outcome) VALUES ($15, $3)
+    ), noted AS (
+        INSERT INTO audit (source, event, outcome, login, contract, unit, caller, address)
+        SELECT $1::text, $2::text,
+               CASE WHEN EXISTS (SELECT FROM counted) THEN $3::text ELSE $12::text END,
+               $4::text, $5::text, $6::text, $7::text, $8::inet
+        UNION ALL
+        SELECT $1, $13::text, $14::text, $4, $5, $6, $7, $8 FROM counted WHERE void
     )
-    INSERT INTO audit (source, event, outcome, login, contract, unit, caller, address)
-    SELECT $1::text, $2::text,
-           CASE WHEN EXISTS (SELECT FROM counted) THEN $3::text ELSE $12::text END,
-           $4::text, $5::text, $6::text, $7::text, $8::inet
-    UNION ALL
-    SELECT $1, $13::text, $14::text, $4, $5, $6, $7, $8 FROM counted WHERE void";
+    SELECT FROM counted WHERE void";
 
 /// The contract's row comes first in the order of locks: a suspension under way ends before this
 /// looks, and one that comes later finds the session.
@@ -157,7 +161,7 @@ impl Store {
     }
 
     /// Notes an attempt that was refused without a secret to compare; `expired` is the credential
-    /// that was met past its end (`C1`), whose hash is wiped.
+    /// that was met past its end (`C1`), whose hash is wiped. Whether it was, as far as is known.
     ///
     /// # Errors
     /// [`StoreError`]
@@ -166,15 +170,19 @@ impl Store {
         attempted: &Attempted,
         outcome: Outcome,
         expired: Option<(CredentialId, Duration)>,
-    ) -> Result<(), StoreError> {
+    ) -> Result<bool, StoreError> {
         let id = expired.map(|(id, _)| id.0);
         let life = expired.map(|(_, life)| life.as_secs_f64());
         let parameters: Parameters<'_> = &[&id, &life, &Event::Voided.as_str()];
-        self.note(REFUSED, attempted, outcome, parameters).await.map(drop)
+        match self.note(REFUSED, attempted, outcome, parameters).await? {
+            Once::Now(rows) => Ok(!rows.is_empty()),
+            Once::Before(_) => Ok(false),
+        }
     }
 
     /// Counts a wrong secret against `credential` (`C2`), which it voids at the limit; one that is
-    /// void by now, or replaced, counts nothing.
+    /// void by now, or replaced, counts nothing. Whether it is void by this; if the answer to it was
+    /// lost, whether it could be.
     ///
     /// # Errors
     /// [`StoreError`]
@@ -182,7 +190,7 @@ impl Store {
         &self,
         attempted: &Attempted,
         credential: &Credential,
-    ) -> Result<(), StoreError> {
+    ) -> Result<bool, StoreError> {
         let life = credential.kind.life().map(|life| life.as_secs_f64());
         let parameters: Parameters<'_> = &[
             &credential.id.0,
@@ -192,7 +200,10 @@ impl Store {
             &Event::Voided.as_str(),
             &Outcome::WrongEntries.as_str(),
         ];
-        self.note(WRONG, attempted, Outcome::Wrong, parameters).await.map(drop)
+        match self.note(WRONG, attempted, Outcome::Wrong, parameters).await? {
+            Once::Now(rows) => Ok(!rows.is_empty()),
+            Once::Before(_) => Ok(credential.is_at_its_last()),
+        }
     }
 
     /// Accepts a right secret: the count starts anew, an outdated hash is replaced, and a session begins

@@ -1,132 +1,188 @@
-//! Logins by address: answered before anything is verified, not counted as a wrong entry (table `A`).
+//! The limit by address (`R`): what logins cost, and how many credentials one address may void.
+//!
+//! A request that asks for a password holds the dearest price before anything is verified, and pays what it
+//! came to afterwards. While others hold what is left it waits for them, so that many at once are
+//! answered as if they had come one by one. Wider networks have larger budgets of the same kind.
+//! An address that has voided its ten gets 429 before what could void another; numbers
+//! without a live credential are treated as if they had a temporary password ([`tries`]).
+
+mod bucket;
+mod budgets;
+mod charge;
+mod network;
+mod tries;
 
 use std::fmt;
 use std::hash::{BuildHasher, RandomState};
-use std::net::{IpAddr, Ipv6Addr};
+use std::net::IpAddr;
 use std::num::NonZeroU32;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 
 use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
-use governor::clock::{Clock, DefaultClock};
-use governor::state::keyed::DefaultKeyedStateStore;
-use governor::{Quota, RateLimiter};
 use metrics::counter;
 
 use super::Site;
 use super::problem::Problem;
 use super::session::Client;
+use crate::clock;
+use crate::number::Number;
+use budgets::{Answer, Budgets, Places};
+pub(super) use charge::{Charge, Cost};
+pub(super) use network::network;
+use network::networks;
+use tries::Tries;
 
-/// An IPv6 subscriber's own network: whoever has one address of it has them all.
-const IPV6_NETWORK: u128 = u128::MAX << 64;
-
-/// What is remembered at most. Addresses share a place only by a rare chance, which nobody can foresee.
+/// What is remembered at most of each kind. Two share a place only by a rare chance, which nobody can foresee.
 const PLACES: u64 = 1 << 18;
 
-type ByPlace = RateLimiter<u64, DefaultKeyedStateStore<u64>, DefaultClock>;
+/// How long a request waits for others of its address to pay: as long as these may wait for a hash.
+const PATIENCE: Duration = Duration::from_mins(3);
 
-/// Counts logins by address.
+/// Counts what logins cost; cheap to clone.
+#[derive(Clone)]
 pub(super) struct Limiter {
-    by_address: Option<ByPlace>,
+    /// None if there is no limit.
+    state: Option<Arc<Mutex<State>>>,
     places: RandomState,
-    clock: DefaultClock,
+    now: fn() -> Instant,
+}
+
+struct State {
+    budgets: Budgets,
+    tries: Tries,
 }
 
 impl Limiter {
-    /// So many logins a minute from one address, all at once if need be; no limit if none.
+    /// So many points a minute for one address; no limit if none.
     pub(super) fn new(a_minute: Option<NonZeroU32>) -> Self {
-        let by_address = a_minute.map(|limit| RateLimiter::dashmap(Quota::per_minute(limit)));
-        Self { by_address, places: RandomState::new(), clock: DefaultClock::default() }
+        let state = |points| State { budgets: Budgets::new(points), tries: Tries::default() };
+        let state = a_minute.map(|points| Arc::new(Mutex::new(state(points))));
+        Self { state, places: RandomState::new(), now: clock::now }
     }
 
-    /// Lets one more login from `address` through, or tells after how many seconds it will.
-    pub(super) fn admit(&self, address: IpAddr) -> Result<(), u64> {
-        let Some(by_address) = &self.by_address else { return Ok(()) };
-        let place = self.places.hash_one(network(address)) % PLACES;
-        by_address.check_key(&place).map_err(|refused| {
-            let wait = refused.wait_time_from(self.clock.now());
-            wait.as_secs() + u64::from(wait.subsec_nanos() > 0)
-        })
+    /// Whether the dearest could be paid now; otherwise when.
+    fn check(&self, address: IpAddr) -> Result<(), Duration> {
+        let places = self.places_of(address);
+        let Some(mut state) = self.state() else { return Ok(()) };
+        state.budgets.check(places, network(address), (self.now)())
     }
 
-    /// Forgets addresses that are as good as new.
+    /// Holds the dearest price, and as many voidings up to `voidings` as are left. Waits for others of
+    /// the same networks that hold what is left, not for time to pass.
+    async fn hold(&self, address: IpAddr, voidings: u32) -> Result<Charge, Duration> {
+        let deadline = tokio::time::Instant::now() + PATIENCE;
+        let places = self.places_of(address);
+        loop {
+            let (waiting, freed) = {
+                let Some(mut state) = self.state() else { return Ok(Charge::free(self.clone())) };
+                match state.budgets.hold(places, network(address), voidings, (self.now)()) {
+                    Answer::Held(voidings) => {
+                        return Ok(Charge::new(self.clone(), address, places, voidings));
+                    }
+                    Answer::Spent(wait) => return Err(wait),
+                    // Whoever pays from here on wakes it.
+                    Answer::HeldByOthers(level, freed) => {
+                        (Waiting { limiter: self, level, places }, freed.notified_owned())
+                    }
+                }
+            };
+            let in_time = tokio::time::timeout_at(deadline, freed).await;
+            drop(waiting);
+            in_time.map_err(|_| Duration::from_secs(1))?;
+        }
+    }
+
+    /// Forgets what is as good as new.
     pub(super) fn forget(&self) {
-        if let Some(by_address) = &self.by_address {
-            by_address.retain_recent();
-            by_address.shrink_to_fit();
+        if let Some(mut state) = self.state() {
+            let now = (self.now)();
+            state.budgets.forget(now);
+            state.tries.forget(now);
+        }
+    }
+
+    fn state(&self) -> Option<MutexGuard<'_, State>> {
+        Some(self.state.as_ref()?.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    fn places_of(&self, address: IpAddr) -> Places {
+        networks(address).map(|network| self.places.hash_one(network) % PLACES)
+    }
+
+    fn place_of(&self, number: Number) -> u64 {
+        self.places.hash_one(number.as_str()) % PLACES
+    }
+}
+
+/// A request that waits for others to pay; counted until it is dropped.
+struct Waiting<'a> {
+    limiter: &'a Limiter,
+    level: usize,
+    places: Places,
+}
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        if let Some(mut state) = self.limiter.state() {
+            state.budgets.end_wait(self.level, self.places);
         }
     }
 }
 
 impl fmt::Debug for Limiter {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Limiter").field("on", &self.by_address.is_some()).finish_non_exhaustive()
+        f.debug_struct("Limiter").field("on", &self.state.is_some()).finish_non_exhaustive()
     }
 }
 
-/// What is counted as one: an IPv4 address, or an IPv6 network of 64 bits.
-pub(super) fn network(address: IpAddr) -> IpAddr {
-    match address.to_canonical() {
-        IpAddr::V4(address) => address.into(),
-        IpAddr::V6(address) => Ipv6Addr::from_bits(address.to_bits() & IPV6_NETWORK).into(),
-    }
+/// A request whose address has something left; what it asks for is not paid yet.
+pub(super) struct Admitted {
+    /// Where from.
+    pub(super) address: IpAddr,
+    limiter: Limiter,
 }
-
-/// A login that the limit lets through.
-pub(super) struct Admitted;
 
 impl FromRequestParts<Site> for Admitted {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, site: &Site) -> Result<Self, Problem> {
         let Client(address) = Client::from_request_parts(parts, site).await?;
-        site.limiter().admit(address).map(|()| Self).map_err(|wait_s| {
-            counter!("karipass_logins_limited_total").increment(1);
-            Problem::too_many_requests(wait_s)
-        })
+        let limiter = site.limiter().clone();
+        limiter.check(address).map_err(limited)?;
+        Ok(Self { address, limiter })
     }
+}
+
+impl Admitted {
+    /// For a try at a login number, or at none.
+    ///
+    /// # Errors
+    /// 429
+    pub(super) async fn for_login(&self, number: Option<Number>) -> Result<Charge, Problem> {
+        let mut charge = self.for_passwords(1).await?;
+        if let Some(number) = number {
+            charge.at(number)?;
+        }
+        Ok(charge)
+    }
+
+    /// For a change that asks for so many current passwords.
+    ///
+    /// # Errors
+    /// 429
+    pub(super) async fn for_passwords(&self, passwords: usize) -> Result<Charge, Problem> {
+        let passwords = u32::try_from(passwords).unwrap_or(u32::MAX);
+        self.limiter.hold(self.address, passwords).await.map_err(limited)
+    }
+}
+
+/// 429, counted; `wait` is until it is worth trying again.
+fn limited(wait: Duration) -> Problem {
+    counter!("karipass_logins_limited_total").increment(1);
+    Problem::too_many_requests((wait.as_secs() + u64::from(wait.subsec_nanos() > 0)).max(1))
 }
 
 #[cfg(test)]
-mod tests {
-    use std::net::Ipv4Addr;
-
-    use super::*;
-
-    fn address(text: &str) -> IpAddr {
-        text.parse().unwrap()
-    }
-
-    #[test]
-    fn the_limit_is_by_address_and_by_ipv6_network() {
-        let limiter = Limiter::new(NonZeroU32::new(2));
-        for (from, other) in [
-            ("192.0.2.1", "192.0.2.2"),
-            ("2001:db8::1", "2001:db8:0:1::1"),
-            ("::ffff:198.51.100.1", "198.51.100.2"),
-        ] {
-            assert_eq!(limiter.admit(address(from)), Ok(()));
-            assert_eq!(limiter.admit(address(from)), Ok(()));
-            let wait = limiter.admit(address(from)).unwrap_err();
-            assert!((1..=30).contains(&wait), "{wait} s");
-            assert_eq!(limiter.admit(address(other)), Ok(()));
-        }
-        assert!(limiter.admit(address("2001:db8::2")).is_err());
-        assert!(limiter.admit(address("198.51.100.1")).is_err());
-    }
-
-    #[test]
-    fn no_more_is_remembered_than_there_are_places() {
-        let limiter = Limiter::new(NonZeroU32::new(2));
-        for address in 0..2 * u32::try_from(PLACES).unwrap() {
-            let _by_chance_there_are_three = limiter.admit(Ipv4Addr::from_bits(address).into());
-        }
-        let remembered = limiter.by_address.as_ref().unwrap().len();
-        assert!((PLACES / 2..=PLACES).contains(&(remembered as u64)), "{remembered}");
-    }
-
-    #[test]
-    fn off_is_no_limit() {
-        let limiter = Limiter::new(None);
-        assert!((0..1000).all(|_| limiter.admit(address("192.0.2.1")).is_ok()));
-    }
-}
+mod tests;

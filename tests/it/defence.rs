@@ -12,7 +12,7 @@
 //! | 5 another door forgets the count | `account/doors`: `login_5_every_door_raises_the_same_count` |
 //! | 6 unknown numbers answer otherwise | `login/equality`: `w2_every_refusal_is_the_same_byte_for_byte_after_one_hash_and_one_commit`; `pages/log_in`: `w2_every_refusal_is_the_same_page_after_one_hash_and_one_commit` |
 //! | 7 floods | `flood`: `a_three_times_the_logins_that_can_be_verified_harm_nothing_else` |
-//! | 8 anyone voids anyone's password | `void`: `c2_one_address_cannot_void_one_password_after_the_other`, `c4_the_phone_line_works_while_a_password_is_void`; `doors`: `a_one_limit_by_address_stands_before_every_password_at_both_doors`; `account/doors`: `login_8_the_limit_by_address_answers_at_every_door_and_counts_nothing` |
+//! | 8 anyone voids anyone's password | `limit`: `b1_one_address_voids_ten_credentials_an_hour_and_tells_nothing_by_it`; `void`: `c4_the_phone_line_works_while_a_password_is_void`; `doors`: `a_one_limit_by_address_stands_before_every_password_at_both_doors`; `account/doors`: `login_8_the_limit_by_address_answers_at_every_door_and_counts_nothing` |
 //! | 9 the forced change is walked around | `pages/sessions`: `row_9_no_route_walks_around_the_forced_change`; `account/tokens`: `login_9_a_session_that_must_change_opens_the_change_and_logging_out` |
 //! | 10 secrets in logs | `login/daemon`: `no_secret_is_in_the_log_at_trace` |
 //! | 11, 12 the store fails over, a commit's answer is lost | `store/faults`, `account/faults` |
@@ -24,6 +24,7 @@ mod doors;
 mod dump;
 mod flood;
 mod heads;
+mod limit;
 mod proxies;
 mod room;
 mod slow;
@@ -47,6 +48,7 @@ pub fn trials(world: &Arc<World>) -> Vec<Trial> {
         slow::trials(world),
         flood::trials(world),
         doors::trials(world),
+        limit::trials(world),
         void::trials(world),
         dump::trials(world),
     ];

@@ -13,9 +13,8 @@ use crate::password::TypedPassword;
 use crate::store::AttemptId;
 use crate::web::Site;
 use crate::web::body::JsonBody;
-use crate::web::limiter::Admitted;
+use crate::web::limiter::{Admitted, Cost};
 use crate::web::problem::Problem;
-use crate::web::session::Client;
 
 /// Who wants to log in.
 #[derive(Deserialize, ToSchema)]
@@ -35,6 +34,7 @@ pub struct Login {
         (status = 200, description = "A session has begun", body = LoggedIn),
         (status = 400, description = "`malformed`", body = Problem, content_type = "application/problem+json"),
         (status = 401, description = "`invalid_credentials`: every refusal, byte for byte the same", body = Problem, content_type = "application/problem+json"),
+        (status = 403, description = "`cross_site`: another site's page has made the request", body = Problem, content_type = "application/problem+json"),
         (status = 413, description = "`malformed`: over 16 KiB", body = Problem, content_type = "application/problem+json"),
         (status = 429, description = "`too_many_requests` from this address; not counted as a wrong entry", body = Problem, content_type = "application/problem+json", headers(("Retry-After" = u64, description = "Seconds"))),
         (status = 503, description = "`busy` or `unavailable`; not counted as a wrong entry", body = Problem, content_type = "application/problem+json", headers(("Retry-After" = u64, description = "Seconds"))),
@@ -42,21 +42,26 @@ pub struct Login {
 )]
 pub(super) async fn log_in(
     State(site): State<Site>,
-    _: Admitted,
-    Client(address): Client,
+    admitted: Admitted,
     JsonBody(Login { number, password }): JsonBody<Login>,
 ) -> Result<Json<LoggedIn>, Problem> {
+    let login = Number::from_typed(&number).ok();
+    let mut charge = admitted.for_login(login).await?;
     let attempt = Attempt {
-        login: Number::from_typed(&number).ok(),
+        login,
         typed: TypedPassword::from(password),
-        address,
+        address: admitted.address,
         door: Door::Api,
         salt: Salt::draw(&mut rand::rng()),
         token: SessionToken::draw(&mut rand::rng()),
         id: AttemptId::draw(&mut rand::rng()),
+        may_void: charge.may_void() > 0,
     };
-    match login::log_in(site.store(), site.hasher(), attempt, site.idle()).await? {
+    let verdict = login::log_in(site.store(), site.hasher(), attempt, site.idle()).await;
+    charge.pay(Cost::of_login(&verdict));
+    match verdict? {
         Verdict::Accepted(token, standing) => Ok(Json(LoggedIn::new(&token, *standing))),
-        Verdict::Refused => Err(Problem::invalid_credentials(site.refusal())),
+        Verdict::Refused(_) => Err(Problem::invalid_credentials(site.refusal())),
+        Verdict::WouldVoid => Err(charge.would_void()),
     }
 }

@@ -11,9 +11,9 @@ use crate::login::{self, ChangePassword, Door, PasswordVerdict, SessionToken};
 use crate::store::AttemptId;
 use crate::web::Site;
 use crate::web::body::JsonBody;
-use crate::web::limiter::Admitted;
+use crate::web::limiter::{Admitted, Cost};
 use crate::web::problem::Problem;
-use crate::web::session::{AnySession, Client};
+use crate::web::session::AnySession;
 
 /// The current password and the new one.
 #[derive(Deserialize, ToSchema)]
@@ -36,6 +36,7 @@ pub struct NewPassword {
         (status = 200, description = "Changed; a new session has begun", body = LoggedIn),
         (status = 400, description = "`malformed`", body = Problem, content_type = "application/problem+json"),
         (status = 401, description = "`no_session`", body = Problem, content_type = "application/problem+json"),
+        (status = 403, description = "`cross_site`: another site's page has made the request", body = Problem, content_type = "application/problem+json"),
         (status = 409, description = "`credential_void` with `numbers`: the current password is void; not counted", body = Problem, content_type = "application/problem+json"),
         (status = 413, description = "`malformed`: over 16 KiB", body = Problem, content_type = "application/problem+json"),
         (status = 422, description = "`password_rejected` with `reasons`, or `wrong_password` with `number`: counted", body = Problem, content_type = "application/problem+json"),
@@ -45,11 +46,11 @@ pub struct NewPassword {
 )]
 pub(super) async fn change_password(
     State(site): State<Site>,
-    _: Admitted,
-    Client(address): Client,
+    admitted: Admitted,
     AnySession { token, standing }: AnySession,
     JsonBody(NewPassword { current, new, new_again }): JsonBody<NewPassword>,
 ) -> Result<Json<LoggedIn>, Problem> {
+    let mut charge = admitted.for_passwords(1).await?;
     let request = ChangePassword {
         token,
         door: Door::Api,
@@ -57,13 +58,18 @@ pub(super) async fn change_password(
         current: current.into(),
         new: new.into(),
         again: new_again.into(),
-        address,
+        address: admitted.address,
         salt: Salt::draw(&mut rand::rng()),
         fresh: SessionToken::draw(&mut rand::rng()),
         attempt: AttemptId::draw(&mut rand::rng()),
+        may_void: charge.may_void() > 0,
     };
-    match login::change_password(site.store(), site.hasher(), request, site.idle()).await? {
-        PasswordVerdict::Changed(token, standing) => Ok(Json(LoggedIn::new(&token, *standing))),
+    let verdict = login::change_password(site.store(), site.hasher(), request, site.idle()).await;
+    charge.pay(Cost::of_password(&verdict));
+    match verdict? {
+        PasswordVerdict::Changed(token, standing) => {
+            Ok(Json(LoggedIn::new(&token, *standing)))
+        }
         PasswordVerdict::Rejected(reasons) => Err(Problem::password_rejected(&reasons)),
         PasswordVerdict::Wrong { number, session_over } => {
             let call = session_over.then(|| site.set_up_number());
@@ -72,6 +78,7 @@ pub(super) async fn change_password(
         PasswordVerdict::CredentialVoid(number) => {
             Err(Problem::credential_void(&[number], site.set_up_number()))
         }
+        PasswordVerdict::WouldVoid => Err(charge.would_void()),
         PasswordVerdict::SessionOver => Err(Problem::no_session()),
     }
 }

@@ -14,9 +14,9 @@ use crate::password::TypedPassword;
 use crate::store::AttemptId;
 use crate::web::Site;
 use crate::web::body::JsonBody;
-use crate::web::limiter::Admitted;
+use crate::web::limiter::{Admitted, Cost};
 use crate::web::problem::{Problem, named};
-use crate::web::session::{Client, FullSession};
+use crate::web::session::FullSession;
 
 /// The unit wanted, and the passwords that it asks for.
 #[derive(Deserialize, ToSchema)]
@@ -50,7 +50,7 @@ pub(super) struct ChangedView {
         (status = 200, description = "Changed", body = ChangedView),
         (status = 400, description = "`malformed`, also a password that is not asked for; not counted", body = Problem, content_type = "application/problem+json"),
         (status = 401, description = "`no_session`", body = Problem, content_type = "application/problem+json"),
-        (status = 403, description = "`password_change_required`, or `not_allowed`", body = Problem, content_type = "application/problem+json"),
+        (status = 403, description = "`password_change_required`, `not_allowed`, or `cross_site`: another site's page has made the request", body = Problem, content_type = "application/problem+json"),
         (status = 409, description = "`changed_elsewhere`: the contract has changed since this session was last told of it; `credential_void` with `numbers`: their passwords would be asked for and cannot be given; not counted", body = Problem, content_type = "application/problem+json"),
         (status = 413, description = "`malformed`: over 16 KiB", body = Problem, content_type = "application/problem+json"),
         (status = 422, description = "`passwords_missing` with `numbers`: not counted; `wrong_password` with `number` and `numbers`: each counted", body = Problem, content_type = "application/problem+json"),
@@ -60,19 +60,29 @@ pub(super) struct ChangedView {
 )]
 pub(super) async fn change_unit(
     State(site): State<Site>,
-    _: Admitted,
-    Client(address): Client,
+    admitted: Admitted,
     FullSession { token, standing }: FullSession,
     JsonBody(NewUnit { unit, passwords }): JsonBody<NewUnit>,
 ) -> Result<Json<ChangedView>, Problem> {
     let unit = unit.parse().map_err(|_| Problem::malformed("そのような認証単位はありません。"))?;
     let Passwords(passwords) = passwords;
-    let (door, told) = (Door::Api, Told::BySession);
-    let attempt = AttemptId::draw(&mut rand::rng());
-    let request = ChangeUnit { token, door, standing, unit, passwords, told, address, attempt };
-    match login::change_unit(site.store(), site.hasher(), request).await? {
+    let mut charge = admitted.for_passwords(passwords.len()).await?;
+    let request = ChangeUnit {
+        token,
+        door: Door::Api,
+        standing,
+        unit,
+        passwords,
+        told: Told::BySession,
+        address: admitted.address,
+        attempt: AttemptId::draw(&mut rand::rng()),
+        may_void: charge.may_void(),
+    };
+    let verdict = login::change_unit(site.store(), site.hasher(), request).await;
+    charge.pay(Cost::of_unit(&verdict));
+    match verdict? {
         UnitVerdict::Changed(changed) => Ok(Json(changed.into())),
-        UnitVerdict::Wrong { numbers, session_over } => {
+        UnitVerdict::Wrong { numbers, session_over, .. } => {
             let call = session_over.then(|| site.set_up_number());
             Err(Problem::wrong_password(&numbers, call))
         }
@@ -88,6 +98,7 @@ pub(super) async fn change_unit(
         UnitVerdict::NotAllowed => Err(Problem::not_allowed()),
         UnitVerdict::PasswordChangeRequired => Err(Problem::password_change_required()),
         UnitVerdict::ChangedElsewhere => Err(Problem::changed_elsewhere()),
+        UnitVerdict::WouldVoid => Err(charge.would_void()),
         UnitVerdict::SessionOver => Err(Problem::no_session()),
     }
 }

@@ -18,8 +18,7 @@ use crate::number::Number;
 use crate::rules;
 use crate::store::AttemptId;
 use crate::web::Site;
-use crate::web::limiter::Admitted;
-use crate::web::session::Client;
+use crate::web::limiter::{Admitted, Cost};
 
 /// `login.html`
 #[derive(Template)]
@@ -64,8 +63,7 @@ pub(super) async fn show(
 /// Logs in: 303 to the top page, or the form again with 422.
 pub(super) async fn log_in(
     State(site): State<Site>,
-    _: Admitted,
-    Client(address): Client,
+    admitted: Admitted,
     Posted { holder: stranger, mut form }: Posted<Stranger>,
 ) -> Result<Response, Refused> {
     let (number, typed) = (form.text("number"), form.password("password"));
@@ -73,16 +71,22 @@ pub(super) async fn log_in(
     let Some(typed) = typed.filter(|_| !page.number.is_empty()) else {
         return Ok(page.incomplete());
     };
+    let login = Number::from_typed(&page.number).ok();
+    let mut charge = admitted.for_login(login).await?;
+    let address = admitted.address;
     let attempt = Attempt {
-        login: Number::from_typed(&page.number).ok(),
+        login,
         typed,
         address,
         door: Door::Pages,
         salt: Salt::draw(&mut rand::rng()),
         token: SessionToken::draw(&mut rand::rng()),
         id: AttemptId::draw(&mut rand::rng()),
+        may_void: charge.may_void() > 0,
     };
-    match login::log_in(site.store(), site.hasher(), attempt, site.idle()).await? {
+    let verdict = login::log_in(site.store(), site.hasher(), attempt, site.idle()).await;
+    charge.pay(Cost::of_login(&verdict));
+    match verdict? {
         Verdict::Accepted(token, _) => {
             // The login stands, whatever becomes of the session before it.
             if let Some(former) = stranger.session
@@ -93,7 +97,8 @@ pub(super) async fn log_in(
             }
             Ok(begun(&token))
         }
-        Verdict::Refused => Ok(page.refused()),
+        Verdict::Refused(_) => Ok(page.refused()),
+        Verdict::WouldVoid => Err(charge.would_void().into()),
     }
 }
 
@@ -138,8 +143,7 @@ impl LoginPage {
 
 /// A new session in a new cookie; the one that the login form had is over.
 fn begun(token: &SessionToken) -> Response {
-    let cookies =
-        [cookie::set(cookie::SESSION, &token.expose()), cookie::removed(cookie::BEFORE_LOGIN)];
+    let cookies = [cookie::set(cookie::SESSION, &token.expose()), cookie::removed(cookie::BEFORE_LOGIN)];
     let cookies = cookies.map(|cookie| (header::SET_COOKIE, cookie));
     (AppendHeaders(cookies), Redirect::to("/")).into_response()
 }

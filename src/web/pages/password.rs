@@ -23,8 +23,7 @@ use crate::password::{NewPassword, Rejection, TypedPassword};
 use crate::rules;
 use crate::store::AttemptId;
 use crate::web::Site;
-use crate::web::limiter::Admitted;
-use crate::web::session::Client;
+use crate::web::limiter::{Admitted, Cost};
 
 /// `password.html`
 #[derive(Template)]
@@ -58,8 +57,7 @@ pub(super) async fn show(State(site): State<Site>, visitor: AnyVisitor) -> Respo
 /// Changes the password: 303 to the top page with a new session, or the form again with 422.
 pub(super) async fn change(
     State(site): State<Site>,
-    _: Admitted,
-    Client(address): Client,
+    admitted: Admitted,
     Posted { holder: visitor, mut form }: Posted<AnyVisitor>,
 ) -> Result<Response, Refused> {
     let page = PasswordPage::new(&site, &visitor);
@@ -67,25 +65,42 @@ pub(super) async fn change(
         Ok(typed) => typed,
         Err(mistakes) => return Ok(page.again(mistakes)),
     };
-    let request = typed.asked_by(visitor, address);
-    match login::change_password(site.store(), site.hasher(), request, site.idle()).await? {
+    let mut charge = admitted.for_passwords(1).await?;
+    let may_void = charge.may_void() > 0;
+    let request = typed.asked_by(visitor, admitted.address, may_void);
+    let verdict = login::change_password(site.store(), site.hasher(), request, site.idle()).await;
+    charge.pay(Cost::of_password(&verdict));
+    match verdict? {
         PasswordVerdict::Changed(token, _) => Ok(changed(&token)),
         PasswordVerdict::Rejected(reasons) => Ok(page.again(rejected(&reasons))),
         PasswordVerdict::Wrong { session_over: true, .. } => Err(Refused::Told(What::Voided)),
         PasswordVerdict::Wrong { .. } => Ok(page.wrong()),
         PasswordVerdict::CredentialVoid(_) => Err(Refused::Told(What::VoidElsewhere)),
+        PasswordVerdict::WouldVoid => Err(charge.would_void().into()),
         PasswordVerdict::SessionOver => Err(Refused::SessionOver),
     }
 }
 
 impl Typed {
-    fn asked_by(self, visitor: AnyVisitor, address: IpAddr) -> ChangePassword {
+    fn asked_by(self, visitor: AnyVisitor, address: IpAddr, may_void: bool) -> ChangePassword {
         let AnyVisitor { token, standing, .. } = visitor;
         let Self { current, new, again } = self;
         let (salt, fresh) = (Salt::draw(&mut rand::rng()), SessionToken::draw(&mut rand::rng()));
         let door = Door::Pages;
         let attempt = AttemptId::draw(&mut rand::rng());
-        ChangePassword { token, door, standing, current, new, again, address, salt, fresh, attempt }
+        ChangePassword {
+            token,
+            door,
+            standing,
+            current,
+            new,
+            again,
+            address,
+            salt,
+            fresh,
+            attempt,
+            may_void,
+        }
     }
 
     /// An empty current password is asked for, not compared and not counted; what is wrong with the

@@ -20,8 +20,7 @@ use crate::password::TypedPassword;
 use crate::rules;
 use crate::store::AttemptId;
 use crate::unit::Unit;
-use crate::web::limiter::Admitted;
-use crate::web::session::Client;
+use crate::web::limiter::{Admitted, Charge, Cost};
 use crate::web::{Site, hyphenated};
 
 /// A number's password is in the field of this name and the number.
@@ -117,31 +116,35 @@ pub(super) async fn show(
 pub(super) async fn change(
     State(site): State<Site>,
     Chosen(unit): Chosen,
-    _: Admitted,
-    Client(address): Client,
+    admitted: Admitted,
     Posted { holder: visitor, mut form }: Posted<Visitor>,
 ) -> Result<Response, Refused> {
     let told = form.text("version").parse().map_err(|_| Refused::Told(What::StaleForm))?;
     let page = FormPage::new(&site, &visitor, unit).await?;
     let Visitor(visitor) = visitor;
+    let passwords = passwords(&mut form);
+    let mut charge = admitted.for_passwords(passwords.len()).await?;
     let request = ChangeUnit {
         token: visitor.token,
         door: Door::Pages,
         standing: visitor.standing,
         unit,
-        passwords: passwords(&mut form),
+        passwords,
         told: Told::ByForm(told),
-        address,
+        address: admitted.address,
         attempt: AttemptId::draw(&mut rand::rng()),
+        may_void: charge.may_void(),
     };
-    let verdict = login::change_unit(site.store(), site.hasher(), request).await?;
-    answered(&site, page, verdict)
+    let verdict = login::change_unit(site.store(), site.hasher(), request).await;
+    charge.pay(Cost::of_unit(&verdict));
+    answered(&site, page, verdict?, &charge)
 }
 
 fn answered(
     site: &Site,
     page: Option<FormPage>,
     verdict: UnitVerdict,
+    charge: &Charge,
 ) -> Result<Response, Refused> {
     match verdict {
         UnitVerdict::Changed(changed) => Ok(unit_changed::outcome(site, &changed)),
@@ -157,6 +160,7 @@ fn answered(
         UnitVerdict::NotAllowed => Err(Refused::Told(What::NotAllowed)),
         UnitVerdict::PasswordChangeRequired => Err(Refused::MustChange),
         UnitVerdict::SessionOver => Err(Refused::SessionOver),
+        UnitVerdict::WouldVoid => Err(charge.would_void().into()),
     }
 }
 

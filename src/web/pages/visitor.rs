@@ -1,8 +1,8 @@
 //! Who looks at a page: a visitor with a session, deny by default (`C6`), or a stranger before the login.
 
 use axum::extract::FromRequestParts;
-use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderValue};
+use axum::http::request::Parts;
 
 use super::cookie;
 use super::form::{FormToken, Holder};

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use libtest_mimic::Trial;
 
 use crate::scene::{NUMBER, ONE, Scene, TWO, refusal};
-use crate::site::{RIGHT, WRONG};
+use crate::site::{Caller, RIGHT, WRONG};
 use crate::world::{World, trial};
 
 const NEW: &str = "abcd1234";
@@ -131,11 +131,13 @@ async fn no_reset(world: Arc<World>) {
 
 async fn limit(world: Arc<World>) {
     let mut scene = Scene::new(&world, "line").await;
-    let limit = [("KARIPASS_LOGIN_LIMIT", "2")];
+    let limit = [("KARIPASS_LOGIN_LIMIT", "10")];
     scene.service = crate::site::Service::start(&scene.database, &limit).await;
     scene.give(NUMBER, "password", RIGHT).await;
     let token = scene.token(NUMBER, RIGHT).await;
-    assert_eq!(scene.change(&token, WRONG, NEW).await.status, 422);
+    // Another address, which has spent what it has for a minute.
+    scene.caller = Caller::from([127, 0, 0, 9]);
+    assert_eq!(scene.log_in("0699999999", WRONG).await.status, 401);
     let (before, hashes) = (scene.everything().await, scene.service.hasher.operations());
     for answer in [
         scene.log_in(NUMBER, WRONG).await,

@@ -119,6 +119,7 @@ async fn form(world: Arc<World>) {
         salt: karipass::hashing::Salt::draw(&mut rand::rng()),
         token,
         id: AttemptId::draw(&mut rand::rng()),
+        may_void: true,
     };
     let idle = config.session.idle;
     let login::Verdict::Accepted(token, standing) =
@@ -154,6 +155,7 @@ async fn form(world: Arc<World>) {
             told,
             address: [127, 0, 0, 1].into(),
             attempt: AttemptId::draw(&mut rand::rng()),
+            may_void: u32::MAX,
         };
         login::change_unit(&store, hasher, request).await.unwrap()
     };

@@ -39,6 +39,12 @@ impl Browser {
         Self { client, base: base.to_owned(), cookies: BTreeMap::new(), typed }
     }
 
+    /// From now on asks from this address of the loopback.
+    pub fn move_to(&mut self, address: [u8; 4]) {
+        let builder = builder().redirect(reqwest::redirect::Policy::none());
+        self.client = builder.local_address(Some(address.into())).build().unwrap();
+    }
+
     /// Opens a page.
     pub async fn get(&mut self, path: &str) -> Answer {
         let request = self.client.get(format!("{}{path}", self.base));

@@ -170,7 +170,8 @@ async fn cancelled(world: Arc<World>) {
         contract: None,
         address: IpAddr::from([127, 0, 0, 1]),
     };
-    let refuse = scene.store.note_refusal(&refused, Outcome::UnknownNumber, None);
+    let refuse =
+        async { scene.store.note_refusal(&refused, Outcome::UnknownNumber, None).await.map(drop) };
     let (set, refuse) =
         tokio::join!(under_cancels(&postgres, set), under_cancels(&postgres, refuse));
     unknown(set);

@@ -1,0 +1,88 @@
+//! A leaky bucket: what is spent flows back at an even pace. Pure; the time is an argument.
+
+use std::time::{Duration, Instant};
+
+/// How much may be spent at once, and how long all of it takes to flow back.
+#[derive(Debug, Clone, Copy)]
+pub(in crate::web) struct Pace {
+    pub(in crate::web) most: u32,
+    pub(in crate::web) period: Duration,
+}
+
+/// What is spent, as the time when all of it will have flowed back.
+#[derive(Debug, Clone, Copy)]
+pub(in crate::web) struct Bucket {
+    empty_at: Instant,
+}
+
+impl Pace {
+    /// How long so many points take to flow back.
+    fn time_of(self, points: u32) -> Duration {
+        let all = self.period.as_nanos() * u128::from(points);
+        Duration::from_nanos(u64::try_from(all / u128::from(self.most.max(1))).unwrap_or(u64::MAX))
+    }
+}
+
+impl Bucket {
+    /// With nothing spent.
+    pub(in crate::web) fn new(now: Instant) -> Self {
+        Self { empty_at: now }
+    }
+
+    pub(in crate::web) fn is_empty(&self, now: Instant) -> bool {
+        self.empty_at <= now
+    }
+
+    /// How long until so many points can be spent; zero if they can be now.
+    pub(in crate::web) fn wait(&self, pace: Pace, points: u32, now: Instant) -> Duration {
+        let spent = self.empty_at.saturating_duration_since(now);
+        (spent + pace.time_of(points)).saturating_sub(pace.period)
+    }
+
+    /// How many points can be spent now.
+    pub(in crate::web) fn left(&self, pace: Pace, now: Instant) -> u32 {
+        let spent = self.empty_at.saturating_duration_since(now);
+        let free = pace.period.saturating_sub(spent).as_nanos() * u128::from(pace.most);
+        u32::try_from(free / pace.period.as_nanos().max(1)).unwrap_or(u32::MAX)
+    }
+
+    /// Spends them; what is spent beyond all there is becomes a debt, of as much again at most.
+    pub(in crate::web) fn spend(&mut self, pace: Pace, points: u32, now: Instant) {
+        let spent = self.empty_at.saturating_duration_since(now) + pace.time_of(points);
+        self.empty_at = now + spent.min(2 * pace.period);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::clock;
+
+    #[test]
+    fn what_is_spent_flows_back_at_an_even_pace_and_debt_has_an_end() {
+        let pace = Pace { most: 100, period: Duration::from_mins(1) };
+        let start = clock::now();
+        let after = |seconds: f64| start + Duration::from_secs_f64(seconds);
+        let mut bucket = Bucket::new(start);
+        assert!(bucket.is_empty(start));
+        assert_eq!(bucket.left(pace, start), 100);
+        bucket.spend(pace, 95, start);
+        assert_eq!(bucket.left(pace, start), 5);
+        assert_eq!(bucket.wait(pace, 5, start), Duration::ZERO);
+        assert_eq!(bucket.wait(pace, 10, start), Duration::from_secs(3));
+        assert_eq!(bucket.wait(pace, 10, after(3.0)), Duration::ZERO);
+        assert_eq!(bucket.left(pace, after(30.0)), 55);
+        bucket.spend(pace, 10_000, start);
+        assert_eq!(bucket.left(pace, start), 0);
+        assert_eq!(bucket.wait(pace, 100, start), Duration::from_mins(2));
+        assert!(!bucket.is_empty(after(119.0)) && bucket.is_empty(after(120.0)));
+    }
+
+    #[test]
+    fn more_than_there_can_be_never_fits() {
+        let pace = Pace { most: 7, period: Duration::from_mins(1) };
+        let now = clock::now();
+        assert!(!Bucket::new(now).wait(pace, 8, now).is_zero());
+        assert!(Bucket::new(now).wait(pace, 7, now).is_zero());
+    }
+}

@@ -1,0 +1,195 @@
+//! What a login costs its address, and how many credentials one address may void.
+
+use std::ops::RangeInclusive;
+use std::sync::Arc;
+use std::time::Duration;
+
+use karipass::clock;
+use libtest_mimic::Trial;
+use reqwest::header::RETRY_AFTER;
+use tokio::task::JoinSet;
+use tokio_postgres::Client;
+
+use crate::scene::{Scene, change, change_unit};
+use crate::site::{self, Answer, Caller, Daemon, NUMBER, RIGHT, Service, WRONG};
+use crate::world::{World, trial};
+
+/// A number that nobody has.
+const NOBODYS: &str = "0699999999";
+/// Good enough for `C5`.
+const NEW: &str = "abcd1234";
+
+pub fn trials(world: &Arc<World>) -> Vec<Trial> {
+    vec![
+        trial(world, "b1_a_login_costs_by_what_it_comes_to_at_every_door", prices),
+        trial(world, "b1_thirty_right_logins_at_once_behind_one_nat_pass", nat),
+        trial(world, "b1_many_at_once_from_one_address_pass_as_many_as_one_by_one", at_once),
+        trial(
+            world,
+            "b1_one_address_voids_ten_credentials_an_hour_and_tells_nothing_by_it",
+            ten_voidings,
+        ),
+        trial(world, "b1_a_change_voids_no_more_than_its_address_may", changes),
+    ]
+}
+
+/// A caller from another /24 of the loopback each time, the first of them being 1.
+fn from(network: u8) -> Caller {
+    Caller::from([127, 0, network, 1])
+}
+
+/// After how many seconds one may try again.
+fn wait(answer: &Answer) -> u64 {
+    assert_eq!((answer.status, answer.code().as_str()), (429, "too_many_requests"));
+    answer.headers[RETRY_AFTER].to_str().unwrap().parse().unwrap()
+}
+
+async fn prices(world: Arc<World>) {
+    let mut scene = Scene::new(&world, "line").await;
+    scene.give(NUMBER, "password", RIGHT).await;
+    let token = scene.token(NUMBER, RIGHT).await;
+    // A point takes 20 s to flow back; debt ends at twice all there is.
+    let limit = [("KARIPASS_LOGIN_LIMIT", "3")];
+    scene.service = Service::start(&scene.database, &limit).await;
+    let base = &scene.service.base;
+    let (right, wrong, dead) = (1..=20, 21..=100, 101..=120);
+    let costs =
+        async |caller: Caller, (status, answer): (u16, Answer), price: &RangeInclusive<u64>| {
+            assert_eq!(answer.status, status, "{answer:?}");
+            let wait = wait(&caller.log_in(base, NUMBER, RIGHT).await);
+            assert!(price.contains(&wait), "{wait} s, not {price:?}, for {answer:?}");
+        };
+    costs(from(1), (200, from(1).log_in(base, NUMBER, RIGHT).await), &right).await;
+    costs(from(2), (401, from(2).log_in(base, NUMBER, WRONG).await), &wrong).await;
+    costs(from(3), (401, from(3).log_in(base, NOBODYS, WRONG).await), &dead).await;
+    costs(from(4), (401, from(4).log_in(base, "no number", WRONG).await), &dead).await;
+    let changed = change(&from(5), base, &token, [WRONG, NEW, NEW]).await;
+    costs(from(5), (422, changed), &wrong).await;
+    let unit = change_unit(&from(6), base, &token, "number", &[(NUMBER, WRONG)]).await;
+    costs(from(6), (422, unit), &wrong).await;
+    let changed = change(&from(7), base, &token, [RIGHT, NEW, NEW]).await;
+    costs(from(7), (200, changed), &right).await;
+}
+
+/// Sends as many logins at once; their statuses.
+async fn together(
+    base: &str,
+    count: usize,
+    number: &'static str,
+    password: &'static str,
+) -> Vec<u16> {
+    let caller = from(1);
+    let mut all = JoinSet::new();
+    for _ in 0..count {
+        let (caller, base) = (caller.clone(), base.to_owned());
+        all.spawn(async move { caller.log_in(&base, number, password).await.status });
+    }
+    all.join_all().await
+}
+
+async fn nat(world: Arc<World>) {
+    let scene = Scene::new(&world, "line").await;
+    scene.give(NUMBER, "password", RIGHT).await;
+    let service = Service::start(&scene.database, &[("KARIPASS_LOGIN_LIMIT", "100")]).await;
+    assert_eq!(together(&service.base, 30, NUMBER, RIGHT).await, [200; 30]);
+}
+
+async fn at_once(world: Arc<World>) {
+    let scene = Scene::new(&world, "line").await;
+    let service = Service::start(&scene.database, &[("KARIPASS_LOGIN_LIMIT", "100")]).await;
+    let (began, hashes) = (clock::now(), service.hasher.operations());
+    let mut statuses = together(&service.base, 300, NOBODYS, WRONG).await;
+    statuses.sort_unstable();
+    let compared = service.hasher.operations() - hashes;
+    // Each costs ten; what has flown back meanwhile counts.
+    let points = 100.0 + 100.0 * (began.elapsed() + Duration::from_secs(1)).as_secs_f64() / 60.0;
+    let passed = statuses.iter().filter(|status| **status == 401).count();
+    assert!(statuses.iter().all(|status| [401, 429].contains(status)), "{statuses:?}");
+    assert!(
+        (10.0..=points / 10.0).contains(&f64::from(u32::try_from(passed).unwrap())),
+        "{passed}"
+    );
+    assert_eq!(compared, passed as u64);
+}
+
+/// A further number of the contract, with a temporary password that has had two wrong tries.
+async fn at_its_last(owner: &Client, last: u32) -> String {
+    let number = format!("06123457{last:02}");
+    let sql = "INSERT INTO contract_number VALUES ($1, $2, true)";
+    owner.execute(sql, &[&number, &NUMBER]).await.unwrap();
+    site::credential(owner, &number, "temporary").await;
+    let sql = "UPDATE credential SET failures = 2 WHERE login = $1";
+    owner.execute(sql, &[&number]).await.unwrap();
+    number
+}
+
+async fn ten_voidings(world: Arc<World>) {
+    let scene = Scene::new(&world, "number").await;
+    let owner = &scene.owner;
+    let daemon = Daemon::start(&scene.database, &[("KARIPASS_LOGIN_LIMIT", "1000000")]);
+    let (attacker, elsewhere, base) = (from(1), from(2), &daemon.base);
+    for last in 0..10 {
+        let number = at_its_last(owner, last).await;
+        assert_eq!(attacker.log_in(base, &number, WRONG).await.status, 401);
+        assert_eq!(site::count(owner, &number).await, (3, true));
+    }
+    // The eleventh is not compared, whether the password is right or wrong.
+    let eleventh = at_its_last(owner, 10).await;
+    for password in [WRONG, RIGHT] {
+        let wait = wait(&attacker.log_in(base, &eleventh, password).await);
+        assert!((1..=360).contains(&wait), "{wait} s");
+    }
+    assert_eq!(site::count(owner, &eleventh).await, (2, false));
+    assert_eq!(elsewhere.log_in(base, &eleventh, RIGHT).await.status, 200, "it stays good");
+    // Whatever a number has, two wrong tries are answered as ever, and no more.
+    for (number, kind) in [("0612345601", "temporary"), ("0612345602", "password"), (NOBODYS, "")] {
+        if !kind.is_empty() {
+            site::credential(owner, number, kind).await;
+        }
+        let mut statuses = Vec::new();
+        for _ in 0..4 {
+            statuses.push(attacker.log_in(base, number, WRONG).await.status);
+        }
+        assert_eq!(statuses, [401, 401, 429, 429], "{number}");
+    }
+    // Those behind the same address are not locked out.
+    site::credential(owner, "0612345601", "temporary").await;
+    site::credential(owner, &eleventh, "password").await;
+    assert_eq!(elsewhere.log_in(base, "0612345602", RIGHT).await.status, 200);
+    assert_eq!(attacker.log_in(base, "0612345602", RIGHT).await.status, 200);
+    assert_eq!(attacker.log_in(base, &eleventh, RIGHT).await.status, 200);
+    let voided = "karipass_credentials_voided_total{reason=\"wrong_entries\"} ";
+    assert!((daemon.metric(&elsewhere, voided).await - 10.0).abs() < f64::EPSILON);
+    let log = daemon.log();
+    assert_eq!(log.matches("a credential is void").count(), 10, "{log}");
+    assert!(log.contains("are refused by the limit"), "{log}");
+    assert!(log.contains("127.0.1.1") && !log.contains(&eleventh), "{log}");
+}
+
+async fn changes(world: Arc<World>) {
+    let scene = Scene::new(&world, "number").await;
+    let owner = &scene.owner;
+    let service = Service::start(&scene.database, &[("KARIPASS_LOGIN_LIMIT", "1000000")]).await;
+    let (attacker, elsewhere, base) = (from(1), from(2), &service.base);
+    for last in 0..10 {
+        let number = at_its_last(owner, last).await;
+        assert_eq!(attacker.log_in(base, &number, WRONG).await.status, 401);
+    }
+    for login in ["0612345601", "0612345602"] {
+        site::credential(owner, login, "password").await;
+    }
+    let token = elsewhere.log_in(base, "0612345601", RIGHT).await.token();
+    let nine = "DELETE FROM credential WHERE voided_at IS NOT NULL;
+                UPDATE credential SET failures = 9";
+    owner.batch_execute(nine).await.unwrap();
+    let (before, hashes) = (scene.everything().await, service.hasher.operations());
+    wait(&change(&attacker, base, &token, [WRONG, NEW, NEW]).await);
+    let passwords = [("0612345601", WRONG), ("0612345602", WRONG)];
+    wait(&change_unit(&attacker, base, &token, "line", &passwords).await);
+    assert_eq!(service.hasher.operations(), hashes, "nothing is compared");
+    assert_eq!(scene.everything().await, before);
+    // From elsewhere both are void by it.
+    let answer = change_unit(&elsewhere, base, &token, "line", &passwords).await;
+    assert_eq!((answer.status, answer.code().as_str()), (422, "wrong_password"));
+    assert_eq!(site::count(owner, "0612345602").await, (10, true));
+}
