@@ -27,7 +27,7 @@ impl<S: Sync, T: DeserializeOwned> FromRequest<S> for JsonBody<T> {
 
     async fn from_request(request: Request, _: &S) -> Result<Self, Problem> {
         if !is_of(request.headers(), "application/json") {
-            return Err(Problem::malformed("Content-Typeはapplication/jsonでなければなりません。"));
+            return Err(Problem::not_json());
         }
         let (parts, body) = request.into_parts();
         let bytes = whole(&parts.headers, body).await?;

@@ -14,8 +14,10 @@ mod layers;
 mod limiter;
 mod listener;
 pub mod operators;
+mod origin;
 pub mod pages;
 pub mod problem;
+mod refusals;
 mod room;
 mod session;
 mod tls;
@@ -35,6 +37,7 @@ use crate::hashing::Hasher;
 use crate::number::Number;
 use crate::store::Store;
 use limiter::Limiter;
+use refusals::Refusals;
 
 /// How often what is over is removed.
 const SWEEP: Duration = Duration::from_mins(1);
@@ -50,6 +53,7 @@ struct Inner {
     store: Store,
     hasher: Hasher,
     limiter: Limiter,
+    refusals: Refusals,
     idle: Duration,
     audit_kept: Duration,
     refusal: String,
@@ -65,6 +69,7 @@ impl Site {
             store,
             hasher,
             limiter: Limiter::new(config.login.limit),
+            refusals: Refusals::default(),
             idle: config.session.idle,
             audit_kept: config.audit.kept,
             refusal: problem::refusal(config.site.set_up_number),
@@ -105,6 +110,10 @@ impl Site {
 
     fn limiter(&self) -> &Limiter {
         &self.inner.limiter
+    }
+
+    fn refusals(&self) -> &Refusals {
+        &self.inner.refusals
     }
 
     fn idle(&self) -> Duration {

@@ -11,6 +11,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::hyphenated;
+use super::refusals::Reason;
 use crate::hashing::HashError;
 use crate::login::LoginError;
 use crate::number::Number;
@@ -26,6 +27,8 @@ const RETRY_AFTER_S: u64 = 5;
 pub enum Code {
     /// Not JSON, a field missing or of the wrong type, too large a body.
     Malformed,
+    /// Another site's page has made the request.
+    CrossSite,
     /// Every refusal of `W2`.
     InvalidCredentials,
     /// No token, an ended or an unknown one.
@@ -92,6 +95,8 @@ pub struct Problem {
     retry_after_s: Option<u64>,
     #[serde(skip)]
     may_be_done: bool,
+    #[serde(skip)]
+    refused: Option<Reason>,
 }
 
 impl Problem {
@@ -107,7 +112,13 @@ impl Problem {
             numbers: Box::default(),
             retry_after_s: None,
             may_be_done: false,
+            refused: None,
         }
+    }
+
+    /// That it is a refusal of its own, to be counted.
+    fn refused(self, reason: Reason) -> Self {
+        Self { refused: Some(reason), ..self }
     }
 
     fn retry_after(self, seconds: u64) -> Self {
@@ -118,6 +129,20 @@ impl Problem {
     #[must_use]
     pub fn malformed(detail: impl Into<Box<str>>) -> Self {
         Self::new(StatusCode::BAD_REQUEST, Code::Malformed, detail)
+    }
+
+    /// 400: the body is not declared as JSON.
+    #[must_use]
+    pub fn not_json() -> Self {
+        let detail = "Content-Typeはapplication/jsonでなければなりません。";
+        Self::malformed(detail).refused(Reason::NotJson)
+    }
+
+    /// 403: another site's page has made the request.
+    #[must_use]
+    pub fn cross_site() -> Self {
+        let detail = "ほかのサイトからの要求は受け付けません。";
+        Self::new(StatusCode::FORBIDDEN, Code::CrossSite, detail).refused(Reason::CrossSite)
     }
 
     /// 413: the body is larger than 16 KiB.
@@ -152,6 +177,7 @@ impl Problem {
     pub fn password_change_required() -> Self {
         let detail = "パスワードを変更してください。変更するまで、ほかの操作はできません。";
         Self::new(StatusCode::FORBIDDEN, Code::PasswordChangeRequired, detail)
+            .refused(Reason::PasswordChangeRequired)
     }
 
     /// 429: too many tries from one address.
@@ -237,10 +263,13 @@ impl IntoResponse for Problem {
     fn into_response(self) -> Response {
         let status = StatusCode::from_u16(self.status).unwrap_or_default();
         let retry_after = self.retry_after_s.map(HeaderValue::from);
-        let Self { code, retry_after_s, may_be_done, .. } = self;
+        let Self { code, retry_after_s, may_be_done, refused, .. } = self;
         let told = Told { code, retry_after_s, may_be_done };
         let mut response = (status, Json(self)).into_response();
         response.extensions_mut().insert(told);
+        if let Some(refused) = refused {
+            response.extensions_mut().insert(refused);
+        }
         let headers = response.headers_mut();
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
         if let Some(seconds) = retry_after {

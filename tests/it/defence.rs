@@ -18,8 +18,9 @@
 //! | 11, 12 the store fails over, a commit's answer is lost | `store/faults`, `account/faults` |
 //! | 13 the database copied | `dump`: `c7_a_dump_verifies_nothing_and_holds_no_hash_of_what_is_over` |
 //! | 14 slow connections | `slow`: `a_the_site_answers_beside_500_slow_connections_and_closes_them`; `room`: `a_one_address_cannot_fill_the_site` |
-//! | 15 login CSRF | `pages/forms`: `row_15_…` |
+//! | 15 login CSRF | `pages/forms`: `row_15_…`; `cross_site`: `b7_what_another_sites_page_asks_is_refused_and_costs_nothing` |
 
+mod cross_site;
 mod doors;
 mod dump;
 mod flood;
@@ -47,6 +48,7 @@ pub fn trials(world: &Arc<World>) -> Vec<Trial> {
         room::trials(world),
         slow::trials(world),
         flood::trials(world),
+        cross_site::trials(world),
         doors::trials(world),
         limit::trials(world),
         void::trials(world),

@@ -8,25 +8,29 @@ mod session;
 pub mod unit;
 
 use axum::Router;
+use axum::middleware;
 use axum::routing::{get, post};
 use jiff::Timestamp;
 use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::Site;
+use super::origin;
 use crate::credential::PasswordChange;
 use crate::login::{SessionToken, Standing};
 use crate::number::Number;
 
 /// Every route under `/api/v1`.
 pub(super) fn routes() -> Router<Site> {
-    Router::new()
+    let routes = Router::new()
         .route("/api/v1/login", post(log_in::log_in))
         .route("/api/v1/session", get(session::session))
         .route("/api/v1/password", post(password::change_password))
         .route("/api/v1/unit", post(unit::change_unit))
         .route("/api/v1/logout", post(log_out::log_out))
-        .route("/api/v1/openapi.json", get(openapi::openapi))
+        .layer(middleware::from_fn(origin::own_json_only));
+    // Anybody may read what the API is.
+    routes.route("/api/v1/openapi.json", get(openapi::openapi))
 }
 
 /// A session has begun.

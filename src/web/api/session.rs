@@ -15,7 +15,7 @@ use crate::web::session::FullSession;
     responses(
         (status = 200, description = "The session", body = SessionView),
         (status = 401, description = "`no_session`", body = Problem, content_type = "application/problem+json"),
-        (status = 403, description = "`password_change_required`", body = Problem, content_type = "application/problem+json"),
+        (status = 403, description = "`password_change_required`, or `cross_site`: another site's page has made the request", body = Problem, content_type = "application/problem+json"),
         (status = 503, description = "`unavailable`", body = Problem, content_type = "application/problem+json", headers(("Retry-After" = u64, description = "Seconds"))),
     ),
 )]

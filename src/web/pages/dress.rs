@@ -1,14 +1,16 @@
-//! What surrounds the whole listener: security headers, and problem documents told as pages to whoever
-//! does not ask the API.
+//! What surrounds the whole listener: security headers, problem documents told as pages to whoever
+//! does not ask the API, and a word of what was refused.
 
 use axum::Router;
-use axum::extract::{Request, State};
+use axum::extract::{FromRequestParts as _, Request, State};
 use axum::http::{HeaderName, HeaderValue, header};
 use axum::middleware::{self, Next};
 use axum::response::Response;
 
 use super::error;
 use crate::web::Site;
+use crate::web::refusals::Reason;
+use crate::web::session::Client;
 
 /// Nothing but our own style sheet and icon is loaded, nothing runs, nobody frames the site.
 const POLICY: &str = "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; \
@@ -34,7 +36,13 @@ pub(in crate::web) fn dressed(routes: Router<Site>, site: &Site) -> Router<Site>
 
 async fn dress(State(site): State<Site>, request: Request, next: Next) -> Response {
     let for_programs = request.uri().path().starts_with("/api/");
-    let mut response = next.run(request).await;
+    let (mut parts, body) = request.into_parts();
+    let client = Client::from_request_parts(&mut parts, &site).await;
+    let mut response = next.run(Request::from_parts(parts, body)).await;
+    let refused = response.extensions_mut().remove::<Reason>();
+    if let (Some(reason), Ok(Client(address))) = (refused, client) {
+        site.refusals().note(reason, address);
+    }
     if !for_programs && let Some(page) = error::instead_of(&mut response, &site) {
         response = page;
     }

@@ -78,6 +78,7 @@ impl What {
             // The pages answer these in their own ways; the API's words for them are for programs.
             Code::InvalidCredentials
             | Code::NoSession
+            | Code::CrossSite
             | Code::PasswordChangeRequired
             | Code::NotAllowed
             | Code::ChangedElsewhere

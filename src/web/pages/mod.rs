@@ -17,7 +17,6 @@ mod frame;
 mod login;
 mod logout;
 mod mistakes;
-mod origin;
 mod password;
 mod refused;
 mod top;
@@ -27,12 +26,17 @@ mod visitor;
 mod words;
 
 use axum::Router;
-use axum::middleware;
+use axum::extract::Request;
+use axum::http::Method;
+use axum::middleware::{self, Next};
+use axum::response::{IntoResponse as _, Response};
 use axum::routing::{get, post};
 
 pub(super) use dress::dressed;
 
-use super::Site;
+use super::{Site, origin};
+use error::What;
+use refused::Refused;
 
 /// Every page and what belongs to them.
 pub(super) fn routes() -> Router<Site> {
@@ -46,6 +50,16 @@ pub(super) fn routes() -> Router<Site> {
         .route("/logged-out", get(logout::logged_out))
         .route("/timed-out", get(logout::timed_out))
         .route("/session-over", get(logout::session_over))
-        .layer(middleware::from_fn(origin::own_only));
+        .layer(middleware::from_fn(own_only));
     assets::routes().merge(pages)
+}
+
+/// Lets a request through that changes nothing, or that one of our own pages made.
+async fn own_only(request: Request, next: Next) -> Response {
+    let safe = matches!(*request.method(), Method::GET | Method::HEAD);
+    if safe || origin::is_own(request.headers()) {
+        next.run(request).await
+    } else {
+        Refused::Told(What::StaleForm).into_response()
+    }
 }

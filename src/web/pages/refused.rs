@@ -6,6 +6,7 @@ use axum::response::{AppendHeaders, IntoResponse, Redirect, Response};
 use super::cookie;
 use super::error::What;
 use crate::web::problem::Problem;
+use crate::web::refusals::Reason;
 
 /// Another answer than the page's own.
 #[derive(Debug)]
@@ -33,7 +34,11 @@ impl IntoResponse for Refused {
             // The browser may have a newer cookie by now: the form may have been sent twice.
             Self::SessionOver => Redirect::to("/session-over").into_response(),
             Self::TimedOut => (without_session, Redirect::to("/timed-out")).into_response(),
-            Self::MustChange => Redirect::to("/password").into_response(),
+            Self::MustChange => {
+                let mut response = Redirect::to("/password").into_response();
+                response.extensions_mut().insert(Reason::PasswordChangeRequired);
+                response
+            }
             Self::Told(what @ What::Voided) => (without_session, told(what)).into_response(),
             Self::Told(what) => told(what),
             Self::Problem(problem) => problem.into_response(),
@@ -45,6 +50,21 @@ impl IntoResponse for Refused {
 fn told(what: What) -> Response {
     let mut response = what.status().into_response();
     response.extensions_mut().insert(what);
+    match what {
+        What::StaleForm => drop(response.extensions_mut().insert(Reason::CrossSite)),
+        What::NotAllowed => drop(response.extensions_mut().insert(Reason::NotAllowed)),
+        What::NotFound
+        | What::NotSo
+        | What::Malformed
+        | What::TooLarge
+        | What::TooMany
+        | What::Unavailable
+        | What::MayBeChanged
+        | What::Voided
+        | What::VoidElsewhere
+        | What::ChangedElsewhere
+        | What::Fault => {}
+    }
     response
 }
 

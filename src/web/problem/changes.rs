@@ -8,6 +8,7 @@ use crate::number::Number;
 use crate::password::Rejection;
 use crate::rules;
 use crate::web::hyphenated;
+use crate::web::refusals;
 
 /// Why a new password is not taken (`C5`).
 #[derive(ToSchema)]
@@ -28,6 +29,7 @@ impl Problem {
     pub fn not_allowed() -> Self {
         let detail = "認証単位は、管理者（契約番号）だけが変更できます。";
         Self::new(StatusCode::FORBIDDEN, Code::NotAllowed, detail)
+            .refused(refusals::Reason::NotAllowed)
     }
 
     /// 409: the contract has changed since this was asked for (`W6`).

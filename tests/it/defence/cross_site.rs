@@ -1,0 +1,115 @@
+//! A page on another site makes its visitor's browser ask the API (`fetch` with `no-cors`, forms): refused
+//! before it costs anything.
+
+use std::sync::Arc;
+
+use libtest_mimic::Trial;
+use reqwest::header::{CONTENT_TYPE, HOST, ORIGIN};
+use reqwest::{Method, RequestBuilder};
+use serde_json::json;
+
+use crate::scene::Scene;
+use crate::site::{Caller, Daemon, NUMBER, RIGHT, WRONG};
+use crate::world::{World, trial};
+
+pub fn trials(world: &Arc<World>) -> Vec<Trial> {
+    vec![
+        trial(world, "b7_what_another_sites_page_asks_is_refused_and_costs_nothing", refused),
+        trial(world, "d12_a_proxys_usual_port_and_upper_case_are_the_same_host", same_host),
+    ]
+}
+
+/// What a browser says of a request that another site's page has made, or a page that is only related.
+const FOREIGN: [(&str, &str); 6] = [
+    ("Sec-Fetch-Site", "cross-site"),
+    ("Sec-Fetch-Site", "same-site"),
+    ("Origin", "https://evil.example"),
+    ("Origin", "https://127.0.0.1.evil.example"),
+    ("Origin", "https://127.0.0.1"),
+    ("Origin", "null"),
+];
+
+async fn refused(world: Arc<World>) {
+    let scene = Scene::new(&world, "line").await;
+    scene.give(NUMBER, "password", RIGHT).await;
+    let token = scene.token(NUMBER, RIGHT).await;
+    let before = scene.everything().await;
+    let told = scene.told().await;
+    // One wrong login is all that this address has for a minute.
+    let daemon = Daemon::start(&scene.database, &[("KARIPASS_LOGIN_LIMIT", "5")]);
+    let caller = Caller::new();
+    let wrong = json!({ "number": NUMBER, "password": WRONG }).to_string();
+    let post = |path: &str, kind: &str, body: &str| {
+        let request = caller.client().post(format!("{}{path}", daemon.base));
+        request.header(CONTENT_TYPE, kind).body(body.to_owned()).bearer_auth(&token)
+    };
+    for (name, value) in FOREIGN {
+        for (method, path) in [
+            (Method::POST, "/api/v1/login"),
+            (Method::POST, "/api/v1/password"),
+            (Method::POST, "/api/v1/unit"),
+            (Method::POST, "/api/v1/logout"),
+            (Method::GET, "/api/v1/session"),
+        ] {
+            let request = caller.client().request(method, format!("{}{path}", daemon.base));
+            let request = request.bearer_auth(&token).header(name, value).body(wrong.clone());
+            let answer = caller.send(request.header(CONTENT_TYPE, "application/json")).await;
+            let refusal = (answer.status, answer.code());
+            assert_eq!(refusal, (403, "cross_site".to_owned()), "{name}: {value} at {path}");
+        }
+    }
+    // What a form or a `no-cors` fetch can send, from a browser that says nothing.
+    for kind in ["text/plain", "application/x-www-form-urlencoded", "multipart/form-data", ""] {
+        for path in ["/api/v1/login", "/api/v1/password", "/api/v1/unit", "/api/v1/logout"] {
+            let answer = caller.send(post(path, kind, &wrong)).await;
+            assert_eq!((answer.status, answer.code()), (400, "malformed".to_owned()), "{kind:?}");
+        }
+    }
+    assert_eq!(scene.everything().await, before, "nothing is counted, no session ended");
+    assert_eq!(scene.told().await, told);
+    let metric = async |reason: &str| {
+        let name = format!("karipass_requests_refused_total{{reason=\"{reason}\"}} ");
+        daemon.metric(&caller, &name).await
+    };
+    assert!((metric("cross_site").await - 30.0).abs() < f64::EPSILON);
+    assert!((metric("not_json").await - 16.0).abs() < f64::EPSILON);
+    assert!(daemon.log().contains("reason=\"cross_site\" address=127.0.0.1"), "{}", daemon.log());
+    // The budget is whole; a program without an `Origin` and our own pages may ask.
+    let right = json!({ "number": NUMBER, "password": RIGHT }).to_string();
+    let own = post("/api/v1/login", "application/json; charset=utf-8", &right);
+    let own = own.header("Sec-Fetch-Site", "same-origin").header(ORIGIN, &daemon.base);
+    assert_eq!(caller.send(own).await.status, 200);
+    assert_eq!(caller.session(&daemon.base, &token).await.status, 200);
+    assert_eq!(caller.log_out(&daemon.base, &token).await.status, 204);
+    let description = caller.client().get(format!("{}/api/v1/openapi.json", daemon.base));
+    let description = description.header("Sec-Fetch-Site", "cross-site");
+    assert_eq!(caller.send(description).await.status, 200, "anybody may read what the API is");
+}
+
+async fn same_host(world: Arc<World>) {
+    let scene = Scene::new(&world, "line").await;
+    scene.give(NUMBER, "password", RIGHT).await;
+    let base = &scene.service.base;
+    let said = |request: RequestBuilder, host: &str, origin: &str| {
+        request.header(HOST, host).header(ORIGIN, origin)
+    };
+    let right = json!({ "number": NUMBER, "password": RIGHT });
+    for (host, origin, status) in [
+        ("site.example:443", "https://site.example", 200),
+        ("site.example", "https://site.example:443", 200),
+        ("SITE.Example:443", "https://site.example", 200),
+        ("site.example:80", "http://site.example", 200),
+        ("site.example:8443", "https://site.example:8443", 200),
+        ("site.example:8443", "https://site.example", 403),
+        ("site.example:443", "http://site.example", 403),
+    ] {
+        let login = scene.caller.client().post(format!("{base}/api/v1/login")).json(&right);
+        let answer = scene.caller.send(said(login, host, origin)).await;
+        assert_eq!(answer.status, status, "{host} of {origin}");
+        // A page's form: without its token it is refused all the same, but not for its origin.
+        let form = scene.caller.client().post(format!("{base}/logout"));
+        let form = form.header(CONTENT_TYPE, "application/x-www-form-urlencoded").body("");
+        let answer = scene.caller.send(said(form, host, origin)).await;
+        assert_eq!(answer.status == 403, status == 403, "{host} of {origin}: {answer:?}");
+    }
+}
