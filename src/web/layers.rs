@@ -17,11 +17,29 @@ use super::head;
 use super::problem::Problem;
 use crate::clock;
 
-/// Half a year, as is usual.
-const HSTS: &str = "max-age=15768000";
+/// Tells browsers to come back over TLS only, for two years.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Hsts {
+    /// To this host.
+    Host,
+    /// And to every name below it.
+    Subdomains,
+}
 
-/// Puts the layers around `routes`; `tls` tells browsers to come back over TLS only.
-pub(super) fn around<S: Clone + Send + Sync + 'static>(routes: Router<S>, tls: bool) -> Router<S> {
+impl Hsts {
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::Host => "max-age=63072000",
+            Self::Subdomains => "max-age=63072000; includeSubDomains",
+        }
+    }
+}
+
+/// Puts the layers around `routes`.
+pub(super) fn around<S: Clone + Send + Sync + 'static>(
+    routes: Router<S>,
+    hsts: Option<Hsts>,
+) -> Router<S> {
     let routes = routes
         .fallback(async || Problem::not_found())
         .method_not_allowed_fallback(async || Problem::method_not_allowed())
@@ -29,8 +47,10 @@ pub(super) fn around<S: Clone + Send + Sync + 'static>(routes: Router<S>, tls: b
         .layer(CatchPanicLayer::custom(panicked))
         .layer(unless_told(header::CACHE_CONTROL, "no-store"))
         .layer(always(header::X_CONTENT_TYPE_OPTIONS, "nosniff"));
-    let routes =
-        if tls { routes.layer(always(header::STRICT_TRANSPORT_SECURITY, HSTS)) } else { routes };
+    let routes = match hsts {
+        Some(hsts) => routes.layer(always(header::STRICT_TRANSPORT_SECURITY, hsts.as_str())),
+        None => routes,
+    };
     routes.layer(middleware::from_fn(observe))
 }
 
@@ -63,4 +83,26 @@ async fn observe(request: Request, next: Next) -> Response {
         .increment(1);
     histogram!("karipass_request_seconds", "route" => route).record(took);
     response
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::body::Body;
+    use tower::ServiceExt as _;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn browsers_are_told_to_use_tls_for_two_years_and_for_names_below_if_configured() {
+        for (hsts, expected) in [
+            (None, None),
+            (Some(Hsts::Host), Some("max-age=63072000")),
+            (Some(Hsts::Subdomains), Some("max-age=63072000; includeSubDomains")),
+        ] {
+            let response = around(Router::new(), hsts).oneshot(Request::new(Body::empty())).await;
+            let response = response.unwrap();
+            let told = response.headers().get(header::STRICT_TRANSPORT_SECURITY);
+            assert_eq!(told.map(|value| value.to_str().unwrap()), expected);
+        }
+    }
 }

@@ -36,6 +36,7 @@ use crate::config::{Config, Network};
 use crate::hashing::Hasher;
 use crate::number::Number;
 use crate::store::Store;
+use layers::Hsts;
 use limiter::Limiter;
 use refusals::Refusals;
 
@@ -54,6 +55,7 @@ struct Inner {
     hasher: Hasher,
     limiter: Limiter,
     refusals: Refusals,
+    hsts: Hsts,
     idle: Duration,
     audit_kept: Duration,
     refusal: String,
@@ -70,6 +72,7 @@ impl Site {
             hasher,
             limiter: Limiter::new(config.login.limit),
             refusals: Refusals::default(),
+            hsts: if config.site.hsts_subdomains { Hsts::Subdomains } else { Hsts::Host },
             idle: config.session.idle,
             audit_kept: config.audit.kept,
             refusal: problem::refusal(config.site.set_up_number),
@@ -82,7 +85,8 @@ impl Site {
     /// Every route of the subscribers' listener.
     pub fn router(self, tls: bool) -> Router {
         let routes = api::routes().merge(pages::routes());
-        pages::dressed(layers::around(routes, tls), &self).with_state(self)
+        let hsts = tls.then_some(self.inner.hsts);
+        pages::dressed(layers::around(routes, hsts), &self).with_state(self)
     }
 
     /// Removes what is over, for ever: sessions, hashes past their end, old rows of the audit, the

@@ -29,7 +29,7 @@ pub fn router(store: Store, faults: Faults, metrics: PrometheusHandle) -> Router
         .route("/livez", get(async || "ok\n"))
         .route("/readyz", get(readyz))
         .route("/metrics", get(render));
-    layers::around(routes, false).with_state(Operators { store, faults, metrics })
+    layers::around(routes, None).with_state(Operators { store, faults, metrics })
 }
 
 /// What keeps the daemon from being ready, one line each; empty if nothing does.

@@ -1,6 +1,10 @@
 //! `GET /api/v1/openapi.json`: the description of the API, made from its types.
 
-use axum::Json;
+use std::sync::LazyLock;
+
+use axum::body::Bytes;
+use axum::http::header;
+use axum::response::{IntoResponse, Response};
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa::{Modify, OpenApi};
 
@@ -32,6 +36,28 @@ impl Modify for Bearer {
     get, path = "/api/v1/openapi.json", operation_id = "getOpenApi", security(()),
     responses((status = 200, description = "OpenAPI 3.1", content_type = "application/json")),
 )]
-pub(super) async fn openapi() -> Json<utoipa::openapi::OpenApi> {
-    Json(Description::openapi())
+pub(super) async fn openapi() -> Response {
+    match &*JSON {
+        Some(json) => ([(header::CONTENT_TYPE, "application/json")], json.clone()).into_response(),
+        None => Problem::internal().into_response(),
+    }
+}
+
+/// Built once; none if the types cannot be described.
+static JSON: LazyLock<Option<Bytes>> =
+    LazyLock::new(|| Description::openapi().to_json().ok().map(Bytes::from));
+
+#[cfg(test)]
+mod tests {
+    use axum::body::to_bytes;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn the_description_is_built_once() {
+        let body = async || to_bytes(openapi().await.into_body(), usize::MAX).await.unwrap();
+        let (first, second) = (body().await, body().await);
+        assert!(first.starts_with(b"{"));
+        assert_eq!(first.as_ptr(), second.as_ptr(), "the same bytes, not equal ones");
+    }
 }

@@ -143,13 +143,14 @@ async fn tls(world: Arc<World>) {
     let variables = [
         ("KARIPASS_SITE_CERTIFICATE_FILE", certificate.to_str().unwrap()),
         ("KARIPASS_SITE_KEY_FILE", key.to_str().unwrap()),
+        ("KARIPASS_SITE_HSTS_SUBDOMAINS", "true"),
     ];
     let daemon = Daemon::start(&database, &variables);
     let base = daemon.base.replace("http://", "https://");
     let caller = Caller::trusting(&std::fs::read(&certificate).unwrap());
     let answer = caller.log_in(&base, NUMBER, RIGHT).await;
     assert_eq!(answer.status, 200);
-    assert!(answer.headers.contains_key("strict-transport-security"));
+    assert_eq!(answer.headers["strict-transport-security"], "max-age=63072000; includeSubDomains");
     let address = daemon.base.trim_start_matches("http://");
     assert_eq!(agreed(address, &certificate, &["h2", "http/1.1"]), "http/1.1");
     let refused = agreed(address, &certificate, &["h2"]);
