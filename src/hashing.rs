@@ -15,7 +15,7 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::oneshot;
 
-pub use keys::{KeyMistakes, Keys};
+pub use keys::{DerivedKey, KeyMistakes, Keys, hmac};
 pub use secret_hash::{Checked, Cost, Dummy, Salt};
 
 use crate::password::{NewPassword, PhcString, TemporaryPassword, TypedPassword};

@@ -4,6 +4,8 @@ use std::fmt;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use hmac::{Hmac, KeyInit as _, Mac as _};
+use sha2::{Digest as _, Sha256};
 use zeroize::{Zeroize, Zeroizing};
 
 /// The fewest bytes of a key.
@@ -72,6 +74,14 @@ impl Keys {
         }
     }
 
+    /// A key for something else of each key: the first one's, and the others'. They tell nothing of the
+    /// keys, nor of those of another `domain`.
+    #[must_use]
+    pub fn derived(&self, domain: &[u8]) -> (DerivedKey, Vec<DerivedKey>) {
+        let derived = |key: &Key| Zeroizing::new(hmac(&key.bytes, &[domain]));
+        (derived(&self.first), self.others.iter().map(derived).collect())
+    }
+
     /// The key that hashes.
     pub(super) fn first(&self) -> &Key {
         &self.first
@@ -81,6 +91,25 @@ impl Keys {
     pub(super) fn find(&self, id: &[u8]) -> Option<&Key> {
         std::iter::once(&self.first).chain(&self.others).find(|key| key.id.as_bytes() == id)
     }
+}
+
+/// A key that was made of another.
+pub type DerivedKey = Zeroizing<[u8; 32]>;
+
+/// HMAC-SHA256 (RFC 2104) of the parts one after the other.
+#[must_use]
+pub fn hmac(key: &[u8], parts: &[&[u8]]) -> [u8; 32] {
+    const BLOCK: usize = 64;
+    // A longer key counts as its digest, a shorter one as if zeros followed.
+    let digest = (key.len() > BLOCK).then(|| Sha256::digest(key));
+    let key = digest.as_ref().map_or(key, |digest| digest.as_slice());
+    let mut block = Zeroizing::new([0; BLOCK]);
+    block.iter_mut().zip(key).for_each(|(byte, of_key)| *byte = *of_key);
+    let mut mac = Hmac::<Sha256>::new((&*block).into());
+    for part in parts {
+        mac.update(part);
+    }
+    mac.finalize().into_bytes().into()
 }
 
 fn parse_line(line: &str) -> Result<Key, &'static str> {
@@ -130,6 +159,19 @@ mod tests {
         assert_eq!(lines, ["line 1", "line 2", "line 3", "line 4", "line 5", "line 7"]);
         assert!(!mistakes.concat().contains("secret"), "{mistakes:?}");
         assert_eq!(Keys::parse("# none\n").unwrap_err().0, ["no key"]);
+    }
+
+    #[test]
+    fn hmac_is_rfc_4231s() {
+        let hex = |bytes: [u8; 32]| bytes.map(|byte| format!("{byte:02x}")).concat();
+        assert_eq!(
+            hex(hmac(b"Jefe", &[b"what do ya want ", b"for nothing?"])),
+            "5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843"
+        );
+        assert_eq!(
+            hex(hmac(&[0xaa; 131], &[b"Test Using Larger Than Block-Size Key - Hash Key First"])),
+            "60e431591ee0b67f0d8a26aacbf5b77f8e0bc6213728c5140546040f0ee37f54"
+        );
     }
 
     #[test]

@@ -1,4 +1,5 @@
-//! A session's token: 256 random bits that only its client keeps; the store keeps their digest.
+//! A session's token: 256 random bits that only its client keeps, sealed ([`super::Seals`]); the store keeps
+//! their digest.
 
 use std::fmt;
 
@@ -24,7 +25,7 @@ pub enum Door {
 }
 
 impl Door {
-    fn domain(self) -> &'static [u8] {
+    pub(super) fn domain(self) -> &'static [u8] {
         match self {
             Self::Api => b"karipass session api\n",
             Self::Pages => b"karipass session pages\n",
@@ -45,10 +46,14 @@ impl SessionToken {
         Self(bytes)
     }
 
-    /// As its client keeps it: 43 characters of URL-safe base64.
+    /// The bits in 43 characters of URL-safe base64, without a seal.
     #[must_use]
     pub fn expose(&self) -> String {
         URL_SAFE_NO_PAD.encode(self.0)
+    }
+
+    pub(super) fn bytes(&self) -> &[u8] {
+        &self.0
     }
 
     /// As the store keeps it for `door`: SHA-256, of another domain for each door.

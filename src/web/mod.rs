@@ -27,6 +27,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
+use metrics::counter;
 
 pub use listener::{Handle, ServeError, listen, serve};
 pub use operators::Faults;
@@ -34,6 +35,7 @@ pub use room::Room;
 
 use crate::config::{Config, Network};
 use crate::hashing::Hasher;
+use crate::login::{Door, Seals, SessionToken};
 use crate::number::Number;
 use crate::store::Store;
 use layers::Hsts;
@@ -55,6 +57,7 @@ struct Inner {
     hasher: Hasher,
     limiter: Limiter,
     refusals: Refusals,
+    seals: Seals,
     hsts: Hsts,
     idle: Duration,
     audit_kept: Duration,
@@ -72,6 +75,7 @@ impl Site {
             hasher,
             limiter: Limiter::new(config.login.limit),
             refusals: Refusals::default(),
+            seals: Seals::new(&config.hashing.keys),
             hsts: if config.site.hsts_subdomains { Hsts::Subdomains } else { Hsts::Host },
             idle: config.session.idle,
             audit_kept: config.audit.kept,
@@ -118,6 +122,20 @@ impl Site {
 
     fn refusals(&self) -> &Refusals {
         &self.inner.refusals
+    }
+
+    /// A token as its client keeps it.
+    fn seal(&self, token: &SessionToken, door: Door) -> String {
+        self.inner.seals.seal(token, door)
+    }
+
+    /// A token that a client has sent; none, and the store is not asked, if no daemon has sealed it.
+    fn opened(&self, sent: &str, door: Door) -> Option<SessionToken> {
+        let token = self.inner.seals.open(sent, door);
+        if token.is_none() {
+            counter!("karipass_forged_tokens_total").increment(1);
+        }
+        token
     }
 
     fn idle(&self) -> Duration {

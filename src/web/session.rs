@@ -58,7 +58,7 @@ impl FromRequestParts<Site> for AnySession {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, site: &Site) -> Result<Self, Problem> {
-        let token = bearer(parts).ok_or_else(Problem::no_session)?;
+        let token = bearer(parts, site).ok_or_else(Problem::no_session)?;
         match login::look_up(site.store(), &token, Door::Api, site.idle()).await? {
             SessionState::Live(standing) => Ok(Self { token, standing: *standing }),
             SessionState::Idle | SessionState::None => Err(Problem::no_session()),
@@ -66,9 +66,9 @@ impl FromRequestParts<Site> for AnySession {
     }
 }
 
-fn bearer(parts: &Parts) -> Option<SessionToken> {
+fn bearer(parts: &Parts, site: &Site) -> Option<SessionToken> {
     let (scheme, token) =
         parts.headers.get(header::AUTHORIZATION)?.to_str().ok()?.split_once(' ')?;
     let token = scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())?;
-    token.parse().ok()
+    site.opened(token, Door::Api)
 }

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use karipass::config::{self, Config};
 use karipass::hashing::{Cost, Dummy, Hasher, Keys, Salt};
+use karipass::login::{Seals, SessionToken};
 use karipass::password::{PhcString, TemporaryPassword};
 use karipass::store::Store;
 use karipass::web::{self, Site};
@@ -275,6 +276,16 @@ pub fn builder() -> reqwest::ClientBuilder {
     // Given up before the site closes them, so that none is used just then.
     let kept = Duration::from_secs(5);
     reqwest::Client::builder().timeout(Duration::from_mins(5)).pool_idle_timeout(kept).no_proxy()
+}
+
+/// The seals of daemons with these keys.
+pub fn seals(keys: &str) -> Seals {
+    Seals::new(&Keys::parse(keys).unwrap())
+}
+
+/// What is sealed in a client's token.
+pub fn unsealed(token: &str) -> SessionToken {
+    token.split_once('.').unwrap().0.parse().unwrap()
 }
 
 /// The hash of [`RIGHT`] under [`KEYS`], made once.

@@ -60,7 +60,7 @@ pub(super) async fn log_in(
     let verdict = login::log_in(site.store(), site.hasher(), attempt, site.idle()).await;
     charge.pay(Cost::of_login(&verdict));
     match verdict? {
-        Verdict::Accepted(token, standing) => Ok(Json(LoggedIn::new(&token, *standing))),
+        Verdict::Accepted(token, standing) => Ok(Json(LoggedIn::new(&site, &token, *standing))),
         Verdict::Refused(_) => Err(Problem::invalid_credentials(site.refusal())),
         Verdict::WouldVoid => Err(charge.would_void()),
     }

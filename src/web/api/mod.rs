@@ -17,7 +17,7 @@ use utoipa::ToSchema;
 use super::Site;
 use super::origin;
 use crate::credential::PasswordChange;
-use crate::login::{SessionToken, Standing};
+use crate::login::{Door, SessionToken, Standing};
 use crate::number::Number;
 
 /// Every route under `/api/v1`.
@@ -43,8 +43,8 @@ struct LoggedIn {
 }
 
 impl LoggedIn {
-    fn new(token: &SessionToken, standing: Standing) -> Self {
-        Self { token: token.expose(), session: SessionView::from(standing) }
+    fn new(site: &Site, token: &SessionToken, standing: Standing) -> Self {
+        Self { token: site.seal(token, Door::Api), session: SessionView::from(standing) }
     }
 }
 

@@ -68,7 +68,7 @@ pub(super) async fn change_password(
     charge.pay(Cost::of_password(&verdict));
     match verdict? {
         PasswordVerdict::Changed(token, standing) => {
-            Ok(Json(LoggedIn::new(&token, *standing)))
+            Ok(Json(LoggedIn::new(&site, &token, *standing)))
         }
         PasswordVerdict::Rejected(reasons) => Err(Problem::password_rejected(&reasons)),
         PasswordVerdict::Wrong { number, session_over } => {

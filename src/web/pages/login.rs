@@ -95,7 +95,7 @@ pub(super) async fn log_in(
             {
                 tracing::warn!(%error, "the session before a login was not ended");
             }
-            Ok(begun(&token))
+            Ok(begun(&site.seal(&token, Door::Pages)))
         }
         Verdict::Refused(_) => Ok(page.refused()),
         Verdict::WouldVoid => Err(charge.would_void().into()),
@@ -142,8 +142,8 @@ impl LoginPage {
 }
 
 /// A new session in a new cookie; the one that the login form had is over.
-fn begun(token: &SessionToken) -> Response {
-    let cookies = [cookie::set(cookie::SESSION, &token.expose()), cookie::removed(cookie::BEFORE_LOGIN)];
+fn begun(token: &str) -> Response {
+    let cookies = [cookie::set(cookie::SESSION, token), cookie::removed(cookie::BEFORE_LOGIN)];
     let cookies = cookies.map(|cookie| (header::SET_COOKIE, cookie));
     (AppendHeaders(cookies), Redirect::to("/")).into_response()
 }

@@ -71,7 +71,7 @@ pub(super) async fn change(
     let verdict = login::change_password(site.store(), site.hasher(), request, site.idle()).await;
     charge.pay(Cost::of_password(&verdict));
     match verdict? {
-        PasswordVerdict::Changed(token, _) => Ok(changed(&token)),
+        PasswordVerdict::Changed(token, _) => Ok(changed(&site.seal(&token, Door::Pages))),
         PasswordVerdict::Rejected(reasons) => Ok(page.again(rejected(&reasons))),
         PasswordVerdict::Wrong { session_over: true, .. } => Err(Refused::Told(What::Voided)),
         PasswordVerdict::Wrong { .. } => Ok(page.wrong()),
@@ -169,8 +169,7 @@ impl PasswordPage {
 }
 
 /// The old session is over; the new one's cookie takes its place.
-fn changed(token: &SessionToken) -> Response {
-    let cookie =
-        AppendHeaders([(header::SET_COOKIE, cookie::set(cookie::SESSION, &token.expose()))]);
+fn changed(token: &str) -> Response {
+    let cookie = AppendHeaders([(header::SET_COOKIE, cookie::set(cookie::SESSION, token))]);
     (cookie, Redirect::to(top::AFTER_CHANGE)).into_response()
 }

@@ -1,7 +1,7 @@
 //! Who looks at a page: a visitor with a session, deny by default (`C6`), or a stranger before the login.
 
 use axum::extract::FromRequestParts;
-use axum::http::{HeaderMap, HeaderValue};
+use axum::http::HeaderValue;
 use axum::http::request::Parts;
 
 use super::cookie;
@@ -67,7 +67,7 @@ impl FromRequestParts<Site> for AnyVisitor {
     type Rejection = Refused;
 
     async fn from_request_parts(parts: &mut Parts, site: &Site) -> Result<Self, Refused> {
-        let token = token(&parts.headers, cookie::SESSION).ok_or(Refused::LoggedOut)?;
+        let token = session(parts, site).ok_or(Refused::LoggedOut)?;
         let state = login::look_up(site.store(), &token, Door::Pages, site.idle()).await?;
         let standing = match state {
             SessionState::Live(standing) => *standing,
@@ -82,12 +82,13 @@ impl FromRequestParts<Site> for AnyVisitor {
 impl FromRequestParts<Site> for Stranger {
     type Rejection = Refused;
 
-    async fn from_request_parts(parts: &mut Parts, _: &Site) -> Result<Self, Refused> {
-        let known = token(&parts.headers, cookie::BEFORE_LOGIN);
+    async fn from_request_parts(parts: &mut Parts, site: &Site) -> Result<Self, Refused> {
+        let known = cookie::sent(&parts.headers, cookie::BEFORE_LOGIN);
+        let known = known.and_then(|sent| sent.parse().ok());
         let is_new = known.is_none();
         let cookie = known.unwrap_or_else(|| SessionToken::draw(&mut rand::rng()));
         let form_token = FormToken::of(&cookie);
-        let session = token(&parts.headers, cookie::SESSION);
+        let session = session(parts, site);
         Ok(Self { cookie, form_token, is_new, session })
     }
 }
@@ -99,6 +100,6 @@ impl Stranger {
     }
 }
 
-fn token(headers: &HeaderMap, name: &str) -> Option<SessionToken> {
-    cookie::sent(headers, name)?.parse().ok()
+fn session(parts: &Parts, site: &Site) -> Option<SessionToken> {
+    site.opened(cookie::sent(&parts.headers, cookie::SESSION)?, Door::Pages)
 }

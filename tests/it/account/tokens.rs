@@ -4,10 +4,12 @@ use std::sync::Arc;
 
 use karipass::login::{self, Door, SessionState, SessionToken};
 use karipass::store::Store;
+use karipass_lab::postgres::Shutdown;
 use libtest_mimic::Trial;
 
+use crate::pages::browser::{Browser, SESSION, leads_to};
 use crate::scene::{NUMBER, Scene, refusal};
-use crate::site::{self, RIGHT};
+use crate::site::{self, Caller, KEYS, RIGHT, Service};
 use crate::world::{World, trial};
 
 const NEW: &str = "abcd1234";
@@ -16,6 +18,12 @@ pub fn trials(world: &Arc<World>) -> Vec<Trial> {
     vec![
         trial(world, "w5_a_token_of_one_door_opens_nothing_at_the_other", doors),
         trial(world, "w5_a_token_is_renewed_at_every_change_of_standing", renewed),
+        trial(world, "b4_a_forged_token_is_refused_without_the_store", forged),
+        trial(
+            world,
+            "b4_a_session_outlives_a_rotation_of_the_keys_while_its_own_is_there",
+            rotated,
+        ),
         trial(world, "w5_a_logged_out_or_replaced_token_opens_nothing_again", replayed),
         trial(world, "w5_an_idle_session_is_told_from_none_and_never_revived", idle),
         trial(
@@ -31,7 +39,7 @@ async fn doors(world: Arc<World>) {
     scene.give(NUMBER, "password", RIGHT).await;
     let config = site::configured(&scene.database, &[]);
     let store = Store::for_daemon(&config.database).unwrap();
-    let token: SessionToken = scene.token(NUMBER, RIGHT).await.parse().unwrap();
+    let token = site::unsealed(&scene.token(NUMBER, RIGHT).await);
     let state =
         async |door| login::look_up(&store, &token, door, config.session.idle).await.unwrap();
     assert!(matches!(state(Door::Api).await, SessionState::Live(_)));
@@ -40,7 +48,7 @@ async fn doors(world: Arc<World>) {
     let sql = "UPDATE session SET token_digest = $1";
     scene.owner.execute(sql, &[&token.digest(Door::Pages).as_slice()]).await.unwrap();
     assert!(matches!(state(Door::Pages).await, SessionState::Live(_)));
-    let bearer = token.expose();
+    let bearer = site::seals(KEYS).seal(&token, Door::Pages);
     for answer in [
         scene.session(&bearer).await,
         scene.change(&bearer, RIGHT, NEW).await,
@@ -50,6 +58,64 @@ async fn doors(world: Arc<World>) {
         assert_eq!(refusal(&answer), (401, "no_session".to_owned()));
     }
     assert!(matches!(state(Door::Pages).await, SessionState::Live(_)));
+}
+
+async fn forged(world: Arc<World>) {
+    let (postgres, database) = world.mortal().await;
+    let scene = Scene::in_database(database, "line").await;
+    scene.give(NUMBER, "password", RIGHT).await;
+    let base = &scene.service.base;
+    let token = scene.token(NUMBER, RIGHT).await;
+    let mut browser = Browser::new(base);
+    browser.log_in(NUMBER, RIGHT).await;
+    let cookie = browser.cookies[SESSION].clone();
+    let form = browser.get("/password").await;
+    // Whoever is not asked cannot be missed.
+    postgres.stop(Shutdown::Immediate).unwrap();
+    assert_eq!(scene.session(&token).await.status, 503, "the store is not there");
+    assert_eq!(browser.get("/").await.status, 503);
+    let drawn = SessionToken::draw(&mut rand::rng());
+    let (secret, seal) = token.split_once('.').unwrap();
+    for forged in [
+        drawn.expose(),
+        secret.to_owned(),
+        format!("{}.{seal}", drawn.expose()),
+        format!("{secret}.{}", seal.chars().rev().collect::<String>()),
+        site::seals("k1 AQAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=").seal(&drawn, Door::Api),
+        cookie,
+        "x".repeat(4000),
+    ] {
+        for answer in [
+            scene.session(&forged).await,
+            scene.change(&forged, RIGHT, NEW).await,
+            scene.unit(&forged, "number", &[(NUMBER, RIGHT)]).await,
+            scene.caller.log_out(base, &forged).await,
+        ] {
+            assert_eq!(refusal(&answer), (401, "no_session".to_owned()), "{forged}");
+        }
+    }
+    for forged in [&token, &drawn.expose(), &format!("{}.{seal}", drawn.expose())] {
+        browser.cookies.insert(SESSION.to_owned(), forged.clone());
+        assert_eq!(leads_to(&browser.get("/").await), "/login", "{forged}");
+        browser.cookies.insert(SESSION.to_owned(), forged.clone());
+        assert_eq!(leads_to(&browser.submit(&form, "/logout", &[]).await), "/session-over");
+    }
+    postgres.start().unwrap();
+    assert_eq!(scene.session(&token).await.status, 200);
+}
+
+async fn rotated(world: Arc<World>) {
+    let scene = Scene::new(&world, "line").await;
+    scene.give(NUMBER, "password", RIGHT).await;
+    let token = scene.token(NUMBER, RIGHT).await;
+    let two = "k2 AQAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=";
+    let caller = Caller::new();
+    for (keys, status) in
+        [(format!("{KEYS}\n{two}"), 200), (format!("{two}\n{KEYS}"), 200), (two.to_owned(), 401)]
+    {
+        let service = Service::start(&scene.database, &[("KARIPASS_HASHING_KEYS", &keys)]).await;
+        assert_eq!(caller.session(&service.base, &token).await.status, status);
+    }
 }
 
 async fn renewed(world: Arc<World>) {
@@ -66,7 +132,8 @@ async fn renewed(world: Arc<World>) {
     tokens.dedup();
     assert_eq!(tokens.len(), 4);
     // Nobody chooses a session's token: one that is sent along is not taken.
-    let chosen = SessionToken::draw(&mut rand::rng()).expose();
+    let chosen = SessionToken::draw(&mut rand::rng());
+    let chosen = site::seals(KEYS).seal(&chosen, Door::Api);
     let url = format!("{}/api/v1/login", scene.service.base);
     let body = serde_json::json!({ "number": NUMBER, "password": "efgh5678", "token": chosen });
     let login = scene.caller.client().post(url).bearer_auth(&chosen).json(&body);
@@ -102,7 +169,7 @@ async fn idle(world: Arc<World>) {
     let config = site::configured(&scene.database, &[]);
     let store = Store::for_daemon(&config.database).unwrap();
     let bearer = scene.token(NUMBER, RIGHT).await;
-    let token: SessionToken = bearer.parse().unwrap();
+    let token = site::unsealed(&bearer);
     let state =
         async || login::look_up(&store, &token, Door::Api, config.session.idle).await.unwrap();
     let aged = "UPDATE session SET last_seen_at = last_seen_at - interval '15 minutes'";

@@ -1,0 +1,131 @@
+//! The seal of a session's token: a MAC by which a daemon knows its own tokens, and those of every daemon
+//! that has the same hash keys, without asking the store.
+//!
+//! A client's token is `SECRET.SEAL`: 43 characters of URL-safe base64 for 32 random bytes, and 22 for
+//! the first 16 bytes of HMAC-SHA256 over the door's name and the secret. The MAC's key is made of a hash
+//! key, so that it is rotated with it: the first one seals, every one opens.
+
+use std::fmt;
+
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use subtle::ConstantTimeEq;
+
+use super::{Door, SessionToken};
+use crate::hashing::{DerivedKey, Keys, hmac};
+
+/// Sets these keys apart from everything else that may be made of a hash key.
+const DOMAIN: &[u8] = b"karipass session seal v1";
+
+/// Bytes of a seal: as many as nobody guesses.
+const SEAL_BYTES: usize = 16;
+
+/// The keys of the seals.
+#[derive(Clone)]
+pub struct Seals {
+    first: DerivedKey,
+    others: Vec<DerivedKey>,
+}
+
+impl Seals {
+    /// As many as there are hash keys, in the same order.
+    #[must_use]
+    pub fn new(keys: &Keys) -> Self {
+        let (first, others) = keys.derived(DOMAIN);
+        Self { first, others }
+    }
+
+    /// The token as its client keeps it.
+    #[must_use]
+    pub fn seal(&self, token: &SessionToken, door: Door) -> String {
+        let seal = URL_SAFE_NO_PAD.encode(seal(&self.first, token, door));
+        format!("{}.{seal}", token.expose())
+    }
+
+    /// The token that a client has sent to `door`; none if no such daemon has sealed it for that door.
+    #[must_use]
+    pub fn open(&self, text: &str, door: Door) -> Option<SessionToken> {
+        let (secret, sent) = text.split_once('.')?;
+        let token: SessionToken = secret.parse().ok()?;
+        let sent = URL_SAFE_NO_PAD.decode(sent).ok()?;
+        let mut keys = std::iter::once(&self.first).chain(&self.others);
+        let fits = |key: &DerivedKey| bool::from(seal(key, &token, door).ct_eq(&sent));
+        keys.any(fits).then_some(token)
+    }
+}
+
+fn seal(key: &[u8; 32], token: &SessionToken, door: Door) -> [u8; SEAL_BYTES] {
+    let mut seal = [0; SEAL_BYTES];
+    let mac = hmac(key, &[door.domain(), token.bytes()]);
+    seal.iter_mut().zip(mac).for_each(|(byte, of_mac)| *byte = of_mac);
+    seal
+}
+
+impl fmt::Debug for Seals {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Seals(…)")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rand::SeedableRng;
+    use rand::rngs::StdRng;
+
+    use super::*;
+
+    const ONE: &str = "k1 AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=";
+    const TWO: &str = "k2 AQAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=";
+
+    fn seals(lines: &[&str]) -> Seals {
+        Seals::new(&Keys::parse(&lines.join("\n")).unwrap())
+    }
+
+    #[test]
+    fn b4_a_token_is_known_where_a_key_of_it_is_and_nowhere_else() {
+        let token = SessionToken::draw(&mut StdRng::seed_from_u64(1));
+        let sealed = seals(&[ONE]).seal(&token, Door::Api);
+        assert_eq!(sealed.len(), 43 + 1 + 22);
+        for keys in [&[ONE][..], &[ONE, TWO], &[TWO, ONE]] {
+            let opened = seals(keys).open(&sealed, Door::Api).unwrap();
+            assert_eq!(opened.digest(Door::Api), token.digest(Door::Api));
+            assert!(seals(keys).open(&sealed, Door::Pages).is_none(), "of the other door");
+        }
+        assert!(seals(&[TWO]).open(&sealed, Door::Api).is_none(), "its key is gone");
+        // Under another id the key is the same.
+        let renamed = ONE.replace("k1", "k9");
+        assert!(seals(&[&renamed]).open(&sealed, Door::Api).is_some());
+    }
+
+    #[test]
+    fn b4_nothing_else_is_opened() {
+        let seals = seals(&[ONE]);
+        let mut rng = StdRng::seed_from_u64(2);
+        let token = SessionToken::draw(&mut rng);
+        let sealed = seals.seal(&token, Door::Api);
+        let other = SessionToken::draw(&mut rng).expose();
+        let (secret, seal) = sealed.split_once('.').unwrap();
+        for forged in [
+            "",
+            ".",
+            secret,
+            &format!("{secret}."),
+            &format!(".{seal}"),
+            &format!("{other}.{seal}"),
+            &format!("{seal}.{secret}"),
+            &sealed[..sealed.len() - 1],
+            &format!("{sealed}A"),
+            &format!("{sealed}.{seal}"),
+            &format!("{secret}.AAAAAAAAAAAAAAAAAAAAAA"),
+        ] {
+            assert!(seals.open(forged, Door::Api).is_none(), "{forged}");
+        }
+        // Not a character of it may be another.
+        for at in (0..sealed.len()).filter(|at| *at != 43) {
+            let turned = if sealed[at..].starts_with('A') { "Q" } else { "A" };
+            let forged = format!("{}{turned}{}", &sealed[..at], &sealed[at + 1..]);
+            assert!(seals.open(&forged, Door::Api).is_none(), "character {at}");
+        }
+        assert_eq!(format!("{seals:?}"), "Seals(…)");
+    }
+}
