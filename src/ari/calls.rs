@@ -16,7 +16,7 @@ use tracing::{Instrument, debug, info_span, warn};
 
 use super::Chain;
 use super::caller::{self, Arrival};
-use super::ending::decline;
+use super::ending::{decline, decline_replacement};
 use super::event::{Channel, Identity, Parting, Word};
 use super::pbx::Pbx;
 use super::places::Place;
@@ -80,6 +80,24 @@ impl Calls {
         let place = claimed.or_else(|| Place::for_new_call(&self.pbx, started.trunk.as_deref()));
         let channel = started.id;
         self.take(Arrival { channel, identity, adopted: false, at: now }, place);
+    }
+
+    /// A channel has replaced one in the application: whose it is nobody knows, and it is no call of ours.
+    pub(crate) fn refuse(&mut self, channel: String, replaced: String) {
+        if self.knows(&channel) {
+            return;
+        }
+        metrics::counter!("karipass_calls_declined_total").increment(1);
+        warn!(channel, replaced, "a call is ended: another channel has taken its place");
+        let pbx = Arc::clone(&self.pbx);
+        let (mailbox, mut news) = mpsc::channel(MAILBOX);
+        let span = info_span!("call", pbx = pbx.status.pbx(), channel);
+        let refused = {
+            let channel = channel.clone();
+            async move { decline_replacement(&pbx, &channel, &replaced, &mut news).await }
+        };
+        let task = tokio::spawn(refused.instrument(span)).abort_handle();
+        self.known.insert(channel, Known { mailbox: Some(mailbox), task });
     }
 
     /// A channel in the application that no call here is running for: an earlier daemon has left it,

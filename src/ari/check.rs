@@ -22,7 +22,7 @@ use crate::{clock, config};
 
 /// Modules without which the line does not work: those of its dialplan, of its sounds and of ARI; drivers
 /// of trunks and telephones are the PBX's affair.
-const MODULES: [&str; 22] = [
+const MODULES: [&str; 23] = [
     "app_exec.so",
     "app_playback.so",
     "app_stack.so",
@@ -32,6 +32,7 @@ const MODULES: [&str; 22] = [
     "func_channel.so",
     "func_cut.so",
     "func_logic.so",
+    "func_pjsip_endpoint.so",
     "func_strings.so",
     "func_timeout.so",
     "res_ari.so",

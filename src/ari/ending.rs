@@ -29,6 +29,21 @@ pub(crate) async fn decline(pbx: &Pbx, channel: &str, adopted: bool, news: &mut 
     let_go(pbx, channel, slots.into_iter().flatten(), End::SentOn, news).await;
 }
 
+/// Does not take a channel that has replaced one of ours: the dialplan apologises to whoever it is.
+pub(crate) async fn decline_replacement(
+    pbx: &Pbx,
+    channel: &str,
+    replaced: &str,
+    news: &mut Receiver<News>,
+) {
+    // What plays goes on under the name of the channel that it began on, and would keep Asterisk from
+    // letting the call go on.
+    if let Err(error) = pbx.rest.clear(replaced, Slot::all()).await {
+        warn!(error = %Chain(&error), "what plays to a replaced channel could not be stopped");
+    }
+    decline(pbx, channel, true, news).await;
+}
+
 /// Stops all that is queued, of which Asterisk would warn at a hang-up and which it would play before it
 /// went on, and ends the call; returns once that is done, or the call is gone or another process's.
 pub(crate) async fn let_go(

@@ -37,6 +37,14 @@ pub enum Event {
     Offered(Channel),
     /// A call has come into the application.
     Started(Channel, Identity),
+    /// A channel has taken the place of one in the application, as at an attended transfer: it inherits
+    /// what the dialplan has written there, and nobody knows whose it is (`P1`).
+    ChannelReplaced {
+        /// The new channel.
+        channel: String,
+        /// The one that it has replaced.
+        replaced: String,
+    },
     /// Something happened to a call.
     Happened(String, Word),
     /// A channel has left the application or is no more: the last that is heard of it.
@@ -142,6 +150,8 @@ struct Frame<'a> {
     timestamp: Option<Cow<'a, str>>,
     #[serde(borrow, default)]
     args: Vec<Cow<'a, str>>,
+    #[serde(borrow)]
+    replace_channel: Option<Named<'a>>,
 }
 
 #[derive(Deserialize)]
@@ -185,7 +195,13 @@ pub fn parse(text: &str) -> Result<Event, Malformed> {
 fn understand(frame: Frame<'_>) -> Option<Event> {
     Some(match frame.kind.as_ref() {
         "CallBroadcast" => Event::Offered(frame.channel?.channel()),
-        "StasisStart" => Event::Started(frame.channel?.channel(), identity(&frame.args)),
+        "StasisStart" => match frame.replace_channel {
+            Some(replaced) => Event::ChannelReplaced {
+                channel: frame.channel?.id.into_owned(),
+                replaced: replaced.id.into_owned(),
+            },
+            None => Event::Started(frame.channel?.channel(), identity(&frame.args)),
+        },
         "StasisEnd" | "ChannelDestroyed" => Event::Ended(frame.channel?.id.into_owned()),
         "ChannelHangupRequest" => {
             Event::Happened(frame.channel?.id.into_owned(), Word::Over(Parting::Theirs))
@@ -214,9 +230,12 @@ fn identity(args: &[Cow<'_, str>]) -> Identity {
     }
 }
 
-/// The caller's number by what the dialplan has written on the channel: verdict, slash, number.
-pub(crate) fn written_identity(text: &str) -> Option<Number> {
-    text.split_once('/').and_then(|(verdict, number)| vouched_for(verdict, number))
+/// The caller's number by what the dialplan has written on this channel: `verdict/number/channel`.
+/// What was written on another channel, and inherited or copied, is worth nothing.
+pub(crate) fn written_identity(channel: &str, text: &str) -> Option<Number> {
+    let (verdict, rest) = text.split_once('/')?;
+    let (number, written_on) = rest.split_once('/')?;
+    if written_on == channel { vouched_for(verdict, number) } else { None }
 }
 
 /// The caller's number, if the dialplan says `trusted` and it is one (`P1`, `P2`).
@@ -283,7 +302,7 @@ mod tests {
     fn p2_only_a_trusted_national_number_is_a_caller() {
         let number = "0612345678".parse().ok();
         assert_eq!(start(r#"["trusted","0612345678"]"#), Identity::Told(number));
-        assert_eq!(written_identity("trusted/0612345678"), number);
+        assert_eq!(written_identity("1.5", "trusted/0612345678/1.5"), number);
         assert_eq!(start("[]"), Identity::OnChannel);
         for other in [
             r#"["untrusted","0612345678"]"#,
@@ -296,8 +315,8 @@ mod tests {
         ] {
             assert_eq!(start(other), Identity::Told(None), "{other}");
         }
-        for other in ["", "/", "trusted", "trusted/", "withheld/", "untrusted/0612345678"] {
-            assert_eq!(written_identity(other), None, "{other}");
+        for other in ["", "/", "trusted//1.5", "withheld//1.5", "untrusted/0612345678/1.5"] {
+            assert_eq!(written_identity("1.5", other), None, "{other}");
         }
     }
 
@@ -317,6 +336,30 @@ mod tests {
                 assert_eq!(channel.trunk.as_deref(), Some(trunk));
             }
         }
+    }
+
+    #[test]
+    fn p1_what_was_written_on_another_channel_is_no_identity() {
+        for other in [
+            "trusted/0612345678",
+            "trusted/0612345678/",
+            "trusted/0612345678/1.4",
+            "trusted/0612345678/1.51",
+            "trusted/0612345678/1.5/",
+            "trusted/0612345678/x/1.5",
+        ] {
+            assert_eq!(written_identity("1.5", other), None, "{other}");
+        }
+    }
+
+    #[test]
+    fn p1_a_channel_that_replaces_another_is_no_call_that_has_come_in() {
+        let text = r#"{"type":"StasisStart","args":["trusted","0612345678"],"replace_channel":{"id":"1.5"},"channel":{"id":"1.6"}}"#;
+        let Event::ChannelReplaced { channel, replaced } = parse(text).unwrap() else { panic!() };
+        assert_eq!((channel.as_str(), replaced.as_str()), ("1.6", "1.5"));
+        let null =
+            r#"{"type":"StasisStart","args":[],"replace_channel":null,"channel":{"id":"1.6"}}"#;
+        assert!(matches!(parse(null), Ok(Event::Started(..))));
     }
 
     #[test]

@@ -207,7 +207,7 @@ impl Rest {
             answered => answered,
         };
         match told {
-            Ok(Variable { value }) => Ok(written_identity(&value)),
+            Ok(Variable { value }) => Ok(written_identity(channel, &value)),
             Err(RestError::Gone) => Ok(None),
             Err(error) => Err(error),
         }

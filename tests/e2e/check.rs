@@ -18,10 +18,11 @@ const PLANTED: [(&str, &str); 4] = [
     (
         "phones.conf",
         "[anonymous](karipass-endpoint)\ncontext = karipass-phones\n\
-         [unknown](karipass-endpoint)\ncontext = karipass-trunk-from\n\
+         [unknown](karipass-endpoint)\ncontext = karipass-trunk-from\ntrust_id_inbound = yes\n\
          [named](karipass-endpoint)\ncontext = karipass-trunk\ntrust_id_inbound = yes\n\
          [named]\ntype = identify\nendpoint = named\nmatch = 127.0.0.9\n\
          [wide](karipass-endpoint)\ncontext = karipass-trunk-from\nidentify_by = ip\n\
+         trust_id_inbound = yes\n\
          [wide]\ntype = identify\nendpoint = wide\nmatch = 127.0.0.8,128.0.0.0/1\n\
          [mute](karipass-phone)\nauth = mute\n[mute](karipass-phone-auth)\nusername = mute\npassword = mute\n",
     ),

@@ -27,6 +27,7 @@ const ENDPOINTS: &str = "
 [vouching](karipass-endpoint)
 context = karipass-trunk-from
 identify_by = ip
+trust_id_inbound = yes
 [vouching]
 type = identify
 endpoint = vouching
@@ -50,8 +51,9 @@ match = 127.0.0.5
 
 const PAI: &str = "P-Asserted-Identity: <sip:+81612345600@carrier.example;user=phone>\r\n";
 
+/// What becomes of a call.
 #[derive(Debug, PartialEq, Eq)]
-enum Answer {
+pub enum Answer {
     /// The application got these arguments.
     Stasis(String, String),
     /// A final SIP response.
@@ -256,9 +258,11 @@ fn check(installation: &Installation, cases: &[Case]) -> Result<(), Failed> {
     if wrong.is_empty() { Ok(()) } else { Err(wrong.join("\n").into()) }
 }
 
-type Events = WebSocketStream<MaybeTlsStream<TcpStream>>;
+/// What Asterisk tells the application.
+pub type Events = WebSocketStream<MaybeTlsStream<TcpStream>>;
 
-async fn listen(asterisk: &Asterisk) -> Result<Events, Failed> {
+/// Holds the application.
+pub async fn listen(asterisk: &Asterisk) -> Result<Events, Failed> {
     let base = asterisk.ari_url().replacen("http", "ws", 1);
     let key = format!("{ARI_USER}:{}", asterisk.ari_password());
     let url = format!("{base}/ari/events?app=karipass&api_key={key}");
@@ -285,19 +289,22 @@ async fn call(
     );
     socket.send(invite.as_bytes()).await?;
     let answered = async {
-        loop {
-            tokio::select! {
-                event = events.next() => {
-                    let message = event.ok_or("the WebSocket has ended")??;
-                    if let Some(answer) = stasis_start(&message)? {
-                        return Ok::<_, Failed>(answer);
-                    }
-                }
-                status = final_status(&socket) => return Ok(Answer::Refused(status?)),
-            }
+        tokio::select! {
+            answer = next_start(events) => answer,
+            status = final_status(&socket) => Ok(Answer::Refused(status?)),
         }
     };
     tokio::time::timeout(Duration::from_secs(10), answered).await?
+}
+
+/// The arguments of the next call that comes in.
+pub async fn next_start(events: &mut Events) -> Result<Answer, Failed> {
+    loop {
+        let message = events.next().await.ok_or("the WebSocket has ended")??;
+        if let Some(answer) = stasis_start(&message)? {
+            return Ok(answer);
+        }
+    }
 }
 
 fn stasis_start(message: &Message) -> Result<Option<Answer>, Failed> {

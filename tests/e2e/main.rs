@@ -14,6 +14,7 @@
     reason = "a test fails by panicking, and waits for real servers on the real clock"
 )]
 
+mod attacks;
 mod check;
 mod dialplan;
 mod leaks;
@@ -46,6 +47,7 @@ fn main() -> ExitCode {
     trials.extend(together::trials(&installation));
     trials.extend(stories::trials(&system));
     trials.extend(dialplan::trials(&installation));
+    trials.extend(attacks::trials(&installation));
     trials.extend(check::trials(&installation));
     trials.extend(samples::trials(&installation));
     trials.extend(tls::trials(&installation));

@@ -31,7 +31,7 @@ pub(super) fn judge(pjsip: &Conf, doors: &Doors) -> Vec<Finding> {
             continue;
         }
         let mistakes = doors.into_iter().flat_map(|door| match door {
-            Door::Asserted | Door::Vouched => trunk(pjsip, endpoint, door),
+            Door::Asserted | Door::Vouched => trunk(pjsip, endpoint),
             Door::Phone => telephone(pjsip, endpoint),
         });
         // Several doors may find the same.
@@ -69,10 +69,10 @@ const BY_FROM: &str =
 const BY_WORDS: &str = "is known by what anybody can write: its identify section has match_header or match_request_uri";
 const BY_WIDE_NETWORK: &str = "is known by an address that nearly anybody may have: match of its identify section is wider than /8 (IPv6: /16)";
 
-fn trunk(pjsip: &Conf, endpoint: &Section, door: Door) -> Vec<&'static str> {
+fn trunk(pjsip: &Conf, endpoint: &Section) -> Vec<&'static str> {
     let mut mistakes: Vec<_> = unproved(pjsip, endpoint, BY_FROM).into_iter().collect();
-    if door == Door::Asserted && !endpoint.is_true("trust_id_inbound") {
-        mistakes.push("has no trust_id_inbound: its caller is whatever From says");
+    if !endpoint.is_true("trust_id_inbound") {
+        mistakes.push("has no trust_id_inbound: the line believes nothing that it asserts");
     }
     mistakes
 }
@@ -80,7 +80,7 @@ fn trunk(pjsip: &Conf, endpoint: &Section, door: Door) -> Vec<&'static str> {
 fn telephone(pjsip: &Conf, endpoint: &Section) -> Vec<&'static str> {
     let mut mistakes = Vec::new();
     if !endpoint.value("callerid").is_some_and(has_number) {
-        mistakes.push("has no number in callerid: its caller is whatever From says");
+        mistakes.push("has no number in callerid: the line knows nobody by it");
     }
     if endpoint.is_true("trust_id_inbound") {
         mistakes.push("has trust_id_inbound: a telephone says itself who it is");
@@ -144,18 +144,20 @@ mod tests {
     fn p1_a_trunk_is_known_by_its_address_alone_or_by_its_password() {
         for (endpoint, word) in [
             ("context=asserted\ntrust_id_inbound=yes\nidentify_by=ip", None),
-            ("context=vouched\nidentify_by = ip", None),
-            ("context=vouched\nauth=x", None),
+            ("context=vouched\ntrust_id_inbound=yes\nidentify_by = ip", None),
+            ("context=vouched\ntrust_id_inbound=yes\nauth=x", None),
             ("context=elsewhere", None),
             ("context=asserted\ntrust_id_inbound=yes", Some("identify_by")),
-            ("context=vouched\nidentify_by=ip,username", Some("identify_by")),
+            ("context=vouched\ntrust_id_inbound=yes\nidentify_by=ip,username", Some("identify_by")),
             ("context=asserted\nidentify_by=ip", Some("trust_id_inbound")),
+            ("context=vouched\nidentify_by=ip", Some("trust_id_inbound")),
         ] {
             let found = told(&format!("[x]\ntype=endpoint\n{endpoint}{IDENTIFIED}"));
             assert_eq!(found.len(), usize::from(word.is_some()), "{endpoint}: {found:?}");
             assert!(found.iter().all(|it| it.contains(word.unwrap())), "{endpoint}: {found:?}");
         }
-        let found = told("[x]\ntype=endpoint\ncontext=vouched\nidentify_by=ip\n");
+        let found =
+            told("[x]\ntype=endpoint\ncontext=vouched\ntrust_id_inbound=yes\nidentify_by=ip\n");
         assert!(found.len() == 1 && found[0].contains("no identify section"), "{found:?}");
     }
 
@@ -178,7 +180,7 @@ mod tests {
             ("match=0.0.0.0/0.0.0.0\nmatch=192.0.2.1", Some(&[wide])),
             ("match=192.0.2.1\n[i]\ntype=identify\nendpoint=x\nmatch=0.0.0.0/0", Some(&[wide])),
         ] {
-            for context in ["vouched", "phones\ncallerid=<0612345600>"] {
+            for context in ["vouched\ntrust_id_inbound=yes", "phones\ncallerid=<0612345600>"] {
                 let found = told(&format!(
                     "[x]\ntype=endpoint\nidentify_by=ip\ncontext={context}\n\
                      [x]\ntype=identify\nendpoint=x\n{identify}\n"

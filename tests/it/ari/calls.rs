@@ -25,6 +25,8 @@ pub fn trials(world: &Arc<World>) -> Vec<Trial> {
         ),
         trial(world, "ari::p15_trouble_is_heard_while_the_store_is_out_of_reach", unreachable),
         trial(world, "ari::a_call_ends_once_whatever_ends_it_and_however_often", ends_once),
+        trial(world, "ari::p1_a_channel_that_replaces_the_caller_sets_no_password", replaced),
+        trial(world, "ari::p1_what_a_channel_has_inherited_is_no_identity", inherited),
         trial(world, "ari::two_calls_do_not_mix", two_calls),
         trial(world, "ari::what_is_no_event_of_a_call_harms_none", strange_frames),
         trial(
@@ -178,6 +180,38 @@ async fn ends_once(world: Arc<World>) {
     rig.fake.playing("twice.2", "menu").await;
     assert_eq!(rig.fake.requests_like("POST", "/twice.1/answer").len(), 1);
     assert!((0..5).all(|call| outcomes(&format!("once.{call}.")).len() == 1));
+}
+
+async fn replaced(world: Arc<World>) {
+    let rig = Rig::start(&world, Plan::default()).await;
+    rig.fake.call("transfer.1", &TRUSTED);
+    rig.fake.playing("transfer.1", "menu").await;
+    rig.fake.press("transfer.1", "1");
+    rig.fake.playing("transfer.1", "set-password").await;
+    rig.fake.replace("transfer.1", "transfer.2");
+    rig.fake.press("transfer.2", "1234567812345678");
+    assert_eq!(outcome("transfer.1").await, "hung_up");
+    // The dialplan apologises, as soon as what played to the other channel is stopped.
+    rig.fake.request("POST", "/channels/transfer.2/continue", 1).await;
+    let stopped = rig.fake.requests_like("DELETE", "/playbacks/transfer.1-");
+    assert!(!stopped.is_empty());
+    rig.counts(0, "SELECT count(*) FROM credential").await;
+    assert!(rig.fake.requests_like("POST", "/channels/transfer.2/play").is_empty());
+    assert!(rig.fake.requests_like("POST", "/channels/transfer.2/answer").is_empty());
+    assert!(outcomes("transfer.2").is_empty());
+}
+
+/// As if nobody had told that it has replaced another.
+async fn inherited(world: Arc<World>) {
+    let rig = Rig::start(&world, Plan::default()).await;
+    rig.fake.call("inherited.1", &TRUSTED);
+    rig.fake.playing("inherited.1", "menu").await;
+    rig.fake.cut();
+    rig.fake.replace("inherited.1", "inherited.2");
+    rig.fake.socket(2).await;
+    rig.fake.request("GET", "/channels/inherited.2/variable", 1).await;
+    rig.fake.request("POST", "not-available", 1).await;
+    rig.counts(0, "SELECT count(*) FROM credential").await;
 }
 
 async fn two_calls(world: Arc<World>) {

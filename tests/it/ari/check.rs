@@ -43,6 +43,7 @@ async fn healthy() -> FakeAsterisk {
         "func_channel.so",
         "func_cut.so",
         "func_logic.so",
+        "func_pjsip_endpoint.so",
         "func_strings.so",
         "func_timeout.so",
         "res_ari.so",
@@ -220,7 +221,7 @@ const FAULTS: [Fault; 20] = [
     (
         "pjsip.conf",
         "[karipass-phone-auth](!)",
-        "[from](karipass-endpoint)\ncontext = karipass-trunk-from\n[y]",
+        "[from](karipass-endpoint)\ncontext = karipass-trunk-from\ntrust_id_inbound = yes\n[y]",
         &["endpoint from", "identify section"],
     ),
     (

@@ -12,7 +12,7 @@ use super::{FakeAsterisk, Request, State};
 pub(super) struct Channel {
     queue: VecDeque<Playback>,
     answered: bool,
-    /// What the dialplan has written on it of its caller.
+    /// What the dialplan has written on it of its caller, and of which channel that is.
     identity: Option<String>,
 }
 
@@ -31,7 +31,8 @@ impl FakeAsterisk {
     /// A call comes in through this endpoint.
     pub fn call_through(&self, endpoint: &str, channel: &str, arguments: &[&str]) {
         self.state.change(|state| {
-            state.channels.insert(channel.to_owned(), Channel::default());
+            let identity = Some(format!("{}/{channel}", arguments.join("/")));
+            state.channels.insert(channel.to_owned(), Channel { identity, ..Channel::default() });
             let name = format!("{endpoint}-00000001");
             let channel = json!({ "id": channel, "name": name, "state": "Ring" });
             state.tell(&json!({ "type": "StasisStart", "args": arguments, "channel": channel }));
@@ -52,6 +53,20 @@ impl FakeAsterisk {
                 "type": "CallBroadcast",
                 "channel": { "id": channel, "name": "PJSIP/carrier-00000001", "state": "Ring" }
             }));
+        });
+    }
+
+    /// Another channel takes the place of one, with all that is written and plays there, as at an
+    /// attended transfer.
+    pub fn replace(&self, channel: &str, by: &str) {
+        self.state.change(|state| {
+            let replaced = state.channels.remove(channel).expect("a channel to replace");
+            state.channels.insert(by.to_owned(), replaced);
+            state.tell(&json!({
+                "type": "StasisStart", "args": [], "channel": { "id": by, "state": "Up" },
+                "replace_channel": { "id": channel, "state": "Up" }
+            }));
+            state.tell_channel("StasisEnd", channel);
         });
     }
 
@@ -205,7 +220,7 @@ impl State {
     }
 
     fn add(&mut self, channel: &str, identity: &str) {
-        let identity = Some(identity.to_owned());
+        let identity = Some(format!("{identity}/{channel}"));
         self.channels.insert(channel.to_owned(), Channel { identity, ..Channel::default() });
     }
 

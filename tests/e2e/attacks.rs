@@ -1,0 +1,310 @@
+//! Ways to reach the line as somebody else (`P1`), tried on an Asterisk that transfers and forwards.
+//!
+//! Most are judged by the Stasis arguments: every one of these calls must arrive as nobody's.
+
+mod agent;
+mod stored;
+
+use std::fs;
+use std::net::Ipv4Addr;
+use std::time::Duration;
+
+use anyhow::{Context as _, Result, anyhow, ensure};
+use karipass_lab::asterisk::{ARI_USER, Asterisk, CARRIER, Installation, SET_UP_NUMBER, Setup};
+use libtest_mimic::Trial;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
+use tokio::time::timeout;
+
+use crate::dialplan::{Answer, Events, listen, next_start};
+use crate::story::told;
+use agent::{Agent, Dialog};
+
+/// A trunk without any trust, from which strangers call telephones.
+const OUTSIDE: Ipv4Addr = Ipv4Addr::new(127, 0, 0, 9);
+/// A telephone that transfers and forwards, known by its address to be spared the digest.
+const DESK: Ipv4Addr = Ipv4Addr::new(127, 0, 0, 5);
+/// A trunk that is not trusted and yet led to `karipass-trunk`.
+const INTRUDER: Ipv4Addr = Ipv4Addr::new(127, 0, 0, 8);
+/// The same, led to `karipass-trunk-from`.
+const PRETENDER: Ipv4Addr = Ipv4Addr::new(127, 0, 0, 10);
+/// Whose password the stranger would set.
+const VICTIM: &str = "0612345600";
+
+const ARRIVES_WITHIN: Duration = Duration::from_secs(15);
+const LOOK_EVERY: Duration = Duration::from_millis(20);
+
+const MODULES: &str = "
+load = app_dial.so
+load = app_disa.so
+load = bridge_simple.so
+load = bridge_softmix.so
+load = res_clioriginate.so
+load = res_pjsip_diversion.so
+";
+
+const ENDPOINTS: &str = "
+[outside](karipass-endpoint)
+context = outside
+identify_by = ip
+allow_transfer = yes
+[outside]
+type = identify
+endpoint = outside
+match = 127.0.0.9
+[intruder](karipass-endpoint)
+context = karipass-trunk
+identify_by = ip
+[intruder]
+type = identify
+endpoint = intruder
+match = 127.0.0.8
+[pretender](karipass-endpoint)
+context = karipass-trunk-from
+identify_by = ip
+[pretender]
+type = identify
+endpoint = pretender
+match = 127.0.0.10
+[desk](karipass-phone)
+callerid = <0612345601>
+identify_by = ip
+aors = desk
+allow_transfer = yes
+[desk]
+type = identify
+endpoint = desk
+match = 127.0.0.5
+";
+
+const DIALPLAN: &str = "
+[outside]
+exten => 100,1,Dial(PJSIP/desk,20)
+exten => 101,1,Dial(Local/0664806430@karipass-phones,20)
+exten => 102,1,FollowMe(desk,d)
+exten => 103,1,DISA(no-password,inside)
+exten => 104,1,Answer()
+ same => n,Wait(60)
+exten => 105,1,Goto(karipass-phones,0664806430,1)
+exten => 0664806430,1,Goto(karipass-phones,0664806430,1)
+exten => 106,1,Dial(PJSIP/desk,20,F(karipass-phones,0664806430,1))
+[inside]
+exten => 0664806430,1,Goto(karipass-phones,0664806430,1)
+";
+
+const FOLLOW_ME: &str = "[desk]\ncontext = karipass-phones\nnumber => 0664806430,5\n";
+
+pub fn trials(installation: &Installation) -> Vec<Trial> {
+    let installation = installation.clone();
+    let name = "attacks::p1_a_call_that_was_transferred_or_forwarded_is_nobodys";
+    let stored = stored::trial(&installation);
+    vec![Trial::test(name, move || told(no_way_in(&installation))), stored]
+}
+
+/// An Asterisk, a stranger and a telephone.
+struct Ground {
+    asterisk: Asterisk,
+    events: Events,
+    outside: Agent,
+    desk: Agent,
+}
+
+/// Ways in.
+#[derive(Debug, Clone, Copy)]
+enum Attack {
+    /// The telephone transfers a stranger who has called it.
+    BlindTransfer,
+    /// A stranger transfers the telephone that he has called.
+    BlindTransferOfTheTelephone,
+    /// The telephone answers a stranger with 302.
+    Moved,
+    /// The PBX forwards to the line, by its extension.
+    Forwarded(&'static str),
+    /// A stranger dials in.
+    Disa,
+    /// A stranger's channel is redirected.
+    Redirect,
+    /// The called telephone goes on in the dialplan when the stranger has hung up.
+    GoesOn,
+    /// The PBX calls the telephone, as the victim.
+    Originate,
+    /// A trunk without trust asserts, or writes From.
+    Trunk(Ipv4Addr),
+    /// Headers of a call that comes from somewhere else.
+    Header(&'static str),
+}
+
+const ATTACKS: [Attack; 16] = [
+    Attack::BlindTransfer,
+    Attack::BlindTransferOfTheTelephone,
+    Attack::Moved,
+    Attack::Forwarded("101"),
+    Attack::Forwarded("102"),
+    Attack::Forwarded("105"),
+    Attack::Disa,
+    Attack::Redirect,
+    Attack::GoesOn,
+    Attack::Originate,
+    Attack::Trunk(INTRUDER),
+    Attack::Trunk(PRETENDER),
+    Attack::Header("Diversion: <sip:0612345699@x>;reason=unconditional"),
+    Attack::Header("Referred-By: <sip:0612345699@x>"),
+    Attack::Header("History-Info: <sip:0612345699@x;cause=302>;index=1.1"),
+    Attack::Header("History-Info: <sip:0612345699@x?Reason=SIP%3Bcause%3D302>;index=1"),
+];
+
+fn no_way_in(installation: &Installation) -> Result<()> {
+    let folder = tempfile::tempdir()?;
+    let desk = Agent::socket(DESK)?;
+    let contact = format!("[desk]\ntype = aor\ncontact = sip:desk@{}\n", desk.local_addr()?);
+    let setup = Setup::new(folder.path())?
+        .snippet("modules.conf", MODULES)
+        .snippet("phones.conf", &format!("{ENDPOINTS}{contact}"))
+        .snippet("extensions.conf", DIALPLAN);
+    let asterisk = Asterisk::start(installation, setup)?;
+    fs::write(folder.path().join("etc/followme.conf"), FOLLOW_ME)?;
+    asterisk.console("module load app_followme.so")?;
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    runtime.block_on(async {
+        let events = listen(&asterisk).await.map_err(|error| anyhow!("{error:?}"))?;
+        let outside = Agent::new(Agent::socket(OUTSIDE)?, asterisk.sip())?;
+        let desk = Agent::new(desk, asterisk.sip())?;
+        let mut ground = Ground { asterisk, events, outside, desk };
+        let mut wrong = Vec::new();
+        for attack in ATTACKS {
+            match ground.tries(attack).await.with_context(|| format!("{attack:?}"))? {
+                Answer::Stasis(verdict, _) if verdict == "untrusted" => {}
+                other @ (Answer::Stasis(..) | Answer::Refused(_)) => {
+                    wrong.push(format!("{attack:?}: {other:?}"));
+                }
+            }
+        }
+        ensure!(wrong.is_empty(), "{}", wrong.join("\n"));
+        Ok(())
+    })
+}
+
+impl Ground {
+    /// What reaches the line; then all that calls is hung up again.
+    async fn tries(&mut self, attack: Attack) -> Result<Answer> {
+        match attack {
+            Attack::BlindTransfer => {
+                let (_, mut taken) = self.stranger_is_answered().await?;
+                self.desk.asks("REFER", &mut taken, &self.refer_to_the_line(), "").await?;
+            }
+            Attack::BlindTransferOfTheTelephone => {
+                let (mut called, _) = self.stranger_is_answered().await?;
+                self.outside.asks("REFER", &mut called, &self.refer_to_the_line(), "").await?;
+            }
+            Attack::Moved => {
+                self.outside.invites("100", VICTIM, "").await?;
+                let contact = format!("Contact: <sip:{SET_UP_NUMBER}@{}>\r\n", self.asterisk.sip());
+                self.desk.takes_call("302 Moved Temporarily", &contact).await?;
+            }
+            Attack::Forwarded(extension) => {
+                self.outside.invites(extension, VICTIM, "").await?;
+            }
+            Attack::Disa => {
+                let mut called = self.outside.invites("103", VICTIM, "").await?;
+                self.outside.is_answered(&mut called).await?;
+                for digit in SET_UP_NUMBER.chars() {
+                    self.outside.keys(&mut called, digit).await?;
+                }
+            }
+            Attack::Redirect => {
+                let mut called = self.outside.invites("104", VICTIM, "").await?;
+                self.outside.is_answered(&mut called).await?;
+                let channels = self.asterisk.console("core show channels concise")?;
+                let channel = channels.split('!').next().unwrap_or_default();
+                let to = format!("karipass-phones,{SET_UP_NUMBER},1");
+                self.asterisk.console(&format!("channel redirect {channel} {to}"))?;
+            }
+            Attack::GoesOn => {
+                let mut called = self.outside.invites("106", VICTIM, "").await?;
+                self.desk.takes_call("200 OK", "").await?;
+                self.outside.is_answered(&mut called).await?;
+                self.is_bridged().await?;
+                self.outside.asks("BYE", &mut called, "", "").await?;
+            }
+            Attack::Originate => {
+                let originate = self.originate();
+                let (asked, taken) = tokio::join!(originate, self.desk.takes_call("200 OK", ""));
+                asked.and(taken)?;
+            }
+            Attack::Trunk(address) => {
+                let mut agent = Agent::new(Agent::socket(address)?, self.asterisk.sip())?;
+                let asserted = format!("P-Asserted-Identity: <sip:{VICTIM}@x>\r\n");
+                agent.invites(SET_UP_NUMBER, VICTIM, &asserted).await?;
+            }
+            Attack::Header(header) => {
+                let mut agent = Agent::new(Agent::socket(CARRIER)?, self.asterisk.sip())?;
+                let headers = format!("P-Asserted-Identity: <sip:{VICTIM}@x>\r\n{header}\r\n");
+                agent.invites(SET_UP_NUMBER, VICTIM, &headers).await?;
+            }
+        }
+        let answer = timeout(ARRIVES_WITHIN, next_start(&mut self.events)).await;
+        let answer = answer.context("nothing reaches the line")?;
+        self.hangs_up().await?;
+        answer.map_err(|error| anyhow!("{error:?}"))
+    }
+
+    /// The stranger's end of the call, and the telephone's.
+    async fn stranger_is_answered(&mut self) -> Result<(Dialog, Dialog)> {
+        let mut called = self.outside.invites("100", VICTIM, "").await?;
+        let taken = self.desk.takes_call("200 OK", "").await?;
+        self.outside.is_answered(&mut called).await?;
+        self.is_bridged().await?;
+        Ok((called, taken))
+    }
+
+    fn refer_to_the_line(&self) -> String {
+        format!("Refer-To: <sip:{SET_UP_NUMBER}@{}>\r\n", self.asterisk.sip())
+    }
+
+    /// Has the PBX call the telephone as the victim, and connect it with the line.
+    fn originate(&self) -> impl Future<Output = Result<()>> + use<> {
+        let Self { asterisk, .. } = self;
+        let (url, password) = (asterisk.ari_url(), asterisk.ari_password());
+        let address = url.trim_start_matches("http://").to_owned();
+        let request = format!(
+            "POST /ari/channels?endpoint=PJSIP/desk&context=karipass-phones&priority=1\
+             &extension={SET_UP_NUMBER}&callerId={VICTIM}&api_key={ARI_USER}:{password} HTTP/1.1\r\n\
+             Host: {address}\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
+        );
+        async move {
+            let mut connection = TcpStream::connect(address).await?;
+            connection.write_all(request.as_bytes()).await?;
+            let mut answer = String::new();
+            connection.read_to_string(&mut answer).await?;
+            ensure!(answer.starts_with("HTTP/1.1 200"), "{answer}");
+            Ok(())
+        }
+    }
+
+    /// Waits until two channels are connected with each other.
+    async fn is_bridged(&self) -> Result<()> {
+        let bridged = async {
+            loop {
+                let bridges = self.asterisk.console("bridge show all")?;
+                let mut counts = bridges.lines().filter_map(|line| line.split_whitespace().nth(2));
+                if counts.any(|count| count == "2") {
+                    return Ok(());
+                }
+                tokio::time::sleep(LOOK_EVERY).await;
+            }
+        };
+        timeout(ARRIVES_WITHIN, bridged).await.context("nobody is connected")?
+    }
+
+    /// Waits until no channel is left.
+    async fn hangs_up(&self) -> Result<()> {
+        self.asterisk.console("channel request hangup all")?;
+        let gone = async {
+            while !self.asterisk.console("core show channels concise")?.trim().is_empty() {
+                tokio::time::sleep(LOOK_EVERY).await;
+            }
+            Ok(())
+        };
+        timeout(ARRIVES_WITHIN, gone).await.context("a channel is left")?
+    }
+}

@@ -1,0 +1,247 @@
+//! A SIP user agent that says only what a test has it say, over UDP.
+
+use std::net::{Ipv4Addr, SocketAddr};
+use std::time::Duration;
+
+use anyhow::{Context as _, Result};
+use tokio::net::UdpSocket;
+use tokio::time::timeout;
+
+/// Longer than the longest guidance.
+const ANSWERED_WITHIN: Duration = Duration::from_secs(40);
+
+/// A user agent on an address of its own, at a PBX.
+pub struct Agent {
+    socket: UdpSocket,
+    here: SocketAddr,
+    pbx: SocketAddr,
+    transactions: u32,
+    hung_up: bool,
+}
+
+/// A dialog, seen from one end.
+#[derive(Debug, Clone)]
+pub struct Dialog {
+    call_id: String,
+    /// From or To with its tag.
+    own: String,
+    other: String,
+    target: String,
+    sequence: u32,
+}
+
+/// A message that has arrived.
+#[derive(Debug, Clone)]
+pub struct Message(String);
+
+impl Message {
+    /// A header's first value.
+    pub fn header(&self, name: &str) -> &str {
+        let values = self.0.lines().filter_map(|line| line.split_once(": "));
+        values.clone().find(|(it, _)| it.eq_ignore_ascii_case(name)).map_or("", |(_, value)| value)
+    }
+
+    /// The status of a response.
+    pub fn status(&self) -> Option<u16> {
+        self.0.strip_prefix("SIP/2.0 ")?.get(..3)?.parse().ok()
+    }
+
+    fn is_request(&self, method: &str) -> bool {
+        self.0.starts_with(&format!("{method} "))
+    }
+
+    /// Whether it ends the dialog's latest request of this method.
+    fn answers(&self, method: &str, dialog: &Dialog) -> bool {
+        self.status().is_some_and(|status| status >= 200)
+            && self.header("CSeq") == format!("{} {method}", dialog.sequence)
+            && self.header("Call-ID") == dialog.call_id
+    }
+}
+
+impl Dialog {
+    /// What names it in `Replaces`, escaped for a URI.
+    pub fn replaces(&self) -> String {
+        let tag = |party: &str| party.rsplit(";tag=").next().unwrap_or_default().to_owned();
+        let (own, other) = (tag(&self.own), tag(&self.other));
+        let call_id = self.call_id.replace('@', "%40");
+        format!("{call_id}%3Bto-tag%3D{other}%3Bfrom-tag%3D{own}")
+    }
+}
+
+impl Agent {
+    /// A socket on `address`, which the PBX can be told of before it starts.
+    pub fn socket(address: Ipv4Addr) -> Result<std::net::UdpSocket> {
+        let socket = std::net::UdpSocket::bind((address, 0))?;
+        socket.set_nonblocking(true)?;
+        Ok(socket)
+    }
+
+    pub fn new(socket: std::net::UdpSocket, pbx: SocketAddr) -> Result<Self> {
+        let here = socket.local_addr()?;
+        Ok(Self {
+            socket: UdpSocket::from_std(socket)?,
+            here,
+            pbx,
+            transactions: 0,
+            hung_up: false,
+        })
+    }
+
+    /// Begins a call; `headers` are whole lines.
+    pub async fn invites(&mut self, dialled: &str, from: &str, headers: &str) -> Result<Dialog> {
+        self.transactions += 1;
+        let call_id = format!("{}-{}", self.transactions, self.here);
+        let dialog = Dialog {
+            own: format!("<sip:{from}@{}>;tag={}", self.here, self.transactions),
+            other: format!("<sip:{dialled}@{}>", self.pbx),
+            target: format!("sip:{dialled}@{}", self.pbx),
+            call_id,
+            sequence: 1,
+        };
+        let body = self.sdp();
+        let headers = format!("{headers}Content-Type: application/sdp\r\n");
+        self.sends("INVITE", &dialog, &headers, &body).await?;
+        Ok(dialog)
+    }
+
+    /// Waits until a call is answered, and acknowledges it.
+    pub async fn is_answered(&mut self, dialog: &mut Dialog) -> Result<()> {
+        let answer = self.receives(|message| message.answers("INVITE", dialog)).await?;
+        anyhow::ensure!(answer.status() == Some(200), "{answer:?}");
+        answer.header("To").clone_into(&mut dialog.other);
+        contact(&answer).clone_into(&mut dialog.target);
+        self.sends("ACK", dialog, "", "").await
+    }
+
+    /// Sends a request within a dialog and waits for its final status.
+    pub async fn asks(
+        &mut self,
+        method: &str,
+        dialog: &mut Dialog,
+        headers: &str,
+        body: &str,
+    ) -> Result<u16> {
+        dialog.sequence += 1;
+        self.sends(method, dialog, headers, body).await?;
+        let answer = self.receives(|message| message.answers(method, dialog)).await?;
+        answer.status().context("no status")
+    }
+
+    /// Sends a digit by SIP INFO.
+    pub async fn keys(&mut self, dialog: &mut Dialog, digit: char) -> Result<u16> {
+        let kind = "Content-Type: application/dtmf-relay\r\n";
+        let body = format!("Signal={digit}\r\nDuration=100\r\n");
+        self.asks("INFO", dialog, kind, &body).await
+    }
+
+    /// Waits until the other side has hung up.
+    pub async fn is_hung_up(&mut self) -> Result<()> {
+        if !std::mem::take(&mut self.hung_up) {
+            let bye = self.receives(|message| message.is_request("BYE")).await?;
+            let to = bye.header("To").to_owned();
+            self.responds(&bye, "200 OK", &to, "", "").await?;
+        }
+        Ok(())
+    }
+
+    /// Waits for a call and answers it with `status`; `headers` are whole lines.
+    pub async fn takes_call(&mut self, status: &str, headers: &str) -> Result<Dialog> {
+        let invite = self.receives(|message| message.is_request("INVITE")).await?;
+        let own = format!("{};tag=taken", invite.header("To"));
+        let dialog = Dialog {
+            call_id: invite.header("Call-ID").to_owned(),
+            own: own.clone(),
+            other: invite.header("From").to_owned(),
+            target: contact(&invite).to_owned(),
+            sequence: 0,
+        };
+        let body = if status.starts_with('2') { self.sdp() } else { String::new() };
+        let kind = if body.is_empty() { "" } else { "Content-Type: application/sdp\r\n" };
+        let contact = format!("Contact: <sip:agent@{}>\r\n", self.here);
+        let contact = if headers.contains("Contact") { "" } else { &contact };
+        self.responds(&invite, status, &own, &format!("{contact}{headers}{kind}"), &body).await?;
+        self.receives(|message| message.is_request("ACK")).await?;
+        Ok(dialog)
+    }
+
+    /// Waits for this message; requests meanwhile are answered with 200.
+    async fn receives(&mut self, is_it: impl Fn(&Message) -> bool) -> Result<Message> {
+        let found = async {
+            let mut buffer = vec![0; 16 * 1024];
+            loop {
+                let (length, _) = self.socket.recv_from(&mut buffer).await?;
+                let bytes = buffer.get(..length).unwrap_or_default();
+                let message = Message(String::from_utf8_lossy(bytes).into_owned());
+                if is_it(&message) {
+                    return Ok(message);
+                }
+                self.hung_up |= message.is_request("BYE");
+                if message.status().is_none() && !message.is_request("ACK") {
+                    let to = message.header("To").to_owned();
+                    self.responds(&message, "200 OK", &to, "", "").await?;
+                }
+            }
+        };
+        timeout(ANSWERED_WITHIN, found).await.context("the message did not come")?
+    }
+
+    async fn sends(
+        &mut self,
+        method: &str,
+        dialog: &Dialog,
+        headers: &str,
+        body: &str,
+    ) -> Result<()> {
+        self.transactions += 1;
+        let Self { here, transactions, .. } = self;
+        let Dialog { call_id, own, other, target, sequence } = dialog;
+        let length = body.len();
+        let branch = format!("z9hG4bK{}-{}-{transactions}", here.ip(), here.port());
+        let text = format!(
+            "{method} {target} SIP/2.0\r\n\
+             Via: SIP/2.0/UDP {here};branch={branch}\r\n\
+             From: {own}\r\nTo: {other}\r\nCall-ID: {call_id}\r\nCSeq: {sequence} {method}\r\n\
+             Contact: <sip:agent@{here}>\r\nMax-Forwards: 70\r\n\
+             {headers}Content-Length: {length}\r\n\r\n{body}"
+        );
+        self.socket.send_to(text.as_bytes(), self.pbx).await?;
+        Ok(())
+    }
+
+    async fn responds(
+        &self,
+        to: &Message,
+        status: &str,
+        own: &str,
+        headers: &str,
+        body: &str,
+    ) -> Result<()> {
+        let vias = to.0.lines().filter(|line| line.starts_with("Via: "));
+        let vias: String = vias.flat_map(|line| [line, "\r\n"]).collect();
+        let text = format!(
+            "SIP/2.0 {status}\r\n{vias}From: {}\r\nTo: {own}\r\nCall-ID: {}\r\nCSeq: {}\r\n\
+             {headers}Content-Length: {}\r\n\r\n{body}",
+            to.header("From"),
+            to.header("Call-ID"),
+            to.header("CSeq"),
+            body.len(),
+        );
+        self.socket.send_to(text.as_bytes(), self.pbx).await?;
+        Ok(())
+    }
+
+    /// Without telephone events: digits go by SIP INFO.
+    fn sdp(&self) -> String {
+        let address = self.here.ip();
+        format!(
+            "v=0\r\no=- 1 1 IN IP4 {address}\r\ns=-\r\nc=IN IP4 {address}\r\nt=0 0\r\n\
+             m=audio 40000 RTP/AVP 0\r\na=rtpmap:0 PCMU/8000\r\n"
+        )
+    }
+}
+
+fn contact(message: &Message) -> &str {
+    let contact = message.header("Contact");
+    let inside = contact.split_once('<').and_then(|(_, rest)| rest.split_once('>'));
+    inside.map_or(contact, |(uri, _)| uri)
+}

@@ -1,0 +1,58 @@
+//! Whole calls of a stranger with the daemon, judged by what is stored.
+
+use anyhow::{Result, ensure};
+use karipass_lab::asterisk::{Installation, SET_UP_NUMBER};
+use libtest_mimic::Trial;
+
+use super::agent::{Agent, Dialog};
+use super::{DESK, DIALPLAN, ENDPOINTS, MODULES, OUTSIDE};
+use crate::story::{Family, PHONE_FAMILY, Story, told};
+use crate::world::{SHORT, System};
+
+pub fn trial(installation: &Installation) -> Trial {
+    let installation = installation.clone();
+    let name = "attacks::p1_neither_a_forwarded_call_nor_an_attended_transfer_sets_a_password";
+    Trial::test(name, move || told(nothing_is_stored(&installation)))
+}
+
+fn nothing_is_stored(installation: &Installation) -> Result<()> {
+    let desk = Agent::socket(DESK)?;
+    let family = Family::of(PHONE_FAMILY + 1);
+    let phones =
+        format!("{ENDPOINTS}[desk]\ntype = aor\ncontact = sip:desk@{}\n", desk.local_addr()?)
+            .replace("callerid = <0612345601>", &format!("callerid = <{}>", family.contract));
+    let snippets =
+        [("modules.conf", MODULES), ("phones.conf", &phones), ("extensions.conf", DIALPLAN)];
+    let system = System::without_daemon(installation, &snippets)?.with_daemon(&SHORT)?;
+    let story = Story::new(&system)?;
+    ensure!(story.family.contract == family.contract, "another story has taken the numbers");
+    let password = story.password();
+    system.wait(async {
+        let mut desk = Agent::new(desk, system.asterisk.sip())?;
+        let mut outside = Agent::new(Agent::socket(OUTSIDE)?, system.asterisk.sip())?;
+        let mut forwarded = outside.invites("101", &family.contract, "").await?;
+        outside.is_answered(&mut forwarded).await?;
+        keys_all(&mut outside, &mut forwarded, &password).await?;
+        outside.is_hung_up().await?;
+        let mut line = desk.invites(SET_UP_NUMBER, "desk", "").await?;
+        desk.is_answered(&mut line).await?;
+        let mut called = outside.invites("100", &family.contract, "").await?;
+        let mut taken = desk.takes_call("200 OK", "").await?;
+        outside.is_answered(&mut called).await?;
+        let to =
+            format!("sip:{SET_UP_NUMBER}@{}?Replaces={}", system.asterisk.sip(), line.replaces());
+        let status = desk.asks("REFER", &mut taken, &format!("Refer-To: <{to}>\r\n"), "").await?;
+        ensure!(status == 202, "the transfer is refused: {status}");
+        keys_all(&mut outside, &mut called, &password).await?;
+        outside.is_hung_up().await
+    })?;
+    story.nothing_is_stored()
+}
+
+/// Keys a whole call ahead.
+async fn keys_all(agent: &mut Agent, dialog: &mut Dialog, password: &str) -> Result<()> {
+    for key in format!("1{password}{password}").chars() {
+        agent.keys(dialog, key).await?;
+    }
+    Ok(())
+}
