@@ -30,7 +30,8 @@ fn encrypted(installation: &Installation) -> Result<()> {
     let mut system = System::without_daemon(installation, &[("http.conf", &http)])?;
     let address = system.postgres.demand_tls(ours.path())?;
     let words = format!("sslmode=verify-full sslrootcert={folder}/ca.pem");
-    system.database = system.database.over_tcp(address, "db.example", &words);
+    let over_tcp = system.database.over_tcp(address, "db.example", &words);
+    let over_socket = std::mem::replace(&mut system.database, over_tcp);
     let (url, known) = (format!("https://127.0.0.1:{port}"), format!("{folder}/ca.pem"));
     let (by_name, unknown) =
         (format!("https://localhost:{port}"), format!("{}/ca.pem", others.path().display()));
@@ -45,7 +46,9 @@ fn encrypted(installation: &Installation) -> Result<()> {
     }
     let mut variables = SHORT.to_vec();
     variables.extend([("KARIPASS_ARI_URL", url.as_str()), ("KARIPASS_ARI_CA_FILE", &known)]);
-    let system = system.with_daemon(&variables)?;
+    let mut system = system.with_daemon(&variables)?;
+    // The trial itself looks at what is stored.
+    system.database = over_socket;
     let story = Story::new(&system)?;
     let (contract, password) = (story.family.contract.clone(), story.password());
     let mut call = story.contract_calls()?;
