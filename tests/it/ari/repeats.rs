@@ -44,9 +44,7 @@ async fn thrice(world: Arc<World>) {
 }
 
 async fn on_hold(world: Arc<World>) {
-    let second = Duration::from_secs(1);
-    let limits = Limits { first_digit: second, inter_digit: second, ..Plan::default().limits };
-    let rig = Rig::start(&world, Plan { limits, ..Plan::default() }).await;
+    let rig = Rig::start(&world, Plan::default()).await;
     rig.fake.call("hold.1", &TRUSTED);
     rig.fake.playing("hold.1", "menu").await;
     rig.fake.press("hold.1", "1");

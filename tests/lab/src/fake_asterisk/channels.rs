@@ -86,26 +86,15 @@ impl FakeAsterisk {
             let last = state.keyed_ms.entry(channel.to_owned());
             // A call's first key is told when it is released, later ones ahead of it.
             last.and_modify(|last| *last = now_ms.max(*last)).or_insert(now_ms - BETWEEN_MS);
+            for key in keys.chars() {
+                state.tell_key(channel, key, 100, BETWEEN_MS);
+            }
         });
-        for key in keys.chars() {
-            self.tell_key(channel, key, 100, BETWEEN_MS);
-        }
     }
 
     /// Tells of a key that was held for `held_ms`, so long by Asterisk's clock after the one before it.
     pub fn tell_key(&self, channel: &str, key: char, held_ms: u32, after_ms: u64) {
-        self.state.change(|state| {
-            let last = state.keyed_ms.entry(channel.to_owned()).or_default();
-            let at_ms = *last + after_ms;
-            *last = at_ms;
-            let (second, ms) = (at_ms / 1000, at_ms % 1000);
-            let (hour, minute, second) = (second / 3600, second / 60 % 60, second % 60);
-            state.tell(&json!({
-                "type": "ChannelDtmfReceived", "digit": key.to_string(), "duration_ms": held_ms,
-                "timestamp": format!("2026-11-22T{hour:02}:{minute:02}:{second:02}.{ms:03}+0000"),
-                "channel": { "id": channel }
-            }));
-        });
+        self.state.change(|state| state.tell_key(channel, key, held_ms, after_ms));
     }
 
     /// The caller puts the call on hold.
@@ -309,6 +298,19 @@ impl State {
         }
         self.tell_channel("StasisEnd", channel);
         self.tell_channel("ChannelDestroyed", channel);
+    }
+
+    fn tell_key(&mut self, channel: &str, key: char, held_ms: u32, after_ms: u64) {
+        let last = self.keyed_ms.entry(channel.to_owned()).or_default();
+        let at_ms = *last + after_ms;
+        *last = at_ms;
+        let (second, ms) = (at_ms / 1000, at_ms % 1000);
+        let (hour, minute, second) = (second / 3600, second / 60 % 60, second % 60);
+        self.tell(&json!({
+            "type": "ChannelDtmfReceived", "digit": key.to_string(), "duration_ms": held_ms,
+            "timestamp": format!("2026-11-22T{hour:02}:{minute:02}:{second:02}.{ms:03}+0000"),
+            "channel": { "id": channel }
+        }));
     }
 
     fn tell_channel(&self, kind: &str, channel: &str) {
