@@ -1,14 +1,18 @@
 //! Argon2id on threads of its own (`C7`): a few workers, which use their block memory again.
 //!
 //! Two lanes keep the phone line's hashing from waiting behind logins. The calls' workers take
-//! nothing else; the logins' workers, one less than there are cores, run only while nothing else does. A login beyond the bound
-//! of its queue is [`HashError::Busy`] at once; no call ever is, whose number is bound elsewhere. A job whose asker has gone is
-//! skipped. Dropping the last [`Hasher`] ends the threads.
+//! nothing else. The logins' workers, one less than there are cores, run only while nothing else does; one
+//! more sees to it that logins get a sixth of a core whatever else runs. The networks that logins come from
+//! take turns. A login beyond the bound of its queue is [`HashError::Busy`] at once; no call ever is, whose
+//! number is bound elsewhere. A job whose asker has gone is skipped. Dropping the last [`Hasher`] ends the
+//! threads.
 
 mod keys;
 mod lane;
+mod queue;
 mod secret_hash;
 
+use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
@@ -19,7 +23,7 @@ pub use keys::{DerivedKey, KeyMistakes, Keys, hmac};
 pub use secret_hash::{Checked, Cost, Dummy, Salt};
 
 use crate::password::{NewPassword, PhcString, TemporaryPassword, TypedPassword};
-use lane::{Beside, Fresh, Job, Lane};
+use lane::{Asker, Fresh, Job, Lane, Work, Worker};
 use secret_hash::Argon;
 
 /// Workers that serve calls only, for each core: beside Asterisk's many threads each has a small share.
@@ -30,6 +34,8 @@ const MOST_CALL_WORKERS: usize = 8;
 const MOST_LOGIN_WORKERS: usize = 32;
 /// Logins that may wait for a worker: the thousand sent at once of `C3`.
 const LOGIN_QUEUE: usize = 1024;
+/// Calls take no turns.
+const CALLS: IpAddr = IpAddr::V4(Ipv4Addr::UNSPECIFIED);
 /// The longest that a login waits for its verification.
 const LOGIN_WAIT: Duration = Duration::from_mins(3);
 
@@ -94,11 +100,14 @@ impl Hasher {
         let lanes = Arc::new(Lanes::new());
         let cores = thread::available_parallelism().map_or(1, usize::from);
         for _ in 0..(cores * CALL_WORKERS_A_CORE).min(MOST_CALL_WORKERS) {
-            lane::spawn(&lanes.calls, &argon, Beside::Shares).map_err(StartError::Thread)?;
+            lane::spawn(&lanes.calls, Worker::Ordinary, working(&argon))
+                .map_err(StartError::Thread)?;
         }
         for _ in 0..cores.saturating_sub(1).clamp(1, MOST_LOGIN_WORKERS) {
-            lane::spawn(&lanes.logins, &argon, Beside::GoesFirst).map_err(StartError::Thread)?;
+            lane::spawn(&lanes.logins, Worker::Idle, working(&argon))
+                .map_err(StartError::Thread)?;
         }
+        lane::spawn(&lanes.logins, Worker::Steady, working(&argon)).map_err(StartError::Thread)?;
         Ok(Self { lanes, argon })
     }
 
@@ -116,13 +125,13 @@ impl Hasher {
         self.lanes.logins.refuse();
     }
 
-    /// Whether a login that begins now would find room in the queue. Asked before the store is, it makes
+    /// Whether a login from `address` that begins now would find room in the queue. Asked before the store is, it makes
     /// refusals cost next to nothing; what counts is the room there is when the hash is asked for.
     ///
     /// # Errors
     /// [`HashError::Busy`]
-    pub fn admit_login(&self) -> Result<(), HashError> {
-        self.lanes.logins.admit()
+    pub fn admit_login(&self, address: IpAddr) -> Result<(), HashError> {
+        self.lanes.logins.admit(address)
     }
 
     /// How long the call has waited that is next to be hashed for.
@@ -146,12 +155,13 @@ impl Hasher {
         password: TemporaryPassword,
         salt: Salt,
     ) -> Result<PhcString, HashError> {
-        let (done, hashed) = oneshot::channel();
-        self.lanes.calls.push(Job::Hash { password: Fresh::Temporary(password), salt, done })?;
+        let (asker, hashed) = Asker::new();
+        let password = Fresh::Temporary(password);
+        self.lanes.calls.push(CALLS, Job::Hash { password, salt, asker })?;
         hashed.await.map_err(|_| gone())?
     }
 
-    /// Hashes a password that is set on the site, in the logins' lane.
+    /// Hashes a password that is set on the site from `address`, in the logins' lane.
     ///
     /// # Errors
     /// [`HashError`]
@@ -159,14 +169,16 @@ impl Hasher {
         &self,
         password: NewPassword,
         salt: Salt,
+        address: IpAddr,
     ) -> Result<PhcString, HashError> {
-        let (done, hashed) = oneshot::channel();
-        self.lanes.logins.push(Job::Hash { password: Fresh::Password(password), salt, done })?;
+        let (asker, hashed) = Asker::new();
+        let password = Fresh::Password(password);
+        self.lanes.logins.push(address, Job::Hash { password, salt, asker })?;
         in_time(hashed).await
     }
 
     /// Verifies what was typed against `stored`, or against the dummy hash if there is none, in the
-    /// logins' lane; `renewal` is for a hash that replaces an outdated one, if that is wanted.
+    /// logins' lane, in the turn of `address`; `renewal` is for a hash that replaces an outdated one, if that is wanted.
     ///
     /// Either way it is one hash operation, and one more if the typed password is right and its hash
     /// outdated. Dropping the future abandons the job.
@@ -178,10 +190,22 @@ impl Hasher {
         typed: TypedPassword,
         stored: Option<PhcString>,
         renewal: Option<Salt>,
+        address: IpAddr,
     ) -> Result<Checked, HashError> {
-        let (done, checked) = oneshot::channel();
-        self.lanes.logins.push(Job::Verify { typed, stored, renewal, done })?;
+        let (asker, checked) = Asker::new();
+        self.lanes.logins.push(address, Job::Verify { typed, stored, renewal, asker })?;
         in_time(checked).await
+    }
+}
+
+/// What a worker does with its work.
+fn working(argon: &Arc<Argon>) -> impl Fn(&Work) + Send + 'static {
+    let argon = Arc::clone(argon);
+    move |work| {
+        work.job().run(&argon);
+        if work.is_repeated {
+            argon.discount();
+        }
     }
 }
 
@@ -208,6 +232,9 @@ mod tests {
     const TWO: &str = "k2 AQAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=";
     const WEAK: Cost = Cost { memory_kib: 8 * 1024, passes: 1, lanes: 1 };
 
+    const HERE: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
+    const ELSEWHERE: IpAddr = IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1));
+
     fn rng() -> StdRng {
         StdRng::seed_from_u64(7)
     }
@@ -226,7 +253,8 @@ mod tests {
 
     async fn check(hasher: &Hasher, typed: &str, stored: Option<&PhcString>) -> Checked {
         let typed = TypedPassword::from(typed.to_owned());
-        hasher.verify_for_login(typed, stored.cloned(), Some(Salt::draw(&mut rng()))).await.unwrap()
+        let salt = Some(Salt::draw(&mut rng()));
+        hasher.verify_for_login(typed, stored.cloned(), salt, HERE).await.unwrap()
     }
 
     #[tokio::test]
@@ -294,21 +322,30 @@ mod tests {
     fn without_login_workers() -> Hasher {
         let argon = Argon::new(Keys::parse(ONE).unwrap(), WEAK, &Dummy::draw(&mut rng())).unwrap();
         let (argon, lanes) = (Arc::new(argon), Arc::new(Lanes::new()));
-        lane::spawn(&lanes.calls, &argon, Beside::Shares).unwrap();
+        lane::spawn(&lanes.calls, Worker::Ordinary, working(&argon)).unwrap();
         Hasher { lanes, argon }
     }
 
     /// Logins with a wrong password, begun and waiting: as many as the queue holds.
     async fn full_of_logins(hasher: &Hasher) -> Vec<JoinHandle<Result<Checked, HashError>>> {
-        let logins = (0..LOGIN_QUEUE).map(|_| tokio::spawn(login(hasher.clone(), None))).collect();
+        let logins = 0..LOGIN_QUEUE;
+        let logins = logins.map(|_| tokio::spawn(login(hasher.clone(), None, HERE))).collect();
         while hasher.lanes.logins.waiting() < LOGIN_QUEUE {
             tokio::task::yield_now().await;
         }
         logins
     }
 
-    async fn login(hasher: Hasher, stored: Option<PhcString>) -> Result<Checked, HashError> {
-        hasher.verify_for_login("12345678".to_owned().into(), stored, None).await
+    async fn login(
+        hasher: Hasher,
+        stored: Option<PhcString>,
+        from: IpAddr,
+    ) -> Result<Checked, HashError> {
+        hasher.verify_for_login("12345678".to_owned().into(), stored, None, from).await
+    }
+
+    fn let_a_worker_at_the_logins(hasher: &Hasher) {
+        lane::spawn(&hasher.lanes.logins, Worker::Ordinary, working(&hasher.argon)).unwrap();
     }
 
     #[tokio::test]
@@ -320,7 +357,7 @@ mod tests {
             let answer = login.await.unwrap();
             assert!(matches!(answer, Err(HashError::Busy)), "{answer:?}");
         }
-        let late = login(hasher.clone(), None).await;
+        let late = login(hasher.clone(), None, ELSEWHERE).await;
         assert!(matches!(late, Err(HashError::Busy)), "{late:?}");
         hashed(&hasher).await;
     }
@@ -330,9 +367,9 @@ mod tests {
         let hasher = without_login_workers();
         let flood = full_of_logins(&hasher).await;
         for _ in 0..LOGIN_QUEUE {
-            let beyond = login(hasher.clone(), None).await;
+            let beyond = login(hasher.clone(), None, HERE).await;
             assert!(matches!(beyond, Err(HashError::Busy)), "{beyond:?}");
-            assert!(matches!(hasher.admit_login(), Err(HashError::Busy)));
+            assert!(matches!(hasher.admit_login(HERE), Err(HashError::Busy)));
         }
         let stored = hashed(&hasher).await;
         assert_eq!(hasher.lanes.logins.waiting(), LOGIN_QUEUE);
@@ -342,13 +379,35 @@ mod tests {
         }
         // The queue is of abandoned jobs now: a login that comes next does not wait for them.
         let before = hasher.operations();
-        let next = tokio::spawn(login(hasher.clone(), Some(stored)));
+        let next = tokio::spawn(login(hasher.clone(), Some(stored), HERE));
         while hasher.lanes.logins.waiting() != 1 {
             tokio::task::yield_now().await;
         }
-        lane::spawn(&hasher.lanes.logins, &hasher.argon, Beside::GoesFirst).unwrap();
+        let_a_worker_at_the_logins(&hasher);
         let next = next.await.unwrap();
         assert!(matches!(next, Ok(Checked::Right { renewed: None })), "{next:?}");
         assert_eq!(hasher.operations() - before, 1);
+    }
+
+    #[tokio::test]
+    async fn b5_who_asks_from_elsewhere_finds_room_and_has_the_next_turn_in_a_flood() {
+        let hasher = without_login_workers();
+        let stored = hashed(&hasher).await;
+        let mut flood = full_of_logins(&hasher).await;
+        assert!(matches!(hasher.admit_login(HERE), Err(HashError::Busy)));
+        assert!(hasher.admit_login(ELSEWHERE).is_ok());
+        let before = hasher.operations();
+        let next = tokio::spawn(login(hasher.clone(), Some(stored), ELSEWHERE));
+        // One of the flood has given way to it.
+        let displaced = futures_util::future::select_all(flood.drain(..)).await;
+        assert!(matches!(displaced.0, Ok(Err(HashError::Busy))), "{:?}", displaced.0);
+        assert_eq!(hasher.lanes.logins.waiting(), LOGIN_QUEUE);
+        let_a_worker_at_the_logins(&hasher);
+        let next = next.await.unwrap();
+        assert!(matches!(next, Ok(Checked::Right { renewed: None })), "{next:?}");
+        let operations = hasher.operations() - before;
+        // One of the flood's was before it, and one may have been begun since.
+        assert!(operations <= 3, "{operations}");
+        displaced.2.iter().for_each(JoinHandle::abort);
     }
 }

@@ -1,14 +1,15 @@
 //! One lane of work: a queue and the threads that empty it.
 //!
-//! Beyond a few waiting jobs the newest goes first: in a flood those who have just asked are served
-//! at once and those whose patience has ended are skipped, while first come, first served would make
-//! everyone wait for the whole queue.
+//! The logins' threads run only while nothing else does, which on a machine without idle time is never.
+//! So one of ordinary priority, the steady one, does a hash whenever none has come of the others for six
+//! times as long as one takes: logins always get about a sixth of a core, and no more of the line's time.
+//! What one of the others has begun and does not come to an end with, it repeats.
 
-use std::collections::VecDeque;
-use std::io;
+use std::net::IpAddr;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
-use std::thread;
 use std::time::{Duration, Instant};
+use std::{io, thread};
 
 use metrics::{counter, gauge, histogram};
 use thread_priority::{
@@ -18,12 +19,18 @@ use thread_priority::{
 use tokio::sync::oneshot;
 
 use super::HashError;
+use super::queue::Queue;
 use super::secret_hash::{Argon, Checked, Salt};
 use crate::clock;
 use crate::password::{NewPassword, PhcString, TemporaryPassword, TypedPassword};
 
-/// Jobs that are still taken in the order of their arrival: about a second's work of one core.
-const IN_ORDER: usize = 64;
+/// The steady worker waits for the others for so many times what a hash takes.
+const STEADY_PAUSE: u32 = 6;
+/// So long at least, whatever a hash takes that fails, and at most.
+const SHORTEST_PAUSE: Duration = Duration::from_millis(60);
+const LONGEST_PAUSE: Duration = Duration::from_millis(250);
+/// It repeats what one of the others has been at for so long.
+const REPEATED_AFTER: Duration = Duration::from_secs(1);
 
 /// A secret that is to be stored.
 pub(super) enum Fresh {
@@ -40,47 +47,69 @@ impl Fresh {
     }
 }
 
+/// Who waits for a result, until it has one.
+pub(super) struct Asker<T>(Mutex<Option<oneshot::Sender<Result<T, HashError>>>>);
+
+impl<T> Asker<T> {
+    /// An asker, and where the answer comes.
+    pub(super) fn new() -> (Self, oneshot::Receiver<Result<T, HashError>>) {
+        let (done, answer) = oneshot::channel();
+        (Self(Mutex::new(Some(done))), answer)
+    }
+
+    fn is_gone(&self) -> bool {
+        self.lock().as_ref().is_none_or(oneshot::Sender::is_closed)
+    }
+
+    /// Who has gone meanwhile loses nothing by an answer that is not taken.
+    fn answer(&self, result: Result<T, HashError>) {
+        let _ = self.lock().take().map(|done| done.send(result));
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Option<oneshot::Sender<Result<T, HashError>>>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
 /// A secret, and who waits for what comes of it.
 pub(super) enum Job {
     Hash {
         password: Fresh,
         salt: Salt,
-        done: oneshot::Sender<Result<PhcString, HashError>>,
+        asker: Asker<PhcString>,
     },
     Verify {
         typed: TypedPassword,
         stored: Option<PhcString>,
         renewal: Option<Salt>,
-        done: oneshot::Sender<Result<Checked, HashError>>,
+        asker: Asker<Checked>,
     },
 }
 
 impl Job {
-    fn is_abandoned(&self) -> bool {
+    pub(super) fn is_abandoned(&self) -> bool {
         match self {
-            Self::Hash { done, .. } => done.is_closed(),
-            Self::Verify { done, .. } => done.is_closed(),
+            Self::Hash { asker, .. } => asker.is_gone(),
+            Self::Verify { asker, .. } => asker.is_gone(),
         }
     }
 
-    /// Tells whoever waits that there is no room.
-    fn refuse(self) {
-        // As in `run`.
+    /// Tells whoever waits that nothing comes of it.
+    fn fail(&self, why: HashError) {
         match self {
-            Self::Hash { done, .. } => drop(done.send(Err(HashError::Busy))),
-            Self::Verify { done, .. } => drop(done.send(Err(HashError::Busy))),
+            Self::Hash { asker, .. } => asker.answer(Err(why)),
+            Self::Verify { asker, .. } => asker.answer(Err(why)),
         }
     }
 
-    /// Does it, if anyone still waits.
-    fn run(self, argon: &Argon) {
-        // Who has gone meanwhile loses nothing by an answer that is not taken.
+    /// Does it.
+    pub(super) fn run(&self, argon: &Argon) {
         match self {
-            Self::Hash { password, salt, done } => {
-                let _ = done.send(argon.hash(password.expose(), salt));
+            Self::Hash { password, salt, asker } => {
+                asker.answer(argon.hash(password.expose(), *salt));
             }
-            Self::Verify { typed, stored, renewal, done } => {
-                let _ = done.send(argon.verify(typed.expose(), stored.as_ref(), renewal));
+            Self::Verify { typed, stored, renewal, asker } => {
+                asker.answer(argon.verify(typed.expose(), stored.as_ref(), *renewal));
             }
         }
     }
@@ -90,148 +119,254 @@ impl Job {
 #[derive(Debug)]
 pub(super) struct Lane {
     name: &'static str,
-    waiting: Mutex<Waiting>,
+    state: Mutex<State>,
     news: Condvar,
+    /// The same, for the steady worker.
+    steady_news: Condvar,
 }
 
-struct Waiting {
-    /// Each with the time of its coming.
-    jobs: VecDeque<(Job, Instant)>,
+struct State {
+    queue: Queue,
     /// How many may wait; none once all are refused.
     room: usize,
     closed: bool,
+    /// What workers other than the steady one are at, since when, and whether it has repeated it.
+    at_work: Vec<(Arc<Job>, Instant, bool)>,
+    /// When the last hash of the others ended, or the steady worker began one.
+    progress: Instant,
+    /// What a hash takes: the quickest so far.
+    quickest: Duration,
 }
 
-impl std::fmt::Debug for Waiting {
+impl std::fmt::Debug for State {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{} jobs", self.jobs.len())
+        write!(f, "{} jobs", self.queue.len())
+    }
+}
+
+/// What a worker is given.
+pub(super) struct Work {
+    job: Arc<Job>,
+    began: Instant,
+    /// Another is at it.
+    pub(super) is_repeated: bool,
+}
+
+impl Work {
+    pub(super) fn job(&self) -> &Job {
+        &self.job
+    }
+}
+
+/// When the steady worker has something to do.
+enum Due {
+    Now(Work),
+    In(Duration),
+    Never,
+}
+
+impl State {
+    /// What the steady worker is to do by now.
+    fn due(&mut self, now: Instant) -> Due {
+        let pause = self.quickest.saturating_mul(STEADY_PAUSE);
+        let pause = pause.clamp(SHORTEST_PAUSE, LONGEST_PAUSE);
+        let rest = (self.progress + pause).saturating_duration_since(now);
+        self.at_work.retain(|(job, ..)| !job.is_abandoned());
+        let stuck = self.at_work.iter_mut().filter(|at| !at.2);
+        let stuck = stuck.min_by_key(|(_, since, _)| *since);
+        if self.queue.len() > 0 && !rest.is_zero() {
+            return Due::In(rest);
+        }
+        let stuck_for = |since: Instant| now.saturating_duration_since(since);
+        let job = match stuck {
+            Some((job, since, repeated)) if stuck_for(*since) >= REPEATED_AFTER => {
+                *repeated = true;
+                Some((Arc::clone(job), true))
+            }
+            Some((_, since, _)) if self.queue.len() == 0 => {
+                return Due::In(REPEATED_AFTER.saturating_sub(stuck_for(*since)));
+            }
+            Some(_) | None => self.queue.pop().map(|job| (job, false)),
+        };
+        let Some((job, is_repeated)) = job else { return Due::Never };
+        self.progress = now;
+        Due::Now(Work { job, began: now, is_repeated })
     }
 }
 
 impl Lane {
     /// One whose queue takes this many; any number if none is given.
     pub(super) fn new(name: &'static str, bound: Option<usize>) -> Self {
-        let jobs = VecDeque::with_capacity(bound.unwrap_or_default());
-        let waiting = Waiting { jobs, room: bound.unwrap_or(usize::MAX), closed: false };
-        let lane = Self { name, waiting: Mutex::new(waiting), news: Condvar::new() };
+        let state = State {
+            queue: Queue::default(),
+            room: bound.unwrap_or(usize::MAX),
+            closed: false,
+            at_work: Vec::new(),
+            progress: clock::now(),
+            quickest: LONGEST_PAUSE,
+        };
+        let (news, steady_news) = (Condvar::new(), Condvar::new());
+        let lane = Self { name, state: Mutex::new(state), news, steady_news };
         lane.tell(&lane.lock());
         lane
     }
 
-    /// Queues a job, if there is room.
-    pub(super) fn push(&self, job: Job) -> Result<(), HashError> {
-        let mut waiting = self.with_room()?;
-        waiting.jobs.push_back((job, clock::now()));
-        self.tell(&waiting);
-        drop(waiting);
+    /// Queues a job of whoever asks from `address`, if there is room.
+    pub(super) fn push(&self, address: IpAddr, job: Job) -> Result<(), HashError> {
+        let mut state = self.with_room_for(address)?;
+        let displaced = (state.queue.len() >= state.room).then(|| state.queue.displace()).flatten();
+        state.queue.push(address, Arc::new(job), clock::now());
+        self.tell(&state);
+        drop(state);
+        if let Some(displaced) = displaced {
+            counter!("karipass_hash_refused_total", "lane" => self.name).increment(1);
+            displaced.fail(HashError::Busy);
+        }
         self.news.notify_one();
+        self.steady_news.notify_one();
         Ok(())
     }
 
-    /// Whether there is room for a job.
-    pub(super) fn admit(&self) -> Result<(), HashError> {
-        self.with_room().map(drop)
+    /// Whether there is room for a job from there.
+    pub(super) fn admit(&self, address: IpAddr) -> Result<(), HashError> {
+        self.with_room_for(address).map(drop)
     }
 
-    /// The queue, if there is room once abandoned jobs are dropped.
-    fn with_room(&self) -> Result<MutexGuard<'_, Waiting>, HashError> {
-        let mut waiting = self.lock();
-        if waiting.jobs.len() >= waiting.room {
-            waiting.jobs.retain(|(job, _)| !job.is_abandoned());
+    /// The queue, if there is room once abandoned jobs are dropped, or one from elsewhere gives way.
+    fn with_room_for(&self, address: IpAddr) -> Result<MutexGuard<'_, State>, HashError> {
+        let mut state = self.lock();
+        if state.queue.len() >= state.room {
+            state.queue.drop_abandoned();
         }
-        if waiting.jobs.len() >= waiting.room {
+        let is_full = state.queue.len() >= state.room;
+        if is_full && (state.room == 0 || !state.queue.may_displace(address)) {
             counter!("karipass_hash_refused_total", "lane" => self.name).increment(1);
             return Err(HashError::Busy);
         }
-        Ok(waiting)
+        Ok(state)
     }
 
     /// Takes no more jobs, and refuses those that wait.
     pub(super) fn refuse(&self) {
-        let mut waiting = self.lock();
-        waiting.room = 0;
-        let refused = std::mem::take(&mut waiting.jobs);
-        self.tell(&waiting);
-        drop(waiting);
+        let mut state = self.lock();
+        state.room = 0;
+        let refused = std::mem::take(&mut state.queue);
+        self.tell(&state);
+        drop(state);
         counter!("karipass_hash_refused_total", "lane" => self.name)
             .increment(refused.len() as u64);
-        for (job, _) in refused {
-            job.refuse();
+        for job in refused.into_jobs() {
+            job.fail(HashError::Busy);
         }
     }
 
     /// Ends the lane's threads once they have done what they are at; what waits is dropped.
     pub(super) fn close(&self) {
-        let mut waiting = self.lock();
-        waiting.closed = true;
-        waiting.jobs.clear();
-        drop(waiting);
+        let mut state = self.lock();
+        state.closed = true;
+        state.queue = Queue::default();
+        drop(state);
         self.news.notify_all();
+        self.steady_news.notify_all();
     }
 
     /// The next job that anyone still waits for; `None` once the lane is closed.
-    fn next(&self) -> Option<Job> {
-        let mut waiting = self.lock();
+    pub(super) fn next(&self) -> Option<Work> {
+        let mut state = self.lock();
         loop {
-            if waiting.closed {
+            if state.closed {
                 return None;
             }
-            let next = if waiting.jobs.len() > IN_ORDER {
-                waiting.jobs.pop_back()
-            } else {
-                waiting.jobs.pop_front()
-            };
-            match next {
-                Some((job, _)) if job.is_abandoned() => {}
-                Some((job, _)) => {
-                    self.tell(&waiting);
-                    return Some(job);
-                }
-                None => {
-                    // Those who have left were counted.
-                    self.tell(&waiting);
-                    waiting = self.news.wait(waiting).unwrap_or_else(PoisonError::into_inner);
-                }
+            let next = state.queue.pop();
+            // Those who have left were counted.
+            self.tell(&state);
+            if let Some(job) = next {
+                let began = clock::now();
+                state.at_work.push((Arc::clone(&job), began, false));
+                return Some(Work { job, began, is_repeated: false });
             }
+            state = self.news.wait(state).unwrap_or_else(PoisonError::into_inner);
         }
+    }
+
+    /// The same for the steady worker, once it is its turn.
+    fn next_steady(&self) -> Option<Work> {
+        let mut state = self.lock();
+        loop {
+            if state.closed {
+                return None;
+            }
+            let due = state.due(clock::now());
+            self.tell(&state);
+            state = match due {
+                Due::Now(work) => return Some(work),
+                Due::In(time) => {
+                    let waited = self.steady_news.wait_timeout(state, time);
+                    waited.unwrap_or_else(PoisonError::into_inner).0
+                }
+                Due::Never => self.steady_news.wait(state).unwrap_or_else(PoisonError::into_inner),
+            };
+        }
+    }
+
+    /// A worker is done with its work.
+    fn done(&self, work: &Work, worker: Worker) {
+        let (now, mut state) = (clock::now(), self.lock());
+        let took = now.saturating_duration_since(work.began);
+        state.at_work.retain(|(job, ..)| !Arc::ptr_eq(job, &work.job));
+        state.quickest = state.quickest.min(took);
+        if worker != Worker::Steady {
+            state.progress = now;
+        }
+        drop(state);
+        histogram!("karipass_hash_seconds", "lane" => self.name).record(took);
     }
 
     /// How long the first one has waited that still waits.
     pub(super) fn wait(&self, now: Instant) -> Duration {
-        let waiting = self.lock();
-        let first = waiting.jobs.iter().find(|(job, _)| !job.is_abandoned());
-        first.map_or(Duration::ZERO, |(_, since)| now.saturating_duration_since(*since))
+        let since = self.lock().queue.since();
+        since.map_or(Duration::ZERO, |since| now.saturating_duration_since(since))
     }
 
     #[cfg(test)]
     pub(super) fn waiting(&self) -> usize {
-        self.lock().jobs.len()
+        self.lock().queue.len()
     }
 
-    fn tell(&self, waiting: &Waiting) {
+    fn tell(&self, state: &State) {
         #[expect(clippy::cast_precision_loss, reason = "a queue's length is small")]
-        gauge!("karipass_hash_waiting", "lane" => self.name).set(waiting.jobs.len() as f64);
+        gauge!("karipass_hash_waiting", "lane" => self.name).set(state.queue.len() as f64);
     }
 
-    fn lock(&self) -> MutexGuard<'_, Waiting> {
-        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// What has the processor while one of a lane's threads could use it.
+/// How a thread of a lane works.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Beside {
-    /// Each gets its share.
-    Shares,
-    /// Everything else goes first, at once when it wakes up (`SCHED_IDLE`, sched(7)).
-    GoesFirst,
+pub(super) enum Worker {
+    /// It shares the processor with all else.
+    Ordinary,
+    /// All else goes first, at once when it wakes up (`SCHED_IDLE`, sched(7)).
+    Idle,
+    /// It shares the processor with all else, and does what the idle ones do not come to.
+    Steady,
 }
 
-/// Starts a thread that empties `lane`.
-pub(super) fn spawn(lane: &Arc<Lane>, argon: &Arc<Argon>, beside: Beside) -> io::Result<()> {
-    let (lane, argon) = (Arc::clone(lane), Arc::clone(argon));
-    thread::Builder::new().name(format!("hash-{}", lane.name)).spawn(move || {
-        if beside == Beside::GoesFirst
+/// Starts a thread that empties `lane`. One that panics over a job goes on with the next.
+pub(super) fn spawn(
+    lane: &Arc<Lane>,
+    worker: Worker,
+    work_at: impl Fn(&Work) + Send + 'static,
+) -> io::Result<()> {
+    let lane = Arc::clone(lane);
+    let name = match worker {
+        Worker::Ordinary | Worker::Idle => format!("hash-{}", lane.name),
+        Worker::Steady => "hash-steady".to_owned(),
+    };
+    thread::Builder::new().name(name).spawn(move || {
+        if worker == Worker::Idle
             && let Err(error) = set_thread_priority_and_policy(
                 thread_native_id(),
                 ThreadPriority::Min,
@@ -240,136 +375,21 @@ pub(super) fn spawn(lane: &Arc<Lane>, argon: &Arc<Argon>, beside: Beside) -> io:
         {
             tracing::warn!(%error, "the priority of a hashing thread could not be lowered");
         }
-        while let Some(job) = lane.next() {
-            let began = clock::now();
-            job.run(&argon);
-            histogram!("karipass_hash_seconds", "lane" => lane.name).record(began.elapsed());
+        let next = || match worker {
+            Worker::Ordinary | Worker::Idle => lane.next(),
+            Worker::Steady => lane.next_steady(),
+        };
+        while let Some(work) = next() {
+            if catch_unwind(AssertUnwindSafe(|| work_at(&work))).is_err() {
+                counter!("karipass_hash_panics_total", "lane" => lane.name).increment(1);
+                tracing::error!(lane = lane.name, "a hashing thread has panicked; it goes on");
+                work.job.fail(HashError::Failed("a hashing thread has panicked".to_owned()));
+            }
+            lane.done(&work, worker);
         }
     })?;
     Ok(())
 }
 
 #[cfg(test)]
-mod tests {
-    use metrics::with_local_recorder;
-    use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusRecorder};
-
-    use super::*;
-
-    type Answer = oneshot::Receiver<Result<Checked, HashError>>;
-
-    fn job(name: &str) -> (Job, Answer) {
-        let (done, answer) = oneshot::channel();
-        let typed = TypedPassword::from(name.to_owned());
-        (Job::Verify { typed, stored: None, renewal: None, done }, answer)
-    }
-
-    /// Fills a lane with jobs of these names.
-    fn filled(lane: &Lane, names: impl Iterator<Item = usize>) -> Vec<Answer> {
-        names
-            .map(|name| {
-                let (job, answer) = job(&name.to_string());
-                lane.push(job).unwrap();
-                answer
-            })
-            .collect()
-    }
-
-    fn is_refused(lane: &Lane) -> bool {
-        matches!(lane.admit(), Err(HashError::Busy))
-            && matches!(lane.push(job("").0), Err(HashError::Busy))
-    }
-
-    /// What `/metrics` says of the lane's queue.
-    fn told(recorder: &PrometheusRecorder) -> String {
-        let metrics = recorder.handle().render();
-        let told = metrics.lines().find_map(|line| {
-            line.strip_prefix("karipass_hash_waiting{lane=\"test\"} ").map(str::to_owned)
-        });
-        told.unwrap_or(metrics)
-    }
-
-    fn next(lane: &Lane) -> String {
-        match lane.next() {
-            Some(Job::Verify { typed, .. }) => String::from_utf8(typed.expose().to_vec()).unwrap(),
-            Some(Job::Hash { .. }) | None => panic!("there is no such job"),
-        }
-    }
-
-    #[test]
-    fn a_queue_takes_as_many_as_its_bound_and_whoever_leaves_makes_room() {
-        let lane = Lane::new("test", Some(3));
-        let mut answers = filled(&lane, 0..3);
-        assert!(is_refused(&lane));
-        assert_eq!(next(&lane), "0");
-        answers.extend(filled(&lane, 3..4));
-        assert!(is_refused(&lane));
-        drop(answers.remove(1));
-        answers.extend(filled(&lane, 4..5));
-        assert!(is_refused(&lane));
-        assert_eq!([next(&lane), next(&lane), next(&lane)], ["2", "3", "4"]);
-        assert_eq!(lane.waiting(), 0);
-    }
-
-    #[test]
-    fn beyond_a_few_the_newest_is_next() {
-        let lane = Lane::new("test", Some(IN_ORDER + 2));
-        let _answers = filled(&lane, 0..IN_ORDER + 2);
-        let newest = [(IN_ORDER + 1).to_string(), IN_ORDER.to_string()];
-        assert_eq!([next(&lane), next(&lane)], newest);
-        assert_eq!([next(&lane), next(&lane)], ["0", "1"]);
-    }
-
-    #[test]
-    fn a_wait_is_that_of_the_first_who_has_not_left() {
-        let lane = Lane::new("test", None);
-        assert_eq!(lane.wait(clock::now()), Duration::ZERO);
-        let mut answers = filled(&lane, 0..1);
-        let between = clock::now();
-        answers.extend(filled(&lane, 1..2));
-        let later = clock::now() + Duration::from_secs(5);
-        assert!(lane.wait(later) >= later - between);
-        drop(answers.remove(0));
-        assert!(lane.wait(later) <= later - between);
-        assert_eq!(next(&lane), "1");
-        assert_eq!(lane.wait(later), Duration::ZERO);
-    }
-
-    #[test]
-    fn a_queue_without_a_bound_refuses_nobody() {
-        let lane = Lane::new("test", None);
-        let answers = filled(&lane, 0..10_000);
-        assert_eq!(lane.waiting(), answers.len());
-    }
-
-    #[test]
-    fn the_queues_length_is_told_from_the_start_and_without_those_who_have_left() {
-        let recorder = PrometheusBuilder::new().build_recorder();
-        let lane = with_local_recorder(&recorder, || {
-            let lane = Lane::new("test", Some(3));
-            assert_eq!(told(&recorder), "0");
-            filled(&lane, 0..2);
-            assert_eq!(told(&recorder), "2");
-            lane
-        });
-        thread::scope(|threads| {
-            threads.spawn(|| with_local_recorder(&recorder, || assert!(lane.next().is_none())));
-            while lane.waiting() > 0 {
-                thread::yield_now();
-            }
-            lane.close();
-        });
-        assert_eq!(told(&recorder), "0");
-    }
-
-    #[test]
-    fn a_queue_that_refuses_tells_those_who_wait_and_takes_nobody_more() {
-        let lane = Lane::new("test", Some(3));
-        let answers = filled(&lane, 0..3);
-        lane.refuse();
-        for mut answer in answers {
-            assert!(matches!(answer.try_recv(), Ok(Err(HashError::Busy))));
-        }
-        assert!(is_refused(&lane));
-    }
-}
+mod tests;

@@ -113,11 +113,12 @@ pub async fn change_password(
     if compared.is_at_its_last() && !may_void {
         return Ok(PasswordVerdict::WouldVoid);
     }
-    let outcome = match compare(hasher, Some(login), current, compared.phc.clone(), None).await? {
-        Checked::Right { .. } => Ok(hasher.hash_for_change(new, salt).await?),
-        Checked::Wrong => Err(Outcome::Wrong),
-        Checked::Unverifiable(_) => Err(Outcome::Unverifiable),
-    };
+    let outcome =
+        match compare(hasher, Some(login), current, compared.phc.clone(), None, address).await? {
+            Checked::Right { .. } => Ok(hasher.hash_for_change(new, salt, address).await?),
+            Checked::Wrong => Err(Outcome::Wrong),
+            Checked::Unverifiable(_) => Err(Outcome::Unverifiable),
+        };
     let digests = (digest, fresh.digest(door));
     let change = Change { doing, compared: compared.id, outcome, digests, idle };
     let settled = store.settle(attempt, |tried| change.decide(store, tried));

@@ -125,7 +125,7 @@ pub async fn change_unit(
     if u32::try_from(at_their_last.count()).is_ok_and(|count| count > may_void) {
         return Ok(UnitVerdict::WouldVoid);
     }
-    let compared = compare_all(hasher, &allowed, &passwords).await?;
+    let compared = compare_all(hasher, &allowed, &passwords, address).await?;
     let unverifiable = compared.iter().filter(|one| one.outcome == Outcome::Unverifiable);
     for (one, part) in unverifiable.zip(1..) {
         let doing = Doing { login: one.number, ..doing };
@@ -282,13 +282,14 @@ async fn compare_all(
     hasher: &Hasher,
     allowed: &Allowed,
     passwords: &[(Number, TypedPassword)],
+    address: IpAddr,
 ) -> Result<Vec<Compared>, HashError> {
     let mut all = Vec::with_capacity(passwords.len());
     for (number, credential) in allowed.plan.asked.iter().zip(&allowed.asked) {
         let typed = passwords.iter().find(|(given, _)| given == number);
         let typed = typed.map_or_else(|| String::new().into(), |(_, typed)| typed.clone());
         let stored = credential.phc.clone();
-        let outcome = match compare(hasher, Some(*number), typed, stored, None).await? {
+        let outcome = match compare(hasher, Some(*number), typed, stored, None, address).await? {
             Checked::Right { .. } => Outcome::Done,
             Checked::Wrong => Outcome::Wrong,
             Checked::Unverifiable(_) => Outcome::Unverifiable,

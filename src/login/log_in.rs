@@ -74,14 +74,14 @@ pub async fn log_in(
     idle: Duration,
 ) -> Result<Verdict, LoginError> {
     let Attempt { login, typed, address, door, salt, token, id, may_void } = attempt;
-    hasher.admit_login()?;
+    hasher.admit_login(address)?;
     let known = store.known_login(login).await?;
     let contract = known.as_ref().map(|known| known.contract.number);
     let attempted = Attempted { attempt: id, login, contract, address };
     let (credential, now) = match decision::candidate(login, known) {
         Candidate::Good { credential, now } => (credential, now),
         Candidate::None { outcome, expired } => {
-            compare(hasher, login, typed, None, None).await?;
+            compare(hasher, login, typed, None, None, address).await?;
             refuse(store, &attempted, outcome, expired.as_ref()).await?;
             return Ok(Verdict::Refused(Refusal::NothingToCompare));
         }
@@ -90,7 +90,8 @@ pub async fn log_in(
         tracing::info!(?login, %address, "a login was not compared: its address has voided too many");
         return Ok(Verdict::WouldVoid);
     }
-    let renewed = match compare(hasher, login, typed, credential.phc.clone(), Some(salt)).await? {
+    let stored = credential.phc.clone();
+    let renewed = match compare(hasher, login, typed, stored, Some(salt), address).await? {
         Checked::Right { renewed } => renewed,
         Checked::Wrong => {
             let voided = store.count_wrong(&attempted, &credential).await?;

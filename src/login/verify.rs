@@ -5,13 +5,15 @@ use std::net::IpAddr;
 
 use metrics::counter;
 
+use std::net::IpAddr;
+
 use crate::hashing::{Checked, HashError, Hasher, Salt};
 use crate::number::Number;
 use crate::password::{PhcString, TypedPassword};
 use crate::store::audit::Outcome;
 
 /// Compares what was typed for `login` with its stored hash, or with the dummy if it has none: one
-/// hash operation either way. What comes of it stands only once the store has decided on it.
+/// hash operation either way, in the turn of `address`. What comes of it stands only once the store has decided on it.
 ///
 /// # Errors
 /// [`HashError`]; nothing was compared then.
@@ -21,8 +23,9 @@ pub(super) async fn compare(
     typed: TypedPassword,
     stored: Option<PhcString>,
     renewal: Option<Salt>,
+    address: IpAddr,
 ) -> Result<Checked, HashError> {
-    let checked = hasher.verify_for_login(typed, stored, renewal).await?;
+    let checked = hasher.verify_for_login(typed, stored, renewal, address).await?;
     if let Checked::Unverifiable(reason) = &checked {
         tracing::error!(?login, reason, "a stored hash cannot be verified");
     }

@@ -1,6 +1,7 @@
 //! A contract, a site before it, and whoever speaks to the site: what most trials of the rules begin with.
 
 use std::collections::HashMap;
+use std::net::Ipv4Addr;
 
 use karipass::hashing::{Cost, Dummy, Hasher, Keys, Salt};
 use karipass::password::{NewPassword, PhcString, TypedPassword};
@@ -146,7 +147,10 @@ async fn hashed(password: &str) -> PhcString {
     let new = NewPassword::check(&typed(""), &typed(password), &typed(password)).unwrap();
     let keys = Keys::parse(KEYS).unwrap();
     let hasher = Hasher::start(keys, Cost::LIVE, &Dummy::draw(&mut rand::rng())).unwrap();
-    let phc = hasher.hash_for_change(new, Salt::draw(&mut rand::rng())).await.unwrap();
+    let phc = hasher
+        .hash_for_change(new, Salt::draw(&mut rand::rng()), Ipv4Addr::LOCALHOST.into())
+        .await
+        .unwrap();
     known.insert(password.to_owned(), phc.clone());
     phc
 }

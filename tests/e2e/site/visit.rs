@@ -1,5 +1,7 @@
 //! One visit to the site: numbers of its own, a browser as new, and what the store has of them.
 
+use std::net::Ipv4Addr;
+
 use anyhow::{Context as _, Result, anyhow, ensure};
 use karipass::hashing::Salt;
 use karipass::password::{NewPassword, PhcString, TemporaryPassword, TypedPassword};
@@ -95,7 +97,11 @@ impl<'a> Visit<'a> {
         let password = NewPassword::check(&typed(""), &typed(&secret), &typed(&secret));
         let password = password.map_err(|reasons| anyhow!("{reasons:?}"))?;
         let salt = Salt::draw(&mut rand::rng());
-        let hashed = self.wait(self.ground.hasher.hash_for_change(password, salt))?;
+        let hashed = self.wait(self.ground.hasher.hash_for_change(
+            password,
+            salt,
+            Ipv4Addr::LOCALHOST.into(),
+        ))?;
         self.stores(login, "password", unit, &hashed)?;
         Ok(secret)
     }

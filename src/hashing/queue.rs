@@ -1,0 +1,123 @@
+//! Who is served next: the networks that ask take turns, so that none can take another's.
+//!
+//! Beyond a few waiting jobs the newest goes first, of a network's and of the networks: in a flood those
+//! who have just asked are served at once and those whose patience has ended are skipped, while first
+//! come, first served would make everyone wait for the whole queue. Of a full queue the network that has
+//! most of it gives up a place for one that has less.
+
+use std::collections::{HashMap, VecDeque};
+use std::net::{IpAddr, Ipv6Addr};
+use std::sync::Arc;
+use std::time::Instant;
+
+use super::lane::Job;
+
+/// Jobs that are still taken in the order of their arrival: about a second's work of one core.
+pub(super) const IN_ORDER: usize = 64;
+/// What an IPv6 subscriber may hold.
+const IPV6_NETWORK: u128 = !0 << (128 - 56);
+
+/// A job, and since when it waits.
+type Waiting = (Arc<Job>, Instant);
+
+/// The jobs that wait.
+#[derive(Default)]
+pub(super) struct Queue {
+    /// None is empty.
+    networks: HashMap<IpAddr, VecDeque<Waiting>>,
+    /// The same networks, in the order of their turns.
+    turns: VecDeque<IpAddr>,
+    jobs: usize,
+}
+
+impl Queue {
+    pub(super) fn len(&self) -> usize {
+        self.jobs
+    }
+
+    /// A job of whoever asks from `address`.
+    pub(super) fn push(&mut self, address: IpAddr, job: Arc<Job>, now: Instant) {
+        let network = network(address);
+        let jobs = self.networks.entry(network).or_default();
+        if jobs.is_empty() {
+            self.turns.push_back(network);
+        }
+        jobs.push_back((job, now));
+        self.jobs += 1;
+    }
+
+    /// The next job that anyone still waits for.
+    pub(super) fn pop(&mut self) -> Option<Arc<Job>> {
+        loop {
+            let newest_first = self.turns.len() > IN_ORDER;
+            let turn = if newest_first { self.turns.pop_back() } else { self.turns.pop_front() };
+            let network = turn?;
+            let next = self.networks.get_mut(&network).and_then(|jobs| {
+                if jobs.len() > IN_ORDER { jobs.pop_back() } else { jobs.pop_front() }
+            });
+            self.jobs -= usize::from(next.is_some());
+            if self.networks.get(&network).is_some_and(|jobs| !jobs.is_empty()) {
+                // It has had its turn: the others come before it.
+                if newest_first {
+                    self.turns.push_front(network);
+                } else {
+                    self.turns.push_back(network);
+                }
+            } else {
+                self.networks.remove(&network);
+            }
+            if let Some((job, _)) = next.filter(|(job, _)| !job.is_abandoned()) {
+                return Some(job);
+            }
+        }
+    }
+
+    /// Drops what nobody waits for any more.
+    pub(super) fn drop_abandoned(&mut self) {
+        self.networks.retain(|_, jobs| {
+            jobs.retain(|(job, _)| !job.is_abandoned());
+            !jobs.is_empty()
+        });
+        self.turns.retain(|network| self.networks.contains_key(network));
+        self.jobs = self.networks.values().map(VecDeque::len).sum();
+    }
+
+    /// Whether another network has so many more jobs that one of them is to go for one from `address`.
+    pub(super) fn may_displace(&self, address: IpAddr) -> bool {
+        let own = self.networks.get(&network(address)).map_or(0, VecDeque::len);
+        self.networks.values().any(|jobs| jobs.len() > own + 1)
+    }
+
+    /// Gives up a job of the network that has most, the one that would be served last.
+    pub(super) fn displace(&mut self) -> Option<Arc<Job>> {
+        let jobs = self.networks.values_mut().max_by_key(|jobs| jobs.len())?;
+        let last = if jobs.len() > IN_ORDER { jobs.pop_front() } else { jobs.pop_back() };
+        self.jobs -= usize::from(last.is_some());
+        self.drop_empty();
+        last.map(|(job, _)| job)
+    }
+
+    fn drop_empty(&mut self) {
+        self.networks.retain(|_, jobs| !jobs.is_empty());
+        self.turns.retain(|network| self.networks.contains_key(network));
+    }
+
+    /// Since when the first one waits that anyone still waits for.
+    pub(super) fn since(&self) -> Option<Instant> {
+        let jobs = self.networks.values().flatten();
+        jobs.filter(|(job, _)| !job.is_abandoned()).map(|(_, since)| *since).min()
+    }
+
+    /// All of them.
+    pub(super) fn into_jobs(self) -> impl Iterator<Item = Arc<Job>> {
+        self.networks.into_values().flatten().map(|(job, _)| job)
+    }
+}
+
+/// What takes turns as one: an IPv4 address, or an IPv6 network of 56 bits.
+fn network(address: IpAddr) -> IpAddr {
+    match address.to_canonical() {
+        IpAddr::V4(address) => address.into(),
+        IpAddr::V6(address) => Ipv6Addr::from_bits(address.to_bits() & IPV6_NETWORK).into(),
+    }
+}
