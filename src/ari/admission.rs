@@ -11,8 +11,8 @@
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
-/// Orders are slow from here on; a key's reaction that long is heard.
-const SLOW_ORDERS: Duration = Duration::from_millis(250);
+/// Orders are slow from here on: half of what is waited for an answer. A slow network alone is quicker.
+const SLOW_ORDERS: Duration = Duration::from_secs(1);
 /// Hashes are; whoever waits 8 s for one hears `trouble` (`P15`), and as long a queue builds up in seconds.
 const SLOW_HASHES: Duration = Duration::from_secs(1);
 /// What was slow is quick again below this part of that.
@@ -225,7 +225,7 @@ mod tests {
     use super::*;
 
     const QUICK_ORDER: Duration = Duration::from_millis(5);
-    const SLOW_ORDER: Duration = Duration::from_millis(600);
+    const SLOW_ORDER: Duration = Duration::from_secs(2);
 
     /// A line whose time is moved by hand.
     struct Moved {

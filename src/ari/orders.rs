@@ -160,7 +160,9 @@ impl Orders {
         let (what, keyed) = self.queue.pop_front()?;
         if let Some(since) = self.since.take() {
             let now = clock::now();
-            self.pbx.note_order(now.saturating_duration_since(since), now);
+            // An answer is two requests.
+            let requests = if matches!(what, What::Answer) { 2 } else { 1 };
+            self.pbx.note_order(now.saturating_duration_since(since) / requests, now);
         }
         if let Some(keyed) = keyed {
             let reaction = clock::now().saturating_duration_since(keyed);

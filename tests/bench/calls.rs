@@ -20,8 +20,6 @@ use rustix::net::sockopt::set_socket_recv_buffer_size;
 
 use crate::script::{RATE, Script, Voice};
 
-/// Calls begun a second.
-const CALLS_A_SECOND: u32 = 8;
 /// By when all calls are over, beyond the time that they take to begin.
 const OVER_WITHIN: Duration = Duration::from_mins(1);
 const PACKET: Duration = Duration::from_millis(1000 / RATE as u64);
@@ -45,8 +43,8 @@ pub struct Call {
     pub ended: bool,
 }
 
-/// Places a call from each of `callers`, who all follow `script`.
-pub fn place(line: &Line, callers: &[String], script: &Script) -> Result<Vec<Call>> {
+/// Places a call from each of `callers`, so many a second, who all follow `script`.
+pub fn place(line: &Line, callers: &[String], rate: u32, script: &Script) -> Result<Vec<Call>> {
     let socket = Arc::new(UdpSocket::bind((CARRIER, 0))?);
     set_socket_recv_buffer_size(&socket, RECEIVE_BUFFER)?;
     let media = socket.local_addr()?.port();
@@ -58,9 +56,9 @@ pub fn place(line: &Line, callers: &[String], script: &Script) -> Result<Vec<Cal
         // After the last news nobody listens any more.
         let _ = told.send((call, what));
     };
-    let sipp = Sipp::place(line, CARRIER, &Identity::Asserted, &placed, CALLS_A_SECOND, tell)?;
+    let sipp = Sipp::place(line, CARRIER, &Identity::Asserted, &placed, rate, tell)?;
     let mut conversation = Conversation::new(line, &socket, script, callers.len());
-    conversation.hold(&news).with_context(|| sipp.errors())?;
+    conversation.hold(&news, rate).with_context(|| sipp.errors())?;
     let mut heard = ear.close()?;
     let Conversation { mut calls, answered, .. } = conversation;
     for (call, port) in answered {
@@ -95,9 +93,9 @@ impl<'a> Conversation<'a> {
     }
 
     /// Talks until every call is over.
-    fn hold(&mut self, news: &Receiver<(usize, News)>) -> Result<()> {
+    fn hold(&mut self, news: &Receiver<(usize, News)>, rate: u32) -> Result<()> {
         let number = self.calls.len();
-        let begin = Duration::from_secs((number / CALLS_A_SECOND as usize) as u64);
+        let begin = Duration::from_secs((number / rate as usize) as u64);
         let until = Instant::now() + begin + OVER_WITHIN;
         let mut over = 0;
         while over < number {

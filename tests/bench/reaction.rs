@@ -13,6 +13,8 @@ use crate::script::ENTRIES;
 pub struct Reactions {
     /// Calls that did not go as they should.
     pub failed: usize,
+    /// Calls that heard the apology at once.
+    pub refused: usize,
     /// From the release of an entry's last key to the next guidance's first packet, in milliseconds.
     pub next_guidance: Vec<f64>,
     /// The same from the confirmation to `completed`.
@@ -34,6 +36,7 @@ impl Reactions {
                 Some(beginnings) if call.ended && call.released.len() == ENTRIES => {
                     reactions.note(&call.released, beginnings);
                 }
+                Some(_) | None if is_refused(&hearing.heard) => reactions.refused += 1,
                 Some(_) | None => {
                     let names: Vec<String> =
                         hearing.heard.iter().map(|heard| heard.names.join("|")).collect();
@@ -53,6 +56,12 @@ impl Reactions {
         self.next_guidance.extend(milliseconds.by_ref().take(ENTRIES - 1));
         self.completed.extend(milliseconds);
     }
+}
+
+/// Whether nothing was heard but the apology.
+fn is_refused(heard: &[Heard]) -> bool {
+    heard.last().is_some_and(|last| last.may_be("trouble"))
+        && heard.iter().all(|heard| !heard.may_be("menu"))
 }
 
 /// When the guidance after each entry began, if all was heard as it should be: the menu, the caller's

@@ -16,12 +16,15 @@ use karipass_lab::subscriber::Line;
 use tempfile::TempDir;
 
 use crate::calls;
+use crate::capacity;
 use crate::figure::{Figure, quantile};
 use crate::reaction::Reactions;
 use crate::script::Script;
 use crate::usage::Process;
 
 const CALLS: usize = 200;
+/// Calls begun a second.
+const CALLS_A_SECOND: u32 = 8;
 /// The number of `baseline.conf`.
 const YARDSTICK: &str = "0664806431";
 const PASSWORD: &str = "27182818";
@@ -35,29 +38,32 @@ const HASHING: &str = "hash-";
 
 /// Everything that the calls show.
 pub fn measure() -> Result<Vec<Figure>> {
-    let callers: Vec<String> = (0..CALLS).map(|call| format!("067{call:03}4510")).collect();
-    let mut system = System::start(&callers)?;
+    let all: Vec<String> = (0..capacity::MOST).map(|call| format!("067{call:04}451")).collect();
+    let callers = &all[..CALLS];
+    let mut system = System::start(&all)?;
     println!("{CALLS} calls to plain dialplan…");
-    let dialplan = system.calls(YARDSTICK, &callers)?;
+    let dialplan = system.calls(YARDSTICK, callers, CALLS_A_SECOND)?;
     println!("{CALLS} calls to karipass…");
     let daemon = Process(system.daemon.child().id());
     let switch = Process(system.asterisk.child().id());
     let before = [daemon.time()?, daemon.time_of(HASHING)?, switch.time()?];
-    let karipass = system.calls(SET_UP_NUMBER, &callers)?;
+    let karipass = system.calls(SET_UP_NUMBER, callers, CALLS_A_SECOND)?;
     let after = [daemon.time()?, daemon.time_of(HASHING)?, switch.time()?];
     let [total, hashing, switch] =
         std::array::from_fn(|index| after[index].saturating_sub(before[index]));
     let hash = hash_p99(system.daemon.operators())?;
     println!("{CALLS} calls to karipass beside {OVERLOAD} times the logins that it can verify…");
-    let flooded = system.flooded(&callers)?;
+    let flooded = system.flooded(callers)?;
     let mut figures = compared(karipass, dialplan, flooded, hash);
     let cpu = Figure::new("daemon CPU a call", a_call(total.saturating_sub(hashing)), "ms");
     figures.push(cpu.beside(a_call(switch)).ratio_at_most(0.05));
     figures.push(Figure::new("daemon peak memory", daemon.peak_memory()?, "MiB"));
+    println!("as many calls a second as all succeed, and more…");
+    figures
+        .extend(capacity::measure(|calls, rate| system.calls(SET_UP_NUMBER, &all[..calls], rate))?);
     Ok(figures)
 }
 
-#[expect(clippy::cast_precision_loss, reason = "hundreds of calls")]
 fn compared(
     mut karipass: Reactions,
     mut dialplan: Reactions,
@@ -72,8 +78,8 @@ fn compared(
     let reactions = [beside("reaction median", 0.5, 1.5), beside("reaction p99", 0.99, 3.0)];
     let completed = quantile(&mut karipass.completed, 0.99);
     let mut figures = vec![
-        Figure::new("calls failed", (karipass.failed + flooded.failed) as f64, "")
-            .beside(dialplan.failed as f64)
+        Figure::new("calls failed", lost(&karipass) + lost(&flooded), "")
+            .beside(lost(&dialplan))
             .at_most(0.0),
     ];
     figures.extend(reactions);
@@ -86,6 +92,11 @@ fn compared(
         Figure::new("confirmation to completed p99", completed, "ms").beside(hash).within(6.0),
     );
     figures
+}
+
+#[expect(clippy::cast_precision_loss, reason = "hundreds of calls")]
+fn lost(reactions: &Reactions) -> f64 {
+    (reactions.failed + reactions.refused) as f64
 }
 
 #[expect(clippy::cast_precision_loss, reason = "hundreds of calls")]
@@ -133,9 +144,9 @@ impl System {
         Ok(Self { daemon, asterisk, _postgres: postgres, _folders: [folder, memory] })
     }
 
-    fn calls(&self, number: &str, callers: &[String]) -> Result<Reactions> {
+    fn calls(&self, number: &str, callers: &[String], rate: u32) -> Result<Reactions> {
         let line = Line::new(self.asterisk.sip(), number);
-        let calls = calls::place(&line, callers, &Script::line_unit(PASSWORD))?;
+        let calls = calls::place(&line, callers, rate, &Script::line_unit(PASSWORD))?;
         Reactions::of(&calls, callers)
     }
 
@@ -144,7 +155,7 @@ impl System {
         let flood = Flood::of(&self.daemon.site(), &self.daemon.certificate(), YARDSTICK)?;
         let capacity = flood.capacity()?;
         let running = flood.begin(OVERLOAD * capacity);
-        let reactions = self.calls(SET_UP_NUMBER, callers)?;
+        let reactions = self.calls(SET_UP_NUMBER, callers, CALLS_A_SECOND)?;
         let Counted { verified, busy, failed, .. } = running.end()?;
         println!(
             "{capacity:.0} logins a second can be verified: {verified} were, {busy} refused, {failed} failed"

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use karipass::ari::Pace;
 use karipass::hashing::Cost;
 use karipass_lab::fake_asterisk::Reply;
 use libtest_mimic::Trial;
@@ -51,14 +52,15 @@ async fn places(world: Arc<World>) {
 }
 
 async fn slow_orders(world: Arc<World>) {
-    let rig = Rig::start(&world, Plan::default()).await;
+    let slow = Duration::from_millis(1500);
+    let pace = Pace { request: slow * 4, ..Plan::default().pace };
+    let rig = Rig::start(&world, Plan { pace, ..Plan::default() }).await;
     let refused = || rig::counter("karipass_calls_refused_total{cause=\"orders\"}");
     let before = refused();
     rig.fake.call("slow.under-way", &TRUSTED);
     rig.fake.playing("slow.under-way", "menu").await;
-    let slow = Duration::from_millis(700);
     rig.fake.on("POST", "/slow.answered.", Reply::Late(slow));
-    for call in 0..AT_ONCE {
+    for call in 0..AT_ONCE / 2 {
         rig.fake.call(&format!("slow.answered.{call}"), &["untrusted", ""]);
     }
     let mut calls = 0;
@@ -117,7 +119,7 @@ async fn slow_hashes(world: Arc<World>) {
 }
 
 async fn too_quick(world: Arc<World>) {
-    let pace = karipass::ari::Pace { calls_a_second: 1.0, ..Plan::default().pace };
+    let pace = Pace { calls_a_second: 1.0, ..Plan::default().pace };
     let rig = Rig::start(&world, Plan { pace, ..Plan::default() }).await;
     // Those who hang up without a password are none.
     for call in 0..20 {
