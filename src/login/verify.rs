@@ -5,8 +5,6 @@ use std::net::IpAddr;
 
 use metrics::counter;
 
-use std::net::IpAddr;
-
 use crate::hashing::{Checked, HashError, Hasher, Salt};
 use crate::number::Number;
 use crate::password::{PhcString, TypedPassword};
