@@ -48,6 +48,12 @@ const MOST_CONNECTIONS: usize = 1000;
 
 /// Connections of the site, if nothing else is configured.
 const SITE_CONNECTIONS: usize = 4096;
+/// The most of them from one address, if nothing else is configured.
+const CONNECTIONS_BY_ADDRESS: usize = 128;
+/// New connections a minute from one address, if nothing else is configured.
+const CONNECTION_RATE: u32 = 600;
+/// TLS handshakes a minute with one address, if nothing else is configured.
+const HANDSHAKE_RATE: u32 = 300;
 /// The most that can be configured: a process has no ports for more, and few systems grant the files.
 const MOST_SITE_CONNECTIONS: usize = 65_536;
 
@@ -151,8 +157,12 @@ pub struct Site {
     pub proxies: Vec<Network>,
     /// The most connections at once.
     pub connections: usize,
-    /// The most of them from one address that is no proxy.
+    /// The most of them from one address, or /56 of IPv6, that is no proxy.
     pub connections_by_address: usize,
+    /// New connections a minute from one address; none if `off`.
+    pub connection_rate: Option<std::num::NonZeroU32>,
+    /// TLS handshakes a minute with one address; none if `off`.
+    pub handshake_rate: Option<std::num::NonZeroU32>,
 }
 
 /// A certificate's files.
@@ -412,7 +422,10 @@ fn site(reader: &mut Reader) -> Option<Site> {
     let proxies = reader.list("site.proxies");
     let connections = reader.count("site.connections", SITE_CONNECTIONS, MOST_SITE_CONNECTIONS);
     let most = connections.unwrap_or(MOST_SITE_CONNECTIONS);
-    let by_address = reader.count("site.connections_by_address", most.div_ceil(2), most);
+    let by_address =
+        reader.count("site.connections_by_address", CONNECTIONS_BY_ADDRESS.min(most), most);
+    let connection_rate = reader.limit("site.connection_rate", CONNECTION_RATE);
+    let handshake_rate = reader.limit("site.handshake_rate", HANDSHAKE_RATE);
     Some(Site {
         listen: listen?,
         tls,
@@ -421,6 +434,8 @@ fn site(reader: &mut Reader) -> Option<Site> {
         proxies: proxies?,
         connections: connections?,
         connections_by_address: by_address?,
+        connection_rate: connection_rate?,
+        handshake_rate: handshake_rate?,
     })
 }
 

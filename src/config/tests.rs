@@ -325,13 +325,13 @@ fn calls_have_two_minutes_to_finish_and_the_site_five_seconds_or_none() {
 }
 
 #[test]
-fn one_address_has_half_of_the_connections_unless_told_otherwise() {
+fn b3_one_address_has_128_connections_unless_told_otherwise() {
     let site = |given: &[(&str, &str)]| {
         let site = load(None, with(given)).unwrap().site;
         (site.connections, site.connections_by_address)
     };
     let (all, each) = ("KARIPASS_SITE_CONNECTIONS", "KARIPASS_SITE_CONNECTIONS_BY_ADDRESS");
-    assert_eq!(site(&[]), (4096, 2048));
+    assert_eq!(site(&[]), (4096, 128));
     assert_eq!(site(&[(all, "1")]), (1, 1));
     assert_eq!(site(&[(all, "100"), (each, "100")]), (100, 100));
     for (given, mistake) in [

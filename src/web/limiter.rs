@@ -28,10 +28,10 @@ use super::problem::Problem;
 use super::session::Client;
 use crate::clock;
 use crate::number::Number;
+pub(super) use bucket::{Bucket, Pace};
 use budgets::{Answer, Budgets, Places};
 pub(super) use charge::{Charge, Cost};
-pub(super) use network::network;
-use network::networks;
+pub(super) use network::{NETWORKS, household, network, networks};
 use tries::Tries;
 
 /// What is remembered at most of each kind. Two share a place only by a rare chance, which nobody can foresee.

@@ -6,6 +6,7 @@
 use std::future::{Ready, ready};
 use std::io;
 use std::net::{SocketAddr, TcpListener};
+use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll};
@@ -17,13 +18,14 @@ use axum::http::{HeaderValue, header};
 use axum::middleware::map_response_with_state;
 use axum::response::Response;
 use axum_server::Server;
-use axum_server::accept::{Accept, NoDelayAcceptor};
+use axum_server::accept::Accept;
 use axum_server::tls_rustls::RustlsAcceptor;
 use rustix::net::sockopt::set_tcp_user_timeout;
 use tokio::net::TcpStream;
 use tokio::sync::Notify;
 use tower::Service;
 
+use super::connection::Connection;
 use super::room::{Place, Room};
 use super::tls::Offered;
 use crate::config::Tls;
@@ -119,7 +121,7 @@ pub async fn serve(
     let server = axum_server::from_tcp(listener).map_err(ServeError::Broken)?.handle(handle);
     let router = router.layer(map_response_with_state(parting, part));
     let service = router.into_make_service_with_connect_info::<SocketAddr>();
-    let plain = Limited { inner: NoDelayAcceptor::new(), room };
+    let plain = Limited { room, tls: tls.is_some() };
     let Some(tls) = tls else {
         return timed(server.acceptor(plain)).serve(service).await.map_err(ServeError::Broken);
     };
@@ -153,27 +155,30 @@ fn timed<A>(server: Server<SocketAddr, A>) -> Server<SocketAddr, A> {
 /// Accepts connections as long as there is room.
 #[derive(Clone)]
 struct Limited {
-    inner: NoDelayAcceptor,
     room: Room,
+    /// Whether what a client sends first begins a handshake.
+    tls: bool,
 }
 
 impl<S> Accept<TcpStream, S> for Limited {
-    type Stream = TcpStream;
+    type Stream = Connection;
     type Service = Held<S>;
-    type Future = Ready<io::Result<(TcpStream, Held<S>)>>;
+    type Future = Ready<io::Result<(Connection, Held<S>)>>;
 
     fn accept(&self, stream: TcpStream, service: S) -> Self::Future {
-        let address = match stream.peer_addr() {
-            Ok(address) => address.ip(),
-            Err(error) => return ready(Err(error)),
-        };
-        let Some(place) = self.room.take(address) else {
-            return ready(Err(io::ErrorKind::ConnectionRefused.into()));
-        };
-        if let Err(error) = set_tcp_user_timeout(&stream, UNREAD_LIMIT_MS) {
-            return ready(Err(error.into()));
-        }
-        self.inner.accept(stream, Held { service, _place: Arc::new(place) })
+        ready(self.place(stream).map(|(stream, place)| (stream, Held { service, place })))
+    }
+}
+
+impl Limited {
+    fn place(&self, stream: TcpStream) -> io::Result<(Connection, Arc<Place>)> {
+        let address = stream.peer_addr()?.ip();
+        let place = self.room.take(address);
+        let (place, leave) = place.ok_or(io::ErrorKind::ConnectionRefused)?;
+        set_tcp_user_timeout(&stream, UNREAD_LIMIT_MS)?;
+        stream.set_nodelay(true)?;
+        let handshake = self.tls.then(|| (self.room.clone(), address));
+        Ok((Connection::new(stream, leave, handshake), Arc::new(place)))
     }
 }
 
@@ -181,19 +186,28 @@ impl<S> Accept<TcpStream, S> for Limited {
 #[derive(Clone)]
 struct Held<S> {
     service: S,
-    _place: Arc<Place>,
+    place: Arc<Place>,
 }
 
-impl<R, S: Service<R>> Service<R> for Held<S> {
+impl<R, S> Service<R> for Held<S>
+where
+    S: Service<R>,
+    S::Future: Send + 'static,
+{
     type Response = S::Response;
     type Error = S::Error;
-    type Future = S::Future;
+    type Future = Pin<Box<dyn Future<Output = Result<S::Response, S::Error>> + Send>>;
 
     fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
         self.service.poll_ready(context)
     }
 
-    fn call(&mut self, request: R) -> S::Future {
-        self.service.call(request)
+    fn call(&mut self, request: R) -> Self::Future {
+        let (under_way, answer) = (self.place.request(), self.service.call(request));
+        Box::pin(async move {
+            let answer = answer.await;
+            drop(under_way);
+            answer
+        })
     }
 }

@@ -8,6 +8,7 @@
 
 pub mod api;
 pub mod body;
+mod connection;
 mod forwarded;
 mod head;
 mod layers;
@@ -17,6 +18,7 @@ pub mod operators;
 mod origin;
 pub mod pages;
 pub mod problem;
+mod rates;
 mod refusals;
 mod room;
 mod session;

@@ -14,6 +14,12 @@ pub(in crate::web) fn network(address: IpAddr) -> IpAddr {
     network
 }
 
+/// What is counted as one house or firm: an IPv4 address, or an IPv6 network of 56 bits.
+pub(in crate::web) fn household(address: IpAddr) -> IpAddr {
+    let [narrowest, wider, _] = networks(address);
+    if narrowest.is_ipv4() { narrowest } else { wider }
+}
+
 /// The networks of [`NETWORKS`] that hold `address`, as their first addresses.
 pub(in crate::web) fn networks(address: IpAddr) -> [IpAddr; NETWORKS.len()] {
     NETWORKS.map(|(v4, v6, _)| match address.to_canonical() {
