@@ -78,6 +78,7 @@ pub fn trials(installation: &Installation) -> Vec<Trial> {
         trial(installation, "p1_a_bare_from_is_never_the_caller", bare_from()),
         trial(installation, "p1_from_counts_where_the_carrier_vouches_for_it", vouched()),
         trial(installation, "p1_a_telephone_is_its_fixed_identity_whatever_it_writes", telephone()),
+        trial(installation, "p1_identities_that_disagree_or_are_foreign_are_untrusted", doubtful()),
         trial(installation, "p2_a_withheld_number_is_not_handed_on", withheld()),
         trial(
             installation,
@@ -133,6 +134,13 @@ fn asserted() -> Vec<Case> {
         "sip:0612345600@x",
         "<tel:+81612345600>",
         "<tel:06-1234-5600;phone-context=+81>",
+        "tel:06-1234-5600;Phone-Context=+81",
+        "<sip:0612345600;phone-context=%2B81@x;user=phone>",
+        "<sip:%2B81612345600@x>",
+        "<sip:%2b81-6-1234-5600@x;user=phone>",
+        "<tel:%2B81612345600>",
+        "<sip:0612345600@x>, <tel:+81612345600>",
+        "\"Taro, \\\"T\\\" <x>\" <sip:0612345600@x>, \"a\" \"b\" <tel:+81612345600>",
         "\"Taro\" <sip:+81612345600@x>",
         "\"0611111111 <sip:0622222222@x>, \\\"\" <sip:0612345600@x>",
         "<sip:someone@x>, <tel:+81612345600>",
@@ -143,6 +151,8 @@ fn asserted() -> Vec<Case> {
         forms.iter().map(|form| Case::new(CARRIER, pai(form), trusted("0612345600"))).collect();
     let two = pai("<sip:someone@x>") + pai("<tel:+81612345600>").as_str();
     cases.push(Case::new(CARRIER, two, trusted("0612345600")));
+    let same = pai("<sip:0612345600@x>") + pai("<tel:+81612345600>").as_str();
+    cases.push(Case::new(CARRIER, same, trusted("0612345600")));
     cases.push(Case::new(PLAIN, pai("<sip:81612345600@x>"), trusted("0612345600")));
     cases.push(Case::new(CARRIER, pai("<tel:+819012345678>"), trusted("09012345678")));
     let worthless = [
@@ -169,6 +179,42 @@ fn asserted() -> Vec<Case> {
     cases
 }
 
+fn doubtful() -> Vec<Case> {
+    let good = "<sip:0612345600@x>";
+    let beside = [
+        "<sip:0612345601@x>",
+        "<tel:+81612345601>",
+        "<tel:+1612345600>",
+        "<sip:1001@x>",
+        "\"unfinished <sip:0612345600@x>",
+        "<http:x>",
+    ];
+    let mut cases = Vec::new();
+    for other in beside {
+        let lists = [format!("{good}, {other}"), format!("{other}, {good}")];
+        cases.extend(lists.map(|list| Case::new(CARRIER, pai(&list), verdict("untrusted"))));
+        let headers = [pai(good) + pai(other).as_str(), pai(other) + pai(good).as_str()];
+        cases.extend(headers.map(|two| Case::new(CARRIER, two, verdict("untrusted"))));
+    }
+    let later = pai(good).repeat(3) + pai("<sip:0612345601@x>").as_str();
+    cases.push(Case::new(CARRIER, later, verdict("untrusted")));
+    cases.push(Case::new(CARRIER, pai(good).repeat(5), verdict("untrusted")));
+    for foreign in [
+        "<tel:0612345600;phone-context=+1>",
+        "tel:0612345600;phone-context=+1",
+        "<tel:0612345600;isub=1;PHONE-CONTEXT=+1>",
+        "<tel:0612345600;phone-context=house.example>",
+        "<sip:0612345600;phone-context=+1@x;user=phone>",
+        "<sip:0612345600@x;user=phone;phone-context=%2B1>",
+        "<sip:0612345600;phone-context@x>",
+        "<sip:06\"@a\"12345600@x>",
+        "<sip:%30612345600@x>",
+    ] {
+        cases.push(Case::new(CARRIER, pai(foreign), verdict("untrusted")));
+    }
+    cases
+}
+
 fn bare_from() -> Vec<Case> {
     let remote_party = "Remote-Party-ID: <sip:0612345600@x>;party=calling\r\n";
     vec![
@@ -188,7 +234,7 @@ fn vouched() -> Vec<Case> {
         Case::new(VOUCHING, "", trusted("0612345600"))
             .claiming("\"0611111111\" <sip:+81612345600@x>"),
         Case::new(VOUCHING, "", verdict("untrusted")).claiming("<sip:someone@x>"),
-        Case::new(VOUCHING, "", verdict("untrusted"))
+        Case::new(VOUCHING, "", trusted("0699999999"))
             .claiming("<sip:0699999999@x>;y=\"<sip:0612345600@x>\""),
     ]
 }
@@ -209,6 +255,11 @@ fn withheld() -> Vec<Case> {
         Case::new(CARRIER, private("ID;critical"), verdict("withheld")),
         Case::new(CARRIER, private("user"), verdict("withheld")),
         Case::new(CARRIER, private("none"), trusted("0612345600")),
+        Case::new(CARRIER, private("none") + "Privacy: none\r\n", trusted("0612345600")),
+        Case::new(CARRIER, private("none") + "Privacy: id\r\n", verdict("withheld")),
+        Case::new(CARRIER, private("none;id"), verdict("withheld")),
+        Case::new(CARRIER, private("id, none"), verdict("withheld")),
+        Case::new(PHONE, "Privacy: none\r\nPrivacy: user\r\n", verdict("withheld")),
         Case::new(CARRIER, PAI, verdict("withheld")).claiming(anonymous),
         Case::new(CARRIER, "", verdict("withheld")).claiming(anonymous),
         Case::new(VOUCHING, "Privacy: id\r\n", verdict("withheld")),
@@ -223,7 +274,17 @@ fn dialled() -> Vec<Case> {
             .into_iter()
             .map(|dialled| case(dialled, trusted("0612345600")))
             .collect();
+    let prefixed = ["1860664806430", "186-06-6480-6430", "18-60664806430", "186+81664806430"];
+    cases.extend(prefixed.map(|dialled| case(dialled, trusted("0612345600"))));
+    for dialled in ["1840664806430", "184-06-6480-6430", "184+81-6-6480-6430"] {
+        cases.push(case(dialled, verdict("withheld")));
+        cases.push(Case::new(PHONE, "", verdict("withheld")).dialled(dialled));
+    }
     cases.extend([
+        Case::new(PHONE, "", trusted("0612345601")).dialled("186-06-6480-6430"),
+        case("1850664806430", Answer::Refused(484)),
+        case("1860664806431", Answer::Refused(404)),
+        case("186", Answer::Refused(484)),
         case("0664806431", Answer::Refused(404)),
         case("066480643", Answer::Refused(404)),
         case("06648064300", Answer::Refused(404)),
