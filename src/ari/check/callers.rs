@@ -62,8 +62,7 @@ pub(super) fn elsewhere(wizard: &Conf, sorcery: &Conf) -> Vec<Finding> {
     findings
 }
 
-const BY_NAME: &str =
-    "is known by its name in From too, which anybody can write: identify_by = ip is missing";
+const BY_NAME: &str = "is known by its name in From or in a digest too, which anybody can write: identify_by = ip is missing";
 const BY_FROM: &str =
     "is known by From alone, which anybody can write: it has no identify section with match";
 const BY_WORDS: &str = "is known by what anybody can write: its identify section has match_header or match_request_uri";
@@ -112,7 +111,8 @@ fn unproved(pjsip: &Conf, endpoint: &Section, unknown: &'static str) -> Option<&
 
 fn is_known_by_name(endpoint: &Section) -> bool {
     let ways = endpoint.value("identify_by").unwrap_or(IDENTIFY_BY);
-    ways.split(',').any(|way| way.trim().eq_ignore_ascii_case("username"))
+    let by_name = ["username", "auth_username"];
+    ways.split(',').any(|way| by_name.iter().any(|it| way.trim().eq_ignore_ascii_case(it)))
 }
 
 /// The endpoint of whoever is not known (`res_pjsip_endpoint_identifier_anonymous`).
@@ -149,6 +149,10 @@ mod tests {
             ("context=elsewhere", None),
             ("context=asserted\ntrust_id_inbound=yes", Some("identify_by")),
             ("context=vouched\ntrust_id_inbound=yes\nidentify_by=ip,username", Some("identify_by")),
+            (
+                "context=vouched\ntrust_id_inbound=yes\nidentify_by=ip,auth_username",
+                Some("identify_by"),
+            ),
             ("context=asserted\nidentify_by=ip", Some("trust_id_inbound")),
             ("context=vouched\nidentify_by=ip", Some("trust_id_inbound")),
         ] {

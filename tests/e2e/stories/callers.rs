@@ -19,6 +19,7 @@ pub fn trials(system: &Arc<System>) -> Vec<Trial> {
         story(system, "p2_a_contract_without_service_is_not_served", without_service),
         story(system, "p1_every_written_form_of_a_number_is_the_same_caller", spellings),
         story(system, "p1_a_call_from_nowhere_is_refused", nowhere),
+        story(system, "p2_a_registered_telephone_that_hides_its_number_is_not_served", hidden),
         telephone_story(system, "p1_a_registered_telephone_is_its_fixed_identity", telephone),
     ]
 }
@@ -74,6 +75,13 @@ fn nowhere(story: &Story<'_>) -> Result<()> {
     let caller = Caller::asserted(&story.family.contract).from(Ipv4Addr::new(127, 0, 0, 6));
     caller.calls(&story.system.line())?.is_refused()?;
     story.nothing_is_stored()
+}
+
+fn hidden(story: &Story<'_>) -> Result<()> {
+    let phone = &story.system.asterisk.phones()[0];
+    let mut call = Caller::hidden_telephone(phone).calls(&story.system.line())?;
+    call.hears_whole("not-available")?.is_hung_up()?;
+    Ok(())
 }
 
 fn telephone(story: &Story<'_>) -> Result<()> {

@@ -39,8 +39,15 @@ impl Caller {
     /// A telephone that registers first, and claims to be `number`.
     pub fn telephone(phone: &Phone, number: &str) -> Self {
         let Phone { number: user, password } = phone.clone();
-        let identity = Identity::Telephone { user, password };
+        let identity = Identity::Telephone { user, password, hides: false };
         Self { number: number.to_owned(), address: Ipv4Addr::LOCALHOST, identity }
+    }
+
+    /// The same telephone, which hides its number.
+    pub fn hidden_telephone(phone: &Phone) -> Self {
+        let Phone { number, password } = phone.clone();
+        let identity = Identity::Telephone { user: number.clone(), password, hides: true };
+        Self { number, address: Ipv4Addr::LOCALHOST, identity }
     }
 
     /// The same from another address.
@@ -52,7 +59,7 @@ impl Caller {
 
     /// Places a call; returns once it is answered or refused.
     pub fn calls(&self, line: &Line) -> Result<Subscriber> {
-        if let Identity::Telephone { user, password } = &self.identity {
+        if let Identity::Telephone { user, password, .. } = &self.identity {
             Sipp::register(line.sip, self.address, user, password)?;
         }
         let shared = Arc::new(Shared::new()?);

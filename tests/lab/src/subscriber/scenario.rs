@@ -22,6 +22,7 @@ const REFUSALS: [u16; 10] = [400, 401, 403, 404, 408, 480, 484, 486, 488, 503];
 pub(super) fn call(line: &Line, identity: &Identity) -> String {
     let from = match identity {
         Identity::BareFrom => "[field1]",
+        Identity::Telephone { hides: true, .. } => "anonymous",
         Identity::Telephone { user, .. } => user,
         Identity::Asserted | Identity::Withheld => "0000000000",
     };
@@ -66,8 +67,12 @@ fn invite(line: &Line, identity: &Identity, dialog: &str, sequence: u32) -> Stri
     let asserted = "P-Asserted-Identity: <sip:[field1]@carrier.example>\n";
     let who = match identity {
         Identity::Withheld => format!("{asserted}Privacy: id\n"),
-        Identity::Telephone { .. } if sequence > 1 => format!("{asserted}[authentication]\n"),
-        Identity::Asserted | Identity::Telephone { .. } => asserted.to_owned(),
+        Identity::Telephone { hides, .. } => {
+            let privacy = if *hides { "Privacy: user;id\n" } else { "" };
+            let proof = if sequence > 1 { "[authentication]\n" } else { "" };
+            format!("{asserted}{privacy}{proof}")
+        }
+        Identity::Asserted => asserted.to_owned(),
         Identity::BareFrom => String::new(),
     };
     let (kinds, events) = match line.keying {

@@ -73,6 +73,8 @@ pub enum Identity {
         user: String,
         /// For the digest.
         password: String,
+        /// Whether it hides its number: From is anonymous, with `Privacy`.
+        hides: bool,
     },
 }
 
@@ -136,7 +138,7 @@ impl Sipp {
         command.args(["-m", &calls.len().to_string(), "-r", &rate.to_string()]);
         command.args(["-l", &calls.len().to_string()]);
         command.args(["-3pcc", &listener.local_addr()?.to_string()]);
-        if let Identity::Telephone { user, password } = identity {
+        if let Identity::Telephone { user, password, .. } = identity {
             command.args(["-au", user, "-ap", password]);
         }
         let mut child = Child::spawn("SIPp", command)?;
