@@ -75,8 +75,8 @@ impl FakeAsterisk {
         self.state.change(|state| state.play(channel, playback, &format!("media=sound:{media}")));
     }
 
-    /// The caller presses keys, the first of them after all that has happened, by Asterisk's clock one every
-    /// 200 ms; all are told at once.
+    /// The caller presses keys, by Asterisk's clock one every 200 ms from now on; all are told at once. None is
+    /// held, so that none was pressed before what has happened.
     pub fn press(&self, channel: &str, keys: &str) {
         const BETWEEN_MS: u64 = 200;
         const LONG_AGO_MS: u64 = 1000;
@@ -87,7 +87,7 @@ impl FakeAsterisk {
             // A call's first key is told when it is released, later ones ahead of it.
             last.and_modify(|last| *last = now_ms.max(*last)).or_insert(now_ms - BETWEEN_MS);
             for key in keys.chars() {
-                state.tell_key(channel, key, 100, BETWEEN_MS);
+                state.tell_key(channel, key, 0, BETWEEN_MS);
             }
         });
     }
