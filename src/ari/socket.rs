@@ -215,7 +215,7 @@ fn route(text: &str, calls: &mut Calls) -> bool {
     match event::parse(text) {
         Ok(Event::Offered(channel)) => calls.claim(channel),
         Ok(Event::Started(channel, identity)) => calls.begin(channel, identity, now),
-        Ok(Event::ChannelReplaced { channel, replaced }) => calls.refuse(channel, replaced),
+        Ok(Event::ChannelReplaced(channel, replaced)) => calls.refuse(channel, replaced),
         Ok(Event::Happened(channel, news)) => calls.tell(&channel, news, now),
         Ok(Event::Ended(channel)) => calls.end(&channel, now),
         Ok(Event::Replaced) => return false,
