@@ -140,7 +140,7 @@ struct Frame<'a> {
     #[serde(borrow)]
     digit: Option<Cow<'a, str>>,
     #[serde(default)]
-    duration_ms: u32,
+    duration_ms: i64,
     #[serde(borrow)]
     timestamp: Option<Cow<'a, str>>,
     #[serde(borrow, default)]
@@ -202,7 +202,9 @@ fn understand(frame: Frame<'_>) -> Option<Event> {
         }
         "ChannelDtmfReceived" => match key(frame.digit?.as_ref()) {
             Some(key) => {
-                let held = Duration::from_millis(frame.duration_ms.into());
+                // Less than nothing if Asterisk's clock was set back meanwhile.
+                let held = u64::try_from(frame.duration_ms).unwrap_or_default();
+                let held = Duration::from_millis(held);
                 let at = frame.timestamp.as_deref().and_then(time);
                 Event::Happened(frame.channel?.id.into_owned(), Word::Key(key, held, at))
             }
@@ -367,6 +369,8 @@ mod tests {
             let told = r#"Ok(Happened("c", Key(Key(…), 100ms, None)))"#;
             assert_eq!(shown(&pressed(digit)), told, "{digit}");
         }
+        let set_back = shown(&pressed('5').replace(":100,", ":-100,"));
+        assert!(set_back.contains("Key(…), 0ns"), "{set_back}");
         let at = r#""timestamp":"2026-11-22T14:04:31.678+0000","digit""#;
         let told = shown(&pressed('5').replace(r#""digit""#, at));
         assert!(told.contains("100ms, Some(2026-11-22T14:04:31.678Z)"), "{told}");
