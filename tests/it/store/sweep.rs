@@ -1,15 +1,22 @@
-//! The minute's clean-up.
+//! The minute's clean-up, and how the daemon reads tables of many rows.
 
 use std::sync::Arc;
 
+use karipass::store::Setting;
+use karipass::unit::Unit;
+use karipass_lab::postgres::Database;
 use libtest_mimic::Trial;
+use serde_json::json;
 use tokio_postgres::Client;
 
-use super::scene::Scene;
-use crate::world::{World, trial};
+use super::scene::{Scene, temporary};
+use crate::scene::{change, change_unit};
+use crate::site::{self, Caller, NUMBER, RIGHT, Service, WRONG};
+use crate::world::{World, daemon_store, trial};
 
 pub fn trials(world: &Arc<World>) -> Vec<Trial> {
     vec![
+        trial(world, "no_statement_of_the_daemon_reads_a_table_of_many_rows_whole", no_whole_table),
         trial(world, "w5_the_clean_up_removes_more_than_a_portion_and_only_what_is_over", portions),
         trial(world, "w5_the_clean_up_leaves_what_someone_else_is_at_for_the_next_time", held),
     ]
@@ -40,6 +47,89 @@ async fn fill(owner: &Client) {
         owner.execute(sql, &[&ROWS]).await.unwrap();
     }
     owner.batch_execute("ANALYZE").await.unwrap();
+}
+
+/// Everything that the daemon asks of the store, as subscribers and callers make it ask.
+async fn a_day(database: &Database) {
+    let owner = database.owner().await.unwrap();
+    let (one, two) = ("0612345601", "0612345602");
+    let store = daemon_store(database);
+    let service = Service::start(database, &[]).await;
+    let (caller, base) = (Caller::new(), &service.base);
+    assert_eq!(
+        store.set_temporary(&temporary(NUMBER, Unit::Number, one)).await.unwrap(),
+        Setting::Stored
+    );
+    site::credential(&owner, one, "temporary").await;
+    site::credential(&owner, two, "password").await;
+    for (number, password) in [(one, WRONG), ("0699999999", RIGHT), (NUMBER, RIGHT), (two, WRONG)] {
+        assert_eq!(caller.log_in(base, number, password).await.status, 401);
+    }
+    let token = caller.log_in(base, one, RIGHT).await.token();
+    assert_eq!(caller.session(base, &token).await.code(), "password_change_required");
+    assert_eq!(change(&caller, base, &token, [WRONG, "abcd1234", "abcd1234"]).await.status, 422);
+    let token = change(&caller, base, &token, [RIGHT, "abcd1234", "abcd1234"]).await.token();
+    assert_eq!(caller.session(base, &token).await.status, 200);
+    let unit = async |password: &str| {
+        let given = [(one, "abcd1234"), (two, password)];
+        change_unit(&caller, base, &token, "line", &given).await.json()
+    };
+    assert_eq!(unit(WRONG).await["code"], "wrong_password");
+    assert_eq!(unit(RIGHT).await["login_numbers"], json!([NUMBER]));
+    let token = caller.log_in(base, NUMBER, "abcd1234").await.token();
+    assert_eq!(caller.log_out(base, &token).await.status, 204);
+    // A call that changes the unit, and the look-up of one.
+    let number = NUMBER.parse().unwrap();
+    assert!(store.contract_of(number).await.unwrap().is_some());
+    let set = temporary(NUMBER, Unit::AdminUser, one);
+    assert_eq!(store.set_temporary(&set).await.unwrap(), Setting::Stored);
+    store.sweep().await.unwrap();
+}
+
+async fn no_whole_table(world: Arc<World>) {
+    let database = world.database().await;
+    let owner = database.owner().await.unwrap();
+    site::contract(&owner, "number").await;
+    fill(&owner).await;
+    // A day that there is nothing to clean up, and one on which there is something of everything.
+    for older in ["0 hours", "2 hours"] {
+        for sql in [
+            "UPDATE session SET created_at = created_at - $1::text::interval
+             WHERE contract < '0300000100'",
+            "UPDATE attempt SET at = at - $1::text::interval WHERE substr(id, 1, 1) = '\\x00'",
+            "UPDATE credential SET set_at = set_at - $1::text::interval WHERE login < '0300000100'",
+        ] {
+            owner.execute(sql, &[&older]).await.unwrap();
+        }
+        let scans = "SELECT relname || ' ' || seq_scan FROM pg_stat_user_tables
+                     WHERE relname = ANY($1) ORDER BY 1";
+        let tables =
+            ["contract", "contract_number", "credential", "session", "attempt", "audit"].as_slice();
+        let scans = async |database: &Database| -> Vec<String> {
+            // A connection tells what it has done when it ends.
+            let superuser = world.postgres.superuser(&database.name).await.unwrap();
+            let others = "SELECT pid FROM pg_stat_activity
+                          WHERE datname = current_database() AND usename = 'karipass'";
+            let end = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+                       WHERE datname = current_database() AND usename = 'karipass'";
+            superuser.execute(end, &[]).await.unwrap();
+            let mut looks = 0;
+            while !superuser.query(others, &[]).await.unwrap().is_empty() {
+                looks += 1;
+                assert!(looks < 1000, "the daemon's connections do not end");
+                tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+            }
+            superuser.execute("SELECT pg_stat_clear_snapshot()", &[]).await.unwrap();
+            let rows = superuser.query(scans, &[&tables]).await.unwrap();
+            rows.iter().map(|row| row.get(0)).collect()
+        };
+        // The owner's own reading is told by now.
+        owner.execute("SELECT pg_stat_force_next_flush()", &[]).await.unwrap();
+        owner.execute("SELECT 1", &[]).await.unwrap();
+        let before = scans(&database).await;
+        a_day(&database).await;
+        assert_eq!(scans(&database).await, before, "{older}");
+    }
 }
 
 async fn portions(world: Arc<World>) {
