@@ -79,8 +79,11 @@ fn line_to_number(visit: &Visit<'_>) -> Result<()> {
 
 fn number_to_admin_user(visit: &Visit<'_>) -> Result<()> {
     let Family { contract, child, .. } = visit.family();
-    let afterwards = [(contract.as_str(), TheChangers), (child, ItsOwn)];
-    row(visit, &Row { from: NUMBER, to: ADMIN_USER, held: &[child], afterwards: &afterwards })
+    let afterwards = [(contract.as_str(), ItsOwn), (child, ItsOwn)];
+    row(
+        visit,
+        &Row { from: NUMBER, to: ADMIN_USER, held: &[child, contract], afterwards: &afterwards },
+    )
 }
 
 fn line_to_admin_user(visit: &Visit<'_>) -> Result<()> {
