@@ -5,10 +5,12 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 use tokio::net::UdpSocket;
-use tokio::time::timeout;
+use tokio::time::{interval, timeout};
 
 /// Longer than the longest guidance.
 const ANSWERED_WITHIN: Duration = Duration::from_secs(40);
+/// How often a request without any response is sent again (T1 of RFC 3261 §17.1).
+const RETRANSMIT_INTERVAL: Duration = Duration::from_millis(500);
 
 /// A user agent on an address of its own, at a PBX.
 pub struct Agent {
@@ -16,6 +18,8 @@ pub struct Agent {
     here: SocketAddr,
     pbx: SocketAddr,
     transactions: u32,
+    /// The latest request, until any response to it has arrived.
+    unanswered: Option<Message>,
     hung_up: bool,
 }
 
@@ -44,6 +48,12 @@ impl Message {
     /// The status of a response.
     pub fn status(&self) -> Option<u16> {
         self.0.strip_prefix("SIP/2.0 ")?.get(..3)?.parse().ok()
+    }
+
+    /// Whether it is a response to `request`.
+    fn is_response_to(&self, request: &Self) -> bool {
+        self.status().is_some()
+            && ["CSeq", "Call-ID"].iter().all(|name| self.header(name) == request.header(name))
     }
 
     fn is_request(&self, method: &str) -> bool {
@@ -83,6 +93,7 @@ impl Agent {
             here,
             pbx,
             transactions: 0,
+            unanswered: None,
             hung_up: false,
         })
     }
@@ -168,10 +179,21 @@ impl Agent {
     async fn receives(&mut self, is_it: impl Fn(&Message) -> bool) -> Result<Message> {
         let found = async {
             let mut buffer = vec![0; 16 * 1024];
+            let mut retransmit = interval(RETRANSMIT_INTERVAL);
+            retransmit.tick().await;
             loop {
-                let (length, _) = self.socket.recv_from(&mut buffer).await?;
+                let length = tokio::select! {
+                    received = self.socket.recv_from(&mut buffer) => received?.0,
+                    _ = retransmit.tick() => {
+                        if let Some(request) = &self.unanswered {
+                            self.socket.send_to(request.0.as_bytes(), self.pbx).await?;
+                        }
+                        continue;
+                    }
+                };
                 let bytes = buffer.get(..length).unwrap_or_default();
                 let message = Message(String::from_utf8_lossy(bytes).into_owned());
+                self.unanswered.take_if(|request| message.is_response_to(request));
                 if is_it(&message) {
                     return Ok(message);
                 }
@@ -205,6 +227,7 @@ impl Agent {
              {headers}Content-Length: {length}\r\n\r\n{body}"
         );
         self.socket.send_to(text.as_bytes(), self.pbx).await?;
+        self.unanswered = (method != "ACK").then_some(Message(text));
         Ok(())
     }
 
