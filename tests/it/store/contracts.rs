@@ -93,7 +93,7 @@ async fn removed(world: Arc<World>) {
     scene.open_session(FIRST).await;
     let ran = contracts(&scene, &["remove", CONTRACT]);
     assert_eq!((ran.status, ran.out.as_str()), (0, "contract 0612345600 is removed\n"));
-    assert_eq!(scene.everything().await, "(0712345600,,f,0)\n(0712345600,0712345600,t)");
+    assert_eq!(scene.everything().await, "(0712345600,,f,0,)\n(0712345600,0712345600,t)");
     assert_eq!(
         scene.audit().await.split_off(2),
         [
