@@ -71,7 +71,7 @@ async fn limit(world: Arc<World>) {
     let owner = database.owner().await.unwrap();
     site::contract(&owner, "line").await;
     site::credential(&owner, NUMBER, "password").await;
-    let service = Service::start(&database, &[("KARIPASS_LOGIN_LIMIT", "5")]).await;
+    let service = Service::start(&database, &[("KARIPASS_LOGIN_LIMIT", "10")]).await;
     let mut browser = Browser::new(&service.base);
     let page = browser.get("/login").await;
     let fields = [("number", NUMBER), ("password", WRONG)];
