@@ -8,6 +8,9 @@ AXE_CORE = 4.14.1
 AXE_CORE_SHA512 = 1477dafa598d8d065f273d6af302aa203c02e83131707b7fa648cd41bd3d6b734f8c22a0dab86ee6a6f64b8afbe804b214d36db85a2826965edfb3a0b9d546b5
 AXE = target/axe/package/axe.min.js
 SCHEMATHESIS = target/schemathesis
+# For `make sbom` alone.
+CYCLONEDX = 0.5.9
+SBOM = target/sbom
 
 help:
 	@echo 'make run      PostgreSQL, Asterisk and karipass under var/, with demonstration contracts, until Ctrl-C'
@@ -21,6 +24,7 @@ help:
 	@echo 'make bench    measures, and writes target/bench.json'
 	@echo 'make screenshots  pictures every page anew into docs/screenshots'
 	@echo 'make prompts  speaks the guidance anew from asterisk/sounds/words.tsv'
+	@echo 'make sbom     writes target/karipass.cdx.json, a CycloneDX list of everything that is built in'
 	@echo 'make clean    removes target/ and var/'
 	@echo 'What is missing on Debian 12 or newer is installed first, as root or through sudo.'
 
@@ -115,7 +119,18 @@ $(VENV)/ready: asterisk/prompts.txt
 	$(VENV)/bin/pip install --quiet --requirement asterisk/prompts.txt
 	touch $@
 
+# The tool writes beside each package's manifest; what counts is the list of the program.
+sbom: $(SBOM)/bin/cargo-cyclonedx
+	$(SBOM)/bin/cargo-cyclonedx cyclonedx --quiet --format json --spec-version 1.5 --no-build-deps \
+	    --override-filename karipass.cdx
+	rm -f tests/*/karipass.cdx.json
+	mv karipass.cdx.json target/
+
+$(SBOM)/bin/cargo-cyclonedx:
+	@tests/lab/install
+	cargo install --locked --quiet --root $(SBOM) cargo-cyclonedx@$(CYCLONEDX)
+
 clean:
 	rm -rf target var
 
-.PHONY: help run call test test-faults tools lint fuzz bench screenshots prompts clean
+.PHONY: help run call test test-faults tools lint fuzz bench screenshots prompts sbom clean
