@@ -154,7 +154,15 @@ async fn serve(
     info!(site = %config.site.listen, operators = %config.operators.listen, "karipass serves");
     let stores = [line_store, store.clone()];
     let (asterisks, hasher) = (&config.ari, &hasher);
-    let reload = Reload { read, hasher, stores, asterisks, credentials, site: &site_handle };
+    let reload = Reload {
+        read,
+        hasher,
+        stores,
+        asterisks,
+        credentials,
+        site: site.clone(),
+        listener: &site_handle,
+    };
     let leaving = Leaving { stop: &stop, site: &site_handle, hasher, manager: &manager };
     let ended = tokio::select! {
         ended = async { tokio::try_join!(served, operators) } => ended.map(drop),

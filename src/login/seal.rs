@@ -6,6 +6,7 @@
 //! key, so that it is rotated with it: the first one seals, every one opens.
 
 use std::fmt;
+use std::sync::{PoisonError, RwLock};
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -21,24 +22,38 @@ const DOMAIN: &[u8] = b"karipass session seal v1";
 const SEAL_BYTES: usize = 16;
 
 /// The keys of the seals.
-#[derive(Clone)]
-pub struct Seals {
+pub struct Seals(RwLock<SealKeys>);
+
+/// The first one seals, every one opens.
+struct SealKeys {
     first: DerivedKey,
     others: Vec<DerivedKey>,
+}
+
+impl SealKeys {
+    fn new(keys: &Keys) -> Self {
+        let (first, others) = keys.derived(DOMAIN);
+        Self { first, others }
+    }
 }
 
 impl Seals {
     /// As many as there are hash keys, in the same order.
     #[must_use]
     pub fn new(keys: &Keys) -> Self {
-        let (first, others) = keys.derived(DOMAIN);
-        Self { first, others }
+        Self(RwLock::new(SealKeys::new(keys)))
+    }
+
+    /// Seals and opens with other keys from now on.
+    pub fn replace_keys(&self, keys: &Keys) {
+        *self.0.write().unwrap_or_else(PoisonError::into_inner) = SealKeys::new(keys);
     }
 
     /// The token as its client keeps it.
     #[must_use]
     pub fn seal(&self, token: &SessionToken, door: Door) -> String {
-        let seal = URL_SAFE_NO_PAD.encode(seal(&self.first, token, door));
+        let keys = self.0.read().unwrap_or_else(PoisonError::into_inner);
+        let seal = URL_SAFE_NO_PAD.encode(seal(&keys.first, token, door));
         format!("{}.{seal}", token.expose())
     }
 
@@ -48,9 +63,9 @@ impl Seals {
         let (secret, sent) = text.split_once('.')?;
         let token: SessionToken = secret.parse().ok()?;
         let sent = URL_SAFE_NO_PAD.decode(sent).ok()?;
-        let mut keys = std::iter::once(&self.first).chain(&self.others);
+        let keys = self.0.read().unwrap_or_else(PoisonError::into_inner);
         let fits = |key: &DerivedKey| bool::from(seal(key, &token, door).ct_eq(&sent));
-        keys.any(fits).then_some(token)
+        std::iter::once(&keys.first).chain(&keys.others).any(fits).then_some(token)
     }
 }
 
@@ -95,6 +110,18 @@ mod tests {
         // Under another id the key is the same.
         let renamed = ONE.replace("k1", "k9");
         assert!(seals(&[&renamed]).open(&sealed, Door::Api).is_some());
+    }
+
+    #[test]
+    fn b4_other_keys_take_over_at_once() {
+        let token = SessionToken::draw(&mut StdRng::seed_from_u64(1));
+        let rotated = seals(&[ONE]);
+        let former = rotated.seal(&token, Door::Api);
+        rotated.replace_keys(&Keys::parse(&format!("{TWO}\n{ONE}")).unwrap());
+        assert!(rotated.open(&former, Door::Api).is_some());
+        assert!(seals(&[TWO]).open(&rotated.seal(&token, Door::Api), Door::Api).is_some());
+        rotated.replace_keys(&Keys::parse(TWO).unwrap());
+        assert!(rotated.open(&former, Door::Api).is_none());
     }
 
     #[test]

@@ -36,7 +36,7 @@ pub use operators::Faults;
 pub use room::Room;
 
 use crate::config::{Config, Network};
-use crate::hashing::Hasher;
+use crate::hashing::{Hasher, Keys};
 use crate::login::{Door, Seals, SessionToken};
 use crate::number::Number;
 use crate::store::Store;
@@ -86,6 +86,11 @@ impl Site {
             proxies: config.site.proxies.clone(),
         };
         Self { inner: Arc::new(inner) }
+    }
+
+    /// Seals tokens with other keys from now on.
+    pub fn replace_keys(&self, keys: &Keys) {
+        self.inner.seals.replace_keys(keys);
     }
 
     /// Every route of the subscribers' listener.

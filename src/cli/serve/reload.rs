@@ -12,7 +12,7 @@ use crate::ari::Credentials;
 use crate::config::{Ari, Config, Mistakes};
 use crate::hashing::{Dummy, Hasher};
 use crate::store::Store;
-use crate::web::Handle;
+use crate::web::{Handle, Site};
 
 /// What can be replaced while the daemon serves.
 pub(super) struct Reload<'a> {
@@ -23,7 +23,8 @@ pub(super) struct Reload<'a> {
     /// The Asterisks, and as whom each is spoken to.
     pub(super) asterisks: &'a [Ari],
     pub(super) credentials: Vec<Credentials>,
-    pub(super) site: &'a Handle,
+    pub(super) site: Site,
+    pub(super) listener: &'a Handle,
 }
 
 impl Reload<'_> {
@@ -50,8 +51,9 @@ impl Reload<'_> {
         for (credentials, ari) in self.credentials.iter().zip(&config.ari) {
             credentials.replace(ari)?;
         }
+        self.site.replace_keys(&config.hashing.keys);
         self.hasher.replace_keys(config.hashing.keys, &Dummy::draw(&mut rand::rng()))?;
-        self.site.reload_certificate();
+        self.listener.reload_certificate();
         Ok(())
     }
 }

@@ -5,6 +5,8 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::sync::Arc;
 
+use karipass::hashing::Keys;
+use karipass::login::{Door, Seals};
 use karipass_lab::fake_asterisk::Reply;
 use libtest_mimic::Trial;
 use serde_json::json;
@@ -116,6 +118,8 @@ async fn reloaded(world: Arc<World>) {
     superuser.execute(end, &[]).await.unwrap();
     let answer = whole.caller.log_in(&whole.daemon.base, NUMBER, RIGHT).await;
     assert_eq!(answer.status, 200, "{answer:?}");
+    let of_new_key = Seals::new(&Keys::parse(NEW_KEY).unwrap());
+    assert!(of_new_key.open(&answer.token(), Door::Api).is_some(), "the new key seals tokens");
     let renewed = async || superuser.query_one(OF_NEW_KEY, &[]).await.unwrap().get::<_, i64>(0);
     assert_eq!(renewed().await, 1, "a good login renews the hash with the new key");
     whole.up_to_confirmation("new.1").await;
