@@ -11,6 +11,7 @@ mod network;
 mod platform;
 pub mod postgres;
 mod reader;
+mod site;
 
 use std::fmt;
 use std::net::SocketAddr;
@@ -21,13 +22,12 @@ use tracing_subscriber::filter::Targets;
 use zeroize::Zeroizing;
 
 use crate::hashing::Keys;
-use crate::number::Number;
 use crate::rules;
 pub use asterisk::Ari;
-use certificate::Files;
 pub use network::{Network, NotANetwork};
 use postgres::ConnectionString;
 use reader::Reader;
+pub use site::{Site, Tls};
 
 /// The longest time limit of a call: for as long a caller whom nobody serves any more is told so.
 pub const LONGEST_CALL: Duration = Duration::from_mins(9);
@@ -45,17 +45,6 @@ pub const STOP_CALLS: Duration = Duration::from_mins(2);
 const STOP_NOTICE: Duration = Duration::from_secs(5);
 /// The most connections to the database.
 const MOST_CONNECTIONS: usize = 1000;
-
-/// Connections of the site, if nothing else is configured.
-const SITE_CONNECTIONS: usize = 4096;
-/// The most of them from one address, if nothing else is configured.
-const CONNECTIONS_BY_ADDRESS: usize = 128;
-/// New connections a minute from one address, if nothing else is configured.
-const CONNECTION_RATE: u32 = 600;
-/// TLS handshakes a minute with one address, if nothing else is configured.
-const HANDSHAKE_RATE: u32 = 300;
-/// The most that can be configured: a process has no ports for more, and few systems grant the files.
-const MOST_SITE_CONNECTIONS: usize = 65_536;
 
 /// The shortest time that rows of the audit can be kept for; `prune_audit` in the database keeps them so long
 /// whatever it is told.
@@ -140,38 +129,6 @@ pub struct CallLimits {
     pub max_per_caller: usize,
     /// The most of them from one trunk or telephone.
     pub max_per_trunk: usize,
-}
-
-/// The subscribers' listener.
-#[derive(Debug)]
-pub struct Site {
-    /// Where it listens.
-    pub listen: SocketAddr,
-    /// Certificate chain and private key in PEM; without them plain HTTP, on loopback only (`W7`).
-    pub tls: Option<Tls>,
-    /// Whether browsers are told to use TLS for every name below the site's, too.
-    pub hsts_subdomains: bool,
-    /// The set-up number that a refusal tells to call (`W2`).
-    pub set_up_number: Number,
-    /// Where the proxies are whose `X-Forwarded-For` is believed.
-    pub proxies: Vec<Network>,
-    /// The most connections at once.
-    pub connections: usize,
-    /// The most of them from one address, or /56 of IPv6, that is no proxy.
-    pub connections_by_address: usize,
-    /// New connections a minute from one address; none if `off`.
-    pub connection_rate: Option<std::num::NonZeroU32>,
-    /// TLS handshakes a minute with one address; none if `off`.
-    pub handshake_rate: Option<std::num::NonZeroU32>,
-}
-
-/// A certificate's files.
-#[derive(Debug, Clone)]
-pub struct Tls {
-    /// The chain, leaf first.
-    pub certificate: PathBuf,
-    /// The private key.
-    pub key: PathBuf,
 }
 
 /// The operators' listener.
@@ -262,7 +219,7 @@ pub fn load(
     let database = database(&mut reader);
     let keys = keys(&mut reader);
     let call = call(&mut reader);
-    let site = site(&mut reader);
+    let site = site::read(&mut reader);
     let operators = reader.or_default("operators.listen", "127.0.0.1:9464");
     let limit = reader.limit("login.limit", rules::LOGIN_POINTS_A_MINUTE);
     let idle = reader.seconds("session.idle_s", rules::SESSION_IDLE, rules::SESSION_LIFE);
@@ -394,48 +351,6 @@ fn call(reader: &mut Reader) -> Option<CallLimits> {
         most: most?,
         max_per_caller: max_per_caller?,
         max_per_trunk: max_per_trunk?,
-    })
-}
-
-fn site(reader: &mut Reader) -> Option<Site> {
-    let listen: Option<SocketAddr> = reader.or_default("site.listen", "127.0.0.1:8443");
-    let tls = match (reader.path("site.certificate_file"), reader.path("site.key_file")) {
-        (Some(certificate), Some(key)) => {
-            reader.guard("site.key_file", &key);
-            let tls = Tls { certificate, key };
-            for mistake in Files::read(&tls).certified(&tls).err().into_iter().flatten() {
-                reader.mistake(mistake);
-            }
-            Some(tls)
-        }
-        (None, None) => None,
-        (Some(_), None) | (None, Some(_)) => {
-            reader.missing("site.certificate_file and site.key_file: one needs the other");
-            None
-        }
-    };
-    if tls.is_none() && listen.is_some_and(|listen| !listen.ip().is_loopback()) {
-        reader.missing("site.listen: without a certificate the site listens on loopback only (W7)");
-    }
-    let hsts_subdomains = reader.or_default("site.hsts_subdomains", "false");
-    let set_up_number = reader.or_default("site.set_up_number", rules::SET_UP_NUMBER);
-    let proxies = reader.list("site.proxies");
-    let connections = reader.count("site.connections", SITE_CONNECTIONS, MOST_SITE_CONNECTIONS);
-    let most = connections.unwrap_or(MOST_SITE_CONNECTIONS);
-    let by_address =
-        reader.count("site.connections_by_address", CONNECTIONS_BY_ADDRESS.min(most), most);
-    let connection_rate = reader.limit("site.connection_rate", CONNECTION_RATE);
-    let handshake_rate = reader.limit("site.handshake_rate", HANDSHAKE_RATE);
-    Some(Site {
-        listen: listen?,
-        tls,
-        hsts_subdomains: hsts_subdomains?,
-        set_up_number: set_up_number?,
-        proxies: proxies?,
-        connections: connections?,
-        connections_by_address: by_address?,
-        connection_rate: connection_rate?,
-        handshake_rate: handshake_rate?,
     })
 }
 
