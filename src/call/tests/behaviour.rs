@@ -5,7 +5,8 @@ use std::time::Duration;
 use proptest::prelude::*;
 
 use super::channel::{Fate, is_quiet};
-use super::phone::{ADDITIONAL, CONTRACT, Phone, SECOND, WITHOUT_SERVICE, World};
+use super::phone::{Phone, SECOND};
+use super::world::{ADDITIONAL, CONTRACT, WITHOUT_SERVICE, World};
 use crate::call::prompt::Prompt;
 use crate::call::{Input, LookUp, StoreReply};
 use crate::unit::Unit;

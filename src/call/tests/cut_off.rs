@@ -1,6 +1,7 @@
 //! The PBX cannot be heard or told anything for a while: the call goes on where it was.
 
-use super::phone::{Phone, SECOND, World};
+use super::phone::{Phone, SECOND};
+use super::world::World;
 use crate::call::Outcome;
 use crate::call::{LookUp, StoreReply};
 use crate::rules;

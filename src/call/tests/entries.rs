@@ -1,6 +1,7 @@
 //! The password, its confirmation, and wrong entries: `P7` to `P10`.
 
-use super::phone::{Phone, SECOND, World};
+use super::phone::{Phone, SECOND};
+use super::world::World;
 use crate::call::{Outcome, Refusal, StoreReply};
 use crate::rules;
 

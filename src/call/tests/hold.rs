@@ -1,6 +1,7 @@
 //! The caller puts the call on hold, and takes it up again.
 
-use super::phone::{Phone, SECOND, World};
+use super::phone::{Phone, SECOND};
+use super::world::World;
 use crate::call::Outcome;
 use crate::rules;
 

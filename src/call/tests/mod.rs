@@ -12,3 +12,4 @@ mod properties;
 mod refused;
 mod repeats;
 mod times;
+mod world;

@@ -2,7 +2,8 @@
 //! order in which the channel is spoken to.
 
 use super::channel::{BY_ITSELF, Fate, is_quiet};
-use super::phone::{Phone, SECOND, World, contract};
+use super::phone::{Phone, SECOND};
+use super::world::{World, contract};
 use crate::call::prompt::Prompt;
 use crate::call::{Input, LookUp, Outcome, PlaybackEnd, StoreReply};
 

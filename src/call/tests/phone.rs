@@ -6,22 +6,11 @@
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
-use super::channel::{Channel, Fate, is_quiet};
+use super::channel::{Channel, is_quiet};
+use super::world::{World, contract, number};
 use crate::call::prompt::Prompt;
-use crate::call::{
-    Call, Input, Key, Limits, LookUp, NewTemporary, Outcome, Output, Press, Refusal, StoreReply,
-};
-use crate::contract::{Contract, ContractNumber};
-use crate::number::Number;
+use crate::call::{Call, Input, Key, Limits, NewTemporary, Outcome, Output, Press, Refusal};
 use crate::rules;
-use crate::unit::Unit;
-
-/// The contract number, which has the service.
-pub(super) const CONTRACT: &str = "0312301230";
-/// An additional number with the service.
-pub(super) const ADDITIONAL: &str = "0312301231";
-/// An additional number without the service.
-pub(super) const WITHOUT_SERVICE: &str = "0312301232";
 
 pub(super) const SECOND: Duration = Duration::from_secs(1);
 pub(super) const BETWEEN_KEYS: Duration = Duration::from_millis(150);
@@ -31,36 +20,6 @@ const HELD: Duration = Duration::from_millis(100);
 const LONGEST_STATE: Duration = Duration::from_secs(40);
 /// Events at one moment beyond which two parts must be answering each other without end.
 const STORM: usize = 200;
-
-/// What is around the call.
-pub(super) struct World {
-    pub(super) caller: Option<&'static str>,
-    pub(super) unit: Option<Unit>,
-    /// What the look-up finds, made from the contract.
-    pub(super) finds: fn(Contract) -> LookUp,
-    /// How long the look-up takes; for ever if `None`.
-    pub(super) finds_in: Option<Duration>,
-    pub(super) stores: StoreReply,
-    /// How long storing takes; for ever if `None`.
-    pub(super) stores_in: Option<Duration>,
-    /// What becomes of a playback, given the number of guidances that started before it.
-    pub(super) fate: fn(&[Prompt], usize) -> Fate,
-}
-
-impl Default for World {
-    /// The contract number calls, no unit is in force, everything works at once.
-    fn default() -> Self {
-        Self {
-            caller: Some(CONTRACT),
-            unit: None,
-            finds: |contract| LookUp::Found(Box::new(contract)),
-            finds_in: Some(Duration::ZERO),
-            stores: StoreReply::Stored,
-            stores_in: Some(Duration::ZERO),
-            fate: |_, _| Fate::Plays,
-        }
-    }
-}
 
 /// Whether the PBX tells and obeys.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -93,21 +52,6 @@ pub(super) struct Phone {
     pbx: Pbx,
     held: bool,
     over: bool,
-}
-
-pub(super) fn number(text: &str) -> Number {
-    text.parse().unwrap()
-}
-
-pub(super) fn contract(unit: Option<Unit>) -> Contract {
-    let row = |text, service| ContractNumber { number: number(text), service };
-    Contract {
-        number: number(CONTRACT),
-        numbers: vec![row(CONTRACT, true), row(ADDITIONAL, true), row(WITHOUT_SERVICE, false)],
-        unit,
-        suspended: false,
-        version: 0,
-    }
 }
 
 impl Phone {
@@ -155,7 +99,7 @@ impl Phone {
     }
 
     /// The PBX tells of a key that was held for so long until now.
-    pub(super) fn is_told(&mut self, key: char, held: Duration) {
+    pub(super) fn tell_key(&mut self, key: char, held: Duration) {
         let (pressed, released) = (self.now.checked_sub(held).unwrap(), self.now);
         self.feed(Input::Key(Press { key: key_of(key), pressed, released }));
         self.settle();
@@ -192,7 +136,7 @@ impl Phone {
     }
 
     /// The PBX does nothing from now on, and the call does not know yet.
-    pub(super) fn is_refused(&mut self) {
+    pub(super) fn refuse(&mut self) {
         self.pbx = Pbx::Refuses;
     }
 
@@ -213,7 +157,7 @@ impl Phone {
     }
 
     /// The PBX obeys just once: it stops whatever plays.
-    pub(super) fn is_restored_and_refused_again(&mut self) {
+    pub(super) fn restore_and_refuse_again(&mut self) {
         self.channel.clear(self.now);
         self.news.clear();
         self.feed(Input::Restored);

@@ -5,9 +5,8 @@ use proptest::prelude::*;
 
 use super::behaviour::{Act, Caller, caller};
 use super::channel::BY_ITSELF;
-use super::phone::{
-    ADDITIONAL, CONTRACT, Phone, SECOND, WITHOUT_SERVICE, contract, key_of, number,
-};
+use super::phone::{Phone, SECOND, key_of};
+use super::world::{ADDITIONAL, CONTRACT, WITHOUT_SERVICE, contract, number};
 use crate::call::prompt::Prompt;
 use crate::call::{Input, LookUp, NewTemporary, Outcome, PlaybackEnd, StoreReply};
 use crate::rules;

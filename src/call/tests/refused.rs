@@ -1,7 +1,9 @@
-//! The PBX tells of keys and does not do as it is told: nothing counts whose guidance was not played.
+//! The PBX tells of keys and does not do as it is told: nothing counts whose guidance was not
+//! played.
 
 use super::channel::Fate;
-use super::phone::{Phone, SECOND, World};
+use super::phone::{Phone, SECOND};
+use super::world::World;
 use crate::call::Outcome;
 use crate::call::prompt::Prompt;
 
@@ -13,7 +15,7 @@ fn refused_after(keys: &str) -> Phone {
     phone.wait(SECOND);
     let (last, before) = (keys.len() - 1, &keys[..keys.len() - 1]);
     phone.keys(before);
-    phone.is_refused();
+    phone.refuse();
     phone.keys(&keys[last..]);
     phone
 }
@@ -53,7 +55,7 @@ fn p12_keys_between_two_refusals_do_not_count() {
     let mut phone = refused_after("1");
     phone.knows_of_refusal();
     for _ in 0..4 {
-        phone.is_restored_and_refused_again();
+        phone.restore_and_refuse_again();
         phone.keys(PASSWORD_TWICE);
         phone.knows_of_refusal();
     }

@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use proptest::prelude::*;
 
-use super::phone::{Phone, SECOND, World};
+use super::phone::{Phone, SECOND};
+use super::world::World;
 use crate::call::Outcome;
 use crate::rules;
 
@@ -14,7 +15,8 @@ fn ms(ms: u64) -> Duration {
     Duration::from_millis(ms)
 }
 
-/// What is told of one press: how long after its beginning, and how long it is said to have been held.
+/// What is told of one press: how long after its beginning, and how long it is said to have been
+/// held.
 type Telling = Vec<(u64, u64)>;
 
 /// Keys the whole flow ahead, each key for `tone` and after it nothing for `gap`.
@@ -29,7 +31,7 @@ fn presses(phone: &mut Phone, key: char, tone: u64, gap: u64, telling: &Telling)
     for (told, held) in telling {
         phone.wait(ms(told - at));
         at = *told;
-        phone.is_told(key, ms(*held));
+        phone.tell_key(key, ms(*held));
     }
     phone.wait(ms((tone + gap).saturating_sub(at)));
 }
@@ -68,12 +70,12 @@ fn q24_the_fastest_digits_count_each() {
     // An end that is told late makes the next one come soon.
     for late in [10, 20] {
         let mut phone = Phone::calls(World::default());
-        phone.is_told('1', ms(40));
+        phone.tell_key('1', ms(40));
         for key in "11223344".repeat(2).as_bytes().chunks(2) {
             phone.wait(ms(80 + late));
-            phone.is_told(key[0].into(), ms(40));
+            phone.tell_key(key[0].into(), ms(40));
             phone.wait(ms(80 - late));
-            phone.is_told(key[1].into(), ms(40));
+            phone.tell_key(key[1].into(), ms(40));
         }
         phone.wait_for_the_end();
         assert_eq!(phone.outcome(), Some(Outcome::Stored));
@@ -85,7 +87,7 @@ fn keys_of_a_telephone_that_gives_all_the_same_duration_count_each() {
     let mut phone = Phone::calls(World::default());
     for key in format!("1{}{}", "57112233", "57112233").chars() {
         phone.wait(ms(180));
-        phone.is_told(key, ms(250));
+        phone.tell_key(key, ms(250));
     }
     phone.wait_for_the_end();
     assert_eq!(phone.stored(), "line 0312301230 57112233");
@@ -99,7 +101,7 @@ fn p12_a_key_held_since_before_invalid_neither_counts_nor_stops_it() {
     phone.keys("4");
     phone.wait(rules::INTER_DIGIT + SECOND);
     assert!(phone.heard().ends_with("invalid…"), "{}", phone.heard());
-    phone.is_told('5', 5 * SECOND);
+    phone.tell_key('5', 5 * SECOND);
     phone.wait(SECOND);
     assert!(phone.heard().ends_with("invalid…"), "{}", phone.heard());
     phone.listen();

@@ -3,7 +3,8 @@
 
 use std::time::Duration;
 
-use super::phone::{BETWEEN_KEYS, Phone, SECOND, World};
+use super::phone::{BETWEEN_KEYS, Phone, SECOND};
+use super::world::World;
 use crate::call::{LookUp, Outcome, StoreReply};
 use crate::rules;
 

@@ -1,0 +1,122 @@
+use super::*;
+
+fn shown(text: &str) -> String {
+    format!("{:?}", parse(text))
+}
+
+fn start(args: &str) -> Identity {
+    let text = format!(r#"{{"type":"StasisStart","args":{args},"channel":{{"id":"1.5"}}}}"#);
+    let event = parse(&text).unwrap();
+    let Event::Started(channel, caller) = event else { panic!("{event:?}") };
+    assert_eq!(channel, Channel { id: "1.5".to_owned(), trunk: None });
+    caller
+}
+
+/// As Asterisk 22.10.1 sends it.
+const FINISHED: &str = r#"{"type": "PlaybackFinished", "timestamp": "2026-11-22T14:04:31.678+0000", "playback": {"id": "1795356271.3-7", "media_uri": "sound:karipass/a", "target_uri": "channel:1795356271.3", "language": "ja", "state": "done"}, "asterisk_id": "02:fc:00:00:00:01", "application": "karipass"}"#;
+
+#[test]
+fn p2_only_a_trusted_national_number_is_a_caller() {
+    let number = "0612345678".parse().ok();
+    assert_eq!(start(r#"["trusted","0612345678"]"#), Identity::Told(number));
+    assert_eq!(written_identity("1.5", "trusted/0612345678/1.5"), number);
+    assert_eq!(start("[]"), Identity::OnChannel);
+    for other in [
+        r#"["untrusted","0612345678"]"#,
+        r#"["withheld",""]"#,
+        r#"["trusted",""]"#,
+        r#"["trusted","+81612345678"]"#,
+        r#"["Trusted","0612345678"]"#,
+        r#"["trusted","0612345678","x"]"#,
+        r#"["trusted"]"#,
+    ] {
+        assert_eq!(start(other), Identity::Told(None), "{other}");
+    }
+    for other in ["", "/", "trusted//1.5", "withheld//1.5", "untrusted/0612345678/1.5"] {
+        assert_eq!(written_identity("1.5", other), None, "{other}");
+    }
+}
+
+#[test]
+fn a_calls_trunk_is_the_endpoint_in_its_channels_name() {
+    for kind in ["StasisStart", "CallBroadcast"] {
+        for (name, trunk) in [
+            ("PJSIP/carrier-00000001", "PJSIP/carrier"),
+            ("PJSIP/carrier-2-0000ffff", "PJSIP/carrier-2"),
+            ("Local/s@karipass-line-00000001;2", "Local/s@karipass-line"),
+        ] {
+            let text = format!(r#"{{"type":"{kind}","channel":{{"id":"c","name":"{name}"}}}}"#);
+            let (Event::Started(channel, _) | Event::Offered(channel)) = parse(&text).unwrap()
+            else {
+                panic!("{text}")
+            };
+            assert_eq!(channel.trunk.as_deref(), Some(trunk));
+        }
+    }
+}
+
+#[test]
+fn p1_what_was_written_on_another_channel_is_no_identity() {
+    for on in ["", "/", "/1.4", "/1.51", "/1.5/", "/x/1.5"] {
+        assert_eq!(written_identity("1.5", &format!("trusted/0612345678{on}")), None, "{on}");
+    }
+}
+
+#[test]
+fn p1_a_channel_that_replaces_another_is_no_call_that_has_come_in() {
+    let text = r#"{"type":"StasisStart","args":["trusted","0612345678"],"replace_channel":{"id":"1.5"},"channel":{"id":"1.6"}}"#;
+    let Event::ChannelReplaced(channel, replaced) = parse(text).unwrap() else { panic!() };
+    assert_eq!((channel.as_str(), replaced.as_str()), ("1.6", "1.5"));
+}
+
+#[test]
+fn a_playback_belongs_to_its_channel_and_tells_how_it_ended() {
+    assert_eq!(shown(FINISHED), r#"Ok(Happened("1795356271.3", Finished(Slot(7), Done)))"#);
+    assert!(shown(&FINISHED.replace("done", "failed")).contains("Failed"));
+    assert!(shown(&FINISHED.replace("done", "surprise")).contains("Failed"));
+    assert_eq!(shown(&FINISHED.replace("3-7", "3-x")), "Ok(Other)");
+    assert_eq!(shown(&FINISHED.replace("3-7", "3-8")), "Ok(Other)");
+    assert_eq!(shown(&FINISHED.replace("1.3-7", "1.30-7")), "Ok(Other)");
+    assert_eq!(shown(&FINISHED.replace("channel:", "bridge:")), "Ok(Other)");
+}
+
+#[test]
+fn every_key_of_the_keypad_is_understood_and_none_is_shown() {
+    let pressed = |digit: char| {
+        format!(
+            r#"{{"type":"ChannelDtmfReceived","digit":"{digit}","duration_ms":100,"channel":{{"id":"c"}}}}"#
+        )
+    };
+    for digit in "0123456789*#ABCD".chars() {
+        let told = r#"Ok(Happened("c", Key(Key(…), 100ms, None)))"#;
+        assert_eq!(shown(&pressed(digit)), told, "{digit}");
+    }
+    let set_back = shown(&pressed('5').replace(":100,", ":-100,"));
+    assert!(set_back.contains("Key(…), 0ns"), "{set_back}");
+    let at = r#""timestamp":"2026-11-22T14:04:31.678+0000","digit""#;
+    let told = shown(&pressed('5').replace(r#""digit""#, at));
+    assert!(told.contains("100ms, Some(2026-11-22T14:04:31.678Z)"), "{told}");
+    assert!(parse(&pressed('x')).is_err());
+}
+
+#[test]
+fn what_is_unknown_is_nothing_of_ours() {
+    assert_eq!(shown(r#"{"type":"ChannelVarset","channel":{"id":"c"}}"#), "Ok(Other)");
+    assert_eq!(shown(r#"{"type":"PlaybackStarted"}"#), "Ok(Other)");
+    assert_eq!(shown(r#"{"type":"ApplicationReplaced","application":"karipass"}"#), "Ok(Replaced)");
+}
+
+#[test]
+fn what_is_malformed_is_told_without_its_text() {
+    for malformed in [
+        "12345678",
+        r#"{"type":12345678}"#,
+        r#"{"type":"ChannelDtmfReceived","digit":"12345678""#,
+        r#"{"type":"ChannelDtmfReceived","digit":12345678,"channel":{"id":"c"}}"#,
+        r#"{"type":"ChannelDtmfReceived","digit":"12345678","channel":{"id":"c"}}"#,
+        r#"{"type":"StasisEnd"}"#,
+    ] {
+        let error = parse(malformed).unwrap_err();
+        assert!(!format!("{error} {error:?}").contains("12345678"), "{error}");
+    }
+}
