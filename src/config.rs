@@ -1,8 +1,9 @@
 //! The configuration: a TOML file overlaid by `KARIPASS_…` variables, every mistake named at once.
 //!
 //! A key `section.name` of the file is the variable `KARIPASS_SECTION_NAME`. A secret may also come
-//! from a file: `password_file` beside `password`. What container platforms set by themselves is no setting. Relative paths start at the configuration file's
-//! folder. No secret has a default, and no message repeats a value.
+//! from a file: `password_file` beside `password`. What container platforms set by themselves is no
+//! setting. Relative paths start at the configuration file's folder. No secret has a default, and
+//! no message repeats a value.
 
 mod asterisk;
 pub mod certificate;
@@ -46,8 +47,8 @@ const STOP_NOTICE: Duration = Duration::from_secs(5);
 /// The most connections to the database.
 const MOST_CONNECTIONS: usize = 1000;
 
-/// The shortest time that rows of the audit can be kept for; `prune_audit` in the database keeps them so long
-/// whatever it is told.
+/// The shortest time that rows of the audit can be kept for; `prune_audit` in the database keeps
+/// them so long whatever it is told.
 const SHORTEST_AUDIT_DAYS: usize = 90;
 /// The longest: more is a slip of the pen.
 const LONGEST_AUDIT_DAYS: usize = 36_500;
@@ -298,8 +299,8 @@ fn database(reader: &mut Reader) -> Option<Database> {
     Some(Database { url: url?, owner_url, connections: connections? })
 }
 
-/// A usable connection string; `insecure` is whether another machine may be spoken to in the clear, if that
-/// could be read.
+/// A usable connection string; `insecure` is whether another machine may be spoken to in the clear,
+/// if that could be read.
 fn connection_string(
     reader: &mut Reader,
     key: &str,

@@ -163,8 +163,8 @@ impl std::str::FromStr for Kind {
 pub struct NotAKind;
 
 impl Credential {
-    /// Whether wrong entries have voided it (`C2`). Whatever else voids a credential finds it below its
-    /// limit, since the entry that reaches the limit voids it.
+    /// Whether wrong entries have voided it (`C2`). Whatever else voids a credential finds it below
+    /// its limit, since the entry that reaches the limit voids it.
     #[must_use]
     pub fn is_void_by_wrong_entries(&self) -> bool {
         self.phc.is_none() && self.failures >= self.kind.wrong_entries()

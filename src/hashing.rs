@@ -1,11 +1,11 @@
 //! Argon2id on threads of its own (`C7`): a few workers, which use their block memory again.
 //!
 //! Two lanes keep the phone line's hashing from waiting behind logins. The calls' workers take
-//! nothing else. The logins' workers, one less than there are cores, run only while nothing else does; one
-//! more sees to it that logins get a sixth of a core whatever else runs. The networks that logins come from
-//! take turns. A login beyond the bound of its queue is [`HashError::Busy`] at once; no call ever is, whose
-//! number is bound elsewhere. A job whose asker has gone is skipped. Dropping the last [`Hasher`] ends the
-//! threads.
+//! nothing else. The logins' workers, one less than there are cores, run only while nothing else
+//! does; one more sees to it that logins get a sixth of a core whatever else runs. The networks
+//! that logins come from take turns. A login beyond the bound of its queue is [`HashError::Busy`]
+//! at once; no call ever is, whose number is bound elsewhere. A job whose asker has gone is
+//! skipped. Dropping the last [`Hasher`] ends the threads.
 
 mod keys;
 mod lane;
@@ -26,7 +26,8 @@ use crate::password::{NewPassword, PhcString, TemporaryPassword, TypedPassword};
 use lane::{Asker, Fresh, Job, Lane, Work, Worker};
 use secret_hash::Argon;
 
-/// Workers that serve calls only, for each core: beside Asterisk's many threads each has a small share.
+/// Workers that serve calls only, for each core: beside Asterisk's many threads each has a small
+/// share.
 const CALL_WORKERS_A_CORE: usize = 2;
 /// The most of them: each keeps 19 MiB.
 const MOST_CALL_WORKERS: usize = 8;
@@ -125,8 +126,9 @@ impl Hasher {
         self.lanes.logins.refuse();
     }
 
-    /// Whether a login from `address` that begins now would find room in the queue. Asked before the store is, it makes
-    /// refusals cost next to nothing; what counts is the room there is when the hash is asked for.
+    /// Whether a login from `address` that begins now would find room in the queue. Asked before
+    /// the store is, it makes refusals cost next to nothing; what counts is the room there is when
+    /// the hash is asked for.
     ///
     /// # Errors
     /// [`HashError::Busy`]
@@ -178,7 +180,8 @@ impl Hasher {
     }
 
     /// Verifies what was typed against `stored`, or against the dummy hash if there is none, in the
-    /// logins' lane, in the turn of `address`; `renewal` is for a hash that replaces an outdated one, if that is wanted.
+    /// logins' lane, in the turn of `address`; `renewal` is for a hash that replaces an outdated
+    /// one, if that is wanted.
     ///
     /// Either way it is one hash operation, and one more if the typed password is right and its hash
     /// outdated. Dropping the future abandons the job.

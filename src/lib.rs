@@ -33,7 +33,8 @@
 //! - [`call`], pure: the dialog. [`ari`]: Asterisk's events and commands.
 //! - [`hashing`]: the Argon2 workers. [`login`]: who logs in, and what a session changes. [`store`]: PostgreSQL.
 //! - [`web`]: the pages, the API and the operators' listener. [`cli`]: one file a subcommand.
-//! - [`config`]: what the operator decides. [`clock`]: the only reader of a clock. [`tls`]: TLS as a client.
+//! - [`config`]: what the operator decides. [`clock`]: the only reader of a clock. [`tls`]: TLS as
+//!   a client.
 
 pub mod ari;
 pub mod call;

@@ -1,5 +1,5 @@
-//! What `docs/security.md` and `docs/asvs.md` quote exists: tests by their names, files by their paths.
-//! Neither can claim a test that was renamed or removed.
+//! What `docs/security.md` and `docs/asvs.md` quote exists: tests by their names, files by their
+//! paths. Neither can claim a test that was renamed or removed.
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test fails by panicking")]
 
 use std::collections::{BTreeMap, BTreeSet};

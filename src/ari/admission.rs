@@ -1,19 +1,21 @@
 //! Whether a new call is taken: by how quickly the line reacts to the calls that it has.
 //!
-//! Two reactions are measured: how long Asterisk takes for what a call orders, and how long a call waits
-//! for its hash. While one of them is slow no new call is taken, until it is quick again. A call asks for
-//! its hash some ten seconds after it was taken, so too many are felt late. Therefore calls are taken at a
-//! rate that grows as long as the line is quick, and that an overload cuts (as TCP's congestion control
-//! does). A call that ends without a hash does not count.
+//! Two reactions are measured: how long Asterisk takes for what a call orders, and how long a call
+//! waits for its hash. While one of them is slow no new call is taken, until it is quick again. A
+//! call asks for its hash some ten seconds after it was taken, so too many are felt late. Therefore
+//! calls are taken at a rate that grows as long as the line is quick, and that an overload cuts (as
+//! TCP's congestion control does). A call that ends without a hash does not count.
 //!
 //! Without I/O: the time comes in as an argument.
 
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
-/// Orders are slow from here on: half of what is waited for an answer. A slow network alone is quicker.
+/// Orders are slow from here on: half of what is waited for an answer. A slow network alone is
+/// quicker.
 const SLOW_ORDERS: Duration = Duration::from_secs(1);
-/// Hashes are; whoever waits 8 s for one hears `trouble` (`P15`), and as long a queue builds up in seconds.
+/// Hashes are; whoever waits 8 s for one hears `trouble` (`P15`), and as long a queue builds up in
+/// seconds.
 const SLOW_HASHES: Duration = Duration::from_secs(1);
 /// What was slow is quick again below this part of that.
 const QUICK: f64 = 0.4;
@@ -28,8 +30,8 @@ const COUNTED: Duration = Duration::from_secs(5);
 /// What an overload leaves of it, and the least that it leaves, in calls a second.
 const CUT: f64 = 0.7;
 const LEAST: f64 = 4.0;
-/// By which part the rate grows in a second while calls are refused for it: before the first overload, and
-/// after one.
+/// By which part the rate grows in a second while calls are refused for it: before the first
+/// overload, and after one.
 const GROWTH: f64 = 0.03;
 const CAREFUL_GROWTH: f64 = 0.01;
 /// Calls of so long may come at once after a pause.
@@ -159,7 +161,8 @@ impl Admission {
         self.saved += 1.0;
     }
 
-    /// What has changed for the log since it was asked last; `refused` is why a call was refused just now.
+    /// What has changed for the log since it was asked last; `refused` is why a call was refused
+    /// just now.
     pub(crate) fn news(&mut self, refused: Option<Cause>, now: Instant) -> Option<News> {
         match refused {
             Some(cause) => {
@@ -343,9 +346,9 @@ mod tests {
         assert_eq!(line.admission.news(None, line.now), None);
     }
 
-    /// How long calls wait for their hashes at most when a line that bears so many a second is called so
-    /// often for five minutes, and how much of what it bears is made use of. Each asks for its hash
-    /// ten seconds after it was taken.
+    /// How long calls wait for their hashes at most when a line that bears so many a second is
+    /// called so often for five minutes, and how much of what it bears is made use of. Each asks
+    /// for its hash ten seconds after it was taken.
     fn longest_wait(bears: f64, called: u32) -> (f64, f64) {
         let mut line = Moved::new(14.0);
         let (mut due, mut queue, mut longest, mut hashed) = (VecDeque::new(), 0.0, 0.0_f64, 0.0);

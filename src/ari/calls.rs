@@ -82,7 +82,8 @@ impl Calls {
         self.take(Arrival { channel, identity, adopted: false, at: now }, place);
     }
 
-    /// A channel has replaced one in the application: whose it is nobody knows, and it is no call of ours.
+    /// A channel has replaced one in the application: whose it is nobody knows, and it is no call
+    /// of ours.
     pub(crate) fn refuse(&mut self, channel: String, replaced: String) {
         if self.knows(&channel) {
             return;

@@ -36,8 +36,8 @@ pub(crate) async fn decline_replacement(
     replaced: &str,
     news: &mut Receiver<News>,
 ) {
-    // What plays goes on under the name of the channel that it began on, and would keep Asterisk from
-    // letting the call go on.
+    // What plays goes on under the name of the channel that it began on, and would keep Asterisk
+    // from letting the call go on.
     if let Err(error) = pbx.rest.clear(replaced, Slot::all()).await {
         warn!(error = %Chain(&error), "what plays to a replaced channel could not be stopped");
     }

@@ -80,8 +80,8 @@ pub struct Pace {
     pub back_off_most: Duration,
     /// How long calls may go on once the daemon is told to stop.
     pub grace: Duration,
-    /// New calls a second that each Asterisk may send at first; an overload makes them fewer, and quick
-    /// reactions more.
+    /// New calls a second that each Asterisk may send at first; an overload makes them fewer, and
+    /// quick reactions more.
     pub calls_a_second: f64,
 }
 
@@ -101,7 +101,8 @@ impl Default for Pace {
     }
 }
 
-/// New calls a second at first, for each core of the machine; a hash takes a tenth to a third of a core by then.
+/// New calls a second at first, for each core of the machine; a hash takes a tenth to a third of a
+/// core by then.
 const CALLS_A_SECOND: f64 = 7.0;
 
 #[expect(clippy::cast_precision_loss, reason = "a machine has not that many cores")]
@@ -117,7 +118,8 @@ pub struct Phone {
 }
 
 impl Phone {
-    /// Sets the line up, for so many calls at once through all of these PBXs; connects to nothing yet.
+    /// Sets the line up, for so many calls at once through all of these PBXs; connects to nothing
+    /// yet.
     ///
     /// # Errors
     /// [`SetUpError`] if a configured URL, user or password cannot be used.

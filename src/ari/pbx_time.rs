@@ -11,8 +11,8 @@ pub(crate) struct PbxTime {
 }
 
 impl PbxTime {
-    /// When it happened, told at `arrived`. Times of one clock keep their distance; where that clock has
-    /// been set back, or tells no time, it is when it arrived.
+    /// When it happened, told at `arrived`. Times of one clock keep their distance; where that
+    /// clock has been set back, or tells no time, it is when it arrived.
     pub(crate) fn instant(&mut self, at: Option<Timestamp>, arrived: Instant) -> Instant {
         let Some(at) = at else { return arrived };
         let (first, first_arrived) = *self.first.get_or_insert((at, arrived));

@@ -1,4 +1,5 @@
-//! The places of the line: how many calls there are at once, and how many of a caller's or a trunk's.
+//! The places of the line: how many calls there are at once, and how many of a caller's or a
+//! trunk's.
 
 use std::collections::HashMap;
 use std::fmt;

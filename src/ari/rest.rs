@@ -156,8 +156,8 @@ impl Rest {
         }
     }
 
-    /// Stops all that may be queued on a channel in these slots; one after the other, so that no call has
-    /// more than one place among the requests under way.
+    /// Stops all that may be queued on a channel in these slots; one after the other, so that no
+    /// call has more than one place among the requests under way.
     pub(crate) async fn clear(
         &self,
         channel: &str,
@@ -261,8 +261,8 @@ impl Rest {
         self.send(Request { body: Some(json!({ "allowed": wanted })), ..request }).await
     }
 
-    /// The sounds that Asterisk has in [`LANGUAGE`], each with its formats; in another language it would play
-    /// them without a word of it.
+    /// The sounds that Asterisk has in [`LANGUAGE`], each with its formats; in another language it
+    /// would play them without a word of it.
     pub(crate) async fn sounds(&self) -> Result<Vec<(String, Vec<String>)>, RestError> {
         #[derive(Deserialize)]
         struct Sound {
@@ -323,8 +323,8 @@ impl Rest {
         Ok(())
     }
 
-    /// Waits for a place, in the order of asking. Each request under way ends within its deadline, so the
-    /// wait ends too: what has not been sent is neither lost nor made again.
+    /// Waits for a place, in the order of asking. Each request under way ends within its deadline,
+    /// so the wait ends too: what has not been sent is neither lost nor made again.
     async fn place(&self) -> Option<SemaphorePermit<'_>> {
         let began = clock::now();
         let place = self.at_once.acquire().await;

@@ -179,7 +179,8 @@ impl Call {
         }
     }
 
-    /// The guidance plays or has played: keys count from now on, and so do those that were keyed ahead.
+    /// The guidance plays or has played: keys count from now on, and so do those that were keyed
+    /// ahead.
     fn hear(&mut self, now: Instant) {
         let State::Asking(asking) = &mut self.state else { return };
         asking.hear(now);

@@ -46,8 +46,8 @@ pub enum Input {
     Stored(StoreReply),
     /// [`Call::deadline`] has come.
     TimeOut,
-    /// The PBX does not do as it is told, or tells nothing, until [`Input::Restored`]: no key counts, no
-    /// limit of an entry runs.
+    /// The PBX does not do as it is told, or tells nothing, until [`Input::Restored`]: no key
+    /// counts, no limit of an entry runs.
     CutOff,
     /// The PBX hears and tells again, and every playback of the call has been stopped: what the caller
     /// was asked, or told last, is played again from its start.

@@ -11,7 +11,8 @@ use super::{Key, Press};
 /// The shortest pause between two digits (Q.24).
 const SHORTEST_GAP: Duration = Duration::from_millis(40);
 
-/// The same between two keys that were held equally long, as a machine does: their ends may be told late.
+/// The same between two keys that were held equally long, as a machine does: their ends may be told
+/// late.
 const SHORTEST_GAP_OF_A_MACHINE: Duration = Duration::from_millis(20);
 
 /// `0` to `9`, `*`, `#`, and the letters as one.
@@ -70,7 +71,8 @@ impl Presses {
 }
 
 impl Press {
-    /// Whether no finger that was to hold the key for `held` could have let it go so soon after `before`.
+    /// Whether no finger that was to hold the key for `held` could have let it go so soon after
+    /// `before`.
     fn repeats(self, before: Self, held: Duration) -> bool {
         let equal = self.held() == before.held();
         let gap = if equal { SHORTEST_GAP_OF_A_MACHINE } else { SHORTEST_GAP };

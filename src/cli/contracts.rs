@@ -30,7 +30,8 @@ pub(super) struct Arguments {
 enum Command {
     /// Load a CSV file, whole or not at all.
     Import {
-        /// The file, with the header `contract_number,number,service`, and `customer` behind it if wished.
+        /// The file, with the header `contract_number,number,service`, and `customer` behind it if
+        /// wished.
         file: PathBuf,
         /// Drop the numbers and contracts that the file does not have.
         #[arg(long)]

@@ -92,8 +92,8 @@ fn run(arguments: &Arguments) -> anyhow::Result<Ending> {
     }
 }
 
-/// Runs a command on the database as its owner, or as the daemon if no other role is configured; what
-/// the daemon may not do is then told by what is missing.
+/// Runs a command on the database as its owner, or as the daemon if no other role is configured;
+/// what the daemon may not do is then told by what is missing.
 async fn as_owner(
     file: Option<&Path>,
     command: impl AsyncFnOnce(&Store) -> anyhow::Result<Ending>,

@@ -7,7 +7,8 @@
 //! first signal ─┬ /readyz says 503, the line takes no more calls … calls under way: stop.calls_s ─┐
 //!               └ the site: stop.notice_s, each answer its connection's last ─ no more ─ answers ─┴ the end
 //! ```
-//! The operators' listener lives until both are done. A second signal ends everything as it is. `SIGHUP` ends nothing.
+//! The operators' listener lives until both are done. A second signal ends everything as it is.
+//! `SIGHUP` ends nothing.
 
 mod files;
 mod leaving;

@@ -8,7 +8,8 @@ const GROUP: u32 = 0o010;
 /// The read bits of those who have an execute bit, and the other way round.
 const READ_OF_EXECUTE: u32 = 2;
 
-/// What is wrong with each file that more can read than may: everybody, or its group unless that is allowed.
+/// What is wrong with each file that more can read than may: everybody, or its group unless that is
+/// allowed.
 pub(super) fn exposed(files: &[(String, PathBuf)], group_readable: bool) -> Vec<String> {
     let told = |(key, path): &(String, PathBuf)| {
         let path_shown = path.display();

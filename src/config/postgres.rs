@@ -1,7 +1,7 @@
 //! A PostgreSQL connection string, with `sslmode` and `sslrootcert` as libpq understands them.
 //!
-//! `tokio-postgres` knows `disable`, `prefer` and `require`; the two that verify a certificate are read here
-//! and handed to it as `require`.
+//! `tokio-postgres` knows `disable`, `prefer` and `require`; the two that verify a certificate are
+//! read here and handed to it as `require`.
 
 use std::path::{Path, PathBuf};
 
@@ -146,7 +146,8 @@ impl Split {
     }
 }
 
-/// The settings of `key = value …`, where a value may be quoted and `\` takes the next character as it is.
+/// The settings of `key = value …`, where a value may be quoted and `\` takes the next character as
+/// it is.
 fn words(text: &str) -> Option<Vec<(String, String)>> {
     let mut letters = text.chars().peekable();
     let mut words = Vec::new();

@@ -1,4 +1,5 @@
-//! The subscribers' listener: where it listens, its certificate, whom it believes, and how many it takes.
+//! The subscribers' listener: where it listens, its certificate, whom it believes, and how many it
+//! takes.
 
 use std::net::SocketAddr;
 use std::num::NonZeroU32;
@@ -18,7 +19,8 @@ const CONNECTIONS_BY_ADDRESS: usize = 128;
 const CONNECTION_RATE: u32 = 600;
 /// TLS handshakes a minute with one address, if nothing else is configured.
 const HANDSHAKE_RATE: u32 = 300;
-/// The most that can be configured: a process has no ports for more, and few systems grant the files.
+/// The most that can be configured: a process has no ports for more, and few systems grant the
+/// files.
 const MOST_SITE_CONNECTIONS: usize = 65_536;
 
 /// The subscribers' listener.

@@ -1,9 +1,10 @@
 //! One lane of work: a queue and the threads that empty it.
 //!
-//! The logins' threads run only while nothing else does, which on a machine without idle time is never.
-//! So one of ordinary priority, the steady one, does a hash whenever none has come of the others for six
-//! times as long as one takes: logins always get about a sixth of a core, and no more of the line's time.
-//! What one of the others has begun and does not come to an end with, it repeats.
+//! The logins' threads run only while nothing else does, which on a machine without idle time is
+//! never. So one of ordinary priority, the steady one, does a hash whenever none has come of the
+//! others for six times as long as one takes: logins always get about a sixth of a core, and no
+//! more of the line's time. What one of the others has begun and does not come to an end with, it
+//! repeats.
 
 use std::net::IpAddr;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -232,7 +233,8 @@ impl Lane {
         self.with_room_for(address).map(drop)
     }
 
-    /// The queue, if there is room once abandoned jobs are dropped, or one from elsewhere gives way.
+    /// The queue, if there is room once abandoned jobs are dropped, or one from elsewhere gives
+    /// way.
     fn with_room_for(&self, address: IpAddr) -> Result<MutexGuard<'_, State>, HashError> {
         let mut state = self.lock();
         if state.queue.len() >= state.room {

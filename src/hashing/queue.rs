@@ -1,9 +1,9 @@
 //! Who is served next: the networks that ask take turns, so that none can take another's.
 //!
-//! Beyond a few waiting jobs the newest goes first, of a network's and of the networks: in a flood those
-//! who have just asked are served at once and those whose patience has ended are skipped, while first
-//! come, first served would make everyone wait for the whole queue. Of a full queue the network that has
-//! most of it gives up a place for one that has less.
+//! Beyond a few waiting jobs the newest goes first, of a network's and of the networks: in a flood
+//! those who have just asked are served at once and those whose patience has ended are skipped,
+//! while first come, first served would make everyone wait for the whole queue. Of a full queue the
+//! network that has most of it gives up a place for one that has less.
 
 use std::collections::{HashMap, VecDeque};
 use std::net::{IpAddr, Ipv6Addr};
@@ -82,7 +82,8 @@ impl Queue {
         self.jobs = self.networks.values().map(VecDeque::len).sum();
     }
 
-    /// Whether another network has so many more jobs that one of them is to go for one from `address`.
+    /// Whether another network has so many more jobs that one of them is to go for one from
+    /// `address`.
     pub(super) fn may_displace(&self, address: IpAddr) -> bool {
         let own = self.networks.get(&network(address)).map_or(0, VecDeque::len);
         self.networks.values().any(|jobs| jobs.len() > own + 1)

@@ -58,8 +58,8 @@ pub enum PasswordVerdict {
         /// Whether it was one too many: the password is void and its sessions over.
         session_over: bool,
     },
-    /// The current password is void by wrong entries elsewhere, and cannot be given (`C2`, `U3`); the
-    /// session goes on.
+    /// The current password is void by wrong entries elsewhere, and cannot be given (`C2`, `U3`);
+    /// the session goes on.
     CredentialVoid(Number),
     /// Nothing was compared: it might void the current password, and may not.
     WouldVoid,

@@ -64,8 +64,9 @@ pub enum UnitVerdict {
         /// Whether one of them was one too many for the session's own password: it is over.
         session_over: bool,
     },
-    /// Of these numbers, in the order of the contract, the passwords would be asked for and cannot be
-    /// given: void by wrong entries, or the contract number's and never set (`U3`). Nothing was counted.
+    /// Of these numbers, in the order of the contract, the passwords would be asked for and cannot
+    /// be given: void by wrong entries, or the contract number's and never set (`U3`). Nothing was
+    /// counted.
     CredentialVoid(Vec<Number>),
     /// Other passwords are asked for; nothing was compared.
     OtherPasswords {

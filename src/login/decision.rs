@@ -30,8 +30,8 @@ pub(super) enum Candidate {
     },
 }
 
-/// Decides from what is known of `login`; what the login is good for is looked up once its secret is
-/// right.
+/// Decides from what is known of `login`; what the login is good for is looked up once its secret
+/// is right.
 pub(super) fn candidate(login: Option<Number>, known: Option<Known>) -> Candidate {
     let none = |outcome| Candidate::None { outcome, expired: None };
     let (Some(login), Some(Known { contract, credential, now })) = (login, known) else {

@@ -1,6 +1,7 @@
-//! The login: an attempt reads what is known of the number alone, compares exactly one hash (the dummy if
-//! there is none to compare) and commits exactly one statement, in every branch. The whole contract is
-//! read for a right secret only. Beyond what can be compared an attempt does none of this.
+//! The login: an attempt reads what is known of the number alone, compares exactly one hash (the
+//! dummy if there is none to compare) and commits exactly one statement, in every branch. The whole
+//! contract is read for a right secret only. Beyond what can be compared an attempt does none of
+//! this.
 
 use std::net::IpAddr;
 use std::time::Duration;
@@ -129,8 +130,8 @@ pub async fn log_in(
     }
 }
 
-/// What the login is good for, from the whole contract; `None` if the contract has changed since its
-/// number was looked at, so that it does not log in any more.
+/// What the login is good for, from the whole contract; `None` if the contract has changed since
+/// its number was looked at, so that it does not log in any more.
 async fn standing(
     store: &Store,
     login: Option<Number>,

@@ -10,8 +10,8 @@ use crate::unit::Unit;
 pub struct Plan {
     /// The numbers whose passwords are asked for, in the order of the contract.
     pub asked: Vec<Number>,
-    /// The numbers whose passwords would be asked for and cannot be given, in the order of the contract:
-    /// with any of them the change is refused (`U3`).
+    /// The numbers whose passwords would be asked for and cannot be given, in the order of the
+    /// contract: with any of them the change is refused (`U3`).
     pub blocked: Vec<Number>,
     /// Every number that logs in afterwards, in the order of the contract (`W1`).
     pub logins: Vec<NewLogin>,

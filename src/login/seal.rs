@@ -1,9 +1,9 @@
-//! The seal of a session's token: a MAC by which a daemon knows its own tokens, and those of every daemon
-//! that has the same hash keys, without asking the store.
+//! The seal of a session's token: a MAC by which a daemon knows its own tokens, and those of every
+//! daemon that has the same hash keys, without asking the store.
 //!
-//! A client's token is `SECRET.SEAL`: 43 characters of URL-safe base64 for 32 random bytes, and 22 for
-//! the first 16 bytes of HMAC-SHA256 over the door's name and the secret. The MAC's key is made of a hash
-//! key, so that it is rotated with it: the first one seals, every one opens.
+//! A client's token is `SECRET.SEAL`: 43 characters of URL-safe base64 for 32 random bytes, and 22
+//! for the first 16 bytes of HMAC-SHA256 over the door's name and the secret. The MAC's key is made
+//! of a hash key, so that it is rotated with it: the first one seals, every one opens.
 
 use std::fmt;
 use std::sync::{PoisonError, RwLock};
@@ -57,7 +57,8 @@ impl Seals {
         format!("{}.{seal}", token.expose())
     }
 
-    /// The token that a client has sent to `door`; none if no such daemon has sealed it for that door.
+    /// The token that a client has sent to `door`; none if no such daemon has sealed it for that
+    /// door.
     #[must_use]
     pub fn open(&self, text: &str, door: Door) -> Option<SessionToken> {
         let (secret, sent) = text.split_once('.')?;

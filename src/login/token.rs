@@ -1,5 +1,5 @@
-//! A session's token: 256 random bits that only its client keeps, sealed ([`super::Seals`]); the store keeps
-//! their digest.
+//! A session's token: 256 random bits that only its client keeps, sealed ([`super::Seals`]); the
+//! store keeps their digest.
 
 use std::fmt;
 

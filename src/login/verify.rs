@@ -1,5 +1,5 @@
-//! Comparing a secret: every door's goes through here. So does the word that wrong ones have voided a
-//! credential (`C2`).
+//! Comparing a secret: every door's goes through here. So does the word that wrong ones have voided
+//! a credential (`C2`).
 
 use std::net::IpAddr;
 
@@ -11,7 +11,8 @@ use crate::password::{PhcString, TypedPassword};
 use crate::store::audit::Outcome;
 
 /// Compares what was typed for `login` with its stored hash, or with the dummy if it has none: one
-/// hash operation either way, in the turn of `address`. What comes of it stands only once the store has decided on it.
+/// hash operation either way, in the turn of `address`. What comes of it stands only once the store
+/// has decided on it.
 ///
 /// # Errors
 /// [`HashError`]; nothing was compared then.

@@ -74,7 +74,8 @@ pub struct Findings {
 }
 
 impl Store {
-    /// Looks at the schema's version, at this role's rights, and at what the server logs of it. Nothing is changed.
+    /// Looks at the schema's version, at this role's rights, and at what the server logs of it.
+    /// Nothing is changed.
     pub async fn check(&self) -> Findings {
         let mut findings = Findings::default();
         if let Err(error) = self.look(&mut findings).await {

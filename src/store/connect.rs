@@ -3,8 +3,9 @@
 //! The host that was good last is asked first, the next one when that has failed or has been silent for a
 //! moment: a host that accepts and never answers costs that moment, not the whole time for connecting.
 //!
-//! PostgreSQL reports success for a commit whose wait for a synchronous standby was cancelled, with a
-//! warning before it. The connection ends at that warning, so that the commit counts as one without an answer.
+//! PostgreSQL reports success for a commit whose wait for a synchronous standby was cancelled, with
+//! a warning before it. The connection ends at that warning, so that the commit counts as one
+//! without an answer.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
@@ -134,8 +135,8 @@ trait Stream: AsyncRead + AsyncWrite + Unpin {}
 
 impl<T: AsyncRead + AsyncWrite + Unpin> Stream for T {}
 
-/// Whether a commit stands on this server and nobody knows whether it does on the standby. The message is
-/// translated where `lc_messages` says so, the name of the function is not.
+/// Whether a commit stands on this server and nobody knows whether it does on the standby. The
+/// message is translated where `lc_messages` says so, the name of the function is not.
 fn is_unreplicated_commit(notice: &DbError) -> bool {
     let of_replication = notice.routine().is_some_and(|routine| routine.starts_with("SyncRep"))
         || notice.message().contains("synchronous replication");

@@ -172,7 +172,8 @@ impl Hold {
     }
 
     /// Counts a wrong secret against each of these numbers, whose credentials are of `kind` and not
-    /// void; gives those that it voided. If the session's own is among them, that ends the session (`C2`).
+    /// void; gives those that it voided. If the session's own is among them, that ends the session
+    /// (`C2`).
     ///
     /// # Errors
     /// [`StoreError`]

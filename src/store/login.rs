@@ -68,8 +68,8 @@ pub enum Acceptance {
     Suspended,
 }
 
-/// One row however large the contract is, so that a refusal takes the same time (`W2`). The first six
-/// columns are a contract's.
+/// One row however large the contract is, so that a refusal takes the same time (`W2`). The first
+/// six columns are a contract's.
 const KNOWN: &str = "
     SELECT c.number, c.unit, c.suspended, n.number, n.service, c.version,
            clock_timestamp(), cr.id, cr.kind, cr.set_at, cr.phc, cr.failures
@@ -181,8 +181,8 @@ impl Store {
     }
 
     /// Counts a wrong secret against `credential` (`C2`), which it voids at the limit; one that is
-    /// void by now, or replaced, counts nothing. Whether it is void by this; if the answer to it was
-    /// lost, whether it could be.
+    /// void by now, or replaced, counts nothing. Whether it is void by this; if the answer to it
+    /// was lost, whether it could be.
     ///
     /// # Errors
     /// [`StoreError`]

@@ -1,4 +1,5 @@
-//! What PostgreSQL writes of the daemon's statements into its log: hashes are among their parameters.
+//! What PostgreSQL writes of the daemon's statements into its log: hashes are among their
+//! parameters.
 
 use std::collections::HashMap;
 

@@ -61,8 +61,8 @@ const CONNECT_LIMIT: Duration = Duration::from_secs(2);
 /// SQLSTATEs of what is over in a moment: serialization, deadlock, too many connections, and a
 /// transaction that the server has given up because we were silent.
 const PASSING: [&str; 4] = ["40001", "40P01", "53300", "25P03"];
-/// SQLSTATEs of a statement that was prepared on a connection and is good there no longer: a column's type has
-/// changed, or the server's session is another one.
+/// SQLSTATEs of a statement that was prepared on a connection and is good there no longer: a
+/// column's type has changed, or the server's session is another one.
 const STALE: [&str; 2] = ["0A000", "26000"];
 /// How often the daemon may try a thing: as often as fits its time.
 const ANY_NUMBER: i16 = i16::MAX;
@@ -156,8 +156,8 @@ impl Fault {
         }
     }
 
-    /// Whether other connections of the pool are likely to be as bad: cut, shut down, demoted, or with
-    /// statements that are good no longer.
+    /// Whether other connections of the pool are likely to be as bad: cut, shut down, demoted, or
+    /// with statements that are good no longer.
     fn spoils_the_pool(&self) -> bool {
         match self {
             Self::TimedOut(_) | Self::Connection(_) => true,

@@ -1,8 +1,9 @@
 //! Whether the store takes changes (`/readyz`).
 //!
-//! A server whose disk is full, that is read-only or that has revoked a right still answers every question. So
-//! an audit row is written and rolled back, and an attempt is committed that nobody repeats. No row of a
-//! contract is touched: whoever holds one of them keeps nobody else from being served.
+//! A server whose disk is full, that is read-only or that has revoked a right still answers every
+//! question. So an audit row is written and rolled back, and an attempt is committed that nobody
+//! repeats. No row of a contract is touched: whoever holds one of them keeps nobody else from being
+//! served.
 
 use std::time::{Duration, Instant};
 
@@ -33,7 +34,8 @@ impl Look {
 }
 
 impl Store {
-    /// Why the store takes no changes; none if it does. Looks one after the other, and not at every question.
+    /// Why the store takes no changes; none if it does. Looks one after the other, and not at every
+    /// question.
     pub async fn refusal(&self) -> Option<String> {
         let mut last = self.last_look.lock().await;
         if let Some(look) = last.as_ref().filter(|look| look.is_good()) {

@@ -49,8 +49,8 @@ pub struct Session {
     pub now: Timestamp,
 }
 
-/// A session outlives the voiding of its credential by strangers' wrong entries (`C2`); whatever else
-/// voids a credential ends its sessions itself. The first six columns are a contract's.
+/// A session outlives the voiding of its credential by strangers' wrong entries (`C2`); whatever
+/// else voids a credential ends its sessions itself. The first six columns are a contract's.
 const FIND: &str = "
     WITH found AS (
         SELECT s.token_digest, s.created_at, s.last_seen_at, s.seen_version,

@@ -1,7 +1,7 @@
 //! Whether a session has the settings that were asked for when it was connected.
 //!
-//! Poolers such as pgbouncer drop the startup packet's `options` if they are told to ignore them: then nothing
-//! ends what waits for ever, and nothing says so.
+//! Poolers such as pgbouncer drop the startup packet's `options` if they are told to ignore them:
+//! then nothing ends what waits for ever, and nothing says so.
 
 use deadpool_postgres::{ClientWrapper, Hook, HookError};
 use tokio::time::timeout;

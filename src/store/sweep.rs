@@ -1,8 +1,9 @@
-//! The clean-up of what is over, every minute: by index and in portions, so that it takes the same time
-//! however large the tables are, and holds few rows at once.
+//! The clean-up of what is over, every minute: by index and in portions, so that it takes the same
+//! time however large the tables are, and holds few rows at once.
 //!
-//! The statements compare with `now()`: an index is of no use beside `clock_timestamp()`, which may change from
-//! row to row. What someone else is at is left for the next time: waiting for it, row after row, could deadlock.
+//! The statements compare with `now()`: an index is of no use beside `clock_timestamp()`, which may
+//! change from row to row. What someone else is at is left for the next time: waiting for it, row
+//! after row, could deadlock.
 
 use std::time::Duration;
 
@@ -12,7 +13,8 @@ use super::transaction::Parameters;
 use super::{Store, StoreError};
 use crate::rules;
 
-/// How long an attempt is kept; it is repeated for seconds, and a packet is on its way for no longer than minutes.
+/// How long an attempt is kept; it is repeated for seconds, and a packet is on its way for no
+/// longer than minutes.
 const ATTEMPT_KEPT: Duration = Duration::from_mins(10);
 
 /// Rows that one statement removes.
@@ -73,8 +75,8 @@ impl Store {
         self.in_portions(AUDIT, &[&kept.as_secs_f64(), &PORTION]).await
     }
 
-    /// Removes sessions past their 12 hours (`W5`) and attempts that are over, and wipes the hashes of
-    /// temporary passwords past their end (`C1`).
+    /// Removes sessions past their 12 hours (`W5`) and attempts that are over, and wipes the hashes
+    /// of temporary passwords past their end (`C1`).
     ///
     /// # Errors
     /// [`StoreError`]

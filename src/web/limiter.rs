@@ -1,9 +1,9 @@
 //! The limit by address (`R`): what logins cost, and how many credentials one address may void.
 //!
-//! A request that asks for a password holds the dearest price before anything is verified, and pays what it
-//! came to afterwards. While others hold what is left it waits for them, so that many at once are
-//! answered as if they had come one by one. Wider networks have larger budgets of the same kind.
-//! An address that has voided its ten gets 429 before what could void another; numbers
+//! A request that asks for a password holds the dearest price before anything is verified, and pays
+//! what it came to afterwards. While others hold what is left it waits for them, so that many at
+//! once are answered as if they had come one by one. Wider networks have larger budgets of the same
+//! kind. An address that has voided its ten gets 429 before what could void another; numbers
 //! without a live credential are treated as if they had a temporary password ([`tries`]).
 
 mod bucket;
@@ -34,7 +34,8 @@ pub(super) use charge::{Charge, Cost};
 pub(super) use network::{NETWORKS, household, network, networks};
 use tries::Tries;
 
-/// What is remembered at most of each kind. Two share a place only by a rare chance, which nobody can foresee.
+/// What is remembered at most of each kind. Two share a place only by a rare chance, which nobody
+/// can foresee.
 const PLACES: u64 = 1 << 18;
 
 /// How long a request waits for others of its address to pay: as long as these may wait for a hash.
@@ -69,8 +70,8 @@ impl Limiter {
         state.budgets.check(places, network(address), (self.now)())
     }
 
-    /// Holds the dearest price, and as many voidings up to `voidings` as are left. Waits for others of
-    /// the same networks that hold what is left, not for time to pass.
+    /// Holds the dearest price, and as many voidings up to `voidings` as are left. Waits for others
+    /// of the same networks that hold what is left, not for time to pass.
     async fn hold(&self, address: IpAddr, voidings: u32) -> Result<Charge, Duration> {
         let deadline = tokio::time::Instant::now() + PATIENCE;
         let places = self.places_of(address);

@@ -136,7 +136,8 @@ impl Site {
         self.inner.seals.seal(token, door)
     }
 
-    /// A token that a client has sent; none, and the store is not asked, if no daemon has sealed it.
+    /// A token that a client has sent; none, and the store is not asked, if no daemon has sealed
+    /// it.
     fn opened(&self, sent: &str, door: Door) -> Option<SessionToken> {
         let token = self.inner.seals.open(sent, door);
         if token.is_none() {

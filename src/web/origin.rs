@@ -1,7 +1,7 @@
 //! No other site's requests (RFC 6265 §8.2): what a browser tells of where a request comes from.
 //!
-//! `Sec-Fetch-Site` is the browser's own word; where an older browser sends none, `Origin` is compared
-//! with `Host`. Programs send neither. For pages neither stands in for the form's token.
+//! `Sec-Fetch-Site` is the browser's own word; where an older browser sends none, `Origin` is
+//! compared with `Host`. Programs send neither. For pages neither stands in for the form's token.
 
 use axum::body::HttpBody as _;
 use axum::extract::Request;
@@ -38,7 +38,8 @@ pub(super) fn is_own(headers: &HeaderMap) -> bool {
     fetched && text(header::ORIGIN).is_none_or(|origin| names(origin, host))
 }
 
-/// Whether `host`, a `Host` header, is the host of `origin`. A proxy may have written down the usual port.
+/// Whether `host`, a `Host` header, is the host of `origin`. A proxy may have written down the
+/// usual port.
 fn names(origin: &str, host: &str) -> bool {
     let Some((scheme, of_origin)) = origin.split_once("://") else { return false };
     let endpoint = |authority| endpoint(scheme, authority);

@@ -87,7 +87,8 @@ pub struct Problem {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = String, required = false, example = "0612345678")]
     number: Option<Box<str>>,
-    /// With `wrong_password`, `passwords_missing` and `credential_void`: every number that it is about.
+    /// With `wrong_password`, `passwords_missing` and `credential_void`: every number that it is
+    /// about.
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
     #[schema(value_type = Vec<String>, required = false)]
     numbers: Box<[Box<str>]>,

@@ -1,5 +1,5 @@
-//! Refusals that leave no row in the audit: each is counted, and told in the log at most once a second
-//! for each reason, with how many there were since (`D3`).
+//! Refusals that leave no row in the audit: each is counted, and told in the log at most once a
+//! second for each reason, with how many there were since (`D3`).
 
 use std::net::IpAddr;
 use std::sync::{Mutex, PoisonError};

@@ -1,9 +1,9 @@
-//! Places for connections: so many at once and so many a minute, of which one network has a share, so that
-//! nobody fills the site alone.
+//! Places for connections: so many at once and so many a minute, of which one network has a share,
+//! so that nobody fills the site alone.
 //!
-//! One network is an IPv4 address or 56 bits of IPv6. Where there is no place left, the connection that has been
-//! idle for longest makes room: of the same network if that has no more, else of any. A proxy stands
-//! for many; it has no limit of its own, and its connections make room for nobody.
+//! One network is an IPv4 address or 56 bits of IPv6. Where there is no place left, the connection
+//! that has been idle for longest makes room: of the same network if that has no more, else of any.
+//! A proxy stands for many; it has no limit of its own, and its connections make room for nobody.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::net::IpAddr;
@@ -85,8 +85,8 @@ impl Room {
         Self { name, all, each, proxies, taken: Arc::default(), rates }
     }
 
-    /// A place for a connection from `address`, and the word to leave it; none if it comes too fast, or
-    /// all places are taken, or all of its network, and none of these is idle.
+    /// A place for a connection from `address`, and the word to leave it; none if it comes too
+    /// fast, or all places are taken, or all of its network, and none of these is idle.
     pub(super) fn take(&self, address: IpAddr) -> Option<(Place, oneshot::Receiver<()>)> {
         let network = (!self.is_proxy(address)).then(|| household(address));
         if network.is_some() && !self.rates.admits(Rate::Connections, address, clock::now()) {

@@ -1,5 +1,5 @@
-//! How many calls a second all succeed, and what becomes of those that are taken when one and a half
-//! times and three times as many come.
+//! How many calls a second all succeed, and what becomes of those that are taken when one and a
+//! half times and three times as many come.
 
 use std::thread::sleep;
 use std::time::Duration;

@@ -1,5 +1,6 @@
-//! What `make bench` measures: a hash beside C libargon2, 200 calls beside the same flow in
-//! plain dialplan, and how many calls a second all succeed. Prints a table and writes it to `target/bench.json`.
+//! What `make bench` measures: a hash beside C libargon2, 200 calls beside the same flow in plain
+//! dialplan, and how many calls a second all succeed. Prints a table and writes it to
+//! `target/bench.json`.
 //!
 //! That an aim is not held is a figure like any other; only what cannot be measured is an error.
 //! Both sides of each comparison run on the same machine in the same run, but a machine that is busy

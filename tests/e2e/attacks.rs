@@ -1,4 +1,5 @@
-//! Ways to reach the line as somebody else (`P1`), tried on an Asterisk that transfers and forwards.
+//! Ways to reach the line as somebody else (`P1`), tried on an Asterisk that transfers and
+//! forwards.
 //!
 //! Most are judged by the Stasis arguments: every one of these calls must arrive as nobody's.
 

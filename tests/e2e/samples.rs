@@ -1,4 +1,5 @@
-//! Asterisk's samples: what they answer within a call, and that each of their includes has its effect.
+//! Asterisk's samples: what they answer within a call, and that each of their includes has its
+//! effect.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -14,7 +15,8 @@ use crate::story::told;
 
 const ANSWERED_WITHIN: Duration = Duration::from_secs(10);
 
-/// What is local, and what the console then shows: the file, its text, the command, and a part of the answer.
+/// What is local, and what the console then shows: the file, its text, the command, and a part of
+/// the answer.
 const LOCAL: [(&str, &str, &str, &str); 9] = [
     ("asterisk.conf", "maxcalls = 77", "core show settings", "77"),
     ("modules.conf", "load = app_verbose.so", "module show like app_verbose", "Running"),

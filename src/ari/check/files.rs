@@ -10,7 +10,8 @@ const DEFAULT_SESSIONS: u32 = 100;
 /// Milliseconds for which a daemon may be too busy to read, at least; 100 by default (`ari.conf`).
 const LEAST_WRITE_TIMEOUT: u32 = 1000;
 
-/// Looks at the files in `etc`; `app` is the application that takes the calls, `user` as whom it is spoken to.
+/// Looks at the files in `etc`; `app` is the application that takes the calls, `user` as whom it is
+/// spoken to.
 pub(super) fn look(etc: &Path, app: &str, user: &str) -> Vec<Finding> {
     if !etc.is_dir() {
         return vec![Finding::Wrong(format!("ari.etc: {} is no folder", etc.display()))];

@@ -7,7 +7,8 @@ use super::Finding;
 use super::conf::Conf;
 use super::files::is_of;
 
-/// Users of AMI who are told of keyed digits, and an AMI that other machines reach (`manager.conf`).
+/// Users of AMI who are told of keyed digits, and an AMI that other machines reach
+/// (`manager.conf`).
 pub(super) fn managers(manager: &Conf) -> Vec<Finding> {
     if !manager.named("general").any(|general| general.is_true("enabled")) {
         return Vec::new();

@@ -71,8 +71,8 @@ impl Call {
         }
     }
 
-    /// Nobody can key, hear or be told anything: what the caller is asked or told waits. What was keyed of
-    /// an entry is dropped, since nobody knows what else was.
+    /// Nobody can key, hear or be told anything: what the caller is asked or told waits. What was
+    /// keyed of an entry is dropped, since nobody knows what else was.
     pub(super) fn wait_for_better(&mut self) {
         self.cut_off = true;
         if let Some(mut asking) = self.take_asking() {
@@ -84,8 +84,8 @@ impl Call {
         }
     }
 
-    /// The caller hears nothing: no silence counts, and what was keyed of an entry is dropped, since its
-    /// guidance will be heard again from its start.
+    /// The caller hears nothing: no silence counts, and what was keyed of an entry is dropped,
+    /// since its guidance will be heard again from its start.
     pub(super) fn hold(&mut self, now: Instant) {
         self.held = true;
         if let Some(mut asking) = self.take_asking() {

@@ -1,7 +1,8 @@
-//! What `SIGHUP` has the daemon read again: certificate, hash keys, and the passwords of ARI and PostgreSQL.
+//! What `SIGHUP` has the daemon read again: certificate, hash keys, and the passwords of ARI and
+//! PostgreSQL.
 //!
-//! All of it or nothing: a configuration with a mistake changes nothing. What is under way goes on with what it
-//! began with. Other settings are taken at the next start.
+//! All of it or nothing: a configuration with a mistake changes nothing. What is under way goes on
+//! with what it began with. Other settings are taken at the next start.
 
 use std::convert::Infallible;
 

@@ -1,4 +1,5 @@
-//! The budgets of networks: what is spent, what is held by requests under way, and who waits for them.
+//! The budgets of networks: what is spent, what is held by requests under way, and who waits for
+//! them.
 
 use std::collections::HashMap;
 use std::net::IpAddr;

@@ -1,4 +1,5 @@
-//! What a request holds of its address's budget, and what it pays: once, at the end of a verification.
+//! What a request holds of its address's budget, and what it pays: once, at the end of a
+//! verification.
 
 use std::net::IpAddr;
 

@@ -2,10 +2,11 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-/// The networks that have budgets: bits of IPv4 and IPv6, and how many times an address's budget each has.
+/// The networks that have budgets: bits of IPv4 and IPv6, and how many times an address's budget
+/// each has.
 ///
-/// The narrowest is whatever one subscriber holds alone at least: an IPv4 address, or 64 bits of IPv6.
-/// The next is what one may hold, the last what a provider gives out together.
+/// The narrowest is whatever one subscriber holds alone at least: an IPv4 address, or 64 bits of
+/// IPv6. The next is what one may hold, the last what a provider gives out together.
 pub(in crate::web) const NETWORKS: [(u32, u32, u32); 3] = [(32, 64, 1), (24, 56, 4), (16, 48, 32)];
 
 /// What is counted as one: an IPv4 address, or an IPv6 network of 64 bits.

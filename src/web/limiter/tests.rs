@@ -67,7 +67,8 @@ fn b1_wider_networks_have_larger_budgets() {
         let network = u128::from_str_radix("20010db8000100000000000000000000", 16).unwrap();
         (0..256).map(move |n| std::net::Ipv6Addr::from_bits(network + (n << bits)).into())
     };
-    // Of a /24, and of a /16; of a /64, a /56 and a /48; and of networks that have nothing in common.
+    // Of a /24, and of a /16; of a /64, a /56 and a /48; and of networks that have nothing in
+    // common.
     assert_eq!(passed(v4(0), dead, 1), 40);
     assert_eq!(passed(v4(8), dead, 10), 320);
     assert_eq!(passed(v6(0), dead, 1), 10);

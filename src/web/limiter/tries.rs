@@ -1,5 +1,6 @@
-//! Wrong tries by login number, as far as this daemon has seen them: a number without a live credential
-//! must look like one that has a temporary password, also to whoever has voided as many as may be.
+//! Wrong tries by login number, as far as this daemon has seen them: a number without a live
+//! credential must look like one that has a temporary password, also to whoever has voided as many
+//! as may be.
 
 use std::collections::HashMap;
 use std::time::{Duration, Instant};

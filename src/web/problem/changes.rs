@@ -40,8 +40,8 @@ impl Problem {
         Self::new(StatusCode::CONFLICT, Code::ChangedElsewhere, detail)
     }
 
-    /// 409: the passwords of these numbers are asked for and cannot be given (`U3`); `call` is where they
-    /// are set anew.
+    /// 409: the passwords of these numbers are asked for and cannot be given (`U3`); `call` is
+    /// where they are set anew.
     #[must_use]
     pub fn credential_void(numbers: &[Number], call: Number) -> Self {
         let detail = format!(

@@ -39,7 +39,8 @@ async fn strangers(world: Arc<World>) {
         for token in &tokens {
             assert_eq!(scene.session(token).await.status, good, "{kind}");
         }
-        // What asks for the void password is refused without comparing, counting or ending anything.
+        // What asks for the void password is refused without comparing, counting or ending
+        // anything.
         let (before, hashes) = (scene.everything().await, scene.service.hasher.operations());
         scene.forget().await;
         for current in [RIGHT, WRONG] {
@@ -119,7 +120,8 @@ async fn anothers(world: Arc<World>) {
     assert_eq!(scene.session(&second).await.status, 200);
 }
 
-/// The last entry of strangers comes between the comparison and the verdict, which waits for its lock.
+/// The last entry of strangers comes between the comparison and the verdict, which waits for its
+/// lock.
 async fn overtaken(world: Arc<World>) {
     for (typed, unit) in [(WRONG, false), (RIGHT, false), (WRONG, true), (RIGHT, true)] {
         let scene = Scene::new(&world, "line").await;

@@ -1,5 +1,5 @@
-//! A page on another site makes its visitor's browser ask the API (`fetch` with `no-cors`, forms): refused
-//! before it costs anything.
+//! A page on another site makes its visitor's browser ask the API (`fetch` with `no-cors`, forms):
+//! refused before it costs anything.
 
 use std::sync::Arc;
 
@@ -19,7 +19,8 @@ pub fn trials(world: &Arc<World>) -> Vec<Trial> {
     ]
 }
 
-/// What a browser says of a request that another site's page has made, or a page that is only related.
+/// What a browser says of a request that another site's page has made, or a page that is only
+/// related.
 const FOREIGN: [(&str, &str); 6] = [
     ("Sec-Fetch-Site", "cross-site"),
     ("Sec-Fetch-Site", "same-site"),

@@ -1,5 +1,5 @@
-//! Anyone can void anyone's password, since telephone numbers are public (row 8): the way back. How much
-//! it costs is in `limit`.
+//! Anyone can void anyone's password, since telephone numbers are public (row 8): the way back. How
+//! much it costs is in `limit`.
 
 use std::sync::Arc;
 

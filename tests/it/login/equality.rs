@@ -64,7 +64,8 @@ async fn table(world: Arc<World>) {
     }
 }
 
-/// What the store answers to each refusal, in bytes, beside a contract of four numbers and of 3,004.
+/// What the store answers to each refusal, in bytes, beside a contract of four numbers and of
+/// 3,004.
 async fn size(world: Arc<World>) {
     for (outcome, number, password, sql) in WAYS {
         let database = world.database().await;

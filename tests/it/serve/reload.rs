@@ -112,7 +112,8 @@ async fn reloaded(world: Arc<World>) {
         requests.iter().any(|request| request.authorization.as_deref() == Some(latter))
     })
     .await;
-    // The sessions that there were have the old password of PostgreSQL; both of the line and the site.
+    // The sessions that there were have the old password of PostgreSQL; both of the line and the
+    // site.
     let end = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity
                WHERE datname = current_database() AND usename = 'karipass'";
     superuser.execute(end, &[]).await.unwrap();

@@ -159,8 +159,8 @@ async fn terminated(world: Arc<World>) {
     }
 }
 
-/// A column's type changes, or the session forgets its statements: between two looks, between two changes, and
-/// between the look and the commit of one.
+/// A column's type changes, or the session forgets its statements: between two looks, between two
+/// changes, and between the look and the commit of one.
 async fn stale(world: Arc<World>) {
     let scene = Scene::new(&world).await;
     let function = "CREATE FUNCTION forget() RETURNS trigger LANGUAGE plpgsql AS

@@ -113,7 +113,8 @@ async fn lonely(world: &World) -> (Mortal<'_>, Scene) {
         }
     };
     let superuser = postgres.superuser("postgres").await.unwrap();
-    // The server's processes take the setting up one after the other: from this wait on all commits wait.
+    // The server's processes take the setting up one after the other: from this wait on all commits
+    // wait.
     tokio::select! {
         () = cancel_wait(&superuser) => {}
         never = write() => match never {},

@@ -24,8 +24,8 @@ pub fn trials(world: &Arc<World>) -> Vec<Trial> {
 
 const ROWS: i64 = 30_000;
 
-/// Contracts of one number each beside that of the scene, each with a temporary password and a session;
-/// attempts and audit rows. All of it is as old as it may be.
+/// Contracts of one number each beside that of the scene, each with a temporary password and a
+/// session; attempts and audit rows. All of it is as old as it may be.
 async fn fill(owner: &Client) {
     for sql in [
         "INSERT INTO contract (number, unit)

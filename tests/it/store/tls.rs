@@ -1,4 +1,5 @@
-//! PostgreSQL over TLS (`R`): what `sslmode` verifies, at a server that takes nothing else over TCP.
+//! PostgreSQL over TLS (`R`): what `sslmode` verifies, at a server that takes nothing else over
+//! TCP.
 
 use std::path::Path;
 use std::sync::Arc;

@@ -102,7 +102,8 @@ impl Proxy {
         self.folder.path()
     }
 
-    /// Keeps the settings that clients ask for from the server, as poolers do that are told to ignore them.
+    /// Keeps the settings that clients ask for from the server, as poolers do that are told to
+    /// ignore them.
     pub fn drop_options(&self) {
         self.shared.passes_options.store(false, Ordering::Relaxed);
     }

@@ -80,7 +80,8 @@ impl Setup {
     }
 
     /// Adds `text` to a file of `karipass.d`, which the sample of the same name includes at its
-    /// end: `modules.conf`, `extensions.conf`, `globals.conf`, `http.conf`, `rtp.conf`, `phones.conf`, and others.
+    /// end: `modules.conf`, `extensions.conf`, `globals.conf`, `http.conf`, `rtp.conf`,
+    /// `phones.conf`, and others.
     #[must_use]
     pub fn snippet(mut self, file: &str, text: &str) -> Self {
         self.snippets.push((file.to_owned(), text.to_owned()));

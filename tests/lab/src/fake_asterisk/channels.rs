@@ -75,8 +75,8 @@ impl FakeAsterisk {
         self.state.change(|state| state.play(channel, playback, &format!("media=sound:{media}")));
     }
 
-    /// The caller presses keys, by Asterisk's clock one every 200 ms from now on; all are told at once. None is
-    /// held, so that none was pressed before what has happened.
+    /// The caller presses keys, by Asterisk's clock one every 200 ms from now on; all are told at
+    /// once. None is held, so that none was pressed before what has happened.
     pub fn press(&self, channel: &str, keys: &str) {
         const BETWEEN_MS: u64 = 200;
         const LONG_AGO_MS: u64 = 1000;
@@ -92,7 +92,8 @@ impl FakeAsterisk {
         });
     }
 
-    /// Tells of a key that was held for `held_ms`, so long by Asterisk's clock after the one before it.
+    /// Tells of a key that was held for `held_ms`, so long by Asterisk's clock after the one before
+    /// it.
     pub fn tell_key(&self, channel: &str, key: char, held_ms: u32, after_ms: u64) {
         self.state.change(|state| state.tell_key(channel, key, held_ms, after_ms));
     }

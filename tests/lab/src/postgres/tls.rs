@@ -12,7 +12,8 @@ use super::{Database, Postgres, Shutdown};
 const HBA: &str = "local all all scram-sha-256\nhostssl all all 127.0.0.0/8 scram-sha-256\n";
 
 impl Postgres {
-    /// Has it listen on an address of loopback too, with the certificate and key of `folder`; starts it again.
+    /// Has it listen on an address of loopback too, with the certificate and key of `folder`;
+    /// starts it again.
     ///
     /// The address is nobody else's, since the port is the one in the socket's name.
     pub fn demand_tls(&self, folder: &Path) -> Result<Ipv4Addr> {

@@ -114,7 +114,8 @@ fn contains(said: &[u8], word: &[u8]) -> bool {
     said.windows(word.len()).any(|window| window == word)
 }
 
-/// A startup packet without its `options`: length, version, and pairs of strings up to an empty one.
+/// A startup packet without its `options`: length, version, and pairs of strings up to an empty
+/// one.
 fn without_options(start: &[u8]) -> Vec<u8> {
     let (head, strings) = start.split_at(2 * LENGTH_BYTES);
     let strings: Vec<&[u8]> = strings.split_inclusive(|byte| *byte == 0).collect();

@@ -1,4 +1,5 @@
-//! What a subscriber sends within a call, besides the hang-up: keys in each of their ways, and holds.
+//! What a subscriber sends within a call, besides the hang-up: keys in each of their ways, and
+//! holds.
 
 use std::thread::sleep;
 use std::time::Instant;
