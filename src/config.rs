@@ -25,7 +25,7 @@ use zeroize::Zeroizing;
 use crate::hashing::Keys;
 use crate::rules;
 pub use asterisk::Ari;
-pub use network::{Network, NotANetwork};
+pub use network::{MediaNetwork, Network, NotANetwork};
 use postgres::ConnectionString;
 use reader::Reader;
 pub use site::{Site, Tls};
@@ -116,7 +116,7 @@ pub struct Hashing {
 }
 
 /// The limits of a call (`P11`), and of calls.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub struct CallLimits {
     /// Silence before the first digit.
     pub first_digit: Duration,
@@ -130,6 +130,8 @@ pub struct CallLimits {
     pub max_per_caller: usize,
     /// The most of them from one trunk or telephone.
     pub max_per_trunk: usize,
+    /// Where the media of some endpoints are; those of others may be anywhere.
+    pub media_networks: Vec<MediaNetwork>,
 }
 
 /// The operators' listener.
@@ -345,6 +347,7 @@ fn call(reader: &mut Reader) -> Option<CallLimits> {
     let all = most.unwrap_or(usize::MAX).max(1);
     let max_per_caller = reader.count("call.max_per_caller", MAX_PER_CALLER.min(all), all);
     let max_per_trunk = reader.count("call.max_per_trunk", (all - all / 10).max(1), all);
+    let media_networks = reader.list("call.media_networks");
     Some(CallLimits {
         first_digit: first_digit?,
         inter_digit: inter_digit?,
@@ -352,6 +355,7 @@ fn call(reader: &mut Reader) -> Option<CallLimits> {
         most: most?,
         max_per_caller: max_per_caller?,
         max_per_trunk: max_per_trunk?,
+        media_networks: media_networks?,
     })
 }
 

@@ -16,12 +16,15 @@ use super::Chain;
 use super::calls::News;
 use super::ending::{End, decline, let_go};
 use super::event::{Identity, Parting, Slot, Word};
+use super::media::Media;
 use super::orders::{Orders, Pending, Report, What, ready};
 use super::pbx::Pbx;
 use super::pbx_time::PbxTime;
 use super::places::{Holder, Place};
 use super::rest::RestError;
-use crate::call::{Call, Input, LookUp, Output, PlaybackEnd, Press, Refusal};
+use crate::call::{
+    Call, Input, LookUp, NewTemporary, Output, PlaybackEnd, Press, Refusal, StoreReply,
+};
 use crate::clock;
 use crate::number::Number;
 use crate::store::audit::{Event, Outcome, Record, Source};
@@ -42,11 +45,18 @@ struct Caller {
     contract: Option<Number>,
     call: Call,
     orders: Orders,
-    asking: Pending<Input>,
+    asking: Pending<Reply>,
     refusal: Option<JoinHandle<()>>,
     parting: Parting,
     time: PbxTime,
     place: Place,
+}
+
+/// What comes of something that the dialog waits for.
+enum Reply {
+    Input(Input),
+    /// The call's media are not its trunk's.
+    ForeignMedia,
 }
 
 /// Runs a call to its end.
@@ -66,6 +76,17 @@ pub(crate) async fn run(
             return decline(&pbx, &channel, arrival.adopted, &mut news).await;
         }
     };
+    match pbx.media(&channel).await {
+        Ok(Media::Own | Media::Unknown) => {}
+        Ok(Media::Foreign) => {
+            note_end("foreign_media", arrival.at);
+            return let_go(&pbx, &channel, [], End::HungUp, &mut news).await;
+        }
+        Err(error) => {
+            warn!(error = %Chain(&error), "a call is sent on: Asterisk does not tell whose its media are");
+            return decline(&pbx, &channel, arrival.adopted, &mut news).await;
+        }
+    }
     let holder = number.map(Holder::Caller).filter(|_| !arrival.adopted);
     if holder.is_some_and(|holder| !place.takes_share_of(holder)) {
         return decline(&pbx, &channel, arrival.adopted, &mut news).await;
@@ -108,6 +129,26 @@ async fn ready_for_dialog(
         Identity::Told(number) => Ok(number),
         Identity::OnChannel => pbx.rest.identity(channel).await,
     }
+}
+
+/// Stores a temporary password, unless the call's media are not its trunk's, or nobody's yet.
+async fn store(pbx: Arc<Pbx>, channel: Arc<str>, new: NewTemporary) -> Reply {
+    match pbx.media(&channel).await {
+        Ok(Media::Own) => Reply::Input(Input::Stored(Arc::clone(&pbx.line).store(new).await)),
+        Ok(Media::Unknown | Media::Foreign) => Reply::ForeignMedia,
+        Err(error) => {
+            warn!(error = %Chain(&error), "nothing is stored: Asterisk does not tell whose a call's media are");
+            Reply::Input(Input::Stored(StoreReply::Unreachable))
+        }
+    }
+}
+
+/// A call has ended that came in at `began`.
+fn note_end(outcome: &'static str, began: Instant) {
+    let lasted = clock::now().saturating_duration_since(began);
+    metrics::counter!("karipass_calls_ended_total", "outcome" => outcome).increment(1);
+    metrics::histogram!("karipass_call_seconds").record(lasted.as_secs_f64());
+    info!(outcome, duration_ms = lasted.as_millis(), "a call is over");
 }
 
 impl Caller {
@@ -172,6 +213,7 @@ impl Caller {
                 self.parting = Parting::Theirs;
                 Input::HangUp
             }
+            Report::ForeignMedia => self.foreign_media(),
             Report::Failed(id) => Input::Finished(id, PlaybackEnd::Failed),
             Report::Begun(id) => Input::Started(id),
             Report::CutOff => Input::CutOff,
@@ -179,11 +221,21 @@ impl Caller {
         }
     }
 
-    fn replied(&mut self, reply: Input) -> Input {
-        if let Input::LookedUp(LookUp::Found(contract)) = &reply {
-            self.contract = Some(contract.number);
+    fn replied(&mut self, reply: Reply) -> Input {
+        match reply {
+            Reply::Input(input) => {
+                if let Input::LookedUp(LookUp::Found(contract)) = &input {
+                    self.contract = Some(contract.number);
+                }
+                input
+            }
+            Reply::ForeignMedia => self.foreign_media(),
         }
-        reply
+    }
+
+    fn foreign_media(&mut self) -> Input {
+        self.parting = Parting::ForeignMedia;
+        Input::HangUp
     }
 
     fn carry_out(&mut self, outputs: Vec<Output>, mut keyed: Option<Instant>) {
@@ -196,12 +248,13 @@ impl Caller {
                 Output::Stop(id) => self.orders.push(What::Stop(id), keyed.take()),
                 Output::LookUp(number) => {
                     let found = Arc::clone(&self.pbx.line).look_up(number);
-                    self.asking = Some(Box::pin(async { Input::LookedUp(found.await) }));
+                    self.asking =
+                        Some(Box::pin(async { Reply::Input(Input::LookedUp(found.await)) }));
                 }
                 Output::Store(new) => {
                     self.place.note_hash();
-                    let stored = Arc::clone(&self.pbx.line).store(new);
-                    self.asking = Some(Box::pin(async { Input::Stored(stored.await) }));
+                    let (pbx, channel) = (Arc::clone(&self.pbx), Arc::clone(&self.channel));
+                    self.asking = Some(Box::pin(store(pbx, channel, new)));
                 }
                 Output::Abandon => self.asking = None,
                 Output::Refused(refusal) => self.record(refusal),
@@ -237,6 +290,7 @@ impl Caller {
             Parting::Left => ("left", None),
             Parting::Ours => (settled, Some(End::HungUp)),
             Parting::Broken => ("broken", Some(End::HungUp)),
+            Parting::ForeignMedia => ("foreign_media", Some(End::HungUp)),
             Parting::SentOn => ("sent_on", Some(End::SentOn)),
         };
         if let Some(end) = end {
@@ -244,10 +298,7 @@ impl Caller {
             let_go(&self.pbx, &self.channel, self.orders.slots(), end, &mut news).await;
         }
         drop(news);
-        let lasted = clock::now().saturating_duration_since(began);
-        metrics::counter!("karipass_calls_ended_total", "outcome" => outcome).increment(1);
-        metrics::histogram!("karipass_call_seconds").record(lasted.as_secs_f64());
-        info!(outcome, duration_ms = lasted.as_millis(), "a call is over");
+        note_end(outcome, began);
         if let Some(refusal) = self.refusal {
             let _only_awaited = refusal.await;
         }

@@ -99,6 +99,8 @@ pub enum Parting {
     Broken,
     /// The dialplan goes on with it.
     SentOn,
+    /// It has media that are not its trunk's: it is hung up.
+    ForeignMedia,
     /// Another process serves it.
     Left,
 }

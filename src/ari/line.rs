@@ -11,6 +11,7 @@ use super::admission::Reaction;
 use super::places::Places;
 use crate::call::{Limits, LookUp, NewTemporary, StoreReply};
 use crate::clock;
+use crate::config::MediaNetwork;
 use crate::hashing::{Hasher, Salt};
 use crate::number::Number;
 use crate::store::audit::Record;
@@ -23,6 +24,8 @@ pub(crate) struct Line {
     pub(crate) hasher: Hasher,
     pub(crate) limits: Limits,
     pub(crate) places: Places,
+    /// Where the media of some endpoints are.
+    pub(crate) media_networks: Vec<MediaNetwork>,
     /// How long calls wait for their hashes.
     pub(crate) hashes: Mutex<Reaction>,
     /// The daemon is shutting down: no more calls are taken.

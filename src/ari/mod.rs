@@ -19,6 +19,7 @@ mod dialplan;
 mod ending;
 pub mod event;
 mod line;
+mod media;
 mod orders;
 mod pbx;
 mod pbx_time;
@@ -45,7 +46,7 @@ use tracing::info;
 
 use crate::call::Limits;
 use crate::clock;
-use crate::config;
+use crate::config::{self, MediaNetwork};
 use crate::hashing::Hasher;
 use crate::store::Store;
 use calls::Calls;
@@ -127,6 +128,7 @@ impl Phone {
         pbxs: &[config::Ari],
         limits: Limits,
         capacity: Capacity,
+        media_networks: Vec<MediaNetwork>,
         store: Store,
         hasher: Hasher,
         pace: Pace,
@@ -136,6 +138,7 @@ impl Phone {
             hasher,
             limits,
             places: Places::new(capacity),
+            media_networks,
             hashes: Mutex::default(),
             closing: AtomicBool::new(false),
         });

@@ -16,6 +16,7 @@ use tracing::{info, warn};
 
 use super::Chain;
 use super::event::{Slot, wire_id};
+use super::media::Media;
 use super::pbx::Pbx;
 use super::playing::Playing;
 use super::rest::RestError;
@@ -51,6 +52,8 @@ pub(crate) enum What {
 pub(crate) enum Report {
     /// The channel is gone or going.
     Gone,
+    /// Its media are not its trunk's.
+    ForeignMedia,
     /// A playback that will not play.
     Failed(PlaybackId),
     /// A playback that has begun.
@@ -67,7 +70,7 @@ pub(crate) struct Orders {
     channel: Arc<str>,
     /// Each with the time of the key that led to it.
     queue: VecDeque<(What, Option<Instant>)>,
-    sending: Pending<Result<(), RestError>>,
+    sending: Pending<Result<Media, RestError>>,
     /// Since when, if it is no [`What::Clear`].
     since: Option<Instant>,
     playing: Playing,
@@ -156,7 +159,7 @@ impl Orders {
         }
     }
 
-    fn answered(&mut self, answer: Result<(), RestError>) -> Option<Report> {
+    fn answered(&mut self, answer: Result<Media, RestError>) -> Option<Report> {
         let (what, keyed) = self.queue.pop_front()?;
         if let Some(since) = self.since.take() {
             let now = clock::now();
@@ -172,16 +175,17 @@ impl Orders {
             self.tries = 0;
         }
         match (answer, what) {
-            (Ok(()), What::Answer) => None,
-            (Ok(()), What::Play(id, _)) => {
+            (Ok(Media::Foreign), _) => Some(Report::ForeignMedia),
+            (Ok(_), What::Answer) => None,
+            (Ok(_), What::Play(id, _)) => {
                 self.begun = self.playing.accepted(id);
                 None
             }
-            (Ok(()), What::Stop(id)) => {
+            (Ok(_), What::Stop(id)) => {
                 self.begun = self.playing.removed(id);
                 None
             }
-            (Ok(()), What::Clear(_)) => self.cleared(),
+            (Ok(_), What::Clear(_)) => self.cleared(),
             (Err(RestError::Gone), _) => Some(Report::Gone),
             (
                 Err(error @ (RestError::Refused(_) | RestError::NotUnderstood(_))),
@@ -249,11 +253,16 @@ impl Orders {
             What::Play(id, prompts) => {
                 let playback = wire_id(&channel, Slot::of(*id));
                 let sounds: Vec<&str> = prompts.iter().flat_map(Prompt::media).collect();
-                Box::pin(async move { pbx.rest.play(&channel, &playback, &sounds).await })
+                Box::pin(async move {
+                    let play = pbx.rest.play(&channel, &playback, &sounds);
+                    let (media, played) = tokio::join!(pbx.media(&channel), play);
+                    // What cannot be told now is asked again before anything is stored.
+                    played.map(|()| media.unwrap_or(Media::Unknown))
+                })
             }
             What::Stop(id) => {
                 let playback = wire_id(&channel, Slot::of(*id));
-                Box::pin(async move { pbx.rest.stop(&playback).await })
+                Box::pin(async move { pbx.rest.stop(&playback).await.map(|()| Media::Own) })
             }
             What::Clear(after) => {
                 // What got no answer may be done yet, and would keep Asterisk from the next order.
@@ -261,7 +270,7 @@ impl Orders {
                 let (after, slots) = (*after, all.unwrap_or_else(|| self.playing.slots()));
                 Box::pin(async move {
                     sleep(after).await;
-                    pbx.rest.clear(&channel, slots).await
+                    pbx.rest.clear(&channel, slots).await.map(|()| Media::Own)
                 })
             }
         });
@@ -269,14 +278,14 @@ impl Orders {
 }
 
 /// Answers, and keeps the call; a call that Asterisk will not keep for as long is better than none.
-async fn answer(pbx: Arc<Pbx>, channel: Arc<str>) -> Result<(), RestError> {
+async fn answer(pbx: Arc<Pbx>, channel: Arc<str>) -> Result<Media, RestError> {
     pbx.rest.answer(&channel).await?;
     match pbx.rest.limit(&channel, pbx.line.limits.kept()).await {
         Err(error @ RestError::Refused(_)) => {
             warn!(error = %Chain(&error), "a call's limit was not taken: is func_timeout loaded?");
-            Ok(())
+            Ok(Media::Own)
         }
-        other => other,
+        other => other.map(|()| Media::Own),
     }
 }
 

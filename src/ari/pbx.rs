@@ -7,7 +7,8 @@ use tracing::{info, warn};
 
 use super::admission::{Admission, Cause, News};
 use super::line::Line;
-use super::rest::{Rest, SetUpError};
+use super::media::{self, Media};
+use super::rest::{Rest, RestError, SetUpError};
 use super::status::Status;
 use super::{Pace, config};
 use crate::clock;
@@ -51,6 +52,20 @@ impl Pbx {
         }
         self.tell(&mut admission, refused, hashes, now);
         refused.is_none()
+    }
+
+    /// Whose media a call has; Asterisk is asked only if any endpoint has networks.
+    pub(crate) async fn media(&self, channel: &str) -> Result<Media, RestError> {
+        let networks = &self.line.media_networks;
+        if networks.is_empty() {
+            return Ok(Media::Own);
+        }
+        let (endpoint, destination) = self.rest.media(channel).await?;
+        let media = media::judge(networks, &endpoint, destination);
+        if media == Media::Foreign {
+            warn!(endpoint, ?destination, "a call is hung up: its media are not its trunk's");
+        }
+        Ok(media)
     }
 
     /// Tells when the last call was refused a while ago, even if no other comes.

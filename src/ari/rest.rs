@@ -8,6 +8,7 @@
 mod credentials;
 mod error;
 
+use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use reqwest::header::AUTHORIZATION;
@@ -196,21 +197,43 @@ impl Rest {
 
     /// The caller's number that the dialplan has written on a channel, if it vouches for one.
     pub(crate) async fn identity(&self, channel: &str) -> Result<Option<Number>, RestError> {
+        match self.variable("identity", channel, "KARIPASS_IDENTITY").await {
+            Ok(value) => Ok(written_identity(channel, &value)),
+            Err(RestError::Gone) => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// A channel's endpoint, and where its audio is sent to, once that is known.
+    pub(crate) async fn media(&self, channel: &str) -> Result<(String, Option<IpAddr>), RestError> {
+        let both = "EVAL(${CHANNEL(endpoint)}/${CHANNEL(rtp,dest)})";
+        let value = self.variable("media", channel, both).await?;
+        let (endpoint, destination) = value.rsplit_once('/').unwrap_or((&value, ""));
+        let destination = destination.parse().ok().filter(|to: &SocketAddr| to.port() != 0);
+        Ok((endpoint.to_owned(), destination.map(|to| to.ip())))
+    }
+
+    /// A channel's variable, or what a function of the dialplan says of it.
+    async fn variable(
+        &self,
+        request: &'static str,
+        channel: &str,
+        variable: &str,
+    ) -> Result<String, RestError> {
         #[derive(Deserialize)]
         struct Variable {
             value: String,
         }
         let path = ["channels", channel, "variable"];
-        let ask = || self.get::<Variable>("identity", &path, Some("variable=KARIPASS_IDENTITY"));
+        let query = form_urlencoded::Serializer::new(String::new())
+            .append_pair("variable", variable)
+            .finish();
+        let ask = || self.get::<Variable>(request, &path, Some(&query));
         let told = match ask().await {
             Err(error) if error.may_pass() => ask().await,
             answered => answered,
         };
-        match told {
-            Ok(Variable { value }) => Ok(written_identity(channel, &value)),
-            Err(RestError::Gone) => Ok(None),
-            Err(error) => Err(error),
-        }
+        told.map(|Variable { value }| value)
     }
 
     /// Has Asterisk take a channel out of the application in so long from now, in whole seconds; it goes

@@ -188,7 +188,15 @@ fn phone(config: &Config, store: Store, hasher: Hasher) -> anyhow::Result<Phone>
         max_per_caller: config.call.max_per_caller,
         max_per_trunk: config.call.max_per_trunk,
     };
-    Ok(Phone::new(&config.ari, limits, capacity, store, hasher, pace)?)
+    Ok(Phone::new(
+        &config.ari,
+        limits,
+        capacity,
+        config.call.media_networks.clone(),
+        store,
+        hasher,
+        pace,
+    )?)
 }
 
 /// What goes on beside the serving, for ever.

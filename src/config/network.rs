@@ -9,6 +9,28 @@ use ipnet::IpNet;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Network(IpNet);
 
+/// A network that an endpoint's media may lie in, written `carrier=192.0.2.0/24`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MediaNetwork {
+    /// The endpoint's name in `pjsip.conf`.
+    pub endpoint: String,
+    /// One of its networks.
+    pub network: Network,
+}
+
+impl FromStr for MediaNetwork {
+    type Err = NotANetwork;
+
+    fn from_str(text: &str) -> Result<Self, NotANetwork> {
+        let (endpoint, network) = text.split_once('=').ok_or(NotANetwork)?;
+        let (endpoint, network) = (endpoint.trim(), network.trim().parse()?);
+        if endpoint.is_empty() {
+            return Err(NotANetwork);
+        }
+        Ok(Self { endpoint: endpoint.to_owned(), network })
+    }
+}
+
 /// What was written is no network, has bits beyond its prefix, or is every address.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("not a network")]
@@ -60,6 +82,16 @@ mod tests {
             ["", "proxy", "192.0.2.1/24", "192.0.2.0/33", "192.0.2", "0.0.0.0/0", "::/0", "::1/x"]
         {
             assert_eq!(text.parse::<Network>(), Err(NotANetwork), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_network_of_media_names_its_endpoint() {
+        let parsed: MediaNetwork = "carrier-1 = 192.0.2.0/24".parse().unwrap();
+        assert_eq!(parsed.endpoint, "carrier-1");
+        assert_eq!(parsed.network, "192.0.2.0/24".parse().unwrap());
+        for text in ["192.0.2.0/24", "=192.0.2.0/24", "carrier=", "carrier=0.0.0.0/0", "carrier"] {
+            assert_eq!(text.parse::<MediaNetwork>(), Err(NotANetwork), "{text}");
         }
     }
 }

@@ -10,7 +10,7 @@ use std::time::Duration;
 use zeroize::Zeroizing;
 
 use super::platform::is_set_by_platform;
-use super::{Mistakes, Network, Secret};
+use super::{MediaNetwork, Mistakes, Network, Secret};
 use crate::number::Number;
 
 const PREFIX: &str = "KARIPASS_";
@@ -49,6 +49,10 @@ impl Written for Number {
 
 impl Written for Network {
     const EXPECTED: &str = "a list of addresses and networks such as 192.0.2.1 or 2001:db8::/32";
+}
+
+impl Written for MediaNetwork {
+    const EXPECTED: &str = "a list of endpoints and their networks such as carrier=192.0.2.0/24";
 }
 
 /// A value of the file.

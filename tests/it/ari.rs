@@ -3,6 +3,7 @@
 mod calls;
 mod check;
 mod faults;
+mod media;
 mod overload;
 mod refused;
 mod repeats;
@@ -22,6 +23,7 @@ pub fn trials(world: &Arc<World>) -> Vec<Trial> {
         calls::trials(world),
         check::trials(world),
         faults::trials(world),
+        media::trials(world),
         overload::trials(world),
         refused::trials(world),
         repeats::trials(world),

@@ -43,6 +43,8 @@ pub struct Plan {
     pub most: usize,
     /// The most of them from one number, and from one trunk.
     pub shares: [usize; 2],
+    /// Where the media of some endpoints are.
+    pub media_networks: Vec<&'static str>,
     /// What a hash costs.
     pub cost: Cost,
     /// Further Asterisks, by their URLs.
@@ -72,6 +74,7 @@ impl Default for Plan {
             },
             most: 100,
             shares: [100, 100],
+            media_networks: Vec::new(),
             cost: WEAK,
             beside: Vec::new(),
             sounds: None,
@@ -127,7 +130,9 @@ impl Rig {
         let hasher = Hasher::start(Keys::parse(KEY).unwrap(), plan.cost, &dummy).unwrap();
         let [max_per_caller, max_per_trunk] = plan.shares;
         let capacity = Capacity { max_calls: plan.most, max_per_caller, max_per_trunk };
-        let phone = Phone::new(&pbxs, plan.limits, capacity, store, hasher, plan.pace).unwrap();
+        let media = plan.media_networks.iter().map(|text| text.parse().unwrap()).collect();
+        let phone =
+            Phone::new(&pbxs, plan.limits, capacity, media, store, hasher, plan.pace).unwrap();
         let status = phone.status();
         let (stop, stopped) = oneshot::channel();
         let thread = std::thread::spawn(move || {

@@ -7,6 +7,9 @@ use serde_json::{Value, json};
 use super::wire::Outgoing;
 use super::{FakeAsterisk, Request, State};
 
+/// Where every channel's audio is sent to.
+const MEDIA: &str = "192.0.2.1:40000";
+
 /// A channel in the application.
 #[derive(Default)]
 pub(super) struct Channel {
@@ -171,6 +174,11 @@ impl State {
                     Some(identity) => (200, json!({ "value": identity })),
                     None => (404, json!({ "message": "Provided variable was not found" })),
                 }
+            }
+            ("GET", ["channels", channel, "variable"])
+                if query.contains("rtp%2Cdest") && self.channels.contains_key(*channel) =>
+            {
+                (200, json!({ "value": format!("carrier/{MEDIA}") }))
             }
             ("POST", ["events", "claim"]) => self.claim(query),
             ("DELETE", ["channels", channel]) | ("POST", ["channels", channel, "continue"])

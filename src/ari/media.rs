@@ -1,0 +1,63 @@
+//! Whose media a call has: where Asterisk sends its sound, beside the networks of its trunk.
+//!
+//! SIP over UDP can be forged in a carrier's name, and whoever does so wants the media elsewhere:
+//! without them no key can be sent and no guidance be heard. For endpoints that have networks in
+//! `call.media_networks`, a call with other media is therefore hung up (`P1`).
+
+use std::net::IpAddr;
+
+use crate::config::MediaNetwork;
+
+/// Whose media a call has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Media {
+    /// The trunk's, as far as it is configured.
+    Own,
+    /// Nobody's yet: the call came without an SDP offer, and the caller's answer is to come with
+    /// the ACK (RFC 3264 §4).
+    Unknown,
+    /// They lie outside the trunk's networks.
+    Foreign,
+}
+
+/// Judges media of this endpoint that go to `destination`.
+pub(crate) fn judge(
+    networks: &[MediaNetwork],
+    endpoint: &str,
+    destination: Option<IpAddr>,
+) -> Media {
+    let mut own = networks.iter().filter(|network| network.endpoint == endpoint).peekable();
+    if own.peek().is_none() {
+        return Media::Own;
+    }
+    match destination {
+        None => Media::Unknown,
+        Some(address) if own.any(|network| network.network.contains(address)) => Media::Own,
+        Some(_) => Media::Foreign,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn p1_only_an_endpoint_with_networks_is_bound_to_them() {
+        let networks = ["carrier=192.0.2.0/24", "carrier=2001:db8::/32", "other=198.51.100.7"];
+        let networks = networks.map(|text| text.parse().unwrap());
+        for (endpoint, destination, media) in [
+            ("carrier", Some("192.0.2.9"), Media::Own),
+            ("carrier", Some("::ffff:192.0.2.9"), Media::Own),
+            ("carrier", Some("2001:db8::9"), Media::Own),
+            ("carrier", Some("198.51.100.7"), Media::Foreign),
+            ("other", Some("198.51.100.7"), Media::Own),
+            ("other", Some("192.0.2.9"), Media::Foreign),
+            ("other", None, Media::Unknown),
+            ("telephone", Some("203.0.113.1"), Media::Own),
+            ("telephone", None, Media::Own),
+        ] {
+            let address = destination.map(|address| address.parse().unwrap());
+            assert_eq!(judge(&networks, endpoint, address), media, "{endpoint} {destination:?}");
+        }
+    }
+}

@@ -1,0 +1,86 @@
+//! Calls whose media lie outside their trunk's networks (`call.media_networks`).
+
+use std::sync::Arc;
+
+use karipass_lab::fake_asterisk::Reply;
+use libtest_mimic::Trial;
+use serde_json::json;
+
+use super::rig::{Plan, Rig, TRUSTED, outcome};
+use crate::world::{World, trial};
+
+/// Holds the fake's media.
+const OWN: &str = "carrier=192.0.2.0/24";
+const FOREIGN: &str = "203.0.113.9:40000";
+/// As Asterisk writes what it does not know yet.
+const UNKNOWN: &str = "(null)";
+/// A whole call for the line's password, keyed ahead.
+const WHOLE_CALL: &str = "11234567812345678";
+
+pub fn trials(world: &Arc<World>) -> Vec<Trial> {
+    vec![
+        trial(world, "ari::p1_a_call_with_foreign_media_is_not_answered", from_the_start),
+        trial(world, "ari::p1_a_call_whose_media_go_elsewhere_is_hung_up", later),
+        trial(world, "ari::p1_nothing_is_stored_before_the_media_are_known_or_told", unknown),
+        trial(world, "ari::p1_a_call_with_media_of_its_trunk_is_served", own),
+    ]
+}
+
+fn plan() -> Plan {
+    Plan { media_networks: vec![OWN], ..Plan::default() }
+}
+
+impl Rig {
+    /// From now on Asterisk says of every channel that its media go there.
+    fn sends_media_to(&self, destination: &str) {
+        let media = json!({ "value": format!("carrier/{destination}") });
+        self.fake.on("GET", "rtp%2Cdest", Reply::With(200, media));
+    }
+}
+
+async fn from_the_start(world: Arc<World>) {
+    let rig = Rig::start(&world, plan()).await;
+    rig.sends_media_to(FOREIGN);
+    rig.fake.call("forged.1", &TRUSTED);
+    rig.fake.press("forged.1", WHOLE_CALL);
+    assert_eq!(outcome("forged.1").await, "foreign_media");
+    rig.fake.request("DELETE", "/channels/forged.1", 1).await;
+    assert!(rig.fake.requests_like("POST", "/channels/forged.1/").is_empty());
+    rig.counts(0, "SELECT count(*) FROM credential").await;
+}
+
+/// By a re-INVITE, or since RTP comes from there (`rtp_symmetric`).
+async fn later(world: Arc<World>) {
+    let rig = Rig::start(&world, plan()).await;
+    rig.fake.call("moved.1", &TRUSTED);
+    rig.fake.asking("moved.1", "menu").await;
+    rig.sends_media_to(FOREIGN);
+    rig.fake.press("moved.1", "1");
+    assert_eq!(outcome("moved.1").await, "foreign_media");
+    rig.fake.request("DELETE", "/channels/moved.1", 1).await;
+    rig.counts(0, "SELECT count(*) FROM credential").await;
+}
+
+async fn unknown(world: Arc<World>) {
+    let rig = Rig::start(&world, plan()).await;
+    rig.sends_media_to(UNKNOWN);
+    rig.fake.call("late.1", &TRUSTED);
+    rig.fake.asking("late.1", "menu").await;
+    rig.fake.press("late.1", WHOLE_CALL);
+    assert_eq!(outcome("late.1").await, "foreign_media");
+    rig.fake.call("untold.1", &TRUSTED);
+    rig.fake.asking("untold.1", "menu").await;
+    rig.fake.on("GET", "rtp%2Cdest", Reply::With(500, json!({})));
+    rig.fake.press("untold.1", WHOLE_CALL);
+    rig.fake.playing("untold.1", "trouble").await;
+    rig.counts(0, "SELECT count(*) FROM credential").await;
+}
+
+async fn own(world: Arc<World>) {
+    let rig = Rig::start(&world, plan()).await;
+    rig.fake.call("own.1", &TRUSTED);
+    rig.fake.asking("own.1", "menu").await;
+    rig.fake.press("own.1", WHOLE_CALL);
+    rig.fake.playing("own.1", "completed").await;
+    rig.counts(1, "SELECT count(*) FROM credential").await;
+}
