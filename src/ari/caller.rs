@@ -76,17 +76,6 @@ pub(crate) async fn run(
             return decline(&pbx, &channel, arrival.adopted, &mut news).await;
         }
     };
-    match pbx.media(&channel).await {
-        Ok(Media::Own | Media::Unknown) => {}
-        Ok(Media::Foreign) => {
-            note_end("foreign_media", arrival.at);
-            return let_go(&pbx, &channel, [], End::HungUp, &mut news).await;
-        }
-        Err(error) => {
-            warn!(error = %Chain(&error), "a call is sent on: Asterisk does not tell whose its media are");
-            return decline(&pbx, &channel, arrival.adopted, &mut news).await;
-        }
-    }
     let holder = number.map(Holder::Caller).filter(|_| !arrival.adopted);
     if holder.is_some_and(|holder| !place.takes_share_of(holder)) {
         return decline(&pbx, &channel, arrival.adopted, &mut news).await;
@@ -141,14 +130,6 @@ async fn store(pbx: Arc<Pbx>, channel: Arc<str>, new: NewTemporary) -> Reply {
             Reply::Input(Input::Stored(StoreReply::Unreachable))
         }
     }
-}
-
-/// A call has ended that came in at `began`.
-fn note_end(outcome: &'static str, began: Instant) {
-    let lasted = clock::now().saturating_duration_since(began);
-    metrics::counter!("karipass_calls_ended_total", "outcome" => outcome).increment(1);
-    metrics::histogram!("karipass_call_seconds").record(lasted.as_secs_f64());
-    info!(outcome, duration_ms = lasted.as_millis(), "a call is over");
 }
 
 impl Caller {
@@ -298,7 +279,10 @@ impl Caller {
             let_go(&self.pbx, &self.channel, self.orders.slots(), end, &mut news).await;
         }
         drop(news);
-        note_end(outcome, began);
+        let lasted = clock::now().saturating_duration_since(began);
+        metrics::counter!("karipass_calls_ended_total", "outcome" => outcome).increment(1);
+        metrics::histogram!("karipass_call_seconds").record(lasted.as_secs_f64());
+        info!(outcome, duration_ms = lasted.as_millis(), "a call is over");
         if let Some(refusal) = self.refusal {
             let _only_awaited = refusal.await;
         }

@@ -163,8 +163,11 @@ impl Orders {
         let (what, keyed) = self.queue.pop_front()?;
         if let Some(since) = self.since.take() {
             let now = clock::now();
-            // An answer is two requests.
-            let requests = if matches!(what, What::Answer) { 2 } else { 1 };
+            let requests = match what {
+                // To answer, to keep the call, and whose media it has.
+                What::Answer => 2 + u32::from(!self.pbx.line.media_networks.is_empty()),
+                What::Play(..) | What::Stop(_) | What::Clear(_) => 1,
+            };
             self.pbx.note_order(now.saturating_duration_since(since) / requests, now);
         }
         if let Some(keyed) = keyed {
@@ -277,16 +280,17 @@ impl Orders {
     }
 }
 
-/// Answers, and keeps the call; a call that Asterisk will not keep for as long is better than none.
+/// Answers, keeps the call, and says whose media it has, which Asterisk knows only now; a call that
+/// Asterisk will not keep for as long is better than none.
 async fn answer(pbx: Arc<Pbx>, channel: Arc<str>) -> Result<Media, RestError> {
     pbx.rest.answer(&channel).await?;
     match pbx.rest.limit(&channel, pbx.line.limits.kept()).await {
         Err(error @ RestError::Refused(_)) => {
             warn!(error = %Chain(&error), "a call's limit was not taken: is func_timeout loaded?");
-            Ok(Media::Own)
         }
-        other => other.map(|()| Media::Own),
+        other => other?,
     }
+    pbx.media(&channel).await
 }
 
 /// Waits for a pending future; for ever if there is none.

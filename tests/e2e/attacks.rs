@@ -4,6 +4,7 @@
 //! Most are judged by the Stasis arguments: every one of these calls must arrive as nobody's.
 
 mod agent;
+mod media;
 mod stored;
 
 use std::fs;
@@ -33,6 +34,8 @@ const PRETENDER: Ipv4Addr = Ipv4Addr::new(127, 0, 0, 10);
 const VICTIM: &str = "0612345600";
 
 const ARRIVES_WITHIN: Duration = Duration::from_secs(15);
+/// Longer than the last guidance.
+const GONE_WITHIN: Duration = Duration::from_mins(1);
 const LOOK_EVERY: Duration = Duration::from_millis(20);
 
 const MODULES: &str = "
@@ -98,8 +101,8 @@ const FOLLOW_ME: &str = "[desk]\ncontext = karipass-phones\nnumber => 0664806430
 pub fn trials(installation: &Installation) -> Vec<Trial> {
     let installation = installation.clone();
     let name = "attacks::p1_a_call_that_was_transferred_or_forwarded_is_nobodys";
-    let stored = stored::trial(&installation);
-    vec![Trial::test(name, move || told(no_way_in(&installation))), stored]
+    let (media, stored) = (media::trial(&installation), stored::trial(&installation));
+    vec![Trial::test(name, move || told(no_way_in(&installation))), media, stored]
 }
 
 /// An Asterisk, a stranger and a telephone.
@@ -297,15 +300,20 @@ impl Ground {
         timeout(ARRIVES_WITHIN, bridged).await.context("nobody is connected")?
     }
 
-    /// Waits until no channel is left.
+    /// Ends every call.
     async fn hangs_up(&self) -> Result<()> {
         self.asterisk.console("channel request hangup all")?;
-        let gone = async {
-            while !self.asterisk.console("core show channels concise")?.trim().is_empty() {
-                tokio::time::sleep(LOOK_EVERY).await;
-            }
-            Ok(())
-        };
-        timeout(ARRIVES_WITHIN, gone).await.context("a channel is left")?
+        no_channel_is_left(&self.asterisk).await
     }
+}
+
+/// Waits until no channel is left.
+async fn no_channel_is_left(asterisk: &Asterisk) -> Result<()> {
+    let gone = async {
+        while !asterisk.console("core show channels concise")?.trim().is_empty() {
+            tokio::time::sleep(LOOK_EVERY).await;
+        }
+        Ok(())
+    };
+    timeout(GONE_WITHIN, gone).await.context("a channel is left")?
 }

@@ -12,6 +12,9 @@ const ANSWERED_WITHIN: Duration = Duration::from_secs(40);
 /// How often a request without any response is sent again (T1 of RFC 3261 §17.1).
 const RETRANSMIT_INTERVAL: Duration = Duration::from_millis(500);
 
+/// Says that a body is SDP.
+pub const SDP: &str = "Content-Type: application/sdp\r\n";
+
 /// A user agent on an address of its own, at a PBX.
 pub struct Agent {
     socket: UdpSocket,
@@ -56,6 +59,14 @@ impl Message {
             && ["CSeq", "Call-ID"].iter().all(|name| self.header(name) == request.header(name))
     }
 
+    /// Where its SDP has audio.
+    fn media(&self) -> Option<SocketAddr> {
+        let value = |name: &str| self.0.lines().find_map(|line| line.strip_prefix(name));
+        let address = value("c=IN IP4 ")?.parse().ok()?;
+        let port = value("m=audio ")?.split(' ').next()?.parse().ok()?;
+        Some(SocketAddr::new(address, port))
+    }
+
     fn is_request(&self, method: &str) -> bool {
         self.0.starts_with(&format!("{method} "))
     }
@@ -98,8 +109,19 @@ impl Agent {
         })
     }
 
-    /// Begins a call; `headers` are whole lines.
+    /// Begins a call without telephone events: digits go by SIP INFO; `headers` are whole lines.
     pub async fn invites(&mut self, dialled: &str, from: &str, headers: &str) -> Result<Dialog> {
+        self.invites_with(dialled, from, headers, &self.own_sdp()).await
+    }
+
+    /// The same with this SDP, or without any.
+    pub async fn invites_with(
+        &mut self,
+        dialled: &str,
+        from: &str,
+        headers: &str,
+        body: &str,
+    ) -> Result<Dialog> {
         self.transactions += 1;
         let call_id = format!("{}-{}", self.transactions, self.here);
         let dialog = Dialog {
@@ -109,19 +131,35 @@ impl Agent {
             call_id,
             sequence: 1,
         };
-        let body = self.sdp();
-        let headers = format!("{headers}Content-Type: application/sdp\r\n");
-        self.sends("INVITE", &dialog, &headers, &body).await?;
+        let kind = if body.is_empty() { "" } else { SDP };
+        self.sends("INVITE", &dialog, &format!("{headers}{kind}"), body).await?;
         Ok(dialog)
     }
 
     /// Waits until a call is answered, and acknowledges it.
     pub async fn is_answered(&mut self, dialog: &mut Dialog) -> Result<()> {
+        let media = self.is_taken(dialog).await?;
+        anyhow::ensure!(media.is_some(), "the call is refused");
+        self.acknowledges(dialog, "").await
+    }
+
+    /// Waits until a call is answered, without an acknowledgement, and gives where its audio goes to;
+    /// none if it is refused.
+    pub async fn is_taken(&mut self, dialog: &mut Dialog) -> Result<Option<SocketAddr>> {
         let answer = self.receives(|message| message.answers("INVITE", dialog)).await?;
-        anyhow::ensure!(answer.status() == Some(200), "{answer:?}");
         answer.header("To").clone_into(&mut dialog.other);
+        if answer.status() != Some(200) {
+            self.acknowledges(dialog, "").await?;
+            return Ok(None);
+        }
         contact(&answer).clone_into(&mut dialog.target);
-        self.sends("ACK", dialog, "", "").await
+        Ok(Some(answer.media().context("no audio in the answer")?))
+    }
+
+    /// Acknowledges the answer to a call, with an SDP or without.
+    pub async fn acknowledges(&mut self, dialog: &Dialog, body: &str) -> Result<()> {
+        let kind = if body.is_empty() { "" } else { SDP };
+        self.sends("ACK", dialog, kind, body).await
     }
 
     /// Sends a request within a dialog and waits for its final status.
@@ -166,8 +204,8 @@ impl Agent {
             target: contact(&invite).to_owned(),
             sequence: 0,
         };
-        let body = if status.starts_with('2') { self.sdp() } else { String::new() };
-        let kind = if body.is_empty() { "" } else { "Content-Type: application/sdp\r\n" };
+        let body = if status.starts_with('2') { self.own_sdp() } else { String::new() };
+        let kind = if body.is_empty() { "" } else { SDP };
         let contact = format!("Contact: <sip:agent@{}>\r\n", self.here);
         let contact = if headers.contains("Contact") { "" } else { &contact };
         self.responds(&invite, status, &own, &format!("{contact}{headers}{kind}"), &body).await?;
@@ -253,14 +291,24 @@ impl Agent {
         Ok(())
     }
 
-    /// Without telephone events: digits go by SIP INFO.
-    fn sdp(&self) -> String {
+    /// Of media that nobody listens to, and without telephone events.
+    fn own_sdp(&self) -> String {
         let address = self.here.ip();
         format!(
             "v=0\r\no=- 1 1 IN IP4 {address}\r\ns=-\r\nc=IN IP4 {address}\r\nt=0 0\r\n\
              m=audio 40000 RTP/AVP 0\r\na=rtpmap:0 PCMU/8000\r\n"
         )
     }
+}
+
+/// Audio with telephone events at this address.
+pub fn sdp(media: SocketAddr) -> String {
+    let (address, port) = (media.ip(), media.port());
+    format!(
+        "v=0\r\no=- {port} 1 IN IP4 {address}\r\ns=-\r\nc=IN IP4 {address}\r\nt=0 0\r\n\
+         m=audio {port} RTP/AVP 0 101\r\na=rtpmap:0 PCMU/8000\r\n\
+         a=rtpmap:101 telephone-event/8000\r\na=fmtp:101 0-15\r\n"
+    )
 }
 
 fn contact(message: &Message) -> &str {

@@ -19,7 +19,7 @@ const WHOLE_CALL: &str = "11234567812345678";
 
 pub fn trials(world: &Arc<World>) -> Vec<Trial> {
     vec![
-        trial(world, "ari::p1_a_call_with_foreign_media_is_not_answered", from_the_start),
+        trial(world, "ari::p1_nothing_is_played_to_a_call_with_foreign_media", from_the_start),
         trial(world, "ari::p1_a_call_whose_media_go_elsewhere_is_hung_up", later),
         trial(world, "ari::p1_nothing_is_stored_before_the_media_are_known_or_told", unknown),
         trial(world, "ari::p1_a_call_with_media_of_its_trunk_is_served", own),
@@ -45,7 +45,7 @@ async fn from_the_start(world: Arc<World>) {
     rig.fake.press("forged.1", WHOLE_CALL);
     assert_eq!(outcome("forged.1").await, "foreign_media");
     rig.fake.request("DELETE", "/channels/forged.1", 1).await;
-    assert!(rig.fake.requests_like("POST", "/channels/forged.1/").is_empty());
+    assert!(rig.fake.requests_like("POST", "/channels/forged.1/play").is_empty());
     rig.counts(0, "SELECT count(*) FROM credential").await;
 }
 

@@ -1,0 +1,126 @@
+//! Calls in a carrier's name whose media are elsewhere, judged by what is stored.
+//!
+//! The stranger writes SIP as the carrier and has nothing of what the line answers there, save what
+//! RTP brings. Each attack succeeds while the carrier has no networks in `call.media_networks`.
+
+use std::net::Ipv4Addr;
+use std::time::Duration;
+
+use anyhow::{Context as _, Result, ensure};
+use futures_util::future::try_join_all;
+use karipass_lab::asterisk::{CARRIER, Installation, SET_UP_NUMBER};
+use karipass_lab::subscriber::Pace;
+use karipass_lab::subscriber::handset::Handset;
+use libtest_mimic::Trial;
+use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
+use tokio::task::spawn_blocking;
+use tokio::time::timeout;
+
+use super::agent::{Agent, SDP, sdp};
+use super::no_channel_is_left;
+use crate::story::{Story, told};
+use crate::world::{SHORT, System};
+
+/// Where the stranger's media are.
+const STRANGER: Ipv4Addr = Ipv4Addr::new(127, 0, 0, 66);
+/// The carrier's networks.
+const NETWORKS: (&str, &str) = ("KARIPASS_CALL_MEDIA_NETWORKS", "carrier=127.0.0.2");
+/// None.
+const ANYWHERE: (&str, &str) = ("KARIPASS_CALL_MEDIA_NETWORKS", "");
+
+/// After the answer.
+const HEARD_WITHIN: Duration = Duration::from_secs(20);
+
+#[derive(Debug, Clone, Copy)]
+enum Attack {
+    /// The offer names the stranger's media; nothing is acknowledged.
+    Offer,
+    /// The offer names the carrier's, and the stranger sends RTP to the port that the line has.
+    Sender,
+    /// There is no offer, and the answer in the ACK names the stranger's.
+    LateAnswer,
+    /// The media are the carrier's until a re-INVITE.
+    Reinvite,
+}
+
+const ATTACKS: [Attack; 4] = [Attack::Offer, Attack::Sender, Attack::LateAnswer, Attack::Reinvite];
+
+pub fn trial(installation: &Installation) -> Trial {
+    let installation = installation.clone();
+    let name = "attacks::p1_a_call_in_the_carriers_name_with_foreign_media_sets_no_password";
+    Trial::test(name, move || told(nothing_is_stored(&installation)))
+}
+
+fn nothing_is_stored(installation: &Installation) -> Result<()> {
+    let mut system = System::without_daemon(installation, &[])?;
+    for networks in [ANYWHERE, NETWORKS] {
+        let variables = [SHORT[0], SHORT[1], networks];
+        system.daemon = None;
+        system = system.with_daemon(&variables)?;
+        let victims = ATTACKS.iter().map(|attack| anyhow::Ok((*attack, Story::new(&system)?)));
+        let victims: Vec<(Attack, Story<'_>)> = victims.collect::<Result<_>>()?;
+        let tried = victims.iter().map(|(attack, story)| tries(&system, *attack, story));
+        system.wait(try_join_all(tried))?;
+        system.wait(no_channel_is_left(&system.asterisk))?;
+        for (attack, story) in &victims {
+            let (stored, succeeds) = (story.stored()?, networks == ANYWHERE);
+            ensure!(stored.len() == usize::from(succeeds), "{networks:?} {attack:?}: {stored:?}");
+        }
+    }
+    Ok(())
+}
+
+/// Calls in the victim's name, and keys if anything is heard.
+async fn tries(system: &System, attack: Attack, victim: &Story<'_>) -> Result<()> {
+    let (caller, password) = (&victim.family.contract, victim.password());
+    let mut carrier = Agent::new(Agent::socket(CARRIER)?, system.asterisk.sip())?;
+    let (mut stranger, mut own) = (Ear::new(STRANGER)?, Ear::new(CARRIER)?);
+    let (foreign, honest) = (sdp(stranger.handset.address()?), sdp(own.handset.address()?));
+    let offer = match attack {
+        Attack::Offer => &foreign,
+        Attack::Sender | Attack::Reinvite => &honest,
+        Attack::LateAnswer => "",
+    };
+    let asserted = format!("P-Asserted-Identity: <sip:{caller}@x>\r\n");
+    let mut dialog = carrier.invites_with(SET_UP_NUMBER, caller, &asserted, offer).await?;
+    let Some(line) = carrier.is_taken(&mut dialog).await? else { return Ok(()) };
+    match attack {
+        Attack::Offer | Attack::Sender => {}
+        Attack::LateAnswer => carrier.acknowledges(&dialog, &foreign).await?,
+        Attack::Reinvite => {
+            carrier.acknowledges(&dialog, "").await?;
+            own.hears().await?;
+            let status = carrier.asks("INVITE", &mut dialog, SDP, &foreign).await?;
+            ensure!(status == 200, "{status}");
+            carrier.acknowledges(&dialog, "").await?;
+        }
+    }
+    let listener = if let Attack::Sender = attack { &mut own } else { &mut stranger };
+    if listener.hears().await.is_err() {
+        return Ok(());
+    }
+    stranger.handset.speak_to(line);
+    let keys = format!("1{password}{password}");
+    spawn_blocking(move || stranger.handset.key(&keys, Pace::BRISK).map(drop)).await?
+}
+
+/// A telephone's media, without its SIP.
+struct Ear {
+    handset: Handset,
+    packets: UnboundedReceiver<()>,
+}
+
+impl Ear {
+    fn new(address: Ipv4Addr) -> Result<Self> {
+        let (heard, packets) = unbounded_channel();
+        let handset = Handset::new(address, move |_| {
+            let _nobody_listens_any_more = heard.send(());
+        })?;
+        Ok(Self { handset, packets })
+    }
+
+    async fn hears(&mut self) -> Result<()> {
+        let heard = timeout(HEARD_WITHIN, self.packets.recv()).await;
+        heard.ok().flatten().context("nothing is heard")
+    }
+}
