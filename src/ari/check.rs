@@ -5,6 +5,7 @@ mod conf;
 mod dialplan_files;
 mod doors;
 mod files;
+mod forgery;
 mod identify;
 mod listeners;
 mod tones;
@@ -135,7 +136,7 @@ pub async fn check(ari: &config::Ari, expected: Expected<'_>) -> Vec<Finding> {
             let mut findings: Vec<Finding> =
                 judge_version(&info.system.version).into_iter().collect();
             findings.extend(look(&rest, ari).await);
-            findings.extend(beside(&rest, ari).await);
+            findings.extend(beside(&rest, ari, expected).await);
             match dialplan::look(&rest, expected).await {
                 Ok(found) => findings.extend(found),
                 Err(error) => findings.push(untold("its dialplan's globals", &error)),
@@ -161,7 +162,7 @@ fn unreached(ari: &config::Ari, error: &RestError) -> String {
 }
 
 /// Its clock, and what stands in its files alone.
-async fn beside(rest: &Rest, ari: &config::Ari) -> Vec<Finding> {
+async fn beside(rest: &Rest, ari: &config::Ari, expected: Expected<'_>) -> Vec<Finding> {
     let mut findings = Vec::new();
     let before = clock::today();
     match dialplan::value(rest, "EPOCH").await {
@@ -169,7 +170,7 @@ async fn beside(rest: &Rest, ari: &config::Ari) -> Vec<Finding> {
         Err(error) => findings.push(untold("its time", &error)),
     }
     match &ari.etc {
-        Some(etc) => findings.extend(files::look(etc, &ari.app, &ari.user)),
+        Some(etc) => findings.extend(files::look(etc, &ari.user, expected)),
         None => findings.push(Finding::Doubtful(format!(
             "Asterisk's files were not looked at for what ARI at {} does not tell (sessions, time-outs, \
              event logs, who else is told digits, whose word endpoints take, TIMEOUT(absolute)): set ari.etc to their folder",

@@ -6,7 +6,7 @@ use serde::Deserialize;
 
 use super::Finding;
 use super::rest::{Rest, RestError};
-use crate::config::{Ari, Config};
+use crate::config::{Ari, Config, MediaNetwork};
 use crate::number::Number;
 use crate::rules;
 
@@ -21,13 +21,16 @@ pub struct Expected<'a> {
     pub app: &'a str,
     /// The number that subscribers are told to call (`P1`).
     pub set_up_number: Number,
+    /// Where the media of some endpoints are.
+    pub media_networks: &'a [MediaNetwork],
 }
 
 impl<'a> Expected<'a> {
     /// By the configuration, for one of its Asterisks.
     #[must_use]
     pub fn by(config: &'a Config, ari: &'a Ari) -> Self {
-        Self { app: &ari.app, set_up_number: config.site.set_up_number }
+        let media_networks = &config.call.media_networks;
+        Self { app: &ari.app, set_up_number: config.site.set_up_number, media_networks }
     }
 }
 

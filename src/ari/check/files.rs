@@ -3,16 +3,15 @@
 use std::path::Path;
 
 use super::conf::{Conf, Section};
-use super::{Finding, callers, dialplan_files, doors, listeners, tones};
+use super::{Expected, Finding, callers, dialplan_files, doors, forgery, listeners, tones};
 
 /// Asterisk's own limit of HTTP connections, all of ARI's included (`http.conf`).
 const DEFAULT_SESSIONS: u32 = 100;
 /// Milliseconds for which a daemon may be too busy to read, at least; 100 by default (`ari.conf`).
 const LEAST_WRITE_TIMEOUT: u32 = 1000;
 
-/// Looks at the files in `etc`; `app` is the application that takes the calls, `user` as whom it is
-/// spoken to.
-pub(super) fn look(etc: &Path, app: &str, user: &str) -> Vec<Finding> {
+/// Looks at the files in `etc`; `user` is as whom Asterisk is spoken to.
+pub(super) fn look(etc: &Path, user: &str, expected: Expected<'_>) -> Vec<Finding> {
     if !etc.is_dir() {
         return vec![Finding::Wrong(format!("ari.etc: {} is no folder", etc.display()))];
     }
@@ -39,8 +38,9 @@ pub(super) fn look(etc: &Path, app: &str, user: &str) -> Vec<Finding> {
     let doors = doors::doors(&extensions);
     findings.extend(callers::judge(&pjsip, &doors));
     findings.extend(tones::judge(&pjsip, &doors));
+    findings.extend(forgery::judge(&pjsip, &doors, expected.media_networks));
     findings.extend(callers::elsewhere(&wizard, &sorcery));
-    findings.extend(dialplan_files::orphans(&extensions, app));
+    findings.extend(dialplan_files::orphans(&extensions, expected.app));
     findings
 }
 

@@ -29,17 +29,12 @@ pub(super) enum KnownBy {
 
 /// What all `identify` sections of this endpoint come to.
 pub(super) fn known_by(pjsip: &Conf, endpoint: &str) -> KnownBy {
-    let sections = pjsip.sections.iter().filter(|section| is_of(section, "identify"));
-    let sections: Vec<&Section> =
-        sections.filter(|section| section.value("endpoint") == Some(endpoint)).collect();
-    let mut words = sections.iter().flat_map(|section| WORDS.map(|name| section.value(name)));
+    let sections = sections(pjsip, endpoint);
+    let mut words = sections.flat_map(|section| WORDS.map(|name| section.value(name)));
     if words.any(|value| value.is_some_and(|value| !value.is_empty())) {
         return KnownBy::Words;
     }
-    let matches = sections.iter().flat_map(|section| section.values("match"));
-    let matches = matches.flat_map(|value| value.split(',')).map(str::trim);
-    // With an exclamation mark it is left out of the others.
-    let mut matches = matches.filter(|it| !it.is_empty() && !it.starts_with('!')).peekable();
+    let mut matches = addresses(pjsip, endpoint).peekable();
     if matches.peek().is_none() {
         KnownBy::Nothing
     } else if matches.any(is_wide) {
@@ -47,6 +42,19 @@ pub(super) fn known_by(pjsip: &Conf, endpoint: &str) -> KnownBy {
     } else {
         KnownBy::Address
     }
+}
+
+/// The addresses and networks that this endpoint is known by.
+pub(super) fn addresses<'a>(pjsip: &'a Conf, endpoint: &'a str) -> impl Iterator<Item = &'a str> {
+    let matches = sections(pjsip, endpoint).flat_map(|section| section.values("match"));
+    let matches = matches.flat_map(|value| value.split(',')).map(str::trim);
+    // With an exclamation mark it is left out of the others.
+    matches.filter(|it| !it.is_empty() && !it.starts_with('!'))
+}
+
+fn sections<'a>(pjsip: &'a Conf, endpoint: &'a str) -> impl Iterator<Item = &'a Section> {
+    let sections = pjsip.sections.iter().filter(|section| is_of(section, "identify"));
+    sections.filter(move |section| section.value("endpoint") == Some(endpoint))
 }
 
 /// Whether this is a network of too few bits: `address/bits` or `address/mask`, the address perhaps with a port.

@@ -70,15 +70,15 @@ pub(super) fn captures_nothing(etc: &Path) -> bool {
         && general.any(|it| it.value("enabled").is_some() && !it.is_true("enabled"))
 }
 
-/// An address, perhaps with a port behind it.
-fn is_loopback(bound: &str) -> bool {
+/// Whether this address, perhaps with a port or a prefix behind it, is of this machine alone.
+pub(super) fn is_loopback(bound: &str) -> bool {
     let bound = bound.trim();
     let host = match bound.strip_prefix('[') {
         Some(rest) => rest.split(']').next(),
         None if bound.matches(':').count() == 1 => bound.split(':').next(),
         None => Some(bound),
     };
-    let host = host.unwrap_or_default();
+    let host = host.and_then(|host| host.split('/').next()).unwrap_or_default();
     host == "localhost" || host.parse().is_ok_and(|address: IpAddr| address.is_loopback())
 }
 
@@ -88,8 +88,15 @@ mod tests {
 
     #[test]
     fn r_addresses_of_this_machine_are_told_from_others() {
-        for here in ["127.0.0.1", "127.0.0.1:8088", "::1", "[::1]:8088", "localhost", " 127.1.2.3 "]
-        {
+        for here in [
+            "127.0.0.1",
+            "127.0.0.1:8088",
+            "::1",
+            "[::1]:8088",
+            "localhost",
+            " 127.1.2.3 ",
+            "127.0.0.0/8",
+        ] {
             assert!(is_loopback(here), "{here}");
         }
         for there in ["0.0.0.0", "0.0.0.0:8088", "::", "[::]:8088", "192.0.2.1", "pbx", ""] {
