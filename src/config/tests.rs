@@ -379,3 +379,16 @@ fn a_callers_and_a_trunks_share_are_of_all_calls() {
         }
     }
 }
+
+#[test]
+fn networks_of_media_are_a_list() {
+    let networks = |text: &str| {
+        load(None, with(&[("KARIPASS_CALL_MEDIA_NETWORKS", text)]))
+            .map(|config| config.call.media_networks.len())
+    };
+    assert_eq!(networks("").unwrap(), 0);
+    assert_eq!(networks("carrier=192.0.2.0/24, carrier=2001:db8::/32").unwrap(), 2);
+    assert!(
+        networks("192.0.2.0/24").unwrap_err().0[0].starts_with("call.media_networks: not a list")
+    );
+}

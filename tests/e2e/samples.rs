@@ -1,6 +1,8 @@
 //! Asterisk's samples: what they answer within a call, and that each of their includes has its
 //! effect.
 
+mod carrier;
+
 use std::collections::BTreeSet;
 use std::fs;
 use std::net::UdpSocket;
@@ -42,6 +44,7 @@ pub fn trials(installation: &Installation) -> Vec<Trial> {
     vec![
         apart("every_include_of_the_samples_has_its_effect", includes),
         apart("every_request_within_a_call_that_asterisk_can_answer_is_answered", requests),
+        apart("p1_a_carrier_over_tcp_or_tls_is_believed_by_its_certificate", carrier::is_believed),
     ]
 }
 

@@ -10,7 +10,7 @@ use super::rig::{Plan, Rig, TRUSTED, outcome};
 use crate::world::{World, trial};
 
 /// Holds the fake's media.
-const OWN: &str = "carrier=192.0.2.0/24";
+const OWN: &str = "carrier=127.0.0.2";
 const FOREIGN: &str = "203.0.113.9:40000";
 /// As Asterisk writes what it does not know yet.
 const UNKNOWN: &str = "(null)";
@@ -52,35 +52,35 @@ async fn from_the_start(world: Arc<World>) {
 /// By a re-INVITE, or since RTP comes from there (`rtp_symmetric`).
 async fn later(world: Arc<World>) {
     let rig = Rig::start(&world, plan()).await;
-    rig.fake.call("moved.1", &TRUSTED);
-    rig.fake.asking("moved.1", "menu").await;
+    rig.fake.call("moved-media.1", &TRUSTED);
+    rig.fake.asking("moved-media.1", "menu").await;
     rig.sends_media_to(FOREIGN);
-    rig.fake.press("moved.1", "1");
-    assert_eq!(outcome("moved.1").await, "foreign_media");
-    rig.fake.request("DELETE", "/channels/moved.1", 1).await;
+    rig.fake.press("moved-media.1", "1");
+    assert_eq!(outcome("moved-media.1").await, "foreign_media");
+    rig.fake.request("DELETE", "/channels/moved-media.1", 1).await;
     rig.counts(0, "SELECT count(*) FROM credential").await;
 }
 
 async fn unknown(world: Arc<World>) {
     let rig = Rig::start(&world, plan()).await;
     rig.sends_media_to(UNKNOWN);
-    rig.fake.call("late.1", &TRUSTED);
-    rig.fake.asking("late.1", "menu").await;
-    rig.fake.press("late.1", WHOLE_CALL);
-    assert_eq!(outcome("late.1").await, "foreign_media");
-    rig.fake.call("untold.1", &TRUSTED);
-    rig.fake.asking("untold.1", "menu").await;
+    rig.fake.call("unacknowledged.1", &TRUSTED);
+    rig.fake.asking("unacknowledged.1", "menu").await;
+    rig.fake.press("unacknowledged.1", WHOLE_CALL);
+    assert_eq!(outcome("unacknowledged.1").await, "foreign_media");
+    rig.fake.call("untold-media.1", &TRUSTED);
+    rig.fake.asking("untold-media.1", "menu").await;
     rig.fake.on("GET", "rtp%2Cdest", Reply::With(500, json!({})));
-    rig.fake.press("untold.1", WHOLE_CALL);
-    rig.fake.playing("untold.1", "trouble").await;
+    rig.fake.press("untold-media.1", WHOLE_CALL);
+    rig.fake.playing("untold-media.1", "trouble").await;
     rig.counts(0, "SELECT count(*) FROM credential").await;
 }
 
 async fn own(world: Arc<World>) {
     let rig = Rig::start(&world, plan()).await;
-    rig.fake.call("own.1", &TRUSTED);
-    rig.fake.asking("own.1", "menu").await;
-    rig.fake.press("own.1", WHOLE_CALL);
-    rig.fake.playing("own.1", "completed").await;
+    rig.fake.call("own-media.1", &TRUSTED);
+    rig.fake.asking("own-media.1", "menu").await;
+    rig.fake.press("own-media.1", WHOLE_CALL);
+    rig.fake.playing("own-media.1", "completed").await;
     rig.counts(1, "SELECT count(*) FROM credential").await;
 }

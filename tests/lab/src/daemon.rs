@@ -14,7 +14,7 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail};
 
-use crate::asterisk::{ARI_USER, Asterisk};
+use crate::asterisk::{ARI_USER, Asterisk, CARRIER};
 use crate::child::Child;
 use crate::postgres::Database;
 use crate::{certificate, ports, repository, secret};
@@ -115,6 +115,7 @@ impl Setup {
             "[ari]\nurl = \"{ari_url}\"\nuser = \"{ARI_USER}\"\npassword_file = \"ari.password\"\n\
              sounds = \"{sounds}\"\netc = \"{etc}\"\n\n\
              [database]\nurl_file = \"database.url\"\n{owner}\n\
+             [call]\nmedia_networks = [\"carrier={CARRIER}\"]\n\n\
              [hashing]\nkeys_file = \"hash.keys\"\n\n\
              [site]\nlisten = \"127.0.0.1:{https}\"\ncertificate_file = \"certificate.pem\"\n\
              key_file = \"key.pem\"\n\n\

@@ -8,7 +8,7 @@ use super::wire::Outgoing;
 use super::{FakeAsterisk, Request, State};
 
 /// Where every channel's audio is sent to.
-const MEDIA: &str = "192.0.2.1:40000";
+const MEDIA: &str = "127.0.0.2:40000";
 
 /// A channel in the application.
 #[derive(Default)]
