@@ -244,6 +244,12 @@ impl Store {
         Ok(())
     }
 
+    /// The same store, which tries for so long; the server gives a statement up as soon as before.
+    #[must_use]
+    pub fn with_limit(self, limit: Duration) -> Self {
+        Self { limit, ..self }
+    }
+
     /// The time of something that begins now: a part of it for each of several tries.
     fn time(&self) -> Time {
         let a_try = if self.tries > 1 { self.limit * 7 / 10 } else { self.limit };

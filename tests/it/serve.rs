@@ -17,7 +17,7 @@ use libtest_mimic::Trial;
 use tokio_postgres::Client;
 
 use crate::site::{self, Caller, Daemon, NUMBER};
-use crate::world::World;
+use crate::world::{PATIENCE, World, until};
 
 /// Every trial of this area.
 pub fn trials(world: &Arc<World>) -> Vec<Trial> {
@@ -33,8 +33,6 @@ pub fn trials(world: &Arc<World>) -> Vec<Trial> {
     .collect()
 }
 
-/// How long a trial waits for what must come.
-const PATIENCE: Duration = Duration::from_secs(20);
 /// What the dialplan says of a call from [`NUMBER`].
 const TRUSTED: [&str; 2] = ["trusted", NUMBER];
 
@@ -109,14 +107,5 @@ impl Whole {
     async fn is_set(&self) -> bool {
         let sql = "SELECT count(*) FROM audit WHERE event = 'temporary_set'";
         self.owner.query_one(sql, &[]).await.unwrap().get::<_, i64>(0) > 0
-    }
-}
-
-/// Waits until something is so.
-async fn until(what: &str, so: impl AsyncFn() -> bool) {
-    let began = clock::now();
-    while !so().await {
-        assert!(began.elapsed() < PATIENCE, "waited in vain for {what}");
-        tokio::time::sleep(Duration::from_millis(5)).await;
     }
 }

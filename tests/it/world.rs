@@ -4,15 +4,23 @@ use std::ops::{Deref, DerefMut};
 use std::path::Path;
 use std::process::Command;
 use std::sync::Arc;
+use std::time::Duration;
 
+use karipass::clock;
 use karipass::config::{Database as DatabaseConfig, Secret};
 use karipass::store::Store;
 use karipass_lab::postgres::{Database, Durability, Postgres};
 use libtest_mimic::Trial;
 use tokio::sync::{Mutex, MutexGuard};
+use tokio::time::sleep;
 
 /// The binary under test.
 pub const KARIPASS: &str = env!("CARGO_BIN_EXE_karipass");
+
+/// How long a trial waits for what must come: only a fault takes as long, on any machine.
+pub const PATIENCE: Duration = Duration::from_mins(1);
+/// Between two looks.
+const LOOK_EVERY: Duration = Duration::from_millis(5);
 
 /// Held by each trial that wants every core for itself.
 pub static ALONE: Mutex<()> = Mutex::const_new(());
@@ -95,6 +103,43 @@ pub fn trial<F: Future<Output = ()>>(
 
 fn runtime() -> tokio::runtime::Runtime {
     tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap()
+}
+
+/// Waits until something is so.
+pub async fn until(what: &str, mut is_so: impl AsyncFnMut() -> bool) {
+    let began = clock::now();
+    while !is_so().await {
+        assert!(began.elapsed() < PATIENCE, "waited in vain for {what}");
+        sleep(LOOK_EVERY).await;
+    }
+}
+
+/// Waits until so many connections of a database wait for a lock.
+pub async fn until_locked_out(world: &World, database: &Database, connections: i64) {
+    let superuser = world.postgres.superuser("postgres").await.unwrap();
+    let waiting =
+        "SELECT count(*) FROM pg_stat_activity WHERE datname = $1 AND wait_event_type = 'Lock'";
+    until("the wait for a lock", async || {
+        let row = superuser.query_one(waiting, &[&database.name]).await.unwrap();
+        row.get::<_, i64>(0) >= connections
+    })
+    .await;
+}
+
+/// Has `work` done within `limit`, counted in ticks that come one after the other: on a machine that
+/// lets the ticks wait, the work may take as much longer.
+pub async fn within<T>(limit: Duration, work: impl Future<Output = T>) -> T {
+    const TICK: Duration = Duration::from_millis(10);
+    let ticks = async {
+        for _ in 0..limit.as_millis() / TICK.as_millis() {
+            sleep(TICK).await;
+        }
+    };
+    tokio::select! {
+        biased;
+        done = work => done,
+        () = ticks => panic!("not done within {limit:?}"),
+    }
 }
 
 /// The daemon's view of a database.

@@ -7,7 +7,7 @@ use libtest_mimic::Trial;
 
 use crate::scene::{NUMBER, ONE, Scene, TWO, refusal};
 use crate::site::{RIGHT, Service, WRONG};
-use crate::world::{World, trial};
+use crate::world::{World, trial, until};
 
 const NEW: &str = "abcd1234";
 
@@ -86,13 +86,8 @@ async fn cut(world: Arc<World>) {
         let detail = answer.json()["detail"].to_string();
         assert!(detail.contains("完了している場合があります"), "{detail}");
         proxy.make(Trouble::None);
-        let mut looks = 0;
-        while is_done && scene.sessions().await > 0 {
-            looks += 1;
-            assert!(looks < 1000, "the commit that arrived does not stand");
-            tokio::time::sleep(std::time::Duration::from_millis(10)).await;
-        }
         if is_done {
+            until("the commit that arrived", async || scene.sessions().await == 0).await;
             assert_eq!(scene.log_in(NUMBER, RIGHT).await.json()["unit"], "line");
         } else {
             assert_eq!(scene.session(&token).await.json()["unit"], "number");

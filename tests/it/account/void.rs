@@ -1,7 +1,6 @@
 //! C2: whose wrong entries end which session.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use karipass::store::{AttemptId, SetTemporary, Setting};
 use karipass::unit::Unit;
@@ -10,7 +9,7 @@ use serde_json::json;
 
 use crate::scene::{NUMBER, ONE, Scene, TWO, refusal};
 use crate::site::{self, RIGHT, WRONG};
-use crate::world::{World, daemon_store, trial};
+use crate::world::{World, daemon_store, trial, until_locked_out};
 
 const NEW: &str = "abcd1234";
 
@@ -130,7 +129,6 @@ async fn overtaken(world: Arc<World>) {
         let lock = "BEGIN; SELECT FROM contract FOR UPDATE;
                     UPDATE credential SET failures = 10, phc = NULL, voided_at = clock_timestamp()";
         scene.owner.batch_execute(lock).await.unwrap();
-        let superuser = world.postgres.superuser("postgres").await.unwrap();
         let asked = async {
             if unit {
                 scene.unit(&token, "number", &[(NUMBER, typed)]).await
@@ -139,15 +137,7 @@ async fn overtaken(world: Arc<World>) {
             }
         };
         let overtaking = async {
-            let waiting = "SELECT count(*) FROM pg_stat_activity
-                           WHERE datname = $1 AND wait_event_type = 'Lock'";
-            let name = &scene.database.name;
-            let mut looks = 0;
-            while superuser.query_one(waiting, &[name]).await.unwrap().get::<_, i64>(0) == 0 {
-                looks += 1;
-                assert!(looks < 1000, "the change did not wait for the lock");
-                tokio::time::sleep(Duration::from_millis(10)).await;
-            }
+            until_locked_out(&world, &scene.database, 1).await;
             scene.owner.batch_execute("COMMIT").await.unwrap();
         };
         let (answer, ()) = tokio::join!(asked, overtaking);

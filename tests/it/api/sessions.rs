@@ -1,14 +1,13 @@
 //! W5 and C6: when a session ends, and what it is good for.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use libtest_mimic::Trial;
 use serde_json::Value;
 
 use crate::scene::Scene;
 use crate::site::{self, Caller, NUMBER, RIGHT, Service, WRONG};
-use crate::world::{World, trial};
+use crate::world::{World, trial, until_locked_out};
 
 pub fn trials(world: &Arc<World>) -> Vec<Trial> {
     vec![
@@ -196,15 +195,7 @@ async fn overtaken(world: Arc<World>) {
     owner.batch_execute(suspending).await.unwrap();
     let base = service.base.clone();
     let login = tokio::spawn(async move { Caller::new().log_in(&base, NUMBER, RIGHT).await });
-    let superuser = world.postgres.superuser("postgres").await.unwrap();
-    let waiting =
-        "SELECT count(*) FROM pg_stat_activity WHERE datname = $1 AND wait_event_type = 'Lock'";
-    let mut looks = 0;
-    while superuser.query_one(waiting, &[&database.name]).await.unwrap().get::<_, i64>(0) == 0 {
-        looks += 1;
-        assert!(looks < 1000 && !login.is_finished(), "the login did not wait for the suspension");
-        tokio::time::sleep(Duration::from_millis(10)).await;
-    }
+    until_locked_out(&world, &database, 1).await;
     owner.batch_execute("COMMIT").await.unwrap();
     let answer = login.await.unwrap();
     assert_eq!((answer.status, answer.code().as_str()), (401, "invalid_credentials"));

@@ -4,9 +4,9 @@ use std::sync::Arc;
 
 use libtest_mimic::Trial;
 
-use super::{Whole, until};
+use super::Whole;
 use crate::site::NUMBER;
-use crate::world::{World, trial};
+use crate::world::{World, trial, until};
 
 pub fn trials(world: &Arc<World>) -> Vec<Trial> {
     vec![

@@ -1,9 +1,8 @@
 //! The answer to a commit is lost and the thing is tried again: it is done once, and told as it is.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 
-use karipass::clock;
 use karipass::password::PhcString;
 use karipass::store::audit::{Event, Outcome, Record, Source};
 use karipass::store::{SetTemporary, Setting, Store};
@@ -13,10 +12,8 @@ use karipass_lab::proxy::{COMMIT, Point, Proxy, Trouble};
 use libtest_mimic::Trial;
 
 use super::scene::{CONTRACT, FIRST, OTHER, Scene, attempt, number, temporary};
-use crate::world::{World, daemon_store, store_at, trial};
+use crate::world::{PATIENCE, World, daemon_store, store_at, trial, until, until_locked_out};
 
-/// How long something may take that is waited for.
-const WITHIN: Duration = Duration::from_secs(10);
 /// How often each trouble is met.
 const TIMES: usize = 100;
 /// Every second commit is cut: the first one of a thing, its repetition, or the look at what it left.
@@ -95,9 +92,10 @@ async fn under_way(world: Arc<World>) {
         proxy.make(Trouble::CutAfter(COMMIT));
         let calling = store.clone();
         let call = tokio::spawn(async move { calling.set_temporary(&line()).await });
-        tokio::time::timeout(WITHIN, proxy.met()).await.unwrap();
+        tokio::time::timeout(PATIENCE, proxy.met()).await.unwrap();
         proxy.make(Trouble::None);
-        until_two_wait(&world, &scene.database.name).await;
+        // The first one and its repetition.
+        until_locked_out(&world, &scene.database, 2).await;
         scene.owner.batch_execute("COMMIT").await.unwrap();
         assert_eq!(call.await.unwrap().unwrap(), Setting::Stored);
         assert_eq!(scene.audit().await.len(), set + 2);
@@ -106,18 +104,6 @@ async fn under_way(world: Arc<World>) {
 
 fn line() -> SetTemporary {
     temporary(CONTRACT, Unit::Line, CONTRACT)
-}
-
-/// Waits until two of a database's connections wait for a lock.
-async fn until_two_wait(world: &World, name: &str) {
-    let superuser = world.postgres.superuser("postgres").await.unwrap();
-    let waiting = "SELECT count(*) FROM pg_stat_activity
-                   WHERE datname = $1 AND wait_event_type = 'Lock'";
-    let began = clock::now();
-    while superuser.query_one(waiting, &[&name]).await.unwrap().get::<_, i64>(0) < 2 {
-        assert!(began.elapsed() < WITHIN, "the repetition does not wait");
-        tokio::time::sleep(Duration::from_millis(5)).await;
-    }
 }
 
 async fn refused(world: Arc<World>) {
@@ -154,40 +140,37 @@ async fn recorded(world: Arc<World>) {
     }
 }
 
+/// However long the server takes to come back.
 async fn restarted(world: Arc<World>) {
     let (postgres, database) = world.mortal().await;
     let scene = Scene::in_database(database.clone()).await;
-    let stop = Arc::new(tokio::sync::Notify::new());
+    let stop = Arc::new(AtomicBool::new(false));
+    let stored = Arc::new(AtomicI64::new(0));
     let callers: Vec<_> = (0..4)
         .map(|_| {
-            let (store, stop) = (scene.store.clone(), Arc::clone(&stop));
+            let store = scene.store.clone().with_limit(PATIENCE);
+            let (stop, stored) = (Arc::clone(&stop), Arc::clone(&stored));
             tokio::spawn(async move {
-                let mut stored = 0;
-                loop {
+                while !stop.load(Ordering::Relaxed) {
                     let new = temporary(CONTRACT, Unit::Line, CONTRACT);
                     assert_eq!(store.set_temporary(&new).await.unwrap(), Setting::Stored);
-                    stored += 1;
-                    let stopped = tokio::time::timeout(Duration::ZERO, stop.notified()).await;
-                    if stopped.is_ok() {
-                        break stored;
-                    }
+                    stored.fetch_add(1, Ordering::Relaxed);
                 }
             })
         })
         .collect();
     for shutdown in [Shutdown::Fast, Shutdown::Immediate, Shutdown::Kill] {
-        tokio::time::sleep(Duration::from_millis(300)).await;
+        let before = stored.load(Ordering::Relaxed);
+        until("the callers to be at it", async || stored.load(Ordering::Relaxed) > before + 20)
+            .await;
         postgres.stop(shutdown).unwrap();
         postgres.start().unwrap();
     }
-    let mut stored = 0;
+    stop.store(true, Ordering::Relaxed);
     for caller in callers {
-        while !caller.is_finished() {
-            stop.notify_waiters();
-            tokio::time::sleep(Duration::from_millis(1)).await;
-        }
-        stored += caller.await.unwrap();
+        caller.await.unwrap();
     }
+    let stored = stored.load(Ordering::Relaxed);
     let after = database.owner().await.unwrap();
     let told = "SELECT count(*) FROM audit WHERE event = 'temporary_set' AND outcome = 'done'";
     assert_eq!(after.query_one(told, &[]).await.unwrap().get::<_, i64>(0), stored);

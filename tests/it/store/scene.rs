@@ -1,7 +1,5 @@
 //! A database with a few contracts in it, and eyes for what is stored.
 
-use std::time::Duration;
-
 use karipass::number::Number;
 use karipass::password::PhcString;
 use karipass::store::{AttemptId, SetTemporary, Setting, Store};
@@ -9,7 +7,7 @@ use karipass::unit::Unit;
 use karipass_lab::postgres::Database;
 use tokio_postgres::Client;
 
-use crate::world::{World, daemon_store};
+use crate::world::{self, World, daemon_store};
 
 /// The contract number of the first contract; it has no service itself.
 pub const CONTRACT: &str = "0612345600";
@@ -32,9 +30,6 @@ pub const FILE: &str = "contract_number,number,service
 0612345600,0612345603,no
 0712345600,0712345600,yes
 ";
-
-/// How long something may take that is waited for.
-const WITHIN: Duration = Duration::from_secs(10);
 
 /// The database, the daemon's view of it, and the owner's.
 pub struct Scene {
@@ -123,12 +118,10 @@ impl Scene {
 
     /// Waits until `sql` counts something.
     pub async fn until(&self, sql: &str) {
-        let counted = async {
-            while self.owner.query_one(sql, &[]).await.unwrap().get::<_, i64>(0) == 0 {
-                tokio::time::sleep(Duration::from_millis(5)).await;
-            }
-        };
-        tokio::time::timeout(WITHIN, counted).await.expect(sql);
+        world::until(sql, async || {
+            self.owner.query_one(sql, &[]).await.unwrap().get::<_, i64>(0) > 0
+        })
+        .await;
     }
 
     /// Waits until the daemon has no connection to this database any more.

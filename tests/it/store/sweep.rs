@@ -12,7 +12,7 @@ use tokio_postgres::Client;
 use super::scene::{Scene, temporary};
 use crate::scene::{change, change_unit};
 use crate::site::{self, Caller, NUMBER, RIGHT, Service, WRONG};
-use crate::world::{World, daemon_store, trial};
+use crate::world::{World, daemon_store, trial, until};
 
 pub fn trials(world: &Arc<World>) -> Vec<Trial> {
     vec![
@@ -113,12 +113,10 @@ async fn no_whole_table(world: Arc<World>) {
             let end = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity
                        WHERE datname = current_database() AND usename = 'karipass'";
             superuser.execute(end, &[]).await.unwrap();
-            let mut looks = 0;
-            while !superuser.query(others, &[]).await.unwrap().is_empty() {
-                looks += 1;
-                assert!(looks < 1000, "the daemon's connections do not end");
-                tokio::time::sleep(std::time::Duration::from_millis(5)).await;
-            }
+            until("the end of the daemon's connections", async || {
+                superuser.query(others, &[]).await.unwrap().is_empty()
+            })
+            .await;
             superuser.execute("SELECT pg_stat_clear_snapshot()", &[]).await.unwrap();
             let rows = superuser.query(scans, &[&tables]).await.unwrap();
             rows.iter().map(|row| row.get(0)).collect()
