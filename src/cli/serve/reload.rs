@@ -33,10 +33,17 @@ impl Reload<'_> {
     pub(super) async fn run(self, mut hang_up: Signal) -> Infallible {
         loop {
             hang_up.recv().await;
-            match self.replace() {
-                Ok(()) => info!("certificate, keys and passwords were read again"),
-                Err(reason) => error!(%reason, "nothing was read again; all stays as it was"),
-            }
+            let outcome = match self.replace() {
+                Ok(()) => {
+                    info!("certificate, keys and passwords were read again");
+                    "done"
+                }
+                Err(reason) => {
+                    error!(%reason, "nothing was read again; all stays as it was");
+                    "refused"
+                }
+            };
+            metrics::counter!("karipass_reloads_total", "outcome" => outcome).increment(1);
         }
     }
 

@@ -11,9 +11,9 @@ use karipass_lab::fake_asterisk::Reply;
 use libtest_mimic::Trial;
 use serde_json::json;
 
-use super::{Whole, until};
+use super::Whole;
 use crate::site::{KEYS, NUMBER, RIGHT};
-use crate::world::{KARIPASS, Ran, World, run, trial};
+use crate::world::{KARIPASS, Ran, World, run, trial, until};
 
 /// The key that comes with a rotation, and how stored hashes name it.
 const NEW_KEY: &str = "new AQAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=";
@@ -94,7 +94,11 @@ async fn reloaded(world: Arc<World>) {
     fs::write(&password, "too early").unwrap();
     whole.hang_up();
     // Read by now: what follows is another signal.
-    until("the mistake", async || whole.daemon.log().contains("hashing.keys: line 1")).await;
+    until("the mistake", async || {
+        let metrics = whole.caller.get(&format!("{}/metrics", whole.daemon.operators)).await;
+        metrics.body.contains("karipass_reloads_total{outcome=\"refused\"} 1\n")
+    })
+    .await;
     fs::write(&keys, format!("{NEW_KEY}\n{KEYS}")).unwrap();
     fs::write(&password, "latter").unwrap();
     let role = database.daemon_url.split("password=").nth(1).unwrap().split(' ').next().unwrap();

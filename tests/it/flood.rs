@@ -1,0 +1,78 @@
+//! More logins at once than can wait for a hash, for as long as a trial wants: the queue is full from the
+//! first refusal on, however quick the machine is.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use tokio::task::JoinSet;
+use tokio::time::sleep;
+
+use crate::site::{Caller, WRONG};
+use crate::world::until;
+
+/// Some more than the queue and the workers hold.
+const AT_ONCE: usize = 1_100;
+/// A number that nobody has.
+const NOBODYS: &str = "0699999999";
+/// Before somebody who was refused asks again.
+const AGAIN: Duration = Duration::from_millis(100);
+
+/// Logins, each repeated as soon as it is answered.
+pub struct Flood {
+    answers: Arc<Answers>,
+    asking: JoinSet<()>,
+}
+
+#[derive(Default)]
+struct Answers {
+    verified: AtomicUsize,
+    refused: AtomicUsize,
+}
+
+impl Flood {
+    /// At the site at `base`; the queue is full.
+    pub async fn begin(base: &str) -> Self {
+        let answers = Arc::new(Answers::default());
+        let caller = Caller::new();
+        let mut asking = JoinSet::new();
+        for _ in 0..AT_ONCE {
+            asking.spawn(ask(caller.clone(), base.to_owned(), Arc::clone(&answers)));
+        }
+        let flood = Self { answers, asking };
+        flood.is_still_refused().await;
+        flood
+    }
+
+    /// How many have been verified, and found wrong.
+    pub fn verified(&self) -> usize {
+        self.answers.verified.load(Ordering::Relaxed)
+    }
+
+    /// Waits until one more has been told that the site is busy.
+    pub async fn is_still_refused(&self) {
+        let refused = || self.answers.refused.load(Ordering::Relaxed);
+        let before = refused();
+        until("a login to be refused", async || refused() > before).await;
+    }
+
+    /// Whoever still waits goes away.
+    pub async fn end(mut self) {
+        self.asking.shutdown().await;
+    }
+}
+
+async fn ask(caller: Caller, base: String, answers: Arc<Answers>) {
+    loop {
+        let answer = caller.log_in(&base, NOBODYS, WRONG).await;
+        match answer.status {
+            401 => drop(answers.verified.fetch_add(1, Ordering::Relaxed)),
+            503 => {
+                assert_eq!(answer.code(), "busy");
+                answers.refused.fetch_add(1, Ordering::Relaxed);
+                sleep(AGAIN).await;
+            }
+            other => panic!("{other}"),
+        }
+    }
+}
