@@ -3,7 +3,6 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use karipass::ari::Pace;
 use karipass::call::Limits;
 use karipass_lab::fake_asterisk::{Handshakes, Reply};
 use libtest_mimic::Trial;
@@ -87,7 +86,7 @@ async fn dying(world: Arc<World>) {
 }
 
 async fn never_answered(world: Arc<World>) {
-    let rig = Rig::start(&world, Plan::default()).await;
+    let rig = Rig::start(&world, Plan::impatient()).await;
     rig.fake.once("POST", "/never.1/answer", Reply::Never);
     rig.fake.call("never.1", &TRUSTED);
     rig.fake.playing("never.1", "menu").await;
@@ -110,9 +109,7 @@ async fn unsteerable(world: Arc<World>) {
 }
 
 async fn slow_answer(world: Arc<World>) {
-    // Longer than anything is waited for here.
-    let pace = Pace { request: Duration::from_mins(1), ..Plan::default().pace };
-    let rig = Rig::start(&world, Plan { pace, ..Plan::default() }).await;
+    let rig = Rig::start(&world, Plan::default()).await;
     rig.fake.on("POST", "/slow.1/play/", Reply::Never);
     rig.fake.call("slow.1", &TRUSTED);
     rig.fake.request("POST", "/slow.1/play/", 1).await;
@@ -196,7 +193,7 @@ async fn late_stop(world: Arc<World>) {
 }
 
 async fn overdue(world: Arc<World>) {
-    let rig = Rig::start(&world, Plan::default()).await;
+    let rig = Rig::start(&world, Plan::impatient()).await;
     rig.fake.call("overdue.1", &TRUSTED);
     rig.fake.playing("overdue.1", "menu").await;
     rig.fake.on("POST", "set-password", Reply::Never);
@@ -214,7 +211,7 @@ async fn overdue(world: Arc<World>) {
 }
 
 async fn lost_in_gap(world: Arc<World>) {
-    let rig = Rig::start(&world, Plan::default()).await;
+    let rig = Rig::start(&world, Plan::impatient()).await;
     rig.fake.call("adrift.2", &TRUSTED);
     rig.fake.playing("adrift.2", "menu").await;
     rig.fake.on("POST", "set-password", Reply::Never);
@@ -224,8 +221,10 @@ async fn lost_in_gap(world: Arc<World>) {
     rig.fake.cut();
     let is_lost = |line: &Value| line.to_string().contains("cannot be steered");
     until("the order to be lost", || rig::lines_with("adrift.2").iter().any(is_lost)).await;
-    // Twice as long as until the next try.
-    tokio::time::sleep(Duration::from_secs(1)).await;
+    // The line's pauses before each of these are twice as long in all as until the next try to stop what
+    // plays.
+    let handshakes = rig.fake.requests_like("GET", "/events").len();
+    rig.fake.request("GET", "/events", handshakes + 20).await;
     let stops = || rig.fake.requests_like("DELETE", "/playbacks/adrift.2").len();
     assert_eq!(stops(), 1, "the menu's");
     rig.fake.on("POST", "set-password", Reply::Well);

@@ -4,12 +4,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use karipass::ari::Pace;
+use karipass::clock;
 use karipass::hashing::Cost;
 use karipass_lab::fake_asterisk::Reply;
 use libtest_mimic::Trial;
 
 use super::rig::{self, ADDITIONAL, CONTRACT, Plan, Rig, TRUSTED, outcome, outcomes, until};
-use crate::world::{World, trial};
+use crate::world::{PATIENCE, World, trial};
 
 pub fn trials(world: &Arc<World>) -> Vec<Trial> {
     vec![
@@ -33,7 +34,7 @@ const NEXT_CALL: Duration = Duration::from_millis(20);
 /// Twice as many orders as there are places get no answer within their deadline, so that one behind
 /// them waits for two deadlines.
 async fn places(world: Arc<World>) {
-    let rig = Rig::start(&world, Plan::default()).await;
+    let rig = Rig::start(&world, Plan::impatient()).await;
     rig.fake.call("place.1", &TRUSTED);
     rig.fake.playing("place.1", "menu").await;
     rig.fake.on("POST", "/crowd.", Reply::Never);
@@ -53,8 +54,7 @@ async fn places(world: Arc<World>) {
 
 async fn slow_orders(world: Arc<World>) {
     let slow = Duration::from_millis(1500);
-    let pace = Pace { request: slow * 4, ..Plan::default().pace };
-    let rig = Rig::start(&world, Plan { pace, ..Plan::default() }).await;
+    let rig = Rig::start(&world, Plan::default()).await;
     let refused = || rig::counter("karipass_calls_refused_total{cause=\"orders\"}");
     let before = refused();
     rig.fake.call("slow.under-way", &TRUSTED);
@@ -65,10 +65,8 @@ async fn slow_orders(world: Arc<World>) {
     }
     // Each answer is two requests, and the third is made once both have come to their late end.
     rig.fake.request("POST", "/slow.answered.", 3 * AT_ONCE / 2).await;
-    rig.fake.call("slow.next", &TRUSTED);
-    rig.fake.request("POST", "/channels/slow.next/continue", 1).await;
-    assert!(rig.fake.requests_like("POST", "/slow.next/answer").is_empty());
-    assert!(refused() > before);
+    let last = calls_until_refused(&rig, "slow.answered.next", || refused() > before).await;
+    assert!(rig.fake.requests_like("POST", &format!("/{last}/answer")).is_empty());
     let refused_by_now = refused();
     rig.fake.offer("slow.offered", &TRUSTED.join("/"));
     until("the offer to be refused", || refused() > refused_by_now).await;
@@ -101,14 +99,7 @@ async fn slow_hashes(world: Arc<World>) {
     for channel in &channels {
         rig.fake.press(channel, "11234567812345678");
     }
-    let mut calls = 0;
-    while refused() == before {
-        calls += 1;
-        rig.fake.call(&format!("hash.next.{calls}."), &TRUSTED);
-        tokio::time::sleep(NEXT_CALL).await;
-    }
-    let last = format!("hash.next.{calls}.");
-    rig.fake.request("POST", &format!("/channels/{last}/continue"), 1).await;
+    calls_until_refused(&rig, "hash.next", || refused() > before).await;
     for channel in &channels {
         rig.fake.hang_up(channel);
     }
@@ -164,13 +155,30 @@ async fn shares(world: Arc<World>) {
     }
 }
 
-/// Calls come until one is taken, as it must be soon.
+/// Calls come until one is refused; gives its channel.
+async fn calls_until_refused(rig: &Rig, name: &str, is_refused: impl Fn() -> bool) -> String {
+    let last = calls_until(rig, name, is_refused).await;
+    rig.fake.request("POST", &format!("/channels/{last}/continue"), 1).await;
+    last
+}
+
+/// Calls come until one is taken.
 async fn takes_calls_again(rig: &Rig, name: &str) {
-    let mut calls = 0;
-    while rig.fake.requests_like("POST", "/answer").iter().all(|it| !it.path.contains(name)) {
-        calls += 1;
-        assert!(calls < 500, "no call is taken any more");
-        rig.fake.call(&format!("{name}.{calls}."), &TRUSTED);
+    let answers = || rig.fake.requests_like("POST", "/answer");
+    calls_until(rig, name, || answers().iter().any(|it| it.path.contains(name))).await;
+}
+
+/// Calls come until it is so; gives the last one's channel.
+async fn calls_until(rig: &Rig, name: &str, is_so: impl Fn() -> bool) -> String {
+    let began = clock::now();
+    for call in 1.. {
+        let channel = format!("{name}.{call}.");
+        rig.fake.call(&channel, &TRUSTED);
         tokio::time::sleep(NEXT_CALL).await;
+        if is_so() {
+            return channel;
+        }
+        assert!(began.elapsed() < PATIENCE, "{call} calls came in vain");
     }
+    unreachable!()
 }

@@ -71,10 +71,12 @@ async fn refused(world: Arc<World>) {
     rig.fake.request("DELETE", "/playbacks/blind.2", 3).await;
     rig.fake.hang_up("blind.2");
     assert_eq!(outcome("blind.2").await, "hung_up");
+    // Else the line would not stop.
+    rig.answers_all(&Reply::Well);
 }
 
 async fn unanswered(world: Arc<World>) {
-    let rig = Rig::start(&world, Plan::default()).await;
+    let rig = Rig::start(&world, Plan::impatient()).await;
     rig.fake.call("blind.3", &TRUSTED);
     rig.fake.playing("blind.3", "menu").await;
     rig.fake.press("blind.3", "1");
@@ -91,7 +93,7 @@ async fn unanswered(world: Arc<World>) {
 }
 
 async fn busy(world: Arc<World>) {
-    let rig = Rig::start(&world, Plan::default()).await;
+    let rig = Rig::start(&world, Plan::impatient()).await;
     rig.fake.call("blind.4", &TRUSTED);
     rig.fake.playing("blind.4", "menu").await;
     rig.fake.on("POST", "/blind.4/answer", Reply::Never);

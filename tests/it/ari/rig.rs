@@ -9,7 +9,6 @@ use std::time::Duration;
 use karipass::ari::{Capacity, Pace, Phone, Status};
 use karipass::call::Limits;
 use karipass::call::prompt::SOUNDS;
-use karipass::clock;
 use karipass::config::{Ari, Database as DatabaseConfig, Secret};
 use karipass::hashing::{Cost, Dummy, Hasher, Keys};
 use karipass::store::Store;
@@ -18,9 +17,8 @@ use karipass_lab::postgres::Database;
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
 use serde_json::Value;
 use tokio::sync::oneshot;
-use tokio::time::sleep;
 
-use crate::world::{self, World};
+use crate::world::{self, PATIENCE, World};
 
 /// The contract number of the rig's contract, which has the service.
 pub const CONTRACT: &str = "0612345600";
@@ -32,8 +30,10 @@ pub const TRUSTED: [&str; 2] = ["trusted", CONTRACT];
 const KEY: &str = "k1 AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=";
 const WEAK: Cost = Cost { memory_kib: 8 * 1024, passes: 1, lanes: 1 };
 
-/// How long a rig waits for what must come.
-const PATIENCE: Duration = Duration::from_secs(10);
+/// A deadline that no machine misses; a line that is told to stop waits for some of them.
+const LATE: Duration = Duration::from_secs(20);
+/// A deadline that is over soon, for trials that have something go unanswered.
+pub const SOON: Duration = Duration::from_secs(1);
 
 /// What differs from rig to rig.
 pub struct Plan {
@@ -53,13 +53,22 @@ pub struct Plan {
     pub store: Option<Store>,
 }
 
+impl Plan {
+    /// One whose requests are given up soon.
+    pub fn impatient() -> Self {
+        let pace = Pace { request: SOON, ..Self::default().pace };
+        Self { pace, ..Self::default() }
+    }
+}
+
+/// Nothing is given up that has not gone wrong, however long it takes.
 impl Default for Plan {
     fn default() -> Self {
         Self {
             pace: Pace {
-                request: Duration::from_secs(1),
-                connect: Duration::from_secs(2),
-                ping: Duration::from_millis(500),
+                request: LATE,
+                connect: LATE,
+                ping: LATE,
                 watch: Duration::from_millis(100),
                 news: Duration::from_millis(200),
                 back_off_least: Duration::from_millis(10),
@@ -67,11 +76,7 @@ impl Default for Plan {
                 grace: Duration::from_millis(100),
                 calls_a_second: 1e6,
             },
-            limits: Limits {
-                first_digit: Duration::from_secs(10),
-                inter_digit: Duration::from_secs(5),
-                call: Duration::from_mins(1),
-            },
+            limits: Limits { first_digit: PATIENCE, inter_digit: PATIENCE, call: 10 * PATIENCE },
             most: 100,
             shares: [100, 100],
             media_networks: Vec::new(),
@@ -182,15 +187,10 @@ impl Rig {
     /// Waits until a query counts this many.
     pub async fn counts(&self, wanted: i64, query: &str) {
         let owner = self.database.owner().await.unwrap();
-        let began = clock::now();
-        loop {
-            let counted: i64 = owner.query_one(query, &[]).await.unwrap().get(0);
-            if counted == wanted {
-                return;
-            }
-            assert!(began.elapsed() < PATIENCE, "{counted} instead of {wanted}: {query}");
-            sleep(Duration::from_millis(5)).await;
-        }
+        world::until(&format!("{wanted} of {query}"), async || {
+            owner.query_one(query, &[]).await.unwrap().get::<_, i64>(0) == wanted
+        })
+        .await;
     }
 
     /// The login numbers that have a temporary password.
@@ -226,11 +226,7 @@ pub fn unreachable_store() -> Store {
 
 /// Waits until something is so.
 pub async fn until(what: &str, so: impl Fn() -> bool) {
-    let began = clock::now();
-    while !so() {
-        assert!(began.elapsed() < PATIENCE, "waited in vain for {what}");
-        sleep(Duration::from_millis(5)).await;
-    }
+    world::until(what, async || so()).await;
 }
 
 /// Waits until a call is over, and gives its outcome; it must be over exactly once.

@@ -58,15 +58,17 @@ async fn most(world: Arc<World>) {
     assert_eq!(rig.fake.requests_like("POST", "/events/claim").len(), 1);
 }
 
-async fn with_two(world: &World) -> (Rig, FakeAsterisk) {
+/// The line stops before they do.
+async fn with_two(world: &World) -> (FakeAsterisk, Rig) {
     let other = FakeAsterisk::start().await.unwrap();
     other.has_sounds(SOUNDS);
     let plan = Plan { beside: vec![other.url().to_owned()], ..Plan::default() };
-    (Rig::start(world, plan).await, other)
+    let rig = Rig::start(world, plan).await;
+    (other, rig)
 }
 
 async fn two(world: Arc<World>) {
-    let (rig, other) = with_two(&world).await;
+    let (other, rig) = with_two(&world).await;
     for fake in [&rig.fake, &other] {
         fake.call("two.1", &TRUSTED);
         fake.playing("two.1", "menu").await;
@@ -82,7 +84,7 @@ async fn two(world: Arc<World>) {
 }
 
 async fn one(world: Arc<World>) {
-    let (rig, other) = with_two(&world).await;
+    let (other, rig) = with_two(&world).await;
     other.refuse(true);
     other.cut();
     let address = other.url().trim_start_matches("http://");

@@ -3,12 +3,13 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use karipass::ari::Pace;
 use karipass::call::prompt::SOUNDS;
 use karipass_lab::fake_asterisk::{FakeAsterisk, Handshakes, Reply};
 use libtest_mimic::Trial;
 use serde_json::json;
 
-use super::rig::{self, Plan, Rig, TRUSTED, outcome, outcomes};
+use super::rig::{self, Plan, Rig, SOON, TRUSTED, outcome, outcomes};
 use crate::world::{World, trial};
 
 pub fn trials(world: &Arc<World>) -> Vec<Trial> {
@@ -72,8 +73,9 @@ async fn cut_last(world: Arc<World>) {
     rig.fake.call("last.1", &TRUSTED);
     rig.fake.playing("last.1", "menu").await;
     rig.fake.press("last.1", "11234567812345678");
-    let first = rig.fake.playing("last.1", "completed").await;
-    // One that ends sooner counts as never heard, and is said again in any case.
+    // The line knows that it plays.
+    let first = rig.fake.asking("last.1", "completed").await;
+    // One that ends sooner counts as never heard, and is said again in any case; later is as good.
     tokio::time::sleep(Duration::from_millis(300)).await;
     // The end of what is stopped is told before the stop is answered.
     rig.fake.once("DELETE", &first, Reply::DoneAndCutOff);
@@ -89,7 +91,8 @@ async fn no_pong(world: Arc<World>) {
     let fake = FakeAsterisk::start().await.unwrap();
     fake.has_sounds(SOUNDS);
     fake.deafen(true);
-    let rig = Rig::with(fake, &world, Plan::default()).await;
+    let pace = Pace { ping: SOON, ..Plan::default().pace };
+    let rig = Rig::with(fake, &world, Plan { pace, ..Plan::default() }).await;
     rig.fake.socket(1).await;
     rig.fake.deafen(false);
     rig.fake.socket(2).await;
@@ -130,7 +133,7 @@ async fn no_rest(world: Arc<World>) {
     let fake = FakeAsterisk::start().await.unwrap();
     fake.has_sounds(SOUNDS);
     fake.on("PUT", "eventFilter", Reply::Never);
-    let rig = Rig::with(fake, &world, Plan::default()).await;
+    let rig = Rig::with(fake, &world, Plan::impatient()).await;
     rig.fake.socket(2).await;
     rig.has_faults(&["ARI is not connected"]).await;
     rig.fake.on("PUT", "eventFilter", Reply::Well);
@@ -188,7 +191,8 @@ async fn replaced(world: Arc<World>) {
 }
 
 async fn served_late(world: Arc<World>) {
-    let rig = Rig::start(&world, Plan::default()).await;
+    let pace = Pace { connect: SOON, ..Plan::default().pace };
+    let rig = Rig::start(&world, Plan { pace, ..Plan::default() }).await;
     rig.fake.call("served.1", &TRUSTED);
     rig.fake.playing("served.1", "menu").await;
     rig.fake.answer_handshakes(Handshakes::Unanswered);
@@ -231,7 +235,7 @@ async fn credentials(world: Arc<World>) {
 }
 
 async fn silent(world: Arc<World>) {
-    let rig = Rig::start(&world, Plan::default()).await;
+    let rig = Rig::start(&world, Plan::impatient()).await;
     rig.fake.on("GET", "/channels/", Reply::Never);
     rig.has_faults(&["ARI does not answer"]).await;
     rig.fake.on("GET", "/channels/", Reply::Well);
