@@ -1,6 +1,6 @@
 # `make help` tells what there is.
 
-BUILD = cargo build --locked --quiet --workspace --bins
+BUILD = cargo build --locked --package karipass --package karipass-lab --bins
 # Python and Open JTalk, for `make prompts` alone.
 VENV = target/prompts
 # For `make test` alone: axe-core looks at the pages, Schemathesis tries the API.
@@ -28,9 +28,10 @@ help:
 	@echo 'make clean    removes target/ and var/'
 	@echo 'What is missing on Debian 12 or newer is installed first, as root or through sudo.'
 
+# Asterisk is fetched while the compiler works.
 run:
 	@tests/lab/install run
-	@$(BUILD)
+	@asterisk/get > /dev/null & got=$$!; $(BUILD); built=$$?; wait $$got && exit $$built
 	@target/debug/lab run
 
 call:

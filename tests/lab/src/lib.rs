@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 pub mod api;
 pub mod asterisk;
+#[cfg(feature = "browser")]
 pub mod browser;
 pub mod call;
 pub mod certificate;
