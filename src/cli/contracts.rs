@@ -124,8 +124,10 @@ fn refuse<'a>(path: &Path, bad: impl Iterator<Item = (u64, &'a Reason)>) -> Endi
 }
 
 async fn list(store: &Store, output: Output) -> anyhow::Result<Ending> {
+    let customers = store.customers(None).await?;
     for contract in store.contracts().await? {
-        output.result(&shown::contract(&contract), &shown::line(&contract))?;
+        let customer = customers.get(&contract.number).map(String::as_str);
+        output.result(&shown::contract(&contract, customer), &shown::line(&contract))?;
     }
     Ok(Ending::Done)
 }
@@ -136,8 +138,10 @@ async fn show(store: &Store, number: Number, output: Output) -> anyhow::Result<E
         return Ok(Ending::Refused);
     };
     let standings = store.standings(contract.number).await?;
-    let json = shown::with_standings(&contract, &standings);
-    output.result(&json, &shown::text(&contract, &standings))?;
+    let customers = store.customers(Some(contract.number)).await?;
+    let customer = customers.get(&contract.number).map(String::as_str);
+    let json = shown::with_standings(&contract, customer, &standings);
+    output.result(&json, &shown::text(&contract, customer, &standings))?;
     Ok(Ending::Done)
 }
 

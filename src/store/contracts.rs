@@ -1,5 +1,7 @@
 //! Contracts and their numbers, looked up by the daemon, changed by operators (`D2`).
 
+use std::collections::HashMap;
+
 use jiff::Timestamp;
 use tokio_postgres::Row;
 
@@ -24,6 +26,11 @@ const STANDINGS: &str = "
     FROM credential JOIN contract_number ON number = login
     WHERE contract = $1
     ORDER BY login";
+
+/// Of one contract, or of all.
+const CUSTOMERS: &str = "
+    SELECT number, customer FROM contract
+    WHERE customer IS NOT NULL AND ($1::text IS NULL OR number = $1)";
 
 /// Held to the end of the transaction; foreign keys to the contract are not kept waiting.
 pub(super) const LOCK_CONTRACT: &str = "SELECT FROM contract WHERE number = $1 FOR NO KEY UPDATE";
@@ -109,6 +116,19 @@ impl Store {
         rows.chunk_by(|one, next| own(one) == own(next))
             .filter_map(|rows| contract(rows).transpose())
             .collect()
+    }
+
+    /// Whose the contracts are that have a mark of it: this one, or all of them (`D1`).
+    ///
+    /// # Errors
+    /// [`StoreError::NotSent`] if the store is out of reach.
+    pub async fn customers(
+        &self,
+        contract_number: Option<Number>,
+    ) -> Result<HashMap<Number, String>, StoreError> {
+        let wanted = contract_number.as_ref().map(Number::as_str);
+        let rows = self.read(CUSTOMERS, &[&wanted]).await?;
+        rows.iter().map(|row| Ok((number(row, 0)?, column(row, 1, "contract.customer")?))).collect()
     }
 
     /// What the logins of a contract have, by their numbers.

@@ -9,8 +9,8 @@ use crate::contract::Contract;
 use crate::store::{Standing, State};
 use crate::unit::Unit;
 
-/// For programs.
-pub(super) fn contract(contract: &Contract) -> Value {
+/// For programs; with the mark of its customer, if it has one.
+pub(super) fn contract(contract: &Contract, customer: Option<&str>) -> Value {
     let numbers = contract
         .numbers
         .iter()
@@ -19,12 +19,17 @@ pub(super) fn contract(contract: &Contract) -> Value {
         "contract_number": contract.number.as_str(),
         "unit": contract.unit.map(Unit::as_str),
         "suspended": contract.suspended,
+        "customer": customer,
         "numbers": numbers.collect::<Vec<_>>(),
     })
 }
 
 /// For programs, with what the logins have.
-pub(super) fn with_standings(of: &Contract, standings: &[Standing]) -> Value {
+pub(super) fn with_standings(
+    of: &Contract,
+    customer: Option<&str>,
+    standings: &[Standing],
+) -> Value {
     let credentials = standings.iter().map(|standing| {
         json!({
             "login": standing.login.as_str(),
@@ -36,7 +41,7 @@ pub(super) fn with_standings(of: &Contract, standings: &[Standing]) -> Value {
         })
     });
     let credentials: Vec<_> = credentials.collect();
-    let mut shown = contract(of);
+    let mut shown = contract(of, customer);
     if let Value::Object(fields) = &mut shown {
         fields.insert("credentials".to_owned(), Value::Array(credentials));
     }
@@ -58,8 +63,12 @@ pub(super) fn line(contract: &Contract) -> String {
 }
 
 /// For people, with every number and what the logins have.
-pub(super) fn text(contract: &Contract, standings: &[Standing]) -> String {
+pub(super) fn text(contract: &Contract, customer: Option<&str>, standings: &[Standing]) -> String {
     let mut text = line(contract);
+    if let Some(customer) = customer {
+        text.push_str(", customer ");
+        text.push_str(customer);
+    }
     for row in &contract.numbers {
         let service = if row.service { "service" } else { "-" };
         let standing = standings.iter().find(|standing| standing.login == row.number);

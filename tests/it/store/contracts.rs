@@ -13,6 +13,7 @@ use crate::world::{Ran, World, karipass, trial};
 pub fn trials(world: &Arc<World>) -> Vec<Trial> {
     vec![
         trial(world, "d2_contracts_are_listed_and_shown", shown),
+        trial(world, "d2_the_mark_of_a_contracts_customer_is_shown", customer),
         trial(world, "d2_a_suspended_contract_sets_nothing_until_it_is_resumed", suspended),
         trial(world, "d2_a_removed_contract_leaves_its_audit_only", removed),
         trial(world, "r_the_exit_status_is_1_if_refused_and_2_for_usage", exit_status),
@@ -40,7 +41,7 @@ async fn shown(world: Arc<World>) {
     assert_eq!(
         listed[1],
         json!({
-            "contract_number": OTHER, "unit": null, "suspended": false,
+            "contract_number": OTHER, "unit": null, "suspended": false, "customer": null,
             "numbers": [{ "number": OTHER, "service": true }],
         })
     );
@@ -66,6 +67,23 @@ async fn shown(world: Arc<World>) {
     scene.owner.batch_execute(void).await.unwrap();
     let shown = contracts(&scene, &["show", CONTRACT]).out;
     assert!(shown.contains(", void, 3 wrong in a row"), "{shown}");
+}
+
+async fn customer(world: Arc<World>) {
+    let scene = Scene::new(&world).await;
+    let mark = "UPDATE contract SET customer = 'no. 17' WHERE number = $1";
+    scene.owner.execute(mark, &[&OTHER]).await.unwrap();
+    let marks = |ran: Ran| -> Vec<Value> {
+        let contracts = ran.out.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
+        contracts.map(|contract| contract["customer"].clone()).collect()
+    };
+    assert_eq!(marks(contracts(&scene, &["list", "--json"])), [Value::Null, json!("no. 17")]);
+    assert_eq!(marks(contracts(&scene, &["show", OTHER, "--json"])), [json!("no. 17")]);
+    assert_eq!(marks(contracts(&scene, &["show", CONTRACT, "--json"])), [Value::Null]);
+    let first_line =
+        |named| contracts(&scene, &["show", named]).out.lines().next().unwrap().to_owned();
+    assert!(first_line(OTHER).ends_with(", customer no. 17"), "{}", first_line(OTHER));
+    assert!(!first_line(CONTRACT).contains("customer"), "{}", first_line(CONTRACT));
 }
 
 async fn suspended(world: Arc<World>) {
