@@ -3,12 +3,11 @@
 
 use std::net::IpAddr;
 
-use metrics::counter;
-
 use crate::hashing::{Checked, HashError, Hasher, Salt};
 use crate::number::Number;
 use crate::password::{PhcString, TypedPassword};
 use crate::store::audit::Outcome;
+use crate::store::count_voided;
 
 /// Compares what was typed for `login` with its stored hash, or with the dummy if it has none: one
 /// hash operation either way, in the turn of `address`. What comes of it stands only once the store
@@ -33,7 +32,6 @@ pub(super) async fn compare(
 
 /// Tells that a credential is void now, and why.
 pub(super) fn note_voided(login: Option<Number>, address: IpAddr, reason: Outcome) {
-    let reason = reason.as_str();
-    tracing::warn!(?login, %address, reason, "a credential is void");
-    counter!("karipass_credentials_voided_total", "reason" => reason).increment(1);
+    tracing::warn!(?login, %address, reason = reason.as_str(), "a credential is void");
+    count_voided(reason, 1);
 }

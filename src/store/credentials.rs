@@ -1,5 +1,7 @@
 //! Setting a temporary password by phone (`P9`, `P13`, `P14`, `C4`).
 
+use metrics::counter;
+
 use super::attempt::{AttemptId, Tried, Try};
 use super::audit::{self, Columns, Event, Outcome, Record, Source};
 use super::transaction::{Parameters, Statement, Transaction};
@@ -48,9 +50,11 @@ const VOID_OTHERS: &str = "
         WHERE login IN (SELECT number FROM contract_number WHERE contract = $1)
           AND login <> $2 AND voided_at IS NULL
         RETURNING login
+    ), noted AS (
+        INSERT INTO audit (source, event, outcome, login, contract, unit, caller)
+        SELECT $3, $4, $5, login, $1, $6, $7 FROM voided ORDER BY login
     )
-    INSERT INTO audit (source, event, outcome, login, contract, unit, caller)
-    SELECT $3, $4, $5, login, $1, $6, $7 FROM voided ORDER BY login";
+    SELECT login FROM voided";
 
 /// After [`VOID_OTHERS`]: a login under way either finds its credential void or has left a session
 /// that is seen here.
@@ -84,7 +88,7 @@ impl Store {
             let statements: [Statement<'_>; 1] = [(audit::INSERT, &row)];
             let committed =
                 transaction.commit_as(tried, Outcome::ContractChanged, &statements).await;
-            return Ok(Tried { told: Setting::Refused, committed });
+            return Ok(Tried { told: Setting::Refused, committed: committed.map(drop) });
         };
         let changes_unit = contract.unit != Some(new.unit);
         let committed = transaction.store(tried, new, changes_unit).await;
@@ -130,8 +134,17 @@ impl Transaction {
             ]);
         }
         statements.push((TOUCH, touch));
-        self.commit_as(tried, Outcome::Done, &statements).await
+        let rows = self.commit_as(tried, Outcome::Done, &statements).await?;
+        // Those of what voids the others: nothing else has any.
+        count_voided(Outcome::UnitChanged, rows.iter().map(Vec::len).sum());
+        Ok(())
     }
+}
+
+/// Counts credentials that are void now, and why.
+pub(crate) fn count_voided(reason: Outcome, number: usize) {
+    counter!("karipass_credentials_voided_total", "reason" => reason.as_str())
+        .increment(number as u64);
 }
 
 fn record(new: &SetTemporary, event: Event, outcome: Outcome) -> Record {

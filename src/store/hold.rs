@@ -157,7 +157,7 @@ impl Hold {
     /// # Errors
     /// [`StoreError`]
     pub async fn release(self) -> Result<(), StoreError> {
-        self.commit(Outcome::Done, &[]).await
+        self.commit(Outcome::Done, &[]).await.map(drop)
     }
 
     /// Changes nothing, and says so.
@@ -168,7 +168,7 @@ impl Hold {
         let record = doing.record(outcome);
         let row = Columns::of(&record);
         let row = row.parameters();
-        self.commit(outcome, &[(audit::INSERT, &row)]).await
+        self.commit(outcome, &[(audit::INSERT, &row)]).await.map(drop)
     }
 
     /// Counts a wrong secret against each of these numbers, whose credentials are of `kind` and not
@@ -201,16 +201,16 @@ impl Hold {
         let own: Parameters<'_> = &[&login, &token_digest];
         let ended = ended.and(own);
         let statements: &[Statement<'_>] = if is_over { &[(END_SESSION, &ended)] } else { &[] };
-        let committed = self.commit(Outcome::Wrong, statements).await;
+        let committed = self.commit(Outcome::Wrong, statements).await.map(drop);
         Ok(Tried { told: voided, committed })
     }
 
-    /// Ends it with these statements, as a try of its attempt.
+    /// Ends it with these statements, as a try of its attempt; gives the rows of each.
     pub(super) async fn commit(
         self,
         outcome: Outcome,
         statements: &[Statement<'_>],
-    ) -> Result<(), StoreError> {
+    ) -> Result<Vec<Vec<Row>>, StoreError> {
         self.transaction.commit_as(self.tried, outcome, statements).await
     }
 }

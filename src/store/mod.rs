@@ -47,10 +47,12 @@ use again::Time;
 pub use attempt::{AttemptId, Tried, Try};
 use connect::{Connector, Hosts};
 pub use contracts::{Act, Standing, State};
+pub(crate) use credentials::count_voided;
 pub use credentials::{SetTemporary, Setting};
 pub use doing::Doing;
 pub use password::ReplacePassword;
 use readiness::Look;
+pub use sweep::PORTION;
 pub use unit::ReplaceUnit;
 
 /// How long an operator's command may take.

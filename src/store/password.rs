@@ -70,6 +70,6 @@ impl Hold {
         if new.version != self.view().contract.version {
             statements.push((RAISE, raised));
         }
-        self.commit(Outcome::Done, &statements).await
+        self.commit(Outcome::Done, &statements).await.map(drop)
     }
 }

@@ -68,6 +68,7 @@ impl Store {
             [("SAVEPOINT probe", &[]), (audit::INSERT, &row), ("ROLLBACK TO SAVEPOINT probe", &[])];
         let (transaction, _) = self.begin_with(time, &statements).await?;
         let attempt = AttemptId::draw(&mut rand::rng());
-        transaction.commit_as(Try { attempt, number: 0, time }, Outcome::Done, &[]).await
+        let tried = Try { attempt, number: 0, time };
+        transaction.commit_as(tried, Outcome::Done, &[]).await.map(drop)
     }
 }

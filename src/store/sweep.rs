@@ -10,7 +10,7 @@ use std::time::Duration;
 use super::audit::{Event, Outcome};
 use super::contracts::column;
 use super::transaction::Parameters;
-use super::{Store, StoreError};
+use super::{Store, StoreError, count_voided};
 use crate::rules;
 
 /// How long an attempt is kept; it is repeated for seconds, and a packet is on its way for no
@@ -18,7 +18,7 @@ use crate::rules;
 const ATTEMPT_KEPT: Duration = Duration::from_mins(10);
 
 /// Rows that one statement removes.
-const PORTION: i64 = 5_000;
+pub const PORTION: i64 = 5_000;
 /// Statements of one kind in one clean-up; what is left then waits for the next.
 const MAX_PORTIONS: usize = 40;
 
@@ -72,7 +72,7 @@ impl Store {
     /// # Errors
     /// [`StoreError`]
     pub async fn prune_audit(&self, kept: Duration) -> Result<(), StoreError> {
-        self.in_portions(AUDIT, &[&kept.as_secs_f64(), &PORTION]).await
+        self.in_portions(AUDIT, &[&kept.as_secs_f64(), &PORTION]).await.map(drop)
     }
 
     /// Removes sessions past their 12 hours (`W5`) and attempts that are over, and wipes the hashes
@@ -87,18 +87,27 @@ impl Store {
         self.in_portions(ATTEMPTS, &[&kept, &PORTION]).await?;
         let life = rules::TEMPORARY_PASSWORD_LIFE.as_secs_f64();
         let (event, outcome) = (Event::Voided.as_str(), Outcome::Expired.as_str());
-        self.in_portions(CREDENTIALS, &[&life, &PORTION, &event, &outcome]).await
+        let expired = self.in_portions(CREDENTIALS, &[&life, &PORTION, &event, &outcome]).await?;
+        count_voided(Outcome::Expired, expired);
+        Ok(())
     }
 
-    /// Runs a statement that tells how many rows it was about, until it finds less than a portion.
-    async fn in_portions(&self, sql: &str, parameters: Parameters<'_>) -> Result<(), StoreError> {
+    /// Runs a statement that tells how many rows it was about, until it finds less than a portion;
+    /// gives how many there were in all.
+    async fn in_portions(
+        &self,
+        sql: &str,
+        parameters: Parameters<'_>,
+    ) -> Result<usize, StoreError> {
+        let mut all = 0;
         for _ in 0..MAX_PORTIONS {
             let rows = self.write(sql, parameters).await?;
             let done: i64 = rows.first().map_or(Ok(0), |row| column(row, 0, "a count"))?;
+            all += usize::try_from(done).unwrap_or(0);
             if done < PORTION {
                 break;
             }
         }
-        Ok(())
+        Ok(all)
     }
 }

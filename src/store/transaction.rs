@@ -151,10 +151,10 @@ impl Transaction {
     /// # Errors
     /// As [`Transaction::commit_with`].
     pub(super) async fn commit(self) -> Result<(), StoreError> {
-        self.commit_with(&[]).await
+        self.commit_with(&[]).await.map(drop)
     }
 
-    /// Runs these statements as a try of an attempt, and commits it with them.
+    /// Runs these statements as a try of an attempt, and commits it with them; gives the rows of each.
     ///
     /// # Errors
     /// As [`Transaction::commit_with`].
@@ -163,25 +163,28 @@ impl Transaction {
         tried: Try,
         outcome: Outcome,
         statements: &[Statement<'_>],
-    ) -> Result<(), StoreError> {
+    ) -> Result<Vec<Vec<Row>>, StoreError> {
         let (id, outcome) = (tried.attempt.bytes(), outcome.as_str());
         let parameters: Parameters<'_> = &[&id.as_slice(), &tried.number, &outcome];
         let attempt: &[Statement<'_>] = &[(attempt::INSERT, parameters)];
-        self.commit_with(&[attempt, statements].concat()).await
+        let mut rows = self.commit_with(&[attempt, statements].concat()).await?;
+        rows.remove(0);
+        Ok(rows)
     }
 
-    /// Runs these statements, one after the other, and commits if every one of them succeeds.
+    /// Runs these statements, one after the other, and commits if every one of them succeeds; gives
+    /// the rows of each.
     ///
     /// # Errors
     /// [`StoreError::OutcomeUnknown`] if an answer never came, [`StoreError::NotSent`] if the server refused.
     pub(super) async fn commit_with(
         mut self,
         statements: &[Statement<'_>],
-    ) -> Result<(), StoreError> {
+    ) -> Result<Vec<Vec<Row>>, StoreError> {
         match self.borrowed.together(None, statements, Some("COMMIT")).await {
-            Ok(_) => {
+            Ok(rows) => {
                 self.borrowed.give_back();
-                Ok(())
+                Ok(rows)
             }
             Err(fault) if fault.is_connection_lost() => Err(StoreError::OutcomeUnknown(fault)),
             // A statement that fails makes the server roll back at the COMMIT behind it.

@@ -1,10 +1,10 @@
 //! A change of the unit on the site (`U`): credentials dropped, copied and voided, sessions ended.
 
-use super::StoreError;
 use super::audit::{self, Columns, Event, Outcome};
 use super::doing::Doing;
 use super::hold::{Hold, texts};
 use super::transaction::{Parameters, Statement};
+use super::{StoreError, count_voided};
 use crate::credential::Credential;
 use crate::number::Number;
 use crate::password::PhcString;
@@ -37,18 +37,23 @@ const END_SESSIONS: &str = "
 const DROP: &str = "
     WITH dropped AS (
         DELETE FROM credential WHERE login = ANY($6) RETURNING login, voided_at IS NULL AS was_live
+    ), noted AS (
+        INSERT INTO audit (source, event, outcome, login, contract, unit, address)
+        SELECT 'site', $1::text, $2::text, login, $3::text, $4::text, $5::inet
+        FROM dropped WHERE was_live ORDER BY login
     )
-    INSERT INTO audit (source, event, outcome, login, contract, unit, address)
-    SELECT 'site', $1::text, $2::text, login, $3::text, $4::text, $5::inet
-    FROM dropped WHERE was_live ORDER BY login";
+    SELECT login FROM dropped WHERE was_live";
 
 const VOID: &str = "
     WITH voided AS (
         UPDATE credential SET phc = NULL, voided_at = clock_timestamp()
         WHERE login = ANY($6) AND voided_at IS NULL RETURNING login
+    ), noted AS (
+        INSERT INTO audit (source, event, outcome, login, contract, unit, address)
+        SELECT 'site', $1::text, $2::text, login, $3::text, $4::text, $5::inet
+        FROM voided ORDER BY login
     )
-    INSERT INTO audit (source, event, outcome, login, contract, unit, address)
-    SELECT 'site', $1::text, $2::text, login, $3::text, $4::text, $5::inet FROM voided ORDER BY login";
+    SELECT login FROM voided";
 
 const COPY: &str = "
     WITH copied AS (
@@ -98,6 +103,9 @@ impl Hold {
             (COPY, &copied),
             (TOUCH, touched),
         ];
-        self.commit(Outcome::Done, &statements).await
+        let rows = self.commit(Outcome::Done, &statements).await?;
+        // Those of what voids credentials: nothing else has any.
+        count_voided(Outcome::UnitChanged, rows.iter().map(Vec::len).sum());
+        Ok(())
     }
 }

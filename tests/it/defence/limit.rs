@@ -29,6 +29,7 @@ pub fn trials(world: &Arc<World>) -> Vec<Trial> {
             "b1_one_address_voids_ten_credentials_an_hour_and_tells_nothing_by_it",
             ten_voidings,
         ),
+        trial(world, "b1_what_a_change_of_the_unit_voids_is_counted", unit_change),
         trial(world, "b1_a_change_voids_no_more_than_its_address_may", changes),
     ]
 }
@@ -164,6 +165,21 @@ async fn ten_voidings(world: Arc<World>) {
     assert_eq!(log.matches("a credential is void").count(), 10, "{log}");
     assert!(log.contains("are refused by the limit"), "{log}");
     assert!(log.contains("127.0.1.1") && !log.contains(&eleventh), "{log}");
+}
+
+async fn unit_change(world: Arc<World>) {
+    let scene = Scene::new(&world, "number").await;
+    let daemon = Daemon::start(&scene.database, &[]);
+    let (caller, base) = (Caller::new(), &daemon.base);
+    let (one, two) = ("0612345601", "0612345602");
+    for login in [one, two] {
+        site::credential(&scene.owner, login, "password").await;
+    }
+    let token = caller.log_in(base, one, RIGHT).await.token();
+    let passwords = [(one, RIGHT), (two, RIGHT)];
+    assert_eq!(change_unit(&caller, base, &token, "line", &passwords).await.status, 200);
+    let voided = "karipass_credentials_voided_total{reason=\"unit_changed\"} ";
+    assert!((daemon.metric(&caller, voided).await - 2.0).abs() < f64::EPSILON);
 }
 
 async fn changes(world: Arc<World>) {

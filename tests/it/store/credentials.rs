@@ -6,6 +6,7 @@ use karipass::store::Setting;
 use karipass::unit::Unit;
 use karipass_lab::proxy::{Point, Proxy, Trouble};
 use libtest_mimic::Trial;
+use metrics_exporter_prometheus::PrometheusBuilder;
 
 use super::scene::{CONTRACT, FIRST, OTHER, PHC, PLAIN, SECOND, Scene, number, temporary};
 use crate::world::{World, daemon_store, store_at, trial};
@@ -17,6 +18,7 @@ pub fn trials(world: &Arc<World>) -> Vec<Trial> {
         trial(world, "p9_a_commit_is_durable_whatever_the_servers_default", durable),
         trial(world, "p13_dropped_before_any_statement_is_through_nothing_changes", dropped),
         trial(world, "p14_a_change_of_unit_voids_all_else_and_ends_all_sessions", unit_changed),
+        trial(world, "b1_what_the_phone_and_the_clean_up_void_is_counted_by_reason", counted),
         trial(world, "p14_an_additional_number_may_choose_only_the_unit_in_force", unit_refused),
         trial(world, "p14_the_unit_in_force_again_leaves_the_others_alone", same_unit),
         trial(world, "p9_what_changed_under_the_call_is_refused", changed_under_the_call),
@@ -144,6 +146,33 @@ async fn unit_changed(world: Arc<World>) {
             format!("phone voided unit_changed {SECOND} line {CONTRACT}"),
         ]
     );
+}
+
+async fn counted(world: Arc<World>) {
+    let scene = Scene::new(&world).await;
+    let recorder = PrometheusBuilder::new().build_recorder();
+    let _until_the_end = metrics::set_default_local_recorder(&recorder);
+    let voided = |reason: &str| {
+        let told = recorder.handle().render();
+        let name = format!("karipass_credentials_voided_total{{reason=\"{reason}\"}} ");
+        told.lines().find_map(|line| line.strip_prefix(&name)?.parse().ok()).unwrap_or(0)
+    };
+    for login in [FIRST, SECOND] {
+        assert_eq!(scene.set(CONTRACT, Unit::Number, login).await, Setting::Stored);
+        assert_eq!(voided("unit_changed"), 0, "{login}");
+    }
+    // The contract number's own is new; the other two are void, and one of them once only.
+    assert_eq!(scene.set(CONTRACT, Unit::Line, CONTRACT).await, Setting::Stored);
+    assert_eq!(voided("unit_changed"), 2);
+    assert_eq!(scene.set(CONTRACT, Unit::Number, FIRST).await, Setting::Stored);
+    assert_eq!(voided("unit_changed"), 3);
+    assert_eq!(scene.set(OTHER, Unit::Line, OTHER).await, Setting::Stored);
+    let expire = "UPDATE credential SET set_at = set_at - interval '24 hours'";
+    scene.owner.batch_execute(expire).await.unwrap();
+    for _ in 0..2 {
+        scene.store.sweep().await.unwrap();
+        assert_eq!([voided("expired"), voided("unit_changed")], [2, 3]);
+    }
 }
 
 async fn unit_refused(world: Arc<World>) {
