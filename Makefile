@@ -22,6 +22,7 @@ help:
 	@echo 'make lint     format and lints'
 	@echo 'make fuzz     makes up what comes from outside, FUZZ_SECONDS (600) for each target of FUZZ_TARGETS'
 	@echo 'make bench    measures, and writes target/bench.json'
+	@echo '              (FIGURE=hash, calls, capacity, logins or clean_up measures that alone)'
 	@echo 'make screenshots  pictures every page anew into docs/screenshots'
 	@echo 'make prompts  speaks the guidance anew from asterisk/sounds/words.tsv'
 	@echo 'make sbom     writes target/karipass.cdx.json, a CycloneDX list of everything that is built in'
@@ -94,10 +95,13 @@ fuzz:
 	        -max_total_time=$(FUZZ_SECONDS) -max_len=4096 -timeout=10 -print_final_stats=1 || exit 1; \
 	done
 
+# What is measured alone: make bench FIGURE=capacity
+FIGURE =
+
 bench:
 	@tests/lab/install bench
 	@asterisk/get > /dev/null
-	cargo bench --locked --quiet --bench figures
+	cargo bench --locked --quiet --bench figures -- $(FIGURE)
 
 # The stories that show each page, as a pointer would.
 SHOWING = _with_the_pointer w4_ w5_left w6_ c2_three_wrong_current

@@ -41,6 +41,8 @@ pub struct Call {
     pub heard: Heard,
     /// Whether the other side hung up.
     pub ended: bool,
+    /// How long after its time a packet was sent, at most: this machine's doing, and not the line's.
+    pub late: Duration,
 }
 
 /// Places a call from each of `callers`, so many a second, who all follow `script`.
@@ -84,6 +86,7 @@ struct Talking<'a> {
     call: usize,
     voice: Voice<'a>,
     due: Instant,
+    late: Duration,
 }
 
 impl<'a> Conversation<'a> {
@@ -117,7 +120,8 @@ impl<'a> Conversation<'a> {
         match what {
             News::Answered(port) => {
                 let voice = Voice::new(self.script, (self.line.sip.ip(), port).into());
-                self.voices.push(Talking { call, voice, due: Instant::now() });
+                let due = Instant::now();
+                self.voices.push(Talking { call, voice, due, late: Duration::ZERO });
                 self.answered.push((call, port));
                 false
             }
@@ -125,7 +129,9 @@ impl<'a> Conversation<'a> {
             News::HungUp | News::Ended | News::Refused => {
                 self.calls[call].ended = what == News::Ended;
                 if let Some(index) = self.voices.iter().position(|voice| voice.call == call) {
-                    self.calls[call].released = self.voices.swap_remove(index).voice.released;
+                    let Talking { voice, late, .. } = self.voices.swap_remove(index);
+                    self.calls[call].released = voice.released;
+                    self.calls[call].late = late;
                 }
                 true
             }
@@ -135,8 +141,9 @@ impl<'a> Conversation<'a> {
     /// Sends what is due.
     fn talk(&mut self) {
         let now = Instant::now();
-        for Talking { voice, due, .. } in &mut self.voices {
+        for Talking { voice, due, late, .. } in &mut self.voices {
             if *due <= now {
+                *late = (*late).max(now - *due);
                 *due += PACKET;
                 voice.speak(self.socket);
             }

@@ -37,6 +37,13 @@ impl Figure {
         Self { aim: Some(format!("{most} at most")), held: Some(held), ..self }
     }
 
+    /// It should be this much at least.
+    #[must_use]
+    pub fn at_least(self, least: f64) -> Self {
+        let held = self.value >= least;
+        Self { aim: Some(format!("{least} at least")), held: Some(held), ..self }
+    }
+
     /// Its ratio to the baseline should be this much at most.
     #[must_use]
     pub fn ratio_at_most(self, most: f64) -> Self {

@@ -1,6 +1,6 @@
 //! What `make bench` measures: a hash beside C libargon2, 200 calls beside the same flow in plain
-//! dialplan, and how many calls a second all succeed. Prints a table and writes it to
-//! `target/bench.json`.
+//! dialplan, how many calls a second all succeed, logins on a machine without idle time, and the
+//! clean-up of tables of millions of rows. Prints a table and writes it to `target/bench.json`.
 //!
 //! That an aim is not held is a figure like any other; only what cannot be measured is an error.
 //! Both sides of each comparison run on the same machine in the same run, but a machine that is busy
@@ -13,25 +13,57 @@
 
 mod calls;
 mod capacity;
+mod clean_up;
 mod figure;
 mod hash;
+mod line;
+mod logins;
 mod reaction;
 mod script;
 mod system;
 mod usage;
 
-use std::fs;
 use std::path::Path;
+use std::{env, fs};
 
-use anyhow::Result;
+use anyhow::{Result, ensure};
 
+use figure::Figure;
+
+/// Measures something.
+type Measure = fn() -> Result<Vec<Figure>>;
+
+/// What there is to measure, by the names that choose it.
+const MEASURES: [(&str, Measure); 5] = [
+    ("hash", hash::measure),
+    ("calls", line::measure),
+    ("capacity", capacity::measure),
+    ("logins", logins::measure),
+    ("clean_up", clean_up::measure),
+];
+
+/// Measures what the arguments name; everything, if they name nothing.
 fn main() -> Result<()> {
-    println!("hashing…");
-    let mut figures = vec![hash::measure()?];
-    figures.extend(system::measure()?);
+    // Cargo adds options of its own.
+    let chosen: Vec<String> = env::args().skip(1).filter(|name| !name.starts_with('-')).collect();
+    let known = MEASURES.map(|(name, _)| name);
+    ensure!(
+        chosen.iter().all(|name| known.contains(&name.as_str())),
+        "there is {}",
+        known.join(", ")
+    );
+    let mut figures = Vec::new();
+    for (name, measure) in MEASURES {
+        if chosen.is_empty() || chosen.iter().any(|chosen| chosen == name) {
+            println!("{name}…");
+            figures.extend(measure()?);
+        }
+    }
     println!("\n{}", figure::table(&figures));
-    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("target/bench.json");
-    fs::write(&file, figure::json(&figures)?)?;
-    println!("\nwritten to {}", file.display());
+    if chosen.is_empty() {
+        let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("target/bench.json");
+        fs::write(&file, figure::json(&figures)?)?;
+        println!("\nwritten to {}", file.display());
+    }
     Ok(())
 }

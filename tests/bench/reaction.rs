@@ -1,6 +1,6 @@
 //! What the callers heard, and how long after each entry.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use anyhow::Result;
 use karipass_lab::subscriber::hearing::{Heard, Hearing, Library};
@@ -8,13 +8,18 @@ use karipass_lab::subscriber::hearing::{Heard, Hearing, Library};
 use crate::calls::Call;
 use crate::script::ENTRIES;
 
-/// What 200 calls came to.
+/// A caller who sends a packet so late has not keyed as people do: it shares the machine with the line.
+const LATE: Duration = Duration::from_millis(500);
+
+/// What calls came to.
 #[derive(Debug, Default)]
 pub struct Reactions {
     /// Calls that did not go as they should.
     pub failed: usize,
     /// Calls that heard the apology at once.
     pub refused: usize,
+    /// Calls that did not go as they should, and whose caller did not key as it should.
+    pub disturbed: usize,
     /// From the release of an entry's last key to the next guidance's first packet, in milliseconds.
     pub next_guidance: Vec<f64>,
     /// The same from the confirmation to `completed`.
@@ -37,10 +42,11 @@ impl Reactions {
                     reactions.note(&call.released, beginnings);
                 }
                 Some(_) | None if is_refused(&hearing.heard) => reactions.refused += 1,
+                Some(_) | None if call.late > LATE => reactions.disturbed += 1,
                 Some(_) | None => {
                     let names: Vec<String> =
                         hearing.heard.iter().map(|heard| heard.names.join("|")).collect();
-                    eprintln!("a call failed; its caller heard {}", names.join(", "));
+                    eprintln!("a call failed: {:.0?} late, heard {}", call.late, names.join(", "));
                     reactions.failed += 1;
                 }
             }

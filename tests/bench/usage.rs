@@ -8,6 +8,9 @@ use anyhow::{Context as _, Result};
 /// Linux counts processor time for programs in hundredths of a second.
 const TICK: Duration = Duration::from_millis(10);
 
+/// The daemon's threads that hash.
+pub const HASHING: &str = "hash-";
+
 /// A process, by its id.
 #[derive(Debug, Clone, Copy)]
 pub struct Process(pub u32);

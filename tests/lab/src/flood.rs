@@ -19,7 +19,7 @@ use crate::process::takes_what_is_left;
 /// Between two helpings.
 const TICK: Duration = Duration::from_millis(10);
 /// Logins that the capacity is measured with, and how many at once.
-const MEASURED: usize = 200;
+pub const MEASURED: u32 = 200;
 const SIDE_BY_SIDE: usize = 6;
 
 /// Logins with a wrong password for one number, which nobody has set one for.
@@ -90,7 +90,7 @@ impl Flood {
             Ok(began.elapsed())
         });
         let took = measured.join().map_err(|_| anyhow!("the measuring has panicked"))??;
-        Ok(f64::from(u32::try_from(MEASURED)?) / took.as_secs_f64())
+        Ok(f64::from(MEASURED) / took.as_secs_f64())
     }
 
     /// So many a second, until it is ended.

@@ -1,0 +1,99 @@
+//! The minute's clean-up beside millions of rows: when nothing is over, and a portion of what is.
+
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use anyhow::Result;
+use karipass::config::{Database as Configured, Secret};
+use karipass::rules;
+use karipass::store::{PORTION, Store};
+use karipass_lab::postgres::{Durability, Postgres};
+use tokio::runtime::Runtime;
+use tokio_postgres::Client;
+
+use crate::figure::{Figure, quantile};
+
+/// Sessions that live.
+const ROWS: i64 = 10_000_000;
+/// Sessions, attempts and temporary passwords that are over, in that order: so many of each.
+const OVER: i64 = 20_000;
+/// How often the clean-up looks when nothing is over.
+const LOOKS: usize = 20;
+/// What it may take then, and what a portion may, in milliseconds.
+const NOTHING_MS: f64 = 100.0;
+const PORTION_MS: f64 = 1000.0;
+
+/// Nothing to do, and much.
+pub fn measure() -> Result<Vec<Figure>> {
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    let postgres = runtime.block_on(Postgres::temporary(Durability::Fast))?;
+    let karipass = Path::new(env!("CARGO_BIN_EXE_karipass"));
+    let database = runtime.block_on(postgres.migrated("karipass", karipass))?;
+    let began = Instant::now();
+    let superuser = runtime.block_on(postgres.superuser(&database.name))?;
+    runtime.block_on(fill(&superuser))?;
+    println!("{ROWS} sessions were made in {:.0} s", began.elapsed().as_secs_f64());
+    let url = Secret::from(database.daemon_url);
+    let store = Store::for_daemon(&Configured { url, owner_url: None, connections: 2 })?;
+    // The first one connects.
+    sweep(&runtime, &store)?;
+    let mut looks = (0..LOOKS).map(|_| sweep(&runtime, &store)).collect::<Result<Vec<_>>>()?;
+    let nothing = quantile(&mut looks, 0.99);
+    runtime.block_on(end_some(&superuser))?;
+    let much = sweep(&runtime, &store)?;
+    #[expect(clippy::cast_precision_loss, reason = "a dozen")]
+    let portions = (3 * OVER / PORTION) as f64;
+    Ok(vec![
+        Figure::new("clean-up, nothing is over", nothing, "ms").at_most(NOTHING_MS),
+        Figure::new("clean-up, a portion", much / portions, "ms").at_most(PORTION_MS),
+    ])
+}
+
+/// What a clean-up takes, in milliseconds.
+fn sweep(runtime: &Runtime, store: &Store) -> Result<f64> {
+    let began = Instant::now();
+    runtime.block_on(store.sweep())?;
+    Ok(began.elapsed().as_secs_f64() * 1e3)
+}
+
+/// Contracts of one number each with a temporary password; and sessions of the first. For millions of
+/// them random keys, a log of them, and the look at what they refer to would take minutes.
+async fn fill(superuser: &Client) -> Result<()> {
+    superuser
+        .batch_execute(&format!(
+            "SET session_replication_role = replica;
+             INSERT INTO contract (number, unit)
+             SELECT '03' || lpad(n::text, 8, '0'), 'line' FROM generate_series(1, {OVER}) AS n;
+             INSERT INTO contract_number SELECT number, number, true FROM contract;
+             INSERT INTO credential (login, kind, phc, set_at)
+             SELECT number, 'temporary', 'a hash', now() FROM contract;
+             INSERT INTO attempt (id, outcome)
+             SELECT decode(md5(n::text), 'hex'), 'done' FROM generate_series(1, {OVER}) AS n;
+             ALTER TABLE session SET UNLOGGED;
+             INSERT INTO session (token_digest, credential, contract, created_at, last_seen_at)
+             SELECT int8send(n), 1, '0300000001', now() - n * interval '1 ms', now()
+             FROM generate_series(1, {ROWS}) AS n;
+             SET session_replication_role = origin;"
+        ))
+        .await?;
+    superuser.batch_execute("ANALYZE").await?;
+    Ok(())
+}
+
+/// Some of each are over by now.
+async fn end_some(superuser: &Client) -> Result<()> {
+    let [session, temporary] = [rules::SESSION_LIFE, rules::TEMPORARY_PASSWORD_LIFE].map(past);
+    superuser
+        .batch_execute(&format!(
+            "UPDATE session SET created_at = created_at - interval '{session} s'
+             WHERE token_digest = ANY(ARRAY(SELECT token_digest FROM session LIMIT {OVER}));
+             UPDATE attempt SET at = at - interval '1 day';
+             UPDATE credential SET set_at = set_at - interval '{temporary} s';"
+        ))
+        .await?;
+    Ok(())
+}
+
+fn past(life: Duration) -> u64 {
+    life.as_secs()
+}
