@@ -7,8 +7,8 @@ use std::sync::Arc;
 use libtest_mimic::Trial;
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject as _;
-use tokio::task::JoinSet;
 
+use crate::flood::Flood;
 use crate::scene;
 use crate::site::{self, Caller, Daemon, NUMBER, RIGHT, WRONG};
 use crate::world::{World, trial};
@@ -108,27 +108,13 @@ async fn flood(world: Arc<World>) {
     site::credential(&owner, NUMBER, "password").await;
     let daemon = Daemon::start(&database, &[]);
     let caller = Caller::new();
-    let mut flood = JoinSet::new();
-    for _ in 0..1500 {
-        let (caller, base) = (caller.clone(), daemon.base.clone());
-        flood.spawn(async move { caller.log_in(&base, "0699999999", WRONG).await });
-    }
-    // The first refusal comes while the queue is full: then all else is still quick.
-    let refused = loop {
-        let answer = flood.join_next().await.unwrap().unwrap();
-        if answer.status == 503 {
-            break answer;
-        }
-        assert_eq!(answer.status, 401);
-    };
-    assert_eq!(refused.code(), "busy");
-    assert!(refused.headers.contains_key("retry-after"));
+    let flood = Flood::begin(&daemon.base).await;
     assert_eq!(caller.get(&format!("{}/livez", daemon.operators)).await.status, 200);
     let url = format!("{}/api/v1/openapi.json", daemon.base);
     assert_eq!(caller.get(&url).await.status, 200);
     let waiting = daemon.metric(&caller, "karipass_hash_waiting{lane=\"logins\"}").await;
     assert!(waiting > 500.0, "only {waiting} logins still wait");
-    flood.shutdown().await;
+    flood.end().await;
     assert_eq!(caller.log_in(&daemon.base, NUMBER, RIGHT).await.status, 200);
 }
 
