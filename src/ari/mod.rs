@@ -102,9 +102,9 @@ impl Default for Pace {
     }
 }
 
-/// New calls a second at first, for each core of the machine; a hash takes a tenth to a third of a
+/// New calls a second at first, for each core of the machine; a hash takes a tenth to a fifth of a
 /// core by then.
-const CALLS_A_SECOND: f64 = 7.0;
+const CALLS_A_SECOND: f64 = 5.0;
 
 #[expect(clippy::cast_precision_loss, reason = "a machine has not that many cores")]
 fn cores() -> f64 {

@@ -1,0 +1,169 @@
+//! The admission of calls, with time moved by hand.
+
+use super::*;
+
+const QUICK_ORDER: Duration = Duration::from_millis(5);
+const SLOW_ORDER: Duration = Duration::from_secs(2);
+
+/// A line whose time is moved by hand.
+struct Moved {
+    admission: Admission,
+    now: Instant,
+}
+
+impl Moved {
+    fn new(a_second: f64) -> Self {
+        Self { admission: Admission::new(a_second), now: crate::clock::now() }
+    }
+
+    fn pass(&mut self, time: Duration) {
+        self.now += time;
+    }
+
+    fn orders(&mut self, number: usize, took: Duration) {
+        (0..number).for_each(|_| self.admission.note_order(took, self.now));
+    }
+
+    fn admit(&mut self) -> Result<(), Cause> {
+        self.admission.admit(Duration::ZERO, self.now)
+    }
+
+    /// How many of the calls that come at this rate for so long are taken.
+    fn taken(&mut self, a_second: u32, seconds: u32) -> u32 {
+        let mut taken = 0;
+        for _ in 0..a_second * seconds {
+            self.pass(Duration::from_secs(1) / a_second);
+            self.orders(1, QUICK_ORDER);
+            taken += u32::from(self.admit().is_ok());
+        }
+        taken
+    }
+}
+
+#[test]
+fn b8_one_lost_order_is_no_overload_and_many_slow_ones_are() {
+    let mut line = Moved::new(14.0);
+    line.orders(100, QUICK_ORDER);
+    line.orders(1, Duration::from_secs(10));
+    assert_eq!(line.admit(), Ok(()));
+    line.orders(10, SLOW_ORDER);
+    assert_eq!(line.admit(), Err(Cause::Orders));
+}
+
+#[test]
+fn b8_hashes_that_come_slowly_refuse_calls_until_they_come_quickly() {
+    let mut line = Moved::new(14.0);
+    let mut admit = |hashes_ms| {
+        line.pass(Duration::from_secs(1));
+        line.admission.admit(Duration::from_millis(hashes_ms), line.now)
+    };
+    assert_eq!(admit(450), Ok(()));
+    assert_eq!(admit(550), Err(Cause::Hashes));
+    assert_eq!(admit(450), Err(Cause::Hashes));
+    assert_eq!(admit(250), Err(Cause::Hashes));
+    // There is nothing left of what was saved before.
+    assert_eq!([admit(150), admit(450)], [Ok(()), Ok(())]);
+}
+
+#[test]
+fn b8_what_was_slow_is_forgotten_within_five_seconds_without_another_call() {
+    let mut line = Moved::new(14.0);
+    line.orders(1000, MOST);
+    assert_eq!(line.admit(), Err(Cause::Orders));
+    line.pass(Duration::from_secs(1));
+    assert_eq!(line.admit(), Err(Cause::Orders));
+    line.pass(Duration::from_secs(4));
+    assert_eq!(line.admit(), Ok(()));
+}
+
+#[test]
+fn b8_calls_that_end_without_a_hash_may_be_many() {
+    let mut line = Moved::new(14.0);
+    for _ in 0..10_000 {
+        assert_eq!(line.admit(), Ok(()));
+        line.admission.give_back();
+    }
+    let at_once = (0..100).filter(|_| line.admit().is_ok()).count();
+    assert_eq!(at_once, 28);
+    assert_eq!(line.admit(), Err(Cause::Rate));
+}
+
+#[test]
+fn b8_an_overload_cuts_the_rate_and_usual_calls_are_taken_five_seconds_later() {
+    let mut line = Moved::new(40.0);
+    assert_eq!(line.taken(40, 10), 400);
+    line.orders(100, SLOW_ORDER);
+    assert_eq!(line.admit(), Err(Cause::Orders));
+    line.orders(100, QUICK_ORDER);
+    let taken = line.taken(40, 10);
+    // 28 a second and a little more, less two in five of those that are refused.
+    assert!((200..240).contains(&taken), "{taken}");
+    line.orders(1000, MOST);
+    assert_eq!(line.admit(), Err(Cause::Orders));
+    line.pass(Duration::from_secs(5));
+    assert_eq!(line.taken(15, 60), 15 * 60);
+    // By then the overload is forgotten.
+    assert_eq!(line.taken(40, 10), 400);
+}
+
+#[test]
+fn b8_the_log_is_told_once_when_calls_are_refused_and_once_when_all_are_taken() {
+    let mut line = Moved::new(14.0);
+    assert_eq!(line.admission.news(None, line.now), None);
+    line.orders(1000, SLOW_ORDER);
+    for told in [Some(News::Refuses(Cause::Orders)), None] {
+        let refused = line.admit().err();
+        assert_eq!(line.admission.news(refused, line.now), told);
+    }
+    line.pass(Duration::from_secs(4));
+    assert_eq!(line.admission.news(None, line.now), None);
+    line.pass(Duration::from_secs(1));
+    assert_eq!(line.admission.news(None, line.now), Some(News::TakesAll));
+    assert_eq!(line.admission.news(None, line.now), None);
+}
+
+#[test]
+fn b8_refused_calls_leave_room_for_their_apologies_and_never_take_all() {
+    let mut line = Moved::new(10.0);
+    assert_eq!(line.taken(10, 30), 300);
+    // What was saved before is used up first.
+    line.taken(40, 1);
+    let taken = [20, 40, 400].map(|a_second| line.taken(a_second, 10) / 10);
+    assert!(taken[0] > taken[1] && taken[1] >= taken[2] && taken[2] >= 2, "{taken:?}");
+}
+
+/// How long calls wait for their hashes at most when a line that bears so many a second is
+/// called so often for five minutes, and how much of what it bears is made use of. Each asks
+/// for its hash ten seconds after it was taken.
+fn longest_wait(bears: f64, called: u32) -> (f64, f64) {
+    let mut line = Moved::new(14.0);
+    let (mut due, mut queue, mut longest, mut hashed) = (VecDeque::new(), 0.0, 0.0_f64, 0.0);
+    for _ in 0..called * 300 {
+        line.pass(Duration::from_secs(1) / called);
+        line.orders(1, QUICK_ORDER);
+        let done = f64::min(queue, bears / f64::from(called));
+        (queue, hashed) = (queue - done, hashed + done);
+        while due.pop_front_if(|at| *at <= line.now).is_some() {
+            queue += 1.0;
+        }
+        let wait = queue / bears;
+        longest = longest.max(wait);
+        if line.admission.admit(Duration::from_secs_f64(wait), line.now).is_ok() {
+            due.push_back(line.now + Duration::from_secs(10));
+        }
+    }
+    (longest, hashed / (bears * 300.0))
+}
+
+#[test]
+fn b8_however_often_a_line_is_called_no_call_that_it_takes_waits_long_for_its_hash() {
+    // The more are refused, the more of what the line bears is left for their apologies.
+    for (bears, called, least) in
+        [(12.0, 10, 0.8), (12.0, 18, 0.6), (12.0, 36, 0.4), (20.0, 30, 0.4), (20.0, 60, 0.25)]
+    {
+        let (longest, used) = longest_wait(bears, called);
+        // The store has 8 s (`P15`).
+        assert!(longest < 5.0, "{longest} s at {called} calls a second");
+        assert!(used > least, "{used} of {bears} a second at {called}");
+    }
+}
