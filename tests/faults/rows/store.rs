@@ -1,4 +1,4 @@
-//! PostgreSQL is stopped, killed, and cut off at COMMIT.
+//! PostgreSQL is stopped, killed, cut off at COMMIT, and left by its standby.
 
 use std::thread::sleep;
 use std::time::{Duration, Instant};
@@ -22,6 +22,9 @@ const CUTS: usize = 100;
 /// A login or a call commits at least so often.
 const COMMITS_WITHIN: Duration = Duration::from_secs(10);
 const LOOK_EVERY: Duration = Duration::from_millis(5);
+/// How long waits are cancelled: longer than callers' calls last. And how many at least.
+const CANCELLED_FOR: Duration = Duration::from_secs(25);
+const CANCELLED: usize = 50;
 
 pub fn rows() -> Vec<Row> {
     let failing = Bears { failed_logins: true, apologies: true, ..Bears::default() };
@@ -56,6 +59,14 @@ pub fn rows() -> Vec<Row> {
             "the same, synchronous replication",
             Replication::Synchronous,
         ),
+        Row {
+            befalls: waits_cancelled,
+            ..lost(
+                "waits_for_the_standby_cancelled",
+                "standby stopped, waits for it cancelled, then it is promoted",
+                Replication::Synchronous,
+            )
+        },
     ]
 }
 
@@ -83,6 +94,38 @@ fn primary_lost(scene: &Scene) -> Result<()> {
     })?;
     scene.note_ready(took);
     Ok(())
+}
+
+/// While the standby is away the primary says of each commit that it stands there alone. Whoever took
+/// that for good has told a caller what is lost with the primary.
+fn waits_cancelled(scene: &Scene) -> Result<()> {
+    let standby = scene.system.standby.as_ref().context("no standby")?;
+    let took = scene.fault(|_| {
+        standby.stop(Shutdown::Fast)?;
+        let cancelled = scene.system.runtime.block_on(cancel_waits(scene))?;
+        scene.remark(format!("{cancelled} waits cancelled"));
+        ensure!(cancelled >= CANCELLED, "only {cancelled} waits were cancelled");
+        scene.system.postgres.stop(Shutdown::Kill)?;
+        standby.start()?;
+        let promoted = Instant::now();
+        scene.system.promote()?;
+        scene.system.fleet.ready_after(promoted, READY_WITHIN)
+    })?;
+    scene.note_ready(took);
+    Ok(())
+}
+
+/// Cancels every wait for the standby, for a while; how many there were.
+async fn cancel_waits(scene: &Scene) -> Result<usize> {
+    const CANCEL: &str =
+        "SELECT pg_cancel_backend(pid) FROM pg_stat_activity WHERE wait_event = 'SyncRep'";
+    let superuser = scene.system.postgres.superuser("postgres").await?;
+    let (from, mut cancelled) = (Instant::now(), 0);
+    while from.elapsed() < CANCELLED_FOR {
+        cancelled += superuser.query(CANCEL, &[]).await?.len();
+        sleep(LOOK_EVERY);
+    }
+    Ok(cancelled)
 }
 
 fn stopped(scene: &Scene) -> Result<()> {
