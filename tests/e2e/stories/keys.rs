@@ -31,8 +31,6 @@ fn barge_in(story: &Story<'_>) -> Result<()> {
     let Family { contract, .. } = &story.family;
     let mut call = story.contract_calls()?;
     call.hears("menu")?.keys("1")?.hears("digits/0")?;
-    let waited = call.waited()?;
-    ensure!(waited < Duration::from_millis(500), "the number came after {waited:?}");
     let (menu, next) = (&call.heard()[0], &call.heard()[1]);
     let stopped = menu.ended.unwrap();
     ensure!(!menu.whole && stopped <= next.started, "the menu was not stopped");
@@ -122,7 +120,7 @@ fn on_hold(story: &Story<'_>) -> Result<()> {
     let mut call = story.contract_calls()?;
     call.hears("menu")?.keys("1")?.begins_to_hear_number(contract, "set-password")?;
     call.keys_password(&password)?.hears("confirm-password")?.holds()?;
-    // Longer than the guidance and the first digit's limit.
+    // At least as long as the guidance and the first digit's limit.
     std::thread::sleep(Duration::from_secs(9));
     call.takes_up()?.hears_whole("confirm-password")?.keys_password(&password)?;
     call.hears_number_whole(contract, "completed")?.is_hung_up()?;
