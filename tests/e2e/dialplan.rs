@@ -79,6 +79,17 @@ pub fn trials(installation: &Installation) -> Vec<Trial> {
         trial(installation, "p1_from_counts_where_the_carrier_vouches_for_it", vouched()),
         trial(installation, "p1_a_telephone_is_its_fixed_identity_whatever_it_writes", telephone()),
         trial(installation, "p1_identities_that_disagree_or_are_foreign_are_untrusted", doubtful()),
+        trial(installation, "p1_hostile_text_is_never_taken_for_dialplan", hostile()),
+        trial(
+            installation,
+            "p1_a_call_that_headers_or_its_uri_say_was_passed_on_is_untrusted",
+            passed_on(),
+        ),
+        trial(
+            installation,
+            "p1_a_call_whose_answer_goes_elsewhere_is_untrusted",
+            answered_elsewhere(),
+        ),
         trial(installation, "p2_a_withheld_number_is_not_handed_on", withheld()),
         trial(
             installation,
@@ -97,6 +108,10 @@ fn trial(installation: &Installation, name: &str, cases: Vec<Case>) -> Trial {
 struct Case {
     from: Ipv4Addr,
     dialled: &'static str,
+    /// Of the request's URI.
+    parameters: &'static str,
+    /// Parameters of Via.
+    via: &'static str,
     from_header: &'static str,
     headers: String,
     expected: Answer,
@@ -105,7 +120,8 @@ struct Case {
 impl Case {
     fn new(from: Ipv4Addr, headers: impl Into<String>, expected: Answer) -> Self {
         let from_header = "<sip:0699999999@caller.example>";
-        Self { from, dialled: SET_UP_NUMBER, from_header, headers: headers.into(), expected }
+        let (dialled, headers) = (SET_UP_NUMBER, headers.into());
+        Self { from, dialled, parameters: "", via: "", from_header, headers, expected }
     }
 
     fn claiming(mut self, from_header: &'static str) -> Self {
@@ -209,8 +225,90 @@ fn doubtful() -> Vec<Case> {
         "<sip:0612345600;phone-context@x>",
         "<sip:06\"@a\"12345600@x>",
         "<sip:%30612345600@x>",
+        "<tel:0612345600;phone%2dcontext=+1>",
+        "<tel:0612345600;phone-contex%74=+1>",
     ] {
         cases.push(Case::new(CARRIER, pai(foreign), verdict("untrusted")));
+    }
+    cases
+}
+
+/// Text that ends a function or an application where it stands, and goes on as dialplan.
+fn hostile() -> Vec<Case> {
+    let mut cases = Vec::new();
+    for dialled in [
+        "066)%3AStasis(karipass,trusted,0612345699",
+        "0664806430)%3AStasis(karipass,trusted,0612345699",
+        "0664806430)%3A0%3A10",
+        "186)%3A0664806430",
+        "184066480)%3AHangup(",
+        "0664806430%7D)%3A",
+        "0664806430%22",
+    ] {
+        for caller in [CARRIER, PHONE] {
+            cases.push(Case::new(caller, PAI, Answer::Refused(484)).dialled(dialled));
+        }
+    }
+    for user in [
+        "0612345600)%3A0%3A10",
+        "x)%3A0612345600",
+        "0612345600%7D)%3A0%3A10",
+        "${SET_UP_NUMBER}",
+        "0612345600%22%20=%20%22",
+    ] {
+        cases.push(Case::new(CARRIER, pai(&format!("<sip:{user}@x>")), verdict("untrusted")));
+    }
+    let from = "<sip:0612345600)%3A0%3A10@x>";
+    cases.push(Case::new(VOUCHING, "", verdict("untrusted")).claiming(from));
+    for (header, verdict_of_it) in [
+        ("Privacy: id):9:9", "withheld"),
+        ("Privacy: id)", "withheld"),
+        ("Diversion: x):9", "untrusted"),
+        ("Diversion: \" | 1 = 1 | \"", "untrusted"),
+        ("Referred-By: x):9:9", "untrusted"),
+        ("History-Info: <sip:x@y;cause=302>):99", "untrusted"),
+    ] {
+        let headers = format!("{PAI}{header}\r\n");
+        cases.push(Case::new(CARRIER, headers, verdict(verdict_of_it)));
+    }
+    let named = "\"a):0:0\" <sip:0612345600@x>";
+    cases.push(Case::new(CARRIER, pai(named), trusted("0612345600")));
+    cases
+}
+
+/// By `maddr` (RFC 3261 §18.2.2) a forged call has its answer sent to the forger.
+fn answered_elsewhere() -> Vec<Case> {
+    let mut cases = Vec::new();
+    for (via, verdict_of_it) in [
+        (";rport", trusted("0612345600")),
+        (";maddr=127.0.0.66", verdict("untrusted")),
+        (";rport;MAddr=127.0.0.66;ttl=1", verdict("untrusted")),
+    ] {
+        cases.push(Case { via, ..Case::new(CARRIER, PAI, verdict_of_it) });
+    }
+    cases
+}
+
+fn passed_on() -> Vec<Case> {
+    let history = "History-Info: <sip:0612345699@x>;index=1\r\n";
+    let mut cases = vec![
+        Case::new(CARRIER, format!("{PAI}{history}"), trusted("0612345600")),
+        Case::new(CARRIER, PAI.to_owned() + history.repeat(5).as_str(), verdict("untrusted")),
+    ];
+    for header in [
+        "Diversion: <sip:0612345699@x>",
+        "Referred-By: <sip:0612345699@x>",
+        "b: <sip:0612345699@x>",
+        "History-Info: <sip:0612345699@x;CAUSE=302>;index=1.1",
+    ] {
+        cases.push(Case::new(CARRIER, format!("{PAI}{header}\r\n"), verdict("untrusted")));
+    }
+    for (parameters, expected) in [
+        (";user=phone", trusted("0612345600")),
+        (";user=phone;cause=302", verdict("untrusted")),
+        (";Cause=486", verdict("untrusted")),
+    ] {
+        cases.push(Case { parameters, ..Case::new(CARRIER, PAI, expected) });
     }
     cases
 }
@@ -258,6 +356,16 @@ fn withheld() -> Vec<Case> {
         Case::new(CARRIER, private("none") + "Privacy: none\r\n", trusted("0612345600")),
         Case::new(CARRIER, private("none") + "Privacy: id\r\n", verdict("withheld")),
         Case::new(CARRIER, private("none;id"), verdict("withheld")),
+        Case::new(
+            CARRIER,
+            private("none") + "Privacy: none\r\n".repeat(3).as_str(),
+            trusted("0612345600"),
+        ),
+        Case::new(
+            CARRIER,
+            private("none") + "Privacy: none\r\n".repeat(4).as_str(),
+            verdict("withheld"),
+        ),
         Case::new(CARRIER, private("id, none"), verdict("withheld")),
         Case::new(PHONE, "Privacy: none\r\nPrivacy: user\r\n", verdict("withheld")),
         Case::new(CARRIER, PAI, verdict("withheld")).claiming(anonymous),
@@ -306,11 +414,12 @@ fn check(installation: &Installation, cases: &[Case]) -> Result<(), Failed> {
         let mut events = listen(&asterisk).await?;
         let mut wrong = Vec::new();
         for (index, case) in cases.iter().enumerate() {
-            let answer = call(&asterisk, &mut events, index, case).await?;
+            let answer = call(&asterisk, &mut events, index, case).await;
+            let answer = answer.map_err(|error| format!("{}: {error:?}", case.dialled))?;
             if answer != case.expected {
-                let Case { from, dialled, from_header, headers, expected } = case;
+                let Case { from, dialled, parameters, via, from_header, headers, expected } = case;
                 wrong.push(format!(
-                    "{from} dials {dialled}, From: {from_header} {headers:?}: {answer:?}, not {expected:?}"
+                    "{from} dials {dialled}{parameters}, Via {via}, From: {from_header} {headers:?}: {answer:?}, not {expected:?}"
                 ));
             }
         }
@@ -339,11 +448,11 @@ async fn call(
     let socket = UdpSocket::bind((case.from, 0)).await?;
     socket.connect(asterisk.sip()).await?;
     let here = socket.local_addr()?;
-    let Case { dialled, from_header, headers, .. } = case;
+    let Case { dialled, parameters, via, from_header, headers, .. } = case;
     let there = asterisk.sip();
     let invite = format!(
-        "INVITE sip:{dialled}@{there} SIP/2.0\r\n\
-         Via: SIP/2.0/UDP {here};branch=z9hG4bK{index}\r\n\
+        "INVITE sip:{dialled}@{there}{parameters} SIP/2.0\r\n\
+         Via: SIP/2.0/UDP {here};branch=z9hG4bK{index}{via}\r\n\
          From: {from_header};tag=t{index}\r\nTo: <sip:{dialled}@{there}>\r\n\
          Call-ID: case-{index}\r\nCSeq: 1 INVITE\r\nContact: <sip:case@{here}>\r\n\
          Max-Forwards: 70\r\n{headers}Content-Length: 0\r\n\r\n"
