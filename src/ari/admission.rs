@@ -163,9 +163,10 @@ impl Admission {
         Err(cause)
     }
 
-    /// A call that was taken has ended without a hash.
+    /// A call that was taken has ended without a hash; many at once leave no more than a burst.
     pub(crate) fn give_back(&mut self) {
-        self.saved += 1.0;
+        let most = (self.a_second * BURST.as_secs_f64()).max(self.saved);
+        self.saved = (self.saved + 1.0).min(most);
     }
 
     /// What has changed for the log since it was asked last; `refused` is why a call was refused

@@ -89,6 +89,19 @@ fn b8_calls_that_end_without_a_hash_may_be_many() {
 }
 
 #[test]
+fn b8_calls_that_all_end_at_once_leave_no_more_than_a_burst() {
+    let mut line = Moved::new(40.0);
+    let taken = line.taken(40, 4);
+    line.orders(100, SLOW_ORDER);
+    assert_eq!(line.admit(), Err(Cause::Orders));
+    (0..taken).for_each(|_| line.admission.give_back());
+    line.orders(1000, QUICK_ORDER);
+    let at_once = (0..taken).filter(|_| line.admit().is_ok()).count();
+    // Two seconds of seven tenths of the rate that was taken.
+    assert!(at_once <= 56, "{at_once}");
+}
+
+#[test]
 fn b8_an_overload_cuts_the_rate_and_usual_calls_are_taken_five_seconds_later() {
     let mut line = Moved::new(40.0);
     assert_eq!(line.taken(40, 10), 400);

@@ -1,24 +1,25 @@
-//! Trunks of `pjsip.conf` whose calls others may forge, and what `call.media_networks` does of it.
+//! Endpoints of `pjsip.conf` in whose name others may call, and what `call.media_networks` needs
+//! against it.
 
 use super::Finding;
 use super::conf::{Conf, Section};
-use super::doors::{Door, Doors};
+use super::doors::Doors;
 use super::files::is_of;
 use super::identify::addresses;
 use super::listeners::is_loopback;
 use crate::config::MediaNetwork;
 
-/// Judges the trunks that lead to the line.
+/// Judges the endpoints that lead to the line.
 pub(super) fn judge(pjsip: &Conf, doors: &Doors, networks: &[MediaNetwork]) -> Vec<Finding> {
     let endpoints = pjsip.sections.iter().filter(|section| is_of(section, "endpoint"));
     let endpoints: Vec<&Section> = endpoints.collect();
     let is_open = pjsip.sections.iter().any(takes_udp_from_others);
-    let forged = endpoints.iter().filter(|it| is_open && is_trunk(it, doors));
+    let forged = endpoints.iter().filter(|it| is_open && leads_to_line(it, doors));
     let forged = forged.filter(|it| it.value("auth").is_none_or(str::is_empty));
     let forged = forged.filter(|it| addresses(pjsip, &it.name).any(|it| !is_loopback(it)));
     let forged = forged.map(|it| {
         format!(
-            "pjsip.conf: endpoint {} is known by its address, which others can forge over UDP: let the carrier \
+            "pjsip.conf: endpoint {} is known by its address, which others can forge over UDP: let it \
              come over TLS or TCP, or see to it that nobody else can send from there",
             it.name
         )
@@ -36,9 +37,9 @@ pub(super) fn judge(pjsip: &Conf, doors: &Doors, networks: &[MediaNetwork]) -> V
     forged.chain(bound).map(Finding::Doubtful).collect()
 }
 
-fn is_trunk(endpoint: &Section, doors: &Doors) -> bool {
+fn leads_to_line(endpoint: &Section, doors: &Doors) -> bool {
     let doors = doors.get(endpoint.value("context").unwrap_or("default"));
-    doors.is_some_and(|doors| [Door::Asserted, Door::Vouched].iter().any(|it| doors.contains(it)))
+    doors.is_some_and(|doors| !doors.is_empty())
 }
 
 /// Whether this is a transport over UDP, as one is by default, that other machines reach.
@@ -53,6 +54,7 @@ fn takes_udp_from_others(section: &Section) -> bool {
 mod tests {
     use std::collections::BTreeSet;
 
+    use super::super::doors::Door;
     use super::*;
 
     const TRUNK: &str = "[carrier]\ntype=endpoint\ncontext=trunk\n";
@@ -70,7 +72,7 @@ mod tests {
     }
 
     #[test]
-    fn p1_a_trunk_by_its_address_over_udp_is_doubtful() {
+    fn p1_an_endpoint_known_by_its_address_over_udp_is_doubtful() {
         let identify =
             |address: &str| format!("[i]\ntype=identify\nendpoint=carrier\nmatch={address}\n");
         let transport = |lines: &str| format!("[t]\ntype=transport\n{lines}\n");
@@ -85,7 +87,8 @@ mod tests {
             (format!("{TRUNK}{away}{}", transport("bind=127.0.0.1:5060")), false),
             (format!("{TRUNK}{}{everywhere}", identify("127.0.0.2")), false),
             (format!("{TRUNK}auth=x\n{away}{everywhere}"), false),
-            (format!("{}{away}{everywhere}", TRUNK.replace("trunk", "phones")), false),
+            (format!("{}{away}{everywhere}", TRUNK.replace("trunk", "phones")), true),
+            (format!("{}{away}{everywhere}", TRUNK.replace("trunk", "elsewhere")), false),
         ] {
             let found = found(&text, &[]);
             assert_eq!(found.len(), usize::from(is_doubtful), "{text}: {found:?}");

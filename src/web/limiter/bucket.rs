@@ -1,5 +1,7 @@
-//! A leaky bucket: what is spent flows back at an even pace. Pure; the time is an argument.
+//! A leaky bucket, whose content flows back at an even pace, and a sliding window, which counts
+//! exactly. Pure; the time is an argument.
 
+use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
 /// How much may be spent at once, and how long all of it takes to flow back.
@@ -40,7 +42,8 @@ impl Bucket {
     }
 
     /// How many points can be spent now.
-    pub(in crate::web) fn left(&self, pace: Pace, now: Instant) -> u32 {
+    #[cfg(test)]
+    fn left(&self, pace: Pace, now: Instant) -> u32 {
         let spent = self.empty_at.saturating_duration_since(now);
         let free = pace.period.saturating_sub(spent).as_nanos() * u128::from(pace.most);
         u32::try_from(free / pace.period.as_nanos().max(1)).unwrap_or(u32::MAX)
@@ -50,6 +53,40 @@ impl Bucket {
     pub(in crate::web) fn spend(&mut self, pace: Pace, points: u32, now: Instant) {
         let spent = self.empty_at.saturating_duration_since(now) + pace.time_of(points);
         self.empty_at = now + spent.min(2 * pace.period);
+    }
+}
+
+/// When each of the last events within a period was, so that no period has more than so many.
+#[derive(Debug, Default)]
+pub(super) struct Window {
+    at: VecDeque<Instant>,
+}
+
+impl Window {
+    pub(super) fn is_empty(&self, pace: Pace, now: Instant) -> bool {
+        self.left(pace, now) >= pace.most
+    }
+
+    /// How many more there may be now.
+    pub(super) fn left(&self, pace: Pace, now: Instant) -> u32 {
+        let is_counted = |at: &&Instant| now.saturating_duration_since(**at) < pace.period;
+        let counted = u32::try_from(self.at.iter().filter(is_counted).count()).unwrap_or(u32::MAX);
+        pace.most.saturating_sub(counted)
+    }
+
+    /// How long until there may be one more; zero if there may be one now.
+    pub(super) fn wait(&self, pace: Pace, now: Instant) -> Duration {
+        let most = usize::try_from(pace.most).unwrap_or(usize::MAX);
+        let first = self.at.len().checked_sub(most).and_then(|beyond| self.at.get(beyond));
+        first.map_or(Duration::ZERO, |at| (*at + pace.period).saturating_duration_since(now))
+    }
+
+    /// Counts so many.
+    pub(super) fn count(&mut self, pace: Pace, events: u32, now: Instant) {
+        while self.at.front().is_some_and(|at| now.saturating_duration_since(*at) >= pace.period) {
+            self.at.pop_front();
+        }
+        self.at.extend((0..events).map(|_| now));
     }
 }
 
@@ -84,5 +121,25 @@ mod tests {
         let now = clock::now();
         assert!(!Bucket::new(now).wait(pace, 8, now).is_zero());
         assert!(Bucket::new(now).wait(pace, 7, now).is_zero());
+    }
+
+    #[test]
+    fn b1_no_hour_has_more_than_so_many() {
+        let pace = Pace { most: 10, period: Duration::from_hours(1) };
+        let start = clock::now();
+        let after = |minutes: u64| start + Duration::from_mins(minutes);
+        let mut window = Window::default();
+        let mut counted = Vec::new();
+        for minute in 0..240 {
+            let left = window.left(pace, after(minute));
+            assert_eq!(left == 0, !window.wait(pace, after(minute)).is_zero());
+            window.count(pace, left.min(1 + u32::from(minute == 59)), after(minute));
+            counted.extend((0..left.min(1 + u32::from(minute == 59))).map(|_| minute));
+        }
+        for first in 0..180 {
+            let hour = counted.iter().filter(|minute| (first..first + 60).contains(*minute));
+            assert!(hour.count() <= 10, "from minute {first}");
+        }
+        assert!(!window.is_empty(pace, after(239)) && window.is_empty(pace, after(300)));
     }
 }

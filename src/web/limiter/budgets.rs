@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::Notify;
 
-use super::bucket::{Bucket, Pace};
+use super::bucket::{Bucket, Pace, Window};
 use super::network::NETWORKS;
 use crate::rules;
 
@@ -33,7 +33,7 @@ struct Level {
 /// What one network has spent and holds.
 struct Budget {
     points: Bucket,
-    voidings: Bucket,
+    voidings: Window,
     /// Points held by requests under way.
     held: u32,
     /// Voidings held by them.
@@ -124,7 +124,7 @@ impl Budgets {
             budget.held_voidings = budget.held_voidings.saturating_sub(held_voidings);
             budget.under_way = budget.under_way.saturating_sub(1);
             budget.points.spend(points, paid.points, now);
-            budget.voidings.spend(voidings, paid.voidings, now);
+            budget.voidings.count(voidings, paid.voidings, now);
             budget.freed.notify_waiters();
         }
     }
@@ -148,7 +148,7 @@ impl Budgets {
     ) -> Duration {
         let waits = self.levels.iter_mut().zip(places).map(|(level, place)| {
             let flow = level.voidings;
-            level.budget(place, now).voidings.wait(flow, 1, now)
+            level.budget(place, now).voidings.wait(flow, now)
         });
         let wait = waits.max().unwrap_or_default();
         self.refuse(places, network, wait, now)
@@ -177,12 +177,13 @@ impl Budgets {
     /// Forgets networks that are as good as new.
     pub(super) fn forget(&mut self, now: Instant) {
         for level in &mut self.levels {
+            let voidings = level.voidings;
             level.by_place.retain(|_, budget| {
                 let refused = std::mem::take(&mut budget.refused);
                 if let Refused { network: Some(network), count: more @ 1.. } = refused {
                     tracing::warn!(%network, more, "more logins were refused by the limit");
                 }
-                let is_new = budget.points.is_empty(now) && budget.voidings.is_empty(now);
+                let is_new = budget.points.is_empty(now) && budget.voidings.is_empty(voidings, now);
                 !is_new || budget.under_way > 0
             });
             level.by_place.shrink_to_fit();
@@ -211,7 +212,7 @@ impl Level {
     fn budget(&mut self, place: u64, now: Instant) -> &mut Budget {
         self.by_place.entry(place).or_insert_with(|| Budget {
             points: Bucket::new(now),
-            voidings: Bucket::new(now),
+            voidings: Window::default(),
             held: 0,
             held_voidings: 0,
             under_way: 0,

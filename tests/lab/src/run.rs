@@ -186,7 +186,7 @@ fn summary(system: &System, var: &Path) -> Result<String> {
   dial        {SET_UP_NUMBER} (or +81664806430, 06-6480-6430)
   soft phone  server {sip} over UDP; user name = its number; passwords: {shown}/phones.txt
               {}
-  carrier     SIP from {CARRIER} with P-Asserted-Identity
+  carrier     SIP and media from {CARRIER}, with P-Asserted-Identity
   site        {site}/ (self-signed: {shown}/karipass/certificate.pem); API: {site}/api/v1/openapi.json
   operators   http://{operators}/readyz and /metrics
               {karipass} --config {shown}/karipass/operator.toml contracts list
