@@ -24,14 +24,16 @@ pub(super) fn look(etc: &Path, user: &str, expected: Expected<'_>) -> Vec<Findin
         );
         conf
     };
-    let [http, ari, logger, cel, manager] =
-        ["http.conf", "ari.conf", "logger.conf", "cel.conf", "manager.conf"].map(&mut read);
+    let [http, ari, logger, cel, manager, rtp] =
+        ["http.conf", "ari.conf", "logger.conf", "cel.conf", "manager.conf", "rtp.conf"]
+            .map(&mut read);
     let [pjsip, wizard, sorcery, extensions] =
         ["pjsip.conf", "pjsip_wizard.conf", "sorcery.conf", "extensions.conf"].map(&mut read);
     findings.extend(sessions(&http));
     findings.extend(write_timeout(&ari));
     findings.extend(logs(&logger));
     findings.extend(events(&cel));
+    findings.extend(strangers_media(&rtp));
     findings.extend(listeners::addresses(&http));
     findings.extend(listeners::users(&ari, user));
     findings.extend(listeners::managers(&manager));
@@ -64,6 +66,17 @@ fn write_timeout(ari: &Conf) -> Option<Finding> {
         Finding::Wrong(format!(
             "ari.conf: websocket_write_timeout is {} ms: a daemon that is busy for as long is cut off; 5000 is good",
             timeout.map_or("left at 100".to_owned(), |ms| ms.to_string())
+        ))
+    })
+}
+
+/// Asterisk takes the first value.
+fn strangers_media(rtp: &Conf) -> Option<Finding> {
+    let strict = rtp.named("general").flat_map(|general| general.values("strictrtp")).next()?;
+    let words = ["no", "false", "n", "f", "0", "off"];
+    words.iter().any(|word| strict.eq_ignore_ascii_case(word)).then(|| {
+        Finding::Doubtful(format!(
+            "rtp.conf: strictrtp = {strict}: digits of any sender that finds a call's port are taken"
         ))
     })
 }
@@ -145,6 +158,17 @@ mod tests {
             ("console", "debug", "doubtful"),
         ] {
             assert_eq!(level(file, levels), told, "{file} => {levels}");
+        }
+    }
+
+    #[test]
+    fn rtp_from_any_sender_is_doubtful() {
+        let found = |text: &str| strangers_media(&Conf::of(&format!("[general]\n{text}\n")));
+        for lenient in ["strictrtp=no", "strictrtp = off", "strictrtp=no\nstrictrtp=yes"] {
+            assert!(matches!(found(lenient), Some(Finding::Doubtful(_))), "{lenient}");
+        }
+        for strict in ["", "strictrtp=yes", "strictrtp=seqno", "strictrtp=yes\nstrictrtp=no"] {
+            assert_eq!(found(strict), None, "{strict}");
         }
     }
 }
