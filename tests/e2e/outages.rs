@@ -153,7 +153,8 @@ fn limited(installation: &Installation) -> Result<()> {
     story.nothing_is_stored()
 }
 
-/// Whether a silence may be this limit: a slow machine makes it longer to the ear, but hardly shorter.
+/// Whether a silence may be this limit: a slow machine makes it longer to the ear, but hardly
+/// shorter.
 fn is_heard_as(limit: Duration, silence: Duration) -> bool {
     silence + Duration::from_millis(500) > limit && silence < 2 * limit
 }

@@ -13,6 +13,9 @@ use anyhow::{Context as _, Result, ensure};
 use karipass_lab::daemon::{self, Daemon};
 use rustix::process::Signal;
 
+/// How long is waited for what must come: only a fault takes as long, on any machine. How long it
+/// took is told in the table.
+pub const PATIENCE: Duration = Duration::from_mins(1);
 const ASKED_EVERY: Duration = Duration::from_millis(200);
 const LOOK_EVERY: Duration = Duration::from_millis(10);
 /// How old a good answer may be for requests to be sent there still.
@@ -96,22 +99,22 @@ impl Member {
     }
 
     /// Waits until it is found ready after `since`; how long that took.
-    pub fn ready_after(&self, since: Instant, within: Duration) -> Result<Duration> {
+    pub fn ready_after(&self, since: Instant) -> Result<Duration> {
         loop {
             if let Some(at) = self.last_ready().filter(|at| *at > since) {
                 return Ok(at - since);
             }
             let said = || daemon::get(self.operators, "/readyz").1;
-            ensure!(since.elapsed() < within, "{} is not ready: {}", self.name, said());
+            ensure!(since.elapsed() < PATIENCE, "{} is not ready: {}", self.name, said());
             sleep(LOOK_EVERY);
         }
     }
 
     /// Waits until no load balancer sends it anything more.
-    pub fn is_out_of_service_within(&self, within: Duration) -> Result<()> {
+    pub fn is_out_of_service(&self) -> Result<()> {
         let since = Instant::now();
         while self.is_in_service() {
-            ensure!(since.elapsed() < within, "{} is still ready", self.name);
+            ensure!(since.elapsed() < PATIENCE, "{} is still ready", self.name);
             sleep(LOOK_EVERY);
         }
         Ok(())
@@ -183,9 +186,9 @@ impl Fleet {
     }
 
     /// The one with the most calls, once it has some: its place, and how many.
-    pub fn busiest(&self, within: Duration) -> Result<(usize, f64)> {
+    pub fn busiest(&self) -> Result<(usize, f64)> {
         const SOME: f64 = 3.0;
-        let until = Instant::now() + within;
+        let until = Instant::now() + PATIENCE;
         loop {
             let calls = self.members.iter().map(|member| member.calls()).enumerate();
             let most = calls.max_by(|(_, one), (_, other)| one.total_cmp(other));
@@ -204,10 +207,10 @@ impl Fleet {
     }
 
     /// Waits until all are ready after `since`; the longest time that took.
-    pub fn ready_after(&self, since: Instant, within: Duration) -> Result<Duration> {
+    pub fn ready_after(&self, since: Instant) -> Result<Duration> {
         let mut longest = Duration::ZERO;
         for member in &self.members {
-            longest = longest.max(member.ready_after(since, within)?);
+            longest = longest.max(member.ready_after(since)?);
         }
         Ok(longest)
     }

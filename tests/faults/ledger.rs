@@ -17,7 +17,7 @@ use crate::system::System;
 
 /// Logins at once while the ledger is closed.
 const SIDE_BY_SIDE: usize = 4;
-/// The longest silence that a caller may hear.
+/// The longest silence that a caller may hear, beside what [`first_word`] tells of the machine.
 pub const SILENCE: Duration = Duration::from_secs(12);
 
 /// A fault: from when to when.
@@ -68,6 +68,7 @@ pub fn close(system: &System, lived: &Lived, faults: &[Fault], bears: Bears) -> 
     let held = system.runtime.block_on(Held::of_each(system, &numbers))?;
     let mut balance =
         Balance { calls: lived.calls.len(), logins: lived.logins.len(), ..Balance::default() };
+    let silence = SILENCE + first_word(lived, faults);
     for call in &lived.calls {
         let breach = |what: &str| format!("{what}: {}", call.told(begin));
         let found = held.get(&call.number).copied().unwrap_or_default();
@@ -75,7 +76,7 @@ pub fn close(system: &System, lived: &Lived, faults: &[Fault], bears: Bears) -> 
         balance.stored(call, found, &answer, faults, bears).into_iter().for_each(|what| {
             balance.breaches.push(breach(&what));
         });
-        balance.lived(call, faults, bears).into_iter().for_each(|what| {
+        balance.lived(call, silence, faults, bears).into_iter().for_each(|what| {
             balance.breaches.push(breach(&what));
         });
     }
@@ -126,7 +127,13 @@ impl Balance {
         Some(format!("not confirmed, but {}", what()))
     }
 
-    fn lived(&mut self, call: &Call, faults: &[Fault], bears: Bears) -> Option<String> {
+    fn lived(
+        &mut self,
+        call: &Call,
+        limit: Duration,
+        faults: &[Fault],
+        bears: Bears,
+    ) -> Option<String> {
         let in_a_fault = meets(faults, call.placed, call.over);
         if bears.lost_calls && in_a_fault && call.end != End::Completed {
             self.lost_calls += 1;
@@ -137,11 +144,11 @@ impl Balance {
         let on_a_dead_line = bears.lost_calls && meets(faults, since, since + silence);
         if !on_a_dead_line {
             self.longest_silence = self.longest_silence.max(silence);
-            if silence > SILENCE {
+            if silence > limit {
                 return Some(format!("silence for {silence:.1?}"));
             }
         }
-        if let Some(first) = call.first_heard_after().filter(|first| *first > SILENCE) {
+        if let Some(first) = call.first_heard_after().filter(|first| *first > limit) {
             return Some(format!("nothing heard for {first:.1?} from the call on"));
         }
         match &call.end {
@@ -188,6 +195,14 @@ impl Balance {
             self.breaches.push(format!("wrong login of {number}, {answer:?}, but {held:?}"));
         }
     }
+}
+
+/// How long the first word took at most while nothing was wrong: what daemons decide by their
+/// clocks is heard about as much later, on this machine and in this run.
+pub fn first_word(lived: &Lived, faults: &[Fault]) -> Duration {
+    let first = faults.iter().map(|(from, _)| *from).min();
+    let quiet = lived.calls.iter().filter(|call| first.is_none_or(|from| call.over < from));
+    quiet.filter_map(Call::first_heard_after).max().unwrap_or_default()
 }
 
 /// Whether this time and that of a fault have something in common.

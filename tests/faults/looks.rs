@@ -3,6 +3,7 @@
 use karipass::rules;
 
 use crate::caller::{Call, End};
+use crate::ledger::first_word;
 use crate::load::Lived;
 use crate::row::Times;
 
@@ -27,11 +28,11 @@ pub fn goes_on(lived: &Lived, _times: &Times, breaches: &mut Vec<String>) -> Str
 }
 
 /// `P15`
-pub fn apologises_in_time(lived: &Lived, _times: &Times, breaches: &mut Vec<String>) -> String {
+pub fn apologises_in_time(lived: &Lived, times: &Times, breaches: &mut Vec<String>) -> String {
     let waited = lived.calls.iter().filter_map(Call::apologised_after);
     let longest = waited.max().unwrap_or_default();
     let told = format!("an apology after {longest:.1?} at most");
-    if longest > rules::TROUBLE_WITHIN {
+    if longest > rules::TROUBLE_WITHIN + first_word(lived, &times.faults) {
         breaches.push(told.clone());
     }
     told

@@ -1,5 +1,5 @@
-//! W5: a session that is left idle ends by itself, on a daemon whose patience is a minute short of the
-//! usual.
+//! W5: a session that is left idle ends by itself, on a daemon whose patience is a minute short of
+//! the usual.
 
 use std::fs;
 use std::net::TcpStream;

@@ -1,5 +1,5 @@
-//! Silence (P11), with limits of 3 s and 2 s: a slow machine makes them longer to the ear, but not as
-//! long as those that were not set.
+//! Silence (P11), with limits of 3 s and 2 s: a slow machine makes them longer to the ear, but not
+//! as long as those that were not set.
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -18,8 +18,6 @@ const CUT_EVERY: Duration = Duration::from_secs(6);
 const STALLED_FOR: Duration = Duration::from_secs(30);
 const SLOW_FOR: Duration = Duration::from_secs(30);
 const SLOW_BY: Duration = Duration::from_millis(300);
-const BUSY_WITHIN: Duration = Duration::from_secs(20);
-const READY_WITHIN: Duration = Duration::from_secs(10);
 
 pub fn rows() -> Vec<Row> {
     let wired = |name, fault, bears, looks, befalls| {
@@ -45,7 +43,7 @@ fn cut(scene: &Scene) -> Result<()> {
             be(scene, State::Cut);
             sleep(CUT_FOR);
             be(scene, State::Whole);
-            scene.system.fleet.ready_after(Instant::now(), READY_WITHIN)
+            scene.system.fleet.ready_after(Instant::now())
         })?;
         scene.note_ready(took);
         sleep(CUT_EVERY);
@@ -55,15 +53,15 @@ fn cut(scene: &Scene) -> Result<()> {
 
 /// No bytes, and no close: only one daemon can know, by its pings.
 fn stalled(scene: &Scene) -> Result<()> {
-    let (place, calls) = scene.system.fleet.busiest(BUSY_WITHIN)?;
+    let (place, calls) = scene.system.fleet.busiest()?;
     scene.remark(format!("with {calls} calls"));
     let wire = &scene.system.wires[place];
     let took = scene.fault(|_| {
         wire.be(State::Stalled);
-        scene.system.fleet.members()[place].is_out_of_service_within(READY_WITHIN)?;
+        scene.system.fleet.members()[place].is_out_of_service()?;
         sleep(STALLED_FOR);
         wire.be(State::Whole);
-        scene.system.fleet.ready_after(Instant::now(), READY_WITHIN)
+        scene.system.fleet.ready_after(Instant::now())
     })?;
     scene.note_ready(took);
     Ok(())

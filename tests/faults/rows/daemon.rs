@@ -16,8 +16,6 @@ const KILLS: usize = 20;
 /// From one kill to the next: less than a call takes, so that calls outlive several.
 const KILL_EVERY: Duration = Duration::from_secs(5);
 const STOPPED_FOR: Duration = Duration::from_secs(30);
-const BUSY_WITHIN: Duration = Duration::from_secs(20);
-const READY_WITHIN: Duration = Duration::from_secs(10);
 /// The defaults of `[stop]`.
 const PATIENT: [(&str, &str); 2] =
     [("KARIPASS_STOP_NOTICE_S", "5"), ("KARIPASS_STOP_CALLS_S", "120")];
@@ -60,7 +58,7 @@ fn restarted(scene: &Scene) -> Result<()> {
     for member in scene.system.fleet.members() {
         let (ended, ready) = scene.fault(|_| {
             let ended = member.restart(ENDED_WITHIN)?;
-            anyhow::Ok((ended, member.ready_after(Instant::now(), READY_WITHIN)?))
+            anyhow::Ok((ended, member.ready_after(Instant::now())?))
         })?;
         scene.note_ready(ready);
         scene.remark(format!("{} ended in {:.1} s", member.name, ended.as_secs_f64()));
@@ -81,7 +79,7 @@ fn killed(scene: &Scene) -> Result<()> {
         calls += member.calls();
         let took = scene.fault(|from| {
             member.signal(Signal::KILL)?;
-            member.ready_after(from + Duration::from_millis(100), READY_WITHIN)
+            member.ready_after(from + Duration::from_millis(100))
         })?;
         scene.note_ready(took);
         sleep(KILL_EVERY.saturating_sub(took));
@@ -91,7 +89,7 @@ fn killed(scene: &Scene) -> Result<()> {
 }
 
 fn stopped(scene: &Scene) -> Result<()> {
-    let (place, calls) = scene.system.fleet.busiest(BUSY_WITHIN)?;
+    let (place, calls) = scene.system.fleet.busiest()?;
     scene.remark(format!("with {calls} calls"));
     let member = &scene.system.fleet.members()[place];
     let took = scene.fault(|_| {
@@ -99,7 +97,7 @@ fn stopped(scene: &Scene) -> Result<()> {
         sleep(STOPPED_FOR);
         let resumed = Instant::now();
         member.signal(Signal::CONT)?;
-        member.ready_after(resumed, READY_WITHIN)
+        member.ready_after(resumed)
     })?;
     scene.note_ready(took);
     Ok(())

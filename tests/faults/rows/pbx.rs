@@ -13,7 +13,6 @@ use crate::system::Wishes;
 const KILLS: usize = 10;
 /// From being ready to the next kill.
 const PAUSE: Duration = Duration::from_secs(3);
-const READY_WITHIN: Duration = Duration::from_secs(10);
 
 pub fn rows() -> Vec<Row> {
     vec![Row {
@@ -33,7 +32,7 @@ fn killed(scene: &Scene) -> Result<()> {
         let took = scene.fault(|_| {
             scene.system.asterisk().kill()?;
             scene.system.asterisk().restart()?;
-            scene.system.fleet.ready_after(Instant::now(), READY_WITHIN)
+            scene.system.fleet.ready_after(Instant::now())
         })?;
         scene.note_ready(took);
         sleep(PAUSE);
