@@ -9,12 +9,15 @@ use tokio::task::JoinSet;
 use tokio::time::sleep;
 
 use crate::site::{Caller, WRONG};
-use crate::world::until;
+use crate::world::{until, until_at_last};
 
 /// Some more than the queue and the workers hold.
 const AT_ONCE: usize = 1_100;
 /// A number that nobody has.
 const NOBODYS: &str = "0699999999";
+/// By when the store has been asked for all of them, and before the first of them has waited for too
+/// long.
+const FULL_WITHIN: Duration = Duration::from_secs(170);
 /// Before somebody who was refused asks again.
 const AGAIN: Duration = Duration::from_millis(100);
 
@@ -40,7 +43,7 @@ impl Flood {
             asking.spawn(ask(caller.clone(), base.to_owned(), Arc::clone(&answers)));
         }
         let flood = Self { answers, asking };
-        flood.is_still_refused().await;
+        until_at_last(FULL_WITHIN, "the queue to be full", async || flood.refused() > 0).await;
         flood
     }
 
@@ -51,9 +54,12 @@ impl Flood {
 
     /// Waits until one more has been told that the site is busy.
     pub async fn is_still_refused(&self) {
-        let refused = || self.answers.refused.load(Ordering::Relaxed);
-        let before = refused();
-        until("a login to be refused", async || refused() > before).await;
+        let before = self.refused();
+        until("a login to be refused", async || self.refused() > before).await;
+    }
+
+    fn refused(&self) -> usize {
+        self.answers.refused.load(Ordering::Relaxed)
     }
 
     /// Whoever still waits goes away.

@@ -106,10 +106,15 @@ fn runtime() -> tokio::runtime::Runtime {
 }
 
 /// Waits until something is so.
-pub async fn until(what: &str, mut is_so: impl AsyncFnMut() -> bool) {
+pub async fn until(what: &str, is_so: impl AsyncFnMut() -> bool) {
+    until_at_last(PATIENCE, what, is_so).await;
+}
+
+/// The same for what is much work, so that a slow machine takes long for it.
+pub async fn until_at_last(limit: Duration, what: &str, mut is_so: impl AsyncFnMut() -> bool) {
     let began = clock::now();
     while !is_so().await {
-        assert!(began.elapsed() < PATIENCE, "waited in vain for {what}");
+        assert!(began.elapsed() < limit, "waited in vain for {what}");
         sleep(LOOK_EVERY).await;
     }
 }
