@@ -10,6 +10,7 @@ use super::sockets::Slow;
 use crate::caller::Call;
 use crate::ledger::{Bears, first_word, meets};
 use crate::load::Lived;
+use crate::looks::goes_on;
 use crate::row::{Row, Scene, Times, reacts};
 use crate::system::{Wishes, silent_number};
 
@@ -63,7 +64,7 @@ pub fn rows() -> Vec<Row> {
         Row {
             wishes: Wishes { variables: most, ..Wishes::default() },
             call_every: FULL_EVERY,
-            looks: &[reacts, apologises_at_once],
+            looks: &[reacts, apologises_at_once, goes_on],
             ..overload(
                 "five_times_the_calls",
                 "five times the configured calls",
