@@ -124,6 +124,8 @@ async fn gap(world: Arc<World>) {
     // Each try to stop what plays is two requests.
     rig.fake.request("DELETE", "/playbacks/blind.5", stops + 3).await;
     rig.fake.on("DELETE", "/playbacks/blind.5", Reply::Well);
+    // The first one plays until it is stopped.
+    rig.fake.request("POST", "set-password", 2).await;
     rig.goes_on_with("blind.5", "set-password", TWICE).await;
 }
 

@@ -11,7 +11,7 @@ use rustls::pki_types::pem::PemObject as _;
 use crate::flood::Flood;
 use crate::scene;
 use crate::site::{self, Caller, Daemon, NUMBER, RIGHT, WRONG};
-use crate::world::{World, trial};
+use crate::world::{ALONE, World, trial};
 
 /// A password that may be set, and one that may not.
 const NEW: &str = "Xq7secret";
@@ -102,6 +102,7 @@ async fn secrets(world: Arc<World>) {
 }
 
 async fn flood(world: Arc<World>) {
+    let _alone = ALONE.lock().await;
     let database = world.database().await;
     let owner = database.owner().await.unwrap();
     site::contract(&owner, "line").await;
