@@ -4,8 +4,8 @@
 //! waits for its hash. While one of them is slow no new call is taken, until it is quick again. A
 //! call asks for its hash some ten seconds after it was taken, so too many are felt late. Therefore
 //! calls are taken at a rate that grows as long as the line is quick, and that an overload cuts (as
-//! TCP's congestion control does). A call that ends without a hash does not count. One that is
-//! refused counts for a part: what plays it the apology is missing for the calls under way.
+//! TCP's congestion control does). A call that ends without a hash does not count. A
+//! refused one counts in part, since its apology takes time from the calls under way.
 //!
 //! Without I/O: the time comes in as an argument.
 
@@ -15,8 +15,8 @@ use std::time::{Duration, Instant};
 /// Orders are slow from here on: half of what is waited for an answer. A slow network alone is
 /// quicker.
 const SLOW_ORDERS: Duration = Duration::from_secs(1);
-/// Hashes are; whoever waits 8 s for one hears `trouble` (`P15`), and as long a queue builds up in
-/// seconds.
+/// Hashes are slow from here on. After 8 s a caller hears `trouble` (`P15`), and a queue of that
+/// length builds up within seconds.
 const SLOW_HASHES: Duration = Duration::from_millis(500);
 /// What was slow is quick again below this part of that.
 const QUICK: f64 = 0.4;
@@ -35,7 +35,7 @@ const LEAST: f64 = 4.0;
 /// overload, and after one.
 const GROWTH: f64 = 0.03;
 const CAREFUL_GROWTH: f64 = 0.01;
-/// What a refused call counts for, and which part of the rate is left however many are refused.
+/// The part of a call that a refused one counts for, and the part of the rate that always remains.
 const REFUSED_COST: f64 = 0.4;
 const LEFT_SHARE: f64 = 0.25;
 /// Calls of so long may come at once after a pause.
@@ -163,7 +163,7 @@ impl Admission {
         Err(cause)
     }
 
-    /// A call that was taken has ended without a hash; many at once leave no more than a burst.
+    /// Returns the share of a call that ended without a hash, up to one burst in all.
     pub(crate) fn give_back(&mut self) {
         let most = (self.a_second * BURST.as_secs_f64()).max(self.saved);
         self.saved = (self.saved + 1.0).min(most);

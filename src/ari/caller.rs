@@ -126,7 +126,7 @@ async fn store(pbx: Arc<Pbx>, channel: Arc<str>, new: NewTemporary) -> Reply {
         Ok(Media::Own) => Reply::Input(Input::Stored(Arc::clone(&pbx.line).store(new).await)),
         Ok(Media::Unknown | Media::Foreign) => Reply::ForeignMedia,
         Err(error) => {
-            warn!(error = %Chain(&error), "nothing is stored: Asterisk does not tell whose a call's media are");
+            warn!(error = %Chain(&error), "could not read the media address of a call; storing nothing");
             Reply::Input(Input::Stored(StoreReply::Unreachable))
         }
     }

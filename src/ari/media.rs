@@ -1,8 +1,8 @@
 //! Whose media a call has: where Asterisk sends its sound, beside the networks of its trunk.
 //!
-//! SIP over UDP can be forged in a carrier's name, and whoever does so wants the media elsewhere:
-//! without them no key can be sent and no guidance be heard. For endpoints that have networks in
-//! `call.media_networks`, a call with other media is therefore hung up (`P1`).
+//! SIP over UDP can be forged in a carrier's name. The forger needs media of its own to send keys
+//! and to hear guidance. So a call of an endpoint in `call.media_networks` is hung up when its
+//! media lie outside those networks (`P1`).
 
 use std::net::IpAddr;
 
@@ -13,8 +13,8 @@ use crate::config::MediaNetwork;
 pub(crate) enum Media {
     /// The trunk's, as far as it is configured.
     Own,
-    /// Nobody's yet: the call came without an SDP offer, and the caller's answer is to come with
-    /// the ACK (RFC 3264 §4).
+    /// Not known yet: the call came without an SDP offer, and its SDP answer comes with the ACK
+    /// (RFC 3261 §13.2.1).
     Unknown,
     /// They lie outside the trunk's networks.
     Foreign,

@@ -259,7 +259,7 @@ impl Orders {
                 Box::pin(async move {
                     let play = pbx.rest.play(&channel, &playback, &sounds);
                     let (media, played) = tokio::join!(pbx.media(&channel), play);
-                    // What cannot be told now is asked again before anything is stored.
+                    // The media are checked again before anything is stored.
                     played.map(|()| media.unwrap_or(Media::Unknown))
                 })
             }
@@ -280,8 +280,8 @@ impl Orders {
     }
 }
 
-/// Answers, keeps the call, and says whose media it has, which Asterisk knows only now; a call that
-/// Asterisk will not keep for as long is better than none.
+/// Answers, extends the channel's time limit, and checks the media, which Asterisk knows only now.
+/// A limit that Asterisk refuses is logged, and the call goes on.
 async fn answer(pbx: Arc<Pbx>, channel: Arc<str>) -> Result<Media, RestError> {
     pbx.rest.answer(&channel).await?;
     match pbx.rest.limit(&channel, pbx.line.limits.kept()).await {

@@ -63,7 +63,11 @@ impl Pbx {
         let (endpoint, destination) = self.rest.media(channel).await?;
         let media = media::judge(networks, &endpoint, destination);
         if media == Media::Foreign {
-            warn!(endpoint, ?destination, "a call is hung up: its media are not its trunk's");
+            warn!(
+                endpoint,
+                ?destination,
+                "hanging up a call whose media lie outside its trunk's networks"
+            );
         }
         Ok(media)
     }

@@ -154,7 +154,7 @@ impl Transaction {
         self.commit_with(&[]).await.map(drop)
     }
 
-    /// Runs these statements as a try of an attempt, and commits it with them; gives the rows of each.
+    /// Runs these statements as a try of an attempt and commits. Returns the rows of each.
     ///
     /// # Errors
     /// As [`Transaction::commit_with`].

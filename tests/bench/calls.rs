@@ -41,7 +41,7 @@ pub struct Call {
     pub heard: Heard,
     /// Whether the other side hung up.
     pub ended: bool,
-    /// How long after its time a packet was sent, at most: this machine's doing, and not the line's.
+    /// The longest delay of a packet that this caller sent: caused by the machine, not by the line.
     pub late: Duration,
 }
 

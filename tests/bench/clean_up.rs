@@ -56,8 +56,8 @@ fn sweep(runtime: &Runtime, store: &Store) -> Result<f64> {
     Ok(began.elapsed().as_secs_f64() * 1e3)
 }
 
-/// Contracts of one number each with a temporary password; and sessions of the first. For millions of
-/// them random keys, a log of them, and the look at what they refer to would take minutes.
+/// Inserts contracts of one number each with a temporary password, and sessions of the first. With
+/// random keys, a write-ahead log and foreign keys, millions of rows would take minutes.
 async fn fill(superuser: &Client) -> Result<()> {
     superuser
         .batch_execute(&format!(

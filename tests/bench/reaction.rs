@@ -8,7 +8,8 @@ use karipass_lab::subscriber::hearing::{Heard, Hearing, Library};
 use crate::calls::Call;
 use crate::script::ENTRIES;
 
-/// A caller who sends a packet so late has not keyed as people do: it shares the machine with the line.
+/// A caller whose packets are later than this shares an overloaded machine with the line: its call
+/// says nothing about the line.
 const LATE: Duration = Duration::from_millis(500);
 
 /// What calls came to.

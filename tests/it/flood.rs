@@ -1,5 +1,5 @@
-//! More logins at once than can wait for a hash, for as long as a trial wants: the queue is full from the
-//! first refusal on, however quick the machine is.
+//! More concurrent logins than the hash queue holds: it is full from the first refusal on, on a
+//! machine of any speed.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -16,8 +16,7 @@ use crate::world::{until, until_at_last};
 const AT_ONCE: usize = 1_100;
 /// A number that nobody has.
 const NOBODYS: &str = "0699999999";
-/// By when the store has been asked for all of them, and before the first of them has waited for too
-/// long.
+/// When the queue is full at the latest; earlier than the first login's own time-out.
 const FULL_WITHIN: Duration = Duration::from_secs(170);
 /// Before somebody who was refused asks again.
 const AGAIN: Duration = Duration::from_millis(100);
@@ -53,7 +52,7 @@ impl Flood {
         self.answers.verified.load(Ordering::Relaxed)
     }
 
-    /// Waits until one more has been told that the site is busy.
+    /// Waits for one more refusal.
     pub async fn is_still_refused(&self) {
         let before = self.refused();
         until("a login to be refused", async || self.refused() > before).await;
@@ -63,7 +62,7 @@ impl Flood {
         self.answers.refused.load(Ordering::Relaxed)
     }
 
-    /// Whoever still waits goes away.
+    /// Drops the logins that still wait.
     pub async fn end(mut self) {
         self.asking.shutdown().await;
     }

@@ -131,8 +131,8 @@ pub async fn until_locked_out(world: &World, database: &Database, connections: i
     .await;
 }
 
-/// Has `work` done within `limit`, counted in ticks that come one after the other: on a machine that
-/// lets the ticks wait, the work may take as much longer.
+/// Runs `work` within `limit`, counted in ticks of this process: a machine that delays the ticks
+/// gives the work more time.
 pub async fn within<T>(limit: Duration, work: impl Future<Output = T>) -> T {
     const TICK: Duration = Duration::from_millis(10);
     let ticks = async {

@@ -143,8 +143,8 @@ impl Agent {
         self.acknowledges(dialog, "").await
     }
 
-    /// Waits until a call is answered, without an acknowledgement, and gives where its audio goes to;
-    /// none if it is refused.
+    /// Waits until a call is answered, without sending an ACK. Returns the line's RTP address; none
+    /// if the call is refused.
     pub async fn is_taken(&mut self, dialog: &mut Dialog) -> Result<Option<SocketAddr>> {
         let answer = self.receives(|message| message.answers("INVITE", dialog)).await?;
         answer.header("To").clone_into(&mut dialog.other);

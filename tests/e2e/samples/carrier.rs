@@ -25,7 +25,7 @@ const CALLER: &str = "0612345600";
 /// Longer than the apology.
 const ANSWERED_WITHIN: Duration = Duration::from_secs(40);
 
-/// A carrier over TCP, and over TLS with its certificate, is believed and hung up like one over UDP.
+/// A carrier over TCP, or over TLS with its certificate, is trusted and hung up like one over UDP.
 pub fn is_believed(installation: &Installation) -> Result<()> {
     let folder = tempfile::tempdir()?;
     let (ours, others) = (tempfile::tempdir()?, tempfile::tempdir()?);

@@ -81,21 +81,26 @@ fn lost(name: &'static str, fault: &'static str, replication: Replication) -> Ro
     }
 }
 
+/// Promotes the standby. Returns how long after that the daemons were ready.
+fn promote(scene: &Scene) -> Result<Duration> {
+    let promoted = Instant::now();
+    scene.system.promote()?;
+    scene.system.fleet.ready_after(promoted)
+}
+
 /// The operators need some time to decide for the standby.
 fn primary_lost(scene: &Scene) -> Result<()> {
     let took = scene.fault(|_| {
         scene.system.postgres.stop(Shutdown::Kill)?;
         sleep(DECIDED_WITHIN);
-        let promoted = Instant::now();
-        scene.system.promote()?;
-        scene.system.fleet.ready_after(promoted)
+        promote(scene)
     })?;
     scene.note_ready(took);
     Ok(())
 }
 
-/// While the standby is away the primary says of each commit that it stands there alone. Whoever took
-/// that for good has told a caller what is lost with the primary.
+/// While the standby is away, PostgreSQL commits on the primary alone and warns about it. A daemon
+/// that ignores the warning confirms passwords that are lost with the primary.
 fn waits_cancelled(scene: &Scene) -> Result<()> {
     let standby = scene.system.standby.as_ref().context("no standby")?;
     let took = scene.fault(|_| {
@@ -104,15 +109,13 @@ fn waits_cancelled(scene: &Scene) -> Result<()> {
         scene.remark(format!("{cancelled} waits cancelled"));
         scene.system.postgres.stop(Shutdown::Kill)?;
         standby.start()?;
-        let promoted = Instant::now();
-        scene.system.promote()?;
-        scene.system.fleet.ready_after(promoted)
+        promote(scene)
     })?;
     scene.note_ready(took);
     Ok(())
 }
 
-/// Cancels every wait for the standby, for a while and until there were enough; tells how many.
+/// Cancels every wait for the standby, until enough were cancelled. Returns their number.
 async fn cancel_waits(scene: &Scene) -> Result<usize> {
     const CANCEL: &str =
         "SELECT pg_cancel_backend(pid) FROM pg_stat_activity WHERE wait_event = 'SyncRep'";

@@ -221,8 +221,7 @@ async fn lost_in_gap(world: Arc<World>) {
     rig.fake.cut();
     let is_lost = |line: &Value| line.to_string().contains("cannot be steered");
     until("the order to be lost", || rig::lines_with("adrift.2").iter().any(is_lost)).await;
-    // The line's pauses before each of these are twice as long in all as until the next try to stop what
-    // plays.
+    // The pauses before these handshakes take twice as long as the pause before the next stop.
     let handshakes = rig.fake.requests_like("GET", "/events").len();
     rig.fake.request("GET", "/events", handshakes + 20).await;
     let stops = || rig.fake.requests_like("DELETE", "/playbacks/adrift.2").len();

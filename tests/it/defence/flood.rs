@@ -1,6 +1,6 @@
-//! More logins than can be verified (row 7). What is looked for is a collapse, as unbounded threads
-//! gave: nothing verified any more, gigabytes of memory, and a site that works off for minutes what nobody
-//! waits for. How quick it is meanwhile is a figure of `make bench`.
+//! More logins than can be verified (row 7). Unbounded threads would collapse: no login verified,
+//! gigabytes of memory, and minutes of work for clients that have gone. How quickly the site
+//! answers meanwhile is a figure of `make bench`.
 
 use std::sync::Arc;
 
