@@ -146,7 +146,8 @@ impl Agent {
     /// Waits until a call is answered, without sending an ACK. Returns the line's RTP address; none
     /// if the call is refused.
     pub async fn is_taken(&mut self, dialog: &mut Dialog) -> Result<Option<SocketAddr>> {
-        let answer = self.receives(|message| message.answers("INVITE", dialog)).await?;
+        let answer =
+            self.receives("the answer to INVITE", |it| it.answers("INVITE", dialog)).await?;
         answer.header("To").clone_into(&mut dialog.other);
         if answer.status() != Some(200) {
             self.acknowledges(dialog, "").await?;
@@ -172,7 +173,9 @@ impl Agent {
     ) -> Result<u16> {
         dialog.sequence += 1;
         self.sends(method, dialog, headers, body).await?;
-        let answer = self.receives(|message| message.answers(method, dialog)).await?;
+        let answer = self
+            .receives(&format!("the answer to {method}"), |it| it.answers(method, dialog))
+            .await?;
         answer.status().context("no status")
     }
 
@@ -186,7 +189,7 @@ impl Agent {
     /// Waits until the other side has hung up.
     pub async fn is_hung_up(&mut self) -> Result<()> {
         if !std::mem::take(&mut self.hung_up) {
-            let bye = self.receives(|message| message.is_request("BYE")).await?;
+            let bye = self.receives("BYE", |it| it.is_request("BYE")).await?;
             let to = bye.header("To").to_owned();
             self.responds(&bye, "200 OK", &to, "", "").await?;
         }
@@ -195,7 +198,7 @@ impl Agent {
 
     /// Waits for a call and answers it with `status`; `headers` are whole lines.
     pub async fn takes_call(&mut self, status: &str, headers: &str) -> Result<Dialog> {
-        let invite = self.receives(|message| message.is_request("INVITE")).await?;
+        let invite = self.receives("INVITE", |it| it.is_request("INVITE")).await?;
         let own = format!("{};tag=taken", invite.header("To"));
         let dialog = Dialog {
             call_id: invite.header("Call-ID").to_owned(),
@@ -209,12 +212,13 @@ impl Agent {
         let contact = format!("Contact: <sip:agent@{}>\r\n", self.here);
         let contact = if headers.contains("Contact") { "" } else { &contact };
         self.responds(&invite, status, &own, &format!("{contact}{headers}{kind}"), &body).await?;
-        self.receives(|message| message.is_request("ACK")).await?;
+        self.receives("ACK", |it| it.is_request("ACK")).await?;
         Ok(dialog)
     }
 
     /// Waits for this message; requests meanwhile are answered with 200.
-    async fn receives(&mut self, is_it: impl Fn(&Message) -> bool) -> Result<Message> {
+    async fn receives(&mut self, what: &str, is_it: impl Fn(&Message) -> bool) -> Result<Message> {
+        let here = self.here;
         let found = async {
             let mut buffer = vec![0; 16 * 1024];
             let mut retransmit = interval(RETRANSMIT_INTERVAL);
@@ -242,7 +246,8 @@ impl Agent {
                 }
             }
         };
-        timeout(ANSWERED_WITHIN, found).await.context("the message did not come")?
+        let found = timeout(ANSWERED_WITHIN, found).await;
+        found.with_context(|| format!("{what} did not come to {here}"))?
     }
 
     async fn sends(
