@@ -227,7 +227,7 @@ impl Ground {
                 let mut called = self.outside.invites("106", VICTIM, "").await?;
                 self.desk.takes_call("200 OK", "").await?;
                 self.outside.is_answered(&mut called).await?;
-                self.is_bridged().await?;
+                two_are_bridged(&self.asterisk).await?;
                 self.outside.asks("BYE", &mut called, "", "").await?;
             }
             Attack::Originate => {
@@ -257,7 +257,7 @@ impl Ground {
         let mut called = self.outside.invites("100", VICTIM, "").await?;
         let taken = self.desk.takes_call("200 OK", "").await?;
         self.outside.is_answered(&mut called).await?;
-        self.is_bridged().await?;
+        two_are_bridged(&self.asterisk).await?;
         Ok((called, taken))
     }
 
@@ -285,26 +285,26 @@ impl Ground {
         }
     }
 
-    /// Waits until two channels are connected with each other.
-    async fn is_bridged(&self) -> Result<()> {
-        let bridged = async {
-            loop {
-                let bridges = self.asterisk.console("bridge show all")?;
-                let mut counts = bridges.lines().filter_map(|line| line.split_whitespace().nth(2));
-                if counts.any(|count| count == "2") {
-                    return Ok(());
-                }
-                tokio::time::sleep(LOOK_EVERY).await;
-            }
-        };
-        timeout(ARRIVES_WITHIN, bridged).await.context("nobody is connected")?
-    }
-
     /// Ends every call.
     async fn hangs_up(&self) -> Result<()> {
         self.asterisk.console("channel request hangup all")?;
         no_channel_is_left(&self.asterisk).await
     }
+}
+
+/// Waits until two channels are connected with each other.
+async fn two_are_bridged(asterisk: &Asterisk) -> Result<()> {
+    let bridged = async {
+        loop {
+            let bridges = asterisk.console("bridge show all")?;
+            let mut counts = bridges.lines().filter_map(|line| line.split_whitespace().nth(2));
+            if counts.any(|count| count == "2") {
+                return Ok(());
+            }
+            tokio::time::sleep(LOOK_EVERY).await;
+        }
+    };
+    timeout(ARRIVES_WITHIN, bridged).await.context("nobody is connected")?
 }
 
 /// Waits until no channel is left.

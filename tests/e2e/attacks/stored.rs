@@ -5,7 +5,7 @@ use karipass_lab::asterisk::{Installation, SET_UP_NUMBER};
 use libtest_mimic::Trial;
 
 use super::agent::{Agent, Dialog};
-use super::{DESK, DIALPLAN, ENDPOINTS, MODULES, OUTSIDE};
+use super::{DESK, DIALPLAN, ENDPOINTS, MODULES, OUTSIDE, two_are_bridged};
 use crate::story::{Family, PHONE_FAMILY, Story, told};
 use crate::world::{SHORT, System};
 
@@ -39,6 +39,8 @@ fn nothing_is_stored(installation: &Installation) -> Result<()> {
         let mut called = outside.invites("100", &family.contract, "").await?;
         let mut taken = desk.takes_call("200 OK", "").await?;
         outside.is_answered(&mut called).await?;
+        // Asterisk transfers nobody who is not connected yet.
+        two_are_bridged(&system.asterisk).await?;
         let to =
             format!("sip:{SET_UP_NUMBER}@{}?Replaces={}", system.asterisk.sip(), line.replaces());
         let status = desk.asks("REFER", &mut taken, &format!("Refer-To: <{to}>\r\n"), "").await?;
