@@ -1,14 +1,9 @@
 //! What is wrong with an Asterisk, asked over ARI (`karipass check`).
 
-mod callers;
 mod conf;
-mod dialplan_files;
-mod doors;
+mod endpoints;
 mod files;
-mod forgery;
-mod identify;
 mod listeners;
-mod tones;
 
 use std::path::Path;
 
@@ -173,7 +168,7 @@ async fn beside(rest: &Rest, ari: &config::Ari, expected: Expected<'_>) -> Vec<F
         Some(etc) => findings.extend(files::look(etc, &ari.user, expected)),
         None => findings.push(Finding::Doubtful(format!(
             "Asterisk's files were not looked at for what ARI at {} does not tell (sessions, time-outs, \
-             event logs, who else is told digits, whose word endpoints take, TIMEOUT(absolute)): set ari.etc to their folder",
+             event logs, who else is told digits, which endpoints can be forged): set ari.etc to their folder",
             ari.url
         ))),
     }

@@ -12,33 +12,23 @@ use crate::story::told;
 use crate::world::{KARIPASS, System};
 
 /// Faults that an operator's own files bring in, by the files of `karipass.d`.
-const PLANTED: [(&str, &str); 4] = [
+const PLANTED: [(&str, &str); 3] = [
     ("http.conf", "sessionlimit = 50\n"),
     ("ari.conf", "[general](+)\nwebsocket_write_timeout = 100\n"),
     (
         "phones.conf",
-        "[anonymous](karipass-endpoint)\ncontext = karipass-phones\n\
-         [unknown](karipass-endpoint)\ncontext = karipass-trunk-from\ntrust_id_inbound = yes\n\
-         [named](karipass-endpoint)\ncontext = karipass-trunk\ntrust_id_inbound = yes\n\
+        "[named](karipass-endpoint)\ncontext = karipass-trunk\ntrust_id_inbound = yes\n\
          [named]\ntype = identify\nendpoint = named\nmatch = 127.0.0.9\n\
-         [wide](karipass-endpoint)\ncontext = karipass-trunk-from\nidentify_by = ip\n\
-         trust_id_inbound = yes\n\
-         [wide]\ntype = identify\nendpoint = wide\nmatch = 127.0.0.8,128.0.0.0/1\n\
-         [mute](karipass-phone)\nauth = mute\n[mute](karipass-phone-auth)\nusername = mute\npassword = mute\n",
+         [open](karipass-phone)\ncallerid = <0612345609>\n",
     ),
-    ("extensions.conf", "[forever]\nexten => 1,1,Stasis(karipass,untrusted)\n"),
 ];
 
 /// What each of them, and what is planted in the running Asterisk's own files, is named by.
-const NAMED: [&[&str]; 11] = [
+const NAMED: [&[&str]; 7] = [
     &["http.conf", "sessionlimit is 50"],
     &["ari.conf", "websocket_write_timeout is 100 ms"],
-    &["endpoint anonymous", "anybody"],
-    &["endpoint unknown", "no identify section"],
     &["endpoint named", "identify_by = ip"],
-    &["endpoint wide", "wider than /8"],
-    &["endpoint mute", "callerid"],
-    &["[forever]", "TIMEOUT(absolute)"],
+    &["endpoint open", "neither auth"],
     &["logger.conf: messages.log", "dtmf"],
     &["Asterisk's log", "messages.log", "keyed digits"],
     &["cel.conf", "ALL"],

@@ -37,6 +37,11 @@ impl Section {
         named.map(|(_, value)| value.as_str())
     }
 
+    /// Whether the section's `type` is this one, and it is no template.
+    pub(super) fn has_type(&self, kind: &str) -> bool {
+        !self.is_template && self.value("type").is_some_and(|it| it.eq_ignore_ascii_case(kind))
+    }
+
     /// Whether the value of this name is one of Asterisk's words for true (`ast_true`).
     pub(super) fn is_true(&self, name: &str) -> bool {
         let words = ["yes", "true", "y", "t", "1", "on"];
@@ -188,16 +193,10 @@ fn matching(pattern: &Path) -> Vec<PathBuf> {
 
 #[cfg(test)]
 impl Conf {
-    /// A file of this text.
-    pub(super) fn of(text: &str) -> Self {
+    pub(super) fn parse(text: &str) -> Self {
         let folder = tempfile::tempdir().unwrap();
         std::fs::write(folder.path().join("x.conf"), text).unwrap();
         Self::read(folder.path(), "x.conf").unwrap()
-    }
-
-    /// The dialplan that is shipped.
-    pub(super) fn shipped_dialplan() -> Self {
-        Self::of(include_str!("../../../dialplan/karipass.conf"))
     }
 }
 

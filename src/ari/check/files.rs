@@ -2,8 +2,8 @@
 
 use std::path::Path;
 
-use super::conf::{Conf, Section};
-use super::{Expected, Finding, callers, dialplan_files, doors, forgery, listeners, tones};
+use super::conf::Conf;
+use super::{Expected, Finding, endpoints, listeners};
 
 /// Asterisk's own limit of HTTP connections, all of ARI's included (`http.conf`).
 const DEFAULT_SESSIONS: u32 = 100;
@@ -24,11 +24,16 @@ pub(super) fn look(etc: &Path, user: &str, expected: Expected<'_>) -> Vec<Findin
         );
         conf
     };
-    let [http, ari, logger, cel, manager, rtp] =
-        ["http.conf", "ari.conf", "logger.conf", "cel.conf", "manager.conf", "rtp.conf"]
-            .map(&mut read);
-    let [pjsip, wizard, sorcery, extensions] =
-        ["pjsip.conf", "pjsip_wizard.conf", "sorcery.conf", "extensions.conf"].map(&mut read);
+    let [http, ari, logger, cel, manager, rtp, pjsip] = [
+        "http.conf",
+        "ari.conf",
+        "logger.conf",
+        "cel.conf",
+        "manager.conf",
+        "rtp.conf",
+        "pjsip.conf",
+    ]
+    .map(&mut read);
     findings.extend(sessions(&http));
     findings.extend(write_timeout(&ari));
     findings.extend(logs(&logger));
@@ -37,12 +42,7 @@ pub(super) fn look(etc: &Path, user: &str, expected: Expected<'_>) -> Vec<Findin
     findings.extend(listeners::addresses(&http));
     findings.extend(listeners::users(&ari, user));
     findings.extend(listeners::managers(&manager));
-    let doors = doors::doors(&extensions);
-    findings.extend(callers::judge(&pjsip, &doors));
-    findings.extend(tones::judge(&pjsip, &doors));
-    findings.extend(forgery::judge(&pjsip, &doors, expected.media_networks));
-    findings.extend(callers::elsewhere(&wizard, &sorcery));
-    findings.extend(dialplan_files::orphans(&extensions, expected.app));
+    findings.extend(endpoints::judge(&pjsip, expected.media_networks));
     findings
 }
 
@@ -128,11 +128,6 @@ pub(super) fn writes_no_digits(etc: &Path) -> bool {
     cel.unread.is_empty() && events(&cel).is_none()
 }
 
-/// A section's `type`, as `pjsip.conf` has it.
-pub(super) fn is_of(section: &Section, kind: &str) -> bool {
-    !section.is_template && section.value("type").is_some_and(|it| it.eq_ignore_ascii_case(kind))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -163,7 +158,7 @@ mod tests {
 
     #[test]
     fn rtp_from_any_sender_is_doubtful() {
-        let found = |text: &str| strangers_media(&Conf::of(&format!("[general]\n{text}\n")));
+        let found = |text: &str| strangers_media(&Conf::parse(&format!("[general]\n{text}\n")));
         for lenient in ["strictrtp=no", "strictrtp = off", "strictrtp=no\nstrictrtp=yes"] {
             assert!(matches!(found(lenient), Some(Finding::Doubtful(_))), "{lenient}");
         }

@@ -5,7 +5,6 @@ use std::path::Path;
 
 use super::Finding;
 use super::conf::Conf;
-use super::files::is_of;
 
 /// Users of AMI who are told of keyed digits, and an AMI that other machines reach
 /// (`manager.conf`).
@@ -42,7 +41,7 @@ fn reads_digits(classes: &str) -> bool {
 
 /// Users of ARI besides `user`, who can have every event of every call.
 pub(super) fn users(ari: &Conf, user: &str) -> Vec<Finding> {
-    let others = ari.sections.iter().filter(|it| is_of(it, "user") && it.name != user);
+    let others = ari.sections.iter().filter(|it| it.has_type("user") && it.name != user);
     let told = |name: &str| {
         Finding::Doubtful(format!(
             "ari.conf: user {name} can be told every keyed digit, as ari.user is: is it needed?"

@@ -1,0 +1,284 @@
+//! Endpoints of `pjsip.conf` whose callers the line believes (`P1`): whether others can call in
+//! their name, and whether their digits and media arrive as the line needs them.
+//!
+//! The dialplan believes an endpoint that has `trust_id_inbound`, or a number in `callerid`. How a
+//! call gets from an endpoint to the line is the dialplan's matter, and is not followed.
+
+use super::Finding;
+use super::conf::{Conf, Section};
+use super::listeners::is_loopback;
+use crate::config::MediaNetwork;
+
+/// Asterisk's default of `identify_by`.
+const DEFAULT_IDENTIFY_BY: &str = "username,ip";
+
+/// Judges the endpoints of `pjsip` and what `call.media_networks` says of them.
+pub(super) fn judge(pjsip: &Conf, networks: &[MediaNetwork]) -> Vec<Finding> {
+    let endpoints: Vec<&Section> =
+        pjsip.sections.iter().filter(|section| section.has_type("endpoint")).collect();
+    let believed: Vec<&Section> =
+        endpoints.iter().copied().filter(|endpoint| is_believed(endpoint)).collect();
+    if believed.is_empty() {
+        return vec![Finding::Doubtful(
+            "pjsip.conf: no endpoint has trust_id_inbound or a number in callerid: every caller \
+             hears not-available, unless endpoints are configured elsewhere (not looked at)"
+                .to_owned(),
+        )];
+    }
+    let mut findings = Vec::new();
+    for endpoint in &believed {
+        if let Some(reason) = impersonation(pjsip, endpoint) {
+            findings.push(Finding::Wrong(format!(
+                "pjsip.conf: anyone can call as endpoint {}: {reason}",
+                endpoint.name
+            )));
+        } else if is_forgeable(pjsip, endpoint) {
+            findings.push(Finding::Doubtful(format!(
+                "pjsip.conf: endpoint {} is identified by its address, which can be forged over \
+                 UDP: use TLS or TCP, or a network that nobody else can send into",
+                endpoint.name
+            )));
+        }
+    }
+    findings.extend(fixed_dtmf_mode(&believed));
+    findings.extend(media(&endpoints, networks));
+    findings
+}
+
+fn is_believed(endpoint: &Section) -> bool {
+    endpoint.is_true("trust_id_inbound") || endpoint.value("callerid").is_some_and(has_number)
+}
+
+/// Whether a `callerid` such as `"Taro" <0612345600>` or `0612345600` holds more than a name.
+fn has_number(callerid: &str) -> bool {
+    let number = callerid.rsplit('<').next().unwrap_or_default();
+    number.contains(|letter: char| letter.is_ascii_digit())
+}
+
+/// Why a stranger's call can pass for this endpoint's, if it can.
+fn impersonation(pjsip: &Conf, endpoint: &Section) -> Option<&'static str> {
+    if has_auth(endpoint) {
+        return None;
+    }
+    let accepts_words = identify_sections(pjsip, endpoint).any(|section| {
+        ["match_header", "match_request_uri"].iter().any(|name| section.value(name).is_some())
+    });
+    if accepts_words {
+        return Some("its identify section accepts a header or request URI that anyone can write");
+    }
+    let addresses = addresses(pjsip, endpoint);
+    if addresses.is_empty() {
+        return Some("it has neither auth nor an identify section with match");
+    }
+    if addresses.iter().any(|address| address.ends_with("/0") || address.ends_with("/0.0.0.0")) {
+        return Some("its identify section matches every address");
+    }
+    let ways = endpoint.value("identify_by").unwrap_or(DEFAULT_IDENTIFY_BY);
+    let by_name = ways.split(',').any(|way| {
+        ["username", "auth_username"].iter().any(|name| way.trim().eq_ignore_ascii_case(name))
+    });
+    by_name.then_some("it is identified by its name in From as well: set identify_by = ip")
+}
+
+/// Whether only a sender address over UDP proves this endpoint.
+fn is_forgeable(pjsip: &Conf, endpoint: &Section) -> bool {
+    !has_auth(endpoint)
+        && pjsip.sections.iter().any(is_open_udp_transport)
+        && addresses(pjsip, endpoint).iter().any(|address| !is_loopback(address))
+}
+
+fn has_auth(endpoint: &Section) -> bool {
+    endpoint.value("auth").is_some_and(|auth| !auth.is_empty())
+}
+
+/// The addresses and networks that identify this endpoint.
+fn addresses<'a>(pjsip: &'a Conf, endpoint: &Section) -> Vec<&'a str> {
+    identify_sections(pjsip, endpoint)
+        .flat_map(|section| section.values("match"))
+        .flat_map(|value| value.split(','))
+        .map(str::trim)
+        // An exclamation mark excludes an address from the others.
+        .filter(|address| !address.is_empty() && !address.starts_with('!'))
+        .collect()
+}
+
+fn identify_sections<'a>(pjsip: &'a Conf, endpoint: &Section) -> impl Iterator<Item = &'a Section> {
+    let sections = pjsip.sections.iter().filter(|section| section.has_type("identify"));
+    sections.filter(move |section| section.value("endpoint") == Some(&endpoint.name))
+}
+
+/// Whether other machines reach this section's transport over UDP, which is the default protocol.
+fn is_open_udp_transport(section: &Section) -> bool {
+    let protocol = section.value("protocol").unwrap_or("udp");
+    section.has_type("transport")
+        && protocol.eq_ignore_ascii_case("udp")
+        && !section.value("bind").is_some_and(is_loopback)
+}
+
+/// With `auto` Asterisk hears digits as RFC 4733 events where these are offered, and as tones
+/// otherwise.
+fn fixed_dtmf_mode(believed: &[&Section]) -> Option<Finding> {
+    let is_auto = |endpoint: &Section| {
+        endpoint.value("dtmf_mode").is_some_and(|mode| mode.eq_ignore_ascii_case("auto"))
+    };
+    let fixed: Vec<&str> = believed
+        .iter()
+        .filter(|endpoint| !is_auto(endpoint))
+        .map(|endpoint| endpoint.name.as_str())
+        .collect();
+    (!fixed.is_empty()).then(|| {
+        Finding::Doubtful(format!(
+            "pjsip.conf: endpoint {} has no dtmf_mode = auto: the digits of callers without \
+             RFC 4733 are not heard",
+            fixed.join(", ")
+        ))
+    })
+}
+
+/// What `call.media_networks` needs of the endpoints that it names.
+fn media(endpoints: &[&Section], networks: &[MediaNetwork]) -> Vec<Finding> {
+    let mut names: Vec<&str> = networks.iter().map(|it| it.endpoint.as_str()).collect();
+    names.sort_unstable();
+    names.dedup();
+    let mut findings = Vec::new();
+    for name in names {
+        match endpoints.iter().find(|endpoint| endpoint.name == name) {
+            None => findings.push(Finding::Doubtful(format!(
+                "call.media_networks: pjsip.conf has no endpoint {name}"
+            ))),
+            Some(endpoint) if !endpoint.is_true("rtp_symmetric") => {
+                findings.push(Finding::Doubtful(format!(
+                    "pjsip.conf: endpoint {name} has no rtp_symmetric: digits from outside \
+                     call.media_networks are accepted"
+                )));
+            }
+            Some(_) => {}
+        }
+    }
+    findings
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A trunk with every setting that the line needs.
+    const TRUNK: &str =
+        "[carrier]\ntype=endpoint\ntrust_id_inbound=yes\nidentify_by=ip\ndtmf_mode=auto\n";
+    const PHONE: &str = "[phone]\ntype=endpoint\ncallerid=<0612345600>\ndtmf_mode=auto\n";
+
+    fn found(text: &str, networks: &[&str]) -> Vec<Finding> {
+        let networks: Vec<_> = networks.iter().map(|text| text.parse().unwrap()).collect();
+        judge(&Conf::parse(text), &networks)
+    }
+
+    fn identify(endpoint: &str, lines: &str) -> String {
+        format!("[i]\ntype=identify\nendpoint={endpoint}\n{lines}\n")
+    }
+
+    #[test]
+    fn p1_a_believed_endpoint_is_known_by_its_address_alone_or_by_its_password() {
+        let trunk = |lines: &str| format!("{TRUNK}{}", identify("carrier", lines));
+        for (text, reason) in [
+            (trunk("match=192.0.2.1"), None),
+            (trunk("match=192.0.2.0/24,sip.carrier.example"), None),
+            (trunk("match=!0.0.0.0/0,192.0.2.1"), None),
+            (format!("{TRUNK}auth=x"), None),
+            (TRUNK.to_owned(), Some("neither auth nor")),
+            (trunk(""), Some("neither auth nor")),
+            (trunk("match="), Some("neither auth nor")),
+            (trunk("match=!192.0.2.1"), Some("neither auth nor")),
+            (format!("{TRUNK}{}", identify("other", "match=192.0.2.1")), Some("neither auth nor")),
+            (trunk("match_header=X-Carrier: x"), Some("header")),
+            (trunk("match=192.0.2.1\nmatch_request_uri=sip:x@y"), Some("request URI")),
+            (trunk("match=192.0.2.1, ::/0"), Some("every address")),
+            (trunk("match=0.0.0.0/0.0.0.0"), Some("every address")),
+            (trunk("match=192.0.2.1").replace("identify_by=ip\n", ""), Some("identify_by = ip")),
+            (
+                trunk("match=192.0.2.1").replace("by=ip", "by=ip, auth_username"),
+                Some("identify_by = ip"),
+            ),
+            (format!("{PHONE}auth=phone"), None),
+            (PHONE.to_owned(), Some("neither auth nor")),
+            (PHONE.replace("[phone]", "[anonymous]"), Some("endpoint anonymous")),
+            (format!("{PHONE}{}", identify("phone", "match=192.0.2.5")), Some("identify_by = ip")),
+        ] {
+            let found = found(&text, &[]);
+            match reason {
+                None => assert_eq!(found, [], "{text}"),
+                Some(reason) => assert!(
+                    matches!(&found[..], [Finding::Wrong(finding)] if finding.contains(reason)),
+                    "{text}: {found:?}"
+                ),
+            }
+        }
+    }
+
+    #[test]
+    fn p1_an_endpoint_known_by_its_address_over_udp_is_doubtful() {
+        let identified = |address: &str| identify("carrier", &format!("match={address}"));
+        let transport = |lines: &str| format!("[t]\ntype=transport\n{lines}\n");
+        let (away, everywhere) = (identified("192.0.2.1"), transport("bind=0.0.0.0"));
+        for (text, is_doubtful) in [
+            (format!("{TRUNK}{away}{everywhere}"), true),
+            (format!("{TRUNK}{away}{}", transport("protocol=udp\nbind=192.0.2.9:5060")), true),
+            (format!("{TRUNK}{}{everywhere}", identified("127.0.0.2,192.0.2.0/24")), true),
+            (format!("{TRUNK}{away}{}", transport("protocol=tls\nbind=0.0.0.0:5061")), false),
+            (format!("{TRUNK}{away}{}", transport("protocol=tcp\nbind=0.0.0.0")), false),
+            (format!("{TRUNK}{away}{}", transport("bind=127.0.0.1:5060")), false),
+            (format!("{TRUNK}{}{everywhere}", identified("127.0.0.2")), false),
+            (format!("{TRUNK}auth=x\n{away}{everywhere}"), false),
+        ] {
+            let found = found(&text, &[]);
+            assert_eq!(found.len(), usize::from(is_doubtful), "{text}: {found:?}");
+            let forged = |it: &Finding| matches!(it, Finding::Doubtful(it) if it.contains("forge"));
+            assert!(found.iter().all(forged), "{found:?}");
+        }
+    }
+
+    #[test]
+    fn a_pjsip_conf_without_a_believed_endpoint_is_doubtful() {
+        for text in [
+            "",
+            "[x](!)\ntype=endpoint\ntrust_id_inbound=yes\n",
+            "[x]\ntype=endpoint\ntrust_id_inbound=no\ncallerid=\"Room 5\" <>\n",
+            "[x]\ntype=endpoint\ncallerid=Taro\n",
+        ] {
+            let found = found(text, &[]);
+            assert!(
+                matches!(&found[..], [Finding::Doubtful(it)] if it.contains("not-available")),
+                "{text}: {found:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn believed_endpoints_that_hear_digits_in_one_way_are_doubtful() {
+        let text = format!("{TRUNK}auth=x\n{PHONE}auth=y\n[other]\ntype=endpoint\n");
+        assert_eq!(found(&text, &[]), []);
+        for mode in ["", "dtmf_mode=rfc4733", "dtmf_mode=auto_info", "dtmf_mode=info"] {
+            let found = found(&text.replace("dtmf_mode=auto", mode), &[]);
+            assert!(
+                matches!(&found[..], [Finding::Doubtful(it)] if it.contains("carrier, phone")),
+                "{mode}: {found:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn p1_networks_of_media_need_their_endpoint_and_symmetric_rtp() {
+        let trunk = format!("{TRUNK}auth=x\n");
+        let symmetric = format!("{trunk}rtp_symmetric=yes\n");
+        assert_eq!(found(&symmetric, &["carrier=192.0.2.1", "carrier=192.0.2.2"]), []);
+        for (text, networks, word) in [
+            (&symmetric, &["carier=192.0.2.1", "carier=192.0.2.2"][..], "no endpoint"),
+            (&trunk, &["carrier=192.0.2.1"], "rtp_symmetric"),
+        ] {
+            let found = found(text, networks);
+            assert!(
+                matches!(&found[..], [Finding::Doubtful(it)] if it.contains(word)),
+                "{found:?}"
+            );
+        }
+    }
+}
