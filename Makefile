@@ -23,7 +23,7 @@ help:
 	@echo 'make fuzz     makes up what comes from outside, FUZZ_SECONDS (600) for each target of FUZZ_TARGETS'
 	@echo 'make bench    measures, and writes target/bench.json'
 	@echo '              (FIGURE=hash, calls, capacity, logins or clean_up measures that alone)'
-	@echo 'make screenshots  pictures every page anew into docs/screenshots'
+	@echo 'make screenshots  photographs every page into target/screenshots; four go to docs/screenshots'
 	@echo 'make prompts  speaks the guidance anew from asterisk/sounds/words.tsv'
 	@echo 'make sbom     writes target/karipass.cdx.json, a CycloneDX list of everything that is built in'
 	@echo 'make clean    removes target/ and var/'
@@ -103,17 +103,19 @@ bench:
 	@asterisk/get > /dev/null
 	cargo bench --locked --quiet --bench figures -- $(FIGURE)
 
-# The stories that show each page, as a pointer would.
+# The pictures that the documents show, and the stories that show each page, as a pointer would.
+SHOWN = login-375 password-first-375 top-1280 unit-number-to-line-1280
 SHOWING = _with_the_pointer w4_ w5_left w6_ c2_three_wrong_current
 
 screenshots: tools
 	@tests/lab/install pictures
 	@asterisk/get > /dev/null
-	rm -rf docs/screenshots
+	rm -rf target/screenshots
 	for stories in $(SHOWING); do \
-	    KARIPASS_SCREENSHOTS=docs/screenshots cargo test --locked --test e2e -- $$stories || exit 1; \
+	    KARIPASS_SCREENSHOTS=target/screenshots cargo test --locked --test e2e -- $$stories || exit 1; \
 	done
-	pngquant --force --ext .png 64 docs/screenshots/*.png
+	pngquant --force --ext .png 64 target/screenshots/*.png
+	cp $(SHOWN:%=target/screenshots/%.png) docs/screenshots/
 
 prompts: $(VENV)/ready
 	$(VENV)/bin/python asterisk/prompts.py
