@@ -11,6 +11,7 @@ use std::time::Instant;
 use anyhow::{Context as _, Result, ensure};
 use karipass::hashing::{Cost, Dummy, Hasher, Keys, Salt};
 use karipass::password::TemporaryPassword;
+use karipass_lab::folder;
 use tempfile::TempDir;
 use tokio::runtime::Runtime;
 
@@ -57,7 +58,7 @@ struct Yardstick {
 
 impl Yardstick {
     fn start(cost: Cost) -> Result<Self> {
-        let folder = tempfile::Builder::new().prefix("karipass-bench-").tempdir()?;
+        let folder = folder::temporary("karipass-bench-")?;
         let program = folder.path().join("libargon2");
         let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/bench/libargon2.c");
         let mut compile = Command::new("cc");

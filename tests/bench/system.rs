@@ -8,6 +8,7 @@ use anyhow::{Result, ensure};
 use karipass_lab::asterisk::{self, Asterisk, Installation};
 use karipass_lab::daemon::{self, Daemon};
 use karipass_lab::flood::Flood;
+use karipass_lab::folder;
 use karipass_lab::postgres::{Durability, Postgres};
 use karipass_lab::subscriber::Line;
 use tempfile::TempDir;
@@ -40,8 +41,8 @@ impl System {
     /// Starts them for these callers, the daemon with further variables.
     pub fn start(callers: &[String], variables: &[(&'static str, &str)]) -> Result<Self> {
         let karipass = Path::new(env!("CARGO_BIN_EXE_karipass"));
-        let folder = tempfile::Builder::new().prefix("karipass-bench-").tempdir()?;
-        let memory = tempfile::Builder::new().prefix("karipass-bench-").tempdir_in(MEMORY)?;
+        let folder = folder::temporary("karipass-bench-")?;
+        let memory = folder::temporary_in(Path::new(MEMORY), "karipass-bench-")?;
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         let (postgres, database) = runtime.block_on(async {
             let postgres = Postgres::persistent(memory.path(), Durability::Durable).await?;

@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use anyhow::{Result, ensure};
 use karipass_lab::asterisk::{self, Asterisk, Installation, Phone, SET_UP_NUMBER};
 use karipass_lab::daemon::{self, Daemon};
+use karipass_lab::folder;
 use karipass_lab::postgres::{Database, Durability, Postgres};
 use karipass_lab::subscriber::Line;
 use tempfile::TempDir;
@@ -64,7 +65,7 @@ impl System {
 
     /// An Asterisk whose application nobody holds, with these snippets in its configuration.
     pub fn without_daemon(installation: &Installation, snippets: &[(&str, &str)]) -> Result<Self> {
-        let folder = tempfile::Builder::new().prefix("karipass-e2e-").tempdir()?;
+        let folder = folder::temporary("karipass-e2e-")?;
         let runtime =
             tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
         let (postgres, database) = runtime.block_on(async {

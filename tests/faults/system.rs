@@ -9,6 +9,7 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use anyhow::{Context as _, Result, ensure};
 use karipass_lab::asterisk::{self, Asterisk, Installation, SET_UP_NUMBER};
 use karipass_lab::daemon::{self, Daemon};
+use karipass_lab::folder;
 use karipass_lab::postgres::{Database, Durability, Postgres, Replication};
 use karipass_lab::proxy::Proxy;
 use karipass_lab::subscriber::Line;
@@ -62,8 +63,8 @@ pub struct System {
 impl System {
     /// Starts everything and waits until both daemons are ready.
     pub fn start(installation: &Installation, wishes: &Wishes) -> Result<Self> {
-        let folder = tempfile::Builder::new().prefix("karipass-faults-").tempdir()?;
-        let memory = tempfile::Builder::new().prefix("karipass-faults-").tempdir_in(MEMORY)?;
+        let folder = folder::temporary("karipass-faults-")?;
+        let memory = folder::temporary_in(Path::new(MEMORY), "karipass-faults-")?;
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(2)
             .thread_name("faults")

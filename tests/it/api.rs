@@ -3,17 +3,3 @@
 mod requests;
 mod schemathesis;
 mod sessions;
-
-use std::sync::Arc;
-
-use libtest_mimic::Trial;
-
-use crate::world::World;
-
-/// Every trial of this area.
-pub fn trials(world: &Arc<World>) -> Vec<Trial> {
-    [requests::trials(world), sessions::trials(world), schemathesis::trials(world)]
-        .into_iter()
-        .flatten()
-        .collect()
-}

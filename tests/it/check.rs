@@ -3,46 +3,31 @@
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
-use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use karipass_lab::fake_asterisk::{FakeAsterisk, Reply};
 use karipass_lab::postgres::Database;
-use libtest_mimic::Trial;
 use serde_json::{Value, json};
 
-use crate::world::{KARIPASS, Ran, World, daemon_store, operator_store, run, trial};
+use crate::support::{self, KARIPASS, Ran, daemon_store, operator_store, run};
 
-pub fn trials(world: &Arc<World>) -> Vec<Trial> {
-    vec![
-        trial(world, "r_check_finds_nothing_wrong_with_a_migrated_database", sound),
-        trial(world, "r_check_names_a_database_that_was_never_migrated", never_migrated),
-        trial(world, "r_check_names_every_right_that_the_daemon_lacks", too_few_rights),
-        trial(world, "r_check_doubts_a_daemon_with_the_owners_rights", too_many_rights),
-        trial(world, "r_check_names_what_puts_hashes_into_the_servers_log", logs),
-        trial(world, "r_check_names_each_part_that_is_down_and_exits_with_1", down),
-        trial(world, "r_check_says_which_of_several_asterisks_a_finding_is_about", several),
-        trial(world, "r_check_names_every_mistake_of_the_configuration", mistakes),
-        trial(world, "r_check_tells_when_a_certificate_has_ended_or_will_soon", certificate),
-        trial(world, "r_check_names_every_secret_that_everybody_can_read", secrets),
-        trial(world, "r_an_operators_command_reads_no_more_than_it_needs", needed),
-    ]
-}
-
-async fn sound(world: Arc<World>) {
-    let findings = daemon_store(&world.database().await).check().await;
+#[tokio::test(flavor = "multi_thread")]
+async fn r_check_finds_nothing_wrong_with_a_migrated_database() {
+    let findings = daemon_store(&support::database().await).check().await;
     assert_eq!(findings, karipass::store::check::Findings::default());
 }
 
-async fn never_migrated(world: Arc<World>) {
-    let database = world.postgres.empty().await.unwrap();
+#[tokio::test(flavor = "multi_thread")]
+async fn r_check_names_a_database_that_was_never_migrated() {
+    let database = support::cluster().empty().await.unwrap();
     let findings = operator_store(&database).check().await;
     assert_eq!(findings.wrong.len(), 1, "{findings:?}");
     assert!(findings.wrong[0].contains("karipass migrate"), "{findings:?}");
 }
 
-async fn too_few_rights(world: Arc<World>) {
-    let database = world.database().await;
+#[tokio::test(flavor = "multi_thread")]
+async fn r_check_names_every_right_that_the_daemon_lacks() {
+    let database = support::database().await;
     let owner = database.owner().await.unwrap();
     let store = daemon_store(&database);
     for (privilege, table) in [
@@ -74,15 +59,17 @@ async fn too_few_rights(world: Arc<World>) {
     assert_eq!(store.check().await, karipass::store::check::Findings::default());
 }
 
-async fn too_many_rights(world: Arc<World>) {
-    let findings = operator_store(&world.database().await).check().await;
+#[tokio::test(flavor = "multi_thread")]
+async fn r_check_doubts_a_daemon_with_the_owners_rights() {
+    let findings = operator_store(&support::database().await).check().await;
     assert_eq!((findings.wrong.len(), findings.doubtful.len()), (0, 5), "{findings:?}");
 }
 
 /// By the settings of the daemon's own sessions.
-async fn logs(world: Arc<World>) {
-    let database = world.database().await;
-    let superuser = world.postgres.superuser(&database.name).await.unwrap();
+#[tokio::test(flavor = "multi_thread")]
+async fn r_check_names_what_puts_hashes_into_the_servers_log() {
+    let database = support::database().await;
+    let superuser = support::cluster().superuser(&database.name).await.unwrap();
     let role = format!("ALTER ROLE karipass IN DATABASE {}", database.name);
     let preload = "session_preload_libraries = 'auto_explain'";
     for (set, wrong, doubtful) in [
@@ -106,8 +93,9 @@ async fn logs(world: Arc<World>) {
     }
 }
 
-async fn down(world: Arc<World>) {
-    let database = world.database().await;
+#[tokio::test(flavor = "multi_thread")]
+async fn r_check_names_each_part_that_is_down_and_exits_with_1() {
+    let database = support::database().await;
     let ran = check(&database, "host=/nowhere dbname=karipass", "http://127.0.0.1:1");
     assert_eq!((ran.status, ran.out.lines().count()), (1, 2), "{ran:?}");
     for part in ["wrong: database: ", "wrong: ARI at http://127.0.0.1:1"] {
@@ -119,10 +107,11 @@ async fn down(world: Arc<World>) {
     assert!(ran.out.starts_with("wrong: there is no ARI at "), "{ran:?}");
 }
 
-async fn several(world: Arc<World>) {
+#[tokio::test(flavor = "multi_thread")]
+async fn r_check_says_which_of_several_asterisks_a_finding_is_about() {
     let (one, other) = (FakeAsterisk::start().await.unwrap(), FakeAsterisk::start().await.unwrap());
     one.on("GET", "/asterisk/info", Reply::With(200, json!({ "system": { "version": "18.0.0" } })));
-    let database = world.database().await;
+    let database = support::database().await;
     let ran = |arguments: &[&str]| {
         let mut command = database.karipass(Path::new(KARIPASS));
         command.args(arguments).env_remove("KARIPASS_ARI_USER").env_remove("KARIPASS_ARI_PASSWORD");
@@ -154,8 +143,9 @@ async fn several(world: Arc<World>) {
     assert!(messages.len() > 2 && messages.iter().all(is_named), "{messages:?}");
 }
 
-async fn mistakes(world: Arc<World>) {
-    let mut command = world.database().await.karipass(Path::new(KARIPASS));
+#[tokio::test(flavor = "multi_thread")]
+async fn r_check_names_every_mistake_of_the_configuration() {
+    let mut command = support::database().await.karipass(Path::new(KARIPASS));
     let ran =
         run(command.args(["check"]).env("KARIPASS_CALL_LIMIT_S", "-1").env("KARIPASS_TYPO", "1"));
     assert_eq!(ran.status, 1, "{ran:?}");
@@ -164,8 +154,9 @@ async fn mistakes(world: Arc<World>) {
     }
 }
 
-async fn certificate(world: Arc<World>) {
-    let database = world.database().await;
+#[tokio::test(flavor = "multi_thread")]
+async fn r_check_tells_when_a_certificate_has_ended_or_will_soon() {
+    let database = support::database().await;
     let folder = tempfile::tempdir().unwrap();
     let (certificate, key) = (folder.path().join("certificate.pem"), folder.path().join("key.pem"));
     let (now, day) = (SystemTime::from(karipass::clock::today()), Duration::from_hours(24));
@@ -184,8 +175,9 @@ async fn certificate(world: Arc<World>) {
     }
 }
 
-async fn secrets(world: Arc<World>) {
-    let database = world.database().await;
+#[tokio::test(flavor = "multi_thread")]
+async fn r_check_names_every_secret_that_everybody_can_read() {
+    let database = support::database().await;
     let folder = tempfile::tempdir().unwrap();
     let keys = folder.path().join("hash.keys");
     fs::write(&keys, crate::site::KEYS).unwrap();
@@ -214,8 +206,9 @@ async fn secrets(world: Arc<World>) {
     }
 }
 
-async fn needed(world: Arc<World>) {
-    let database = world.database().await;
+#[tokio::test(flavor = "multi_thread")]
+async fn r_an_operators_command_reads_no_more_than_it_needs() {
+    let database = support::database().await;
     let ran = |arguments: &[&str], owner: &str| {
         let mut command = database.karipass(Path::new(KARIPASS));
         command.args(arguments).env_remove("KARIPASS_HASHING_KEYS").env_remove("KARIPASS_ARI_USER");

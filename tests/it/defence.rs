@@ -32,27 +32,3 @@ mod slow;
 mod tls;
 mod void;
 mod wire;
-
-use std::sync::Arc;
-
-use libtest_mimic::Trial;
-
-use crate::world::World;
-
-/// Every trial of this area.
-pub fn trials(world: &Arc<World>) -> Vec<Trial> {
-    let areas = [
-        proxies::trials(world),
-        heads::trials(world),
-        tls::trials(world),
-        room::trials(world),
-        slow::trials(world),
-        flood::trials(world),
-        cross_site::trials(world),
-        doors::trials(world),
-        limit::trials(world),
-        void::trials(world),
-        dump::trials(world),
-    ];
-    areas.into_iter().flatten().collect()
-}

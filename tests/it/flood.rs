@@ -10,7 +10,7 @@ use tokio::task::JoinSet;
 use tokio::time::sleep;
 
 use crate::site::{Caller, WRONG};
-use crate::world::{until, until_at_last};
+use crate::support::{until, until_at_last};
 
 /// Some more than the queue and the workers hold.
 const AT_ONCE: usize = 1_100;

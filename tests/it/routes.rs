@@ -7,30 +7,15 @@
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
-use std::sync::Arc;
 
 use karipass_lab::repository;
-use libtest_mimic::Trial;
 use reqwest::Method;
 use serde_json::json;
 use tokio_postgres::Client;
 
 use crate::pages::browser::{Browser, leads_to, title, token};
 use crate::site::{self, Answer, Caller, NUMBER, RIGHT, Service};
-use crate::world::{World, trial};
-
-/// Who may use a route.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-enum For {
-    /// Whoever comes.
-    Anyone,
-    /// Also whoever must change the password first.
-    AnySession,
-    /// Whoever need not.
-    Session,
-    /// Of those, whoever may change the unit.
-    Changer,
-}
+use crate::support;
 
 const ROUTES: [(&str, &str, For); 19] = [
     ("get", "/", For::Session),
@@ -59,23 +44,135 @@ const USER: &str = "0612345601";
 /// Another contract's number.
 const OTHER: &str = "0698765400";
 
-pub fn trials(world: &Arc<World>) -> Vec<Trial> {
-    vec![
-        Trial::test("every_route_of_the_site_is_walked", || {
-            every_route();
-            Ok(())
-        }),
-        trial(world, "w4_no_route_is_open_without_a_session", without_session),
-        trial(world, "row_9_no_route_but_the_change_is_open_under_c6", must_change),
-        trial(world, "u2_no_route_of_the_unit_is_open_to_a_user", user),
-        trial(world, "no_route_shows_or_changes_another_contract", foreign),
-    ]
-}
-
-fn every_route() {
+#[test]
+fn every_route_of_the_site_is_walked() {
     let told: BTreeSet<(String, String)> =
         ROUTES.iter().map(|(method, path, _)| ((*method).to_owned(), (*path).to_owned())).collect();
     assert_eq!(routes_of(&repository().join("src/web")), told);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn w4_no_route_is_open_without_a_session() {
+    let scene = Scene::new().await;
+    site::credential(&scene.owner, NUMBER, "password").await;
+    let mut browser = Browser::new(&scene.service.base);
+    let own = token(&browser.get("/login").await);
+    for (method, path, is_api) in needing(For::AnySession) {
+        if is_api {
+            let answer = scene.api(method, &path, None).await;
+            assert_eq!((answer.status, answer.code().as_str()), (401, "no_session"), "{path}");
+        } else {
+            let answer = Scene::page(&mut browser, method, &path, &own).await;
+            let to = leads_to(&answer);
+            assert!(["/login", "/session-over"].contains(&to), "{path} leads to {to}");
+        }
+    }
+    scene.is_as_it_was("password").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn row_9_no_route_but_the_change_is_open_under_c6() {
+    let scene = Scene::new().await;
+    site::credential(&scene.owner, NUMBER, "temporary").await;
+    let bearer = scene.caller.log_in(&scene.service.base, NUMBER, RIGHT).await.token();
+    let mut browser = Browser::new(&scene.service.base);
+    browser.log_in(NUMBER, RIGHT).await;
+    let own = token(&browser.get("/password").await);
+    for (method, path, is_api) in needing(For::Session) {
+        if is_api {
+            let answer = scene.api(method, &path, Some(&bearer)).await;
+            let told = (answer.status, answer.code());
+            assert_eq!(told, (403, "password_change_required".to_owned()), "{path}");
+        } else {
+            let answer = Scene::page(&mut browser, method, &path, &own).await;
+            assert_eq!(leads_to(&answer), "/password", "{path}");
+        }
+    }
+    scene.is_as_it_was("temporary").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn u2_no_route_of_the_unit_is_open_to_a_user() {
+    let scene = Scene::new().await;
+    for number in [NUMBER, USER] {
+        site::credential(&scene.owner, number, "password").await;
+    }
+    let bearer = scene.caller.log_in(&scene.service.base, USER, RIGHT).await.token();
+    let mut browser = Browser::new(&scene.service.base);
+    browser.log_in(USER, RIGHT).await;
+    let own = token(&browser.get("/password").await);
+    for (method, path, is_api) in needing(For::Changer) {
+        if is_api {
+            let answer = scene.api(method, &path, Some(&bearer)).await;
+            assert_eq!((answer.status, answer.code().as_str()), (403, "not_allowed"), "{path}");
+        } else {
+            let answer = Scene::page(&mut browser, method, &path, &own).await;
+            assert_eq!(answer.status, 403, "{path}: {answer:?}");
+            assert!(title(&answer).ends_with("認証単位を変更できません"), "{path}: {answer:?}");
+        }
+    }
+    scene.is_as_it_was("password").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn no_route_shows_or_changes_another_contract() {
+    let scene = Scene::new().await;
+    for number in [NUMBER, USER] {
+        site::credential(&scene.owner, number, "password").await;
+    }
+    let stranger = "INSERT INTO contract (number, unit) VALUES ($1, 'admin_user')";
+    scene.owner.execute(stranger, &[&OTHER]).await.unwrap();
+    let number = "INSERT INTO contract_number VALUES ($1, $1, true)";
+    scene.owner.execute(number, &[&OTHER]).await.unwrap();
+    site::credential(&scene.owner, OTHER, "password").await;
+    let bearer = scene.caller.log_in(&scene.service.base, OTHER, RIGHT).await.token();
+    let mut browser = Browser::new(&scene.service.base);
+    browser.log_in(OTHER, RIGHT).await;
+    let own = token(&browser.get("/password").await);
+    let mut first = Browser::new(&scene.service.base);
+    first.log_in(NUMBER, RIGHT).await;
+    let firsts = token(&first.get("/password").await);
+    let shows =
+        |answer: &Answer| ["061234560", "06-1234-560"].iter().any(|it| answer.body.contains(it));
+    // Logging out comes last: it is good for one's own session, whoever one is.
+    for (method, path, is_api) in
+        needing(For::AnySession).filter(|(_, path, _)| !path.ends_with("/logout"))
+    {
+        if is_api && path.ends_with("/password") {
+            // It is good for one's own.
+            continue;
+        }
+        if is_api {
+            let answer = scene.api(method.clone(), &path, Some(&bearer)).await;
+            assert_eq!(answer.status, if method == Method::GET { 200 } else { 422 }, "{path}");
+            assert!(method != Method::GET || !shows(&answer), "{path}: {answer:?}");
+        } else if method == Method::GET {
+            assert!(!shows(&browser.get(&path).await), "{path}");
+        } else {
+            // With the other's form, and with the other's number in one's own.
+            let answer = Scene::page(&mut browser, method.clone(), &path, &firsts).await;
+            assert_eq!(answer.status, 403, "{path}: {answer:?}");
+            if path.starts_with("/unit") {
+                let answer = Scene::page(&mut browser, method, &path, &own).await;
+                assert_ne!(answer.status, 200, "{path}: {answer:?}");
+            }
+        }
+    }
+    scene.is_as_it_was("password").await;
+    assert_eq!(first.get("/").await.status, 200, "the other's session has ended");
+}
+
+/// Who may use a route.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum For {
+    /// Whoever comes.
+    Anyone,
+    /// Also whoever must change the password first.
+    AnySession,
+    /// Whoever need not.
+    Session,
+    /// Of those, whoever may change the unit.
+    Changer,
 }
 
 /// Methods and paths of every `.route(` below a folder; the operators' listener is another.
@@ -131,8 +228,8 @@ struct Scene {
 }
 
 impl Scene {
-    async fn new(world: &World) -> Self {
-        let database = world.database().await;
+    async fn new() -> Self {
+        let database = support::database().await;
         let owner = database.owner().await.unwrap();
         site::contract(&owner, "admin_user").await;
         let service = Service::start(&database, &[]).await;
@@ -179,111 +276,4 @@ impl Scene {
             assert_eq!((row.get::<_, &str>(1), row.get::<_, i32>(2)), (kind, 0), "{row:?}");
         }
     }
-}
-
-async fn without_session(world: Arc<World>) {
-    let scene = Scene::new(&world).await;
-    site::credential(&scene.owner, NUMBER, "password").await;
-    let mut browser = Browser::new(&scene.service.base);
-    let own = token(&browser.get("/login").await);
-    for (method, path, is_api) in needing(For::AnySession) {
-        if is_api {
-            let answer = scene.api(method, &path, None).await;
-            assert_eq!((answer.status, answer.code().as_str()), (401, "no_session"), "{path}");
-        } else {
-            let answer = Scene::page(&mut browser, method, &path, &own).await;
-            let to = leads_to(&answer);
-            assert!(["/login", "/session-over"].contains(&to), "{path} leads to {to}");
-        }
-    }
-    scene.is_as_it_was("password").await;
-}
-
-async fn must_change(world: Arc<World>) {
-    let scene = Scene::new(&world).await;
-    site::credential(&scene.owner, NUMBER, "temporary").await;
-    let bearer = scene.caller.log_in(&scene.service.base, NUMBER, RIGHT).await.token();
-    let mut browser = Browser::new(&scene.service.base);
-    browser.log_in(NUMBER, RIGHT).await;
-    let own = token(&browser.get("/password").await);
-    for (method, path, is_api) in needing(For::Session) {
-        if is_api {
-            let answer = scene.api(method, &path, Some(&bearer)).await;
-            let told = (answer.status, answer.code());
-            assert_eq!(told, (403, "password_change_required".to_owned()), "{path}");
-        } else {
-            let answer = Scene::page(&mut browser, method, &path, &own).await;
-            assert_eq!(leads_to(&answer), "/password", "{path}");
-        }
-    }
-    scene.is_as_it_was("temporary").await;
-}
-
-async fn user(world: Arc<World>) {
-    let scene = Scene::new(&world).await;
-    for number in [NUMBER, USER] {
-        site::credential(&scene.owner, number, "password").await;
-    }
-    let bearer = scene.caller.log_in(&scene.service.base, USER, RIGHT).await.token();
-    let mut browser = Browser::new(&scene.service.base);
-    browser.log_in(USER, RIGHT).await;
-    let own = token(&browser.get("/password").await);
-    for (method, path, is_api) in needing(For::Changer) {
-        if is_api {
-            let answer = scene.api(method, &path, Some(&bearer)).await;
-            assert_eq!((answer.status, answer.code().as_str()), (403, "not_allowed"), "{path}");
-        } else {
-            let answer = Scene::page(&mut browser, method, &path, &own).await;
-            assert_eq!(answer.status, 403, "{path}: {answer:?}");
-            assert!(title(&answer).ends_with("認証単位を変更できません"), "{path}: {answer:?}");
-        }
-    }
-    scene.is_as_it_was("password").await;
-}
-
-async fn foreign(world: Arc<World>) {
-    let scene = Scene::new(&world).await;
-    for number in [NUMBER, USER] {
-        site::credential(&scene.owner, number, "password").await;
-    }
-    let stranger = "INSERT INTO contract (number, unit) VALUES ($1, 'admin_user')";
-    scene.owner.execute(stranger, &[&OTHER]).await.unwrap();
-    let number = "INSERT INTO contract_number VALUES ($1, $1, true)";
-    scene.owner.execute(number, &[&OTHER]).await.unwrap();
-    site::credential(&scene.owner, OTHER, "password").await;
-    let bearer = scene.caller.log_in(&scene.service.base, OTHER, RIGHT).await.token();
-    let mut browser = Browser::new(&scene.service.base);
-    browser.log_in(OTHER, RIGHT).await;
-    let own = token(&browser.get("/password").await);
-    let mut first = Browser::new(&scene.service.base);
-    first.log_in(NUMBER, RIGHT).await;
-    let firsts = token(&first.get("/password").await);
-    let shows =
-        |answer: &Answer| ["061234560", "06-1234-560"].iter().any(|it| answer.body.contains(it));
-    // Logging out comes last: it is good for one's own session, whoever one is.
-    for (method, path, is_api) in
-        needing(For::AnySession).filter(|(_, path, _)| !path.ends_with("/logout"))
-    {
-        if is_api && path.ends_with("/password") {
-            // It is good for one's own.
-            continue;
-        }
-        if is_api {
-            let answer = scene.api(method.clone(), &path, Some(&bearer)).await;
-            assert_eq!(answer.status, if method == Method::GET { 200 } else { 422 }, "{path}");
-            assert!(method != Method::GET || !shows(&answer), "{path}: {answer:?}");
-        } else if method == Method::GET {
-            assert!(!shows(&browser.get(&path).await), "{path}");
-        } else {
-            // With the other's form, and with the other's number in one's own.
-            let answer = Scene::page(&mut browser, method.clone(), &path, &firsts).await;
-            assert_eq!(answer.status, 403, "{path}: {answer:?}");
-            if path.starts_with("/unit") {
-                let answer = Scene::page(&mut browser, method, &path, &own).await;
-                assert_ne!(answer.status, 200, "{path}: {answer:?}");
-            }
-        }
-    }
-    scene.is_as_it_was("password").await;
-    assert_eq!(first.get("/").await.status, 200, "the other's session has ended");
 }

@@ -1,4 +1,4 @@
-//! A contract, a site before it, and whoever speaks to the site: what most trials of the rules begin with.
+//! A contract, a site before it, and whoever speaks to the site: what most tests of the rules begin with.
 
 use std::collections::HashMap;
 use std::net::Ipv4Addr;
@@ -11,7 +11,7 @@ use tokio::sync::Mutex;
 use tokio_postgres::Client;
 
 use crate::site::{self, Answer, Caller, KEYS, RIGHT, Service};
-use crate::world::World;
+use crate::support;
 
 pub use crate::site::NUMBER;
 /// Additional numbers of [`site::contract`], with service.
@@ -30,8 +30,8 @@ pub struct Scene {
 
 impl Scene {
     /// With [`site::contract`] under `unit`.
-    pub async fn new(world: &World, unit: &str) -> Self {
-        Self::in_database(world.database().await, unit).await
+    pub async fn new(unit: &str) -> Self {
+        Self::in_database(support::database().await, unit).await
     }
 
     pub async fn in_database(database: Database, unit: &str) -> Self {

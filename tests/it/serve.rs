@@ -6,32 +6,16 @@ mod readiness;
 mod reload;
 mod stopping;
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use karipass::call::prompt::SOUNDS;
 use karipass::clock;
 use karipass_lab::fake_asterisk::FakeAsterisk;
 use karipass_lab::postgres::Database;
-use libtest_mimic::Trial;
 use tokio_postgres::Client;
 
 use crate::site::{self, Caller, Daemon, NUMBER};
-use crate::world::{PATIENCE, World, until};
-
-/// Every trial of this area.
-pub fn trials(world: &Arc<World>) -> Vec<Trial> {
-    [
-        stopping::trials(world),
-        manager::trials(world),
-        overload::trials(world),
-        readiness::trials(world),
-        reload::trials(world),
-    ]
-    .into_iter()
-    .flatten()
-    .collect()
-}
+use crate::support::{self, PATIENCE, until};
 
 /// What the dialplan says of a call from [`NUMBER`].
 const TRUSTED: [&str; 2] = ["trusted", NUMBER];
@@ -47,8 +31,8 @@ struct Whole {
 
 impl Whole {
     /// One that is ready, with these variables.
-    async fn ready(world: &World, variables: &[(&str, &str)]) -> Self {
-        Self::on(world.database().await, variables).await
+    async fn ready(variables: &[(&str, &str)]) -> Self {
+        Self::on(support::database().await, variables).await
     }
 
     /// The same on this database.

@@ -21,7 +21,7 @@ use tempfile::TempDir;
 use tokio::sync::OnceCell;
 use tokio_postgres::Client;
 
-use crate::world::KARIPASS;
+use crate::support::KARIPASS;
 
 /// The password of every credential here.
 pub const RIGHT: &str = "48151623";

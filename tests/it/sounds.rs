@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
+use anyhow::{Context as _, Result};
 use karipass::call::prompt::QUIET_LENGTH;
 use karipass_lab::sounds::{RATE, samples, words};
-use libtest_mimic::{Failed, Trial};
 
 const MANUAL: [(&str, &str); 20] = [
     (
@@ -44,38 +44,28 @@ const MANUAL: [(&str, &str); 20] = [
 /// 20 ms.
 const FRAME: usize = RATE as usize / 50;
 
-pub fn trials() -> Vec<Trial> {
-    vec![
-        Trial::test("sounds::the_words_are_the_manuals", || {
-            assert_eq!(words().collect::<Vec<_>>(), MANUAL);
-            Ok(())
-        }),
-        Trial::test("sounds::every_sound_that_is_played_exists", every_sound_that_is_played_exists),
-        Trial::test("sounds::the_menu_is_shorter_than_16_s", the_menu_is_shorter_than_16_s),
-        Trial::test("sounds::speech_starts_within_60_ms", speech_starts_within_60_ms),
-        Trial::test(
-            "sounds::loudness_is_even_and_nothing_is_clipped",
-            loudness_is_even_and_nothing_is_clipped,
-        ),
-        Trial::test("sounds::digits_are_evenly_long", digits_are_evenly_long),
-        Trial::test("sounds::silences_are_silent", silences_are_silent),
-    ]
+#[test]
+fn the_words_are_the_manuals() {
+    assert_eq!(words().collect::<Vec<_>>(), MANUAL);
 }
 
-fn every_sound_that_is_played_exists() -> Result<(), Failed> {
+#[test]
+fn every_sound_that_is_played_exists() -> Result<()> {
     for sound in karipass::call::prompt::SOUNDS {
-        let name = sound.strip_prefix("karipass/").ok_or("not in the folder of the guidance")?;
+        let name = sound.strip_prefix("karipass/").context("not in the folder of the guidance")?;
         assert!(!samples(name)?.is_empty(), "{name} is empty");
     }
     Ok(())
 }
 
-fn the_menu_is_shorter_than_16_s() -> Result<(), Failed> {
+#[test]
+fn the_menu_is_shorter_than_16_s() -> Result<()> {
     assert!(samples("menu")?.len() < 16 * RATE as usize);
     Ok(())
 }
 
-fn speech_starts_within_60_ms() -> Result<(), Failed> {
+#[test]
+fn speech_starts_within_60_ms() -> Result<()> {
     for (name, _) in words() {
         let levels = levels(name)?;
         let loudest = levels.iter().copied().fold(f64::MIN, f64::max);
@@ -85,7 +75,8 @@ fn speech_starts_within_60_ms() -> Result<(), Failed> {
     Ok(())
 }
 
-fn loudness_is_even_and_nothing_is_clipped() -> Result<(), Failed> {
+#[test]
+fn loudness_is_even_and_nothing_is_clipped() -> Result<()> {
     let mut all = Vec::new();
     for (name, _) in words() {
         all.push((name, loudness(name)?));
@@ -99,7 +90,8 @@ fn loudness_is_even_and_nothing_is_clipped() -> Result<(), Failed> {
     Ok(())
 }
 
-fn digits_are_evenly_long() -> Result<(), Failed> {
+#[test]
+fn digits_are_evenly_long() -> Result<()> {
     let long = samples("digits/0")?.len();
     for digit in 1..=9 {
         let off = samples(&format!("digits/{digit}"))?.len().abs_diff(long);
@@ -108,7 +100,8 @@ fn digits_are_evenly_long() -> Result<(), Failed> {
     Ok(())
 }
 
-fn silences_are_silent() -> Result<(), Failed> {
+#[test]
+fn silences_are_silent() -> Result<()> {
     for name in ["lead-in", "breath", "quiet"] {
         assert!(samples(name)?.iter().all(|sample| *sample == 0), "{name} is heard");
     }
@@ -118,7 +111,7 @@ fn silences_are_silent() -> Result<(), Failed> {
 }
 
 /// The mean level of the frames in which something is said, in dBFS.
-fn loudness(name: &str) -> Result<f64, Failed> {
+fn loudness(name: &str) -> Result<f64> {
     let levels = levels(name)?;
     let loudest = levels.iter().copied().fold(f64::MIN, f64::max);
     let speaking = levels.into_iter().filter(|level| *level > loudest - 25.0);
@@ -126,7 +119,7 @@ fn loudness(name: &str) -> Result<f64, Failed> {
 }
 
 /// The level of each 20 ms, in dBFS.
-fn levels(name: &str) -> Result<Vec<f64>, Failed> {
+fn levels(name: &str) -> Result<Vec<f64>> {
     let level = |frame: &[i16]| {
         let power = mean(frame.iter().map(|sample| (f64::from(*sample) / 32768.0).powi(2)));
         10.0 * power.log10()

@@ -2,67 +2,19 @@
 
 use std::sync::Arc;
 
-use libtest_mimic::Trial;
 use tokio::sync::Barrier;
 use tokio::task::JoinSet;
 
 use crate::scene::{NUMBER, ONE, Scene, TWO, change, change_unit};
 use crate::site::{Answer, Caller, Daemon, RIGHT, WRONG};
-use crate::world::{World, trial};
 
 const NEW: &str = "abcd1234";
 /// Posts released together in a round.
 const POSTS: usize = 60;
 
-pub fn trials(world: &Arc<World>) -> Vec<Trial> {
-    vec![
-        trial(world, "c3_wrong_passwords_at_the_change_at_once_are_counted_to_the_limit", changes),
-        trial(world, "c3_right_and_wrong_ones_at_the_change_at_once_change_it_once_at_most", mixed),
-        trial(world, "c3_wrong_passwords_in_changes_of_the_unit_at_once_are_counted", units),
-        trial(world, "c3_two_changes_of_the_unit_at_once_are_one_after_the_other", two_units),
-        trial(world, "c3_wrong_ones_at_every_door_at_once_are_counted_together", every_door),
-        trial(world, "row_3_right_ones_at_once_are_all_served_and_leave_no_count", all_right),
-    ]
-}
-
-/// Two daemons, and a scene to look at what they have done.
-async fn scene(world: &World, unit: &str) -> (Scene, [Daemon; 2]) {
-    let scene = Scene::new(world, unit).await;
-    let daemons = [Daemon::start(&scene.database, &[]), Daemon::start(&scene.database, &[])];
-    (scene, daemons)
-}
-
-/// Releases [`POSTS`] posts together; each is given its index and where to ask.
-async fn together<F>(
-    daemons: &[Daemon; 2],
-    post: impl Fn(usize, Caller, String) -> F,
-) -> Vec<Answer>
-where
-    F: Future<Output = Answer> + Send + 'static,
-{
-    let barrier = Arc::new(Barrier::new(POSTS));
-    let caller = Caller::new();
-    let mut posts = JoinSet::new();
-    for index in 0..POSTS {
-        let post = post(index, caller.clone(), daemons[index % 2].base.clone());
-        let barrier = Arc::clone(&barrier);
-        posts.spawn(async move {
-            barrier.wait().await;
-            post.await
-        });
-    }
-    posts.join_all().await
-}
-
-/// How many answers there are of this status and code; the code of a good one is none.
-fn answers(all: &[Answer], status: u16, code: &str) -> usize {
-    let is_it =
-        |answer: &&Answer| answer.status == status && (status == 200 || answer.code() == code);
-    all.iter().filter(is_it).count()
-}
-
-async fn changes(world: Arc<World>) {
-    let (scene, daemons) = scene(&world, "line").await;
+#[tokio::test(flavor = "multi_thread")]
+async fn c3_wrong_passwords_at_the_change_at_once_are_counted_to_the_limit() {
+    let (scene, daemons) = scene("line").await;
     for (kind, limit) in [("temporary", 3), ("password", 10), ("temporary", 3), ("password", 10)] {
         scene.give(NUMBER, kind, RIGHT).await;
         let token = scene.token(NUMBER, RIGHT).await;
@@ -82,8 +34,9 @@ async fn changes(world: Arc<World>) {
     }
 }
 
-async fn mixed(world: Arc<World>) {
-    let (scene, daemons) = scene(&world, "line").await;
+#[tokio::test(flavor = "multi_thread")]
+async fn c3_right_and_wrong_ones_at_the_change_at_once_change_it_once_at_most() {
+    let (scene, daemons) = scene("line").await;
     for round in 0..8 {
         let (kind, limit) = if round % 2 == 0 { ("temporary", 3) } else { ("password", 10) };
         let right = [POSTS, 2, POSTS / 2, POSTS - 5][round / 2];
@@ -116,8 +69,9 @@ async fn mixed(world: Arc<World>) {
     }
 }
 
-async fn units(world: Arc<World>) {
-    let (scene, daemons) = scene(&world, "number").await;
+#[tokio::test(flavor = "multi_thread")]
+async fn c3_wrong_passwords_in_changes_of_the_unit_at_once_are_counted() {
+    let (scene, daemons) = scene("number").await;
     for wrong_one in [ONE, TWO] {
         for login in [ONE, TWO] {
             scene.give(login, "password", RIGHT).await;
@@ -140,8 +94,9 @@ async fn units(world: Arc<World>) {
     }
 }
 
-async fn two_units(world: Arc<World>) {
-    let (scene, daemons) = scene(&world, "number").await;
+#[tokio::test(flavor = "multi_thread")]
+async fn c3_two_changes_of_the_unit_at_once_are_one_after_the_other() {
+    let (scene, daemons) = scene("number").await;
     for _ in 0..5 {
         for login in [ONE, TWO] {
             scene.give(login, "password", RIGHT).await;
@@ -168,8 +123,9 @@ async fn two_units(world: Arc<World>) {
     }
 }
 
-async fn every_door(world: Arc<World>) {
-    let (scene, daemons) = scene(&world, "line").await;
+#[tokio::test(flavor = "multi_thread")]
+async fn c3_wrong_ones_at_every_door_at_once_are_counted_together() {
+    let (scene, daemons) = scene("line").await;
     for _ in 0..3 {
         scene.give(NUMBER, "password", RIGHT).await;
         let token = scene.token(NUMBER, RIGHT).await;
@@ -193,8 +149,9 @@ async fn every_door(world: Arc<World>) {
     }
 }
 
-async fn all_right(world: Arc<World>) {
-    let (scene, daemons) = scene(&world, "line").await;
+#[tokio::test(flavor = "multi_thread")]
+async fn row_3_right_ones_at_once_are_all_served_and_leave_no_count() {
+    let (scene, daemons) = scene("line").await;
     scene.give(NUMBER, "password", RIGHT).await;
     assert_eq!(scene.log_in(NUMBER, WRONG).await.status, 401);
     let all =
@@ -204,4 +161,40 @@ async fn all_right(world: Arc<World>) {
         );
     assert_eq!(answers(&all.await, 200, ""), POSTS);
     assert_eq!(scene.count(NUMBER).await, (0, false));
+}
+
+/// Two daemons, and a scene to look at what they have done.
+async fn scene(unit: &str) -> (Scene, [Daemon; 2]) {
+    let scene = Scene::new(unit).await;
+    let daemons = [Daemon::start(&scene.database, &[]), Daemon::start(&scene.database, &[])];
+    (scene, daemons)
+}
+
+/// Releases [`POSTS`] posts together; each is given its index and where to ask.
+async fn together<F>(
+    daemons: &[Daemon; 2],
+    post: impl Fn(usize, Caller, String) -> F,
+) -> Vec<Answer>
+where
+    F: Future<Output = Answer> + Send + 'static,
+{
+    let barrier = Arc::new(Barrier::new(POSTS));
+    let caller = Caller::new();
+    let mut posts = JoinSet::new();
+    for index in 0..POSTS {
+        let post = post(index, caller.clone(), daemons[index % 2].base.clone());
+        let barrier = Arc::clone(&barrier);
+        posts.spawn(async move {
+            barrier.wait().await;
+            post.await
+        });
+    }
+    posts.join_all().await
+}
+
+/// How many answers there are of this status and code; the code of a good one is none.
+fn answers(all: &[Answer], status: u16, code: &str) -> usize {
+    let is_it =
+        |answer: &&Answer| answer.status == status && (status == 200 || answer.code() == code);
+    all.iter().filter(is_it).count()
 }

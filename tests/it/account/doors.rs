@@ -1,63 +1,24 @@
 //! C2 at every door that asks for a current password (row 5): login, change of the password, change of
 //! the unit.
 
-use std::sync::Arc;
-
-use libtest_mimic::Trial;
-
 use crate::scene::{NUMBER, ONE, Scene, TWO, refusal};
 use crate::site::{Caller, RIGHT, WRONG};
-use crate::world::{World, trial};
 
 const NEW: &str = "abcd1234";
 
-pub fn trials(world: &Arc<World>) -> Vec<Trial> {
-    vec![
-        trial(world, "c2_three_wrong_ones_in_a_row_at_the_change_void_a_temporary_password", three),
-        trial(world, "c2_ten_wrong_ones_in_a_row_at_the_change_void_a_password", ten),
-        trial(world, "c2_ten_wrong_ones_in_a_row_at_the_change_of_the_unit_void_a_password", unit),
-        trial(world, "row_5_every_door_raises_the_same_count", every_door),
-        trial(world, "row_2_a_right_one_at_any_door_does_not_wipe_a_void", no_wipe),
-        trial(world, "c2_a_right_one_in_a_change_of_the_unit_that_fails_resets_nothing", no_reset),
-        trial(world, "row_8_the_limit_by_address_answers_at_every_door_and_counts_nothing", limit),
-    ]
+#[tokio::test(flavor = "multi_thread")]
+async fn c2_three_wrong_ones_in_a_row_at_the_change_void_a_temporary_password() {
+    void_by_changes("temporary", 3).await;
 }
 
-async fn three(world: Arc<World>) {
-    void_by_changes(&world, "temporary", 3).await;
+#[tokio::test(flavor = "multi_thread")]
+async fn c2_ten_wrong_ones_in_a_row_at_the_change_void_a_password() {
+    void_by_changes("password", 10).await;
 }
 
-async fn ten(world: Arc<World>) {
-    void_by_changes(&world, "password", 10).await;
-}
-
-async fn void_by_changes(world: &World, kind: &str, limit: i32) {
-    let scene = Scene::new(world, "line").await;
-    scene.give(NUMBER, kind, RIGHT).await;
-    let token = scene.token(NUMBER, RIGHT).await;
-    scene.forget().await;
-    for wrong in 1..=limit {
-        let answer = scene.change(&token, WRONG, NEW).await;
-        assert_eq!(refusal(&answer), (422, "wrong_password".to_owned()));
-        let told = answer.json()["detail"].as_str().unwrap().contains("06-6480-6430");
-        assert_eq!(told, wrong == limit, "where to begin anew is told at the end: {answer:?}");
-        assert_eq!(scene.count(NUMBER).await, (wrong, wrong == limit));
-    }
-    let voided = format!("voided wrong_entries {NUMBER}");
-    let told = scene.told().await;
-    assert_eq!(told.iter().filter(|row| row.ends_with(NUMBER)).count(), told.len());
-    let ended = format!("session_ended wrong_entries {NUMBER}");
-    assert_eq!(told[told.len() - 2..], [voided, ended]);
-    assert_eq!(told.len(), usize::try_from(limit).unwrap() + 2);
-    // Void is void, and the session is over with it.
-    assert_eq!(scene.change(&token, RIGHT, NEW).await.code(), "no_session");
-    assert_eq!(scene.session(&token).await.code(), "no_session");
-    assert_eq!(scene.log_in(NUMBER, RIGHT).await.status, 401);
-    assert_eq!(scene.count(NUMBER).await, (limit, true));
-}
-
-async fn unit(world: Arc<World>) {
-    let scene = Scene::new(&world, "number").await;
+#[tokio::test(flavor = "multi_thread")]
+async fn c2_ten_wrong_ones_in_a_row_at_the_change_of_the_unit_void_a_password() {
+    let scene = Scene::new("number").await;
     for login in [ONE, TWO] {
         scene.give(login, "password", RIGHT).await;
     }
@@ -84,8 +45,9 @@ async fn unit(world: Arc<World>) {
     assert_eq!(scene.log_in(ONE, RIGHT).await.status, 401);
 }
 
-async fn every_door(world: Arc<World>) {
-    let scene = Scene::new(&world, "line").await;
+#[tokio::test(flavor = "multi_thread")]
+async fn row_5_every_door_raises_the_same_count() {
+    let scene = Scene::new("line").await;
     scene.give(NUMBER, "password", RIGHT).await;
     let token = scene.token(NUMBER, RIGHT).await;
     for counted in 1..=10 {
@@ -100,8 +62,9 @@ async fn every_door(world: Arc<World>) {
     assert_eq!(scene.log_in(NUMBER, RIGHT).await.status, 401);
 }
 
-async fn no_wipe(world: Arc<World>) {
-    let scene = Scene::new(&world, "line").await;
+#[tokio::test(flavor = "multi_thread")]
+async fn row_2_a_right_one_at_any_door_does_not_wipe_a_void() {
+    let scene = Scene::new("line").await;
     scene.give(NUMBER, "password", RIGHT).await;
     let token = scene.token(NUMBER, RIGHT).await;
     for _ in 0..10 {
@@ -114,8 +77,9 @@ async fn no_wipe(world: Arc<World>) {
     assert_eq!(scene.everything().await, before);
 }
 
-async fn no_reset(world: Arc<World>) {
-    let scene = Scene::new(&world, "number").await;
+#[tokio::test(flavor = "multi_thread")]
+async fn c2_a_right_one_in_a_change_of_the_unit_that_fails_resets_nothing() {
+    let scene = Scene::new("number").await;
     for login in [ONE, TWO] {
         scene.give(login, "password", RIGHT).await;
     }
@@ -129,8 +93,9 @@ async fn no_reset(world: Arc<World>) {
     assert_eq!(scene.count(TWO).await, (1, false));
 }
 
-async fn limit(world: Arc<World>) {
-    let mut scene = Scene::new(&world, "line").await;
+#[tokio::test(flavor = "multi_thread")]
+async fn row_8_the_limit_by_address_answers_at_every_door_and_counts_nothing() {
+    let mut scene = Scene::new("line").await;
     let limit = [("KARIPASS_LOGIN_LIMIT", "10")];
     scene.service = crate::site::Service::start(&scene.database, &limit).await;
     scene.give(NUMBER, "password", RIGHT).await;
@@ -149,4 +114,29 @@ async fn limit(world: Arc<World>) {
     }
     assert_eq!(scene.everything().await, before);
     assert_eq!(scene.service.hasher.operations(), hashes);
+}
+
+async fn void_by_changes(kind: &str, limit: i32) {
+    let scene = Scene::new("line").await;
+    scene.give(NUMBER, kind, RIGHT).await;
+    let token = scene.token(NUMBER, RIGHT).await;
+    scene.forget().await;
+    for wrong in 1..=limit {
+        let answer = scene.change(&token, WRONG, NEW).await;
+        assert_eq!(refusal(&answer), (422, "wrong_password".to_owned()));
+        let told = answer.json()["detail"].as_str().unwrap().contains("06-6480-6430");
+        assert_eq!(told, wrong == limit, "where to begin anew is told at the end: {answer:?}");
+        assert_eq!(scene.count(NUMBER).await, (wrong, wrong == limit));
+    }
+    let voided = format!("voided wrong_entries {NUMBER}");
+    let told = scene.told().await;
+    assert_eq!(told.iter().filter(|row| row.ends_with(NUMBER)).count(), told.len());
+    let ended = format!("session_ended wrong_entries {NUMBER}");
+    assert_eq!(told[told.len() - 2..], [voided, ended]);
+    assert_eq!(told.len(), usize::try_from(limit).unwrap() + 2);
+    // Void is void, and the session is over with it.
+    assert_eq!(scene.change(&token, RIGHT, NEW).await.code(), "no_session");
+    assert_eq!(scene.session(&token).await.code(), "no_session");
+    assert_eq!(scene.log_in(NUMBER, RIGHT).await.status, 401);
+    assert_eq!(scene.count(NUMBER).await, (limit, true));
 }

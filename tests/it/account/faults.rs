@@ -1,32 +1,22 @@
 //! A fault in the middle leaves nothing half applied, and nothing counted.
 
-use std::sync::Arc;
-
 use karipass_lab::proxy::{Point, Proxy, Trouble};
-use libtest_mimic::Trial;
 
 use crate::scene::{NUMBER, ONE, Scene, TWO, refusal};
 use crate::site::{RIGHT, Service, WRONG};
-use crate::world::{World, trial, until};
+use crate::support::{self, until};
 
 const NEW: &str = "abcd1234";
 
-pub fn trials(world: &Arc<World>) -> Vec<Trial> {
-    vec![
-        trial(world, "u_a_fault_in_the_middle_leaves_the_unit_and_every_credential", unit),
-        trial(world, "c5_a_fault_in_the_middle_leaves_the_password_and_its_sessions", password),
-        trial(world, "u_cut_off_at_every_commit_a_change_is_whole_or_not_at_all", cut),
-    ]
-}
-
-async fn unit(world: Arc<World>) {
+#[tokio::test(flavor = "multi_thread")]
+async fn u_a_fault_in_the_middle_leaves_the_unit_and_every_credential() {
     // The last statements fail, after the credentials were dropped and copied; or an early one does.
     for check in [
         "ALTER TABLE contract ADD CHECK (unit <> 'line')",
         "ALTER TABLE audit ADD CHECK (event <> 'password_copied') NOT VALID",
         "ALTER TABLE audit ADD CHECK (event <> 'session_ended') NOT VALID",
     ] {
-        let scene = Scene::new(&world, "number").await;
+        let scene = Scene::new("number").await;
         for login in [ONE, TWO] {
             scene.give(login, "password", RIGHT).await;
         }
@@ -43,13 +33,14 @@ async fn unit(world: Arc<World>) {
     }
 }
 
-async fn password(world: Arc<World>) {
+#[tokio::test(flavor = "multi_thread")]
+async fn c5_a_fault_in_the_middle_leaves_the_password_and_its_sessions() {
     for check in [
         "ALTER TABLE contract ADD CHECK (version < 1)",
         "ALTER TABLE credential ADD CHECK (kind = 'temporary')",
         "ALTER TABLE audit ADD CHECK (event <> 'password_changed') NOT VALID",
     ] {
-        let scene = Scene::new(&world, "line").await;
+        let scene = Scene::new("line").await;
         scene.give(NUMBER, "temporary", RIGHT).await;
         let token = scene.token(NUMBER, RIGHT).await;
         scene.token(NUMBER, RIGHT).await;
@@ -65,16 +56,17 @@ async fn password(world: Arc<World>) {
     }
 }
 
-async fn cut(world: Arc<World>) {
+#[tokio::test(flavor = "multi_thread")]
+async fn u_cut_off_at_every_commit_a_change_is_whole_or_not_at_all() {
     let commit = Point::Word("COMMIT");
     for (trouble, is_done) in
         [(Trouble::CutBefore(commit), false), (Trouble::CutAfter(commit), true)]
     {
-        let mut scene = Scene::new(&world, "number").await;
+        let mut scene = Scene::new("number").await;
         for login in [ONE, TWO] {
             scene.give(login, "password", RIGHT).await;
         }
-        let proxy = Proxy::before(world.postgres.socket_folder()).unwrap();
+        let proxy = Proxy::before(support::cluster().socket_folder()).unwrap();
         let url = proxy.url(&scene.database.daemon_url);
         let by_way_of = [("KARIPASS_DATABASE_URL", url.as_str())];
         scene.service = Service::start(&scene.database, &by_way_of).await;

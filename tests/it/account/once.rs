@@ -1,13 +1,10 @@
 //! The answer to a commit is lost: logins and changes are decided once, counted once, and told as they are.
 
-use std::sync::Arc;
-
 use karipass_lab::proxy::{Point, Proxy, Trouble};
-use libtest_mimic::Trial;
 
 use crate::scene::{NUMBER, ONE, Scene, TWO};
 use crate::site::{RIGHT, Service, WRONG};
-use crate::world::{World, trial};
+use crate::support;
 
 /// How often each trouble is met.
 const TIMES: usize = 100;
@@ -17,34 +14,9 @@ const TROUBLES: [Trouble; 3] =
     [Trouble::CutBefore(SOME), Trouble::CutAfter(SOME), Trouble::CutAnswer(SOME)];
 const PASSWORDS: [&str; 2] = ["abcd1234", "efgh5678"];
 
-pub fn trials(world: &Arc<World>) -> Vec<Trial> {
-    vec![
-        trial(world, "c2_wrong_and_right_logins_count_once_whatever_is_cut", logins),
-        trial(world, "w2_what_cannot_log_in_leaves_one_row_whatever_is_cut", refusals),
-        trial(world, "c5_a_password_is_changed_once_whatever_is_cut", passwords),
-        trial(world, "u_a_unit_is_changed_once_whatever_is_cut", units),
-    ]
-}
-
-/// A scene whose site reaches the store through a proxy.
-async fn troubled(world: &World, unit: &str) -> (Scene, Proxy) {
-    let mut scene = Scene::new(world, unit).await;
-    let proxy = Proxy::before(world.postgres.socket_folder()).unwrap();
-    let url = proxy.url(&scene.database.daemon_url);
-    let by_way_of = [("KARIPASS_DATABASE_URL", url.as_str())];
-    scene.service = Service::start(&scene.database, &by_way_of).await;
-    (scene, proxy)
-}
-
-/// Makes trouble anew; what the audit has told and how often trouble was met so far is forgotten.
-async fn make(scene: &Scene, proxy: &Proxy, trouble: Trouble) -> usize {
-    scene.forget().await;
-    proxy.make(trouble);
-    proxy.meetings() + TIMES
-}
-
-async fn logins(world: Arc<World>) {
-    let (scene, proxy) = troubled(&world, "line").await;
+#[tokio::test(flavor = "multi_thread")]
+async fn c2_wrong_and_right_logins_count_once_whatever_is_cut() {
+    let (scene, proxy) = troubled("line").await;
     scene.give(NUMBER, "password", RIGHT).await;
     let (right, wrong) = (format!("login done {NUMBER}"), format!("login wrong {NUMBER}"));
     let mut tokens = Vec::new();
@@ -78,8 +50,9 @@ async fn logins(world: Arc<World>) {
     assert_eq!(voided.count(), 1);
 }
 
-async fn refusals(world: Arc<World>) {
-    let (scene, proxy) = troubled(&world, "line").await;
+#[tokio::test(flavor = "multi_thread")]
+async fn w2_what_cannot_log_in_leaves_one_row_whatever_is_cut() {
+    let (scene, proxy) = troubled("line").await;
     for trouble in TROUBLES {
         let end = make(&scene, &proxy, trouble).await;
         let mut told = Vec::new();
@@ -91,8 +64,9 @@ async fn refusals(world: Arc<World>) {
     }
 }
 
-async fn passwords(world: Arc<World>) {
-    let (scene, proxy) = troubled(&world, "line").await;
+#[tokio::test(flavor = "multi_thread")]
+async fn c5_a_password_is_changed_once_whatever_is_cut() {
+    let (scene, proxy) = troubled("line").await;
     scene.give(NUMBER, "password", PASSWORDS[0]).await;
     let mut token = scene.token(NUMBER, PASSWORDS[0]).await;
     let mut current = 0;
@@ -120,8 +94,9 @@ async fn passwords(world: Arc<World>) {
     assert_eq!(scene.log_in(NUMBER, PASSWORDS[1 - current]).await.status, 401);
 }
 
-async fn units(world: Arc<World>) {
-    let (scene, proxy) = troubled(&world, "number").await;
+#[tokio::test(flavor = "multi_thread")]
+async fn u_a_unit_is_changed_once_whatever_is_cut() {
+    let (scene, proxy) = troubled("number").await;
     for login in [ONE, TWO] {
         scene.give(login, "password", RIGHT).await;
     }
@@ -156,4 +131,21 @@ async fn units(world: Arc<World>) {
             assert_eq!([done, wrong, logins], [twice; 3], "{trouble:?}");
         }
     }
+}
+
+/// A scene whose site reaches the store through a proxy.
+async fn troubled(unit: &str) -> (Scene, Proxy) {
+    let mut scene = Scene::new(unit).await;
+    let proxy = Proxy::before(support::cluster().socket_folder()).unwrap();
+    let url = proxy.url(&scene.database.daemon_url);
+    let by_way_of = [("KARIPASS_DATABASE_URL", url.as_str())];
+    scene.service = Service::start(&scene.database, &by_way_of).await;
+    (scene, proxy)
+}
+
+/// Makes trouble anew; what the audit has told and how often trouble was met so far is forgotten.
+async fn make(scene: &Scene, proxy: &Proxy, trouble: Trouble) -> usize {
+    scene.forget().await;
+    proxy.make(trouble);
+    proxy.meetings() + TIMES
 }

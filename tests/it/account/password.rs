@@ -1,33 +1,16 @@
 //! C5 and C6: the change of a password, one request after the other.
 
-use std::sync::Arc;
-
-use libtest_mimic::Trial;
 use serde_json::{Value, json};
 
 use crate::scene::{NUMBER, ONE, Scene, TWO, change, refusal};
 use crate::site::{self, RIGHT, WRONG};
-use crate::world::{World, trial};
 
 /// A password that may be set.
 const NEW: &str = "abcd1234";
 
-pub fn trials(world: &Arc<World>) -> Vec<Trial> {
-    vec![
-        trial(world, "c5_every_reason_against_a_new_password_is_told_at_once", reasons),
-        trial(world, "c5_a_rejected_new_password_counts_nothing_whatever_the_current_one", pure),
-        trial(world, "c5_a_wrong_current_password_is_counted_and_changes_nothing", wrong),
-        trial(world, "c5_the_new_password_logs_in_from_then_on_and_the_old_one_no_more", changed),
-        trial(world, "c5_a_change_ends_every_session_of_the_old_password_and_no_other", sessions),
-        trial(world, "c6_a_session_that_must_change_changes_and_is_then_a_full_one", must_change),
-        trial(world, "c6_a_password_of_60_days_does_nothing_but_change_itself", sixty_days),
-        trial(world, "c1_a_temporary_password_past_its_end_changes_nothing", past_its_end),
-        trial(world, "a_a_change_of_the_password_is_asked_for_with_three_fields", malformed),
-    ]
-}
-
-async fn reasons(world: Arc<World>) {
-    let scene = Scene::new(&world, "line").await;
+#[tokio::test(flavor = "multi_thread")]
+async fn c5_every_reason_against_a_new_password_is_told_at_once() {
+    let scene = Scene::new("line").await;
     scene.give(NUMBER, "temporary", RIGHT).await;
     let token = scene.token(NUMBER, RIGHT).await;
     for (new, again, reasons) in [
@@ -52,8 +35,9 @@ async fn reasons(world: Arc<World>) {
     assert_eq!(scene.change(&token, RIGHT, NEW).await.status, 200);
 }
 
-async fn pure(world: Arc<World>) {
-    let scene = Scene::new(&world, "line").await;
+#[tokio::test(flavor = "multi_thread")]
+async fn c5_a_rejected_new_password_counts_nothing_whatever_the_current_one() {
+    let scene = Scene::new("line").await;
     scene.give(NUMBER, "temporary", RIGHT).await;
     let token = scene.token(NUMBER, RIGHT).await;
     let (hashes, before) = (scene.service.hasher.operations(), scene.everything().await);
@@ -65,8 +49,9 @@ async fn pure(world: Arc<World>) {
     assert_eq!(scene.everything().await, before);
 }
 
-async fn wrong(world: Arc<World>) {
-    let scene = Scene::new(&world, "line").await;
+#[tokio::test(flavor = "multi_thread")]
+async fn c5_a_wrong_current_password_is_counted_and_changes_nothing() {
+    let scene = Scene::new("line").await;
     scene.give(NUMBER, "password", RIGHT).await;
     let token = scene.token(NUMBER, RIGHT).await;
     scene.forget().await;
@@ -82,8 +67,9 @@ async fn wrong(world: Arc<World>) {
     assert_eq!(scene.count(NUMBER).await, (0, false), "a login begins anew");
 }
 
-async fn changed(world: Arc<World>) {
-    let scene = Scene::new(&world, "line").await;
+#[tokio::test(flavor = "multi_thread")]
+async fn c5_the_new_password_logs_in_from_then_on_and_the_old_one_no_more() {
+    let scene = Scene::new("line").await;
     scene.give(NUMBER, "temporary", RIGHT).await;
     let login = scene.log_in(NUMBER, RIGHT).await;
     let token = login.token();
@@ -105,8 +91,9 @@ async fn changed(world: Arc<World>) {
     assert_eq!(kind, "password");
 }
 
-async fn sessions(world: Arc<World>) {
-    let scene = Scene::new(&world, "number").await;
+#[tokio::test(flavor = "multi_thread")]
+async fn c5_a_change_ends_every_session_of_the_old_password_and_no_other() {
+    let scene = Scene::new("number").await;
     scene.give(ONE, "password", RIGHT).await;
     scene.give(TWO, "password", RIGHT).await;
     let (changing, other) = (scene.token(ONE, RIGHT).await, scene.token(ONE, RIGHT).await);
@@ -126,8 +113,9 @@ async fn sessions(world: Arc<World>) {
     assert_eq!(told, [ended, format!("password_changed done {ONE}")]);
 }
 
-async fn must_change(world: Arc<World>) {
-    let scene = Scene::new(&world, "number").await;
+#[tokio::test(flavor = "multi_thread")]
+async fn c6_a_session_that_must_change_changes_and_is_then_a_full_one() {
+    let scene = Scene::new("number").await;
     scene.give(ONE, "temporary", RIGHT).await;
     let token = scene.token(ONE, RIGHT).await;
     assert_eq!(scene.session(&token).await.code(), "password_change_required");
@@ -139,8 +127,9 @@ async fn must_change(world: Arc<World>) {
     assert_eq!(scene.unit(&token, "line", &[(ONE, NEW)]).await.status, 200);
 }
 
-async fn sixty_days(world: Arc<World>) {
-    let scene = Scene::new(&world, "number").await;
+#[tokio::test(flavor = "multi_thread")]
+async fn c6_a_password_of_60_days_does_nothing_but_change_itself() {
+    let scene = Scene::new("number").await;
     for (older, status) in [("59 days 23 hours 59 minutes", 200), ("60 days", 403)] {
         scene.give(ONE, "password", RIGHT).await;
         site::age(&scene.owner, ONE, older).await;
@@ -163,8 +152,9 @@ async fn sixty_days(world: Arc<World>) {
     assert_eq!(refusal(&session), (403, "password_change_required".to_owned()));
 }
 
-async fn past_its_end(world: Arc<World>) {
-    let scene = Scene::new(&world, "line").await;
+#[tokio::test(flavor = "multi_thread")]
+async fn c1_a_temporary_password_past_its_end_changes_nothing() {
+    let scene = Scene::new("line").await;
     scene.give(NUMBER, "temporary", RIGHT).await;
     let token = scene.token(NUMBER, RIGHT).await;
     site::age(&scene.owner, NUMBER, "24 hours").await;
@@ -174,8 +164,9 @@ async fn past_its_end(world: Arc<World>) {
     assert_eq!(scene.everything().await, before);
 }
 
-async fn malformed(world: Arc<World>) {
-    let scene = Scene::new(&world, "line").await;
+#[tokio::test(flavor = "multi_thread")]
+async fn a_a_change_of_the_password_is_asked_for_with_three_fields() {
+    let scene = Scene::new("line").await;
     scene.give(NUMBER, "temporary", RIGHT).await;
     let token = scene.token(NUMBER, RIGHT).await;
     let url = format!("{}/api/v1/password", scene.service.base);

@@ -1,41 +1,19 @@
 //! Tokens: one opens one door, and none opens anything after its session's end.
 
-use std::sync::Arc;
-
 use karipass::login::{self, Door, SessionState, SessionToken};
 use karipass::store::Store;
 use karipass_lab::postgres::Shutdown;
-use libtest_mimic::Trial;
 
 use crate::pages::browser::{Browser, SESSION, leads_to};
 use crate::scene::{NUMBER, Scene, refusal};
 use crate::site::{self, Caller, KEYS, RIGHT, Service};
-use crate::world::{World, trial};
+use crate::support;
 
 const NEW: &str = "abcd1234";
 
-pub fn trials(world: &Arc<World>) -> Vec<Trial> {
-    vec![
-        trial(world, "w5_a_token_of_one_door_opens_nothing_at_the_other", doors),
-        trial(world, "w5_a_token_is_renewed_at_every_change_of_standing", renewed),
-        trial(world, "b4_a_forged_token_is_refused_without_the_store", forged),
-        trial(
-            world,
-            "b4_a_session_outlives_a_rotation_of_the_keys_while_its_own_is_there",
-            rotated,
-        ),
-        trial(world, "w5_a_logged_out_or_replaced_token_opens_nothing_again", replayed),
-        trial(world, "w5_an_idle_session_is_told_from_none_and_never_revived", idle),
-        trial(
-            world,
-            "row_9_a_session_that_must_change_opens_the_change_and_logging_out",
-            must_change,
-        ),
-    ]
-}
-
-async fn doors(world: Arc<World>) {
-    let scene = Scene::new(&world, "line").await;
+#[tokio::test(flavor = "multi_thread")]
+async fn w5_a_token_of_one_door_opens_nothing_at_the_other() {
+    let scene = Scene::new("line").await;
     scene.give(NUMBER, "password", RIGHT).await;
     let config = site::configured(&scene.database, &[]);
     let store = Store::for_daemon(&config.database).unwrap();
@@ -60,8 +38,9 @@ async fn doors(world: Arc<World>) {
     assert!(matches!(state(Door::Pages).await, SessionState::Live(_)));
 }
 
-async fn forged(world: Arc<World>) {
-    let (postgres, database) = world.mortal().await;
+#[tokio::test(flavor = "multi_thread")]
+async fn b4_a_forged_token_is_refused_without_the_store() {
+    let (postgres, database) = support::stoppable_cluster().await;
     let scene = Scene::in_database(database, "line").await;
     scene.give(NUMBER, "password", RIGHT).await;
     let base = &scene.service.base;
@@ -104,8 +83,9 @@ async fn forged(world: Arc<World>) {
     assert_eq!(scene.session(&token).await.status, 200);
 }
 
-async fn rotated(world: Arc<World>) {
-    let scene = Scene::new(&world, "line").await;
+#[tokio::test(flavor = "multi_thread")]
+async fn b4_a_session_outlives_a_rotation_of_the_keys_while_its_own_is_there() {
+    let scene = Scene::new("line").await;
     scene.give(NUMBER, "password", RIGHT).await;
     let token = scene.token(NUMBER, RIGHT).await;
     let two = "k2 AQAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=";
@@ -118,8 +98,9 @@ async fn rotated(world: Arc<World>) {
     }
 }
 
-async fn renewed(world: Arc<World>) {
-    let scene = Scene::new(&world, "line").await;
+#[tokio::test(flavor = "multi_thread")]
+async fn w5_a_token_is_renewed_at_every_change_of_standing() {
+    let scene = Scene::new("line").await;
     scene.give(NUMBER, "temporary", RIGHT).await;
     let mut tokens = vec![scene.token(NUMBER, RIGHT).await, scene.token(NUMBER, RIGHT).await];
     tokens.push(scene.change(&tokens[1], RIGHT, NEW).await.token());
@@ -141,8 +122,9 @@ async fn renewed(world: Arc<World>) {
     assert_eq!(scene.session(&chosen).await.code(), "no_session");
 }
 
-async fn replayed(world: Arc<World>) {
-    let scene = Scene::new(&world, "line").await;
+#[tokio::test(flavor = "multi_thread")]
+async fn w5_a_logged_out_or_replaced_token_opens_nothing_again() {
+    let scene = Scene::new("line").await;
     scene.give(NUMBER, "password", RIGHT).await;
     let (kept, left) = (scene.token(NUMBER, RIGHT).await, scene.token(NUMBER, RIGHT).await);
     assert_eq!(scene.caller.log_out(&scene.service.base, &left).await.status, 204);
@@ -163,8 +145,9 @@ async fn replayed(world: Arc<World>) {
     assert_eq!(scene.everything().await, before);
 }
 
-async fn idle(world: Arc<World>) {
-    let scene = Scene::new(&world, "line").await;
+#[tokio::test(flavor = "multi_thread")]
+async fn w5_an_idle_session_is_told_from_none_and_never_revived() {
+    let scene = Scene::new("line").await;
     scene.give(NUMBER, "password", RIGHT).await;
     let config = site::configured(&scene.database, &[]);
     let store = Store::for_daemon(&config.database).unwrap();
@@ -186,9 +169,10 @@ async fn idle(world: Arc<World>) {
     assert_eq!(scene.sessions().await, 0);
 }
 
-async fn must_change(world: Arc<World>) {
+#[tokio::test(flavor = "multi_thread")]
+async fn row_9_a_session_that_must_change_opens_the_change_and_logging_out() {
     for (kind, older) in [("temporary", "0 days"), ("password", "60 days")] {
-        let scene = Scene::new(&world, "line").await;
+        let scene = Scene::new("line").await;
         scene.give(NUMBER, kind, RIGHT).await;
         site::age(&scene.owner, NUMBER, older).await;
         let token = scene.token(NUMBER, RIGHT).await;

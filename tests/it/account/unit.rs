@@ -1,11 +1,6 @@
 //! U: each row of the table, done and refused.
 
-use std::sync::Arc;
-
-use libtest_mimic::Trial;
-
 use crate::scene::{NUMBER, ONE, PLAIN, Scene, TWO, refusal};
-use crate::world::{World, trial};
 
 /// The passwords of [`NUMBER`], [`ONE`] and [`TWO`].
 const ZEROTH: &str = "zeroth00";
@@ -14,18 +9,176 @@ const SECOND: &str = "second22";
 /// Nobody's.
 const WRONG: &str = "wrong999";
 
-pub fn trials(world: &Arc<World>) -> Vec<Trial> {
-    vec![
-        trial(world, "u_number_to_line_the_contract_number_has_the_changers_password", to_line),
-        trial(world, "u_line_to_number_every_service_number_has_that_password", line_to_number),
-        trial(world, "u_number_to_admin_user_every_number_keeps_its_own", number_to_admin),
-        trial(world, "u_line_to_admin_user_every_login_has_that_password", line_to_admin),
-        trial(world, "u_admin_user_to_line_the_contract_number_keeps_its_own", admin_to_line),
-        trial(world, "u_admin_user_to_number_every_service_number_keeps_its_own", admin_to_number),
-        trial(world, "u_number_to_line_a_contract_number_with_service_is_one_of_them", own_service),
-        trial(world, "u1_a_pending_temporary_password_is_not_asked_for_and_is_voided", pending),
-        trial(world, "u_a_password_of_60_days_is_asked_for_all_the_same", old),
-    ]
+#[tokio::test(flavor = "multi_thread")]
+async fn u_number_to_line_the_contract_number_has_the_changers_password() {
+    let row = Row {
+        from: "number",
+        to: "line",
+        service: false,
+        changer: (TWO, SECOND),
+        asked: &[(ONE, FIRST), (TWO, SECOND)],
+        after: &[(NUMBER, SECOND)],
+        told: &[
+            "voided unit_changed 0612345601",
+            "voided unit_changed 0612345602",
+            "password_copied done 0612345600",
+        ],
+    };
+    change(row).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn u_number_to_line_a_contract_number_with_service_is_one_of_them() {
+    let row = Row {
+        from: "number",
+        to: "line",
+        service: true,
+        changer: (ONE, FIRST),
+        asked: &[(NUMBER, ZEROTH), (ONE, FIRST)],
+        after: &[(NUMBER, FIRST)],
+        told: &[
+            "voided unit_changed 0612345600",
+            "voided unit_changed 0612345601",
+            "password_copied done 0612345600",
+        ],
+    };
+    change(row).await;
+    let row = Row {
+        from: "number",
+        to: "line",
+        service: true,
+        changer: (NUMBER, ZEROTH),
+        asked: &[(NUMBER, ZEROTH), (ONE, FIRST)],
+        after: &[(NUMBER, ZEROTH)],
+        told: &["voided unit_changed 0612345601"],
+    };
+    change(row).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn u_line_to_number_every_service_number_has_that_password() {
+    let row = |service, after, told| Row {
+        from: "line",
+        to: "number",
+        service,
+        changer: (NUMBER, ZEROTH),
+        asked: &[(NUMBER, ZEROTH)],
+        after,
+        told,
+    };
+    let copied = &["password_copied done 0612345601", "password_copied done 0612345602"];
+    let all = &[(NUMBER, ZEROTH), (ONE, ZEROTH), (TWO, ZEROTH)];
+    change(row(true, all, copied)).await;
+    let copied = &[
+        "voided unit_changed 0612345600",
+        "password_copied done 0612345601",
+        "password_copied done 0612345602",
+    ];
+    change(row(false, &[(ONE, ZEROTH), (TWO, ZEROTH)], copied)).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn u_number_to_admin_user_every_number_keeps_its_own() {
+    let row = Row {
+        from: "number",
+        to: "admin_user",
+        service: false,
+        changer: (TWO, SECOND),
+        asked: &[(ONE, FIRST), (TWO, SECOND)],
+        after: &[(NUMBER, SECOND), (ONE, FIRST), (TWO, SECOND)],
+        told: &["password_copied done 0612345600"],
+    };
+    change(row).await;
+    let row = Row {
+        from: "number",
+        to: "admin_user",
+        service: true,
+        changer: (TWO, SECOND),
+        asked: &[(NUMBER, ZEROTH), (ONE, FIRST), (TWO, SECOND)],
+        after: &[(NUMBER, ZEROTH), (ONE, FIRST), (TWO, SECOND)],
+        told: &[],
+    };
+    change(row).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn u_line_to_admin_user_every_login_has_that_password() {
+    let row = Row {
+        from: "line",
+        to: "admin_user",
+        service: false,
+        changer: (NUMBER, ZEROTH),
+        asked: &[(NUMBER, ZEROTH)],
+        after: &[(NUMBER, ZEROTH), (ONE, ZEROTH), (TWO, ZEROTH)],
+        told: &["password_copied done 0612345601", "password_copied done 0612345602"],
+    };
+    change(row).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn u_admin_user_to_line_the_contract_number_keeps_its_own() {
+    let row = Row {
+        from: "admin_user",
+        to: "line",
+        service: false,
+        changer: (NUMBER, ZEROTH),
+        asked: &[(NUMBER, ZEROTH), (ONE, FIRST), (TWO, SECOND)],
+        after: &[(NUMBER, ZEROTH)],
+        told: &["voided unit_changed 0612345601", "voided unit_changed 0612345602"],
+    };
+    change(row).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn u_admin_user_to_number_every_service_number_keeps_its_own() {
+    let row = Row {
+        from: "admin_user",
+        to: "number",
+        service: false,
+        changer: (NUMBER, ZEROTH),
+        asked: &[(NUMBER, ZEROTH), (ONE, FIRST), (TWO, SECOND)],
+        after: &[(ONE, FIRST), (TWO, SECOND)],
+        told: &["voided unit_changed 0612345600"],
+    };
+    change(row).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn u1_a_pending_temporary_password_is_not_asked_for_and_is_voided() {
+    // Under a unit in which it logs in on, it is voided; in which it does not, it is gone; and where it
+    // gets the changer's password, that takes its place.
+    for (to, is_void) in [("admin_user", true), ("line", false)] {
+        let scene = Scene::new("number").await;
+        scene.give(ONE, "password", FIRST).await;
+        scene.give(TWO, "temporary", SECOND).await;
+        scene.give(NUMBER, "temporary", ZEROTH).await;
+        let token = scene.token(ONE, FIRST).await;
+        scene.forget().await;
+        assert_eq!(scene.unit(&token, to, &[(ONE, FIRST)]).await.status, 200);
+        let told = scene.told().await;
+        assert!(told.contains(&format!("voided unit_changed {TWO}")), "{told:?}");
+        assert!(told.contains(&format!("voided unit_changed {NUMBER}")), "{told:?}");
+        assert_eq!(scene.has_nothing(TWO).await, !is_void);
+        assert_eq!(scene.log_in(TWO, SECOND).await.status, 401);
+        assert_eq!(scene.log_in(NUMBER, ZEROTH).await.status, 401);
+        assert_eq!(scene.log_in(NUMBER, FIRST).await.status, 200);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn u_a_password_of_60_days_is_asked_for_all_the_same() {
+    let scene = Scene::new("number").await;
+    scene.give(ONE, "password", FIRST).await;
+    scene.give(TWO, "password", SECOND).await;
+    crate::site::age(&scene.owner, TWO, "61 days").await;
+    crate::site::age(&scene.owner, ONE, "10 days").await;
+    let token = scene.token(ONE, FIRST).await;
+    assert_eq!(scene.unit(&token, "line", &[(ONE, FIRST)]).await.code(), "passwords_missing");
+    let both = [(ONE, FIRST), (TWO, SECOND)];
+    assert_eq!(scene.unit(&token, "line", &both).await.status, 200);
+    // The copy is as old as what it was copied from.
+    let age = "SELECT extract(day FROM clock_timestamp() - set_at)::integer FROM credential";
+    assert_eq!(scene.owner.query_one(age, &[]).await.unwrap().get::<_, i32>(0), 10);
 }
 
 /// A row of the table.
@@ -44,8 +197,8 @@ struct Row {
 }
 
 /// Makes every mistake first, then the change.
-async fn change(world: &World, row: Row) {
-    let scene = Scene::new(world, row.from).await;
+async fn change(row: Row) {
+    let scene = Scene::new(row.from).await;
     let service = "UPDATE contract_number SET service = $2 WHERE number = $1";
     scene.owner.execute(service, &[&NUMBER, &row.service]).await.unwrap();
     for (number, password) in row.asked {
@@ -127,167 +280,4 @@ fn detail(answer: &crate::site::Answer) -> String {
 
 fn hyphened(number: &str) -> String {
     number.parse::<karipass::number::Number>().unwrap().groups().join("-")
-}
-
-async fn to_line(world: Arc<World>) {
-    let row = Row {
-        from: "number",
-        to: "line",
-        service: false,
-        changer: (TWO, SECOND),
-        asked: &[(ONE, FIRST), (TWO, SECOND)],
-        after: &[(NUMBER, SECOND)],
-        told: &[
-            "voided unit_changed 0612345601",
-            "voided unit_changed 0612345602",
-            "password_copied done 0612345600",
-        ],
-    };
-    change(&world, row).await;
-}
-
-async fn own_service(world: Arc<World>) {
-    let row = Row {
-        from: "number",
-        to: "line",
-        service: true,
-        changer: (ONE, FIRST),
-        asked: &[(NUMBER, ZEROTH), (ONE, FIRST)],
-        after: &[(NUMBER, FIRST)],
-        told: &[
-            "voided unit_changed 0612345600",
-            "voided unit_changed 0612345601",
-            "password_copied done 0612345600",
-        ],
-    };
-    change(&world, row).await;
-    let row = Row {
-        from: "number",
-        to: "line",
-        service: true,
-        changer: (NUMBER, ZEROTH),
-        asked: &[(NUMBER, ZEROTH), (ONE, FIRST)],
-        after: &[(NUMBER, ZEROTH)],
-        told: &["voided unit_changed 0612345601"],
-    };
-    change(&world, row).await;
-}
-
-async fn line_to_number(world: Arc<World>) {
-    let row = |service, after, told| Row {
-        from: "line",
-        to: "number",
-        service,
-        changer: (NUMBER, ZEROTH),
-        asked: &[(NUMBER, ZEROTH)],
-        after,
-        told,
-    };
-    let copied = &["password_copied done 0612345601", "password_copied done 0612345602"];
-    let all = &[(NUMBER, ZEROTH), (ONE, ZEROTH), (TWO, ZEROTH)];
-    change(&world, row(true, all, copied)).await;
-    let copied = &[
-        "voided unit_changed 0612345600",
-        "password_copied done 0612345601",
-        "password_copied done 0612345602",
-    ];
-    change(&world, row(false, &[(ONE, ZEROTH), (TWO, ZEROTH)], copied)).await;
-}
-
-async fn number_to_admin(world: Arc<World>) {
-    let row = Row {
-        from: "number",
-        to: "admin_user",
-        service: false,
-        changer: (TWO, SECOND),
-        asked: &[(ONE, FIRST), (TWO, SECOND)],
-        after: &[(NUMBER, SECOND), (ONE, FIRST), (TWO, SECOND)],
-        told: &["password_copied done 0612345600"],
-    };
-    change(&world, row).await;
-    let row = Row {
-        from: "number",
-        to: "admin_user",
-        service: true,
-        changer: (TWO, SECOND),
-        asked: &[(NUMBER, ZEROTH), (ONE, FIRST), (TWO, SECOND)],
-        after: &[(NUMBER, ZEROTH), (ONE, FIRST), (TWO, SECOND)],
-        told: &[],
-    };
-    change(&world, row).await;
-}
-
-async fn line_to_admin(world: Arc<World>) {
-    let row = Row {
-        from: "line",
-        to: "admin_user",
-        service: false,
-        changer: (NUMBER, ZEROTH),
-        asked: &[(NUMBER, ZEROTH)],
-        after: &[(NUMBER, ZEROTH), (ONE, ZEROTH), (TWO, ZEROTH)],
-        told: &["password_copied done 0612345601", "password_copied done 0612345602"],
-    };
-    change(&world, row).await;
-}
-
-async fn admin_to_line(world: Arc<World>) {
-    let row = Row {
-        from: "admin_user",
-        to: "line",
-        service: false,
-        changer: (NUMBER, ZEROTH),
-        asked: &[(NUMBER, ZEROTH), (ONE, FIRST), (TWO, SECOND)],
-        after: &[(NUMBER, ZEROTH)],
-        told: &["voided unit_changed 0612345601", "voided unit_changed 0612345602"],
-    };
-    change(&world, row).await;
-}
-
-async fn admin_to_number(world: Arc<World>) {
-    let row = Row {
-        from: "admin_user",
-        to: "number",
-        service: false,
-        changer: (NUMBER, ZEROTH),
-        asked: &[(NUMBER, ZEROTH), (ONE, FIRST), (TWO, SECOND)],
-        after: &[(ONE, FIRST), (TWO, SECOND)],
-        told: &["voided unit_changed 0612345600"],
-    };
-    change(&world, row).await;
-}
-
-async fn pending(world: Arc<World>) {
-    // Under a unit in which it logs in on, it is voided; in which it does not, it is gone; and where it
-    // gets the changer's password, that takes its place.
-    for (to, is_void) in [("admin_user", true), ("line", false)] {
-        let scene = Scene::new(&world, "number").await;
-        scene.give(ONE, "password", FIRST).await;
-        scene.give(TWO, "temporary", SECOND).await;
-        scene.give(NUMBER, "temporary", ZEROTH).await;
-        let token = scene.token(ONE, FIRST).await;
-        scene.forget().await;
-        assert_eq!(scene.unit(&token, to, &[(ONE, FIRST)]).await.status, 200);
-        let told = scene.told().await;
-        assert!(told.contains(&format!("voided unit_changed {TWO}")), "{told:?}");
-        assert!(told.contains(&format!("voided unit_changed {NUMBER}")), "{told:?}");
-        assert_eq!(scene.has_nothing(TWO).await, !is_void);
-        assert_eq!(scene.log_in(TWO, SECOND).await.status, 401);
-        assert_eq!(scene.log_in(NUMBER, ZEROTH).await.status, 401);
-        assert_eq!(scene.log_in(NUMBER, FIRST).await.status, 200);
-    }
-}
-
-async fn old(world: Arc<World>) {
-    let scene = Scene::new(&world, "number").await;
-    scene.give(ONE, "password", FIRST).await;
-    scene.give(TWO, "password", SECOND).await;
-    crate::site::age(&scene.owner, TWO, "61 days").await;
-    crate::site::age(&scene.owner, ONE, "10 days").await;
-    let token = scene.token(ONE, FIRST).await;
-    assert_eq!(scene.unit(&token, "line", &[(ONE, FIRST)]).await.code(), "passwords_missing");
-    let both = [(ONE, FIRST), (TWO, SECOND)];
-    assert_eq!(scene.unit(&token, "line", &both).await.status, 200);
-    // The copy is as old as what it was copied from.
-    let age = "SELECT extract(day FROM clock_timestamp() - set_at)::integer FROM credential";
-    assert_eq!(scene.owner.query_one(age, &[]).await.unwrap().get::<_, i32>(0), 10);
 }

@@ -1,29 +1,17 @@
 //! U2 and W6: who may not change the unit, and which forms come too late.
 
-use std::sync::Arc;
-
 use karipass::login::{self, Door, SessionState, SessionToken, Told, UnitVerdict};
 use karipass::number::Number;
 use karipass::store::{AttemptId, SetTemporary, Setting, Store};
 use karipass::unit::Unit;
-use libtest_mimic::Trial;
 
 use crate::scene::{NUMBER, ONE, Scene, TWO, refusal};
 use crate::site::{self, RIGHT, WRONG};
-use crate::world::{World, operator_store, trial};
+use crate::support::operator_store;
 
-pub fn trials(world: &Arc<World>) -> Vec<Trial> {
-    vec![
-        trial(world, "u2_a_user_under_admin_user_cannot_change_the_unit", user),
-        trial(world, "w6_a_change_of_the_unit_from_before_another_change_is_refused", elsewhere),
-        trial(world, "w6_a_form_carries_its_version_and_a_later_change_refuses_it", form),
-        trial(world, "u_only_the_own_contracts_numbers_are_asked_for_and_taken", foreign),
-        trial(world, "a_a_change_of_the_unit_names_units_and_numbers_once", malformed),
-    ]
-}
-
-async fn user(world: Arc<World>) {
-    let scene = Scene::new(&world, "admin_user").await;
+#[tokio::test(flavor = "multi_thread")]
+async fn u2_a_user_under_admin_user_cannot_change_the_unit() {
+    let scene = Scene::new("admin_user").await;
     for login in [NUMBER, ONE] {
         scene.give(login, "password", RIGHT).await;
     }
@@ -42,24 +30,9 @@ async fn user(world: Arc<World>) {
     assert_eq!(scene.told().await[0], format!("unit_changed not_allowed {ONE}"));
 }
 
-/// What a session's client was told of is older than `change`; looking again it is up to date.
-async fn late(scene: &Scene, change: impl AsyncFnOnce(&Scene)) {
-    let token = scene.token(ONE, RIGHT).await;
-    change(scene).await;
-    let before = scene.everything().await;
-    for password in [RIGHT, WRONG] {
-        let answer = scene.unit(&token, "admin_user", &[(ONE, password)]).await;
-        assert_eq!(refusal(&answer), (409, "changed_elsewhere".to_owned()), "{answer:?}");
-    }
-    assert_eq!(scene.everything().await, before, "nothing is counted");
-    assert_eq!(scene.told().await.last().unwrap(), &format!("unit_changed contract_changed {ONE}"));
-    assert_eq!(scene.session(&token).await.status, 200);
-    let answer = scene.unit(&token, "admin_user", &[(ONE, WRONG)]).await;
-    assert_ne!(answer.status, 409, "{answer:?}");
-}
-
-async fn elsewhere(world: Arc<World>) {
-    let scene = Scene::new(&world, "number").await;
+#[tokio::test(flavor = "multi_thread")]
+async fn w6_a_change_of_the_unit_from_before_another_change_is_refused() {
+    let scene = Scene::new("number").await;
     scene.give(ONE, "password", RIGHT).await;
     late(&scene, async |scene| {
         let service = Store::for_daemon(&site::configured(&scene.database, &[]).database).unwrap();
@@ -103,8 +76,9 @@ async fn elsewhere(world: Arc<World>) {
     assert_eq!(scene.unit(&token, "line", &both).await.code(), "no_session");
 }
 
-async fn form(world: Arc<World>) {
-    let scene = Scene::new(&world, "number").await;
+#[tokio::test(flavor = "multi_thread")]
+async fn w6_a_form_carries_its_version_and_a_later_change_refuses_it() {
+    let scene = Scene::new("number").await;
     scene.give(ONE, "password", RIGHT).await;
     scene.give(TWO, "temporary", RIGHT).await;
     let config = site::configured(&scene.database, &[]);
@@ -169,8 +143,9 @@ async fn form(world: Arc<World>) {
     assert_eq!(changed.logins[0].with, login::LogsInWith::TheChangers);
 }
 
-async fn foreign(world: Arc<World>) {
-    let scene = Scene::new(&world, "number").await;
+#[tokio::test(flavor = "multi_thread")]
+async fn u_only_the_own_contracts_numbers_are_asked_for_and_taken() {
+    let scene = Scene::new("number").await;
     let sql = "INSERT INTO contract (number, unit) VALUES ('0712345600', 'number');
                INSERT INTO contract_number VALUES ('0712345600', '0712345600', true)";
     scene.owner.batch_execute(sql).await.unwrap();
@@ -191,8 +166,9 @@ async fn foreign(world: Arc<World>) {
     assert_eq!(scene.log_in("0712345600", RIGHT).await.json()["unit"], "number");
 }
 
-async fn malformed(world: Arc<World>) {
-    let scene = Scene::new(&world, "number").await;
+#[tokio::test(flavor = "multi_thread")]
+async fn a_a_change_of_the_unit_names_units_and_numbers_once() {
+    let scene = Scene::new("number").await;
     scene.give(ONE, "password", RIGHT).await;
     let token = scene.token(ONE, RIGHT).await;
     let url = format!("{}/api/v1/unit", scene.service.base);
@@ -215,6 +191,22 @@ async fn malformed(world: Arc<World>) {
     assert_eq!(scene.count(ONE).await, (0, false));
     // As a person writes it.
     assert_eq!(scene.unit(&token, "line", &[("０６-1234-5601", RIGHT)]).await.status, 200);
+}
+
+/// What a session's client was told of is older than `change`; looking again it is up to date.
+async fn late(scene: &Scene, change: impl AsyncFnOnce(&Scene)) {
+    let token = scene.token(ONE, RIGHT).await;
+    change(scene).await;
+    let before = scene.everything().await;
+    for password in [RIGHT, WRONG] {
+        let answer = scene.unit(&token, "admin_user", &[(ONE, password)]).await;
+        assert_eq!(refusal(&answer), (409, "changed_elsewhere".to_owned()), "{answer:?}");
+    }
+    assert_eq!(scene.everything().await, before, "nothing is counted");
+    assert_eq!(scene.told().await.last().unwrap(), &format!("unit_changed contract_changed {ONE}"));
+    assert_eq!(scene.session(&token).await.status, 200);
+    let answer = scene.unit(&token, "admin_user", &[(ONE, WRONG)]).await;
+    assert_ne!(answer.status, 409, "{answer:?}");
 }
 
 fn number(text: &str) -> Number {

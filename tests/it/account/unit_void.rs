@@ -1,40 +1,20 @@
 //! U3: what wrong entries have voided, or nobody has set, hands the contract to nobody.
 
-use std::sync::Arc;
-
 use karipass::store::{AttemptId, SetTemporary, Setting};
 use karipass::unit::Unit;
-use libtest_mimic::Trial;
 use serde_json::json;
 
 use crate::scene::{NUMBER, ONE, Scene, TWO, refusal};
 use crate::site::{self, RIGHT, WRONG};
-use crate::world::{World, daemon_store, trial};
+use crate::support::daemon_store;
 
 /// The password of whoever attacks.
 const MINE: &str = "mine1111";
 
-pub fn trials(world: &Arc<World>) -> Vec<Trial> {
-    vec![
-        trial(world, "u3_wrong_guesses_do_not_hand_the_contract_to_another_number", attack),
-        trial(world, "u3_a_number_that_was_never_set_does_not_hand_over_the_contract", unset),
-        trial(world, "u3_what_is_void_blocks_every_change_until_one_is_set_by_phone", every_change),
-        trial(world, "u3_what_is_void_for_another_reason_blocks_nothing", otherwise),
-    ]
-}
-
-/// Under `number`, with a contract number that has the service.
-async fn scene(world: &World) -> Scene {
-    let scene = Scene::new(world, "number").await;
-    let sql = "UPDATE contract_number SET service = true WHERE number = $1";
-    scene.owner.execute(sql, &[&NUMBER]).await.unwrap();
-    scene.give(ONE, "password", MINE).await;
-    scene
-}
-
-async fn attack(world: Arc<World>) {
+#[tokio::test(flavor = "multi_thread")]
+async fn u3_wrong_guesses_do_not_hand_the_contract_to_another_number() {
     for (kind, limit) in [("password", 10), ("temporary", 3)] {
-        let scene = scene(&world).await;
+        let scene = scene().await;
         scene.give(NUMBER, kind, RIGHT).await;
         let token = scene.token(ONE, MINE).await;
         for _ in 0..limit {
@@ -53,9 +33,10 @@ async fn attack(world: Arc<World>) {
     }
 }
 
-async fn unset(world: Arc<World>) {
+#[tokio::test(flavor = "multi_thread")]
+async fn u3_a_number_that_was_never_set_does_not_hand_over_the_contract() {
     for kind in [None, Some("temporary")] {
-        let scene = scene(&world).await;
+        let scene = scene().await;
         if let Some(kind) = kind {
             scene.give(NUMBER, kind, RIGHT).await;
         }
@@ -69,7 +50,7 @@ async fn unset(world: Arc<World>) {
         assert_eq!(scene.everything().await, before);
     }
     // Once it has its own it is asked for; and it may ask for itself.
-    let scene = scene(&world).await;
+    let scene = scene().await;
     scene.give(NUMBER, "password", RIGHT).await;
     let token = scene.token(ONE, MINE).await;
     let answer = scene.unit(&token, "line", &[(ONE, MINE)]).await;
@@ -80,14 +61,15 @@ async fn unset(world: Arc<World>) {
     assert_eq!(scene.log_in(NUMBER, RIGHT).await.status, 200);
 }
 
-async fn every_change(world: Arc<World>) {
+#[tokio::test(flavor = "multi_thread")]
+async fn u3_what_is_void_blocks_every_change_until_one_is_set_by_phone() {
     for (from, to, changer, void) in [
         ("number", "line", ONE, TWO),
         ("number", "admin_user", ONE, TWO),
         ("admin_user", "line", NUMBER, ONE),
         ("admin_user", "number", NUMBER, ONE),
     ] {
-        let scene = Scene::new(&world, from).await;
+        let scene = Scene::new(from).await;
         scene.give(changer, "password", MINE).await;
         scene.give(void, "password", RIGHT).await;
         let token = scene.token(changer, MINE).await;
@@ -111,6 +93,34 @@ async fn every_change(world: Arc<World>) {
     }
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn u3_what_is_void_for_another_reason_blocks_nothing() {
+    // Past its day, voided by a change of the unit, and replaced after wrong entries.
+    for how in [
+        "set_at = set_at - interval '24 hours'",
+        "failures = 2, phc = NULL, voided_at = clock_timestamp()",
+    ] {
+        let scene = Scene::new("number").await;
+        scene.give(ONE, "password", MINE).await;
+        scene.give(TWO, "temporary", RIGHT).await;
+        let sql = format!("UPDATE credential SET {how} WHERE login = '{TWO}'");
+        scene.owner.batch_execute(&sql).await.unwrap();
+        daemon_store(&scene.database).sweep().await.unwrap();
+        assert!(scene.count(TWO).await.1, "{how}");
+        let token = scene.token(ONE, MINE).await;
+        assert_eq!(scene.unit(&token, "line", &[(ONE, MINE)]).await.status, 200, "{how}");
+    }
+}
+
+/// Under `number`, with a contract number that has the service.
+async fn scene() -> Scene {
+    let scene = Scene::new("number").await;
+    let sql = "UPDATE contract_number SET service = true WHERE number = $1";
+    scene.owner.execute(sql, &[&NUMBER]).await.unwrap();
+    scene.give(ONE, "password", MINE).await;
+    scene
+}
+
 /// Sets a temporary password for `login` from itself, in the unit in force.
 async fn by_phone(scene: &Scene, unit: &str, login: &str) {
     let new = SetTemporary {
@@ -123,22 +133,4 @@ async fn by_phone(scene: &Scene, unit: &str, login: &str) {
     };
     let stored = daemon_store(&scene.database).set_temporary(&new).await;
     assert!(matches!(stored, Ok(Setting::Stored)), "{stored:?}");
-}
-
-async fn otherwise(world: Arc<World>) {
-    // Past its day, voided by a change of the unit, and replaced after wrong entries.
-    for how in [
-        "set_at = set_at - interval '24 hours'",
-        "failures = 2, phc = NULL, voided_at = clock_timestamp()",
-    ] {
-        let scene = Scene::new(&world, "number").await;
-        scene.give(ONE, "password", MINE).await;
-        scene.give(TWO, "temporary", RIGHT).await;
-        let sql = format!("UPDATE credential SET {how} WHERE login = '{TWO}'");
-        scene.owner.batch_execute(&sql).await.unwrap();
-        daemon_store(&scene.database).sweep().await.unwrap();
-        assert!(scene.count(TWO).await.1, "{how}");
-        let token = scene.token(ONE, MINE).await;
-        assert_eq!(scene.unit(&token, "line", &[(ONE, MINE)]).await.status, 200, "{how}");
-    }
 }

@@ -1,31 +1,19 @@
 //! C2: whose wrong entries end which session.
 
-use std::sync::Arc;
-
 use karipass::store::{AttemptId, SetTemporary, Setting};
 use karipass::unit::Unit;
-use libtest_mimic::Trial;
 use serde_json::json;
 
 use crate::scene::{NUMBER, ONE, Scene, TWO, refusal};
 use crate::site::{self, RIGHT, WRONG};
-use crate::world::{World, daemon_store, trial, until_locked_out};
+use crate::support::{daemon_store, until_locked_out};
 
 const NEW: &str = "abcd1234";
 
-pub fn trials(world: &Arc<World>) -> Vec<Trial> {
-    vec![
-        trial(world, "c2_wrong_entries_of_strangers_end_no_open_session", strangers),
-        trial(world, "c2_wrong_entries_inside_a_session_end_that_session_alone", inside),
-        trial(world, "c2_wrong_entries_for_another_number_do_not_end_its_sessions", anothers),
-        trial(world, "c2_an_entry_that_others_overtake_is_not_counted_and_ends_nothing", overtaken),
-        trial(world, "c1_a_session_of_a_void_temporary_password_ends_with_its_day", day),
-    ]
-}
-
-async fn strangers(world: Arc<World>) {
+#[tokio::test(flavor = "multi_thread")]
+async fn c2_wrong_entries_of_strangers_end_no_open_session() {
     for (kind, limit) in [("password", 10), ("temporary", 3)] {
-        let scene = Scene::new(&world, "line").await;
+        let scene = Scene::new("line").await;
         scene.give(NUMBER, kind, RIGHT).await;
         let tokens = [scene.token(NUMBER, RIGHT).await, scene.token(NUMBER, RIGHT).await];
         let [token, other] = &tokens;
@@ -73,9 +61,10 @@ async fn strangers(world: Arc<World>) {
     }
 }
 
-async fn inside(world: Arc<World>) {
+#[tokio::test(flavor = "multi_thread")]
+async fn c2_wrong_entries_inside_a_session_end_that_session_alone() {
     for (kind, limit) in [("password", 10), ("temporary", 3)] {
-        let scene = Scene::new(&world, "line").await;
+        let scene = Scene::new("line").await;
         scene.give(NUMBER, kind, RIGHT).await;
         let token = scene.token(NUMBER, RIGHT).await;
         let other = scene.token(NUMBER, RIGHT).await;
@@ -93,8 +82,9 @@ async fn inside(world: Arc<World>) {
     }
 }
 
-async fn anothers(world: Arc<World>) {
-    let scene = Scene::new(&world, "number").await;
+#[tokio::test(flavor = "multi_thread")]
+async fn c2_wrong_entries_for_another_number_do_not_end_its_sessions() {
+    let scene = Scene::new("number").await;
     for login in [ONE, TWO] {
         scene.give(login, "password", RIGHT).await;
     }
@@ -121,9 +111,10 @@ async fn anothers(world: Arc<World>) {
 
 /// The last entry of strangers comes between the comparison and the verdict, which waits for its
 /// lock.
-async fn overtaken(world: Arc<World>) {
+#[tokio::test(flavor = "multi_thread")]
+async fn c2_an_entry_that_others_overtake_is_not_counted_and_ends_nothing() {
     for (typed, unit) in [(WRONG, false), (RIGHT, false), (WRONG, true), (RIGHT, true)] {
-        let scene = Scene::new(&world, "line").await;
+        let scene = Scene::new("line").await;
         scene.give(NUMBER, "password", RIGHT).await;
         let token = scene.token(NUMBER, RIGHT).await;
         let lock = "BEGIN; SELECT FROM contract FOR UPDATE;
@@ -137,7 +128,7 @@ async fn overtaken(world: Arc<World>) {
             }
         };
         let overtaking = async {
-            until_locked_out(&world, &scene.database, 1).await;
+            until_locked_out(&scene.database, 1).await;
             scene.owner.batch_execute("COMMIT").await.unwrap();
         };
         let (answer, ()) = tokio::join!(asked, overtaking);
@@ -147,8 +138,9 @@ async fn overtaken(world: Arc<World>) {
     }
 }
 
-async fn day(world: Arc<World>) {
-    let scene = Scene::new(&world, "line").await;
+#[tokio::test(flavor = "multi_thread")]
+async fn c1_a_session_of_a_void_temporary_password_ends_with_its_day() {
+    let scene = Scene::new("line").await;
     scene.give(NUMBER, "temporary", RIGHT).await;
     let token = scene.token(NUMBER, RIGHT).await;
     for _ in 0..3 {

@@ -1,10 +1,8 @@
 //! Bad requests, too many of them, a store that is away, and the API's own description.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use karipass_lab::postgres::Shutdown;
-use libtest_mimic::Trial;
 use reqwest::Method;
 use reqwest::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER};
 use serde_json::{Value, json};
@@ -12,35 +10,11 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
 use crate::site::{self, Answer, Caller, NUMBER, RIGHT, Service, WRONG};
-use crate::world::{World, trial};
+use crate::support;
 
-pub fn trials(world: &Arc<World>) -> Vec<Trial> {
-    vec![
-        trial(world, "a_what_is_malformed_is_said_to_be_and_not_quoted", malformed),
-        trial(world, "a_what_no_route_answers_is_a_problem_document_too", no_route),
-        trial(world, "a_the_limit_by_address_is_answered_first_and_not_counted", limit),
-        trial(
-            world,
-            "a_without_the_store_nothing_is_counted_and_503_says_when_to_come_back",
-            no_store,
-        ),
-        trial(world, "a_the_description_is_openapi_3_1_with_every_answer", description),
-        trial(world, "a_http_2_is_not_spoken_and_its_connections_are_closed", http_2),
-    ]
-}
-
-async fn post(service: &Service, kind: Option<&str>, body: Vec<u8>) -> Answer {
-    let caller = Caller::new();
-    let request = caller.client().post(format!("{}/api/v1/login", service.base)).body(body);
-    let request = match kind {
-        Some(kind) => request.header(CONTENT_TYPE, kind),
-        None => request,
-    };
-    caller.send(request).await
-}
-
-async fn malformed(world: Arc<World>) {
-    let database = world.database().await;
+#[tokio::test(flavor = "multi_thread")]
+async fn a_what_is_malformed_is_said_to_be_and_not_quoted() {
+    let database = support::database().await;
     let owner = database.owner().await.unwrap();
     site::contract(&owner, "line").await;
     site::credential(&owner, NUMBER, "temporary").await;
@@ -93,8 +67,9 @@ async fn malformed(world: Arc<World>) {
     assert_eq!(just_fits.code(), "invalid_credentials");
 }
 
-async fn no_route(world: Arc<World>) {
-    let service = Service::start(&world.database().await, &[]).await;
+#[tokio::test(flavor = "multi_thread")]
+async fn a_what_no_route_answers_is_a_problem_document_too() {
+    let service = Service::start(&support::database().await, &[]).await;
     let caller = Caller::new();
     for (method, path, status, code) in [
         (Method::GET, "/api/v1/nothing", 404, "not_found"),
@@ -111,8 +86,9 @@ async fn no_route(world: Arc<World>) {
     }
 }
 
-async fn limit(world: Arc<World>) {
-    let database = world.database().await;
+#[tokio::test(flavor = "multi_thread")]
+async fn a_the_limit_by_address_is_answered_first_and_not_counted() {
+    let database = support::database().await;
     let owner = database.owner().await.unwrap();
     site::contract(&owner, "line").await;
     site::credential(&owner, NUMBER, "password").await;
@@ -132,8 +108,9 @@ async fn limit(world: Arc<World>) {
     assert_eq!(elsewhere.log_in(&service.base, NUMBER, RIGHT).await.status, 200);
 }
 
-async fn no_store(world: Arc<World>) {
-    let (postgres, database) = world.mortal().await;
+#[tokio::test(flavor = "multi_thread")]
+async fn a_without_the_store_nothing_is_counted_and_503_says_when_to_come_back() {
+    let (postgres, database) = support::stoppable_cluster().await;
     let owner = database.owner().await.unwrap();
     site::contract(&owner, "line").await;
     site::credential(&owner, NUMBER, "temporary").await;
@@ -158,8 +135,9 @@ async fn no_store(world: Arc<World>) {
     assert_eq!(caller.log_out(&service.base, &token).await.status, 204);
 }
 
-async fn description(world: Arc<World>) {
-    let service = Service::start(&world.database().await, &[]).await;
+#[tokio::test(flavor = "multi_thread")]
+async fn a_the_description_is_openapi_3_1_with_every_answer() {
+    let service = Service::start(&support::database().await, &[]).await;
     let caller = Caller::new();
     let request = caller.client().get(format!("{}/api/v1/openapi.json", service.base));
     let answer = caller.send(request).await;
@@ -197,8 +175,9 @@ async fn description(world: Arc<World>) {
     }
 }
 
-async fn http_2(world: Arc<World>) {
-    let service = Service::start(&world.database().await, &[]).await;
+#[tokio::test(flavor = "multi_thread")]
+async fn a_http_2_is_not_spoken_and_its_connections_are_closed() {
+    let service = Service::start(&support::database().await, &[]).await;
     let address = service.base.strip_prefix("http://").unwrap();
     let mut connection = TcpStream::connect(address).await.unwrap();
     // RFC 9113 §3.4: the preface, and an empty SETTINGS frame.
@@ -208,4 +187,14 @@ async fn http_2(world: Arc<World>) {
     let closed = connection.read_to_end(&mut answer);
     let _ = tokio::time::timeout(Duration::from_secs(20), closed).await.expect("it is held");
     assert!(answer.is_empty() || answer.starts_with(b"HTTP/1.1 400 "), "{answer:?}");
+}
+
+async fn post(service: &Service, kind: Option<&str>, body: Vec<u8>) -> Answer {
+    let caller = Caller::new();
+    let request = caller.client().post(format!("{}/api/v1/login", service.base)).body(body);
+    let request = match kind {
+        Some(kind) => request.header(CONTENT_TYPE, kind),
+        None => request,
+    };
+    caller.send(request).await
 }

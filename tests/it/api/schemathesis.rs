@@ -8,13 +8,12 @@ use axum::Router;
 use axum::extract::State;
 use axum::routing::get;
 use karipass_lab::repository;
-use libtest_mimic::Trial;
 use serde_json::Value;
 use tokio::sync::Mutex;
 use tokio_postgres::Client;
 
 use crate::site::{self, Caller, Daemon, NUMBER, RIGHT};
-use crate::world::{World, trial};
+use crate::support;
 
 /// Where `make` puts it.
 const SCHEMATHESIS: &str = "target/schemathesis/bin/schemathesis";
@@ -29,12 +28,9 @@ const USES: usize = 10;
 /// Requests made up for each operation, besides those that the description's limits give.
 const EXAMPLES: &str = "450";
 
-pub fn trials(world: &Arc<World>) -> Vec<Trial> {
-    vec![trial(world, "a_thousands_of_generated_requests_get_what_the_description_says", generated)]
-}
-
-async fn generated(world: Arc<World>) {
-    let database = world.database().await;
+#[tokio::test(flavor = "multi_thread")]
+async fn a_thousands_of_generated_requests_get_what_the_description_says() {
+    let database = support::database().await;
     let owner = database.owner().await.unwrap();
     site::contract(&owner, "admin_user").await;
     let daemon = Daemon::start(&database, &[]);

@@ -1,29 +1,14 @@
 //! W5 and C6: when a session ends, and what it is good for.
 
-use std::sync::Arc;
-
-use libtest_mimic::Trial;
 use serde_json::Value;
 
 use crate::scene::Scene;
 use crate::site::{self, Caller, NUMBER, RIGHT, Service, WRONG};
-use crate::world::{World, trial, until_locked_out};
+use crate::support::{self, until_locked_out};
 
-pub fn trials(world: &Arc<World>) -> Vec<Trial> {
-    vec![
-        trial(world, "w5_a_session_says_what_its_login_said_and_logging_out_ends_it", session),
-        trial(world, "w5_a_session_ends_idle_for_15_minutes_or_after_12_hours", ends),
-        trial(world, "w5_use_is_noted_at_most_once_a_minute", noted),
-        trial(world, "c6_a_session_that_must_change_is_good_for_nothing_else_but_logging_out", c6),
-        trial(world, "c4_what_ends_a_credential_ends_its_sessions", ended),
-        trial(world, "d2_a_suspended_contract_has_no_sessions", suspended),
-        trial(world, "d2_a_login_that_a_suspension_overtakes_is_refused", overtaken),
-        trial(world, "w5_what_is_over_is_swept_away", swept),
-    ]
-}
-
-async fn session(world: Arc<World>) {
-    let Scene { owner, service, caller, .. } = Scene::new(&world, "admin_user").await;
+#[tokio::test(flavor = "multi_thread")]
+async fn w5_a_session_says_what_its_login_said_and_logging_out_ends_it() {
+    let Scene { owner, service, caller, .. } = Scene::new("admin_user").await;
     site::credential(&owner, NUMBER, "password").await;
     let login = caller.log_in(&service.base, NUMBER, RIGHT).await;
     let token = login.token();
@@ -70,8 +55,9 @@ async fn session(world: Arc<World>) {
     assert_eq!(audit.last().unwrap(), &("logout".to_owned(), "done".to_owned()));
 }
 
-async fn ends(world: Arc<World>) {
-    let Scene { database, owner, service, caller } = Scene::new(&world, "line").await;
+#[tokio::test(flavor = "multi_thread")]
+async fn w5_a_session_ends_idle_for_15_minutes_or_after_12_hours() {
+    let Scene { database, owner, service, caller } = Scene::new("line").await;
     site::credential(&owner, NUMBER, "password").await;
     for (sql, status) in [
         ("last_seen_at = last_seen_at - interval '14 minutes 30 seconds'", 200),
@@ -92,8 +78,9 @@ async fn ends(world: Arc<World>) {
     assert_eq!(caller.session(&short.base, &token).await.status, 401);
 }
 
-async fn noted(world: Arc<World>) {
-    let Scene { owner, service, caller, .. } = Scene::new(&world, "line").await;
+#[tokio::test(flavor = "multi_thread")]
+async fn w5_use_is_noted_at_most_once_a_minute() {
+    let Scene { owner, service, caller, .. } = Scene::new("line").await;
     site::credential(&owner, NUMBER, "password").await;
     let token = caller.log_in(&service.base, NUMBER, RIGHT).await.token();
     let seen = async || -> String {
@@ -109,8 +96,9 @@ async fn noted(world: Arc<World>) {
     assert!(seen().await > first);
 }
 
-async fn c6(world: Arc<World>) {
-    let Scene { owner, service, caller, .. } = Scene::new(&world, "line").await;
+#[tokio::test(flavor = "multi_thread")]
+async fn c6_a_session_that_must_change_is_good_for_nothing_else_but_logging_out() {
+    let Scene { owner, service, caller, .. } = Scene::new("line").await;
     for (kind, older, change) in [
         ("temporary", "0 seconds", Some("temporary")),
         ("password", "60 days", Some("expired")),
@@ -135,8 +123,9 @@ async fn c6(world: Arc<World>) {
     }
 }
 
-async fn ended(world: Arc<World>) {
-    let Scene { owner, service, caller, .. } = Scene::new(&world, "line").await;
+#[tokio::test(flavor = "multi_thread")]
+async fn c4_what_ends_a_credential_ends_its_sessions() {
+    let Scene { owner, service, caller, .. } = Scene::new("line").await;
     site::credential(&owner, NUMBER, "password").await;
     let token = caller.log_in(&service.base, NUMBER, RIGHT).await.token();
     site::credential(&owner, NUMBER, "password").await;
@@ -151,16 +140,18 @@ async fn ended(world: Arc<World>) {
     assert_eq!(caller.session(&service.base, &token).await.status, 401, "gone");
 }
 
-async fn suspended(world: Arc<World>) {
-    let Scene { owner, service, caller, .. } = Scene::new(&world, "line").await;
+#[tokio::test(flavor = "multi_thread")]
+async fn d2_a_suspended_contract_has_no_sessions() {
+    let Scene { owner, service, caller, .. } = Scene::new("line").await;
     site::credential(&owner, NUMBER, "password").await;
     let token = caller.log_in(&service.base, NUMBER, RIGHT).await.token();
     owner.batch_execute("UPDATE contract SET suspended = true").await.unwrap();
     assert_eq!(caller.session(&service.base, &token).await.code(), "no_session");
 }
 
-async fn swept(world: Arc<World>) {
-    let Scene { database, owner, service, caller } = Scene::new(&world, "number").await;
+#[tokio::test(flavor = "multi_thread")]
+async fn w5_what_is_over_is_swept_away() {
+    let Scene { database, owner, service, caller } = Scene::new("number").await;
     for login in ["0612345601", "0612345602"] {
         site::credential(&owner, login, "temporary").await;
         caller.log_in(&service.base, login, RIGHT).await.token();
@@ -185,8 +176,9 @@ async fn swept(world: Arc<World>) {
     assert_eq!(audit.last().unwrap(), &("voided".to_owned(), "expired".to_owned()));
 }
 
-async fn overtaken(world: Arc<World>) {
-    let database = world.database().await;
+#[tokio::test(flavor = "multi_thread")]
+async fn d2_a_login_that_a_suspension_overtakes_is_refused() {
+    let database = support::database().await;
     let owner = database.owner().await.unwrap();
     site::contract(&owner, "line").await;
     site::credential(&owner, NUMBER, "temporary").await;
@@ -195,7 +187,7 @@ async fn overtaken(world: Arc<World>) {
     owner.batch_execute(suspending).await.unwrap();
     let base = service.base.clone();
     let login = tokio::spawn(async move { Caller::new().log_in(&base, NUMBER, RIGHT).await });
-    until_locked_out(&world, &database, 1).await;
+    until_locked_out(&database, 1).await;
     owner.batch_execute("COMMIT").await.unwrap();
     let answer = login.await.unwrap();
     assert_eq!((answer.status, answer.code().as_str()), (401, "invalid_credentials"));

@@ -1,60 +1,17 @@
 //! Calls as they should go.
 
-use std::sync::Arc;
 use std::time::Duration;
 
-use libtest_mimic::Trial;
-
 use super::rig::{self, ADDITIONAL, CONTRACT, Plan, Rig, TRUSTED, outcome, outcomes};
-use crate::world::{World, trial};
-
-pub fn trials(world: &Arc<World>) -> Vec<Trial> {
-    vec![
-        trial(world, "ari::p9_a_call_stores_a_password_and_says_so", whole_call),
-        trial(world, "ari::p12_the_next_guidance_is_queued_before_the_quiet_is_stopped", order),
-        trial(world, "ari::p10_once_invalid_plays_the_caller_is_heard_again", heard_again),
-        trial(
-            world,
-            "ari::p2_an_untrusted_caller_hears_not_available_and_leaves_an_audit_row",
-            untrusted,
-        ),
-        trial(
-            world,
-            "ari::p13_hanging_up_before_the_commit_changes_nothing",
-            hang_up_before_commit,
-        ),
-        trial(world, "ari::p15_trouble_is_heard_while_the_store_is_out_of_reach", unreachable),
-        trial(world, "ari::a_call_ends_once_whatever_ends_it_and_however_often", ends_once),
-        trial(world, "ari::p1_a_channel_that_replaces_the_caller_sets_no_password", replaced),
-        trial(world, "ari::p1_what_a_channel_has_inherited_is_no_identity", inherited),
-        trial(world, "ari::two_calls_do_not_mix", two_calls),
-        trial(world, "ari::what_is_no_event_of_a_call_harms_none", strange_frames),
-        trial(
-            world,
-            "ari::who_calls_while_the_line_closes_is_sent_on_and_the_others_finish",
-            closing,
-        ),
-        trial(world, "ari::what_is_left_after_the_grace_is_sent_on", grace),
-    ]
-}
 
 /// What others have locked in this database: a row that they wait for, the tables that they use.
 const LOCKS: &str = "SELECT count(*) FROM pg_locks
     WHERE database = (SELECT oid FROM pg_database WHERE datname = current_database())
     AND pid <> pg_backend_pid()";
 
-/// Plays a call of the contract number up to the confirmation, which is still to be keyed.
-async fn up_to_confirmation(rig: &Rig, channel: &str) {
-    rig.fake.call(channel, &TRUSTED);
-    rig.fake.playing(channel, "menu").await;
-    rig.fake.press(channel, "1");
-    rig.fake.playing(channel, "set-password").await;
-    rig.fake.press(channel, "12345678");
-    rig.fake.playing(channel, "confirm-password").await;
-}
-
-async fn whole_call(world: Arc<World>) {
-    let rig = Rig::start(&world, Plan::default()).await;
+#[tokio::test(flavor = "multi_thread")]
+async fn p9_a_call_stores_a_password_and_says_so() {
+    let rig = Rig::start(Plan::default()).await;
     up_to_confirmation(&rig, "whole.1").await;
     assert!(rig.passwords().await.is_empty());
     rig.fake.press("whole.1", "12345678");
@@ -71,8 +28,9 @@ async fn whole_call(world: Arc<World>) {
     assert!(playbacks.iter().all(|request| request.query.starts_with("lang=ja&media=sound:")));
 }
 
-async fn order(world: Arc<World>) {
-    let rig = Rig::start(&world, Plan::default()).await;
+#[tokio::test(flavor = "multi_thread")]
+async fn p12_the_next_guidance_is_queued_before_the_quiet_is_stopped() {
+    let rig = Rig::start(Plan::default()).await;
     rig.fake.call("order.1", &TRUSTED);
     let menu = rig.fake.playing("order.1", "menu").await;
     rig.fake.press("order.1", "1");
@@ -96,8 +54,9 @@ async fn order(world: Arc<World>) {
     assert!(requests[quiet + 2].query.contains("karipass/quiet"));
 }
 
-async fn heard_again(world: Arc<World>) {
-    let rig = Rig::start(&world, Plan::default()).await;
+#[tokio::test(flavor = "multi_thread")]
+async fn p10_once_invalid_plays_the_caller_is_heard_again() {
+    let rig = Rig::start(Plan::default()).await;
     rig.fake.call("again.1", &TRUSTED);
     rig.fake.playing("again.1", "menu").await;
     rig.fake.press("again.1", "9");
@@ -108,8 +67,9 @@ async fn heard_again(world: Arc<World>) {
     rig.fake.playing("again.1", "set-password").await;
 }
 
-async fn untrusted(world: Arc<World>) {
-    let rig = Rig::start(&world, Plan::default()).await;
+#[tokio::test(flavor = "multi_thread")]
+async fn p2_an_untrusted_caller_hears_not_available_and_leaves_an_audit_row() {
+    let rig = Rig::start(Plan::default()).await;
     for (channel, arguments) in [
         ("untrusted.1", &["untrusted", CONTRACT][..]),
         ("untrusted.2", &["withheld", ""]),
@@ -127,8 +87,9 @@ async fn untrusted(world: Arc<World>) {
     assert_eq!(rig.audit().await, vec![row; 5]);
 }
 
-async fn hang_up_before_commit(world: Arc<World>) {
-    let rig = Rig::start(&world, Plan::default()).await;
+#[tokio::test(flavor = "multi_thread")]
+async fn p13_hanging_up_before_the_commit_changes_nothing() {
+    let rig = Rig::start(Plan::default()).await;
     up_to_confirmation(&rig, "early.1").await;
     let mut owner = rig.database.owner().await.unwrap();
     let lock = owner.transaction().await.unwrap();
@@ -143,17 +104,19 @@ async fn hang_up_before_commit(world: Arc<World>) {
     assert!(rig.audit().await.is_empty());
 }
 
-async fn unreachable(world: Arc<World>) {
+#[tokio::test(flavor = "multi_thread")]
+async fn p15_trouble_is_heard_while_the_store_is_out_of_reach() {
     let plan = Plan { store: Some(rig::unreachable_store()), ..Plan::default() };
-    let rig = Rig::start(&world, plan).await;
+    let rig = Rig::start(plan).await;
     rig.fake.call("unreachable.1", &TRUSTED);
     rig.fake.playing("unreachable.1", "trouble").await;
     rig.finish("unreachable.1").await;
     assert_eq!(outcome("unreachable.1").await, "trouble");
 }
 
-async fn ends_once(world: Arc<World>) {
-    let rig = Rig::start(&world, Plan::default()).await;
+#[tokio::test(flavor = "multi_thread")]
+async fn a_call_ends_once_whatever_ends_it_and_however_often() {
+    let rig = Rig::start(Plan::default()).await;
     let kinds = ["StasisEnd", "ChannelDestroyed", "ChannelHangupRequest"];
     for (call, order) in [[0, 1, 2], [1, 0, 2], [2, 1, 0], [0, 0, 0], [2, 2, 1]].iter().enumerate()
     {
@@ -182,8 +145,9 @@ async fn ends_once(world: Arc<World>) {
     assert!((0..5).all(|call| outcomes(&format!("once.{call}.")).len() == 1));
 }
 
-async fn replaced(world: Arc<World>) {
-    let rig = Rig::start(&world, Plan::default()).await;
+#[tokio::test(flavor = "multi_thread")]
+async fn p1_a_channel_that_replaces_the_caller_sets_no_password() {
+    let rig = Rig::start(Plan::default()).await;
     rig.fake.call("transfer.1", &TRUSTED);
     rig.fake.playing("transfer.1", "menu").await;
     rig.fake.press("transfer.1", "1");
@@ -202,8 +166,9 @@ async fn replaced(world: Arc<World>) {
 }
 
 /// As if nobody had told that it has replaced another.
-async fn inherited(world: Arc<World>) {
-    let rig = Rig::start(&world, Plan::default()).await;
+#[tokio::test(flavor = "multi_thread")]
+async fn p1_what_a_channel_has_inherited_is_no_identity() {
+    let rig = Rig::start(Plan::default()).await;
     rig.fake.call("inherited.1", &TRUSTED);
     rig.fake.playing("inherited.1", "menu").await;
     rig.fake.cut();
@@ -214,8 +179,9 @@ async fn inherited(world: Arc<World>) {
     rig.counts(0, "SELECT count(*) FROM credential").await;
 }
 
-async fn two_calls(world: Arc<World>) {
-    let rig = Rig::start(&world, Plan::default()).await;
+#[tokio::test(flavor = "multi_thread")]
+async fn two_calls_do_not_mix() {
+    let rig = Rig::start(Plan::default()).await;
     rig.fake.call("mix.1", &TRUSTED);
     rig.fake.call("mix.11", &["trusted", ADDITIONAL]);
     rig.fake.playing("mix.1", "menu").await;
@@ -237,8 +203,9 @@ async fn two_calls(world: Arc<World>) {
     assert_eq!(rig.passwords().await, [ADDITIONAL]);
 }
 
-async fn strange_frames(world: Arc<World>) {
-    let rig = Rig::start(&world, Plan::default()).await;
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_no_event_of_a_call_harms_none() {
+    let rig = Rig::start(Plan::default()).await;
     rig.fake.press("strange.1", "123");
     rig.fake.call("strange.1", &TRUSTED);
     rig.fake.playing("strange.1", "menu").await;
@@ -262,10 +229,11 @@ async fn strange_frames(world: Arc<World>) {
     assert!(outcomes("strange.1").is_empty());
 }
 
-async fn closing(world: Arc<World>) {
+#[tokio::test(flavor = "multi_thread")]
+async fn who_calls_while_the_line_closes_is_sent_on_and_the_others_finish() {
     let mut plan = Plan::default();
     plan.pace.grace = Duration::from_secs(30);
-    let mut rig = Rig::start(&world, plan).await;
+    let mut rig = Rig::start(plan).await;
     up_to_confirmation(&rig, "closing.1").await;
     rig.stop();
     rig.has_faults(&["the line takes no more calls"]).await;
@@ -281,8 +249,9 @@ async fn closing(world: Arc<World>) {
     assert!(rig.fake.requests_like("POST", "/events/claim").is_empty());
 }
 
-async fn grace(world: Arc<World>) {
-    let mut rig = Rig::start(&world, Plan::default()).await;
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_left_after_the_grace_is_sent_on() {
+    let mut rig = Rig::start(Plan::default()).await;
     rig.fake.call("grace.1", &TRUSTED);
     rig.fake.playing("grace.1", "menu").await;
     rig.stop();
@@ -290,4 +259,14 @@ async fn grace(world: Arc<World>) {
     assert_eq!(outcome("grace.1").await, "sent_on");
     assert_eq!(rig.fake.requests_like("POST", "/channels/grace.1/continue").len(), 1);
     assert!(rig.fake.requests_like("DELETE", "/channels/grace.1").is_empty());
+}
+
+/// Plays a call of the contract number up to the confirmation, which is still to be keyed.
+async fn up_to_confirmation(rig: &Rig, channel: &str) {
+    rig.fake.call(channel, &TRUSTED);
+    rig.fake.playing(channel, "menu").await;
+    rig.fake.press(channel, "1");
+    rig.fake.playing(channel, "set-password").await;
+    rig.fake.press(channel, "12345678");
+    rig.fake.playing(channel, "confirm-password").await;
 }

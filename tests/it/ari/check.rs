@@ -2,30 +2,220 @@
 
 use std::fs;
 use std::path::Path;
-use std::sync::Arc;
 
 use karipass::ari::{Expected, Finding, check};
 use karipass::call::prompt::SOUNDS;
 use karipass::config::{Ari, Secret};
 use karipass_lab::fake_asterisk::{FakeAsterisk, Reply};
-use libtest_mimic::Trial;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use crate::world::{World, trial};
+/// A file of the samples, a text of it, what stands in its place, and what the finding names.
+type Fault = (&'static str, &'static str, &'static str, &'static [&'static str]);
 
-pub fn trials(world: &Arc<World>) -> Vec<Trial> {
-    vec![
-        trial(world, "ari::check_finds_nothing_wrong_with_a_sound_asterisk", sound),
-        trial(world, "ari::check_finds_everything_that_is_wrong_at_once", everything),
-        trial(world, "ari::check_finds_what_stands_in_asterisks_files_alone", files),
-        trial(world, "ari::check_says_what_it_cannot_see_without_the_files", no_files),
-        trial(world, "ari::check_finds_who_else_is_told_digits", listeners),
-        trial(world, "ari::check_doubts_a_sound_in_two_formats", twofold),
-        trial(world, "ari::check_finds_a_clock_that_is_wrong", clocks),
-        trial(world, "ari::check_compares_the_dialplan_with_the_configuration", another_dialplan),
-        trial(world, "ari::check_says_why_it_cannot_look", nothing_to_look_at),
-    ]
+const FAULTS: [Fault; 10] = [
+    ("http.conf", "sessionlimit = 256", "", &["http.conf", "sessionlimit", "100"]),
+    ("http.conf", "sessionlimit = 256", "sessionlimit = 50", &["http.conf", "50"]),
+    ("ari.conf", "websocket_write_timeout = 5000", "", &["websocket_write_timeout", "100 ms"]),
+    ("logger.conf", "messages.log => warning", "messages.log => dtmf", &["messages.log", "dtmf"]),
+    ("logger.conf", "security.log => security", "full => *", &["logger.conf: full", "digits"]),
+    ("cel.conf", "enable = no", "enable = yes\nevents = ALL", &["cel.conf", "ALL"]),
+    ("cel.conf", "enable = no", "enable = yes\nevents = ANSWER,dtmf", &["cel.conf", "DTMF"]),
+    (
+        "cel.conf",
+        "enable = no",
+        "enable = yes\nevents = DTMF\nevents = ANSWER",
+        &["cel.conf", "DTMF"],
+    ),
+    ("pjsip.conf", "\nidentify_by = ip\n", "\n", &["endpoint carrier", "identify_by = ip"]),
+    (
+        "pjsip.conf",
+        "[karipass-phone-auth](!)",
+        "[tel](karipass-phone)\ncallerid = <0612345600>\n[y]",
+        &["endpoint tel", "neither auth"],
+    ),
+];
+
+/// The same for what is doubtful.
+const DOUBTS: [Fault; 3] = [
+    ("pjsip.conf", "trust_id_inbound = yes", "", &["pjsip.conf", "not-available"]),
+    ("pjsip.conf", "dtmf_mode = auto ", ";", &["endpoint carrier", "dtmf_mode"]),
+    ("rtp.conf", "[general]", "[general]\nstrictrtp = no", &["rtp.conf", "strictrtp"]),
+];
+
+#[tokio::test(flavor = "multi_thread")]
+async fn check_finds_nothing_wrong_with_a_sound_asterisk() {
+    assert_eq!(findings(&healthy().await).await, []);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn check_finds_everything_that_is_wrong_at_once() {
+    let fake = healthy().await;
+    fake.has_sounds(SOUNDS.into_iter().filter(|sound| *sound != "karipass/menu"));
+    fake.on("GET", "/asterisk/info", answer(json!({ "system": { "version": "18.20.0" } })));
+    fake.on("GET", "/asterisk/modules", answer(json!([])));
+    let log = json!([{ "channel": "full", "configuration": "NOTICE DTMF " }]);
+    fake.on("GET", "/asterisk/logging", answer(log));
+    fake.on("DELETE", "/playbacks/", Reply::With(403, json!({})));
+    fake.on("GET", "/channels/", Reply::With(500, json!({})));
+    let findings = findings(&fake).await;
+    for words in [
+        &["18.20.0", "too old"][..],
+        &["app_stasis.so"],
+        &["func_timeout.so"],
+        &["full", "digits"],
+        &["read_only"],
+        &["channels", "500"],
+        &["karipass/menu"],
+    ] {
+        assert!(names(&findings, words), "{words:?} is not named: {findings:#?}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn check_compares_the_dialplan_with_the_configuration() {
+    for (global, value, words) in [
+        ("KARIPASS_APPS", "karipas", &["KARIPASS_APP", "ari.app karipass"][..]),
+        ("SET_UP_NUMBER", "0664806431", &["SET_UP_NUMBER", "0664806431", "0664806430"]),
+        ("KARIPASS_ANSWER_SECONDS", "9", &["KARIPASS_ANSWER_SECONDS", "from 10 to 12"]),
+        ("KARIPASS_ANSWER_SECONDS", "13", &["KARIPASS_ANSWER_SECONDS", "from 10 to 12"]),
+        ("KARIPASS_ANSWER_SECONDS", "15s", &["KARIPASS_ANSWER_SECONDS", "from 10 to 12"]),
+    ] {
+        let fake = healthy().await;
+        let variable = format!("variable={global}");
+        fake.on("GET", &variable, answer(json!({ "value": value })));
+        let found = findings(&fake).await;
+        assert!(found.len() == 1 && names(&found, words), "{global}={value}: {found:#?}");
+        fake.on("GET", &variable, answer(json!({ "value": "" })));
+        let found = findings(&fake).await;
+        assert!(
+            matches!(&found[..], [Finding::Doubtful(text)] if text.contains(global)),
+            "{found:#?}"
+        );
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn check_finds_what_stands_in_asterisks_files_alone() {
+    let fake = healthy().await;
+    for fault @ (file, _, instead, words) in FAULTS {
+        let found = findings_with_fault(&fake, fault).await;
+        assert!(found.len() == 1 && names(&found, words), "{file}: {instead}: {found:#?}");
+    }
+    for fault @ (_, _, instead, words) in DOUBTS {
+        let found = findings_with_fault(&fake, fault).await;
+        let is_told = |text: &str| words.iter().all(|word| text.contains(word));
+        assert!(
+            matches!(&found[..], [Finding::Doubtful(text)] if is_told(text)),
+            "{instead}: {found:#?}"
+        );
+    }
+    let etc = samples();
+    fs::remove_file(etc.path().join("karipass.d/ari.conf")).unwrap();
+    let found = findings_with(&fake, Some(etc.path())).await;
+    let is_told = |text: &str| text.contains("ari.conf was not seen whole");
+    assert!(matches!(&found[..], [Finding::Doubtful(text)] if is_told(text)), "{found:#?}");
+    let found = findings_with(&fake, Some(&etc.path().join("none"))).await;
+    assert!(found.len() == 1 && names(&found, &["ari.etc", "no folder"]), "{found:#?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn check_finds_who_else_is_told_digits() {
+    let fake = healthy().await;
+    let etc = samples();
+    let local = |file: &str, text: &str| {
+        let file = etc.path().join(file);
+        let before = fs::read_to_string(&file).unwrap_or_default();
+        fs::write(&file, before + text).unwrap();
+    };
+    local("karipass.d/http.conf", "bindaddr = 0.0.0.0\n");
+    local("ari.conf", "\n[other]\ntype = user\nread_only = yes\npassword = unused\n");
+    local(
+        "manager.conf",
+        "[general]\nenabled = yes\nbindaddr = 192.0.2.1\n[quiet]\nread = system,call\n\
+         [wall]\nread = call,dtmf\n[every](quiet)\nread = all\n",
+    );
+    local("hep.conf", "[general]\nenabled = yes\ncapture_address = 192.0.2.9:9060\n");
+    let modules = fake_modules(&["res_hep_pjsip.so", "res_timing_pthread.so"]);
+    fake.on("GET", "/asterisk/modules", answer(modules));
+    let found = findings_with(&fake, Some(etc.path())).await;
+    for words in [
+        &["http.conf", "0.0.0.0"][..],
+        &["manager.conf", "192.0.2.1"],
+        &["manager.conf", "user wall"],
+        &["manager.conf", "user every"],
+    ] {
+        assert!(names(&found, words), "{words:?}: {found:#?}");
+    }
+    let doubts = |found: &[Finding], word: &str| {
+        found.iter().any(|it| matches!(it, Finding::Doubtful(told) if told.contains(word)))
+    };
+    assert!(doubts(&found, "user other"), "{found:#?}");
+    assert!(doubts(&found, "res_hep_pjsip.so"), "{found:#?}");
+    assert!(!found.iter().any(|it| format!("{it:?}").contains("quiet")), "{found:#?}");
+    // AMI that is off, and a copier that is off, tell nobody.
+    fs::write(etc.path().join("manager.conf"), "[general]\nenabled = no\n[wall]\nread = all\n")
+        .unwrap();
+    fs::write(etc.path().join("hep.conf"), "[general]\nenabled = no\n").unwrap();
+    let found = findings_with(&fake, Some(etc.path())).await;
+    assert!(!names(&found, &["manager.conf"]) && !doubts(&found, "res_hep"), "{found:#?}");
+    fake.on("GET", "/asterisk/modules", answer(fake_modules(&[])));
+    let found = findings_with(&fake, Some(etc.path())).await;
+    assert!(doubts(&found, "timing modules"), "{found:#?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn check_doubts_a_sound_in_two_formats() {
+    let fake = healthy().await;
+    let sounds = SOUNDS.iter().map(|id| {
+        let formats: &[&str] = if *id == "karipass/menu" { &["wav", "ulaw"] } else { &["wav"] };
+        let formats = formats.iter().map(|format| json!({ "language": "ja", "format": format }));
+        json!({ "id": id, "formats": formats.collect::<Value>() })
+    });
+    fake.on("GET", "/sounds", answer(sounds.collect()));
+    let found = findings(&fake).await;
+    let [Finding::Doubtful(told)] = &found[..] else { panic!("{found:#?}") };
+    assert!(told.contains("karipass/menu is there as wav and ulaw"), "{told}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn check_says_what_it_cannot_see_without_the_files() {
+    let found = findings_with(&healthy().await, None).await;
+    let is_told = |text: &str| text.contains("set ari.etc");
+    assert!(matches!(&found[..], [Finding::Doubtful(text)] if is_told(text)), "{found:#?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn check_finds_a_clock_that_is_wrong() {
+    let fake = healthy().await;
+    let etc = samples();
+    let untold = findings_now(&fake, Some(etc.path())).await;
+    assert!(untold.len() == 1 && names(&untold, &["did not tell its time"]), "{untold:#?}");
+    let now = karipass::clock::today().as_second();
+    for (epoch, told) in [
+        ((now - 3600).to_string(), "clock is -"),
+        ((now + 3600).to_string(), "clock is +"),
+        (String::new(), "did not tell its time"),
+        ("noon".to_owned(), "did not tell its time"),
+        ("NaN".to_owned(), "did not tell its time"),
+    ] {
+        shows(&fake, &epoch);
+        let found = findings_now(&fake, Some(etc.path())).await;
+        assert!(found.len() == 1 && names(&found, &["Asterisk", told]), "{epoch}: {found:#?}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn check_says_why_it_cannot_look() {
+    let fake = healthy().await;
+    fake.on("GET", "/asterisk/info", Reply::With(401, json!({})));
+    assert!(names(&findings(&fake).await, &["ari.user", "ari.password"]));
+    fake.on("GET", "/asterisk/info", Reply::With(404, json!({})));
+    assert!(names(&findings(&fake).await, &["no ARI", fake.url()]));
+    fake.on("GET", "/asterisk/info", Reply::With(200, json!([])));
+    assert!(names(&findings(&fake).await, &["not understood"]));
+    fake.on("GET", "/asterisk/info", Reply::CutOff);
+    assert!(names(&findings(&fake).await, &["did not answer"]));
 }
 
 /// A fake that is as it should be.
@@ -128,88 +318,6 @@ fn names(findings: &[Finding], words: &[&str]) -> bool {
     })
 }
 
-async fn sound(_world: Arc<World>) {
-    assert_eq!(findings(&healthy().await).await, []);
-}
-
-async fn everything(_world: Arc<World>) {
-    let fake = healthy().await;
-    fake.has_sounds(SOUNDS.into_iter().filter(|sound| *sound != "karipass/menu"));
-    fake.on("GET", "/asterisk/info", answer(json!({ "system": { "version": "18.20.0" } })));
-    fake.on("GET", "/asterisk/modules", answer(json!([])));
-    let log = json!([{ "channel": "full", "configuration": "NOTICE DTMF " }]);
-    fake.on("GET", "/asterisk/logging", answer(log));
-    fake.on("DELETE", "/playbacks/", Reply::With(403, json!({})));
-    fake.on("GET", "/channels/", Reply::With(500, json!({})));
-    let findings = findings(&fake).await;
-    for words in [
-        &["18.20.0", "too old"][..],
-        &["app_stasis.so"],
-        &["func_timeout.so"],
-        &["full", "digits"],
-        &["read_only"],
-        &["channels", "500"],
-        &["karipass/menu"],
-    ] {
-        assert!(names(&findings, words), "{words:?} is not named: {findings:#?}");
-    }
-}
-
-async fn another_dialplan(_world: Arc<World>) {
-    for (global, value, words) in [
-        ("KARIPASS_APPS", "karipas", &["KARIPASS_APP", "ari.app karipass"][..]),
-        ("SET_UP_NUMBER", "0664806431", &["SET_UP_NUMBER", "0664806431", "0664806430"]),
-        ("KARIPASS_ANSWER_SECONDS", "9", &["KARIPASS_ANSWER_SECONDS", "from 10 to 12"]),
-        ("KARIPASS_ANSWER_SECONDS", "13", &["KARIPASS_ANSWER_SECONDS", "from 10 to 12"]),
-        ("KARIPASS_ANSWER_SECONDS", "15s", &["KARIPASS_ANSWER_SECONDS", "from 10 to 12"]),
-    ] {
-        let fake = healthy().await;
-        let variable = format!("variable={global}");
-        fake.on("GET", &variable, answer(json!({ "value": value })));
-        let found = findings(&fake).await;
-        assert!(found.len() == 1 && names(&found, words), "{global}={value}: {found:#?}");
-        fake.on("GET", &variable, answer(json!({ "value": "" })));
-        let found = findings(&fake).await;
-        assert!(
-            matches!(&found[..], [Finding::Doubtful(text)] if text.contains(global)),
-            "{found:#?}"
-        );
-    }
-}
-
-/// A file of the samples, a text of it, what stands in its place, and what the finding names.
-type Fault = (&'static str, &'static str, &'static str, &'static [&'static str]);
-
-const FAULTS: [Fault; 10] = [
-    ("http.conf", "sessionlimit = 256", "", &["http.conf", "sessionlimit", "100"]),
-    ("http.conf", "sessionlimit = 256", "sessionlimit = 50", &["http.conf", "50"]),
-    ("ari.conf", "websocket_write_timeout = 5000", "", &["websocket_write_timeout", "100 ms"]),
-    ("logger.conf", "messages.log => warning", "messages.log => dtmf", &["messages.log", "dtmf"]),
-    ("logger.conf", "security.log => security", "full => *", &["logger.conf: full", "digits"]),
-    ("cel.conf", "enable = no", "enable = yes\nevents = ALL", &["cel.conf", "ALL"]),
-    ("cel.conf", "enable = no", "enable = yes\nevents = ANSWER,dtmf", &["cel.conf", "DTMF"]),
-    (
-        "cel.conf",
-        "enable = no",
-        "enable = yes\nevents = DTMF\nevents = ANSWER",
-        &["cel.conf", "DTMF"],
-    ),
-    ("pjsip.conf", "identify_by = ip\n", "", &["endpoint carrier", "identify_by = ip"]),
-    (
-        "pjsip.conf",
-        "[karipass-phone-auth](!)",
-        "[tel](karipass-phone)\ncallerid = <0612345600>\n[y]",
-        &["endpoint tel", "neither auth"],
-    ),
-];
-
-/// The same for what is doubtful.
-const DOUBTS: [Fault; 3] = [
-    ("pjsip.conf", "trust_id_inbound = yes", "", &["pjsip.conf", "not-available"]),
-    ("pjsip.conf", "dtmf_mode = auto ", ";", &["endpoint carrier", "dtmf_mode"]),
-    ("rtp.conf", "[general]", "[general]\nstrictrtp = no", &["rtp.conf", "strictrtp"]),
-];
-
 /// What is found with a fault in the samples.
 async fn findings_with_fault(fake: &FakeAsterisk, (file, text, instead, _): Fault) -> Vec<Finding> {
     let etc = samples();
@@ -220,124 +328,7 @@ async fn findings_with_fault(fake: &FakeAsterisk, (file, text, instead, _): Faul
     findings_with(fake, Some(etc.path())).await
 }
 
-async fn files(_world: Arc<World>) {
-    let fake = healthy().await;
-    for fault @ (file, _, instead, words) in FAULTS {
-        let found = findings_with_fault(&fake, fault).await;
-        assert!(found.len() == 1 && names(&found, words), "{file}: {instead}: {found:#?}");
-    }
-    for fault @ (_, _, instead, words) in DOUBTS {
-        let found = findings_with_fault(&fake, fault).await;
-        let is_told = |text: &str| words.iter().all(|word| text.contains(word));
-        assert!(
-            matches!(&found[..], [Finding::Doubtful(text)] if is_told(text)),
-            "{instead}: {found:#?}"
-        );
-    }
-    let etc = samples();
-    fs::remove_file(etc.path().join("karipass.d/ari.conf")).unwrap();
-    let found = findings_with(&fake, Some(etc.path())).await;
-    let is_told = |text: &str| text.contains("ari.conf was not seen whole");
-    assert!(matches!(&found[..], [Finding::Doubtful(text)] if is_told(text)), "{found:#?}");
-    let found = findings_with(&fake, Some(&etc.path().join("none"))).await;
-    assert!(found.len() == 1 && names(&found, &["ari.etc", "no folder"]), "{found:#?}");
-}
-
-async fn listeners(_world: Arc<World>) {
-    let fake = healthy().await;
-    let etc = samples();
-    let local = |file: &str, text: &str| {
-        let file = etc.path().join(file);
-        let before = fs::read_to_string(&file).unwrap_or_default();
-        fs::write(&file, before + text).unwrap();
-    };
-    local("karipass.d/http.conf", "bindaddr = 0.0.0.0\n");
-    local("ari.conf", "\n[other]\ntype = user\nread_only = yes\npassword = unused\n");
-    local(
-        "manager.conf",
-        "[general]\nenabled = yes\nbindaddr = 192.0.2.1\n[quiet]\nread = system,call\n\
-         [wall]\nread = call,dtmf\n[every](quiet)\nread = all\n",
-    );
-    local("hep.conf", "[general]\nenabled = yes\ncapture_address = 192.0.2.9:9060\n");
-    let modules = fake_modules(&["res_hep_pjsip.so", "res_timing_pthread.so"]);
-    fake.on("GET", "/asterisk/modules", answer(modules));
-    let found = findings_with(&fake, Some(etc.path())).await;
-    for words in [
-        &["http.conf", "0.0.0.0"][..],
-        &["manager.conf", "192.0.2.1"],
-        &["manager.conf", "user wall"],
-        &["manager.conf", "user every"],
-    ] {
-        assert!(names(&found, words), "{words:?}: {found:#?}");
-    }
-    let doubts = |found: &[Finding], word: &str| {
-        found.iter().any(|it| matches!(it, Finding::Doubtful(told) if told.contains(word)))
-    };
-    assert!(doubts(&found, "user other"), "{found:#?}");
-    assert!(doubts(&found, "res_hep_pjsip.so"), "{found:#?}");
-    assert!(!found.iter().any(|it| format!("{it:?}").contains("quiet")), "{found:#?}");
-    // AMI that is off, and a copier that is off, tell nobody.
-    fs::write(etc.path().join("manager.conf"), "[general]\nenabled = no\n[wall]\nread = all\n")
-        .unwrap();
-    fs::write(etc.path().join("hep.conf"), "[general]\nenabled = no\n").unwrap();
-    let found = findings_with(&fake, Some(etc.path())).await;
-    assert!(!names(&found, &["manager.conf"]) && !doubts(&found, "res_hep"), "{found:#?}");
-    fake.on("GET", "/asterisk/modules", answer(fake_modules(&[])));
-    let found = findings_with(&fake, Some(etc.path())).await;
-    assert!(doubts(&found, "timing modules"), "{found:#?}");
-}
-
 /// What ARI tells of these modules.
 fn fake_modules(names: &[&str]) -> Value {
     names.iter().map(|name| json!({ "name": name, "status": "Running" })).collect()
-}
-
-async fn twofold(_world: Arc<World>) {
-    let fake = healthy().await;
-    let sounds = SOUNDS.iter().map(|id| {
-        let formats: &[&str] = if *id == "karipass/menu" { &["wav", "ulaw"] } else { &["wav"] };
-        let formats = formats.iter().map(|format| json!({ "language": "ja", "format": format }));
-        json!({ "id": id, "formats": formats.collect::<Value>() })
-    });
-    fake.on("GET", "/sounds", answer(sounds.collect()));
-    let found = findings(&fake).await;
-    let [Finding::Doubtful(told)] = &found[..] else { panic!("{found:#?}") };
-    assert!(told.contains("karipass/menu is there as wav and ulaw"), "{told}");
-}
-
-async fn no_files(_world: Arc<World>) {
-    let found = findings_with(&healthy().await, None).await;
-    let is_told = |text: &str| text.contains("set ari.etc");
-    assert!(matches!(&found[..], [Finding::Doubtful(text)] if is_told(text)), "{found:#?}");
-}
-
-async fn clocks(_world: Arc<World>) {
-    let fake = healthy().await;
-    let etc = samples();
-    let untold = findings_now(&fake, Some(etc.path())).await;
-    assert!(untold.len() == 1 && names(&untold, &["did not tell its time"]), "{untold:#?}");
-    let now = karipass::clock::today().as_second();
-    for (epoch, told) in [
-        ((now - 3600).to_string(), "clock is -"),
-        ((now + 3600).to_string(), "clock is +"),
-        (String::new(), "did not tell its time"),
-        ("noon".to_owned(), "did not tell its time"),
-        ("NaN".to_owned(), "did not tell its time"),
-    ] {
-        shows(&fake, &epoch);
-        let found = findings_now(&fake, Some(etc.path())).await;
-        assert!(found.len() == 1 && names(&found, &["Asterisk", told]), "{epoch}: {found:#?}");
-    }
-}
-
-async fn nothing_to_look_at(_world: Arc<World>) {
-    let fake = healthy().await;
-    fake.on("GET", "/asterisk/info", Reply::With(401, json!({})));
-    assert!(names(&findings(&fake).await, &["ari.user", "ari.password"]));
-    fake.on("GET", "/asterisk/info", Reply::With(404, json!({})));
-    assert!(names(&findings(&fake).await, &["no ARI", fake.url()]));
-    fake.on("GET", "/asterisk/info", Reply::With(200, json!([])));
-    assert!(names(&findings(&fake).await, &["not understood"]));
-    fake.on("GET", "/asterisk/info", Reply::CutOff);
-    assert!(names(&findings(&fake).await, &["did not answer"]));
 }

@@ -1,72 +1,16 @@
 //! What Asterisk does wrong to a call.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use karipass::call::Limits;
 use karipass_lab::fake_asterisk::{Handshakes, Reply};
-use libtest_mimic::Trial;
 use serde_json::{Value, json};
 
 use super::rig::{self, Plan, Rig, TRUSTED, outcome, outcomes, until};
-use crate::world::{World, trial};
 
-pub fn trials(world: &Arc<World>) -> Vec<Trial> {
-    vec![
-        trial(world, "ari::a_404_after_the_hang_up_is_an_ordinary_end", not_found),
-        trial(world, "ari::a_channel_that_is_dying_is_gone", dying),
-        trial(world, "ari::an_answer_that_is_never_confirmed_is_given_again", never_answered),
-        trial(
-            world,
-            "ari::a_call_that_cannot_be_steered_for_a_while_goes_on_where_it_was",
-            unsteerable,
-        ),
-        trial(
-            world,
-            "ari::a_slow_answer_delays_its_own_call_only_and_never_its_hang_up",
-            slow_answer,
-        ),
-        trial(
-            world,
-            "ari::a_playback_that_died_with_its_connection_is_looked_for_before_it_is_repeated",
-            stale,
-        ),
-        trial(
-            world,
-            "ari::a_playback_that_fails_is_played_again_and_then_trouble_is_heard",
-            failed_playback,
-        ),
-        trial(world, "ari::a_playback_that_is_refused_counts_as_failed", refused_playback),
-        trial(
-            world,
-            "ari::a_playback_whose_end_is_never_told_does_not_hold_the_call",
-            forgotten_end,
-        ),
-        trial(world, "ari::a_stop_that_comes_too_late_is_as_good", late_stop),
-        trial(
-            world,
-            "ari::an_order_that_is_carried_out_late_is_stopped_before_anything_is_said",
-            overdue,
-        ),
-        trial(
-            world,
-            "ari::what_may_play_is_not_stopped_while_nothing_is_told_of_the_call",
-            lost_in_gap,
-        ),
-        trial(world, "ari::a_stop_that_comes_too_early_is_asked_for_again", early_stop),
-        trial(world, "ari::a_hang_up_is_asked_for_until_asterisk_obeys", no_hang_up),
-        trial(
-            world,
-            "ari::a_call_that_is_not_taken_is_sent_on_until_asterisk_obeys",
-            no_sending_on,
-        ),
-        trial(world, "ari::a_limit_that_is_refused_does_not_keep_a_caller_waiting", no_limit),
-        trial(world, "ari::a_mailbox_that_overflows_ends_its_call_and_no_other", overflow),
-    ]
-}
-
-async fn not_found(world: Arc<World>) {
-    let rig = Rig::start(&world, Plan::default()).await;
+#[tokio::test(flavor = "multi_thread")]
+async fn a_404_after_the_hang_up_is_an_ordinary_end() {
+    let rig = Rig::start(Plan::default()).await;
     rig.fake.call("missing.1", &TRUSTED);
     rig.fake.playing("missing.1", "menu").await;
     rig.fake.vanish("missing.1");
@@ -76,8 +20,9 @@ async fn not_found(world: Arc<World>) {
     assert!(rig.fake.requests_like("DELETE", "/channels/missing.1").is_empty());
 }
 
-async fn dying(world: Arc<World>) {
-    let rig = Rig::start(&world, Plan::default()).await;
+#[tokio::test(flavor = "multi_thread")]
+async fn a_channel_that_is_dying_is_gone() {
+    let rig = Rig::start(Plan::default()).await;
     for (channel, status) in [("dying.409", 409), ("dying.412", 412)] {
         rig.fake.on("POST", &format!("/{channel}/play/"), Reply::With(status, json!({})));
         rig.fake.call(channel, &TRUSTED);
@@ -85,16 +30,18 @@ async fn dying(world: Arc<World>) {
     }
 }
 
-async fn never_answered(world: Arc<World>) {
-    let rig = Rig::start(&world, Plan::impatient()).await;
+#[tokio::test(flavor = "multi_thread")]
+async fn an_answer_that_is_never_confirmed_is_given_again() {
+    let rig = Rig::start(Plan::impatient()).await;
     rig.fake.once("POST", "/never.1/answer", Reply::Never);
     rig.fake.call("never.1", &TRUSTED);
     rig.fake.playing("never.1", "menu").await;
     assert_eq!(rig.fake.requests_like("POST", "/never.1/answer").len(), 2);
 }
 
-async fn unsteerable(world: Arc<World>) {
-    let rig = Rig::start(&world, Plan::default()).await;
+#[tokio::test(flavor = "multi_thread")]
+async fn a_call_that_cannot_be_steered_for_a_while_goes_on_where_it_was() {
+    let rig = Rig::start(Plan::default()).await;
     rig.fake.call("adrift.1", &TRUSTED);
     let menu = rig.fake.playing("adrift.1", "menu").await;
     rig.fake.on("DELETE", "/playbacks/adrift.1", Reply::CutOff);
@@ -108,8 +55,9 @@ async fn unsteerable(world: Arc<World>) {
     rig.fake.playing("adrift.1", "completed").await;
 }
 
-async fn slow_answer(world: Arc<World>) {
-    let rig = Rig::start(&world, Plan::default()).await;
+#[tokio::test(flavor = "multi_thread")]
+async fn a_slow_answer_delays_its_own_call_only_and_never_its_hang_up() {
+    let rig = Rig::start(Plan::default()).await;
     rig.fake.on("POST", "/slow.1/play/", Reply::Never);
     rig.fake.call("slow.1", &TRUSTED);
     rig.fake.request("POST", "/slow.1/play/", 1).await;
@@ -121,8 +69,9 @@ async fn slow_answer(world: Arc<World>) {
     assert_eq!(outcome("slow.1").await, "hung_up");
 }
 
-async fn stale(world: Arc<World>) {
-    let rig = Rig::start(&world, Plan::default()).await;
+#[tokio::test(flavor = "multi_thread")]
+async fn a_playback_that_died_with_its_connection_is_looked_for_before_it_is_repeated() {
+    let rig = Rig::start(Plan::default()).await;
     rig.fake.once("POST", "menu", Reply::DoneAndCutOff);
     rig.fake.once("POST", "set-password", Reply::CutOff);
     rig.fake.call("stale.1", &TRUSTED);
@@ -135,8 +84,9 @@ async fn stale(world: Arc<World>) {
     assert_eq!(rig.fake.requests_like("GET", &format!("/playbacks/{password}")).len(), 1);
 }
 
-async fn failed_playback(world: Arc<World>) {
-    let rig = Rig::start(&world, Plan::default()).await;
+#[tokio::test(flavor = "multi_thread")]
+async fn a_playback_that_fails_is_played_again_and_then_trouble_is_heard() {
+    let rig = Rig::start(Plan::default()).await;
     rig.fake.call("failed.1", &TRUSTED);
     let first = rig.fake.playing("failed.1", "menu").await;
     rig.fake.finish("failed.1", "failed");
@@ -149,8 +99,9 @@ async fn failed_playback(world: Arc<World>) {
     assert_eq!(outcome("failed.1").await, "trouble");
 }
 
-async fn early_stop(world: Arc<World>) {
-    let rig = Rig::start(&world, Plan::default()).await;
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stop_that_comes_too_early_is_asked_for_again() {
+    let rig = Rig::start(Plan::default()).await;
     rig.fake.call("early.2", &TRUSTED);
     let menu = rig.fake.playing("early.2", "menu").await;
     rig.fake.once("DELETE", &menu, Reply::With(500, json!({ "message": "not yet" })));
@@ -159,17 +110,19 @@ async fn early_stop(world: Arc<World>) {
     rig.fake.request("DELETE", &menu, 2).await;
 }
 
-async fn refused_playback(world: Arc<World>) {
-    let rig = Rig::start(&world, Plan::default()).await;
+#[tokio::test(flavor = "multi_thread")]
+async fn a_playback_that_is_refused_counts_as_failed() {
+    let rig = Rig::start(Plan::default()).await;
     rig.fake.on("POST", "menu", Reply::With(500, json!({ "message": "no" })));
     rig.fake.call("refused.1", &TRUSTED);
     rig.fake.playing("refused.1", "trouble").await;
     assert_eq!(rig.fake.requests_like("POST", "menu").len(), 2);
 }
 
-async fn forgotten_end(world: Arc<World>) {
+#[tokio::test(flavor = "multi_thread")]
+async fn a_playback_whose_end_is_never_told_does_not_hold_the_call() {
     let limits = Limits { call: Duration::from_secs(1), ..Plan::default().limits };
-    let rig = Rig::start(&world, Plan { limits, ..Plan::default() }).await;
+    let rig = Rig::start(Plan { limits, ..Plan::default() }).await;
     rig.fake.forget_finished(true);
     rig.fake.call("forgotten.1", &TRUSTED);
     rig.fake.playing("forgotten.1", "menu").await;
@@ -178,8 +131,9 @@ async fn forgotten_end(world: Arc<World>) {
     assert!(rig.fake.is_gone("forgotten.1"));
 }
 
-async fn late_stop(world: Arc<World>) {
-    let rig = Rig::start(&world, Plan::default()).await;
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stop_that_comes_too_late_is_as_good() {
+    let rig = Rig::start(Plan::default()).await;
     rig.fake.call("late.1", &TRUSTED);
     let menu = rig.fake.playing("late.1", "menu").await;
     rig.fake.on("DELETE", &menu, Reply::With(404, json!({})));
@@ -192,8 +146,9 @@ async fn late_stop(world: Arc<World>) {
     assert!(outcomes("late.1").is_empty());
 }
 
-async fn overdue(world: Arc<World>) {
-    let rig = Rig::start(&world, Plan::impatient()).await;
+#[tokio::test(flavor = "multi_thread")]
+async fn an_order_that_is_carried_out_late_is_stopped_before_anything_is_said() {
+    let rig = Rig::start(Plan::impatient()).await;
     rig.fake.call("overdue.1", &TRUSTED);
     rig.fake.playing("overdue.1", "menu").await;
     rig.fake.on("POST", "set-password", Reply::Never);
@@ -210,8 +165,9 @@ async fn overdue(world: Arc<World>) {
     assert!(!again.path.ends_with(playback));
 }
 
-async fn lost_in_gap(world: Arc<World>) {
-    let rig = Rig::start(&world, Plan::impatient()).await;
+#[tokio::test(flavor = "multi_thread")]
+async fn what_may_play_is_not_stopped_while_nothing_is_told_of_the_call() {
+    let rig = Rig::start(Plan::impatient()).await;
     rig.fake.call("adrift.2", &TRUSTED);
     rig.fake.playing("adrift.2", "menu").await;
     rig.fake.on("POST", "set-password", Reply::Never);
@@ -232,9 +188,10 @@ async fn lost_in_gap(world: Arc<World>) {
     assert!(stops() > 1);
 }
 
-async fn no_hang_up(world: Arc<World>) {
+#[tokio::test(flavor = "multi_thread")]
+async fn a_hang_up_is_asked_for_until_asterisk_obeys() {
     const NAME: &str = "insist.1";
-    let rig = Rig::start(&world, Plan::default()).await;
+    let rig = Rig::start(Plan::default()).await;
     let refused = Reply::With(503, json!({}));
     rig.fake.on("DELETE", "/channels/insist.1", refused);
     rig.fake.call(NAME, &["untrusted", ""]);
@@ -252,8 +209,9 @@ async fn no_hang_up(world: Arc<World>) {
     assert_eq!(rig.fake.requests_like("POST", "/insist.1/answer").len(), 1);
 }
 
-async fn no_sending_on(world: Arc<World>) {
-    let rig = Rig::start(&world, Plan { most: 1, ..Plan::default() }).await;
+#[tokio::test(flavor = "multi_thread")]
+async fn a_call_that_is_not_taken_is_sent_on_until_asterisk_obeys() {
+    let rig = Rig::start(Plan { most: 1, ..Plan::default() }).await;
     rig.fake.call("full.1", &TRUSTED);
     rig.fake.playing("full.1", "menu").await;
     rig.fake.on("POST", "/full.2/continue", Reply::With(503, json!({})));
@@ -267,25 +225,18 @@ async fn no_sending_on(world: Arc<World>) {
     until("the end of full.2", || rig.fake.is_gone("full.2")).await;
 }
 
-/// The socket is lost and found; then the calls that nobody serves have been taken.
-async fn is_not_taken_anew(rig: &Rig) {
-    rig.fake.cut();
-    rig.fake.socket(2).await;
-    rig.is_ready().await;
-    let probes = rig.fake.requests_like("GET", "/channels/karipass-probe").len();
-    rig.fake.request("GET", "/channels/karipass-probe", probes + 2).await;
-}
-
-async fn no_limit(world: Arc<World>) {
-    let rig = Rig::start(&world, Plan::default()).await;
+#[tokio::test(flavor = "multi_thread")]
+async fn a_limit_that_is_refused_does_not_keep_a_caller_waiting() {
+    let rig = Rig::start(Plan::default()).await;
     rig.fake.on("POST", "/limitless.1/variable", Reply::With(400, json!({})));
     rig.fake.call("limitless.1", &TRUSTED);
     rig.fake.playing("limitless.1", "menu").await;
     assert_eq!(rig.fake.requests_like("POST", "/limitless.1/answer").len(), 1);
 }
 
-async fn overflow(world: Arc<World>) {
-    let rig = Rig::start(&world, Plan::default()).await;
+#[tokio::test(flavor = "multi_thread")]
+async fn a_mailbox_that_overflows_ends_its_call_and_no_other() {
+    let rig = Rig::start(Plan::default()).await;
     let counted = || rig::counter("karipass_call_mailbox_overflows_total");
     let before = counted();
     rig.fake.call("flood.1", &TRUSTED);
@@ -298,4 +249,13 @@ async fn overflow(world: Arc<World>) {
     assert_eq!(counted(), before + 1);
     rig.fake.press("flood.2", "1");
     rig.fake.playing("flood.2", "set-password").await;
+}
+
+/// The socket is lost and found; then the calls that nobody serves have been taken.
+async fn is_not_taken_anew(rig: &Rig) {
+    rig.fake.cut();
+    rig.fake.socket(2).await;
+    rig.is_ready().await;
+    let probes = rig.fake.requests_like("GET", "/channels/karipass-probe").len();
+    rig.fake.request("GET", "/channels/karipass-probe", probes + 2).await;
 }

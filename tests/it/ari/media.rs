@@ -1,13 +1,9 @@
 //! Calls whose media lie outside their trunk's networks (`call.media_networks`).
 
-use std::sync::Arc;
-
 use karipass_lab::fake_asterisk::Reply;
-use libtest_mimic::Trial;
 use serde_json::json;
 
 use super::rig::{Plan, Rig, TRUSTED, outcome};
-use crate::world::{World, trial};
 
 /// Holds the fake's media.
 const OWN: &str = "carrier=127.0.0.2";
@@ -17,29 +13,9 @@ const UNKNOWN: &str = "(null)";
 /// A whole call for the line's password, keyed ahead.
 const WHOLE_CALL: &str = "11234567812345678";
 
-pub fn trials(world: &Arc<World>) -> Vec<Trial> {
-    vec![
-        trial(world, "ari::p1_nothing_is_played_to_a_call_with_foreign_media", from_the_start),
-        trial(world, "ari::p1_a_call_whose_media_go_elsewhere_is_hung_up", later),
-        trial(world, "ari::p1_nothing_is_stored_before_the_media_are_known_or_told", unknown),
-        trial(world, "ari::p1_a_call_with_media_of_its_trunk_is_served", own),
-    ]
-}
-
-fn plan() -> Plan {
-    Plan { media_networks: vec![OWN], ..Plan::default() }
-}
-
-impl Rig {
-    /// From now on Asterisk says of every channel that its media go there.
-    fn sends_media_to(&self, destination: &str) {
-        let media = json!({ "value": format!("carrier/{destination}") });
-        self.fake.on("GET", "rtp%2Cdest", Reply::With(200, media));
-    }
-}
-
-async fn from_the_start(world: Arc<World>) {
-    let rig = Rig::start(&world, plan()).await;
+#[tokio::test(flavor = "multi_thread")]
+async fn p1_nothing_is_played_to_a_call_with_foreign_media() {
+    let rig = Rig::start(plan()).await;
     rig.sends_media_to(FOREIGN);
     rig.fake.call("forged.1", &TRUSTED);
     rig.fake.press("forged.1", WHOLE_CALL);
@@ -50,8 +26,9 @@ async fn from_the_start(world: Arc<World>) {
 }
 
 /// By a re-INVITE, or since RTP comes from there (`rtp_symmetric`).
-async fn later(world: Arc<World>) {
-    let rig = Rig::start(&world, plan()).await;
+#[tokio::test(flavor = "multi_thread")]
+async fn p1_a_call_whose_media_go_elsewhere_is_hung_up() {
+    let rig = Rig::start(plan()).await;
     rig.fake.call("moved-media.1", &TRUSTED);
     rig.fake.asking("moved-media.1", "menu").await;
     rig.sends_media_to(FOREIGN);
@@ -61,8 +38,9 @@ async fn later(world: Arc<World>) {
     rig.counts(0, "SELECT count(*) FROM credential").await;
 }
 
-async fn unknown(world: Arc<World>) {
-    let rig = Rig::start(&world, plan()).await;
+#[tokio::test(flavor = "multi_thread")]
+async fn p1_nothing_is_stored_before_the_media_are_known_or_told() {
+    let rig = Rig::start(plan()).await;
     rig.sends_media_to(UNKNOWN);
     rig.fake.call("unacknowledged.1", &TRUSTED);
     rig.fake.asking("unacknowledged.1", "menu").await;
@@ -76,11 +54,24 @@ async fn unknown(world: Arc<World>) {
     rig.counts(0, "SELECT count(*) FROM credential").await;
 }
 
-async fn own(world: Arc<World>) {
-    let rig = Rig::start(&world, plan()).await;
+#[tokio::test(flavor = "multi_thread")]
+async fn p1_a_call_with_media_of_its_trunk_is_served() {
+    let rig = Rig::start(plan()).await;
     rig.fake.call("own-media.1", &TRUSTED);
     rig.fake.asking("own-media.1", "menu").await;
     rig.fake.press("own-media.1", WHOLE_CALL);
     rig.fake.playing("own-media.1", "completed").await;
     rig.counts(1, "SELECT count(*) FROM credential").await;
+}
+
+fn plan() -> Plan {
+    Plan { media_networks: vec![OWN], ..Plan::default() }
+}
+
+impl Rig {
+    /// From now on Asterisk says of every channel that its media go there.
+    fn sends_media_to(&self, destination: &str) {
+        let media = json!({ "value": format!("carrier/{destination}") });
+        self.fake.on("GET", "rtp%2Cdest", Reply::With(200, media));
+    }
 }

@@ -1,30 +1,14 @@
 //! More calls than Asterisk or the hash workers can serve (`B8`).
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use karipass::ari::Pace;
 use karipass::clock;
 use karipass::hashing::Cost;
 use karipass_lab::fake_asterisk::Reply;
-use libtest_mimic::Trial;
 
 use super::rig::{self, ADDITIONAL, CONTRACT, Plan, Rig, TRUSTED, outcome, outcomes, until};
-use crate::world::{PATIENCE, World, trial};
-
-pub fn trials(world: &Arc<World>) -> Vec<Trial> {
-    vec![
-        trial(world, "ari::b8_an_order_that_waits_for_its_place_is_made_once", places),
-        trial(
-            world,
-            "ari::b8_while_asterisk_is_slow_new_calls_are_refused_and_those_under_way_go_on",
-            slow_orders,
-        ),
-        trial(world, "ari::b8_while_hashes_are_slow_new_calls_are_refused", slow_hashes),
-        trial(world, "ari::b8_calls_come_no_quicker_than_the_line_is_known_to_bear", too_quick),
-        trial(world, "ari::b8_a_caller_and_a_trunk_have_a_share_of_the_places", shares),
-    ]
-}
+use crate::support::PATIENCE;
 
 /// Requests under way at once.
 const AT_ONCE: usize = 48;
@@ -33,8 +17,9 @@ const NEXT_CALL: Duration = Duration::from_millis(20);
 
 /// Twice as many orders as there are places get no answer within their deadline, so that one behind
 /// them waits for two deadlines.
-async fn places(world: Arc<World>) {
-    let rig = Rig::start(&world, Plan::impatient()).await;
+#[tokio::test(flavor = "multi_thread")]
+async fn b8_an_order_that_waits_for_its_place_is_made_once() {
+    let rig = Rig::start(Plan::impatient()).await;
     rig.fake.call("place.1", &TRUSTED);
     rig.fake.playing("place.1", "menu").await;
     rig.fake.on("POST", "/crowd.", Reply::Never);
@@ -52,9 +37,10 @@ async fn places(world: Arc<World>) {
     assert!(complaints.iter().all(|line| line["level"] == "INFO"), "{complaints:?}");
 }
 
-async fn slow_orders(world: Arc<World>) {
+#[tokio::test(flavor = "multi_thread")]
+async fn b8_while_asterisk_is_slow_new_calls_are_refused_and_those_under_way_go_on() {
     let slow = Duration::from_millis(1500);
-    let rig = Rig::start(&world, Plan::default()).await;
+    let rig = Rig::start(Plan::default()).await;
     let refused = || rig::counter("karipass_calls_refused_total{cause=\"orders\"}");
     let before = refused();
     rig.fake.call("slow.under-way", &TRUSTED);
@@ -85,10 +71,11 @@ async fn slow_orders(world: Arc<World>) {
 }
 
 /// Each hash takes some seconds, and there are more calls than workers.
-async fn slow_hashes(world: Arc<World>) {
+#[tokio::test(flavor = "multi_thread")]
+async fn b8_while_hashes_are_slow_new_calls_are_refused() {
     const CALLS: usize = 10;
     let cost = Cost { memory_kib: 32 * 1024, passes: 120, lanes: 1 };
-    let rig = Rig::start(&world, Plan { cost, ..Plan::default() }).await;
+    let rig = Rig::start(Plan { cost, ..Plan::default() }).await;
     let refused = || rig::counter("karipass_calls_refused_total{cause=\"hashes\"}");
     let before = refused();
     let channels: Vec<String> = (0..CALLS).map(|call| format!("hash.{call}.")).collect();
@@ -106,9 +93,10 @@ async fn slow_hashes(world: Arc<World>) {
     takes_calls_again(&rig, "hash.later").await;
 }
 
-async fn too_quick(world: Arc<World>) {
+#[tokio::test(flavor = "multi_thread")]
+async fn b8_calls_come_no_quicker_than_the_line_is_known_to_bear() {
     let pace = Pace { calls_a_second: 1.0, ..Plan::default().pace };
-    let rig = Rig::start(&world, Plan { pace, ..Plan::default() }).await;
+    let rig = Rig::start(Plan { pace, ..Plan::default() }).await;
     // Those who hang up without a password are none.
     for call in 0..20 {
         let channel = format!("quick.gone.{call}.");
@@ -126,8 +114,9 @@ async fn too_quick(world: Arc<World>) {
     rig.fake.playing("quick.0.", "menu").await;
 }
 
-async fn shares(world: Arc<World>) {
-    let rig = Rig::start(&world, Plan { shares: [2, 3], ..Plan::default() }).await;
+#[tokio::test(flavor = "multi_thread")]
+async fn b8_a_caller_and_a_trunk_have_a_share_of_the_places() {
+    let rig = Rig::start(Plan { shares: [2, 3], ..Plan::default() }).await;
     let other = ["trusted", ADDITIONAL];
     let refused =
         |cause: &str| rig::counter(&format!("karipass_calls_refused_total{{cause=\"{cause}\"}}"));

@@ -1,56 +1,18 @@
 //! Keys that Asterisk tells of while it does not do as it is told (`P12`).
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use karipass_lab::fake_asterisk::Reply;
-use libtest_mimic::Trial;
 use serde_json::json;
 
 use super::rig::{Plan, Rig, TRUSTED, outcome};
-use crate::world::{World, trial};
 
 const TWICE: &str = "1234567812345678";
 const METHODS: [&str; 3] = ["GET", "POST", "DELETE"];
 
-pub fn trials(world: &Arc<World>) -> Vec<Trial> {
-    vec![
-        trial(world, "ari::p12_nothing_counts_that_is_keyed_while_orders_are_refused", refused),
-        trial(
-            world,
-            "ari::p12_nothing_counts_that_is_keyed_while_orders_are_unanswered",
-            unanswered,
-        ),
-        trial(world, "ari::p12_nothing_counts_that_is_keyed_while_the_channel_is_busy", busy),
-        trial(world, "ari::p12_nothing_counts_that_is_keyed_before_a_gap_is_made_good", gap),
-        trial(
-            world,
-            "ari::p12_nothing_counts_that_is_keyed_ahead_of_a_guidance_that_fails",
-            failed,
-        ),
-        trial(world, "ari::p12_all_is_keyed_ahead_of_an_asterisk_that_is_slow", slow),
-    ]
-}
-
-impl Rig {
-    fn answers_all(&self, reply: &Reply) {
-        for method in METHODS {
-            self.fake.on(method, "", reply.clone());
-        }
-    }
-
-    /// The step is asked with its guidance; then it is answered.
-    async fn goes_on_with(&self, channel: &str, guidance: &str, keys: &str) {
-        self.fake.asking(channel, guidance).await;
-        assert!(self.passwords().await.is_empty());
-        self.fake.press(channel, keys);
-        self.fake.playing(channel, "completed").await;
-        assert_eq!(self.passwords().await.len(), 1);
-    }
-}
-
-async fn refused(world: Arc<World>) {
-    let rig = Rig::start(&world, Plan::default()).await;
+#[tokio::test(flavor = "multi_thread")]
+async fn p12_nothing_counts_that_is_keyed_while_orders_are_refused() {
+    let rig = Rig::start(Plan::default()).await;
     rig.fake.call("blind.1", &TRUSTED);
     rig.fake.playing("blind.1", "menu").await;
     rig.answers_all(&Reply::With(401, json!({ "message": "Authentication required" })));
@@ -75,8 +37,9 @@ async fn refused(world: Arc<World>) {
     rig.answers_all(&Reply::Well);
 }
 
-async fn unanswered(world: Arc<World>) {
-    let rig = Rig::start(&world, Plan::impatient()).await;
+#[tokio::test(flavor = "multi_thread")]
+async fn p12_nothing_counts_that_is_keyed_while_orders_are_unanswered() {
+    let rig = Rig::start(Plan::impatient()).await;
     rig.fake.call("blind.3", &TRUSTED);
     rig.fake.playing("blind.3", "menu").await;
     rig.fake.press("blind.3", "1");
@@ -92,8 +55,9 @@ async fn unanswered(world: Arc<World>) {
     rig.goes_on_with("blind.3", "confirm-password", &TWICE[..8]).await;
 }
 
-async fn busy(world: Arc<World>) {
-    let rig = Rig::start(&world, Plan::impatient()).await;
+#[tokio::test(flavor = "multi_thread")]
+async fn p12_nothing_counts_that_is_keyed_while_the_channel_is_busy() {
+    let rig = Rig::start(Plan::impatient()).await;
     rig.fake.call("blind.4", &TRUSTED);
     rig.fake.playing("blind.4", "menu").await;
     rig.fake.on("POST", "/blind.4/answer", Reply::Never);
@@ -109,8 +73,9 @@ async fn busy(world: Arc<World>) {
     rig.goes_on_with("blind.4", "set-password", TWICE).await;
 }
 
-async fn gap(world: Arc<World>) {
-    let rig = Rig::start(&world, Plan::default()).await;
+#[tokio::test(flavor = "multi_thread")]
+async fn p12_nothing_counts_that_is_keyed_before_a_gap_is_made_good() {
+    let rig = Rig::start(Plan::default()).await;
     rig.fake.call("blind.5", &TRUSTED);
     rig.fake.playing("blind.5", "menu").await;
     rig.fake.press("blind.5", "1");
@@ -129,8 +94,9 @@ async fn gap(world: Arc<World>) {
     rig.goes_on_with("blind.5", "set-password", TWICE).await;
 }
 
-async fn failed(world: Arc<World>) {
-    let rig = Rig::start(&world, Plan::default()).await;
+#[tokio::test(flavor = "multi_thread")]
+async fn p12_nothing_counts_that_is_keyed_ahead_of_a_guidance_that_fails() {
+    let rig = Rig::start(Plan::default()).await;
     rig.fake.call("blind.6", &TRUSTED);
     rig.fake.playing("blind.6", "menu").await;
     rig.fake.once("POST", "set-password", Reply::With(500, json!({})));
@@ -139,8 +105,9 @@ async fn failed(world: Arc<World>) {
     rig.goes_on_with("blind.6", "set-password", TWICE).await;
 }
 
-async fn slow(world: Arc<World>) {
-    let rig = Rig::start(&world, Plan::default()).await;
+#[tokio::test(flavor = "multi_thread")]
+async fn p12_all_is_keyed_ahead_of_an_asterisk_that_is_slow() {
+    let rig = Rig::start(Plan::default()).await;
     rig.fake.call("ahead.1", &TRUSTED);
     rig.fake.playing("ahead.1", "menu").await;
     for method in METHODS {
@@ -148,4 +115,21 @@ async fn slow(world: Arc<World>) {
     }
     rig.fake.press("ahead.1", &format!("1{TWICE}"));
     rig.fake.playing("ahead.1", "completed").await;
+}
+
+impl Rig {
+    fn answers_all(&self, reply: &Reply) {
+        for method in METHODS {
+            self.fake.on(method, "", reply.clone());
+        }
+    }
+
+    /// The step is asked with its guidance; then it is answered.
+    async fn goes_on_with(&self, channel: &str, guidance: &str, keys: &str) {
+        self.fake.asking(channel, guidance).await;
+        assert!(self.passwords().await.is_empty());
+        self.fake.press(channel, keys);
+        self.fake.playing(channel, "completed").await;
+        assert_eq!(self.passwords().await.len(), 1);
+    }
 }

@@ -1,27 +1,16 @@
 //! What Asterisk tells of one press more than once, or late (`P12`).
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use karipass::call::Limits;
-use libtest_mimic::Trial;
 
 use super::rig::{Plan, Rig, TRUSTED, outcome};
-use crate::world::{World, trial};
 
 const TWICE: &str = "1122334411223344";
 
-pub fn trials(world: &Arc<World>) -> Vec<Trial> {
-    vec![
-        trial(world, "ari::p12_a_key_by_rfc_4733_and_by_sip_info_counts_once", both),
-        trial(world, "ari::p12_a_key_told_three_times_counts_once", thrice),
-        trial(world, "ari::p12_a_key_held_since_before_invalid_is_no_entry", held),
-        trial(world, "ari::p11_a_call_on_hold_is_asked_again_when_it_is_taken_up", on_hold),
-    ]
-}
-
-async fn both(world: Arc<World>) {
-    let rig = Rig::start(&world, Plan::default()).await;
+#[tokio::test(flavor = "multi_thread")]
+async fn p12_a_key_by_rfc_4733_and_by_sip_info_counts_once() {
+    let rig = Rig::start(Plan::default()).await;
     rig.fake.call("both.1", &TRUSTED);
     rig.fake.playing("both.1", "menu").await;
     for key in format!("1{TWICE}").chars() {
@@ -31,8 +20,9 @@ async fn both(world: Arc<World>) {
     rig.fake.playing("both.1", "completed").await;
 }
 
-async fn thrice(world: Arc<World>) {
-    let rig = Rig::start(&world, Plan::default()).await;
+#[tokio::test(flavor = "multi_thread")]
+async fn p12_a_key_told_three_times_counts_once() {
+    let rig = Rig::start(Plan::default()).await;
     rig.fake.call("thrice.1", &TRUSTED);
     rig.fake.playing("thrice.1", "menu").await;
     for key in format!("1{TWICE}").chars() {
@@ -43,8 +33,9 @@ async fn thrice(world: Arc<World>) {
     rig.fake.playing("thrice.1", "completed").await;
 }
 
-async fn on_hold(world: Arc<World>) {
-    let rig = Rig::start(&world, Plan::default()).await;
+#[tokio::test(flavor = "multi_thread")]
+async fn p11_a_call_on_hold_is_asked_again_when_it_is_taken_up() {
+    let rig = Rig::start(Plan::default()).await;
     rig.fake.call("hold.1", &TRUSTED);
     rig.fake.playing("hold.1", "menu").await;
     rig.fake.press("hold.1", "1");
@@ -60,9 +51,10 @@ async fn on_hold(world: Arc<World>) {
     rig.fake.playing("hold.1", "completed").await;
 }
 
-async fn held(world: Arc<World>) {
+#[tokio::test(flavor = "multi_thread")]
+async fn p12_a_key_held_since_before_invalid_is_no_entry() {
     let limits = Limits { inter_digit: Duration::from_millis(100), ..Plan::default().limits };
-    let rig = Rig::start(&world, Plan { limits, ..Plan::default() }).await;
+    let rig = Rig::start(Plan { limits, ..Plan::default() }).await;
     rig.fake.call("held.1", &TRUSTED);
     rig.fake.playing("held.1", "menu").await;
     rig.fake.press("held.1", "1");

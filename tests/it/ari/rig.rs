@@ -18,7 +18,7 @@ use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
 use serde_json::Value;
 use tokio::sync::oneshot;
 
-use crate::world::{self, PATIENCE, World};
+use crate::support::{self, PATIENCE};
 
 /// The contract number of the rig's contract, which has the service.
 pub const CONTRACT: &str = "0612345600";
@@ -32,7 +32,7 @@ const WEAK: Cost = Cost { memory_kib: 8 * 1024, passes: 1, lanes: 1 };
 
 /// A deadline that no machine misses; a line that is told to stop waits for some of them.
 const LATE: Duration = Duration::from_secs(20);
-/// A deadline that is over soon, for trials that have something go unanswered.
+/// A deadline that is over soon, for tests that have something go unanswered.
 pub const SOON: Duration = Duration::from_secs(1);
 
 /// What differs from rig to rig.
@@ -99,19 +99,19 @@ pub struct Rig {
 
 impl Rig {
     /// A rig whose line is connected.
-    pub async fn start(world: &World, plan: Plan) -> Self {
+    pub async fn start(plan: Plan) -> Self {
         let fake = FakeAsterisk::start().await.unwrap();
         fake.has_sounds(SOUNDS);
-        let rig = Self::with(fake, world, plan).await;
+        let rig = Self::with(fake, plan).await;
         rig.is_ready().await;
         rig
     }
 
     /// A rig with this fake, whose line may not be connected yet.
-    pub async fn with(fake: FakeAsterisk, world: &World, plan: Plan) -> Self {
+    pub async fn with(fake: FakeAsterisk, plan: Plan) -> Self {
         log();
         metrics();
-        let database = world.database().await;
+        let database = support::database().await;
         let rows = format!(
             "INSERT INTO contract (number) VALUES ('{CONTRACT}');
              INSERT INTO contract_number (number, contract, service)
@@ -130,7 +130,7 @@ impl Rig {
                 etc: None,
             })
             .collect();
-        let store = plan.store.unwrap_or_else(|| world::daemon_store(&database));
+        let store = plan.store.unwrap_or_else(|| support::daemon_store(&database));
         let dummy = Dummy::draw(&mut rand::rng());
         let hasher = Hasher::start(Keys::parse(KEY).unwrap(), plan.cost, &dummy).unwrap();
         let [max_per_caller, max_per_trunk] = plan.shares;
@@ -187,7 +187,7 @@ impl Rig {
     /// Waits until a query counts this many.
     pub async fn counts(&self, wanted: i64, query: &str) {
         let owner = self.database.owner().await.unwrap();
-        world::until(&format!("{wanted} of {query}"), async || {
+        support::until(&format!("{wanted} of {query}"), async || {
             owner.query_one(query, &[]).await.unwrap().get::<_, i64>(0) == wanted
         })
         .await;
@@ -226,7 +226,7 @@ pub fn unreachable_store() -> Store {
 
 /// Waits until something is so.
 pub async fn until(what: &str, so: impl Fn() -> bool) {
-    world::until(what, async || so()).await;
+    support::until(what, async || so()).await;
 }
 
 /// Waits until a call is over, and gives its outcome; it must be over exactly once.

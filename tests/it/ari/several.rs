@@ -1,27 +1,14 @@
 //! Several daemons at one Asterisk, several Asterisks at one daemon, and as many calls as are allowed.
 
-use std::sync::Arc;
-
 use karipass::call::prompt::SOUNDS;
 use karipass_lab::fake_asterisk::{FakeAsterisk, Reply};
-use libtest_mimic::Trial;
 use serde_json::json;
 
 use super::rig::{CONTRACT, Plan, Rig, TRUSTED, outcome, outcomes};
-use crate::world::{World, trial};
 
-pub fn trials(world: &Arc<World>) -> Vec<Trial> {
-    vec![
-        trial(world, "ari::an_offered_call_is_claimed_and_its_caller_is_on_the_channel", claimed),
-        trial(world, "ari::a_call_that_another_daemon_has_claimed_is_its", lost),
-        trial(world, "ari::more_calls_than_configured_are_left_to_the_dialplan", most),
-        trial(world, "ari::the_channels_of_two_asterisks_do_not_mix", two),
-        trial(world, "ari::one_of_two_asterisks_that_is_lost_is_named_and_the_other_serves", one),
-    ]
-}
-
-async fn claimed(world: Arc<World>) {
-    let rig = Rig::start(&world, Plan::default()).await;
+#[tokio::test(flavor = "multi_thread")]
+async fn an_offered_call_is_claimed_and_its_caller_is_on_the_channel() {
+    let rig = Rig::start(Plan::default()).await;
     rig.fake.offer("offered.1", &TRUSTED.join("/"));
     rig.fake.playing("offered.1", "menu").await;
     let claim = rig.fake.request("POST", "/events/claim", 1).await;
@@ -33,8 +20,9 @@ async fn claimed(world: Arc<World>) {
     rig.fake.playing("offered.3", "menu").await;
 }
 
-async fn lost(world: Arc<World>) {
-    let rig = Rig::start(&world, Plan::default()).await;
+#[tokio::test(flavor = "multi_thread")]
+async fn a_call_that_another_daemon_has_claimed_is_its() {
+    let rig = Rig::start(Plan::default()).await;
     rig.fake.once("POST", "/events/claim", Reply::With(409, json!({ "message": "claimed" })));
     rig.fake.offer("lost.1", &TRUSTED.join("/"));
     rig.fake.request("POST", "/events/claim", 1).await;
@@ -43,8 +31,9 @@ async fn lost(world: Arc<World>) {
     assert!(outcomes("lost.1").is_empty());
 }
 
-async fn most(world: Arc<World>) {
-    let rig = Rig::start(&world, Plan { most: 1, ..Plan::default() }).await;
+#[tokio::test(flavor = "multi_thread")]
+async fn more_calls_than_configured_are_left_to_the_dialplan() {
+    let rig = Rig::start(Plan { most: 1, ..Plan::default() }).await;
     rig.fake.call("most.1", &TRUSTED);
     rig.fake.playing("most.1", "menu").await;
     rig.fake.call("most.2", &TRUSTED);
@@ -58,17 +47,9 @@ async fn most(world: Arc<World>) {
     assert_eq!(rig.fake.requests_like("POST", "/events/claim").len(), 1);
 }
 
-/// The line stops before they do.
-async fn with_two(world: &World) -> (FakeAsterisk, Rig) {
-    let other = FakeAsterisk::start().await.unwrap();
-    other.has_sounds(SOUNDS);
-    let plan = Plan { beside: vec![other.url().to_owned()], ..Plan::default() };
-    let rig = Rig::start(world, plan).await;
-    (other, rig)
-}
-
-async fn two(world: Arc<World>) {
-    let (other, rig) = with_two(&world).await;
+#[tokio::test(flavor = "multi_thread")]
+async fn the_channels_of_two_asterisks_do_not_mix() {
+    let (other, rig) = with_two().await;
     for fake in [&rig.fake, &other] {
         fake.call("two.1", &TRUSTED);
         fake.playing("two.1", "menu").await;
@@ -83,8 +64,9 @@ async fn two(world: Arc<World>) {
     assert_eq!(rig.passwords().await, [CONTRACT]);
 }
 
-async fn one(world: Arc<World>) {
-    let (other, rig) = with_two(&world).await;
+#[tokio::test(flavor = "multi_thread")]
+async fn one_of_two_asterisks_that_is_lost_is_named_and_the_other_serves() {
+    let (other, rig) = with_two().await;
     other.refuse(true);
     other.cut();
     let address = other.url().trim_start_matches("http://");
@@ -93,4 +75,13 @@ async fn one(world: Arc<World>) {
     rig.fake.playing("one.1", "menu").await;
     other.refuse(false);
     rig.is_ready().await;
+}
+
+/// The line stops before they do.
+async fn with_two() -> (FakeAsterisk, Rig) {
+    let other = FakeAsterisk::start().await.unwrap();
+    other.has_sounds(SOUNDS);
+    let plan = Plan { beside: vec![other.url().to_owned()], ..Plan::default() };
+    let rig = Rig::start(plan).await;
+    (other, rig)
 }

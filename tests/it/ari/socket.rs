@@ -1,56 +1,19 @@
 //! The WebSocket: lost, silent, taken over, and got back.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use karipass::ari::Pace;
 use karipass::call::prompt::SOUNDS;
 use karipass_lab::fake_asterisk::{FakeAsterisk, Handshakes, Reply};
-use libtest_mimic::Trial;
 use serde_json::json;
 
 use super::rig::{self, Plan, Rig, SOON, TRUSTED, outcome, outcomes};
-use crate::world::{World, trial};
 
-pub fn trials(world: &Arc<World>) -> Vec<Trial> {
-    vec![
-        trial(world, "ari::a_cut_socket_is_got_back_and_its_calls_go_on", cut),
-        trial(world, "ari::a_last_guidance_that_is_cut_is_said_again_and_not_hung_up_on", cut_last),
-        trial(world, "ari::a_socket_that_answers_no_ping_is_given_up", no_pong),
-        trial(
-            world,
-            "ari::an_asterisk_that_is_down_is_waited_for_without_a_line_for_each_try",
-            down,
-        ),
-        trial(world, "ari::a_refused_handshake_is_told_and_tried_again", refused),
-        trial(world, "ari::a_socket_without_a_working_rest_side_is_no_connection", no_rest),
-        trial(
-            world,
-            "ari::calls_that_ended_in_the_gap_end_and_channels_without_a_call_begin_at_the_menu",
-            gap,
-        ),
-        trial(world, "ari::what_an_earlier_daemon_has_left_playing_is_stopped", leftovers),
-        trial(
-            world,
-            "ari::another_program_that_takes_the_application_gets_its_calls_and_is_not_fought",
-            replaced,
-        ),
-        trial(
-            world,
-            "ari::a_connection_that_was_given_up_and_is_served_late_is_no_other_program",
-            served_late,
-        ),
-        trial(world, "ari::an_application_that_asterisk_has_forgotten_is_got_back", forgotten),
-        trial(world, "ari::user_and_password_go_in_a_header_and_nowhere_else", credentials),
-        trial(world, "ari::an_asterisk_that_stops_answering_is_noticed", silent),
-        trial(world, "ari::a_missing_sound_is_named", missing_sound),
-        trial(world, "ari::a_line_is_not_ready_while_sip_is_not_loaded", without_sip),
-        trial(world, "ari::idle_connections_that_asterisk_has_closed_do_no_harm", idle),
-    ]
-}
+const REPLACED: &str = r#"{"type":"ApplicationReplaced","application":"karipass"}"#;
 
-async fn cut(world: Arc<World>) {
-    let rig = Rig::start(&world, Plan::default()).await;
+#[tokio::test(flavor = "multi_thread")]
+async fn a_cut_socket_is_got_back_and_its_calls_go_on() {
+    let rig = Rig::start(Plan::default()).await;
     rig.fake.call("cut.1", &TRUSTED);
     rig.fake.playing("cut.1", "menu").await;
     for times in 2..5 {
@@ -68,8 +31,9 @@ async fn cut(world: Arc<World>) {
     rig.fake.playing("cut.2", "menu").await;
 }
 
-async fn cut_last(world: Arc<World>) {
-    let rig = Rig::start(&world, Plan::default()).await;
+#[tokio::test(flavor = "multi_thread")]
+async fn a_last_guidance_that_is_cut_is_said_again_and_not_hung_up_on() {
+    let rig = Rig::start(Plan::default()).await;
     rig.fake.call("last.1", &TRUSTED);
     rig.fake.playing("last.1", "menu").await;
     rig.fake.press("last.1", "11234567812345678");
@@ -87,12 +51,13 @@ async fn cut_last(world: Arc<World>) {
     assert_eq!(outcome("last.1").await, "stored");
 }
 
-async fn no_pong(world: Arc<World>) {
+#[tokio::test(flavor = "multi_thread")]
+async fn a_socket_that_answers_no_ping_is_given_up() {
     let fake = FakeAsterisk::start().await.unwrap();
     fake.has_sounds(SOUNDS);
     fake.deafen(true);
     let pace = Pace { ping: SOON, ..Plan::default().pace };
-    let rig = Rig::with(fake, &world, Plan { pace, ..Plan::default() }).await;
+    let rig = Rig::with(fake, Plan { pace, ..Plan::default() }).await;
     rig.fake.socket(1).await;
     rig.fake.deafen(false);
     rig.fake.socket(2).await;
@@ -101,11 +66,12 @@ async fn no_pong(world: Arc<World>) {
     assert!(told.iter().any(|line| line["fields"]["reason"] == "Asterisk did not answer a ping"));
 }
 
-async fn down(world: Arc<World>) {
+#[tokio::test(flavor = "multi_thread")]
+async fn an_asterisk_that_is_down_is_waited_for_without_a_line_for_each_try() {
     let fake = FakeAsterisk::start().await.unwrap();
     fake.has_sounds(SOUNDS);
     fake.refuse(true);
-    let rig = Rig::with(fake, &world, Plan::default()).await;
+    let rig = Rig::with(fake, Plan::default()).await;
     let told = || rig::lines_with(rig.fake.url().trim_start_matches("http"));
     rig.fake.connections(10).await;
     rig.has_faults(&["ARI is not connected"]).await;
@@ -116,11 +82,12 @@ async fn down(world: Arc<World>) {
     assert_eq!(told().last().unwrap()["fields"]["message"], "ARI is connected");
 }
 
-async fn refused(world: Arc<World>) {
+#[tokio::test(flavor = "multi_thread")]
+async fn a_refused_handshake_is_told_and_tried_again() {
     let fake = FakeAsterisk::start().await.unwrap();
     fake.has_sounds(SOUNDS);
     fake.answer_handshakes(Handshakes::Refused(401));
-    let rig = Rig::with(fake, &world, Plan::default()).await;
+    let rig = Rig::with(fake, Plan::default()).await;
     rig.fake.request("GET", "/events", 3).await;
     let told = rig::lines_with(rig.fake.url().trim_start_matches("http"));
     assert_eq!(told.len(), 1, "{told:#?}");
@@ -129,19 +96,21 @@ async fn refused(world: Arc<World>) {
     rig.is_ready().await;
 }
 
-async fn no_rest(world: Arc<World>) {
+#[tokio::test(flavor = "multi_thread")]
+async fn a_socket_without_a_working_rest_side_is_no_connection() {
     let fake = FakeAsterisk::start().await.unwrap();
     fake.has_sounds(SOUNDS);
     fake.on("PUT", "eventFilter", Reply::Never);
-    let rig = Rig::with(fake, &world, Plan::impatient()).await;
+    let rig = Rig::with(fake, Plan::impatient()).await;
     rig.fake.socket(2).await;
     rig.has_faults(&["ARI is not connected"]).await;
     rig.fake.on("PUT", "eventFilter", Reply::Well);
     rig.is_ready().await;
 }
 
-async fn gap(world: Arc<World>) {
-    let rig = Rig::start(&world, Plan::default()).await;
+#[tokio::test(flavor = "multi_thread")]
+async fn calls_that_ended_in_the_gap_end_and_channels_without_a_call_begin_at_the_menu() {
+    let rig = Rig::start(Plan::default()).await;
     for channel in ["gap.1", "gap.2"] {
         rig.fake.call(channel, &TRUSTED);
         rig.fake.playing(channel, "menu").await;
@@ -161,22 +130,22 @@ async fn gap(world: Arc<World>) {
     assert!(outcomes("gap.2").is_empty() && outcomes("gap.3").is_empty());
 }
 
-async fn leftovers(world: Arc<World>) {
+#[tokio::test(flavor = "multi_thread")]
+async fn what_an_earlier_daemon_has_left_playing_is_stopped() {
     let fake = FakeAsterisk::start().await.unwrap();
     fake.has_sounds(SOUNDS);
     fake.silent_call("left.1", &TRUSTED.join("/"));
     fake.plays("left.1", "left.1-5", "karipass/confirm-password");
     fake.plays("left.1", "left.1-6", "karipass/quiet,sound:karipass/trouble");
     fake.silent_call("left.2", "withheld/");
-    let rig = Rig::with(fake, &world, Plan::default()).await;
+    let rig = Rig::with(fake, Plan::default()).await;
     rig.fake.playing("left.1", "menu").await;
     rig.fake.playing("left.2", "not-available").await;
 }
 
-const REPLACED: &str = r#"{"type":"ApplicationReplaced","application":"karipass"}"#;
-
-async fn replaced(world: Arc<World>) {
-    let rig = Rig::start(&world, Plan::default()).await;
+#[tokio::test(flavor = "multi_thread")]
+async fn another_program_that_takes_the_application_gets_its_calls_and_is_not_fought() {
+    let rig = Rig::start(Plan::default()).await;
     rig.fake.call("replaced.1", &TRUSTED);
     rig.fake.playing("replaced.1", "menu").await;
     rig.fake.on("GET", "/applications/karipass", Reply::With(200, json!({ "channel_ids": [] })));
@@ -190,9 +159,10 @@ async fn replaced(world: Arc<World>) {
     rig.is_ready().await;
 }
 
-async fn served_late(world: Arc<World>) {
+#[tokio::test(flavor = "multi_thread")]
+async fn a_connection_that_was_given_up_and_is_served_late_is_no_other_program() {
     let pace = Pace { connect: SOON, ..Plan::default().pace };
-    let rig = Rig::start(&world, Plan { pace, ..Plan::default() }).await;
+    let rig = Rig::start(Plan { pace, ..Plan::default() }).await;
     rig.fake.call("served.1", &TRUSTED);
     rig.fake.playing("served.1", "menu").await;
     rig.fake.answer_handshakes(Handshakes::Unanswered);
@@ -212,15 +182,17 @@ async fn served_late(world: Arc<World>) {
     assert_eq!(outcome("served.1").await, "left");
 }
 
-async fn forgotten(world: Arc<World>) {
-    let rig = Rig::start(&world, Plan::default()).await;
+#[tokio::test(flavor = "multi_thread")]
+async fn an_application_that_asterisk_has_forgotten_is_got_back() {
+    let rig = Rig::start(Plan::default()).await;
     rig.fake.once("GET", "/applications/karipass", Reply::With(404, json!({})));
     rig.fake.socket(2).await;
     rig.is_ready().await;
 }
 
-async fn credentials(world: Arc<World>) {
-    let rig = Rig::start(&world, Plan::default()).await;
+#[tokio::test(flavor = "multi_thread")]
+async fn user_and_password_go_in_a_header_and_nowhere_else() {
+    let rig = Rig::start(Plan::default()).await;
     rig.fake.call("header.1", &TRUSTED);
     rig.fake.playing("header.1", "menu").await;
     let requests = rig.fake.requests();
@@ -234,25 +206,28 @@ async fn credentials(world: Arc<World>) {
     assert!(rig::lines_with("ari-secret").is_empty());
 }
 
-async fn silent(world: Arc<World>) {
-    let rig = Rig::start(&world, Plan::impatient()).await;
+#[tokio::test(flavor = "multi_thread")]
+async fn an_asterisk_that_stops_answering_is_noticed() {
+    let rig = Rig::start(Plan::impatient()).await;
     rig.fake.on("GET", "/channels/", Reply::Never);
     rig.has_faults(&["ARI does not answer"]).await;
     rig.fake.on("GET", "/channels/", Reply::Well);
     rig.is_ready().await;
 }
 
-async fn missing_sound(world: Arc<World>) {
+#[tokio::test(flavor = "multi_thread")]
+async fn a_missing_sound_is_named() {
     let fake = FakeAsterisk::start().await.unwrap();
     fake.has_sounds(SOUNDS.into_iter().filter(|sound| *sound != "karipass/redial"));
-    let rig = Rig::with(fake, &world, Plan::default()).await;
+    let rig = Rig::with(fake, Plan::default()).await;
     rig.has_faults(&["sound karipass/redial is missing"]).await;
     rig.fake.has_sounds(SOUNDS);
     rig.is_ready().await;
 }
 
-async fn without_sip(world: Arc<World>) {
-    let rig = Rig::start(&world, Plan::default()).await;
+#[tokio::test(flavor = "multi_thread")]
+async fn a_line_is_not_ready_while_sip_is_not_loaded() {
+    let rig = Rig::start(Plan::default()).await;
     let module = |status: &str| Reply::With(200, json!({ "status": status }));
     let gone = || Reply::With(404, json!({ "message": "Module could not be found" }));
     for name in ["chan_pjsip.so", "res_pjsip.so"] {
@@ -271,10 +246,11 @@ async fn without_sip(world: Arc<World>) {
     }
 }
 
-async fn idle(world: Arc<World>) {
+#[tokio::test(flavor = "multi_thread")]
+async fn idle_connections_that_asterisk_has_closed_do_no_harm() {
     let mut plan = Plan::default();
     plan.pace.watch = Duration::from_mins(1);
-    let rig = Rig::start(&world, plan).await;
+    let rig = Rig::start(plan).await;
     rig.fake.call("idle.1", &TRUSTED);
     rig.fake.playing("idle.1", "menu").await;
     let menu = rig.fake.request("POST", "menu", 1).await;

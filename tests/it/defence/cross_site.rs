@@ -1,23 +1,12 @@
 //! A page on another site makes its visitor's browser ask the API (`fetch` with `no-cors`, forms):
 //! refused before it costs anything.
 
-use std::sync::Arc;
-
-use libtest_mimic::Trial;
 use reqwest::header::{CONTENT_TYPE, HOST, ORIGIN};
 use reqwest::{Method, RequestBuilder};
 use serde_json::json;
 
 use crate::scene::Scene;
 use crate::site::{Caller, Daemon, NUMBER, RIGHT, WRONG};
-use crate::world::{World, trial};
-
-pub fn trials(world: &Arc<World>) -> Vec<Trial> {
-    vec![
-        trial(world, "b7_what_another_sites_page_asks_is_refused_and_costs_nothing", refused),
-        trial(world, "d12_a_proxys_usual_port_and_upper_case_are_the_same_host", same_host),
-    ]
-}
 
 /// What a browser says of a request that another site's page has made, or a page that is only
 /// related.
@@ -30,8 +19,9 @@ const FOREIGN: [(&str, &str); 6] = [
     ("Origin", "null"),
 ];
 
-async fn refused(world: Arc<World>) {
-    let scene = Scene::new(&world, "line").await;
+#[tokio::test(flavor = "multi_thread")]
+async fn b7_what_another_sites_page_asks_is_refused_and_costs_nothing() {
+    let scene = Scene::new("line").await;
     scene.give(NUMBER, "password", RIGHT).await;
     let token = scene.token(NUMBER, RIGHT).await;
     let before = scene.everything().await;
@@ -87,8 +77,9 @@ async fn refused(world: Arc<World>) {
     assert_eq!(caller.send(description).await.status, 200, "anybody may read what the API is");
 }
 
-async fn same_host(world: Arc<World>) {
-    let scene = Scene::new(&world, "line").await;
+#[tokio::test(flavor = "multi_thread")]
+async fn d12_a_proxys_usual_port_and_upper_case_are_the_same_host() {
+    let scene = Scene::new("line").await;
     scene.give(NUMBER, "password", RIGHT).await;
     let base = &scene.service.base;
     let said = |request: RequestBuilder, host: &str, origin: &str| {

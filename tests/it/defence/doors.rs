@@ -1,26 +1,16 @@
 //! Both doors, the API's and the pages', are one house: one count for a number however it is spelt
 //! (row 4), one limit for an address (row 8).
 
-use std::sync::Arc;
-
-use libtest_mimic::Trial;
-
 use crate::pages::browser::{Browser, leads_to};
 use crate::site::{self, Answer, Caller, NUMBER, RIGHT, Service, WRONG};
-use crate::world::{World, trial};
+use crate::support;
 
 /// Good enough for `C5`.
 const NEW: &str = "abcd1234";
 
-pub fn trials(world: &Arc<World>) -> Vec<Trial> {
-    vec![
-        trial(world, "w3_every_spelling_at_either_door_is_one_login_with_one_count", spellings),
-        trial(world, "a_one_limit_by_address_stands_before_every_password_at_both_doors", limit),
-    ]
-}
-
-async fn spellings(world: Arc<World>) {
-    let database = world.database().await;
+#[tokio::test(flavor = "multi_thread")]
+async fn w3_every_spelling_at_either_door_is_one_login_with_one_count() {
+    let database = support::database().await;
     let owner = database.owner().await.unwrap();
     site::contract(&owner, "line").await;
     site::credential(&owner, NUMBER, "password").await;
@@ -47,8 +37,9 @@ async fn spellings(world: Arc<World>) {
     }
 }
 
-async fn limit(world: Arc<World>) {
-    let database = world.database().await;
+#[tokio::test(flavor = "multi_thread")]
+async fn a_one_limit_by_address_stands_before_every_password_at_both_doors() {
+    let database = support::database().await;
     let owner = database.owner().await.unwrap();
     site::contract(&owner, "line").await;
     site::credential(&owner, NUMBER, "password").await;

@@ -1,53 +1,21 @@
 //! The database copied (row 13): what a thief of a dump without the key has.
 
-use std::sync::Arc;
-
 use argon2::password_hash::phc::PasswordHash;
 use argon2::{Algorithm, Argon2, Params, Version};
-use libtest_mimic::Trial;
 use tokio_postgres::Client;
 
 use crate::scene::change;
 use crate::site::{self, Caller, NUMBER, RIGHT, Service, WRONG};
-use crate::world::{World, daemon_store, trial};
+use crate::support::{self, daemon_store};
 
 /// What the subscriber's own password is.
 const NEW: &str = "abcd1234";
 /// [`site::KEYS`], decoded.
 const KEY: &[u8] = &[0; 32];
 
-pub fn trials(world: &Arc<World>) -> Vec<Trial> {
-    vec![trial(world, "c7_a_dump_verifies_nothing_and_holds_no_hash_of_what_is_over", dump)]
-}
-
-/// Every row of every table, as text.
-async fn everything(owner: &Client) -> String {
-    let sql = "SELECT schema_to_xml('public', true, false, '')::text";
-    owner.query_one(sql, &[]).await.unwrap().get(0)
-}
-
-/// The hashes in a dump.
-fn hashes(dump: &str) -> Vec<&str> {
-    let begun = dump.match_indices("$argon2").map(|(at, _)| &dump[at..]);
-    begun.map(|rest| rest.split('<').next().unwrap()).collect()
-}
-
-/// Whether `phc` is `password`'s under this key, or under none.
-fn verifies(phc: &str, password: &str, key: Option<&[u8]>) -> bool {
-    let phc: PasswordHash = phc.parse().unwrap();
-    let params = Params::try_from(&phc).unwrap();
-    let (algorithm, version) = (Algorithm::Argon2id, Version::V0x13);
-    let argon = match key {
-        Some(key) => Argon2::new_with_secret(key, algorithm, version, params).unwrap(),
-        None => Argon2::new(algorithm, version, params),
-    };
-    let mut bytes = vec![0; phc.hash.unwrap().len()];
-    argon.hash_password_into(password.as_bytes(), phc.salt.unwrap().as_ref(), &mut bytes).unwrap();
-    bytes == phc.hash.unwrap().as_bytes()
-}
-
-async fn dump(world: Arc<World>) {
-    let database = world.database().await;
+#[tokio::test(flavor = "multi_thread")]
+async fn c7_a_dump_verifies_nothing_and_holds_no_hash_of_what_is_over() {
+    let database = support::database().await;
     let owner = database.owner().await.unwrap();
     site::contract(&owner, "admin_user").await;
     let service = Service::start(&database, &[]).await;
@@ -87,4 +55,30 @@ async fn dump(world: Arc<World>) {
     ] {
         assert!(!dump.contains(secret), "a {what} is in the dump");
     }
+}
+
+/// Every row of every table, as text.
+async fn everything(owner: &Client) -> String {
+    let sql = "SELECT schema_to_xml('public', true, false, '')::text";
+    owner.query_one(sql, &[]).await.unwrap().get(0)
+}
+
+/// The hashes in a dump.
+fn hashes(dump: &str) -> Vec<&str> {
+    let begun = dump.match_indices("$argon2").map(|(at, _)| &dump[at..]);
+    begun.map(|rest| rest.split('<').next().unwrap()).collect()
+}
+
+/// Whether `phc` is `password`'s under this key, or under none.
+fn verifies(phc: &str, password: &str, key: Option<&[u8]>) -> bool {
+    let phc: PasswordHash = phc.parse().unwrap();
+    let params = Params::try_from(&phc).unwrap();
+    let (algorithm, version) = (Algorithm::Argon2id, Version::V0x13);
+    let argon = match key {
+        Some(key) => Argon2::new_with_secret(key, algorithm, version, params).unwrap(),
+        None => Argon2::new(algorithm, version, params),
+    };
+    let mut bytes = vec![0; phc.hash.unwrap().len()];
+    argon.hash_password_into(password.as_bytes(), phc.salt.unwrap().as_ref(), &mut bytes).unwrap();
+    bytes == phc.hash.unwrap().as_bytes()
 }

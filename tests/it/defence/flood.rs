@@ -2,17 +2,9 @@
 //! gigabytes of memory, and minutes of work for clients that have gone. How quickly the site
 //! answers meanwhile is a figure of `make bench`.
 
-use std::sync::Arc;
-
-use libtest_mimic::Trial;
-
 use crate::flood::Flood;
 use crate::site::{self, Caller, Daemon, NUMBER, RIGHT};
-use crate::world::{ALONE, World, trial, until};
-
-pub fn trials(world: &Arc<World>) -> Vec<Trial> {
-    vec![trial(world, "a_more_logins_than_can_be_verified_harm_nothing_else", flood)]
-}
+use crate::support::{self, ALONE, until};
 
 /// Logins that are verified while the queue is full.
 const VERIFIED: usize = 20;
@@ -22,9 +14,10 @@ const MEMORY_KIB: usize = 256 * 1024;
 /// Of a thousand that wait when everybody goes away, those that are verified all the same.
 const LEFT_OVER: f64 = 500.0;
 
-async fn flood(world: Arc<World>) {
+#[tokio::test(flavor = "multi_thread")]
+async fn a_more_logins_than_can_be_verified_harm_nothing_else() {
     let _alone = ALONE.lock().await;
-    let database = world.database().await;
+    let database = support::database().await;
     let owner = database.owner().await.unwrap();
     site::contract(&owner, "line").await;
     site::credential(&owner, NUMBER, "password").await;

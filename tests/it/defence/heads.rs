@@ -1,29 +1,14 @@
 //! How large a request's head may be.
 
 use std::fmt::Write as _;
-use std::sync::Arc;
-
-use libtest_mimic::Trial;
 
 use super::wire::{ask, plain};
 use crate::site::Service;
-use crate::world::{World, trial};
+use crate::support;
 
-pub fn trials(world: &Arc<World>) -> Vec<Trial> {
-    vec![trial(world, "a_request_has_at_most_64_headers_and_a_head_of_16_kib", limits)]
-}
-
-/// A request with a path and other headers besides `Host`.
-fn request(path: &str, headers: usize, each: usize) -> Vec<u8> {
-    let mut text = format!("GET /{path} HTTP/1.1\r\nHost: localhost\r\n");
-    for header in 0..headers {
-        write!(text, "X-{header}: {}\r\n", "x".repeat(each)).unwrap();
-    }
-    (text + "\r\n").into_bytes()
-}
-
-async fn limits(world: Arc<World>) {
-    let service = Service::start(&world.database().await, &[]).await;
+#[tokio::test(flavor = "multi_thread")]
+async fn a_request_has_at_most_64_headers_and_a_head_of_16_kib() {
+    let service = Service::start(&support::database().await, &[]).await;
     let address = service.base.strip_prefix("http://").unwrap();
     let status = |request: &[u8]| ask(&mut plain(address), request).0;
     for (path, headers, each, expected) in [
@@ -56,4 +41,13 @@ async fn limits(world: Arc<World>) {
     let endless = request("x", 1, 64 << 20);
     let mut stream = plain(address);
     assert!(std::io::Write::write_all(&mut stream, &endless).is_err(), "64 MiB of head are taken");
+}
+
+/// A request with a path and other headers besides `Host`.
+fn request(path: &str, headers: usize, each: usize) -> Vec<u8> {
+    let mut text = format!("GET /{path} HTTP/1.1\r\nHost: localhost\r\n");
+    for header in 0..headers {
+        write!(text, "X-{header}: {}\r\n", "x".repeat(each)).unwrap();
+    }
+    (text + "\r\n").into_bytes()
 }

@@ -1,52 +1,24 @@
 //! What a login costs its address, and how many credentials one address may void.
 
 use std::ops::RangeInclusive;
-use std::sync::Arc;
 use std::time::Duration;
 
 use karipass::clock;
-use libtest_mimic::Trial;
 use reqwest::header::RETRY_AFTER;
 use tokio::task::JoinSet;
 use tokio_postgres::Client;
 
 use crate::scene::{Scene, change, change_unit};
 use crate::site::{self, Answer, Caller, Daemon, NUMBER, RIGHT, Service, WRONG};
-use crate::world::{World, trial};
 
 /// A number that nobody has.
 const NOBODYS: &str = "0699999999";
 /// Good enough for `C5`.
 const NEW: &str = "abcd1234";
 
-pub fn trials(world: &Arc<World>) -> Vec<Trial> {
-    vec![
-        trial(world, "b1_a_login_costs_by_what_it_comes_to_at_every_door", prices),
-        trial(world, "b1_thirty_right_logins_at_once_behind_one_nat_pass", nat),
-        trial(world, "b1_many_at_once_from_one_address_pass_as_many_as_one_by_one", at_once),
-        trial(
-            world,
-            "b1_one_address_voids_ten_credentials_an_hour_and_tells_nothing_by_it",
-            ten_voidings,
-        ),
-        trial(world, "b1_what_a_change_of_the_unit_voids_is_counted", unit_change),
-        trial(world, "b1_a_change_voids_no_more_than_its_address_may", changes),
-    ]
-}
-
-/// A caller from another /24 of the loopback each time, the first of them being 1.
-fn from(network: u8) -> Caller {
-    Caller::from([127, 0, network, 1])
-}
-
-/// After how many seconds one may try again.
-fn wait(answer: &Answer) -> u64 {
-    assert_eq!((answer.status, answer.code().as_str()), (429, "too_many_requests"));
-    answer.headers[RETRY_AFTER].to_str().unwrap().parse().unwrap()
-}
-
-async fn prices(world: Arc<World>) {
-    let mut scene = Scene::new(&world, "line").await;
+#[tokio::test(flavor = "multi_thread")]
+async fn b1_a_login_costs_by_what_it_comes_to_at_every_door() {
+    let mut scene = Scene::new("line").await;
     scene.give(NUMBER, "password", RIGHT).await;
     let token = scene.token(NUMBER, RIGHT).await;
     // A point takes 20 s to flow back; debt ends at twice all there is.
@@ -72,31 +44,17 @@ async fn prices(world: Arc<World>) {
     costs(from(7), (200, changed), &right).await;
 }
 
-/// Sends as many logins at once; their statuses.
-async fn together(
-    base: &str,
-    count: usize,
-    number: &'static str,
-    password: &'static str,
-) -> Vec<u16> {
-    let caller = from(1);
-    let mut all = JoinSet::new();
-    for _ in 0..count {
-        let (caller, base) = (caller.clone(), base.to_owned());
-        all.spawn(async move { caller.log_in(&base, number, password).await.status });
-    }
-    all.join_all().await
-}
-
-async fn nat(world: Arc<World>) {
-    let scene = Scene::new(&world, "line").await;
+#[tokio::test(flavor = "multi_thread")]
+async fn b1_thirty_right_logins_at_once_behind_one_nat_pass() {
+    let scene = Scene::new("line").await;
     scene.give(NUMBER, "password", RIGHT).await;
     let service = Service::start(&scene.database, &[("KARIPASS_LOGIN_LIMIT", "100")]).await;
     assert_eq!(together(&service.base, 30, NUMBER, RIGHT).await, [200; 30]);
 }
 
-async fn at_once(world: Arc<World>) {
-    let scene = Scene::new(&world, "line").await;
+#[tokio::test(flavor = "multi_thread")]
+async fn b1_many_at_once_from_one_address_pass_as_many_as_one_by_one() {
+    let scene = Scene::new("line").await;
     let service = Service::start(&scene.database, &[("KARIPASS_LOGIN_LIMIT", "100")]).await;
     let (began, hashes) = (clock::now(), service.hasher.operations());
     let mut statuses = together(&service.base, 300, NOBODYS, WRONG).await;
@@ -113,19 +71,9 @@ async fn at_once(world: Arc<World>) {
     assert_eq!(compared, passed as u64);
 }
 
-/// A further number of the contract, with a temporary password that has had two wrong tries.
-async fn at_its_last(owner: &Client, last: u32) -> String {
-    let number = format!("06123457{last:02}");
-    let sql = "INSERT INTO contract_number VALUES ($1, $2, true)";
-    owner.execute(sql, &[&number, &NUMBER]).await.unwrap();
-    site::credential(owner, &number, "temporary").await;
-    let sql = "UPDATE credential SET failures = 2 WHERE login = $1";
-    owner.execute(sql, &[&number]).await.unwrap();
-    number
-}
-
-async fn ten_voidings(world: Arc<World>) {
-    let scene = Scene::new(&world, "number").await;
+#[tokio::test(flavor = "multi_thread")]
+async fn b1_one_address_voids_ten_credentials_an_hour_and_tells_nothing_by_it() {
+    let scene = Scene::new("number").await;
     let owner = &scene.owner;
     let daemon = Daemon::start(&scene.database, &[("KARIPASS_LOGIN_LIMIT", "1000000")]);
     let (attacker, elsewhere, base) = (from(1), from(2), &daemon.base);
@@ -167,8 +115,9 @@ async fn ten_voidings(world: Arc<World>) {
     assert!(log.contains("127.0.1.1") && !log.contains(&eleventh), "{log}");
 }
 
-async fn unit_change(world: Arc<World>) {
-    let scene = Scene::new(&world, "number").await;
+#[tokio::test(flavor = "multi_thread")]
+async fn b1_what_a_change_of_the_unit_voids_is_counted() {
+    let scene = Scene::new("number").await;
     let daemon = Daemon::start(&scene.database, &[]);
     let (caller, base) = (Caller::new(), &daemon.base);
     let (one, two) = ("0612345601", "0612345602");
@@ -182,8 +131,9 @@ async fn unit_change(world: Arc<World>) {
     assert!((daemon.metric(&caller, voided).await - 2.0).abs() < f64::EPSILON);
 }
 
-async fn changes(world: Arc<World>) {
-    let scene = Scene::new(&world, "number").await;
+#[tokio::test(flavor = "multi_thread")]
+async fn b1_a_change_voids_no_more_than_its_address_may() {
+    let scene = Scene::new("number").await;
     let owner = &scene.owner;
     let service = Service::start(&scene.database, &[("KARIPASS_LOGIN_LIMIT", "1000000")]).await;
     let (attacker, elsewhere, base) = (from(1), from(2), &service.base);
@@ -208,4 +158,42 @@ async fn changes(world: Arc<World>) {
     let answer = change_unit(&elsewhere, base, &token, "line", &passwords).await;
     assert_eq!((answer.status, answer.code().as_str()), (422, "wrong_password"));
     assert_eq!(site::count(owner, "0612345602").await, (10, true));
+}
+
+/// A caller from another /24 of the loopback each time, the first of them being 1.
+fn from(network: u8) -> Caller {
+    Caller::from([127, 0, network, 1])
+}
+
+/// After how many seconds one may try again.
+fn wait(answer: &Answer) -> u64 {
+    assert_eq!((answer.status, answer.code().as_str()), (429, "too_many_requests"));
+    answer.headers[RETRY_AFTER].to_str().unwrap().parse().unwrap()
+}
+
+/// Sends as many logins at once; their statuses.
+async fn together(
+    base: &str,
+    count: usize,
+    number: &'static str,
+    password: &'static str,
+) -> Vec<u16> {
+    let caller = from(1);
+    let mut all = JoinSet::new();
+    for _ in 0..count {
+        let (caller, base) = (caller.clone(), base.to_owned());
+        all.spawn(async move { caller.log_in(&base, number, password).await.status });
+    }
+    all.join_all().await
+}
+
+/// A further number of the contract, with a temporary password that has had two wrong tries.
+async fn at_its_last(owner: &Client, last: u32) -> String {
+    let number = format!("06123457{last:02}");
+    let sql = "INSERT INTO contract_number VALUES ($1, $2, true)";
+    owner.execute(sql, &[&number, &NUMBER]).await.unwrap();
+    site::credential(owner, &number, "temporary").await;
+    let sql = "UPDATE credential SET failures = 2 WHERE login = $1";
+    owner.execute(sql, &[&number]).await.unwrap();
+    number
 }

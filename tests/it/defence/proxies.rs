@@ -1,37 +1,14 @@
 //! Whose word is taken for the client's address: the limit and the audit show it.
 
-use std::sync::Arc;
-
-use libtest_mimic::Trial;
 use serde_json::json;
 use tokio_postgres::Client;
 
 use crate::site::{self, Answer, Caller, NUMBER, RIGHT, Service, WRONG};
-use crate::world::{World, trial};
+use crate::support;
 
-pub fn trials(world: &Arc<World>) -> Vec<Trial> {
-    vec![
-        trial(world, "a_the_address_behind_a_proxy_is_limited_and_audited", behind_a_proxy),
-        trial(world, "a_nobody_else_can_take_another_address", no_proxy),
-    ]
-}
-
-async fn log_in(service: &Service, password: &str, forwarded: &[&str]) -> Answer {
-    let caller = Caller::new();
-    let body = json!({ "number": NUMBER, "password": password });
-    let request = caller.client().post(format!("{}/api/v1/login", service.base)).json(&body);
-    let request =
-        forwarded.iter().fold(request, |request, line| request.header("X-Forwarded-For", *line));
-    caller.send(request).await
-}
-
-async fn addresses(owner: &Client) -> Vec<String> {
-    let sql = "SELECT host(address) FROM audit ORDER BY id";
-    owner.query(sql, &[]).await.unwrap().iter().map(|row| row.get(0)).collect()
-}
-
-async fn behind_a_proxy(world: Arc<World>) {
-    let database = world.database().await;
+#[tokio::test(flavor = "multi_thread")]
+async fn a_the_address_behind_a_proxy_is_limited_and_audited() {
+    let database = support::database().await;
     let owner = database.owner().await.unwrap();
     site::contract(&owner, "line").await;
     site::credential(&owner, NUMBER, "password").await;
@@ -51,8 +28,9 @@ async fn behind_a_proxy(world: Arc<World>) {
     assert_eq!(site::count(&owner, NUMBER).await, (0, false));
 }
 
-async fn no_proxy(world: Arc<World>) {
-    let database = world.database().await;
+#[tokio::test(flavor = "multi_thread")]
+async fn a_nobody_else_can_take_another_address() {
+    let database = support::database().await;
     let owner = database.owner().await.unwrap();
     site::contract(&owner, "line").await;
     site::credential(&owner, NUMBER, "password").await;
@@ -70,4 +48,18 @@ async fn no_proxy(world: Arc<World>) {
         assert_eq!(caller.send(request).await.status, status);
     }
     assert_eq!(addresses(&owner).await, ["127.0.0.1"]);
+}
+
+async fn log_in(service: &Service, password: &str, forwarded: &[&str]) -> Answer {
+    let caller = Caller::new();
+    let body = json!({ "number": NUMBER, "password": password });
+    let request = caller.client().post(format!("{}/api/v1/login", service.base)).json(&body);
+    let request =
+        forwarded.iter().fold(request, |request, line| request.header("X-Forwarded-For", *line));
+    caller.send(request).await
+}
+
+async fn addresses(owner: &Client) -> Vec<String> {
+    let sql = "SELECT host(address) FROM audit ORDER BY id";
+    owner.query(sql, &[]).await.unwrap().iter().map(|row| row.get(0)).collect()
 }

@@ -2,23 +2,118 @@
 
 use std::io::{Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream};
-use std::sync::Arc;
 
-use libtest_mimic::Trial;
 use rustix::net::{AddressFamily, SocketType, bind, connect, socket};
 use rustls::version::TLS13;
 
 use super::wire::{ASK, answer, ask, client};
 use crate::site::{Caller, Daemon, Service};
-use crate::world::{PATIENCE, World, trial, until};
+use crate::support::{self, PATIENCE, until};
 
-pub fn trials(world: &Arc<World>) -> Vec<Trial> {
-    vec![
-        trial(world, "a_one_address_cannot_fill_the_site", share),
-        trial(world, "b3_two_addresses_with_idle_connections_do_not_close_the_site", idle_ones),
-        trial(world, "b3_new_connections_and_handshakes_have_a_rate_for_each_network", rates),
-        trial(world, "a_a_full_site_closes_who_comes_and_serves_who_comes_later", full),
-    ]
+const HALF: &[u8] = b"POST /api/v1/login HTTP/1.1\r\nHost: localhost\r\nExpect: 100-continue\r\n\
+    Content-Type: application/json\r\nContent-Length: 2\r\n\r\n";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_one_address_cannot_fill_the_site() {
+    let service = Service::start(&support::database().await, &limits("32", "3")).await;
+    let base = &service.base;
+    // Who has its share makes room for itself, as long as one of its own is idle.
+    let mut held = [idle(base, 7), idle(base, 7), idle(base, 7)];
+    let other = idle(base, 6);
+    let mut next = idle(base, 7);
+    assert!(is_refused(&mut held[0]), "the longest idle");
+    for stream in held[1..].iter_mut().chain([&mut next]) {
+        assert_eq!(ask(stream, ASK).0, 404);
+    }
+    let mut held = [busy(base, 8), busy(base, 8), busy(base, 8)];
+    assert!(is_refused(&mut connected(base, 8)), "all of them are being answered");
+    drop((other, idle(base, 6)));
+    // A proxy is many.
+    let many: Vec<TcpStream> = (0..4).map(|_| idle(base, 9)).collect();
+    drop(many);
+    // Those under way get their answers; then they are idle.
+    for stream in &mut held {
+        stream.write_all(b"{}").unwrap();
+        assert_eq!(answer(stream).0, 400);
+    }
+    let _next = idle(base, 8);
+    assert!(is_refused(&mut held[0]));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn b3_two_addresses_with_idle_connections_do_not_close_the_site() {
+    let service = Service::start(&support::database().await, &limits("8", "4")).await;
+    let base = &service.base;
+    let mut held: Vec<TcpStream> =
+        [7, 7, 7, 7, 8, 8, 8, 8].into_iter().map(|from| idle(base, from)).collect();
+    // Others come in all the same.
+    let mut others: Vec<TcpStream> = (1..4).map(|from| idle(base, from)).collect();
+    assert!(held[..3].iter_mut().all(is_refused), "the longest idle");
+    for stream in held[3..].iter_mut().chain(&mut others) {
+        assert_eq!(ask(stream, ASK).0, 404);
+    }
+    let _busy: Vec<TcpStream> =
+        [1, 1, 2, 2, 3, 3, 4, 4].into_iter().map(|from| busy(base, from)).collect();
+    assert!(is_refused(&mut connected(base, 5)), "nobody is idle");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn b3_new_connections_and_handshakes_have_a_rate_for_each_network() {
+    let folder = tempfile::tempdir().unwrap();
+    karipass_lab::certificate::keep_in(folder.path()).unwrap();
+    let (certificate, key) = (folder.path().join("certificate.pem"), folder.path().join("key.pem"));
+    let variables = [
+        ("KARIPASS_SITE_CERTIFICATE_FILE", certificate.to_str().unwrap()),
+        ("KARIPASS_SITE_KEY_FILE", key.to_str().unwrap()),
+        ("KARIPASS_SITE_CONNECTION_RATE", "3"),
+        ("KARIPASS_SITE_HANDSHAKE_RATE", "1"),
+    ];
+    let daemon = Daemon::start(&support::database().await, &variables);
+    let shaken = |from: u8| {
+        let mut client = client(&[&certificate], &[&TLS13]);
+        let mut stream = connected(&daemon.base, from);
+        while client.is_handshaking() {
+            client.complete_io(&mut stream)?;
+        }
+        std::io::Result::Ok(stream)
+    };
+    // The first of three says nothing; one of the other two is shaken hands with. A further
+    // connection flows back in 20 s, a further handshake in a minute.
+    let _silent = connected(&daemon.base, 7);
+    assert_eq!([shaken(7).is_ok(), shaken(7).is_ok()], [true, false]);
+    assert!(is_refused(&mut connected(&daemon.base, 7)));
+    assert!(shaken(8).is_ok(), "another address has its own");
+    let caller = Caller::new();
+    for limit in ["handshakes", "rate"] {
+        let refused =
+            format!("karipass_connections_refused_total{{listener=\"site\",limit=\"{limit}\"}} ");
+        assert!((daemon.metric(&caller, &refused).await - 1.0).abs() < f64::EPSILON, "{limit}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_a_full_site_closes_who_comes_and_serves_who_comes_later() {
+    let daemon = Daemon::start(&support::database().await, &limits("8", "3"));
+    let caller = Caller::from([127, 0, 0, 1]);
+    let refused = "karipass_connections_refused_total{listener=\"site\",limit=\"all\"} ";
+    let held = "karipass_connections{listener=\"site\"} ";
+    let mut silent = vec![connected(&daemon.base, 9)];
+    assert_eq!(ask(&mut silent[0], ASK).0, 404);
+    // Who asked whether the site answers has come before, and its place is given back.
+    until("a place to be given back", async || {
+        (daemon.metric(&caller, held).await - 1.0).abs() < f64::EPSILON
+    })
+    .await;
+    silent.extend((1..9).map(|_| connected(&daemon.base, 9)));
+    // Those that come at once take the places in any order.
+    assert_eq!(silent.iter_mut().map(is_refused).filter(|refused| *refused).count(), 1);
+    assert!((daemon.metric(&caller, refused).await - 1.0).abs() < f64::EPSILON);
+    assert!((daemon.metric(&caller, held).await - 8.0).abs() < f64::EPSILON);
+    drop(silent);
+    until("somebody to be served", async || {
+        caller.client().get(format!("{}/login", daemon.base)).send().await.is_ok()
+    })
+    .await;
 }
 
 /// So many connections, and so many of one address.
@@ -61,106 +156,4 @@ fn busy(base: &str, from: u8) -> TcpStream {
     stream.write_all(HALF).unwrap();
     assert_eq!(answer(&mut stream).0, 100);
     stream
-}
-
-const HALF: &[u8] = b"POST /api/v1/login HTTP/1.1\r\nHost: localhost\r\nExpect: 100-continue\r\n\
-    Content-Type: application/json\r\nContent-Length: 2\r\n\r\n";
-
-async fn share(world: Arc<World>) {
-    let service = Service::start(&world.database().await, &limits("32", "3")).await;
-    let base = &service.base;
-    // Who has its share makes room for itself, as long as one of its own is idle.
-    let mut held = [idle(base, 7), idle(base, 7), idle(base, 7)];
-    let other = idle(base, 6);
-    let mut next = idle(base, 7);
-    assert!(is_refused(&mut held[0]), "the longest idle");
-    for stream in held[1..].iter_mut().chain([&mut next]) {
-        assert_eq!(ask(stream, ASK).0, 404);
-    }
-    let mut held = [busy(base, 8), busy(base, 8), busy(base, 8)];
-    assert!(is_refused(&mut connected(base, 8)), "all of them are being answered");
-    drop((other, idle(base, 6)));
-    // A proxy is many.
-    let many: Vec<TcpStream> = (0..4).map(|_| idle(base, 9)).collect();
-    drop(many);
-    // Those under way get their answers; then they are idle.
-    for stream in &mut held {
-        stream.write_all(b"{}").unwrap();
-        assert_eq!(answer(stream).0, 400);
-    }
-    let _next = idle(base, 8);
-    assert!(is_refused(&mut held[0]));
-}
-
-async fn idle_ones(world: Arc<World>) {
-    let service = Service::start(&world.database().await, &limits("8", "4")).await;
-    let base = &service.base;
-    let mut held: Vec<TcpStream> =
-        [7, 7, 7, 7, 8, 8, 8, 8].into_iter().map(|from| idle(base, from)).collect();
-    // Others come in all the same.
-    let mut others: Vec<TcpStream> = (1..4).map(|from| idle(base, from)).collect();
-    assert!(held[..3].iter_mut().all(is_refused), "the longest idle");
-    for stream in held[3..].iter_mut().chain(&mut others) {
-        assert_eq!(ask(stream, ASK).0, 404);
-    }
-    let _busy: Vec<TcpStream> =
-        [1, 1, 2, 2, 3, 3, 4, 4].into_iter().map(|from| busy(base, from)).collect();
-    assert!(is_refused(&mut connected(base, 5)), "nobody is idle");
-}
-
-async fn rates(world: Arc<World>) {
-    let folder = tempfile::tempdir().unwrap();
-    karipass_lab::certificate::keep_in(folder.path()).unwrap();
-    let (certificate, key) = (folder.path().join("certificate.pem"), folder.path().join("key.pem"));
-    let variables = [
-        ("KARIPASS_SITE_CERTIFICATE_FILE", certificate.to_str().unwrap()),
-        ("KARIPASS_SITE_KEY_FILE", key.to_str().unwrap()),
-        ("KARIPASS_SITE_CONNECTION_RATE", "3"),
-        ("KARIPASS_SITE_HANDSHAKE_RATE", "1"),
-    ];
-    let daemon = Daemon::start(&world.database().await, &variables);
-    let shaken = |from: u8| {
-        let mut client = client(&[&certificate], &[&TLS13]);
-        let mut stream = connected(&daemon.base, from);
-        while client.is_handshaking() {
-            client.complete_io(&mut stream)?;
-        }
-        std::io::Result::Ok(stream)
-    };
-    // The first of three says nothing; one of the other two is shaken hands with. A further
-    // connection flows back in 20 s, a further handshake in a minute.
-    let _silent = connected(&daemon.base, 7);
-    assert_eq!([shaken(7).is_ok(), shaken(7).is_ok()], [true, false]);
-    assert!(is_refused(&mut connected(&daemon.base, 7)));
-    assert!(shaken(8).is_ok(), "another address has its own");
-    let caller = Caller::new();
-    for limit in ["handshakes", "rate"] {
-        let refused =
-            format!("karipass_connections_refused_total{{listener=\"site\",limit=\"{limit}\"}} ");
-        assert!((daemon.metric(&caller, &refused).await - 1.0).abs() < f64::EPSILON, "{limit}");
-    }
-}
-
-async fn full(world: Arc<World>) {
-    let daemon = Daemon::start(&world.database().await, &limits("8", "3"));
-    let caller = Caller::from([127, 0, 0, 1]);
-    let refused = "karipass_connections_refused_total{listener=\"site\",limit=\"all\"} ";
-    let held = "karipass_connections{listener=\"site\"} ";
-    let mut silent = vec![connected(&daemon.base, 9)];
-    assert_eq!(ask(&mut silent[0], ASK).0, 404);
-    // Who asked whether the site answers has come before, and its place is given back.
-    until("a place to be given back", async || {
-        (daemon.metric(&caller, held).await - 1.0).abs() < f64::EPSILON
-    })
-    .await;
-    silent.extend((1..9).map(|_| connected(&daemon.base, 9)));
-    // Those that come at once take the places in any order.
-    assert_eq!(silent.iter_mut().map(is_refused).filter(|refused| *refused).count(), 1);
-    assert!((daemon.metric(&caller, refused).await - 1.0).abs() < f64::EPSILON);
-    assert!((daemon.metric(&caller, held).await - 8.0).abs() < f64::EPSILON);
-    drop(silent);
-    until("somebody to be served", async || {
-        caller.client().get(format!("{}/login", daemon.base)).send().await.is_ok()
-    })
-    .await;
 }

@@ -9,22 +9,78 @@ use std::thread;
 use std::time::Duration;
 
 use karipass::clock;
-use libtest_mimic::Trial;
 use rustls::version::TLS13;
 
 use super::wire::{ASK, ask, client, plain, shaken};
 use crate::site::{self, Caller, Daemon, NUMBER, RIGHT, Service};
-use crate::world::{PATIENCE, World, trial};
-
-pub fn trials(world: &Arc<World>) -> Vec<Trial> {
-    vec![
-        trial(world, "a_the_site_answers_beside_500_slow_connections_and_closes_them", slow),
-        trial(world, "a_a_client_that_never_reads_is_cut_off", deaf),
-    ]
-}
+use crate::support::{self, PATIENCE};
 
 /// How often a slow connection says a byte.
 const BYTE_EVERY: Duration = Duration::from_millis(200);
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_the_site_answers_beside_500_slow_connections_and_closes_them() {
+    let database = support::database().await;
+    let owner = database.owner().await.unwrap();
+    site::contract(&owner, "line").await;
+    site::credential(&owner, NUMBER, "temporary").await;
+    let folder = tempfile::tempdir().unwrap();
+    karipass_lab::certificate::keep_in(folder.path()).unwrap();
+    let (certificate, key) = (folder.path().join("certificate.pem"), folder.path().join("key.pem"));
+    let variables = [
+        ("KARIPASS_SITE_CERTIFICATE_FILE", certificate.to_str().unwrap()),
+        ("KARIPASS_SITE_KEY_FILE", key.to_str().unwrap()),
+    ];
+    let daemon = Daemon::start(&database, &variables);
+    let address = daemon.base.strip_prefix("http://").unwrap().to_owned();
+    let pem = std::fs::read(&certificate).unwrap();
+    // Each is held from its opening to its closing by the site.
+    let held = Arc::new(AtomicUsize::new(0));
+    let count = Arc::clone(&held);
+    let trickling = thread::spawn(move || {
+        let open = |index: usize| Trickle::open(index % 7, &address, &certificate);
+        let mut trickles: Vec<Trickle> = (0..500).map(open).collect();
+        let deadline = clock::now() + PATIENCE;
+        while !trickles.is_empty() {
+            count.store(trickles.len(), Ordering::Relaxed);
+            assert!(clock::now() < deadline, "{} are held", trickles.len());
+            thread::sleep(BYTE_EVERY);
+            trickles.retain_mut(Trickle::is_held);
+        }
+        count.store(0, Ordering::Relaxed);
+    });
+    while held.load(Ordering::Relaxed) < 500 && !trickling.is_finished() {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    let base = daemon.base.replace("http://", "https://");
+    let answer = Caller::trusting(&pem).log_in(&base, NUMBER, RIGHT).await;
+    assert_eq!(answer.status, 200);
+    // Those that were opened first may be closed by now, on a slow machine.
+    assert!(held.load(Ordering::Relaxed) > 0, "it is answered when the others are closed");
+    trickling.join().unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_a_client_that_never_reads_is_cut_off() {
+    let service = Service::start(&support::database().await, &[]).await;
+    let mut stream = plain(service.base.strip_prefix("http://").unwrap());
+    stream.set_nonblocking(true).unwrap();
+    let deadline = clock::now() + PATIENCE;
+    let mut pending = ASK;
+    let error = loop {
+        match stream.write(pending) {
+            Ok(sent) if sent == pending.len() => pending = ASK,
+            Ok(sent) => pending = &pending[sent..],
+            Err(error) if error.kind() == ErrorKind::WouldBlock => {
+                assert!(clock::now() < deadline, "a client that never reads is held");
+                tokio::time::sleep(Duration::from_millis(50)).await;
+            }
+            Err(error) => break error,
+        }
+    };
+    let cut = [ErrorKind::ConnectionReset, ErrorKind::BrokenPipe, ErrorKind::ConnectionAborted];
+    assert!(cut.contains(&error.kind()), "{error}");
+}
 
 /// A connection that says one byte now and then.
 struct Trickle {
@@ -81,66 +137,4 @@ impl Trickle {
             }
         }
     }
-}
-
-async fn slow(world: Arc<World>) {
-    let database = world.database().await;
-    let owner = database.owner().await.unwrap();
-    site::contract(&owner, "line").await;
-    site::credential(&owner, NUMBER, "temporary").await;
-    let folder = tempfile::tempdir().unwrap();
-    karipass_lab::certificate::keep_in(folder.path()).unwrap();
-    let (certificate, key) = (folder.path().join("certificate.pem"), folder.path().join("key.pem"));
-    let variables = [
-        ("KARIPASS_SITE_CERTIFICATE_FILE", certificate.to_str().unwrap()),
-        ("KARIPASS_SITE_KEY_FILE", key.to_str().unwrap()),
-    ];
-    let daemon = Daemon::start(&database, &variables);
-    let address = daemon.base.strip_prefix("http://").unwrap().to_owned();
-    let pem = std::fs::read(&certificate).unwrap();
-    // Each is held from its opening to its closing by the site.
-    let held = Arc::new(AtomicUsize::new(0));
-    let count = Arc::clone(&held);
-    let trickling = thread::spawn(move || {
-        let open = |index: usize| Trickle::open(index % 7, &address, &certificate);
-        let mut trickles: Vec<Trickle> = (0..500).map(open).collect();
-        let deadline = clock::now() + PATIENCE;
-        while !trickles.is_empty() {
-            count.store(trickles.len(), Ordering::Relaxed);
-            assert!(clock::now() < deadline, "{} are held", trickles.len());
-            thread::sleep(BYTE_EVERY);
-            trickles.retain_mut(Trickle::is_held);
-        }
-        count.store(0, Ordering::Relaxed);
-    });
-    while held.load(Ordering::Relaxed) < 500 && !trickling.is_finished() {
-        tokio::time::sleep(Duration::from_millis(5)).await;
-    }
-    let base = daemon.base.replace("http://", "https://");
-    let answer = Caller::trusting(&pem).log_in(&base, NUMBER, RIGHT).await;
-    assert_eq!(answer.status, 200);
-    // Those that were opened first may be closed by now, on a slow machine.
-    assert!(held.load(Ordering::Relaxed) > 0, "it is answered when the others are closed");
-    trickling.join().unwrap();
-}
-
-async fn deaf(world: Arc<World>) {
-    let service = Service::start(&world.database().await, &[]).await;
-    let mut stream = plain(service.base.strip_prefix("http://").unwrap());
-    stream.set_nonblocking(true).unwrap();
-    let deadline = clock::now() + PATIENCE;
-    let mut pending = ASK;
-    let error = loop {
-        match stream.write(pending) {
-            Ok(sent) if sent == pending.len() => pending = ASK,
-            Ok(sent) => pending = &pending[sent..],
-            Err(error) if error.kind() == ErrorKind::WouldBlock => {
-                assert!(clock::now() < deadline, "a client that never reads is held");
-                tokio::time::sleep(Duration::from_millis(50)).await;
-            }
-            Err(error) => break error,
-        }
-    };
-    let cut = [ErrorKind::ConnectionReset, ErrorKind::BrokenPipe, ErrorKind::ConnectionAborted];
-    assert!(cut.contains(&error.kind()), "{error}");
 }

@@ -4,9 +4,7 @@ use std::fs;
 use std::io::{Read as _, Write as _};
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
-use libtest_mimic::Trial;
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject as _;
 use rustls::version::{TLS12, TLS13};
@@ -14,14 +12,81 @@ use tempfile::TempDir;
 
 use super::wire::{ASK, Tls, ask, client, plain, shaken};
 use crate::site::{Caller, Daemon};
-use crate::world::{World, trial, until};
+use crate::support::{self, until};
 
-pub fn trials(world: &Arc<World>) -> Vec<Trial> {
-    vec![
-        trial(world, "w7_tls_1_2_and_1_3_are_spoken_and_nothing_older", versions),
-        trial(world, "w7_a_changed_certificate_is_taken_and_no_connection_dropped", changed),
-        trial(world, "w7_a_certificate_changed_for_a_bad_one_is_refused_once", refused),
-    ]
+#[tokio::test(flavor = "multi_thread")]
+async fn w7_tls_1_2_and_1_3_are_spoken_and_nothing_older() {
+    let mounted = Mounted::new(&["one"]);
+    let daemon = mounted.daemon(&support::database().await);
+    let certificate = mounted.file("one/certificate.pem");
+    for version in [&TLS12, &TLS13] {
+        let mut stream = shaken(address(&daemon), client(&[&certificate], &[version])).unwrap();
+        assert_eq!(stream.conn.protocol_version().unwrap(), version.version);
+        assert_eq!(ask(&mut stream, ASK).0, 404);
+    }
+    // RFC 8446 §6: a fatal alert, protocol_version; a handshake's record for TLS 1.2.
+    for (minor, record, rest) in
+        [(0, 21, &[2, 70][..]), (1, 21, &[2, 70]), (2, 21, &[2, 70]), (3, 22, &[])]
+    {
+        let mut stream = plain(address(&daemon));
+        stream.write_all(&hello(minor)).unwrap();
+        let mut answer = [0; 5];
+        stream.read_exact(&mut answer).unwrap();
+        let mut content = vec![0; rest.len()];
+        stream.read_exact(&mut content).unwrap();
+        assert_eq!((answer[0], content.as_slice()), (record, rest), "3.{minor}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn w7_a_changed_certificate_is_taken_and_no_connection_dropped() {
+    let generations = ["one", "two"];
+    let mounted = Mounted::new(&generations);
+    let daemon = mounted.daemon(&support::database().await);
+    let mut before = mounted.connect(&daemon, &generations);
+    assert!(mounted.is_of(&before, "one"));
+    assert_eq!(ask(&mut before, ASK).0, 404);
+    mounted.swap("two");
+    until("the new certificate to be taken", async || {
+        assert_eq!(ask(&mut before, ASK).0, 404, "on the connection from before");
+        let mut new = mounted.connect(&daemon, &generations);
+        assert_eq!(ask(&mut new, ASK).0, 404, "on a new connection");
+        mounted.is_of(&new, "two")
+    })
+    .await;
+    assert_eq!(ask(&mut before, ASK).0, 404, "afterwards");
+    let ends = daemon.metric(&Caller::new(), "karipass_certificate_not_after_seconds").await;
+    assert!(ends > 1.8e9, "it ends at {ends}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn w7_a_certificate_changed_for_a_bad_one_is_refused_once() {
+    let generations = ["one", "two", "three"];
+    let mounted = Mounted::new(&generations);
+    let daemon = mounted.daemon(&support::database().await);
+    // It listens before it takes up the certificate.
+    assert!(mounted.is_of(&mounted.connect(&daemon, &generations), "one"));
+    // Another's key; then no certificate at all; then nothing where the files were.
+    fs::copy(mounted.file("one/key.pem"), mounted.file("two/key.pem")).unwrap();
+    mounted.swap("two");
+    let refusals = || daemon.log().matches("the changed certificate is not used").count();
+    until("the wrong key to be told", async || refusals() == 1).await;
+    assert!(daemon.log().contains("not the key of site.certificate_file"), "{}", daemon.log());
+    // In one piece: half of it would be another mistake.
+    fs::write(mounted.file("two/nonsense"), "nonsense").unwrap();
+    fs::rename(mounted.file("two/nonsense"), mounted.file("two/certificate.pem")).unwrap();
+    until("the nonsense to be told", async || refusals() == 2).await;
+    fs::remove_file(mounted.file("now")).unwrap();
+    until("the absence to be told", async || refusals() == 3).await;
+    let mut stream = mounted.connect(&daemon, &["one"]);
+    assert!(mounted.is_of(&stream, "one"), "the old one stays");
+    assert_eq!(ask(&mut stream, ASK).0, 404);
+    mounted.swap("three");
+    until("the good one to be taken", async || {
+        mounted.is_of(&mounted.connect(&daemon, &["one", "three"]), "three")
+    })
+    .await;
+    assert_eq!(refusals(), 3, "each is told once: {}", daemon.log());
 }
 
 /// A folder as an orchestrator mounts it: the two files point into `now`, which points to one of
@@ -79,29 +144,6 @@ fn address(daemon: &Daemon) -> &str {
     daemon.base.strip_prefix("http://").unwrap()
 }
 
-async fn versions(world: Arc<World>) {
-    let mounted = Mounted::new(&["one"]);
-    let daemon = mounted.daemon(&world.database().await);
-    let certificate = mounted.file("one/certificate.pem");
-    for version in [&TLS12, &TLS13] {
-        let mut stream = shaken(address(&daemon), client(&[&certificate], &[version])).unwrap();
-        assert_eq!(stream.conn.protocol_version().unwrap(), version.version);
-        assert_eq!(ask(&mut stream, ASK).0, 404);
-    }
-    // RFC 8446 §6: a fatal alert, protocol_version; a handshake's record for TLS 1.2.
-    for (minor, record, rest) in
-        [(0, 21, &[2, 70][..]), (1, 21, &[2, 70]), (2, 21, &[2, 70]), (3, 22, &[])]
-    {
-        let mut stream = plain(address(&daemon));
-        stream.write_all(&hello(minor)).unwrap();
-        let mut answer = [0; 5];
-        stream.read_exact(&mut answer).unwrap();
-        let mut content = vec![0; rest.len()];
-        stream.read_exact(&mut content).unwrap();
-        assert_eq!((answer[0], content.as_slice()), (record, rest), "3.{minor}");
-    }
-}
-
 /// A `ClientHello` of SSL 3.0, TLS 1.0, 1.1 or 1.2 (RFC 5246 §7.4.1.2), which TLS 1.2 could take up.
 fn hello(minor: u8) -> Vec<u8> {
     // x25519 and P-256; uncompressed points; ECDSA on P-256 with SHA-256.
@@ -115,53 +157,4 @@ fn hello(minor: u8) -> Vec<u8> {
         [&[3, minor][..], &[7; 32], &[0], &suites, &[1, 0, 0, length(&extensions)], &extensions]
             .concat();
     [&[22, 3, minor.min(1), 0, length(&body) + 4, 1, 0, 0, length(&body)][..], &body].concat()
-}
-
-async fn changed(world: Arc<World>) {
-    let generations = ["one", "two"];
-    let mounted = Mounted::new(&generations);
-    let daemon = mounted.daemon(&world.database().await);
-    let mut before = mounted.connect(&daemon, &generations);
-    assert!(mounted.is_of(&before, "one"));
-    assert_eq!(ask(&mut before, ASK).0, 404);
-    mounted.swap("two");
-    until("the new certificate to be taken", async || {
-        assert_eq!(ask(&mut before, ASK).0, 404, "on the connection from before");
-        let mut new = mounted.connect(&daemon, &generations);
-        assert_eq!(ask(&mut new, ASK).0, 404, "on a new connection");
-        mounted.is_of(&new, "two")
-    })
-    .await;
-    assert_eq!(ask(&mut before, ASK).0, 404, "afterwards");
-    let ends = daemon.metric(&Caller::new(), "karipass_certificate_not_after_seconds").await;
-    assert!(ends > 1.8e9, "it ends at {ends}");
-}
-
-async fn refused(world: Arc<World>) {
-    let generations = ["one", "two", "three"];
-    let mounted = Mounted::new(&generations);
-    let daemon = mounted.daemon(&world.database().await);
-    // It listens before it takes up the certificate.
-    assert!(mounted.is_of(&mounted.connect(&daemon, &generations), "one"));
-    // Another's key; then no certificate at all; then nothing where the files were.
-    fs::copy(mounted.file("one/key.pem"), mounted.file("two/key.pem")).unwrap();
-    mounted.swap("two");
-    let refusals = || daemon.log().matches("the changed certificate is not used").count();
-    until("the wrong key to be told", async || refusals() == 1).await;
-    assert!(daemon.log().contains("not the key of site.certificate_file"), "{}", daemon.log());
-    // In one piece: half of it would be another mistake.
-    fs::write(mounted.file("two/nonsense"), "nonsense").unwrap();
-    fs::rename(mounted.file("two/nonsense"), mounted.file("two/certificate.pem")).unwrap();
-    until("the nonsense to be told", async || refusals() == 2).await;
-    fs::remove_file(mounted.file("now")).unwrap();
-    until("the absence to be told", async || refusals() == 3).await;
-    let mut stream = mounted.connect(&daemon, &["one"]);
-    assert!(mounted.is_of(&stream, "one"), "the old one stays");
-    assert_eq!(ask(&mut stream, ASK).0, 404);
-    mounted.swap("three");
-    until("the good one to be taken", async || {
-        mounted.is_of(&mounted.connect(&daemon, &["one", "three"]), "three")
-    })
-    .await;
-    assert_eq!(refusals(), 3, "each is told once: {}", daemon.log());
 }

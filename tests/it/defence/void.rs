@@ -1,23 +1,17 @@
 //! Anyone can void anyone's password, since telephone numbers are public (row 8): the way back. How
 //! much it costs is in `limit`.
 
-use std::sync::Arc;
-
 use karipass::hashing::Salt;
 use karipass::password::TemporaryPassword;
 use karipass::store::{AttemptId, SetTemporary, Setting};
 use karipass::unit::Unit;
-use libtest_mimic::Trial;
 
 use crate::site::{self, Caller, NUMBER, RIGHT, Service, WRONG};
-use crate::world::{World, daemon_store, trial};
+use crate::support::{self, daemon_store};
 
-pub fn trials(world: &Arc<World>) -> Vec<Trial> {
-    vec![trial(world, "c4_the_phone_line_works_while_a_password_is_void", by_phone)]
-}
-
-async fn by_phone(world: Arc<World>) {
-    let database = world.database().await;
+#[tokio::test(flavor = "multi_thread")]
+async fn c4_the_phone_line_works_while_a_password_is_void() {
+    let database = support::database().await;
     let owner = database.owner().await.unwrap();
     site::contract(&owner, "line").await;
     let service = Service::start(&database, &[]).await;

@@ -2,26 +2,64 @@
 
 use std::sync::Arc;
 
-use libtest_mimic::Trial;
 use tokio::sync::Barrier;
 use tokio::task::JoinSet;
 use tokio_postgres::Client;
 
 use crate::site::{self, Caller, Daemon, NUMBER, RIGHT, WRONG};
-use crate::world::{ALONE, World, trial};
+use crate::support::{self, ALONE};
 
 /// Posts released together in a round.
 const POSTS: usize = 100;
 
-pub fn trials(world: &Arc<World>) -> Vec<Trial> {
-    vec![
-        trial(
-            world,
-            "c3_a_hundred_posts_at_once_are_answered_as_if_one_by_one_fifty_times",
-            rounds,
-        ),
-        trial(world, "c3_of_a_thousand_right_ones_at_once_all_succeed", a_thousand_right),
-    ]
+#[tokio::test(flavor = "multi_thread")]
+async fn c3_a_hundred_posts_at_once_are_answered_as_if_one_by_one_fifty_times() {
+    let _alone = ALONE.lock().await;
+    let database = support::database().await;
+    let owner = database.owner().await.unwrap();
+    site::contract(&owner, "line").await;
+    let daemons = [Daemon::start(&database, &[]), Daemon::start(&database, &[])];
+    let bases: Vec<&str> = daemons.iter().map(|daemon| daemon.base.as_str()).collect();
+    let caller = Caller::new();
+    let mut voided = 0;
+    for number in 0..50 {
+        let (kind, limit) = if number % 2 == 0 { ("temporary", 3) } else { ("password", 10) };
+        // All wrong, a few right ones, evenly mixed, a few wrong ones, all right.
+        let right = [0, 3, POSTS / 2, POSTS - 5, POSTS][number / 2 % 5];
+        site::credential(&owner, NUMBER, kind).await;
+        let round = one_round(&caller, &owner, &bases, right, limit).await;
+        assert!(round.is_serial(), "round {number}: {round:?}");
+        if right == 0 {
+            assert_eq!((round.counted, round.void), (limit, true), "round {number}: {round:?}");
+        }
+        if right == POSTS {
+            assert_eq!((round.accepted, round.failures), (POSTS, 0), "round {number}: {round:?}");
+        }
+        let afterwards = caller.log_in(bases[number % 2], NUMBER, RIGHT).await.status;
+        assert_eq!(afterwards, if round.void { 401 } else { 200 }, "round {number}: {round:?}");
+        voided += usize::from(round.void);
+    }
+    assert!((20..50).contains(&voided), "{voided} of 50 rounds ended void");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn c3_of_a_thousand_right_ones_at_once_all_succeed() {
+    let _alone = ALONE.lock().await;
+    let database = support::database().await;
+    let owner = database.owner().await.unwrap();
+    site::contract(&owner, "line").await;
+    site::credential(&owner, NUMBER, "temporary").await;
+    let daemons = [Daemon::start(&database, &[]), Daemon::start(&database, &[])];
+    let caller = Caller::new();
+    let mut posts = JoinSet::new();
+    for index in 0..1000 {
+        let (caller, base) = (caller.clone(), daemons[index % 2].base.clone());
+        posts.spawn(async move { caller.log_in(&base, NUMBER, RIGHT).await });
+    }
+    let answers = posts.join_all().await;
+    let refused: Vec<_> = answers.iter().filter(|answer| answer.status != 200).collect();
+    assert!(refused.is_empty(), "{} of 1000, such as {:?}", refused.len(), refused[0]);
+    assert_eq!(site::count(&owner, NUMBER).await, (0, false));
 }
 
 /// What a round came to.
@@ -51,35 +89,6 @@ impl Round {
                 && counted - failures <= accepted * between_successes
         }
     }
-}
-
-async fn rounds(world: Arc<World>) {
-    let _alone = ALONE.lock().await;
-    let database = world.database().await;
-    let owner = database.owner().await.unwrap();
-    site::contract(&owner, "line").await;
-    let daemons = [Daemon::start(&database, &[]), Daemon::start(&database, &[])];
-    let bases: Vec<&str> = daemons.iter().map(|daemon| daemon.base.as_str()).collect();
-    let caller = Caller::new();
-    let mut voided = 0;
-    for number in 0..50 {
-        let (kind, limit) = if number % 2 == 0 { ("temporary", 3) } else { ("password", 10) };
-        // All wrong, a few right ones, evenly mixed, a few wrong ones, all right.
-        let right = [0, 3, POSTS / 2, POSTS - 5, POSTS][number / 2 % 5];
-        site::credential(&owner, NUMBER, kind).await;
-        let round = one_round(&caller, &owner, &bases, right, limit).await;
-        assert!(round.is_serial(), "round {number}: {round:?}");
-        if right == 0 {
-            assert_eq!((round.counted, round.void), (limit, true), "round {number}: {round:?}");
-        }
-        if right == POSTS {
-            assert_eq!((round.accepted, round.failures), (POSTS, 0), "round {number}: {round:?}");
-        }
-        let afterwards = caller.log_in(bases[number % 2], NUMBER, RIGHT).await.status;
-        assert_eq!(afterwards, if round.void { 401 } else { 200 }, "round {number}: {round:?}");
-        voided += usize::from(round.void);
-    }
-    assert!((20..50).contains(&voided), "{voided} of 50 rounds ended void");
 }
 
 async fn one_round(
@@ -115,23 +124,4 @@ async fn one_round(
     let (failures, void) = site::count(owner, NUMBER).await;
     let failures = usize::try_from(failures).unwrap();
     Round { right, wrong: POSTS - right, limit, accepted, counted, failures, void }
-}
-
-async fn a_thousand_right(world: Arc<World>) {
-    let _alone = ALONE.lock().await;
-    let database = world.database().await;
-    let owner = database.owner().await.unwrap();
-    site::contract(&owner, "line").await;
-    site::credential(&owner, NUMBER, "temporary").await;
-    let daemons = [Daemon::start(&database, &[]), Daemon::start(&database, &[])];
-    let caller = Caller::new();
-    let mut posts = JoinSet::new();
-    for index in 0..1000 {
-        let (caller, base) = (caller.clone(), daemons[index % 2].base.clone());
-        posts.spawn(async move { caller.log_in(&base, NUMBER, RIGHT).await });
-    }
-    let answers = posts.join_all().await;
-    let refused: Vec<_> = answers.iter().filter(|answer| answer.status != 200).collect();
-    assert!(refused.is_empty(), "{} of 1000, such as {:?}", refused.len(), refused[0]);
-    assert_eq!(site::count(&owner, NUMBER).await, (0, false));
 }

@@ -4,31 +4,21 @@ use std::net::TcpStream;
 use std::path::Path;
 use std::sync::Arc;
 
-use libtest_mimic::Trial;
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject as _;
 
 use crate::flood::Flood;
 use crate::scene;
 use crate::site::{self, Caller, Daemon, NUMBER, RIGHT, WRONG};
-use crate::world::{ALONE, World, trial};
+use crate::support::{self, ALONE};
 
 /// A password that may be set, and one that may not.
 const NEW: &str = "Xq7secret";
 const REJECTED: &str = "Zz9_rejected_secret";
 
-pub fn trials(world: &Arc<World>) -> Vec<Trial> {
-    vec![
-        trial(world, "c2_the_count_outlives_the_daemon", restart),
-        trial(world, "no_secret_is_in_the_log_at_trace", secrets),
-        trial(world, "a_flood_of_logins_is_answered_busy_and_over_at_once", flood),
-        trial(world, "w7_with_a_certificate_the_site_speaks_tls_and_nothing_else", tls),
-        trial(world, "a_operators_are_told_what_is_not_ready", readiness),
-    ]
-}
-
-async fn restart(world: Arc<World>) {
-    let database = world.database().await;
+#[tokio::test(flavor = "multi_thread")]
+async fn c2_the_count_outlives_the_daemon() {
+    let database = support::database().await;
     let owner = database.owner().await.unwrap();
     site::contract(&owner, "line").await;
     site::credential(&owner, NUMBER, "temporary").await;
@@ -41,8 +31,9 @@ async fn restart(world: Arc<World>) {
     }
 }
 
-async fn secrets(world: Arc<World>) {
-    let database = world.database().await;
+#[tokio::test(flavor = "multi_thread")]
+async fn no_secret_is_in_the_log_at_trace() {
+    let database = support::database().await;
     let owner = database.owner().await.unwrap();
     site::contract(&owner, "line").await;
     site::credential(&owner, NUMBER, "temporary").await;
@@ -101,9 +92,10 @@ async fn secrets(world: Arc<World>) {
     }
 }
 
-async fn flood(world: Arc<World>) {
+#[tokio::test(flavor = "multi_thread")]
+async fn a_flood_of_logins_is_answered_busy_and_over_at_once() {
     let _alone = ALONE.lock().await;
-    let database = world.database().await;
+    let database = support::database().await;
     let owner = database.owner().await.unwrap();
     site::contract(&owner, "line").await;
     site::credential(&owner, NUMBER, "password").await;
@@ -119,8 +111,9 @@ async fn flood(world: Arc<World>) {
     assert_eq!(caller.log_in(&daemon.base, NUMBER, RIGHT).await.status, 200);
 }
 
-async fn tls(world: Arc<World>) {
-    let database = world.database().await;
+#[tokio::test(flavor = "multi_thread")]
+async fn w7_with_a_certificate_the_site_speaks_tls_and_nothing_else() {
+    let database = support::database().await;
     let owner = database.owner().await.unwrap();
     site::contract(&owner, "line").await;
     site::credential(&owner, NUMBER, "temporary").await;
@@ -148,8 +141,8 @@ async fn tls(world: Arc<World>) {
     assert!(plain.is_err(), "plain HTTP is answered: {plain:?}");
     // A key that is none is named, and nothing is served.
     std::fs::write(&key, "nonsense").unwrap();
-    let mut command = database.karipass(Path::new(crate::world::KARIPASS));
-    let ran = crate::world::run(
+    let mut command = database.karipass(Path::new(crate::support::KARIPASS));
+    let ran = crate::support::run(
         command
             .envs(variables)
             .env("KARIPASS_SITE_LISTEN", "127.0.0.1:0")
@@ -160,26 +153,9 @@ async fn tls(world: Arc<World>) {
     assert!(ran.err.contains("key.pem"), "{}", ran.err);
 }
 
-/// The protocol that the site chooses of those offered (ALPN, RFC 7301), or why it ends.
-fn agreed(address: &str, certificate: &Path, offered: &[&str]) -> String {
-    let mut roots = rustls::RootCertStore::empty();
-    roots.add(CertificateDer::from_pem_file(certificate).unwrap()).unwrap();
-    let mut config =
-        rustls::ClientConfig::builder().with_root_certificates(roots).with_no_client_auth();
-    config.alpn_protocols = offered.iter().map(|name| name.as_bytes().to_vec()).collect();
-    let name = "127.0.0.1".try_into().unwrap();
-    let mut connection = rustls::ClientConnection::new(Arc::new(config), name).unwrap();
-    let mut stream = TcpStream::connect(address).unwrap();
-    while connection.is_handshaking() {
-        if let Err(error) = connection.complete_io(&mut stream) {
-            return error.to_string();
-        }
-    }
-    String::from_utf8_lossy(connection.alpn_protocol().unwrap()).into_owned()
-}
-
-async fn readiness(world: Arc<World>) {
-    let (postgres, database) = world.mortal().await;
+#[tokio::test(flavor = "multi_thread")]
+async fn a_operators_are_told_what_is_not_ready() {
+    let (postgres, database) = support::stoppable_cluster().await;
     let daemon = Daemon::start(&database, &[]);
     let caller = Caller::new();
     let ask = async |path: &str| caller.get(&format!("{}{path}", daemon.operators)).await;
@@ -208,4 +184,22 @@ async fn readiness(world: Arc<World>) {
     assert_eq!(metrics.status, 200);
     assert!(metrics.body.contains("karipass_"), "{metrics:?}");
     assert_eq!(ask("/nothing").await.status, 404);
+}
+
+/// The protocol that the site chooses of those offered (ALPN, RFC 7301), or why it ends.
+fn agreed(address: &str, certificate: &Path, offered: &[&str]) -> String {
+    let mut roots = rustls::RootCertStore::empty();
+    roots.add(CertificateDer::from_pem_file(certificate).unwrap()).unwrap();
+    let mut config =
+        rustls::ClientConfig::builder().with_root_certificates(roots).with_no_client_auth();
+    config.alpn_protocols = offered.iter().map(|name| name.as_bytes().to_vec()).collect();
+    let name = "127.0.0.1".try_into().unwrap();
+    let mut connection = rustls::ClientConnection::new(Arc::new(config), name).unwrap();
+    let mut stream = TcpStream::connect(address).unwrap();
+    while connection.is_handshaking() {
+        if let Err(error) = connection.complete_io(&mut stream) {
+            return error.to_string();
+        }
+    }
+    String::from_utf8_lossy(connection.alpn_protocol().unwrap()).into_owned()
 }

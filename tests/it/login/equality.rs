@@ -1,25 +1,11 @@
 //! W2: every refusal gets the same answer, after the same work.
 
-use std::sync::Arc;
-
-use libtest_mimic::Trial;
 use reqwest::header::DATE;
 use tokio_postgres::Client;
 
 use crate::site::{self, Answer, Caller, NUMBER, RIGHT, Service, WRONG};
-use crate::world::{World, trial};
+use crate::support;
 use karipass_lab::proxy::Proxy;
-
-pub fn trials(world: &Arc<World>) -> Vec<Trial> {
-    vec![
-        trial(
-            world,
-            "w2_every_refusal_is_the_same_byte_for_byte_after_one_hash_and_one_commit",
-            table,
-        ),
-        trial(world, "w2_a_refusal_reads_the_same_of_a_contract_of_any_size", size),
-    ]
-}
 
 /// A way to be refused: its outcome in the audit, the number and password sent, and how it comes about.
 pub const WAYS: [(&str, &str, &str, &str); 11] = [
@@ -41,9 +27,10 @@ pub const WAYS: [(&str, &str, &str, &str); 11] = [
     ("wrong", NUMBER, WRONG, "UPDATE credential SET failures = 2"),
 ];
 
-async fn table(world: Arc<World>) {
+#[tokio::test(flavor = "multi_thread")]
+async fn w2_every_refusal_is_the_same_byte_for_byte_after_one_hash_and_one_commit() {
     // A cluster of its own: what its transactions wrote is counted over all of it.
-    let (cluster, _) = world.mortal().await;
+    let (cluster, _) = support::stoppable_cluster().await;
     let mut first: Option<Answer> = None;
     for (outcome, number, password, sql) in WAYS {
         let database = cluster.fresh().await.unwrap();
@@ -66,12 +53,13 @@ async fn table(world: Arc<World>) {
 
 /// What the store answers to each refusal, in bytes, beside a contract of four numbers and of
 /// 3,004.
-async fn size(world: Arc<World>) {
+#[tokio::test(flavor = "multi_thread")]
+async fn w2_a_refusal_reads_the_same_of_a_contract_of_any_size() {
     for (outcome, number, password, sql) in WAYS {
-        let database = world.database().await;
+        let database = support::database().await;
         let owner = database.owner().await.unwrap();
         site::contract(&owner, "line").await;
-        let proxy = Proxy::before(world.postgres.socket_folder()).unwrap();
+        let proxy = Proxy::before(support::cluster().socket_folder()).unwrap();
         let url = proxy.url(&database.daemon_url);
         let service = Service::start(&database, &[("KARIPASS_DATABASE_URL", &url)]).await;
         let caller = Caller::new();

@@ -1,29 +1,14 @@
 //! One login after another: boundaries, counts, numbers and their spellings.
 
-use std::sync::Arc;
-
-use libtest_mimic::Trial;
 use serde_json::json;
 
 use crate::scene::Scene;
 use crate::site::{self, Caller, NUMBER, RIGHT, Service, WRONG};
-use crate::world::{World, trial};
+use crate::support;
 
-pub fn trials(world: &Arc<World>) -> Vec<Trial> {
-    vec![
-        trial(world, "c1_at_24_hours_a_temporary_password_is_not_good_any_more", c1_boundary),
-        trial(world, "c2_three_wrong_entries_in_a_row_void_a_temporary_password", c2_temporary),
-        trial(world, "c2_ten_wrong_entries_in_a_row_void_a_password", c2_password),
-        trial(world, "c2_the_count_outlives_sessions_addresses_and_restarts", c2_count_is_kept),
-        trial(world, "c7_a_hash_of_an_old_key_is_renewed_at_the_next_good_login", c7_renewed),
-        trial(world, "w1_who_logs_in_under_which_unit_and_configures_what", w1_table),
-        trial(world, "w3_every_spelling_of_a_number_is_one_login", w3_spellings),
-        trial(world, "w3_the_password_is_taken_exactly_as_typed", w3_password),
-    ]
-}
-
-async fn c1_boundary(world: Arc<World>) {
-    let Scene { owner, service, caller, .. } = Scene::new(&world, "line").await;
+#[tokio::test(flavor = "multi_thread")]
+async fn c1_at_24_hours_a_temporary_password_is_not_good_any_more() {
+    let Scene { owner, service, caller, .. } = Scene::new("line").await;
     site::credential(&owner, NUMBER, "temporary").await;
     // As near to its end as a slow machine allows.
     site::age(&owner, NUMBER, "23 hours 59 minutes 30 seconds").await;
@@ -36,39 +21,19 @@ async fn c1_boundary(world: Arc<World>) {
     assert_eq!(told, ["login done", "login expired", "voided expired"]);
 }
 
-async fn c2_temporary(world: Arc<World>) {
-    void_after(&world, "temporary", 3).await;
+#[tokio::test(flavor = "multi_thread")]
+async fn c2_three_wrong_entries_in_a_row_void_a_temporary_password() {
+    void_after("temporary", 3).await;
 }
 
-async fn c2_password(world: Arc<World>) {
-    void_after(&world, "password", 10).await;
+#[tokio::test(flavor = "multi_thread")]
+async fn c2_ten_wrong_entries_in_a_row_void_a_password() {
+    void_after("password", 10).await;
 }
 
-async fn void_after(world: &World, kind: &str, limit: i32) {
-    let Scene { owner, service, caller, .. } = Scene::new(world, "line").await;
-    site::credential(&owner, NUMBER, kind).await;
-    for round in 0..2 {
-        for wrong in 1..limit {
-            assert_eq!(caller.log_in(&service.base, NUMBER, WRONG).await.status, 401);
-            assert_eq!(site::count(&owner, NUMBER).await, (wrong, false), "round {round}");
-        }
-        assert_eq!(caller.log_in(&service.base, NUMBER, RIGHT).await.status, 200);
-        assert_eq!(site::count(&owner, NUMBER).await, (0, false), "a good login begins anew");
-    }
-    for _ in 0..limit {
-        assert_eq!(caller.log_in(&service.base, NUMBER, WRONG).await.status, 401);
-    }
-    assert_eq!(site::count(&owner, NUMBER).await, (limit, true));
-    assert_eq!(caller.log_in(&service.base, NUMBER, RIGHT).await.status, 401);
-    assert_eq!(site::count(&owner, NUMBER).await, (limit, true));
-    let voided = ("voided".to_owned(), "wrong_entries".to_owned());
-    let audit = site::audit(&owner).await;
-    assert_eq!(audit.iter().filter(|row| **row == voided).count(), 1);
-    assert_eq!(audit.last().unwrap(), &("login".to_owned(), "void".to_owned()));
-}
-
-async fn c2_count_is_kept(world: Arc<World>) {
-    let database = world.database().await;
+#[tokio::test(flavor = "multi_thread")]
+async fn c2_the_count_outlives_sessions_addresses_and_restarts() {
+    let database = support::database().await;
     let owner = database.owner().await.unwrap();
     site::contract(&owner, "line").await;
     site::credential(&owner, NUMBER, "temporary").await;
@@ -81,8 +46,9 @@ async fn c2_count_is_kept(world: Arc<World>) {
     }
 }
 
-async fn c7_renewed(world: Arc<World>) {
-    let database = world.database().await;
+#[tokio::test(flavor = "multi_thread")]
+async fn c7_a_hash_of_an_old_key_is_renewed_at_the_next_good_login() {
+    let database = support::database().await;
     let owner = database.owner().await.unwrap();
     site::contract(&owner, "line").await;
     site::credential(&owner, NUMBER, "password").await;
@@ -107,7 +73,8 @@ async fn c7_renewed(world: Arc<World>) {
     assert_eq!(site::count(&owner, NUMBER).await, (0, false));
 }
 
-async fn w1_table(world: Arc<World>) {
+#[tokio::test(flavor = "multi_thread")]
+async fn w1_who_logs_in_under_which_unit_and_configures_what() {
     let (one, two, three) = ("0612345601", "0612345602", "0612345603");
     let both = json!([one, two]);
     for (unit, logins) in [
@@ -123,7 +90,7 @@ async fn w1_table(world: Arc<World>) {
             ],
         ),
     ] {
-        let Scene { owner, service, caller, .. } = Scene::new(&world, unit).await;
+        let Scene { owner, service, caller, .. } = Scene::new(unit).await;
         for number in [NUMBER, one, two, three] {
             site::credential(&owner, number, "password").await;
             let answer = caller.log_in(&service.base, number, RIGHT).await;
@@ -143,8 +110,9 @@ async fn w1_table(world: Arc<World>) {
     }
 }
 
-async fn w3_spellings(world: Arc<World>) {
-    let Scene { owner, service, caller, .. } = Scene::new(&world, "line").await;
+#[tokio::test(flavor = "multi_thread")]
+async fn w3_every_spelling_of_a_number_is_one_login() {
+    let Scene { owner, service, caller, .. } = Scene::new("line").await;
     site::credential(&owner, NUMBER, "password").await;
     // As keyboards, spreadsheets and address books write it; `C2`'s count would be many times ten
     // if each had its own.
@@ -193,12 +161,36 @@ async fn w3_spellings(world: Arc<World>) {
     assert_eq!(told.iter().map(|row| row.get(0)).collect::<Vec<&str>>(), [NUMBER]);
 }
 
-async fn w3_password(world: Arc<World>) {
-    let Scene { owner, service, caller, .. } = Scene::new(&world, "line").await;
+#[tokio::test(flavor = "multi_thread")]
+async fn w3_the_password_is_taken_exactly_as_typed() {
+    let Scene { owner, service, caller, .. } = Scene::new("line").await;
     site::credential(&owner, NUMBER, "password").await;
     for typed in ["48151623 ", " 48151623", "４８１５１６２３", "4815-1623", ""] {
         assert_eq!(caller.log_in(&service.base, NUMBER, typed).await.status, 401, "{typed:?}");
     }
     assert_eq!(site::count(&owner, NUMBER).await, (5, false));
     assert_eq!(caller.log_in(&service.base, NUMBER, RIGHT).await.status, 200);
+}
+
+async fn void_after(kind: &str, limit: i32) {
+    let Scene { owner, service, caller, .. } = Scene::new("line").await;
+    site::credential(&owner, NUMBER, kind).await;
+    for round in 0..2 {
+        for wrong in 1..limit {
+            assert_eq!(caller.log_in(&service.base, NUMBER, WRONG).await.status, 401);
+            assert_eq!(site::count(&owner, NUMBER).await, (wrong, false), "round {round}");
+        }
+        assert_eq!(caller.log_in(&service.base, NUMBER, RIGHT).await.status, 200);
+        assert_eq!(site::count(&owner, NUMBER).await, (0, false), "a good login begins anew");
+    }
+    for _ in 0..limit {
+        assert_eq!(caller.log_in(&service.base, NUMBER, WRONG).await.status, 401);
+    }
+    assert_eq!(site::count(&owner, NUMBER).await, (limit, true));
+    assert_eq!(caller.log_in(&service.base, NUMBER, RIGHT).await.status, 401);
+    assert_eq!(site::count(&owner, NUMBER).await, (limit, true));
+    let voided = ("voided".to_owned(), "wrong_entries".to_owned());
+    let audit = site::audit(&owner).await;
+    assert_eq!(audit.iter().filter(|row| **row == voided).count(), 1);
+    assert_eq!(audit.last().unwrap(), &("login".to_owned(), "void".to_owned()));
 }

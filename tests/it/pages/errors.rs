@@ -1,29 +1,16 @@
 //! What goes wrong is a page that says what to do; under `/api` it stays a problem document.
 
-use std::sync::Arc;
-
 use karipass_lab::postgres::Shutdown;
-use libtest_mimic::Trial;
 use reqwest::Method;
 use reqwest::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, LOCATION, RETRY_AFTER};
 
 use super::browser::{Browser, leads_to, title, token, with_host};
 use crate::site::{self, NUMBER, RIGHT, Service, WRONG};
-use crate::world::{World, trial};
+use crate::support;
 
-pub fn trials(world: &Arc<World>) -> Vec<Trial> {
-    vec![
-        trial(world, "w4_what_no_page_answers_is_a_page_that_leads_on", no_page),
-        trial(world, "w4_too_large_a_form_is_told_in_a_page", too_large),
-        trial(world, "w4_whoever_tries_too_often_is_told_how_long_to_wait", limit),
-        trial(world, "w4_without_the_store_a_page_says_when_to_come_back", no_store),
-        trial(world, "w4_the_style_sheet_alone_is_kept_under_a_path_of_its_own", style),
-        trial(world, "w4_no_redirect_leads_where_a_request_says", redirects),
-    ]
-}
-
-async fn no_page(world: Arc<World>) {
-    let service = Service::start(&world.database().await, &[]).await;
+#[tokio::test(flavor = "multi_thread")]
+async fn w4_what_no_page_answers_is_a_page_that_leads_on() {
+    let service = Service::start(&support::database().await, &[]).await;
     let mut browser = Browser::new(&service.base);
     for path in ["/nothing", "/login/", "/assets/style.css", "/index.html", "/favicon.ico"] {
         let page = browser.get(path).await;
@@ -48,8 +35,9 @@ async fn no_page(world: Arc<World>) {
     assert_eq!(browser.get("/api/v1/login").await.code(), "method_not_allowed");
 }
 
-async fn too_large(world: Arc<World>) {
-    let database = world.database().await;
+#[tokio::test(flavor = "multi_thread")]
+async fn w4_too_large_a_form_is_told_in_a_page() {
+    let database = support::database().await;
     let owner = database.owner().await.unwrap();
     site::contract(&owner, "line").await;
     site::credential(&owner, NUMBER, "temporary").await;
@@ -66,8 +54,9 @@ async fn too_large(world: Arc<World>) {
     assert_eq!(site::count(&owner, NUMBER).await, (1, false));
 }
 
-async fn limit(world: Arc<World>) {
-    let database = world.database().await;
+#[tokio::test(flavor = "multi_thread")]
+async fn w4_whoever_tries_too_often_is_told_how_long_to_wait() {
+    let database = support::database().await;
     let owner = database.owner().await.unwrap();
     site::contract(&owner, "line").await;
     site::credential(&owner, NUMBER, "password").await;
@@ -85,8 +74,9 @@ async fn limit(world: Arc<World>) {
     assert_eq!(browser.get("/login").await.status, 200);
 }
 
-async fn no_store(world: Arc<World>) {
-    let (postgres, database) = world.mortal().await;
+#[tokio::test(flavor = "multi_thread")]
+async fn w4_without_the_store_a_page_says_when_to_come_back() {
+    let (postgres, database) = support::stoppable_cluster().await;
     let owner = database.owner().await.unwrap();
     site::contract(&owner, "line").await;
     site::credential(&owner, NUMBER, "temporary").await;
@@ -105,8 +95,9 @@ async fn no_store(world: Arc<World>) {
     assert_eq!(site::count(&owner, NUMBER).await, (0, false));
 }
 
-async fn style(world: Arc<World>) {
-    let service = Service::start(&world.database().await, &[]).await;
+#[tokio::test(flavor = "multi_thread")]
+async fn w4_the_style_sheet_alone_is_kept_under_a_path_of_its_own() {
+    let service = Service::start(&support::database().await, &[]).await;
     let mut browser = Browser::new(&service.base);
     let page = browser.get("/login").await.body;
     for (before, kind) in [
@@ -121,8 +112,9 @@ async fn style(world: Arc<World>) {
     }
 }
 
-async fn redirects(world: Arc<World>) {
-    let database = world.database().await;
+#[tokio::test(flavor = "multi_thread")]
+async fn w4_no_redirect_leads_where_a_request_says() {
+    let database = support::database().await;
     let owner = database.owner().await.unwrap();
     site::contract(&owner, "line").await;
     site::credential(&owner, NUMBER, "password").await;

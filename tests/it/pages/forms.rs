@@ -1,35 +1,15 @@
 //! Forms that are not this browser's own (row 15).
 
-use std::sync::Arc;
-
-use libtest_mimic::Trial;
 use reqwest::Method;
 use reqwest::header::{CONTENT_TYPE, SET_COOKIE};
 
 use super::browser::{BEFORE_LOGIN, Browser, SESSION, Told, leads_to, title, token};
 use crate::site::{self, NUMBER, RIGHT, Service};
-use crate::world::{World, trial};
+use crate::support;
 
 /// Every path that takes a form, and whether it is for whoever is logged in.
 const FORMS: [(&str, bool); 4] =
     [("/login", false), ("/password", true), ("/unit/number", true), ("/logout", true)];
-
-pub fn trials(world: &Arc<World>) -> Vec<Trial> {
-    vec![
-        trial(world, "row_15_a_form_without_this_browsers_own_token_does_nothing", tokens),
-        trial(world, "row_15_another_sites_form_does_nothing", origins),
-        trial(world, "row_15_the_token_is_another_with_every_login", renewed),
-        trial(world, "a_body_that_is_no_form_is_refused", no_form),
-    ]
-}
-
-async fn world_with_login(world: &World) -> (Service, tokio_postgres::Client) {
-    let database = world.database().await;
-    let owner = database.owner().await.unwrap();
-    site::contract(&owner, "line").await;
-    site::credential(&owner, NUMBER, "password").await;
-    (Service::start(&database, &[]).await, owner)
-}
 
 /// What makes each of the forms do its work.
 const FIELDS: [(&str, &str); 7] = [
@@ -42,8 +22,9 @@ const FIELDS: [(&str, &str); 7] = [
     ("password-0612345600", RIGHT),
 ];
 
-async fn tokens(world: Arc<World>) {
-    let (service, owner) = world_with_login(&world).await;
+#[tokio::test(flavor = "multi_thread")]
+async fn row_15_a_form_without_this_browsers_own_token_does_nothing() {
+    let (service, owner) = service_with_login().await;
     let own = Told { sec_fetch_site: Some("same-origin"), origin: Some(&service.base) };
     let mut stranger = Browser::new(&service.base);
     let strangers = token(&stranger.get("/login").await);
@@ -92,13 +73,9 @@ async fn tokens(world: Arc<World>) {
     }
 }
 
-/// A change of the unit is answered with its outcome, all else with what comes next.
-fn done_with(path: &str) -> u16 {
-    if path.starts_with("/unit/") { 200 } else { 303 }
-}
-
-async fn origins(world: Arc<World>) {
-    let (service, owner) = world_with_login(&world).await;
+#[tokio::test(flavor = "multi_thread")]
+async fn row_15_another_sites_form_does_nothing() {
+    let (service, owner) = service_with_login().await;
     let own = service.base.as_str();
     for (path, logged_in) in FORMS {
         let mut browser = Browser::new(&service.base);
@@ -132,8 +109,9 @@ async fn origins(world: Arc<World>) {
     }
 }
 
-async fn renewed(world: Arc<World>) {
-    let (service, _) = world_with_login(&world).await;
+#[tokio::test(flavor = "multi_thread")]
+async fn row_15_the_token_is_another_with_every_login() {
+    let (service, _) = service_with_login().await;
     let mut browser = Browser::new(&service.base);
     let page = browser.get("/login").await;
     let before = browser.cookies[BEFORE_LOGIN].clone();
@@ -150,8 +128,9 @@ async fn renewed(world: Arc<World>) {
     assert_ne!(token(&browser.get("/").await), token(&top));
 }
 
-async fn no_form(world: Arc<World>) {
-    let (service, owner) = world_with_login(&world).await;
+#[tokio::test(flavor = "multi_thread")]
+async fn a_body_that_is_no_form_is_refused() {
+    let (service, owner) = service_with_login().await;
     let mut browser = Browser::new(&service.base);
     let good = token(&browser.get("/login").await);
     let form = "application/x-www-form-urlencoded";
@@ -173,4 +152,17 @@ async fn no_form(world: Arc<World>) {
         );
     }
     assert!(site::audit(&owner).await.is_empty());
+}
+
+async fn service_with_login() -> (Service, tokio_postgres::Client) {
+    let database = support::database().await;
+    let owner = database.owner().await.unwrap();
+    site::contract(&owner, "line").await;
+    site::credential(&owner, NUMBER, "password").await;
+    (Service::start(&database, &[]).await, owner)
+}
+
+/// A change of the unit is answered with its outcome, all else with what comes next.
+fn done_with(path: &str) -> u16 {
+    if path.starts_with("/unit/") { 200 } else { 303 }
 }

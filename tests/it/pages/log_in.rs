@@ -1,28 +1,15 @@
 //! `/login` and `/`: W1–W4.
 
-use std::sync::Arc;
-
-use libtest_mimic::Trial;
 use reqwest::header::DATE;
 
 use super::browser::{BEFORE_LOGIN, Browser, SESSION, leads_to, title};
 use crate::login::equality::{WAYS, commits};
 use crate::site::{self, Answer, NUMBER, RIGHT, Service, WRONG};
-use crate::world::{World, trial};
+use crate::support;
 
-pub fn trials(world: &Arc<World>) -> Vec<Trial> {
-    vec![
-        trial(world, "w4_a_login_leads_to_the_top_page_and_logging_out_ends_it", there_and_back),
-        trial(world, "w4_the_login_page_tells_what_the_manual_tells", help),
-        trial(world, "w1_the_top_page_shows_what_each_login_configures", w1_table),
-        trial(world, "w2_every_refusal_is_the_same_page_after_one_hash_and_one_commit", w2),
-        trial(world, "w3_the_number_is_kept_as_typed_and_never_taken_as_html", w3),
-        trial(world, "w4_an_empty_field_is_asked_for_and_not_counted", empty),
-    ]
-}
-
-async fn there_and_back(world: Arc<World>) {
-    let database = world.database().await;
+#[tokio::test(flavor = "multi_thread")]
+async fn w4_a_login_leads_to_the_top_page_and_logging_out_ends_it() {
+    let database = support::database().await;
     let owner = database.owner().await.unwrap();
     site::contract(&owner, "line").await;
     site::credential(&owner, NUMBER, "password").await;
@@ -48,9 +35,10 @@ async fn there_and_back(world: Arc<World>) {
     assert_eq!(audit.last().unwrap(), &("logout".to_owned(), "done".to_owned()));
 }
 
-async fn help(world: Arc<World>) {
+#[tokio::test(flavor = "multi_thread")]
+async fn w4_the_login_page_tells_what_the_manual_tells() {
     let number = [("KARIPASS_SITE_SET_UP_NUMBER", "0753211234")];
-    let service = Service::start(&world.database().await, &number).await;
+    let service = Service::start(&support::database().await, &number).await;
     let page = Browser::new(&service.base).get("/login").await;
     assert_eq!((page.status, title(&page)), (200, "ログイン"));
     for told in [
@@ -72,7 +60,8 @@ async fn help(world: Arc<World>) {
     }
 }
 
-async fn w1_table(world: Arc<World>) {
+#[tokio::test(flavor = "multi_thread")]
+async fn w1_the_top_page_shows_what_each_login_configures() {
     let (one, two) = ("0612345601", "0612345602");
     for (unit, name, logins) in [
         ("line", "回線単位", vec![(NUMBER, "", 2, true)]),
@@ -83,7 +72,7 @@ async fn w1_table(world: Arc<World>) {
             vec![(NUMBER, "（管理者）", 2, true), (one, "（ユーザ）", 1, false)],
         ),
     ] {
-        let database = world.database().await;
+        let database = support::database().await;
         let owner = database.owner().await.unwrap();
         site::contract(&owner, unit).await;
         let service = Service::start(&database, &[]).await;
@@ -99,9 +88,10 @@ async fn w1_table(world: Arc<World>) {
     }
 }
 
-async fn w2(world: Arc<World>) {
+#[tokio::test(flavor = "multi_thread")]
+async fn w2_every_refusal_is_the_same_page_after_one_hash_and_one_commit() {
     // A cluster of its own: what its transactions wrote is counted over all of it.
-    let (cluster, _) = world.mortal().await;
+    let (cluster, _) = support::stoppable_cluster().await;
     let mut first: Option<Answer> = None;
     // One browser, so that the form's token is the same; one cookie serves every site here.
     let mut cookies = None;
@@ -134,8 +124,9 @@ async fn w2(world: Arc<World>) {
     }
 }
 
-async fn w3(world: Arc<World>) {
-    let database = world.database().await;
+#[tokio::test(flavor = "multi_thread")]
+async fn w3_the_number_is_kept_as_typed_and_never_taken_as_html() {
+    let database = support::database().await;
     let service = Service::start(&database, &[]).await;
     let mut browser = Browser::new(&service.base);
     let page = browser.get("/login").await;
@@ -155,8 +146,9 @@ async fn w3(world: Arc<World>) {
     }
 }
 
-async fn empty(world: Arc<World>) {
-    let database = world.database().await;
+#[tokio::test(flavor = "multi_thread")]
+async fn w4_an_empty_field_is_asked_for_and_not_counted() {
+    let database = support::database().await;
     let owner = database.owner().await.unwrap();
     site::contract(&owner, "line").await;
     site::credential(&owner, NUMBER, "temporary").await;

@@ -1,46 +1,16 @@
 //! `/password`: C5, C6, and what the top page says of the password's end.
 
-use std::sync::Arc;
-
-use libtest_mimic::Trial;
 use tokio_postgres::Client;
 
 use super::browser::{Browser, SESSION, leads_to, title};
 use crate::site::{self, Answer, Caller, NUMBER, RIGHT, Service, WRONG};
-use crate::world::{World, trial};
+use crate::support;
 
 const NEW: &str = "abcd1234";
 
-pub fn trials(world: &Arc<World>) -> Vec<Trial> {
-    vec![
-        trial(world, "c6_a_temporary_password_is_changed_before_anything_else", forced),
-        trial(world, "c6_a_password_of_60_days_is_changed_before_anything_else", expired),
-        trial(world, "c5_every_reason_is_told_at_once_beside_its_field", reasons),
-        trial(world, "c5_a_wrong_current_password_counts_and_the_last_one_voids_it", wrong),
-        trial(world, "c2_a_password_that_strangers_voided_is_told_and_the_session_goes_on", void),
-        trial(world, "c5_an_empty_current_password_is_asked_for_and_not_counted", empty),
-        trial(world, "w4_from_day_46_the_top_page_warns_of_the_passwords_end", notice),
-        trial(world, "w6_a_change_elsewhere_ends_the_session_of_an_open_form", elsewhere),
-    ]
-}
-
-async fn service(world: &World, kind: &str) -> (Service, Client) {
-    let database = world.database().await;
-    let owner = database.owner().await.unwrap();
-    site::contract(&owner, "line").await;
-    site::credential(&owner, NUMBER, kind).await;
-    (Service::start(&database, &[]).await, owner)
-}
-
-async fn change(browser: &mut Browser, current: &str, new: &str, again: &str) -> Answer {
-    let page = browser.get("/password").await;
-    assert_eq!((page.status, title(&page)), (200, "パスワード変更"));
-    let fields = [("current", current), ("new", new), ("new_again", again)];
-    browser.submit(&page, "/password", &fields).await
-}
-
-async fn forced(world: Arc<World>) {
-    let (service, owner) = service(&world, "temporary").await;
+#[tokio::test(flavor = "multi_thread")]
+async fn c6_a_temporary_password_is_changed_before_anything_else() {
+    let (service, owner) = service("temporary").await;
     let mut browser = Browser::new(&service.base);
     browser.log_in(NUMBER, RIGHT).await;
     assert_eq!(leads_to(&browser.get("/").await), "/password");
@@ -66,8 +36,9 @@ async fn forced(world: Arc<World>) {
     assert_eq!(title(&again.get("/").await), "設定サイトトップ");
 }
 
-async fn expired(world: Arc<World>) {
-    let (service, owner) = service(&world, "password").await;
+#[tokio::test(flavor = "multi_thread")]
+async fn c6_a_password_of_60_days_is_changed_before_anything_else() {
+    let (service, owner) = service("password").await;
     site::age(&owner, NUMBER, "59 days 23 hours 59 minutes").await;
     let mut browser = Browser::new(&service.base);
     browser.log_in(NUMBER, RIGHT).await;
@@ -81,8 +52,9 @@ async fn expired(world: Arc<World>) {
     assert_eq!(browser.get("/").await.status, 200);
 }
 
-async fn reasons(world: Arc<World>) {
-    let (service, owner) = service(&world, "password").await;
+#[tokio::test(flavor = "multi_thread")]
+async fn c5_every_reason_is_told_at_once_beside_its_field() {
+    let (service, owner) = service("password").await;
     let mut browser = Browser::new(&service.base);
     browser.log_in(NUMBER, RIGHT).await;
     let (short, long) = ("8桁以上で", "12桁以内で");
@@ -123,9 +95,10 @@ async fn reasons(world: Arc<World>) {
     assert_eq!(site::count(&owner, NUMBER).await, (0, false));
 }
 
-async fn wrong(world: Arc<World>) {
+#[tokio::test(flavor = "multi_thread")]
+async fn c5_a_wrong_current_password_counts_and_the_last_one_voids_it() {
     for (kind, limit) in [("temporary", 3), ("password", 10)] {
-        let (service, owner) = service(&world, kind).await;
+        let (service, owner) = service(kind).await;
         let mut browser = Browser::new(&service.base);
         browser.log_in(NUMBER, RIGHT).await;
         for counted in 1..limit {
@@ -145,9 +118,10 @@ async fn wrong(world: Arc<World>) {
     }
 }
 
-async fn void(world: Arc<World>) {
+#[tokio::test(flavor = "multi_thread")]
+async fn c2_a_password_that_strangers_voided_is_told_and_the_session_goes_on() {
     for (kind, limit) in [("temporary", 3), ("password", 10)] {
-        let (service, owner) = service(&world, kind).await;
+        let (service, owner) = service(kind).await;
         let mut browser = Browser::new(&service.base);
         browser.log_in(NUMBER, RIGHT).await;
         for _ in 0..limit {
@@ -162,8 +136,9 @@ async fn void(world: Arc<World>) {
     }
 }
 
-async fn empty(world: Arc<World>) {
-    let (service, owner) = service(&world, "temporary").await;
+#[tokio::test(flavor = "multi_thread")]
+async fn c5_an_empty_current_password_is_asked_for_and_not_counted() {
+    let (service, owner) = service("temporary").await;
     let mut browser = Browser::new(&service.base);
     browser.log_in(NUMBER, RIGHT).await;
     for (new, again, mistakes) in [(NEW, NEW, 1), ("", "", 2), ("12345678", "x", 3)] {
@@ -175,8 +150,9 @@ async fn empty(world: Arc<World>) {
     assert_eq!(site::count(&owner, NUMBER).await, (0, false));
 }
 
-async fn notice(world: Arc<World>) {
-    let (service, owner) = service(&world, "password").await;
+#[tokio::test(flavor = "multi_thread")]
+async fn w4_from_day_46_the_top_page_warns_of_the_passwords_end() {
+    let (service, owner) = service("password").await;
     site::age(&owner, NUMBER, "45 days 23 hours 59 minutes").await;
     let mut browser = Browser::new(&service.base);
     browser.log_in(NUMBER, RIGHT).await;
@@ -193,8 +169,9 @@ async fn notice(world: Arc<World>) {
     assert_eq!(top.matches(&day).count(), 2, "{day} in the warning and the table: {top}");
 }
 
-async fn elsewhere(world: Arc<World>) {
-    let (service, owner) = service(&world, "password").await;
+#[tokio::test(flavor = "multi_thread")]
+async fn w6_a_change_elsewhere_ends_the_session_of_an_open_form() {
+    let (service, owner) = service("password").await;
     let mut first = Browser::new(&service.base);
     let mut second = Browser::new(&service.base);
     first.log_in(NUMBER, RIGHT).await;
@@ -208,4 +185,19 @@ async fn elsewhere(world: Arc<World>) {
     // Another window of the same browser: its form is stale, and says so.
     let stale = first.submit(&page, "/password", &fields).await;
     assert_eq!((stale.status, title(&stale)), (403, "エラー：画面が古くなっています"));
+}
+
+async fn service(kind: &str) -> (Service, Client) {
+    let database = support::database().await;
+    let owner = database.owner().await.unwrap();
+    site::contract(&owner, "line").await;
+    site::credential(&owner, NUMBER, kind).await;
+    (Service::start(&database, &[]).await, owner)
+}
+
+async fn change(browser: &mut Browser, current: &str, new: &str, again: &str) -> Answer {
+    let page = browser.get("/password").await;
+    assert_eq!((page.status, title(&page)), (200, "パスワード変更"));
+    let fields = [("current", current), ("new", new), ("new_again", again)];
+    browser.submit(&page, "/password", &fields).await
 }

@@ -1,40 +1,19 @@
 //! The session's cookie: W5 and the doors.
 
-use std::sync::Arc;
-
-use libtest_mimic::Trial;
 use reqwest::Method;
 
 use super::browser::{BEFORE_LOGIN, Browser, SESSION, leads_to, title, token};
 use crate::site::{self, Caller, Daemon, NUMBER, RIGHT, Service, WRONG};
-use crate::world::{World, trial};
+use crate::support;
 
-pub fn trials(world: &Arc<World>) -> Vec<Trial> {
-    vec![
-        trial(world, "w5_a_cookie_that_was_there_before_the_login_is_not_the_sessions", fixation),
-        trial(world, "w5_a_login_over_a_session_ends_it", twice),
-        trial(world, "a_form_that_is_sent_twice_does_not_take_the_new_sessions_cookie", sent_twice),
-        trial(world, "w5_a_cookie_that_was_tampered_with_opens_nothing", tampered),
-        trial(world, "w5_a_logged_out_cookie_opens_nothing", replayed),
-        trial(world, "w5_a_session_left_idle_ends_and_says_so", idle),
-        trial(world, "w5_after_12_hours_a_session_ends_in_any_case", absolute),
-        trial(world, "row_9_no_route_walks_around_the_forced_change", walk),
-        trial(world, "without_a_session_no_page_is_shown", outside),
-        trial(world, "row_10_no_secret_of_a_form_is_in_the_log_at_trace", logged),
-        trial(world, "the_cookie_never_opens_the_api_nor_a_bearer_token_the_pages", doors),
-    ]
-}
+/// Every page that is for whoever is logged in, but the password's change.
+const PAGES: [&str; 5] = ["/", "/unit", "/unit/line", "/unit/number", "/unit/admin_user"];
+/// Every form that is for whoever is logged in, but that and logging out.
+const FORMS: [&str; 3] = ["/unit/line", "/unit/number", "/unit/admin_user"];
 
-async fn service_with_login(world: &World) -> (Service, tokio_postgres::Client) {
-    let database = world.database().await;
-    let owner = database.owner().await.unwrap();
-    site::contract(&owner, "line").await;
-    site::credential(&owner, NUMBER, "password").await;
-    (Service::start(&database, &[]).await, owner)
-}
-
-async fn fixation(world: Arc<World>) {
-    let (service, _) = service_with_login(&world).await;
+#[tokio::test(flavor = "multi_thread")]
+async fn w5_a_cookie_that_was_there_before_the_login_is_not_the_sessions() {
+    let (service, _) = service_with_login().await;
     let known = "A".repeat(43);
     let mut attacker = Browser::new(&service.base);
     attacker.cookies.insert(SESSION.to_owned(), known.clone());
@@ -53,8 +32,9 @@ async fn fixation(world: Arc<World>) {
     assert_ne!(victim.cookies[SESSION], first);
 }
 
-async fn twice(world: Arc<World>) {
-    let (service, _) = service_with_login(&world).await;
+#[tokio::test(flavor = "multi_thread")]
+async fn w5_a_login_over_a_session_ends_it() {
+    let (service, _) = service_with_login().await;
     let mut browser = Browser::new(&service.base);
     let form = browser.get("/login").await;
     let before = browser.cookies[BEFORE_LOGIN].clone();
@@ -68,8 +48,9 @@ async fn twice(world: Arc<World>) {
     assert_eq!(leads_to(&first.get("/").await), "/login", "the first session is over");
 }
 
-async fn sent_twice(world: Arc<World>) {
-    let (service, _) = service_with_login(&world).await;
+#[tokio::test(flavor = "multi_thread")]
+async fn a_form_that_is_sent_twice_does_not_take_the_new_sessions_cookie() {
+    let (service, _) = service_with_login().await;
     let mut browser = Browser::new(&service.base);
     browser.log_in(NUMBER, RIGHT).await;
     let form = browser.get("/password").await;
@@ -81,8 +62,9 @@ async fn sent_twice(world: Arc<World>) {
     assert!(again.cookies.contains_key(SESSION), "it may be the new session's by now");
 }
 
-async fn tampered(world: Arc<World>) {
-    let (service, _) = service_with_login(&world).await;
+#[tokio::test(flavor = "multi_thread")]
+async fn w5_a_cookie_that_was_tampered_with_opens_nothing() {
+    let (service, _) = service_with_login().await;
     let mut browser = Browser::new(&service.base);
     browser.log_in(NUMBER, RIGHT).await;
     let good = browser.cookies[SESSION].clone();
@@ -107,8 +89,9 @@ async fn tampered(world: Arc<World>) {
     assert_eq!(browser.get("/").await.status, 200);
 }
 
-async fn replayed(world: Arc<World>) {
-    let (service, _) = service_with_login(&world).await;
+#[tokio::test(flavor = "multi_thread")]
+async fn w5_a_logged_out_cookie_opens_nothing() {
+    let (service, _) = service_with_login().await;
     let mut browser = Browser::new(&service.base);
     browser.log_in(NUMBER, RIGHT).await;
     let mut thief = browser.clone();
@@ -122,8 +105,9 @@ async fn replayed(world: Arc<World>) {
     assert_eq!(title(&thief.get("/session-over").await), "エラー：ログインの状態が終了しています");
 }
 
-async fn idle(world: Arc<World>) {
-    let (service, owner) = service_with_login(&world).await;
+#[tokio::test(flavor = "multi_thread")]
+async fn w5_a_session_left_idle_ends_and_says_so() {
+    let (service, owner) = service_with_login().await;
     let mut browser = Browser::new(&service.base);
     browser.log_in(NUMBER, RIGHT).await;
     let top = browser.get("/").await;
@@ -149,8 +133,9 @@ async fn idle(world: Arc<World>) {
     assert_eq!(browser.get("/login").await.status, 200, "the way in is open");
 }
 
-async fn absolute(world: Arc<World>) {
-    let (service, owner) = service_with_login(&world).await;
+#[tokio::test(flavor = "multi_thread")]
+async fn w5_after_12_hours_a_session_ends_in_any_case() {
+    let (service, owner) = service_with_login().await;
     let mut browser = Browser::new(&service.base);
     browser.log_in(NUMBER, RIGHT).await;
     let began = async |ago: &str| {
@@ -163,13 +148,9 @@ async fn absolute(world: Arc<World>) {
     assert_eq!(leads_to(&browser.get("/").await), "/login");
 }
 
-/// Every page that is for whoever is logged in, but the password's change.
-const PAGES: [&str; 5] = ["/", "/unit", "/unit/line", "/unit/number", "/unit/admin_user"];
-/// Every form that is for whoever is logged in, but that and logging out.
-const FORMS: [&str; 3] = ["/unit/line", "/unit/number", "/unit/admin_user"];
-
-async fn walk(world: Arc<World>) {
-    let (service, owner) = service_with_login(&world).await;
+#[tokio::test(flavor = "multi_thread")]
+async fn row_9_no_route_walks_around_the_forced_change() {
+    let (service, owner) = service_with_login().await;
     for (kind, age) in [("temporary", "1 second"), ("password", "60 days")] {
         site::credential(&owner, NUMBER, kind).await;
         site::age(&owner, NUMBER, age).await;
@@ -191,8 +172,9 @@ async fn walk(world: Arc<World>) {
     assert_eq!(unit, "line");
 }
 
-async fn outside(world: Arc<World>) {
-    let (service, _) = service_with_login(&world).await;
+#[tokio::test(flavor = "multi_thread")]
+async fn without_a_session_no_page_is_shown() {
+    let (service, _) = service_with_login().await;
     let mut browser = Browser::new(&service.base);
     for path in PAGES.into_iter().chain(["/password"]) {
         assert_eq!(leads_to(&browser.get(path).await), "/login", "{path}");
@@ -203,8 +185,9 @@ async fn outside(world: Arc<World>) {
     }
 }
 
-async fn logged(world: Arc<World>) {
-    let database = world.database().await;
+#[tokio::test(flavor = "multi_thread")]
+async fn row_10_no_secret_of_a_form_is_in_the_log_at_trace() {
+    let database = support::database().await;
     let owner = database.owner().await.unwrap();
     site::contract(&owner, "line").await;
     site::credential(&owner, NUMBER, "temporary").await;
@@ -238,8 +221,9 @@ async fn logged(world: Arc<World>) {
     }
 }
 
-async fn doors(world: Arc<World>) {
-    let (service, _) = service_with_login(&world).await;
+#[tokio::test(flavor = "multi_thread")]
+async fn the_cookie_never_opens_the_api_nor_a_bearer_token_the_pages() {
+    let (service, _) = service_with_login().await;
     let mut browser = Browser::new(&service.base);
     browser.log_in(NUMBER, RIGHT).await;
     let cookie = browser.cookies[SESSION].clone();
@@ -264,4 +248,12 @@ async fn doors(world: Arc<World>) {
         200,
         "it is good at its own door"
     );
+}
+
+async fn service_with_login() -> (Service, tokio_postgres::Client) {
+    let database = support::database().await;
+    let owner = database.owner().await.unwrap();
+    site::contract(&owner, "line").await;
+    site::credential(&owner, NUMBER, "password").await;
+    (Service::start(&database, &[]).await, owner)
 }

@@ -1,74 +1,19 @@
 //! `/unit` and `/unit/{unit}`: table U, U2, W6.
 
-use std::sync::Arc;
-
-use libtest_mimic::Trial;
 use tokio_postgres::Client;
 
 use super::browser::{Browser, leads_to, title};
 use crate::site::{self, Answer, NUMBER, RIGHT, Service, WRONG};
-use crate::world::{World, trial};
+use crate::support;
 
 const ONE: &str = "0612345601";
 const TWO: &str = "0612345602";
 
-pub fn trials(world: &Arc<World>) -> Vec<Trial> {
-    vec![
-        trial(world, "u_each_change_asks_for_its_passwords_and_tells_who_logs_in_now", table),
-        trial(world, "u_a_wrong_password_is_told_beside_its_number_and_nothing_changes", wrong),
-        trial(world, "u_an_empty_password_is_asked_for_and_not_counted", empty),
-        trial(world, "u_one_wrong_password_too_many_of_ones_own_ends_the_session", one_too_many),
-        trial(world, "u3_a_void_password_is_told_instead_of_the_form_and_how_to_set_one", void),
-        trial(world, "u2_a_user_cannot_change_the_unit", user),
-        trial(world, "w6_a_form_from_before_someone_elses_change_does_nothing", elsewhere),
-        trial(world, "u_only_a_unit_that_is_not_in_force_has_a_form", which),
-    ]
-}
-
-async fn service(world: &World, unit: &str, with_password: &[&str]) -> (Service, Client) {
-    let database = world.database().await;
-    let owner = database.owner().await.unwrap();
-    site::contract(&owner, unit).await;
-    for number in with_password {
-        site::credential(&owner, number, "password").await;
-    }
-    (Service::start(&database, &[]).await, owner)
-}
-
-async fn unit(owner: &Client) -> String {
-    owner.query_one("SELECT unit FROM contract", &[]).await.unwrap().get(0)
-}
-
-/// The numbers that a form asks for.
-fn asked(page: &Answer) -> Vec<&str> {
-    let fields = page.body.split("<input id=\"password-").skip(1);
-    fields.map(|field| field.split('"').next().unwrap()).collect()
-}
-
-fn version(page: &Answer) -> String {
-    let after = page.body.split_once("name=\"version\" value=\"").unwrap().1;
-    after.split('"').next().unwrap().to_owned()
-}
-
-/// Fills in the form with these passwords.
-async fn send(
-    browser: &mut Browser,
-    page: &Answer,
-    path: &str,
-    passwords: &[(&str, &str)],
-) -> Answer {
-    let named: Vec<_> =
-        passwords.iter().map(|(number, typed)| (format!("password-{number}"), *typed)).collect();
-    let version = version(page);
-    let mut fields = vec![("version", version.as_str())];
-    fields.extend(named.iter().map(|(name, typed)| (name.as_str(), *typed)));
-    browser.submit(page, path, &fields).await
-}
-
 const OWN: &str = "この電話番号のいままでのパスワード";
 const NOTHING: &str = "仮パスワードの設定が必要です";
 
-async fn table(world: Arc<World>) {
+#[tokio::test(flavor = "multi_thread")]
+async fn u_each_change_asks_for_its_passwords_and_tells_who_logs_in_now() {
     let changers = |number: &str| format!("{number}でログインしたときのパスワード");
     let (one, two, contract) = ("06-1234-5601", "06-1234-5602", "06-1234-5600");
     let own = || OWN.to_owned();
@@ -99,7 +44,7 @@ async fn table(world: Arc<World>) {
         ("admin_user", "number", NUMBER, vec![TWO], vec![(one, NOTHING.to_owned()), (two, own())]),
     ] {
         let with_password = [vec![changer], others].concat();
-        let (service, owner) = service(&world, from, &with_password).await;
+        let (service, owner) = service(from, &with_password).await;
         let mut browser = Browser::new(&service.base);
         browser.log_in(changer, RIGHT).await;
         let path = format!("/unit/{to}");
@@ -136,8 +81,9 @@ async fn table(world: Arc<World>) {
     }
 }
 
-async fn wrong(world: Arc<World>) {
-    let (service, owner) = service(&world, "number", &[ONE, TWO]).await;
+#[tokio::test(flavor = "multi_thread")]
+async fn u_a_wrong_password_is_told_beside_its_number_and_nothing_changes() {
+    let (service, owner) = service("number", &[ONE, TWO]).await;
     let mut browser = Browser::new(&service.base);
     browser.log_in(ONE, RIGHT).await;
     let mut page = browser.get("/unit/line").await;
@@ -161,8 +107,9 @@ async fn wrong(world: Arc<World>) {
     assert_eq!(title(&done), "認証単位を変更しました");
 }
 
-async fn empty(world: Arc<World>) {
-    let (service, owner) = service(&world, "number", &[ONE, TWO]).await;
+#[tokio::test(flavor = "multi_thread")]
+async fn u_an_empty_password_is_asked_for_and_not_counted() {
+    let (service, owner) = service("number", &[ONE, TWO]).await;
     let mut browser = Browser::new(&service.base);
     browser.log_in(ONE, RIGHT).await;
     let page = browser.get("/unit/line").await;
@@ -184,8 +131,9 @@ async fn empty(world: Arc<World>) {
     assert_eq!(unit(&owner).await, "number");
 }
 
-async fn one_too_many(world: Arc<World>) {
-    let (service, owner) = service(&world, "number", &[ONE, TWO]).await;
+#[tokio::test(flavor = "multi_thread")]
+async fn u_one_wrong_password_too_many_of_ones_own_ends_the_session() {
+    let (service, owner) = service("number", &[ONE, TWO]).await;
     let mut browser = Browser::new(&service.base);
     browser.log_in(ONE, RIGHT).await;
     let page = browser.get("/unit/line").await;
@@ -205,8 +153,9 @@ async fn one_too_many(world: Arc<World>) {
     assert_eq!(unit(&owner).await, "number");
 }
 
-async fn void(world: Arc<World>) {
-    let (service, owner) = service(&world, "number", &[ONE, TWO]).await;
+#[tokio::test(flavor = "multi_thread")]
+async fn u3_a_void_password_is_told_instead_of_the_form_and_how_to_set_one() {
+    let (service, owner) = service("number", &[ONE, TWO]).await;
     let sql = "UPDATE contract_number SET service = true WHERE number = $1";
     owner.execute(sql, &[&NUMBER]).await.unwrap();
     site::credential(&owner, NUMBER, "password").await;
@@ -235,8 +184,9 @@ async fn void(world: Arc<World>) {
     assert_eq!(site::count(&owner, ONE).await, (0, false));
 }
 
-async fn user(world: Arc<World>) {
-    let (service, owner) = service(&world, "admin_user", &[NUMBER, ONE]).await;
+#[tokio::test(flavor = "multi_thread")]
+async fn u2_a_user_cannot_change_the_unit() {
+    let (service, owner) = service("admin_user", &[NUMBER, ONE]).await;
     let mut browser = Browser::new(&service.base);
     browser.log_in(ONE, RIGHT).await;
     let top = browser.get("/").await;
@@ -255,8 +205,9 @@ async fn user(world: Arc<World>) {
     assert_eq!(unit(&owner).await, "admin_user");
 }
 
-async fn elsewhere(world: Arc<World>) {
-    let (service, owner) = service(&world, "number", &[ONE]).await;
+#[tokio::test(flavor = "multi_thread")]
+async fn w6_a_form_from_before_someone_elses_change_does_nothing() {
+    let (service, owner) = service("number", &[ONE]).await;
     site::credential(&owner, TWO, "temporary").await;
     let mut first = Browser::new(&service.base);
     first.log_in(ONE, RIGHT).await;
@@ -290,8 +241,9 @@ async fn elsewhere(world: Arc<World>) {
     assert_eq!(unit(&owner).await, "line");
 }
 
-async fn which(world: Arc<World>) {
-    let (service, owner) = service(&world, "line", &[NUMBER]).await;
+#[tokio::test(flavor = "multi_thread")]
+async fn u_only_a_unit_that_is_not_in_force_has_a_form() {
+    let (service, owner) = service("line", &[NUMBER]).await;
     let mut browser = Browser::new(&service.base);
     browser.log_in(NUMBER, RIGHT).await;
     assert_eq!(leads_to(&browser.get("/unit/line").await), "/unit");
@@ -307,4 +259,44 @@ async fn which(world: Arc<World>) {
     assert_eq!(without_version.await.status, 403);
     assert_eq!(unit(&owner).await, "line");
     assert_eq!(site::count(&owner, NUMBER).await, (0, false));
+}
+
+async fn service(unit: &str, with_password: &[&str]) -> (Service, Client) {
+    let database = support::database().await;
+    let owner = database.owner().await.unwrap();
+    site::contract(&owner, unit).await;
+    for number in with_password {
+        site::credential(&owner, number, "password").await;
+    }
+    (Service::start(&database, &[]).await, owner)
+}
+
+async fn unit(owner: &Client) -> String {
+    owner.query_one("SELECT unit FROM contract", &[]).await.unwrap().get(0)
+}
+
+/// The numbers that a form asks for.
+fn asked(page: &Answer) -> Vec<&str> {
+    let fields = page.body.split("<input id=\"password-").skip(1);
+    fields.map(|field| field.split('"').next().unwrap()).collect()
+}
+
+fn version(page: &Answer) -> String {
+    let after = page.body.split_once("name=\"version\" value=\"").unwrap().1;
+    after.split('"').next().unwrap().to_owned()
+}
+
+/// Fills in the form with these passwords.
+async fn send(
+    browser: &mut Browser,
+    page: &Answer,
+    path: &str,
+    passwords: &[(&str, &str)],
+) -> Answer {
+    let named: Vec<_> =
+        passwords.iter().map(|(number, typed)| (format!("password-{number}"), *typed)).collect();
+    let version = version(page);
+    let mut fields = vec![("version", version.as_str())];
+    fields.extend(named.iter().map(|(name, typed)| (name.as_str(), *typed)));
+    browser.submit(page, path, &fields).await
 }

@@ -1,7 +1,6 @@
 //! What systemd would hear: a real datagram socket in its place.
 
 use std::os::unix::net::UnixDatagram;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -9,23 +8,10 @@ use std::time::{Duration, Instant};
 use karipass::call::prompt::SOUNDS;
 use karipass::clock;
 use karipass_lab::fake_asterisk::FakeAsterisk;
-use libtest_mimic::Trial;
 use tempfile::TempDir;
 
 use crate::site::{self, Daemon, NUMBER};
-use crate::world::{PATIENCE, World, trial};
-
-pub fn trials(world: &Arc<World>) -> Vec<Trial> {
-    vec![
-        trial(world, "systemd_hears_when_it_serves_what_is_wanting_and_when_it_stops", life),
-        trial(world, "systemd_hears_that_it_lives_only_if_it_asks", unasked),
-        trial(world, "systemd_hears_nothing_while_a_thread_hangs", hanging),
-        Trial::test("systemd_waits_for_calls_by_the_sample_unit", || {
-            sample();
-            Ok(())
-        }),
-    ]
-}
+use crate::support::{self, PATIENCE};
 
 /// What the manager grants between two signs of life.
 const GRANTED: Duration = Duration::from_secs(2);
@@ -33,6 +19,91 @@ const WATCHDOG_USEC: (&str, &str) = ("WATCHDOG_USEC", "2000000");
 /// A sign of life, and how many of them are enough to see that there are some.
 const SIGN: &str = "WATCHDOG=1\n";
 const SIGNS: usize = 4;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn systemd_hears_when_it_serves_what_is_wanting_and_when_it_stops() {
+    let ear = Ear::open();
+    let (postgres, database) = support::stoppable_cluster().await;
+    postgres.stop(karipass_lab::postgres::Shutdown::Fast).unwrap();
+    let fake = FakeAsterisk::start().await.unwrap();
+    fake.has_sounds(SOUNDS);
+    fake.refuse(true);
+    let notify = ear.path();
+    let given = [("NOTIFY_SOCKET", &*notify), ("KARIPASS_ARI_URL", fake.url()), WATCHDOG_USEC];
+    let mut daemon = Daemon::start(&database, &given);
+    // It serves, though there is nothing to serve with.
+    let before = ear.hears("READY=1", |message| message == "READY=1\n");
+    assert_eq!(before, Vec::<String>::new());
+    ear.hears("both to be wanting", |message| {
+        message.starts_with("STATUS=store: ") && message.ends_with("; ARI is not connected\n")
+    });
+    postgres.start().unwrap();
+    ear.hears("Asterisk to be wanting", |message| message == "STATUS=ARI is not connected\n");
+    fake.refuse(false);
+    ear.hears("it to be ready", |message| message == "STATUS=ready\n");
+    for _ in 0..SIGNS {
+        let others = ear.hears("a sign of life", |message| message == SIGN);
+        assert_eq!(others, Vec::<String>::new());
+    }
+    daemon.child().signal(rustix::process::Signal::TERM).unwrap();
+    ear.hears("it to stop", |message| message == "STOPPING=1\nSTATUS=karipass is stopping\n");
+    ear.hears("a sign of life while it stops", |message| message == SIGN);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn systemd_hears_that_it_lives_only_if_it_asks() {
+    let (ears, asking) = ([Ear::open(), Ear::open()], Ear::open());
+    let database = support::database().await;
+    let notify = ears.each_ref().map(Ear::path);
+    let unasked = [("NOTIFY_SOCKET", &*notify[0])];
+    let somebody_elses = [("NOTIFY_SOCKET", &*notify[1]), WATCHDOG_USEC, ("WATCHDOG_PID", "1")];
+    let daemons = [&unasked[..], &somebody_elses].map(|given| Daemon::start(&database, given));
+    // By then these would have said so too.
+    let notify = asking.path();
+    let asked = Daemon::start(&database, &[("NOTIFY_SOCKET", &*notify), WATCHDOG_USEC]);
+    for _ in 0..2 * SIGNS {
+        asking.hears("a sign of life", |message| message == SIGN);
+    }
+    drop((daemons, asked));
+    for ear in ears {
+        let is_known = |message: &str| message == "READY=1\n" || message.starts_with("STATUS=");
+        let heard = ear.all(Duration::from_millis(1));
+        assert!(heard.contains(&"READY=1\n".to_owned()), "{heard:?}");
+        assert!(heard.iter().all(|message| is_known(message)), "{heard:?}");
+    }
+}
+
+/// Whoever logs into a pipe that is full and that nobody reads hangs: the line's thread, or the workers. The
+/// rest of the daemon goes on.
+#[tokio::test(flavor = "multi_thread")]
+async fn systemd_hears_nothing_while_a_thread_hangs() {
+    let calls = AtomicUsize::new(0);
+    let fake = FakeAsterisk::start().await.unwrap();
+    fake.has_sounds(SOUNDS);
+    let impatient = site::builder().timeout(Duration::from_millis(100)).build().unwrap();
+    let impatient = &impatient;
+    let call = async |_: &str| {
+        let channel = format!("hang.{}", calls.fetch_add(1, Ordering::Relaxed));
+        fake.call(&channel, &["trusted", NUMBER]);
+        fake.hang_up(&channel);
+    };
+    hangs("karipass::ari=info", &fake, call).await;
+    let ask =
+        async |operators: &str| drop(impatient.get(format!("{operators}/livez")).send().await);
+    hangs("karipass::web=debug", &fake, ask).await;
+}
+
+#[test]
+fn systemd_waits_for_calls_by_the_sample_unit() {
+    let unit = include_str!("../../../docs/karipass.service");
+    let setting = |name: &str| {
+        unit.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix('=')).expect(name)
+    };
+    let waits = Duration::from_secs(setting("TimeoutStopSec").parse().unwrap());
+    assert!(waits > karipass::config::STOP_CALLS, "{waits:?}");
+    assert_eq!((setting("Type"), setting("Restart")), ("notify", "always"));
+    assert!(setting("WatchdogSec").parse::<u64>().unwrap() > 0);
+}
 
 /// The service manager's side.
 struct Ear {
@@ -80,85 +151,15 @@ impl Ear {
     }
 }
 
-async fn life(world: Arc<World>) {
-    let ear = Ear::open();
-    let (postgres, database) = world.mortal().await;
-    postgres.stop(karipass_lab::postgres::Shutdown::Fast).unwrap();
-    let fake = FakeAsterisk::start().await.unwrap();
-    fake.has_sounds(SOUNDS);
-    fake.refuse(true);
-    let notify = ear.path();
-    let given = [("NOTIFY_SOCKET", &*notify), ("KARIPASS_ARI_URL", fake.url()), WATCHDOG_USEC];
-    let mut daemon = Daemon::start(&database, &given);
-    // It serves, though there is nothing to serve with.
-    let before = ear.hears("READY=1", |message| message == "READY=1\n");
-    assert_eq!(before, Vec::<String>::new());
-    ear.hears("both to be wanting", |message| {
-        message.starts_with("STATUS=store: ") && message.ends_with("; ARI is not connected\n")
-    });
-    postgres.start().unwrap();
-    ear.hears("Asterisk to be wanting", |message| message == "STATUS=ARI is not connected\n");
-    fake.refuse(false);
-    ear.hears("it to be ready", |message| message == "STATUS=ready\n");
-    for _ in 0..SIGNS {
-        let others = ear.hears("a sign of life", |message| message == SIGN);
-        assert_eq!(others, Vec::<String>::new());
-    }
-    daemon.child().signal(rustix::process::Signal::TERM).unwrap();
-    ear.hears("it to stop", |message| message == "STOPPING=1\nSTATUS=karipass is stopping\n");
-    ear.hears("a sign of life while it stops", |message| message == SIGN);
-}
-
-async fn unasked(world: Arc<World>) {
-    let (ears, asking) = ([Ear::open(), Ear::open()], Ear::open());
-    let database = world.database().await;
-    let notify = ears.each_ref().map(Ear::path);
-    let unasked = [("NOTIFY_SOCKET", &*notify[0])];
-    let somebody_elses = [("NOTIFY_SOCKET", &*notify[1]), WATCHDOG_USEC, ("WATCHDOG_PID", "1")];
-    let daemons = [&unasked[..], &somebody_elses].map(|given| Daemon::start(&database, given));
-    // By then these would have said so too.
-    let notify = asking.path();
-    let asked = Daemon::start(&database, &[("NOTIFY_SOCKET", &*notify), WATCHDOG_USEC]);
-    for _ in 0..2 * SIGNS {
-        asking.hears("a sign of life", |message| message == SIGN);
-    }
-    drop((daemons, asked));
-    for ear in ears {
-        let is_known = |message: &str| message == "READY=1\n" || message.starts_with("STATUS=");
-        let heard = ear.all(Duration::from_millis(1));
-        assert!(heard.contains(&"READY=1\n".to_owned()), "{heard:?}");
-        assert!(heard.iter().all(|message| is_known(message)), "{heard:?}");
-    }
-}
-
-/// Whoever logs into a pipe that is full and that nobody reads hangs: the line's thread, or the workers. The
-/// rest of the daemon goes on.
-async fn hanging(world: Arc<World>) {
-    let calls = AtomicUsize::new(0);
-    let fake = FakeAsterisk::start().await.unwrap();
-    fake.has_sounds(SOUNDS);
-    let impatient = site::builder().timeout(Duration::from_millis(100)).build().unwrap();
-    let impatient = &impatient;
-    let call = async |_: &str| {
-        let channel = format!("hang.{}", calls.fetch_add(1, Ordering::Relaxed));
-        fake.call(&channel, &["trusted", NUMBER]);
-        fake.hang_up(&channel);
-    };
-    hangs(&world, "karipass::ari=info", &fake, call).await;
-    let ask =
-        async |operators: &str| drop(impatient.get(format!("{operators}/livez")).send().await);
-    hangs(&world, "karipass::web=debug", &fake, ask).await;
-}
-
 /// Has something logged until the pipe is full and nobody says that the daemon lives, and then
 /// reads the log.
-async fn hangs(world: &World, filter: &str, fake: &FakeAsterisk, log: impl AsyncFn(&str)) {
+async fn hangs(filter: &str, fake: &FakeAsterisk, log: impl AsyncFn(&str)) {
     const AT_A_TIME: usize = 100;
     /// What a pipe holds on Linux (pipe(7)), and what each round logs at least.
     const PIPE: u64 = 64 * 1024;
     const LINES: u64 = 8 * 1024;
     let ear = Ear::open();
-    let database = world.database().await;
+    let database = support::database().await;
     let notify = ear.path();
     let (mut unread, pipe) = std::io::pipe().unwrap();
     let given = [
@@ -186,15 +187,4 @@ async fn hangs(world: &World, filter: &str, fake: &FakeAsterisk, log: impl Async
     ear.hears("a sign of life again", is_sign);
     drop(daemon);
     reading.join().unwrap().unwrap();
-}
-
-fn sample() {
-    let unit = include_str!("../../../docs/karipass.service");
-    let setting = |name: &str| {
-        unit.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix('=')).expect(name)
-    };
-    let waits = Duration::from_secs(setting("TimeoutStopSec").parse().unwrap());
-    assert!(waits > karipass::config::STOP_CALLS, "{waits:?}");
-    assert_eq!((setting("Type"), setting("Restart")), ("notify", "always"));
-    assert!(setting("WatchdogSec").parse::<u64>().unwrap() > 0);
 }

@@ -5,34 +5,19 @@
 
 use std::io::Write as _;
 use std::net::TcpStream;
-use std::sync::Arc;
-
-use libtest_mimic::Trial;
 
 use super::{TRUSTED, Whole};
 use crate::flood::Flood;
 use crate::site::{Caller, NUMBER, RIGHT, Service};
-use crate::world::{ALONE, World, trial, until, until_locked_out};
-
-pub fn trials(world: &Arc<World>) -> Vec<Trial> {
-    vec![
-        trial(world, "overload_calls_go_on_beside_slow_connections_and_a_flood_of_logins", flood),
-        trial(world, "overload_logins_that_hold_the_store_leave_calls_theirs", store),
-        trial(world, "overload_a_login_beyond_the_queue_does_not_ask_the_store", refused),
-        trial(
-            world,
-            "overload_the_line_goes_before_the_site_and_all_before_its_hashes",
-            priorities,
-        ),
-    ]
-}
+use crate::support::{self, ALONE, until, until_locked_out};
 
 /// Memory that slow connections and the flood may take besides.
 const MEMORY_KIB: usize = 256 * 1024;
 
-async fn flood(world: Arc<World>) {
+#[tokio::test(flavor = "multi_thread")]
+async fn overload_calls_go_on_beside_slow_connections_and_a_flood_of_logins() {
     let _alone = ALONE.lock().await;
-    let whole = Whole::ready(&world, &[]).await;
+    let whole = Whole::ready(&[]).await;
     let before = whole.daemon.memory_kib();
     let slow: Vec<TcpStream> = (0..500).map(|_| slow(&whole.daemon.base)).collect();
     let flood = Flood::begin(&whole.daemon.base).await;
@@ -52,12 +37,13 @@ async fn flood(world: Arc<World>) {
 }
 
 /// The pool of the site has one connection, and a login keeps it.
-async fn store(world: Arc<World>) {
-    let whole = Whole::ready(&world, &[("KARIPASS_DATABASE_CONNECTIONS", "1")]).await;
+#[tokio::test(flavor = "multi_thread")]
+async fn overload_logins_that_hold_the_store_leave_calls_theirs() {
+    let whole = Whole::ready(&[("KARIPASS_DATABASE_CONNECTIONS", "1")]).await;
     whole.owner.batch_execute("BEGIN; LOCK TABLE session").await.unwrap();
     let (caller, base) = (whole.caller.clone(), whole.daemon.base.clone());
     let login = tokio::spawn(async move { caller.log_in(&base, NUMBER, RIGHT).await.status });
-    until_locked_out(&world, &whole.database, 1).await;
+    until_locked_out(&whole.database, 1).await;
     whole.fake.call("line.1", &TRUSTED);
     whole.fake.playing("line.1", "menu").await;
     assert!(!login.is_finished());
@@ -66,8 +52,9 @@ async fn store(world: Arc<World>) {
 }
 
 /// The store would not answer for long.
-async fn refused(world: Arc<World>) {
-    let database = world.database().await;
+#[tokio::test(flavor = "multi_thread")]
+async fn overload_a_login_beyond_the_queue_does_not_ask_the_store() {
+    let database = support::database().await;
     let owner = database.owner().await.unwrap();
     owner.batch_execute("BEGIN; LOCK TABLE contract_number").await.unwrap();
     let service = Service::start(&database, &[]).await;
@@ -76,13 +63,14 @@ async fn refused(world: Arc<World>) {
     assert_eq!((answer.status, answer.code().as_str()), (503, "busy"));
 }
 
-async fn priorities(world: Arc<World>) {
+#[tokio::test(flavor = "multi_thread")]
+async fn overload_the_line_goes_before_the_site_and_all_before_its_hashes() {
     // sched(7)
     const OTHER: &str = "0";
     const IDLE: &str = "5";
     const LEAST: i32 = 19;
     const SITE_NICE: i32 = 5;
-    let whole = Whole::ready(&world, &[]).await;
+    let whole = Whole::ready(&[]).await;
     let of = |name| whole.daemon.priorities(name);
     let all_idle = || of("hash-logins").iter().all(|(_, policy)| policy == IDLE);
     until("the logins' threads to have started", async || all_idle()).await;

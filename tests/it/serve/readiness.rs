@@ -1,19 +1,8 @@
 //! `/readyz` says 200 only while the store takes changes, and comes back by itself (table `A`).
 
-use std::sync::Arc;
-
-use libtest_mimic::Trial;
-
 use super::Whole;
 use crate::site::NUMBER;
-use crate::world::{World, trial, until};
-
-pub fn trials(world: &Arc<World>) -> Vec<Trial> {
-    vec![
-        trial(world, "a_readyz_falls_while_every_change_fails_and_comes_back", failing),
-        trial(world, "a_readyz_stays_while_one_contract_is_locked", locked),
-    ]
-}
+use crate::support::{self, until};
 
 /// What makes every change fail, what ends it, and what `/readyz` says meanwhile.
 const FAULTS: [(&str, &str, &str); 6] = [
@@ -54,8 +43,9 @@ const IS_FULL: &str = "
     CREATE FUNCTION is_full() RETURNS trigger LANGUAGE plpgsql AS
     $$BEGIN RAISE 'the disk is full' USING ERRCODE = '53100'; END$$";
 
-async fn failing(world: Arc<World>) {
-    let whole = Whole::ready(&world, &[]).await;
+#[tokio::test(flavor = "multi_thread")]
+async fn a_readyz_falls_while_every_change_fails_and_comes_back() {
+    let whole = Whole::ready(&[]).await;
     whole.owner.batch_execute(IS_FULL).await.unwrap();
     for (begin, end, said) in FAULTS {
         whole.owner.batch_execute(begin).await.unwrap();
@@ -73,7 +63,7 @@ async fn failing(world: Arc<World>) {
             whole.database.name
         )
     };
-    let superuser = world.postgres.superuser(&whole.database.name).await.unwrap();
+    let superuser = support::cluster().superuser(&whole.database.name).await.unwrap();
     superuser.batch_execute(&read_only("on")).await.unwrap();
     let end = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity
                WHERE datname = current_database() AND usename = 'karipass'";
@@ -84,8 +74,9 @@ async fn failing(world: Arc<World>) {
 }
 
 /// However often it is looked: each look leaves an attempt.
-async fn locked(world: Arc<World>) {
-    let whole = Whole::ready(&world, &[]).await;
+#[tokio::test(flavor = "multi_thread")]
+async fn a_readyz_stays_while_one_contract_is_locked() {
+    let whole = Whole::ready(&[]).await;
     let other = whole.database.owner().await.unwrap();
     let lock = format!(
         "BEGIN; SELECT FROM contract WHERE number = '{NUMBER}' FOR UPDATE;

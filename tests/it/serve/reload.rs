@@ -3,31 +3,23 @@
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
-use std::sync::Arc;
 
 use karipass::hashing::Keys;
 use karipass::login::{Door, Seals};
 use karipass_lab::fake_asterisk::Reply;
-use libtest_mimic::Trial;
 use serde_json::json;
 
 use super::Whole;
 use crate::site::{KEYS, NUMBER, RIGHT};
-use crate::world::{KARIPASS, Ran, World, run, trial, until};
+use crate::support::{self, KARIPASS, Ran, run, until};
 
 /// The key that comes with a rotation, and how stored hashes name it.
 const NEW_KEY: &str = "new AQAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=";
 const OF_NEW_KEY: &str = "SELECT count(*) FROM credential WHERE phc LIKE '%,keyid=bmV3$%'";
 
-pub fn trials(world: &Arc<World>) -> Vec<Trial> {
-    vec![
-        trial(world, "r_serve_refuses_secrets_that_others_can_read", exposed),
-        trial(world, "r_sighup_reads_keys_and_passwords_again_and_ends_nothing", reloaded),
-    ]
-}
-
-async fn exposed(world: Arc<World>) {
-    let database = world.database().await;
+#[tokio::test(flavor = "multi_thread")]
+async fn r_serve_refuses_secrets_that_others_can_read() {
+    let database = support::database().await;
     let folder = tempfile::tempdir().unwrap();
     let mode = |path: &Path, mode| {
         fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
@@ -68,8 +60,9 @@ async fn exposed(world: Arc<World>) {
     }
 }
 
-async fn reloaded(world: Arc<World>) {
-    let (postgres, database) = world.mortal().await;
+#[tokio::test(flavor = "multi_thread")]
+async fn r_sighup_reads_keys_and_passwords_again_and_ends_nothing() {
+    let (postgres, database) = support::stoppable_cluster().await;
     let folder = tempfile::tempdir().unwrap();
     fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o700)).unwrap();
     let [keys, password, url] =

@@ -1,42 +1,24 @@
 //! From the first signal to the end: what falls at once, what goes on, and for how long.
 
 use std::net::TcpStream;
-use std::sync::Arc;
 use std::time::Duration;
 
 use karipass::clock;
-use libtest_mimic::Trial;
 use reqwest::header::CONNECTION;
 use tokio::task::JoinSet;
 
 use super::{TRUSTED, Whole};
 use crate::site::{NUMBER, RIGHT, WRONG};
-use crate::world::{World, trial, until, until_locked_out, within};
-
-pub fn trials(world: &Arc<World>) -> Vec<Trial> {
-    vec![
-        trial(world, "stop_readyz_falls_first_and_the_site_goes_on", notice),
-        trial(world, "stop_the_site_ends_after_the_notice_and_the_operators_last", order),
-        trial(world, "stop_a_call_under_way_is_heard_out", call),
-        trial(world, "stop_calls_end_when_their_time_is_over", calls_end),
-        trial(world, "stop_a_second_signal_leaves_at_once", second),
-        trial(world, "stop_every_login_that_was_taken_is_answered", logins),
-        trial(world, "stop_a_login_whose_verdict_comes_late_is_answered", verdicts),
-        trial(world, "stop_nobody_idle_and_no_lost_store_holds_the_end_up", idle),
-    ]
-}
+use crate::support::{until, until_locked_out, within};
 
 const NO_NOTICE: (&str, &str) = ("KARIPASS_STOP_NOTICE_S", "0");
 /// From a signal without a notice: 5 s for hashes, and the store's last word.
 const ENDED_WITHIN: Duration = Duration::from_secs(12);
 
-fn listens(url: &str) -> bool {
-    TcpStream::connect(url.strip_prefix("http://").unwrap()).is_ok()
-}
-
-async fn order(world: Arc<World>) {
+#[tokio::test(flavor = "multi_thread")]
+async fn stop_the_site_ends_after_the_notice_and_the_operators_last() {
     const NOTICE: Duration = Duration::from_secs(1);
-    let mut whole = Whole::ready(&world, &[("KARIPASS_STOP_NOTICE_S", "1")]).await;
+    let mut whole = Whole::ready(&[("KARIPASS_STOP_NOTICE_S", "1")]).await;
     whole.fake.call("order.1", &TRUSTED);
     whole.fake.playing("order.1", "menu").await;
     let stopped = clock::now();
@@ -52,9 +34,10 @@ async fn order(world: Arc<World>) {
     assert!(!listens(&whole.daemon.operators));
 }
 
-/// A notice that is not over by the trial's end.
-async fn notice(world: Arc<World>) {
-    let mut whole = Whole::ready(&world, &[("KARIPASS_STOP_NOTICE_S", "600")]).await;
+/// A notice that is not over by the test's end.
+#[tokio::test(flavor = "multi_thread")]
+async fn stop_readyz_falls_first_and_the_site_goes_on() {
+    let mut whole = Whole::ready(&[("KARIPASS_STOP_NOTICE_S", "600")]).await;
     let token = whole.caller.log_in(&whole.daemon.base, NUMBER, RIGHT).await.token();
     let kept = whole.caller.session(&whole.daemon.base, &token).await;
     assert_eq!(kept.headers.get(CONNECTION), None);
@@ -71,8 +54,9 @@ async fn notice(world: Arc<World>) {
     whole.has_ended().await;
 }
 
-async fn call(world: Arc<World>) {
-    let mut whole = Whole::ready(&world, &[NO_NOTICE]).await;
+#[tokio::test(flavor = "multi_thread")]
+async fn stop_a_call_under_way_is_heard_out() {
+    let mut whole = Whole::ready(&[NO_NOTICE]).await;
     whole.up_to_confirmation("heard.1").await;
     whole.terminate();
     until("the site's end", async || !listens(&whole.daemon.base)).await;
@@ -89,9 +73,10 @@ async fn call(world: Arc<World>) {
     whole.has_ended().await;
 }
 
-async fn calls_end(world: Arc<World>) {
+#[tokio::test(flavor = "multi_thread")]
+async fn stop_calls_end_when_their_time_is_over() {
     let given = [NO_NOTICE, ("KARIPASS_STOP_CALLS_S", "1.5")];
-    let mut whole = Whole::ready(&world, &given).await;
+    let mut whole = Whole::ready(&given).await;
     whole.fake.call("late.1", &TRUSTED);
     whole.fake.playing("late.1", "menu").await;
     let stopped = clock::now();
@@ -101,8 +86,9 @@ async fn calls_end(world: Arc<World>) {
     assert!(whole.fake.is_gone("late.1"), "a call is left without anyone to serve it");
 }
 
-async fn second(world: Arc<World>) {
-    let mut whole = Whole::ready(&world, &[]).await;
+#[tokio::test(flavor = "multi_thread")]
+async fn stop_a_second_signal_leaves_at_once() {
+    let mut whole = Whole::ready(&[]).await;
     whole.fake.call("cut.1", &TRUSTED);
     whole.fake.playing("cut.1", "menu").await;
     whole.terminate();
@@ -115,12 +101,13 @@ async fn second(world: Arc<World>) {
 }
 
 /// More than can be hashed in the time that is left for it.
-async fn logins(world: Arc<World>) {
+#[tokio::test(flavor = "multi_thread")]
+async fn stop_every_login_that_was_taken_is_answered() {
     const LOGINS: u32 = 800;
     /// Few enough for the store's connections, on any machine.
     const AT_ONCE: u32 = 40;
-    let _alone = crate::world::ALONE.lock().await;
-    let mut whole = Whole::ready(&world, &[NO_NOTICE]).await;
+    let _alone = crate::support::ALONE.lock().await;
+    let mut whole = Whole::ready(&[NO_NOTICE]).await;
     let counted = |name| whole.daemon.metric(&whole.caller, name);
     let before = counted("karipass_hash_operations_total ").await;
     let mut logins = JoinSet::new();
@@ -156,12 +143,13 @@ async fn logins(world: Arc<World>) {
 }
 
 /// The verdict is held up until the site takes no more.
-async fn verdicts(world: Arc<World>) {
-    let mut whole = Whole::ready(&world, &[NO_NOTICE]).await;
+#[tokio::test(flavor = "multi_thread")]
+async fn stop_a_login_whose_verdict_comes_late_is_answered() {
+    let mut whole = Whole::ready(&[NO_NOTICE]).await;
     whole.owner.batch_execute("BEGIN; SELECT FROM credential FOR UPDATE").await.unwrap();
     let (caller, base) = (whole.caller.clone(), whole.daemon.base.clone());
     let login = tokio::spawn(async move { caller.log_in(&base, NUMBER, RIGHT).await.status });
-    until_locked_out(&world, &whole.database, 1).await;
+    until_locked_out(&whole.database, 1).await;
     whole.terminate();
     until("the site's end", async || !listens(&whole.daemon.base)).await;
     whole.owner.batch_execute("COMMIT").await.unwrap();
@@ -170,8 +158,9 @@ async fn verdicts(world: Arc<World>) {
 }
 
 /// Connections that are kept but not used, and a store that answers nothing.
-async fn idle(world: Arc<World>) {
-    let mut whole = Whole::ready(&world, &[NO_NOTICE]).await;
+#[tokio::test(flavor = "multi_thread")]
+async fn stop_nobody_idle_and_no_lost_store_holds_the_end_up() {
+    let mut whole = Whole::ready(&[NO_NOTICE]).await;
     let kept: Vec<TcpStream> = [&whole.daemon.base, &whole.daemon.operators]
         .map(|url| TcpStream::connect(url.strip_prefix("http://").unwrap()).unwrap())
         .into();
@@ -181,4 +170,8 @@ async fn idle(world: Arc<World>) {
     whole.terminate();
     within(ENDED_WITHIN, whole.has_ended()).await;
     drop(kept);
+}
+
+fn listens(url: &str) -> bool {
+    TcpStream::connect(url.strip_prefix("http://").unwrap()).is_ok()
 }

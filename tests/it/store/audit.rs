@@ -1,30 +1,18 @@
 //! The audit (`D3`).
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use karipass::store::audit::{Event, Outcome, Record, Source};
 use karipass::unit::Unit;
-use libtest_mimic::Trial;
 use serde_json::Value;
 use tokio_postgres::error::SqlState;
 
 use super::scene::{CONTRACT, FIRST, OTHER, PHC, Scene, attempt, number};
-use crate::world::{World, karipass, trial};
+use crate::support::{self, karipass};
 
-pub fn trials(world: &Arc<World>) -> Vec<Trial> {
-    vec![
-        trial(world, "d3_the_audit_is_read_by_number_and_time_the_newest_last", read),
-        trial(world, "d3_the_audit_is_read_page_by_page", pages),
-        trial(world, "d3_old_rows_are_removed_in_portions_and_the_last_90_days_by_nobody", pruned),
-        trial(world, "d3_an_operators_act_names_the_operator", by),
-        trial(world, "d3_a_role_of_its_own_reads_the_audit_and_nothing_else", auditor),
-        trial(world, "d3_a_refused_call_leaves_a_row_with_or_without_its_number", refused),
-    ]
-}
-
-async fn read(world: Arc<World>) {
-    let scene = Scene::new(&world).await;
+#[tokio::test(flavor = "multi_thread")]
+async fn d3_the_audit_is_read_by_number_and_time_the_newest_last() {
+    let scene = Scene::new().await;
     scene.set(CONTRACT, Unit::Number, FIRST).await;
     scene.set(OTHER, Unit::Line, OTHER).await;
     let age = "UPDATE audit SET at = '2026-04-01T00:30:00Z' WHERE id = 1";
@@ -59,8 +47,9 @@ async fn read(world: Arc<World>) {
     assert!(first.starts_with("2026-04-01 ") && first.ends_with(expected), "{first}");
 }
 
-async fn refused(world: Arc<World>) {
-    let scene = Scene::new(&world).await;
+#[tokio::test(flavor = "multi_thread")]
+async fn d3_a_refused_call_leaves_a_row_with_or_without_its_number() {
+    let scene = Scene::new().await;
     for (caller, outcome) in
         [(None, Outcome::NotAvailable), (Some(number(FIRST)), Outcome::WrongEntries)]
     {
@@ -78,16 +67,9 @@ async fn refused(world: Arc<World>) {
     assert_eq!(scene.audit().await, expected);
 }
 
-/// Rows of an age, all of one moment.
-async fn rows(scene: &Scene, count: i32, age: &str, login: &str) {
-    let sql = "INSERT INTO audit (at, source, event, outcome, login, contract, caller)
-               SELECT now() - $2::text::interval, 'site', 'login', 'done', $3, $3, $3
-               FROM generate_series(1, $1::int)";
-    scene.owner.execute(sql, &[&count, &age, &login]).await.unwrap();
-}
-
-async fn pages(world: Arc<World>) {
-    let scene = Scene::new(&world).await;
+#[tokio::test(flavor = "multi_thread")]
+async fn d3_the_audit_is_read_page_by_page() {
+    let scene = Scene::new().await;
     rows(&scene, 2_500, "1 hour", FIRST).await;
     rows(&scene, 1_000, "2 hours", OTHER).await;
     rows(&scene, 1, "0 hours", OTHER).await;
@@ -111,8 +93,9 @@ async fn pages(world: Arc<World>) {
     }
 }
 
-async fn pruned(world: Arc<World>) {
-    let scene = Scene::new(&world).await;
+#[tokio::test(flavor = "multi_thread")]
+async fn d3_old_rows_are_removed_in_portions_and_the_last_90_days_by_nobody() {
+    let scene = Scene::new().await;
     rows(&scene, 12_000, "400 days 1 hour", FIRST).await;
     for age in ["399 days", "91 days", "89 days", "0 days"] {
         rows(&scene, 1, age, OTHER).await;
@@ -136,8 +119,9 @@ async fn pruned(world: Arc<World>) {
     assert_eq!(pruned.get::<_, i64>(0), 0);
 }
 
-async fn by(world: Arc<World>) {
-    let scene = Scene::new(&world).await;
+#[tokio::test(flavor = "multi_thread")]
+async fn d3_an_operators_act_names_the_operator() {
+    let scene = Scene::new().await;
     scene.set(CONTRACT, Unit::Line, CONTRACT).await;
     let act = |arguments: &[&str]| {
         let ran = karipass(&scene.database, arguments);
@@ -166,10 +150,11 @@ async fn by(world: Arc<World>) {
     assert_eq!(ran.status, 2, "{}", ran.err);
 }
 
-async fn auditor(world: Arc<World>) {
-    let scene = Scene::new(&world).await;
+#[tokio::test(flavor = "multi_thread")]
+async fn d3_a_role_of_its_own_reads_the_audit_and_nothing_else() {
+    let scene = Scene::new().await;
     scene.set(CONTRACT, Unit::Line, CONTRACT).await;
-    let superuser = world.postgres.superuser(&scene.database.name).await.unwrap();
+    let superuser = support::cluster().superuser(&scene.database.name).await.unwrap();
     superuser.batch_execute("SET ROLE karipass_auditor").await.unwrap();
     assert_eq!(superuser.query("SELECT * FROM audit", &[]).await.unwrap().len(), 2);
     for forbidden in [
@@ -182,4 +167,12 @@ async fn auditor(world: Arc<World>) {
         let error = superuser.batch_execute(forbidden).await.expect_err(forbidden);
         assert_eq!(error.code(), Some(&SqlState::INSUFFICIENT_PRIVILEGE), "{forbidden}");
     }
+}
+
+/// Rows of an age, all of one moment.
+async fn rows(scene: &Scene, count: i32, age: &str, login: &str) {
+    let sql = "INSERT INTO audit (at, source, event, outcome, login, contract, caller)
+               SELECT now() - $2::text::interval, 'site', 'login', 'done', $3, $3, $3
+               FROM generate_series(1, $1::int)";
+    scene.owner.execute(sql, &[&count, &age, &login]).await.unwrap();
 }

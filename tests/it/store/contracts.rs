@@ -1,33 +1,15 @@
 //! The operator's commands (`D2`, `R`).
 
-use std::sync::Arc;
-
 use karipass::store::Setting;
 use karipass::unit::Unit;
-use libtest_mimic::Trial;
 use serde_json::{Value, json};
 
 use super::scene::{CONTRACT, FIRST, OTHER, PHC, Scene};
-use crate::world::{Ran, World, karipass, trial};
+use crate::support::{Ran, karipass};
 
-pub fn trials(world: &Arc<World>) -> Vec<Trial> {
-    vec![
-        trial(world, "d2_contracts_are_listed_and_shown", shown),
-        trial(world, "d2_the_mark_of_a_contracts_customer_is_shown", customer),
-        trial(world, "d2_a_suspended_contract_sets_nothing_until_it_is_resumed", suspended),
-        trial(world, "d2_a_removed_contract_leaves_its_audit_only", removed),
-        trial(world, "r_the_exit_status_is_1_if_refused_and_2_for_usage", exit_status),
-    ]
-}
-
-fn contracts(scene: &Scene, arguments: &[&str]) -> Ran {
-    let mut all = vec!["contracts"];
-    all.extend(arguments);
-    karipass(&scene.database, &all)
-}
-
-async fn shown(world: Arc<World>) {
-    let scene = Scene::new(&world).await;
+#[tokio::test(flavor = "multi_thread")]
+async fn d2_contracts_are_listed_and_shown() {
+    let scene = Scene::new().await;
     scene.set(CONTRACT, Unit::Number, FIRST).await;
     assert_eq!(
         contracts(&scene, &["list"]).out,
@@ -69,8 +51,9 @@ async fn shown(world: Arc<World>) {
     assert!(shown.contains(", void, 3 wrong in a row"), "{shown}");
 }
 
-async fn customer(world: Arc<World>) {
-    let scene = Scene::new(&world).await;
+#[tokio::test(flavor = "multi_thread")]
+async fn d2_the_mark_of_a_contracts_customer_is_shown() {
+    let scene = Scene::new().await;
     let mark = "UPDATE contract SET customer = 'no. 17' WHERE number = $1";
     scene.owner.execute(mark, &[&OTHER]).await.unwrap();
     let marks = |ran: Ran| -> Vec<Value> {
@@ -86,8 +69,9 @@ async fn customer(world: Arc<World>) {
     assert!(!first_line(CONTRACT).contains("customer"), "{}", first_line(CONTRACT));
 }
 
-async fn suspended(world: Arc<World>) {
-    let scene = Scene::new(&world).await;
+#[tokio::test(flavor = "multi_thread")]
+async fn d2_a_suspended_contract_sets_nothing_until_it_is_resumed() {
+    let scene = Scene::new().await;
     scene.set(CONTRACT, Unit::Line, CONTRACT).await;
     scene.open_session(CONTRACT).await;
     let ran = contracts(&scene, &["suspend", CONTRACT]);
@@ -105,8 +89,9 @@ async fn suspended(world: Arc<World>) {
     assert_eq!(operators, ["operator contract_suspended done", "operator contract_resumed done"]);
 }
 
-async fn removed(world: Arc<World>) {
-    let scene = Scene::new(&world).await;
+#[tokio::test(flavor = "multi_thread")]
+async fn d2_a_removed_contract_leaves_its_audit_only() {
+    let scene = Scene::new().await;
     scene.set(CONTRACT, Unit::Number, FIRST).await;
     scene.open_session(FIRST).await;
     let ran = contracts(&scene, &["remove", CONTRACT]);
@@ -122,8 +107,9 @@ async fn removed(world: Arc<World>) {
     assert_eq!(contracts(&scene, &["remove", CONTRACT]).status, 1);
 }
 
-async fn exit_status(world: Arc<World>) {
-    let scene = Scene::new(&world).await;
+#[tokio::test(flavor = "multi_thread")]
+async fn r_the_exit_status_is_1_if_refused_and_2_for_usage() {
+    let scene = Scene::new().await;
     for (arguments, status, message) in [
         (&["show", "0799999999"][..], 1, "no contract has the number 0799999999\n"),
         (
@@ -145,4 +131,10 @@ async fn exit_status(world: Arc<World>) {
     assert_eq!(ran.status, 1);
     assert!(ran.err.contains("database \"nowhere\" does not exist"), "{}", ran.err);
     assert!(!ran.err.contains("password"), "{}", ran.err);
+}
+
+fn contracts(scene: &Scene, arguments: &[&str]) -> Ran {
+    let mut all = vec!["contracts"];
+    all.extend(arguments);
+    karipass(&scene.database, &all)
 }

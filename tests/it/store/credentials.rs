@@ -1,34 +1,25 @@
 //! Setting temporary passwords (`P9`, `P13`, `P14`, `C4`).
 
-use std::sync::Arc;
-
 use karipass::store::Setting;
 use karipass::unit::Unit;
 use karipass_lab::proxy::{Point, Proxy, Trouble};
-use libtest_mimic::Trial;
 use metrics_exporter_prometheus::PrometheusBuilder;
 
 use super::scene::{CONTRACT, FIRST, OTHER, PHC, PLAIN, SECOND, Scene, number, temporary};
-use crate::world::{World, daemon_store, store_at, trial};
+use crate::support::{self, daemon_store, store_at};
 
-pub fn trials(world: &Arc<World>) -> Vec<Trial> {
-    vec![
-        trial(world, "p2_the_contract_of_any_of_its_numbers_is_found", found),
-        trial(world, "p9_password_unit_and_audit_are_stored_together", stored),
-        trial(world, "p9_a_commit_is_durable_whatever_the_servers_default", durable),
-        trial(world, "p13_dropped_before_any_statement_is_through_nothing_changes", dropped),
-        trial(world, "p14_a_change_of_unit_voids_all_else_and_ends_all_sessions", unit_changed),
-        trial(world, "b1_what_the_phone_and_the_clean_up_void_is_counted_by_reason", counted),
-        trial(world, "p14_an_additional_number_may_choose_only_the_unit_in_force", unit_refused),
-        trial(world, "p14_the_unit_in_force_again_leaves_the_others_alone", same_unit),
-        trial(world, "p9_what_changed_under_the_call_is_refused", changed_under_the_call),
-        trial(world, "c4_a_new_temporary_password_is_a_new_credential", replaced),
-        trial(world, "p9_a_hundred_at_once_from_two_stores_are_one_after_the_other", at_once),
-    ]
-}
+/// Counts one when nobody else has a transaction, a statement or a lock in this database.
+const NOTHING_UNDER_WAY: &str = "
+    SELECT count(*) FROM (SELECT) AS one WHERE NOT EXISTS (
+        SELECT FROM pg_locks JOIN pg_database ON pg_database.oid = database
+        WHERE datname = current_database() AND pid <> pg_backend_pid()
+    ) AND NOT EXISTS (
+        SELECT FROM pg_stat_activity WHERE datname = current_database()
+          AND pid <> pg_backend_pid() AND state <> 'idle')";
 
-async fn found(world: Arc<World>) {
-    let scene = Scene::new(&world).await;
+#[tokio::test(flavor = "multi_thread")]
+async fn p2_the_contract_of_any_of_its_numbers_is_found() {
+    let scene = Scene::new().await;
     for own in [CONTRACT, FIRST, PLAIN] {
         let contract = scene.store.contract_of(number(own)).await.unwrap().unwrap();
         assert_eq!(contract.number, number(CONTRACT));
@@ -41,8 +32,9 @@ async fn found(world: Arc<World>) {
     assert_eq!(scene.store.contract_of(number("0799999999")).await.unwrap(), None);
 }
 
-async fn stored(world: Arc<World>) {
-    let scene = Scene::new(&world).await;
+#[tokio::test(flavor = "multi_thread")]
+async fn p9_password_unit_and_audit_are_stored_together() {
+    let scene = Scene::new().await;
     assert_eq!(scene.set(PLAIN, Unit::Line, CONTRACT).await, Setting::Stored);
     let stored = scene
         .column(
@@ -63,8 +55,9 @@ async fn stored(world: Arc<World>) {
     );
 }
 
-async fn durable(world: Arc<World>) {
-    let scene = Scene::new(&world).await;
+#[tokio::test(flavor = "multi_thread")]
+async fn p9_a_commit_is_durable_whatever_the_servers_default() {
+    let scene = Scene::new().await;
     let name = &scene.database.name;
     let lax = format!(
         "ALTER DATABASE {name} SET synchronous_commit = off;
@@ -79,7 +72,8 @@ async fn durable(world: Arc<World>) {
 }
 
 /// At each statement in turn, and at the commit, the call is dropped while the statement is on its way.
-async fn dropped(world: Arc<World>) {
+#[tokio::test(flavor = "multi_thread")]
+async fn p13_dropped_before_any_statement_is_through_nothing_changes() {
     for word in [
         "BEGIN",
         "FOR NO KEY UPDATE",
@@ -91,10 +85,10 @@ async fn dropped(world: Arc<World>) {
         "DELETE FROM session",
         "UPDATE contract",
     ] {
-        let scene = Scene::new(&world).await;
+        let scene = Scene::new().await;
         scene.set(CONTRACT, Unit::Line, CONTRACT).await;
         let before = (scene.everything().await, scene.audit().await);
-        let proxy = Proxy::before(world.postgres.socket_folder()).unwrap();
+        let proxy = Proxy::before(support::cluster().socket_folder()).unwrap();
         let store = store_at(&proxy.url(&scene.database.daemon_url));
         proxy.make(Trouble::HoldAt(Point::Word(word)));
         let calling = store.clone();
@@ -115,17 +109,9 @@ async fn dropped(world: Arc<World>) {
     }
 }
 
-/// Counts one when nobody else has a transaction, a statement or a lock in this database.
-const NOTHING_UNDER_WAY: &str = "
-    SELECT count(*) FROM (SELECT) AS one WHERE NOT EXISTS (
-        SELECT FROM pg_locks JOIN pg_database ON pg_database.oid = database
-        WHERE datname = current_database() AND pid <> pg_backend_pid()
-    ) AND NOT EXISTS (
-        SELECT FROM pg_stat_activity WHERE datname = current_database()
-          AND pid <> pg_backend_pid() AND state <> 'idle')";
-
-async fn unit_changed(world: Arc<World>) {
-    let scene = Scene::new(&world).await;
+#[tokio::test(flavor = "multi_thread")]
+async fn p14_a_change_of_unit_voids_all_else_and_ends_all_sessions() {
+    let scene = Scene::new().await;
     scene.set(CONTRACT, Unit::Number, FIRST).await;
     scene.set(CONTRACT, Unit::Number, SECOND).await;
     scene.set(OTHER, Unit::Line, OTHER).await;
@@ -148,8 +134,9 @@ async fn unit_changed(world: Arc<World>) {
     );
 }
 
-async fn counted(world: Arc<World>) {
-    let scene = Scene::new(&world).await;
+#[tokio::test(flavor = "multi_thread")]
+async fn b1_what_the_phone_and_the_clean_up_void_is_counted_by_reason() {
+    let scene = Scene::new().await;
     let recorder = PrometheusBuilder::new().build_recorder();
     let _until_the_end = metrics::set_default_local_recorder(&recorder);
     let voided = |reason: &str| {
@@ -175,8 +162,9 @@ async fn counted(world: Arc<World>) {
     }
 }
 
-async fn unit_refused(world: Arc<World>) {
-    let scene = Scene::new(&world).await;
+#[tokio::test(flavor = "multi_thread")]
+async fn p14_an_additional_number_may_choose_only_the_unit_in_force() {
+    let scene = Scene::new().await;
     scene.set(FIRST, Unit::Number, FIRST).await;
     let before = scene.everything().await;
     for (unit, login) in [(Unit::Line, CONTRACT), (Unit::AdminUser, FIRST)] {
@@ -187,8 +175,9 @@ async fn unit_refused(world: Arc<World>) {
     assert_eq!(last, format!("phone temporary_set contract_changed {FIRST} admin_user {FIRST}"));
 }
 
-async fn same_unit(world: Arc<World>) {
-    let scene = Scene::new(&world).await;
+#[tokio::test(flavor = "multi_thread")]
+async fn p14_the_unit_in_force_again_leaves_the_others_alone() {
+    let scene = Scene::new().await;
     scene.set(FIRST, Unit::Number, FIRST).await;
     scene.open_session(FIRST).await;
     assert_eq!(scene.set(FIRST, Unit::Number, SECOND).await, Setting::Stored);
@@ -196,7 +185,8 @@ async fn same_unit(world: Arc<World>) {
     assert_eq!(scene.sessions().await, [FIRST]);
 }
 
-async fn changed_under_the_call(world: Arc<World>) {
+#[tokio::test(flavor = "multi_thread")]
+async fn p9_what_changed_under_the_call_is_refused() {
     for change in [
         "UPDATE contract SET suspended = true",
         "DELETE FROM contract",
@@ -205,7 +195,7 @@ async fn changed_under_the_call(world: Arc<World>) {
         "UPDATE contract_number SET service = false",
         "UPDATE contract SET unit = 'line'",
     ] {
-        let scene = Scene::new(&world).await;
+        let scene = Scene::new().await;
         scene.owner.batch_execute(change).await.unwrap();
         let before = scene.everything().await;
         assert_eq!(scene.set(FIRST, Unit::Number, FIRST).await, Setting::Refused, "{change}");
@@ -213,8 +203,9 @@ async fn changed_under_the_call(world: Arc<World>) {
     }
 }
 
-async fn replaced(world: Arc<World>) {
-    let scene = Scene::new(&world).await;
+#[tokio::test(flavor = "multi_thread")]
+async fn c4_a_new_temporary_password_is_a_new_credential() {
+    let scene = Scene::new().await;
     scene.set(CONTRACT, Unit::Line, CONTRACT).await;
     scene.open_session(CONTRACT).await;
     let password = "UPDATE credential SET kind = 'password', failures = 9";
@@ -230,9 +221,10 @@ async fn replaced(world: Arc<World>) {
 
 /// Every unit and login by turns: whatever the order, the one in force at the end is the only one
 /// with good credentials, and every change raised the version once.
-async fn at_once(world: Arc<World>) {
+#[tokio::test(flavor = "multi_thread")]
+async fn p9_a_hundred_at_once_from_two_stores_are_one_after_the_other() {
     const CALLS: usize = 100;
-    let scene = Scene::new(&world).await;
+    let scene = Scene::new().await;
     let stores = [scene.store.clone(), daemon_store(&scene.database)];
     let calls = (0..CALLS).map(|call| {
         let store = stores[call % 2].clone();

@@ -1,6 +1,5 @@
 //! What the daemon makes of a store that is away, slow, demoted or cut off (`P15`).
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use karipass::rules;
@@ -8,33 +7,16 @@ use karipass::store::{Fault, Setting, StoreError};
 use karipass::unit::Unit;
 use karipass_lab::postgres::Shutdown;
 use karipass_lab::proxy::{COMMIT, Proxy, Trouble};
-use libtest_mimic::Trial;
 
 use super::scene::{CONTRACT, FIRST, Scene, number, temporary};
-use crate::world::{PATIENCE, World, store_at, trial, until, within};
+use crate::support::{self, PATIENCE, store_at, until, within};
 
 /// By when the store is given up: 5 s, and as much again, still within the 10 s of `P15`.
 const GIVEN_UP_WITHIN: Duration = rules::TROUBLE_WITHIN;
 
-pub fn trials(world: &Arc<World>) -> Vec<Trial> {
-    vec![
-        trial(world, "p15_a_store_that_is_down_is_not_reached_and_then_found_again", down),
-        trial(world, "p15_a_store_that_does_not_answer_is_given_up_in_time", stalled),
-        trial(world, "p15_a_commit_that_never_arrives_stores_nothing", before_commit),
-        trial(world, "p15_a_commit_without_an_answer_leaves_the_outcome_unknown", after_commit),
-        trial(world, "p15_cut_before_each_commit_arrives_nothing_is_stored", cut_before),
-        trial(world, "p15_cut_after_each_commit_arrives_all_is_stored_once", cut_after),
-        trial(world, "p9_a_statement_that_fails_stores_nothing_and_shows_no_hash", failing),
-        trial(world, "p15_a_held_lock_is_given_up_in_time", locked),
-        trial(world, "p15_a_connection_that_the_server_ended_is_not_met_again", terminated),
-        trial(world, "p15_a_statement_that_is_good_no_longer_is_prepared_again", stale),
-        trial(world, "p15_a_pooler_that_ignores_options_is_refused_in_words", pooler),
-        trial(world, "p15_a_demoted_server_is_left_and_its_connections_dropped", demoted),
-    ]
-}
-
-async fn down(world: Arc<World>) {
-    let (postgres, database) = world.mortal().await;
+#[tokio::test(flavor = "multi_thread")]
+async fn p15_a_store_that_is_down_is_not_reached_and_then_found_again() {
+    let (postgres, database) = support::stoppable_cluster().await;
     let scene = Scene::in_database(database).await;
     let new = temporary(CONTRACT, Unit::Line, CONTRACT);
     assert_eq!(scene.store.set_temporary(&new).await.unwrap(), Setting::Stored);
@@ -45,9 +27,10 @@ async fn down(world: Arc<World>) {
     assert_eq!(scene.set(CONTRACT, Unit::Line, CONTRACT).await, Setting::Stored);
 }
 
-async fn stalled(world: Arc<World>) {
-    let scene = Scene::new(&world).await;
-    let proxy = Proxy::before(world.postgres.socket_folder()).unwrap();
+#[tokio::test(flavor = "multi_thread")]
+async fn p15_a_store_that_does_not_answer_is_given_up_in_time() {
+    let scene = Scene::new().await;
+    let proxy = Proxy::before(support::cluster().socket_folder()).unwrap();
     let store = store_at(&proxy.url(&scene.database.daemon_url));
     assert!(store.contract_of(number(CONTRACT)).await.unwrap().is_some());
     proxy.make(Trouble::Stall);
@@ -63,48 +46,42 @@ async fn stalled(world: Arc<World>) {
     assert_eq!(scene.audit().await.len(), 2, "what was given up has left nothing");
 }
 
-async fn before_commit(world: Arc<World>) {
-    let (scene, _proxy, _) = set_in(&world, Trouble::HoldAt(COMMIT)).await;
+#[tokio::test(flavor = "multi_thread")]
+async fn p15_a_commit_that_never_arrives_stores_nothing() {
+    let (scene, _proxy, _) = set_in(Trouble::HoldAt(COMMIT)).await;
     scene.until_the_daemon_is_gone().await;
     assert!(scene.logins().await.is_empty());
     assert!(scene.audit().await.is_empty());
 }
 
-async fn after_commit(world: Arc<World>) {
-    let (scene, _proxy, error) = set_in(&world, Trouble::StallAfter(COMMIT)).await;
+#[tokio::test(flavor = "multi_thread")]
+async fn p15_a_commit_without_an_answer_leaves_the_outcome_unknown() {
+    let (scene, _proxy, error) = set_in(Trouble::StallAfter(COMMIT)).await;
     assert!(matches!(error, StoreError::OutcomeUnknown(_)), "{error:?}");
     assert_eq!(scene.logins().await, [CONTRACT]);
 }
 
-async fn cut_before(world: Arc<World>) {
-    let (scene, _proxy, error) = set_in(&world, Trouble::CutBefore(COMMIT)).await;
+#[tokio::test(flavor = "multi_thread")]
+async fn p15_cut_before_each_commit_arrives_nothing_is_stored() {
+    let (scene, _proxy, error) = set_in(Trouble::CutBefore(COMMIT)).await;
     assert!(matches!(error, StoreError::OutcomeUnknown(_)), "{error:?}");
     scene.until_the_daemon_is_gone().await;
     assert!(scene.logins().await.is_empty());
     assert!(scene.audit().await.is_empty());
 }
 
-async fn cut_after(world: Arc<World>) {
-    let (scene, _proxy, error) = set_in(&world, Trouble::CutAfter(COMMIT)).await;
+#[tokio::test(flavor = "multi_thread")]
+async fn p15_cut_after_each_commit_arrives_all_is_stored_once() {
+    let (scene, _proxy, error) = set_in(Trouble::CutAfter(COMMIT)).await;
     assert!(matches!(error, StoreError::OutcomeUnknown(_)), "{error:?}");
     scene.until_the_daemon_is_gone().await;
     assert_eq!(scene.logins().await, [CONTRACT]);
     assert_eq!(scene.audit().await.len(), 2);
 }
 
-/// Sets a password over a connection with trouble, which is given up in time.
-async fn set_in(world: &World, trouble: Trouble) -> (Scene, Proxy, StoreError) {
-    let scene = Scene::new(world).await;
-    let proxy = Proxy::before(world.postgres.socket_folder()).unwrap();
-    let store = store_at(&proxy.url(&scene.database.daemon_url));
-    proxy.make(trouble);
-    let new = temporary(CONTRACT, Unit::Line, CONTRACT);
-    let error = within(GIVEN_UP_WITHIN, store.set_temporary(&new)).await.unwrap_err();
-    (scene, proxy, error)
-}
-
-async fn failing(world: Arc<World>) {
-    let scene = Scene::new(&world).await;
+#[tokio::test(flavor = "multi_thread")]
+async fn p9_a_statement_that_fails_stores_nothing_and_shows_no_hash() {
+    let scene = Scene::new().await;
     let check = "ALTER TABLE contract ADD CHECK (version < 1);
                  ALTER TABLE credential ADD CHECK (kind <> 'temporary') NOT VALID";
     scene.owner.batch_execute(check).await.unwrap();
@@ -120,12 +97,13 @@ async fn failing(world: Arc<World>) {
         scene.owner.batch_execute(lift).await.unwrap();
     }
     assert!(scene.audit().await.is_empty());
-    let log = std::fs::read_to_string(world.postgres.log()).unwrap();
+    let log = std::fs::read_to_string(support::cluster().log()).unwrap();
     assert!(log.contains("credential_kind_check1") && !log.contains("argon2"));
 }
 
-async fn locked(world: Arc<World>) {
-    let scene = Scene::new(&world).await;
+#[tokio::test(flavor = "multi_thread")]
+async fn p15_a_held_lock_is_given_up_in_time() {
+    let scene = Scene::new().await;
     let lock = "BEGIN; SELECT FROM contract WHERE number = '0612345600' FOR UPDATE";
     scene.owner.batch_execute(lock).await.unwrap();
     let new = temporary(CONTRACT, Unit::Line, CONTRACT);
@@ -136,11 +114,12 @@ async fn locked(world: Arc<World>) {
     assert_eq!(scene.store.set_temporary(&new).await.unwrap(), Setting::Stored);
 }
 
-async fn terminated(world: Arc<World>) {
-    let scene = Scene::new(&world).await;
+#[tokio::test(flavor = "multi_thread")]
+async fn p15_a_connection_that_the_server_ended_is_not_met_again() {
+    let scene = Scene::new().await;
     let calls = (0..4).map(|_| scene.store.contract_of(number(CONTRACT)));
     futures_util::future::try_join_all(calls).await.unwrap();
-    let superuser = world.postgres.superuser(&scene.database.name).await.unwrap();
+    let superuser = support::cluster().superuser(&scene.database.name).await.unwrap();
     let end = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity
                WHERE datname = current_database() AND usename = 'karipass'";
     superuser.execute(end, &[]).await.unwrap();
@@ -152,8 +131,9 @@ async fn terminated(world: Arc<World>) {
 
 /// A column's type changes, or the session forgets its statements: between two looks, between two
 /// changes, and between the look and the commit of one.
-async fn stale(world: Arc<World>) {
-    let scene = Scene::new(&world).await;
+#[tokio::test(flavor = "multi_thread")]
+async fn p15_a_statement_that_is_good_no_longer_is_prepared_again() {
+    let scene = Scene::new().await;
     let function = "CREATE FUNCTION forget() RETURNS trigger LANGUAGE plpgsql AS
         $$BEGIN EXECUTE 'DEALLOCATE ALL'; RETURN NULL; END$$";
     scene.owner.batch_execute(function).await.unwrap();
@@ -189,9 +169,10 @@ async fn stale(world: Arc<World>) {
     assert_eq!(told.iter().filter(|row| row.contains("temporary_set")).count(), sets);
 }
 
-async fn pooler(world: Arc<World>) {
-    let scene = Scene::new(&world).await;
-    let proxy = Proxy::before(world.postgres.socket_folder()).unwrap();
+#[tokio::test(flavor = "multi_thread")]
+async fn p15_a_pooler_that_ignores_options_is_refused_in_words() {
+    let scene = Scene::new().await;
+    let proxy = Proxy::before(support::cluster().socket_folder()).unwrap();
     let database = scene.database.at(proxy.socket_folder());
     let store = store_at(&database.daemon_url);
     proxy.drop_options();
@@ -206,7 +187,7 @@ async fn pooler(world: Arc<World>) {
     let told = store.check().await;
     assert!(told.wrong.iter().any(|line| line.contains("ignores options")), "{told:?}");
     // A pooler whose sessions have the settings by themselves is as good.
-    let superuser = world.postgres.superuser(&scene.database.name).await.unwrap();
+    let superuser = support::cluster().superuser(&scene.database.name).await.unwrap();
     for (setting, value) in [
         ("statement_timeout", "3250"),
         ("lock_timeout", "3000"),
@@ -220,8 +201,9 @@ async fn pooler(world: Arc<World>) {
     assert_eq!(store.set_temporary(&new).await.unwrap(), Setting::Stored);
 }
 
-async fn demoted(world: Arc<World>) {
-    let (postgres, database) = world.mortal().await;
+#[tokio::test(flavor = "multi_thread")]
+async fn p15_a_demoted_server_is_left_and_its_connections_dropped() {
+    let (postgres, database) = support::stoppable_cluster().await;
     let scene = Scene::in_database(database).await;
     let calls = (0..4).map(|_| scene.store.contract_of(number(FIRST)));
     futures_util::future::try_join_all(calls).await.unwrap();
@@ -262,4 +244,15 @@ async fn demoted(world: Arc<World>) {
     read_only("off").await;
     assert_eq!(waits.await.unwrap().unwrap(), Setting::Stored);
     assert_eq!(scene.set(CONTRACT, Unit::Line, CONTRACT).await, Setting::Stored);
+}
+
+/// Sets a password over a connection with trouble, which is given up in time.
+async fn set_in(trouble: Trouble) -> (Scene, Proxy, StoreError) {
+    let scene = Scene::new().await;
+    let proxy = Proxy::before(support::cluster().socket_folder()).unwrap();
+    let store = store_at(&proxy.url(&scene.database.daemon_url));
+    proxy.make(trouble);
+    let new = temporary(CONTRACT, Unit::Line, CONTRACT);
+    let error = within(GIVEN_UP_WITHIN, store.set_temporary(&new)).await.unwrap_err();
+    (scene, proxy, error)
 }

@@ -1,56 +1,16 @@
 //! Loading contracts (`D1`).
 
 use std::fmt::Write as _;
-use std::sync::Arc;
 
 use karipass::store::Setting;
 use karipass::unit::Unit;
-use libtest_mimic::Trial;
 
 use super::scene::{CONTRACT, FILE, FIRST, OTHER, PLAIN, SECOND, Scene, number, temporary};
-use crate::world::{Ran, World, karipass, trial};
+use crate::support::{Ran, karipass};
 
-pub fn trials(world: &Arc<World>) -> Vec<Trial> {
-    vec![
-        trial(world, "d1_a_file_is_loaded_and_loading_it_again_changes_nothing", twice),
-        trial(world, "d1_a_bad_file_loads_nothing_and_every_bad_row_is_named", bad),
-        trial(world, "d1_a_number_that_moves_loses_credential_and_sessions", moved),
-        trial(world, "d1_a_number_that_is_dropped_loses_credential_and_sessions", replaced),
-        trial(world, "d1_a_contract_number_does_not_leave_its_numbers_behind", left_behind),
-        trial(world, "d1_a_number_whose_service_ends_loses_its_login", service_ended),
-        trial(world, "d1_another_customer_gets_the_contract_without_passwords", customer),
-        trial(world, "d1_a_customers_first_mark_or_none_changes_nothing_else", first_mark),
-        trial(world, "d1_files_and_calls_at_once_do_not_get_in_each_others_way", at_once),
-    ]
-}
-
-fn import(scene: &Scene, file: &str, options: &[&str]) -> Ran {
-    let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("contracts.csv");
-    std::fs::write(&path, file).unwrap();
-    let mut arguments = vec!["contracts", "import", path.to_str().unwrap()];
-    arguments.extend(options);
-    let mut ran = karipass(&scene.database, &arguments);
-    ran.err = ran.err.replace(path.to_str().unwrap(), "FILE");
-    ran
-}
-
-/// The file of the scene with one row in another's place.
-fn with(row: &str, in_place_of: &str) -> String {
-    assert!(FILE.contains(row));
-    FILE.replace(row, in_place_of)
-}
-
-fn counts(ran: &Ran, added: usize, changed: usize, unchanged: usize, removed: usize) {
-    assert_eq!((ran.status, ran.err.as_str()), (0, ""));
-    let expected = format!(
-        "{added} numbers added, {changed} changed, {unchanged} unchanged, {removed} removed\n"
-    );
-    assert_eq!(ran.out, expected);
-}
-
-async fn twice(world: Arc<World>) {
-    let scene = Scene::new(&world).await;
+#[tokio::test(flavor = "multi_thread")]
+async fn d1_a_file_is_loaded_and_loading_it_again_changes_nothing() {
+    let scene = Scene::new().await;
     scene.owner.batch_execute("DELETE FROM contract").await.unwrap();
     counts(&import(&scene, FILE, &[]), 5, 0, 0, 0);
     assert_eq!(scene.audit().await, ["operator contracts_imported done"]);
@@ -67,8 +27,9 @@ async fn twice(world: Arc<World>) {
     assert_eq!((scene.everything().await, scene.audit().await), before);
 }
 
-async fn bad(world: Arc<World>) {
-    let scene = Scene::new(&world).await;
+#[tokio::test(flavor = "multi_thread")]
+async fn d1_a_bad_file_loads_nothing_and_every_bad_row_is_named() {
+    let scene = Scene::new().await;
     let before = scene.everything().await;
     let file = format!("{FILE}0812345600,0812345600,yes\n0812345600,812345601,maybe\n0812345600\n");
     let ran = import(&scene, &file, &["--replace"]);
@@ -85,8 +46,9 @@ nothing was loaded
     assert!(scene.audit().await.is_empty());
 }
 
-async fn moved(world: Arc<World>) {
-    let scene = Scene::new(&world).await;
+#[tokio::test(flavor = "multi_thread")]
+async fn d1_a_number_that_moves_loses_credential_and_sessions() {
+    let scene = Scene::new().await;
     for login in [FIRST, SECOND] {
         scene.set(CONTRACT, Unit::Number, login).await;
         scene.open_session(login).await;
@@ -108,8 +70,9 @@ async fn moved(world: Arc<World>) {
     assert_eq!(scene.column(versions).await, ["0612345600 3", "0712345600 1"]);
 }
 
-async fn replaced(world: Arc<World>) {
-    let scene = Scene::new(&world).await;
+#[tokio::test(flavor = "multi_thread")]
+async fn d1_a_number_that_is_dropped_loses_credential_and_sessions() {
+    let scene = Scene::new().await;
     scene.set(CONTRACT, Unit::Number, FIRST).await;
     scene.open_session(FIRST).await;
     scene.set(OTHER, Unit::Line, OTHER).await;
@@ -135,8 +98,9 @@ async fn replaced(world: Arc<World>) {
     );
 }
 
-async fn left_behind(world: Arc<World>) {
-    let scene = Scene::new(&world).await;
+#[tokio::test(flavor = "multi_thread")]
+async fn d1_a_contract_number_does_not_leave_its_numbers_behind() {
+    let scene = Scene::new().await;
     let before = scene.everything().await;
     let file = "contract_number,number,service
 0712345600,0712345600,yes
@@ -156,8 +120,9 @@ async fn left_behind(world: Arc<World>) {
     assert_eq!(scene.column("SELECT number FROM contract").await, [CONTRACT]);
 }
 
-async fn service_ended(world: Arc<World>) {
-    let scene = Scene::new(&world).await;
+#[tokio::test(flavor = "multi_thread")]
+async fn d1_a_number_whose_service_ends_loses_its_login() {
+    let scene = Scene::new().await;
     scene.set(CONTRACT, Unit::Number, FIRST).await;
     scene.open_session(FIRST).await;
     scene.set(OTHER, Unit::Line, OTHER).await;
@@ -169,8 +134,9 @@ async fn service_ended(world: Arc<World>) {
     assert!(audit.contains(&format!("operator voided service_ended {FIRST}")), "{audit:?}");
 }
 
-async fn at_once(world: Arc<World>) {
-    let scene = Scene::new(&world).await;
+#[tokio::test(flavor = "multi_thread")]
+async fn d1_files_and_calls_at_once_do_not_get_in_each_others_way() {
+    let scene = Scene::new().await;
     let calls = (0..60).map(|call| {
         let store = scene.store.clone();
         let caller = [CONTRACT, FIRST, PLAIN][call % 3];
@@ -189,19 +155,9 @@ async fn at_once(world: Arc<World>) {
     }
 }
 
-/// [`FILE`] with a mark for each of its contracts.
-fn marked(first: &str, other: &str) -> String {
-    let mut lines = FILE.lines();
-    let mut file = format!("{},customer\n", lines.next().unwrap());
-    for row in lines {
-        let mark = if row.starts_with(CONTRACT) { first } else { other };
-        writeln!(file, "{row},{mark}").unwrap();
-    }
-    file
-}
-
-async fn customer(world: Arc<World>) {
-    let scene = Scene::new(&world).await;
+#[tokio::test(flavor = "multi_thread")]
+async fn d1_another_customer_gets_the_contract_without_passwords() {
+    let scene = Scene::new().await;
     counts(&import(&scene, &marked("A-1", "B-1"), &[]), 0, 0, 5, 0);
     scene.set(CONTRACT, Unit::Number, FIRST).await;
     scene.set(CONTRACT, Unit::Number, SECOND).await;
@@ -244,8 +200,9 @@ async fn customer(world: Arc<World>) {
     assert!(scene.column("SELECT login FROM credential").await.is_empty());
 }
 
-async fn first_mark(world: Arc<World>) {
-    let scene = Scene::new(&world).await;
+#[tokio::test(flavor = "multi_thread")]
+async fn d1_a_customers_first_mark_or_none_changes_nothing_else() {
+    let scene = Scene::new().await;
     scene.set(CONTRACT, Unit::Line, CONTRACT).await;
     scene.open_session(CONTRACT).await;
     let kept = async || {
@@ -270,4 +227,40 @@ async fn first_mark(world: Arc<World>) {
     assert!(ran.err.starts_with("FILE:3: customer is not the one that line 2 has"), "{}", ran.err);
     assert_eq!(scene.everything().await, before);
     assert!(kept().await);
+}
+
+fn import(scene: &Scene, file: &str, options: &[&str]) -> Ran {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("contracts.csv");
+    std::fs::write(&path, file).unwrap();
+    let mut arguments = vec!["contracts", "import", path.to_str().unwrap()];
+    arguments.extend(options);
+    let mut ran = karipass(&scene.database, &arguments);
+    ran.err = ran.err.replace(path.to_str().unwrap(), "FILE");
+    ran
+}
+
+/// The file of the scene with one row in another's place.
+fn with(row: &str, in_place_of: &str) -> String {
+    assert!(FILE.contains(row));
+    FILE.replace(row, in_place_of)
+}
+
+fn counts(ran: &Ran, added: usize, changed: usize, unchanged: usize, removed: usize) {
+    assert_eq!((ran.status, ran.err.as_str()), (0, ""));
+    let expected = format!(
+        "{added} numbers added, {changed} changed, {unchanged} unchanged, {removed} removed\n"
+    );
+    assert_eq!(ran.out, expected);
+}
+
+/// [`FILE`] with a mark for each of its contracts.
+fn marked(first: &str, other: &str) -> String {
+    let mut lines = FILE.lines();
+    let mut file = format!("{},customer\n", lines.next().unwrap());
+    for row in lines {
+        let mark = if row.starts_with(CONTRACT) { first } else { other };
+        writeln!(file, "{row},{mark}").unwrap();
+    }
+    file
 }

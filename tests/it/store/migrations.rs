@@ -6,24 +6,13 @@ use std::sync::Arc;
 use karipass::store::migrate::program_version;
 use karipass::web::{Faults, operators};
 use karipass_lab::postgres::Database;
-use libtest_mimic::Trial;
 use tokio_postgres::error::SqlState;
 
-use crate::world::{KARIPASS, World, daemon_store, karipass, operator_store, run, trial};
+use crate::support::{self, KARIPASS, daemon_store, karipass, operator_store, run};
 
-pub fn trials(world: &Arc<World>) -> Vec<Trial> {
-    vec![
-        trial(world, "r_migrate_makes_a_fresh_database_and_then_finds_nothing_to_do", fresh),
-        trial(world, "r_two_migrations_at_once_are_one_after_the_other", at_once),
-        trial(world, "r_two_databases_of_a_cluster_are_migrated_at_once", two_databases),
-        trial(world, "r_a_newer_database_is_refused_and_left_alone", newer),
-        trial(world, "r_a_daemon_serves_on_once_a_newer_program_has_migrated", serves_on),
-        trial(world, "r_the_daemon_has_no_more_rights_than_it_needs", rights),
-    ]
-}
-
-async fn fresh(world: Arc<World>) {
-    let database = world.postgres.empty().await.unwrap();
+#[tokio::test(flavor = "multi_thread")]
+async fn r_migrate_makes_a_fresh_database_and_then_finds_nothing_to_do() {
+    let database = support::cluster().empty().await.unwrap();
     let newest = program_version();
     let first = karipass(&database, &["--json", "migrate"]);
     let told = format!("{{\"from\":0,\"to\":{newest}}}\n");
@@ -33,8 +22,9 @@ async fn fresh(world: Arc<World>) {
     assert_eq!(daemon_store(&database).schema_version().await.unwrap(), newest);
 }
 
-async fn at_once(world: Arc<World>) {
-    let database = world.postgres.empty().await.unwrap();
+#[tokio::test(flavor = "multi_thread")]
+async fn r_two_migrations_at_once_are_one_after_the_other() {
+    let database = support::cluster().empty().await.unwrap();
     let stores: Vec<_> = (0..4).map(|_| operator_store(&database)).collect();
     let runs = stores.iter().map(karipass::store::Store::migrate);
     let found = futures_util::future::try_join_all(runs).await.unwrap();
@@ -42,7 +32,8 @@ async fn at_once(world: Arc<World>) {
     assert_eq!(from_nothing, 1, "{found:?}");
 }
 
-async fn two_databases(_: Arc<World>) {
+#[tokio::test(flavor = "multi_thread")]
+async fn r_two_databases_of_a_cluster_are_migrated_at_once() {
     // Without the role that belongs to the whole cluster both want to make it.
     let cluster =
         karipass_lab::postgres::Postgres::temporary(karipass_lab::postgres::Durability::Fast)
@@ -60,38 +51,29 @@ async fn two_databases(_: Arc<World>) {
     }
 }
 
-async fn migrated_later(world: &World) -> Database {
-    let database = world.database().await;
-    let owner = database.owner().await.unwrap();
-    owner
-        .batch_execute(
-            "INSERT INTO refinery_schema_history VALUES (99, 'later', '2030-01-01T00:00:00Z', '1')",
-        )
-        .await
-        .unwrap();
-    database
-}
-
-async fn newer(world: Arc<World>) {
-    let database = migrated_later(&world).await;
+#[tokio::test(flavor = "multi_thread")]
+async fn r_a_newer_database_is_refused_and_left_alone() {
+    let database = migrated_later().await;
     let ran = karipass(&database, &["migrate"]);
     assert_eq!((ran.status, ran.out.as_str()), (1, ""));
     let told = format!("version 99, newer than this program's {}", program_version());
     assert!(ran.err.contains(&told), "{}", ran.err);
 }
 
-async fn serves_on(world: Arc<World>) {
-    let database = migrated_later(&world).await;
+#[tokio::test(flavor = "multi_thread")]
+async fn r_a_daemon_serves_on_once_a_newer_program_has_migrated() {
+    let database = migrated_later().await;
     let store = daemon_store(&database);
     let no_faults: Faults = Arc::new(Vec::new);
     assert_eq!(operators::wanting(&store, &no_faults).await, [""; 0]);
     assert_eq!(store.check().await, karipass::store::check::Findings::default());
-    let never_migrated = daemon_store(&world.postgres.empty().await.unwrap());
+    let never_migrated = daemon_store(&support::cluster().empty().await.unwrap());
     assert_eq!(operators::wanting(&never_migrated, &no_faults).await.len(), 1);
 }
 
-async fn rights(world: Arc<World>) {
-    let database = world.database().await;
+#[tokio::test(flavor = "multi_thread")]
+async fn r_the_daemon_has_no_more_rights_than_it_needs() {
+    let database = support::database().await;
     let owner = database.owner().await.unwrap();
     owner
         .batch_execute(
@@ -147,4 +129,16 @@ async fn rights(world: Arc<World>) {
         let code = error.code().expect(forbidden);
         assert_eq!(code, &SqlState::INSUFFICIENT_PRIVILEGE, "{forbidden}: {error:?}");
     }
+}
+
+async fn migrated_later() -> Database {
+    let database = support::database().await;
+    let owner = database.owner().await.unwrap();
+    owner
+        .batch_execute(
+            "INSERT INTO refinery_schema_history VALUES (99, 'later', '2030-01-01T00:00:00Z', '1')",
+        )
+        .await
+        .unwrap();
+    database
 }

@@ -9,72 +9,34 @@ use karipass::store::{SetTemporary, Setting, Store};
 use karipass::unit::Unit;
 use karipass_lab::postgres::Shutdown;
 use karipass_lab::proxy::{COMMIT, Point, Proxy, Trouble};
-use libtest_mimic::Trial;
 
 use super::scene::{CONTRACT, FIRST, OTHER, Scene, attempt, number, temporary};
-use crate::world::{PATIENCE, World, daemon_store, store_at, trial, until, until_locked_out};
+use crate::support::{self, PATIENCE, daemon_store, store_at, until, until_locked_out};
 
 /// How often each trouble is met.
 const TIMES: usize = 100;
 /// Every second commit is cut: the first one of a thing, its repetition, or the look at what it left.
 const SOME: Point = Point::Commit(2);
 
-pub fn trials(world: &Arc<World>) -> Vec<Trial> {
-    vec![
-        trial(world, "p9_cut_before_its_commit_a_password_is_stored_once", cut_before),
-        trial(world, "p9_cut_after_its_commit_a_password_is_stored_once", cut_after),
-        trial(world, "p9_cut_at_the_answer_to_its_commit_a_password_is_stored_once", cut_answer),
-        trial(world, "p9_what_stands_is_found_whichever_answer_is_read_first", found),
-        trial(world, "p9_a_commit_still_under_way_is_waited_for_and_not_done_twice", under_way),
-        trial(world, "p15_a_contract_that_changed_is_refused_once_whatever_is_cut", refused),
-        trial(world, "d3_a_refused_call_leaves_one_row_whatever_is_cut", recorded),
-        trial(world, "p15_a_server_restarted_in_the_middle_is_not_noticed", restarted),
-        trial(world, "p9_an_attempt_is_forgotten_after_a_while", forgotten),
-    ]
+#[tokio::test(flavor = "multi_thread")]
+async fn p9_cut_before_its_commit_a_password_is_stored_once() {
+    set_under(Trouble::CutBefore(SOME)).await;
 }
 
-/// A scene, and a store that trouble comes to.
-async fn troubled(world: &World) -> (Scene, Proxy, Store) {
-    let scene = Scene::new(world).await;
-    let proxy = Proxy::before(world.postgres.socket_folder()).unwrap();
-    let store = store_at(&proxy.url(&scene.database.daemon_url));
-    (scene, proxy, store)
+#[tokio::test(flavor = "multi_thread")]
+async fn p9_cut_after_its_commit_a_password_is_stored_once() {
+    set_under(Trouble::CutAfter(SOME)).await;
 }
 
-async fn cut_before(world: Arc<World>) {
-    set_under(&world, Trouble::CutBefore(SOME)).await;
-}
-
-async fn cut_after(world: Arc<World>) {
-    set_under(&world, Trouble::CutAfter(SOME)).await;
-}
-
-async fn cut_answer(world: Arc<World>) {
-    set_under(&world, Trouble::CutAnswer(SOME)).await;
-}
-
-async fn set_under(world: &World, trouble: Trouble) {
-    let (scene, proxy, store) = troubled(world).await;
-    proxy.make(trouble);
-    let mut sets = 0;
-    while proxy.meetings() < TIMES {
-        sets += 1;
-        let mut new = temporary(CONTRACT, Unit::Number, [FIRST, "0612345602"][sets % 2]);
-        new.phc = PhcString::from(format!("the {sets}th"));
-        assert_eq!(store.set_temporary(&new).await.unwrap(), Setting::Stored, "{sets}");
-        let stored = "SELECT phc FROM credential ORDER BY id DESC LIMIT 1";
-        assert_eq!(scene.column(stored).await, [format!("the {sets}th")]);
-        // The first one sets the unit too.
-        assert_eq!(scene.audit().await.len(), sets + 1);
-    }
-    let version = "SELECT version::text FROM contract WHERE unit IS NOT NULL";
-    assert_eq!(scene.column(version).await, [sets.to_string()]);
-    assert_eq!(scene.logins().await.len(), 2);
+#[tokio::test(flavor = "multi_thread")]
+async fn p9_cut_at_the_answer_to_its_commit_a_password_is_stored_once() {
+    set_under(Trouble::CutAnswer(SOME)).await;
 }
 
 /// The server refuses the attempt's row, and then each statement that was sent with it, otherwise.
-async fn found(world: Arc<World>) {
-    let scene = Scene::new(&world).await;
+#[tokio::test(flavor = "multi_thread")]
+async fn p9_what_stands_is_found_whichever_answer_is_read_first() {
+    let scene = Scene::new().await;
     let store = daemon_store(&scene.database);
     let new = line();
     for _ in 0..20 * TIMES {
@@ -83,8 +45,9 @@ async fn found(world: Arc<World>) {
     assert_eq!(scene.audit().await.len(), 2);
 }
 
-async fn under_way(world: Arc<World>) {
-    let (scene, proxy, store) = troubled(&world).await;
+#[tokio::test(flavor = "multi_thread")]
+async fn p9_a_commit_still_under_way_is_waited_for_and_not_done_twice() {
+    let (scene, proxy, store) = troubled().await;
     assert_eq!(store.set_temporary(&line()).await.unwrap(), Setting::Stored);
     for set in 1..=10 {
         // The commit's statements wait for this one; the client is cut off meanwhile.
@@ -95,19 +58,16 @@ async fn under_way(world: Arc<World>) {
         tokio::time::timeout(PATIENCE, proxy.met()).await.unwrap();
         proxy.make(Trouble::None);
         // The first one and its repetition.
-        until_locked_out(&world, &scene.database, 2).await;
+        until_locked_out(&scene.database, 2).await;
         scene.owner.batch_execute("COMMIT").await.unwrap();
         assert_eq!(call.await.unwrap().unwrap(), Setting::Stored);
         assert_eq!(scene.audit().await.len(), set + 2);
     }
 }
 
-fn line() -> SetTemporary {
-    temporary(CONTRACT, Unit::Line, CONTRACT)
-}
-
-async fn refused(world: Arc<World>) {
-    let (scene, proxy, store) = troubled(&world).await;
+#[tokio::test(flavor = "multi_thread")]
+async fn p15_a_contract_that_changed_is_refused_once_whatever_is_cut() {
+    let (scene, proxy, store) = troubled().await;
     for trouble in [Trouble::CutBefore(SOME), Trouble::CutAfter(SOME), Trouble::CutAnswer(SOME)] {
         scene.owner.batch_execute("TRUNCATE audit").await.unwrap();
         proxy.make(trouble);
@@ -120,8 +80,9 @@ async fn refused(world: Arc<World>) {
     assert!(scene.logins().await.is_empty());
 }
 
-async fn recorded(world: Arc<World>) {
-    let (scene, proxy, store) = troubled(&world).await;
+#[tokio::test(flavor = "multi_thread")]
+async fn d3_a_refused_call_leaves_one_row_whatever_is_cut() {
+    let (scene, proxy, store) = troubled().await;
     let record = Record {
         source: Source::Phone(Some(number(OTHER))),
         event: Event::Call,
@@ -141,8 +102,9 @@ async fn recorded(world: Arc<World>) {
 }
 
 /// However long the server takes to come back.
-async fn restarted(world: Arc<World>) {
-    let (postgres, database) = world.mortal().await;
+#[tokio::test(flavor = "multi_thread")]
+async fn p15_a_server_restarted_in_the_middle_is_not_noticed() {
+    let (postgres, database) = support::stoppable_cluster().await;
     let scene = Scene::in_database(database.clone()).await;
     let stop = Arc::new(AtomicBool::new(false));
     let stored = Arc::new(AtomicI64::new(0));
@@ -178,12 +140,44 @@ async fn restarted(world: Arc<World>) {
     assert_eq!(after.query_one(version, &[&CONTRACT]).await.unwrap().get::<_, i64>(0), stored);
 }
 
-async fn forgotten(world: Arc<World>) {
-    let scene = Scene::new(&world).await;
+#[tokio::test(flavor = "multi_thread")]
+async fn p9_an_attempt_is_forgotten_after_a_while() {
+    let scene = Scene::new().await;
     scene.set(CONTRACT, Unit::Line, CONTRACT).await;
     scene.set(CONTRACT, Unit::Line, CONTRACT).await;
     let old = "UPDATE attempt SET at = at - interval '1 hour' WHERE ctid = '(0,1)'";
     assert_eq!(scene.owner.execute(old, &[]).await.unwrap(), 1);
     scene.store.sweep().await.unwrap();
     assert_eq!(scene.column("SELECT outcome FROM attempt").await, ["done"]);
+}
+
+/// A scene, and a store that trouble comes to.
+async fn troubled() -> (Scene, Proxy, Store) {
+    let scene = Scene::new().await;
+    let proxy = Proxy::before(support::cluster().socket_folder()).unwrap();
+    let store = store_at(&proxy.url(&scene.database.daemon_url));
+    (scene, proxy, store)
+}
+
+async fn set_under(trouble: Trouble) {
+    let (scene, proxy, store) = troubled().await;
+    proxy.make(trouble);
+    let mut sets = 0;
+    while proxy.meetings() < TIMES {
+        sets += 1;
+        let mut new = temporary(CONTRACT, Unit::Number, [FIRST, "0612345602"][sets % 2]);
+        new.phc = PhcString::from(format!("the {sets}th"));
+        assert_eq!(store.set_temporary(&new).await.unwrap(), Setting::Stored, "{sets}");
+        let stored = "SELECT phc FROM credential ORDER BY id DESC LIMIT 1";
+        assert_eq!(scene.column(stored).await, [format!("the {sets}th")]);
+        // The first one sets the unit too.
+        assert_eq!(scene.audit().await.len(), sets + 1);
+    }
+    let version = "SELECT version::text FROM contract WHERE unit IS NOT NULL";
+    assert_eq!(scene.column(version).await, [sets.to_string()]);
+    assert_eq!(scene.logins().await.len(), 2);
+}
+
+fn line() -> SetTemporary {
+    temporary(CONTRACT, Unit::Line, CONTRACT)
 }

@@ -1,31 +1,15 @@
 //! R: the owner's commands, run with the daemon's role alone, say what is missing.
 
 use std::path::Path;
-use std::sync::Arc;
 
 use karipass_lab::postgres::Database;
-use libtest_mimic::Trial;
 
 use super::scene::{CONTRACT, FILE, Scene};
-use crate::world::{KARIPASS, Ran, World, run, trial};
+use crate::support::{KARIPASS, Ran, run};
 
-pub fn trials(world: &Arc<World>) -> Vec<Trial> {
-    vec![trial(world, "r_without_owner_url_the_owners_commands_say_that_it_is_missing", missing)]
-}
-
-/// Runs the binary with these connection strings.
-fn karipass(database: &Database, owner_url: Option<&str>, arguments: &[&str]) -> Ran {
-    let mut command = database.karipass(Path::new(KARIPASS));
-    command.env("KARIPASS_DATABASE_URL", &database.daemon_url);
-    match owner_url {
-        Some(url) => command.env("KARIPASS_DATABASE_OWNER_URL", url),
-        None => command.env_remove("KARIPASS_DATABASE_OWNER_URL"),
-    };
-    run(command.args(arguments))
-}
-
-async fn missing(world: Arc<World>) {
-    let scene = Scene::new(&world).await;
+#[tokio::test(flavor = "multi_thread")]
+async fn r_without_owner_url_the_owners_commands_say_that_it_is_missing() {
+    let scene = Scene::new().await;
     let database = &scene.database;
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("contracts.csv");
@@ -57,4 +41,15 @@ async fn missing(world: Arc<World>) {
     }
     let ran = karipass(database, Some(&database.owner_url), &["contracts", "suspend", CONTRACT]);
     assert_eq!(ran.status, 0, "{}", ran.err);
+}
+
+/// Runs the binary with these connection strings.
+fn karipass(database: &Database, owner_url: Option<&str>, arguments: &[&str]) -> Ran {
+    let mut command = database.karipass(Path::new(KARIPASS));
+    command.env("KARIPASS_DATABASE_URL", &database.daemon_url);
+    match owner_url {
+        Some(url) => command.env("KARIPASS_DATABASE_OWNER_URL", url),
+        None => command.env_remove("KARIPASS_DATABASE_OWNER_URL"),
+    };
+    run(command.args(arguments))
 }

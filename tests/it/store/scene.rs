@@ -7,7 +7,7 @@ use karipass::unit::Unit;
 use karipass_lab::postgres::Database;
 use tokio_postgres::Client;
 
-use crate::world::{self, World, daemon_store};
+use crate::support::{self, daemon_store};
 
 /// The contract number of the first contract; it has no service itself.
 pub const CONTRACT: &str = "0612345600";
@@ -39,8 +39,8 @@ pub struct Scene {
 }
 
 impl Scene {
-    pub async fn new(world: &World) -> Self {
-        Self::in_database(world.database().await).await
+    pub async fn new() -> Self {
+        Self::in_database(support::database().await).await
     }
 
     pub async fn in_database(database: Database) -> Self {
@@ -118,7 +118,7 @@ impl Scene {
 
     /// Waits until `sql` counts something.
     pub async fn until(&self, sql: &str) {
-        world::until(sql, async || {
+        support::until(sql, async || {
             self.owner.query_one(sql, &[]).await.unwrap().get::<_, i64>(0) > 0
         })
         .await;

@@ -4,7 +4,6 @@ use std::convert::Infallible;
 use std::net::IpAddr;
 use std::os::unix::net::UnixListener;
 use std::path::Path;
-use std::sync::Arc;
 use std::time::Duration;
 
 use karipass::rules;
@@ -13,12 +12,11 @@ use karipass::store::login::Attempted;
 use karipass::store::{Setting, Store, StoreError};
 use karipass::unit::Unit;
 use karipass_lab::postgres::{Database, Durability, Postgres, Replication, Shutdown};
-use libtest_mimic::Trial;
 use tokio_postgres::Client;
 
 use super::scene::{CONTRACT, FIRST, OTHER, Scene, attempt, number, temporary};
-use crate::world::{
-    KARIPASS, Mortal, PATIENCE, World, operator_store, store_at, trial, until, within,
+use crate::support::{
+    self, KARIPASS, PATIENCE, StoppableCluster, operator_store, store_at, until, within,
 };
 
 /// By when the store is given up: 5 s, and as much again, still within the 10 s of `P15`.
@@ -26,15 +24,121 @@ const GIVEN_UP_WITHIN: Duration = rules::TROUBLE_WITHIN;
 /// By when a silent host is passed over, for which there is less than [`rules::STORE_WITHIN`].
 const PASSED_WITHIN: Duration = rules::STORE_WITHIN;
 
-pub fn trials(world: &Arc<World>) -> Vec<Trial> {
-    vec![
-        trial(world, "p15_the_primary_lost_the_promoted_standby_is_used", promoted),
-        trial(world, "p15_nothing_is_confirmed_that_a_synchronous_standby_has_not", synchronous),
-        trial(world, "p15_a_cancelled_wait_for_the_standby_confirms_nothing", cancelled),
-        trial(world, "p15_a_commit_whose_wait_was_cancelled_is_done_once", cancelled_once),
-        trial(world, "p15_a_host_that_does_not_answer_is_passed_over", silent),
-        trial(world, "p15_a_host_that_is_read_only_or_away_is_passed_over", away),
-    ]
+#[tokio::test(flavor = "multi_thread")]
+async fn p15_the_primary_lost_the_promoted_standby_is_used() {
+    for replication in [Replication::Asynchronous, Replication::Synchronous] {
+        let pair = Pair::new(replication).await;
+        let set = async |login: &str| {
+            pair.store.set_temporary(&temporary(login, Unit::Line, login)).await
+        };
+        // A pool full of connections to the primary.
+        let looks = (0..4).map(|_| pair.store.contract_of(number(FIRST)));
+        futures_util::future::try_join_all(looks).await.unwrap();
+        assert_eq!(set(CONTRACT).await.unwrap(), Setting::Stored);
+        if replication == Replication::Asynchronous {
+            pair.primary.caught_up().await.unwrap();
+        }
+        pair.primary.stop(Shutdown::Kill).unwrap();
+        pair.standby.promote().await.unwrap();
+        until("the promoted standby to be used", async || set(OTHER).await.is_ok()).await;
+        assert!(pair.store.contract_of(number(FIRST)).await.unwrap().is_some());
+        assert_eq!(pair.after().await.logins().await, [CONTRACT, OTHER]);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn p15_nothing_is_confirmed_that_a_synchronous_standby_has_not() {
+    let pair = Pair::new(Replication::Synchronous).await;
+    pair.standby.stop(Shutdown::Kill).unwrap();
+    let new = temporary(CONTRACT, Unit::Line, CONTRACT);
+    let error = within(GIVEN_UP_WITHIN, pair.store.set_temporary(&new)).await.unwrap_err();
+    assert!(matches!(error, StoreError::OutcomeUnknown(_)), "{error:?}");
+    pair.standby.start().unwrap();
+    // However long the standby takes to catch up.
+    let other = temporary(OTHER, Unit::Line, OTHER);
+    let patient = pair.store.clone().with_limit(PATIENCE);
+    assert_eq!(patient.set_temporary(&other).await.unwrap(), Setting::Stored);
+    pair.primary.stop(Shutdown::Kill).unwrap();
+    pair.standby.promote().await.unwrap();
+    assert!(pair.after().await.logins().await.contains(&OTHER.to_owned()));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn p15_a_cancelled_wait_for_the_standby_confirms_nothing() {
+    let (postgres, scene) = lonely().await;
+    let unknown = |asked: Result<(), StoreError>| {
+        assert!(matches!(asked, Err(StoreError::OutcomeUnknown(_))), "{asked:?}");
+    };
+    // A transaction of the phone, a statement of its own as logins are, and an operator's command.
+    let new = temporary(CONTRACT, Unit::Line, CONTRACT);
+    let set = async { scene.store.set_temporary(&new).await.map(drop) };
+    let refused = Attempted {
+        attempt: attempt(),
+        login: Some(number(FIRST)),
+        contract: None,
+        address: IpAddr::from([127, 0, 0, 1]),
+    };
+    let refuse =
+        async { scene.store.note_refusal(&refused, Outcome::UnknownNumber, None).await.map(drop) };
+    let (set, refuse) =
+        tokio::join!(under_cancels(&postgres, set), under_cancels(&postgres, refuse));
+    unknown(set);
+    unknown(refuse);
+    let operator = operator_store(&scene.database);
+    unknown(
+        under_cancels(&postgres, operator.suspend(number(OTHER), true, "nobody")).await.map(drop),
+    );
+    wait_for_standby(&postgres, "").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn p15_a_commit_whose_wait_was_cancelled_is_done_once() {
+    let (postgres, scene) = lonely().await;
+    let store = scene.store.clone().with_limit(PATIENCE);
+    let set = tokio::spawn(async move {
+        store.set_temporary(&temporary(CONTRACT, Unit::Line, CONTRACT)).await
+    });
+    cancel_wait(&postgres.superuser("postgres").await.unwrap()).await;
+    // Whoever waits is let go.
+    wait_for_standby(&postgres, "").await;
+    assert_eq!(set.await.unwrap().unwrap(), Setting::Stored);
+    assert_eq!(scene.logins().await, [CONTRACT]);
+    let audit = scene.audit().await;
+    assert_eq!(audit.iter().filter(|row| row.contains("temporary_set")).count(), 1, "{audit:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn p15_a_host_that_does_not_answer_is_passed_over() {
+    let scene = Scene::new().await;
+    let folder = tempfile::tempdir_in("/tmp").unwrap();
+    // It accepts, and never says a word.
+    let _silent = UnixListener::bind(folder.path().join(".s.PGSQL.5432")).unwrap();
+    let first = scene.database.at(folder.path()).or_at(support::cluster().socket_folder());
+    let last = scene.database.or_at(folder.path());
+    for database in [first, last] {
+        let store = store_at(&database.daemon_url);
+        // Each look wants a connection of its own.
+        let looks = (0..8).map(|_| store.contract_of(number(FIRST)));
+        let looks = futures_util::future::try_join_all(looks);
+        let found = within(PASSED_WITHIN, looks).await.unwrap();
+        assert!(found.iter().all(Option::is_some));
+        let new = temporary(CONTRACT, Unit::Line, CONTRACT);
+        assert_eq!(store.set_temporary(&new).await.unwrap(), Setting::Stored);
+    }
+    let alone = store_at(&scene.database.at(folder.path()).daemon_url);
+    within(GIVEN_UP_WITHIN, alone.contract_of(number(FIRST))).await.unwrap_err();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn p15_a_host_that_is_read_only_or_away_is_passed_over() {
+    let pair = Pair::new(Replication::Asynchronous).await;
+    let nobody = tempfile::tempdir_in("/tmp").unwrap();
+    let both = pair.database.at(nobody.path()).or_at(pair.standby.socket_folder());
+    let all = both.or_at(pair.primary.socket_folder());
+    let new = temporary(CONTRACT, Unit::Line, CONTRACT);
+    assert_eq!(store_at(&all.daemon_url).set_temporary(&new).await.unwrap(), Setting::Stored);
+    let error = store_at(&both.daemon_url).set_temporary(&new).await.unwrap_err();
+    assert!(matches!(error, StoreError::NotSent(_)), "{error:?}");
 }
 
 /// A primary with a scene in it, a standby, and the daemon's store that knows both.
@@ -62,46 +166,9 @@ impl Pair {
     }
 }
 
-async fn promoted(_world: Arc<World>) {
-    for replication in [Replication::Asynchronous, Replication::Synchronous] {
-        let pair = Pair::new(replication).await;
-        let set = async |login: &str| {
-            pair.store.set_temporary(&temporary(login, Unit::Line, login)).await
-        };
-        // A pool full of connections to the primary.
-        let looks = (0..4).map(|_| pair.store.contract_of(number(FIRST)));
-        futures_util::future::try_join_all(looks).await.unwrap();
-        assert_eq!(set(CONTRACT).await.unwrap(), Setting::Stored);
-        if replication == Replication::Asynchronous {
-            pair.primary.caught_up().await.unwrap();
-        }
-        pair.primary.stop(Shutdown::Kill).unwrap();
-        pair.standby.promote().await.unwrap();
-        until("the promoted standby to be used", async || set(OTHER).await.is_ok()).await;
-        assert!(pair.store.contract_of(number(FIRST)).await.unwrap().is_some());
-        assert_eq!(pair.after().await.logins().await, [CONTRACT, OTHER]);
-    }
-}
-
-async fn synchronous(_world: Arc<World>) {
-    let pair = Pair::new(Replication::Synchronous).await;
-    pair.standby.stop(Shutdown::Kill).unwrap();
-    let new = temporary(CONTRACT, Unit::Line, CONTRACT);
-    let error = within(GIVEN_UP_WITHIN, pair.store.set_temporary(&new)).await.unwrap_err();
-    assert!(matches!(error, StoreError::OutcomeUnknown(_)), "{error:?}");
-    pair.standby.start().unwrap();
-    // However long the standby takes to catch up.
-    let other = temporary(OTHER, Unit::Line, OTHER);
-    let patient = pair.store.clone().with_limit(PATIENCE);
-    assert_eq!(patient.set_temporary(&other).await.unwrap(), Setting::Stored);
-    pair.primary.stop(Shutdown::Kill).unwrap();
-    pair.standby.promote().await.unwrap();
-    assert!(pair.after().await.logins().await.contains(&OTHER.to_owned()));
-}
-
 /// A cluster whose commits wait for a standby that does not exist.
-async fn lonely(world: &World) -> (Mortal<'_>, Scene) {
-    let (postgres, database) = world.mortal().await;
+async fn lonely() -> (StoppableCluster, Scene) {
+    let (postgres, database) = support::stoppable_cluster().await;
     let scene = Scene::in_database(database).await;
     wait_for_standby(&postgres, "nobody").await;
     let other = postgres.superuser("postgres").await.unwrap();
@@ -154,78 +221,4 @@ async fn under_cancels<T>(
         answer = asked => answer,
         never = cancel_waits(postgres) => match never {},
     }
-}
-
-async fn cancelled(world: Arc<World>) {
-    let (postgres, scene) = lonely(&world).await;
-    let unknown = |asked: Result<(), StoreError>| {
-        assert!(matches!(asked, Err(StoreError::OutcomeUnknown(_))), "{asked:?}");
-    };
-    // A transaction of the phone, a statement of its own as logins are, and an operator's command.
-    let new = temporary(CONTRACT, Unit::Line, CONTRACT);
-    let set = async { scene.store.set_temporary(&new).await.map(drop) };
-    let refused = Attempted {
-        attempt: attempt(),
-        login: Some(number(FIRST)),
-        contract: None,
-        address: IpAddr::from([127, 0, 0, 1]),
-    };
-    let refuse =
-        async { scene.store.note_refusal(&refused, Outcome::UnknownNumber, None).await.map(drop) };
-    let (set, refuse) =
-        tokio::join!(under_cancels(&postgres, set), under_cancels(&postgres, refuse));
-    unknown(set);
-    unknown(refuse);
-    let operator = operator_store(&scene.database);
-    unknown(
-        under_cancels(&postgres, operator.suspend(number(OTHER), true, "nobody")).await.map(drop),
-    );
-    wait_for_standby(&postgres, "").await;
-}
-
-async fn cancelled_once(world: Arc<World>) {
-    let (postgres, scene) = lonely(&world).await;
-    let store = scene.store.clone().with_limit(PATIENCE);
-    let set = tokio::spawn(async move {
-        store.set_temporary(&temporary(CONTRACT, Unit::Line, CONTRACT)).await
-    });
-    cancel_wait(&postgres.superuser("postgres").await.unwrap()).await;
-    // Whoever waits is let go.
-    wait_for_standby(&postgres, "").await;
-    assert_eq!(set.await.unwrap().unwrap(), Setting::Stored);
-    assert_eq!(scene.logins().await, [CONTRACT]);
-    let audit = scene.audit().await;
-    assert_eq!(audit.iter().filter(|row| row.contains("temporary_set")).count(), 1, "{audit:?}");
-}
-
-async fn silent(world: Arc<World>) {
-    let scene = Scene::new(&world).await;
-    let folder = tempfile::tempdir_in("/tmp").unwrap();
-    // It accepts, and never says a word.
-    let _silent = UnixListener::bind(folder.path().join(".s.PGSQL.5432")).unwrap();
-    let first = scene.database.at(folder.path()).or_at(world.postgres.socket_folder());
-    let last = scene.database.or_at(folder.path());
-    for database in [first, last] {
-        let store = store_at(&database.daemon_url);
-        // Each look wants a connection of its own.
-        let looks = (0..8).map(|_| store.contract_of(number(FIRST)));
-        let looks = futures_util::future::try_join_all(looks);
-        let found = within(PASSED_WITHIN, looks).await.unwrap();
-        assert!(found.iter().all(Option::is_some));
-        let new = temporary(CONTRACT, Unit::Line, CONTRACT);
-        assert_eq!(store.set_temporary(&new).await.unwrap(), Setting::Stored);
-    }
-    let alone = store_at(&scene.database.at(folder.path()).daemon_url);
-    within(GIVEN_UP_WITHIN, alone.contract_of(number(FIRST))).await.unwrap_err();
-}
-
-async fn away(_world: Arc<World>) {
-    let pair = Pair::new(Replication::Asynchronous).await;
-    let nobody = tempfile::tempdir_in("/tmp").unwrap();
-    let both = pair.database.at(nobody.path()).or_at(pair.standby.socket_folder());
-    let all = both.or_at(pair.primary.socket_folder());
-    let new = temporary(CONTRACT, Unit::Line, CONTRACT);
-    assert_eq!(store_at(&all.daemon_url).set_temporary(&new).await.unwrap(), Setting::Stored);
-    let error = store_at(&both.daemon_url).set_temporary(&new).await.unwrap_err();
-    assert!(matches!(error, StoreError::NotSent(_)), "{error:?}");
 }

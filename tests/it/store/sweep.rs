@@ -1,28 +1,101 @@
 //! The minute's clean-up, and how the daemon reads tables of many rows.
 
-use std::sync::Arc;
-
 use karipass::store::Setting;
 use karipass::unit::Unit;
 use karipass_lab::postgres::Database;
-use libtest_mimic::Trial;
 use serde_json::json;
 use tokio_postgres::Client;
 
 use super::scene::{Scene, temporary};
 use crate::scene::{change, change_unit};
 use crate::site::{self, Caller, NUMBER, RIGHT, Service, WRONG};
-use crate::world::{World, daemon_store, trial, until};
-
-pub fn trials(world: &Arc<World>) -> Vec<Trial> {
-    vec![
-        trial(world, "no_statement_of_the_daemon_reads_a_table_of_many_rows_whole", no_whole_table),
-        trial(world, "w5_the_clean_up_removes_more_than_a_portion_and_only_what_is_over", portions),
-        trial(world, "w5_the_clean_up_leaves_what_someone_else_is_at_for_the_next_time", held),
-    ]
-}
+use crate::support::{self, daemon_store, until};
 
 const ROWS: i64 = 30_000;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn no_statement_of_the_daemon_reads_a_table_of_many_rows_whole() {
+    let database = support::database().await;
+    let owner = database.owner().await.unwrap();
+    site::contract(&owner, "number").await;
+    fill(&owner).await;
+    // A day that there is nothing to clean up, and one on which there is something of everything.
+    for older in ["0 hours", "2 hours"] {
+        for sql in [
+            "UPDATE session SET created_at = created_at - $1::text::interval
+             WHERE contract < '0300000100'",
+            "UPDATE attempt SET at = at - $1::text::interval WHERE substr(id, 1, 1) = '\\x00'",
+            "UPDATE credential SET set_at = set_at - $1::text::interval WHERE login < '0300000100'",
+        ] {
+            owner.execute(sql, &[&older]).await.unwrap();
+        }
+        let scans = "SELECT relname || ' ' || seq_scan FROM pg_stat_user_tables
+                     WHERE relname = ANY($1) ORDER BY 1";
+        let tables =
+            ["contract", "contract_number", "credential", "session", "attempt", "audit"].as_slice();
+        let scans = async |database: &Database| -> Vec<String> {
+            // A connection tells what it has done when it ends.
+            let superuser = support::cluster().superuser(&database.name).await.unwrap();
+            let others = "SELECT pid FROM pg_stat_activity
+                          WHERE datname = current_database() AND usename = 'karipass'";
+            let end = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+                       WHERE datname = current_database() AND usename = 'karipass'";
+            superuser.execute(end, &[]).await.unwrap();
+            until("the end of the daemon's connections", async || {
+                superuser.query(others, &[]).await.unwrap().is_empty()
+            })
+            .await;
+            superuser.execute("SELECT pg_stat_clear_snapshot()", &[]).await.unwrap();
+            let rows = superuser.query(scans, &[&tables]).await.unwrap();
+            rows.iter().map(|row| row.get(0)).collect()
+        };
+        // The owner's own reading is told by now.
+        owner.execute("SELECT pg_stat_force_next_flush()", &[]).await.unwrap();
+        owner.execute("SELECT 1", &[]).await.unwrap();
+        let before = scans(&database).await;
+        a_day(&database).await;
+        assert_eq!(scans(&database).await, before, "{older}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn w5_the_clean_up_removes_more_than_a_portion_and_only_what_is_over() {
+    let scene = Scene::new().await;
+    fill(&scene.owner).await;
+    let age = "UPDATE session SET created_at = created_at - interval '1 hour' WHERE contract <= '0300012000';
+               UPDATE attempt SET at = at - interval '10 minutes'
+               WHERE id IN (SELECT id FROM attempt LIMIT 12000);
+               UPDATE credential SET set_at = set_at - interval '1 hour' WHERE login <= '0300012000'";
+    scene.owner.batch_execute(age).await.unwrap();
+    let left = async || {
+        let counts =
+            "SELECT concat_ws(' ', (SELECT count(*) FROM session), (SELECT count(*) FROM attempt),
+                             (SELECT count(*) FROM credential WHERE voided_at IS NULL),
+                             (SELECT count(*) FROM audit WHERE event = 'voided'))";
+        scene.column(counts).await.remove(0)
+    };
+    scene.store.sweep().await.unwrap();
+    assert_eq!(left().await, "18000 18000 18000 12000");
+    scene.store.sweep().await.unwrap();
+    assert_eq!(left().await, "18000 18000 18000 12000");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn w5_the_clean_up_leaves_what_someone_else_is_at_for_the_next_time() {
+    let scene = Scene::new().await;
+    fill(&scene.owner).await;
+    let age = "DELETE FROM session WHERE contract > '0300000010';
+               UPDATE session SET created_at = created_at - interval '1 hour'";
+    scene.owner.batch_execute(age).await.unwrap();
+    let hold = "BEGIN; SELECT FROM session WHERE contract = '0300000001' FOR UPDATE";
+    scene.owner.batch_execute(hold).await.unwrap();
+    scene.store.sweep().await.unwrap();
+    scene.owner.batch_execute("COMMIT").await.unwrap();
+    let sessions = "SELECT contract FROM session";
+    assert_eq!(scene.column(sessions).await, ["0300000001"]);
+    scene.store.sweep().await.unwrap();
+    assert!(scene.column(sessions).await.is_empty());
+}
 
 /// Contracts of one number each beside that of the scene, each with a temporary password and a
 /// session; attempts and audit rows. All of it is as old as it may be.
@@ -84,85 +157,4 @@ async fn a_day(database: &Database) {
     let set = temporary(NUMBER, Unit::AdminUser, one);
     assert_eq!(store.set_temporary(&set).await.unwrap(), Setting::Stored);
     store.sweep().await.unwrap();
-}
-
-async fn no_whole_table(world: Arc<World>) {
-    let database = world.database().await;
-    let owner = database.owner().await.unwrap();
-    site::contract(&owner, "number").await;
-    fill(&owner).await;
-    // A day that there is nothing to clean up, and one on which there is something of everything.
-    for older in ["0 hours", "2 hours"] {
-        for sql in [
-            "UPDATE session SET created_at = created_at - $1::text::interval
-             WHERE contract < '0300000100'",
-            "UPDATE attempt SET at = at - $1::text::interval WHERE substr(id, 1, 1) = '\\x00'",
-            "UPDATE credential SET set_at = set_at - $1::text::interval WHERE login < '0300000100'",
-        ] {
-            owner.execute(sql, &[&older]).await.unwrap();
-        }
-        let scans = "SELECT relname || ' ' || seq_scan FROM pg_stat_user_tables
-                     WHERE relname = ANY($1) ORDER BY 1";
-        let tables =
-            ["contract", "contract_number", "credential", "session", "attempt", "audit"].as_slice();
-        let scans = async |database: &Database| -> Vec<String> {
-            // A connection tells what it has done when it ends.
-            let superuser = world.postgres.superuser(&database.name).await.unwrap();
-            let others = "SELECT pid FROM pg_stat_activity
-                          WHERE datname = current_database() AND usename = 'karipass'";
-            let end = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity
-                       WHERE datname = current_database() AND usename = 'karipass'";
-            superuser.execute(end, &[]).await.unwrap();
-            until("the end of the daemon's connections", async || {
-                superuser.query(others, &[]).await.unwrap().is_empty()
-            })
-            .await;
-            superuser.execute("SELECT pg_stat_clear_snapshot()", &[]).await.unwrap();
-            let rows = superuser.query(scans, &[&tables]).await.unwrap();
-            rows.iter().map(|row| row.get(0)).collect()
-        };
-        // The owner's own reading is told by now.
-        owner.execute("SELECT pg_stat_force_next_flush()", &[]).await.unwrap();
-        owner.execute("SELECT 1", &[]).await.unwrap();
-        let before = scans(&database).await;
-        a_day(&database).await;
-        assert_eq!(scans(&database).await, before, "{older}");
-    }
-}
-
-async fn portions(world: Arc<World>) {
-    let scene = Scene::new(&world).await;
-    fill(&scene.owner).await;
-    let age = "UPDATE session SET created_at = created_at - interval '1 hour' WHERE contract <= '0300012000';
-               UPDATE attempt SET at = at - interval '10 minutes'
-               WHERE id IN (SELECT id FROM attempt LIMIT 12000);
-               UPDATE credential SET set_at = set_at - interval '1 hour' WHERE login <= '0300012000'";
-    scene.owner.batch_execute(age).await.unwrap();
-    let left = async || {
-        let counts =
-            "SELECT concat_ws(' ', (SELECT count(*) FROM session), (SELECT count(*) FROM attempt),
-                             (SELECT count(*) FROM credential WHERE voided_at IS NULL),
-                             (SELECT count(*) FROM audit WHERE event = 'voided'))";
-        scene.column(counts).await.remove(0)
-    };
-    scene.store.sweep().await.unwrap();
-    assert_eq!(left().await, "18000 18000 18000 12000");
-    scene.store.sweep().await.unwrap();
-    assert_eq!(left().await, "18000 18000 18000 12000");
-}
-
-async fn held(world: Arc<World>) {
-    let scene = Scene::new(&world).await;
-    fill(&scene.owner).await;
-    let age = "DELETE FROM session WHERE contract > '0300000010';
-               UPDATE session SET created_at = created_at - interval '1 hour'";
-    scene.owner.batch_execute(age).await.unwrap();
-    let hold = "BEGIN; SELECT FROM session WHERE contract = '0300000001' FOR UPDATE";
-    scene.owner.batch_execute(hold).await.unwrap();
-    scene.store.sweep().await.unwrap();
-    scene.owner.batch_execute("COMMIT").await.unwrap();
-    let sessions = "SELECT contract FROM session";
-    assert_eq!(scene.column(sessions).await, ["0300000001"]);
-    scene.store.sweep().await.unwrap();
-    assert!(scene.column(sessions).await.is_empty());
 }

@@ -2,22 +2,17 @@
 //! TCP.
 
 use std::path::Path;
-use std::sync::Arc;
 
 use karipass::store::Setting;
 use karipass::unit::Unit;
 use karipass_lab::certificate::Authority;
 use karipass_lab::postgres::{Durability, Postgres};
-use libtest_mimic::Trial;
 
 use super::scene::{CONTRACT, Scene, temporary};
-use crate::world::{KARIPASS, World, karipass, store_at, trial};
+use crate::support::{KARIPASS, karipass, store_at};
 
-pub fn trials(world: &Arc<World>) -> Vec<Trial> {
-    vec![trial(world, "r_postgresql_is_spoken_to_over_tls_as_sslmode_says", demanded)]
-}
-
-async fn demanded(_world: Arc<World>) {
+#[tokio::test(flavor = "multi_thread")]
+async fn r_postgresql_is_spoken_to_over_tls_as_sslmode_says() {
     let postgres = Postgres::temporary(Durability::Fast).await.unwrap();
     let database = postgres.migrated("karipass", Path::new(KARIPASS)).await.unwrap();
     let (ours, others) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());

@@ -16,6 +16,7 @@ use anyhow::{Context as _, Result, bail, ensure};
 use tempfile::TempDir;
 
 use crate::child::Child;
+use crate::folder;
 use crate::repository;
 
 pub use setup::{Phone, Setup};
@@ -70,7 +71,7 @@ pub struct Asterisk {
 impl Asterisk {
     /// Starts one and waits until it has booted and listens.
     pub fn start(installation: &Installation, setup: Setup) -> Result<Self> {
-        let run = tempfile::Builder::new().prefix("karipass-").tempdir()?;
+        let run = folder::temporary("karipass-")?;
         setup.lay_out(installation, run.path())?;
         let child = boot(installation, &setup)?;
         Ok(Self { installation: installation.clone(), setup, run, child })

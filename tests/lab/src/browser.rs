@@ -25,6 +25,7 @@ use thirtyfour::{CapabilitiesHelper as _, ChromiumLikeCapabilities as _, Logging
 use thirtyfour::{ChromeCapabilities, DesiredCapabilities, WebDriver};
 
 use crate::child::Child;
+use crate::folder;
 use crate::ports;
 
 pub use page::Page;
@@ -80,7 +81,7 @@ pub struct Driver {
 impl Driver {
     /// Starts one on a free port, with a home of its own.
     pub fn start() -> Result<Self> {
-        let folder = tempfile::Builder::new().prefix("karipass-browser-").tempdir()?;
+        let folder = folder::temporary("karipass-browser-")?;
         let port = ports::free_tcp()?;
         let mut command = Command::new("setpriv");
         command

@@ -13,6 +13,7 @@ pub mod daemon;
 pub mod demonstration;
 pub mod fake_asterisk;
 pub mod flood;
+pub mod folder;
 pub mod ports;
 pub mod postgres;
 pub mod process;

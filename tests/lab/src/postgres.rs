@@ -19,6 +19,7 @@ use serde::{Deserialize, Serialize};
 use tempfile::TempDir;
 use tokio_postgres::{Client, NoTls};
 
+use crate::folder;
 pub use database::Database;
 use server::Server;
 pub use standby::Replication;
@@ -88,7 +89,7 @@ pub struct Postgres {
 impl Postgres {
     /// A fresh cluster in a temporary folder, which goes with it.
     pub async fn temporary(durability: Durability) -> Result<Self> {
-        let folder = tempfile::Builder::new().prefix("karipass-pg-").tempdir()?;
+        let folder = folder::temporary("karipass-pg-")?;
         let path = folder.path().to_owned();
         let mut postgres = Self::persistent(&path, durability).await?;
         postgres.folders.push(folder);
@@ -224,12 +225,7 @@ async fn connect(url: &str) -> Result<Client> {
 
 /// A folder whose path leaves room for the socket's name, wherever temporary files are.
 fn socket_folder() -> Result<TempDir> {
-    let builder = || {
-        let mut builder = tempfile::Builder::new();
-        builder.prefix("karipass-");
-        builder
-    };
-    let folder = builder().tempdir()?;
-    let fits = folder.path().join(SOCKET).as_os_str().len() <= SOCKET_PATH_BYTES;
-    if fits { Ok(folder) } else { Ok(builder().tempdir_in("/tmp")?) }
+    let socket = folder::temporary("karipass-")?;
+    let fits = socket.path().join(SOCKET).as_os_str().len() <= SOCKET_PATH_BYTES;
+    if fits { Ok(socket) } else { Ok(folder::temporary_in(Path::new("/tmp"), "karipass-")?) }
 }

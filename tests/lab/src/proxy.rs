@@ -16,6 +16,7 @@ use tokio::net::{UnixListener, UnixStream};
 use tokio::sync::Notify;
 use tokio::task::JoinHandle;
 
+use crate::folder;
 use messages::{Group, Messages};
 
 /// The socket's file in its folder.
@@ -76,7 +77,7 @@ struct Shared {
 impl Proxy {
     /// Listens before the server whose socket is in `server`.
     pub fn before(server: &Path) -> Result<Self> {
-        let folder = tempfile::Builder::new().prefix("karipass-proxy-").tempdir_in("/tmp")?;
+        let folder = folder::temporary_in(Path::new("/tmp"), "karipass-proxy-")?;
         let listener = UnixListener::bind(folder.path().join(SOCKET))?;
         let shared = Arc::new(Shared {
             trouble: Mutex::new(Trouble::None),

@@ -28,10 +28,14 @@ impl Database {
         super::connect(&self.daemon_url).await
     }
 
-    /// The binary `karipass`, told of this database by its variables and of nothing else.
+    /// The binary `karipass` with variables that name this database, and no others.
+    ///
+    /// It ends with the thread that starts it: use [`crate::process::spawn`] for a server.
     pub fn karipass(&self, karipass: &Path) -> Command {
-        let mut command = Command::new(karipass);
+        let mut command = Command::new("setpriv");
         command
+            .args(["--pdeathsig", "KILL"])
+            .arg(karipass)
             .env_clear()
             .env("KARIPASS_DATABASE_URL", &self.daemon_url)
             .env("KARIPASS_DATABASE_OWNER_URL", &self.owner_url)

@@ -10,6 +10,7 @@ use tokio_postgres::Client;
 
 use super::server::Server;
 use super::{Database, Durability, Postgres, socket_folder};
+use crate::folder;
 
 const LOOK_EVERY: Duration = Duration::from_millis(10);
 const WITHIN: Duration = Duration::from_secs(30);
@@ -29,7 +30,7 @@ impl Postgres {
     /// It is a cluster like any other, read-only until it is promoted. Its databases are this one's,
     /// by the same names ([`Postgres::database`]), with the same roles and passwords.
     pub async fn standby(&self, replication: Replication) -> Result<Self> {
-        let folder = tempfile::Builder::new().prefix("karipass-pg-").tempdir()?;
+        let folder = folder::temporary("karipass-pg-")?;
         let socket = socket_folder()?;
         let server = Server::new(folder.path(), socket.path(), Durability::Fast)?;
         server.copy(self.socket_folder(), &self.passwords.postgres)?;

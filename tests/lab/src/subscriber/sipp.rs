@@ -18,6 +18,7 @@ use tempfile::TempDir;
 
 use super::scenario;
 use crate::child::Child;
+use crate::folder;
 use crate::{ports, secret};
 
 /// What ends a message on the control socket.
@@ -122,7 +123,7 @@ impl Sipp {
         rate: u32,
         news: impl FnMut(usize, News) + Send + 'static,
     ) -> Result<Self> {
-        let folder = tempfile::Builder::new().prefix("karipass-sipp-").tempdir()?;
+        let folder = folder::temporary("karipass-sipp-")?;
         let mut csv = String::from("SEQUENTIAL\n");
         for call in calls {
             writeln!(csv, "{};{}", call.media, call.caller)?;
@@ -152,7 +153,7 @@ impl Sipp {
 
     /// Registers a telephone.
     pub fn register(sip: SocketAddr, address: Ipv4Addr, user: &str, password: &str) -> Result<()> {
-        let folder = tempfile::Builder::new().prefix("karipass-sipp-").tempdir()?;
+        let folder = folder::temporary("karipass-sipp-")?;
         let mut command = sipp(sip, address, folder.path(), &scenario::register(user))?;
         command.args(["-m", "1", "-au", user, "-ap", password]);
         let mut child = Child::spawn("SIPp", command)?;

@@ -1,72 +1,75 @@
-//! What every trial shares: the private cluster and the built binary.
+//! What every test shares: a private cluster, the built binary, and ways to wait.
+//!
+//! The cluster starts with the first test that wants a database and ends with this process. Each
+//! test has databases of its own in it. A test that stops the server takes [`stoppable_cluster`].
 
 use std::ops::{Deref, DerefMut};
 use std::path::Path;
 use std::process::Command;
-use std::sync::Arc;
+use std::sync::LazyLock;
 use std::time::Duration;
 
 use karipass::clock;
 use karipass::config::{Database as DatabaseConfig, Secret};
 use karipass::store::Store;
 use karipass_lab::postgres::{Database, Durability, Postgres};
-use libtest_mimic::Trial;
 use tokio::sync::{Mutex, MutexGuard};
 use tokio::time::sleep;
 
 /// The binary under test.
 pub const KARIPASS: &str = env!("CARGO_BIN_EXE_karipass");
 
-/// How long a trial waits for what must come: only a fault takes as long, on any machine.
+/// How long a test waits for what must come: only a fault takes as long, on any machine.
 pub const PATIENCE: Duration = Duration::from_mins(1);
 /// Between two looks.
 const LOOK_EVERY: Duration = Duration::from_millis(5);
 
-/// Held by each trial that wants every core for itself.
+/// Held by each test that wants every core for itself.
 pub static ALONE: Mutex<()> = Mutex::const_new(());
 
-/// The servers; they end with it.
-pub struct World {
-    /// The cluster; its template is migrated.
-    pub postgres: Postgres,
-    /// Another one for trials that stop it, one trial at a time; made when first asked for.
-    mortal: Mutex<Option<Postgres>>,
+static CLUSTER: LazyLock<Postgres> = LazyLock::new(|| {
+    // A runtime cannot wait for another one on the same thread.
+    let starting = std::thread::spawn(|| {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        runtime.block_on(start_cluster())
+    });
+    starting.join().unwrap()
+});
+
+/// The cluster that all tests share; its template is migrated.
+pub fn cluster() -> &'static Postgres {
+    &CLUSTER
 }
 
-impl World {
-    /// Starts the cluster and makes the template.
-    pub fn start() -> Self {
-        runtime().block_on(async {
-            let postgres = Postgres::temporary(Durability::Fast).await.unwrap();
-            postgres.make_template(Path::new(KARIPASS)).await.unwrap();
-            Self { postgres, mortal: Mutex::new(None) }
-        })
-    }
-
-    /// A running cluster that this trial may stop, with a migrated database in it.
-    pub async fn mortal(&self) -> (Mortal<'_>, Database) {
-        let mut slot = self.mortal.lock().await;
-        if slot.is_none() {
-            let postgres = Postgres::temporary(Durability::Fast).await.unwrap();
-            postgres.make_template(Path::new(KARIPASS)).await.unwrap();
-            *slot = Some(postgres);
-        }
-        let postgres = Mortal(slot);
-        let database = postgres.fresh().await.unwrap();
-        (postgres, database)
-    }
-
-    /// A migrated database of this trial's own.
-    pub async fn database(&self) -> Database {
-        self.postgres.fresh().await.unwrap()
-    }
+/// A migrated database of a test's own.
+pub async fn database() -> Database {
+    cluster().fresh().await.unwrap()
 }
 
-/// A running cluster of one trial at a time; a trial that fails leaves it to nobody else, as it may leave
-/// it in any state.
-pub struct Mortal<'a>(MutexGuard<'a, Option<Postgres>>);
+/// A running cluster that this test may stop, with a migrated database in it.
+pub async fn stoppable_cluster() -> (StoppableCluster, Database) {
+    static SLOT: Mutex<Option<Postgres>> = Mutex::const_new(None);
+    let mut slot = SLOT.lock().await;
+    if slot.is_none() {
+        *slot = Some(start_cluster().await);
+    }
+    let postgres = StoppableCluster(slot);
+    let database = postgres.fresh().await.unwrap();
+    (postgres, database)
+}
 
-impl Deref for Mortal<'_> {
+async fn start_cluster() -> Postgres {
+    let postgres = Postgres::temporary(Durability::Fast).await.unwrap();
+    postgres.make_template(Path::new(KARIPASS)).await.unwrap();
+    postgres
+}
+
+/// A running cluster of one test at a time.
+///
+/// A test that fails may leave the server in any state, so the next test gets a fresh one.
+pub struct StoppableCluster(MutexGuard<'static, Option<Postgres>>);
+
+impl Deref for StoppableCluster {
     type Target = Postgres;
 
     fn deref(&self) -> &Postgres {
@@ -74,35 +77,18 @@ impl Deref for Mortal<'_> {
     }
 }
 
-impl DerefMut for Mortal<'_> {
+impl DerefMut for StoppableCluster {
     fn deref_mut(&mut self) -> &mut Postgres {
         self.0.as_mut().unwrap()
     }
 }
 
-impl Drop for Mortal<'_> {
+impl Drop for StoppableCluster {
     fn drop(&mut self) {
         if std::thread::panicking() {
             *self.0 = None;
         }
     }
-}
-
-/// A trial with a runtime of its own.
-pub fn trial<F: Future<Output = ()>>(
-    world: &Arc<World>,
-    name: &str,
-    test: impl FnOnce(Arc<World>) -> F + Send + 'static,
-) -> Trial {
-    let world = Arc::clone(world);
-    Trial::test(name, move || {
-        runtime().block_on(test(world));
-        Ok(())
-    })
-}
-
-fn runtime() -> tokio::runtime::Runtime {
-    tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap()
 }
 
 /// Waits until something is so.
@@ -120,8 +106,8 @@ pub async fn until_at_last(limit: Duration, what: &str, mut is_so: impl AsyncFnM
 }
 
 /// Waits until so many connections of a database wait for a lock.
-pub async fn until_locked_out(world: &World, database: &Database, connections: i64) {
-    let superuser = world.postgres.superuser("postgres").await.unwrap();
+pub async fn until_locked_out(database: &Database, connections: i64) {
+    let superuser = cluster().superuser("postgres").await.unwrap();
     let waiting =
         "SELECT count(*) FROM pg_stat_activity WHERE datname = $1 AND wait_event_type = 'Lock'";
     until("the wait for a lock", async || {

@@ -1,0 +1,47 @@
+//! Temporary folders that go when this process ends, however it ends.
+//!
+//! A [`TempDir`] removes its folder when it is dropped. Statics are never dropped, and a killed
+//! process drops nothing. A shell in the background removes what is left then: it reads the names
+//! of the folders from a pipe, which the kernel closes when this process ends.
+
+use std::io::{self, Write as _};
+use std::os::unix::process::CommandExt as _;
+use std::path::Path;
+use std::process::{ChildStdin, Command, Stdio};
+use std::sync::{Mutex, PoisonError};
+
+use tempfile::TempDir;
+
+/// Tries again while a server that is ending still writes.
+const SCRIPT: &str = r#"
+    trap '' HUP INT TERM
+    while IFS= read -r folder; do set -- "$@" "$folder"; done
+    for _ in 1 2 3 4 5 6 7 8 9 10; do rm -rf -- "$@" && exit; sleep 1; done
+"#;
+
+static REMOVER: Mutex<Option<ChildStdin>> = Mutex::new(None);
+
+/// A fresh folder whose name begins with `prefix`.
+pub fn temporary(prefix: &str) -> io::Result<TempDir> {
+    temporary_in(&std::env::temp_dir(), prefix)
+}
+
+/// The same below `parent`.
+pub fn temporary_in(parent: &Path, prefix: &str) -> io::Result<TempDir> {
+    let folder = tempfile::Builder::new().prefix(prefix).tempdir_in(parent)?;
+    let mut remover = REMOVER.lock().unwrap_or_else(PoisonError::into_inner);
+    let pipe = match &mut *remover {
+        Some(pipe) => pipe,
+        empty => empty.insert(start_remover()?),
+    };
+    writeln!(pipe, "{}", folder.path().display())?;
+    Ok(folder)
+}
+
+fn start_remover() -> io::Result<ChildStdin> {
+    let mut command = Command::new("sh");
+    // In a group of its own, so that Ctrl-C in the terminal does not reach it.
+    command.args(["-c", SCRIPT]).process_group(0);
+    command.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null());
+    command.spawn()?.stdin.ok_or_else(|| io::Error::other("no pipe to the shell"))
+}
