@@ -13,7 +13,7 @@ pub fn now() -> Instant {
 
 /// This machine's time of day, for what ends by a calendar; credentials end by the database's.
 #[must_use]
-pub fn today() -> Timestamp {
+pub fn wall_clock() -> Timestamp {
     Timestamp::now()
 }
 

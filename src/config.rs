@@ -23,15 +23,13 @@ use tracing_subscriber::filter::Targets;
 use zeroize::Zeroizing;
 
 use crate::hashing::Keys;
-use crate::rules;
 pub use asterisk::Ari;
+use domain::{dialog, rules};
 pub use network::{MediaNetwork, Network, NotANetwork};
 use postgres::ConnectionString;
 use reader::Reader;
 pub use site::{Site, Tls};
 
-/// The longest time limit of a call: for as long a caller whom nobody serves any more is told so.
-pub const LONGEST_CALL: Duration = Duration::from_mins(9);
 /// The longest time to stop in: more is a slip of the pen, and far more no clock can add.
 const LONGEST_LIMIT: Duration = Duration::from_hours(24);
 /// The longest silence that a caller can be left in.
@@ -224,8 +222,9 @@ pub fn load(
     let call = call(&mut reader);
     let site = site::read(&mut reader);
     let operators = reader.or_default("operators.listen", "127.0.0.1:9464");
-    let limit = reader.limit("login.limit", rules::LOGIN_POINTS_A_MINUTE);
-    let idle = reader.seconds("session.idle_s", rules::SESSION_IDLE, rules::SESSION_LIFE);
+    let limit = reader.limit("login.limit", rules::LOGIN_POINTS_PER_MINUTE);
+    let idle =
+        reader.seconds("session.idle_s", rules::SESSION_IDLE_TIMEOUT, rules::MAX_SESSION_LIFETIME);
     let audit = audit(&mut reader);
     let stop = stop(&mut reader);
     let log = log(&mut reader);
@@ -273,7 +272,7 @@ pub fn load_for_operator(
 
 fn audit(reader: &mut Reader) -> Option<Audit> {
     const KEY: &str = "audit.keep_days";
-    let default = usize::try_from(rules::AUDIT_KEPT.as_secs() / DAY.as_secs()).ok()?;
+    let default = usize::try_from(rules::AUDIT_RETENTION.as_secs() / DAY.as_secs()).ok()?;
     let days = reader.count(KEY, default, LONGEST_AUDIT_DAYS)?;
     if days < SHORTEST_AUDIT_DAYS {
         reader.mistake(format!("{KEY}: {SHORTEST_AUDIT_DAYS} at least"));
@@ -337,9 +336,11 @@ fn keys(reader: &mut Reader) -> Option<Keys> {
 }
 
 fn call(reader: &mut Reader) -> Option<CallLimits> {
-    let first_digit = reader.seconds("call.first_digit_s", rules::FIRST_DIGIT, LONGEST_SILENCE);
-    let inter_digit = reader.seconds("call.inter_digit_s", rules::INTER_DIGIT, LONGEST_SILENCE);
-    let call = reader.seconds("call.limit_s", rules::CALL_LIMIT, LONGEST_CALL);
+    let first_digit =
+        reader.seconds("call.first_digit_s", rules::FIRST_DIGIT_TIMEOUT, LONGEST_SILENCE);
+    let inter_digit =
+        reader.seconds("call.inter_digit_s", rules::INTER_DIGIT_TIMEOUT, LONGEST_SILENCE);
+    let call = reader.seconds("call.limit_s", rules::MAX_CALL_DURATION, dialog::MAX_CALL_LIMIT);
     let most = reader.or_default("call.most", MOST_CALLS);
     if most == Some(0) {
         reader.mistake("call.most: not a positive whole number");

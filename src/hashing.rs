@@ -22,7 +22,7 @@ use tokio::sync::oneshot;
 pub use keys::{DerivedKey, KeyMistakes, Keys, hmac};
 pub use secret_hash::{Checked, Cost, Dummy, Salt};
 
-use crate::password::{NewPassword, PhcString, TemporaryPassword, TypedPassword};
+use domain::password::{NewPassword, PhcString, SubmittedPassword, TemporaryPassword};
 use lane::{Asker, Fresh, Job, Lane, Work, Worker};
 use secret_hash::Argon;
 
@@ -190,7 +190,7 @@ impl Hasher {
     /// [`HashError`]; nothing is known of the password then.
     pub async fn verify_for_login(
         &self,
-        typed: TypedPassword,
+        typed: SubmittedPassword,
         stored: Option<PhcString>,
         renewal: Option<Salt>,
         address: IpAddr,

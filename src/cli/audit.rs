@@ -9,27 +9,23 @@ use serde_json::json;
 
 use super::Ending;
 use super::output::Output;
-use crate::number::Number;
-use crate::store::Store;
-use crate::store::audit::Entry;
+use crate::db::Db;
+use crate::db::audit::Entry;
+use domain::phone_number::PhoneNumber;
 
 /// Which rows.
 #[derive(Debug, clap::Args)]
 pub(super) struct Arguments {
     /// Only rows about this login, contract or caller's number.
     #[arg(long, value_name = "N", value_parser = super::number)]
-    number: Option<Number>,
+    number: Option<PhoneNumber>,
     /// Only rows from then on: `2026-04-01`, `2026-04-01T09:30` (local time) or `2026-04-01T00:30Z`.
     #[arg(long, value_name = "T", value_parser = since)]
     since: Option<Timestamp>,
 }
 
 /// Prints the rows page by page, the newest last.
-pub(super) async fn run(
-    which: &Arguments,
-    store: &Store,
-    output: Output,
-) -> anyhow::Result<Ending> {
+pub(super) async fn run(which: &Arguments, store: &Db, output: Output) -> anyhow::Result<Ending> {
     let mut last = None;
     loop {
         let page = store.audit(which.number, which.since, last.as_ref()).await?;

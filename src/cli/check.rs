@@ -9,11 +9,11 @@ use serde_json::json;
 
 use super::Ending;
 use super::output::Output;
-use crate::ari::{self, Finding};
+use crate::asterisk::{self, Finding};
 use crate::clock;
 use crate::config::certificate::{Files, not_after};
 use crate::config::{Ari, Config, Secret};
-use crate::store::Store;
+use crate::db::Db;
 
 /// How long before its end a certificate is worth a word.
 const ENDS_SOON: SignedDuration = SignedDuration::from_hours(14 * 24);
@@ -23,7 +23,7 @@ pub(super) async fn run(config: &Config, output: Output) -> anyhow::Result<Endin
     let asterisks = config.ari.iter().map(|ari| asterisk(config, ari));
     let (mut findings, asterisks) = tokio::join!(database(config), join_all(asterisks));
     findings.extend(asterisks.into_iter().flatten());
-    findings.extend(certificate(config, clock::today()));
+    findings.extend(certificate(config, clock::wall_clock()));
     findings.extend(config.exposed_files().into_iter().map(Finding::Wrong));
     for finding in &findings {
         let (level, message) = match finding {
@@ -46,7 +46,7 @@ pub(super) async fn run(config: &Config, output: Output) -> anyhow::Result<Endin
 
 /// Where there are several, each finding names its own.
 async fn asterisk(config: &Config, ari: &Ari) -> Vec<Finding> {
-    let findings = ari::check(ari, ari::Expected::by(config, ari)).await;
+    let findings = asterisk::check(ari, asterisk::Expected::by(config, ari)).await;
     if config.ari.len() == 1 {
         return findings;
     }
@@ -71,7 +71,7 @@ fn certificate(config: &Config, now: Timestamp) -> Option<Finding> {
 
 async fn database(config: &Config) -> Vec<Finding> {
     let mut findings = Vec::new();
-    match Store::for_daemon(&config.database) {
+    match Db::for_daemon(&config.database) {
         Ok(store) => {
             let found = store.check().await;
             let named = |message: String| format!("database: {message}");
@@ -89,5 +89,5 @@ async fn database(config: &Config) -> Vec<Finding> {
 }
 
 async fn owner(url: &Secret) -> anyhow::Result<()> {
-    Ok(Store::for_operator(url)?.ping().await?)
+    Ok(Db::for_operator(url)?.ping().await?)
 }

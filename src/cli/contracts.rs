@@ -10,9 +10,9 @@ use serde_json::json;
 
 use super::output::{Output, complain};
 use super::{Ending, operator};
-use crate::number::Number;
-use crate::store::import::Import;
-use crate::store::{Act, Store};
+use crate::db::import::Import;
+use crate::db::{Act, Db};
+use domain::phone_number::PhoneNumber;
 use file::Reason;
 
 /// What to do with contracts, and who does it.
@@ -54,13 +54,13 @@ enum Command {
 struct Named {
     /// The contract number.
     #[arg(value_name = "N", value_parser = super::number)]
-    number: Number,
+    number: PhoneNumber,
 }
 
 /// Carries the command out.
 pub(super) async fn run(
     Arguments { by, command }: &Arguments,
-    store: &Store,
+    store: &Db,
     output: Output,
 ) -> anyhow::Result<Ending> {
     let by = by.clone().unwrap_or_else(operator::system_user);
@@ -84,7 +84,7 @@ pub(super) async fn run(
 }
 
 async fn import(
-    store: &Store,
+    store: &Db,
     path: &Path,
     replace: bool,
     by: &str,
@@ -123,7 +123,7 @@ fn refuse<'a>(path: &Path, bad: impl Iterator<Item = (u64, &'a Reason)>) -> Endi
     Ending::Refused
 }
 
-async fn list(store: &Store, output: Output) -> anyhow::Result<Ending> {
+async fn list(store: &Db, output: Output) -> anyhow::Result<Ending> {
     let customers = store.customers(None).await?;
     for contract in store.contracts().await? {
         let customer = customers.get(&contract.number).map(String::as_str);
@@ -132,7 +132,7 @@ async fn list(store: &Store, output: Output) -> anyhow::Result<Ending> {
     Ok(Ending::Done)
 }
 
-async fn show(store: &Store, number: Number, output: Output) -> anyhow::Result<Ending> {
+async fn show(store: &Db, number: PhoneNumber, output: Output) -> anyhow::Result<Ending> {
     let Some(contract) = store.contract_of(number).await? else {
         complain(&format!("no contract has the number {}", number.as_str()));
         return Ok(Ending::Refused);
@@ -147,8 +147,8 @@ async fn show(store: &Store, number: Number, output: Output) -> anyhow::Result<E
 
 /// Says what came of an act.
 async fn tell(
-    store: &Store,
-    number: Number,
+    store: &Db,
+    number: PhoneNumber,
     act: Act,
     done: &str,
     output: Output,

@@ -4,11 +4,11 @@ use serde_json::json;
 
 use super::Ending;
 use super::output::Output;
-use crate::store::Store;
-use crate::store::migrate::Migrated;
+use crate::db::Db;
+use crate::db::migrate::Migrated;
 
 /// Brings the database to this version.
-pub(super) async fn run(store: &Store, output: Output) -> anyhow::Result<Ending> {
+pub(super) async fn run(store: &Db, output: Output) -> anyhow::Result<Ending> {
     let Migrated { from, to } = store.migrate().await?;
     let text = if from == to {
         format!("the database is of version {to} already")

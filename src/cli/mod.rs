@@ -18,9 +18,9 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 
 use crate::config;
-use crate::number::{NotANumber, Number};
-use crate::store::migrate::MigrationError;
-use crate::store::{Store, StoreError};
+use crate::db::migrate::MigrationError;
+use crate::db::{Db, DbError};
+use domain::phone_number::{InvalidPhoneNumber, PhoneNumber};
 use output::Output;
 
 /// 仮パス: the temporary-password line of a telephone company's settings site, on Asterisk.
@@ -96,10 +96,10 @@ fn run(arguments: &Arguments) -> anyhow::Result<Ending> {
 /// what the daemon may not do is then told by what is missing.
 async fn as_owner(
     file: Option<&Path>,
-    command: impl AsyncFnOnce(&Store) -> anyhow::Result<Ending>,
+    command: impl AsyncFnOnce(&Db) -> anyhow::Result<Ending>,
 ) -> anyhow::Result<Ending> {
     let config::ForOperator { url, is_owners } = config::load_for_operator(file, variables())?;
-    let store = Store::for_operator(&url)?;
+    let store = Db::for_operator(&url)?;
     match command(&store).await {
         Err(error) if !is_owners && is_forbidden(&error) => Err(anyhow::anyhow!(
             "database.owner_url is missing: the role of database.url has no right to do this"
@@ -110,7 +110,7 @@ async fn as_owner(
 
 /// Whether the database has refused something for want of a right.
 fn is_forbidden(error: &anyhow::Error) -> bool {
-    let by_store = error.downcast_ref::<StoreError>().is_some_and(StoreError::is_forbidden);
+    let by_store = error.downcast_ref::<DbError>().is_some_and(DbError::is_forbidden);
     by_store || error.downcast_ref::<MigrationError>().is_some_and(MigrationError::is_forbidden)
 }
 
@@ -126,6 +126,6 @@ fn variables() -> impl Iterator<Item = (String, String)> {
 }
 
 /// A telephone number as a person types it.
-fn number(typed: &str) -> Result<Number, NotANumber> {
-    Number::from_typed(typed)
+fn number(typed: &str) -> Result<PhoneNumber, InvalidPhoneNumber> {
+    PhoneNumber::from_typed(typed)
 }

@@ -28,13 +28,13 @@ use tokio::sync::watch;
 use tracing::{info, warn};
 
 use super::Ending;
-use crate::ari::{Capacity, Pace, Phone, Status};
-use crate::call::Limits;
+use crate::asterisk::{Capacity, Pace, Phone, Status};
 use crate::config::{Config, Mistakes};
+use crate::db::Db;
+use crate::db::migrate::mismatch;
 use crate::hashing::{Cost, Dummy, Hasher};
-use crate::store::Store;
-use crate::store::migrate::mismatch;
 use crate::web::{self, Faults, Handle, Room, Site, operators};
+use domain::dialog::Limits;
 use leaving::{Leaving, Signals};
 use manager::{Manager, News, Pulse};
 use reload::Reload;
@@ -70,7 +70,7 @@ pub(super) fn run(read: &dyn Fn() -> Result<Config, Mistakes>) -> anyhow::Result
         .install_recorder()?;
     let keys = config.hashing.keys.clone();
     let hasher = Hasher::start(keys, Cost::LIVE, &Dummy::draw(&mut rand::rng()))?;
-    let store = Store::for_daemon(&config.database).context("database.url")?;
+    let store = Db::for_daemon(&config.database).context("database.url")?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .thread_name("site")
         .on_thread_start(yield_to_the_line)
@@ -107,13 +107,13 @@ fn yield_to_the_line() {
 async fn serve(
     config: &Config,
     read: &dyn Fn() -> Result<Config, Mistakes>,
-    store: Store,
+    store: Db,
     hasher: Hasher,
     metrics: PrometheusHandle,
 ) -> anyhow::Result<()> {
     let (signals, hang_up) = (Signals::new()?, signal(SignalKind::hangup())?);
     let stop = watch::Sender::new(false);
-    let line_store = Store::for_daemon(&config.database).context("database.url")?;
+    let line_store = Db::for_daemon(&config.database).context("database.url")?;
     let phone = phone(config, line_store.clone(), hasher.clone())?;
     let credentials = phone.credentials();
     let faults = faults(phone.status(), stop.subscribe());
@@ -176,7 +176,7 @@ async fn serve(
     ended
 }
 
-fn phone(config: &Config, store: Store, hasher: Hasher) -> anyhow::Result<Phone> {
+fn phone(config: &Config, store: Db, hasher: Hasher) -> anyhow::Result<Phone> {
     let limits = Limits {
         first_digit: config.call.first_digit,
         inter_digit: config.call.inter_digit,
@@ -200,7 +200,7 @@ fn phone(config: &Config, store: Store, hasher: Hasher) -> anyhow::Result<Phone>
 }
 
 /// What goes on beside the serving, for ever.
-async fn background(store: Store, site: Site, metrics: PrometheusHandle) -> Infallible {
+async fn background(store: Db, site: Site, metrics: PrometheusHandle) -> Infallible {
     let upkeep = async {
         loop {
             tokio::time::sleep(UPKEEP).await;
@@ -214,7 +214,7 @@ async fn background(store: Store, site: Site, metrics: PrometheusHandle) -> Infa
 }
 
 /// Tells the service manager that the daemon serves, and what keeps it from being ready, for ever.
-async fn report(manager: &Manager, line: &Pulse, store: &Store, faults: &Faults) -> Infallible {
+async fn report(manager: &Manager, line: &Pulse, store: &Db, faults: &Faults) -> Infallible {
     line.begun().await;
     manager.tell(News::Ready);
     if !manager.listens() {
@@ -248,7 +248,7 @@ async fn stopped(mut stop: watch::Receiver<bool>) {
 }
 
 /// Says in the log when the store is there and of a version that this program works with.
-async fn wait_for(store: Store) {
+async fn wait_for(store: Db) {
     let mut last = String::new();
     loop {
         let reason = match store.schema_version().await {

@@ -11,7 +11,7 @@ use zeroize::Zeroizing;
 
 use super::platform::is_set_by_platform;
 use super::{MediaNetwork, Mistakes, Network, Secret};
-use crate::number::Number;
+use domain::phone_number::PhoneNumber;
 
 const PREFIX: &str = "KARIPASS_";
 /// Read by the command line, not by this file.
@@ -43,7 +43,7 @@ impl Written for url::Url {
     const EXPECTED: &str = "a URL";
 }
 
-impl Written for Number {
+impl Written for PhoneNumber {
     const EXPECTED: &str = "a national telephone number";
 }
 

@@ -8,8 +8,8 @@ use std::path::PathBuf;
 use super::certificate::Files;
 use super::network::Network;
 use super::reader::Reader;
-use crate::number::Number;
-use crate::rules;
+use domain::phone_number::PhoneNumber;
+use domain::rules;
 
 /// Connections of the site, if nothing else is configured.
 const SITE_CONNECTIONS: usize = 4096;
@@ -33,7 +33,7 @@ pub struct Site {
     /// Whether browsers are told to use TLS for every name below the site's, too.
     pub hsts_subdomains: bool,
     /// The set-up number that a refusal tells to call (`W2`).
-    pub set_up_number: Number,
+    pub set_up_number: PhoneNumber,
     /// Where the proxies are whose `X-Forwarded-For` is believed.
     pub proxies: Vec<Network>,
     /// The most connections at once.

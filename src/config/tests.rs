@@ -22,9 +22,9 @@ fn mistakes(file: Option<&Path>, variables: Vec<(String, String)>) -> Vec<String
 #[test]
 fn defaults_are_the_rules() {
     let config = load(None, enough()).unwrap();
-    assert_eq!(config.call.first_digit, rules::FIRST_DIGIT);
-    assert_eq!(config.session.idle, rules::SESSION_IDLE);
-    assert_eq!(config.login.limit.map(u32::from), Some(rules::LOGIN_POINTS_A_MINUTE));
+    assert_eq!(config.call.first_digit, rules::FIRST_DIGIT_TIMEOUT);
+    assert_eq!(config.session.idle, rules::SESSION_IDLE_TIMEOUT);
+    assert_eq!(config.login.limit.map(u32::from), Some(rules::LOGIN_POINTS_PER_MINUTE));
     assert_eq!(config.site.listen.port(), 8443);
 }
 
@@ -298,9 +298,9 @@ fn seconds_are_bound() {
     for (variable, key, most) in [
         ("KARIPASS_CALL_FIRST_DIGIT_S", "call.first_digit_s", 60),
         ("KARIPASS_CALL_INTER_DIGIT_S", "call.inter_digit_s", 60),
-        ("KARIPASS_CALL_LIMIT_S", "call.limit_s", LONGEST_CALL.as_secs()),
+        ("KARIPASS_CALL_LIMIT_S", "call.limit_s", dialog::MAX_CALL_LIMIT.as_secs()),
         ("KARIPASS_STOP_CALLS_S", "stop.calls_s", 86400),
-        ("KARIPASS_SESSION_IDLE_S", "session.idle_s", rules::SESSION_LIFE.as_secs()),
+        ("KARIPASS_SESSION_IDLE_S", "session.idle_s", rules::MAX_SESSION_LIFETIME.as_secs()),
     ] {
         assert!(load(None, with(&[(variable, &most.to_string())])).is_ok());
         for value in ["1e19", "inf", "NaN", "0", "1e-30", &(most + 1).to_string()] {

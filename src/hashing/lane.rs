@@ -23,7 +23,7 @@ use super::HashError;
 use super::queue::Queue;
 use super::secret_hash::{Argon, Checked, Salt};
 use crate::clock;
-use crate::password::{NewPassword, PhcString, TemporaryPassword, TypedPassword};
+use domain::password::{NewPassword, PhcString, SubmittedPassword, TemporaryPassword};
 
 /// The steady worker waits for the others for so many times what a hash takes.
 const STEADY_PAUSE: u32 = 6;
@@ -80,7 +80,7 @@ pub(super) enum Job {
         asker: Asker<PhcString>,
     },
     Verify {
-        typed: TypedPassword,
+        typed: SubmittedPassword,
         stored: Option<PhcString>,
         renewal: Option<Salt>,
         asker: Asker<Checked>,

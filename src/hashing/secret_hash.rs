@@ -15,8 +15,8 @@ use zeroize::{Zeroize, ZeroizeOnDrop};
 
 use super::HashError;
 use super::keys::{Key, Keys};
-use crate::password::PhcString;
-use crate::rules;
+use domain::password::PhcString;
+use domain::rules;
 
 const HASH_BYTES: usize = 32;
 const SALT_BYTES: usize = 16;

@@ -28,7 +28,7 @@ async fn hashed(hasher: &Hasher) -> PhcString {
 }
 
 async fn check(hasher: &Hasher, typed: &str, stored: Option<&PhcString>) -> Checked {
-    let typed = TypedPassword::from(typed.to_owned());
+    let typed = SubmittedPassword::from(typed.to_owned());
     let salt = Some(Salt::draw(&mut rng()));
     hasher.verify_for_login(typed, stored.cloned(), salt, HERE).await.unwrap()
 }

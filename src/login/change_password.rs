@@ -9,13 +9,13 @@ use metrics::counter;
 use super::decision::in_use;
 use super::verify::{compare, note_voided};
 use super::{Door, LoginError, SessionToken, Standing};
-use crate::credential::{CredentialId, Kind};
+use crate::db::audit::{Event, Outcome};
+use crate::db::hold::Hold;
+use crate::db::{AttemptId, Db, DbError, Doing, ReplacePassword, Tried, Try};
 use crate::hashing::{Checked, Hasher, Salt};
-use crate::number::Number;
-use crate::password::{NewPassword, PhcString, Rejection, TypedPassword};
-use crate::store::audit::{Event, Outcome};
-use crate::store::hold::Hold;
-use crate::store::{AttemptId, Doing, ReplacePassword, Store, StoreError, Tried, Try};
+use domain::credential::{CredentialId, CredentialKind};
+use domain::password::{NewPassword, PhcString, Rejection, SubmittedPassword};
+use domain::phone_number::PhoneNumber;
 
 /// A session wants its login's password changed.
 #[derive(Debug)]
@@ -27,11 +27,11 @@ pub struct ChangePassword {
     /// What the session is good for; that it must change its password is no hindrance (`C6`).
     pub standing: Standing,
     /// The current password exactly as typed.
-    pub current: TypedPassword,
+    pub current: SubmittedPassword,
     /// The new one, as typed.
-    pub new: TypedPassword,
+    pub new: SubmittedPassword,
     /// The new one once more.
-    pub again: TypedPassword,
+    pub again: SubmittedPassword,
     /// Where from.
     pub address: IpAddr,
     /// For the new password's hash.
@@ -54,13 +54,13 @@ pub enum PasswordVerdict {
     /// The current password is wrong, and counted (`C2`).
     Wrong {
         /// The login number.
-        number: Number,
+        number: PhoneNumber,
         /// Whether it was one too many: the password is void and its sessions over.
         session_over: bool,
     },
     /// The current password is void by wrong entries elsewhere, and cannot be given (`C2`, `U3`);
     /// the session goes on.
-    CredentialVoid(Number),
+    CredentialVoid(PhoneNumber),
     /// Nothing was compared: it might void the current password, and may not.
     WouldVoid,
     /// The session is over by now: logged out, or its password past its end or changed elsewhere.
@@ -72,7 +72,7 @@ pub enum PasswordVerdict {
 /// # Errors
 /// [`LoginError`]; nothing is changed or counted then, unless the store's answer was lost and stayed so.
 pub async fn change_password(
-    store: &Store,
+    store: &Db,
     hasher: &Hasher,
     request: ChangePassword,
     idle: Duration,
@@ -105,16 +105,18 @@ pub async fn change_password(
     let Some((_, compared)) = view.as_ref().and_then(in_use) else {
         return Ok(PasswordVerdict::SessionOver);
     };
-    if compared.phc.is_none() {
+    if compared.password_hash.is_none() {
         store.record(attempt, &doing.record(Outcome::Void)).await?;
         note(&doing, Outcome::Void);
         return Ok(PasswordVerdict::CredentialVoid(login));
     }
-    if compared.is_at_its_last() && !may_void {
+    if compared.voids_on_next_failure() && !may_void {
         return Ok(PasswordVerdict::WouldVoid);
     }
     let outcome =
-        match compare(hasher, Some(login), current, compared.phc.clone(), None, address).await? {
+        match compare(hasher, Some(login), current, compared.password_hash.clone(), None, address)
+            .await?
+        {
             Checked::Right { .. } => Ok(hasher.hash_for_change(new, salt, address).await?),
             Checked::Wrong => Err(Outcome::Wrong),
             Checked::Unverifiable(_) => Err(Outcome::Unverifiable),
@@ -162,7 +164,7 @@ enum Decided {
 type Told = (Decided, Option<Outcome>);
 
 impl Change {
-    async fn decide(&self, store: &Store, tried: Try) -> Result<Tried<Told>, StoreError> {
+    async fn decide(&self, store: &Db, tried: Try) -> Result<Tried<Told>, DbError> {
         let (digest, fresh) = &self.digests;
         let Some(hold) = store.hold(tried, self.doing.contract, digest).await? else {
             return Ok(Tried::without_commit((Decided::SessionOver, None)));
@@ -172,7 +174,7 @@ impl Change {
             let committed = hold.refuse(&self.doing, Outcome::Void).await;
             return Ok(Tried { told: (Decided::SessionOver, Some(Outcome::Void)), committed });
         };
-        if old.phc.is_none() {
+        if old.password_hash.is_none() {
             let committed = hold.refuse(&self.doing, Outcome::Void).await;
             return Ok(Tried { told: (Decided::CredentialVoid, Some(Outcome::Void)), committed });
         }
@@ -196,9 +198,9 @@ impl Change {
     async fn refuse(
         &self,
         hold: Hold,
-        kind: Kind,
+        kind: CredentialKind,
         outcome: Outcome,
-    ) -> Result<Tried<Told>, StoreError> {
+    ) -> Result<Tried<Told>, DbError> {
         let told = |session_over| (Decided::Wrong { session_over }, Some(outcome));
         if outcome != Outcome::Wrong {
             let committed = hold.refuse(&self.doing, outcome).await;

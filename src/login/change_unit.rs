@@ -9,14 +9,14 @@ use super::decision::{Allowed, may_change};
 use super::plan::{LogsInWith, NewLogin, Plan};
 use super::verify::{compare, note_voided};
 use super::{Door, LoginError, SessionToken, Standing};
-use crate::credential::{CredentialId, Kind};
+use crate::db::audit::{Event, Outcome};
+use crate::db::hold::{Hold, View};
+use crate::db::{AttemptId, Db, DbError, Doing, ReplaceUnit, Tried};
 use crate::hashing::{Checked, HashError, Hasher};
-use crate::number::Number;
-use crate::password::TypedPassword;
-use crate::store::audit::{Event, Outcome};
-use crate::store::hold::{Hold, View};
-use crate::store::{AttemptId, Doing, ReplaceUnit, Store, StoreError, Tried};
-use crate::unit::Unit;
+use domain::auth_unit::AuthUnit;
+use domain::credential::{CredentialId, CredentialKind};
+use domain::password::SubmittedPassword;
+use domain::phone_number::PhoneNumber;
 
 /// A session wants its contract's unit changed.
 #[derive(Debug)]
@@ -28,9 +28,9 @@ pub struct ChangeUnit {
     /// What the session is good for.
     pub standing: Standing,
     /// The unit wanted.
-    pub unit: Unit,
+    pub unit: AuthUnit,
     /// The passwords that were typed, each number once; a field left empty is left out.
-    pub passwords: Vec<(Number, TypedPassword)>,
+    pub passwords: Vec<(PhoneNumber, SubmittedPassword)>,
     /// From which version of the contract the request was made.
     pub told: Told,
     /// Where from.
@@ -58,7 +58,7 @@ pub enum UnitVerdict {
     /// Of these numbers, in the order of the contract, the passwords are wrong, and counted (`C2`).
     Wrong {
         /// The numbers.
-        numbers: Vec<Number>,
+        numbers: Vec<PhoneNumber>,
         /// How many of them are void by it.
         voided: usize,
         /// Whether one of them was one too many for the session's own password: it is over.
@@ -67,13 +67,13 @@ pub enum UnitVerdict {
     /// Of these numbers, in the order of the contract, the passwords would be asked for and cannot
     /// be given: void by wrong entries, or the contract number's and never set (`U3`). Nothing was
     /// counted.
-    CredentialVoid(Vec<Number>),
+    CredentialVoid(Vec<PhoneNumber>),
     /// Other passwords are asked for; nothing was compared.
     OtherPasswords {
         /// Numbers whose password is asked for and was not given.
-        missing: Vec<Number>,
+        missing: Vec<PhoneNumber>,
         /// Numbers whose password was given and is not asked for.
-        unasked: Vec<Number>,
+        unasked: Vec<PhoneNumber>,
     },
     /// The unit is in force already; nothing was compared.
     InForce,
@@ -93,9 +93,9 @@ pub enum UnitVerdict {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct UnitChanged {
     /// The unit now in force.
-    pub unit: Unit,
+    pub unit: AuthUnit,
     /// The login number that made the change.
-    pub changer: Number,
+    pub changer: PhoneNumber,
     /// Every number that logs in now, and with what (`W1`).
     pub logins: Vec<NewLogin>,
 }
@@ -105,7 +105,7 @@ pub struct UnitChanged {
 /// # Errors
 /// [`LoginError`]; nothing is changed or counted then, unless the store's answer was lost and stayed so.
 pub async fn change_unit(
-    store: &Store,
+    store: &Db,
     hasher: &Hasher,
     request: ChangeUnit,
 ) -> Result<UnitVerdict, LoginError> {
@@ -122,7 +122,8 @@ pub async fn change_unit(
         Ok(allowed) => allowed,
         Err(verdict) => return Ok(asking.refused(store, attempt, verdict).await?),
     };
-    let at_their_last = allowed.asked.iter().filter(|credential| credential.is_at_its_last());
+    let at_their_last =
+        allowed.asked.iter().filter(|credential| credential.voids_on_next_failure());
     if u32::try_from(at_their_last.count()).is_ok_and(|count| count > may_void) {
         return Ok(UnitVerdict::WouldVoid);
     }
@@ -149,8 +150,8 @@ pub async fn change_unit(
 /// What is asked for, less the secrets.
 struct Asking {
     doing: Doing,
-    unit: Unit,
-    given: Vec<Number>,
+    unit: AuthUnit,
+    given: Vec<PhoneNumber>,
     told: Told,
     /// Of the session's token.
     digest: [u8; 32],
@@ -161,7 +162,7 @@ type Decided = (UnitVerdict, Option<Outcome>);
 
 /// A password that was compared, without a lock.
 struct Compared {
-    number: Number,
+    number: PhoneNumber,
     id: CredentialId,
     /// `Done`, `Wrong` or `Unverifiable`.
     outcome: Outcome,
@@ -173,11 +174,7 @@ impl Asking {
     }
 
     /// The verdict, from what there is under the lock.
-    async fn decide(
-        &self,
-        hold: Hold,
-        compared: &[Compared],
-    ) -> Result<Tried<Decided>, StoreError> {
+    async fn decide(&self, hold: Hold, compared: &[Compared]) -> Result<Tried<Decided>, DbError> {
         let is_same = |allowed: &Allowed| {
             let ids = allowed.asked.iter().map(|credential| credential.id);
             ids.eq(compared.iter().map(|one| one.id))
@@ -187,7 +184,7 @@ impl Asking {
             Ok(_) => return Ok(self.give_up(hold, UnitVerdict::ChangedElsewhere).await),
             Err(verdict) => return Ok(self.give_up(hold, verdict).await),
         };
-        let numbers: Vec<Number> = compared
+        let numbers: Vec<PhoneNumber> = compared
             .iter()
             .filter(|one| one.outcome != Outcome::Done)
             .map(|one| one.number)
@@ -196,9 +193,10 @@ impl Asking {
             return Ok(self.apply(hold, allowed).await);
         }
         let wrong = compared.iter().filter(|one| one.outcome == Outcome::Wrong);
-        let wrong: Vec<Number> = wrong.map(|one| one.number).collect();
+        let wrong: Vec<PhoneNumber> = wrong.map(|one| one.number).collect();
         let digest = &self.digest;
-        let counted = hold.count_wrong(&self.doing, Kind::Password, &wrong, digest).await?;
+        let counted =
+            hold.count_wrong(&self.doing, CredentialKind::Password, &wrong, digest).await?;
         Ok(counted.map(|voided| {
             let Doing { login, address, .. } = self.doing;
             for number in &voided {
@@ -211,7 +209,7 @@ impl Asking {
 
     async fn apply(&self, hold: Hold, allowed: Allowed) -> Tried<Decided> {
         let Allowed { changers, plan, .. } = allowed;
-        let copied: Vec<Number> = plan
+        let copied: Vec<PhoneNumber> = plan
             .logins
             .iter()
             .filter(|login| login.with == LogsInWith::TheChangers)
@@ -233,10 +231,10 @@ impl Asking {
     /// Refuses before anything was compared.
     async fn refused(
         &self,
-        store: &Store,
+        store: &Db,
         attempt: AttemptId,
         verdict: UnitVerdict,
-    ) -> Result<UnitVerdict, StoreError> {
+    ) -> Result<UnitVerdict, DbError> {
         if let Some(outcome) = refusal(&verdict) {
             store.record(attempt, &self.doing.record(outcome)).await?;
             self.note(outcome);
@@ -282,14 +280,14 @@ fn refusal(verdict: &UnitVerdict) -> Option<Outcome> {
 async fn compare_all(
     hasher: &Hasher,
     allowed: &Allowed,
-    passwords: &[(Number, TypedPassword)],
+    passwords: &[(PhoneNumber, SubmittedPassword)],
     address: IpAddr,
 ) -> Result<Vec<Compared>, HashError> {
     let mut all = Vec::with_capacity(passwords.len());
     for (number, credential) in allowed.plan.asked.iter().zip(&allowed.asked) {
         let typed = passwords.iter().find(|(given, _)| given == number);
         let typed = typed.map_or_else(|| String::new().into(), |(_, typed)| typed.clone());
-        let stored = credential.phc.clone();
+        let stored = credential.password_hash.clone();
         let outcome = match compare(hasher, Some(*number), typed, stored, None, address).await? {
             Checked::Right { .. } => Outcome::Done,
             Checked::Wrong => Outcome::Wrong,

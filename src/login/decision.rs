@@ -5,12 +5,12 @@ use jiff::Timestamp;
 
 use super::plan::{Plan, may_change_unit};
 use super::{Standing, Told, UnitVerdict};
-use crate::credential::Credential;
-use crate::number::Number;
-use crate::store::audit::Outcome;
-use crate::store::hold::View;
-use crate::store::login::Known;
-use crate::unit::Unit;
+use crate::db::audit::Outcome;
+use crate::db::hold::View;
+use crate::db::login::Known;
+use domain::auth_unit::AuthUnit;
+use domain::credential::Credential;
+use domain::phone_number::PhoneNumber;
 
 /// What an attempt's secret is to be compared with.
 pub(super) enum Candidate {
@@ -32,7 +32,7 @@ pub(super) enum Candidate {
 
 /// Decides from what is known of `login`; what the login is good for is looked up once its secret
 /// is right.
-pub(super) fn candidate(login: Option<Number>, known: Option<Known>) -> Candidate {
+pub(super) fn candidate(login: Option<PhoneNumber>, known: Option<Known>) -> Candidate {
     let none = |outcome| Candidate::None { outcome, expired: None };
     let (Some(login), Some(Known { contract, credential, now })) = (login, known) else {
         return none(Outcome::UnknownNumber);
@@ -41,13 +41,13 @@ pub(super) fn candidate(login: Option<Number>, known: Option<Known>) -> Candidat
         return none(Outcome::Suspended);
     }
     let Some(credential) = credential else { return none(Outcome::NoCredential) };
-    if credential.phc.is_none() {
+    if credential.password_hash.is_none() {
         return none(Outcome::Void);
     }
     if credential.is_expired(now) {
         return Candidate::None { outcome: Outcome::Expired, expired: Some(credential) };
     }
-    match contract.role_of(login) {
+    match contract.role(login) {
         Some(_) => Candidate::Good { credential, now },
         None => none(Outcome::NotALogin),
     }
@@ -76,8 +76,8 @@ pub(super) struct Allowed {
 /// numbers, from a request that was made from the version `told`.
 pub(super) fn may_change(
     view: &View,
-    unit: Unit,
-    given: &[Number],
+    unit: AuthUnit,
+    given: &[PhoneNumber],
     told: Told,
 ) -> Result<Allowed, UnitVerdict> {
     let (Some((standing, changers)), Some(session)) = (in_use(view), view.session) else {
@@ -103,7 +103,7 @@ pub(super) fn may_change(
     if !plan.blocked.is_empty() {
         return Err(UnitVerdict::CredentialVoid(plan.blocked));
     }
-    let without = |numbers: &[Number], others: &[Number]| -> Vec<Number> {
+    let without = |numbers: &[PhoneNumber], others: &[PhoneNumber]| -> Vec<PhoneNumber> {
         numbers.iter().filter(|number| !others.contains(number)).copied().collect()
     };
     let (missing, unasked) = (without(&plan.asked, given), without(given, &plan.asked));

@@ -12,21 +12,21 @@ use metrics::counter;
 use super::decision::{self, Candidate};
 use super::verify::{compare, note_voided};
 use super::{Door, LoginError, SessionToken, Standing};
-use crate::credential::Credential;
+use crate::db::audit::Outcome;
+use crate::db::login::{Acceptance, Attempted};
+use crate::db::{AttemptId, Db};
 use crate::hashing::{Checked, Hasher, Salt};
-use crate::number::Number;
-use crate::password::TypedPassword;
-use crate::store::audit::Outcome;
-use crate::store::login::{Acceptance, Attempted};
-use crate::store::{AttemptId, Store};
+use domain::credential::Credential;
+use domain::password::SubmittedPassword;
+use domain::phone_number::PhoneNumber;
 
 /// Someone wants to log in.
 #[derive(Debug)]
 pub struct Attempt {
     /// The login number, if what was typed is a number at all (`W3`).
-    pub login: Option<Number>,
+    pub login: Option<PhoneNumber>,
     /// The password exactly as typed (`W3`).
-    pub typed: TypedPassword,
+    pub typed: SubmittedPassword,
     /// Where from.
     pub address: IpAddr,
     /// At which door the session is to be good.
@@ -69,7 +69,7 @@ pub enum Refusal {
 /// # Errors
 /// [`LoginError`]
 pub async fn log_in(
-    store: &Store,
+    store: &Db,
     hasher: &Hasher,
     attempt: Attempt,
     idle: Duration,
@@ -87,11 +87,11 @@ pub async fn log_in(
             return Ok(Verdict::Refused(Refusal::NothingToCompare));
         }
     };
-    if credential.is_at_its_last() && !may_void {
+    if credential.voids_on_next_failure() && !may_void {
         tracing::info!(?login, %address, "a login was not compared: its address has voided too many");
         return Ok(Verdict::WouldVoid);
     }
-    let stored = credential.phc.clone();
+    let stored = credential.password_hash.clone();
     let renewed = match compare(hasher, login, typed, stored, Some(salt), address).await? {
         Checked::Right { renewed } => renewed,
         Checked::Wrong => {
@@ -133,8 +133,8 @@ pub async fn log_in(
 /// What the login is good for, from the whole contract; `None` if the contract has changed since
 /// its number was looked at, so that it does not log in any more.
 async fn standing(
-    store: &Store,
-    login: Option<Number>,
+    store: &Db,
+    login: Option<PhoneNumber>,
     credential: &Credential,
     now: Timestamp,
 ) -> Result<Option<Standing>, LoginError> {
@@ -145,12 +145,12 @@ async fn standing(
 }
 
 async fn refuse(
-    store: &Store,
+    store: &Db,
     attempted: &Attempted,
     outcome: Outcome,
     expired: Option<&Credential>,
 ) -> Result<(), LoginError> {
-    let expired = expired.and_then(|expired| Some((expired.id, expired.kind.life()?)));
+    let expired = expired.and_then(|expired| Some((expired.id, expired.kind.lifetime()?)));
     if store.note_refusal(attempted, outcome, expired).await? {
         note_voided(attempted.login, attempted.address, Outcome::Expired);
     }

@@ -28,8 +28,8 @@ pub use standing::Standing;
 pub use token::{Door, SessionToken};
 pub use unit_choices::{UnitChoice, UnitChoices, unit_choices};
 
+use crate::db::{DbError, DbFailure};
 use crate::hashing::HashError;
-use crate::store::{Fault, StoreError};
 
 /// No verdict came about; nothing was counted, unless the store's answer was lost and stayed so.
 #[derive(Debug, thiserror::Error)]
@@ -39,18 +39,18 @@ pub enum LoginError {
     Hash(#[from] HashError),
     /// The store is out of reach.
     #[error(transparent)]
-    Store(#[from] StoreError),
+    Store(#[from] DbError),
     /// A change was sent, and whether it was made did not become known.
     #[error("a change may have been made: {0}")]
-    MayBeChanged(Fault),
+    MayBeChanged(DbFailure),
 }
 
 impl LoginError {
     /// Of the store's fault in the change itself.
-    fn in_change(error: StoreError) -> Self {
+    fn in_change(error: DbError) -> Self {
         match error {
-            StoreError::NotSent(_) => Self::Store(error),
-            StoreError::OutcomeUnknown(fault) => Self::MayBeChanged(fault),
+            DbError::NotSent(_) => Self::Store(error),
+            DbError::OutcomeUnknown(fault) => Self::MayBeChanged(fault),
         }
     }
 }

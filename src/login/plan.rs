@@ -1,31 +1,31 @@
 //! What a change of the unit asks for and what it makes of each credential: table `U`, pure.
 
-use crate::contract::{Contract, Role};
-use crate::credential::Held;
-use crate::number::Number;
-use crate::unit::Unit;
+use domain::auth_unit::AuthUnit;
+use domain::contract::{Contract, Role};
+use domain::credential::NumberCredential;
+use domain::phone_number::PhoneNumber;
 
 /// A change of the unit, from what the contract's numbers have.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Plan {
     /// The numbers whose passwords are asked for, in the order of the contract.
-    pub asked: Vec<Number>,
+    pub asked: Vec<PhoneNumber>,
     /// The numbers whose passwords would be asked for and cannot be given, in the order of the
     /// contract: with any of them the change is refused (`U3`).
-    pub blocked: Vec<Number>,
+    pub blocked: Vec<PhoneNumber>,
     /// Every number that logs in afterwards, in the order of the contract (`W1`).
     pub logins: Vec<NewLogin>,
     /// Numbers whose temporary password, still pending, is voided (`U1`).
-    pub voided: Vec<Number>,
+    pub voided: Vec<PhoneNumber>,
     /// Numbers that log in no more and lose whatever they had (`U1`).
-    pub dropped: Vec<Number>,
+    pub dropped: Vec<PhoneNumber>,
 }
 
 /// A number that logs in under the new unit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct NewLogin {
     /// The login number.
-    pub number: Number,
+    pub number: PhoneNumber,
     /// What it logs in with.
     pub with: LogsInWith,
 }
@@ -45,7 +45,12 @@ impl Plan {
     /// What it takes to bring `contract` under `target`, changed by the login number `changer`, whose
     /// role allows it ([`may_change_unit`]).
     #[must_use]
-    pub fn of(contract: &Contract, held: &[Held], changer: Number, target: Unit) -> Self {
+    pub fn of(
+        contract: &Contract,
+        held: &[NumberCredential],
+        changer: PhoneNumber,
+        target: AuthUnit,
+    ) -> Self {
         let after = Contract { unit: Some(target), ..contract.clone() };
         let has_password =
             |number| held.iter().any(|held| held.number == number && held.has_password());
@@ -55,23 +60,22 @@ impl Plan {
             Whose::Own => LogsInWith::Nothing,
             Whose::OwnOrChangers | Whose::Changers => LogsInWith::TheChangers,
         };
-        let is_void = |number| {
-            held.iter().any(|held| held.number == number && held.is_void_by_wrong_entries())
-        };
-        let numbers = || contract.numbers.iter().map(|row| row.number);
-        let logs_in_before = |number: &Number| contract.role_of(*number).is_some();
-        let logs_in_after = |number: &Number| after.role_of(*number).is_some();
+        let is_void =
+            |number| held.iter().any(|held| held.number == number && held.is_locked_out());
+        let numbers = || contract.lines.iter().map(|row| row.number);
+        let logs_in_before = |number: &PhoneNumber| contract.role(*number).is_some();
+        let logs_in_after = |number: &PhoneNumber| after.role(*number).is_some();
         let logins: Vec<NewLogin> = numbers()
             .filter(logs_in_after)
             .map(|number| NewLogin { number, with: with(number) })
             .collect();
         // Whoever has another number's password would get the contract number's rights with it.
-        let is_unset_contract_number = |number: Number| {
+        let is_unset_contract_number = |number: PhoneNumber| {
             let would_be_given =
                 number == contract.number && number != changer && logs_in_after(&number);
             would_be_given && contract.has_service(number) && !has_password(number)
         };
-        let is_left_with_nothing = |held: &&Held| {
+        let is_left_with_nothing = |held: &&NumberCredential| {
             let left = NewLogin { number: held.number, with: LogsInWith::Nothing };
             held.has_temporary() && logins.contains(&left)
         };
@@ -108,14 +112,18 @@ enum Whose {
 }
 
 /// The third column of table `U`.
-fn whose(contract: &Contract, target: Unit, number: Number) -> Whose {
+fn whose(contract: &Contract, target: AuthUnit, number: PhoneNumber) -> Whose {
     match (contract.unit, target) {
-        (Some(Unit::Number), Unit::Line) | (Some(Unit::Line), Unit::Number | Unit::AdminUser) => {
-            Whose::Changers
+        (Some(AuthUnit::Number), AuthUnit::Line)
+        | (Some(AuthUnit::Line), AuthUnit::Number | AuthUnit::AdminUser) => Whose::Changers,
+        (Some(AuthUnit::Number), AuthUnit::AdminUser) if number == contract.number => {
+            Whose::OwnOrChangers
         }
-        (Some(Unit::Number), Unit::AdminUser) if number == contract.number => Whose::OwnOrChangers,
-        (Some(Unit::Number | Unit::AdminUser) | None, Unit::Number | Unit::AdminUser)
-        | (Some(Unit::AdminUser | Unit::Line) | None, Unit::Line) => Whose::Own,
+        (
+            Some(AuthUnit::Number | AuthUnit::AdminUser) | None,
+            AuthUnit::Number | AuthUnit::AdminUser,
+        )
+        | (Some(AuthUnit::AdminUser | AuthUnit::Line) | None, AuthUnit::Line) => Whose::Own,
     }
 }
 

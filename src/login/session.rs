@@ -4,8 +4,8 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use super::{Door, SessionToken, Standing};
-use crate::store::session::Found;
-use crate::store::{Store, StoreError};
+use crate::db::session::Found;
+use crate::db::{Db, DbError};
 
 /// What a token opens.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -21,13 +21,13 @@ pub enum SessionState {
 /// What `token` opens at `door`; looking counts as use. `idle` is as for the login (`W5`).
 ///
 /// # Errors
-/// [`StoreError`]
+/// [`DbError`]
 pub async fn look_up(
-    store: &Store,
+    store: &Db,
     token: &SessionToken,
     door: Door,
     idle: Duration,
-) -> Result<SessionState, StoreError> {
+) -> Result<SessionState, DbError> {
     Ok(match store.session(&token.digest(door), idle).await? {
         Found::Live(session) => match Standing::of_session(session, idle) {
             Some(standing) => SessionState::Live(Box::new(standing)),
@@ -42,13 +42,13 @@ pub async fn look_up(
 /// with that version of the contract (`W6`, [`Told::BySession`](super::Told::BySession)).
 ///
 /// # Errors
-/// [`StoreError`]
+/// [`DbError`]
 pub async fn tell(
-    store: &Store,
+    store: &Db,
     token: &SessionToken,
     door: Door,
     standing: &Standing,
-) -> Result<(), StoreError> {
+) -> Result<(), DbError> {
     if standing.told == standing.version {
         return Ok(());
     }
@@ -58,12 +58,12 @@ pub async fn tell(
 /// Ends a session at once, on the server (`W5`); one that is over already stays over.
 ///
 /// # Errors
-/// [`StoreError`]
+/// [`DbError`]
 pub async fn log_out(
-    store: &Store,
+    store: &Db,
     token: &SessionToken,
     door: Door,
     address: IpAddr,
-) -> Result<(), StoreError> {
+) -> Result<(), DbError> {
     store.end_session(&token.digest(door), address).await
 }

@@ -4,26 +4,26 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use crate::contract::{Contract, Role};
-use crate::credential::{Kind, PasswordChange};
-use crate::number::Number;
-use crate::rules;
-use crate::store::session::Session;
-use crate::unit::Unit;
+use crate::db::session::Session;
+use domain::auth_unit::AuthUnit;
+use domain::contract::{Contract, Role};
+use domain::credential::{CredentialKind, PasswordChange};
+use domain::phone_number::PhoneNumber;
+use domain::rules;
 
 /// What a login is good for, and until when.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Standing {
     /// The login number.
-    pub login: Number,
+    pub login: PhoneNumber,
     /// The contract number.
-    pub contract: Number,
+    pub contract: PhoneNumber,
     /// The unit in force.
-    pub unit: Unit,
+    pub unit: AuthUnit,
     /// What the login may do under it.
     pub role: Role,
     /// The numbers that it configures.
-    pub numbers: Vec<Number>,
+    pub numbers: Vec<PhoneNumber>,
     /// Why it is good for nothing but changing the password (`C6`).
     pub password_change: Option<PasswordChange>,
     /// When the password was set, by the database's clock.
@@ -46,15 +46,15 @@ impl Standing {
     #[must_use]
     pub fn of(
         contract: &Contract,
-        login: Number,
-        kind: Kind,
+        login: PhoneNumber,
+        kind: CredentialKind,
         set_at: Timestamp,
         now: Timestamp,
     ) -> Option<Self> {
         if contract.suspended || kind.is_expired(set_at, now) {
             return None;
         }
-        let role = contract.role_of(login)?;
+        let role = contract.role(login)?;
         Some(Self {
             login,
             contract: contract.number,
@@ -63,7 +63,7 @@ impl Standing {
             numbers: contract.configurable(role, login),
             password_change: kind.must_change(set_at, now),
             set_at,
-            password_expires_at: kind.good_until(set_at),
+            password_expires_at: kind.expires_at(set_at),
             expires_at: now,
             now,
             version: contract.version,
@@ -88,16 +88,21 @@ impl Standing {
 
     /// The same after the login's password was changed at `now`, of a session that begins with it.
     #[must_use]
-    pub(super) fn with_new_password(self, old: Kind, now: Timestamp, idle: Duration) -> Self {
+    pub(super) fn with_new_password(
+        self,
+        old: CredentialKind,
+        now: Timestamp,
+        idle: Duration,
+    ) -> Self {
         // A number that had none is asked for it by a change of the unit: that form shows more now (`W6`).
         let version = match old {
-            Kind::Temporary => self.version + 1,
-            Kind::Password => self.version,
+            CredentialKind::Temporary => self.version + 1,
+            CredentialKind::Password => self.version,
         };
         let renewed = Self {
             password_change: None,
             set_at: now,
-            password_expires_at: Kind::Password.good_until(now),
+            password_expires_at: CredentialKind::Password.expires_at(now),
             version,
             told: version,
             ..self
@@ -107,7 +112,7 @@ impl Standing {
 
     fn until(self, created_at: Timestamp, seen_at: Timestamp, idle: Duration) -> Self {
         let later = |from: Timestamp, by| from.saturating_add(by).unwrap_or(Timestamp::MAX);
-        let expires_at = later(seen_at, idle).min(later(created_at, rules::SESSION_LIFE));
+        let expires_at = later(seen_at, idle).min(later(created_at, rules::MAX_SESSION_LIFETIME));
         Self { expires_at, ..self }
     }
 }

@@ -3,9 +3,9 @@
 use super::decision::in_use;
 use super::plan::{Plan, may_change_unit};
 use super::{Door, SessionToken, Standing};
-use crate::number::Number;
-use crate::store::{Store, StoreError};
-use crate::unit::Unit;
+use crate::db::{Db, DbError};
+use domain::auth_unit::AuthUnit;
+use domain::phone_number::PhoneNumber;
 
 /// What the form of a change offers, made from one look at the contract.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -20,24 +20,24 @@ pub struct UnitChoices {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct UnitChoice {
     /// The unit.
-    pub unit: Unit,
+    pub unit: AuthUnit,
     /// The numbers whose passwords it asks for.
-    pub asked: Vec<Number>,
+    pub asked: Vec<PhoneNumber>,
     /// The numbers for which it is refused until they have a password again (`U3`).
-    pub blocked: Vec<Number>,
+    pub blocked: Vec<PhoneNumber>,
 }
 
 /// What the form of a change offers to a session; `None` if it may not change the unit (`U2`, `C6`), or
 /// is over.
 ///
 /// # Errors
-/// [`StoreError`]
+/// [`DbError`]
 pub async fn unit_choices(
-    store: &Store,
+    store: &Db,
     token: &SessionToken,
     door: Door,
     standing: &Standing,
-) -> Result<Option<UnitChoices>, StoreError> {
+) -> Result<Option<UnitChoices>, DbError> {
     let view = store.view(standing.contract, &token.digest(door)).await?;
     let Some(view) = view else { return Ok(None) };
     let allowed = in_use(&view).filter(|(standing, _)| {
@@ -49,7 +49,7 @@ pub async fn unit_choices(
     };
     Ok(allowed.map(|(standing, _)| UnitChoices {
         version: view.contract.version,
-        choices: [Unit::Line, Unit::Number, Unit::AdminUser]
+        choices: [AuthUnit::Line, AuthUnit::Number, AuthUnit::AdminUser]
             .into_iter()
             .filter(|unit| *unit != standing.unit)
             .map(|unit| choice(standing.login, unit))

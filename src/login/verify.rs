@@ -3,11 +3,11 @@
 
 use std::net::IpAddr;
 
+use crate::db::audit::Outcome;
+use crate::db::count_voided;
 use crate::hashing::{Checked, HashError, Hasher, Salt};
-use crate::number::Number;
-use crate::password::{PhcString, TypedPassword};
-use crate::store::audit::Outcome;
-use crate::store::count_voided;
+use domain::password::{PhcString, SubmittedPassword};
+use domain::phone_number::PhoneNumber;
 
 /// Compares what was typed for `login` with its stored hash, or with the dummy if it has none: one
 /// hash operation either way, in the turn of `address`. What comes of it stands only once the store
@@ -17,8 +17,8 @@ use crate::store::count_voided;
 /// [`HashError`]; nothing was compared then.
 pub(super) async fn compare(
     hasher: &Hasher,
-    login: Option<Number>,
-    typed: TypedPassword,
+    login: Option<PhoneNumber>,
+    typed: SubmittedPassword,
     stored: Option<PhcString>,
     renewal: Option<Salt>,
     address: IpAddr,
@@ -31,7 +31,7 @@ pub(super) async fn compare(
 }
 
 /// Tells that a credential is void now, and why.
-pub(super) fn note_voided(login: Option<Number>, address: IpAddr, reason: Outcome) {
+pub(super) fn note_voided(login: Option<PhoneNumber>, address: IpAddr, reason: Outcome) {
     tracing::warn!(?login, %address, reason = reason.as_str(), "a credential is void");
     count_voided(reason, 1);
 }

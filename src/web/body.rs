@@ -11,7 +11,7 @@ use serde_json::error::Category;
 use zeroize::Zeroizing;
 
 use super::problem::Problem;
-use crate::rules;
+use domain::rules;
 
 /// How long a client may take to send a body.
 const BODY_LIMIT: Duration = Duration::from_secs(10);
@@ -52,7 +52,7 @@ pub(super) fn is_of(headers: &HeaderMap, kind: &str) -> bool {
 /// # Errors
 /// `malformed` if it is too large, cut off or slow.
 pub async fn whole(headers: &HeaderMap, body: Body) -> Result<Zeroizing<Vec<u8>>, Problem> {
-    let is_too_large = body.size_hint().lower() > rules::BODY_BYTES as u64;
+    let is_too_large = body.size_hint().lower() > rules::MAX_BODY_BYTES as u64;
     if is_too_large && headers.contains_key(header::EXPECT) {
         return Err(Problem::too_large());
     }
@@ -63,19 +63,19 @@ pub async fn whole(headers: &HeaderMap, body: Body) -> Result<Zeroizing<Vec<u8>>
 }
 
 async fn read(body: Body) -> Result<Zeroizing<Vec<u8>>, Problem> {
-    let mut bytes = Zeroizing::new(Vec::with_capacity(rules::BODY_BYTES));
+    let mut bytes = Zeroizing::new(Vec::with_capacity(rules::MAX_BODY_BYTES));
     let mut length = 0;
     let mut chunks = body.into_data_stream();
     while let Some(chunk) = chunks.next().await {
         let chunk = chunk.map_err(|_| Problem::malformed("本文が途中で切れています。"))?;
         length += chunk.len();
-        if length <= rules::BODY_BYTES {
+        if length <= rules::MAX_BODY_BYTES {
             bytes.extend_from_slice(&chunk);
         } else if length > THROWN_AWAY {
             break;
         }
     }
-    if length > rules::BODY_BYTES { Err(Problem::too_large()) } else { Ok(bytes) }
+    if length > rules::MAX_BODY_BYTES { Err(Problem::too_large()) } else { Ok(bytes) }
 }
 
 /// Where the mistake is; `serde_json`'s own words would quote the value.

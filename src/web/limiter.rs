@@ -27,10 +27,10 @@ use super::Site;
 use super::problem::Problem;
 use super::session::Client;
 use crate::clock;
-use crate::number::Number;
 pub(super) use bucket::{Bucket, Pace};
 use budgets::{Answer, Budgets, Places};
 pub(super) use charge::{Charge, Cost};
+use domain::phone_number::PhoneNumber;
 pub(super) use network::{NETWORKS, household, network, networks};
 use tries::Tries;
 
@@ -112,7 +112,7 @@ impl Limiter {
         networks(address).map(|network| self.places.hash_one(network) % PLACES)
     }
 
-    fn place_of(&self, number: Number) -> u64 {
+    fn place_of(&self, number: PhoneNumber) -> u64 {
         self.places.hash_one(number.as_str()) % PLACES
     }
 }
@@ -161,7 +161,7 @@ impl Admitted {
     ///
     /// # Errors
     /// 429
-    pub(super) async fn for_login(&self, number: Option<Number>) -> Result<Charge, Problem> {
+    pub(super) async fn for_login(&self, number: Option<PhoneNumber>) -> Result<Charge, Problem> {
         let mut charge = self.for_passwords(1).await?;
         if let Some(number) = number {
             charge.at(number)?;

@@ -36,10 +36,10 @@ pub use operators::Faults;
 pub use room::Room;
 
 use crate::config::{Config, Network};
+use crate::db::Db;
 use crate::hashing::{Hasher, Keys};
 use crate::login::{Door, Seals, SessionToken};
-use crate::number::Number;
-use crate::store::Store;
+use domain::phone_number::PhoneNumber;
 use layers::Hsts;
 use limiter::Limiter;
 use refusals::Refusals;
@@ -55,7 +55,7 @@ pub struct Site {
 
 #[derive(Debug)]
 struct Inner {
-    store: Store,
+    store: Db,
     hasher: Hasher,
     limiter: Limiter,
     refusals: Refusals,
@@ -64,14 +64,14 @@ struct Inner {
     idle: Duration,
     audit_kept: Duration,
     refusal: String,
-    set_up_number: Number,
+    set_up_number: PhoneNumber,
     proxies: Vec<Network>,
 }
 
 impl Site {
     /// The site over `store` and `hasher`, as configured.
     #[must_use]
-    pub fn new(config: &Config, store: Store, hasher: Hasher) -> Self {
+    pub fn new(config: &Config, store: Db, hasher: Hasher) -> Self {
         let inner = Inner {
             store,
             hasher,
@@ -115,7 +115,7 @@ impl Site {
         }
     }
 
-    fn store(&self) -> &Store {
+    fn store(&self) -> &Db {
         &self.inner.store
     }
 
@@ -154,7 +154,7 @@ impl Site {
         &self.inner.refusal
     }
 
-    fn set_up_number(&self) -> Number {
+    fn set_up_number(&self) -> PhoneNumber {
         self.inner.set_up_number
     }
 
@@ -164,6 +164,6 @@ impl Site {
 }
 
 /// A number as people write it: `06-6480-6430`.
-fn hyphenated(number: Number) -> String {
+fn hyphenated(number: PhoneNumber) -> String {
     number.groups().join("-")
 }

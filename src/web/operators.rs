@@ -9,8 +9,8 @@ use axum::routing::get;
 use metrics_exporter_prometheus::PrometheusHandle;
 
 use super::layers;
-use crate::store::Store;
-use crate::store::migrate::mismatch;
+use crate::db::Db;
+use crate::db::migrate::mismatch;
 
 /// Tells what is not ready besides the store, one line each.
 pub type Faults = Arc<dyn Fn() -> Vec<String> + Send + Sync>;
@@ -18,13 +18,13 @@ pub type Faults = Arc<dyn Fn() -> Vec<String> + Send + Sync>;
 /// What the handlers share.
 #[derive(Clone)]
 struct Operators {
-    store: Store,
+    store: Db,
     faults: Faults,
     metrics: PrometheusHandle,
 }
 
 /// `/livez`, `/readyz` and `/metrics`.
-pub fn router(store: Store, faults: Faults, metrics: PrometheusHandle) -> Router {
+pub fn router(store: Db, faults: Faults, metrics: PrometheusHandle) -> Router {
     let routes = Router::new()
         .route("/livez", get(async || "ok\n"))
         .route("/readyz", get(readyz))
@@ -33,7 +33,7 @@ pub fn router(store: Store, faults: Faults, metrics: PrometheusHandle) -> Router
 }
 
 /// What keeps the daemon from being ready, one line each; empty if nothing does.
-pub async fn wanting(store: &Store, faults: &Faults) -> Vec<String> {
+pub async fn wanting(store: &Db, faults: &Faults) -> Vec<String> {
     let store = match store.schema_version().await {
         Ok(found) => match mismatch(found) {
             None => store.refusal().await,

@@ -12,11 +12,11 @@ use utoipa::ToSchema;
 
 use super::hyphenated;
 use super::refusals::Reason;
+use crate::db::DbError;
 use crate::hashing::HashError;
 use crate::login::LoginError;
-use crate::number::Number;
-use crate::rules;
-use crate::store::StoreError;
+use domain::phone_number::PhoneNumber;
+use domain::rules;
 
 /// Seconds after which it is worth trying again.
 const RETRY_AFTER_S: u64 = 5;
@@ -149,7 +149,7 @@ impl Problem {
     /// 413: the body is larger than 16 KiB.
     #[must_use]
     pub fn too_large() -> Self {
-        let detail = format!("本文は{}バイトまでです。", rules::BODY_BYTES);
+        let detail = format!("本文は{}バイトまでです。", rules::MAX_BODY_BYTES);
         Self::new(StatusCode::PAYLOAD_TOO_LARGE, Code::Malformed, detail)
     }
 
@@ -237,16 +237,16 @@ impl Problem {
 
 /// What every refusal tells (`W2`): the rules, and what to do.
 #[must_use]
-pub fn refusal(set_up_number: Number) -> String {
+pub fn refusal(set_up_number: PhoneNumber) -> String {
     format!(
         "電話番号とパスワードを確認できませんでした。\
          仮パスワードは、設定後{}時間以上経過するか、{}回連続で間違えると無効になります。\
          パスワードは、{}回連続で間違えると無効になります。\
          無効になったときやお忘れのときは、契約回線から仮パスワード設定番号{}に電話をかけて、\
          仮パスワードの設定からやり直してください。",
-        rules::TEMPORARY_PASSWORD_LIFE.as_secs() / 3600,
-        rules::TEMPORARY_PASSWORD_WRONG_ENTRIES,
-        rules::PASSWORD_WRONG_ENTRIES,
+        rules::TEMPORARY_PASSWORD_LIFETIME.as_secs() / 3600,
+        rules::MAX_TEMPORARY_PASSWORD_FAILURES,
+        rules::MAX_PASSWORD_FAILURES,
         hyphenated(set_up_number),
     )
 }
@@ -300,8 +300,8 @@ impl From<LoginError> for Problem {
     }
 }
 
-impl From<StoreError> for Problem {
-    fn from(error: StoreError) -> Self {
+impl From<DbError> for Problem {
+    fn from(error: DbError) -> Self {
         tracing::warn!(%error, "the store did not answer a request");
         Self::unavailable()
     }

@@ -4,9 +4,9 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use anyhow::Result;
+use domain::rules;
 use karipass::config::{Database as Configured, Secret};
-use karipass::rules;
-use karipass::store::{PORTION, Store};
+use karipass::db::{Db, PORTION};
 use karipass_lab::postgres::{Durability, Postgres};
 use tokio::runtime::Runtime;
 use tokio_postgres::Client;
@@ -34,7 +34,7 @@ pub fn measure() -> Result<Vec<Figure>> {
     runtime.block_on(fill(&superuser))?;
     println!("{ROWS} sessions were made in {:.0} s", began.elapsed().as_secs_f64());
     let url = Secret::from(database.daemon_url);
-    let store = Store::for_daemon(&Configured { url, owner_url: None, connections: 2 })?;
+    let store = Db::for_daemon(&Configured { url, owner_url: None, connections: 2 })?;
     // The first one connects.
     sweep(&runtime, &store)?;
     let mut looks = (0..LOOKS).map(|_| sweep(&runtime, &store)).collect::<Result<Vec<_>>>()?;
@@ -50,7 +50,7 @@ pub fn measure() -> Result<Vec<Figure>> {
 }
 
 /// What a clean-up takes, in milliseconds.
-fn sweep(runtime: &Runtime, store: &Store) -> Result<f64> {
+fn sweep(runtime: &Runtime, store: &Db) -> Result<f64> {
     let began = Instant::now();
     runtime.block_on(store.sweep())?;
     Ok(began.elapsed().as_secs_f64() * 1e3)
@@ -82,7 +82,8 @@ async fn fill(superuser: &Client) -> Result<()> {
 
 /// Some of each are over by now.
 async fn end_some(superuser: &Client) -> Result<()> {
-    let [session, temporary] = [rules::SESSION_LIFE, rules::TEMPORARY_PASSWORD_LIFE].map(past);
+    let [session, temporary] =
+        [rules::MAX_SESSION_LIFETIME, rules::TEMPORARY_PASSWORD_LIFETIME].map(past);
     superuser
         .batch_execute(&format!(
             "UPDATE session SET created_at = created_at - interval '{session} s'

@@ -9,8 +9,8 @@ use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use std::time::Instant;
 
 use anyhow::{Context as _, Result, ensure};
+use domain::password::TemporaryPassword;
 use karipass::hashing::{Cost, Dummy, Hasher, Keys, Salt};
-use karipass::password::TemporaryPassword;
 use karipass_lab::folder;
 use tempfile::TempDir;
 use tokio::runtime::Runtime;

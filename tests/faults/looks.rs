@@ -1,6 +1,6 @@
 //! What is looked at in the calls of some rows, beside what the ledger asks of every call.
 
-use karipass::rules;
+use domain::rules;
 
 use crate::caller::{Call, End};
 use crate::ledger::first_word;
@@ -32,7 +32,7 @@ pub fn apologises_in_time(lived: &Lived, times: &Times, breaches: &mut Vec<Strin
     let waited = lived.calls.iter().filter_map(Call::apologised_after);
     let longest = waited.max().unwrap_or_default();
     let told = format!("an apology after {longest:.1?} at most");
-    if longest > rules::TROUBLE_WITHIN + first_word(lived, &times.faults) {
+    if longest > rules::TROUBLE_TIMEOUT + first_word(lived, &times.faults) {
         breaches.push(told.clone());
     }
     told

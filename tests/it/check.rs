@@ -14,7 +14,7 @@ use crate::support::{self, KARIPASS, Ran, daemon_store, operator_store, run};
 #[tokio::test(flavor = "multi_thread")]
 async fn r_check_finds_nothing_wrong_with_a_migrated_database() {
     let findings = daemon_store(&support::database().await).check().await;
-    assert_eq!(findings, karipass::store::check::Findings::default());
+    assert_eq!(findings, karipass::db::check::Findings::default());
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -56,7 +56,7 @@ async fn r_check_names_every_right_that_the_daemon_lacks() {
         let sql = format!("GRANT {privilege} ON {table} TO karipass_daemon");
         owner.batch_execute(&sql).await.unwrap();
     }
-    assert_eq!(store.check().await, karipass::store::check::Findings::default());
+    assert_eq!(store.check().await, karipass::db::check::Findings::default());
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -159,7 +159,7 @@ async fn r_check_tells_when_a_certificate_has_ended_or_will_soon() {
     let database = support::database().await;
     let folder = tempfile::tempdir().unwrap();
     let (certificate, key) = (folder.path().join("certificate.pem"), folder.path().join("key.pem"));
-    let (now, day) = (SystemTime::from(karipass::clock::today()), Duration::from_hours(24));
+    let (now, day) = (SystemTime::from(karipass::clock::wall_clock()), Duration::from_hours(24));
     for (ends, told) in [
         (now - day, "wrong: site.certificate_file: the certificate ended at "),
         (now + 13 * day, "doubtful: site.certificate_file: the certificate ends at "),

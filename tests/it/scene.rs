@@ -3,8 +3,8 @@
 use std::collections::HashMap;
 use std::net::Ipv4Addr;
 
+use domain::password::{NewPassword, PhcString, SubmittedPassword};
 use karipass::hashing::{Cost, Dummy, Hasher, Keys, Salt};
-use karipass::password::{NewPassword, PhcString, TypedPassword};
 use karipass_lab::postgres::Database;
 use serde_json::{Map, Value, json};
 use tokio::sync::Mutex;
@@ -143,7 +143,7 @@ async fn hashed(password: &str) -> PhcString {
     if let Some(known) = known.get(password) {
         return known.clone();
     }
-    let typed = |text: &str| TypedPassword::from(text.to_owned());
+    let typed = |text: &str| SubmittedPassword::from(text.to_owned());
     let new = NewPassword::check(&typed(""), &typed(password), &typed(password)).unwrap();
     let keys = Keys::parse(KEYS).unwrap();
     let hasher = Hasher::start(keys, Cost::LIVE, &Dummy::draw(&mut rand::rng())).unwrap();

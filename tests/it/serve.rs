@@ -8,7 +8,7 @@ mod stopping;
 
 use std::time::Duration;
 
-use karipass::call::prompt::SOUNDS;
+use domain::dialog::prompt::SOUNDS;
 use karipass::clock;
 use karipass_lab::fake_asterisk::FakeAsterisk;
 use karipass_lab::postgres::Database;

@@ -6,11 +6,11 @@ use std::path::Path;
 use std::process::Stdio;
 use std::time::Duration;
 
+use domain::password::{PhcString, TemporaryPassword};
 use karipass::config::{self, Config};
+use karipass::db::Db;
 use karipass::hashing::{Cost, Dummy, Hasher, Keys, Salt};
 use karipass::login::{Seals, SessionToken};
-use karipass::password::{PhcString, TemporaryPassword};
-use karipass::store::Store;
 use karipass::web::{self, Site};
 use karipass_lab::child::Child;
 use karipass_lab::ports;
@@ -64,7 +64,7 @@ pub struct Service {
 impl Service {
     pub async fn start(database: &Database, variables: &[(&str, &str)]) -> Self {
         let config = configured(database, variables);
-        let store = Store::for_daemon(&config.database).unwrap();
+        let store = Db::for_daemon(&config.database).unwrap();
         let dummy = Dummy::draw(&mut rand::rng());
         let hasher = Hasher::start(config.hashing.keys.clone(), Cost::LIVE, &dummy).unwrap();
         let listener = web::listen(SocketAddr::from(([127, 0, 0, 1], 0))).unwrap();

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use anyhow::{Context as _, Result};
-use karipass::call::prompt::QUIET_LENGTH;
+use domain::dialog::prompt::SILENCE_LENGTH;
 use karipass_lab::sounds::{RATE, samples, words};
 
 const MANUAL: [(&str, &str); 20] = [
@@ -51,7 +51,7 @@ fn the_words_are_the_manuals() {
 
 #[test]
 fn every_sound_that_is_played_exists() -> Result<()> {
-    for sound in karipass::call::prompt::SOUNDS {
+    for sound in domain::dialog::prompt::SOUNDS {
         let name = sound.strip_prefix("karipass/").context("not in the folder of the guidance")?;
         assert!(!samples(name)?.is_empty(), "{name} is empty");
     }
@@ -106,7 +106,7 @@ fn silences_are_silent() -> Result<()> {
         assert!(samples(name)?.iter().all(|sample| *sample == 0), "{name} is heard");
     }
     let length = Duration::from_secs(samples("quiet")?.len() as u64) / RATE;
-    assert_eq!(length, QUIET_LENGTH);
+    assert_eq!(length, SILENCE_LENGTH);
     Ok(())
 }
 

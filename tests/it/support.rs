@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use karipass::clock;
 use karipass::config::{Database as DatabaseConfig, Secret};
-use karipass::store::Store;
+use karipass::db::Db;
 use karipass_lab::postgres::{Database, Durability, Postgres};
 use tokio::sync::{Mutex, MutexGuard};
 use tokio::time::sleep;
@@ -134,13 +134,13 @@ pub async fn within<T>(limit: Duration, work: impl Future<Output = T>) -> T {
 }
 
 /// The daemon's view of a database.
-pub fn daemon_store(database: &Database) -> Store {
-    Store::for_daemon(&configured(database)).unwrap()
+pub fn daemon_store(database: &Database) -> Db {
+    Db::for_daemon(&configured(database)).unwrap()
 }
 
 /// The daemon's view of a database by another way, such as a proxy's.
-pub fn store_at(url: &str) -> Store {
-    Store::for_daemon(&DatabaseConfig {
+pub fn store_at(url: &str) -> Db {
+    Db::for_daemon(&DatabaseConfig {
         url: Secret::from(url.to_owned()),
         owner_url: None,
         connections: 8,
@@ -149,8 +149,8 @@ pub fn store_at(url: &str) -> Store {
 }
 
 /// The operator's view of a database.
-pub fn operator_store(database: &Database) -> Store {
-    Store::for_operator(&Secret::from(database.owner_url.clone())).unwrap()
+pub fn operator_store(database: &Database) -> Db {
+    Db::for_operator(&Secret::from(database.owner_url.clone())).unwrap()
 }
 
 fn configured(database: &Database) -> DatabaseConfig {

@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use csv::{ByteRecord, ReaderBuilder};
 
-use crate::number::Number;
-use crate::store::import::Incoming;
+use crate::db::import::Incoming;
+use domain::phone_number::PhoneNumber;
 
 const HEADER: [&str; 3] = ["contract_number", "number", "service"];
 /// The optional last column.
@@ -114,7 +114,7 @@ struct Rows {
     good: Vec<Incoming>,
     bad: Vec<Bad>,
     /// Line, contract number and number of every row whose numbers can be read, whatever else is wrong.
-    numbers: Vec<(u64, Number, Number)>,
+    numbers: Vec<(u64, PhoneNumber, PhoneNumber)>,
 }
 
 impl Rows {
@@ -136,10 +136,10 @@ impl Rows {
                 return self.bad(line, Reason::Columns(fields.len(), expected));
             }
         };
-        let contract = Number::from_typed(contract)
+        let contract = PhoneNumber::from_typed(contract)
             .map_err(|_| self.bad(line, Reason::NotANumber("contract_number")));
-        let number =
-            Number::from_typed(number).map_err(|_| self.bad(line, Reason::NotANumber("number")));
+        let number = PhoneNumber::from_typed(number)
+            .map_err(|_| self.bad(line, Reason::NotANumber("number")));
         let service = match service {
             "yes" => Some(true),
             "no" => Some(false),
@@ -163,7 +163,7 @@ impl Rows {
 
     /// Names the rows whose number an earlier row has.
     fn find_repeated(&mut self) {
-        let mut first: BTreeMap<Number, (u64, Number)> = BTreeMap::new();
+        let mut first: BTreeMap<PhoneNumber, (u64, PhoneNumber)> = BTreeMap::new();
         for (line, contract, number) in &self.numbers {
             let (earlier, under) = *first.entry(*number).or_insert((*line, *contract));
             if earlier == *line {
@@ -180,7 +180,7 @@ impl Rows {
 
     /// Names the rows whose mark is not the one of their contract's first row.
     fn find_contracts_of_two_customers(&mut self) {
-        let mut first: BTreeMap<Number, (u64, &Option<Box<str>>)> = BTreeMap::new();
+        let mut first: BTreeMap<PhoneNumber, (u64, &Option<Box<str>>)> = BTreeMap::new();
         for Incoming { line, contract, customer, .. } in &self.good {
             let (earlier, known) = *first.entry(*contract).or_insert((*line, customer));
             if known != customer {
@@ -192,7 +192,7 @@ impl Rows {
     /// Names the first row of each contract whose number has no row under itself.
     fn find_contracts_without_own_row(&mut self) {
         let own = self.numbers.iter().filter(|(_, contract, number)| contract == number);
-        let own: BTreeSet<Number> = own.map(|(_, contract, _)| *contract).collect();
+        let own: BTreeSet<PhoneNumber> = own.map(|(_, contract, _)| *contract).collect();
         let mut named = BTreeSet::new();
         for (line, contract, _) in &self.numbers {
             if !own.contains(contract) && named.insert(*contract) {

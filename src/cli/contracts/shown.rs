@@ -5,19 +5,19 @@ use std::fmt::Write as _;
 use jiff::tz::TimeZone;
 use serde_json::{Value, json};
 
-use crate::contract::Contract;
-use crate::store::{Standing, State};
-use crate::unit::Unit;
+use crate::db::{Standing, State};
+use domain::auth_unit::AuthUnit;
+use domain::contract::Contract;
 
 /// For programs; with the mark of its customer, if it has one.
 pub(super) fn contract(contract: &Contract, customer: Option<&str>) -> Value {
     let numbers = contract
-        .numbers
+        .lines
         .iter()
-        .map(|row| json!({ "number": row.number.as_str(), "service": row.service }));
+        .map(|row| json!({ "number": row.number.as_str(), "service": row.has_service }));
     json!({
         "contract_number": contract.number.as_str(),
-        "unit": contract.unit.map(Unit::as_str),
+        "unit": contract.unit.map(AuthUnit::as_str),
         "suspended": contract.suspended,
         "customer": customer,
         "numbers": numbers.collect::<Vec<_>>(),
@@ -54,9 +54,9 @@ pub(super) fn line(contract: &Contract) -> String {
     format!(
         "{:<11}  {:<10}  {:<9}  {} numbers, {with_service} with service",
         contract.number.as_str(),
-        contract.unit.map_or("no unit", Unit::as_str),
+        contract.unit.map_or("no unit", AuthUnit::as_str),
         if contract.suspended { "suspended" } else { "live" },
-        contract.numbers.len(),
+        contract.lines.len(),
     )
     .trim_end()
     .to_owned()
@@ -69,8 +69,8 @@ pub(super) fn text(contract: &Contract, customer: Option<&str>, standings: &[Sta
         text.push_str(", customer ");
         text.push_str(customer);
     }
-    for row in &contract.numbers {
-        let service = if row.service { "service" } else { "-" };
+    for row in &contract.lines {
+        let service = if row.has_service { "service" } else { "-" };
         let standing = standings.iter().find(|standing| standing.login == row.number);
         let standing = standing.map_or_else(|| "no password".to_owned(), standing_text);
         // Writing to a String cannot fail.

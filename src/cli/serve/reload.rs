@@ -9,10 +9,10 @@ use std::convert::Infallible;
 use tokio::signal::unix::Signal;
 use tracing::{error, info};
 
-use crate::ari::Credentials;
+use crate::asterisk::Credentials;
 use crate::config::{Ari, Config, Mistakes};
+use crate::db::Db;
 use crate::hashing::{Dummy, Hasher};
-use crate::store::Store;
 use crate::web::{Handle, Site};
 
 /// What can be replaced while the daemon serves.
@@ -20,7 +20,7 @@ pub(super) struct Reload<'a> {
     pub(super) read: &'a dyn Fn() -> Result<Config, Mistakes>,
     pub(super) hasher: &'a Hasher,
     /// The line's and the site's.
-    pub(super) stores: [Store; 2],
+    pub(super) stores: [Db; 2],
     /// The Asterisks, and as whom each is spoken to.
     pub(super) asterisks: &'a [Ari],
     pub(super) credentials: Vec<Credentials>,

@@ -12,7 +12,7 @@ const HERE: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
 
 fn job(name: &str) -> (Job, Answer) {
     let (asker, answer) = Asker::new();
-    let typed = TypedPassword::from(name.to_owned());
+    let typed = SubmittedPassword::from(name.to_owned());
     (Job::Verify { typed, stored: None, renewal: None, asker }, answer)
 }
 

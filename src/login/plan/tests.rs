@@ -3,57 +3,63 @@
 use jiff::Timestamp;
 
 use super::*;
-use crate::contract::ContractNumber;
-use crate::credential::{Credential, CredentialId, Kind};
-use crate::rules;
+use domain::contract::ContractLine;
+use domain::credential::{Credential, CredentialId, CredentialKind};
+use domain::rules;
 
 const CONTRACT: &str = "0612345600";
 const ONE: &str = "0612345601";
 const TWO: &str = "0612345602";
 const PLAIN: &str = "0612345603";
-const UNITS: [Unit; 3] = [Unit::Line, Unit::Number, Unit::AdminUser];
+const UNITS: [AuthUnit; 3] = [AuthUnit::Line, AuthUnit::Number, AuthUnit::AdminUser];
 
 /// What a number has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Has {
     Nothing,
-    Live(Kind),
-    VoidByWrongEntries(Kind),
+    Live(CredentialKind),
+    VoidByWrongEntries(CredentialKind),
     /// By a change of the unit, or past its day.
-    VoidOtherwise(Kind),
+    VoidOtherwise(CredentialKind),
 }
 
 const ALL: [Has; 7] = [
     Has::Nothing,
-    Has::Live(Kind::Temporary),
-    Has::Live(Kind::Password),
-    Has::VoidByWrongEntries(Kind::Temporary),
-    Has::VoidByWrongEntries(Kind::Password),
-    Has::VoidOtherwise(Kind::Temporary),
-    Has::VoidOtherwise(Kind::Password),
+    Has::Live(CredentialKind::Temporary),
+    Has::Live(CredentialKind::Password),
+    Has::VoidByWrongEntries(CredentialKind::Temporary),
+    Has::VoidByWrongEntries(CredentialKind::Password),
+    Has::VoidOtherwise(CredentialKind::Temporary),
+    Has::VoidOtherwise(CredentialKind::Password),
 ];
 
-fn number(text: &str) -> Number {
+fn number(text: &str) -> PhoneNumber {
     text.parse().unwrap()
 }
 
 /// The contract number with or without service, two additional numbers with it, one without.
-fn contract(unit: Unit, service: bool) -> Contract {
-    let row = |text, service| ContractNumber { number: number(text), service };
+fn contract(unit: AuthUnit, service: bool) -> Contract {
+    let row = |text, service| ContractLine { number: number(text), has_service: service };
     let numbers = vec![row(CONTRACT, service), row(ONE, true), row(TWO, true), row(PLAIN, false)];
     let number = number(CONTRACT);
-    Contract { number, numbers, unit: Some(unit), suspended: false, version: 0 }
+    Contract { number, lines: numbers, unit: Some(unit), suspended: false, version: 0 }
 }
 
-fn held(text: &str, has: Has) -> Held {
+fn held(text: &str, has: Has) -> NumberCredential {
     let credential = |kind, phc: Option<&str>, failures| {
         let phc = phc.map(|phc| phc.to_owned().into());
         let id = CredentialId(1);
-        Some(Credential { id, kind, set_at: Timestamp::UNIX_EPOCH, phc, failures })
+        Some(Credential {
+            id,
+            kind,
+            set_at: Timestamp::UNIX_EPOCH,
+            password_hash: phc,
+            failed_attempts: failures,
+        })
     };
     let limit = |kind| match kind {
-        Kind::Temporary => rules::TEMPORARY_PASSWORD_WRONG_ENTRIES,
-        Kind::Password => rules::PASSWORD_WRONG_ENTRIES,
+        CredentialKind::Temporary => rules::MAX_TEMPORARY_PASSWORD_FAILURES,
+        CredentialKind::Password => rules::MAX_PASSWORD_FAILURES,
     };
     let credential = match has {
         Has::Nothing => None,
@@ -61,28 +67,28 @@ fn held(text: &str, has: Has) -> Held {
         Has::VoidByWrongEntries(kind) => credential(kind, None, limit(kind)),
         Has::VoidOtherwise(kind) => credential(kind, None, limit(kind) - 1),
     };
-    Held { number: number(text), credential }
+    NumberCredential { number: number(text), credential }
 }
 
 /// Who logs in under a unit (`W1`).
-fn logins(unit: Unit, service: bool) -> Vec<&'static str> {
+fn logins(unit: AuthUnit, service: bool) -> Vec<&'static str> {
     match (unit, service) {
-        (Unit::Line, _) => vec![CONTRACT],
-        (Unit::Number, false) => vec![ONE, TWO],
-        (Unit::Number, true) | (Unit::AdminUser, _) => vec![CONTRACT, ONE, TWO],
+        (AuthUnit::Line, _) => vec![CONTRACT],
+        (AuthUnit::Number, false) => vec![ONE, TWO],
+        (AuthUnit::Number, true) | (AuthUnit::AdminUser, _) => vec![CONTRACT, ONE, TWO],
     }
 }
 
 /// Who may make a change (`U2`).
-fn changers(unit: Unit, service: bool) -> Vec<&'static str> {
+fn changers(unit: AuthUnit, service: bool) -> Vec<&'static str> {
     match unit {
-        Unit::Line | Unit::AdminUser => vec![CONTRACT],
-        Unit::Number => logins(unit, service),
+        AuthUnit::Line | AuthUnit::AdminUser => vec![CONTRACT],
+        AuthUnit::Number => logins(unit, service),
     }
 }
 
 /// Every change of the unit, by everyone who may make it.
-fn changes() -> Vec<(Unit, Unit, bool, &'static str)> {
+fn changes() -> Vec<(AuthUnit, AuthUnit, bool, &'static str)> {
     let mut all = Vec::new();
     for from in UNITS {
         for to in UNITS.into_iter().filter(|to| *to != from) {
@@ -100,19 +106,20 @@ fn u3_what_wrong_entries_voided_blocks_every_change_that_would_ask_for_it() {
     for (from, to, service, changer) in changes() {
         for one in [CONTRACT, ONE, TWO, PLAIN] {
             for has in ALL {
-                let had = |text| if text == one { has } else { Has::Live(Kind::Password) };
+                let had =
+                    |text| if text == one { has } else { Has::Live(CredentialKind::Password) };
                 let held = [CONTRACT, ONE, TWO, PLAIN].map(|text| held(text, had(text)));
                 let Plan { asked, blocked, .. } =
                     Plan::of(&contract(from, service), &held, number(changer), to);
                 let logs_in = logins(from, service).contains(&one);
                 let is_void = matches!(has, Has::VoidByWrongEntries(_));
-                let is_unset = has != Has::Live(Kind::Password);
+                let is_unset = has != Has::Live(CredentialKind::Password);
                 let is_contract_number = one == CONTRACT && service && changer != CONTRACT;
                 let is_blocked = logs_in && is_void || is_contract_number && is_unset;
                 let what = format!("{from} to {to} by {changer}, {service}: {one} {has:?}");
                 assert_eq!(blocked.contains(&number(one)), is_blocked, "{what}");
                 assert_eq!(blocked.len(), usize::from(is_blocked), "{what}");
-                let is_asked = logs_in && has == Has::Live(Kind::Password);
+                let is_asked = logs_in && has == Has::Live(CredentialKind::Password);
                 assert_eq!(asked.contains(&number(one)), is_asked, "{what}");
             }
         }
@@ -121,9 +128,9 @@ fn u3_what_wrong_entries_voided_blocks_every_change_that_would_ask_for_it() {
 
 #[test]
 fn u3_every_number_that_blocks_is_named_in_the_order_of_the_contract() {
-    let void = Has::VoidByWrongEntries(Kind::Password);
-    let all = [(TWO, void), (CONTRACT, Has::Nothing), (ONE, Has::Live(Kind::Password))];
+    let void = Has::VoidByWrongEntries(CredentialKind::Password);
+    let all = [(TWO, void), (CONTRACT, Has::Nothing), (ONE, Has::Live(CredentialKind::Password))];
     let held = all.map(|(text, has)| held(text, has));
-    let plan = Plan::of(&contract(Unit::Number, true), &held, number(ONE), Unit::Line);
+    let plan = Plan::of(&contract(AuthUnit::Number, true), &held, number(ONE), AuthUnit::Line);
     assert_eq!(plan.blocked, [number(CONTRACT), number(TWO)]);
 }

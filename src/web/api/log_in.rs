@@ -6,15 +6,15 @@ use serde::Deserialize;
 use utoipa::ToSchema;
 
 use super::LoggedIn;
+use crate::db::AttemptId;
 use crate::hashing::Salt;
 use crate::login::{self, Attempt, Door, SessionToken, Verdict};
-use crate::number::Number;
-use crate::password::TypedPassword;
-use crate::store::AttemptId;
 use crate::web::Site;
 use crate::web::body::JsonBody;
 use crate::web::limiter::{Admitted, Cost};
 use crate::web::problem::Problem;
+use domain::password::SubmittedPassword;
+use domain::phone_number::PhoneNumber;
 
 /// Who wants to log in.
 #[derive(Deserialize, ToSchema)]
@@ -45,11 +45,11 @@ pub(super) async fn log_in(
     admitted: Admitted,
     JsonBody(Login { number, password }): JsonBody<Login>,
 ) -> Result<Json<LoggedIn>, Problem> {
-    let login = Number::from_typed(&number).ok();
+    let login = PhoneNumber::from_typed(&number).ok();
     let mut charge = admitted.for_login(login).await?;
     let attempt = Attempt {
         login,
-        typed: TypedPassword::from(password),
+        typed: SubmittedPassword::from(password),
         address: admitted.address,
         door: Door::Api,
         salt: Salt::draw(&mut rand::rng()),

@@ -16,9 +16,9 @@ use utoipa::ToSchema;
 
 use super::Site;
 use super::origin;
-use crate::credential::PasswordChange;
 use crate::login::{Door, SessionToken, Standing};
-use crate::number::Number;
+use domain::credential::PasswordChange;
+use domain::phone_number::PhoneNumber;
 
 /// Every route under `/api/v1`.
 pub(super) fn routes() -> Router<Site> {
@@ -109,7 +109,7 @@ enum Change {
 
 impl From<Standing> for SessionView {
     fn from(standing: Standing) -> Self {
-        let text = |number: &Number| number.as_str().to_owned();
+        let text = |number: &PhoneNumber| number.as_str().to_owned();
         Self {
             number: text(&standing.login),
             contract_number: text(&standing.contract),

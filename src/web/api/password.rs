@@ -6,9 +6,9 @@ use serde::Deserialize;
 use utoipa::ToSchema;
 
 use super::LoggedIn;
+use crate::db::AttemptId;
 use crate::hashing::Salt;
 use crate::login::{self, ChangePassword, Door, PasswordVerdict, SessionToken};
-use crate::store::AttemptId;
 use crate::web::Site;
 use crate::web::body::JsonBody;
 use crate::web::limiter::{Admitted, Cost};

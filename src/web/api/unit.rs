@@ -8,15 +8,15 @@ use serde::de::{Error, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize};
 use utoipa::ToSchema;
 
+use crate::db::AttemptId;
 use crate::login::{self, ChangeUnit, Door, Told, UnitChanged, UnitVerdict};
-use crate::number::Number;
-use crate::password::TypedPassword;
-use crate::store::AttemptId;
 use crate::web::Site;
 use crate::web::body::JsonBody;
 use crate::web::limiter::{Admitted, Cost};
 use crate::web::problem::{Problem, named};
 use crate::web::session::FullSession;
+use domain::password::SubmittedPassword;
+use domain::phone_number::PhoneNumber;
 
 /// The unit wanted, and the passwords that it asks for.
 #[derive(Deserialize, ToSchema)]
@@ -104,7 +104,7 @@ pub(super) async fn change_unit(
 }
 
 /// Passwords by their numbers, each number once.
-pub struct Passwords(pub Vec<(Number, TypedPassword)>);
+pub struct Passwords(pub Vec<(PhoneNumber, SubmittedPassword)>);
 
 impl<'de> Deserialize<'de> for Passwords {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
@@ -122,10 +122,10 @@ impl<'de> Visitor<'de> for ByNumber {
     }
 
     fn visit_map<M: MapAccess<'de>>(self, mut map: M) -> Result<Passwords, M::Error> {
-        let mut all: Vec<(Number, TypedPassword)> = Vec::new();
+        let mut all: Vec<(PhoneNumber, SubmittedPassword)> = Vec::new();
         while let Some((number, typed)) = map.next_entry::<String, String>()? {
-            let typed = TypedPassword::from(typed);
-            let number = Number::from_typed(&number).map_err(Error::custom)?;
+            let typed = SubmittedPassword::from(typed);
+            let number = PhoneNumber::from_typed(&number).map_err(Error::custom)?;
             if all.iter().any(|(known, _)| *known == number) {
                 return Err(Error::custom("a number stands twice"));
             }
@@ -137,7 +137,7 @@ impl<'de> Visitor<'de> for ByNumber {
 
 impl From<UnitChanged> for ChangedView {
     fn from(changed: UnitChanged) -> Self {
-        let text = |number: Number| number.as_str().to_owned();
+        let text = |number: PhoneNumber| number.as_str().to_owned();
         Self {
             unit: changed.unit.as_str(),
             login_numbers: changed.logins.iter().map(|login| text(login.number)).collect(),

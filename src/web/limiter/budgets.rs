@@ -11,7 +11,7 @@ use tokio::sync::Notify;
 
 use super::bucket::{Bucket, Pace, Window};
 use super::network::NETWORKS;
-use crate::rules;
+use domain::rules;
 
 const MINUTE: Duration = Duration::from_mins(1);
 const HOUR: Duration = Duration::from_hours(1);
@@ -66,7 +66,7 @@ impl Budgets {
     pub(super) fn new(points: NonZeroU32) -> Self {
         let level = |(_, _, times): (u32, u32, u32)| Level {
             points: Pace { most: points.get().saturating_mul(times), period: MINUTE },
-            voidings: Pace { most: rules::VOIDINGS_AN_HOUR * times, period: HOUR },
+            voidings: Pace { most: rules::MAX_VOIDINGS_PER_HOUR * times, period: HOUR },
             by_place: HashMap::new(),
         };
         Self { levels: NETWORKS.map(level) }
@@ -238,7 +238,7 @@ impl Level {
         if budget.points.wait(flow, budget.held.saturating_add(dearest), now).is_zero() {
             return None;
         }
-        let least = budget.under_way.saturating_mul(rules::RIGHT_LOGIN_POINTS);
+        let least = budget.under_way.saturating_mul(rules::SUCCESSFUL_LOGIN_POINTS);
         let wait = budget.points.wait(flow, least.saturating_add(dearest), now);
         if !wait.is_zero() {
             return Some(Err(wait));

@@ -8,9 +8,9 @@ use super::network::network;
 use super::tries::Came;
 use super::{Limiter, limited};
 use crate::login::{LoginError, PasswordVerdict, Refusal, UnitVerdict, Verdict};
-use crate::number::Number;
-use crate::rules;
 use crate::web::problem::Problem;
+use domain::phone_number::PhoneNumber;
+use domain::rules;
 
 /// What a request holds until it has paid. One that is dropped before pays the dearest: it may have
 /// been compared.
@@ -62,7 +62,7 @@ impl Charge {
     ///
     /// # Errors
     /// 429 if it may void nothing, and could by what this daemon has seen of the number.
-    pub(super) fn at(&mut self, number: Number) -> Result<(), Problem> {
+    pub(super) fn at(&mut self, number: PhoneNumber) -> Result<(), Problem> {
         let may_void = self.may_void() > 0;
         let place = self.limiter.place_of(number);
         let begun = self
@@ -119,13 +119,13 @@ impl Cost {
 
     /// Nothing was compared, or what was is right.
     fn least() -> Self {
-        Self::new(rules::RIGHT_LOGIN_POINTS, Came::ToNothing, 0)
+        Self::new(rules::SUCCESSFUL_LOGIN_POINTS, Came::ToNothing, 0)
     }
 
     /// So many were wrong, of which so many are void by it.
     fn wrong(wrong: usize, voided: usize) -> Self {
         let count = |count: usize| u32::try_from(count).unwrap_or(u32::MAX);
-        let points = count(wrong).saturating_mul(rules::WRONG_LOGIN_POINTS);
+        let points = count(wrong).saturating_mul(rules::FAILED_LOGIN_POINTS);
         let came = if voided > 0 { Came::Voided } else { Came::Wrong };
         Self::new(points, came, count(voided))
     }

@@ -11,15 +11,15 @@ use tokio::task::JoinSet;
 use super::budgets::Paid;
 use super::tries::Came;
 use super::*;
-use crate::rules;
+use domain::rules;
 
 /// Time stands still here, unless it is moved by hand.
 static NOW: LazyLock<Instant> = LazyLock::new(clock::now);
 
-const RIGHT: Cost = Cost::new(rules::RIGHT_LOGIN_POINTS, Came::Right, 0);
-const WRONG: Cost = Cost::new(rules::WRONG_LOGIN_POINTS, Came::Wrong, 0);
+const RIGHT: Cost = Cost::new(rules::SUCCESSFUL_LOGIN_POINTS, Came::Right, 0);
+const WRONG: Cost = Cost::new(rules::FAILED_LOGIN_POINTS, Came::Wrong, 0);
 const DEAD: Cost = Cost::new(rules::DEAD_LOGIN_POINTS, Came::Dead, 0);
-const VOIDED: Cost = Cost::new(rules::WRONG_LOGIN_POINTS, Came::Voided, 1);
+const VOIDED: Cost = Cost::new(rules::FAILED_LOGIN_POINTS, Came::Voided, 1);
 
 fn limiter(points: u32) -> Limiter {
     Limiter { now: || *NOW, ..Limiter::new(NonZeroU32::new(points)) }
@@ -30,7 +30,7 @@ fn address(text: &str) -> IpAddr {
 }
 
 fn budgets() -> (Limiter, Budgets, Instant) {
-    let points = NonZeroU32::new(rules::LOGIN_POINTS_A_MINUTE).unwrap();
+    let points = NonZeroU32::new(rules::LOGIN_POINTS_PER_MINUTE).unwrap();
     (limiter(1), Budgets::new(points), *NOW)
 }
 
@@ -53,8 +53,8 @@ fn passed(from: impl Iterator<Item = IpAddr>, points: u32, rounds: usize) -> usi
 fn b1_what_passes_in_a_minute_depends_on_what_it_comes_to() {
     let one = || std::iter::once(address("192.0.2.1"));
     // The dearest must be left each time.
-    assert_eq!(passed(one(), rules::RIGHT_LOGIN_POINTS, 200), 91);
-    assert_eq!(passed(one(), rules::WRONG_LOGIN_POINTS, 200), 19);
+    assert_eq!(passed(one(), rules::SUCCESSFUL_LOGIN_POINTS, 200), 91);
+    assert_eq!(passed(one(), rules::FAILED_LOGIN_POINTS, 200), 19);
     assert_eq!(passed(one(), rules::DEAD_LOGIN_POINTS, 200), 10);
 }
 
@@ -115,7 +115,7 @@ fn b1_one_address_voids_ten_an_hour_and_a_network_around_it_more() {
 #[tokio::test]
 async fn b1_a_thousand_at_once_pass_as_many_as_one_by_one() {
     for (cost, passing) in [(RIGHT, 91), (WRONG, 19), (DEAD, 10)] {
-        let limiter = limiter(rules::LOGIN_POINTS_A_MINUTE);
+        let limiter = limiter(rules::LOGIN_POINTS_PER_MINUTE);
         let mut all = JoinSet::new();
         for _ in 0..1000 {
             let limiter = limiter.clone();
@@ -134,7 +134,7 @@ async fn b1_a_thousand_at_once_pass_as_many_as_one_by_one() {
 
 #[tokio::test]
 async fn b1_thirty_right_logins_at_once_behind_one_nat_all_pass() {
-    let limiter = limiter(rules::LOGIN_POINTS_A_MINUTE);
+    let limiter = limiter(rules::LOGIN_POINTS_PER_MINUTE);
     let mut all = JoinSet::new();
     for _ in 0..30 {
         let limiter = limiter.clone();
@@ -164,11 +164,11 @@ async fn b1_a_request_that_goes_away_pays_the_dearest_and_one_that_waits_nothing
 
 #[tokio::test]
 async fn b1_after_ten_voidings_a_number_without_a_credential_looks_like_one_with() {
-    let number = |last: u32| format!("06123456{last:02}").parse::<Number>().unwrap();
+    let number = |last: u32| format!("06123456{last:02}").parse::<PhoneNumber>().unwrap();
     for way in [VOIDED, DEAD] {
         let limiter = limiter(100_000);
         let admitted = Admitted { address: address("192.0.2.1"), limiter };
-        let attempt = async |number: Number, cost: Cost| {
+        let attempt = async |number: PhoneNumber, cost: Cost| {
             let Ok(mut charge) = admitted.for_login(Some(number)).await else { return false };
             let may_void = charge.may_void() > 0;
             assert!(may_void || cost.voided == 0);

@@ -5,13 +5,13 @@
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
-use crate::rules;
+use domain::rules;
 
 /// How long a try is remembered: as long as a temporary password is good.
-const KEPT: Duration = rules::TEMPORARY_PASSWORD_LIFE;
+const KEPT: Duration = rules::TEMPORARY_PASSWORD_LIFETIME;
 
 /// Wrong tries that void nothing, whatever the number has (`C2`).
-const HARMLESS: u32 = rules::TEMPORARY_PASSWORD_WRONG_ENTRIES as u32 - 1;
+const HARMLESS: u32 = rules::MAX_TEMPORARY_PASSWORD_FAILURES as u32 - 1;
 
 /// Tries by the numbers' places.
 #[derive(Debug, Default)]

@@ -14,10 +14,10 @@ use zeroize::Zeroizing;
 use super::error::What;
 use super::refused::Refused;
 use crate::login::SessionToken;
-use crate::password::TypedPassword;
 use crate::web::Site;
 use crate::web::body::{is_of, whole};
 use crate::web::problem::Problem;
+use domain::password::SubmittedPassword;
 
 const KIND: &str = "application/x-www-form-urlencoded";
 /// The hidden field with the token.
@@ -113,13 +113,13 @@ impl Form {
     }
 
     /// A password exactly as typed (`W3`); none if nothing was.
-    pub fn password(&mut self, field: &str) -> Option<TypedPassword> {
+    pub fn password(&mut self, field: &str) -> Option<SubmittedPassword> {
         let typed = self.text(field);
-        (!typed.is_empty()).then(|| TypedPassword::from(typed))
+        (!typed.is_empty()).then(|| SubmittedPassword::from(typed))
     }
 
     /// Every password whose field's name begins so, by the rest of the name; those left empty are left out.
-    pub fn passwords(&mut self, prefix: &str) -> Vec<(String, TypedPassword)> {
+    pub fn passwords(&mut self, prefix: &str) -> Vec<(String, SubmittedPassword)> {
         let names = self.fields.keys().filter_map(|name| name.strip_prefix(prefix));
         let rests: Vec<String> = names.map(str::to_owned).collect();
         let typed = |rest: String| Some((rest.clone(), self.password(&format!("{prefix}{rest}"))?));

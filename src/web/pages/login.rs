@@ -12,13 +12,13 @@ use super::mistakes::Mistakes;
 use super::refused::Refused;
 use super::visitor::{AnyVisitor, Stranger};
 use super::words;
+use crate::db::AttemptId;
 use crate::hashing::Salt;
 use crate::login::{self, Attempt, Door, SessionToken, Verdict};
-use crate::number::Number;
-use crate::rules;
-use crate::store::AttemptId;
 use crate::web::Site;
 use crate::web::limiter::{Admitted, Cost};
+use domain::phone_number::PhoneNumber;
+use domain::rules;
 
 /// `login.html`
 #[derive(Template)]
@@ -71,7 +71,7 @@ pub(super) async fn log_in(
     let Some(typed) = typed.filter(|_| !page.number.is_empty()) else {
         return Ok(page.incomplete());
     };
-    let login = Number::from_typed(&page.number).ok();
+    let login = PhoneNumber::from_typed(&page.number).ok();
     let mut charge = admitted.for_login(login).await?;
     let address = admitted.address;
     let attempt = Attempt {
@@ -111,9 +111,9 @@ impl LoginPage {
             mistakes: Mistakes::default(),
             refused: false,
             temporary_digits: rules::TEMPORARY_PASSWORD_DIGITS,
-            temporary_hours: rules::TEMPORARY_PASSWORD_LIFE.as_secs() / 3600,
-            temporary_wrong: rules::TEMPORARY_PASSWORD_WRONG_ENTRIES,
-            password_wrong: rules::PASSWORD_WRONG_ENTRIES,
+            temporary_hours: rules::TEMPORARY_PASSWORD_LIFETIME.as_secs() / 3600,
+            temporary_wrong: rules::MAX_TEMPORARY_PASSWORD_FAILURES,
+            password_wrong: rules::MAX_PASSWORD_FAILURES,
         }
     }
 

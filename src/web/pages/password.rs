@@ -16,14 +16,14 @@ use super::refused::Refused;
 use super::top;
 use super::visitor::AnyVisitor;
 use super::words;
-use crate::credential::PasswordChange;
+use crate::db::AttemptId;
 use crate::hashing::Salt;
 use crate::login::{self, ChangePassword, Door, PasswordVerdict, SessionToken};
-use crate::password::{NewPassword, Rejection, TypedPassword};
-use crate::rules;
-use crate::store::AttemptId;
 use crate::web::Site;
 use crate::web::limiter::{Admitted, Cost};
+use domain::credential::PasswordChange;
+use domain::password::{NewPassword, Rejection, SubmittedPassword};
+use domain::rules;
 
 /// `password.html`
 #[derive(Template)]
@@ -44,9 +44,9 @@ struct PasswordPage {
 
 /// The three fields as typed.
 struct Typed {
-    current: TypedPassword,
-    new: TypedPassword,
-    again: TypedPassword,
+    current: SubmittedPassword,
+    new: SubmittedPassword,
+    again: SubmittedPassword,
 }
 
 /// The empty form.
@@ -109,7 +109,7 @@ impl Typed {
         let [current, new, again] = ["current", "new", "new_again"].map(|it| form.password(it));
         let is_there = current.is_some();
         let [current, new, again] = [current, new, again]
-            .map(|typed| typed.unwrap_or_else(|| TypedPassword::from(String::new())));
+            .map(|typed| typed.unwrap_or_else(|| SubmittedPassword::from(String::new())));
         if is_there {
             return Ok(Self { current, new, again });
         }
@@ -140,13 +140,13 @@ impl PasswordPage {
             number: visitor.standing.login.as_str().to_owned(),
             forced,
             mistakes: Mistakes::default(),
-            fewest: *rules::PASSWORD_CHARACTERS.start(),
-            most: *rules::PASSWORD_CHARACTERS.end(),
+            fewest: *rules::PASSWORD_LENGTH.start(),
+            most: *rules::PASSWORD_LENGTH.end(),
             wrong_entries: match forced {
-                Some(PasswordChange::Temporary) => rules::TEMPORARY_PASSWORD_WRONG_ENTRIES,
-                Some(PasswordChange::Expired) | None => rules::PASSWORD_WRONG_ENTRIES,
+                Some(PasswordChange::Temporary) => rules::MAX_TEMPORARY_PASSWORD_FAILURES,
+                Some(PasswordChange::Expired) | None => rules::MAX_PASSWORD_FAILURES,
             },
-            password_days: words::days(rules::PASSWORD_LIFE),
+            password_days: words::days(rules::PASSWORD_MAX_AGE),
         }
     }
 

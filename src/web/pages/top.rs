@@ -11,8 +11,8 @@ use super::frame::{Frame, answer};
 use super::visitor::Visitor;
 use super::words;
 use crate::login::{self, Standing};
-use crate::rules;
 use crate::web::{Site, hyphenated};
+use domain::rules;
 
 /// `top.html`
 #[derive(Template)]
@@ -55,7 +55,7 @@ pub(super) async fn show(
         good_until: words::time(standing.password_expires_at),
         good_until_for_machines: words::machine_time(standing.password_expires_at),
         just_changed: query.as_deref() == Some("changed") && age(standing) < JUST,
-        ends_soon: age(standing) >= rules::PASSWORD_NOTICE,
+        ends_soon: age(standing) >= rules::PASSWORD_NOTICE_AGE,
         may_change_unit: login::may_change_unit(standing.role),
     };
     answer(StatusCode::OK, &page)

@@ -14,14 +14,14 @@ use super::refused::Refused;
 use super::unit_changed;
 use super::visitor::{AnyVisitor, Visitor};
 use super::words;
+use crate::db::AttemptId;
 use crate::login::{self, ChangeUnit, Door, Told, UnitChoice, UnitChoices, UnitVerdict};
-use crate::number::Number;
-use crate::password::TypedPassword;
-use crate::rules;
-use crate::store::AttemptId;
-use crate::unit::Unit;
 use crate::web::limiter::{Admitted, Charge, Cost};
 use crate::web::{Site, hyphenated};
+use domain::auth_unit::AuthUnit;
+use domain::password::SubmittedPassword;
+use domain::phone_number::PhoneNumber;
+use domain::rules;
 
 /// A number's password is in the field of this name and the number.
 const FIELD: &str = "password-";
@@ -49,7 +49,7 @@ struct FormPage {
     frame: Frame,
     form_token: String,
     version: i64,
-    unit: Unit,
+    unit: AuthUnit,
     name: &'static str,
     about: &'static str,
     in_force: &'static str,
@@ -69,7 +69,7 @@ struct Field {
 }
 
 /// The unit in the path; anything else is no page.
-pub(super) struct Chosen(Unit);
+pub(super) struct Chosen(AuthUnit);
 
 impl FromRequestParts<Site> for Chosen {
     type Rejection = Refused;
@@ -175,29 +175,29 @@ async fn choices(site: &Site, visitor: &Visitor) -> Result<UnitChoices, Refused>
 }
 
 /// The passwords as typed; a field left empty is left out.
-fn passwords(form: &mut Form) -> Vec<(Number, TypedPassword)> {
+fn passwords(form: &mut Form) -> Vec<(PhoneNumber, SubmittedPassword)> {
     let typed = form.passwords(FIELD);
     typed.into_iter().filter_map(|(number, typed)| Some((number.parse().ok()?, typed))).collect()
 }
 
-fn field(number: Number) -> String {
+fn field(number: PhoneNumber) -> String {
     format!("{FIELD}{}", number.as_str())
 }
 
 /// Why the change is refused, in the form's place (`U3`).
-fn blocked(page: Option<FormPage>, numbers: &[Number]) -> Result<Response, Refused> {
+fn blocked(page: Option<FormPage>, numbers: &[PhoneNumber]) -> Result<Response, Refused> {
     let page = page.ok_or(Refused::Told(What::ChangedElsewhere))?;
     Ok(FormPage { blocked: hyphened(numbers), ..page }.answer(StatusCode::CONFLICT))
 }
 
-fn hyphened(numbers: &[Number]) -> Vec<String> {
+fn hyphened(numbers: &[PhoneNumber]) -> Vec<String> {
     numbers.iter().map(|number| hyphenated(*number)).collect()
 }
 
 /// The form again, with what is wrong with these numbers' passwords.
 fn again(
     page: Option<FormPage>,
-    numbers: &[Number],
+    numbers: &[PhoneNumber],
     told: fn(&str) -> String,
 ) -> Result<Response, Refused> {
     let mut page = page.ok_or(Refused::Told(What::ChangedElsewhere))?;
@@ -216,10 +216,10 @@ impl FormPage {
     }
 
     /// The form for `unit`; `None` if it is the one in force.
-    async fn new(site: &Site, visitor: &Visitor, unit: Unit) -> Result<Option<Self>, Refused> {
+    async fn new(site: &Site, visitor: &Visitor, unit: AuthUnit) -> Result<Option<Self>, Refused> {
         let UnitChoices { version, choices } = choices(site, visitor).await?;
         let in_force = visitor.0.standing.unit;
-        let field = |number: Number| Field { id: field(number), number: hyphenated(number) };
+        let field = |number: PhoneNumber| Field { id: field(number), number: hyphenated(number) };
         Ok(choices.into_iter().find(|choice| choice.unit == unit).map(|choice| Self {
             frame: Frame::for_visitor(site, &visitor.0),
             form_token: visitor.form_token().expose(),
@@ -232,7 +232,7 @@ impl FormPage {
             fields: choice.asked.into_iter().map(field).collect(),
             blocked: hyphened(&choice.blocked),
             mistakes: Mistakes::default(),
-            wrong_entries: rules::PASSWORD_WRONG_ENTRIES,
+            wrong_entries: rules::MAX_PASSWORD_FAILURES,
         }))
     }
 }

@@ -8,8 +8,8 @@ use super::cookie;
 use super::frame::{Frame, answer};
 use super::words;
 use crate::login::{LogsInWith, NewLogin, UnitChanged};
-use crate::rules;
 use crate::web::{Site, hyphenated};
+use domain::rules;
 
 /// `unit_changed.html`
 #[derive(Template)]

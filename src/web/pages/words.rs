@@ -7,11 +7,11 @@ use jiff::civil::Weekday;
 use jiff::tz::{Offset, TimeZone};
 
 use super::error::What;
-use crate::contract::Role;
 use crate::login::LogsInWith;
-use crate::password::Rejection;
-use crate::rules;
-use crate::unit::Unit;
+use domain::auth_unit::AuthUnit;
+use domain::contract::Role;
+use domain::password::Rejection;
+use domain::rules;
 
 /// Japan's time, hours ahead of UTC; it knows no summer time.
 const JAPAN: i8 = 9;
@@ -66,7 +66,7 @@ pub(super) fn field_of(reason: Rejection) -> &'static str {
 
 /// A reason against a new password, and what to do (`C5`).
 pub(super) fn rejection(reason: Rejection) -> String {
-    let (fewest, most) = (rules::PASSWORD_CHARACTERS.start(), rules::PASSWORD_CHARACTERS.end());
+    let (fewest, most) = (rules::PASSWORD_LENGTH.start(), rules::PASSWORD_LENGTH.end());
     match reason {
         Rejection::TooShort => format!("新しいパスワードは、{fewest}桁以上で入力してください。"),
         Rejection::TooLong => format!("新しいパスワードは、{most}桁以内で入力してください。"),
@@ -119,46 +119,46 @@ pub(super) fn wait(seconds: u64) -> String {
 }
 
 /// The unit's name.
-pub(super) fn unit(unit: Unit) -> &'static str {
+pub(super) fn unit(unit: AuthUnit) -> &'static str {
     match unit {
-        Unit::Line => "回線単位",
-        Unit::Number => "電話番号単位",
-        Unit::AdminUser => "管理者/ユーザ単位",
+        AuthUnit::Line => "回線単位",
+        AuthUnit::Number => "電話番号単位",
+        AuthUnit::AdminUser => "管理者/ユーザ単位",
     }
 }
 
 /// Who logs in under the unit, and for what (`W1`).
-pub(super) fn about_unit(unit: Unit) -> &'static str {
+pub(super) fn about_unit(unit: AuthUnit) -> &'static str {
     match unit {
-        Unit::Line => "ご契約電話番号でログインして、すべての電話番号の設定を変更します。",
-        Unit::Number => "電話番号ごとにログインして、その電話番号の設定を変更します。",
-        Unit::AdminUser => {
+        AuthUnit::Line => "ご契約電話番号でログインして、すべての電話番号の設定を変更します。",
+        AuthUnit::Number => "電話番号ごとにログインして、その電話番号の設定を変更します。",
+        AuthUnit::AdminUser => {
             "管理者（ご契約電話番号）はすべての電話番号の設定を、ユーザ（追加番号）はその電話番号の設定を変更します。"
         }
     }
 }
 
 /// With which password one logs in after a change (table `U`).
-pub(super) fn afterwards(from: Unit, to: Unit) -> &'static str {
+pub(super) fn afterwards(from: AuthUnit, to: AuthUnit) -> &'static str {
     match (from, to) {
-        (Unit::Number, Unit::Line) => {
+        (AuthUnit::Number, AuthUnit::Line) => {
             "変更後は、ご契約電話番号と、いまのログインに使ったパスワードでログインします。ほかの電話番号のパスワードはなくなります。"
         }
-        (Unit::Line, Unit::Number | Unit::AdminUser) => {
+        (AuthUnit::Line, AuthUnit::Number | AuthUnit::AdminUser) => {
             "変更後は、それぞれの電話番号と、いまのログインに使ったパスワードでログインします。"
         }
-        (Unit::Number, Unit::AdminUser) => {
+        (AuthUnit::Number, AuthUnit::AdminUser) => {
             "変更後は、それぞれの電話番号と、その電話番号のいままでのパスワードでログインします。ご契約電話番号にパスワードがないときは、いまのログインに使ったパスワードになります。"
         }
-        (Unit::AdminUser, Unit::Line) => {
+        (AuthUnit::AdminUser, AuthUnit::Line) => {
             "変更後は、ご契約電話番号と、そのいままでのパスワードでログインします。ほかの電話番号のパスワードはなくなります。"
         }
-        (Unit::AdminUser, Unit::Number) => {
+        (AuthUnit::AdminUser, AuthUnit::Number) => {
             "変更後は、それぞれの電話番号と、その電話番号のいままでのパスワードでログインします。"
         }
-        (Unit::Line, Unit::Line)
-        | (Unit::Number, Unit::Number)
-        | (Unit::AdminUser, Unit::AdminUser) => "",
+        (AuthUnit::Line, AuthUnit::Line)
+        | (AuthUnit::Number, AuthUnit::Number)
+        | (AuthUnit::AdminUser, AuthUnit::AdminUser) => "",
     }
 }
 

@@ -4,11 +4,11 @@ use axum::http::StatusCode;
 use utoipa::ToSchema;
 
 use super::{Code, Problem};
-use crate::number::Number;
-use crate::password::Rejection;
-use crate::rules;
 use crate::web::hyphenated;
 use crate::web::refusals;
+use domain::password::Rejection;
+use domain::phone_number::PhoneNumber;
+use domain::rules;
 
 /// Why a new password is not taken (`C5`).
 #[derive(ToSchema)]
@@ -43,7 +43,7 @@ impl Problem {
     /// 409: the passwords of these numbers are asked for and cannot be given (`U3`); `call` is
     /// where they are set anew.
     #[must_use]
-    pub fn credential_void(numbers: &[Number], call: Number) -> Self {
+    pub fn credential_void(numbers: &[PhoneNumber], call: PhoneNumber) -> Self {
         let detail = format!(
             "{}のパスワードは、間違いが続いて無効になっているか、まだ設定されていないため、変更できません。\
              契約回線から仮パスワード設定番号{}に電話をかけて仮パスワードを設定し、\
@@ -56,7 +56,7 @@ impl Problem {
 
     /// 422: the passwords of these numbers are asked for (`U`); nothing was compared.
     #[must_use]
-    pub fn passwords_missing(numbers: &[Number]) -> Self {
+    pub fn passwords_missing(numbers: &[PhoneNumber]) -> Self {
         let detail = format!("{}のパスワードが必要です。", named(numbers));
         Self::new(StatusCode::UNPROCESSABLE_ENTITY, Code::PasswordsMissing, detail).about(numbers)
     }
@@ -67,8 +67,8 @@ impl Problem {
         let detail = format!(
             "新しいパスワードは、半角英数字{}～{}文字（数字のみは不可）で、\
              現在のパスワードと異なるものを、2回とも同じに入力してください。",
-            rules::PASSWORD_CHARACTERS.start(),
-            rules::PASSWORD_CHARACTERS.end(),
+            rules::PASSWORD_LENGTH.start(),
+            rules::PASSWORD_LENGTH.end(),
         );
         let reasons = reasons.iter().map(|reason| reason.as_str()).collect();
         let status = StatusCode::UNPROCESSABLE_ENTITY;
@@ -78,7 +78,7 @@ impl Problem {
     /// 422: the current passwords of these numbers are wrong, and counted (`C2`); if the session went
     /// with it, `call` is where to begin anew.
     #[must_use]
-    pub fn wrong_password(numbers: &[Number], call: Option<Number>) -> Self {
+    pub fn wrong_password(numbers: &[PhoneNumber], call: Option<PhoneNumber>) -> Self {
         let wrong = format!("{}の現在のパスワードが違います。", named(numbers));
         let detail = match call {
             None => format!("{wrong}続けて間違えると無効になります。"),
@@ -93,13 +93,13 @@ impl Problem {
         Self { number: problem.numbers.first().cloned(), ..problem }
     }
 
-    fn about(self, numbers: &[Number]) -> Self {
+    fn about(self, numbers: &[PhoneNumber]) -> Self {
         Self { numbers: numbers.iter().map(|number| number.as_str().into()).collect(), ..self }
     }
 }
 
 /// The numbers for subscribers.
-pub(in crate::web) fn named(numbers: &[Number]) -> String {
+pub(in crate::web) fn named(numbers: &[PhoneNumber]) -> String {
     let names: Vec<String> = numbers.iter().map(|number| hyphenated(*number)).collect();
     names.join("、")
 }

@@ -3,8 +3,8 @@
 use std::net::Ipv4Addr;
 
 use anyhow::{Context as _, Result, anyhow, ensure};
+use domain::password::{NewPassword, PhcString, SubmittedPassword, TemporaryPassword};
 use karipass::hashing::Salt;
-use karipass::password::{NewPassword, PhcString, TemporaryPassword, TypedPassword};
 use karipass_lab::browser::{Browser, Manner, Page, Visitor};
 
 use super::Ground;
@@ -93,7 +93,7 @@ impl<'a> Visit<'a> {
     /// Gives `login` a password, which it returns, and its contract this unit.
     pub fn has_password(&self, login: &str, unit: &str) -> Result<String> {
         let secret = self.new_password();
-        let typed = |text: &str| TypedPassword::from(text.to_owned());
+        let typed = |text: &str| SubmittedPassword::from(text.to_owned());
         let password = NewPassword::check(&typed(""), &typed(&secret), &typed(&secret));
         let password = password.map_err(|reasons| anyhow!("{reasons:?}"))?;
         let salt = Salt::draw(&mut rand::rng());

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Result, ensure};
-use karipass::rules::{FIRST_DIGIT, INTER_DIGIT};
+use domain::rules::{FIRST_DIGIT_TIMEOUT, INTER_DIGIT_TIMEOUT};
 use libtest_mimic::Trial;
 
 use crate::story::{Family, Story, completes, story};
@@ -28,7 +28,7 @@ fn menu(story: &Story<'_>) -> Result<()> {
     let heard = call.heard();
     let silence = heard[1].started - heard[0].ended.unwrap();
     ensure!(
-        silence > Duration::from_millis(2500) && silence < FIRST_DIGIT,
+        silence > Duration::from_millis(2500) && silence < FIRST_DIGIT_TIMEOUT,
         "invalid came after {silence:?}"
     );
     story.nothing_is_stored()
@@ -50,7 +50,7 @@ fn short_password(story: &Story<'_>) -> Result<()> {
     call.keys_password(&password[..5])?.hears_whole("invalid")?;
     let waited = call.waited()?;
     ensure!(
-        waited > Duration::from_millis(1500) && waited < INTER_DIGIT,
+        waited > Duration::from_millis(1500) && waited < INTER_DIGIT_TIMEOUT,
         "invalid came after {waited:?}"
     );
     call.begins_to_hear_number(contract, "set-password")?;

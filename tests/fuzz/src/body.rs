@@ -6,9 +6,9 @@
 use axum::body::Body;
 use axum::extract::{FromRequest, Request};
 use axum::http::header::CONTENT_TYPE;
-use karipass::number::Number;
-use karipass::password::{NewPassword, TypedPassword};
-use karipass::unit::Unit;
+use domain::auth_unit::AuthUnit;
+use domain::password::{NewPassword, SubmittedPassword};
+use domain::phone_number::PhoneNumber;
 use karipass::web::api;
 use karipass::web::body::JsonBody;
 use karipass::web::pages::form::Form;
@@ -22,7 +22,7 @@ pub fn run(bytes: &[u8]) {
             if let Some(login) = json::<api::log_in::Login>(body) {
                 number(&login.number);
                 assert_eq!(
-                    TypedPassword::from(login.password.clone()).expose(),
+                    SubmittedPassword::from(login.password.clone()).expose(),
                     login.password.as_bytes()
                 );
             }
@@ -38,7 +38,7 @@ pub fn run(bytes: &[u8]) {
                     body.passwords.0.iter().map(|(number, _)| number).collect();
                 numbers.sort();
                 assert!(numbers.is_sorted_by(|a, b| a < b), "each number once");
-                if let Ok(unit) = body.unit.parse::<Unit>() {
+                if let Ok(unit) = body.unit.parse::<AuthUnit>() {
                     assert_eq!(unit.as_str(), body.unit);
                 }
             }
@@ -73,10 +73,10 @@ fn quotes_nothing(problem: &Problem) {
 
 /// A number is one however it is spelt, and is itself when it is written out.
 fn number(typed: &str) {
-    if let Ok(number) = Number::from_typed(typed) {
+    if let Ok(number) = PhoneNumber::from_typed(typed) {
         assert_eq!(number.as_str().parse(), Ok(number));
         assert_eq!(number.groups().concat(), number.as_str());
-        assert_eq!(Number::from_typed(&number.groups().join("-")), Ok(number));
+        assert_eq!(PhoneNumber::from_typed(&number.groups().join("-")), Ok(number));
         let masked = format!("{number:?}");
         assert!(masked.ends_with("****") && !masked.contains(number.as_str()));
     }
@@ -89,7 +89,7 @@ fn new_password(current: String, new: String, again: String) {
         && !new.bytes().all(|byte| byte.is_ascii_digit())
         && new == again
         && new != current;
-    let [current, new, again] = [current, new, again].map(TypedPassword::from);
+    let [current, new, again] = [current, new, again].map(SubmittedPassword::from);
     match NewPassword::check(&current, &new, &again) {
         Ok(taken) => assert!(fits && taken.expose() == new.expose()),
         Err(reasons) => assert!(!fits && !reasons.is_empty()),

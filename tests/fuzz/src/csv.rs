@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
 use karipass::cli::contracts::file::{self, Reason};
-use karipass::store::import::Incoming;
+use karipass::db::import::Incoming;
 
 /// Reads a file: whole, each number once and each contract with its own row, or every bad row named.
 pub fn run(bytes: &[u8]) {

@@ -5,15 +5,16 @@
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
-use karipass::call::prompt::Prompt;
-use karipass::call::{
-    Call, Input, Key, Limits, LookUp, NewTemporary, Outcome, Output, PlaybackEnd, PlaybackId,
-    Press, StoreReply,
+use domain::auth_unit::AuthUnit;
+use domain::contract::{Contract, ContractLine};
+use domain::dialog::prompt::Prompt;
+use domain::dialog::{
+    Call, Input, Key, Limits, LookupResult, NewTemporaryPassword, Outcome, Output, PlaybackEnd,
+    PlaybackId, Press, StoreResult,
 };
-use karipass::contract::{Contract, ContractNumber};
-use karipass::number::Number;
-use karipass::unit::Unit;
-use karipass::{clock, rules};
+use domain::phone_number::PhoneNumber;
+use domain::rules;
+use karipass::clock;
 
 const CONTRACT: &str = "0312301230";
 const ADDITIONAL: &str = "0312301231";
@@ -46,8 +47,8 @@ pub fn run(bytes: &[u8]) {
     let [who, unit, happenings @ ..] = bytes else { return };
     let caller =
         [None, Some(CONTRACT), Some(ADDITIONAL), Some(WITHOUT_SERVICE)][usize::from(who % 4)];
-    let unit =
-        [None, Some(Unit::Line), Some(Unit::Number), Some(Unit::AdminUser)][usize::from(unit % 4)];
+    let unit = [None, Some(AuthUnit::Line), Some(AuthUnit::Number), Some(AuthUnit::AdminUser)]
+        [usize::from(unit % 4)];
     let mut line = Line::rings(caller.map(number), unit);
     let mut happenings = happenings.iter().take(MOST_INPUTS).copied();
     while let Some(what) = happenings.next() {
@@ -59,8 +60,8 @@ pub fn run(bytes: &[u8]) {
 /// A call, and what is known of it from outside.
 struct Line {
     call: Call,
-    caller: Option<Number>,
-    unit: Option<Unit>,
+    caller: Option<PhoneNumber>,
+    unit: Option<AuthUnit>,
     began: Instant,
     now: Instant,
     answered: bool,
@@ -96,11 +97,11 @@ enum Stored {
 }
 
 impl Line {
-    fn rings(caller: Option<Number>, unit: Option<Unit>) -> Self {
+    fn rings(caller: Option<PhoneNumber>, unit: Option<AuthUnit>) -> Self {
         let limits = Limits {
-            first_digit: rules::FIRST_DIGIT,
-            inter_digit: rules::INTER_DIGIT,
-            call: rules::CALL_LIMIT,
+            first_digit: rules::FIRST_DIGIT_TIMEOUT,
+            inter_digit: rules::INTER_DIGIT_TIMEOUT,
+            call: rules::MAX_CALL_DURATION,
         };
         let now = clock::now();
         let (call, outputs) = Call::start(caller, limits, now);
@@ -134,22 +135,22 @@ impl Line {
             b'f' => self.feed(Input::Finished(playback(), PlaybackEnd::Failed)),
             b'e' => self.channel(PlaybackEnd::Done),
             b'E' => self.channel(PlaybackEnd::Failed),
-            b'l' => self.feed(Input::LookedUp(LookUp::Found(Box::new(contract(self.unit))))),
-            b'u' => self.feed(Input::LookedUp(LookUp::Unknown)),
-            b'x' => self.feed(Input::LookedUp(LookUp::Unreachable)),
-            b'S' => self.feed(Input::Stored(StoreReply::Stored)),
-            b'R' => self.feed(Input::Stored(StoreReply::Refused)),
-            b'X' => self.feed(Input::Stored(StoreReply::Unreachable)),
-            b'T' => self.feed(Input::TimeOut),
+            b'l' => self.feed(Input::LookedUp(LookupResult::Found(Box::new(contract(self.unit))))),
+            b'u' => self.feed(Input::LookedUp(LookupResult::Unknown)),
+            b'x' => self.feed(Input::LookedUp(LookupResult::Unreachable)),
+            b'S' => self.feed(Input::Stored(StoreResult::Stored)),
+            b'R' => self.feed(Input::Stored(StoreResult::Refused)),
+            b'X' => self.feed(Input::Stored(StoreResult::Unreachable)),
+            b'T' => self.feed(Input::Timeout),
             b't' => self.limit_comes(),
             b'k' => {
                 self.pbx = Pbx::CutOff;
-                self.feed(Input::CutOff);
+                self.feed(Input::Disconnected);
             }
             b'K' => {
                 self.pbx = Pbx::Obeys;
                 (self.queue, self.started) = (VecDeque::new(), None);
-                self.feed(Input::Restored);
+                self.feed(Input::Reconnected);
             }
             b'H' => {
                 self.held = true;
@@ -205,7 +206,7 @@ impl Line {
     fn limit_comes(&mut self) {
         if let Some(deadline) = self.call.deadline() {
             self.now = self.now.max(deadline);
-            self.feed(Input::TimeOut);
+            self.feed(Input::Timeout);
             let next = self.call.deadline();
             assert!(next.is_none_or(|next| next > self.now), "a time-out leads on");
         }
@@ -225,7 +226,7 @@ impl Line {
 
     /// Nothing more is told but the limits, and it ends, soon and with an outcome.
     fn left_alone(&mut self) {
-        let longest = (rules::CALL_LIMIT + LONGEST_STATE).max(self.now - self.began);
+        let longest = (rules::MAX_CALL_DURATION + LONGEST_STATE).max(self.now - self.began);
         for _ in 0..100 {
             self.limit_comes();
         }
@@ -245,7 +246,7 @@ impl Line {
             && self.stored == Stored::Asked
             && !was_over
         {
-            let commits = *reply == StoreReply::Stored;
+            let commits = *reply == StoreResult::Stored;
             self.stored = if commits { Stored::Committed } else { Stored::Not };
         }
         self.over |= matches!(input, Input::HangUp);
@@ -258,7 +259,7 @@ impl Line {
         let latest = match self.pbx {
             Pbx::Obeys if !self.held => self.now + LONGEST_STATE,
             Pbx::Obeys | Pbx::CutOff => {
-                self.now.max(self.began + rules::CALL_LIMIT) + LONGEST_STATE
+                self.now.max(self.began + rules::MAX_CALL_DURATION) + LONGEST_STATE
             }
         };
         assert!(deadline.is_none_or(|at| at <= latest), "no state lasts for ever");
@@ -282,10 +283,10 @@ impl Line {
                     }
                     self.queue.retain(|(queued, _)| *queued != id);
                 }
-                Output::LookUp(asked) => assert_eq!(Some(asked), self.caller),
+                Output::LookUpContract(asked) => assert_eq!(Some(asked), self.caller),
                 Output::Store(new) => self.stores(&new),
-                Output::Abandon if self.stored == Stored::Asked => self.stored = Stored::Not,
-                Output::Abandon | Output::Refused(_) => {}
+                Output::CancelPending if self.stored == Stored::Asked => self.stored = Stored::Not,
+                Output::CancelPending | Output::Audit(_) => {}
                 Output::HangUp => self.over = true,
             }
         }
@@ -304,26 +305,26 @@ impl Line {
         assert!(self.queue.len() <= MOST_PLAYBACKS, "playbacks pile up");
     }
 
-    fn stores(&mut self, new: &NewTemporary) {
+    fn stores(&mut self, new: &NewTemporaryPassword) {
         assert_eq!(self.stored, Stored::Nothing, "a call stores once");
         self.stored = Stored::Asked;
         let password = str::from_utf8(new.password.expose()).unwrap();
         assert!(self.keyed.matches(password).count() >= 2, "P8: keyed twice");
         let contract = contract(self.unit);
-        assert_eq!((Some(new.caller), new.contract), (self.caller, contract.number));
+        assert_eq!((Some(new.caller), new.contract_number), (self.caller, contract.number));
         assert!(contract.may_set(new.caller, new.unit, new.login), "P4, P5, P6, P14: {new:?}");
     }
 }
 
-fn number(text: &str) -> Number {
+fn number(text: &str) -> PhoneNumber {
     text.parse().unwrap()
 }
 
-fn contract(unit: Option<Unit>) -> Contract {
-    let row = |text, service| ContractNumber { number: number(text), service };
+fn contract(unit: Option<AuthUnit>) -> Contract {
+    let row = |text, service| ContractLine { number: number(text), has_service: service };
     Contract {
         number: number(CONTRACT),
-        numbers: vec![row(CONTRACT, true), row(ADDITIONAL, true), row(WITHOUT_SERVICE, false)],
+        lines: vec![row(CONTRACT, true), row(ADDITIONAL, true), row(WITHOUT_SERVICE, false)],
         unit,
         suspended: false,
         version: 0,

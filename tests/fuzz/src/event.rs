@@ -1,6 +1,6 @@
 //! Frames of ARI's WebSocket.
 
-use karipass::ari::event;
+use karipass::asterisk::event;
 use serde::de::IgnoredAny;
 use serde_json::Value;
 

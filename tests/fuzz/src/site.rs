@@ -10,8 +10,8 @@ use axum::body::{Body, to_bytes};
 use axum::extract::{ConnectInfo, Request};
 use axum::http::{HeaderName, HeaderValue, Method, StatusCode, Uri};
 use karipass::config;
+use karipass::db::Db;
 use karipass::hashing::{Cost, Dummy, Hasher};
-use karipass::store::Store;
 use karipass::web::Site;
 use tower::ServiceExt as _;
 
@@ -65,7 +65,7 @@ fn site() -> &'static Router {
         let variables = variables.map(|(name, value)| (name.to_owned(), value.to_owned()));
         let config = config::load(None, variables).unwrap();
         // With a single try: the daemon's store would try again for seconds.
-        let store = Store::for_operator(&config.database.url).unwrap();
+        let store = Db::for_operator(&config.database.url).unwrap();
         let dummy = Dummy::draw(&mut rand::rng());
         let hasher = Hasher::start(config.hashing.keys.clone(), Cost::LIVE, &dummy).unwrap();
         Site::new(&config, store, hasher).router(true)

@@ -1,7 +1,7 @@
 //! Tokens: one opens one door, and none opens anything after its session's end.
 
+use karipass::db::Db;
 use karipass::login::{self, Door, SessionState, SessionToken};
-use karipass::store::Store;
 use karipass_lab::postgres::Shutdown;
 
 use crate::pages::browser::{Browser, SESSION, leads_to};
@@ -16,7 +16,7 @@ async fn w5_a_token_of_one_door_opens_nothing_at_the_other() {
     let scene = Scene::new("line").await;
     scene.give(NUMBER, "password", RIGHT).await;
     let config = site::configured(&scene.database, &[]);
-    let store = Store::for_daemon(&config.database).unwrap();
+    let store = Db::for_daemon(&config.database).unwrap();
     let token = site::unsealed(&scene.token(NUMBER, RIGHT).await);
     let state =
         async |door| login::look_up(&store, &token, door, config.session.idle).await.unwrap();
@@ -150,7 +150,7 @@ async fn w5_an_idle_session_is_told_from_none_and_never_revived() {
     let scene = Scene::new("line").await;
     scene.give(NUMBER, "password", RIGHT).await;
     let config = site::configured(&scene.database, &[]);
-    let store = Store::for_daemon(&config.database).unwrap();
+    let store = Db::for_daemon(&config.database).unwrap();
     let bearer = scene.token(NUMBER, RIGHT).await;
     let token = site::unsealed(&bearer);
     let state =

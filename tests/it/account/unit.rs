@@ -279,5 +279,5 @@ fn detail(answer: &crate::site::Answer) -> String {
 }
 
 fn hyphened(number: &str) -> String {
-    number.parse::<karipass::number::Number>().unwrap().groups().join("-")
+    number.parse::<domain::phone_number::PhoneNumber>().unwrap().groups().join("-")
 }

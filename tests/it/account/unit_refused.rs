@@ -1,9 +1,9 @@
 //! U2 and W6: who may not change the unit, and which forms come too late.
 
+use domain::auth_unit::AuthUnit;
+use domain::phone_number::PhoneNumber;
+use karipass::db::{AttemptId, Db, SetTemporary, Setting};
 use karipass::login::{self, Door, SessionState, SessionToken, Told, UnitVerdict};
-use karipass::number::Number;
-use karipass::store::{AttemptId, SetTemporary, Setting, Store};
-use karipass::unit::Unit;
 
 use crate::scene::{NUMBER, ONE, Scene, TWO, refusal};
 use crate::site::{self, RIGHT, WRONG};
@@ -35,12 +35,12 @@ async fn w6_a_change_of_the_unit_from_before_another_change_is_refused() {
     let scene = Scene::new("number").await;
     scene.give(ONE, "password", RIGHT).await;
     late(&scene, async |scene| {
-        let service = Store::for_daemon(&site::configured(&scene.database, &[]).database).unwrap();
+        let service = Db::for_daemon(&site::configured(&scene.database, &[]).database).unwrap();
         let new = SetTemporary {
             attempt: AttemptId::draw(&mut rand::rng()),
             caller: number(TWO),
             contract: number(NUMBER),
-            unit: Unit::Number,
+            unit: AuthUnit::Number,
             login: number(TWO),
             phc: site::hashed().await.clone(),
         };
@@ -53,7 +53,7 @@ async fn w6_a_change_of_the_unit_from_before_another_change_is_refused() {
     })
     .await;
     late(&scene, async |scene| {
-        let rows = [NUMBER, ONE, TWO, "0612345609"].map(|text| karipass::store::import::Incoming {
+        let rows = [NUMBER, ONE, TWO, "0612345609"].map(|text| karipass::db::import::Incoming {
             line: 1,
             contract: number(NUMBER),
             number: number(text),
@@ -82,7 +82,7 @@ async fn w6_a_form_carries_its_version_and_a_later_change_refuses_it() {
     scene.give(ONE, "password", RIGHT).await;
     scene.give(TWO, "temporary", RIGHT).await;
     let config = site::configured(&scene.database, &[]);
-    let store = Store::for_daemon(&config.database).unwrap();
+    let store = Db::for_daemon(&config.database).unwrap();
     let hasher = &scene.service.hasher;
     let token = SessionToken::draw(&mut rand::rng());
     let attempt = login::Attempt {
@@ -107,7 +107,7 @@ async fn w6_a_form_carries_its_version_and_a_later_change_refuses_it() {
     };
     let first = choices().await;
     let units: Vec<_> = first.choices.iter().map(|choice| choice.unit).collect();
-    assert_eq!(units, [Unit::Line, Unit::AdminUser]);
+    assert_eq!(units, [AuthUnit::Line, AuthUnit::AdminUser]);
     assert!(first.choices.iter().all(|choice| choice.asked == [number(ONE)]), "{first:?}");
     let other = scene.token(TWO, RIGHT).await;
     scene.change(&other, RIGHT, "abcd1234").await.token();
@@ -124,7 +124,7 @@ async fn w6_a_form_carries_its_version_and_a_later_change_refuses_it() {
             token,
             door: Door::Pages,
             standing: *standing,
-            unit: Unit::Line,
+            unit: AuthUnit::Line,
             passwords: passwords.collect(),
             told,
             address: [127, 0, 0, 1].into(),
@@ -138,7 +138,7 @@ async fn w6_a_form_carries_its_version_and_a_later_change_refuses_it() {
     assert!(matches!(late, UnitVerdict::ChangedElsewhere), "{late:?}");
     let in_time = ask(Told::ByForm(second.version), &both).await;
     let UnitVerdict::Changed(changed) = in_time else { panic!("{in_time:?}") };
-    assert_eq!((changed.unit, changed.changer), (Unit::Line, number(ONE)));
+    assert_eq!((changed.unit, changed.changer), (AuthUnit::Line, number(ONE)));
     assert_eq!(changed.logins.len(), 1);
     assert_eq!(changed.logins[0].with, login::LogsInWith::TheChangers);
 }
@@ -209,6 +209,6 @@ async fn late(scene: &Scene, change: impl AsyncFnOnce(&Scene)) {
     assert_ne!(answer.status, 409, "{answer:?}");
 }
 
-fn number(text: &str) -> Number {
+fn number(text: &str) -> PhoneNumber {
     text.parse().unwrap()
 }

@@ -1,7 +1,7 @@
 //! U3: what wrong entries have voided, or nobody has set, hands the contract to nobody.
 
-use karipass::store::{AttemptId, SetTemporary, Setting};
-use karipass::unit::Unit;
+use domain::auth_unit::AuthUnit;
+use karipass::db::{AttemptId, SetTemporary, Setting};
 use serde_json::json;
 
 use crate::scene::{NUMBER, ONE, Scene, TWO, refusal};
@@ -127,7 +127,7 @@ async fn by_phone(scene: &Scene, unit: &str, login: &str) {
         attempt: AttemptId::draw(&mut rand::rng()),
         caller: login.parse().unwrap(),
         contract: NUMBER.parse().unwrap(),
-        unit: unit.parse::<Unit>().unwrap(),
+        unit: unit.parse::<AuthUnit>().unwrap(),
         login: login.parse().unwrap(),
         phc: site::hashed().await.clone(),
     };

@@ -1,7 +1,7 @@
 //! C2: whose wrong entries end which session.
 
-use karipass::store::{AttemptId, SetTemporary, Setting};
-use karipass::unit::Unit;
+use domain::auth_unit::AuthUnit;
+use karipass::db::{AttemptId, SetTemporary, Setting};
 use serde_json::json;
 
 use crate::scene::{NUMBER, ONE, Scene, TWO, refusal};
@@ -48,7 +48,7 @@ async fn c2_wrong_entries_of_strangers_end_no_open_session() {
             attempt: AttemptId::draw(&mut rand::rng()),
             caller: number,
             contract: number,
-            unit: Unit::Line,
+            unit: AuthUnit::Line,
             login: number,
             phc: site::hashed().await.clone(),
         };

@@ -166,7 +166,7 @@ async fn w5_what_is_over_is_swept_away() {
         owner.batch_execute(&sql).await.unwrap();
     }
     let config = site::configured(&database, &[]);
-    let store = karipass::store::Store::for_daemon(&config.database).unwrap();
+    let store = karipass::db::Db::for_daemon(&config.database).unwrap();
     store.sweep().await.unwrap();
     let left: i64 = owner.query_one("SELECT count(*) FROM session", &[]).await.unwrap().get(0);
     assert_eq!(left, 3);

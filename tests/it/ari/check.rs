@@ -3,8 +3,8 @@
 use std::fs;
 use std::path::Path;
 
-use karipass::ari::{Expected, Finding, check};
-use karipass::call::prompt::SOUNDS;
+use domain::dialog::prompt::SOUNDS;
+use karipass::asterisk::{Expected, Finding, check};
 use karipass::config::{Ari, Secret};
 use karipass_lab::fake_asterisk::{FakeAsterisk, Reply};
 use serde_json::{Value, json};
@@ -191,7 +191,7 @@ async fn check_finds_a_clock_that_is_wrong() {
     let etc = samples();
     let untold = findings_now(&fake, Some(etc.path())).await;
     assert!(untold.len() == 1 && names(&untold, &["did not tell its time"]), "{untold:#?}");
-    let now = karipass::clock::today().as_second();
+    let now = karipass::clock::wall_clock().as_second();
     for (epoch, told) in [
         ((now - 3600).to_string(), "clock is -"),
         ((now + 3600).to_string(), "clock is +"),
@@ -276,7 +276,7 @@ async fn findings(fake: &FakeAsterisk) -> Vec<Finding> {
 }
 
 async fn findings_with(fake: &FakeAsterisk, etc: Option<&Path>) -> Vec<Finding> {
-    shows(fake, &karipass::clock::today().as_second().to_string());
+    shows(fake, &karipass::clock::wall_clock().as_second().to_string());
     findings_now(fake, etc).await
 }
 

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use karipass::call::Limits;
+use domain::dialog::Limits;
 use karipass_lab::fake_asterisk::{Handshakes, Reply};
 use serde_json::{Value, json};
 

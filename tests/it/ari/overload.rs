@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use karipass::ari::Pace;
+use karipass::asterisk::Pace;
 use karipass::clock;
 use karipass::hashing::Cost;
 use karipass_lab::fake_asterisk::Reply;

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use karipass::call::Limits;
+use domain::dialog::Limits;
 
 use super::rig::{Plan, Rig, TRUSTED, outcome};
 

@@ -6,12 +6,12 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use karipass::ari::{Capacity, Pace, Phone, Status};
-use karipass::call::Limits;
-use karipass::call::prompt::SOUNDS;
+use domain::dialog::Limits;
+use domain::dialog::prompt::SOUNDS;
+use karipass::asterisk::{Capacity, Pace, Phone, Status};
 use karipass::config::{Ari, Database as DatabaseConfig, Secret};
+use karipass::db::Db;
 use karipass::hashing::{Cost, Dummy, Hasher, Keys};
-use karipass::store::Store;
 use karipass_lab::fake_asterisk::FakeAsterisk;
 use karipass_lab::postgres::Database;
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
@@ -50,7 +50,7 @@ pub struct Plan {
     /// Further Asterisks, by their URLs.
     pub beside: Vec<String>,
     pub sounds: Option<PathBuf>,
-    pub store: Option<Store>,
+    pub store: Option<Db>,
 }
 
 impl Plan {
@@ -218,10 +218,10 @@ impl Drop for Rig {
 }
 
 /// A store that nobody can reach.
-pub fn unreachable_store() -> Store {
+pub fn unreachable_store() -> Db {
     let url = "host=/nonexistent dbname=karipass user=karipass password=x";
     let url = Secret::from(url.to_owned());
-    Store::for_daemon(&DatabaseConfig { url, owner_url: None, connections: 2 }).unwrap()
+    Db::for_daemon(&DatabaseConfig { url, owner_url: None, connections: 2 }).unwrap()
 }
 
 /// Waits until something is so.

@@ -1,6 +1,6 @@
 //! Several daemons at one Asterisk, several Asterisks at one daemon, and as many calls as are allowed.
 
-use karipass::call::prompt::SOUNDS;
+use domain::dialog::prompt::SOUNDS;
 use karipass_lab::fake_asterisk::{FakeAsterisk, Reply};
 use serde_json::json;
 

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use karipass::ari::Pace;
-use karipass::call::prompt::SOUNDS;
+use domain::dialog::prompt::SOUNDS;
+use karipass::asterisk::Pace;
 use karipass_lab::fake_asterisk::{FakeAsterisk, Handshakes, Reply};
 use serde_json::json;
 

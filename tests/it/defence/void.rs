@@ -1,10 +1,10 @@
 //! Anyone can void anyone's password, since telephone numbers are public (row 8): the way back. How
 //! much it costs is in `limit`.
 
+use domain::auth_unit::AuthUnit;
+use domain::password::TemporaryPassword;
+use karipass::db::{AttemptId, SetTemporary, Setting};
 use karipass::hashing::Salt;
-use karipass::password::TemporaryPassword;
-use karipass::store::{AttemptId, SetTemporary, Setting};
-use karipass::unit::Unit;
 
 use crate::site::{self, Caller, NUMBER, RIGHT, Service, WRONG};
 use crate::support::{self, daemon_store};
@@ -32,7 +32,7 @@ async fn c4_the_phone_line_works_while_a_password_is_void() {
                 attempt: AttemptId::draw(&mut rand::rng()),
                 caller: number,
                 contract: number,
-                unit: Unit::Line,
+                unit: AuthUnit::Line,
                 login: number,
                 phc: service.hasher.hash_for_call(password, salt).await.unwrap(),
             })

@@ -170,7 +170,7 @@ async fn a_operators_are_told_what_is_not_ready() {
     postgres.start().unwrap();
     assert!(!ask("/readyz").await.body.contains("store"));
     let owner = database.owner().await.unwrap();
-    let known = karipass::store::migrate::program_version();
+    let known = karipass::db::migrate::program_version();
     let later = "INSERT INTO refinery_schema_history VALUES (999, 'later', '', '')";
     owner.batch_execute(later).await.unwrap();
     assert!(!ask("/readyz").await.body.contains("store"));

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use karipass::call::prompt::SOUNDS;
+use domain::dialog::prompt::SOUNDS;
 use karipass::clock;
 use karipass_lab::fake_asterisk::FakeAsterisk;
 use tempfile::TempDir;
@@ -87,7 +87,7 @@ async fn systemd_hears_nothing_while_a_thread_hangs() {
         fake.call(&channel, &["trusted", NUMBER]);
         fake.hang_up(&channel);
     };
-    hangs("karipass::ari=info", &fake, call).await;
+    hangs("karipass::asterisk=info", &fake, call).await;
     let ask =
         async |operators: &str| drop(impatient.get(format!("{operators}/livez")).send().await);
     hangs("karipass::web=debug", &fake, ask).await;

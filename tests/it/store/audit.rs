@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use karipass::store::audit::{Event, Outcome, Record, Source};
-use karipass::unit::Unit;
+use domain::auth_unit::AuthUnit;
+use karipass::db::audit::{Event, Outcome, Record, Source};
 use serde_json::Value;
 use tokio_postgres::error::SqlState;
 
@@ -13,8 +13,8 @@ use crate::support::{self, karipass};
 #[tokio::test(flavor = "multi_thread")]
 async fn d3_the_audit_is_read_by_number_and_time_the_newest_last() {
     let scene = Scene::new().await;
-    scene.set(CONTRACT, Unit::Number, FIRST).await;
-    scene.set(OTHER, Unit::Line, OTHER).await;
+    scene.set(CONTRACT, AuthUnit::Number, FIRST).await;
+    scene.set(OTHER, AuthUnit::Line, OTHER).await;
     let age = "UPDATE audit SET at = '2026-04-01T00:30:00Z' WHERE id = 1";
     scene.owner.batch_execute(age).await.unwrap();
     let read = |arguments: &[&str]| {
@@ -122,7 +122,7 @@ async fn d3_old_rows_are_removed_in_portions_and_the_last_90_days_by_nobody() {
 #[tokio::test(flavor = "multi_thread")]
 async fn d3_an_operators_act_names_the_operator() {
     let scene = Scene::new().await;
-    scene.set(CONTRACT, Unit::Line, CONTRACT).await;
+    scene.set(CONTRACT, AuthUnit::Line, CONTRACT).await;
     let act = |arguments: &[&str]| {
         let ran = karipass(&scene.database, arguments);
         assert_eq!(ran.status, 0, "{}", ran.err);
@@ -153,7 +153,7 @@ async fn d3_an_operators_act_names_the_operator() {
 #[tokio::test(flavor = "multi_thread")]
 async fn d3_a_role_of_its_own_reads_the_audit_and_nothing_else() {
     let scene = Scene::new().await;
-    scene.set(CONTRACT, Unit::Line, CONTRACT).await;
+    scene.set(CONTRACT, AuthUnit::Line, CONTRACT).await;
     let superuser = support::cluster().superuser(&scene.database.name).await.unwrap();
     superuser.batch_execute("SET ROLE karipass_auditor").await.unwrap();
     assert_eq!(superuser.query("SELECT * FROM audit", &[]).await.unwrap().len(), 2);

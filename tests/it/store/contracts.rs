@@ -1,7 +1,7 @@
 //! The operator's commands (`D2`, `R`).
 
-use karipass::store::Setting;
-use karipass::unit::Unit;
+use domain::auth_unit::AuthUnit;
+use karipass::db::Setting;
 use serde_json::{Value, json};
 
 use super::scene::{CONTRACT, FIRST, OTHER, PHC, Scene};
@@ -10,7 +10,7 @@ use crate::support::{Ran, karipass};
 #[tokio::test(flavor = "multi_thread")]
 async fn d2_contracts_are_listed_and_shown() {
     let scene = Scene::new().await;
-    scene.set(CONTRACT, Unit::Number, FIRST).await;
+    scene.set(CONTRACT, AuthUnit::Number, FIRST).await;
     assert_eq!(
         contracts(&scene, &["list"]).out,
         "0612345600   number      live       4 numbers, 2 with service
@@ -72,18 +72,18 @@ async fn d2_the_mark_of_a_contracts_customer_is_shown() {
 #[tokio::test(flavor = "multi_thread")]
 async fn d2_a_suspended_contract_sets_nothing_until_it_is_resumed() {
     let scene = Scene::new().await;
-    scene.set(CONTRACT, Unit::Line, CONTRACT).await;
+    scene.set(CONTRACT, AuthUnit::Line, CONTRACT).await;
     scene.open_session(CONTRACT).await;
     let ran = contracts(&scene, &["suspend", CONTRACT]);
     assert_eq!((ran.status, ran.out.as_str()), (0, "contract 0612345600 is suspended\n"));
     assert!(scene.sessions().await.is_empty());
-    assert_eq!(scene.set(CONTRACT, Unit::Line, CONTRACT).await, Setting::Refused);
+    assert_eq!(scene.set(CONTRACT, AuthUnit::Line, CONTRACT).await, Setting::Refused);
     let again = contracts(&scene, &["suspend", CONTRACT, "--json"]);
     let expected = json!({ "contract_number": CONTRACT, "state": "suspended", "changed": false });
     assert_eq!(serde_json::from_str::<Value>(&again.out).unwrap(), expected);
     assert_eq!(contracts(&scene, &["resume", CONTRACT]).status, 0);
     assert_eq!(scene.logins().await, [CONTRACT], "what was set before is good again");
-    assert_eq!(scene.set(CONTRACT, Unit::Line, CONTRACT).await, Setting::Stored);
+    assert_eq!(scene.set(CONTRACT, AuthUnit::Line, CONTRACT).await, Setting::Stored);
     let operators: Vec<_> =
         scene.audit().await.into_iter().filter(|row| row.starts_with("operator")).collect();
     assert_eq!(operators, ["operator contract_suspended done", "operator contract_resumed done"]);
@@ -92,7 +92,7 @@ async fn d2_a_suspended_contract_sets_nothing_until_it_is_resumed() {
 #[tokio::test(flavor = "multi_thread")]
 async fn d2_a_removed_contract_leaves_its_audit_only() {
     let scene = Scene::new().await;
-    scene.set(CONTRACT, Unit::Number, FIRST).await;
+    scene.set(CONTRACT, AuthUnit::Number, FIRST).await;
     scene.open_session(FIRST).await;
     let ran = contracts(&scene, &["remove", CONTRACT]);
     assert_eq!((ran.status, ran.out.as_str()), (0, "contract 0612345600 is removed\n"));

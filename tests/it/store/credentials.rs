@@ -1,7 +1,7 @@
 //! Setting temporary passwords (`P9`, `P13`, `P14`, `C4`).
 
-use karipass::store::Setting;
-use karipass::unit::Unit;
+use domain::auth_unit::AuthUnit;
+use karipass::db::Setting;
 use karipass_lab::proxy::{Point, Proxy, Trouble};
 use metrics_exporter_prometheus::PrometheusBuilder;
 
@@ -24,7 +24,7 @@ async fn p2_the_contract_of_any_of_its_numbers_is_found() {
         let contract = scene.store.contract_of(number(own)).await.unwrap().unwrap();
         assert_eq!(contract.number, number(CONTRACT));
         let numbers: Vec<_> =
-            contract.numbers.iter().map(|row| (row.number.as_str(), row.service)).collect();
+            contract.lines.iter().map(|row| (row.number.as_str(), row.has_service)).collect();
         let expected = [(CONTRACT, false), (FIRST, true), (SECOND, true), (PLAIN, false)];
         assert_eq!(numbers, expected);
         assert_eq!((contract.unit, contract.suspended), (None, false));
@@ -35,7 +35,7 @@ async fn p2_the_contract_of_any_of_its_numbers_is_found() {
 #[tokio::test(flavor = "multi_thread")]
 async fn p9_password_unit_and_audit_are_stored_together() {
     let scene = Scene::new().await;
-    assert_eq!(scene.set(PLAIN, Unit::Line, CONTRACT).await, Setting::Stored);
+    assert_eq!(scene.set(PLAIN, AuthUnit::Line, CONTRACT).await, Setting::Stored);
     let stored = scene
         .column(
             "SELECT concat_ws(' ', login, kind, phc, failures, voided_at,
@@ -67,7 +67,7 @@ async fn p9_a_commit_is_durable_whatever_the_servers_default() {
          CREATE TRIGGER see AFTER INSERT ON credential EXECUTE FUNCTION see()"
     );
     scene.owner.batch_execute(&lax).await.unwrap();
-    scene.set(CONTRACT, Unit::Line, CONTRACT).await;
+    scene.set(CONTRACT, AuthUnit::Line, CONTRACT).await;
     assert_eq!(scene.column("SELECT setting FROM seen").await, ["on"]);
 }
 
@@ -86,21 +86,21 @@ async fn p13_dropped_before_any_statement_is_through_nothing_changes() {
         "UPDATE contract",
     ] {
         let scene = Scene::new().await;
-        scene.set(CONTRACT, Unit::Line, CONTRACT).await;
+        scene.set(CONTRACT, AuthUnit::Line, CONTRACT).await;
         let before = (scene.everything().await, scene.audit().await);
         let proxy = Proxy::before(support::cluster().socket_folder()).unwrap();
         let store = store_at(&proxy.url(&scene.database.daemon_url));
         proxy.make(Trouble::HoldAt(Point::Word(word)));
         let calling = store.clone();
         let call = tokio::spawn(async move {
-            calling.set_temporary(&temporary(CONTRACT, Unit::Number, FIRST)).await
+            calling.set_temporary(&temporary(CONTRACT, AuthUnit::Number, FIRST)).await
         });
         proxy.met().await;
         call.abort();
         assert!(call.await.unwrap_err().is_cancelled());
         proxy.make(Trouble::None);
         // Whoever has the connection next must not commit what was left on it.
-        let next = store.set_temporary(&temporary(OTHER, Unit::Line, CONTRACT)).await.unwrap();
+        let next = store.set_temporary(&temporary(OTHER, AuthUnit::Line, CONTRACT)).await.unwrap();
         assert_eq!(next, Setting::Refused);
         scene.until(NOTHING_UNDER_WAY).await;
         scene.owner.execute("DELETE FROM audit WHERE outcome <> 'done'", &[]).await.unwrap();
@@ -112,13 +112,13 @@ async fn p13_dropped_before_any_statement_is_through_nothing_changes() {
 #[tokio::test(flavor = "multi_thread")]
 async fn p14_a_change_of_unit_voids_all_else_and_ends_all_sessions() {
     let scene = Scene::new().await;
-    scene.set(CONTRACT, Unit::Number, FIRST).await;
-    scene.set(CONTRACT, Unit::Number, SECOND).await;
-    scene.set(OTHER, Unit::Line, OTHER).await;
+    scene.set(CONTRACT, AuthUnit::Number, FIRST).await;
+    scene.set(CONTRACT, AuthUnit::Number, SECOND).await;
+    scene.set(OTHER, AuthUnit::Line, OTHER).await;
     for login in [FIRST, FIRST, SECOND, OTHER] {
         scene.open_session(login).await;
     }
-    assert_eq!(scene.set(CONTRACT, Unit::Line, CONTRACT).await, Setting::Stored);
+    assert_eq!(scene.set(CONTRACT, AuthUnit::Line, CONTRACT).await, Setting::Stored);
     assert_eq!(scene.logins().await, [CONTRACT, OTHER]);
     assert_eq!(scene.sessions().await, [OTHER]);
     let hashes = "SELECT count(phc)::text FROM credential WHERE voided_at IS NOT NULL";
@@ -145,15 +145,15 @@ async fn b1_what_the_phone_and_the_clean_up_void_is_counted_by_reason() {
         told.lines().find_map(|line| line.strip_prefix(&name)?.parse().ok()).unwrap_or(0)
     };
     for login in [FIRST, SECOND] {
-        assert_eq!(scene.set(CONTRACT, Unit::Number, login).await, Setting::Stored);
+        assert_eq!(scene.set(CONTRACT, AuthUnit::Number, login).await, Setting::Stored);
         assert_eq!(voided("unit_changed"), 0, "{login}");
     }
     // The contract number's own is new; the other two are void, and one of them once only.
-    assert_eq!(scene.set(CONTRACT, Unit::Line, CONTRACT).await, Setting::Stored);
+    assert_eq!(scene.set(CONTRACT, AuthUnit::Line, CONTRACT).await, Setting::Stored);
     assert_eq!(voided("unit_changed"), 2);
-    assert_eq!(scene.set(CONTRACT, Unit::Number, FIRST).await, Setting::Stored);
+    assert_eq!(scene.set(CONTRACT, AuthUnit::Number, FIRST).await, Setting::Stored);
     assert_eq!(voided("unit_changed"), 3);
-    assert_eq!(scene.set(OTHER, Unit::Line, OTHER).await, Setting::Stored);
+    assert_eq!(scene.set(OTHER, AuthUnit::Line, OTHER).await, Setting::Stored);
     let expire = "UPDATE credential SET set_at = set_at - interval '24 hours'";
     scene.owner.batch_execute(expire).await.unwrap();
     for _ in 0..2 {
@@ -165,9 +165,9 @@ async fn b1_what_the_phone_and_the_clean_up_void_is_counted_by_reason() {
 #[tokio::test(flavor = "multi_thread")]
 async fn p14_an_additional_number_may_choose_only_the_unit_in_force() {
     let scene = Scene::new().await;
-    scene.set(FIRST, Unit::Number, FIRST).await;
+    scene.set(FIRST, AuthUnit::Number, FIRST).await;
     let before = scene.everything().await;
-    for (unit, login) in [(Unit::Line, CONTRACT), (Unit::AdminUser, FIRST)] {
+    for (unit, login) in [(AuthUnit::Line, CONTRACT), (AuthUnit::AdminUser, FIRST)] {
         assert_eq!(scene.set(FIRST, unit, login).await, Setting::Refused, "{unit}");
     }
     assert_eq!(scene.everything().await, before);
@@ -178,9 +178,9 @@ async fn p14_an_additional_number_may_choose_only_the_unit_in_force() {
 #[tokio::test(flavor = "multi_thread")]
 async fn p14_the_unit_in_force_again_leaves_the_others_alone() {
     let scene = Scene::new().await;
-    scene.set(FIRST, Unit::Number, FIRST).await;
+    scene.set(FIRST, AuthUnit::Number, FIRST).await;
     scene.open_session(FIRST).await;
-    assert_eq!(scene.set(FIRST, Unit::Number, SECOND).await, Setting::Stored);
+    assert_eq!(scene.set(FIRST, AuthUnit::Number, SECOND).await, Setting::Stored);
     assert_eq!(scene.logins().await, [FIRST, SECOND]);
     assert_eq!(scene.sessions().await, [FIRST]);
 }
@@ -198,7 +198,7 @@ async fn p9_what_changed_under_the_call_is_refused() {
         let scene = Scene::new().await;
         scene.owner.batch_execute(change).await.unwrap();
         let before = scene.everything().await;
-        assert_eq!(scene.set(FIRST, Unit::Number, FIRST).await, Setting::Refused, "{change}");
+        assert_eq!(scene.set(FIRST, AuthUnit::Number, FIRST).await, Setting::Refused, "{change}");
         assert_eq!(scene.everything().await, before, "{change}");
     }
 }
@@ -206,13 +206,13 @@ async fn p9_what_changed_under_the_call_is_refused() {
 #[tokio::test(flavor = "multi_thread")]
 async fn c4_a_new_temporary_password_is_a_new_credential() {
     let scene = Scene::new().await;
-    scene.set(CONTRACT, Unit::Line, CONTRACT).await;
+    scene.set(CONTRACT, AuthUnit::Line, CONTRACT).await;
     scene.open_session(CONTRACT).await;
     let password = "UPDATE credential SET kind = 'password', failures = 9";
     scene.owner.batch_execute(password).await.unwrap();
     let id = "SELECT id::text FROM credential";
     let old = scene.column(id).await;
-    assert_eq!(scene.set(CONTRACT, Unit::Line, CONTRACT).await, Setting::Stored);
+    assert_eq!(scene.set(CONTRACT, AuthUnit::Line, CONTRACT).await, Setting::Stored);
     assert_ne!(scene.column(id).await, old);
     let kind = "SELECT kind || ' ' || failures FROM credential";
     assert_eq!(scene.column(kind).await, ["temporary 0"]);
@@ -229,9 +229,9 @@ async fn p9_a_hundred_at_once_from_two_stores_are_one_after_the_other() {
     let calls = (0..CALLS).map(|call| {
         let store = stores[call % 2].clone();
         let (unit, login) = match call % 5 {
-            0 => (Unit::Line, CONTRACT),
-            1 | 2 => (Unit::Number, if call % 2 == 0 { FIRST } else { SECOND }),
-            _ => (Unit::AdminUser, if call % 2 == 0 { CONTRACT } else { SECOND }),
+            0 => (AuthUnit::Line, CONTRACT),
+            1 | 2 => (AuthUnit::Number, if call % 2 == 0 { FIRST } else { SECOND }),
+            _ => (AuthUnit::AdminUser, if call % 2 == 0 { CONTRACT } else { SECOND }),
         };
         tokio::spawn(async move { store.set_temporary(&temporary(CONTRACT, unit, login)).await })
     });
@@ -240,7 +240,7 @@ async fn p9_a_hundred_at_once_from_two_stores_are_one_after_the_other() {
     }
     let contract = scene.store.contract_of(number(CONTRACT)).await.unwrap().unwrap();
     for login in scene.logins().await {
-        assert!(contract.role_of(number(&login)).is_some(), "{login} under {:?}", contract.unit);
+        assert!(contract.role(number(&login)).is_some(), "{login} under {:?}", contract.unit);
     }
     let version = "SELECT version::text FROM contract WHERE number = '0612345600'";
     assert_eq!(scene.column(version).await, [CALLS.to_string()]);

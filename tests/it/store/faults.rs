@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use karipass::rules;
-use karipass::store::{Fault, Setting, StoreError};
-use karipass::unit::Unit;
+use domain::auth_unit::AuthUnit;
+use domain::rules;
+use karipass::db::{DbError, DbFailure, Setting};
 use karipass_lab::postgres::Shutdown;
 use karipass_lab::proxy::{COMMIT, Proxy, Trouble};
 
@@ -12,19 +12,19 @@ use super::scene::{CONTRACT, FIRST, Scene, number, temporary};
 use crate::support::{self, PATIENCE, store_at, until, within};
 
 /// By when the store is given up: 5 s, and as much again, still within the 10 s of `P15`.
-const GIVEN_UP_WITHIN: Duration = rules::TROUBLE_WITHIN;
+const GIVEN_UP_WITHIN: Duration = rules::TROUBLE_TIMEOUT;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn p15_a_store_that_is_down_is_not_reached_and_then_found_again() {
     let (postgres, database) = support::stoppable_cluster().await;
     let scene = Scene::in_database(database).await;
-    let new = temporary(CONTRACT, Unit::Line, CONTRACT);
+    let new = temporary(CONTRACT, AuthUnit::Line, CONTRACT);
     assert_eq!(scene.store.set_temporary(&new).await.unwrap(), Setting::Stored);
     postgres.stop(Shutdown::Kill).unwrap();
     let error = within(GIVEN_UP_WITHIN, scene.store.set_temporary(&new)).await.unwrap_err();
-    assert!(matches!(error, StoreError::NotSent(_)), "{error:?}");
+    assert!(matches!(error, DbError::NotSent(_)), "{error:?}");
     postgres.start().unwrap();
-    assert_eq!(scene.set(CONTRACT, Unit::Line, CONTRACT).await, Setting::Stored);
+    assert_eq!(scene.set(CONTRACT, AuthUnit::Line, CONTRACT).await, Setting::Stored);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -36,12 +36,12 @@ async fn p15_a_store_that_does_not_answer_is_given_up_in_time() {
     proxy.make(Trouble::Stall);
     // The first one finds a connection that was good, the second one none.
     for _ in 0..2 {
-        let new = temporary(CONTRACT, Unit::Line, CONTRACT);
+        let new = temporary(CONTRACT, AuthUnit::Line, CONTRACT);
         let error = within(GIVEN_UP_WITHIN, store.set_temporary(&new)).await.unwrap_err();
-        assert!(matches!(error, StoreError::NotSent(_)), "{error:?}");
+        assert!(matches!(error, DbError::NotSent(_)), "{error:?}");
     }
     proxy.make(Trouble::None);
-    let set = store.set_temporary(&temporary(CONTRACT, Unit::Line, CONTRACT)).await.unwrap();
+    let set = store.set_temporary(&temporary(CONTRACT, AuthUnit::Line, CONTRACT)).await.unwrap();
     assert_eq!(set, Setting::Stored);
     assert_eq!(scene.audit().await.len(), 2, "what was given up has left nothing");
 }
@@ -57,14 +57,14 @@ async fn p15_a_commit_that_never_arrives_stores_nothing() {
 #[tokio::test(flavor = "multi_thread")]
 async fn p15_a_commit_without_an_answer_leaves_the_outcome_unknown() {
     let (scene, _proxy, error) = set_in(Trouble::StallAfter(COMMIT)).await;
-    assert!(matches!(error, StoreError::OutcomeUnknown(_)), "{error:?}");
+    assert!(matches!(error, DbError::OutcomeUnknown(_)), "{error:?}");
     assert_eq!(scene.logins().await, [CONTRACT]);
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn p15_cut_before_each_commit_arrives_nothing_is_stored() {
     let (scene, _proxy, error) = set_in(Trouble::CutBefore(COMMIT)).await;
-    assert!(matches!(error, StoreError::OutcomeUnknown(_)), "{error:?}");
+    assert!(matches!(error, DbError::OutcomeUnknown(_)), "{error:?}");
     scene.until_the_daemon_is_gone().await;
     assert!(scene.logins().await.is_empty());
     assert!(scene.audit().await.is_empty());
@@ -73,7 +73,7 @@ async fn p15_cut_before_each_commit_arrives_nothing_is_stored() {
 #[tokio::test(flavor = "multi_thread")]
 async fn p15_cut_after_each_commit_arrives_all_is_stored_once() {
     let (scene, _proxy, error) = set_in(Trouble::CutAfter(COMMIT)).await;
-    assert!(matches!(error, StoreError::OutcomeUnknown(_)), "{error:?}");
+    assert!(matches!(error, DbError::OutcomeUnknown(_)), "{error:?}");
     scene.until_the_daemon_is_gone().await;
     assert_eq!(scene.logins().await, [CONTRACT]);
     assert_eq!(scene.audit().await.len(), 2);
@@ -87,10 +87,10 @@ async fn p9_a_statement_that_fails_stores_nothing_and_shows_no_hash() {
     scene.owner.batch_execute(check).await.unwrap();
     let before = scene.everything().await;
     for constraint in ["credential_kind_check1", "contract_version_check"] {
-        let new = temporary(CONTRACT, Unit::Line, CONTRACT);
+        let new = temporary(CONTRACT, AuthUnit::Line, CONTRACT);
         let error = scene.store.set_temporary(&new).await.unwrap_err();
         let shown = format!("{error} {error:?}");
-        assert!(matches!(error, StoreError::NotSent(Fault::Refused { .. })), "{shown}");
+        assert!(matches!(error, DbError::NotSent(DbFailure::Refused { .. })), "{shown}");
         assert!(shown.contains(constraint) && !shown.contains("argon2"), "{shown}");
         assert_eq!(scene.everything().await, before);
         let lift = "ALTER TABLE credential DROP CONSTRAINT IF EXISTS credential_kind_check1";
@@ -106,9 +106,9 @@ async fn p15_a_held_lock_is_given_up_in_time() {
     let scene = Scene::new().await;
     let lock = "BEGIN; SELECT FROM contract WHERE number = '0612345600' FOR UPDATE";
     scene.owner.batch_execute(lock).await.unwrap();
-    let new = temporary(CONTRACT, Unit::Line, CONTRACT);
+    let new = temporary(CONTRACT, AuthUnit::Line, CONTRACT);
     let error = within(GIVEN_UP_WITHIN, scene.store.set_temporary(&new)).await.unwrap_err();
-    let StoreError::NotSent(Fault::Refused { code, .. }) = &error else { panic!("{error:?}") };
+    let DbError::NotSent(DbFailure::Refused { code, .. }) = &error else { panic!("{error:?}") };
     assert_eq!(code, "55P03");
     scene.owner.batch_execute("ROLLBACK").await.unwrap();
     assert_eq!(scene.store.set_temporary(&new).await.unwrap(), Setting::Stored);
@@ -125,7 +125,7 @@ async fn p15_a_connection_that_the_server_ended_is_not_met_again() {
     superuser.execute(end, &[]).await.unwrap();
     scene.until_the_daemon_is_gone().await;
     for _ in 0..4 {
-        assert_eq!(scene.set(CONTRACT, Unit::Line, CONTRACT).await, Setting::Stored);
+        assert_eq!(scene.set(CONTRACT, AuthUnit::Line, CONTRACT).await, Setting::Stored);
     }
 }
 
@@ -157,7 +157,7 @@ async fn p15_a_statement_that_is_good_no_longer_is_prepared_again() {
         for _ in 0..2 {
             sets += 1;
             assert_eq!(
-                scene.set(CONTRACT, Unit::Line, CONTRACT).await,
+                scene.set(CONTRACT, AuthUnit::Line, CONTRACT).await,
                 Setting::Stored,
                 "{change}"
             );
@@ -176,8 +176,9 @@ async fn p15_a_pooler_that_ignores_options_is_refused_in_words() {
     let database = scene.database.at(proxy.socket_folder());
     let store = store_at(&database.daemon_url);
     proxy.drop_options();
-    let error = store.set_temporary(&temporary(CONTRACT, Unit::Line, CONTRACT)).await.unwrap_err();
-    let StoreError::NotSent(Fault::Connection(why)) = &error else { panic!("{error:?}") };
+    let error =
+        store.set_temporary(&temporary(CONTRACT, AuthUnit::Line, CONTRACT)).await.unwrap_err();
+    let DbError::NotSent(DbFailure::Connection(why)) = &error else { panic!("{error:?}") };
     for setting in
         ["statement_timeout is 0, not 3250", "lock_timeout is 0", "idle_in_transaction_session"]
     {
@@ -197,7 +198,7 @@ async fn p15_a_pooler_that_ignores_options_is_refused_in_words() {
         let set = format!("ALTER ROLE karipass IN DATABASE {name} SET {setting} = {value}");
         superuser.batch_execute(&set).await.unwrap();
     }
-    let new = temporary(CONTRACT, Unit::Line, CONTRACT);
+    let new = temporary(CONTRACT, AuthUnit::Line, CONTRACT);
     assert_eq!(store.set_temporary(&new).await.unwrap(), Setting::Stored);
 }
 
@@ -217,7 +218,7 @@ async fn p15_a_demoted_server_is_left_and_its_connections_dropped() {
         }
     };
     read_only("on").await;
-    let new = || temporary(CONTRACT, Unit::Line, CONTRACT);
+    let new = || temporary(CONTRACT, AuthUnit::Line, CONTRACT);
     // Sessions take the new setting up between statements, each in its own time.
     let refused = async {
         loop {
@@ -227,10 +228,10 @@ async fn p15_a_demoted_server_is_left_and_its_connections_dropped() {
         }
     };
     let error = tokio::time::timeout(PATIENCE, refused).await.unwrap();
-    assert!(matches!(error, StoreError::NotSent(_)), "{error:?}");
+    assert!(matches!(error, DbError::NotSent(_)), "{error:?}");
     scene.until_the_daemon_is_gone().await;
     let error = scene.store.contract_of(number(FIRST)).await.unwrap_err();
-    assert!(matches!(error, StoreError::NotSent(Fault::Connection(_))), "{error:?}");
+    assert!(matches!(error, DbError::NotSent(DbFailure::Connection(_))), "{error:?}");
     // Whoever asks while it is read-only is served once it is not, if that is soon enough.
     let (store, waiting) = (scene.store.clone().with_limit(PATIENCE), new());
     let sessions = async || -> i64 {
@@ -243,16 +244,16 @@ async fn p15_a_demoted_server_is_left_and_its_connections_dropped() {
     assert!(!waits.is_finished());
     read_only("off").await;
     assert_eq!(waits.await.unwrap().unwrap(), Setting::Stored);
-    assert_eq!(scene.set(CONTRACT, Unit::Line, CONTRACT).await, Setting::Stored);
+    assert_eq!(scene.set(CONTRACT, AuthUnit::Line, CONTRACT).await, Setting::Stored);
 }
 
 /// Sets a password over a connection with trouble, which is given up in time.
-async fn set_in(trouble: Trouble) -> (Scene, Proxy, StoreError) {
+async fn set_in(trouble: Trouble) -> (Scene, Proxy, DbError) {
     let scene = Scene::new().await;
     let proxy = Proxy::before(support::cluster().socket_folder()).unwrap();
     let store = store_at(&proxy.url(&scene.database.daemon_url));
     proxy.make(trouble);
-    let new = temporary(CONTRACT, Unit::Line, CONTRACT);
+    let new = temporary(CONTRACT, AuthUnit::Line, CONTRACT);
     let error = within(GIVEN_UP_WITHIN, store.set_temporary(&new)).await.unwrap_err();
     (scene, proxy, error)
 }

@@ -2,8 +2,8 @@
 
 use std::fmt::Write as _;
 
-use karipass::store::Setting;
-use karipass::unit::Unit;
+use domain::auth_unit::AuthUnit;
+use karipass::db::Setting;
 
 use super::scene::{CONTRACT, FILE, FIRST, OTHER, PLAIN, SECOND, Scene, number, temporary};
 use crate::support::{Ran, karipass};
@@ -14,7 +14,7 @@ async fn d1_a_file_is_loaded_and_loading_it_again_changes_nothing() {
     scene.owner.batch_execute("DELETE FROM contract").await.unwrap();
     counts(&import(&scene, FILE, &[]), 5, 0, 0, 0);
     assert_eq!(scene.audit().await, ["operator contracts_imported done"]);
-    scene.set(CONTRACT, Unit::Line, CONTRACT).await;
+    scene.set(CONTRACT, AuthUnit::Line, CONTRACT).await;
     scene.open_session(CONTRACT).await;
     let before = (scene.everything().await, scene.audit().await);
     counts(&import(&scene, FILE, &[]), 0, 0, 5, 0);
@@ -50,7 +50,7 @@ nothing was loaded
 async fn d1_a_number_that_moves_loses_credential_and_sessions() {
     let scene = Scene::new().await;
     for login in [FIRST, SECOND] {
-        scene.set(CONTRACT, Unit::Number, login).await;
+        scene.set(CONTRACT, AuthUnit::Number, login).await;
         scene.open_session(login).await;
     }
     let file = with("0612345600,0612345601,yes", "0712345600,0612345601,yes");
@@ -73,9 +73,9 @@ async fn d1_a_number_that_moves_loses_credential_and_sessions() {
 #[tokio::test(flavor = "multi_thread")]
 async fn d1_a_number_that_is_dropped_loses_credential_and_sessions() {
     let scene = Scene::new().await;
-    scene.set(CONTRACT, Unit::Number, FIRST).await;
+    scene.set(CONTRACT, AuthUnit::Number, FIRST).await;
     scene.open_session(FIRST).await;
-    scene.set(OTHER, Unit::Line, OTHER).await;
+    scene.set(OTHER, AuthUnit::Line, OTHER).await;
     scene.open_session(OTHER).await;
     let file = "contract_number,number,service
 0612345600,0612345600,no
@@ -123,9 +123,9 @@ async fn d1_a_contract_number_does_not_leave_its_numbers_behind() {
 #[tokio::test(flavor = "multi_thread")]
 async fn d1_a_number_whose_service_ends_loses_its_login() {
     let scene = Scene::new().await;
-    scene.set(CONTRACT, Unit::Number, FIRST).await;
+    scene.set(CONTRACT, AuthUnit::Number, FIRST).await;
     scene.open_session(FIRST).await;
-    scene.set(OTHER, Unit::Line, OTHER).await;
+    scene.set(OTHER, AuthUnit::Line, OTHER).await;
     let file = with("0612345601,yes", "0612345601,no").replace("0712345600,yes", "0712345600,no");
     counts(&import(&scene, &file, &[]), 0, 2, 3, 0);
     assert_eq!(scene.logins().await, [OTHER], "a contract number logs in under line all the same");
@@ -141,7 +141,9 @@ async fn d1_files_and_calls_at_once_do_not_get_in_each_others_way() {
         let store = scene.store.clone();
         let caller = [CONTRACT, FIRST, PLAIN][call % 3];
         tokio::spawn(async move {
-            store.set_temporary(&temporary(caller, Unit::Number, [FIRST, SECOND][call % 2])).await
+            store
+                .set_temporary(&temporary(caller, AuthUnit::Number, [FIRST, SECOND][call % 2]))
+                .await
         })
     });
     let calls: Vec<_> = calls.collect();
@@ -159,9 +161,9 @@ async fn d1_files_and_calls_at_once_do_not_get_in_each_others_way() {
 async fn d1_another_customer_gets_the_contract_without_passwords() {
     let scene = Scene::new().await;
     counts(&import(&scene, &marked("A-1", "B-1"), &[]), 0, 0, 5, 0);
-    scene.set(CONTRACT, Unit::Number, FIRST).await;
-    scene.set(CONTRACT, Unit::Number, SECOND).await;
-    scene.set(OTHER, Unit::Line, OTHER).await;
+    scene.set(CONTRACT, AuthUnit::Number, FIRST).await;
+    scene.set(CONTRACT, AuthUnit::Number, SECOND).await;
+    scene.set(OTHER, AuthUnit::Line, OTHER).await;
     for login in [FIRST, SECOND, OTHER] {
         scene.open_session(login).await;
     }
@@ -203,7 +205,7 @@ async fn d1_another_customer_gets_the_contract_without_passwords() {
 #[tokio::test(flavor = "multi_thread")]
 async fn d1_a_customers_first_mark_or_none_changes_nothing_else() {
     let scene = Scene::new().await;
-    scene.set(CONTRACT, Unit::Line, CONTRACT).await;
+    scene.set(CONTRACT, AuthUnit::Line, CONTRACT).await;
     scene.open_session(CONTRACT).await;
     let kept = async || {
         let logins = scene.column("SELECT login FROM credential JOIN session ON id = credential");

@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use karipass::store::migrate::program_version;
+use karipass::db::migrate::program_version;
 use karipass::web::{Faults, operators};
 use karipass_lab::postgres::Database;
 use tokio_postgres::error::SqlState;
@@ -26,7 +26,7 @@ async fn r_migrate_makes_a_fresh_database_and_then_finds_nothing_to_do() {
 async fn r_two_migrations_at_once_are_one_after_the_other() {
     let database = support::cluster().empty().await.unwrap();
     let stores: Vec<_> = (0..4).map(|_| operator_store(&database)).collect();
-    let runs = stores.iter().map(karipass::store::Store::migrate);
+    let runs = stores.iter().map(karipass::db::Db::migrate);
     let found = futures_util::future::try_join_all(runs).await.unwrap();
     let from_nothing = found.iter().filter(|migrated| migrated.from == 0).count();
     assert_eq!(from_nothing, 1, "{found:?}");
@@ -66,7 +66,7 @@ async fn r_a_daemon_serves_on_once_a_newer_program_has_migrated() {
     let store = daemon_store(&database);
     let no_faults: Faults = Arc::new(Vec::new);
     assert_eq!(operators::wanting(&store, &no_faults).await, [""; 0]);
-    assert_eq!(store.check().await, karipass::store::check::Findings::default());
+    assert_eq!(store.check().await, karipass::db::check::Findings::default());
     let never_migrated = daemon_store(&support::cluster().empty().await.unwrap());
     assert_eq!(operators::wanting(&never_migrated, &no_faults).await.len(), 1);
 }

@@ -3,10 +3,10 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 
-use karipass::password::PhcString;
-use karipass::store::audit::{Event, Outcome, Record, Source};
-use karipass::store::{SetTemporary, Setting, Store};
-use karipass::unit::Unit;
+use domain::auth_unit::AuthUnit;
+use domain::password::PhcString;
+use karipass::db::audit::{Event, Outcome, Record, Source};
+use karipass::db::{Db, SetTemporary, Setting};
 use karipass_lab::postgres::Shutdown;
 use karipass_lab::proxy::{COMMIT, Point, Proxy, Trouble};
 
@@ -72,7 +72,7 @@ async fn p15_a_contract_that_changed_is_refused_once_whatever_is_cut() {
         scene.owner.batch_execute("TRUNCATE audit").await.unwrap();
         proxy.make(trouble);
         for refusals in 1..=20 {
-            let new = temporary(OTHER, Unit::Line, CONTRACT);
+            let new = temporary(OTHER, AuthUnit::Line, CONTRACT);
             assert_eq!(store.set_temporary(&new).await.unwrap(), Setting::Refused);
             assert_eq!(scene.audit().await.len(), refusals);
         }
@@ -114,7 +114,7 @@ async fn p15_a_server_restarted_in_the_middle_is_not_noticed() {
             let (stop, stored) = (Arc::clone(&stop), Arc::clone(&stored));
             tokio::spawn(async move {
                 while !stop.load(Ordering::Relaxed) {
-                    let new = temporary(CONTRACT, Unit::Line, CONTRACT);
+                    let new = temporary(CONTRACT, AuthUnit::Line, CONTRACT);
                     assert_eq!(store.set_temporary(&new).await.unwrap(), Setting::Stored);
                     stored.fetch_add(1, Ordering::Relaxed);
                 }
@@ -143,8 +143,8 @@ async fn p15_a_server_restarted_in_the_middle_is_not_noticed() {
 #[tokio::test(flavor = "multi_thread")]
 async fn p9_an_attempt_is_forgotten_after_a_while() {
     let scene = Scene::new().await;
-    scene.set(CONTRACT, Unit::Line, CONTRACT).await;
-    scene.set(CONTRACT, Unit::Line, CONTRACT).await;
+    scene.set(CONTRACT, AuthUnit::Line, CONTRACT).await;
+    scene.set(CONTRACT, AuthUnit::Line, CONTRACT).await;
     let old = "UPDATE attempt SET at = at - interval '1 hour' WHERE ctid = '(0,1)'";
     assert_eq!(scene.owner.execute(old, &[]).await.unwrap(), 1);
     scene.store.sweep().await.unwrap();
@@ -152,7 +152,7 @@ async fn p9_an_attempt_is_forgotten_after_a_while() {
 }
 
 /// A scene, and a store that trouble comes to.
-async fn troubled() -> (Scene, Proxy, Store) {
+async fn troubled() -> (Scene, Proxy, Db) {
     let scene = Scene::new().await;
     let proxy = Proxy::before(support::cluster().socket_folder()).unwrap();
     let store = store_at(&proxy.url(&scene.database.daemon_url));
@@ -165,7 +165,7 @@ async fn set_under(trouble: Trouble) {
     let mut sets = 0;
     while proxy.meetings() < TIMES {
         sets += 1;
-        let mut new = temporary(CONTRACT, Unit::Number, [FIRST, "0612345602"][sets % 2]);
+        let mut new = temporary(CONTRACT, AuthUnit::Number, [FIRST, "0612345602"][sets % 2]);
         new.phc = PhcString::from(format!("the {sets}th"));
         assert_eq!(store.set_temporary(&new).await.unwrap(), Setting::Stored, "{sets}");
         let stored = "SELECT phc FROM credential ORDER BY id DESC LIMIT 1";
@@ -179,5 +179,5 @@ async fn set_under(trouble: Trouble) {
 }
 
 fn line() -> SetTemporary {
-    temporary(CONTRACT, Unit::Line, CONTRACT)
+    temporary(CONTRACT, AuthUnit::Line, CONTRACT)
 }

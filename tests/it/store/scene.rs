@@ -1,9 +1,9 @@
 //! A database with a few contracts in it, and eyes for what is stored.
 
-use karipass::number::Number;
-use karipass::password::PhcString;
-use karipass::store::{AttemptId, SetTemporary, Setting, Store};
-use karipass::unit::Unit;
+use domain::auth_unit::AuthUnit;
+use domain::password::PhcString;
+use domain::phone_number::PhoneNumber;
+use karipass::db::{AttemptId, Db, SetTemporary, Setting};
 use karipass_lab::postgres::Database;
 use tokio_postgres::Client;
 
@@ -34,7 +34,7 @@ pub const FILE: &str = "contract_number,number,service
 /// The database, the daemon's view of it, and the owner's.
 pub struct Scene {
     pub database: Database,
-    pub store: Store,
+    pub store: Db,
     pub owner: Client,
 }
 
@@ -59,7 +59,7 @@ impl Scene {
     }
 
     /// Sets a temporary password as the phone line does.
-    pub async fn set(&self, caller: &str, unit: Unit, login: &str) -> Setting {
+    pub async fn set(&self, caller: &str, unit: AuthUnit, login: &str) -> Setting {
         self.store.set_temporary(&temporary(caller, unit, login)).await.unwrap()
     }
 
@@ -140,12 +140,12 @@ pub fn attempt() -> AttemptId {
     AttemptId::draw(&mut rand::rng())
 }
 
-pub fn number(text: &str) -> Number {
+pub fn number(text: &str) -> PhoneNumber {
     text.parse().unwrap()
 }
 
 /// What `caller` wants stored, in an attempt of its own; the contract is that of the login number.
-pub fn temporary(caller: &str, unit: Unit, login: &str) -> SetTemporary {
+pub fn temporary(caller: &str, unit: AuthUnit, login: &str) -> SetTemporary {
     let contract = if login.starts_with("06") { CONTRACT } else { OTHER };
     SetTemporary {
         attempt: attempt(),

@@ -6,11 +6,11 @@ use std::os::unix::net::UnixListener;
 use std::path::Path;
 use std::time::Duration;
 
-use karipass::rules;
-use karipass::store::audit::Outcome;
-use karipass::store::login::Attempted;
-use karipass::store::{Setting, Store, StoreError};
-use karipass::unit::Unit;
+use domain::auth_unit::AuthUnit;
+use domain::rules;
+use karipass::db::audit::Outcome;
+use karipass::db::login::Attempted;
+use karipass::db::{Db, DbError, Setting};
 use karipass_lab::postgres::{Database, Durability, Postgres, Replication, Shutdown};
 use tokio_postgres::Client;
 
@@ -20,16 +20,16 @@ use crate::support::{
 };
 
 /// By when the store is given up: 5 s, and as much again, still within the 10 s of `P15`.
-const GIVEN_UP_WITHIN: Duration = rules::TROUBLE_WITHIN;
-/// By when a silent host is passed over, for which there is less than [`rules::STORE_WITHIN`].
-const PASSED_WITHIN: Duration = rules::STORE_WITHIN;
+const GIVEN_UP_WITHIN: Duration = rules::TROUBLE_TIMEOUT;
+/// By when a silent host is passed over, for which there is less than [`rules::STORE_TIMEOUT`].
+const PASSED_WITHIN: Duration = rules::STORE_TIMEOUT;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn p15_the_primary_lost_the_promoted_standby_is_used() {
     for replication in [Replication::Asynchronous, Replication::Synchronous] {
         let pair = Pair::new(replication).await;
         let set = async |login: &str| {
-            pair.store.set_temporary(&temporary(login, Unit::Line, login)).await
+            pair.store.set_temporary(&temporary(login, AuthUnit::Line, login)).await
         };
         // A pool full of connections to the primary.
         let looks = (0..4).map(|_| pair.store.contract_of(number(FIRST)));
@@ -50,12 +50,12 @@ async fn p15_the_primary_lost_the_promoted_standby_is_used() {
 async fn p15_nothing_is_confirmed_that_a_synchronous_standby_has_not() {
     let pair = Pair::new(Replication::Synchronous).await;
     pair.standby.stop(Shutdown::Kill).unwrap();
-    let new = temporary(CONTRACT, Unit::Line, CONTRACT);
+    let new = temporary(CONTRACT, AuthUnit::Line, CONTRACT);
     let error = within(GIVEN_UP_WITHIN, pair.store.set_temporary(&new)).await.unwrap_err();
-    assert!(matches!(error, StoreError::OutcomeUnknown(_)), "{error:?}");
+    assert!(matches!(error, DbError::OutcomeUnknown(_)), "{error:?}");
     pair.standby.start().unwrap();
     // However long the standby takes to catch up.
-    let other = temporary(OTHER, Unit::Line, OTHER);
+    let other = temporary(OTHER, AuthUnit::Line, OTHER);
     let patient = pair.store.clone().with_limit(PATIENCE);
     assert_eq!(patient.set_temporary(&other).await.unwrap(), Setting::Stored);
     pair.primary.stop(Shutdown::Kill).unwrap();
@@ -66,11 +66,11 @@ async fn p15_nothing_is_confirmed_that_a_synchronous_standby_has_not() {
 #[tokio::test(flavor = "multi_thread")]
 async fn p15_a_cancelled_wait_for_the_standby_confirms_nothing() {
     let (postgres, scene) = lonely().await;
-    let unknown = |asked: Result<(), StoreError>| {
-        assert!(matches!(asked, Err(StoreError::OutcomeUnknown(_))), "{asked:?}");
+    let unknown = |asked: Result<(), DbError>| {
+        assert!(matches!(asked, Err(DbError::OutcomeUnknown(_))), "{asked:?}");
     };
     // A transaction of the phone, a statement of its own as logins are, and an operator's command.
-    let new = temporary(CONTRACT, Unit::Line, CONTRACT);
+    let new = temporary(CONTRACT, AuthUnit::Line, CONTRACT);
     let set = async { scene.store.set_temporary(&new).await.map(drop) };
     let refused = Attempted {
         attempt: attempt(),
@@ -96,7 +96,7 @@ async fn p15_a_commit_whose_wait_was_cancelled_is_done_once() {
     let (postgres, scene) = lonely().await;
     let store = scene.store.clone().with_limit(PATIENCE);
     let set = tokio::spawn(async move {
-        store.set_temporary(&temporary(CONTRACT, Unit::Line, CONTRACT)).await
+        store.set_temporary(&temporary(CONTRACT, AuthUnit::Line, CONTRACT)).await
     });
     cancel_wait(&postgres.superuser("postgres").await.unwrap()).await;
     // Whoever waits is let go.
@@ -122,7 +122,7 @@ async fn p15_a_host_that_does_not_answer_is_passed_over() {
         let looks = futures_util::future::try_join_all(looks);
         let found = within(PASSED_WITHIN, looks).await.unwrap();
         assert!(found.iter().all(Option::is_some));
-        let new = temporary(CONTRACT, Unit::Line, CONTRACT);
+        let new = temporary(CONTRACT, AuthUnit::Line, CONTRACT);
         assert_eq!(store.set_temporary(&new).await.unwrap(), Setting::Stored);
     }
     let alone = store_at(&scene.database.at(folder.path()).daemon_url);
@@ -135,10 +135,10 @@ async fn p15_a_host_that_is_read_only_or_away_is_passed_over() {
     let nobody = tempfile::tempdir_in("/tmp").unwrap();
     let both = pair.database.at(nobody.path()).or_at(pair.standby.socket_folder());
     let all = both.or_at(pair.primary.socket_folder());
-    let new = temporary(CONTRACT, Unit::Line, CONTRACT);
+    let new = temporary(CONTRACT, AuthUnit::Line, CONTRACT);
     assert_eq!(store_at(&all.daemon_url).set_temporary(&new).await.unwrap(), Setting::Stored);
     let error = store_at(&both.daemon_url).set_temporary(&new).await.unwrap_err();
-    assert!(matches!(error, StoreError::NotSent(_)), "{error:?}");
+    assert!(matches!(error, DbError::NotSent(_)), "{error:?}");
 }
 
 /// A primary with a scene in it, a standby, and the daemon's store that knows both.
@@ -146,7 +146,7 @@ struct Pair {
     primary: Postgres,
     standby: Postgres,
     database: Database,
-    store: Store,
+    store: Db,
 }
 
 impl Pair {
@@ -215,8 +215,8 @@ async fn cancel_wait(superuser: &Client) {
 /// What `asked` comes to while every wait for a standby is cancelled.
 async fn under_cancels<T>(
     postgres: &Postgres,
-    asked: impl Future<Output = Result<T, StoreError>>,
-) -> Result<T, StoreError> {
+    asked: impl Future<Output = Result<T, DbError>>,
+) -> Result<T, DbError> {
     tokio::select! {
         answer = asked => answer,
         never = cancel_waits(postgres) => match never {},

@@ -1,7 +1,7 @@
 //! The minute's clean-up, and how the daemon reads tables of many rows.
 
-use karipass::store::Setting;
-use karipass::unit::Unit;
+use domain::auth_unit::AuthUnit;
+use karipass::db::Setting;
 use karipass_lab::postgres::Database;
 use serde_json::json;
 use tokio_postgres::Client;
@@ -130,7 +130,7 @@ async fn a_day(database: &Database) {
     let service = Service::start(database, &[]).await;
     let (caller, base) = (Caller::new(), &service.base);
     assert_eq!(
-        store.set_temporary(&temporary(NUMBER, Unit::Number, one)).await.unwrap(),
+        store.set_temporary(&temporary(NUMBER, AuthUnit::Number, one)).await.unwrap(),
         Setting::Stored
     );
     site::credential(&owner, one, "temporary").await;
@@ -154,7 +154,7 @@ async fn a_day(database: &Database) {
     // A call that changes the unit, and the look-up of one.
     let number = NUMBER.parse().unwrap();
     assert!(store.contract_of(number).await.unwrap().is_some());
-    let set = temporary(NUMBER, Unit::AdminUser, one);
+    let set = temporary(NUMBER, AuthUnit::AdminUser, one);
     assert_eq!(store.set_temporary(&set).await.unwrap(), Setting::Stored);
     store.sweep().await.unwrap();
 }

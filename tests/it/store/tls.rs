@@ -3,8 +3,8 @@
 
 use std::path::Path;
 
-use karipass::store::Setting;
-use karipass::unit::Unit;
+use domain::auth_unit::AuthUnit;
+use karipass::db::Setting;
 use karipass_lab::certificate::Authority;
 use karipass_lab::postgres::{Durability, Postgres};
 
@@ -31,7 +31,7 @@ async fn r_postgresql_is_spoken_to_over_tls_as_sslmode_says() {
         ("db.example", format!("sslmode=verify-full channel_binding=require {known}")),
     ] {
         let database = database.over_tcp(address, name, &words);
-        let new = temporary(CONTRACT, Unit::Line, CONTRACT);
+        let new = temporary(CONTRACT, AuthUnit::Line, CONTRACT);
         let set = store_at(&database.daemon_url).set_temporary(&new).await;
         assert_eq!(set.unwrap(), Setting::Stored, "{name} {words}");
         // The owner's commands too.

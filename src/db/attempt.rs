@@ -1,0 +1,199 @@
+//! Doing a thing once, however often it has to be sent.
+//!
+//! Whatever changes something writes the id of its attempt in the same transaction. When the answer to a
+//! commit is lost, it is done again from the start: either the first one does not stand and the second does, or the
+//! second one finds the id taken, does nothing, and learns what came of the first.
+
+use jiff::Timestamp;
+use rand::CryptoRng;
+use tokio_postgres::Row;
+
+use super::again::{Patience, Time};
+use super::contracts::column;
+use super::transaction::Parameters;
+use super::{Db, DbError, DbFailure};
+
+/// The id of an attempt: 128 random bits, drawn where a request comes in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct AttemptId(u128);
+
+impl AttemptId {
+    /// Draws one.
+    pub fn draw(rng: &mut impl CryptoRng) -> Self {
+        let mut bytes = [0; 16];
+        rng.fill_bytes(&mut bytes);
+        Self(u128::from_be_bytes(bytes))
+    }
+
+    /// That of the n-th of several things done one by one in this attempt, from 1; 0 is the attempt itself.
+    #[must_use]
+    pub fn part(self, n: u128) -> Self {
+        Self(self.0.wrapping_add(n))
+    }
+
+    /// As the store keeps it.
+    pub(super) fn bytes(self) -> [u8; 16] {
+        self.0.to_be_bytes()
+    }
+}
+
+/// One try of an attempt.
+#[derive(Debug, Clone, Copy)]
+pub struct Try {
+    pub(super) attempt: AttemptId,
+    pub(super) number: i16,
+    pub(super) time: Time,
+}
+
+/// What one try of an attempt came to: what is told if its commit stands, and the commit.
+pub struct Tried<T> {
+    /// What is told then.
+    pub told: T,
+    /// Whether it does.
+    pub committed: Result<(), DbError>,
+}
+
+/// What a statement that is an attempt by itself came to.
+pub(super) enum Once {
+    /// Done now: the statement's rows.
+    Now(Vec<Row>),
+    /// Found done, by an earlier try.
+    Before(Left),
+}
+
+/// What an attempt has left.
+pub(super) struct Left {
+    /// The try that did it.
+    tried: i16,
+    /// When it was done, by the database's clock.
+    pub(super) at: Timestamp,
+    /// What came of it, as the audit tells it.
+    pub(super) outcome: String,
+}
+
+/// Inserts an attempt, or fails for its id.
+pub(super) const INSERT: &str = "INSERT INTO attempt (id, tried, outcome) VALUES ($1, $2, $3)";
+
+/// Changes nothing, but its commit waits for the standby: what is told to stand must stand there too.
+const RECALL: &str = "UPDATE attempt SET id = id WHERE id = $1 RETURNING tried, at, outcome";
+
+impl<T> Tried<T> {
+    /// What is told without a commit.
+    pub fn without_commit(told: T) -> Self {
+        Self { told, committed: Ok(()) }
+    }
+
+    /// The same, told otherwise.
+    pub fn map<U>(self, tell: impl FnOnce(T) -> U) -> Tried<U> {
+        Tried { told: tell(self.told), committed: self.committed }
+    }
+}
+
+impl Db {
+    /// Has `work` done once: it is tried again until its commit stands, it is refused, or the time is over.
+    ///
+    /// # Errors
+    /// [`DbError::NotSent`]: nothing of it stands; [`DbError::OutcomeUnknown`]: all of it or nothing.
+    pub async fn settle<T, Work: Future<Output = Result<Tried<T>, DbError>>>(
+        &self,
+        attempt: AttemptId,
+        work: impl Fn(Try) -> Work,
+    ) -> Result<T, DbError> {
+        let mut course = Course::of(self);
+        // What would be told after tries whose commit got no answer, by their numbers.
+        let mut untold = Vec::new();
+        loop {
+            let tried = course.another(attempt);
+            let error = match work(tried).await {
+                Ok(Tried { told, committed: Ok(()) }) => return Ok(told),
+                Ok(Tried { told, committed: Err(error) }) => {
+                    untold.push((tried.number, told));
+                    error
+                }
+                Err(error) => error,
+            };
+            if course.finds_it_done(error).await? {
+                break;
+            }
+        }
+        let left = self.recall(course.patience, attempt).await?;
+        let told = untold.into_iter().find(|(number, _)| *number == left.tried);
+        let (_, told) = told.ok_or(DbError::OutcomeUnknown(DbFailure::Row("attempt.tried")))?;
+        Ok(told)
+    }
+
+    /// The same for a single statement that inserts its attempt.
+    pub(super) async fn write_once(
+        &self,
+        attempt: AttemptId,
+        sql: &str,
+        parameters: Parameters<'_>,
+    ) -> Result<Once, DbError> {
+        let mut course = Course::of(self);
+        loop {
+            let Try { time, .. } = course.another(attempt);
+            let error = match self.send(time, sql, parameters).await {
+                Ok(rows) => return Ok(Once::Now(rows)),
+                Err(error) => error,
+            };
+            if course.finds_it_done(error).await? {
+                return self.recall(course.patience, attempt).await.map(Once::Before);
+            }
+        }
+    }
+
+    /// What an attempt has left that was found done.
+    async fn recall(&self, patience: Patience, attempt: AttemptId) -> Result<Left, DbError> {
+        let id = attempt.bytes();
+        let parameters: Parameters<'_> = &[&id.as_slice()];
+        let rows = patience.spend(|time| self.send(time, RECALL, parameters)).await;
+        left(&rows.map_err(|error| DbError::OutcomeUnknown(error.fault().clone()))?)
+    }
+}
+
+/// The tries of an attempt up to now.
+struct Course {
+    patience: Patience,
+    /// Whether it is known that none of them stands.
+    is_known: bool,
+}
+
+impl Course {
+    fn of(store: &Db) -> Self {
+        Self { patience: Patience::of(store), is_known: true }
+    }
+
+    fn another(&mut self, attempt: AttemptId) -> Try {
+        let (number, time) = self.patience.another();
+        Try { attempt, number, time }
+    }
+
+    /// Whether the last try failed because an earlier one stands; if it failed otherwise, waits until it
+    /// is time for another.
+    async fn finds_it_done(&mut self, error: DbError) -> Result<bool, DbError> {
+        let fault = match error {
+            DbError::NotSent(fault) => fault,
+            DbError::OutcomeUnknown(fault) => {
+                self.is_known = false;
+                fault
+            }
+        };
+        if fault.is_duplicate_key() {
+            return Ok(true);
+        }
+        match self.patience.go_on_after(fault).await {
+            Ok(()) => Ok(false),
+            Err(told) if self.is_known => Err(DbError::NotSent(told)),
+            Err(told) => Err(DbError::OutcomeUnknown(told)),
+        }
+    }
+}
+
+fn left(rows: &[Row]) -> Result<Left, DbError> {
+    let row = rows.first().ok_or(DbError::OutcomeUnknown(DbFailure::Row("attempt")))?;
+    Ok(Left {
+        tried: column(row, 0, "attempt.tried")?,
+        at: column(row, 1, "attempt.at")?,
+        outcome: column(row, 2, "attempt.outcome")?,
+    })
+}

@@ -1,0 +1,155 @@
+//! Setting a temporary password by phone (`P9`, `P13`, `P14`, `C4`).
+
+use metrics::counter;
+
+use super::attempt::{AttemptId, Tried, Try};
+use super::audit::{self, Columns, Event, Outcome, Record, Source};
+use super::transaction::{Parameters, Statement, Transaction};
+use super::{Db, DbError};
+use domain::auth_unit::AuthUnit;
+use domain::password::PhcString;
+use domain::phone_number::PhoneNumber;
+
+/// A temporary password that its caller has confirmed, hashed.
+#[derive(Debug)]
+pub struct SetTemporary {
+    /// Under which it is stored once.
+    pub attempt: AttemptId,
+    /// The caller's number.
+    pub caller: PhoneNumber,
+    /// The contract number of the caller's contract.
+    pub contract: PhoneNumber,
+    /// The unit chosen by phone.
+    pub unit: AuthUnit,
+    /// The login number that the password is for.
+    pub login: PhoneNumber,
+    /// The password's hash.
+    pub phc: PhcString,
+}
+
+/// What came of setting a temporary password.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Setting {
+    /// Committed.
+    Stored,
+    /// The contract has changed under the call: not live, number gone, or another unit in force.
+    Refused,
+}
+
+const DELETE: &str = "DELETE FROM credential WHERE login = $1";
+
+const INSERT: &str = "
+    INSERT INTO credential (login, kind, phc, set_at)
+    VALUES ($1, 'temporary', $2, clock_timestamp())";
+
+const TOUCH: &str = "UPDATE contract SET unit = $2, version = version + 1 WHERE number = $1";
+
+const VOID_OTHERS: &str = "
+    WITH voided AS (
+        UPDATE credential SET phc = NULL, voided_at = clock_timestamp()
+        WHERE login IN (SELECT number FROM contract_number WHERE contract = $1)
+          AND login <> $2 AND voided_at IS NULL
+        RETURNING login
+    ), noted AS (
+        INSERT INTO audit (source, event, outcome, login, contract, unit, caller)
+        SELECT $3, $4, $5, login, $1, $6, $7 FROM voided ORDER BY login
+    )
+    SELECT login FROM voided";
+
+/// After [`VOID_OTHERS`]: a login under way either finds its credential void or has left a session
+/// that is seen here.
+const END_SESSIONS: &str = "DELETE FROM session WHERE contract = $1";
+
+impl Db {
+    /// Stores a temporary password and the unit that was chosen with it, in one transaction (`P9`).
+    ///
+    /// What the login number had, and its sessions, are gone: a new credential has a new id (`C4`).
+    /// A change of unit voids every other credential of the contract and ends all its sessions
+    /// (`P14`). Dropped before its commit is sent, it changes nothing (`P13`). If the answer to the commit is
+    /// lost it is tried again, and stored once.
+    ///
+    /// # Errors
+    /// [`DbError::NotSent`]: nothing is stored; [`DbError::OutcomeUnknown`]: all of it or nothing.
+    pub async fn set_temporary(&self, new: &SetTemporary) -> Result<Setting, DbError> {
+        self.settle(new.attempt, |tried| self.try_to_set(tried, new)).await
+    }
+
+    async fn try_to_set(&self, tried: Try, new: &SetTemporary) -> Result<Tried<Setting>, DbError> {
+        let (transaction, contract) = self.begin_with_contract(tried.time, new.contract).await?;
+        let allowed = contract.filter(|contract| contract.may_set(new.caller, new.unit, new.login));
+        let Some(contract) = allowed else {
+            let refusal = record(new, Event::TemporarySet, Outcome::ContractChanged);
+            let refusal = Columns::of(&refusal);
+            let row = refusal.parameters();
+            let statements: [Statement<'_>; 1] = [(audit::INSERT, &row)];
+            let committed =
+                transaction.commit_as(tried, Outcome::ContractChanged, &statements).await;
+            return Ok(Tried { told: Setting::Refused, committed: committed.map(drop) });
+        };
+        let changes_unit = contract.unit != Some(new.unit);
+        let committed = transaction.store(tried, new, changes_unit).await;
+        Ok(Tried { told: Setting::Stored, committed })
+    }
+}
+
+impl Transaction {
+    /// Writes all of it and commits.
+    async fn store(
+        self,
+        tried: Try,
+        new: &SetTemporary,
+        changes_unit: bool,
+    ) -> Result<(), DbError> {
+        let (contract, login) = (new.contract.as_str(), new.login.as_str());
+        let set = record(new, Event::TemporarySet, Outcome::Done);
+        let changed = record(new, Event::UnitChanged, Outcome::Done);
+        let (set, changed) = (Columns::of(&set), Columns::of(&changed));
+        let source = Source::Phone(Some(new.caller)).as_str();
+        let (set, changed) = (set.parameters(), changed.parameters());
+        let phc = new.phc.expose();
+        let of_login: Parameters<'_> = &[&login];
+        let of_contract: Parameters<'_> = &[&contract];
+        let credential: Parameters<'_> = &[&login, &phc];
+        let touch: Parameters<'_> = &[&contract, &new.unit.as_str()];
+        let others: Parameters<'_> = &[
+            &contract,
+            &login,
+            &source,
+            &Event::Voided.as_str(),
+            &Outcome::UnitChanged.as_str(),
+            &new.unit.as_str(),
+            &new.caller.as_str(),
+        ];
+        let mut statements: Vec<Statement<'_>> =
+            vec![(DELETE, of_login), (INSERT, credential), (audit::INSERT, &set)];
+        if changes_unit {
+            statements.extend([
+                (audit::INSERT, changed.as_slice()),
+                (VOID_OTHERS, others),
+                (END_SESSIONS, of_contract),
+            ]);
+        }
+        statements.push((TOUCH, touch));
+        let rows = self.commit_as(tried, Outcome::Done, &statements).await?;
+        // Those of what voids the others: nothing else has any.
+        count_voided(Outcome::UnitChanged, rows.iter().map(Vec::len).sum());
+        Ok(())
+    }
+}
+
+/// Counts credentials that are void now, and why.
+pub(crate) fn count_voided(reason: Outcome, number: usize) {
+    counter!("karipass_credentials_voided_total", "reason" => reason.as_str())
+        .increment(number as u64);
+}
+
+fn record(new: &SetTemporary, event: Event, outcome: Outcome) -> Record {
+    Record {
+        source: Source::Phone(Some(new.caller)),
+        event,
+        outcome,
+        login: Some(new.login),
+        contract: Some(new.contract),
+        unit: Some(new.unit),
+    }
+}

@@ -1,0 +1,239 @@
+//! A contract with what its numbers have: looked at without a lock, or held against every other change
+//! of it until a commit.
+//!
+//! A change that asks for passwords looks at the contract twice: freely, to compare what was typed, and
+//! under the lock, to decide. Whatever has happened between is seen there (`C3`, `W6`). A hold that is
+//! dropped has changed nothing.
+
+use jiff::Timestamp;
+use tokio_postgres::Row;
+
+use super::attempt::{Tried, Try};
+use super::audit::{self, Columns, Event, Outcome};
+use super::contracts::{LOCK_CONTRACT, column, contract, number};
+use super::doing::Doing;
+use super::login::credential;
+use super::transaction::{Parameters, Statement, Transaction};
+use super::{Db, DbError};
+use domain::contract::Contract;
+use domain::credential::{Credential, CredentialId, CredentialKind, NumberCredential};
+use domain::phone_number::PhoneNumber;
+
+/// A contract, what its numbers have, and a session's place in it.
+#[derive(Debug)]
+pub struct View {
+    /// The contract.
+    pub contract: Contract,
+    /// Its numbers and what they have, in the order of the contract.
+    pub held: Vec<NumberCredential>,
+    /// The session, if it is there at all.
+    pub session: Option<ViewedSession>,
+    /// The database's time.
+    pub now: Timestamp,
+}
+
+/// What a [`View`] tells of a session.
+#[derive(Debug, Clone, Copy)]
+pub struct ViewedSession {
+    /// The credential that it began with.
+    pub credential: CredentialId,
+    /// The contract's version that its client was last told of (`W6`).
+    pub seen_version: i64,
+}
+
+impl View {
+    /// What the session's login number has, if that is what the session began with; void, if wrong
+    /// entries have voided it since (`C2`).
+    #[must_use]
+    pub fn of_session(&self) -> Option<(PhoneNumber, &Credential)> {
+        let session = self.session?;
+        self.held.iter().find_map(|held| {
+            let credential = held.credential.as_ref()?;
+            (credential.id == session.credential).then_some((held.number, credential))
+        })
+    }
+
+    /// What a number has.
+    #[must_use]
+    pub fn credential_of(&self, number: PhoneNumber) -> Option<&Credential> {
+        self.held.iter().find(|held| held.number == number)?.credential.as_ref()
+    }
+}
+
+/// A contract that nobody else changes until this ends.
+pub struct Hold {
+    tried: Try,
+    transaction: Transaction,
+    view: View,
+}
+
+const LOCK_CREDENTIALS: &str = "
+    SELECT FROM credential
+    WHERE login IN (SELECT number FROM contract_number WHERE contract = $1)
+    ORDER BY login FOR UPDATE";
+
+/// The first six columns are a contract's.
+const VIEW: &str = "
+    SELECT c.number, c.unit, c.suspended, n.number, n.service, c.version,
+           clock_timestamp(), cr.id, cr.kind, cr.set_at, cr.phc, cr.failures,
+           s.credential, s.seen_version
+    FROM contract AS c
+    JOIN contract_number AS n ON n.contract = c.number
+    LEFT JOIN credential AS cr ON cr.login = n.number
+    LEFT JOIN session AS s ON s.token_digest = $2
+    WHERE c.number = $1
+    ORDER BY n.number <> c.number, n.number";
+
+/// The first five parameters are [`Rows`](super::doing::Rows)'.
+const COUNT: &str = "
+    WITH counted AS (
+        UPDATE credential SET
+            failures = failures + 1,
+            voided_at = CASE WHEN failures + 1 >= $6 THEN clock_timestamp() END,
+            phc = CASE WHEN failures + 1 < $6 THEN phc END
+        WHERE login = ANY($7) AND voided_at IS NULL
+        RETURNING login, voided_at IS NOT NULL AS void
+    ), noted AS (
+        INSERT INTO audit (source, event, outcome, login, contract, unit, address)
+        (SELECT 'site', $1::text, $2::text, login, $3::text, $4::text, $5::inet
+         FROM counted ORDER BY login)
+        UNION ALL
+        (SELECT 'site', $8::text, $9::text, login, $3, $4, $5 FROM counted WHERE void ORDER BY login)
+    )
+    SELECT login FROM counted WHERE void ORDER BY login";
+
+/// The session whose own credential its wrong entries have voided; the others go on.
+const END_SESSION: &str = "
+    WITH ended AS (
+        DELETE FROM session WHERE token_digest = $7 RETURNING token_digest
+    )
+    INSERT INTO audit (source, event, outcome, login, contract, unit, address)
+    SELECT 'site', $1::text, $2::text, $6::text, $3::text, $4::text, $5::inet FROM ended";
+
+impl Db {
+    /// A look at the contract with this contract number and at the session of this digest; `None` if
+    /// there is no such contract.
+    ///
+    /// # Errors
+    /// [`DbError::NotSent`] if the store is out of reach.
+    pub async fn view(
+        &self,
+        contract_number: PhoneNumber,
+        token_digest: &[u8],
+    ) -> Result<Option<View>, DbError> {
+        view(&self.read(VIEW, &[&contract_number.as_str(), &token_digest]).await?)
+    }
+
+    /// The same, held, in a try of an attempt: contract and credentials are locked until the hold ends.
+    ///
+    /// # Errors
+    /// [`DbError::NotSent`] if the store is out of reach, or the lock not to be had in time.
+    pub async fn hold(
+        &self,
+        tried: Try,
+        contract_number: PhoneNumber,
+        token_digest: &[u8],
+    ) -> Result<Option<Hold>, DbError> {
+        let number = contract_number.as_str();
+        let of_contract: Parameters<'_> = &[&number];
+        let of_both: Parameters<'_> = &[&number, &token_digest];
+        let statements =
+            [(LOCK_CONTRACT, of_contract), (LOCK_CREDENTIALS, of_contract), (VIEW, of_both)];
+        let (transaction, rows) = self.begin_with(tried.time, &statements).await?;
+        let view = view(rows.last().map_or(&[], Vec::as_slice))?;
+        Ok(view.map(|view| Hold { tried, transaction, view }))
+    }
+}
+
+impl Hold {
+    /// What there is, and stays until this ends.
+    #[must_use]
+    pub fn view(&self) -> &View {
+        &self.view
+    }
+
+    /// Changes nothing: that something was seen to be as it is counts only if no earlier try made it so.
+    ///
+    /// # Errors
+    /// [`DbError`]
+    pub async fn release(self) -> Result<(), DbError> {
+        self.commit(Outcome::Done, &[]).await.map(drop)
+    }
+
+    /// Changes nothing, and says so.
+    ///
+    /// # Errors
+    /// [`DbError`]
+    pub async fn refuse(self, doing: &Doing, outcome: Outcome) -> Result<(), DbError> {
+        let record = doing.record(outcome);
+        let row = Columns::of(&record);
+        let row = row.parameters();
+        self.commit(outcome, &[(audit::INSERT, &row)]).await.map(drop)
+    }
+
+    /// Counts a wrong secret against each of these numbers, whose credentials are of `kind` and not
+    /// void; gives those that it voided. If the session's own is among them, that ends the session
+    /// (`C2`).
+    ///
+    /// # Errors
+    /// [`DbError`]
+    pub async fn count_wrong(
+        mut self,
+        doing: &Doing,
+        kind: CredentialKind,
+        numbers: &[PhoneNumber],
+        token_digest: &[u8],
+    ) -> Result<Tried<Vec<PhoneNumber>>, DbError> {
+        let rows = doing.rows(doing.event, Outcome::Wrong);
+        let logins = texts(numbers);
+        let more: Parameters<'_> = &[
+            &kind.max_failed_attempts(),
+            &logins,
+            &Event::Voided.as_str(),
+            &Outcome::WrongEntries.as_str(),
+        ];
+        let voided = self.transaction.query(COUNT, &rows.and(more)).await?;
+        let voided: Vec<PhoneNumber> =
+            voided.iter().map(|row| number(row, 0)).collect::<Result<_, _>>()?;
+        let is_over = voided.contains(&doing.login);
+        let ended = doing.rows(Event::SessionEnded, Outcome::WrongEntries);
+        let login = doing.login.as_str();
+        let own: Parameters<'_> = &[&login, &token_digest];
+        let ended = ended.and(own);
+        let statements: &[Statement<'_>] = if is_over { &[(END_SESSION, &ended)] } else { &[] };
+        let committed = self.commit(Outcome::Wrong, statements).await.map(drop);
+        Ok(Tried { told: voided, committed })
+    }
+
+    /// Ends it with these statements, as a try of its attempt; gives the rows of each.
+    pub(super) async fn commit(
+        self,
+        outcome: Outcome,
+        statements: &[Statement<'_>],
+    ) -> Result<Vec<Vec<Row>>, DbError> {
+        self.transaction.commit_as(self.tried, outcome, statements).await
+    }
+}
+
+/// Numbers as the database takes them.
+pub(super) fn texts(numbers: &[PhoneNumber]) -> Vec<&str> {
+    numbers.iter().map(PhoneNumber::as_str).collect()
+}
+
+fn view(rows: &[Row]) -> Result<Option<View>, DbError> {
+    let (Some(first), Some(contract)) = (rows.first(), contract(rows)?) else { return Ok(None) };
+    let held = |row: &Row| {
+        Ok(NumberCredential { number: number(row, 3)?, credential: credential(row, 7)? })
+    };
+    let session: Option<i64> = column(first, 12, "session.credential")?;
+    let seen_version: Option<i64> = column(first, 13, "session.seen_version")?;
+    Ok(Some(View {
+        contract,
+        held: rows.iter().map(held).collect::<Result<_, DbError>>()?,
+        session: session.zip(seen_version).map(|(credential, seen_version)| ViewedSession {
+            credential: CredentialId(credential),
+            seen_version,
+        }),
+        now: column(first, 6, "the time")?,
+    }))
+}

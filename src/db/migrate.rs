@@ -1,0 +1,153 @@
+//! Bringing the database to this program's version (`R`, `migrate`).
+//!
+//! The migrations of `sql/` are in the binary. One program at a time migrates a database, under an
+//! advisory lock; all that is missing is applied in one transaction. A migration only adds, so that
+//! daemons of the version before it go on while it is brought in.
+
+use deadpool_postgres::{ClientWrapper, Object};
+use tokio_postgres::error::SqlState;
+
+use super::{Db, DbError, DbFailure, contracts};
+
+mod embedded {
+    refinery::embed_migrations!("sql");
+}
+
+/// The key of the advisory lock: `karipass` in ASCII.
+const LOCK: i64 = i64::from_be_bytes(*b"karipass");
+
+/// The versions before and after a migration; the same if there was nothing to do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Migrated {
+    /// The version found, 0 if the database was empty.
+    pub from: i32,
+    /// The version now.
+    pub to: i32,
+}
+
+/// The database could not be brought to this version.
+#[derive(Debug, thiserror::Error)]
+pub enum MigrationError {
+    /// A later program has migrated it.
+    #[error(
+        "the database is of version {database}, newer than this program's {program}: use the newer program"
+    )]
+    Newer {
+        /// The database's version.
+        database: i32,
+        /// The newest version that this program knows.
+        program: i32,
+    },
+    /// The store could not be asked.
+    #[error(transparent)]
+    Store(#[from] DbError),
+    /// A migration was refused; nothing of this run stands.
+    #[error("{message}")]
+    Refused {
+        /// What was said.
+        message: String,
+        /// Whether it was for want of a right.
+        is_forbidden: bool,
+    },
+}
+
+impl MigrationError {
+    /// Whether the database refused it for want of a right.
+    #[must_use]
+    pub fn is_forbidden(&self) -> bool {
+        match self {
+            Self::Newer { .. } => false,
+            Self::Store(error) => error.is_forbidden(),
+            Self::Refused { is_forbidden, .. } => *is_forbidden,
+        }
+    }
+}
+
+/// The version of the schema that this program works with.
+#[must_use]
+pub fn program_version() -> i32 {
+    let runner = embedded::migrations::runner();
+    runner.get_migrations().iter().map(refinery::Migration::version).max().unwrap_or(0)
+}
+
+/// What is to be said of a database of version `found`; nothing if this program works with it.
+#[must_use]
+pub fn mismatch(found: i32) -> Option<String> {
+    let needed = program_version();
+    (found < needed).then(|| {
+        format!(
+            "the database is of version {found}, this program needs {needed}: see karipass migrate"
+        )
+    })
+}
+
+impl Db {
+    /// The version of the database's schema; 0 if it was never migrated.
+    ///
+    /// # Errors
+    /// [`DbError::NotSent`] if the store is out of reach.
+    pub async fn schema_version(&self) -> Result<i32, DbError> {
+        let known = "SELECT to_regclass('refinery_schema_history') IS NOT NULL";
+        let rows = self.glance(known, &[]).await?;
+        let Some(row) = rows.first() else { return Ok(0) };
+        if !contracts::column::<bool>(row, 0, "to_regclass")? {
+            return Ok(0);
+        }
+        let newest = "SELECT coalesce(max(version), 0)::integer FROM refinery_schema_history";
+        let rows = self.glance(newest, &[]).await?;
+        rows.first().map_or(Ok(0), |row| contracts::column(row, 0, "refinery_schema_history"))
+    }
+
+    /// Brings the database to this program's version, as its owner.
+    ///
+    /// # Errors
+    /// [`MigrationError`]; the database is as it was then.
+    pub async fn migrate(&self) -> Result<Migrated, MigrationError> {
+        let client = self.pool.get().await.map_err(|error| not_sent(self.pool_fault(error)))?;
+        // Out of the pool: when it is dropped the connection closes, and the lock goes with it.
+        let mut client: ClientWrapper = Object::take(client);
+        client
+            .execute("SELECT pg_advisory_lock($1)", &[&LOCK])
+            .await
+            .map_err(|error| not_sent(error.into()))?;
+        let (from, to) = (self.schema_version().await?, program_version());
+        if from > to {
+            return Err(MigrationError::Newer { database: from, program: to });
+        }
+        let runner = embedded::migrations::runner().set_grouped(true);
+        runner.run_async(&mut *client).await.map_err(|error| refused(&error))?;
+        Ok(Migrated { from, to })
+    }
+}
+
+fn not_sent(fault: DbFailure) -> DbError {
+    DbError::NotSent(fault)
+}
+
+/// What refinery and the server say, without the statement.
+fn refused(error: &refinery::Error) -> MigrationError {
+    let mut message = error.kind().to_string();
+    let mut is_forbidden = false;
+    if let refinery::error::Kind::Connection(doing, cause) = error.kind() {
+        let said = cause.source().map_or_else(|| cause.to_string(), ToString::to_string);
+        message = format!("{doing}: {said}");
+        let refusal = cause.downcast_ref::<tokio_postgres::Error>();
+        let code = refusal.and_then(tokio_postgres::Error::code);
+        is_forbidden = code == Some(&SqlState::INSUFFICIENT_PRIVILEGE);
+    }
+    MigrationError::Refused { message, is_forbidden }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A new file does not make cargo build this one anew.
+    #[test]
+    fn every_file_of_sql_is_in_the_binary() {
+        let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/sql");
+        let files = std::fs::read_dir(folder).unwrap().map(|file| file.unwrap().path());
+        let files = files.filter(|file| file.extension().is_some_and(|end| end == "sql"));
+        assert_eq!(embedded::migrations::runner().get_migrations().len(), files.count());
+    }
+}

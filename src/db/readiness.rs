@@ -1,0 +1,74 @@
+//! Whether the store takes changes (`/readyz`).
+//!
+//! A server whose disk is full, that is read-only or that has revoked a right still answers every
+//! question. So an audit row is written and rolled back, and an attempt is committed that nobody
+//! repeats. No row of a contract is touched: whoever holds one of them keeps nobody else from being
+//! served.
+
+use std::time::{Duration, Instant};
+
+use super::Db;
+use super::DbError;
+use super::again::{Patience, Time};
+use super::attempt::{AttemptId, Try};
+use super::audit::{self, Columns, Event, Outcome, Record, Source};
+use crate::clock;
+
+/// How long the last look is good for if the store took the change.
+const GOOD_FOR: Duration = Duration::from_secs(2);
+/// The same if it did not.
+const BAD_FOR: Duration = Duration::from_secs(1);
+
+/// What the last look found.
+#[derive(Debug)]
+pub(super) struct Look {
+    at: Instant,
+    refusal: Option<String>,
+}
+
+impl Look {
+    fn is_good(&self) -> bool {
+        let for_so_long = if self.refusal.is_none() { GOOD_FOR } else { BAD_FOR };
+        clock::now().saturating_duration_since(self.at) < for_so_long
+    }
+}
+
+impl Db {
+    /// Why the store takes no changes; none if it does. Looks one after the other, and not at every
+    /// question.
+    pub async fn refusal(&self) -> Option<String> {
+        let mut last = self.last_look.lock().await;
+        if let Some(look) = last.as_ref().filter(|look| look.is_good()) {
+            return look.refusal.clone();
+        }
+        let refusal = match self.lacking().await {
+            Ok(lacking) if lacking.is_empty() => {
+                let tried = Patience::brief(self).spend(|time| self.try_change(time)).await;
+                tried.err().map(|error| error.to_string())
+            }
+            Ok(lacking) => Some(lacking.join("; ")),
+            Err(error) => Some(error.to_string()),
+        };
+        *last = Some(Look { at: clock::now(), refusal: refusal.clone() });
+        refusal
+    }
+
+    async fn try_change(&self, time: Time) -> Result<(), DbError> {
+        let record = Record {
+            source: Source::Operator,
+            event: Event::Login,
+            outcome: Outcome::Done,
+            login: None,
+            contract: None,
+            unit: None,
+        };
+        let row = Columns::of(&record);
+        let row = row.parameters();
+        let statements: [(&str, &[_]); 3] =
+            [("SAVEPOINT probe", &[]), (audit::INSERT, &row), ("ROLLBACK TO SAVEPOINT probe", &[])];
+        let (transaction, _) = self.begin_with(time, &statements).await?;
+        let attempt = AttemptId::draw(&mut rand::rng());
+        let tried = Try { attempt, number: 0, time };
+        transaction.commit_as(tried, Outcome::Done, &[]).await.map(drop)
+    }
+}

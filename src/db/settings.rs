@@ -1,0 +1,49 @@
+//! Whether a session has the settings that were asked for when it was connected.
+//!
+//! Poolers such as pgbouncer drop the startup packet's `options` if they are told to ignore them:
+//! then nothing ends what waits for ever, and nothing says so.
+
+use deadpool_postgres::{ClientWrapper, Hook, HookError};
+use tokio::time::timeout;
+use tokio_postgres::SimpleQueryMessage;
+
+use super::{CONNECT_LIMIT, DbFailure};
+
+/// A setting, and its value in the unit of `pg_settings`.
+pub(super) type Setting = (&'static str, String);
+
+/// Looks at each new connection; one that is otherwise is not used.
+pub(super) fn hook(asked: Vec<Setting>) -> Hook {
+    Hook::async_fn(move |client, _| {
+        let asked = asked.clone();
+        Box::pin(async move {
+            match timeout(CONNECT_LIMIT, compare(client, &asked)).await {
+                Ok(compared) => compared,
+                Err(_) => Err(HookError::message(DbFailure::TimedOut(CONNECT_LIMIT).to_string())),
+            }
+        })
+    })
+}
+
+async fn compare(client: &ClientWrapper, asked: &[Setting]) -> Result<(), HookError> {
+    let names: Vec<String> = asked.iter().map(|(name, _)| format!("'{name}'")).collect();
+    let sql = format!("SELECT name, setting FROM pg_settings WHERE name IN ({})", names.join(", "));
+    let rows = client.simple_query(&sql).await.map_err(HookError::Backend)?;
+    let set = |wanted: &str| {
+        rows.iter().find_map(|message| {
+            let SimpleQueryMessage::Row(row) = message else { return None };
+            row.get(1).filter(|_| row.get(0) == Some(wanted))
+        })
+    };
+    let differ = asked.iter().filter(|(name, value)| set(name) != Some(value));
+    let differ: Vec<String> = differ
+        .map(|(name, value)| format!("{name} is {}, not {value}", set(name).unwrap_or("unknown")))
+        .collect();
+    if differ.is_empty() {
+        return Ok(());
+    }
+    Err(HookError::message(format!(
+        "the session is not as it was asked for ({}): a pooler in between ignores options",
+        differ.join(", ")
+    )))
+}

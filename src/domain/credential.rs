@@ -1,0 +1,238 @@
+//! A credential: what a login number logs in with, and until when it is good for what (`C1`, `C2`, `C6`).
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+
+use crate::password::PhcString;
+use crate::phone_number::PhoneNumber;
+use crate::rules;
+
+/// Names a credential; a new credential is a new id, so that a verdict on the old one cannot touch it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct CredentialId(pub i64);
+
+/// What kind of secret it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum CredentialKind {
+    /// 仮パスワード, set by phone.
+    Temporary,
+    /// パスワード, set on the site.
+    Password,
+}
+
+/// Why a login is good for nothing but changing the password (`C6`).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PasswordChange {
+    /// It was with a temporary password.
+    Temporary,
+    /// The password was set too long ago.
+    Expired,
+}
+
+impl PasswordChange {
+    /// Its name in the API.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Temporary => "temporary",
+            Self::Expired => "expired",
+        }
+    }
+}
+
+/// A login number's credential as the store last saw it.
+#[derive(Debug, Clone)]
+pub struct Credential {
+    /// Its id.
+    pub id: CredentialId,
+    /// Its kind.
+    pub kind: CredentialKind,
+    /// When it was set, by the database's clock.
+    pub set_at: Timestamp,
+    /// Its hash; none once it is void.
+    pub password_hash: Option<PhcString>,
+    /// Wrong entries in a row (`C2`).
+    pub failed_attempts: i32,
+}
+
+/// A number of a contract, and what it has.
+#[derive(Debug, Clone)]
+pub struct NumberCredential {
+    /// The number.
+    pub number: PhoneNumber,
+    /// Its credential, if it ever had one.
+    pub credential: Option<Credential>,
+}
+
+impl NumberCredential {
+    /// Whether it has a password: one set on the site and not void, however old (table `U`).
+    #[must_use]
+    pub fn has_password(&self) -> bool {
+        self.has(CredentialKind::Password)
+    }
+
+    /// Whether it has a temporary password that is not void.
+    #[must_use]
+    pub fn has_temporary(&self) -> bool {
+        self.has(CredentialKind::Temporary)
+    }
+
+    /// Whether wrong entries have voided what it had, and nothing was set since (`U3`).
+    #[must_use]
+    pub fn is_locked_out(&self) -> bool {
+        self.credential.as_ref().is_some_and(Credential::is_locked_out)
+    }
+
+    fn has(&self, kind: CredentialKind) -> bool {
+        let credential = self.credential.as_ref();
+        credential
+            .is_some_and(|credential| credential.password_hash.is_some() && credential.kind == kind)
+    }
+}
+
+impl CredentialKind {
+    /// Its name in the database.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Temporary => "temporary",
+            Self::Password => "password",
+        }
+    }
+
+    /// Wrong entries in a row that void it (`C2`).
+    #[must_use]
+    pub fn max_failed_attempts(self) -> i32 {
+        match self {
+            Self::Temporary => rules::MAX_TEMPORARY_PASSWORD_FAILURES,
+            Self::Password => rules::MAX_PASSWORD_FAILURES,
+        }
+    }
+
+    /// How long it logs in at all (`C1`); none if for ever.
+    #[must_use]
+    pub fn lifetime(self) -> Option<Duration> {
+        match self {
+            Self::Temporary => Some(rules::TEMPORARY_PASSWORD_LIFETIME),
+            Self::Password => None,
+        }
+    }
+
+    /// When one that was set at `set_at` is not good any more: a temporary password for a login
+    /// (`C1`), a password for anything but its change (`C6`).
+    #[must_use]
+    pub fn expires_at(self, set_at: Timestamp) -> Timestamp {
+        let life = match self {
+            Self::Temporary => rules::TEMPORARY_PASSWORD_LIFETIME,
+            Self::Password => rules::PASSWORD_MAX_AGE,
+        };
+        set_at.saturating_add(life).unwrap_or(Timestamp::MAX)
+    }
+
+    /// Whether one that was set at `set_at` does not log in any more for its age (`C1`).
+    #[must_use]
+    pub fn is_expired(self, set_at: Timestamp, now: Timestamp) -> bool {
+        self.lifetime().is_some() && now >= self.expires_at(set_at)
+    }
+
+    /// Why a login with one that was set at `set_at` is good for nothing but its change (`C6`).
+    #[must_use]
+    pub fn must_change(self, set_at: Timestamp, now: Timestamp) -> Option<PasswordChange> {
+        match self {
+            Self::Temporary => Some(PasswordChange::Temporary),
+            Self::Password => (now >= self.expires_at(set_at)).then_some(PasswordChange::Expired),
+        }
+    }
+}
+
+impl std::str::FromStr for CredentialKind {
+    type Err = InvalidCredentialKind;
+
+    fn from_str(text: &str) -> Result<Self, InvalidCredentialKind> {
+        match text {
+            "temporary" => Ok(Self::Temporary),
+            "password" => Ok(Self::Password),
+            _ => Err(InvalidCredentialKind),
+        }
+    }
+}
+
+/// What was given names no kind of credential.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("not a kind of credential: temporary or password")]
+pub struct InvalidCredentialKind;
+
+impl Credential {
+    /// Whether wrong entries have voided it (`C2`). Whatever else voids a credential finds it below
+    /// its limit, since the entry that reaches the limit voids it.
+    #[must_use]
+    pub fn is_locked_out(&self) -> bool {
+        self.password_hash.is_none() && self.failed_attempts >= self.kind.max_failed_attempts()
+    }
+
+    /// Whether it does not log in any more for its age (`C1`).
+    #[must_use]
+    pub fn is_expired(&self, now: Timestamp) -> bool {
+        self.kind.is_expired(self.set_at, now)
+    }
+
+    /// Whether another wrong entry voids it (`C2`).
+    #[must_use]
+    pub fn voids_on_next_failure(&self) -> bool {
+        self.password_hash.is_some() && self.failed_attempts + 1 >= self.kind.max_failed_attempts()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use jiff::ToSpan;
+
+    use super::*;
+
+    const SET_AT: Timestamp = Timestamp::UNIX_EPOCH;
+
+    fn credential(kind: CredentialKind) -> Credential {
+        Credential {
+            id: CredentialId(1),
+            kind,
+            set_at: SET_AT,
+            password_hash: None,
+            failed_attempts: 0,
+        }
+    }
+
+    #[test]
+    fn c1_at_24_hours_a_temporary_password_is_not_good_any_more() {
+        let at_24_hours = SET_AT + 24.hours();
+        assert!(!credential(CredentialKind::Temporary).is_expired(at_24_hours - 1.microsecond()));
+        assert!(credential(CredentialKind::Temporary).is_expired(at_24_hours));
+        assert!(!credential(CredentialKind::Password).is_expired(SET_AT + (1000 * 24).hours()));
+    }
+
+    #[test]
+    fn c6_a_temporary_password_or_one_of_60_days_only_changes_itself() {
+        let at_60_days = SET_AT + (60 * 24).hours();
+        let change = |kind: CredentialKind, now| kind.must_change(SET_AT, now);
+        assert_eq!(change(CredentialKind::Temporary, SET_AT), Some(PasswordChange::Temporary));
+        assert_eq!(change(CredentialKind::Password, at_60_days - 1.microsecond()), None);
+        assert_eq!(change(CredentialKind::Password, at_60_days), Some(PasswordChange::Expired));
+    }
+
+    #[test]
+    fn u3_only_a_count_at_its_limit_tells_that_wrong_entries_voided_it() {
+        for (kind, failures, is_so) in [
+            (CredentialKind::Temporary, 0, false),
+            (CredentialKind::Temporary, 2, false),
+            (CredentialKind::Temporary, 3, true),
+            (CredentialKind::Password, 3, false),
+            (CredentialKind::Password, 9, false),
+            (CredentialKind::Password, 10, true),
+        ] {
+            let void = Credential { failed_attempts: failures, ..credential(kind) };
+            assert_eq!(void.is_locked_out(), is_so, "{kind:?} {failures}");
+            let live = Credential { password_hash: Some("a hash".to_owned().into()), ..void };
+            assert!(!live.is_locked_out(), "{kind:?} {failures}");
+        }
+    }
+}

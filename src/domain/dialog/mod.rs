@@ -1,0 +1,235 @@
+//! The dialog of one call (`P3`–`P15`), pure: inputs in, outputs out, time as an argument.
+//!
+//! Whoever runs a [`Call`] feeds it every [`Input`] in the order of arrival, carries out the
+//! [`Output`]s in order, and sends [`Input::Timeout`] at [`Call::deadline`]. [`Output::LookUpContract`] and
+//! [`Output::Store`] are begun and not waited for; when the call has no deadline any more it is
+//! over, and what of them has not been committed is given up (`P13`).
+
+mod call;
+mod digits;
+mod player;
+pub mod prompt;
+mod repeat_filter;
+mod step;
+mod step_state;
+#[cfg(test)]
+mod tests;
+mod type_ahead;
+
+use std::fmt;
+use std::time::{Duration, Instant};
+
+pub use call::Call;
+
+use crate::auth_unit::AuthUnit;
+use crate::contract::Contract;
+use crate::password::TemporaryPassword;
+use crate::phone_number::PhoneNumber;
+use prompt::Prompt;
+
+/// Names one playback of one call; the client chooses it, so that late news can be told apart.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct PlaybackId(pub u32);
+
+/// Something that happened to the call.
+#[derive(Debug)]
+pub enum Input {
+    /// A key was pressed and let go.
+    Key(Press),
+    /// A playback's first sound plays.
+    Started(PlaybackId),
+    /// A playback is over.
+    Finished(PlaybackId, PlaybackEnd),
+    /// What [`Output::LookUpContract`] found.
+    LookedUp(LookupResult),
+    /// What came of [`Output::Store`].
+    Stored(StoreResult),
+    /// [`Call::deadline`] has come.
+    Timeout,
+    /// The PBX does not do as it is told, or tells nothing, until [`Input::Reconnected`]: no key
+    /// counts, no limit of an entry runs.
+    Disconnected,
+    /// The PBX hears and tells again, and every playback of the call has been stopped: what the caller
+    /// was asked, or told last, is played again from its start.
+    Reconnected,
+    /// The caller has put the call on hold, and hears nothing.
+    Held,
+    /// The caller is back from [`Input::Held`].
+    Unheld,
+    /// The caller has gone, or the channel has.
+    HangUp,
+}
+
+/// One press of a key, as it is told: one that a telephone repeats is told again.
+#[derive(Debug, Clone, Copy)]
+pub struct Press {
+    /// Which key.
+    pub key: Key,
+    /// When it went down.
+    pub pressed: Instant,
+    /// When it came up.
+    pub released: Instant,
+}
+
+impl Press {
+    fn held(&self) -> Duration {
+        self.released.saturating_duration_since(self.pressed)
+    }
+}
+
+/// A telephone keypad's key; never shown.
+#[derive(Clone, Copy, PartialEq, Eq, Default)]
+pub enum Key {
+    /// `0` to `9`, as ASCII.
+    Digit(u8),
+    /// `*`
+    Star,
+    /// `#`
+    #[default]
+    Hash,
+    /// `A` to `D` (Q.23), which no subscriber's keypad has.
+    Letter,
+}
+
+impl zeroize::DefaultIsZeroes for Key {}
+
+impl fmt::Debug for Key {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Key(…)")
+    }
+}
+
+/// How a playback ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PlaybackEnd {
+    /// It played to its end or was stopped.
+    Done,
+    /// Asterisk could not play it.
+    Failed,
+}
+
+/// What the store knows of the caller's number.
+#[derive(Debug)]
+pub enum LookupResult {
+    /// The contract that the number belongs to.
+    Found(Box<Contract>),
+    /// No contract has this number.
+    Unknown,
+    /// The store could not be asked.
+    Unreachable,
+}
+
+/// What came of storing a temporary password.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum StoreResult {
+    /// Committed.
+    Stored,
+    /// The contract has changed under the call: not live, number gone, or another unit in force.
+    Refused,
+    /// Not committed, or nobody knows.
+    Unreachable,
+}
+
+/// Something to be done for the call.
+#[derive(Debug)]
+#[must_use]
+pub enum Output {
+    /// Answer the channel.
+    Answer,
+    /// Queue one playback of all these, one after the other, behind what plays.
+    Play(PlaybackId, Vec<Prompt>),
+    /// Stop a playback, queued or playing.
+    Stop(PlaybackId),
+    /// Ask the store for the contract of this number.
+    LookUpContract(PhoneNumber),
+    /// Store a temporary password (`P9`).
+    Store(NewTemporaryPassword),
+    /// Give up the look-up or the storing under way, unless it is committed: it took too long (`P15`).
+    CancelPending,
+    /// Leave an audit row (`D3`).
+    Audit(Refusal),
+    /// End the call.
+    HangUp,
+}
+
+/// A temporary password that its caller has confirmed.
+#[derive(Debug)]
+pub struct NewTemporaryPassword {
+    /// The caller's number.
+    pub caller: PhoneNumber,
+    /// The contract number of the caller's contract.
+    pub contract_number: PhoneNumber,
+    /// The unit chosen by phone (`P14`).
+    pub unit: AuthUnit,
+    /// The login number that the password is for.
+    pub login: PhoneNumber,
+    /// The password.
+    pub password: TemporaryPassword,
+}
+
+/// Why a call ended without a password.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Refusal {
+    /// `P2`, or a user's number without service (`P6`).
+    NotAvailable,
+    /// The third wrong entry of a step (`P10`).
+    WrongEntries,
+}
+
+/// What became of a call, for logs and metrics.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Outcome {
+    /// The temporary password is stored (`P9`), whether or not `completed` was heard to its end.
+    Stored,
+    /// `not-available` was the answer (`P2`, `P6`).
+    NotAvailable,
+    /// The third wrong entry of a step (`P10`).
+    WrongEntries,
+    /// `trouble` was the answer (`P15`, or a guidance that cannot be played).
+    Trouble,
+    /// The whole call took too long (`P11`).
+    TooLong,
+    /// The caller hung up before any of these (`P13`).
+    HungUp,
+}
+
+impl Outcome {
+    /// Its name in logs and metrics.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Stored => "stored",
+            Self::NotAvailable => "not_available",
+            Self::WrongEntries => "wrong_entries",
+            Self::Trouble => "trouble",
+            Self::TooLong => "too_long",
+            Self::HungUp => "hung_up",
+        }
+    }
+}
+
+/// The time limits of a call.
+#[derive(Debug, Clone, Copy)]
+pub struct Limits {
+    /// Silence after a guidance's end before the first digit (`P11`).
+    pub first_digit: Duration,
+    /// Silence between digits (`P11`).
+    pub inter_digit: Duration,
+    /// The whole call (`P11`).
+    pub call: Duration,
+}
+
+impl Limits {
+    /// From a call's answer, how long the PBX is to keep it if it is never hung up: the longest call, and
+    /// more than what may follow its limit.
+    #[must_use]
+    pub fn max_channel_lifetime(&self) -> Duration {
+        self.call + CLOSING_ALLOWANCE
+    }
+}
+
+/// The longest [`Limits::call`] that can be configured.
+pub const MAX_CALL_LIMIT: Duration = Duration::from_mins(9);
+
+/// More than the store's time and the last guidance's.
+const CLOSING_ALLOWANCE: Duration = Duration::from_mins(1);

@@ -1,0 +1,187 @@
+//! The steps of the dialog and what an entry means in each (`P3`–`P8`, `P14`), without time or sound.
+
+use super::digits::{Completion, DigitBuffer};
+use super::prompt::Prompt;
+use super::{LookupResult, NewTemporaryPassword};
+use crate::auth_unit::AuthUnit;
+use crate::contract::Contract;
+use crate::password::TemporaryPassword;
+use crate::phone_number::PhoneNumber;
+
+/// Who calls: a number of a contract that the line serves.
+#[derive(Debug)]
+pub(super) struct Subscriber {
+    caller: PhoneNumber,
+    contract: Box<Contract>,
+}
+
+/// Whether the line serves a caller (`P2`).
+#[derive(Debug)]
+pub(super) enum Admission {
+    Served(Subscriber),
+    NotAvailable,
+    Unreachable,
+}
+
+impl Subscriber {
+    pub(super) fn admit(caller: PhoneNumber, found: LookupResult) -> Admission {
+        match found {
+            LookupResult::Found(contract) if contract.is_served() => {
+                Admission::Served(Self { caller, contract })
+            }
+            LookupResult::Found(_) | LookupResult::Unknown => Admission::NotAvailable,
+            LookupResult::Unreachable => Admission::Unreachable,
+        }
+    }
+
+    fn is_contract_number(&self) -> bool {
+        self.caller == self.contract.number
+    }
+
+    /// `P14`: an additional number may choose only the unit in force.
+    fn may_choose_unit(&self, unit: AuthUnit) -> bool {
+        self.is_contract_number() || self.contract.unit.is_none_or(|in_force| in_force == unit)
+    }
+
+    /// `P5`, and `P6` for the administrator's own login.
+    fn may_set_for(&self, login: PhoneNumber, unit: AuthUnit) -> bool {
+        self.contract.has_service(login)
+            || (unit == AuthUnit::AdminUser && login == self.contract.number)
+    }
+}
+
+/// What a temporary password will be for.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Target {
+    unit: AuthUnit,
+    login: PhoneNumber,
+    /// Whether the guidance says 登録したい (`P6`).
+    registers: bool,
+}
+
+/// What the caller is asked for.
+#[derive(Debug)]
+pub(super) enum Step {
+    /// The unit (`P3`).
+    Menu,
+    /// The login number under this unit (`P5`).
+    Number(AuthUnit),
+    /// The temporary password (`P7`).
+    Password(Target),
+    /// The same password again (`P8`).
+    Confirm(Target, TemporaryPassword),
+}
+
+/// What an entry leads to.
+#[derive(Debug)]
+pub(super) enum Verdict {
+    /// On to this step.
+    Next(Step),
+    /// A wrong entry: the same step again.
+    Wrong,
+    /// The two passwords differ: a wrong entry, and back to this step (`P8`).
+    Differs(Step),
+    /// Both agree (`P9`).
+    Store(NewTemporaryPassword),
+    /// A user's number without service (`P6`).
+    NotAvailable,
+}
+
+impl Step {
+    pub(super) fn completion(&self) -> Completion {
+        match self {
+            Self::Menu => Completion::OneKey,
+            Self::Number(_) => Completion::UntilHash,
+            Self::Password(_) | Self::Confirm(..) => Completion::Password,
+        }
+    }
+
+    /// Whether it shares its wrong entries with the step before it (`P10`).
+    pub(super) fn completes_with_last_digit(&self) -> bool {
+        match self {
+            Self::Menu | Self::Number(_) | Self::Password(_) => false,
+            Self::Confirm(..) => true,
+        }
+    }
+
+    pub(super) fn guidance(&self) -> Prompt {
+        match self {
+            Self::Menu => Prompt::Menu,
+            Self::Number(_) => Prompt::EnterNumber,
+            Self::Password(target) if target.registers => Prompt::RegisterPassword(target.login),
+            Self::Password(target) => Prompt::SetPassword(target.login),
+            Self::Confirm(..) => Prompt::ConfirmPassword,
+        }
+    }
+
+    /// What `entry`, complete or ended by silence, leads to.
+    pub(super) fn judge(&self, entry: &DigitBuffer, subscriber: &Subscriber) -> Verdict {
+        match self {
+            Self::Menu => chosen(entry, subscriber),
+            Self::Number(unit) => named(entry, *unit, subscriber),
+            Self::Password(target) => match password(entry) {
+                Some(password) => Verdict::Next(Self::Confirm(*target, password)),
+                None => Verdict::Wrong,
+            },
+            Self::Confirm(target, first) => match password(entry) {
+                Some(password) if password.matches(first) => {
+                    Verdict::Store(new_temporary(*target, password, subscriber))
+                }
+                Some(_) => Verdict::Differs(Self::Password(*target)),
+                None => Verdict::Wrong,
+            },
+        }
+    }
+}
+
+fn chosen(entry: &DigitBuffer, subscriber: &Subscriber) -> Verdict {
+    let unit = match entry.digits() {
+        Some(b"1") => AuthUnit::Line,
+        Some(b"2") => AuthUnit::Number,
+        Some(b"3") => AuthUnit::AdminUser,
+        Some(_) | None => return Verdict::Wrong,
+    };
+    if !subscriber.may_choose_unit(unit) {
+        return Verdict::Wrong;
+    }
+    let ask_password =
+        |login, registers| Verdict::Next(Step::Password(Target { unit, login, registers }));
+    match unit {
+        AuthUnit::Line => ask_password(subscriber.contract.number, false),
+        AuthUnit::Number => Verdict::Next(Step::Number(unit)),
+        AuthUnit::AdminUser if subscriber.is_contract_number() => Verdict::Next(Step::Number(unit)),
+        AuthUnit::AdminUser if subscriber.contract.has_service(subscriber.caller) => {
+            ask_password(subscriber.caller, true)
+        }
+        AuthUnit::AdminUser => Verdict::NotAvailable,
+    }
+}
+
+fn named(entry: &DigitBuffer, unit: AuthUnit, subscriber: &Subscriber) -> Verdict {
+    entry
+        .digits()
+        .and_then(|digits| std::str::from_utf8(digits).ok())
+        .and_then(|digits| digits.parse().ok())
+        .filter(|login| subscriber.may_set_for(*login, unit))
+        .map_or(Verdict::Wrong, |login| {
+            Verdict::Next(Step::Password(Target { unit, login, registers: false }))
+        })
+}
+
+fn password(entry: &DigitBuffer) -> Option<TemporaryPassword> {
+    TemporaryPassword::try_from(entry.digits()?).ok()
+}
+
+fn new_temporary(
+    target: Target,
+    password: TemporaryPassword,
+    subscriber: &Subscriber,
+) -> NewTemporaryPassword {
+    NewTemporaryPassword {
+        caller: subscriber.caller,
+        contract_number: subscriber.contract.number,
+        unit: target.unit,
+        login: target.login,
+        password,
+    }
+}

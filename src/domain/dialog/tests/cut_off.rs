@@ -1,0 +1,145 @@
+//! The PBX cannot be heard or told anything for a while: the call goes on where it was.
+
+use super::phone::{Phone, SECOND};
+use super::world::World;
+use crate::dialog::Outcome;
+use crate::dialog::{LookupResult, StoreResult};
+use crate::rules;
+
+/// Cut off for longer than every limit of an entry, and restored.
+fn outage(phone: &mut Phone) {
+    phone.is_cut_off();
+    phone.wait(30 * SECOND);
+    phone.is_restored();
+}
+
+#[test]
+fn the_guidance_at_hand_is_played_again_from_its_start() {
+    let mut phone = Phone::calls(World::default());
+    phone.wait(SECOND);
+    outage(&mut phone);
+    phone.keys("1");
+    phone.wait(SECOND);
+    outage(&mut phone);
+    phone.listen();
+    assert!(
+        phone.heard().contains("menu trouble-by-itself menu… set-password"),
+        "{}",
+        phone.heard()
+    );
+    assert!(phone.heard().ends_with("set-password(0312301230)"), "{}", phone.heard());
+}
+
+#[test]
+fn p11_no_limit_of_an_entry_runs_and_nothing_counts_as_wrong() {
+    let mut phone = Phone::calls(World::default());
+    phone.listen();
+    for _ in 0..rules::MAX_WRONG_ENTRIES_PER_STEP {
+        outage(&mut phone);
+        phone.listen();
+    }
+    assert!(!phone.heard().contains("invalid"), "{}", phone.heard());
+    phone.keys("14567891045678910");
+    phone.wait_for_the_end();
+    assert_eq!(phone.outcome(), Some(Outcome::Stored));
+}
+
+#[test]
+fn p11_the_limit_of_the_call_runs_on() {
+    let mut phone = Phone::calls(World::default());
+    phone.listen();
+    phone.is_cut_off();
+    phone.wait(rules::MAX_CALL_DURATION);
+    assert_eq!(phone.outcome(), Some(Outcome::TooLong));
+}
+
+#[test]
+fn half_an_entry_is_dropped() {
+    let mut phone = Phone::calls(World::default());
+    phone.keys("14567891");
+    outage(&mut phone);
+    phone.keys("0");
+    phone.wait(SECOND);
+    phone.keys("1111111");
+    phone.wait(SECOND);
+    phone.keys("01111111");
+    phone.wait_for_the_end();
+    assert_eq!(phone.outcome(), Some(Outcome::Stored));
+    assert_eq!(phone.stored[0].password.expose(), b"01111111");
+}
+
+#[test]
+fn p9_what_was_stored_meanwhile_is_said_when_it_can_be_heard() {
+    let mut phone = Phone::calls(World { stores_in: Some(SECOND), ..World::default() });
+    phone.keys("14567891045678910");
+    assert!(phone.asks);
+    outage(&mut phone);
+    phone.wait_for_the_end();
+    assert!(phone.heard().ends_with("completed(0312301230)"), "{}", phone.heard());
+}
+
+#[test]
+fn what_was_said_last_is_said_again() {
+    let mut phone = Phone::calls(World::default());
+    phone.keys("14567891045678910");
+    phone.wait(SECOND);
+    outage(&mut phone);
+    phone.wait_for_the_end();
+    // Once more by itself, and from its start when somebody is there again.
+    assert_eq!(phone.heard().matches("completed").count(), 3, "{}", phone.heard());
+    assert!(!phone.heard().contains("trouble"), "{}", phone.heard());
+}
+
+#[test]
+fn who_is_not_hung_up_on_after_the_last_guidance_hears_it_again_and_then_trouble() {
+    let mut phone = Phone::calls(World::default());
+    phone.keys("14567891045678910");
+    phone.wait(SECOND);
+    phone.is_cut_off();
+    phone.wait(60 * SECOND);
+    let completed = "completed(0312301230)";
+    assert!(
+        phone.heard().ends_with(&format!("{completed} {completed} trouble-by-itself")),
+        "{}",
+        phone.heard()
+    );
+}
+
+#[test]
+fn a_store_still_at_work_is_waited_for() {
+    let stores_in = Some(3 * SECOND);
+    let mut phone = Phone::calls(World { stores_in, ..World::default() });
+    phone.keys("14567891045678910");
+    phone.is_cut_off();
+    phone.is_restored();
+    phone.wait_for_the_end();
+    assert_eq!(phone.outcome(), Some(Outcome::Stored));
+}
+
+#[test]
+fn p15_a_store_out_of_reach_is_trouble_all_the_same() {
+    for (stores, stores_in) in
+        [(StoreResult::Unreachable, Some(SECOND)), (StoreResult::Stored, None)]
+    {
+        let mut phone = Phone::calls(World { stores, stores_in, ..World::default() });
+        phone.keys("14567891045678910");
+        outage(&mut phone);
+        phone.wait_for_the_end();
+        assert!(phone.heard().ends_with("trouble"), "{}", phone.heard());
+        assert_eq!(phone.outcome(), Some(Outcome::Trouble));
+    }
+}
+
+#[test]
+fn a_call_that_still_rings_goes_on_ringing() {
+    let finds = |contract| LookupResult::Found(Box::new(contract));
+    let finds_in = Some(2 * SECOND);
+    let mut phone = Phone::calls(World { finds, finds_in, ..World::default() });
+    phone.is_cut_off();
+    phone.is_restored();
+    assert_eq!(phone.heard(), "");
+    phone.listen();
+    phone.wait(2 * SECOND);
+    phone.listen();
+    assert_eq!(phone.heard(), "menu");
+}

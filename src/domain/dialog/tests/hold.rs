@@ -1,0 +1,90 @@
+//! The caller puts the call on hold, and takes it up again.
+
+use super::phone::{Phone, SECOND};
+use super::world::World;
+use crate::dialog::Outcome;
+use crate::rules;
+
+const PASSWORD: &str = "45678910";
+
+#[test]
+fn the_steps_guidance_plays_again_when_a_call_is_taken_up() {
+    for (keyed, guidance) in [
+        ("", "menu"),
+        ("2", "enter-number"),
+        ("1", "set-password(0312301230)"),
+        ("145678910", "confirm-password"),
+    ] {
+        let mut phone = Phone::calls(World::default());
+        phone.keys(keyed);
+        phone.wait(SECOND);
+        phone.holds();
+        phone.wait(30 * SECOND);
+        let before = phone.heard().len();
+        phone.takes_up();
+        phone.listen();
+        assert!(phone.heard()[before..].ends_with(guidance), "{}", phone.heard());
+        assert!(!phone.heard().contains("invalid"), "{}", phone.heard());
+    }
+}
+
+#[test]
+fn p11_no_silence_counts_while_a_call_is_held_and_half_an_entry_is_dropped() {
+    let mut phone = Phone::calls(World::default());
+    phone.keys("14567");
+    for _ in 0..rules::MAX_WRONG_ENTRIES_PER_STEP {
+        phone.holds();
+        phone.wait(rules::FIRST_DIGIT_TIMEOUT + rules::INTER_DIGIT_TIMEOUT);
+        phone.keys("8910");
+        phone.takes_up();
+        phone.listen();
+    }
+    phone.keys(PASSWORD);
+    phone.keys(PASSWORD);
+    phone.wait_for_the_end();
+    assert_eq!(phone.stored(), format!("line 0312301230 {PASSWORD}"));
+    assert!(!phone.heard().contains("invalid"), "{}", phone.heard());
+}
+
+#[test]
+fn p11_the_limit_of_the_call_runs_on_while_it_is_held() {
+    let mut phone = Phone::calls(World::default());
+    phone.keys("1");
+    phone.holds();
+    phone.wait(rules::MAX_CALL_DURATION);
+    assert_eq!(phone.outcome(), Some(Outcome::TooLong));
+}
+
+#[test]
+fn p9_what_was_said_last_is_said_again_when_a_call_is_taken_up() {
+    for hold_at_once in [true, false] {
+        let mut phone = Phone::calls(World { stores_in: Some(SECOND), ..World::default() });
+        phone.keys(&format!("1{PASSWORD}{PASSWORD}"));
+        if !hold_at_once {
+            phone.wait(5 * SECOND);
+        }
+        phone.holds();
+        phone.wait(20 * SECOND);
+        assert!(!phone.is_over());
+        phone.takes_up();
+        phone.wait_for_the_end();
+        assert!(phone.heard().ends_with(" completed(0312301230)"), "{}", phone.heard());
+        assert_eq!(phone.outcome(), Some(Outcome::Stored));
+    }
+}
+
+#[test]
+fn a_call_that_is_taken_up_while_it_is_cut_off_goes_on_when_it_is_restored() {
+    let mut phone = Phone::calls(World::default());
+    phone.keys("1");
+    phone.holds();
+    phone.is_cut_off();
+    phone.takes_up();
+    phone.wait(SECOND);
+    phone.is_restored();
+    phone.listen();
+    phone.keys(PASSWORD);
+    phone.keys(PASSWORD);
+    phone.wait_for_the_end();
+    assert_eq!(phone.outcome(), Some(Outcome::Stored));
+}

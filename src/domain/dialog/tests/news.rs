@@ -1,0 +1,218 @@
+//! Playbacks that fail, are hit by another's stop or never end, news that comes late, and the
+//! order in which the channel is spoken to.
+
+use super::channel::{BY_ITSELF, Fate, is_quiet};
+use super::phone::{Phone, SECOND};
+use super::world::{World, contract};
+use crate::dialog::prompt::Prompt;
+use crate::dialog::{Input, LookupResult, Outcome, PlaybackEnd, StoreResult};
+
+fn calls(fate: fn(&[Prompt], usize) -> Fate) -> Phone {
+    Phone::calls(World { fate, ..World::default() })
+}
+
+#[test]
+fn from_the_last_digit_to_the_next_guidance_it_is_one_play_and_one_stop() {
+    let mut phone = Phone::calls(World::default());
+    phone.keys("1");
+    phone.listen();
+    phone.keys("4567891");
+    let before = phone.outputs.len();
+    phone.keys("0");
+    assert_eq!(
+        phone.outputs[before..],
+        [
+            "Play(PlaybackId(5), [ConfirmPassword])",
+            "Stop(PlaybackId(4))",
+            "Play(PlaybackId(6), [Silence(2)])"
+        ]
+    );
+}
+
+#[test]
+fn a_key_during_a_guidance_is_one_stop() {
+    let mut phone = Phone::calls(World::default());
+    phone.keys("1");
+    phone.wait(SECOND);
+    let before = phone.outputs.len();
+    phone.keys("4");
+    assert_eq!(phone.outputs[before..], ["Stop(PlaybackId(3))"]);
+}
+
+#[test]
+fn storing_is_begun_without_a_word_to_the_channel() {
+    let mut phone = Phone::calls(World { stores_in: None, ..World::default() });
+    phone.keys("1456789104567891");
+    let before = phone.outputs.len();
+    phone.keys("0");
+    assert_eq!(phone.outputs.len(), before + 1);
+    assert!(phone.outputs[before].starts_with("Store("));
+}
+
+#[test]
+fn the_first_guidance_and_no_other_has_a_lead_in() {
+    let mut phone = Phone::calls(World::default());
+    phone.keys("14567891045678910");
+    phone.wait_for_the_end();
+    let led_in: Vec<&String> =
+        phone.outputs.iter().filter(|output| output.contains("LeadIn")).collect();
+    assert_eq!(led_in, ["Play(PlaybackId(1), [LeadIn, Menu])"]);
+}
+
+#[test]
+fn the_quiet_is_played_again_for_as_long_as_keys_may_come() {
+    let mut phone = Phone::calls(World::default());
+    phone.keys("2");
+    phone.listen();
+    for _ in 0..30 {
+        phone.keys("0");
+        phone.wait(4 * SECOND);
+    }
+    assert!(!phone.is_over());
+}
+
+#[test]
+fn a_quiet_that_may_run_out_before_the_next_word_is_exchanged_for_a_fresh_one() {
+    let mut phone = Phone::calls(World::default());
+    phone.keys("145678910");
+    phone.listen();
+    for digit in "45678910".chars() {
+        phone.wait(4 * SECOND);
+        phone.keys(&digit.to_string());
+    }
+    phone.wait_for_the_end();
+    assert!(!phone.heard().contains(BY_ITSELF), "{}", phone.heard());
+    assert_eq!(phone.outcome(), Some(Outcome::Stored));
+}
+
+#[test]
+fn p15_a_slow_store_behind_a_slow_entry_lets_nobody_hear_the_trouble_behind_the_quiet() {
+    let mut phone = Phone::calls(World { stores_in: Some(7 * SECOND), ..World::default() });
+    phone.keys("145678910");
+    phone.listen();
+    for digit in "45678910".chars() {
+        phone.wait(4 * SECOND);
+        phone.keys(&digit.to_string());
+    }
+    phone.wait_for_the_end();
+    assert!(!phone.heard().contains("trouble"), "{}", phone.heard());
+}
+
+#[test]
+fn a_guidance_that_fails_once_is_played_once_more() {
+    let mut phone = calls(|_, earlier| if earlier == 0 { Fate::Fails } else { Fate::Plays });
+    phone.listen();
+    assert_eq!(phone.heard(), "menu");
+    phone.keys("14567891045678910");
+    phone.wait_for_the_end();
+    assert_eq!(phone.outcome(), Some(Outcome::Stored));
+}
+
+#[test]
+fn a_guidance_that_fails_twice_is_trouble() {
+    let mut phone =
+        calls(|prompts, _| if prompts.contains(&Prompt::Menu) { Fate::Fails } else { Fate::Plays });
+    phone.wait_for_the_end();
+    assert_eq!(phone.heard(), "trouble");
+    assert_eq!(phone.outcome(), Some(Outcome::Trouble));
+}
+
+#[test]
+fn if_nothing_at_all_can_be_played_the_call_ends() {
+    let mut phone = calls(|_, _| Fate::Fails);
+    phone.wait(SECOND);
+    assert!(phone.is_over());
+    assert_eq!(phone.outcome(), Some(Outcome::Trouble));
+    assert_eq!(phone.heard(), "");
+}
+
+#[test]
+fn a_call_that_cannot_be_kept_quiet_is_trouble() {
+    let mut phone = calls(|prompts, _| if is_quiet(prompts) { Fate::Fails } else { Fate::Plays });
+    phone.wait_for_the_end();
+    assert!(phone.heard().ends_with("trouble"), "{}", phone.heard());
+}
+
+#[test]
+fn what_is_stored_is_never_called_trouble() {
+    let mut phone = calls(|prompts, _| match prompts {
+        [Prompt::Completed(_)] => Fate::Fails,
+        _ => Fate::Plays,
+    });
+    phone.keys("14567891045678910");
+    phone.wait_for_the_end();
+    assert!(!phone.heard().contains("trouble"));
+    assert_eq!(phone.outcome(), Some(Outcome::Stored));
+}
+
+#[test]
+fn a_refusal_that_cannot_be_played_is_trouble_and_stays_a_refusal() {
+    let mut phone = Phone::calls(World {
+        caller: None,
+        fate: |prompts, _| {
+            if prompts.contains(&Prompt::NotAvailable) { Fate::Fails } else { Fate::Plays }
+        },
+        ..World::default()
+    });
+    phone.wait_for_the_end();
+    assert_eq!(phone.heard(), "trouble");
+    assert_eq!(phone.outcome(), Some(Outcome::NotAvailable));
+    assert_eq!(phone.refused.len(), 1);
+}
+
+#[test]
+fn a_guidance_hit_by_the_stop_of_the_quiet_before_it_is_played_once_more() {
+    let mut phone = calls(|_, earlier| if earlier == 1 { Fate::Stopped } else { Fate::Plays });
+    phone.keys("1");
+    phone.listen();
+    assert_eq!(phone.heard(), "menu… set-password(0312301230)");
+    phone.keys("45678910");
+    phone.listen();
+    assert!(phone.heard().ends_with("confirm-password"));
+}
+
+#[test]
+fn a_guidance_whose_end_is_never_told_is_given_up_in_bounded_time() {
+    let mut phone = calls(|_, _| Fate::EndIsLost);
+    phone.wait(41 * SECOND);
+    assert_eq!(phone.heard(), format!("menu {BY_ITSELF}"));
+    phone.keys("1");
+    phone.wait(SECOND);
+    assert_eq!(phone.heard(), format!("menu {BY_ITSELF} set-password(0312301230)…"));
+    phone.keys("4567891045678910");
+    phone.wait(41 * SECOND);
+    assert!(phone.is_over());
+    assert_eq!(phone.outcome(), Some(Outcome::Stored));
+}
+
+#[test]
+fn news_of_what_is_over_changes_nothing() {
+    let mut phone = Phone::calls(World::default());
+    phone.keys("1456789104567");
+    for id in phone.channel.over.clone() {
+        changes_nothing(&mut phone, || Input::Started(id));
+        changes_nothing(&mut phone, || Input::Finished(id, PlaybackEnd::Done));
+        changes_nothing(&mut phone, || Input::Finished(id, PlaybackEnd::Failed));
+    }
+    changes_nothing(&mut phone, || Input::LookedUp(LookupResult::Unknown));
+    changes_nothing(&mut phone, || Input::LookedUp(LookupResult::Found(Box::new(contract(None)))));
+    changes_nothing(&mut phone, || Input::Stored(StoreResult::Stored));
+    changes_nothing(&mut phone, || Input::Stored(StoreResult::Unreachable));
+    changes_nothing(&mut phone, || Input::Timeout);
+    phone.keys("8910");
+    phone.wait(SECOND);
+    changes_nothing(&mut phone, || Input::Stored(StoreResult::Refused));
+    phone.wait_for_the_end();
+    assert_eq!(phone.outcome(), Some(Outcome::Stored));
+    changes_nothing(&mut phone, || Input::HangUp);
+}
+
+/// Feeds this, twice, to the call.
+fn changes_nothing(phone: &mut Phone, news: impl Fn() -> Input) {
+    let before = format!("{:?}", phone.call);
+    for _ in 0..2 {
+        let outputs = phone.call.handle(news(), phone.now);
+        assert!(outputs.is_empty(), "{outputs:?}");
+        assert_eq!(format!("{:?}", phone.call), before);
+    }
+}

@@ -1,0 +1,214 @@
+//! What holds whatever the caller does. That the channel is never idle while keys count and that a
+//! live call has a deadline is watched by the phone itself, in every test.
+
+use proptest::prelude::*;
+
+use super::behaviour::{Act, Caller, caller};
+use super::channel::BY_ITSELF;
+use super::phone::{Phone, SECOND, key_of};
+use super::world::{self, ADDITIONAL, CONTRACT, WITHOUT_SERVICE, contract, number};
+use crate::auth_unit::AuthUnit;
+use crate::dialog::prompt::Prompt;
+use crate::dialog::{Input, LookupResult, NewTemporaryPassword, Outcome, PlaybackEnd, StoreResult};
+use crate::rules;
+
+/// Everything that a caller does, and then nothing until the call is over.
+fn whole_call(caller: &Caller) -> Phone {
+    let mut phone = Phone::calls(caller.world());
+    for act in &caller.acts {
+        act.does(&mut phone);
+    }
+    phone.wait_for_the_end();
+    phone
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 1024, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn nothing_is_stored_without_two_equal_entries_for_a_number_of_the_callers(caller in caller()) {
+        let phone = whole_call(&caller);
+        prop_assert!(phone.stored.len() <= 1);
+        if let Some(new) = phone.stored.first() {
+            let password = str::from_utf8(new.password.expose()).unwrap();
+            prop_assert_eq!(password.len(), rules::TEMPORARY_PASSWORD_DIGITS);
+            prop_assert!(phone.keyed.matches(password).count() >= 2, "{} in {}", password, phone.keyed);
+            prop_assert!(is_permitted(new, &caller), "{:?}", new);
+        }
+        if phone.outcome() == Some(Outcome::Stored) {
+            prop_assert!(!phone.stored.is_empty());
+        }
+        let completed = phone.said.iter().flatten().any(|said| matches!(said, Prompt::Completed(_)));
+        prop_assert_eq!(completed, phone.outcome() == Some(Outcome::Stored));
+    }
+
+    #[test]
+    fn on_a_good_channel_nobody_hears_the_trouble_behind_the_quiet(caller in caller()) {
+        let phone = whole_call(&caller.on_a_good_channel());
+        prop_assert!(!phone.heard().contains(BY_ITSELF), "{}", phone.heard());
+    }
+
+    #[test]
+    fn whenever_a_call_is_cut_off_it_goes_on_where_it_was(caller in caller(), at in 0..12_usize) {
+        let caller = caller.on_a_good_channel();
+        let mut phone = Phone::calls(caller.world());
+        for (done, act) in caller.acts.iter().enumerate() {
+            if done == at {
+                phone.is_cut_off();
+                phone.wait(20 * SECOND);
+                phone.is_restored();
+            }
+            act.does(&mut phone);
+        }
+        phone.wait_for_the_end();
+        let completed = phone.heard().matches("completed").count();
+        // Once more by itself, and from its start when somebody is there again.
+        prop_assert!(completed <= 3, "{}", phone.heard());
+        prop_assert!(completed == 0 || phone.outcome() == Some(Outcome::Stored));
+        prop_assert!(phone.stored.len() <= 1);
+    }
+
+    #[test]
+    fn a_step_bears_three_wrong_entries_and_no_more(caller in caller()) {
+        let phone = whole_call(&caller.on_a_good_channel());
+        let mut wrong = 0;
+        for said in &phone.said {
+            if said.contains(&Prompt::Invalid) || said.contains(&Prompt::Redial) {
+                wrong += 1;
+            } else if said.iter().any(begins_a_step) {
+                wrong = 0;
+            }
+            let at_last = said.contains(&Prompt::Redial);
+            prop_assert_eq!(at_last, wrong == rules::MAX_WRONG_ENTRIES_PER_STEP, "{:?}", phone.said);
+        }
+    }
+
+    #[test]
+    fn late_news_changes_nothing(caller in caller()) {
+        let mut phone = Phone::calls(caller.world());
+        for act in &caller.acts {
+            act.does(&mut phone);
+            retell(&mut phone)?;
+        }
+        while !phone.is_over() {
+            phone.wait(SECOND);
+            retell(&mut phone)?;
+        }
+        retell(&mut phone)?;
+    }
+
+    #[test]
+    fn no_debug_tells_one_password_from_another(caller in caller()) {
+        let now = world::now();
+        let mut phone = Phone::calls_at(caller.world(), now);
+        let mut other = Phone::calls_at(caller.world(), now);
+        for act in caller.acts.iter().flat_map(single_keys) {
+            if let Act::Burst(key) = &act {
+                let key = key.chars().next().unwrap();
+                prop_assert_eq!(
+                    format!("{:?}", key_of(key)),
+                    format!("{:?}", key_of(disguised(key)))
+                );
+            }
+            act.does(&mut phone);
+            disguise(&act).does(&mut other);
+            prop_assert_eq!(format!("{:?}", phone.call), format!("{:?}", other.call));
+            prop_assert_eq!(&phone.outputs, &other.outputs);
+        }
+    }
+}
+
+/// `P4` to `P6` and `P14`, told the other way round: whether this may ever be stored.
+fn is_permitted(new: &NewTemporaryPassword, caller: &Caller) -> bool {
+    let is_contract_number = caller.number == Some(CONTRACT);
+    let has_service = [CONTRACT, ADDITIONAL].map(number).contains(&new.login);
+    let unit_is_free = is_contract_number || caller.unit.is_none_or(|unit| unit == new.unit);
+    let login_fits = match new.unit {
+        AuthUnit::Line => new.login == number(CONTRACT),
+        AuthUnit::Number => has_service,
+        AuthUnit::AdminUser if is_contract_number => has_service,
+        AuthUnit::AdminUser => {
+            caller.number != Some(WITHOUT_SERVICE) && Some(new.login) == caller.number.map(number)
+        }
+    };
+    new.contract_number == number(CONTRACT)
+        && Some(new.caller) == caller.number.map(number)
+        && unit_is_free
+        && login_fits
+}
+
+/// Whether this is the first guidance of a step; the confirmation goes on with the password's (`P10`).
+fn begins_a_step(prompt: &Prompt) -> bool {
+    match prompt {
+        Prompt::Menu
+        | Prompt::EnterNumber
+        | Prompt::SetPassword(_)
+        | Prompt::RegisterPassword(_) => true,
+        Prompt::ConfirmPassword
+        | Prompt::Completed(_)
+        | Prompt::Invalid
+        | Prompt::Redial
+        | Prompt::NotAvailable
+        | Prompt::Trouble
+        | Prompt::LeadIn
+        | Prompt::Silence(_)
+        | Prompt::Pause => false,
+    }
+}
+
+/// Tells the call what is over once more, and what it did not ask for.
+fn retell(phone: &mut Phone) -> Result<(), TestCaseError> {
+    let mut news = Vec::new();
+    let channel = &phone.channel;
+    let over = if phone.is_over() { &channel.known } else { &channel.over };
+    for id in over.iter().rev().take(4) {
+        news.push(Input::Started(*id));
+        news.push(Input::Finished(*id, PlaybackEnd::Done));
+        news.push(Input::Finished(*id, PlaybackEnd::Failed));
+    }
+    if !phone.asks {
+        news.push(Input::LookedUp(LookupResult::Found(Box::new(contract(None)))));
+        news.push(Input::LookedUp(LookupResult::Unreachable));
+        news.push(Input::Stored(StoreResult::Stored));
+        news.push(Input::Stored(StoreResult::Refused));
+    }
+    news.push(Input::Timeout);
+    let before = format!("{:?}", phone.call);
+    for late in news {
+        let told = format!("{late:?}");
+        let outputs = phone.call.handle(late, phone.now);
+        prop_assert!(outputs.is_empty(), "{}: {:?}", told, outputs);
+        prop_assert_eq!(&before, &format!("{:?}", phone.call), "{}", told);
+    }
+    Ok(())
+}
+
+/// The same, key by key.
+fn single_keys(act: &Act) -> Vec<Act> {
+    match act {
+        Act::Keys(keys) => keys.chars().map(|key| Act::Keys(key.into())).collect(),
+        Act::Burst(keys) => keys.chars().map(|key| Act::Burst(key.into())).collect(),
+        Act::Pause(_) | Act::Listen | Act::StaySilent | Act::HangUp => vec![act.clone()],
+    }
+}
+
+/// The same with other digits wherever digits mean no unit and no number of the contract.
+fn disguise(act: &Act) -> Act {
+    match act {
+        Act::Keys(keys) => Act::Keys(keys.chars().map(disguised).collect()),
+        Act::Burst(keys) => Act::Burst(keys.chars().map(disguised).collect()),
+        Act::Pause(_) | Act::Listen | Act::StaySilent | Act::HangUp => act.clone(),
+    }
+}
+
+fn disguised(key: char) -> char {
+    match key {
+        '4' => '7',
+        '5' => '9',
+        '6' => '4',
+        '7' => '5',
+        '8' => '6',
+        '9' => '8',
+        same => same,
+    }
+}

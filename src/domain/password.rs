@@ -1,0 +1,263 @@
+//! Secrets that people key or type: parsed once, never shown, wiped on drop.
+
+use std::fmt;
+
+use subtle::ConstantTimeEq;
+use zeroize::{Zeroize, ZeroizeOnDrop};
+
+use crate::rules::{PASSWORD_LENGTH, TEMPORARY_PASSWORD_DIGITS};
+
+/// A temporary password (仮パスワード): exactly 8 digits, set by phone (`P7`).
+#[derive(Clone, Zeroize, ZeroizeOnDrop)]
+pub struct TemporaryPassword([u8; TEMPORARY_PASSWORD_DIGITS]);
+
+/// What was keyed is not a temporary password.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("not a temporary password of {TEMPORARY_PASSWORD_DIGITS} digits")]
+pub struct InvalidTemporaryPassword;
+
+impl TryFrom<&[u8]> for TemporaryPassword {
+    type Error = InvalidTemporaryPassword;
+
+    /// Takes ASCII digits.
+    fn try_from(keyed: &[u8]) -> Result<Self, InvalidTemporaryPassword> {
+        let digits: [u8; TEMPORARY_PASSWORD_DIGITS] =
+            keyed.try_into().map_err(|_| InvalidTemporaryPassword)?;
+        if digits.iter().all(u8::is_ascii_digit) {
+            Ok(Self(digits))
+        } else {
+            Err(InvalidTemporaryPassword)
+        }
+    }
+}
+
+impl TemporaryPassword {
+    /// Whether both are the same, in a time that does not tell where they differ.
+    #[must_use]
+    pub fn matches(&self, other: &Self) -> bool {
+        self.0.ct_eq(&other.0).into()
+    }
+
+    /// The digits, for the hash and nothing else.
+    #[must_use]
+    pub fn expose(&self) -> &[u8] {
+        &self.0
+    }
+}
+
+impl fmt::Debug for TemporaryPassword {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("TemporaryPassword(…)")
+    }
+}
+
+/// A password exactly as typed at a login (`W3`), not yet known to be anyone's.
+#[derive(Clone, Zeroize, ZeroizeOnDrop)]
+pub struct SubmittedPassword(String);
+
+impl From<String> for SubmittedPassword {
+    fn from(typed: String) -> Self {
+        Self(typed)
+    }
+}
+
+impl SubmittedPassword {
+    /// The bytes, for the hash and nothing else.
+    #[must_use]
+    pub fn expose(&self) -> &[u8] {
+        self.0.as_bytes()
+    }
+}
+
+impl fmt::Debug for SubmittedPassword {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("TypedPassword(…)")
+    }
+}
+
+/// Why a new password is not taken (`C5`).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Rejection {
+    /// Fewer than 8 characters.
+    TooShort,
+    /// More than 12 characters.
+    TooLong,
+    /// Something else than half-width letters and digits is in it.
+    NotAlphanumeric,
+    /// Nothing but digits.
+    DigitsOnly,
+    /// The two entries differ.
+    NotSameTwice,
+    /// It is the current one, as typed.
+    SameAsCurrent,
+}
+
+impl Rejection {
+    /// Its name in the API.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::TooShort => "too_short",
+            Self::TooLong => "too_long",
+            Self::NotAlphanumeric => "not_alphanumeric",
+            Self::DigitsOnly => "digits_only",
+            Self::NotSameTwice => "not_same_twice",
+            Self::SameAsCurrent => "same_as_current",
+        }
+    }
+}
+
+/// A password (パスワード) that may be set: 8 to 12 half-width letters and digits, not digits only (`C5`).
+#[derive(Clone, Zeroize, ZeroizeOnDrop)]
+pub struct NewPassword(String);
+
+impl NewPassword {
+    /// Takes `new`, typed twice, in the place of `current`, all three as typed.
+    ///
+    /// # Errors
+    /// Every reason against it, in the order of [`Rejection`]'s variants.
+    pub fn check(
+        current: &SubmittedPassword,
+        new: &SubmittedPassword,
+        again: &SubmittedPassword,
+    ) -> Result<Self, Vec<Rejection>> {
+        let characters = new.0.chars().count();
+        let is_same = |other: &SubmittedPassword| bool::from(new.expose().ct_eq(other.expose()));
+        let digits_only = !new.0.is_empty() && new.0.bytes().all(|byte| byte.is_ascii_digit());
+        let against = [
+            (Rejection::TooShort, characters < *PASSWORD_LENGTH.start()),
+            (Rejection::TooLong, characters > *PASSWORD_LENGTH.end()),
+            (Rejection::NotAlphanumeric, !new.0.bytes().all(|byte| byte.is_ascii_alphanumeric())),
+            (Rejection::DigitsOnly, digits_only),
+            (Rejection::NotSameTwice, !is_same(again)),
+            (Rejection::SameAsCurrent, is_same(current)),
+        ];
+        let reasons: Vec<Rejection> =
+            against.into_iter().filter_map(|(reason, holds)| holds.then_some(reason)).collect();
+        if reasons.is_empty() { Ok(Self(new.0.clone())) } else { Err(reasons) }
+    }
+
+    /// The bytes, for the hash and nothing else.
+    #[must_use]
+    pub fn expose(&self) -> &[u8] {
+        self.0.as_bytes()
+    }
+}
+
+impl fmt::Debug for NewPassword {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("NewPassword(…)")
+    }
+}
+
+/// A stored hash as a PHC string (`C7`).
+#[derive(Clone, Zeroize, ZeroizeOnDrop)]
+pub struct PhcString(String);
+
+impl From<String> for PhcString {
+    fn from(phc: String) -> Self {
+        Self(phc)
+    }
+}
+
+impl PhcString {
+    /// The string, for the credential's row and the verification and nothing else.
+    #[must_use]
+    pub fn expose(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for PhcString {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("PhcString(…)")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn temporary(digits: &[u8]) -> Result<TemporaryPassword, InvalidTemporaryPassword> {
+        TemporaryPassword::try_from(digits)
+    }
+
+    #[test]
+    fn p7_exactly_eight_digits() {
+        assert!(temporary(b"12345678").is_ok());
+        for wrong in [&b"1234567"[..], b"123456789", b"1234567*", b""] {
+            assert_eq!(temporary(wrong).err(), Some(InvalidTemporaryPassword));
+        }
+    }
+
+    #[test]
+    fn p8_two_entries_agree_only_if_every_digit_does() {
+        let first = temporary(b"12345678").unwrap();
+        assert!(first.matches(&temporary(b"12345678").unwrap()));
+        assert!(!first.matches(&temporary(b"12345679").unwrap()));
+    }
+
+    fn check(current: &str, new: &str, again: &str) -> Result<NewPassword, Vec<Rejection>> {
+        let typed = |text: &str| SubmittedPassword::from(text.to_owned());
+        NewPassword::check(&typed(current), &typed(new), &typed(again))
+    }
+
+    #[test]
+    fn c5_a_new_password_is_8_to_12_half_width_letters_and_digits_and_not_digits_only() {
+        for good in ["abcdefgh", "1234567a", "abcdefghijkl", "ABCdef123456"] {
+            assert_eq!(check("48151623", good, good).unwrap().expose(), good.as_bytes());
+        }
+        for (new, reason) in [
+            ("abc1234", Rejection::TooShort),
+            ("abcdefghijklm", Rejection::TooLong),
+            ("abcd 1234", Rejection::NotAlphanumeric),
+            ("abcd-1234", Rejection::NotAlphanumeric),
+            ("ａｂｃｄ１２３４", Rejection::NotAlphanumeric),
+            ("パスワード1234", Rejection::NotAlphanumeric),
+            ("12345678", Rejection::DigitsOnly),
+            ("123456789012", Rejection::DigitsOnly),
+        ] {
+            assert_eq!(check("48151623", new, new).unwrap_err(), [reason], "{new}");
+        }
+    }
+
+    #[test]
+    fn c5_a_new_password_is_entered_twice_alike_and_is_not_the_current_one() {
+        let refused = |current, new, again| check(current, new, again).unwrap_err();
+        assert_eq!(refused("48151623", "abcd1234", "abcd1235"), [Rejection::NotSameTwice]);
+        assert_eq!(refused("48151623", "abcd1234", ""), [Rejection::NotSameTwice]);
+        assert_eq!(refused("abcd1234", "abcd1234", "abcd1234"), [Rejection::SameAsCurrent]);
+        assert!(check("ABCD1234", "abcd1234", "abcd1234").is_ok());
+    }
+
+    #[test]
+    fn c5_every_reason_is_told_at_once() {
+        use Rejection::{
+            DigitsOnly, NotAlphanumeric, NotSameTwice, SameAsCurrent, TooLong, TooShort,
+        };
+        let refused = |current, new, again| check(current, new, again).unwrap_err();
+        assert_eq!(
+            refused("1234", "1234", "12"),
+            [TooShort, DigitsOnly, NotSameTwice, SameAsCurrent]
+        );
+        assert_eq!(
+            refused("x", "パスワードパスワードパスワード", "x"),
+            [TooLong, NotAlphanumeric, NotSameTwice]
+        );
+        assert_eq!(refused("x", "", ""), [TooShort]);
+        assert_eq!(refused("", "", ""), [TooShort, SameAsCurrent]);
+    }
+
+    #[test]
+    fn debug_shows_no_secret() {
+        let shown = format!(
+            "{:?} {:?} {:?} {:?}",
+            temporary(b"12345678").unwrap(),
+            SubmittedPassword::from("abc123xyz".to_owned()),
+            check("", "abcd1234", "abcd1234").unwrap(),
+            PhcString::from("$argon2id$".to_owned())
+        );
+        let hidden = "TemporaryPassword(…) TypedPassword(…) NewPassword(…) PhcString(…)";
+        assert_eq!(shown, hidden);
+    }
+}
