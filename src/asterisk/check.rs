@@ -164,11 +164,11 @@ async fn beside(rest: &Rest, ari: &config::Ari, expected: Expected<'_>) -> Vec<F
         Ok(epoch) => findings.extend(judge_clock(&epoch, before)),
         Err(error) => findings.push(untold("its time", &error)),
     }
-    match &ari.etc {
+    match &ari.config_dir {
         Some(etc) => findings.extend(files::look(etc, &ari.user, expected)),
         None => findings.push(Finding::Doubtful(format!(
             "Asterisk's files were not looked at for what ARI at {} does not tell (sessions, time-outs, \
-             event logs, who else is told digits, which endpoints can be forged): set ari.etc to their folder",
+             event logs, who else is told digits, which endpoints can be forged): set ari.config_dir to their folder",
             ari.url
         ))),
     }
@@ -189,7 +189,7 @@ fn judge_clock(epoch: &str, before: Timestamp) -> Option<Finding> {
 async fn look(rest: &Rest, ari: &config::Ari) -> Vec<Finding> {
     let mut findings = Vec::new();
     match rest.get::<Vec<Module>>("modules", &["asterisk", "modules"], None).await {
-        Ok(modules) => findings.extend(judge_modules(&modules, ari.etc.as_deref())),
+        Ok(modules) => findings.extend(judge_modules(&modules, ari.config_dir.as_deref())),
         Err(error) => findings.push(untold("its modules", &error)),
     }
     match rest.get::<Vec<LogChannel>>("logging", &["asterisk", "logging"], None).await {
@@ -208,7 +208,7 @@ async fn look(rest: &Rest, ari: &config::Ari) -> Vec<Finding> {
         Ok(()) => {}
         Err(error) => findings.push(untold("its channels", &error)),
     }
-    match sounds::missing(rest, ari.sounds.as_deref()).await {
+    match sounds::missing(rest, ari.sounds_dir.as_deref()).await {
         Ok(missing) => findings.extend(missing.into_iter().map(|sound| {
             Finding::Wrong(format!(
                 "sound {sound} is missing in ja (after adding files: module reload sounds)"

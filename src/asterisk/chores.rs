@@ -49,7 +49,7 @@ pub(crate) struct Chores {
 
 impl Chores {
     pub(crate) fn new(ari: &config::Ari, pbx: Arc<Pbx>, pace: Pace) -> Self {
-        Self { sounds: ari.sounds.clone(), pbx, pace }
+        Self { sounds: ari.sounds_dir.clone(), pbx, pace }
     }
 
     /// Asks for the wanted events, and for the channels in the application.

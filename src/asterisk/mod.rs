@@ -96,7 +96,7 @@ impl Default for Pace {
             news: Duration::from_secs(1),
             back_off_least: Duration::from_millis(100),
             back_off_most: Duration::from_secs(3),
-            grace: config::STOP_CALLS,
+            grace: config::DEFAULT_CALL_GRACE,
             calls_a_second: CALLS_A_SECOND * cores(),
         }
     }

@@ -10,7 +10,7 @@ use tracing_subscriber::filter::{Targets, filter_fn};
 use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::util::SubscriberInitExt as _;
 
-use crate::config::Log;
+use crate::config::{Log, LogFormat};
 
 /// Starts logging for the rest of the process.
 ///
@@ -22,10 +22,9 @@ pub(super) fn start(log: &Log) -> anyhow::Result<()> {
         .with_writer(std::io::stderr)
         .with_ansi(std::io::stderr().is_terminal());
     let registry = tracing_subscriber::registry().with(filter).with(filter_fn(quotes_nothing));
-    if log.json {
-        registry.with(lines.json()).try_init()?;
-    } else {
-        registry.with(lines).try_init()?;
+    match log.format {
+        LogFormat::Json => registry.with(lines.json()).try_init()?,
+        LogFormat::Text => registry.with(lines).try_init()?,
     }
     Ok(())
 }

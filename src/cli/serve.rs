@@ -4,8 +4,8 @@
 //! and at `/readyz`; a caller hears `trouble` meanwhile.
 //!
 //! ```text
-//! first signal ─┬ /readyz says 503, the line takes no more calls … calls under way: stop.calls_s ─┐
-//!               └ the site: stop.notice_s, each answer its connection's last ─ no more ─ answers ─┴ the end
+//! first signal ─┬ /readyz says 503, the line takes no more calls … calls under way: shutdown.call_grace_s ─┐
+//!               └ the site: shutdown.drain_s, each answer its connection's last ─ no more ─ answers ─┴ the end
 //! ```
 //! The operators' listener lives until both are done. A second signal ends everything as it is.
 //! `SIGHUP` ends nothing.
@@ -29,7 +29,7 @@ use tracing::{info, warn};
 
 use super::Ending;
 use crate::asterisk::{Capacity, Pace, Phone, Status};
-use crate::config::{Config, Mistakes};
+use crate::config::{Config, ConfigErrors};
 use crate::db::Db;
 use crate::db::migrate::mismatch;
 use crate::hashing::{Cost, Dummy, Hasher};
@@ -60,7 +60,7 @@ const HASH_BUCKETS: [f64; 36] = [
 ];
 
 /// Serves until a signal; `read` reads the configuration, now and at each `SIGHUP`.
-pub(super) fn run(read: &dyn Fn() -> Result<Config, Mistakes>) -> anyhow::Result<Ending> {
+pub(super) fn run(read: &dyn Fn() -> Result<Config, ConfigErrors>) -> anyhow::Result<Ending> {
     show_memory_to_nobody()?;
     let config = &read_for_serving(read)?;
     super::logging::start(&config.log)?;
@@ -83,7 +83,7 @@ pub(super) fn run(read: &dyn Fn() -> Result<Config, Mistakes>) -> anyhow::Result
 }
 
 /// The configuration, if nobody else can read its secrets.
-fn read_for_serving(read: &dyn Fn() -> Result<Config, Mistakes>) -> anyhow::Result<Config> {
+fn read_for_serving(read: &dyn Fn() -> Result<Config, ConfigErrors>) -> anyhow::Result<Config> {
     let config = read()?;
     let exposed = config.exposed_files();
     anyhow::ensure!(exposed.is_empty(), exposed.join("\n"));
@@ -106,7 +106,7 @@ fn yield_to_the_line() {
 
 async fn serve(
     config: &Config,
-    read: &dyn Fn() -> Result<Config, Mistakes>,
+    read: &dyn Fn() -> Result<Config, ConfigErrors>,
     store: Db,
     hasher: Hasher,
     metrics: PrometheusHandle,
@@ -170,7 +170,7 @@ async fn serve(
         never = background(store.clone(), site, metrics) => match never {},
         never = report(&manager, &line_pulse, &store, &faults) => match never {},
         never = reload.run(hang_up) => match never {},
-        () = leaving.run(signals, config.stop) => Ok(()),
+        () = leaving.run(signals, config.shutdown) => Ok(()),
     };
     info!("karipass ends");
     ended
@@ -178,13 +178,13 @@ async fn serve(
 
 fn phone(config: &Config, store: Db, hasher: Hasher) -> anyhow::Result<Phone> {
     let limits = Limits {
-        first_digit: config.call.first_digit,
-        inter_digit: config.call.inter_digit,
-        call: config.call.call,
+        first_digit: config.call.first_digit_timeout,
+        inter_digit: config.call.inter_digit_timeout,
+        call: config.call.max_duration,
     };
-    let pace = Pace { grace: config.stop.calls, ..Pace::default() };
+    let pace = Pace { grace: config.shutdown.call_grace, ..Pace::default() };
     let capacity = Capacity {
-        max_calls: config.call.most,
+        max_calls: config.call.max_concurrent,
         max_per_caller: config.call.max_per_caller,
         max_per_trunk: config.call.max_per_trunk,
     };

@@ -6,8 +6,8 @@ use rustls::ClientConfig;
 use url::Url;
 
 use super::Secret;
+use super::load::Reader;
 use super::postgres::is_this_machine;
-use super::reader::Reader;
 use crate::tls::{self, Verify};
 
 /// How to reach ARI.
@@ -24,9 +24,9 @@ pub struct Ari {
     /// The authorities that may have signed its certificate, in PEM; this system's if none.
     pub ca_file: Option<PathBuf>,
     /// The folder of the guidance (`…/sounds/ja/karipass`), to look for missing files; none to ask ARI only.
-    pub sounds: Option<PathBuf>,
+    pub sounds_dir: Option<PathBuf>,
     /// The folder of Asterisk's configuration (`/etc/asterisk`), for `karipass check` alone.
-    pub etc: Option<PathBuf>,
+    pub config_dir: Option<PathBuf>,
 }
 
 impl Ari {
@@ -42,7 +42,7 @@ impl Ari {
 }
 
 /// `[ari]`, or each `[[ari]]`.
-pub(super) fn all(reader: &mut Reader) -> Option<Vec<Ari>> {
+pub(super) fn read(reader: &mut Reader) -> Option<Vec<Ari>> {
     let tables = reader.tables("ari");
     let asterisks: Vec<Option<Ari>> = tables.iter().map(|table| ari(reader, table)).collect();
     let asterisks = asterisks.into_iter().collect::<Option<Vec<Ari>>>()?;
@@ -50,7 +50,7 @@ pub(super) fn all(reader: &mut Reader) -> Option<Vec<Ari>> {
         let is_same = |other: &Ari| other.url == ari.url && other.app == ari.app;
         if asterisks.iter().take(place).any(is_same) {
             let table = tables.get(place)?;
-            reader.mistake(format!("{table}.url: the same Asterisk and application once more"));
+            reader.error(format!("{table}.url: the same Asterisk and application once more"));
         }
     }
     Some(asterisks)
@@ -61,15 +61,15 @@ fn ari(reader: &mut Reader, table: &str) -> Option<Ari> {
     let url: Option<Url> = reader.or_default(&key("url"), "http://127.0.0.1:8088");
     let insecure = reader.or_default(&key("insecure"), "false");
     match url.as_ref().map(|url| (url.scheme(), url.host_str().is_some_and(is_this_machine))) {
-        Some(("http", false)) if insecure == Some(false) => reader.mistake(format!(
-            "{table}.url: another machine is spoken to in the clear: \
-             give an https:// address, or say {table}.insecure = true"
+        Some(("http", false)) if insecure == Some(false) => reader.error(format!(
+            "{table}.url: the connection to another machine is not encrypted: \
+             use an https:// address, or set {table}.insecure = true"
         )),
         Some(("http" | "https", _)) | None => {}
-        Some(_) => reader.mistake(format!("{table}.url: an http:// or https:// address is needed")),
+        Some(_) => reader.error(format!("{table}.url: an http:// or https:// address is needed")),
     }
     if url.as_ref().is_some_and(holds_more) {
-        reader.mistake(format!(
+        reader.error(format!(
             "{table}.url: must hold no user, password, query or fragment: {table}.user and {table}.password are for these"
         ));
     }
@@ -77,11 +77,19 @@ fn ari(reader: &mut Reader, table: &str) -> Option<Ari> {
     let user = reader.required(&key("user"));
     let password = reader.required_secret(&key("password"));
     let ca_file = reader.path(&key("ca_file"));
-    let sounds = reader.path(&key("sounds"));
-    let etc = reader.path(&key("etc"));
-    let ari = Ari { url: url?, app: app?, user: user?, password: password?, ca_file, sounds, etc };
+    let sounds_dir = reader.path(&key("sounds_dir"));
+    let config_dir = reader.path(&key("config_dir"));
+    let ari = Ari {
+        url: url?,
+        app: app?,
+        user: user?,
+        password: password?,
+        ca_file,
+        sounds_dir,
+        config_dir,
+    };
     if let Err(mistake) = ari.tls() {
-        reader.mistake(format!("{table}.ca_file: {mistake}"));
+        reader.error(format!("{table}.ca_file: {mistake}"));
     }
     Some(ari)
 }

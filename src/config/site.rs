@@ -6,22 +6,22 @@ use std::num::NonZeroU32;
 use std::path::PathBuf;
 
 use super::certificate::Files;
+use super::load::Reader;
 use super::network::Network;
-use super::reader::Reader;
 use domain::phone_number::PhoneNumber;
 use domain::rules;
 
 /// Connections of the site, if nothing else is configured.
-const SITE_CONNECTIONS: usize = 4096;
+const DEFAULT_MAX_CONNECTIONS: usize = 4096;
 /// The most of them from one address, if nothing else is configured.
-const CONNECTIONS_BY_ADDRESS: usize = 128;
+const DEFAULT_MAX_CONNECTIONS_PER_ADDRESS: usize = 128;
 /// New connections a minute from one address, if nothing else is configured.
-const CONNECTION_RATE: u32 = 600;
+const DEFAULT_CONNECTION_RATE: u32 = 600;
 /// TLS handshakes a minute with one address, if nothing else is configured.
-const HANDSHAKE_RATE: u32 = 300;
+const DEFAULT_HANDSHAKE_RATE: u32 = 300;
 /// The most that can be configured: a process has no ports for more, and few systems grant the
 /// files.
-const MOST_SITE_CONNECTIONS: usize = 65_536;
+const MAX_SITE_CONNECTIONS: usize = 65_536;
 
 /// The subscribers' listener.
 #[derive(Debug)]
@@ -35,11 +35,11 @@ pub struct Site {
     /// The set-up number that a refusal tells to call (`W2`).
     pub set_up_number: PhoneNumber,
     /// Where the proxies are whose `X-Forwarded-For` is believed.
-    pub proxies: Vec<Network>,
+    pub trusted_proxies: Vec<Network>,
     /// The most connections at once.
-    pub connections: usize,
+    pub max_connections: usize,
     /// The most of them from one address, or /56 of IPv6, that is no proxy.
-    pub connections_by_address: usize,
+    pub max_connections_per_address: usize,
     /// New connections a minute from one address; none if `off`.
     pub connection_rate: Option<NonZeroU32>,
     /// TLS handshakes a minute with one address; none if `off`.
@@ -60,10 +60,10 @@ pub(super) fn read(reader: &mut Reader) -> Option<Site> {
     let listen: Option<SocketAddr> = reader.or_default("site.listen", "127.0.0.1:8443");
     let tls = match (reader.path("site.certificate_file"), reader.path("site.key_file")) {
         (Some(certificate), Some(key)) => {
-            reader.guard("site.key_file", &key);
+            reader.record_secret_file("site.key_file", &key);
             let tls = Tls { certificate, key };
             for mistake in Files::read(&tls).certified(&tls).err().into_iter().flatten() {
-                reader.mistake(mistake);
+                reader.error(mistake);
             }
             Some(tls)
         }
@@ -78,21 +78,25 @@ pub(super) fn read(reader: &mut Reader) -> Option<Site> {
     }
     let hsts_subdomains = reader.or_default("site.hsts_subdomains", "false");
     let set_up_number = reader.or_default("site.set_up_number", rules::SET_UP_NUMBER);
-    let proxies = reader.list("site.proxies");
-    let connections = reader.count("site.connections", SITE_CONNECTIONS, MOST_SITE_CONNECTIONS);
-    let most = connections.unwrap_or(MOST_SITE_CONNECTIONS);
-    let by_address =
-        reader.count("site.connections_by_address", CONNECTIONS_BY_ADDRESS.min(most), most);
-    let connection_rate = reader.limit("site.connection_rate", CONNECTION_RATE);
-    let handshake_rate = reader.limit("site.handshake_rate", HANDSHAKE_RATE);
+    let proxies = reader.list("site.trusted_proxies");
+    let connections =
+        reader.count("site.max_connections", DEFAULT_MAX_CONNECTIONS, MAX_SITE_CONNECTIONS);
+    let most = connections.unwrap_or(MAX_SITE_CONNECTIONS);
+    let by_address = reader.count(
+        "site.max_connections_per_address",
+        DEFAULT_MAX_CONNECTIONS_PER_ADDRESS.min(most),
+        most,
+    );
+    let connection_rate = reader.limit("site.connection_rate", DEFAULT_CONNECTION_RATE);
+    let handshake_rate = reader.limit("site.handshake_rate", DEFAULT_HANDSHAKE_RATE);
     Some(Site {
         listen: listen?,
         tls,
         hsts_subdomains: hsts_subdomains?,
         set_up_number: set_up_number?,
-        proxies: proxies?,
-        connections: connections?,
-        connections_by_address: by_address?,
+        trusted_proxies: proxies?,
+        max_connections: connections?,
+        max_connections_per_address: by_address?,
         connection_rate: connection_rate?,
         handshake_rate: handshake_rate?,
     })

@@ -22,8 +22,8 @@ fn mistakes(file: Option<&Path>, variables: Vec<(String, String)>) -> Vec<String
 #[test]
 fn defaults_are_the_rules() {
     let config = load(None, enough()).unwrap();
-    assert_eq!(config.call.first_digit, rules::FIRST_DIGIT_TIMEOUT);
-    assert_eq!(config.session.idle, rules::SESSION_IDLE_TIMEOUT);
+    assert_eq!(config.call.first_digit_timeout, rules::FIRST_DIGIT_TIMEOUT);
+    assert_eq!(config.session.idle_timeout, rules::SESSION_IDLE_TIMEOUT);
     assert_eq!(config.login.limit.map(u32::from), Some(rules::LOGIN_POINTS_PER_MINUTE));
     assert_eq!(config.site.listen.port(), 8443);
 }
@@ -56,7 +56,7 @@ fn r_another_machine_is_spoken_to_in_the_clear_only_if_that_is_said_in_words() {
         ("ari.url", ("KARIPASS_ARI_URL", "http://192.0.2.1:8088")),
     ] {
         let found = mistakes(None, with(&[more]));
-        let told = format!("{key}: another machine is spoken to in the clear");
+        let told = format!("{key}: the connection to another machine is not encrypted");
         assert!(found.len() == 1 && found[0].starts_with(&told), "{found:?}");
         let insecure = ["KARIPASS_DATABASE_INSECURE", "KARIPASS_ARI_INSECURE"];
         load(None, with(&[more, (insecure[0], "true"), (insecure[1], "true")])).unwrap();
@@ -110,7 +110,7 @@ fn every_mistake_is_named_at_once_and_no_value_is_repeated() {
     let file = folder.path().join("karipass.toml");
     std::fs::write(
         &file,
-        "[ari]\nurl = \"secret-nonsense\"\npasword = \"secret\"\n[call]\nlimit_s = -1\n[site]\nlisten = \"0.0.0.0:1\"\n",
+        "[ari]\nurl = \"secret-nonsense\"\npasword = \"secret\"\n[call]\nmax_duration_s = -1\n[site]\nlisten = \"0.0.0.0:1\"\n",
     )
     .unwrap();
     let found = mistakes(Some(&file), variables(&[("KARIPASS_LOGIN_LIMITT", "secret")]));
@@ -119,7 +119,7 @@ fn every_mistake_is_named_at_once_and_no_value_is_repeated() {
         "ari.pasword",
         "ari.user",
         "ari.password",
-        "call.limit_s",
+        "call.max_duration_s",
         "site.listen",
         "database.url",
         "hashing.keys",
@@ -189,7 +189,9 @@ fn w7_without_a_certificate_only_loopback() {
 #[test]
 fn debug_shows_no_secret() {
     let shown = format!("{:?}", load(None, enough()).unwrap());
-    assert!(!shown.contains("secret") && !shown.contains("AAAA"), "{shown}");
+    for secret in ["ari-secret", "db-secret", "AAAA"] {
+        assert!(!shown.contains(secret), "{shown}");
+    }
 }
 
 fn with(pairs: &[(&str, &str)]) -> Vec<(String, String)> {
@@ -248,12 +250,16 @@ fn a_value_that_is_none_is_named_in_plain_words() {
     for (variable, value, mistake) in [
         ("KARIPASS_ARI_URL", "x", "ari.url: not a URL"),
         ("KARIPASS_SITE_LISTEN", "x", "site.listen: not an address such as 127.0.0.1:8443"),
-        ("KARIPASS_LOG_JSON", "x", "log.json: not true or false"),
+        ("KARIPASS_LOG_FORMAT", "x", "log.format: not text or json"),
         ("KARIPASS_LOG_FILTER", "a=b=c", "log.filter: not a filter such as info or karipass=debug"),
         ("KARIPASS_SITE_SET_UP_NUMBER", "x", "site.set_up_number: not a national telephone number"),
-        ("KARIPASS_DATABASE_CONNECTIONS", "x", "database.connections: not a whole number"),
-        ("KARIPASS_DATABASE_CONNECTIONS", "0", "database.connections: not from 1 to 1000"),
-        ("KARIPASS_DATABASE_CONNECTIONS", "1001", "database.connections: not from 1 to 1000"),
+        ("KARIPASS_DATABASE_MAX_CONNECTIONS", "x", "database.max_connections: not a whole number"),
+        ("KARIPASS_DATABASE_MAX_CONNECTIONS", "0", "database.max_connections: not from 1 to 1000"),
+        (
+            "KARIPASS_DATABASE_MAX_CONNECTIONS",
+            "1001",
+            "database.max_connections: not from 1 to 1000",
+        ),
         (
             "KARIPASS_DATABASE_OWNER_URL",
             "x",
@@ -274,21 +280,21 @@ fn proxies_are_a_list_in_the_file_and_in_the_variable() {
     let file = folder.path().join("karipass.toml");
     for (text, held) in [
         ("", &[][..]),
-        ("proxies = []", &[]),
-        ("proxies = \"192.0.2.1\"", &["192.0.2.1"]),
-        ("proxies = [\"192.0.2.1\", \"2001:db8::/32\"]", &["192.0.2.1", "2001:db8::/32"]),
+        ("trusted_proxies = []", &[]),
+        ("trusted_proxies = \"192.0.2.1\"", &["192.0.2.1"]),
+        ("trusted_proxies = [\"192.0.2.1\", \"2001:db8::/32\"]", &["192.0.2.1", "2001:db8::/32"]),
     ] {
         std::fs::write(&file, format!("[site]\n{text}\n")).unwrap();
         let held: Vec<Network> = held.iter().map(|network| network.parse().unwrap()).collect();
-        assert_eq!(load(Some(&file), enough()).unwrap().site.proxies, held, "{text}");
+        assert_eq!(load(Some(&file), enough()).unwrap().site.trusted_proxies, held, "{text}");
     }
-    let given = with(&[("KARIPASS_SITE_PROXIES", "198.51.100.0/24, ::1")]);
+    let given = with(&[("KARIPASS_SITE_TRUSTED_PROXIES", "198.51.100.0/24, ::1")]);
     let held = ["198.51.100.0/24", "::1"].map(|network| network.parse().unwrap());
-    assert_eq!(load(Some(&file), given).unwrap().site.proxies, held);
+    assert_eq!(load(Some(&file), given).unwrap().site.trusted_proxies, held);
 
-    std::fs::write(&file, "[site]\nproxies = [\"192.0.2.1/24\", 7]\nlisten = [\"x\"]\n").unwrap();
-    let network =
-        "site.proxies: not a list of addresses and networks such as 192.0.2.1 or 2001:db8::/32";
+    std::fs::write(&file, "[site]\ntrusted_proxies = [\"192.0.2.1/24\", 7]\nlisten = [\"x\"]\n")
+        .unwrap();
+    let network = "site.trusted_proxies: not a list of addresses and networks such as 192.0.2.1 or 2001:db8::/32";
     let list = "site.listen: a list is not expected here";
     assert_eq!(mistakes(Some(&file), enough()), [list, network]);
 }
@@ -296,11 +302,15 @@ fn proxies_are_a_list_in_the_file_and_in_the_variable() {
 #[test]
 fn seconds_are_bound() {
     for (variable, key, most) in [
-        ("KARIPASS_CALL_FIRST_DIGIT_S", "call.first_digit_s", 60),
-        ("KARIPASS_CALL_INTER_DIGIT_S", "call.inter_digit_s", 60),
-        ("KARIPASS_CALL_LIMIT_S", "call.limit_s", dialog::MAX_CALL_LIMIT.as_secs()),
-        ("KARIPASS_STOP_CALLS_S", "stop.calls_s", 86400),
-        ("KARIPASS_SESSION_IDLE_S", "session.idle_s", rules::MAX_SESSION_LIFETIME.as_secs()),
+        ("KARIPASS_CALL_FIRST_DIGIT_TIMEOUT_S", "call.first_digit_timeout_s", 60),
+        ("KARIPASS_CALL_INTER_DIGIT_TIMEOUT_S", "call.inter_digit_timeout_s", 60),
+        ("KARIPASS_CALL_MAX_DURATION_S", "call.max_duration_s", dialog::MAX_CALL_LIMIT.as_secs()),
+        ("KARIPASS_SHUTDOWN_CALL_GRACE_S", "shutdown.call_grace_s", 86400),
+        (
+            "KARIPASS_SESSION_IDLE_TIMEOUT_S",
+            "session.idle_timeout_s",
+            rules::MAX_SESSION_LIFETIME.as_secs(),
+        ),
     ] {
         assert!(load(None, with(&[(variable, &most.to_string())])).is_ok());
         for value in ["1e19", "inf", "NaN", "0", "1e-30", &(most + 1).to_string()] {
@@ -314,12 +324,12 @@ fn seconds_are_bound() {
 
 #[test]
 fn calls_have_two_minutes_to_finish_and_the_site_five_seconds_or_none() {
-    let stop = load(None, enough()).unwrap().stop;
-    assert_eq!((stop.calls.as_secs(), stop.notice.as_secs()), (120, 5));
-    let notice = |value| with(&[("KARIPASS_STOP_NOTICE_S", value)]);
-    assert!(load(None, notice("0")).unwrap().stop.notice.is_zero());
+    let stop = load(None, enough()).unwrap().shutdown;
+    assert_eq!((stop.call_grace.as_secs(), stop.drain.as_secs()), (120, 5));
+    let notice = |value| with(&[("KARIPASS_SHUTDOWN_DRAIN_S", value)]);
+    assert!(load(None, notice("0")).unwrap().shutdown.drain.is_zero());
     for value in ["-1", "86401", "x"] {
-        let mistake = "stop.notice_s: not a number of seconds from 0 to 86400";
+        let mistake = "shutdown.drain_s: not a number of seconds from 0 to 86400";
         assert_eq!(mistakes(None, notice(value)), [mistake]);
     }
 }
@@ -328,17 +338,18 @@ fn calls_have_two_minutes_to_finish_and_the_site_five_seconds_or_none() {
 fn b3_one_address_has_128_connections_unless_told_otherwise() {
     let site = |given: &[(&str, &str)]| {
         let site = load(None, with(given)).unwrap().site;
-        (site.connections, site.connections_by_address)
+        (site.max_connections, site.max_connections_per_address)
     };
-    let (all, each) = ("KARIPASS_SITE_CONNECTIONS", "KARIPASS_SITE_CONNECTIONS_BY_ADDRESS");
+    let (all, each) =
+        ("KARIPASS_SITE_MAX_CONNECTIONS", "KARIPASS_SITE_MAX_CONNECTIONS_PER_ADDRESS");
     assert_eq!(site(&[]), (4096, 128));
     assert_eq!(site(&[(all, "1")]), (1, 1));
     assert_eq!(site(&[(all, "100"), (each, "100")]), (100, 100));
     for (given, mistake) in [
-        (vec![(all, "0")], "site.connections: not from 1 to 65536"),
-        (vec![(all, "many")], "site.connections: not a whole number"),
-        (vec![(all, "9"), (each, "10")], "site.connections_by_address: not from 1 to 9"),
-        (vec![(each, "0")], "site.connections_by_address: not from 1 to 4096"),
+        (vec![(all, "0")], "site.max_connections: not from 1 to 65536"),
+        (vec![(all, "many")], "site.max_connections: not a whole number"),
+        (vec![(all, "9"), (each, "10")], "site.max_connections_per_address: not from 1 to 9"),
+        (vec![(each, "0")], "site.max_connections_per_address: not from 1 to 4096"),
     ] {
         assert_eq!(mistakes(None, with(&given)), [mistake]);
     }
@@ -365,11 +376,12 @@ fn of_an_unreadable_file_only_that_is_said() {
 #[test]
 fn a_callers_and_a_trunks_share_are_of_all_calls() {
     let shares = |variables: &[(&str, &str)]| {
-        load(None, with(variables))
-            .map(|config| (config.call.most, config.call.max_per_caller, config.call.max_per_trunk))
+        load(None, with(variables)).map(|config| {
+            (config.call.max_concurrent, config.call.max_per_caller, config.call.max_per_trunk)
+        })
     };
     assert_eq!(shares(&[]).unwrap(), (250, 5, 225));
-    assert_eq!(shares(&[("KARIPASS_CALL_MOST", "3")]).unwrap(), (3, 3, 3));
+    assert_eq!(shares(&[("KARIPASS_CALL_MAX_CONCURRENT", "3")]).unwrap(), (3, 3, 3));
     assert_eq!(shares(&[("KARIPASS_CALL_MAX_PER_TRUNK", "250")]).unwrap(), (250, 5, 250));
     for key in ["call.max_per_caller", "call.max_per_trunk"] {
         let variable = format!("KARIPASS_{}", key.replace('.', "_").to_uppercase());

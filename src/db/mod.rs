@@ -204,7 +204,7 @@ impl Db {
     /// # Errors
     /// [`NotAConnectionString`].
     pub fn for_daemon(database: &Database) -> Result<Self, NotAConnectionString> {
-        Self::new(&database.url, database.connections, rules::STORE_TIMEOUT, ANY_NUMBER)
+        Self::new(&database.url, database.max_connections, rules::STORE_TIMEOUT, ANY_NUMBER)
     }
 
     /// The operator's view, with the owner's rights if they are configured.

@@ -79,11 +79,11 @@ impl Site {
             refusals: Refusals::default(),
             seals: Seals::new(&config.hashing.keys),
             hsts: if config.site.hsts_subdomains { Hsts::Subdomains } else { Hsts::Host },
-            idle: config.session.idle,
-            audit_kept: config.audit.kept,
+            idle: config.session.idle_timeout,
+            audit_kept: config.audit.retention,
             refusal: problem::refusal(config.site.set_up_number),
             set_up_number: config.site.set_up_number,
-            proxies: config.site.proxies.clone(),
+            proxies: config.site.trusted_proxies.clone(),
         };
         Self { inner: Arc::new(inner) }
     }

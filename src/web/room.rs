@@ -62,8 +62,11 @@ impl Room {
     #[must_use]
     pub fn for_subscribers(site: &Site) -> Self {
         let rates = Rates::new(site.connection_rate, site.handshake_rate);
-        let (all, each) = (site.connections, site.connections_by_address);
-        Self { rates: Arc::new(rates), ..Self::new("site", all, each, site.proxies.clone()) }
+        let (all, each) = (site.max_connections, site.max_connections_per_address);
+        Self {
+            rates: Arc::new(rates),
+            ..Self::new("site", all, each, site.trusted_proxies.clone())
+        }
     }
 
     /// For the operators' listener.

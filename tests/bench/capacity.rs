@@ -28,7 +28,7 @@ const NO_COUNT: &str = "10000";
 /// The rate at which all succeed, what becomes of more, and what is left of it afterwards.
 pub fn measure() -> Result<Vec<Figure>> {
     let callers = callers(MOST);
-    let system = System::start(&callers, &[("KARIPASS_CALL_MOST", NO_COUNT)])?;
+    let system = System::start(&callers, &[("KARIPASS_CALL_MAX_CONCURRENT", NO_COUNT)])?;
     let call = |calls: u32, rate| system.calls(SET_UP_NUMBER, &callers[..calls as usize], rate);
     let at = |rate: u32| {
         let reactions = call(rate * LASTS_S, rate)?;

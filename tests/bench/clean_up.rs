@@ -34,7 +34,7 @@ pub fn measure() -> Result<Vec<Figure>> {
     runtime.block_on(fill(&superuser))?;
     println!("{ROWS} sessions were made in {:.0} s", began.elapsed().as_secs_f64());
     let url = Secret::from(database.daemon_url);
-    let store = Db::for_daemon(&Configured { url, owner_url: None, connections: 2 })?;
+    let store = Db::for_daemon(&Configured { url, owner_url: None, max_connections: 2 })?;
     // The first one connects.
     sweep(&runtime, &store)?;
     let mut looks = (0..LOOKS).map(|_| sweep(&runtime, &store)).collect::<Result<Vec<_>>>()?;

@@ -56,7 +56,7 @@ impl System {
         let setup =
             daemon::Setup::new(karipass, folder.path().join("daemon"), &asterisk, &database)?
                 .variable("KARIPASS_LOGIN_LIMIT", "off")
-                .variable("KARIPASS_SITE_CONNECTIONS_BY_ADDRESS", "2048")
+                .variable("KARIPASS_SITE_MAX_CONNECTIONS_PER_ADDRESS", "2048")
                 .variable("KARIPASS_SITE_CONNECTION_RATE", "off")
                 .variable("KARIPASS_SITE_HANDSHAKE_RATE", "off")
                 .in_its_own_session();

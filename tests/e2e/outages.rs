@@ -142,7 +142,7 @@ pub fn until_ready_is(operators: SocketAddr, status: u16, said: &str) -> Result<
 }
 
 fn limited(installation: &Installation) -> Result<()> {
-    let system = System::start(installation, &[("KARIPASS_CALL_LIMIT_S", "5")])?;
+    let system = System::start(installation, &[("KARIPASS_CALL_MAX_DURATION_S", "5")])?;
     let story = Story::new(&system)?;
     let begun = Instant::now();
     let mut call = story.contract_calls()?;

@@ -34,7 +34,7 @@ const ANSWERED_SOON: (&str, &str) = ("globals.conf", "KARIPASS_ANSWER_SECONDS = 
 const ANSWERED_LATE: (&str, &str) = ("globals.conf", "KARIPASS_ANSWER_SECONDS = 120\n");
 /// A daemon that is told to stop does so at once.
 const AT_ONCE: [(&str, &str); 2] =
-    [("KARIPASS_STOP_NOTICE_S", "0"), ("KARIPASS_STOP_CALLS_S", "0.1")];
+    [("KARIPASS_SHUTDOWN_DRAIN_S", "0"), ("KARIPASS_SHUTDOWN_CALL_GRACE_S", "0.1")];
 const A: (&str, &str) = ("KARIPASS_ARI_APP", "karipass-a");
 const B: (&str, &str) = ("KARIPASS_ARI_APP", "karipass-b");
 
@@ -238,7 +238,7 @@ fn adopted(installation: &Installation) -> Result<()> {
 }
 
 fn most(installation: &Installation) -> Result<()> {
-    let system = System::start(installation, &[("KARIPASS_CALL_MOST", "1")])?;
+    let system = System::start(installation, &[("KARIPASS_CALL_MAX_CONCURRENT", "1")])?;
     let story = Story::new(&system)?;
     let mut first = story.contract_calls()?;
     first.hears("menu")?;
@@ -250,7 +250,7 @@ fn most(installation: &Installation) -> Result<()> {
 }
 
 fn orphaned(installation: &Installation) -> Result<()> {
-    let system = System::start(installation, &[("KARIPASS_CALL_LIMIT_S", "10")])?;
+    let system = System::start(installation, &[("KARIPASS_CALL_MAX_DURATION_S", "10")])?;
     let story = Story::new(&system)?;
     let answered = Instant::now();
     let mut call = story.contract_calls()?;

@@ -33,7 +33,7 @@ pub struct System {
 
 /// Silence as short as a busy machine can still tell from keying.
 pub const SHORT: [(&str, &str); 2] =
-    [("KARIPASS_CALL_FIRST_DIGIT_S", "3"), ("KARIPASS_CALL_INTER_DIGIT_S", "2")];
+    [("KARIPASS_CALL_FIRST_DIGIT_TIMEOUT_S", "3"), ("KARIPASS_CALL_INTER_DIGIT_TIMEOUT_S", "2")];
 
 impl System {
     /// Starts all three; `variables` are the daemon's.
@@ -53,7 +53,7 @@ impl System {
         let (asterisk, database) = (&self.asterisk, &self.database);
         let mut setup = daemon::Setup::new(Path::new(KARIPASS), folder, asterisk, database)?
             .variable("KARIPASS_LOGIN_LIMIT", "off")
-            .variable("KARIPASS_SITE_CONNECTIONS_BY_ADDRESS", "2048")
+            .variable("KARIPASS_SITE_MAX_CONNECTIONS_PER_ADDRESS", "2048")
             .variable("KARIPASS_SITE_CONNECTION_RATE", "off")
             .variable("KARIPASS_SITE_HANDSHAKE_RATE", "off")
             .variable("KARIPASS_LOG_FILTER", "trace");

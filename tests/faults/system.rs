@@ -181,7 +181,7 @@ fn setups(
         let mut setup = daemon::Setup::new(Path::new(KARIPASS), &own, asterisk, database)?
             .variable("KARIPASS_ARI_APP", *app)
             .variable("KARIPASS_LOGIN_LIMIT", "off")
-            .variable("KARIPASS_SITE_CONNECTIONS_BY_ADDRESS", "2048")
+            .variable("KARIPASS_SITE_MAX_CONNECTIONS_PER_ADDRESS", "2048")
             .variable("KARIPASS_SITE_CONNECTION_RATE", "off")
             .variable("KARIPASS_SITE_HANDSHAKE_RATE", "off")
             .in_its_own_session();

@@ -146,10 +146,12 @@ async fn r_check_says_which_of_several_asterisks_a_finding_is_about() {
 #[tokio::test(flavor = "multi_thread")]
 async fn r_check_names_every_mistake_of_the_configuration() {
     let mut command = support::database().await.karipass(Path::new(KARIPASS));
-    let ran =
-        run(command.args(["check"]).env("KARIPASS_CALL_LIMIT_S", "-1").env("KARIPASS_TYPO", "1"));
+    let ran = run(command
+        .args(["check"])
+        .env("KARIPASS_CALL_MAX_DURATION_S", "-1")
+        .env("KARIPASS_TYPO", "1"));
     assert_eq!(ran.status, 1, "{ran:?}");
-    for key in ["call.limit_s", "KARIPASS_TYPO"] {
+    for key in ["call.max_duration_s", "KARIPASS_TYPO"] {
         assert!(ran.err.contains(key), "{key} is not named in {ran:?}");
     }
 }

@@ -40,7 +40,7 @@ pub fn configured(database: &Database, variables: &[(&str, &str)]) -> Config {
         ("KARIPASS_DATABASE_URL", &database.daemon_url),
         ("KARIPASS_HASHING_KEYS", KEYS),
         ("KARIPASS_LOGIN_LIMIT", "off"),
-        ("KARIPASS_SITE_CONNECTIONS_BY_ADDRESS", "2048"),
+        ("KARIPASS_SITE_MAX_CONNECTIONS_PER_ADDRESS", "2048"),
         ("KARIPASS_SITE_CONNECTION_RATE", "off"),
         ("KARIPASS_SITE_HANDSHAKE_RATE", "off"),
     ];
@@ -127,7 +127,7 @@ impl Daemon {
             .env("KARIPASS_ARI_URL", format!("http://{}", listen()))
             .env("KARIPASS_HASHING_KEYS", KEYS)
             .env("KARIPASS_LOGIN_LIMIT", "off")
-            .env("KARIPASS_SITE_CONNECTIONS_BY_ADDRESS", "2048")
+            .env("KARIPASS_SITE_MAX_CONNECTIONS_PER_ADDRESS", "2048")
             .env("KARIPASS_SITE_CONNECTION_RATE", "off")
             .env("KARIPASS_SITE_HANDSHAKE_RATE", "off")
             .envs(variables.iter().copied())

@@ -143,7 +143,7 @@ pub fn store_at(url: &str) -> Db {
     Db::for_daemon(&DatabaseConfig {
         url: Secret::from(url.to_owned()),
         owner_url: None,
-        connections: 8,
+        max_connections: 8,
     })
     .unwrap()
 }
@@ -157,7 +157,7 @@ fn configured(database: &Database) -> DatabaseConfig {
     DatabaseConfig {
         url: Secret::from(database.daemon_url.clone()),
         owner_url: Some(Secret::from(database.owner_url.clone())),
-        connections: 8,
+        max_connections: 8,
     }
 }
 

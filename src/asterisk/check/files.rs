@@ -1,4 +1,4 @@
-//! What is wrong in Asterisk's own configuration files, where the operator names their folder (`ari.etc`).
+//! What is wrong in Asterisk's own configuration files, where the operator names their folder (`ari.config_dir`).
 
 use std::path::Path;
 
@@ -13,7 +13,7 @@ const LEAST_WRITE_TIMEOUT: u32 = 1000;
 /// Looks at the files in `etc`; `user` is as whom Asterisk is spoken to.
 pub(super) fn look(etc: &Path, user: &str, expected: Expected<'_>) -> Vec<Finding> {
     if !etc.is_dir() {
-        return vec![Finding::Wrong(format!("ari.etc: {} is no folder", etc.display()))];
+        return vec![Finding::Wrong(format!("ari.config_dir: {} is no folder", etc.display()))];
     }
     let mut findings = Vec::new();
     let mut read = |file: &str| {

@@ -17,9 +17,9 @@ pub(super) fn for_the_site(config: &Config) -> usize {
     }
     let granted = getrlimit(Resource::Nofile).current;
     let granted = granted.map_or(usize::MAX, |files| usize::try_from(files).unwrap_or(usize::MAX));
-    let left = left(granted, config.call.most, config.database.connections);
-    if left < config.site.connections {
-        warn!(granted, left, "too few open files are granted for site.connections");
+    let left = left(granted, config.call.max_concurrent, config.database.max_connections);
+    if left < config.site.max_connections {
+        warn!(granted, left, "too few open files are granted for site.max_connections");
     }
     left
 }

@@ -28,14 +28,14 @@ pub(super) struct Leaving<'a> {
 
 impl Leaving<'_> {
     /// Stops the serving gently at the first signal; returns at the second.
-    pub(super) async fn run(&self, mut signals: Signals, config: config::Stop) {
+    pub(super) async fn run(&self, mut signals: Signals, config: config::Shutdown) {
         signals.next().await;
         info!("a signal has come: no more calls are taken");
         self.manager.tell(News::Stopping);
         self.stop.send_replace(true);
         self.site.part();
         tokio::select! {
-            never = self.end_the_site(config.notice) => match never {},
+            never = self.end_the_site(config.drain) => match never {},
             () = signals.next() => warn!("a second signal has come: leaving at once"),
         }
     }

@@ -10,14 +10,14 @@ use tokio::signal::unix::Signal;
 use tracing::{error, info};
 
 use crate::asterisk::Credentials;
-use crate::config::{Ari, Config, Mistakes};
+use crate::config::{Ari, Config, ConfigErrors};
 use crate::db::Db;
 use crate::hashing::{Dummy, Hasher};
 use crate::web::{Handle, Site};
 
 /// What can be replaced while the daemon serves.
 pub(super) struct Reload<'a> {
-    pub(super) read: &'a dyn Fn() -> Result<Config, Mistakes>,
+    pub(super) read: &'a dyn Fn() -> Result<Config, ConfigErrors>,
     pub(super) hasher: &'a Hasher,
     /// The line's and the site's.
     pub(super) stores: [Db; 2],

@@ -40,7 +40,7 @@ fn impatient(system: &System) -> Result<Daemon> {
     let setup = Setup::new(Path::new(KARIPASS), &folder, &system.asterisk, &system.database)?
         .ari("http://127.0.0.1:9", "unused")
         .variable("KARIPASS_LOGIN_LIMIT", "off")
-        .variable("KARIPASS_SESSION_IDLE_S", IDLE_S.to_string());
+        .variable("KARIPASS_SESSION_IDLE_TIMEOUT_S", IDLE_S.to_string());
     fs::create_dir_all(&folder)?;
     fs::copy(keys, setup.keys())?;
     let mut daemon = Daemon::start_unready(setup)?;

@@ -16,9 +16,9 @@ const KILLS: usize = 20;
 /// From one kill to the next: less than a call takes, so that calls outlive several.
 const KILL_EVERY: Duration = Duration::from_secs(5);
 const STOPPED_FOR: Duration = Duration::from_secs(30);
-/// The defaults of `[stop]`.
+/// The defaults of `[shutdown]`.
 const PATIENT: [(&str, &str); 2] =
-    [("KARIPASS_STOP_NOTICE_S", "5"), ("KARIPASS_STOP_CALLS_S", "120")];
+    [("KARIPASS_SHUTDOWN_DRAIN_S", "5"), ("KARIPASS_SHUTDOWN_CALL_GRACE_S", "120")];
 const ENDED_WITHIN: Duration = Duration::from_secs(130);
 
 pub fn rows() -> Vec<Row> {

@@ -57,7 +57,7 @@ pub fn rows() -> Vec<Row> {
         befalls,
     };
     let failing = Bears { failed_logins: true, ..Bears::default() };
-    let most = vec![("KARIPASS_CALL_MOST", MOST_CALLS.to_owned())];
+    let most = vec![("KARIPASS_CALL_MAX_CONCURRENT", MOST_CALLS.to_owned())];
     vec![
         overload("slow_sockets", "500 slow sockets", Bears::default(), slow_sockets),
         overload("flood_of_logins", "logins at three times capacity", failing, flood),

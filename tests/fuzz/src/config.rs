@@ -9,7 +9,7 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 
-use karipass::config::{self, Config, Mistakes};
+use karipass::config::{self, Config, ConfigErrors};
 
 /// A key file as it should be; the key is nobody's.
 pub const KEYS: &str = "fuzz AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=";
@@ -42,7 +42,7 @@ struct Parts {
 }
 
 impl Parts {
-    fn load(&self, folder: &Path) -> Result<Config, Mistakes> {
+    fn load(&self, folder: &Path) -> Result<Config, ConfigErrors> {
         let file = folder.join("karipass.toml");
         fs::write(&file, &self.file).unwrap();
         fs::write(folder.join("extra"), &self.extra).unwrap();
@@ -56,8 +56,18 @@ impl Parts {
 
     /// Nothing is shown but what is no secret.
     fn are_not_shown(&self, config: &Config) {
-        let Config { ari, site, operators, call, login, session, stop, log, guarded_files, .. } =
-            config;
+        let Config {
+            ari,
+            site,
+            operators,
+            call,
+            login,
+            session,
+            shutdown: stop,
+            log,
+            secret_files: guarded_files,
+            ..
+        } = config;
         let mut open = vec![
             format!("{site:?}"),
             format!("{operators:?}"),
@@ -71,7 +81,7 @@ impl Parts {
         for ari in ari {
             let (url, app, user) = (&ari.url, &ari.app, &ari.user);
             open.extend([format!("{url:?}"), format!("{app:?}"), format!("{user:?}")]);
-            open.extend([&ari.sounds, &ari.etc].map(|folder| format!("{folder:?}")));
+            open.extend([&ari.sounds_dir, &ari.config_dir].map(|folder| format!("{folder:?}")));
         }
         let all = format!("{config:?}");
         let shown = open.iter().fold(all, |shown, open| shown.replace(open, " "));
@@ -80,7 +90,7 @@ impl Parts {
         }
     }
 
-    fn are_not_told(&self, mistakes: &Mistakes, folder: &Path) {
+    fn are_not_told(&self, mistakes: &ConfigErrors, folder: &Path) {
         assert!(!mistakes.0.is_empty() && mistakes.0.iter().all(|mistake| !mistake.is_empty()));
         for value in self.values() {
             let is_told = |mistake: &String| {

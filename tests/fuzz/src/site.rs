@@ -60,7 +60,7 @@ fn site() -> &'static Router {
             ("KARIPASS_DATABASE_URL", "host=/nonexistent user=nobody dbname=none"),
             ("KARIPASS_HASHING_KEYS", crate::config::KEYS),
             ("KARIPASS_LOGIN_LIMIT", "off"),
-            ("KARIPASS_SITE_PROXIES", "127.0.0.0/8"),
+            ("KARIPASS_SITE_TRUSTED_PROXIES", "127.0.0.0/8"),
         ];
         let variables = variables.map(|(name, value)| (name.to_owned(), value.to_owned()));
         let config = config::load(None, variables).unwrap();

@@ -18,8 +18,9 @@ async fn w5_a_token_of_one_door_opens_nothing_at_the_other() {
     let config = site::configured(&scene.database, &[]);
     let store = Db::for_daemon(&config.database).unwrap();
     let token = site::unsealed(&scene.token(NUMBER, RIGHT).await);
-    let state =
-        async |door| login::look_up(&store, &token, door, config.session.idle).await.unwrap();
+    let state = async |door| {
+        login::look_up(&store, &token, door, config.session.idle_timeout).await.unwrap()
+    };
     assert!(matches!(state(Door::Api).await, SessionState::Live(_)));
     assert_eq!(state(Door::Pages).await, SessionState::None);
     // The other way: what the pages gave is no bearer token.
@@ -153,8 +154,9 @@ async fn w5_an_idle_session_is_told_from_none_and_never_revived() {
     let store = Db::for_daemon(&config.database).unwrap();
     let bearer = scene.token(NUMBER, RIGHT).await;
     let token = site::unsealed(&bearer);
-    let state =
-        async || login::look_up(&store, &token, Door::Api, config.session.idle).await.unwrap();
+    let state = async || {
+        login::look_up(&store, &token, Door::Api, config.session.idle_timeout).await.unwrap()
+    };
     let aged = "UPDATE session SET last_seen_at = last_seen_at - interval '15 minutes'";
     scene.owner.batch_execute(aged).await.unwrap();
     for _ in 0..2 {

@@ -95,7 +95,7 @@ async fn w6_a_form_carries_its_version_and_a_later_change_refuses_it() {
         id: AttemptId::draw(&mut rand::rng()),
         may_void: true,
     };
-    let idle = config.session.idle;
+    let idle = config.session.idle_timeout;
     let login::Verdict::Accepted(token, standing) =
         login::log_in(&store, hasher, attempt, idle).await.unwrap()
     else {

@@ -71,7 +71,7 @@ async fn w5_a_session_ends_idle_for_15_minutes_or_after_12_hours() {
         owner.batch_execute("DELETE FROM session").await.unwrap();
     }
     // Configurable.
-    let short = Service::start(&database, &[("KARIPASS_SESSION_IDLE_S", "30")]).await;
+    let short = Service::start(&database, &[("KARIPASS_SESSION_IDLE_TIMEOUT_S", "30")]).await;
     let token = caller.log_in(&short.base, NUMBER, RIGHT).await.token();
     let sql = "UPDATE session SET last_seen_at = last_seen_at - interval '30 seconds'";
     owner.batch_execute(sql).await.unwrap();

@@ -116,7 +116,7 @@ async fn check_finds_what_stands_in_asterisks_files_alone() {
     let is_told = |text: &str| text.contains("ari.conf was not seen whole");
     assert!(matches!(&found[..], [Finding::Doubtful(text)] if is_told(text)), "{found:#?}");
     let found = findings_with(&fake, Some(&etc.path().join("none"))).await;
-    assert!(found.len() == 1 && names(&found, &["ari.etc", "no folder"]), "{found:#?}");
+    assert!(found.len() == 1 && names(&found, &["ari.config_dir", "no folder"]), "{found:#?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -181,7 +181,7 @@ async fn check_doubts_a_sound_in_two_formats() {
 #[tokio::test(flavor = "multi_thread")]
 async fn check_says_what_it_cannot_see_without_the_files() {
     let found = findings_with(&healthy().await, None).await;
-    let is_told = |text: &str| text.contains("set ari.etc");
+    let is_told = |text: &str| text.contains("set ari.config_dir");
     assert!(matches!(&found[..], [Finding::Doubtful(text)] if is_told(text)), "{found:#?}");
 }
 
@@ -290,7 +290,7 @@ async fn findings_now(fake: &FakeAsterisk, etc: Option<&Path>) -> Vec<Finding> {
     let (user, password) = ("karipass".to_owned(), Secret::from("ari-secret".to_owned()));
     let url = fake.url().parse().unwrap();
     let (app, etc) = ("karipass".to_owned(), etc.map(Path::to_path_buf));
-    let ari = Ari { url, app, user, password, ca_file: None, sounds: None, etc };
+    let ari = Ari { url, app, user, password, ca_file: None, sounds_dir: None, config_dir: etc };
     let set_up_number = "0664806430".parse().unwrap();
     check(&ari, Expected { app: "karipass", set_up_number, media_networks: &[] }).await
 }

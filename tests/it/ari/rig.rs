@@ -126,8 +126,8 @@ impl Rig {
                 user: "karipass".to_owned(),
                 password: Secret::from("ari-secret".to_owned()),
                 ca_file: None,
-                sounds: plan.sounds.clone(),
-                etc: None,
+                sounds_dir: plan.sounds.clone(),
+                config_dir: None,
             })
             .collect();
         let store = plan.store.unwrap_or_else(|| support::daemon_store(&database));
@@ -221,7 +221,7 @@ impl Drop for Rig {
 pub fn unreachable_store() -> Db {
     let url = "host=/nonexistent dbname=karipass user=karipass password=x";
     let url = Secret::from(url.to_owned());
-    Db::for_daemon(&DatabaseConfig { url, owner_url: None, connections: 2 }).unwrap()
+    Db::for_daemon(&DatabaseConfig { url, owner_url: None, max_connections: 2 }).unwrap()
 }
 
 /// Waits until something is so.

@@ -12,8 +12,10 @@ async fn a_the_address_behind_a_proxy_is_limited_and_audited() {
     let owner = database.owner().await.unwrap();
     site::contract(&owner, "line").await;
     site::credential(&owner, NUMBER, "password").await;
-    let variables =
-        [("KARIPASS_SITE_PROXIES", "127.0.0.0/8,10.0.0.0/8"), ("KARIPASS_LOGIN_LIMIT", "5")];
+    let variables = [
+        ("KARIPASS_SITE_TRUSTED_PROXIES", "127.0.0.0/8,10.0.0.0/8"),
+        ("KARIPASS_LOGIN_LIMIT", "5"),
+    ];
     let service = Service::start(&database, &variables).await;
     // Whatever the client itself has written before, it is one address that is limited.
     assert_eq!(log_in(&service, WRONG, &["198.51.100.9, 192.0.2.1, 10.0.0.2"]).await.status, 401);
@@ -34,7 +36,7 @@ async fn a_nobody_else_can_take_another_address() {
     let owner = database.owner().await.unwrap();
     site::contract(&owner, "line").await;
     site::credential(&owner, NUMBER, "password").await;
-    let variables = [("KARIPASS_SITE_PROXIES", "127.0.0.2"), ("KARIPASS_LOGIN_LIMIT", "1")];
+    let variables = [("KARIPASS_SITE_TRUSTED_PROXIES", "127.0.0.2"), ("KARIPASS_LOGIN_LIMIT", "1")];
     let service = Service::start(&database, &variables).await;
     let caller = Caller::new();
     let body = json!({ "number": NUMBER, "password": RIGHT });

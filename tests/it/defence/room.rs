@@ -119,9 +119,9 @@ async fn a_a_full_site_closes_who_comes_and_serves_who_comes_later() {
 /// So many connections, and so many of one address.
 fn limits(all: &'static str, each: &'static str) -> [(&'static str, &'static str); 3] {
     [
-        ("KARIPASS_SITE_CONNECTIONS", all),
-        ("KARIPASS_SITE_CONNECTIONS_BY_ADDRESS", each),
-        ("KARIPASS_SITE_PROXIES", "127.0.0.9"),
+        ("KARIPASS_SITE_MAX_CONNECTIONS", all),
+        ("KARIPASS_SITE_MAX_CONNECTIONS_PER_ADDRESS", each),
+        ("KARIPASS_SITE_TRUSTED_PROXIES", "127.0.0.9"),
     ]
 }
 

@@ -39,11 +39,11 @@ async fn no_secret_is_in_the_log_at_trace() {
     site::credential(&owner, NUMBER, "temporary").await;
     let caller = Caller::new();
     let keys = format!("new BBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBA=\n{}", site::KEYS);
-    for json in ["false", "true"] {
+    for format in ["text", "json"] {
         site::credential(&owner, NUMBER, "temporary").await;
         let trace = [
             ("KARIPASS_LOG_FILTER", "trace,tokio_postgres::query=trace"),
-            ("KARIPASS_LOG_JSON", json),
+            ("KARIPASS_LOG_FORMAT", format),
             ("KARIPASS_HASHING_KEYS", &keys),
         ];
         let daemon = Daemon::start(&database, &trace);

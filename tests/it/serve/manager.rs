@@ -100,7 +100,7 @@ fn systemd_waits_for_calls_by_the_sample_unit() {
         unit.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix('=')).expect(name)
     };
     let waits = Duration::from_secs(setting("TimeoutStopSec").parse().unwrap());
-    assert!(waits > karipass::config::STOP_CALLS, "{waits:?}");
+    assert!(waits > karipass::config::DEFAULT_CALL_GRACE, "{waits:?}");
     assert_eq!((setting("Type"), setting("Restart")), ("notify", "always"));
     assert!(setting("WatchdogSec").parse::<u64>().unwrap() > 0);
 }

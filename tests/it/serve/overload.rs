@@ -39,7 +39,7 @@ async fn overload_calls_go_on_beside_slow_connections_and_a_flood_of_logins() {
 /// The pool of the site has one connection, and a login keeps it.
 #[tokio::test(flavor = "multi_thread")]
 async fn overload_logins_that_hold_the_store_leave_calls_theirs() {
-    let whole = Whole::ready(&[("KARIPASS_DATABASE_CONNECTIONS", "1")]).await;
+    let whole = Whole::ready(&[("KARIPASS_DATABASE_MAX_CONNECTIONS", "1")]).await;
     whole.owner.batch_execute("BEGIN; LOCK TABLE session").await.unwrap();
     let (caller, base) = (whole.caller.clone(), whole.daemon.base.clone());
     let login = tokio::spawn(async move { caller.log_in(&base, NUMBER, RIGHT).await.status });

@@ -11,14 +11,14 @@ use super::{TRUSTED, Whole};
 use crate::site::{NUMBER, RIGHT, WRONG};
 use crate::support::{until, until_locked_out, within};
 
-const NO_NOTICE: (&str, &str) = ("KARIPASS_STOP_NOTICE_S", "0");
+const NO_NOTICE: (&str, &str) = ("KARIPASS_SHUTDOWN_DRAIN_S", "0");
 /// From a signal without a notice: 5 s for hashes, and the store's last word.
 const ENDED_WITHIN: Duration = Duration::from_secs(12);
 
 #[tokio::test(flavor = "multi_thread")]
 async fn stop_the_site_ends_after_the_notice_and_the_operators_last() {
     const NOTICE: Duration = Duration::from_secs(1);
-    let mut whole = Whole::ready(&[("KARIPASS_STOP_NOTICE_S", "1")]).await;
+    let mut whole = Whole::ready(&[("KARIPASS_SHUTDOWN_DRAIN_S", "1")]).await;
     whole.fake.call("order.1", &TRUSTED);
     whole.fake.playing("order.1", "menu").await;
     let stopped = clock::now();
@@ -37,7 +37,7 @@ async fn stop_the_site_ends_after_the_notice_and_the_operators_last() {
 /// A notice that is not over by the test's end.
 #[tokio::test(flavor = "multi_thread")]
 async fn stop_readyz_falls_first_and_the_site_goes_on() {
-    let mut whole = Whole::ready(&[("KARIPASS_STOP_NOTICE_S", "600")]).await;
+    let mut whole = Whole::ready(&[("KARIPASS_SHUTDOWN_DRAIN_S", "600")]).await;
     let token = whole.caller.log_in(&whole.daemon.base, NUMBER, RIGHT).await.token();
     let kept = whole.caller.session(&whole.daemon.base, &token).await;
     assert_eq!(kept.headers.get(CONNECTION), None);
@@ -75,7 +75,7 @@ async fn stop_a_call_under_way_is_heard_out() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn stop_calls_end_when_their_time_is_over() {
-    let given = [NO_NOTICE, ("KARIPASS_STOP_CALLS_S", "1.5")];
+    let given = [NO_NOTICE, ("KARIPASS_SHUTDOWN_CALL_GRACE_S", "1.5")];
     let mut whole = Whole::ready(&given).await;
     whole.fake.call("late.1", &TRUSTED);
     whole.fake.playing("late.1", "menu").await;
@@ -93,7 +93,7 @@ async fn stop_a_second_signal_leaves_at_once() {
     whole.fake.playing("cut.1", "menu").await;
     whole.terminate();
     until("readyz to fall", async || whole.readyz().await.0 == 503).await;
-    // Far sooner than `stop.calls_s` would let it.
+    // Far sooner than `shutdown.call_grace_s` would let it.
     whole.terminate();
     whole.has_ended().await;
     assert!(whole.daemon.log().contains("a second signal has come"));

@@ -113,14 +113,14 @@ impl Setup {
         let (sounds, etc) = (self.sounds.display(), self.etc.display());
         format!(
             "[ari]\nurl = \"{ari_url}\"\nuser = \"{ARI_USER}\"\npassword_file = \"ari.password\"\n\
-             sounds = \"{sounds}\"\netc = \"{etc}\"\n\n\
+             sounds_dir = \"{sounds}\"\nconfig_dir = \"{etc}\"\n\n\
              [database]\nurl_file = \"database.url\"\n{owner}\n\
              [call]\nmedia_networks = [\"carrier={CARRIER}\"]\n\n\
              [hashing]\nkeys_file = \"hash.keys\"\n\n\
              [site]\nlisten = \"127.0.0.1:{https}\"\ncertificate_file = \"certificate.pem\"\n\
              key_file = \"key.pem\"\n\n\
              [operators]\nlisten = \"127.0.0.1:{operators}\"\n\n\
-             [stop]\nnotice_s = 0\ncalls_s = 10\n"
+             [shutdown]\ndrain_s = 0\ncall_grace_s = 10\n"
         )
     }
 

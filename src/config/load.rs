@@ -10,7 +10,8 @@ use std::time::Duration;
 use zeroize::Zeroizing;
 
 use super::platform::is_set_by_platform;
-use super::{MediaNetwork, Mistakes, Network, Secret};
+use super::renamed::new_name;
+use super::{ConfigErrors, LogFormat, MediaNetwork, Network, Secret};
 use domain::phone_number::PhoneNumber;
 
 const PREFIX: &str = "KARIPASS_";
@@ -18,59 +19,63 @@ const PREFIX: &str = "KARIPASS_";
 const CONFIG_VARIABLE: &str = "KARIPASS_CONFIG";
 
 /// A value that is written as text, and what a person is told to write.
-pub(super) trait Written: FromStr {
+pub(super) trait ConfigValue: FromStr {
     /// What follows "not".
-    const EXPECTED: &str;
+    const DESCRIPTION: &str;
 }
 
-impl Written for String {
-    const EXPECTED: &str = "a text";
+impl ConfigValue for String {
+    const DESCRIPTION: &str = "a text";
 }
 
-impl Written for bool {
-    const EXPECTED: &str = "true or false";
+impl ConfigValue for bool {
+    const DESCRIPTION: &str = "true or false";
 }
 
-impl Written for usize {
-    const EXPECTED: &str = "a whole number";
+impl ConfigValue for LogFormat {
+    const DESCRIPTION: &str = "text or json";
 }
 
-impl Written for SocketAddr {
-    const EXPECTED: &str = "an address such as 127.0.0.1:8443";
+impl ConfigValue for usize {
+    const DESCRIPTION: &str = "a whole number";
 }
 
-impl Written for url::Url {
-    const EXPECTED: &str = "a URL";
+impl ConfigValue for SocketAddr {
+    const DESCRIPTION: &str = "an address such as 127.0.0.1:8443";
 }
 
-impl Written for PhoneNumber {
-    const EXPECTED: &str = "a national telephone number";
+impl ConfigValue for url::Url {
+    const DESCRIPTION: &str = "a URL";
 }
 
-impl Written for Network {
-    const EXPECTED: &str = "a list of addresses and networks such as 192.0.2.1 or 2001:db8::/32";
+impl ConfigValue for PhoneNumber {
+    const DESCRIPTION: &str = "a national telephone number";
 }
 
-impl Written for MediaNetwork {
-    const EXPECTED: &str = "a list of endpoints and their networks such as carrier=192.0.2.0/24";
+impl ConfigValue for Network {
+    const DESCRIPTION: &str = "a list of addresses and networks such as 192.0.2.1 or 2001:db8::/32";
+}
+
+impl ConfigValue for MediaNetwork {
+    const DESCRIPTION: &str = "a list of endpoints and their networks such as carrier=192.0.2.0/24";
 }
 
 /// A value of the file.
-enum Given {
+enum RawValue {
     Text(String),
     List(Vec<String>),
 }
 
 /// The values not yet taken, and the mistakes so far.
 pub(super) struct Reader {
-    file: BTreeMap<String, Given>,
+    file: BTreeMap<String, RawValue>,
     variables: BTreeMap<String, String>,
     path: PathBuf,
     folder: PathBuf,
-    guarded_files: Vec<(String, PathBuf)>,
+    secret_files: Vec<(String, PathBuf)>,
     /// Whether there is a file that could not be read: what seems to be missing may stand in it.
     unread: bool,
-    mistakes: Vec<String>,
+    errors: Vec<String>,
 }
 
 impl Reader {
@@ -86,10 +91,10 @@ impl Reader {
                 .filter(|(name, value)| !is_set_by_platform(name, value))
                 .collect(),
             path: file.map(Path::to_path_buf).unwrap_or_default(),
-            guarded_files: Vec::new(),
+            secret_files: Vec::new(),
             folder: file.and_then(Path::parent).map(Path::to_path_buf).unwrap_or_default(),
             unread: false,
-            mistakes: Vec::new(),
+            errors: Vec::new(),
         };
         if let Some(path) = file {
             reader.read_file(path);
@@ -102,7 +107,7 @@ impl Reader {
             Ok(text) => Zeroizing::new(text),
             Err(error) => {
                 self.unread = true;
-                return self.mistake(format!("{}: {error}", path.display()));
+                return self.error(format!("{}: {error}", path.display()));
             }
         };
         match text.parse::<toml::Table>() {
@@ -110,7 +115,7 @@ impl Reader {
             Err(error) => {
                 self.unread = true;
                 let line = error.span().map_or(1, |span| line_of(&text, span.start));
-                self.mistake(format!("{}:{line}: {}", path.display(), error.message()));
+                self.error(format!("{}:{line}: {}", path.display(), error.message()));
             }
         }
     }
@@ -126,36 +131,36 @@ impl Reader {
                 }
                 toml::Value::Array(entries) => {
                     let entries = entries.iter().map(text_of).collect();
-                    self.file.insert(key, Given::List(entries));
+                    self.file.insert(key, RawValue::List(entries));
                 }
                 toml::Value::String(_)
                 | toml::Value::Integer(_)
                 | toml::Value::Float(_)
                 | toml::Value::Boolean(_)
                 | toml::Value::Datetime(_) => {
-                    self.file.insert(key, Given::Text(text_of(value)));
+                    self.file.insert(key, RawValue::Text(text_of(value)));
                 }
             }
         }
     }
 
-    pub(super) fn mistake(&mut self, mistake: impl Into<String>) {
-        self.mistakes.push(mistake.into());
+    pub(super) fn error(&mut self, mistake: impl Into<String>) {
+        self.errors.push(mistake.into());
     }
 
     /// A mistake that lies in something not being given.
     pub(super) fn missing(&mut self, mistake: impl Into<String>) {
         if !self.unread {
-            self.mistake(mistake);
+            self.error(mistake);
         }
     }
 
     /// The value of `key`, the variable's before the file's.
     fn take(&mut self, key: &str) -> Option<String> {
         let from_file = match self.file.remove(key) {
-            Some(Given::Text(text)) => Some(text),
-            Some(Given::List(_)) => {
-                self.mistake(format!("{key}: a list is not expected here"));
+            Some(RawValue::Text(text)) => Some(text),
+            Some(RawValue::List(_)) => {
+                self.error(format!("{key}: a list is not expected here"));
                 None
             }
             None => None,
@@ -163,15 +168,15 @@ impl Reader {
         self.variables.remove(&variable_of(key)).or(from_file)
     }
 
-    fn parse<T: Written>(&mut self, key: &str, text: &str) -> Option<T> {
+    fn parse<T: ConfigValue>(&mut self, key: &str, text: &str) -> Option<T> {
         let parsed = text.parse().ok();
         if parsed.is_none() {
-            self.mistake(format!("{key}: not {}", T::EXPECTED));
+            self.error(format!("{key}: not {}", T::DESCRIPTION));
         }
         parsed
     }
 
-    pub(super) fn required<T: Written>(&mut self, key: &str) -> Option<T> {
+    pub(super) fn required<T: ConfigValue>(&mut self, key: &str) -> Option<T> {
         let Some(text) = self.take(key) else {
             self.missing(format!("{key}: missing (or {})", variable_of(key)));
             return None;
@@ -179,7 +184,7 @@ impl Reader {
         self.parse(key, &text)
     }
 
-    pub(super) fn or_default<T: Written>(&mut self, key: &str, default: &str) -> Option<T> {
+    pub(super) fn or_default<T: ConfigValue>(&mut self, key: &str, default: &str) -> Option<T> {
         let text = self.take(key).unwrap_or_else(|| default.to_owned());
         self.parse(key, &text)
     }
@@ -206,7 +211,7 @@ impl Reader {
         let duration = self.span(key, default, most).filter(|duration| !duration.is_zero());
         if duration.is_none() {
             let most = most.as_secs();
-            self.mistake(format!("{key}: not a positive number of seconds, {most} at most"));
+            self.error(format!("{key}: not a positive number of seconds, {most} at most"));
         }
         duration
     }
@@ -221,7 +226,7 @@ impl Reader {
         let duration = self.span(key, default, most);
         if duration.is_none() {
             let most = most.as_secs();
-            self.mistake(format!("{key}: not a number of seconds from 0 to {most}"));
+            self.error(format!("{key}: not a number of seconds from 0 to {most}"));
         }
         duration
     }
@@ -239,7 +244,7 @@ impl Reader {
             None => default,
         };
         if !(1..=most).contains(&count) {
-            self.mistake(format!("{key}: not from 1 to {most}"));
+            self.error(format!("{key}: not from 1 to {most}"));
             return None;
         }
         Some(count)
@@ -254,17 +259,17 @@ impl Reader {
         }
         let limit = text.parse().ok();
         if limit.is_none() {
-            self.mistake(format!("{key}: not a positive whole number or \"off\""));
+            self.error(format!("{key}: not a positive whole number or \"off\""));
         }
         limit.map(Some)
     }
 
     /// A list: one of the file, or separated by commas in a variable; empty if not given.
-    pub(super) fn list<T: Written>(&mut self, key: &str) -> Option<Vec<T>> {
+    pub(super) fn list<T: ConfigValue>(&mut self, key: &str) -> Option<Vec<T>> {
         let from_file = self.file.remove(key);
         let entries = match (self.variables.remove(&variable_of(key)), from_file) {
-            (None, Some(Given::List(entries))) => entries,
-            (Some(text), _) | (None, Some(Given::Text(text))) => separated(&text),
+            (None, Some(RawValue::List(entries))) => entries,
+            (Some(text), _) | (None, Some(RawValue::Text(text))) => separated(&text),
             (None, None) => Vec::new(),
         };
         entries.iter().map(|entry| self.parse(key, entry)).collect()
@@ -276,9 +281,9 @@ impl Reader {
     }
 
     pub(super) fn required_secret(&mut self, key: &str) -> Option<Secret> {
-        let before = self.mistakes.len();
+        let before = self.errors.len();
         let secret = self.secret(key);
-        if secret.is_none() && self.mistakes.len() == before {
+        if secret.is_none() && self.errors.len() == before {
             self.missing(format!("{key}: missing (or {key}_file, or {})", variable_of(key)));
         }
         secret
@@ -291,37 +296,37 @@ impl Reader {
             self.file.contains_key(key) && !self.variables.contains_key(&variable_of(key));
         let direct = self.take(key);
         if is_in_file {
-            self.guard(key, &self.path.clone());
+            self.record_secret_file(key, &self.path.clone());
         }
         let Some(path) = self.path(&file_key) else { return direct.map(Secret::from) };
         if direct.is_some() {
-            self.mistake(format!("{key}: given twice, itself and as {file_key}"));
+            self.error(format!("{key}: given twice, itself and as {file_key}"));
             return None;
         }
         match std::fs::read_to_string(&path).map(Zeroizing::new) {
             Ok(text) => {
-                self.guard(&file_key, &path);
+                self.record_secret_file(&file_key, &path);
                 Some(Secret::from(text.trim_end_matches(['\r', '\n']).to_owned()))
             }
             Err(error) => {
-                self.mistake(format!("{file_key}: {}: {error}", path.display()));
+                self.error(format!("{file_key}: {}: {error}", path.display()));
                 None
             }
         }
     }
 
     /// A secret has been read from this file.
-    pub(super) fn guard(&mut self, key: &str, path: &Path) {
-        self.guarded_files.push((key.to_owned(), path.to_path_buf()));
+    pub(super) fn record_secret_file(&mut self, key: &str, path: &Path) {
+        self.secret_files.push((key.to_owned(), path.to_path_buf()));
     }
 
     /// Every file that a secret was read from so far.
-    pub(super) fn guarded_files(&mut self) -> Vec<(String, PathBuf)> {
-        std::mem::take(&mut self.guarded_files)
+    pub(super) fn secret_files(&mut self) -> Vec<(String, PathBuf)> {
+        std::mem::take(&mut self.secret_files)
     }
 
     /// Leaves values unread.
-    pub(super) fn leave(&mut self, keys: &[&str]) {
+    pub(super) fn ignore(&mut self, keys: &[&str]) {
         for key in keys {
             self.file.remove(*key);
             self.variables.remove(&variable_of(key));
@@ -333,18 +338,21 @@ impl Reader {
         mut self,
         section: &str,
         configured: impl FnOnce() -> Option<T>,
-    ) -> Result<T, Mistakes> {
+    ) -> Result<T, ConfigErrors> {
         let in_variables = variable_of(section);
         let unknown = std::mem::take(&mut self.file).into_keys();
         let unknown = unknown.filter(|key| key.starts_with(section));
         let variables = std::mem::take(&mut self.variables).into_keys();
         let variables = variables.filter(|name| name.starts_with(&in_variables));
         for key in unknown.chain(variables) {
-            self.mistake(format!("{key}: no such setting"));
+            self.error(match new_name(&key) {
+                Some(new) => format!("{key}: renamed to {new}"),
+                None => format!("{key}: no such setting"),
+            });
         }
         match configured() {
-            Some(configured) if self.mistakes.is_empty() => Ok(configured),
-            Some(_) | None => Err(Mistakes(self.mistakes)),
+            Some(configured) if self.errors.is_empty() => Ok(configured),
+            Some(_) | None => Err(ConfigErrors(self.errors)),
         }
     }
 }
@@ -357,7 +365,7 @@ fn separated(text: &str) -> Vec<String> {
     text.split(',').map(str::trim).filter(|entry| !entry.is_empty()).map(str::to_owned).collect()
 }
 
-fn variable_of(key: &str) -> String {
+pub(super) fn variable_of(key: &str) -> String {
     format!("{PREFIX}{}", key.replace('.', "_").to_uppercase())
 }
 
