@@ -16,8 +16,9 @@ impl Subscriber {
         Ok(self)
     }
 
-    /// Takes the call up again.
+    /// Takes the call off hold. Sound that the hold cut short is passed over.
     pub fn takes_up(&mut self) -> Result<&mut Self> {
+        self.told = self.heard().len();
         self.is_taken(|sipp| sipp.directs(0, "sendrecv"))?;
         Ok(self)
     }
