@@ -12,14 +12,13 @@ use std::net::Ipv4Addr;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, anyhow, ensure};
-use karipass_lab::asterisk::{ARI_USER, Asterisk, CARRIER, Installation, SET_UP_NUMBER, Setup};
-use libtest_mimic::Trial;
+use karipass_lab::asterisk::{ARI_USER, Asterisk, CARRIER, SET_UP_NUMBER, Setup};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 
 use crate::dialplan::{Answer, Events, listen, next_start};
-use crate::story::told;
+use crate::system::installation;
 use agent::{Agent, Dialog};
 
 /// A trunk without any trust, from which strangers call telephones.
@@ -98,11 +97,55 @@ exten => 0664806430,1,Goto(karipass-phones,0664806430,1)
 
 const FOLLOW_ME: &str = "[desk]\ncontext = karipass-phones\nnumber => 0664806430,5\n";
 
-pub fn trials(installation: &Installation) -> Vec<Trial> {
-    let installation = installation.clone();
-    let name = "attacks::p1_a_call_that_was_transferred_or_forwarded_is_nobodys";
-    let (media, stored) = (media::trial(&installation), stored::trial(&installation));
-    vec![Trial::test(name, move || told(no_way_in(&installation))), media, stored]
+const ATTACKS: [Attack; 16] = [
+    Attack::BlindTransfer,
+    Attack::BlindTransferOfTheTelephone,
+    Attack::Moved,
+    Attack::Forwarded("101"),
+    Attack::Forwarded("102"),
+    Attack::Forwarded("105"),
+    Attack::Disa,
+    Attack::Redirect,
+    Attack::GoesOn,
+    Attack::Originate,
+    Attack::Trunk(INTRUDER),
+    Attack::Trunk(PRETENDER),
+    Attack::Header("Diversion: <sip:0612345699@x>;reason=unconditional"),
+    Attack::Header("Referred-By: <sip:0612345699@x>"),
+    Attack::Header("History-Info: <sip:0612345699@x;cause=302>;index=1.1"),
+    Attack::Header("History-Info: <sip:0612345699@x?Reason=SIP%3Bcause%3D302>;index=1"),
+];
+
+#[test]
+fn p1_a_call_that_was_transferred_or_forwarded_is_nobodys() -> Result<()> {
+    let folder = tempfile::tempdir()?;
+    let desk = Agent::socket(DESK)?;
+    let contact = format!("[desk]\ntype = aor\ncontact = sip:desk@{}\n", desk.local_addr()?);
+    let setup = Setup::new(folder.path())?
+        .snippet("modules.conf", MODULES)
+        .snippet("phones.conf", &format!("{ENDPOINTS}{contact}"))
+        .snippet("extensions.conf", DIALPLAN);
+    let asterisk = Asterisk::start(installation(), setup)?;
+    fs::write(folder.path().join("etc/followme.conf"), FOLLOW_ME)?;
+    asterisk.console("module load app_followme.so")?;
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    runtime.block_on(async {
+        let events = listen(&asterisk).await?;
+        let outside = Agent::new(Agent::socket(OUTSIDE)?, asterisk.sip())?;
+        let desk = Agent::new(desk, asterisk.sip())?;
+        let mut ground = Ground { asterisk, events, outside, desk };
+        let mut wrong = Vec::new();
+        for attack in ATTACKS {
+            match ground.tries(attack).await.with_context(|| format!("{attack:?}"))? {
+                Answer::Stasis(verdict, _) if verdict == "untrusted" => {}
+                other @ (Answer::Stasis(..) | Answer::Refused(_)) => {
+                    wrong.push(format!("{attack:?}: {other:?}"));
+                }
+            }
+        }
+        ensure!(wrong.is_empty(), "{}", wrong.join("\n"));
+        Ok(())
+    })
 }
 
 /// An Asterisk, a stranger and a telephone.
@@ -136,56 +179,6 @@ enum Attack {
     Trunk(Ipv4Addr),
     /// Headers of a call that comes from somewhere else.
     Header(&'static str),
-}
-
-const ATTACKS: [Attack; 16] = [
-    Attack::BlindTransfer,
-    Attack::BlindTransferOfTheTelephone,
-    Attack::Moved,
-    Attack::Forwarded("101"),
-    Attack::Forwarded("102"),
-    Attack::Forwarded("105"),
-    Attack::Disa,
-    Attack::Redirect,
-    Attack::GoesOn,
-    Attack::Originate,
-    Attack::Trunk(INTRUDER),
-    Attack::Trunk(PRETENDER),
-    Attack::Header("Diversion: <sip:0612345699@x>;reason=unconditional"),
-    Attack::Header("Referred-By: <sip:0612345699@x>"),
-    Attack::Header("History-Info: <sip:0612345699@x;cause=302>;index=1.1"),
-    Attack::Header("History-Info: <sip:0612345699@x?Reason=SIP%3Bcause%3D302>;index=1"),
-];
-
-fn no_way_in(installation: &Installation) -> Result<()> {
-    let folder = tempfile::tempdir()?;
-    let desk = Agent::socket(DESK)?;
-    let contact = format!("[desk]\ntype = aor\ncontact = sip:desk@{}\n", desk.local_addr()?);
-    let setup = Setup::new(folder.path())?
-        .snippet("modules.conf", MODULES)
-        .snippet("phones.conf", &format!("{ENDPOINTS}{contact}"))
-        .snippet("extensions.conf", DIALPLAN);
-    let asterisk = Asterisk::start(installation, setup)?;
-    fs::write(folder.path().join("etc/followme.conf"), FOLLOW_ME)?;
-    asterisk.console("module load app_followme.so")?;
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    runtime.block_on(async {
-        let events = listen(&asterisk).await.map_err(|error| anyhow!("{error:?}"))?;
-        let outside = Agent::new(Agent::socket(OUTSIDE)?, asterisk.sip())?;
-        let desk = Agent::new(desk, asterisk.sip())?;
-        let mut ground = Ground { asterisk, events, outside, desk };
-        let mut wrong = Vec::new();
-        for attack in ATTACKS {
-            match ground.tries(attack).await.with_context(|| format!("{attack:?}"))? {
-                Answer::Stasis(verdict, _) if verdict == "untrusted" => {}
-                other @ (Answer::Stasis(..) | Answer::Refused(_)) => {
-                    wrong.push(format!("{attack:?}: {other:?}"));
-                }
-            }
-        }
-        ensure!(wrong.is_empty(), "{}", wrong.join("\n"));
-        Ok(())
-    })
 }
 
 impl Ground {

@@ -4,12 +4,9 @@ use std::fs;
 use std::path::Path;
 
 use anyhow::{Context as _, Result, ensure};
-use karipass_lab::asterisk::Installation;
 use karipass_lab::daemon;
-use libtest_mimic::Trial;
 
-use crate::story::told;
-use crate::world::{KARIPASS, System};
+use crate::system::{KARIPASS, System};
 
 /// Faults that an operator's own files bring in, by the files of `karipass.d`.
 const PLANTED: [(&str, &str); 3] = [
@@ -34,26 +31,17 @@ const NAMED: [&[&str]; 7] = [
     &["cel.conf", "ALL"],
 ];
 
-pub fn trials(installation: &Installation) -> Vec<Trial> {
-    let apart = |name: &str, tell: fn(&Installation) -> Result<()>| {
-        let installation = installation.clone();
-        Trial::test(name, move || told(tell(&installation)))
-    };
-    vec![
-        apart("r_check_has_nothing_to_say_of_the_samples", samples),
-        apart("r_check_names_every_fault_in_asterisks_configuration", planted),
-    ]
-}
-
-fn samples(installation: &Installation) -> Result<()> {
-    let system = System::without_daemon(installation, &[])?;
+#[test]
+fn r_check_has_nothing_to_say_of_the_samples() -> Result<()> {
+    let system = System::without_daemon(&[])?;
     let (status, said) = check(&system, &[])?;
     ensure!((status, said.as_str()) == (Some(0), "nothing is wrong\n"), "{status:?}: {said}");
     Ok(())
 }
 
-fn planted(installation: &Installation) -> Result<()> {
-    let system = System::without_daemon(installation, &PLANTED)?;
+#[test]
+fn r_check_names_every_fault_in_asterisks_configuration() -> Result<()> {
+    let system = System::without_daemon(&PLANTED)?;
     let etc = system.asterisk.folder().join("etc");
     replace(&etc.join("logger.conf"), "messages.log => ", "messages.log => dtmf,")?;
     replace(&etc.join("cel.conf"), "enable = no", "enable = yes\nevents = ALL")?;

@@ -4,13 +4,15 @@
 use std::net::Ipv4Addr;
 use std::time::Duration;
 
+use anyhow::{Context as _, Result, ensure};
 use futures_util::StreamExt as _;
-use karipass_lab::asterisk::{ARI_USER, Asterisk, Installation, SET_UP_NUMBER, Setup};
-use libtest_mimic::{Failed, Trial};
+use karipass_lab::asterisk::{ARI_USER, Asterisk, SET_UP_NUMBER, Setup};
 use serde_json::Value;
 use tokio::net::{TcpStream, UdpSocket};
 use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::{MaybeTlsStream, WebSocketStream};
+
+use crate::system::installation;
 
 /// The samples' carrier, which asserts.
 const CARRIER: Ipv4Addr = karipass_lab::asterisk::CARRIER;
@@ -51,6 +53,59 @@ match = 127.0.0.5
 
 const PAI: &str = "P-Asserted-Identity: <sip:+81612345600@carrier.example;user=phone>\r\n";
 
+/// What Asterisk tells the application.
+pub type Events = WebSocketStream<MaybeTlsStream<TcpStream>>;
+
+#[test]
+fn p1_a_trusted_trunks_asserted_identity_is_the_caller_in_every_written_form() -> Result<()> {
+    check(&asserted())
+}
+
+#[test]
+fn p1_a_bare_from_is_never_the_caller() -> Result<()> {
+    check(&bare_from())
+}
+
+#[test]
+fn p1_from_counts_where_the_carrier_vouches_for_it() -> Result<()> {
+    check(&vouched())
+}
+
+#[test]
+fn p1_a_telephone_is_its_fixed_identity_whatever_it_writes() -> Result<()> {
+    check(&telephone())
+}
+
+#[test]
+fn p1_identities_that_disagree_or_are_foreign_are_untrusted() -> Result<()> {
+    check(&doubtful())
+}
+
+#[test]
+fn p1_hostile_text_is_never_taken_for_dialplan() -> Result<()> {
+    check(&hostile())
+}
+
+#[test]
+fn p1_a_call_that_headers_or_its_uri_say_was_passed_on_is_untrusted() -> Result<()> {
+    check(&passed_on())
+}
+
+#[test]
+fn p1_a_call_whose_answer_goes_elsewhere_is_untrusted() -> Result<()> {
+    check(&answered_elsewhere())
+}
+
+#[test]
+fn p2_a_withheld_number_is_not_handed_on() -> Result<()> {
+    check(&withheld())
+}
+
+#[test]
+fn p1_only_the_set_up_number_is_answered_in_each_of_its_forms() -> Result<()> {
+    check(&dialled())
+}
+
 /// What becomes of a call.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Answer {
@@ -66,42 +121,6 @@ fn trusted(number: &str) -> Answer {
 
 fn verdict(verdict: &str) -> Answer {
     Answer::Stasis(verdict.into(), String::new())
-}
-
-pub fn trials(installation: &Installation) -> Vec<Trial> {
-    vec![
-        trial(
-            installation,
-            "p1_a_trusted_trunks_asserted_identity_is_the_caller_in_every_written_form",
-            asserted(),
-        ),
-        trial(installation, "p1_a_bare_from_is_never_the_caller", bare_from()),
-        trial(installation, "p1_from_counts_where_the_carrier_vouches_for_it", vouched()),
-        trial(installation, "p1_a_telephone_is_its_fixed_identity_whatever_it_writes", telephone()),
-        trial(installation, "p1_identities_that_disagree_or_are_foreign_are_untrusted", doubtful()),
-        trial(installation, "p1_hostile_text_is_never_taken_for_dialplan", hostile()),
-        trial(
-            installation,
-            "p1_a_call_that_headers_or_its_uri_say_was_passed_on_is_untrusted",
-            passed_on(),
-        ),
-        trial(
-            installation,
-            "p1_a_call_whose_answer_goes_elsewhere_is_untrusted",
-            answered_elsewhere(),
-        ),
-        trial(installation, "p2_a_withheld_number_is_not_handed_on", withheld()),
-        trial(
-            installation,
-            "p1_only_the_set_up_number_is_answered_in_each_of_its_forms",
-            dialled(),
-        ),
-    ]
-}
-
-fn trial(installation: &Installation, name: &str, cases: Vec<Case>) -> Trial {
-    let installation = installation.clone();
-    Trial::test(format!("dialplan::{name}"), move || check(&installation, &cases))
 }
 
 /// One INVITE and what is to come of it.
@@ -405,17 +424,17 @@ fn dialled() -> Vec<Case> {
 }
 
 /// Sends every case to a fresh Asterisk whose application only listens.
-fn check(installation: &Installation, cases: &[Case]) -> Result<(), Failed> {
+fn check(cases: &[Case]) -> Result<()> {
     let folder = tempfile::tempdir()?;
     let setup = Setup::new(folder.path())?.snippet("phones.conf", ENDPOINTS);
-    let asterisk = Asterisk::start(installation, setup)?;
+    let asterisk = Asterisk::start(installation(), setup)?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let wrong = runtime.block_on(async {
         let mut events = listen(&asterisk).await?;
         let mut wrong = Vec::new();
         for (index, case) in cases.iter().enumerate() {
             let answer = call(&asterisk, &mut events, index, case).await;
-            let answer = answer.map_err(|error| format!("{}: {error:?}", case.dialled))?;
+            let answer = answer.with_context(|| case.dialled)?;
             if answer != case.expected {
                 let Case { from, dialled, parameters, via, from_header, headers, expected } = case;
                 wrong.push(format!(
@@ -423,16 +442,14 @@ fn check(installation: &Installation, cases: &[Case]) -> Result<(), Failed> {
                 ));
             }
         }
-        Ok::<_, Failed>(wrong)
+        anyhow::Ok(wrong)
     })?;
-    if wrong.is_empty() { Ok(()) } else { Err(wrong.join("\n").into()) }
+    ensure!(wrong.is_empty(), "{}", wrong.join("\n"));
+    Ok(())
 }
 
-/// What Asterisk tells the application.
-pub type Events = WebSocketStream<MaybeTlsStream<TcpStream>>;
-
 /// Holds the application.
-pub async fn listen(asterisk: &Asterisk) -> Result<Events, Failed> {
+pub async fn listen(asterisk: &Asterisk) -> Result<Events> {
     let base = asterisk.ari_url().replacen("http", "ws", 1);
     let key = format!("{ARI_USER}:{}", asterisk.ari_password());
     let url = format!("{base}/ari/events?app=karipass&api_key={key}");
@@ -444,7 +461,7 @@ async fn call(
     events: &mut Events,
     index: usize,
     case: &Case,
-) -> Result<Answer, Failed> {
+) -> Result<Answer> {
     let socket = UdpSocket::bind((case.from, 0)).await?;
     socket.connect(asterisk.sip()).await?;
     let here = socket.local_addr()?;
@@ -468,16 +485,16 @@ async fn call(
 }
 
 /// The arguments of the next call that comes in.
-pub async fn next_start(events: &mut Events) -> Result<Answer, Failed> {
+pub async fn next_start(events: &mut Events) -> Result<Answer> {
     loop {
-        let message = events.next().await.ok_or("the WebSocket has ended")??;
+        let message = events.next().await.context("the WebSocket has ended")??;
         if let Some(answer) = stasis_start(&message)? {
             return Ok(answer);
         }
     }
 }
 
-fn stasis_start(message: &Message) -> Result<Option<Answer>, Failed> {
+fn stasis_start(message: &Message) -> Result<Option<Answer>> {
     let event: Value = serde_json::from_str(message.to_text()?)?;
     if event["type"] != "StasisStart" {
         return Ok(None);
@@ -486,7 +503,7 @@ fn stasis_start(message: &Message) -> Result<Option<Answer>, Failed> {
     Ok(Some(Answer::Stasis(argument(0), argument(1))))
 }
 
-async fn final_status(socket: &UdpSocket) -> Result<u16, Failed> {
+async fn final_status(socket: &UdpSocket) -> Result<u16> {
     let mut buffer = vec![0; 4096];
     loop {
         let length = socket.recv(&mut buffer).await?;

@@ -3,56 +3,23 @@
 
 use std::net::SocketAddr;
 use std::path::Path;
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::{Result, ensure};
-use karipass_lab::asterisk::Installation;
 use karipass_lab::daemon::{self, Daemon};
 use karipass_lab::postgres::Shutdown;
 use karipass_lab::subscriber::{Caller, Subscriber};
-use libtest_mimic::Trial;
 
-use crate::leaks;
-use crate::story::{Family, Story, told};
-use crate::world::{KARIPASS, SHORT, System};
+use crate::story::{Family, Story};
+use crate::system::{KARIPASS, SHORT, System};
+use crate::traces;
 
 /// P15.
 const TROUBLE_WITHIN: Duration = Duration::from_secs(10);
 
-pub fn trials(installation: &Installation) -> Vec<Trial> {
-    let apart = |name: &str, tell: fn(&Installation) -> Result<()>| {
-        let installation = installation.clone();
-        Trial::test(name, move || told(tell(&installation)))
-    };
-    vec![
-        apart("p15_a_store_that_stops_in_mid_call_is_trouble", stopped),
-        apart("p15_a_store_that_does_not_answer_is_trouble_and_stores_nothing_later", stuck),
-        apart("without_a_daemon_the_dialplan_apologises", without_daemon),
-        apart("a_daemon_whose_line_is_taken_over_says_so_and_serves_again", taken_over),
-        apart("p11_a_call_has_a_limit", limited),
-        apart("p11_by_default_silence_is_10_s_before_the_first_digit_and_5_s_between", by_default),
-    ]
-}
-
-/// Up to the last digit of the confirmation.
-fn at_the_last_digit(story: &Story<'_>, password: &str) -> Result<Subscriber> {
-    let mut call = story.contract_calls()?;
-    call.hears("menu")?.keys("1")?.begins_to_hear_number(&story.family.contract, "set-password")?;
-    call.keys_password(password)?.hears("confirm-password")?.keys_password(&password[..7])?;
-    Ok(call)
-}
-
-fn is_trouble(call: &mut Subscriber) -> Result<()> {
-    call.hears_whole("trouble")?;
-    let waited = call.waited()?;
-    ensure!(waited < TROUBLE_WITHIN, "trouble came after {waited:?}");
-    call.is_hung_up()?;
-    Ok(())
-}
-
-fn stopped(installation: &Installation) -> Result<()> {
-    let system = System::start(installation, &SHORT)?;
+#[test]
+fn p15_a_store_that_stops_in_mid_call_is_trouble() -> Result<()> {
+    let system = System::start(&SHORT)?;
     let story = Story::new(&system)?;
     let (Family { contract, child, .. }, password) = (&story.family, story.password());
     let mut call = at_the_last_digit(&story, &password)?;
@@ -71,11 +38,12 @@ fn stopped(installation: &Installation) -> Result<()> {
     call.keys_password(&password[7..])?;
     call.hears_number_whole(contract, "completed")?.is_hung_up()?;
     story.is_stored(contract, &password, "line", "line", &[contract, child])?;
-    leaks::none(&system)
+    traces::expect_none(&system)
 }
 
-fn stuck(installation: &Installation) -> Result<()> {
-    let system = System::start(installation, &SHORT)?;
+#[test]
+fn p15_a_store_that_does_not_answer_is_trouble_and_stores_nothing_later() -> Result<()> {
+    let system = System::start(&SHORT)?;
     let story = Story::new(&system)?;
     let password = story.password();
     let mut call = at_the_last_digit(&story, &password)?;
@@ -90,31 +58,20 @@ fn stuck(installation: &Installation) -> Result<()> {
     drop(holder);
     system.wait(nobody_is_at_work(&system))?;
     story.nothing_is_stored()?;
-    leaks::none(&system)
+    traces::expect_none(&system)
 }
 
-/// Waits until no other connection of the database is in a transaction or waits for a lock.
-async fn nobody_is_at_work(system: &System) -> Result<()> {
-    let busy = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()
-        AND pid <> pg_backend_pid() AND backend_type = 'client backend' AND state <> 'idle'";
-    let superuser = system.postgres.superuser(&system.database.name).await?;
-    let until = Instant::now() + Duration::from_mins(1);
-    while superuser.query_one(busy, &[]).await?.get::<_, i64>(0) > 0 {
-        ensure!(Instant::now() < until, "the daemon's transaction does not end");
-        tokio::time::sleep(Duration::from_millis(50)).await;
-    }
-    Ok(())
-}
-
-fn without_daemon(installation: &Installation) -> Result<()> {
-    let system = System::without_daemon(installation, &[])?;
+#[test]
+fn without_a_daemon_the_dialplan_apologises() -> Result<()> {
+    let system = System::without_daemon(&[])?;
     let mut call = Caller::asserted("0670014510").calls(&system.line())?;
     call.hears_whole("trouble")?.is_hung_up()?;
     Ok(())
 }
 
-fn taken_over(installation: &Installation) -> Result<()> {
-    let system = System::start(installation, &SHORT)?;
+#[test]
+fn a_daemon_whose_line_is_taken_over_says_so_and_serves_again() -> Result<()> {
+    let system = System::start(&SHORT)?;
     let story = Story::new(&system)?;
     let first = system.daemon.as_ref().unwrap().lock().unwrap().operators();
     let (asterisk, database) = (&system.asterisk, &system.database);
@@ -128,21 +85,9 @@ fn taken_over(installation: &Installation) -> Result<()> {
     story.contract_calls()?.hears("menu")?.hangs_up()
 }
 
-/// Waits until `/readyz` answers so.
-pub fn until_ready_is(operators: SocketAddr, status: u16, said: &str) -> Result<()> {
-    let until = Instant::now() + Duration::from_mins(1);
-    loop {
-        let (found, body) = daemon::get(operators, "/readyz");
-        if found == status && body.contains(said) {
-            return Ok(());
-        }
-        ensure!(Instant::now() < until, "/readyz says {found}: {body}");
-        std::thread::sleep(Duration::from_millis(50));
-    }
-}
-
-fn limited(installation: &Installation) -> Result<()> {
-    let system = System::start(installation, &[("KARIPASS_CALL_MAX_DURATION_S", "5")])?;
+#[test]
+fn p11_a_call_has_a_limit() -> Result<()> {
+    let system = System::start(&[("KARIPASS_CALL_MAX_DURATION_S", "5")])?;
     let story = Story::new(&system)?;
     let begun = Instant::now();
     let mut call = story.contract_calls()?;
@@ -153,14 +98,9 @@ fn limited(installation: &Installation) -> Result<()> {
     story.nothing_is_stored()
 }
 
-/// Whether a silence may be this limit: a slow machine makes it longer to the ear, but hardly
-/// shorter.
-fn is_heard_as(limit: Duration, silence: Duration) -> bool {
-    silence + Duration::from_millis(500) > limit && silence < 2 * limit
-}
-
-fn by_default(installation: &Installation) -> Result<()> {
-    let system = System::start(installation, &[])?;
+#[test]
+fn p11_by_default_silence_is_10_s_before_the_first_digit_and_5_s_between() -> Result<()> {
+    let system = System::start(&[])?;
     let story = Story::new(&system)?;
     let password = story.password();
     let mut call = story.contract_calls()?;
@@ -176,10 +116,57 @@ fn by_default(installation: &Installation) -> Result<()> {
     story.nothing_is_stored()
 }
 
-/// The shared system's stories are over: the servers end as a service manager would end them.
-pub fn ends_well(system: &Arc<System>) -> Trial {
-    let system = Arc::clone(system);
-    Trial::test("the_daemon_ends_well_when_told_to", move || {
-        told(system.daemon.as_ref().map_or(Ok(()), |daemon| daemon.lock().unwrap().stop()))
-    })
+#[test]
+fn the_daemon_ends_well_when_told_to() -> Result<()> {
+    let system = System::start(&SHORT)?;
+    Story::new(&system)?.contract_calls()?.hears("menu")?.hangs_up()?;
+    system.daemon.as_ref().unwrap().lock().unwrap().stop()
+}
+
+/// Up to the last digit of the confirmation.
+fn at_the_last_digit(story: &Story<'_>, password: &str) -> Result<Subscriber> {
+    let mut call = story.contract_calls()?;
+    call.hears("menu")?.keys("1")?.begins_to_hear_number(&story.family.contract, "set-password")?;
+    call.keys_password(password)?.hears("confirm-password")?.keys_password(&password[..7])?;
+    Ok(call)
+}
+
+fn is_trouble(call: &mut Subscriber) -> Result<()> {
+    call.hears_whole("trouble")?;
+    let waited = call.waited()?;
+    ensure!(waited < TROUBLE_WITHIN, "trouble came after {waited:?}");
+    call.is_hung_up()?;
+    Ok(())
+}
+
+/// Waits until no other connection of the database is in a transaction or waits for a lock.
+async fn nobody_is_at_work(system: &System) -> Result<()> {
+    let busy = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()
+        AND pid <> pg_backend_pid() AND backend_type = 'client backend' AND state <> 'idle'";
+    let superuser = system.postgres.superuser(&system.database.name).await?;
+    let until = Instant::now() + Duration::from_mins(1);
+    while superuser.query_one(busy, &[]).await?.get::<_, i64>(0) > 0 {
+        ensure!(Instant::now() < until, "the daemon's transaction does not end");
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    Ok(())
+}
+
+/// Waits until `/readyz` answers so.
+pub fn until_ready_is(operators: SocketAddr, status: u16, said: &str) -> Result<()> {
+    let until = Instant::now() + Duration::from_mins(1);
+    loop {
+        let (found, body) = daemon::get(operators, "/readyz");
+        if found == status && body.contains(said) {
+            return Ok(());
+        }
+        ensure!(Instant::now() < until, "/readyz says {found}: {body}");
+        std::thread::sleep(Duration::from_millis(50));
+    }
+}
+
+/// Whether a silence may be this limit: a slow machine makes it longer to the ear, but hardly
+/// shorter.
+fn is_heard_as(limit: Duration, silence: Duration) -> bool {
+    silence + Duration::from_millis(500) > limit && silence < 2 * limit
 }

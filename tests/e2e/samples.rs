@@ -9,11 +9,10 @@ use std::net::UdpSocket;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, ensure};
-use karipass_lab::asterisk::{Asterisk, CARRIER, Installation, SET_UP_NUMBER, Setup};
+use karipass_lab::asterisk::{Asterisk, CARRIER, SET_UP_NUMBER, Setup};
 use karipass_lab::repository;
-use libtest_mimic::Trial;
 
-use crate::story::told;
+use crate::system::installation;
 
 const ANSWERED_WITHIN: Duration = Duration::from_secs(10);
 
@@ -36,25 +35,25 @@ const LOCAL: [(&str, &str, &str, &str); 9] = [
     ("ari.conf", "[other]\ntype = user\npassword = x", "ari show users", "other"),
 ];
 
-pub fn trials(installation: &Installation) -> Vec<Trial> {
-    let apart = |name: &str, tell: fn(&Installation) -> Result<()>| {
-        let installation = installation.clone();
-        Trial::test(format!("samples::{name}"), move || told(tell(&installation)))
-    };
-    vec![
-        apart("every_include_of_the_samples_has_its_effect", includes),
-        apart("every_request_within_a_call_that_asterisk_can_answer_is_answered", requests),
-        apart("p1_a_carrier_over_tcp_or_tls_is_believed_by_its_certificate", carrier::is_believed),
-    ]
-}
+/// Requests of telephones and proxies in the middle of a call, and the answers.
+const REQUESTS: [(&str, &str, &str, u16); 7] = [
+    ("OPTIONS", "", "", 200),
+    ("INFO", "", "", 200),
+    ("INFO", "Content-Type: application/dtmf-relay\r\n", "Signal=16\r\nDuration=100\r\n", 200),
+    ("REFER", "Refer-To: <sip:0664806430@x>\r\n", "", 603),
+    ("MESSAGE", "Content-Type: text/plain\r\n", "hello", 202),
+    ("UPDATE", "", "", 200),
+    ("BYE", "", "", 200),
+];
 
-fn includes(installation: &Installation) -> Result<()> {
+#[test]
+fn every_include_of_the_samples_has_its_effect() -> Result<()> {
     let folder = tempfile::tempdir()?;
     let mut setup = Setup::new(folder.path())?;
     for (file, text, _, _) in LOCAL {
         setup = setup.snippet(file, &format!("{text}\n"));
     }
-    let asterisk = Asterisk::start(installation, setup)?;
+    let asterisk = Asterisk::start(installation(), setup)?;
     for (file, _, command, expected) in LOCAL {
         let shown = asterisk.console(command)?;
         ensure!(shown.contains(expected), "{file} has no effect: {command} says {shown}");
@@ -63,6 +62,30 @@ fn includes(installation: &Installation) -> Result<()> {
     ensure!(!rtp.contains("10000") && !rtp.contains("20000"), "rtp.conf: the ports are {rtp}");
     let tried: BTreeSet<String> = LOCAL.iter().map(|(file, ..)| (*file).to_owned()).collect();
     ensure!(included()? == tried, "not all includes are tried: {:?}", included()?);
+    Ok(())
+}
+
+/// The call has no daemon: the dialplan answers it, which is all that is needed.
+#[test]
+fn every_request_within_a_call_that_asterisk_can_answer_is_answered() -> Result<()> {
+    let folder = tempfile::tempdir()?;
+    let asterisk = Asterisk::start(installation(), Setup::new(folder.path())?)?;
+    let sdp = "v=0\r\no=- 1 1 IN IP4 127.0.0.2\r\ns=-\r\nc=IN IP4 127.0.0.2\r\nt=0 0\r\nm=audio 9 RTP/AVP 0\r\n";
+    let headers =
+        "Content-Type: application/sdp\r\nRequire: timer\r\nSession-Expires: 90;refresher=uac\r\n";
+    let mut dialog = Dialog::new(&asterisk)?;
+    let invited = dialog.request("INVITE", headers, sdp)?;
+    ensure!(status(&invited) == Some(200), "INVITE: {invited}");
+    ensure!(!invited.contains("Session-Expires"), "the call ends without a refresh: {invited}");
+    dialog.is_answered(&invited)?;
+    for (method, headers, body, expected) in REQUESTS {
+        let answer = dialog.request(method, headers, body);
+        let answer = answer.with_context(|| format!("{method} {headers}is not answered"))?;
+        ensure!(status(&answer) == Some(expected), "{method} {headers}: {answer}");
+    }
+    let answer =
+        Dialog::new(&asterisk)?.request("MESSAGE", "Content-Type: text/plain\r\n", "hello")?;
+    ensure!(status(&answer) == Some(404), "MESSAGE outside a call: {answer}");
     Ok(())
 }
 
@@ -81,40 +104,6 @@ fn included() -> Result<BTreeSet<String>> {
         }
     }
     Ok(found)
-}
-
-/// Requests of telephones and proxies in the middle of a call, and the answers.
-const REQUESTS: [(&str, &str, &str, u16); 7] = [
-    ("OPTIONS", "", "", 200),
-    ("INFO", "", "", 200),
-    ("INFO", "Content-Type: application/dtmf-relay\r\n", "Signal=16\r\nDuration=100\r\n", 200),
-    ("REFER", "Refer-To: <sip:0664806430@x>\r\n", "", 603),
-    ("MESSAGE", "Content-Type: text/plain\r\n", "hello", 202),
-    ("UPDATE", "", "", 200),
-    ("BYE", "", "", 200),
-];
-
-/// The call has no daemon: the dialplan answers it, which is all that is needed.
-fn requests(installation: &Installation) -> Result<()> {
-    let folder = tempfile::tempdir()?;
-    let asterisk = Asterisk::start(installation, Setup::new(folder.path())?)?;
-    let sdp = "v=0\r\no=- 1 1 IN IP4 127.0.0.2\r\ns=-\r\nc=IN IP4 127.0.0.2\r\nt=0 0\r\nm=audio 9 RTP/AVP 0\r\n";
-    let headers =
-        "Content-Type: application/sdp\r\nRequire: timer\r\nSession-Expires: 90;refresher=uac\r\n";
-    let mut dialog = Dialog::new(&asterisk)?;
-    let invited = dialog.request("INVITE", headers, sdp)?;
-    ensure!(status(&invited) == Some(200), "INVITE: {invited}");
-    ensure!(!invited.contains("Session-Expires"), "the call ends without a refresh: {invited}");
-    dialog.is_answered(&invited)?;
-    for (method, headers, body, expected) in REQUESTS {
-        let answer = dialog.request(method, headers, body);
-        let answer = answer.with_context(|| format!("{method} {headers}is not answered"))?;
-        ensure!(status(&answer) == Some(expected), "{method} {headers}: {answer}");
-    }
-    let answer =
-        Dialog::new(&asterisk)?.request("MESSAGE", "Content-Type: text/plain\r\n", "hello")?;
-    ensure!(status(&answer) == Some(404), "MESSAGE outside a call: {answer}");
-    Ok(())
 }
 
 /// A caller's end of a SIP dialog, by hand.

@@ -1,15 +1,13 @@
 //! A story: numbers of its own, what is keyed and what becomes of it.
 
 use std::fs;
-use std::sync::Arc;
 
 use anyhow::{Result, ensure};
 use karipass_lab::api::Api;
 use karipass_lab::subscriber::{Caller, Subscriber};
-use libtest_mimic::{Failed, Trial};
 use serde_json::Value;
 
-use crate::world::System;
+use crate::system::System;
 
 /// The family whose contract number is a telephone that registers.
 pub const PHONE_FAMILY: usize = 0;
@@ -189,29 +187,4 @@ pub fn completes(call: &mut Subscriber, login: &str, password: &str) -> Result<(
     call.keys_password(password)?.hears("confirm-password")?.keys_password(password)?;
     call.hears_number_whole(login, "completed")?.is_hung_up()?;
     Ok(())
-}
-
-/// A story of the shared system as a trial.
-pub fn story(
-    system: &Arc<System>,
-    name: &str,
-    tell: impl FnOnce(&Story<'_>) -> Result<()> + Send + 'static,
-) -> Trial {
-    let system = Arc::clone(system);
-    Trial::test(name, move || told(Story::new(&system).and_then(|story| tell(&story))))
-}
-
-/// The story of the registered telephone as a trial.
-pub fn telephone_story(
-    system: &Arc<System>,
-    name: &str,
-    tell: impl FnOnce(&Story<'_>) -> Result<()> + Send + 'static,
-) -> Trial {
-    let system = Arc::clone(system);
-    Trial::test(name, move || told(Story::of_the_telephone(&system).and_then(|story| tell(&story))))
-}
-
-/// What a trial says of an error, with all its causes.
-pub fn told(outcome: Result<()>) -> Result<(), Failed> {
-    outcome.map_err(|error| Failed::from(format!("{error:#}")))
 }

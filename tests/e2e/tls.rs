@@ -1,23 +1,15 @@
 //! A whole call where PostgreSQL and ARI are spoken to over TLS alone (`R`).
 
 use anyhow::{Result, ensure};
-use karipass_lab::asterisk::Installation;
 use karipass_lab::certificate::Authority;
 use karipass_lab::ports;
-use libtest_mimic::Trial;
 
 use crate::check::check;
-use crate::story::{Story, told};
-use crate::world::{SHORT, System};
+use crate::story::Story;
+use crate::system::{SHORT, System};
 
-pub fn trials(installation: &Installation) -> Vec<Trial> {
-    let installation = installation.clone();
-    vec![Trial::test("r_postgresql_and_asterisk_are_spoken_to_over_tls", move || {
-        told(encrypted(&installation))
-    })]
-}
-
-fn encrypted(installation: &Installation) -> Result<()> {
+#[test]
+fn r_postgresql_and_asterisk_are_spoken_to_over_tls() -> Result<()> {
     let (ours, others) = (tempfile::tempdir()?, tempfile::tempdir()?);
     let authority = Authority::make_in(ours.path())?;
     authority.certify(&["db.example", "127.0.0.1"], ours.path())?;
@@ -27,7 +19,7 @@ fn encrypted(installation: &Installation) -> Result<()> {
         "tlsenable = yes\ntlsbindaddr = 127.0.0.1:{port}\ntlscertfile = {folder}/certificate.pem\n\
          tlsprivatekey = {folder}/key.pem\n"
     );
-    let mut system = System::without_daemon(installation, &[("http.conf", &http)])?;
+    let mut system = System::without_daemon(&[("http.conf", &http)])?;
     let address = system.postgres.demand_tls(ours.path())?;
     let words = format!("sslmode=verify-full sslrootcert={folder}/ca.pem");
     let over_tcp = system.database.over_tcp(address, "db.example", &words);
@@ -47,7 +39,7 @@ fn encrypted(installation: &Installation) -> Result<()> {
     let mut variables = SHORT.to_vec();
     variables.extend([("KARIPASS_ARI_URL", url.as_str()), ("KARIPASS_ARI_CA_FILE", &known)]);
     let mut system = system.with_daemon(&variables)?;
-    // The trial itself looks at what is stored.
+    // The test itself looks at what is stored.
     system.database = over_socket;
     let story = Story::new(&system)?;
     let (contract, password) = (story.family.contract.clone(), story.password());

@@ -5,16 +5,14 @@ use std::time::{Duration, Instant};
 use std::{fs, thread};
 
 use anyhow::{Result, bail, ensure};
-use karipass_lab::asterisk::Installation;
 use karipass_lab::daemon::Daemon;
 use karipass_lab::subscriber::{Next, Subscriber};
-use libtest_mimic::Trial;
 use rustix::process::Signal;
 
-use crate::leaks;
 use crate::outages::until_ready_is;
-use crate::story::{Story, completes, told};
-use crate::world::{SHORT, System};
+use crate::story::{Story, completes};
+use crate::system::{SHORT, System};
+use crate::traces;
 
 /// No caller is left in silence for longer.
 const SILENCE: Duration = Duration::from_secs(12);
@@ -38,46 +36,9 @@ const AT_ONCE: [(&str, &str); 2] =
 const A: (&str, &str) = ("KARIPASS_ARI_APP", "karipass-a");
 const B: (&str, &str) = ("KARIPASS_ARI_APP", "karipass-b");
 
-pub fn trials(installation: &Installation) -> Vec<Trial> {
-    let apart = |name: &str, tell: fn(&Installation) -> Result<()>| {
-        let installation = installation.clone();
-        Trial::test(name, move || told(tell(&installation)))
-    };
-    vec![
-        apart("of_two_daemons_either_serves_and_one_that_is_killed_costs_no_new_call", two),
-        apart("without_stasis_broadcast_one_daemon_is_asked_after_the_other", one_by_one),
-        apart(
-            "a_call_that_a_daemon_does_not_answer_goes_to_the_next_and_then_to_the_apology",
-            hung,
-        ),
-        apart("a_call_that_rings_at_a_daemon_that_is_killed_goes_to_the_other", ringing),
-        apart("a_call_that_rings_at_a_daemon_that_stops_goes_to_the_other", sent_on),
-        apart("a_caller_whose_daemon_is_gone_hears_trouble_by_itself", gone),
-        apart("a_caller_whose_daemon_goes_during_the_last_guidance_hears_it_again", gone_at_last),
-        apart("a_daemon_that_is_started_again_takes_its_callers_from_the_menu_on", adopted),
-        apart("more_calls_than_configured_hear_trouble_at_once", most),
-        apart("p11_a_call_that_nobody_serves_any_more_is_ended_with_an_apology", orphaned),
-    ]
-}
-
-/// Two daemons, of which the system's own is `a`.
-fn pair(installation: &Installation, more: &[(&str, &str)]) -> Result<(System, Daemon)> {
-    let system = System::without_daemon(installation, &[&[APPS], more].concat())?;
-    let system = system.with_daemon(&[A, SHORT[0], SHORT[1]])?;
-    let b = system.another_daemon("b", &[B, SHORT[0], SHORT[1]])?;
-    Ok((system, b))
-}
-
-fn kill(system: &System) -> Result<()> {
-    system.daemon.as_ref().unwrap().lock().unwrap().kill()
-}
-
-fn is_served(story: &Story<'_>) -> Result<()> {
-    story.contract_calls()?.hears("menu")?.hangs_up()
-}
-
-fn two(installation: &Installation) -> Result<()> {
-    let (system, mut b) = pair(installation, &[])?;
+#[test]
+fn of_two_daemons_either_serves_and_one_that_is_killed_costs_no_new_call() -> Result<()> {
+    let (system, mut b) = pair(&[])?;
     let story = Story::new(&system)?;
     for _ in 0..4 {
         is_served(&story)?;
@@ -89,11 +50,12 @@ fn two(installation: &Installation) -> Result<()> {
     is_served(&story)?;
     b.kill()?;
     story.contract_calls()?.hears_whole("trouble")?.is_hung_up()?;
-    leaks::none(&system)
+    traces::expect_none(&system)
 }
 
-fn one_by_one(installation: &Installation) -> Result<()> {
-    let (system, mut b) = pair(installation, &[NO_BROADCAST])?;
+#[test]
+fn without_stasis_broadcast_one_daemon_is_asked_after_the_other() -> Result<()> {
+    let (system, mut b) = pair(&[NO_BROADCAST])?;
     let story = Story::new(&system)?;
     is_served(&story)?;
     kill(&system)?;
@@ -107,8 +69,9 @@ fn one_by_one(installation: &Installation) -> Result<()> {
     call.hangs_up()
 }
 
-fn hung(installation: &Installation) -> Result<()> {
-    let (system, mut b) = pair(installation, &[NO_BROADCAST, ANSWERED_SOON])?;
+#[test]
+fn a_call_that_a_daemon_does_not_answer_goes_to_the_next_and_then_to_the_apology() -> Result<()> {
+    let (system, mut b) = pair(&[NO_BROADCAST, ANSWERED_SOON])?;
     let story = Story::new(&system)?;
     let signal = |to| system.daemon.as_ref().unwrap().lock().unwrap().child().signal(to);
     signal(Signal::STOP)?;
@@ -124,24 +87,124 @@ fn hung(installation: &Installation) -> Result<()> {
     signal(Signal::CONT)?;
     b.child().signal(Signal::CONT)?;
     is_served(&story)?;
-    leaks::none(&system)
+    traces::expect_none(&system)
 }
 
-fn ringing(installation: &Installation) -> Result<()> {
-    rings_at_one(installation, ANSWERED_SOON, Daemon::kill)
+#[test]
+fn a_call_that_rings_at_a_daemon_that_is_killed_goes_to_the_other() -> Result<()> {
+    rings_at_one(ANSWERED_SOON, Daemon::kill)
 }
 
-fn sent_on(installation: &Installation) -> Result<()> {
-    rings_at_one(installation, ANSWERED_LATE, Daemon::stop)
+#[test]
+fn a_call_that_rings_at_a_daemon_that_stops_goes_to_the_other() -> Result<()> {
+    rings_at_one(ANSWERED_LATE, Daemon::stop)
+}
+
+#[test]
+fn a_caller_whose_daemon_is_gone_hears_trouble_by_itself() -> Result<()> {
+    let system = System::start(&[])?;
+    let story = Story::new(&system)?;
+    let mut at_menu = story.contract_calls()?;
+    at_menu.hears("menu")?;
+    let mut in_entry = story.child_calls()?;
+    in_entry
+        .hears("menu")?
+        .keys("1")?
+        .begins_to_hear_number(&story.family.contract, "set-password")?;
+    in_entry.keys("123")?;
+    kill(&system)?;
+    hears_trouble_soon(&mut in_entry)?;
+    hears_trouble_soon(&mut at_menu)?;
+    in_entry.hangs_up()?;
+    // And is not left in silence, however long nobody comes.
+    for _ in 0..4 {
+        hears_trouble_soon(&mut at_menu)?;
+    }
+    at_menu.hangs_up()?;
+    story.nothing_is_stored()
+}
+
+#[test]
+fn a_caller_whose_daemon_goes_during_the_last_guidance_hears_it_again() -> Result<()> {
+    let system = System::start(&[])?;
+    let story = Story::new(&system)?;
+    let (password, login) = (story.password(), &story.family.contract);
+    let mut call = story.contract_calls()?;
+    call.hears("menu")?.keys("1")?.begins_to_hear_number(login, "set-password")?;
+    call.keys_password(&password)?.hears("confirm-password")?.keys_password(&password)?;
+    call.hears_number(login, "completed")?;
+    kill(&system)?;
+    call.hears_number_whole(login, "completed")?;
+    hears_trouble_soon(&mut call)?;
+    call.hangs_up()
+}
+
+#[test]
+fn a_daemon_that_is_started_again_takes_its_callers_from_the_menu_on() -> Result<()> {
+    let system = System::start(&SHORT)?;
+    let story = Story::new(&system)?;
+    let password = story.password();
+    let mut call = story.contract_calls()?;
+    call.hears("menu")?.keys("1")?.begins_to_hear_number(&story.family.contract, "set-password")?;
+    call.keys_password(&password[..5])?;
+    system.daemon.as_ref().unwrap().lock().unwrap().restart()?;
+    call.hears("menu")?.keys("1")?.begins_to_hear_number(&story.family.contract, "set-password")?;
+    completes(&mut call, &story.family.contract, &password)?;
+    traces::expect_none(&system)
+}
+
+#[test]
+fn more_calls_than_configured_hear_trouble_at_once() -> Result<()> {
+    let system = System::start(&[("KARIPASS_CALL_MAX_CONCURRENT", "1")])?;
+    let story = Story::new(&system)?;
+    let mut first = story.contract_calls()?;
+    first.hears("menu")?;
+    let begun = Instant::now();
+    story.child_calls()?.hears("trouble")?.hangs_up()?;
+    ensure!(begun.elapsed() < Duration::from_secs(10), "after {:?}", begun.elapsed());
+    first.hangs_up()?;
+    is_served(&story)
+}
+
+#[test]
+fn p11_a_call_that_nobody_serves_any_more_is_ended_with_an_apology() -> Result<()> {
+    let system = System::start(&[("KARIPASS_CALL_MAX_DURATION_S", "10")])?;
+    let story = Story::new(&system)?;
+    let answered = Instant::now();
+    let mut call = story.contract_calls()?;
+    call.hears("menu")?;
+    kill(&system)?;
+    let until = loop {
+        match call.listens_for(PATIENCE) {
+            Next::Begins(heard) => ensure!(heard.may_be("trouble"), "{heard:?}"),
+            Next::Over => break answered.elapsed(),
+            Next::Nothing => bail!("it is left in silence"),
+        }
+        ensure!(answered.elapsed() < ENDED_WITHIN, "it never ends");
+    };
+    ensure!(until > KEPT_FOR, "ended after {until:?}");
+    Ok(())
+}
+
+/// Two daemons, of which the system's own is `a`.
+fn pair(more: &[(&str, &str)]) -> Result<(System, Daemon)> {
+    let system = System::without_daemon(&[&[APPS], more].concat())?;
+    let system = system.with_daemon(&[A, SHORT[0], SHORT[1]])?;
+    let b = system.another_daemon("b", &[B, SHORT[0], SHORT[1]])?;
+    Ok((system, b))
+}
+
+fn kill(system: &System) -> Result<()> {
+    system.daemon.as_ref().unwrap().lock().unwrap().kill()
+}
+
+fn is_served(story: &Story<'_>) -> Result<()> {
+    story.contract_calls()?.hears("menu")?.hangs_up()
 }
 
 /// A call rings at the daemon that this befalls; the other one serves it.
-fn rings_at_one(
-    installation: &Installation,
-    answered: (&str, &str),
-    befalls: fn(&mut Daemon) -> Result<()>,
-) -> Result<()> {
-    let system = System::without_daemon(installation, &[APPS, answered])?;
+fn rings_at_one(answered: (&str, &str), befalls: fn(&mut Daemon) -> Result<()>) -> Result<()> {
+    let system = System::without_daemon(&[APPS, answered])?;
     let system = system.with_daemon(&[A, AT_ONCE[0], AT_ONCE[1]])?;
     let mut b = system.another_daemon("b", &[B, AT_ONCE[0], AT_ONCE[1]])?;
     let story = Story::new(&system)?;
@@ -184,86 +247,5 @@ fn hears_trouble_soon(call: &mut Subscriber) -> Result<()> {
     let [.., before, last] = heard.as_slice() else { bail!("nothing before trouble") };
     let silence = last.started.saturating_duration_since(before.ended.unwrap_or(last.started));
     ensure!(silence < SILENCE, "silent for {silence:?}");
-    Ok(())
-}
-
-fn gone(installation: &Installation) -> Result<()> {
-    let system = System::start(installation, &[])?;
-    let story = Story::new(&system)?;
-    let mut at_menu = story.contract_calls()?;
-    at_menu.hears("menu")?;
-    let mut in_entry = story.child_calls()?;
-    in_entry
-        .hears("menu")?
-        .keys("1")?
-        .begins_to_hear_number(&story.family.contract, "set-password")?;
-    in_entry.keys("123")?;
-    kill(&system)?;
-    hears_trouble_soon(&mut in_entry)?;
-    hears_trouble_soon(&mut at_menu)?;
-    in_entry.hangs_up()?;
-    // And is not left in silence, however long nobody comes.
-    for _ in 0..4 {
-        hears_trouble_soon(&mut at_menu)?;
-    }
-    at_menu.hangs_up()?;
-    story.nothing_is_stored()
-}
-
-fn gone_at_last(installation: &Installation) -> Result<()> {
-    let system = System::start(installation, &[])?;
-    let story = Story::new(&system)?;
-    let (password, login) = (story.password(), &story.family.contract);
-    let mut call = story.contract_calls()?;
-    call.hears("menu")?.keys("1")?.begins_to_hear_number(login, "set-password")?;
-    call.keys_password(&password)?.hears("confirm-password")?.keys_password(&password)?;
-    call.hears_number(login, "completed")?;
-    kill(&system)?;
-    call.hears_number_whole(login, "completed")?;
-    hears_trouble_soon(&mut call)?;
-    call.hangs_up()
-}
-
-fn adopted(installation: &Installation) -> Result<()> {
-    let system = System::start(installation, &SHORT)?;
-    let story = Story::new(&system)?;
-    let password = story.password();
-    let mut call = story.contract_calls()?;
-    call.hears("menu")?.keys("1")?.begins_to_hear_number(&story.family.contract, "set-password")?;
-    call.keys_password(&password[..5])?;
-    system.daemon.as_ref().unwrap().lock().unwrap().restart()?;
-    call.hears("menu")?.keys("1")?.begins_to_hear_number(&story.family.contract, "set-password")?;
-    completes(&mut call, &story.family.contract, &password)?;
-    leaks::none(&system)
-}
-
-fn most(installation: &Installation) -> Result<()> {
-    let system = System::start(installation, &[("KARIPASS_CALL_MAX_CONCURRENT", "1")])?;
-    let story = Story::new(&system)?;
-    let mut first = story.contract_calls()?;
-    first.hears("menu")?;
-    let begun = Instant::now();
-    story.child_calls()?.hears("trouble")?.hangs_up()?;
-    ensure!(begun.elapsed() < Duration::from_secs(10), "after {:?}", begun.elapsed());
-    first.hangs_up()?;
-    is_served(&story)
-}
-
-fn orphaned(installation: &Installation) -> Result<()> {
-    let system = System::start(installation, &[("KARIPASS_CALL_MAX_DURATION_S", "10")])?;
-    let story = Story::new(&system)?;
-    let answered = Instant::now();
-    let mut call = story.contract_calls()?;
-    call.hears("menu")?;
-    kill(&system)?;
-    let until = loop {
-        match call.listens_for(PATIENCE) {
-            Next::Begins(heard) => ensure!(heard.may_be("trouble"), "{heard:?}"),
-            Next::Over => break answered.elapsed(),
-            Next::Nothing => bail!("it is left in silence"),
-        }
-        ensure!(answered.elapsed() < ENDED_WITHIN, "it never ends");
-    };
-    ensure!(until > KEPT_FOR, "ended after {until:?}");
     Ok(())
 }

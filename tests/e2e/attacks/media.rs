@@ -8,18 +8,17 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result, ensure};
 use futures_util::future::try_join_all;
-use karipass_lab::asterisk::{CARRIER, Installation, SET_UP_NUMBER};
+use karipass_lab::asterisk::{CARRIER, SET_UP_NUMBER};
 use karipass_lab::subscriber::Pace;
 use karipass_lab::subscriber::handset::Handset;
-use libtest_mimic::Trial;
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 use tokio::task::spawn_blocking;
 use tokio::time::timeout;
 
 use super::agent::{Agent, SDP, sdp};
 use super::no_channel_is_left;
-use crate::story::{Story, told};
-use crate::world::{SHORT, System};
+use crate::story::Story;
+use crate::system::{SHORT, System};
 
 /// Where the stranger's media are.
 const STRANGER: Ipv4Addr = Ipv4Addr::new(127, 0, 0, 66);
@@ -31,28 +30,11 @@ const ANYWHERE: (&str, &str) = ("KARIPASS_CALL_MEDIA_NETWORKS", "");
 /// After the answer.
 const HEARD_WITHIN: Duration = Duration::from_secs(20);
 
-#[derive(Debug, Clone, Copy)]
-enum Attack {
-    /// The offer names the stranger's media; nothing is acknowledged.
-    Offer,
-    /// The offer names the carrier's, and the stranger sends RTP to the port that the line has.
-    Sender,
-    /// There is no offer, and the answer in the ACK names the stranger's.
-    LateAnswer,
-    /// The media are the carrier's until a re-INVITE.
-    Reinvite,
-}
-
 const ATTACKS: [Attack; 4] = [Attack::Offer, Attack::Sender, Attack::LateAnswer, Attack::Reinvite];
 
-pub fn trial(installation: &Installation) -> Trial {
-    let installation = installation.clone();
-    let name = "attacks::p1_a_call_in_the_carriers_name_with_foreign_media_sets_no_password";
-    Trial::test(name, move || told(nothing_is_stored(&installation)))
-}
-
-fn nothing_is_stored(installation: &Installation) -> Result<()> {
-    let mut system = System::without_daemon(installation, &[])?;
+#[test]
+fn p1_a_call_in_the_carriers_name_with_foreign_media_sets_no_password() -> Result<()> {
+    let mut system = System::without_daemon(&[])?;
     for networks in [ANYWHERE, NETWORKS] {
         let variables = [SHORT[0], SHORT[1], networks];
         system.daemon = None;
@@ -68,6 +50,18 @@ fn nothing_is_stored(installation: &Installation) -> Result<()> {
         }
     }
     Ok(())
+}
+
+#[derive(Debug, Clone, Copy)]
+enum Attack {
+    /// The offer names the stranger's media; nothing is acknowledged.
+    Offer,
+    /// The offer names the carrier's, and the stranger sends RTP to the port that the line has.
+    Sender,
+    /// There is no offer, and the answer in the ACK names the stranger's.
+    LateAnswer,
+    /// The media are the carrier's until a re-INVITE.
+    Reinvite,
 }
 
 /// Calls in the victim's name, and keys if anything is heard.

@@ -1,21 +1,15 @@
 //! Whole calls of a stranger with the daemon, judged by what is stored.
 
 use anyhow::{Result, ensure};
-use karipass_lab::asterisk::{Installation, SET_UP_NUMBER};
-use libtest_mimic::Trial;
+use karipass_lab::asterisk::SET_UP_NUMBER;
 
 use super::agent::{Agent, Dialog};
 use super::{DESK, DIALPLAN, ENDPOINTS, MODULES, OUTSIDE, two_are_bridged};
-use crate::story::{Family, PHONE_FAMILY, Story, told};
-use crate::world::{SHORT, System};
+use crate::story::{Family, PHONE_FAMILY, Story};
+use crate::system::{SHORT, System};
 
-pub fn trial(installation: &Installation) -> Trial {
-    let installation = installation.clone();
-    let name = "attacks::p1_neither_a_forwarded_call_nor_an_attended_transfer_sets_a_password";
-    Trial::test(name, move || told(nothing_is_stored(&installation)))
-}
-
-fn nothing_is_stored(installation: &Installation) -> Result<()> {
+#[test]
+fn p1_neither_a_forwarded_call_nor_an_attended_transfer_sets_a_password() -> Result<()> {
     let desk = Agent::socket(DESK)?;
     let family = Family::of(PHONE_FAMILY + 1);
     let phones =
@@ -23,7 +17,7 @@ fn nothing_is_stored(installation: &Installation) -> Result<()> {
             .replace("callerid = <0612345601>", &format!("callerid = <{}>", family.contract));
     let snippets =
         [("modules.conf", MODULES), ("phones.conf", &phones), ("extensions.conf", DIALPLAN)];
-    let system = System::without_daemon(installation, &snippets)?.with_daemon(&SHORT)?;
+    let system = System::without_daemon(&snippets)?.with_daemon(&SHORT)?;
     let story = Story::new(&system)?;
     ensure!(story.family.contract == family.contract, "another story has taken the numbers");
     let password = story.password();

@@ -6,8 +6,8 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::{Context as _, Result, anyhow, bail, ensure};
-use karipass_lab::asterisk::{Asterisk, CARRIER, Installation, SET_UP_NUMBER, Setup};
+use anyhow::{Context as _, Result, bail, ensure};
+use karipass_lab::asterisk::{Asterisk, CARRIER, SET_UP_NUMBER, Setup};
 use karipass_lab::certificate::Authority;
 use karipass_lab::{ports, repository, secret};
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
@@ -20,13 +20,15 @@ use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName}
 use tokio_rustls::rustls::{ClientConfig, RootCertStore};
 
 use crate::dialplan::{Answer, listen, next_start};
+use crate::system::installation;
 
 const CALLER: &str = "0612345600";
 /// Longer than the apology.
 const ANSWERED_WITHIN: Duration = Duration::from_secs(40);
 
 /// A carrier over TCP, or over TLS with its certificate, is trusted and hung up like one over UDP.
-pub fn is_believed(installation: &Installation) -> Result<()> {
+#[test]
+fn p1_a_carrier_over_tcp_or_tls_is_believed_by_its_certificate() -> Result<()> {
     let folder = tempfile::tempdir()?;
     let (ours, others) = (tempfile::tempdir()?, tempfile::tempdir()?);
     for keys in [ours.path(), others.path()] {
@@ -40,7 +42,7 @@ pub fn is_believed(installation: &Installation) -> Result<()> {
         .replace("/etc/asterisk/keys/pbx.pem", &named(ours.path(), "certificate.pem"))
         .replace("/etc/asterisk/keys/pbx.key", &named(ours.path(), "key.pem"));
     let setup = Setup::new(folder.path())?.snippet("transport.conf", &transports);
-    let asterisk = Asterisk::start(installation, setup)?;
+    let asterisk = Asterisk::start(installation(), setup)?;
     let there = |port: u16| SocketAddr::from(([127, 0, 0, 1], port));
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {
@@ -78,7 +80,7 @@ async fn calls<S: AsyncRead + AsyncWrite + Unpin>(
     there: SocketAddr,
     connect: impl AsyncFn() -> Result<(S, SocketAddr)>,
 ) -> Result<()> {
-    let mut events = listen(asterisk).await.map_err(|error| anyhow!("{error:?}"))?;
+    let mut events = listen(asterisk).await?;
     let mut carrier = Carrier::new(connect().await?, protocol, there);
     carrier.invites().await?;
     let told = timeout(ANSWERED_WITHIN, next_start(&mut events)).await?;

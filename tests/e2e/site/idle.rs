@@ -4,18 +4,15 @@
 use std::fs;
 use std::net::TcpStream;
 use std::path::Path;
-use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Result, ensure};
 use karipass_lab::browser::Manner;
 use karipass_lab::daemon::{Daemon, Setup};
-use libtest_mimic::Trial;
 
 use super::visit::Visit;
-use super::{Ground, password};
-use crate::story::told;
-use crate::world::{KARIPASS, System};
+use super::{password, visit_at};
+use crate::system::{KARIPASS, System};
 
 const IDLE_S: u64 = 14 * 60;
 /// Moves the hands of the store's clock, for the sessions of one contract.
@@ -23,14 +20,30 @@ const LEFT_IDLE: &str = "UPDATE session SET last_seen_at = last_seen_at - interv
     WHERE contract = $1";
 const ANSWERS_WITHIN: Duration = Duration::from_mins(1);
 
-pub fn trials(ground: &Arc<Ground>) -> Vec<Trial> {
-    let ground = Arc::clone(ground);
-    vec![Trial::test("w5_left_idle_a_session_ends_by_itself", move || {
-        told(
-            impatient(&ground.system)
-                .and_then(|daemon| ground.visit_at(&daemon.site(), Manner::WithoutScript, idle)),
-        )
-    })]
+#[test]
+fn w5_left_idle_a_session_ends_by_itself() -> Result<()> {
+    let system = System::shared();
+    let daemon = impatient(&system)?;
+    visit_at(&system, &daemon.site(), Manner::WithoutScript, |visit| {
+        let contract = &visit.family().contract;
+        let current = visit.has_password(contract, "line")?;
+        visit.logs_in(contract, &current)?.is_headed("設定サイトトップ")?;
+        left_idle(visit)?;
+        let page = visit.goes("/")?;
+        page.is_headed("ログアウトしました")?
+            .says("一定時間操作がなかったため、ログアウトしました。")?;
+        visit.pictures("timed-out")?;
+        visit.presses("もう一度ログインする")?.is_headed("ログイン")?;
+        // A form that was left open does nothing any more.
+        visit.logs_in(contract, &current)?;
+        visit.goes("/password")?;
+        left_idle(visit)?;
+        let new = visit.new_password();
+        password::changes(visit, &current, &new, &new)?.says("一定時間操作がなかったため")?;
+        visit.logs_in(contract, &new)?.says("ログインできませんでした")?;
+        visit.logs_in(contract, &current)?.is_headed("設定サイトトップ")?;
+        Ok(())
+    })
 }
 
 /// A second daemon on the same database; it has no Asterisk, and needs none.
@@ -56,26 +69,5 @@ fn left_idle(visit: &Visit<'_>) -> Result<()> {
         anyhow::Ok(owner.execute(LEFT_IDLE, &[contract]).await?)
     })?;
     ensure!(aged > 0, "there is no session");
-    Ok(())
-}
-
-fn idle(visit: &Visit<'_>) -> Result<()> {
-    let contract = &visit.family().contract;
-    let current = visit.has_password(contract, "line")?;
-    visit.logs_in(contract, &current)?.is_headed("設定サイトトップ")?;
-    left_idle(visit)?;
-    let page = visit.goes("/")?;
-    page.is_headed("ログアウトしました")?
-        .says("一定時間操作がなかったため、ログアウトしました。")?;
-    visit.pictures("timed-out")?;
-    visit.presses("もう一度ログインする")?.is_headed("ログイン")?;
-    // A form that was left open does nothing any more.
-    visit.logs_in(contract, &current)?;
-    visit.goes("/password")?;
-    left_idle(visit)?;
-    let new = visit.new_password();
-    password::changes(visit, &current, &new, &new)?.says("一定時間操作がなかったため")?;
-    visit.logs_in(contract, &new)?.says("ログインできませんでした")?;
-    visit.logs_in(contract, &current)?.is_headed("設定サイトトップ")?;
     Ok(())
 }

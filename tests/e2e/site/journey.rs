@@ -1,30 +1,20 @@
 //! Both halves in one: a call sets a temporary password, the site takes it on, a call finds what became.
 
-use std::sync::Arc;
-
 use anyhow::{Result, ensure};
 use karipass_lab::browser::Manner;
-use libtest_mimic::Trial;
 
 use super::visit::Visit;
-use super::{Ground, once, password, unit};
+use super::{in_manner, password, unit};
 use crate::story::{Family, completes};
 
-pub fn trials(ground: &Arc<Ground>) -> Vec<Trial> {
-    vec![
-        once(
-            ground,
-            "from_a_call_over_the_site_to_the_next_call",
-            Manner::Pointer,
-            there_and_back_again,
-        ),
-        once(
-            ground,
-            "from_a_call_over_the_site_to_the_next_call_without_script",
-            Manner::WithoutScript,
-            there_and_back_again,
-        ),
-    ]
+#[test]
+fn from_a_call_over_the_site_to_the_next_call() -> Result<()> {
+    in_manner(Manner::Pointer, there_and_back_again)
+}
+
+#[test]
+fn from_a_call_over_the_site_to_the_next_call_without_script() -> Result<()> {
+    in_manner(Manner::WithoutScript, there_and_back_again)
 }
 
 fn there_and_back_again(visit: &Visit<'_>) -> Result<()> {

@@ -1,13 +1,10 @@
 //! The change of the unit on the site: each row of U with its refusals and its outcome, and W6.
 
-use std::sync::Arc;
-
 use anyhow::{Result, ensure};
 use karipass_lab::browser::Manner;
-use libtest_mimic::Trial;
 
 use super::visit::{Visit, hyphenated};
-use super::{Ground, flow, once};
+use super::{in_every_manner, in_manner};
 use crate::story::Family;
 
 /// The link on the top page, and the button of the form.
@@ -16,38 +13,170 @@ const NOT_CHANGED: &str = "認証単位を変更できませんでした";
 const CHANGED: &str = "認証単位を変更しました";
 const ELSEWHERE: &str = "契約の内容が変更されています";
 
-pub fn trials(ground: &Arc<Ground>) -> Vec<Trial> {
-    [
-        flow(ground, "u_from_number_to_line", number_to_line),
-        flow(ground, "u_from_line_to_number", line_to_number),
-        flow(ground, "u_from_number_to_admin_user", number_to_admin_user),
-        flow(ground, "u_from_line_to_admin_user", line_to_admin_user),
-        flow(ground, "u_from_admin_user_to_line", admin_user_to_line),
-        flow(ground, "u_from_admin_user_to_number", admin_user_to_number),
-        flow(ground, "u2_a_user_cannot_change_the_unit", user),
-        vec![
-            once(ground, "c2_ten_wrong_ones_for_the_unit_void_it", Manner::WithoutScript, ten),
-            once(ground, "w6_a_window_left_behind_changes_nothing", Manner::Pointer, two_windows),
-            once(
-                ground,
-                "w6_a_form_older_than_the_contract_is_refused",
-                Manner::WithoutScript,
-                changed_elsewhere,
-            ),
-        ],
-    ]
-    .into_iter()
-    .flatten()
-    .collect()
+const LINE: Unit = Unit("line", "回線単位");
+const NUMBER: Unit = Unit("number", "電話番号単位");
+const ADMIN_USER: Unit = Unit("admin_user", "管理者/ユーザ単位");
+
+#[test]
+fn u_from_number_to_line() -> Result<()> {
+    in_every_manner(|visit| {
+        let Family { contract, child, .. } = visit.family();
+        let afterwards = [(contract.as_str(), TheChangers)];
+        row(
+            visit,
+            &Row { from: NUMBER, to: LINE, held: &[child, contract], afterwards: &afterwards },
+        )
+    })
+}
+
+#[test]
+fn u_from_line_to_number() -> Result<()> {
+    in_every_manner(|visit| {
+        let Family { contract, child, .. } = visit.family();
+        let afterwards = [(contract.as_str(), TheChangers), (child, TheChangers)];
+        row(visit, &Row { from: LINE, to: NUMBER, held: &[contract], afterwards: &afterwards })
+    })
+}
+
+#[test]
+fn u_from_number_to_admin_user() -> Result<()> {
+    in_every_manner(|visit| {
+        let Family { contract, child, .. } = visit.family();
+        let afterwards = [(contract.as_str(), ItsOwn), (child, ItsOwn)];
+        row(
+            visit,
+            &Row {
+                from: NUMBER,
+                to: ADMIN_USER,
+                held: &[child, contract],
+                afterwards: &afterwards,
+            },
+        )
+    })
+}
+
+#[test]
+fn u_from_line_to_admin_user() -> Result<()> {
+    in_every_manner(|visit| {
+        let Family { contract, child, .. } = visit.family();
+        let afterwards = [(contract.as_str(), TheChangers), (child, TheChangers)];
+        row(visit, &Row { from: LINE, to: ADMIN_USER, held: &[contract], afterwards: &afterwards })
+    })
+}
+
+#[test]
+fn u_from_admin_user_to_line() -> Result<()> {
+    in_every_manner(|visit| {
+        let Family { contract, child, .. } = visit.family();
+        let afterwards = [(contract.as_str(), ItsOwn)];
+        row(
+            visit,
+            &Row { from: ADMIN_USER, to: LINE, held: &[contract, child], afterwards: &afterwards },
+        )
+    })
+}
+
+#[test]
+fn u_from_admin_user_to_number() -> Result<()> {
+    in_every_manner(|visit| {
+        let Family { contract, child, .. } = visit.family();
+        let afterwards = [(contract.as_str(), ItsOwn), (child, ItsOwn)];
+        row(
+            visit,
+            &Row {
+                from: ADMIN_USER,
+                to: NUMBER,
+                held: &[contract, child],
+                afterwards: &afterwards,
+            },
+        )
+    })
+}
+
+#[test]
+fn u2_a_user_cannot_change_the_unit() -> Result<()> {
+    in_every_manner(|visit| {
+        let child = &visit.family().child;
+        let password = visit.has_password(child, ADMIN_USER.0)?;
+        visit.logs_in(child, &password)?.says("ユーザ")?.says_not(CHANGE)?;
+        visit.pictures("top-user")?;
+        for path in ["/unit", "/unit/line", "/unit/number"] {
+            visit.goes(path)?.is_headed("認証単位を変更できません")?;
+        }
+        visit.pictures("unit-not-allowed")?;
+        visit.presses("トップページへ")?.is_headed("設定サイトトップ")?;
+        Ok(())
+    })
+}
+
+#[test]
+fn c2_ten_wrong_ones_for_the_unit_void_it() -> Result<()> {
+    in_manner(Manner::WithoutScript, |visit| {
+        let contract = &visit.family().contract;
+        let password = visit.has_password(contract, LINE.0)?;
+        visit.logs_in(contract, &password)?;
+        visit.goes("/unit/number")?;
+        for wrong in 1..10 {
+            visit.fills(&label(contract), &visit.new_password())?;
+            visit.presses(CHANGE)?.says(NOT_CHANGED)?;
+            ensure!(visit.count(contract)? == (wrong, false), "after {wrong} wrong ones");
+        }
+        visit.fills(&label(contract), &visit.new_password())?;
+        visit.presses(CHANGE)?.is_headed("パスワードが無効になりました")?;
+        ensure!(visit.count(contract)? == (10, true), "not void");
+        ensure!(visit.story.unit()?.as_deref() == Some(LINE.0), "the unit was changed");
+        Ok(())
+    })
+}
+
+#[test]
+fn w6_a_window_left_behind_changes_nothing() -> Result<()> {
+    in_manner(Manner::Pointer, |visit| {
+        let contract = &visit.family().contract;
+        let password = visit.has_password(contract, LINE.0)?;
+        visit.logs_in(contract, &password)?;
+        visit.goes("/unit/number")?;
+        visit.fills(&label(contract), &password)?;
+        let first = visit.wait(visit.who.browser().second_window())?;
+        visit.goes("/unit/admin_user")?;
+        visit.fills(&label(contract), &password)?;
+        visit.presses(CHANGE)?.is_headed(CHANGED)?;
+        visit.wait(visit.who.browser().turn_to(first))?;
+        visit.presses(CHANGE)?.is_headed("ログインの状態が終了しています")?;
+        visit.pictures("session-over")?;
+        ensure!(visit.story.unit()?.as_deref() == Some(ADMIN_USER.0), "the first window won");
+        ensure!(visit.count(contract)? == (0, false), "it was counted");
+        Ok(())
+    })
+}
+
+#[test]
+fn w6_a_form_older_than_the_contract_is_refused() -> Result<()> {
+    in_manner(Manner::WithoutScript, |visit| {
+        let Family { contract, child, plain } = visit.family();
+        let password = visit.has_password(contract, LINE.0)?;
+        visit.logs_in(contract, &password)?;
+        visit.goes("/unit/number")?;
+        // A wrong one: not even that counts.
+        visit.fills(&label(contract), &visit.new_password())?;
+        let rows =
+            format!("{contract},{contract},yes\n{contract},{child},yes\n{contract},{plain},yes\n");
+        visit.story.load(&rows)?;
+        visit.presses(CHANGE)?.is_headed(ELSEWHERE)?;
+        visit.pictures("changed-elsewhere")?;
+        ensure!(visit.story.unit()?.as_deref() == Some(LINE.0), "the unit was changed");
+        ensure!(visit.count(contract)? == (0, false), "it was counted");
+        // With a form that knows of it, it works.
+        visit.goes("/unit/number")?;
+        visit.fills(&label(contract), &password)?;
+        visit.presses(CHANGE)?.is_headed(CHANGED)?.says(&hyphenated(plain))?;
+        Ok(())
+    })
 }
 
 /// A unit as the database and as a page calls it.
 #[derive(Clone, Copy)]
 struct Unit(&'static str, &'static str);
-
-const LINE: Unit = Unit("line", "回線単位");
-const NUMBER: Unit = Unit("number", "電話番号単位");
-const ADMIN_USER: Unit = Unit("admin_user", "管理者/ユーザ単位");
 
 /// Whose password a number logs in with afterwards.
 enum With {
@@ -63,51 +192,6 @@ struct Row<'a> {
     /// Who has a password, and is asked for it; the first one makes the change.
     held: &'a [&'a str],
     afterwards: &'a [(&'a str, With)],
-}
-
-fn number_to_line(visit: &Visit<'_>) -> Result<()> {
-    let Family { contract, child, .. } = visit.family();
-    let afterwards = [(contract.as_str(), TheChangers)];
-    row(visit, &Row { from: NUMBER, to: LINE, held: &[child, contract], afterwards: &afterwards })
-}
-
-fn line_to_number(visit: &Visit<'_>) -> Result<()> {
-    let Family { contract, child, .. } = visit.family();
-    let afterwards = [(contract.as_str(), TheChangers), (child, TheChangers)];
-    row(visit, &Row { from: LINE, to: NUMBER, held: &[contract], afterwards: &afterwards })
-}
-
-fn number_to_admin_user(visit: &Visit<'_>) -> Result<()> {
-    let Family { contract, child, .. } = visit.family();
-    let afterwards = [(contract.as_str(), ItsOwn), (child, ItsOwn)];
-    row(
-        visit,
-        &Row { from: NUMBER, to: ADMIN_USER, held: &[child, contract], afterwards: &afterwards },
-    )
-}
-
-fn line_to_admin_user(visit: &Visit<'_>) -> Result<()> {
-    let Family { contract, child, .. } = visit.family();
-    let afterwards = [(contract.as_str(), TheChangers), (child, TheChangers)];
-    row(visit, &Row { from: LINE, to: ADMIN_USER, held: &[contract], afterwards: &afterwards })
-}
-
-fn admin_user_to_line(visit: &Visit<'_>) -> Result<()> {
-    let Family { contract, child, .. } = visit.family();
-    let afterwards = [(contract.as_str(), ItsOwn)];
-    row(
-        visit,
-        &Row { from: ADMIN_USER, to: LINE, held: &[contract, child], afterwards: &afterwards },
-    )
-}
-
-fn admin_user_to_number(visit: &Visit<'_>) -> Result<()> {
-    let Family { contract, child, .. } = visit.family();
-    let afterwards = [(contract.as_str(), ItsOwn), (child, ItsOwn)];
-    row(
-        visit,
-        &Row { from: ADMIN_USER, to: NUMBER, held: &[contract, child], afterwards: &afterwards },
-    )
 }
 
 fn row(visit: &Visit<'_>, row: &Row<'_>) -> Result<()> {
@@ -176,73 +260,4 @@ fn refusals(visit: &Visit<'_>, row: &Row<'_>, held: &[(&str, String)]) -> Result
 /// The label of a number's password.
 pub fn label(number: &str) -> String {
     format!("{}のパスワード", hyphenated(number))
-}
-
-fn user(visit: &Visit<'_>) -> Result<()> {
-    let child = &visit.family().child;
-    let password = visit.has_password(child, ADMIN_USER.0)?;
-    visit.logs_in(child, &password)?.says("ユーザ")?.says_not(CHANGE)?;
-    visit.pictures("top-user")?;
-    for path in ["/unit", "/unit/line", "/unit/number"] {
-        visit.goes(path)?.is_headed("認証単位を変更できません")?;
-    }
-    visit.pictures("unit-not-allowed")?;
-    visit.presses("トップページへ")?.is_headed("設定サイトトップ")?;
-    Ok(())
-}
-
-fn ten(visit: &Visit<'_>) -> Result<()> {
-    let contract = &visit.family().contract;
-    let password = visit.has_password(contract, LINE.0)?;
-    visit.logs_in(contract, &password)?;
-    visit.goes("/unit/number")?;
-    for wrong in 1..10 {
-        visit.fills(&label(contract), &visit.new_password())?;
-        visit.presses(CHANGE)?.says(NOT_CHANGED)?;
-        ensure!(visit.count(contract)? == (wrong, false), "after {wrong} wrong ones");
-    }
-    visit.fills(&label(contract), &visit.new_password())?;
-    visit.presses(CHANGE)?.is_headed("パスワードが無効になりました")?;
-    ensure!(visit.count(contract)? == (10, true), "not void");
-    ensure!(visit.story.unit()?.as_deref() == Some(LINE.0), "the unit was changed");
-    Ok(())
-}
-
-fn two_windows(visit: &Visit<'_>) -> Result<()> {
-    let contract = &visit.family().contract;
-    let password = visit.has_password(contract, LINE.0)?;
-    visit.logs_in(contract, &password)?;
-    visit.goes("/unit/number")?;
-    visit.fills(&label(contract), &password)?;
-    let first = visit.wait(visit.who.browser().second_window())?;
-    visit.goes("/unit/admin_user")?;
-    visit.fills(&label(contract), &password)?;
-    visit.presses(CHANGE)?.is_headed(CHANGED)?;
-    visit.wait(visit.who.browser().turn_to(first))?;
-    visit.presses(CHANGE)?.is_headed("ログインの状態が終了しています")?;
-    visit.pictures("session-over")?;
-    ensure!(visit.story.unit()?.as_deref() == Some(ADMIN_USER.0), "the first window won");
-    ensure!(visit.count(contract)? == (0, false), "it was counted");
-    Ok(())
-}
-
-fn changed_elsewhere(visit: &Visit<'_>) -> Result<()> {
-    let Family { contract, child, plain } = visit.family();
-    let password = visit.has_password(contract, LINE.0)?;
-    visit.logs_in(contract, &password)?;
-    visit.goes("/unit/number")?;
-    // A wrong one: not even that counts.
-    visit.fills(&label(contract), &visit.new_password())?;
-    let rows =
-        format!("{contract},{contract},yes\n{contract},{child},yes\n{contract},{plain},yes\n");
-    visit.story.load(&rows)?;
-    visit.presses(CHANGE)?.is_headed(ELSEWHERE)?;
-    visit.pictures("changed-elsewhere")?;
-    ensure!(visit.story.unit()?.as_deref() == Some(LINE.0), "the unit was changed");
-    ensure!(visit.count(contract)? == (0, false), "it was counted");
-    // With a form that knows of it, it works.
-    visit.goes("/unit/number")?;
-    visit.fills(&label(contract), &password)?;
-    visit.presses(CHANGE)?.is_headed(CHANGED)?.says(&hyphenated(plain))?;
-    Ok(())
 }

@@ -9,30 +9,30 @@ use karipass_lab::browser::{Browser, Manner, Page, Visitor};
 
 use super::Ground;
 use crate::story::{Family, Story};
+use crate::system::System;
 
 /// A visitor with a contract.
 pub struct Visit<'a> {
     pub story: Story<'a>,
     pub who: Visitor<'a>,
-    ground: &'a Ground,
 }
 
 impl<'a> Visit<'a> {
     /// Loads the contract and sits down.
     pub fn begin(
-        ground: &'a Ground,
+        system: &'a System,
         browser: &'a Browser,
         site: &str,
         manner: Manner,
     ) -> Result<Self> {
-        let story = Story::new(&ground.system)?;
-        let who = ground.system.wait(Visitor::sits_down(browser, site, manner))?;
-        Ok(Self { story, who, ground })
+        let story = Story::new(system)?;
+        let who = system.wait(Visitor::sits_down(browser, site, manner))?;
+        Ok(Self { story, who })
     }
 
     /// Gets up; nothing was amiss behind the scenes.
     pub fn end(self) -> Result<()> {
-        self.ground.system.wait(self.who.gets_up())
+        self.story.system.wait(self.who.gets_up())
     }
 
     /// The contract's numbers.
@@ -42,7 +42,7 @@ impl<'a> Visit<'a> {
 
     /// Waits for the browser or the store.
     pub fn wait<T>(&self, work: impl Future<Output = T>) -> T {
-        self.ground.system.wait(work)
+        self.story.system.wait(work)
     }
 
     /// Opens a path.
@@ -85,7 +85,8 @@ impl<'a> Visit<'a> {
         let secret = self.story.password();
         let password = TemporaryPassword::try_from(secret.as_bytes())?;
         let salt = Salt::draw(&mut rand::rng());
-        let hashed = self.wait(self.ground.hasher.hash_for_call(password, salt))?;
+        let hashed =
+            self.wait(Ground::shared(self.story.system).hasher.hash_for_call(password, salt))?;
         self.stores(login, "temporary", unit, &hashed)?;
         Ok(secret)
     }
@@ -97,7 +98,7 @@ impl<'a> Visit<'a> {
         let password = NewPassword::check(&typed(""), &typed(&secret), &typed(&secret));
         let password = password.map_err(|reasons| anyhow!("{reasons:?}"))?;
         let salt = Salt::draw(&mut rand::rng());
-        let hashed = self.wait(self.ground.hasher.hash_for_change(
+        let hashed = self.wait(Ground::shared(self.story.system).hasher.hash_for_change(
             password,
             salt,
             Ipv4Addr::LOCALHOST.into(),
@@ -116,7 +117,7 @@ impl<'a> Visit<'a> {
     fn stores(&self, login: &str, kind: &str, unit: &str, hashed: &PhcString) -> Result<()> {
         let contract = &self.family().contract;
         self.wait(async {
-            let owner = self.ground.system.database.owner().await?;
+            let owner = self.story.system.database.owner().await?;
             let sets =
                 "UPDATE contract SET unit = $2 WHERE number = $1 AND unit IS DISTINCT FROM $2";
             owner.execute(sets, &[contract, &unit]).await?;
@@ -132,7 +133,7 @@ impl<'a> Visit<'a> {
     pub fn ages(&self, login: &str, by: &str) -> Result<()> {
         let sql = "UPDATE credential SET set_at = set_at - $2::text::interval WHERE login = $1";
         let changed = self.wait(async {
-            let owner = self.ground.system.database.owner().await?;
+            let owner = self.story.system.database.owner().await?;
             anyhow::Ok(owner.execute(sql, &[&login, &by]).await?)
         })?;
         ensure!(changed == 1, "{changed} credentials were aged");
@@ -143,7 +144,7 @@ impl<'a> Visit<'a> {
     pub fn count(&self, login: &str) -> Result<(i32, bool)> {
         let sql = "SELECT failures, voided_at IS NOT NULL FROM credential WHERE login = $1";
         let row = self.wait(async {
-            let owner = self.ground.system.database.owner().await?;
+            let owner = self.story.system.database.owner().await?;
             anyhow::Ok(owner.query_opt(sql, &[&login]).await?)
         })?;
         let row = row.context("no credential")?;

@@ -1,66 +1,62 @@
 //! Who calls (P1, P2).
 
 use std::net::Ipv4Addr;
-use std::sync::Arc;
 
 use anyhow::Result;
 use karipass_lab::subscriber::Caller;
-use libtest_mimic::Trial;
 
-use crate::story::{Family, Story, completes, story, telephone_story};
-use crate::world::System;
+use crate::story::{Family, Story, completes};
+use crate::system::System;
 
-pub fn trials(system: &Arc<System>) -> Vec<Trial> {
-    vec![
-        story(system, "p2_an_unknown_number_is_not_served", unknown),
-        story(system, "p2_a_withheld_number_is_not_served", withheld),
-        story(system, "p1_a_bare_from_is_not_served", bare_from),
-        story(system, "p2_a_suspended_contract_is_not_served_until_it_is_resumed", suspended),
-        story(system, "p2_a_contract_without_service_is_not_served", without_service),
-        story(system, "p1_every_written_form_of_a_number_is_the_same_caller", spellings),
-        story(system, "p1_a_call_from_nowhere_is_refused", nowhere),
-        story(system, "p2_a_registered_telephone_that_hides_its_number_is_not_served", hidden),
-        telephone_story(system, "p1_a_registered_telephone_is_its_fixed_identity", telephone),
-    ]
+#[test]
+fn p2_an_unknown_number_is_not_served() -> Result<()> {
+    let system = System::shared();
+    let story = Story::new(&system)?;
+    is_not_served(&story, &Caller::asserted(&story.family.stranger()))
 }
 
-fn is_not_served(story: &Story<'_>, caller: &Caller) -> Result<()> {
-    let mut call = caller.calls(&story.system.line())?;
-    call.hears_whole("not-available")?.is_hung_up()?;
-    story.nothing_is_stored()
+#[test]
+fn p2_a_withheld_number_is_not_served() -> Result<()> {
+    let system = System::shared();
+    let story = Story::new(&system)?;
+    is_not_served(&story, &Caller::withheld(&story.family.contract))
 }
 
-fn unknown(story: &Story<'_>) -> Result<()> {
-    is_not_served(story, &Caller::asserted(&story.family.stranger()))
+#[test]
+fn p1_a_bare_from_is_not_served() -> Result<()> {
+    let system = System::shared();
+    let story = Story::new(&system)?;
+    is_not_served(&story, &Caller::bare_from(&story.family.contract))
 }
 
-fn withheld(story: &Story<'_>) -> Result<()> {
-    is_not_served(story, &Caller::withheld(&story.family.contract))
-}
-
-fn bare_from(story: &Story<'_>) -> Result<()> {
-    is_not_served(story, &Caller::bare_from(&story.family.contract))
-}
-
-fn suspended(story: &Story<'_>) -> Result<()> {
+#[test]
+fn p2_a_suspended_contract_is_not_served_until_it_is_resumed() -> Result<()> {
+    let system = System::shared();
+    let story = Story::new(&system)?;
     let Family { contract, child, .. } = &story.family;
     story.system.operator(&["contracts", "suspend", contract])?;
-    is_not_served(story, &Caller::asserted(contract))?;
-    is_not_served(story, &Caller::asserted(child))?;
+    is_not_served(&story, &Caller::asserted(contract))?;
+    is_not_served(&story, &Caller::asserted(child))?;
     story.system.operator(&["contracts", "resume", contract])?;
     let mut call = story.contract_calls()?;
     call.hears("menu")?.hangs_up()
 }
 
-fn without_service(story: &Story<'_>) -> Result<()> {
+#[test]
+fn p2_a_contract_without_service_is_not_served() -> Result<()> {
+    let system = System::shared();
+    let story = Story::new(&system)?;
     let Family { contract, child, plain } = &story.family;
     story.load(&format!(
         "{contract},{contract},no\n{contract},{child},no\n{contract},{plain},no\n"
     ))?;
-    is_not_served(story, &Caller::asserted(contract))
+    is_not_served(&story, &Caller::asserted(contract))
 }
 
-fn spellings(story: &Story<'_>) -> Result<()> {
+#[test]
+fn p1_every_written_form_of_a_number_is_the_same_caller() -> Result<()> {
+    let system = System::shared();
+    let story = Story::new(&system)?;
     let Family { contract, .. } = &story.family;
     let bare = &contract[1..];
     let hyphens = format!("{}-{}-{}", &contract[..2], &contract[2..6], &contract[6..]);
@@ -71,20 +67,29 @@ fn spellings(story: &Story<'_>) -> Result<()> {
     story.nothing_is_stored()
 }
 
-fn nowhere(story: &Story<'_>) -> Result<()> {
+#[test]
+fn p1_a_call_from_nowhere_is_refused() -> Result<()> {
+    let system = System::shared();
+    let story = Story::new(&system)?;
     let caller = Caller::asserted(&story.family.contract).from(Ipv4Addr::new(127, 0, 0, 6));
     caller.calls(&story.system.line())?.is_refused()?;
     story.nothing_is_stored()
 }
 
-fn hidden(story: &Story<'_>) -> Result<()> {
+#[test]
+fn p2_a_registered_telephone_that_hides_its_number_is_not_served() -> Result<()> {
+    let system = System::shared();
+    let story = Story::new(&system)?;
     let phone = &story.system.asterisk.phones()[0];
     let mut call = Caller::hidden_telephone(phone).calls(&story.system.line())?;
     call.hears_whole("not-available")?.is_hung_up()?;
     Ok(())
 }
 
-fn telephone(story: &Story<'_>) -> Result<()> {
+#[test]
+fn p1_a_registered_telephone_is_its_fixed_identity() -> Result<()> {
+    let system = System::shared();
+    let story = Story::of_the_telephone(&system)?;
     let (Family { contract, child, .. }, password) = (&story.family, story.password());
     let phone = &story.system.asterisk.phones()[0];
     let elsewhere = Story::new(story.system)?;
@@ -94,4 +99,10 @@ fn telephone(story: &Story<'_>) -> Result<()> {
     completes(&mut call, contract, &password)?;
     story.is_stored(contract, &password, "line", "line", &[contract, child])?;
     elsewhere.nothing_is_stored()
+}
+
+fn is_not_served(story: &Story<'_>, caller: &Caller) -> Result<()> {
+    let mut call = caller.calls(&story.system.line())?;
+    call.hears_whole("not-available")?.is_hung_up()?;
+    story.nothing_is_stored()
 }

@@ -1,22 +1,14 @@
 //! Hanging up in every step (P13).
 
-use std::sync::Arc;
-
 use anyhow::Result;
-use libtest_mimic::Trial;
 
-use crate::story::{Family, Story, completes, story};
-use crate::world::System;
+use crate::story::{Family, Story, completes};
+use crate::system::System;
 
-pub fn trials(system: &Arc<System>) -> Vec<Trial> {
-    vec![
-        story(system, "p13_hanging_up_before_the_commit_changes_nothing", before),
-        story(system, "p13_hanging_up_leaves_the_old_password_good", over_an_old_one),
-        story(system, "p13_hanging_up_after_the_commit_leaves_it_set", after),
-    ]
-}
-
-fn before(story: &Story<'_>) -> Result<()> {
+#[test]
+fn p13_hanging_up_before_the_commit_changes_nothing() -> Result<()> {
+    let system = System::shared();
+    let story = Story::new(&system)?;
     let (Family { child, .. }, password) = (&story.family, story.password());
     let mut call = story.contract_calls()?;
     call.hears("menu")?.hangs_up()?;
@@ -36,7 +28,10 @@ fn before(story: &Story<'_>) -> Result<()> {
     story.is_refused(child, &password)
 }
 
-fn over_an_old_one(story: &Story<'_>) -> Result<()> {
+#[test]
+fn p13_hanging_up_leaves_the_old_password_good() -> Result<()> {
+    let system = System::shared();
+    let story = Story::new(&system)?;
     let Family { contract, child, .. } = &story.family;
     let (old, new) = (story.password(), story.password());
     let mut call = story.contract_calls()?;
@@ -48,7 +43,10 @@ fn over_an_old_one(story: &Story<'_>) -> Result<()> {
     story.is_stored(contract, &old, "line", "line", &[contract, child])
 }
 
-fn after(story: &Story<'_>) -> Result<()> {
+#[test]
+fn p13_hanging_up_after_the_commit_leaves_it_set() -> Result<()> {
+    let system = System::shared();
+    let story = Story::new(&system)?;
     let (Family { contract, child, .. }, password) = (&story.family, story.password());
     let mut call = story.contract_calls()?;
     call.hears("menu")?.keys("1")?.begins_to_hear_number(contract, "set-password")?;

@@ -1,26 +1,18 @@
 //! Silence (P11), with limits of 3 s and 2 s: a slow machine makes them longer to the ear, but not
 //! as long as those that were not set.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Result, ensure};
 use domain::rules::{FIRST_DIGIT_TIMEOUT, INTER_DIGIT_TIMEOUT};
-use libtest_mimic::Trial;
 
-use crate::story::{Family, Story, completes, story};
-use crate::world::System;
+use crate::story::{Family, Story, completes};
+use crate::system::System;
 
-pub fn trials(system: &Arc<System>) -> Vec<Trial> {
-    vec![
-        story(system, "p11_three_silences_at_the_menu_end_the_call", menu),
-        story(system, "p11_silence_is_a_wrong_entry_and_the_password_is_asked_for_again", password),
-        story(system, "p11_silence_ends_a_short_password", short_password),
-        story(system, "p11_silence_completes_a_number", number),
-    ]
-}
-
-fn menu(story: &Story<'_>) -> Result<()> {
+#[test]
+fn p11_three_silences_at_the_menu_end_the_call() -> Result<()> {
+    let system = System::shared();
+    let story = Story::new(&system)?;
     let mut call = story.contract_calls()?;
     call.hears_whole("menu")?.hears_whole("invalid")?;
     call.hears_whole("menu")?.hears_whole("invalid")?;
@@ -34,7 +26,10 @@ fn menu(story: &Story<'_>) -> Result<()> {
     story.nothing_is_stored()
 }
 
-fn password(story: &Story<'_>) -> Result<()> {
+#[test]
+fn p11_silence_is_a_wrong_entry_and_the_password_is_asked_for_again() -> Result<()> {
+    let system = System::shared();
+    let story = Story::new(&system)?;
     let (Family { contract, child, .. }, password) = (&story.family, story.password());
     let mut call = story.contract_calls()?;
     call.hears("menu")?.keys("1")?.hears_number_whole(contract, "set-password")?;
@@ -43,7 +38,10 @@ fn password(story: &Story<'_>) -> Result<()> {
     story.is_stored(contract, &password, "line", "line", &[contract, child])
 }
 
-fn short_password(story: &Story<'_>) -> Result<()> {
+#[test]
+fn p11_silence_ends_a_short_password() -> Result<()> {
+    let system = System::shared();
+    let story = Story::new(&system)?;
     let (Family { contract, child, .. }, password) = (&story.family, story.password());
     let mut call = story.contract_calls()?;
     call.hears("menu")?.keys("1")?.begins_to_hear_number(contract, "set-password")?;
@@ -58,7 +56,10 @@ fn short_password(story: &Story<'_>) -> Result<()> {
     story.is_stored(contract, &password, "line", "line", &[contract, child])
 }
 
-fn number(story: &Story<'_>) -> Result<()> {
+#[test]
+fn p11_silence_completes_a_number() -> Result<()> {
+    let system = System::shared();
+    let story = Story::new(&system)?;
     let (Family { child, .. }, password) = (&story.family, story.password());
     let mut call = story.contract_calls()?;
     call.hears("menu")?.keys("2")?.hears("enter-number")?.keys(child)?;

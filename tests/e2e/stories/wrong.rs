@@ -1,47 +1,15 @@
 //! Wrong entries (P3–P8) and the third one (P10).
 
-use std::sync::Arc;
-
 use anyhow::{Result, ensure};
 use karipass_lab::subscriber::Subscriber;
-use libtest_mimic::Trial;
 
-use crate::story::{Family, Story, completes, story};
-use crate::world::System;
+use crate::story::{Family, Story, completes};
+use crate::system::System;
 
-pub fn trials(system: &Arc<System>) -> Vec<Trial> {
-    vec![
-        story(system, "p3_anything_but_1_2_and_3_is_a_wrong_entry", menu),
-        story(system, "p5_a_number_that_is_not_ones_own_service_number_is_a_wrong_entry", number),
-        story(system, "p5_the_third_wrong_number_ends_the_call", third_number),
-        story(system, "p6_a_number_without_service_is_a_wrong_entry_for_the_administrator", user),
-        story(system, "p7_fewer_digits_or_a_star_are_a_wrong_entry", password),
-        story(system, "p7_the_third_wrong_password_ends_the_call", third_password),
-        story(system, "p8_two_that_differ_start_again_at_the_password", different),
-        story(system, "p8_a_wrong_confirmation_is_asked_for_again", confirmation),
-        story(
-            system,
-            "p10_password_and_confirmation_bear_three_wrong_entries_together",
-            third_together,
-        ),
-        story(system, "p10_each_step_bears_its_own_wrong_entries", two_a_step),
-    ]
-}
-
-/// The line unit's password is being asked for.
-fn at_the_password(story: &Story<'_>) -> Result<Subscriber> {
-    let mut call = story.contract_calls()?;
-    call.hears("menu")?.keys("1")?;
-    call.begins_to_hear_number(&story.family.contract, "set-password")?;
-    Ok(call)
-}
-
-fn is_sent_away(mut call: Subscriber, story: &Story<'_>) -> Result<()> {
-    call.hears_whole("redial")?.is_hung_up()?;
-    story.nothing_is_stored()
-}
-
-fn menu(story: &Story<'_>) -> Result<()> {
+#[test]
+fn p3_anything_but_1_2_and_3_is_a_wrong_entry() -> Result<()> {
+    let system = System::shared();
+    let story = Story::new(&system)?;
     for keys in [["4", "0", "9"], ["#", "*", "8"]] {
         let mut call = story.contract_calls()?;
         call.hears("menu")?
@@ -50,12 +18,15 @@ fn menu(story: &Story<'_>) -> Result<()> {
             .keys(keys[1])?
             .hears_whole("invalid")?;
         call.keys(keys[2])?;
-        is_sent_away(call, story)?;
+        is_sent_away(call, &story)?;
     }
     Ok(())
 }
 
-fn number(story: &Story<'_>) -> Result<()> {
+#[test]
+fn p5_a_number_that_is_not_ones_own_service_number_is_a_wrong_entry() -> Result<()> {
+    let system = System::shared();
+    let story = Story::new(&system)?;
     let (Family { child, plain, .. }, password) = (&story.family, story.password());
     let stranger = story.family.stranger();
     let mut call = story.contract_calls()?;
@@ -66,7 +37,10 @@ fn number(story: &Story<'_>) -> Result<()> {
     story.is_stored(child, &password, "number", "number", &[child])
 }
 
-fn third_number(story: &Story<'_>) -> Result<()> {
+#[test]
+fn p5_the_third_wrong_number_ends_the_call() -> Result<()> {
+    let system = System::shared();
+    let story = Story::new(&system)?;
     let Family { contract, child, .. } = &story.family;
     let elsewhere = Story::new(story.system)?;
     let without_area_code = &child[2..];
@@ -82,24 +56,30 @@ fn third_number(story: &Story<'_>) -> Result<()> {
         let mut call = story.contract_calls()?;
         call.hears("menu")?.keys("2")?.hears("enter-number")?.keys(&wrong[0])?;
         call.hears("invalid")?.keys(&wrong[1])?.hears("invalid")?.keys(&wrong[2])?;
-        is_sent_away(call, story)?;
+        is_sent_away(call, &story)?;
     }
     Ok(())
 }
 
-fn user(story: &Story<'_>) -> Result<()> {
+#[test]
+fn p6_a_number_without_service_is_a_wrong_entry_for_the_administrator() -> Result<()> {
+    let system = System::shared();
+    let story = Story::new(&system)?;
     let Family { plain, .. } = &story.family;
     let stranger = story.family.stranger();
     let mut call = story.contract_calls()?;
     call.hears("menu")?.keys("3")?.hears("enter-number")?.keys(&format!("{plain}#"))?;
     call.hears("invalid")?.keys(&format!("{stranger}#"))?.hears("invalid")?;
     call.keys(&format!("{stranger}#"))?;
-    is_sent_away(call, story)
+    is_sent_away(call, &story)
 }
 
-fn password(story: &Story<'_>) -> Result<()> {
+#[test]
+fn p7_fewer_digits_or_a_star_are_a_wrong_entry() -> Result<()> {
+    let system = System::shared();
+    let story = Story::new(&system)?;
     let (Family { contract, child, .. }, password) = (&story.family, story.password());
-    let mut call = at_the_password(story)?;
+    let mut call = at_the_password(&story)?;
     call.keys_password(&format!("{}#", &password[..7]))?.hears("invalid")?;
     call.keys_password(&format!("{}*{}", &password[..3], &password[3..]))?
         .hears_whole("invalid")?;
@@ -107,19 +87,25 @@ fn password(story: &Story<'_>) -> Result<()> {
     story.is_stored(contract, &password, "line", "line", &[contract, child])
 }
 
-fn third_password(story: &Story<'_>) -> Result<()> {
+#[test]
+fn p7_the_third_wrong_password_ends_the_call() -> Result<()> {
+    let system = System::shared();
+    let story = Story::new(&system)?;
     let password = story.password();
-    let mut call = at_the_password(story)?;
+    let mut call = at_the_password(&story)?;
     call.keys("#")?.hears("invalid")?;
     call.keys_password(&format!("{}#", &password[..1]))?.hears("invalid")?;
     call.keys_password(&format!("*{password}"))?;
-    is_sent_away(call, story)
+    is_sent_away(call, &story)
 }
 
-fn different(story: &Story<'_>) -> Result<()> {
+#[test]
+fn p8_two_that_differ_start_again_at_the_password() -> Result<()> {
+    let system = System::shared();
+    let story = Story::new(&system)?;
     let Family { contract, child, .. } = &story.family;
     let (first, second) = (story.password(), story.password());
-    let mut call = at_the_password(story)?;
+    let mut call = at_the_password(&story)?;
     call.keys_password(&first)?.hears("confirm-password")?.keys_password(&second)?;
     call.hears_whole("invalid")?.hears_number(contract, "set-password")?;
     completes(&mut call, contract, &second)?;
@@ -127,9 +113,12 @@ fn different(story: &Story<'_>) -> Result<()> {
     story.is_refused(contract, &first)
 }
 
-fn confirmation(story: &Story<'_>) -> Result<()> {
+#[test]
+fn p8_a_wrong_confirmation_is_asked_for_again() -> Result<()> {
+    let system = System::shared();
+    let story = Story::new(&system)?;
     let (Family { contract, child, .. }, password) = (&story.family, story.password());
-    let mut call = at_the_password(story)?;
+    let mut call = at_the_password(&story)?;
     call.keys_password(&password)?.hears("confirm-password")?;
     call.keys_password(&format!("{}#", &password[..5]))?.hears("invalid")?;
     call.keys_password(&password)?;
@@ -137,18 +126,24 @@ fn confirmation(story: &Story<'_>) -> Result<()> {
     story.is_stored(contract, &password, "line", "line", &[contract, child])
 }
 
-fn third_together(story: &Story<'_>) -> Result<()> {
+#[test]
+fn p10_password_and_confirmation_bear_three_wrong_entries_together() -> Result<()> {
+    let system = System::shared();
+    let story = Story::new(&system)?;
     let Family { contract, .. } = &story.family;
     let (first, second) = (story.password(), story.password());
-    let mut call = at_the_password(story)?;
+    let mut call = at_the_password(&story)?;
     call.keys_password(&format!("{}#", &first[..4]))?.hears("invalid")?;
     call.keys_password(&first)?.hears("confirm-password")?.keys_password(&second)?;
     call.hears_whole("invalid")?.begins_to_hear_number(contract, "set-password")?;
     call.keys_password(&first)?.hears("confirm-password")?.keys_password(&second)?;
-    is_sent_away(call, story)
+    is_sent_away(call, &story)
 }
 
-fn two_a_step(story: &Story<'_>) -> Result<()> {
+#[test]
+fn p10_each_step_bears_its_own_wrong_entries() -> Result<()> {
+    let system = System::shared();
+    let story = Story::new(&system)?;
     let (Family { child, .. }, password) = (&story.family, story.password());
     let mut call = story.contract_calls()?;
     call.hears("menu")?.keys("7")?.hears("invalid")?.keys("7")?.hears("invalid")?.keys("2")?;
@@ -160,4 +155,17 @@ fn two_a_step(story: &Story<'_>) -> Result<()> {
     let wrong = call.heard().iter().filter(|heard| heard.is("invalid")).count();
     ensure!(wrong == 6, "invalid was heard {wrong} times");
     Ok(())
+}
+
+/// The line unit's password is being asked for.
+fn at_the_password(story: &Story<'_>) -> Result<Subscriber> {
+    let mut call = story.contract_calls()?;
+    call.hears("menu")?.keys("1")?;
+    call.begins_to_hear_number(&story.family.contract, "set-password")?;
+    Ok(call)
+}
+
+fn is_sent_away(mut call: Subscriber, story: &Story<'_>) -> Result<()> {
+    call.hears_whole("redial")?.is_hung_up()?;
+    story.nothing_is_stored()
 }

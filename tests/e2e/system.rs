@@ -1,8 +1,8 @@
-//! A whole system for stories to be told on, most of them on one and the same.
+//! A whole system for stories to be told on. Most of them share one, which ends with this process.
 
 use std::path::Path;
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{LazyLock, Mutex, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use anyhow::{Result, ensure};
 use karipass_lab::asterisk::{self, Asterisk, Installation, Phone, SET_UP_NUMBER};
@@ -35,10 +35,30 @@ pub struct System {
 pub const SHORT: [(&str, &str); 2] =
     [("KARIPASS_CALL_FIRST_DIGIT_TIMEOUT_S", "3"), ("KARIPASS_CALL_INTER_DIGIT_TIMEOUT_S", "2")];
 
+static SHARED: LazyLock<RwLock<System>> =
+    LazyLock::new(|| RwLock::new(System::start(&SHORT).expect("a system")));
+
+/// The Asterisk of this machine.
+pub fn installation() -> &'static Installation {
+    static FOUND: LazyLock<Installation> =
+        LazyLock::new(|| Installation::find().expect("an Asterisk"));
+    &FOUND
+}
+
 impl System {
+    /// The system that most stories share.
+    pub fn shared() -> RwLockReadGuard<'static, Self> {
+        SHARED.read().unwrap()
+    }
+
+    /// The same, once no other test uses it.
+    pub fn shared_alone() -> RwLockWriteGuard<'static, Self> {
+        SHARED.write().unwrap()
+    }
+
     /// Starts all three; `variables` are the daemon's.
-    pub fn start(installation: &Installation, variables: &[(&str, &str)]) -> Result<Self> {
-        Self::without_daemon(installation, &[])?.with_daemon(variables)
+    pub fn start(variables: &[(&str, &str)]) -> Result<Self> {
+        Self::without_daemon(&[])?.with_daemon(variables)
     }
 
     /// The same with a daemon whose variables these are.
@@ -64,7 +84,7 @@ impl System {
     }
 
     /// An Asterisk whose application nobody holds, with these snippets in its configuration.
-    pub fn without_daemon(installation: &Installation, snippets: &[(&str, &str)]) -> Result<Self> {
+    pub fn without_daemon(snippets: &[(&str, &str)]) -> Result<Self> {
         let folder = folder::temporary("karipass-e2e-")?;
         let runtime =
             tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
@@ -79,7 +99,7 @@ impl System {
         for (file, text) in snippets {
             setup = setup.snippet(file, text);
         }
-        let asterisk = Asterisk::start(installation, setup)?;
+        let asterisk = Asterisk::start(installation(), setup)?;
         Ok(Self {
             daemon: None,
             asterisk,
