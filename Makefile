@@ -17,6 +17,7 @@ help:
 	@echo '              (SIP_PORT, HTTPS_PORT, ARI_PORT, OPS_PORT, VAR_DIR and KARIPASS_... change it)'
 	@echo 'make call     a scripted subscriber calls what make run has started, and logs in'
 	@echo '              (CALLER=number, UNIT=1, 2 or 3, NUMBER=the one to set the password for)'
+	@echo 'make unit     the tests that need no server, in seconds'
 	@echo 'make test     format, lints and every test, on servers of its own'
 	@echo 'make test-faults  kills, stops, cuts off and slows each part under load, and prints what held'
 	@echo 'make lint     format and lints'
@@ -40,17 +41,27 @@ call:
 	@$(BUILD)
 	@target/debug/lab call
 
+# Seconds once it is built: none of these tests needs a server.
+unit:
+	cargo test --locked --workspace --lib --bins --test arrows --test docs --test replay
+	cargo test --locked --workspace --doc
+
+# All but e2e and faults, then e2e. Its calls mostly wait for guidance to pass, so eight go side by
+# side. Its visits share two browsers and come after the calls, which they would delay.
 test: lint tools
 	@asterisk/get > /dev/null
-	cargo test --locked --workspace
+	cargo test --locked --workspace --lib --bins --test '[!ef]*'
+	cargo test --locked --workspace --doc
+	cargo test --locked --test e2e -- --test-threads=8 --skip site::
+	cargo test --locked --test e2e -- --test-threads=2 site:: traces::
 
-# The rows that have this in their names: make test-faults ROW=ari
+# The rows that have this in their paths: make test-faults ROW=ari
 ROW =
 
 test-faults:
 	@tests/lab/install run call
 	@asterisk/get > /dev/null
-	cargo test --locked --test faults -- $(ROW)
+	cargo test --locked --test faults -- --nocapture --test-threads=1 $(ROW)
 
 tools:
 	@tests/lab/install test
@@ -103,17 +114,14 @@ bench:
 	@asterisk/get > /dev/null
 	cargo bench --locked --quiet --bench figures -- $(FIGURE)
 
-# The pictures that the documents show, and the stories that show each page, as a pointer would.
+# The pictures that the documents show.
 SHOWN = login-375 password-first-375 top-1280 unit-number-to-line-1280
-SHOWING = _with_the_pointer w4_ w5_left w6_ c2_three_wrong_current
 
 screenshots: tools
 	@tests/lab/install pictures
 	@asterisk/get > /dev/null
 	rm -rf target/screenshots
-	for stories in $(SHOWING); do \
-	    KARIPASS_SCREENSHOTS=target/screenshots cargo test --locked --test e2e -- $$stories || exit 1; \
-	done
+	KARIPASS_SCREENSHOTS=target/screenshots cargo test --locked --test e2e -- --test-threads=2 site::
 	pngquant --force --ext .png 64 target/screenshots/*.png
 	cp $(SHOWN:%=target/screenshots/%.png) docs/screenshots/
 
@@ -140,4 +148,4 @@ $(SBOM)/bin/cargo-cyclonedx:
 clean:
 	rm -rf target var
 
-.PHONY: help run call test test-faults tools lint fuzz bench screenshots prompts sbom clean
+.PHONY: help run call unit test test-faults tools lint fuzz bench screenshots prompts sbom clean

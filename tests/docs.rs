@@ -62,10 +62,8 @@ fn each_point_of_asvs_stands_once_and_is_counted() {
 
 #[test]
 fn only_a_tests_own_name_is_one() {
-    let text = "#[test]\n#[ignore]\nasync fn a_b() {}\nfn c_d() {}\ntrial(w, \"x::e_f\", f)";
-    let names = |path| tests_of(Path::new(path), text).into_iter().collect::<Vec<_>>();
-    assert_eq!(names("/tests/x.rs"), ["a_b", "e_f"]);
-    assert_eq!(names("/src/x.rs"), ["a_b"], "a literal of the program is none");
+    let text = "#[test]\n#[ignore]\nasync fn a_b() {}\nfn c_d() {}\nf(\"e_f\")";
+    assert_eq!(tests_of(text).into_iter().collect::<Vec<_>>(), ["a_b"]);
     let table = "| a | shown by |\n| --- | --- |\n| `x` | `y_z`, `docs/a.md` |\n\n| `v` | `w` |";
     assert_eq!(quotes(table), [(3, "y_z".to_owned()), (3, "docs/a.md".to_owned())]);
 }
@@ -101,8 +99,8 @@ fn point(cell: &str) -> Option<[u32; 3]> {
     parts.collect::<Option<Vec<u32>>>()?.try_into().ok()
 }
 
-/// The names of a file's test functions, and of the trials that it registers.
-fn tests_of(path: &Path, text: &str) -> BTreeSet<String> {
+/// The names of a file's test functions.
+fn tests_of(text: &str) -> BTreeSet<String> {
     let mut names = BTreeSet::new();
     let mut is_test = false;
     for line in text.lines().map(str::trim_start) {
@@ -114,15 +112,6 @@ fn tests_of(path: &Path, text: &str) -> BTreeSet<String> {
             is_test = false;
         }
     }
-    if path.components().any(|part| part.as_os_str() == "tests") {
-        let is_name = |part: &&str| {
-            part.contains('_')
-                && part.bytes().all(|byte| byte == b'_' || byte.is_ascii_alphanumeric())
-        };
-        // A trial is named by a literal, perhaps with its area before it.
-        let literals = text.split('"').map(|part| part.rsplit("::").next().unwrap_or_default());
-        names.extend(literals.filter(is_name).map(str::to_owned));
-    }
     names
 }
 
@@ -131,9 +120,7 @@ fn tests() -> BTreeSet<String> {
     for folder in ["src", "tests"] {
         collect(&root().join(folder), &mut files);
     }
-    // This file's own literals are no tests.
-    files.retain(|file| !file.ends_with("tests/docs.rs"));
-    files.iter().flat_map(|file| tests_of(file, &fs::read_to_string(file).unwrap())).collect()
+    files.iter().flat_map(|file| tests_of(&fs::read_to_string(file).unwrap())).collect()
 }
 
 fn collect(folder: &Path, files: &mut Vec<PathBuf>) {

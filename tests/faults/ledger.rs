@@ -37,6 +37,10 @@ pub struct Bears {
     pub lost_commits: bool,
 }
 
+/// What most faults may cause: failed logins and apologies.
+pub const FAILING: Bears =
+    Bears { failed_logins: true, apologies: true, lost_calls: false, lost_commits: false };
+
 /// What a row came to.
 #[derive(Debug, Default)]
 pub struct Balance {

@@ -1,17 +1,20 @@
 //! A row of the table: a system of its own, the steady load, the fault, and the balance.
 
 use std::fs;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, ensure};
 use karipass_lab::asterisk::Installation;
-use libtest_mimic::{Failed, Trial};
 
 use crate::ledger::{self, Bears, Fault};
 use crate::load::{Lived, Load};
 use crate::system::{System, Wishes};
 use crate::table::{Line, Table};
+
+/// Rows run one after another: each has the machine to itself.
+static TURN: Mutex<()> = Mutex::new(());
+static TABLE: Table = Table::new();
 
 /// Calls that complete before the fault, and after it.
 const QUIET_CALLS: usize = 3;
@@ -80,8 +83,6 @@ impl Scene {
 /// A row.
 #[derive(Clone)]
 pub struct Row {
-    /// The trial's name.
-    pub name: &'static str,
     /// The fault, for the table.
     pub fault: &'static str,
     pub wishes: Wishes,
@@ -95,21 +96,11 @@ pub struct Row {
 }
 
 impl Row {
-    /// The row as a trial.
-    pub fn trial(self, installation: &Installation, table: &Arc<Table>) -> Trial {
-        let (installation, table) = (installation.clone(), Arc::clone(table));
-        Trial::test(self.name, move || {
-            self.run(&installation, &table).map_err(|error| {
-                // At once: the other rows take many minutes.
-                eprintln!("{error:#}");
-                Failed::from("what was breached is told above")
-            })
-        })
-    }
-
-    fn run(&self, installation: &Installation, table: &Table) -> Result<()> {
+    /// Has it befall a system, and prints the table so far.
+    pub fn run(self) -> Result<()> {
+        let _turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
         let begun = Instant::now();
-        let system = Arc::new(System::start(installation, &self.wishes)?);
+        let system = Arc::new(System::start(&Installation::find()?, &self.wishes)?);
         let load = Load::on(&system, self.call_every)?;
         let scene = Scene {
             system,
@@ -134,7 +125,8 @@ impl Row {
         let breaches = std::mem::take(&mut balance.breaches);
         let (fault, times, held) = (self.fault, times.faults.len(), breaches.is_empty());
         let ready = ready.into_inner().unwrap();
-        table.note(Line { fault, times, balance, ready, remarks, held, took: begun.elapsed() });
+        TABLE.note(Line { fault, times, balance, ready, remarks, held, took: begun.elapsed() });
+        println!("\n{TABLE}");
         let more = breaches.len().saturating_sub(TOLD);
         let breaches = breaches.into_iter().take(TOLD).collect::<Vec<_>>().join("\n");
         ensure!(held, "{breaches}\nand {more} more\n{}", complaints(&system));

@@ -20,18 +20,17 @@ pub struct Line {
 }
 
 /// The lines so far.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Table(Mutex<Vec<Line>>);
 
 impl Table {
+    pub const fn new() -> Self {
+        Self(Mutex::new(Vec::new()))
+    }
+
     /// Adds a line.
     pub fn note(&self, line: Line) {
         self.0.lock().unwrap().push(line);
-    }
-
-    /// Whether a line was added.
-    pub fn is_empty(&self) -> bool {
-        self.0.lock().unwrap().is_empty()
     }
 }
 

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use anyhow::Result;
 use karipass_lab::wire::State;
 
-use crate::ledger::Bears;
+use crate::ledger::{Bears, FAILING};
 use crate::load::CALL_EVERY;
 use crate::looks::{goes_on, takes_new_calls};
 use crate::row::{Look, Row, Scene};
@@ -19,18 +19,30 @@ const STALLED_FOR: Duration = Duration::from_secs(30);
 const SLOW_FOR: Duration = Duration::from_secs(30);
 const SLOW_BY: Duration = Duration::from_millis(300);
 
-pub fn rows() -> Vec<Row> {
-    let wired = |name, fault, bears, looks, befalls| {
-        let wishes = Wishes { wired: true, ..Wishes::default() };
-        Row { name, fault, wishes, call_every: CALL_EVERY, bears, looks, befalls }
-    };
-    let (stays, serves): (&[Look], &[Look]) = (&[goes_on], &[takes_new_calls]);
-    let failing = Bears { failed_logins: true, apologies: true, ..Bears::default() };
-    vec![
-        wired("ari_cut", "ARI's TCP cut for 1 s, both daemons", failing, stays, cut),
-        wired("ari_stalled", "ARI's TCP stalled for 30 s, one daemon", failing, serves, stalled),
-        wired("ari_slow", "ARI's TCP slowed to 300 ms", Bears::default(), stays, slow),
-    ]
+#[test]
+fn ari_cut() -> Result<()> {
+    wired("ARI's TCP cut for 1 s, both daemons", FAILING, &[goes_on], cut).run()
+}
+
+#[test]
+fn ari_stalled() -> Result<()> {
+    wired("ARI's TCP stalled for 30 s, one daemon", FAILING, &[takes_new_calls], stalled).run()
+}
+
+#[test]
+fn ari_slow() -> Result<()> {
+    wired("ARI's TCP slowed to 300 ms", Bears::default(), &[goes_on], slow).run()
+}
+
+/// A row whose daemons reach ARI through wires.
+fn wired(
+    fault: &'static str,
+    bears: Bears,
+    looks: &'static [Look],
+    befalls: fn(&Scene) -> Result<()>,
+) -> Row {
+    let wishes = Wishes { wired: true, ..Wishes::default() };
+    Row { fault, wishes, call_every: CALL_EVERY, bears, looks, befalls }
 }
 
 fn be(scene: &Scene, state: State) {

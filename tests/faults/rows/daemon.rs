@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use anyhow::Result;
 use rustix::process::Signal;
 
-use crate::ledger::Bears;
+use crate::ledger::{Bears, FAILING};
 use crate::load::CALL_EVERY;
 use crate::looks::takes_new_calls;
 use crate::row::{Row, Scene};
@@ -21,36 +21,43 @@ const PATIENT: [(&str, &str); 2] =
     [("KARIPASS_SHUTDOWN_DRAIN_S", "5"), ("KARIPASS_SHUTDOWN_CALL_GRACE_S", "120")];
 const ENDED_WITHIN: Duration = Duration::from_secs(130);
 
-pub fn rows() -> Vec<Row> {
-    vec![
-        Row {
-            name: "a_daemon_killed_9",
-            fault: "a daemon killed -9, in turn",
-            wishes: Wishes::default(),
-            call_every: CALL_EVERY,
-            bears: Bears { failed_logins: true, apologies: true, ..Bears::default() },
-            looks: &[takes_new_calls],
-            befalls: killed,
-        },
-        Row {
-            name: "a_daemon_stopped_and_resumed",
-            fault: "a daemon stopped for 30 s",
-            wishes: Wishes::default(),
-            call_every: CALL_EVERY,
-            bears: Bears { failed_logins: true, apologies: true, ..Bears::default() },
-            looks: &[takes_new_calls],
-            befalls: stopped,
-        },
-        Row {
-            name: "both_daemons_restarted_in_turn",
-            fault: "rolling restart of both daemons",
-            wishes: Wishes { variables: PATIENT.map(own).to_vec(), ..Wishes::default() },
-            call_every: CALL_EVERY,
-            bears: Bears::default(),
-            looks: &[],
-            befalls: restarted,
-        },
-    ]
+#[test]
+fn a_daemon_killed_9() -> Result<()> {
+    Row {
+        fault: "a daemon killed -9, in turn",
+        wishes: Wishes::default(),
+        call_every: CALL_EVERY,
+        bears: FAILING,
+        looks: &[takes_new_calls],
+        befalls: killed,
+    }
+    .run()
+}
+
+#[test]
+fn a_daemon_stopped_and_resumed() -> Result<()> {
+    Row {
+        fault: "a daemon stopped for 30 s",
+        wishes: Wishes::default(),
+        call_every: CALL_EVERY,
+        bears: FAILING,
+        looks: &[takes_new_calls],
+        befalls: stopped,
+    }
+    .run()
+}
+
+#[test]
+fn both_daemons_restarted_in_turn() -> Result<()> {
+    Row {
+        fault: "rolling restart of both daemons",
+        wishes: Wishes { variables: PATIENT.map(own).to_vec(), ..Wishes::default() },
+        call_every: CALL_EVERY,
+        bears: Bears::default(),
+        looks: &[],
+        befalls: restarted,
+    }
+    .run()
 }
 
 /// A service manager's signal, and a load balancer's notice.

@@ -46,33 +46,39 @@ const AT_ONCE: Duration = Duration::from_secs(3);
 /// Of each daemon, in MiB.
 const MEMORY: u32 = 256;
 
-pub fn rows() -> Vec<Row> {
-    let overload = |name, fault, bears, befalls| Row {
-        name,
+#[test]
+fn slow_sockets() -> Result<()> {
+    overload("500 slow sockets", Bears::default(), beside_slow_sockets).run()
+}
+
+#[test]
+fn flood_of_logins() -> Result<()> {
+    let bears = Bears { failed_logins: true, ..Bears::default() };
+    overload("logins at three times capacity", bears, flood).run()
+}
+
+#[test]
+fn five_times_the_calls() -> Result<()> {
+    let most = vec![("KARIPASS_CALL_MOST", MOST_CALLS.to_owned())];
+    let bears = Bears { apologies: true, ..Bears::default() };
+    Row {
+        wishes: Wishes { variables: most, ..Wishes::default() },
+        call_every: FULL_EVERY,
+        looks: &[reacts, apologises_at_once, goes_on],
+        ..overload("five times the configured calls", bears, calls)
+    }
+    .run()
+}
+
+fn overload(fault: &'static str, bears: Bears, befalls: fn(&Scene) -> Result<()>) -> Row {
+    Row {
         fault,
         wishes: Wishes::default(),
         call_every: CALL_EVERY,
         bears,
         looks: &[reacts],
         befalls,
-    };
-    let failing = Bears { failed_logins: true, ..Bears::default() };
-    let most = vec![("KARIPASS_CALL_MAX_CONCURRENT", MOST_CALLS.to_owned())];
-    vec![
-        overload("slow_sockets", "500 slow sockets", Bears::default(), slow_sockets),
-        overload("flood_of_logins", "logins at three times capacity", failing, flood),
-        Row {
-            wishes: Wishes { variables: most, ..Wishes::default() },
-            call_every: FULL_EVERY,
-            looks: &[reacts, apologises_at_once, goes_on],
-            ..overload(
-                "five_times_the_calls",
-                "five times the configured calls",
-                Bears { apologies: true, ..Bears::default() },
-                calls,
-            )
-        },
-    ]
+    }
 }
 
 /// The line as it is, then with the overload, then afterwards.
@@ -102,7 +108,7 @@ fn normal(scene: &Scene) {
     scene.note_normal((from, Instant::now()));
 }
 
-fn slow_sockets(scene: &Scene) -> Result<()> {
+fn beside_slow_sockets(scene: &Scene) -> Result<()> {
     let fleet = &scene.system.fleet;
     let (members, certificate) = (fleet.members(), fleet.certificate());
     let each = SOCKETS / members.len();

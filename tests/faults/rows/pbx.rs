@@ -14,17 +14,19 @@ const KILLS: usize = 10;
 /// From being ready to the next kill.
 const PAUSE: Duration = Duration::from_secs(3);
 
-pub fn rows() -> Vec<Row> {
-    vec![Row {
-        name: "asterisk_killed_and_started_again",
+#[test]
+fn asterisk_killed_and_started_again() -> Result<()> {
+    // Its calls die with it, and readiness falls: nobody logs in at a daemon without a line.
+    let bears = Bears { lost_calls: true, failed_logins: true, ..Bears::default() };
+    Row {
         fault: "Asterisk killed -9 and started again",
         wishes: Wishes::default(),
         call_every: CALL_EVERY,
-        // Its calls die with it, and readiness falls: nobody logs in at a daemon without a line.
-        bears: Bears { lost_calls: true, failed_logins: true, ..Bears::default() },
+        bears,
         looks: &[],
         befalls: killed,
-    }]
+    }
+    .run()
 }
 
 fn killed(scene: &Scene) -> Result<()> {

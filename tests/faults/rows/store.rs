@@ -8,7 +8,7 @@ use karipass_lab::postgres::{Replication, Shutdown};
 use karipass_lab::proxy::{Point, Trouble};
 
 use crate::fleet::PATIENCE;
-use crate::ledger::Bears;
+use crate::ledger::{Bears, FAILING};
 use crate::load::CALL_EVERY;
 use crate::looks::apologises_in_time;
 use crate::row::{Row, Scene};
@@ -24,60 +24,62 @@ const LOOK_EVERY: Duration = Duration::from_millis(5);
 const CANCELLED_FOR: Duration = Duration::from_secs(25);
 const CANCELLED: usize = 50;
 
-pub fn rows() -> Vec<Row> {
-    let failing = Bears { failed_logins: true, apologies: true, ..Bears::default() };
-    let plain = |name, fault, befalls| Row {
-        name,
+#[test]
+fn postgresql_stopped() -> Result<()> {
+    plain("PostgreSQL stopped for 20 s", stopped).run()
+}
+
+#[test]
+fn postgresql_killed() -> Result<()> {
+    plain("PostgreSQL killed -9", killed).run()
+}
+
+#[test]
+fn commits_cut() -> Result<()> {
+    Row {
+        fault: "connection cut at COMMIT",
+        wishes: Wishes { proxied: true, ..Wishes::default() },
+        call_every: CALL_EVERY,
+        bears: Bears::default(),
+        looks: &[],
+        befalls: commits_cut_in_turn,
+    }
+    .run()
+}
+
+#[test]
+fn primary_lost_asynchronous() -> Result<()> {
+    lost("primary lost, standby promoted", Replication::Asynchronous).run()
+}
+
+#[test]
+fn primary_lost_synchronous() -> Result<()> {
+    lost("the same, synchronous replication", Replication::Synchronous).run()
+}
+
+#[test]
+fn waits_for_the_standby_cancelled() -> Result<()> {
+    let fault = "standby stopped, waits for it cancelled, then it is promoted";
+    Row { befalls: waits_cancelled, ..lost(fault, Replication::Synchronous) }.run()
+}
+
+fn plain(fault: &'static str, befalls: fn(&Scene) -> Result<()>) -> Row {
+    Row {
         fault,
         wishes: Wishes::default(),
         call_every: CALL_EVERY,
-        bears: failing,
+        bears: FAILING,
         looks: &[apologises_in_time],
         befalls,
-    };
-    vec![
-        plain("postgresql_stopped", "PostgreSQL stopped for 20 s", stopped),
-        plain("postgresql_killed", "PostgreSQL killed -9", killed),
-        Row {
-            name: "commits_cut",
-            fault: "connection cut at COMMIT",
-            wishes: Wishes { proxied: true, ..Wishes::default() },
-            call_every: CALL_EVERY,
-            bears: Bears::default(),
-            looks: &[],
-            befalls: commits_cut,
-        },
-        lost(
-            "primary_lost_asynchronous",
-            "primary lost, standby promoted",
-            Replication::Asynchronous,
-        ),
-        lost(
-            "primary_lost_synchronous",
-            "the same, synchronous replication",
-            Replication::Synchronous,
-        ),
-        Row {
-            befalls: waits_cancelled,
-            ..lost(
-                "waits_for_the_standby_cancelled",
-                "standby stopped, waits for it cancelled, then it is promoted",
-                Replication::Synchronous,
-            )
-        },
-    ]
+    }
 }
 
-fn lost(name: &'static str, fault: &'static str, replication: Replication) -> Row {
+fn lost(fault: &'static str, replication: Replication) -> Row {
     let lost_commits = replication == Replication::Asynchronous;
     Row {
-        name,
-        fault,
         wishes: Wishes { standby: Some(replication), ..Wishes::default() },
-        call_every: CALL_EVERY,
-        bears: Bears { failed_logins: true, apologies: true, lost_commits, ..Bears::default() },
-        looks: &[apologises_in_time],
-        befalls: primary_lost,
+        bears: Bears { lost_commits, ..FAILING },
+        ..plain(fault, primary_lost)
     }
 }
 
@@ -155,7 +157,7 @@ fn killed(scene: &Scene) -> Result<()> {
 
 /// Every other one, in turn before the server has heard it, as it hears it, and in place of its answer.
 /// What is cut is tried again for seconds, a dozen times, so that nobody is told anything else for it.
-fn commits_cut(scene: &Scene) -> Result<()> {
+fn commits_cut_in_turn(scene: &Scene) -> Result<()> {
     const AT: Point = Point::Commit(2);
     let proxy = scene.system.proxy.as_ref().context("no proxy")?;
     let mut cuts = 0;
