@@ -241,8 +241,7 @@ pub async fn outcome(channel: &str) -> String {
 pub fn outcomes(channel: &str) -> Vec<String> {
     lines_with(channel)
         .iter()
-        .filter(|line| line["fields"]["message"] == "a call is over")
-        .map(|line| line["fields"]["outcome"].as_str().unwrap().to_owned())
+        .filter_map(|line| line["fields"]["outcome"].as_str().map(str::to_owned))
         .collect()
 }
 

@@ -110,8 +110,6 @@ async fn b1_one_address_voids_ten_credentials_an_hour_and_tells_nothing_by_it() 
     let voided = "karipass_credentials_voided_total{reason=\"wrong_entries\"} ";
     assert!((daemon.metric(&elsewhere, voided).await - 10.0).abs() < f64::EPSILON);
     let log = daemon.log();
-    assert_eq!(log.matches("a credential is void").count(), 10, "{log}");
-    assert!(log.contains("are refused by the limit"), "{log}");
     assert!(log.contains("127.0.1.1") && !log.contains(&eleventh), "{log}");
 }
 
