@@ -6,7 +6,7 @@
 //!           ◀─commands─────┘                                        │
 //!                                                              hashing, db
 //!                                                                   ▲
-//!  Browsers ──HTTPS──▶ web::pages ─┬─▶ login ───────────────────────┘
+//!  Browsers ──HTTPS──▶ web::site ──┬─▶ login ───────────────────────┘
 //!  Programs ──HTTPS──▶ web::api ───┘
 //! ```
 //!

@@ -11,7 +11,7 @@ use super::Ending;
 use super::output::Output;
 use crate::asterisk::{self, Finding};
 use crate::clock;
-use crate::config::certificate::{Files, not_after};
+use crate::config::certificate::{CertificateFiles, not_after};
 use crate::config::{Ari, Config, Secret};
 use crate::db::Db;
 
@@ -60,7 +60,7 @@ async fn asterisk(config: &Config, ari: &Ari) -> Vec<Finding> {
 
 fn certificate(config: &Config, now: Timestamp) -> Option<Finding> {
     let tls = config.site.tls.as_ref()?;
-    let certified = Files::read(tls).certified(tls).ok()?;
+    let certified = CertificateFiles::read(tls).certified_key(tls).ok()?;
     let ends = Timestamp::from_second(not_after(&certified)?).ok()?;
     let told = |how: &str| format!("site.certificate_file: the certificate {how} at {ends}");
     if ends <= now {

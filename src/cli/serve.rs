@@ -33,7 +33,7 @@ use crate::config::{Config, ConfigErrors};
 use crate::db::Db;
 use crate::db::migrate::mismatch;
 use crate::hashing::{Cost, Dummy, Hasher};
-use crate::web::{self, Faults, Handle, Room, Site, operators};
+use crate::web::{self, AppState, ConnectionLimiter, Handle, ReadinessCheck, ops};
 use domain::dialog::Limits;
 use leaving::{Leaving, Signals};
 use manager::{Manager, News, Pulse};
@@ -117,13 +117,13 @@ async fn serve(
     let phone = phone(config, line_store.clone(), hasher.clone())?;
     let credentials = phone.credentials();
     let faults = faults(phone.status(), stop.subscribe());
-    let operators = operators::router(store.clone(), Arc::clone(&faults), metrics.clone());
-    let site = Site::new(config, store.clone(), hasher.clone());
+    let operators = ops::router(store.clone(), Arc::clone(&faults), metrics.clone());
+    let site = AppState::new(config, store.clone(), hasher.clone());
     let tls = config.site.tls.as_ref();
     let pages = site.clone().router(tls.is_some());
     let (site_listener, operators_listener) =
-        (web::listen(config.site.listen)?, web::listen(config.operators.listen)?);
-    let room = Room::for_subscribers(&config.site).at_most(files::for_the_site(config));
+        (web::bind(config.site.listen)?, web::bind(config.operators.listen)?);
+    let room = ConnectionLimiter::for_subscribers(&config.site).cap(files::for_the_site(config));
     let (site_handle, operators_handle) = (Handle::new(), Handle::new());
     let (line_pulse, pulse) = (Pulse::default(), Pulse::default());
     let manager = Manager::start(vec![line_pulse.clone(), pulse.clone()])?;
@@ -139,7 +139,7 @@ async fn serve(
         async { Ok(web::serve(site_listener, pages, tls, room, site_handle.clone()).await?) };
     let served = async {
         let ended = tokio::try_join!(line, subscribers);
-        operators_handle.finish(OPERATORS_WITHIN);
+        operators_handle.graceful_shutdown(OPERATORS_WITHIN);
         ended
     };
     let operators = async {
@@ -147,7 +147,7 @@ async fn serve(
             operators_listener,
             operators,
             None,
-            Room::for_operators(),
+            ConnectionLimiter::for_operators(),
             operators_handle.clone(),
         )
         .await?)
@@ -200,7 +200,7 @@ fn phone(config: &Config, store: Db, hasher: Hasher) -> anyhow::Result<Phone> {
 }
 
 /// What goes on beside the serving, for ever.
-async fn background(store: Db, site: Site, metrics: PrometheusHandle) -> Infallible {
+async fn background(store: Db, site: AppState, metrics: PrometheusHandle) -> Infallible {
     let upkeep = async {
         loop {
             tokio::time::sleep(UPKEEP).await;
@@ -208,13 +208,18 @@ async fn background(store: Db, site: Site, metrics: PrometheusHandle) -> Infalli
         }
     };
     tokio::select! {
-        never = async { tokio::join!(wait_for(store), site.sweep()).1 } => never,
+        never = async { tokio::join!(wait_for(store), site.purge_expired()).1 } => never,
         never = upkeep => never,
     }
 }
 
 /// Tells the service manager that the daemon serves, and what keeps it from being ready, for ever.
-async fn report(manager: &Manager, line: &Pulse, store: &Db, faults: &Faults) -> Infallible {
+async fn report(
+    manager: &Manager,
+    line: &Pulse,
+    store: &Db,
+    faults: &ReadinessCheck,
+) -> Infallible {
     line.begun().await;
     manager.tell(News::Ready);
     if !manager.listens() {
@@ -222,7 +227,7 @@ async fn report(manager: &Manager, line: &Pulse, store: &Db, faults: &Faults) ->
     }
     let mut last = String::new();
     loop {
-        let wanting = operators::wanting(store, faults).await;
+        let wanting = ops::readiness_problems(store, faults).await;
         let status = if wanting.is_empty() { "ready".to_owned() } else { wanting.join("; ") };
         if status != last {
             manager.tell(News::Status(status.clone()));
@@ -233,7 +238,7 @@ async fn report(manager: &Manager, line: &Pulse, store: &Db, faults: &Faults) ->
 }
 
 /// What keeps the daemon from being ready, besides the store.
-fn faults(line: Vec<Arc<Status>>, stopping: watch::Receiver<bool>) -> Faults {
+fn faults(line: Vec<Arc<Status>>, stopping: watch::Receiver<bool>) -> ReadinessCheck {
     Arc::new(move || {
         let mut faults: Vec<String> = line.iter().flat_map(|status| status.faults()).collect();
         if *stopping.borrow() {

@@ -15,7 +15,7 @@ use super::Tls;
 
 /// What the two files held when they were read, or why they could not be.
 #[derive(Debug)]
-pub struct Files {
+pub struct CertificateFiles {
     certificate: Result<Vec<u8>, String>,
     key: Result<Key, String>,
 }
@@ -30,9 +30,9 @@ impl std::fmt::Debug for Key {
 
 /// Tells one content of the files from another; says nothing of the key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Mark([u8; 32]);
+pub struct Fingerprint([u8; 32]);
 
-impl Files {
+impl CertificateFiles {
     /// Reads both; symbolic links are followed anew each time.
     #[must_use]
     pub fn read(tls: &Tls) -> Self {
@@ -45,7 +45,7 @@ impl Files {
 
     /// The mark of this content.
     #[must_use]
-    pub fn mark(&self) -> Mark {
+    pub fn fingerprint(&self) -> Fingerprint {
         let certificate = self.certificate.as_ref().map(Sha256::digest);
         let key = self.key.as_ref().map(|Key(bytes)| Sha256::digest(bytes.as_slice()));
         let mut both = Sha256::new();
@@ -55,14 +55,14 @@ impl Files {
                 Err(why) => both.update(Sha256::digest(why)),
             }
         }
-        Mark(both.finalize().into())
+        Fingerprint(both.finalize().into())
     }
 
     /// The chain with its key, fit for a listener.
     ///
     /// # Errors
     /// All that is wrong with the two files of `tls`, each by its setting; nothing of their content.
-    pub fn certified(&self, tls: &Tls) -> Result<CertifiedKey, Vec<String>> {
+    pub fn certified_key(&self, tls: &Tls) -> Result<CertifiedKey, Vec<String>> {
         let chain = self.certificate.as_deref().map_err(Clone::clone).and_then(chain);
         let chain = chain
             .map_err(|why| format!("site.certificate_file: {}: {why}", tls.certificate.display()));

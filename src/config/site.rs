@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::num::NonZeroU32;
 use std::path::PathBuf;
 
-use super::certificate::Files;
+use super::certificate::CertificateFiles;
 use super::load::Reader;
 use super::network::Network;
 use domain::phone_number::PhoneNumber;
@@ -62,7 +62,9 @@ pub(super) fn read(reader: &mut Reader) -> Option<Site> {
         (Some(certificate), Some(key)) => {
             reader.record_secret_file("site.key_file", &key);
             let tls = Tls { certificate, key };
-            for mistake in Files::read(&tls).certified(&tls).err().into_iter().flatten() {
+            for mistake in
+                CertificateFiles::read(&tls).certified_key(&tls).err().into_iter().flatten()
+            {
                 reader.error(mistake);
             }
             Some(tls)

@@ -14,10 +14,10 @@ use super::problem::Problem;
 use domain::rules;
 
 /// How long a client may take to send a body.
-const BODY_LIMIT: Duration = Duration::from_secs(10);
+const BODY_TIMEOUT: Duration = Duration::from_secs(10);
 /// How much of too large a body is still taken and thrown away: a client that is cut off while it
 /// sends may never read why.
-const THROWN_AWAY: usize = 16 * 1024 * 1024;
+const MAX_DISCARDED_BYTES: usize = 16 * 1024 * 1024;
 
 /// A JSON object; what is none is answered with `malformed`.
 pub struct JsonBody<T>(pub T);
@@ -26,11 +26,11 @@ impl<S: Sync, T: DeserializeOwned> FromRequest<S> for JsonBody<T> {
     type Rejection = Problem;
 
     async fn from_request(request: Request, _: &S) -> Result<Self, Problem> {
-        if !is_of(request.headers(), "application/json") {
+        if !has_content_type(request.headers(), "application/json") {
             return Err(Problem::not_json());
         }
         let (parts, body) = request.into_parts();
-        let bytes = whole(&parts.headers, body).await?;
+        let bytes = read_limited(&parts.headers, body).await?;
         // A derived struct would be read from an array too, field by field.
         if bytes.trim_ascii_start().first() != Some(&b'{') {
             return Err(Problem::malformed("本文はJSONのオブジェクトでなければなりません。"));
@@ -40,7 +40,7 @@ impl<S: Sync, T: DeserializeOwned> FromRequest<S> for JsonBody<T> {
 }
 
 /// Whether the body is declared as `kind`, parameters apart.
-pub(super) fn is_of(headers: &HeaderMap, kind: &str) -> bool {
+pub(super) fn has_content_type(headers: &HeaderMap, kind: &str) -> bool {
     let declared = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
     let essence = declared.and_then(|declared| declared.split(';').next()).map(str::trim);
     essence.is_some_and(|essence| essence.eq_ignore_ascii_case(kind))
@@ -51,18 +51,18 @@ pub(super) fn is_of(headers: &HeaderMap, kind: &str) -> bool {
 ///
 /// # Errors
 /// `malformed` if it is too large, cut off or slow.
-pub async fn whole(headers: &HeaderMap, body: Body) -> Result<Zeroizing<Vec<u8>>, Problem> {
+pub async fn read_limited(headers: &HeaderMap, body: Body) -> Result<Zeroizing<Vec<u8>>, Problem> {
     let is_too_large = body.size_hint().lower() > rules::MAX_BODY_BYTES as u64;
     if is_too_large && headers.contains_key(header::EXPECT) {
         return Err(Problem::too_large());
     }
-    let Ok(read) = tokio::time::timeout(BODY_LIMIT, read(body)).await else {
+    let Ok(read) = tokio::time::timeout(BODY_TIMEOUT, collect(body)).await else {
         return Err(Problem::malformed("本文が時間内に届きませんでした。"));
     };
     read
 }
 
-async fn read(body: Body) -> Result<Zeroizing<Vec<u8>>, Problem> {
+async fn collect(body: Body) -> Result<Zeroizing<Vec<u8>>, Problem> {
     let mut bytes = Zeroizing::new(Vec::with_capacity(rules::MAX_BODY_BYTES));
     let mut length = 0;
     let mut chunks = body.into_data_stream();
@@ -71,7 +71,7 @@ async fn read(body: Body) -> Result<Zeroizing<Vec<u8>>, Problem> {
         length += chunk.len();
         if length <= rules::MAX_BODY_BYTES {
             bytes.extend_from_slice(&chunk);
-        } else if length > THROWN_AWAY {
+        } else if length > MAX_DISCARDED_BYTES {
             break;
         }
     }

@@ -8,20 +8,18 @@
 
 pub mod api;
 pub mod body;
-mod connection;
-mod forwarded;
-mod head;
-mod layers;
-mod limiter;
-mod listener;
-pub mod operators;
+mod client_ip;
+mod connection_limit;
+mod connection_rate;
+mod evictable_stream;
+mod middleware;
+pub mod ops;
 mod origin;
-pub mod pages;
 pub mod problem;
-mod rates;
-mod refusals;
-mod room;
-mod session;
+mod rate_limit;
+mod refusal_log;
+mod server;
+pub mod site;
 mod tls;
 
 use std::convert::Infallible;
@@ -31,25 +29,25 @@ use std::time::Duration;
 use axum::Router;
 use metrics::counter;
 
-pub use listener::{Handle, ServeError, listen, serve};
-pub use operators::Faults;
-pub use room::Room;
+pub use connection_limit::ConnectionLimiter;
+pub use ops::ReadinessCheck;
+pub use server::{Handle, ServeError, bind, serve};
 
 use crate::config::{Config, Network};
 use crate::db::Db;
 use crate::hashing::{Hasher, Keys};
 use crate::login::{Door, Seals, SessionToken};
 use domain::phone_number::PhoneNumber;
-use layers::Hsts;
-use limiter::Limiter;
-use refusals::Refusals;
+use middleware::Hsts;
+use rate_limit::RateLimiter;
+use refusal_log::RefusalLog;
 
 /// How often what is over is removed.
-const SWEEP: Duration = Duration::from_mins(1);
+const PURGE_INTERVAL: Duration = Duration::from_mins(1);
 
 /// What the handlers share; cheap to clone.
 #[derive(Debug, Clone)]
-pub struct Site {
+pub struct AppState {
     inner: Arc<Inner>,
 }
 
@@ -57,8 +55,8 @@ pub struct Site {
 struct Inner {
     store: Db,
     hasher: Hasher,
-    limiter: Limiter,
-    refusals: Refusals,
+    limiter: RateLimiter,
+    refusals: RefusalLog,
     seals: Seals,
     hsts: Hsts,
     idle: Duration,
@@ -68,20 +66,20 @@ struct Inner {
     proxies: Vec<Network>,
 }
 
-impl Site {
+impl AppState {
     /// The site over `store` and `hasher`, as configured.
     #[must_use]
     pub fn new(config: &Config, store: Db, hasher: Hasher) -> Self {
         let inner = Inner {
             store,
             hasher,
-            limiter: Limiter::new(config.login.limit),
-            refusals: Refusals::default(),
+            limiter: RateLimiter::new(config.login.limit),
+            refusals: RefusalLog::default(),
             seals: Seals::new(&config.hashing.keys),
             hsts: if config.site.hsts_subdomains { Hsts::Subdomains } else { Hsts::Host },
             idle: config.session.idle_timeout,
             audit_kept: config.audit.retention,
-            refusal: problem::refusal(config.site.set_up_number),
+            refusal: problem::login_refusal(config.site.set_up_number),
             set_up_number: config.site.set_up_number,
             proxies: config.site.trusted_proxies.clone(),
         };
@@ -95,23 +93,23 @@ impl Site {
 
     /// Every route of the subscribers' listener.
     pub fn router(self, tls: bool) -> Router {
-        let routes = api::routes().merge(pages::routes());
+        let routes = api::routes().merge(site::routes());
         let hsts = tls.then_some(self.inner.hsts);
-        pages::dressed(layers::around(routes, hsts), &self).with_state(self)
+        site::security_headers(middleware::apply(routes, hsts), &self).with_state(self)
     }
 
     /// Removes what is over, for ever: sessions, hashes past their end, old rows of the audit, the
     /// limiter's memory.
-    pub async fn sweep(self) -> Infallible {
+    pub async fn purge_expired(self) -> Infallible {
         loop {
-            self.inner.limiter.forget();
+            self.inner.limiter.evict_idle();
             if let Err(error) = self.inner.store.sweep().await {
                 tracing::warn!(%error, "sessions and hashes that are over were not removed");
             }
             if let Err(error) = self.inner.store.prune_audit(self.inner.audit_kept).await {
                 tracing::warn!(%error, "old rows of the audit were not removed");
             }
-            tokio::time::sleep(SWEEP).await;
+            tokio::time::sleep(PURGE_INTERVAL).await;
         }
     }
 
@@ -123,22 +121,22 @@ impl Site {
         &self.inner.hasher
     }
 
-    fn limiter(&self) -> &Limiter {
+    fn limiter(&self) -> &RateLimiter {
         &self.inner.limiter
     }
 
-    fn refusals(&self) -> &Refusals {
+    fn refusals(&self) -> &RefusalLog {
         &self.inner.refusals
     }
 
     /// A token as its client keeps it.
-    fn seal(&self, token: &SessionToken, door: Door) -> String {
+    fn seal_token(&self, token: &SessionToken, door: Door) -> String {
         self.inner.seals.seal(token, door)
     }
 
     /// A token that a client has sent; none, and the store is not asked, if no daemon has sealed
     /// it.
-    fn opened(&self, sent: &str, door: Door) -> Option<SessionToken> {
+    fn open_token(&self, sent: &str, door: Door) -> Option<SessionToken> {
         let token = self.inner.seals.open(sent, door);
         if token.is_none() {
             counter!("karipass_forged_tokens_total").increment(1);

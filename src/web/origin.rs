@@ -10,18 +10,18 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use url::{Host, Url};
 
-use super::body::is_of;
+use super::body::has_content_type;
 use super::problem::Problem;
 
 const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 
 /// Lets a request to the API through that no other site has made, with JSON or nothing in it. It is
 /// refused before anything is looked up, counted or paid.
-pub(super) async fn own_json_only(request: Request, next: Next) -> Response {
-    if !is_own(request.headers()) {
+pub(super) async fn reject_cross_origin_or_not_json(request: Request, next: Next) -> Response {
+    if !is_same_origin(request.headers()) {
         return Problem::cross_site().into_response();
     }
-    let is_json = is_of(request.headers(), "application/json");
+    let is_json = has_content_type(request.headers(), "application/json");
     let is_declared = request.headers().contains_key(header::CONTENT_TYPE);
     let has_body = is_declared || !request.body().is_end_stream();
     if *request.method() == Method::POST && has_body && !is_json {
@@ -31,16 +31,16 @@ pub(super) async fn own_json_only(request: Request, next: Next) -> Response {
 }
 
 /// Whether nothing says that another site has made the request.
-pub(super) fn is_own(headers: &HeaderMap) -> bool {
+pub(super) fn is_same_origin(headers: &HeaderMap) -> bool {
     let text = |name| headers.get(name).map(|value| value.to_str().unwrap_or_default());
     let fetched = text(SEC_FETCH_SITE).is_none_or(|site| site == "same-origin" || site == "none");
     let host = text(header::HOST).unwrap_or_default();
-    fetched && text(header::ORIGIN).is_none_or(|origin| names(origin, host))
+    fetched && text(header::ORIGIN).is_none_or(|origin| is_host_of(origin, host))
 }
 
 /// Whether `host`, a `Host` header, is the host of `origin`. A proxy may have written down the
 /// usual port.
-fn names(origin: &str, host: &str) -> bool {
+fn is_host_of(origin: &str, host: &str) -> bool {
     let Some((scheme, of_origin)) = origin.split_once("://") else { return false };
     let endpoint = |authority| endpoint(scheme, authority);
     endpoint(of_origin).is_some_and(|named| endpoint(host).is_some_and(|host| host == named))
@@ -64,7 +64,7 @@ mod tests {
         let headers = said
             .iter()
             .map(|(name, value)| (HeaderName::from_static(name), value.parse().unwrap()));
-        is_own(&headers.collect())
+        is_same_origin(&headers.collect())
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 mod changes;
 
-pub(super) use changes::named;
+pub(super) use changes::join_numbers;
 
 use axum::Json;
 use axum::http::{HeaderValue, StatusCode, header};
@@ -11,7 +11,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::hyphenated;
-use super::refusals::Reason;
+use super::refusal_log::RefusalReason;
 use crate::db::DbError;
 use crate::hashing::HashError;
 use crate::login::LoginError;
@@ -81,7 +81,7 @@ pub struct Problem {
     detail: Box<str>,
     /// With `password_rejected`: every reason.
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
-    #[schema(value_type = Vec<changes::Reason>, required = false)]
+    #[schema(value_type = Vec<changes::RejectionSchema>, required = false)]
     reasons: Box<[&'static str]>,
     /// With `wrong_password`: the number that the password was for, the first if there are several.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -95,9 +95,9 @@ pub struct Problem {
     #[serde(skip)]
     retry_after_s: Option<u64>,
     #[serde(skip)]
-    may_be_done: bool,
+    is_outcome_unknown: bool,
     #[serde(skip)]
-    refused: Option<Reason>,
+    refused: Option<RefusalReason>,
 }
 
 impl Problem {
@@ -112,13 +112,13 @@ impl Problem {
             number: None,
             numbers: Box::default(),
             retry_after_s: None,
-            may_be_done: false,
+            is_outcome_unknown: false,
             refused: None,
         }
     }
 
     /// That it is a refusal of its own, to be counted.
-    fn refused(self, reason: Reason) -> Self {
+    fn refused(self, reason: RefusalReason) -> Self {
         Self { refused: Some(reason), ..self }
     }
 
@@ -136,14 +136,14 @@ impl Problem {
     #[must_use]
     pub fn not_json() -> Self {
         let detail = "Content-Typeはapplication/jsonでなければなりません。";
-        Self::malformed(detail).refused(Reason::NotJson)
+        Self::malformed(detail).refused(RefusalReason::NotJson)
     }
 
     /// 403: another site's page has made the request.
     #[must_use]
     pub fn cross_site() -> Self {
         let detail = "ほかのサイトからの要求は受け付けません。";
-        Self::new(StatusCode::FORBIDDEN, Code::CrossSite, detail).refused(Reason::CrossSite)
+        Self::new(StatusCode::FORBIDDEN, Code::CrossSite, detail).refused(RefusalReason::CrossSite)
     }
 
     /// 413: the body is larger than 16 KiB.
@@ -178,7 +178,7 @@ impl Problem {
     pub fn password_change_required() -> Self {
         let detail = "パスワードを変更してください。変更するまで、ほかの操作はできません。";
         Self::new(StatusCode::FORBIDDEN, Code::PasswordChangeRequired, detail)
-            .refused(Reason::PasswordChangeRequired)
+            .refused(RefusalReason::PasswordChangeRequired)
     }
 
     /// 429: too many tries from one address.
@@ -207,11 +207,11 @@ impl Problem {
 
     /// 503: the store went out of reach in the middle of a change.
     #[must_use]
-    pub fn may_be_changed() -> Self {
+    pub fn outcome_unknown() -> Self {
         let detail = "変更の途中でご利用いただけなくなりました。変更は、完了している場合があります。\
                       しばらくたってからログインして、変更されたかどうかをお確かめください。";
         let problem = Self::new(StatusCode::SERVICE_UNAVAILABLE, Code::Unavailable, detail);
-        Self { may_be_done: true, ..problem.retry_after(RETRY_AFTER_S) }
+        Self { is_outcome_unknown: true, ..problem.retry_after(RETRY_AFTER_S) }
     }
 
     /// 404: no such path.
@@ -237,7 +237,7 @@ impl Problem {
 
 /// What every refusal tells (`W2`): the rules, and what to do.
 #[must_use]
-pub fn refusal(set_up_number: PhoneNumber) -> String {
+pub fn login_refusal(set_up_number: PhoneNumber) -> String {
     format!(
         "電話番号とパスワードを確認できませんでした。\
          仮パスワードは、設定後{}時間以上経過するか、{}回連続で間違えると無効になります。\
@@ -264,7 +264,7 @@ impl IntoResponse for Problem {
     fn into_response(self) -> Response {
         let status = StatusCode::from_u16(self.status).unwrap_or_default();
         let retry_after = self.retry_after_s.map(HeaderValue::from);
-        let Self { code, retry_after_s, may_be_done, refused, .. } = self;
+        let Self { code, retry_after_s, is_outcome_unknown: may_be_done, refused, .. } = self;
         let told = Told { code, retry_after_s, may_be_done };
         let mut response = (status, Json(self)).into_response();
         response.extensions_mut().insert(told);
@@ -289,7 +289,7 @@ impl From<LoginError> for Problem {
             LoginError::Store(error) => error.into(),
             error @ LoginError::MayBeChanged(_) => {
                 tracing::warn!(%error, "the store did not answer a request");
-                Self::may_be_changed()
+                Self::outcome_unknown()
             }
             LoginError::Hash(HashError::Busy) => Self::busy(),
             LoginError::Hash(error @ HashError::Failed(_)) => {
@@ -313,7 +313,7 @@ mod tests {
 
     #[test]
     fn w2_the_refusal_tells_the_rules_and_what_to_do() {
-        let told = refusal(rules::SET_UP_NUMBER.parse().unwrap());
+        let told = login_refusal(rules::SET_UP_NUMBER.parse().unwrap());
         for part in ["24時間", "3回", "10回", "06-6480-6430"] {
             assert!(told.contains(part), "{part} is missing: {told}");
         }

@@ -19,27 +19,28 @@ use tokio::time::timeout;
 
 use super::ServeError;
 use crate::config::Tls;
-use crate::config::certificate::{Files, Mark, not_after};
+use crate::config::certificate::{CertificateFiles, Fingerprint, not_after};
 
 /// Between two looks at the files.
-const LOOK: Duration = Duration::from_secs(2);
+const POLL_INTERVAL: Duration = Duration::from_secs(2);
 
 /// The certificate in use.
-pub(super) struct Offered {
+pub(super) struct CertificateReloader {
     tls: Tls,
     config: RustlsConfig,
-    judged: Mark,
+    current: Fingerprint,
 }
 
-impl Offered {
+impl CertificateReloader {
     /// Takes up the certificate as it is now.
-    pub(super) fn now(tls: &Tls) -> Result<Self, ServeError> {
-        let files = Files::read(tls);
-        let config = files.certified(tls).and_then(server).map_err(ServeError::Certificate)?;
+    pub(super) fn load(tls: &Tls) -> Result<Self, ServeError> {
+        let files = CertificateFiles::read(tls);
+        let config =
+            files.certified_key(tls).and_then(server_config).map_err(ServeError::Certificate)?;
         Ok(Self {
             tls: tls.clone(),
             config: RustlsConfig::from_config(config),
-            judged: files.mark(),
+            current: files.fingerprint(),
         })
     }
 
@@ -49,25 +50,26 @@ impl Offered {
     }
 
     /// Follows the files, for ever; looks at once, and believes what it sees, when it is `told` to.
-    pub(super) async fn follow(mut self, told: Arc<Notify>) -> Infallible {
-        let mut seen = self.judged;
+    pub(super) async fn watch(mut self, told: Arc<Notify>) -> Infallible {
+        let mut seen = self.current;
         loop {
-            let is_told = timeout(LOOK, told.notified()).await.is_ok();
+            let is_told = timeout(POLL_INTERVAL, told.notified()).await.is_ok();
             let tls = self.tls.clone();
-            let Ok(files) = tokio::task::spawn_blocking(move || Files::read(&tls)).await else {
+            let Ok(files) = tokio::task::spawn_blocking(move || CertificateFiles::read(&tls)).await
+            else {
                 continue;
             };
-            let mark = files.mark();
-            if mark != self.judged && (mark == seen || is_told) {
-                self.judged = mark;
-                self.judge(&files);
+            let mark = files.fingerprint();
+            if mark != self.current && (mark == seen || is_told) {
+                self.current = mark;
+                self.try_reload(&files);
             }
             seen = mark;
         }
     }
 
-    fn judge(&self, files: &Files) {
-        match files.certified(&self.tls).and_then(server) {
+    fn try_reload(&self, files: &CertificateFiles) {
+        match files.certified_key(&self.tls).and_then(server_config) {
             Ok(config) => {
                 self.config.reload_from_config(config);
                 tracing::info!("the certificate has changed; new connections get the new one");
@@ -81,7 +83,7 @@ impl Offered {
 }
 
 /// TLS 1.2 and 1.3, HTTP/1.1, and this certificate; tells its end to the metrics.
-fn server(certified: CertifiedKey) -> Result<Arc<ServerConfig>, Vec<String>> {
+fn server_config(certified: CertifiedKey) -> Result<Arc<ServerConfig>, Vec<String>> {
     let ends = not_after(&certified);
     let builder = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
         .with_protocol_versions(&[&TLS13, &TLS12])

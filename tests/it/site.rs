@@ -11,7 +11,7 @@ use karipass::config::{self, Config};
 use karipass::db::Db;
 use karipass::hashing::{Cost, Dummy, Hasher, Keys, Salt};
 use karipass::login::{Seals, SessionToken};
-use karipass::web::{self, Site};
+use karipass::web::{self, AppState};
 use karipass_lab::child::Child;
 use karipass_lab::ports;
 use karipass_lab::postgres::Database;
@@ -67,14 +67,14 @@ impl Service {
         let store = Db::for_daemon(&config.database).unwrap();
         let dummy = Dummy::draw(&mut rand::rng());
         let hasher = Hasher::start(config.hashing.keys.clone(), Cost::LIVE, &dummy).unwrap();
-        let listener = web::listen(SocketAddr::from(([127, 0, 0, 1], 0))).unwrap();
+        let listener = web::bind(SocketAddr::from(([127, 0, 0, 1], 0))).unwrap();
         let handle = web::Handle::new();
-        let router = Site::new(&config, store, hasher.clone()).router(false);
+        let router = AppState::new(&config, store, hasher.clone()).router(false);
         let serving = web::serve(
             listener,
             router,
             None,
-            web::Room::for_subscribers(&config.site),
+            web::ConnectionLimiter::for_subscribers(&config.site),
             handle.clone(),
         );
         tokio::spawn(async { serving.await.unwrap() });

@@ -33,7 +33,7 @@ impl Leaving<'_> {
         info!("a signal has come: no more calls are taken");
         self.manager.tell(News::Stopping);
         self.stop.send_replace(true);
-        self.site.part();
+        self.site.start_draining();
         tokio::select! {
             never = self.end_the_site(config.drain) => match never {},
             () = signals.next() => warn!("a second signal has come: leaving at once"),
@@ -43,7 +43,7 @@ impl Leaving<'_> {
     async fn end_the_site(&self, notice: Duration) -> Infallible {
         tokio::time::sleep(notice).await;
         info!("the site takes no more requests");
-        self.site.finish(ANSWERS_WITHIN);
+        self.site.graceful_shutdown(ANSWERS_WITHIN);
         tokio::time::sleep(HASHES_WITHIN).await;
         self.hasher.refuse_logins();
         pending().await

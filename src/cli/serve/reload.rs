@@ -13,7 +13,7 @@ use crate::asterisk::Credentials;
 use crate::config::{Ari, Config, ConfigErrors};
 use crate::db::Db;
 use crate::hashing::{Dummy, Hasher};
-use crate::web::{Handle, Site};
+use crate::web::{AppState, Handle};
 
 /// What can be replaced while the daemon serves.
 pub(super) struct Reload<'a> {
@@ -24,7 +24,7 @@ pub(super) struct Reload<'a> {
     /// The Asterisks, and as whom each is spoken to.
     pub(super) asterisks: &'a [Ari],
     pub(super) credentials: Vec<Credentials>,
-    pub(super) site: Site,
+    pub(super) site: AppState,
     pub(super) listener: &'a Handle,
 }
 

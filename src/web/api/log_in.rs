@@ -9,16 +9,17 @@ use super::LoggedIn;
 use crate::db::AttemptId;
 use crate::hashing::Salt;
 use crate::login::{self, Attempt, Door, SessionToken, Verdict};
-use crate::web::Site;
+use crate::web::AppState;
 use crate::web::body::JsonBody;
-use crate::web::limiter::{Admitted, Cost};
 use crate::web::problem::Problem;
+use crate::web::rate_limit::{Cost, RateLimit};
 use domain::password::SubmittedPassword;
 use domain::phone_number::PhoneNumber;
 
 /// Who wants to log in.
 #[derive(Deserialize, ToSchema)]
-pub struct Login {
+#[schema(as = Login)]
+pub struct LoginRequest {
     /// The login number, with or without hyphens, in half- or full-width digits (`W3`).
     #[schema(example = "06-1234-5678")]
     pub number: String,
@@ -29,7 +30,7 @@ pub struct Login {
 
 /// Log in.
 #[utoipa::path(
-    post, path = "/api/v1/login", operation_id = "logIn", security(()), request_body = Login,
+    post, path = "/api/v1/login", operation_id = "logIn", security(()), request_body = LoginRequest,
     responses(
         (status = 200, description = "A session has begun", body = LoggedIn),
         (status = 400, description = "`malformed`", body = Problem, content_type = "application/problem+json"),
@@ -41,12 +42,12 @@ pub struct Login {
     ),
 )]
 pub(super) async fn log_in(
-    State(site): State<Site>,
-    admitted: Admitted,
-    JsonBody(Login { number, password }): JsonBody<Login>,
+    State(state): State<AppState>,
+    admitted: RateLimit,
+    JsonBody(LoginRequest { number, password }): JsonBody<LoginRequest>,
 ) -> Result<Json<LoggedIn>, Problem> {
     let login = PhoneNumber::from_typed(&number).ok();
-    let mut charge = admitted.for_login(login).await?;
+    let mut charge = admitted.reserve_login(login).await?;
     let attempt = Attempt {
         login,
         typed: SubmittedPassword::from(password),
@@ -55,13 +56,13 @@ pub(super) async fn log_in(
         salt: Salt::draw(&mut rand::rng()),
         token: SessionToken::draw(&mut rand::rng()),
         id: AttemptId::draw(&mut rand::rng()),
-        may_void: charge.may_void() > 0,
+        may_void: charge.max_voidings() > 0,
     };
-    let verdict = login::log_in(site.store(), site.hasher(), attempt, site.idle()).await;
-    charge.pay(Cost::of_login(&verdict));
+    let verdict = login::log_in(state.store(), state.hasher(), attempt, state.idle()).await;
+    charge.settle(Cost::from_login(&verdict));
     match verdict? {
-        Verdict::Accepted(token, standing) => Ok(Json(LoggedIn::new(&site, &token, *standing))),
-        Verdict::Refused(_) => Err(Problem::invalid_credentials(site.refusal())),
-        Verdict::WouldVoid => Err(charge.would_void()),
+        Verdict::Accepted(token, standing) => Ok(Json(LoggedIn::new(&state, &token, *standing))),
+        Verdict::Refused(_) => Err(Problem::invalid_credentials(state.refusal())),
+        Verdict::WouldVoid => Err(charge.voiding_refused()),
     }
 }

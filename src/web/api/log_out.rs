@@ -3,10 +3,11 @@
 use axum::extract::State;
 use axum::http::StatusCode;
 
+use super::session::RestrictedSession;
 use crate::login::{self, Door};
-use crate::web::Site;
+use crate::web::AppState;
+use crate::web::client_ip::ClientIp;
 use crate::web::problem::Problem;
-use crate::web::session::{AnySession, Client};
 
 /// End this session.
 #[utoipa::path(
@@ -20,10 +21,10 @@ use crate::web::session::{AnySession, Client};
     ),
 )]
 pub(super) async fn log_out(
-    State(site): State<Site>,
-    Client(address): Client,
-    AnySession { token, .. }: AnySession,
+    State(state): State<AppState>,
+    ClientIp(address): ClientIp,
+    RestrictedSession { token, .. }: RestrictedSession,
 ) -> Result<StatusCode, Problem> {
-    login::log_out(site.store(), &token, Door::Api, address).await?;
+    login::log_out(state.store(), &token, Door::Api, address).await?;
     Ok(StatusCode::NO_CONTENT)
 }

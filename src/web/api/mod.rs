@@ -14,21 +14,21 @@ use jiff::Timestamp;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::Site;
+use super::AppState;
 use super::origin;
 use crate::login::{Door, SessionToken, Standing};
 use domain::credential::PasswordChange;
 use domain::phone_number::PhoneNumber;
 
 /// Every route under `/api/v1`.
-pub(super) fn routes() -> Router<Site> {
+pub(super) fn routes() -> Router<AppState> {
     let routes = Router::new()
         .route("/api/v1/login", post(log_in::log_in))
         .route("/api/v1/session", get(session::session))
         .route("/api/v1/password", post(password::change_password))
         .route("/api/v1/unit", post(unit::change_unit))
         .route("/api/v1/logout", post(log_out::log_out))
-        .layer(middleware::from_fn(origin::own_json_only));
+        .layer(middleware::from_fn(origin::reject_cross_origin_or_not_json));
     // Anybody may read what the API is.
     routes.route("/api/v1/openapi.json", get(openapi::openapi))
 }
@@ -43,8 +43,8 @@ struct LoggedIn {
 }
 
 impl LoggedIn {
-    fn new(site: &Site, token: &SessionToken, standing: Standing) -> Self {
-        Self { token: site.seal(token, Door::Api), session: SessionView::from(standing) }
+    fn new(state: &AppState, token: &SessionToken, standing: Standing) -> Self {
+        Self { token: state.seal_token(token, Door::Api), session: SessionView::from(standing) }
     }
 }
 
@@ -59,15 +59,15 @@ struct SessionView {
     #[schema(example = "0612345678")]
     contract_number: String,
     /// The authentication unit in force.
-    #[schema(value_type = Unit)]
+    #[schema(value_type = UnitSchema)]
     unit: &'static str,
     /// What the login may do.
-    #[schema(value_type = Role)]
+    #[schema(value_type = RoleSchema)]
     role: &'static str,
     /// The numbers that it configures.
     numbers: Vec<String>,
     /// Why the password must be changed before anything else; null if it need not be.
-    #[schema(value_type = Option<Change>, required)]
+    #[schema(value_type = Option<PasswordChangeSchema>, required)]
     password_change: Option<&'static str>,
     /// Until when the password is good.
     #[schema(value_type = String, format = DateTime)]
@@ -79,9 +79,9 @@ struct SessionView {
 
 /// The authentication unit.
 #[derive(ToSchema)]
-#[schema(rename_all = "snake_case")]
+#[schema(as = Unit, rename_all = "snake_case")]
 #[expect(dead_code, reason = "names the values for the description of the API")]
-enum Unit {
+enum UnitSchema {
     Line,
     Number,
     AdminUser,
@@ -89,9 +89,9 @@ enum Unit {
 
 /// What a login may do.
 #[derive(ToSchema)]
-#[schema(rename_all = "snake_case")]
+#[schema(as = Role, rename_all = "snake_case")]
 #[expect(dead_code, reason = "names the values for the description of the API")]
-enum Role {
+enum RoleSchema {
     Line,
     Number,
     Admin,
@@ -100,9 +100,9 @@ enum Role {
 
 /// Why the password must be changed.
 #[derive(ToSchema)]
-#[schema(rename_all = "snake_case")]
+#[schema(as = Change, rename_all = "snake_case")]
 #[expect(dead_code, reason = "names the values for the description of the API")]
-enum Change {
+enum PasswordChangeSchema {
     Temporary,
     Expired,
 }

@@ -6,18 +6,19 @@ use serde::Deserialize;
 use utoipa::ToSchema;
 
 use super::LoggedIn;
+use super::session::RestrictedSession;
 use crate::db::AttemptId;
 use crate::hashing::Salt;
 use crate::login::{self, ChangePassword, Door, PasswordVerdict, SessionToken};
-use crate::web::Site;
+use crate::web::AppState;
 use crate::web::body::JsonBody;
-use crate::web::limiter::{Admitted, Cost};
 use crate::web::problem::Problem;
-use crate::web::session::AnySession;
+use crate::web::rate_limit::{Cost, RateLimit};
 
 /// The current password and the new one.
 #[derive(Deserialize, ToSchema)]
-pub struct NewPassword {
+#[schema(as = NewPassword)]
+pub struct PasswordChangeRequest {
     /// The current password, exactly as it is.
     #[schema(format = Password)]
     pub current: String,
@@ -31,7 +32,7 @@ pub struct NewPassword {
 
 /// Change the password; every session of the old one is over, and this one goes on under a new token.
 #[utoipa::path(
-    post, path = "/api/v1/password", operation_id = "changePassword", request_body = NewPassword,
+    post, path = "/api/v1/password", operation_id = "changePassword", request_body = PasswordChangeRequest,
     responses(
         (status = 200, description = "Changed; a new session has begun", body = LoggedIn),
         (status = 400, description = "`malformed`", body = Problem, content_type = "application/problem+json"),
@@ -45,12 +46,12 @@ pub struct NewPassword {
     ),
 )]
 pub(super) async fn change_password(
-    State(site): State<Site>,
-    admitted: Admitted,
-    AnySession { token, standing }: AnySession,
-    JsonBody(NewPassword { current, new, new_again }): JsonBody<NewPassword>,
+    State(state): State<AppState>,
+    admitted: RateLimit,
+    RestrictedSession { token, standing }: RestrictedSession,
+    JsonBody(PasswordChangeRequest { current, new, new_again }): JsonBody<PasswordChangeRequest>,
 ) -> Result<Json<LoggedIn>, Problem> {
-    let mut charge = admitted.for_passwords(1).await?;
+    let mut charge = admitted.reserve_passwords(1).await?;
     let request = ChangePassword {
         token,
         door: Door::Api,
@@ -62,23 +63,24 @@ pub(super) async fn change_password(
         salt: Salt::draw(&mut rand::rng()),
         fresh: SessionToken::draw(&mut rand::rng()),
         attempt: AttemptId::draw(&mut rand::rng()),
-        may_void: charge.may_void() > 0,
+        may_void: charge.max_voidings() > 0,
     };
-    let verdict = login::change_password(site.store(), site.hasher(), request, site.idle()).await;
-    charge.pay(Cost::of_password(&verdict));
+    let verdict =
+        login::change_password(state.store(), state.hasher(), request, state.idle()).await;
+    charge.settle(Cost::from_password_change(&verdict));
     match verdict? {
         PasswordVerdict::Changed(token, standing) => {
-            Ok(Json(LoggedIn::new(&site, &token, *standing)))
+            Ok(Json(LoggedIn::new(&state, &token, *standing)))
         }
         PasswordVerdict::Rejected(reasons) => Err(Problem::password_rejected(&reasons)),
         PasswordVerdict::Wrong { number, session_over } => {
-            let call = session_over.then(|| site.set_up_number());
+            let call = session_over.then(|| state.set_up_number());
             Err(Problem::wrong_password(&[number], call))
         }
         PasswordVerdict::CredentialVoid(number) => {
-            Err(Problem::credential_void(&[number], site.set_up_number()))
+            Err(Problem::credential_void(&[number], state.set_up_number()))
         }
-        PasswordVerdict::WouldVoid => Err(charge.would_void()),
+        PasswordVerdict::WouldVoid => Err(charge.voiding_refused()),
         PasswordVerdict::SessionOver => Err(Problem::no_session()),
     }
 }

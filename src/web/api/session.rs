@@ -1,13 +1,14 @@
-//! `GET /api/v1/session`
+//! `GET /api/v1/session`, and the session of a bearer token (RFC 6750 §2.1), denied by default (`C6`).
 
 use axum::Json;
-use axum::extract::State;
+use axum::extract::{FromRequestParts, State};
+use axum::http::header;
+use axum::http::request::Parts;
 
 use super::SessionView;
-use crate::login::{self, Door};
-use crate::web::Site;
+use crate::login::{self, Door, SessionState, SessionToken, Standing};
+use crate::web::AppState;
 use crate::web::problem::Problem;
-use crate::web::session::FullSession;
 
 /// What this session is good for.
 #[utoipa::path(
@@ -20,9 +21,56 @@ use crate::web::session::FullSession;
     ),
 )]
 pub(super) async fn session(
-    State(site): State<Site>,
-    FullSession { token, standing }: FullSession,
+    State(state): State<AppState>,
+    Session { token, standing }: Session,
 ) -> Result<Json<SessionView>, Problem> {
-    login::tell(site.store(), &token, Door::Api, &standing).await?;
+    login::tell(state.store(), &token, Door::Api, &standing).await?;
     Ok(Json(standing.into()))
+}
+
+/// A session that is good for everything that its role allows; what every handler takes unless it
+/// serves `C6` as well.
+#[derive(Debug)]
+pub(super) struct Session {
+    pub(super) token: SessionToken,
+    pub(super) standing: Standing,
+}
+
+/// A session that may be good for nothing but changing the password and logging out (`C6`).
+#[derive(Debug)]
+pub(super) struct RestrictedSession {
+    pub(super) token: SessionToken,
+    pub(super) standing: Standing,
+}
+
+impl FromRequestParts<AppState> for Session {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &AppState) -> Result<Self, Problem> {
+        let RestrictedSession { token, standing } =
+            RestrictedSession::from_request_parts(parts, state).await?;
+        match standing.password_change {
+            None => Ok(Self { token, standing }),
+            Some(_) => Err(Problem::password_change_required()),
+        }
+    }
+}
+
+impl FromRequestParts<AppState> for RestrictedSession {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &AppState) -> Result<Self, Problem> {
+        let token = bearer(parts, state).ok_or_else(Problem::no_session)?;
+        match login::look_up(state.store(), &token, Door::Api, state.idle()).await? {
+            SessionState::Live(standing) => Ok(Self { token, standing: *standing }),
+            SessionState::Idle | SessionState::None => Err(Problem::no_session()),
+        }
+    }
+}
+
+fn bearer(parts: &Parts, state: &AppState) -> Option<SessionToken> {
+    let (scheme, token) =
+        parts.headers.get(header::AUTHORIZATION)?.to_str().ok()?.split_once(' ')?;
+    let token = scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())?;
+    state.open_token(token, Door::Api)
 }

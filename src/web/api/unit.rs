@@ -8,25 +8,26 @@ use serde::de::{Error, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize};
 use utoipa::ToSchema;
 
+use super::session::Session;
 use crate::db::AttemptId;
 use crate::login::{self, ChangeUnit, Door, Told, UnitChanged, UnitVerdict};
-use crate::web::Site;
+use crate::web::AppState;
 use crate::web::body::JsonBody;
-use crate::web::limiter::{Admitted, Cost};
-use crate::web::problem::{Problem, named};
-use crate::web::session::FullSession;
+use crate::web::problem::{Problem, join_numbers};
+use crate::web::rate_limit::{Cost, RateLimit};
 use domain::password::SubmittedPassword;
 use domain::phone_number::PhoneNumber;
 
 /// The unit wanted, and the passwords that it asks for.
 #[derive(Deserialize, ToSchema)]
-pub struct NewUnit {
+#[schema(as = NewUnit)]
+pub struct UnitChangeRequest {
     /// The authentication unit.
-    #[schema(value_type = super::Unit)]
+    #[schema(value_type = super::UnitSchema)]
     pub unit: String,
     /// The current password of each number that is asked for one, by the number.
     #[schema(value_type = std::collections::BTreeMap<String, String>)]
-    pub passwords: Passwords,
+    pub passwords: SubmittedPasswords,
 }
 
 /// The unit is changed; the session is over.
@@ -34,7 +35,7 @@ pub struct NewUnit {
 #[schema(as = UnitChanged)]
 pub(super) struct ChangedView {
     /// The unit now in force.
-    #[schema(value_type = super::Unit)]
+    #[schema(value_type = super::UnitSchema)]
     unit: &'static str,
     /// Every number that logs in now.
     login_numbers: Vec<String>,
@@ -45,7 +46,7 @@ pub(super) struct ChangedView {
 /// Under `number` and `admin_user` each login number that has set a password on the site is asked for
 /// it, under `line` the contract number alone.
 #[utoipa::path(
-    post, path = "/api/v1/unit", operation_id = "changeUnit", request_body = NewUnit,
+    post, path = "/api/v1/unit", operation_id = "changeUnit", request_body = UnitChangeRequest,
     responses(
         (status = 200, description = "Changed", body = ChangedView),
         (status = 400, description = "`malformed`, also a password that is not asked for; not counted", body = Problem, content_type = "application/problem+json"),
@@ -59,14 +60,14 @@ pub(super) struct ChangedView {
     ),
 )]
 pub(super) async fn change_unit(
-    State(site): State<Site>,
-    admitted: Admitted,
-    FullSession { token, standing }: FullSession,
-    JsonBody(NewUnit { unit, passwords }): JsonBody<NewUnit>,
+    State(state): State<AppState>,
+    admitted: RateLimit,
+    Session { token, standing }: Session,
+    JsonBody(UnitChangeRequest { unit, passwords }): JsonBody<UnitChangeRequest>,
 ) -> Result<Json<ChangedView>, Problem> {
     let unit = unit.parse().map_err(|_| Problem::malformed("そのような認証単位はありません。"))?;
-    let Passwords(passwords) = passwords;
-    let mut charge = admitted.for_passwords(passwords.len()).await?;
+    let SubmittedPasswords(passwords) = passwords;
+    let mut charge = admitted.reserve_passwords(passwords.len()).await?;
     let request = ChangeUnit {
         token,
         door: Door::Api,
@@ -76,21 +77,21 @@ pub(super) async fn change_unit(
         told: Told::BySession,
         address: admitted.address,
         attempt: AttemptId::draw(&mut rand::rng()),
-        may_void: charge.may_void(),
+        may_void: charge.max_voidings(),
     };
-    let verdict = login::change_unit(site.store(), site.hasher(), request).await;
-    charge.pay(Cost::of_unit(&verdict));
+    let verdict = login::change_unit(state.store(), state.hasher(), request).await;
+    charge.settle(Cost::from_unit_change(&verdict));
     match verdict? {
         UnitVerdict::Changed(changed) => Ok(Json(changed.into())),
         UnitVerdict::Wrong { numbers, session_over, .. } => {
-            let call = session_over.then(|| site.set_up_number());
+            let call = session_over.then(|| state.set_up_number());
             Err(Problem::wrong_password(&numbers, call))
         }
         UnitVerdict::CredentialVoid(numbers) => {
-            Err(Problem::credential_void(&numbers, site.set_up_number()))
+            Err(Problem::credential_void(&numbers, state.set_up_number()))
         }
         UnitVerdict::OtherPasswords { missing, unasked } if missing.is_empty() => {
-            let detail = format!("{}のパスワードは必要ありません。", named(&unasked));
+            let detail = format!("{}のパスワードは必要ありません。", join_numbers(&unasked));
             Err(Problem::malformed(detail))
         }
         UnitVerdict::OtherPasswords { missing, .. } => Err(Problem::passwords_missing(&missing)),
@@ -98,15 +99,15 @@ pub(super) async fn change_unit(
         UnitVerdict::NotAllowed => Err(Problem::not_allowed()),
         UnitVerdict::PasswordChangeRequired => Err(Problem::password_change_required()),
         UnitVerdict::ChangedElsewhere => Err(Problem::changed_elsewhere()),
-        UnitVerdict::WouldVoid => Err(charge.would_void()),
+        UnitVerdict::WouldVoid => Err(charge.voiding_refused()),
         UnitVerdict::SessionOver => Err(Problem::no_session()),
     }
 }
 
 /// Passwords by their numbers, each number once.
-pub struct Passwords(pub Vec<(PhoneNumber, SubmittedPassword)>);
+pub struct SubmittedPasswords(pub Vec<(PhoneNumber, SubmittedPassword)>);
 
-impl<'de> Deserialize<'de> for Passwords {
+impl<'de> Deserialize<'de> for SubmittedPasswords {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         deserializer.deserialize_map(ByNumber)
     }
@@ -115,13 +116,13 @@ impl<'de> Deserialize<'de> for Passwords {
 struct ByNumber;
 
 impl<'de> Visitor<'de> for ByNumber {
-    type Value = Passwords;
+    type Value = SubmittedPasswords;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("passwords by telephone numbers")
     }
 
-    fn visit_map<M: MapAccess<'de>>(self, mut map: M) -> Result<Passwords, M::Error> {
+    fn visit_map<M: MapAccess<'de>>(self, mut map: M) -> Result<SubmittedPasswords, M::Error> {
         let mut all: Vec<(PhoneNumber, SubmittedPassword)> = Vec::new();
         while let Some((number, typed)) = map.next_entry::<String, String>()? {
             let typed = SubmittedPassword::from(typed);
@@ -131,7 +132,7 @@ impl<'de> Visitor<'de> for ByNumber {
             }
             all.push((number, typed));
         }
-        Ok(Passwords(all))
+        Ok(SubmittedPasswords(all))
     }
 }
 

@@ -5,16 +5,16 @@ use utoipa::ToSchema;
 
 use super::{Code, Problem};
 use crate::web::hyphenated;
-use crate::web::refusals;
+use crate::web::refusal_log;
 use domain::password::Rejection;
 use domain::phone_number::PhoneNumber;
 use domain::rules;
 
 /// Why a new password is not taken (`C5`).
 #[derive(ToSchema)]
-#[schema(rename_all = "snake_case")]
+#[schema(as = Reason, rename_all = "snake_case")]
 #[expect(dead_code, reason = "names the values for the description of the API")]
-pub(super) enum Reason {
+pub(super) enum RejectionSchema {
     TooShort,
     TooLong,
     NotAlphanumeric,
@@ -29,7 +29,7 @@ impl Problem {
     pub fn not_allowed() -> Self {
         let detail = "認証単位は、管理者（契約番号）だけが変更できます。";
         Self::new(StatusCode::FORBIDDEN, Code::NotAllowed, detail)
-            .refused(refusals::Reason::NotAllowed)
+            .refused(refusal_log::RefusalReason::NotAllowed)
     }
 
     /// 409: the contract has changed since this was asked for (`W6`).
@@ -48,17 +48,18 @@ impl Problem {
             "{}のパスワードは、間違いが続いて無効になっているか、まだ設定されていないため、変更できません。\
              契約回線から仮パスワード設定番号{}に電話をかけて仮パスワードを設定し、\
              ログインしてパスワードに変更してください。",
-            named(numbers),
+            join_numbers(numbers),
             hyphenated(call)
         );
-        Self::new(StatusCode::CONFLICT, Code::CredentialVoid, detail).about(numbers)
+        Self::new(StatusCode::CONFLICT, Code::CredentialVoid, detail).with_numbers(numbers)
     }
 
     /// 422: the passwords of these numbers are asked for (`U`); nothing was compared.
     #[must_use]
     pub fn passwords_missing(numbers: &[PhoneNumber]) -> Self {
-        let detail = format!("{}のパスワードが必要です。", named(numbers));
-        Self::new(StatusCode::UNPROCESSABLE_ENTITY, Code::PasswordsMissing, detail).about(numbers)
+        let detail = format!("{}のパスワードが必要です。", join_numbers(numbers));
+        Self::new(StatusCode::UNPROCESSABLE_ENTITY, Code::PasswordsMissing, detail)
+            .with_numbers(numbers)
     }
 
     /// 422: a new password against the rules (`C5`); the current one was not looked at.
@@ -79,7 +80,7 @@ impl Problem {
     /// with it, `call` is where to begin anew.
     #[must_use]
     pub fn wrong_password(numbers: &[PhoneNumber], call: Option<PhoneNumber>) -> Self {
-        let wrong = format!("{}の現在のパスワードが違います。", named(numbers));
+        let wrong = format!("{}の現在のパスワードが違います。", join_numbers(numbers));
         let detail = match call {
             None => format!("{wrong}続けて間違えると無効になります。"),
             Some(call) => format!(
@@ -89,17 +90,17 @@ impl Problem {
             ),
         };
         let problem = Self::new(StatusCode::UNPROCESSABLE_ENTITY, Code::WrongPassword, detail);
-        let problem = problem.about(numbers);
+        let problem = problem.with_numbers(numbers);
         Self { number: problem.numbers.first().cloned(), ..problem }
     }
 
-    fn about(self, numbers: &[PhoneNumber]) -> Self {
+    fn with_numbers(self, numbers: &[PhoneNumber]) -> Self {
         Self { numbers: numbers.iter().map(|number| number.as_str().into()).collect(), ..self }
     }
 }
 
 /// The numbers for subscribers.
-pub(in crate::web) fn named(numbers: &[PhoneNumber]) -> String {
+pub(in crate::web) fn join_numbers(numbers: &[PhoneNumber]) -> String {
     let names: Vec<String> = numbers.iter().map(|number| hyphenated(*number)).collect();
     names.join("、")
 }

@@ -11,15 +11,15 @@ use domain::password::{NewPassword, SubmittedPassword};
 use domain::phone_number::PhoneNumber;
 use karipass::web::api;
 use karipass::web::body::JsonBody;
-use karipass::web::pages::form::Form;
 use karipass::web::problem::Problem;
+use karipass::web::site::form::Form;
 
 /// Reads one body.
 pub fn run(bytes: &[u8]) {
     let Some((handler, body)) = bytes.split_first() else { return };
     match handler {
         b'l' => {
-            if let Some(login) = json::<api::log_in::Login>(body) {
+            if let Some(login) = json::<api::log_in::LoginRequest>(body) {
                 number(&login.number);
                 assert_eq!(
                     SubmittedPassword::from(login.password.clone()).expose(),
@@ -28,12 +28,12 @@ pub fn run(bytes: &[u8]) {
             }
         }
         b'p' => {
-            if let Some(body) = json::<api::password::NewPassword>(body) {
+            if let Some(body) = json::<api::password::PasswordChangeRequest>(body) {
                 new_password(body.current, body.new, body.new_again);
             }
         }
         b'u' => {
-            if let Some(body) = json::<api::unit::NewUnit>(body) {
+            if let Some(body) = json::<api::unit::UnitChangeRequest>(body) {
                 let mut numbers: Vec<_> =
                     body.passwords.0.iter().map(|(number, _)| number).collect();
                 numbers.sort();
@@ -98,7 +98,7 @@ fn new_password(current: String, new: String, again: String) {
 
 /// Every field comes out once, as it was put in.
 fn form(body: &[u8]) {
-    let Some(mut form) = Form::decoded(body) else { return };
+    let Some(mut form) = Form::decode(body) else { return };
     assert_eq!(format!("{form:?}"), "Form(…)");
     let passwords = form.passwords("password-");
     for (name, typed) in &passwords {

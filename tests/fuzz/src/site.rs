@@ -12,7 +12,7 @@ use axum::http::{HeaderName, HeaderValue, Method, StatusCode, Uri};
 use karipass::config;
 use karipass::db::Db;
 use karipass::hashing::{Cost, Dummy, Hasher};
-use karipass::web::Site;
+use karipass::web::AppState;
 use tower::ServiceExt as _;
 
 /// No answer is longer.
@@ -68,6 +68,6 @@ fn site() -> &'static Router {
         let store = Db::for_operator(&config.database.url).unwrap();
         let dummy = Dummy::draw(&mut rand::rng());
         let hasher = Hasher::start(config.hashing.keys.clone(), Cost::LIVE, &dummy).unwrap();
-        Site::new(&config, store, hasher).router(true)
+        AppState::new(&config, store, hasher).router(true)
     })
 }

@@ -4,7 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use karipass::db::migrate::program_version;
-use karipass::web::{Faults, operators};
+use karipass::web::{ReadinessCheck, ops};
 use karipass_lab::postgres::Database;
 use tokio_postgres::error::SqlState;
 
@@ -64,11 +64,11 @@ async fn r_a_newer_database_is_refused_and_left_alone() {
 async fn r_a_daemon_serves_on_once_a_newer_program_has_migrated() {
     let database = migrated_later().await;
     let store = daemon_store(&database);
-    let no_faults: Faults = Arc::new(Vec::new);
-    assert_eq!(operators::wanting(&store, &no_faults).await, [""; 0]);
+    let no_faults: ReadinessCheck = Arc::new(Vec::new);
+    assert_eq!(ops::readiness_problems(&store, &no_faults).await, [""; 0]);
     assert_eq!(store.check().await, karipass::db::check::Findings::default());
     let never_migrated = daemon_store(&support::cluster().empty().await.unwrap());
-    assert_eq!(operators::wanting(&never_migrated, &no_faults).await.len(), 1);
+    assert_eq!(ops::readiness_problems(&never_migrated, &no_faults).await.len(), 1);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -1,0 +1,139 @@
+//! How fast connections come and handshakes begin, for an address and the networks around it.
+
+use std::collections::HashMap;
+use std::hash::{BuildHasher, RandomState};
+use std::net::IpAddr;
+use std::num::NonZeroU32;
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use super::client_ip::{NETWORK_LEVELS, networks};
+use super::rate_limit::{LeakyBucket, Quota};
+
+const MINUTE: Duration = Duration::from_mins(1);
+
+/// What is remembered at most, at each level of networks and for each rate.
+const MAX_BUCKETS: u64 = 1 << 16;
+
+/// What is counted.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum RateKind {
+    /// New connections.
+    Connections,
+    /// TLS handshakes.
+    Handshakes,
+}
+
+/// Both rates, as far as they are bound.
+#[derive(Debug)]
+pub(super) struct ConnectionRates {
+    connections: Option<Mutex<RateBuckets>>,
+    handshakes: Option<Mutex<RateBuckets>>,
+    hasher: RandomState,
+}
+
+#[derive(Debug)]
+struct RateBuckets {
+    per_minute: NonZeroU32,
+    levels: [HashMap<u64, LeakyBucket>; NETWORK_LEVELS.len()],
+    evicted_at: Option<Instant>,
+}
+
+impl ConnectionRates {
+    /// So many a minute for one address; none is no limit.
+    pub(super) fn new(connections: Option<NonZeroU32>, handshakes: Option<NonZeroU32>) -> Self {
+        let counted = |a_minute| {
+            Mutex::new(RateBuckets {
+                per_minute: a_minute,
+                levels: Default::default(),
+                evicted_at: None,
+            })
+        };
+        Self {
+            connections: connections.map(counted),
+            handshakes: handshakes.map(counted),
+            hasher: RandomState::new(),
+        }
+    }
+
+    /// Whether one more may come from `address` now; it counts if so.
+    pub(super) fn try_acquire(&self, rate: RateKind, address: IpAddr, now: Instant) -> bool {
+        let counted = match rate {
+            RateKind::Connections => &self.connections,
+            RateKind::Handshakes => &self.handshakes,
+        };
+        let Some(counted) = counted else { return true };
+        let places = networks(address).map(|network| self.hasher.hash_one(network) % MAX_BUCKETS);
+        counted.lock().unwrap_or_else(PoisonError::into_inner).try_acquire(places, now)
+    }
+}
+
+impl RateBuckets {
+    fn try_acquire(&mut self, places: [u64; NETWORK_LEVELS.len()], now: Instant) -> bool {
+        self.evict_idle(now);
+        let a_minute = self.per_minute.get();
+        let flows = NETWORK_LEVELS
+            .map(|(_, _, times)| Quota { limit: a_minute.saturating_mul(times), period: MINUTE });
+        let mut buckets: Vec<_> = self
+            .levels
+            .iter_mut()
+            .zip(places)
+            .map(|(level, place)| level.entry(place).or_insert_with(|| LeakyBucket::new(now)))
+            .zip(flows)
+            .collect();
+        let admits = buckets.iter().all(|(bucket, flow)| bucket.wait(*flow, 1, now).is_zero());
+        if admits {
+            for (bucket, flow) in &mut buckets {
+                bucket.spend(*flow, 1, now);
+            }
+        }
+        admits
+    }
+
+    /// Once a minute, what is as good as new.
+    fn evict_idle(&mut self, now: Instant) {
+        if self.evicted_at.is_none_or(|at| now >= at + MINUTE) {
+            self.evicted_at = Some(now);
+            for level in &mut self.levels {
+                level.retain(|_, bucket| !bucket.is_empty(now));
+                level.shrink_to_fit();
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::clock;
+
+    #[test]
+    fn b3_connections_and_handshakes_come_at_a_pace_for_each_network() {
+        let rates = ConnectionRates::new(NonZeroU32::new(6), NonZeroU32::new(3));
+        let start = clock::now();
+        let admitted = |rate, from: &str, now| {
+            let from = from.parse().unwrap();
+            (0..100).filter(|_| rates.try_acquire(rate, from, now)).count()
+        };
+        assert_eq!(admitted(RateKind::Connections, "192.0.2.1", start), 6);
+        assert_eq!(admitted(RateKind::Handshakes, "192.0.2.1", start), 3, "each has its own");
+        assert_eq!(admitted(RateKind::Connections, "2001:db8::1", start), 6);
+        assert_eq!(admitted(RateKind::Connections, "2001:db8::2", start), 0, "one /64");
+        // A sixth of a minute later one more; the /24 and the /56 have four times as many.
+        assert_eq!(admitted(RateKind::Connections, "192.0.2.1", start + MINUTE / 6), 1);
+        let others = (2..9).map(|last| format!("192.0.2.{last}"));
+        let others: usize = others.map(|from| admitted(RateKind::Connections, &from, start)).sum();
+        assert_eq!(others, 4 * 6 - 6 - 1);
+        let later = start + 2 * MINUTE;
+        assert_eq!(admitted(RateKind::Connections, "2001:db8::2", later), 6);
+        let levels = &rates.connections.as_ref().unwrap().lock().unwrap().levels;
+        assert_eq!(levels.each_ref().map(HashMap::len), [1; 3], "the others are forgotten");
+    }
+
+    #[test]
+    fn without_a_rate_all_may_come() {
+        let rates = ConnectionRates::new(None, None);
+        let from = "192.0.2.1".parse().unwrap();
+        assert!((0..1000).all(|_| rates.try_acquire(RateKind::Connections, from, clock::now())));
+    }
+}

@@ -1,0 +1,92 @@
+//! A connection that may be told to leave: its client is then as good as gone, once it is answered.
+
+use std::io::{self, IoSlice};
+use std::net::IpAddr;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::net::TcpStream;
+use tokio::sync::oneshot;
+
+use super::connection_limit::ConnectionLimiter;
+
+/// A client's stream in a place of a [`Room`].
+#[derive(Debug)]
+pub(super) struct EvictableStream {
+    stream: TcpStream,
+    /// The word to leave, until it has come.
+    leave: Option<oneshot::Receiver<()>>,
+    /// Whose handshake the first bytes would begin.
+    handshake: Option<(ConnectionLimiter, IpAddr)>,
+    has_left: bool,
+}
+
+impl EvictableStream {
+    pub(super) fn new(
+        stream: TcpStream,
+        leave: oneshot::Receiver<()>,
+        handshake: Option<(ConnectionLimiter, IpAddr)>,
+    ) -> Self {
+        Self { stream, leave: Some(leave), handshake, has_left: false }
+    }
+}
+
+impl AsyncRead for EvictableStream {
+    /// Ends like a stream whose client has closed it, once it is told to leave.
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        if let Some(leave) = &mut self.leave
+            && let Poll::Ready(told) = Pin::new(leave).poll(context)
+        {
+            self.leave = None;
+            self.has_left |= told.is_ok();
+        }
+        if self.has_left {
+            return Poll::Ready(Ok(()));
+        }
+        let before = buffer.filled().len();
+        let read = Pin::new(&mut self.stream).poll_read(context, buffer);
+        if buffer.filled().len() > before
+            && let Some((room, address)) = self.handshake.take()
+            && !room.try_begin_handshake(address)
+        {
+            buffer.set_filled(before);
+            self.has_left = true;
+        }
+        read
+    }
+}
+
+impl AsyncWrite for EvictableStream {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.stream).poll_write(context, bytes)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_flush(context)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_shutdown(context)
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        bytes: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.stream).poll_write_vectored(context, bytes)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.stream.is_write_vectored()
+    }
+}

@@ -1,0 +1,198 @@
+//! What a request holds of its address's budget, and what it pays: once, at the end of a
+//! verification.
+
+use std::net::IpAddr;
+
+use super::attempts::AttemptOutcome;
+use super::budgets::{BucketKeys, Spending};
+use super::{RateLimiter, rate_limited};
+use crate::login::{LoginError, PasswordVerdict, Refusal, UnitVerdict, Verdict};
+use crate::web::client_ip::client_network;
+use crate::web::problem::Problem;
+use domain::phone_number::PhoneNumber;
+use domain::rules;
+
+/// What a request holds until it has paid. One that is dropped before pays the dearest: it may have
+/// been compared.
+pub(in crate::web) struct Reservation {
+    limiter: RateLimiter,
+    /// Of whom; none if there is no limit.
+    reserved: Option<Reserved>,
+    is_settled: bool,
+    /// The login number's place, if it has one.
+    number: Option<u64>,
+}
+
+#[derive(Clone, Copy)]
+struct Reserved {
+    address: IpAddr,
+    places: BucketKeys,
+    voidings: u32,
+}
+
+/// What a request came to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::web) struct Cost {
+    points: u32,
+    outcome: AttemptOutcome,
+    pub(super) voided: u32,
+}
+
+impl Reservation {
+    pub(super) fn new(
+        limiter: RateLimiter,
+        address: IpAddr,
+        places: BucketKeys,
+        voidings: u32,
+    ) -> Self {
+        Self {
+            limiter,
+            reserved: Some(Reserved { address, places, voidings }),
+            is_settled: false,
+            number: None,
+        }
+    }
+
+    /// Where there is no limit.
+    pub(super) fn unlimited(limiter: RateLimiter) -> Self {
+        Self { limiter, reserved: None, is_settled: true, number: None }
+    }
+
+    /// How many credentials the request may void.
+    pub(in crate::web) fn max_voidings(&self) -> u32 {
+        self.reserved.map_or(u32::MAX, |held| held.voidings)
+    }
+
+    /// That the request is a try at this login number.
+    ///
+    /// # Errors
+    /// 429 if it may void nothing, and could by what this daemon has seen of the number.
+    pub(super) fn begin_attempt(&mut self, number: PhoneNumber) -> Result<(), Problem> {
+        let may_void = self.max_voidings() > 0;
+        let place = self.limiter.number_key(number);
+        let begun = self
+            .limiter
+            .state()
+            .map(|mut state| state.attempts.begin(place, may_void, (self.limiter.now)()));
+        match begun {
+            None => Ok(()),
+            Some(Some(())) => {
+                self.number = Some(place);
+                Ok(())
+            }
+            Some(None) => {
+                let problem = self.voiding_refused();
+                self.settle(Cost::minimum());
+                Err(problem)
+            }
+        }
+    }
+
+    /// Pays.
+    pub(in crate::web) fn settle(&mut self, cost: Cost) {
+        let (Some(Reserved { places, voidings, .. }), false) = (self.reserved, self.is_settled)
+        else {
+            return;
+        };
+        self.is_settled = true;
+        let number = self.number.take();
+        let Some(mut state) = self.limiter.state() else { return };
+        let now = (self.limiter.now)();
+        let counts = number.is_some_and(|number| state.attempts.end(number, cost.outcome, now));
+        let voided = cost.voided.max(u32::from(counts));
+        state.budgets.settle(
+            places,
+            voidings,
+            Spending { points: cost.points, voidings: voided },
+            now,
+        );
+    }
+
+    /// 429: it may void nothing, and might have.
+    pub(in crate::web) fn voiding_refused(&self) -> Problem {
+        let wait = self.reserved.zip(self.limiter.state()).map(|(held, mut state)| {
+            state.budgets.wait_for_voiding(
+                held.places,
+                client_network(held.address),
+                (self.limiter.now)(),
+            )
+        });
+        rate_limited(wait.unwrap_or_default())
+    }
+}
+
+impl Drop for Reservation {
+    fn drop(&mut self) {
+        self.settle(Cost::new(rules::DEAD_LOGIN_POINTS, AttemptOutcome::NoCredential, 0));
+    }
+}
+
+impl Cost {
+    pub(super) const fn new(points: u32, came: AttemptOutcome, voided: u32) -> Self {
+        Self { points, outcome: came, voided }
+    }
+
+    /// Nothing was compared, or what was is right.
+    fn minimum() -> Self {
+        Self::new(rules::SUCCESSFUL_LOGIN_POINTS, AttemptOutcome::NotCompared, 0)
+    }
+
+    /// So many were wrong, of which so many are void by it.
+    fn for_failures(wrong: usize, voided: usize) -> Self {
+        let count = |count: usize| u32::try_from(count).unwrap_or(u32::MAX);
+        let points = count(wrong).saturating_mul(rules::FAILED_LOGIN_POINTS);
+        let came = if voided > 0 { AttemptOutcome::Voided } else { AttemptOutcome::Wrong };
+        Self::new(points, came, count(voided))
+    }
+
+    pub(in crate::web) fn from_login(verdict: &Result<Verdict, LoginError>) -> Self {
+        match verdict {
+            Ok(Verdict::Accepted(..)) => Self { outcome: AttemptOutcome::Right, ..Self::minimum() },
+            Ok(Verdict::Refused(Refusal::Wrong { voided })) => {
+                Self::for_failures(1, usize::from(*voided))
+            }
+            Ok(Verdict::Refused(Refusal::NothingToCompare)) => {
+                Self::new(rules::DEAD_LOGIN_POINTS, AttemptOutcome::NoCredential, 0)
+            }
+            Ok(Verdict::WouldVoid) | Err(_) => Self::minimum(),
+        }
+    }
+
+    pub(in crate::web) fn from_password_change(
+        verdict: &Result<PasswordVerdict, LoginError>,
+    ) -> Self {
+        match verdict {
+            Ok(PasswordVerdict::Wrong { session_over, .. }) => {
+                Self::for_failures(1, usize::from(*session_over))
+            }
+            Ok(
+                PasswordVerdict::Changed(..)
+                | PasswordVerdict::Rejected(_)
+                | PasswordVerdict::CredentialVoid(_)
+                | PasswordVerdict::WouldVoid
+                | PasswordVerdict::SessionOver,
+            )
+            | Err(_) => Self::minimum(),
+        }
+    }
+
+    pub(in crate::web) fn from_unit_change(verdict: &Result<UnitVerdict, LoginError>) -> Self {
+        match verdict {
+            Ok(UnitVerdict::Wrong { numbers, voided, .. }) => {
+                Self::for_failures(numbers.len(), *voided)
+            }
+            Ok(
+                UnitVerdict::Changed(_)
+                | UnitVerdict::OtherPasswords { .. }
+                | UnitVerdict::InForce
+                | UnitVerdict::NotAllowed
+                | UnitVerdict::PasswordChangeRequired
+                | UnitVerdict::ChangedElsewhere
+                | UnitVerdict::CredentialVoid(_)
+                | UnitVerdict::WouldVoid
+                | UnitVerdict::SessionOver,
+            )
+            | Err(_) => Self::minimum(),
+        }
+    }
+}

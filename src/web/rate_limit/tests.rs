@@ -1,0 +1,227 @@
+//! What logins cost: budgets by a hand-moved clock, waiting by who pays first.
+
+use std::collections::HashSet;
+use std::net::Ipv4Addr;
+use std::sync::LazyLock;
+use std::time::{Duration, Instant};
+
+use futures_util::FutureExt as _;
+use tokio::task::JoinSet;
+
+use super::attempts::AttemptOutcome;
+use super::budgets::Spending;
+use super::*;
+use domain::rules;
+
+/// Time stands still here, unless it is moved by hand.
+static NOW: LazyLock<Instant> = LazyLock::new(clock::now);
+
+const RIGHT: Cost = Cost::new(rules::SUCCESSFUL_LOGIN_POINTS, AttemptOutcome::Right, 0);
+const WRONG: Cost = Cost::new(rules::FAILED_LOGIN_POINTS, AttemptOutcome::Wrong, 0);
+const DEAD: Cost = Cost::new(rules::DEAD_LOGIN_POINTS, AttemptOutcome::NoCredential, 0);
+const VOIDED: Cost = Cost::new(rules::FAILED_LOGIN_POINTS, AttemptOutcome::Voided, 1);
+
+fn limiter(points: u32) -> RateLimiter {
+    RateLimiter { now: || *NOW, ..RateLimiter::new(NonZeroU32::new(points)) }
+}
+
+fn address(text: &str) -> IpAddr {
+    text.parse().unwrap()
+}
+
+fn budgets() -> (RateLimiter, Budgets, Instant) {
+    let points = NonZeroU32::new(rules::LOGIN_POINTS_PER_MINUTE).unwrap();
+    (limiter(1), Budgets::new(points), *NOW)
+}
+
+/// How many requests of this price pass from each of `from`, one after the other.
+fn passed(from: impl Iterator<Item = IpAddr>, points: u32, rounds: usize) -> usize {
+    let (limiter, mut budgets, now) = budgets();
+    let addresses: Vec<IpAddr> = from.collect();
+    let each = |address: &IpAddr| {
+        let places = limiter.bucket_keys(*address);
+        let held = matches!(
+            budgets.reserve(places, client_network(*address), 1, now),
+            ReserveOutcome::Reserved(1)
+        );
+        if held {
+            budgets.settle(places, 1, Spending { points, voidings: 0 }, now);
+        }
+        usize::from(held)
+    };
+    addresses.iter().cycle().take(addresses.len() * rounds).map(each).sum()
+}
+
+#[test]
+fn b1_what_passes_in_a_minute_depends_on_what_it_comes_to() {
+    let one = || std::iter::once(address("192.0.2.1"));
+    // The dearest must be left each time.
+    assert_eq!(passed(one(), rules::SUCCESSFUL_LOGIN_POINTS, 200), 91);
+    assert_eq!(passed(one(), rules::FAILED_LOGIN_POINTS, 200), 19);
+    assert_eq!(passed(one(), rules::DEAD_LOGIN_POINTS, 200), 10);
+}
+
+#[test]
+fn b1_wider_networks_have_larger_budgets() {
+    let dead = rules::DEAD_LOGIN_POINTS;
+    let v4 =
+        |bits: u32| (0..256).map(move |n| Ipv4Addr::from_bits(0xc000_0000 + (n << bits)).into());
+    let v6 = |bits: u32| {
+        let network = u128::from_str_radix("20010db8000100000000000000000000", 16).unwrap();
+        (0..256).map(move |n| std::net::Ipv6Addr::from_bits(network + (n << bits)).into())
+    };
+    // Of a /24, and of a /16; of a /64, a /56 and a /48; and of networks that have nothing in
+    // common.
+    assert_eq!(passed(v4(0), dead, 1), 40);
+    assert_eq!(passed(v4(8), dead, 10), 320);
+    assert_eq!(passed(v6(0), dead, 1), 10);
+    assert_eq!(passed(v6(64), dead, 1), 40);
+    assert_eq!(passed(v6(72), dead, 10), 320);
+    assert_eq!(passed(v4(16), dead, 1), 256);
+    assert_eq!(passed(v6(80), dead, 1), 256);
+}
+
+#[test]
+fn b1_what_is_spent_flows_back_within_the_minute() {
+    let (limiter, mut budgets, start) = budgets();
+    let from = address("2001:db8::1");
+    let places = limiter.bucket_keys(from);
+    budgets.reserve(places, from, 1, start);
+    budgets.settle(places, 1, Spending { points: 95, voidings: 0 }, start);
+    assert_eq!(budgets.check(places, from, start), Err(Duration::from_secs(3)));
+    assert_eq!(budgets.check(places, from, start + Duration::from_secs(3)), Ok(()));
+    budgets.evict_idle(start + Duration::from_secs(56));
+    assert_eq!(budgets.len(), [1, 0, 0], "those around it have more");
+    budgets.evict_idle(start + Duration::from_secs(57));
+    assert_eq!(budgets.len(), [0, 0, 0], "nobody is remembered");
+}
+
+#[test]
+fn b1_one_address_voids_ten_an_hour_and_a_network_around_it_more() {
+    let (limiter, mut budgets, start) = budgets();
+    let mut void = |from: &str, now: Instant| {
+        let from = address(from);
+        let places = limiter.bucket_keys(from);
+        let ReserveOutcome::Reserved(voidings) =
+            budgets.reserve(places, client_network(from), 1, now)
+        else {
+            return 9;
+        };
+        budgets.settle(places, voidings, Spending { points: 0, voidings }, now);
+        voidings
+    };
+    let first: u32 = (0..12).map(|_| void("192.0.2.1", start)).sum();
+    assert_eq!(first, 10);
+    let others = (2..12).flat_map(|last| [last; 5]);
+    let others: u32 = others.map(|last| void(&format!("192.0.2.{last}"), start)).sum();
+    assert_eq!(others, 40 - 10, "a /24 voids four times as many");
+    assert_eq!(void("192.0.2.1", start + Duration::from_secs(3599)), 0);
+    assert_eq!(void("192.0.2.1", start + Duration::from_hours(1)), 1);
+}
+
+#[tokio::test]
+async fn b1_a_thousand_at_once_pass_as_many_as_one_by_one() {
+    for (cost, passing) in [(RIGHT, 91), (WRONG, 19), (DEAD, 10)] {
+        let limiter = limiter(rules::LOGIN_POINTS_PER_MINUTE);
+        let mut all = JoinSet::new();
+        for _ in 0..1000 {
+            let limiter = limiter.clone();
+            all.spawn(async move {
+                let mut charge = limiter.reserve(address("192.0.2.1"), 1).await.ok()?;
+                // Everybody else comes in between.
+                tokio::task::yield_now().await;
+                charge.settle(cost);
+                Some(())
+            });
+        }
+        let passed = all.join_all().await.into_iter().flatten().count();
+        assert_eq!(passed, passing, "{cost:?}");
+    }
+}
+
+#[tokio::test]
+async fn b1_thirty_right_logins_at_once_behind_one_nat_all_pass() {
+    let limiter = limiter(rules::LOGIN_POINTS_PER_MINUTE);
+    let mut all = JoinSet::new();
+    for _ in 0..30 {
+        let limiter = limiter.clone();
+        all.spawn(async move {
+            let mut charge = limiter.reserve(address("192.0.2.1"), 1).await.unwrap();
+            tokio::task::yield_now().await;
+            charge.settle(RIGHT);
+        });
+    }
+    all.join_all().await;
+}
+
+#[tokio::test]
+async fn b1_a_request_that_goes_away_pays_the_dearest_and_one_that_waits_nothing() {
+    let limiter = limiter(20);
+    let from = address("192.0.2.1");
+    let (held, other) =
+        (limiter.reserve(from, 1).await.unwrap(), limiter.reserve(from, 1).await.unwrap());
+    {
+        let waiting = limiter.reserve(from, 1);
+        tokio::pin!(waiting);
+        assert!(waiting.as_mut().now_or_never().is_none(), "others hold it all");
+    }
+    drop((held, other));
+    assert!(limiter.reserve(from, 1).await.is_err());
+}
+
+#[tokio::test]
+async fn b1_after_ten_voidings_a_number_without_a_credential_looks_like_one_with() {
+    let number = |last: u32| format!("06123456{last:02}").parse::<PhoneNumber>().unwrap();
+    for way in [VOIDED, DEAD] {
+        let limiter = limiter(100_000);
+        let admitted = RateLimit { address: address("192.0.2.1"), limiter };
+        let attempt = async |number: PhoneNumber, cost: Cost| {
+            let Ok(mut charge) = admitted.reserve_login(Some(number)).await else { return false };
+            let may_void = charge.max_voidings() > 0;
+            assert!(may_void || cost.voided == 0);
+            charge.settle(cost);
+            true
+        };
+        // Ten credentials, or numbers without one, thrice each.
+        for last in 0..10 {
+            for cost in [if way == VOIDED { WRONG } else { DEAD }; 2].into_iter().chain([way]) {
+                assert!(attempt(number(last), cost).await);
+            }
+        }
+        // From now on whatever the eleventh has, two are compared and the third is not.
+        for (last, cost) in [(20, DEAD), (21, WRONG)] {
+            let answers = [
+                attempt(number(last), cost).await,
+                attempt(number(last), cost).await,
+                attempt(number(last), cost).await,
+            ];
+            assert_eq!(answers, [true, true, false], "{cost:?}");
+        }
+        // Who errs once and then logs in is not held up.
+        for _ in 0..3 {
+            assert!(attempt(number(30), WRONG).await);
+            assert!(attempt(number(30), RIGHT).await);
+        }
+    }
+}
+
+#[test]
+fn no_more_is_remembered_than_there_are_places() {
+    let limiter = limiter(1);
+    let places = |bits: u32| limiter.bucket_keys(Ipv4Addr::from_bits(bits << 16).into());
+    let seen: Vec<u64> = (0..10_000).flat_map(places).collect();
+    assert!(seen.iter().all(|place| *place < MAX_BUCKETS));
+    let distinct: HashSet<u64> = seen.into_iter().collect();
+    assert!(distinct.len() > 9_000, "{} of 10,000", distinct.len());
+}
+
+#[tokio::test]
+async fn off_is_no_limit() {
+    let admitted = RateLimit { address: address("192.0.2.1"), limiter: RateLimiter::new(None) };
+    let number = "0612345600".parse().ok();
+    for _ in 0..1000 {
+        let mut charge = admitted.reserve_login(number).await.unwrap();
+        assert!(charge.max_voidings() > 0);
+        charge.settle(VOIDED);
+    }
+}

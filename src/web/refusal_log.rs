@@ -1,0 +1,95 @@
+//! Refusals that leave no row in the audit: each is counted, and told in the log at most once a
+//! second for each reason, with how many there were since (`D3`).
+
+use std::net::IpAddr;
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use metrics::counter;
+
+use crate::clock;
+
+/// Between two lines of one reason.
+const LOG_INTERVAL: Duration = Duration::from_secs(1);
+
+/// Why a request is refused.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum RefusalReason {
+    /// Another site has made it, or its form is not this browser's own.
+    CrossSite,
+    /// Its body is not declared as JSON, as other sites' forms are not.
+    NotJson,
+    /// Its session is good for nothing but changing the password (`C6`).
+    PasswordChangeRequired,
+    /// Its session's role does not allow it (`U2`).
+    NotAllowed,
+}
+
+impl RefusalReason {
+    const ALL: [Self; 4] =
+        [Self::CrossSite, Self::NotJson, Self::PasswordChangeRequired, Self::NotAllowed];
+
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::CrossSite => "cross_site",
+            Self::NotJson => "not_json",
+            Self::PasswordChangeRequired => "password_change_required",
+            Self::NotAllowed => "not_allowed",
+        }
+    }
+}
+
+/// What was refused since the last line of each reason.
+#[derive(Debug, Default)]
+pub(super) struct RefusalLog {
+    by_reason: [Mutex<Throttle>; RefusalReason::ALL.len()],
+}
+
+#[derive(Debug, Default)]
+struct Throttle {
+    logged_at: Option<Instant>,
+    count: u64,
+}
+
+impl RefusalLog {
+    /// Counts a refusal of `address`.
+    pub(super) fn record(&self, reason: RefusalReason, address: IpAddr) {
+        let name = reason.as_str();
+        counter!("karipass_requests_refused_total", "reason" => name).increment(1);
+        let since =
+            self.by_reason.iter().zip(RefusalReason::ALL).find(|(_, known)| *known == reason);
+        let Some((since, _)) = since else { return };
+        let due = since.lock().unwrap_or_else(PoisonError::into_inner).due(clock::now());
+        if let Some(requests) = due {
+            tracing::info!(reason = name, %address, requests, "requests were refused, the last of them from here");
+        }
+    }
+}
+
+impl Throttle {
+    /// Counts one; how many there were, if it is time to tell.
+    fn due(&mut self, now: Instant) -> Option<u64> {
+        self.count += 1;
+        if self.logged_at.is_some_and(|told_at| now < told_at + LOG_INTERVAL) {
+            return None;
+        }
+        self.logged_at = Some(now);
+        Some(std::mem::take(&mut self.count))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_flood_of_refusals_is_one_line_a_second_with_their_number() {
+        let start = clock::now();
+        let mut since = Throttle::default();
+        assert_eq!(since.due(start), Some(1));
+        for _ in 0..999 {
+            assert_eq!(since.due(start + LOG_INTERVAL / 2), None);
+        }
+        assert_eq!(since.due(start + LOG_INTERVAL), Some(1000));
+    }
+}

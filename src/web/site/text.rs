@@ -1,0 +1,214 @@
+//! The words of the pages that are in no template: names of things, times, what is wrong in a field.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+use jiff::civil::Weekday;
+use jiff::tz::{Offset, TimeZone};
+
+use super::error::ErrorKind;
+use crate::login::LogsInWith;
+use domain::auth_unit::AuthUnit;
+use domain::contract::Role;
+use domain::password::Rejection;
+use domain::rules;
+
+/// Japan's time, hours ahead of UTC; it knows no summer time.
+const JAPAN: i8 = 9;
+
+/// Nothing was entered as the telephone number.
+pub(super) const ENTER_NUMBER: &str = "電話番号を入力してください。";
+/// Nothing was entered as the password.
+pub(super) const ENTER_PASSWORD: &str = "パスワードを入力してください。";
+/// Beside the number of a refused login (`W2`).
+pub(super) const CHECK_NUMBER: &str = "電話番号が正しいか、確かめてください。";
+/// Beside the password of a refused login (`W2`).
+pub(super) const CHECK_PASSWORD: &str = "パスワードを入力し直してください。";
+
+/// Nothing was entered as the current password.
+pub(super) const ENTER_CURRENT: &str = "現在のパスワードを入力してください。";
+
+/// What a new password has to be (`C5`).
+pub(super) fn about_new(fewest: usize, most: usize) -> String {
+    format!(
+        "半角の英字と数字で、{fewest}桁から{most}桁までで入力してください。数字だけのパスワードは設定できません。"
+    )
+}
+
+/// Beside the current password, when it is wrong; so many in a row void it (`C2`).
+pub(super) fn wrong_current(wrong_entries: i32) -> String {
+    format!(
+        "現在のパスワードが正しくありません。もう一度入力してください。{wrong_entries}回連続で間違えると、無効になります。"
+    )
+}
+
+/// Beside a number's password, when it is wrong.
+pub(super) fn wrong_of(number: &str) -> String {
+    format!("{number}のパスワードが正しくありません。もう一度入力してください。")
+}
+
+/// Beside a number's password, when it was left empty.
+pub(super) fn enter_password_of(number: &str) -> String {
+    format!("{number}のパスワードを入力してください。")
+}
+
+/// The field that a reason against a new password is about.
+pub(super) fn field_of(reason: Rejection) -> &'static str {
+    match reason {
+        Rejection::TooShort
+        | Rejection::TooLong
+        | Rejection::NotAlphanumeric
+        | Rejection::DigitsOnly
+        | Rejection::SameAsCurrent => "new",
+        Rejection::NotSameTwice => "new_again",
+    }
+}
+
+/// A reason against a new password, and what to do (`C5`).
+pub(super) fn rejection(reason: Rejection) -> String {
+    let (fewest, most) = (rules::PASSWORD_LENGTH.start(), rules::PASSWORD_LENGTH.end());
+    match reason {
+        Rejection::TooShort => format!("新しいパスワードは、{fewest}桁以上で入力してください。"),
+        Rejection::TooLong => format!("新しいパスワードは、{most}桁以内で入力してください。"),
+        Rejection::NotAlphanumeric => {
+            "新しいパスワードには、半角の英字と数字だけを使ってください。".to_owned()
+        }
+        Rejection::DigitsOnly => {
+            "数字だけのパスワードは設定できません。英字も入れてください。".to_owned()
+        }
+        Rejection::NotSameTwice => {
+            "2つの欄が異なります。新しいパスワードと同じものを、もう一度入力してください。"
+                .to_owned()
+        }
+        Rejection::SameAsCurrent => {
+            "現在のパスワードと同じものは設定できません。別のパスワードを入力してください。"
+                .to_owned()
+        }
+    }
+}
+
+/// Whole days.
+pub(super) fn days(life: Duration) -> u64 {
+    life.as_secs() / (24 * 60 * 60)
+}
+
+/// An error page's heading.
+pub(super) fn heading(kind: ErrorKind) -> &'static str {
+    match kind {
+        ErrorKind::NotFound => "お探しのページはありません",
+        ErrorKind::MethodNotAllowed => "この操作はできません",
+        ErrorKind::Malformed | ErrorKind::TooLarge => "送信された内容を確認できませんでした",
+        ErrorKind::StaleForm => "画面が古くなっています",
+        ErrorKind::RateLimited => "しばらくお待ちください",
+        ErrorKind::Unavailable => "ただいまご利用いただけません",
+        ErrorKind::OutcomeUnknown => "変更されたかどうか、お確かめください",
+        ErrorKind::Voided | ErrorKind::VoidElsewhere => "パスワードが無効になりました",
+        ErrorKind::ChangedElsewhere => "契約の内容が変更されています",
+        ErrorKind::NotAllowed => "認証単位を変更できません",
+        ErrorKind::Internal => "エラーが発生しました",
+    }
+}
+
+/// So many seconds to wait: `20秒`, `2分`.
+pub(super) fn wait(seconds: u64) -> String {
+    if seconds < 60 {
+        format!("{}秒", seconds.max(1))
+    } else {
+        format!("{}分", seconds.div_ceil(60))
+    }
+}
+
+/// The unit's name.
+pub(super) fn unit(unit: AuthUnit) -> &'static str {
+    match unit {
+        AuthUnit::Line => "回線単位",
+        AuthUnit::Number => "電話番号単位",
+        AuthUnit::AdminUser => "管理者/ユーザ単位",
+    }
+}
+
+/// Who logs in under the unit, and for what (`W1`).
+pub(super) fn about_unit(unit: AuthUnit) -> &'static str {
+    match unit {
+        AuthUnit::Line => "ご契約電話番号でログインして、すべての電話番号の設定を変更します。",
+        AuthUnit::Number => "電話番号ごとにログインして、その電話番号の設定を変更します。",
+        AuthUnit::AdminUser => {
+            "管理者（ご契約電話番号）はすべての電話番号の設定を、ユーザ（追加番号）はその電話番号の設定を変更します。"
+        }
+    }
+}
+
+/// With which password one logs in after a change (table `U`).
+pub(super) fn afterwards(from: AuthUnit, to: AuthUnit) -> &'static str {
+    match (from, to) {
+        (AuthUnit::Number, AuthUnit::Line) => {
+            "変更後は、ご契約電話番号と、いまのログインに使ったパスワードでログインします。ほかの電話番号のパスワードはなくなります。"
+        }
+        (AuthUnit::Line, AuthUnit::Number | AuthUnit::AdminUser) => {
+            "変更後は、それぞれの電話番号と、いまのログインに使ったパスワードでログインします。"
+        }
+        (AuthUnit::Number, AuthUnit::AdminUser) => {
+            "変更後は、それぞれの電話番号と、その電話番号のいままでのパスワードでログインします。ご契約電話番号にパスワードがないときは、いまのログインに使ったパスワードになります。"
+        }
+        (AuthUnit::AdminUser, AuthUnit::Line) => {
+            "変更後は、ご契約電話番号と、そのいままでのパスワードでログインします。ほかの電話番号のパスワードはなくなります。"
+        }
+        (AuthUnit::AdminUser, AuthUnit::Number) => {
+            "変更後は、それぞれの電話番号と、その電話番号のいままでのパスワードでログインします。"
+        }
+        (AuthUnit::Line, AuthUnit::Line)
+        | (AuthUnit::Number, AuthUnit::Number)
+        | (AuthUnit::AdminUser, AuthUnit::AdminUser) => "",
+    }
+}
+
+/// What a number logs in with after a change that `changer` has made.
+pub(super) fn logs_in_with(with: LogsInWith, changer: &str) -> String {
+    match with {
+        LogsInWith::ItsOwn => "この電話番号のいままでのパスワード".to_owned(),
+        LogsInWith::TheChangers => format!("{changer}でログインしたときのパスワード"),
+        LogsInWith::Nothing => "仮パスワードの設定が必要です".to_owned(),
+    }
+}
+
+/// What a login of this role is called; nothing where there is but one kind.
+pub(super) fn role(role: Role) -> Option<&'static str> {
+    match role {
+        Role::Line | Role::Number => None,
+        Role::Admin => Some("管理者"),
+        Role::User => Some("ユーザ"),
+    }
+}
+
+/// A time in Japan: `2026年11月22日（日）18時05分`.
+pub(super) fn time(at: Timestamp) -> String {
+    let at = at.to_zoned(TimeZone::fixed(Offset::constant(JAPAN)));
+    let weekday = match at.weekday() {
+        Weekday::Monday => '月',
+        Weekday::Tuesday => '火',
+        Weekday::Wednesday => '水',
+        Weekday::Thursday => '木',
+        Weekday::Friday => '金',
+        Weekday::Saturday => '土',
+        Weekday::Sunday => '日',
+    };
+    let (year, month, day) = (at.year(), at.month(), at.day());
+    format!("{year}年{month}月{day}日（{weekday}）{}時{:02}分", at.hour(), at.minute())
+}
+
+/// The same for programs: `2026-11-22T18:05+09:00`.
+pub(super) fn machine_time(at: Timestamp) -> String {
+    at.to_zoned(TimeZone::fixed(Offset::constant(JAPAN))).strftime("%Y-%m-%dT%H:%M%:z").to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_are_shown_as_in_japan() {
+        let at = "2026-11-22T15:05:59Z".parse().unwrap();
+        assert_eq!(time(at), "2026年11月23日（月）0時05分");
+        assert_eq!(machine_time(at), "2026-11-23T00:05+09:00");
+    }
+}

@@ -1,0 +1,48 @@
+//! The outcome of a change of the unit (table `U`): the answer to the form itself, since the session is over.
+
+use askama::Template;
+use axum::http::{StatusCode, header};
+use axum::response::{AppendHeaders, IntoResponse, Response};
+
+use super::cookie;
+use super::layout::{Layout, render};
+use super::text;
+use crate::login::{LogsInWith, NewLogin, UnitChanged};
+use crate::web::{AppState, hyphenated};
+use domain::rules;
+
+/// `unit_changed.html`
+#[derive(Template)]
+#[template(path = "unit_changed.html", config = ".askama.toml")]
+struct ChangedPage {
+    layout: Layout,
+    unit: &'static str,
+    logins: Vec<LoginRow>,
+    /// Whether a number has to set a temporary password first.
+    some_have_nothing: bool,
+    temporary_digits: usize,
+}
+
+/// A number that logs in from now on.
+struct LoginRow {
+    number: String,
+    with: String,
+}
+
+/// Which number logs in now, and with what; the session is over.
+pub(super) fn outcome(state: &AppState, changed: &UnitChanged) -> Response {
+    let by = hyphenated(changed.changer);
+    let login = |login: &NewLogin| LoginRow {
+        number: hyphenated(login.number),
+        with: text::logs_in_with(login.with, &by),
+    };
+    let page = ChangedPage {
+        layout: Layout::for_anyone(state),
+        unit: text::unit(changed.unit),
+        logins: changed.logins.iter().map(login).collect(),
+        some_have_nothing: changed.logins.iter().any(|login| login.with == LogsInWith::Nothing),
+        temporary_digits: rules::TEMPORARY_PASSWORD_DIGITS,
+    };
+    let cookie = AppendHeaders([(header::SET_COOKIE, cookie::expire(cookie::SESSION))]);
+    (cookie, render(StatusCode::OK, &page)).into_response()
+}
