@@ -1,4 +1,4 @@
-//! The authentication unit (認証単位): what a contract's credentials belong to.
+//! The authentication unit (認証単位): which numbers of a contract have a login of their own.
 
 use std::fmt;
 use std::str::FromStr;
@@ -10,11 +10,12 @@ pub enum AuthUnit {
     Line,
     /// 電話番号単位: one login for each service number.
     Number,
-    /// 管理者/ユーザ単位: the contract number administers, each additional service number logs in for itself.
+    /// 管理者/ユーザ単位: the contract number is the administrator, and each additional service number
+    /// is a user that logs in for itself.
     AdminUser,
 }
 
-/// What was given names no unit.
+/// The text names no authentication unit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("not an authentication unit: line, number or admin_user")]
 pub struct InvalidAuthUnit;

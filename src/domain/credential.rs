@@ -1,4 +1,4 @@
-//! A credential: what a login number logs in with, and until when it is good for what (`C1`, `C2`, `C6`).
+//! What a login number logs in with, and how long it is valid for what (`C1`, `C2`, `C6`).
 
 use std::time::Duration;
 
@@ -8,25 +8,26 @@ use crate::password::PhcString;
 use crate::phone_number::PhoneNumber;
 use crate::rules;
 
-/// Names a credential; a new credential is a new id, so that a verdict on the old one cannot touch it.
+/// The id of a credential. A new credential has a new id, so a verdict on the old one cannot touch
+/// it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct CredentialId(pub i64);
 
-/// What kind of secret it is.
+/// The two kinds of secrets.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum CredentialKind {
-    /// 仮パスワード, set by phone.
+    /// A temporary password (仮パスワード), set by phone.
     Temporary,
-    /// パスワード, set on the site.
+    /// A password (パスワード), set on the site.
     Password,
 }
 
-/// Why a login is good for nothing but changing the password (`C6`).
+/// Why a session may only change the password (`C6`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum PasswordChange {
-    /// It was with a temporary password.
+    /// The login used a temporary password.
     Temporary,
-    /// The password was set too long ago.
+    /// The password is older than [`rules::PASSWORD_MAX_AGE`].
     Expired,
 }
 
@@ -41,32 +42,32 @@ impl PasswordChange {
     }
 }
 
-/// A login number's credential as the store last saw it.
+/// A login number's credential, as last read from the database.
 #[derive(Debug, Clone)]
 pub struct Credential {
-    /// Its id.
+    /// See [`CredentialId`].
     pub id: CredentialId,
-    /// Its kind.
+    /// Temporary or not.
     pub kind: CredentialKind,
     /// When it was set, by the database's clock.
     pub set_at: Timestamp,
-    /// Its hash; none once it is void.
+    /// The hash as a PHC string; `None` once the credential is void.
     pub password_hash: Option<PhcString>,
-    /// Wrong entries in a row (`C2`).
+    /// Failed logins and wrong current passwords in a row (`C2`).
     pub failed_attempts: i32,
 }
 
-/// A number of a contract, and what it has.
+/// A number of a contract with its credential.
 #[derive(Debug, Clone)]
 pub struct NumberCredential {
-    /// The number.
+    /// The login number.
     pub number: PhoneNumber,
-    /// Its credential, if it ever had one.
+    /// `None` if it never had one.
     pub credential: Option<Credential>,
 }
 
 impl NumberCredential {
-    /// Whether it has a password: one set on the site and not void, however old (table `U`).
+    /// Whether it has a password of any age that was set on the site and is not void (table `U`).
     #[must_use]
     pub fn has_password(&self) -> bool {
         self.has(CredentialKind::Password)
@@ -78,7 +79,7 @@ impl NumberCredential {
         self.has(CredentialKind::Temporary)
     }
 
-    /// Whether wrong entries have voided what it had, and nothing was set since (`U3`).
+    /// Whether wrong entries voided its credential and no other was set since (`U3`).
     #[must_use]
     pub fn is_locked_out(&self) -> bool {
         self.credential.as_ref().is_some_and(Credential::is_locked_out)
@@ -101,7 +102,7 @@ impl CredentialKind {
         }
     }
 
-    /// Wrong entries in a row that void it (`C2`).
+    /// How many wrong entries in a row void it (`C2`).
     #[must_use]
     pub fn max_failed_attempts(self) -> i32 {
         match self {
@@ -110,7 +111,7 @@ impl CredentialKind {
         }
     }
 
-    /// How long it logs in at all (`C1`); none if for ever.
+    /// How long it logs in (`C1`); `None` without a limit.
     #[must_use]
     pub fn lifetime(self) -> Option<Duration> {
         match self {
@@ -119,8 +120,8 @@ impl CredentialKind {
         }
     }
 
-    /// When one that was set at `set_at` is not good any more: a temporary password for a login
-    /// (`C1`), a password for anything but its change (`C6`).
+    /// When a credential that was set at `set_at` expires. A temporary password no longer logs in
+    /// (`C1`); a session with a password may only change it (`C6`).
     #[must_use]
     pub fn expires_at(self, set_at: Timestamp) -> Timestamp {
         let life = match self {
@@ -130,13 +131,13 @@ impl CredentialKind {
         set_at.saturating_add(life).unwrap_or(Timestamp::MAX)
     }
 
-    /// Whether one that was set at `set_at` does not log in any more for its age (`C1`).
+    /// Whether a credential that was set at `set_at` is too old to log in (`C1`).
     #[must_use]
     pub fn is_expired(self, set_at: Timestamp, now: Timestamp) -> bool {
         self.lifetime().is_some() && now >= self.expires_at(set_at)
     }
 
-    /// Why a login with one that was set at `set_at` is good for nothing but its change (`C6`).
+    /// Why a session with a credential that was set at `set_at` may only change it (`C6`).
     #[must_use]
     pub fn must_change(self, set_at: Timestamp, now: Timestamp) -> Option<PasswordChange> {
         match self {
@@ -158,26 +159,26 @@ impl std::str::FromStr for CredentialKind {
     }
 }
 
-/// What was given names no kind of credential.
+/// The text names no kind of credential.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("not a kind of credential: temporary or password")]
 pub struct InvalidCredentialKind;
 
 impl Credential {
-    /// Whether wrong entries have voided it (`C2`). Whatever else voids a credential finds it below
-    /// its limit, since the entry that reaches the limit voids it.
+    /// Whether wrong entries voided it (`C2`). Every other reason leaves the count below the limit,
+    /// because the entry that reaches the limit voids the credential.
     #[must_use]
     pub fn is_locked_out(&self) -> bool {
         self.password_hash.is_none() && self.failed_attempts >= self.kind.max_failed_attempts()
     }
 
-    /// Whether it does not log in any more for its age (`C1`).
+    /// Whether it is too old to log in (`C1`).
     #[must_use]
     pub fn is_expired(&self, now: Timestamp) -> bool {
         self.kind.is_expired(self.set_at, now)
     }
 
-    /// Whether another wrong entry voids it (`C2`).
+    /// Whether the next wrong entry voids it (`C2`).
     #[must_use]
     pub fn voids_on_next_failure(&self) -> bool {
         self.password_hash.is_some() && self.failed_attempts + 1 >= self.kind.max_failed_attempts()

@@ -1,4 +1,4 @@
-//! Secrets that people key or type: parsed once, never shown, wiped on drop.
+//! Secrets that people key or type: parsed once, never printed, wiped on drop.
 
 use std::fmt;
 
@@ -11,7 +11,7 @@ use crate::rules::{PASSWORD_LENGTH, TEMPORARY_PASSWORD_DIGITS};
 #[derive(Clone, Zeroize, ZeroizeOnDrop)]
 pub struct TemporaryPassword([u8; TEMPORARY_PASSWORD_DIGITS]);
 
-/// What was keyed is not a temporary password.
+/// The keyed digits are no temporary password.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("not a temporary password of {TEMPORARY_PASSWORD_DIGITS} digits")]
 pub struct InvalidTemporaryPassword;
@@ -19,7 +19,7 @@ pub struct InvalidTemporaryPassword;
 impl TryFrom<&[u8]> for TemporaryPassword {
     type Error = InvalidTemporaryPassword;
 
-    /// Takes ASCII digits.
+    /// Parses ASCII digits.
     fn try_from(keyed: &[u8]) -> Result<Self, InvalidTemporaryPassword> {
         let digits: [u8; TEMPORARY_PASSWORD_DIGITS] =
             keyed.try_into().map_err(|_| InvalidTemporaryPassword)?;
@@ -32,13 +32,13 @@ impl TryFrom<&[u8]> for TemporaryPassword {
 }
 
 impl TemporaryPassword {
-    /// Whether both are the same, in a time that does not tell where they differ.
+    /// Whether both are equal, in constant time.
     #[must_use]
     pub fn matches(&self, other: &Self) -> bool {
         self.0.ct_eq(&other.0).into()
     }
 
-    /// The digits, for the hash and nothing else.
+    /// The digits, for the hash alone.
     #[must_use]
     pub fn expose(&self) -> &[u8] {
         &self.0
@@ -51,7 +51,7 @@ impl fmt::Debug for TemporaryPassword {
     }
 }
 
-/// A password exactly as typed at a login (`W3`), not yet known to be anyone's.
+/// A password exactly as submitted (`W3`), not yet verified.
 #[derive(Clone, Zeroize, ZeroizeOnDrop)]
 pub struct SubmittedPassword(String);
 
@@ -62,7 +62,7 @@ impl From<String> for SubmittedPassword {
 }
 
 impl SubmittedPassword {
-    /// The bytes, for the hash and nothing else.
+    /// The bytes, for the hash alone.
     #[must_use]
     pub fn expose(&self) -> &[u8] {
         self.0.as_bytes()
@@ -75,20 +75,20 @@ impl fmt::Debug for SubmittedPassword {
     }
 }
 
-/// Why a new password is not taken (`C5`).
+/// Why a new password is refused (`C5`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Rejection {
     /// Fewer than 8 characters.
     TooShort,
     /// More than 12 characters.
     TooLong,
-    /// Something else than half-width letters and digits is in it.
+    /// It has a character other than half-width letters and digits.
     NotAlphanumeric,
     /// Nothing but digits.
     DigitsOnly,
     /// The two entries differ.
     NotSameTwice,
-    /// It is the current one, as typed.
+    /// It equals the current one.
     SameAsCurrent,
 }
 
@@ -107,19 +107,20 @@ impl Rejection {
     }
 }
 
-/// A password (パスワード) that may be set: 8 to 12 half-width letters and digits, not digits only (`C5`).
+/// A password (パスワード) that may be set: 8 to 12 half-width letters and digits, not digits only
+/// (`C5`).
 #[derive(Clone, Zeroize, ZeroizeOnDrop)]
 pub struct NewPassword(String);
 
 impl NewPassword {
-    /// Takes `new`, typed twice, in the place of `current`, all three as typed.
+    /// Checks `new`, which replaces `current`. `confirmation` is the second entry of `new`.
     ///
     /// # Errors
-    /// Every reason against it, in the order of [`Rejection`]'s variants.
+    /// Every reason against `new`, in the order of [`Rejection`]'s variants.
     pub fn check(
         current: &SubmittedPassword,
         new: &SubmittedPassword,
-        again: &SubmittedPassword,
+        confirmation: &SubmittedPassword,
     ) -> Result<Self, Vec<Rejection>> {
         let characters = new.0.chars().count();
         let is_same = |other: &SubmittedPassword| bool::from(new.expose().ct_eq(other.expose()));
@@ -129,7 +130,7 @@ impl NewPassword {
             (Rejection::TooLong, characters > *PASSWORD_LENGTH.end()),
             (Rejection::NotAlphanumeric, !new.0.bytes().all(|byte| byte.is_ascii_alphanumeric())),
             (Rejection::DigitsOnly, digits_only),
-            (Rejection::NotSameTwice, !is_same(again)),
+            (Rejection::NotSameTwice, !is_same(confirmation)),
             (Rejection::SameAsCurrent, is_same(current)),
         ];
         let reasons: Vec<Rejection> =
@@ -137,7 +138,7 @@ impl NewPassword {
         if reasons.is_empty() { Ok(Self(new.0.clone())) } else { Err(reasons) }
     }
 
-    /// The bytes, for the hash and nothing else.
+    /// The bytes, for the hash alone.
     #[must_use]
     pub fn expose(&self) -> &[u8] {
         self.0.as_bytes()
@@ -161,7 +162,7 @@ impl From<String> for PhcString {
 }
 
 impl PhcString {
-    /// The string, for the credential's row and the verification and nothing else.
+    /// The string, for the credential's row and the verification alone.
     #[must_use]
     pub fn expose(&self) -> &str {
         &self.0

@@ -1,6 +1,6 @@
-//! A telephone number in national digits, parsed once at the door.
+//! A telephone number in national digits, parsed once where it enters.
 //!
-//! Logs show a [`PhoneNumber`] masked, through `Debug`; only [`PhoneNumber::as_str`] gives it whole.
+//! `Debug` masks it, so logs show the first six digits. [`PhoneNumber::as_str`] gives it whole.
 
 use std::fmt;
 use std::str::FromStr;
@@ -9,7 +9,7 @@ use phonenumber::{Mode, country};
 
 /// Digits of a national number, the leading `0` included.
 const DIGITS: std::ops::RangeInclusive<usize> = 10..=11;
-/// Digits of the longest national number.
+/// The most digits of a national number.
 pub const MAX_DIGITS: usize = *DIGITS.end();
 
 /// A national number: `0`, an area or service code, 10 or 11 digits in all.
@@ -19,7 +19,7 @@ pub struct PhoneNumber {
     len: u8,
 }
 
-/// What was given is not a national number.
+/// The text is no national number.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("not a national telephone number of 10 or 11 digits with a leading 0")]
 pub struct InvalidPhoneNumber;
@@ -27,7 +27,7 @@ pub struct InvalidPhoneNumber;
 impl FromStr for PhoneNumber {
     type Err = InvalidPhoneNumber;
 
-    /// Takes national digits and nothing else, as the dialplan and the database give them (`P1`).
+    /// Parses national digits and nothing else: the form of the dialplan and the database (`P1`).
     fn from_str(text: &str) -> Result<Self, InvalidPhoneNumber> {
         let bytes = text.as_bytes();
         let national = DIGITS.contains(&bytes.len())
@@ -48,11 +48,11 @@ impl FromStr for PhoneNumber {
 }
 
 impl PhoneNumber {
-    /// Takes a number as a person types it: half- or full-width digits, with or without hyphens
-    /// and spaces (`W3`).
+    /// Parses what a person types: half- or full-width digits, with hyphens and spaces anywhere
+    /// (`W3`).
     ///
     /// # Errors
-    /// [`InvalidPhoneNumber`] if anything else is in it or no national number comes of it.
+    /// [`InvalidPhoneNumber`] for any other character, and if the digits are no national number.
     pub fn from_typed(text: &str) -> Result<Self, InvalidPhoneNumber> {
         let mut national = String::with_capacity(MAX_DIGITS);
         for typed in text.trim().chars() {
@@ -72,7 +72,8 @@ impl PhoneNumber {
         std::str::from_utf8(digits).unwrap_or_default()
     }
 
-    /// The digits in the groups of the numbering plan: area code, exchange, subscriber number.
+    /// The groups of the numbering plan: area code, exchange, subscriber number. One group, if the
+    /// plan does not know the number.
     #[must_use]
     pub fn groups(&self) -> Vec<String> {
         let formatted = phonenumber::parse(Some(country::JP), self.as_str())

@@ -1,6 +1,6 @@
-//! Every number of the rules, once, under the rule's own id.
+//! Every number of the specification, once, with the id of its rule.
 //!
-//! The schema holds structure only and takes these as parameters; the dialplan holds none of them.
+//! SQL statements take them as parameters. Neither the schema nor the dialplan holds one.
 
 use std::ops::RangeInclusive;
 use std::time::Duration;
@@ -15,7 +15,7 @@ pub const SET_UP_NUMBER: &str = "0664806430";
 /// Digits of a temporary password (`P7`).
 pub const TEMPORARY_PASSWORD_DIGITS: usize = 8;
 
-/// Wrong entries that a step bears; the last of them ends the call (`P10`).
+/// Wrong entries of one step; the last of them ends the call (`P10`).
 pub const MAX_WRONG_ENTRIES_PER_STEP: u8 = 3;
 
 /// Silence after a guidance's end that ends an entry before its first digit; default (`P11`).
@@ -24,16 +24,17 @@ pub const FIRST_DIGIT_TIMEOUT: Duration = Duration::from_secs(10);
 /// Silence between digits that ends an entry; default (`P11`).
 pub const INTER_DIGIT_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// The longest that a call may wait for its caller; default (`P11`).
+/// How long a whole call may take; default (`P11`).
 pub const MAX_CALL_DURATION: Duration = Duration::from_secs(5 * MINUTE);
 
-/// By when a caller hears `trouble` if the store cannot be reached (`P15`).
+/// How soon a caller hears `trouble` if the database cannot be reached (`P15`).
 pub const TROUBLE_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// How long the daemon waits for the store; the rest of [`TROUBLE_TIMEOUT`] is for hashing and playing (`P15`).
+/// How long the daemon waits for the database. Hashing and playing share the rest of
+/// [`TROUBLE_TIMEOUT`] (`P15`).
 pub const STORE_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// How long a temporary password is good, by the database's clock (`C1`).
+/// How long a temporary password logs in, by the database's clock (`C1`).
 pub const TEMPORARY_PASSWORD_LIFETIME: Duration = Duration::from_secs(DAY);
 
 /// Wrong entries in a row that void a temporary password (`C2`).
@@ -45,10 +46,10 @@ pub const MAX_PASSWORD_FAILURES: i32 = 10;
 /// Characters of a password (`C5`).
 pub const PASSWORD_LENGTH: RangeInclusive<usize> = 8..=12;
 
-/// How long a password is good before a login with it only changes it (`C6`).
+/// The age from which a session with a password may only change it (`C6`).
 pub const PASSWORD_MAX_AGE: Duration = Duration::from_secs(60 * DAY);
 
-/// How old a password is when the top page begins to warn of its end (`W4`).
+/// The age from which the top page warns that a password expires soon (`W4`).
 pub const PASSWORD_NOTICE_AGE: Duration = Duration::from_secs(46 * DAY);
 
 /// Argon2id memory in KiB (`C7`: at least 19 MiB).
@@ -60,29 +61,29 @@ pub const ARGON2_PASSES: u32 = 2;
 /// Argon2id lanes (`C7`).
 pub const ARGON2_LANES: u32 = 1;
 
-/// How long a session may lie idle; default (`W5`).
+/// How long a session may be idle; default (`W5`).
 pub const SESSION_IDLE_TIMEOUT: Duration = Duration::from_secs(15 * MINUTE);
 
-/// How long a session lives in any case (`W5`).
+/// How long a session lives however busy it is (`W5`).
 pub const MAX_SESSION_LIFETIME: Duration = Duration::from_secs(12 * HOUR);
 
-/// How long rows of the audit are kept; default (`D3`).
+/// How long audit rows are kept; default (`D3`).
 pub const AUDIT_RETENTION: Duration = Duration::from_secs(400 * DAY);
 
 /// The largest request body in bytes (table `A`, `malformed`).
 pub const MAX_BODY_BYTES: usize = 16 * 1024;
 
-/// Points a minute that the logins of one address may cost; default (`R`).
+/// The budget of one address for logins, in points; default (`R`).
 pub const LOGIN_POINTS_PER_MINUTE: u32 = 100;
 
-/// What a right login costs its address (`R`).
+/// What a successful login costs, in points (`R`).
 pub const SUCCESSFUL_LOGIN_POINTS: u32 = 1;
 
-/// What a wrong one costs (`R`).
+/// What a failed login costs, in points (`R`).
 pub const FAILED_LOGIN_POINTS: u32 = 5;
 
-/// What a wrong one costs at a number without a live credential (`R`).
+/// What a failed login costs at a number without a live credential, in points (`R`).
 pub const DEAD_LOGIN_POINTS: u32 = 10;
 
-/// Credentials that one address may void an hour.
+/// How many credentials one address may void in an hour (`R`).
 pub const MAX_VOIDINGS_PER_HOUR: u32 = 10;
