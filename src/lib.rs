@@ -36,6 +36,7 @@
 //!   a client.
 
 pub mod asterisk;
+pub mod check;
 pub mod cli;
 pub mod clock;
 pub mod config;

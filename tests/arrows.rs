@@ -9,11 +9,12 @@ use std::path::{Path, PathBuf};
 use syn::visit::{self, Visit};
 
 /// The modules that do something, and what else each may know.
-const ARROWS: [(&str, &[&str]); 5] = [
+const ARROWS: [(&str, &[&str]); 6] = [
     ("hashing", &["clock"]),
     ("db", &["clock", "config"]),
     ("login", &["db", "hashing"]),
     ("asterisk", &["clock", "config", "hashing", "db"]),
+    ("check", &["asterisk", "clock", "config", "db"]),
     ("web", &["clock", "config", "hashing", "login", "db"]),
 ];
 

@@ -13,9 +13,7 @@
 mod admission;
 mod caller;
 mod calls;
-mod check;
 mod chores;
-mod dialplan;
 mod ending;
 pub mod event;
 mod line;
@@ -25,9 +23,9 @@ mod pbx;
 mod pbx_time;
 mod places;
 mod playing;
-mod rest;
+pub(crate) mod rest;
 mod socket;
-mod sounds;
+pub(crate) mod sounds;
 mod status;
 
 use std::convert::Infallible;
@@ -56,8 +54,6 @@ use pbx::Pbx;
 use places::Places;
 use socket::Socket;
 
-pub use check::{Finding, check};
-pub use dialplan::Expected;
 pub use places::Capacity;
 pub use rest::{Credentials, RestError, SetUpError};
 pub use status::Status;
@@ -240,8 +236,8 @@ impl Phone {
     }
 }
 
-/// An error with what caused it, on one line.
-struct Chain<'a>(&'a dyn Error);
+/// An error and its sources, on one line.
+pub(crate) struct Chain<'a>(pub(crate) &'a dyn Error);
 
 impl fmt::Display for Chain<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -10,15 +10,14 @@
 mod again;
 mod attempt;
 pub mod audit;
-pub mod check;
 mod connect;
 mod contracts;
 mod credentials;
 mod doing;
 pub mod hold;
 pub mod import;
+mod inspect;
 pub mod login;
-mod logs;
 pub mod migrate;
 mod password;
 mod readiness;
@@ -126,7 +125,7 @@ impl DbError {
     #[must_use]
     pub fn is_forbidden(&self) -> bool {
         match self.fault() {
-            DbFailure::Refused { code, .. } => code == check::FORBIDDEN,
+            DbFailure::Refused { code, .. } => code == inspect::INSUFFICIENT_PRIVILEGE,
             DbFailure::TimedOut(_)
             | DbFailure::Busy(_)
             | DbFailure::Connection(_)

@@ -41,12 +41,12 @@ impl Db {
         if let Some(look) = last.as_ref().filter(|look| look.is_good()) {
             return look.refusal.clone();
         }
-        let refusal = match self.lacking().await {
-            Ok(lacking) if lacking.is_empty() => {
+        let refusal = match self.missing_privileges().await {
+            Ok(missing) if missing.is_empty() => {
                 let tried = Patience::brief(self).spend(|time| self.try_change(time)).await;
                 tried.err().map(|error| error.to_string())
             }
-            Ok(lacking) => Some(lacking.join("; ")),
+            Ok(missing) => Some(format!("the daemon's role lacks {}", missing.join(", "))),
             Err(error) => Some(error.to_string()),
         };
         *last = Some(Look { at: clock::now(), refusal: refusal.clone() });

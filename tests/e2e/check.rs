@@ -35,7 +35,7 @@ const NAMED: [&[&str]; 7] = [
 fn r_check_has_nothing_to_say_of_the_samples() -> Result<()> {
     let system = System::without_daemon(&[])?;
     let (status, said) = check(&system, &[])?;
-    ensure!((status, said.as_str()) == (Some(0), "nothing is wrong\n"), "{status:?}: {said}");
+    ensure!((status, said.as_str()) == (Some(0), "no problems found\n"), "{status:?}: {said}");
     Ok(())
 }
 
@@ -50,7 +50,7 @@ fn r_check_names_every_fault_in_asterisks_configuration() -> Result<()> {
     ensure!(status == Some(1), "{status:?}: {said}");
     for words in NAMED {
         let is_named = |line: &str| {
-            line.starts_with("wrong: ") && words.iter().all(|word| line.contains(word))
+            line.starts_with("error: ") && words.iter().all(|word| line.contains(word))
         };
         ensure!(said.lines().any(is_named), "{words:?} is not named:\n{said}");
     }

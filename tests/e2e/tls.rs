@@ -28,7 +28,7 @@ fn r_postgresql_and_asterisk_are_spoken_to_over_tls() -> Result<()> {
     let (by_name, unknown) =
         (format!("https://localhost:{port}"), format!("{}/ca.pem", others.path().display()));
     for (url, ca_file, said) in [
-        (&url, &known, "nothing is wrong"),
+        (&url, &known, "no problems found"),
         (&url, &unknown, "UnknownIssuer"),
         (&by_name, &known, "not valid for name"),
     ] {

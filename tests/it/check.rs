@@ -1,10 +1,11 @@
-//! `karipass check` as the operator runs it: one line for each thing that is wrong, and the exit status.
+//! `karipass check` as an operator runs it: one line for each finding, and the exit status.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::time::{Duration, SystemTime};
 
+use karipass::check::{Finding, Severity, database};
 use karipass_lab::fake_asterisk::{FakeAsterisk, Reply};
 use karipass_lab::postgres::Database;
 use serde_json::{Value, json};
@@ -13,20 +14,19 @@ use crate::support::{self, KARIPASS, Ran, daemon_store, operator_store, run};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn r_check_finds_nothing_wrong_with_a_migrated_database() {
-    let findings = daemon_store(&support::database().await).check().await;
-    assert_eq!(findings, karipass::db::check::Findings::default());
+    assert_eq!(database::check(&daemon_store(&support::database().await)).await, []);
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn r_check_names_a_database_that_was_never_migrated() {
-    let database = support::cluster().empty().await.unwrap();
-    let findings = operator_store(&database).check().await;
-    assert_eq!(findings.wrong.len(), 1, "{findings:?}");
-    assert!(findings.wrong[0].contains("karipass migrate"), "{findings:?}");
+    let empty = support::cluster().empty().await.unwrap();
+    let findings = database::check(&operator_store(&empty)).await;
+    assert_eq!(counts(&findings), (1, 0), "{findings:?}");
+    assert!(findings[0].message.contains("karipass migrate"), "{findings:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn r_check_names_every_right_that_the_daemon_lacks() {
+async fn r_check_names_every_privilege_that_the_daemon_lacks() {
     let database = support::database().await;
     let owner = database.owner().await.unwrap();
     let store = daemon_store(&database);
@@ -49,30 +49,30 @@ async fn r_check_names_every_right_that_the_daemon_lacks() {
     ] {
         let sql = format!("REVOKE {privilege} ON {table} FROM karipass_daemon");
         owner.batch_execute(&sql).await.unwrap();
-        let findings = store.check().await;
+        let findings = database::check(&store).await;
         let named = format!("lacks {privilege} on {table}:");
-        let is_named = findings.wrong.len() == 1 && findings.wrong[0].contains(&named);
+        let is_named = counts(&findings) == (1, 0) && findings[0].message.contains(&named);
         assert!(is_named, "{named} {findings:?}");
         let sql = format!("GRANT {privilege} ON {table} TO karipass_daemon");
         owner.batch_execute(&sql).await.unwrap();
     }
-    assert_eq!(store.check().await, karipass::db::check::Findings::default());
+    assert_eq!(database::check(&store).await, []);
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn r_check_doubts_a_daemon_with_the_owners_rights() {
-    let findings = operator_store(&support::database().await).check().await;
-    assert_eq!((findings.wrong.len(), findings.doubtful.len()), (0, 5), "{findings:?}");
+async fn r_check_warns_of_a_daemon_with_the_owners_privileges() {
+    let findings = database::check(&operator_store(&support::database().await)).await;
+    assert_eq!(counts(&findings), (0, 5), "{findings:?}");
 }
 
-/// By the settings of the daemon's own sessions.
+/// The settings of the daemon's own sessions count.
 #[tokio::test(flavor = "multi_thread")]
-async fn r_check_names_what_puts_hashes_into_the_servers_log() {
+async fn r_check_names_settings_that_log_hashes() {
     let database = support::database().await;
     let superuser = support::cluster().superuser(&database.name).await.unwrap();
     let role = format!("ALTER ROLE karipass IN DATABASE {}", database.name);
     let preload = "session_preload_libraries = 'auto_explain'";
-    for (set, wrong, doubtful) in [
+    for (set, errors, warnings) in [
         (&["log_statement = 'all'"][..], &[][..], 0),
         (
             &["log_error_verbosity = 'default'"],
@@ -85,10 +85,10 @@ async fn r_check_names_what_puts_hashes_into_the_servers_log() {
         for set in set {
             superuser.batch_execute(&format!("{role} SET {set}")).await.unwrap();
         }
-        let found = daemon_store(&database).check().await;
-        assert_eq!((found.wrong.len(), found.doubtful.len()), (wrong.len(), doubtful), "{found:?}");
-        for words in wrong {
-            assert!(found.wrong.iter().any(|line| line.contains(words)), "{words}: {found:?}");
+        let found = database::check(&daemon_store(&database)).await;
+        assert_eq!(counts(&found), (errors.len(), warnings), "{found:?}");
+        for words in errors {
+            assert!(found.iter().any(|it| it.message.contains(words)), "{words}: {found:?}");
         }
     }
 }
@@ -98,17 +98,17 @@ async fn r_check_names_each_part_that_is_down_and_exits_with_1() {
     let database = support::database().await;
     let ran = check(&database, "host=/nowhere dbname=karipass", "http://127.0.0.1:1");
     assert_eq!((ran.status, ran.out.lines().count()), (1, 2), "{ran:?}");
-    for part in ["wrong: database: ", "wrong: ARI at http://127.0.0.1:1"] {
+    for part in ["error: database: ", "error: ARI at http://127.0.0.1:1"] {
         assert!(ran.out.contains(part), "{part:?} is not in {ran:?}");
     }
     let not_ari = FakeAsterisk::start().await.unwrap();
     let ran = check(&database, &database.daemon_url, not_ari.url());
     assert_eq!((ran.status, ran.out.lines().count()), (1, 1), "{ran:?}");
-    assert!(ran.out.starts_with("wrong: there is no ARI at "), "{ran:?}");
+    assert!(ran.out.starts_with("error: there is no ARI at "), "{ran:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn r_check_says_which_of_several_asterisks_a_finding_is_about() {
+async fn r_check_names_the_asterisk_of_each_finding() {
     let (one, other) = (FakeAsterisk::start().await.unwrap(), FakeAsterisk::start().await.unwrap());
     one.on("GET", "/asterisk/info", Reply::With(200, json!({ "system": { "version": "18.0.0" } })));
     let database = support::database().await;
@@ -126,8 +126,8 @@ async fn r_check_says_which_of_several_asterisks_a_finding_is_about() {
     let ran_plainly = ran(&["check"]);
     assert_eq!(ran_plainly.status, 1, "{ran_plainly:?}");
     for told in [
-        format!("wrong: {}: Asterisk 18.0.0 is too old", names[0]),
-        format!("wrong: {}: there is no ARI at ", names[1]),
+        format!("error: {}: Asterisk 18.0.0 is too old", names[0]),
+        format!("error: {}: there is no ARI at ", names[1]),
     ] {
         let count = ran_plainly.out.lines().filter(|line| line.starts_with(&told)).count();
         assert_eq!(count, 1, "{told}: {ran_plainly:?}");
@@ -157,14 +157,14 @@ async fn r_check_names_every_mistake_of_the_configuration() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn r_check_tells_when_a_certificate_has_ended_or_will_soon() {
+async fn r_check_names_a_certificate_that_has_expired_or_soon_will() {
     let database = support::database().await;
     let folder = tempfile::tempdir().unwrap();
     let (certificate, key) = (folder.path().join("certificate.pem"), folder.path().join("key.pem"));
     let (now, day) = (SystemTime::from(karipass::clock::wall_clock()), Duration::from_hours(24));
     for (ends, told) in [
-        (now - day, "wrong: site.certificate_file: the certificate ended at "),
-        (now + 13 * day, "doubtful: site.certificate_file: the certificate ends at "),
+        (now - day, "error: site.certificate_file: the certificate expired at "),
+        (now + 13 * day, "warning: site.certificate_file: the certificate expires at "),
         (now + 15 * day, ""),
     ] {
         karipass_lab::certificate::make_in(folder.path(), ends).unwrap();
@@ -204,7 +204,7 @@ async fn r_check_names_every_secret_that_everybody_can_read() {
         let ran = run(command.env("KARIPASS_ARI_URL", "http://127.0.0.1:1"));
         let named = ran.out.lines().filter(|line| line.contains("read by everybody")).count();
         assert_eq!((ran.status, named), (1, told.len()), "{ran:?}");
-        assert!(told.iter().all(|key| ran.out.contains(&format!("wrong: {key}"))), "{ran:?}");
+        assert!(told.iter().all(|key| ran.out.contains(&format!("error: {key}"))), "{ran:?}");
     }
 }
 
@@ -245,4 +245,10 @@ async fn r_an_operators_command_reads_no_more_than_it_needs() {
 fn check(database: &Database, url: &str, ari: &str) -> Ran {
     let mut command = database.karipass(Path::new(KARIPASS));
     run(command.arg("check").env("KARIPASS_DATABASE_URL", url).env("KARIPASS_ARI_URL", ari))
+}
+
+/// The numbers of errors and warnings.
+fn counts(findings: &[Finding]) -> (usize, usize) {
+    let errors = findings.iter().filter(|it| it.severity == Severity::Error).count();
+    (errors, findings.len() - errors)
 }

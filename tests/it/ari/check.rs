@@ -1,47 +1,17 @@
-//! What `karipass check` finds wrong with an Asterisk.
+//! `karipass check` on an Asterisk that answers as each test wishes. Unit tests of `check::files`
+//! hold what it finds in the configuration files.
 
 use std::fs;
 use std::path::Path;
 
 use domain::dialog::prompt::SOUNDS;
-use karipass::asterisk::{Expected, Finding, check};
+use karipass::check::Severity::{Error, Warning};
+use karipass::check::asterisk::check;
+use karipass::check::{Expected, Finding, Severity};
 use karipass::config::{Ari, Secret};
 use karipass_lab::fake_asterisk::{FakeAsterisk, Reply};
 use serde_json::{Value, json};
 use tempfile::TempDir;
-
-/// A file of the samples, a text of it, what stands in its place, and what the finding names.
-type Fault = (&'static str, &'static str, &'static str, &'static [&'static str]);
-
-const FAULTS: [Fault; 10] = [
-    ("http.conf", "sessionlimit = 256", "", &["http.conf", "sessionlimit", "100"]),
-    ("http.conf", "sessionlimit = 256", "sessionlimit = 50", &["http.conf", "50"]),
-    ("ari.conf", "websocket_write_timeout = 5000", "", &["websocket_write_timeout", "100 ms"]),
-    ("logger.conf", "messages.log => warning", "messages.log => dtmf", &["messages.log", "dtmf"]),
-    ("logger.conf", "security.log => security", "full => *", &["logger.conf: full", "digits"]),
-    ("cel.conf", "enable = no", "enable = yes\nevents = ALL", &["cel.conf", "ALL"]),
-    ("cel.conf", "enable = no", "enable = yes\nevents = ANSWER,dtmf", &["cel.conf", "DTMF"]),
-    (
-        "cel.conf",
-        "enable = no",
-        "enable = yes\nevents = DTMF\nevents = ANSWER",
-        &["cel.conf", "DTMF"],
-    ),
-    ("pjsip.conf", "\nidentify_by = ip\n", "\n", &["endpoint carrier", "identify_by = ip"]),
-    (
-        "pjsip.conf",
-        "[karipass-phone-auth](!)",
-        "[tel](karipass-phone)\ncallerid = <0612345600>\n[y]",
-        &["endpoint tel", "neither auth"],
-    ),
-];
-
-/// The same for what is doubtful.
-const DOUBTS: [Fault; 3] = [
-    ("pjsip.conf", "trust_id_inbound = yes", "", &["pjsip.conf", "not-available"]),
-    ("pjsip.conf", "dtmf_mode = auto ", ";", &["endpoint carrier", "dtmf_mode"]),
-    ("rtp.conf", "[general]", "[general]\nstrictrtp = no", &["rtp.conf", "strictrtp"]),
-];
 
 #[tokio::test(flavor = "multi_thread")]
 async fn check_finds_nothing_wrong_with_a_sound_asterisk() {
@@ -49,7 +19,7 @@ async fn check_finds_nothing_wrong_with_a_sound_asterisk() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn check_finds_everything_that_is_wrong_at_once() {
+async fn check_finds_every_fault_at_once() {
     let fake = healthy().await;
     fake.has_sounds(SOUNDS.into_iter().filter(|sound| *sound != "karipass/menu"));
     fake.on("GET", "/asterisk/info", answer(json!({ "system": { "version": "18.20.0" } })));
@@ -68,14 +38,14 @@ async fn check_finds_everything_that_is_wrong_at_once() {
         &["channels", "500"],
         &["karipass/menu"],
     ] {
-        assert!(names(&findings, words), "{words:?} is not named: {findings:#?}");
+        assert!(has(&findings, Error, words), "{words:?} is not named: {findings:#?}");
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn check_compares_the_dialplan_with_the_configuration() {
     for (global, value, words) in [
-        ("KARIPASS_APPS", "karipas", &["KARIPASS_APP", "ari.app karipass"][..]),
+        ("KARIPASS_APPS", "karipas", &["KARIPASS_APPS", "ari.app is karipass"][..]),
         ("SET_UP_NUMBER", "0664806431", &["SET_UP_NUMBER", "0664806431", "0664806430"]),
         ("KARIPASS_ANSWER_SECONDS", "9", &["KARIPASS_ANSWER_SECONDS", "from 10 to 12"]),
         ("KARIPASS_ANSWER_SECONDS", "13", &["KARIPASS_ANSWER_SECONDS", "from 10 to 12"]),
@@ -85,87 +55,15 @@ async fn check_compares_the_dialplan_with_the_configuration() {
         let variable = format!("variable={global}");
         fake.on("GET", &variable, answer(json!({ "value": value })));
         let found = findings(&fake).await;
-        assert!(found.len() == 1 && names(&found, words), "{global}={value}: {found:#?}");
+        assert!(has_only(&found, Error, words), "{global}={value}: {found:#?}");
         fake.on("GET", &variable, answer(json!({ "value": "" })));
         let found = findings(&fake).await;
-        assert!(
-            matches!(&found[..], [Finding::Doubtful(text)] if text.contains(global)),
-            "{found:#?}"
-        );
+        assert!(has_only(&found, Warning, &[global]), "{found:#?}");
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn check_finds_what_stands_in_asterisks_files_alone() {
-    let fake = healthy().await;
-    for fault @ (file, _, instead, words) in FAULTS {
-        let found = findings_with_fault(&fake, fault).await;
-        assert!(found.len() == 1 && names(&found, words), "{file}: {instead}: {found:#?}");
-    }
-    for fault @ (_, _, instead, words) in DOUBTS {
-        let found = findings_with_fault(&fake, fault).await;
-        let is_told = |text: &str| words.iter().all(|word| text.contains(word));
-        assert!(
-            matches!(&found[..], [Finding::Doubtful(text)] if is_told(text)),
-            "{instead}: {found:#?}"
-        );
-    }
-    let etc = samples();
-    fs::remove_file(etc.path().join("karipass.d/ari.conf")).unwrap();
-    let found = findings_with(&fake, Some(etc.path())).await;
-    let is_told = |text: &str| text.contains("ari.conf was not seen whole");
-    assert!(matches!(&found[..], [Finding::Doubtful(text)] if is_told(text)), "{found:#?}");
-    let found = findings_with(&fake, Some(&etc.path().join("none"))).await;
-    assert!(found.len() == 1 && names(&found, &["ari.config_dir", "no folder"]), "{found:#?}");
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn check_finds_who_else_is_told_digits() {
-    let fake = healthy().await;
-    let etc = samples();
-    let local = |file: &str, text: &str| {
-        let file = etc.path().join(file);
-        let before = fs::read_to_string(&file).unwrap_or_default();
-        fs::write(&file, before + text).unwrap();
-    };
-    local("karipass.d/http.conf", "bindaddr = 0.0.0.0\n");
-    local("ari.conf", "\n[other]\ntype = user\nread_only = yes\npassword = unused\n");
-    local(
-        "manager.conf",
-        "[general]\nenabled = yes\nbindaddr = 192.0.2.1\n[quiet]\nread = system,call\n\
-         [wall]\nread = call,dtmf\n[every](quiet)\nread = all\n",
-    );
-    local("hep.conf", "[general]\nenabled = yes\ncapture_address = 192.0.2.9:9060\n");
-    let modules = fake_modules(&["res_hep_pjsip.so", "res_timing_pthread.so"]);
-    fake.on("GET", "/asterisk/modules", answer(modules));
-    let found = findings_with(&fake, Some(etc.path())).await;
-    for words in [
-        &["http.conf", "0.0.0.0"][..],
-        &["manager.conf", "192.0.2.1"],
-        &["manager.conf", "user wall"],
-        &["manager.conf", "user every"],
-    ] {
-        assert!(names(&found, words), "{words:?}: {found:#?}");
-    }
-    let doubts = |found: &[Finding], word: &str| {
-        found.iter().any(|it| matches!(it, Finding::Doubtful(told) if told.contains(word)))
-    };
-    assert!(doubts(&found, "user other"), "{found:#?}");
-    assert!(doubts(&found, "res_hep_pjsip.so"), "{found:#?}");
-    assert!(!found.iter().any(|it| format!("{it:?}").contains("quiet")), "{found:#?}");
-    // AMI that is off, and a copier that is off, tell nobody.
-    fs::write(etc.path().join("manager.conf"), "[general]\nenabled = no\n[wall]\nread = all\n")
-        .unwrap();
-    fs::write(etc.path().join("hep.conf"), "[general]\nenabled = no\n").unwrap();
-    let found = findings_with(&fake, Some(etc.path())).await;
-    assert!(!names(&found, &["manager.conf"]) && !doubts(&found, "res_hep"), "{found:#?}");
-    fake.on("GET", "/asterisk/modules", answer(fake_modules(&[])));
-    let found = findings_with(&fake, Some(etc.path())).await;
-    assert!(doubts(&found, "timing modules"), "{found:#?}");
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn check_doubts_a_sound_in_two_formats() {
+async fn check_warns_of_a_sound_in_two_formats() {
     let fake = healthy().await;
     let sounds = SOUNDS.iter().map(|id| {
         let formats: &[&str] = if *id == "karipass/menu" { &["wav", "ulaw"] } else { &["wav"] };
@@ -174,48 +72,46 @@ async fn check_doubts_a_sound_in_two_formats() {
     });
     fake.on("GET", "/sounds", answer(sounds.collect()));
     let found = findings(&fake).await;
-    let [Finding::Doubtful(told)] = &found[..] else { panic!("{found:#?}") };
-    assert!(told.contains("karipass/menu is there as wav and ulaw"), "{told}");
+    assert!(has_only(&found, Warning, &["karipass/menu exists as wav and ulaw"]), "{found:#?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn check_says_what_it_cannot_see_without_the_files() {
+async fn check_says_that_the_files_were_not_examined() {
     let found = findings_with(&healthy().await, None).await;
-    let is_told = |text: &str| text.contains("set ari.config_dir");
-    assert!(matches!(&found[..], [Finding::Doubtful(text)] if is_told(text)), "{found:#?}");
+    assert!(has_only(&found, Warning, &["set ari.config_dir"]), "{found:#?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn check_finds_a_clock_that_is_wrong() {
+async fn check_finds_a_clock_that_differs() {
     let fake = healthy().await;
     let etc = samples();
-    let untold = findings_now(&fake, Some(etc.path())).await;
-    assert!(untold.len() == 1 && names(&untold, &["did not tell its time"]), "{untold:#?}");
+    let unknown = findings_now(&fake, Some(etc.path())).await;
+    assert!(has_only(&unknown, Error, &["query Asterisk's clock"]), "{unknown:#?}");
     let now = karipass::clock::wall_clock().as_second();
     for (epoch, told) in [
-        ((now - 3600).to_string(), "clock is -"),
-        ((now + 3600).to_string(), "clock is +"),
-        (String::new(), "did not tell its time"),
-        ("noon".to_owned(), "did not tell its time"),
-        ("NaN".to_owned(), "did not tell its time"),
+        ((now - 3600).to_string(), "differs from this machine's by -"),
+        ((now + 3600).to_string(), "differs from this machine's by +"),
+        (String::new(), "query Asterisk's clock"),
+        ("noon".to_owned(), "query Asterisk's clock"),
+        ("NaN".to_owned(), "query Asterisk's clock"),
     ] {
         shows(&fake, &epoch);
         let found = findings_now(&fake, Some(etc.path())).await;
-        assert!(found.len() == 1 && names(&found, &["Asterisk", told]), "{epoch}: {found:#?}");
+        assert!(has_only(&found, Error, &["Asterisk", told]), "{epoch}: {found:#?}");
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn check_says_why_it_cannot_look() {
+async fn check_says_why_asterisk_cannot_be_examined() {
     let fake = healthy().await;
     fake.on("GET", "/asterisk/info", Reply::With(401, json!({})));
-    assert!(names(&findings(&fake).await, &["ari.user", "ari.password"]));
+    assert!(has(&findings(&fake).await, Error, &["ari.user", "ari.password"]));
     fake.on("GET", "/asterisk/info", Reply::With(404, json!({})));
-    assert!(names(&findings(&fake).await, &["no ARI", fake.url()]));
+    assert!(has(&findings(&fake).await, Error, &["no ARI", fake.url()]));
     fake.on("GET", "/asterisk/info", Reply::With(200, json!([])));
-    assert!(names(&findings(&fake).await, &["not understood"]));
+    assert!(has(&findings(&fake).await, Error, &["not understood"]));
     fake.on("GET", "/asterisk/info", Reply::CutOff);
-    assert!(names(&findings(&fake).await, &["did not answer"]));
+    assert!(has(&findings(&fake).await, Error, &["did not answer"]));
 }
 
 /// A fake that is as it should be.
@@ -223,35 +119,11 @@ async fn healthy() -> FakeAsterisk {
     let fake = FakeAsterisk::start().await.unwrap();
     fake.has_sounds(SOUNDS);
     fake.on("GET", "/asterisk/info", answer(json!({ "system": { "version": "22.10.1" } })));
-    let modules: Vec<Value> = [
-        "app_exec.so",
-        "app_playback.so",
-        "app_stack.so",
-        "app_stasis.so",
-        "format_wav.so",
-        "func_callerid.so",
-        "func_channel.so",
-        "func_cut.so",
-        "func_logic.so",
-        "func_pjsip_endpoint.so",
-        "func_strings.so",
-        "func_timeout.so",
-        "res_ari.so",
-        "res_ari_applications.so",
-        "res_ari_asterisk.so",
-        "res_ari_channels.so",
-        "res_ari_events.so",
-        "res_ari_playbacks.so",
-        "res_ari_sounds.so",
-        "res_http_websocket.so",
-        "res_stasis.so",
-        "res_stasis_answer.so",
-        "res_stasis_playback.so",
-        "res_timing_timerfd.so",
-    ]
-    .iter()
-    .map(|name| json!({ "name": name, "status": "Running" }))
-    .collect();
+    let modules: Vec<Value> = include_str!("../../../asterisk/etc/modules.conf")
+        .lines()
+        .filter_map(|line| line.strip_prefix("load = ")?.split_whitespace().next())
+        .map(|name| json!({ "name": name, "status": "Running" }))
+        .collect();
     fake.on("GET", "/asterisk/modules", answer(Value::from(modules)));
     let log = json!([{ "channel": "messages", "configuration": "NOTICE WARNING ERROR " }]);
     fake.on("GET", "/asterisk/logging", answer(log));
@@ -310,25 +182,14 @@ fn samples() -> TempDir {
     folder
 }
 
-/// Whether one of the findings is wrong, not only doubtful, and names all of this.
-fn names(findings: &[Finding], words: &[&str]) -> bool {
-    findings.iter().any(|finding| match finding {
-        Finding::Wrong(text) => words.iter().all(|word| text.contains(word)),
-        Finding::Doubtful(_) => false,
+/// Whether one of the findings has this severity and contains all these words.
+fn has(findings: &[Finding], severity: Severity, words: &[&str]) -> bool {
+    findings.iter().any(|finding| {
+        finding.severity == severity && words.iter().all(|word| finding.message.contains(word))
     })
 }
 
-/// What is found with a fault in the samples.
-async fn findings_with_fault(fake: &FakeAsterisk, (file, text, instead, _): Fault) -> Vec<Finding> {
-    let etc = samples();
-    let path = etc.path().join(file);
-    let sample = fs::read_to_string(&path).unwrap_or_default();
-    assert!(sample.contains(text), "{file} has no {text}");
-    fs::write(&path, sample.replacen(text, instead, 1)).unwrap();
-    findings_with(fake, Some(etc.path())).await
-}
-
-/// What ARI tells of these modules.
-fn fake_modules(names: &[&str]) -> Value {
-    names.iter().map(|name| json!({ "name": name, "status": "Running" })).collect()
+/// Whether there is no other finding.
+fn has_only(findings: &[Finding], severity: Severity, words: &[&str]) -> bool {
+    findings.len() == 1 && has(findings, severity, words)
 }

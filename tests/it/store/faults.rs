@@ -185,8 +185,8 @@ async fn p15_a_pooler_that_ignores_options_is_refused_in_words() {
         assert!(why.contains(setting), "{why}");
     }
     assert!(scene.audit().await.is_empty());
-    let told = store.check().await;
-    assert!(told.wrong.iter().any(|line| line.contains("ignores options")), "{told:?}");
+    let found = karipass::check::database::check(&store).await;
+    assert!(found.iter().any(|it| it.message.contains("ignores options")), "{found:?}");
     // A pooler whose sessions have the settings by themselves is as good.
     let superuser = support::cluster().superuser(&scene.database.name).await.unwrap();
     for (setting, value) in [

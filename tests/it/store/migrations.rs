@@ -66,7 +66,7 @@ async fn r_a_daemon_serves_on_once_a_newer_program_has_migrated() {
     let store = daemon_store(&database);
     let no_faults: ReadinessCheck = Arc::new(Vec::new);
     assert_eq!(ops::readiness_problems(&store, &no_faults).await, [""; 0]);
-    assert_eq!(store.check().await, karipass::db::check::Findings::default());
+    assert_eq!(karipass::check::database::check(&store).await, []);
     let never_migrated = daemon_store(&support::cluster().empty().await.unwrap());
     assert_eq!(ops::readiness_problems(&never_migrated, &no_faults).await.len(), 1);
 }

@@ -12,28 +12,27 @@ use crate::config::MediaNetwork;
 /// Asterisk's default of `identify_by`.
 const DEFAULT_IDENTIFY_BY: &str = "username,ip";
 
-/// Judges the endpoints of `pjsip` and what `call.media_networks` says of them.
-pub(super) fn judge(pjsip: &Conf, networks: &[MediaNetwork]) -> Vec<Finding> {
+/// Checks the endpoints of `pjsip` and what `call.media_networks` says of them.
+pub(super) fn check(pjsip: &Conf, networks: &[MediaNetwork]) -> Vec<Finding> {
     let endpoints: Vec<&Section> =
         pjsip.sections.iter().filter(|section| section.has_type("endpoint")).collect();
     let believed: Vec<&Section> =
         endpoints.iter().copied().filter(|endpoint| is_believed(endpoint)).collect();
     if believed.is_empty() {
-        return vec![Finding::Doubtful(
+        return vec![Finding::warning(
             "pjsip.conf: no endpoint has trust_id_inbound or a number in callerid: every caller \
-             hears not-available, unless endpoints are configured elsewhere (not looked at)"
-                .to_owned(),
+             hears not-available, unless endpoints are configured elsewhere (not examined)",
         )];
     }
     let mut findings = Vec::new();
     for endpoint in &believed {
         if let Some(reason) = impersonation(pjsip, endpoint) {
-            findings.push(Finding::Wrong(format!(
+            findings.push(Finding::error(format!(
                 "pjsip.conf: anyone can call as endpoint {}: {reason}",
                 endpoint.name
             )));
         } else if is_forgeable(pjsip, endpoint) {
-            findings.push(Finding::Doubtful(format!(
+            findings.push(Finding::warning(format!(
                 "pjsip.conf: endpoint {} is identified by its address, which can be forged over \
                  UDP: use TLS or TCP, or a network that nobody else can send into",
                 endpoint.name
@@ -127,7 +126,7 @@ fn fixed_dtmf_mode(believed: &[&Section]) -> Option<Finding> {
         .map(|endpoint| endpoint.name.as_str())
         .collect();
     (!fixed.is_empty()).then(|| {
-        Finding::Doubtful(format!(
+        Finding::warning(format!(
             "pjsip.conf: endpoint {} has no dtmf_mode = auto: the digits of callers without \
              RFC 4733 are not heard",
             fixed.join(", ")
@@ -143,11 +142,11 @@ fn media(endpoints: &[&Section], networks: &[MediaNetwork]) -> Vec<Finding> {
     let mut findings = Vec::new();
     for name in names {
         match endpoints.iter().find(|endpoint| endpoint.name == name) {
-            None => findings.push(Finding::Doubtful(format!(
+            None => findings.push(Finding::warning(format!(
                 "call.media_networks: pjsip.conf has no endpoint {name}"
             ))),
             Some(endpoint) if !endpoint.is_true("rtp_symmetric") => {
-                findings.push(Finding::Doubtful(format!(
+                findings.push(Finding::warning(format!(
                     "pjsip.conf: endpoint {name} has no rtp_symmetric: digits from outside \
                      call.media_networks are accepted"
                 )));
@@ -160,6 +159,7 @@ fn media(endpoints: &[&Section], networks: &[MediaNetwork]) -> Vec<Finding> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::Severity;
     use super::*;
 
     /// A trunk with every setting that the line needs.
@@ -169,7 +169,11 @@ mod tests {
 
     fn found(text: &str, networks: &[&str]) -> Vec<Finding> {
         let networks: Vec<_> = networks.iter().map(|text| text.parse().unwrap()).collect();
-        judge(&Conf::parse(text), &networks)
+        check(&Conf::parse(text), &networks)
+    }
+
+    fn is_one(found: &[Finding], severity: Severity, word: &str) -> bool {
+        matches!(found, [one] if one.severity == severity && one.message.contains(word))
     }
 
     fn identify(endpoint: &str, lines: &str) -> String {
@@ -206,20 +210,19 @@ mod tests {
             let found = found(&text, &[]);
             match reason {
                 None => assert_eq!(found, [], "{text}"),
-                Some(reason) => assert!(
-                    matches!(&found[..], [Finding::Wrong(finding)] if finding.contains(reason)),
-                    "{text}: {found:?}"
-                ),
+                Some(reason) => {
+                    assert!(is_one(&found, Severity::Error, reason), "{text}: {found:?}");
+                }
             }
         }
     }
 
     #[test]
-    fn p1_an_endpoint_known_by_its_address_over_udp_is_doubtful() {
+    fn p1_an_endpoint_known_by_its_address_over_udp_is_a_warning() {
         let identified = |address: &str| identify("carrier", &format!("match={address}"));
         let transport = |lines: &str| format!("[t]\ntype=transport\n{lines}\n");
         let (away, everywhere) = (identified("192.0.2.1"), transport("bind=0.0.0.0"));
-        for (text, is_doubtful) in [
+        for (text, is_warned_of) in [
             (format!("{TRUNK}{away}{everywhere}"), true),
             (format!("{TRUNK}{away}{}", transport("protocol=udp\nbind=192.0.2.9:5060")), true),
             (format!("{TRUNK}{}{everywhere}", identified("127.0.0.2,192.0.2.0/24")), true),
@@ -230,14 +233,13 @@ mod tests {
             (format!("{TRUNK}auth=x\n{away}{everywhere}"), false),
         ] {
             let found = found(&text, &[]);
-            assert_eq!(found.len(), usize::from(is_doubtful), "{text}: {found:?}");
-            let forged = |it: &Finding| matches!(it, Finding::Doubtful(it) if it.contains("forge"));
-            assert!(found.iter().all(forged), "{found:?}");
+            assert_eq!(found.len(), usize::from(is_warned_of), "{text}: {found:?}");
+            assert!(!is_warned_of || is_one(&found, Severity::Warning, "forge"), "{found:?}");
         }
     }
 
     #[test]
-    fn a_pjsip_conf_without_a_believed_endpoint_is_doubtful() {
+    fn a_pjsip_conf_without_a_believed_endpoint_is_a_warning() {
         for text in [
             "",
             "[x](!)\ntype=endpoint\ntrust_id_inbound=yes\n",
@@ -245,23 +247,17 @@ mod tests {
             "[x]\ntype=endpoint\ncallerid=Taro\n",
         ] {
             let found = found(text, &[]);
-            assert!(
-                matches!(&found[..], [Finding::Doubtful(it)] if it.contains("not-available")),
-                "{text}: {found:?}"
-            );
+            assert!(is_one(&found, Severity::Warning, "not-available"), "{text}: {found:?}");
         }
     }
 
     #[test]
-    fn believed_endpoints_that_hear_digits_in_one_way_are_doubtful() {
+    fn a_believed_endpoint_that_hears_digits_in_one_way_is_a_warning() {
         let text = format!("{TRUNK}auth=x\n{PHONE}auth=y\n[other]\ntype=endpoint\n");
         assert_eq!(found(&text, &[]), []);
         for mode in ["", "dtmf_mode=rfc4733", "dtmf_mode=auto_info", "dtmf_mode=info"] {
             let found = found(&text.replace("dtmf_mode=auto", mode), &[]);
-            assert!(
-                matches!(&found[..], [Finding::Doubtful(it)] if it.contains("carrier, phone")),
-                "{mode}: {found:?}"
-            );
+            assert!(is_one(&found, Severity::Warning, "carrier, phone"), "{mode}: {found:?}");
         }
     }
 
@@ -275,10 +271,7 @@ mod tests {
             (&trunk, &["carrier=192.0.2.1"], "rtp_symmetric"),
         ] {
             let found = found(text, networks);
-            assert!(
-                matches!(&found[..], [Finding::Doubtful(it)] if it.contains(word)),
-                "{found:?}"
-            );
+            assert!(is_one(&found, Severity::Warning, word), "{found:?}");
         }
     }
 }

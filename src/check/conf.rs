@@ -1,17 +1,16 @@
-//! Asterisk's configuration files as Asterisk reads them: sections in their order, templates taken
-//! over, includes followed. Nothing is run (`#exec`) and nothing is asked of Asterisk.
+//! Reads Asterisk's configuration files as Asterisk does: sections in order, with their templates,
+//! and with included files. `#exec` is not run.
 
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// Includes within includes.
-const DEEPEST: usize = 10;
+const MAX_INCLUDE_DEPTH: usize = 10;
 
-/// A file with all that it includes.
+/// A file and all files that it includes.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Conf {
     pub(super) sections: Vec<Section>,
-    /// What it names and could not be read, with why.
+    /// What could not be read, each with its reason.
     pub(super) unread: Vec<String>,
 }
 
@@ -19,30 +18,30 @@ pub(super) struct Conf {
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
 pub(super) struct Section {
     pub(super) name: String,
-    /// `(!)`: good for nothing but others to take over.
+    /// `(!)`: it only lends its entries to other sections.
     pub(super) is_template: bool,
-    /// Names and values, those of its templates first.
+    /// Names and values. Those of its templates come first.
     pub(super) entries: Vec<(String, String)>,
 }
 
 impl Section {
-    /// The last value of this name.
+    /// The last value of this name, in any case of letters.
     pub(super) fn value<'a>(&'a self, name: &str) -> Option<&'a str> {
         self.values(name).next_back()
     }
 
-    /// Every value of this name, for those that add up; names are alike in any case.
+    /// Every value of this name.
     pub(super) fn values<'a>(&'a self, name: &str) -> impl DoubleEndedIterator<Item = &'a str> {
         let named = self.entries.iter().filter(move |(it, _)| it.eq_ignore_ascii_case(name));
         named.map(|(_, value)| value.as_str())
     }
 
-    /// Whether the section's `type` is this one, and it is no template.
+    /// Whether this is not a template and its `type` is `kind`.
     pub(super) fn has_type(&self, kind: &str) -> bool {
         !self.is_template && self.value("type").is_some_and(|it| it.eq_ignore_ascii_case(kind))
     }
 
-    /// Whether the value of this name is one of Asterisk's words for true (`ast_true`).
+    /// Whether Asterisk takes the value of this name for true (`ast_true`).
     pub(super) fn is_true(&self, name: &str) -> bool {
         let words = ["yes", "true", "y", "t", "1", "on"];
         let value = self.value(name).unwrap_or_default();
@@ -51,52 +50,52 @@ impl Section {
 }
 
 impl Conf {
-    /// Reads `file` of the folder `etc`; `None` if there is none.
+    /// Reads `file` in the folder `etc`. Returns `None` if it does not exist.
     pub(super) fn read(etc: &Path, file: &str) -> Option<Self> {
         let path = etc.join(file);
         if !path.exists() && path.symlink_metadata().is_err() {
             return None;
         }
         let mut conf = Self::default();
-        conf.follow(etc, &path, true, 0);
+        conf.load(etc, &path, true, 0);
         Some(conf)
     }
 
-    /// Every section of this name that is no template.
+    /// Every section of this name, except templates.
     pub(super) fn named<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a Section> {
         self.sections.iter().filter(move |it| !it.is_template && it.name.eq_ignore_ascii_case(name))
     }
 
-    /// The last value of `name` in the sections `section`.
+    /// The last value of `name` in all sections named `section`.
     pub(super) fn value<'a>(&'a self, section: &'a str, name: &str) -> Option<&'a str> {
         self.named(section).filter_map(|section| section.value(name)).last()
     }
 
-    fn follow(&mut self, etc: &Path, path: &Path, must: bool, depth: usize) {
+    fn load(&mut self, etc: &Path, path: &Path, is_required: bool, depth: usize) {
         match fs::read(path) {
-            Ok(bytes) if depth <= DEEPEST => {
-                self.take(etc, &String::from_utf8_lossy(&bytes), depth);
+            Ok(bytes) if depth <= MAX_INCLUDE_DEPTH => {
+                self.parse_lines(etc, &String::from_utf8_lossy(&bytes), depth);
             }
             Ok(_) => self.unread.push(format!("{}: included too deep", path.display())),
-            Err(error) if must => self.unread.push(format!("{}: {error}", path.display())),
+            Err(error) if is_required => self.unread.push(format!("{}: {error}", path.display())),
             Err(_) => {}
         }
     }
 
-    fn take(&mut self, etc: &Path, text: &str, depth: usize) {
-        for line in uncommented(text).lines().map(str::trim).filter(|line| !line.is_empty()) {
+    fn parse_lines(&mut self, etc: &Path, text: &str, depth: usize) {
+        for line in strip_comments(text).lines().map(str::trim).filter(|line| !line.is_empty()) {
             if let Some(header) = line.strip_prefix('[') {
-                self.begin(header);
+                self.open_section(header);
             } else if let Some(directive) = line.strip_prefix('#') {
-                self.obey(etc, directive, depth);
+                self.follow_directive(etc, directive, depth);
             } else if let Some((name, value)) = line.split_once('=') {
                 self.set(name, value);
             }
         }
     }
 
-    /// `name](!,template,…)` or `name](+)`, which goes on with the last section of this name.
-    fn begin(&mut self, header: &str) {
+    /// Opens `name](!,template,…)`. With `(+)` it continues the last section of this name.
+    fn open_section(&mut self, header: &str) {
         let (name, rest) = header.split_once(']').unwrap_or((header, ""));
         let name = name.trim().to_owned();
         let inside = rest.trim().strip_prefix('(').and_then(|rest| rest.split_once(')'));
@@ -117,38 +116,38 @@ impl Conf {
         self.sections.push(section);
     }
 
-    /// `include` and `tryinclude`; what `exec` would print is not known.
-    fn obey(&mut self, etc: &Path, directive: &str, depth: usize) {
+    /// Follows `include` and `tryinclude`. The output of `exec` stays unknown.
+    fn follow_directive(&mut self, etc: &Path, directive: &str, depth: usize) {
         let (word, file) = directive.split_once(char::is_whitespace).unwrap_or((directive, ""));
         let file = file.trim().trim_matches(['"', '<', '>', '\'']);
         match word {
             "include" | "tryinclude" => {
-                let must = word == "include";
-                for path in matching(&etc.join(file)) {
-                    self.follow(etc, &path, must, depth + 1);
+                let is_required = word == "include";
+                for path in expand(&etc.join(file)) {
+                    self.load(etc, &path, is_required, depth + 1);
                 }
             }
-            "exec" => self.unread.push(format!("what #exec {file} prints")),
+            "exec" => self.unread.push(format!("the output of #exec {file}")),
             _ => {}
         }
     }
 
-    /// `name = value`, `name => value`, or `name += value`, which lengthens what the name has.
+    /// Sets `name = value` or `name => value`. `name += value` appends to the last value.
     fn set(&mut self, name: &str, value: &str) {
         let Some(section) = self.sections.last_mut() else { return };
         let value = value.strip_prefix('>').unwrap_or(value).trim();
-        let (name, lengthens) = match name.strip_suffix('+') {
+        let (name, appends) = match name.strip_suffix('+') {
             Some(name) => (name.trim(), true),
             None => (name.trim(), false),
         };
-        let before = if lengthens { section.value(name).unwrap_or_default() } else { "" };
+        let before = if appends { section.value(name).unwrap_or_default() } else { "" };
         let value = format!("{before}{value}");
         section.entries.push((name.to_owned(), value));
     }
 }
 
-/// The text without `; …` to a line's end and without `;-- … --;`; `\;` is a semicolon.
-fn uncommented(text: &str) -> String {
+/// Removes `; …` up to a line's end, and `;-- … --;`. `\;` is a semicolon.
+fn strip_comments(text: &str) -> String {
     let mut left = String::with_capacity(text.len());
     let mut rest = text;
     while let Some(at) = rest.find(';') {
@@ -169,15 +168,16 @@ fn uncommented(text: &str) -> String {
     left
 }
 
-/// The files that a pattern such as `pjsip.d/*.conf` names, in their order; itself if it is none.
-fn matching(pattern: &Path) -> Vec<PathBuf> {
+/// Lists the files that match a pattern such as `pjsip.d/*.conf`, sorted. Without `*` it is the path
+/// itself.
+fn expand(pattern: &Path) -> Vec<PathBuf> {
     let name = pattern.file_name().map(|name| name.to_string_lossy().into_owned());
     let Some((begins, ends)) = name.as_deref().and_then(|name| name.split_once('*')) else {
         return vec![pattern.to_path_buf()];
     };
     let folder = pattern.parent().unwrap_or(Path::new("."));
     let entries = fs::read_dir(folder).into_iter().flatten().flatten();
-    let is_meant = |path: &PathBuf| {
+    let is_match = |path: &PathBuf| {
         let name = path.file_name().map(|name| name.to_string_lossy().into_owned());
         name.is_some_and(|name| {
             name.len() >= begins.len() + ends.len()
@@ -186,7 +186,7 @@ fn matching(pattern: &Path) -> Vec<PathBuf> {
                 && !name.starts_with('.')
         })
     };
-    let mut files: Vec<PathBuf> = entries.map(|entry| entry.path()).filter(is_meant).collect();
+    let mut files: Vec<PathBuf> = entries.map(|entry| entry.path()).filter(is_match).collect();
     files.sort();
     files
 }
@@ -215,7 +215,7 @@ mod tests {
     }
 
     #[test]
-    fn comments_are_left_out_and_escaped_semicolons_kept() {
+    fn comments_are_removed_and_escaped_semicolons_stay() {
         let conf =
             conf("[a] ; first\nx = 1 ; one\n;-- y = 2\n[b]\n--; z=3\\;4\n;y = 5\n;--- w\nv=>6");
         let [section] = &conf.sections[..] else { panic!("{conf:?}") };
@@ -224,7 +224,7 @@ mod tests {
     }
 
     #[test]
-    fn templates_are_taken_over_and_the_last_word_counts() {
+    fn templates_lend_their_entries_and_the_last_value_counts() {
         let conf = conf(
             "[t](!)\nx=1\ny=1\n[u](!,t)\ny=2\n[a](u)\nx=3\n[b](t,u)\n[a]\nz=4\n[a](+)\nz+=5\n",
         );
@@ -236,7 +236,7 @@ mod tests {
     }
 
     #[test]
-    fn includes_go_on_with_the_section_and_patterns_in_their_order() {
+    fn includes_continue_the_section_and_patterns_are_sorted() {
         let conf =
             conf("[a]\n#include \"x.d/*.conf\"\nlast = 1\n#tryinclude <none>\n#include none\n");
         assert_eq!(conf.value("a", "later"), Some("b"));
@@ -245,9 +245,9 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_read_is_told() {
+    fn what_cannot_be_read_is_reported() {
         assert_eq!(conf("#include x.d/loop.inc").unread.len(), 1);
-        assert_eq!(conf("#exec /bin/date").unread, ["what #exec /bin/date prints"]);
+        assert_eq!(conf("#exec /bin/date").unread, ["the output of #exec /bin/date"]);
         let folder = tempfile::tempdir().unwrap();
         assert_eq!(Conf::read(folder.path(), "x.conf"), None);
         fs::create_dir(folder.path().join("x.conf")).unwrap();

@@ -1,4 +1,4 @@
-//! Who else is told what callers key, and from where Asterisk can be reached.
+//! Who else receives keyed digits from Asterisk, and from where it can be reached.
 
 use std::net::IpAddr;
 use std::path::Path;
@@ -6,31 +6,31 @@ use std::path::Path;
 use super::Finding;
 use super::conf::Conf;
 
-/// Users of AMI who are told of keyed digits, and an AMI that other machines reach
-/// (`manager.conf`).
+/// Checks AMI: its address, and users that receive keyed digits.
 pub(super) fn managers(manager: &Conf) -> Vec<Finding> {
     if !manager.named("general").any(|general| general.is_true("enabled")) {
         return Vec::new();
     }
+    let mut findings = Vec::new();
     let bound = manager.value("general", "bindaddr").unwrap_or("0.0.0.0");
-    let is_open = !is_loopback(bound);
-    let open = is_open.then(|| {
-        Finding::Wrong(format!(
-            "manager.conf: AMI listens on {bound} in the clear: bindaddr = 127.0.0.1, and tlsbindaddr for others"
-        ))
-    });
+    if !is_loopback(bound) {
+        findings.push(Finding::error(format!(
+            "manager.conf: AMI listens on {bound} without TLS: use bindaddr = 127.0.0.1, and \
+             tlsbindaddr for other machines"
+        )));
+    }
     let users = manager.sections.iter();
     let users = users.filter(|it| !it.is_template && !it.name.eq_ignore_ascii_case("general"));
-    let told = users.filter(|user| user.value("read").is_some_and(reads_digits)).map(|user| {
-        Finding::Wrong(format!(
-            "manager.conf: user {} is told every keyed digit: no all and no dtmf in read",
+    for user in users.filter(|user| user.value("read").is_some_and(reads_digits)) {
+        findings.push(Finding::error(format!(
+            "manager.conf: user {} receives every keyed digit: remove all and dtmf from read",
             user.name
-        ))
-    });
-    open.into_iter().chain(told).collect()
+        )));
+    }
+    findings
 }
 
-/// Classes such as `call,dtmf`, or their bits as a number.
+/// `classes` is such as `call,dtmf`, or the classes' bits as a number.
 fn reads_digits(classes: &str) -> bool {
     const DTMF: i64 = 1 << 8;
     let bits = classes.trim().parse::<i64>();
@@ -39,37 +39,38 @@ fn reads_digits(classes: &str) -> bool {
         || classes.any(|class| ["all", "dtmf"].iter().any(|it| class.eq_ignore_ascii_case(it)))
 }
 
-/// Users of ARI besides `user`, who can have every event of every call.
-pub(super) fn users(ari: &Conf, user: &str) -> Vec<Finding> {
+/// Users of ARI besides `user`. Each of them may subscribe to every event of every call.
+pub(super) fn ari_users(ari: &Conf, user: &str) -> Vec<Finding> {
     let others = ari.sections.iter().filter(|it| it.has_type("user") && it.name != user);
-    let told = |name: &str| {
-        Finding::Doubtful(format!(
-            "ari.conf: user {name} can be told every keyed digit, as ari.user is: is it needed?"
+    let warning = |name: &str| {
+        Finding::warning(format!(
+            "ari.conf: user {name} can receive every keyed digit, as ari.user does: is it needed?"
         ))
     };
-    others.map(|other| told(&other.name)).collect()
+    others.map(|other| warning(&other.name)).collect()
 }
 
-/// An address of Asterisk's HTTP server that other machines reach in the clear.
-pub(super) fn addresses(http: &Conf) -> Option<Finding> {
+/// Checks whether other machines reach Asterisk's HTTP server without TLS.
+pub(super) fn http_address(http: &Conf) -> Option<Finding> {
     let is_enabled = http.named("general").any(|general| general.is_true("enabled"));
     let bound = http.value("general", "bindaddr").filter(|bound| !is_loopback(bound))?;
     is_enabled.then(|| {
-        Finding::Wrong(format!(
-            "http.conf: ARI listens on {bound} in the clear: bindaddr = 127.0.0.1, and tlsbindaddr for others"
+        Finding::error(format!(
+            "http.conf: ARI listens on {bound} without TLS: use bindaddr = 127.0.0.1, and \
+             tlsbindaddr for other machines"
         ))
     })
 }
 
-/// Whether `etc` says that no SIP is copied to a capture server.
-pub(super) fn captures_nothing(etc: &Path) -> bool {
-    let Some(hep) = Conf::read(etc, "hep.conf") else { return true };
+/// Whether `hep.conf` keeps SIP away from a capture server.
+pub(super) fn captures_no_sip(config_dir: &Path) -> bool {
+    let Some(hep) = Conf::read(config_dir, "hep.conf") else { return true };
     let mut general = hep.named("general");
     hep.unread.is_empty()
         && general.any(|it| it.value("enabled").is_some() && !it.is_true("enabled"))
 }
 
-/// Whether this address, perhaps with a port or a prefix behind it, is of this machine alone.
+/// Whether this is an address of the loopback interface, perhaps with a port or a prefix length.
 pub(super) fn is_loopback(bound: &str) -> bool {
     let bound = bound.trim();
     let host = match bound.strip_prefix('[') {
@@ -86,7 +87,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn r_addresses_of_this_machine_are_told_from_others() {
+    fn r_a_loopback_address_is_recognised_in_every_form() {
         for here in [
             "127.0.0.1",
             "127.0.0.1:8088",
@@ -104,7 +105,7 @@ mod tests {
     }
 
     #[test]
-    fn r_classes_that_tell_digits_are_found() {
+    fn r_ami_classes_that_include_digits_are_found() {
         for classes in ["all", "call, DTMF", "-1", "256"] {
             assert!(reads_digits(classes), "{classes}");
         }

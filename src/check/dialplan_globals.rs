@@ -1,0 +1,106 @@
+//! Whether the dialplan's globals fit the configuration.
+
+use std::ops::RangeInclusive;
+
+use domain::phone_number::PhoneNumber;
+use domain::rules;
+use serde::Deserialize;
+
+use super::Finding;
+use super::asterisk::query_failed;
+use crate::asterisk::rest::{Rest, RestError};
+use crate::config::{Ari, Config, MediaNetwork};
+
+/// The upper limit of `KARIPASS_ANSWER_SECONDS`: for so long a caller hears nothing if a daemon
+/// hangs.
+const MAX_ANSWER_SECONDS: u64 = 12;
+
+/// What an Asterisk's configuration must fit.
+#[derive(Debug, Clone, Copy)]
+pub struct Expected<'a> {
+    /// The Stasis application of this daemon.
+    pub app: &'a str,
+    /// The number that subscribers call (`P1`).
+    pub set_up_number: PhoneNumber,
+    /// Where the media of the named endpoints may be.
+    pub media_networks: &'a [MediaNetwork],
+}
+
+impl<'a> Expected<'a> {
+    /// What the configuration says of one of its Asterisks.
+    #[must_use]
+    pub fn from_config(config: &'a Config, ari: &'a Ari) -> Self {
+        Self {
+            app: &ari.app,
+            set_up_number: config.site.set_up_number,
+            media_networks: &config.call.media_networks,
+        }
+    }
+}
+
+/// Compares the globals. A missing one may belong to a different dialplan.
+pub(super) async fn check(rest: &Rest, expected: Expected<'_>) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    for (global, judge) in [
+        ("KARIPASS_APPS", judge_apps as fn(&str, Expected<'_>) -> Option<String>),
+        ("SET_UP_NUMBER", judge_number),
+        ("KARIPASS_ANSWER_SECONDS", judge_answer_seconds),
+    ] {
+        let value = match value(rest, global).await {
+            Ok(value) => value,
+            Err(error) => {
+                findings.push(query_failed("dialplan globals", &error));
+                break;
+            }
+        };
+        if value.is_empty() {
+            findings.push(Finding::warning(format!(
+                "Asterisk's dialplan has no global {global}: does it use karipass.conf?"
+            )));
+        } else if let Some(problem) = judge(&value, expected) {
+            findings.push(Finding::error(format!(
+                "Asterisk's dialplan: {global} is {value}, {problem}"
+            )));
+        }
+    }
+    findings
+}
+
+/// The value of a global variable. It is empty if there is none.
+pub(super) async fn value(rest: &Rest, global: &str) -> Result<String, RestError> {
+    #[derive(Deserialize)]
+    struct Variable {
+        value: String,
+    }
+    let query = format!("variable={global}");
+    match rest.get::<Variable>("variable", &["asterisk", "variable"], Some(&query)).await {
+        Ok(Variable { value }) => Ok(value.trim().to_owned()),
+        Err(RestError::Gone) => Ok(String::new()),
+        Err(error) => Err(error),
+    }
+}
+
+fn judge_apps(value: &str, expected: Expected<'_>) -> Option<String> {
+    let app = expected.app;
+    let is_named = value.split('&').any(|named| named.trim() == app);
+    (!is_named).then(|| format!("but ari.app is {app}: the daemon gets no calls"))
+}
+
+fn judge_number(value: &str, expected: Expected<'_>) -> Option<String> {
+    let number = expected.set_up_number.as_str();
+    (value != number)
+        .then(|| format!("but site.set_up_number is {number}: the site shows a wrong number"))
+}
+
+fn judge_answer_seconds(value: &str, _expected: Expected<'_>) -> Option<String> {
+    let allowed: RangeInclusive<u64> = rules::TROUBLE_TIMEOUT.as_secs()..=MAX_ANSWER_SECONDS;
+    let is_allowed = value.parse().is_ok_and(|seconds| allowed.contains(&seconds));
+    (!is_allowed).then(|| {
+        format!(
+            "not from {} to {}: calls leave a daemon that is about to answer, or wait long for one \
+             that hangs",
+            allowed.start(),
+            allowed.end()
+        )
+    })
+}

@@ -1,0 +1,293 @@
+//! Asterisk's configuration files, as they apply after its next reload.
+
+use std::path::Path;
+
+use super::conf::Conf;
+use super::{Finding, endpoints, listeners};
+use crate::config::MediaNetwork;
+
+/// Asterisk's default limit of HTTP connections, ARI's included.
+const DEFAULT_SESSIONS: u32 = 100;
+/// A daemon that is busy for longer is disconnected. Asterisk's default is 100.
+const MIN_WRITE_TIMEOUT_MS: u32 = 1000;
+
+/// Checks the files in `config_dir`. `user` is the daemon's own user of ARI.
+pub(super) fn check(config_dir: &Path, user: &str, networks: &[MediaNetwork]) -> Vec<Finding> {
+    if !config_dir.is_dir() {
+        return vec![Finding::error(format!(
+            "ari.config_dir: {} is not a folder",
+            config_dir.display()
+        ))];
+    }
+    let mut findings = Vec::new();
+    let mut read =
+        |file: &str| {
+            let conf = Conf::read(config_dir, file).unwrap_or_default();
+            findings.extend(conf.unread.iter().map(|reason| {
+                Finding::warning(format!("{file} was not read completely: {reason}"))
+            }));
+            conf
+        };
+    let [http, ari, logger, cel] =
+        ["http.conf", "ari.conf", "logger.conf", "cel.conf"].map(&mut read);
+    let [manager, rtp, pjsip] = ["manager.conf", "rtp.conf", "pjsip.conf"].map(&mut read);
+    findings.extend(session_limit(&http));
+    findings.extend(write_timeout(&ari));
+    findings.extend(logs(&logger));
+    findings.extend(recorded_digits(&cel));
+    findings.extend(strict_rtp(&rtp));
+    findings.extend(listeners::http_address(&http));
+    findings.extend(listeners::ari_users(&ari, user));
+    findings.extend(listeners::managers(&manager));
+    findings.extend(endpoints::check(&pjsip, networks));
+    findings
+}
+
+fn number(conf: &Conf, name: &str) -> Option<u32> {
+    conf.value("general", name)?.parse().ok()
+}
+
+fn session_limit(http: &Conf) -> Option<Finding> {
+    let limit = number(http, "sessionlimit");
+    limit.is_none_or(|limit| limit <= DEFAULT_SESSIONS).then(|| {
+        let limit = limit.unwrap_or(DEFAULT_SESSIONS);
+        Finding::error(format!(
+            "http.conf: sessionlimit is {limit}: Asterisk closes further connections without an \
+             answer; 256 is enough for two daemons"
+        ))
+    })
+}
+
+fn write_timeout(ari: &Conf) -> Option<Finding> {
+    let timeout = number(ari, "websocket_write_timeout");
+    timeout.is_none_or(|ms| ms < MIN_WRITE_TIMEOUT_MS).then(|| {
+        let timeout = timeout.unwrap_or(100);
+        Finding::error(format!(
+            "ari.conf: websocket_write_timeout is {timeout} ms: Asterisk disconnects a daemon that \
+             is busy for longer; use 5000"
+        ))
+    })
+}
+
+/// Asterisk uses the first value.
+fn strict_rtp(rtp: &Conf) -> Option<Finding> {
+    let strict = rtp.named("general").flat_map(|general| general.values("strictrtp")).next()?;
+    let off = ["no", "false", "n", "f", "0", "off"];
+    off.iter().any(|word| strict.eq_ignore_ascii_case(word)).then(|| {
+        Finding::warning(format!(
+            "rtp.conf: strictrtp = {strict}: anyone who finds a call's port can send digits"
+        ))
+    })
+}
+
+fn logs(logger: &Conf) -> Vec<Finding> {
+    let files = logger.named("logfiles").flat_map(|section| &section.entries);
+    files.filter_map(|(file, levels)| judge_log(file, levels)).collect()
+}
+
+/// `levels` is such as `notice,verbose(3),dtmf`, perhaps after a formatter in brackets. `*` is all
+/// levels.
+fn judge_log(file: &str, levels: &str) -> Option<Finding> {
+    let levels = levels.rsplit(']').next().unwrap_or_default().to_lowercase();
+    let levels: Vec<&str> =
+        levels.split(',').filter_map(|level| level.split('(').next()).map(str::trim).collect();
+    if let Some(level) = ["*", "dtmf"].into_iter().find(|level| levels.contains(level)) {
+        return Some(Finding::error(format!(
+            "logger.conf: {file} has the level {level}, which shows keyed digits"
+        )));
+    }
+    let shown = if levels.contains(&"debug") {
+        "debug, which shows keyed digits with core set debug 4 and higher"
+    } else if levels.contains(&"verbose") && file != "console" {
+        "verbose, which shows callers' numbers with core set verbose 3 and higher"
+    } else {
+        return None;
+    };
+    Some(Finding::warning(format!("logger.conf: {file} has the level {shown}")))
+}
+
+fn recorded_digits(cel: &Conf) -> Option<Finding> {
+    if !cel.named("general").any(|general| general.is_true("enable")) {
+        return None;
+    }
+    let events = cel.named("general").flat_map(|general| general.values("events"));
+    let event = events
+        .flat_map(|events| events.split(','))
+        .map(str::trim)
+        .find(|event| event.eq_ignore_ascii_case("all") || event.eq_ignore_ascii_case("dtmf"))?;
+    Some(Finding::error(format!(
+        "cel.conf: events has {}: every keyed digit is recorded",
+        event.to_uppercase()
+    )))
+}
+
+/// Whether `cel.conf` keeps digits away from the modules that record channel events.
+pub(super) fn records_no_digits(config_dir: &Path) -> bool {
+    let cel = Conf::read(config_dir, "cel.conf").unwrap_or_default();
+    cel.unread.is_empty() && recorded_digits(&cel).is_none()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::super::Severity::{self, Error, Warning};
+    use super::*;
+
+    /// The shipped samples, with the local files that these are given.
+    struct Samples(tempfile::TempDir);
+
+    impl Samples {
+        fn with(local: &[(&str, &str)]) -> Self {
+            let folder = tempfile::tempdir().unwrap();
+            for samples in ["asterisk/etc", "dialplan"] {
+                let samples = Path::new(env!("CARGO_MANIFEST_DIR")).join(samples);
+                for entry in fs::read_dir(samples).unwrap() {
+                    let path = entry.unwrap().path();
+                    fs::copy(&path, folder.path().join(path.file_name().unwrap())).unwrap();
+                }
+            }
+            fs::create_dir(folder.path().join("karipass.d")).unwrap();
+            let this = Self(folder);
+            this.append("karipass.d/ari.conf", "password = unused\n");
+            for (file, text) in local {
+                this.append(file, text);
+            }
+            this
+        }
+
+        fn append(&self, file: &str, text: &str) {
+            let path = self.0.path().join(file);
+            let before = fs::read_to_string(&path).unwrap_or_default();
+            fs::write(path, before + text).unwrap();
+        }
+
+        fn replace(&self, file: &str, text: &str, replacement: &str) {
+            let path = self.0.path().join(file);
+            let sample = fs::read_to_string(&path).unwrap();
+            assert!(sample.contains(text), "{file} has no {text}");
+            fs::write(path, sample.replacen(text, replacement, 1)).unwrap();
+        }
+
+        fn check(&self) -> Vec<Finding> {
+            check(self.0.path(), "karipass", &[])
+        }
+    }
+
+    #[track_caller]
+    fn assert_found(findings: &[Finding], severity: Severity, words: &[&str]) {
+        let is_meant = |finding: &Finding| {
+            finding.severity == severity && words.iter().all(|word| finding.message.contains(word))
+        };
+        assert!(findings.iter().any(is_meant), "{words:?}: {findings:#?}");
+    }
+
+    #[test]
+    fn the_samples_have_no_finding() {
+        assert_eq!(Samples::with(&[]).check(), []);
+    }
+
+    #[test]
+    fn every_fault_in_the_samples_is_found_alone() {
+        for (file, text, replacement, severity, words) in [
+            ("http.conf", "sessionlimit = 256", "", Error, &["http.conf", "100"][..]),
+            ("http.conf", "sessionlimit = 256", "sessionlimit = 50", Error, &["http.conf", "50"]),
+            ("ari.conf", "websocket_write_timeout = 5000", "", Error, &["ari.conf", "100 ms"]),
+            ("logger.conf", "messages.log => ", "messages.log => dtmf,", Error, &["messages.log"]),
+            ("cel.conf", "enable = no", "enable = yes\nevents = ALL", Error, &["cel.conf", "ALL"]),
+            (
+                "cel.conf",
+                "enable = no",
+                "enable = yes\nevents = ANSWER,dtmf\nevents = ANSWER",
+                Error,
+                &["cel.conf", "DTMF"],
+            ),
+            ("pjsip.conf", "\nidentify_by = ip\n", "\n", Error, &["carrier", "identify_by = ip"]),
+            ("pjsip.conf", "\ndtmf_mode = auto ", "\n;", Warning, &["carrier", "dtmf_mode"]),
+            ("rtp.conf", "[general]", "[general]\nstrictrtp = no", Warning, &["strictrtp = no"]),
+        ] {
+            let samples = Samples::with(&[]);
+            samples.replace(file, text, replacement);
+            let found = samples.check();
+            assert_eq!(found.len(), 1, "{file}: {replacement}: {found:#?}");
+            assert_found(&found, severity, words);
+        }
+    }
+
+    #[test]
+    fn a_file_that_cannot_be_read_completely_is_a_warning() {
+        let samples = Samples::with(&[]);
+        fs::remove_file(samples.0.path().join("karipass.d/ari.conf")).unwrap();
+        let found = samples.check();
+        assert_eq!(found.len(), 1, "{found:#?}");
+        assert_found(&found, Warning, &["ari.conf was not read completely"]);
+        let found = check(&samples.0.path().join("none"), "karipass", &[]);
+        assert_eq!(found.len(), 1, "{found:#?}");
+        assert_found(&found, Error, &["ari.config_dir", "not a folder"]);
+    }
+
+    #[test]
+    fn open_listeners_and_other_users_that_see_digits_are_found() {
+        let samples = Samples::with(&[
+            ("karipass.d/http.conf", "bindaddr = 0.0.0.0\n"),
+            ("ari.conf", "\n[other]\ntype = user\nread_only = yes\npassword = unused\n"),
+            (
+                "manager.conf",
+                "[general]\nenabled = yes\nbindaddr = 192.0.2.1\n[quiet]\nread = system,call\n\
+                 [wall]\nread = call,dtmf\n[every](quiet)\nread = all\n",
+            ),
+        ]);
+        let found = samples.check();
+        assert_eq!(found.len(), 5, "{found:#?}");
+        assert_found(&found, Error, &["http.conf", "0.0.0.0"]);
+        assert_found(&found, Error, &["manager.conf", "192.0.2.1"]);
+        assert_found(&found, Error, &["manager.conf", "user wall"]);
+        assert_found(&found, Error, &["manager.conf", "user every"]);
+        assert_found(&found, Warning, &["ari.conf", "user other"]);
+        let disabled = "[general]\nenabled = no\n[wall]\nread = all\n";
+        assert_eq!(Samples::with(&[("manager.conf", disabled)]).check(), []);
+    }
+
+    #[test]
+    fn files_that_show_a_module_to_be_harmless_count() {
+        for (local, capture, records) in [
+            (&[][..], false, false),
+            (&[("hep.conf", "[general]\nenabled = yes\n")], true, false),
+            (&[("hep.conf", "[general]\nenabled = no\n")], false, false),
+            (&[("cel.conf", "\n[general](+)\nenable = yes\nevents = DTMF\n")], false, true),
+            (&[("cel.conf", "\n#exec \"/bin/true\"\n")], false, true),
+        ] {
+            let samples = Samples::with(local);
+            assert_eq!(!listeners::captures_no_sip(samples.0.path()), capture, "{local:?}");
+            assert_eq!(!records_no_digits(samples.0.path()), records, "{local:?}");
+        }
+    }
+
+    #[test]
+    fn levels_that_show_digits_differ_from_those_that_may() {
+        for (file, levels, severity) in [
+            ("messages.log", "warning,error", None),
+            ("full", "notice, DTMF", Some(Error)),
+            ("full", "[json]notice,dtmf", Some(Error)),
+            ("full", "*", Some(Error)),
+            ("console", "dtmf", Some(Error)),
+            ("full", "notice,verbose(3)", Some(Warning)),
+            ("console", "notice,verbose", None),
+            ("console", "debug", Some(Warning)),
+        ] {
+            let found = judge_log(file, levels).map(|finding| finding.severity);
+            assert_eq!(found, severity, "{file} => {levels}");
+        }
+    }
+
+    #[test]
+    fn rtp_from_any_sender_is_a_warning() {
+        let found = |text: &str| strict_rtp(&Conf::parse(&format!("[general]\n{text}\n")));
+        for lenient in ["strictrtp=no", "strictrtp = off", "strictrtp=no\nstrictrtp=yes"] {
+            assert!(found(lenient).is_some(), "{lenient}");
+        }
+        for strict in ["", "strictrtp=yes", "strictrtp=seqno", "strictrtp=yes\nstrictrtp=no"] {
+            assert_eq!(found(strict), None, "{strict}");
+        }
+    }
+}

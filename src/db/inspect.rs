@@ -1,0 +1,116 @@
+//! What `karipass check` and `/readyz` ask about the role and the server.
+
+use std::collections::HashMap;
+
+use super::transaction::Parameters;
+use super::{Db, DbError, DbFailure, contracts};
+
+/// SQLSTATE `insufficient_privilege`.
+pub(super) const INSUFFICIENT_PRIVILEGE: &str = "42501";
+
+/// Tables and the privileges on them that the daemon needs.
+const NEEDED: [(&str, &str); 15] = [
+    ("refinery_schema_history", "SELECT"),
+    ("contract", "SELECT"),
+    ("contract_number", "SELECT"),
+    ("credential", "SELECT"),
+    ("credential", "INSERT"),
+    ("credential", "UPDATE"),
+    ("credential", "DELETE"),
+    ("session", "SELECT"),
+    ("session", "INSERT"),
+    ("session", "UPDATE"),
+    ("session", "DELETE"),
+    ("attempt", "SELECT"),
+    ("attempt", "INSERT"),
+    ("attempt", "UPDATE"),
+    ("attempt", "DELETE"),
+];
+
+/// The same for single columns.
+const NEEDED_COLUMNS: [(&str, &str, &str); 10] = [
+    ("contract", "UPDATE", "unit"),
+    ("contract", "UPDATE", "version"),
+    ("audit", "INSERT", "source"),
+    ("audit", "INSERT", "event"),
+    ("audit", "INSERT", "outcome"),
+    ("audit", "INSERT", "login"),
+    ("audit", "INSERT", "contract"),
+    ("audit", "INSERT", "unit"),
+    ("audit", "INSERT", "caller"),
+    ("audit", "INSERT", "address"),
+];
+
+const MISSING: &str = "
+    (SELECT privilege || ' on ' || name AS missing
+     FROM unnest($1::text[], $2::text[]) WITH ORDINALITY AS needed (name, privilege, place)
+     WHERE NOT has_table_privilege(name, privilege) ORDER BY place)
+    UNION ALL
+    (SELECT privilege || ' (' || part || ') on ' || name
+     FROM unnest($3::text[], $4::text[], $5::text[]) WITH ORDINALITY
+          AS needed (name, privilege, part, place)
+     WHERE NOT has_column_privilege(name, part, privilege) ORDER BY place)
+    UNION ALL
+    (SELECT 'EXECUTE on prune_audit'
+     WHERE has_function_privilege(to_regprocedure('prune_audit(interval, bigint)'), 'EXECUTE')
+           IS NOT TRUE)";
+
+/// Privileges that the daemon must not have.
+const EXCESS: &str = "
+    SELECT privilege || ' on ' || name AS excess
+    FROM (VALUES ('audit', 'UPDATE'), ('audit', 'DELETE'), ('contract_number', 'INSERT'))
+         AS unneeded (name, privilege)
+    WHERE has_table_privilege(name, privilege)
+    UNION ALL
+    SELECT 'INSERT (' || part || ') on audit'
+    FROM (VALUES ('id'), ('at')) AS unneeded (part)
+    WHERE has_column_privilege('audit', part, 'INSERT')";
+
+const SETTINGS: &str = "
+    SELECT name, current_setting(name, true) FROM unnest($1::text[]) AS asked (name)
+    WHERE current_setting(name, true) IS NOT NULL";
+
+impl Db {
+    /// The privileges that the daemon's role lacks, such as `SELECT on contract`.
+    pub(crate) async fn missing_privileges(&self) -> Result<Vec<String>, DbError> {
+        let (tables, privileges): (Vec<&str>, Vec<&str>) = NEEDED.into_iter().unzip();
+        let column_tables = NEEDED_COLUMNS.map(|(table, _, _)| table);
+        let column_privileges = NEEDED_COLUMNS.map(|(_, privilege, _)| privilege);
+        let columns = NEEDED_COLUMNS.map(|(_, _, column)| column);
+        let parameters: Parameters<'_> = &[
+            &tables,
+            &privileges,
+            &column_tables.as_slice(),
+            &column_privileges.as_slice(),
+            &columns.as_slice(),
+        ];
+        let rows = self.glance(MISSING, parameters).await?;
+        rows.iter().map(|row| contracts::column(row, 0, "missing")).collect()
+    }
+
+    /// The privileges that this role has and the daemon does not need.
+    pub(crate) async fn excess_privileges(&self) -> Result<Vec<String>, DbError> {
+        let rows = self.read(EXCESS, &[]).await?;
+        rows.iter().map(|row| contracts::column(row, 0, "excess")).collect()
+    }
+
+    /// The server's clock in seconds since 1970.
+    pub(crate) async fn server_time(&self) -> Result<f64, DbError> {
+        let sql = "SELECT extract(epoch FROM clock_timestamp())::float8 AS now";
+        let rows = self.read(sql, &[]).await?;
+        let row = rows.first().ok_or(DbError::NotSent(DbFailure::Row("the server's time")))?;
+        contracts::column(row, 0, "now")
+    }
+
+    /// The values of those server settings that exist, as they apply to this role.
+    pub(crate) async fn server_settings(
+        &self,
+        names: &[&str],
+    ) -> Result<HashMap<String, String>, DbError> {
+        let rows = self.read(SETTINGS, &[&names]).await?;
+        let setting = |row| {
+            Ok((contracts::column(row, 0, "name")?, contracts::column(row, 1, "current_setting")?))
+        };
+        rows.iter().map(setting).collect()
+    }
+}
