@@ -14,7 +14,7 @@ use crate::web::refusal_log::RefusalReason;
 
 /// Nothing but our own style sheet and icon is loaded, nothing runs, nobody frames the site.
 const POLICY: &str = "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; \
-                      base-uri 'none'; layout-ancestors 'none'";
+                      base-uri 'none'; frame-ancestors 'none'";
 
 const HEADERS: [(HeaderName, &str); 6] = [
     (header::CONTENT_SECURITY_POLICY, POLICY),
