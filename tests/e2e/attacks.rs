@@ -187,56 +187,56 @@ impl Ground {
         match attack {
             Attack::BlindTransfer => {
                 let (_, mut taken) = self.stranger_is_answered().await?;
-                self.desk.asks("REFER", &mut taken, &self.refer_to_the_line(), "").await?;
+                self.desk.request("REFER", &mut taken, &self.refer_to_the_line(), "").await?;
             }
             Attack::BlindTransferOfTheTelephone => {
                 let (mut called, _) = self.stranger_is_answered().await?;
-                self.outside.asks("REFER", &mut called, &self.refer_to_the_line(), "").await?;
+                self.outside.request("REFER", &mut called, &self.refer_to_the_line(), "").await?;
             }
             Attack::Moved => {
-                self.outside.invites("100", VICTIM, "").await?;
+                self.outside.invite("100", VICTIM, "").await?;
                 let contact = format!("Contact: <sip:{SET_UP_NUMBER}@{}>\r\n", self.asterisk.sip());
-                self.desk.takes_call("302 Moved Temporarily", &contact).await?;
+                self.desk.take_call("302 Moved Temporarily", &contact).await?;
             }
             Attack::Forwarded(extension) => {
-                self.outside.invites(extension, VICTIM, "").await?;
+                self.outside.invite(extension, VICTIM, "").await?;
             }
             Attack::Disa => {
-                let mut called = self.outside.invites("103", VICTIM, "").await?;
-                self.outside.is_answered(&mut called).await?;
+                let mut called = self.outside.invite("103", VICTIM, "").await?;
+                self.outside.expect_answer(&mut called).await?;
                 for digit in SET_UP_NUMBER.chars() {
-                    self.outside.keys(&mut called, digit).await?;
+                    self.outside.key(&mut called, digit).await?;
                 }
             }
             Attack::Redirect => {
-                let mut called = self.outside.invites("104", VICTIM, "").await?;
-                self.outside.is_answered(&mut called).await?;
+                let mut called = self.outside.invite("104", VICTIM, "").await?;
+                self.outside.expect_answer(&mut called).await?;
                 let channels = self.asterisk.console("core show channels concise")?;
                 let channel = channels.split('!').next().unwrap_or_default();
                 let to = format!("karipass-phones,{SET_UP_NUMBER},1");
                 self.asterisk.console(&format!("channel redirect {channel} {to}"))?;
             }
             Attack::GoesOn => {
-                let mut called = self.outside.invites("106", VICTIM, "").await?;
-                self.desk.takes_call("200 OK", "").await?;
-                self.outside.is_answered(&mut called).await?;
-                two_are_bridged(&self.asterisk).await?;
-                self.outside.asks("BYE", &mut called, "", "").await?;
+                let mut called = self.outside.invite("106", VICTIM, "").await?;
+                self.desk.take_call("200 OK", "").await?;
+                self.outside.expect_answer(&mut called).await?;
+                wait_until_bridged(&self.asterisk).await?;
+                self.outside.request("BYE", &mut called, "", "").await?;
             }
             Attack::Originate => {
                 let originate = self.originate();
-                let (asked, taken) = tokio::join!(originate, self.desk.takes_call("200 OK", ""));
+                let (asked, taken) = tokio::join!(originate, self.desk.take_call("200 OK", ""));
                 asked.and(taken)?;
             }
             Attack::Trunk(address) => {
                 let mut agent = Agent::new(Agent::socket(address)?, self.asterisk.sip())?;
                 let asserted = format!("P-Asserted-Identity: <sip:{VICTIM}@x>\r\n");
-                agent.invites(SET_UP_NUMBER, VICTIM, &asserted).await?;
+                agent.invite(SET_UP_NUMBER, VICTIM, &asserted).await?;
             }
             Attack::Header(header) => {
                 let mut agent = Agent::new(Agent::socket(CARRIER)?, self.asterisk.sip())?;
                 let headers = format!("P-Asserted-Identity: <sip:{VICTIM}@x>\r\n{header}\r\n");
-                agent.invites(SET_UP_NUMBER, VICTIM, &headers).await?;
+                agent.invite(SET_UP_NUMBER, VICTIM, &headers).await?;
             }
         }
         let answer = timeout(ARRIVES_WITHIN, next_start(&mut self.events)).await;
@@ -247,10 +247,10 @@ impl Ground {
 
     /// The stranger's end of the call, and the telephone's.
     async fn stranger_is_answered(&mut self) -> Result<(Dialog, Dialog)> {
-        let mut called = self.outside.invites("100", VICTIM, "").await?;
-        let taken = self.desk.takes_call("200 OK", "").await?;
-        self.outside.is_answered(&mut called).await?;
-        two_are_bridged(&self.asterisk).await?;
+        let mut called = self.outside.invite("100", VICTIM, "").await?;
+        let taken = self.desk.take_call("200 OK", "").await?;
+        self.outside.expect_answer(&mut called).await?;
+        wait_until_bridged(&self.asterisk).await?;
         Ok((called, taken))
     }
 
@@ -281,12 +281,12 @@ impl Ground {
     /// Ends every call.
     async fn hangs_up(&self) -> Result<()> {
         self.asterisk.console("channel request hangup all")?;
-        no_channel_is_left(&self.asterisk).await
+        wait_until_no_channel(&self.asterisk).await
     }
 }
 
 /// Waits until two channels are connected with each other.
-async fn two_are_bridged(asterisk: &Asterisk) -> Result<()> {
+async fn wait_until_bridged(asterisk: &Asterisk) -> Result<()> {
     let bridged = async {
         loop {
             let bridges = asterisk.console("bridge show all")?;
@@ -301,7 +301,7 @@ async fn two_are_bridged(asterisk: &Asterisk) -> Result<()> {
 }
 
 /// Waits until no channel is left.
-async fn no_channel_is_left(asterisk: &Asterisk) -> Result<()> {
+async fn wait_until_no_channel(asterisk: &Asterisk) -> Result<()> {
     let gone = async {
         while !asterisk.console("core show channels concise")?.trim().is_empty() {
             tokio::time::sleep(LOOK_EVERY).await;

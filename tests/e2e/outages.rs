@@ -24,20 +24,20 @@ fn p15_a_store_that_stops_in_mid_call_is_trouble() -> Result<()> {
     let (Family { contract, child, .. }, password) = (&story.family, story.password());
     let mut call = at_the_last_digit(&story, &password)?;
     system.postgres.stop(Shutdown::Kill)?;
-    call.keys_password(&password[7..])?;
-    is_trouble(&mut call)?;
+    call.key_password(&password[7..])?;
+    expect_trouble(&mut call)?;
     // Nor does the next caller get anywhere.
     let begun = Instant::now();
-    let mut call = story.contract_calls()?;
-    call.hears_whole("trouble")?.is_hung_up()?;
+    let mut call = story.call_from_contract()?;
+    call.hear_whole("trouble")?.expect_hangup()?;
     ensure!(begun.elapsed() < 2 * TROUBLE_WITHIN, "the call took {:?}", begun.elapsed());
     system.postgres.start()?;
-    story.nothing_is_stored()?;
+    story.expect_nothing_stored()?;
     // The next but one is served as if nothing had happened.
     let mut call = at_the_last_digit(&story, &password)?;
-    call.keys_password(&password[7..])?;
-    call.hears_number_whole(contract, "completed")?.is_hung_up()?;
-    story.is_stored(contract, &password, "line", "line", &[contract, child])?;
+    call.key_password(&password[7..])?;
+    call.hear_number_whole(contract, "completed")?.expect_hangup()?;
+    story.expect_stored(contract, &password, "line", "line", &[contract, child])?;
     traces::expect_none(&system)
 }
 
@@ -52,20 +52,20 @@ fn p15_a_store_that_does_not_answer_is_trouble_and_stores_nothing_later() -> Res
         client.batch_execute("BEGIN; LOCK TABLE credential IN ACCESS EXCLUSIVE MODE").await?;
         anyhow::Ok(client)
     })?;
-    call.keys_password(&password[7..])?;
-    is_trouble(&mut call)?;
+    call.key_password(&password[7..])?;
+    expect_trouble(&mut call)?;
     system.wait(holder.batch_execute("ROLLBACK"))?;
     drop(holder);
-    system.wait(nobody_is_at_work(&system))?;
-    story.nothing_is_stored()?;
+    system.wait(wait_until_idle(&system))?;
+    story.expect_nothing_stored()?;
     traces::expect_none(&system)
 }
 
 #[test]
 fn without_a_daemon_the_dialplan_apologises() -> Result<()> {
     let system = System::without_daemon(&[])?;
-    let mut call = Caller::asserted("0670014510").calls(&system.line())?;
-    call.hears_whole("trouble")?.is_hung_up()?;
+    let mut call = Caller::asserted("0670014510").call(&system.line())?;
+    call.hear_whole("trouble")?.expect_hangup()?;
     Ok(())
 }
 
@@ -78,11 +78,11 @@ fn a_daemon_whose_line_is_taken_over_says_so_and_serves_again() -> Result<()> {
     let folder = tempfile::tempdir()?;
     let another = daemon::Setup::new(Path::new(KARIPASS), folder.path(), asterisk, database)?;
     let mut another = Daemon::start(another)?;
-    until_ready_is(first, 503, "another program has taken the application over")?;
-    story.contract_calls()?.hears("menu")?.hangs_up()?;
+    wait_for_readyz(first, 503, "another program has taken the application over")?;
+    story.call_from_contract()?.hear("menu")?.hang_up()?;
     another.stop()?;
-    until_ready_is(first, 200, "ready")?;
-    story.contract_calls()?.hears("menu")?.hangs_up()
+    wait_for_readyz(first, 200, "ready")?;
+    story.call_from_contract()?.hear("menu")?.hang_up()
 }
 
 #[test]
@@ -90,12 +90,12 @@ fn p11_a_call_has_a_limit() -> Result<()> {
     let system = System::start(&[("KARIPASS_CALL_MAX_DURATION_S", "5")])?;
     let story = Story::new(&system)?;
     let begun = Instant::now();
-    let mut call = story.contract_calls()?;
-    call.hears("menu")?.is_hung_up()?;
+    let mut call = story.call_from_contract()?;
+    call.hear("menu")?.expect_hangup()?;
     let took = begun.elapsed();
     ensure!(took > Duration::from_secs(4), "the call took {took:?}");
     ensure!(!call.heard()[0].whole, "the menu was heard to its end");
-    story.nothing_is_stored()
+    story.expect_nothing_stored()
 }
 
 #[test]
@@ -103,44 +103,44 @@ fn p11_by_default_silence_is_10_s_before_the_first_digit_and_5_s_between() -> Re
     let system = System::start(&[])?;
     let story = Story::new(&system)?;
     let password = story.password();
-    let mut call = story.contract_calls()?;
-    call.hears_whole("menu")?.hears("invalid")?;
+    let mut call = story.call_from_contract()?;
+    call.hear_whole("menu")?.hear("invalid")?;
     let heard = call.heard();
     let silence = heard[1].started - heard[0].ended.unwrap();
     ensure!(is_heard_as(Duration::from_secs(10), silence), "10 s were {silence:?}");
-    call.keys("1")?.begins_to_hear_number(&story.family.contract, "set-password")?;
-    call.keys_password(&password[..3])?.hears("invalid")?;
+    call.key("1")?.begin_to_hear_number(&story.family.contract, "set-password")?;
+    call.key_password(&password[..3])?.hear("invalid")?;
     let silence = call.waited()?;
     ensure!(is_heard_as(Duration::from_secs(5), silence), "5 s were {silence:?}");
-    call.hangs_up()?;
-    story.nothing_is_stored()
+    call.hang_up()?;
+    story.expect_nothing_stored()
 }
 
 #[test]
 fn the_daemon_ends_well_when_told_to() -> Result<()> {
     let system = System::start(&SHORT)?;
-    Story::new(&system)?.contract_calls()?.hears("menu")?.hangs_up()?;
+    Story::new(&system)?.call_from_contract()?.hear("menu")?.hang_up()?;
     system.daemon.as_ref().unwrap().lock().unwrap().stop()
 }
 
 /// Up to the last digit of the confirmation.
 fn at_the_last_digit(story: &Story<'_>, password: &str) -> Result<Subscriber> {
-    let mut call = story.contract_calls()?;
-    call.hears("menu")?.keys("1")?.begins_to_hear_number(&story.family.contract, "set-password")?;
-    call.keys_password(password)?.hears("confirm-password")?.keys_password(&password[..7])?;
+    let mut call = story.call_from_contract()?;
+    call.hear("menu")?.key("1")?.begin_to_hear_number(&story.family.contract, "set-password")?;
+    call.key_password(password)?.hear("confirm-password")?.key_password(&password[..7])?;
     Ok(call)
 }
 
-fn is_trouble(call: &mut Subscriber) -> Result<()> {
-    call.hears_whole("trouble")?;
+fn expect_trouble(call: &mut Subscriber) -> Result<()> {
+    call.hear_whole("trouble")?;
     let waited = call.waited()?;
     ensure!(waited < TROUBLE_WITHIN, "trouble came after {waited:?}");
-    call.is_hung_up()?;
+    call.expect_hangup()?;
     Ok(())
 }
 
 /// Waits until no other connection of the database is in a transaction or waits for a lock.
-async fn nobody_is_at_work(system: &System) -> Result<()> {
+async fn wait_until_idle(system: &System) -> Result<()> {
     let busy = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()
         AND pid <> pg_backend_pid() AND backend_type = 'client backend' AND state <> 'idle'";
     let superuser = system.postgres.superuser(&system.database.name).await?;
@@ -153,7 +153,7 @@ async fn nobody_is_at_work(system: &System) -> Result<()> {
 }
 
 /// Waits until `/readyz` answers so.
-pub fn until_ready_is(operators: SocketAddr, status: u16, said: &str) -> Result<()> {
+pub fn wait_for_readyz(operators: SocketAddr, status: u16, said: &str) -> Result<()> {
     let until = Instant::now() + Duration::from_mins(1);
     loop {
         let (found, body) = daemon::get(operators, "/readyz");

@@ -77,7 +77,7 @@ fn every_request_within_a_call_that_asterisk_can_answer_is_answered() -> Result<
     let invited = dialog.request("INVITE", headers, sdp)?;
     ensure!(status(&invited) == Some(200), "INVITE: {invited}");
     ensure!(!invited.contains("Session-Expires"), "the call ends without a refresh: {invited}");
-    dialog.is_answered(&invited)?;
+    dialog.acknowledge(&invited)?;
     for (method, headers, body, expected) in REQUESTS {
         let answer = dialog.request(method, headers, body);
         let answer = answer.with_context(|| format!("{method} {headers}is not answered"))?;
@@ -141,7 +141,7 @@ impl Dialog {
     }
 
     /// The dialog is confirmed; further requests go where its other end wants them.
-    fn is_answered(&mut self, answer: &str) -> Result<()> {
+    fn acknowledge(&mut self, answer: &str) -> Result<()> {
         let header = |name: &str| answer.lines().find_map(|line| line.strip_prefix(name));
         header("To: ").context("no To")?.trim().clone_into(&mut self.to);
         let contact = header("Contact: ").context("no Contact")?;

@@ -76,18 +76,18 @@ impl<'a> Story<'a> {
     }
 
     /// The contract number calls, asserted by the carrier.
-    pub fn contract_calls(&self) -> Result<Subscriber> {
-        Caller::asserted(&self.family.contract).calls(&self.system.line())
+    pub fn call_from_contract(&self) -> Result<Subscriber> {
+        Caller::asserted(&self.family.contract).call(&self.system.line())
     }
 
     /// An additional number calls.
-    pub fn child_calls(&self) -> Result<Subscriber> {
-        Caller::asserted(&self.family.child).calls(&self.system.line())
+    pub fn call_from_child(&self) -> Result<Subscriber> {
+        Caller::asserted(&self.family.child).call(&self.system.line())
     }
 
     /// An additional number without the service calls.
-    pub fn plain_calls(&self) -> Result<Subscriber> {
-        Caller::asserted(&self.family.plain).calls(&self.system.line())
+    pub fn call_from_plain(&self) -> Result<Subscriber> {
+        Caller::asserted(&self.family.plain).call(&self.system.line())
     }
 
     /// A fresh temporary password, kept for the search of the logs.
@@ -132,7 +132,7 @@ impl<'a> Story<'a> {
     }
 
     /// Nothing is stored, and the contract has still no unit.
-    pub fn nothing_is_stored(&self) -> Result<()> {
+    pub fn expect_nothing_stored(&self) -> Result<()> {
         let (stored, unit) = (self.stored()?, self.unit()?);
         ensure!(stored.is_empty() && unit.is_none(), "stored: {stored:?}, unit {unit:?}");
         Ok(())
@@ -140,7 +140,7 @@ impl<'a> Story<'a> {
 
     /// A temporary password is good for `login` alone, with this unit, and logs in over the API as
     /// `role` for `numbers`.
-    pub fn is_stored(
+    pub fn expect_stored(
         &self,
         login: &str,
         password: &str,
@@ -154,7 +154,7 @@ impl<'a> Story<'a> {
         stored.retain(|stored| stored.is_good);
         ensure!(stored == [expected], "stored: {stored:?}");
         ensure!(in_force.as_deref() == Some(unit), "the unit is {in_force:?}");
-        let (status, answer) = self.logs_in(login, password)?;
+        let (status, answer) = self.log_in(login, password)?;
         ensure!(status == 200, "login answers {status}");
         let field = |name: &str| answer[name].as_str().unwrap_or_default().to_owned();
         let told = [field("number"), field("unit"), field("role"), field("password_change")];
@@ -166,7 +166,7 @@ impl<'a> Story<'a> {
     }
 
     /// Logs in over the API.
-    pub fn logs_in(&self, login: &str, password: &str) -> Result<(u16, Value)> {
+    pub fn log_in(&self, login: &str, password: &str) -> Result<(u16, Value)> {
         let api = {
             let daemon = self.system.daemon.as_ref().unwrap().lock().unwrap();
             Api::new(&daemon.site(), &daemon.certificate())?
@@ -175,16 +175,16 @@ impl<'a> Story<'a> {
     }
 
     /// The password does not log in.
-    pub fn is_refused(&self, login: &str, password: &str) -> Result<()> {
-        let (status, _) = self.logs_in(login, password)?;
+    pub fn expect_refused(&self, login: &str, password: &str) -> Result<()> {
+        let (status, _) = self.log_in(login, password)?;
         ensure!(status == 401, "login answers {status}");
         Ok(())
     }
 }
 
 /// The subscriber keys the password twice, and hears that it is stored for `login`.
-pub fn completes(call: &mut Subscriber, login: &str, password: &str) -> Result<()> {
-    call.keys_password(password)?.hears("confirm-password")?.keys_password(password)?;
-    call.hears_number_whole(login, "completed")?.is_hung_up()?;
+pub fn complete(call: &mut Subscriber, login: &str, password: &str) -> Result<()> {
+    call.key_password(password)?.hear("confirm-password")?.key_password(password)?;
+    call.hear_number_whole(login, "completed")?.expect_hangup()?;
     Ok(())
 }

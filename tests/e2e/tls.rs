@@ -43,9 +43,9 @@ fn r_postgresql_and_asterisk_are_spoken_to_over_tls() -> Result<()> {
     system.database = over_socket;
     let story = Story::new(&system)?;
     let (contract, password) = (story.family.contract.clone(), story.password());
-    let mut call = story.contract_calls()?;
-    call.hears("menu")?.keys("1")?.begins_to_hear_number(&contract, "set-password")?;
-    call.keys_password(&password)?.hears("confirm-password")?.keys_password(&password)?;
-    call.hears_number_whole(&contract, "completed")?.is_hung_up()?;
-    story.is_stored(&contract, &password, "line", "line", &[&contract, &story.family.child])
+    let mut call = story.call_from_contract()?;
+    call.hear("menu")?.key("1")?.begin_to_hear_number(&contract, "set-password")?;
+    call.key_password(&password)?.hear("confirm-password")?.key_password(&password)?;
+    call.hear_number_whole(&contract, "completed")?.expect_hangup()?;
+    story.expect_stored(&contract, &password, "line", "line", &[&contract, &story.family.child])
 }

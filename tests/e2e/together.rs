@@ -9,8 +9,8 @@ use karipass_lab::daemon::Daemon;
 use karipass_lab::subscriber::{Next, Subscriber};
 use rustix::process::Signal;
 
-use crate::outages::until_ready_is;
-use crate::story::{Story, completes};
+use crate::outages::wait_for_readyz;
+use crate::story::{Story, complete};
 use crate::system::{SHORT, System};
 use crate::traces;
 
@@ -41,15 +41,15 @@ fn of_two_daemons_either_serves_and_one_that_is_killed_costs_no_new_call() -> Re
     let (system, mut b) = pair(&[])?;
     let story = Story::new(&system)?;
     for _ in 0..4 {
-        is_served(&story)?;
+        expect_served(&story)?;
     }
     b.kill()?;
-    is_served(&story)?;
+    expect_served(&story)?;
     b.restart()?;
     kill(&system)?;
-    is_served(&story)?;
+    expect_served(&story)?;
     b.kill()?;
-    story.contract_calls()?.hears_whole("trouble")?.is_hung_up()?;
+    story.call_from_contract()?.hear_whole("trouble")?.expect_hangup()?;
     traces::expect_none(&system)
 }
 
@@ -57,16 +57,16 @@ fn of_two_daemons_either_serves_and_one_that_is_killed_costs_no_new_call() -> Re
 fn without_stasis_broadcast_one_daemon_is_asked_after_the_other() -> Result<()> {
     let (system, mut b) = pair(&[NO_BROADCAST])?;
     let story = Story::new(&system)?;
-    is_served(&story)?;
+    expect_served(&story)?;
     kill(&system)?;
-    is_served(&story)?;
+    expect_served(&story)?;
     // Stopping, it sends on what it gets: here to nobody.
-    let mut call = story.contract_calls()?;
-    call.hears("menu")?;
+    let mut call = story.call_from_contract()?;
+    call.hear("menu")?;
     b.child().signal(Signal::TERM)?;
-    until_ready_is(b.operators(), 503, "stopping")?;
-    story.child_calls()?.hears_whole("trouble")?.is_hung_up()?;
-    call.hangs_up()
+    wait_for_readyz(b.operators(), 503, "stopping")?;
+    story.call_from_child()?.hear_whole("trouble")?.expect_hangup()?;
+    call.hang_up()
 }
 
 #[test]
@@ -75,53 +75,53 @@ fn a_call_that_a_daemon_does_not_answer_goes_to_the_next_and_then_to_the_apology
     let story = Story::new(&system)?;
     let signal = |to| system.daemon.as_ref().unwrap().lock().unwrap().child().signal(to);
     signal(Signal::STOP)?;
-    let mut call = story.contract_calls()?;
-    call.hears("menu")?;
+    let mut call = story.call_from_contract()?;
+    call.hear("menu")?;
     // It leaves alone what it was offered in vain.
     signal(Signal::CONT)?;
-    call.keys("1")?.begins_to_hear_number(&story.family.contract, "set-password")?;
-    completes(&mut call, &story.family.contract, &story.password())?;
+    call.key("1")?.begin_to_hear_number(&story.family.contract, "set-password")?;
+    complete(&mut call, &story.family.contract, &story.password())?;
     signal(Signal::STOP)?;
     b.child().signal(Signal::STOP)?;
-    story.child_calls()?.hears_whole("trouble")?.is_hung_up()?;
+    story.call_from_child()?.hear_whole("trouble")?.expect_hangup()?;
     signal(Signal::CONT)?;
     b.child().signal(Signal::CONT)?;
-    is_served(&story)?;
+    expect_served(&story)?;
     traces::expect_none(&system)
 }
 
 #[test]
 fn a_call_that_rings_at_a_daemon_that_is_killed_goes_to_the_other() -> Result<()> {
-    rings_at_one(ANSWERED_SOON, Daemon::kill)
+    ring_at_one(ANSWERED_SOON, Daemon::kill)
 }
 
 #[test]
 fn a_call_that_rings_at_a_daemon_that_stops_goes_to_the_other() -> Result<()> {
-    rings_at_one(ANSWERED_LATE, Daemon::stop)
+    ring_at_one(ANSWERED_LATE, Daemon::stop)
 }
 
 #[test]
 fn a_caller_whose_daemon_is_gone_hears_trouble_by_itself() -> Result<()> {
     let system = System::start(&[])?;
     let story = Story::new(&system)?;
-    let mut at_menu = story.contract_calls()?;
-    at_menu.hears("menu")?;
-    let mut in_entry = story.child_calls()?;
+    let mut at_menu = story.call_from_contract()?;
+    at_menu.hear("menu")?;
+    let mut in_entry = story.call_from_child()?;
     in_entry
-        .hears("menu")?
-        .keys("1")?
-        .begins_to_hear_number(&story.family.contract, "set-password")?;
-    in_entry.keys("123")?;
+        .hear("menu")?
+        .key("1")?
+        .begin_to_hear_number(&story.family.contract, "set-password")?;
+    in_entry.key("123")?;
     kill(&system)?;
-    hears_trouble_soon(&mut in_entry)?;
-    hears_trouble_soon(&mut at_menu)?;
-    in_entry.hangs_up()?;
+    hear_trouble_soon(&mut in_entry)?;
+    hear_trouble_soon(&mut at_menu)?;
+    in_entry.hang_up()?;
     // And is not left in silence, however long nobody comes.
     for _ in 0..4 {
-        hears_trouble_soon(&mut at_menu)?;
+        hear_trouble_soon(&mut at_menu)?;
     }
-    at_menu.hangs_up()?;
-    story.nothing_is_stored()
+    at_menu.hang_up()?;
+    story.expect_nothing_stored()
 }
 
 #[test]
@@ -129,14 +129,14 @@ fn a_caller_whose_daemon_goes_during_the_last_guidance_hears_it_again() -> Resul
     let system = System::start(&[])?;
     let story = Story::new(&system)?;
     let (password, login) = (story.password(), &story.family.contract);
-    let mut call = story.contract_calls()?;
-    call.hears("menu")?.keys("1")?.begins_to_hear_number(login, "set-password")?;
-    call.keys_password(&password)?.hears("confirm-password")?.keys_password(&password)?;
-    call.hears_number(login, "completed")?;
+    let mut call = story.call_from_contract()?;
+    call.hear("menu")?.key("1")?.begin_to_hear_number(login, "set-password")?;
+    call.key_password(&password)?.hear("confirm-password")?.key_password(&password)?;
+    call.hear_number(login, "completed")?;
     kill(&system)?;
-    call.hears_number_whole(login, "completed")?;
-    hears_trouble_soon(&mut call)?;
-    call.hangs_up()
+    call.hear_number_whole(login, "completed")?;
+    hear_trouble_soon(&mut call)?;
+    call.hang_up()
 }
 
 #[test]
@@ -144,12 +144,12 @@ fn a_daemon_that_is_started_again_takes_its_callers_from_the_menu_on() -> Result
     let system = System::start(&SHORT)?;
     let story = Story::new(&system)?;
     let password = story.password();
-    let mut call = story.contract_calls()?;
-    call.hears("menu")?.keys("1")?.begins_to_hear_number(&story.family.contract, "set-password")?;
-    call.keys_password(&password[..5])?;
+    let mut call = story.call_from_contract()?;
+    call.hear("menu")?.key("1")?.begin_to_hear_number(&story.family.contract, "set-password")?;
+    call.key_password(&password[..5])?;
     system.daemon.as_ref().unwrap().lock().unwrap().restart()?;
-    call.hears("menu")?.keys("1")?.begins_to_hear_number(&story.family.contract, "set-password")?;
-    completes(&mut call, &story.family.contract, &password)?;
+    call.hear("menu")?.key("1")?.begin_to_hear_number(&story.family.contract, "set-password")?;
+    complete(&mut call, &story.family.contract, &password)?;
     traces::expect_none(&system)
 }
 
@@ -157,13 +157,13 @@ fn a_daemon_that_is_started_again_takes_its_callers_from_the_menu_on() -> Result
 fn more_calls_than_configured_hear_trouble_at_once() -> Result<()> {
     let system = System::start(&[("KARIPASS_CALL_MAX_CONCURRENT", "1")])?;
     let story = Story::new(&system)?;
-    let mut first = story.contract_calls()?;
-    first.hears("menu")?;
+    let mut first = story.call_from_contract()?;
+    first.hear("menu")?;
     let begun = Instant::now();
-    story.child_calls()?.hears("trouble")?.hangs_up()?;
+    story.call_from_child()?.hear("trouble")?.hang_up()?;
     ensure!(begun.elapsed() < Duration::from_secs(10), "after {:?}", begun.elapsed());
-    first.hangs_up()?;
-    is_served(&story)
+    first.hang_up()?;
+    expect_served(&story)
 }
 
 #[test]
@@ -171,11 +171,11 @@ fn p11_a_call_that_nobody_serves_any_more_is_ended_with_an_apology() -> Result<(
     let system = System::start(&[("KARIPASS_CALL_MAX_DURATION_S", "10")])?;
     let story = Story::new(&system)?;
     let answered = Instant::now();
-    let mut call = story.contract_calls()?;
-    call.hears("menu")?;
+    let mut call = story.call_from_contract()?;
+    call.hear("menu")?;
     kill(&system)?;
     let until = loop {
-        match call.listens_for(PATIENCE) {
+        match call.listen_for(PATIENCE) {
             Next::Begins(heard) => ensure!(heard.may_be("trouble"), "{heard:?}"),
             Next::Over => break answered.elapsed(),
             Next::Nothing => bail!("it is left in silence"),
@@ -198,12 +198,12 @@ fn kill(system: &System) -> Result<()> {
     system.daemon.as_ref().unwrap().lock().unwrap().kill()
 }
 
-fn is_served(story: &Story<'_>) -> Result<()> {
-    story.contract_calls()?.hears("menu")?.hangs_up()
+fn expect_served(story: &Story<'_>) -> Result<()> {
+    story.call_from_contract()?.hear("menu")?.hang_up()
 }
 
 /// A call rings at the daemon that this befalls; the other one serves it.
-fn rings_at_one(answered: (&str, &str), befalls: fn(&mut Daemon) -> Result<()>) -> Result<()> {
+fn ring_at_one(answered: (&str, &str), befalls: fn(&mut Daemon) -> Result<()>) -> Result<()> {
     let system = System::without_daemon(&[APPS, answered])?;
     let system = system.with_daemon(&[A, AT_ONCE[0], AT_ONCE[1]])?;
     let mut b = system.another_daemon("b", &[B, AT_ONCE[0], AT_ONCE[1]])?;
@@ -216,7 +216,7 @@ fn rings_at_one(answered: (&str, &str), befalls: fn(&mut Daemon) -> Result<()>) 
         anyhow::Ok(client)
     })?;
     let mut call = thread::scope(|scope| {
-        let calling = scope.spawn(|| story.contract_calls());
+        let calling = scope.spawn(|| story.call_from_contract());
         let until = Instant::now() + PATIENCE;
         loop {
             if has_a_call(&a)? {
@@ -233,7 +233,7 @@ fn rings_at_one(answered: (&str, &str), befalls: fn(&mut Daemon) -> Result<()>) 
         system.wait(holder.batch_execute("ROLLBACK"))?;
         calling.join().unwrap()
     })?;
-    call.hears("menu")?.hangs_up()
+    call.hear("menu")?.hang_up()
 }
 
 fn has_a_call(daemon: &Daemon) -> Result<bool> {
@@ -241,8 +241,8 @@ fn has_a_call(daemon: &Daemon) -> Result<bool> {
 }
 
 /// The next thing heard is `trouble`, without too long a silence before it.
-fn hears_trouble_soon(call: &mut Subscriber) -> Result<()> {
-    call.hears_whole("trouble")?;
+fn hear_trouble_soon(call: &mut Subscriber) -> Result<()> {
+    call.hear_whole("trouble")?;
     let heard = call.heard();
     let [.., before, last] = heard.as_slice() else { bail!("nothing before trouble") };
     let silence = last.started.saturating_duration_since(before.ended.unwrap_or(last.started));

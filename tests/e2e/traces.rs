@@ -8,7 +8,7 @@ use std::sync::RwLockWriteGuard;
 
 use anyhow::{Result, ensure};
 
-use crate::story::{Story, completes};
+use crate::story::{Story, complete};
 use crate::system::System;
 
 /// What a keyed digit looks like where Asterisk or ARI's events tell it.
@@ -41,10 +41,10 @@ fn after_every_story() -> Result<RwLockWriteGuard<'static, System>> {
         let system = System::shared();
         let story = Story::new(&system)?;
         let password = story.password();
-        let mut call = story.contract_calls()?;
-        call.hears("menu")?.keys("1")?;
-        call.begins_to_hear_number(&story.family.contract, "set-password")?;
-        completes(&mut call, &story.family.contract, &password)?;
+        let mut call = story.call_from_contract()?;
+        call.hear("menu")?.key("1")?;
+        call.begin_to_hear_number(&story.family.contract, "set-password")?;
+        complete(&mut call, &story.family.contract, &password)?;
     }
     Ok(System::shared_alone())
 }

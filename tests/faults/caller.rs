@@ -141,10 +141,10 @@ pub enum Plan {
 
 impl Person {
     /// Calls, and tells what came of it.
-    pub fn calls(self, line: &Line) -> Call {
+    pub fn call(self, line: &Line) -> Call {
         let Self { number, password, plan } = self;
         let placed = Instant::now();
-        let called = Caller::asserted(&number).calls(line);
+        let called = Caller::asserted(&number).call(line);
         let mut call = Call {
             number,
             password,
@@ -189,9 +189,9 @@ impl<'a> Talk<'a> {
         let mut end = self.talk();
         let hung_up = Instant::now();
         if self.subscriber.ending().is_none() {
-            drop(self.subscriber.hangs_up_within(HUNG_UP_WITHIN));
+            drop(self.subscriber.hang_up_within(HUNG_UP_WITHIN));
             // What was cut short has an end only once the call is over.
-            while let Next::Begins(_) = self.subscriber.listens_for(HUNG_UP_WITHIN) {}
+            while let Next::Begins(_) = self.subscriber.listen_for(HUNG_UP_WITHIN) {}
         }
         let (answered, over) = self.subscriber.times();
         if self.subscriber.ending() == Some(Ending::Refused) {
@@ -206,18 +206,18 @@ impl<'a> Talk<'a> {
     /// Until the call is over for the caller.
     fn talk(&mut self) -> End {
         loop {
-            let heard = match self.subscriber.listens_for(PATIENCE) {
+            let heard = match self.subscriber.listen_for(PATIENCE) {
                 Next::Begins(heard) => heard,
                 Next::Over => return End::CutOff,
                 Next::Nothing => return End::GaveUp,
             };
-            self.notes_reaction(&heard);
+            self.note_reaction(&heard);
             let name = heard.names.join("|");
             match name.as_str() {
                 "completed" if self.plan == Plan::HurriesOff => return End::Completed,
-                "completed" => return self.listens_to_the_end(End::Completed),
+                "completed" => return self.listen_to_the_end(End::Completed),
                 "trouble" | "not-available" | "redial" => {
-                    return self.listens_to_the_end(End::Told(name));
+                    return self.listen_to_the_end(End::Told(name));
                 }
                 // The guidance comes again; until then nobody knows what is asked for.
                 "invalid" => {}
@@ -227,7 +227,7 @@ impl<'a> Talk<'a> {
                 {
                     return End::ChangedMind;
                 }
-                _ => self.reacts(&name),
+                _ => self.react(&name),
             }
         }
     }
@@ -244,25 +244,25 @@ impl<'a> Talk<'a> {
             }
     }
 
-    fn reacts(&mut self, name: &str) {
+    fn react(&mut self, name: &str) {
         match (name, self.stage) {
             ("menu", _) => {
                 self.passwords = 0;
-                self.keys("1", "1");
+                self.key("1", "1");
                 self.stage = Stage::Password;
             }
-            ("set-password" | "register-password", _) => self.keys_password(Stage::Confirmation),
-            ("confirm-password", _) => self.keys_password(Stage::Outcome),
+            ("set-password" | "register-password", _) => self.key_password(Stage::Confirmation),
+            ("confirm-password", _) => self.key_password(Stage::Outcome),
             (digit, Stage::Password) if digit.starts_with("digits/") => {
-                self.keys_password(Stage::Confirmation);
+                self.key_password(Stage::Confirmation);
             }
             _ => {}
         }
     }
 
-    fn keys_password(&mut self, next: Stage) {
+    fn key_password(&mut self, next: Stage) {
         let password = self.call.password.clone();
-        self.keys(&password, "••••••••");
+        self.key(&password, "••••••••");
         self.passwords += 1;
         if self.passwords > 1 {
             self.call.confirmed.extend(self.subscriber.released());
@@ -272,17 +272,17 @@ impl<'a> Talk<'a> {
         self.stage = next;
     }
 
-    fn keys(&mut self, keys: &str, shown: &'static str) {
+    fn key(&mut self, keys: &str, shown: &'static str) {
         sleep(REACTION);
         // Whoever is hung up on meanwhile notices by listening on.
-        drop(self.subscriber.keys_password(keys).map(drop));
+        drop(self.subscriber.key_password(keys).map(drop));
         if let Some(released) = self.subscriber.released() {
             self.call.keyed.push((shown, released));
             self.waiting = Some(released);
         }
     }
 
-    fn notes_reaction(&mut self, heard: &Heard) {
+    fn note_reaction(&mut self, heard: &Heard) {
         if let Some(released) = self.waiting.filter(|released| heard.started > *released) {
             self.waiting = None;
             self.call.reactions.push((released, heard.started - released));
@@ -290,10 +290,10 @@ impl<'a> Talk<'a> {
     }
 
     /// Whatever else begins: the same again, an apology, or all anew from another daemon.
-    fn listens_to_the_end(&mut self, end: End) -> End {
+    fn listen_to_the_end(&mut self, end: End) -> End {
         let until = Instant::now() + LISTENS_FOR;
         while Instant::now() < until && !self.is_silent_for(OVER_WITHIN) {
-            if self.subscriber.listens_for(LOOK_EVERY) == Next::Over {
+            if self.subscriber.listen_for(LOOK_EVERY) == Next::Over {
                 break;
             }
         }

@@ -99,7 +99,7 @@ impl Member {
     }
 
     /// Waits until it is found ready after `since`; how long that took.
-    pub fn ready_after(&self, since: Instant) -> Result<Duration> {
+    pub fn wait_until_ready(&self, since: Instant) -> Result<Duration> {
         loop {
             if let Some(at) = self.last_ready().filter(|at| *at > since) {
                 return Ok(at - since);
@@ -111,7 +111,7 @@ impl Member {
     }
 
     /// Waits until no load balancer sends it anything more.
-    pub fn is_out_of_service(&self) -> Result<()> {
+    pub fn wait_until_out_of_service(&self) -> Result<()> {
         let since = Instant::now();
         while self.is_in_service() {
             ensure!(since.elapsed() < PATIENCE, "{} is still ready", self.name);
@@ -120,7 +120,7 @@ impl Member {
         Ok(())
     }
 
-    fn asks_until(&self, over: &AtomicBool) {
+    fn poll_until(&self, over: &AtomicBool) {
         while !over.load(Ordering::Relaxed) {
             let asked = Instant::now();
             if daemon::get(self.operators, "/readyz").0 == 200 {
@@ -131,7 +131,7 @@ impl Member {
     }
 
     /// As systemd does with `Restart=always` and no pause.
-    fn is_kept_running(&self, over: &AtomicBool) {
+    fn keep_running(&self, over: &AtomicBool) {
         while !over.load(Ordering::Relaxed) {
             sleep(LOOK_EVERY);
             let mut daemon = self.daemon();
@@ -171,7 +171,7 @@ impl Fleet {
                 supervised: AtomicBool::new(true),
                 last_ready: Mutex::new(None),
             });
-            for watch in [Member::asks_until, Member::is_kept_running] {
+            for watch in [Member::poll_until, Member::keep_running] {
                 let (member, over) = (Arc::clone(&member), Arc::clone(&over));
                 threads.push(spawn(move || watch(&member, &over)));
             }
@@ -210,7 +210,7 @@ impl Fleet {
     pub fn ready_after(&self, since: Instant) -> Result<Duration> {
         let mut longest = Duration::ZERO;
         for member in &self.members {
-            longest = longest.max(member.ready_after(since)?);
+            longest = longest.max(member.wait_until_ready(since)?);
         }
         Ok(longest)
     }

@@ -162,7 +162,7 @@ impl Shared {
 
     fn place<'scope>(&'scope self, callers: &'scope Scope<'scope, '_>, person: Person) {
         callers.spawn(move || {
-            let call = person.calls(&self.system.line());
+            let call = person.call(&self.system.line());
             self.lived.lock().unwrap().calls.push(call);
         });
     }

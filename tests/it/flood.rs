@@ -10,7 +10,7 @@ use tokio::task::JoinSet;
 use tokio::time::sleep;
 
 use crate::site::{Caller, WRONG};
-use crate::support::{until, until_at_last};
+use crate::support::{wait_until, wait_until_within};
 
 /// Some more than the queue and the workers hold.
 const AT_ONCE: usize = 1_100;
@@ -43,7 +43,7 @@ impl Flood {
             asking.spawn(ask(caller.clone(), base.to_owned(), Arc::clone(&answers)));
         }
         let flood = Self { answers, asking };
-        until_at_last(FULL_WITHIN, "the queue to be full", async || flood.refused() > 0).await;
+        wait_until_within(FULL_WITHIN, "the queue to be full", async || flood.refused() > 0).await;
         flood
     }
 
@@ -53,9 +53,9 @@ impl Flood {
     }
 
     /// Waits for one more refusal.
-    pub async fn is_still_refused(&self) {
+    pub async fn wait_for_refusal(&self) {
         let before = self.refused();
-        until("a login to be refused", async || self.refused() > before).await;
+        wait_until("a login to be refused", async || self.refused() > before).await;
     }
 
     fn refused(&self) -> usize {

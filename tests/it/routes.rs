@@ -67,7 +67,7 @@ async fn w4_no_route_is_open_without_a_session() {
             assert!(["/login", "/session-over"].contains(&to), "{path} leads to {to}");
         }
     }
-    scene.is_as_it_was("password").await;
+    scene.expect_unchanged("password").await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -88,7 +88,7 @@ async fn row_9_no_route_but_the_change_is_open_under_c6() {
             assert_eq!(leads_to(&answer), "/password", "{path}");
         }
     }
-    scene.is_as_it_was("temporary").await;
+    scene.expect_unchanged("temporary").await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -111,7 +111,7 @@ async fn u2_no_route_of_the_unit_is_open_to_a_user() {
             assert!(title(&answer).ends_with("認証単位を変更できません"), "{path}: {answer:?}");
         }
     }
-    scene.is_as_it_was("password").await;
+    scene.expect_unchanged("password").await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -158,7 +158,7 @@ async fn no_route_shows_or_changes_another_contract() {
             }
         }
     }
-    scene.is_as_it_was("password").await;
+    scene.expect_unchanged("password").await;
     assert_eq!(first.get("/").await.status, 200, "the other's session has ended");
 }
 
@@ -268,7 +268,7 @@ impl Scene {
     }
 
     /// Nobody has changed anything, and nothing was counted.
-    async fn is_as_it_was(&self, kind: &str) {
+    async fn expect_unchanged(&self, kind: &str) {
         let row = self.owner.query_one("SELECT unit FROM contract WHERE number = $1", &[&NUMBER]);
         assert_eq!(row.await.unwrap().get::<_, String>(0), "admin_user");
         let sql = "SELECT login, kind, failures FROM credential WHERE login IN ($1, $2)";

@@ -15,7 +15,7 @@ use karipass_lab::postgres::Database;
 use tokio_postgres::Client;
 
 use crate::site::{self, Caller, Daemon, NUMBER};
-use crate::support::{self, PATIENCE, until};
+use crate::support::{self, WAIT_TIMEOUT, wait_until};
 
 /// What the dialplan says of a call from [`NUMBER`].
 const TRUSTED: [&str; 2] = ["trusted", NUMBER];
@@ -38,7 +38,7 @@ impl Whole {
     /// The same on this database.
     async fn on(database: Database, variables: &[(&str, &str)]) -> Self {
         let fake = FakeAsterisk::start().await.unwrap();
-        fake.has_sounds(SOUNDS);
+        fake.set_sounds(SOUNDS);
         let owner = database.owner().await.unwrap();
         site::contract(&owner, "line").await;
         site::credential(&owner, NUMBER, "temporary").await;
@@ -46,7 +46,7 @@ impl Whole {
         variables.push(("KARIPASS_ARI_URL", fake.url()));
         let daemon = Daemon::start(&database, &variables);
         let whole = Self { fake, database, owner, daemon, caller: Caller::new() };
-        until("readiness", async || whole.readyz().await.0 == 200).await;
+        wait_until("readiness", async || whole.readyz().await.0 == 200).await;
         whole
     }
 
@@ -65,13 +65,13 @@ impl Whole {
     }
 
     /// Waits until the daemon has ended, and well.
-    async fn has_ended(&mut self) {
+    async fn wait_until_ended(&mut self) {
         let began = clock::now();
         let status = loop {
             if let Some(status) = self.daemon.child().ended().unwrap() {
                 break status;
             }
-            assert!(began.elapsed() < PATIENCE, "the daemon goes on:\n{}", self.daemon.log());
+            assert!(began.elapsed() < WAIT_TIMEOUT, "the daemon goes on:\n{}", self.daemon.log());
             tokio::time::sleep(Duration::from_millis(5)).await;
         };
         assert!(status.success(), "{status}:\n{}", self.daemon.log());
@@ -80,11 +80,11 @@ impl Whole {
     /// A call up to its confirmation.
     async fn up_to_confirmation(&self, channel: &str) {
         self.fake.call(channel, &TRUSTED);
-        self.fake.playing(channel, "menu").await;
+        self.fake.wait_for_playback(channel, "menu").await;
         self.fake.press(channel, "1");
-        self.fake.playing(channel, "set-password").await;
+        self.fake.wait_for_playback(channel, "set-password").await;
         self.fake.press(channel, "12345678");
-        self.fake.playing(channel, "confirm-password").await;
+        self.fake.wait_for_playback(channel, "confirm-password").await;
     }
 
     /// Whether the phone has set a new password.

@@ -20,12 +20,12 @@ use tokio::time::sleep;
 pub const KARIPASS: &str = env!("CARGO_BIN_EXE_karipass");
 
 /// How long a test waits for what must come: only a fault takes as long, on any machine.
-pub const PATIENCE: Duration = Duration::from_mins(1);
+pub const WAIT_TIMEOUT: Duration = Duration::from_mins(1);
 /// Between two looks.
-const LOOK_EVERY: Duration = Duration::from_millis(5);
+const POLL_INTERVAL: Duration = Duration::from_millis(5);
 
 /// Held by each test that wants every core for itself.
-pub static ALONE: Mutex<()> = Mutex::const_new(());
+pub static EXCLUSIVE: Mutex<()> = Mutex::const_new(());
 
 static CLUSTER: LazyLock<Postgres> = LazyLock::new(|| {
     // A runtime cannot wait for another one on the same thread.
@@ -92,25 +92,25 @@ impl Drop for StoppableCluster {
 }
 
 /// Waits until something is so.
-pub async fn until(what: &str, is_so: impl AsyncFnMut() -> bool) {
-    until_at_last(PATIENCE, what, is_so).await;
+pub async fn wait_until(what: &str, is_so: impl AsyncFnMut() -> bool) {
+    wait_until_within(WAIT_TIMEOUT, what, is_so).await;
 }
 
 /// The same for what is much work, so that a slow machine takes long for it.
-pub async fn until_at_last(limit: Duration, what: &str, mut is_so: impl AsyncFnMut() -> bool) {
+pub async fn wait_until_within(limit: Duration, what: &str, mut is_so: impl AsyncFnMut() -> bool) {
     let began = clock::now();
     while !is_so().await {
         assert!(began.elapsed() < limit, "waited in vain for {what}");
-        sleep(LOOK_EVERY).await;
+        sleep(POLL_INTERVAL).await;
     }
 }
 
 /// Waits until so many connections of a database wait for a lock.
-pub async fn until_locked_out(database: &Database, connections: i64) {
+pub async fn wait_until_locked_out(database: &Database, connections: i64) {
     let superuser = cluster().superuser("postgres").await.unwrap();
     let waiting =
         "SELECT count(*) FROM pg_stat_activity WHERE datname = $1 AND wait_event_type = 'Lock'";
-    until("the wait for a lock", async || {
+    wait_until("the wait for a lock", async || {
         let row = superuser.query_one(waiting, &[&database.name]).await.unwrap();
         row.get::<_, i64>(0) >= connections
     })

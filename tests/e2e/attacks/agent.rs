@@ -110,12 +110,12 @@ impl Agent {
     }
 
     /// Begins a call without telephone events: digits go by SIP INFO; `headers` are whole lines.
-    pub async fn invites(&mut self, dialled: &str, from: &str, headers: &str) -> Result<Dialog> {
-        self.invites_with(dialled, from, headers, &self.own_sdp()).await
+    pub async fn invite(&mut self, dialled: &str, from: &str, headers: &str) -> Result<Dialog> {
+        self.invite_with(dialled, from, headers, &self.own_sdp()).await
     }
 
     /// The same with this SDP, or without any.
-    pub async fn invites_with(
+    pub async fn invite_with(
         &mut self,
         dialled: &str,
         from: &str,
@@ -132,25 +132,25 @@ impl Agent {
             sequence: 1,
         };
         let kind = if body.is_empty() { "" } else { SDP };
-        self.sends("INVITE", &dialog, &format!("{headers}{kind}"), body).await?;
+        self.send("INVITE", &dialog, &format!("{headers}{kind}"), body).await?;
         Ok(dialog)
     }
 
     /// Waits until a call is answered, and acknowledges it.
-    pub async fn is_answered(&mut self, dialog: &mut Dialog) -> Result<()> {
-        let media = self.is_taken(dialog).await?;
+    pub async fn expect_answer(&mut self, dialog: &mut Dialog) -> Result<()> {
+        let media = self.expect_media(dialog).await?;
         anyhow::ensure!(media.is_some(), "the call is refused");
-        self.acknowledges(dialog, "").await
+        self.acknowledge(dialog, "").await
     }
 
     /// Waits until a call is answered, without sending an ACK. Returns the line's RTP address; none
     /// if the call is refused.
-    pub async fn is_taken(&mut self, dialog: &mut Dialog) -> Result<Option<SocketAddr>> {
+    pub async fn expect_media(&mut self, dialog: &mut Dialog) -> Result<Option<SocketAddr>> {
         let answer =
-            self.receives("the answer to INVITE", |it| it.answers("INVITE", dialog)).await?;
+            self.receive("the answer to INVITE", |it| it.answers("INVITE", dialog)).await?;
         answer.header("To").clone_into(&mut dialog.other);
         if answer.status() != Some(200) {
-            self.acknowledges(dialog, "").await?;
+            self.acknowledge(dialog, "").await?;
             return Ok(None);
         }
         contact(&answer).clone_into(&mut dialog.target);
@@ -158,13 +158,13 @@ impl Agent {
     }
 
     /// Acknowledges the answer to a call, with an SDP or without.
-    pub async fn acknowledges(&mut self, dialog: &Dialog, body: &str) -> Result<()> {
+    pub async fn acknowledge(&mut self, dialog: &Dialog, body: &str) -> Result<()> {
         let kind = if body.is_empty() { "" } else { SDP };
-        self.sends("ACK", dialog, kind, body).await
+        self.send("ACK", dialog, kind, body).await
     }
 
     /// Sends a request within a dialog and waits for its final status.
-    pub async fn asks(
+    pub async fn request(
         &mut self,
         method: &str,
         dialog: &mut Dialog,
@@ -172,33 +172,33 @@ impl Agent {
         body: &str,
     ) -> Result<u16> {
         dialog.sequence += 1;
-        self.sends(method, dialog, headers, body).await?;
+        self.send(method, dialog, headers, body).await?;
         let answer = self
-            .receives(&format!("the answer to {method}"), |it| it.answers(method, dialog))
+            .receive(&format!("the answer to {method}"), |it| it.answers(method, dialog))
             .await?;
         answer.status().context("no status")
     }
 
     /// Sends a digit by SIP INFO.
-    pub async fn keys(&mut self, dialog: &mut Dialog, digit: char) -> Result<u16> {
+    pub async fn key(&mut self, dialog: &mut Dialog, digit: char) -> Result<u16> {
         let kind = "Content-Type: application/dtmf-relay\r\n";
         let body = format!("Signal={digit}\r\nDuration=100\r\n");
-        self.asks("INFO", dialog, kind, &body).await
+        self.request("INFO", dialog, kind, &body).await
     }
 
     /// Waits until the other side has hung up.
-    pub async fn is_hung_up(&mut self) -> Result<()> {
+    pub async fn expect_hangup(&mut self) -> Result<()> {
         if !std::mem::take(&mut self.hung_up) {
-            let bye = self.receives("BYE", |it| it.is_request("BYE")).await?;
+            let bye = self.receive("BYE", |it| it.is_request("BYE")).await?;
             let to = bye.header("To").to_owned();
-            self.responds(&bye, "200 OK", &to, "", "").await?;
+            self.respond(&bye, "200 OK", &to, "", "").await?;
         }
         Ok(())
     }
 
     /// Waits for a call and answers it with `status`; `headers` are whole lines.
-    pub async fn takes_call(&mut self, status: &str, headers: &str) -> Result<Dialog> {
-        let invite = self.receives("INVITE", |it| it.is_request("INVITE")).await?;
+    pub async fn take_call(&mut self, status: &str, headers: &str) -> Result<Dialog> {
+        let invite = self.receive("INVITE", |it| it.is_request("INVITE")).await?;
         let own = format!("{};tag=taken", invite.header("To"));
         let dialog = Dialog {
             call_id: invite.header("Call-ID").to_owned(),
@@ -211,13 +211,13 @@ impl Agent {
         let kind = if body.is_empty() { "" } else { SDP };
         let contact = format!("Contact: <sip:agent@{}>\r\n", self.here);
         let contact = if headers.contains("Contact") { "" } else { &contact };
-        self.responds(&invite, status, &own, &format!("{contact}{headers}{kind}"), &body).await?;
-        self.receives("ACK", |it| it.is_request("ACK")).await?;
+        self.respond(&invite, status, &own, &format!("{contact}{headers}{kind}"), &body).await?;
+        self.receive("ACK", |it| it.is_request("ACK")).await?;
         Ok(dialog)
     }
 
     /// Waits for this message; requests meanwhile are answered with 200.
-    async fn receives(&mut self, what: &str, is_it: impl Fn(&Message) -> bool) -> Result<Message> {
+    async fn receive(&mut self, what: &str, is_it: impl Fn(&Message) -> bool) -> Result<Message> {
         let here = self.here;
         let found = async {
             let mut buffer = vec![0; 16 * 1024];
@@ -242,7 +242,7 @@ impl Agent {
                 self.hung_up |= message.is_request("BYE");
                 if message.status().is_none() && !message.is_request("ACK") {
                     let to = message.header("To").to_owned();
-                    self.responds(&message, "200 OK", &to, "", "").await?;
+                    self.respond(&message, "200 OK", &to, "", "").await?;
                 }
             }
         };
@@ -250,7 +250,7 @@ impl Agent {
         found.with_context(|| format!("{what} did not come to {here}"))?
     }
 
-    async fn sends(
+    async fn send(
         &mut self,
         method: &str,
         dialog: &Dialog,
@@ -274,7 +274,7 @@ impl Agent {
         Ok(())
     }
 
-    async fn responds(
+    async fn respond(
         &self,
         to: &Message,
         status: &str,

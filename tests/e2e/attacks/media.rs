@@ -16,7 +16,7 @@ use tokio::task::spawn_blocking;
 use tokio::time::timeout;
 
 use super::agent::{Agent, SDP, sdp};
-use super::no_channel_is_left;
+use super::wait_until_no_channel;
 use crate::story::Story;
 use crate::system::{SHORT, System};
 
@@ -43,7 +43,7 @@ fn p1_a_call_in_the_carriers_name_with_foreign_media_sets_no_password() -> Resul
         let victims: Vec<(Attack, Story<'_>)> = victims.collect::<Result<_>>()?;
         let tried = victims.iter().map(|(attack, story)| tries(&system, *attack, story));
         system.wait(try_join_all(tried))?;
-        system.wait(no_channel_is_left(&system.asterisk))?;
+        system.wait(wait_until_no_channel(&system.asterisk))?;
         for (attack, story) in &victims {
             let (stored, succeeds) = (story.stored()?, networks == ANYWHERE);
             ensure!(stored.len() == usize::from(succeeds), "{networks:?} {attack:?}: {stored:?}");
@@ -76,21 +76,21 @@ async fn tries(system: &System, attack: Attack, victim: &Story<'_>) -> Result<()
         Attack::LateAnswer => "",
     };
     let asserted = format!("P-Asserted-Identity: <sip:{caller}@x>\r\n");
-    let mut dialog = carrier.invites_with(SET_UP_NUMBER, caller, &asserted, offer).await?;
-    let Some(line) = carrier.is_taken(&mut dialog).await? else { return Ok(()) };
+    let mut dialog = carrier.invite_with(SET_UP_NUMBER, caller, &asserted, offer).await?;
+    let Some(line) = carrier.expect_media(&mut dialog).await? else { return Ok(()) };
     match attack {
         Attack::Offer | Attack::Sender => {}
-        Attack::LateAnswer => carrier.acknowledges(&dialog, &foreign).await?,
+        Attack::LateAnswer => carrier.acknowledge(&dialog, &foreign).await?,
         Attack::Reinvite => {
-            carrier.acknowledges(&dialog, "").await?;
-            own.hears().await?;
-            let status = carrier.asks("INVITE", &mut dialog, SDP, &foreign).await?;
+            carrier.acknowledge(&dialog, "").await?;
+            own.hear().await?;
+            let status = carrier.request("INVITE", &mut dialog, SDP, &foreign).await?;
             ensure!(status == 200, "{status}");
-            carrier.acknowledges(&dialog, "").await?;
+            carrier.acknowledge(&dialog, "").await?;
         }
     }
     let listener = if let Attack::Sender = attack { &mut own } else { &mut stranger };
-    if listener.hears().await.is_err() {
+    if listener.hear().await.is_err() {
         return Ok(());
     }
     stranger.handset.speak_to(line);
@@ -113,7 +113,7 @@ impl Ear {
         Ok(Self { handset, packets })
     }
 
-    async fn hears(&mut self) -> Result<()> {
+    async fn hear(&mut self) -> Result<()> {
         let heard = timeout(HEARD_WITHIN, self.packets.recv()).await;
         heard.ok().flatten().context("nothing is heard")
     }

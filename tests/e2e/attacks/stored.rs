@@ -4,7 +4,7 @@ use anyhow::{Result, ensure};
 use karipass_lab::asterisk::SET_UP_NUMBER;
 
 use super::agent::{Agent, Dialog};
-use super::{DESK, DIALPLAN, ENDPOINTS, MODULES, OUTSIDE, two_are_bridged};
+use super::{DESK, DIALPLAN, ENDPOINTS, MODULES, OUTSIDE, wait_until_bridged};
 use crate::story::{Family, PHONE_FAMILY, Story};
 use crate::system::{SHORT, System};
 
@@ -24,31 +24,32 @@ fn p1_neither_a_forwarded_call_nor_an_attended_transfer_sets_a_password() -> Res
     system.wait(async {
         let mut desk = Agent::new(desk, system.asterisk.sip())?;
         let mut outside = Agent::new(Agent::socket(OUTSIDE)?, system.asterisk.sip())?;
-        let mut forwarded = outside.invites("101", &family.contract, "").await?;
-        outside.is_answered(&mut forwarded).await?;
-        keys_all(&mut outside, &mut forwarded, &password).await?;
-        outside.is_hung_up().await?;
-        let mut line = desk.invites(SET_UP_NUMBER, "desk", "").await?;
-        desk.is_answered(&mut line).await?;
-        let mut called = outside.invites("100", &family.contract, "").await?;
-        let mut taken = desk.takes_call("200 OK", "").await?;
-        outside.is_answered(&mut called).await?;
+        let mut forwarded = outside.invite("101", &family.contract, "").await?;
+        outside.expect_answer(&mut forwarded).await?;
+        key_all(&mut outside, &mut forwarded, &password).await?;
+        outside.expect_hangup().await?;
+        let mut line = desk.invite(SET_UP_NUMBER, "desk", "").await?;
+        desk.expect_answer(&mut line).await?;
+        let mut called = outside.invite("100", &family.contract, "").await?;
+        let mut taken = desk.take_call("200 OK", "").await?;
+        outside.expect_answer(&mut called).await?;
         // Asterisk transfers nobody who is not connected yet.
-        two_are_bridged(&system.asterisk).await?;
+        wait_until_bridged(&system.asterisk).await?;
         let to =
             format!("sip:{SET_UP_NUMBER}@{}?Replaces={}", system.asterisk.sip(), line.replaces());
-        let status = desk.asks("REFER", &mut taken, &format!("Refer-To: <{to}>\r\n"), "").await?;
+        let status =
+            desk.request("REFER", &mut taken, &format!("Refer-To: <{to}>\r\n"), "").await?;
         ensure!(status == 202, "the transfer is refused: {status}");
-        keys_all(&mut outside, &mut called, &password).await?;
-        outside.is_hung_up().await
+        key_all(&mut outside, &mut called, &password).await?;
+        outside.expect_hangup().await
     })?;
-    story.nothing_is_stored()
+    story.expect_nothing_stored()
 }
 
 /// Keys a whole call ahead.
-async fn keys_all(agent: &mut Agent, dialog: &mut Dialog, password: &str) -> Result<()> {
+async fn key_all(agent: &mut Agent, dialog: &mut Dialog, password: &str) -> Result<()> {
     for key in format!("1{password}{password}").chars() {
-        agent.keys(dialog, key).await?;
+        agent.key(dialog, key).await?;
     }
     Ok(())
 }

@@ -90,7 +90,7 @@ async fn calls<S: AsyncRead + AsyncWrite + Unpin>(
     asterisk.console("channel request hangup all")?;
     let mut carrier = Carrier::new(connect().await?, protocol, there);
     carrier.invites().await?;
-    carrier.is_answered_and_hung_up().await
+    carrier.expect_answer_and_hangup().await
 }
 
 async fn connect(there: SocketAddr) -> Result<(TcpStream, SocketAddr)> {
@@ -151,7 +151,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Carrier<S> {
         self.receives("SIP/2.0 1").await.map(drop)
     }
 
-    async fn is_answered_and_hung_up(&mut self) -> Result<()> {
+    async fn expect_answer_and_hangup(&mut self) -> Result<()> {
         let answer = self.receives("SIP/2.0 200").await?;
         let to = answer.lines().find_map(|line| line.strip_prefix("To: ")).context("no To")?;
         self.sends("ACK", to, "", "").await?;

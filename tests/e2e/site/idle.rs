@@ -26,22 +26,22 @@ fn w5_left_idle_a_session_ends_by_itself() -> Result<()> {
     let daemon = impatient(&system)?;
     visit_at(&system, &daemon.site(), Manner::WithoutScript, |visit| {
         let contract = &visit.family().contract;
-        let current = visit.has_password(contract, "line")?;
-        visit.logs_in(contract, &current)?.is_headed("設定サイトトップ")?;
+        let current = visit.give_password(contract, "line")?;
+        visit.log_in(contract, &current)?.expect_heading("設定サイトトップ")?;
         left_idle(visit)?;
-        let page = visit.goes("/")?;
-        page.is_headed("ログアウトしました")?
-            .says("一定時間操作がなかったため、ログアウトしました。")?;
-        visit.pictures("timed-out")?;
-        visit.presses("もう一度ログインする")?.is_headed("ログイン")?;
+        let page = visit.go("/")?;
+        page.expect_heading("ログアウトしました")?
+            .expect_text("一定時間操作がなかったため、ログアウトしました。")?;
+        visit.check_layout("timed-out")?;
+        visit.press("もう一度ログインする")?.expect_heading("ログイン")?;
         // A form that was left open does nothing any more.
-        visit.logs_in(contract, &current)?;
-        visit.goes("/password")?;
+        visit.log_in(contract, &current)?;
+        visit.go("/password")?;
         left_idle(visit)?;
         let new = visit.new_password();
-        password::changes(visit, &current, &new, &new)?.says("一定時間操作がなかったため")?;
-        visit.logs_in(contract, &new)?.says("ログインできませんでした")?;
-        visit.logs_in(contract, &current)?.is_headed("設定サイトトップ")?;
+        password::change(visit, &current, &new, &new)?.expect_text("一定時間操作がなかったため")?;
+        visit.log_in(contract, &new)?.expect_text("ログインできませんでした")?;
+        visit.log_in(contract, &current)?.expect_heading("設定サイトトップ")?;
         Ok(())
     })
 }

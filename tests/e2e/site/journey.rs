@@ -5,7 +5,7 @@ use karipass_lab::browser::Manner;
 
 use super::visit::Visit;
 use super::{in_manner, password, unit};
-use crate::story::{Family, completes};
+use crate::story::{Family, complete};
 
 #[test]
 fn from_a_call_over_the_site_to_the_next_call() -> Result<()> {
@@ -20,30 +20,33 @@ fn from_a_call_over_the_site_to_the_next_call_without_script() -> Result<()> {
 fn there_and_back_again(visit: &Visit<'_>) -> Result<()> {
     let Family { contract, child, .. } = visit.family();
     let temporary = visit.story.password();
-    let mut call = visit.story.contract_calls()?;
-    call.hears("menu")?.keys("1")?.begins_to_hear_number(contract, "set-password")?;
-    completes(&mut call, contract, &temporary)?;
+    let mut call = visit.story.call_from_contract()?;
+    call.hear("menu")?.key("1")?.begin_to_hear_number(contract, "set-password")?;
+    complete(&mut call, contract, &temporary)?;
 
-    visit.logs_in(contract, &temporary)?.is_headed("パスワード変更")?;
+    visit.log_in(contract, &temporary)?.expect_heading("パスワード変更")?;
     let new = visit.new_password();
-    password::changes(visit, &temporary, &new, &new)?.is_headed("設定サイトトップ")?;
-    visit.presses("認証単位変更")?;
-    visit.presses("電話番号単位")?;
-    visit.fills(&unit::label(contract), &new)?;
-    visit.presses("認証単位変更")?.is_headed("認証単位を変更しました")?;
+    password::change(visit, &temporary, &new, &new)?.expect_heading("設定サイトトップ")?;
+    visit.press("認証単位変更")?;
+    visit.press("電話番号単位")?;
+    visit.fill(&unit::label(contract), &new)?;
+    visit.press("認証単位変更")?.expect_heading("認証単位を変更しました")?;
 
     // P14: an additional number may choose the unit in force alone.
     let temporary = visit.story.password();
-    let mut call = visit.story.child_calls()?;
-    call.hears("menu")?.keys("1")?.hears("invalid")?.keys("2")?;
-    call.hears("enter-number")?.keys(&format!("{child}#"))?;
-    call.begins_to_hear_number(child, "set-password")?;
-    completes(&mut call, child, &temporary)?;
+    let mut call = visit.story.call_from_child()?;
+    call.hear("menu")?.key("1")?.hear("invalid")?.key("2")?;
+    call.hear("enter-number")?.key(&format!("{child}#"))?;
+    call.begin_to_hear_number(child, "set-password")?;
+    complete(&mut call, child, &temporary)?;
 
     ensure!(visit.story.unit()?.as_deref() == Some("number"), "the call changed the unit");
-    visit.logs_in(child, &temporary)?.is_headed("パスワード変更")?;
-    visit.presses("ログアウト")?;
+    visit.log_in(child, &temporary)?.expect_heading("パスワード変更")?;
+    visit.press("ログアウト")?;
     // The other number's is not touched by that.
-    visit.logs_in(contract, &new)?.is_headed("設定サイトトップ")?.says("電話番号単位")?;
+    visit
+        .log_in(contract, &new)?
+        .expect_heading("設定サイトトップ")?
+        .expect_text("電話番号単位")?;
     Ok(())
 }

@@ -21,24 +21,25 @@ type Case<'a> = (&'a str, &'a str, &'a str, &'a [(&'a str, &'a str)]);
 fn c6_a_first_login_leads_to_the_change_and_then_to_the_top() -> Result<()> {
     in_every_manner(|visit| {
         let contract = &visit.family().contract;
-        let temporary = visit.has_temporary(contract, "line")?;
-        let page = visit.logs_in(contract, &temporary)?;
-        page.is_headed(CHANGE)?;
-        page.says("はじめに、パスワードを変更してください")?.says_not("変更しないで戻る")?;
-        visit.pictures("password-first")?;
+        let temporary = visit.give_temporary(contract, "line")?;
+        let page = visit.log_in(contract, &temporary)?;
+        page.expect_heading(CHANGE)?;
+        page.expect_text("はじめに、パスワードを変更してください")?
+            .expect_no_text("変更しないで戻る")?;
+        visit.check_layout("password-first")?;
         for path in ["/", "/unit", "/unit/number"] {
-            let page = visit.goes(path)?;
+            let page = visit.go(path)?;
             ensure!(page.path == "/password", "{path} leads to {page:?}");
         }
         let new = visit.new_password();
-        let top = changes(visit, &temporary, &new, &new)?;
-        top.is_headed(TOP)?;
-        top.says("パスワードを変更しました")?;
-        visit.pictures("top-after-change")?;
-        visit.presses("ログアウト")?;
-        visit.logs_in(contract, &temporary)?.says("ログインできませんでした")?;
-        let top = visit.logs_in(contract, &new)?;
-        top.is_headed(TOP)?;
+        let top = change(visit, &temporary, &new, &new)?;
+        top.expect_heading(TOP)?;
+        top.expect_text("パスワードを変更しました")?;
+        visit.check_layout("top-after-change")?;
+        visit.press("ログアウト")?;
+        visit.log_in(contract, &temporary)?.expect_text("ログインできませんでした")?;
+        let top = visit.log_in(contract, &new)?;
+        top.expect_heading(TOP)?;
         Ok(())
     })
 }
@@ -47,12 +48,12 @@ fn c6_a_first_login_leads_to_the_change_and_then_to_the_top() -> Result<()> {
 fn c5_every_reason_stands_beside_its_field() -> Result<()> {
     in_every_manner(|visit| {
         let contract = &visit.family().contract;
-        let current = visit.has_password(contract, "line")?;
+        let current = visit.give_password(contract, "line")?;
         let wrong = visit.new_password();
-        visit.logs_in(contract, &current)?;
-        let page = visit.presses("パスワード変更")?;
-        page.is_headed(CHANGE)?;
-        visit.pictures("password")?;
+        visit.log_in(contract, &current)?;
+        let page = visit.press("パスワード変更")?;
+        page.expect_heading(CHANGE)?;
+        visit.check_layout("password")?;
         let (short, long) = ("8桁以上で入力してください", "12桁以内で入力してください");
         let letters = "半角の英字と数字だけを使ってください";
         let digits = "数字だけのパスワードは設定できません";
@@ -74,21 +75,21 @@ fn c5_every_reason_stands_beside_its_field() -> Result<()> {
             ),
         ];
         for (current, new, again, told) in cases {
-            let page = changes(visit, current, new, again)?;
-            page.is_headed(CHANGE)?;
-            page.says("パスワードを変更できませんでした")?;
+            let page = change(visit, current, new, again)?;
+            page.expect_heading(CHANGE)?;
+            page.expect_text("パスワードを変更できませんでした")?;
             for (label, words) in told {
-                visit.is_told(label, words)?;
+                visit.expect_error(label, words)?;
             }
         }
-        visit.pictures("password-refused")?;
+        visit.check_layout("password-refused")?;
         ensure!(visit.count(contract)? == (0, false), "a refused new one was counted");
         let new = visit.new_password();
-        changes(visit, &wrong, &new, &new)?;
-        visit.is_told(CURRENT, "現在のパスワードが正しくありません")?;
+        change(visit, &wrong, &new, &new)?;
+        visit.expect_error(CURRENT, "現在のパスワードが正しくありません")?;
         ensure!(visit.count(contract)? == (1, false), "a wrong current one was not counted");
-        let top = changes(visit, &current, &new, &new)?;
-        top.is_headed(TOP)?;
+        let top = change(visit, &current, &new, &new)?;
+        top.expect_heading(TOP)?;
         Ok(())
     })
 }
@@ -97,18 +98,18 @@ fn c5_every_reason_stands_beside_its_field() -> Result<()> {
 fn c6_a_password_of_60_days_has_to_be_changed() -> Result<()> {
     in_every_manner(|visit| {
         let contract = &visit.family().contract;
-        let old = visit.has_password(contract, "line")?;
-        visit.ages(contract, "60 days")?;
-        let page = visit.logs_in(contract, &old)?;
-        page.is_headed(CHANGE)?;
-        page.says("パスワードの有効期限が切れています")?;
-        visit.pictures("password-expired")?;
-        let page = visit.goes("/")?;
+        let old = visit.give_password(contract, "line")?;
+        visit.age(contract, "60 days")?;
+        let page = visit.log_in(contract, &old)?;
+        page.expect_heading(CHANGE)?;
+        page.expect_text("パスワードの有効期限が切れています")?;
+        visit.check_layout("password-expired")?;
+        let page = visit.go("/")?;
         ensure!(page.path == "/password", "{page:?}");
         let new = visit.new_password();
-        let top = changes(visit, &old, &new, &new)?;
-        top.is_headed(TOP)?;
-        top.says_not("有効期限が近づいています")?;
+        let top = change(visit, &old, &new, &new)?;
+        top.expect_heading(TOP)?;
+        top.expect_no_text("有効期限が近づいています")?;
         Ok(())
     })
 }
@@ -117,16 +118,16 @@ fn c6_a_password_of_60_days_has_to_be_changed() -> Result<()> {
 fn w4_from_day_46_the_top_page_warns() -> Result<()> {
     in_manner(Manner::Pointer, |visit| {
         let contract = &visit.family().contract;
-        let password = visit.has_password(contract, "line")?;
-        visit.ages(contract, "45 days 23 hours")?;
-        let top = visit.logs_in(contract, &password)?;
-        top.says("パスワードの有効期限")?.says_not("有効期限が近づいています")?;
-        visit.ages(contract, "1 hour")?;
-        visit.goes("/")?.says("パスワードの有効期限が近づいています")?;
-        visit.pictures("top-warning")?;
+        let password = visit.give_password(contract, "line")?;
+        visit.age(contract, "45 days 23 hours")?;
+        let top = visit.log_in(contract, &password)?;
+        top.expect_text("パスワードの有効期限")?.expect_no_text("有効期限が近づいています")?;
+        visit.age(contract, "1 hour")?;
+        visit.go("/")?.expect_text("パスワードの有効期限が近づいています")?;
+        visit.check_layout("top-warning")?;
         // The warning leads to the change.
-        let page = visit.goes("/password")?;
-        page.is_headed(CHANGE)?;
+        let page = visit.go("/password")?;
+        page.expect_heading(CHANGE)?;
         Ok(())
     })
 }
@@ -135,7 +136,7 @@ fn w4_from_day_46_the_top_page_warns() -> Result<()> {
 fn c2_three_wrong_current_ones_void_a_temporary_password() -> Result<()> {
     in_manner(Manner::WithoutScript, |visit| {
         let contract = &visit.family().contract;
-        let temporary = visit.has_temporary(contract, "line")?;
+        let temporary = visit.give_temporary(contract, "line")?;
         wrong_current(visit, &temporary, 3)
     })
 }
@@ -144,32 +145,32 @@ fn c2_three_wrong_current_ones_void_a_temporary_password() -> Result<()> {
 fn c2_ten_wrong_current_ones_void_a_password() -> Result<()> {
     in_manner(Manner::WithoutScript, |visit| {
         let contract = &visit.family().contract;
-        let password = visit.has_password(contract, "line")?;
+        let password = visit.give_password(contract, "line")?;
         wrong_current(visit, &password, 10)
     })
 }
 
 /// Fills the form of a change and sends it off.
-pub fn changes(visit: &Visit<'_>, current: &str, new: &str, again: &str) -> Result<Page> {
-    visit.fills(CURRENT, current)?.fills(NEW, new)?.fills(AGAIN, again)?;
-    visit.presses(CHANGE)
+pub fn change(visit: &Visit<'_>, current: &str, new: &str, again: &str) -> Result<Page> {
+    visit.fill(CURRENT, current)?.fill(NEW, new)?.fill(AGAIN, again)?;
+    visit.press(CHANGE)
 }
 
 fn wrong_current(visit: &Visit<'_>, right: &str, limit: i32) -> Result<()> {
     let contract = &visit.family().contract;
-    visit.logs_in(contract, right)?;
-    visit.goes("/password")?;
+    visit.log_in(contract, right)?;
+    visit.go("/password")?;
     let new = visit.new_password();
     for wrong in 1..limit {
-        changes(visit, &visit.new_password(), &new, &new)?;
-        visit.is_told(CURRENT, &format!("{limit}回連続で間違えると、無効になります"))?;
+        change(visit, &visit.new_password(), &new, &new)?;
+        visit.expect_error(CURRENT, &format!("{limit}回連続で間違えると、無効になります"))?;
         ensure!(visit.count(contract)? == (wrong, false), "after {wrong} wrong ones");
     }
-    let page = changes(visit, &visit.new_password(), &new, &new)?;
-    page.is_headed("パスワードが無効になりました")?;
-    page.says("06-6480-6430")?;
-    visit.pictures("password-void")?;
+    let page = change(visit, &visit.new_password(), &new, &new)?;
+    page.expect_heading("パスワードが無効になりました")?;
+    page.expect_text("06-6480-6430")?;
+    visit.check_layout("password-void")?;
     ensure!(visit.count(contract)? == (limit, true), "not void");
-    visit.logs_in(contract, right)?.says("ログインできませんでした")?;
+    visit.log_in(contract, right)?.expect_text("ログインできませんでした")?;
     Ok(())
 }

@@ -11,23 +11,23 @@ use crate::story::Family;
 fn w4_a_login_leads_to_the_top_page_and_logging_out_ends_it() -> Result<()> {
     in_every_manner(|visit| {
         let Family { contract, child, .. } = visit.family();
-        let password = visit.has_password(contract, "line")?;
-        visit.goes("/")?.says("ログイン")?;
-        visit.pictures("login")?;
-        let top = visit.logs_in(&hyphenated(contract), &password)?;
+        let password = visit.give_password(contract, "line")?;
+        visit.go("/")?.expect_text("ログイン")?;
+        visit.check_layout("login")?;
+        let top = visit.log_in(&hyphenated(contract), &password)?;
         ensure!((top.path.as_str(), top.heading.as_str()) == ("/", "設定サイトトップ"), "{top:?}");
         for words in ["回線単位", &hyphenated(contract), &hyphenated(child), "パスワード変更"]
         {
-            top.says(words)?;
+            top.expect_text(words)?;
         }
-        top.says("認証単位変更")?.says("パスワードの有効期限")?;
-        top.says_not(&hyphenated(&visit.family().plain))?;
-        top.says_not("有効期限が近づいています")?;
-        visit.pictures("top")?;
-        let out = visit.presses("ログアウト")?;
+        top.expect_text("認証単位変更")?.expect_text("パスワードの有効期限")?;
+        top.expect_no_text(&hyphenated(&visit.family().plain))?;
+        top.expect_no_text("有効期限が近づいています")?;
+        visit.check_layout("top")?;
+        let out = visit.press("ログアウト")?;
         ensure!(out.path == "/logged-out" && out.heading == "ログアウトしました", "{out:?}");
-        visit.pictures("logged-out")?;
-        let login = visit.presses("もう一度ログインする")?;
+        visit.check_layout("logged-out")?;
+        let login = visit.press("もう一度ログインする")?;
         ensure!(login.path == "/login", "{login:?}");
         Ok(())
     })
@@ -37,28 +37,28 @@ fn w4_a_login_leads_to_the_top_page_and_logging_out_ends_it() -> Result<()> {
 fn w2_a_refused_login_tells_the_rules_and_what_to_do() -> Result<()> {
     in_every_manner(|visit| {
         let contract = &visit.family().contract;
-        let password = visit.has_password(contract, "line")?;
-        let page = visit.logs_in("", "")?;
-        page.says("入力内容をご確認ください")?;
-        visit.is_told("電話番号", "電話番号を入力してください。")?;
-        visit.is_told("パスワード", "パスワードを入力してください。")?;
+        let password = visit.give_password(contract, "line")?;
+        let page = visit.log_in("", "")?;
+        page.expect_text("入力内容をご確認ください")?;
+        visit.expect_error("電話番号", "電話番号を入力してください。")?;
+        visit.expect_error("パスワード", "パスワードを入力してください。")?;
         ensure!(visit.count(contract)? == (0, false), "empty fields were counted");
-        let page = visit.logs_in(contract, &visit.story.password())?;
+        let page = visit.log_in(contract, &visit.story.password())?;
         for words in ["ログインできませんでした", "24時間", "3回", "10回", "06-6480-6430"]
         {
-            page.says(words)?;
+            page.expect_text(words)?;
         }
         ensure!(page.title.starts_with("エラー："), "{page:?}");
-        visit.is_told("電話番号", "確かめてください")?;
-        visit.is_told("パスワード", "入力し直してください")?;
-        visit.pictures("login-refused")?;
+        visit.expect_error("電話番号", "確かめてください")?;
+        visit.expect_error("パスワード", "入力し直してください")?;
+        visit.check_layout("login-refused")?;
         ensure!(visit.count(contract)? == (1, false), "not counted once");
-        let stranger = visit.logs_in(&visit.family().stranger(), &password)?;
+        let stranger = visit.log_in(&visit.family().stranger(), &password)?;
         ensure!(stranger.heading == page.heading && stranger.title == page.title, "{stranger:?}");
         // The number is still there: Enter in the password's field sends the form off.
-        visit.logs_in(contract, &visit.story.password())?;
-        visit.fills("パスワード", &password)?;
-        let top = visit.wait(visit.who.enters_in("パスワード"))?;
+        visit.log_in(contract, &visit.story.password())?;
+        visit.fill("パスワード", &password)?;
+        let top = visit.wait(visit.who.press_enter_in("パスワード"))?;
         ensure!(top.path == "/", "{top:?}");
         ensure!(visit.count(contract)? == (0, false), "a login does not reset the count");
         Ok(())
@@ -79,13 +79,16 @@ fn c2_ten_wrong_ones_void_a_password() -> Result<()> {
 fn w5_after_logging_out_the_back_button_shows_nothing() -> Result<()> {
     in_every_manner(|visit| {
         let contract = &visit.family().contract;
-        let password = visit.has_password(contract, "line")?;
-        visit.logs_in(contract, &password)?.says("設定サイトトップ")?;
-        visit.presses("ログアウト")?;
+        let password = visit.give_password(contract, "line")?;
+        visit.log_in(contract, &password)?.expect_text("設定サイトトップ")?;
+        visit.press("ログアウト")?;
         // Back to where the top page was.
-        let shown = visit.wait(visit.who.goes_back())?;
-        shown.says_not("設定サイトトップ")?.says_not(&hyphenated(contract))?.says("ログイン")?;
-        let shown = visit.goes("/")?;
+        let shown = visit.wait(visit.who.go_back())?;
+        shown
+            .expect_no_text("設定サイトトップ")?
+            .expect_no_text(&hyphenated(contract))?
+            .expect_text("ログイン")?;
+        let shown = visit.go("/")?;
         ensure!(shown.path == "/login", "{shown:?}");
         Ok(())
     })
@@ -94,9 +97,9 @@ fn w5_after_logging_out_the_back_button_shows_nothing() -> Result<()> {
 #[test]
 fn w4_a_lost_page_leads_on() -> Result<()> {
     in_manner(Manner::Pointer, |visit| {
-        visit.goes("/nothing")?.says("お探しのページはありません")?;
-        visit.pictures("error")?;
-        let page = visit.presses("トップページへ")?;
+        visit.go("/nothing")?.expect_text("お探しのページはありません")?;
+        visit.check_layout("error")?;
+        let page = visit.press("トップページへ")?;
         ensure!(page.path == "/login", "{page:?}");
         Ok(())
     })
@@ -105,13 +108,13 @@ fn w4_a_lost_page_leads_on() -> Result<()> {
 fn wrong_entries(visit: &Visit<'_>, kind: &str, limit: i32) -> Result<()> {
     let contract = &visit.family().contract;
     let password = match kind {
-        "temporary" => visit.has_temporary(contract, "line")?,
-        _ => visit.has_password(contract, "line")?,
+        "temporary" => visit.give_temporary(contract, "line")?,
+        _ => visit.give_password(contract, "line")?,
     };
     for wrong in 1..=limit {
-        visit.logs_in(contract, &visit.story.password())?.says("ログインできませんでした")?;
+        visit.log_in(contract, &visit.story.password())?.expect_text("ログインできませんでした")?;
         ensure!(visit.count(contract)? == (wrong, wrong == limit), "after {wrong} wrong ones");
     }
-    visit.logs_in(contract, &password)?.says("ログインできませんでした")?;
+    visit.log_in(contract, &password)?.expect_text("ログインできませんでした")?;
     Ok(())
 }

@@ -97,14 +97,14 @@ fn u_from_admin_user_to_number() -> Result<()> {
 fn u2_a_user_cannot_change_the_unit() -> Result<()> {
     in_every_manner(|visit| {
         let child = &visit.family().child;
-        let password = visit.has_password(child, ADMIN_USER.0)?;
-        visit.logs_in(child, &password)?.says("ユーザ")?.says_not(CHANGE)?;
-        visit.pictures("top-user")?;
+        let password = visit.give_password(child, ADMIN_USER.0)?;
+        visit.log_in(child, &password)?.expect_text("ユーザ")?.expect_no_text(CHANGE)?;
+        visit.check_layout("top-user")?;
         for path in ["/unit", "/unit/line", "/unit/number"] {
-            visit.goes(path)?.is_headed("認証単位を変更できません")?;
+            visit.go(path)?.expect_heading("認証単位を変更できません")?;
         }
-        visit.pictures("unit-not-allowed")?;
-        visit.presses("トップページへ")?.is_headed("設定サイトトップ")?;
+        visit.check_layout("unit-not-allowed")?;
+        visit.press("トップページへ")?.expect_heading("設定サイトトップ")?;
         Ok(())
     })
 }
@@ -113,16 +113,16 @@ fn u2_a_user_cannot_change_the_unit() -> Result<()> {
 fn c2_ten_wrong_ones_for_the_unit_void_it() -> Result<()> {
     in_manner(Manner::WithoutScript, |visit| {
         let contract = &visit.family().contract;
-        let password = visit.has_password(contract, LINE.0)?;
-        visit.logs_in(contract, &password)?;
-        visit.goes("/unit/number")?;
+        let password = visit.give_password(contract, LINE.0)?;
+        visit.log_in(contract, &password)?;
+        visit.go("/unit/number")?;
         for wrong in 1..10 {
-            visit.fills(&label(contract), &visit.new_password())?;
-            visit.presses(CHANGE)?.says(NOT_CHANGED)?;
+            visit.fill(&label(contract), &visit.new_password())?;
+            visit.press(CHANGE)?.expect_text(NOT_CHANGED)?;
             ensure!(visit.count(contract)? == (wrong, false), "after {wrong} wrong ones");
         }
-        visit.fills(&label(contract), &visit.new_password())?;
-        visit.presses(CHANGE)?.is_headed("パスワードが無効になりました")?;
+        visit.fill(&label(contract), &visit.new_password())?;
+        visit.press(CHANGE)?.expect_heading("パスワードが無効になりました")?;
         ensure!(visit.count(contract)? == (10, true), "not void");
         ensure!(visit.story.unit()?.as_deref() == Some(LINE.0), "the unit was changed");
         Ok(())
@@ -133,17 +133,17 @@ fn c2_ten_wrong_ones_for_the_unit_void_it() -> Result<()> {
 fn w6_a_window_left_behind_changes_nothing() -> Result<()> {
     in_manner(Manner::Pointer, |visit| {
         let contract = &visit.family().contract;
-        let password = visit.has_password(contract, LINE.0)?;
-        visit.logs_in(contract, &password)?;
-        visit.goes("/unit/number")?;
-        visit.fills(&label(contract), &password)?;
+        let password = visit.give_password(contract, LINE.0)?;
+        visit.log_in(contract, &password)?;
+        visit.go("/unit/number")?;
+        visit.fill(&label(contract), &password)?;
         let first = visit.wait(visit.who.browser().second_window())?;
-        visit.goes("/unit/admin_user")?;
-        visit.fills(&label(contract), &password)?;
-        visit.presses(CHANGE)?.is_headed(CHANGED)?;
+        visit.go("/unit/admin_user")?;
+        visit.fill(&label(contract), &password)?;
+        visit.press(CHANGE)?.expect_heading(CHANGED)?;
         visit.wait(visit.who.browser().turn_to(first))?;
-        visit.presses(CHANGE)?.is_headed("ログインの状態が終了しています")?;
-        visit.pictures("session-over")?;
+        visit.press(CHANGE)?.expect_heading("ログインの状態が終了しています")?;
+        visit.check_layout("session-over")?;
         ensure!(visit.story.unit()?.as_deref() == Some(ADMIN_USER.0), "the first window won");
         ensure!(visit.count(contract)? == (0, false), "it was counted");
         Ok(())
@@ -154,22 +154,22 @@ fn w6_a_window_left_behind_changes_nothing() -> Result<()> {
 fn w6_a_form_older_than_the_contract_is_refused() -> Result<()> {
     in_manner(Manner::WithoutScript, |visit| {
         let Family { contract, child, plain } = visit.family();
-        let password = visit.has_password(contract, LINE.0)?;
-        visit.logs_in(contract, &password)?;
-        visit.goes("/unit/number")?;
+        let password = visit.give_password(contract, LINE.0)?;
+        visit.log_in(contract, &password)?;
+        visit.go("/unit/number")?;
         // A wrong one: not even that counts.
-        visit.fills(&label(contract), &visit.new_password())?;
+        visit.fill(&label(contract), &visit.new_password())?;
         let rows =
             format!("{contract},{contract},yes\n{contract},{child},yes\n{contract},{plain},yes\n");
         visit.story.load(&rows)?;
-        visit.presses(CHANGE)?.is_headed(ELSEWHERE)?;
-        visit.pictures("changed-elsewhere")?;
+        visit.press(CHANGE)?.expect_heading(ELSEWHERE)?;
+        visit.check_layout("changed-elsewhere")?;
         ensure!(visit.story.unit()?.as_deref() == Some(LINE.0), "the unit was changed");
         ensure!(visit.count(contract)? == (0, false), "it was counted");
         // With a form that knows of it, it works.
-        visit.goes("/unit/number")?;
-        visit.fills(&label(contract), &password)?;
-        visit.presses(CHANGE)?.is_headed(CHANGED)?.says(&hyphenated(plain))?;
+        visit.go("/unit/number")?;
+        visit.fill(&label(contract), &password)?;
+        visit.press(CHANGE)?.expect_heading(CHANGED)?.expect_text(&hyphenated(plain))?;
         Ok(())
     })
 }
@@ -198,36 +198,39 @@ fn row(visit: &Visit<'_>, row: &Row<'_>) -> Result<()> {
     let (from, to) = (row.from.0, row.to.0);
     let mut held = Vec::new();
     for number in row.held {
-        held.push((*number, visit.has_password(number, from)?));
+        held.push((*number, visit.give_password(number, from)?));
     }
     let changers = held[0].1.clone();
-    visit.logs_in(held[0].0, &changers)?;
-    visit.presses(CHANGE)?.says(row.from.1)?;
-    visit.pictures("unit")?;
-    visit.presses(row.to.1)?.is_headed(&format!("認証単位を{}に変更", row.to.1))?;
-    visit.pictures(&format!("unit-{from}-to-{to}"))?;
+    visit.log_in(held[0].0, &changers)?;
+    visit.press(CHANGE)?.expect_text(row.from.1)?;
+    visit.check_layout("unit")?;
+    visit.press(row.to.1)?.expect_heading(&format!("認証単位を{}に変更", row.to.1))?;
+    visit.check_layout(&format!("unit-{from}-to-{to}"))?;
     refusals(visit, row, &held)?;
     for (number, password) in &held {
-        visit.fills(&label(number), password)?;
+        visit.fill(&label(number), password)?;
     }
-    let page = visit.presses(CHANGE)?;
-    page.is_headed(CHANGED)?.says(row.to.1)?;
-    visit.pictures(&format!("unit-{from}-to-{to}-changed"))?;
+    let page = visit.press(CHANGE)?;
+    page.expect_heading(CHANGED)?.expect_text(row.to.1)?;
+    visit.check_layout(&format!("unit-{from}-to-{to}-changed"))?;
     ensure!(visit.story.unit()?.as_deref() == Some(to), "the unit is another");
-    visit.presses("ログインする")?;
+    visit.press("ログインする")?;
     for (number, with) in row.afterwards {
-        page.says(&hyphenated(number))?;
+        page.expect_text(&hyphenated(number))?;
         let own = || held.iter().find(|(held, _)| held == number).map(|(_, own)| own.as_str());
         let password = match with {
             ItsOwn => own().unwrap(),
             TheChangers => changers.as_str(),
         };
-        visit.logs_in(number, password)?.is_headed("設定サイトトップ")?.says(row.to.1)?;
-        visit.presses("ログアウト")?;
+        visit
+            .log_in(number, password)?
+            .expect_heading("設定サイトトップ")?
+            .expect_text(row.to.1)?;
+        visit.press("ログアウト")?;
     }
     for (number, password) in &held {
         if row.afterwards.iter().all(|(logs_in, _)| logs_in != number) {
-            visit.logs_in(number, password)?.says("ログインできませんでした")?;
+            visit.log_in(number, password)?.expect_text("ログインできませんでした")?;
         }
     }
     Ok(())
@@ -235,20 +238,20 @@ fn row(visit: &Visit<'_>, row: &Row<'_>) -> Result<()> {
 
 /// Nothing entered is not counted; a wrong one is, for its own number, and nothing is changed.
 fn refusals(visit: &Visit<'_>, row: &Row<'_>, held: &[(&str, String)]) -> Result<()> {
-    visit.presses(CHANGE)?.says(NOT_CHANGED)?;
+    visit.press(CHANGE)?.expect_text(NOT_CHANGED)?;
     for (number, _) in held {
         let words = format!("{}のパスワードを入力してください。", hyphenated(number));
-        visit.is_told(&label(number), &words)?;
+        visit.expect_error(&label(number), &words)?;
         ensure!(visit.count(number)? == (0, false), "an empty field was counted");
     }
     let ((wrong, _), right) = held.split_last().unwrap();
     for (number, password) in right {
-        visit.fills(&label(number), password)?;
+        visit.fill(&label(number), password)?;
     }
-    visit.fills(&label(wrong), &visit.new_password())?;
-    visit.presses(CHANGE)?.says(NOT_CHANGED)?.says("何も変更されていません")?;
-    visit.is_told(&label(wrong), "パスワードが正しくありません")?;
-    visit.pictures("unit-refused")?;
+    visit.fill(&label(wrong), &visit.new_password())?;
+    visit.press(CHANGE)?.expect_text(NOT_CHANGED)?.expect_text("何も変更されていません")?;
+    visit.expect_error(&label(wrong), "パスワードが正しくありません")?;
+    visit.check_layout("unit-refused")?;
     ensure!(visit.count(wrong)? == (1, false), "a wrong one was not counted");
     for (number, _) in right {
         ensure!(visit.count(number)? == (0, false), "a right one was counted");

@@ -26,13 +26,13 @@ impl<'a> Visit<'a> {
         manner: Manner,
     ) -> Result<Self> {
         let story = Story::new(system)?;
-        let who = system.wait(Visitor::sits_down(browser, site, manner))?;
+        let who = system.wait(Visitor::start(browser, site, manner))?;
         Ok(Self { story, who })
     }
 
     /// Gets up; nothing was amiss behind the scenes.
     pub fn end(self) -> Result<()> {
-        self.story.system.wait(self.who.gets_up())
+        self.story.system.wait(self.who.finish())
     }
 
     /// The contract's numbers.
@@ -46,53 +46,53 @@ impl<'a> Visit<'a> {
     }
 
     /// Opens a path.
-    pub fn goes(&self, path: &str) -> Result<Page> {
-        self.wait(self.who.goes(path))
+    pub fn go(&self, path: &str) -> Result<Page> {
+        self.wait(self.who.go(path))
     }
 
     /// Fills a field.
-    pub fn fills(&self, label: &str, text: &str) -> Result<&Self> {
-        self.wait(self.who.fills(label, text))?;
+    pub fn fill(&self, label: &str, text: &str) -> Result<&Self> {
+        self.wait(self.who.fill(label, text))?;
         Ok(self)
     }
 
     /// Uses a button or link.
-    pub fn presses(&self, words: &str) -> Result<Page> {
-        self.wait(self.who.presses(words))
+    pub fn press(&self, words: &str) -> Result<Page> {
+        self.wait(self.who.press(words))
     }
 
     /// Fills the login form and sends it off.
-    pub fn logs_in(&self, number: &str, password: &str) -> Result<Page> {
-        self.goes("/login")?.says("ログイン")?;
-        self.fills("電話番号", number)?.fills("パスワード", password)?;
-        self.presses("ログイン")
+    pub fn log_in(&self, number: &str, password: &str) -> Result<Page> {
+        self.go("/login")?.expect_text("ログイン")?;
+        self.fill("電話番号", number)?.fill("パスワード", password)?;
+        self.press("ログイン")
     }
 
     /// What stands beneath a field says so, and the field is marked as wrong.
-    pub fn is_told(&self, label: &str, words: &str) -> Result<()> {
-        let (told, is_wrong) = self.wait(self.who.browser().told_of(label))?;
+    pub fn expect_error(&self, label: &str, words: &str) -> Result<()> {
+        let (told, is_wrong) = self.wait(self.who.browser().error_beneath(label))?;
         ensure!(is_wrong && told.contains(words), "beneath {label} (wrong: {is_wrong}): {told}");
         Ok(())
     }
 
     /// The page fits on every screen; its pictures for the documentation, if the run was asked for them.
-    pub fn pictures(&self, name: &str) -> Result<()> {
-        self.wait(self.who.pictures(name))
+    pub fn check_layout(&self, name: &str) -> Result<()> {
+        self.wait(self.who.check_layout(name))
     }
 
     /// Gives `login` a temporary password, which it returns, and its contract this unit.
-    pub fn has_temporary(&self, login: &str, unit: &str) -> Result<String> {
+    pub fn give_temporary(&self, login: &str, unit: &str) -> Result<String> {
         let secret = self.story.password();
         let password = TemporaryPassword::try_from(secret.as_bytes())?;
         let salt = Salt::draw(&mut rand::rng());
         let hashed =
             self.wait(Ground::shared(self.story.system).hasher.hash_for_call(password, salt))?;
-        self.stores(login, "temporary", unit, &hashed)?;
+        self.store(login, "temporary", unit, &hashed)?;
         Ok(secret)
     }
 
     /// Gives `login` a password, which it returns, and its contract this unit.
-    pub fn has_password(&self, login: &str, unit: &str) -> Result<String> {
+    pub fn give_password(&self, login: &str, unit: &str) -> Result<String> {
         let secret = self.new_password();
         let typed = |text: &str| SubmittedPassword::from(text.to_owned());
         let password = NewPassword::check(&typed(""), &typed(&secret), &typed(&secret));
@@ -103,7 +103,7 @@ impl<'a> Visit<'a> {
             salt,
             Ipv4Addr::LOCALHOST.into(),
         ))?;
-        self.stores(login, "password", unit, &hashed)?;
+        self.store(login, "password", unit, &hashed)?;
         Ok(secret)
     }
 
@@ -114,7 +114,7 @@ impl<'a> Visit<'a> {
         secret
     }
 
-    fn stores(&self, login: &str, kind: &str, unit: &str, hashed: &PhcString) -> Result<()> {
+    fn store(&self, login: &str, kind: &str, unit: &str, hashed: &PhcString) -> Result<()> {
         let contract = &self.family().contract;
         self.wait(async {
             let owner = self.story.system.database.owner().await?;
@@ -130,7 +130,7 @@ impl<'a> Visit<'a> {
     }
 
     /// Makes the credential of `login` older by an SQL interval.
-    pub fn ages(&self, login: &str, by: &str) -> Result<()> {
+    pub fn age(&self, login: &str, by: &str) -> Result<()> {
         let sql = "UPDATE credential SET set_at = set_at - $2::text::interval WHERE login = $1";
         let changed = self.wait(async {
             let owner = self.story.system.database.owner().await?;

@@ -5,28 +5,28 @@ use std::net::Ipv4Addr;
 use anyhow::Result;
 use karipass_lab::subscriber::Caller;
 
-use crate::story::{Family, Story, completes};
+use crate::story::{Family, Story, complete};
 use crate::system::System;
 
 #[test]
 fn p2_an_unknown_number_is_not_served() -> Result<()> {
     let system = System::shared();
     let story = Story::new(&system)?;
-    is_not_served(&story, &Caller::asserted(&story.family.stranger()))
+    expect_not_served(&story, &Caller::asserted(&story.family.stranger()))
 }
 
 #[test]
 fn p2_a_withheld_number_is_not_served() -> Result<()> {
     let system = System::shared();
     let story = Story::new(&system)?;
-    is_not_served(&story, &Caller::withheld(&story.family.contract))
+    expect_not_served(&story, &Caller::withheld(&story.family.contract))
 }
 
 #[test]
 fn p1_a_bare_from_is_not_served() -> Result<()> {
     let system = System::shared();
     let story = Story::new(&system)?;
-    is_not_served(&story, &Caller::bare_from(&story.family.contract))
+    expect_not_served(&story, &Caller::bare_from(&story.family.contract))
 }
 
 #[test]
@@ -35,11 +35,11 @@ fn p2_a_suspended_contract_is_not_served_until_it_is_resumed() -> Result<()> {
     let story = Story::new(&system)?;
     let Family { contract, child, .. } = &story.family;
     story.system.operator(&["contracts", "suspend", contract])?;
-    is_not_served(&story, &Caller::asserted(contract))?;
-    is_not_served(&story, &Caller::asserted(child))?;
+    expect_not_served(&story, &Caller::asserted(contract))?;
+    expect_not_served(&story, &Caller::asserted(child))?;
     story.system.operator(&["contracts", "resume", contract])?;
-    let mut call = story.contract_calls()?;
-    call.hears("menu")?.hangs_up()
+    let mut call = story.call_from_contract()?;
+    call.hear("menu")?.hang_up()
 }
 
 #[test]
@@ -50,7 +50,7 @@ fn p2_a_contract_without_service_is_not_served() -> Result<()> {
     story.load(&format!(
         "{contract},{contract},no\n{contract},{child},no\n{contract},{plain},no\n"
     ))?;
-    is_not_served(&story, &Caller::asserted(contract))
+    expect_not_served(&story, &Caller::asserted(contract))
 }
 
 #[test]
@@ -61,10 +61,10 @@ fn p1_every_written_form_of_a_number_is_the_same_caller() -> Result<()> {
     let bare = &contract[1..];
     let hyphens = format!("{}-{}-{}", &contract[..2], &contract[2..6], &contract[6..]);
     for written in [format!("+81{bare}"), format!("0081{bare}"), hyphens] {
-        let mut call = Caller::asserted(&written).calls(&story.system.line())?;
-        call.hears("menu")?.keys("1")?.hears_number(contract, "set-password")?.hangs_up()?;
+        let mut call = Caller::asserted(&written).call(&story.system.line())?;
+        call.hear("menu")?.key("1")?.hear_number(contract, "set-password")?.hang_up()?;
     }
-    story.nothing_is_stored()
+    story.expect_nothing_stored()
 }
 
 #[test]
@@ -72,8 +72,8 @@ fn p1_a_call_from_nowhere_is_refused() -> Result<()> {
     let system = System::shared();
     let story = Story::new(&system)?;
     let caller = Caller::asserted(&story.family.contract).from(Ipv4Addr::new(127, 0, 0, 6));
-    caller.calls(&story.system.line())?.is_refused()?;
-    story.nothing_is_stored()
+    caller.call(&story.system.line())?.expect_refusal()?;
+    story.expect_nothing_stored()
 }
 
 #[test]
@@ -81,8 +81,8 @@ fn p2_a_registered_telephone_that_hides_its_number_is_not_served() -> Result<()>
     let system = System::shared();
     let story = Story::new(&system)?;
     let phone = &story.system.asterisk.phones()[0];
-    let mut call = Caller::hidden_telephone(phone).calls(&story.system.line())?;
-    call.hears_whole("not-available")?.is_hung_up()?;
+    let mut call = Caller::hidden_telephone(phone).call(&story.system.line())?;
+    call.hear_whole("not-available")?.expect_hangup()?;
     Ok(())
 }
 
@@ -94,15 +94,15 @@ fn p1_a_registered_telephone_is_its_fixed_identity() -> Result<()> {
     let phone = &story.system.asterisk.phones()[0];
     let elsewhere = Story::new(story.system)?;
     let mut call =
-        Caller::telephone(phone, &elsewhere.family.contract).calls(&story.system.line())?;
-    call.hears("menu")?.keys("1")?.hears_number(contract, "set-password")?;
-    completes(&mut call, contract, &password)?;
-    story.is_stored(contract, &password, "line", "line", &[contract, child])?;
-    elsewhere.nothing_is_stored()
+        Caller::telephone(phone, &elsewhere.family.contract).call(&story.system.line())?;
+    call.hear("menu")?.key("1")?.hear_number(contract, "set-password")?;
+    complete(&mut call, contract, &password)?;
+    story.expect_stored(contract, &password, "line", "line", &[contract, child])?;
+    elsewhere.expect_nothing_stored()
 }
 
-fn is_not_served(story: &Story<'_>, caller: &Caller) -> Result<()> {
-    let mut call = caller.calls(&story.system.line())?;
-    call.hears_whole("not-available")?.is_hung_up()?;
-    story.nothing_is_stored()
+fn expect_not_served(story: &Story<'_>, caller: &Caller) -> Result<()> {
+    let mut call = caller.call(&story.system.line())?;
+    call.hear_whole("not-available")?.expect_hangup()?;
+    story.expect_nothing_stored()
 }

@@ -2,7 +2,7 @@
 
 use anyhow::Result;
 
-use crate::story::{Family, Story, completes};
+use crate::story::{Family, Story, complete};
 use crate::system::System;
 
 #[test]
@@ -10,12 +10,12 @@ fn p4_the_contract_number_sets_the_lines_password() -> Result<()> {
     let system = System::shared();
     let story = Story::new(&system)?;
     let (Family { contract, child, .. }, password) = (&story.family, story.password());
-    let mut call = story.contract_calls()?;
-    call.hears_whole("menu")?.keys("1")?;
-    call.hears_number_whole(contract, "set-password")?.keys_password(&password)?;
-    call.hears_whole("confirm-password")?.keys_password(&password)?;
-    call.hears_number_whole(contract, "completed")?.is_hung_up()?;
-    story.is_stored(contract, &password, "line", "line", &[contract, child])
+    let mut call = story.call_from_contract()?;
+    call.hear_whole("menu")?.key("1")?;
+    call.hear_number_whole(contract, "set-password")?.key_password(&password)?;
+    call.hear_whole("confirm-password")?.key_password(&password)?;
+    call.hear_number_whole(contract, "completed")?.expect_hangup()?;
+    story.expect_stored(contract, &password, "line", "line", &[contract, child])
 }
 
 #[test]
@@ -23,10 +23,10 @@ fn p4_an_additional_number_sets_the_lines_password() -> Result<()> {
     let system = System::shared();
     let story = Story::new(&system)?;
     let (Family { contract, child, .. }, password) = (&story.family, story.password());
-    let mut call = story.child_calls()?;
-    call.hears("menu")?.keys("1")?.hears_number(contract, "set-password")?;
-    completes(&mut call, contract, &password)?;
-    story.is_stored(contract, &password, "line", "line", &[contract, child])
+    let mut call = story.call_from_child()?;
+    call.hear("menu")?.key("1")?.hear_number(contract, "set-password")?;
+    complete(&mut call, contract, &password)?;
+    story.expect_stored(contract, &password, "line", "line", &[contract, child])
 }
 
 #[test]
@@ -34,11 +34,11 @@ fn p5_the_contract_number_sets_another_numbers_password() -> Result<()> {
     let system = System::shared();
     let story = Story::new(&system)?;
     let (Family { child, .. }, password) = (&story.family, story.password());
-    let mut call = story.contract_calls()?;
-    call.hears("menu")?.keys("2")?.hears_whole("enter-number")?.keys(&format!("{child}#"))?;
-    call.hears_number_whole(child, "set-password")?;
-    completes(&mut call, child, &password)?;
-    story.is_stored(child, &password, "number", "number", &[child])
+    let mut call = story.call_from_contract()?;
+    call.hear("menu")?.key("2")?.hear_whole("enter-number")?.key(&format!("{child}#"))?;
+    call.hear_number_whole(child, "set-password")?;
+    complete(&mut call, child, &password)?;
+    story.expect_stored(child, &password, "number", "number", &[child])
 }
 
 #[test]
@@ -46,11 +46,11 @@ fn p5_an_additional_number_sets_the_contract_numbers_password() -> Result<()> {
     let system = System::shared();
     let story = Story::new(&system)?;
     let (Family { contract, .. }, password) = (&story.family, story.password());
-    let mut call = story.child_calls()?;
-    call.hears("menu")?.keys("2")?.hears("enter-number")?.keys(&format!("{contract}#"))?;
-    call.hears_number(contract, "set-password")?;
-    completes(&mut call, contract, &password)?;
-    story.is_stored(contract, &password, "number", "number", &[contract])
+    let mut call = story.call_from_child()?;
+    call.hear("menu")?.key("2")?.hear("enter-number")?.key(&format!("{contract}#"))?;
+    call.hear_number(contract, "set-password")?;
+    complete(&mut call, contract, &password)?;
+    story.expect_stored(contract, &password, "number", "number", &[contract])
 }
 
 #[test]
@@ -58,11 +58,11 @@ fn p6_the_contract_number_sets_the_administrators_password() -> Result<()> {
     let system = System::shared();
     let story = Story::new(&system)?;
     let (Family { contract, child, .. }, password) = (&story.family, story.password());
-    let mut call = story.contract_calls()?;
-    call.hears("menu")?.keys("3")?.hears("enter-number")?.keys(&format!("{contract}#"))?;
-    call.hears_number(contract, "set-password")?;
-    completes(&mut call, contract, &password)?;
-    story.is_stored(contract, &password, "admin_user", "admin", &[contract, child])
+    let mut call = story.call_from_contract()?;
+    call.hear("menu")?.key("3")?.hear("enter-number")?.key(&format!("{contract}#"))?;
+    call.hear_number(contract, "set-password")?;
+    complete(&mut call, contract, &password)?;
+    story.expect_stored(contract, &password, "admin_user", "admin", &[contract, child])
 }
 
 #[test]
@@ -71,11 +71,11 @@ fn p6_the_administrators_number_needs_no_service() -> Result<()> {
     let story = Story::new(&system)?;
     let (Family { contract, child, .. }, password) = (&story.family, story.password());
     story.load(&format!("{contract},{contract},no\n{contract},{child},yes\n"))?;
-    let mut call = story.contract_calls()?;
-    call.hears("menu")?.keys("3")?.hears("enter-number")?.keys(&format!("{contract}#"))?;
-    call.begins_to_hear_number(contract, "set-password")?;
-    completes(&mut call, contract, &password)?;
-    story.is_stored(contract, &password, "admin_user", "admin", &[child])
+    let mut call = story.call_from_contract()?;
+    call.hear("menu")?.key("3")?.hear("enter-number")?.key(&format!("{contract}#"))?;
+    call.begin_to_hear_number(contract, "set-password")?;
+    complete(&mut call, contract, &password)?;
+    story.expect_stored(contract, &password, "admin_user", "admin", &[child])
 }
 
 #[test]
@@ -83,11 +83,11 @@ fn p6_the_contract_number_sets_a_users_password() -> Result<()> {
     let system = System::shared();
     let story = Story::new(&system)?;
     let (Family { child, .. }, password) = (&story.family, story.password());
-    let mut call = story.contract_calls()?;
-    call.hears("menu")?.keys("3")?.hears("enter-number")?.keys(&format!("{child}#"))?;
-    call.begins_to_hear_number(child, "set-password")?;
-    completes(&mut call, child, &password)?;
-    story.is_stored(child, &password, "admin_user", "user", &[child])
+    let mut call = story.call_from_contract()?;
+    call.hear("menu")?.key("3")?.hear("enter-number")?.key(&format!("{child}#"))?;
+    call.begin_to_hear_number(child, "set-password")?;
+    complete(&mut call, child, &password)?;
+    story.expect_stored(child, &password, "admin_user", "user", &[child])
 }
 
 #[test]
@@ -95,17 +95,17 @@ fn p6_an_additional_number_registers_its_own_password() -> Result<()> {
     let system = System::shared();
     let story = Story::new(&system)?;
     let (Family { child, .. }, password) = (&story.family, story.password());
-    let mut call = story.child_calls()?;
-    call.hears("menu")?.keys("3")?.hears_number_whole(child, "register-password")?;
-    completes(&mut call, child, &password)?;
-    story.is_stored(child, &password, "admin_user", "user", &[child])
+    let mut call = story.call_from_child()?;
+    call.hear("menu")?.key("3")?.hear_number_whole(child, "register-password")?;
+    complete(&mut call, child, &password)?;
+    story.expect_stored(child, &password, "admin_user", "user", &[child])
 }
 
 #[test]
 fn p6_an_additional_number_without_service_is_not_served() -> Result<()> {
     let system = System::shared();
     let story = Story::new(&system)?;
-    let mut call = story.plain_calls()?;
-    call.hears("menu")?.keys("3")?.hears_whole("not-available")?.is_hung_up()?;
-    story.nothing_is_stored()
+    let mut call = story.call_from_plain()?;
+    call.hear("menu")?.key("3")?.hear_whole("not-available")?.expect_hangup()?;
+    story.expect_nothing_stored()
 }

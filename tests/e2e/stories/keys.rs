@@ -5,7 +5,7 @@ use std::time::Duration;
 use anyhow::{Result, ensure};
 use karipass_lab::subscriber::{Caller, Keying, Line, Pace};
 
-use crate::story::{Family, Story, completes};
+use crate::story::{Family, Story, complete};
 use crate::system::System;
 
 #[test]
@@ -13,13 +13,13 @@ fn p12_a_digit_stops_the_guidance_at_once() -> Result<()> {
     let system = System::shared();
     let story = Story::new(&system)?;
     let Family { contract, .. } = &story.family;
-    let mut call = story.contract_calls()?;
-    call.hears("menu")?.keys("1")?.hears("digits/0")?;
+    let mut call = story.call_from_contract()?;
+    call.hear("menu")?.key("1")?.hear("digits/0")?;
     let (menu, next) = (&call.heard()[0], &call.heard()[1]);
     let stopped = menu.ended.unwrap();
     ensure!(!menu.whole && stopped <= next.started, "the menu was not stopped");
-    call.may_hear_number(&contract[1..], "set-password").hangs_up()?;
-    story.nothing_is_stored()
+    call.allow_number(&contract[1..], "set-password").hang_up()?;
+    story.expect_nothing_stored()
 }
 
 #[test]
@@ -42,11 +42,11 @@ fn p7_a_hash_after_the_eighth_digit_is_no_digit_of_the_next_entry() -> Result<()
     let story = Story::new(&system)?;
     let (Family { contract, child, .. }, password) = (&story.family, story.password());
     let with_hash = format!("{password}#");
-    let mut call = story.contract_calls()?;
-    call.hears("menu")?.keys("1")?.begins_to_hear_number(contract, "set-password")?;
-    call.keys_password(&with_hash)?.hears_whole("confirm-password")?.keys_password(&with_hash)?;
-    call.hears_number_whole(contract, "completed")?.is_hung_up()?;
-    story.is_stored(contract, &password, "line", "line", &[contract, child])
+    let mut call = story.call_from_contract()?;
+    call.hear("menu")?.key("1")?.begin_to_hear_number(contract, "set-password")?;
+    call.key_password(&with_hash)?.hear_whole("confirm-password")?.key_password(&with_hash)?;
+    call.hear_number_whole(contract, "completed")?.expect_hangup()?;
+    story.expect_stored(contract, &password, "line", "line", &[contract, child])
 }
 
 #[test]
@@ -55,12 +55,12 @@ fn q24_digits_of_40_ms_count_once_each_after_the_guidance() -> Result<()> {
     let story = Story::new(&system)?;
     let Family { contract, child, .. } = &story.family;
     for password in [story.password(), with_doubles(&story)] {
-        let mut call = story.contract_calls()?;
-        call.hears("menu")?.keys("1")?.hears_number_whole(contract, "set-password")?;
-        call.keys_password_at(&password, Pace::FASTEST)?.hears_whole("confirm-password")?;
-        call.keys_password_at(&password, Pace::FASTEST)?;
-        call.hears_number_whole(contract, "completed")?.is_hung_up()?;
-        story.is_stored(contract, &password, "line", "line", &[contract, child])?;
+        let mut call = story.call_from_contract()?;
+        call.hear("menu")?.key("1")?.hear_number_whole(contract, "set-password")?;
+        call.key_password_at(&password, Pace::FASTEST)?.hear_whole("confirm-password")?;
+        call.key_password_at(&password, Pace::FASTEST)?;
+        call.hear_number_whole(contract, "completed")?.expect_hangup()?;
+        story.expect_stored(contract, &password, "line", "line", &[contract, child])?;
     }
     Ok(())
 }
@@ -71,14 +71,14 @@ fn q24_digits_of_40_ms_count_once_each_during_guidance() -> Result<()> {
     let story = Story::new(&system)?;
     let Family { child, .. } = &story.family;
     for password in [story.password(), with_doubles(&story)] {
-        let mut call = story.contract_calls()?;
-        call.hears("menu")?.keys_at("2", Pace::FASTEST)?.hears("enter-number")?;
-        call.keys_at(&format!("{child}#"), Pace::FASTEST)?;
-        call.begins_to_hear_number(child, "set-password")?;
-        call.keys_password_at(&password, Pace::FASTEST)?.hears("confirm-password")?;
-        call.keys_password_at(&password, Pace::FASTEST)?;
-        call.hears_number_whole(child, "completed")?.is_hung_up()?;
-        story.is_stored(child, &password, "number", "number", &[child])?;
+        let mut call = story.call_from_contract()?;
+        call.hear("menu")?.key_at("2", Pace::FASTEST)?.hear("enter-number")?;
+        call.key_at(&format!("{child}#"), Pace::FASTEST)?;
+        call.begin_to_hear_number(child, "set-password")?;
+        call.key_password_at(&password, Pace::FASTEST)?.hear("confirm-password")?;
+        call.key_password_at(&password, Pace::FASTEST)?;
+        call.hear_number_whole(child, "completed")?.expect_hangup()?;
+        story.expect_stored(child, &password, "number", "number", &[child])?;
     }
     Ok(())
 }
@@ -109,14 +109,14 @@ fn p11_a_call_on_hold_is_asked_again_when_it_is_taken_up() -> Result<()> {
     let system = System::shared();
     let story = Story::new(&system)?;
     let (Family { contract, child, .. }, password) = (&story.family, story.password());
-    let mut call = story.contract_calls()?;
-    call.hears("menu")?.keys("1")?.begins_to_hear_number(contract, "set-password")?;
-    call.keys_password(&password)?.hears("confirm-password")?.holds()?;
+    let mut call = story.call_from_contract()?;
+    call.hear("menu")?.key("1")?.begin_to_hear_number(contract, "set-password")?;
+    call.key_password(&password)?.hear("confirm-password")?.hold()?;
     // At least as long as the guidance and the first digit's limit.
     std::thread::sleep(Duration::from_secs(9));
-    call.takes_up()?.hears_whole("confirm-password")?.keys_password(&password)?;
-    call.hears_number_whole(contract, "completed")?.is_hung_up()?;
-    story.is_stored(contract, &password, "line", "line", &[contract, child])
+    call.resume()?.hear_whole("confirm-password")?.key_password(&password)?;
+    call.hear_number_whole(contract, "completed")?.expect_hangup()?;
+    story.expect_stored(contract, &password, "line", "line", &[contract, child])
 }
 
 #[test]
@@ -124,11 +124,11 @@ fn nothing_is_stored_of_digits_behind_a_restarted_rtp_clock() -> Result<()> {
     let system = System::shared();
     let story = Story::new(&system)?;
     let (Family { contract, .. }, password) = (&story.family, story.password());
-    let mut call = story.contract_calls()?;
-    call.hears("menu")?.keys("1")?.hears_number(contract, "set-password")?.restarts_rtp_clock()?;
-    call.keys_password(&password)?.keys_password(&password)?;
-    call.hears("invalid")?.hangs_up()?;
-    story.nothing_is_stored()
+    let mut call = story.call_from_contract()?;
+    call.hear("menu")?.key("1")?.hear_number(contract, "set-password")?.restart_rtp_clock()?;
+    call.key_password(&password)?.key_password(&password)?;
+    call.hear("invalid")?.hang_up()?;
+    story.expect_nothing_stored()
 }
 
 #[test]
@@ -140,13 +140,13 @@ fn a_call_that_offers_t_38_beside_its_audio_is_heard() -> Result<()> {
 
 fn keyed_ahead(story: &Story<'_>, pace: Pace) -> Result<()> {
     let (Family { child, .. }, password) = (&story.family, story.password());
-    let mut call = story.contract_calls()?;
-    call.hears("menu")?.keys_at(&format!("2{child}#"), pace)?;
-    call.keys_password_at(&format!("{password}{password}"), pace)?;
-    call.may_hear(["enter-number"]).may_hear_number(child, "set-password");
-    call.may_hear(["confirm-password"]);
-    call.hears_number_whole(child, "completed")?.is_hung_up()?;
-    story.is_stored(child, &password, "number", "number", &[child])
+    let mut call = story.call_from_contract()?;
+    call.hear("menu")?.key_at(&format!("2{child}#"), pace)?;
+    call.key_password_at(&format!("{password}{password}"), pace)?;
+    call.allow(["enter-number"]).allow_number(child, "set-password");
+    call.allow(["confirm-password"]);
+    call.hear_number_whole(child, "completed")?.expect_hangup()?;
+    story.expect_stored(child, &password, "number", "number", &[child])
 }
 
 /// Double digits are the ones that a repeated event would spoil least visibly.
@@ -159,9 +159,9 @@ fn with_doubles(story: &Story<'_>) -> String {
 
 fn completes_with(story: &Story<'_>, line: &Line) -> Result<()> {
     let (Family { contract, child, .. }, password) = (&story.family, with_doubles(story));
-    let mut call = Caller::asserted(contract).calls(line)?;
-    call.hears("menu")?.keys("2")?.hears("enter-number")?.keys(&format!("{child}#"))?;
-    call.begins_to_hear_number(child, "set-password")?;
-    completes(&mut call, child, &password)?;
-    story.is_stored(child, &password, "number", "number", &[child])
+    let mut call = Caller::asserted(contract).call(line)?;
+    call.hear("menu")?.key("2")?.hear("enter-number")?.key(&format!("{child}#"))?;
+    call.begin_to_hear_number(child, "set-password")?;
+    complete(&mut call, child, &password)?;
+    story.expect_stored(child, &password, "number", "number", &[child])
 }

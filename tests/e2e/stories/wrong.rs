@@ -3,7 +3,7 @@
 use anyhow::{Result, ensure};
 use karipass_lab::subscriber::Subscriber;
 
-use crate::story::{Family, Story, completes};
+use crate::story::{Family, Story, complete};
 use crate::system::System;
 
 #[test]
@@ -11,14 +11,10 @@ fn p3_anything_but_1_2_and_3_is_a_wrong_entry() -> Result<()> {
     let system = System::shared();
     let story = Story::new(&system)?;
     for keys in [["4", "0", "9"], ["#", "*", "8"]] {
-        let mut call = story.contract_calls()?;
-        call.hears("menu")?
-            .keys(keys[0])?
-            .hears("invalid")?
-            .keys(keys[1])?
-            .hears_whole("invalid")?;
-        call.keys(keys[2])?;
-        is_sent_away(call, &story)?;
+        let mut call = story.call_from_contract()?;
+        call.hear("menu")?.key(keys[0])?.hear("invalid")?.key(keys[1])?.hear_whole("invalid")?;
+        call.key(keys[2])?;
+        expect_sent_away(call, &story)?;
     }
     Ok(())
 }
@@ -29,12 +25,12 @@ fn p5_a_number_that_is_not_ones_own_service_number_is_a_wrong_entry() -> Result<
     let story = Story::new(&system)?;
     let (Family { child, plain, .. }, password) = (&story.family, story.password());
     let stranger = story.family.stranger();
-    let mut call = story.contract_calls()?;
-    call.hears("menu")?.keys("2")?.hears("enter-number")?.keys(&format!("{stranger}#"))?;
-    call.hears("invalid")?.keys(&format!("{plain}#"))?.hears("invalid")?;
-    call.keys(&format!("{child}#"))?.begins_to_hear_number(child, "set-password")?;
-    completes(&mut call, child, &password)?;
-    story.is_stored(child, &password, "number", "number", &[child])
+    let mut call = story.call_from_contract()?;
+    call.hear("menu")?.key("2")?.hear("enter-number")?.key(&format!("{stranger}#"))?;
+    call.hear("invalid")?.key(&format!("{plain}#"))?.hear("invalid")?;
+    call.key(&format!("{child}#"))?.begin_to_hear_number(child, "set-password")?;
+    complete(&mut call, child, &password)?;
+    story.expect_stored(child, &password, "number", "number", &[child])
 }
 
 #[test]
@@ -53,10 +49,10 @@ fn p5_the_third_wrong_number_ends_the_call() -> Result<()> {
         [format!("*{contract}#"), format!("{contract}0#"), "0#".to_owned()],
     ];
     for wrong in wrong {
-        let mut call = story.contract_calls()?;
-        call.hears("menu")?.keys("2")?.hears("enter-number")?.keys(&wrong[0])?;
-        call.hears("invalid")?.keys(&wrong[1])?.hears("invalid")?.keys(&wrong[2])?;
-        is_sent_away(call, &story)?;
+        let mut call = story.call_from_contract()?;
+        call.hear("menu")?.key("2")?.hear("enter-number")?.key(&wrong[0])?;
+        call.hear("invalid")?.key(&wrong[1])?.hear("invalid")?.key(&wrong[2])?;
+        expect_sent_away(call, &story)?;
     }
     Ok(())
 }
@@ -67,11 +63,11 @@ fn p6_a_number_without_service_is_a_wrong_entry_for_the_administrator() -> Resul
     let story = Story::new(&system)?;
     let Family { plain, .. } = &story.family;
     let stranger = story.family.stranger();
-    let mut call = story.contract_calls()?;
-    call.hears("menu")?.keys("3")?.hears("enter-number")?.keys(&format!("{plain}#"))?;
-    call.hears("invalid")?.keys(&format!("{stranger}#"))?.hears("invalid")?;
-    call.keys(&format!("{stranger}#"))?;
-    is_sent_away(call, &story)
+    let mut call = story.call_from_contract()?;
+    call.hear("menu")?.key("3")?.hear("enter-number")?.key(&format!("{plain}#"))?;
+    call.hear("invalid")?.key(&format!("{stranger}#"))?.hear("invalid")?;
+    call.key(&format!("{stranger}#"))?;
+    expect_sent_away(call, &story)
 }
 
 #[test]
@@ -80,11 +76,10 @@ fn p7_fewer_digits_or_a_star_are_a_wrong_entry() -> Result<()> {
     let story = Story::new(&system)?;
     let (Family { contract, child, .. }, password) = (&story.family, story.password());
     let mut call = at_the_password(&story)?;
-    call.keys_password(&format!("{}#", &password[..7]))?.hears("invalid")?;
-    call.keys_password(&format!("{}*{}", &password[..3], &password[3..]))?
-        .hears_whole("invalid")?;
-    completes(&mut call, contract, &password)?;
-    story.is_stored(contract, &password, "line", "line", &[contract, child])
+    call.key_password(&format!("{}#", &password[..7]))?.hear("invalid")?;
+    call.key_password(&format!("{}*{}", &password[..3], &password[3..]))?.hear_whole("invalid")?;
+    complete(&mut call, contract, &password)?;
+    story.expect_stored(contract, &password, "line", "line", &[contract, child])
 }
 
 #[test]
@@ -93,10 +88,10 @@ fn p7_the_third_wrong_password_ends_the_call() -> Result<()> {
     let story = Story::new(&system)?;
     let password = story.password();
     let mut call = at_the_password(&story)?;
-    call.keys("#")?.hears("invalid")?;
-    call.keys_password(&format!("{}#", &password[..1]))?.hears("invalid")?;
-    call.keys_password(&format!("*{password}"))?;
-    is_sent_away(call, &story)
+    call.key("#")?.hear("invalid")?;
+    call.key_password(&format!("{}#", &password[..1]))?.hear("invalid")?;
+    call.key_password(&format!("*{password}"))?;
+    expect_sent_away(call, &story)
 }
 
 #[test]
@@ -106,11 +101,11 @@ fn p8_two_that_differ_start_again_at_the_password() -> Result<()> {
     let Family { contract, child, .. } = &story.family;
     let (first, second) = (story.password(), story.password());
     let mut call = at_the_password(&story)?;
-    call.keys_password(&first)?.hears("confirm-password")?.keys_password(&second)?;
-    call.hears_whole("invalid")?.hears_number(contract, "set-password")?;
-    completes(&mut call, contract, &second)?;
-    story.is_stored(contract, &second, "line", "line", &[contract, child])?;
-    story.is_refused(contract, &first)
+    call.key_password(&first)?.hear("confirm-password")?.key_password(&second)?;
+    call.hear_whole("invalid")?.hear_number(contract, "set-password")?;
+    complete(&mut call, contract, &second)?;
+    story.expect_stored(contract, &second, "line", "line", &[contract, child])?;
+    story.expect_refused(contract, &first)
 }
 
 #[test]
@@ -119,11 +114,11 @@ fn p8_a_wrong_confirmation_is_asked_for_again() -> Result<()> {
     let story = Story::new(&system)?;
     let (Family { contract, child, .. }, password) = (&story.family, story.password());
     let mut call = at_the_password(&story)?;
-    call.keys_password(&password)?.hears("confirm-password")?;
-    call.keys_password(&format!("{}#", &password[..5]))?.hears("invalid")?;
-    call.keys_password(&password)?;
-    call.hears_number_whole(contract, "completed")?.is_hung_up()?;
-    story.is_stored(contract, &password, "line", "line", &[contract, child])
+    call.key_password(&password)?.hear("confirm-password")?;
+    call.key_password(&format!("{}#", &password[..5]))?.hear("invalid")?;
+    call.key_password(&password)?;
+    call.hear_number_whole(contract, "completed")?.expect_hangup()?;
+    story.expect_stored(contract, &password, "line", "line", &[contract, child])
 }
 
 #[test]
@@ -133,11 +128,11 @@ fn p10_password_and_confirmation_bear_three_wrong_entries_together() -> Result<(
     let Family { contract, .. } = &story.family;
     let (first, second) = (story.password(), story.password());
     let mut call = at_the_password(&story)?;
-    call.keys_password(&format!("{}#", &first[..4]))?.hears("invalid")?;
-    call.keys_password(&first)?.hears("confirm-password")?.keys_password(&second)?;
-    call.hears_whole("invalid")?.begins_to_hear_number(contract, "set-password")?;
-    call.keys_password(&first)?.hears("confirm-password")?.keys_password(&second)?;
-    is_sent_away(call, &story)
+    call.key_password(&format!("{}#", &first[..4]))?.hear("invalid")?;
+    call.key_password(&first)?.hear("confirm-password")?.key_password(&second)?;
+    call.hear_whole("invalid")?.begin_to_hear_number(contract, "set-password")?;
+    call.key_password(&first)?.hear("confirm-password")?.key_password(&second)?;
+    expect_sent_away(call, &story)
 }
 
 #[test]
@@ -145,13 +140,13 @@ fn p10_each_step_bears_its_own_wrong_entries() -> Result<()> {
     let system = System::shared();
     let story = Story::new(&system)?;
     let (Family { child, .. }, password) = (&story.family, story.password());
-    let mut call = story.contract_calls()?;
-    call.hears("menu")?.keys("7")?.hears("invalid")?.keys("7")?.hears("invalid")?.keys("2")?;
-    call.hears("enter-number")?.keys("1#")?.hears("invalid")?.keys("1#")?.hears("invalid")?;
-    call.keys(&format!("{child}#"))?.begins_to_hear_number(child, "set-password")?;
-    call.keys("#")?.hears("invalid")?.keys("#")?.hears("invalid")?;
-    completes(&mut call, child, &password)?;
-    story.is_stored(child, &password, "number", "number", &[child])?;
+    let mut call = story.call_from_contract()?;
+    call.hear("menu")?.key("7")?.hear("invalid")?.key("7")?.hear("invalid")?.key("2")?;
+    call.hear("enter-number")?.key("1#")?.hear("invalid")?.key("1#")?.hear("invalid")?;
+    call.key(&format!("{child}#"))?.begin_to_hear_number(child, "set-password")?;
+    call.key("#")?.hear("invalid")?.key("#")?.hear("invalid")?;
+    complete(&mut call, child, &password)?;
+    story.expect_stored(child, &password, "number", "number", &[child])?;
     let wrong = call.heard().iter().filter(|heard| heard.is("invalid")).count();
     ensure!(wrong == 6, "invalid was heard {wrong} times");
     Ok(())
@@ -159,13 +154,13 @@ fn p10_each_step_bears_its_own_wrong_entries() -> Result<()> {
 
 /// The line unit's password is being asked for.
 fn at_the_password(story: &Story<'_>) -> Result<Subscriber> {
-    let mut call = story.contract_calls()?;
-    call.hears("menu")?.keys("1")?;
-    call.begins_to_hear_number(&story.family.contract, "set-password")?;
+    let mut call = story.call_from_contract()?;
+    call.hear("menu")?.key("1")?;
+    call.begin_to_hear_number(&story.family.contract, "set-password")?;
     Ok(call)
 }
 
-fn is_sent_away(mut call: Subscriber, story: &Story<'_>) -> Result<()> {
-    call.hears_whole("redial")?.is_hung_up()?;
-    story.nothing_is_stored()
+fn expect_sent_away(mut call: Subscriber, story: &Story<'_>) -> Result<()> {
+    call.hear_whole("redial")?.expect_hangup()?;
+    story.expect_nothing_stored()
 }

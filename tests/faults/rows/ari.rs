@@ -70,7 +70,7 @@ fn stalled(scene: &Scene) -> Result<()> {
     let wire = &scene.system.wires[place];
     let took = scene.fault(|_| {
         wire.be(State::Stalled);
-        scene.system.fleet.members()[place].is_out_of_service()?;
+        scene.system.fleet.members()[place].wait_until_out_of_service()?;
         sleep(STALLED_FOR);
         wire.be(State::Whole);
         scene.system.fleet.ready_after(Instant::now())

@@ -65,7 +65,7 @@ fn restarted(scene: &Scene) -> Result<()> {
     for member in scene.system.fleet.members() {
         let (ended, ready) = scene.fault(|_| {
             let ended = member.restart(ENDED_WITHIN)?;
-            anyhow::Ok((ended, member.ready_after(Instant::now())?))
+            anyhow::Ok((ended, member.wait_until_ready(Instant::now())?))
         })?;
         scene.note_ready(ready);
         scene.remark(format!("{} ended in {:.1} s", member.name, ended.as_secs_f64()));
@@ -86,7 +86,7 @@ fn killed(scene: &Scene) -> Result<()> {
         calls += member.calls();
         let took = scene.fault(|from| {
             member.signal(Signal::KILL)?;
-            member.ready_after(from + Duration::from_millis(100))
+            member.wait_until_ready(from + Duration::from_millis(100))
         })?;
         scene.note_ready(took);
         sleep(KILL_EVERY.saturating_sub(took));
@@ -104,7 +104,7 @@ fn stopped(scene: &Scene) -> Result<()> {
         sleep(STOPPED_FOR);
         let resumed = Instant::now();
         member.signal(Signal::CONT)?;
-        member.ready_after(resumed)
+        member.wait_until_ready(resumed)
     })?;
     scene.note_ready(took);
     Ok(())

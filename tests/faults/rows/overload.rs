@@ -132,7 +132,7 @@ fn flood(scene: &Scene) -> Result<()> {
     let capacity = flood.capacity()?;
     let (flood, begun) = overloaded(scene, WATCHED_FOR, || {
         let (flood, begun) = (flood.begin(capacity * f64::from(OVERLOAD)), Instant::now());
-        flood.is_refused_within(FULL_WITHIN)?;
+        flood.wait_until_refused(FULL_WITHIN)?;
         Ok((flood, begun))
     })?;
     let (counted, lasted) = scene.fault(|_| {

@@ -9,7 +9,7 @@ use std::thread::{JoinHandle, sleep, spawn};
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, anyhow};
-use karipass_lab::process::takes_what_is_left;
+use karipass_lab::process::lower_priority;
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject as _;
 use rustls::{ClientConfig, ClientConnection, RootCertStore};
@@ -37,7 +37,7 @@ impl Slow {
         let over = Arc::new(AtomicBool::new(false));
         let until = Arc::clone(&over);
         let thread = spawn(move || {
-            takes_what_is_left()?;
+            lower_priority()?;
             let mut trickles = (0..count)
                 .map(|kind| Trickle::open(kind, &address, &tls))
                 .collect::<Result<Vec<_>>>()?;

@@ -4,7 +4,7 @@ use karipass_lab::proxy::{Point, Proxy, Trouble};
 
 use crate::scene::{NUMBER, ONE, Scene, TWO, refusal};
 use crate::site::{RIGHT, Service, WRONG};
-use crate::support::{self, until};
+use crate::support::{self, wait_until};
 
 const NEW: &str = "abcd1234";
 
@@ -79,7 +79,7 @@ async fn u_cut_off_at_every_commit_a_change_is_whole_or_not_at_all() {
         assert!(detail.contains("完了している場合があります"), "{detail}");
         proxy.make(Trouble::None);
         if is_done {
-            until("the commit that arrived", async || scene.sessions().await == 0).await;
+            wait_until("the commit that arrived", async || scene.sessions().await == 0).await;
             assert_eq!(scene.log_in(NUMBER, RIGHT).await.json()["unit"], "line");
         } else {
             assert_eq!(scene.session(&token).await.json()["unit"], "number");

@@ -6,7 +6,7 @@ use serde_json::json;
 
 use crate::scene::{NUMBER, ONE, Scene, TWO, refusal};
 use crate::site::{self, RIGHT, WRONG};
-use crate::support::{daemon_store, until_locked_out};
+use crate::support::{daemon_store, wait_until_locked_out};
 
 const NEW: &str = "abcd1234";
 
@@ -128,7 +128,7 @@ async fn c2_an_entry_that_others_overtake_is_not_counted_and_ends_nothing() {
             }
         };
         let overtaking = async {
-            until_locked_out(&scene.database, 1).await;
+            wait_until_locked_out(&scene.database, 1).await;
             scene.owner.batch_execute("COMMIT").await.unwrap();
         };
         let (answer, ()) = tokio::join!(asked, overtaking);

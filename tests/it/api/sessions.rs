@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use crate::scene::Scene;
 use crate::site::{self, Caller, NUMBER, RIGHT, Service, WRONG};
-use crate::support::{self, until_locked_out};
+use crate::support::{self, wait_until_locked_out};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn w5_a_session_says_what_its_login_said_and_logging_out_ends_it() {
@@ -187,7 +187,7 @@ async fn d2_a_login_that_a_suspension_overtakes_is_refused() {
     owner.batch_execute(suspending).await.unwrap();
     let base = service.base.clone();
     let login = tokio::spawn(async move { Caller::new().log_in(&base, NUMBER, RIGHT).await });
-    until_locked_out(&database, 1).await;
+    wait_until_locked_out(&database, 1).await;
     owner.batch_execute("COMMIT").await.unwrap();
     let answer = login.await.unwrap();
     assert_eq!((answer.status, answer.code().as_str()), (401, "invalid_credentials"));

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::rig::{self, ADDITIONAL, CONTRACT, Plan, Rig, TRUSTED, outcome, outcomes};
+use super::rig::{self, ADDITIONAL, CONTRACT, Plan, Rig, TRUSTED, outcomes, wait_for_outcome};
 
 /// What others have locked in this database: a row that they wait for, the tables that they use.
 const LOCKS: &str = "SELECT count(*) FROM pg_locks
@@ -15,10 +15,10 @@ async fn p9_a_call_stores_a_password_and_says_so() {
     up_to_confirmation(&rig, "whole.1").await;
     assert!(rig.passwords().await.is_empty());
     rig.fake.press("whole.1", "12345678");
-    rig.fake.playing("whole.1", "completed").await;
+    rig.fake.wait_for_playback("whole.1", "completed").await;
     assert_eq!(rig.passwords().await, [CONTRACT]);
     rig.finish("whole.1").await;
-    assert_eq!(outcome("whole.1").await, "stored");
+    assert_eq!(wait_for_outcome("whole.1").await, "stored");
     assert_eq!(rig.fake.requests_like("POST", "/answer").len(), 1);
     let playbacks = rig.fake.requests_like("POST", "/play/");
     for (at, request) in playbacks.iter().enumerate() {
@@ -32,11 +32,11 @@ async fn p9_a_call_stores_a_password_and_says_so() {
 async fn p12_the_next_guidance_is_queued_before_the_quiet_is_stopped() {
     let rig = Rig::start(Plan::default()).await;
     rig.fake.call("order.1", &TRUSTED);
-    let menu = rig.fake.playing("order.1", "menu").await;
+    let menu = rig.fake.wait_for_playback("order.1", "menu").await;
     rig.fake.press("order.1", "1");
-    let password = rig.fake.playing("order.1", "set-password").await;
-    rig.fake.request("DELETE", &menu, 1).await;
-    rig.fake.request("POST", "karipass/quiet", 2).await;
+    let password = rig.fake.wait_for_playback("order.1", "set-password").await;
+    rig.fake.wait_for_request("DELETE", &menu, 1).await;
+    rig.fake.wait_for_request("POST", "karipass/quiet", 2).await;
     let mut requests = rig.fake.requests();
     requests.retain(|request| request.method != "GET");
     let place = |method: &str, part: &str| {
@@ -58,13 +58,13 @@ async fn p12_the_next_guidance_is_queued_before_the_quiet_is_stopped() {
 async fn p10_once_invalid_plays_the_caller_is_heard_again() {
     let rig = Rig::start(Plan::default()).await;
     rig.fake.call("again.1", &TRUSTED);
-    rig.fake.playing("again.1", "menu").await;
+    rig.fake.wait_for_playback("again.1", "menu").await;
     rig.fake.press("again.1", "9");
-    rig.fake.playing("again.1", "invalid").await;
+    rig.fake.wait_for_playback("again.1", "invalid").await;
     // Behind its beginning come the quiet's stop and the quiet that follows.
-    rig.fake.request("POST", "karipass/quiet", 2).await;
+    rig.fake.wait_for_request("POST", "karipass/quiet", 2).await;
     rig.fake.press("again.1", "1");
-    rig.fake.playing("again.1", "set-password").await;
+    rig.fake.wait_for_playback("again.1", "set-password").await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -78,12 +78,12 @@ async fn p2_an_untrusted_caller_hears_not_available_and_leaves_an_audit_row() {
         ("untrusted.5", &[]),
     ] {
         rig.fake.call(channel, arguments);
-        rig.fake.playing(channel, "not-available").await;
+        rig.fake.wait_for_playback(channel, "not-available").await;
         rig.finish(channel).await;
-        assert_eq!(outcome(channel).await, "not_available");
+        assert_eq!(wait_for_outcome(channel).await, "not_available");
     }
     let row = ("call".to_owned(), "not_available".to_owned());
-    rig.counts(5, "SELECT count(*) FROM audit").await;
+    rig.wait_for_count(5, "SELECT count(*) FROM audit").await;
     assert_eq!(rig.audit().await, vec![row; 5]);
 }
 
@@ -95,11 +95,11 @@ async fn p13_hanging_up_before_the_commit_changes_nothing() {
     let lock = owner.transaction().await.unwrap();
     lock.query("SELECT FROM contract FOR UPDATE", &[]).await.unwrap();
     rig.fake.press("early.1", "12345678");
-    rig.counts(1, &format!("{LOCKS} AND locktype = 'tuple'")).await;
+    rig.wait_for_count(1, &format!("{LOCKS} AND locktype = 'tuple'")).await;
     rig.fake.hang_up("early.1");
-    assert_eq!(outcome("early.1").await, "hung_up");
+    assert_eq!(wait_for_outcome("early.1").await, "hung_up");
     lock.commit().await.unwrap();
-    rig.counts(0, &format!("{LOCKS} AND locktype = 'relation'")).await;
+    rig.wait_for_count(0, &format!("{LOCKS} AND locktype = 'relation'")).await;
     assert!(rig.passwords().await.is_empty());
     assert!(rig.audit().await.is_empty());
 }
@@ -109,9 +109,9 @@ async fn p15_trouble_is_heard_while_the_store_is_out_of_reach() {
     let plan = Plan { store: Some(rig::unreachable_store()), ..Plan::default() };
     let rig = Rig::start(plan).await;
     rig.fake.call("unreachable.1", &TRUSTED);
-    rig.fake.playing("unreachable.1", "trouble").await;
+    rig.fake.wait_for_playback("unreachable.1", "trouble").await;
     rig.finish("unreachable.1").await;
-    assert_eq!(outcome("unreachable.1").await, "trouble");
+    assert_eq!(wait_for_outcome("unreachable.1").await, "trouble");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -122,25 +122,25 @@ async fn a_call_ends_once_whatever_ends_it_and_however_often() {
     {
         let channel = format!("once.{call}.");
         rig.fake.call(&channel, &TRUSTED);
-        rig.fake.playing(&channel, "menu").await;
+        rig.fake.wait_for_playback(&channel, "menu").await;
         rig.fake.vanish(&channel);
         for kind in order {
             rig.fake
                 .send(&format!(r#"{{"type":"{}","channel":{{"id":"{channel}"}}}}"#, kinds[*kind]));
         }
         rig.fake.press(&channel, "1");
-        assert_eq!(outcome(&channel).await, "hung_up");
+        assert_eq!(wait_for_outcome(&channel).await, "hung_up");
     }
     // A start told twice is one call, also behind its end.
     rig.fake.call("twice.1", &TRUSTED);
-    rig.fake.playing("twice.1", "menu").await;
+    rig.fake.wait_for_playback("twice.1", "menu").await;
     rig.fake.call("twice.1", &TRUSTED);
     rig.fake.send(r#"{"type":"ChannelHangupRequest","channel":{"id":"twice.1"}}"#);
-    assert_eq!(outcome("twice.1").await, "hung_up");
+    assert_eq!(wait_for_outcome("twice.1").await, "hung_up");
     rig.fake.press("twice.1", "1");
     rig.fake.call("twice.1", &TRUSTED);
     rig.fake.call("twice.2", &TRUSTED);
-    rig.fake.playing("twice.2", "menu").await;
+    rig.fake.wait_for_playback("twice.2", "menu").await;
     assert_eq!(rig.fake.requests_like("POST", "/twice.1/answer").len(), 1);
     assert!((0..5).all(|call| outcomes(&format!("once.{call}.")).len() == 1));
 }
@@ -149,17 +149,17 @@ async fn a_call_ends_once_whatever_ends_it_and_however_often() {
 async fn p1_a_channel_that_replaces_the_caller_sets_no_password() {
     let rig = Rig::start(Plan::default()).await;
     rig.fake.call("transfer.1", &TRUSTED);
-    rig.fake.playing("transfer.1", "menu").await;
+    rig.fake.wait_for_playback("transfer.1", "menu").await;
     rig.fake.press("transfer.1", "1");
-    rig.fake.playing("transfer.1", "set-password").await;
+    rig.fake.wait_for_playback("transfer.1", "set-password").await;
     rig.fake.replace("transfer.1", "transfer.2");
     rig.fake.press("transfer.2", "1234567812345678");
-    assert_eq!(outcome("transfer.1").await, "hung_up");
+    assert_eq!(wait_for_outcome("transfer.1").await, "hung_up");
     // The dialplan apologises, as soon as what played to the other channel is stopped.
-    rig.fake.request("POST", "/channels/transfer.2/continue", 1).await;
+    rig.fake.wait_for_request("POST", "/channels/transfer.2/continue", 1).await;
     let stopped = rig.fake.requests_like("DELETE", "/playbacks/transfer.1-");
     assert!(!stopped.is_empty());
-    rig.counts(0, "SELECT count(*) FROM credential").await;
+    rig.wait_for_count(0, "SELECT count(*) FROM credential").await;
     assert!(rig.fake.requests_like("POST", "/channels/transfer.2/play").is_empty());
     assert!(rig.fake.requests_like("POST", "/channels/transfer.2/answer").is_empty());
     assert!(outcomes("transfer.2").is_empty());
@@ -170,13 +170,13 @@ async fn p1_a_channel_that_replaces_the_caller_sets_no_password() {
 async fn p1_what_a_channel_has_inherited_is_no_identity() {
     let rig = Rig::start(Plan::default()).await;
     rig.fake.call("inherited.1", &TRUSTED);
-    rig.fake.playing("inherited.1", "menu").await;
+    rig.fake.wait_for_playback("inherited.1", "menu").await;
     rig.fake.cut();
     rig.fake.replace("inherited.1", "inherited.2");
-    rig.fake.socket(2).await;
-    rig.fake.request("GET", "/channels/inherited.2/variable", 1).await;
-    rig.fake.request("POST", "not-available", 1).await;
-    rig.counts(0, "SELECT count(*) FROM credential").await;
+    rig.fake.wait_for_socket(2).await;
+    rig.fake.wait_for_request("GET", "/channels/inherited.2/variable", 1).await;
+    rig.fake.wait_for_request("POST", "not-available", 1).await;
+    rig.wait_for_count(0, "SELECT count(*) FROM credential").await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -184,22 +184,22 @@ async fn two_calls_do_not_mix() {
     let rig = Rig::start(Plan::default()).await;
     rig.fake.call("mix.1", &TRUSTED);
     rig.fake.call("mix.11", &["trusted", ADDITIONAL]);
-    rig.fake.playing("mix.1", "menu").await;
-    rig.fake.playing("mix.11", "menu").await;
+    rig.fake.wait_for_playback("mix.1", "menu").await;
+    rig.fake.wait_for_playback("mix.11", "menu").await;
     rig.fake.press("mix.1", "2");
     rig.fake.press("mix.11", "3");
-    rig.fake.playing("mix.1", "enter-number").await;
-    rig.fake.playing("mix.11", "register-password").await;
+    rig.fake.wait_for_playback("mix.1", "enter-number").await;
+    rig.fake.wait_for_playback("mix.11", "register-password").await;
     for (left, right) in ["06", "12", "34", "56", "00#"].iter().zip(["87", "65", "4", "32", "1"]) {
         rig.fake.press("mix.1", left);
         rig.fake.press("mix.11", right);
     }
-    rig.fake.playing("mix.1", "set-password").await;
-    rig.fake.playing("mix.11", "confirm-password").await;
+    rig.fake.wait_for_playback("mix.1", "set-password").await;
+    rig.fake.wait_for_playback("mix.11", "confirm-password").await;
     rig.fake.hang_up("mix.1");
     rig.fake.press("mix.11", "87654321");
-    rig.fake.playing("mix.11", "completed").await;
-    assert_eq!(outcome("mix.1").await, "hung_up");
+    rig.fake.wait_for_playback("mix.11", "completed").await;
+    assert_eq!(wait_for_outcome("mix.1").await, "hung_up");
     assert_eq!(rig.passwords().await, [ADDITIONAL]);
 }
 
@@ -208,7 +208,7 @@ async fn what_is_no_event_of_a_call_harms_none() {
     let rig = Rig::start(Plan::default()).await;
     rig.fake.press("strange.1", "123");
     rig.fake.call("strange.1", &TRUSTED);
-    rig.fake.playing("strange.1", "menu").await;
+    rig.fake.wait_for_playback("strange.1", "menu").await;
     for frame in [
         "",
         "}{",
@@ -224,7 +224,7 @@ async fn what_is_no_event_of_a_call_harms_none() {
         rig.fake.send(frame);
     }
     rig.fake.press("strange.1", "1");
-    rig.fake.playing("strange.1", "set-password").await;
+    rig.fake.wait_for_playback("strange.1", "set-password").await;
     assert!(rig::lines_with("97531864").is_empty());
     assert!(outcomes("strange.1").is_empty());
 }
@@ -236,15 +236,15 @@ async fn who_calls_while_the_line_closes_is_sent_on_and_the_others_finish() {
     let mut rig = Rig::start(plan).await;
     up_to_confirmation(&rig, "closing.1").await;
     rig.stop();
-    rig.has_faults(&["the line takes no more calls"]).await;
+    rig.wait_for_faults(&["the line takes no more calls"]).await;
     rig.fake.call("closing.2", &TRUSTED);
-    rig.fake.request("POST", "/channels/closing.2/continue", 1).await;
+    rig.fake.wait_for_request("POST", "/channels/closing.2/continue", 1).await;
     rig.fake.offer("closing.3", &TRUSTED.join("/"));
     rig.fake.press("closing.1", "12345678");
-    rig.fake.playing("closing.1", "completed").await;
+    rig.fake.wait_for_playback("closing.1", "completed").await;
     rig.finish("closing.1").await;
-    rig.has_stopped().await;
-    assert_eq!(outcome("closing.1").await, "stored");
+    rig.wait_until_stopped().await;
+    assert_eq!(wait_for_outcome("closing.1").await, "stored");
     assert!(outcomes("closing.2").is_empty());
     assert!(rig.fake.requests_like("POST", "/events/claim").is_empty());
 }
@@ -253,10 +253,10 @@ async fn who_calls_while_the_line_closes_is_sent_on_and_the_others_finish() {
 async fn what_is_left_after_the_grace_is_sent_on() {
     let mut rig = Rig::start(Plan::default()).await;
     rig.fake.call("grace.1", &TRUSTED);
-    rig.fake.playing("grace.1", "menu").await;
+    rig.fake.wait_for_playback("grace.1", "menu").await;
     rig.stop();
-    rig.has_stopped().await;
-    assert_eq!(outcome("grace.1").await, "sent_on");
+    rig.wait_until_stopped().await;
+    assert_eq!(wait_for_outcome("grace.1").await, "sent_on");
     assert_eq!(rig.fake.requests_like("POST", "/channels/grace.1/continue").len(), 1);
     assert!(rig.fake.requests_like("DELETE", "/channels/grace.1").is_empty());
 }
@@ -264,9 +264,9 @@ async fn what_is_left_after_the_grace_is_sent_on() {
 /// Plays a call of the contract number up to the confirmation, which is still to be keyed.
 async fn up_to_confirmation(rig: &Rig, channel: &str) {
     rig.fake.call(channel, &TRUSTED);
-    rig.fake.playing(channel, "menu").await;
+    rig.fake.wait_for_playback(channel, "menu").await;
     rig.fake.press(channel, "1");
-    rig.fake.playing(channel, "set-password").await;
+    rig.fake.wait_for_playback(channel, "set-password").await;
     rig.fake.press(channel, "12345678");
-    rig.fake.playing(channel, "confirm-password").await;
+    rig.fake.wait_for_playback(channel, "confirm-password").await;
 }

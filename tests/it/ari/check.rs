@@ -21,7 +21,7 @@ async fn check_finds_nothing_wrong_with_a_sound_asterisk() {
 #[tokio::test(flavor = "multi_thread")]
 async fn check_finds_every_fault_at_once() {
     let fake = healthy().await;
-    fake.has_sounds(SOUNDS.into_iter().filter(|sound| *sound != "karipass/menu"));
+    fake.set_sounds(SOUNDS.into_iter().filter(|sound| *sound != "karipass/menu"));
     fake.on("GET", "/asterisk/info", answer(json!({ "system": { "version": "18.20.0" } })));
     fake.on("GET", "/asterisk/modules", answer(json!([])));
     let log = json!([{ "channel": "full", "configuration": "NOTICE DTMF " }]);
@@ -117,7 +117,7 @@ async fn check_says_why_asterisk_cannot_be_examined() {
 /// A fake that is as it should be.
 async fn healthy() -> FakeAsterisk {
     let fake = FakeAsterisk::start().await.unwrap();
-    fake.has_sounds(SOUNDS);
+    fake.set_sounds(SOUNDS);
     fake.on("GET", "/asterisk/info", answer(json!({ "system": { "version": "22.10.1" } })));
     let modules: Vec<Value> = include_str!("../../../asterisk/etc/modules.conf")
         .lines()

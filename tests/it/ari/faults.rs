@@ -6,16 +6,16 @@ use domain::dialog::Limits;
 use karipass_lab::fake_asterisk::{Handshakes, Reply};
 use serde_json::{Value, json};
 
-use super::rig::{self, Plan, Rig, TRUSTED, outcome, outcomes, until};
+use super::rig::{self, Plan, Rig, TRUSTED, outcomes, wait_for_outcome, wait_until};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_404_after_the_hang_up_is_an_ordinary_end() {
     let rig = Rig::start(Plan::default()).await;
     rig.fake.call("missing.1", &TRUSTED);
-    rig.fake.playing("missing.1", "menu").await;
+    rig.fake.wait_for_playback("missing.1", "menu").await;
     rig.fake.vanish("missing.1");
     rig.fake.press("missing.1", "1");
-    assert_eq!(outcome("missing.1").await, "hung_up");
+    assert_eq!(wait_for_outcome("missing.1").await, "hung_up");
     assert!(rig::lines_with("missing.1").iter().all(|line| line["level"] == "INFO"));
     assert!(rig.fake.requests_like("DELETE", "/channels/missing.1").is_empty());
 }
@@ -26,7 +26,7 @@ async fn a_channel_that_is_dying_is_gone() {
     for (channel, status) in [("dying.409", 409), ("dying.412", 412)] {
         rig.fake.on("POST", &format!("/{channel}/play/"), Reply::With(status, json!({})));
         rig.fake.call(channel, &TRUSTED);
-        assert_eq!(outcome(channel).await, "hung_up");
+        assert_eq!(wait_for_outcome(channel).await, "hung_up");
     }
 }
 
@@ -35,7 +35,7 @@ async fn an_answer_that_is_never_confirmed_is_given_again() {
     let rig = Rig::start(Plan::impatient()).await;
     rig.fake.once("POST", "/never.1/answer", Reply::Never);
     rig.fake.call("never.1", &TRUSTED);
-    rig.fake.playing("never.1", "menu").await;
+    rig.fake.wait_for_playback("never.1", "menu").await;
     assert_eq!(rig.fake.requests_like("POST", "/never.1/answer").len(), 2);
 }
 
@@ -43,16 +43,16 @@ async fn an_answer_that_is_never_confirmed_is_given_again() {
 async fn a_call_that_cannot_be_steered_for_a_while_goes_on_where_it_was() {
     let rig = Rig::start(Plan::default()).await;
     rig.fake.call("adrift.1", &TRUSTED);
-    let menu = rig.fake.playing("adrift.1", "menu").await;
+    let menu = rig.fake.wait_for_playback("adrift.1", "menu").await;
     rig.fake.on("DELETE", "/playbacks/adrift.1", Reply::CutOff);
     rig.fake.press("adrift.1", "1");
     // The stop, twice, and then the first try to stop all that plays.
-    rig.fake.request("DELETE", "/playbacks/adrift.1", 4).await;
+    rig.fake.wait_for_request("DELETE", "/playbacks/adrift.1", 4).await;
     rig.fake.on("DELETE", "/playbacks/adrift.1", Reply::Well);
-    rig.fake.asking("adrift.1", "set-password").await;
+    rig.fake.wait_for_confirmed_playback("adrift.1", "set-password").await;
     assert!(outcomes("adrift.1").is_empty() && !menu.is_empty());
     rig.fake.press("adrift.1", "1234567812345678");
-    rig.fake.playing("adrift.1", "completed").await;
+    rig.fake.wait_for_playback("adrift.1", "completed").await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -60,13 +60,13 @@ async fn a_slow_answer_delays_its_own_call_only_and_never_its_hang_up() {
     let rig = Rig::start(Plan::default()).await;
     rig.fake.on("POST", "/slow.1/play/", Reply::Never);
     rig.fake.call("slow.1", &TRUSTED);
-    rig.fake.request("POST", "/slow.1/play/", 1).await;
+    rig.fake.wait_for_request("POST", "/slow.1/play/", 1).await;
     rig.fake.call("slow.2", &TRUSTED);
-    rig.fake.playing("slow.2", "menu").await;
+    rig.fake.wait_for_playback("slow.2", "menu").await;
     rig.fake.press("slow.2", "1");
-    rig.fake.playing("slow.2", "set-password").await;
+    rig.fake.wait_for_playback("slow.2", "set-password").await;
     rig.fake.hang_up("slow.1");
-    assert_eq!(outcome("slow.1").await, "hung_up");
+    assert_eq!(wait_for_outcome("slow.1").await, "hung_up");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -75,10 +75,10 @@ async fn a_playback_that_died_with_its_connection_is_looked_for_before_it_is_rep
     rig.fake.once("POST", "menu", Reply::DoneAndCutOff);
     rig.fake.once("POST", "set-password", Reply::CutOff);
     rig.fake.call("stale.1", &TRUSTED);
-    let menu = rig.fake.playing("stale.1", "menu").await;
-    rig.fake.request("GET", &format!("/playbacks/{menu}"), 1).await;
+    let menu = rig.fake.wait_for_playback("stale.1", "menu").await;
+    rig.fake.wait_for_request("GET", &format!("/playbacks/{menu}"), 1).await;
     rig.fake.press("stale.1", "1");
-    let password = rig.fake.playing("stale.1", "set-password").await;
+    let password = rig.fake.wait_for_playback("stale.1", "set-password").await;
     assert_eq!(rig.fake.requests_like("POST", "menu").len(), 1);
     assert_eq!(rig.fake.requests_like("POST", "set-password").len(), 2);
     assert_eq!(rig.fake.requests_like("GET", &format!("/playbacks/{password}")).len(), 1);
@@ -88,26 +88,26 @@ async fn a_playback_that_died_with_its_connection_is_looked_for_before_it_is_rep
 async fn a_playback_that_fails_is_played_again_and_then_trouble_is_heard() {
     let rig = Rig::start(Plan::default()).await;
     rig.fake.call("failed.1", &TRUSTED);
-    let first = rig.fake.playing("failed.1", "menu").await;
+    let first = rig.fake.wait_for_playback("failed.1", "menu").await;
     rig.fake.finish("failed.1", "failed");
-    rig.fake.request("POST", "menu", 2).await;
-    let again = rig.fake.playing("failed.1", "menu").await;
+    rig.fake.wait_for_request("POST", "menu", 2).await;
+    let again = rig.fake.wait_for_playback("failed.1", "menu").await;
     assert_ne!(first, again);
     rig.fake.finish("failed.1", "failed");
-    rig.fake.playing("failed.1", "trouble").await;
+    rig.fake.wait_for_playback("failed.1", "trouble").await;
     rig.finish("failed.1").await;
-    assert_eq!(outcome("failed.1").await, "trouble");
+    assert_eq!(wait_for_outcome("failed.1").await, "trouble");
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_stop_that_comes_too_early_is_asked_for_again() {
     let rig = Rig::start(Plan::default()).await;
     rig.fake.call("early.2", &TRUSTED);
-    let menu = rig.fake.playing("early.2", "menu").await;
+    let menu = rig.fake.wait_for_playback("early.2", "menu").await;
     rig.fake.once("DELETE", &menu, Reply::With(500, json!({ "message": "not yet" })));
     rig.fake.press("early.2", "1");
-    rig.fake.playing("early.2", "set-password").await;
-    rig.fake.request("DELETE", &menu, 2).await;
+    rig.fake.wait_for_playback("early.2", "set-password").await;
+    rig.fake.wait_for_request("DELETE", &menu, 2).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -115,7 +115,7 @@ async fn a_playback_that_is_refused_counts_as_failed() {
     let rig = Rig::start(Plan::default()).await;
     rig.fake.on("POST", "menu", Reply::With(500, json!({ "message": "no" })));
     rig.fake.call("refused.1", &TRUSTED);
-    rig.fake.playing("refused.1", "trouble").await;
+    rig.fake.wait_for_playback("refused.1", "trouble").await;
     assert_eq!(rig.fake.requests_like("POST", "menu").len(), 2);
 }
 
@@ -125,9 +125,9 @@ async fn a_playback_whose_end_is_never_told_does_not_hold_the_call() {
     let rig = Rig::start(Plan { limits, ..Plan::default() }).await;
     rig.fake.forget_finished(true);
     rig.fake.call("forgotten.1", &TRUSTED);
-    rig.fake.playing("forgotten.1", "menu").await;
+    rig.fake.wait_for_playback("forgotten.1", "menu").await;
     rig.fake.finish("forgotten.1", "done");
-    assert_eq!(outcome("forgotten.1").await, "too_long");
+    assert_eq!(wait_for_outcome("forgotten.1").await, "too_long");
     assert!(rig.fake.is_gone("forgotten.1"));
 }
 
@@ -135,14 +135,14 @@ async fn a_playback_whose_end_is_never_told_does_not_hold_the_call() {
 async fn a_stop_that_comes_too_late_is_as_good() {
     let rig = Rig::start(Plan::default()).await;
     rig.fake.call("late.1", &TRUSTED);
-    let menu = rig.fake.playing("late.1", "menu").await;
+    let menu = rig.fake.wait_for_playback("late.1", "menu").await;
     rig.fake.on("DELETE", &menu, Reply::With(404, json!({})));
     rig.fake.press("late.1", "1");
-    rig.fake.request("DELETE", &menu, 1).await;
+    rig.fake.wait_for_request("DELETE", &menu, 1).await;
     rig.fake.finish("late.1", "done");
-    rig.fake.playing("late.1", "set-password").await;
+    rig.fake.wait_for_playback("late.1", "set-password").await;
     rig.fake.press("late.1", "12345678");
-    rig.fake.playing("late.1", "confirm-password").await;
+    rig.fake.wait_for_playback("late.1", "confirm-password").await;
     assert!(outcomes("late.1").is_empty());
 }
 
@@ -150,18 +150,18 @@ async fn a_stop_that_comes_too_late_is_as_good() {
 async fn an_order_that_is_carried_out_late_is_stopped_before_anything_is_said() {
     let rig = Rig::start(Plan::impatient()).await;
     rig.fake.call("overdue.1", &TRUSTED);
-    rig.fake.playing("overdue.1", "menu").await;
+    rig.fake.wait_for_playback("overdue.1", "menu").await;
     rig.fake.on("POST", "set-password", Reply::Never);
     rig.fake.once("POST", "/answer", Reply::With(500, json!({})));
     rig.fake.press("overdue.1", "1");
-    let order = rig.fake.request("POST", "set-password", 1).await;
+    let order = rig.fake.wait_for_request("POST", "set-password", 1).await;
     let playback = order.path.rsplit('/').next().unwrap();
-    rig.fake.request("DELETE", playback, 1).await;
+    rig.fake.wait_for_request("DELETE", playback, 1).await;
     rig.fake.plays("overdue.1", playback, "karipass/set-password");
     rig.fake.on("POST", "set-password", Reply::Well);
-    rig.fake.request("DELETE", playback, 2).await;
+    rig.fake.wait_for_request("DELETE", playback, 2).await;
     // It was asked for twice.
-    let again = rig.fake.request("POST", "set-password", 3).await;
+    let again = rig.fake.wait_for_request("POST", "set-password", 3).await;
     assert!(!again.path.ends_with(playback));
 }
 
@@ -169,22 +169,22 @@ async fn an_order_that_is_carried_out_late_is_stopped_before_anything_is_said() 
 async fn what_may_play_is_not_stopped_while_nothing_is_told_of_the_call() {
     let rig = Rig::start(Plan::impatient()).await;
     rig.fake.call("adrift.2", &TRUSTED);
-    rig.fake.playing("adrift.2", "menu").await;
+    rig.fake.wait_for_playback("adrift.2", "menu").await;
     rig.fake.on("POST", "set-password", Reply::Never);
     rig.fake.press("adrift.2", "1");
-    rig.fake.request("POST", "set-password", 1).await;
+    rig.fake.wait_for_request("POST", "set-password", 1).await;
     rig.fake.answer_handshakes(Handshakes::Refused(503));
     rig.fake.cut();
     let is_lost = |line: &Value| line["level"] == "WARN";
-    until("the order to be lost", || rig::lines_with("adrift.2").iter().any(is_lost)).await;
+    wait_until("the order to be lost", || rig::lines_with("adrift.2").iter().any(is_lost)).await;
     // The pauses before these handshakes take twice as long as the pause before the next stop.
     let handshakes = rig.fake.requests_like("GET", "/events").len();
-    rig.fake.request("GET", "/events", handshakes + 20).await;
+    rig.fake.wait_for_request("GET", "/events", handshakes + 20).await;
     let stops = || rig.fake.requests_like("DELETE", "/playbacks/adrift.2").len();
     assert_eq!(stops(), 1, "the menu's");
     rig.fake.on("POST", "set-password", Reply::Well);
     rig.fake.answer_handshakes(Handshakes::Taken);
-    rig.fake.playing("adrift.2", "set-password").await;
+    rig.fake.wait_for_playback("adrift.2", "set-password").await;
     assert!(stops() > 1);
 }
 
@@ -195,16 +195,16 @@ async fn a_hang_up_is_asked_for_until_asterisk_obeys() {
     let refused = Reply::With(503, json!({}));
     rig.fake.on("DELETE", "/channels/insist.1", refused);
     rig.fake.call(NAME, &["untrusted", ""]);
-    rig.fake.playing(NAME, "not-available").await;
-    until("a hang-up", || {
+    rig.fake.wait_for_playback(NAME, "not-available").await;
+    wait_until("a hang-up", || {
         rig.fake.finish(NAME, "done");
         !rig.fake.requests_like("DELETE", "/channels/insist.1").is_empty()
     })
     .await;
-    is_not_taken_anew(&rig).await;
+    expect_not_taken_again(&rig).await;
     assert!(outcomes(NAME).is_empty() && !rig.fake.is_gone(NAME));
     rig.fake.on("DELETE", "/channels/insist.1", Reply::Well);
-    assert_eq!(outcome(NAME).await, "not_available");
+    assert_eq!(wait_for_outcome(NAME).await, "not_available");
     assert!(rig.fake.is_gone(NAME));
     assert_eq!(rig.fake.requests_like("POST", "/insist.1/answer").len(), 1);
 }
@@ -213,16 +213,16 @@ async fn a_hang_up_is_asked_for_until_asterisk_obeys() {
 async fn a_call_that_is_not_taken_is_sent_on_until_asterisk_obeys() {
     let rig = Rig::start(Plan { most: 1, ..Plan::default() }).await;
     rig.fake.call("full.1", &TRUSTED);
-    rig.fake.playing("full.1", "menu").await;
+    rig.fake.wait_for_playback("full.1", "menu").await;
     rig.fake.on("POST", "/full.2/continue", Reply::With(503, json!({})));
     rig.fake.call("full.2", &TRUSTED);
-    rig.fake.request("POST", "/full.2/continue", 2).await;
+    rig.fake.wait_for_request("POST", "/full.2/continue", 2).await;
     rig.fake.hang_up("full.1");
-    assert_eq!(outcome("full.1").await, "hung_up");
-    is_not_taken_anew(&rig).await;
+    assert_eq!(wait_for_outcome("full.1").await, "hung_up");
+    expect_not_taken_again(&rig).await;
     assert!(rig.fake.requests_like("POST", "/full.2/answer").is_empty());
     rig.fake.on("POST", "/full.2/continue", Reply::Well);
-    until("the end of full.2", || rig.fake.is_gone("full.2")).await;
+    wait_until("the end of full.2", || rig.fake.is_gone("full.2")).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -230,7 +230,7 @@ async fn a_limit_that_is_refused_does_not_keep_a_caller_waiting() {
     let rig = Rig::start(Plan::default()).await;
     rig.fake.on("POST", "/limitless.1/variable", Reply::With(400, json!({})));
     rig.fake.call("limitless.1", &TRUSTED);
-    rig.fake.playing("limitless.1", "menu").await;
+    rig.fake.wait_for_playback("limitless.1", "menu").await;
     assert_eq!(rig.fake.requests_like("POST", "/limitless.1/answer").len(), 1);
 }
 
@@ -241,21 +241,21 @@ async fn a_mailbox_that_overflows_ends_its_call_and_no_other() {
     let before = counted();
     rig.fake.call("flood.1", &TRUSTED);
     rig.fake.call("flood.2", &TRUSTED);
-    rig.fake.playing("flood.1", "menu").await;
-    rig.fake.playing("flood.2", "menu").await;
+    rig.fake.wait_for_playback("flood.1", "menu").await;
+    rig.fake.wait_for_playback("flood.2", "menu").await;
     rig.fake.press("flood.1", &"*".repeat(5000));
-    assert_eq!(outcome("flood.1").await, "broken");
-    until("the end of flood.1", || rig.fake.is_gone("flood.1")).await;
+    assert_eq!(wait_for_outcome("flood.1").await, "broken");
+    wait_until("the end of flood.1", || rig.fake.is_gone("flood.1")).await;
     assert_eq!(counted(), before + 1);
     rig.fake.press("flood.2", "1");
-    rig.fake.playing("flood.2", "set-password").await;
+    rig.fake.wait_for_playback("flood.2", "set-password").await;
 }
 
 /// The socket is lost and found; then the calls that nobody serves have been taken.
-async fn is_not_taken_anew(rig: &Rig) {
+async fn expect_not_taken_again(rig: &Rig) {
     rig.fake.cut();
-    rig.fake.socket(2).await;
-    rig.is_ready().await;
+    rig.fake.wait_for_socket(2).await;
+    rig.wait_until_ready().await;
     let probes = rig.fake.requests_like("GET", "/channels/karipass-probe").len();
-    rig.fake.request("GET", "/channels/karipass-probe", probes + 2).await;
+    rig.fake.wait_for_request("GET", "/channels/karipass-probe", probes + 2).await;
 }

@@ -3,7 +3,7 @@
 use karipass_lab::fake_asterisk::Reply;
 use serde_json::json;
 
-use super::rig::{Plan, Rig, TRUSTED, outcome};
+use super::rig::{Plan, Rig, TRUSTED, wait_for_outcome};
 
 /// Holds the fake's media.
 const OWN: &str = "carrier=127.0.0.2";
@@ -19,10 +19,10 @@ async fn p1_nothing_is_played_to_a_call_with_foreign_media() {
     rig.sends_media_to(FOREIGN);
     rig.fake.call("forged.1", &TRUSTED);
     rig.fake.press("forged.1", WHOLE_CALL);
-    assert_eq!(outcome("forged.1").await, "foreign_media");
-    rig.fake.request("DELETE", "/channels/forged.1", 1).await;
+    assert_eq!(wait_for_outcome("forged.1").await, "foreign_media");
+    rig.fake.wait_for_request("DELETE", "/channels/forged.1", 1).await;
     assert!(rig.fake.requests_like("POST", "/channels/forged.1/play").is_empty());
-    rig.counts(0, "SELECT count(*) FROM credential").await;
+    rig.wait_for_count(0, "SELECT count(*) FROM credential").await;
 }
 
 /// By a re-INVITE, or since RTP comes from there (`rtp_symmetric`).
@@ -30,12 +30,12 @@ async fn p1_nothing_is_played_to_a_call_with_foreign_media() {
 async fn p1_a_call_whose_media_go_elsewhere_is_hung_up() {
     let rig = Rig::start(plan()).await;
     rig.fake.call("moved-media.1", &TRUSTED);
-    rig.fake.asking("moved-media.1", "menu").await;
+    rig.fake.wait_for_confirmed_playback("moved-media.1", "menu").await;
     rig.sends_media_to(FOREIGN);
     rig.fake.press("moved-media.1", "1");
-    assert_eq!(outcome("moved-media.1").await, "foreign_media");
-    rig.fake.request("DELETE", "/channels/moved-media.1", 1).await;
-    rig.counts(0, "SELECT count(*) FROM credential").await;
+    assert_eq!(wait_for_outcome("moved-media.1").await, "foreign_media");
+    rig.fake.wait_for_request("DELETE", "/channels/moved-media.1", 1).await;
+    rig.wait_for_count(0, "SELECT count(*) FROM credential").await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -43,25 +43,25 @@ async fn p1_nothing_is_stored_before_the_media_are_known_or_told() {
     let rig = Rig::start(plan()).await;
     rig.sends_media_to(UNKNOWN);
     rig.fake.call("unacknowledged.1", &TRUSTED);
-    rig.fake.asking("unacknowledged.1", "menu").await;
+    rig.fake.wait_for_confirmed_playback("unacknowledged.1", "menu").await;
     rig.fake.press("unacknowledged.1", WHOLE_CALL);
-    assert_eq!(outcome("unacknowledged.1").await, "foreign_media");
+    assert_eq!(wait_for_outcome("unacknowledged.1").await, "foreign_media");
     rig.fake.call("untold-media.1", &TRUSTED);
-    rig.fake.asking("untold-media.1", "menu").await;
+    rig.fake.wait_for_confirmed_playback("untold-media.1", "menu").await;
     rig.fake.on("GET", "rtp%2Cdest", Reply::With(500, json!({})));
     rig.fake.press("untold-media.1", WHOLE_CALL);
-    rig.fake.playing("untold-media.1", "trouble").await;
-    rig.counts(0, "SELECT count(*) FROM credential").await;
+    rig.fake.wait_for_playback("untold-media.1", "trouble").await;
+    rig.wait_for_count(0, "SELECT count(*) FROM credential").await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn p1_a_call_with_media_of_its_trunk_is_served() {
     let rig = Rig::start(plan()).await;
     rig.fake.call("own-media.1", &TRUSTED);
-    rig.fake.asking("own-media.1", "menu").await;
+    rig.fake.wait_for_confirmed_playback("own-media.1", "menu").await;
     rig.fake.press("own-media.1", WHOLE_CALL);
-    rig.fake.playing("own-media.1", "completed").await;
-    rig.counts(1, "SELECT count(*) FROM credential").await;
+    rig.fake.wait_for_playback("own-media.1", "completed").await;
+    rig.wait_for_count(1, "SELECT count(*) FROM credential").await;
 }
 
 fn plan() -> Plan {

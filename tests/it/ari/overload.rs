@@ -7,8 +7,10 @@ use karipass::clock;
 use karipass::hashing::Cost;
 use karipass_lab::fake_asterisk::Reply;
 
-use super::rig::{self, ADDITIONAL, CONTRACT, Plan, Rig, TRUSTED, outcome, outcomes, until};
-use crate::support::PATIENCE;
+use super::rig::{
+    self, ADDITIONAL, CONTRACT, Plan, Rig, TRUSTED, outcomes, wait_for_outcome, wait_until,
+};
+use crate::support::WAIT_TIMEOUT;
 
 /// Requests under way at once.
 const AT_ONCE: usize = 48;
@@ -21,14 +23,14 @@ const NEXT_CALL: Duration = Duration::from_millis(20);
 async fn b8_an_order_that_waits_for_its_place_is_made_once() {
     let rig = Rig::start(Plan::impatient()).await;
     rig.fake.call("place.1", &TRUSTED);
-    rig.fake.playing("place.1", "menu").await;
+    rig.fake.wait_for_playback("place.1", "menu").await;
     rig.fake.on("POST", "/crowd.", Reply::Never);
     for call in 0..2 * AT_ONCE {
         // Nobody is looked up for these: each orders an answer as it comes in.
         rig.fake.call(&format!("crowd.{call}"), &["untrusted", ""]);
     }
     rig.fake.press("place.1", "1");
-    rig.fake.playing("place.1", "set-password").await;
+    rig.fake.wait_for_playback("place.1", "set-password").await;
     assert_eq!(rig.fake.requests_like("POST", "set-password").len(), 1);
     assert_eq!(rig.fake.requests_like("POST", "/place.1/answer").len(), 1);
     // The menu's, and by now the quiet's behind it: nothing is stopped that did not play.
@@ -44,30 +46,30 @@ async fn b8_while_asterisk_is_slow_new_calls_are_refused_and_those_under_way_go_
     let refused = || rig::counter("karipass_calls_refused_total{cause=\"orders\"}");
     let before = refused();
     rig.fake.call("slow.under-way", &TRUSTED);
-    rig.fake.playing("slow.under-way", "menu").await;
+    rig.fake.wait_for_playback("slow.under-way", "menu").await;
     rig.fake.on("POST", "/slow.answered.", Reply::Late(slow));
     for call in 0..AT_ONCE / 2 {
         rig.fake.call(&format!("slow.answered.{call}"), &["untrusted", ""]);
     }
     // Each answer is two requests, and the third is made once both have come to their late end.
-    rig.fake.request("POST", "/slow.answered.", 3 * AT_ONCE / 2).await;
+    rig.fake.wait_for_request("POST", "/slow.answered.", 3 * AT_ONCE / 2).await;
     let last = calls_until_refused(&rig, "slow.answered.next", || refused() > before).await;
     assert!(rig.fake.requests_like("POST", &format!("/{last}/answer")).is_empty());
     let refused_by_now = refused();
     rig.fake.offer("slow.offered", &TRUSTED.join("/"));
-    until("the offer to be refused", || refused() > refused_by_now).await;
+    wait_until("the offer to be refused", || refused() > refused_by_now).await;
     assert!(rig.fake.requests_like("POST", "/events/claim").is_empty());
     let told = rig::lines_with("\"cause\":\"orders\"");
     assert!(told.iter().any(|line| line["level"] == "WARN"), "{told:?}");
     // Those who were taken before are served to their end.
     rig.fake.press("slow.under-way", "1");
-    rig.fake.playing("slow.under-way", "set-password").await;
+    rig.fake.wait_for_playback("slow.under-way", "set-password").await;
     rig.fake.press("slow.under-way", "1234567812345678");
-    rig.fake.playing("slow.under-way", "completed").await;
+    rig.fake.wait_for_playback("slow.under-way", "completed").await;
     assert_eq!(rig.passwords().await, [CONTRACT]);
     assert!(outcomes("slow.answered.").is_empty());
     rig.fake.on("POST", "/slow.answered.", Reply::Well);
-    takes_calls_again(&rig, "slow.later").await;
+    expect_calls_taken_again(&rig, "slow.later").await;
 }
 
 /// Each hash takes some seconds, and there are more calls than workers.
@@ -81,7 +83,7 @@ async fn b8_while_hashes_are_slow_new_calls_are_refused() {
     let channels: Vec<String> = (0..CALLS).map(|call| format!("hash.{call}.")).collect();
     for channel in &channels {
         rig.fake.call(channel, &TRUSTED);
-        rig.fake.playing(channel, "menu").await;
+        rig.fake.wait_for_playback(channel, "menu").await;
     }
     for channel in &channels {
         rig.fake.press(channel, "11234567812345678");
@@ -90,7 +92,7 @@ async fn b8_while_hashes_are_slow_new_calls_are_refused() {
     for channel in &channels {
         rig.fake.hang_up(channel);
     }
-    takes_calls_again(&rig, "hash.later").await;
+    expect_calls_taken_again(&rig, "hash.later").await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -101,17 +103,17 @@ async fn b8_calls_come_no_quicker_than_the_line_is_known_to_bear() {
     for call in 0..20 {
         let channel = format!("quick.gone.{call}.");
         rig.fake.call(&channel, &TRUSTED);
-        rig.fake.playing(&channel, "menu").await;
+        rig.fake.wait_for_playback(&channel, "menu").await;
         rig.fake.hang_up(&channel);
-        assert_eq!(outcome(&channel).await, "hung_up");
+        assert_eq!(wait_for_outcome(&channel).await, "hung_up");
     }
     let refused = || rig::counter("karipass_calls_refused_total{cause=\"rate\"}");
     let before = refused();
     for call in 0..100 {
         rig.fake.call(&format!("quick.{call}."), &TRUSTED);
     }
-    until("some to be refused", || refused() > before).await;
-    rig.fake.playing("quick.0.", "menu").await;
+    wait_until("some to be refused", || refused() > before).await;
+    rig.fake.wait_for_playback("quick.0.", "menu").await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -124,19 +126,19 @@ async fn b8_a_caller_and_a_trunk_have_a_share_of_the_places() {
     for (channel, caller) in [("share.1.", &TRUSTED), ("share.2.", &TRUSTED), ("share.3.", &other)]
     {
         rig.fake.call(channel, caller);
-        rig.fake.playing(channel, "menu").await;
+        rig.fake.wait_for_playback(channel, "menu").await;
     }
     rig.fake.call("share.4.", &other);
-    rig.fake.request("POST", "/channels/share.4./continue", 1).await;
+    rig.fake.wait_for_request("POST", "/channels/share.4./continue", 1).await;
     rig.fake.call_through("PJSIP/another", "share.5.", &other);
-    rig.fake.playing("share.5.", "menu").await;
+    rig.fake.wait_for_playback("share.5.", "menu").await;
     rig.fake.call_through("PJSIP/another", "share.6.", &TRUSTED);
-    rig.fake.request("POST", "/channels/share.6./continue", 1).await;
+    rig.fake.wait_for_request("POST", "/channels/share.6./continue", 1).await;
     assert_eq!([refused("caller"), refused("trunk")], [before[0] + 1, before[1] + 1]);
     rig.fake.hang_up("share.1.");
-    assert_eq!(outcome("share.1.").await, "hung_up");
+    assert_eq!(wait_for_outcome("share.1.").await, "hung_up");
     rig.fake.call("share.7.", &TRUSTED);
-    rig.fake.playing("share.7.", "menu").await;
+    rig.fake.wait_for_playback("share.7.", "menu").await;
     for holder in ["****", "PJSIP/carrier"] {
         let lines = rig::lines_with(holder);
         assert!(lines.iter().any(|line| !line["fields"]["holder"].is_null()), "{lines:?}");
@@ -146,12 +148,12 @@ async fn b8_a_caller_and_a_trunk_have_a_share_of_the_places() {
 /// Calls come until one is refused; gives its channel.
 async fn calls_until_refused(rig: &Rig, name: &str, is_refused: impl Fn() -> bool) -> String {
     let last = calls_until(rig, name, is_refused).await;
-    rig.fake.request("POST", &format!("/channels/{last}/continue"), 1).await;
+    rig.fake.wait_for_request("POST", &format!("/channels/{last}/continue"), 1).await;
     last
 }
 
 /// Calls come until one is taken.
-async fn takes_calls_again(rig: &Rig, name: &str) {
+async fn expect_calls_taken_again(rig: &Rig, name: &str) {
     let answers = || rig.fake.requests_like("POST", "/answer");
     calls_until(rig, name, || answers().iter().any(|it| it.path.contains(name))).await;
 }
@@ -166,7 +168,7 @@ async fn calls_until(rig: &Rig, name: &str, is_so: impl Fn() -> bool) -> String 
         if is_so() {
             return channel;
         }
-        assert!(began.elapsed() < PATIENCE, "{call} calls came in vain");
+        assert!(began.elapsed() < WAIT_TIMEOUT, "{call} calls came in vain");
     }
     unreachable!()
 }

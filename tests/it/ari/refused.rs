@@ -5,7 +5,7 @@ use std::time::Duration;
 use karipass_lab::fake_asterisk::Reply;
 use serde_json::json;
 
-use super::rig::{Plan, Rig, TRUSTED, outcome};
+use super::rig::{Plan, Rig, TRUSTED, wait_for_outcome};
 
 const TWICE: &str = "1234567812345678";
 const METHODS: [&str; 3] = ["GET", "POST", "DELETE"];
@@ -14,122 +14,122 @@ const METHODS: [&str; 3] = ["GET", "POST", "DELETE"];
 async fn p12_nothing_counts_that_is_keyed_while_orders_are_refused() {
     let rig = Rig::start(Plan::default()).await;
     rig.fake.call("blind.1", &TRUSTED);
-    rig.fake.playing("blind.1", "menu").await;
-    rig.answers_all(&Reply::With(401, json!({ "message": "Authentication required" })));
+    rig.fake.wait_for_playback("blind.1", "menu").await;
+    rig.answer_all(&Reply::With(401, json!({ "message": "Authentication required" })));
     rig.fake.press("blind.1", "1");
-    rig.fake.request("DELETE", "/playbacks/blind.1", 1).await;
+    rig.fake.wait_for_request("DELETE", "/playbacks/blind.1", 1).await;
     rig.fake.press("blind.1", TWICE);
     // What follows are tries to stop all that plays.
-    rig.fake.request("DELETE", "/playbacks/blind.1", 3).await;
+    rig.fake.wait_for_request("DELETE", "/playbacks/blind.1", 3).await;
     rig.fake.press("blind.1", TWICE);
     rig.fake.press("blind.1", TWICE);
-    rig.answers_all(&Reply::Well);
-    rig.goes_on_with("blind.1", "set-password", TWICE).await;
+    rig.answer_all(&Reply::Well);
+    rig.expect_next_step("blind.1", "set-password", TWICE).await;
 
     rig.fake.call("blind.2", &TRUSTED);
-    rig.fake.playing("blind.2", "menu").await;
-    rig.answers_all(&Reply::With(401, json!({})));
+    rig.fake.wait_for_playback("blind.2", "menu").await;
+    rig.answer_all(&Reply::With(401, json!({})));
     rig.fake.press("blind.2", &format!("1{TWICE}"));
-    rig.fake.request("DELETE", "/playbacks/blind.2", 3).await;
+    rig.fake.wait_for_request("DELETE", "/playbacks/blind.2", 3).await;
     rig.fake.hang_up("blind.2");
-    assert_eq!(outcome("blind.2").await, "hung_up");
+    assert_eq!(wait_for_outcome("blind.2").await, "hung_up");
     // Else the line would not stop.
-    rig.answers_all(&Reply::Well);
+    rig.answer_all(&Reply::Well);
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn p12_nothing_counts_that_is_keyed_while_orders_are_unanswered() {
     let rig = Rig::start(Plan::impatient()).await;
     rig.fake.call("blind.3", &TRUSTED);
-    rig.fake.playing("blind.3", "menu").await;
+    rig.fake.wait_for_playback("blind.3", "menu").await;
     rig.fake.press("blind.3", "1");
-    rig.fake.asking("blind.3", "set-password").await;
+    rig.fake.wait_for_confirmed_playback("blind.3", "set-password").await;
     rig.fake.on("DELETE", "/playbacks/blind.3", Reply::Never);
     // Nobody knows yet that the first stop, and all behind it, will come to nothing.
     rig.fake.press("blind.3", TWICE);
     // Those of the menu and its quiet, and two tries of one.
-    rig.fake.request("DELETE", "/playbacks/blind.3", 4).await;
+    rig.fake.wait_for_request("DELETE", "/playbacks/blind.3", 4).await;
     rig.fake.press("blind.3", TWICE);
     rig.fake.on("DELETE", "/playbacks/blind.3", Reply::Well);
     // The first entry was keyed into its guidance, the second before its own.
-    rig.goes_on_with("blind.3", "confirm-password", &TWICE[..8]).await;
+    rig.expect_next_step("blind.3", "confirm-password", &TWICE[..8]).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn p12_nothing_counts_that_is_keyed_while_the_channel_is_busy() {
     let rig = Rig::start(Plan::impatient()).await;
     rig.fake.call("blind.4", &TRUSTED);
-    rig.fake.playing("blind.4", "menu").await;
+    rig.fake.wait_for_playback("blind.4", "menu").await;
     rig.fake.on("POST", "/blind.4/answer", Reply::Never);
     rig.fake.on("DELETE", "/playbacks/blind.4", Reply::CutOff);
     rig.fake.press("blind.4", "1");
-    rig.fake.request("DELETE", "/playbacks/blind.4", 2).await;
+    rig.fake.wait_for_request("DELETE", "/playbacks/blind.4", 2).await;
     rig.fake.on("DELETE", "/playbacks/blind.4", Reply::Well);
     for again in 2..=3 {
-        rig.fake.request("POST", "/blind.4/answer", again).await;
+        rig.fake.wait_for_request("POST", "/blind.4/answer", again).await;
         rig.fake.press("blind.4", TWICE);
     }
     rig.fake.on("POST", "/blind.4/answer", Reply::Well);
-    rig.goes_on_with("blind.4", "set-password", TWICE).await;
+    rig.expect_next_step("blind.4", "set-password", TWICE).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn p12_nothing_counts_that_is_keyed_before_a_gap_is_made_good() {
     let rig = Rig::start(Plan::default()).await;
     rig.fake.call("blind.5", &TRUSTED);
-    rig.fake.playing("blind.5", "menu").await;
+    rig.fake.wait_for_playback("blind.5", "menu").await;
     rig.fake.press("blind.5", "1");
-    rig.fake.playing("blind.5", "set-password").await;
+    rig.fake.wait_for_playback("blind.5", "set-password").await;
     rig.fake.on("DELETE", "/playbacks/blind.5", Reply::CutOff);
     let stops = rig.fake.requests_like("DELETE", "/playbacks/blind.5").len();
     rig.fake.cut();
-    rig.fake.socket(2).await;
-    rig.fake.request("DELETE", "/playbacks/blind.5", stops + 1).await;
+    rig.fake.wait_for_socket(2).await;
+    rig.fake.wait_for_request("DELETE", "/playbacks/blind.5", stops + 1).await;
     rig.fake.press("blind.5", TWICE);
     // Each try to stop what plays is two requests.
-    rig.fake.request("DELETE", "/playbacks/blind.5", stops + 3).await;
+    rig.fake.wait_for_request("DELETE", "/playbacks/blind.5", stops + 3).await;
     rig.fake.on("DELETE", "/playbacks/blind.5", Reply::Well);
     // The first one plays until it is stopped.
-    rig.fake.request("POST", "set-password", 2).await;
-    rig.goes_on_with("blind.5", "set-password", TWICE).await;
+    rig.fake.wait_for_request("POST", "set-password", 2).await;
+    rig.expect_next_step("blind.5", "set-password", TWICE).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn p12_nothing_counts_that_is_keyed_ahead_of_a_guidance_that_fails() {
     let rig = Rig::start(Plan::default()).await;
     rig.fake.call("blind.6", &TRUSTED);
-    rig.fake.playing("blind.6", "menu").await;
+    rig.fake.wait_for_playback("blind.6", "menu").await;
     rig.fake.once("POST", "set-password", Reply::With(500, json!({})));
     rig.fake.press("blind.6", &format!("1{TWICE}"));
-    rig.fake.request("POST", "set-password", 2).await;
-    rig.goes_on_with("blind.6", "set-password", TWICE).await;
+    rig.fake.wait_for_request("POST", "set-password", 2).await;
+    rig.expect_next_step("blind.6", "set-password", TWICE).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn p12_all_is_keyed_ahead_of_an_asterisk_that_is_slow() {
     let rig = Rig::start(Plan::default()).await;
     rig.fake.call("ahead.1", &TRUSTED);
-    rig.fake.playing("ahead.1", "menu").await;
+    rig.fake.wait_for_playback("ahead.1", "menu").await;
     for method in METHODS {
         rig.fake.on(method, "ahead.1", Reply::Late(Duration::from_millis(100)));
     }
     rig.fake.press("ahead.1", &format!("1{TWICE}"));
-    rig.fake.playing("ahead.1", "completed").await;
+    rig.fake.wait_for_playback("ahead.1", "completed").await;
 }
 
 impl Rig {
-    fn answers_all(&self, reply: &Reply) {
+    fn answer_all(&self, reply: &Reply) {
         for method in METHODS {
             self.fake.on(method, "", reply.clone());
         }
     }
 
     /// The step is asked with its guidance; then it is answered.
-    async fn goes_on_with(&self, channel: &str, guidance: &str, keys: &str) {
-        self.fake.asking(channel, guidance).await;
+    async fn expect_next_step(&self, channel: &str, guidance: &str, keys: &str) {
+        self.fake.wait_for_confirmed_playback(channel, guidance).await;
         assert!(self.passwords().await.is_empty());
         self.fake.press(channel, keys);
-        self.fake.playing(channel, "completed").await;
+        self.fake.wait_for_playback(channel, "completed").await;
         assert_eq!(self.passwords().await.len(), 1);
     }
 }

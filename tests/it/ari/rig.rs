@@ -18,7 +18,7 @@ use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
 use serde_json::Value;
 use tokio::sync::oneshot;
 
-use crate::support::{self, PATIENCE};
+use crate::support::{self, WAIT_TIMEOUT};
 
 /// The contract number of the rig's contract, which has the service.
 pub const CONTRACT: &str = "0612345600";
@@ -76,7 +76,11 @@ impl Default for Plan {
                 grace: Duration::from_millis(100),
                 calls_a_second: 1e6,
             },
-            limits: Limits { first_digit: PATIENCE, inter_digit: PATIENCE, call: 10 * PATIENCE },
+            limits: Limits {
+                first_digit: WAIT_TIMEOUT,
+                inter_digit: WAIT_TIMEOUT,
+                call: 10 * WAIT_TIMEOUT,
+            },
             most: 100,
             shares: [100, 100],
             media_networks: Vec::new(),
@@ -101,9 +105,9 @@ impl Rig {
     /// A rig whose line is connected.
     pub async fn start(plan: Plan) -> Self {
         let fake = FakeAsterisk::start().await.unwrap();
-        fake.has_sounds(SOUNDS);
+        fake.set_sounds(SOUNDS);
         let rig = Self::with(fake, plan).await;
-        rig.is_ready().await;
+        rig.wait_until_ready().await;
         rig
     }
 
@@ -152,15 +156,15 @@ impl Rig {
     }
 
     /// Waits until nothing keeps the line from serving calls.
-    pub async fn is_ready(&self) {
-        self.has_faults(&[]).await;
+    pub async fn wait_until_ready(&self) {
+        self.wait_for_faults(&[]).await;
     }
 
     /// Waits until exactly these keep the line from serving calls.
-    pub async fn has_faults(&self, faults: &[&str]) {
+    pub async fn wait_for_faults(&self, faults: &[&str]) {
         let standing =
             || -> Vec<String> { self.status.iter().flat_map(|status| status.faults()).collect() };
-        until(&format!("the faults {faults:?}"), || standing() == faults).await;
+        wait_until(&format!("the faults {faults:?}"), || standing() == faults).await;
     }
 
     /// Tells the line to stop taking calls.
@@ -169,15 +173,15 @@ impl Rig {
     }
 
     /// Waits until the line has stopped.
-    pub async fn has_stopped(&mut self) {
+    pub async fn wait_until_stopped(&mut self) {
         let thread = self.thread.take().unwrap();
-        until("the line to stop", || thread.is_finished()).await;
+        wait_until("the line to stop", || thread.is_finished()).await;
         thread.join().unwrap();
     }
 
     /// Lets the last guidance come to its end; one that ends at once is played again.
     pub async fn finish(&self, channel: &str) {
-        until(&format!("the end of {channel}"), || {
+        wait_until(&format!("the end of {channel}"), || {
             self.fake.finish(channel, "done");
             self.fake.is_gone(channel)
         })
@@ -185,9 +189,9 @@ impl Rig {
     }
 
     /// Waits until a query counts this many.
-    pub async fn counts(&self, wanted: i64, query: &str) {
+    pub async fn wait_for_count(&self, wanted: i64, query: &str) {
         let owner = self.database.owner().await.unwrap();
-        support::until(&format!("{wanted} of {query}"), async || {
+        support::wait_until(&format!("{wanted} of {query}"), async || {
             owner.query_one(query, &[]).await.unwrap().get::<_, i64>(0) == wanted
         })
         .await;
@@ -225,13 +229,13 @@ pub fn unreachable_store() -> Db {
 }
 
 /// Waits until something is so.
-pub async fn until(what: &str, so: impl Fn() -> bool) {
-    support::until(what, async || so()).await;
+pub async fn wait_until(what: &str, so: impl Fn() -> bool) {
+    support::wait_until(what, async || so()).await;
 }
 
 /// Waits until a call is over, and gives its outcome; it must be over exactly once.
-pub async fn outcome(channel: &str) -> String {
-    until(&format!("the end of the call {channel}"), || !outcomes(channel).is_empty()).await;
+pub async fn wait_for_outcome(channel: &str) -> String {
+    wait_until(&format!("the end of the call {channel}"), || !outcomes(channel).is_empty()).await;
     let outcomes = outcomes(channel);
     assert_eq!(outcomes.len(), 1, "{outcomes:?}");
     outcomes[0].clone()

@@ -4,20 +4,20 @@ use domain::dialog::prompt::SOUNDS;
 use karipass_lab::fake_asterisk::{FakeAsterisk, Reply};
 use serde_json::json;
 
-use super::rig::{CONTRACT, Plan, Rig, TRUSTED, outcome, outcomes};
+use super::rig::{CONTRACT, Plan, Rig, TRUSTED, outcomes, wait_for_outcome};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_offered_call_is_claimed_and_its_caller_is_on_the_channel() {
     let rig = Rig::start(Plan::default()).await;
     rig.fake.offer("offered.1", &TRUSTED.join("/"));
-    rig.fake.playing("offered.1", "menu").await;
-    let claim = rig.fake.request("POST", "/events/claim", 1).await;
+    rig.fake.wait_for_playback("offered.1", "menu").await;
+    let claim = rig.fake.wait_for_request("POST", "/events/claim", 1).await;
     assert_eq!(claim.query, "channelId=offered.1&application=karipass");
     rig.fake.offer("offered.2", &format!("untrusted/{CONTRACT}"));
-    rig.fake.playing("offered.2", "not-available").await;
+    rig.fake.wait_for_playback("offered.2", "not-available").await;
     rig.fake.once("GET", "/channels/offered.3/variable", Reply::CutOff);
     rig.fake.offer("offered.3", &TRUSTED.join("/"));
-    rig.fake.playing("offered.3", "menu").await;
+    rig.fake.wait_for_playback("offered.3", "menu").await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -25,9 +25,9 @@ async fn a_call_that_another_daemon_has_claimed_is_its() {
     let rig = Rig::start(Plan::default()).await;
     rig.fake.once("POST", "/events/claim", Reply::With(409, json!({ "message": "claimed" })));
     rig.fake.offer("lost.1", &TRUSTED.join("/"));
-    rig.fake.request("POST", "/events/claim", 1).await;
+    rig.fake.wait_for_request("POST", "/events/claim", 1).await;
     rig.fake.offer("lost.2", &TRUSTED.join("/"));
-    rig.fake.playing("lost.2", "menu").await;
+    rig.fake.wait_for_playback("lost.2", "menu").await;
     assert!(outcomes("lost.1").is_empty());
 }
 
@@ -35,15 +35,15 @@ async fn a_call_that_another_daemon_has_claimed_is_its() {
 async fn more_calls_than_configured_are_left_to_the_dialplan() {
     let rig = Rig::start(Plan { most: 1, ..Plan::default() }).await;
     rig.fake.call("most.1", &TRUSTED);
-    rig.fake.playing("most.1", "menu").await;
+    rig.fake.wait_for_playback("most.1", "menu").await;
     rig.fake.call("most.2", &TRUSTED);
-    rig.fake.request("POST", "/channels/most.2/continue", 1).await;
+    rig.fake.wait_for_request("POST", "/channels/most.2/continue", 1).await;
     rig.fake.offer("most.3", &TRUSTED.join("/"));
     rig.fake.hang_up("most.1");
-    assert_eq!(outcome("most.1").await, "hung_up");
+    assert_eq!(wait_for_outcome("most.1").await, "hung_up");
     rig.fake.offer("most.4", &TRUSTED.join("/"));
     rig.fake.offer("most.5", &TRUSTED.join("/"));
-    rig.fake.playing("most.4", "menu").await;
+    rig.fake.wait_for_playback("most.4", "menu").await;
     assert_eq!(rig.fake.requests_like("POST", "/events/claim").len(), 1);
 }
 
@@ -52,15 +52,15 @@ async fn the_channels_of_two_asterisks_do_not_mix() {
     let (other, rig) = with_two().await;
     for fake in [&rig.fake, &other] {
         fake.call("two.1", &TRUSTED);
-        fake.playing("two.1", "menu").await;
+        fake.wait_for_playback("two.1", "menu").await;
     }
     other.press("two.1", "1");
-    other.playing("two.1", "set-password").await;
-    rig.fake.playing("two.1", "menu").await;
+    other.wait_for_playback("two.1", "set-password").await;
+    rig.fake.wait_for_playback("two.1", "menu").await;
     rig.fake.hang_up("two.1");
-    assert_eq!(outcome("two.1").await, "hung_up");
+    assert_eq!(wait_for_outcome("two.1").await, "hung_up");
     other.press("two.1", "1234567812345678");
-    other.playing("two.1", "completed").await;
+    other.wait_for_playback("two.1", "completed").await;
     assert_eq!(rig.passwords().await, [CONTRACT]);
 }
 
@@ -70,17 +70,17 @@ async fn one_of_two_asterisks_that_is_lost_is_named_and_the_other_serves() {
     other.refuse(true);
     other.cut();
     let address = other.url().trim_start_matches("http://");
-    rig.has_faults(&[&format!("{address}: ARI is not connected")]).await;
+    rig.wait_for_faults(&[&format!("{address}: ARI is not connected")]).await;
     rig.fake.call("one.1", &TRUSTED);
-    rig.fake.playing("one.1", "menu").await;
+    rig.fake.wait_for_playback("one.1", "menu").await;
     other.refuse(false);
-    rig.is_ready().await;
+    rig.wait_until_ready().await;
 }
 
 /// The line stops before they do.
 async fn with_two() -> (FakeAsterisk, Rig) {
     let other = FakeAsterisk::start().await.unwrap();
-    other.has_sounds(SOUNDS);
+    other.set_sounds(SOUNDS);
     let plan = Plan { beside: vec![other.url().to_owned()], ..Plan::default() };
     let rig = Rig::start(plan).await;
     (other, rig)

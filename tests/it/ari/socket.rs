@@ -7,7 +7,7 @@ use karipass::asterisk::Pace;
 use karipass_lab::fake_asterisk::{FakeAsterisk, Handshakes, Reply};
 use serde_json::json;
 
-use super::rig::{self, Plan, Rig, SOON, TRUSTED, outcome, outcomes};
+use super::rig::{self, Plan, Rig, SOON, TRUSTED, outcomes, wait_for_outcome};
 
 const REPLACED: &str = r#"{"type":"ApplicationReplaced","application":"karipass"}"#;
 
@@ -15,53 +15,53 @@ const REPLACED: &str = r#"{"type":"ApplicationReplaced","application":"karipass"
 async fn a_cut_socket_is_got_back_and_its_calls_go_on() {
     let rig = Rig::start(Plan::default()).await;
     rig.fake.call("cut.1", &TRUSTED);
-    rig.fake.playing("cut.1", "menu").await;
+    rig.fake.wait_for_playback("cut.1", "menu").await;
     for times in 2..5 {
-        let menu = rig.fake.playing("cut.1", "menu").await;
+        let menu = rig.fake.wait_for_playback("cut.1", "menu").await;
         rig.fake.cut();
-        rig.fake.socket(times).await;
-        rig.fake.request("PUT", "/applications/karipass/eventFilter", times).await;
-        rig.is_ready().await;
-        rig.fake.request("POST", "sound:karipass/menu", times).await;
-        assert_ne!(rig.fake.asking("cut.1", "menu").await, menu);
+        rig.fake.wait_for_socket(times).await;
+        rig.fake.wait_for_request("PUT", "/applications/karipass/eventFilter", times).await;
+        rig.wait_until_ready().await;
+        rig.fake.wait_for_request("POST", "sound:karipass/menu", times).await;
+        assert_ne!(rig.fake.wait_for_confirmed_playback("cut.1", "menu").await, menu);
     }
     rig.fake.press("cut.1", "1");
-    rig.fake.playing("cut.1", "set-password").await;
+    rig.fake.wait_for_playback("cut.1", "set-password").await;
     rig.fake.call("cut.2", &TRUSTED);
-    rig.fake.playing("cut.2", "menu").await;
+    rig.fake.wait_for_playback("cut.2", "menu").await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_last_guidance_that_is_cut_is_said_again_and_not_hung_up_on() {
     let rig = Rig::start(Plan::default()).await;
     rig.fake.call("last.1", &TRUSTED);
-    rig.fake.playing("last.1", "menu").await;
+    rig.fake.wait_for_playback("last.1", "menu").await;
     rig.fake.press("last.1", "11234567812345678");
     // The line knows that it plays.
-    let first = rig.fake.asking("last.1", "completed").await;
+    let first = rig.fake.wait_for_confirmed_playback("last.1", "completed").await;
     // One that ends sooner counts as never heard, and is said again in any case; later is as good.
     tokio::time::sleep(Duration::from_millis(300)).await;
     // The end of what is stopped is told before the stop is answered.
     rig.fake.once("DELETE", &first, Reply::DoneAndCutOff);
     rig.fake.cut();
     // The second is behind the first, for whom nobody serves any more.
-    rig.fake.request("POST", "completed", 3).await;
-    assert_ne!(rig.fake.playing("last.1", "completed").await, first);
+    rig.fake.wait_for_request("POST", "completed", 3).await;
+    assert_ne!(rig.fake.wait_for_playback("last.1", "completed").await, first);
     rig.finish("last.1").await;
-    assert_eq!(outcome("last.1").await, "stored");
+    assert_eq!(wait_for_outcome("last.1").await, "stored");
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_socket_that_answers_no_ping_is_given_up() {
     let fake = FakeAsterisk::start().await.unwrap();
-    fake.has_sounds(SOUNDS);
+    fake.set_sounds(SOUNDS);
     fake.deafen(true);
     let pace = Pace { ping: SOON, ..Plan::default().pace };
     let rig = Rig::with(fake, Plan { pace, ..Plan::default() }).await;
-    rig.fake.socket(1).await;
+    rig.fake.wait_for_socket(1).await;
     rig.fake.deafen(false);
-    rig.fake.socket(2).await;
-    rig.is_ready().await;
+    rig.fake.wait_for_socket(2).await;
+    rig.wait_until_ready().await;
     let told = rig::lines_with(rig.fake.url().trim_start_matches("http"));
     assert!(told.iter().any(|line| line["level"] == "WARN"), "{told:#?}");
 }
@@ -69,43 +69,43 @@ async fn a_socket_that_answers_no_ping_is_given_up() {
 #[tokio::test(flavor = "multi_thread")]
 async fn an_asterisk_that_is_down_is_waited_for_without_a_line_for_each_try() {
     let fake = FakeAsterisk::start().await.unwrap();
-    fake.has_sounds(SOUNDS);
+    fake.set_sounds(SOUNDS);
     fake.refuse(true);
     let rig = Rig::with(fake, Plan::default()).await;
     let told = || rig::lines_with(rig.fake.url().trim_start_matches("http"));
-    rig.fake.connections(10).await;
-    rig.has_faults(&["ARI is not connected"]).await;
+    rig.fake.wait_for_connections(10).await;
+    rig.wait_for_faults(&["ARI is not connected"]).await;
     // Once for each of the two ways in which a connection that is closed at once fails.
     assert!((1..=2).contains(&told().len()), "{:#?}", told());
     rig.fake.refuse(false);
-    rig.is_ready().await;
+    rig.wait_until_ready().await;
     assert!(!told().last().unwrap()["fields"]["outage_ms"].is_null(), "{:#?}", told());
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_refused_handshake_is_told_and_tried_again() {
     let fake = FakeAsterisk::start().await.unwrap();
-    fake.has_sounds(SOUNDS);
+    fake.set_sounds(SOUNDS);
     fake.answer_handshakes(Handshakes::Refused(401));
     let rig = Rig::with(fake, Plan::default()).await;
-    rig.fake.request("GET", "/events", 3).await;
+    rig.fake.wait_for_request("GET", "/events", 3).await;
     let told = rig::lines_with(rig.fake.url().trim_start_matches("http"));
     assert_eq!(told.len(), 1, "{told:#?}");
     assert!(told[0]["fields"]["reason"].as_str().unwrap().contains("401"), "{told:#?}");
     rig.fake.answer_handshakes(Handshakes::Taken);
-    rig.is_ready().await;
+    rig.wait_until_ready().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_socket_without_a_working_rest_side_is_no_connection() {
     let fake = FakeAsterisk::start().await.unwrap();
-    fake.has_sounds(SOUNDS);
+    fake.set_sounds(SOUNDS);
     fake.on("PUT", "eventFilter", Reply::Never);
     let rig = Rig::with(fake, Plan::impatient()).await;
-    rig.fake.socket(2).await;
-    rig.has_faults(&["ARI is not connected"]).await;
+    rig.fake.wait_for_socket(2).await;
+    rig.wait_for_faults(&["ARI is not connected"]).await;
     rig.fake.on("PUT", "eventFilter", Reply::Well);
-    rig.is_ready().await;
+    rig.wait_until_ready().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -113,19 +113,19 @@ async fn calls_that_ended_in_the_gap_end_and_channels_without_a_call_begin_at_th
     let rig = Rig::start(Plan::default()).await;
     for channel in ["gap.1", "gap.2"] {
         rig.fake.call(channel, &TRUSTED);
-        rig.fake.playing(channel, "menu").await;
+        rig.fake.wait_for_playback(channel, "menu").await;
     }
     rig.fake.refuse(true);
     rig.fake.cut();
-    rig.has_faults(&["ARI is not connected"]).await;
+    rig.wait_for_faults(&["ARI is not connected"]).await;
     rig.fake.vanish("gap.1");
     rig.fake.silent_call("gap.3", &TRUSTED.join("/"));
     rig.fake.refuse(false);
-    assert_eq!(outcome("gap.1").await, "hung_up");
-    rig.fake.playing("gap.3", "menu").await;
+    assert_eq!(wait_for_outcome("gap.1").await, "hung_up");
+    rig.fake.wait_for_playback("gap.3", "menu").await;
     for channel in ["gap.2", "gap.3"] {
         rig.fake.press(channel, "1");
-        rig.fake.playing(channel, "set-password").await;
+        rig.fake.wait_for_playback(channel, "set-password").await;
     }
     assert!(outcomes("gap.2").is_empty() && outcomes("gap.3").is_empty());
 }
@@ -133,30 +133,30 @@ async fn calls_that_ended_in_the_gap_end_and_channels_without_a_call_begin_at_th
 #[tokio::test(flavor = "multi_thread")]
 async fn what_an_earlier_daemon_has_left_playing_is_stopped() {
     let fake = FakeAsterisk::start().await.unwrap();
-    fake.has_sounds(SOUNDS);
+    fake.set_sounds(SOUNDS);
     fake.silent_call("left.1", &TRUSTED.join("/"));
     fake.plays("left.1", "left.1-5", "karipass/confirm-password");
     fake.plays("left.1", "left.1-6", "karipass/quiet,sound:karipass/trouble");
     fake.silent_call("left.2", "withheld/");
     let rig = Rig::with(fake, Plan::default()).await;
-    rig.fake.playing("left.1", "menu").await;
-    rig.fake.playing("left.2", "not-available").await;
+    rig.fake.wait_for_playback("left.1", "menu").await;
+    rig.fake.wait_for_playback("left.2", "not-available").await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn another_program_that_takes_the_application_gets_its_calls_and_is_not_fought() {
     let rig = Rig::start(Plan::default()).await;
     rig.fake.call("replaced.1", &TRUSTED);
-    rig.fake.playing("replaced.1", "menu").await;
+    rig.fake.wait_for_playback("replaced.1", "menu").await;
     rig.fake.on("GET", "/applications/karipass", Reply::With(200, json!({ "channel_ids": [] })));
     rig.fake.send(REPLACED);
-    rig.has_faults(&["ARI: another program has taken the application over"]).await;
-    assert_eq!(outcome("replaced.1").await, "left");
+    rig.wait_for_faults(&["ARI: another program has taken the application over"]).await;
+    assert_eq!(wait_for_outcome("replaced.1").await, "left");
     assert!(!rig.fake.is_gone("replaced.1"));
-    rig.fake.request("GET", "/applications/karipass", 5).await;
+    rig.fake.wait_for_request("GET", "/applications/karipass", 5).await;
     assert_eq!(rig.fake.requests_like("GET", "/events").len(), 1);
     rig.fake.once("GET", "/applications/karipass", Reply::With(404, json!({})));
-    rig.is_ready().await;
+    rig.wait_until_ready().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -164,37 +164,37 @@ async fn a_connection_that_was_given_up_and_is_served_late_is_no_other_program()
     let pace = Pace { connect: SOON, ..Plan::default().pace };
     let rig = Rig::start(Plan { pace, ..Plan::default() }).await;
     rig.fake.call("served.1", &TRUSTED);
-    rig.fake.playing("served.1", "menu").await;
+    rig.fake.wait_for_playback("served.1", "menu").await;
     rig.fake.answer_handshakes(Handshakes::Unanswered);
     rig.fake.cut();
-    rig.fake.unanswered(1).await;
+    rig.fake.wait_for_unanswered(1).await;
     rig.fake.answer_handshakes(Handshakes::Taken);
-    rig.fake.socket(2).await;
-    rig.is_ready().await;
-    rig.fake.request("POST", "sound:karipass/menu", 2).await;
+    rig.fake.wait_for_socket(2).await;
+    rig.wait_until_ready().await;
+    rig.fake.wait_for_request("POST", "sound:karipass/menu", 2).await;
     rig.fake.send(REPLACED);
-    rig.fake.socket(3).await;
-    rig.is_ready().await;
-    rig.fake.request("POST", "sound:karipass/menu", 3).await;
+    rig.fake.wait_for_socket(3).await;
+    rig.wait_until_ready().await;
+    rig.fake.wait_for_request("POST", "sound:karipass/menu", 3).await;
     rig.fake.on("GET", "/applications/karipass", Reply::With(200, json!({ "channel_ids": [] })));
     rig.fake.send(REPLACED);
-    rig.has_faults(&["ARI: another program has taken the application over"]).await;
-    assert_eq!(outcome("served.1").await, "left");
+    rig.wait_for_faults(&["ARI: another program has taken the application over"]).await;
+    assert_eq!(wait_for_outcome("served.1").await, "left");
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_application_that_asterisk_has_forgotten_is_got_back() {
     let rig = Rig::start(Plan::default()).await;
     rig.fake.once("GET", "/applications/karipass", Reply::With(404, json!({})));
-    rig.fake.socket(2).await;
-    rig.is_ready().await;
+    rig.fake.wait_for_socket(2).await;
+    rig.wait_until_ready().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn user_and_password_go_in_a_header_and_nowhere_else() {
     let rig = Rig::start(Plan::default()).await;
     rig.fake.call("header.1", &TRUSTED);
-    rig.fake.playing("header.1", "menu").await;
+    rig.fake.wait_for_playback("header.1", "menu").await;
     let requests = rig.fake.requests();
     assert_eq!(requests[0].path, "/events");
     for request in &requests {
@@ -210,19 +210,19 @@ async fn user_and_password_go_in_a_header_and_nowhere_else() {
 async fn an_asterisk_that_stops_answering_is_noticed() {
     let rig = Rig::start(Plan::impatient()).await;
     rig.fake.on("GET", "/channels/", Reply::Never);
-    rig.has_faults(&["ARI does not answer"]).await;
+    rig.wait_for_faults(&["ARI does not answer"]).await;
     rig.fake.on("GET", "/channels/", Reply::Well);
-    rig.is_ready().await;
+    rig.wait_until_ready().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_missing_sound_is_named() {
     let fake = FakeAsterisk::start().await.unwrap();
-    fake.has_sounds(SOUNDS.into_iter().filter(|sound| *sound != "karipass/redial"));
+    fake.set_sounds(SOUNDS.into_iter().filter(|sound| *sound != "karipass/redial"));
     let rig = Rig::with(fake, Plan::default()).await;
-    rig.has_faults(&["sound karipass/redial is missing"]).await;
-    rig.fake.has_sounds(SOUNDS);
-    rig.is_ready().await;
+    rig.wait_for_faults(&["sound karipass/redial is missing"]).await;
+    rig.fake.set_sounds(SOUNDS);
+    rig.wait_until_ready().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -234,14 +234,14 @@ async fn a_line_is_not_ready_while_sip_is_not_loaded() {
         let fault = format!("SIP is not loaded: {name} does not run");
         for stopped in [gone(), module("Not Running")] {
             rig.fake.on("GET", name, stopped);
-            rig.has_faults(&[&fault]).await;
+            rig.wait_for_faults(&[&fault]).await;
             // What is not told changes nothing.
             rig.fake.on("GET", name, Reply::With(500, json!({})));
             let asked = rig.fake.requests_like("GET", name).len();
-            rig.fake.request("GET", name, asked + 2).await;
-            rig.has_faults(&[&fault]).await;
+            rig.fake.wait_for_request("GET", name, asked + 2).await;
+            rig.wait_for_faults(&[&fault]).await;
             rig.fake.on("GET", name, module("Running"));
-            rig.is_ready().await;
+            rig.wait_until_ready().await;
         }
     }
 }
@@ -252,14 +252,14 @@ async fn idle_connections_that_asterisk_has_closed_do_no_harm() {
     plan.pace.watch = Duration::from_mins(1);
     let rig = Rig::start(plan).await;
     rig.fake.call("idle.1", &TRUSTED);
-    rig.fake.playing("idle.1", "menu").await;
-    let menu = rig.fake.request("POST", "menu", 1).await;
+    rig.fake.wait_for_playback("idle.1", "menu").await;
+    let menu = rig.fake.wait_for_request("POST", "menu", 1).await;
     // The last command until a key is pressed.
-    rig.fake.request("POST", "karipass/quiet", 1).await;
+    rig.fake.wait_for_request("POST", "karipass/quiet", 1).await;
     rig.fake.close_idle().await;
     rig.fake.press("idle.1", "1");
-    rig.fake.playing("idle.1", "set-password").await;
-    let password = rig.fake.request("POST", "set-password", 1).await;
+    rig.fake.wait_for_playback("idle.1", "set-password").await;
+    let password = rig.fake.wait_for_request("POST", "set-password", 1).await;
     assert_ne!(menu.connection, password.connection);
     assert_eq!(rig.fake.requests_like("POST", "set-password").len(), 1);
 }

@@ -4,7 +4,7 @@
 
 use crate::flood::Flood;
 use crate::site::{self, Caller, Daemon, NUMBER, RIGHT};
-use crate::support::{self, ALONE, until};
+use crate::support::{self, EXCLUSIVE, wait_until};
 
 /// Logins that are verified while the queue is full.
 const VERIFIED: usize = 20;
@@ -16,7 +16,7 @@ const LEFT_OVER: f64 = 500.0;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_more_logins_than_can_be_verified_harm_nothing_else() {
-    let _alone = ALONE.lock().await;
+    let _alone = EXCLUSIVE.lock().await;
     let database = support::database().await;
     let owner = database.owner().await.unwrap();
     site::contract(&owner, "line").await;
@@ -28,13 +28,13 @@ async fn a_more_logins_than_can_be_verified_harm_nothing_else() {
 
     let flood = Flood::begin(&daemon.base).await;
     let enough = flood.verified() + VERIFIED;
-    until("logins to be verified", async || {
+    wait_until("logins to be verified", async || {
         let health = caller.get(&format!("{}/livez", daemon.operators)).await;
         assert_eq!(health.status, 200);
         flood.verified() >= enough
     })
     .await;
-    flood.is_still_refused().await;
+    flood.wait_for_refusal().await;
     let taken = daemon.memory_kib().saturating_sub(memory);
     assert!(taken < MEMORY_KIB, "{taken} KiB");
 

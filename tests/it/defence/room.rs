@@ -8,7 +8,7 @@ use rustls::version::TLS13;
 
 use super::wire::{ASK, answer, ask, client};
 use crate::site::{Caller, Daemon, Service};
-use crate::support::{self, PATIENCE, until};
+use crate::support::{self, WAIT_TIMEOUT, wait_until};
 
 const HALF: &[u8] = b"POST /api/v1/login HTTP/1.1\r\nHost: localhost\r\nExpect: 100-continue\r\n\
     Content-Type: application/json\r\nContent-Length: 2\r\n\r\n";
@@ -100,7 +100,7 @@ async fn a_a_full_site_closes_who_comes_and_serves_who_comes_later() {
     let mut silent = vec![connected(&daemon.base, 9)];
     assert_eq!(ask(&mut silent[0], ASK).0, 404);
     // Who asked whether the site answers has come before, and its place is given back.
-    until("a place to be given back", async || {
+    wait_until("a place to be given back", async || {
         (daemon.metric(&caller, held).await - 1.0).abs() < f64::EPSILON
     })
     .await;
@@ -110,7 +110,7 @@ async fn a_a_full_site_closes_who_comes_and_serves_who_comes_later() {
     assert!((daemon.metric(&caller, refused).await - 1.0).abs() < f64::EPSILON);
     assert!((daemon.metric(&caller, held).await - 8.0).abs() < f64::EPSILON);
     drop(silent);
-    until("somebody to be served", async || {
+    wait_until("somebody to be served", async || {
         caller.client().get(format!("{}/login", daemon.base)).send().await.is_ok()
     })
     .await;
@@ -132,7 +132,7 @@ fn connected(base: &str, from: u8) -> TcpStream {
     bind(&socket, &SocketAddr::from(([127, 0, 0, from], 0))).unwrap();
     connect(&socket, &to).unwrap();
     let stream = TcpStream::from(socket);
-    stream.set_read_timeout(Some(PATIENCE)).unwrap();
+    stream.set_read_timeout(Some(WAIT_TIMEOUT)).unwrap();
     stream
 }
 

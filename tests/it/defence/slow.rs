@@ -13,7 +13,7 @@ use rustls::version::TLS13;
 
 use super::wire::{ASK, ask, client, plain, shaken};
 use crate::site::{self, Caller, Daemon, NUMBER, RIGHT, Service};
-use crate::support::{self, PATIENCE};
+use crate::support::{self, WAIT_TIMEOUT};
 
 /// How often a slow connection says a byte.
 const BYTE_EVERY: Duration = Duration::from_millis(200);
@@ -40,7 +40,7 @@ async fn a_the_site_answers_beside_500_slow_connections_and_closes_them() {
     let trickling = thread::spawn(move || {
         let open = |index: usize| Trickle::open(index % 7, &address, &certificate);
         let mut trickles: Vec<Trickle> = (0..500).map(open).collect();
-        let deadline = clock::now() + PATIENCE;
+        let deadline = clock::now() + WAIT_TIMEOUT;
         while !trickles.is_empty() {
             count.store(trickles.len(), Ordering::Relaxed);
             assert!(clock::now() < deadline, "{} are held", trickles.len());
@@ -65,7 +65,7 @@ async fn a_a_client_that_never_reads_is_cut_off() {
     let service = Service::start(&support::database().await, &[]).await;
     let mut stream = plain(service.base.strip_prefix("http://").unwrap());
     stream.set_nonblocking(true).unwrap();
-    let deadline = clock::now() + PATIENCE;
+    let deadline = clock::now() + WAIT_TIMEOUT;
     let mut pending = ASK;
     let error = loop {
         match stream.write(pending) {

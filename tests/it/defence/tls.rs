@@ -12,7 +12,7 @@ use tempfile::TempDir;
 
 use super::wire::{ASK, Tls, ask, client, plain, shaken};
 use crate::site::{Caller, Daemon};
-use crate::support::{self, until};
+use crate::support::{self, wait_until};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn w7_tls_1_2_and_1_3_are_spoken_and_nothing_older() {
@@ -47,7 +47,7 @@ async fn w7_a_changed_certificate_is_taken_and_no_connection_dropped() {
     assert!(mounted.is_of(&before, "one"));
     assert_eq!(ask(&mut before, ASK).0, 404);
     mounted.swap("two");
-    until("the new certificate to be taken", async || {
+    wait_until("the new certificate to be taken", async || {
         assert_eq!(ask(&mut before, ASK).0, 404, "on the connection from before");
         let mut new = mounted.connect(&daemon, &generations);
         assert_eq!(ask(&mut new, ASK).0, 404, "on a new connection");
@@ -70,19 +70,19 @@ async fn w7_a_certificate_changed_for_a_bad_one_is_refused_once() {
     fs::copy(mounted.file("one/key.pem"), mounted.file("two/key.pem")).unwrap();
     mounted.swap("two");
     let refusals = || daemon.log().matches(" ERROR ").count();
-    until("the wrong key to be told", async || refusals() == 1).await;
+    wait_until("the wrong key to be told", async || refusals() == 1).await;
     assert!(daemon.log().contains("site.certificate_file"), "{}", daemon.log());
     // In one piece: half of it would be another mistake.
     fs::write(mounted.file("two/nonsense"), "nonsense").unwrap();
     fs::rename(mounted.file("two/nonsense"), mounted.file("two/certificate.pem")).unwrap();
-    until("the nonsense to be told", async || refusals() == 2).await;
+    wait_until("the nonsense to be told", async || refusals() == 2).await;
     fs::remove_file(mounted.file("now")).unwrap();
-    until("the absence to be told", async || refusals() == 3).await;
+    wait_until("the absence to be told", async || refusals() == 3).await;
     let mut stream = mounted.connect(&daemon, &["one"]);
     assert!(mounted.is_of(&stream, "one"), "the old one stays");
     assert_eq!(ask(&mut stream, ASK).0, 404);
     mounted.swap("three");
-    until("the good one to be taken", async || {
+    wait_until("the good one to be taken", async || {
         mounted.is_of(&mounted.connect(&daemon, &["one", "three"]), "three")
     })
     .await;

@@ -7,14 +7,14 @@ use tokio::task::JoinSet;
 use tokio_postgres::Client;
 
 use crate::site::{self, Caller, Daemon, NUMBER, RIGHT, WRONG};
-use crate::support::{self, ALONE};
+use crate::support::{self, EXCLUSIVE};
 
 /// Posts released together in a round.
 const POSTS: usize = 100;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn c3_a_hundred_posts_at_once_are_answered_as_if_one_by_one_fifty_times() {
-    let _alone = ALONE.lock().await;
+    let _alone = EXCLUSIVE.lock().await;
     let database = support::database().await;
     let owner = database.owner().await.unwrap();
     site::contract(&owner, "line").await;
@@ -44,7 +44,7 @@ async fn c3_a_hundred_posts_at_once_are_answered_as_if_one_by_one_fifty_times() 
 
 #[tokio::test(flavor = "multi_thread")]
 async fn c3_of_a_thousand_right_ones_at_once_all_succeed() {
-    let _alone = ALONE.lock().await;
+    let _alone = EXCLUSIVE.lock().await;
     let database = support::database().await;
     let owner = database.owner().await.unwrap();
     site::contract(&owner, "line").await;

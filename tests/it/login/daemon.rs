@@ -10,7 +10,7 @@ use rustls::pki_types::pem::PemObject as _;
 use crate::flood::Flood;
 use crate::scene;
 use crate::site::{self, Caller, Daemon, NUMBER, RIGHT, WRONG};
-use crate::support::{self, ALONE};
+use crate::support::{self, EXCLUSIVE};
 
 /// A password that may be set, and one that may not.
 const NEW: &str = "Xq7secret";
@@ -94,7 +94,7 @@ async fn no_secret_is_in_the_log_at_trace() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_flood_of_logins_is_answered_busy_and_over_at_once() {
-    let _alone = ALONE.lock().await;
+    let _alone = EXCLUSIVE.lock().await;
     let database = support::database().await;
     let owner = database.owner().await.unwrap();
     site::contract(&owner, "line").await;

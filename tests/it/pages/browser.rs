@@ -165,12 +165,12 @@ impl Browser {
         let html = "text/html; charset=utf-8";
         if answer.headers.get(CONTENT_TYPE).is_some_and(|kind| kind == html) {
             assert_eq!(answer.headers[CACHE_CONTROL], "no-store", "{answer:?}");
-            looks_like_a_page(&answer.body);
+            expect_page(&answer.body);
         }
     }
 }
 
-fn looks_like_a_page(html: &str) {
+fn expect_page(html: &str) {
     for part in [
         "<!DOCTYPE html>",
         "<html lang=\"ja\">",

@@ -11,7 +11,7 @@ use karipass_lab::fake_asterisk::FakeAsterisk;
 use tempfile::TempDir;
 
 use crate::site::{self, Daemon, NUMBER};
-use crate::support::{self, PATIENCE};
+use crate::support::{self, WAIT_TIMEOUT};
 
 /// What the manager grants between two signs of life.
 const GRANTED: Duration = Duration::from_secs(2);
@@ -26,28 +26,28 @@ async fn systemd_hears_when_it_serves_what_is_wanting_and_when_it_stops() {
     let (postgres, database) = support::stoppable_cluster().await;
     postgres.stop(karipass_lab::postgres::Shutdown::Fast).unwrap();
     let fake = FakeAsterisk::start().await.unwrap();
-    fake.has_sounds(SOUNDS);
+    fake.set_sounds(SOUNDS);
     fake.refuse(true);
     let notify = ear.path();
     let given = [("NOTIFY_SOCKET", &*notify), ("KARIPASS_ARI_URL", fake.url()), WATCHDOG_USEC];
     let mut daemon = Daemon::start(&database, &given);
     // It serves, though there is nothing to serve with.
-    let before = ear.hears("READY=1", |message| message == "READY=1\n");
+    let before = ear.wait_for("READY=1", |message| message == "READY=1\n");
     assert_eq!(before, Vec::<String>::new());
-    ear.hears("both to be wanting", |message| {
+    ear.wait_for("both to be wanting", |message| {
         message.starts_with("STATUS=store: ") && message.ends_with("; ARI is not connected\n")
     });
     postgres.start().unwrap();
-    ear.hears("Asterisk to be wanting", |message| message == "STATUS=ARI is not connected\n");
+    ear.wait_for("Asterisk to be wanting", |message| message == "STATUS=ARI is not connected\n");
     fake.refuse(false);
-    ear.hears("it to be ready", |message| message == "STATUS=ready\n");
+    ear.wait_for("it to be ready", |message| message == "STATUS=ready\n");
     for _ in 0..SIGNS {
-        let others = ear.hears("a sign of life", |message| message == SIGN);
+        let others = ear.wait_for("a sign of life", |message| message == SIGN);
         assert_eq!(others, Vec::<String>::new());
     }
     daemon.child().signal(rustix::process::Signal::TERM).unwrap();
-    ear.hears("it to stop", |message| message == "STOPPING=1\nSTATUS=karipass is stopping\n");
-    ear.hears("a sign of life while it stops", |message| message == SIGN);
+    ear.wait_for("it to stop", |message| message == "STOPPING=1\nSTATUS=karipass is stopping\n");
+    ear.wait_for("a sign of life while it stops", |message| message == SIGN);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -62,7 +62,7 @@ async fn systemd_hears_that_it_lives_only_if_it_asks() {
     let notify = asking.path();
     let asked = Daemon::start(&database, &[("NOTIFY_SOCKET", &*notify), WATCHDOG_USEC]);
     for _ in 0..2 * SIGNS {
-        asking.hears("a sign of life", |message| message == SIGN);
+        asking.wait_for("a sign of life", |message| message == SIGN);
     }
     drop((daemons, asked));
     for ear in ears {
@@ -79,7 +79,7 @@ async fn systemd_hears_that_it_lives_only_if_it_asks() {
 async fn systemd_hears_nothing_while_a_thread_hangs() {
     let calls = AtomicUsize::new(0);
     let fake = FakeAsterisk::start().await.unwrap();
-    fake.has_sounds(SOUNDS);
+    fake.set_sounds(SOUNDS);
     let impatient = site::builder().timeout(Duration::from_millis(100)).build().unwrap();
     let impatient = &impatient;
     let call = async |_: &str| {
@@ -87,10 +87,10 @@ async fn systemd_hears_nothing_while_a_thread_hangs() {
         fake.call(&channel, &["trusted", NUMBER]);
         fake.hang_up(&channel);
     };
-    hangs("karipass::asterisk=info", &fake, call).await;
+    expect_silence_while_hanging("karipass::asterisk=info", &fake, call).await;
     let ask =
         async |operators: &str| drop(impatient.get(format!("{operators}/livez")).send().await);
-    hangs("karipass::web=debug", &fake, ask).await;
+    expect_silence_while_hanging("karipass::web=debug", &fake, ask).await;
 }
 
 #[test]
@@ -132,8 +132,8 @@ impl Ear {
     }
 
     /// Waits for a message; gives all that came before it.
-    fn hears(&self, what: &str, is: impl Fn(&str) -> bool) -> Vec<String> {
-        let until = clock::now() + PATIENCE;
+    fn wait_for(&self, what: &str, is: impl Fn(&str) -> bool) -> Vec<String> {
+        let until = clock::now() + WAIT_TIMEOUT;
         let mut before = Vec::new();
         while let Some(message) = self.next(until) {
             if is(&message) {
@@ -153,7 +153,7 @@ impl Ear {
 
 /// Has something logged until the pipe is full and nobody says that the daemon lives, and then
 /// reads the log.
-async fn hangs(filter: &str, fake: &FakeAsterisk, log: impl AsyncFn(&str)) {
+async fn expect_silence_while_hanging(filter: &str, fake: &FakeAsterisk, log: impl AsyncFn(&str)) {
     const AT_A_TIME: usize = 100;
     /// What a pipe holds on Linux (pipe(7)), and what each round logs at least.
     const PIPE: u64 = 64 * 1024;
@@ -170,7 +170,7 @@ async fn hangs(filter: &str, fake: &FakeAsterisk, log: impl AsyncFn(&str)) {
     ];
     let daemon = Daemon::start_with_log(&database, &given, pipe.into());
     let is_sign = |message: &str| message == SIGN;
-    ear.hears("a sign of life", is_sign);
+    ear.wait_for("a sign of life", is_sign);
     let began = clock::now();
     loop {
         for _ in 0..AT_A_TIME {
@@ -181,10 +181,10 @@ async fn hangs(filter: &str, fake: &FakeAsterisk, log: impl AsyncFn(&str)) {
         if is_full && !ear.all(2 * GRANTED).iter().any(|message| is_sign(message)) {
             break;
         }
-        assert!(began.elapsed() < 12 * PATIENCE, "whoever hangs is said to live ({filter})");
+        assert!(began.elapsed() < 12 * WAIT_TIMEOUT, "whoever hangs is said to live ({filter})");
     }
     let reading = thread::spawn(move || std::io::copy(&mut unread, &mut std::io::sink()));
-    ear.hears("a sign of life again", is_sign);
+    ear.wait_for("a sign of life again", is_sign);
     drop(daemon);
     reading.join().unwrap().unwrap();
 }

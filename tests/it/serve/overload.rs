@@ -9,14 +9,14 @@ use std::net::TcpStream;
 use super::{TRUSTED, Whole};
 use crate::flood::Flood;
 use crate::site::{Caller, NUMBER, RIGHT, Service};
-use crate::support::{self, ALONE, until, until_locked_out};
+use crate::support::{self, EXCLUSIVE, wait_until, wait_until_locked_out};
 
 /// Memory that slow connections and the flood may take besides.
 const MEMORY_KIB: usize = 256 * 1024;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn overload_calls_go_on_beside_slow_connections_and_a_flood_of_logins() {
-    let _alone = ALONE.lock().await;
+    let _alone = EXCLUSIVE.lock().await;
     let whole = Whole::ready(&[]).await;
     let before = whole.daemon.memory_kib();
     let slow: Vec<TcpStream> = (0..500).map(|_| slow(&whole.daemon.base)).collect();
@@ -25,10 +25,10 @@ async fn overload_calls_go_on_beside_slow_connections_and_a_flood_of_logins() {
         let channel = format!("stored.{call}");
         whole.up_to_confirmation(&channel).await;
         whole.fake.press(&channel, "12345678");
-        whole.fake.playing(&channel, "completed").await;
+        whole.fake.wait_for_playback(&channel, "completed").await;
         whole.fake.hang_up(&channel);
     }
-    flood.is_still_refused().await;
+    flood.wait_for_refusal().await;
     let taken = whole.daemon.memory_kib().saturating_sub(before);
     assert!(taken < MEMORY_KIB, "{taken} KiB");
     flood.end().await;
@@ -43,9 +43,9 @@ async fn overload_logins_that_hold_the_store_leave_calls_theirs() {
     whole.owner.batch_execute("BEGIN; LOCK TABLE session").await.unwrap();
     let (caller, base) = (whole.caller.clone(), whole.daemon.base.clone());
     let login = tokio::spawn(async move { caller.log_in(&base, NUMBER, RIGHT).await.status });
-    until_locked_out(&whole.database, 1).await;
+    wait_until_locked_out(&whole.database, 1).await;
     whole.fake.call("line.1", &TRUSTED);
-    whole.fake.playing("line.1", "menu").await;
+    whole.fake.wait_for_playback("line.1", "menu").await;
     assert!(!login.is_finished());
     whole.owner.batch_execute("COMMIT").await.unwrap();
     assert_eq!(login.await.unwrap(), 200);
@@ -73,7 +73,7 @@ async fn overload_the_line_goes_before_the_site_and_all_before_its_hashes() {
     let whole = Whole::ready(&[]).await;
     let of = |name| whole.daemon.priorities(name);
     let all_idle = || of("hash-logins").iter().all(|(_, policy)| policy == IDLE);
-    until("the logins' threads to have started", async || all_idle()).await;
+    wait_until("the logins' threads to have started", async || all_idle()).await;
     let [(nice, _)] = of("line").try_into().expect("one thread");
     let gives_way = (nice.parse::<i32>().unwrap() + SITE_NICE).min(LEAST).to_string();
     for (name, nice) in [("line", &nice), ("hash-calls", &nice), ("site", &gives_way)] {

@@ -2,7 +2,7 @@
 
 use super::Whole;
 use crate::site::NUMBER;
-use crate::support::{self, until};
+use crate::support::{self, wait_until};
 
 /// What makes every change fail, what ends it, and what `/readyz` says meanwhile.
 const FAULTS: [(&str, &str, &str); 6] = [
@@ -49,13 +49,13 @@ async fn a_readyz_falls_while_every_change_fails_and_comes_back() {
     whole.owner.batch_execute(IS_FULL).await.unwrap();
     for (begin, end, said) in FAULTS {
         whole.owner.batch_execute(begin).await.unwrap();
-        until(said, async || {
+        wait_until(said, async || {
             let (status, body) = whole.readyz().await;
             status == 503 && body.starts_with("store: ") && body.contains(said)
         })
         .await;
         whole.owner.batch_execute(end).await.unwrap();
-        until(end, async || whole.readyz().await.0 == 200).await;
+        wait_until(end, async || whole.readyz().await.0 == 200).await;
     }
     let read_only = |value: &str| {
         format!(
@@ -68,9 +68,9 @@ async fn a_readyz_falls_while_every_change_fails_and_comes_back() {
     let end = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity
                WHERE datname = current_database() AND usename = 'karipass'";
     superuser.execute(end, &[]).await.unwrap();
-    until("readyz to fall", async || whole.readyz().await.0 == 503).await;
+    wait_until("readyz to fall", async || whole.readyz().await.0 == 503).await;
     superuser.batch_execute(&read_only("off")).await.unwrap();
-    until("readiness", async || whole.readyz().await.0 == 200).await;
+    wait_until("readiness", async || whole.readyz().await.0 == 200).await;
 }
 
 /// However often it is looked: each look leaves an attempt.
@@ -88,7 +88,7 @@ async fn a_readyz_stays_while_one_contract_is_locked() {
         whole.owner.query_one(count, &[]).await.unwrap().get::<_, i64>(0)
     };
     let before = looks().await;
-    until("another look", async || {
+    wait_until("another look", async || {
         assert_eq!(whole.readyz().await.0, 200);
         looks().await > before
     })

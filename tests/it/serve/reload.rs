@@ -11,7 +11,7 @@ use serde_json::json;
 
 use super::Whole;
 use crate::site::{KEYS, NUMBER, RIGHT};
-use crate::support::{self, KARIPASS, Ran, run, until};
+use crate::support::{self, KARIPASS, Ran, run, wait_until};
 
 /// The key that comes with a rotation, and how stored hashes name it.
 const NEW_KEY: &str = "new AQAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=";
@@ -87,7 +87,7 @@ async fn r_sighup_reads_keys_and_passwords_again_and_ends_nothing() {
     fs::write(&password, "too early").unwrap();
     whole.hang_up();
     // Read by now: what follows is another signal.
-    until("the mistake", async || {
+    wait_until("the mistake", async || {
         let metrics = whole.caller.get(&format!("{}/metrics", whole.daemon.operators)).await;
         metrics.body.contains("karipass_reloads_total{outcome=\"refused\"} 1\n")
     })
@@ -104,7 +104,7 @@ async fn r_sighup_reads_keys_and_passwords_again_and_ends_nothing() {
     whole.hang_up();
     let latter = "Basic a2FyaXBhc3M6bGF0dGVy";
     whole.fake.on("GET", "/sounds", Reply::With(200, json!([])));
-    until("the new password of ARI", async || {
+    wait_until("the new password of ARI", async || {
         let requests = whole.fake.requests();
         requests.iter().any(|request| request.authorization.as_deref() == Some(latter))
     })
@@ -122,7 +122,7 @@ async fn r_sighup_reads_keys_and_passwords_again_and_ends_nothing() {
     assert_eq!(renewed().await, 1, "a good login renews the hash with the new key");
     whole.up_to_confirmation("new.1").await;
     whole.fake.press("new.1", "12345678");
-    whole.fake.playing("new.1", "completed").await;
+    whole.fake.wait_for_playback("new.1", "completed").await;
     assert_eq!(renewed().await, 1, "the phone hashes with the new key");
     let back = format!("ALTER ROLE karipass PASSWORD '{role}'");
     superuser.batch_execute(&back).await.unwrap();

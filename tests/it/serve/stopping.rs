@@ -9,7 +9,7 @@ use tokio::task::JoinSet;
 
 use super::{TRUSTED, Whole};
 use crate::site::{NUMBER, RIGHT, WRONG};
-use crate::support::{until, until_locked_out, within};
+use crate::support::{wait_until, wait_until_locked_out, within};
 
 const NO_NOTICE: (&str, &str) = ("KARIPASS_SHUTDOWN_DRAIN_S", "0");
 /// From a signal without a notice: 5 s for hashes, and the store's last word.
@@ -20,17 +20,17 @@ async fn stop_the_site_ends_after_the_notice_and_the_operators_last() {
     const NOTICE: Duration = Duration::from_secs(1);
     let mut whole = Whole::ready(&[("KARIPASS_SHUTDOWN_DRAIN_S", "1")]).await;
     whole.fake.call("order.1", &TRUSTED);
-    whole.fake.playing("order.1", "menu").await;
+    whole.fake.wait_for_playback("order.1", "menu").await;
     let stopped = clock::now();
     whole.terminate();
-    until("the site's end", async || !listens(&whole.daemon.base)).await;
+    wait_until("the site's end", async || !listens(&whole.daemon.base)).await;
     assert!(stopped.elapsed() >= NOTICE, "it ended after {:?}", stopped.elapsed());
     // The call goes on, and operators see why the process does.
     assert_eq!(whole.readyz().await.0, 503);
     let calls = whole.daemon.metric(&whole.caller, "karipass_calls ").await;
     assert!((calls - 1.0).abs() < f64::EPSILON, "{calls} calls");
     whole.fake.hang_up("order.1");
-    whole.has_ended().await;
+    whole.wait_until_ended().await;
     assert!(!listens(&whole.daemon.operators));
 }
 
@@ -43,7 +43,7 @@ async fn stop_readyz_falls_first_and_the_site_goes_on() {
     assert_eq!(kept.headers.get(CONNECTION), None);
 
     whole.terminate();
-    until("readyz to fall", async || whole.readyz().await.0 == 503).await;
+    wait_until("readyz to fall", async || whole.readyz().await.0 == 503).await;
     assert!(whole.readyz().await.1.starts_with("karipass is stopping\n"));
     // By the connection that is still open, and by new ones.
     for _ in 0..3 {
@@ -51,7 +51,7 @@ async fn stop_readyz_falls_first_and_the_site_goes_on() {
         assert_eq!((answer.status, &answer.headers[CONNECTION].to_str().unwrap()), (200, &"close"));
     }
     whole.terminate();
-    whole.has_ended().await;
+    whole.wait_until_ended().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -59,18 +59,18 @@ async fn stop_a_call_under_way_is_heard_out() {
     let mut whole = Whole::ready(&[NO_NOTICE]).await;
     whole.up_to_confirmation("heard.1").await;
     whole.terminate();
-    until("the site's end", async || !listens(&whole.daemon.base)).await;
+    wait_until("the site's end", async || !listens(&whole.daemon.base)).await;
     assert!(!whole.is_set().await);
     whole.fake.press("heard.1", "12345678");
-    whole.fake.playing("heard.1", "completed").await;
+    whole.fake.wait_for_playback("heard.1", "completed").await;
     assert!(whole.is_set().await);
     assert_eq!(whole.daemon.child().ended().unwrap(), None, "before the caller has heard it");
-    until("the call's end", async || {
+    wait_until("the call's end", async || {
         whole.fake.finish("heard.1", "done");
         whole.fake.is_gone("heard.1")
     })
     .await;
-    whole.has_ended().await;
+    whole.wait_until_ended().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -78,10 +78,10 @@ async fn stop_calls_end_when_their_time_is_over() {
     let given = [NO_NOTICE, ("KARIPASS_SHUTDOWN_CALL_GRACE_S", "1.5")];
     let mut whole = Whole::ready(&given).await;
     whole.fake.call("late.1", &TRUSTED);
-    whole.fake.playing("late.1", "menu").await;
+    whole.fake.wait_for_playback("late.1", "menu").await;
     let stopped = clock::now();
     whole.terminate();
-    whole.has_ended().await;
+    whole.wait_until_ended().await;
     assert!(stopped.elapsed() >= Duration::from_millis(1500), "{:?}", stopped.elapsed());
     assert!(whole.fake.is_gone("late.1"), "a call is left without anyone to serve it");
 }
@@ -90,12 +90,12 @@ async fn stop_calls_end_when_their_time_is_over() {
 async fn stop_a_second_signal_leaves_at_once() {
     let mut whole = Whole::ready(&[]).await;
     whole.fake.call("cut.1", &TRUSTED);
-    whole.fake.playing("cut.1", "menu").await;
+    whole.fake.wait_for_playback("cut.1", "menu").await;
     whole.terminate();
-    until("readyz to fall", async || whole.readyz().await.0 == 503).await;
+    wait_until("readyz to fall", async || whole.readyz().await.0 == 503).await;
     // Far sooner than `shutdown.call_grace_s` would let it.
     whole.terminate();
-    whole.has_ended().await;
+    whole.wait_until_ended().await;
     assert!(!whole.fake.is_gone("cut.1"), "Asterisk tells the caller");
 }
 
@@ -105,7 +105,7 @@ async fn stop_every_login_that_was_taken_is_answered() {
     const LOGINS: u32 = 800;
     /// Few enough for the store's connections, on any machine.
     const AT_ONCE: u32 = 40;
-    let _alone = crate::support::ALONE.lock().await;
+    let _alone = crate::support::EXCLUSIVE.lock().await;
     let mut whole = Whole::ready(&[NO_NOTICE]).await;
     let counted = |name| whole.daemon.metric(&whole.caller, name);
     let before = counted("karipass_hash_operations_total ").await;
@@ -118,7 +118,7 @@ async fn stop_every_login_that_was_taken_is_answered() {
         }
         // What goes from the queue to its hash between the two looks is not counted, and nothing
         // twice.
-        until("every login to have been taken", async || {
+        wait_until("every login to have been taken", async || {
             let hashes = counted("karipass_hash_operations_total ").await - before;
             let waiting = counted("karipass_hash_waiting{lane=\"logins\"} ").await;
             hashes + waiting >= f64::from(taken)
@@ -138,7 +138,7 @@ async fn stop_every_login_that_was_taken_is_answered() {
         }
     }
     assert_eq!(refused + busy, LOGINS);
-    whole.has_ended().await;
+    whole.wait_until_ended().await;
 }
 
 /// The verdict is held up until the site takes no more.
@@ -148,12 +148,12 @@ async fn stop_a_login_whose_verdict_comes_late_is_answered() {
     whole.owner.batch_execute("BEGIN; SELECT FROM credential FOR UPDATE").await.unwrap();
     let (caller, base) = (whole.caller.clone(), whole.daemon.base.clone());
     let login = tokio::spawn(async move { caller.log_in(&base, NUMBER, RIGHT).await.status });
-    until_locked_out(&whole.database, 1).await;
+    wait_until_locked_out(&whole.database, 1).await;
     whole.terminate();
-    until("the site's end", async || !listens(&whole.daemon.base)).await;
+    wait_until("the site's end", async || !listens(&whole.daemon.base)).await;
     whole.owner.batch_execute("COMMIT").await.unwrap();
     assert_eq!(login.await.unwrap(), 200);
-    whole.has_ended().await;
+    whole.wait_until_ended().await;
 }
 
 /// Connections that are kept but not used, and a store that answers nothing.
@@ -167,7 +167,7 @@ async fn stop_nobody_idle_and_no_lost_store_holds_the_end_up() {
     assert_eq!(used.status, 200);
     whole.owner.batch_execute("BEGIN; LOCK TABLE session, credential").await.unwrap();
     whole.terminate();
-    within(ENDED_WITHIN, whole.has_ended()).await;
+    within(ENDED_WITHIN, whole.wait_until_ended()).await;
     drop(kept);
 }
 

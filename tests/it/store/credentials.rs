@@ -95,14 +95,14 @@ async fn p13_dropped_before_any_statement_is_through_nothing_changes() {
         let call = tokio::spawn(async move {
             calling.set_temporary(&temporary(CONTRACT, AuthUnit::Number, FIRST)).await
         });
-        proxy.met().await;
+        proxy.wait_until_met().await;
         call.abort();
         assert!(call.await.unwrap_err().is_cancelled());
         proxy.make(Trouble::None);
         // Whoever has the connection next must not commit what was left on it.
         let next = store.set_temporary(&temporary(OTHER, AuthUnit::Line, CONTRACT)).await.unwrap();
         assert_eq!(next, Setting::Refused);
-        scene.until(NOTHING_UNDER_WAY).await;
+        scene.wait_until(NOTHING_UNDER_WAY).await;
         scene.owner.execute("DELETE FROM audit WHERE outcome <> 'done'", &[]).await.unwrap();
         let after = (scene.everything().await, scene.audit().await);
         assert_eq!(after, before, "dropped at {word}");

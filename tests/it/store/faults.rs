@@ -9,7 +9,7 @@ use karipass_lab::postgres::Shutdown;
 use karipass_lab::proxy::{COMMIT, Proxy, Trouble};
 
 use super::scene::{CONTRACT, FIRST, Scene, number, temporary};
-use crate::support::{self, PATIENCE, store_at, until, within};
+use crate::support::{self, WAIT_TIMEOUT, store_at, wait_until, within};
 
 /// By when the store is given up: 5 s, and as much again, still within the 10 s of `P15`.
 const GIVEN_UP_WITHIN: Duration = rules::TROUBLE_TIMEOUT;
@@ -49,7 +49,7 @@ async fn p15_a_store_that_does_not_answer_is_given_up_in_time() {
 #[tokio::test(flavor = "multi_thread")]
 async fn p15_a_commit_that_never_arrives_stores_nothing() {
     let (scene, _proxy, _) = set_in(Trouble::HoldAt(COMMIT)).await;
-    scene.until_the_daemon_is_gone().await;
+    scene.wait_until_daemon_gone().await;
     assert!(scene.logins().await.is_empty());
     assert!(scene.audit().await.is_empty());
 }
@@ -65,7 +65,7 @@ async fn p15_a_commit_without_an_answer_leaves_the_outcome_unknown() {
 async fn p15_cut_before_each_commit_arrives_nothing_is_stored() {
     let (scene, _proxy, error) = set_in(Trouble::CutBefore(COMMIT)).await;
     assert!(matches!(error, DbError::OutcomeUnknown(_)), "{error:?}");
-    scene.until_the_daemon_is_gone().await;
+    scene.wait_until_daemon_gone().await;
     assert!(scene.logins().await.is_empty());
     assert!(scene.audit().await.is_empty());
 }
@@ -74,7 +74,7 @@ async fn p15_cut_before_each_commit_arrives_nothing_is_stored() {
 async fn p15_cut_after_each_commit_arrives_all_is_stored_once() {
     let (scene, _proxy, error) = set_in(Trouble::CutAfter(COMMIT)).await;
     assert!(matches!(error, DbError::OutcomeUnknown(_)), "{error:?}");
-    scene.until_the_daemon_is_gone().await;
+    scene.wait_until_daemon_gone().await;
     assert_eq!(scene.logins().await, [CONTRACT]);
     assert_eq!(scene.audit().await.len(), 2);
 }
@@ -123,7 +123,7 @@ async fn p15_a_connection_that_the_server_ended_is_not_met_again() {
     let end = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity
                WHERE datname = current_database() AND usename = 'karipass'";
     superuser.execute(end, &[]).await.unwrap();
-    scene.until_the_daemon_is_gone().await;
+    scene.wait_until_daemon_gone().await;
     for _ in 0..4 {
         assert_eq!(scene.set(CONTRACT, AuthUnit::Line, CONTRACT).await, Setting::Stored);
     }
@@ -227,20 +227,20 @@ async fn p15_a_demoted_server_is_left_and_its_connections_dropped() {
             }
         }
     };
-    let error = tokio::time::timeout(PATIENCE, refused).await.unwrap();
+    let error = tokio::time::timeout(WAIT_TIMEOUT, refused).await.unwrap();
     assert!(matches!(error, DbError::NotSent(_)), "{error:?}");
-    scene.until_the_daemon_is_gone().await;
+    scene.wait_until_daemon_gone().await;
     let error = scene.store.contract_of(number(FIRST)).await.unwrap_err();
     assert!(matches!(error, DbError::NotSent(DbFailure::Connection(_))), "{error:?}");
     // Whoever asks while it is read-only is served once it is not, if that is soon enough.
-    let (store, waiting) = (scene.store.clone().with_limit(PATIENCE), new());
+    let (store, waiting) = (scene.store.clone().with_limit(WAIT_TIMEOUT), new());
     let sessions = async || -> i64 {
         let sessions = "SELECT sessions FROM pg_stat_database WHERE datname = current_database()";
         superuser.query_one(sessions, &[]).await.unwrap().get(0)
     };
     let before = sessions().await;
     let waits = tokio::spawn(async move { store.set_temporary(&waiting).await });
-    until("some tries", async || sessions().await >= before + 3).await;
+    wait_until("some tries", async || sessions().await >= before + 3).await;
     assert!(!waits.is_finished());
     read_only("off").await;
     assert_eq!(waits.await.unwrap().unwrap(), Setting::Stored);

@@ -11,7 +11,9 @@ use karipass_lab::postgres::Shutdown;
 use karipass_lab::proxy::{COMMIT, Point, Proxy, Trouble};
 
 use super::scene::{CONTRACT, FIRST, OTHER, Scene, attempt, number, temporary};
-use crate::support::{self, PATIENCE, daemon_store, store_at, until, until_locked_out};
+use crate::support::{
+    self, WAIT_TIMEOUT, daemon_store, store_at, wait_until, wait_until_locked_out,
+};
 
 /// How often each trouble is met.
 const TIMES: usize = 100;
@@ -55,10 +57,10 @@ async fn p9_a_commit_still_under_way_is_waited_for_and_not_done_twice() {
         proxy.make(Trouble::CutAfter(COMMIT));
         let calling = store.clone();
         let call = tokio::spawn(async move { calling.set_temporary(&line()).await });
-        tokio::time::timeout(PATIENCE, proxy.met()).await.unwrap();
+        tokio::time::timeout(WAIT_TIMEOUT, proxy.wait_until_met()).await.unwrap();
         proxy.make(Trouble::None);
         // The first one and its repetition.
-        until_locked_out(&scene.database, 2).await;
+        wait_until_locked_out(&scene.database, 2).await;
         scene.owner.batch_execute("COMMIT").await.unwrap();
         assert_eq!(call.await.unwrap().unwrap(), Setting::Stored);
         assert_eq!(scene.audit().await.len(), set + 2);
@@ -110,7 +112,7 @@ async fn p15_a_server_restarted_in_the_middle_is_not_noticed() {
     let stored = Arc::new(AtomicI64::new(0));
     let callers: Vec<_> = (0..4)
         .map(|_| {
-            let store = scene.store.clone().with_limit(PATIENCE);
+            let store = scene.store.clone().with_limit(WAIT_TIMEOUT);
             let (stop, stored) = (Arc::clone(&stop), Arc::clone(&stored));
             tokio::spawn(async move {
                 while !stop.load(Ordering::Relaxed) {
@@ -123,8 +125,10 @@ async fn p15_a_server_restarted_in_the_middle_is_not_noticed() {
         .collect();
     for shutdown in [Shutdown::Fast, Shutdown::Immediate, Shutdown::Kill] {
         let before = stored.load(Ordering::Relaxed);
-        until("the callers to be at it", async || stored.load(Ordering::Relaxed) > before + 20)
-            .await;
+        wait_until("the callers to be at it", async || {
+            stored.load(Ordering::Relaxed) > before + 20
+        })
+        .await;
         postgres.stop(shutdown).unwrap();
         postgres.start().unwrap();
     }

@@ -117,16 +117,16 @@ impl Scene {
     }
 
     /// Waits until `sql` counts something.
-    pub async fn until(&self, sql: &str) {
-        support::until(sql, async || {
+    pub async fn wait_until(&self, sql: &str) {
+        support::wait_until(sql, async || {
             self.owner.query_one(sql, &[]).await.unwrap().get::<_, i64>(0) > 0
         })
         .await;
     }
 
     /// Waits until the daemon has no connection to this database any more.
-    pub async fn until_the_daemon_is_gone(&self) {
-        self.until(
+    pub async fn wait_until_daemon_gone(&self) {
+        self.wait_until(
             "SELECT count(*) FROM (SELECT) AS one WHERE NOT EXISTS (
                 SELECT FROM pg_stat_activity
                 WHERE datname = current_database() AND usename = 'karipass')",

@@ -16,7 +16,7 @@ use tokio_postgres::Client;
 
 use super::scene::{CONTRACT, FIRST, OTHER, Scene, attempt, number, temporary};
 use crate::support::{
-    self, KARIPASS, PATIENCE, StoppableCluster, operator_store, store_at, until, within,
+    self, KARIPASS, StoppableCluster, WAIT_TIMEOUT, operator_store, store_at, wait_until, within,
 };
 
 /// By when the store is given up: 5 s, and as much again, still within the 10 s of `P15`.
@@ -40,7 +40,7 @@ async fn p15_the_primary_lost_the_promoted_standby_is_used() {
         }
         pair.primary.stop(Shutdown::Kill).unwrap();
         pair.standby.promote().await.unwrap();
-        until("the promoted standby to be used", async || set(OTHER).await.is_ok()).await;
+        wait_until("the promoted standby to be used", async || set(OTHER).await.is_ok()).await;
         assert!(pair.store.contract_of(number(FIRST)).await.unwrap().is_some());
         assert_eq!(pair.after().await.logins().await, [CONTRACT, OTHER]);
     }
@@ -56,7 +56,7 @@ async fn p15_nothing_is_confirmed_that_a_synchronous_standby_has_not() {
     pair.standby.start().unwrap();
     // However long the standby takes to catch up.
     let other = temporary(OTHER, AuthUnit::Line, OTHER);
-    let patient = pair.store.clone().with_limit(PATIENCE);
+    let patient = pair.store.clone().with_limit(WAIT_TIMEOUT);
     assert_eq!(patient.set_temporary(&other).await.unwrap(), Setting::Stored);
     pair.primary.stop(Shutdown::Kill).unwrap();
     pair.standby.promote().await.unwrap();
@@ -94,7 +94,7 @@ async fn p15_a_cancelled_wait_for_the_standby_confirms_nothing() {
 #[tokio::test(flavor = "multi_thread")]
 async fn p15_a_commit_whose_wait_was_cancelled_is_done_once() {
     let (postgres, scene) = lonely().await;
-    let store = scene.store.clone().with_limit(PATIENCE);
+    let store = scene.store.clone().with_limit(WAIT_TIMEOUT);
     let set = tokio::spawn(async move {
         store.set_temporary(&temporary(CONTRACT, AuthUnit::Line, CONTRACT)).await
     });

@@ -9,7 +9,7 @@ use tokio_postgres::Client;
 use super::scene::{Scene, temporary};
 use crate::scene::{change, change_unit};
 use crate::site::{self, Caller, NUMBER, RIGHT, Service, WRONG};
-use crate::support::{self, daemon_store, until};
+use crate::support::{self, daemon_store, wait_until};
 
 const ROWS: i64 = 30_000;
 
@@ -41,7 +41,7 @@ async fn no_statement_of_the_daemon_reads_a_table_of_many_rows_whole() {
             let end = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity
                        WHERE datname = current_database() AND usename = 'karipass'";
             superuser.execute(end, &[]).await.unwrap();
-            until("the end of the daemon's connections", async || {
+            wait_until("the end of the daemon's connections", async || {
                 superuser.query(others, &[]).await.unwrap().is_empty()
             })
             .await;

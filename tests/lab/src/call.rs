@@ -70,10 +70,10 @@ fn set(options: &Options, password: &str) -> Result<String> {
     let begin = Instant::now();
     let tell = |what: &str| println!("{:6.1} s  {what}", begin.elapsed().as_secs_f64());
     tell(&format!("{caller} calls {SET_UP_NUMBER} through the carrier at {CARRIER}"));
-    let called = Caller::asserted(caller).calls(&line);
+    let called = Caller::asserted(caller).call(&line);
     let mut subscriber = called.context("is `make run` running?")?;
     let mut read_out = String::new();
-    while let Some(heard) = subscriber.listens()? {
+    while let Some(heard) = subscriber.listen()? {
         if let Some(digit) = heard.strip_prefix("digits/") {
             read_out.push_str(digit);
             continue;
@@ -87,18 +87,18 @@ fn set(options: &Options, password: &str) -> Result<String> {
                 (password.to_owned(), hidden(password))
             }
             "completed" => {
-                subscriber.is_hung_up()?;
+                subscriber.expect_hangup()?;
                 tell("is hung up on");
                 return Ok(login);
             }
             "invalid" => {
-                subscriber.hangs_up()?;
+                subscriber.hang_up()?;
                 tell("hangs up");
                 bail!("what was keyed is not right for this caller");
             }
             _ => continue,
         };
-        subscriber.keys_password(&keys)?;
+        subscriber.key_password(&keys)?;
         tell(&format!("keys    {shown}"));
     }
     tell("is hung up on");

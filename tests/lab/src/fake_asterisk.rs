@@ -152,7 +152,7 @@ impl FakeAsterisk {
     }
 
     /// The sounds that it has in `ja`.
-    pub fn has_sounds<'a>(&self, sounds: impl IntoIterator<Item = &'a str>) {
+    pub fn set_sounds<'a>(&self, sounds: impl IntoIterator<Item = &'a str>) {
         let sounds = sounds.into_iter().map(str::to_owned).collect();
         self.state.change(|state| state.sounds = sounds);
     }
@@ -186,7 +186,7 @@ impl FakeAsterisk {
     }
 
     /// Waits for the `count`th request of this method whose path or query holds `part`.
-    pub async fn request(&self, method: &str, part: &str, count: usize) -> Request {
+    pub async fn wait_for_request(&self, method: &str, part: &str, count: usize) -> Request {
         let what = format!("{method} …{part}… (request {count})");
         self.until(&what, |state| {
             state
@@ -200,7 +200,7 @@ impl FakeAsterisk {
     }
 
     /// Waits for the `count`th WebSocket.
-    pub async fn socket(&self, count: usize) {
+    pub async fn wait_for_socket(&self, count: usize) {
         let what = format!("WebSocket {count}");
         self.until(&what, |state| (state.sockets_opened >= count).then_some(())).await;
     }
@@ -238,7 +238,7 @@ impl FakeAsterisk {
     }
 
     /// Waits until so many connections have been opened.
-    pub async fn connections(&self, count: usize) {
+    pub async fn wait_for_connections(&self, count: usize) {
         let what = format!("connection {count}");
         self.until(&what, |state| (state.connections >= count).then_some(())).await;
     }
@@ -254,7 +254,7 @@ impl FakeAsterisk {
     }
 
     /// Waits until so many handshakes have been left unanswered.
-    pub async fn unanswered(&self, count: usize) {
+    pub async fn wait_for_unanswered(&self, count: usize) {
         let what = format!("handshake {count} left unanswered");
         self.until(&what, |state| (state.unanswered >= count).then_some(())).await;
     }

@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 use tokio::task::{JoinError, JoinSet};
 use tokio::time::{MissedTickBehavior, interval};
 
-use crate::process::takes_what_is_left;
+use crate::process::lower_priority;
 
 /// Between two helpings.
 const TICK: Duration = Duration::from_millis(10);
@@ -80,12 +80,12 @@ impl Flood {
             let mut asking = JoinSet::new();
             for _ in 0..MEASURED {
                 if asking.len() >= SIDE_BY_SIDE {
-                    is_verified(asking.join_next().await)?;
+                    expect_verified(asking.join_next().await)?;
                 }
                 asking.spawn(flood.clone().ask());
             }
             while !asking.is_empty() {
-                is_verified(asking.join_next().await)?;
+                expect_verified(asking.join_next().await)?;
             }
             Ok(began.elapsed())
         });
@@ -152,7 +152,7 @@ impl Flood {
 
 impl Running {
     /// Waits until somebody is told that the site is busy: until then its queue has room.
-    pub fn is_refused_within(&self, within: Duration) -> Result<()> {
+    pub fn wait_until_refused(&self, within: Duration) -> Result<()> {
         let until = Instant::now() + within;
         while !self.is_refused.load(Ordering::Relaxed) {
             ensure!(Instant::now() < until, "nobody was told within {within:?} that it is busy");
@@ -175,7 +175,7 @@ impl Drop for Running {
     }
 }
 
-fn is_verified(answer: Option<Result<Answer, JoinError>>) -> Result<()> {
+fn expect_verified(answer: Option<Result<Answer, JoinError>>) -> Result<()> {
     match answer.context("no login")?? {
         Answer::Verified => Ok(()),
         Answer::Busy => bail!("busy with {SIDE_BY_SIDE} logins"),
@@ -188,7 +188,7 @@ fn on_a_thread<T: Send + 'static>(
     work: impl Future<Output = Result<T>> + Send + 'static,
 ) -> JoinHandle<Result<T>> {
     spawn(move || {
-        takes_what_is_left()?;
+        lower_priority()?;
         tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(work)
     })
 }

@@ -33,7 +33,7 @@ pub fn spawn(command: Command) -> io::Result<Child> {
 
 /// Gives the calling thread the least right to the processor, which is a thread's on Linux: for clients
 /// that would be on machines of their own elsewhere.
-pub fn takes_what_is_left() -> io::Result<()> {
+pub fn lower_priority() -> io::Result<()> {
     const NICE: i32 = 19;
     Ok(rustix::process::nice(NICE).map(drop)?)
 }

@@ -115,7 +115,7 @@ impl Proxy {
     }
 
     /// Waits until the trouble's point has come by.
-    pub async fn met(&self) {
+    pub async fn wait_until_met(&self) {
         self.shared.met.notified().await;
     }
 

@@ -27,19 +27,19 @@ pub struct Page {
 
 impl Page {
     /// It has this heading.
-    pub fn is_headed(&self, heading: &str) -> Result<&Self> {
+    pub fn expect_heading(&self, heading: &str) -> Result<&Self> {
         ensure!(self.heading == heading, "「{heading}」 was expected: {self:?}");
         Ok(self)
     }
 
     /// These words are to be read.
-    pub fn says(&self, words: &str) -> Result<&Self> {
+    pub fn expect_text(&self, words: &str) -> Result<&Self> {
         ensure!(self.text.contains(words), "「{words}」 is missing in: {self:?}");
         Ok(self)
     }
 
     /// These words are not to be read.
-    pub fn says_not(&self, words: &str) -> Result<&Self> {
+    pub fn expect_no_text(&self, words: &str) -> Result<&Self> {
         ensure!(!self.text.contains(words), "「{words}」 stands in: {self:?}");
         Ok(self)
     }
@@ -47,7 +47,7 @@ impl Page {
 
 impl Browser {
     /// As a browser that was never here: no cookie, nothing kept, no history.
-    pub async fn begin_anew(&self) -> Result<()> {
+    pub async fn reset(&self) -> Result<()> {
         let new = self.driver.new_tab().await?;
         for window in self.driver.windows().await? {
             if window != new {
@@ -142,7 +142,7 @@ impl Browser {
     }
 
     /// What stands beneath a field by its `aria-describedby`, and whether it is marked as wrong.
-    pub async fn told_of(&self, label: &str) -> Result<(String, bool)> {
+    pub async fn error_beneath(&self, label: &str) -> Result<(String, bool)> {
         let field = self.field(label).await?;
         let mut told = Vec::new();
         for id in field.attr("aria-describedby").await?.unwrap_or_default().split_whitespace() {

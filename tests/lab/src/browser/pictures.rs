@@ -22,7 +22,7 @@ const HEIGHT: u32 = 640;
 
 impl Visitor<'_> {
     /// Nothing of the page juts out on any screen; pictures it under this name, if the run was asked to.
-    pub async fn pictures(&self, name: &str) -> Result<()> {
+    pub async fn check_layout(&self, name: &str) -> Result<()> {
         // Whoever uses the keyboard has an outline somewhere.
         let folder = env::var_os(FOLDER).filter(|_| self.manner != Manner::Keyboard);
         let folder = folder.map(|folder| repository().join(folder));

@@ -21,7 +21,7 @@ axe.run(document, {runOnly: rules, resultTypes: ['violations']}).then(
 
 impl Browser {
     /// axe-core finds nothing on this page.
-    pub(super) async fn is_accessible(&self, page: &Page) -> Result<()> {
+    pub(super) async fn check_accessibility(&self, page: &Page) -> Result<()> {
         let file = repository().join(AXE);
         let axe = fs::read_to_string(&file)
             .with_context(|| format!("{}, which `make test` puts there", file.display()))?;
@@ -35,7 +35,7 @@ impl Browser {
 
 impl Visitor<'_> {
     /// No warning and no error was told in the console, and nothing was asked but the site, at any time of the visit.
-    pub async fn gets_up(self) -> Result<()> {
+    pub async fn finish(self) -> Result<()> {
         for entry in self.browser.driver.get_log("browser").await? {
             // A page with another status than 200 is told there as an error.
             let is_harmless = ["INFO", "DEBUG"].contains(&entry.level.as_str())

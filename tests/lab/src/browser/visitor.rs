@@ -53,9 +53,9 @@ pub struct Visitor<'a> {
 
 impl<'a> Visitor<'a> {
     /// Sits down at a browser that is as if nobody had used it; `site` such as `https://localhost:8443`.
-    pub async fn sits_down(browser: &'a Browser, site: &str, manner: Manner) -> Result<Self> {
+    pub async fn start(browser: &'a Browser, site: &str, manner: Manner) -> Result<Self> {
         ensure!(browser.script() == manner.script(), "{manner:?} needs another browser");
-        browser.begin_anew().await?;
+        browser.reset().await?;
         Ok(Self { browser, site: site.to_owned(), manner })
     }
 
@@ -65,30 +65,30 @@ impl<'a> Visitor<'a> {
     }
 
     /// Opens a path of the site, as typed into the address bar.
-    pub async fn goes(&self, path: &str) -> Result<Page> {
+    pub async fn go(&self, path: &str) -> Result<Page> {
         self.browser.go(&format!("{}{path}", self.site)).await?;
-        self.arrives().await
+        self.arrive().await
     }
 
     /// Presses the back button.
-    pub async fn goes_back(&self) -> Result<Page> {
+    pub async fn go_back(&self) -> Result<Page> {
         self.browser.back().await?;
-        self.arrives().await
+        self.arrive().await
     }
 
     /// Loads the page once more.
-    pub async fn reloads(&self) -> Result<Page> {
+    pub async fn reload(&self) -> Result<Page> {
         self.browser.reload().await?;
-        self.arrives().await
+        self.arrive().await
     }
 
     /// The page as it stands.
-    pub async fn sees(&self) -> Result<Page> {
+    pub async fn page(&self) -> Result<Page> {
         self.browser.page().await
     }
 
     /// Fills the field with this label, whatever it held.
-    pub async fn fills(&self, label: &str, text: &str) -> Result<&Self> {
+    pub async fn fill(&self, label: &str, text: &str) -> Result<&Self> {
         let field = self.browser.field(label).await?;
         match self.manner {
             Manner::Pointer | Manner::WithoutScript => {
@@ -96,10 +96,10 @@ impl<'a> Visitor<'a> {
                 field.send_keys(text).await?;
             }
             Manner::Keyboard => {
-                self.tabs_to(&field).await?;
+                self.tab_to(&field).await?;
                 let all = self.browser.driver.action_chain().key_down(Key::Control).send_keys("a");
                 all.key_up(Key::Control).perform().await?;
-                self.keys(Key::Backspace).await?;
+                self.key(Key::Backspace).await?;
                 self.browser.driver.action_chain().send_keys(text).perform().await?;
             }
         }
@@ -107,46 +107,46 @@ impl<'a> Visitor<'a> {
     }
 
     /// Uses the button or link with exactly these words, and comes to another page.
-    pub async fn presses(&self, words: &str) -> Result<Page> {
+    pub async fn press(&self, words: &str) -> Result<Page> {
         let control = self.browser.control(words).await?;
         match self.manner {
             Manner::Pointer | Manner::WithoutScript => {
                 self.browser.leave(async || Ok(control.click().await?)).await?;
             }
             Manner::Keyboard => {
-                self.tabs_to(&control).await?;
+                self.tab_to(&control).await?;
                 let is_button = control.tag_name().await? == "button";
                 let key = if is_button { Key::Space } else { Key::Enter };
-                self.browser.leave(async || self.keys(key).await).await?;
+                self.browser.leave(async || self.key(key).await).await?;
             }
         }
-        self.arrives().await
+        self.arrive().await
     }
 
     /// Presses Enter in the field with this label, and comes to another page.
-    pub async fn enters_in(&self, label: &str) -> Result<Page> {
+    pub async fn press_enter_in(&self, label: &str) -> Result<Page> {
         let field = self.browser.field(label).await?;
         if self.manner == Manner::Keyboard {
-            self.tabs_to(&field).await?;
+            self.tab_to(&field).await?;
         } else {
             field.focus().await?;
         }
-        self.browser.leave(async || self.keys(Key::Enter).await).await?;
-        self.arrives().await
+        self.browser.leave(async || self.key(Key::Enter).await).await?;
+        self.arrive().await
     }
 
     /// Every page is looked at when it has come.
-    async fn arrives(&self) -> Result<Page> {
+    async fn arrive(&self) -> Result<Page> {
         let page = self.browser.page().await?;
         match self.manner {
-            Manner::Pointer => self.browser.is_accessible(&page).await?,
+            Manner::Pointer => self.browser.check_accessibility(&page).await?,
             Manner::WithoutScript => {}
-            Manner::Keyboard => self.walks(&page).await?,
+            Manner::Keyboard => self.walk(&page).await?,
         }
         Ok(page)
     }
 
-    async fn keys(&self, key: Key) -> Result<()> {
+    async fn key(&self, key: Key) -> Result<()> {
         Ok(self.browser.driver.action_chain().send_keys(key).perform().await?)
     }
 
@@ -154,19 +154,19 @@ impl<'a> Visitor<'a> {
         Ok(self.browser.driver.active_element().await?)
     }
 
-    async fn tabs_to(&self, wanted: &WebElement) -> Result<()> {
+    async fn tab_to(&self, wanted: &WebElement) -> Result<()> {
         for _ in 0..STOPS {
             if self.stop().await?.element_id() == wanted.element_id() {
                 return Ok(());
             }
-            self.keys(Key::Tab).await?;
+            self.key(Key::Tab).await?;
         }
-        bail!("Tab does not come to {} on {:?}", wanted.outer_html().await?, self.sees().await?)
+        bail!("Tab does not come to {} on {:?}", wanted.outer_html().await?, self.page().await?)
     }
 
     /// Tab comes to every stop, each can be seen, and Shift with Tab comes back the same way; once for
     /// each page, by its path and title.
-    async fn walks(&self, page: &Page) -> Result<()> {
+    async fn walk(&self, page: &Page) -> Result<()> {
         let is_new = {
             let mut walked = self.browser.walked.lock().unwrap_or_else(PoisonError::into_inner);
             walked.insert(format!("{} {}", page.path, page.title))

@@ -128,12 +128,12 @@ impl FakeAsterisk {
 
     /// Waits until something plays whose sounds include `sound`, and gives its playback's id; the quiet
     /// is itself alone, whatever would follow if nobody stopped it.
-    pub async fn playing(&self, channel: &str, sound: &str) -> String {
+    pub async fn wait_for_playback(&self, channel: &str, sound: &str) -> String {
         self.playing_before(channel, sound, 0).await
     }
 
     /// The same, with more queued behind it: the daemon knows that it plays.
-    pub async fn asking(&self, channel: &str, sound: &str) -> String {
+    pub async fn wait_for_confirmed_playback(&self, channel: &str, sound: &str) -> String {
         self.playing_before(channel, sound, 1).await
     }
 

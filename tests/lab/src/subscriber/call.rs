@@ -62,7 +62,7 @@ impl Subscriber {
     }
 
     /// Listens to the next thing to its end, whatever it is; `None` once the call is over.
-    pub fn listens(&mut self) -> Result<Option<String>> {
+    pub fn listen(&mut self) -> Result<Option<String>> {
         let told = self.told;
         let next = self.shared.wait(HEARD_WITHIN, |state| match state.hearing.heard.get(told) {
             Some(heard) => heard.ended.map(|_| Some(heard.names.join("|"))),
@@ -74,12 +74,12 @@ impl Subscriber {
                 Ok(Some(name))
             }
             Some(None) => Ok(None),
-            None => Err(self.fails(&format!("nothing is heard within {HEARD_WITHIN:?}"))),
+            None => Err(self.failure(&format!("nothing is heard within {HEARD_WITHIN:?}"))),
         }
     }
 
     /// Listens until the next thing, whatever it is, has begun and is certain, or for as long as `within`.
-    pub fn listens_for(&mut self, within: Duration) -> Next {
+    pub fn listen_for(&mut self, within: Duration) -> Next {
         let told = self.told;
         let next = self.shared.wait(within, |state| match state.hearing.heard.get(told) {
             Some(heard) if heard.names.len() > 1 && heard.ended.is_none() => None,
@@ -93,111 +93,113 @@ impl Subscriber {
     }
 
     /// The next thing heard is the beginning of `guidance`.
-    pub fn hears(&mut self, guidance: &str) -> Result<&mut Self> {
+    pub fn hear(&mut self, guidance: &str) -> Result<&mut Self> {
         self.next(guidance, HEARD_WITHIN, |_| true)
     }
 
-    /// As [`Subscriber::hears`], to its end.
-    pub fn hears_whole(&mut self, guidance: &str) -> Result<&mut Self> {
+    /// As [`Subscriber::hear`], to its end.
+    pub fn hear_whole(&mut self, guidance: &str) -> Result<&mut Self> {
         self.next(guidance, HEARD_WITHIN, |heard| heard.ended.is_some())?;
         let whole = self.last().is_some_and(|heard| heard.whole);
-        if whole { Ok(self) } else { Err(self.fails(&format!("{guidance} is not whole"))) }
+        if whole { Ok(self) } else { Err(self.failure(&format!("{guidance} is not whole"))) }
     }
 
     /// The next things heard are a number's digits, each whole, and the beginning of `guidance`.
-    pub fn hears_number(&mut self, number: &str, guidance: &str) -> Result<&mut Self> {
+    pub fn hear_number(&mut self, number: &str, guidance: &str) -> Result<&mut Self> {
         for digit in number.chars() {
-            self.hears_whole(&format!("digits/{digit}"))?;
+            self.hear_whole(&format!("digits/{digit}"))?;
         }
-        self.hears(guidance)
+        self.hear(guidance)
     }
 
-    /// As [`Subscriber::hears_number`], to its end.
-    pub fn hears_number_whole(&mut self, number: &str, guidance: &str) -> Result<&mut Self> {
+    /// As [`Subscriber::hear_number`], to its end.
+    pub fn hear_number_whole(&mut self, number: &str, guidance: &str) -> Result<&mut Self> {
         for digit in number.chars() {
-            self.hears_whole(&format!("digits/{digit}"))?;
+            self.hear_whole(&format!("digits/{digit}"))?;
         }
-        self.hears_whole(guidance)
+        self.hear_whole(guidance)
     }
 
     /// The next thing heard is the beginning of a number's first digit. As much as comes of the rest,
     /// and of `guidance` after it, is passed over.
-    pub fn begins_to_hear_number(&mut self, number: &str, guidance: &str) -> Result<&mut Self> {
+    pub fn begin_to_hear_number(&mut self, number: &str, guidance: &str) -> Result<&mut Self> {
         let (first, rest) = number.split_at(1);
-        self.hears(&format!("digits/{first}"))?;
-        Ok(self.may_hear_number(rest, guidance))
+        self.hear(&format!("digits/{first}"))?;
+        Ok(self.allow_number(rest, guidance))
     }
 
     /// Some of this may be heard next, in this order, whole or in part, or nothing of it: what is
     /// keyed ahead cuts it short.
-    pub fn may_hear<'a>(&mut self, guidance: impl IntoIterator<Item = &'a str>) -> &mut Self {
+    pub fn allow<'a>(&mut self, guidance: impl IntoIterator<Item = &'a str>) -> &mut Self {
         self.interrupted.extend(guidance.into_iter().map(str::to_owned));
         self
     }
 
-    /// As [`Subscriber::may_hear`], of a number's digits and `guidance` after them.
-    pub fn may_hear_number(&mut self, number: &str, guidance: &str) -> &mut Self {
+    /// As [`Subscriber::allow`], of a number's digits and `guidance` after them.
+    pub fn allow_number(&mut self, number: &str, guidance: &str) -> &mut Self {
         self.interrupted.extend(number.chars().map(|digit| format!("digits/{digit}")));
         self.interrupted.push_back(guidance.to_owned());
         self
     }
 
     /// Keys `keys` at a brisk pace.
-    pub fn keys(&mut self, keys: &str) -> Result<&mut Self> {
-        self.keys_at(keys, Pace::BRISK)
+    pub fn key(&mut self, keys: &str) -> Result<&mut Self> {
+        self.key_at(keys, Pace::BRISK)
     }
 
     /// Keys `keys`.
-    pub fn keys_at(&mut self, keys: &str, pace: Pace) -> Result<&mut Self> {
-        self.key(keys, pace, keys.to_owned())
+    pub fn key_at(&mut self, keys: &str, pace: Pace) -> Result<&mut Self> {
+        self.send_keys(keys, pace, keys.to_owned())
     }
 
     /// Keys a password: the transcript shows how many digits, not which.
-    pub fn keys_password(&mut self, password: &str) -> Result<&mut Self> {
-        self.keys_password_at(password, Pace::BRISK)
+    pub fn key_password(&mut self, password: &str) -> Result<&mut Self> {
+        self.key_password_at(password, Pace::BRISK)
     }
 
-    /// As [`Subscriber::keys_password`], at this pace.
-    pub fn keys_password_at(&mut self, password: &str, pace: Pace) -> Result<&mut Self> {
+    /// As [`Subscriber::key_password`], at this pace.
+    pub fn key_password_at(&mut self, password: &str, pace: Pace) -> Result<&mut Self> {
         let shown = password.chars().map(|key| if key.is_ascii_digit() { '•' } else { key });
-        self.key(password, pace, shown.collect())
+        self.send_keys(password, pace, shown.collect())
     }
 
     /// Hangs up.
-    pub fn hangs_up(&mut self) -> Result<()> {
-        self.hangs_up_within(HEARD_WITHIN)
+    pub fn hang_up(&mut self) -> Result<()> {
+        self.hang_up_within(HEARD_WITHIN)
     }
 
-    /// As [`Subscriber::hangs_up`]; an error if the other side does not take it in that time.
-    pub fn hangs_up_within(&mut self, within: Duration) -> Result<()> {
+    /// As [`Subscriber::hang_up`]; an error if the other side does not take it in that time.
+    pub fn hang_up_within(&mut self, within: Duration) -> Result<()> {
         self.sipp.hang_up(0)?;
         let over = self.shared.wait(within, |state| state.ending);
-        over.map(drop).ok_or_else(|| self.fails("cannot hang up"))
+        over.map(drop).ok_or_else(|| self.failure("cannot hang up"))
     }
 
     /// The other side hangs up, and nothing more is heard before.
-    pub fn is_hung_up(&mut self) -> Result<&mut Self> {
+    pub fn expect_hangup(&mut self) -> Result<&mut Self> {
         let over = self
             .shared
             .wait(HEARD_WITHIN, |state| state.ending.filter(|_| state.is_over_for(STRAGGLERS)));
         match over {
             Some((Ending::ByThem, _)) => {}
             Some((ending @ (Ending::ByUs | Ending::Refused), _)) => {
-                return Err(self.fails(&format!("the call ended: {ending:?}")));
+                return Err(self.failure(&format!("the call ended: {ending:?}")));
             }
-            None => return Err(self.fails("the other side does not hang up")),
+            None => return Err(self.failure("the other side does not hang up")),
         }
         self.pass_over_interrupted();
         let more = self.shared.lock().hearing.heard.get(self.told).map(|more| more.names.join("|"));
-        more.map_or(Ok(()), |more| Err(self.fails(&format!("{more} was heard besides"))))?;
+        more.map_or(Ok(()), |more| Err(self.failure(&format!("{more} was heard besides"))))?;
         Ok(self)
     }
 
     /// The call was refused.
-    pub fn is_refused(&mut self) -> Result<()> {
+    pub fn expect_refusal(&mut self) -> Result<()> {
         match self.ending() {
             Some(Ending::Refused) => Ok(()),
-            Some(Ending::ByThem | Ending::ByUs) | None => Err(self.fails("the call was answered")),
+            Some(Ending::ByThem | Ending::ByUs) | None => {
+                Err(self.failure("the call was answered"))
+            }
         }
     }
 
@@ -223,7 +225,7 @@ impl Subscriber {
         let started = self.last().map(|heard| heard.started);
         match (released, started) {
             (Some(released), Some(started)) => Ok(started.saturating_duration_since(released)),
-            _ => Err(self.fails("nothing was keyed, or nothing heard")),
+            _ => Err(self.failure("nothing was keyed, or nothing heard")),
         }
     }
 
@@ -257,7 +259,7 @@ impl Subscriber {
         transcript.in_order()
     }
 
-    pub(super) fn is_answered(&mut self) -> Result<()> {
+    pub(super) fn wait_until_answered(&mut self) -> Result<()> {
         let answer = self.shared.wait(ANSWERED_WITHIN, |state| match state.answered {
             Some((port, _)) => Some(Some(port)),
             None => state.ending.map(|_| None),
@@ -269,7 +271,7 @@ impl Subscriber {
                 Ok(())
             }
             Some(None) => Ok(()),
-            None => Err(self.fails("the call is not answered")),
+            None => Err(self.failure("the call is not answered")),
         }
     }
 
@@ -301,12 +303,12 @@ impl Subscriber {
                 Ok(self)
             }
             Some(Found::Other(other)) => {
-                Err(self.fails(&format!("{guidance} was expected, {other} heard")))
+                Err(self.failure(&format!("{guidance} was expected, {other} heard")))
             }
             Some(Found::Over) => {
-                Err(self.fails(&format!("{guidance} was expected, the call is over")))
+                Err(self.failure(&format!("{guidance} was expected, the call is over")))
             }
-            None => Err(self.fails(&format!("{guidance} is not heard within {within:?}"))),
+            None => Err(self.failure(&format!("{guidance} is not heard within {within:?}"))),
         }
     }
 
@@ -319,7 +321,7 @@ impl Subscriber {
         self.shared.lock().hearing.heard.get(self.told.checked_sub(1)?).cloned()
     }
 
-    fn fails(&self, why: &str) -> anyhow::Error {
+    fn failure(&self, why: &str) -> anyhow::Error {
         let mut text = why.to_owned();
         for entry in self.transcript() {
             // Writing to a String cannot fail.

@@ -58,7 +58,7 @@ impl Caller {
     }
 
     /// Places a call; returns once it is answered or refused.
-    pub fn calls(&self, line: &Line) -> Result<Subscriber> {
+    pub fn call(&self, line: &Line) -> Result<Subscriber> {
         if let Identity::Telephone { user, password, .. } = &self.identity {
             Sipp::register(line.sip, self.address, user, password)?;
         }
@@ -78,7 +78,7 @@ impl Caller {
             told.changed.notify_all();
         })?;
         let mut subscriber = Subscriber::new(handset, sipp, shared, line.clone(), begin);
-        subscriber.is_answered()?;
+        subscriber.wait_until_answered()?;
         Ok(subscriber)
     }
 }

@@ -179,7 +179,7 @@ impl Sipp {
     }
 
     /// Says in which directions the audio goes (RFC 3264 §5.1); wait for [`News::Informed`].
-    pub fn directs(&self, call: usize, direction: &str) -> Result<()> {
+    pub fn set_direction(&self, call: usize, direction: &str) -> Result<()> {
         self.cue(call, &format!("Media: {direction}"))
     }
 

@@ -11,25 +11,25 @@ use crate::subscriber::sipp::Keying;
 
 impl Subscriber {
     /// Puts the call on hold.
-    pub fn holds(&mut self) -> Result<&mut Self> {
-        self.is_taken(|sipp| sipp.directs(0, "sendonly"))?;
+    pub fn hold(&mut self) -> Result<&mut Self> {
+        self.wait_until_taken(|sipp| sipp.set_direction(0, "sendonly"))?;
         Ok(self)
     }
 
     /// Takes the call off hold. Sound that the hold cut short is passed over.
-    pub fn takes_up(&mut self) -> Result<&mut Self> {
+    pub fn resume(&mut self) -> Result<&mut Self> {
         self.told = self.heard().len();
-        self.is_taken(|sipp| sipp.directs(0, "sendrecv"))?;
+        self.wait_until_taken(|sipp| sipp.set_direction(0, "sendrecv"))?;
         Ok(self)
     }
 
     /// Begins RTP's time stamp again.
-    pub fn restarts_rtp_clock(&mut self) -> Result<&mut Self> {
+    pub fn restart_rtp_clock(&mut self) -> Result<&mut Self> {
         self.handset.restart_clock()?;
         Ok(self)
     }
 
-    pub(super) fn key(&mut self, keys: &str, pace: Pace, shown: String) -> Result<&mut Self> {
+    pub(super) fn send_keys(&mut self, keys: &str, pace: Pace, shown: String) -> Result<&mut Self> {
         let begun = Instant::now();
         let released = match self.line.keying {
             Keying::Events => self.handset.key(keys, pace)?.last().copied(),
@@ -55,19 +55,19 @@ impl Subscriber {
 
     /// Sends a digit by SIP INFO, does something besides, and waits until the digit has been taken.
     fn inform(&self, key: char, besides: impl FnOnce() -> Result<()>) -> Result<()> {
-        self.is_taken(|sipp| {
+        self.wait_until_taken(|sipp| {
             sipp.inform(0, key)?;
             besides()
         })
     }
 
     /// Sends something and waits until it has been taken.
-    fn is_taken(&self, sends: impl FnOnce(&Sipp) -> Result<()>) -> Result<()> {
+    fn wait_until_taken(&self, sends: impl FnOnce(&Sipp) -> Result<()>) -> Result<()> {
         let before = self.shared.lock().informed;
         sends(&self.sipp)?;
         let taken = self.shared.wait(HEARD_WITHIN, |state| {
             (state.informed > before || state.ending.is_some()).then_some(())
         });
-        taken.ok_or_else(|| self.fails("a request within the call was not taken"))
+        taken.ok_or_else(|| self.failure("a request within the call was not taken"))
     }
 }
