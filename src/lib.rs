@@ -40,6 +40,7 @@ pub mod check;
 pub mod cli;
 pub mod clock;
 pub mod config;
+mod daemon;
 pub mod db;
 pub mod hashing;
 pub mod login;

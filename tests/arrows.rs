@@ -9,12 +9,14 @@ use std::path::{Path, PathBuf};
 use syn::visit::{self, Visit};
 
 /// The modules that do something, and what else each may know.
-const ARROWS: [(&str, &[&str]); 6] = [
+const ARROWS: [(&str, &[&str]); 8] = [
     ("hashing", &["clock"]),
     ("db", &["clock", "config"]),
     ("login", &["db", "hashing"]),
     ("asterisk", &["clock", "config", "hashing", "db"]),
     ("check", &["asterisk", "clock", "config", "db"]),
+    ("daemon", &["asterisk", "clock", "config", "db", "hashing", "web"]),
+    ("cli", &["check", "config", "daemon", "db"]),
     ("web", &["clock", "config", "hashing", "login", "db"]),
 ];
 

@@ -7,7 +7,7 @@ use jiff::civil::DateTime;
 use jiff::tz::TimeZone;
 use serde_json::json;
 
-use super::Ending;
+use super::ExitStatus;
 use super::output::Output;
 use crate::db::Db;
 use crate::db::audit::Entry;
@@ -17,7 +17,7 @@ use domain::phone_number::PhoneNumber;
 #[derive(Debug, clap::Args)]
 pub(super) struct Arguments {
     /// Only rows about this login, contract or caller's number.
-    #[arg(long, value_name = "N", value_parser = super::number)]
+    #[arg(long, value_name = "N", value_parser = super::parse_number)]
     number: Option<PhoneNumber>,
     /// Only rows from then on: `2026-04-01`, `2026-04-01T09:30` (local time) or `2026-04-01T00:30Z`.
     #[arg(long, value_name = "T", value_parser = since)]
@@ -25,18 +25,22 @@ pub(super) struct Arguments {
 }
 
 /// Prints the rows page by page, the newest last.
-pub(super) async fn run(which: &Arguments, store: &Db, output: Output) -> anyhow::Result<Ending> {
+pub(super) async fn run(
+    which: &Arguments,
+    store: &Db,
+    output: Output,
+) -> anyhow::Result<ExitStatus> {
     let mut last = None;
     loop {
         let page = store.audit(which.number, which.since, last.as_ref()).await?;
         for entry in &page {
-            if !output.result(&as_json(entry), &as_text(entry))? {
-                return Ok(Ending::Done);
+            if !output.print(&as_json(entry), &as_text(entry))? {
+                return Ok(ExitStatus::Success);
             }
         }
         last = page.into_iter().next_back();
         if last.is_none() {
-            return Ok(Ending::Done);
+            return Ok(ExitStatus::Success);
         }
     }
 }

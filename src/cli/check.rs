@@ -2,21 +2,21 @@
 
 use serde_json::json;
 
-use super::Ending;
+use super::ExitStatus;
 use super::output::Output;
 use crate::check::{self, Severity};
 use crate::config::Config;
 
-pub(super) async fn run(config: &Config, output: Output) -> anyhow::Result<Ending> {
+pub(super) async fn run(config: &Config, output: Output) -> anyhow::Result<ExitStatus> {
     let findings = check::check(config).await;
     for finding in &findings {
         let (level, message) = (finding.severity.as_str(), &finding.message);
         let text = format!("{level}: {message}");
-        output.result(&json!({ "level": level, "message": message }), &text)?;
+        output.print(&json!({ "level": level, "message": message }), &text)?;
     }
     if findings.is_empty() {
-        output.result(&json!({ "level": "ok" }), "no problems found")?;
+        output.print(&json!({ "level": "ok" }), "no problems found")?;
     }
     let has_error = findings.iter().any(|finding| finding.severity == Severity::Error);
-    Ok(if has_error { Ending::Refused } else { Ending::Done })
+    Ok(if has_error { ExitStatus::Failure } else { ExitStatus::Success })
 }

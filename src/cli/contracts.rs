@@ -1,25 +1,25 @@
 //! `karipass contracts` (`D1`, `D2`).
 
-pub mod file;
-mod shown;
+pub mod csv;
+mod format;
 
 use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
 use serde_json::json;
 
-use super::output::{Output, complain};
-use super::{Ending, operator};
+use super::output::{Output, print_error};
+use super::{ExitStatus, operator};
 use crate::db::import::Import;
 use crate::db::{Act, Db};
+use csv::RowErrorKind;
 use domain::phone_number::PhoneNumber;
-use file::Reason;
 
 /// What to do with contracts, and who does it.
 #[derive(Debug, clap::Args)]
 pub(super) struct Arguments {
     /// The operator's name for the audit; the system user if none is given.
-    #[arg(long, global = true, value_name = "NAME", value_parser = operator::name)]
+    #[arg(long, global = true, value_name = "NAME", value_parser = operator::parse_name)]
     by: Option<String>,
     #[command(subcommand)]
     command: Command,
@@ -53,7 +53,7 @@ enum Command {
 #[derive(Debug, Clone, Copy, clap::Args)]
 struct Named {
     /// The contract number.
-    #[arg(value_name = "N", value_parser = super::number)]
+    #[arg(value_name = "N", value_parser = super::parse_number)]
     number: PhoneNumber,
 }
 
@@ -62,7 +62,7 @@ pub(super) async fn run(
     Arguments { by, command }: &Arguments,
     store: &Db,
     output: Output,
-) -> anyhow::Result<Ending> {
+) -> anyhow::Result<ExitStatus> {
     let by = by.clone().unwrap_or_else(operator::system_user);
     match command {
         Command::Import { file, replace } => import(store, file, *replace, &by, output).await,
@@ -70,15 +70,15 @@ pub(super) async fn run(
         Command::Show(named) => show(store, named.number, output).await,
         Command::Suspend(named) => {
             let act = store.suspend(named.number, true, &by).await?;
-            tell(store, named.number, act, "suspended", output).await
+            print_outcome(store, named.number, act, "suspended", output).await
         }
         Command::Resume(named) => {
             let act = store.suspend(named.number, false, &by).await?;
-            tell(store, named.number, act, "resumed", output).await
+            print_outcome(store, named.number, act, "resumed", output).await
         }
         Command::Remove(named) => {
             let act = store.remove(named.number, &by).await?;
-            tell(store, named.number, act, "removed", output).await
+            print_outcome(store, named.number, act, "removed", output).await
         }
     }
 }
@@ -89,16 +89,17 @@ async fn import(
     replace: bool,
     by: &str,
     output: Output,
-) -> anyhow::Result<Ending> {
+) -> anyhow::Result<ExitStatus> {
     let bytes = std::fs::read(path).with_context(|| format!("reading {}", path.display()))?;
-    let rows = match file::parse(&bytes) {
+    let rows = match csv::parse(&bytes) {
         Ok(rows) => rows,
-        Err(bad) => return Ok(refuse(path, bad.iter().map(|bad| (bad.line, &bad.reason)))),
+        Err(bad) => return Ok(print_row_errors(path, bad.iter().map(|bad| (bad.line, &bad.kind)))),
     };
     match store.import(&rows, replace, by).await? {
-        Import::LeavesNumbersBehind(lines) => {
-            Ok(refuse(path, lines.into_iter().map(|line| (line, &Reason::LeavesNumbersBehind))))
-        }
+        Import::LeavesNumbersBehind(lines) => Ok(print_row_errors(
+            path,
+            lines.into_iter().map(|line| (line, &RowErrorKind::WouldOrphanNumbers)),
+        )),
         Import::Loaded(counts) => {
             let others = match counts.other_customers {
                 0 => String::new(),
@@ -108,67 +109,73 @@ async fn import(
                 "{} numbers added, {} changed, {} unchanged, {} removed{others}",
                 counts.added, counts.changed, counts.unchanged, counts.removed
             );
-            output.result(&counts, &text)?;
-            Ok(Ending::Done)
+            output.print(&counts, &text)?;
+            Ok(ExitStatus::Success)
         }
     }
 }
 
 /// Names every bad row.
-fn refuse<'a>(path: &Path, bad: impl Iterator<Item = (u64, &'a Reason)>) -> Ending {
+fn print_row_errors<'a>(
+    path: &Path,
+    bad: impl Iterator<Item = (u64, &'a RowErrorKind)>,
+) -> ExitStatus {
     for (line, reason) in bad {
-        complain(&format!("{}:{line}: {reason}", path.display()));
+        print_error(&format!("{}:{line}: {reason}", path.display()));
     }
-    complain("nothing was loaded");
-    Ending::Refused
+    print_error("nothing was loaded");
+    ExitStatus::Failure
 }
 
-async fn list(store: &Db, output: Output) -> anyhow::Result<Ending> {
+async fn list(store: &Db, output: Output) -> anyhow::Result<ExitStatus> {
     let customers = store.customers(None).await?;
     for contract in store.contracts().await? {
         let customer = customers.get(&contract.number).map(String::as_str);
-        output.result(&shown::contract(&contract, customer), &shown::line(&contract))?;
+        output.print(
+            &format::contract_json(&contract, customer),
+            &format::contract_line(&contract),
+        )?;
     }
-    Ok(Ending::Done)
+    Ok(ExitStatus::Success)
 }
 
-async fn show(store: &Db, number: PhoneNumber, output: Output) -> anyhow::Result<Ending> {
+async fn show(store: &Db, number: PhoneNumber, output: Output) -> anyhow::Result<ExitStatus> {
     let Some(contract) = store.contract_of(number).await? else {
-        complain(&format!("no contract has the number {}", number.as_str()));
-        return Ok(Ending::Refused);
+        print_error(&format!("no contract has the number {}", number.as_str()));
+        return Ok(ExitStatus::Failure);
     };
     let standings = store.standings(contract.number).await?;
     let customers = store.customers(Some(contract.number)).await?;
     let customer = customers.get(&contract.number).map(String::as_str);
-    let json = shown::with_standings(&contract, customer, &standings);
-    output.result(&json, &shown::text(&contract, customer, &standings))?;
-    Ok(Ending::Done)
+    let json = format::contract_json_with_credentials(&contract, customer, &standings);
+    output.print(&json, &format::contract_text(&contract, customer, &standings))?;
+    Ok(ExitStatus::Success)
 }
 
 /// Says what came of an act.
-async fn tell(
+async fn print_outcome(
     store: &Db,
     number: PhoneNumber,
     act: Act,
     done: &str,
     output: Output,
-) -> anyhow::Result<Ending> {
+) -> anyhow::Result<ExitStatus> {
     let name = number.as_str();
     let text = match act {
         Act::Done => format!("contract {name} is {done}"),
         Act::Unchanged => format!("contract {name} was {done} already"),
         Act::Unknown => {
-            complain(&match store.contract_of(number).await? {
+            print_error(&match store.contract_of(number).await? {
                 Some(contract) => format!(
                     "{name} is an additional number of contract {}: name that one",
                     contract.number.as_str()
                 ),
                 None => format!("no contract has the number {name}"),
             });
-            return Ok(Ending::Refused);
+            return Ok(ExitStatus::Failure);
         }
     };
     let json = json!({ "contract_number": name, "state": done, "changed": act == Act::Done });
-    output.result(&json, &text)?;
-    Ok(Ending::Done)
+    output.print(&json, &text)?;
+    Ok(ExitStatus::Success)
 }

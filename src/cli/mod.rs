@@ -6,20 +6,18 @@
 mod audit;
 mod check;
 pub mod contracts;
-mod logging;
 mod migrate;
 mod operator;
 mod output;
-mod serve;
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
-use crate::config;
 use crate::db::migrate::MigrationError;
 use crate::db::{Db, DbError};
+use crate::{config, daemon};
 use domain::phone_number::{InvalidPhoneNumber, PhoneNumber};
 use output::Output;
 
@@ -53,41 +51,41 @@ enum Command {
 
 /// How a command ended that could be carried out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Ending {
+enum ExitStatus {
     /// All is well.
-    Done,
+    Success,
     /// Refused, or something was found wrong; standard error says what.
-    Refused,
+    Failure,
 }
 
 /// Runs the command that this process was started with.
 #[must_use]
 pub fn main() -> ExitCode {
     match run(&Arguments::parse()) {
-        Ok(Ending::Done) => ExitCode::SUCCESS,
-        Ok(Ending::Refused) => ExitCode::FAILURE,
+        Ok(ExitStatus::Success) => ExitCode::SUCCESS,
+        Ok(ExitStatus::Failure) => ExitCode::FAILURE,
         Err(error) => {
-            output::complain(&format!("{error:#}"));
+            output::print_error(&format!("{error:#}"));
             ExitCode::FAILURE
         }
     }
 }
 
-fn run(arguments: &Arguments) -> anyhow::Result<Ending> {
+fn run(arguments: &Arguments) -> anyhow::Result<ExitStatus> {
     let file = arguments.config.as_deref();
     let config = || config::load(file, variables());
     let output = Output { json: arguments.json };
     match &arguments.command {
-        Command::Check => operate(check::run(&config()?, output)),
-        Command::Serve => serve::run(&config),
+        Command::Check => block_on(check::run(&config()?, output)),
+        Command::Serve => daemon::run(&config).map(|()| ExitStatus::Success),
         Command::Migrate => {
-            operate(as_owner(file, async |store| migrate::run(store, output).await))
+            block_on(as_owner(file, async |store| migrate::run(store, output).await))
         }
         Command::Contracts(arguments) => {
-            operate(as_owner(file, async |store| contracts::run(arguments, store, output).await))
+            block_on(as_owner(file, async |store| contracts::run(arguments, store, output).await))
         }
         Command::Audit(which) => {
-            operate(as_owner(file, async |store| audit::run(which, store, output).await))
+            block_on(as_owner(file, async |store| audit::run(which, store, output).await))
         }
     }
 }
@@ -96,8 +94,8 @@ fn run(arguments: &Arguments) -> anyhow::Result<Ending> {
 /// what the daemon may not do is then told by what is missing.
 async fn as_owner(
     file: Option<&Path>,
-    command: impl AsyncFnOnce(&Db) -> anyhow::Result<Ending>,
-) -> anyhow::Result<Ending> {
+    command: impl AsyncFnOnce(&Db) -> anyhow::Result<ExitStatus>,
+) -> anyhow::Result<ExitStatus> {
     let config::ForOperator { url, is_owners } = config::load_for_operator(file, variables())?;
     let store = Db::for_operator(&url)?;
     match command(&store).await {
@@ -115,7 +113,9 @@ fn is_forbidden(error: &anyhow::Error) -> bool {
 }
 
 /// Runs an operator's command, which is one thing after another, on this thread.
-fn operate(command: impl Future<Output = anyhow::Result<Ending>>) -> anyhow::Result<Ending> {
+fn block_on(
+    command: impl Future<Output = anyhow::Result<ExitStatus>>,
+) -> anyhow::Result<ExitStatus> {
     tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(command)
 }
 
@@ -126,6 +126,6 @@ fn variables() -> impl Iterator<Item = (String, String)> {
 }
 
 /// A telephone number as a person types it.
-fn number(typed: &str) -> Result<PhoneNumber, InvalidPhoneNumber> {
+fn parse_number(typed: &str) -> Result<PhoneNumber, InvalidPhoneNumber> {
     PhoneNumber::from_typed(typed)
 }

@@ -5,7 +5,7 @@ use std::process::Command;
 const MAX_CHARACTERS: usize = 100;
 
 /// A name as it is given.
-pub(super) fn name(typed: &str) -> Result<String, String> {
+pub(super) fn parse_name(typed: &str) -> Result<String, String> {
     let is_name = !typed.trim().is_empty()
         && typed.chars().count() <= MAX_CHARACTERS
         && !typed.contains(char::is_control);
@@ -18,10 +18,10 @@ pub(super) fn name(typed: &str) -> Result<String, String> {
 
 /// The system user: whoever became another by `sudo`, else this process' own.
 pub(super) fn system_user() -> String {
-    let before_sudo = std::env::var("SUDO_USER").ok().and_then(|user| name(&user).ok());
+    let before_sudo = std::env::var("SUDO_USER").ok().and_then(|user| parse_name(&user).ok());
     let own = || {
         let output = Command::new("id").arg("-un").output().ok()?;
-        name(String::from_utf8(output.stdout).ok()?.trim()).ok()
+        parse_name(String::from_utf8(output.stdout).ok()?.trim()).ok()
     };
     before_sudo.or_else(own).unwrap_or_else(|| "unknown".to_owned())
 }

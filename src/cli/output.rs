@@ -14,7 +14,7 @@ pub(super) struct Output {
 impl Output {
     /// Prints one result: as text for people, as a line of JSON for programs. Says whether somebody
     /// still reads: a reader that has gone away wants no more.
-    pub(super) fn result<T: Serialize>(self, result: &T, text: &str) -> anyhow::Result<bool> {
+    pub(super) fn print<T: Serialize>(self, result: &T, text: &str) -> anyhow::Result<bool> {
         let line = if self.json { serde_json::to_string(result)? } else { text.to_owned() };
         match writeln!(io::stdout().lock(), "{line}") {
             Ok(()) => Ok(true),
@@ -25,6 +25,6 @@ impl Output {
 }
 
 /// Writes a message to standard error; there is nowhere to say that this failed.
-pub(super) fn complain(message: &str) {
+pub(super) fn print_error(message: &str) {
     drop(writeln!(io::stderr().lock(), "{message}"));
 }

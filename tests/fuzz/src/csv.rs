@@ -3,20 +3,20 @@
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
-use karipass::cli::contracts::file::{self, Reason};
+use karipass::cli::contracts::csv::{self, RowErrorKind};
 use karipass::db::import::Incoming;
 
 /// Reads a file: whole, each number once and each contract with its own row, or every bad row named.
 pub fn run(bytes: &[u8]) {
-    match file::parse(bytes) {
+    match csv::parse(bytes) {
         Ok(rows) => good(&rows),
         Err(bad) => {
             let lines = bytes.split(|byte| *byte == b'\n').count() as u64;
             assert!(!bad.is_empty());
             assert!(bad.is_sorted_by_key(|bad| bad.line));
             assert!(bad.iter().all(|bad| (1..=lines).contains(&bad.line)));
-            assert!(bad.iter().all(|bad| earlier(&bad.reason).is_none_or(|line| line < bad.line)));
-            assert!(bad.iter().all(|bad| bad.reason.to_string().len() < 200));
+            assert!(bad.iter().all(|bad| earlier(&bad.kind).is_none_or(|line| line < bad.line)));
+            assert!(bad.iter().all(|bad| bad.kind.to_string().len() < 200));
         }
     }
 }
@@ -40,24 +40,24 @@ fn good(rows: &[Incoming]) {
         let customer = row.customer.as_deref().unwrap_or_default().replace('"', "\"\"");
         writeln!(written, "{contract},{number},{service},\"{customer}\"").unwrap();
     }
-    let again = file::parse(written.as_bytes()).unwrap();
+    let again = csv::parse(written.as_bytes()).unwrap();
     let told = |row: &Incoming| (row.contract, row.number, row.service, row.customer.clone());
     assert!(again.iter().map(told).eq(rows.iter().map(told)), "written out it is the same file");
 }
 
-fn earlier(reason: &Reason) -> Option<u64> {
+fn earlier(reason: &RowErrorKind) -> Option<u64> {
     match reason {
-        Reason::Duplicate(line) | Reason::TwoContracts(line) | Reason::TwoCustomers(line) => {
-            Some(*line)
-        }
-        Reason::Header
-        | Reason::NoRows
-        | Reason::Columns(..)
-        | Reason::Customer
-        | Reason::NotUtf8
-        | Reason::NotANumber(_)
-        | Reason::Service
-        | Reason::NoOwnRow
-        | Reason::LeavesNumbersBehind => None,
+        RowErrorKind::Duplicate(line)
+        | RowErrorKind::TwoContracts(line)
+        | RowErrorKind::TwoCustomers(line) => Some(*line),
+        RowErrorKind::Header
+        | RowErrorKind::NoRows
+        | RowErrorKind::Columns(..)
+        | RowErrorKind::Customer
+        | RowErrorKind::NotUtf8
+        | RowErrorKind::NotANumber(_)
+        | RowErrorKind::Service
+        | RowErrorKind::NoOwnRow
+        | RowErrorKind::WouldOrphanNumbers => None,
     }
 }

@@ -10,10 +10,11 @@
 //! The operators' listener lives until both are done. A second signal ends everything as it is.
 //! `SIGHUP` ends nothing.
 
-mod files;
-mod leaving;
-mod manager;
+mod logging;
 mod reload;
+mod rlimit;
+mod shutdown;
+mod systemd;
 
 use std::convert::Infallible;
 use std::future::pending;
@@ -27,7 +28,6 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 use tracing::{info, warn};
 
-use super::Ending;
 use crate::asterisk::{Capacity, Pace, Phone, Status};
 use crate::config::{Config, ConfigErrors};
 use crate::db::Db;
@@ -35,18 +35,18 @@ use crate::db::migrate::mismatch;
 use crate::hashing::{Cost, Dummy, Hasher};
 use crate::web::{self, AppState, ConnectionLimiter, Handle, ReadinessCheck, ops};
 use domain::dialog::Limits;
-use leaving::{Leaving, Signals};
-use manager::{Manager, News, Pulse};
 use reload::Reload;
+use shutdown::{Shutdown, Signals};
+use systemd::{Heartbeat, Notification, Notifier};
 
 /// Between two looks for a store that is not there yet.
-const STORE_AGAIN: Duration = Duration::from_secs(1);
+const DATABASE_RETRY_INTERVAL: Duration = Duration::from_secs(1);
 /// How often measured times are put into their buckets, also if nobody asks for them: until then each is kept.
-const UPKEEP: Duration = Duration::from_secs(5);
+const METRICS_UPKEEP_INTERVAL: Duration = Duration::from_secs(5);
 /// Between two looks at what the service manager is told.
-const STATUS_AGAIN: Duration = Duration::from_secs(1);
+const STATUS_INTERVAL: Duration = Duration::from_secs(1);
 /// How long answers of the operators' listener may take once all else has ended.
-const OPERATORS_WITHIN: Duration = Duration::from_secs(1);
+const OPERATORS_TIMEOUT: Duration = Duration::from_secs(1);
 /// The niceness of the threads of the site, whose handshakes and answers may come in floods.
 const SITE_NICE: i32 = 5;
 /// The upper bounds in seconds of the histograms' buckets.
@@ -60,10 +60,10 @@ const HASH_BUCKETS: [f64; 36] = [
 ];
 
 /// Serves until a signal; `read` reads the configuration, now and at each `SIGHUP`.
-pub(super) fn run(read: &dyn Fn() -> Result<Config, ConfigErrors>) -> anyhow::Result<Ending> {
-    show_memory_to_nobody()?;
-    let config = &read_for_serving(read)?;
-    super::logging::start(&config.log)?;
+pub(crate) fn run(read: &dyn Fn() -> Result<Config, ConfigErrors>) -> anyhow::Result<()> {
+    protect_memory()?;
+    let config = &load_checked(read)?;
+    logging::start(&config.log)?;
     let metrics = PrometheusBuilder::new()
         .set_buckets(&BUCKETS)?
         .set_buckets_for_metric(Matcher::Full("karipass_hash_seconds".to_owned()), &HASH_BUCKETS)?
@@ -73,17 +73,17 @@ pub(super) fn run(read: &dyn Fn() -> Result<Config, ConfigErrors>) -> anyhow::Re
     let store = Db::for_daemon(&config.database).context("database.url")?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .thread_name("site")
-        .on_thread_start(yield_to_the_line)
+        .on_thread_start(lower_priority)
         .enable_all()
         .build()?;
     let ended = runtime.block_on(serve(config, read, store, hasher, metrics));
     // A host's name that is still being looked up holds nobody up.
     runtime.shutdown_background();
-    ended.map(|()| Ending::Done)
+    ended
 }
 
 /// The configuration, if nobody else can read its secrets.
-fn read_for_serving(read: &dyn Fn() -> Result<Config, ConfigErrors>) -> anyhow::Result<Config> {
+fn load_checked(read: &dyn Fn() -> Result<Config, ConfigErrors>) -> anyhow::Result<Config> {
     let config = read()?;
     let exposed = config.exposed_files();
     anyhow::ensure!(exposed.is_empty(), exposed.join("\n"));
@@ -91,14 +91,14 @@ fn read_for_serving(read: &dyn Fn() -> Result<Config, ConfigErrors>) -> anyhow::
 }
 
 /// Leaves no core dump, and lets no other process of this user read keys out of this one's memory.
-fn show_memory_to_nobody() -> std::io::Result<()> {
+fn protect_memory() -> std::io::Result<()> {
     rustix::process::set_dumpable_behavior(DumpableBehavior::NotDumpable)?;
     let none = Rlimit { current: Some(0), maximum: Some(0) };
     Ok(rustix::process::setrlimit(Resource::Core, none)?)
 }
 
 /// Has the calling thread, one of the site's, give way to the telephone line.
-fn yield_to_the_line() {
+fn lower_priority() {
     if let Err(error) = rustix::process::nice(SITE_NICE) {
         warn!(%error, "the priority of a thread of the site could not be lowered");
     }
@@ -116,30 +116,31 @@ async fn serve(
     let line_store = Db::for_daemon(&config.database).context("database.url")?;
     let phone = phone(config, line_store.clone(), hasher.clone())?;
     let credentials = phone.credentials();
-    let faults = faults(phone.status(), stop.subscribe());
+    let faults = readiness_check(phone.status(), stop.subscribe());
     let operators = ops::router(store.clone(), Arc::clone(&faults), metrics.clone());
     let site = AppState::new(config, store.clone(), hasher.clone());
     let tls = config.site.tls.as_ref();
     let pages = site.clone().router(tls.is_some());
     let (site_listener, operators_listener) =
         (web::bind(config.site.listen)?, web::bind(config.operators.listen)?);
-    let room = ConnectionLimiter::for_subscribers(&config.site).cap(files::for_the_site(config));
+    let room =
+        ConnectionLimiter::for_subscribers(&config.site).cap(rlimit::raise_and_budget(config));
     let (site_handle, operators_handle) = (Handle::new(), Handle::new());
-    let (line_pulse, pulse) = (Pulse::default(), Pulse::default());
-    let manager = Manager::start(vec![line_pulse.clone(), pulse.clone()])?;
-    tokio::spawn(pulse.beat());
+    let (line_pulse, pulse) = (Heartbeat::default(), Heartbeat::default());
+    let manager = Notifier::start(vec![line_pulse.clone(), pulse.clone()])?;
+    tokio::spawn(pulse.run());
 
     let line = async {
-        let ended = phone.serve(stopped(stop.subscribe()), line_pulse.clone().beat()).await;
+        let ended = phone.serve(wait_for_stop(stop.subscribe()), line_pulse.clone().run()).await;
         // Its thread is gone as it should be: that must not be taken for one that hangs.
-        tokio::spawn(line_pulse.clone().beat());
+        tokio::spawn(line_pulse.clone().run());
         ended.context("the telephone line")
     };
     let subscribers =
         async { Ok(web::serve(site_listener, pages, tls, room, site_handle.clone()).await?) };
     let served = async {
         let ended = tokio::try_join!(line, subscribers);
-        operators_handle.graceful_shutdown(OPERATORS_WITHIN);
+        operators_handle.graceful_shutdown(OPERATORS_TIMEOUT);
         ended
     };
     let operators = async {
@@ -164,11 +165,11 @@ async fn serve(
         site: site.clone(),
         listener: &site_handle,
     };
-    let leaving = Leaving { stop: &stop, site: &site_handle, hasher, manager: &manager };
+    let leaving = Shutdown { stop: &stop, site: &site_handle, hasher, manager: &manager };
     let ended = tokio::select! {
         ended = async { tokio::try_join!(served, operators) } => ended.map(drop),
-        never = background(store.clone(), site, metrics) => match never {},
-        never = report(&manager, &line_pulse, &store, &faults) => match never {},
+        never = run_background(store.clone(), site, metrics) => match never {},
+        never = report_status(&manager, &line_pulse, &store, &faults) => match never {},
         never = reload.run(hang_up) => match never {},
         () = leaving.run(signals, config.shutdown) => Ok(()),
     };
@@ -200,29 +201,29 @@ fn phone(config: &Config, store: Db, hasher: Hasher) -> anyhow::Result<Phone> {
 }
 
 /// What goes on beside the serving, for ever.
-async fn background(store: Db, site: AppState, metrics: PrometheusHandle) -> Infallible {
+async fn run_background(store: Db, site: AppState, metrics: PrometheusHandle) -> Infallible {
     let upkeep = async {
         loop {
-            tokio::time::sleep(UPKEEP).await;
+            tokio::time::sleep(METRICS_UPKEEP_INTERVAL).await;
             metrics.run_upkeep();
         }
     };
     tokio::select! {
-        never = async { tokio::join!(wait_for(store), site.purge_expired()).1 } => never,
+        never = async { tokio::join!(wait_for_database(store), site.purge_expired()).1 } => never,
         never = upkeep => never,
     }
 }
 
 /// Tells the service manager that the daemon serves, and what keeps it from being ready, for ever.
-async fn report(
-    manager: &Manager,
-    line: &Pulse,
+async fn report_status(
+    manager: &Notifier,
+    line: &Heartbeat,
     store: &Db,
     faults: &ReadinessCheck,
 ) -> Infallible {
-    line.begun().await;
-    manager.tell(News::Ready);
-    if !manager.listens() {
+    line.wait_for_first().await;
+    manager.notify(Notification::Ready);
+    if !manager.is_enabled() {
         return pending().await;
     }
     let mut last = String::new();
@@ -230,15 +231,15 @@ async fn report(
         let wanting = ops::readiness_problems(store, faults).await;
         let status = if wanting.is_empty() { "ready".to_owned() } else { wanting.join("; ") };
         if status != last {
-            manager.tell(News::Status(status.clone()));
+            manager.notify(Notification::Status(status.clone()));
             last = status;
         }
-        tokio::time::sleep(STATUS_AGAIN).await;
+        tokio::time::sleep(STATUS_INTERVAL).await;
     }
 }
 
 /// What keeps the daemon from being ready, besides the store.
-fn faults(line: Vec<Arc<Status>>, stopping: watch::Receiver<bool>) -> ReadinessCheck {
+fn readiness_check(line: Vec<Arc<Status>>, stopping: watch::Receiver<bool>) -> ReadinessCheck {
     Arc::new(move || {
         let mut faults: Vec<String> = line.iter().flat_map(|status| status.faults()).collect();
         if *stopping.borrow() {
@@ -248,12 +249,12 @@ fn faults(line: Vec<Arc<Status>>, stopping: watch::Receiver<bool>) -> ReadinessC
     })
 }
 
-async fn stopped(mut stop: watch::Receiver<bool>) {
+async fn wait_for_stop(mut stop: watch::Receiver<bool>) {
     let _never_closed_before = stop.wait_for(|stop| *stop).await;
 }
 
 /// Says in the log when the store is there and of a version that this program works with.
-async fn wait_for(store: Db) {
+async fn wait_for_database(store: Db) {
     let mut last = String::new();
     loop {
         let reason = match store.schema_version().await {
@@ -267,7 +268,7 @@ async fn wait_for(store: Db) {
             warn!(reason, "the store is not there; waiting until it is");
             last = reason;
         }
-        tokio::time::sleep(STORE_AGAIN).await;
+        tokio::time::sleep(DATABASE_RETRY_INTERVAL).await;
     }
     info!("the store is there");
 }
@@ -278,7 +279,7 @@ mod tests {
 
     #[test]
     fn r_no_other_process_reads_the_memory() {
-        show_memory_to_nobody().unwrap();
+        protect_memory().unwrap();
         let behavior = rustix::process::dumpable_behavior().unwrap();
         assert_eq!(behavior, DumpableBehavior::NotDumpable);
         assert_eq!(rustix::process::getrlimit(Resource::Core).maximum, Some(0));

@@ -17,19 +17,19 @@ use tracing::warn;
 use crate::clock;
 
 /// Looks at the pulses in the time that the manager grants; it asks for two.
-const LOOKS: u32 = 4;
+const CHECKS_PER_TIMEOUT: u32 = 4;
 /// Beats between two looks, so that a busy machine is not taken for a dead one.
-const BEATS: u32 = 4;
+const BEATS_PER_CHECK: u32 = 4;
 /// Between two beats that nobody looks at.
-const AT_REST: Duration = Duration::from_secs(1);
+const IDLE_INTERVAL: Duration = Duration::from_secs(1);
 
 /// The service manager, if there is one.
-pub(super) struct Manager {
-    news: Option<Sender<News>>,
+pub(super) struct Notifier {
+    notifications: Option<Sender<Notification>>,
 }
 
 /// Something to be told.
-pub(super) enum News {
+pub(super) enum Notification {
     /// All listeners are bound and the line runs.
     Ready,
     /// A signal has come.
@@ -38,37 +38,37 @@ pub(super) enum News {
     Status(String),
 }
 
-impl Manager {
+impl Notifier {
     /// Speaks to whoever has started this process and wants to hear of it, of these pulses.
     ///
     /// # Errors
     /// If the system gives no thread.
-    pub(super) fn start(pulses: Vec<Pulse>) -> io::Result<Self> {
+    pub(super) fn start(pulses: Vec<Heartbeat>) -> io::Result<Self> {
         if std::env::var_os("NOTIFY_SOCKET").is_none() {
-            return Ok(Self { news: None });
+            return Ok(Self { notifications: None });
         }
         let (news, told) = channel();
-        let mut gate = Gate::new(pulses);
-        thread::Builder::new().name("manager".to_owned()).spawn(move || speak(&told, &mut gate))?;
-        Ok(Self { news: Some(news) })
+        let mut gate = Watchdog::new(pulses);
+        thread::Builder::new().name("manager".to_owned()).spawn(move || run(&told, &mut gate))?;
+        Ok(Self { notifications: Some(news) })
     }
 
     /// Tells it.
-    pub(super) fn tell(&self, news: News) {
-        if let Some(manager) = &self.news {
+    pub(super) fn notify(&self, news: Notification) {
+        if let Some(manager) = &self.notifications {
             // The thread ends with the process.
             let _ = manager.send(news);
         }
     }
 
     /// Whether anybody listens.
-    pub(super) fn listens(&self) -> bool {
-        self.news.is_some()
+    pub(super) fn is_enabled(&self) -> bool {
+        self.notifications.is_some()
     }
 }
 
-fn speak(told: &Receiver<News>, gate: &mut Gate) {
-    let every = watchdog_enabled().map(|granted| granted / LOOKS);
+fn run(told: &Receiver<Notification>, gate: &mut Watchdog) {
+    let every = watchdog_enabled().map(|granted| granted / CHECKS_PER_TIMEOUT);
     let mut look = every.map(|every| clock::now() + every);
     loop {
         let news = match look {
@@ -76,14 +76,14 @@ fn speak(told: &Receiver<News>, gate: &mut Gate) {
             None => told.recv().map_err(|_| RecvTimeoutError::Disconnected),
         };
         match news {
-            Ok(News::Ready) => say(&[NotifyState::Ready]),
-            Ok(News::Stopping) => {
-                say(&[NotifyState::Stopping, NotifyState::Status("karipass is stopping")]);
+            Ok(Notification::Ready) => send(&[NotifyState::Ready]),
+            Ok(Notification::Stopping) => {
+                send(&[NotifyState::Stopping, NotifyState::Status("karipass is stopping")]);
             }
-            Ok(News::Status(status)) => say(&[NotifyState::Status(&status)]),
+            Ok(Notification::Status(status)) => send(&[NotifyState::Status(&status)]),
             Err(RecvTimeoutError::Timeout) => {
-                if gate.opens() {
-                    say(&[NotifyState::Watchdog]);
+                if gate.all_alive() {
+                    send(&[NotifyState::Watchdog]);
                 } else {
                     warn!("a thread hangs: the service manager is not told that the daemon lives");
                 }
@@ -94,26 +94,26 @@ fn speak(told: &Receiver<News>, gate: &mut Gate) {
     }
 }
 
-fn say(state: &[NotifyState<'_>]) {
+fn send(state: &[NotifyState<'_>]) {
     if let Err(error) = notify(state) {
         warn!(%error, "the service manager could not be told");
     }
 }
 
 /// Opens while everyone lives.
-struct Gate {
-    pulses: Vec<Pulse>,
+struct Watchdog {
+    pulses: Vec<Heartbeat>,
     seen: Vec<u64>,
 }
 
-impl Gate {
-    fn new(pulses: Vec<Pulse>) -> Self {
+impl Watchdog {
+    fn new(pulses: Vec<Heartbeat>) -> Self {
         Self { seen: vec![0; pulses.len()], pulses }
     }
 
     /// Whether every pulse has beaten since the last look.
-    fn opens(&mut self) -> bool {
-        let now: Vec<u64> = self.pulses.iter().map(Pulse::beats).collect();
+    fn all_alive(&mut self) -> bool {
+        let now: Vec<u64> = self.pulses.iter().map(Heartbeat::count).collect();
         let alive = now.iter().zip(&self.seen).all(|(now, seen)| now != seen);
         self.seen = now;
         alive
@@ -122,33 +122,36 @@ impl Gate {
 
 /// Beats while whoever runs [`beat`](Self::beat) runs anything.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Pulse(watch::Sender<u64>);
+pub(super) struct Heartbeat(watch::Sender<u64>);
 
-impl Pulse {
+impl Heartbeat {
     /// Beats, for ever.
-    pub(super) async fn beat(self) -> Infallible {
-        self.beat_every(watchdog_enabled().map_or(AT_REST, |granted| granted / (LOOKS * BEATS)))
-            .await
+    pub(super) async fn run(self) -> Infallible {
+        self.run_every(
+            watchdog_enabled()
+                .map_or(IDLE_INTERVAL, |granted| granted / (CHECKS_PER_TIMEOUT * BEATS_PER_CHECK)),
+        )
+        .await
     }
 
-    async fn beat_every(self, every: Duration) -> Infallible {
+    async fn run_every(self, every: Duration) -> Infallible {
         loop {
-            self.once();
+            self.beat();
             sleep(every).await;
         }
     }
 
     /// Waits for the first beat.
-    pub(super) async fn begun(&self) {
+    pub(super) async fn wait_for_first(&self) {
         let mut beats = self.0.subscribe();
         let _never_closed = beats.wait_for(|beats| *beats > 0).await;
     }
 
-    fn once(&self) {
+    fn beat(&self) {
         self.0.send_modify(|beats| *beats = beats.wrapping_add(1));
     }
 
-    fn beats(&self) -> u64 {
+    fn count(&self) -> u64 {
         *self.0.borrow()
     }
 }
@@ -159,16 +162,16 @@ mod tests {
 
     #[test]
     fn one_pulse_that_stops_shuts_the_gate_until_it_beats_again() {
-        let (line, site) = (Pulse::default(), Pulse::default());
-        let mut gate = Gate::new(vec![line.clone(), site.clone()]);
-        assert!(!gate.opens(), "nothing has begun");
+        let (line, site) = (Heartbeat::default(), Heartbeat::default());
+        let mut gate = Watchdog::new(vec![line.clone(), site.clone()]);
+        assert!(!gate.all_alive(), "nothing has begun");
         for beating in [[true, true], [true, false], [false, true], [false, false], [true, true]] {
             for (pulse, beats) in [&line, &site].into_iter().zip(beating) {
                 if beats {
-                    pulse.once();
+                    pulse.beat();
                 }
             }
-            assert_eq!(gate.opens(), beating == [true, true], "{beating:?}");
+            assert_eq!(gate.all_alive(), beating == [true, true], "{beating:?}");
         }
     }
 
@@ -176,26 +179,26 @@ mod tests {
     #[test]
     fn a_runtime_whose_thread_hangs_shuts_the_gate() {
         const EVERY: Duration = Duration::from_millis(1);
-        let pulse = Pulse::default();
-        let mut gate = Gate::new(vec![pulse.clone()]);
+        let pulse = Heartbeat::default();
+        let mut gate = Watchdog::new(vec![pulse.clone()]);
         let (hanging, hangs) = channel();
         let (release, released) = channel::<()>();
         let thread = thread::spawn(move || {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build();
             runtime.unwrap().block_on(async {
-                tokio::spawn(pulse.clone().beat_every(EVERY));
-                pulse.begun().await;
+                tokio::spawn(pulse.clone().run_every(EVERY));
+                pulse.wait_for_first().await;
                 hanging.send(()).unwrap();
                 let _only_then = released.recv();
                 sleep(10 * EVERY).await;
             });
         });
         hangs.recv().unwrap();
-        assert!(gate.opens());
+        assert!(gate.all_alive());
         thread::sleep(50 * EVERY);
-        assert!(!gate.opens());
+        assert!(!gate.all_alive());
         drop(release);
-        while !gate.opens() {
+        while !gate.all_alive() {
             thread::yield_now();
         }
         thread.join().unwrap();

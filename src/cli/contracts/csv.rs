@@ -14,16 +14,16 @@ const MAX_CUSTOMER_CHARACTERS: usize = 100;
 
 /// A row that is not taken.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Bad {
+pub struct RowError {
     /// Its line in the file, from 1.
     pub line: u64,
     /// What is wrong with it.
-    pub reason: Reason,
+    pub kind: RowErrorKind,
 }
 
 /// What is wrong with a row.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum Reason {
+pub enum RowErrorKind {
     /// The first line is not the header.
     #[error("the header is not contract_number,number,service or the same with ,customer")]
     Header,
@@ -63,15 +63,15 @@ pub enum Reason {
     #[error(
         "number is the contract number of another contract, whose other numbers would be left behind"
     )]
-    LeavesNumbersBehind,
+    WouldOrphanNumbers,
 }
 
 /// The rows of a file, each number once and each contract with its own row.
 ///
 /// # Errors
 /// Every bad row, in the order of the lines.
-pub fn parse(bytes: &[u8]) -> Result<Vec<Incoming>, Vec<Bad>> {
-    let mut rows = Rows::default();
+pub fn parse(bytes: &[u8]) -> Result<Vec<Incoming>, Vec<RowError>> {
+    let mut rows = FileParser::default();
     // No field of a good file holds a line break, and `csv` miscounts lines that end in CR LF.
     let mut lines = (1..).zip(bytes.split(|byte| *byte == b'\n'));
     let header = lines.next().and_then(|(_, line)| record(line));
@@ -83,21 +83,21 @@ pub fn parse(bytes: &[u8]) -> Result<Vec<Incoming>, Vec<Bad>> {
     let with_customer = [&HEADER[..], &[CUSTOMER]].concat();
     rows.has_customers = is_header(&with_customer);
     if !rows.has_customers && !is_header(&HEADER) {
-        rows.bad(1, Reason::Header);
+        rows.push_error(1, RowErrorKind::Header);
     }
     for (number, line) in lines {
         if let Some(record) = record(line) {
-            rows.take(number, &record);
+            rows.parse_row(number, &record);
         }
     }
-    if rows.good.is_empty() && rows.bad.is_empty() {
-        rows.bad(1, Reason::NoRows);
+    if rows.rows.is_empty() && rows.errors.is_empty() {
+        rows.push_error(1, RowErrorKind::NoRows);
     }
     rows.find_repeated();
     rows.find_contracts_without_own_row();
     rows.find_contracts_of_two_customers();
-    rows.bad.sort_by_key(|bad| bad.line);
-    if rows.bad.is_empty() { Ok(rows.good) } else { Err(rows.bad) }
+    rows.errors.sort_by_key(|bad| bad.line);
+    if rows.errors.is_empty() { Ok(rows.rows) } else { Err(rows.errors) }
 }
 
 /// The fields of a line; `None` if it is blank.
@@ -108,24 +108,24 @@ fn record(line: &[u8]) -> Option<ByteRecord> {
 
 /// What has been read so far.
 #[derive(Default)]
-struct Rows {
+struct FileParser {
     /// Whether the header has the optional column.
     has_customers: bool,
-    good: Vec<Incoming>,
-    bad: Vec<Bad>,
+    rows: Vec<Incoming>,
+    errors: Vec<RowError>,
     /// Line, contract number and number of every row whose numbers can be read, whatever else is wrong.
     numbers: Vec<(u64, PhoneNumber, PhoneNumber)>,
 }
 
-impl Rows {
-    fn bad(&mut self, line: u64, reason: Reason) {
-        self.bad.push(Bad { line, reason });
+impl FileParser {
+    fn push_error(&mut self, line: u64, reason: RowErrorKind) {
+        self.errors.push(RowError { line, kind: reason });
     }
 
     /// Looks at one row by itself.
-    fn take(&mut self, line: u64, record: &ByteRecord) {
+    fn parse_row(&mut self, line: u64, record: &ByteRecord) {
         let fields = record.iter().map(std::str::from_utf8).collect::<Result<Vec<_>, _>>();
-        let Ok(fields) = fields else { return self.bad(line, Reason::NotUtf8) };
+        let Ok(fields) = fields else { return self.push_error(line, RowErrorKind::NotUtf8) };
         let (contract, number, service, customer) = match *fields.as_slice() {
             [contract, number, service] if !self.has_customers => (contract, number, service, ""),
             [contract, number, service, customer] if self.has_customers => {
@@ -133,31 +133,31 @@ impl Rows {
             }
             _ => {
                 let expected = HEADER.len() + usize::from(self.has_customers);
-                return self.bad(line, Reason::Columns(fields.len(), expected));
+                return self.push_error(line, RowErrorKind::Columns(fields.len(), expected));
             }
         };
         let contract = PhoneNumber::from_typed(contract)
-            .map_err(|_| self.bad(line, Reason::NotANumber("contract_number")));
+            .map_err(|_| self.push_error(line, RowErrorKind::NotANumber("contract_number")));
         let number = PhoneNumber::from_typed(number)
-            .map_err(|_| self.bad(line, Reason::NotANumber("number")));
+            .map_err(|_| self.push_error(line, RowErrorKind::NotANumber("number")));
         let service = match service {
             "yes" => Some(true),
             "no" => Some(false),
             _ => None,
         };
         if service.is_none() {
-            self.bad(line, Reason::Service);
+            self.push_error(line, RowErrorKind::Service);
         }
         let is_mark = customer.chars().count() <= MAX_CUSTOMER_CHARACTERS
             && !customer.contains(char::is_control);
         if !is_mark {
-            self.bad(line, Reason::Customer);
+            self.push_error(line, RowErrorKind::Customer);
         }
         let (Ok(contract), Ok(number)) = (contract, number) else { return };
         self.numbers.push((line, contract, number));
         if let Some(service) = service {
             let customer = Some(customer).filter(|mark| !mark.is_empty()).map(Box::from);
-            self.good.push(Incoming { line, contract, number, service, customer });
+            self.rows.push(Incoming { line, contract, number, service, customer });
         }
     }
 
@@ -170,21 +170,22 @@ impl Rows {
                 continue;
             }
             let reason = if under == *contract {
-                Reason::Duplicate(earlier)
+                RowErrorKind::Duplicate(earlier)
             } else {
-                Reason::TwoContracts(earlier)
+                RowErrorKind::TwoContracts(earlier)
             };
-            self.bad.push(Bad { line: *line, reason });
+            self.errors.push(RowError { line: *line, kind: reason });
         }
     }
 
     /// Names the rows whose mark is not the one of their contract's first row.
     fn find_contracts_of_two_customers(&mut self) {
         let mut first: BTreeMap<PhoneNumber, (u64, &Option<Box<str>>)> = BTreeMap::new();
-        for Incoming { line, contract, customer, .. } in &self.good {
+        for Incoming { line, contract, customer, .. } in &self.rows {
             let (earlier, known) = *first.entry(*contract).or_insert((*line, customer));
             if known != customer {
-                self.bad.push(Bad { line: *line, reason: Reason::TwoCustomers(earlier) });
+                self.errors
+                    .push(RowError { line: *line, kind: RowErrorKind::TwoCustomers(earlier) });
             }
         }
     }
@@ -196,7 +197,7 @@ impl Rows {
         let mut named = BTreeSet::new();
         for (line, contract, _) in &self.numbers {
             if !own.contains(contract) && named.insert(*contract) {
-                self.bad.push(Bad { line: *line, reason: Reason::NoOwnRow });
+                self.errors.push(RowError { line: *line, kind: RowErrorKind::NoOwnRow });
             }
         }
     }
@@ -210,8 +211,8 @@ mod tests {
         format!("contract_number,number,service\n{rows}").into_bytes()
     }
 
-    fn bad(bytes: &[u8]) -> Vec<(u64, Reason)> {
-        parse(bytes).unwrap_err().into_iter().map(|bad| (bad.line, bad.reason)).collect()
+    fn bad(bytes: &[u8]) -> Vec<(u64, RowErrorKind)> {
+        parse(bytes).unwrap_err().into_iter().map(|bad| (bad.line, bad.kind)).collect()
     }
 
     #[test]
@@ -243,17 +244,17 @@ x,y,z
         assert_eq!(
             bad(&bytes),
             [
-                (3, Reason::NotANumber("number")),
-                (4, Reason::Service),
-                (5, Reason::Columns(2, 3)),
-                (6, Reason::Columns(4, 3)),
-                (7, Reason::NotANumber("contract_number")),
-                (7, Reason::NotANumber("number")),
-                (7, Reason::Service),
-                (9, Reason::Duplicate(8)),
-                (10, Reason::TwoContracts(8)),
-                (10, Reason::NoOwnRow),
-                (12, Reason::NotUtf8),
+                (3, RowErrorKind::NotANumber("number")),
+                (4, RowErrorKind::Service),
+                (5, RowErrorKind::Columns(2, 3)),
+                (6, RowErrorKind::Columns(4, 3)),
+                (7, RowErrorKind::NotANumber("contract_number")),
+                (7, RowErrorKind::NotANumber("number")),
+                (7, RowErrorKind::Service),
+                (9, RowErrorKind::Duplicate(8)),
+                (10, RowErrorKind::TwoContracts(8)),
+                (10, RowErrorKind::NoOwnRow),
+                (12, RowErrorKind::NotUtf8),
             ]
         );
     }
@@ -282,11 +283,11 @@ x,y,z
         assert_eq!(
             bad(&file(&rows)),
             [
-                (3, Reason::TwoCustomers(2)),
-                (4, Reason::TwoCustomers(2)),
-                (5, Reason::Columns(3, 4)),
-                (6, Reason::Customer),
-                (7, Reason::Customer),
+                (3, RowErrorKind::TwoCustomers(2)),
+                (4, RowErrorKind::TwoCustomers(2)),
+                (5, RowErrorKind::Columns(3, 4)),
+                (6, RowErrorKind::Customer),
+                (7, RowErrorKind::Customer),
             ]
         );
     }
@@ -294,13 +295,13 @@ x,y,z
     #[test]
     fn d1_a_contracts_own_row_counts_though_it_is_bad_otherwise() {
         let found = bad(&file("0612345600,0612345600,oui\n0612345600,0612345601,yes\n"));
-        assert_eq!(found, [(2, Reason::Service)]);
+        assert_eq!(found, [(2, RowErrorKind::Service)]);
     }
 
     #[test]
     fn d1_a_file_without_its_header_or_without_rows_is_refused() {
-        assert_eq!(bad(b""), [(1, Reason::Header)]);
-        assert_eq!(bad(b"0612345600,0612345600,no\n"), [(1, Reason::Header)]);
-        assert_eq!(bad(&file("")), [(1, Reason::NoRows)]);
+        assert_eq!(bad(b""), [(1, RowErrorKind::Header)]);
+        assert_eq!(bad(b"0612345600,0612345600,no\n"), [(1, RowErrorKind::Header)]);
+        assert_eq!(bad(&file("")), [(1, RowErrorKind::NoRows)]);
     }
 }

@@ -10,7 +10,7 @@ use domain::auth_unit::AuthUnit;
 use domain::contract::Contract;
 
 /// For programs; with the mark of its customer, if it has one.
-pub(super) fn contract(contract: &Contract, customer: Option<&str>) -> Value {
+pub(super) fn contract_json(contract: &Contract, customer: Option<&str>) -> Value {
     let numbers = contract
         .lines
         .iter()
@@ -25,7 +25,7 @@ pub(super) fn contract(contract: &Contract, customer: Option<&str>) -> Value {
 }
 
 /// For programs, with what the logins have.
-pub(super) fn with_standings(
+pub(super) fn contract_json_with_credentials(
     of: &Contract,
     customer: Option<&str>,
     standings: &[Standing],
@@ -41,7 +41,7 @@ pub(super) fn with_standings(
         })
     });
     let credentials: Vec<_> = credentials.collect();
-    let mut shown = contract(of, customer);
+    let mut shown = contract_json(of, customer);
     if let Value::Object(fields) = &mut shown {
         fields.insert("credentials".to_owned(), Value::Array(credentials));
     }
@@ -49,7 +49,7 @@ pub(super) fn with_standings(
 }
 
 /// For people, on one line.
-pub(super) fn line(contract: &Contract) -> String {
+pub(super) fn contract_line(contract: &Contract) -> String {
     let with_service = contract.service_numbers().count();
     format!(
         "{:<11}  {:<10}  {:<9}  {} numbers, {with_service} with service",
@@ -63,8 +63,12 @@ pub(super) fn line(contract: &Contract) -> String {
 }
 
 /// For people, with every number and what the logins have.
-pub(super) fn text(contract: &Contract, customer: Option<&str>, standings: &[Standing]) -> String {
-    let mut text = line(contract);
+pub(super) fn contract_text(
+    contract: &Contract,
+    customer: Option<&str>,
+    standings: &[Standing],
+) -> String {
+    let mut text = contract_line(contract);
     if let Some(customer) = customer {
         text.push_str(", customer ");
         text.push_str(customer);

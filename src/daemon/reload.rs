@@ -48,7 +48,7 @@ impl Reload<'_> {
     }
 
     fn replace(&self) -> anyhow::Result<()> {
-        let config = super::read_for_serving(self.read)?;
+        let config = super::load_checked(self.read)?;
         anyhow::ensure!(
             config.ari.iter().map(place).eq(self.asterisks.iter().map(place)),
             "ari: another Asterisk or application is taken at the next start"

@@ -8,43 +8,43 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
 use tracing::{info, warn};
 
-use super::manager::{Manager, News};
+use super::systemd::{Notification, Notifier};
 use crate::config;
 use crate::hashing::Hasher;
 use crate::web::Handle;
 
 /// How long logins may wait for their hash once the site takes no more; who waits longer is told `busy`.
-const HASHES_WITHIN: Duration = Duration::from_secs(5);
+const HASH_TIMEOUT: Duration = Duration::from_secs(5);
 /// How long answers under way may take by then: a hash, and the store's last word (`P15`: 5 s) or its absence.
-const ANSWERS_WITHIN: Duration = Duration::from_secs(12);
+const RESPONSE_TIMEOUT: Duration = Duration::from_secs(12);
 
 /// What a signal stops.
-pub(super) struct Leaving<'a> {
+pub(super) struct Shutdown<'a> {
     pub(super) stop: &'a watch::Sender<bool>,
     pub(super) site: &'a Handle,
     pub(super) hasher: &'a Hasher,
-    pub(super) manager: &'a Manager,
+    pub(super) manager: &'a Notifier,
 }
 
-impl Leaving<'_> {
+impl Shutdown<'_> {
     /// Stops the serving gently at the first signal; returns at the second.
     pub(super) async fn run(&self, mut signals: Signals, config: config::Shutdown) {
         signals.next().await;
         info!("a signal has come: no more calls are taken");
-        self.manager.tell(News::Stopping);
+        self.manager.notify(Notification::Stopping);
         self.stop.send_replace(true);
         self.site.start_draining();
         tokio::select! {
-            never = self.end_the_site(config.drain) => match never {},
+            never = self.stop_site(config.drain) => match never {},
             () = signals.next() => warn!("a second signal has come: leaving at once"),
         }
     }
 
-    async fn end_the_site(&self, notice: Duration) -> Infallible {
+    async fn stop_site(&self, notice: Duration) -> Infallible {
         tokio::time::sleep(notice).await;
         info!("the site takes no more requests");
-        self.site.graceful_shutdown(ANSWERS_WITHIN);
-        tokio::time::sleep(HASHES_WITHIN).await;
+        self.site.graceful_shutdown(RESPONSE_TIMEOUT);
+        tokio::time::sleep(HASH_TIMEOUT).await;
         self.hasher.refuse_logins();
         pending().await
     }
