@@ -17,6 +17,7 @@
 
 mod attacks;
 mod check;
+mod daemons;
 mod dialplan;
 mod outages;
 mod samples;
@@ -25,5 +26,4 @@ mod stories;
 mod story;
 mod system;
 mod tls;
-mod together;
 mod traces;

@@ -57,15 +57,9 @@ impl Member {
         Ok(kib.trim().parse::<u32>()? / 1024)
     }
 
-    /// Its calls under way, as it tells its operators.
+    /// Its calls under way.
     pub fn calls(&self) -> f64 {
-        let (_, metrics) = daemon::get(self.operators, "/metrics");
-        let calls = metrics.lines().filter_map(|line| {
-            let (name, value) = line.rsplit_once(' ')?;
-            let is_it = name == "karipass_calls" || name.starts_with("karipass_calls{");
-            is_it.then(|| value.parse::<f64>().ok())?
-        });
-        calls.sum()
+        daemon::calls(self.operators)
     }
 
     /// Ends it as a service manager would, and starts it again; how long it took to end.

@@ -11,9 +11,8 @@ use karipass_lab::asterisk::{self, Asterisk, Installation, SET_UP_NUMBER};
 use karipass_lab::daemon::{self, Daemon};
 use karipass_lab::folder;
 use karipass_lab::postgres::{Database, Durability, Postgres, Replication};
-use karipass_lab::proxy::Proxy;
+use karipass_lab::proxy::{PostgresProxy, TcpProxy};
 use karipass_lab::subscriber::Line;
-use karipass_lab::wire::Wire;
 use tempfile::TempDir;
 use tokio::runtime::Runtime;
 
@@ -33,9 +32,9 @@ const APPS: [&str; 2] = ["karipass-a", "karipass-b"];
 /// What a row's system is to be like, beyond the plain one.
 #[derive(Debug, Clone, Default)]
 pub struct Wishes {
-    /// Each daemon reaches ARI through a [`Wire`].
-    pub wired: bool,
-    /// Both daemons reach PostgreSQL through a [`Proxy`].
+    /// Each daemon reaches ARI through a [`TcpProxy`].
+    pub ari_proxied: bool,
+    /// Both daemons reach PostgreSQL through a [`PostgresProxy`].
     pub proxied: bool,
     /// PostgreSQL has a streaming standby, which the daemons know as their second host.
     pub standby: Option<Replication>,
@@ -48,9 +47,9 @@ pub struct System {
     pub fleet: Fleet,
     asterisk: Mutex<Asterisk>,
     /// Before ARI, one for each daemon.
-    pub wires: Vec<Wire>,
+    pub ari_proxies: Vec<TcpProxy>,
     /// Before PostgreSQL.
-    pub proxy: Option<Proxy>,
+    pub proxy: Option<PostgresProxy>,
     pub postgres: Postgres,
     pub standby: Option<Postgres>,
     database: Mutex<Database>,
@@ -84,9 +83,9 @@ impl System {
             asterisk::Setup::new(folder.path().join("asterisk"))?.snippet("globals.conf", &globals);
         let asterisk = Asterisk::start(installation, setup)?;
         let line = Line::new(asterisk.sip(), SET_UP_NUMBER);
-        let wires = runtime.block_on(wires(&asterisk, wishes))?;
+        let ari_proxies = runtime.block_on(ari_proxies(&asterisk, wishes))?;
         let proxy = runtime.block_on(async {
-            wishes.proxied.then(|| Proxy::before(postgres.socket_folder())).transpose()
+            wishes.proxied.then(|| PostgresProxy::before(postgres.socket_folder())).transpose()
         })?;
         let mut through = database.clone();
         if let Some(proxy) = &proxy {
@@ -95,14 +94,14 @@ impl System {
         if let Some(standby) = &standby {
             through = through.or_at(standby.socket_folder());
         }
-        let setups = setups(folder.path(), &asterisk, &through, &wires, wishes)?;
+        let setups = setups(folder.path(), &asterisk, &through, &ari_proxies, wishes)?;
         import(folder.path(), &setups[0])?;
         let daemons = setups.into_iter().map(Daemon::start).collect::<Result<Vec<_>>>()?;
         let fleet = Fleet::of(daemons, &APPS)?;
         Ok(Self {
             fleet,
             asterisk: Mutex::new(asterisk),
-            wires,
+            ari_proxies,
             proxy,
             postgres,
             standby,
@@ -156,23 +155,23 @@ pub fn silent_number() -> String {
     number(CONTRACTS)
 }
 
-async fn wires(asterisk: &Asterisk, wishes: &Wishes) -> Result<Vec<Wire>> {
-    let mut wires = Vec::new();
-    if wishes.wired {
+async fn ari_proxies(asterisk: &Asterisk, wishes: &Wishes) -> Result<Vec<TcpProxy>> {
+    let mut ari_proxies = Vec::new();
+    if wishes.ari_proxied {
         for _ in APPS {
-            wires.push(
-                Wire::before(asterisk.ari_url().trim_start_matches("http://").parse()?).await?,
+            ari_proxies.push(
+                TcpProxy::before(asterisk.ari_url().trim_start_matches("http://").parse()?).await?,
             );
         }
     }
-    Ok(wires)
+    Ok(ari_proxies)
 }
 
 fn setups(
     folder: &Path,
     asterisk: &Asterisk,
     database: &Database,
-    wires: &[Wire],
+    ari_proxies: &[TcpProxy],
     wishes: &Wishes,
 ) -> Result<Vec<daemon::Setup>> {
     let mut setups = Vec::new();
@@ -185,8 +184,8 @@ fn setups(
             .variable("KARIPASS_SITE_CONNECTION_RATE", "off")
             .variable("KARIPASS_SITE_HANDSHAKE_RATE", "off")
             .in_its_own_session();
-        if let Some(wire) = wires.get(index) {
-            let url = format!("http://{}", wire.address());
+        if let Some(proxy) = ari_proxies.get(index) {
+            let url = format!("http://{}", proxy.address());
             setup = setup.ari(&url, asterisk.ari_password());
         }
         for (name, value) in &wishes.variables {

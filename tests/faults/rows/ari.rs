@@ -4,7 +4,7 @@ use std::thread::sleep;
 use std::time::{Duration, Instant};
 
 use anyhow::Result;
-use karipass_lab::wire::State;
+use karipass_lab::proxy::TcpState;
 
 use crate::ledger::{Bears, FAILING};
 use crate::load::CALL_EVERY;
@@ -21,40 +21,41 @@ const SLOW_BY: Duration = Duration::from_millis(300);
 
 #[test]
 fn ari_cut() -> Result<()> {
-    wired("ARI's TCP cut for 1 s, both daemons", FAILING, &[goes_on], cut).run()
+    ari_proxied("ARI's TCP cut for 1 s, both daemons", FAILING, &[goes_on], cut).run()
 }
 
 #[test]
 fn ari_stalled() -> Result<()> {
-    wired("ARI's TCP stalled for 30 s, one daemon", FAILING, &[takes_new_calls], stalled).run()
+    ari_proxied("ARI's TCP stalled for 30 s, one daemon", FAILING, &[takes_new_calls], stalled)
+        .run()
 }
 
 #[test]
 fn ari_slow() -> Result<()> {
-    wired("ARI's TCP slowed to 300 ms", Bears::default(), &[goes_on], slow).run()
+    ari_proxied("ARI's TCP slowed to 300 ms", Bears::default(), &[goes_on], slow).run()
 }
 
-/// A row whose daemons reach ARI through wires.
-fn wired(
+/// A row whose daemons reach ARI through proxies.
+fn ari_proxied(
     fault: &'static str,
     bears: Bears,
     looks: &'static [Look],
     befalls: fn(&Scene) -> Result<()>,
 ) -> Row {
-    let wishes = Wishes { wired: true, ..Wishes::default() };
+    let wishes = Wishes { ari_proxied: true, ..Wishes::default() };
     Row { fault, wishes, call_every: CALL_EVERY, bears, looks, befalls }
 }
 
-fn be(scene: &Scene, state: State) {
-    scene.system.wires.iter().for_each(|wire| wire.be(state));
+fn be(scene: &Scene, state: TcpState) {
+    scene.system.ari_proxies.iter().for_each(|proxy| proxy.set_state(state));
 }
 
 fn cut(scene: &Scene) -> Result<()> {
     for _ in 0..CUTS {
         let took = scene.fault(|_| {
-            be(scene, State::Cut);
+            be(scene, TcpState::Cut);
             sleep(CUT_FOR);
-            be(scene, State::Whole);
+            be(scene, TcpState::Whole);
             scene.system.fleet.ready_after(Instant::now())
         })?;
         scene.note_ready(took);
@@ -67,12 +68,12 @@ fn cut(scene: &Scene) -> Result<()> {
 fn stalled(scene: &Scene) -> Result<()> {
     let (place, calls) = scene.system.fleet.busiest()?;
     scene.remark(format!("with {calls} calls"));
-    let wire = &scene.system.wires[place];
+    let proxy = &scene.system.ari_proxies[place];
     let took = scene.fault(|_| {
-        wire.be(State::Stalled);
+        proxy.set_state(TcpState::Stalled);
         scene.system.fleet.members()[place].wait_until_out_of_service()?;
         sleep(STALLED_FOR);
-        wire.be(State::Whole);
+        proxy.set_state(TcpState::Whole);
         scene.system.fleet.ready_after(Instant::now())
     })?;
     scene.note_ready(took);
@@ -81,9 +82,9 @@ fn stalled(scene: &Scene) -> Result<()> {
 
 fn slow(scene: &Scene) -> Result<()> {
     scene.fault(|_| {
-        be(scene, State::Slow(SLOW_BY));
+        be(scene, TcpState::Slow(SLOW_BY));
         sleep(SLOW_FOR);
-        be(scene, State::Whole);
+        be(scene, TcpState::Whole);
         Ok(())
     })
 }

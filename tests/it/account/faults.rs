@@ -1,6 +1,6 @@
 //! A fault in the middle leaves nothing half applied, and nothing counted.
 
-use karipass_lab::proxy::{Point, Proxy, Trouble};
+use karipass_lab::proxy::{Point, PostgresProxy, Trouble};
 
 use crate::scene::{NUMBER, ONE, Scene, TWO, refusal};
 use crate::site::{RIGHT, Service, WRONG};
@@ -66,7 +66,7 @@ async fn u_cut_off_at_every_commit_a_change_is_whole_or_not_at_all() {
         for login in [ONE, TWO] {
             scene.give(login, "password", RIGHT).await;
         }
-        let proxy = Proxy::before(support::cluster().socket_folder()).unwrap();
+        let proxy = PostgresProxy::before(support::cluster().socket_folder()).unwrap();
         let url = proxy.url(&scene.database.daemon_url);
         let by_way_of = [("KARIPASS_DATABASE_URL", url.as_str())];
         scene.service = Service::start(&scene.database, &by_way_of).await;

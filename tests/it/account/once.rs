@@ -1,6 +1,6 @@
 //! The answer to a commit is lost: logins and changes are decided once, counted once, and told as they are.
 
-use karipass_lab::proxy::{Point, Proxy, Trouble};
+use karipass_lab::proxy::{Point, PostgresProxy, Trouble};
 
 use crate::scene::{NUMBER, ONE, Scene, TWO};
 use crate::site::{RIGHT, Service, WRONG};
@@ -134,9 +134,9 @@ async fn u_a_unit_is_changed_once_whatever_is_cut() {
 }
 
 /// A scene whose site reaches the store through a proxy.
-async fn troubled(unit: &str) -> (Scene, Proxy) {
+async fn troubled(unit: &str) -> (Scene, PostgresProxy) {
     let mut scene = Scene::new(unit).await;
-    let proxy = Proxy::before(support::cluster().socket_folder()).unwrap();
+    let proxy = PostgresProxy::before(support::cluster().socket_folder()).unwrap();
     let url = proxy.url(&scene.database.daemon_url);
     let by_way_of = [("KARIPASS_DATABASE_URL", url.as_str())];
     scene.service = Service::start(&scene.database, &by_way_of).await;
@@ -144,7 +144,7 @@ async fn troubled(unit: &str) -> (Scene, Proxy) {
 }
 
 /// Makes trouble anew; what the audit has told and how often trouble was met so far is forgotten.
-async fn make(scene: &Scene, proxy: &Proxy, trouble: Trouble) -> usize {
+async fn make(scene: &Scene, proxy: &PostgresProxy, trouble: Trouble) -> usize {
     scene.forget().await;
     proxy.make(trouble);
     proxy.meetings() + TIMES

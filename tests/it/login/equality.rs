@@ -5,7 +5,7 @@ use tokio_postgres::Client;
 
 use crate::site::{self, Answer, Caller, NUMBER, RIGHT, Service, WRONG};
 use crate::support;
-use karipass_lab::proxy::Proxy;
+use karipass_lab::proxy::PostgresProxy;
 
 /// A way to be refused: its outcome in the audit, the number and password sent, and how it comes about.
 pub const WAYS: [(&str, &str, &str, &str); 11] = [
@@ -59,7 +59,7 @@ async fn w2_a_refusal_reads_the_same_of_a_contract_of_any_size() {
         let database = support::database().await;
         let owner = database.owner().await.unwrap();
         site::contract(&owner, "line").await;
-        let proxy = Proxy::before(support::cluster().socket_folder()).unwrap();
+        let proxy = PostgresProxy::before(support::cluster().socket_folder()).unwrap();
         let url = proxy.url(&database.daemon_url);
         let service = Service::start(&database, &[("KARIPASS_DATABASE_URL", &url)]).await;
         let caller = Caller::new();

@@ -2,7 +2,7 @@
 
 use domain::auth_unit::AuthUnit;
 use karipass::db::Setting;
-use karipass_lab::proxy::{Point, Proxy, Trouble};
+use karipass_lab::proxy::{Point, PostgresProxy, Trouble};
 use metrics_exporter_prometheus::PrometheusBuilder;
 
 use super::scene::{CONTRACT, FIRST, OTHER, PHC, PLAIN, SECOND, Scene, number, temporary};
@@ -88,7 +88,7 @@ async fn p13_dropped_before_any_statement_is_through_nothing_changes() {
         let scene = Scene::new().await;
         scene.set(CONTRACT, AuthUnit::Line, CONTRACT).await;
         let before = (scene.everything().await, scene.audit().await);
-        let proxy = Proxy::before(support::cluster().socket_folder()).unwrap();
+        let proxy = PostgresProxy::before(support::cluster().socket_folder()).unwrap();
         let store = store_at(&proxy.url(&scene.database.daemon_url));
         proxy.make(Trouble::HoldAt(Point::Word(word)));
         let calling = store.clone();

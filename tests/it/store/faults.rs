@@ -6,7 +6,7 @@ use domain::auth_unit::AuthUnit;
 use domain::rules;
 use karipass::db::{DbError, DbFailure, Setting};
 use karipass_lab::postgres::Shutdown;
-use karipass_lab::proxy::{COMMIT, Proxy, Trouble};
+use karipass_lab::proxy::{COMMIT, PostgresProxy, Trouble};
 
 use super::scene::{CONTRACT, FIRST, Scene, number, temporary};
 use crate::support::{self, WAIT_TIMEOUT, store_at, wait_until, within};
@@ -30,7 +30,7 @@ async fn p15_a_store_that_is_down_is_not_reached_and_then_found_again() {
 #[tokio::test(flavor = "multi_thread")]
 async fn p15_a_store_that_does_not_answer_is_given_up_in_time() {
     let scene = Scene::new().await;
-    let proxy = Proxy::before(support::cluster().socket_folder()).unwrap();
+    let proxy = PostgresProxy::before(support::cluster().socket_folder()).unwrap();
     let store = store_at(&proxy.url(&scene.database.daemon_url));
     assert!(store.contract_of(number(CONTRACT)).await.unwrap().is_some());
     proxy.make(Trouble::Stall);
@@ -172,7 +172,7 @@ async fn p15_a_statement_that_is_good_no_longer_is_prepared_again() {
 #[tokio::test(flavor = "multi_thread")]
 async fn p15_a_pooler_that_ignores_options_is_refused_in_words() {
     let scene = Scene::new().await;
-    let proxy = Proxy::before(support::cluster().socket_folder()).unwrap();
+    let proxy = PostgresProxy::before(support::cluster().socket_folder()).unwrap();
     let database = scene.database.at(proxy.socket_folder());
     let store = store_at(&database.daemon_url);
     proxy.drop_options();
@@ -248,9 +248,9 @@ async fn p15_a_demoted_server_is_left_and_its_connections_dropped() {
 }
 
 /// Sets a password over a connection with trouble, which is given up in time.
-async fn set_in(trouble: Trouble) -> (Scene, Proxy, DbError) {
+async fn set_in(trouble: Trouble) -> (Scene, PostgresProxy, DbError) {
     let scene = Scene::new().await;
-    let proxy = Proxy::before(support::cluster().socket_folder()).unwrap();
+    let proxy = PostgresProxy::before(support::cluster().socket_folder()).unwrap();
     let store = store_at(&proxy.url(&scene.database.daemon_url));
     proxy.make(trouble);
     let new = temporary(CONTRACT, AuthUnit::Line, CONTRACT);

@@ -8,7 +8,7 @@ use domain::password::PhcString;
 use karipass::db::audit::{Event, Outcome, Record, Source};
 use karipass::db::{Db, SetTemporary, Setting};
 use karipass_lab::postgres::Shutdown;
-use karipass_lab::proxy::{COMMIT, Point, Proxy, Trouble};
+use karipass_lab::proxy::{COMMIT, Point, PostgresProxy, Trouble};
 
 use super::scene::{CONTRACT, FIRST, OTHER, Scene, attempt, number, temporary};
 use crate::support::{
@@ -156,9 +156,9 @@ async fn p9_an_attempt_is_forgotten_after_a_while() {
 }
 
 /// A scene, and a store that trouble comes to.
-async fn troubled() -> (Scene, Proxy, Db) {
+async fn troubled() -> (Scene, PostgresProxy, Db) {
     let scene = Scene::new().await;
-    let proxy = Proxy::before(support::cluster().socket_folder()).unwrap();
+    let proxy = PostgresProxy::before(support::cluster().socket_folder()).unwrap();
     let store = store_at(&proxy.url(&scene.database.daemon_url));
     (scene, proxy, store)
 }

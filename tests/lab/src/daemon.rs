@@ -279,3 +279,14 @@ pub fn get(address: SocketAddr, path: &str) -> (u16, String) {
     let body = answer.split_once("\r\n\r\n").map(|(_, body)| body.to_owned());
     (status, body.unwrap_or_default())
 }
+
+/// The calls under way at the daemon of this operators' listener.
+pub fn calls(operators: SocketAddr) -> f64 {
+    let (_, metrics) = get(operators, "/metrics");
+    let calls = metrics.lines().filter_map(|line| {
+        let (name, value) = line.rsplit_once(' ')?;
+        let is_it = name == "karipass_calls" || name.starts_with("karipass_calls{");
+        is_it.then(|| value.parse::<f64>().ok())?
+    });
+    calls.sum()
+}

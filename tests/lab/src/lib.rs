@@ -21,7 +21,6 @@ pub mod proxy;
 pub mod run;
 pub mod sounds;
 pub mod subscriber;
-pub mod wire;
 
 /// The folder of this repository.
 pub fn repository() -> PathBuf {

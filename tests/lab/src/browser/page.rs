@@ -93,11 +93,6 @@ impl Browser {
         self.leave(async || Ok(self.driver.back().await?)).await
     }
 
-    /// The button that loads the page once more.
-    pub async fn reload(&self) -> Result<()> {
-        self.leave(async || Ok(self.driver.refresh().await?)).await
-    }
-
     /// The page as it stands.
     pub async fn page(&self) -> Result<Page> {
         let url = self.driver.current_url().await?;
@@ -134,11 +129,6 @@ impl Browser {
         let label = self.only(&labelled(label)).await?;
         let id = label.attr("for").await?.context("a label without a field")?;
         self.only(&format!("//*[@id='{id}']")).await
-    }
-
-    /// Whether a field has such a label.
-    pub async fn has_field(&self, label: &str) -> Result<bool> {
-        Ok(!self.driver.find_all(By::XPath(labelled(label))).await?.is_empty())
     }
 
     /// What stands beneath a field by its `aria-describedby`, and whether it is marked as wrong.

@@ -76,12 +76,6 @@ impl<'a> Visitor<'a> {
         self.arrive().await
     }
 
-    /// Loads the page once more.
-    pub async fn reload(&self) -> Result<Page> {
-        self.browser.reload().await?;
-        self.arrive().await
-    }
-
     /// The page as it stands.
     pub async fn page(&self) -> Result<Page> {
         self.browser.page().await

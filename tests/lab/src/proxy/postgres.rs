@@ -1,6 +1,6 @@
 //! A Unix socket before PostgreSQL's, that stalls or cuts connections at a chosen point, such as a commit.
 //!
-//! It stands before one store or before a whole daemon, whose connection string is [`Proxy::url`].
+//! It stands before one store or before a whole daemon, whose connection string is [`PostgresProxy::url`].
 
 mod messages;
 
@@ -57,7 +57,7 @@ pub enum Point {
 pub const COMMIT: Point = Point::Commit(1);
 
 /// The proxy; its connections end with it.
-pub struct Proxy {
+pub struct PostgresProxy {
     folder: TempDir,
     shared: Arc<Shared>,
     task: JoinHandle<()>,
@@ -74,7 +74,7 @@ struct Shared {
     passes_options: AtomicBool,
 }
 
-impl Proxy {
+impl PostgresProxy {
     /// Listens before the server whose socket is in `server`.
     pub fn before(server: &Path) -> Result<Self> {
         let folder = folder::temporary_in(Path::new("/tmp"), "karipass-proxy-")?;
@@ -130,7 +130,7 @@ impl Proxy {
     }
 }
 
-impl Drop for Proxy {
+impl Drop for PostgresProxy {
     fn drop(&mut self) {
         self.task.abort();
     }

@@ -16,7 +16,7 @@ const CHUNK_BYTES: usize = 16 * 1024;
 
 /// What happens to connections.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum State {
+pub enum TcpState {
     /// Every byte is passed on as it comes.
     Whole,
     /// Connections are closed, and new ones too.
@@ -27,20 +27,20 @@ pub enum State {
     Slow(Duration),
 }
 
-/// The port; its connections end with it.
+/// The proxy; its connections end with it.
 #[derive(Debug)]
-pub struct Wire {
+pub struct TcpProxy {
     address: SocketAddr,
-    state: watch::Sender<State>,
+    state: watch::Sender<TcpState>,
     task: JoinHandle<()>,
 }
 
-impl Wire {
+impl TcpProxy {
     /// Listens on a free port of 127.0.0.1 before `server`.
     pub async fn before(server: SocketAddr) -> Result<Self> {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
         let address = listener.local_addr()?;
-        let (state, watched) = watch::channel(State::Whole);
+        let (state, watched) = watch::channel(TcpState::Whole);
         let task = tokio::spawn(accept(listener, server, watched));
         Ok(Self { address, state, task })
     }
@@ -50,19 +50,19 @@ impl Wire {
         self.address
     }
 
-    /// Is in this state from now on.
-    pub fn be(&self, state: State) {
+    /// Treats connections so from now on.
+    pub fn set_state(&self, state: TcpState) {
         self.state.send_replace(state);
     }
 }
 
-impl Drop for Wire {
+impl Drop for TcpProxy {
     fn drop(&mut self) {
         self.task.abort();
     }
 }
 
-async fn accept(listener: TcpListener, server: SocketAddr, state: watch::Receiver<State>) {
+async fn accept(listener: TcpListener, server: SocketAddr, state: watch::Receiver<TcpState>) {
     // Dropped with this task, and the connections with it.
     let mut connections = tokio::task::JoinSet::new();
     while let Ok((client, _)) = listener.accept().await {
@@ -72,13 +72,13 @@ async fn accept(listener: TcpListener, server: SocketAddr, state: watch::Receive
         connections.spawn(async move {
             tokio::select! {
                 () = connect(client, server, state) => {}
-                _ = cut.wait_for(|state| *state == State::Cut) => {}
+                _ = cut.wait_for(|state| *state == TcpState::Cut) => {}
             }
         });
     }
 }
 
-async fn connect(client: TcpStream, server: SocketAddr, state: watch::Receiver<State>) {
+async fn connect(client: TcpStream, server: SocketAddr, state: watch::Receiver<TcpState>) {
     let Ok(server) = TcpStream::connect(server).await else { return };
     // What is slow here is so on purpose.
     drop((client.set_nodelay(true), server.set_nodelay(true)));
@@ -91,7 +91,7 @@ async fn connect(client: TcpStream, server: SocketAddr, state: watch::Receiver<S
 }
 
 /// One direction, to its end.
-async fn pass(from: OwnedReadHalf, to: OwnedWriteHalf, state: watch::Receiver<State>) {
+async fn pass(from: OwnedReadHalf, to: OwnedWriteHalf, state: watch::Receiver<TcpState>) {
     let (late, due) = unbounded_channel();
     tokio::join!(take(from, late, state.clone()), give(to, due, state));
 }
@@ -99,12 +99,16 @@ async fn pass(from: OwnedReadHalf, to: OwnedWriteHalf, state: watch::Receiver<St
 /// What was read, and when it is due at the other end.
 type Chunk = (Instant, Vec<u8>);
 
-async fn take(mut from: OwnedReadHalf, to: UnboundedSender<Chunk>, state: watch::Receiver<State>) {
+async fn take(
+    mut from: OwnedReadHalf,
+    to: UnboundedSender<Chunk>,
+    state: watch::Receiver<TcpState>,
+) {
     let mut chunk = vec![0; CHUNK_BYTES];
     while let Ok(length @ 1..) = from.read(&mut chunk).await {
         let delay = match *state.borrow() {
-            State::Slow(delay) => delay,
-            State::Whole | State::Cut | State::Stalled => Duration::ZERO,
+            TcpState::Slow(delay) => delay,
+            TcpState::Whole | TcpState::Cut | TcpState::Stalled => Duration::ZERO,
         };
         let said = chunk.get(..length).unwrap_or_default().to_vec();
         if to.send((Instant::now() + delay, said)).is_err() {
@@ -116,11 +120,11 @@ async fn take(mut from: OwnedReadHalf, to: UnboundedSender<Chunk>, state: watch:
 async fn give(
     mut to: OwnedWriteHalf,
     mut from: UnboundedReceiver<Chunk>,
-    mut state: watch::Receiver<State>,
+    mut state: watch::Receiver<TcpState>,
 ) {
     while let Some((due, said)) = from.recv().await {
         sleep_until(due).await;
-        let passes = state.wait_for(|state| *state != State::Stalled).await.is_ok();
+        let passes = state.wait_for(|state| *state != TcpState::Stalled).await.is_ok();
         if !passes || to.write_all(&said).await.is_err() {
             return;
         }
