@@ -201,7 +201,7 @@ impl Fleet {
     }
 
     /// Waits until all are ready after `since`; the longest time that took.
-    pub fn ready_after(&self, since: Instant) -> Result<Duration> {
+    pub fn wait_until_ready(&self, since: Instant) -> Result<Duration> {
         let mut longest = Duration::ZERO;
         for member in &self.members {
             longest = longest.max(member.wait_until_ready(since)?);

@@ -35,9 +35,18 @@ impl Scene {
     }
 
     pub async fn in_database(database: Database, unit: &str) -> Self {
+        Self::start(database, unit, &[]).await
+    }
+
+    /// With these variables of the site.
+    pub async fn with_variables(unit: &str, variables: &[(&str, &str)]) -> Self {
+        Self::start(support::database().await, unit, variables).await
+    }
+
+    async fn start(database: Database, unit: &str, variables: &[(&str, &str)]) -> Self {
         let owner = database.owner().await.unwrap();
         site::contract(&owner, unit).await;
-        let service = Service::start(&database, &[]).await;
+        let service = Service::start(&database, variables).await;
         Self { database, owner, service, caller: Caller::new() }
     }
 

@@ -56,7 +56,7 @@ fn cut(scene: &Scene) -> Result<()> {
             be(scene, TcpState::Cut);
             sleep(CUT_FOR);
             be(scene, TcpState::Whole);
-            scene.system.fleet.ready_after(Instant::now())
+            scene.system.fleet.wait_until_ready(Instant::now())
         })?;
         scene.note_ready(took);
         sleep(CUT_EVERY);
@@ -74,7 +74,7 @@ fn stalled(scene: &Scene) -> Result<()> {
         scene.system.fleet.members()[place].wait_until_out_of_service()?;
         sleep(STALLED_FOR);
         proxy.set_state(TcpState::Whole);
-        scene.system.fleet.ready_after(Instant::now())
+        scene.system.fleet.wait_until_ready(Instant::now())
     })?;
     scene.note_ready(took);
     Ok(())

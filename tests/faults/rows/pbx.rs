@@ -34,7 +34,7 @@ fn killed(scene: &Scene) -> Result<()> {
         let took = scene.fault(|_| {
             scene.system.asterisk().kill()?;
             scene.system.asterisk().restart()?;
-            scene.system.fleet.ready_after(Instant::now())
+            scene.system.fleet.wait_until_ready(Instant::now())
         })?;
         scene.note_ready(took);
         sleep(PAUSE);

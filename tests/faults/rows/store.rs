@@ -87,7 +87,7 @@ fn lost(fault: &'static str, replication: Replication) -> Row {
 fn promote(scene: &Scene) -> Result<Duration> {
     let promoted = Instant::now();
     scene.system.promote()?;
-    scene.system.fleet.ready_after(promoted)
+    scene.system.fleet.wait_until_ready(promoted)
 }
 
 /// The operators need some time to decide for the standby.
@@ -136,7 +136,7 @@ fn stopped(scene: &Scene) -> Result<()> {
         scene.system.postgres.stop(Shutdown::Fast)?;
         sleep(STOPPED_FOR);
         scene.system.postgres.start()?;
-        scene.system.fleet.ready_after(Instant::now())
+        scene.system.fleet.wait_until_ready(Instant::now())
     })?;
     scene.note_ready(took);
     Ok(())
@@ -147,7 +147,7 @@ fn killed(scene: &Scene) -> Result<()> {
         let took = scene.fault(|_| {
             scene.system.postgres.stop(Shutdown::Kill)?;
             scene.system.postgres.start()?;
-            scene.system.fleet.ready_after(Instant::now())
+            scene.system.fleet.wait_until_ready(Instant::now())
         })?;
         scene.note_ready(took);
         sleep(KILL_EVERY);

@@ -9,16 +9,14 @@ use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
+use crate::scene::Scene;
 use crate::site::{self, Answer, Caller, NUMBER, RIGHT, Service, WRONG};
 use crate::support;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_what_is_malformed_is_said_to_be_and_not_quoted() {
-    let database = support::database().await;
-    let owner = database.owner().await.unwrap();
-    site::contract(&owner, "line").await;
+    let Scene { owner, service, .. } = Scene::new("line").await;
     site::credential(&owner, NUMBER, "temporary").await;
-    let service = Service::start(&database, &[]).await;
     let json = Some("application/json");
     let good = json!({ "number": NUMBER, "password": WRONG }).to_string();
     for (kind, body) in [
@@ -88,12 +86,9 @@ async fn a_what_no_route_answers_is_a_problem_document_too() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_the_limit_by_address_is_answered_first_and_not_counted() {
-    let database = support::database().await;
-    let owner = database.owner().await.unwrap();
-    site::contract(&owner, "line").await;
+    let Scene { owner, service, caller, .. } =
+        Scene::with_variables("line", &[("KARIPASS_LOGIN_LIMIT", "5")]).await;
     site::credential(&owner, NUMBER, "password").await;
-    let service = Service::start(&database, &[("KARIPASS_LOGIN_LIMIT", "5")]).await;
-    let caller = Caller::new();
     assert_eq!(caller.log_in(&service.base, NUMBER, WRONG).await.status, 401);
     let hashes = service.hasher.operations();
     for password in [RIGHT, WRONG] {

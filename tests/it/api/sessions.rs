@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use crate::scene::Scene;
 use crate::site::{self, Caller, NUMBER, RIGHT, Service, WRONG};
-use crate::support::{self, wait_until_locked_out};
+use crate::support::wait_until_locked_out;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn w5_a_session_says_what_its_login_said_and_logging_out_ends_it() {
@@ -178,11 +178,8 @@ async fn w5_what_is_over_is_swept_away() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn d2_a_login_that_a_suspension_overtakes_is_refused() {
-    let database = support::database().await;
-    let owner = database.owner().await.unwrap();
-    site::contract(&owner, "line").await;
+    let Scene { database, owner, service, .. } = Scene::new("line").await;
     site::credential(&owner, NUMBER, "temporary").await;
-    let service = Service::start(&database, &[]).await;
     let suspending = "BEGIN; UPDATE contract SET suspended = true; DELETE FROM session";
     owner.batch_execute(suspending).await.unwrap();
     let base = service.base.clone();

@@ -2,19 +2,16 @@
 //! (row 4), one limit for an address (row 8).
 
 use crate::pages::browser::{Browser, leads_to};
-use crate::site::{self, Answer, Caller, NUMBER, RIGHT, Service, WRONG};
-use crate::support;
+use crate::scene::Scene;
+use crate::site::{self, Answer, Caller, NUMBER, RIGHT, WRONG};
 
 /// Good enough for `C5`.
 const NEW: &str = "abcd1234";
 
 #[tokio::test(flavor = "multi_thread")]
 async fn w3_every_spelling_at_either_door_is_one_login_with_one_count() {
-    let database = support::database().await;
-    let owner = database.owner().await.unwrap();
-    site::contract(&owner, "line").await;
+    let Scene { owner, service, .. } = Scene::new("line").await;
     site::credential(&owner, NUMBER, "password").await;
-    let service = Service::start(&database, &[]).await;
     let (caller, mut browser) = (Caller::new(), Browser::new(&service.base));
     let page = browser.get("/login").await;
     let spellings = [
@@ -39,11 +36,9 @@ async fn w3_every_spelling_at_either_door_is_one_login_with_one_count() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_one_limit_by_address_stands_before_every_password_at_both_doors() {
-    let database = support::database().await;
-    let owner = database.owner().await.unwrap();
-    site::contract(&owner, "line").await;
+    let Scene { owner, service, .. } =
+        Scene::with_variables("line", &[("KARIPASS_LOGIN_LIMIT", "10")]).await;
     site::credential(&owner, NUMBER, "password").await;
-    let service = Service::start(&database, &[("KARIPASS_LOGIN_LIMIT", "10")]).await;
     let mut stranger = Browser::new(&service.base);
     let mut browser = Browser::new(&service.base);
     let login = stranger.get("/login").await;

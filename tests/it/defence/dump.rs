@@ -4,9 +4,9 @@ use argon2::password_hash::phc::PasswordHash;
 use argon2::{Algorithm, Argon2, Params, Version};
 use tokio_postgres::Client;
 
-use crate::scene::change;
-use crate::site::{self, Caller, NUMBER, RIGHT, Service, WRONG};
-use crate::support::{self, daemon_store};
+use crate::scene::{Scene, change};
+use crate::site::{self, NUMBER, RIGHT, WRONG};
+use crate::support::daemon_store;
 
 /// What the subscriber's own password is.
 const NEW: &str = "abcd1234";
@@ -15,11 +15,7 @@ const KEY: &[u8] = &[0; 32];
 
 #[tokio::test(flavor = "multi_thread")]
 async fn c7_a_dump_verifies_nothing_and_holds_no_hash_of_what_is_over() {
-    let database = support::database().await;
-    let owner = database.owner().await.unwrap();
-    site::contract(&owner, "admin_user").await;
-    let service = Service::start(&database, &[]).await;
-    let caller = Caller::new();
+    let Scene { database, owner, service, caller } = Scene::new("admin_user").await;
     let [live, void, late, swept] = [NUMBER, "0612345601", "0612345602", "0612345699"];
     let add = "INSERT INTO contract_number VALUES ($1, $2, true)";
     owner.execute(add, &[&swept, &live]).await.unwrap();

@@ -6,16 +6,13 @@ use domain::password::TemporaryPassword;
 use karipass::db::{AttemptId, SetTemporary, Setting};
 use karipass::hashing::Salt;
 
-use crate::site::{self, Caller, NUMBER, RIGHT, Service, WRONG};
-use crate::support::{self, daemon_store};
+use crate::scene::Scene;
+use crate::site::{self, NUMBER, RIGHT, WRONG};
+use crate::support::daemon_store;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn c4_the_phone_line_works_while_a_password_is_void() {
-    let database = support::database().await;
-    let owner = database.owner().await.unwrap();
-    site::contract(&owner, "line").await;
-    let service = Service::start(&database, &[]).await;
-    let caller = Caller::new();
+    let Scene { database, owner, service, caller } = Scene::new("line").await;
     let store = daemon_store(&database);
     for (kind, limit, new) in [("password", 10, "59260718"), ("temporary", 3, "70815926")] {
         site::credential(&owner, NUMBER, kind).await;

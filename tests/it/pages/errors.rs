@@ -5,6 +5,7 @@ use reqwest::Method;
 use reqwest::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, LOCATION, RETRY_AFTER};
 
 use super::browser::{Browser, leads_to, title, token, with_host};
+use crate::scene::Scene;
 use crate::site::{self, NUMBER, RIGHT, Service, WRONG};
 use crate::support;
 
@@ -37,11 +38,8 @@ async fn w4_what_no_page_answers_is_a_page_that_leads_on() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn w4_too_large_a_form_is_told_in_a_page() {
-    let database = support::database().await;
-    let owner = database.owner().await.unwrap();
-    site::contract(&owner, "line").await;
+    let Scene { owner, service, .. } = Scene::new("line").await;
     site::credential(&owner, NUMBER, "temporary").await;
-    let service = Service::start(&database, &[]).await;
     let mut browser = Browser::new(&service.base);
     let page = browser.get("/login").await;
     let long = "9".repeat(17_000);
@@ -56,11 +54,9 @@ async fn w4_too_large_a_form_is_told_in_a_page() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn w4_whoever_tries_too_often_is_told_how_long_to_wait() {
-    let database = support::database().await;
-    let owner = database.owner().await.unwrap();
-    site::contract(&owner, "line").await;
+    let Scene { owner, service, .. } =
+        Scene::with_variables("line", &[("KARIPASS_LOGIN_LIMIT", "10")]).await;
     site::credential(&owner, NUMBER, "password").await;
-    let service = Service::start(&database, &[("KARIPASS_LOGIN_LIMIT", "10")]).await;
     let mut browser = Browser::new(&service.base);
     let page = browser.get("/login").await;
     let fields = [("number", NUMBER), ("password", WRONG)];
@@ -114,11 +110,8 @@ async fn w4_the_style_sheet_alone_is_kept_under_a_path_of_its_own() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn w4_no_redirect_leads_where_a_request_says() {
-    let database = support::database().await;
-    let owner = database.owner().await.unwrap();
-    site::contract(&owner, "line").await;
+    let Scene { owner, service, .. } = Scene::new("line").await;
     site::credential(&owner, NUMBER, "password").await;
-    let service = Service::start(&database, &[]).await;
     let mut browser = Browser::new(&service.base);
     let evil = "https://evil.example/";
     let query = format!("?next={evil}&return_to=//evil.example&url={evil}");

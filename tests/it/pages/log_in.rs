@@ -4,16 +4,14 @@ use reqwest::header::DATE;
 
 use super::browser::{BEFORE_LOGIN, Browser, SESSION, leads_to, title};
 use crate::login::equality::{WAYS, commits};
+use crate::scene::Scene;
 use crate::site::{self, Answer, NUMBER, RIGHT, Service, WRONG};
 use crate::support;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn w4_a_login_leads_to_the_top_page_and_logging_out_ends_it() {
-    let database = support::database().await;
-    let owner = database.owner().await.unwrap();
-    site::contract(&owner, "line").await;
+    let Scene { owner, service, .. } = Scene::new("line").await;
     site::credential(&owner, NUMBER, "password").await;
-    let service = Service::start(&database, &[]).await;
     let mut browser = Browser::new(&service.base);
     assert_eq!(leads_to(&browser.get("/").await), "/login");
     browser.log_in("０６-１２３４-５６００", RIGHT).await;
@@ -72,10 +70,7 @@ async fn w1_the_top_page_shows_what_each_login_configures() {
             vec![(NUMBER, "（管理者）", 2, true), (one, "（ユーザ）", 1, false)],
         ),
     ] {
-        let database = support::database().await;
-        let owner = database.owner().await.unwrap();
-        site::contract(&owner, unit).await;
-        let service = Service::start(&database, &[]).await;
+        let Scene { owner, service, .. } = Scene::new(unit).await;
         for (login, role, configures, may_change_unit) in logins {
             site::credential(&owner, login, "password").await;
             let mut browser = Browser::new(&service.base);
@@ -148,11 +143,8 @@ async fn w3_the_number_is_kept_as_typed_and_never_taken_as_html() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn w4_an_empty_field_is_asked_for_and_not_counted() {
-    let database = support::database().await;
-    let owner = database.owner().await.unwrap();
-    site::contract(&owner, "line").await;
+    let Scene { owner, service, .. } = Scene::new("line").await;
     site::credential(&owner, NUMBER, "temporary").await;
-    let service = Service::start(&database, &[]).await;
     let mut browser = Browser::new(&service.base);
     let page = browser.get("/login").await;
     let hashes = service.hasher.operations();
