@@ -13,18 +13,19 @@ use crate::db::Db;
 use crate::db::audit::Entry;
 use domain::phone_number::PhoneNumber;
 
-/// Which rows.
+/// Which rows to print.
 #[derive(Debug, clap::Args)]
 pub(super) struct Arguments {
-    /// Only rows about this login, contract or caller's number.
+    /// Only rows about this login, contract or caller.
     #[arg(long, value_name = "N", value_parser = super::parse_number)]
     number: Option<PhoneNumber>,
-    /// Only rows from then on: `2026-04-01`, `2026-04-01T09:30` (local time) or `2026-04-01T00:30Z`.
+    /// Only rows since then: `2026-04-01`, `2026-04-01T09:30` (local time) or
+    /// `2026-04-01T00:30Z`.
     #[arg(long, value_name = "T", value_parser = since)]
     since: Option<Timestamp>,
 }
 
-/// Prints the rows page by page, the newest last.
+/// Prints the rows, oldest first. It reads one page of rows at a time.
 pub(super) async fn run(
     which: &Arguments,
     store: &Db,
@@ -69,7 +70,7 @@ fn as_json(entry: &Entry) -> serde_json::Value {
     })
 }
 
-/// Local time, what, what came of it, then whatever else is known.
+/// Local time, source, event and outcome, then every other field that has a value.
 fn as_text(entry: &Entry) -> String {
     let at = entry.at.to_zoned(TimeZone::system()).strftime("%Y-%m-%d %H:%M:%S%:z");
     let mut line = format!("{at}  {:<8}  {:<18}  {:<16}", entry.source, entry.event, entry.outcome);

@@ -15,25 +15,25 @@ use crate::db::{Act, Db};
 use csv::RowErrorKind;
 use domain::phone_number::PhoneNumber;
 
-/// What to do with contracts, and who does it.
+/// A command on contracts, and who gives it.
 #[derive(Debug, clap::Args)]
 pub(super) struct Arguments {
-    /// The operator's name for the audit; the system user if none is given.
+    /// The operator's name for the audit. Default: the system user.
     #[arg(long, global = true, value_name = "NAME", value_parser = operator::parse_name)]
     by: Option<String>,
     #[command(subcommand)]
     command: Command,
 }
 
-/// What to do with contracts.
+/// A command on contracts.
 #[derive(Debug, clap::Subcommand)]
 enum Command {
-    /// Load a CSV file, whole or not at all.
+    /// Load a CSV file completely, or not at all.
     Import {
-        /// The file, with the header `contract_number,number,service`, and `customer` behind it if
-        /// wished.
+        /// The file. Its header is `contract_number,number,service`, with an optional
+        /// `,customer`.
         file: PathBuf,
-        /// Drop the numbers and contracts that the file does not have.
+        /// Remove the numbers and contracts that the file does not contain.
         #[arg(long)]
         replace: bool,
     },
@@ -41,7 +41,7 @@ enum Command {
     List,
     /// Show the contract of a number.
     Show(Named),
-    /// Suspend a contract: no calls, no logins; its sessions end.
+    /// Suspend a contract: it gets no calls and no logins, and its sessions end.
     Suspend(Named),
     /// Resume a suspended contract.
     Resume(Named),
@@ -57,7 +57,6 @@ struct Named {
     number: PhoneNumber,
 }
 
-/// Carries the command out.
 pub(super) async fn run(
     Arguments { by, command }: &Arguments,
     store: &Db,
@@ -115,7 +114,6 @@ async fn import(
     }
 }
 
-/// Names every bad row.
 fn print_row_errors<'a>(
     path: &Path,
     bad: impl Iterator<Item = (u64, &'a RowErrorKind)>,
@@ -123,7 +121,7 @@ fn print_row_errors<'a>(
     for (line, reason) in bad {
         print_error(&format!("{}:{line}: {reason}", path.display()));
     }
-    print_error("nothing was loaded");
+    print_error("nothing was imported");
     ExitStatus::Failure
 }
 
@@ -152,7 +150,6 @@ async fn show(store: &Db, number: PhoneNumber, output: Output) -> anyhow::Result
     Ok(ExitStatus::Success)
 }
 
-/// Says what came of an act.
 async fn print_outcome(
     store: &Db,
     number: PhoneNumber,

@@ -1,7 +1,7 @@
 //! The command line (`R`): one file a subcommand.
 //!
-//! Results go to standard output, for people or with `--json` for programs; messages go to standard
-//! error. The exit status is 0, 1 (refused or found wrong) or 2 (usage).
+//! Results go to standard output, as text or with `--json` as JSON. Messages go to standard error.
+//! The exit status is 0, 1 (refused, or an error was found) or 2 (usage).
 
 mod audit;
 mod check;
@@ -25,10 +25,10 @@ use output::Output;
 #[derive(Debug, Parser)]
 #[command(name = "karipass", version)]
 struct Arguments {
-    /// The configuration file (TOML); `KARIPASS_…` variables win over it.
+    /// The configuration file (TOML); `KARIPASS_…` variables override it.
     #[arg(long, global = true, env = "KARIPASS_CONFIG", value_name = "FILE")]
     config: Option<PathBuf>,
-    /// Print JSON, one document a line.
+    /// Print JSON, one document on each line.
     #[arg(long, global = true)]
     json: bool,
     #[command(subcommand)]
@@ -39,9 +39,9 @@ struct Arguments {
 enum Command {
     /// Serve the telephone line, the site and its API, and the operators' listener.
     Serve,
-    /// Look at the configuration, the database and Asterisk, and say what is wrong.
+    /// Check the configuration, the database and Asterisk, and print what is wrong.
     Check,
-    /// Bring the database to this version; a newer one is refused.
+    /// Migrate the database to this program's version.
     Migrate,
     /// Load, list and change contracts.
     Contracts(contracts::Arguments),
@@ -49,12 +49,12 @@ enum Command {
     Audit(audit::Arguments),
 }
 
-/// How a command ended that could be carried out.
+/// How a command ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum ExitStatus {
-    /// All is well.
+    /// It did what was asked.
     Success,
-    /// Refused, or something was found wrong; standard error says what.
+    /// It refused, or found an error. The output says why.
     Failure,
 }
 
@@ -90,8 +90,8 @@ fn run(arguments: &Arguments) -> anyhow::Result<ExitStatus> {
     }
 }
 
-/// Runs a command on the database as its owner, or as the daemon if no other role is configured;
-/// what the daemon may not do is then told by what is missing.
+/// Runs a command on the database as its owner, or as the daemon if there is no
+/// `database.owner_url`. If that role lacks a privilege, the error names the missing setting.
 async fn as_owner(
     file: Option<&Path>,
     command: impl AsyncFnOnce(&Db) -> anyhow::Result<ExitStatus>,
@@ -106,26 +106,26 @@ async fn as_owner(
     }
 }
 
-/// Whether the database has refused something for want of a right.
+/// Whether the database role lacked a privilege.
 fn is_forbidden(error: &anyhow::Error) -> bool {
     let by_store = error.downcast_ref::<DbError>().is_some_and(DbError::is_forbidden);
     by_store || error.downcast_ref::<MigrationError>().is_some_and(MigrationError::is_forbidden)
 }
 
-/// Runs an operator's command, which is one thing after another, on this thread.
+/// Runs an operator's command on this thread.
 fn block_on(
     command: impl Future<Output = anyhow::Result<ExitStatus>>,
 ) -> anyhow::Result<ExitStatus> {
     tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(command)
 }
 
-/// The environment, less what is not UTF-8.
+/// The environment variables that are valid UTF-8.
 fn variables() -> impl Iterator<Item = (String, String)> {
     std::env::vars_os()
         .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
 }
 
-/// A telephone number as a person types it.
+/// Parses a telephone number, with or without hyphens.
 fn parse_number(typed: &str) -> Result<PhoneNumber, InvalidPhoneNumber> {
     PhoneNumber::from_typed(typed)
 }

@@ -1,10 +1,9 @@
-//! Who carries out an operator's act, for the audit (`D3`): a name, not a proof.
+//! The operator's name for the audit (`D3`). It is not authenticated.
 
 use std::process::Command;
 
 const MAX_CHARACTERS: usize = 100;
 
-/// A name as it is given.
 pub(super) fn parse_name(typed: &str) -> Result<String, String> {
     let is_name = !typed.trim().is_empty()
         && typed.chars().count() <= MAX_CHARACTERS
@@ -16,7 +15,7 @@ pub(super) fn parse_name(typed: &str) -> Result<String, String> {
     }
 }
 
-/// The system user: whoever became another by `sudo`, else this process' own.
+/// The system user: the one before `sudo`, or else this process's own.
 pub(super) fn system_user() -> String {
     let before_sudo = std::env::var("SUDO_USER").ok().and_then(|user| parse_name(&user).ok());
     let own = || {

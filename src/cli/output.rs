@@ -1,4 +1,4 @@
-//! What a command prints, and what it complains of.
+//! Prints results and messages.
 
 use std::io::{self, ErrorKind, Write as _};
 
@@ -12,8 +12,7 @@ pub(super) struct Output {
 }
 
 impl Output {
-    /// Prints one result: as text for people, as a line of JSON for programs. Says whether somebody
-    /// still reads: a reader that has gone away wants no more.
+    /// Prints one result as text or as a line of JSON. Returns whether the reader is still there.
     pub(super) fn print<T: Serialize>(self, result: &T, text: &str) -> anyhow::Result<bool> {
         let line = if self.json { serde_json::to_string(result)? } else { text.to_owned() };
         match writeln!(io::stdout().lock(), "{line}") {
@@ -24,7 +23,7 @@ impl Output {
     }
 }
 
-/// Writes a message to standard error; there is nowhere to say that this failed.
+/// Prints a message to standard error. A failure to do so is ignored.
 pub(super) fn print_error(message: &str) {
     drop(writeln!(io::stderr().lock(), "{message}"));
 }

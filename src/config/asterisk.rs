@@ -1,4 +1,4 @@
-//! `[ari]`: where each Asterisk is, and as whom the daemon speaks to it.
+//! `[ari]`: how to reach each Asterisk.
 
 use std::path::PathBuf;
 
@@ -13,27 +13,27 @@ use crate::tls::{self, Verify};
 /// How to reach ARI.
 #[derive(Debug)]
 pub struct Ari {
-    /// The HTTP server's base, such as `http://127.0.0.1:8088` or `https://pbx.example:8089`.
+    /// The base URL of the HTTP server, such as `http://127.0.0.1:8088` or `https://pbx.example:8089`.
     pub url: Url,
-    /// The Stasis application's name, as the dialplan calls it.
+    /// The Stasis application, one of the dialplan's `KARIPASS_APPS`.
     pub app: String,
     /// The user of `ari.conf`.
     pub user: String,
     /// Its password.
     pub password: Secret,
-    /// The authorities that may have signed its certificate, in PEM; this system's if none.
+    /// Certificate authorities in PEM. `None` means the system's.
     pub ca_file: Option<PathBuf>,
-    /// The folder of the guidance (`…/sounds/ja/karipass`), to look for missing files; none to ask ARI only.
+    /// The folder of the guidance (`…/sounds/ja/karipass`), if this machine can read it.
     pub sounds_dir: Option<PathBuf>,
-    /// The folder of Asterisk's configuration (`/etc/asterisk`), for `karipass check` alone.
+    /// The folder of Asterisk's configuration (`/etc/asterisk`), for `karipass check`.
     pub config_dir: Option<PathBuf>,
 }
 
 impl Ari {
-    /// TLS as the URL asks for it; none for `http://`.
+    /// The TLS settings, or `None` for `http://`.
     ///
     /// # Errors
-    /// Why the authorities cannot be used.
+    /// Why the certificate authorities cannot be used.
     pub fn tls(&self) -> Result<Option<ClientConfig>, String> {
         let is_asked_for = self.url.scheme() == "https";
         let client = || tls::client(Verify::AuthorityAndName, self.ca_file.as_deref());
@@ -50,7 +50,7 @@ pub(super) fn read(reader: &mut Reader) -> Option<Vec<Ari>> {
         let is_same = |other: &Ari| other.url == ari.url && other.app == ari.app;
         if asterisks.iter().take(place).any(is_same) {
             let table = tables.get(place)?;
-            reader.error(format!("{table}.url: the same Asterisk and application once more"));
+            reader.error(format!("{table}.url: a duplicate of an Asterisk and application above"));
         }
     }
     Some(asterisks)
@@ -66,11 +66,12 @@ fn ari(reader: &mut Reader, table: &str) -> Option<Ari> {
              use an https:// address, or set {table}.insecure = true"
         )),
         Some(("http" | "https", _)) | None => {}
-        Some(_) => reader.error(format!("{table}.url: an http:// or https:// address is needed")),
+        Some(_) => reader.error(format!("{table}.url: not an http:// or https:// address")),
     }
-    if url.as_ref().is_some_and(holds_more) {
+    if url.as_ref().is_some_and(has_other_parts) {
         reader.error(format!(
-            "{table}.url: must hold no user, password, query or fragment: {table}.user and {table}.password are for these"
+            "{table}.url: must not contain user, password, query or fragment: use {table}.user and \
+             {table}.password"
         ));
     }
     let app = reader.or_default(&key("app"), "karipass");
@@ -94,8 +95,8 @@ fn ari(reader: &mut Reader, table: &str) -> Option<Ari> {
     Some(ari)
 }
 
-/// Whether more stands in it than where ARI is: the whole of it is logged.
-fn holds_more(url: &Url) -> bool {
+/// Whether the URL has parts that logs must not show.
+fn has_other_parts(url: &Url) -> bool {
     let is_authorised = !url.username().is_empty() || url.password().is_some();
     is_authorised || url.query().is_some() || url.fragment().is_some()
 }

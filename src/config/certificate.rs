@@ -33,7 +33,7 @@ impl std::fmt::Debug for Key {
 pub struct Fingerprint([u8; 32]);
 
 impl CertificateFiles {
-    /// Reads both; symbolic links are followed anew each time.
+    /// Reads both files. It follows symbolic links each time.
     #[must_use]
     pub fn read(tls: &Tls) -> Self {
         let read = |file: &Path| std::fs::read(file).map_err(|error| error.to_string());

@@ -1,4 +1,4 @@
-//! Takes values out of a file and the environment, and collects what is wrong with them.
+//! Takes values from the file and the environment, and collects all errors.
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -15,12 +15,12 @@ use super::{ConfigErrors, LogFormat, MediaNetwork, Network, Secret};
 use domain::phone_number::PhoneNumber;
 
 const PREFIX: &str = "KARIPASS_";
-/// Read by the command line, not by this file.
+/// The command line reads it.
 const CONFIG_VARIABLE: &str = "KARIPASS_CONFIG";
 
-/// A value that is written as text, and what a person is told to write.
+/// A value that is parsed from text, with a description for errors.
 pub(super) trait ConfigValue: FromStr {
-    /// What follows "not".
+    /// What the text should be. It follows `not` in an error.
     const DESCRIPTION: &str;
 }
 

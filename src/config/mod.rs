@@ -331,7 +331,7 @@ fn connection_string(
 ) -> Option<Secret> {
     let parsed = ConnectionString::parse(url.expose());
     match parsed.and_then(|parsed| parsed.tls().map(|_| parsed)) {
-        Ok(parsed) if insecure == Some(false) && parsed.is_in_the_clear() => {
+        Ok(parsed) if insecure == Some(false) && parsed.may_be_unencrypted() => {
             reader.error(format!(
                 "{key}: the connection to another machine is not encrypted: add \
                  sslmode=verify-full (or require), or set database.insecure = true"

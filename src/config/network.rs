@@ -1,15 +1,15 @@
-//! A network of addresses, as an operator writes it: `192.0.2.0/24`, `2001:db8::/32`, or one address.
+//! A network as an operator writes it: `192.0.2.0/24`, `2001:db8::/32`, or one address.
 
 use std::net::IpAddr;
 use std::str::FromStr;
 
 use ipnet::IpNet;
 
-/// Addresses that begin alike; never all there are.
+/// Addresses with a common prefix. It never contains all addresses.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Network(IpNet);
 
-/// A network that an endpoint's media may lie in, written `carrier=192.0.2.0/24`.
+/// A network for the media of an endpoint, written `carrier=192.0.2.0/24`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct MediaNetwork {
     /// The endpoint's name in `pjsip.conf`.
@@ -31,13 +31,13 @@ impl FromStr for MediaNetwork {
     }
 }
 
-/// What was written is no network, has bits beyond its prefix, or is every address.
+/// The text is not a network, has bits after its prefix, or covers every address.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("not a network")]
 pub struct NotANetwork;
 
 impl Network {
-    /// Whether `address` lies in it; an IPv4 address written as an IPv6 one is the IPv4 address.
+    /// Whether `address` is in this network. An IPv4-mapped IPv6 address counts as IPv4.
     #[must_use]
     pub fn contains(&self, address: IpAddr) -> bool {
         self.0.contains(&address.to_canonical())
@@ -62,7 +62,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_network_holds_what_begins_alike() {
+    fn a_network_contains_the_addresses_with_its_prefix() {
         for (network, inside, outside) in [
             ("192.0.2.0/24", "192.0.2.255", "192.0.3.0"),
             ("192.0.2.7", "::ffff:192.0.2.7", "192.0.2.8"),
@@ -77,7 +77,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_none_or_everything_is_refused() {
+    fn invalid_networks_and_all_addresses_are_rejected() {
         for text in
             ["", "proxy", "192.0.2.1/24", "192.0.2.0/33", "192.0.2", "0.0.0.0/0", "::/0", "::1/x"]
         {

@@ -1,11 +1,11 @@
-//! Variables that container platforms set by themselves for a service whose name begins with ours.
+//! Variables that container platforms set for services whose names begin with `karipass`.
 //!
-//! Kubernetes tells every container of a namespace of each service in it: a service `karipass` as
-//! `KARIPASS_SERVICE_HOST` and `KARIPASS_PORT=tcp://…`, a service `karipass-db` as `KARIPASS_DB_…`.
+//! Kubernetes sets them in every container of a namespace: `KARIPASS_SERVICE_HOST` and
+//! `KARIPASS_PORT=tcp://…` for a service `karipass`, `KARIPASS_DB_…` for `karipass-db`.
 
 use std::net::IpAddr;
 
-/// Whether a variable is one of them, by what it is called and by what it holds.
+/// Whether a variable is one of them, by its name and its value.
 pub(super) fn is_set_by_platform(name: &str, value: &str) -> bool {
     let words: Vec<&str> = name.split('_').collect();
     let is_address = || value.parse::<IpAddr>().is_ok();
@@ -45,7 +45,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn r_what_a_platform_sets_is_told_from_a_slip() {
+    fn r_variables_of_a_platform_differ_from_typing_errors() {
         for (name, value) in [
             ("KARIPASS_PORT", "tcp://10.96.0.7:8443"),
             ("KARIPASS_SERVICE_HOST", "10.96.0.7"),

@@ -1,7 +1,7 @@
 //! A PostgreSQL connection string, with `sslmode` and `sslrootcert` as libpq understands them.
 //!
-//! `tokio-postgres` knows `disable`, `prefer` and `require`; the two that verify a certificate are
-//! read here and handed to it as `require`.
+//! `tokio-postgres` supports `disable`, `prefer` and `require`. This module adds the two modes that
+//! verify a certificate, and passes them on as `require`.
 
 use std::path::{Path, PathBuf};
 
@@ -11,10 +11,10 @@ use url::form_urlencoded;
 
 use crate::tls::{self, Verify};
 
-/// Where a server is, and how it is spoken to.
+/// A parsed connection string.
 #[derive(Debug)]
 pub struct ConnectionString {
-    /// All but what concerns certificates.
+    /// Everything except certificates.
     pub config: tokio_postgres::Config,
     verify: Verify,
     ca_file: Option<PathBuf>,
@@ -24,7 +24,7 @@ impl ConnectionString {
     /// Reads `key=value …` or `postgresql://…`.
     ///
     /// # Errors
-    /// What is wrong with it, without a word of it.
+    /// What is wrong, without any part of the text.
     pub fn parse(text: &str) -> Result<Self, String> {
         let Split { rest, mode, ca_file } = Split::of(text);
         let mut config: tokio_postgres::Config =
@@ -48,10 +48,10 @@ impl ConnectionString {
         Ok(Self { config, verify, ca_file })
     }
 
-    /// The TLS that it asks for.
+    /// The TLS settings that it demands.
     ///
     /// # Errors
-    /// Why the authorities cannot be used.
+    /// Why the certificate authorities cannot be used.
     pub fn tls(&self) -> Result<ClientConfig, String> {
         let mut client = tls::client(self.verify, self.ca_file.as_deref())
             .map_err(|error| format!("sslrootcert: {error}"))?;
@@ -59,9 +59,9 @@ impl ConnectionString {
         Ok(client)
     }
 
-    /// Whether another machine may be spoken to without TLS.
+    /// Whether a connection to another machine may be unencrypted.
     #[must_use]
-    pub fn is_in_the_clear(&self) -> bool {
+    pub fn may_be_unencrypted(&self) -> bool {
         if self.config.get_ssl_mode() == SslMode::Require {
             return false;
         }
@@ -75,13 +75,13 @@ impl ConnectionString {
     }
 }
 
-/// Whether a host's name or address leads nowhere else.
+/// Whether a host name or address means this machine.
 pub(super) fn is_this_machine(host: &str) -> bool {
     let address = host.trim_start_matches('[').trim_end_matches(']');
     host == "localhost" || address.parse().is_ok_and(|it: std::net::IpAddr| it.is_loopback())
 }
 
-/// A connection string, less what is read here.
+/// A connection string without `sslmode` and `sslrootcert`.
 struct Split {
     rest: String,
     mode: Option<String>,
@@ -92,7 +92,7 @@ impl Split {
     fn of(text: &str) -> Self {
         let mut split = Self { rest: String::new(), mode: None, ca_file: None };
         let is_url = text.starts_with("postgresql://") || text.starts_with("postgres://");
-        // What cannot be split is no connection string, and told so by whoever parses it.
+        // Invalid text stays as it is: the parser rejects it.
         split.rest = if is_url {
             split.of_url(text)
         } else {
@@ -110,7 +110,7 @@ impl Split {
         true
     }
 
-    /// The parameters stand behind the first `?` that is not the password's.
+    /// The parameters follow the first `?` after the password.
     fn of_url(&mut self, text: &str) -> String {
         let host = text.find('@').unwrap_or_default();
         let question = text.get(host..).and_then(|rest| rest.find('?'));
@@ -146,8 +146,7 @@ impl Split {
     }
 }
 
-/// The settings of `key = value …`, where a value may be quoted and `\` takes the next character as
-/// it is.
+/// Splits `key = value …`. A value may be quoted, and `\` escapes the next character.
 fn words(text: &str) -> Option<Vec<(String, String)>> {
     let mut letters = text.chars().peekable();
     let mut words = Vec::new();
@@ -188,7 +187,7 @@ mod tests {
     }
 
     #[test]
-    fn r_both_forms_of_a_connection_string_say_what_is_verified() {
+    fn r_both_forms_of_a_connection_string_set_the_verification() {
         for (mode, verify) in [
             ("sslmode=require", Verify::Nothing),
             ("sslmode=require sslrootcert=/ca.pem", Verify::Authority),
@@ -218,7 +217,7 @@ mod tests {
     }
 
     #[test]
-    fn r_what_is_no_connection_string_is_told_without_a_word_of_it() {
+    fn r_an_invalid_connection_string_is_rejected_without_quoting_it() {
         for (text, said) in [
             ("host=db sslmode=verify", "sslmode: not disable, prefer, require, verify-ca or"),
             ("host=db sslmode=allow", "sslmode: not disable"),
@@ -236,7 +235,7 @@ mod tests {
     }
 
     #[test]
-    fn r_another_machine_is_spoken_to_in_the_clear_only_if_no_tls_is_demanded() {
+    fn r_a_remote_connection_is_unencrypted_only_if_no_tls_is_demanded() {
         for here in [
             "host=/run/postgresql",
             "host=localhost",
@@ -250,7 +249,7 @@ mod tests {
             "host=db sslmode=verify-full",
             "postgresql://u@db/d?sslmode=verify-ca",
         ] {
-            assert!(!parse(here).is_in_the_clear(), "{here}");
+            assert!(!parse(here).may_be_unencrypted(), "{here}");
         }
         for there in [
             "host=db",
@@ -261,7 +260,7 @@ mod tests {
             "host=localhost hostaddr=192.0.2.1",
             "postgresql://u@localhost.example/d",
         ] {
-            assert!(parse(there).is_in_the_clear(), "{there}");
+            assert!(parse(there).may_be_unencrypted(), "{there}");
         }
     }
 }

@@ -1,5 +1,4 @@
-//! The subscribers' listener: where it listens, its certificate, whom it believes, and how many it
-//! takes.
+//! `[site]`: the subscribers' listener.
 
 use std::net::SocketAddr;
 use std::num::NonZeroU32;
@@ -11,42 +10,39 @@ use super::network::Network;
 use domain::phone_number::PhoneNumber;
 use domain::rules;
 
-/// Connections of the site, if nothing else is configured.
 const DEFAULT_MAX_CONNECTIONS: usize = 4096;
-/// The most of them from one address, if nothing else is configured.
 const DEFAULT_MAX_CONNECTIONS_PER_ADDRESS: usize = 128;
-/// New connections a minute from one address, if nothing else is configured.
+/// New connections per minute from one address.
 const DEFAULT_CONNECTION_RATE: u32 = 600;
-/// TLS handshakes a minute with one address, if nothing else is configured.
+/// TLS handshakes per minute with one address.
 const DEFAULT_HANDSHAKE_RATE: u32 = 300;
-/// The most that can be configured: a process has no ports for more, and few systems grant the
-/// files.
+/// Few systems grant a process more open files.
 const MAX_SITE_CONNECTIONS: usize = 65_536;
 
 /// The subscribers' listener.
 #[derive(Debug)]
 pub struct Site {
-    /// Where it listens.
+    /// The address to bind to.
     pub listen: SocketAddr,
-    /// Certificate chain and private key in PEM; without them plain HTTP, on loopback only (`W7`).
+    /// Certificate and key. Without them the site uses plain HTTP on loopback only (`W7`).
     pub tls: Option<Tls>,
-    /// Whether browsers are told to use TLS for every name below the site's, too.
+    /// Whether HSTS includes the site's subdomains.
     pub hsts_subdomains: bool,
-    /// The set-up number that a refusal tells to call (`W2`).
+    /// The set-up number that a failed login shows (`W2`).
     pub set_up_number: PhoneNumber,
-    /// Where the proxies are whose `X-Forwarded-For` is believed.
+    /// Proxies whose `X-Forwarded-For` counts.
     pub trusted_proxies: Vec<Network>,
-    /// The most connections at once.
+    /// How many connections the site accepts at once.
     pub max_connections: usize,
-    /// The most of them from one address, or /56 of IPv6, that is no proxy.
+    /// How many of them one address (IPv6: one /56) may have, unless it is a trusted proxy.
     pub max_connections_per_address: usize,
-    /// New connections a minute from one address; none if `off`.
+    /// New connections per minute from one address, or `None` for `off`.
     pub connection_rate: Option<NonZeroU32>,
-    /// TLS handshakes a minute with one address; none if `off`.
+    /// TLS handshakes per minute with one address, or `None` for `off`.
     pub handshake_rate: Option<NonZeroU32>,
 }
 
-/// A certificate's files.
+/// The files of a certificate, in PEM.
 #[derive(Debug, Clone)]
 pub struct Tls {
     /// The chain, leaf first.
@@ -55,7 +51,6 @@ pub struct Tls {
     pub key: PathBuf,
 }
 
-/// Reads the section.
 pub(super) fn read(reader: &mut Reader) -> Option<Site> {
     let listen: Option<SocketAddr> = reader.or_default("site.listen", "127.0.0.1:8443");
     let tls = match (reader.path("site.certificate_file"), reader.path("site.key_file")) {

@@ -1,4 +1,4 @@
-//! Mistakes are found and named; what is right is read.
+//! Errors are found and named, and valid values are read.
 
 use super::*;
 
@@ -15,7 +15,7 @@ fn enough() -> Vec<(String, String)> {
     ])
 }
 
-fn mistakes(file: Option<&Path>, variables: Vec<(String, String)>) -> Vec<String> {
+fn errors(file: Option<&Path>, variables: Vec<(String, String)>) -> Vec<String> {
     load(file, variables).unwrap_err().0
 }
 
@@ -41,7 +41,7 @@ fn variables_win_over_the_file() {
 }
 
 #[test]
-fn r_another_machine_is_spoken_to_in_the_clear_only_if_that_is_said_in_words() {
+fn r_a_remote_connection_is_unencrypted_only_if_the_configuration_says_so() {
     let with = |more: &[(&str, &str)]| {
         let mut given = enough();
         given.retain(|(name, _)| more.iter().all(|(other, _)| name != other));
@@ -55,9 +55,9 @@ fn r_another_machine_is_spoken_to_in_the_clear_only_if_that_is_said_in_words() {
         ("ari.url", ("KARIPASS_ARI_URL", "http://pbx.example:8088")),
         ("ari.url", ("KARIPASS_ARI_URL", "http://192.0.2.1:8088")),
     ] {
-        let found = mistakes(None, with(&[more]));
-        let told = format!("{key}: the connection to another machine is not encrypted");
-        assert!(found.len() == 1 && found[0].starts_with(&told), "{found:?}");
+        let found = errors(None, with(&[more]));
+        let error = format!("{key}: the connection to another machine is not encrypted");
+        assert!(found.len() == 1 && found[0].starts_with(&error), "{found:?}");
         let insecure = ["KARIPASS_DATABASE_INSECURE", "KARIPASS_ARI_INSECURE"];
         load(None, with(&[more, (insecure[0], "true"), (insecure[1], "true")])).unwrap();
         let by_operator = load_for_operator(None, with(&[more]));
@@ -73,15 +73,15 @@ fn r_another_machine_is_spoken_to_in_the_clear_only_if_that_is_said_in_words() {
         load(None, with(&[more])).unwrap();
     }
     let nowhere = ("KARIPASS_ARI_CA_FILE", "/nowhere.pem");
-    let found = mistakes(None, with(&[("KARIPASS_ARI_URL", "https://pbx:8089"), nowhere]));
+    let found = errors(None, with(&[("KARIPASS_ARI_URL", "https://pbx:8089"), nowhere]));
     assert!(found[0].starts_with("ari.ca_file: /nowhere.pem: "), "{found:?}");
     let unknown = format!("{remote} sslmode=verify-ca sslrootcert=/nowhere.pem");
-    let found = mistakes(None, with(&[("KARIPASS_DATABASE_URL", &unknown)]));
+    let found = errors(None, with(&[("KARIPASS_DATABASE_URL", &unknown)]));
     assert!(found[0].starts_with("database.url: sslrootcert: /nowhere.pem: "), "{found:?}");
 }
 
 #[test]
-fn r_what_a_container_platform_sets_by_itself_is_no_setting() {
+fn r_variables_of_a_container_platform_are_not_settings() {
     let mut given = enough();
     given.extend(variables(&[
         ("KARIPASS_SERVICE_HOST", "10.96.0.7"),
@@ -90,7 +90,7 @@ fn r_what_a_container_platform_sets_by_itself_is_no_setting() {
     ]));
     load(None, given.clone()).unwrap();
     given.extend(variables(&[("KARIPASS_SERVICE_HOSTS", "10.96.0.7")]));
-    assert_eq!(mistakes(None, given), ["KARIPASS_SERVICE_HOSTS: no such setting"]);
+    assert_eq!(errors(None, given), ["KARIPASS_SERVICE_HOSTS: no such setting"]);
 }
 
 #[test]
@@ -105,7 +105,7 @@ fn a_secret_comes_from_a_file_beside_the_configuration() {
 }
 
 #[test]
-fn every_mistake_is_named_at_once_and_no_value_is_repeated() {
+fn every_error_is_reported_at_once_and_no_value_is_repeated() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("karipass.toml");
     std::fs::write(
@@ -113,7 +113,7 @@ fn every_mistake_is_named_at_once_and_no_value_is_repeated() {
         "[ari]\nurl = \"secret-nonsense\"\npasword = \"secret\"\n[call]\nmax_duration_s = -1\n[site]\nlisten = \"0.0.0.0:1\"\n",
     )
     .unwrap();
-    let found = mistakes(Some(&file), variables(&[("KARIPASS_LOGIN_LIMITT", "secret")]));
+    let found = errors(Some(&file), variables(&[("KARIPASS_LOGIN_LIMITT", "secret")]));
     for key in [
         "ari.url",
         "ari.pasword",
@@ -149,24 +149,24 @@ fn several_asterisks_are_a_list_and_variables_name_them_by_their_place() {
     assert_eq!(users, ["u1", "other"]);
 
     std::fs::write(&file, table(1) + table(1).as_str()).unwrap();
-    let found = mistakes(Some(&file), given.clone());
-    assert_eq!(found, ["ari.2.url: the same Asterisk and application once more"]);
+    let found = errors(Some(&file), given.clone());
+    assert_eq!(found, ["ari.2.url: a duplicate of an Asterisk and application above"]);
 
     std::fs::write(&file, table(1)).unwrap();
-    let found = mistakes(Some(&file), given.clone());
+    let found = errors(Some(&file), given.clone());
     assert!(found[0].starts_with("ari.2.password: missing"), "{found:?}");
     given.push(pair("KARIPASS_ARI_USER", "whose"));
-    let found = mistakes(Some(&file), given);
+    let found = errors(Some(&file), given);
     assert!(found.iter().any(|line| line.starts_with("KARIPASS_ARI_USER")), "{found:?}");
 }
 
 #[test]
-fn the_url_of_ari_holds_no_password_and_nothing_else_that_is_no_address() {
+fn the_url_of_ari_has_no_password_query_or_fragment() {
     for url in ["http://127.0.0.1:8088", "http://[::1]:8088/prefix/"] {
         assert!(load(None, with(&[("KARIPASS_ARI_URL", url)])).is_ok(), "{url}");
     }
-    let mistake = "ari.url: must hold no user, password, query or fragment: \
-                   ari.user and ari.password are for these";
+    let mistake = "ari.url: must not contain user, password, query or fragment: \
+                   use ari.user and ari.password";
     for url in [
         "http://user:secret@127.0.0.1:8088",
         "http://user@127.0.0.1:8088",
@@ -175,7 +175,7 @@ fn the_url_of_ari_holds_no_password_and_nothing_else_that_is_no_address() {
         "http://127.0.0.1:8088?",
         "http://127.0.0.1:8088/#secret",
     ] {
-        assert_eq!(mistakes(None, with(&[("KARIPASS_ARI_URL", url)])), [mistake], "{url}");
+        assert_eq!(errors(None, with(&[("KARIPASS_ARI_URL", url)])), [mistake], "{url}");
     }
 }
 
@@ -183,7 +183,7 @@ fn the_url_of_ari_holds_no_password_and_nothing_else_that_is_no_address() {
 fn w7_without_a_certificate_only_loopback() {
     let mut given = enough();
     given.extend(variables(&[("KARIPASS_SITE_LISTEN", "192.0.2.1:443")]));
-    assert_eq!(mistakes(None, given).len(), 1);
+    assert_eq!(errors(None, given).len(), 1);
 }
 
 #[test]
@@ -220,16 +220,16 @@ fn a_certificate_and_its_key_are_looked_at() {
     let (certificate, key) = (one.path().join("certificate.pem"), one.path().join("key.pem"));
     assert!(load(None, tls(&certificate, &key)).is_ok());
 
-    let found = mistakes(None, tls(&certificate, &other.path().join("key.pem")));
+    let found = errors(None, tls(&certificate, &other.path().join("key.pem")));
     assert_eq!(found, ["site.key_file: not the key of site.certificate_file"]);
 
     let nowhere = one.path().join("nowhere.pem");
-    let found = mistakes(None, tls(&nowhere, &nowhere));
+    let found = errors(None, tls(&nowhere, &nowhere));
     assert_eq!(found.len(), 2, "{found:?}");
     assert!(found[0].starts_with("site.certificate_file: ") && found[0].contains("nowhere.pem"));
     assert!(found[1].starts_with("site.key_file: ") && found[1].contains("nowhere.pem"));
 
-    let found = mistakes(None, tls(&key, &certificate));
+    let found = errors(None, tls(&key, &certificate));
     assert_eq!(found.len(), 2, "{found:?}");
     assert!(found[0].ends_with("no certificate in PEM"), "{found:?}");
     assert!(found[1].ends_with("no private key in PEM"), "{found:?}");
@@ -238,7 +238,7 @@ fn a_certificate_and_its_key_are_looked_at() {
         let before = std::fs::read(file).unwrap();
         std::fs::write(file, format!("-----BEGIN {what}-----\nAAAA\n-----END {what}-----\n"))
             .unwrap();
-        let found = mistakes(None, tls(&certificate, &key));
+        let found = errors(None, tls(&certificate, &key));
         assert_eq!(found.len(), 1, "{found:?}");
         assert!(found[0].contains("not a usable"), "{found:?}");
         std::fs::write(file, before).unwrap();
@@ -246,7 +246,7 @@ fn a_certificate_and_its_key_are_looked_at() {
 }
 
 #[test]
-fn a_value_that_is_none_is_named_in_plain_words() {
+fn an_invalid_value_is_described_in_plain_words() {
     for (variable, value, mistake) in [
         ("KARIPASS_ARI_URL", "x", "ari.url: not a URL"),
         ("KARIPASS_SITE_LISTEN", "x", "site.listen: not an address such as 127.0.0.1:8443"),
@@ -266,11 +266,11 @@ fn a_value_that_is_none_is_named_in_plain_words() {
             "database.owner_url: not a PostgreSQL connection string",
         ),
     ] {
-        assert_eq!(mistakes(None, with(&[(variable, value)])), [mistake]);
+        assert_eq!(errors(None, with(&[(variable, value)])), [mistake]);
     }
     let given = enough().into_iter().filter(|(name, _)| name != "KARIPASS_DATABASE_URL");
     let given = given.chain(variables(&[("KARIPASS_DATABASE_URL", "postgres//secret")]));
-    let found = mistakes(None, given.collect());
+    let found = errors(None, given.collect());
     assert_eq!(found, ["database.url: not a PostgreSQL connection string"]);
 }
 
@@ -296,7 +296,7 @@ fn proxies_are_a_list_in_the_file_and_in_the_variable() {
         .unwrap();
     let network = "site.trusted_proxies: not a list of addresses and networks such as 192.0.2.1 or 2001:db8::/32";
     let list = "site.listen: a list is not expected here";
-    assert_eq!(mistakes(Some(&file), enough()), [list, network]);
+    assert_eq!(errors(Some(&file), enough()), [list, network]);
 }
 
 #[test]
@@ -315,7 +315,7 @@ fn seconds_are_bound() {
         assert!(load(None, with(&[(variable, &most.to_string())])).is_ok());
         for value in ["1e19", "inf", "NaN", "0", "1e-30", &(most + 1).to_string()] {
             assert_eq!(
-                mistakes(None, with(&[(variable, value)])),
+                errors(None, with(&[(variable, value)])),
                 [format!("{key}: not a positive number of seconds, {most} at most")]
             );
         }
@@ -330,12 +330,12 @@ fn calls_have_two_minutes_to_finish_and_the_site_five_seconds_or_none() {
     assert!(load(None, notice("0")).unwrap().shutdown.drain.is_zero());
     for value in ["-1", "86401", "x"] {
         let mistake = "shutdown.drain_s: not a number of seconds from 0 to 86400";
-        assert_eq!(mistakes(None, notice(value)), [mistake]);
+        assert_eq!(errors(None, notice(value)), [mistake]);
     }
 }
 
 #[test]
-fn b3_one_address_has_128_connections_unless_told_otherwise() {
+fn b3_one_address_has_128_connections_by_default() {
     let site = |given: &[(&str, &str)]| {
         let site = load(None, with(given)).unwrap().site;
         (site.max_connections, site.max_connections_per_address)
@@ -351,12 +351,12 @@ fn b3_one_address_has_128_connections_unless_told_otherwise() {
         (vec![(all, "9"), (each, "10")], "site.max_connections_per_address: not from 1 to 9"),
         (vec![(each, "0")], "site.max_connections_per_address: not from 1 to 4096"),
     ] {
-        assert_eq!(mistakes(None, with(&given)), [mistake]);
+        assert_eq!(errors(None, with(&given)), [mistake]);
     }
 }
 
 #[test]
-fn of_an_unreadable_file_only_that_is_said() {
+fn an_unreadable_file_hides_no_other_error_and_adds_none() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("karipass.toml");
     std::fs::write(&file, "[ari]\nuser = \n").unwrap();
@@ -365,11 +365,11 @@ fn of_an_unreadable_file_only_that_is_said() {
         ("KARIPASS_SITE_KEY_FILE", "key.pem"),
         ("KARIPASS_TYPO", "1"),
     ];
-    let found = mistakes(Some(&file), variables(&given));
+    let found = errors(Some(&file), variables(&given));
     assert_eq!(found.len(), 2, "{found:?}");
     assert!(found[0].starts_with(&format!("{}:2: ", file.display())), "{found:?}");
     assert_eq!(found[1], "KARIPASS_TYPO: no such setting");
-    let found = mistakes(Some(&folder.path().join("none.toml")), Vec::new());
+    let found = errors(Some(&folder.path().join("none.toml")), Vec::new());
     assert_eq!(found.len(), 1, "{found:?}");
 }
 

@@ -1,7 +1,7 @@
-//! Where log lines go: standard error, as text or one JSON object a line.
+//! Log lines on standard error, as text or as JSON.
 //!
-//! Whatever the filter, other crates' lines end at `info`: below it they quote what they carry
-//! (`tokio-postgres` its parameters, `tungstenite` its messages, digits among them).
+//! Other crates log at `info` and above, whatever the filter. Below `info` they quote secrets:
+//! `tokio-postgres` its parameters, `tungstenite` its messages with keyed digits.
 
 use std::io::IsTerminal as _;
 
@@ -15,7 +15,7 @@ use crate::config::{Log, LogFormat};
 /// Starts logging for the rest of the process.
 ///
 /// # Errors
-/// If `log.filter` is not a filter, or logging was started before.
+/// `log.filter` is invalid, or logging has started before.
 pub(super) fn start(log: &Log) -> anyhow::Result<()> {
     let filter: Targets = log.filter.parse()?;
     let lines = tracing_subscriber::fmt::layer()
@@ -29,7 +29,7 @@ pub(super) fn start(log: &Log) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Whether a line is ours, which are written with care, or above what others' quote in.
+/// Whether a line is our own, or of a level at which other crates quote nothing.
 fn quotes_nothing(line: &Metadata<'_>) -> bool {
     let ours = line.target() == "karipass" || line.target().starts_with("karipass::");
     ours || *line.level() <= Level::INFO

@@ -1,14 +1,14 @@
 //! `karipass serve`: the telephone line, the site and the operators' listener, until a signal.
 //!
-//! All three start at once. A store or an Asterisk that is not there yet is waited for, in the log
-//! and at `/readyz`; a caller hears `trouble` meanwhile.
+//! All three start at once. While the database or an Asterisk is missing, the log and `/readyz` say
+//! so, and callers hear `trouble`.
 //!
 //! ```text
-//! first signal ─┬ /readyz says 503, the line takes no more calls … calls under way: shutdown.call_grace_s ─┐
-//!               └ the site: shutdown.drain_s, each answer its connection's last ─ no more ─ answers ─┴ the end
+//! first signal ─┬ /readyz: 503; no new calls ─ calls continue: shutdown.call_grace_s ──┐
+//!               └ site drains: shutdown.drain_s ─ no new requests ─ last responses ────┴ exit
 //! ```
-//! The operators' listener lives until both are done. A second signal ends everything as it is.
-//! `SIGHUP` ends nothing.
+//! The operators' listener runs until both are done. A second signal exits at once. `SIGHUP` reloads
+//! certificate, keys and passwords.
 
 mod logging;
 mod reload;
@@ -39,27 +39,26 @@ use reload::Reload;
 use shutdown::{Shutdown, Signals};
 use systemd::{Heartbeat, Notification, Notifier};
 
-/// Between two looks for a store that is not there yet.
 const DATABASE_RETRY_INTERVAL: Duration = Duration::from_secs(1);
-/// How often measured times are put into their buckets, also if nobody asks for them: until then each is kept.
+/// How often measured times move into their buckets. Until then each value takes memory.
 const METRICS_UPKEEP_INTERVAL: Duration = Duration::from_secs(5);
-/// Between two looks at what the service manager is told.
+/// How often the status for the service manager is updated.
 const STATUS_INTERVAL: Duration = Duration::from_secs(1);
-/// How long answers of the operators' listener may take once all else has ended.
+/// How long the operators' listener may finish its responses after everything else has ended.
 const OPERATORS_TIMEOUT: Duration = Duration::from_secs(1);
-/// The niceness of the threads of the site, whose handshakes and answers may come in floods.
+/// The niceness of the site's threads, so that a flood of requests does not slow down calls.
 const SITE_NICE: i32 = 5;
 /// The upper bounds in seconds of the histograms' buckets.
 const BUCKETS: [f64; 14] =
     [0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 10.0, 60.0, 300.0];
-/// The same for hashes, which all take about as long.
+/// The same for hashes, whose durations are close together.
 const HASH_BUCKETS: [f64; 36] = [
     0.006, 0.007, 0.008, 0.009, 0.01, 0.011, 0.012, 0.013, 0.014, 0.015, 0.016, 0.017, 0.018,
     0.019, 0.02, 0.022, 0.024, 0.026, 0.028, 0.03, 0.033, 0.036, 0.04, 0.044, 0.048, 0.052, 0.057,
     0.062, 0.068, 0.075, 0.083, 0.091, 0.1, 0.15, 0.2, 0.5,
 ];
 
-/// Serves until a signal; `read` reads the configuration, now and at each `SIGHUP`.
+/// Serves until a signal. `read` loads the configuration, now and at each `SIGHUP`.
 pub(crate) fn run(read: &dyn Fn() -> Result<Config, ConfigErrors>) -> anyhow::Result<()> {
     protect_memory()?;
     let config = &load_checked(read)?;
@@ -77,12 +76,12 @@ pub(crate) fn run(read: &dyn Fn() -> Result<Config, ConfigErrors>) -> anyhow::Re
         .enable_all()
         .build()?;
     let ended = runtime.block_on(serve(config, read, store, hasher, metrics));
-    // A host's name that is still being looked up holds nobody up.
+    // Does not wait for a DNS lookup that is still running.
     runtime.shutdown_background();
     ended
 }
 
-/// The configuration, if nobody else can read its secrets.
+/// Loads the configuration, and fails if other users can read its secrets.
 fn load_checked(read: &dyn Fn() -> Result<Config, ConfigErrors>) -> anyhow::Result<Config> {
     let config = read()?;
     let exposed = config.exposed_files();
@@ -90,17 +89,16 @@ fn load_checked(read: &dyn Fn() -> Result<Config, ConfigErrors>) -> anyhow::Resu
     Ok(config)
 }
 
-/// Leaves no core dump, and lets no other process of this user read keys out of this one's memory.
+/// Disables core dumps, and prevents other processes of this user from reading keys in memory.
 fn protect_memory() -> std::io::Result<()> {
     rustix::process::set_dumpable_behavior(DumpableBehavior::NotDumpable)?;
     let none = Rlimit { current: Some(0), maximum: Some(0) };
     Ok(rustix::process::setrlimit(Resource::Core, none)?)
 }
 
-/// Has the calling thread, one of the site's, give way to the telephone line.
 fn lower_priority() {
     if let Err(error) = rustix::process::nice(SITE_NICE) {
-        warn!(%error, "the priority of a thread of the site could not be lowered");
+        warn!(%error, "could not lower the priority of a site thread");
     }
 }
 
@@ -126,14 +124,15 @@ async fn serve(
     let room =
         ConnectionLimiter::for_subscribers(&config.site).cap(rlimit::raise_and_budget(config));
     let (site_handle, operators_handle) = (Handle::new(), Handle::new());
-    let (line_pulse, pulse) = (Heartbeat::default(), Heartbeat::default());
-    let manager = Notifier::start(vec![line_pulse.clone(), pulse.clone()])?;
-    tokio::spawn(pulse.run());
+    let (line_heartbeat, site_heartbeat) = (Heartbeat::default(), Heartbeat::default());
+    let notifier = Notifier::start(vec![line_heartbeat.clone(), site_heartbeat.clone()])?;
+    tokio::spawn(site_heartbeat.run());
 
     let line = async {
-        let ended = phone.serve(wait_for_stop(stop.subscribe()), line_pulse.clone().run()).await;
-        // Its thread is gone as it should be: that must not be taken for one that hangs.
-        tokio::spawn(line_pulse.clone().run());
+        let ended =
+            phone.serve(wait_for_stop(stop.subscribe()), line_heartbeat.clone().run()).await;
+        // The line's thread has ended. Its heartbeat continues, so that the watchdog does not fire.
+        tokio::spawn(line_heartbeat.clone().run());
         ended.context("the telephone line")
     };
     let subscribers =
@@ -153,7 +152,7 @@ async fn serve(
         )
         .await?)
     };
-    info!(site = %config.site.listen, operators = %config.operators.listen, "karipass serves");
+    info!(site = %config.site.listen, operators = %config.operators.listen, "karipass started");
     let stores = [line_store, store.clone()];
     let (asterisks, hasher) = (&config.ari, &hasher);
     let reload = Reload {
@@ -165,15 +164,15 @@ async fn serve(
         site: site.clone(),
         listener: &site_handle,
     };
-    let leaving = Shutdown { stop: &stop, site: &site_handle, hasher, manager: &manager };
+    let shutdown = Shutdown { stop: &stop, site: &site_handle, hasher, notifier: &notifier };
     let ended = tokio::select! {
         ended = async { tokio::try_join!(served, operators) } => ended.map(drop),
         never = run_background(store.clone(), site, metrics) => match never {},
-        never = report_status(&manager, &line_pulse, &store, &faults) => match never {},
+        never = report_status(&notifier, &line_heartbeat, &store, &faults) => match never {},
         never = reload.run(hang_up) => match never {},
-        () = leaving.run(signals, config.shutdown) => Ok(()),
+        () = shutdown.run(signals, config.shutdown) => Ok(()),
     };
-    info!("karipass ends");
+    info!("karipass stopped");
     ended
 }
 
@@ -200,7 +199,7 @@ fn phone(config: &Config, store: Db, hasher: Hasher) -> anyhow::Result<Phone> {
     )?)
 }
 
-/// What goes on beside the serving, for ever.
+/// Periodic work beside serving. Never returns.
 async fn run_background(store: Db, site: AppState, metrics: PrometheusHandle) -> Infallible {
     let upkeep = async {
         loop {
@@ -214,16 +213,16 @@ async fn run_background(store: Db, site: AppState, metrics: PrometheusHandle) ->
     }
 }
 
-/// Tells the service manager that the daemon serves, and what keeps it from being ready, for ever.
+/// Notifies the service manager that the daemon serves, and what prevents readiness. Never returns.
 async fn report_status(
-    manager: &Notifier,
+    notifier: &Notifier,
     line: &Heartbeat,
     store: &Db,
     faults: &ReadinessCheck,
 ) -> Infallible {
     line.wait_for_first().await;
-    manager.notify(Notification::Ready);
-    if !manager.is_enabled() {
+    notifier.notify(Notification::Ready);
+    if !notifier.is_enabled() {
         return pending().await;
     }
     let mut last = String::new();
@@ -231,14 +230,14 @@ async fn report_status(
         let wanting = ops::readiness_problems(store, faults).await;
         let status = if wanting.is_empty() { "ready".to_owned() } else { wanting.join("; ") };
         if status != last {
-            manager.notify(Notification::Status(status.clone()));
+            notifier.notify(Notification::Status(status.clone()));
             last = status;
         }
         tokio::time::sleep(STATUS_INTERVAL).await;
     }
 }
 
-/// What keeps the daemon from being ready, besides the store.
+/// What prevents readiness, apart from the database.
 fn readiness_check(line: Vec<Arc<Status>>, stopping: watch::Receiver<bool>) -> ReadinessCheck {
     Arc::new(move || {
         let mut faults: Vec<String> = line.iter().flat_map(|status| status.faults()).collect();
@@ -250,10 +249,10 @@ fn readiness_check(line: Vec<Arc<Status>>, stopping: watch::Receiver<bool>) -> R
 }
 
 async fn wait_for_stop(mut stop: watch::Receiver<bool>) {
-    let _never_closed_before = stop.wait_for(|stop| *stop).await;
+    let _ = stop.wait_for(|stop| *stop).await; // The sender outlives this.
 }
 
-/// Says in the log when the store is there and of a version that this program works with.
+/// Logs when the database is reachable and has a version that this program supports.
 async fn wait_for_database(store: Db) {
     let mut last = String::new();
     loop {
@@ -265,12 +264,12 @@ async fn wait_for_database(store: Db) {
             Err(error) => error.to_string(),
         };
         if reason != last {
-            warn!(reason, "the store is not there; waiting until it is");
+            warn!(reason, "database unavailable; retrying");
             last = reason;
         }
         tokio::time::sleep(DATABASE_RETRY_INTERVAL).await;
     }
-    info!("the store is there");
+    info!("database available");
 }
 
 #[cfg(test)]

@@ -1,8 +1,7 @@
-//! What `SIGHUP` has the daemon read again: certificate, hash keys, and the passwords of ARI and
-//! PostgreSQL.
+//! `SIGHUP` reloads the certificate, the hash keys, and the passwords of ARI and PostgreSQL.
 //!
-//! All of it or nothing: a configuration with a mistake changes nothing. What is under way goes on
-//! with what it began with. Other settings are taken at the next start.
+//! It reloads all of them or none: a configuration with an error changes nothing. Calls, requests and
+//! connections keep the values that they began with. Other settings apply at the next start.
 
 use std::convert::Infallible;
 
@@ -19,9 +18,8 @@ use crate::web::{AppState, Handle};
 pub(super) struct Reload<'a> {
     pub(super) read: &'a dyn Fn() -> Result<Config, ConfigErrors>,
     pub(super) hasher: &'a Hasher,
-    /// The line's and the site's.
+    /// The telephone line's and the site's.
     pub(super) stores: [Db; 2],
-    /// The Asterisks, and as whom each is spoken to.
     pub(super) asterisks: &'a [Ari],
     pub(super) credentials: Vec<Credentials>,
     pub(super) site: AppState,
@@ -29,17 +27,17 @@ pub(super) struct Reload<'a> {
 }
 
 impl Reload<'_> {
-    /// Reads again at each signal, for ever.
+    /// Reloads at each signal. Never returns.
     pub(super) async fn run(self, mut hang_up: Signal) -> Infallible {
         loop {
             hang_up.recv().await;
             let outcome = match self.replace() {
                 Ok(()) => {
-                    info!("certificate, keys and passwords were read again");
+                    info!("reloaded certificate, keys and passwords");
                     "done"
                 }
                 Err(reason) => {
-                    error!(%reason, "nothing was read again; all stays as it was");
+                    error!(%reason, "could not reload the configuration; nothing has changed");
                     "refused"
                 }
             };
@@ -51,7 +49,7 @@ impl Reload<'_> {
         let config = super::load_checked(self.read)?;
         anyhow::ensure!(
             config.ari.iter().map(place).eq(self.asterisks.iter().map(place)),
-            "ari: another Asterisk or application is taken at the next start"
+            "ari: a different Asterisk or application applies at the next start only"
         );
         for store in &self.stores {
             store.replace_url(&config.database.url)?;
@@ -66,7 +64,6 @@ impl Reload<'_> {
     }
 }
 
-/// Which Asterisk and application it is.
 fn place(ari: &Ari) -> (&str, &str) {
     (ari.url.as_str(), &ari.app)
 }

@@ -1,4 +1,4 @@
-//! What a signal stops, in which order: readiness and new calls, then the site, and all else by itself.
+//! The order of a shutdown: readiness and new calls end first, then the site. The rest ends with them.
 
 use std::convert::Infallible;
 use std::future::pending;
@@ -13,36 +13,37 @@ use crate::config;
 use crate::hashing::Hasher;
 use crate::web::Handle;
 
-/// How long logins may wait for their hash once the site takes no more; who waits longer is told `busy`.
+/// How long logins may wait for their hash after the site stops accepting requests. Then they get
+/// `busy`.
 const HASH_TIMEOUT: Duration = Duration::from_secs(5);
-/// How long answers under way may take by then: a hash, and the store's last word (`P15`: 5 s) or its absence.
+/// How long pending responses may take then: a hash, and the database's time-out (`P15`: 5 s).
 const RESPONSE_TIMEOUT: Duration = Duration::from_secs(12);
 
-/// What a signal stops.
+/// What a shutdown acts on.
 pub(super) struct Shutdown<'a> {
     pub(super) stop: &'a watch::Sender<bool>,
     pub(super) site: &'a Handle,
     pub(super) hasher: &'a Hasher,
-    pub(super) manager: &'a Notifier,
+    pub(super) notifier: &'a Notifier,
 }
 
 impl Shutdown<'_> {
-    /// Stops the serving gently at the first signal; returns at the second.
+    /// Starts a graceful shutdown at the first signal. Returns at the second.
     pub(super) async fn run(&self, mut signals: Signals, config: config::Shutdown) {
         signals.next().await;
-        info!("a signal has come: no more calls are taken");
-        self.manager.notify(Notification::Stopping);
+        info!("received a signal; shutting down, accepting no new calls");
+        self.notifier.notify(Notification::Stopping);
         self.stop.send_replace(true);
         self.site.start_draining();
         tokio::select! {
             never = self.stop_site(config.drain) => match never {},
-            () = signals.next() => warn!("a second signal has come: leaving at once"),
+            () = signals.next() => warn!("received a second signal; exiting at once"),
         }
     }
 
-    async fn stop_site(&self, notice: Duration) -> Infallible {
-        tokio::time::sleep(notice).await;
-        info!("the site takes no more requests");
+    async fn stop_site(&self, drain: Duration) -> Infallible {
+        tokio::time::sleep(drain).await;
+        info!("the site accepts no new requests");
         self.site.graceful_shutdown(RESPONSE_TIMEOUT);
         tokio::time::sleep(HASH_TIMEOUT).await;
         self.hasher.refuse_logins();
@@ -50,7 +51,7 @@ impl Shutdown<'_> {
     }
 }
 
-/// The signals that end the daemon.
+/// `SIGTERM` and `SIGINT`.
 pub(super) struct Signals {
     terminate: Signal,
     interrupt: Signal,

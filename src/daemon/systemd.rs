@@ -1,8 +1,8 @@
-//! What the service manager is told (`sd_notify(3)`): ready, stopping, what is wanting, and that the daemon lives.
+//! systemd notifications (`sd_notify(3)`): READY, STOPPING, STATUS and WATCHDOG.
 //!
-//! A thread of its own speaks, so that a manager that does not listen delays nothing else. It says
-//! that the daemon lives only if every pulse has beaten since it looked last: one thread that hangs, of
-//! whatever runtime, starves the watchdog, and the manager starts the daemon anew.
+//! A dedicated thread sends them, so that a blocked socket delays nothing else. It pings the watchdog
+//! only if every [`Heartbeat`] has beaten since the last check. So one stuck thread, of any runtime,
+//! makes systemd restart the daemon.
 
 use std::convert::Infallible;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
@@ -16,78 +16,77 @@ use tracing::warn;
 
 use crate::clock;
 
-/// Looks at the pulses in the time that the manager grants; it asks for two.
+/// Heartbeats are checked this often within `WatchdogSec`. systemd recommends two.
 const CHECKS_PER_TIMEOUT: u32 = 4;
-/// Beats between two looks, so that a busy machine is not taken for a dead one.
+/// Beats between two checks, so that a busy machine does not count as a stuck one.
 const BEATS_PER_CHECK: u32 = 4;
-/// Between two beats that nobody looks at.
+/// The time between two beats without a watchdog.
 const IDLE_INTERVAL: Duration = Duration::from_secs(1);
 
-/// The service manager, if there is one.
+/// Sends notifications if a service manager wants them.
 pub(super) struct Notifier {
     notifications: Option<Sender<Notification>>,
 }
 
-/// Something to be told.
+/// What the service manager learns.
 pub(super) enum Notification {
-    /// All listeners are bound and the line runs.
+    /// All listeners are bound, and the telephone line runs.
     Ready,
-    /// A signal has come.
+    /// A shutdown has begun.
     Stopping,
-    /// What keeps the daemon from serving, or that nothing does.
+    /// What prevents readiness, or `ready`.
     Status(String),
 }
 
 impl Notifier {
-    /// Speaks to whoever has started this process and wants to hear of it, of these pulses.
+    /// Starts the thread if `NOTIFY_SOCKET` is set. The watchdog checks these heartbeats.
     ///
     /// # Errors
-    /// If the system gives no thread.
-    pub(super) fn start(pulses: Vec<Heartbeat>) -> io::Result<Self> {
+    /// The system cannot start a thread.
+    pub(super) fn start(heartbeats: Vec<Heartbeat>) -> io::Result<Self> {
         if std::env::var_os("NOTIFY_SOCKET").is_none() {
             return Ok(Self { notifications: None });
         }
-        let (news, told) = channel();
-        let mut gate = Watchdog::new(pulses);
-        thread::Builder::new().name("manager".to_owned()).spawn(move || run(&told, &mut gate))?;
-        Ok(Self { notifications: Some(news) })
+        let (notifications, inbox) = channel();
+        let mut watchdog = Watchdog::new(heartbeats);
+        thread::Builder::new()
+            .name("systemd".to_owned())
+            .spawn(move || run(&inbox, &mut watchdog))?;
+        Ok(Self { notifications: Some(notifications) })
     }
 
-    /// Tells it.
-    pub(super) fn notify(&self, news: Notification) {
-        if let Some(manager) = &self.notifications {
-            // The thread ends with the process.
-            let _ = manager.send(news);
+    pub(super) fn notify(&self, notification: Notification) {
+        if let Some(sender) = &self.notifications {
+            let _ = sender.send(notification);
         }
     }
 
-    /// Whether anybody listens.
     pub(super) fn is_enabled(&self) -> bool {
         self.notifications.is_some()
     }
 }
 
-fn run(told: &Receiver<Notification>, gate: &mut Watchdog) {
+fn run(inbox: &Receiver<Notification>, watchdog: &mut Watchdog) {
     let every = watchdog_enabled().map(|granted| granted / CHECKS_PER_TIMEOUT);
-    let mut look = every.map(|every| clock::now() + every);
+    let mut next_check = every.map(|every| clock::now() + every);
     loop {
-        let news = match look {
-            Some(look) => told.recv_timeout(look.saturating_duration_since(clock::now())),
-            None => told.recv().map_err(|_| RecvTimeoutError::Disconnected),
+        let notification = match next_check {
+            Some(at) => inbox.recv_timeout(at.saturating_duration_since(clock::now())),
+            None => inbox.recv().map_err(|_| RecvTimeoutError::Disconnected),
         };
-        match news {
+        match notification {
             Ok(Notification::Ready) => send(&[NotifyState::Ready]),
             Ok(Notification::Stopping) => {
                 send(&[NotifyState::Stopping, NotifyState::Status("karipass is stopping")]);
             }
             Ok(Notification::Status(status)) => send(&[NotifyState::Status(&status)]),
             Err(RecvTimeoutError::Timeout) => {
-                if gate.all_alive() {
+                if watchdog.all_alive() {
                     send(&[NotifyState::Watchdog]);
                 } else {
-                    warn!("a thread hangs: the service manager is not told that the daemon lives");
+                    warn!("a thread is stuck; skipping the watchdog ping");
                 }
-                look = every.map(|every| clock::now() + every);
+                next_check = every.map(|every| clock::now() + every);
             }
             Err(RecvTimeoutError::Disconnected) => return,
         }
@@ -96,36 +95,36 @@ fn run(told: &Receiver<Notification>, gate: &mut Watchdog) {
 
 fn send(state: &[NotifyState<'_>]) {
     if let Err(error) = notify(state) {
-        warn!(%error, "the service manager could not be told");
+        warn!(%error, "could not notify the service manager");
     }
 }
 
-/// Opens while everyone lives.
+/// Knows whether every heartbeat continues.
 struct Watchdog {
-    pulses: Vec<Heartbeat>,
+    heartbeats: Vec<Heartbeat>,
     seen: Vec<u64>,
 }
 
 impl Watchdog {
-    fn new(pulses: Vec<Heartbeat>) -> Self {
-        Self { seen: vec![0; pulses.len()], pulses }
+    fn new(heartbeats: Vec<Heartbeat>) -> Self {
+        Self { seen: vec![0; heartbeats.len()], heartbeats }
     }
 
-    /// Whether every pulse has beaten since the last look.
+    /// Checks whether every heartbeat has beaten since the last call.
     fn all_alive(&mut self) -> bool {
-        let now: Vec<u64> = self.pulses.iter().map(Heartbeat::count).collect();
+        let now: Vec<u64> = self.heartbeats.iter().map(Heartbeat::count).collect();
         let alive = now.iter().zip(&self.seen).all(|(now, seen)| now != seen);
         self.seen = now;
         alive
     }
 }
 
-/// Beats while whoever runs [`beat`](Self::beat) runs anything.
+/// Counts beats as long as the runtime of [`run`](Self::run) makes progress.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Heartbeat(watch::Sender<u64>);
 
 impl Heartbeat {
-    /// Beats, for ever.
+    /// Beats and never returns.
     pub(super) async fn run(self) -> Infallible {
         self.run_every(
             watchdog_enabled()
@@ -144,7 +143,7 @@ impl Heartbeat {
     /// Waits for the first beat.
     pub(super) async fn wait_for_first(&self) {
         let mut beats = self.0.subscribe();
-        let _never_closed = beats.wait_for(|beats| *beats > 0).await;
+        let _ = beats.wait_for(|beats| *beats > 0).await; // `self` keeps the channel open.
     }
 
     fn beat(&self) {
@@ -161,44 +160,44 @@ mod tests {
     use super::*;
 
     #[test]
-    fn one_pulse_that_stops_shuts_the_gate_until_it_beats_again() {
+    fn the_watchdog_waits_for_a_heartbeat_that_has_stopped() {
         let (line, site) = (Heartbeat::default(), Heartbeat::default());
-        let mut gate = Watchdog::new(vec![line.clone(), site.clone()]);
-        assert!(!gate.all_alive(), "nothing has begun");
+        let mut watchdog = Watchdog::new(vec![line.clone(), site.clone()]);
+        assert!(!watchdog.all_alive(), "no beat yet");
         for beating in [[true, true], [true, false], [false, true], [false, false], [true, true]] {
-            for (pulse, beats) in [&line, &site].into_iter().zip(beating) {
+            for (heartbeat, beats) in [&line, &site].into_iter().zip(beating) {
                 if beats {
-                    pulse.beat();
+                    heartbeat.beat();
                 }
             }
-            assert_eq!(gate.all_alive(), beating == [true, true], "{beating:?}");
+            assert_eq!(watchdog.all_alive(), beating == [true, true], "{beating:?}");
         }
     }
 
-    /// As when a call's task never comes to its next `await`.
+    /// Such as when a call's task does not reach its next `await`.
     #[test]
-    fn a_runtime_whose_thread_hangs_shuts_the_gate() {
+    fn the_watchdog_notices_a_runtime_whose_thread_is_stuck() {
         const EVERY: Duration = Duration::from_millis(1);
-        let pulse = Heartbeat::default();
-        let mut gate = Watchdog::new(vec![pulse.clone()]);
+        let heartbeat = Heartbeat::default();
+        let mut watchdog = Watchdog::new(vec![heartbeat.clone()]);
         let (hanging, hangs) = channel();
         let (release, released) = channel::<()>();
         let thread = thread::spawn(move || {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build();
             runtime.unwrap().block_on(async {
-                tokio::spawn(pulse.clone().run_every(EVERY));
-                pulse.wait_for_first().await;
+                tokio::spawn(heartbeat.clone().run_every(EVERY));
+                heartbeat.wait_for_first().await;
                 hanging.send(()).unwrap();
                 let _only_then = released.recv();
                 sleep(10 * EVERY).await;
             });
         });
         hangs.recv().unwrap();
-        assert!(gate.all_alive());
+        assert!(watchdog.all_alive());
         thread::sleep(50 * EVERY);
-        assert!(!gate.all_alive());
+        assert!(!watchdog.all_alive());
         drop(release);
-        while !gate.all_alive() {
+        while !watchdog.all_alive() {
             thread::yield_now();
         }
         thread.join().unwrap();

@@ -1,4 +1,4 @@
-//! Reading a file of contracts (`D1`): every bad row is named by its line and reason.
+//! Reads a CSV file of contracts (`D1`), and reports every bad row with its line.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -12,12 +12,12 @@ const HEADER: [&str; 3] = ["contract_number", "number", "service"];
 const CUSTOMER: &str = "customer";
 const MAX_CUSTOMER_CHARACTERS: usize = 100;
 
-/// A row that is not taken.
+/// A row with an error.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RowError {
-    /// Its line in the file, from 1.
+    /// The line in the file, from 1.
     pub line: u64,
-    /// What is wrong with it.
+    /// The error.
     pub kind: RowErrorKind,
 }
 
@@ -27,52 +27,52 @@ pub enum RowErrorKind {
     /// The first line is not the header.
     #[error("the header is not contract_number,number,service or the same with ,customer")]
     Header,
-    /// There is nothing but the header.
+    /// Only the header exists.
     #[error("no row follows the header")]
     NoRows,
-    /// So many columns, and so many in the header.
+    /// The numbers of columns in this row and in the header.
     #[error("{0} columns instead of {1}")]
     Columns(usize, usize),
-    /// Some field is no text.
+    /// A field is not UTF-8.
     #[error("not UTF-8")]
     NotUtf8,
-    /// This column holds no number.
+    /// The named column is not a telephone number.
     #[error("{0} is not a national telephone number of 10 or 11 digits with a leading 0")]
     NotANumber(&'static str),
-    /// The last column is neither of its two words.
+    /// `service` is neither `yes` nor `no`.
     #[error("service is neither yes nor no")]
     Service,
-    /// The last column is no mark.
+    /// `customer` is not a valid mark.
     #[error(
-        "customer is longer than {MAX_CUSTOMER_CHARACTERS} characters, or holds control characters"
+        "customer is longer than {MAX_CUSTOMER_CHARACTERS} characters, or has control characters"
     )]
     Customer,
-    /// The first line of the contract, which has another mark.
-    #[error("customer is not the one that line {0} has for the same contract")]
+    /// The line of the same contract that has a different mark.
+    #[error("customer differs from line {0} of the same contract")]
     TwoCustomers(u64),
-    /// The line that has the number already, for the same contract.
-    #[error("number stands in line {0} already")]
+    /// The line that already has the number, under the same contract.
+    #[error("number is already in line {0}")]
     Duplicate(u64),
-    /// The line that has the number already, for another contract.
-    #[error("number stands under another contract in line {0} already")]
+    /// The line that already has the number, under a different contract.
+    #[error("number is already in line {0} under a different contract")]
     TwoContracts(u64),
-    /// Nothing says whether the contract number itself has the service.
+    /// The contract number has no row, so nothing says whether it has the service.
     #[error("the contract number has no row of its own in this file")]
     NoOwnRow,
-    /// The database has it as a contract of several numbers.
+    /// In the database it is the contract number of several numbers.
     #[error(
-        "number is the contract number of another contract, whose other numbers would be left behind"
+        "number is the contract number of another contract, whose other numbers would remain without it"
     )]
     WouldOrphanNumbers,
 }
 
-/// The rows of a file, each number once and each contract with its own row.
+/// Parses a file. Each number is unique, and each contract has a row of its own.
 ///
 /// # Errors
-/// Every bad row, in the order of the lines.
+/// All row errors, in the order of the lines.
 pub fn parse(bytes: &[u8]) -> Result<Vec<Incoming>, Vec<RowError>> {
     let mut rows = FileParser::default();
-    // No field of a good file holds a line break, and `csv` miscounts lines that end in CR LF.
+    // Fields have no line breaks, and `csv` miscounts lines that end in CR LF.
     let mut lines = (1..).zip(bytes.split(|byte| *byte == b'\n'));
     let header = lines.next().and_then(|(_, line)| record(line));
     let is_header = |names: &[&str]| {
@@ -100,20 +100,19 @@ pub fn parse(bytes: &[u8]) -> Result<Vec<Incoming>, Vec<RowError>> {
     if rows.errors.is_empty() { Ok(rows.rows) } else { Err(rows.errors) }
 }
 
-/// The fields of a line; `None` if it is blank.
+/// The fields of a line, or `None` if it is blank.
 fn record(line: &[u8]) -> Option<ByteRecord> {
     let mut reader = ReaderBuilder::new().has_headers(false).flexible(true).from_reader(line);
     reader.byte_records().next()?.ok()
 }
 
-/// What has been read so far.
 #[derive(Default)]
 struct FileParser {
     /// Whether the header has the optional column.
     has_customers: bool,
     rows: Vec<Incoming>,
     errors: Vec<RowError>,
-    /// Line, contract number and number of every row whose numbers can be read, whatever else is wrong.
+    /// Line, contract number and number of every row whose numbers are valid.
     numbers: Vec<(u64, PhoneNumber, PhoneNumber)>,
 }
 
@@ -122,7 +121,6 @@ impl FileParser {
         self.errors.push(RowError { line, kind: reason });
     }
 
-    /// Looks at one row by itself.
     fn parse_row(&mut self, line: u64, record: &ByteRecord) {
         let fields = record.iter().map(std::str::from_utf8).collect::<Result<Vec<_>, _>>();
         let Ok(fields) = fields else { return self.push_error(line, RowErrorKind::NotUtf8) };
@@ -161,7 +159,7 @@ impl FileParser {
         }
     }
 
-    /// Names the rows whose number an earlier row has.
+    /// Reports rows whose number an earlier row has.
     fn find_repeated(&mut self) {
         let mut first: BTreeMap<PhoneNumber, (u64, PhoneNumber)> = BTreeMap::new();
         for (line, contract, number) in &self.numbers {
@@ -178,7 +176,7 @@ impl FileParser {
         }
     }
 
-    /// Names the rows whose mark is not the one of their contract's first row.
+    /// Reports rows whose mark differs from their contract's first row.
     fn find_contracts_of_two_customers(&mut self) {
         let mut first: BTreeMap<PhoneNumber, (u64, &Option<Box<str>>)> = BTreeMap::new();
         for Incoming { line, contract, customer, .. } in &self.rows {
@@ -190,7 +188,7 @@ impl FileParser {
         }
     }
 
-    /// Names the first row of each contract whose number has no row under itself.
+    /// Reports the first row of each contract whose contract number has no row.
     fn find_contracts_without_own_row(&mut self) {
         let own = self.numbers.iter().filter(|(_, contract, number)| contract == number);
         let own: BTreeSet<PhoneNumber> = own.map(|(_, contract, _)| *contract).collect();
@@ -216,7 +214,7 @@ mod tests {
     }
 
     #[test]
-    fn d1_a_good_file_gives_its_rows_in_any_spelling_of_numbers() {
+    fn d1_a_valid_file_gives_its_rows_with_numbers_in_any_spelling() {
         let mut bytes = b"\xEF\xBB\xBF".to_vec();
         bytes.extend(file("0612345600,06-1234-5600,no\r\n\r\n0612345600,0612345601,yes\r\n"));
         let rows = parse(&bytes).unwrap();
@@ -226,7 +224,7 @@ mod tests {
     }
 
     #[test]
-    fn d1_every_bad_row_is_named_by_line_and_reason() {
+    fn d1_every_bad_row_is_reported_with_line_and_error() {
         let mut bytes = file(
             "0612345600,0612345600,no
 0612345600,612345601,yes
@@ -293,7 +291,7 @@ x,y,z
     }
 
     #[test]
-    fn d1_a_contracts_own_row_counts_though_it_is_bad_otherwise() {
+    fn d1_a_contracts_own_row_counts_even_with_another_error() {
         let found = bad(&file("0612345600,0612345600,oui\n0612345600,0612345601,yes\n"));
         assert_eq!(found, [(2, RowErrorKind::Service)]);
     }

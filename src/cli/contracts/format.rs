@@ -1,4 +1,4 @@
-//! A contract as it is shown: to programs and to people.
+//! Formats a contract as JSON and as text.
 
 use std::fmt::Write as _;
 
@@ -9,7 +9,6 @@ use crate::db::{Standing, State};
 use domain::auth_unit::AuthUnit;
 use domain::contract::Contract;
 
-/// For programs; with the mark of its customer, if it has one.
 pub(super) fn contract_json(contract: &Contract, customer: Option<&str>) -> Value {
     let numbers = contract
         .lines
@@ -24,7 +23,6 @@ pub(super) fn contract_json(contract: &Contract, customer: Option<&str>) -> Valu
     })
 }
 
-/// For programs, with what the logins have.
 pub(super) fn contract_json_with_credentials(
     of: &Contract,
     customer: Option<&str>,
@@ -48,7 +46,6 @@ pub(super) fn contract_json_with_credentials(
     shown
 }
 
-/// For people, on one line.
 pub(super) fn contract_line(contract: &Contract) -> String {
     let with_service = contract.service_numbers().count();
     format!(
@@ -62,7 +59,7 @@ pub(super) fn contract_line(contract: &Contract) -> String {
     .to_owned()
 }
 
-/// For people, with every number and what the logins have.
+/// One line for the contract, and one for each number with its credential.
 pub(super) fn contract_text(
     contract: &Contract,
     customer: Option<&str>,

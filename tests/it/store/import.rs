@@ -39,7 +39,7 @@ async fn d1_a_bad_file_loads_nothing_and_every_bad_row_is_named() {
         "FILE:8: number is not a national telephone number of 10 or 11 digits with a leading 0
 FILE:8: service is neither yes nor no
 FILE:9: 1 columns instead of 3
-nothing was loaded
+nothing was imported
 "
     );
     assert_eq!(scene.everything().await, before);
@@ -226,7 +226,7 @@ async fn d1_a_customers_first_mark_or_none_changes_nothing_else() {
     let two = marked("A-2", "B-1").replacen("A-2", "A-3", 1);
     let ran = import(&scene, &two, &[]);
     assert_eq!(ran.status, 1);
-    assert!(ran.err.starts_with("FILE:3: customer is not the one that line 2 has"), "{}", ran.err);
+    assert!(ran.err.starts_with("FILE:3: customer differs from line 2"), "{}", ran.err);
     assert_eq!(scene.everything().await, before);
     assert!(kept().await);
 }

@@ -18,7 +18,7 @@ async fn r_migrate_makes_a_fresh_database_and_then_finds_nothing_to_do() {
     let told = format!("{{\"from\":0,\"to\":{newest}}}\n");
     assert_eq!((first.status, first.out), (0, told));
     let second = karipass(&database, &["migrate"]);
-    assert_eq!(second.out, format!("the database is of version {newest} already\n"));
+    assert_eq!(second.out, format!("the database has version {newest} already\n"));
     assert_eq!(daemon_store(&database).schema_version().await.unwrap(), newest);
 }
 
