@@ -182,9 +182,7 @@ fn routes_of(folder: &Path) -> BTreeSet<(String, String)> {
         let path = entry.unwrap().path();
         if path.is_dir() {
             routes.extend(routes_of(&path));
-        } else if path.extension().is_some_and(|kind| kind == "rs")
-            && !path.ends_with("operators.rs")
-        {
+        } else if path.extension().is_some_and(|kind| kind == "rs") && !path.ends_with("ops.rs") {
             let source: String =
                 fs::read_to_string(&path).unwrap().split_whitespace().collect::<Vec<_>>().concat();
             for route in source.split(".route(").skip(1) {
@@ -193,7 +191,7 @@ fn routes_of(folder: &Path) -> BTreeSet<(String, String)> {
                     literal.trim_end_matches('"').to_owned()
                 } else {
                     // Of the style sheet and its like the paths are made.
-                    assert!(path.ends_with("pages/assets.rs"), "{name} in {}", path.display());
+                    assert!(path.ends_with("site/assets.rs"), "{name} in {}", path.display());
                     "/assets/".to_owned()
                 };
                 routes.extend(methods(rest).map(|method| (method.to_owned(), path.clone())));
