@@ -33,7 +33,7 @@
 //!   [`db`]: PostgreSQL.
 //! - [`web`]: the pages, the API and the operators' listener. [`cli`]: one file a subcommand.
 //! - [`config`]: what the operator decides. [`clock`]: the only reader of a clock. [`tls`]: TLS as
-//!   a client.
+//!   a client. [`metrics`]: the name and help text of every metric.
 
 pub mod asterisk;
 pub mod check;
@@ -44,5 +44,6 @@ mod daemon;
 pub mod db;
 pub mod hashing;
 pub mod login;
+pub mod metrics;
 pub mod tls;
 pub mod web;

@@ -10,14 +10,14 @@ use syn::visit::{self, Visit};
 
 /// The modules that do something, and what else each may know.
 const ARROWS: [(&str, &[&str]); 8] = [
-    ("hashing", &["clock"]),
-    ("db", &["clock", "config"]),
-    ("login", &["db", "hashing"]),
-    ("asterisk", &["clock", "config", "hashing", "db"]),
+    ("hashing", &["clock", "metrics"]),
+    ("db", &["clock", "config", "metrics"]),
+    ("login", &["db", "hashing", "metrics"]),
+    ("asterisk", &["clock", "config", "hashing", "db", "metrics"]),
     ("check", &["asterisk", "clock", "config", "db"]),
-    ("daemon", &["asterisk", "clock", "config", "db", "hashing", "web"]),
+    ("daemon", &["asterisk", "clock", "config", "db", "hashing", "web", "metrics"]),
     ("cli", &["check", "config", "daemon", "db"]),
-    ("web", &["clock", "config", "hashing", "login", "db"]),
+    ("web", &["clock", "config", "hashing", "login", "db", "metrics"]),
 ];
 
 /// What is decided here is decided from arguments alone.

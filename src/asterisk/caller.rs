@@ -24,6 +24,7 @@ use super::places::{Holder, Place};
 use super::rest::RestError;
 use crate::clock;
 use crate::db::audit::{Event, Outcome, Record, Source};
+use crate::metrics::{CALL_DURATION, CALLS_ENDED, CALLS_STARTED};
 use domain::dialog::{
     Call, Input, LookupResult, NewTemporaryPassword, Output, PlaybackEnd, Press, Refusal,
     StoreResult,
@@ -67,7 +68,7 @@ pub(crate) async fn run(
     arrival: Arrival,
     mut news: Receiver<News>,
 ) {
-    metrics::counter!("karipass_calls_started_total").increment(1);
+    metrics::counter!(CALLS_STARTED).increment(1);
     debug!(adopted = arrival.adopted, "a call has come in");
     let channel: Arc<str> = arrival.channel.into();
     let number = match ready_for_dialog(&pbx, &channel, arrival.identity, arrival.adopted).await {
@@ -281,8 +282,8 @@ impl Caller {
         }
         drop(news);
         let lasted = clock::now().saturating_duration_since(began);
-        metrics::counter!("karipass_calls_ended_total", "outcome" => outcome).increment(1);
-        metrics::histogram!("karipass_call_seconds").record(lasted.as_secs_f64());
+        metrics::counter!(CALLS_ENDED, "outcome" => outcome).increment(1);
+        metrics::histogram!(CALL_DURATION).record(lasted.as_secs_f64());
         info!(outcome, duration_ms = lasted.as_millis(), "a call is over");
         if let Some(refusal) = self.refusal {
             let _only_awaited = refusal.await;

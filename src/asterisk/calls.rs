@@ -20,6 +20,7 @@ use super::ending::{decline, decline_replacement};
 use super::event::{Channel, Identity, Parting, Word};
 use super::pbx::Pbx;
 use super::places::Place;
+use crate::metrics::{CALL_MAILBOX_OVERFLOWS, CALLS_ADOPTED, CALLS_DECLINED};
 
 /// News that a call may be behind with.
 pub(crate) const MAILBOX: usize = 64;
@@ -88,7 +89,7 @@ impl Calls {
         if self.knows(&channel) {
             return;
         }
-        metrics::counter!("karipass_calls_declined_total").increment(1);
+        metrics::counter!(CALLS_DECLINED).increment(1);
         warn!(channel, replaced, "a call is ended: another channel has taken its place");
         let pbx = Arc::clone(&self.pbx);
         let (mailbox, mut news) = mpsc::channel(MAILBOX);
@@ -105,7 +106,7 @@ impl Calls {
     /// or its beginning was not heard of.
     pub(crate) fn adopt(&mut self, channel: String, now: Instant) {
         if !self.serves(&channel) {
-            metrics::counter!("karipass_calls_adopted_total").increment(1);
+            metrics::counter!(CALLS_ADOPTED).increment(1);
             let place = Place::for_one_under_way(&self.pbx);
             let identity = Identity::OnChannel;
             self.take(Arrival { channel, identity, adopted: true, at: now }, place);
@@ -122,7 +123,7 @@ impl Calls {
         let task = if let Some(place) = place {
             tokio::spawn(caller::run(pbx, place, arrival, news).instrument(span))
         } else {
-            metrics::counter!("karipass_calls_declined_total").increment(1);
+            metrics::counter!(CALLS_DECLINED).increment(1);
             let channel = channel.clone();
             let declined = async move { decline(&pbx, &channel, adopted, &mut news).await };
             tokio::spawn(declined.instrument(span))
@@ -195,7 +196,7 @@ fn put(channel: &str, mailbox: &mut Option<Sender<News>>, news: Word, now: Insta
         Err(TrySendError::Closed(_)) => *mailbox = None,
         Err(TrySendError::Full(_)) => {
             *mailbox = None;
-            metrics::counter!("karipass_call_mailbox_overflows_total").increment(1);
+            metrics::counter!(CALL_MAILBOX_OVERFLOWS).increment(1);
             warn!(channel, "a call is ended: it is {MAILBOX} events behind");
         }
     }

@@ -21,6 +21,7 @@ use super::pbx::Pbx;
 use super::playing::Playing;
 use super::rest::RestError;
 use crate::clock;
+use crate::metrics::DTMF_REACTION_DURATION;
 use domain::dialog::PlaybackId;
 use domain::dialog::prompt::Prompt;
 
@@ -172,7 +173,7 @@ impl Orders {
         }
         if let Some(keyed) = keyed {
             let reaction = clock::now().saturating_duration_since(keyed);
-            metrics::histogram!("karipass_key_reaction_seconds").record(reaction.as_secs_f64());
+            metrics::histogram!(DTMF_REACTION_DURATION).record(reaction.as_secs_f64());
         }
         if answer.is_ok() && !matches!(what, What::Clear(_)) {
             self.tries = 0;

@@ -12,6 +12,7 @@ use super::rest::{Rest, RestError, SetUpError};
 use super::status::Status;
 use super::{Pace, config};
 use crate::clock;
+use crate::metrics::{CALLS_OVERLOADED, CALLS_REFUSED};
 
 /// One Asterisk of those that the line is reached through.
 #[derive(Debug)]
@@ -47,8 +48,7 @@ impl Pbx {
         let mut admission = self.admission();
         let refused = admission.admit(hashes, now).err();
         if let Some(cause) = refused {
-            metrics::counter!("karipass_calls_refused_total", "cause" => cause.as_str())
-                .increment(1);
+            metrics::counter!(CALLS_REFUSED, "cause" => cause.as_str()).increment(1);
         }
         self.tell(&mut admission, refused, hashes, now);
         refused.is_none()
@@ -113,8 +113,7 @@ impl Pbx {
 
     fn measure(&self, refuses: bool) {
         let refuses = if refuses { 1.0 } else { 0.0 };
-        metrics::gauge!("karipass_calls_overloaded", "pbx" => self.status.pbx().to_owned())
-            .set(refuses);
+        metrics::gauge!(CALLS_OVERLOADED, "pbx" => self.status.pbx().to_owned()).set(refuses);
     }
 
     fn admission(&self) -> MutexGuard<'_, Admission> {

@@ -9,6 +9,7 @@ use tokio::sync::watch;
 use tracing::warn;
 
 use super::pbx::Pbx;
+use crate::metrics::{CALLS, CALLS_REFUSED};
 use domain::phone_number::PhoneNumber;
 
 /// How many calls there may be at once.
@@ -81,7 +82,7 @@ impl Places {
                 most, "new calls are refused: these have all the places that they may have"
             );
         }
-        metrics::counter!("karipass_calls_refused_total", "cause" => holder.as_str()).increment(1);
+        metrics::counter!(CALLS_REFUSED, "cause" => holder.as_str()).increment(1);
         false
     }
 
@@ -121,7 +122,7 @@ impl Place {
             return None;
         }
         pbx.line.places.live.send_modify(|live| *live += 1);
-        metrics::gauge!("karipass_calls").increment(1.0);
+        metrics::gauge!(CALLS).increment(1.0);
         Some(Self { pbx: Arc::clone(pbx), held: Vec::new(), owes_hash: false })
     }
 
@@ -161,7 +162,7 @@ impl Drop for Place {
             self.pbx.give_back();
         }
         places.live.send_modify(|live| *live -= 1);
-        metrics::gauge!("karipass_calls").decrement(1.0);
+        metrics::gauge!(CALLS).decrement(1.0);
     }
 }
 

@@ -26,6 +26,7 @@ pub use error::{RestError, SetUpError};
 use error::unanswered;
 
 use super::event::{Slot, WANTED, wire_id, written_identity};
+use crate::metrics::{ARI_QUEUE_DURATION, ARI_REQUEST_DURATION, ARI_REQUEST_ERRORS};
 use crate::{clock, config};
 use domain::phone_number::PhoneNumber;
 
@@ -351,7 +352,7 @@ impl Rest {
     async fn place(&self) -> Option<SemaphorePermit<'_>> {
         let began = clock::now();
         let place = self.at_once.acquire().await;
-        metrics::histogram!("karipass_ari_wait_seconds").record(began.elapsed());
+        metrics::histogram!(ARI_QUEUE_DURATION).record(began.elapsed());
         place.ok()
     }
 
@@ -360,13 +361,12 @@ impl Rest {
         let (name, hopes_for_none, began) = (request.name, request.hopes_for_none, clock::now());
         let result = self.status_of(request).await;
         let seconds = clock::now().saturating_duration_since(began).as_secs_f64();
-        metrics::histogram!("karipass_ari_request_seconds", "request" => name).record(seconds);
+        metrics::histogram!(ARI_REQUEST_DURATION, "request" => name).record(seconds);
         if let Err(error) = &result
             && !(hopes_for_none && matches!(error, RestError::Gone))
         {
             let error = error.as_str();
-            metrics::counter!("karipass_ari_request_errors_total", "request" => name, "error" => error)
-                .increment(1);
+            metrics::counter!(ARI_REQUEST_ERRORS, "request" => name, "error" => error).increment(1);
         }
         result
     }

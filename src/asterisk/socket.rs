@@ -30,6 +30,7 @@ use super::event::{self, Event, Parting};
 use super::pbx::Pbx;
 use super::rest::{RestError, SetUpError};
 use super::{Chain, Pace};
+use crate::metrics::ARI_MALFORMED_EVENTS;
 use crate::{clock, config};
 
 /// How much is read at once, in bytes; all of it is cleared before each read.
@@ -221,7 +222,7 @@ fn route(text: &str, calls: &mut Calls) -> bool {
         Ok(Event::Replaced) => return false,
         Ok(Event::Other) => {}
         Err(malformed) => {
-            metrics::counter!("karipass_ari_malformed_events_total").increment(1);
+            metrics::counter!(ARI_MALFORMED_EVENTS).increment(1);
             warn!(%malformed, "an event was not understood");
         }
     }

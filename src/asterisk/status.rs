@@ -2,6 +2,8 @@
 
 use std::sync::{Mutex, PoisonError};
 
+use crate::metrics::ARI_CONNECTED;
+
 /// The standing of the line at one PBX; shared between the task that holds the socket and whoever asks.
 #[derive(Debug)]
 pub struct Status {
@@ -115,7 +117,7 @@ impl Status {
     }
 
     fn measure(&self, connected: f64) {
-        metrics::gauge!("karipass_ari_connected", "pbx" => self.pbx.clone()).set(connected);
+        metrics::gauge!(ARI_CONNECTED, "pbx" => self.pbx.clone()).set(connected);
     }
 
     fn standing(&self) -> std::sync::MutexGuard<'_, Standing> {

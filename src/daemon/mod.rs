@@ -33,6 +33,7 @@ use crate::config::{Config, ConfigErrors};
 use crate::db::Db;
 use crate::db::migrate::mismatch;
 use crate::hashing::{Cost, Dummy, Hasher};
+use crate::metrics::PASSWORD_HASH_DURATION;
 use crate::web::{self, AppState, ConnectionLimiter, Handle, ReadinessCheck, ops};
 use domain::dialog::Limits;
 use reload::Reload;
@@ -65,8 +66,9 @@ pub(crate) fn run(read: &dyn Fn() -> Result<Config, ConfigErrors>) -> anyhow::Re
     logging::start(&config.log)?;
     let metrics = PrometheusBuilder::new()
         .set_buckets(&BUCKETS)?
-        .set_buckets_for_metric(Matcher::Full("karipass_hash_seconds".to_owned()), &HASH_BUCKETS)?
+        .set_buckets_for_metric(Matcher::Full(PASSWORD_HASH_DURATION.to_owned()), &HASH_BUCKETS)?
         .install_recorder()?;
+    crate::metrics::describe();
     let keys = config.hashing.keys.clone();
     let hasher = Hasher::start(keys, Cost::LIVE, &Dummy::draw(&mut rand::rng()))?;
     let store = Db::for_daemon(&config.database).context("database.url")?;

@@ -12,6 +12,7 @@ use crate::asterisk::Credentials;
 use crate::config::{Ari, Config, ConfigErrors};
 use crate::db::Db;
 use crate::hashing::{Dummy, Hasher};
+use crate::metrics::RELOADS;
 use crate::web::{AppState, Handle};
 
 /// What can be replaced while the daemon serves.
@@ -41,7 +42,7 @@ impl Reload<'_> {
                     "refused"
                 }
             };
-            metrics::counter!("karipass_reloads_total", "outcome" => outcome).increment(1);
+            metrics::counter!(RELOADS, "outcome" => outcome).increment(1);
         }
     }
 

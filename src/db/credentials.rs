@@ -6,6 +6,7 @@ use super::attempt::{AttemptId, Tried, Try};
 use super::audit::{self, Columns, Event, Outcome, Record, Source};
 use super::transaction::{Parameters, Statement, Transaction};
 use super::{Db, DbError};
+use crate::metrics::CREDENTIALS_VOIDED;
 use domain::auth_unit::AuthUnit;
 use domain::password::PhcString;
 use domain::phone_number::PhoneNumber;
@@ -139,8 +140,7 @@ impl Transaction {
 
 /// Counts credentials that are void now, and why.
 pub(crate) fn count_voided(reason: Outcome, number: usize) {
-    counter!("karipass_credentials_voided_total", "reason" => reason.as_str())
-        .increment(number as u64);
+    counter!(CREDENTIALS_VOIDED, "reason" => reason.as_str()).increment(number as u64);
 }
 
 fn record(new: &SetTemporary, event: Event, outcome: Outcome) -> Record {

@@ -23,6 +23,10 @@ use super::HashError;
 use super::queue::Queue;
 use super::secret_hash::{Argon, Checked, Salt};
 use crate::clock;
+use crate::metrics::{
+    PASSWORD_HASH_DURATION, PASSWORD_HASH_PANICS, PASSWORD_HASH_QUEUE_LENGTH,
+    PASSWORD_HASH_REJECTED,
+};
 use domain::password::{NewPassword, PhcString, SubmittedPassword, TemporaryPassword};
 
 /// The steady worker waits for the others for so many times what a hash takes.
@@ -220,7 +224,7 @@ impl Lane {
         self.tell(&state);
         drop(state);
         if let Some(displaced) = displaced {
-            counter!("karipass_hash_refused_total", "lane" => self.name).increment(1);
+            counter!(PASSWORD_HASH_REJECTED, "pool" => self.name).increment(1);
             displaced.fail(HashError::Busy);
         }
         self.news.notify_one();
@@ -242,7 +246,7 @@ impl Lane {
         }
         let is_full = state.queue.len() >= state.room;
         if is_full && (state.room == 0 || !state.queue.may_displace(address)) {
-            counter!("karipass_hash_refused_total", "lane" => self.name).increment(1);
+            counter!(PASSWORD_HASH_REJECTED, "pool" => self.name).increment(1);
             return Err(HashError::Busy);
         }
         Ok(state)
@@ -255,8 +259,7 @@ impl Lane {
         let refused = std::mem::take(&mut state.queue);
         self.tell(&state);
         drop(state);
-        counter!("karipass_hash_refused_total", "lane" => self.name)
-            .increment(refused.len() as u64);
+        counter!(PASSWORD_HASH_REJECTED, "pool" => self.name).increment(refused.len() as u64);
         for job in refused.into_jobs() {
             job.fail(HashError::Busy);
         }
@@ -321,7 +324,7 @@ impl Lane {
             state.progress = now;
         }
         drop(state);
-        histogram!("karipass_hash_seconds", "lane" => self.name).record(took);
+        histogram!(PASSWORD_HASH_DURATION, "pool" => self.name).record(took);
     }
 
     /// How long the first one has waited that still waits.
@@ -337,7 +340,7 @@ impl Lane {
 
     fn tell(&self, state: &State) {
         #[expect(clippy::cast_precision_loss, reason = "a queue's length is small")]
-        gauge!("karipass_hash_waiting", "lane" => self.name).set(state.queue.len() as f64);
+        gauge!(PASSWORD_HASH_QUEUE_LENGTH, "pool" => self.name).set(state.queue.len() as f64);
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -383,7 +386,7 @@ pub(super) fn spawn(
         };
         while let Some(work) = next() {
             if catch_unwind(AssertUnwindSafe(|| work_at(&work))).is_err() {
-                counter!("karipass_hash_panics_total", "lane" => lane.name).increment(1);
+                counter!(PASSWORD_HASH_PANICS, "pool" => lane.name).increment(1);
                 tracing::error!(lane = lane.name, "a hashing thread has panicked; it goes on");
                 work.job.fail(HashError::Failed("a hashing thread has panicked".to_owned()));
             }

@@ -15,6 +15,7 @@ use zeroize::{Zeroize, ZeroizeOnDrop};
 
 use super::HashError;
 use super::keys::{Key, Keys};
+use crate::metrics::PASSWORD_HASH_OPERATIONS;
 use domain::password::PhcString;
 use domain::rules;
 
@@ -263,7 +264,7 @@ impl Argon {
         out: &mut [u8],
     ) -> Result<(), HashError> {
         self.operations.fetch_add(1, Ordering::Relaxed);
-        counter!("karipass_hash_operations_total").increment(1);
+        counter!(PASSWORD_HASH_OPERATIONS).increment(1);
         Argon2::new_with_secret(key.expose(), Algorithm::Argon2id, Version::V0x13, params.clone())
             .and_then(|argon| {
                 self.memories.lend(params.block_count(), |memory| {

@@ -13,6 +13,7 @@ use crate::db::audit::{Event, Outcome};
 use crate::db::hold::Hold;
 use crate::db::{AttemptId, Db, DbError, Doing, ReplacePassword, Tried, Try};
 use crate::hashing::{Checked, Hasher, Salt};
+use crate::metrics::PASSWORD_CHANGES;
 use domain::credential::{CredentialId, CredentialKind};
 use domain::password::{NewPassword, PhcString, Rejection, SubmittedPassword};
 use domain::phone_number::PhoneNumber;
@@ -215,5 +216,5 @@ impl Change {
 fn note(doing: &Doing, outcome: Outcome) {
     let Doing { login, address, .. } = doing;
     tracing::info!(?login, %address, ?outcome, "password change");
-    counter!("karipass_password_changes_total", "outcome" => outcome.as_str()).increment(1);
+    counter!(PASSWORD_CHANGES, "outcome" => outcome.as_str()).increment(1);
 }

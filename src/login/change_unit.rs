@@ -13,6 +13,7 @@ use crate::db::audit::{Event, Outcome};
 use crate::db::hold::{Hold, View};
 use crate::db::{AttemptId, Db, DbError, Doing, ReplaceUnit, Tried};
 use crate::hashing::{Checked, HashError, Hasher};
+use crate::metrics::UNIT_CHANGES;
 use domain::auth_unit::AuthUnit;
 use domain::credential::{CredentialId, CredentialKind};
 use domain::password::SubmittedPassword;
@@ -256,7 +257,7 @@ impl Asking {
         let Doing { login, address, .. } = self.doing;
         let unit = self.unit.as_str();
         tracing::info!(?login, %address, unit, ?outcome, "unit change");
-        counter!("karipass_unit_changes_total", "outcome" => outcome.as_str()).increment(1);
+        counter!(UNIT_CHANGES, "outcome" => outcome.as_str()).increment(1);
     }
 }
 

@@ -16,6 +16,7 @@ use crate::db::audit::Outcome;
 use crate::db::login::{Acceptance, Attempted};
 use crate::db::{AttemptId, Db};
 use crate::hashing::{Checked, Hasher, Salt};
+use crate::metrics::LOGINS;
 use domain::credential::Credential;
 use domain::password::SubmittedPassword;
 use domain::phone_number::PhoneNumber;
@@ -164,5 +165,5 @@ fn refused(attempted: &Attempted, outcome: Outcome) {
 }
 
 fn tally(outcome: Outcome) {
-    counter!("karipass_logins_total", "outcome" => outcome.as_str()).increment(1);
+    counter!(LOGINS, "outcome" => outcome.as_str()).increment(1);
 }

@@ -16,6 +16,7 @@ use super::client_ip::subscriber_network;
 use super::connection_rate::{ConnectionRates, RateKind};
 use crate::clock;
 use crate::config::{Network, Site};
+use crate::metrics::{HTTP_CONNECTIONS, HTTP_CONNECTIONS_CLOSED, HTTP_CONNECTIONS_REFUSED};
 
 /// Operators, their Prometheus and load balancers ask now and then, each by a few connections.
 const MAX_OPS_CONNECTIONS: usize = 256;
@@ -145,18 +146,18 @@ impl ConnectionLimiter {
             let _ = leave.send(());
         }
         let labels = [("listener", self.name), ("limit", limit)];
-        counter!("karipass_connections_closed_total", &labels).increment(1);
+        counter!(HTTP_CONNECTIONS_CLOSED, &labels).increment(1);
         Some(())
     }
 
     fn count_refusal(&self, limit: &'static str) {
         let labels = [("listener", self.name), ("limit", limit)];
-        counter!("karipass_connections_refused_total", &labels).increment(1);
+        counter!(HTTP_CONNECTIONS_REFUSED, &labels).increment(1);
     }
 
     #[expect(clippy::cast_precision_loss, reason = "connections are few")]
     fn update_gauge(&self, taken: &ConnectionTable) {
-        gauge!("karipass_connections", "listener" => self.name).set(taken.by_id.len() as f64);
+        gauge!(HTTP_CONNECTIONS, "listener" => self.name).set(taken.by_id.len() as f64);
     }
 
     fn table(&self) -> MutexGuard<'_, ConnectionTable> {

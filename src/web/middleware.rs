@@ -15,6 +15,7 @@ use tracing::Instrument;
 
 use super::problem::Problem;
 use crate::clock;
+use crate::metrics::{HTTP_REQUEST_DURATION, HTTP_REQUESTS};
 
 /// Tells browsers to come back over TLS only, for two years.
 #[derive(Debug, Clone, Copy)]
@@ -78,9 +79,8 @@ async fn observe(request: Request, next: Next) -> Response {
     let took = began.elapsed();
     let duration_ms = took.as_secs_f64() * 1000.0;
     tracing::debug!(parent: &span, status, duration_ms, "answered");
-    counter!("karipass_requests_total", "route" => route.clone(), "status" => status.to_string())
-        .increment(1);
-    histogram!("karipass_request_seconds", "route" => route).record(took);
+    counter!(HTTP_REQUESTS, "route" => route.clone(), "status" => status.to_string()).increment(1);
+    histogram!(HTTP_REQUEST_DURATION, "route" => route).record(took);
     response
 }
 

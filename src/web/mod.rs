@@ -37,6 +37,7 @@ use crate::config::{Config, Network};
 use crate::db::Db;
 use crate::hashing::{Hasher, Keys};
 use crate::login::{Door, Seals, SessionToken};
+use crate::metrics::FORGED_TOKENS;
 use domain::phone_number::PhoneNumber;
 use middleware::Hsts;
 use rate_limit::RateLimiter;
@@ -139,7 +140,7 @@ impl AppState {
     fn open_token(&self, sent: &str, door: Door) -> Option<SessionToken> {
         let token = self.inner.seals.open(sent, door);
         if token.is_none() {
-            counter!("karipass_forged_tokens_total").increment(1);
+            counter!(FORGED_TOKENS).increment(1);
         }
         token
     }

@@ -27,6 +27,7 @@ use super::client_ip::ClientIp;
 use super::client_ip::{client_network, networks};
 use super::problem::Problem;
 use crate::clock;
+use crate::metrics::LOGINS_RATE_LIMITED;
 use attempts::NumberAttempts;
 pub(super) use bucket::{LeakyBucket, Quota};
 use budgets::{BucketKeys, Budgets, ReserveOutcome};
@@ -187,7 +188,7 @@ impl RateLimit {
 
 /// 429, counted; `wait` is until it is worth trying again.
 fn rate_limited(wait: Duration) -> Problem {
-    counter!("karipass_logins_limited_total").increment(1);
+    counter!(LOGINS_RATE_LIMITED).increment(1);
     Problem::too_many_requests((wait.as_secs() + u64::from(wait.subsec_nanos() > 0)).max(1))
 }
 

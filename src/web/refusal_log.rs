@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use metrics::counter;
 
 use crate::clock;
+use crate::metrics::HTTP_REQUESTS_REFUSED;
 
 /// Between two lines of one reason.
 const LOG_INTERVAL: Duration = Duration::from_secs(1);
@@ -55,7 +56,7 @@ impl RefusalLog {
     /// Counts a refusal of `address`.
     pub(super) fn record(&self, reason: RefusalReason, address: IpAddr) {
         let name = reason.as_str();
-        counter!("karipass_requests_refused_total", "reason" => name).increment(1);
+        counter!(HTTP_REQUESTS_REFUSED, "reason" => name).increment(1);
         let since =
             self.by_reason.iter().zip(RefusalReason::ALL).find(|(_, known)| *known == reason);
         let Some((since, _)) = since else { return };

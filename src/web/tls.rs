@@ -20,6 +20,7 @@ use tokio::time::timeout;
 use super::ServeError;
 use crate::config::Tls;
 use crate::config::certificate::{CertificateFiles, Fingerprint, not_after};
+use crate::metrics::CERTIFICATE_NOT_AFTER;
 
 /// Between two looks at the files.
 const POLL_INTERVAL: Duration = Duration::from_secs(2);
@@ -93,7 +94,7 @@ fn server_config(certified: CertifiedKey) -> Result<Arc<ServerConfig>, Vec<Strin
     config.alpn_protocols = vec![b"http/1.1".to_vec()];
     if let Some(ends) = ends {
         #[expect(clippy::cast_precision_loss, reason = "seconds since 1970 are exact for ages")]
-        gauge!("karipass_certificate_not_after_seconds").set(ends as f64);
+        gauge!(CERTIFICATE_NOT_AFTER).set(ends as f64);
     }
     Ok(Arc::new(config))
 }

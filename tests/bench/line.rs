@@ -100,7 +100,7 @@ fn flooded(system: &System, callers: &[String]) -> Result<Reactions> {
 /// The 99th percentile of the daemon's hashes for calls, in milliseconds: interpolated in the
 /// histogram that it shows its operators.
 fn hash_p99(operators: SocketAddr) -> Result<f64> {
-    const BUCKET: &str = "karipass_hash_seconds_bucket{lane=\"calls\",le=\"";
+    const BUCKET: &str = "karipass_password_hash_duration_seconds_bucket{pool=\"calls\",le=\"";
     let (_, metrics) = daemon::get(operators, "/metrics");
     let buckets: Vec<(f64, f64)> = metrics
         .lines()

@@ -37,7 +37,7 @@ fn is_refused(lane: &Lane, address: IpAddr) -> bool {
 fn told(recorder: &PrometheusRecorder) -> String {
     let metrics = recorder.handle().render();
     let told = metrics.lines().find_map(|line| {
-        line.strip_prefix("karipass_hash_waiting{lane=\"test\"} ").map(str::to_owned)
+        line.strip_prefix("karipass_password_hash_queue_length{pool=\"test\"} ").map(str::to_owned)
     });
     told.unwrap_or(metrics)
 }

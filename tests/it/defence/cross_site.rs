@@ -59,7 +59,7 @@ async fn b7_what_another_sites_page_asks_is_refused_and_costs_nothing() {
     assert_eq!(scene.everything().await, before, "nothing is counted, no session ended");
     assert_eq!(scene.told().await, told);
     let metric = async |reason: &str| {
-        let name = format!("karipass_requests_refused_total{{reason=\"{reason}\"}} ");
+        let name = format!("karipass_http_requests_refused_total{{reason=\"{reason}\"}} ");
         daemon.metric(&caller, &name).await
     };
     assert!((metric("cross_site").await - 30.0).abs() < f64::EPSILON);

@@ -38,7 +38,7 @@ async fn a_more_logins_than_can_be_verified_harm_nothing_else() {
     let taken = daemon.memory_kib().saturating_sub(memory);
     assert!(taken < MEMORY_KIB, "{taken} KiB");
 
-    let hashes = async || daemon.metric(&caller, "karipass_hash_operations_total ").await;
+    let hashes = async || daemon.metric(&caller, "karipass_password_hash_operations_total ").await;
     let before = hashes().await;
     flood.end().await;
     assert_eq!(caller.log_in(&daemon.base, NUMBER, RIGHT).await.status, 200);

@@ -85,8 +85,9 @@ async fn b3_new_connections_and_handshakes_have_a_rate_for_each_network() {
     assert!(shaken(8).is_ok(), "another address has its own");
     let caller = Caller::new();
     for limit in ["handshakes", "rate"] {
-        let refused =
-            format!("karipass_connections_refused_total{{listener=\"site\",limit=\"{limit}\"}} ");
+        let refused = format!(
+            "karipass_http_connections_refused_total{{listener=\"site\",limit=\"{limit}\"}} "
+        );
         assert!((daemon.metric(&caller, &refused).await - 1.0).abs() < f64::EPSILON, "{limit}");
     }
 }
@@ -95,8 +96,8 @@ async fn b3_new_connections_and_handshakes_have_a_rate_for_each_network() {
 async fn a_a_full_site_closes_who_comes_and_serves_who_comes_later() {
     let daemon = Daemon::start(&support::database().await, &limits("8", "3"));
     let caller = Caller::from([127, 0, 0, 1]);
-    let refused = "karipass_connections_refused_total{listener=\"site\",limit=\"all\"} ";
-    let held = "karipass_connections{listener=\"site\"} ";
+    let refused = "karipass_http_connections_refused_total{listener=\"site\",limit=\"all\"} ";
+    let held = "karipass_http_connections{listener=\"site\"} ";
     let mut silent = vec![connected(&daemon.base, 9)];
     assert_eq!(ask(&mut silent[0], ASK).0, 404);
     // Who asked whether the site answers has come before, and its place is given back.

@@ -55,7 +55,8 @@ async fn w7_a_changed_certificate_is_taken_and_no_connection_dropped() {
     })
     .await;
     assert_eq!(ask(&mut before, ASK).0, 404, "afterwards");
-    let ends = daemon.metric(&Caller::new(), "karipass_certificate_not_after_seconds").await;
+    let ends =
+        daemon.metric(&Caller::new(), "karipass_certificate_not_after_timestamp_seconds").await;
     assert!(ends > 1.8e9, "it ends at {ends}");
 }
 

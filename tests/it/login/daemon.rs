@@ -4,6 +4,7 @@ use std::net::TcpStream;
 use std::path::Path;
 use std::sync::Arc;
 
+use karipass::metrics;
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject as _;
 
@@ -105,7 +106,8 @@ async fn a_flood_of_logins_is_answered_busy_and_over_at_once() {
     assert_eq!(caller.get(&format!("{}/livez", daemon.operators)).await.status, 200);
     let url = format!("{}/api/v1/openapi.json", daemon.base);
     assert_eq!(caller.get(&url).await.status, 200);
-    let waiting = daemon.metric(&caller, "karipass_hash_waiting{lane=\"logins\"}").await;
+    let waiting =
+        daemon.metric(&caller, "karipass_password_hash_queue_length{pool=\"logins\"}").await;
     assert!(waiting > 500.0, "only {waiting} logins still wait");
     flood.end().await;
     assert_eq!(caller.log_in(&daemon.base, NUMBER, RIGHT).await.status, 200);
@@ -182,8 +184,20 @@ async fn a_operators_are_told_what_is_not_ready() {
     assert!(ready.status == 503 && ready.body.contains(&told), "{ready:?}");
     let metrics = ask("/metrics").await;
     assert_eq!(metrics.status, 200);
-    assert!(metrics.body.contains("karipass_"), "{metrics:?}");
+    every_metric_is_known_and_has_help(&metrics.body);
     assert_eq!(ask("/nothing").await.status, 404);
+}
+
+fn every_metric_is_known_and_has_help(exported: &str) {
+    let types = exported.lines().filter_map(|line| line.strip_prefix("# TYPE ")?.split_once(' '));
+    let types: Vec<_> = types.collect();
+    assert!(types.len() >= 5, "{exported}");
+    for (name, kind) in types {
+        let known = metrics::ALL.iter().find(|(known, _, _)| *known == name);
+        let (_, known, help) = known.unwrap_or_else(|| panic!("{name} is not in src/metrics.rs"));
+        assert_eq!(format!("{known:?}").to_lowercase(), kind, "{name}");
+        assert!(exported.contains(&format!("# HELP {name} {help}\n")), "{name} has no help");
+    }
 }
 
 /// The protocol that the site chooses of those offered (ALPN, RFC 7301), or why it ends.

@@ -108,7 +108,7 @@ async fn stop_every_login_that_was_taken_is_answered() {
     let _alone = crate::support::EXCLUSIVE.lock().await;
     let mut whole = Whole::ready(&[NO_NOTICE]).await;
     let counted = |name| whole.daemon.metric(&whole.caller, name);
-    let before = counted("karipass_hash_operations_total ").await;
+    let before = counted("karipass_password_hash_operations_total ").await;
     let mut logins = JoinSet::new();
     for taken in 1..=LOGINS {
         let (caller, base) = (whole.caller.clone(), whole.daemon.base.clone());
@@ -119,8 +119,8 @@ async fn stop_every_login_that_was_taken_is_answered() {
         // What goes from the queue to its hash between the two looks is not counted, and nothing
         // twice.
         wait_until("every login to have been taken", async || {
-            let hashes = counted("karipass_hash_operations_total ").await - before;
-            let waiting = counted("karipass_hash_waiting{lane=\"logins\"} ").await;
+            let hashes = counted("karipass_password_hash_operations_total ").await - before;
+            let waiting = counted("karipass_password_hash_queue_length{pool=\"logins\"} ").await;
             hashes + waiting >= f64::from(taken)
         })
         .await;
