@@ -1,6 +1,6 @@
 """Gives every generated request a session that is good, and every other one the right passwords.
 
-The trial keeps the sessions: asked by GET, it tells the token of one that is good at that moment.
+The test keeps the sessions: a GET returns the token of one that is valid now.
 """
 
 import os

@@ -171,7 +171,7 @@ impl Server {
             "log_error_verbosity=terse".to_owned(),
         ];
         if self.durability == Durability::Fast {
-            // Nothing that runs by itself: some trials count a database's commits.
+            // Nothing that runs by itself: some tests count a database's commits.
             let fast = ["fsync=off", "full_page_writes=off", "autovacuum=off"];
             settings.extend(fast.map(str::to_owned));
         }
