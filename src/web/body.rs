@@ -1,4 +1,5 @@
-//! A request's body: at most 16 KiB, within a time; for the API a JSON object of one type. Nothing of it is ever quoted.
+//! Reads a request's body: at most 16 KiB within ten seconds, and a JSON object for the API.
+//! No answer quotes any of it.
 
 use std::time::Duration;
 
@@ -46,8 +47,8 @@ pub(super) fn has_content_type(headers: &HeaderMap, kind: &str) -> bool {
     essence.is_some_and(|essence| essence.eq_ignore_ascii_case(kind))
 }
 
-/// The whole body, wiped on drop. Whoever asks before sending one that is too large need not send it
-/// (RFC 9110 §10.1.1).
+/// The whole body, wiped on drop. A client that sends `Expect` learns at once that its body is too
+/// large (RFC 9110 §10.1.1).
 ///
 /// # Errors
 /// `malformed` if it is too large, cut off or slow.

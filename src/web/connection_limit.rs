@@ -1,9 +1,8 @@
-//! Places for connections: so many at once and so many a minute, of which one network has a share,
-//! so that nobody fills the site alone.
+//! Limits concurrent connections, in total and for each client network, and their rate.
 //!
-//! One network is an IPv4 address or 56 bits of IPv6. Where there is no place left, the connection
-//! that has been idle for longest makes room: of the same network if that has no more, else of any.
-//! A proxy stands for many; it has no limit of its own, and its connections make room for nobody.
+//! A network is an IPv4 address or 56 bits of IPv6. At the limit, the connection that has been idle
+//! for longest is evicted: one of the same network at its limit, else any. Trusted proxies are
+//! exempt from the limit of a network, and their connections are never evicted.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::net::IpAddr;
@@ -18,10 +17,10 @@ use crate::clock;
 use crate::config::{Network, Site};
 use crate::metrics::{HTTP_CONNECTIONS, HTTP_CONNECTIONS_CLOSED, HTTP_CONNECTIONS_REFUSED};
 
-/// Operators, their Prometheus and load balancers ask now and then, each by a few connections.
+/// Enough for operators, their Prometheus and load balancers.
 const MAX_OPS_CONNECTIONS: usize = 256;
 
-/// A listener's places; cheap to clone.
+/// A listener's connections; cheap to clone.
 #[derive(Debug, Clone)]
 pub struct ConnectionLimiter {
     name: &'static str,
@@ -36,7 +35,7 @@ pub struct ConnectionLimiter {
 struct ConnectionTable {
     by_id: HashMap<u64, ConnectionState>,
     by_network: HashMap<IpAddr, NetworkShare>,
-    /// Those that may make room, in the order in which they became idle.
+    /// The connections that may be evicted, in the order in which they became idle.
     idle: BTreeMap<u64, u64>,
     next_id: u64,
     next_turn: u64,
@@ -44,7 +43,7 @@ struct ConnectionTable {
 
 #[derive(Debug)]
 struct ConnectionState {
-    /// Whose limit it counts for; none if a proxy's.
+    /// The network that it counts for; `None` for a proxy.
     network: Option<IpAddr>,
     requests: u32,
     idle_since: Option<u64>,
@@ -74,7 +73,7 @@ impl ConnectionLimiter {
         Self::new("operators", MAX_OPS_CONNECTIONS, MAX_OPS_CONNECTIONS, Vec::new())
     }
 
-    /// With no more places than these, of which one network has the same share.
+    /// With at most this many connections; a network keeps its share of them.
     #[must_use]
     pub fn cap(self, places: usize) -> Self {
         let all = self.max_total.min(places);
@@ -294,7 +293,7 @@ mod tests {
         assert!(taken.idle.is_empty());
     }
 
-    /// Which of these were told to leave.
+    /// Which of these were evicted.
     fn told(held: &mut [(ConnectionPermit, oneshot::Receiver<()>)]) -> Vec<bool> {
         held.iter_mut().map(|(_, leave)| leave.try_recv().is_ok()).collect()
     }

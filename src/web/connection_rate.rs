@@ -1,4 +1,4 @@
-//! How fast connections come and handshakes begin, for an address and the networks around it.
+//! Limits the rate of new connections and TLS handshakes of an address and its networks.
 
 use std::collections::HashMap;
 use std::hash::{BuildHasher, RandomState};
@@ -40,7 +40,7 @@ struct RateBuckets {
 }
 
 impl ConnectionRates {
-    /// So many a minute for one address; none is no limit.
+    /// Limits for one address, each a minute; `None` is no limit.
     pub(super) fn new(connections: Option<NonZeroU32>, handshakes: Option<NonZeroU32>) -> Self {
         let counted = |a_minute| {
             Mutex::new(RateBuckets {
@@ -56,7 +56,7 @@ impl ConnectionRates {
         }
     }
 
-    /// Whether one more may come from `address` now; it counts if so.
+    /// Counts one more from `address`, unless it is too many.
     pub(super) fn try_acquire(&self, rate: RateKind, address: IpAddr, now: Instant) -> bool {
         let counted = match rate {
             RateKind::Connections => &self.connections,
@@ -90,7 +90,7 @@ impl RateBuckets {
         admits
     }
 
-    /// Once a minute, what is as good as new.
+    /// Removes full buckets, once a minute.
     fn evict_idle(&mut self, now: Instant) {
         if self.evicted_at.is_none_or(|at| now >= at + MINUTE) {
             self.evicted_at = Some(now);

@@ -1,4 +1,4 @@
-//! A connection that may be told to leave: its client is then as good as gone, once it is answered.
+//! A stream that can be evicted: it then reads as closed by its client, once requests are answered.
 
 use std::io::{self, IoSlice};
 use std::net::IpAddr;
@@ -15,7 +15,7 @@ use super::connection_limit::ConnectionLimiter;
 #[derive(Debug)]
 pub(super) struct EvictableStream {
     stream: TcpStream,
-    /// The word to leave, until it has come.
+    /// Resolves when the connection is evicted.
     leave: Option<oneshot::Receiver<()>>,
     /// Whose handshake the first bytes would begin.
     handshake: Option<(ConnectionLimiter, IpAddr)>,
@@ -33,7 +33,7 @@ impl EvictableStream {
 }
 
 impl AsyncRead for EvictableStream {
-    /// Ends like a stream whose client has closed it, once it is told to leave.
+    /// Reads end of file once the connection is evicted.
     fn poll_read(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,

@@ -1,5 +1,5 @@
-//! What surrounds every route: one span a request, panics caught, headers, and problem documents for
-//! what no route answers.
+//! The layers around every route: a span for each request, limits of the head, response headers,
+//! and problem documents for panics and for what no route answers.
 
 use std::any::Any;
 
@@ -17,7 +17,7 @@ use super::problem::Problem;
 use crate::clock;
 use crate::metrics::{HTTP_REQUEST_DURATION, HTTP_REQUESTS};
 
-/// Tells browsers to come back over TLS only, for two years.
+/// Makes browsers use TLS alone for two years (RFC 6797).
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Hsts {
     /// To this host.
@@ -97,7 +97,7 @@ pub(super) async fn limit_head(request: Request, next: Next) -> Response {
     next.run(request).await
 }
 
-/// As it was sent, spaces that mean nothing apart (RFC 9112 §3, §5).
+/// The head's length as it was sent, without optional spaces (RFC 9112 §3, §5).
 fn head_bytes(request: &Request) -> usize {
     let uri = request.uri();
     let scheme = uri.scheme_str().map_or(0, |scheme| scheme.len() + "://".len());

@@ -1,10 +1,11 @@
 //! HTTP: the subscribers' site and API over TLS, and the operators' listener.
 //!
 //! ```text
-//! connection ─ limit, TLS, time-outs (listener) ─ span, panics, headers (here) ┬ api/…   one file a verb
-//!                                                                            └ pages/… one file a page
+//! connection ─ limit, TLS, time-outs (server) ─ span, headers (middleware) ┬ api/…  one file a verb
+//!                                                                          └ site/… one file a page
 //! ```
-//! A handler parses (extractors), asks `login` or the store, and gives JSON, a page or a [`problem`].
+//! A handler parses (extractors), asks `login` or the database, and returns JSON, a page or a
+//! [`problem`].
 
 pub mod api;
 pub mod body;

@@ -1,4 +1,4 @@
-//! The operators' listener: plain HTTP, loopback unless told otherwise (table `A`).
+//! The operators' listener: plain HTTP, on loopback by default (table `A`).
 
 use std::sync::Arc;
 
@@ -32,7 +32,7 @@ pub fn router(store: Db, faults: ReadinessCheck, metrics: PrometheusHandle) -> R
     middleware::apply(routes, None).with_state(OpsState { store, faults, metrics })
 }
 
-/// What keeps the daemon from being ready, one line each; empty if nothing does.
+/// What keeps the daemon from being ready, one line each; empty if it is ready.
 pub async fn readiness_problems(store: &Db, faults: &ReadinessCheck) -> Vec<String> {
     let store = match store.schema_version().await {
         Ok(found) => match mismatch(found) {

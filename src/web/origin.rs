@@ -1,4 +1,4 @@
-//! No other site's requests (RFC 6265 §8.2): what a browser tells of where a request comes from.
+//! Rejects requests that another site's page made (RFC 6265 §8.2), by the browser's headers.
 //!
 //! `Sec-Fetch-Site` is the browser's own word; where an older browser sends none, `Origin` is
 //! compared with `Host`. Programs send neither. For pages neither stands in for the form's token.

@@ -1,5 +1,5 @@
-//! Refusals that leave no row in the audit: each is counted, and told in the log at most once a
-//! second for each reason, with how many there were since (`D3`).
+//! Refusals that leave no row in the audit: each is counted. The log has at most one line a second
+//! for each reason, with their number since the last (`D3`).
 
 use std::net::IpAddr;
 use std::sync::{Mutex, PoisonError};
@@ -20,7 +20,7 @@ pub(super) enum RefusalReason {
     CrossSite,
     /// Its body is not declared as JSON, as other sites' forms are not.
     NotJson,
-    /// Its session is good for nothing but changing the password (`C6`).
+    /// Its session may do nothing but change the password (`C6`).
     PasswordChangeRequired,
     /// Its session's role does not allow it (`U2`).
     NotAllowed,
@@ -68,7 +68,7 @@ impl RefusalLog {
 }
 
 impl Throttle {
-    /// Counts one; how many there were, if it is time to tell.
+    /// Counts one; returns their number if a log line is due.
     fn due(&mut self, now: Instant) -> Option<u64> {
         self.count += 1;
         if self.logged_at.is_some_and(|told_at| now < told_at + LOG_INTERVAL) {

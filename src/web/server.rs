@@ -1,7 +1,8 @@
-//! The subscribers' listener: room for so many connections, TLS or loopback (`W7`), time-outs, small heads.
+//! The HTTP server: a connection limit, TLS or loopback (`W7`), time-outs and small heads.
 //!
-//! Nothing holds a connection by being slow: the handshake, each head and an idle wait are bound
-//! here, a body where it is read, and the kernel ends a connection whose client reads nothing. HTTP/1.1 only: nothing ends an idle HTTP/2 connection, which would hold its place for ever.
+//! - The handshake, each head and idle time have time-outs here, and bodies where they are read.
+//! - The kernel ends a connection whose client reads nothing.
+//! - HTTP/1.1 only: no time-out ends an idle HTTP/2 connection, which would keep its permit.
 
 use std::future::{Ready, ready};
 use std::io;
@@ -49,7 +50,7 @@ pub struct Handle {
 }
 
 impl Handle {
-    /// Of a listener that is yet to be served.
+    /// For a listener that is not served yet.
     #[must_use]
     pub fn new() -> Self {
         Self::default()
@@ -60,8 +61,8 @@ impl Handle {
         self.server.listening().await
     }
 
-    /// From now on every answer is its connection's last (`Connection: close`), so that clients come
-    /// back by a connection of their own choice; new ones are still taken.
+    /// Closes each connection after its next response (`Connection: close`), so that clients
+    /// reconnect where they choose. New connections are still accepted.
     pub fn start_draining(&self) {
         self.draining.store(true, Ordering::Relaxed);
     }
@@ -72,7 +73,7 @@ impl Handle {
         self.server.graceful_shutdown(Some(within));
     }
 
-    /// Has the certificate's files looked at now.
+    /// Reads the certificate's files now.
     pub fn reload_certificate(&self) {
         self.reload.notify_one();
     }
@@ -97,7 +98,7 @@ pub enum ServeError {
     Broken(#[source] io::Error),
 }
 
-/// Binds a listener, so that a taken address is told before anything starts.
+/// Binds a listener, so that a taken address is an error before anything starts.
 ///
 /// # Errors
 /// [`ServeError::Listen`]
@@ -105,7 +106,7 @@ pub fn bind(address: SocketAddr) -> Result<TcpListener, ServeError> {
     TcpListener::bind(address).map_err(|error| ServeError::Bind(address, error))
 }
 
-/// Serves `router` to whoever finds a place in `room` until `handle` ends it: over TLS with a
+/// Serves `router` within the limit of `room` until `handle` ends it: over TLS with a
 /// certificate, in the clear without one.
 ///
 /// # Errors
@@ -158,7 +159,7 @@ fn with_timeouts<A>(server: Server<SocketAddr, A>) -> Server<SocketAddr, A> {
     server.first_request_timeout(HEAD_TIMEOUT)
 }
 
-/// Accepts connections as long as there is room.
+/// Accepts connections within the limit.
 #[derive(Clone)]
 struct LimitedAcceptor {
     room: ConnectionLimiter,
@@ -194,7 +195,7 @@ impl LimitedAcceptor {
     }
 }
 
-/// A connection's service, which holds its place as long as the connection lasts.
+/// A connection's service, which holds the permit as long as the connection lasts.
 #[derive(Clone)]
 struct PermitService<S> {
     service: S,

@@ -1,4 +1,4 @@
-//! The certificate that new connections get (`W7`): looked at every few seconds, taken anew when its files change.
+//! The certificate of new connections (`W7`), reloaded when its files change.
 //!
 //! A connection keeps what it began with. A content is judged once two looks in a row have found
 //! it, so that two files written one after the other are not taken for a pair; what is no pair is
@@ -50,7 +50,7 @@ impl CertificateReloader {
         self.config.clone()
     }
 
-    /// Follows the files, for ever; looks at once, and believes what it sees, when it is `told` to.
+    /// Polls the files for ever. A notification makes it read at once and use what it finds.
     pub(super) async fn watch(mut self, told: Arc<Notify>) -> Infallible {
         let mut seen = self.current;
         loop {
@@ -83,7 +83,7 @@ impl CertificateReloader {
     }
 }
 
-/// TLS 1.2 and 1.3, HTTP/1.1, and this certificate; tells its end to the metrics.
+/// TLS 1.2 and 1.3 and HTTP/1.1 with this certificate; exports its end as a metric.
 fn server_config(certified: CertifiedKey) -> Result<Arc<ServerConfig>, Vec<String>> {
     let ends = not_after(&certified);
     let builder = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))

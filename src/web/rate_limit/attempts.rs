@@ -1,6 +1,7 @@
-//! Wrong tries by login number, as far as this daemon has seen them: a number without a live
-//! credential must look like one that has a temporary password, also to whoever has voided as many
-//! as may be.
+//! Failed attempts by login number, as far as this daemon has seen them.
+//!
+//! A number without a live credential must look like one with a temporary password, even to an
+//! address that may void no more credentials.
 
 use std::collections::HashMap;
 use std::time::{Duration, Instant};

@@ -1,5 +1,4 @@
-//! What a request holds of its address's budget, and what it pays: once, at the end of a
-//! verification.
+//! What a request reserves of its address's budget, and settles once, after the verification.
 
 use std::net::IpAddr;
 

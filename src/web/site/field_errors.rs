@@ -1,4 +1,4 @@
-//! What is wrong in a form, all at once, each beside its field.
+//! Every error of a form, each shown beside its field.
 
 /// Every mistake of a form, in the order of its fields.
 #[derive(Debug, Default)]

@@ -118,7 +118,8 @@ impl Form {
         (!typed.is_empty()).then(|| SubmittedPassword::from(typed))
     }
 
-    /// Every password whose field's name begins so, by the rest of the name; those left empty are left out.
+    /// The passwords of all fields with this prefix, by the rest of the field's name. Empty fields
+    /// are left out.
     pub fn passwords(&mut self, prefix: &str) -> Vec<(String, SubmittedPassword)> {
         let names = self.fields.keys().filter_map(|name| name.strip_prefix(prefix));
         let rests: Vec<String> = names.map(str::to_owned).collect();

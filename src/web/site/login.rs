@@ -1,4 +1,4 @@
-//! `/login` (`W2`, `W3`): the telephone number and the password; a refusal is the same page for every reason.
+//! `/login` (`W2`, `W3`): the telephone number and the password. Every refusal is the same page.
 
 use askama::Template;
 use axum::extract::State;

@@ -1,12 +1,12 @@
 //! The settings site's pages (`W4`): made on the server, complete without script, one file a page.
 //!
 //! ```text
-//! request ─ dress: headers, problems as pages ─ origin: no other site's posts ─ visitor: cookie, idle end, C6
-//!                                                  ─ form: token, fields ─ one file a page ─ a template beside it
+//! request ─ page_headers: headers, problems as pages ─ origin: same origin
+//!   ─ session: cookie, idle end, C6 ─ form: CSRF token, fields ─ one file a page ─ its template
 //! ```
 //! A page is a typed view and a template of the same name. A good POST answers 303, one with errors
-//! the same form again with 422; what was typed into a password's field is never sent back. Words that
-//! are not in a template are in `words`.
+//! the same form again with 422; what was typed into a password's
+//! field is never sent back. Japanese text that is not in a template is in `text`.
 
 mod assets;
 mod cookie;

@@ -1,4 +1,4 @@
-//! Who looks at a page: a visitor with a session, deny by default (`C6`), or a stranger before the login.
+//! The session of a browser's cookie, denied by default (`C6`), and the browser before its login.
 
 use axum::extract::FromRequestParts;
 use axum::http::HeaderValue;
@@ -10,8 +10,7 @@ use super::refused::PageError;
 use crate::login::{self, Door, SessionState, SessionToken, Standing};
 use crate::web::AppState;
 
-/// A session that is good for everything that its role allows; what every page takes unless it serves
-/// `C6` as well.
+/// A session that may do all that its role allows. Every page takes it unless it serves `C6` too.
 #[derive(Debug)]
 pub(super) struct Session(pub(super) RestrictedSession);
 

@@ -1,4 +1,4 @@
-//! The words of the pages that are in no template: names of things, times, what is wrong in a field.
+//! The Japanese text of the pages that is in no template: names, times and errors of fields.
 
 use std::time::Duration;
 
