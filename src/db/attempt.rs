@@ -72,10 +72,13 @@ pub(super) struct Left {
 }
 
 /// Inserts an attempt, or fails for its id.
-pub(super) const INSERT: &str = "INSERT INTO attempt (id, tried, outcome) VALUES ($1, $2, $3)";
+pub(super) const INSERT: &str =
+    "INSERT INTO idempotency_key (key, attempt_no, outcome) VALUES ($1, $2, $3)";
 
 /// Changes nothing, but its commit waits for the standby: what is told to stand must stand there too.
-const RECALL: &str = "UPDATE attempt SET id = id WHERE id = $1 RETURNING tried, at, outcome";
+const RECALL: &str = "
+    UPDATE idempotency_key SET key = key WHERE key = $1
+    RETURNING attempt_no, created_at, outcome";
 
 impl<T> Tried<T> {
     /// What is told without a commit.
@@ -118,7 +121,8 @@ impl Db {
         }
         let left = self.recall(course.patience, attempt).await?;
         let told = untold.into_iter().find(|(number, _)| *number == left.tried);
-        let (_, told) = told.ok_or(DbError::OutcomeUnknown(DbFailure::Row("attempt.tried")))?;
+        let (_, told) =
+            told.ok_or(DbError::OutcomeUnknown(DbFailure::Row("idempotency_key.attempt_no")))?;
         Ok(told)
     }
 
@@ -190,10 +194,10 @@ impl Course {
 }
 
 fn left(rows: &[Row]) -> Result<Left, DbError> {
-    let row = rows.first().ok_or(DbError::OutcomeUnknown(DbFailure::Row("attempt")))?;
+    let row = rows.first().ok_or(DbError::OutcomeUnknown(DbFailure::Row("idempotency_key")))?;
     Ok(Left {
-        tried: column(row, 0, "attempt.tried")?,
-        at: column(row, 1, "attempt.at")?,
-        outcome: column(row, 2, "attempt.outcome")?,
+        tried: column(row, 0, "idempotency_key.attempt_no")?,
+        at: column(row, 1, "idempotency_key.created_at")?,
+        outcome: column(row, 2, "idempotency_key.outcome")?,
     })
 }

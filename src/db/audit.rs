@@ -212,13 +212,14 @@ const PAGE: usize = 1_000;
 macro_rules! page {
     ($of:literal) => {
         concat!(
-            "SELECT at, source, event, outcome, login, contract, unit, caller, address, id, operator
-             FROM audit
+            "SELECT occurred_at, source, event, outcome, login_number, contract_number, unit,
+                    caller_number, address, id, operator
+             FROM audit_log
              WHERE ",
             $of,
-            " AND at >= coalesce($2::timestamptz, $1::timestamptz, '-infinity')
-               AND ($2::timestamptz IS NULL OR (at, id) > ($2, $3::bigint))
-             ORDER BY at, id LIMIT $4"
+            " AND occurred_at >= coalesce($2::timestamptz, $1::timestamptz, '-infinity')
+               AND ($2::timestamptz IS NULL OR (occurred_at, id) > ($2, $3::bigint))
+             ORDER BY occurred_at, id LIMIT $4"
         )
     };
 }
@@ -228,12 +229,12 @@ const ALL: &str = page!("true");
 /// By each of the three indexes, so that no row of other numbers is read.
 const OF_NUMBER: &str = concat!(
     "SELECT * FROM ((",
-    page!("login = $5"),
+    page!("login_number = $5"),
     ") UNION (",
-    page!("contract = $5"),
+    page!("contract_number = $5"),
     ") UNION (",
-    page!("caller = $5"),
-    ")) AS page ORDER BY at, id LIMIT $4"
+    page!("caller_number = $5"),
+    ")) AS page ORDER BY occurred_at, id LIMIT $4"
 );
 
 impl Db {
@@ -284,15 +285,17 @@ impl Transaction {
 
 /// Writes the row of [`Columns::parameters`].
 pub(super) const INSERT: &str = "
-    INSERT INTO audit (source, event, outcome, login, contract, unit, caller, address)
+    INSERT INTO audit_log
+        (source, event, outcome, login_number, contract_number, unit, caller_number, address)
     VALUES ($1, $2, $3, $4, $5, $6, $7, $8)";
 
 /// The same as an attempt by itself.
 const INSERT_ONCE: &str = "
-    WITH tried AS (
-        INSERT INTO attempt (id, outcome) VALUES ($9, $3)
+    WITH keyed AS (
+        INSERT INTO idempotency_key (key, outcome) VALUES ($9, $3)
     )
-    INSERT INTO audit (source, event, outcome, login, contract, unit, caller, address)
+    INSERT INTO audit_log
+        (source, event, outcome, login_number, contract_number, unit, caller_number, address)
     VALUES ($1::text, $2::text, $3::text, $4::text, $5::text, $6::text, $7::text, $8::inet)";
 
 /// A record as the database takes it.
@@ -342,16 +345,16 @@ impl<'a> Columns<'a> {
 
 fn entry(row: &Row) -> Result<Entry, DbError> {
     Ok(Entry {
-        at: column(row, 0, "audit.at")?,
-        source: column(row, 1, "audit.source")?,
-        event: column(row, 2, "audit.event")?,
-        outcome: column(row, 3, "audit.outcome")?,
-        login: column(row, 4, "audit.login")?,
-        contract: column(row, 5, "audit.contract")?,
-        unit: column(row, 6, "audit.unit")?,
-        caller: column(row, 7, "audit.caller")?,
-        address: column(row, 8, "audit.address")?,
-        id: column(row, 9, "audit.id")?,
-        operator: column(row, 10, "audit.operator")?,
+        at: column(row, 0, "audit_log.occurred_at")?,
+        source: column(row, 1, "audit_log.source")?,
+        event: column(row, 2, "audit_log.event")?,
+        outcome: column(row, 3, "audit_log.outcome")?,
+        login: column(row, 4, "audit_log.login_number")?,
+        contract: column(row, 5, "audit_log.contract_number")?,
+        unit: column(row, 6, "audit_log.unit")?,
+        caller: column(row, 7, "audit_log.caller_number")?,
+        address: column(row, 8, "audit_log.address")?,
+        id: column(row, 9, "audit_log.id")?,
+        operator: column(row, 10, "audit_log.operator")?,
     })
 }

@@ -14,18 +14,18 @@ use domain::phone_number::PhoneNumber;
 use domain::rules;
 
 const ALL_CONTRACTS: &str = "
-    SELECT c.number, c.unit, c.suspended, n.number, n.service, c.version
-    FROM contract AS c JOIN contract_number AS n ON n.contract = c.number
+    SELECT c.number, c.unit, c.suspended, n.number, n.has_service, c.version
+    FROM contract AS c JOIN phone_number AS n ON n.contract_number = c.number
     ORDER BY c.number, n.number <> c.number, n.number";
 
 const STANDINGS: &str = "
-    SELECT login, kind = 'temporary', set_at, failures,
+    SELECT login_number, kind = 'temporary', set_at, failed_attempts,
            voided_at IS NOT NULL
            AND (kind <> 'temporary' OR voided_at < set_at + make_interval(secs => $2)),
            kind = 'temporary' AND clock_timestamp() >= set_at + make_interval(secs => $2)
-    FROM credential JOIN contract_number ON number = login
-    WHERE contract = $1
-    ORDER BY login";
+    FROM credential JOIN phone_number ON number = login_number
+    WHERE contract_number = $1
+    ORDER BY login_number";
 
 /// Of one contract, or of all.
 const CUSTOMERS: &str = "
@@ -36,14 +36,14 @@ const CUSTOMERS: &str = "
 pub(super) const LOCK_CONTRACT: &str = "SELECT FROM contract WHERE number = $1 FOR NO KEY UPDATE";
 
 /// One operator at a time changes who has which number; the daemon goes on.
-pub(super) const LOCK_NUMBERS: &str = "LOCK TABLE contract_number IN SHARE ROW EXCLUSIVE MODE";
+pub(super) const LOCK_NUMBERS: &str = "LOCK TABLE phone_number IN SHARE ROW EXCLUSIVE MODE";
 
 /// The contract's own number comes first.
 const CONTRACT_OF: &str = "
-    SELECT c.number, c.unit, c.suspended, n.number, n.service, c.version
-    FROM contract_number AS known
-    JOIN contract AS c ON c.number = known.contract
-    JOIN contract_number AS n ON n.contract = c.number
+    SELECT c.number, c.unit, c.suspended, n.number, n.has_service, c.version
+    FROM phone_number AS known
+    JOIN contract AS c ON c.number = known.contract_number
+    JOIN phone_number AS n ON n.contract_number = c.number
     WHERE known.number = $1
     ORDER BY n.number <> c.number, n.number";
 
@@ -160,7 +160,7 @@ impl Db {
         let set = "UPDATE contract SET suspended = $2, version = version + 1 WHERE number = $1";
         transaction.query(set, &[&number.as_str(), &suspended]).await?;
         if suspended {
-            let sessions = "DELETE FROM session WHERE contract = $1";
+            let sessions = "DELETE FROM session WHERE contract_number = $1";
             transaction.query(sessions, &[&number.as_str()]).await?;
         }
         let event = if suspended { Event::ContractSuspended } else { Event::ContractResumed };
@@ -184,7 +184,7 @@ impl Db {
             transaction.drop_credential(row.number, number, Outcome::NumberRemoved).await?;
         }
         let (numbers, own) = (
-            "DELETE FROM contract_number WHERE contract = $1",
+            "DELETE FROM phone_number WHERE contract_number = $1",
             "DELETE FROM contract WHERE number = $1",
         );
         transaction.query(numbers, &[&number.as_str()]).await?;
@@ -219,7 +219,7 @@ impl Transaction {
         contract: PhoneNumber,
         why: Outcome,
     ) -> Result<(), DbError> {
-        let sql = "DELETE FROM credential WHERE login = $1 RETURNING voided_at IS NULL";
+        let sql = "DELETE FROM credential WHERE login_number = $1 RETURNING voided_at IS NULL";
         let Some(row) = self.query_opt(sql, &[&login.as_str()]).await? else { return Ok(()) };
         if column(&row, 0, "credential.voided_at")? {
             self.record(&operators(Event::Voided, why, Some(login), Some(contract))).await?;
@@ -253,7 +253,7 @@ pub(super) fn contract(rows: &[Row]) -> Result<Option<Contract>, DbError> {
         lines: rows
             .iter()
             .map(|row| {
-                let service = column(row, 4, "contract_number.service")?;
+                let service = column(row, 4, "phone_number.has_service")?;
                 Ok(ContractLine { number: number(row, 3)?, has_service: service })
             })
             .collect::<Result<_, DbError>>()?,
@@ -270,7 +270,7 @@ fn standing(row: &Row) -> Result<Standing, DbError> {
         login: number(row, 0)?,
         temporary: column(row, 1, "credential.kind")?,
         set_at: column(row, 2, "credential.set_at")?,
-        failures: column(row, 3, "credential.failures")?,
+        failures: column(row, 3, "credential.failed_attempts")?,
         state: match (void, expired) {
             (true, true | false) => State::Void,
             (false, true) => State::Expired,

@@ -37,29 +37,30 @@ pub enum Setting {
     Refused,
 }
 
-const DELETE: &str = "DELETE FROM credential WHERE login = $1";
+const DELETE: &str = "DELETE FROM credential WHERE login_number = $1";
 
 const INSERT: &str = "
-    INSERT INTO credential (login, kind, phc, set_at)
+    INSERT INTO credential (login_number, kind, password_hash, set_at)
     VALUES ($1, 'temporary', $2, clock_timestamp())";
 
 const TOUCH: &str = "UPDATE contract SET unit = $2, version = version + 1 WHERE number = $1";
 
 const VOID_OTHERS: &str = "
     WITH voided AS (
-        UPDATE credential SET phc = NULL, voided_at = clock_timestamp()
-        WHERE login IN (SELECT number FROM contract_number WHERE contract = $1)
-          AND login <> $2 AND voided_at IS NULL
-        RETURNING login
+        UPDATE credential SET password_hash = NULL, voided_at = clock_timestamp()
+        WHERE login_number IN (SELECT number FROM phone_number WHERE contract_number = $1)
+          AND login_number <> $2 AND voided_at IS NULL
+        RETURNING login_number
     ), noted AS (
-        INSERT INTO audit (source, event, outcome, login, contract, unit, caller)
-        SELECT $3, $4, $5, login, $1, $6, $7 FROM voided ORDER BY login
+        INSERT INTO audit_log
+            (source, event, outcome, login_number, contract_number, unit, caller_number)
+        SELECT $3, $4, $5, login_number, $1, $6, $7 FROM voided ORDER BY login_number
     )
-    SELECT login FROM voided";
+    SELECT login_number FROM voided";
 
 /// After [`VOID_OTHERS`]: a login under way either finds its credential void or has left a session
 /// that is seen here.
-const END_SESSIONS: &str = "DELETE FROM session WHERE contract = $1";
+const END_SESSIONS: &str = "DELETE FROM session WHERE contract_number = $1";
 
 impl Db {
     /// Stores a temporary password and the unit that was chosen with it, in one transaction (`P9`).

@@ -69,17 +69,17 @@ pub struct Hold {
 
 const LOCK_CREDENTIALS: &str = "
     SELECT FROM credential
-    WHERE login IN (SELECT number FROM contract_number WHERE contract = $1)
-    ORDER BY login FOR UPDATE";
+    WHERE login_number IN (SELECT number FROM phone_number WHERE contract_number = $1)
+    ORDER BY login_number FOR UPDATE";
 
 /// The first six columns are a contract's.
 const VIEW: &str = "
-    SELECT c.number, c.unit, c.suspended, n.number, n.service, c.version,
-           clock_timestamp(), cr.id, cr.kind, cr.set_at, cr.phc, cr.failures,
-           s.credential, s.seen_version
+    SELECT c.number, c.unit, c.suspended, n.number, n.has_service, c.version,
+           clock_timestamp(), cr.id, cr.kind, cr.set_at, cr.password_hash, cr.failed_attempts,
+           s.credential_id, s.seen_version
     FROM contract AS c
-    JOIN contract_number AS n ON n.contract = c.number
-    LEFT JOIN credential AS cr ON cr.login = n.number
+    JOIN phone_number AS n ON n.contract_number = c.number
+    LEFT JOIN credential AS cr ON cr.login_number = n.number
     LEFT JOIN session AS s ON s.token_digest = $2
     WHERE c.number = $1
     ORDER BY n.number <> c.number, n.number";
@@ -88,26 +88,27 @@ const VIEW: &str = "
 const COUNT: &str = "
     WITH counted AS (
         UPDATE credential SET
-            failures = failures + 1,
-            voided_at = CASE WHEN failures + 1 >= $6 THEN clock_timestamp() END,
-            phc = CASE WHEN failures + 1 < $6 THEN phc END
-        WHERE login = ANY($7) AND voided_at IS NULL
-        RETURNING login, voided_at IS NOT NULL AS void
+            failed_attempts = failed_attempts + 1,
+            voided_at = CASE WHEN failed_attempts + 1 >= $6 THEN clock_timestamp() END,
+            password_hash = CASE WHEN failed_attempts + 1 < $6 THEN password_hash END
+        WHERE login_number = ANY($7) AND voided_at IS NULL
+        RETURNING login_number, voided_at IS NOT NULL AS void
     ), noted AS (
-        INSERT INTO audit (source, event, outcome, login, contract, unit, address)
-        (SELECT 'site', $1::text, $2::text, login, $3::text, $4::text, $5::inet
-         FROM counted ORDER BY login)
+        INSERT INTO audit_log (source, event, outcome, login_number, contract_number, unit, address)
+        (SELECT 'site', $1::text, $2::text, login_number, $3::text, $4::text, $5::inet
+         FROM counted ORDER BY login_number)
         UNION ALL
-        (SELECT 'site', $8::text, $9::text, login, $3, $4, $5 FROM counted WHERE void ORDER BY login)
+        (SELECT 'site', $8::text, $9::text, login_number, $3, $4, $5
+         FROM counted WHERE void ORDER BY login_number)
     )
-    SELECT login FROM counted WHERE void ORDER BY login";
+    SELECT login_number FROM counted WHERE void ORDER BY login_number";
 
 /// The session whose own credential its wrong entries have voided; the others go on.
 const END_SESSION: &str = "
     WITH ended AS (
         DELETE FROM session WHERE token_digest = $7 RETURNING token_digest
     )
-    INSERT INTO audit (source, event, outcome, login, contract, unit, address)
+    INSERT INTO audit_log (source, event, outcome, login_number, contract_number, unit, address)
     SELECT 'site', $1::text, $2::text, $6::text, $3::text, $4::text, $5::inet FROM ended";
 
 impl Db {
@@ -225,7 +226,7 @@ fn view(rows: &[Row]) -> Result<Option<View>, DbError> {
     let held = |row: &Row| {
         Ok(NumberCredential { number: number(row, 3)?, credential: credential(row, 7)? })
     };
-    let session: Option<i64> = column(first, 12, "session.credential")?;
+    let session: Option<i64> = column(first, 12, "session.credential_id")?;
     let seen_version: Option<i64> = column(first, 13, "session.seen_version")?;
     Ok(Some(View {
         contract,

@@ -50,7 +50,8 @@ pub enum Import {
 
 const MAKE_TABLE: &str = "
     CREATE TEMPORARY TABLE incoming (
-        line bigint, contract text, number text PRIMARY KEY, service boolean, customer text
+        line bigint, contract_number text, number text PRIMARY KEY, has_service boolean,
+        customer text
     ) ON COMMIT DROP";
 
 const FILL_TABLE: &str = "
@@ -61,23 +62,23 @@ const FILL_TABLE: &str = "
 const COMPARE: &str = "
     CREATE TEMPORARY TABLE compared ON COMMIT DROP AS
     SELECT number, line,
-           known.contract AS old_contract, incoming.contract AS new_contract,
-           incoming.service AS new_service,
+           known.contract_number AS old_contract, incoming.contract_number AS new_contract,
+           incoming.has_service AS new_service,
            CASE WHEN known.number IS NULL THEN 'added'
                 WHEN incoming.number IS NULL THEN 'absent'
-                WHEN known.contract <> incoming.contract THEN 'moved'
-                WHEN known.service AND NOT incoming.service THEN 'ended'
-                WHEN known.service <> incoming.service THEN 'begun'
+                WHEN known.contract_number <> incoming.contract_number THEN 'moved'
+                WHEN known.has_service AND NOT incoming.has_service THEN 'ended'
+                WHEN known.has_service <> incoming.has_service THEN 'begun'
                 ELSE 'unchanged'
            END AS fate
-    FROM incoming FULL JOIN contract_number AS known USING (number)";
+    FROM incoming FULL JOIN phone_number AS known USING (number)";
 
 /// The contracts whose mark is not the file's, and whether they had one: a first mark is no change.
 const MARK: &str = "
     CREATE TEMPORARY TABLE marked ON COMMIT DROP AS
-    SELECT DISTINCT incoming.contract AS number, incoming.customer,
+    SELECT DISTINCT incoming.contract_number AS number, incoming.customer,
            known.customer IS NOT NULL AS has_changed
-    FROM incoming LEFT JOIN contract AS known ON known.number = incoming.contract
+    FROM incoming LEFT JOIN contract AS known ON known.number = incoming.contract_number
     WHERE incoming.customer IS NOT NULL AND known.customer IS DISTINCT FROM incoming.customer";
 
 const MARK_CONTRACTS: &str = "
@@ -86,10 +87,10 @@ const MARK_CONTRACTS: &str = "
 
 /// The former customer's logins, less those that are gone already.
 const FORMER: &str = "
-    SELECT cr.login, n.contract
-    FROM marked JOIN contract_number AS n ON n.contract = marked.number
-    JOIN credential AS cr ON cr.login = n.number
-    WHERE has_changed ORDER BY cr.login";
+    SELECT cr.login_number, n.contract_number
+    FROM marked JOIN phone_number AS n ON n.contract_number = marked.number
+    JOIN credential AS cr ON cr.login_number = n.number
+    WHERE has_changed ORDER BY cr.login_number";
 
 const BEGIN_ANEW: &str = "
     UPDATE contract SET unit = NULL, version = version + 1 FROM marked
@@ -118,12 +119,12 @@ const TOUCH_CONTRACTS: &str = "
 
 const LOST: &str = "
     SELECT number, old_contract, fate FROM compared
-    WHERE fate IN ('moved', 'absent') AND number IN (SELECT login FROM credential)
+    WHERE fate IN ('moved', 'absent') AND number IN (SELECT login_number FROM credential)
     ORDER BY number";
 
 const ENDED: &str = "
     SELECT number, old_contract FROM compared
-    WHERE fate = 'ended' AND number IN (SELECT login FROM credential)
+    WHERE fate = 'ended' AND number IN (SELECT login_number FROM credential)
     ORDER BY number";
 
 /// The rows themselves, in an order that the foreign keys allow.
@@ -131,18 +132,18 @@ const APPLY: [&str; 4] = [
     "INSERT INTO contract (number)
      SELECT DISTINCT new_contract FROM compared WHERE new_contract IS NOT NULL
      ON CONFLICT DO NOTHING",
-    "UPDATE contract_number AS known SET contract = new_contract, service = new_service
+    "UPDATE phone_number AS known SET contract_number = new_contract, has_service = new_service
      FROM compared WHERE known.number = compared.number AND fate IN ('moved', 'ended', 'begun')",
-    "INSERT INTO contract_number (number, contract, service)
+    "INSERT INTO phone_number (number, contract_number, has_service)
      SELECT number, new_contract, new_service FROM compared WHERE fate = 'added'",
-    "DELETE FROM contract_number USING compared
-     WHERE contract_number.number = compared.number AND fate = 'absent'",
+    "DELETE FROM phone_number USING compared
+     WHERE phone_number.number = compared.number AND fate = 'absent'",
 ];
 
 const REMOVE_EMPTY: &str = "
     DELETE FROM contract
     WHERE number IN (SELECT old_contract FROM compared WHERE fate IN ('moved', 'absent'))
-      AND NOT EXISTS (SELECT FROM contract_number WHERE contract = contract.number)
+      AND NOT EXISTS (SELECT FROM phone_number WHERE contract_number = contract.number)
     RETURNING number";
 
 const COUNT: &str = "

@@ -12,7 +12,7 @@ pub(super) const INSUFFICIENT_PRIVILEGE: &str = "42501";
 const NEEDED: [(&str, &str); 15] = [
     ("refinery_schema_history", "SELECT"),
     ("contract", "SELECT"),
-    ("contract_number", "SELECT"),
+    ("phone_number", "SELECT"),
     ("credential", "SELECT"),
     ("credential", "INSERT"),
     ("credential", "UPDATE"),
@@ -21,24 +21,24 @@ const NEEDED: [(&str, &str); 15] = [
     ("session", "INSERT"),
     ("session", "UPDATE"),
     ("session", "DELETE"),
-    ("attempt", "SELECT"),
-    ("attempt", "INSERT"),
-    ("attempt", "UPDATE"),
-    ("attempt", "DELETE"),
+    ("idempotency_key", "SELECT"),
+    ("idempotency_key", "INSERT"),
+    ("idempotency_key", "UPDATE"),
+    ("idempotency_key", "DELETE"),
 ];
 
 /// The same for single columns.
 const NEEDED_COLUMNS: [(&str, &str, &str); 10] = [
     ("contract", "UPDATE", "unit"),
     ("contract", "UPDATE", "version"),
-    ("audit", "INSERT", "source"),
-    ("audit", "INSERT", "event"),
-    ("audit", "INSERT", "outcome"),
-    ("audit", "INSERT", "login"),
-    ("audit", "INSERT", "contract"),
-    ("audit", "INSERT", "unit"),
-    ("audit", "INSERT", "caller"),
-    ("audit", "INSERT", "address"),
+    ("audit_log", "INSERT", "source"),
+    ("audit_log", "INSERT", "event"),
+    ("audit_log", "INSERT", "outcome"),
+    ("audit_log", "INSERT", "login_number"),
+    ("audit_log", "INSERT", "contract_number"),
+    ("audit_log", "INSERT", "unit"),
+    ("audit_log", "INSERT", "caller_number"),
+    ("audit_log", "INSERT", "address"),
 ];
 
 const MISSING: &str = "
@@ -58,13 +58,13 @@ const MISSING: &str = "
 /// Privileges that the daemon must not have.
 const EXCESS: &str = "
     SELECT privilege || ' on ' || name AS excess
-    FROM (VALUES ('audit', 'UPDATE'), ('audit', 'DELETE'), ('contract_number', 'INSERT'))
+    FROM (VALUES ('audit_log', 'UPDATE'), ('audit_log', 'DELETE'), ('phone_number', 'INSERT'))
          AS unneeded (name, privilege)
     WHERE has_table_privilege(name, privilege)
     UNION ALL
-    SELECT 'INSERT (' || part || ') on audit'
-    FROM (VALUES ('id'), ('at')) AS unneeded (part)
-    WHERE has_column_privilege('audit', part, 'INSERT')";
+    SELECT 'INSERT (' || part || ') on audit_log'
+    FROM (VALUES ('id'), ('occurred_at')) AS unneeded (part)
+    WHERE has_column_privilege('audit_log', part, 'INSERT')";
 
 const SETTINGS: &str = "
     SELECT name, current_setting(name, true) FROM unnest($1::text[]) AS asked (name)

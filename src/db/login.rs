@@ -71,24 +71,25 @@ pub enum Acceptance {
 /// One row however large the contract is, so that a refusal takes the same time (`W2`). The first
 /// six columns are a contract's.
 const KNOWN: &str = "
-    SELECT c.number, c.unit, c.suspended, n.number, n.service, c.version,
-           clock_timestamp(), cr.id, cr.kind, cr.set_at, cr.phc, cr.failures
-    FROM contract_number AS n
-    JOIN contract AS c ON c.number = n.contract
-    LEFT JOIN credential AS cr ON cr.login = n.number
+    SELECT c.number, c.unit, c.suspended, n.number, n.has_service, c.version,
+           clock_timestamp(), cr.id, cr.kind, cr.set_at, cr.password_hash, cr.failed_attempts
+    FROM phone_number AS n
+    JOIN contract AS c ON c.number = n.contract_number
+    LEFT JOIN credential AS cr ON cr.login_number = n.number
     WHERE n.number = $1";
 
 /// The first eight parameters of this and the next two are an audit row's, the last is the attempt's id.
 const REFUSED: &str = "
     WITH voided AS (
-        UPDATE credential SET phc = NULL, voided_at = clock_timestamp()
+        UPDATE credential SET password_hash = NULL, voided_at = clock_timestamp()
         WHERE id = $9 AND voided_at IS NULL
           AND set_at <= clock_timestamp() - $10 * interval '1 second'
         RETURNING id
-    ), tried AS (
-        INSERT INTO attempt (id, outcome) VALUES ($12, $3)
+    ), keyed AS (
+        INSERT INTO idempotency_key (key, outcome) VALUES ($12, $3)
     ), noted AS (
-        INSERT INTO audit (source, event, outcome, login, contract, unit, caller, address)
+        INSERT INTO audit_log
+            (source, event, outcome, login_number, contract_number, unit, caller_number, address)
         SELECT $1::text, $2::text, $3::text, $4::text, $5::text, $6::text, $7::text, $8::inet
         UNION ALL
         SELECT $1, $11::text, $3, $4, $5, $6, $7, $8 FROM voided
@@ -98,16 +99,17 @@ const REFUSED: &str = "
 const WRONG: &str = "
     WITH counted AS (
         UPDATE credential SET
-            failures = failures + 1,
-            voided_at = CASE WHEN failures + 1 >= $10 THEN clock_timestamp() END,
-            phc = CASE WHEN failures + 1 < $10 THEN phc END
-        WHERE id = $9 AND voided_at IS NULL AND failures < $10
+            failed_attempts = failed_attempts + 1,
+            voided_at = CASE WHEN failed_attempts + 1 >= $10 THEN clock_timestamp() END,
+            password_hash = CASE WHEN failed_attempts + 1 < $10 THEN password_hash END
+        WHERE id = $9 AND voided_at IS NULL AND failed_attempts < $10
           AND ($11::float8 IS NULL OR set_at > clock_timestamp() - $11 * interval '1 second')
         RETURNING voided_at IS NOT NULL AS void
-    ), tried AS (
-        INSERT INTO attempt (id, outcome) VALUES ($15, $3)
+    ), keyed AS (
+        INSERT INTO idempotency_key (key, outcome) VALUES ($15, $3)
     ), noted AS (
-        INSERT INTO audit (source, event, outcome, login, contract, unit, caller, address)
+        INSERT INTO audit_log
+            (source, event, outcome, login_number, contract_number, unit, caller_number, address)
         SELECT $1::text, $2::text,
                CASE WHEN EXISTS (SELECT FROM counted) THEN $3::text ELSE $12::text END,
                $4::text, $5::text, $6::text, $7::text, $8::inet
@@ -122,9 +124,9 @@ const RIGHT: &str = "
     WITH held AS MATERIALIZED (
         SELECT FROM contract WHERE number = $5 AND NOT suspended FOR SHARE
     ), accepted AS (
-        UPDATE credential SET failures = 0, phc = coalesce($14, phc)
+        UPDATE credential SET failed_attempts = 0, password_hash = coalesce($14, password_hash)
         FROM held
-        WHERE id = $9 AND voided_at IS NULL AND failures < $10
+        WHERE id = $9 AND voided_at IS NULL AND failed_attempts < $10
           AND ($11::float8 IS NULL OR set_at > clock_timestamp() - $11 * interval '1 second')
         RETURNING id, clock_timestamp() AS now
     ), verdict AS (
@@ -132,14 +134,16 @@ const RIGHT: &str = "
                CASE WHEN EXISTS (SELECT FROM accepted) THEN $3::text
                     WHEN EXISTS (SELECT FROM held) THEN $12::text
                     ELSE $13::text END AS outcome
-    ), tried AS (
-        INSERT INTO attempt (id, at, outcome) SELECT $17, at, outcome FROM verdict RETURNING id
+    ), keyed AS (
+        INSERT INTO idempotency_key (key, created_at, outcome)
+        SELECT $17, at, outcome FROM verdict RETURNING key
     ), opened AS (
         INSERT INTO session
-            (token_digest, credential, contract, created_at, last_seen_at, seen_version)
-        SELECT $15, accepted.id, $5, now, now, $16 FROM accepted, tried
+            (token_digest, credential_id, contract_number, created_at, last_seen_at, seen_version)
+        SELECT $15, accepted.id, $5, now, now, $16 FROM accepted, keyed
     ), noted AS (
-        INSERT INTO audit (source, event, outcome, login, contract, unit, caller, address)
+        INSERT INTO audit_log
+            (source, event, outcome, login_number, contract_number, unit, caller_number, address)
         SELECT $1::text, $2::text, outcome, $4::text, $5::text, $6::text, $7::text, $8::inet
         FROM verdict
     )
@@ -265,12 +269,12 @@ impl Db {
 pub(super) fn credential(row: &Row, first: usize) -> Result<Option<Credential>, DbError> {
     let Some(id) = column(row, first, "credential.id")? else { return Ok(None) };
     let kind: &str = column(row, first + 1, "credential.kind")?;
-    let phc: Option<String> = column(row, first + 3, "credential.phc")?;
+    let phc: Option<String> = column(row, first + 3, "credential.password_hash")?;
     Ok(Some(Credential {
         id: CredentialId(id),
         kind: kind.parse().map_err(|_| DbError::NotSent(DbFailure::Row("credential.kind")))?,
         set_at: column(row, first + 2, "credential.set_at")?,
         password_hash: phc.map(PhcString::from),
-        failed_attempts: column(row, first + 4, "credential.failures")?,
+        failed_attempts: column(row, first + 4, "credential.failed_attempts")?,
     }))
 }

@@ -153,7 +153,9 @@ impl DbFailure {
     /// Whether an attempt was found done.
     fn is_duplicate_key(&self) -> bool {
         match self {
-            Self::Refused { code, message } => code == "23505" && message.contains("attempt_pkey"),
+            Self::Refused { code, message } => {
+                code == "23505" && message.contains("idempotency_key_pkey")
+            }
             Self::TimedOut(_) | Self::Busy(_) | Self::Connection(_) | Self::Row(_) => false,
         }
     }

@@ -26,19 +26,21 @@ pub struct ReplacePassword<'a> {
 /// The session that makes the change goes with its credential; it goes on as another.
 const END_OTHERS: &str = "
     WITH ended AS (
-        DELETE FROM session WHERE credential = $7 AND token_digest <> $8 RETURNING token_digest
+        DELETE FROM session WHERE credential_id = $7 AND token_digest <> $8 RETURNING token_digest
     )
-    INSERT INTO audit (source, event, outcome, login, contract, unit, address)
+    INSERT INTO audit_log (source, event, outcome, login_number, contract_number, unit, address)
     SELECT 'site', $1::text, $2::text, $6::text, $3::text, $4::text, $5::inet FROM ended";
 
 const DELETE: &str = "DELETE FROM credential WHERE id = $1";
 
 const INSERT: &str = "
     WITH new AS (
-        INSERT INTO credential (login, kind, phc, set_at) VALUES ($1, 'password', $2, $3)
+        INSERT INTO credential (login_number, kind, password_hash, set_at)
+        VALUES ($1, 'password', $2, $3)
         RETURNING id, set_at
     )
-    INSERT INTO session (token_digest, credential, contract, created_at, last_seen_at, seen_version)
+    INSERT INTO session
+        (token_digest, credential_id, contract_number, created_at, last_seen_at, seen_version)
     SELECT $4, id, $5, set_at, set_at, $6 FROM new";
 
 const RAISE: &str = "UPDATE contract SET version = $2 WHERE number = $1";

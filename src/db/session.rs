@@ -54,9 +54,9 @@ pub struct Session {
 const FIND: &str = "
     WITH found AS (
         SELECT s.token_digest, s.created_at, s.last_seen_at, s.seen_version,
-               cr.login, cr.kind, cr.set_at,
+               cr.login_number, cr.kind, cr.set_at,
                s.last_seen_at > clock_timestamp() - $2 * interval '1 second' AS live
-        FROM session AS s JOIN credential AS cr ON cr.id = s.credential
+        FROM session AS s JOIN credential AS cr ON cr.id = s.credential_id
         WHERE s.token_digest = $1
           AND s.created_at > clock_timestamp() - $3 * interval '1 second'
     ), seen AS (
@@ -65,14 +65,14 @@ const FIND: &str = "
           AND found.last_seen_at < clock_timestamp() - $4 * interval '1 second'
         RETURNING session.last_seen_at
     )
-    SELECT c.number, c.unit, c.suspended, n.number, n.service, c.version,
-           found.login, found.kind, found.set_at, found.created_at, clock_timestamp(),
+    SELECT c.number, c.unit, c.suspended, n.number, n.has_service, c.version,
+           found.login_number, found.kind, found.set_at, found.created_at, clock_timestamp(),
            found.seen_version, found.live,
            coalesce((SELECT last_seen_at FROM seen), found.last_seen_at)
     FROM found
-    JOIN contract_number AS known ON known.number = found.login
-    JOIN contract AS c ON c.number = known.contract
-    JOIN contract_number AS n ON n.contract = c.number
+    JOIN phone_number AS known ON known.number = found.login_number
+    JOIN contract AS c ON c.number = known.contract_number
+    JOIN phone_number AS n ON n.contract_number = c.number
     ORDER BY n.number <> c.number, n.number";
 
 const TELL: &str = "UPDATE session SET seen_version = $2 WHERE token_digest = $1";
@@ -80,11 +80,11 @@ const TELL: &str = "UPDATE session SET seen_version = $2 WHERE token_digest = $1
 const END: &str = "
     WITH ended AS (
         DELETE FROM session AS s USING credential AS cr
-        WHERE s.token_digest = $1 AND cr.id = s.credential
-        RETURNING cr.login, s.contract
+        WHERE s.token_digest = $1 AND cr.id = s.credential_id
+        RETURNING cr.login_number, s.contract_number
     )
-    INSERT INTO audit (source, event, outcome, login, contract, address)
-    SELECT 'site', $2::text, $3::text, login, contract, $4::inet FROM ended";
+    INSERT INTO audit_log (source, event, outcome, login_number, contract_number, address)
+    SELECT 'site', $2::text, $3::text, login_number, contract_number, $4::inet FROM ended";
 
 impl Db {
     /// What is kept under this token's digest; looking at a session that is not over counts as use.

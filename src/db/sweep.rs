@@ -36,34 +36,34 @@ const SESSIONS: &str = "
 
 const ATTEMPTS: &str = "
     WITH gone AS (
-        DELETE FROM attempt WHERE id = ANY(ARRAY(
-            SELECT id FROM attempt
-            WHERE at <= now() - $1 * interval '1 second'
-            ORDER BY at LIMIT $2 FOR UPDATE SKIP LOCKED
+        DELETE FROM idempotency_key WHERE key = ANY(ARRAY(
+            SELECT key FROM idempotency_key
+            WHERE created_at <= now() - $1 * interval '1 second'
+            ORDER BY created_at LIMIT $2 FOR UPDATE SKIP LOCKED
         ))
-        RETURNING id
+        RETURNING key
     )
     SELECT count(*) FROM gone";
 
 /// The conditions are those of the index.
 const CREDENTIALS: &str = "
     WITH voided AS (
-        UPDATE credential SET phc = NULL, voided_at = clock_timestamp()
+        UPDATE credential SET password_hash = NULL, voided_at = clock_timestamp()
         WHERE id = ANY(ARRAY(
             SELECT id FROM credential
             WHERE kind = 'temporary' AND voided_at IS NULL
               AND set_at <= now() - $1 * interval '1 second'
             ORDER BY set_at LIMIT $2 FOR UPDATE SKIP LOCKED
         ))
-        RETURNING login
+        RETURNING login_number
     ), noted AS (
-        INSERT INTO audit (source, event, outcome, login, contract)
-        SELECT 'site', $3::text, $4::text, n.number, n.contract
-        FROM voided JOIN contract_number AS n ON n.number = voided.login
+        INSERT INTO audit_log (source, event, outcome, login_number, contract_number)
+        SELECT 'site', $3::text, $4::text, n.number, n.contract_number
+        FROM voided JOIN phone_number AS n ON n.number = voided.login_number
     )
     SELECT count(*) FROM voided";
 
-/// Of the database's own, since the daemon may not remove rows of the audit (`V7__audit.sql`).
+/// Of the database's own, since the daemon may not remove rows of the audit.
 const AUDIT: &str = "SELECT prune_audit($1 * interval '1 second', $2)";
 
 impl Db {

@@ -29,40 +29,43 @@ pub struct ReplaceUnit<'a> {
 const END_SESSIONS: &str = "
     WITH ended AS (
         DELETE FROM session AS s USING credential AS cr
-        WHERE s.contract = $3 AND cr.id = s.credential RETURNING cr.login
+        WHERE s.contract_number = $3 AND cr.id = s.credential_id RETURNING cr.login_number
     )
-    INSERT INTO audit (source, event, outcome, login, contract, unit, address)
-    SELECT 'site', $1::text, $2::text, login, $3::text, $4::text, $5::inet FROM ended ORDER BY login";
+    INSERT INTO audit_log (source, event, outcome, login_number, contract_number, unit, address)
+    SELECT 'site', $1::text, $2::text, login_number, $3::text, $4::text, $5::inet
+    FROM ended ORDER BY login_number";
 
 const DROP: &str = "
     WITH dropped AS (
-        DELETE FROM credential WHERE login = ANY($6) RETURNING login, voided_at IS NULL AS was_live
+        DELETE FROM credential WHERE login_number = ANY($6)
+        RETURNING login_number, voided_at IS NULL AS was_live
     ), noted AS (
-        INSERT INTO audit (source, event, outcome, login, contract, unit, address)
-        SELECT 'site', $1::text, $2::text, login, $3::text, $4::text, $5::inet
-        FROM dropped WHERE was_live ORDER BY login
+        INSERT INTO audit_log (source, event, outcome, login_number, contract_number, unit, address)
+        SELECT 'site', $1::text, $2::text, login_number, $3::text, $4::text, $5::inet
+        FROM dropped WHERE was_live ORDER BY login_number
     )
-    SELECT login FROM dropped WHERE was_live";
+    SELECT login_number FROM dropped WHERE was_live";
 
 const VOID: &str = "
     WITH voided AS (
-        UPDATE credential SET phc = NULL, voided_at = clock_timestamp()
-        WHERE login = ANY($6) AND voided_at IS NULL RETURNING login
+        UPDATE credential SET password_hash = NULL, voided_at = clock_timestamp()
+        WHERE login_number = ANY($6) AND voided_at IS NULL RETURNING login_number
     ), noted AS (
-        INSERT INTO audit (source, event, outcome, login, contract, unit, address)
-        SELECT 'site', $1::text, $2::text, login, $3::text, $4::text, $5::inet
-        FROM voided ORDER BY login
+        INSERT INTO audit_log (source, event, outcome, login_number, contract_number, unit, address)
+        SELECT 'site', $1::text, $2::text, login_number, $3::text, $4::text, $5::inet
+        FROM voided ORDER BY login_number
     )
-    SELECT login FROM voided";
+    SELECT login_number FROM voided";
 
 const COPY: &str = "
     WITH copied AS (
-        INSERT INTO credential (login, kind, phc, set_at)
-        SELECT login, $7, $8, $9 FROM unnest($6::text[]) AS login
-        RETURNING login
+        INSERT INTO credential (login_number, kind, password_hash, set_at)
+        SELECT login_number, $7, $8, $9 FROM unnest($6::text[]) AS login_number
+        RETURNING login_number
     )
-    INSERT INTO audit (source, event, outcome, login, contract, unit, address)
-    SELECT 'site', $1::text, $2::text, login, $3::text, $4::text, $5::inet FROM copied ORDER BY login";
+    INSERT INTO audit_log (source, event, outcome, login_number, contract_number, unit, address)
+    SELECT 'site', $1::text, $2::text, login_number, $3::text, $4::text, $5::inet
+    FROM copied ORDER BY login_number";
 
 const TOUCH: &str = "UPDATE contract SET unit = $2, version = version + 1 WHERE number = $1";
 

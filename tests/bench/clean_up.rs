@@ -64,13 +64,13 @@ async fn fill(superuser: &Client) -> Result<()> {
             "SET session_replication_role = replica;
              INSERT INTO contract (number, unit)
              SELECT '03' || lpad(n::text, 8, '0'), 'line' FROM generate_series(1, {OVER}) AS n;
-             INSERT INTO contract_number SELECT number, number, true FROM contract;
-             INSERT INTO credential (login, kind, phc, set_at)
+             INSERT INTO phone_number SELECT number, number, true FROM contract;
+             INSERT INTO credential (login_number, kind, password_hash, set_at)
              SELECT number, 'temporary', 'a hash', now() FROM contract;
-             INSERT INTO attempt (id, outcome)
+             INSERT INTO idempotency_key (key, outcome)
              SELECT decode(md5(n::text), 'hex'), 'done' FROM generate_series(1, {OVER}) AS n;
              ALTER TABLE session SET UNLOGGED;
-             INSERT INTO session (token_digest, credential, contract, created_at, last_seen_at)
+             INSERT INTO session (token_digest, credential_id, contract_number, created_at, last_seen_at)
              SELECT int8send(n), 1, '0300000001', now() - n * interval '1 ms', now()
              FROM generate_series(1, {ROWS}) AS n;
              SET session_replication_role = origin;"
@@ -88,7 +88,7 @@ async fn end_some(superuser: &Client) -> Result<()> {
         .batch_execute(&format!(
             "UPDATE session SET created_at = created_at - interval '{session} s'
              WHERE token_digest = ANY(ARRAY(SELECT token_digest FROM session LIMIT {OVER}));
-             UPDATE attempt SET at = at - interval '1 day';
+             UPDATE idempotency_key SET created_at = created_at - interval '1 day';
              UPDATE credential SET set_at = set_at - interval '{temporary} s';"
         ))
         .await?;

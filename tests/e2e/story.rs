@@ -114,9 +114,11 @@ impl<'a> Story<'a> {
 
     /// What is stored for the contract's numbers; `is_good` by the database's clock and C1, C2.
     pub fn stored(&self) -> Result<Vec<Stored>> {
-        let query = "SELECT login, kind, phc LIKE '$argon2id$%' AND voided_at IS NULL AND failures = 0
+        let query = "SELECT login_number, kind, password_hash LIKE '$argon2id$%'
+                 AND voided_at IS NULL AND failed_attempts = 0
                  AND set_at BETWEEN now() - interval '10 minutes' AND now()
-             FROM credential JOIN contract_number ON login = number WHERE contract = $1 ORDER BY login";
+             FROM credential JOIN phone_number ON login_number = number
+             WHERE contract_number = $1 ORDER BY login_number";
         let rows = self.system.wait(async {
             let client = self.system.database.owner().await?;
             anyhow::Ok(client.query(query, &[&self.family.contract]).await?)

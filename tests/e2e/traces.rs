@@ -78,7 +78,7 @@ fn logs(system: &System) -> Result<()> {
 fn audit(system: &System) -> Result<()> {
     let rows = system.wait(async {
         let client = system.database.owner().await?;
-        anyhow::Ok(client.query("SELECT audit::text FROM audit", &[]).await?)
+        anyhow::Ok(client.query("SELECT audit_log::text FROM audit_log", &[]).await?)
     })?;
     let passwords = system.passwords();
     for row in rows {

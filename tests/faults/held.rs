@@ -6,13 +6,13 @@ use anyhow::{Context as _, Result};
 
 use crate::system::System;
 
-const CREDENTIALS: &str = "SELECT login, count(*) FROM credential
-    WHERE login = ANY($1) AND voided_at IS NULL GROUP BY login";
-const NOTED: &str = "SELECT login, count(*) FROM audit
-    WHERE login = ANY($1) AND event = 'temporary_set' AND outcome = 'done' GROUP BY login";
+const CREDENTIALS: &str = "SELECT login_number, count(*) FROM credential
+    WHERE login_number = ANY($1) AND voided_at IS NULL GROUP BY login_number";
+const NOTED: &str = "SELECT login_number, count(*) FROM audit_log
+    WHERE login_number = ANY($1) AND event = 'temporary_set' AND outcome = 'done' GROUP BY login_number";
 /// Each is written by the statement that counts, and stays when a right login sets the count back.
-const WRONG: &str = "SELECT login, count(*) FROM audit
-    WHERE login = ANY($1) AND event = 'login' AND outcome = 'wrong' GROUP BY login";
+const WRONG: &str = "SELECT login_number, count(*) FROM audit_log
+    WHERE login_number = ANY($1) AND event = 'login' AND outcome = 'wrong' GROUP BY login_number";
 
 /// Of one number.
 #[derive(Debug, Default, Clone, Copy)]

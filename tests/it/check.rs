@@ -35,7 +35,7 @@ async fn r_check_names_every_privilege_that_the_daemon_lacks() {
         ("SELECT", "contract"),
         ("UPDATE (unit)", "contract"),
         ("UPDATE (version)", "contract"),
-        ("SELECT", "contract_number"),
+        ("SELECT", "phone_number"),
         ("SELECT", "credential"),
         ("INSERT", "credential"),
         ("UPDATE", "credential"),
@@ -44,8 +44,8 @@ async fn r_check_names_every_privilege_that_the_daemon_lacks() {
         ("INSERT", "session"),
         ("UPDATE", "session"),
         ("DELETE", "session"),
-        ("INSERT (source)", "audit"),
-        ("INSERT (address)", "audit"),
+        ("INSERT (source)", "audit_log"),
+        ("INSERT (address)", "audit_log"),
     ] {
         let sql = format!("REVOKE {privilege} ON {table} FROM karipass_daemon");
         owner.batch_execute(&sql).await.unwrap();

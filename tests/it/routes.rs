@@ -122,7 +122,7 @@ async fn no_route_shows_or_changes_another_contract() {
     }
     let stranger = "INSERT INTO contract (number, unit) VALUES ($1, 'admin_user')";
     scene.owner.execute(stranger, &[&OTHER]).await.unwrap();
-    let number = "INSERT INTO contract_number VALUES ($1, $1, true)";
+    let number = "INSERT INTO phone_number VALUES ($1, $1, true)";
     scene.owner.execute(number, &[&OTHER]).await.unwrap();
     site::credential(&scene.owner, OTHER, "password").await;
     let bearer = scene.caller.log_in(&scene.service.base, OTHER, RIGHT).await.token();
@@ -269,7 +269,7 @@ impl Scene {
     async fn expect_unchanged(&self, kind: &str) {
         let row = self.owner.query_one("SELECT unit FROM contract WHERE number = $1", &[&NUMBER]);
         assert_eq!(row.await.unwrap().get::<_, String>(0), "admin_user");
-        let sql = "SELECT login, kind, failures FROM credential WHERE login IN ($1, $2)";
+        let sql = "SELECT login_number, kind, failed_attempts FROM credential WHERE login_number IN ($1, $2)";
         for row in self.owner.query(sql, &[&NUMBER, &USER]).await.unwrap() {
             assert_eq!((row.get::<_, &str>(1), row.get::<_, i32>(2)), (kind, 0), "{row:?}");
         }

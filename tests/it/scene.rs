@@ -53,7 +53,7 @@ impl Scene {
     /// Gives `login` a credential of `kind` with this secret, in the place of what it had.
     pub async fn give(&self, login: &str, kind: &str, password: &str) {
         site::credential(&self.owner, login, kind).await;
-        let sql = "UPDATE credential SET phc = $2 WHERE login = $1";
+        let sql = "UPDATE credential SET password_hash = $2 WHERE login_number = $1";
         self.owner.execute(sql, &[&login, &hashed(password).await.expose()]).await.unwrap();
     }
 
@@ -85,19 +85,19 @@ impl Scene {
 
     /// Whether `login` has no credential at all.
     pub async fn has_nothing(&self, login: &str) -> bool {
-        let sql = "SELECT FROM credential WHERE login = $1";
+        let sql = "SELECT FROM credential WHERE login_number = $1";
         self.owner.query(sql, &[&login]).await.unwrap().is_empty()
     }
 
     /// The audit's rows, oldest first: event, outcome, login.
     pub async fn told(&self) -> Vec<String> {
-        let sql = "SELECT concat_ws(' ', event, outcome, login) FROM audit ORDER BY id";
+        let sql = "SELECT concat_ws(' ', event, outcome, login_number) FROM audit_log ORDER BY id";
         self.owner.query(sql, &[]).await.unwrap().iter().map(|row| row.get(0)).collect()
     }
 
     /// Forgets the audit so far.
     pub async fn forget(&self) {
-        self.owner.batch_execute("TRUNCATE audit").await.unwrap();
+        self.owner.batch_execute("TRUNCATE audit_log").await.unwrap();
     }
 
     pub async fn sessions(&self) -> i64 {
@@ -108,7 +108,7 @@ impl Scene {
     pub async fn everything(&self) -> Vec<String> {
         let sql = "SELECT row_to_json(c)::text FROM contract AS c
                    UNION ALL (SELECT row_to_json(c)::text FROM credential AS c ORDER BY id)
-                   UNION ALL (SELECT token_digest::text || credential FROM session ORDER BY 1)";
+                   UNION ALL (SELECT token_digest::text || credential_id FROM session ORDER BY 1)";
         self.owner.query(sql, &[]).await.unwrap().iter().map(|row| row.get(0)).collect()
     }
 }

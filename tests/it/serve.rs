@@ -89,7 +89,7 @@ impl Whole {
 
     /// Whether the phone has set a new password.
     async fn is_set(&self) -> bool {
-        let sql = "SELECT count(*) FROM audit WHERE event = 'temporary_set'";
+        let sql = "SELECT count(*) FROM audit_log WHERE event = 'temporary_set'";
         self.owner.query_one(sql, &[]).await.unwrap().get::<_, i64>(0) > 0
     }
 }

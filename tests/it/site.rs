@@ -321,10 +321,7 @@ pub async fn contract(owner: &Client, unit: &str) {
         [(NUMBER, false), ("0612345601", true), ("0612345602", true), ("0612345603", false)]
     {
         owner
-            .execute(
-                "INSERT INTO contract_number VALUES ($1, $2, $3)",
-                &[&number, &NUMBER, &service],
-            )
+            .execute("INSERT INTO phone_number VALUES ($1, $2, $3)", &[&number, &NUMBER, &service])
             .await
             .unwrap();
     }
@@ -332,10 +329,10 @@ pub async fn contract(owner: &Client, unit: &str) {
 
 /// Gives `login` a new credential of `kind` whose secret is [`RIGHT`], in the place of what it had.
 pub async fn credential(owner: &Client, login: &str, kind: &str) {
-    owner.execute("DELETE FROM credential WHERE login = $1", &[&login]).await.unwrap();
+    owner.execute("DELETE FROM credential WHERE login_number = $1", &[&login]).await.unwrap();
     owner
         .execute(
-            "INSERT INTO credential (login, kind, phc, set_at) VALUES ($1, $2, $3, clock_timestamp())",
+            "INSERT INTO credential (login_number, kind, password_hash, set_at) VALUES ($1, $2, $3, clock_timestamp())",
             &[&login, &kind, &hashed().await.expose()],
         )
         .await
@@ -344,14 +341,13 @@ pub async fn credential(owner: &Client, login: &str, kind: &str) {
 
 /// Makes `login`'s credential older, by an SQL interval.
 pub async fn age(owner: &Client, login: &str, by: &str) {
-    let sql = "UPDATE credential SET set_at = set_at - $2::text::interval WHERE login = $1";
+    let sql = "UPDATE credential SET set_at = set_at - $2::text::interval WHERE login_number = $1";
     assert_eq!(owner.execute(sql, &[&login, &by]).await.unwrap(), 1);
 }
 
 /// The failures counted against `login` and whether it is void; a void one has no hash left.
 pub async fn count(owner: &Client, login: &str) -> (i32, bool) {
-    let sql =
-        "SELECT failures, voided_at IS NOT NULL, phc IS NULL FROM credential WHERE login = $1";
+    let sql = "SELECT failed_attempts, voided_at IS NOT NULL, password_hash IS NULL FROM credential WHERE login_number = $1";
     let row = owner.query_one(sql, &[&login]).await.unwrap();
     let (failures, void, wiped): (i32, bool, bool) = (row.get(0), row.get(1), row.get(2));
     assert_eq!(void, wiped, "a hash goes when its credential is void, and only then");
@@ -360,6 +356,6 @@ pub async fn count(owner: &Client, login: &str) -> (i32, bool) {
 
 /// The audit's events and outcomes, oldest first.
 pub async fn audit(owner: &Client) -> Vec<(String, String)> {
-    let rows = owner.query("SELECT event, outcome FROM audit ORDER BY id", &[]).await.unwrap();
+    let rows = owner.query("SELECT event, outcome FROM audit_log ORDER BY id", &[]).await.unwrap();
     rows.iter().map(|row| (row.get(0), row.get(1))).collect()
 }

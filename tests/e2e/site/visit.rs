@@ -121,8 +121,8 @@ impl<'a> Visit<'a> {
             let sets =
                 "UPDATE contract SET unit = $2 WHERE number = $1 AND unit IS DISTINCT FROM $2";
             owner.execute(sets, &[contract, &unit]).await?;
-            owner.execute("DELETE FROM credential WHERE login = $1", &[&login]).await?;
-            let stores = "INSERT INTO credential (login, kind, phc, set_at)
+            owner.execute("DELETE FROM credential WHERE login_number = $1", &[&login]).await?;
+            let stores = "INSERT INTO credential (login_number, kind, password_hash, set_at)
                  VALUES ($1, $2, $3, clock_timestamp())";
             owner.execute(stores, &[&login, &kind, &hashed.expose()]).await?;
             Ok(())
@@ -131,7 +131,8 @@ impl<'a> Visit<'a> {
 
     /// Makes the credential of `login` older by an SQL interval.
     pub fn age(&self, login: &str, by: &str) -> Result<()> {
-        let sql = "UPDATE credential SET set_at = set_at - $2::text::interval WHERE login = $1";
+        let sql =
+            "UPDATE credential SET set_at = set_at - $2::text::interval WHERE login_number = $1";
         let changed = self.wait(async {
             let owner = self.story.system.database.owner().await?;
             anyhow::Ok(owner.execute(sql, &[&login, &by]).await?)
@@ -142,7 +143,8 @@ impl<'a> Visit<'a> {
 
     /// The failures counted against `login`, and whether it is void.
     pub fn count(&self, login: &str) -> Result<(i32, bool)> {
-        let sql = "SELECT failures, voided_at IS NOT NULL FROM credential WHERE login = $1";
+        let sql =
+            "SELECT failed_attempts, voided_at IS NOT NULL FROM credential WHERE login_number = $1";
         let row = self.wait(async {
             let owner = self.story.system.database.owner().await?;
             anyhow::Ok(owner.query_opt(sql, &[&login]).await?)

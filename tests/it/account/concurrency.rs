@@ -101,7 +101,8 @@ async fn c3_two_changes_of_the_unit_at_once_are_one_after_the_other() {
         for login in [ONE, TWO] {
             scene.give(login, "password", RIGHT).await;
         }
-        let sql = "UPDATE contract SET unit = 'number'; DELETE FROM credential WHERE login = '0612345600'";
+        let sql = "UPDATE contract SET unit = 'number';
+                   DELETE FROM credential WHERE login_number = '0612345600'";
         scene.owner.batch_execute(sql).await.unwrap();
         let tokens = [scene.token(ONE, RIGHT).await, scene.token(TWO, RIGHT).await];
         scene.forget().await;

@@ -32,7 +32,7 @@ async fn c2_ten_wrong_ones_in_a_row_at_the_change_of_the_unit_void_a_password() 
     }
     // It cannot be answered any more (`U3`).
     assert_eq!(scene.unit(&token, "line", &wrong).await.code(), "credential_void");
-    scene.owner.execute("DELETE FROM credential WHERE login = $1", &[&TWO]).await.unwrap();
+    scene.owner.execute("DELETE FROM credential WHERE login_number = $1", &[&TWO]).await.unwrap();
     // One's own, until the session is over with it.
     for counted in 1..=10 {
         let answer = scene.unit(&token, "line", &[(ONE, WRONG)]).await;

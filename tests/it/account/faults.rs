@@ -13,8 +13,8 @@ async fn u_a_fault_in_the_middle_leaves_the_unit_and_every_credential() {
     // The last statements fail, after the credentials were dropped and copied; or an early one does.
     for check in [
         "ALTER TABLE contract ADD CHECK (unit <> 'line')",
-        "ALTER TABLE audit ADD CHECK (event <> 'password_copied') NOT VALID",
-        "ALTER TABLE audit ADD CHECK (event <> 'session_ended') NOT VALID",
+        "ALTER TABLE audit_log ADD CHECK (event <> 'password_copied') NOT VALID",
+        "ALTER TABLE audit_log ADD CHECK (event <> 'session_ended') NOT VALID",
     ] {
         let scene = Scene::new("number").await;
         for login in [ONE, TWO] {
@@ -38,7 +38,7 @@ async fn c5_a_fault_in_the_middle_leaves_the_password_and_its_sessions() {
     for check in [
         "ALTER TABLE contract ADD CHECK (version < 1)",
         "ALTER TABLE credential ADD CHECK (kind = 'temporary')",
-        "ALTER TABLE audit ADD CHECK (event <> 'password_changed') NOT VALID",
+        "ALTER TABLE audit_log ADD CHECK (event <> 'password_changed') NOT VALID",
     ] {
         let scene = Scene::new("line").await;
         scene.give(NUMBER, "temporary", RIGHT).await;

@@ -86,7 +86,7 @@ async fn c5_the_new_password_logs_in_from_then_on_and_the_old_one_no_more() {
     assert_eq!(scene.told().await, [format!("password_changed done {NUMBER}")]);
     assert_eq!(scene.log_in(NUMBER, RIGHT).await.status, 401);
     assert_eq!(scene.log_in(NUMBER, NEW).await.status, 200);
-    let kind = "SELECT kind FROM credential WHERE login = $1";
+    let kind = "SELECT kind FROM credential WHERE login_number = $1";
     let kind: String = scene.owner.query_one(kind, &[&NUMBER]).await.unwrap().get(0);
     assert_eq!(kind, "password");
 }

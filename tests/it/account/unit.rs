@@ -199,7 +199,7 @@ struct Row {
 /// Makes every mistake first, then the change.
 async fn change(row: Row) {
     let scene = Scene::new(row.from).await;
-    let service = "UPDATE contract_number SET service = $2 WHERE number = $1";
+    let service = "UPDATE phone_number SET has_service = $2 WHERE number = $1";
     scene.owner.execute(service, &[&NUMBER, &row.service]).await.unwrap();
     for (number, password) in row.asked {
         scene.give(number, "password", password).await;

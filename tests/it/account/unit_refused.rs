@@ -147,7 +147,7 @@ async fn w6_a_form_carries_its_version_and_a_later_change_refuses_it() {
 async fn u_only_the_own_contracts_numbers_are_asked_for_and_taken() {
     let scene = Scene::new("number").await;
     let sql = "INSERT INTO contract (number, unit) VALUES ('0712345600', 'number');
-               INSERT INTO contract_number VALUES ('0712345600', '0712345600', true)";
+               INSERT INTO phone_number VALUES ('0712345600', '0712345600', true)";
     scene.owner.batch_execute(sql).await.unwrap();
     scene.give("0712345600", "password", RIGHT).await;
     scene.give(ONE, "password", RIGHT).await;

@@ -98,12 +98,12 @@ async fn u3_what_is_void_for_another_reason_blocks_nothing() {
     // Past its day, voided by a change of the unit, and replaced after wrong entries.
     for how in [
         "set_at = set_at - interval '24 hours'",
-        "failures = 2, phc = NULL, voided_at = clock_timestamp()",
+        "failed_attempts = 2, password_hash = NULL, voided_at = clock_timestamp()",
     ] {
         let scene = Scene::new("number").await;
         scene.give(ONE, "password", MINE).await;
         scene.give(TWO, "temporary", RIGHT).await;
-        let sql = format!("UPDATE credential SET {how} WHERE login = '{TWO}'");
+        let sql = format!("UPDATE credential SET {how} WHERE login_number = '{TWO}'");
         scene.owner.batch_execute(&sql).await.unwrap();
         daemon_store(&scene.database).sweep().await.unwrap();
         assert!(scene.count(TWO).await.1, "{how}");
@@ -115,7 +115,7 @@ async fn u3_what_is_void_for_another_reason_blocks_nothing() {
 /// Under `number`, with a contract number that has the service.
 async fn scene() -> Scene {
     let scene = Scene::new("number").await;
-    let sql = "UPDATE contract_number SET service = true WHERE number = $1";
+    let sql = "UPDATE phone_number SET has_service = true WHERE number = $1";
     scene.owner.execute(sql, &[&NUMBER]).await.unwrap();
     scene.give(ONE, "password", MINE).await;
     scene

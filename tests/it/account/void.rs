@@ -118,7 +118,8 @@ async fn c2_an_entry_that_others_overtake_is_not_counted_and_ends_nothing() {
         scene.give(NUMBER, "password", RIGHT).await;
         let token = scene.token(NUMBER, RIGHT).await;
         let lock = "BEGIN; SELECT FROM contract FOR UPDATE;
-                    UPDATE credential SET failures = 10, phc = NULL, voided_at = clock_timestamp()";
+                    UPDATE credential SET failed_attempts = 10, password_hash = NULL,
+                        voided_at = clock_timestamp()";
         scene.owner.batch_execute(lock).await.unwrap();
         let asked = async {
             if unit {

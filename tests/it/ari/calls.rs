@@ -83,7 +83,7 @@ async fn p2_an_untrusted_caller_hears_not_available_and_leaves_an_audit_row() {
         assert_eq!(wait_for_outcome(channel).await, "not_available");
     }
     let row = ("call".to_owned(), "not_available".to_owned());
-    rig.wait_for_count(5, "SELECT count(*) FROM audit").await;
+    rig.wait_for_count(5, "SELECT count(*) FROM audit_log").await;
     assert_eq!(rig.audit().await, vec![row; 5]);
 }
 

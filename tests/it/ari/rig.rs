@@ -118,7 +118,7 @@ impl Rig {
         let database = support::database().await;
         let rows = format!(
             "INSERT INTO contract (number) VALUES ('{CONTRACT}');
-             INSERT INTO contract_number (number, contract, service)
+             INSERT INTO phone_number (number, contract_number, has_service)
              VALUES ('{CONTRACT}', '{CONTRACT}', true), ('{ADDITIONAL}', '{CONTRACT}', true)"
         );
         database.owner().await.unwrap().batch_execute(&rows).await.unwrap();
@@ -200,14 +200,15 @@ impl Rig {
     /// The login numbers that have a temporary password.
     pub async fn passwords(&self) -> Vec<String> {
         let owner = self.database.owner().await.unwrap();
-        let rows = owner.query("SELECT login FROM credential WHERE kind = 'temporary'", &[]).await;
+        let rows =
+            owner.query("SELECT login_number FROM credential WHERE kind = 'temporary'", &[]).await;
         rows.unwrap().iter().map(|row| row.get(0)).collect()
     }
 
     /// Event and outcome of every audit row.
     pub async fn audit(&self) -> Vec<(String, String)> {
         let owner = self.database.owner().await.unwrap();
-        let rows = owner.query("SELECT event, outcome FROM audit ORDER BY id", &[]).await;
+        let rows = owner.query("SELECT event, outcome FROM audit_log ORDER BY id", &[]).await;
         rows.unwrap().iter().map(|row| (row.get(0), row.get(1))).collect()
     }
 }

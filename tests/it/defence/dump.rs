@@ -17,7 +17,7 @@ const KEY: &[u8] = &[0; 32];
 async fn c7_a_dump_verifies_nothing_and_holds_no_hash_of_what_is_over() {
     let Scene { database, owner, service, caller } = Scene::new("admin_user").await;
     let [live, void, late, swept] = [NUMBER, "0612345601", "0612345602", "0612345699"];
-    let add = "INSERT INTO contract_number VALUES ($1, $2, true)";
+    let add = "INSERT INTO phone_number VALUES ($1, $2, true)";
     owner.execute(add, &[&swept, &live]).await.unwrap();
     for login in [live, void, late, swept] {
         site::credential(&owner, login, "temporary").await;

@@ -144,7 +144,7 @@ async fn b1_a_change_voids_no_more_than_its_address_may() {
     }
     let token = elsewhere.log_in(base, "0612345601", RIGHT).await.token();
     let nine = "DELETE FROM credential WHERE voided_at IS NOT NULL;
-                UPDATE credential SET failures = 9";
+                UPDATE credential SET failed_attempts = 9";
     owner.batch_execute(nine).await.unwrap();
     let (before, hashes) = (scene.everything().await, service.hasher.operations());
     wait(&change(&attacker, base, &token, [WRONG, NEW, NEW]).await);
@@ -188,10 +188,10 @@ async fn together(
 /// A further number of the contract, with a temporary password that has had two wrong tries.
 async fn at_its_last(owner: &Client, last: u32) -> String {
     let number = format!("06123457{last:02}");
-    let sql = "INSERT INTO contract_number VALUES ($1, $2, true)";
+    let sql = "INSERT INTO phone_number VALUES ($1, $2, true)";
     owner.execute(sql, &[&number, &NUMBER]).await.unwrap();
     site::credential(owner, &number, "temporary").await;
-    let sql = "UPDATE credential SET failures = 2 WHERE login = $1";
+    let sql = "UPDATE credential SET failed_attempts = 2 WHERE login_number = $1";
     owner.execute(sql, &[&number]).await.unwrap();
     number
 }

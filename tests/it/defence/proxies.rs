@@ -62,6 +62,6 @@ async fn log_in(service: &Service, password: &str, forwarded: &[&str]) -> Answer
 }
 
 async fn addresses(owner: &Client) -> Vec<String> {
-    let sql = "SELECT host(address) FROM audit ORDER BY id";
+    let sql = "SELECT host(address) FROM audit_log ORDER BY id";
     owner.query(sql, &[]).await.unwrap().iter().map(|row| row.get(0)).collect()
 }

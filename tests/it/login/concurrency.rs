@@ -98,7 +98,7 @@ async fn one_round(
     right: usize,
     limit: usize,
 ) -> Round {
-    owner.batch_execute("TRUNCATE audit").await.unwrap();
+    owner.batch_execute("TRUNCATE audit_log").await.unwrap();
     let together = Arc::new(Barrier::new(POSTS));
     let mut posts = JoinSet::new();
     for index in 0..POSTS {

@@ -68,7 +68,7 @@ async fn no_secret_is_in_the_log_at_trace() {
         owner.batch_execute("UPDATE contract SET unit = 'line'").await.unwrap();
         let last = caller.log_in(&daemon.base, NUMBER, NEW).await.token();
         caller.log_out(&daemon.base, &last).await;
-        let sql = "SELECT phc FROM credential WHERE login = $1";
+        let sql = "SELECT password_hash FROM credential WHERE login_number = $1";
         let phc: String = owner.query_one(sql, &[&NUMBER]).await.unwrap().get(0);
         let hash = phc.rsplit('$').next().unwrap();
         let metrics = caller.get(&format!("{}/metrics", daemon.operators)).await.body;

@@ -13,7 +13,12 @@ pub const WAYS: [(&str, &str, &str, &str); 11] = [
     ("unknown_number", "0699999999", RIGHT, "SELECT"),
     ("unknown_number", "not a number", RIGHT, "SELECT"),
     ("no_credential", NUMBER, RIGHT, "DELETE FROM credential"),
-    ("void", NUMBER, RIGHT, "UPDATE credential SET voided_at = clock_timestamp(), phc = NULL"),
+    (
+        "void",
+        NUMBER,
+        RIGHT,
+        "UPDATE credential SET voided_at = clock_timestamp(), password_hash = NULL",
+    ),
     ("expired", NUMBER, RIGHT, "UPDATE credential SET set_at = set_at - interval '24 hours'"),
     ("suspended", NUMBER, RIGHT, "UPDATE contract SET suspended = true"),
     ("not_a_login", NUMBER, RIGHT, "UPDATE contract SET unit = 'number'"),
@@ -22,9 +27,9 @@ pub const WAYS: [(&str, &str, &str, &str); 11] = [
         "unverifiable",
         NUMBER,
         RIGHT,
-        "UPDATE credential SET phc = replace(phc, 'keyid=bGFi', 'keyid=b2xk')",
+        "UPDATE credential SET password_hash = replace(password_hash, 'keyid=bGFi', 'keyid=b2xk')",
     ),
-    ("wrong", NUMBER, WRONG, "UPDATE credential SET failures = 2"),
+    ("wrong", NUMBER, WRONG, "UPDATE credential SET failed_attempts = 2"),
 ];
 
 #[tokio::test(flavor = "multi_thread")]
@@ -65,7 +70,7 @@ async fn w2_a_refusal_reads_the_same_of_a_contract_of_any_size() {
         let caller = Caller::new();
         let mut answered = Vec::new();
         for (first, last) in [(0, -1), (0, -1), (1000, 3999)] {
-            let more = "INSERT INTO contract_number
+            let more = "INSERT INTO phone_number
                         SELECT '061235' || n, $1, true FROM generate_series($2::int, $3::int) AS n";
             owner.execute(more, &[&NUMBER, &first, &last]).await.unwrap();
             site::credential(&owner, NUMBER, "temporary").await;

@@ -56,7 +56,7 @@ async fn c7_a_hash_of_an_old_key_is_renewed_at_the_next_good_login() {
     let rotated = Service::start(&database, &[("KARIPASS_HASHING_KEYS", &keys)]).await;
     let caller = Caller::new();
     let phc = async || -> String {
-        let sql = "SELECT phc FROM credential WHERE login = $1";
+        let sql = "SELECT password_hash FROM credential WHERE login_number = $1";
         owner.query_one(sql, &[&NUMBER]).await.unwrap().get(0)
     };
     let before = phc().await;
@@ -156,7 +156,7 @@ async fn w3_every_spelling_of_a_number_is_one_login() {
         }
         assert_eq!(site::count(&owner, NUMBER).await, (0, false), "{other}");
     }
-    let sql = "SELECT DISTINCT login FROM audit WHERE login IS NOT NULL";
+    let sql = "SELECT DISTINCT login_number FROM audit_log WHERE login_number IS NOT NULL";
     let told = owner.query(sql, &[]).await.unwrap();
     assert_eq!(told.iter().map(|row| row.get(0)).collect::<Vec<&str>>(), [NUMBER]);
 }

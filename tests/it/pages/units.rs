@@ -137,13 +137,13 @@ async fn u_one_wrong_password_too_many_of_ones_own_ends_the_session() {
     let mut browser = Browser::new(&service.base);
     browser.log_in(ONE, RIGHT).await;
     let page = browser.get("/unit/line").await;
-    owner.execute("UPDATE credential SET failures = 9", &[]).await.unwrap();
+    owner.execute("UPDATE credential SET failed_attempts = 9", &[]).await.unwrap();
     let other = send(&mut browser, &page, "/unit/line", &[(ONE, RIGHT), (TWO, WRONG)]).await;
     assert_eq!(other.status, 422, "another number's password is void, the session goes on");
     assert_eq!(site::count(&owner, TWO).await, (10, true));
     let page = browser.get("/unit/line").await;
     assert!(page.body.contains("id=\"blocked\""), "a void password cannot be given");
-    owner.execute("DELETE FROM credential WHERE login = $1", &[&TWO]).await.unwrap();
+    owner.execute("DELETE FROM credential WHERE login_number = $1", &[&TWO]).await.unwrap();
     let page = browser.get("/unit/line").await;
     assert_eq!(asked(&page), [ONE]);
     let own = send(&mut browser, &page, "/unit/line", &[(ONE, WRONG)]).await;
@@ -156,7 +156,7 @@ async fn u_one_wrong_password_too_many_of_ones_own_ends_the_session() {
 #[tokio::test(flavor = "multi_thread")]
 async fn u3_a_void_password_is_told_instead_of_the_form_and_how_to_set_one() {
     let (service, owner) = service("number", &[ONE, TWO]).await;
-    let sql = "UPDATE contract_number SET service = true WHERE number = $1";
+    let sql = "UPDATE phone_number SET has_service = true WHERE number = $1";
     owner.execute(sql, &[&NUMBER]).await.unwrap();
     site::credential(&owner, NUMBER, "password").await;
     let mut browser = Browser::new(&service.base);
@@ -164,8 +164,8 @@ async fn u3_a_void_password_is_told_instead_of_the_form_and_how_to_set_one() {
     let form = browser.get("/unit/line").await;
     assert_eq!(asked(&form), [NUMBER, ONE, TWO]);
     // While the form is open, and before it is opened.
-    let void = "UPDATE credential SET phc = NULL, voided_at = clock_timestamp(), failures = 10
-                WHERE login <> $1";
+    let void = "UPDATE credential SET password_hash = NULL, voided_at = clock_timestamp(), failed_attempts = 10
+                WHERE login_number <> $1";
     owner.execute(void, &[&ONE]).await.unwrap();
     let all = [NUMBER, ONE, TWO].map(|number| (number, RIGHT));
     let sent = send(&mut browser, &form, "/unit/line", &all).await;

@@ -56,7 +56,7 @@ async fn overload_logins_that_hold_the_store_leave_calls_theirs() {
 async fn overload_a_login_beyond_the_queue_does_not_ask_the_store() {
     let database = support::database().await;
     let owner = database.owner().await.unwrap();
-    owner.batch_execute("BEGIN; LOCK TABLE contract_number").await.unwrap();
+    owner.batch_execute("BEGIN; LOCK TABLE phone_number").await.unwrap();
     let service = Service::start(&database, &[]).await;
     service.hasher.refuse_logins();
     let answer = Caller::new().log_in(&service.base, NUMBER, RIGHT).await;

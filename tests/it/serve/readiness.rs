@@ -7,9 +7,9 @@ use crate::support::{self, wait_until};
 /// What makes every change fail, what ends it, and what `/readyz` says meanwhile.
 const FAULTS: [(&str, &str, &str); 6] = [
     (
-        "REVOKE INSERT ON attempt FROM karipass_daemon",
-        "GRANT INSERT ON attempt TO karipass_daemon",
-        "the daemon's role lacks INSERT on attempt",
+        "REVOKE INSERT ON idempotency_key FROM karipass_daemon",
+        "GRANT INSERT ON idempotency_key TO karipass_daemon",
+        "the daemon's role lacks INSERT on idempotency_key",
     ),
     (
         "REVOKE UPDATE ON credential FROM karipass_daemon",
@@ -22,19 +22,19 @@ const FAULTS: [(&str, &str, &str); 6] = [
         "the daemon's role lacks UPDATE (unit) on contract",
     ),
     (
-        "CREATE TRIGGER disk_full BEFORE INSERT ON audit FOR EACH ROW EXECUTE FUNCTION is_full()",
-        "DROP TRIGGER disk_full ON audit",
+        "CREATE TRIGGER disk_full BEFORE INSERT ON audit_log FOR EACH ROW EXECUTE FUNCTION is_full()",
+        "DROP TRIGGER disk_full ON audit_log",
         "the disk is full (SQLSTATE 53100)",
     ),
     (
-        "CREATE TRIGGER disk_full BEFORE INSERT ON attempt FOR EACH ROW EXECUTE FUNCTION is_full()",
-        "DROP TRIGGER disk_full ON attempt",
+        "CREATE TRIGGER disk_full BEFORE INSERT ON idempotency_key FOR EACH ROW EXECUTE FUNCTION is_full()",
+        "DROP TRIGGER disk_full ON idempotency_key",
         "the disk is full (SQLSTATE 53100)",
     ),
     (
-        "CREATE CONSTRAINT TRIGGER disk_full AFTER INSERT ON attempt DEFERRABLE INITIALLY DEFERRED
+        "CREATE CONSTRAINT TRIGGER disk_full AFTER INSERT ON idempotency_key DEFERRABLE INITIALLY DEFERRED
          FOR EACH ROW EXECUTE FUNCTION is_full()",
-        "DROP TRIGGER disk_full ON attempt",
+        "DROP TRIGGER disk_full ON idempotency_key",
         "the disk is full (SQLSTATE 53100)",
     ),
 ];
@@ -84,7 +84,7 @@ async fn a_readyz_stays_while_one_contract_is_locked() {
     );
     other.batch_execute(&lock).await.unwrap();
     let looks = async || {
-        let count = "SELECT count(*) FROM attempt";
+        let count = "SELECT count(*) FROM idempotency_key";
         whole.owner.query_one(count, &[]).await.unwrap().get::<_, i64>(0)
     };
     let before = looks().await;

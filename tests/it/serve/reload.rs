@@ -15,7 +15,8 @@ use crate::support::{self, KARIPASS, Ran, run, wait_until};
 
 /// The key that comes with a rotation, and how stored hashes name it.
 const NEW_KEY: &str = "new AQAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=";
-const OF_NEW_KEY: &str = "SELECT count(*) FROM credential WHERE phc LIKE '%,keyid=bmV3$%'";
+const OF_NEW_KEY: &str =
+    "SELECT count(*) FROM credential WHERE password_hash LIKE '%,keyid=bmV3$%'";
 
 #[tokio::test(flavor = "multi_thread")]
 async fn r_serve_refuses_secrets_that_others_can_read() {

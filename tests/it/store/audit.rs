@@ -15,7 +15,7 @@ async fn d3_the_audit_is_read_by_number_and_time_the_newest_last() {
     let scene = Scene::new().await;
     scene.set(CONTRACT, AuthUnit::Number, FIRST).await;
     scene.set(OTHER, AuthUnit::Line, OTHER).await;
-    let age = "UPDATE audit SET at = '2026-04-01T00:30:00Z' WHERE id = 1";
+    let age = "UPDATE audit_log SET occurred_at = '2026-04-01T00:30:00Z' WHERE id = 1";
     scene.owner.batch_execute(age).await.unwrap();
     let read = |arguments: &[&str]| {
         let mut all = vec!["audit", "--json"];
@@ -102,7 +102,7 @@ async fn d3_old_rows_are_removed_in_portions_and_the_last_90_days_by_nobody() {
     }
     let days = |days: u64| Duration::from_secs(days * 24 * 3600);
     let ages = async || {
-        let sql = "SELECT extract(day FROM now() - at)::text FROM audit ORDER BY at";
+        let sql = "SELECT extract(day FROM now() - occurred_at)::text FROM audit_log ORDER BY occurred_at";
         scene.column(sql).await
     };
     scene.store.prune_audit(days(400)).await.unwrap();
@@ -112,8 +112,8 @@ async fn d3_old_rows_are_removed_in_portions_and_the_last_90_days_by_nobody() {
     assert_eq!(ages().await, ["89", "0"]);
     // A table of the daemon's own in the way changes nothing but itself.
     let daemon = scene.database.daemon().await.unwrap();
-    let own = "CREATE TEMPORARY TABLE audit (at timestamptz, id int);
-               INSERT INTO pg_temp.audit VALUES ('2000-01-01', 1)";
+    let own = "CREATE TEMPORARY TABLE audit_log (occurred_at timestamptz, id int);
+               INSERT INTO pg_temp.audit_log VALUES ('2000-01-01', 1)";
     daemon.batch_execute(own).await.unwrap();
     let pruned = daemon.query_one("SELECT public.prune_audit('400 days', 10)", &[]).await.unwrap();
     assert_eq!(pruned.get::<_, i64>(0), 0);
@@ -132,7 +132,7 @@ async fn d3_an_operators_act_names_the_operator() {
     act(&["contracts", "remove", CONTRACT]);
     let user = std::process::Command::new("id").arg("-un").output().unwrap().stdout;
     let user = String::from_utf8(user).unwrap();
-    let told = "SELECT concat_ws(' ', event, outcome, operator) FROM audit ORDER BY id";
+    let told = "SELECT concat_ws(' ', event, outcome, operator) FROM audit_log ORDER BY id";
     assert_eq!(
         scene.column(told).await,
         [
@@ -156,10 +156,10 @@ async fn d3_a_role_of_its_own_reads_the_audit_and_nothing_else() {
     scene.set(CONTRACT, AuthUnit::Line, CONTRACT).await;
     let superuser = support::cluster().superuser(&scene.database.name).await.unwrap();
     superuser.batch_execute("SET ROLE karipass_auditor").await.unwrap();
-    assert_eq!(superuser.query("SELECT * FROM audit", &[]).await.unwrap().len(), 2);
+    assert_eq!(superuser.query("SELECT * FROM audit_log", &[]).await.unwrap().len(), 2);
     for forbidden in [
-        "DELETE FROM audit",
-        "INSERT INTO audit (source, event, outcome) VALUES ('site', 'login', 'done')",
+        "DELETE FROM audit_log",
+        "INSERT INTO audit_log (source, event, outcome) VALUES ('site', 'login', 'done')",
         "SELECT prune_audit('400 days', 1)",
         "SELECT FROM credential",
         "SELECT FROM contract",
@@ -171,7 +171,8 @@ async fn d3_a_role_of_its_own_reads_the_audit_and_nothing_else() {
 
 /// Rows of an age, all of one moment.
 async fn rows(scene: &Scene, count: i32, age: &str, login: &str) {
-    let sql = "INSERT INTO audit (at, source, event, outcome, login, contract, caller)
+    let sql = "INSERT INTO audit_log
+                   (occurred_at, source, event, outcome, login_number, contract_number, caller_number)
                SELECT now() - $2::text::interval, 'site', 'login', 'done', $3, $3, $3
                FROM generate_series(1, $1::int)";
     scene.owner.execute(sql, &[&count, &age, &login]).await.unwrap();

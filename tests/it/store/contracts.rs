@@ -45,7 +45,8 @@ async fn d2_contracts_are_listed_and_shown() {
     scene.store.sweep().await.unwrap();
     let shown = contracts(&scene, &["show", CONTRACT]).out;
     assert!(shown.contains(", expired, "), "swept: {shown}");
-    let void = "UPDATE credential SET voided_at = set_at + interval '23 hours', failures = 3";
+    let void =
+        "UPDATE credential SET voided_at = set_at + interval '23 hours', failed_attempts = 3";
     scene.owner.batch_execute(void).await.unwrap();
     let shown = contracts(&scene, &["show", CONTRACT]).out;
     assert!(shown.contains(", void, 3 wrong in a row"), "{shown}");

@@ -38,7 +38,7 @@ async fn p9_password_unit_and_audit_are_stored_together() {
     assert_eq!(scene.set(PLAIN, AuthUnit::Line, CONTRACT).await, Setting::Stored);
     let stored = scene
         .column(
-            "SELECT concat_ws(' ', login, kind, phc, failures, voided_at,
+            "SELECT concat_ws(' ', login_number, kind, password_hash, failed_attempts, voided_at,
                               clock_timestamp() - set_at < interval '1 minute')
              FROM credential",
         )
@@ -77,10 +77,10 @@ async fn p13_dropped_before_any_statement_is_through_nothing_changes() {
     for word in [
         "BEGIN",
         "FOR NO KEY UPDATE",
-        "JOIN contract_number",
+        "JOIN phone_number",
         "DELETE FROM credential",
         "INSERT INTO credential",
-        "INSERT INTO audit",
+        "INSERT INTO audit_log",
         "UPDATE credential",
         "DELETE FROM session",
         "UPDATE contract",
@@ -103,7 +103,7 @@ async fn p13_dropped_before_any_statement_is_through_nothing_changes() {
         let next = store.set_temporary(&temporary(OTHER, AuthUnit::Line, CONTRACT)).await.unwrap();
         assert_eq!(next, Setting::Refused);
         scene.wait_until(NOTHING_UNDER_WAY).await;
-        scene.owner.execute("DELETE FROM audit WHERE outcome <> 'done'", &[]).await.unwrap();
+        scene.owner.execute("DELETE FROM audit_log WHERE outcome <> 'done'", &[]).await.unwrap();
         let after = (scene.everything().await, scene.audit().await);
         assert_eq!(after, before, "dropped at {word}");
     }
@@ -121,7 +121,7 @@ async fn p14_a_change_of_unit_voids_all_else_and_ends_all_sessions() {
     assert_eq!(scene.set(CONTRACT, AuthUnit::Line, CONTRACT).await, Setting::Stored);
     assert_eq!(scene.logins().await, [CONTRACT, OTHER]);
     assert_eq!(scene.sessions().await, [OTHER]);
-    let hashes = "SELECT count(phc)::text FROM credential WHERE voided_at IS NOT NULL";
+    let hashes = "SELECT count(password_hash)::text FROM credential WHERE voided_at IS NOT NULL";
     assert_eq!(scene.column(hashes).await, ["0"], "a void credential keeps no hash");
     assert_eq!(
         scene.audit().await.split_off(5),
@@ -190,9 +190,9 @@ async fn p9_what_changed_under_the_call_is_refused() {
     for change in [
         "UPDATE contract SET suspended = true",
         "DELETE FROM contract",
-        "UPDATE contract_number SET contract = '0712345600' WHERE number = '0612345601'",
-        "DELETE FROM contract_number WHERE number = '0612345601'",
-        "UPDATE contract_number SET service = false",
+        "UPDATE phone_number SET contract_number = '0712345600' WHERE number = '0612345601'",
+        "DELETE FROM phone_number WHERE number = '0612345601'",
+        "UPDATE phone_number SET has_service = false",
         "UPDATE contract SET unit = 'line'",
     ] {
         let scene = Scene::new().await;
@@ -208,13 +208,13 @@ async fn c4_a_new_temporary_password_is_a_new_credential() {
     let scene = Scene::new().await;
     scene.set(CONTRACT, AuthUnit::Line, CONTRACT).await;
     scene.open_session(CONTRACT).await;
-    let password = "UPDATE credential SET kind = 'password', failures = 9";
+    let password = "UPDATE credential SET kind = 'password', failed_attempts = 9";
     scene.owner.batch_execute(password).await.unwrap();
     let id = "SELECT id::text FROM credential";
     let old = scene.column(id).await;
     assert_eq!(scene.set(CONTRACT, AuthUnit::Line, CONTRACT).await, Setting::Stored);
     assert_ne!(scene.column(id).await, old);
-    let kind = "SELECT kind || ' ' || failures FROM credential";
+    let kind = "SELECT kind || ' ' || failed_attempts FROM credential";
     assert_eq!(scene.column(kind).await, ["temporary 0"]);
     assert!(scene.sessions().await.is_empty());
 }

@@ -149,7 +149,7 @@ async fn p15_a_statement_that_is_good_no_longer_is_prepared_again() {
         "ALTER TABLE contract ALTER COLUMN number TYPE varchar(11)",
         "ALTER TABLE contract ALTER COLUMN unit TYPE varchar(20)",
         "ALTER TABLE credential ALTER COLUMN kind TYPE varchar(20)",
-        "CREATE CONSTRAINT TRIGGER forget AFTER INSERT ON audit DEFERRABLE INITIALLY DEFERRED
+        "CREATE CONSTRAINT TRIGGER forget AFTER INSERT ON audit_log DEFERRABLE INITIALLY DEFERRED
          FOR EACH ROW EXECUTE FUNCTION forget()",
     ] {
         scene.owner.batch_execute(change).await.unwrap();

@@ -185,8 +185,8 @@ async fn d1_another_customer_gets_the_contract_without_passwords() {
             "operator contracts_imported done".to_owned(),
         ]
     );
-    assert_eq!(scene.column("SELECT login FROM credential ORDER BY 1").await, [OTHER]);
-    let sessions = "SELECT login FROM session JOIN credential ON id = credential";
+    assert_eq!(scene.column("SELECT login_number FROM credential ORDER BY 1").await, [OTHER]);
+    let sessions = "SELECT login_number FROM session JOIN credential ON id = credential_id";
     assert_eq!(scene.column(sessions).await, [OTHER]);
     let unit = "SELECT coalesce(unit, 'none') FROM contract ORDER BY number";
     assert_eq!(scene.column(unit).await, ["none", "line"]);
@@ -199,7 +199,7 @@ async fn d1_another_customer_gets_the_contract_without_passwords() {
     // Back again is another change.
     let json = import(&scene, &marked("A-1", "B-2"), &["--json"]);
     assert!(json.out.contains("\"other_customers\":2"), "{}", json.out);
-    assert!(scene.column("SELECT login FROM credential").await.is_empty());
+    assert!(scene.column("SELECT login_number FROM credential").await.is_empty());
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -208,7 +208,8 @@ async fn d1_a_customers_first_mark_or_none_changes_nothing_else() {
     scene.set(CONTRACT, AuthUnit::Line, CONTRACT).await;
     scene.open_session(CONTRACT).await;
     let kept = async || {
-        let logins = scene.column("SELECT login FROM credential JOIN session ON id = credential");
+        let logins =
+            scene.column("SELECT login_number FROM credential JOIN session ON id = credential_id");
         logins.await == [CONTRACT]
     };
     counts(&import(&scene, &marked("A-1", ""), &[]), 0, 0, 5, 0);

@@ -78,23 +78,25 @@ async fn r_the_daemon_has_no_more_rights_than_it_needs() {
     owner
         .batch_execute(
             "INSERT INTO contract VALUES ('0612345678');
-             INSERT INTO contract_number VALUES ('0612345678', '0612345678', true)",
+             INSERT INTO phone_number VALUES ('0612345678', '0612345678', true)",
         )
         .await
         .unwrap();
     let daemon = database.daemon().await.unwrap();
     for allowed in [
         "SELECT number, unit, suspended, version FROM contract FOR NO KEY UPDATE",
-        "SELECT number, contract, service FROM contract_number",
+        "SELECT number, contract_number, has_service FROM phone_number",
         "UPDATE contract SET unit = 'line', version = version + 1",
-        "INSERT INTO credential (login, kind, phc, set_at) VALUES ('0612345678', 'temporary', 'x', now())",
-        "UPDATE credential SET failures = failures + 1",
+        "INSERT INTO credential (login_number, kind, password_hash, set_at)
+         VALUES ('0612345678', 'temporary', 'x', now())",
+        "UPDATE credential SET failed_attempts = failed_attempts + 1",
         "DELETE FROM credential",
         "DELETE FROM session",
-        "INSERT INTO attempt (id, outcome) VALUES ('x', 'done') RETURNING tried, at",
-        "UPDATE attempt SET id = id",
-        "DELETE FROM attempt WHERE at < now()",
-        "INSERT INTO audit (source, event, outcome) VALUES ('phone', 'call', 'not_available')",
+        "INSERT INTO idempotency_key (key, outcome) VALUES ('x', 'done')
+         RETURNING attempt_no, created_at",
+        "UPDATE idempotency_key SET key = key",
+        "DELETE FROM idempotency_key WHERE created_at < now()",
+        "INSERT INTO audit_log (source, event, outcome) VALUES ('phone', 'call', 'not_available')",
         "SELECT prune_audit(interval '400 days', 10)",
     ] {
         daemon.batch_execute(allowed).await.unwrap_or_else(|error| panic!("{allowed}: {error:?}"));
@@ -104,22 +106,26 @@ async fn r_the_daemon_has_no_more_rights_than_it_needs() {
         "UPDATE contract SET suspended = false",
         "UPDATE contract SET number = '0612345679'",
         "DELETE FROM contract",
-        "INSERT INTO contract_number VALUES ('0612345679', '0612345678', true)",
-        "UPDATE contract_number SET service = true",
-        "DELETE FROM contract_number",
-        "SELECT FROM audit",
-        "UPDATE audit SET outcome = 'done'",
-        "DELETE FROM audit",
-        "INSERT INTO audit (at, source, event, outcome) VALUES (now(), 'site', 'login', 'done')",
-        "INSERT INTO audit (operator, source, event, outcome) VALUES ('x', 'site', 'login', 'done')",
-        "INSERT INTO audit (id, source, event, outcome) OVERRIDING SYSTEM VALUE
+        "INSERT INTO phone_number VALUES ('0612345679', '0612345678', true)",
+        "UPDATE phone_number SET has_service = true",
+        "DELETE FROM phone_number",
+        "SELECT FROM audit_log",
+        "UPDATE audit_log SET outcome = 'done'",
+        "DELETE FROM audit_log",
+        "INSERT INTO audit_log (occurred_at, source, event, outcome)
+         VALUES (now(), 'site', 'login', 'done')",
+        "INSERT INTO audit_log (operator, source, event, outcome)
+         VALUES ('x', 'site', 'login', 'done')",
+        "SET LOCAL karipass.operator = 'x';
+         INSERT INTO audit_log (source, event, outcome) VALUES ('operator', 'login', 'done')",
+        "INSERT INTO audit_log (id, source, event, outcome) OVERRIDING SYSTEM VALUE
          VALUES (1, 'site', 'login', 'done')",
         "CREATE OR REPLACE FUNCTION prune_audit(kept interval, portion bigint) RETURNS bigint
          LANGUAGE sql AS 'SELECT 1::bigint'",
         "TRUNCATE credential",
         "UPDATE refinery_schema_history SET version = 1",
         "CREATE TABLE own (x integer)",
-        "ALTER TABLE audit ADD COLUMN x integer",
+        "ALTER TABLE audit_log ADD COLUMN x integer",
         "DROP TABLE session",
         "CREATE ROLE other",
         "SET ROLE karipass_owner",

@@ -71,7 +71,7 @@ async fn p9_a_commit_still_under_way_is_waited_for_and_not_done_twice() {
 async fn p15_a_contract_that_changed_is_refused_once_whatever_is_cut() {
     let (scene, proxy, store) = troubled().await;
     for trouble in [Trouble::CutBefore(SOME), Trouble::CutAfter(SOME), Trouble::CutAnswer(SOME)] {
-        scene.owner.batch_execute("TRUNCATE audit").await.unwrap();
+        scene.owner.batch_execute("TRUNCATE audit_log").await.unwrap();
         proxy.make(trouble);
         for refusals in 1..=20 {
             let new = temporary(OTHER, AuthUnit::Line, CONTRACT);
@@ -94,7 +94,7 @@ async fn d3_a_refused_call_leaves_one_row_whatever_is_cut() {
         unit: None,
     };
     for trouble in [Trouble::CutBefore(SOME), Trouble::CutAfter(SOME), Trouble::CutAnswer(SOME)] {
-        scene.owner.batch_execute("TRUNCATE audit").await.unwrap();
+        scene.owner.batch_execute("TRUNCATE audit_log").await.unwrap();
         proxy.make(trouble);
         for rows in 1..=20 {
             store.record(attempt(), &record).await.unwrap();
@@ -138,7 +138,7 @@ async fn p15_a_server_restarted_in_the_middle_is_not_noticed() {
     }
     let stored = stored.load(Ordering::Relaxed);
     let after = database.owner().await.unwrap();
-    let told = "SELECT count(*) FROM audit WHERE event = 'temporary_set' AND outcome = 'done'";
+    let told = "SELECT count(*) FROM audit_log WHERE event = 'temporary_set' AND outcome = 'done'";
     assert_eq!(after.query_one(told, &[]).await.unwrap().get::<_, i64>(0), stored);
     let version = "SELECT version FROM contract WHERE number = $1";
     assert_eq!(after.query_one(version, &[&CONTRACT]).await.unwrap().get::<_, i64>(0), stored);
@@ -149,10 +149,11 @@ async fn p9_an_attempt_is_forgotten_after_a_while() {
     let scene = Scene::new().await;
     scene.set(CONTRACT, AuthUnit::Line, CONTRACT).await;
     scene.set(CONTRACT, AuthUnit::Line, CONTRACT).await;
-    let old = "UPDATE attempt SET at = at - interval '1 hour' WHERE ctid = '(0,1)'";
+    let old = "UPDATE idempotency_key SET created_at = created_at - interval '1 hour'
+               WHERE ctid = '(0,1)'";
     assert_eq!(scene.owner.execute(old, &[]).await.unwrap(), 1);
     scene.store.sweep().await.unwrap();
-    assert_eq!(scene.column("SELECT outcome FROM attempt").await, ["done"]);
+    assert_eq!(scene.column("SELECT outcome FROM idempotency_key").await, ["done"]);
 }
 
 /// A scene, and a store that trouble comes to.
@@ -172,7 +173,7 @@ async fn set_under(trouble: Trouble) {
         let mut new = temporary(CONTRACT, AuthUnit::Number, [FIRST, "0612345602"][sets % 2]);
         new.phc = PhcString::from(format!("the {sets}th"));
         assert_eq!(store.set_temporary(&new).await.unwrap(), Setting::Stored, "{sets}");
-        let stored = "SELECT phc FROM credential ORDER BY id DESC LIMIT 1";
+        let stored = "SELECT password_hash FROM credential ORDER BY id DESC LIMIT 1";
         assert_eq!(scene.column(stored).await, [format!("the {sets}th")]);
         // The first one sets the unit too.
         assert_eq!(scene.audit().await.len(), sets + 1);

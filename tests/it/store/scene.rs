@@ -50,8 +50,7 @@ impl Scene {
             let (contract, number, service) = (fields[0], fields[1], fields[2] == "yes");
             let insert = "INSERT INTO contract (number) VALUES ($1) ON CONFLICT DO NOTHING";
             owner.execute(insert, &[&contract]).await.unwrap();
-            let insert =
-                "INSERT INTO contract_number (contract, number, service) VALUES ($1, $2, $3)";
+            let insert = "INSERT INTO phone_number (contract_number, number, has_service) VALUES ($1, $2, $3)";
             owner.execute(insert, &[&contract, &number, &service]).await.unwrap();
         }
         let store = daemon_store(&database);
@@ -68,9 +67,11 @@ impl Scene {
         let opened = self
             .owner
             .execute(
-                "INSERT INTO session (token_digest, credential, contract, created_at, last_seen_at)
-                 SELECT sha256(random()::text::bytea), id, contract, now(), now()
-                 FROM credential JOIN contract_number ON number = login WHERE login = $1",
+                "INSERT INTO session
+                     (token_digest, credential_id, contract_number, created_at, last_seen_at)
+                 SELECT sha256(random()::text::bytea), id, contract_number, now(), now()
+                 FROM credential JOIN phone_number ON number = login_number
+                 WHERE login_number = $1",
                 &[&login],
             )
             .await
@@ -82,7 +83,7 @@ impl Scene {
     pub async fn everything(&self) -> String {
         let mut everything = self.column("SELECT contract::text FROM contract ORDER BY 1").await;
         for rest in [
-            "SELECT contract_number::text FROM contract_number ORDER BY 1",
+            "SELECT phone_number::text FROM phone_number ORDER BY 1",
             "SELECT credential::text FROM credential ORDER BY 1",
             "SELECT session::text FROM session ORDER BY 1",
         ] {
@@ -93,19 +94,22 @@ impl Scene {
 
     /// The logins whose credential is not void, in order.
     pub async fn logins(&self) -> Vec<String> {
-        self.column("SELECT login FROM credential WHERE voided_at IS NULL ORDER BY 1").await
+        self.column("SELECT login_number FROM credential WHERE voided_at IS NULL ORDER BY 1").await
     }
 
     /// The logins that have sessions, one entry a session.
     pub async fn sessions(&self) -> Vec<String> {
-        self.column("SELECT login FROM session JOIN credential ON id = credential ORDER BY 1").await
+        self.column(
+            "SELECT login_number FROM session JOIN credential ON id = credential_id ORDER BY 1",
+        )
+        .await
     }
 
     /// The audit, a line a row: event, outcome, login, unit, caller.
     pub async fn audit(&self) -> Vec<String> {
         self.column(
-            "SELECT concat_ws(' ', source, event, outcome, login, unit, caller)
-             FROM audit ORDER BY id",
+            "SELECT concat_ws(' ', source, event, outcome, login_number, unit, caller_number)
+             FROM audit_log ORDER BY id",
         )
         .await
     }

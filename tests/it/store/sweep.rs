@@ -23,16 +23,19 @@ async fn no_statement_of_the_daemon_reads_a_table_of_many_rows_whole() {
     for older in ["0 hours", "2 hours"] {
         for sql in [
             "UPDATE session SET created_at = created_at - $1::text::interval
-             WHERE contract < '0300000100'",
-            "UPDATE attempt SET at = at - $1::text::interval WHERE substr(id, 1, 1) = '\\x00'",
-            "UPDATE credential SET set_at = set_at - $1::text::interval WHERE login < '0300000100'",
+             WHERE contract_number < '0300000100'",
+            "UPDATE idempotency_key SET created_at = created_at - $1::text::interval
+             WHERE substr(key, 1, 1) = '\\x00'",
+            "UPDATE credential SET set_at = set_at - $1::text::interval
+             WHERE login_number < '0300000100'",
         ] {
             owner.execute(sql, &[&older]).await.unwrap();
         }
         let scans = "SELECT relname || ' ' || seq_scan FROM pg_stat_user_tables
                      WHERE relname = ANY($1) ORDER BY 1";
         let tables =
-            ["contract", "contract_number", "credential", "session", "attempt", "audit"].as_slice();
+            ["contract", "phone_number", "credential", "session", "idempotency_key", "audit_log"]
+                .as_slice();
         let scans = async |database: &Database| -> Vec<String> {
             // A connection tells what it has done when it ends.
             let superuser = support::cluster().superuser(&database.name).await.unwrap();
@@ -62,16 +65,18 @@ async fn no_statement_of_the_daemon_reads_a_table_of_many_rows_whole() {
 async fn w5_the_clean_up_removes_more_than_a_portion_and_only_what_is_over() {
     let scene = Scene::new().await;
     fill(&scene.owner).await;
-    let age = "UPDATE session SET created_at = created_at - interval '1 hour' WHERE contract <= '0300012000';
-               UPDATE attempt SET at = at - interval '10 minutes'
-               WHERE id IN (SELECT id FROM attempt LIMIT 12000);
-               UPDATE credential SET set_at = set_at - interval '1 hour' WHERE login <= '0300012000'";
+    let age = "UPDATE session SET created_at = created_at - interval '1 hour'
+               WHERE contract_number <= '0300012000';
+               UPDATE idempotency_key SET created_at = created_at - interval '10 minutes'
+               WHERE key IN (SELECT key FROM idempotency_key LIMIT 12000);
+               UPDATE credential SET set_at = set_at - interval '1 hour'
+               WHERE login_number <= '0300012000'";
     scene.owner.batch_execute(age).await.unwrap();
     let left = async || {
-        let counts =
-            "SELECT concat_ws(' ', (SELECT count(*) FROM session), (SELECT count(*) FROM attempt),
+        let counts = "SELECT concat_ws(' ', (SELECT count(*) FROM session),
+                             (SELECT count(*) FROM idempotency_key),
                              (SELECT count(*) FROM credential WHERE voided_at IS NULL),
-                             (SELECT count(*) FROM audit WHERE event = 'voided'))";
+                             (SELECT count(*) FROM audit_log WHERE event = 'voided'))";
         scene.column(counts).await.remove(0)
     };
     scene.store.sweep().await.unwrap();
@@ -84,14 +89,14 @@ async fn w5_the_clean_up_removes_more_than_a_portion_and_only_what_is_over() {
 async fn w5_the_clean_up_leaves_what_someone_else_is_at_for_the_next_time() {
     let scene = Scene::new().await;
     fill(&scene.owner).await;
-    let age = "DELETE FROM session WHERE contract > '0300000010';
+    let age = "DELETE FROM session WHERE contract_number > '0300000010';
                UPDATE session SET created_at = created_at - interval '1 hour'";
     scene.owner.batch_execute(age).await.unwrap();
-    let hold = "BEGIN; SELECT FROM session WHERE contract = '0300000001' FOR UPDATE";
+    let hold = "BEGIN; SELECT FROM session WHERE contract_number = '0300000001' FOR UPDATE";
     scene.owner.batch_execute(hold).await.unwrap();
     scene.store.sweep().await.unwrap();
     scene.owner.batch_execute("COMMIT").await.unwrap();
-    let sessions = "SELECT contract FROM session";
+    let sessions = "SELECT contract_number FROM session";
     assert_eq!(scene.column(sessions).await, ["0300000001"]);
     scene.store.sweep().await.unwrap();
     assert!(scene.column(sessions).await.is_empty());
@@ -103,17 +108,18 @@ async fn fill(owner: &Client) {
     for sql in [
         "INSERT INTO contract (number, unit)
          SELECT '03' || lpad(n::text, 8, '0'), 'line' FROM generate_series(1, $1::bigint) AS n",
-        "INSERT INTO contract_number SELECT number, number, true FROM contract
+        "INSERT INTO phone_number SELECT number, number, true FROM contract
          WHERE number LIKE '03%' AND $1::bigint > 0",
-        "INSERT INTO credential (login, kind, phc, set_at)
+        "INSERT INTO credential (login_number, kind, password_hash, set_at)
          SELECT number, 'temporary', 'a hash', now() - interval '23 hours' FROM contract
          WHERE number LIKE '03%' AND $1::bigint > 0",
-        "INSERT INTO session (token_digest, credential, contract, created_at, last_seen_at)
-         SELECT sha256(login::bytea), id, login, now() - interval '11 hours', now() FROM credential
-         WHERE login LIKE '03%' AND $1::bigint > 0",
-        "INSERT INTO attempt (id, outcome)
+        "INSERT INTO session (token_digest, credential_id, contract_number, created_at, last_seen_at)
+         SELECT sha256(login_number::bytea), id, login_number, now() - interval '11 hours', now()
+         FROM credential
+         WHERE login_number LIKE '03%' AND $1::bigint > 0",
+        "INSERT INTO idempotency_key (key, outcome)
          SELECT sha256(n::text::bytea), 'done' FROM generate_series(1, $1::bigint) AS n",
-        "INSERT INTO audit (source, event, outcome, login, contract)
+        "INSERT INTO audit_log (source, event, outcome, login_number, contract_number)
          SELECT 'site', 'login', 'done', number, number FROM contract
          WHERE number LIKE '03%' AND $1::bigint > 0",
     ] {
