@@ -1,233 +1,244 @@
-//! Whether a new call is taken: by how quickly the line reacts to the calls that it has.
+//! Admission control: whether the line takes a new call, judged by how quickly it serves those it
+//! has.
 //!
-//! Two reactions are measured: how long Asterisk takes for what a call orders, and how long a call
-//! waits for its hash. While one of them is slow no new call is taken, until it is quick again. A
-//! call asks for its hash some ten seconds after it was taken, so too many are felt late. Therefore
-//! calls are taken at a rate that grows as long as the line is quick, and that an overload cuts (as
-//! TCP's congestion control does). A call that ends without a hash does not count. A
-//! refused one counts in part, since its apology takes time from the calls under way.
+//! Two latencies are measured: how long Asterisk takes for a command, and how long a call waits for
+//! its hash. While one of them is high, no new call is taken.
+//!
+//! A call asks for its hash some ten seconds after it was taken, so an overload shows late.
+//! Therefore calls are also limited to a rate (a token bucket). The rate grows while the latencies
+//! are low, and an overload cuts it, as in TCP's congestion control. A call that ends without a
+//! hash returns its token. A refused call costs a part of one, because its apology takes time from
+//! the active calls.
 //!
 //! Without I/O: the time comes in as an argument.
 
 use std::collections::VecDeque;
+use std::mem;
 use std::time::{Duration, Instant};
 
-/// Orders are slow from here on: half of what is waited for an answer. A slow network alone is
-/// quicker.
-const SLOW_ORDERS: Duration = Duration::from_secs(1);
-/// Hashes are slow from here on. After 8 s a caller hears `trouble` (`P15`), and a queue of that
-/// length builds up within seconds.
+/// Half of a request's deadline; a slow network alone stays below.
+const SLOW_COMMANDS: Duration = Duration::from_secs(1);
+/// After 8 s a caller hears `trouble` (`P15`), and such a queue builds up within seconds.
 const SLOW_HASHES: Duration = Duration::from_millis(500);
-/// What was slow is quick again below this part of that.
-const QUICK: f64 = 0.4;
-/// How much one measurement counts for, and the most that it says: one that is lost is no overload.
-const WEIGHT: f64 = 0.1;
-const MOST: Duration = Duration::from_secs(2);
-/// Without another measurement for so long half is forgotten, and again in each such time.
+/// A slow latency counts as quick again below this part of its limit.
+const RECOVERY_FACTOR: f64 = 0.4;
+/// The weight of one sample, and its upper bound: a single lost command is no overload.
+const SAMPLE_WEIGHT: f64 = 0.1;
+const MAX_SAMPLE: Duration = Duration::from_secs(2);
+/// How long a latency is held without a sample, and how long it then takes to halve.
 const HALF_LIFE: Duration = Duration::from_millis(700);
 
 /// Over how long the rate of taken calls is counted.
-const COUNTED: Duration = Duration::from_secs(5);
-/// What an overload leaves of it, and the least that it leaves, in calls a second.
-const CUT: f64 = 0.7;
-const LEAST: f64 = 4.0;
-/// By which part the rate grows in a second while calls are refused for it: before the first
-/// overload, and after one.
+const RATE_WINDOW: Duration = Duration::from_secs(5);
+/// What an overload leaves of that rate, and the lowest rate, in calls a second.
+const RATE_CUT: f64 = 0.7;
+const MIN_RATE: f64 = 4.0;
+/// By which part the rate grows a second while calls are refused for it: before the first overload,
+/// and after one.
 const GROWTH: f64 = 0.03;
 const CAREFUL_GROWTH: f64 = 0.01;
-/// The part of a call that a refused one counts for, and the part of the rate that always remains.
+/// The tokens that a refused call costs, and the part of new tokens that it always leaves.
 const REFUSED_COST: f64 = 0.4;
-const LEFT_SHARE: f64 = 0.25;
-/// Calls of so long may come at once after a pause.
+const RESERVED_SHARE: f64 = 0.25;
+/// The bucket holds the tokens of so long.
 const BURST: Duration = Duration::from_secs(2);
-/// An overload is over for the log once nobody was refused for so long, and forgotten after this.
-const CALM: Duration = Duration::from_secs(5);
-const FORGOTTEN: Duration = Duration::from_mins(1);
+/// How long after the last refusal an overload is over for the log, and forgotten for the rate.
+const CALM_PERIOD: Duration = Duration::from_secs(5);
+const FORGET_AFTER: Duration = Duration::from_mins(1);
 
-/// Why a call is not taken.
+/// Why a call is refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Cause {
-    /// Asterisk does what it is told too slowly.
-    Orders,
-    /// Hashes come too slowly.
+pub(super) enum RefusalCause {
+    /// Asterisk carries out commands too slowly.
+    Commands,
+    /// Hashes take too long.
     Hashes,
-    /// Calls come quicker than the rate that the line is known to bear.
+    /// The rate of new calls is higher than the line is known to bear.
     Rate,
 }
 
-impl Cause {
+impl RefusalCause {
     /// Its name in metrics and logs.
-    pub(crate) fn as_str(self) -> &'static str {
+    pub(super) fn as_str(self) -> &'static str {
         match self {
-            Self::Orders => "orders",
+            Self::Commands => "commands",
             Self::Hashes => "hashes",
             Self::Rate => "rate",
         }
     }
 }
 
-/// A reaction, smoothed.
+/// An exponentially smoothed latency.
 #[derive(Debug, Default)]
-pub(crate) struct Reaction {
+pub(super) struct SmoothedLatency {
     seconds: f64,
-    at: Option<Instant>,
+    sampled_at: Option<Instant>,
 }
 
-impl Reaction {
-    /// One more measurement.
-    pub(crate) fn note(&mut self, took: Duration, now: Instant) {
-        let before = self.now(now).as_secs_f64();
-        self.seconds = before + WEIGHT * (took.min(MOST).as_secs_f64() - before);
-        self.at = Some(now);
+impl SmoothedLatency {
+    pub(super) fn record(&mut self, sample: Duration, now: Instant) {
+        let before = self.at(now).as_secs_f64();
+        let sample = sample.min(MAX_SAMPLE).as_secs_f64();
+        self.seconds = before + SAMPLE_WEIGHT * (sample - before);
+        self.sampled_at = Some(now);
     }
 
-    /// What it is by now.
-    pub(crate) fn now(&self, now: Instant) -> Duration {
-        let since = self.at.map_or(Duration::ZERO, |at| now.saturating_duration_since(at));
+    /// The latency at `now`; it fades while no sample comes.
+    pub(super) fn at(&self, now: Instant) -> Duration {
+        let since = self.sampled_at.map_or(Duration::ZERO, |at| now.saturating_duration_since(at));
         let half_lives = since.saturating_sub(HALF_LIFE).as_secs_f64() / HALF_LIFE.as_secs_f64();
         Duration::from_secs_f64(self.seconds * (-half_lives).exp2())
     }
 }
 
-/// What the log is told.
+/// What the log and the gauge report.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum News {
+pub(super) enum LoadChange {
     /// Calls are refused from now on.
-    Refuses(Cause),
+    Overloaded(RefusalCause),
     /// No call has been refused for a while.
-    TakesAll,
+    Recovered,
 }
 
-/// Takes new calls, or does not.
+/// Admits new calls or refuses them.
 #[derive(Debug)]
-pub(crate) struct Admission {
-    orders: Reaction,
+pub(super) struct Admission {
+    commands: SmoothedLatency,
     /// What is slow.
-    overload: Option<Cause>,
+    overload: Option<RefusalCause>,
     /// When the calls of the last seconds were taken.
     taken: VecDeque<Instant>,
-    /// Calls a second: at first, and now.
-    first: f64,
-    a_second: f64,
+    /// Calls a second, at first and now.
+    initial_rate: f64,
+    rate: f64,
     growth: f64,
-    /// Calls that may be taken by now.
-    saved: f64,
-    at: Option<Instant>,
+    /// How many calls may be taken now.
+    tokens: f64,
+    updated_at: Option<Instant>,
     last_refused: Option<Instant>,
-    refuses: bool,
+    /// The last change that was reported was an overload.
+    reported_overload: bool,
 }
 
 impl Admission {
-    /// One that takes so many calls a second at first.
-    pub(crate) fn new(first: f64) -> Self {
+    /// Takes up to `initial_rate` calls a second at first.
+    pub(super) fn new(initial_rate: f64) -> Self {
         Self {
-            orders: Reaction::default(),
+            commands: SmoothedLatency::default(),
             overload: None,
             taken: VecDeque::new(),
-            first,
-            a_second: first,
+            initial_rate,
+            rate: initial_rate,
             growth: GROWTH,
-            saved: first * BURST.as_secs_f64(),
-            at: None,
+            tokens: initial_rate * BURST.as_secs_f64(),
+            updated_at: None,
             last_refused: None,
-            refuses: false,
+            reported_overload: false,
         }
     }
 
-    /// Asterisk took so long for what a call has ordered.
-    pub(crate) fn note_order(&mut self, took: Duration, now: Instant) {
-        self.orders.note(took, now);
+    /// Records how long Asterisk took for a command.
+    pub(super) fn record_command(&mut self, took: Duration, now: Instant) {
+        self.commands.record(took, now);
     }
 
-    /// How quickly Asterisk does what calls order.
-    pub(crate) fn orders(&self, now: Instant) -> Duration {
-        self.orders.now(now)
+    pub(super) fn command_latency(&self, now: Instant) -> Duration {
+        self.commands.at(now)
     }
 
-    /// Takes one more call, or says why not; `hashes` is how long calls wait for theirs.
-    pub(crate) fn admit(&mut self, hashes: Duration, now: Instant) -> Result<(), Cause> {
-        let before = self.saved;
-        self.judge(hashes, now);
+    /// Takes one more call; `hash_wait` is how long calls wait for their hashes.
+    pub(super) fn admit(&mut self, hash_wait: Duration, now: Instant) -> Result<(), RefusalCause> {
+        let before = self.tokens;
+        self.update(hash_wait, now);
         let cause = match self.overload {
             Some(cause) => cause,
-            None if self.saved < 1.0 => Cause::Rate,
+            None if self.tokens < 1.0 => RefusalCause::Rate,
             None => {
-                self.saved -= 1.0;
+                self.tokens -= 1.0;
                 self.taken.push_back(now);
                 return Ok(());
             }
         };
         self.last_refused = Some(now);
-        let come = (self.saved - before).max(0.0);
-        self.saved -= REFUSED_COST.min(come * (1.0 - LEFT_SHARE));
+        let new_tokens = (self.tokens - before).max(0.0);
+        self.tokens -= REFUSED_COST.min(new_tokens * (1.0 - RESERVED_SHARE));
         Err(cause)
     }
 
-    /// Returns the share of a call that ended without a hash, up to one burst in all.
-    pub(crate) fn give_back(&mut self) {
-        let most = (self.a_second * BURST.as_secs_f64()).max(self.saved);
-        self.saved = (self.saved + 1.0).min(most);
+    /// Returns the token of a call that ended without a hash.
+    pub(super) fn give_back(&mut self) {
+        self.tokens = (self.tokens + 1.0).min(self.max_tokens());
     }
 
-    /// What has changed for the log since it was asked last; `refused` is why a call was refused
-    /// just now.
-    pub(crate) fn news(&mut self, refused: Option<Cause>, now: Instant) -> Option<News> {
+    /// What has changed since the last report; `refused` is why a call was refused just now.
+    pub(super) fn take_load_change(
+        &mut self,
+        refused: Option<RefusalCause>,
+        now: Instant,
+    ) -> Option<LoadChange> {
         match refused {
             Some(cause) => {
-                (!std::mem::replace(&mut self.refuses, true)).then_some(News::Refuses(cause))
+                let is_new = !mem::replace(&mut self.reported_overload, true);
+                is_new.then_some(LoadChange::Overloaded(cause))
             }
-            None if self.refuses && self.is_calm(CALM, now) => {
-                self.refuses = false;
-                Some(News::TakesAll)
+            None if self.reported_overload && self.is_calm_for(CALM_PERIOD, now) => {
+                self.reported_overload = false;
+                Some(LoadChange::Recovered)
             }
             None => None,
         }
     }
 
-    /// What is slow now, and what follows from it and from the time that has passed.
-    fn judge(&mut self, hashes: Duration, now: Instant) {
-        while self.taken.front().is_some_and(|at| now.saturating_duration_since(*at) > COUNTED) {
+    /// Updates the overload, the rate and the tokens.
+    fn update(&mut self, hash_wait: Duration, now: Instant) {
+        while self.taken.front().is_some_and(|at| now.saturating_duration_since(*at) > RATE_WINDOW)
+        {
             self.taken.pop_front();
         }
-        let overload = self.slow(hashes, now);
-        let was = std::mem::replace(&mut self.overload, overload);
-        let passed = self.at.replace(now).map_or(Duration::ZERO, |at| now.duration_since(at));
+        let overload = self.find_overload(hash_wait, now);
+        let before = mem::replace(&mut self.overload, overload);
+        let passed =
+            self.updated_at.replace(now).map_or(Duration::ZERO, |at| now.duration_since(at));
         let passed = passed.as_secs_f64();
         if self.overload.is_some() {
-            if was.is_none() {
+            if before.is_none() {
                 #[expect(clippy::cast_precision_loss, reason = "the calls of a few seconds")]
-                let taken = self.taken.len() as f64 / COUNTED.as_secs_f64();
-                self.a_second = (self.a_second.min(taken) * CUT).max(LEAST);
+                let taken = self.taken.len() as f64 / RATE_WINDOW.as_secs_f64();
+                self.rate = (self.rate.min(taken) * RATE_CUT).max(MIN_RATE);
                 self.growth = CAREFUL_GROWTH;
             }
-            self.saved = 0.0;
+            self.tokens = 0.0;
             return;
         }
-        if self.is_calm(FORGOTTEN, now) {
-            self.a_second = self.a_second.max(self.first);
+        if self.is_calm_for(FORGET_AFTER, now) {
+            self.rate = self.rate.max(self.initial_rate);
             self.growth = GROWTH;
-        } else if !self.is_calm(Duration::from_secs(1), now) {
-            self.a_second *= 1.0 + self.growth * passed;
+        } else if !self.is_calm_for(Duration::from_secs(1), now) {
+            self.rate *= 1.0 + self.growth * passed;
         }
-        let most = (self.a_second * BURST.as_secs_f64()).max(self.saved);
-        self.saved = (self.saved + self.a_second * passed).min(most);
+        self.tokens = (self.tokens + self.rate * passed).min(self.max_tokens());
     }
 
-    fn slow(&self, hashes: Duration, now: Instant) -> Option<Cause> {
-        let is_slow = |reaction: Duration, slow: Duration, cause| {
-            let from = if self.overload == Some(cause) { slow.mul_f64(QUICK) } else { slow };
-            reaction >= from
+    /// A burst; tokens above it, from a higher rate, are kept.
+    fn max_tokens(&self) -> f64 {
+        (self.rate * BURST.as_secs_f64()).max(self.tokens)
+    }
+
+    fn find_overload(&self, hash_wait: Duration, now: Instant) -> Option<RefusalCause> {
+        let is_slow = |latency: Duration, limit: Duration, cause| {
+            let recovering = self.overload == Some(cause);
+            latency >= if recovering { limit.mul_f64(RECOVERY_FACTOR) } else { limit }
         };
-        if is_slow(self.orders(now), SLOW_ORDERS, Cause::Orders) {
-            Some(Cause::Orders)
+        if is_slow(self.command_latency(now), SLOW_COMMANDS, RefusalCause::Commands) {
+            Some(RefusalCause::Commands)
         } else {
-            is_slow(hashes, SLOW_HASHES, Cause::Hashes).then_some(Cause::Hashes)
+            is_slow(hash_wait, SLOW_HASHES, RefusalCause::Hashes).then_some(RefusalCause::Hashes)
         }
     }
 
-    /// Whether nobody was refused for so long.
-    fn is_calm(&self, so_long: Duration, now: Instant) -> bool {
-        self.last_refused.is_none_or(|at| now.saturating_duration_since(at) >= so_long)
+    /// Whether no call was refused for this long.
+    fn is_calm_for(&self, period: Duration, now: Instant) -> bool {
+        self.last_refused.is_none_or(|at| now.saturating_duration_since(at) >= period)
     }
 }
 

@@ -1,8 +1,8 @@
-//! Whose media a call has: where Asterisk sends its sound, beside the networks of its trunk.
+//! Whose media a call has: compares where Asterisk sends its audio with the networks of its trunk.
 //!
-//! SIP over UDP can be forged in a carrier's name. The forger needs media of its own to send keys
-//! and to hear guidance. So a call of an endpoint in `call.media_networks` is hung up when its
-//! media lie outside those networks (`P1`).
+//! SIP over UDP can be forged in a carrier's name. But the forger needs media of its own, to send
+//! keys and to hear prompts. So the daemon hangs up a call whose media lie outside its trunk's
+//! networks, for the endpoints in `call.media_networks` (`P1`).
 
 use std::net::IpAddr;
 
@@ -10,8 +10,8 @@ use crate::config::MediaNetwork;
 
 /// Whose media a call has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Media {
-    /// The trunk's, as far as it is configured.
+pub(super) enum Media {
+    /// The trunk's, or those of an endpoint without configured networks.
     Own,
     /// Not known yet: the call came without an SDP offer, and its SDP answer comes with the ACK
     /// (RFC 3261 §13.2.1).
@@ -20,8 +20,8 @@ pub(crate) enum Media {
     Foreign,
 }
 
-/// Judges media of this endpoint that go to `destination`.
-pub(crate) fn judge(
+/// Judges the media that an endpoint's call sends to `destination`.
+pub(super) fn judge(
     networks: &[MediaNetwork],
     endpoint: &str,
     destination: Option<IpAddr>,

@@ -1,7 +1,7 @@
-//! Whether every sound of the guidance is there.
+//! Whether every sound of the prompts is there.
 //!
-//! Asterisk falls back to English without a word, and reads its folders only when it starts: the
-//! files are looked for too where their folder is known.
+//! Asterisk falls back to English without a warning, and reads its folders only when it starts. So
+//! the files are checked too, if the daemon knows their folder.
 
 use std::collections::HashSet;
 use std::path::Path;
@@ -9,13 +9,13 @@ use std::path::Path;
 use super::rest::{Rest, RestError};
 use domain::dialog::prompt::SOUNDS;
 
-/// The folder of the sounds among Asterisk's, which is `folder` itself in the file system.
+/// The folder of the sounds within a language of Asterisk.
 const FOLDER: &str = "karipass/";
 
 /// The sounds that Asterisk does not have, or that are not in `folder`.
 ///
 /// # Errors
-/// [`RestError`] if Asterisk does not tell.
+/// If Asterisk does not list its sounds.
 pub(crate) async fn missing(
     rest: &Rest,
     folder: Option<&Path>,
@@ -23,7 +23,7 @@ pub(crate) async fn missing(
     let sounds = rest.sounds().await?.into_iter();
     let known: HashSet<String> = sounds.map(|(sound, _)| sound).collect();
     let folder = folder.map(Path::to_owned);
-    let files = tokio::task::spawn_blocking(move || folder.map(|folder| not_in(&folder)));
+    let files = tokio::task::spawn_blocking(move || folder.map(|folder| without_file(&folder)));
     let no_file = files.await.ok().flatten().unwrap_or_default();
     Ok(SOUNDS
         .into_iter()
@@ -32,7 +32,7 @@ pub(crate) async fn missing(
 }
 
 /// The sounds without a file in `folder`, whatever the file's format.
-fn not_in(folder: &Path) -> Vec<&'static str> {
+fn without_file(folder: &Path) -> Vec<&'static str> {
     SOUNDS.into_iter().filter(|sound| !has_file(folder, sound)).collect()
 }
 
@@ -56,9 +56,9 @@ mod tests {
             let name = sound.strip_prefix(FOLDER).unwrap();
             std::fs::write(folder.path().join(format!("{name}.ulaw")), "").unwrap();
         }
-        assert_eq!(not_in(folder.path()), Vec::<&str>::new());
+        assert_eq!(without_file(folder.path()), Vec::<&str>::new());
         std::fs::rename(folder.path().join("menu.ulaw"), folder.path().join("menus.wav")).unwrap();
         std::fs::remove_file(folder.path().join("digits/7.ulaw")).unwrap();
-        assert_eq!(not_in(folder.path()), ["karipass/menu", "karipass/digits/7"]);
+        assert_eq!(without_file(folder.path()), ["karipass/menu", "karipass/digits/7"]);
     }
 }

@@ -10,8 +10,7 @@ use super::clock_skew::skew_seconds;
 use super::dialplan_globals::{self, Expected};
 use super::modules::{self, Module};
 use super::{Finding, files};
-use crate::asterisk::Chain;
-use crate::asterisk::rest::{Rest, RestError};
+use crate::asterisk::rest::{ErrorChain, Rest, RestError};
 use crate::asterisk::sounds;
 use crate::{clock, config};
 
@@ -44,7 +43,7 @@ struct LogChannel {
 pub async fn check(ari: &config::Ari, expected: Expected<'_>) -> Vec<Finding> {
     let rest = match Rest::new(ari, REQUEST_TIMEOUT) {
         Ok(rest) => rest,
-        Err(error) => return vec![Finding::error(format!("ari: {}", Chain(&error)))],
+        Err(error) => return vec![Finding::error(format!("ari: {}", ErrorChain(&error)))],
     };
     let info: Info = match rest.get("info", &["asterisk", "info"], Some("only=system")).await {
         Ok(info) => info,
@@ -70,7 +69,7 @@ pub async fn check(ari: &config::Ari, expected: Expected<'_>) -> Vec<Finding> {
 
 /// The finding for an answer that could not be obtained.
 pub(super) fn query_failed(subject: &str, error: &RestError) -> Finding {
-    Finding::error(format!("could not query Asterisk's {subject}: {}", Chain(error)))
+    Finding::error(format!("could not query Asterisk's {subject}: {}", ErrorChain(error)))
 }
 
 fn unreachable(ari: &config::Ari, error: &RestError) -> Finding {
@@ -79,11 +78,11 @@ fn unreachable(ari: &config::Ari, error: &RestError) -> Finding {
         RestError::Refused(status) if status.as_u16() == 401 => {
             format!("Asterisk at {url} rejects ari.user with ari.password")
         }
-        RestError::Gone => format!("there is no ARI at {url}: is res_ari loaded and enabled?"),
+        RestError::NotFound => format!("there is no ARI at {url}: is res_ari loaded and enabled?"),
         RestError::Refused(_)
         | RestError::NotSent(_)
         | RestError::OutcomeUnknown(_)
-        | RestError::NotUnderstood(_) => format!("ARI at {url}: {}", Chain(error)),
+        | RestError::NotUnderstood(_) => format!("ARI at {url}: {}", ErrorChain(error)),
     })
 }
 
@@ -162,7 +161,7 @@ async fn check_access(rest: &Rest) -> Vec<Finding> {
         }
         Err(error) => findings.push(query_failed("permissions of ari.user", &error)),
     }
-    if let Err(error) = rest.probe().await {
+    if let Err(error) = rest.ping().await {
         findings.push(query_failed("channels", &error));
     }
     findings

@@ -75,7 +75,7 @@ pub(super) async fn value(rest: &Rest, global: &str) -> Result<String, RestError
     let query = format!("variable={global}");
     match rest.get::<Variable>("variable", &["asterisk", "variable"], Some(&query)).await {
         Ok(Variable { value }) => Ok(value.trim().to_owned()),
-        Err(RestError::Gone) => Ok(String::new()),
+        Err(RestError::NotFound) => Ok(String::new()),
         Err(error) => Err(error),
     }
 }

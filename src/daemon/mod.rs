@@ -28,7 +28,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 use tracing::{info, warn};
 
-use crate::asterisk::{Capacity, Pace, Phone, Status};
+use crate::asterisk::{CallLimits, LineHealth, PhoneLine, Timeouts};
 use crate::config::{Config, ConfigErrors};
 use crate::db::Db;
 use crate::db::migrate::mismatch;
@@ -116,7 +116,7 @@ async fn serve(
     let line_store = Db::for_daemon(&config.database).context("database.url")?;
     let phone = phone(config, line_store.clone(), hasher.clone())?;
     let credentials = phone.credentials();
-    let faults = readiness_check(phone.status(), stop.subscribe());
+    let faults = readiness_check(phone.health(), stop.subscribe());
     let operators = ops::router(store.clone(), Arc::clone(&faults), metrics.clone());
     let site = AppState::new(config, store.clone(), hasher.clone());
     let tls = config.site.tls.as_ref();
@@ -131,8 +131,9 @@ async fn serve(
     tokio::spawn(site_heartbeat.run());
 
     let line = async {
-        let ended =
-            phone.serve(wait_for_stop(stop.subscribe()), line_heartbeat.clone().run()).await;
+        let ended = phone
+            .run_on_thread(wait_for_stop(stop.subscribe()), line_heartbeat.clone().run())
+            .await;
         // The line's thread has ended. Its heartbeat continues, so that the watchdog does not fire.
         tokio::spawn(line_heartbeat.clone().run());
         ended.context("the telephone line")
@@ -178,19 +179,19 @@ async fn serve(
     ended
 }
 
-fn phone(config: &Config, store: Db, hasher: Hasher) -> anyhow::Result<Phone> {
+fn phone(config: &Config, store: Db, hasher: Hasher) -> anyhow::Result<PhoneLine> {
     let limits = Limits {
         first_digit: config.call.first_digit_timeout,
         inter_digit: config.call.inter_digit_timeout,
         call: config.call.max_duration,
     };
-    let pace = Pace { grace: config.shutdown.call_grace, ..Pace::default() };
-    let capacity = Capacity {
+    let pace = Timeouts { shutdown_grace: config.shutdown.call_grace, ..Timeouts::default() };
+    let capacity = CallLimits {
         max_calls: config.call.max_concurrent,
         max_per_caller: config.call.max_per_caller,
         max_per_trunk: config.call.max_per_trunk,
     };
-    Ok(Phone::new(
+    Ok(PhoneLine::new(
         &config.ari,
         limits,
         capacity,
@@ -240,9 +241,9 @@ async fn report_status(
 }
 
 /// What prevents readiness, apart from the database.
-fn readiness_check(line: Vec<Arc<Status>>, stopping: watch::Receiver<bool>) -> ReadinessCheck {
+fn readiness_check(line: Vec<Arc<LineHealth>>, stopping: watch::Receiver<bool>) -> ReadinessCheck {
     Arc::new(move || {
-        let mut faults: Vec<String> = line.iter().flat_map(|status| status.faults()).collect();
+        let mut faults: Vec<String> = line.iter().flat_map(|health| health.problems()).collect();
         if *stopping.borrow() {
             faults.insert(0, "karipass is stopping".to_owned());
         }

@@ -71,13 +71,19 @@ impl Contract {
         !self.suspended && self.service_numbers().next().is_some()
     }
 
-    /// Whether `caller` may set the password of `login` by phone and choose `unit` in doing so
-    /// (`P2`, `P4`–`P6`, `P14`).
+    /// Whether `caller` may choose `unit` by phone: an additional number may choose only the unit
+    /// in force (`P14`).
+    #[must_use]
+    pub fn may_choose(&self, caller: PhoneNumber, unit: AuthUnit) -> bool {
+        caller == self.number || self.unit.is_none_or(|in_force| in_force == unit)
+    }
+
+    /// Whether `caller` may set the password of `login` by phone, under `unit` (`P2`, `P4`–`P6`,
+    /// `P14`).
     #[must_use]
     pub fn may_set(&self, caller: PhoneNumber, unit: AuthUnit, login: PhoneNumber) -> bool {
         let by_contract_number = caller == self.number;
         let is_caller = self.lines.iter().any(|row| row.number == caller);
-        let may_choose = by_contract_number || self.unit.is_none_or(|in_force| in_force == unit);
         let may_speak_for_login = match unit {
             AuthUnit::Line => login == self.number,
             AuthUnit::Number => self.has_service(login),
@@ -86,7 +92,7 @@ impl Contract {
             }
             AuthUnit::AdminUser => login == caller && self.has_service(login),
         };
-        self.is_served() && is_caller && may_choose && may_speak_for_login
+        self.is_served() && is_caller && self.may_choose(caller, unit) && may_speak_for_login
     }
 
     /// What `login` may do under the unit in force; `None` if it does not log in at all (`W1`).

@@ -2,16 +2,16 @@
 
 use super::*;
 
-const QUICK_ORDER: Duration = Duration::from_millis(5);
-const SLOW_ORDER: Duration = Duration::from_secs(2);
+const QUICK_COMMAND: Duration = Duration::from_millis(5);
+const SLOW_COMMAND: Duration = Duration::from_secs(2);
 
 /// A line whose time is moved by hand.
-struct Moved {
+struct Line {
     admission: Admission,
     now: Instant,
 }
 
-impl Moved {
+impl Line {
     fn new(a_second: f64) -> Self {
         Self { admission: Admission::new(a_second), now: crate::clock::now() }
     }
@@ -20,11 +20,11 @@ impl Moved {
         self.now += time;
     }
 
-    fn orders(&mut self, number: usize, took: Duration) {
-        (0..number).for_each(|_| self.admission.note_order(took, self.now));
+    fn commands(&mut self, number: usize, took: Duration) {
+        (0..number).for_each(|_| self.admission.record_command(took, self.now));
     }
 
-    fn admit(&mut self) -> Result<(), Cause> {
+    fn admit(&mut self) -> Result<(), RefusalCause> {
         self.admission.admit(Duration::ZERO, self.now)
     }
 
@@ -33,7 +33,7 @@ impl Moved {
         let mut taken = 0;
         for _ in 0..a_second * seconds {
             self.pass(Duration::from_secs(1) / a_second);
-            self.orders(1, QUICK_ORDER);
+            self.commands(1, QUICK_COMMAND);
             taken += u32::from(self.admit().is_ok());
         }
         taken
@@ -42,60 +42,60 @@ impl Moved {
 
 #[test]
 fn b8_one_lost_order_is_no_overload_and_many_slow_ones_are() {
-    let mut line = Moved::new(14.0);
-    line.orders(100, QUICK_ORDER);
-    line.orders(1, Duration::from_secs(10));
+    let mut line = Line::new(14.0);
+    line.commands(100, QUICK_COMMAND);
+    line.commands(1, Duration::from_secs(10));
     assert_eq!(line.admit(), Ok(()));
-    line.orders(10, SLOW_ORDER);
-    assert_eq!(line.admit(), Err(Cause::Orders));
+    line.commands(10, SLOW_COMMAND);
+    assert_eq!(line.admit(), Err(RefusalCause::Commands));
 }
 
 #[test]
 fn b8_hashes_that_come_slowly_refuse_calls_until_they_come_quickly() {
-    let mut line = Moved::new(14.0);
+    let mut line = Line::new(14.0);
     let mut admit = |hashes_ms| {
         line.pass(Duration::from_secs(1));
         line.admission.admit(Duration::from_millis(hashes_ms), line.now)
     };
     assert_eq!(admit(450), Ok(()));
-    assert_eq!(admit(550), Err(Cause::Hashes));
-    assert_eq!(admit(450), Err(Cause::Hashes));
-    assert_eq!(admit(250), Err(Cause::Hashes));
+    assert_eq!(admit(550), Err(RefusalCause::Hashes));
+    assert_eq!(admit(450), Err(RefusalCause::Hashes));
+    assert_eq!(admit(250), Err(RefusalCause::Hashes));
     // There is nothing left of what was saved before.
     assert_eq!([admit(150), admit(450)], [Ok(()), Ok(())]);
 }
 
 #[test]
 fn b8_what_was_slow_is_forgotten_within_five_seconds_without_another_call() {
-    let mut line = Moved::new(14.0);
-    line.orders(1000, MOST);
-    assert_eq!(line.admit(), Err(Cause::Orders));
+    let mut line = Line::new(14.0);
+    line.commands(1000, MAX_SAMPLE);
+    assert_eq!(line.admit(), Err(RefusalCause::Commands));
     line.pass(Duration::from_secs(1));
-    assert_eq!(line.admit(), Err(Cause::Orders));
+    assert_eq!(line.admit(), Err(RefusalCause::Commands));
     line.pass(Duration::from_secs(4));
     assert_eq!(line.admit(), Ok(()));
 }
 
 #[test]
 fn b8_calls_that_end_without_a_hash_may_be_many() {
-    let mut line = Moved::new(14.0);
+    let mut line = Line::new(14.0);
     for _ in 0..10_000 {
         assert_eq!(line.admit(), Ok(()));
         line.admission.give_back();
     }
     let at_once = (0..100).filter(|_| line.admit().is_ok()).count();
     assert_eq!(at_once, 28);
-    assert_eq!(line.admit(), Err(Cause::Rate));
+    assert_eq!(line.admit(), Err(RefusalCause::Rate));
 }
 
 #[test]
 fn b8_calls_that_all_end_at_once_leave_no_more_than_a_burst() {
-    let mut line = Moved::new(40.0);
+    let mut line = Line::new(40.0);
     let taken = line.taken(40, 4);
-    line.orders(100, SLOW_ORDER);
-    assert_eq!(line.admit(), Err(Cause::Orders));
+    line.commands(100, SLOW_COMMAND);
+    assert_eq!(line.admit(), Err(RefusalCause::Commands));
     (0..taken).for_each(|_| line.admission.give_back());
-    line.orders(1000, QUICK_ORDER);
+    line.commands(1000, QUICK_COMMAND);
     let at_once = (0..taken).filter(|_| line.admit().is_ok()).count();
     // Two seconds of seven tenths of the rate that was taken.
     assert!(at_once <= 56, "{at_once}");
@@ -103,16 +103,16 @@ fn b8_calls_that_all_end_at_once_leave_no_more_than_a_burst() {
 
 #[test]
 fn b8_an_overload_cuts_the_rate_and_usual_calls_are_taken_five_seconds_later() {
-    let mut line = Moved::new(40.0);
+    let mut line = Line::new(40.0);
     assert_eq!(line.taken(40, 10), 400);
-    line.orders(100, SLOW_ORDER);
-    assert_eq!(line.admit(), Err(Cause::Orders));
-    line.orders(100, QUICK_ORDER);
+    line.commands(100, SLOW_COMMAND);
+    assert_eq!(line.admit(), Err(RefusalCause::Commands));
+    line.commands(100, QUICK_COMMAND);
     let taken = line.taken(40, 10);
     // 28 a second and a little more, less two in five of those that are refused.
     assert!((200..240).contains(&taken), "{taken}");
-    line.orders(1000, MOST);
-    assert_eq!(line.admit(), Err(Cause::Orders));
+    line.commands(1000, MAX_SAMPLE);
+    assert_eq!(line.admit(), Err(RefusalCause::Commands));
     line.pass(Duration::from_secs(5));
     assert_eq!(line.taken(15, 60), 15 * 60);
     // By then the overload is forgotten.
@@ -121,23 +121,23 @@ fn b8_an_overload_cuts_the_rate_and_usual_calls_are_taken_five_seconds_later() {
 
 #[test]
 fn b8_the_log_is_told_once_when_calls_are_refused_and_once_when_all_are_taken() {
-    let mut line = Moved::new(14.0);
-    assert_eq!(line.admission.news(None, line.now), None);
-    line.orders(1000, SLOW_ORDER);
-    for told in [Some(News::Refuses(Cause::Orders)), None] {
+    let mut line = Line::new(14.0);
+    assert_eq!(line.admission.take_load_change(None, line.now), None);
+    line.commands(1000, SLOW_COMMAND);
+    for change in [Some(LoadChange::Overloaded(RefusalCause::Commands)), None] {
         let refused = line.admit().err();
-        assert_eq!(line.admission.news(refused, line.now), told);
+        assert_eq!(line.admission.take_load_change(refused, line.now), change);
     }
     line.pass(Duration::from_secs(4));
-    assert_eq!(line.admission.news(None, line.now), None);
+    assert_eq!(line.admission.take_load_change(None, line.now), None);
     line.pass(Duration::from_secs(1));
-    assert_eq!(line.admission.news(None, line.now), Some(News::TakesAll));
-    assert_eq!(line.admission.news(None, line.now), None);
+    assert_eq!(line.admission.take_load_change(None, line.now), Some(LoadChange::Recovered));
+    assert_eq!(line.admission.take_load_change(None, line.now), None);
 }
 
 #[test]
 fn b8_refused_calls_leave_room_for_their_apologies_and_never_take_all() {
-    let mut line = Moved::new(10.0);
+    let mut line = Line::new(10.0);
     assert_eq!(line.taken(10, 30), 300);
     // What was saved before is used up first.
     line.taken(40, 1);
@@ -149,11 +149,11 @@ fn b8_refused_calls_leave_room_for_their_apologies_and_never_take_all() {
 /// called so often for five minutes, and how much of what it bears is made use of. Each asks
 /// for its hash ten seconds after it was taken.
 fn longest_wait(bears: f64, called: u32) -> (f64, f64) {
-    let mut line = Moved::new(14.0);
+    let mut line = Line::new(14.0);
     let (mut due, mut queue, mut longest, mut hashed) = (VecDeque::new(), 0.0, 0.0_f64, 0.0);
     for _ in 0..called * 300 {
         line.pass(Duration::from_secs(1) / called);
-        line.orders(1, QUICK_ORDER);
+        line.commands(1, QUICK_COMMAND);
         let done = f64::min(queue, bears / f64::from(called));
         (queue, hashed) = (queue - done, hashed + done);
         while due.pop_front_if(|at| *at <= line.now).is_some() {

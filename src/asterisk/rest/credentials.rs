@@ -1,4 +1,4 @@
-//! As whom Asterisk is spoken to.
+//! The credentials of the ARI user.
 
 use std::sync::{Arc, PoisonError, RwLock};
 
@@ -6,42 +6,38 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use reqwest::header::HeaderValue;
 
-use super::SetUpError;
+use super::BuildError;
 use crate::config;
 
-/// The `Authorization` header of the configured user.
-///
-/// # Errors
-/// [`SetUpError::Credentials`]
-fn authorization(ari: &config::Ari) -> Result<HeaderValue, SetUpError> {
-    let pair = STANDARD.encode(format!("{}:{}", ari.user, ari.password.expose()));
-    let mut value =
-        HeaderValue::from_str(&format!("Basic {pair}")).map_err(|_| SetUpError::Credentials)?;
-    value.set_sensitive(true);
-    Ok(value)
-}
-
-/// The `Authorization` of new requests and connections; it can be replaced while they go on.
+/// The `Authorization` header of new requests and connections. It can be replaced while they go on.
 #[derive(Debug, Clone)]
 pub struct Credentials(Arc<RwLock<HeaderValue>>);
 
 impl Credentials {
     /// # Errors
-    /// [`SetUpError::Credentials`]
-    pub(crate) fn new(ari: &config::Ari) -> Result<Self, SetUpError> {
+    /// [`BuildError::Credentials`]
+    pub(super) fn new(ari: &config::Ari) -> Result<Self, BuildError> {
         Ok(Self(Arc::new(RwLock::new(authorization(ari)?))))
     }
 
-    /// Takes user and password of `ari` from now on.
+    /// Uses the user and password of `ari` from now on.
     ///
     /// # Errors
-    /// [`SetUpError::Credentials`]; nothing changes then.
-    pub fn replace(&self, ari: &config::Ari) -> Result<(), SetUpError> {
+    /// [`BuildError::Credentials`]; nothing changes then.
+    pub fn replace(&self, ari: &config::Ari) -> Result<(), BuildError> {
         *self.0.write().unwrap_or_else(PoisonError::into_inner) = authorization(ari)?;
         Ok(())
     }
 
-    pub(crate) fn header(&self) -> HeaderValue {
+    pub(in crate::asterisk) fn header(&self) -> HeaderValue {
         self.0.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
+}
+
+fn authorization(ari: &config::Ari) -> Result<HeaderValue, BuildError> {
+    let pair = STANDARD.encode(format!("{}:{}", ari.user, ari.password.expose()));
+    let mut value =
+        HeaderValue::from_str(&format!("Basic {pair}")).map_err(|_| BuildError::Credentials)?;
+    value.set_sensitive(true);
+    Ok(value)
 }

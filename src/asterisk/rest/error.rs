@@ -1,20 +1,23 @@
 //! Why Asterisk did not do what was asked.
 
+use std::error::Error;
+use std::fmt;
+
 use reqwest::StatusCode;
 
-/// Asterisk did not do what was asked.
+/// Why a request failed.
 #[derive(Debug, thiserror::Error)]
 pub enum RestError {
-    /// What the request is about is no more, or is going (404, 409, 412).
-    #[error("Asterisk does not have it, or no longer")]
-    Gone,
-    /// Asterisk said no.
+    /// What the request is about is gone or going (404, 409, 412).
+    #[error("Asterisk does not know it (any more)")]
+    NotFound,
+    /// Asterisk refused.
     #[error("Asterisk refused: {0}")]
     Refused(StatusCode),
-    /// Asterisk has not heard of it: no connection.
-    #[error("Asterisk was not reached")]
+    /// There was no connection; Asterisk has not received the request.
+    #[error("could not reach Asterisk")]
     NotSent(#[source] reqwest::Error),
-    /// It was sent and no answer came in time, or at all: done or not.
+    /// The request was sent and not answered; it may have been carried out.
     #[error("Asterisk did not answer")]
     OutcomeUnknown(#[source] reqwest::Error),
     /// The answer is not what ARI documents.
@@ -23,18 +26,18 @@ pub enum RestError {
 }
 
 impl RestError {
-    /// Whether the same request may be answered another time, and may have been carried out.
-    pub(super) fn may_pass(&self) -> bool {
+    /// Whether a second attempt may succeed. The first one may have been carried out.
+    pub(super) fn is_transient(&self) -> bool {
         match self {
             Self::OutcomeUnknown(_) | Self::NotSent(_) => true,
-            Self::Gone | Self::Refused(_) | Self::NotUnderstood(_) => false,
+            Self::NotFound | Self::Refused(_) | Self::NotUnderstood(_) => false,
         }
     }
 
     /// Its name in metrics.
     pub(super) fn as_str(&self) -> &'static str {
         match self {
-            Self::Gone => "gone",
+            Self::NotFound => "not_found",
             Self::Refused(_) => "refused",
             Self::NotSent(_) => "not_sent",
             Self::OutcomeUnknown(_) => "outcome_unknown",
@@ -43,28 +46,43 @@ impl RestError {
     }
 }
 
-/// ARI could not be set up as configured.
-#[derive(Debug, thiserror::Error)]
-pub enum SetUpError {
-    /// The HTTP client did not come about.
-    #[error("no HTTP client")]
-    Client(#[source] reqwest::Error),
-    /// User or password cannot be sent.
-    #[error("the ARI user or password cannot be sent in a header")]
-    Credentials,
-    /// The authorities of certificates cannot be used.
-    #[error("{0}")]
-    Tls(String),
-    /// The URL is not one of an HTTP server.
-    #[error("not the URL of an HTTP server")]
-    Url,
-}
-
-/// The URL is left out: it may spell a number in sounds.
-pub(super) fn unanswered(error: reqwest::Error) -> RestError {
+/// Leaves the URL out: it may spell a number in sounds.
+pub(super) fn from_transport(error: reqwest::Error) -> RestError {
     if error.is_connect() || error.is_builder() {
         RestError::NotSent(error.without_url())
     } else {
         RestError::OutcomeUnknown(error.without_url())
+    }
+}
+
+/// The line cannot be built from its configuration.
+#[derive(Debug, thiserror::Error)]
+pub enum BuildError {
+    /// The HTTP client cannot be built.
+    #[error("cannot build the HTTP client")]
+    Client(#[source] reqwest::Error),
+    /// A header cannot hold the user or the password.
+    #[error("the ARI user or password cannot be sent in a header")]
+    Credentials,
+    /// The certificate authorities cannot be used.
+    #[error("{0}")]
+    Tls(String),
+    /// The URL is not that of an HTTP server.
+    #[error("not the URL of an HTTP server")]
+    Url,
+}
+
+/// Shows an error and its causes on one line.
+pub(crate) struct ErrorChain<'a>(pub(crate) &'a dyn Error);
+
+impl fmt::Display for ErrorChain<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.0)?;
+        let mut cause = self.0.source();
+        while let Some(error) = cause {
+            write!(f, ": {error}")?;
+            cause = error.source();
+        }
+        Ok(())
     }
 }

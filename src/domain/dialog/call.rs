@@ -1,11 +1,11 @@
-//! The state machine of a call: which input means what in which state, and until when each lasts.
+//! The state machine of a call: what each input means in each state, and how long a state lasts.
 //!
 //! ```text
 //! LookingUp ──▶ Asking (menu, number, password, confirmation) ──▶ Storing ──▶ Closing ──▶ Ended
 //!     └────────────┴──────────── not-available, redial, trouble ────┴────────────▲
 //! ```
 //!
-//! Every live state is entered through [`Call::enter`], which sets its limit.
+//! [`Call::enter`] is the only way into a live state, and sets its deadline.
 
 mod transitions;
 
@@ -18,137 +18,162 @@ use super::repeat_filter::RepeatFilter;
 use super::step::{Admission, Step, Subscriber};
 use super::step_state::{KeyMode, StepState};
 use super::{
-    Input, Key, Limits, LookupResult, Outcome, Output, PlaybackEnd, PlaybackId, Press, StoreResult,
+    ChannelCommand, Input, Key, Limits, LookupResult, Outcome, Output, PlaybackEnd, PlaybackId,
+    Press, StoreResult,
 };
 use crate::phone_number::PhoneNumber;
 use crate::rules;
 
-/// How long the store may take, so that `trouble` is heard in time (`P15`).
+/// How long the database may take, so that the caller hears `trouble` in time (`P15`).
 const STORE_TIMEOUT: Duration = rules::TROUBLE_TIMEOUT.saturating_sub(Duration::from_secs(2));
 
 /// One call's dialog.
+///
+/// The daemon carries out the outputs without waiting for them, and passes what happens next:
+///
+/// ```
+/// # use std::time::{Duration, Instant};
+/// # use karipass_domain::dialog::{Call, Input, Limits, Outcome, Output};
+/// # let limit = Duration::from_secs(5);
+/// # let limits = Limits { first_digit: limit, inter_digit: limit, call: limit };
+/// let caller = None; // the number is withheld
+/// let (mut call, mut outputs) = Call::start(caller, limits, Instant::now());
+/// while let Some(deadline) = call.deadline() {
+///     for output in outputs {
+///         println!("{output:?}"); // answer, play, look up, store, …
+///     }
+///     // The daemon waits for a key, a playback or a reply. Here nothing happens until the deadline.
+///     let (input, now) = (Input::Timeout, deadline);
+///     outputs = call.handle(input, now);
+/// }
+/// assert!(matches!(outputs[..], [Output::HangUp]));
+/// assert_eq!(call.outcome(), Some(Outcome::NotAvailable));
+/// ```
 #[derive(Debug)]
 pub struct Call {
     limits: Limits,
-    too_long: Instant,
-    line: Player,
+    overall_deadline: Instant,
+    player: Player,
     state: State,
-    limit: Instant,
-    /// The PBX does not do as it is told, or tells nothing.
-    cut_off: bool,
+    state_deadline: Instant,
+    /// Since [`Input::Disconnected`].
+    disconnected: bool,
     /// The caller has put the call on hold.
     held: bool,
-    presses: RepeatFilter,
+    repeats: RepeatFilter,
     outcome: Option<Outcome>,
 }
 
 #[derive(Debug)]
 enum State {
-    /// The store is asked for the caller's contract while the call still rings.
+    /// The call rings while the caller's contract is looked up.
     LookingUp { caller: PhoneNumber },
-    /// The caller is asked, and heard.
+    /// The caller is asked for an entry.
     Asking(Box<StepState>),
-    /// The store is about to commit a password for this login number.
+    /// A password for this login number is being stored.
     Storing { login: PhoneNumber },
-    /// The last guidance plays; if it cannot, `trouble` may do instead.
+    /// The last guidance plays. If it cannot, `trouble` may replace it.
     Closing { last: Prompt, or_trouble: bool },
-    /// Nothing happens any more.
+    /// The call is over.
     Ended,
 }
 
 impl Call {
-    /// A call that rings now, from a trusted caller number or from `None` (`P2`), and what to do first.
+    /// A call that rings now, and its first outputs. `caller` is `None` if the number is withheld
+    /// or not trusted (`P2`).
     #[must_use]
     pub fn start(caller: Option<PhoneNumber>, limits: Limits, now: Instant) -> (Self, Vec<Output>) {
         let mut call = Self {
             limits,
-            too_long: now + limits.call,
-            line: Player::new(limits.first_digit.max(limits.inter_digit).max(STORE_TIMEOUT)),
+            overall_deadline: now + limits.call,
+            player: Player::new(limits.first_digit.max(limits.inter_digit).max(STORE_TIMEOUT)),
             state: State::Ended,
-            limit: now,
-            cut_off: false,
+            state_deadline: now,
+            disconnected: false,
             held: false,
-            presses: RepeatFilter::default(),
+            repeats: RepeatFilter::default(),
             outcome: None,
         };
         if let Some(caller) = caller {
-            call.line.emit(Output::LookUpContract(caller));
+            call.player.emit(Output::LookUpContract(caller));
             call.enter(State::LookingUp { caller }, now + STORE_TIMEOUT);
         } else {
-            call.line.emit(Output::Answer);
+            call.player.emit(ChannelCommand::Answer);
             call.not_available(now);
         }
-        let outputs = call.line.take_outputs();
+        let outputs = call.player.take_outputs();
         (call, outputs)
     }
 
-    /// Takes what happened at `now`, and says what to do about it, in this order.
+    /// Takes what happened at `now`, and returns what to do about it, in order.
     #[must_use]
     pub fn handle(&mut self, input: Input, now: Instant) -> Vec<Output> {
         if let State::Ended = self.state {
             return Vec::new();
         }
         match input {
-            // Nobody knows what plays, or whether all keys are told.
-            Input::Key(_) | Input::Started(_) | Input::Finished(..) if self.cut_off => {}
-            // A telephone's keys are for whoever it has turned to.
+            // It is unknown what plays, and whether every key arrives.
+            Input::Key(_) | Input::Started(_) | Input::Finished(..) if self.disconnected => {}
+            // During a hold the keys are meant for somebody else.
             Input::Key(_) if self.held => {}
-            Input::Key(press) => self.pressed(press, now),
-            Input::Started(id) => self.started(id, now),
-            Input::Finished(id, end) => self.finished(id, end, now),
-            Input::LookedUp(found) => self.looked_up(found, now),
-            Input::Stored(reply) => self.stored(reply, now),
-            Input::Timeout => self.time_out(now),
+            Input::Key(press) => self.on_press(press, now),
+            Input::Started(id) => self.on_started(id, now),
+            Input::Finished(id, end) => self.on_finished(id, end, now),
+            Input::LookedUp(result) => self.on_lookup(result, now),
+            Input::Stored(result) => self.on_stored(result, now),
+            Input::Timeout => self.on_timeout(now),
             Input::Disconnected => self.suspend(),
             Input::Reconnected => self.resume(now),
             Input::Held => self.hold(now),
             Input::Unheld => self.unhold(now),
             Input::HangUp => self.end(Outcome::HungUp),
         }
-        self.line.take_outputs()
+        self.player.take_outputs()
     }
 
-    /// When to send [`Input::Timeout`]; `None` once the call is over.
+    /// When to pass [`Input::Timeout`]; `None` once the call is over.
     #[must_use]
     pub fn deadline(&self) -> Option<Instant> {
         match &self.state {
-            State::Asking(_) => Some(self.limit.min(self.too_long)),
+            State::Asking(_) => Some(self.state_deadline.min(self.overall_deadline)),
             State::LookingUp { .. } | State::Storing { .. } | State::Closing { .. } => {
-                Some(self.limit)
+                Some(self.state_deadline)
             }
             State::Ended => None,
         }
     }
 
-    /// What became of the call, as soon as it is settled; always there once the call is over.
+    /// The call's outcome, as soon as it is certain; always `Some` once the call is over.
     #[must_use]
     pub fn outcome(&self) -> Option<Outcome> {
         self.outcome
     }
 
-    fn pressed(&mut self, press: Press, now: Instant) {
-        let is_late = match &self.state {
-            State::Asking(asking) => asking.since.is_some_and(|since| press.pressed < since),
+    fn on_press(&mut self, press: Press, now: Instant) {
+        let is_too_early = match &self.state {
+            State::Asking(asking) => {
+                asking.accepts_since.is_some_and(|since| press.pressed < since)
+            }
             State::LookingUp { .. }
             | State::Storing { .. }
             | State::Closing { .. }
             | State::Ended => true,
         };
-        if self.presses.accepts(press) && !is_late {
-            self.key(press.key, now);
+        if self.repeats.accept(press) && !is_too_early {
+            self.on_key(press.key, now);
         }
     }
 
-    fn key(&mut self, key: Key, now: Instant) {
+    fn on_key(&mut self, key: Key, now: Instant) {
         match &mut self.state {
             State::Asking(asking) => {
-                if asking.ahead.is_empty() && asking.consumes_as_terminator(key, now) {
+                if asking.type_ahead.is_empty() && asking.consumes_as_terminator(key, now) {
                     return;
                 }
-                match asking.hearing {
-                    KeyMode::Counts => self.accept_key(key, now),
-                    KeyMode::Waits => asking.keep(key),
-                    KeyMode::Drops => {}
+                match asking.key_mode {
+                    KeyMode::Accept => self.accept_key(key, now),
+                    KeyMode::Keep => asking.keep(key),
+                    KeyMode::Ignore => {}
                 }
             }
             State::LookingUp { .. }
@@ -158,43 +183,42 @@ impl Call {
         }
     }
 
-    /// A key of the entry at hand.
+    /// Adds a key to the entry.
     fn accept_key(&mut self, key: Key, now: Instant) {
         let Some(mut asking) = self.take_asking() else { return };
-        self.line.interrupt();
-        let shape = asking.step.completion();
-        if asking.entry.key(key, shape) {
-            let by_digit = shape == Completion::Password && key != Key::Hash;
+        self.player.interrupt();
+        let completion = asking.step.completion();
+        if asking.digits.accept(key, completion) {
+            let by_digit = completion == Completion::Password && key != Key::Hash;
             asking.terminator_until = by_digit.then(|| now + self.limits.inter_digit);
             self.judge(asking, false, now);
         } else {
-            self.line.extend_silence(self.limits.inter_digit, now);
+            self.player.extend_silence(self.limits.inter_digit, now);
             self.enter(State::Asking(asking), now + self.limits.inter_digit);
         }
     }
 
-    fn started(&mut self, id: PlaybackId, now: Instant) {
-        if self.line.started(id, now) && !self.held {
-            self.hear(now);
+    fn on_started(&mut self, id: PlaybackId, now: Instant) {
+        if self.player.started(id, now) && !self.held {
+            self.start_listening(now);
         }
     }
 
-    /// The guidance plays or has played: keys count from now on, and so do those that were keyed
-    /// ahead.
-    fn hear(&mut self, now: Instant) {
+    /// Accepts keys from now on, because the guidance has started. Those that were typed ahead come
+    /// first.
+    fn start_listening(&mut self, now: Instant) {
         let State::Asking(asking) = &mut self.state else { return };
-        asking.hear(now);
-        let ahead = std::mem::take(&mut asking.ahead);
-        for key in ahead.keys() {
-            self.key(key, now);
+        asking.accept_keys(now);
+        let type_ahead = std::mem::take(&mut asking.type_ahead);
+        for key in type_ahead.keys() {
+            self.on_key(key, now);
         }
     }
 
-    fn finished(&mut self, id: PlaybackId, end: PlaybackEnd, now: Instant) {
-        let ending = self.line.finished(id, end, now);
-        match ending {
-            PlaybackResult::Nothing => {}
-            PlaybackResult::Repeats => {
+    fn on_finished(&mut self, id: PlaybackId, end: PlaybackEnd, now: Instant) {
+        match self.player.finished(id, end, now) {
+            PlaybackResult::Ignored => {}
+            PlaybackResult::Repeating => {
                 if let State::Asking(asking) = &mut self.state {
                     asking.ignore_keys();
                 }
@@ -205,7 +229,7 @@ impl Call {
                 State::Closing { .. } => self.hang_up(),
                 State::LookingUp { .. } | State::Storing { .. } | State::Ended => {}
             },
-            PlaybackResult::NoQuiet | PlaybackResult::Unplayable => match self.state {
+            PlaybackResult::SilenceLost | PlaybackResult::Unplayable => match self.state {
                 State::Asking(_) | State::Closing { or_trouble: true, .. } => self.trouble(now),
                 State::Closing { or_trouble: false, .. } => self.hang_up(),
                 State::LookingUp { .. } | State::Storing { .. } | State::Ended => {}
@@ -213,10 +237,10 @@ impl Call {
         }
     }
 
-    fn looked_up(&mut self, found: LookupResult, now: Instant) {
+    fn on_lookup(&mut self, result: LookupResult, now: Instant) {
         let State::LookingUp { caller } = self.state else { return };
-        self.line.emit(Output::Answer);
-        match Subscriber::admit(caller, found) {
+        self.player.emit(ChannelCommand::Answer);
+        match Subscriber::admit(caller, result) {
             Admission::Served(subscriber) => {
                 let asking = StepState::new(subscriber);
                 self.ask(Box::new(asking), vec![Step::Menu.guidance()], now);
@@ -226,39 +250,39 @@ impl Call {
         }
     }
 
-    fn stored(&mut self, reply: StoreResult, now: Instant) {
+    fn on_stored(&mut self, result: StoreResult, now: Instant) {
         let State::Storing { login } = self.state else { return };
-        match reply {
+        match result {
             StoreResult::Stored => self.close(Prompt::Completed(login), Outcome::Stored, now),
             StoreResult::Refused => self.not_available(now),
             StoreResult::Unreachable => self.trouble(now),
         }
     }
 
-    fn time_out(&mut self, now: Instant) {
+    fn on_timeout(&mut self, now: Instant) {
         if self.deadline().is_none_or(|deadline| now < deadline) {
             return;
         }
         match &self.state {
             State::LookingUp { .. } => {
-                self.line.emit(Output::Answer);
+                self.player.emit(ChannelCommand::Answer);
                 self.trouble(now);
-                self.line.emit(Output::CancelPending);
+                self.player.emit(Output::CancelPending);
             }
             State::Storing { .. } => {
                 self.trouble(now);
-                self.line.emit(Output::CancelPending);
+                self.player.emit(Output::CancelPending);
             }
-            State::Asking(_) if now >= self.too_long => {
+            State::Asking(_) if now >= self.overall_deadline => {
                 self.outcome = Some(Outcome::TooLong);
                 self.hang_up();
             }
-            State::Asking(asking) if self.line.is_playing_guidance() => match asking.hearing {
-                KeyMode::Counts => {
-                    self.line.interrupt();
+            State::Asking(asking) if self.player.is_playing_guidance() => match asking.key_mode {
+                KeyMode::Accept => {
+                    self.player.interrupt();
                     self.listen(now);
                 }
-                KeyMode::Waits | KeyMode::Drops => self.trouble(now),
+                KeyMode::Keep | KeyMode::Ignore => self.trouble(now),
             },
             State::Asking(_) => {
                 if let Some(asking) = self.take_asking() {

@@ -1,4 +1,4 @@
-//! One entry: the keys that the caller has pressed for the step at hand, and when they are enough.
+//! One entry: the keys that the caller has pressed in a step, and when they complete it.
 
 use std::fmt;
 
@@ -8,7 +8,7 @@ use super::Key;
 use crate::phone_number::MAX_DIGITS;
 use crate::rules::TEMPORARY_PASSWORD_DIGITS;
 
-/// What completes an entry, silence apart.
+/// What completes an entry, besides silence.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Completion {
     /// Any one key (`P3`).
@@ -19,35 +19,35 @@ pub(super) enum Completion {
     Password,
 }
 
-/// The digits keyed so far; wiped on drop.
+/// The digits so far; wiped on drop.
 #[derive(Default, Zeroize, ZeroizeOnDrop)]
 pub(super) struct DigitBuffer {
     digits: [u8; MAX_DIGITS],
     len: usize,
-    spoilt: bool,
+    invalid: bool,
 }
 
 impl DigitBuffer {
-    /// Takes a key; whether the entry is complete with it.
+    /// Adds a key; `true` if it completes the entry.
     ///
-    /// A key that cannot be right spoils the entry but does not end it, so that one slip is one
-    /// wrong entry and not two.
-    pub(super) fn key(&mut self, key: Key, shape: Completion) -> bool {
+    /// A key that cannot be right makes the entry invalid but does not end it. So one slip is one
+    /// wrong entry, not two.
+    pub(super) fn accept(&mut self, key: Key, completion: Completion) -> bool {
         match key {
             Key::Digit(digit) => self.push(digit),
-            Key::Star | Key::Letter => self.spoilt = true,
+            Key::Star | Key::Letter => self.invalid = true,
             Key::Hash => {}
         }
-        match shape {
+        match completion {
             Completion::OneKey => true,
             Completion::UntilHash => key == Key::Hash,
             Completion::Password => key == Key::Hash || self.len == TEMPORARY_PASSWORD_DIGITS,
         }
     }
 
-    /// The digits, unless something else was among them.
+    /// The digits, unless the entry is invalid.
     pub(super) fn digits(&self) -> Option<&[u8]> {
-        if self.spoilt { None } else { self.digits.get(..self.len) }
+        if self.invalid { None } else { self.digits.get(..self.len) }
     }
 
     fn push(&mut self, digit: u8) {
@@ -56,13 +56,13 @@ impl DigitBuffer {
                 *slot = digit;
                 self.len += 1;
             }
-            None => self.spoilt = true,
+            None => self.invalid = true,
         }
     }
 }
 
 impl fmt::Debug for DigitBuffer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Entry(…)")
+        f.write_str("DigitBuffer(…)")
     }
 }

@@ -1,9 +1,9 @@
 //! The dialog of one call (`P3`–`P15`), pure: inputs in, outputs out, time as an argument.
 //!
-//! Whoever runs a [`Call`] feeds it every [`Input`] in the order of arrival, carries out the
-//! [`Output`]s in order, and sends [`Input::Timeout`] at [`Call::deadline`]. [`Output::LookUpContract`] and
-//! [`Output::Store`] are begun and not waited for; when the call has no deadline any more it is
-//! over, and what of them has not been committed is given up (`P13`).
+//! The caller of a [`Call`] passes every [`Input`] in the order of arrival, carries out the
+//! [`Output`]s in order, and passes [`Input::Timeout`] at [`Call::deadline`]. It starts
+//! [`Output::LookUpContract`] and [`Output::Store`] without waiting for them. A call without a
+//! deadline is over; what is not committed by then is cancelled (`P13`).
 
 mod call;
 mod digits;
@@ -27,7 +27,7 @@ use crate::password::TemporaryPassword;
 use crate::phone_number::PhoneNumber;
 use prompt::Prompt;
 
-/// Names one playback of one call; the client chooses it, so that late news can be told apart.
+/// Identifies one playback of one call. The dialog chooses it, so that a late event is recognised.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct PlaybackId(pub u32);
 
@@ -36,31 +36,31 @@ pub struct PlaybackId(pub u32);
 pub enum Input {
     /// A key was pressed and let go.
     Key(Press),
-    /// A playback's first sound plays.
+    /// A playback has started.
     Started(PlaybackId),
-    /// A playback is over.
+    /// A playback has ended.
     Finished(PlaybackId, PlaybackEnd),
-    /// What [`Output::LookUpContract`] found.
+    /// The result of [`Output::LookUpContract`].
     LookedUp(LookupResult),
-    /// What came of [`Output::Store`].
+    /// The result of [`Output::Store`].
     Stored(StoreResult),
     /// [`Call::deadline`] has come.
     Timeout,
-    /// The PBX does not do as it is told, or tells nothing, until [`Input::Reconnected`]: no key
-    /// counts, no limit of an entry runs.
+    /// The PBX does not obey commands, or sends no events, until [`Input::Reconnected`]. Meanwhile
+    /// no key counts and no timeout of an entry runs.
     Disconnected,
-    /// The PBX hears and tells again, and every playback of the call has been stopped: what the caller
-    /// was asked, or told last, is played again from its start.
+    /// The PBX obeys and sends events, and every playback of the call has been stopped. The dialog
+    /// plays the current guidance from its start.
     Reconnected,
-    /// The caller has put the call on hold, and hears nothing.
+    /// The caller has put the call on hold and hears nothing.
     Held,
-    /// The caller is back from [`Input::Held`].
+    /// The caller has ended the hold.
     Unheld,
-    /// The caller has gone, or the channel has.
+    /// The caller or the channel is gone.
     HangUp,
 }
 
-/// One press of a key, as it is told: one that a telephone repeats is told again.
+/// One press of a key, as it is reported. A telephone may repeat it; the dialog filters that.
 #[derive(Debug, Clone, Copy)]
 pub struct Press {
     /// Which key.
@@ -108,48 +108,62 @@ pub enum PlaybackEnd {
     Failed,
 }
 
-/// What the store knows of the caller's number.
+/// What the database knows about the caller's number.
 #[derive(Debug)]
 pub enum LookupResult {
     /// The contract that the number belongs to.
     Found(Box<Contract>),
     /// No contract has this number.
     Unknown,
-    /// The store could not be asked.
+    /// The database could not be reached.
     Unreachable,
 }
 
-/// What came of storing a temporary password.
+/// The result of storing a temporary password.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum StoreResult {
     /// Committed.
     Stored,
-    /// The contract has changed under the call: not live, number gone, or another unit in force.
+    /// The contract has changed during the call: suspended, the number gone, or another unit in
+    /// force.
     Refused,
-    /// Not committed, or nobody knows.
+    /// Not committed, or unknown.
     Unreachable,
 }
 
-/// Something to be done for the call.
+/// Something to do for the call.
 #[derive(Debug)]
 #[must_use]
 pub enum Output {
-    /// Answer the channel.
-    Answer,
-    /// Queue one playback of all these, one after the other, behind what plays.
-    Play(PlaybackId, Vec<Prompt>),
-    /// Stop a playback, queued or playing.
-    Stop(PlaybackId),
-    /// Ask the store for the contract of this number.
+    /// Give this command to the channel.
+    Channel(ChannelCommand),
+    /// Look up the contract of this number.
     LookUpContract(PhoneNumber),
     /// Store a temporary password (`P9`).
     Store(NewTemporaryPassword),
-    /// Give up the look-up or the storing under way, unless it is committed: it took too long (`P15`).
+    /// Cancel the pending look-up or storing, unless it is committed: it took too long (`P15`).
     CancelPending,
-    /// Leave an audit row (`D3`).
+    /// Write an audit row (`D3`).
     Audit(Refusal),
     /// End the call.
     HangUp,
+}
+
+/// A command to the channel. Commands are carried out one after the other.
+#[derive(Debug)]
+pub enum ChannelCommand {
+    /// Answer the channel.
+    Answer,
+    /// Queue one playback of all these prompts, in order, behind what plays.
+    Play(PlaybackId, Vec<Prompt>),
+    /// Stop a playback, queued or playing.
+    Stop(PlaybackId),
+}
+
+impl From<ChannelCommand> for Output {
+    fn from(command: ChannelCommand) -> Self {
+        Self::Channel(command)
+    }
 }
 
 /// A temporary password that its caller has confirmed.
@@ -176,7 +190,7 @@ pub enum Refusal {
     WrongEntries,
 }
 
-/// What became of a call, for logs and metrics.
+/// A call's outcome, for logs and metrics.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Outcome {
     /// The temporary password is stored (`P9`), whether or not `completed` was heard to its end.
@@ -220,8 +234,8 @@ pub struct Limits {
 }
 
 impl Limits {
-    /// From a call's answer, how long the PBX is to keep it if it is never hung up: the longest call, and
-    /// more than what may follow its limit.
+    /// How long the PBX keeps a call from its answer if nobody hangs up. It allows for all that may
+    /// follow the limit of a call.
     #[must_use]
     pub fn max_channel_lifetime(&self) -> Duration {
         self.call + CLOSING_ALLOWANCE
@@ -231,5 +245,5 @@ impl Limits {
 /// The longest [`Limits::call`] that can be configured.
 pub const MAX_CALL_LIMIT: Duration = Duration::from_mins(9);
 
-/// More than the store's time and the last guidance's.
+/// More than the database and the last guidance take.
 const CLOSING_ALLOWANCE: Duration = Duration::from_mins(1);

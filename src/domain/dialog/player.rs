@@ -1,39 +1,39 @@
 //! What plays on the channel, as far as the dialog has ordered it.
 //!
-//! A guidance is played with the quiet queued behind it, and the next guidance is queued behind
-//! the quiet before the quiet is stopped: the channel is never idle while digits may come, since
-//! Asterisk repeats fast digits on an idle channel. Playbacks that go wrong are played again, within bounds.
+//! The player queues a silence behind each prompt, and the next prompt behind the silence before it
+//! stops the silence. So the channel always plays while digits may come, because Asterisk repeats
+//! fast digits on an idle channel. A playback that fails is played again, within bounds.
 //!
-//! Behind the quiet comes `trouble`, for a caller whose line is no more. So a quiet that may run out
-//! before the dialog's next word is exchanged for a fresh one. Behind the last guidance comes the same
-//! once more before that.
+//! Behind the silence comes a fallback for an abandoned call: `trouble`. So the player replaces a
+//! silence that may end before the dialog's next output. Behind the last prompt of a call the
+//! fallback begins with the same prompt once more.
 
 use std::time::{Duration, Instant};
 
 use super::prompt::Prompt;
-use super::{Output, PlaybackEnd, PlaybackId};
+use super::{ChannelCommand, Output, PlaybackEnd, PlaybackId};
 
-/// A guidance that ends sooner than this was hit by the stop of what played before it; every
-/// guidance is longer.
-const CUT_SHORT_BELOW: Duration = Duration::from_millis(200);
+/// A guidance that ends sooner was hit by the stop of what played before it; every guidance is
+/// longer.
+const MIN_GUIDANCE_DURATION: Duration = Duration::from_millis(200);
 
-/// How often the quiet is played again within one entry before it counts as unplayable.
+/// How often the silence is played again within one entry before it counts as unplayable.
 const MAX_SILENCE_REPEATS: u8 = 10;
 
-/// How much longer than its longest wait the quiet lasts: orders to the PBX take their time.
-const MARGIN: Duration = Duration::from_secs(1);
+/// How much longer the silence lasts than the wait that it covers: commands to the PBX take time.
+const SILENCE_MARGIN: Duration = Duration::from_secs(1);
 
-/// The playbacks that still matter, and what the dialog has to say next.
+/// The playbacks that still matter, and the outputs that the dialog returns next.
 #[derive(Debug)]
 pub(super) struct Player {
-    /// How long the dialog may wait without a word.
-    wait: Duration,
+    /// How long the dialog may wait without an output.
+    max_wait: Duration,
     playbacks: u32,
     guidance: Option<Guidance>,
-    quiet: Option<Silence>,
-    /// What the quiet is, and what comes behind it by itself.
-    behind: Vec<Prompt>,
-    spoken: bool,
+    silence: Option<Silence>,
+    /// The silence, and what plays behind it if nobody stops it.
+    fallback: Vec<Prompt>,
+    has_spoken: bool,
     outputs: Vec<Output>,
 }
 
@@ -49,91 +49,89 @@ struct Guidance {
 struct Silence {
     id: PlaybackId,
     started: Option<Instant>,
-    again: u8,
+    repeats: u8,
 }
 
 /// What the end of a playback means.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum PlaybackResult {
-    /// Nothing: it does not matter any more, or it plays again.
-    Nothing,
-    /// The guidance could not be played, and is to play again.
-    Repeats,
+    /// It does not matter any more, or plays again.
+    Ignored,
+    /// The guidance could not be played, and plays again.
+    Repeating,
     /// The guidance has been heard.
     Heard,
-    /// The quiet cannot be kept playing.
-    NoQuiet,
+    /// The silence cannot be kept playing.
+    SilenceLost,
     /// The guidance cannot be played.
     Unplayable,
 }
 
 impl Player {
-    /// A line that waits for `wait` at most without a word.
-    pub(super) fn new(wait: Duration) -> Self {
+    /// For a dialog that waits for `max_wait` at most without an output.
+    pub(super) fn new(max_wait: Duration) -> Self {
         Self {
-            wait,
+            max_wait,
             playbacks: 0,
             guidance: None,
-            quiet: None,
-            behind: vec![Prompt::silence_for(wait + MARGIN)],
-            spoken: false,
+            silence: None,
+            fallback: vec![Prompt::silence_for(max_wait + SILENCE_MARGIN)],
+            has_spoken: false,
             outputs: Vec::new(),
         }
     }
 
-    /// Plays a guidance that the caller may key into, and the quiet behind it.
+    /// Plays a guidance that a key may interrupt, and the silence behind it.
     pub(super) fn play(&mut self, prompts: Vec<Prompt>) {
-        self.begin_guidance(prompts);
-        self.stop_quiet();
-        self.play_quiet(0);
+        self.start_guidance(prompts);
+        self.stop_silence();
+        self.start_silence(0);
     }
 
-    /// Plays the last guidance of the call, and behind it the same again, for a caller who is not hung up
-    /// on at its end.
+    /// Plays the last guidance of the call. The fallback repeats it, in case nobody hangs up.
     pub(super) fn play_final(&mut self, prompts: Vec<Prompt>) {
-        self.behind = [&[Prompt::Pause], &prompts[..], &[Prompt::Silence(1)]].concat();
+        self.fallback = [&[Prompt::Pause], &prompts[..], &[Prompt::Silence(1)]].concat();
         self.play(prompts);
     }
 
-    /// Stops the guidance, if one plays.
+    /// Stops the guidance.
     pub(super) fn interrupt(&mut self) {
         if let Some(guidance) = self.guidance.take() {
-            self.emit(Output::Stop(guidance.id));
+            self.emit(ChannelCommand::Stop(guidance.id));
         }
     }
 
-    /// Whether a guidance plays or is to play.
+    /// Whether a guidance plays or is queued.
     pub(super) fn is_playing_guidance(&self) -> bool {
         self.guidance.is_some()
     }
 
-    /// Whatever played has been stopped.
+    /// Everything that played has been stopped.
     pub(super) fn reset(&mut self) {
-        self.quiet = None;
+        self.silence = None;
         self.guidance = None;
     }
 
-    /// The quiet is to last for `wait` from `now` on: plays a fresh one if this one may not.
+    /// Makes the silence last for `wait` from `now` on, with a new one if need be.
     pub(super) fn extend_silence(&mut self, wait: Duration, now: Instant) {
-        let needed = wait + MARGIN;
-        let lasting = self.wait + MARGIN;
-        let ends = self.quiet.as_ref().and_then(|quiet| quiet.started).map(|at| at + lasting);
-        if ends.is_some_and(|end| end < now + needed) {
-            let old = self.quiet.take();
-            self.play_quiet(0);
-            self.emit_all(old.map(|quiet| Output::Stop(quiet.id)));
+        let duration = self.max_wait + SILENCE_MARGIN;
+        let started = self.silence.as_ref().and_then(|silence| silence.started);
+        if started.is_some_and(|started| started + duration < now + wait + SILENCE_MARGIN) {
+            let old = self.silence.take();
+            self.start_silence(0);
+            self.stop_playback(old);
         }
     }
 
-    /// Plays the quiet and nothing else.
+    /// Plays the silence without a guidance.
     pub(super) fn play_silence(&mut self) {
-        self.play_quiet(0);
+        self.start_silence(0);
     }
 
-    /// Whether `id` is the guidance, which has started now.
+    /// Records that a playback has started; `true` if it is the guidance.
     pub(super) fn started(&mut self, id: PlaybackId, now: Instant) -> bool {
-        if let Some(quiet) = self.quiet.as_mut().filter(|quiet| quiet.id == id) {
-            quiet.started.get_or_insert(now);
+        if let Some(silence) = self.silence.as_mut().filter(|silence| silence.id == id) {
+            silence.started.get_or_insert(now);
             return false;
         }
         match &mut self.guidance {
@@ -151,15 +149,15 @@ impl Player {
         end: PlaybackEnd,
         now: Instant,
     ) -> PlaybackResult {
-        if let Some(quiet) = self.quiet.take_if(|quiet| quiet.id == id) {
-            if quiet.again == MAX_SILENCE_REPEATS {
-                return PlaybackResult::NoQuiet;
+        if let Some(silence) = self.silence.take_if(|silence| silence.id == id) {
+            if silence.repeats == MAX_SILENCE_REPEATS {
+                return PlaybackResult::SilenceLost;
             }
-            self.play_quiet(quiet.again + 1);
-            return PlaybackResult::Nothing;
+            self.start_silence(silence.repeats + 1);
+            return PlaybackResult::Ignored;
         }
         let Some(guidance) = self.guidance.take_if(|guidance| guidance.id == id) else {
-            return PlaybackResult::Nothing;
+            return PlaybackResult::Ignored;
         };
         match end {
             PlaybackEnd::Failed if guidance.repeated => PlaybackResult::Unplayable,
@@ -168,32 +166,27 @@ impl Player {
             }
             PlaybackEnd::Failed => {
                 self.repeat(guidance.prompts);
-                PlaybackResult::Repeats
+                PlaybackResult::Repeating
             }
             PlaybackEnd::Done => {
                 self.repeat(guidance.prompts);
-                PlaybackResult::Nothing
+                PlaybackResult::Ignored
             }
         }
     }
 
-    /// Whatever is to be done for the call besides playing.
-    pub(super) fn emit(&mut self, output: Output) {
-        self.outputs.push(output);
+    /// Adds an output for the dialog to return.
+    pub(super) fn emit(&mut self, output: impl Into<Output>) {
+        self.outputs.push(output.into());
     }
 
-    fn emit_all(&mut self, outputs: impl IntoIterator<Item = Output>) {
-        self.outputs.extend(outputs);
-    }
-
-    /// What is to be done now, in this order.
+    /// The outputs since the last call, in order.
     pub(super) fn take_outputs(&mut self) -> Vec<Output> {
         std::mem::take(&mut self.outputs)
     }
 
-    fn begin_guidance(&mut self, mut prompts: Vec<Prompt>) {
-        if !self.spoken {
-            self.spoken = true;
+    fn start_guidance(&mut self, mut prompts: Vec<Prompt>) {
+        if !std::mem::replace(&mut self.has_spoken, true) {
             prompts.insert(0, Prompt::LeadIn);
         }
         self.play_guidance(prompts, false);
@@ -201,25 +194,31 @@ impl Player {
 
     fn repeat(&mut self, prompts: Vec<Prompt>) {
         self.play_guidance(prompts, true);
-        self.stop_quiet();
-        self.play_quiet(0);
+        self.stop_silence();
+        self.start_silence(0);
     }
 
     fn play_guidance(&mut self, prompts: Vec<Prompt>, repeated: bool) {
         let id = self.next_id();
         self.guidance = Some(Guidance { id, prompts: prompts.clone(), started: None, repeated });
-        self.emit(Output::Play(id, prompts));
+        self.emit(ChannelCommand::Play(id, prompts));
     }
 
-    fn play_quiet(&mut self, again: u8) {
+    fn start_silence(&mut self, repeats: u8) {
         let id = self.next_id();
-        self.quiet = Some(Silence { id, started: None, again });
-        self.emit(Output::Play(id, self.behind.clone()));
+        self.silence = Some(Silence { id, started: None, repeats });
+        self.emit(ChannelCommand::Play(id, self.fallback.clone()));
     }
 
-    fn stop_quiet(&mut self) {
-        let quiet = self.quiet.take();
-        self.emit_all(quiet.map(|quiet| Output::Stop(quiet.id)));
+    fn stop_silence(&mut self) {
+        let old = self.silence.take();
+        self.stop_playback(old);
+    }
+
+    fn stop_playback(&mut self, silence: Option<Silence>) {
+        if let Some(silence) = silence {
+            self.emit(ChannelCommand::Stop(silence.id));
+        }
     }
 
     fn next_id(&mut self) -> PlaybackId {
@@ -230,6 +229,6 @@ impl Player {
 
 impl Guidance {
     fn was_cut_short(&self, now: Instant) -> bool {
-        self.started.is_some_and(|started| now.saturating_duration_since(started) < CUT_SHORT_BELOW)
+        self.started.is_some_and(|at| now.saturating_duration_since(at) < MIN_GUIDANCE_DURATION)
     }
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use crate::phone_number::PhoneNumber;
 
-/// Something the line plays: the guidance of the specification's table, and silence.
+/// Something that the line plays: the guidance of the specification's table, or silence.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Prompt {
     /// Which unit (`P3`).
@@ -21,7 +21,7 @@ pub enum Prompt {
     ConfirmPassword,
     /// This number's password is stored (`P9`).
     Completed(PhoneNumber),
-    /// A wrong entry; the same again (`P10`).
+    /// A wrong entry; the step is asked again (`P10`).
     Invalid,
     /// The third wrong entry; call again (`P10`).
     Redial,
@@ -31,11 +31,11 @@ pub enum Prompt {
     Trouble,
     /// A short silence before the first guidance, so that its first syllable is not cut.
     LeadIn,
-    /// The silence that plays while the line listens or waits, since Asterisk repeats fast digits on
-    /// a channel that plays nothing: so many times [`SILENCE_LENGTH`]. The line always cuts it short; if
-    /// the line is no more, [`Prompt::Trouble`] follows by itself, again and again.
+    /// This many times [`SILENCE_LENGTH`], while the line listens or waits: Asterisk repeats fast
+    /// digits on a channel that plays nothing. The line always cuts the silence short. If the
+    /// daemon has died, [`Prompt::Trouble`] follows by itself, again and again.
     Silence(u8),
-    /// A silence between the last guidance of a call and its repetition, for a caller whom nobody hangs up on.
+    /// A silence between the last guidance of a call and its repetition, in case nobody hangs up.
     Pause,
 }
 
@@ -53,11 +53,11 @@ const LEAD_IN: &str = "karipass/lead-in";
 const SILENCE: &str = "karipass/quiet";
 const BREATH: &str = "karipass/breath";
 
-/// How long the file of the quiet is.
+/// How long the silence's sound file is.
 pub const SILENCE_LENGTH: Duration = Duration::from_millis(5_500);
 
-/// How often a caller whom nobody serves any more is told so: every 11.6 s, for ten minutes, which is
-/// longer than any call is kept ([`Limits::kept`](super::Limits::kept)).
+/// How often the fallback repeats for an abandoned call: every 11.6 s for ten minutes, longer than
+/// any call lasts ([`Limits::max_channel_lifetime`](super::Limits::max_channel_lifetime)).
 const FALLBACK_REPEATS: usize = 52;
 
 /// Every sound file that the line needs, without language folder and extension.
@@ -88,14 +88,14 @@ pub const SOUNDS: [&str; 23] = [
 ];
 
 impl Prompt {
-    /// The quiet that lasts for `wait` at least.
+    /// A silence of at least `wait`.
     #[must_use]
     pub fn silence_for(wait: Duration) -> Self {
         let times = wait.as_millis().div_ceil(SILENCE_LENGTH.as_millis());
         Self::Silence(u8::try_from(times).unwrap_or(u8::MAX))
     }
 
-    /// Whether nothing is to be heard of it.
+    /// Whether it is silent.
     #[must_use]
     pub fn is_silence(&self) -> bool {
         matches!(self, Self::Silence(_) | Self::Pause)
@@ -117,17 +117,17 @@ impl Prompt {
             Self::Trouble => vec![TROUBLE],
             Self::LeadIn => vec![LEAD_IN],
             Self::Silence(times) => {
-                let mut told = vec![SILENCE; usize::from(*times)];
-                told.push(TROUBLE);
-                told.extend([SILENCE, TROUBLE].repeat(FALLBACK_REPEATS - 1));
-                told
+                let mut sounds = vec![SILENCE; usize::from(*times)];
+                sounds.push(TROUBLE);
+                sounds.extend([SILENCE, TROUBLE].repeat(FALLBACK_REPEATS - 1));
+                sounds
             }
             Self::Pause => vec![SILENCE],
         }
     }
 }
 
-/// A number digit by digit, with a breath between its groups, and the words after it.
+/// A number digit by digit, with a short pause between its groups, and the words after it.
 fn read_out(number: PhoneNumber, words: &'static str) -> Vec<&'static str> {
     let mut sounds = Vec::new();
     for group in number.groups() {
@@ -171,13 +171,13 @@ mod tests {
     }
 
     #[test]
-    fn behind_the_quiet_comes_trouble() {
+    fn behind_the_silence_comes_trouble() {
         let wait = Duration::from_secs(11);
         assert_eq!(Prompt::silence_for(wait), Prompt::Silence(2));
         assert_eq!(Prompt::silence_for(wait + Duration::from_millis(1)), Prompt::Silence(3));
-        let told = Prompt::Silence(2).media();
-        assert_eq!(told[..5], [SILENCE, SILENCE, TROUBLE, SILENCE, TROUBLE]);
-        assert_eq!(told.last(), Some(&TROUBLE));
+        let sounds = Prompt::Silence(2).media();
+        assert_eq!(sounds[..5], [SILENCE, SILENCE, TROUBLE, SILENCE, TROUBLE]);
+        assert_eq!(sounds.last(), Some(&TROUBLE));
         // What Asterisk takes at most for one playback.
         assert!(Prompt::silence_for(Duration::from_secs(61)).media().len() <= 128);
         let number: PhoneNumber = "09012345678".parse().unwrap();
@@ -186,16 +186,16 @@ mod tests {
     }
 
     #[test]
-    fn who_is_served_no_more_is_told_so_for_as_long_as_any_call_is_kept() {
+    fn the_fallback_repeats_for_as_long_as_any_call_may_last() {
         let file = |name: &str| {
             let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../asterisk/sounds/ja");
             fs::metadata(folder.join(format!("{name}.wav"))).unwrap().len()
         };
         // 8,000 samples of 2 bytes a second.
-        let told = Duration::from_millis((file(SILENCE) + file(TROUBLE)) / 16)
+        let fallback = Duration::from_millis((file(SILENCE) + file(TROUBLE)) / 16)
             * u32::try_from(FALLBACK_REPEATS).unwrap();
-        let limits = Limits { first_digit: told, inter_digit: told, call: MAX_CALL_LIMIT };
-        assert!(told >= limits.max_channel_lifetime(), "{told:?}");
+        let limits = Limits { first_digit: fallback, inter_digit: fallback, call: MAX_CALL_LIMIT };
+        assert!(fallback >= limits.max_channel_lifetime(), "{fallback:?}");
     }
 
     #[test]

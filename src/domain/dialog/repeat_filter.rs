@@ -1,7 +1,7 @@
-//! Which keys were pressed, told apart from a telephone's repeats of them (`P12`).
+//! Filters out a telephone's repetitions of a key press (`P12`).
 //!
-//! A telephone may send one press as RFC 4733 and as SIP INFO, or its end several times as if each
-//! were a press of its own. A repeat is known by its time: no finger can produce it.
+//! A telephone may send one press both by RFC 4733 and by SIP INFO, or send its end several times
+//! as if each were a press. The time gives a repetition away: no finger is that quick.
 
 use std::fmt;
 use std::time::Duration;
@@ -11,47 +11,46 @@ use super::{Key, Press};
 /// The shortest pause between two digits (Q.24).
 const MIN_GAP: Duration = Duration::from_millis(40);
 
-/// The same between two keys that were held equally long, as a machine does: their ends may be told
+/// The same between two keys that were held equally long, as by a machine, whose ends may arrive
 /// late.
 const MIN_MACHINE_GAP: Duration = Duration::from_millis(20);
 
 /// `0` to `9`, `*`, `#`, and the letters as one.
 const KEYS: usize = 13;
 
-/// The presses of a call so far.
+/// The last press of each key, and of any.
 #[derive(Default)]
 pub(super) struct RepeatFilter {
-    /// Each key's last.
-    of_key: [Option<Press>; KEYS],
+    last_by_key: [Option<Press>; KEYS],
     last: Option<Press>,
     durations: Durations,
 }
 
-/// What a telephone's durations are worth.
+/// Whether a telephone's durations can be trusted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 enum Durations {
     #[default]
     Unknown,
-    /// They have told a repeat.
-    True,
-    /// A telephone that sends SIP INFO alone may give every key the same one.
-    MadeUp,
+    /// They have identified a repetition.
+    Measured,
+    /// A telephone that sends only SIP INFO may give every key the same duration.
+    Constant,
 }
 
 impl RepeatFilter {
-    /// Whether this is a press of its own.
-    pub(super) fn accepts(&mut self, press: Press) -> bool {
-        if self.shows_made_up_durations(press) {
-            self.durations = Durations::MadeUp;
+    /// Takes note of a press; `false` if it is a repetition.
+    pub(super) fn accept(&mut self, press: Press) -> bool {
+        if self.shows_constant_durations(press) {
+            self.durations = Durations::Constant;
         }
-        let Some(before) = self.of_key.get_mut(place(press.key)) else { return true };
+        let Some(before) = self.last_by_key.get_mut(place(press.key)) else { return true };
         let held = match self.durations {
-            Durations::MadeUp => Duration::ZERO,
-            Durations::Unknown | Durations::True => press.held(),
+            Durations::Constant => Duration::ZERO,
+            Durations::Unknown | Durations::Measured => press.held(),
         };
         if before.is_some_and(|before| press.repeats(before, held)) {
             if self.durations == Durations::Unknown {
-                self.durations = Durations::True;
+                self.durations = Durations::Measured;
             }
             return false;
         }
@@ -60,7 +59,7 @@ impl RepeatFilter {
         true
     }
 
-    fn shows_made_up_durations(&self, press: Press) -> bool {
+    fn shows_constant_durations(&self, press: Press) -> bool {
         self.durations == Durations::Unknown
             && self.last.is_some_and(|last| {
                 last.key != press.key
@@ -71,8 +70,7 @@ impl RepeatFilter {
 }
 
 impl Press {
-    /// Whether no finger that was to hold the key for `held` could have let it go so soon after
-    /// `before`.
+    /// Whether this came up too soon after `before` for a finger that held the key for `held`.
     fn repeats(self, before: Self, held: Duration) -> bool {
         let equal = self.held() == before.held();
         let gap = if equal { MIN_MACHINE_GAP } else { MIN_GAP };
@@ -92,6 +90,6 @@ fn place(key: Key) -> usize {
 
 impl fmt::Debug for RepeatFilter {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Presses(…)")
+        f.write_str("RepeatFilter(…)")
     }
 }

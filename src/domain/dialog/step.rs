@@ -1,4 +1,5 @@
-//! The steps of the dialog and what an entry means in each (`P3`–`P8`, `P14`), without time or sound.
+//! The steps of the dialog, and what an entry means in each (`P3`–`P8`, `P14`), without time or
+//! sound.
 
 use super::digits::{Completion, DigitBuffer};
 use super::prompt::Prompt;
@@ -8,7 +9,7 @@ use crate::contract::Contract;
 use crate::password::TemporaryPassword;
 use crate::phone_number::PhoneNumber;
 
-/// Who calls: a number of a contract that the line serves.
+/// A caller whose contract the line serves.
 #[derive(Debug)]
 pub(super) struct Subscriber {
     caller: PhoneNumber,
@@ -38,15 +39,8 @@ impl Subscriber {
         self.caller == self.contract.number
     }
 
-    /// `P14`: an additional number may choose only the unit in force.
-    fn may_choose_unit(&self, unit: AuthUnit) -> bool {
-        self.is_contract_number() || self.contract.unit.is_none_or(|in_force| in_force == unit)
-    }
-
-    /// `P5`, and `P6` for the administrator's own login.
-    fn may_set_for(&self, login: PhoneNumber, unit: AuthUnit) -> bool {
-        self.contract.has_service(login)
-            || (unit == AuthUnit::AdminUser && login == self.contract.number)
+    fn may_set_own(&self, unit: AuthUnit) -> bool {
+        self.contract.may_set(self.caller, unit, self.caller)
     }
 }
 
@@ -96,8 +90,8 @@ impl Step {
         }
     }
 
-    /// Whether it shares its wrong entries with the step before it (`P10`).
-    pub(super) fn completes_with_last_digit(&self) -> bool {
+    /// Whether its wrong entries count with those of the step before it (`P10`).
+    pub(super) fn shares_wrong_entries(&self) -> bool {
         match self {
             Self::Menu | Self::Number(_) | Self::Password(_) => false,
             Self::Confirm(..) => true,
@@ -114,16 +108,16 @@ impl Step {
         }
     }
 
-    /// What `entry`, complete or ended by silence, leads to.
+    /// What an entry leads to; it is complete, or silence has ended it.
     pub(super) fn judge(&self, entry: &DigitBuffer, subscriber: &Subscriber) -> Verdict {
         match self {
-            Self::Menu => chosen(entry, subscriber),
-            Self::Number(unit) => named(entry, *unit, subscriber),
-            Self::Password(target) => match password(entry) {
+            Self::Menu => judge_menu(entry, subscriber),
+            Self::Number(unit) => judge_number(entry, *unit, subscriber),
+            Self::Password(target) => match parse_password(entry) {
                 Some(password) => Verdict::Next(Self::Confirm(*target, password)),
                 None => Verdict::Wrong,
             },
-            Self::Confirm(target, first) => match password(entry) {
+            Self::Confirm(target, first) => match parse_password(entry) {
                 Some(password) if password.matches(first) => {
                     Verdict::Store(new_temporary(*target, password, subscriber))
                 }
@@ -134,14 +128,14 @@ impl Step {
     }
 }
 
-fn chosen(entry: &DigitBuffer, subscriber: &Subscriber) -> Verdict {
+fn judge_menu(entry: &DigitBuffer, subscriber: &Subscriber) -> Verdict {
     let unit = match entry.digits() {
         Some(b"1") => AuthUnit::Line,
         Some(b"2") => AuthUnit::Number,
         Some(b"3") => AuthUnit::AdminUser,
         Some(_) | None => return Verdict::Wrong,
     };
-    if !subscriber.may_choose_unit(unit) {
+    if !subscriber.contract.may_choose(subscriber.caller, unit) {
         return Verdict::Wrong;
     }
     let ask_password =
@@ -150,25 +144,25 @@ fn chosen(entry: &DigitBuffer, subscriber: &Subscriber) -> Verdict {
         AuthUnit::Line => ask_password(subscriber.contract.number, false),
         AuthUnit::Number => Verdict::Next(Step::Number(unit)),
         AuthUnit::AdminUser if subscriber.is_contract_number() => Verdict::Next(Step::Number(unit)),
-        AuthUnit::AdminUser if subscriber.contract.has_service(subscriber.caller) => {
+        AuthUnit::AdminUser if subscriber.may_set_own(unit) => {
             ask_password(subscriber.caller, true)
         }
         AuthUnit::AdminUser => Verdict::NotAvailable,
     }
 }
 
-fn named(entry: &DigitBuffer, unit: AuthUnit, subscriber: &Subscriber) -> Verdict {
+fn judge_number(entry: &DigitBuffer, unit: AuthUnit, subscriber: &Subscriber) -> Verdict {
     entry
         .digits()
         .and_then(|digits| std::str::from_utf8(digits).ok())
         .and_then(|digits| digits.parse().ok())
-        .filter(|login| subscriber.may_set_for(*login, unit))
+        .filter(|login| subscriber.contract.may_set(subscriber.caller, unit, *login))
         .map_or(Verdict::Wrong, |login| {
             Verdict::Next(Step::Password(Target { unit, login, registers: false }))
         })
 }
 
-fn password(entry: &DigitBuffer) -> Option<TemporaryPassword> {
+fn parse_password(entry: &DigitBuffer) -> Option<TemporaryPassword> {
     TemporaryPassword::try_from(entry.digits()?).ok()
 }
 

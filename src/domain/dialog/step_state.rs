@@ -1,4 +1,4 @@
-//! What the caller is being asked, and what has been keyed for it.
+//! What the caller is asked for, and the keys of the entry so far.
 
 use std::time::Instant;
 
@@ -10,28 +10,28 @@ use super::type_ahead::TypeAhead;
 /// What becomes of a key (`P12`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum KeyMode {
-    /// It counts: the guidance plays, or has played.
-    Counts,
-    /// It is kept until the guidance plays: it was keyed ahead.
-    Waits,
-    /// It is dropped: the guidance that asks for it has failed, or is a repetition.
-    Drops,
+    /// It counts, because the guidance has started.
+    Accept,
+    /// It is kept until the guidance starts: it was typed ahead.
+    Keep,
+    /// It is ignored until the guidance starts, because the guidance has failed or repeats a step.
+    Ignore,
 }
 
-/// One step of one caller, as far as it has come.
+/// The progress of one caller in one step.
 #[derive(Debug)]
 pub(super) struct StepState {
     pub(super) subscriber: Subscriber,
     pub(super) step: Step,
-    /// Wrong entries in this step, the password and its confirmation being one (`P10`).
-    pub(super) wrong: u8,
-    pub(super) entry: DigitBuffer,
-    pub(super) hearing: KeyMode,
-    /// A key that was pressed before does not count.
-    pub(super) since: Option<Instant>,
-    /// What was keyed before the guidance began.
-    pub(super) ahead: TypeAhead,
-    /// Until when a `#` belongs to the password before it (`P7`).
+    /// Wrong entries in this step; a password and its confirmation count as one step (`P10`).
+    pub(super) wrong_entries: u8,
+    pub(super) digits: DigitBuffer,
+    pub(super) key_mode: KeyMode,
+    /// A key that went down before that does not count.
+    pub(super) accepts_since: Option<Instant>,
+    /// The keys that were pressed before the guidance started.
+    pub(super) type_ahead: TypeAhead,
+    /// Until then a `#` belongs to the password before it (`P7`).
     pub(super) terminator_until: Option<Instant>,
 }
 
@@ -40,45 +40,47 @@ impl StepState {
         Self {
             subscriber,
             step: Step::Menu,
-            wrong: 0,
-            entry: DigitBuffer::default(),
-            hearing: KeyMode::Waits,
-            since: None,
-            ahead: TypeAhead::default(),
+            wrong_entries: 0,
+            digits: DigitBuffer::default(),
+            key_mode: KeyMode::Keep,
+            accepts_since: None,
+            type_ahead: TypeAhead::default(),
             terminator_until: None,
         }
     }
 
     pub(super) fn enter(&mut self, step: Step) {
         self.step = step;
-        self.entry = DigitBuffer::default();
-        self.hearing = KeyMode::Waits;
-        self.since = None;
+        self.digits = DigitBuffer::default();
+        self.key_mode = KeyMode::Keep;
+        self.accepts_since = None;
     }
 
-    /// The guidance begins: keys count from now on, and none that was pressed before an `invalid`.
-    pub(super) fn hear(&mut self, now: Instant) {
-        if self.hearing == KeyMode::Drops {
-            self.since = Some(now);
+    /// Accepts keys, because the guidance has started. A key that went down before `invalid` never
+    /// counts.
+    pub(super) fn accept_keys(&mut self, now: Instant) {
+        if self.key_mode == KeyMode::Ignore {
+            self.accepts_since = Some(now);
         }
-        self.hearing = KeyMode::Counts;
+        self.key_mode = KeyMode::Accept;
     }
 
-    /// Nothing has been keyed, and nothing counts until the guidance begins again.
+    /// Drops all keys, and ignores keys until the guidance starts again.
     pub(super) fn ignore_keys(&mut self) {
-        self.entry = DigitBuffer::default();
-        self.hearing = KeyMode::Drops;
-        self.ahead = TypeAhead::default();
+        self.digits = DigitBuffer::default();
+        self.key_mode = KeyMode::Ignore;
+        self.type_ahead = TypeAhead::default();
     }
 
-    /// Keeps a key until the guidance begins. Of more keys than a call takes none is worth keeping.
+    /// Keeps a key until the guidance starts. More keys than a call needs are all dropped.
     pub(super) fn keep(&mut self, key: Key) {
-        if !self.ahead.push(key) {
+        if !self.type_ahead.push(key) {
             self.ignore_keys();
         }
     }
 
-    /// Whether `key` is the `#` right behind a password's last digit (`P7`).
+    /// Takes `key` as the `#` that may follow a password's last digit (`P7`); `false` if it is
+    /// another key.
     pub(super) fn consumes_as_terminator(&mut self, key: Key, now: Instant) -> bool {
         let until = self.terminator_until.take();
         key == Key::Hash && until.is_some_and(|until| now <= until)

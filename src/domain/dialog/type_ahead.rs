@@ -1,4 +1,4 @@
-//! The keys that a caller has pressed before the guidance that asks for them has begun (`P12`).
+//! The keys that a caller has pressed before the guidance that asks for them (`P12`).
 
 use std::fmt;
 
@@ -9,7 +9,7 @@ use super::Key;
 /// Twice as many as a whole call takes.
 const MAX_KEYS: usize = 64;
 
-/// Keys in the order of their pressing; wiped on drop.
+/// Keys in the order in which they were pressed; wiped on drop.
 #[derive(Zeroize, ZeroizeOnDrop)]
 pub(super) struct TypeAhead {
     keys: [Key; MAX_KEYS],
@@ -23,7 +23,7 @@ impl Default for TypeAhead {
 }
 
 impl TypeAhead {
-    /// Adds a key; whether there was room.
+    /// Adds a key; `false` if there is no room.
     pub(super) fn push(&mut self, key: Key) -> bool {
         let slot = self.keys.get_mut(self.len);
         let has_room = slot.map(|slot| *slot = key).is_some();
@@ -42,6 +42,6 @@ impl TypeAhead {
 
 impl fmt::Debug for TypeAhead {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Ahead({} keys)", self.len)
+        write!(f, "TypeAhead({} keys)", self.len)
     }
 }

@@ -9,8 +9,8 @@ use domain::auth_unit::AuthUnit;
 use domain::contract::{Contract, ContractLine};
 use domain::dialog::prompt::Prompt;
 use domain::dialog::{
-    Call, Input, Key, Limits, LookupResult, NewTemporaryPassword, Outcome, Output, PlaybackEnd,
-    PlaybackId, Press, StoreResult,
+    Call, ChannelCommand, Input, Key, Limits, LookupResult, NewTemporaryPassword, Outcome, Output,
+    PlaybackEnd, PlaybackId, Press, StoreResult,
 };
 use domain::phone_number::PhoneNumber;
 use domain::rules;
@@ -271,12 +271,12 @@ impl Line {
     fn carry_out(&mut self, outputs: Vec<Output>) {
         for output in outputs {
             match output {
-                Output::Answer => {
+                Output::Channel(ChannelCommand::Answer) => {
                     assert!(!self.answered, "a call is answered once");
                     self.answered = true;
                 }
-                Output::Play(id, prompts) => self.plays(id, &prompts),
-                Output::Stop(id) => {
+                Output::Channel(ChannelCommand::Play(id, prompts)) => self.plays(id, &prompts),
+                Output::Channel(ChannelCommand::Stop(id)) => {
                     assert!(self.played.contains(&id), "only what was played is stopped");
                     if self.queue.front().is_some_and(|(head, _)| *head == id) {
                         self.started = None;

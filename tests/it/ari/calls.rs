@@ -232,7 +232,7 @@ async fn what_is_no_event_of_a_call_harms_none() {
 #[tokio::test(flavor = "multi_thread")]
 async fn who_calls_while_the_line_closes_is_sent_on_and_the_others_finish() {
     let mut plan = Plan::default();
-    plan.pace.grace = Duration::from_secs(30);
+    plan.pace.shutdown_grace = Duration::from_secs(30);
     let mut rig = Rig::start(plan).await;
     up_to_confirmation(&rig, "closing.1").await;
     rig.stop();
@@ -256,7 +256,7 @@ async fn what_is_left_after_the_grace_is_sent_on() {
     rig.fake.wait_for_playback("grace.1", "menu").await;
     rig.stop();
     rig.wait_until_stopped().await;
-    assert_eq!(wait_for_outcome("grace.1").await, "sent_on");
+    assert_eq!(wait_for_outcome("grace.1").await, "continued");
     assert_eq!(rig.fake.requests_like("POST", "/channels/grace.1/continue").len(), 1);
     assert!(rig.fake.requests_like("DELETE", "/channels/grace.1").is_empty());
 }

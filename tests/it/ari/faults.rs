@@ -244,7 +244,7 @@ async fn a_mailbox_that_overflows_ends_its_call_and_no_other() {
     rig.fake.wait_for_playback("flood.1", "menu").await;
     rig.fake.wait_for_playback("flood.2", "menu").await;
     rig.fake.press("flood.1", &"*".repeat(5000));
-    assert_eq!(wait_for_outcome("flood.1").await, "broken");
+    assert_eq!(wait_for_outcome("flood.1").await, "failed");
     wait_until("the end of flood.1", || rig.fake.is_gone("flood.1")).await;
     assert_eq!(counted(), before + 1);
     rig.fake.press("flood.2", "1");

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use karipass::asterisk::Pace;
+use karipass::asterisk::Timeouts;
 use karipass::clock;
 use karipass::hashing::Cost;
 use karipass_lab::fake_asterisk::Reply;
@@ -43,7 +43,7 @@ async fn b8_an_order_that_waits_for_its_place_is_made_once() {
 async fn b8_while_asterisk_is_slow_new_calls_are_refused_and_those_under_way_go_on() {
     let slow = Duration::from_millis(1500);
     let rig = Rig::start(Plan::default()).await;
-    let refused = || rig::counter("karipass_calls_refused_total{cause=\"orders\"}");
+    let refused = || rig::counter("karipass_calls_refused_total{cause=\"commands\"}");
     let before = refused();
     rig.fake.call("slow.under-way", &TRUSTED);
     rig.fake.wait_for_playback("slow.under-way", "menu").await;
@@ -59,7 +59,7 @@ async fn b8_while_asterisk_is_slow_new_calls_are_refused_and_those_under_way_go_
     rig.fake.offer("slow.offered", &TRUSTED.join("/"));
     wait_until("the offer to be refused", || refused() > refused_by_now).await;
     assert!(rig.fake.requests_like("POST", "/events/claim").is_empty());
-    let told = rig::lines_with("\"cause\":\"orders\"");
+    let told = rig::lines_with("\"cause\":\"commands\"");
     assert!(told.iter().any(|line| line["level"] == "WARN"), "{told:?}");
     // Those who were taken before are served to their end.
     rig.fake.press("slow.under-way", "1");
@@ -97,7 +97,7 @@ async fn b8_while_hashes_are_slow_new_calls_are_refused() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn b8_calls_come_no_quicker_than_the_line_is_known_to_bear() {
-    let pace = Pace { calls_a_second: 1.0, ..Plan::default().pace };
+    let pace = Timeouts { initial_calls_per_second: 1.0, ..Plan::default().pace };
     let rig = Rig::start(Plan { pace, ..Plan::default() }).await;
     // Those who hang up without a password are none.
     for call in 0..20 {

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use domain::dialog::Limits;
 use domain::dialog::prompt::SOUNDS;
-use karipass::asterisk::{Capacity, Pace, Phone, Status};
+use karipass::asterisk::{CallLimits, LineHealth, PhoneLine, Timeouts};
 use karipass::config::{Ari, Database as DatabaseConfig, Secret};
 use karipass::db::Db;
 use karipass::hashing::{Cost, Dummy, Hasher, Keys};
@@ -37,7 +37,7 @@ pub const SOON: Duration = Duration::from_secs(1);
 
 /// What differs from rig to rig.
 pub struct Plan {
-    pub pace: Pace,
+    pub pace: Timeouts,
     pub limits: Limits,
     /// The most calls at once.
     pub most: usize,
@@ -56,7 +56,7 @@ pub struct Plan {
 impl Plan {
     /// One whose requests are given up soon.
     pub fn impatient() -> Self {
-        let pace = Pace { request: SOON, ..Self::default().pace };
+        let pace = Timeouts { request: SOON, ..Self::default().pace };
         Self { pace, ..Self::default() }
     }
 }
@@ -65,16 +65,16 @@ impl Plan {
 impl Default for Plan {
     fn default() -> Self {
         Self {
-            pace: Pace {
+            pace: Timeouts {
                 request: LATE,
                 connect: LATE,
-                ping: LATE,
-                watch: Duration::from_millis(100),
-                news: Duration::from_millis(200),
-                back_off_least: Duration::from_millis(10),
-                back_off_most: Duration::from_millis(100),
-                grace: Duration::from_millis(100),
-                calls_a_second: 1e6,
+                ping_interval: LATE,
+                poll_interval: Duration::from_millis(100),
+                event_lag: Duration::from_millis(200),
+                min_backoff: Duration::from_millis(10),
+                max_backoff: Duration::from_millis(100),
+                shutdown_grace: Duration::from_millis(100),
+                initial_calls_per_second: 1e6,
             },
             limits: Limits {
                 first_digit: WAIT_TIMEOUT,
@@ -96,7 +96,7 @@ impl Default for Plan {
 pub struct Rig {
     pub fake: FakeAsterisk,
     pub database: Database,
-    pub status: Vec<Arc<Status>>,
+    pub status: Vec<Arc<LineHealth>>,
     stop: Option<oneshot::Sender<()>>,
     thread: Option<JoinHandle<()>>,
 }
@@ -138,11 +138,11 @@ impl Rig {
         let dummy = Dummy::draw(&mut rand::rng());
         let hasher = Hasher::start(Keys::parse(KEY).unwrap(), plan.cost, &dummy).unwrap();
         let [max_per_caller, max_per_trunk] = plan.shares;
-        let capacity = Capacity { max_calls: plan.most, max_per_caller, max_per_trunk };
+        let capacity = CallLimits { max_calls: plan.most, max_per_caller, max_per_trunk };
         let media = plan.media_networks.iter().map(|text| text.parse().unwrap()).collect();
         let phone =
-            Phone::new(&pbxs, plan.limits, capacity, media, store, hasher, plan.pace).unwrap();
-        let status = phone.status();
+            PhoneLine::new(&pbxs, plan.limits, capacity, media, store, hasher, plan.pace).unwrap();
+        let status = phone.health();
         let (stop, stopped) = oneshot::channel();
         let thread = std::thread::spawn(move || {
             let runtime =
@@ -150,7 +150,7 @@ impl Rig {
             let stop = async {
                 let _dropped_is_stopped = stopped.await;
             };
-            runtime.block_on(phone.serve(stop, std::future::pending())).unwrap();
+            runtime.block_on(phone.run_on_thread(stop, std::future::pending())).unwrap();
         });
         Self { fake, database, status, stop: Some(stop), thread: Some(thread) }
     }
@@ -163,7 +163,7 @@ impl Rig {
     /// Waits until exactly these keep the line from serving calls.
     pub async fn wait_for_faults(&self, faults: &[&str]) {
         let standing =
-            || -> Vec<String> { self.status.iter().flat_map(|status| status.faults()).collect() };
+            || -> Vec<String> { self.status.iter().flat_map(|health| health.problems()).collect() };
         wait_until(&format!("the faults {faults:?}"), || standing() == faults).await;
     }
 

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use domain::dialog::prompt::SOUNDS;
-use karipass::asterisk::Pace;
+use karipass::asterisk::Timeouts;
 use karipass_lab::fake_asterisk::{FakeAsterisk, Handshakes, Reply};
 use serde_json::json;
 
@@ -56,7 +56,7 @@ async fn a_socket_that_answers_no_ping_is_given_up() {
     let fake = FakeAsterisk::start().await.unwrap();
     fake.set_sounds(SOUNDS);
     fake.deafen(true);
-    let pace = Pace { ping: SOON, ..Plan::default().pace };
+    let pace = Timeouts { ping_interval: SOON, ..Plan::default().pace };
     let rig = Rig::with(fake, Plan { pace, ..Plan::default() }).await;
     rig.fake.wait_for_socket(1).await;
     rig.fake.deafen(false);
@@ -151,7 +151,7 @@ async fn another_program_that_takes_the_application_gets_its_calls_and_is_not_fo
     rig.fake.on("GET", "/applications/karipass", Reply::With(200, json!({ "channel_ids": [] })));
     rig.fake.send(REPLACED);
     rig.wait_for_faults(&["ARI: another program has taken the application over"]).await;
-    assert_eq!(wait_for_outcome("replaced.1").await, "left");
+    assert_eq!(wait_for_outcome("replaced.1").await, "taken_over");
     assert!(!rig.fake.is_gone("replaced.1"));
     rig.fake.wait_for_request("GET", "/applications/karipass", 5).await;
     assert_eq!(rig.fake.requests_like("GET", "/events").len(), 1);
@@ -161,7 +161,7 @@ async fn another_program_that_takes_the_application_gets_its_calls_and_is_not_fo
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_connection_that_was_given_up_and_is_served_late_is_no_other_program() {
-    let pace = Pace { connect: SOON, ..Plan::default().pace };
+    let pace = Timeouts { connect: SOON, ..Plan::default().pace };
     let rig = Rig::start(Plan { pace, ..Plan::default() }).await;
     rig.fake.call("served.1", &TRUSTED);
     rig.fake.wait_for_playback("served.1", "menu").await;
@@ -179,7 +179,7 @@ async fn a_connection_that_was_given_up_and_is_served_late_is_no_other_program()
     rig.fake.on("GET", "/applications/karipass", Reply::With(200, json!({ "channel_ids": [] })));
     rig.fake.send(REPLACED);
     rig.wait_for_faults(&["ARI: another program has taken the application over"]).await;
-    assert_eq!(wait_for_outcome("served.1").await, "left");
+    assert_eq!(wait_for_outcome("served.1").await, "taken_over");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -249,7 +249,7 @@ async fn a_line_is_not_ready_while_sip_is_not_loaded() {
 #[tokio::test(flavor = "multi_thread")]
 async fn idle_connections_that_asterisk_has_closed_do_no_harm() {
     let mut plan = Plan::default();
-    plan.pace.watch = Duration::from_mins(1);
+    plan.pace.poll_interval = Duration::from_mins(1);
     let rig = Rig::start(plan).await;
     rig.fake.call("idle.1", &TRUSTED);
     rig.fake.wait_for_playback("idle.1", "menu").await;

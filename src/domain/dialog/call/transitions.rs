@@ -1,4 +1,5 @@
-//! Where a call goes from where it is: the next step, a wrong entry, the last guidance, the end.
+//! The transitions of a call: the next step, a wrong entry, faults and hold, the last guidance, the
+//! end.
 
 use std::time::{Duration, Instant};
 
@@ -9,23 +10,23 @@ use crate::dialog::step_state::StepState;
 use crate::dialog::{Outcome, Output, Refusal};
 use crate::rules;
 
-/// How long a guidance may take, from its queueing to its end, before its end counts as lost; the
-/// longest takes half of it.
+/// From a guidance's command to its end. After that its end counts as lost; the longest guidance
+/// takes half of it.
 const GUIDANCE_TIMEOUT: Duration = Duration::from_secs(40);
 
 impl Call {
-    /// The entry is complete, or silence has ended it.
-    pub(super) fn judge(&mut self, mut asking: Box<StepState>, silence: bool, now: Instant) {
-        match asking.step.judge(&asking.entry, &asking.subscriber) {
+    /// Judges an entry that is complete, or that silence has ended.
+    pub(super) fn judge(&mut self, mut asking: Box<StepState>, by_silence: bool, now: Instant) {
+        match asking.step.judge(&asking.digits, &asking.subscriber) {
             Verdict::Next(step) => {
                 let prompts = vec![step.guidance()];
-                if !step.completes_with_last_digit() {
-                    asking.wrong = 0;
+                if !step.shares_wrong_entries() {
+                    asking.wrong_entries = 0;
                 }
                 asking.enter(step);
                 self.ask(asking, prompts, now);
             }
-            Verdict::Wrong if silence => {
+            Verdict::Wrong if by_silence => {
                 let guidance = asking.step.guidance();
                 self.wrong(asking, vec![Prompt::Invalid, guidance], now);
             }
@@ -36,87 +37,88 @@ impl Call {
                 self.wrong(asking, prompts, now);
             }
             Verdict::Store(new) => {
-                self.line.extend_silence(STORE_TIMEOUT, now);
+                self.player.extend_silence(STORE_TIMEOUT, now);
                 self.enter(State::Storing { login: new.login }, now + STORE_TIMEOUT);
-                self.line.emit(Output::Store(new));
+                self.player.emit(Output::Store(new));
             }
             Verdict::NotAvailable => self.not_available(now),
         }
     }
 
-    /// `P10`: asks again with these prompts, unless this was the last one that the step bears.
+    /// Asks again with these prompts, unless this was the last entry that the step allows (`P10`).
     pub(super) fn wrong(&mut self, mut asking: Box<StepState>, prompts: Vec<Prompt>, now: Instant) {
-        asking.wrong += 1;
-        if asking.wrong >= rules::MAX_WRONG_ENTRIES_PER_STEP {
+        asking.wrong_entries += 1;
+        if asking.wrong_entries >= rules::MAX_WRONG_ENTRIES_PER_STEP {
             self.close(Prompt::Redial, Outcome::WrongEntries, now);
-            self.line.emit(Output::Audit(Refusal::WrongEntries));
+            self.player.emit(Output::Audit(Refusal::WrongEntries));
             return;
         }
         asking.ignore_keys();
         self.ask(asking, prompts, now);
     }
 
-    /// Asks with these prompts.
+    /// Asks for an entry with these prompts.
     pub(super) fn ask(&mut self, asking: Box<StepState>, prompts: Vec<Prompt>, now: Instant) {
-        self.line.play(prompts);
-        let limit = if self.held { self.too_long } else { now + GUIDANCE_TIMEOUT };
-        self.enter(State::Asking(asking), limit);
+        self.player.play(prompts);
+        let deadline = if self.held { self.overall_deadline } else { now + GUIDANCE_TIMEOUT };
+        self.enter(State::Asking(asking), deadline);
     }
 
-    /// The guidance is over: the caller has until the first digit's limit (`P11`).
+    /// The guidance has ended, and the first-digit timeout runs (`P11`).
     pub(super) fn listen(&mut self, now: Instant) {
         if let Some(asking) = self.take_asking() {
             self.enter(State::Asking(asking), now + self.limits.first_digit);
-            self.hear(now);
+            self.start_listening(now);
         }
     }
 
-    /// Nobody can key, hear or be told anything: what the caller is asked or told waits. What was
-    /// keyed of an entry is dropped, since nobody knows what else was.
+    /// Suspends the call while the PBX is disconnected. A part of an entry is dropped, because keys
+    /// may be missing from it.
     pub(super) fn suspend(&mut self) {
-        self.cut_off = true;
+        self.disconnected = true;
         if let Some(mut asking) = self.take_asking() {
             asking.ignore_keys();
             asking.terminator_until = None;
-            self.enter(State::Asking(asking), self.too_long);
+            self.enter(State::Asking(asking), self.overall_deadline);
         } else if let State::Closing { last, or_trouble } = self.state {
-            self.enter(State::Closing { last, or_trouble }, self.too_long);
+            self.enter(State::Closing { last, or_trouble }, self.overall_deadline);
         }
     }
 
-    /// The caller hears nothing: no silence counts, and what was keyed of an entry is dropped,
-    /// since its guidance will be heard again from its start.
+    /// Puts the call on hold: the caller hears nothing, so no silence counts. A part of an entry is
+    /// dropped, because its guidance will play again from the start.
     pub(super) fn hold(&mut self, now: Instant) {
         self.held = true;
         if let Some(mut asking) = self.take_asking() {
             asking.ignore_keys();
             asking.terminator_until = None;
-            self.enter(State::Asking(asking), self.too_long);
+            self.enter(State::Asking(asking), self.overall_deadline);
         } else if let State::Closing { last, or_trouble } = self.state {
-            let limit = self.closing_limit(now);
-            self.enter(State::Closing { last, or_trouble }, limit);
+            let deadline = self.closing_deadline(now);
+            self.enter(State::Closing { last, or_trouble }, deadline);
         }
     }
 
-    /// The caller hears again: asks or says again what was asked or said.
+    /// Takes the call off hold, and plays the guidance again.
     pub(super) fn unhold(&mut self, now: Instant) {
         let was_held = std::mem::take(&mut self.held);
-        // While the PBX does not obey, that waits for it too.
-        if was_held && !self.cut_off {
-            self.line.interrupt();
+        // While the PBX is disconnected, `resume` will play it.
+        if was_held && !self.disconnected {
+            self.player.interrupt();
             self.repeat_guidance(now);
         }
     }
 
-    /// Asks or says again what was asked or said, from its start.
+    /// Goes on after [`Input::Reconnected`](crate::dialog::Input::Reconnected), from the start of
+    /// the guidance.
     pub(super) fn resume(&mut self, now: Instant) {
-        self.cut_off = false;
-        // That the call has been taken up may not have been told.
+        self.disconnected = false;
+        // The end of a hold may have been lost.
         self.held = false;
-        self.line.reset();
+        self.player.reset();
         self.repeat_guidance(now);
         if let State::Storing { .. } = self.state {
-            self.line.play_silence();
+            self.player.play_silence();
         }
     }
 
@@ -126,21 +128,21 @@ impl Call {
             let guidance = asking.step.guidance();
             self.ask(asking, vec![guidance], now);
         } else if let State::Closing { last, or_trouble } = self.state {
-            self.line.play_final(vec![last]);
-            let limit = self.closing_limit(now);
-            self.enter(State::Closing { last, or_trouble }, limit);
+            self.player.play_final(vec![last]);
+            let deadline = self.closing_deadline(now);
+            self.enter(State::Closing { last, or_trouble }, deadline);
         }
     }
 
-    /// By when the last guidance has been heard, or the call is over.
-    fn closing_limit(&self, now: Instant) -> Instant {
-        let limit = now + GUIDANCE_TIMEOUT;
-        if self.held { limit.max(self.too_long) } else { limit }
+    /// By when the call ends, heard or not.
+    fn closing_deadline(&self, now: Instant) -> Instant {
+        let deadline = now + GUIDANCE_TIMEOUT;
+        if self.held { deadline.max(self.overall_deadline) } else { deadline }
     }
 
     pub(super) fn not_available(&mut self, now: Instant) {
         self.close(Prompt::NotAvailable, Outcome::NotAvailable, now);
-        self.line.emit(Output::Audit(Refusal::NotAvailable));
+        self.player.emit(Output::Audit(Refusal::NotAvailable));
     }
 
     pub(super) fn trouble(&mut self, now: Instant) {
@@ -149,18 +151,18 @@ impl Call {
 
     pub(super) fn close(&mut self, last: Prompt, outcome: Outcome, now: Instant) {
         self.outcome.get_or_insert(outcome);
-        self.line.interrupt();
-        self.line.play_final(vec![last]);
+        self.player.interrupt();
+        self.player.play_final(vec![last]);
         let or_trouble = match outcome {
             Outcome::NotAvailable | Outcome::WrongEntries => true,
             Outcome::Stored | Outcome::Trouble | Outcome::TooLong | Outcome::HungUp => false,
         };
-        let limit = self.closing_limit(now);
-        self.enter(State::Closing { last, or_trouble }, limit);
+        let deadline = self.closing_deadline(now);
+        self.enter(State::Closing { last, or_trouble }, deadline);
     }
 
     pub(super) fn hang_up(&mut self) {
-        self.line.emit(Output::HangUp);
+        self.player.emit(Output::HangUp);
         self.end(Outcome::HungUp);
     }
 
@@ -169,10 +171,10 @@ impl Call {
         self.state = State::Ended;
     }
 
-    /// The only way into a live state; it lasts until `limit` at most.
-    pub(super) fn enter(&mut self, state: State, limit: Instant) {
+    /// The only way into a live state, which lasts until `deadline` at most.
+    pub(super) fn enter(&mut self, state: State, deadline: Instant) {
         self.state = state;
-        self.limit = limit;
+        self.state_deadline = deadline;
     }
 
     pub(super) fn take_asking(&mut self) -> Option<Box<StepState>> {

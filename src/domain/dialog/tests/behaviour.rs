@@ -134,7 +134,8 @@ fn reply_time() -> impl Strategy<Value = Option<Duration>> {
     ]
 }
 
-/// A way through the dialog with slips on it, often cut short, sometimes gone on with after its end.
+/// A way through the dialog with slips on it, often cut short, sometimes gone on with after its
+/// end.
 fn acts() -> impl Strategy<Value = Vec<Act>> {
     let menu = (slips(one_of(&["9", "0", "*", "#", "A", ""])), one_of(&["1", "2", "3"]));
     let named = (

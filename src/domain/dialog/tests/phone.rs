@@ -10,7 +10,7 @@ use super::channel::{Channel, is_quiet};
 use super::world::{World, contract, now, number};
 use crate::dialog::prompt::Prompt;
 use crate::dialog::{
-    Call, Input, Key, Limits, NewTemporaryPassword, Outcome, Output, Press, Refusal,
+    Call, ChannelCommand, Input, Key, Limits, NewTemporaryPassword, Outcome, Output, Press, Refusal,
 };
 use crate::rules;
 
@@ -293,10 +293,16 @@ impl Phone {
         for output in outputs {
             assert!(!self.over, "nothing is asked of a call that is over: {output:?}");
             let answered = self.outputs.iter().any(|output| output == "Answer");
-            self.outputs.push(format!("{output:?}"));
+            self.outputs.push(if let Output::Channel(command) = &output {
+                format!("{command:?}")
+            } else {
+                format!("{output:?}")
+            });
             match output {
-                Output::Answer => assert!(!answered, "a call is answered once"),
-                Output::Play(id, prompts) => {
+                Output::Channel(ChannelCommand::Answer) => {
+                    assert!(!answered, "a call is answered once");
+                }
+                Output::Channel(ChannelCommand::Play(id, prompts)) => {
                     assert!(answered, "nothing plays before the answer");
                     if !is_quiet(&prompts) {
                         self.said.push(prompts.clone());
@@ -305,8 +311,10 @@ impl Phone {
                         self.channel.play(id, prompts);
                     }
                 }
-                Output::Stop(_) if self.pbx != Pbx::Obeys => {}
-                Output::Stop(id) => self.news.extend(self.channel.stop(id, self.now)),
+                Output::Channel(ChannelCommand::Stop(_)) if self.pbx != Pbx::Obeys => {}
+                Output::Channel(ChannelCommand::Stop(id)) => {
+                    self.news.extend(self.channel.stop(id, self.now));
+                }
                 Output::LookUpContract(_) => {
                     let found = (self.world.finds)(contract(self.world.unit));
                     self.reply(self.world.finds_in, Input::LookedUp(found));

@@ -137,7 +137,8 @@ fn is_permitted(new: &NewTemporaryPassword, caller: &Caller) -> bool {
         && login_fits
 }
 
-/// Whether this is the first guidance of a step; the confirmation goes on with the password's (`P10`).
+/// Whether this is the first guidance of a step; the confirmation goes on with the password's
+/// (`P10`).
 fn begins_a_step(prompt: &Prompt) -> bool {
     match prompt {
         Prompt::Menu

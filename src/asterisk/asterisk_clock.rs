@@ -1,19 +1,31 @@
-//! When something happened, by Asterisk's clock: what arrives together may have happened apart.
+//! When a key was pressed, by Asterisk's clock: keys that arrive together may have been pressed
+//! apart.
 
 use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 
-/// Asterisk's time of day as this machine's time that never steps.
+use super::events::KeyEvent;
+use domain::dialog::Press;
+
+/// Translates Asterisk's time of day into this machine's monotonic time, for one call.
 #[derive(Debug, Default)]
-pub(crate) struct PbxTime {
+pub(super) struct AsteriskClock {
+    /// The call's first timestamp, and when it arrived.
     first: Option<(Timestamp, Instant)>,
 }
 
-impl PbxTime {
-    /// When it happened, told at `arrived`. Times of one clock keep their distance; where that
-    /// clock has been set back, or tells no time, it is when it arrived.
-    pub(crate) fn instant(&mut self, at: Option<Timestamp>, arrived: Instant) -> Instant {
+impl AsteriskClock {
+    /// The key press of an event that arrived at `arrived`.
+    pub(super) fn press(&mut self, event: KeyEvent, arrived: Instant) -> Press {
+        let released = self.instant(event.released_at, arrived);
+        let pressed = released.checked_sub(event.held).unwrap_or(released);
+        Press { key: event.key, pressed, released }
+    }
+
+    /// Two times of Asterisk keep their distance. Without a time, or when its clock was set back,
+    /// the time of arrival counts.
+    fn instant(&mut self, at: Option<Timestamp>, arrived: Instant) -> Instant {
         let Some(at) = at else { return arrived };
         let (first, first_arrived) = *self.first.get_or_insert((at, arrived));
         let since = Duration::try_from(at.duration_since(first)).ok();
@@ -28,7 +40,7 @@ mod tests {
 
     #[test]
     fn what_arrives_late_keeps_its_distance() {
-        let mut time = PbxTime::default();
+        let mut time = AsteriskClock::default();
         let (now, ms) = (clock::now(), Duration::from_millis);
         let at = |ms| Some(Timestamp::from_millisecond(ms).unwrap());
         assert_eq!(time.instant(at(5_000), now), now);

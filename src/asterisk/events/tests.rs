@@ -7,9 +7,9 @@ fn shown(text: &str) -> String {
 fn start(args: &str) -> Identity {
     let text = format!(r#"{{"type":"StasisStart","args":{args},"channel":{{"id":"1.5"}}}}"#);
     let event = parse(&text).unwrap();
-    let Event::Started(channel, caller) = event else { panic!("{event:?}") };
+    let Event::StasisStart(channel, identity) = event else { panic!("{event:?}") };
     assert_eq!(channel, Channel { id: "1.5".to_owned(), trunk: None });
-    caller
+    identity
 }
 
 /// As Asterisk 22.10.1 sends it.
@@ -18,9 +18,9 @@ const FINISHED: &str = r#"{"type": "PlaybackFinished", "timestamp": "2026-11-22T
 #[test]
 fn p2_only_a_trusted_national_number_is_a_caller() {
     let number = "0612345678".parse().ok();
-    assert_eq!(start(r#"["trusted","0612345678"]"#), Identity::Told(number));
-    assert_eq!(written_identity("1.5", "trusted/0612345678/1.5"), number);
-    assert_eq!(start("[]"), Identity::OnChannel);
+    assert_eq!(start(r#"["trusted","0612345678"]"#), Identity::InEvent(number));
+    assert_eq!(parse_identity("1.5", "trusted/0612345678/1.5"), number);
+    assert_eq!(start("[]"), Identity::ChannelVariable);
     for other in [
         r#"["untrusted","0612345678"]"#,
         r#"["withheld",""]"#,
@@ -30,10 +30,10 @@ fn p2_only_a_trusted_national_number_is_a_caller() {
         r#"["trusted","0612345678","x"]"#,
         r#"["trusted"]"#,
     ] {
-        assert_eq!(start(other), Identity::Told(None), "{other}");
+        assert_eq!(start(other), Identity::InEvent(None), "{other}");
     }
     for other in ["", "/", "trusted//1.5", "withheld//1.5", "untrusted/0612345678/1.5"] {
-        assert_eq!(written_identity("1.5", other), None, "{other}");
+        assert_eq!(parse_identity("1.5", other), None, "{other}");
     }
 }
 
@@ -46,7 +46,8 @@ fn a_calls_trunk_is_the_endpoint_in_its_channels_name() {
             ("Local/s@karipass-line-00000001;2", "Local/s@karipass-line"),
         ] {
             let text = format!(r#"{{"type":"{kind}","channel":{{"id":"c","name":"{name}"}}}}"#);
-            let (Event::Started(channel, _) | Event::Offered(channel)) = parse(&text).unwrap()
+            let (Event::StasisStart(channel, _) | Event::CallBroadcast(channel)) =
+                parse(&text).unwrap()
             else {
                 panic!("{text}")
             };
@@ -58,20 +59,20 @@ fn a_calls_trunk_is_the_endpoint_in_its_channels_name() {
 #[test]
 fn p1_what_was_written_on_another_channel_is_no_identity() {
     for on in ["", "/", "/1.4", "/1.51", "/1.5/", "/x/1.5"] {
-        assert_eq!(written_identity("1.5", &format!("trusted/0612345678{on}")), None, "{on}");
+        assert_eq!(parse_identity("1.5", &format!("trusted/0612345678{on}")), None, "{on}");
     }
 }
 
 #[test]
 fn p1_a_channel_that_replaces_another_is_no_call_that_has_come_in() {
     let text = r#"{"type":"StasisStart","args":["trusted","0612345678"],"replace_channel":{"id":"1.5"},"channel":{"id":"1.6"}}"#;
-    let Event::ChannelReplaced(channel, replaced) = parse(text).unwrap() else { panic!() };
+    let Event::ChannelReplaced { channel, replaced } = parse(text).unwrap() else { panic!() };
     assert_eq!((channel.as_str(), replaced.as_str()), ("1.6", "1.5"));
 }
 
 #[test]
 fn a_playback_belongs_to_its_channel_and_tells_how_it_ended() {
-    assert_eq!(shown(FINISHED), r#"Ok(Happened("1795356271.3", Finished(Slot(7), Done)))"#);
+    assert_eq!(shown(FINISHED), r#"Ok(Call("1795356271.3", PlaybackFinished(Slot(7), Done)))"#);
     assert!(shown(&FINISHED.replace("done", "failed")).contains("Failed"));
     assert!(shown(&FINISHED.replace("done", "surprise")).contains("Failed"));
     assert_eq!(shown(&FINISHED.replace("3-7", "3-x")), "Ok(Other)");
@@ -88,14 +89,18 @@ fn every_key_of_the_keypad_is_understood_and_none_is_shown() {
         )
     };
     for digit in "0123456789*#ABCD".chars() {
-        let told = r#"Ok(Happened("c", Key(Key(…), 100ms, None)))"#;
-        assert_eq!(shown(&pressed(digit)), told, "{digit}");
+        let wanted =
+            r#"Ok(KeyPressed("c", KeyEvent { key: Key(…), held: 100ms, released_at: None }))"#;
+        assert_eq!(shown(&pressed(digit)), wanted, "{digit}");
     }
     let set_back = shown(&pressed('5').replace(":100,", ":-100,"));
-    assert!(set_back.contains("Key(…), 0ns"), "{set_back}");
+    assert!(set_back.contains("key: Key(…), held: 0ns"), "{set_back}");
     let at = r#""timestamp":"2026-11-22T14:04:31.678+0000","digit""#;
-    let told = shown(&pressed('5').replace(r#""digit""#, at));
-    assert!(told.contains("100ms, Some(2026-11-22T14:04:31.678Z)"), "{told}");
+    let with_time = shown(&pressed('5').replace(r#""digit""#, at));
+    assert!(
+        with_time.contains("held: 100ms, released_at: Some(2026-11-22T14:04:31.678Z)"),
+        "{with_time}"
+    );
     assert!(parse(&pressed('x')).is_err());
 }
 
@@ -103,7 +108,10 @@ fn every_key_of_the_keypad_is_understood_and_none_is_shown() {
 fn what_is_unknown_is_nothing_of_ours() {
     assert_eq!(shown(r#"{"type":"ChannelVarset","channel":{"id":"c"}}"#), "Ok(Other)");
     assert_eq!(shown(r#"{"type":"PlaybackStarted"}"#), "Ok(Other)");
-    assert_eq!(shown(r#"{"type":"ApplicationReplaced","application":"karipass"}"#), "Ok(Replaced)");
+    assert_eq!(
+        shown(r#"{"type":"ApplicationReplaced","application":"karipass"}"#),
+        "Ok(AppReplaced)"
+    );
 }
 
 #[test]

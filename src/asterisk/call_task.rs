@@ -1,0 +1,253 @@
+//! Runs one call: feeds its dialog with inputs and carries out the dialog's outputs.
+//!
+//! Each call is one task with one loop. It waits for the mailbox, the [`CommandQueue`], the reply
+//! of database or hasher, and the dialog's deadline. So neither a slow database nor a slow Asterisk
+//! keeps a key or a hang-up from the dialog. When the dialog has ended, the pending reply is
+//! dropped, and what is not committed is never stored (`P13`).
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use tokio::sync::mpsc::Receiver;
+use tokio::task::JoinHandle;
+use tracing::{Instrument, debug, info, warn};
+
+use super::capacity::Holder;
+use super::commands::{CommandQueue, Next, Pending, wait_for};
+use super::events::{Delivery, EndReason, Identity, Slot};
+use super::handle::AsteriskHandle;
+use super::media::Media;
+use super::permit::CallPermit;
+use super::release::{Release, decline, release};
+use super::rest::{ErrorChain, RestError};
+use crate::clock;
+use crate::db::audit::{Event, Outcome, Record, Source};
+use crate::metrics::{CALL_DURATION, CALLS_ENDED, CALLS_STARTED};
+use domain::dialog::{
+    Call, Input, LookupResult, NewTemporaryPassword, Output, Refusal, StoreResult,
+};
+use domain::phone_number::PhoneNumber;
+
+/// A call that has entered the application.
+pub(super) struct IncomingCall {
+    pub(super) channel: String,
+    pub(super) identity: Identity,
+    /// Another process may have played something on it.
+    pub(super) adopted: bool,
+    pub(super) at: Instant,
+}
+
+struct CallTask {
+    asterisk: Arc<AsteriskHandle>,
+    channel: Arc<str>,
+    caller: Option<PhoneNumber>,
+    /// The caller's contract, once it has been looked up.
+    contract: Option<PhoneNumber>,
+    call: Call,
+    commands: CommandQueue,
+    /// The look-up or the storing that the dialog waits for.
+    pending_reply: Pending<Next>,
+    audit: Option<JoinHandle<()>>,
+    end_reason: EndReason,
+    permit: CallPermit,
+}
+
+/// Runs a call to its end.
+pub(super) async fn run(
+    asterisk: Arc<AsteriskHandle>,
+    mut permit: CallPermit,
+    incoming: IncomingCall,
+    mut mailbox: Receiver<Delivery>,
+) {
+    metrics::counter!(CALLS_STARTED).increment(1);
+    let IncomingCall { channel, identity, adopted, at } = incoming;
+    debug!(adopted, "a call has come in");
+    let channel: Arc<str> = channel.into();
+    let caller = match prepare(&asterisk, &channel, identity, adopted).await {
+        Ok(caller) => caller,
+        Err(error) => {
+            warn!(
+                error = %ErrorChain(&error),
+                "could not read the caller ID; continuing the call in the dialplan"
+            );
+            return decline(&asterisk, &channel, adopted, mailbox).await;
+        }
+    };
+    let holder = caller.map(Holder::Caller).filter(|_| !adopted);
+    if holder.is_some_and(|holder| !permit.try_share(holder)) {
+        return decline(&asterisk, &channel, adopted, mailbox).await;
+    }
+    let (call, outputs) = Call::start(caller, asterisk.services.limits, clock::now());
+    let mut task = CallTask {
+        commands: CommandQueue::new(Arc::clone(&asterisk), Arc::clone(&channel)),
+        asterisk,
+        channel,
+        caller,
+        contract: None,
+        call,
+        pending_reply: None,
+        audit: None,
+        end_reason: EndReason::Dialog,
+        permit,
+    };
+    task.perform(outputs, None);
+    while let Some(deadline) = task.call.deadline() {
+        let (next, now) = task.next(&mut mailbox, deadline).await;
+        let input = task.resolve(next);
+        let keyed = matches!(input, Input::Key(_)).then_some(now);
+        let outputs = task.call.handle(input, now);
+        task.perform(outputs, keyed);
+    }
+    task.finish(at, mailbox).await;
+}
+
+/// Stops what another process may have left playing, and returns the caller's number.
+async fn prepare(
+    asterisk: &AsteriskHandle,
+    channel: &str,
+    identity: Identity,
+    adopted: bool,
+) -> Result<Option<PhoneNumber>, RestError> {
+    if adopted {
+        asterisk.rest.stop_all(channel, Slot::all()).await?;
+    }
+    match identity {
+        Identity::InEvent(caller) => Ok(caller),
+        Identity::ChannelVariable => asterisk.rest.identity(channel).await,
+    }
+}
+
+/// Stores a temporary password, unless the call's media are not its trunk's or not known yet.
+async fn store(
+    asterisk: Arc<AsteriskHandle>,
+    channel: Arc<str>,
+    password: NewTemporaryPassword,
+) -> Next {
+    match asterisk.media(&channel).await {
+        Ok(Media::Own) => {
+            let services = Arc::clone(&asterisk.services);
+            Ok(Input::Stored(services.store_password(password).await))
+        }
+        Ok(Media::Unknown | Media::Foreign) => Err(EndReason::ForeignMedia),
+        Err(error) => {
+            let error = ErrorChain(&error);
+            warn!(%error, "could not read the media address of a call; storing nothing");
+            Ok(Input::Stored(StoreResult::Unreachable))
+        }
+    }
+}
+
+impl CallTask {
+    /// Waits for what concerns the dialog next.
+    async fn next(
+        &mut self,
+        mailbox: &mut Receiver<Delivery>,
+        deadline: Instant,
+    ) -> (Next, Instant) {
+        loop {
+            tokio::select! {
+                biased;
+                delivery = mailbox.recv() => {
+                    let Some(Delivery { event, at }) = delivery else {
+                        return (Err(EndReason::Failed), clock::now());
+                    };
+                    if let Some(next) = self.commands.on_event(event) {
+                        return (next, at);
+                    }
+                }
+                next = self.commands.next() => return (next, clock::now()),
+                reply = wait_for(&mut self.pending_reply) => {
+                    self.pending_reply = None;
+                    return (reply, clock::now());
+                }
+                () = tokio::time::sleep_until(deadline.into()) => {
+                    return (Ok(Input::Timeout), clock::now());
+                }
+            }
+        }
+    }
+
+    fn resolve(&mut self, next: Next) -> Input {
+        match next {
+            Ok(input) => {
+                if let Input::LookedUp(LookupResult::Found(contract)) = &input {
+                    self.contract = Some(contract.number);
+                }
+                input
+            }
+            // After its last prompt a call is not continued: another daemon would begin it again.
+            Err(EndReason::Continued) if self.call.outcome().is_some() => Input::HangUp,
+            Err(reason) => {
+                self.end_reason = reason;
+                Input::HangUp
+            }
+        }
+    }
+
+    fn perform(&mut self, outputs: Vec<Output>, mut keyed: Option<Instant>) {
+        for output in outputs {
+            match output {
+                Output::Channel(command) => self.commands.push(command, keyed.take()),
+                Output::LookUpContract(caller) => {
+                    let result = Arc::clone(&self.asterisk.services).look_up(caller);
+                    let reply = async { Ok(Input::LookedUp(result.await)) };
+                    self.pending_reply = Some(Box::pin(reply));
+                }
+                Output::Store(password) => {
+                    self.permit.mark_hash_requested();
+                    let (asterisk, channel) =
+                        (Arc::clone(&self.asterisk), Arc::clone(&self.channel));
+                    self.pending_reply = Some(Box::pin(store(asterisk, channel, password)));
+                }
+                Output::CancelPending => self.pending_reply = None,
+                Output::Audit(refusal) => self.audit(refusal),
+                // The dialog has ended with it, and `finish` hangs up.
+                Output::HangUp => {}
+            }
+        }
+    }
+
+    /// Writes an audit row (`D3`) while the call goes on.
+    fn audit(&mut self, refusal: Refusal) {
+        let record = Record {
+            source: Source::Phone(self.caller),
+            event: Event::Call,
+            outcome: match refusal {
+                Refusal::NotAvailable => Outcome::NotAvailable,
+                Refusal::WrongEntries => Outcome::WrongEntries,
+            },
+            login: None,
+            contract: self.contract,
+            unit: None,
+        };
+        let row = Arc::clone(&self.asterisk.services).audit(record);
+        self.audit = Some(tokio::spawn(row.in_current_span()));
+    }
+
+    /// Cancels what is pending, and ends the call as its end reason says.
+    async fn finish(mut self, started: Instant, mailbox: Receiver<Delivery>) {
+        self.pending_reply = None;
+        let outcome = self.call.outcome().map_or("hung_up", domain::dialog::Outcome::as_str);
+        let (outcome, how) = match self.end_reason {
+            EndReason::Remote => (outcome, None),
+            EndReason::TakenOver => ("taken_over", None),
+            EndReason::Dialog => (outcome, Some(Release::HangUp)),
+            EndReason::Failed => ("failed", Some(Release::HangUp)),
+            EndReason::ForeignMedia => ("foreign_media", Some(Release::HangUp)),
+            EndReason::Continued => ("continued", Some(Release::ContinueInDialplan)),
+        };
+        if let Some(how) = how {
+            self.commands.drain().await;
+            release(&self.asterisk, &self.channel, self.commands.slots(), how, mailbox).await;
+        } else {
+            drop(mailbox);
+        }
+        let lasted = clock::now().saturating_duration_since(started);
+        metrics::counter!(CALLS_ENDED, "outcome" => outcome).increment(1);
+        metrics::histogram!(CALL_DURATION).record(lasted.as_secs_f64());
+        info!(outcome, duration_ms = lasted.as_millis(), "the call has ended");
+        if let Some(audit) = self.audit {
+            let _ = audit.await; // the permit is kept until the row is written
+        }
+    }
+}

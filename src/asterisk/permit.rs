@@ -1,0 +1,71 @@
+//! A call's permit to be served.
+
+use std::sync::Arc;
+
+use super::capacity::Holder;
+use super::handle::AsteriskHandle;
+use crate::metrics::CALLS;
+
+/// Counts as one active call until it is dropped.
+pub(super) struct CallPermit {
+    asterisk: Arc<AsteriskHandle>,
+    shares: Vec<Holder>,
+    /// The call was admitted as one that asks for a hash, and it has not asked yet.
+    owes_hash: bool,
+}
+
+impl CallPermit {
+    /// For a call that is already under way, if there is room.
+    pub(super) fn for_adopted_call(asterisk: &Arc<AsteriskHandle>) -> Option<Self> {
+        let services = &asterisk.services;
+        if !services.has_room() {
+            return None;
+        }
+        services.capacity.active_calls.send_modify(|calls| *calls += 1);
+        metrics::gauge!(CALLS).increment(1.0);
+        Some(Self { asterisk: Arc::clone(asterisk), shares: Vec::new(), owes_hash: false })
+    }
+
+    /// For a new call from this trunk, if there is room, the trunk has not used up its share, and
+    /// the load allows it.
+    pub(super) fn for_new_call(
+        asterisk: &Arc<AsteriskHandle>,
+        trunk: Option<&str>,
+    ) -> Option<Self> {
+        let mut permit = Self::for_adopted_call(asterisk)?;
+        let trunk = trunk.map(|trunk| Holder::Trunk(trunk.to_owned()));
+        if trunk.is_some_and(|trunk| !permit.try_share(trunk)) || !asterisk.try_admit() {
+            return None;
+        }
+        permit.owes_hash = true;
+        Some(permit)
+    }
+
+    /// Counts the call as this holder's too; `false` if the holder's share is used up.
+    pub(super) fn try_share(&mut self, holder: Holder) -> bool {
+        let acquired = self.asterisk.services.capacity.try_acquire(&holder);
+        if acquired {
+            self.shares.push(holder);
+        }
+        acquired
+    }
+
+    /// Notes that the call asks for its hash.
+    pub(super) fn mark_hash_requested(&mut self) {
+        self.owes_hash = false;
+    }
+}
+
+impl Drop for CallPermit {
+    fn drop(&mut self) {
+        let capacity = &self.asterisk.services.capacity;
+        for holder in &self.shares {
+            capacity.release(holder);
+        }
+        if self.owes_hash {
+            self.asterisk.return_admission();
+        }
+        capacity.active_calls.send_modify(|calls| *calls -= 1);
+        metrics::gauge!(CALLS).decrement(1.0);
+    }
+}
