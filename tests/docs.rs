@@ -1,5 +1,5 @@
-//! What `docs/security.md` and `docs/asvs.md` quote exists: tests by their names, files by their
-//! paths. Neither can claim a test that was renamed or removed.
+//! What the documents quote exists: tests by their names, files by their paths, functions and types
+//! by their names in a linked file. No document can claim what was renamed or removed.
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test fails by panicking")]
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -10,6 +10,9 @@ const SECURITY: &str = "docs/security.md";
 const ASVS: &str = "docs/asvs.md";
 /// A column whose heading begins so has nothing in backticks but tests and files.
 const QUOTING: &str = "shown by";
+const GLOSSARY: &str = "docs/glossary.md";
+/// The heading of the glossary's column of names.
+const GLOSSED: &str = "in the code";
 /// Points of ASVS 5.0 at level 1, and at level 2.
 const POINTS: [usize; 2] = [70, 183];
 const VERDICTS: [&str; 4] = ["met", "n/a", "operator", "not met"];
@@ -26,7 +29,7 @@ fn every_test_and_file_that_is_quoted_exists() {
     };
     let mut missing = Vec::new();
     for document in [SECURITY, ASVS] {
-        let mut quotes = quotes(&read(document));
+        let mut quotes = quotes(&read(document), QUOTING);
         assert!(quotes.len() > 30, "{document} quotes {} tests and files", quotes.len());
         quotes.retain(|(_, quote)| !exists(quote));
         missing.extend(quotes.iter().map(|(line, quote)| format!("{document}:{line}: {quote}")));
@@ -61,23 +64,130 @@ fn each_point_of_asvs_stands_once_and_is_counted() {
 }
 
 #[test]
+fn every_link_leads_to_a_file_that_defines_what_it_names() {
+    let mut broken = Vec::new();
+    for document in documents() {
+        let folder = document.parent().unwrap();
+        let name = document.strip_prefix(root()).unwrap().display();
+        for (line, text, target) in links(&fs::read_to_string(&document).unwrap()) {
+            let (path, anchor) = target.split_once('#').unwrap_or((&target, ""));
+            let file = if path.is_empty() { document.clone() } else { folder.join(path) };
+            let is_good = match file.extension().and_then(|extension| extension.to_str()) {
+                Some("rs") => fs::read_to_string(&file).is_ok_and(|code| is_defined(&text, &code)),
+                Some("md") if !anchor.is_empty() => fs::read_to_string(&file)
+                    .is_ok_and(|text| text.lines().any(|line| slug(line) == anchor)),
+                _ => file.exists(),
+            };
+            if !is_good {
+                broken.push(format!("{name}:{line}: [{text}]({target})"));
+            }
+        }
+    }
+    assert!(broken.is_empty(), "broken links:\n{}", broken.join("\n"));
+}
+
+#[test]
+fn every_word_of_the_code_in_the_glossary_is_in_the_code() {
+    let mut files = Vec::new();
+    collect(&root().join("src"), &mut files);
+    let code: String = files.iter().map(|file| fs::read_to_string(file).unwrap()).collect();
+    let words: BTreeSet<&str> = code.split(|letter| !is_of_a_name(letter)).collect();
+    let mut missing = quotes(&read(GLOSSARY), GLOSSED);
+    assert!(missing.len() > 30, "{GLOSSARY} names {} words of the code", missing.len());
+    missing.retain(|(_, quote)| {
+        let is_name = quote.chars().all(|letter| is_of_a_name(letter) || letter == ':');
+        is_name && !quote.split("::").all(|word| words.contains(word))
+    });
+    assert!(missing.is_empty(), "not in the code: {missing:?}");
+}
+
+#[test]
+fn a_link_is_read_with_its_line_and_a_heading_as_its_anchor() {
+    let text = "a\n[`b`](c.rs), [d e](f.md#g)\n```\n[x](y)\n```\n[z](https://example.com)\n";
+    let read = |line, text: &str, target: &str| (line, text.to_owned(), target.to_owned());
+    assert_eq!(links(text), [read(2, "`b`", "c.rs"), read(2, "d e", "f.md#g")]);
+    assert_eq!(slug("## What `karipass check` finds"), "what-karipass-check-finds");
+    assert!(is_defined("`Call::handle`", "impl Call {\n    pub fn handle(&mut self"));
+    assert!(!is_defined("`handle`", "fn handle_all() {}  // not fn handled"));
+    assert!(is_defined("the file", ""), "a link without a name asks for the file alone");
+}
+
+#[test]
 fn only_a_tests_own_name_is_one() {
     let text = "#[test]\n#[ignore]\nasync fn a_b() {}\nfn c_d() {}\nf(\"e_f\")";
     assert_eq!(tests_of(text).into_iter().collect::<Vec<_>>(), ["a_b"]);
     let table = "| a | shown by |\n| --- | --- |\n| `x` | `y_z`, `docs/a.md` |\n\n| `v` | `w` |";
-    assert_eq!(quotes(table), [(3, "y_z".to_owned()), (3, "docs/a.md".to_owned())]);
+    assert_eq!(quotes(table, QUOTING), [(3, "y_z".to_owned()), (3, "docs/a.md".to_owned())]);
 }
 
-/// What stands in backticks in the quoting columns, with its line.
-fn quotes(document: &str) -> Vec<(usize, String)> {
+/// Every document that people read on its own.
+fn documents() -> Vec<PathBuf> {
+    let folders = ["", "docs", "docs/adr", "asterisk", "asterisk/sounds"];
+    let files = folders.iter().flat_map(|folder| fs::read_dir(root().join(folder)).unwrap());
+    let paths = files.map(|entry| entry.unwrap().path());
+    paths.filter(|path| path.extension().is_some_and(|extension| extension == "md")).collect()
+}
+
+/// The links within the repository, each with its line, its text and its target.
+fn links(document: &str) -> Vec<(usize, String, String)> {
+    let mut links = Vec::new();
+    let mut is_code = false;
+    for (line, number) in document.lines().zip(1..) {
+        if line.trim_start().starts_with("```") {
+            is_code = !is_code;
+        }
+        let mut rest = line;
+        while let Some((before, after)) = rest.split_once("](").filter(|_| !is_code) {
+            let (target, after) = after.split_once(')').unwrap_or((after, ""));
+            let text = before.rsplit('[').next().unwrap_or_default();
+            if !target.contains("://") {
+                links.push((number, text.to_owned(), target.to_owned()));
+            }
+            rest = after;
+        }
+    }
+    links
+}
+
+/// Whether a text in backticks names something that `code` defines; a path or plain text asks for nothing.
+fn is_defined(text: &str, code: &str) -> bool {
+    let Some(name) = text.strip_prefix('`').and_then(|text| text.strip_suffix('`')) else {
+        return true;
+    };
+    if name.contains(['/', '.']) {
+        return true;
+    }
+    let name = name.rsplit("::").next().unwrap_or_default();
+    ["fn", "struct", "enum", "trait", "type", "const", "static", "mod"].iter().any(|kind| {
+        let definition = format!("{kind} {name}");
+        let mut places = code.match_indices(&definition);
+        places.any(|(at, _)| !code[at + definition.len()..].starts_with(is_of_a_name))
+    })
+}
+
+fn is_of_a_name(letter: char) -> bool {
+    letter == '_' || letter.is_ascii_alphanumeric()
+}
+
+/// The anchor of a heading, as the hosts of repositories make it; nothing if the line is none.
+fn slug(line: &str) -> String {
+    let heading = line.strip_prefix('#').map(|rest| rest.trim_start_matches('#').trim());
+    let letters = heading.unwrap_or_default().chars();
+    let kept =
+        letters.filter(|letter| letter.is_alphanumeric() || matches!(letter, ' ' | '-' | '_'));
+    kept.map(|letter| if letter == ' ' { '-' } else { letter.to_ascii_lowercase() }).collect()
+}
+
+/// What stands in backticks in the columns whose headings begin with `heading`, with its line.
+fn quotes(document: &str, heading: &str) -> Vec<(usize, String)> {
     let mut quoting = Vec::new();
     let mut quotes = Vec::new();
     for (line, number) in document.lines().zip(1..) {
         let cells = cells(line);
         if cells.is_empty() {
             quoting.clear();
-        } else if cells.iter().any(|cell| cell.starts_with(QUOTING)) {
-            quoting = (0..cells.len()).filter(|at| cells[*at].starts_with(QUOTING)).collect();
+        } else if cells.iter().any(|cell| cell.starts_with(heading)) {
+            quoting = (0..cells.len()).filter(|at| cells[*at].starts_with(heading)).collect();
         } else {
             let columns = quoting.iter().filter_map(|at| cells.get(*at));
             let parts = columns.flat_map(|cell| cell.split('`').skip(1).step_by(2));
