@@ -42,7 +42,7 @@ const STORE_TIMEOUT: Duration = rules::TROUBLE_TIMEOUT.saturating_sub(Duration::
 ///     for output in outputs {
 ///         println!("{output:?}"); // answer, play, look up, store, …
 ///     }
-///     // The daemon waits for a key, a playback or a reply. Here nothing happens until the deadline.
+///     // The daemon waits for a key, a playback or a reply. Here nothing happens until then.
 ///     let (input, now) = (Input::Timeout, deadline);
 ///     outputs = call.handle(input, now);
 /// }
