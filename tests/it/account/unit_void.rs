@@ -85,7 +85,7 @@ async fn u3_what_is_void_blocks_every_change_until_one_is_set_by_phone() {
             assert_eq!(answer.json()["numbers"], json!([void]));
         }
         assert_eq!(scene.everything().await, before, "nothing is counted");
-        assert_eq!(scene.service.hasher.operations(), hashes, "nothing is compared");
+        assert!(scene.service.hasher.operations() <= hashes, "nothing is compared");
         assert_eq!(scene.told().await, vec![format!("unit_changed void {changer}"); 4]);
         by_phone(&scene, from, void).await;
         assert_eq!(scene.session(&token).await.status, 200);
