@@ -10,8 +10,9 @@
 //!  Programs ──HTTPS──▶ web::api ───┘
 //! ```
 //!
-//! Arrows: `main → cli → {asterisk, web, db}`, `web → login → {db, hashing}`. Every module may use
-//! [`domain`], a crate of its own that knows no runtime, SQL, HTTP or clock.
+//! Arrows: `main → cli → {daemon, check, db}`, `daemon → {asterisk, web, db}`,
+//! `check → {asterisk::rest, db}`, `web → login → {db, hashing}`. Every module may use [`domain`], a
+//! crate of its own that knows no runtime, SQL, HTTP or clock.
 //!
 //! # A digit
 //! A frame of the event socket becomes an event. The event goes into the bounded mailbox of its
@@ -31,7 +32,8 @@
 //! - [`asterisk`]: the events and commands of Asterisk.
 //! - [`hashing`]: the Argon2 workers. [`login`]: who logs in, and what a session changes.
 //!   [`db`]: PostgreSQL.
-//! - [`web`]: the pages, the API and the operators' listener. [`cli`]: one file a subcommand.
+//! - [`web`]: the pages, the API and the operators' listener. [`cli`]: one file for each command.
+//!   `daemon`: `karipass serve`. [`check`]: `karipass check`.
 //! - [`config`]: what the operator decides. [`clock`]: the only reader of a clock. [`tls`]: TLS as
 //!   a client. [`metrics`]: the name and help text of every metric.
 

@@ -38,8 +38,8 @@ struct LogChannel {
     configuration: String,
 }
 
-/// Checks the Asterisk of `ari`: version, modules, logs, sounds, the ARI user, clock, the dialplan's
-/// globals, and its files.
+/// Checks one Asterisk: version, modules, logs, sounds, the ARI user, clock, the dialplan's globals,
+/// and its files.
 pub async fn check(ari: &config::Ari, expected: Expected<'_>) -> Vec<Finding> {
     let rest = match Rest::new(ari, REQUEST_TIMEOUT) {
         Ok(rest) => rest,
@@ -58,8 +58,8 @@ pub async fn check(ari: &config::Ari, expected: Expected<'_>) -> Vec<Finding> {
     findings.extend(match &ari.config_dir {
         Some(config_dir) => files::check(config_dir, &ari.user, expected.media_networks),
         None => vec![Finding::warning(format!(
-            "the configuration files of Asterisk at {} were not examined (sessions, time-outs, event \
-             logs, other users that see digits, endpoints that can be forged): set ari.config_dir",
+            "the configuration files of Asterisk at {} were not examined (sessions, time-outs, \
+             event logs, other users that see digits, endpoints that can be forged): set ari.config_dir",
             ari.url
         ))],
     });

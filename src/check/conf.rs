@@ -168,8 +168,8 @@ fn strip_comments(text: &str) -> String {
     left
 }
 
-/// Lists the files that match a pattern such as `pjsip.d/*.conf`, sorted. Without `*` it is the path
-/// itself.
+/// Lists the files that match a pattern such as `pjsip.d/*.conf`, sorted. A path without `*` is
+/// its own match.
 fn expand(pattern: &Path) -> Vec<PathBuf> {
     let name = pattern.file_name().map(|name| name.to_string_lossy().into_owned());
     let Some((begins, ends)) = name.as_deref().and_then(|name| name.split_once('*')) else {

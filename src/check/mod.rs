@@ -1,8 +1,9 @@
-//! `karipass check`: examines the configuration, the database and every Asterisk. It changes nothing.
+//! `karipass check`: examines the configuration, the database and every Asterisk, and changes
+//! nothing.
 //!
 //! - [`database`]: schema, privileges, clock, and what PostgreSQL logs.
-//! - [`asterisk`]: over ARI its version, `modules`, sounds, logs, clock, and the `dialplan_globals`;
-//!   where their folder is known, its `files` (read by `conf`), with `endpoints` and `listeners`.
+//! - [`asterisk`]: over ARI its version, `modules`, sounds, logs, clock and `dialplan_globals`.
+//!   Where their folder is known, also its `files` (read by `conf`), `endpoints` and `listeners`.
 
 pub mod asterisk;
 mod clock_skew;

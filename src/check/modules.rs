@@ -104,8 +104,8 @@ pub(super) fn judge(modules: &[Module], config_dir: Option<&Path>) -> Vec<Findin
     }
     if runs(SIP_CAPTURE) && !config_dir.is_some_and(listeners::captures_no_sip) {
         findings.push(Finding::warning(format!(
-            "Asterisk's module {SIP_CAPTURE} runs: unless hep.conf says enabled = no, it copies SIP \
-             to another machine, with the digits in INFO"
+            "Asterisk's module {SIP_CAPTURE} runs: unless hep.conf says enabled = no, it copies \
+             SIP to another machine, with the digits in INFO"
         )));
     }
     if !TIMING.into_iter().any(runs) {

@@ -13,7 +13,7 @@ use crate::tls::{self, Verify};
 /// How to reach ARI.
 #[derive(Debug)]
 pub struct Ari {
-    /// The base URL of the HTTP server, such as `http://127.0.0.1:8088` or `https://pbx.example:8089`.
+    /// The base URL of the HTTP server, such as `http://127.0.0.1:8088`.
     pub url: Url,
     /// The Stasis application, one of the dialplan's `KARIPASS_APPS`.
     pub app: String,

@@ -61,7 +61,8 @@ impl CertificateFiles {
     /// The chain with its key, fit for a listener.
     ///
     /// # Errors
-    /// All that is wrong with the two files of `tls`, each by its setting; nothing of their content.
+    /// Everything that is wrong with the two files, with the setting's name and nothing of the
+    /// contents.
     pub fn certified_key(&self, tls: &Tls) -> Result<CertifiedKey, Vec<String>> {
         let chain = self.certificate.as_deref().map_err(Clone::clone).and_then(chain);
         let chain = chain

@@ -333,7 +333,7 @@ impl Reader {
         }
     }
 
-    /// What was configured, if nothing is wrong and nothing is left over of what begins with `section`.
+    /// Returns the result if there is no error, and no unknown key that starts with `section`.
     pub(super) fn finish<T>(
         mut self,
         section: &str,

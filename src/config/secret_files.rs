@@ -17,7 +17,8 @@ pub(super) fn exposed(files: &[(String, PathBuf)], group_readable: bool) -> Vec<
         }
         (!group_readable && is_readable(path, GROUP)).then(|| {
             format!(
-                "{key}: {path_shown} can be read by its group: chmod g-rwx, or secrets.group_readable = true"
+                "{key}: {path_shown} can be read by its group: chmod g-rwx, or set \
+                 secrets.group_readable = true"
             )
         })
     };

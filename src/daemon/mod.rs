@@ -7,8 +7,8 @@
 //! first signal ─┬ /readyz: 503; no new calls ─ calls continue: shutdown.call_grace_s ──┐
 //!               └ site drains: shutdown.drain_s ─ no new requests ─ last responses ────┴ exit
 //! ```
-//! The operators' listener runs until both are done. A second signal exits at once. `SIGHUP` reloads
-//! certificate, keys and passwords.
+//! The operators' listener runs until both are done. A second signal exits at once. `SIGHUP`
+//! reloads certificate, keys and passwords.
 
 mod logging;
 mod reload;

@@ -1,7 +1,7 @@
 //! `SIGHUP` reloads the certificate, the hash keys, and the passwords of ARI and PostgreSQL.
 //!
-//! It reloads all of them or none: a configuration with an error changes nothing. Calls, requests and
-//! connections keep the values that they began with. Other settings apply at the next start.
+//! It reloads all of them or none: a configuration with an error changes nothing. Calls, requests
+//! and connections keep the values that they began with. Other settings apply at the next start.
 
 use std::convert::Infallible;
 

@@ -8,8 +8,8 @@ use crate::config::Config;
 /// The operators' connections (256), and other open files of a process.
 const RESERVED_FILES: usize = 512;
 
-/// Raises the soft limit of open files to the hard limit, because the usual 1,024 are too few for the
-/// site. Returns how many connections the site may have.
+/// Raises the soft limit of open files to the hard limit, because the usual 1,024 are too few for
+/// the site. Returns how many connections the site may have.
 pub(super) fn raise_and_budget(config: &Config) -> usize {
     let granted = getrlimit(Resource::Nofile).maximum;
     if let Err(error) = setrlimit(Resource::Nofile, Rlimit { current: granted, maximum: granted }) {
@@ -24,8 +24,8 @@ pub(super) fn raise_and_budget(config: &Config) -> usize {
     left
 }
 
-/// What remains for the site. Each call has a connection to Asterisk, and the line and the site have
-/// one connection pool each.
+/// What remains for the site. Each call has a connection to Asterisk, and the line and the site
+/// have one connection pool each.
 fn site_budget(granted: usize, calls: usize, store: usize) -> usize {
     let others = RESERVED_FILES.saturating_add(calls).saturating_add(store.saturating_mul(2));
     granted.saturating_sub(others).max(1)

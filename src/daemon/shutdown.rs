@@ -1,4 +1,5 @@
-//! The order of a shutdown: readiness and new calls end first, then the site. The rest ends with them.
+//! The order of a shutdown: readiness and new calls end first, then the site. Everything else ends
+//! with them.
 
 use std::convert::Infallible;
 use std::future::pending;

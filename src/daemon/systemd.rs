@@ -1,8 +1,8 @@
 //! systemd notifications (`sd_notify(3)`): READY, STOPPING, STATUS and WATCHDOG.
 //!
-//! A dedicated thread sends them, so that a blocked socket delays nothing else. It pings the watchdog
-//! only if every [`Heartbeat`] has beaten since the last check. So one stuck thread, of any runtime,
-//! makes systemd restart the daemon.
+//! A dedicated thread sends them, so that a blocked socket delays nothing else. It pings the
+//! watchdog only if every [`Heartbeat`] has beaten since the last check. So one stuck thread, of
+//! any runtime, makes systemd restart the daemon.
 
 use std::convert::Infallible;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};

@@ -61,7 +61,8 @@ pub enum RowErrorKind {
     NoOwnRow,
     /// In the database it is the contract number of several numbers.
     #[error(
-        "number is the contract number of another contract, whose other numbers would remain without it"
+        "number is the contract number of another contract, whose other numbers would remain \
+         without it"
     )]
     WouldOrphanNumbers,
 }
