@@ -1,6 +1,6 @@
 //! The name, type and help text of every metric at `/metrics`.
 //!
-//! Code records under these constants alone. [`describe`] gives each its `HELP` line, and a test
+//! Code records under these constants alone. `describe` gives each its `HELP` line, and a test
 //! compares [`ALL`] with the table in `docs/operations.md` and with what a daemon exports.
 
 use metrics::{describe_counter, describe_gauge, describe_histogram};

@@ -5,7 +5,9 @@
 //! file's folder. Loading reports every error at once, and no error repeats a value.
 
 mod asterisk;
+mod call;
 pub mod certificate;
+mod database;
 mod load;
 mod network;
 mod platform;
@@ -26,16 +28,12 @@ use zeroize::Zeroizing;
 
 use crate::hashing::Keys;
 pub use asterisk::Ari;
-use domain::{dialog, rules};
+pub use call::CallLimits;
+pub use database::{Database, ForOperator, load_for_operator};
+use domain::rules;
 use load::Reader;
 pub use network::{MediaNetwork, Network, NotANetwork};
-use postgres::ConnectionString;
 pub use site::{Site, Tls};
-
-/// The upper limit of both digit timeouts.
-const MAX_DIGIT_TIMEOUT: Duration = Duration::from_mins(1);
-const DEFAULT_MAX_CALLS: &str = "250";
-const DEFAULT_MAX_PER_CALLER: usize = 5;
 
 /// The default of `shutdown.call_grace_s`.
 pub const DEFAULT_CALL_GRACE: Duration = Duration::from_mins(2);
@@ -43,17 +41,10 @@ const DEFAULT_DRAIN: Duration = Duration::from_secs(5);
 /// The upper limit of both times of `[shutdown]`.
 const MAX_SHUTDOWN: Duration = Duration::from_hours(24);
 
-const DEFAULT_DATABASE_CONNECTIONS: usize = 8;
-const MAX_DATABASE_CONNECTIONS: usize = 1000;
-
 /// The database's function `prune_audit` enforces the same minimum.
 const MIN_RETENTION_DAYS: usize = 90;
 const MAX_RETENTION_DAYS: usize = 36_500;
 const DAY: Duration = Duration::from_hours(24);
-
-const URL: &str = "database.url";
-const OWNER_URL: &str = "database.owner_url";
-const INSECURE: &str = "database.insecure";
 
 /// The whole configuration, as `serve` and `check` use it.
 #[derive(Debug)]
@@ -94,41 +85,11 @@ impl Config {
     }
 }
 
-/// How to reach PostgreSQL.
-#[derive(Debug)]
-pub struct Database {
-    /// The daemon's connection string.
-    pub url: Secret,
-    /// The owner's connection string, for `migrate`, `contracts` and `audit`.
-    pub owner_url: Option<Secret>,
-    /// The size of each of two pools: the telephone line's and the site's.
-    pub max_connections: usize,
-}
-
 /// The server-side hash keys (`C7`).
 #[derive(Debug)]
 pub struct Hashing {
     /// The first key hashes, every key verifies.
     pub keys: Keys,
-}
-
-/// The limits of a call (`P11`), and of concurrent calls.
-#[derive(Debug, Clone)]
-pub struct CallLimits {
-    /// How long a caller may wait before the first digit.
-    pub first_digit_timeout: Duration,
-    /// How long a caller may wait between two digits.
-    pub inter_digit_timeout: Duration,
-    /// How long a whole call may last.
-    pub max_duration: Duration,
-    /// How many calls this daemon takes at once.
-    pub max_concurrent: usize,
-    /// How many of them may come from one number.
-    pub max_per_caller: usize,
-    /// How many of them may come from one endpoint of Asterisk.
-    pub max_per_trunk: usize,
-    /// Where the media of the named endpoints may be. Other endpoints have no restriction.
-    pub media_networks: Vec<MediaNetwork>,
 }
 
 /// The listener for `/livez`, `/readyz` and `/metrics`.
@@ -243,9 +204,9 @@ pub fn load(
 ) -> Result<Config, ConfigErrors> {
     let mut reader = Reader::new(file, variables);
     let ari = asterisk::read(&mut reader);
-    let database = database(&mut reader);
+    let database = database::read(&mut reader);
     let keys = keys(&mut reader);
-    let call = call(&mut reader);
+    let call = call::read(&mut reader);
     let site = site::read(&mut reader);
     let listen = reader.or_default("operators.listen", "127.0.0.1:9464");
     let limit = reader.limit("login.limit", rules::LOGIN_POINTS_PER_MINUTE);
@@ -278,71 +239,6 @@ pub fn load(
     })
 }
 
-/// The connection string of an operator's command.
-#[derive(Debug)]
-pub struct ForOperator {
-    /// The connection string.
-    pub url: Secret,
-    /// Whether it is `database.owner_url` rather than `database.url`.
-    pub is_owners: bool,
-}
-
-/// Loads what an operator's command needs: `database.owner_url`, or else `database.url`.
-///
-/// # Errors
-/// What is wrong with `[database]` and with the file's syntax.
-pub fn load_for_operator(
-    file: Option<&Path>,
-    variables: impl IntoIterator<Item = (String, String)>,
-) -> Result<ForOperator, ConfigErrors> {
-    let mut reader = Reader::new(file, variables);
-    let insecure = reader.or_default(INSECURE, "false");
-    let (key, url) = match reader.secret(OWNER_URL) {
-        Some(url) => (OWNER_URL, Some(url)),
-        None => (URL, reader.required_secret(URL)),
-    };
-    let url = url.and_then(|url| connection_string(&mut reader, key, url, insecure));
-    reader.ignore(&[URL, "database.url_file", "database.max_connections"]);
-    reader.finish("database.", || Some(ForOperator { url: url?, is_owners: key == OWNER_URL }))
-}
-
-fn database(reader: &mut Reader) -> Option<Database> {
-    let insecure = reader.or_default(INSECURE, "false");
-    let url =
-        reader.required_secret(URL).and_then(|url| connection_string(reader, URL, url, insecure));
-    let owner_url = reader
-        .secret(OWNER_URL)
-        .and_then(|url| connection_string(reader, OWNER_URL, url, insecure));
-    let max_connections = reader.count(
-        "database.max_connections",
-        DEFAULT_DATABASE_CONNECTIONS,
-        MAX_DATABASE_CONNECTIONS,
-    );
-    Some(Database { url: url?, owner_url, max_connections: max_connections? })
-}
-
-/// Returns `url` if it is a usable connection string. `insecure` is the value of
-/// `database.insecure`, or `None` if that is not valid.
-fn connection_string(
-    reader: &mut Reader,
-    key: &str,
-    url: Secret,
-    insecure: Option<bool>,
-) -> Option<Secret> {
-    let parsed = ConnectionString::parse(url.expose());
-    match parsed.and_then(|parsed| parsed.tls().map(|_| parsed)) {
-        Ok(parsed) if insecure == Some(false) && parsed.may_be_unencrypted() => {
-            reader.error(format!(
-                "{key}: the connection to another machine is not encrypted: add \
-                 sslmode=verify-full (or require), or set database.insecure = true"
-            ));
-        }
-        Ok(_) => return Some(url),
-        Err(error) => reader.error(format!("{key}: {error}")),
-    }
-    None
-}
-
 fn keys(reader: &mut Reader) -> Option<Keys> {
     let text = reader.required_secret("hashing.keys")?;
     match Keys::parse(text.expose()) {
@@ -354,31 +250,6 @@ fn keys(reader: &mut Reader) -> Option<Keys> {
             None
         }
     }
-}
-
-fn call(reader: &mut Reader) -> Option<CallLimits> {
-    let mut timeout = |key, default| reader.seconds(key, default, MAX_DIGIT_TIMEOUT);
-    let first_digit_timeout = timeout("call.first_digit_timeout_s", rules::FIRST_DIGIT_TIMEOUT);
-    let inter_digit_timeout = timeout("call.inter_digit_timeout_s", rules::INTER_DIGIT_TIMEOUT);
-    let max_duration =
-        reader.seconds("call.max_duration_s", rules::MAX_CALL_DURATION, dialog::MAX_CALL_LIMIT);
-    let max_concurrent = reader.or_default("call.max_concurrent", DEFAULT_MAX_CALLS);
-    if max_concurrent == Some(0) {
-        reader.error("call.max_concurrent: not a positive whole number");
-    }
-    let all = max_concurrent.unwrap_or(usize::MAX).max(1);
-    let max_per_caller = reader.count("call.max_per_caller", DEFAULT_MAX_PER_CALLER.min(all), all);
-    let max_per_trunk = reader.count("call.max_per_trunk", (all - all / 10).max(1), all);
-    let media_networks = reader.list("call.media_networks");
-    Some(CallLimits {
-        first_digit_timeout: first_digit_timeout?,
-        inter_digit_timeout: inter_digit_timeout?,
-        max_duration: max_duration?,
-        max_concurrent: max_concurrent?,
-        max_per_caller: max_per_caller?,
-        max_per_trunk: max_per_trunk?,
-        media_networks: media_networks?,
-    })
 }
 
 fn audit(reader: &mut Reader) -> Option<Audit> {

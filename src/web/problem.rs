@@ -160,7 +160,7 @@ impl Problem {
         Self::new(StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE, Code::HeadTooLarge, detail)
     }
 
-    /// 401: every refusal of `W2`; `refusal` is [`refusal`]'s.
+    /// 401: every refusal of `W2`, in the words of [`login_refusal`].
     #[must_use]
     pub fn invalid_credentials(refusal: &str) -> Self {
         Self::new(StatusCode::UNAUTHORIZED, Code::InvalidCredentials, refusal)

@@ -88,7 +88,7 @@ impl Handle {
 #[derive(Debug, thiserror::Error)]
 pub enum ServeError {
     /// The address is taken or not this machine's.
-    #[error("{0} cannot be listened on")]
+    #[error("cannot bind to {0}")]
     Bind(SocketAddr, #[source] io::Error),
     /// The certificate or its key cannot be used.
     #[error("{}", .0.join("; "))]
@@ -101,7 +101,7 @@ pub enum ServeError {
 /// Binds a listener, so that a taken address is an error before anything starts.
 ///
 /// # Errors
-/// [`ServeError::Listen`]
+/// [`ServeError::Bind`]
 pub fn bind(address: SocketAddr) -> Result<TcpListener, ServeError> {
     TcpListener::bind(address).map_err(|error| ServeError::Bind(address, error))
 }

@@ -14,6 +14,8 @@ use tokio_tungstenite::{MaybeTlsStream, WebSocketStream};
 
 use crate::system::installation;
 
+mod cases;
+
 /// The samples' carrier, which asserts.
 const CARRIER: Ipv4Addr = karipass_lab::asterisk::CARRIER;
 /// One that vouches for From.
@@ -51,59 +53,57 @@ endpoint = telephone
 match = 127.0.0.5
 ";
 
-const PAI: &str = "P-Asserted-Identity: <sip:+81612345600@carrier.example;user=phone>\r\n";
-
 /// What Asterisk tells the application.
 pub type Events = WebSocketStream<MaybeTlsStream<TcpStream>>;
 
 #[test]
 fn p1_a_trusted_trunks_asserted_identity_is_the_caller_in_every_written_form() -> Result<()> {
-    check(&asserted())
+    check(&cases::asserted())
 }
 
 #[test]
 fn p1_a_bare_from_is_never_the_caller() -> Result<()> {
-    check(&bare_from())
+    check(&cases::bare_from())
 }
 
 #[test]
 fn p1_from_counts_where_the_carrier_vouches_for_it() -> Result<()> {
-    check(&vouched())
+    check(&cases::vouched())
 }
 
 #[test]
 fn p1_a_telephone_is_its_fixed_identity_whatever_it_writes() -> Result<()> {
-    check(&telephone())
+    check(&cases::telephone())
 }
 
 #[test]
 fn p1_identities_that_disagree_or_are_foreign_are_untrusted() -> Result<()> {
-    check(&doubtful())
+    check(&cases::doubtful())
 }
 
 #[test]
 fn p1_hostile_text_is_never_taken_for_dialplan() -> Result<()> {
-    check(&hostile())
+    check(&cases::hostile())
 }
 
 #[test]
 fn p1_a_call_that_headers_or_its_uri_say_was_passed_on_is_untrusted() -> Result<()> {
-    check(&passed_on())
+    check(&cases::passed_on())
 }
 
 #[test]
 fn p1_a_call_whose_answer_goes_elsewhere_is_untrusted() -> Result<()> {
-    check(&answered_elsewhere())
+    check(&cases::answered_elsewhere())
 }
 
 #[test]
 fn p2_a_withheld_number_is_not_handed_on() -> Result<()> {
-    check(&withheld())
+    check(&cases::withheld())
 }
 
 #[test]
 fn p1_only_the_set_up_number_is_answered_in_each_of_its_forms() -> Result<()> {
-    check(&dialled())
+    check(&cases::dialled())
 }
 
 /// What becomes of a call.
@@ -152,275 +152,6 @@ impl Case {
         self.dialled = dialled;
         self
     }
-}
-
-fn pai(value: &str) -> String {
-    format!("P-Asserted-Identity: {value}\r\n")
-}
-
-fn asserted() -> Vec<Case> {
-    let forms = [
-        "<sip:+81612345600@x>",
-        "<sip:0612345600@x>",
-        "<sip:0081612345600@x>",
-        "<sip:06-1234-5600@x>",
-        "<sip:+81-6-1234-5600;npdi@x;user=phone>",
-        "<sips:0612345600@x:5061>",
-        "sip:0612345600@x",
-        "<tel:+81612345600>",
-        "<tel:06-1234-5600;phone-context=+81>",
-        "tel:06-1234-5600;Phone-Context=+81",
-        "<sip:0612345600;phone-context=%2B81@x;user=phone>",
-        "<sip:%2B81612345600@x>",
-        "<sip:%2b81-6-1234-5600@x;user=phone>",
-        "<tel:%2B81612345600>",
-        "<sip:0612345600@x>, <tel:+81612345600>",
-        "\"Taro, \\\"T\\\" <x>\" <sip:0612345600@x>, \"a\" \"b\" <tel:+81612345600>",
-        "\"Taro\" <sip:+81612345600@x>",
-        "\"0611111111 <sip:0622222222@x>, \\\"\" <sip:0612345600@x>",
-        "<sip:someone@x>, <tel:+81612345600>",
-        "<sip:someone@x>, \"Taro@x; y=z\" <tel:+81612345600>",
-        "<sip:0612345600@x>;y=z",
-    ];
-    let mut cases: Vec<Case> =
-        forms.iter().map(|form| Case::new(CARRIER, pai(form), trusted("0612345600"))).collect();
-    let two = pai("<sip:someone@x>") + pai("<tel:+81612345600>").as_str();
-    cases.push(Case::new(CARRIER, two, trusted("0612345600")));
-    let same = pai("<sip:0612345600@x>") + pai("<tel:+81612345600>").as_str();
-    cases.push(Case::new(CARRIER, same, trusted("0612345600")));
-    cases.push(Case::new(PLAIN, pai("<sip:81612345600@x>"), trusted("0612345600")));
-    cases.push(Case::new(CARRIER, pai("<tel:+819012345678>"), trusted("09012345678")));
-    let worthless = [
-        "<sip:81612345600@x>",
-        "<sip:someone@x>",
-        "<sip:+1612345600@x>",
-        "<sip:0112345600x@x>",
-        "<sip:06+12345600@x>",
-        "<sip:0612345600>",
-        "<tel:>",
-        "<http:0612345600@x>",
-        "\"0612345600\"",
-        "${SET_UP_NUMBER}",
-        "\" = \" ) , (",
-        "<sip:someone@x>;y=\"<sip:0612345600@x>\"",
-        "<sip:someone@x>;y=\"<sip:0612345600@x>\";z",
-        "<sip:someone@x>;y=<sip:0612345600@x>",
-        "sip:someone@x;y=\"<sip:0612345600@x>\"",
-        "sip:someone@x;y=<sip:0612345600@x>",
-        "sip:someone@x;y=\"z\" <sip:0612345600@x>",
-        "",
-    ];
-    cases.extend(worthless.iter().map(|form| Case::new(CARRIER, pai(form), verdict("untrusted"))));
-    cases
-}
-
-fn doubtful() -> Vec<Case> {
-    let good = "<sip:0612345600@x>";
-    let beside = [
-        "<sip:0612345601@x>",
-        "<tel:+81612345601>",
-        "<tel:+1612345600>",
-        "<sip:1001@x>",
-        "\"unfinished <sip:0612345600@x>",
-        "<http:x>",
-    ];
-    let mut cases = Vec::new();
-    for other in beside {
-        let lists = [format!("{good}, {other}"), format!("{other}, {good}")];
-        cases.extend(lists.map(|list| Case::new(CARRIER, pai(&list), verdict("untrusted"))));
-        let headers = [pai(good) + pai(other).as_str(), pai(other) + pai(good).as_str()];
-        cases.extend(headers.map(|two| Case::new(CARRIER, two, verdict("untrusted"))));
-    }
-    let later = pai(good).repeat(3) + pai("<sip:0612345601@x>").as_str();
-    cases.push(Case::new(CARRIER, later, verdict("untrusted")));
-    cases.push(Case::new(CARRIER, pai(good).repeat(5), verdict("untrusted")));
-    for foreign in [
-        "<tel:0612345600;phone-context=+1>",
-        "tel:0612345600;phone-context=+1",
-        "<tel:0612345600;isub=1;PHONE-CONTEXT=+1>",
-        "<tel:0612345600;phone-context=house.example>",
-        "<sip:0612345600;phone-context=+1@x;user=phone>",
-        "<sip:0612345600@x;user=phone;phone-context=%2B1>",
-        "<sip:0612345600;phone-context@x>",
-        "<sip:06\"@a\"12345600@x>",
-        "<sip:%30612345600@x>",
-        "<tel:0612345600;phone%2dcontext=+1>",
-        "<tel:0612345600;phone-contex%74=+1>",
-    ] {
-        cases.push(Case::new(CARRIER, pai(foreign), verdict("untrusted")));
-    }
-    cases
-}
-
-/// Text that ends a function or an application where it stands, and goes on as dialplan.
-fn hostile() -> Vec<Case> {
-    let mut cases = Vec::new();
-    for dialled in [
-        "066)%3AStasis(karipass,trusted,0612345699",
-        "0664806430)%3AStasis(karipass,trusted,0612345699",
-        "0664806430)%3A0%3A10",
-        "186)%3A0664806430",
-        "184066480)%3AHangup(",
-        "0664806430%7D)%3A",
-        "0664806430%22",
-    ] {
-        for caller in [CARRIER, PHONE] {
-            cases.push(Case::new(caller, PAI, Answer::Refused(484)).dialled(dialled));
-        }
-    }
-    for user in [
-        "0612345600)%3A0%3A10",
-        "x)%3A0612345600",
-        "0612345600%7D)%3A0%3A10",
-        "${SET_UP_NUMBER}",
-        "0612345600%22%20=%20%22",
-    ] {
-        cases.push(Case::new(CARRIER, pai(&format!("<sip:{user}@x>")), verdict("untrusted")));
-    }
-    let from = "<sip:0612345600)%3A0%3A10@x>";
-    cases.push(Case::new(VOUCHING, "", verdict("untrusted")).claiming(from));
-    for (header, verdict_of_it) in [
-        ("Privacy: id):9:9", "withheld"),
-        ("Privacy: id)", "withheld"),
-        ("Diversion: x):9", "untrusted"),
-        ("Diversion: \" | 1 = 1 | \"", "untrusted"),
-        ("Referred-By: x):9:9", "untrusted"),
-        ("History-Info: <sip:x@y;cause=302>):99", "untrusted"),
-    ] {
-        let headers = format!("{PAI}{header}\r\n");
-        cases.push(Case::new(CARRIER, headers, verdict(verdict_of_it)));
-    }
-    let named = "\"a):0:0\" <sip:0612345600@x>";
-    cases.push(Case::new(CARRIER, pai(named), trusted("0612345600")));
-    cases
-}
-
-/// By `maddr` (RFC 3261 §18.2.2) a forged call has its answer sent to the forger.
-fn answered_elsewhere() -> Vec<Case> {
-    let mut cases = Vec::new();
-    for (via, verdict_of_it) in [
-        (";rport", trusted("0612345600")),
-        (";maddr=127.0.0.66", verdict("untrusted")),
-        (";rport;MAddr=127.0.0.66;ttl=1", verdict("untrusted")),
-    ] {
-        cases.push(Case { via, ..Case::new(CARRIER, PAI, verdict_of_it) });
-    }
-    cases
-}
-
-fn passed_on() -> Vec<Case> {
-    let history = "History-Info: <sip:0612345699@x>;index=1\r\n";
-    let mut cases = vec![
-        Case::new(CARRIER, format!("{PAI}{history}"), trusted("0612345600")),
-        Case::new(CARRIER, PAI.to_owned() + history.repeat(5).as_str(), verdict("untrusted")),
-    ];
-    for header in [
-        "Diversion: <sip:0612345699@x>",
-        "Referred-By: <sip:0612345699@x>",
-        "b: <sip:0612345699@x>",
-        "History-Info: <sip:0612345699@x;CAUSE=302>;index=1.1",
-    ] {
-        cases.push(Case::new(CARRIER, format!("{PAI}{header}\r\n"), verdict("untrusted")));
-    }
-    for (parameters, expected) in [
-        (";user=phone", trusted("0612345600")),
-        (";user=phone;cause=302", verdict("untrusted")),
-        (";Cause=486", verdict("untrusted")),
-    ] {
-        cases.push(Case { parameters, ..Case::new(CARRIER, PAI, expected) });
-    }
-    cases
-}
-
-fn bare_from() -> Vec<Case> {
-    let remote_party = "Remote-Party-ID: <sip:0612345600@x>;party=calling\r\n";
-    vec![
-        Case::new(CARRIER, "", verdict("untrusted")),
-        Case::new(CARRIER, remote_party, verdict("untrusted")),
-        Case::new(PLAIN, "", verdict("untrusted")),
-        Case::new(STRANGER, PAI, Answer::Refused(401)),
-        Case::new(STRANGER, PAI, Answer::Refused(401)).claiming("<sip:carrier@x>"),
-        Case::new(STRANGER, PAI, Answer::Refused(401)).claiming("<sip:vouching@x>"),
-    ]
-}
-
-fn vouched() -> Vec<Case> {
-    vec![
-        Case::new(VOUCHING, "", trusted("0699999999")),
-        Case::new(VOUCHING, PAI, trusted("0699999999")),
-        Case::new(VOUCHING, "", trusted("0612345600"))
-            .claiming("\"0611111111\" <sip:+81612345600@x>"),
-        Case::new(VOUCHING, "", verdict("untrusted")).claiming("<sip:someone@x>"),
-        Case::new(VOUCHING, "", trusted("0699999999"))
-            .claiming("<sip:0699999999@x>;y=\"<sip:0612345600@x>\""),
-    ]
-}
-
-fn telephone() -> Vec<Case> {
-    vec![
-        Case::new(PHONE, "", trusted("0612345601")),
-        Case::new(PHONE, PAI, trusted("0612345601")),
-        Case::new(PHONE, "Privacy: id\r\n", verdict("withheld")),
-    ]
-}
-
-fn withheld() -> Vec<Case> {
-    let private = |value: &str| format!("{PAI}Privacy: {value}\r\n");
-    let anonymous = "\"Anonymous\" <sip:anonymous@anonymous.invalid>";
-    vec![
-        Case::new(CARRIER, private("id"), verdict("withheld")),
-        Case::new(CARRIER, private("ID;critical"), verdict("withheld")),
-        Case::new(CARRIER, private("user"), verdict("withheld")),
-        Case::new(CARRIER, private("none"), trusted("0612345600")),
-        Case::new(CARRIER, private("none") + "Privacy: none\r\n", trusted("0612345600")),
-        Case::new(CARRIER, private("none") + "Privacy: id\r\n", verdict("withheld")),
-        Case::new(CARRIER, private("none;id"), verdict("withheld")),
-        Case::new(
-            CARRIER,
-            private("none") + "Privacy: none\r\n".repeat(3).as_str(),
-            trusted("0612345600"),
-        ),
-        Case::new(
-            CARRIER,
-            private("none") + "Privacy: none\r\n".repeat(4).as_str(),
-            verdict("withheld"),
-        ),
-        Case::new(CARRIER, private("id, none"), verdict("withheld")),
-        Case::new(PHONE, "Privacy: none\r\nPrivacy: user\r\n", verdict("withheld")),
-        Case::new(CARRIER, PAI, verdict("withheld")).claiming(anonymous),
-        Case::new(CARRIER, "", verdict("withheld")).claiming(anonymous),
-        Case::new(VOUCHING, "Privacy: id\r\n", verdict("withheld")),
-        Case::new(VOUCHING, "", verdict("withheld")).claiming(anonymous),
-    ]
-}
-
-fn dialled() -> Vec<Case> {
-    let case = |dialled, expected| Case::new(CARRIER, PAI, expected).dialled(dialled);
-    let mut cases: Vec<Case> =
-        ["0664806430", "06-6480-6430", "+81664806430", "+81-6-6480-6430", "0081664806430"]
-            .into_iter()
-            .map(|dialled| case(dialled, trusted("0612345600")))
-            .collect();
-    let prefixed = ["1860664806430", "186-06-6480-6430", "18-60664806430", "186+81664806430"];
-    cases.extend(prefixed.map(|dialled| case(dialled, trusted("0612345600"))));
-    for dialled in ["1840664806430", "184-06-6480-6430", "184+81-6-6480-6430"] {
-        cases.push(case(dialled, verdict("withheld")));
-        cases.push(Case::new(PHONE, "", verdict("withheld")).dialled(dialled));
-    }
-    cases.extend([
-        Case::new(PHONE, "", trusted("0612345601")).dialled("186-06-6480-6430"),
-        case("1850664806430", Answer::Refused(484)),
-        case("1860664806431", Answer::Refused(404)),
-        case("186", Answer::Refused(484)),
-        case("0664806431", Answer::Refused(404)),
-        case("066480643", Answer::Refused(404)),
-        case("06648064300", Answer::Refused(404)),
-        case("81664806430", Answer::Refused(484)),
-        case("1", Answer::Refused(484)),
-        case("someone", Answer::Refused(404)),
-        Case::new(PHONE, "", Answer::Refused(404)).dialled("0664806431"),
-    ]);
-    cases
 }
 
 /// Sends every case to a fresh Asterisk whose application only listens.
