@@ -7,10 +7,10 @@
 //! at once; no call ever is, whose number is bound elsewhere. A job whose asker has gone is
 //! skipped. Dropping the last [`Hasher`] ends the threads.
 
+mod argon;
 mod keys;
-mod lane;
+mod pool;
 mod queue;
-mod secret_hash;
 
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
@@ -19,12 +19,12 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::oneshot;
 
+pub use argon::{Cost, Dummy, Salt, Verification};
 pub use keys::{DerivedKey, KeyMistakes, Keys, hmac};
-pub use secret_hash::{Checked, Cost, Dummy, Salt};
 
+use argon::Argon;
 use domain::password::{NewPassword, PhcString, SubmittedPassword, TemporaryPassword};
-use lane::{Asker, Fresh, Job, Lane, Work, Worker};
-use secret_hash::Argon;
+use pool::{Job, Reply, Secret, Work, Worker, WorkerPool};
 
 /// Workers that serve calls only, for each core: beside Asterisk's many threads each has a small
 /// share.
@@ -49,15 +49,15 @@ pub struct Hasher {
 
 #[derive(Debug)]
 struct Lanes {
-    calls: Arc<Lane>,
-    logins: Arc<Lane>,
+    calls: Arc<WorkerPool>,
+    logins: Arc<WorkerPool>,
 }
 
 impl Lanes {
     fn new() -> Self {
         Self {
-            calls: Arc::new(Lane::new("calls", None)),
-            logins: Arc::new(Lane::new("logins", Some(LOGIN_QUEUE))),
+            calls: Arc::new(WorkerPool::new("calls", None)),
+            logins: Arc::new(WorkerPool::new("logins", Some(LOGIN_QUEUE))),
         }
     }
 }
@@ -101,14 +101,14 @@ impl Hasher {
         let lanes = Arc::new(Lanes::new());
         let cores = thread::available_parallelism().map_or(1, usize::from);
         for _ in 0..(cores * CALL_WORKERS_A_CORE).min(MOST_CALL_WORKERS) {
-            lane::spawn(&lanes.calls, Worker::Ordinary, working(&argon))
+            pool::spawn(&lanes.calls, Worker::Ordinary, working(&argon))
                 .map_err(StartError::Thread)?;
         }
         for _ in 0..cores.saturating_sub(1).clamp(1, MOST_LOGIN_WORKERS) {
-            lane::spawn(&lanes.logins, Worker::Idle, working(&argon))
+            pool::spawn(&lanes.logins, Worker::Idle, working(&argon))
                 .map_err(StartError::Thread)?;
         }
-        lane::spawn(&lanes.logins, Worker::Steady, working(&argon)).map_err(StartError::Thread)?;
+        pool::spawn(&lanes.logins, Worker::Steady, working(&argon)).map_err(StartError::Thread)?;
         Ok(Self { lanes, argon })
     }
 
@@ -157,8 +157,8 @@ impl Hasher {
         password: TemporaryPassword,
         salt: Salt,
     ) -> Result<PhcString, HashError> {
-        let (asker, hashed) = Asker::new();
-        let password = Fresh::Temporary(password);
+        let (asker, hashed) = Reply::new();
+        let password = Secret::Temporary(password);
         self.lanes.calls.push(CALLS, Job::Hash { password, salt, asker })?;
         hashed.await.map_err(|_| gone())?
     }
@@ -173,8 +173,8 @@ impl Hasher {
         salt: Salt,
         address: IpAddr,
     ) -> Result<PhcString, HashError> {
-        let (asker, hashed) = Asker::new();
-        let password = Fresh::Password(password);
+        let (asker, hashed) = Reply::new();
+        let password = Secret::Password(password);
         self.lanes.logins.push(address, Job::Hash { password, salt, asker })?;
         in_time(hashed).await
     }
@@ -194,8 +194,8 @@ impl Hasher {
         stored: Option<PhcString>,
         renewal: Option<Salt>,
         address: IpAddr,
-    ) -> Result<Checked, HashError> {
-        let (asker, checked) = Asker::new();
+    ) -> Result<Verification, HashError> {
+        let (asker, checked) = Reply::new();
         self.lanes.logins.push(address, Job::Verify { typed, stored, renewal, asker })?;
         in_time(checked).await
     }

@@ -21,7 +21,7 @@ const ARROWS: [(&str, &[&str]); 8] = [
 ];
 
 /// What is decided here is decided from arguments alone.
-const PURE: [&str; 4] = ["domain", "login/decision", "login/plan", "login/standing"];
+const PURE: [&str; 4] = ["domain", "login/decision", "login/unit_change_plan", "login/access"];
 
 /// Crates that do something rather than compute it.
 const ACTING: [&str; 10] = [

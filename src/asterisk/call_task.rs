@@ -21,7 +21,7 @@ use super::permit::CallPermit;
 use super::release::{Release, decline, release};
 use super::rest::{ErrorChain, RestError};
 use crate::clock;
-use crate::db::audit::{Event, Outcome, Record, Source};
+use crate::db::audit::{AuditEvent, AuditOutcome, AuditRecord, AuditSource};
 use crate::metrics::{CALL_DURATION, CALLS_ENDED, CALLS_STARTED};
 use domain::dialog::{
     Call, Input, LookupResult, NewTemporaryPassword, Output, Refusal, StoreResult,
@@ -209,12 +209,12 @@ impl CallTask {
 
     /// Writes an audit row (`D3`) while the call goes on.
     fn audit(&mut self, refusal: Refusal) {
-        let record = Record {
-            source: Source::Phone(self.caller),
-            event: Event::Call,
+        let record = AuditRecord {
+            source: AuditSource::Phone(self.caller),
+            event: AuditEvent::Call,
             outcome: match refusal {
-                Refusal::NotAvailable => Outcome::NotAvailable,
-                Refusal::WrongEntries => Outcome::WrongEntries,
+                Refusal::NotAvailable => AuditOutcome::NotAvailable,
+                Refusal::WrongEntries => AuditOutcome::WrongEntries,
             },
             login: None,
             contract: self.contract,

@@ -12,8 +12,8 @@ use super::capacity::CallCapacity;
 use super::rest::ErrorChain;
 use crate::clock;
 use crate::config::MediaNetwork;
-use crate::db::audit::Record;
-use crate::db::{AttemptId, Db, DbError, SetTemporary, Setting};
+use crate::db::audit::AuditRecord;
+use crate::db::{Db, DbError, IdempotencyKey, SetOutcome, SetTemporaryPassword};
 use crate::hashing::{Hasher, Salt};
 use domain::dialog::{Limits, LookupResult, NewTemporaryPassword, StoreResult};
 use domain::phone_number::PhoneNumber;
@@ -76,11 +76,11 @@ impl CallServices {
                 return StoreResult::Unreachable;
             }
         };
-        let attempt = AttemptId::draw(&mut rand::rng());
-        let new = SetTemporary { attempt, caller, contract, unit, login, phc };
+        let attempt = IdempotencyKey::draw(&mut rand::rng());
+        let new = SetTemporaryPassword { attempt, caller, contract, unit, login, phc };
         match self.db.set_temporary(&new).await {
-            Ok(Setting::Stored) => StoreResult::Stored,
-            Ok(Setting::Refused) => StoreResult::Refused,
+            Ok(SetOutcome::Stored) => StoreResult::Stored,
+            Ok(SetOutcome::Refused) => StoreResult::Refused,
             Err(error @ DbError::NotSent(_)) => {
                 warn!(error = %ErrorChain(&error), "could not store a temporary password");
                 StoreResult::Unreachable
@@ -94,8 +94,8 @@ impl CallServices {
     }
 
     /// Writes an audit row (`D3`).
-    pub(super) async fn audit(self: Arc<Self>, record: Record) {
-        let attempt = AttemptId::draw(&mut rand::rng());
+    pub(super) async fn audit(self: Arc<Self>, record: AuditRecord) {
+        let attempt = IdempotencyKey::draw(&mut rand::rng());
         if let Err(error) = self.db.record(attempt, &record).await {
             warn!(error = %ErrorChain(&error), "could not write a refusal's audit row");
         }

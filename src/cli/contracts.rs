@@ -11,7 +11,7 @@ use serde_json::json;
 use super::output::{Output, print_error};
 use super::{ExitStatus, operator};
 use crate::db::import::Import;
-use crate::db::{Act, Db};
+use crate::db::{Db, UpdateOutcome};
 use csv::RowErrorKind;
 use domain::phone_number::PhoneNumber;
 
@@ -142,7 +142,7 @@ async fn show(store: &Db, number: PhoneNumber, output: Output) -> anyhow::Result
         print_error(&format!("no contract has the number {}", number.as_str()));
         return Ok(ExitStatus::Failure);
     };
-    let standings = store.standings(contract.number).await?;
+    let standings = store.credential_statuses(contract.number).await?;
     let customers = store.customers(Some(contract.number)).await?;
     let customer = customers.get(&contract.number).map(String::as_str);
     let json = format::contract_json_with_credentials(&contract, customer, &standings);
@@ -153,15 +153,15 @@ async fn show(store: &Db, number: PhoneNumber, output: Output) -> anyhow::Result
 async fn print_outcome(
     store: &Db,
     number: PhoneNumber,
-    act: Act,
+    act: UpdateOutcome,
     done: &str,
     output: Output,
 ) -> anyhow::Result<ExitStatus> {
     let name = number.as_str();
     let text = match act {
-        Act::Done => format!("contract {name} is {done}"),
-        Act::Unchanged => format!("contract {name} was {done} already"),
-        Act::Unknown => {
+        UpdateOutcome::Done => format!("contract {name} is {done}"),
+        UpdateOutcome::Unchanged => format!("contract {name} was {done} already"),
+        UpdateOutcome::Unknown => {
             print_error(&match store.contract_of(number).await? {
                 Some(contract) => format!(
                     "{name} is an additional number of contract {}: name that one",
@@ -172,7 +172,8 @@ async fn print_outcome(
             return Ok(ExitStatus::Failure);
         }
     };
-    let json = json!({ "contract_number": name, "state": done, "changed": act == Act::Done });
+    let json =
+        json!({ "contract_number": name, "state": done, "changed": act == UpdateOutcome::Done });
     output.print(&json, &text)?;
     Ok(ExitStatus::Success)
 }

@@ -6,8 +6,8 @@ use jiff::Timestamp;
 use tokio_postgres::Row;
 use tokio_postgres::types::ToSql;
 
-use super::attempt::AttemptId;
 use super::contracts::column;
+use super::idempotency::IdempotencyKey;
 use super::transaction::{Parameters, Transaction};
 use super::{Db, DbError};
 use domain::auth_unit::AuthUnit;
@@ -15,7 +15,7 @@ use domain::phone_number::PhoneNumber;
 
 /// Who or where an act came from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Source {
+pub enum AuditSource {
     /// A call, from this number if it was given and trusted.
     Phone(Option<PhoneNumber>),
     /// The site or the API, from this address.
@@ -24,7 +24,7 @@ pub enum Source {
     Operator,
 }
 
-impl Source {
+impl AuditSource {
     pub(crate) fn as_str(self) -> &'static str {
         match self {
             Self::Phone(_) => "phone",
@@ -36,7 +36,7 @@ impl Source {
 
 /// What was done or tried.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Event {
+pub enum AuditEvent {
     /// A call that ended without a password.
     Call,
     /// A temporary password set by phone (`P9`).
@@ -67,7 +67,7 @@ pub enum Event {
     SessionEnded,
 }
 
-impl Event {
+impl AuditEvent {
     pub(crate) fn as_str(self) -> &'static str {
         match self {
             Self::Call => "call",
@@ -90,7 +90,7 @@ impl Event {
 
 /// What came of it; of a voiding, the reason.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Outcome {
+pub enum AuditOutcome {
     /// Done.
     Done,
     /// The caller is not served (`P2`, `P6`).
@@ -134,7 +134,7 @@ pub enum Outcome {
     Unverifiable,
 }
 
-impl Outcome {
+impl AuditOutcome {
     pub(crate) fn as_str(self) -> &'static str {
         match self {
             Self::Done => "done",
@@ -163,13 +163,13 @@ impl Outcome {
 
 /// One row to be written; its time is the database's.
 #[derive(Debug, Clone, Copy)]
-pub struct Record {
+pub struct AuditRecord {
     /// Where it came from.
-    pub source: Source,
+    pub source: AuditSource,
     /// What.
-    pub event: Event,
+    pub event: AuditEvent,
     /// What came of it.
-    pub outcome: Outcome,
+    pub outcome: AuditOutcome,
     /// The login number, if one was named.
     pub login: Option<PhoneNumber>,
     /// The contract number, if it is known.
@@ -180,7 +180,7 @@ pub struct Record {
 
 /// One row as it was written, for an operator's eyes.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Entry {
+pub struct AuditEntry {
     /// Its id.
     pub id: i64,
     /// When, by the database's clock.
@@ -247,8 +247,8 @@ impl Db {
         &self,
         number: Option<PhoneNumber>,
         since: Option<Timestamp>,
-        after: Option<&Entry>,
-    ) -> Result<Vec<Entry>, DbError> {
+        after: Option<&AuditEntry>,
+    ) -> Result<Vec<AuditEntry>, DbError> {
         let (at, id) = (after.map(|entry| entry.at), after.map(|entry| entry.id));
         let page = i64::try_from(PAGE).unwrap_or(i64::MAX);
         let rows = match number.as_ref().map(PhoneNumber::as_str) {
@@ -262,11 +262,15 @@ impl Db {
     ///
     /// # Errors
     /// [`DbError`] if the store is out of reach.
-    pub async fn record(&self, attempt: AttemptId, record: &Record) -> Result<(), DbError> {
+    pub async fn record(
+        &self,
+        attempt: IdempotencyKey,
+        record: &AuditRecord,
+    ) -> Result<(), DbError> {
         let (columns, id) = (Columns::of(record), attempt.bytes());
         let last: Parameters<'_> = &[&id.as_slice()];
         let parameters = [&columns.parameters(), last].concat();
-        self.write_once(attempt, INSERT_ONCE, &parameters).await.map(drop)
+        self.insert_once(attempt, INSERT_ONCE, &parameters).await.map(drop)
     }
 }
 
@@ -278,7 +282,7 @@ impl Transaction {
     }
 
     /// Writes one row together with what it is about.
-    pub(super) async fn record(&mut self, record: &Record) -> Result<(), DbError> {
+    pub(super) async fn record(&mut self, record: &AuditRecord) -> Result<(), DbError> {
         self.query(INSERT, &Columns::of(record).parameters()).await.map(drop)
     }
 }
@@ -311,11 +315,11 @@ pub(super) struct Columns<'a> {
 }
 
 impl<'a> Columns<'a> {
-    pub(super) fn of(record: &'a Record) -> Self {
+    pub(super) fn of(record: &'a AuditRecord) -> Self {
         let (caller, address) = match &record.source {
-            Source::Phone(caller) => (caller.as_ref(), None),
-            Source::Site(address) => (None, Some(*address)),
-            Source::Operator => (None, None),
+            AuditSource::Phone(caller) => (caller.as_ref(), None),
+            AuditSource::Site(address) => (None, Some(*address)),
+            AuditSource::Operator => (None, None),
         };
         Self {
             source: record.source.as_str(),
@@ -343,8 +347,8 @@ impl<'a> Columns<'a> {
     }
 }
 
-fn entry(row: &Row) -> Result<Entry, DbError> {
-    Ok(Entry {
+fn entry(row: &Row) -> Result<AuditEntry, DbError> {
+    Ok(AuditEntry {
         at: column(row, 0, "audit_log.occurred_at")?,
         source: column(row, 1, "audit_log.source")?,
         event: column(row, 2, "audit_log.event")?,

@@ -5,8 +5,8 @@ use std::collections::HashMap;
 use jiff::Timestamp;
 use tokio_postgres::Row;
 
-use super::again::Time;
-use super::audit::{Event, Outcome, Record, Source};
+use super::audit::{AuditEvent, AuditOutcome, AuditRecord, AuditSource};
+use super::retry::Deadline;
 use super::transaction::{Parameters, Transaction};
 use super::{Db, DbError, DbFailure};
 use domain::contract::{Contract, ContractLine};
@@ -49,7 +49,7 @@ const CONTRACT_OF: &str = "
 
 /// A login's credential, less its secret.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Standing {
+pub struct CredentialStatus {
     /// The login number.
     pub login: PhoneNumber,
     /// Whether it is a temporary password.
@@ -59,12 +59,12 @@ pub struct Standing {
     /// Wrong entries in a row (`C2`).
     pub failures: i32,
     /// Whether it is good for a login.
-    pub state: State,
+    pub state: Validity,
 }
 
 /// What a login's credential is good for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum State {
+pub enum Validity {
     /// For a login.
     Good,
     /// For nothing: too many wrong entries, or voided by what happened to its contract (`C2`, `U1`).
@@ -73,7 +73,7 @@ pub enum State {
     Expired,
 }
 
-impl State {
+impl Validity {
     /// As it is shown.
     #[must_use]
     pub fn as_str(self) -> &'static str {
@@ -87,7 +87,7 @@ impl State {
 
 /// What came of an operator's act on a contract.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Act {
+pub enum UpdateOutcome {
     /// Done.
     Done,
     /// It was so already.
@@ -135,7 +135,10 @@ impl Db {
     ///
     /// # Errors
     /// [`DbError::NotSent`] if the store is out of reach.
-    pub async fn standings(&self, contract_number: PhoneNumber) -> Result<Vec<Standing>, DbError> {
+    pub async fn credential_statuses(
+        &self,
+        contract_number: PhoneNumber,
+    ) -> Result<Vec<CredentialStatus>, DbError> {
         let life = rules::TEMPORARY_PASSWORD_LIFETIME.as_secs_f64();
         let rows = self.read(STANDINGS, &[&contract_number.as_str(), &life]).await?;
         rows.iter().map(standing).collect()
@@ -150,11 +153,11 @@ impl Db {
         number: PhoneNumber,
         suspended: bool,
         by: &str,
-    ) -> Result<Act, DbError> {
+    ) -> Result<UpdateOutcome, DbError> {
         let (mut transaction, contract) = self.begin_with_contract(self.time(), number).await?;
-        let Some(contract) = contract else { return Ok(Act::Unknown) };
+        let Some(contract) = contract else { return Ok(UpdateOutcome::Unknown) };
         if contract.suspended == suspended {
-            return Ok(Act::Unchanged);
+            return Ok(UpdateOutcome::Unchanged);
         }
         transaction.by(by).await?;
         let set = "UPDATE contract SET suspended = $2, version = version + 1 WHERE number = $1";
@@ -163,25 +166,26 @@ impl Db {
             let sessions = "DELETE FROM session WHERE contract_number = $1";
             transaction.query(sessions, &[&number.as_str()]).await?;
         }
-        let event = if suspended { Event::ContractSuspended } else { Event::ContractResumed };
-        transaction.record(&operators(event, Outcome::Done, None, Some(number))).await?;
+        let event =
+            if suspended { AuditEvent::ContractSuspended } else { AuditEvent::ContractResumed };
+        transaction.record(&operators(event, AuditOutcome::Done, None, Some(number))).await?;
         transaction.commit().await?;
-        Ok(Act::Done)
+        Ok(UpdateOutcome::Done)
     }
 
     /// Removes a contract with its numbers, credentials and sessions.
     ///
     /// # Errors
     /// [`DbError`] if the store is out of reach.
-    pub async fn remove(&self, number: PhoneNumber, by: &str) -> Result<Act, DbError> {
+    pub async fn remove(&self, number: PhoneNumber, by: &str) -> Result<UpdateOutcome, DbError> {
         let mut transaction = self.begin().await?;
         transaction.by(by).await?;
         transaction.query(LOCK_NUMBERS, &[]).await?;
         let Some(contract) = transaction.lock_contract(number).await? else {
-            return Ok(Act::Unknown);
+            return Ok(UpdateOutcome::Unknown);
         };
         for row in &contract.lines {
-            transaction.drop_credential(row.number, number, Outcome::NumberRemoved).await?;
+            transaction.drop_credential(row.number, number, AuditOutcome::NumberRemoved).await?;
         }
         let (numbers, own) = (
             "DELETE FROM phone_number WHERE contract_number = $1",
@@ -189,10 +193,11 @@ impl Db {
         );
         transaction.query(numbers, &[&number.as_str()]).await?;
         transaction.query(own, &[&number.as_str()]).await?;
-        let removed = operators(Event::ContractRemoved, Outcome::Done, None, Some(number));
+        let removed =
+            operators(AuditEvent::ContractRemoved, AuditOutcome::Done, None, Some(number));
         transaction.record(&removed).await?;
         transaction.commit().await?;
-        Ok(Act::Done)
+        Ok(UpdateOutcome::Done)
     }
 }
 
@@ -200,7 +205,7 @@ impl Db {
     /// Begins a transaction with [`Transaction::lock_contract`].
     pub(super) async fn begin_with_contract(
         &self,
-        time: Time,
+        time: Deadline,
         contract_number: PhoneNumber,
     ) -> Result<(Transaction, Option<Contract>), DbError> {
         let parameters: Parameters<'_> = &[&contract_number.as_str()];
@@ -217,12 +222,12 @@ impl Transaction {
         &mut self,
         login: PhoneNumber,
         contract: PhoneNumber,
-        why: Outcome,
+        why: AuditOutcome,
     ) -> Result<(), DbError> {
         let sql = "DELETE FROM credential WHERE login_number = $1 RETURNING voided_at IS NULL";
         let Some(row) = self.query_opt(sql, &[&login.as_str()]).await? else { return Ok(()) };
         if column(&row, 0, "credential.voided_at")? {
-            self.record(&operators(Event::Voided, why, Some(login), Some(contract))).await?;
+            self.record(&operators(AuditEvent::Voided, why, Some(login), Some(contract))).await?;
         }
         Ok(())
     }
@@ -263,30 +268,30 @@ pub(super) fn contract(rows: &[Row]) -> Result<Option<Contract>, DbError> {
     }))
 }
 
-fn standing(row: &Row) -> Result<Standing, DbError> {
+fn standing(row: &Row) -> Result<CredentialStatus, DbError> {
     let void = column(row, 4, "credential.voided_at")?;
     let expired = column(row, 5, "credential.set_at")?;
-    Ok(Standing {
+    Ok(CredentialStatus {
         login: number(row, 0)?,
         temporary: column(row, 1, "credential.kind")?,
         set_at: column(row, 2, "credential.set_at")?,
         failures: column(row, 3, "credential.failed_attempts")?,
         state: match (void, expired) {
-            (true, true | false) => State::Void,
-            (false, true) => State::Expired,
-            (false, false) => State::Good,
+            (true, true | false) => Validity::Void,
+            (false, true) => Validity::Expired,
+            (false, false) => Validity::Good,
         },
     })
 }
 
 /// An audit row of an operator's act.
 pub(super) fn operators(
-    event: Event,
-    outcome: Outcome,
+    event: AuditEvent,
+    outcome: AuditOutcome,
     login: Option<PhoneNumber>,
     contract: Option<PhoneNumber>,
-) -> Record {
-    Record { source: Source::Operator, event, outcome, login, contract, unit: None }
+) -> AuditRecord {
+    AuditRecord { source: AuditSource::Operator, event, outcome, login, contract, unit: None }
 }
 
 /// A telephone number in a column.

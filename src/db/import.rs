@@ -2,7 +2,7 @@
 
 use tokio_postgres::Row;
 
-use super::audit::{Event, Outcome};
+use super::audit::{AuditEvent, AuditOutcome};
 use super::contracts::{LOCK_NUMBERS, column, number, operators};
 use super::transaction::Transaction;
 use super::{Db, DbError};
@@ -10,7 +10,7 @@ use domain::phone_number::PhoneNumber;
 
 /// One row of a file.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Incoming {
+pub struct ImportRow {
     /// Its line in the file, from 1.
     pub line: u64,
     /// The contract number.
@@ -166,7 +166,7 @@ impl Db {
     /// [`DbError`] if the store is out of reach.
     pub async fn import(
         &self,
-        rows: &[Incoming],
+        rows: &[ImportRow],
         replace: bool,
         by: &str,
     ) -> Result<Import, DbError> {
@@ -193,7 +193,7 @@ impl Db {
 
 impl Transaction {
     /// Fills the table `compared`.
-    async fn compare(&mut self, rows: &[Incoming]) -> Result<(), DbError> {
+    async fn compare(&mut self, rows: &[ImportRow]) -> Result<(), DbError> {
         self.query(MAKE_TABLE, &[]).await?;
         let lines: Vec<i64> = rows.iter().map(|row| row.line.cast_signed()).collect();
         let contracts: Vec<&str> = rows.iter().map(|row| row.contract.as_str()).collect();
@@ -231,7 +231,11 @@ impl Transaction {
         self.query(LOCK_CONTRACTS, &[]).await?;
         for row in self.query(LOST, &[]).await? {
             let fate: &str = column(&row, 2, "fate")?;
-            let why = if fate == "moved" { Outcome::NumberMoved } else { Outcome::NumberRemoved };
+            let why = if fate == "moved" {
+                AuditOutcome::NumberMoved
+            } else {
+                AuditOutcome::NumberRemoved
+            };
             self.drop_credential(number(&row, 0)?, number(&row, 1)?, why).await?;
         }
         for statement in APPLY {
@@ -242,12 +246,13 @@ impl Transaction {
         }
         for row in self.query(REMOVE_EMPTY, &[]).await? {
             let removed = number(&row, 0)?;
-            let record = operators(Event::ContractRemoved, Outcome::Done, None, Some(removed));
+            let record =
+                operators(AuditEvent::ContractRemoved, AuditOutcome::Done, None, Some(removed));
             self.record(&record).await?;
         }
         self.begin_anew().await?;
         self.query(TOUCH_CONTRACTS, &[]).await?;
-        self.record(&operators(Event::ContractsImported, Outcome::Done, None, None)).await
+        self.record(&operators(AuditEvent::ContractsImported, AuditOutcome::Done, None, None)).await
     }
 
     /// Marks contracts, and takes everything from those that had another customer.
@@ -255,11 +260,12 @@ impl Transaction {
         self.query(MARK_CONTRACTS, &[]).await?;
         for row in self.query(FORMER, &[]).await? {
             let (login, contract) = (number(&row, 0)?, number(&row, 1)?);
-            self.drop_credential(login, contract, Outcome::CustomerChanged).await?;
+            self.drop_credential(login, contract, AuditOutcome::CustomerChanged).await?;
         }
         for row in self.query(BEGIN_ANEW, &[]).await? {
             let contract = Some(number(&row, 0)?);
-            let changed = operators(Event::CustomerChanged, Outcome::Done, None, contract);
+            let changed =
+                operators(AuditEvent::CustomerChanged, AuditOutcome::Done, None, contract);
             self.record(&changed).await?;
         }
         Ok(())
@@ -278,7 +284,7 @@ impl Transaction {
         if logs_in {
             return Ok(());
         }
-        self.drop_credential(login, contract, Outcome::ServiceEnded).await
+        self.drop_credential(login, contract, AuditOutcome::ServiceEnded).await
     }
 }
 

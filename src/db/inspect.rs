@@ -84,7 +84,7 @@ impl Db {
             &column_privileges.as_slice(),
             &columns.as_slice(),
         ];
-        let rows = self.glance(MISSING, parameters).await?;
+        let rows = self.read_promptly(MISSING, parameters).await?;
         rows.iter().map(|row| contracts::column(row, 0, "missing")).collect()
     }
 

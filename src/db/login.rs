@@ -10,9 +10,9 @@ use std::time::Duration;
 use jiff::Timestamp;
 use tokio_postgres::Row;
 
-use super::attempt::{AttemptId, Once};
-use super::audit::{Columns, Event, Outcome, Record, Source};
+use super::audit::{AuditEvent, AuditOutcome, AuditRecord, AuditSource, Columns};
 use super::contracts::{column, contract};
+use super::idempotency::{Execution, IdempotencyKey};
 use super::transaction::Parameters;
 use super::{Db, DbError, DbFailure};
 use domain::contract::Contract;
@@ -22,7 +22,7 @@ use domain::phone_number::PhoneNumber;
 
 /// What the store knows of a number that wants to log in.
 #[derive(Debug)]
-pub struct Known {
+pub struct LoginCandidate {
     /// The contract that has it, of whose numbers this one alone.
     pub contract: Contract,
     /// Its credential, if it ever had one.
@@ -33,9 +33,9 @@ pub struct Known {
 
 /// Who tried to log in.
 #[derive(Debug, Clone, Copy)]
-pub struct Attempted {
+pub struct LoginAudit {
     /// Under which it is decided and noted once.
-    pub attempt: AttemptId,
+    pub attempt: IdempotencyKey,
     /// The login number, if what was typed is a number at all.
     pub login: Option<PhoneNumber>,
     /// The contract number of its contract, if one has it.
@@ -44,11 +44,11 @@ pub struct Attempted {
     pub address: IpAddr,
 }
 
-impl Attempted {
-    fn record(&self, outcome: Outcome) -> Record {
-        Record {
-            source: Source::Site(self.address),
-            event: Event::Login,
+impl LoginAudit {
+    fn record(&self, outcome: AuditOutcome) -> AuditRecord {
+        AuditRecord {
+            source: AuditSource::Site(self.address),
+            event: AuditEvent::Login,
             outcome,
             login: self.login,
             contract: self.contract,
@@ -154,14 +154,17 @@ impl Db {
     ///
     /// # Errors
     /// [`DbError::NotSent`] if the store is out of reach.
-    pub async fn known_login(&self, login: Option<PhoneNumber>) -> Result<Option<Known>, DbError> {
+    pub async fn known_login(
+        &self,
+        login: Option<PhoneNumber>,
+    ) -> Result<Option<LoginCandidate>, DbError> {
         let login = login.as_ref().map(PhoneNumber::as_str).unwrap_or_default();
         let rows = self.read(KNOWN, &[&login]).await?;
         let (Some(first), Some(contract)) = (rows.first(), contract(&rows)?) else {
             return Ok(None);
         };
         let now = column(first, 6, "the time")?;
-        Ok(Some(Known { contract, credential: credential(first, 7)?, now }))
+        Ok(Some(LoginCandidate { contract, credential: credential(first, 7)?, now }))
     }
 
     /// Notes an attempt that was refused without a secret to compare; `expired` is the credential
@@ -171,16 +174,16 @@ impl Db {
     /// [`DbError`]
     pub async fn note_refusal(
         &self,
-        attempted: &Attempted,
-        outcome: Outcome,
+        attempted: &LoginAudit,
+        outcome: AuditOutcome,
         expired: Option<(CredentialId, Duration)>,
     ) -> Result<bool, DbError> {
         let id = expired.map(|(id, _)| id.0);
         let life = expired.map(|(_, life)| life.as_secs_f64());
-        let parameters: Parameters<'_> = &[&id, &life, &Event::Voided.as_str()];
+        let parameters: Parameters<'_> = &[&id, &life, &AuditEvent::Voided.as_str()];
         match self.note(REFUSED, attempted, outcome, parameters).await? {
-            Once::Now(rows) => Ok(!rows.is_empty()),
-            Once::Before(_) => Ok(false),
+            Execution::Now(rows) => Ok(!rows.is_empty()),
+            Execution::Before(_) => Ok(false),
         }
     }
 
@@ -192,7 +195,7 @@ impl Db {
     /// [`DbError`]
     pub async fn count_wrong(
         &self,
-        attempted: &Attempted,
+        attempted: &LoginAudit,
         credential: &Credential,
     ) -> Result<bool, DbError> {
         let life = credential.kind.lifetime().map(|life| life.as_secs_f64());
@@ -200,13 +203,13 @@ impl Db {
             &credential.id.0,
             &credential.kind.max_failed_attempts(),
             &life,
-            &Outcome::Void.as_str(),
-            &Event::Voided.as_str(),
-            &Outcome::WrongEntries.as_str(),
+            &AuditOutcome::Void.as_str(),
+            &AuditEvent::Voided.as_str(),
+            &AuditOutcome::WrongEntries.as_str(),
         ];
-        match self.note(WRONG, attempted, Outcome::Wrong, parameters).await? {
-            Once::Now(rows) => Ok(!rows.is_empty()),
-            Once::Before(_) => Ok(credential.voids_on_next_failure()),
+        match self.note(WRONG, attempted, AuditOutcome::Wrong, parameters).await? {
+            Execution::Now(rows) => Ok(!rows.is_empty()),
+            Execution::Before(_) => Ok(credential.voids_on_next_failure()),
         }
     }
 
@@ -218,7 +221,7 @@ impl Db {
     /// [`DbError`]; after [`DbError::OutcomeUnknown`] there may be a session whose token nobody has got.
     pub async fn accept(
         &self,
-        attempted: &Attempted,
+        attempted: &LoginAudit,
         credential: &Credential,
         renewed: Option<&PhcString>,
         token_digest: &[u8],
@@ -229,22 +232,23 @@ impl Db {
             &credential.id.0,
             &credential.kind.max_failed_attempts(),
             &life,
-            &Outcome::Void.as_str(),
-            &Outcome::Suspended.as_str(),
+            &AuditOutcome::Void.as_str(),
+            &AuditOutcome::Suspended.as_str(),
             &renewed.map(PhcString::expose),
             &token_digest,
             &version,
         ];
-        let (at, outcome) = match self.note(RIGHT, attempted, Outcome::Done, parameters).await? {
-            Once::Before(left) => (left.at, left.outcome),
-            Once::Now(rows) => {
-                let row = rows.first().ok_or(DbError::NotSent(DbFailure::Row("a verdict")))?;
-                (column(row, 0, "the time")?, column(row, 1, "a verdict")?)
-            }
-        };
+        let (at, outcome) =
+            match self.note(RIGHT, attempted, AuditOutcome::Done, parameters).await? {
+                Execution::Before(left) => (left.at, left.outcome),
+                Execution::Now(rows) => {
+                    let row = rows.first().ok_or(DbError::NotSent(DbFailure::Row("a verdict")))?;
+                    (column(row, 0, "the time")?, column(row, 1, "a verdict")?)
+                }
+            };
         Ok(match outcome.as_str() {
-            done if done == Outcome::Done.as_str() => Acceptance::Begun(at),
-            suspended if suspended == Outcome::Suspended.as_str() => Acceptance::Suspended,
+            done if done == AuditOutcome::Done.as_str() => Acceptance::Begun(at),
+            suspended if suspended == AuditOutcome::Suspended.as_str() => Acceptance::Suspended,
             _void => Acceptance::Void,
         })
     }
@@ -253,15 +257,15 @@ impl Db {
     async fn note(
         &self,
         sql: &str,
-        attempted: &Attempted,
-        outcome: Outcome,
+        attempted: &LoginAudit,
+        outcome: AuditOutcome,
         more: Parameters<'_>,
-    ) -> Result<Once, DbError> {
+    ) -> Result<Execution, DbError> {
         let (record, id) = (attempted.record(outcome), attempted.attempt.bytes());
         let columns = Columns::of(&record);
         let last: Parameters<'_> = &[&id.as_slice()];
         let parameters = [&columns.parameters(), more, last].concat();
-        self.write_once(attempted.attempt, sql, &parameters).await
+        self.insert_once(attempted.attempt, sql, &parameters).await
     }
 }
 

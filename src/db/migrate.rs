@@ -88,13 +88,13 @@ impl Db {
     /// [`DbError::NotSent`] if the store is out of reach.
     pub async fn schema_version(&self) -> Result<i32, DbError> {
         let known = "SELECT to_regclass('refinery_schema_history') IS NOT NULL";
-        let rows = self.glance(known, &[]).await?;
+        let rows = self.read_promptly(known, &[]).await?;
         let Some(row) = rows.first() else { return Ok(0) };
         if !contracts::column::<bool>(row, 0, "to_regclass")? {
             return Ok(0);
         }
         let newest = "SELECT coalesce(max(version), 0)::integer FROM refinery_schema_history";
-        let rows = self.glance(newest, &[]).await?;
+        let rows = self.read_promptly(newest, &[]).await?;
         rows.first().map_or(Ok(0), |row| contracts::column(row, 0, "refinery_schema_history"))
     }
 

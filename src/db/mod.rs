@@ -2,28 +2,28 @@
 //!
 //! A [`Db`] is a pool of connections and a time limit. What it is asked for is one statement or
 //! one `Transaction`, tried again (`again`) as long as the limit allows; a change counts once however often it was
-//! sent ([`AttemptId`]). Locks are taken in
+//! sent ([`IdempotencyKey`]). Locks are taken in
 //! one order, so that nothing deadlocks: the contract's row (`FOR NO KEY UPDATE`, which leaves
 //! foreign keys to it alone), its credentials, its sessions. A session is made only in a
 //! transaction that holds its credential's row.
 
-mod again;
-mod attempt;
 pub mod audit;
-mod connect;
 mod contracts;
-mod credentials;
-mod doing;
-pub mod hold;
+mod failover;
+mod idempotency;
 pub mod import;
 mod inspect;
 pub mod login;
 pub mod migrate;
 mod password;
 mod readiness;
+mod retry;
 pub mod session;
 mod settings;
+mod site_audit;
+pub mod snapshot;
 mod sweep;
+mod temporary_password;
 mod tls;
 mod transaction;
 mod unit;
@@ -42,16 +42,16 @@ use crate::clock;
 use crate::config::{Database, Secret};
 use domain::rules;
 
-use again::Time;
-pub use attempt::{AttemptId, Tried, Try};
-use connect::{Connector, Hosts};
-pub use contracts::{Act, Standing, State};
-pub(crate) use credentials::count_voided;
-pub use credentials::{SetTemporary, Setting};
-pub use doing::Doing;
+pub use contracts::{CredentialStatus, UpdateOutcome, Validity};
+use failover::{Connector, FailoverConnector};
+pub use idempotency::{Attempt, IdempotencyKey, Uncertain};
 pub use password::ReplacePassword;
 use readiness::Look;
+use retry::Deadline;
+pub use site_audit::SiteAudit;
 pub use sweep::PORTION;
+pub(crate) use temporary_password::count_voided;
+pub use temporary_password::{SetOutcome, SetTemporaryPassword};
 pub use unit::ReplaceUnit;
 
 /// How long an operator's command may take.
@@ -191,7 +191,7 @@ pub struct NotAConnectionString(String);
 #[derive(Clone)]
 pub struct Db {
     pool: Pool,
-    hosts: Arc<Hosts>,
+    hosts: Arc<FailoverConnector>,
     limit: Duration,
     /// How often a thing is tried within the limit.
     tries: i16,
@@ -222,9 +222,9 @@ impl Db {
         limit: Duration,
         tries: i16,
     ) -> Result<Self, NotAConnectionString> {
-        let settings = connect::settings(url, limit)?;
+        let settings = failover::settings(url, limit)?;
         let (config, asked) = (settings.config.clone(), settings.asked.clone());
-        let hosts = Arc::new(Hosts::of(settings));
+        let hosts = Arc::new(FailoverConnector::of(settings));
         let recycling = ManagerConfig { recycling_method: RecyclingMethod::Fast };
         let manager = Manager::from_connect(config, Connector(Arc::clone(&hosts)), recycling);
         let pool = Pool::builder(manager)
@@ -244,7 +244,7 @@ impl Db {
     /// # Errors
     /// [`NotAConnectionString`]; nothing changes then.
     pub fn replace_url(&self, url: &Secret) -> Result<(), NotAConnectionString> {
-        self.hosts.replace(connect::settings(url, self.limit)?);
+        self.hosts.replace(failover::settings(url, self.limit)?);
         Ok(())
     }
 
@@ -255,9 +255,9 @@ impl Db {
     }
 
     /// The time of something that begins now: a part of it for each of several tries.
-    fn time(&self) -> Time {
+    fn time(&self) -> Deadline {
         let a_try = if self.tries > 1 { self.limit * 7 / 10 } else { self.limit };
-        Time { end: Instant::from_std(clock::now() + self.limit), a_try }
+        Deadline { end: Instant::from_std(clock::now() + self.limit), per_attempt: a_try }
     }
 
     fn pool_fault(&self, error: PoolError) -> DbFailure {

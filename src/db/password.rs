@@ -1,9 +1,9 @@
 //! A password in the place of a login's credential, from a session that goes on with it (`C5`).
 
 use super::DbError;
-use super::audit::{self, Columns, Event, Outcome};
-use super::doing::Doing;
-use super::hold::Hold;
+use super::audit::{self, AuditEvent, AuditOutcome, Columns};
+use super::site_audit::SiteAudit;
+use super::snapshot::LockedContract;
 use super::transaction::{Parameters, Statement};
 use domain::credential::Credential;
 use domain::password::PhcString;
@@ -45,7 +45,7 @@ const INSERT: &str = "
 
 const RAISE: &str = "UPDATE contract SET version = $2 WHERE number = $1";
 
-impl Hold {
+impl LockedContract {
     /// Replaces a credential by a new one with a new id, ends its sessions, and begins one at the
     /// view's time, at which the new one was set too.
     ///
@@ -53,25 +53,25 @@ impl Hold {
     /// [`DbError`]; after [`DbError::OutcomeUnknown`] all of it may have been done.
     pub async fn replace_password(
         self,
-        doing: &Doing,
+        doing: &SiteAudit,
         new: &ReplacePassword<'_>,
     ) -> Result<(), DbError> {
-        let ended = doing.rows(Event::SessionEnded, Outcome::PasswordChanged);
-        let record = doing.record(Outcome::Done);
+        let ended = doing.params(AuditEvent::SessionEnded, AuditOutcome::PasswordChanged);
+        let record = doing.record(AuditOutcome::Done);
         let done = Columns::of(&record);
         let (login, contract) = (doing.login.as_str(), doing.contract.as_str());
-        let (phc, now) = (new.phc.expose(), self.view().now);
+        let (phc, now) = (new.phc.expose(), self.snapshot().now);
         let others: Parameters<'_> = &[&login, &new.old.id.0, &new.token_digest];
-        let (others, done) = (ended.and(others), done.parameters());
+        let (others, done) = (ended.with(others), done.parameters());
         let old: Parameters<'_> = &[&new.old.id.0];
         let inserted: Parameters<'_> =
             &[&login, &phc, &now, &new.fresh_digest, &contract, &new.version];
         let raised: Parameters<'_> = &[&contract, &new.version];
         let mut statements: Vec<Statement<'_>> =
             vec![(END_OTHERS, &others), (DELETE, old), (INSERT, inserted), (audit::INSERT, &done)];
-        if new.version != self.view().contract.version {
+        if new.version != self.snapshot().contract.version {
             statements.push((RAISE, raised));
         }
-        self.commit(Outcome::Done, &statements).await.map(drop)
+        self.commit(AuditOutcome::Done, &statements).await.map(drop)
     }
 }

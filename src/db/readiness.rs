@@ -9,9 +9,9 @@ use std::time::{Duration, Instant};
 
 use super::Db;
 use super::DbError;
-use super::again::{Patience, Time};
-use super::attempt::{AttemptId, Try};
-use super::audit::{self, Columns, Event, Outcome, Record, Source};
+use super::audit::{self, AuditEvent, AuditOutcome, AuditRecord, AuditSource, Columns};
+use super::idempotency::{Attempt, IdempotencyKey};
+use super::retry::{Deadline, Retry};
 use crate::clock;
 
 /// How long the last look is good for if the store took the change.
@@ -43,7 +43,7 @@ impl Db {
         }
         let refusal = match self.missing_privileges().await {
             Ok(missing) if missing.is_empty() => {
-                let tried = Patience::brief(self).spend(|time| self.try_change(time)).await;
+                let tried = Retry::once_more(self).run(|time| self.try_change(time)).await;
                 tried.err().map(|error| error.to_string())
             }
             Ok(missing) => Some(format!("the daemon's role lacks {}", missing.join(", "))),
@@ -53,11 +53,11 @@ impl Db {
         refusal
     }
 
-    async fn try_change(&self, time: Time) -> Result<(), DbError> {
-        let record = Record {
-            source: Source::Operator,
-            event: Event::Login,
-            outcome: Outcome::Done,
+    async fn try_change(&self, time: Deadline) -> Result<(), DbError> {
+        let record = AuditRecord {
+            source: AuditSource::Operator,
+            event: AuditEvent::Login,
+            outcome: AuditOutcome::Done,
             login: None,
             contract: None,
             unit: None,
@@ -67,8 +67,8 @@ impl Db {
         let statements: [(&str, &[_]); 3] =
             [("SAVEPOINT probe", &[]), (audit::INSERT, &row), ("ROLLBACK TO SAVEPOINT probe", &[])];
         let (transaction, _) = self.begin_with(time, &statements).await?;
-        let attempt = AttemptId::draw(&mut rand::rng());
-        let tried = Try { attempt, number: 0, time };
-        transaction.commit_as(tried, Outcome::Done, &[]).await.map(drop)
+        let attempt = IdempotencyKey::draw(&mut rand::rng());
+        let tried = Attempt { key: attempt, number: 0, time };
+        transaction.commit_as(tried, AuditOutcome::Done, &[]).await.map(drop)
     }
 }

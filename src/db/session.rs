@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use super::audit::{Event, Outcome};
+use super::audit::{AuditEvent, AuditOutcome};
 use super::contracts::{column, contract, number};
 use super::{Db, DbError, DbFailure};
 use domain::contract::Contract;
@@ -19,7 +19,7 @@ const SEEN_AGAIN: u32 = 15;
 
 /// What is kept under a token's digest.
 #[derive(Debug)]
-pub enum Found {
+pub enum SessionLookup {
     /// A session that is not over.
     Live(Session),
     /// One that has ended by itself, idle, within its 12 hours; nothing brings it back.
@@ -91,19 +91,23 @@ impl Db {
     ///
     /// # Errors
     /// [`DbError`]
-    pub async fn session(&self, token_digest: &[u8], idle: Duration) -> Result<Found, DbError> {
+    pub async fn session(
+        &self,
+        token_digest: &[u8],
+        idle: Duration,
+    ) -> Result<SessionLookup, DbError> {
         let life = rules::MAX_SESSION_LIFETIME.as_secs_f64();
         let seen_again = idle.as_secs_f64() / f64::from(SEEN_AGAIN);
         let rows =
             self.write(FIND, &[&token_digest, &idle.as_secs_f64(), &life, &seen_again]).await?;
         let (Some(row), Some(contract)) = (rows.first(), contract(&rows)?) else {
-            return Ok(Found::None);
+            return Ok(SessionLookup::None);
         };
         if !column::<bool>(row, 12, "session.last_seen_at")? {
-            return Ok(Found::Idle);
+            return Ok(SessionLookup::Idle);
         }
         let kind: &str = column(row, 7, "credential.kind")?;
-        Ok(Found::Live(Session {
+        Ok(SessionLookup::Live(Session {
             contract,
             login: number(row, 6)?,
             kind: kind.parse().map_err(|_| DbError::NotSent(DbFailure::Row("credential.kind")))?,
@@ -119,7 +123,7 @@ impl Db {
     ///
     /// # Errors
     /// [`DbError`]
-    pub async fn tell(&self, token_digest: &[u8], version: i64) -> Result<(), DbError> {
+    pub async fn mark_seen(&self, token_digest: &[u8], version: i64) -> Result<(), DbError> {
         self.write(TELL, &[&token_digest, &version]).await.map(drop)
     }
 
@@ -128,7 +132,7 @@ impl Db {
     /// # Errors
     /// [`DbError`]
     pub async fn end_session(&self, token_digest: &[u8], address: IpAddr) -> Result<(), DbError> {
-        let (event, outcome) = (Event::Logout.as_str(), Outcome::Done.as_str());
+        let (event, outcome) = (AuditEvent::Logout.as_str(), AuditOutcome::Done.as_str());
         self.write(END, &[&token_digest, &event, &outcome, &address]).await.map(drop)
     }
 }

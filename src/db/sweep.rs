@@ -7,7 +7,7 @@
 
 use std::time::Duration;
 
-use super::audit::{Event, Outcome};
+use super::audit::{AuditEvent, AuditOutcome};
 use super::contracts::column;
 use super::transaction::Parameters;
 use super::{Db, DbError, count_voided};
@@ -86,9 +86,9 @@ impl Db {
         let kept = ATTEMPT_KEPT.as_secs_f64();
         self.in_portions(ATTEMPTS, &[&kept, &PORTION]).await?;
         let life = rules::TEMPORARY_PASSWORD_LIFETIME.as_secs_f64();
-        let (event, outcome) = (Event::Voided.as_str(), Outcome::Expired.as_str());
+        let (event, outcome) = (AuditEvent::Voided.as_str(), AuditOutcome::Expired.as_str());
         let expired = self.in_portions(CREDENTIALS, &[&life, &PORTION, &event, &outcome]).await?;
-        count_voided(Outcome::Expired, expired);
+        count_voided(AuditOutcome::Expired, expired);
         Ok(())
     }
 

@@ -13,9 +13,9 @@ use tokio::time::{Instant, timeout_at};
 use tokio_postgres::Row;
 use tokio_postgres::types::ToSql;
 
-use super::again::{Patience, Time};
-use super::attempt::{self, Try};
-use super::audit::Outcome;
+use super::audit::AuditOutcome;
+use super::idempotency::{self, Attempt};
+use super::retry::{Deadline, Retry};
 use super::{Db, DbError, DbFailure};
 use crate::clock;
 
@@ -32,25 +32,25 @@ impl Db {
         sql: &str,
         parameters: Parameters<'_>,
     ) -> Result<Vec<Row>, DbError> {
-        self.read_within(Patience::of(self), sql, parameters).await
+        self.read_within(Retry::new(self), sql, parameters).await
     }
 
     /// The same, to know how the store is now.
-    pub(super) async fn glance(
+    pub(super) async fn read_promptly(
         &self,
         sql: &str,
         parameters: Parameters<'_>,
     ) -> Result<Vec<Row>, DbError> {
-        self.read_within(Patience::brief(self), sql, parameters).await
+        self.read_within(Retry::once_more(self), sql, parameters).await
     }
 
     async fn read_within(
         &self,
-        patience: Patience,
+        patience: Retry,
         sql: &str,
         parameters: Parameters<'_>,
     ) -> Result<Vec<Row>, DbError> {
-        let rows = patience.spend(|time| self.send(time, sql, parameters)).await;
+        let rows = patience.run(|time| self.send(time, sql, parameters)).await;
         rows.map_err(|error| DbError::NotSent(error.fault().clone()))
     }
 
@@ -59,7 +59,7 @@ impl Db {
     /// # Errors
     /// [`DbError::NotSent`] if it is not.
     pub async fn ping(&self) -> Result<(), DbError> {
-        self.glance("SELECT 1", &[]).await.map(drop)
+        self.read_promptly("SELECT 1", &[]).await.map(drop)
     }
 
     /// Runs one statement that may as well be run twice, and is a transaction by itself: committed
@@ -69,17 +69,17 @@ impl Db {
         sql: &str,
         parameters: Parameters<'_>,
     ) -> Result<Vec<Row>, DbError> {
-        Patience::of(self).spend(|time| self.send(time, sql, parameters)).await
+        Retry::new(self).run(|time| self.send(time, sql, parameters)).await
     }
 
     /// Runs one statement, once.
     pub(super) async fn send(
         &self,
-        time: Time,
+        time: Deadline,
         sql: &str,
         parameters: Parameters<'_>,
     ) -> Result<Vec<Row>, DbError> {
-        let mut borrowed = self.borrow(time).await?;
+        let mut borrowed = self.lease(time).await?;
         match borrowed.query(sql, parameters).await {
             Ok(rows) => {
                 borrowed.give_back();
@@ -99,29 +99,29 @@ impl Db {
     /// Begins a transaction with these statements, one after the other, and gives the rows of each.
     pub(super) async fn begin_with(
         &self,
-        time: Time,
+        time: Deadline,
         statements: &[Statement<'_>],
     ) -> Result<(Transaction, Vec<Vec<Row>>), DbError> {
-        let mut borrowed = self.borrow(time).await?;
-        let rows = borrowed.together(Some("BEGIN"), statements, None).await;
+        let mut borrowed = self.lease(time).await?;
+        let rows = borrowed.pipeline(Some("BEGIN"), statements, None).await;
         Ok((Transaction { borrowed }, rows.map_err(DbError::NotSent)?))
     }
 
-    async fn borrow(&self, time: Time) -> Result<Borrowed, DbError> {
+    async fn lease(&self, time: Deadline) -> Result<Lease, DbError> {
         let client = match timeout_at(time.end, self.pool.get()).await {
             Ok(Ok(client)) => client,
             Ok(Err(error)) => return Err(DbError::NotSent(self.pool_fault(error))),
             Err(_) => return Err(DbError::NotSent(DbFailure::Busy(self.limit))),
         };
-        let deadline = time.end.min(Instant::from_std(clock::now()) + time.a_try);
+        let deadline = time.end.min(Instant::from_std(clock::now()) + time.per_attempt);
         let pool = self.pool.clone();
-        Ok(Borrowed { client: Some(client), pool, deadline, limit: self.limit })
+        Ok(Lease { client: Some(client), pool, deadline, limit: self.limit })
     }
 }
 
 /// A transaction under way; only [`Transaction::commit`] makes anything of it stand.
 pub(super) struct Transaction {
-    borrowed: Borrowed,
+    borrowed: Lease,
 }
 
 impl Transaction {
@@ -160,13 +160,13 @@ impl Transaction {
     /// As [`Transaction::commit_with`].
     pub(super) async fn commit_as(
         self,
-        tried: Try,
-        outcome: Outcome,
+        tried: Attempt,
+        outcome: AuditOutcome,
         statements: &[Statement<'_>],
     ) -> Result<Vec<Vec<Row>>, DbError> {
-        let (id, outcome) = (tried.attempt.bytes(), outcome.as_str());
+        let (id, outcome) = (tried.key.bytes(), outcome.as_str());
         let parameters: Parameters<'_> = &[&id.as_slice(), &tried.number, &outcome];
-        let attempt: &[Statement<'_>] = &[(attempt::INSERT, parameters)];
+        let attempt: &[Statement<'_>] = &[(idempotency::INSERT, parameters)];
         let mut rows = self.commit_with(&[attempt, statements].concat()).await?;
         rows.remove(0);
         Ok(rows)
@@ -181,7 +181,7 @@ impl Transaction {
         mut self,
         statements: &[Statement<'_>],
     ) -> Result<Vec<Vec<Row>>, DbError> {
-        match self.borrowed.together(None, statements, Some("COMMIT")).await {
+        match self.borrowed.pipeline(None, statements, Some("COMMIT")).await {
             Ok(rows) => {
                 self.borrowed.give_back();
                 Ok(rows)
@@ -194,14 +194,14 @@ impl Transaction {
 }
 
 /// A connection out of the pool, closed on drop unless it is given back.
-struct Borrowed {
+struct Lease {
     client: Option<Client>,
     pool: Pool,
     deadline: Instant,
     limit: std::time::Duration,
 }
 
-impl Borrowed {
+impl Lease {
     async fn query(
         &mut self,
         sql: &str,
@@ -218,7 +218,7 @@ impl Borrowed {
 
     /// Sends all of it at once, at most 30 statements; the server runs one after the other. The fault is the
     /// first one's that failed.
-    async fn together(
+    async fn pipeline(
         &mut self,
         first: Option<&str>,
         statements: &[Statement<'_>],
@@ -269,7 +269,7 @@ impl Borrowed {
     }
 }
 
-impl Drop for Borrowed {
+impl Drop for Lease {
     fn drop(&mut self) {
         self.close();
     }

@@ -1,8 +1,8 @@
 //! A change of the unit on the site (`U`): credentials dropped, copied and voided, sessions ended.
 
-use super::audit::{self, Columns, Event, Outcome};
-use super::doing::Doing;
-use super::hold::{Hold, texts};
+use super::audit::{self, AuditEvent, AuditOutcome, Columns};
+use super::site_audit::SiteAudit;
+use super::snapshot::{LockedContract, as_strs};
 use super::transaction::{Parameters, Statement};
 use super::{DbError, count_voided};
 use domain::auth_unit::AuthUnit;
@@ -69,30 +69,34 @@ const COPY: &str = "
 
 const TOUCH: &str = "UPDATE contract SET unit = $2, version = version + 1 WHERE number = $1";
 
-impl Hold {
+impl LockedContract {
     /// Brings the contract under another unit, all of it or nothing.
     ///
     /// # Errors
     /// [`DbError`]; after [`DbError::OutcomeUnknown`] all of it may have been done.
-    pub async fn replace_unit(self, doing: &Doing, new: &ReplaceUnit<'_>) -> Result<(), DbError> {
-        let record = doing.record(Outcome::Done);
+    pub async fn replace_unit(
+        self,
+        doing: &SiteAudit,
+        new: &ReplaceUnit<'_>,
+    ) -> Result<(), DbError> {
+        let record = doing.record(AuditOutcome::Done);
         let (ended, voided, copied, changed) = (
-            doing.rows(Event::SessionEnded, Outcome::UnitChanged),
-            doing.rows(Event::Voided, Outcome::UnitChanged),
-            doing.rows(Event::PasswordCopied, Outcome::Done),
+            doing.params(AuditEvent::SessionEnded, AuditOutcome::UnitChanged),
+            doing.params(AuditEvent::Voided, AuditOutcome::UnitChanged),
+            doing.params(AuditEvent::PasswordCopied, AuditOutcome::Done),
             Columns::of(&record),
         );
         let gone = [new.dropped, new.copied].concat();
-        let gone = texts(&gone);
-        let (to_void, to_copy) = (texts(new.voided), texts(new.copied));
+        let gone = as_strs(&gone);
+        let (to_void, to_copy) = (as_strs(new.voided), as_strs(new.copied));
         let phc = new.changers.password_hash.as_ref().map(PhcString::expose);
         let (contract, unit) = (doing.contract.as_str(), new.unit.as_str());
         let copy: Parameters<'_> =
             &[&to_copy, &new.changers.kind.as_str(), &phc, &new.changers.set_at];
         let touched: Parameters<'_> = &[&contract, &unit];
         let (drop, void): (Parameters<'_>, Parameters<'_>) = (&[&gone], &[&to_void]);
-        let (sessions, dropped) = (ended.and(&[]), voided.and(drop));
-        let (voided, copied) = (voided.and(void), copied.and(copy));
+        let (sessions, dropped) = (ended.with(&[]), voided.with(drop));
+        let (voided, copied) = (voided.with(void), copied.with(copy));
         let changed = changed.parameters();
         let statements: [Statement<'_>; 6] = [
             (audit::INSERT, &changed),
@@ -102,9 +106,9 @@ impl Hold {
             (COPY, &copied),
             (TOUCH, touched),
         ];
-        let rows = self.commit(Outcome::Done, &statements).await?;
+        let rows = self.commit(AuditOutcome::Done, &statements).await?;
         // Those of what voids credentials: nothing else has any.
-        count_voided(Outcome::UnitChanged, rows.iter().map(Vec::len).sum());
+        count_voided(AuditOutcome::UnitChanged, rows.iter().map(Vec::len).sum());
         Ok(())
     }
 }

@@ -27,7 +27,7 @@ async fn hashed(hasher: &Hasher) -> PhcString {
     hasher.hash_for_call(temporary(), Salt::draw(&mut rng())).await.unwrap()
 }
 
-async fn check(hasher: &Hasher, typed: &str, stored: Option<&PhcString>) -> Checked {
+async fn check(hasher: &Hasher, typed: &str, stored: Option<&PhcString>) -> Verification {
     let typed = SubmittedPassword::from(typed.to_owned());
     let salt = Some(Salt::draw(&mut rng()));
     hasher.verify_for_login(typed, stored.cloned(), salt, HERE).await.unwrap()
@@ -40,9 +40,9 @@ async fn c7_a_hash_is_keyed_argon2id_in_a_phc_string() {
     let prefix = "$argon2id$v=19$m=19456,t=2,p=1,keyid=azE$";
     assert!(stored.expose().starts_with(prefix), "{}", stored.expose());
     let right = check(&hasher, "12345678", Some(&stored)).await;
-    assert!(matches!(right, Checked::Right { renewed: None }), "{right:?}");
+    assert!(matches!(right, Verification::Match { renewed: None }), "{right:?}");
     let wrong = check(&hasher, "12345679", Some(&stored)).await;
-    assert!(matches!(wrong, Checked::Wrong), "{wrong:?}");
+    assert!(matches!(wrong, Verification::Mismatch), "{wrong:?}");
 }
 
 #[tokio::test]
@@ -50,9 +50,9 @@ async fn c7_the_stored_hash_verifies_nothing_without_its_key() {
     let stored = hashed(&hasher(ONE, WEAK)).await;
     let same_id = hasher(&ONE.replace("AAAA", "BBBB"), WEAK);
     let wrong = check(&same_id, "12345678", Some(&stored)).await;
-    assert!(matches!(wrong, Checked::Wrong), "{wrong:?}");
+    assert!(matches!(wrong, Verification::Mismatch), "{wrong:?}");
     let no_id = check(&hasher(TWO, WEAK), "12345678", Some(&stored)).await;
-    assert!(matches!(no_id, Checked::Unverifiable(_)), "{no_id:?}");
+    assert!(matches!(no_id, Verification::Unverifiable(_)), "{no_id:?}");
 }
 
 #[tokio::test]
@@ -62,21 +62,21 @@ async fn c7_a_weaker_hash_or_one_of_another_key_is_renewed_when_the_password_is_
     let weak = hashed(&hasher(TWO, WEAK)).await;
     for stored in [of_old_key, weak] {
         let wrong = check(&both, "12345679", Some(&stored)).await;
-        assert!(matches!(wrong, Checked::Wrong), "{wrong:?}");
-        let Checked::Right { renewed: Some(renewed) } =
+        assert!(matches!(wrong, Verification::Mismatch), "{wrong:?}");
+        let Verification::Match { renewed: Some(renewed) } =
             check(&both, "12345678", Some(&stored)).await
         else {
             panic!("not renewed: {}", stored.expose());
         };
         let again = check(&both, "12345678", Some(&renewed)).await;
-        assert!(matches!(again, Checked::Right { renewed: None }), "{again:?}");
+        assert!(matches!(again, Verification::Match { renewed: None }), "{again:?}");
     }
 }
 
 #[tokio::test]
 async fn w2_without_a_hash_the_dummy_is_compared_and_is_nobodys() {
     let checked = check(&hasher(ONE, WEAK), "12345678", None).await;
-    assert!(matches!(checked, Checked::Wrong), "{checked:?}");
+    assert!(matches!(checked, Verification::Mismatch), "{checked:?}");
 }
 
 #[tokio::test]
@@ -90,7 +90,7 @@ async fn what_is_stored_and_no_hash_is_told_apart() {
         "$argon2id$v=19$m=8192,t=1,p=1,keyid=azE$AAAAAAAAAAAAAAAAAAAAAA",
     ] {
         let checked = check(&hasher, "12345678", Some(&stored.to_owned().into())).await;
-        assert!(matches!(checked, Checked::Unverifiable(_)), "{stored}: {checked:?}");
+        assert!(matches!(checked, Verification::Unverifiable(_)), "{stored}: {checked:?}");
     }
 }
 
@@ -98,12 +98,12 @@ async fn what_is_stored_and_no_hash_is_told_apart() {
 fn without_login_workers() -> Hasher {
     let argon = Argon::new(Keys::parse(ONE).unwrap(), WEAK, &Dummy::draw(&mut rng())).unwrap();
     let (argon, lanes) = (Arc::new(argon), Arc::new(Lanes::new()));
-    lane::spawn(&lanes.calls, Worker::Ordinary, working(&argon)).unwrap();
+    pool::spawn(&lanes.calls, Worker::Ordinary, working(&argon)).unwrap();
     Hasher { lanes, argon }
 }
 
 /// Logins with a wrong password, begun and waiting: as many as the queue holds.
-async fn full_of_logins(hasher: &Hasher) -> Vec<JoinHandle<Result<Checked, HashError>>> {
+async fn full_of_logins(hasher: &Hasher) -> Vec<JoinHandle<Result<Verification, HashError>>> {
     let logins = 0..LOGIN_QUEUE;
     let logins = logins.map(|_| tokio::spawn(login(hasher.clone(), None, HERE))).collect();
     while hasher.lanes.logins.waiting() < LOGIN_QUEUE {
@@ -116,12 +116,12 @@ async fn login(
     hasher: Hasher,
     stored: Option<PhcString>,
     from: IpAddr,
-) -> Result<Checked, HashError> {
+) -> Result<Verification, HashError> {
     hasher.verify_for_login("12345678".to_owned().into(), stored, None, from).await
 }
 
 fn let_a_worker_at_the_logins(hasher: &Hasher) {
-    lane::spawn(&hasher.lanes.logins, Worker::Ordinary, working(&hasher.argon)).unwrap();
+    pool::spawn(&hasher.lanes.logins, Worker::Ordinary, working(&hasher.argon)).unwrap();
 }
 
 #[tokio::test]
@@ -161,7 +161,7 @@ async fn a_flood_of_logins_is_refused_beyond_the_bound_and_does_not_delay_a_call
     }
     let_a_worker_at_the_logins(&hasher);
     let next = next.await.unwrap();
-    assert!(matches!(next, Ok(Checked::Right { renewed: None })), "{next:?}");
+    assert!(matches!(next, Ok(Verification::Match { renewed: None })), "{next:?}");
     assert_eq!(hasher.operations() - before, 1);
 }
 
@@ -180,7 +180,7 @@ async fn b5_who_asks_from_elsewhere_finds_room_and_has_the_next_turn_in_a_flood(
     assert_eq!(hasher.lanes.logins.waiting(), LOGIN_QUEUE);
     let_a_worker_at_the_logins(&hasher);
     let next = next.await.unwrap();
-    assert!(matches!(next, Ok(Checked::Right { renewed: None })), "{next:?}");
+    assert!(matches!(next, Ok(Verification::Match { renewed: None })), "{next:?}");
     let operations = hasher.operations() - before;
     // One of the flood's was before it, and one may have been begun since.
     assert!(operations <= 3, "{operations}");

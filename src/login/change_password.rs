@@ -8,11 +8,11 @@ use metrics::counter;
 
 use super::decision::in_use;
 use super::verify::{compare, note_voided};
-use super::{Door, LoginError, SessionToken, Standing};
-use crate::db::audit::{Event, Outcome};
-use crate::db::hold::Hold;
-use crate::db::{AttemptId, Db, DbError, Doing, ReplacePassword, Tried, Try};
-use crate::hashing::{Checked, Hasher, Salt};
+use super::{Access, Audience, LoginError, SessionToken};
+use crate::db::audit::{AuditEvent, AuditOutcome};
+use crate::db::snapshot::LockedContract;
+use crate::db::{Attempt, Db, DbError, IdempotencyKey, ReplacePassword, SiteAudit, Uncertain};
+use crate::hashing::{Hasher, Salt, Verification};
 use crate::metrics::PASSWORD_CHANGES;
 use domain::credential::{CredentialId, CredentialKind};
 use domain::password::{NewPassword, PhcString, Rejection, SubmittedPassword};
@@ -24,9 +24,9 @@ pub struct ChangePassword {
     /// The session's token.
     pub token: SessionToken,
     /// At which door.
-    pub door: Door,
+    pub door: Audience,
     /// What the session is good for; that it must change its password is no hindrance (`C6`).
-    pub standing: Standing,
+    pub standing: Access,
     /// The current password exactly as typed.
     pub current: SubmittedPassword,
     /// The new one, as typed.
@@ -40,7 +40,7 @@ pub struct ChangePassword {
     /// For the session that begins with the new password, in the place of every one of the old.
     pub fresh: SessionToken,
     /// Under which it is decided once, however often the store has to be told.
-    pub attempt: AttemptId,
+    pub attempt: IdempotencyKey,
     /// Whether it may void the current password.
     pub may_void: bool,
 }
@@ -49,7 +49,7 @@ pub struct ChangePassword {
 #[derive(Debug)]
 pub enum PasswordVerdict {
     /// Changed. Every session of the old password is over; one began under the fresh token.
-    Changed(SessionToken, Box<Standing>),
+    Changed(SessionToken, Box<Access>),
     /// The new password is not taken, for all these reasons; the current one was not looked at.
     Rejected(Vec<Rejection>),
     /// The current password is wrong, and counted (`C2`).
@@ -92,23 +92,24 @@ pub async fn change_password(
         may_void,
     } = request;
     let (login, contract) = (standing.login, standing.contract);
-    let doing = Doing { event: Event::PasswordChanged, login, contract, unit: None, address };
+    let doing =
+        SiteAudit { event: AuditEvent::PasswordChanged, login, contract, unit: None, address };
     let new = match NewPassword::check(&current, &new, &again) {
         Ok(new) => new,
         Err(reasons) => {
-            store.record(attempt, &doing.record(Outcome::Rejected)).await?;
-            note(&doing, Outcome::Rejected);
+            store.record(attempt, &doing.record(AuditOutcome::Rejected)).await?;
+            note(&doing, AuditOutcome::Rejected);
             return Ok(PasswordVerdict::Rejected(reasons));
         }
     };
     let digest = token.digest(door);
-    let view = store.view(contract, &digest).await?;
+    let view = store.snapshot(contract, &digest).await?;
     let Some((_, compared)) = view.as_ref().and_then(in_use) else {
         return Ok(PasswordVerdict::SessionOver);
     };
     if compared.password_hash.is_none() {
-        store.record(attempt, &doing.record(Outcome::Void)).await?;
-        note(&doing, Outcome::Void);
+        store.record(attempt, &doing.record(AuditOutcome::Void)).await?;
+        note(&doing, AuditOutcome::Void);
         return Ok(PasswordVerdict::CredentialVoid(login));
     }
     if compared.voids_on_next_failure() && !may_void {
@@ -118,13 +119,13 @@ pub async fn change_password(
         match compare(hasher, Some(login), current, compared.password_hash.clone(), None, address)
             .await?
         {
-            Checked::Right { .. } => Ok(hasher.hash_for_change(new, salt, address).await?),
-            Checked::Wrong => Err(Outcome::Wrong),
-            Checked::Unverifiable(_) => Err(Outcome::Unverifiable),
+            Verification::Match { .. } => Ok(hasher.hash_for_change(new, salt, address).await?),
+            Verification::Mismatch => Err(AuditOutcome::Wrong),
+            Verification::Unverifiable(_) => Err(AuditOutcome::Unverifiable),
         };
     let digests = (digest, fresh.digest(door));
     let change = Change { doing, compared: compared.id, outcome, digests, idle };
-    let settled = store.settle(attempt, |tried| change.decide(store, tried));
+    let settled = store.execute_once(attempt, |tried| change.decide(store, tried));
     let (verdict, outcome) = settled.await.map_err(LoginError::in_change)?;
     if let Some(outcome) = outcome {
         note(&doing, outcome);
@@ -133,7 +134,7 @@ pub async fn change_password(
         Decided::Changed(standing) => PasswordVerdict::Changed(fresh, standing),
         Decided::Wrong { session_over } => {
             if session_over {
-                note_voided(Some(login), address, Outcome::WrongEntries);
+                note_voided(Some(login), address, AuditOutcome::WrongEntries);
             }
             PasswordVerdict::Wrong { number: login, session_over }
         }
@@ -144,10 +145,10 @@ pub async fn change_password(
 
 /// What is asked for, the current password compared.
 struct Change {
-    doing: Doing,
+    doing: SiteAudit,
     compared: CredentialId,
     /// The new password's hash, or why not.
-    outcome: Result<PhcString, Outcome>,
+    outcome: Result<PhcString, AuditOutcome>,
     /// Of the session that makes the change, and of the one that goes on.
     digests: ([u8; 32], [u8; 32]),
     idle: Duration,
@@ -155,66 +156,75 @@ struct Change {
 
 /// What is decided under the lock.
 enum Decided {
-    Changed(Box<Standing>),
+    Changed(Box<Access>),
     Wrong { session_over: bool },
     CredentialVoid,
     SessionOver,
 }
 
 /// With the outcome of the audit's row, if there is one.
-type Told = (Decided, Option<Outcome>);
+type Told = (Decided, Option<AuditOutcome>);
 
 impl Change {
-    async fn decide(&self, store: &Db, tried: Try) -> Result<Tried<Told>, DbError> {
+    async fn decide(&self, store: &Db, tried: Attempt) -> Result<Uncertain<Told>, DbError> {
         let (digest, fresh) = &self.digests;
-        let Some(hold) = store.hold(tried, self.doing.contract, digest).await? else {
-            return Ok(Tried::without_commit((Decided::SessionOver, None)));
+        let Some(hold) = store.lock_contract(tried, self.doing.contract, digest).await? else {
+            return Ok(Uncertain::without_commit((Decided::SessionOver, None)));
         };
-        let old = in_use(hold.view()).filter(|(_, old)| old.id == self.compared);
+        let old = in_use(hold.snapshot()).filter(|(_, old)| old.id == self.compared);
         let Some((standing, old)) = old.map(|(standing, old)| (standing, old.clone())) else {
-            let committed = hold.refuse(&self.doing, Outcome::Void).await;
-            return Ok(Tried { told: (Decided::SessionOver, Some(Outcome::Void)), committed });
+            let committed = hold.commit_refusal(&self.doing, AuditOutcome::Void).await;
+            return Ok(Uncertain {
+                value: (Decided::SessionOver, Some(AuditOutcome::Void)),
+                committed,
+            });
         };
         if old.password_hash.is_none() {
-            let committed = hold.refuse(&self.doing, Outcome::Void).await;
-            return Ok(Tried { told: (Decided::CredentialVoid, Some(Outcome::Void)), committed });
+            let committed = hold.commit_refusal(&self.doing, AuditOutcome::Void).await;
+            return Ok(Uncertain {
+                value: (Decided::CredentialVoid, Some(AuditOutcome::Void)),
+                committed,
+            });
         }
         let phc = match &self.outcome {
             Ok(phc) => phc,
             Err(outcome) => return self.refuse(hold, old.kind, *outcome).await,
         };
-        let standing = standing.with_new_password(old.kind, hold.view().now, self.idle);
+        let standing = standing.with_new_password(old.kind, hold.snapshot().now, self.idle);
         let new = ReplacePassword {
             old: &old,
             phc,
             token_digest: digest,
             fresh_digest: fresh,
-            version: standing.version,
+            version: standing.contract_version,
         };
         let committed = hold.replace_password(&self.doing, &new).await;
-        Ok(Tried { told: (Decided::Changed(Box::new(standing)), Some(Outcome::Done)), committed })
+        Ok(Uncertain {
+            value: (Decided::Changed(Box::new(standing)), Some(AuditOutcome::Done)),
+            committed,
+        })
     }
 
     /// Counts a wrong password; one that could not be compared is only noted.
     async fn refuse(
         &self,
-        hold: Hold,
+        hold: LockedContract,
         kind: CredentialKind,
-        outcome: Outcome,
-    ) -> Result<Tried<Told>, DbError> {
+        outcome: AuditOutcome,
+    ) -> Result<Uncertain<Told>, DbError> {
         let told = |session_over| (Decided::Wrong { session_over }, Some(outcome));
-        if outcome != Outcome::Wrong {
-            let committed = hold.refuse(&self.doing, outcome).await;
-            return Ok(Tried { told: told(false), committed });
+        if outcome != AuditOutcome::Wrong {
+            let committed = hold.commit_refusal(&self.doing, outcome).await;
+            return Ok(Uncertain { value: told(false), committed });
         }
         let (login, digest) = (&[self.doing.login], &self.digests.0);
-        let counted = hold.count_wrong(&self.doing, kind, login, digest).await?;
+        let counted = hold.count_failures(&self.doing, kind, login, digest).await?;
         Ok(counted.map(|voided| told(!voided.is_empty())))
     }
 }
 
-fn note(doing: &Doing, outcome: Outcome) {
-    let Doing { login, address, .. } = doing;
+fn note(doing: &SiteAudit, outcome: AuditOutcome) {
+    let SiteAudit { login, address, .. } = doing;
     tracing::info!(?login, %address, ?outcome, "password change");
     counter!(PASSWORD_CHANGES, "outcome" => outcome.as_str()).increment(1);
 }

@@ -6,13 +6,13 @@ use std::net::IpAddr;
 use metrics::counter;
 
 use super::decision::{Allowed, may_change};
-use super::plan::{LogsInWith, NewLogin, Plan};
+use super::unit_change_plan::{NewCredential, NewLogin, UnitChangePlan};
 use super::verify::{compare, note_voided};
-use super::{Door, LoginError, SessionToken, Standing};
-use crate::db::audit::{Event, Outcome};
-use crate::db::hold::{Hold, View};
-use crate::db::{AttemptId, Db, DbError, Doing, ReplaceUnit, Tried};
-use crate::hashing::{Checked, HashError, Hasher};
+use super::{Access, Audience, LoginError, SessionToken};
+use crate::db::audit::{AuditEvent, AuditOutcome};
+use crate::db::snapshot::{LockedContract, Snapshot};
+use crate::db::{Db, DbError, IdempotencyKey, ReplaceUnit, SiteAudit, Uncertain};
+use crate::hashing::{HashError, Hasher, Verification};
 use crate::metrics::UNIT_CHANGES;
 use domain::auth_unit::AuthUnit;
 use domain::credential::{CredentialId, CredentialKind};
@@ -25,26 +25,26 @@ pub struct ChangeUnit {
     /// The session's token.
     pub token: SessionToken,
     /// At which door.
-    pub door: Door,
+    pub door: Audience,
     /// What the session is good for.
-    pub standing: Standing,
+    pub standing: Access,
     /// The unit wanted.
     pub unit: AuthUnit,
     /// The passwords that were typed, each number once; a field left empty is left out.
     pub passwords: Vec<(PhoneNumber, SubmittedPassword)>,
     /// From which version of the contract the request was made.
-    pub told: Told,
+    pub told: FormVersion,
     /// Where from.
     pub address: IpAddr,
     /// Under which it is decided once, however often the store has to be told.
-    pub attempt: AttemptId,
+    pub attempt: IdempotencyKey,
     /// How many passwords it may void.
     pub may_void: u32,
 }
 
 /// From which version of the contract a request was made (`W6`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Told {
+pub enum FormVersion {
     /// The one that the session's client was last told of.
     BySession,
     /// The one that a form carries, [`UnitChoices::version`](super::UnitChoices::version).
@@ -113,10 +113,11 @@ pub async fn change_unit(
     let ChangeUnit { token, door, standing, unit, passwords, told, address, attempt, may_void } =
         request;
     let (login, contract) = (standing.login, standing.contract);
-    let doing = Doing { event: Event::UnitChanged, login, contract, unit: Some(unit), address };
+    let doing =
+        SiteAudit { event: AuditEvent::UnitChanged, login, contract, unit: Some(unit), address };
     let given = passwords.iter().map(|(number, _)| *number).collect();
     let asking = Asking { doing, unit, given, told, digest: token.digest(door) };
-    let Some(view) = store.view(contract, &asking.digest).await? else {
+    let Some(view) = store.snapshot(contract, &asking.digest).await? else {
         return Ok(UnitVerdict::SessionOver);
     };
     let allowed = match asking.examine(&view) {
@@ -129,16 +130,16 @@ pub async fn change_unit(
         return Ok(UnitVerdict::WouldVoid);
     }
     let compared = compare_all(hasher, &allowed, &passwords, address).await?;
-    let unverifiable = compared.iter().filter(|one| one.outcome == Outcome::Unverifiable);
+    let unverifiable = compared.iter().filter(|one| one.outcome == AuditOutcome::Unverifiable);
     for (one, part) in unverifiable.zip(1..) {
-        let doing = Doing { login: one.number, ..doing };
+        let doing = SiteAudit { login: one.number, ..doing };
         store.record(attempt.part(part), &doing.record(one.outcome)).await?;
     }
     let (asking, compared) = (&asking, &compared);
-    let settled = store.settle(attempt, |tried| async move {
-        match store.hold(tried, contract, &asking.digest).await? {
+    let settled = store.execute_once(attempt, |tried| async move {
+        match store.lock_contract(tried, contract, &asking.digest).await? {
             Some(hold) => asking.decide(hold, compared).await,
-            None => Ok(Tried::without_commit((UnitVerdict::SessionOver, None))),
+            None => Ok(Uncertain::without_commit((UnitVerdict::SessionOver, None))),
         }
     });
     let (verdict, outcome) = settled.await.map_err(LoginError::in_change)?;
@@ -150,70 +151,74 @@ pub async fn change_unit(
 
 /// What is asked for, less the secrets.
 struct Asking {
-    doing: Doing,
+    doing: SiteAudit,
     unit: AuthUnit,
     given: Vec<PhoneNumber>,
-    told: Told,
+    told: FormVersion,
     /// Of the session's token.
     digest: [u8; 32],
 }
 
 /// What is decided under the lock, and the outcome of the audit's row, if there is one.
-type Decided = (UnitVerdict, Option<Outcome>);
+type Decided = (UnitVerdict, Option<AuditOutcome>);
 
 /// A password that was compared, without a lock.
 struct Compared {
     number: PhoneNumber,
     id: CredentialId,
     /// `Done`, `Wrong` or `Unverifiable`.
-    outcome: Outcome,
+    outcome: AuditOutcome,
 }
 
 impl Asking {
-    fn examine(&self, view: &View) -> Result<Allowed, UnitVerdict> {
+    fn examine(&self, view: &Snapshot) -> Result<Allowed, UnitVerdict> {
         may_change(view, self.unit, &self.given, self.told)
     }
 
     /// The verdict, from what there is under the lock.
-    async fn decide(&self, hold: Hold, compared: &[Compared]) -> Result<Tried<Decided>, DbError> {
+    async fn decide(
+        &self,
+        hold: LockedContract,
+        compared: &[Compared],
+    ) -> Result<Uncertain<Decided>, DbError> {
         let is_same = |allowed: &Allowed| {
             let ids = allowed.asked.iter().map(|credential| credential.id);
             ids.eq(compared.iter().map(|one| one.id))
         };
-        let allowed = match self.examine(hold.view()) {
+        let allowed = match self.examine(hold.snapshot()) {
             Ok(allowed) if is_same(&allowed) => allowed,
             Ok(_) => return Ok(self.give_up(hold, UnitVerdict::ChangedElsewhere).await),
             Err(verdict) => return Ok(self.give_up(hold, verdict).await),
         };
         let numbers: Vec<PhoneNumber> = compared
             .iter()
-            .filter(|one| one.outcome != Outcome::Done)
+            .filter(|one| one.outcome != AuditOutcome::Done)
             .map(|one| one.number)
             .collect();
         if numbers.is_empty() {
             return Ok(self.apply(hold, allowed).await);
         }
-        let wrong = compared.iter().filter(|one| one.outcome == Outcome::Wrong);
+        let wrong = compared.iter().filter(|one| one.outcome == AuditOutcome::Wrong);
         let wrong: Vec<PhoneNumber> = wrong.map(|one| one.number).collect();
         let digest = &self.digest;
         let counted =
-            hold.count_wrong(&self.doing, CredentialKind::Password, &wrong, digest).await?;
+            hold.count_failures(&self.doing, CredentialKind::Password, &wrong, digest).await?;
         Ok(counted.map(|voided| {
-            let Doing { login, address, .. } = self.doing;
+            let SiteAudit { login, address, .. } = self.doing;
             for number in &voided {
-                note_voided(Some(*number), address, Outcome::WrongEntries);
+                note_voided(Some(*number), address, AuditOutcome::WrongEntries);
             }
             let (session_over, voided) = (voided.contains(&login), voided.len());
-            (UnitVerdict::Wrong { numbers, voided, session_over }, Some(Outcome::Wrong))
+            (UnitVerdict::Wrong { numbers, voided, session_over }, Some(AuditOutcome::Wrong))
         }))
     }
 
-    async fn apply(&self, hold: Hold, allowed: Allowed) -> Tried<Decided> {
+    async fn apply(&self, hold: LockedContract, allowed: Allowed) -> Uncertain<Decided> {
         let Allowed { changers, plan, .. } = allowed;
         let copied: Vec<PhoneNumber> = plan
             .logins
             .iter()
-            .filter(|login| login.with == LogsInWith::TheChangers)
+            .filter(|login| login.with == NewCredential::CopiedFromInitiator)
             .map(|login| login.number)
             .collect();
         let change = ReplaceUnit {
@@ -224,16 +229,16 @@ impl Asking {
             dropped: &plan.dropped,
         };
         let committed = hold.replace_unit(&self.doing, &change).await;
-        let Plan { logins, .. } = plan;
+        let UnitChangePlan { logins, .. } = plan;
         let changed = UnitChanged { unit: self.unit, changer: self.doing.login, logins };
-        Tried { told: (UnitVerdict::Changed(changed), Some(Outcome::Done)), committed }
+        Uncertain { value: (UnitVerdict::Changed(changed), Some(AuditOutcome::Done)), committed }
     }
 
     /// Refuses before anything was compared.
     async fn refused(
         &self,
         store: &Db,
-        attempt: AttemptId,
+        attempt: IdempotencyKey,
         verdict: UnitVerdict,
     ) -> Result<UnitVerdict, DbError> {
         if let Some(outcome) = refusal(&verdict) {
@@ -244,17 +249,17 @@ impl Asking {
     }
 
     /// Refuses for what was seen under the lock only.
-    async fn give_up(&self, hold: Hold, verdict: UnitVerdict) -> Tried<Decided> {
+    async fn give_up(&self, hold: LockedContract, verdict: UnitVerdict) -> Uncertain<Decided> {
         let outcome = refusal(&verdict);
         let committed = match outcome {
-            Some(outcome) => hold.refuse(&self.doing, outcome).await,
-            None => hold.release().await,
+            Some(outcome) => hold.commit_refusal(&self.doing, outcome).await,
+            None => hold.commit_unchanged().await,
         };
-        Tried { told: (verdict, outcome), committed }
+        Uncertain { value: (verdict, outcome), committed }
     }
 
-    fn note(&self, outcome: Outcome) {
-        let Doing { login, address, .. } = self.doing;
+    fn note(&self, outcome: AuditOutcome) {
+        let SiteAudit { login, address, .. } = self.doing;
         let unit = self.unit.as_str();
         tracing::info!(?login, %address, unit, ?outcome, "unit change");
         counter!(UNIT_CHANGES, "outcome" => outcome.as_str()).increment(1);
@@ -262,11 +267,11 @@ impl Asking {
 }
 
 /// The outcome of a refusal by a rule; the others are mistakes of the form, or no session.
-fn refusal(verdict: &UnitVerdict) -> Option<Outcome> {
+fn refusal(verdict: &UnitVerdict) -> Option<AuditOutcome> {
     match verdict {
-        UnitVerdict::NotAllowed => Some(Outcome::NotAllowed),
-        UnitVerdict::ChangedElsewhere => Some(Outcome::ContractChanged),
-        UnitVerdict::CredentialVoid(_) => Some(Outcome::Void),
+        UnitVerdict::NotAllowed => Some(AuditOutcome::NotAllowed),
+        UnitVerdict::ChangedElsewhere => Some(AuditOutcome::ContractChanged),
+        UnitVerdict::CredentialVoid(_) => Some(AuditOutcome::Void),
         UnitVerdict::Changed(_)
         | UnitVerdict::Wrong { .. }
         | UnitVerdict::OtherPasswords { .. }
@@ -285,14 +290,14 @@ async fn compare_all(
     address: IpAddr,
 ) -> Result<Vec<Compared>, HashError> {
     let mut all = Vec::with_capacity(passwords.len());
-    for (number, credential) in allowed.plan.asked.iter().zip(&allowed.asked) {
+    for (number, credential) in allowed.plan.required_passwords.iter().zip(&allowed.asked) {
         let typed = passwords.iter().find(|(given, _)| given == number);
         let typed = typed.map_or_else(|| String::new().into(), |(_, typed)| typed.clone());
         let stored = credential.password_hash.clone();
         let outcome = match compare(hasher, Some(*number), typed, stored, None, address).await? {
-            Checked::Right { .. } => Outcome::Done,
-            Checked::Wrong => Outcome::Wrong,
-            Checked::Unverifiable(_) => Outcome::Unverifiable,
+            Verification::Match { .. } => AuditOutcome::Done,
+            Verification::Mismatch => AuditOutcome::Wrong,
+            Verification::Unverifiable(_) => AuditOutcome::Unverifiable,
         };
         all.push(Compared { number: *number, id: credential.id, outcome });
     }

@@ -11,11 +11,11 @@ use metrics::counter;
 
 use super::decision::{self, Candidate};
 use super::verify::{compare, note_voided};
-use super::{Door, LoginError, SessionToken, Standing};
-use crate::db::audit::Outcome;
-use crate::db::login::{Acceptance, Attempted};
-use crate::db::{AttemptId, Db};
-use crate::hashing::{Checked, Hasher, Salt};
+use super::{Access, Audience, LoginError, SessionToken};
+use crate::db::audit::AuditOutcome;
+use crate::db::login::{Acceptance, LoginAudit};
+use crate::db::{Db, IdempotencyKey};
+use crate::hashing::{Hasher, Salt, Verification};
 use crate::metrics::LOGINS;
 use domain::credential::Credential;
 use domain::password::SubmittedPassword;
@@ -23,7 +23,7 @@ use domain::phone_number::PhoneNumber;
 
 /// Someone wants to log in.
 #[derive(Debug)]
-pub struct Attempt {
+pub struct LoginAttempt {
     /// The login number, if what was typed is a number at all (`W3`).
     pub login: Option<PhoneNumber>,
     /// The password exactly as typed (`W3`).
@@ -31,22 +31,22 @@ pub struct Attempt {
     /// Where from.
     pub address: IpAddr,
     /// At which door the session is to be good.
-    pub door: Door,
+    pub door: Audience,
     /// For a hash that replaces an outdated one (`C7`).
     pub salt: Salt,
     /// For the session that begins.
     pub token: SessionToken,
     /// Under which it is decided once, however often the store has to be told.
-    pub id: AttemptId,
+    pub id: IdempotencyKey,
     /// Whether it may void a credential; what is at its last entry is not compared otherwise.
     pub may_void: bool,
 }
 
 /// What came of an attempt.
 #[derive(Debug)]
-pub enum Verdict {
+pub enum LoginOutcome {
     /// A session began under the attempt's token.
-    Accepted(SessionToken, Box<Standing>),
+    Accepted(SessionToken, Box<Access>),
     /// Every refusal of `W2`; why is in the audit alone, and what it costs is the limit's affair.
     Refused(Refusal),
     /// Nothing was compared: it might void a credential, and may not.
@@ -72,61 +72,61 @@ pub enum Refusal {
 pub async fn log_in(
     store: &Db,
     hasher: &Hasher,
-    attempt: Attempt,
+    attempt: LoginAttempt,
     idle: Duration,
-) -> Result<Verdict, LoginError> {
-    let Attempt { login, typed, address, door, salt, token, id, may_void } = attempt;
+) -> Result<LoginOutcome, LoginError> {
+    let LoginAttempt { login, typed, address, door, salt, token, id, may_void } = attempt;
     hasher.admit_login(address)?;
     let known = store.known_login(login).await?;
     let contract = known.as_ref().map(|known| known.contract.number);
-    let attempted = Attempted { attempt: id, login, contract, address };
+    let attempted = LoginAudit { attempt: id, login, contract, address };
     let (credential, now) = match decision::candidate(login, known) {
         Candidate::Good { credential, now } => (credential, now),
         Candidate::None { outcome, expired } => {
             compare(hasher, login, typed, None, None, address).await?;
             refuse(store, &attempted, outcome, expired.as_ref()).await?;
-            return Ok(Verdict::Refused(Refusal::NothingToCompare));
+            return Ok(LoginOutcome::Refused(Refusal::NothingToCompare));
         }
     };
     if credential.voids_on_next_failure() && !may_void {
         tracing::info!(?login, %address, "a login was not compared: its address has voided too many");
-        return Ok(Verdict::WouldVoid);
+        return Ok(LoginOutcome::WouldVoid);
     }
     let stored = credential.password_hash.clone();
     let renewed = match compare(hasher, login, typed, stored, Some(salt), address).await? {
-        Checked::Right { renewed } => renewed,
-        Checked::Wrong => {
+        Verification::Match { renewed } => renewed,
+        Verification::Mismatch => {
             let voided = store.count_wrong(&attempted, &credential).await?;
             if voided {
-                note_voided(login, address, Outcome::WrongEntries);
+                note_voided(login, address, AuditOutcome::WrongEntries);
             }
-            refused(&attempted, Outcome::Wrong);
-            return Ok(Verdict::Refused(Refusal::Wrong { voided }));
+            refused(&attempted, AuditOutcome::Wrong);
+            return Ok(LoginOutcome::Refused(Refusal::Wrong { voided }));
         }
-        Checked::Unverifiable(_) => {
-            refuse(store, &attempted, Outcome::Unverifiable, None).await?;
-            return Ok(Verdict::Refused(Refusal::Wrong { voided: false }));
+        Verification::Unverifiable(_) => {
+            refuse(store, &attempted, AuditOutcome::Unverifiable, None).await?;
+            return Ok(LoginOutcome::Refused(Refusal::Wrong { voided: false }));
         }
     };
     let Some(standing) = standing(store, login, &credential, now).await? else {
-        refuse(store, &attempted, Outcome::ContractChanged, None).await?;
-        return Ok(Verdict::Refused(Refusal::NothingToCompare));
+        refuse(store, &attempted, AuditOutcome::ContractChanged, None).await?;
+        return Ok(LoginOutcome::Refused(Refusal::NothingToCompare));
     };
     let digest = token.digest(door);
-    let version = standing.version;
+    let version = standing.contract_version;
     match store.accept(&attempted, &credential, renewed.as_ref(), &digest, version).await? {
         Acceptance::Begun(now) => {
             tracing::info!(?login, %address, "logged in");
-            tally(Outcome::Done);
-            Ok(Verdict::Accepted(token, Box::new(standing.begun(now, idle))))
+            tally(AuditOutcome::Done);
+            Ok(LoginOutcome::Accepted(token, Box::new(standing.starting(now, idle))))
         }
         Acceptance::Void => {
-            refused(&attempted, Outcome::Void);
-            Ok(Verdict::Refused(Refusal::NothingToCompare))
+            refused(&attempted, AuditOutcome::Void);
+            Ok(LoginOutcome::Refused(Refusal::NothingToCompare))
         }
         Acceptance::Suspended => {
-            refused(&attempted, Outcome::Suspended);
-            Ok(Verdict::Refused(Refusal::NothingToCompare))
+            refused(&attempted, AuditOutcome::Suspended);
+            Ok(LoginOutcome::Refused(Refusal::NothingToCompare))
         }
     }
 }
@@ -138,32 +138,32 @@ async fn standing(
     login: Option<PhoneNumber>,
     credential: &Credential,
     now: Timestamp,
-) -> Result<Option<Standing>, LoginError> {
+) -> Result<Option<Access>, LoginError> {
     let Some(login) = login else { return Ok(None) };
     let Credential { kind, set_at, .. } = *credential;
     let contract = store.contract_of(login).await?;
-    Ok(contract.and_then(|contract| Standing::of(&contract, login, kind, set_at, now)))
+    Ok(contract.and_then(|contract| Access::new(&contract, login, kind, set_at, now)))
 }
 
 async fn refuse(
     store: &Db,
-    attempted: &Attempted,
-    outcome: Outcome,
+    attempted: &LoginAudit,
+    outcome: AuditOutcome,
     expired: Option<&Credential>,
 ) -> Result<(), LoginError> {
     let expired = expired.and_then(|expired| Some((expired.id, expired.kind.lifetime()?)));
     if store.note_refusal(attempted, outcome, expired).await? {
-        note_voided(attempted.login, attempted.address, Outcome::Expired);
+        note_voided(attempted.login, attempted.address, AuditOutcome::Expired);
     }
     refused(attempted, outcome);
     Ok(())
 }
 
-fn refused(attempted: &Attempted, outcome: Outcome) {
+fn refused(attempted: &LoginAudit, outcome: AuditOutcome) {
     tracing::info!(login = ?attempted.login, address = %attempted.address, ?outcome, "login refused");
     tally(outcome);
 }
 
-fn tally(outcome: Outcome) {
+fn tally(outcome: AuditOutcome) {
     counter!(LOGINS, "outcome" => outcome.as_str()).increment(1);
 }

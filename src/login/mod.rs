@@ -6,26 +6,26 @@
 //! commit, and only if the credential still is what was compared (`C2`, `C3`). An attempt whose client
 //! has gone before its comparison is not made; one whose statement was sent stands.
 
+mod access;
 mod change_password;
 mod change_unit;
 mod decision;
 mod log_in;
-mod plan;
 mod seal;
 mod session;
-mod standing;
 mod token;
+mod unit_change_plan;
 mod unit_choices;
 mod verify;
 
+pub use access::Access;
 pub use change_password::{ChangePassword, PasswordVerdict, change_password};
-pub use change_unit::{ChangeUnit, Told, UnitChanged, UnitVerdict, change_unit};
-pub use log_in::{Attempt, Refusal, Verdict, log_in};
-pub use plan::{LogsInWith, NewLogin, Plan, may_change_unit};
+pub use change_unit::{ChangeUnit, FormVersion, UnitChanged, UnitVerdict, change_unit};
+pub use log_in::{LoginAttempt, LoginOutcome, Refusal, log_in};
 pub use seal::Seals;
-pub use session::{SessionState, log_out, look_up, tell};
-pub use standing::Standing;
-pub use token::{Door, SessionToken};
+pub use session::{SessionState, log_out, look_up, mark_seen};
+pub use token::{Audience, SessionToken};
+pub use unit_change_plan::{NewCredential, NewLogin, UnitChangePlan, may_change_unit};
 pub use unit_choices::{UnitChoice, UnitChoices, unit_choices};
 
 use crate::db::{DbError, DbFailure};

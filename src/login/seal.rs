@@ -12,7 +12,7 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use subtle::ConstantTimeEq;
 
-use super::{Door, SessionToken};
+use super::{Audience, SessionToken};
 use crate::hashing::{DerivedKey, Keys, hmac};
 
 /// Sets these keys apart from everything else that may be made of a hash key.
@@ -51,7 +51,7 @@ impl Seals {
 
     /// The token as its client keeps it.
     #[must_use]
-    pub fn seal(&self, token: &SessionToken, door: Door) -> String {
+    pub fn seal(&self, token: &SessionToken, door: Audience) -> String {
         let keys = self.0.read().unwrap_or_else(PoisonError::into_inner);
         let seal = URL_SAFE_NO_PAD.encode(seal(&keys.first, token, door));
         format!("{}.{seal}", token.expose())
@@ -60,7 +60,7 @@ impl Seals {
     /// The token that a client has sent to `door`; none if no such daemon has sealed it for that
     /// door.
     #[must_use]
-    pub fn open(&self, text: &str, door: Door) -> Option<SessionToken> {
+    pub fn open(&self, text: &str, door: Audience) -> Option<SessionToken> {
         let (secret, sent) = text.split_once('.')?;
         let token: SessionToken = secret.parse().ok()?;
         let sent = URL_SAFE_NO_PAD.decode(sent).ok()?;
@@ -70,7 +70,7 @@ impl Seals {
     }
 }
 
-fn seal(key: &[u8; 32], token: &SessionToken, door: Door) -> [u8; SEAL_BYTES] {
+fn seal(key: &[u8; 32], token: &SessionToken, door: Audience) -> [u8; SEAL_BYTES] {
     let mut seal = [0; SEAL_BYTES];
     let mac = hmac(key, &[door.domain(), token.bytes()]);
     seal.iter_mut().zip(mac).for_each(|(byte, of_mac)| *byte = of_mac);
@@ -100,29 +100,29 @@ mod tests {
     #[test]
     fn b4_a_token_is_known_where_a_key_of_it_is_and_nowhere_else() {
         let token = SessionToken::draw(&mut StdRng::seed_from_u64(1));
-        let sealed = seals(&[ONE]).seal(&token, Door::Api);
+        let sealed = seals(&[ONE]).seal(&token, Audience::Api);
         assert_eq!(sealed.len(), 43 + 1 + 22);
         for keys in [&[ONE][..], &[ONE, TWO], &[TWO, ONE]] {
-            let opened = seals(keys).open(&sealed, Door::Api).unwrap();
-            assert_eq!(opened.digest(Door::Api), token.digest(Door::Api));
-            assert!(seals(keys).open(&sealed, Door::Pages).is_none(), "of the other door");
+            let opened = seals(keys).open(&sealed, Audience::Api).unwrap();
+            assert_eq!(opened.digest(Audience::Api), token.digest(Audience::Api));
+            assert!(seals(keys).open(&sealed, Audience::Pages).is_none(), "of the other door");
         }
-        assert!(seals(&[TWO]).open(&sealed, Door::Api).is_none(), "its key is gone");
+        assert!(seals(&[TWO]).open(&sealed, Audience::Api).is_none(), "its key is gone");
         // Under another id the key is the same.
         let renamed = ONE.replace("k1", "k9");
-        assert!(seals(&[&renamed]).open(&sealed, Door::Api).is_some());
+        assert!(seals(&[&renamed]).open(&sealed, Audience::Api).is_some());
     }
 
     #[test]
     fn b4_other_keys_take_over_at_once() {
         let token = SessionToken::draw(&mut StdRng::seed_from_u64(1));
         let rotated = seals(&[ONE]);
-        let former = rotated.seal(&token, Door::Api);
+        let former = rotated.seal(&token, Audience::Api);
         rotated.replace_keys(&Keys::parse(&format!("{TWO}\n{ONE}")).unwrap());
-        assert!(rotated.open(&former, Door::Api).is_some());
-        assert!(seals(&[TWO]).open(&rotated.seal(&token, Door::Api), Door::Api).is_some());
+        assert!(rotated.open(&former, Audience::Api).is_some());
+        assert!(seals(&[TWO]).open(&rotated.seal(&token, Audience::Api), Audience::Api).is_some());
         rotated.replace_keys(&Keys::parse(TWO).unwrap());
-        assert!(rotated.open(&former, Door::Api).is_none());
+        assert!(rotated.open(&former, Audience::Api).is_none());
     }
 
     #[test]
@@ -130,7 +130,7 @@ mod tests {
         let seals = seals(&[ONE]);
         let mut rng = StdRng::seed_from_u64(2);
         let token = SessionToken::draw(&mut rng);
-        let sealed = seals.seal(&token, Door::Api);
+        let sealed = seals.seal(&token, Audience::Api);
         let other = SessionToken::draw(&mut rng).expose();
         let (secret, seal) = sealed.split_once('.').unwrap();
         for forged in [
@@ -146,13 +146,13 @@ mod tests {
             &format!("{sealed}.{seal}"),
             &format!("{secret}.AAAAAAAAAAAAAAAAAAAAAA"),
         ] {
-            assert!(seals.open(forged, Door::Api).is_none(), "{forged}");
+            assert!(seals.open(forged, Audience::Api).is_none(), "{forged}");
         }
         // Not a character of it may be another.
         for at in (0..sealed.len()).filter(|at| *at != 43) {
             let turned = if sealed[at..].starts_with('A') { "Q" } else { "A" };
             let forged = format!("{}{turned}{}", &sealed[..at], &sealed[at + 1..]);
-            assert!(seals.open(&forged, Door::Api).is_none(), "character {at}");
+            assert!(seals.open(&forged, Audience::Api).is_none(), "character {at}");
         }
         assert_eq!(format!("{seals:?}"), "Seals(…)");
     }

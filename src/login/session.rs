@@ -3,15 +3,15 @@
 use std::net::IpAddr;
 use std::time::Duration;
 
-use super::{Door, SessionToken, Standing};
-use crate::db::session::Found;
+use super::{Access, Audience, SessionToken};
+use crate::db::session::SessionLookup;
 use crate::db::{Db, DbError};
 
 /// What a token opens.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum SessionState {
     /// A session that is not over; good for nothing but its password's change if the standing says so (`C6`).
-    Live(Box<Standing>),
+    Live(Box<Access>),
     /// One that ended by itself because it was left idle (`W5`).
     Idle,
     /// None, or one that ended otherwise.
@@ -25,34 +25,34 @@ pub enum SessionState {
 pub async fn look_up(
     store: &Db,
     token: &SessionToken,
-    door: Door,
+    door: Audience,
     idle: Duration,
 ) -> Result<SessionState, DbError> {
     Ok(match store.session(&token.digest(door), idle).await? {
-        Found::Live(session) => match Standing::of_session(session, idle) {
+        SessionLookup::Live(session) => match Access::for_session(session, idle) {
             Some(standing) => SessionState::Live(Box::new(standing)),
             None => SessionState::None,
         },
-        Found::Idle => SessionState::Idle,
-        Found::None => SessionState::None,
+        SessionLookup::Idle => SessionState::Idle,
+        SessionLookup::None => SessionState::None,
     })
 }
 
 /// Notes that the client of a session has been told of `standing`: what it asks for next is compared
-/// with that version of the contract (`W6`, [`Told::BySession`](super::Told::BySession)).
+/// with that version of the contract (`W6`, [`FormVersion::BySession`](super::FormVersion::BySession)).
 ///
 /// # Errors
 /// [`DbError`]
-pub async fn tell(
+pub async fn mark_seen(
     store: &Db,
     token: &SessionToken,
-    door: Door,
-    standing: &Standing,
+    door: Audience,
+    standing: &Access,
 ) -> Result<(), DbError> {
-    if standing.told == standing.version {
+    if standing.seen_version == standing.contract_version {
         return Ok(());
     }
-    store.tell(&token.digest(door), standing.version).await
+    store.mark_seen(&token.digest(door), standing.contract_version).await
 }
 
 /// Ends a session at once, on the server (`W5`); one that is over already stays over.
@@ -62,7 +62,7 @@ pub async fn tell(
 pub async fn log_out(
     store: &Db,
     token: &SessionToken,
-    door: Door,
+    door: Audience,
     address: IpAddr,
 ) -> Result<(), DbError> {
     store.end_session(&token.digest(door), address).await

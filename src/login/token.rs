@@ -17,14 +17,14 @@ pub struct SessionToken([u8; TOKEN_BYTES]);
 
 /// Which door of the settings site a session belongs to; it opens no other.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Door {
+pub enum Audience {
     /// The JSON API, whose token is a bearer token.
     Api,
     /// The pages, whose token is a cookie.
     Pages,
 }
 
-impl Door {
+impl Audience {
     pub(super) fn domain(self) -> &'static [u8] {
         match self {
             Self::Api => b"karipass session api\n",
@@ -36,7 +36,7 @@ impl Door {
 /// What was given is no token.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("not a session token")]
-pub struct NotAToken;
+pub struct InvalidToken;
 
 impl SessionToken {
     /// Draws one.
@@ -58,17 +58,17 @@ impl SessionToken {
 
     /// As the store keeps it for `door`: SHA-256, of another domain for each door.
     #[must_use]
-    pub fn digest(&self, door: Door) -> [u8; 32] {
+    pub fn digest(&self, door: Audience) -> [u8; 32] {
         Sha256::new().chain_update(door.domain()).chain_update(self.0).finalize().into()
     }
 }
 
 impl std::str::FromStr for SessionToken {
-    type Err = NotAToken;
+    type Err = InvalidToken;
 
-    fn from_str(text: &str) -> Result<Self, NotAToken> {
-        let bytes = Zeroizing::new(URL_SAFE_NO_PAD.decode(text).map_err(|_| NotAToken)?);
-        bytes.as_slice().try_into().map(Self).map_err(|_| NotAToken)
+    fn from_str(text: &str) -> Result<Self, InvalidToken> {
+        let bytes = Zeroizing::new(URL_SAFE_NO_PAD.decode(text).map_err(|_| InvalidToken)?);
+        bytes.as_slice().try_into().map(Self).map_err(|_| InvalidToken)
     }
 }
 
@@ -89,12 +89,12 @@ mod tests {
     fn a_token_survives_its_way_to_the_client_and_back_and_is_not_its_digest() {
         let token = SessionToken::draw(&mut StdRng::seed_from_u64(1));
         let back: SessionToken = token.expose().parse().unwrap();
-        assert_eq!(back.digest(Door::Api), token.digest(Door::Api));
-        assert_ne!(token.digest(Door::Api), token.0);
-        assert_ne!(token.digest(Door::Api), token.digest(Door::Pages));
+        assert_eq!(back.digest(Audience::Api), token.digest(Audience::Api));
+        assert_ne!(token.digest(Audience::Api), token.0);
+        assert_ne!(token.digest(Audience::Api), token.digest(Audience::Pages));
         assert_eq!(format!("{token:?}"), "SessionToken(…)");
         for wrong in ["", "AAAA", "!", &token.expose()[1..], &format!("{}A", token.expose())] {
-            assert_eq!(wrong.parse::<SessionToken>().err(), Some(NotAToken), "{wrong}");
+            assert_eq!(wrong.parse::<SessionToken>().err(), Some(InvalidToken), "{wrong}");
         }
     }
 }

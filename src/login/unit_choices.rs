@@ -1,8 +1,8 @@
 //! What the form of a change of the unit offers.
 
 use super::decision::in_use;
-use super::plan::{Plan, may_change_unit};
-use super::{Door, SessionToken, Standing};
+use super::unit_change_plan::{UnitChangePlan, may_change_unit};
+use super::{Access, Audience, SessionToken};
 use crate::db::{Db, DbError};
 use domain::auth_unit::AuthUnit;
 use domain::phone_number::PhoneNumber;
@@ -10,7 +10,7 @@ use domain::phone_number::PhoneNumber;
 /// What the form of a change offers, made from one look at the contract.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct UnitChoices {
-    /// The contract's version, which the form has to carry ([`Told::ByForm`](super::Told::ByForm)).
+    /// The contract's version, which the form has to carry ([`FormVersion::ByForm`](super::FormVersion::ByForm)).
     pub version: i64,
     /// Every unit but the one in force.
     pub choices: Vec<UnitChoice>,
@@ -35,16 +35,17 @@ pub struct UnitChoice {
 pub async fn unit_choices(
     store: &Db,
     token: &SessionToken,
-    door: Door,
-    standing: &Standing,
+    door: Audience,
+    standing: &Access,
 ) -> Result<Option<UnitChoices>, DbError> {
-    let view = store.view(standing.contract, &token.digest(door)).await?;
+    let view = store.snapshot(standing.contract, &token.digest(door)).await?;
     let Some(view) = view else { return Ok(None) };
     let allowed = in_use(&view).filter(|(standing, _)| {
         standing.password_change.is_none() && may_change_unit(standing.role)
     });
     let choice = |login, unit| {
-        let Plan { asked, blocked, .. } = Plan::of(&view.contract, &view.held, login, unit);
+        let UnitChangePlan { required_passwords: asked, blocked, .. } =
+            UnitChangePlan::new(&view.contract, &view.held, login, unit);
         UnitChoice { unit, asked, blocked }
     };
     Ok(allowed.map(|(standing, _)| UnitChoices {

@@ -3,9 +3,9 @@
 
 use std::net::IpAddr;
 
-use crate::db::audit::Outcome;
+use crate::db::audit::AuditOutcome;
 use crate::db::count_voided;
-use crate::hashing::{Checked, HashError, Hasher, Salt};
+use crate::hashing::{HashError, Hasher, Salt, Verification};
 use domain::password::{PhcString, SubmittedPassword};
 use domain::phone_number::PhoneNumber;
 
@@ -22,16 +22,16 @@ pub(super) async fn compare(
     stored: Option<PhcString>,
     renewal: Option<Salt>,
     address: IpAddr,
-) -> Result<Checked, HashError> {
+) -> Result<Verification, HashError> {
     let checked = hasher.verify_for_login(typed, stored, renewal, address).await?;
-    if let Checked::Unverifiable(reason) = &checked {
+    if let Verification::Unverifiable(reason) = &checked {
         tracing::error!(?login, reason, "a stored hash cannot be verified");
     }
     Ok(checked)
 }
 
 /// Tells that a credential is void now, and why.
-pub(super) fn note_voided(login: Option<PhoneNumber>, address: IpAddr, reason: Outcome) {
+pub(super) fn note_voided(login: Option<PhoneNumber>, address: IpAddr, reason: AuditOutcome) {
     tracing::warn!(?login, %address, reason = reason.as_str(), "a credential is void");
     count_voided(reason, 1);
 }

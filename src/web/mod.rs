@@ -37,7 +37,7 @@ pub use server::{Handle, ServeError, bind, serve};
 use crate::config::{Config, Network};
 use crate::db::Db;
 use crate::hashing::{Hasher, Keys};
-use crate::login::{Door, Seals, SessionToken};
+use crate::login::{Audience, Seals, SessionToken};
 use crate::metrics::FORGED_TOKENS;
 use domain::phone_number::PhoneNumber;
 use middleware::Hsts;
@@ -132,13 +132,13 @@ impl AppState {
     }
 
     /// A token as its client keeps it.
-    fn seal_token(&self, token: &SessionToken, door: Door) -> String {
+    fn seal_token(&self, token: &SessionToken, door: Audience) -> String {
         self.inner.seals.seal(token, door)
     }
 
     /// A token that a client has sent; none, and the store is not asked, if no daemon has sealed
     /// it.
-    fn open_token(&self, sent: &str, door: Door) -> Option<SessionToken> {
+    fn open_token(&self, sent: &str, door: Audience) -> Option<SessionToken> {
         let token = self.inner.seals.open(sent, door);
         if token.is_none() {
             counter!(FORGED_TOKENS).increment(1);

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use csv::{ByteRecord, ReaderBuilder};
 
-use crate::db::import::Incoming;
+use crate::db::import::ImportRow;
 use domain::phone_number::PhoneNumber;
 
 const HEADER: [&str; 3] = ["contract_number", "number", "service"];
@@ -71,7 +71,7 @@ pub enum RowErrorKind {
 ///
 /// # Errors
 /// All row errors, in the order of the lines.
-pub fn parse(bytes: &[u8]) -> Result<Vec<Incoming>, Vec<RowError>> {
+pub fn parse(bytes: &[u8]) -> Result<Vec<ImportRow>, Vec<RowError>> {
     let mut rows = FileParser::default();
     // Fields have no line breaks, and `csv` miscounts lines that end in CR LF.
     let mut lines = (1..).zip(bytes.split(|byte| *byte == b'\n'));
@@ -111,7 +111,7 @@ fn record(line: &[u8]) -> Option<ByteRecord> {
 struct FileParser {
     /// Whether the header has the optional column.
     has_customers: bool,
-    rows: Vec<Incoming>,
+    rows: Vec<ImportRow>,
     errors: Vec<RowError>,
     /// Line, contract number and number of every row whose numbers are valid.
     numbers: Vec<(u64, PhoneNumber, PhoneNumber)>,
@@ -156,7 +156,7 @@ impl FileParser {
         self.numbers.push((line, contract, number));
         if let Some(service) = service {
             let customer = Some(customer).filter(|mark| !mark.is_empty()).map(Box::from);
-            self.rows.push(Incoming { line, contract, number, service, customer });
+            self.rows.push(ImportRow { line, contract, number, service, customer });
         }
     }
 
@@ -180,7 +180,7 @@ impl FileParser {
     /// Reports rows whose mark differs from their contract's first row.
     fn find_contracts_of_two_customers(&mut self) {
         let mut first: BTreeMap<PhoneNumber, (u64, &Option<Box<str>>)> = BTreeMap::new();
-        for Incoming { line, contract, customer, .. } in &self.rows {
+        for ImportRow { line, contract, customer, .. } in &self.rows {
             let (earlier, known) = *first.entry(*contract).or_insert((*line, customer));
             if known != customer {
                 self.errors

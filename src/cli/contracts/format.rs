@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use jiff::tz::TimeZone;
 use serde_json::{Value, json};
 
-use crate::db::{Standing, State};
+use crate::db::{CredentialStatus, Validity};
 use domain::auth_unit::AuthUnit;
 use domain::contract::Contract;
 
@@ -26,7 +26,7 @@ pub(super) fn contract_json(contract: &Contract, customer: Option<&str>) -> Valu
 pub(super) fn contract_json_with_credentials(
     of: &Contract,
     customer: Option<&str>,
-    standings: &[Standing],
+    standings: &[CredentialStatus],
 ) -> Value {
     let credentials = standings.iter().map(|standing| {
         json!({
@@ -34,7 +34,7 @@ pub(super) fn contract_json_with_credentials(
             "kind": kind(standing),
             "set_at": standing.set_at.to_string(),
             "failures": standing.failures,
-            "good": standing.state == State::Good,
+            "good": standing.state == Validity::Good,
             "state": standing.state.as_str(),
         })
     });
@@ -63,7 +63,7 @@ pub(super) fn contract_line(contract: &Contract) -> String {
 pub(super) fn contract_text(
     contract: &Contract,
     customer: Option<&str>,
-    standings: &[Standing],
+    standings: &[CredentialStatus],
 ) -> String {
     let mut text = contract_line(contract);
     if let Some(customer) = customer {
@@ -80,12 +80,12 @@ pub(super) fn contract_text(
     text
 }
 
-fn standing_text(standing: &Standing) -> String {
+fn standing_text(standing: &CredentialStatus) -> String {
     let set_at = standing.set_at.to_zoned(TimeZone::system()).strftime("%Y-%m-%d %H:%M:%S%:z");
     let (kind, state) = (kind(standing), standing.state.as_str());
     format!("{kind} set {set_at}, {state}, {} wrong in a row", standing.failures)
 }
 
-fn kind(standing: &Standing) -> &'static str {
+fn kind(standing: &CredentialStatus) -> &'static str {
     if standing.temporary { "temporary" } else { "password" }
 }

@@ -6,9 +6,9 @@ use serde::Deserialize;
 use utoipa::ToSchema;
 
 use super::LoggedIn;
-use crate::db::AttemptId;
+use crate::db::IdempotencyKey;
 use crate::hashing::Salt;
-use crate::login::{self, Attempt, Door, SessionToken, Verdict};
+use crate::login::{self, Audience, LoginAttempt, LoginOutcome, SessionToken};
 use crate::web::AppState;
 use crate::web::body::JsonBody;
 use crate::web::problem::Problem;
@@ -48,21 +48,23 @@ pub(super) async fn log_in(
 ) -> Result<Json<LoggedIn>, Problem> {
     let login = PhoneNumber::from_typed(&number).ok();
     let mut charge = admitted.reserve_login(login).await?;
-    let attempt = Attempt {
+    let attempt = LoginAttempt {
         login,
         typed: SubmittedPassword::from(password),
         address: admitted.address,
-        door: Door::Api,
+        door: Audience::Api,
         salt: Salt::draw(&mut rand::rng()),
         token: SessionToken::draw(&mut rand::rng()),
-        id: AttemptId::draw(&mut rand::rng()),
+        id: IdempotencyKey::draw(&mut rand::rng()),
         may_void: charge.max_voidings() > 0,
     };
     let verdict = login::log_in(state.store(), state.hasher(), attempt, state.idle()).await;
     charge.settle(Cost::from_login(&verdict));
     match verdict? {
-        Verdict::Accepted(token, standing) => Ok(Json(LoggedIn::new(&state, &token, *standing))),
-        Verdict::Refused(_) => Err(Problem::invalid_credentials(state.refusal())),
-        Verdict::WouldVoid => Err(charge.voiding_refused()),
+        LoginOutcome::Accepted(token, standing) => {
+            Ok(Json(LoggedIn::new(&state, &token, *standing)))
+        }
+        LoginOutcome::Refused(_) => Err(Problem::invalid_credentials(state.refusal())),
+        LoginOutcome::WouldVoid => Err(charge.voiding_refused()),
     }
 }

@@ -4,7 +4,7 @@ use axum::extract::State;
 use axum::http::StatusCode;
 
 use super::session::RestrictedSession;
-use crate::login::{self, Door};
+use crate::login::{self, Audience};
 use crate::web::AppState;
 use crate::web::client_ip::ClientIp;
 use crate::web::problem::Problem;
@@ -25,6 +25,6 @@ pub(super) async fn log_out(
     ClientIp(address): ClientIp,
     RestrictedSession { token, .. }: RestrictedSession,
 ) -> Result<StatusCode, Problem> {
-    login::log_out(state.store(), &token, Door::Api, address).await?;
+    login::log_out(state.store(), &token, Audience::Api, address).await?;
     Ok(StatusCode::NO_CONTENT)
 }

@@ -16,7 +16,7 @@ use utoipa::ToSchema;
 
 use super::AppState;
 use super::origin;
-use crate::login::{Door, SessionToken, Standing};
+use crate::login::{Access, Audience, SessionToken};
 use domain::credential::PasswordChange;
 use domain::phone_number::PhoneNumber;
 
@@ -43,8 +43,8 @@ struct LoggedIn {
 }
 
 impl LoggedIn {
-    fn new(state: &AppState, token: &SessionToken, standing: Standing) -> Self {
-        Self { token: state.seal_token(token, Door::Api), session: SessionView::from(standing) }
+    fn new(state: &AppState, token: &SessionToken, standing: Access) -> Self {
+        Self { token: state.seal_token(token, Audience::Api), session: SessionView::from(standing) }
     }
 }
 
@@ -107,8 +107,8 @@ enum PasswordChangeSchema {
     Expired,
 }
 
-impl From<Standing> for SessionView {
-    fn from(standing: Standing) -> Self {
+impl From<Access> for SessionView {
+    fn from(standing: Access) -> Self {
         let text = |number: &PhoneNumber| number.as_str().to_owned();
         Self {
             number: text(&standing.login),

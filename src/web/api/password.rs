@@ -7,9 +7,9 @@ use utoipa::ToSchema;
 
 use super::LoggedIn;
 use super::session::RestrictedSession;
-use crate::db::AttemptId;
+use crate::db::IdempotencyKey;
 use crate::hashing::Salt;
-use crate::login::{self, ChangePassword, Door, PasswordVerdict, SessionToken};
+use crate::login::{self, Audience, ChangePassword, PasswordVerdict, SessionToken};
 use crate::web::AppState;
 use crate::web::body::JsonBody;
 use crate::web::problem::Problem;
@@ -54,7 +54,7 @@ pub(super) async fn change_password(
     let mut charge = admitted.reserve_passwords(1).await?;
     let request = ChangePassword {
         token,
-        door: Door::Api,
+        door: Audience::Api,
         standing,
         current: current.into(),
         new: new.into(),
@@ -62,7 +62,7 @@ pub(super) async fn change_password(
         address: admitted.address,
         salt: Salt::draw(&mut rand::rng()),
         fresh: SessionToken::draw(&mut rand::rng()),
-        attempt: AttemptId::draw(&mut rand::rng()),
+        attempt: IdempotencyKey::draw(&mut rand::rng()),
         may_void: charge.max_voidings() > 0,
     };
     let verdict =

@@ -6,7 +6,7 @@ use axum::http::header;
 use axum::http::request::Parts;
 
 use super::SessionView;
-use crate::login::{self, Door, SessionState, SessionToken, Standing};
+use crate::login::{self, Access, Audience, SessionState, SessionToken};
 use crate::web::AppState;
 use crate::web::problem::Problem;
 
@@ -24,7 +24,7 @@ pub(super) async fn session(
     State(state): State<AppState>,
     Session { token, standing }: Session,
 ) -> Result<Json<SessionView>, Problem> {
-    login::tell(state.store(), &token, Door::Api, &standing).await?;
+    login::mark_seen(state.store(), &token, Audience::Api, &standing).await?;
     Ok(Json(standing.into()))
 }
 
@@ -33,14 +33,14 @@ pub(super) async fn session(
 #[derive(Debug)]
 pub(super) struct Session {
     pub(super) token: SessionToken,
-    pub(super) standing: Standing,
+    pub(super) standing: Access,
 }
 
 /// A session that may be good for nothing but changing the password and logging out (`C6`).
 #[derive(Debug)]
 pub(super) struct RestrictedSession {
     pub(super) token: SessionToken,
-    pub(super) standing: Standing,
+    pub(super) standing: Access,
 }
 
 impl FromRequestParts<AppState> for Session {
@@ -61,7 +61,7 @@ impl FromRequestParts<AppState> for RestrictedSession {
 
     async fn from_request_parts(parts: &mut Parts, state: &AppState) -> Result<Self, Problem> {
         let token = bearer(parts, state).ok_or_else(Problem::no_session)?;
-        match login::look_up(state.store(), &token, Door::Api, state.idle()).await? {
+        match login::look_up(state.store(), &token, Audience::Api, state.idle()).await? {
             SessionState::Live(standing) => Ok(Self { token, standing: *standing }),
             SessionState::Idle | SessionState::None => Err(Problem::no_session()),
         }
@@ -72,5 +72,5 @@ fn bearer(parts: &Parts, state: &AppState) -> Option<SessionToken> {
     let (scheme, token) =
         parts.headers.get(header::AUTHORIZATION)?.to_str().ok()?.split_once(' ')?;
     let token = scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())?;
-    state.open_token(token, Door::Api)
+    state.open_token(token, Audience::Api)
 }

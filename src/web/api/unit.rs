@@ -9,8 +9,8 @@ use serde::{Deserialize, Deserializer, Serialize};
 use utoipa::ToSchema;
 
 use super::session::Session;
-use crate::db::AttemptId;
-use crate::login::{self, ChangeUnit, Door, Told, UnitChanged, UnitVerdict};
+use crate::db::IdempotencyKey;
+use crate::login::{self, Audience, ChangeUnit, FormVersion, UnitChanged, UnitVerdict};
 use crate::web::AppState;
 use crate::web::body::JsonBody;
 use crate::web::problem::{Problem, join_numbers};
@@ -70,13 +70,13 @@ pub(super) async fn change_unit(
     let mut charge = admitted.reserve_passwords(passwords.len()).await?;
     let request = ChangeUnit {
         token,
-        door: Door::Api,
+        door: Audience::Api,
         standing,
         unit,
         passwords,
-        told: Told::BySession,
+        told: FormVersion::BySession,
         address: admitted.address,
-        attempt: AttemptId::draw(&mut rand::rng()),
+        attempt: IdempotencyKey::draw(&mut rand::rng()),
         may_void: charge.max_voidings(),
     };
     let verdict = login::change_unit(state.store(), state.hasher(), request).await;

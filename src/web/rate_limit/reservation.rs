@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use super::attempts::AttemptOutcome;
 use super::budgets::{BucketKeys, Spending};
 use super::{RateLimiter, rate_limited};
-use crate::login::{LoginError, PasswordVerdict, Refusal, UnitVerdict, Verdict};
+use crate::login::{LoginError, LoginOutcome, PasswordVerdict, Refusal, UnitVerdict};
 use crate::web::client_ip::client_network;
 use crate::web::problem::Problem;
 use domain::phone_number::PhoneNumber;
@@ -144,16 +144,18 @@ impl Cost {
         Self::new(points, came, count(voided))
     }
 
-    pub(in crate::web) fn from_login(verdict: &Result<Verdict, LoginError>) -> Self {
+    pub(in crate::web) fn from_login(verdict: &Result<LoginOutcome, LoginError>) -> Self {
         match verdict {
-            Ok(Verdict::Accepted(..)) => Self { outcome: AttemptOutcome::Right, ..Self::minimum() },
-            Ok(Verdict::Refused(Refusal::Wrong { voided })) => {
+            Ok(LoginOutcome::Accepted(..)) => {
+                Self { outcome: AttemptOutcome::Right, ..Self::minimum() }
+            }
+            Ok(LoginOutcome::Refused(Refusal::Wrong { voided })) => {
                 Self::for_failures(1, usize::from(*voided))
             }
-            Ok(Verdict::Refused(Refusal::NothingToCompare)) => {
+            Ok(LoginOutcome::Refused(Refusal::NothingToCompare)) => {
                 Self::new(rules::DEAD_LOGIN_POINTS, AttemptOutcome::NoCredential, 0)
             }
-            Ok(Verdict::WouldVoid) | Err(_) => Self::minimum(),
+            Ok(LoginOutcome::WouldVoid) | Err(_) => Self::minimum(),
         }
     }
 

@@ -12,9 +12,9 @@ use super::layout::{Layout, render};
 use super::refused::PageError;
 use super::session::{Anonymous, RestrictedSession};
 use super::text;
-use crate::db::AttemptId;
+use crate::db::IdempotencyKey;
 use crate::hashing::Salt;
-use crate::login::{self, Attempt, Door, SessionToken, Verdict};
+use crate::login::{self, Audience, LoginAttempt, LoginOutcome, SessionToken};
 use crate::web::AppState;
 use crate::web::rate_limit::{Cost, RateLimit};
 use domain::phone_number::PhoneNumber;
@@ -74,31 +74,31 @@ pub(super) async fn log_in(
     let login = PhoneNumber::from_typed(&page.number).ok();
     let mut charge = admitted.reserve_login(login).await?;
     let address = admitted.address;
-    let attempt = Attempt {
+    let attempt = LoginAttempt {
         login,
         typed,
         address,
-        door: Door::Pages,
+        door: Audience::Pages,
         salt: Salt::draw(&mut rand::rng()),
         token: SessionToken::draw(&mut rand::rng()),
-        id: AttemptId::draw(&mut rand::rng()),
+        id: IdempotencyKey::draw(&mut rand::rng()),
         may_void: charge.max_voidings() > 0,
     };
     let verdict = login::log_in(state.store(), state.hasher(), attempt, state.idle()).await;
     charge.settle(Cost::from_login(&verdict));
     match verdict? {
-        Verdict::Accepted(token, _) => {
+        LoginOutcome::Accepted(token, _) => {
             // The login stands, whatever becomes of the session before it.
             if let Some(former) = stranger.session
                 && let Err(error) =
-                    login::log_out(state.store(), &former, Door::Pages, address).await
+                    login::log_out(state.store(), &former, Audience::Pages, address).await
             {
                 tracing::warn!(%error, "the session before a login was not ended");
             }
-            Ok(begun(&state.seal_token(&token, Door::Pages)))
+            Ok(begun(&state.seal_token(&token, Audience::Pages)))
         }
-        Verdict::Refused(_) => Ok(page.refused()),
-        Verdict::WouldVoid => Err(charge.voiding_refused().into()),
+        LoginOutcome::Refused(_) => Ok(page.refused()),
+        LoginOutcome::WouldVoid => Err(charge.voiding_refused().into()),
     }
 }
 

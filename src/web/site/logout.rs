@@ -10,7 +10,7 @@ use super::form::CsrfForm;
 use super::layout::{Layout, render};
 use super::refused::PageError;
 use super::session::RestrictedSession;
-use crate::login::{self, Door};
+use crate::login::{self, Audience};
 use crate::web::AppState;
 use crate::web::client_ip::ClientIp;
 
@@ -39,7 +39,7 @@ pub(super) async fn log_out(
     ClientIp(address): ClientIp,
     CsrfForm { session: visitor, .. }: CsrfForm<RestrictedSession>,
 ) -> Result<Response, PageError> {
-    login::log_out(state.store(), &visitor.token, Door::Pages, address).await?;
+    login::log_out(state.store(), &visitor.token, Audience::Pages, address).await?;
     let cookie = AppendHeaders([(header::SET_COOKIE, cookie::expire(cookie::SESSION))]);
     Ok((cookie, Redirect::to("/logged-out")).into_response())
 }

@@ -16,9 +16,9 @@ use super::refused::PageError;
 use super::session::RestrictedSession;
 use super::text;
 use super::top;
-use crate::db::AttemptId;
+use crate::db::IdempotencyKey;
 use crate::hashing::Salt;
-use crate::login::{self, ChangePassword, Door, PasswordVerdict, SessionToken};
+use crate::login::{self, Audience, ChangePassword, PasswordVerdict, SessionToken};
 use crate::web::AppState;
 use crate::web::rate_limit::{Cost, RateLimit};
 use domain::credential::PasswordChange;
@@ -72,7 +72,9 @@ pub(super) async fn change(
         login::change_password(state.store(), state.hasher(), request, state.idle()).await;
     charge.settle(Cost::from_password_change(&verdict));
     match verdict? {
-        PasswordVerdict::Changed(token, _) => Ok(changed(&state.seal_token(&token, Door::Pages))),
+        PasswordVerdict::Changed(token, _) => {
+            Ok(changed(&state.seal_token(&token, Audience::Pages)))
+        }
         PasswordVerdict::Rejected(reasons) => Ok(page.again(rejected(&reasons))),
         PasswordVerdict::Wrong { session_over: true, .. } => {
             Err(PageError::Page(ErrorKind::Voided))
@@ -94,8 +96,8 @@ impl SubmittedForm {
         let RestrictedSession { token, standing, .. } = visitor;
         let Self { current, new, again } = self;
         let (salt, fresh) = (Salt::draw(&mut rand::rng()), SessionToken::draw(&mut rand::rng()));
-        let door = Door::Pages;
-        let attempt = AttemptId::draw(&mut rand::rng());
+        let door = Audience::Pages;
+        let attempt = IdempotencyKey::draw(&mut rand::rng());
         ChangePassword {
             token,
             door,

@@ -7,7 +7,7 @@ use axum::http::request::Parts;
 use super::cookie;
 use super::form::{CsrfBound, CsrfToken};
 use super::refused::PageError;
-use crate::login::{self, Door, SessionState, SessionToken, Standing};
+use crate::login::{self, Access, Audience, SessionState, SessionToken};
 use crate::web::AppState;
 
 /// A session that may do all that its role allows. Every page takes it unless it serves `C6` too.
@@ -18,7 +18,7 @@ pub(super) struct Session(pub(super) RestrictedSession);
 #[derive(Debug)]
 pub(super) struct RestrictedSession {
     pub(super) token: SessionToken,
-    pub(super) standing: Standing,
+    pub(super) standing: Access,
     pub(super) form_token: CsrfToken,
 }
 
@@ -67,7 +67,7 @@ impl FromRequestParts<AppState> for RestrictedSession {
 
     async fn from_request_parts(parts: &mut Parts, state: &AppState) -> Result<Self, PageError> {
         let token = session(parts, state).ok_or(PageError::LoggedOut)?;
-        let state = login::look_up(state.store(), &token, Door::Pages, state.idle()).await?;
+        let state = login::look_up(state.store(), &token, Audience::Pages, state.idle()).await?;
         let standing = match state {
             SessionState::Live(standing) => *standing,
             SessionState::Idle => return Err(PageError::TimedOut),
@@ -100,5 +100,5 @@ impl Anonymous {
 }
 
 fn session(parts: &Parts, state: &AppState) -> Option<SessionToken> {
-    state.open_token(cookie::get(&parts.headers, cookie::SESSION)?, Door::Pages)
+    state.open_token(cookie::get(&parts.headers, cookie::SESSION)?, Audience::Pages)
 }

@@ -7,7 +7,7 @@ use jiff::civil::Weekday;
 use jiff::tz::{Offset, TimeZone};
 
 use super::error::ErrorKind;
-use crate::login::LogsInWith;
+use crate::login::NewCredential;
 use domain::auth_unit::AuthUnit;
 use domain::contract::Role;
 use domain::password::Rejection;
@@ -163,11 +163,11 @@ pub(super) fn afterwards(from: AuthUnit, to: AuthUnit) -> &'static str {
 }
 
 /// What a number logs in with after a change that `changer` has made.
-pub(super) fn logs_in_with(with: LogsInWith, changer: &str) -> String {
+pub(super) fn logs_in_with(with: NewCredential, changer: &str) -> String {
     match with {
-        LogsInWith::ItsOwn => "この電話番号のいままでのパスワード".to_owned(),
-        LogsInWith::TheChangers => format!("{changer}でログインしたときのパスワード"),
-        LogsInWith::Nothing => "仮パスワードの設定が必要です".to_owned(),
+        NewCredential::Unchanged => "この電話番号のいままでのパスワード".to_owned(),
+        NewCredential::CopiedFromInitiator => format!("{changer}でログインしたときのパスワード"),
+        NewCredential::Nothing => "仮パスワードの設定が必要です".to_owned(),
     }
 }
 

@@ -10,7 +10,7 @@ use axum::response::Response;
 use super::layout::{Layout, render};
 use super::session::Session;
 use super::text;
-use crate::login::{self, Standing};
+use crate::login::{self, Access};
 use crate::web::{AppState, hyphenated};
 use domain::rules;
 
@@ -62,6 +62,6 @@ pub(super) async fn show(
 }
 
 /// How long ago the password was set, by the database's clock.
-fn age(standing: &Standing) -> Duration {
+fn age(standing: &Access) -> Duration {
     Duration::try_from(standing.now.duration_since(standing.set_at)).unwrap_or_default()
 }

@@ -14,8 +14,8 @@ use super::refused::PageError;
 use super::session::{RestrictedSession, Session};
 use super::text;
 use super::unit_changed;
-use crate::db::AttemptId;
-use crate::login::{self, ChangeUnit, Door, Told, UnitChoice, UnitChoices, UnitVerdict};
+use crate::db::IdempotencyKey;
+use crate::login::{self, Audience, ChangeUnit, FormVersion, UnitChoice, UnitChoices, UnitVerdict};
 use crate::web::rate_limit::{Cost, RateLimit, Reservation};
 use crate::web::{AppState, hyphenated};
 use domain::auth_unit::AuthUnit;
@@ -126,13 +126,13 @@ pub(super) async fn change(
     let mut charge = admitted.reserve_passwords(passwords.len()).await?;
     let request = ChangeUnit {
         token: visitor.token,
-        door: Door::Pages,
+        door: Audience::Pages,
         standing: visitor.standing,
         unit,
         passwords,
-        told: Told::ByForm(told),
+        told: FormVersion::ByForm(told),
         address: admitted.address,
-        attempt: AttemptId::draw(&mut rand::rng()),
+        attempt: IdempotencyKey::draw(&mut rand::rng()),
         may_void: charge.max_voidings(),
     };
     let verdict = login::change_unit(state.store(), state.hasher(), request).await;
@@ -170,7 +170,7 @@ async fn choices(state: &AppState, visitor: &Session) -> Result<UnitChoices, Pag
     if !login::may_change_unit(standing.role) {
         return Err(PageError::Page(ErrorKind::NotAllowed));
     }
-    let choices = login::unit_choices(state.store(), token, Door::Pages, standing).await?;
+    let choices = login::unit_choices(state.store(), token, Audience::Pages, standing).await?;
     choices.ok_or(PageError::LoggedOut)
 }
 

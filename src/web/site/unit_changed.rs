@@ -7,7 +7,7 @@ use axum::response::{AppendHeaders, IntoResponse, Response};
 use super::cookie;
 use super::layout::{Layout, render};
 use super::text;
-use crate::login::{LogsInWith, NewLogin, UnitChanged};
+use crate::login::{NewCredential, NewLogin, UnitChanged};
 use crate::web::{AppState, hyphenated};
 use domain::rules;
 
@@ -40,7 +40,7 @@ pub(super) fn outcome(state: &AppState, changed: &UnitChanged) -> Response {
         layout: Layout::for_anyone(state),
         unit: text::unit(changed.unit),
         logins: changed.logins.iter().map(login).collect(),
-        some_have_nothing: changed.logins.iter().any(|login| login.with == LogsInWith::Nothing),
+        some_have_nothing: changed.logins.iter().any(|login| login.with == NewCredential::Nothing),
         temporary_digits: rules::TEMPORARY_PASSWORD_DIGITS,
     };
     let cookie = AppendHeaders([(header::SET_COOKIE, cookie::expire(cookie::SESSION))]);

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
 use karipass::cli::contracts::csv::{self, RowErrorKind};
-use karipass::db::import::Incoming;
+use karipass::db::import::ImportRow;
 
 /// Reads a file: whole, each number once and each contract with its own row, or every bad row named.
 pub fn run(bytes: &[u8]) {
@@ -21,7 +21,7 @@ pub fn run(bytes: &[u8]) {
     }
 }
 
-fn good(rows: &[Incoming]) {
+fn good(rows: &[ImportRow]) {
     let numbers: BTreeSet<_> = rows.iter().map(|row| row.number).collect();
     assert_eq!(numbers.len(), rows.len(), "each number once");
     assert!(!rows.is_empty() && rows.is_sorted_by_key(|row| row.line));
@@ -41,7 +41,7 @@ fn good(rows: &[Incoming]) {
         writeln!(written, "{contract},{number},{service},\"{customer}\"").unwrap();
     }
     let again = csv::parse(written.as_bytes()).unwrap();
-    let told = |row: &Incoming| (row.contract, row.number, row.service, row.customer.clone());
+    let told = |row: &ImportRow| (row.contract, row.number, row.service, row.customer.clone());
     assert!(again.iter().map(told).eq(rows.iter().map(told)), "written out it is the same file");
 }
 

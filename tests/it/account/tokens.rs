@@ -1,7 +1,7 @@
 //! Tokens: one opens one door, and none opens anything after its session's end.
 
 use karipass::db::Db;
-use karipass::login::{self, Door, SessionState, SessionToken};
+use karipass::login::{self, Audience, SessionState, SessionToken};
 use karipass_lab::postgres::Shutdown;
 
 use crate::pages::browser::{Browser, SESSION, leads_to};
@@ -21,13 +21,13 @@ async fn w5_a_token_of_one_door_opens_nothing_at_the_other() {
     let state = async |door| {
         login::look_up(&store, &token, door, config.session.idle_timeout).await.unwrap()
     };
-    assert!(matches!(state(Door::Api).await, SessionState::Live(_)));
-    assert_eq!(state(Door::Pages).await, SessionState::None);
+    assert!(matches!(state(Audience::Api).await, SessionState::Live(_)));
+    assert_eq!(state(Audience::Pages).await, SessionState::None);
     // The other way: what the pages gave is no bearer token.
     let sql = "UPDATE session SET token_digest = $1";
-    scene.owner.execute(sql, &[&token.digest(Door::Pages).as_slice()]).await.unwrap();
-    assert!(matches!(state(Door::Pages).await, SessionState::Live(_)));
-    let bearer = site::seals(KEYS).seal(&token, Door::Pages);
+    scene.owner.execute(sql, &[&token.digest(Audience::Pages).as_slice()]).await.unwrap();
+    assert!(matches!(state(Audience::Pages).await, SessionState::Live(_)));
+    let bearer = site::seals(KEYS).seal(&token, Audience::Pages);
     for answer in [
         scene.session(&bearer).await,
         scene.change(&bearer, RIGHT, NEW).await,
@@ -36,7 +36,7 @@ async fn w5_a_token_of_one_door_opens_nothing_at_the_other() {
     ] {
         assert_eq!(refusal(&answer), (401, "no_session".to_owned()));
     }
-    assert!(matches!(state(Door::Pages).await, SessionState::Live(_)));
+    assert!(matches!(state(Audience::Pages).await, SessionState::Live(_)));
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -61,7 +61,7 @@ async fn b4_a_forged_token_is_refused_without_the_store() {
         secret.to_owned(),
         format!("{}.{seal}", drawn.expose()),
         format!("{secret}.{}", seal.chars().rev().collect::<String>()),
-        site::seals("k1 AQAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=").seal(&drawn, Door::Api),
+        site::seals("k1 AQAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=").seal(&drawn, Audience::Api),
         cookie,
         "x".repeat(4000),
     ] {
@@ -115,7 +115,7 @@ async fn w5_a_token_is_renewed_at_every_change_of_standing() {
     assert_eq!(tokens.len(), 4);
     // Nobody chooses a session's token: one that is sent along is not taken.
     let chosen = SessionToken::draw(&mut rand::rng());
-    let chosen = site::seals(KEYS).seal(&chosen, Door::Api);
+    let chosen = site::seals(KEYS).seal(&chosen, Audience::Api);
     let url = format!("{}/api/v1/login", scene.service.base);
     let body = serde_json::json!({ "number": NUMBER, "password": "efgh5678", "token": chosen });
     let login = scene.caller.client().post(url).bearer_auth(&chosen).json(&body);
@@ -155,7 +155,7 @@ async fn w5_an_idle_session_is_told_from_none_and_never_revived() {
     let bearer = scene.token(NUMBER, RIGHT).await;
     let token = site::unsealed(&bearer);
     let state = async || {
-        login::look_up(&store, &token, Door::Api, config.session.idle_timeout).await.unwrap()
+        login::look_up(&store, &token, Audience::Api, config.session.idle_timeout).await.unwrap()
     };
     let aged = "UPDATE session SET last_seen_at = last_seen_at - interval '15 minutes'";
     scene.owner.batch_execute(aged).await.unwrap();

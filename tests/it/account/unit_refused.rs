@@ -2,8 +2,8 @@
 
 use domain::auth_unit::AuthUnit;
 use domain::phone_number::PhoneNumber;
-use karipass::db::{AttemptId, Db, SetTemporary, Setting};
-use karipass::login::{self, Door, SessionState, SessionToken, Told, UnitVerdict};
+use karipass::db::{Db, IdempotencyKey, SetOutcome, SetTemporaryPassword};
+use karipass::login::{self, Audience, FormVersion, SessionState, SessionToken, UnitVerdict};
 
 use crate::scene::{NUMBER, ONE, Scene, TWO, refusal};
 use crate::site::{self, RIGHT, WRONG};
@@ -36,15 +36,15 @@ async fn w6_a_change_of_the_unit_from_before_another_change_is_refused() {
     scene.give(ONE, "password", RIGHT).await;
     late(&scene, async |scene| {
         let service = Db::for_daemon(&site::configured(&scene.database, &[]).database).unwrap();
-        let new = SetTemporary {
-            attempt: AttemptId::draw(&mut rand::rng()),
+        let new = SetTemporaryPassword {
+            attempt: IdempotencyKey::draw(&mut rand::rng()),
             caller: number(TWO),
             contract: number(NUMBER),
             unit: AuthUnit::Number,
             login: number(TWO),
             phc: site::hashed().await.clone(),
         };
-        assert_eq!(service.set_temporary(&new).await.unwrap(), Setting::Stored);
+        assert_eq!(service.set_temporary(&new).await.unwrap(), SetOutcome::Stored);
     })
     .await;
     late(&scene, async |scene| {
@@ -53,7 +53,7 @@ async fn w6_a_change_of_the_unit_from_before_another_change_is_refused() {
     })
     .await;
     late(&scene, async |scene| {
-        let rows = [NUMBER, ONE, TWO, "0612345609"].map(|text| karipass::db::import::Incoming {
+        let rows = [NUMBER, ONE, TWO, "0612345609"].map(|text| karipass::db::import::ImportRow {
             line: 1,
             contract: number(NUMBER),
             number: number(text),
@@ -85,24 +85,25 @@ async fn w6_a_form_carries_its_version_and_a_later_change_refuses_it() {
     let store = Db::for_daemon(&config.database).unwrap();
     let hasher = &scene.service.hasher;
     let token = SessionToken::draw(&mut rand::rng());
-    let attempt = login::Attempt {
+    let attempt = login::LoginAttempt {
         login: Some(number(ONE)),
         typed: RIGHT.to_owned().into(),
         address: [127, 0, 0, 1].into(),
-        door: Door::Pages,
+        door: Audience::Pages,
         salt: karipass::hashing::Salt::draw(&mut rand::rng()),
         token,
-        id: AttemptId::draw(&mut rand::rng()),
+        id: IdempotencyKey::draw(&mut rand::rng()),
         may_void: true,
     };
     let idle = config.session.idle_timeout;
-    let login::Verdict::Accepted(token, standing) =
+    let login::LoginOutcome::Accepted(token, standing) =
         login::log_in(&store, hasher, attempt, idle).await.unwrap()
     else {
         panic!("refused");
     };
     let choices = async || {
-        let choices = login::unit_choices(&store, &token, Door::Pages, &standing).await.unwrap();
+        let choices =
+            login::unit_choices(&store, &token, Audience::Pages, &standing).await.unwrap();
         choices.unwrap()
     };
     let first = choices().await;
@@ -115,32 +116,32 @@ async fn w6_a_form_carries_its_version_and_a_later_change_refuses_it() {
     assert!(second.version > first.version);
     assert_eq!(second.choices[0].asked, [number(ONE), number(TWO)]);
     let ask = async |told, passwords: &[(&str, &str)]| {
-        let state = login::look_up(&store, &token, Door::Pages, idle).await.unwrap();
+        let state = login::look_up(&store, &token, Audience::Pages, idle).await.unwrap();
         let SessionState::Live(standing) = state else { panic!("over: {state:?}") };
         let token = token.expose().parse().unwrap();
         let passwords =
             passwords.iter().map(|(login, typed)| (number(login), (*typed).to_owned().into()));
         let request = login::ChangeUnit {
             token,
-            door: Door::Pages,
+            door: Audience::Pages,
             standing: *standing,
             unit: AuthUnit::Line,
             passwords: passwords.collect(),
             told,
             address: [127, 0, 0, 1].into(),
-            attempt: AttemptId::draw(&mut rand::rng()),
+            attempt: IdempotencyKey::draw(&mut rand::rng()),
             may_void: u32::MAX,
         };
         login::change_unit(&store, hasher, request).await.unwrap()
     };
     let both = [(ONE, RIGHT), (TWO, "abcd1234")];
-    let late = ask(Told::ByForm(first.version), &both).await;
+    let late = ask(FormVersion::ByForm(first.version), &both).await;
     assert!(matches!(late, UnitVerdict::ChangedElsewhere), "{late:?}");
-    let in_time = ask(Told::ByForm(second.version), &both).await;
+    let in_time = ask(FormVersion::ByForm(second.version), &both).await;
     let UnitVerdict::Changed(changed) = in_time else { panic!("{in_time:?}") };
     assert_eq!((changed.unit, changed.changer), (AuthUnit::Line, number(ONE)));
     assert_eq!(changed.logins.len(), 1);
-    assert_eq!(changed.logins[0].with, login::LogsInWith::TheChangers);
+    assert_eq!(changed.logins[0].with, login::NewCredential::CopiedFromInitiator);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -1,7 +1,7 @@
 //! U3: what wrong entries have voided, or nobody has set, hands the contract to nobody.
 
 use domain::auth_unit::AuthUnit;
-use karipass::db::{AttemptId, SetTemporary, Setting};
+use karipass::db::{IdempotencyKey, SetOutcome, SetTemporaryPassword};
 use serde_json::json;
 
 use crate::scene::{NUMBER, ONE, Scene, TWO, refusal};
@@ -123,8 +123,8 @@ async fn scene() -> Scene {
 
 /// Sets a temporary password for `login` from itself, in the unit in force.
 async fn by_phone(scene: &Scene, unit: &str, login: &str) {
-    let new = SetTemporary {
-        attempt: AttemptId::draw(&mut rand::rng()),
+    let new = SetTemporaryPassword {
+        attempt: IdempotencyKey::draw(&mut rand::rng()),
         caller: login.parse().unwrap(),
         contract: NUMBER.parse().unwrap(),
         unit: unit.parse::<AuthUnit>().unwrap(),
@@ -132,5 +132,5 @@ async fn by_phone(scene: &Scene, unit: &str, login: &str) {
         phc: site::hashed().await.clone(),
     };
     let stored = daemon_store(&scene.database).set_temporary(&new).await;
-    assert!(matches!(stored, Ok(Setting::Stored)), "{stored:?}");
+    assert!(matches!(stored, Ok(SetOutcome::Stored)), "{stored:?}");
 }

@@ -1,7 +1,7 @@
 //! C2: whose wrong entries end which session.
 
 use domain::auth_unit::AuthUnit;
-use karipass::db::{AttemptId, SetTemporary, Setting};
+use karipass::db::{IdempotencyKey, SetOutcome, SetTemporaryPassword};
 use serde_json::json;
 
 use crate::scene::{NUMBER, ONE, Scene, TWO, refusal};
@@ -44,8 +44,8 @@ async fn c2_wrong_entries_of_strangers_end_no_open_session() {
         assert_eq!(scene.service.hasher.operations(), hashes);
         // A new one by phone ends them (`C4`).
         let number = NUMBER.parse().unwrap();
-        let new = SetTemporary {
-            attempt: AttemptId::draw(&mut rand::rng()),
+        let new = SetTemporaryPassword {
+            attempt: IdempotencyKey::draw(&mut rand::rng()),
             caller: number,
             contract: number,
             unit: AuthUnit::Line,
@@ -53,7 +53,7 @@ async fn c2_wrong_entries_of_strangers_end_no_open_session() {
             phc: site::hashed().await.clone(),
         };
         let stored = daemon_store(&scene.database).set_temporary(&new).await;
-        assert!(matches!(stored, Ok(Setting::Stored)), "{stored:?}");
+        assert!(matches!(stored, Ok(SetOutcome::Stored)), "{stored:?}");
         for token in [token, other] {
             assert_eq!(scene.session(token).await.code(), "no_session");
         }

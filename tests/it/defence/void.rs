@@ -3,7 +3,7 @@
 
 use domain::auth_unit::AuthUnit;
 use domain::password::TemporaryPassword;
-use karipass::db::{AttemptId, SetTemporary, Setting};
+use karipass::db::{IdempotencyKey, SetOutcome, SetTemporaryPassword};
 use karipass::hashing::Salt;
 
 use crate::scene::Scene;
@@ -25,8 +25,8 @@ async fn c4_the_phone_line_works_while_a_password_is_void() {
         let salt = Salt::draw(&mut rand::rng());
         let number = NUMBER.parse().unwrap();
         let setting = store
-            .set_temporary(&SetTemporary {
-                attempt: AttemptId::draw(&mut rand::rng()),
+            .set_temporary(&SetTemporaryPassword {
+                attempt: IdempotencyKey::draw(&mut rand::rng()),
                 caller: number,
                 contract: number,
                 unit: AuthUnit::Line,
@@ -34,7 +34,7 @@ async fn c4_the_phone_line_works_while_a_password_is_void() {
                 phc: service.hasher.hash_for_call(password, salt).await.unwrap(),
             })
             .await;
-        assert!(matches!(setting, Ok(Setting::Stored)), "{setting:?}");
+        assert!(matches!(setting, Ok(SetOutcome::Stored)), "{setting:?}");
         assert_eq!(site::count(&owner, NUMBER).await, (0, false));
         assert_eq!(caller.log_in(&service.base, NUMBER, new).await.status, 200);
     }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use domain::auth_unit::AuthUnit;
-use karipass::db::audit::{Event, Outcome, Record, Source};
+use karipass::db::audit::{AuditEvent, AuditOutcome, AuditRecord, AuditSource};
 use serde_json::Value;
 use tokio_postgres::error::SqlState;
 
@@ -51,11 +51,11 @@ async fn d3_the_audit_is_read_by_number_and_time_the_newest_last() {
 async fn d3_a_refused_call_leaves_a_row_with_or_without_its_number() {
     let scene = Scene::new().await;
     for (caller, outcome) in
-        [(None, Outcome::NotAvailable), (Some(number(FIRST)), Outcome::WrongEntries)]
+        [(None, AuditOutcome::NotAvailable), (Some(number(FIRST)), AuditOutcome::WrongEntries)]
     {
-        let record = Record {
-            source: Source::Phone(caller),
-            event: Event::Call,
+        let record = AuditRecord {
+            source: AuditSource::Phone(caller),
+            event: AuditEvent::Call,
             outcome,
             login: None,
             contract: None,

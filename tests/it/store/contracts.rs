@@ -1,7 +1,7 @@
 //! The operator's commands (`D2`, `R`).
 
 use domain::auth_unit::AuthUnit;
-use karipass::db::Setting;
+use karipass::db::SetOutcome;
 use serde_json::{Value, json};
 
 use super::scene::{CONTRACT, FIRST, OTHER, PHC, Scene};
@@ -78,13 +78,13 @@ async fn d2_a_suspended_contract_sets_nothing_until_it_is_resumed() {
     let ran = contracts(&scene, &["suspend", CONTRACT]);
     assert_eq!((ran.status, ran.out.as_str()), (0, "contract 0612345600 is suspended\n"));
     assert!(scene.sessions().await.is_empty());
-    assert_eq!(scene.set(CONTRACT, AuthUnit::Line, CONTRACT).await, Setting::Refused);
+    assert_eq!(scene.set(CONTRACT, AuthUnit::Line, CONTRACT).await, SetOutcome::Refused);
     let again = contracts(&scene, &["suspend", CONTRACT, "--json"]);
     let expected = json!({ "contract_number": CONTRACT, "state": "suspended", "changed": false });
     assert_eq!(serde_json::from_str::<Value>(&again.out).unwrap(), expected);
     assert_eq!(contracts(&scene, &["resume", CONTRACT]).status, 0);
     assert_eq!(scene.logins().await, [CONTRACT], "what was set before is good again");
-    assert_eq!(scene.set(CONTRACT, AuthUnit::Line, CONTRACT).await, Setting::Stored);
+    assert_eq!(scene.set(CONTRACT, AuthUnit::Line, CONTRACT).await, SetOutcome::Stored);
     let operators: Vec<_> =
         scene.audit().await.into_iter().filter(|row| row.starts_with("operator")).collect();
     assert_eq!(operators, ["operator contract_suspended done", "operator contract_resumed done"]);

@@ -1,7 +1,7 @@
 //! Setting temporary passwords (`P9`, `P13`, `P14`, `C4`).
 
 use domain::auth_unit::AuthUnit;
-use karipass::db::Setting;
+use karipass::db::SetOutcome;
 use karipass_lab::proxy::{Point, PostgresProxy, Trouble};
 use metrics_exporter_prometheus::PrometheusBuilder;
 
@@ -35,7 +35,7 @@ async fn p2_the_contract_of_any_of_its_numbers_is_found() {
 #[tokio::test(flavor = "multi_thread")]
 async fn p9_password_unit_and_audit_are_stored_together() {
     let scene = Scene::new().await;
-    assert_eq!(scene.set(PLAIN, AuthUnit::Line, CONTRACT).await, Setting::Stored);
+    assert_eq!(scene.set(PLAIN, AuthUnit::Line, CONTRACT).await, SetOutcome::Stored);
     let stored = scene
         .column(
             "SELECT concat_ws(' ', login_number, kind, password_hash, failed_attempts, voided_at,
@@ -101,7 +101,7 @@ async fn p13_dropped_before_any_statement_is_through_nothing_changes() {
         proxy.make(Trouble::None);
         // Whoever has the connection next must not commit what was left on it.
         let next = store.set_temporary(&temporary(OTHER, AuthUnit::Line, CONTRACT)).await.unwrap();
-        assert_eq!(next, Setting::Refused);
+        assert_eq!(next, SetOutcome::Refused);
         scene.wait_until(NOTHING_UNDER_WAY).await;
         scene.owner.execute("DELETE FROM audit_log WHERE outcome <> 'done'", &[]).await.unwrap();
         let after = (scene.everything().await, scene.audit().await);
@@ -118,7 +118,7 @@ async fn p14_a_change_of_unit_voids_all_else_and_ends_all_sessions() {
     for login in [FIRST, FIRST, SECOND, OTHER] {
         scene.open_session(login).await;
     }
-    assert_eq!(scene.set(CONTRACT, AuthUnit::Line, CONTRACT).await, Setting::Stored);
+    assert_eq!(scene.set(CONTRACT, AuthUnit::Line, CONTRACT).await, SetOutcome::Stored);
     assert_eq!(scene.logins().await, [CONTRACT, OTHER]);
     assert_eq!(scene.sessions().await, [OTHER]);
     let hashes = "SELECT count(password_hash)::text FROM credential WHERE voided_at IS NOT NULL";
@@ -145,15 +145,15 @@ async fn b1_what_the_phone_and_the_clean_up_void_is_counted_by_reason() {
         told.lines().find_map(|line| line.strip_prefix(&name)?.parse().ok()).unwrap_or(0)
     };
     for login in [FIRST, SECOND] {
-        assert_eq!(scene.set(CONTRACT, AuthUnit::Number, login).await, Setting::Stored);
+        assert_eq!(scene.set(CONTRACT, AuthUnit::Number, login).await, SetOutcome::Stored);
         assert_eq!(voided("unit_changed"), 0, "{login}");
     }
     // The contract number's own is new; the other two are void, and one of them once only.
-    assert_eq!(scene.set(CONTRACT, AuthUnit::Line, CONTRACT).await, Setting::Stored);
+    assert_eq!(scene.set(CONTRACT, AuthUnit::Line, CONTRACT).await, SetOutcome::Stored);
     assert_eq!(voided("unit_changed"), 2);
-    assert_eq!(scene.set(CONTRACT, AuthUnit::Number, FIRST).await, Setting::Stored);
+    assert_eq!(scene.set(CONTRACT, AuthUnit::Number, FIRST).await, SetOutcome::Stored);
     assert_eq!(voided("unit_changed"), 3);
-    assert_eq!(scene.set(OTHER, AuthUnit::Line, OTHER).await, Setting::Stored);
+    assert_eq!(scene.set(OTHER, AuthUnit::Line, OTHER).await, SetOutcome::Stored);
     let expire = "UPDATE credential SET set_at = set_at - interval '24 hours'";
     scene.owner.batch_execute(expire).await.unwrap();
     for _ in 0..2 {
@@ -168,7 +168,7 @@ async fn p14_an_additional_number_may_choose_only_the_unit_in_force() {
     scene.set(FIRST, AuthUnit::Number, FIRST).await;
     let before = scene.everything().await;
     for (unit, login) in [(AuthUnit::Line, CONTRACT), (AuthUnit::AdminUser, FIRST)] {
-        assert_eq!(scene.set(FIRST, unit, login).await, Setting::Refused, "{unit}");
+        assert_eq!(scene.set(FIRST, unit, login).await, SetOutcome::Refused, "{unit}");
     }
     assert_eq!(scene.everything().await, before);
     let last = scene.audit().await.pop().unwrap();
@@ -180,7 +180,7 @@ async fn p14_the_unit_in_force_again_leaves_the_others_alone() {
     let scene = Scene::new().await;
     scene.set(FIRST, AuthUnit::Number, FIRST).await;
     scene.open_session(FIRST).await;
-    assert_eq!(scene.set(FIRST, AuthUnit::Number, SECOND).await, Setting::Stored);
+    assert_eq!(scene.set(FIRST, AuthUnit::Number, SECOND).await, SetOutcome::Stored);
     assert_eq!(scene.logins().await, [FIRST, SECOND]);
     assert_eq!(scene.sessions().await, [FIRST]);
 }
@@ -198,7 +198,11 @@ async fn p9_what_changed_under_the_call_is_refused() {
         let scene = Scene::new().await;
         scene.owner.batch_execute(change).await.unwrap();
         let before = scene.everything().await;
-        assert_eq!(scene.set(FIRST, AuthUnit::Number, FIRST).await, Setting::Refused, "{change}");
+        assert_eq!(
+            scene.set(FIRST, AuthUnit::Number, FIRST).await,
+            SetOutcome::Refused,
+            "{change}"
+        );
         assert_eq!(scene.everything().await, before, "{change}");
     }
 }
@@ -212,7 +216,7 @@ async fn c4_a_new_temporary_password_is_a_new_credential() {
     scene.owner.batch_execute(password).await.unwrap();
     let id = "SELECT id::text FROM credential";
     let old = scene.column(id).await;
-    assert_eq!(scene.set(CONTRACT, AuthUnit::Line, CONTRACT).await, Setting::Stored);
+    assert_eq!(scene.set(CONTRACT, AuthUnit::Line, CONTRACT).await, SetOutcome::Stored);
     assert_ne!(scene.column(id).await, old);
     let kind = "SELECT kind || ' ' || failed_attempts FROM credential";
     assert_eq!(scene.column(kind).await, ["temporary 0"]);
@@ -236,7 +240,7 @@ async fn p9_a_hundred_at_once_from_two_stores_are_one_after_the_other() {
         tokio::spawn(async move { store.set_temporary(&temporary(CONTRACT, unit, login)).await })
     });
     for call in calls.collect::<Vec<_>>() {
-        assert_eq!(call.await.unwrap().unwrap(), Setting::Stored);
+        assert_eq!(call.await.unwrap().unwrap(), SetOutcome::Stored);
     }
     let contract = scene.store.contract_of(number(CONTRACT)).await.unwrap().unwrap();
     for login in scene.logins().await {

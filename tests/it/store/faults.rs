@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use domain::auth_unit::AuthUnit;
 use domain::rules;
-use karipass::db::{DbError, DbFailure, Setting};
+use karipass::db::{DbError, DbFailure, SetOutcome};
 use karipass_lab::postgres::Shutdown;
 use karipass_lab::proxy::{COMMIT, PostgresProxy, Trouble};
 
@@ -19,12 +19,12 @@ async fn p15_a_store_that_is_down_is_not_reached_and_then_found_again() {
     let (postgres, database) = support::stoppable_cluster().await;
     let scene = Scene::in_database(database).await;
     let new = temporary(CONTRACT, AuthUnit::Line, CONTRACT);
-    assert_eq!(scene.store.set_temporary(&new).await.unwrap(), Setting::Stored);
+    assert_eq!(scene.store.set_temporary(&new).await.unwrap(), SetOutcome::Stored);
     postgres.stop(Shutdown::Kill).unwrap();
     let error = within(GIVEN_UP_WITHIN, scene.store.set_temporary(&new)).await.unwrap_err();
     assert!(matches!(error, DbError::NotSent(_)), "{error:?}");
     postgres.start().unwrap();
-    assert_eq!(scene.set(CONTRACT, AuthUnit::Line, CONTRACT).await, Setting::Stored);
+    assert_eq!(scene.set(CONTRACT, AuthUnit::Line, CONTRACT).await, SetOutcome::Stored);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -42,7 +42,7 @@ async fn p15_a_store_that_does_not_answer_is_given_up_in_time() {
     }
     proxy.make(Trouble::None);
     let set = store.set_temporary(&temporary(CONTRACT, AuthUnit::Line, CONTRACT)).await.unwrap();
-    assert_eq!(set, Setting::Stored);
+    assert_eq!(set, SetOutcome::Stored);
     assert_eq!(scene.audit().await.len(), 2, "what was given up has left nothing");
 }
 
@@ -111,7 +111,7 @@ async fn p15_a_held_lock_is_given_up_in_time() {
     let DbError::NotSent(DbFailure::Refused { code, .. }) = &error else { panic!("{error:?}") };
     assert_eq!(code, "55P03");
     scene.owner.batch_execute("ROLLBACK").await.unwrap();
-    assert_eq!(scene.store.set_temporary(&new).await.unwrap(), Setting::Stored);
+    assert_eq!(scene.store.set_temporary(&new).await.unwrap(), SetOutcome::Stored);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -125,7 +125,7 @@ async fn p15_a_connection_that_the_server_ended_is_not_met_again() {
     superuser.execute(end, &[]).await.unwrap();
     scene.wait_until_daemon_gone().await;
     for _ in 0..4 {
-        assert_eq!(scene.set(CONTRACT, AuthUnit::Line, CONTRACT).await, Setting::Stored);
+        assert_eq!(scene.set(CONTRACT, AuthUnit::Line, CONTRACT).await, SetOutcome::Stored);
     }
 }
 
@@ -158,7 +158,7 @@ async fn p15_a_statement_that_is_good_no_longer_is_prepared_again() {
             sets += 1;
             assert_eq!(
                 scene.set(CONTRACT, AuthUnit::Line, CONTRACT).await,
-                Setting::Stored,
+                SetOutcome::Stored,
                 "{change}"
             );
         }
@@ -199,7 +199,7 @@ async fn p15_a_pooler_that_ignores_options_is_refused_in_words() {
         superuser.batch_execute(&set).await.unwrap();
     }
     let new = temporary(CONTRACT, AuthUnit::Line, CONTRACT);
-    assert_eq!(store.set_temporary(&new).await.unwrap(), Setting::Stored);
+    assert_eq!(store.set_temporary(&new).await.unwrap(), SetOutcome::Stored);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -243,8 +243,8 @@ async fn p15_a_demoted_server_is_left_and_its_connections_dropped() {
     wait_until("some tries", async || sessions().await >= before + 3).await;
     assert!(!waits.is_finished());
     read_only("off").await;
-    assert_eq!(waits.await.unwrap().unwrap(), Setting::Stored);
-    assert_eq!(scene.set(CONTRACT, AuthUnit::Line, CONTRACT).await, Setting::Stored);
+    assert_eq!(waits.await.unwrap().unwrap(), SetOutcome::Stored);
+    assert_eq!(scene.set(CONTRACT, AuthUnit::Line, CONTRACT).await, SetOutcome::Stored);
 }
 
 /// Sets a password over a connection with trouble, which is given up in time.

@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use domain::auth_unit::AuthUnit;
-use karipass::db::Setting;
+use karipass::db::SetOutcome;
 
 use super::scene::{CONTRACT, FILE, FIRST, OTHER, PLAIN, SECOND, Scene, number, temporary};
 use crate::support::{Ran, karipass};
@@ -153,7 +153,7 @@ async fn d1_files_and_calls_at_once_do_not_get_in_each_others_way() {
     }
     for call in calls {
         let setting = call.await.unwrap().unwrap();
-        assert!(matches!(setting, Setting::Stored | Setting::Refused));
+        assert!(matches!(setting, SetOutcome::Stored | SetOutcome::Refused));
     }
 }
 

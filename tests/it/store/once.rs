@@ -5,8 +5,8 @@ use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 
 use domain::auth_unit::AuthUnit;
 use domain::password::PhcString;
-use karipass::db::audit::{Event, Outcome, Record, Source};
-use karipass::db::{Db, SetTemporary, Setting};
+use karipass::db::audit::{AuditEvent, AuditOutcome, AuditRecord, AuditSource};
+use karipass::db::{Db, SetOutcome, SetTemporaryPassword};
 use karipass_lab::postgres::Shutdown;
 use karipass_lab::proxy::{COMMIT, Point, PostgresProxy, Trouble};
 
@@ -42,7 +42,7 @@ async fn p9_what_stands_is_found_whichever_answer_is_read_first() {
     let store = daemon_store(&scene.database);
     let new = line();
     for _ in 0..20 * TIMES {
-        assert_eq!(store.set_temporary(&new).await.unwrap(), Setting::Stored);
+        assert_eq!(store.set_temporary(&new).await.unwrap(), SetOutcome::Stored);
     }
     assert_eq!(scene.audit().await.len(), 2);
 }
@@ -50,7 +50,7 @@ async fn p9_what_stands_is_found_whichever_answer_is_read_first() {
 #[tokio::test(flavor = "multi_thread")]
 async fn p9_a_commit_still_under_way_is_waited_for_and_not_done_twice() {
     let (scene, proxy, store) = troubled().await;
-    assert_eq!(store.set_temporary(&line()).await.unwrap(), Setting::Stored);
+    assert_eq!(store.set_temporary(&line()).await.unwrap(), SetOutcome::Stored);
     for set in 1..=10 {
         // The commit's statements wait for this one; the client is cut off meanwhile.
         scene.owner.batch_execute("BEGIN; SELECT FROM credential FOR UPDATE").await.unwrap();
@@ -62,7 +62,7 @@ async fn p9_a_commit_still_under_way_is_waited_for_and_not_done_twice() {
         // The first one and its repetition.
         wait_until_locked_out(&scene.database, 2).await;
         scene.owner.batch_execute("COMMIT").await.unwrap();
-        assert_eq!(call.await.unwrap().unwrap(), Setting::Stored);
+        assert_eq!(call.await.unwrap().unwrap(), SetOutcome::Stored);
         assert_eq!(scene.audit().await.len(), set + 2);
     }
 }
@@ -75,7 +75,7 @@ async fn p15_a_contract_that_changed_is_refused_once_whatever_is_cut() {
         proxy.make(trouble);
         for refusals in 1..=20 {
             let new = temporary(OTHER, AuthUnit::Line, CONTRACT);
-            assert_eq!(store.set_temporary(&new).await.unwrap(), Setting::Refused);
+            assert_eq!(store.set_temporary(&new).await.unwrap(), SetOutcome::Refused);
             assert_eq!(scene.audit().await.len(), refusals);
         }
     }
@@ -85,10 +85,10 @@ async fn p15_a_contract_that_changed_is_refused_once_whatever_is_cut() {
 #[tokio::test(flavor = "multi_thread")]
 async fn d3_a_refused_call_leaves_one_row_whatever_is_cut() {
     let (scene, proxy, store) = troubled().await;
-    let record = Record {
-        source: Source::Phone(Some(number(OTHER))),
-        event: Event::Call,
-        outcome: Outcome::WrongEntries,
+    let record = AuditRecord {
+        source: AuditSource::Phone(Some(number(OTHER))),
+        event: AuditEvent::Call,
+        outcome: AuditOutcome::WrongEntries,
         login: None,
         contract: None,
         unit: None,
@@ -117,7 +117,7 @@ async fn p15_a_server_restarted_in_the_middle_is_not_noticed() {
             tokio::spawn(async move {
                 while !stop.load(Ordering::Relaxed) {
                     let new = temporary(CONTRACT, AuthUnit::Line, CONTRACT);
-                    assert_eq!(store.set_temporary(&new).await.unwrap(), Setting::Stored);
+                    assert_eq!(store.set_temporary(&new).await.unwrap(), SetOutcome::Stored);
                     stored.fetch_add(1, Ordering::Relaxed);
                 }
             })
@@ -172,7 +172,7 @@ async fn set_under(trouble: Trouble) {
         sets += 1;
         let mut new = temporary(CONTRACT, AuthUnit::Number, [FIRST, "0612345602"][sets % 2]);
         new.phc = PhcString::from(format!("the {sets}th"));
-        assert_eq!(store.set_temporary(&new).await.unwrap(), Setting::Stored, "{sets}");
+        assert_eq!(store.set_temporary(&new).await.unwrap(), SetOutcome::Stored, "{sets}");
         let stored = "SELECT password_hash FROM credential ORDER BY id DESC LIMIT 1";
         assert_eq!(scene.column(stored).await, [format!("the {sets}th")]);
         // The first one sets the unit too.
@@ -183,6 +183,6 @@ async fn set_under(trouble: Trouble) {
     assert_eq!(scene.logins().await.len(), 2);
 }
 
-fn line() -> SetTemporary {
+fn line() -> SetTemporaryPassword {
     temporary(CONTRACT, AuthUnit::Line, CONTRACT)
 }

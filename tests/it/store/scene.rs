@@ -3,7 +3,7 @@
 use domain::auth_unit::AuthUnit;
 use domain::password::PhcString;
 use domain::phone_number::PhoneNumber;
-use karipass::db::{AttemptId, Db, SetTemporary, Setting};
+use karipass::db::{Db, IdempotencyKey, SetOutcome, SetTemporaryPassword};
 use karipass_lab::postgres::Database;
 use tokio_postgres::Client;
 
@@ -58,7 +58,7 @@ impl Scene {
     }
 
     /// Sets a temporary password as the phone line does.
-    pub async fn set(&self, caller: &str, unit: AuthUnit, login: &str) -> Setting {
+    pub async fn set(&self, caller: &str, unit: AuthUnit, login: &str) -> SetOutcome {
         self.store.set_temporary(&temporary(caller, unit, login)).await.unwrap()
     }
 
@@ -140,8 +140,8 @@ impl Scene {
 }
 
 /// Another attempt.
-pub fn attempt() -> AttemptId {
-    AttemptId::draw(&mut rand::rng())
+pub fn attempt() -> IdempotencyKey {
+    IdempotencyKey::draw(&mut rand::rng())
 }
 
 pub fn number(text: &str) -> PhoneNumber {
@@ -149,9 +149,9 @@ pub fn number(text: &str) -> PhoneNumber {
 }
 
 /// What `caller` wants stored, in an attempt of its own; the contract is that of the login number.
-pub fn temporary(caller: &str, unit: AuthUnit, login: &str) -> SetTemporary {
+pub fn temporary(caller: &str, unit: AuthUnit, login: &str) -> SetTemporaryPassword {
     let contract = if login.starts_with("06") { CONTRACT } else { OTHER };
-    SetTemporary {
+    SetTemporaryPassword {
         attempt: attempt(),
         caller: number(caller),
         contract: number(contract),

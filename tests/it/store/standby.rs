@@ -8,9 +8,9 @@ use std::time::Duration;
 
 use domain::auth_unit::AuthUnit;
 use domain::rules;
-use karipass::db::audit::Outcome;
-use karipass::db::login::Attempted;
-use karipass::db::{Db, DbError, Setting};
+use karipass::db::audit::AuditOutcome;
+use karipass::db::login::LoginAudit;
+use karipass::db::{Db, DbError, SetOutcome};
 use karipass_lab::postgres::{Database, Durability, Postgres, Replication, Shutdown};
 use tokio_postgres::Client;
 
@@ -34,7 +34,7 @@ async fn p15_the_primary_lost_the_promoted_standby_is_used() {
         // A pool full of connections to the primary.
         let looks = (0..4).map(|_| pair.store.contract_of(number(FIRST)));
         futures_util::future::try_join_all(looks).await.unwrap();
-        assert_eq!(set(CONTRACT).await.unwrap(), Setting::Stored);
+        assert_eq!(set(CONTRACT).await.unwrap(), SetOutcome::Stored);
         if replication == Replication::Asynchronous {
             pair.primary.caught_up().await.unwrap();
         }
@@ -57,7 +57,7 @@ async fn p15_nothing_is_confirmed_that_a_synchronous_standby_has_not() {
     // However long the standby takes to catch up.
     let other = temporary(OTHER, AuthUnit::Line, OTHER);
     let patient = pair.store.clone().with_limit(WAIT_TIMEOUT);
-    assert_eq!(patient.set_temporary(&other).await.unwrap(), Setting::Stored);
+    assert_eq!(patient.set_temporary(&other).await.unwrap(), SetOutcome::Stored);
     pair.primary.stop(Shutdown::Kill).unwrap();
     pair.standby.promote().await.unwrap();
     assert!(pair.after().await.logins().await.contains(&OTHER.to_owned()));
@@ -72,14 +72,15 @@ async fn p15_a_cancelled_wait_for_the_standby_confirms_nothing() {
     // A transaction of the phone, a statement of its own as logins are, and an operator's command.
     let new = temporary(CONTRACT, AuthUnit::Line, CONTRACT);
     let set = async { scene.store.set_temporary(&new).await.map(drop) };
-    let refused = Attempted {
+    let refused = LoginAudit {
         attempt: attempt(),
         login: Some(number(FIRST)),
         contract: None,
         address: IpAddr::from([127, 0, 0, 1]),
     };
-    let refuse =
-        async { scene.store.note_refusal(&refused, Outcome::UnknownNumber, None).await.map(drop) };
+    let refuse = async {
+        scene.store.note_refusal(&refused, AuditOutcome::UnknownNumber, None).await.map(drop)
+    };
     let (set, refuse) =
         tokio::join!(under_cancels(&postgres, set), under_cancels(&postgres, refuse));
     unknown(set);
@@ -101,7 +102,7 @@ async fn p15_a_commit_whose_wait_was_cancelled_is_done_once() {
     cancel_wait(&postgres.superuser("postgres").await.unwrap()).await;
     // Whoever waits is let go.
     wait_for_standby(&postgres, "").await;
-    assert_eq!(set.await.unwrap().unwrap(), Setting::Stored);
+    assert_eq!(set.await.unwrap().unwrap(), SetOutcome::Stored);
     assert_eq!(scene.logins().await, [CONTRACT]);
     let audit = scene.audit().await;
     assert_eq!(audit.iter().filter(|row| row.contains("temporary_set")).count(), 1, "{audit:?}");
@@ -123,7 +124,7 @@ async fn p15_a_host_that_does_not_answer_is_passed_over() {
         let found = within(PASSED_WITHIN, looks).await.unwrap();
         assert!(found.iter().all(Option::is_some));
         let new = temporary(CONTRACT, AuthUnit::Line, CONTRACT);
-        assert_eq!(store.set_temporary(&new).await.unwrap(), Setting::Stored);
+        assert_eq!(store.set_temporary(&new).await.unwrap(), SetOutcome::Stored);
     }
     let alone = store_at(&scene.database.at(folder.path()).daemon_url);
     within(GIVEN_UP_WITHIN, alone.contract_of(number(FIRST))).await.unwrap_err();
@@ -136,7 +137,7 @@ async fn p15_a_host_that_is_read_only_or_away_is_passed_over() {
     let both = pair.database.at(nobody.path()).or_at(pair.standby.socket_folder());
     let all = both.or_at(pair.primary.socket_folder());
     let new = temporary(CONTRACT, AuthUnit::Line, CONTRACT);
-    assert_eq!(store_at(&all.daemon_url).set_temporary(&new).await.unwrap(), Setting::Stored);
+    assert_eq!(store_at(&all.daemon_url).set_temporary(&new).await.unwrap(), SetOutcome::Stored);
     let error = store_at(&both.daemon_url).set_temporary(&new).await.unwrap_err();
     assert!(matches!(error, DbError::NotSent(_)), "{error:?}");
 }

@@ -1,7 +1,7 @@
 //! The minute's clean-up, and how the daemon reads tables of many rows.
 
 use domain::auth_unit::AuthUnit;
-use karipass::db::Setting;
+use karipass::db::SetOutcome;
 use karipass_lab::postgres::Database;
 use serde_json::json;
 use tokio_postgres::Client;
@@ -137,7 +137,7 @@ async fn a_day(database: &Database) {
     let (caller, base) = (Caller::new(), &service.base);
     assert_eq!(
         store.set_temporary(&temporary(NUMBER, AuthUnit::Number, one)).await.unwrap(),
-        Setting::Stored
+        SetOutcome::Stored
     );
     site::credential(&owner, one, "temporary").await;
     site::credential(&owner, two, "password").await;
@@ -161,6 +161,6 @@ async fn a_day(database: &Database) {
     let number = NUMBER.parse().unwrap();
     assert!(store.contract_of(number).await.unwrap().is_some());
     let set = temporary(NUMBER, AuthUnit::AdminUser, one);
-    assert_eq!(store.set_temporary(&set).await.unwrap(), Setting::Stored);
+    assert_eq!(store.set_temporary(&set).await.unwrap(), SetOutcome::Stored);
     store.sweep().await.unwrap();
 }

@@ -4,7 +4,7 @@
 use std::path::Path;
 
 use domain::auth_unit::AuthUnit;
-use karipass::db::Setting;
+use karipass::db::SetOutcome;
 use karipass_lab::certificate::Authority;
 use karipass_lab::postgres::{Durability, Postgres};
 
@@ -33,7 +33,7 @@ async fn r_postgresql_is_spoken_to_over_tls_as_sslmode_says() {
         let database = database.over_tcp(address, name, &words);
         let new = temporary(CONTRACT, AuthUnit::Line, CONTRACT);
         let set = store_at(&database.daemon_url).set_temporary(&new).await;
-        assert_eq!(set.unwrap(), Setting::Stored, "{name} {words}");
+        assert_eq!(set.unwrap(), SetOutcome::Stored, "{name} {words}");
         // The owner's commands too.
         let ran = karipass(&database, &["contracts", "show", CONTRACT]);
         assert_eq!(ran.status, 0, "{name} {words}: {}", ran.err);

@@ -13,7 +13,7 @@ use domain::rules;
 
 /// What a login is good for, and until when.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Standing {
+pub struct Access {
     /// The login number.
     pub login: PhoneNumber,
     /// The contract number.
@@ -35,16 +35,16 @@ pub struct Standing {
     /// The database's time at which all this is so.
     pub now: Timestamp,
     /// The contract's version that this was made from (`W6`).
-    pub version: i64,
+    pub contract_version: i64,
     /// The version that the session's client was last told of (`W6`).
-    pub told: i64,
+    pub seen_version: i64,
 }
 
-impl Standing {
+impl Access {
     /// What `login` is good for with a credential of `kind` set at `set_at`; `None` if it does not
     /// log in under the unit in force, the credential is past its end, or the contract is suspended.
     #[must_use]
-    pub fn of(
+    pub fn new(
         contract: &Contract,
         login: PhoneNumber,
         kind: CredentialKind,
@@ -66,23 +66,23 @@ impl Standing {
             password_expires_at: kind.expires_at(set_at),
             expires_at: now,
             now,
-            version: contract.version,
-            told: contract.version,
+            contract_version: contract.version,
+            seen_version: contract.version,
         })
     }
 
     /// What a session is good for now; `None` if its number does not log in any more.
     #[must_use]
-    pub fn of_session(session: Session, idle: Duration) -> Option<Self> {
+    pub fn for_session(session: Session, idle: Duration) -> Option<Self> {
         let Session { contract, login, kind, set_at, created_at, seen_version, seen_at, now } =
             session;
-        let standing = Self::of(&contract, login, kind, set_at, now)?;
-        Some(Self { told: seen_version, ..standing.until(created_at, seen_at, idle) })
+        let standing = Self::new(&contract, login, kind, set_at, now)?;
+        Some(Self { seen_version, ..standing.until(created_at, seen_at, idle) })
     }
 
     /// The same, of a session that began at `now`.
     #[must_use]
-    pub(super) fn begun(self, now: Timestamp, idle: Duration) -> Self {
+    pub(super) fn starting(self, now: Timestamp, idle: Duration) -> Self {
         Self { now, ..self.until(now, now, idle) }
     }
 
@@ -96,18 +96,18 @@ impl Standing {
     ) -> Self {
         // A number that had none is asked for it by a change of the unit: that form shows more now (`W6`).
         let version = match old {
-            CredentialKind::Temporary => self.version + 1,
-            CredentialKind::Password => self.version,
+            CredentialKind::Temporary => self.contract_version + 1,
+            CredentialKind::Password => self.contract_version,
         };
         let renewed = Self {
             password_change: None,
             set_at: now,
             password_expires_at: CredentialKind::Password.expires_at(now),
-            version,
-            told: version,
+            contract_version: version,
+            seen_version: version,
             ..self
         };
-        renewed.begun(now, idle)
+        renewed.starting(now, idle)
     }
 
     fn until(self, created_at: Timestamp, seen_at: Timestamp, idle: Duration) -> Self {

@@ -11,82 +11,82 @@ use super::{Db, DbError, DbFailure};
 use crate::clock;
 
 /// How long is waited before the second repetition; the first comes at once, each later one after twice the time.
-const PAUSE: Duration = Duration::from_millis(25);
-const LONGEST_PAUSE: Duration = Duration::from_millis(400);
+const FIRST_BACKOFF: Duration = Duration::from_millis(25);
+const MAX_BACKOFF: Duration = Duration::from_millis(400);
 
 /// How much time a try has.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Time {
+pub(super) struct Deadline {
     /// When the time of all tries is over.
     pub(super) end: Instant,
     /// The longest that one may take once it has a connection.
-    pub(super) a_try: Duration,
+    pub(super) per_attempt: Duration,
 }
 
 /// For how long and how often something is tried.
-pub(super) struct Patience {
-    time: Time,
-    most: i16,
-    begun: i16,
+pub(super) struct Retry {
+    time: Deadline,
+    max_attempts: i16,
+    attempts: i16,
     /// Why the last try before this one failed.
-    failed: Option<DbFailure>,
+    last_failure: Option<DbFailure>,
 }
 
-impl Patience {
+impl Retry {
     /// Has `work` done until it succeeds or cannot; what became of a try that broke off does not matter.
-    pub(super) async fn spend<T, Work: Future<Output = Result<T, DbError>>>(
+    pub(super) async fn run<T, Work: Future<Output = Result<T, DbError>>>(
         mut self,
-        work: impl Fn(Time) -> Work,
+        work: impl Fn(Deadline) -> Work,
     ) -> Result<T, DbError> {
         loop {
-            let (_, time) = self.another();
+            let (_, time) = self.next_attempt();
             match work(time).await {
                 Ok(done) => return Ok(done),
                 Err(DbError::NotSent(fault)) => {
-                    self.go_on_after(fault).await.map_err(DbError::NotSent)?;
+                    self.backoff_or_fail(fault).await.map_err(DbError::NotSent)?;
                 }
                 Err(DbError::OutcomeUnknown(fault)) => {
-                    self.go_on_after(fault).await.map_err(DbError::OutcomeUnknown)?;
+                    self.backoff_or_fail(fault).await.map_err(DbError::OutcomeUnknown)?;
                 }
             }
         }
     }
 
     /// As much as the store has.
-    pub(super) fn of(store: &Db) -> Self {
-        Self { time: store.time(), most: store.tries, begun: 0, failed: None }
+    pub(super) fn new(store: &Db) -> Self {
+        Self { time: store.time(), max_attempts: store.tries, attempts: 0, last_failure: None }
     }
 
     /// No more than it takes to leave a connection that has broken since it was used last.
-    pub(super) fn brief(store: &Db) -> Self {
-        let patience = Self::of(store);
-        Self { most: patience.most.min(2), ..patience }
+    pub(super) fn once_more(store: &Db) -> Self {
+        let patience = Self::new(store);
+        Self { max_attempts: patience.max_attempts.min(2), ..patience }
     }
 
     /// The next try's number, from 0, and its time.
-    pub(super) fn another(&mut self) -> (i16, Time) {
-        let number = self.begun;
-        self.begun = number.saturating_add(1);
+    pub(super) fn next_attempt(&mut self) -> (i16, Deadline) {
+        let number = self.attempts;
+        self.attempts = number.saturating_add(1);
         (number, self.time)
     }
 
     /// Waits until it is time for another try; if there is to be none, why it all failed: a last try that
     /// had no time left to get a connection says less than the one before.
-    pub(super) async fn go_on_after(&mut self, fault: DbFailure) -> Result<(), DbFailure> {
-        if self.begun >= self.most || !fault.is_transient() {
-            let before = self.failed.take().filter(|_| matches!(fault, DbFailure::Busy(_)));
+    pub(super) async fn backoff_or_fail(&mut self, fault: DbFailure) -> Result<(), DbFailure> {
+        if self.attempts >= self.max_attempts || !fault.is_transient() {
+            let before = self.last_failure.take().filter(|_| matches!(fault, DbFailure::Busy(_)));
             return Err(before.unwrap_or(fault));
         }
-        let pause = match self.begun {
+        let pause = match self.attempts {
             ..=1 => Duration::ZERO,
-            begun => PAUSE.saturating_mul(1 << (begun - 2).min(8)).min(LONGEST_PAUSE),
+            begun => FIRST_BACKOFF.saturating_mul(1 << (begun - 2).min(8)).min(MAX_BACKOFF),
         };
         let next = Instant::from_std(clock::now()) + pause;
         sleep_until(next.min(self.time.end)).await;
         if next >= self.time.end {
             return Err(fault);
         }
-        self.failed = Some(fault);
+        self.last_failure = Some(fault);
         Ok(())
     }
 }
@@ -101,11 +101,11 @@ mod tests {
 
     async fn told(faults: &[DbFailure]) -> DbFailure {
         let end = Instant::from_std(clock::now()) + Duration::from_mins(1);
-        let time = Time { end, a_try: Duration::from_mins(1) };
-        let patience = Patience { time, most: i16::MAX, begun: 0, failed: None };
+        let time = Deadline { end, per_attempt: Duration::from_mins(1) };
+        let patience = Retry { time, max_attempts: i16::MAX, attempts: 0, last_failure: None };
         let next = RefCell::new(faults.iter().cloned());
         let work = async |_| Err::<(), _>(DbError::NotSent(next.borrow_mut().next().unwrap()));
-        patience.spend(work).await.unwrap_err().fault().clone()
+        patience.run(work).await.unwrap_err().fault().clone()
     }
 
     #[tokio::test]

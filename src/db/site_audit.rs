@@ -4,16 +4,16 @@ use std::net::IpAddr;
 
 use tokio_postgres::types::ToSql;
 
-use super::audit::{Event, Outcome, Record, Source};
+use super::audit::{AuditEvent, AuditOutcome, AuditRecord, AuditSource};
 use super::transaction::Parameters;
 use domain::auth_unit::AuthUnit;
 use domain::phone_number::PhoneNumber;
 
 /// Who changes what, for the audit's rows of a hold.
 #[derive(Debug, Clone, Copy)]
-pub struct Doing {
+pub struct SiteAudit {
     /// What.
-    pub event: Event,
+    pub event: AuditEvent,
     /// The session's login number.
     pub login: PhoneNumber,
     /// The contract number.
@@ -24,12 +24,12 @@ pub struct Doing {
     pub address: IpAddr,
 }
 
-impl Doing {
+impl SiteAudit {
     /// Its row.
     #[must_use]
-    pub fn record(&self, outcome: Outcome) -> Record {
-        Record {
-            source: Source::Site(self.address),
+    pub fn record(&self, outcome: AuditOutcome) -> AuditRecord {
+        AuditRecord {
+            source: AuditSource::Site(self.address),
             event: self.event,
             outcome,
             login: Some(self.login),
@@ -39,8 +39,8 @@ impl Doing {
     }
 
     /// What the rows of several logins have in common.
-    pub(super) fn rows(&self, event: Event, outcome: Outcome) -> Rows<'_> {
-        Rows {
+    pub(super) fn params(&self, event: AuditEvent, outcome: AuditOutcome) -> AuditParams<'_> {
+        AuditParams {
             event: event.as_str(),
             outcome: outcome.as_str(),
             contract: self.contract.as_str(),
@@ -51,7 +51,7 @@ impl Doing {
 }
 
 /// What the audit's rows of several logins have in common, as the database takes it.
-pub(super) struct Rows<'a> {
+pub(super) struct AuditParams<'a> {
     event: &'static str,
     outcome: &'static str,
     contract: &'a str,
@@ -59,9 +59,9 @@ pub(super) struct Rows<'a> {
     address: IpAddr,
 }
 
-impl Rows<'_> {
+impl AuditParams<'_> {
     /// The first five parameters of a statement, and `more`.
-    pub(super) fn and<'b>(&'b self, more: Parameters<'b>) -> Vec<&'b (dyn ToSql + Sync)> {
+    pub(super) fn with<'b>(&'b self, more: Parameters<'b>) -> Vec<&'b (dyn ToSql + Sync)> {
         let common: [&'b (dyn ToSql + Sync); 5] =
             [&self.event, &self.outcome, &self.contract, &self.unit, &self.address];
         [&common, more].concat()

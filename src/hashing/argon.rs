@@ -83,13 +83,13 @@ impl Dummy {
 
 /// What came of comparing a typed password with a stored hash.
 #[derive(Debug)]
-pub enum Checked {
+pub enum Verification {
     /// It is another password, or there was no hash to compare with.
-    Wrong,
+    Mismatch,
     /// The stored hash is none that this configuration can verify; the dummy was compared in its place.
     Unverifiable(&'static str),
     /// It is the password.
-    Right {
+    Match {
         /// The hash to store instead, if the stored one is weaker than the live cost or of another key (`C7`).
         renewed: Option<PhcString>,
     },
@@ -97,19 +97,19 @@ pub enum Checked {
 
 /// Block memory that is not in use, the last used on top: what was used last is what the processor
 /// still has at hand.
-struct Memories {
+struct BlockPool {
     free: Mutex<Vec<Vec<Block>>>,
     /// How many blocks of each are kept, whatever a dearer stored hash needs for once.
     kept: usize,
 }
 
-impl Memories {
+impl BlockPool {
     fn of(kept: usize) -> Self {
         Self { free: Mutex::default(), kept }
     }
 
     /// Lends `work` the memory of one operation.
-    fn lend<T>(&self, blocks: usize, work: impl FnOnce(&mut [Block]) -> T) -> T {
+    fn with_blocks<T>(&self, blocks: usize, work: impl FnOnce(&mut [Block]) -> T) -> T {
         let mut memory = self.lock().pop().unwrap_or_default();
         if memory.len() < blocks {
             memory.resize(blocks, Block::new());
@@ -131,7 +131,7 @@ pub(super) struct Argon {
     cost: Cost,
     live: RwLock<Arc<Live>>,
     operations: AtomicU64,
-    memories: Memories,
+    memories: BlockPool,
 }
 
 /// The keys in use, what a new hash is made with, and the dummy hash.
@@ -174,7 +174,7 @@ impl Live {
 impl Argon {
     pub(super) fn new(keys: Keys, cost: Cost, dummy: &Dummy) -> Result<Self, HashError> {
         let live = Live::new(keys.clone(), cost)?;
-        let memories = Memories::of(live.params.block_count());
+        let memories = BlockPool::of(live.params.block_count());
         let live = RwLock::new(Arc::new(live));
         let argon = Self { cost, live, operations: AtomicU64::new(0), memories };
         argon.replace_keys(keys, dummy)?;
@@ -200,7 +200,7 @@ impl Argon {
 
     fn hash_with(&self, live: &Live, password: &[u8], salt: Salt) -> Result<PhcString, HashError> {
         let mut bytes = [0; HASH_BYTES];
-        self.operate(live.keys.first(), &live.params, password, &salt.0, &mut bytes)?;
+        self.compute(live.keys.first(), &live.params, password, &salt.0, &mut bytes)?;
         let phc = PasswordHash {
             algorithm: ARGON2ID_IDENT,
             version: Some(Version::V0x13.into()),
@@ -220,42 +220,42 @@ impl Argon {
         password: &[u8],
         stored: Option<&PhcString>,
         renewal: Option<Salt>,
-    ) -> Result<Checked, HashError> {
+    ) -> Result<Verification, HashError> {
         let live = self.live();
         let parsed = match stored.map(|stored| live.parse(stored)) {
             Some(Ok(parsed)) => parsed,
             Some(Err(reason)) => {
                 self.compare_with_dummy(&live, password)?;
-                return Ok(Checked::Unverifiable(reason));
+                return Ok(Verification::Unverifiable(reason));
             }
             None => {
                 self.compare_with_dummy(&live, password)?;
-                return Ok(Checked::Wrong);
+                return Ok(Verification::Mismatch);
             }
         };
-        if !self.is_of(&parsed, password)? {
-            return Ok(Checked::Wrong);
+        if !self.matches(&parsed, password)? {
+            return Ok(Verification::Mismatch);
         }
         let salt = renewal.filter(|_| self.is_outdated(&live, &parsed));
         let renewed = salt.map(|salt| self.hash_with(&live, password, salt)).transpose()?;
-        Ok(Checked::Right { renewed })
+        Ok(Verification::Match { renewed })
     }
 
     fn compare_with_dummy(&self, live: &Live, password: &[u8]) -> Result<(), HashError> {
         let dummy = live.parse(&live.dummy).map_err(failed)?;
-        self.is_of(&dummy, password).map(drop)
+        self.matches(&dummy, password).map(drop)
     }
 
-    fn is_of(&self, parsed: &Parsed<'_>, password: &[u8]) -> Result<bool, HashError> {
+    fn matches(&self, parsed: &Parsed<'_>, password: &[u8]) -> Result<bool, HashError> {
         let mut bytes = vec![0; parsed.hash.len()];
-        self.operate(parsed.key, &parsed.params, password, &parsed.salt, &mut bytes)?;
+        self.compute(parsed.key, &parsed.params, password, &parsed.salt, &mut bytes)?;
         let same = bytes.ct_eq(&parsed.hash).into();
         bytes.zeroize();
         Ok(same)
     }
 
     /// Every hash operation comes through here, and is counted.
-    fn operate(
+    fn compute(
         &self,
         key: &Key,
         params: &Params,
@@ -267,7 +267,7 @@ impl Argon {
         counter!(PASSWORD_HASH_OPERATIONS).increment(1);
         Argon2::new_with_secret(key.expose(), Algorithm::Argon2id, Version::V0x13, params.clone())
             .and_then(|argon| {
-                self.memories.lend(params.block_count(), |memory| {
+                self.memories.with_blocks(params.block_count(), |memory| {
                     argon.hash_password_into_with_memory(password, salt, out, memory)
                 })
             })
@@ -317,9 +317,9 @@ mod tests {
 
     #[test]
     fn what_a_dearer_hash_needs_is_not_kept() {
-        let memories = Memories::of(8);
-        assert_eq!(memories.lend(32, |memory| memory.len()), 32);
-        assert_eq!(memories.lend(8, |memory| memory.len()), 8);
+        let memories = BlockPool::of(8);
+        assert_eq!(memories.with_blocks(32, |memory| memory.len()), 32);
+        assert_eq!(memories.with_blocks(8, |memory| memory.len()), 8);
         assert_eq!(memories.lock().iter().map(Vec::capacity).collect::<Vec<_>>(), [8]);
     }
 }

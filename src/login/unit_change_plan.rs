@@ -7,9 +7,9 @@ use domain::phone_number::PhoneNumber;
 
 /// A change of the unit, from what the contract's numbers have.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Plan {
+pub struct UnitChangePlan {
     /// The numbers whose passwords are asked for, in the order of the contract.
-    pub asked: Vec<PhoneNumber>,
+    pub required_passwords: Vec<PhoneNumber>,
     /// The numbers whose passwords would be asked for and cannot be given, in the order of the
     /// contract: with any of them the change is refused (`U3`).
     pub blocked: Vec<PhoneNumber>,
@@ -27,25 +27,25 @@ pub struct NewLogin {
     /// The login number.
     pub number: PhoneNumber,
     /// What it logs in with.
-    pub with: LogsInWith,
+    pub with: NewCredential,
 }
 
 /// What a number logs in with after a change of the unit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum LogsInWith {
+pub enum NewCredential {
     /// The password that it had.
-    ItsOwn,
+    Unchanged,
     /// The password of the login that made the change.
-    TheChangers,
+    CopiedFromInitiator,
     /// Nothing: a temporary password must be set by phone first.
     Nothing,
 }
 
-impl Plan {
+impl UnitChangePlan {
     /// What it takes to bring `contract` under `target`, changed by the login number `changer`, whose
     /// role allows it ([`may_change_unit`]).
     #[must_use]
-    pub fn of(
+    pub fn new(
         contract: &Contract,
         held: &[NumberCredential],
         changer: PhoneNumber,
@@ -55,10 +55,10 @@ impl Plan {
         let has_password =
             |number| held.iter().any(|held| held.number == number && held.has_password());
         let with = |number| match whose(contract, target, number) {
-            Whose::Own | Whose::OwnOrChangers if has_password(number) => LogsInWith::ItsOwn,
-            Whose::Changers if number == changer => LogsInWith::ItsOwn,
-            Whose::Own => LogsInWith::Nothing,
-            Whose::OwnOrChangers | Whose::Changers => LogsInWith::TheChangers,
+            Whose::Own | Whose::OwnOrInitiators if has_password(number) => NewCredential::Unchanged,
+            Whose::Initiators if number == changer => NewCredential::Unchanged,
+            Whose::Own => NewCredential::Nothing,
+            Whose::OwnOrInitiators | Whose::Initiators => NewCredential::CopiedFromInitiator,
         };
         let is_void =
             |number| held.iter().any(|held| held.number == number && held.is_locked_out());
@@ -76,11 +76,11 @@ impl Plan {
             would_be_given && contract.has_service(number) && !has_password(number)
         };
         let is_left_with_nothing = |held: &&NumberCredential| {
-            let left = NewLogin { number: held.number, with: LogsInWith::Nothing };
+            let left = NewLogin { number: held.number, with: NewCredential::Nothing };
             held.has_temporary() && logins.contains(&left)
         };
         Self {
-            asked: numbers()
+            required_passwords: numbers()
                 .filter(|number| logs_in_before(number) && has_password(*number))
                 .collect(),
             blocked: numbers()
@@ -107,17 +107,17 @@ pub fn may_change_unit(role: Role) -> bool {
 /// Whose password a login number has after a change.
 enum Whose {
     Own,
-    OwnOrChangers,
-    Changers,
+    OwnOrInitiators,
+    Initiators,
 }
 
 /// The third column of table `U`.
 fn whose(contract: &Contract, target: AuthUnit, number: PhoneNumber) -> Whose {
     match (contract.unit, target) {
         (Some(AuthUnit::Number), AuthUnit::Line)
-        | (Some(AuthUnit::Line), AuthUnit::Number | AuthUnit::AdminUser) => Whose::Changers,
+        | (Some(AuthUnit::Line), AuthUnit::Number | AuthUnit::AdminUser) => Whose::Initiators,
         (Some(AuthUnit::Number), AuthUnit::AdminUser) if number == contract.number => {
-            Whose::OwnOrChangers
+            Whose::OwnOrInitiators
         }
         (
             Some(AuthUnit::Number | AuthUnit::AdminUser) | None,

@@ -2,8 +2,8 @@
 
 use metrics::counter;
 
-use super::attempt::{AttemptId, Tried, Try};
-use super::audit::{self, Columns, Event, Outcome, Record, Source};
+use super::audit::{self, AuditEvent, AuditOutcome, AuditRecord, AuditSource, Columns};
+use super::idempotency::{Attempt, IdempotencyKey, Uncertain};
 use super::transaction::{Parameters, Statement, Transaction};
 use super::{Db, DbError};
 use crate::metrics::CREDENTIALS_VOIDED;
@@ -13,9 +13,9 @@ use domain::phone_number::PhoneNumber;
 
 /// A temporary password that its caller has confirmed, hashed.
 #[derive(Debug)]
-pub struct SetTemporary {
+pub struct SetTemporaryPassword {
     /// Under which it is stored once.
-    pub attempt: AttemptId,
+    pub attempt: IdempotencyKey,
     /// The caller's number.
     pub caller: PhoneNumber,
     /// The contract number of the caller's contract.
@@ -30,7 +30,7 @@ pub struct SetTemporary {
 
 /// What came of setting a temporary password.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Setting {
+pub enum SetOutcome {
     /// Committed.
     Stored,
     /// The contract has changed under the call: not live, number gone, or another unit in force.
@@ -72,25 +72,29 @@ impl Db {
     ///
     /// # Errors
     /// [`DbError::NotSent`]: nothing is stored; [`DbError::OutcomeUnknown`]: all of it or nothing.
-    pub async fn set_temporary(&self, new: &SetTemporary) -> Result<Setting, DbError> {
-        self.settle(new.attempt, |tried| self.try_to_set(tried, new)).await
+    pub async fn set_temporary(&self, new: &SetTemporaryPassword) -> Result<SetOutcome, DbError> {
+        self.execute_once(new.attempt, |tried| self.try_to_set(tried, new)).await
     }
 
-    async fn try_to_set(&self, tried: Try, new: &SetTemporary) -> Result<Tried<Setting>, DbError> {
+    async fn try_to_set(
+        &self,
+        tried: Attempt,
+        new: &SetTemporaryPassword,
+    ) -> Result<Uncertain<SetOutcome>, DbError> {
         let (transaction, contract) = self.begin_with_contract(tried.time, new.contract).await?;
         let allowed = contract.filter(|contract| contract.may_set(new.caller, new.unit, new.login));
         let Some(contract) = allowed else {
-            let refusal = record(new, Event::TemporarySet, Outcome::ContractChanged);
+            let refusal = record(new, AuditEvent::TemporarySet, AuditOutcome::ContractChanged);
             let refusal = Columns::of(&refusal);
             let row = refusal.parameters();
             let statements: [Statement<'_>; 1] = [(audit::INSERT, &row)];
             let committed =
-                transaction.commit_as(tried, Outcome::ContractChanged, &statements).await;
-            return Ok(Tried { told: Setting::Refused, committed: committed.map(drop) });
+                transaction.commit_as(tried, AuditOutcome::ContractChanged, &statements).await;
+            return Ok(Uncertain { value: SetOutcome::Refused, committed: committed.map(drop) });
         };
         let changes_unit = contract.unit != Some(new.unit);
         let committed = transaction.store(tried, new, changes_unit).await;
-        Ok(Tried { told: Setting::Stored, committed })
+        Ok(Uncertain { value: SetOutcome::Stored, committed })
     }
 }
 
@@ -98,15 +102,15 @@ impl Transaction {
     /// Writes all of it and commits.
     async fn store(
         self,
-        tried: Try,
-        new: &SetTemporary,
+        tried: Attempt,
+        new: &SetTemporaryPassword,
         changes_unit: bool,
     ) -> Result<(), DbError> {
         let (contract, login) = (new.contract.as_str(), new.login.as_str());
-        let set = record(new, Event::TemporarySet, Outcome::Done);
-        let changed = record(new, Event::UnitChanged, Outcome::Done);
+        let set = record(new, AuditEvent::TemporarySet, AuditOutcome::Done);
+        let changed = record(new, AuditEvent::UnitChanged, AuditOutcome::Done);
         let (set, changed) = (Columns::of(&set), Columns::of(&changed));
-        let source = Source::Phone(Some(new.caller)).as_str();
+        let source = AuditSource::Phone(Some(new.caller)).as_str();
         let (set, changed) = (set.parameters(), changed.parameters());
         let phc = new.phc.expose();
         let of_login: Parameters<'_> = &[&login];
@@ -117,8 +121,8 @@ impl Transaction {
             &contract,
             &login,
             &source,
-            &Event::Voided.as_str(),
-            &Outcome::UnitChanged.as_str(),
+            &AuditEvent::Voided.as_str(),
+            &AuditOutcome::UnitChanged.as_str(),
             &new.unit.as_str(),
             &new.caller.as_str(),
         ];
@@ -132,21 +136,21 @@ impl Transaction {
             ]);
         }
         statements.push((TOUCH, touch));
-        let rows = self.commit_as(tried, Outcome::Done, &statements).await?;
+        let rows = self.commit_as(tried, AuditOutcome::Done, &statements).await?;
         // Those of what voids the others: nothing else has any.
-        count_voided(Outcome::UnitChanged, rows.iter().map(Vec::len).sum());
+        count_voided(AuditOutcome::UnitChanged, rows.iter().map(Vec::len).sum());
         Ok(())
     }
 }
 
 /// Counts credentials that are void now, and why.
-pub(crate) fn count_voided(reason: Outcome, number: usize) {
+pub(crate) fn count_voided(reason: AuditOutcome, number: usize) {
     counter!(CREDENTIALS_VOIDED, "reason" => reason.as_str()).increment(number as u64);
 }
 
-fn record(new: &SetTemporary, event: Event, outcome: Outcome) -> Record {
-    Record {
-        source: Source::Phone(Some(new.caller)),
+fn record(new: &SetTemporaryPassword, event: AuditEvent, outcome: AuditOutcome) -> AuditRecord {
+    AuditRecord {
+        source: AuditSource::Phone(Some(new.caller)),
         event,
         outcome,
         login: Some(new.login),

@@ -8,11 +8,11 @@
 use jiff::Timestamp;
 use tokio_postgres::Row;
 
-use super::attempt::{Tried, Try};
-use super::audit::{self, Columns, Event, Outcome};
+use super::audit::{self, AuditEvent, AuditOutcome, Columns};
 use super::contracts::{LOCK_CONTRACT, column, contract, number};
-use super::doing::Doing;
+use super::idempotency::{Attempt, Uncertain};
 use super::login::credential;
+use super::site_audit::SiteAudit;
 use super::transaction::{Parameters, Statement, Transaction};
 use super::{Db, DbError};
 use domain::contract::Contract;
@@ -21,27 +21,27 @@ use domain::phone_number::PhoneNumber;
 
 /// A contract, what its numbers have, and a session's place in it.
 #[derive(Debug)]
-pub struct View {
+pub struct Snapshot {
     /// The contract.
     pub contract: Contract,
     /// Its numbers and what they have, in the order of the contract.
     pub held: Vec<NumberCredential>,
     /// The session, if it is there at all.
-    pub session: Option<ViewedSession>,
+    pub session: Option<SnapshotSession>,
     /// The database's time.
     pub now: Timestamp,
 }
 
-/// What a [`View`] tells of a session.
+/// What a [`Snapshot`] tells of a session.
 #[derive(Debug, Clone, Copy)]
-pub struct ViewedSession {
+pub struct SnapshotSession {
     /// The credential that it began with.
     pub credential: CredentialId,
     /// The contract's version that its client was last told of (`W6`).
     pub seen_version: i64,
 }
 
-impl View {
+impl Snapshot {
     /// What the session's login number has, if that is what the session began with; void, if wrong
     /// entries have voided it since (`C2`).
     #[must_use]
@@ -61,10 +61,10 @@ impl View {
 }
 
 /// A contract that nobody else changes until this ends.
-pub struct Hold {
-    tried: Try,
+pub struct LockedContract {
+    attempt: Attempt,
     transaction: Transaction,
-    view: View,
+    snapshot: Snapshot,
 }
 
 const LOCK_CREDENTIALS: &str = "
@@ -73,7 +73,7 @@ const LOCK_CREDENTIALS: &str = "
     ORDER BY login_number FOR UPDATE";
 
 /// The first six columns are a contract's.
-const VIEW: &str = "
+const SNAPSHOT: &str = "
     SELECT c.number, c.unit, c.suspended, n.number, n.has_service, c.version,
            clock_timestamp(), cr.id, cr.kind, cr.set_at, cr.password_hash, cr.failed_attempts,
            s.credential_id, s.seen_version
@@ -84,7 +84,7 @@ const VIEW: &str = "
     WHERE c.number = $1
     ORDER BY n.number <> c.number, n.number";
 
-/// The first five parameters are [`Rows`](super::doing::Rows)'.
+/// The first five parameters are [`AuditParams`](super::site_audit::Rows)'.
 const COUNT: &str = "
     WITH counted AS (
         UPDATE credential SET
@@ -117,55 +117,59 @@ impl Db {
     ///
     /// # Errors
     /// [`DbError::NotSent`] if the store is out of reach.
-    pub async fn view(
+    pub async fn snapshot(
         &self,
         contract_number: PhoneNumber,
         token_digest: &[u8],
-    ) -> Result<Option<View>, DbError> {
-        view(&self.read(VIEW, &[&contract_number.as_str(), &token_digest]).await?)
+    ) -> Result<Option<Snapshot>, DbError> {
+        read_snapshot(&self.read(SNAPSHOT, &[&contract_number.as_str(), &token_digest]).await?)
     }
 
     /// The same, held, in a try of an attempt: contract and credentials are locked until the hold ends.
     ///
     /// # Errors
     /// [`DbError::NotSent`] if the store is out of reach, or the lock not to be had in time.
-    pub async fn hold(
+    pub async fn lock_contract(
         &self,
-        tried: Try,
+        tried: Attempt,
         contract_number: PhoneNumber,
         token_digest: &[u8],
-    ) -> Result<Option<Hold>, DbError> {
+    ) -> Result<Option<LockedContract>, DbError> {
         let number = contract_number.as_str();
         let of_contract: Parameters<'_> = &[&number];
         let of_both: Parameters<'_> = &[&number, &token_digest];
         let statements =
-            [(LOCK_CONTRACT, of_contract), (LOCK_CREDENTIALS, of_contract), (VIEW, of_both)];
+            [(LOCK_CONTRACT, of_contract), (LOCK_CREDENTIALS, of_contract), (SNAPSHOT, of_both)];
         let (transaction, rows) = self.begin_with(tried.time, &statements).await?;
-        let view = view(rows.last().map_or(&[], Vec::as_slice))?;
-        Ok(view.map(|view| Hold { tried, transaction, view }))
+        let view = read_snapshot(rows.last().map_or(&[], Vec::as_slice))?;
+        Ok(view.map(|view| LockedContract { attempt: tried, transaction, snapshot: view }))
     }
 }
 
-impl Hold {
+impl LockedContract {
     /// What there is, and stays until this ends.
     #[must_use]
-    pub fn view(&self) -> &View {
-        &self.view
+    pub fn snapshot(&self) -> &Snapshot {
+        &self.snapshot
     }
 
     /// Changes nothing: that something was seen to be as it is counts only if no earlier try made it so.
     ///
     /// # Errors
     /// [`DbError`]
-    pub async fn release(self) -> Result<(), DbError> {
-        self.commit(Outcome::Done, &[]).await.map(drop)
+    pub async fn commit_unchanged(self) -> Result<(), DbError> {
+        self.commit(AuditOutcome::Done, &[]).await.map(drop)
     }
 
     /// Changes nothing, and says so.
     ///
     /// # Errors
     /// [`DbError`]
-    pub async fn refuse(self, doing: &Doing, outcome: Outcome) -> Result<(), DbError> {
+    pub async fn commit_refusal(
+        self,
+        doing: &SiteAudit,
+        outcome: AuditOutcome,
+    ) -> Result<(), DbError> {
         let record = doing.record(outcome);
         let row = Columns::of(&record);
         let row = row.parameters();
@@ -178,60 +182,60 @@ impl Hold {
     ///
     /// # Errors
     /// [`DbError`]
-    pub async fn count_wrong(
+    pub async fn count_failures(
         mut self,
-        doing: &Doing,
+        doing: &SiteAudit,
         kind: CredentialKind,
         numbers: &[PhoneNumber],
         token_digest: &[u8],
-    ) -> Result<Tried<Vec<PhoneNumber>>, DbError> {
-        let rows = doing.rows(doing.event, Outcome::Wrong);
-        let logins = texts(numbers);
+    ) -> Result<Uncertain<Vec<PhoneNumber>>, DbError> {
+        let rows = doing.params(doing.event, AuditOutcome::Wrong);
+        let logins = as_strs(numbers);
         let more: Parameters<'_> = &[
             &kind.max_failed_attempts(),
             &logins,
-            &Event::Voided.as_str(),
-            &Outcome::WrongEntries.as_str(),
+            &AuditEvent::Voided.as_str(),
+            &AuditOutcome::WrongEntries.as_str(),
         ];
-        let voided = self.transaction.query(COUNT, &rows.and(more)).await?;
+        let voided = self.transaction.query(COUNT, &rows.with(more)).await?;
         let voided: Vec<PhoneNumber> =
             voided.iter().map(|row| number(row, 0)).collect::<Result<_, _>>()?;
         let is_over = voided.contains(&doing.login);
-        let ended = doing.rows(Event::SessionEnded, Outcome::WrongEntries);
+        let ended = doing.params(AuditEvent::SessionEnded, AuditOutcome::WrongEntries);
         let login = doing.login.as_str();
         let own: Parameters<'_> = &[&login, &token_digest];
-        let ended = ended.and(own);
+        let ended = ended.with(own);
         let statements: &[Statement<'_>] = if is_over { &[(END_SESSION, &ended)] } else { &[] };
-        let committed = self.commit(Outcome::Wrong, statements).await.map(drop);
-        Ok(Tried { told: voided, committed })
+        let committed = self.commit(AuditOutcome::Wrong, statements).await.map(drop);
+        Ok(Uncertain { value: voided, committed })
     }
 
     /// Ends it with these statements, as a try of its attempt; gives the rows of each.
     pub(super) async fn commit(
         self,
-        outcome: Outcome,
+        outcome: AuditOutcome,
         statements: &[Statement<'_>],
     ) -> Result<Vec<Vec<Row>>, DbError> {
-        self.transaction.commit_as(self.tried, outcome, statements).await
+        self.transaction.commit_as(self.attempt, outcome, statements).await
     }
 }
 
 /// Numbers as the database takes them.
-pub(super) fn texts(numbers: &[PhoneNumber]) -> Vec<&str> {
+pub(super) fn as_strs(numbers: &[PhoneNumber]) -> Vec<&str> {
     numbers.iter().map(PhoneNumber::as_str).collect()
 }
 
-fn view(rows: &[Row]) -> Result<Option<View>, DbError> {
+fn read_snapshot(rows: &[Row]) -> Result<Option<Snapshot>, DbError> {
     let (Some(first), Some(contract)) = (rows.first(), contract(rows)?) else { return Ok(None) };
     let held = |row: &Row| {
         Ok(NumberCredential { number: number(row, 3)?, credential: credential(row, 7)? })
     };
     let session: Option<i64> = column(first, 12, "session.credential_id")?;
     let seen_version: Option<i64> = column(first, 13, "session.seen_version")?;
-    Ok(Some(View {
+    Ok(Some(Snapshot {
         contract,
         held: rows.iter().map(held).collect::<Result<_, DbError>>()?,
-        session: session.zip(seen_version).map(|(credential, seen_version)| ViewedSession {
+        session: session.zip(seen_version).map(|(credential, seen_version)| SnapshotSession {
             credential: CredentialId(credential),
             seen_version,
         }),

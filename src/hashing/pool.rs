@@ -20,8 +20,8 @@ use thread_priority::{
 use tokio::sync::oneshot;
 
 use super::HashError;
+use super::argon::{Argon, Salt, Verification};
 use super::queue::Queue;
-use super::secret_hash::{Argon, Checked, Salt};
 use crate::clock;
 use crate::metrics::{
     PASSWORD_HASH_DURATION, PASSWORD_HASH_PANICS, PASSWORD_HASH_QUEUE_LENGTH,
@@ -38,12 +38,12 @@ const LONGEST_PAUSE: Duration = Duration::from_millis(250);
 const REPEATED_AFTER: Duration = Duration::from_secs(1);
 
 /// A secret that is to be stored.
-pub(super) enum Fresh {
+pub(super) enum Secret {
     Temporary(TemporaryPassword),
     Password(NewPassword),
 }
 
-impl Fresh {
+impl Secret {
     fn expose(&self) -> &[u8] {
         match self {
             Self::Temporary(password) => password.expose(),
@@ -53,9 +53,9 @@ impl Fresh {
 }
 
 /// Who waits for a result, until it has one.
-pub(super) struct Asker<T>(Mutex<Option<oneshot::Sender<Result<T, HashError>>>>);
+pub(super) struct Reply<T>(Mutex<Option<oneshot::Sender<Result<T, HashError>>>>);
 
-impl<T> Asker<T> {
+impl<T> Reply<T> {
     /// An asker, and where the answer comes.
     pub(super) fn new() -> (Self, oneshot::Receiver<Result<T, HashError>>) {
         let (done, answer) = oneshot::channel();
@@ -79,15 +79,15 @@ impl<T> Asker<T> {
 /// A secret, and who waits for what comes of it.
 pub(super) enum Job {
     Hash {
-        password: Fresh,
+        password: Secret,
         salt: Salt,
-        asker: Asker<PhcString>,
+        asker: Reply<PhcString>,
     },
     Verify {
         typed: SubmittedPassword,
         stored: Option<PhcString>,
         renewal: Option<Salt>,
-        asker: Asker<Checked>,
+        asker: Reply<Verification>,
     },
 }
 
@@ -122,10 +122,10 @@ impl Job {
 
 /// A queue, bounded or not.
 #[derive(Debug)]
-pub(super) struct Lane {
+pub(super) struct WorkerPool {
     name: &'static str,
     state: Mutex<State>,
-    news: Condvar,
+    available: Condvar,
     /// The same, for the steady worker.
     steady_news: Condvar,
 }
@@ -133,7 +133,7 @@ pub(super) struct Lane {
 struct State {
     queue: Queue,
     /// How many may wait; none once all are refused.
-    room: usize,
+    capacity: usize,
     closed: bool,
     /// What workers other than the steady one are at, since when, and whether it has repeated it.
     at_work: Vec<(Arc<Job>, Instant, bool)>,
@@ -199,35 +199,36 @@ impl State {
     }
 }
 
-impl Lane {
+impl WorkerPool {
     /// One whose queue takes this many; any number if none is given.
     pub(super) fn new(name: &'static str, bound: Option<usize>) -> Self {
         let state = State {
             queue: Queue::default(),
-            room: bound.unwrap_or(usize::MAX),
+            capacity: bound.unwrap_or(usize::MAX),
             closed: false,
             at_work: Vec::new(),
             progress: clock::now(),
             quickest: LONGEST_PAUSE,
         };
         let (news, steady_news) = (Condvar::new(), Condvar::new());
-        let lane = Self { name, state: Mutex::new(state), news, steady_news };
-        lane.tell(&lane.lock());
+        let lane = Self { name, state: Mutex::new(state), available: news, steady_news };
+        lane.update_gauge(&lane.lock());
         lane
     }
 
     /// Queues a job of whoever asks from `address`, if there is room.
     pub(super) fn push(&self, address: IpAddr, job: Job) -> Result<(), HashError> {
         let mut state = self.with_room_for(address)?;
-        let displaced = (state.queue.len() >= state.room).then(|| state.queue.displace()).flatten();
+        let displaced =
+            (state.queue.len() >= state.capacity).then(|| state.queue.displace()).flatten();
         state.queue.push(address, Arc::new(job), clock::now());
-        self.tell(&state);
+        self.update_gauge(&state);
         drop(state);
         if let Some(displaced) = displaced {
             counter!(PASSWORD_HASH_REJECTED, "pool" => self.name).increment(1);
             displaced.fail(HashError::Busy);
         }
-        self.news.notify_one();
+        self.available.notify_one();
         self.steady_news.notify_one();
         Ok(())
     }
@@ -241,11 +242,11 @@ impl Lane {
     /// way.
     fn with_room_for(&self, address: IpAddr) -> Result<MutexGuard<'_, State>, HashError> {
         let mut state = self.lock();
-        if state.queue.len() >= state.room {
+        if state.queue.len() >= state.capacity {
             state.queue.drop_abandoned();
         }
-        let is_full = state.queue.len() >= state.room;
-        if is_full && (state.room == 0 || !state.queue.may_displace(address)) {
+        let is_full = state.queue.len() >= state.capacity;
+        if is_full && (state.capacity == 0 || !state.queue.may_displace(address)) {
             counter!(PASSWORD_HASH_REJECTED, "pool" => self.name).increment(1);
             return Err(HashError::Busy);
         }
@@ -255,9 +256,9 @@ impl Lane {
     /// Takes no more jobs, and refuses those that wait.
     pub(super) fn refuse(&self) {
         let mut state = self.lock();
-        state.room = 0;
+        state.capacity = 0;
         let refused = std::mem::take(&mut state.queue);
-        self.tell(&state);
+        self.update_gauge(&state);
         drop(state);
         counter!(PASSWORD_HASH_REJECTED, "pool" => self.name).increment(refused.len() as u64);
         for job in refused.into_jobs() {
@@ -271,7 +272,7 @@ impl Lane {
         state.closed = true;
         state.queue = Queue::default();
         drop(state);
-        self.news.notify_all();
+        self.available.notify_all();
         self.steady_news.notify_all();
     }
 
@@ -284,13 +285,13 @@ impl Lane {
             }
             let next = state.queue.pop();
             // Those who have left were counted.
-            self.tell(&state);
+            self.update_gauge(&state);
             if let Some(job) = next {
                 let began = clock::now();
                 state.at_work.push((Arc::clone(&job), began, false));
                 return Some(Work { job, began, is_repeated: false });
             }
-            state = self.news.wait(state).unwrap_or_else(PoisonError::into_inner);
+            state = self.available.wait(state).unwrap_or_else(PoisonError::into_inner);
         }
     }
 
@@ -302,7 +303,7 @@ impl Lane {
                 return None;
             }
             let due = state.due(clock::now());
-            self.tell(&state);
+            self.update_gauge(&state);
             state = match due {
                 Due::Now(work) => return Some(work),
                 Due::In(time) => {
@@ -338,7 +339,7 @@ impl Lane {
         self.lock().queue.len()
     }
 
-    fn tell(&self, state: &State) {
+    fn update_gauge(&self, state: &State) {
         #[expect(clippy::cast_precision_loss, reason = "a queue's length is small")]
         gauge!(PASSWORD_HASH_QUEUE_LENGTH, "pool" => self.name).set(state.queue.len() as f64);
     }
@@ -361,7 +362,7 @@ pub(super) enum Worker {
 
 /// Starts a thread that empties `lane`. One that panics over a job goes on with the next.
 pub(super) fn spawn(
-    lane: &Arc<Lane>,
+    lane: &Arc<WorkerPool>,
     worker: Worker,
     work_at: impl Fn(&Work) + Send + 'static,
 ) -> io::Result<()> {

@@ -8,16 +8,16 @@ use jiff::Timestamp;
 use rand::CryptoRng;
 use tokio_postgres::Row;
 
-use super::again::{Patience, Time};
 use super::contracts::column;
+use super::retry::{Deadline, Retry};
 use super::transaction::Parameters;
 use super::{Db, DbError, DbFailure};
 
 /// The id of an attempt: 128 random bits, drawn where a request comes in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct AttemptId(u128);
+pub struct IdempotencyKey(u128);
 
-impl AttemptId {
+impl IdempotencyKey {
     /// Draws one.
     pub fn draw(rng: &mut impl CryptoRng) -> Self {
         let mut bytes = [0; 16];
@@ -39,32 +39,32 @@ impl AttemptId {
 
 /// One try of an attempt.
 #[derive(Debug, Clone, Copy)]
-pub struct Try {
-    pub(super) attempt: AttemptId,
+pub struct Attempt {
+    pub(super) key: IdempotencyKey,
     pub(super) number: i16,
-    pub(super) time: Time,
+    pub(super) time: Deadline,
 }
 
 /// What one try of an attempt came to: what is told if its commit stands, and the commit.
-pub struct Tried<T> {
+pub struct Uncertain<T> {
     /// What is told then.
-    pub told: T,
+    pub value: T,
     /// Whether it does.
     pub committed: Result<(), DbError>,
 }
 
 /// What a statement that is an attempt by itself came to.
-pub(super) enum Once {
+pub(super) enum Execution {
     /// Done now: the statement's rows.
     Now(Vec<Row>),
     /// Found done, by an earlier try.
-    Before(Left),
+    Before(PreviousOutcome),
 }
 
 /// What an attempt has left.
-pub(super) struct Left {
+pub(super) struct PreviousOutcome {
     /// The try that did it.
-    tried: i16,
+    attempt_no: i16,
     /// When it was done, by the database's clock.
     pub(super) at: Timestamp,
     /// What came of it, as the audit tells it.
@@ -76,19 +76,19 @@ pub(super) const INSERT: &str =
     "INSERT INTO idempotency_key (key, attempt_no, outcome) VALUES ($1, $2, $3)";
 
 /// Changes nothing, but its commit waits for the standby: what is told to stand must stand there too.
-const RECALL: &str = "
+const LOAD_OUTCOME: &str = "
     UPDATE idempotency_key SET key = key WHERE key = $1
     RETURNING attempt_no, created_at, outcome";
 
-impl<T> Tried<T> {
+impl<T> Uncertain<T> {
     /// What is told without a commit.
     pub fn without_commit(told: T) -> Self {
-        Self { told, committed: Ok(()) }
+        Self { value: told, committed: Ok(()) }
     }
 
     /// The same, told otherwise.
-    pub fn map<U>(self, tell: impl FnOnce(T) -> U) -> Tried<U> {
-        Tried { told: tell(self.told), committed: self.committed }
+    pub fn map<U>(self, tell: impl FnOnce(T) -> U) -> Uncertain<U> {
+        Uncertain { value: tell(self.value), committed: self.committed }
     }
 }
 
@@ -97,84 +97,88 @@ impl Db {
     ///
     /// # Errors
     /// [`DbError::NotSent`]: nothing of it stands; [`DbError::OutcomeUnknown`]: all of it or nothing.
-    pub async fn settle<T, Work: Future<Output = Result<Tried<T>, DbError>>>(
+    pub async fn execute_once<T, Work: Future<Output = Result<Uncertain<T>, DbError>>>(
         &self,
-        attempt: AttemptId,
-        work: impl Fn(Try) -> Work,
+        attempt: IdempotencyKey,
+        work: impl Fn(Attempt) -> Work,
     ) -> Result<T, DbError> {
-        let mut course = Course::of(self);
+        let mut course = Progress::new(self);
         // What would be told after tries whose commit got no answer, by their numbers.
         let mut untold = Vec::new();
         loop {
-            let tried = course.another(attempt);
+            let tried = course.next_attempt(attempt);
             let error = match work(tried).await {
-                Ok(Tried { told, committed: Ok(()) }) => return Ok(told),
-                Ok(Tried { told, committed: Err(error) }) => {
+                Ok(Uncertain { value: told, committed: Ok(()) }) => return Ok(told),
+                Ok(Uncertain { value: told, committed: Err(error) }) => {
                     untold.push((tried.number, told));
                     error
                 }
                 Err(error) => error,
             };
-            if course.finds_it_done(error).await? {
+            if course.already_applied(error).await? {
                 break;
             }
         }
-        let left = self.recall(course.patience, attempt).await?;
-        let told = untold.into_iter().find(|(number, _)| *number == left.tried);
+        let left = self.load_outcome(course.patience, attempt).await?;
+        let told = untold.into_iter().find(|(number, _)| *number == left.attempt_no);
         let (_, told) =
             told.ok_or(DbError::OutcomeUnknown(DbFailure::Row("idempotency_key.attempt_no")))?;
         Ok(told)
     }
 
     /// The same for a single statement that inserts its attempt.
-    pub(super) async fn write_once(
+    pub(super) async fn insert_once(
         &self,
-        attempt: AttemptId,
+        attempt: IdempotencyKey,
         sql: &str,
         parameters: Parameters<'_>,
-    ) -> Result<Once, DbError> {
-        let mut course = Course::of(self);
+    ) -> Result<Execution, DbError> {
+        let mut course = Progress::new(self);
         loop {
-            let Try { time, .. } = course.another(attempt);
+            let Attempt { time, .. } = course.next_attempt(attempt);
             let error = match self.send(time, sql, parameters).await {
-                Ok(rows) => return Ok(Once::Now(rows)),
+                Ok(rows) => return Ok(Execution::Now(rows)),
                 Err(error) => error,
             };
-            if course.finds_it_done(error).await? {
-                return self.recall(course.patience, attempt).await.map(Once::Before);
+            if course.already_applied(error).await? {
+                return self.load_outcome(course.patience, attempt).await.map(Execution::Before);
             }
         }
     }
 
     /// What an attempt has left that was found done.
-    async fn recall(&self, patience: Patience, attempt: AttemptId) -> Result<Left, DbError> {
+    async fn load_outcome(
+        &self,
+        patience: Retry,
+        attempt: IdempotencyKey,
+    ) -> Result<PreviousOutcome, DbError> {
         let id = attempt.bytes();
         let parameters: Parameters<'_> = &[&id.as_slice()];
-        let rows = patience.spend(|time| self.send(time, RECALL, parameters)).await;
+        let rows = patience.run(|time| self.send(time, LOAD_OUTCOME, parameters)).await;
         left(&rows.map_err(|error| DbError::OutcomeUnknown(error.fault().clone()))?)
     }
 }
 
 /// The tries of an attempt up to now.
-struct Course {
-    patience: Patience,
+struct Progress {
+    patience: Retry,
     /// Whether it is known that none of them stands.
     is_known: bool,
 }
 
-impl Course {
-    fn of(store: &Db) -> Self {
-        Self { patience: Patience::of(store), is_known: true }
+impl Progress {
+    fn new(store: &Db) -> Self {
+        Self { patience: Retry::new(store), is_known: true }
     }
 
-    fn another(&mut self, attempt: AttemptId) -> Try {
-        let (number, time) = self.patience.another();
-        Try { attempt, number, time }
+    fn next_attempt(&mut self, attempt: IdempotencyKey) -> Attempt {
+        let (number, time) = self.patience.next_attempt();
+        Attempt { key: attempt, number, time }
     }
 
     /// Whether the last try failed because an earlier one stands; if it failed otherwise, waits until it
     /// is time for another.
-    async fn finds_it_done(&mut self, error: DbError) -> Result<bool, DbError> {
+    async fn already_applied(&mut self, error: DbError) -> Result<bool, DbError> {
         let fault = match error {
             DbError::NotSent(fault) => fault,
             DbError::OutcomeUnknown(fault) => {
@@ -185,7 +189,7 @@ impl Course {
         if fault.is_duplicate_key() {
             return Ok(true);
         }
-        match self.patience.go_on_after(fault).await {
+        match self.patience.backoff_or_fail(fault).await {
             Ok(()) => Ok(false),
             Err(told) if self.is_known => Err(DbError::NotSent(told)),
             Err(told) => Err(DbError::OutcomeUnknown(told)),
@@ -193,10 +197,10 @@ impl Course {
     }
 }
 
-fn left(rows: &[Row]) -> Result<Left, DbError> {
+fn left(rows: &[Row]) -> Result<PreviousOutcome, DbError> {
     let row = rows.first().ok_or(DbError::OutcomeUnknown(DbFailure::Row("idempotency_key")))?;
-    Ok(Left {
-        tried: column(row, 0, "idempotency_key.attempt_no")?,
+    Ok(PreviousOutcome {
+        attempt_no: column(row, 0, "idempotency_key.attempt_no")?,
         at: column(row, 1, "idempotency_key.created_at")?,
         outcome: column(row, 2, "idempotency_key.outcome")?,
     })

@@ -6,29 +6,29 @@ use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusRecorder};
 use super::*;
 use crate::hashing::queue::IN_ORDER;
 
-type Answer = oneshot::Receiver<Result<Checked, HashError>>;
+type Answer = oneshot::Receiver<Result<Verification, HashError>>;
 
 const HERE: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
 
 fn job(name: &str) -> (Job, Answer) {
-    let (asker, answer) = Asker::new();
+    let (asker, answer) = Reply::new();
     let typed = SubmittedPassword::from(name.to_owned());
     (Job::Verify { typed, stored: None, renewal: None, asker }, answer)
 }
 
 /// Queues a job of this name.
-fn push(lane: &Lane, address: IpAddr, name: &str) -> Answer {
+fn push(lane: &WorkerPool, address: IpAddr, name: &str) -> Answer {
     let (job, answer) = job(name);
     lane.push(address, job).unwrap();
     answer
 }
 
 /// Fills a lane with jobs of these names.
-fn filled(lane: &Lane, names: impl Iterator<Item = usize>) -> Vec<Answer> {
+fn filled(lane: &WorkerPool, names: impl Iterator<Item = usize>) -> Vec<Answer> {
     names.map(|name| push(lane, HERE, &name.to_string())).collect()
 }
 
-fn is_refused(lane: &Lane, address: IpAddr) -> bool {
+fn is_refused(lane: &WorkerPool, address: IpAddr) -> bool {
     matches!(lane.admit(address), Err(HashError::Busy))
         && matches!(lane.push(address, job("").0), Err(HashError::Busy))
 }
@@ -49,7 +49,7 @@ fn name(work: &Work) -> String {
     }
 }
 
-fn next(lane: &Lane) -> String {
+fn next(lane: &WorkerPool) -> String {
     name(&lane.next().unwrap())
 }
 
@@ -59,7 +59,7 @@ fn address(text: &str) -> IpAddr {
 
 #[test]
 fn a_queue_takes_as_many_as_its_bound_and_whoever_leaves_makes_room() {
-    let lane = Lane::new("test", Some(3));
+    let lane = WorkerPool::new("test", Some(3));
     let mut answers = filled(&lane, 0..3);
     assert!(is_refused(&lane, HERE));
     assert_eq!(next(&lane), "0");
@@ -74,7 +74,7 @@ fn a_queue_takes_as_many_as_its_bound_and_whoever_leaves_makes_room() {
 
 #[test]
 fn beyond_a_few_the_newest_is_next() {
-    let lane = Lane::new("test", Some(IN_ORDER + 2));
+    let lane = WorkerPool::new("test", Some(IN_ORDER + 2));
     let _answers = filled(&lane, 0..IN_ORDER + 2);
     let newest = [(IN_ORDER + 1).to_string(), IN_ORDER.to_string()];
     assert_eq!([next(&lane), next(&lane)], newest);
@@ -83,7 +83,7 @@ fn beyond_a_few_the_newest_is_next() {
 
 #[test]
 fn b5_networks_take_turns_however_much_one_of_them_asks() {
-    let lane = Lane::new("test", None);
+    let lane = WorkerPool::new("test", None);
     let asked = [
         ("192.0.2.1", "a1"),
         ("192.0.2.1", "a2"),
@@ -101,7 +101,7 @@ fn b5_networks_take_turns_however_much_one_of_them_asks() {
 
 #[test]
 fn b5_of_a_full_queue_who_has_most_gives_way_to_who_has_less() {
-    let lane = Lane::new("test", Some(4));
+    let lane = WorkerPool::new("test", Some(4));
     let (here, there) = (address("192.0.2.1"), address("192.0.2.2"));
     let mut flood: Vec<Answer> =
         ["a1", "a2", "a3", "a4"].map(|name| push(&lane, here, name)).into_iter().collect();
@@ -117,7 +117,7 @@ fn b5_of_a_full_queue_who_has_most_gives_way_to_who_has_less() {
 
 #[test]
 fn a_wait_is_that_of_the_first_who_has_not_left() {
-    let lane = Lane::new("test", None);
+    let lane = WorkerPool::new("test", None);
     assert_eq!(lane.wait(clock::now()), Duration::ZERO);
     let mut answers = filled(&lane, 0..1);
     let between = clock::now();
@@ -132,7 +132,7 @@ fn a_wait_is_that_of_the_first_who_has_not_left() {
 
 #[test]
 fn a_queue_without_a_bound_refuses_nobody() {
-    let lane = Lane::new("test", None);
+    let lane = WorkerPool::new("test", None);
     let answers = filled(&lane, 0..10_000);
     assert_eq!(lane.waiting(), answers.len());
 }
@@ -141,7 +141,7 @@ fn a_queue_without_a_bound_refuses_nobody() {
 fn the_queues_length_is_told_from_the_start_and_without_those_who_have_left() {
     let recorder = PrometheusBuilder::new().build_recorder();
     let lane = with_local_recorder(&recorder, || {
-        let lane = Lane::new("test", Some(3));
+        let lane = WorkerPool::new("test", Some(3));
         assert_eq!(told(&recorder), "0");
         filled(&lane, 0..2);
         assert_eq!(told(&recorder), "2");
@@ -159,7 +159,7 @@ fn the_queues_length_is_told_from_the_start_and_without_those_who_have_left() {
 
 #[test]
 fn a_queue_that_refuses_tells_those_who_wait_and_takes_nobody_more() {
-    let lane = Lane::new("test", Some(3));
+    let lane = WorkerPool::new("test", Some(3));
     let answers = filled(&lane, 0..3);
     lane.refuse();
     for mut answer in answers {
@@ -168,7 +168,7 @@ fn a_queue_that_refuses_tells_those_who_wait_and_takes_nobody_more() {
     assert!(is_refused(&lane, HERE) && is_refused(&lane, address("192.0.2.1")));
 }
 
-fn due(lane: &Lane, at: Instant) -> Due {
+fn due(lane: &WorkerPool, at: Instant) -> Due {
     lane.lock().due(at)
 }
 
@@ -178,7 +178,7 @@ fn is_given(due: &Due, wanted: &str) -> bool {
 
 #[test]
 fn b5_the_steady_worker_does_what_the_others_do_not_come_to_and_rests_between() {
-    let lane = Lane::new("test", None);
+    let lane = WorkerPool::new("test", None);
     let began = clock::now();
     assert!(matches!(due(&lane, began), Due::Never));
     let _answers = filled(&lane, 0..3);
@@ -191,7 +191,7 @@ fn b5_the_steady_worker_does_what_the_others_do_not_come_to_and_rests_between() 
 
 #[test]
 fn b5_the_steady_worker_leaves_all_to_others_that_come_to_their_work() {
-    let lane = Lane::new("test", None);
+    let lane = WorkerPool::new("test", None);
     let _answers = filled(&lane, 0..2);
     let work = lane.next().unwrap();
     lane.done(&work, Worker::Idle);
@@ -202,7 +202,7 @@ fn b5_the_steady_worker_leaves_all_to_others_that_come_to_their_work() {
 
 #[test]
 fn b5_the_steady_worker_repeats_once_what_another_has_not_done() {
-    let lane = Lane::new("test", None);
+    let lane = WorkerPool::new("test", None);
     let mut answer = push(&lane, HERE, "stuck");
     let stuck = lane.next().unwrap();
     assert!(matches!(due(&lane, clock::now()), Due::In(_)));
@@ -220,7 +220,7 @@ fn b5_the_steady_worker_repeats_once_what_another_has_not_done() {
 
 #[test]
 fn b5_logins_go_on_while_all_other_workers_are_kept_from_the_processor() {
-    let lane = Arc::new(Lane::new("test", None));
+    let lane = Arc::new(WorkerPool::new("test", None));
     let answers: Vec<Answer> = filled(&lane, 0..3);
     let _stuck = lane.next().unwrap();
     spawn(&lane, Worker::Steady, |work| work.job().fail(HashError::Busy)).unwrap();
@@ -232,7 +232,7 @@ fn b5_logins_go_on_while_all_other_workers_are_kept_from_the_processor() {
 
 #[test]
 fn c7_a_worker_that_panics_answers_its_job_with_an_error_and_goes_on() {
-    let lane = Arc::new(Lane::new("test", None));
+    let lane = Arc::new(WorkerPool::new("test", None));
     for worker in [Worker::Ordinary, Worker::Steady] {
         let answers = ["panics", "is refused"].map(|name| push(&lane, HERE, name));
         spawn(&lane, worker, |work| {

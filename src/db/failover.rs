@@ -36,7 +36,7 @@ const ACCEPTED_WITHIN: Duration = Duration::from_secs(1);
 type Connected = (Client, JoinHandle<()>);
 
 /// The hosts of a connection string, each with all that is the same for them.
-pub(super) struct Hosts {
+pub(super) struct FailoverConnector {
     /// What new connections are made with.
     servers: RwLock<Arc<Servers>>,
     /// Which of them was good last.
@@ -60,7 +60,7 @@ impl Servers {
     }
 }
 
-impl Hosts {
+impl FailoverConnector {
     pub(super) fn of(settings: Settings) -> Self {
         Self { servers: RwLock::new(Servers::of(settings)), good: AtomicUsize::new(0) }
     }
@@ -106,7 +106,7 @@ impl Hosts {
 }
 
 /// The pool's share of the hosts.
-pub(super) struct Connector(pub(super) Arc<Hosts>);
+pub(super) struct Connector(pub(super) Arc<FailoverConnector>);
 
 impl Connect for Connector {
     fn connect(&self, _: &Config) -> BoxFuture<'_, Result<Connected, Error>> {

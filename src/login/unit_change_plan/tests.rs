@@ -109,8 +109,8 @@ fn u3_what_wrong_entries_voided_blocks_every_change_that_would_ask_for_it() {
                 let had =
                     |text| if text == one { has } else { Has::Live(CredentialKind::Password) };
                 let held = [CONTRACT, ONE, TWO, PLAIN].map(|text| held(text, had(text)));
-                let Plan { asked, blocked, .. } =
-                    Plan::of(&contract(from, service), &held, number(changer), to);
+                let UnitChangePlan { required_passwords: asked, blocked, .. } =
+                    UnitChangePlan::new(&contract(from, service), &held, number(changer), to);
                 let logs_in = logins(from, service).contains(&one);
                 let is_void = matches!(has, Has::VoidByWrongEntries(_));
                 let is_unset = has != Has::Live(CredentialKind::Password);
@@ -131,6 +131,7 @@ fn u3_every_number_that_blocks_is_named_in_the_order_of_the_contract() {
     let void = Has::VoidByWrongEntries(CredentialKind::Password);
     let all = [(TWO, void), (CONTRACT, Has::Nothing), (ONE, Has::Live(CredentialKind::Password))];
     let held = all.map(|(text, has)| held(text, has));
-    let plan = Plan::of(&contract(AuthUnit::Number, true), &held, number(ONE), AuthUnit::Line);
+    let plan =
+        UnitChangePlan::new(&contract(AuthUnit::Number, true), &held, number(ONE), AuthUnit::Line);
     assert_eq!(plan.blocked, [number(CONTRACT), number(TWO)]);
 }
