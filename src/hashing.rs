@@ -4,10 +4,11 @@
 //! nothing else. The logins' workers, one less than there are cores, run only while nothing else
 //! does; one more sees to it that logins get a sixth of a core whatever else runs. The networks
 //! that logins come from take turns. A login beyond the bound of its queue is [`HashError::Busy`]
-//! at once; no call ever is, whose number is bound elsewhere. A job whose asker has gone is
+//! at once; no call ever is, whose number is bound elsewhere. A job whose reply has gone is
 //! skipped. Dropping the last [`Hasher`] ends the threads.
 
 mod argon;
+mod job;
 mod keys;
 mod pool;
 mod queue;
@@ -24,7 +25,8 @@ pub use keys::{DerivedKey, KeyMistakes, Keys, hmac};
 
 use argon::Argon;
 use domain::password::{NewPassword, PhcString, SubmittedPassword, TemporaryPassword};
-use pool::{Job, Reply, Secret, Work, Worker, WorkerPool};
+use job::{Job, PlainSecret, Reply};
+use pool::{Work, Worker, WorkerPool};
 
 /// Workers that serve calls only, for each core: beside Asterisk's many threads each has a small
 /// share.
@@ -157,9 +159,9 @@ impl Hasher {
         password: TemporaryPassword,
         salt: Salt,
     ) -> Result<PhcString, HashError> {
-        let (asker, hashed) = Reply::new();
-        let password = Secret::Temporary(password);
-        self.lanes.calls.push(CALLS, Job::Hash { password, salt, asker })?;
+        let (reply, hashed) = Reply::new();
+        let password = PlainSecret::Temporary(password);
+        self.lanes.calls.push(CALLS, Job::Hash { password, salt, reply })?;
         hashed.await.map_err(|_| gone())?
     }
 
@@ -173,9 +175,9 @@ impl Hasher {
         salt: Salt,
         address: IpAddr,
     ) -> Result<PhcString, HashError> {
-        let (asker, hashed) = Reply::new();
-        let password = Secret::Password(password);
-        self.lanes.logins.push(address, Job::Hash { password, salt, asker })?;
+        let (reply, hashed) = Reply::new();
+        let password = PlainSecret::Password(password);
+        self.lanes.logins.push(address, Job::Hash { password, salt, reply })?;
         in_time(hashed).await
     }
 
@@ -195,8 +197,8 @@ impl Hasher {
         renewal: Option<Salt>,
         address: IpAddr,
     ) -> Result<Verification, HashError> {
-        let (asker, checked) = Reply::new();
-        self.lanes.logins.push(address, Job::Verify { typed, stored, renewal, asker })?;
+        let (reply, checked) = Reply::new();
+        self.lanes.logins.push(address, Job::Verify { typed, stored, renewal, reply })?;
         in_time(checked).await
     }
 }

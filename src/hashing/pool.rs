@@ -1,4 +1,4 @@
-//! One lane of work: a queue and the threads that empty it.
+//! A pool of worker threads and the queue that they empty.
 //!
 //! The logins' threads run only while nothing else does, which on a machine without idle time is
 //! never. So one of ordinary priority, the steady one, does a hash whenever none has come of the
@@ -17,17 +17,15 @@ use thread_priority::{
     NormalThreadSchedulePolicy, ThreadPriority, ThreadSchedulePolicy,
     set_thread_priority_and_policy, thread_native_id,
 };
-use tokio::sync::oneshot;
 
 use super::HashError;
-use super::argon::{Argon, Salt, Verification};
+use super::job::Job;
 use super::queue::Queue;
 use crate::clock;
 use crate::metrics::{
     PASSWORD_HASH_DURATION, PASSWORD_HASH_PANICS, PASSWORD_HASH_QUEUE_LENGTH,
     PASSWORD_HASH_REJECTED,
 };
-use domain::password::{NewPassword, PhcString, SubmittedPassword, TemporaryPassword};
 
 /// The steady worker waits for the others for so many times what a hash takes.
 const STEADY_PAUSE: u32 = 6;
@@ -36,89 +34,6 @@ const SHORTEST_PAUSE: Duration = Duration::from_millis(60);
 const LONGEST_PAUSE: Duration = Duration::from_millis(250);
 /// It repeats what one of the others has been at for so long.
 const REPEATED_AFTER: Duration = Duration::from_secs(1);
-
-/// A secret that is to be stored.
-pub(super) enum Secret {
-    Temporary(TemporaryPassword),
-    Password(NewPassword),
-}
-
-impl Secret {
-    fn expose(&self) -> &[u8] {
-        match self {
-            Self::Temporary(password) => password.expose(),
-            Self::Password(password) => password.expose(),
-        }
-    }
-}
-
-/// Who waits for a result, until it has one.
-pub(super) struct Reply<T>(Mutex<Option<oneshot::Sender<Result<T, HashError>>>>);
-
-impl<T> Reply<T> {
-    /// An asker, and where the answer comes.
-    pub(super) fn new() -> (Self, oneshot::Receiver<Result<T, HashError>>) {
-        let (done, answer) = oneshot::channel();
-        (Self(Mutex::new(Some(done))), answer)
-    }
-
-    fn is_gone(&self) -> bool {
-        self.lock().as_ref().is_none_or(oneshot::Sender::is_closed)
-    }
-
-    /// Who has gone meanwhile loses nothing by an answer that is not taken.
-    fn answer(&self, result: Result<T, HashError>) {
-        let _ = self.lock().take().map(|done| done.send(result));
-    }
-
-    fn lock(&self) -> MutexGuard<'_, Option<oneshot::Sender<Result<T, HashError>>>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-/// A secret, and who waits for what comes of it.
-pub(super) enum Job {
-    Hash {
-        password: Secret,
-        salt: Salt,
-        asker: Reply<PhcString>,
-    },
-    Verify {
-        typed: SubmittedPassword,
-        stored: Option<PhcString>,
-        renewal: Option<Salt>,
-        asker: Reply<Verification>,
-    },
-}
-
-impl Job {
-    pub(super) fn is_abandoned(&self) -> bool {
-        match self {
-            Self::Hash { asker, .. } => asker.is_gone(),
-            Self::Verify { asker, .. } => asker.is_gone(),
-        }
-    }
-
-    /// Tells whoever waits that nothing comes of it.
-    fn fail(&self, why: HashError) {
-        match self {
-            Self::Hash { asker, .. } => asker.answer(Err(why)),
-            Self::Verify { asker, .. } => asker.answer(Err(why)),
-        }
-    }
-
-    /// Does it.
-    pub(super) fn run(&self, argon: &Argon) {
-        match self {
-            Self::Hash { password, salt, asker } => {
-                asker.answer(argon.hash(password.expose(), *salt));
-            }
-            Self::Verify { typed, stored, renewal, asker } => {
-                asker.answer(argon.verify(typed.expose(), stored.as_ref(), *renewal));
-            }
-        }
-    }
-}
 
 /// A queue, bounded or not.
 #[derive(Debug)]
@@ -216,7 +131,7 @@ impl WorkerPool {
         lane
     }
 
-    /// Queues a job of whoever asks from `address`, if there is room.
+    /// Queues a job for `address`, if there is room.
     pub(super) fn push(&self, address: IpAddr, job: Job) -> Result<(), HashError> {
         let mut state = self.with_room_for(address)?;
         let displaced =

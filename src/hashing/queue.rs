@@ -10,7 +10,7 @@ use std::net::{IpAddr, Ipv6Addr};
 use std::sync::Arc;
 use std::time::Instant;
 
-use super::pool::Job;
+use super::job::Job;
 
 /// Jobs that are still taken in the order of their arrival: about a second's work of one core.
 pub(super) const IN_ORDER: usize = 64;

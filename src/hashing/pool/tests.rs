@@ -2,19 +2,23 @@ use std::net::Ipv4Addr;
 
 use metrics::with_local_recorder;
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusRecorder};
+use tokio::sync::oneshot;
 use tokio::time::timeout;
 
 use super::*;
+use crate::hashing::Verification;
+use crate::hashing::job::Reply;
 use crate::hashing::queue::IN_ORDER;
+use domain::password::SubmittedPassword;
 
 type Answer = oneshot::Receiver<Result<Verification, HashError>>;
 
 const HERE: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
 
 fn job(name: &str) -> (Job, Answer) {
-    let (asker, answer) = Reply::new();
+    let (reply, answer) = Reply::new();
     let typed = SubmittedPassword::from(name.to_owned());
-    (Job::Verify { typed, stored: None, renewal: None, asker }, answer)
+    (Job::Verify { typed, stored: None, renewal: None, reply }, answer)
 }
 
 /// Queues a job of this name.
