@@ -1,4 +1,4 @@
-# `make help` tells what there is.
+# `make help` lists the targets.
 
 BUILD = cargo build --locked --package karipass --package karipass-lab --bins
 # Python and Open JTalk, for `make prompts` alone.
@@ -21,11 +21,11 @@ help:
 	@echo 'make test     format, lints and every test, on servers of its own'
 	@echo 'make test-faults  kills, stops, cuts off and slows each part under load, and prints what held'
 	@echo 'make lint     format and lints'
-	@echo 'make fuzz     makes up what comes from outside, FUZZ_SECONDS (600) for each target of FUZZ_TARGETS'
+	@echo 'make fuzz     fuzzes every input from outside, FUZZ_SECONDS (600) for each of FUZZ_TARGETS'
 	@echo 'make bench    measures, and writes target/bench.json'
 	@echo '              (FIGURE=hash, calls, capacity, logins or clean_up measures that alone)'
 	@echo 'make screenshots  photographs every page into target/screenshots; four go to docs/screenshots'
-	@echo 'make prompts  speaks the guidance anew from asterisk/sounds/words.tsv'
+	@echo 'make prompts  synthesises the guidance from asterisk/sounds/words.tsv'
 	@echo 'make sbom     writes target/karipass.cdx.json, a CycloneDX list of everything that is built in'
 	@echo 'make clean    removes target/ and var/'
 	@echo 'What is missing on Debian 12 or newer is installed first, as root or through sudo.'
@@ -94,8 +94,9 @@ FUZZ = target/$(HOST)/fuzz/fuzz
 FUZZ_SECONDS = 600
 FUZZ_TARGETS = event dialog body site csv config
 
-# Finds go to target/fuzz/TARGET/, what breaks a target to target/fuzz/TARGET.crash-… (which belongs into
-# the corpus, once mended). Of the finds the corpus has the few that reach most: TARGET=… $(FUZZ) -merge=1 tells.
+# New inputs go to target/fuzz/TARGET/. An input that breaks a target goes to
+# target/fuzz/TARGET.crash-…, and belongs in the corpus once the fault is corrected. The corpus keeps
+# the few inputs that reach the most code: TARGET=… $(FUZZ) -merge=1 chooses them.
 fuzz:
 	@tests/lab/install fuzz
 	RUSTFLAGS='$(INSTRUMENTED)' cargo build --locked --quiet --profile fuzz --target $(HOST) --package karipass-fuzz --features libfuzzer
