@@ -18,7 +18,7 @@ help:
 	@echo 'make call     a scripted subscriber calls what make run has started, and logs in'
 	@echo '              (CALLER=number, UNIT=1, 2 or 3, NUMBER=the one to set the password for)'
 	@echo 'make unit     the tests that need no server, in seconds'
-	@echo 'make test     format, lints and every test, on servers of its own'
+	@echo 'make test     format, lints and every test, on its own servers'
 	@echo 'make test-faults  kills, stops, cuts off and slows each part under load, and prints what held'
 	@echo 'make lint     format and lints'
 	@echo 'make fuzz     fuzzes every input from outside, FUZZ_SECONDS (600) for each of FUZZ_TARGETS'
@@ -95,8 +95,8 @@ FUZZ_SECONDS = 600
 FUZZ_TARGETS = event dialog body site csv config
 
 # New inputs go to target/fuzz/TARGET/. An input that breaks a target goes to
-# target/fuzz/TARGET.crash-…, and belongs in the corpus once the fault is corrected. The corpus keeps
-# the few inputs that reach the most code: TARGET=… $(FUZZ) -merge=1 chooses them.
+# target/fuzz/TARGET.crash-…, and belongs in the corpus once the fault is corrected. The corpus
+# keeps the few inputs that reach the most code: TARGET=… $(FUZZ) -merge=1 chooses them.
 fuzz:
 	@tests/lab/install fuzz
 	RUSTFLAGS='$(INSTRUMENTED)' cargo build --locked --quiet --profile fuzz --target $(HOST) --package karipass-fuzz --features libfuzzer

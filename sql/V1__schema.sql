@@ -1,5 +1,5 @@
--- The whole schema of version 1. Later migrations only add to it. The numbers of the rules come in as
--- parameters, so none stands here, except the 90 days that the audit log keeps in any case.
+-- The whole schema of version 1. Later migrations only add to it. The numbers of the rules come in
+-- as parameters, so none stands here, except the 90 days that the audit log keeps in any case.
 
 CREATE TABLE contract (
     number text PRIMARY KEY,
@@ -47,9 +47,9 @@ CREATE INDEX ON session (contract_number);
 -- For the clean-up of expired sessions.
 CREATE INDEX ON session (created_at);
 
--- Each change inserts the key of its request in its own transaction. If the answer to a COMMIT is lost,
--- a retry finds the key here and knows that the change stands. A row is needed for seconds and is
--- removed after minutes.
+-- Each change inserts the key of its request in its own transaction. If the answer to a COMMIT is
+-- lost, a retry finds the key here and knows that the change stands. A row is needed for seconds
+-- and is removed after minutes.
 CREATE TABLE idempotency_key (
     key bytea PRIMARY KEY,
     created_at timestamptz NOT NULL DEFAULT clock_timestamp(),
@@ -80,8 +80,8 @@ CREATE INDEX ON audit_log (login_number, occurred_at);
 CREATE INDEX ON audit_log (contract_number, occurred_at);
 CREATE INDEX ON audit_log (caller_number, occurred_at);
 
--- Any role may set karipass.operator. A role that may not write the column does not get a name into it
--- that way either.
+-- Any role may set karipass.operator. A role that may not write the column does not get a name into
+-- it that way either.
 CREATE FUNCTION reject_foreign_operator() RETURNS trigger
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
 AS $$
@@ -95,8 +95,8 @@ $$;
 CREATE TRIGGER reject_foreign_operator BEFORE INSERT ON audit_log
 FOR EACH ROW WHEN (NEW.operator IS NOT NULL) EXECUTE FUNCTION reject_foreign_operator();
 
--- The daemon removes old audit rows through this function alone. It never touches the last 90 days, so
--- that an intruder in the daemon cannot remove the traces.
+-- The daemon removes old audit rows through this function alone. It never touches the last 90 days,
+-- so that an intruder in the daemon cannot remove the traces.
 DO $do$
 BEGIN
     EXECUTE format($function$
@@ -141,7 +141,8 @@ BEGIN
 END
 $$;
 
--- The daemon has no other rights. It adds audit rows, but does not choose their ids, times and operators.
+-- The daemon has no other rights. It adds audit rows, but does not choose their ids, times and
+-- operators.
 GRANT SELECT ON contract, phone_number, refinery_schema_history TO karipass_daemon;
 GRANT UPDATE (unit, version) ON contract TO karipass_daemon;
 GRANT SELECT, INSERT, UPDATE, DELETE ON credential, session, idempotency_key TO karipass_daemon;

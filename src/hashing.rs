@@ -1,4 +1,4 @@
-//! Argon2id on threads of its own (`C7`): a few workers, which use their block memory again.
+//! Argon2id on its own threads (`C7`): a few workers, which use their block memory again.
 //!
 //! Two lanes keep the phone line's hashing from waiting behind logins. The calls' workers take
 //! nothing else. The logins' workers, one less than there are cores, run only while nothing else

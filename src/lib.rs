@@ -10,9 +10,9 @@
 //!  Programs ──HTTPS──▶ web::api ───┘
 //! ```
 //!
-//! Arrows: `main → cli → {daemon, check, db}`, `daemon → {asterisk, web, db}`,
-//! `check → {asterisk::rest, db}`, `web → login → {db, hashing}`. Every module may use [`domain`], a
-//! crate of its own that knows no runtime, SQL, HTTP or clock.
+//! Arrows: `main → cli → {daemon, check, db}`, `daemon → {asterisk, web, db}`, `check →
+//! {asterisk::rest, db}`, `web → login → {db, hashing}`. Every module may use [`domain`], a
+//! separate crate that knows no runtime, SQL, HTTP or clock.
 //!
 //! # A digit
 //! A frame of the event socket becomes an event. The event goes into the bounded mailbox of its
@@ -21,8 +21,8 @@
 //! [`domain::dialog::Input::Stored`] comes back, and `completed` plays.
 //!
 //! # A login
-//! The extractor parses, and the credential is read. Exactly one hash is verified: the real one or a
-//! dummy. One guarded `UPDATE` is the verdict, which becomes JSON or a page.
+//! The extractor parses, and the credential is read. Exactly one hash is verified: the real one or
+//! a dummy. One guarded `UPDATE` is the verdict, which becomes JSON or a page.
 //!
 //! # A change
 //! A session changes its password, or the unit of its contract, in three steps. Every secret is

@@ -1,5 +1,5 @@
-//! Which module of the daemon may know which: `asterisk`, `web → login → {db, hashing}`, and nothing
-//! pure knows a runtime, a database, a wire or a clock.
+//! Which module of the daemon may know which: `asterisk`, `web → login → {db, hashing}`, and
+//! nothing pure knows a runtime, a database, a wire or a clock.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::collections::BTreeSet;

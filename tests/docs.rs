@@ -149,7 +149,8 @@ fn links(document: &str) -> Vec<(usize, String, String)> {
     links
 }
 
-/// Whether a text in backticks names something that `code` defines; a path or plain text asks for nothing.
+/// Whether a text in backticks names something that `code` defines; a path or plain text asks for
+/// nothing.
 fn is_defined(text: &str, code: &str) -> bool {
     let Some(name) = text.strip_prefix('`').and_then(|text| text.strip_suffix('`')) else {
         return true;

@@ -1,6 +1,6 @@
 //! Whose media a call has: compares where Asterisk sends its audio with the networks of its trunk.
 //!
-//! SIP over UDP can be forged in a carrier's name. But the forger needs media of its own, to send
+//! SIP over UDP can be forged in a carrier's name. But the forger needs its own media, to send
 //! keys and to hear prompts. So the daemon hangs up a call whose media lie outside its trunk's
 //! networks, for the endpoints in `call.media_networks` (`P1`).
 

@@ -9,7 +9,7 @@
 //!
 //! A call is served from `StasisStart` to the first of `StasisEnd`, `ChannelDestroyed`, a hang-up
 //! request or a 404. While no daemon is connected, the dialplan plays the apology by itself. There
-//! may be several Asterisks: each has a connection, calls and requests of its own.
+//! may be several Asterisks: each has a connection, and its own calls and requests.
 
 mod admission;
 mod asterisk_clock;
@@ -116,7 +116,7 @@ impl PhoneLine {
     /// Serves calls until `stop`, then lets active calls go on for [`Timeouts::shutdown_grace`].
     /// The calls that come meanwhile, and those that are left, continue in the dialplan.
     ///
-    /// The line has a thread of its own, so that nothing else in the daemon delays an event. Its
+    /// The line has its own thread, so that nothing else in the daemon delays an event. Its
     /// database connections live there too, so no other part of the daemon may use them.
     /// `heartbeat` runs on the thread as well: as long as it runs, the thread is alive.
     ///

@@ -38,8 +38,8 @@ struct LogChannel {
     configuration: String,
 }
 
-/// Checks one Asterisk: version, modules, logs, sounds, the ARI user, clock, the dialplan's globals,
-/// and its files.
+/// Checks one Asterisk: version, modules, logs, sounds, the ARI user, clock, the dialplan's
+/// globals, and its files.
 pub async fn check(ari: &config::Ari, expected: Expected<'_>) -> Vec<Finding> {
     let rest = match Rest::new(ari, REQUEST_TIMEOUT) {
         Ok(rest) => rest,

@@ -80,7 +80,7 @@ pub async fn check(config: &Config) -> Vec<Finding> {
     findings
 }
 
-/// With several Asterisks, each finding starts with the address of its own.
+/// With several Asterisks, each finding starts with its address.
 async fn check_asterisk(config: &Config, ari: &Ari) -> Vec<Finding> {
     let findings = asterisk::check(ari, Expected::from_config(config, ari)).await;
     if config.ari.len() == 1 {

@@ -23,7 +23,7 @@ const RENAMED: [(&str, &str); 15] = [
 
 /// The new name of an old key or variable.
 pub(super) fn new_name(unknown: &str) -> Option<String> {
-    // No key has a digit of its own.
+    // No key contains a digit.
     let place: String = unknown.chars().filter(char::is_ascii_digit).collect();
     let placed = |key: &str| match place.as_str() {
         "" => key.to_owned(),

@@ -96,7 +96,8 @@ impl Db {
     /// Has `work` done once: it is tried again until its commit stands, it is refused, or the time is over.
     ///
     /// # Errors
-    /// [`DbError::NotSent`]: nothing of it stands; [`DbError::OutcomeUnknown`]: all of it or nothing.
+    /// [`DbError::NotSent`]: nothing of it stands; [`DbError::OutcomeUnknown`]: all of it or
+    /// nothing.
     pub async fn execute_once<T, Work: Future<Output = Result<Uncertain<T>, DbError>>>(
         &self,
         attempt: IdempotencyKey,

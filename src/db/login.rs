@@ -218,7 +218,8 @@ impl Db {
     /// replaced, or its contract suspended, nothing of that is done.
     ///
     /// # Errors
-    /// [`DbError`]; after [`DbError::OutcomeUnknown`] there may be a session whose token nobody has got.
+    /// [`DbError`]; after [`DbError::OutcomeUnknown`] there may be a session whose token nobody has
+    /// got.
     pub async fn accept(
         &self,
         attempted: &LoginAudit,

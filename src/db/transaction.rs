@@ -176,7 +176,8 @@ impl Transaction {
     /// the rows of each.
     ///
     /// # Errors
-    /// [`DbError::OutcomeUnknown`] if an answer never came, [`DbError::NotSent`] if the server refused.
+    /// [`DbError::OutcomeUnknown`] if an answer never came, [`DbError::NotSent`] if the server
+    /// refused.
     pub(super) async fn commit_with(
         mut self,
         statements: &[Statement<'_>],

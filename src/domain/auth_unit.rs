@@ -1,4 +1,4 @@
-//! The authentication unit (認証単位): which numbers of a contract have a login of their own.
+//! The authentication unit (認証単位): which numbers of a contract have their own login.
 
 use std::fmt;
 use std::str::FromStr;

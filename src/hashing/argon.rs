@@ -181,7 +181,7 @@ impl Argon {
         Ok(argon)
     }
 
-    /// Uses other keys from the next operation on, with a dummy hash of their own.
+    /// Uses other keys from the next operation on, with their own dummy hash.
     pub(super) fn replace_keys(&self, keys: Keys, dummy: &Dummy) -> Result<(), HashError> {
         let mut live = Live::new(keys, self.cost)?;
         live.dummy = self.hash_with(&live, &dummy.password, Salt(dummy.salt))?;

@@ -39,7 +39,7 @@ pub async fn look_up(
 }
 
 /// Notes that the client of a session has been told of `standing`: what it asks for next is compared
-/// with that version of the contract (`W6`, [`FormVersion::BySession`](super::FormVersion::BySession)).
+/// with that version of the contract (`W6`, [`BySession`](super::FormVersion::BySession)).
 ///
 /// # Errors
 /// [`DbError`]

@@ -10,7 +10,8 @@ use domain::phone_number::PhoneNumber;
 /// What the form of a change offers, made from one look at the contract.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct UnitChoices {
-    /// The contract's version, which the form has to carry ([`FormVersion::ByForm`](super::FormVersion::ByForm)).
+    /// The contract's version, which the form has to carry
+    /// ([`ByForm`](super::FormVersion::ByForm)).
     pub version: i64,
     /// Every unit but the one in force.
     pub choices: Vec<UnitChoice>,

@@ -1,7 +1,7 @@
 //! The daemon's parts against a real PostgreSQL and a fake Asterisk on the wire.
 //!
-//! `cargo test --test it NAME` runs the tests that have `NAME` in their path. [`support`] starts the
-//! servers that they share.
+//! `cargo test --test it NAME` runs the tests that have `NAME` in their path. [`support`] starts
+//! the servers that they share.
 
 #![expect(unreachable_pub, reason = "in a binary `pub` marks what one module offers to the others")]
 #![expect(

@@ -1,4 +1,5 @@
-//! A contract, a site before it, and whoever speaks to the site: what most tests of the rules begin with.
+//! A contract, a site before it, and whoever speaks to the site: what most tests of the rules begin
+//! with.
 
 use std::collections::HashMap;
 use std::net::Ipv4Addr;

@@ -6,7 +6,7 @@
 //!
 //! Behind the silence comes a fallback for an abandoned call: `trouble`. So the player replaces a
 //! silence that may end before the dialog's next output. Behind the last prompt of a call the
-//! fallback begins with the same prompt once more.
+//! fallback repeats the prompt first.
 
 use std::time::{Duration, Instant};
 

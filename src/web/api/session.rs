@@ -1,4 +1,5 @@
-//! `GET /api/v1/session`, and the session of a bearer token (RFC 6750 §2.1), denied by default (`C6`).
+//! `GET /api/v1/session`, and the session of a bearer token (RFC 6750 §2.1), denied by default
+//! (`C6`).
 
 use axum::Json;
 use axum::extract::{FromRequestParts, State};

@@ -117,8 +117,8 @@ impl LoginPage {
         }
     }
 
-    /// Something was left empty; nothing was looked up. An empty password says so in any case: it has
-    /// to be typed again.
+    /// Something was left empty; nothing was looked up. An empty password says so in any case: it
+    /// has to be typed again.
     fn incomplete(mut self) -> Response {
         if self.number.is_empty() {
             self.errors.add("number", text::ENTER_NUMBER);

@@ -112,7 +112,8 @@ pub(super) async fn show(
     }
 }
 
-/// Changes the unit. The outcome is the answer itself: the session that could show it later is over.
+/// Changes the unit. The outcome is the answer itself: the session that could show it later is
+/// over.
 pub(super) async fn change(
     State(state): State<AppState>,
     UnitPath(unit): UnitPath,

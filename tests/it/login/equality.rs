@@ -46,7 +46,8 @@ async fn w2_every_refusal_is_the_same_byte_for_byte_after_one_hash_and_one_commi
         let service = Service::start(&database, &[]).await;
         let (hashes, commits) = (service.hasher.operations(), commits(&owner).await);
         let mut answer = Caller::new().log_in(&service.base, number, password).await;
-        // Where a second worker has repeated the hash, it takes its own off the count after the answer.
+        // Where a second worker has repeated the hash, it takes its own off the count after the
+        // answer.
         let what = format!("one hash for {outcome}");
         support::wait_until(&what, async || service.hasher.operations() - hashes == 1).await;
         assert_eq!(self::commits(&owner).await - commits, 1, "commits for {outcome}");

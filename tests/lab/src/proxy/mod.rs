@@ -1,4 +1,5 @@
-//! Proxies that cause faults: one before PostgreSQL, which knows commits, and one before any TCP port.
+//! Proxies that cause faults: one before PostgreSQL, which knows commits, and one before any TCP
+//! port.
 
 mod postgres;
 mod tcp;

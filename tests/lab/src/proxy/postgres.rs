@@ -1,6 +1,7 @@
 //! A Unix socket before PostgreSQL's, that stalls or cuts connections at a chosen point, such as a commit.
 //!
-//! It stands before one store or before a whole daemon, whose connection string is [`PostgresProxy::url`].
+//! It stands before one store or before a whole daemon, whose connection string is
+//! [`PostgresProxy::url`].
 
 mod messages;
 
