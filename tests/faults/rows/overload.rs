@@ -59,7 +59,7 @@ fn flood_of_logins() -> Result<()> {
 
 #[test]
 fn five_times_the_calls() -> Result<()> {
-    let most = vec![("KARIPASS_CALL_MOST", MOST_CALLS.to_owned())];
+    let most = vec![("KARIPASS_CALL_MAX_CONCURRENT", MOST_CALLS.to_owned())];
     let bears = Bears { apologies: true, ..Bears::default() };
     Row {
         wishes: Wishes { variables: most, ..Wishes::default() },
