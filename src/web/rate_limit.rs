@@ -32,7 +32,7 @@ use attempts::NumberAttempts;
 pub(super) use bucket::{LeakyBucket, Quota};
 use budgets::{BucketKeys, Budgets, ReserveOutcome};
 use domain::phone_number::PhoneNumber;
-pub(super) use reservation::{Cost, Reservation};
+pub(super) use reservation::{RequestCost, Reservation};
 
 /// What is remembered at most of each kind. Two share a place only by a rare chance, which nobody
 /// can foresee.
@@ -45,12 +45,12 @@ const MAX_WAIT: Duration = Duration::from_mins(3);
 #[derive(Clone)]
 pub(super) struct RateLimiter {
     /// None if there is no limit.
-    state: Option<Arc<Mutex<State>>>,
+    state: Option<Arc<Mutex<LimiterState>>>,
     hasher: RandomState,
     now: fn() -> Instant,
 }
 
-struct State {
+struct LimiterState {
     budgets: Budgets,
     attempts: NumberAttempts,
 }
@@ -58,8 +58,10 @@ struct State {
 impl RateLimiter {
     /// So many points a minute for one address; no limit if none.
     pub(super) fn new(a_minute: Option<NonZeroU32>) -> Self {
-        let state =
-            |points| State { budgets: Budgets::new(points), attempts: NumberAttempts::default() };
+        let state = |points| LimiterState {
+            budgets: Budgets::new(points),
+            attempts: NumberAttempts::default(),
+        };
         let state = a_minute.map(|points| Arc::new(Mutex::new(state(points))));
         Self { state, hasher: RandomState::new(), now: clock::now }
     }
@@ -108,7 +110,7 @@ impl RateLimiter {
         }
     }
 
-    fn state(&self) -> Option<MutexGuard<'_, State>> {
+    fn state(&self) -> Option<MutexGuard<'_, LimiterState>> {
         Some(self.state.as_ref()?.lock().unwrap_or_else(PoisonError::into_inner))
     }
 

@@ -12,7 +12,7 @@ use crate::login::{self, Audience, LoginAttempt, LoginOutcome, SessionToken};
 use crate::web::AppState;
 use crate::web::body::JsonBody;
 use crate::web::problem::Problem;
-use crate::web::rate_limit::{Cost, RateLimit};
+use crate::web::rate_limit::{RateLimit, RequestCost};
 use domain::password::SubmittedPassword;
 use domain::phone_number::PhoneNumber;
 
@@ -59,7 +59,7 @@ pub(super) async fn log_in(
         may_void: charge.max_voidings() > 0,
     };
     let verdict = login::log_in(state.store(), state.hasher(), attempt, state.idle()).await;
-    charge.settle(Cost::from_login(&verdict));
+    charge.settle(RequestCost::from_login(&verdict));
     match verdict? {
         LoginOutcome::Accepted(token, standing) => {
             Ok(Json(LoggedIn::new(&state, &token, *standing)))

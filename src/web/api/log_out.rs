@@ -3,7 +3,7 @@
 use axum::extract::State;
 use axum::http::StatusCode;
 
-use super::session::RestrictedSession;
+use super::session::RestrictedBearerSession;
 use crate::login::{self, Audience};
 use crate::web::AppState;
 use crate::web::client_ip::ClientIp;
@@ -23,7 +23,7 @@ use crate::web::problem::Problem;
 pub(super) async fn log_out(
     State(state): State<AppState>,
     ClientIp(address): ClientIp,
-    RestrictedSession { token, .. }: RestrictedSession,
+    RestrictedBearerSession { token, .. }: RestrictedBearerSession,
 ) -> Result<StatusCode, Problem> {
     login::log_out(state.store(), &token, Audience::Api, address).await?;
     Ok(StatusCode::NO_CONTENT)

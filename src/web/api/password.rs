@@ -6,14 +6,14 @@ use serde::Deserialize;
 use utoipa::ToSchema;
 
 use super::LoggedIn;
-use super::session::RestrictedSession;
+use super::session::RestrictedBearerSession;
 use crate::db::IdempotencyKey;
 use crate::hashing::Salt;
 use crate::login::{self, Audience, ChangePassword, PasswordVerdict, SessionToken};
 use crate::web::AppState;
 use crate::web::body::JsonBody;
 use crate::web::problem::Problem;
-use crate::web::rate_limit::{Cost, RateLimit};
+use crate::web::rate_limit::{RateLimit, RequestCost};
 
 /// The current password and the new one.
 #[derive(Deserialize, ToSchema)]
@@ -48,7 +48,7 @@ pub struct PasswordChangeRequest {
 pub(super) async fn change_password(
     State(state): State<AppState>,
     admitted: RateLimit,
-    RestrictedSession { token, standing }: RestrictedSession,
+    RestrictedBearerSession { token, standing }: RestrictedBearerSession,
     JsonBody(PasswordChangeRequest { current, new, new_again }): JsonBody<PasswordChangeRequest>,
 ) -> Result<Json<LoggedIn>, Problem> {
     let mut charge = admitted.reserve_passwords(1).await?;
@@ -67,7 +67,7 @@ pub(super) async fn change_password(
     };
     let verdict =
         login::change_password(state.store(), state.hasher(), request, state.idle()).await;
-    charge.settle(Cost::from_password_change(&verdict));
+    charge.settle(RequestCost::from_password_change(&verdict));
     match verdict? {
         PasswordVerdict::Changed(token, standing) => {
             Ok(Json(LoggedIn::new(&state, &token, *standing)))

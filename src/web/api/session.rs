@@ -23,7 +23,7 @@ use crate::web::problem::Problem;
 )]
 pub(super) async fn session(
     State(state): State<AppState>,
-    Session { token, standing }: Session,
+    BearerSession { token, standing }: BearerSession,
 ) -> Result<Json<SessionView>, Problem> {
     login::mark_seen(state.store(), &token, Audience::Api, &standing).await?;
     Ok(Json(standing.into()))
@@ -32,24 +32,24 @@ pub(super) async fn session(
 /// A session that is good for everything that its role allows; what every handler takes unless it
 /// serves `C6` as well.
 #[derive(Debug)]
-pub(super) struct Session {
+pub(super) struct BearerSession {
     pub(super) token: SessionToken,
     pub(super) standing: Access,
 }
 
 /// A session that may be good for nothing but changing the password and logging out (`C6`).
 #[derive(Debug)]
-pub(super) struct RestrictedSession {
+pub(super) struct RestrictedBearerSession {
     pub(super) token: SessionToken,
     pub(super) standing: Access,
 }
 
-impl FromRequestParts<AppState> for Session {
+impl FromRequestParts<AppState> for BearerSession {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, state: &AppState) -> Result<Self, Problem> {
-        let RestrictedSession { token, standing } =
-            RestrictedSession::from_request_parts(parts, state).await?;
+        let RestrictedBearerSession { token, standing } =
+            RestrictedBearerSession::from_request_parts(parts, state).await?;
         match standing.password_change {
             None => Ok(Self { token, standing }),
             Some(_) => Err(Problem::password_change_required()),
@@ -57,7 +57,7 @@ impl FromRequestParts<AppState> for Session {
     }
 }
 
-impl FromRequestParts<AppState> for RestrictedSession {
+impl FromRequestParts<AppState> for RestrictedBearerSession {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, state: &AppState) -> Result<Self, Problem> {

@@ -8,13 +8,13 @@ use serde::de::{Error, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize};
 use utoipa::ToSchema;
 
-use super::session::Session;
+use super::session::BearerSession;
 use crate::db::IdempotencyKey;
 use crate::login::{self, Audience, ChangeUnit, FormVersion, UnitChanged, UnitVerdict};
 use crate::web::AppState;
 use crate::web::body::JsonBody;
 use crate::web::problem::{Problem, join_numbers};
-use crate::web::rate_limit::{Cost, RateLimit};
+use crate::web::rate_limit::{RateLimit, RequestCost};
 use domain::password::SubmittedPassword;
 use domain::phone_number::PhoneNumber;
 
@@ -62,7 +62,7 @@ pub(super) struct ChangedView {
 pub(super) async fn change_unit(
     State(state): State<AppState>,
     admitted: RateLimit,
-    Session { token, standing }: Session,
+    BearerSession { token, standing }: BearerSession,
     JsonBody(UnitChangeRequest { unit, passwords }): JsonBody<UnitChangeRequest>,
 ) -> Result<Json<ChangedView>, Problem> {
     let unit = unit.parse().map_err(|_| Problem::malformed("そのような認証単位はありません。"))?;
@@ -80,7 +80,7 @@ pub(super) async fn change_unit(
         may_void: charge.max_voidings(),
     };
     let verdict = login::change_unit(state.store(), state.hasher(), request).await;
-    charge.settle(Cost::from_unit_change(&verdict));
+    charge.settle(RequestCost::from_unit_change(&verdict));
     match verdict? {
         UnitVerdict::Changed(changed) => Ok(Json(changed.into())),
         UnitVerdict::Wrong { numbers, session_over, .. } => {

@@ -31,7 +31,7 @@ struct Reserved {
 
 /// What a request came to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(in crate::web) struct Cost {
+pub(in crate::web) struct RequestCost {
     points: u32,
     outcome: AttemptOutcome,
     pub(super) voided: u32,
@@ -81,14 +81,14 @@ impl Reservation {
             }
             Some(None) => {
                 let problem = self.voiding_refused();
-                self.settle(Cost::minimum());
+                self.settle(RequestCost::minimum());
                 Err(problem)
             }
         }
     }
 
     /// Pays.
-    pub(in crate::web) fn settle(&mut self, cost: Cost) {
+    pub(in crate::web) fn settle(&mut self, cost: RequestCost) {
         let (Some(Reserved { places, voidings, .. }), false) = (self.reserved, self.is_settled)
         else {
             return;
@@ -122,11 +122,11 @@ impl Reservation {
 
 impl Drop for Reservation {
     fn drop(&mut self) {
-        self.settle(Cost::new(rules::DEAD_LOGIN_POINTS, AttemptOutcome::NoCredential, 0));
+        self.settle(RequestCost::new(rules::DEAD_LOGIN_POINTS, AttemptOutcome::NoCredential, 0));
     }
 }
 
-impl Cost {
+impl RequestCost {
     pub(super) const fn new(points: u32, came: AttemptOutcome, voided: u32) -> Self {
         Self { points, outcome: came, voided }
     }

@@ -16,10 +16,12 @@ use domain::rules;
 /// Time stands still here, unless it is moved by hand.
 static NOW: LazyLock<Instant> = LazyLock::new(clock::now);
 
-const RIGHT: Cost = Cost::new(rules::SUCCESSFUL_LOGIN_POINTS, AttemptOutcome::Right, 0);
-const WRONG: Cost = Cost::new(rules::FAILED_LOGIN_POINTS, AttemptOutcome::Wrong, 0);
-const DEAD: Cost = Cost::new(rules::DEAD_LOGIN_POINTS, AttemptOutcome::NoCredential, 0);
-const VOIDED: Cost = Cost::new(rules::FAILED_LOGIN_POINTS, AttemptOutcome::Voided, 1);
+const RIGHT: RequestCost =
+    RequestCost::new(rules::SUCCESSFUL_LOGIN_POINTS, AttemptOutcome::Right, 0);
+const WRONG: RequestCost = RequestCost::new(rules::FAILED_LOGIN_POINTS, AttemptOutcome::Wrong, 0);
+const DEAD: RequestCost =
+    RequestCost::new(rules::DEAD_LOGIN_POINTS, AttemptOutcome::NoCredential, 0);
+const VOIDED: RequestCost = RequestCost::new(rules::FAILED_LOGIN_POINTS, AttemptOutcome::Voided, 1);
 
 fn limiter(points: u32) -> RateLimiter {
     RateLimiter { now: || *NOW, ..RateLimiter::new(NonZeroU32::new(points)) }
@@ -175,7 +177,7 @@ async fn b1_after_ten_voidings_a_number_without_a_credential_looks_like_one_with
     for way in [VOIDED, DEAD] {
         let limiter = limiter(100_000);
         let admitted = RateLimit { address: address("192.0.2.1"), limiter };
-        let attempt = async |number: PhoneNumber, cost: Cost| {
+        let attempt = async |number: PhoneNumber, cost: RequestCost| {
             let Ok(mut charge) = admitted.reserve_login(Some(number)).await else { return false };
             let may_void = charge.max_voidings() > 0;
             assert!(may_void || cost.voided == 0);

@@ -4,7 +4,7 @@ use askama::Template;
 use axum::http::StatusCode;
 use axum::response::{Html, IntoResponse, Response};
 
-use super::session::RestrictedSession;
+use super::session::RestrictedCookieSession;
 use super::{assets, form};
 use crate::web::problem::Problem;
 use crate::web::{AppState, hyphenated};
@@ -46,7 +46,7 @@ impl Layout {
     }
 
     /// Around a page for whoever is logged in.
-    pub(super) fn for_session(state: &AppState, visitor: &RestrictedSession) -> Self {
+    pub(super) fn for_session(state: &AppState, visitor: &RestrictedCookieSession) -> Self {
         let number = hyphenated(visitor.standing.login);
         let form_token = form::CsrfBound::csrf_token(visitor).expose();
         Self { signed_in: Some(SignedIn { number, form_token }), ..Self::for_anyone(state) }

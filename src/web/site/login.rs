@@ -10,13 +10,13 @@ use super::field_errors::FieldErrors;
 use super::form::{CsrfBound as _, CsrfForm};
 use super::layout::{Layout, render};
 use super::refused::PageError;
-use super::session::{Anonymous, RestrictedSession};
+use super::session::{Anonymous, RestrictedCookieSession};
 use super::text;
 use crate::db::IdempotencyKey;
 use crate::hashing::Salt;
 use crate::login::{self, Audience, LoginAttempt, LoginOutcome, SessionToken};
 use crate::web::AppState;
-use crate::web::rate_limit::{Cost, RateLimit};
+use crate::web::rate_limit::{RateLimit, RequestCost};
 use domain::phone_number::PhoneNumber;
 use domain::rules;
 
@@ -40,7 +40,7 @@ struct LoginPage {
 /// The empty form; whoever is logged in goes to the top page.
 pub(super) async fn show(
     State(state): State<AppState>,
-    visitor: Result<RestrictedSession, PageError>,
+    visitor: Result<RestrictedCookieSession, PageError>,
     stranger: Anonymous,
 ) -> Result<Response, PageError> {
     match visitor {
@@ -85,7 +85,7 @@ pub(super) async fn log_in(
         may_void: charge.max_voidings() > 0,
     };
     let verdict = login::log_in(state.store(), state.hasher(), attempt, state.idle()).await;
-    charge.settle(Cost::from_login(&verdict));
+    charge.settle(RequestCost::from_login(&verdict));
     match verdict? {
         LoginOutcome::Accepted(token, _) => {
             // The login stands, whatever becomes of the session before it.

@@ -9,7 +9,7 @@ use super::cookie;
 use super::form::CsrfForm;
 use super::layout::{Layout, render};
 use super::refused::PageError;
-use super::session::RestrictedSession;
+use super::session::RestrictedCookieSession;
 use crate::login::{self, Audience};
 use crate::web::AppState;
 use crate::web::client_ip::ClientIp;
@@ -37,7 +37,7 @@ enum SessionEnd {
 pub(super) async fn log_out(
     State(state): State<AppState>,
     ClientIp(address): ClientIp,
-    CsrfForm { session: visitor, .. }: CsrfForm<RestrictedSession>,
+    CsrfForm { session: visitor, .. }: CsrfForm<RestrictedCookieSession>,
 ) -> Result<Response, PageError> {
     login::log_out(state.store(), &visitor.token, Audience::Pages, address).await?;
     let cookie = AppendHeaders([(header::SET_COOKIE, cookie::expire(cookie::SESSION))]);

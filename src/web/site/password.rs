@@ -13,14 +13,14 @@ use super::field_errors::FieldErrors;
 use super::form::{CsrfBound as _, CsrfForm, Form};
 use super::layout::{Layout, render};
 use super::refused::PageError;
-use super::session::RestrictedSession;
+use super::session::RestrictedCookieSession;
 use super::text;
 use super::top;
 use crate::db::IdempotencyKey;
 use crate::hashing::Salt;
 use crate::login::{self, Audience, ChangePassword, PasswordVerdict, SessionToken};
 use crate::web::AppState;
-use crate::web::rate_limit::{Cost, RateLimit};
+use crate::web::rate_limit::{RateLimit, RequestCost};
 use domain::credential::PasswordChange;
 use domain::password::{NewPassword, Rejection, SubmittedPassword};
 use domain::rules;
@@ -50,7 +50,10 @@ struct SubmittedForm {
 }
 
 /// The empty form.
-pub(super) async fn show(State(state): State<AppState>, visitor: RestrictedSession) -> Response {
+pub(super) async fn show(
+    State(state): State<AppState>,
+    visitor: RestrictedCookieSession,
+) -> Response {
     render(StatusCode::OK, &PasswordPage::new(&state, &visitor))
 }
 
@@ -58,7 +61,7 @@ pub(super) async fn show(State(state): State<AppState>, visitor: RestrictedSessi
 pub(super) async fn change(
     State(state): State<AppState>,
     admitted: RateLimit,
-    CsrfForm { session: visitor, mut form }: CsrfForm<RestrictedSession>,
+    CsrfForm { session: visitor, mut form }: CsrfForm<RestrictedCookieSession>,
 ) -> Result<Response, PageError> {
     let page = PasswordPage::new(&state, &visitor);
     let typed = match SubmittedForm::of(&mut form) {
@@ -70,7 +73,7 @@ pub(super) async fn change(
     let request = typed.asked_by(visitor, admitted.address, may_void);
     let verdict =
         login::change_password(state.store(), state.hasher(), request, state.idle()).await;
-    charge.settle(Cost::from_password_change(&verdict));
+    charge.settle(RequestCost::from_password_change(&verdict));
     match verdict? {
         PasswordVerdict::Changed(token, _) => {
             Ok(changed(&state.seal_token(&token, Audience::Pages)))
@@ -89,11 +92,11 @@ pub(super) async fn change(
 impl SubmittedForm {
     fn asked_by(
         self,
-        visitor: RestrictedSession,
+        visitor: RestrictedCookieSession,
         address: IpAddr,
         may_void: bool,
     ) -> ChangePassword {
-        let RestrictedSession { token, standing, .. } = visitor;
+        let RestrictedCookieSession { token, standing, .. } = visitor;
         let Self { current, new, again } = self;
         let (salt, fresh) = (Salt::draw(&mut rand::rng()), SessionToken::draw(&mut rand::rng()));
         let door = Audience::Pages;
@@ -142,7 +145,7 @@ fn rejected(reasons: &[Rejection]) -> FieldErrors {
 }
 
 impl PasswordPage {
-    fn new(state: &AppState, visitor: &RestrictedSession) -> Self {
+    fn new(state: &AppState, visitor: &RestrictedCookieSession) -> Self {
         let forced = visitor.standing.password_change;
         Self {
             layout: Layout::for_session(state, visitor),

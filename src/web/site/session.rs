@@ -12,11 +12,11 @@ use crate::web::AppState;
 
 /// A session that may do all that its role allows. Every page takes it unless it serves `C6` too.
 #[derive(Debug)]
-pub(super) struct Session(pub(super) RestrictedSession);
+pub(super) struct CookieSession(pub(super) RestrictedCookieSession);
 
 /// A session that may be good for nothing but changing the password and logging out (`C6`).
 #[derive(Debug)]
-pub(super) struct RestrictedSession {
+pub(super) struct RestrictedCookieSession {
     pub(super) token: SessionToken,
     pub(super) standing: Access,
     pub(super) form_token: CsrfToken,
@@ -32,13 +32,13 @@ pub(super) struct Anonymous {
     pub(super) session: Option<SessionToken>,
 }
 
-impl CsrfBound for Session {
+impl CsrfBound for CookieSession {
     fn csrf_token(&self) -> &CsrfToken {
         &self.0.form_token
     }
 }
 
-impl CsrfBound for RestrictedSession {
+impl CsrfBound for RestrictedCookieSession {
     fn csrf_token(&self) -> &CsrfToken {
         &self.form_token
     }
@@ -50,11 +50,11 @@ impl CsrfBound for Anonymous {
     }
 }
 
-impl FromRequestParts<AppState> for Session {
+impl FromRequestParts<AppState> for CookieSession {
     type Rejection = PageError;
 
     async fn from_request_parts(parts: &mut Parts, state: &AppState) -> Result<Self, PageError> {
-        let visitor = RestrictedSession::from_request_parts(parts, state).await?;
+        let visitor = RestrictedCookieSession::from_request_parts(parts, state).await?;
         match visitor.standing.password_change {
             None => Ok(Self(visitor)),
             Some(_) => Err(PageError::MustChange),
@@ -62,7 +62,7 @@ impl FromRequestParts<AppState> for Session {
     }
 }
 
-impl FromRequestParts<AppState> for RestrictedSession {
+impl FromRequestParts<AppState> for RestrictedCookieSession {
     type Rejection = PageError;
 
     async fn from_request_parts(parts: &mut Parts, state: &AppState) -> Result<Self, PageError> {

@@ -8,7 +8,7 @@ use axum::http::StatusCode;
 use axum::response::Response;
 
 use super::layout::{Layout, render};
-use super::session::Session;
+use super::session::CookieSession;
 use super::text;
 use crate::login::{self, Access};
 use crate::web::{AppState, hyphenated};
@@ -43,7 +43,7 @@ const JUST: Duration = Duration::from_mins(1);
 pub(super) async fn show(
     State(state): State<AppState>,
     RawQuery(query): RawQuery,
-    Session(visitor): Session,
+    CookieSession(visitor): CookieSession,
 ) -> Response {
     let standing = &visitor.standing;
     let page = TopPage {

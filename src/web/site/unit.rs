@@ -11,12 +11,12 @@ use super::field_errors::FieldErrors;
 use super::form::{CsrfBound as _, CsrfForm, Form};
 use super::layout::{Layout, render};
 use super::refused::PageError;
-use super::session::{RestrictedSession, Session};
+use super::session::{CookieSession, RestrictedCookieSession};
 use super::text;
 use super::unit_changed;
 use crate::db::IdempotencyKey;
 use crate::login::{self, Audience, ChangeUnit, FormVersion, UnitChoice, UnitChoices, UnitVerdict};
-use crate::web::rate_limit::{Cost, RateLimit, Reservation};
+use crate::web::rate_limit::{RateLimit, RequestCost, Reservation};
 use crate::web::{AppState, hyphenated};
 use domain::auth_unit::AuthUnit;
 use domain::password::SubmittedPassword;
@@ -84,7 +84,7 @@ impl FromRequestParts<AppState> for UnitPath {
 /// The units to choose from.
 pub(super) async fn choose(
     State(state): State<AppState>,
-    visitor: Session,
+    visitor: CookieSession,
 ) -> Result<Response, PageError> {
     let UnitChoices { choices, .. } = choices(&state, &visitor).await?;
     let choice = |choice: UnitChoice| ChoiceRow {
@@ -104,7 +104,7 @@ pub(super) async fn choose(
 pub(super) async fn show(
     State(state): State<AppState>,
     UnitPath(unit): UnitPath,
-    visitor: Session,
+    visitor: CookieSession,
 ) -> Result<Response, PageError> {
     match FormPage::new(&state, &visitor, unit).await? {
         Some(page) => Ok(page.answer(StatusCode::OK)),
@@ -118,11 +118,11 @@ pub(super) async fn change(
     State(state): State<AppState>,
     UnitPath(unit): UnitPath,
     admitted: RateLimit,
-    CsrfForm { session: visitor, mut form }: CsrfForm<Session>,
+    CsrfForm { session: visitor, mut form }: CsrfForm<CookieSession>,
 ) -> Result<Response, PageError> {
     let told = form.text("version").parse().map_err(|_| PageError::Page(ErrorKind::StaleForm))?;
     let page = FormPage::new(&state, &visitor, unit).await?;
-    let Session(visitor) = visitor;
+    let CookieSession(visitor) = visitor;
     let passwords = passwords(&mut form);
     let mut charge = admitted.reserve_passwords(passwords.len()).await?;
     let request = ChangeUnit {
@@ -137,7 +137,7 @@ pub(super) async fn change(
         may_void: charge.max_voidings(),
     };
     let verdict = login::change_unit(state.store(), state.hasher(), request).await;
-    charge.settle(Cost::from_unit_change(&verdict));
+    charge.settle(RequestCost::from_unit_change(&verdict));
     respond(&state, page, verdict?, &charge)
 }
 
@@ -166,8 +166,8 @@ fn respond(
 }
 
 /// What the session may choose from; a user may not (`U2`).
-async fn choices(state: &AppState, visitor: &Session) -> Result<UnitChoices, PageError> {
-    let RestrictedSession { token, standing, .. } = &visitor.0;
+async fn choices(state: &AppState, visitor: &CookieSession) -> Result<UnitChoices, PageError> {
+    let RestrictedCookieSession { token, standing, .. } = &visitor.0;
     if !login::may_change_unit(standing.role) {
         return Err(PageError::Page(ErrorKind::NotAllowed));
     }
@@ -219,7 +219,7 @@ impl FormPage {
     /// The form for `unit`; `None` if it is the one in force.
     async fn new(
         state: &AppState,
-        visitor: &Session,
+        visitor: &CookieSession,
         unit: AuthUnit,
     ) -> Result<Option<Self>, PageError> {
         let UnitChoices { version, choices } = choices(state, visitor).await?;
