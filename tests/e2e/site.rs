@@ -3,6 +3,7 @@
 //! A flow is told in every manner: with the pointer (axe-core looks at each page), without script, and
 //! by keyboard alone. Two browsers serve them all, one with script and one without.
 
+mod browser;
 mod idle;
 mod journey;
 mod password;
@@ -13,8 +14,8 @@ mod visit;
 use std::sync::{Mutex, OnceLock, PoisonError};
 
 use anyhow::{Context as _, Result};
+use browser::{Browser, Driver, Manner};
 use karipass::hashing::{Cost, Dummy, Hasher, Keys};
-use karipass_lab::browser::{Browser, Driver, Manner, Script};
 
 use crate::system::System;
 use visit::Visit;
@@ -69,13 +70,13 @@ fn visit_at(
     tell: impl FnOnce(&Visit<'_>) -> Result<()>,
 ) -> Result<()> {
     let ground = Ground::shared(system);
-    let (script, slot) = match manner.script() {
-        Script::On => (Script::On, &ground.with_script),
-        Script::Off => (Script::Off, &ground.without_script),
+    let slot = match manner {
+        Manner::Pointer | Manner::Keyboard => &ground.with_script,
+        Manner::WithoutScript => &ground.without_script,
     };
     let mut slot = slot.lock().unwrap_or_else(PoisonError::into_inner);
     if slot.is_none() {
-        *slot = Some(system.wait(ground.driver.open(script))?);
+        *slot = Some(system.wait(ground.driver.open(manner))?);
     }
     let visit = Visit::begin(system, slot.as_ref().unwrap(), site, manner)?;
     tell(&visit)?;

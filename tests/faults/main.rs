@@ -26,3 +26,4 @@ mod row;
 mod rows;
 mod system;
 mod table;
+mod tcp_proxy;

@@ -17,6 +17,7 @@ mod api;
 mod ari;
 mod check;
 mod defence;
+mod fake_asterisk;
 mod flood;
 mod login;
 mod pages;

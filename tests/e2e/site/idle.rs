@@ -6,8 +6,8 @@ use std::net::TcpStream;
 use std::path::Path;
 use std::time::Duration;
 
+use super::browser::Manner;
 use anyhow::{Result, ensure};
-use karipass_lab::browser::Manner;
 use karipass_lab::daemon::{Daemon, Setup};
 
 use super::visit::Visit;

@@ -1,7 +1,7 @@
 //! Both halves in one: a call sets a temporary password, the site takes it on, a call finds what became.
 
+use super::browser::Manner;
 use anyhow::{Result, ensure};
-use karipass_lab::browser::Manner;
 
 use super::visit::Visit;
 use super::{in_manner, password, unit};

@@ -1,7 +1,7 @@
 //! The life of a password on the site (C5, C6, W4): the first login, every reason, the 60 days.
 
+use super::browser::{Manner, Page};
 use anyhow::{Result, ensure};
-use karipass_lab::browser::{Manner, Page};
 
 use super::visit::Visit;
 use super::{in_every_manner, in_manner};

@@ -1,7 +1,7 @@
 //! Logging in and out, wrong entries, and the ends of sessions (C2, W2–W6).
 
+use super::browser::Manner;
 use anyhow::{Result, ensure};
-use karipass_lab::browser::Manner;
 
 use super::visit::{Visit, hyphenated};
 use super::{in_every_manner, in_manner};

@@ -1,7 +1,7 @@
 //! The change of the unit on the site: each row of U with its refusals and its outcome, and W6.
 
+use super::browser::Manner;
 use anyhow::{Result, ensure};
-use karipass_lab::browser::Manner;
 
 use super::visit::{Visit, hyphenated};
 use super::{in_every_manner, in_manner};
@@ -137,11 +137,11 @@ fn w6_a_window_left_behind_changes_nothing() -> Result<()> {
         visit.log_in(contract, &password)?;
         visit.go("/unit/number")?;
         visit.fill(&label(contract), &password)?;
-        let first = visit.wait(visit.who.browser().second_window())?;
+        let first = visit.wait(visit.who.browser.second_window())?;
         visit.go("/unit/admin_user")?;
         visit.fill(&label(contract), &password)?;
         visit.press(CHANGE)?.expect_heading(CHANGED)?;
-        visit.wait(visit.who.browser().turn_to(first))?;
+        visit.wait(visit.who.browser.turn_to(first))?;
         visit.press(CHANGE)?.expect_heading("ログインの状態が終了しています")?;
         visit.check_layout("session-over")?;
         ensure!(visit.story.unit()?.as_deref() == Some(ADMIN_USER.0), "the first window won");

@@ -2,10 +2,10 @@
 
 use std::net::Ipv4Addr;
 
+use super::browser::{Browser, Manner, Page, Visitor};
 use anyhow::{Context as _, Result, anyhow, ensure};
 use domain::password::{NewPassword, PhcString, SubmittedPassword, TemporaryPassword};
 use karipass::hashing::Salt;
-use karipass_lab::browser::{Browser, Manner, Page, Visitor};
 
 use super::Ground;
 use crate::story::{Family, Story};
@@ -70,7 +70,7 @@ impl<'a> Visit<'a> {
 
     /// What stands beneath a field says so, and the field is marked as wrong.
     pub fn expect_error(&self, label: &str, words: &str) -> Result<()> {
-        let (told, is_wrong) = self.wait(self.who.browser().error_beneath(label))?;
+        let (told, is_wrong) = self.wait(self.who.browser.error_beneath(label))?;
         ensure!(is_wrong && told.contains(words), "beneath {label} (wrong: {is_wrong}): {told}");
         Ok(())
     }

@@ -4,12 +4,12 @@
 use std::fs;
 use std::path::Path;
 
+use crate::fake_asterisk::{FakeAsterisk, Reply};
 use domain::dialog::prompt::SOUNDS;
 use karipass::check::Severity::{Error, Warning};
 use karipass::check::asterisk::check;
 use karipass::check::{Expected, Finding, Severity};
 use karipass::config::{Ari, Secret};
-use karipass_lab::fake_asterisk::{FakeAsterisk, Reply};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 

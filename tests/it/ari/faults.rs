@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
+use crate::fake_asterisk::{Handshakes, Reply};
 use domain::dialog::Limits;
-use karipass_lab::fake_asterisk::{Handshakes, Reply};
 use serde_json::{Value, json};
 
 use super::rig::{self, Plan, Rig, TRUSTED, outcomes, wait_for_outcome, wait_until};

@@ -1,6 +1,6 @@
 //! Calls whose media lie outside their trunk's networks (`call.media_networks`).
 
-use karipass_lab::fake_asterisk::Reply;
+use crate::fake_asterisk::Reply;
 use serde_json::json;
 
 use super::rig::{Plan, Rig, TRUSTED, wait_for_outcome};

@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
+use crate::fake_asterisk::Reply;
 use karipass::asterisk::Timeouts;
 use karipass::clock;
 use karipass::hashing::Cost;
-use karipass_lab::fake_asterisk::Reply;
 
 use super::rig::{
     self, ADDITIONAL, CONTRACT, Plan, Rig, TRUSTED, outcomes, wait_for_outcome, wait_until,

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use karipass_lab::fake_asterisk::Reply;
+use crate::fake_asterisk::Reply;
 use serde_json::json;
 
 use super::rig::{Plan, Rig, TRUSTED, wait_for_outcome};

@@ -1,7 +1,7 @@
 //! Several daemons at one Asterisk, several Asterisks at one daemon, and as many calls as are allowed.
 
+use crate::fake_asterisk::{FakeAsterisk, Reply};
 use domain::dialog::prompt::SOUNDS;
-use karipass_lab::fake_asterisk::{FakeAsterisk, Reply};
 use serde_json::json;
 
 use super::rig::{CONTRACT, Plan, Rig, TRUSTED, outcomes, wait_for_outcome};

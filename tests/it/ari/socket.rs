@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
+use crate::fake_asterisk::{FakeAsterisk, Handshakes, Reply};
 use domain::dialog::prompt::SOUNDS;
 use karipass::asterisk::Timeouts;
-use karipass_lab::fake_asterisk::{FakeAsterisk, Handshakes, Reply};
 use serde_json::json;
 
 use super::rig::{self, Plan, Rig, SOON, TRUSTED, outcomes, wait_for_outcome};

@@ -5,9 +5,9 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use crate::fake_asterisk::FakeAsterisk;
 use domain::dialog::prompt::SOUNDS;
 use karipass::clock;
-use karipass_lab::fake_asterisk::FakeAsterisk;
 use tempfile::TempDir;
 
 use crate::site::{self, Daemon, NUMBER};

@@ -4,9 +4,9 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 
+use crate::fake_asterisk::Reply;
 use karipass::hashing::Keys;
 use karipass::login::{Audience, Seals};
-use karipass_lab::fake_asterisk::Reply;
 use serde_json::json;
 
 use super::Whole;

@@ -4,14 +4,11 @@ use std::path::{Path, PathBuf};
 
 pub mod api;
 pub mod asterisk;
-#[cfg(feature = "browser")]
-pub mod browser;
 pub mod call;
 pub mod certificate;
 pub mod child;
 pub mod daemon;
 pub mod demonstration;
-pub mod fake_asterisk;
 pub mod flood;
 pub mod folder;
 pub mod ports;

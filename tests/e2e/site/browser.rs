@@ -1,4 +1,4 @@
-//! Debian's Chromium without a window, driven as its user would (WebDriver).
+//! Debian's Chromium without a window, driven as its user would (`WebDriver`).
 //!
 //! ```text
 //! Driver (chromedriver) ─ Browser (one Chromium, its own profile) ─ Visitor (someone with a way to use it)
@@ -24,9 +24,9 @@ use tempfile::TempDir;
 use thirtyfour::{CapabilitiesHelper as _, ChromiumLikeCapabilities as _, LoggingPrefsLogLevel};
 use thirtyfour::{ChromeCapabilities, DesiredCapabilities, WebDriver};
 
-use crate::child::Child;
-use crate::folder;
-use crate::ports;
+use karipass_lab::child::Child;
+use karipass_lab::folder;
+use karipass_lab::ports;
 
 pub use page::Page;
 pub use visitor::{Manner, Visitor};
@@ -60,15 +60,6 @@ const ARGUMENTS: [&str; 15] = [
     "about:blank",
 ];
 
-/// Whether pages may run script.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Script {
-    /// As usual.
-    On,
-    /// By Chromium's own setting; WebDriver still reads the page.
-    Off,
-}
-
 /// A running chromedriver; it and its browsers end when dropped.
 #[derive(Debug)]
 pub struct Driver {
@@ -99,18 +90,20 @@ impl Driver {
     }
 
     /// A browser with a new profile.
-    pub async fn open(&self, script: Script) -> Result<Browser> {
+    pub async fn open(&self, manner: Manner) -> Result<Browser> {
         let profile = tempfile::Builder::new().prefix("profile-").tempdir_in(&self.folder)?.keep();
-        let client = reqwest_for_loopback()?;
+        // Another part of this process may have chosen it before.
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let client = reqwest::Client::builder().timeout(ANSWERED_WITHIN).no_proxy().build()?;
         let driver = WebDriver::builder(
             format!("http://127.0.0.1:{}", self.port),
-            capabilities(script, &profile)?,
+            capabilities(manner, &profile)?,
         )
         .client(client)
         .connect()
         .await
         .context("opening a browser")?;
-        Ok(Browser { driver, script, walked: Mutex::default() })
+        Ok(Browser { driver, walked: Mutex::default() })
     }
 }
 
@@ -121,29 +114,15 @@ impl Drop for Driver {
     }
 }
 
-/// One Chromium; it ends when it is quit, or with its driver.
+/// One Chromium; it ends with its driver.
 #[derive(Debug)]
 pub struct Browser {
     driver: WebDriver,
-    script: Script,
     /// The pages that have been walked by keyboard.
     walked: Mutex<HashSet<String>>,
 }
 
-impl Browser {
-    /// Ends it.
-    pub async fn quit(self) -> Result<()> {
-        Ok(self.driver.quit().await?)
-    }
-}
-
-fn reqwest_for_loopback() -> Result<reqwest::Client> {
-    // Another part of this process may have chosen it before.
-    let _ = rustls::crypto::ring::default_provider().install_default();
-    Ok(reqwest::Client::builder().timeout(ANSWERED_WITHIN).no_proxy().build()?)
-}
-
-fn capabilities(script: Script, profile: &Path) -> Result<ChromeCapabilities> {
+fn capabilities(manner: Manner, profile: &Path) -> Result<ChromeCapabilities> {
     let mut wanted = DesiredCapabilities::chrome();
     wanted.set_binary(CHROMIUM)?;
     for argument in ARGUMENTS {
@@ -155,7 +134,8 @@ fn capabilities(script: Script, profile: &Path) -> Result<ChromeCapabilities> {
         "credentials_enable_service": false,
         "profile.password_manager_enabled": false,
     });
-    if script == Script::Off {
+    // WebDriver still reads the page.
+    if manner == Manner::WithoutScript {
         settings["profile.managed_default_content_settings.javascript"] = json!(2);
     }
     wanted.add_experimental_option("prefs", settings)?;

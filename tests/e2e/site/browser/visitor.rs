@@ -8,7 +8,7 @@ use std::sync::PoisonError;
 use anyhow::{Result, bail, ensure};
 use thirtyfour::{Key, WebElement};
 
-use super::{Browser, Page, Script};
+use super::{Browser, Page};
 
 /// What has the focus, if anything has, and whether one sees so.
 const STOP: &str = "const stop = document.activeElement;
@@ -33,20 +33,12 @@ pub enum Manner {
 impl Manner {
     /// All of them.
     pub const ALL: [Self; 3] = [Self::Pointer, Self::WithoutScript, Self::Keyboard];
-
-    /// What it needs of the browser.
-    pub fn script(self) -> Script {
-        match self {
-            Self::Pointer | Self::Keyboard => Script::On,
-            Self::WithoutScript => Script::Off,
-        }
-    }
 }
 
 /// Someone at a browser, on one site.
 #[derive(Debug)]
 pub struct Visitor<'a> {
-    pub(super) browser: &'a Browser,
+    pub browser: &'a Browser,
     pub(super) site: String,
     pub(super) manner: Manner,
 }
@@ -54,14 +46,8 @@ pub struct Visitor<'a> {
 impl<'a> Visitor<'a> {
     /// Sits down at a browser that is as if nobody had used it; `site` such as `https://localhost:8443`.
     pub async fn start(browser: &'a Browser, site: &str, manner: Manner) -> Result<Self> {
-        ensure!(browser.script() == manner.script(), "{manner:?} needs another browser");
         browser.reset().await?;
         Ok(Self { browser, site: site.to_owned(), manner })
-    }
-
-    /// The browser, to look more closely.
-    pub fn browser(&self) -> &Browser {
-        self.browser
     }
 
     /// Opens a path of the site, as typed into the address bar.
@@ -74,11 +60,6 @@ impl<'a> Visitor<'a> {
     pub async fn go_back(&self) -> Result<Page> {
         self.browser.back().await?;
         self.arrive().await
-    }
-
-    /// The page as it stands.
-    pub async fn page(&self) -> Result<Page> {
-        self.browser.page().await
     }
 
     /// Fills the field with this label, whatever it held.
@@ -155,7 +136,11 @@ impl<'a> Visitor<'a> {
             }
             self.key(Key::Tab).await?;
         }
-        bail!("Tab does not come to {} on {:?}", wanted.outer_html().await?, self.page().await?)
+        bail!(
+            "Tab does not come to {} on {:?}",
+            wanted.outer_html().await?,
+            self.browser.page().await?
+        )
     }
 
     /// Tab comes to every stop, each can be seen, and Shift with Tab comes back the same way; once for

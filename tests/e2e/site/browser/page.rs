@@ -7,7 +7,7 @@ use thirtyfour::error::WebDriverErrorInner;
 use thirtyfour::{By, WebElement};
 use tokio::time::sleep;
 
-use super::{Browser, Script};
+use super::Browser;
 
 const ARRIVES_WITHIN: Duration = Duration::from_mins(1);
 const LOOK_EVERY: Duration = Duration::from_millis(10);
@@ -109,12 +109,7 @@ impl Browser {
         })
     }
 
-    /// The page's source as the site sent it, near enough.
-    pub async fn source(&self) -> Result<String> {
-        Ok(self.driver.source().await?)
-    }
-
-    /// The one element of this XPath.
+    /// The one element of this `XPath`.
     pub(super) async fn only(&self, xpath: &str) -> Result<WebElement> {
         let mut found = self.driver.find_all(By::XPath(xpath)).await?;
         match (found.pop(), found.is_empty()) {
@@ -179,18 +174,13 @@ impl Browser {
         Ok(state.json() == "complete")
     }
 
-    /// Speaks to Chromium past WebDriver.
+    /// Speaks to Chromium past `WebDriver`.
     pub(super) async fn command(
         &self,
         method: &str,
         parameters: serde_json::Value,
     ) -> Result<serde_json::Value> {
         Ok(self.driver.cdp().send_raw(method, parameters).await?)
-    }
-
-    /// Whether pages may run script.
-    pub fn script(&self) -> Script {
-        self.script
     }
 }
 
@@ -200,12 +190,10 @@ fn labelled(words: &str) -> String {
 }
 
 async fn is_gone(old: &WebElement) -> Result<bool> {
-    match old.tag_name().await {
-        Ok(_) => Ok(false),
-        Err(error) => match error.as_inner() {
-            WebDriverErrorInner::StaleElementReference(_)
-            | WebDriverErrorInner::NoSuchElement(_) => Ok(true),
-            _ => Err(error.into()),
-        },
-    }
+    let Err(error) = old.tag_name().await else { return Ok(false) };
+    let is_gone = matches!(
+        error.as_inner(),
+        WebDriverErrorInner::StaleElementReference(_) | WebDriverErrorInner::NoSuchElement(_)
+    );
+    if is_gone { Ok(true) } else { Err(error.into()) }
 }

@@ -2,7 +2,6 @@
 
 use std::future::pending;
 use std::sync::Arc;
-use std::time::Instant;
 
 use futures_util::{SinkExt as _, StreamExt as _};
 use serde_json::Value;
@@ -137,7 +136,6 @@ async fn read(stream: &mut TcpStream, connection: usize) -> Option<Request> {
     stream.read_exact(&mut body).await.ok()?;
     let (path, query) = target.split_once('?').unwrap_or((target, ""));
     Some(Request {
-        at: Instant::now(),
         connection,
         method: method.to_owned(),
         path: path.strip_prefix("/ari").unwrap_or(path).to_owned(),
@@ -159,7 +157,6 @@ async fn hold_socket(stream: TcpStream, connection: usize, shared: &Arc<Shared>)
     let accepted = tokio_tungstenite::accept_hdr_async(stream, |upgrade: &Upgrade, accepted| {
         let authorization = upgrade.headers().get("authorization");
         let request = Request {
-            at: Instant::now(),
             connection,
             method: upgrade.method().to_string(),
             path: upgrade.uri().path().trim_start_matches("/ari").to_owned(),

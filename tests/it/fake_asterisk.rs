@@ -12,6 +12,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use anyhow::Result;
+use karipass::clock;
 use serde_json::Value;
 use tokio::net::TcpListener;
 use tokio::sync::{mpsc, watch};
@@ -27,8 +28,6 @@ const PATIENCE: Duration = Duration::from_mins(1);
 /// A request that has arrived.
 #[derive(Debug, Clone)]
 pub struct Request {
-    /// When it had been read.
-    pub at: Instant,
     /// The connection it came on, counted from 0.
     pub connection: usize,
     /// `GET`, `POST`, …
@@ -143,7 +142,7 @@ impl FakeAsterisk {
         });
         let mut server = JoinSet::new();
         server.spawn(wire::listen(listener, Arc::clone(&state)));
-        Ok(Self { url, state, began: Instant::now(), _server: server })
+        Ok(Self { url, state, began: clock::now(), _server: server })
     }
 
     /// What the daemon calls `ari.url`.

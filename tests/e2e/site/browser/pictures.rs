@@ -9,7 +9,7 @@ use anyhow::{Context as _, Result, ensure};
 use serde_json::json;
 
 use super::{Manner, Visitor};
-use crate::repository;
+use karipass_lab::repository;
 
 /// The variable that names the folder, from the repository's.
 const FOLDER: &str = "KARIPASS_SCREENSHOTS";

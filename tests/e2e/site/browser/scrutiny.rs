@@ -6,7 +6,7 @@ use anyhow::{Context as _, Result, ensure};
 use serde_json::{Value, json};
 
 use super::{Browser, Page, Visitor};
-use crate::repository;
+use karipass_lab::repository;
 
 /// Where `make` puts axe-core.
 const AXE: &str = "target/axe/package/axe.min.js";
