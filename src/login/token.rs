@@ -12,7 +12,7 @@ use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
 const TOKEN_BYTES: usize = 32;
 
 /// A session's token; never shown, wiped on drop.
-#[derive(Zeroize, ZeroizeOnDrop)]
+#[derive(Clone, Zeroize, ZeroizeOnDrop)]
 pub struct SessionToken([u8; TOKEN_BYTES]);
 
 /// Which door of the settings site a session belongs to; it opens no other.

@@ -1,19 +1,24 @@
-//! The layers around every route: a span for each request, limits of the head, response headers,
-//! and problem documents for panics and for what no route answers.
+//! The layers around every route: a span for each request, a limit of its head, response headers,
+//! and answers to panics and to what no route matches.
 
-use std::any::Any;
+use std::future::ready;
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
 
 use axum::Router;
-use axum::extract::{MatchedPath, Request};
-use axum::http::{HeaderName, HeaderValue, header};
+use axum::extract::{FromRequestParts as _, MatchedPath, Request, State};
+use axum::http::{HeaderName, HeaderValue, Uri, header};
 use axum::middleware::{self, Next};
-use axum::response::{IntoResponse, Response};
+use axum::response::Response;
+use futures_util::FutureExt as _;
 use metrics::{counter, histogram};
-use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::set_header::SetResponseHeaderLayer;
 use tracing::Instrument;
 
+use super::AppState;
+use super::client_ip::ClientIp;
 use super::problem::Problem;
+use super::refusal_log::RefusalReason;
 use crate::clock;
 use crate::metrics::{HTTP_REQUEST_DURATION, HTTP_REQUESTS};
 
@@ -35,16 +40,22 @@ impl Hsts {
     }
 }
 
-/// Puts the layers around `routes`.
+/// Renders a problem for the clients of this path.
+pub(super) type RenderProblem = Arc<dyn Fn(&Uri, Problem) -> Response + Send + Sync>;
+
+/// Puts the layers of both listeners around `routes`.
 pub(super) fn apply<S: Clone + Send + Sync + 'static>(
     routes: Router<S>,
     hsts: Option<Hsts>,
+    render: RenderProblem,
 ) -> Router<S> {
+    let (not_found, not_allowed) = (Arc::clone(&render), Arc::clone(&render));
     let routes = routes
-        .fallback(async || Problem::not_found())
-        .method_not_allowed_fallback(async || Problem::method_not_allowed())
-        .layer(middleware::from_fn(limit_head))
-        .layer(CatchPanicLayer::custom(panicked))
+        .fallback(move |uri: Uri| ready(not_found(&uri, Problem::not_found())))
+        .method_not_allowed_fallback(move |uri: Uri| {
+            ready(not_allowed(&uri, Problem::method_not_allowed()))
+        })
+        .layer(middleware::from_fn_with_state(render, guard))
         .layer(if_absent(header::CACHE_CONTROL, "no-store"))
         .layer(overriding(header::X_CONTENT_TYPE_OPTIONS, "nosniff"));
     let routes = match hsts {
@@ -52,6 +63,16 @@ pub(super) fn apply<S: Clone + Send + Sync + 'static>(
         None => routes,
     };
     routes.layer(middleware::from_fn(observe))
+}
+
+/// Puts the layers of the subscribers' listener around `routes`.
+pub(super) fn apply_for_subscribers(
+    routes: Router<AppState>,
+    state: &AppState,
+) -> Router<AppState> {
+    routes
+        .layer(middleware::map_response(with_security_headers))
+        .layer(middleware::from_fn_with_state(state.clone(), record_refusal))
 }
 
 fn overriding(name: HeaderName, value: &'static str) -> SetResponseHeaderLayer<HeaderValue> {
@@ -63,9 +84,40 @@ fn if_absent(name: HeaderName, value: &'static str) -> SetResponseHeaderLayer<He
     SetResponseHeaderLayer::if_not_present(name, HeaderValue::from_static(value))
 }
 
-fn panicked(_: Box<dyn Any + Send>) -> Response {
-    tracing::error!("a request's handler panicked");
-    Problem::internal().into_response()
+/// Nothing but our own style sheet and icon is loaded, nothing runs, nobody frames the site.
+const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; style-src 'self'; img-src 'self'; \
+                                       form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
+
+const SECURITY_HEADERS: [(HeaderName, &str); 6] = [
+    (header::CONTENT_SECURITY_POLICY, CONTENT_SECURITY_POLICY),
+    (header::X_FRAME_OPTIONS, "DENY"),
+    // Not no-referrer: then browsers would send `Origin: null` with our own forms.
+    (header::REFERRER_POLICY, "same-origin"),
+    (HeaderName::from_static("cross-origin-opener-policy"), "same-origin"),
+    (HeaderName::from_static("cross-origin-resource-policy"), "same-origin"),
+    (
+        HeaderName::from_static("permissions-policy"),
+        "camera=(), display-capture=(), geolocation=(), microphone=(), payment=(), usb=()",
+    ),
+];
+
+async fn with_security_headers(mut response: Response) -> Response {
+    for (name, value) in SECURITY_HEADERS {
+        response.headers_mut().insert(name, HeaderValue::from_static(value));
+    }
+    response
+}
+
+/// Counts and logs a response that carries a [`RefusalReason`].
+async fn record_refusal(State(state): State<AppState>, request: Request, next: Next) -> Response {
+    let (mut parts, body) = request.into_parts();
+    let client = ClientIp::from_request_parts(&mut parts, &state).await;
+    let response = next.run(Request::from_parts(parts, body)).await;
+    let reason = response.extensions().get::<RefusalReason>();
+    if let (Some(reason), Ok(ClientIp(address))) = (reason, client) {
+        state.refusals().record(*reason, address);
+    }
+    response
 }
 
 /// The span and the figures of one request; the path is the route's, never the client's words.
@@ -89,12 +141,16 @@ pub(super) const MAX_HEADERS: usize = 64;
 /// The most bytes of a request's head.
 pub(super) const MAX_HEAD_BYTES: usize = 16 * 1024;
 
-/// Answers a head beyond the limits with 431.
-pub(super) async fn limit_head(request: Request, next: Next) -> Response {
+/// Answers too large a head with 431, and a panic of the handler with 500.
+async fn guard(State(render): State<RenderProblem>, request: Request, next: Next) -> Response {
     if request.headers().len() > MAX_HEADERS || head_bytes(&request) > MAX_HEAD_BYTES {
-        return Problem::head_too_large().into_response();
+        return render(request.uri(), Problem::head_too_large());
     }
-    next.run(request).await
+    let uri = request.uri().clone();
+    AssertUnwindSafe(next.run(request)).catch_unwind().await.unwrap_or_else(|_| {
+        tracing::error!("a request's handler panicked");
+        render(&uri, Problem::internal())
+    })
 }
 
 /// The head's length as it was sent, without optional spaces (RFC 9112 §3, §5).
@@ -113,21 +169,40 @@ fn head_bytes(request: &Request) -> usize {
 #[cfg(test)]
 mod tests {
     use axum::body::Body;
+    use axum::http::StatusCode;
+    use axum::response::IntoResponse as _;
+    use axum::routing::get;
     use tower::ServiceExt as _;
 
     use super::*;
 
+    fn render() -> RenderProblem {
+        Arc::new(|_, problem| problem.into_response())
+    }
+
     #[tokio::test]
-    async fn browsers_are_told_to_use_tls_for_two_years_and_for_names_below_if_configured() {
+    async fn browsers_use_tls_for_two_years_and_for_subdomains_if_configured() {
         for (hsts, expected) in [
             (None, None),
             (Some(Hsts::Host), Some("max-age=63072000")),
             (Some(Hsts::Subdomains), Some("max-age=63072000; includeSubDomains")),
         ] {
-            let response = apply(Router::new(), hsts).oneshot(Request::new(Body::empty())).await;
-            let response = response.unwrap();
-            let told = response.headers().get(header::STRICT_TRANSPORT_SECURITY);
-            assert_eq!(told.map(|value| value.to_str().unwrap()), expected);
+            let routes = apply(Router::new(), hsts, render());
+            let response = routes.oneshot(Request::new(Body::empty())).await.unwrap();
+            let header = response.headers().get(header::STRICT_TRANSPORT_SECURITY);
+            assert_eq!(header.map(|value| value.to_str().unwrap()), expected);
         }
+    }
+
+    #[tokio::test]
+    async fn a_panic_of_a_handler_is_answered_with_500() {
+        async fn handler() {
+            panic!("a fault")
+        }
+        let routes = Router::new().route("/", get(handler));
+        let response = apply(routes, None, render()).oneshot(Request::new(Body::empty()));
+        let response = response.await.unwrap();
+        assert_eq!(response.status(), StatusCode::INTERNAL_SERVER_ERROR);
+        assert_eq!(response.headers()[header::CACHE_CONTROL], "no-store");
     }
 }

@@ -28,6 +28,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
+use axum::http::Uri;
+use axum::response::{IntoResponse as _, Response};
 use metrics::counter;
 
 pub use connection_limit::ConnectionLimiter;
@@ -41,6 +43,7 @@ use crate::login::{Audience, Seals, SessionToken};
 use crate::metrics::FORGED_TOKENS;
 use domain::phone_number::PhoneNumber;
 use middleware::Hsts;
+use problem::Problem;
 use rate_limit::RateLimiter;
 use refusal_log::RefusalLog;
 
@@ -95,9 +98,21 @@ impl AppState {
 
     /// Every route of the subscribers' listener.
     pub fn router(self, tls: bool) -> Router {
-        let routes = api::routes().merge(site::routes());
+        let routes = api::routes().merge(site::routes(&self));
         let hsts = tls.then_some(self.inner.hsts);
-        site::security_headers(middleware::apply(routes, hsts), &self).with_state(self)
+        let state = self.clone();
+        let render = Arc::new(move |uri: &Uri, problem| state.render_problem(uri, problem));
+        let routes = middleware::apply(routes, hsts, render);
+        middleware::apply_for_subscribers(routes, &self).with_state(self)
+    }
+
+    /// A problem document under `/api/`, an error page anywhere else.
+    fn render_problem(&self, uri: &Uri, problem: Problem) -> Response {
+        if uri.path().starts_with("/api/") {
+            problem.into_response()
+        } else {
+            site::render_problem(self, &problem)
+        }
     }
 
     /// Removes what is over, for ever: sessions, hashes past their end, old rows of the audit, the

@@ -4,11 +4,13 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::extract::State;
-use axum::http::StatusCode;
+use axum::http::{StatusCode, Uri};
+use axum::response::IntoResponse as _;
 use axum::routing::get;
 use metrics_exporter_prometheus::PrometheusHandle;
 
 use super::middleware;
+use super::problem::Problem;
 use crate::db::Db;
 use crate::db::migrate::mismatch;
 
@@ -29,7 +31,8 @@ pub fn router(store: Db, faults: ReadinessCheck, metrics: PrometheusHandle) -> R
         .route("/livez", get(async || "ok\n"))
         .route("/readyz", get(readyz))
         .route("/metrics", get(render));
-    middleware::apply(routes, None).with_state(OpsState { store, faults, metrics })
+    let render = Arc::new(|_: &Uri, problem: Problem| problem.into_response());
+    middleware::apply(routes, None, render).with_state(OpsState { store, faults, metrics })
 }
 
 /// What keeps the daemon from being ready, one line each; empty if it is ready.

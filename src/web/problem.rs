@@ -4,9 +4,9 @@ mod changes;
 
 pub(super) use changes::join_numbers;
 
-use axum::Json;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
+use axum::{Extension, Json};
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -75,7 +75,7 @@ pub struct Problem {
     /// The HTTP status.
     status: u16,
     /// What went wrong, in one word.
-    code: Code,
+    pub(super) code: Code,
     /// What the subscriber can do, in Japanese.
     #[schema(value_type = String)]
     detail: Box<str>,
@@ -93,11 +93,11 @@ pub struct Problem {
     #[schema(value_type = Vec<String>, required = false)]
     numbers: Box<[Box<str>]>,
     #[serde(skip)]
-    retry_after_s: Option<u64>,
+    pub(super) retry_after_s: Option<u64>,
     #[serde(skip)]
-    is_outcome_unknown: bool,
+    pub(super) is_outcome_unknown: bool,
     #[serde(skip)]
-    refused: Option<RefusalReason>,
+    pub(super) refusal: Option<RefusalReason>,
 }
 
 impl Problem {
@@ -113,13 +113,17 @@ impl Problem {
             numbers: Box::default(),
             retry_after_s: None,
             is_outcome_unknown: false,
-            refused: None,
+            refusal: None,
         }
     }
 
-    /// That it is a refusal of its own, to be counted.
+    pub(super) fn status(&self) -> StatusCode {
+        StatusCode::from_u16(self.status).unwrap_or_default()
+    }
+
+    /// Marks it as a refusal, which is counted.
     fn refused(self, reason: RefusalReason) -> Self {
-        Self { refused: Some(reason), ..self }
+        Self { refusal: Some(reason), ..self }
     }
 
     fn retry_after(self, seconds: u64) -> Self {
@@ -251,35 +255,15 @@ pub fn login_refusal(set_up_number: PhoneNumber) -> String {
     )
 }
 
-/// What a response with a problem document carries, so that the pages can tell it in their own way.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Told {
-    pub(super) code: Code,
-    pub(super) retry_after_s: Option<u64>,
-    /// What was asked for may have been done all the same.
-    pub(super) may_be_done: bool,
-}
-
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
-        let status = StatusCode::from_u16(self.status).unwrap_or_default();
-        let retry_after = self.retry_after_s.map(HeaderValue::from);
-        let Self { code, retry_after_s, is_outcome_unknown: may_be_done, refused, .. } = self;
-        let told = Told { code, retry_after_s, may_be_done };
-        let mut response = (status, Json(self)).into_response();
-        response.extensions_mut().insert(told);
-        if let Some(refused) = refused {
-            response.extensions_mut().insert(refused);
-        }
-        let headers = response.headers_mut();
-        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
-        if let Some(seconds) = retry_after {
-            headers.insert(header::RETRY_AFTER, seconds);
-        }
-        if status == StatusCode::UNAUTHORIZED {
-            headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
-        }
-        response
+        let status = self.status();
+        let content_type = [(header::CONTENT_TYPE, "application/problem+json")];
+        let retry_after = self.retry_after_s.map(|s| [(header::RETRY_AFTER, HeaderValue::from(s))]);
+        let challenge = [(header::WWW_AUTHENTICATE, "Bearer")];
+        let challenge = (status == StatusCode::UNAUTHORIZED).then_some(challenge);
+        let refusal = self.refusal.map(Extension);
+        (status, content_type, retry_after, challenge, refusal, Json(self)).into_response()
     }
 }
 

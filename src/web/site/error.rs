@@ -1,112 +1,116 @@
-//! Error pages: what went wrong, and what to do about it.
+//! Why a request gets another answer than its page: a redirect or an error page.
 
 use askama::Template;
-use axum::http::{StatusCode, header};
-use axum::response::Response;
+use axum::Extension;
+use axum::extract::FromRequestParts;
+use axum::http::request::Parts;
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::response::{AppendHeaders, IntoResponse, Redirect, Response};
 
+use super::cookie;
+use super::error_kind::ErrorKind;
 use super::layout::{Layout, render};
 use super::text;
 use crate::web::AppState;
-use crate::web::problem::{Code, Told};
+use crate::web::problem::{Code, Problem};
+use crate::web::refusal_log::RefusalReason;
+
+/// Another answer than the page that was asked for.
+#[derive(Debug)]
+pub(super) enum PageError {
+    /// The browser has no live session.
+    LoggedOut,
+    /// The session that a form was made for has ended.
+    SessionEnded,
+    /// The session ended because it was idle (`W5`).
+    TimedOut,
+    /// The session may do nothing but change the password (`C6`).
+    PasswordChangeRequired,
+    /// An error page.
+    Page(Box<ErrorPage>),
+}
 
 /// `error.html`
-#[derive(Template)]
+#[derive(Debug, Template)]
 #[template(path = "error.html", config = ".askama.toml")]
-struct ErrorPage {
+pub(super) struct ErrorPage {
     layout: Layout,
+    status: StatusCode,
     kind: ErrorKind,
     retry_after_s: Option<u64>,
+    refusal: Option<RefusalReason>,
 }
 
-/// What went wrong.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum ErrorKind {
-    /// No such page.
-    NotFound,
-    /// No such method on this page.
-    MethodNotAllowed,
-    /// The request is not what a form sends.
-    Malformed,
-    /// Too large a body or head.
-    TooLarge,
-    /// A form that was not this browser's own, or is not any more.
-    StaleForm,
-    /// Too many tries from one address.
-    RateLimited,
-    /// Overload, or the store is out of reach.
-    Unavailable,
-    /// The store went out of reach in the middle of a change.
-    OutcomeUnknown,
-    /// The session's own password is void by wrong entries; the session is over (`C2`).
-    Voided,
-    /// The session's own password is void by wrong entries elsewhere; the session goes on (`C2`).
-    VoidElsewhere,
-    /// Someone else has changed the contract since the form was made (`W6`).
-    ChangedElsewhere,
-    /// A user's login cannot do this (`U2`).
-    NotAllowed,
-    /// A fault of the service.
-    Internal,
+impl PageError {
+    pub(super) fn new(state: &AppState, kind: ErrorKind) -> Self {
+        let layout = Layout::new(state).with_error(true);
+        let (status, refusal) = (status(kind), refusal(kind));
+        Self::Page(Box::new(ErrorPage { layout, status, kind, retry_after_s: None, refusal }))
+    }
+
+    /// The page for what the API answers with a problem document.
+    pub(super) fn from_problem(state: &AppState, problem: &Problem) -> Self {
+        Self::Page(Box::new(ErrorPage {
+            layout: Layout::new(state).with_error(true),
+            status: problem.status(),
+            kind: kind_of(problem),
+            retry_after_s: problem.retry_after_s,
+            refusal: problem.refusal,
+        }))
+    }
 }
 
-impl ErrorKind {
-    /// The status of a page that no problem document has given one.
-    pub(super) fn status(self) -> StatusCode {
+/// Turns an error that pages and API share into an error page.
+pub(super) trait OrPage<T> {
+    fn or_page(self, state: &AppState) -> Result<T, PageError>;
+}
+
+impl<T, E: Into<Problem>> OrPage<T> for Result<T, E> {
+    fn or_page(self, state: &AppState) -> Result<T, PageError> {
+        self.map_err(|error| PageError::from_problem(state, &error.into()))
+    }
+}
+
+/// An extractor that pages and API share; its problem becomes an error page.
+pub(super) struct ForPage<E>(pub(super) E);
+
+impl<E> FromRequestParts<AppState> for ForPage<E>
+where
+    E: FromRequestParts<AppState, Rejection = Problem>,
+{
+    type Rejection = PageError;
+
+    async fn from_request_parts(parts: &mut Parts, state: &AppState) -> Result<Self, PageError> {
+        E::from_request_parts(parts, state).await.or_page(state).map(Self)
+    }
+}
+
+impl IntoResponse for PageError {
+    fn into_response(self) -> Response {
+        let expire_session = AppendHeaders([(header::SET_COOKIE, cookie::expire(cookie::SESSION))]);
         match self {
-            Self::NotFound => StatusCode::NOT_FOUND,
-            Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
-            Self::Malformed => StatusCode::BAD_REQUEST,
-            Self::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
-            Self::StaleForm | Self::Voided | Self::NotAllowed => StatusCode::FORBIDDEN,
-            Self::ChangedElsewhere | Self::VoidElsewhere => StatusCode::CONFLICT,
-            Self::RateLimited => StatusCode::TOO_MANY_REQUESTS,
-            Self::Unavailable | Self::OutcomeUnknown => StatusCode::SERVICE_UNAVAILABLE,
-            Self::Internal => StatusCode::INTERNAL_SERVER_ERROR,
-        }
-    }
-
-    fn of(problem: Told, status: StatusCode) -> Self {
-        match problem.code {
-            Code::Malformed if status == StatusCode::PAYLOAD_TOO_LARGE => Self::TooLarge,
-            Code::HeadTooLarge => Self::TooLarge,
-            Code::Malformed => Self::Malformed,
-            Code::TooManyRequests => Self::RateLimited,
-            Code::Unavailable if problem.may_be_done => Self::OutcomeUnknown,
-            Code::Busy | Code::Unavailable => Self::Unavailable,
-            Code::NotFound => Self::NotFound,
-            Code::MethodNotAllowed => Self::MethodNotAllowed,
-            // The pages answer these in their own ways; the API's words for them are for programs.
-            Code::InvalidCredentials
-            | Code::NoSession
-            | Code::CrossSite
-            | Code::PasswordChangeRequired
-            | Code::NotAllowed
-            | Code::ChangedElsewhere
-            | Code::CredentialVoid
-            | Code::PasswordsMissing
-            | Code::PasswordRejected
-            | Code::WrongPassword
-            | Code::Internal => Self::Internal,
+            Self::LoggedOut => (expire_session, Redirect::to("/login")).into_response(),
+            // The browser may have a newer cookie by now: the form may have been sent twice.
+            Self::SessionEnded => Redirect::to("/session-over").into_response(),
+            Self::TimedOut => (expire_session, Redirect::to("/timed-out")).into_response(),
+            Self::PasswordChangeRequired => {
+                let refusal = Extension(RefusalReason::PasswordChangeRequired);
+                (refusal, Redirect::to("/password")).into_response()
+            }
+            Self::Page(page) if page.kind == ErrorKind::Voided => {
+                (expire_session, *page).into_response()
+            }
+            Self::Page(page) => page.into_response(),
         }
     }
 }
 
-/// The page that `response` stands for, with its status and headers; `None` if it stands for itself.
-pub(super) fn render_error_page(response: &mut Response, state: &AppState) -> Option<Response> {
-    let status = response.status();
-    let problem = response.extensions_mut().remove::<Told>();
-    let kind = response.extensions_mut().remove::<ErrorKind>();
-    let kind = kind.or_else(|| problem.map(|problem| ErrorKind::of(problem, status)))?;
-    let retry_after_s = problem.and_then(|problem| problem.retry_after_s);
-    let layout = Layout::for_anyone(state).with_error(true);
-    let mut page = render(status, &ErrorPage { layout, kind, retry_after_s });
-    for (name, value) in response.headers() {
-        let is_of_the_body = [header::CONTENT_TYPE, header::CONTENT_LENGTH].contains(name);
-        if !is_of_the_body && name != header::WWW_AUTHENTICATE {
-            page.headers_mut().append(name, value.clone());
-        }
+impl IntoResponse for ErrorPage {
+    fn into_response(self) -> Response {
+        let retry_after = self.retry_after_s.map(|s| [(header::RETRY_AFTER, HeaderValue::from(s))]);
+        let refusal = self.refusal.map(Extension);
+        (retry_after, refusal, render(self.status, &self)).into_response()
     }
-    Some(page)
 }
 
 impl ErrorPage {
@@ -116,5 +120,63 @@ impl ErrorPage {
 
     fn wait(&self) -> String {
         text::wait(self.retry_after_s.unwrap_or_default())
+    }
+}
+
+fn status(kind: ErrorKind) -> StatusCode {
+    match kind {
+        ErrorKind::NotFound => StatusCode::NOT_FOUND,
+        ErrorKind::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
+        ErrorKind::Malformed => StatusCode::BAD_REQUEST,
+        ErrorKind::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
+        ErrorKind::CsrfError | ErrorKind::Voided | ErrorKind::NotAllowed => StatusCode::FORBIDDEN,
+        ErrorKind::ChangedElsewhere | ErrorKind::VoidElsewhere => StatusCode::CONFLICT,
+        ErrorKind::RateLimited => StatusCode::TOO_MANY_REQUESTS,
+        ErrorKind::Unavailable | ErrorKind::OutcomeUnknown => StatusCode::SERVICE_UNAVAILABLE,
+        ErrorKind::Internal => StatusCode::INTERNAL_SERVER_ERROR,
+    }
+}
+
+/// What the metric of refused requests counts this as.
+fn refusal(kind: ErrorKind) -> Option<RefusalReason> {
+    match kind {
+        ErrorKind::CsrfError => Some(RefusalReason::CrossSite),
+        ErrorKind::NotAllowed => Some(RefusalReason::NotAllowed),
+        ErrorKind::NotFound
+        | ErrorKind::MethodNotAllowed
+        | ErrorKind::Malformed
+        | ErrorKind::TooLarge
+        | ErrorKind::RateLimited
+        | ErrorKind::Unavailable
+        | ErrorKind::OutcomeUnknown
+        | ErrorKind::Voided
+        | ErrorKind::VoidElsewhere
+        | ErrorKind::ChangedElsewhere
+        | ErrorKind::Internal => None,
+    }
+}
+
+fn kind_of(problem: &Problem) -> ErrorKind {
+    match problem.code {
+        Code::Malformed if problem.status() == StatusCode::PAYLOAD_TOO_LARGE => ErrorKind::TooLarge,
+        Code::HeadTooLarge => ErrorKind::TooLarge,
+        Code::Malformed => ErrorKind::Malformed,
+        Code::TooManyRequests => ErrorKind::RateLimited,
+        Code::Unavailable if problem.is_outcome_unknown => ErrorKind::OutcomeUnknown,
+        Code::Busy | Code::Unavailable => ErrorKind::Unavailable,
+        Code::NotFound => ErrorKind::NotFound,
+        Code::MethodNotAllowed => ErrorKind::MethodNotAllowed,
+        // Only the API answers with these.
+        Code::InvalidCredentials
+        | Code::NoSession
+        | Code::CrossSite
+        | Code::PasswordChangeRequired
+        | Code::NotAllowed
+        | Code::ChangedElsewhere
+        | Code::CredentialVoid
+        | Code::PasswordsMissing
+        | Code::PasswordRejected
+        | Code::WrongPassword
+        | Code::Internal => ErrorKind::Internal,
     }
 }

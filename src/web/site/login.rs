@@ -1,15 +1,17 @@
 //! `/login` (`W2`, `W3`): the telephone number and the password. Every refusal is the same page.
 
+use std::net::IpAddr;
+
 use askama::Template;
 use axum::extract::State;
 use axum::http::{StatusCode, header};
 use axum::response::{AppendHeaders, IntoResponse, Redirect, Response};
 
 use super::cookie;
+use super::csrf::{CsrfBound as _, CsrfForm};
+use super::error::{ForPage, OrPage as _, PageError};
 use super::field_errors::FieldErrors;
-use super::form::{CsrfBound as _, CsrfForm};
 use super::layout::{Layout, render};
-use super::refused::PageError;
 use super::session::{Anonymous, RestrictedCookieSession};
 use super::text;
 use crate::db::IdempotencyKey;
@@ -25,11 +27,11 @@ use domain::rules;
 #[template(path = "login.html", config = ".askama.toml")]
 struct LoginPage {
     layout: Layout,
-    form_token: String,
+    csrf_token: String,
     /// The telephone number as typed.
     number: String,
     errors: FieldErrors,
-    /// Whether it tells the refusal of `W2`.
+    /// Whether the page explains the refusal of `W2`.
     refused: bool,
     temporary_digits: usize,
     temporary_hours: u64,
@@ -37,24 +39,23 @@ struct LoginPage {
     password_wrong: i32,
 }
 
-/// The empty form; whoever is logged in goes to the top page.
+/// Shows the empty form; a browser with a session goes to the top page.
 pub(super) async fn show(
     State(state): State<AppState>,
-    visitor: Result<RestrictedCookieSession, PageError>,
-    stranger: Anonymous,
+    session: Result<RestrictedCookieSession, PageError>,
+    anonymous: Anonymous,
 ) -> Result<Response, PageError> {
-    match visitor {
+    match session {
         Ok(_) => Ok(Redirect::to("/").into_response()),
-        Err(refused @ PageError::Problem(_)) => Err(refused),
+        Err(error @ PageError::Page(_)) => Err(error),
         Err(
             PageError::LoggedOut
-            | PageError::SessionOver
+            | PageError::SessionEnded
             | PageError::TimedOut
-            | PageError::MustChange
-            | PageError::Page(_),
+            | PageError::PasswordChangeRequired,
         ) => {
-            let cookie = stranger.new_cookie().map(|cookie| (header::SET_COOKIE, cookie));
-            let page = LoginPage::new(&state, &stranger);
+            let cookie = anonymous.new_cookie().map(|cookie| (header::SET_COOKIE, cookie));
+            let page = LoginPage::new(&state, &anonymous, String::new());
             Ok((AppendHeaders(cookie), render(StatusCode::OK, &page)).into_response())
         }
     }
@@ -63,51 +64,51 @@ pub(super) async fn show(
 /// Logs in: 303 to the top page, or the form again with 422.
 pub(super) async fn log_in(
     State(state): State<AppState>,
-    admitted: RateLimit,
-    CsrfForm { session: stranger, mut form }: CsrfForm<Anonymous>,
+    ForPage(rate_limit): ForPage<RateLimit>,
+    CsrfForm { session: anonymous, mut form }: CsrfForm<Anonymous>,
 ) -> Result<Response, PageError> {
-    let (number, typed) = (form.text("number"), form.password("password"));
-    let page = LoginPage { number, ..LoginPage::new(&state, &stranger) };
-    let Some(typed) = typed.filter(|_| !page.number.is_empty()) else {
-        return Ok(page.incomplete());
+    let (number, password) = (form.text("number"), form.password("password"));
+    let Some(password) = password.filter(|_| !number.is_empty()) else {
+        return Ok(LoginPage::new(&state, &anonymous, number).incomplete());
     };
-    let login = PhoneNumber::from_typed(&page.number).ok();
-    let mut charge = admitted.reserve_login(login).await?;
-    let address = admitted.address;
+    let login = PhoneNumber::from_typed(&number).ok();
+    let mut reservation = rate_limit.reserve_login(login).await.or_page(&state)?;
     let attempt = LoginAttempt {
         login,
-        typed,
-        address,
+        typed: password,
+        address: rate_limit.address,
         door: Audience::Pages,
         salt: Salt::draw(&mut rand::rng()),
         token: SessionToken::draw(&mut rand::rng()),
         id: IdempotencyKey::draw(&mut rand::rng()),
-        may_void: charge.max_voidings() > 0,
+        may_void: reservation.max_voidings() > 0,
     };
-    let verdict = login::log_in(state.store(), state.hasher(), attempt, state.idle()).await;
-    charge.settle(RequestCost::from_login(&verdict));
-    match verdict? {
+    let outcome = login::log_in(state.store(), state.hasher(), attempt, state.idle()).await;
+    reservation.settle(RequestCost::from_login(&outcome));
+    match outcome.or_page(&state)? {
         LoginOutcome::Accepted(token, _) => {
-            // The login stands, whatever becomes of the session before it.
-            if let Some(former) = stranger.session
-                && let Err(error) =
-                    login::log_out(state.store(), &former, Audience::Pages, address).await
-            {
-                tracing::warn!(%error, "the session before a login was not ended");
-            }
-            Ok(begun(&state.seal_token(&token, Audience::Pages)))
+            end_former_session(&state, &anonymous, rate_limit.address).await;
+            Ok(session_begun(&state.seal_token(&token, Audience::Pages)))
         }
-        LoginOutcome::Refused(_) => Ok(page.refused()),
-        LoginOutcome::WouldVoid => Err(charge.voiding_refused().into()),
+        LoginOutcome::Refused(_) => Ok(LoginPage::new(&state, &anonymous, number).refused()),
+        LoginOutcome::WouldVoid => Err(reservation.voiding_refused()).or_page(&state),
+    }
+}
+
+/// Ends the session that the browser had. The login stands even if this fails.
+async fn end_former_session(state: &AppState, anonymous: &Anonymous, address: IpAddr) {
+    let Some(former) = &anonymous.session else { return };
+    if let Err(error) = login::log_out(state.store(), former, Audience::Pages, address).await {
+        tracing::warn!(%error, "could not end the browser's previous session");
     }
 }
 
 impl LoginPage {
-    fn new(state: &AppState, stranger: &Anonymous) -> Self {
+    fn new(state: &AppState, anonymous: &Anonymous, number: String) -> Self {
         Self {
-            layout: Layout::for_anyone(state),
-            form_token: stranger.csrf_token().expose(),
-            number: String::new(),
+            layout: Layout::new(state),
+            csrf_token: anonymous.csrf_token().expose(),
+            number,
             errors: FieldErrors::default(),
             refused: false,
             temporary_digits: rules::TEMPORARY_PASSWORD_DIGITS,
@@ -117,14 +118,14 @@ impl LoginPage {
         }
     }
 
-    /// Something was left empty; nothing was looked up. An empty password says so in any case: it
-    /// has to be typed again.
+    /// A field is empty; nothing was looked up. An empty number asks for the password again too,
+    /// which the form does not keep.
     fn incomplete(mut self) -> Response {
         if self.number.is_empty() {
             self.errors.add("number", text::ENTER_NUMBER);
         }
         self.errors.add("password", text::ENTER_PASSWORD);
-        self.again()
+        self.with_errors()
     }
 
     /// Every refusal of `W2`.
@@ -132,17 +133,17 @@ impl LoginPage {
         self.refused = true;
         self.errors.add("number", text::CHECK_NUMBER);
         self.errors.add("password", text::CHECK_PASSWORD);
-        self.again()
+        self.with_errors()
     }
 
-    fn again(mut self) -> Response {
+    fn with_errors(mut self) -> Response {
         self.layout = self.layout.with_error(true);
         render(StatusCode::UNPROCESSABLE_ENTITY, &self)
     }
 }
 
-/// A new session in a new cookie; the one that the login form had is over.
-fn begun(token: &str) -> Response {
+/// Gives the browser the cookie of its session, and takes the one of the login form.
+fn session_begun(token: &str) -> Response {
     let cookies = [cookie::set(cookie::SESSION, token), cookie::expire(cookie::BEFORE_LOGIN)];
     let cookies = cookies.map(|cookie| (header::SET_COOKIE, cookie));
     (AppendHeaders(cookies), Redirect::to("/")).into_response()

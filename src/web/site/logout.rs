@@ -6,9 +6,9 @@ use axum::http::{StatusCode, header};
 use axum::response::{AppendHeaders, IntoResponse, Redirect, Response};
 
 use super::cookie;
-use super::form::CsrfForm;
+use super::csrf::CsrfForm;
+use super::error::{ForPage, OrPage as _, PageError};
 use super::layout::{Layout, render};
-use super::refused::PageError;
 use super::session::RestrictedCookieSession;
 use crate::login::{self, Audience};
 use crate::web::AppState;
@@ -19,47 +19,44 @@ use crate::web::client_ip::ClientIp;
 #[template(path = "logged_out.html", config = ".askama.toml")]
 struct LoggedOutPage {
     layout: Layout,
-    how: SessionEnd,
+    end: SessionEnd,
 }
 
 /// How the session ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum SessionEnd {
-    /// Logged out.
-    ByUser,
-    /// By itself, left idle (`W5`).
-    ByItself,
-    /// Elsewhere, behind the back of a form.
+    LoggedOut,
+    /// It was idle for too long (`W5`).
+    TimedOut,
+    /// By another page or a call, before a form of it was sent.
     Elsewhere,
 }
 
 /// Ends the session at once, on the server.
 pub(super) async fn log_out(
     State(state): State<AppState>,
-    ClientIp(address): ClientIp,
-    CsrfForm { session: visitor, .. }: CsrfForm<RestrictedCookieSession>,
+    ForPage(ClientIp(address)): ForPage<ClientIp>,
+    CsrfForm { session, .. }: CsrfForm<RestrictedCookieSession>,
 ) -> Result<Response, PageError> {
-    login::log_out(state.store(), &visitor.token, Audience::Pages, address).await?;
+    let ended = login::log_out(state.store(), &session.token, Audience::Pages, address).await;
+    ended.or_page(&state)?;
     let cookie = AppendHeaders([(header::SET_COOKIE, cookie::expire(cookie::SESSION))]);
     Ok((cookie, Redirect::to("/logged-out")).into_response())
 }
 
-/// After logging out.
 pub(super) async fn logged_out(State(state): State<AppState>) -> Response {
-    ended(&state, SessionEnd::ByUser)
+    ended(&state, SessionEnd::LoggedOut)
 }
 
-/// After the session's end by itself.
 pub(super) async fn timed_out(State(state): State<AppState>) -> Response {
-    ended(&state, SessionEnd::ByItself)
+    ended(&state, SessionEnd::TimedOut)
 }
 
-/// After a form whose session had ended.
 pub(super) async fn session_over(State(state): State<AppState>) -> Response {
     ended(&state, SessionEnd::Elsewhere)
 }
 
-fn ended(state: &AppState, how: SessionEnd) -> Response {
-    let layout = Layout::for_anyone(state).with_error(how == SessionEnd::Elsewhere);
-    render(StatusCode::OK, &LoggedOutPage { layout, how })
+fn ended(state: &AppState, end: SessionEnd) -> Response {
+    let layout = Layout::new(state).with_error(end == SessionEnd::Elsewhere);
+    render(StatusCode::OK, &LoggedOutPage { layout, end })
 }

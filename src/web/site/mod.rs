@@ -1,24 +1,24 @@
 //! The settings site's pages (`W4`): made on the server, complete without script, one file a page.
 //!
 //! ```text
-//! request ─ page_headers: headers, problems as pages ─ origin: same origin
-//!   ─ session: cookie, idle end, C6 ─ form: CSRF token, fields ─ one file a page ─ its template
+//! request ─ origin: same origin ─ session: cookie, idle time-out, C6 ─ csrf: token ─ form: fields
+//!   ─ one file a page ─ its template in the layout, or an error page
 //! ```
 //! A page is a typed view and a template of the same name. A good POST answers 303, one with errors
-//! the same form again with 422; what was typed into a password's
-//! field is never sent back. Japanese text that is not in a template is in `text`.
+//! answers 422 with the same form. What was typed into a password's field is never sent back.
+//! Japanese text that is not in a template is in `text`.
 
 mod assets;
 mod cookie;
+mod csrf;
 mod error;
+mod error_kind;
 mod field_errors;
 pub mod form;
 mod layout;
 mod login;
 mod logout;
-mod page_headers;
 mod password;
-mod refused;
 mod session;
 mod text;
 mod top;
@@ -26,20 +26,19 @@ mod unit;
 mod unit_changed;
 
 use axum::Router;
-use axum::extract::Request;
+use axum::extract::{Request, State};
 use axum::http::Method;
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::{get, post};
 
-pub(super) use page_headers::security_headers;
-
+use super::problem::Problem;
 use super::{AppState, origin};
-use error::ErrorKind;
-use refused::PageError;
+use error::PageError;
+use error_kind::ErrorKind;
 
 /// Every page and what belongs to them.
-pub(super) fn routes() -> Router<AppState> {
+pub(super) fn routes(state: &AppState) -> Router<AppState> {
     let pages = Router::new()
         .route("/", get(top::show))
         .route("/login", get(login::show).post(login::log_in))
@@ -50,16 +49,25 @@ pub(super) fn routes() -> Router<AppState> {
         .route("/logged-out", get(logout::logged_out))
         .route("/timed-out", get(logout::timed_out))
         .route("/session-over", get(logout::session_over))
-        .layer(middleware::from_fn(reject_cross_origin));
+        .layer(middleware::from_fn_with_state(state.clone(), reject_cross_origin));
     assets::routes().merge(pages)
 }
 
+/// The error page for a request that no page answers.
+pub(super) fn render_problem(state: &AppState, problem: &Problem) -> Response {
+    PageError::from_problem(state, problem).into_response()
+}
+
 /// Lets a request through that changes nothing, or that one of our own pages made.
-async fn reject_cross_origin(request: Request, next: Next) -> Response {
+async fn reject_cross_origin(
+    State(state): State<AppState>,
+    request: Request,
+    next: Next,
+) -> Response {
     let safe = matches!(*request.method(), Method::GET | Method::HEAD);
     if safe || origin::is_same_origin(request.headers()) {
         next.run(request).await
     } else {
-        PageError::Page(ErrorKind::StaleForm).into_response()
+        PageError::new(&state, ErrorKind::CsrfError).into_response()
     }
 }

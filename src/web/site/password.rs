@@ -8,11 +8,12 @@ use axum::http::{StatusCode, header};
 use axum::response::{AppendHeaders, IntoResponse, Redirect, Response};
 
 use super::cookie;
-use super::error::ErrorKind;
+use super::csrf::{CsrfBound as _, CsrfForm};
+use super::error::{ForPage, OrPage as _, PageError};
+use super::error_kind::ErrorKind;
 use super::field_errors::FieldErrors;
-use super::form::{CsrfBound as _, CsrfForm, Form};
+use super::form::Form;
 use super::layout::{Layout, render};
-use super::refused::PageError;
 use super::session::RestrictedCookieSession;
 use super::text;
 use super::top;
@@ -30,14 +31,13 @@ use domain::rules;
 #[template(path = "password.html", config = ".askama.toml")]
 struct PasswordPage {
     layout: Layout,
-    form_token: String,
-    /// The login number, which a browser keeps the password under.
+    csrf_token: String,
+    /// The login number, under which a browser keeps the password.
     number: String,
     /// Why the password must be changed.
     forced: Option<PasswordChange>,
     errors: FieldErrors,
-    fewest: usize,
-    most: usize,
+    about_new: String,
     wrong_entries: i32,
     password_days: u64,
 }
@@ -49,81 +49,56 @@ struct SubmittedForm {
     again: SubmittedPassword,
 }
 
-/// The empty form.
+/// Shows the empty form.
 pub(super) async fn show(
     State(state): State<AppState>,
-    visitor: RestrictedCookieSession,
+    session: RestrictedCookieSession,
 ) -> Response {
-    render(StatusCode::OK, &PasswordPage::new(&state, &visitor))
+    render(StatusCode::OK, &PasswordPage::new(&state, &session))
 }
 
 /// Changes the password: 303 to the top page with a new session, or the form again with 422.
 pub(super) async fn change(
     State(state): State<AppState>,
-    admitted: RateLimit,
-    CsrfForm { session: visitor, mut form }: CsrfForm<RestrictedCookieSession>,
+    ForPage(rate_limit): ForPage<RateLimit>,
+    CsrfForm { session, mut form }: CsrfForm<RestrictedCookieSession>,
 ) -> Result<Response, PageError> {
-    let page = PasswordPage::new(&state, &visitor);
-    let typed = match SubmittedForm::of(&mut form) {
-        Ok(typed) => typed,
-        Err(errors) => return Ok(page.again(errors)),
+    let passwords = match SubmittedForm::read(&mut form) {
+        Ok(passwords) => passwords,
+        Err(errors) => return Ok(PasswordPage::new(&state, &session).with_errors(errors)),
     };
-    let mut charge = admitted.reserve_passwords(1).await?;
-    let may_void = charge.max_voidings() > 0;
-    let request = typed.asked_by(visitor, admitted.address, may_void);
+    let mut reservation = rate_limit.reserve_passwords(1).await.or_page(&state)?;
+    let may_void = reservation.max_voidings() > 0;
+    let request = passwords.into_request(&session, rate_limit.address, may_void);
     let verdict =
         login::change_password(state.store(), state.hasher(), request, state.idle()).await;
-    charge.settle(RequestCost::from_password_change(&verdict));
-    match verdict? {
+    reservation.settle(RequestCost::from_password_change(&verdict));
+    let page = || PasswordPage::new(&state, &session);
+    match verdict.or_page(&state)? {
         PasswordVerdict::Changed(token, _) => {
             Ok(changed(&state.seal_token(&token, Audience::Pages)))
         }
-        PasswordVerdict::Rejected(reasons) => Ok(page.again(rejected(&reasons))),
+        PasswordVerdict::Rejected(reasons) => Ok(page().with_errors(rejected(&reasons))),
         PasswordVerdict::Wrong { session_over: true, .. } => {
-            Err(PageError::Page(ErrorKind::Voided))
+            Err(PageError::new(&state, ErrorKind::Voided))
         }
-        PasswordVerdict::Wrong { .. } => Ok(page.wrong()),
-        PasswordVerdict::CredentialVoid(_) => Err(PageError::Page(ErrorKind::VoidElsewhere)),
-        PasswordVerdict::WouldVoid => Err(charge.voiding_refused().into()),
-        PasswordVerdict::SessionOver => Err(PageError::SessionOver),
+        PasswordVerdict::Wrong { .. } => Ok(page().wrong()),
+        PasswordVerdict::CredentialVoid(_) => Err(PageError::new(&state, ErrorKind::VoidElsewhere)),
+        PasswordVerdict::WouldVoid => Err(reservation.voiding_refused()).or_page(&state),
+        PasswordVerdict::SessionOver => Err(PageError::SessionEnded),
     }
 }
 
 impl SubmittedForm {
-    fn asked_by(
-        self,
-        visitor: RestrictedCookieSession,
-        address: IpAddr,
-        may_void: bool,
-    ) -> ChangePassword {
-        let RestrictedCookieSession { token, standing, .. } = visitor;
-        let Self { current, new, again } = self;
-        let (salt, fresh) = (Salt::draw(&mut rand::rng()), SessionToken::draw(&mut rand::rng()));
-        let door = Audience::Pages;
-        let attempt = IdempotencyKey::draw(&mut rand::rng());
-        ChangePassword {
-            token,
-            door,
-            standing,
-            current,
-            new,
-            again,
-            address,
-            salt,
-            fresh,
-            attempt,
-            may_void,
-        }
-    }
-
-    /// An empty current password is asked for, not compared and not counted; what is wrong with the
-    /// new one is told with it.
-    fn of(form: &mut Form) -> Result<Self, FieldErrors> {
-        let [current, new, again] = ["current", "new", "new_again"].map(|it| form.password(it));
-        let is_there = current.is_some();
+    /// Reads the fields. An empty current password is asked for, and neither compared nor counted;
+    /// what is wrong with the new one is shown too.
+    fn read(form: &mut Form) -> Result<Self, FieldErrors> {
+        let [current, new, again] =
+            ["current", "new", "new_again"].map(|field| form.password(field));
+        let is_current_empty = current.is_none();
         let [current, new, again] = [current, new, again]
             .map(|typed| typed.unwrap_or_else(|| SubmittedPassword::from(String::new())));
-        if is_there {
+        if !is_current_empty {
             return Ok(Self { current, new, again });
         }
         let mut reasons = NewPassword::check(&current, &new, &again).err().unwrap_or_default();
@@ -132,6 +107,28 @@ impl SubmittedForm {
         errors.add("current", text::ENTER_CURRENT);
         errors.append(rejected(&reasons));
         Err(errors)
+    }
+
+    fn into_request(
+        self,
+        session: &RestrictedCookieSession,
+        address: IpAddr,
+        may_void: bool,
+    ) -> ChangePassword {
+        let Self { current, new, again } = self;
+        ChangePassword {
+            token: session.token.clone(),
+            door: Audience::Pages,
+            standing: session.access.clone(),
+            current,
+            new,
+            again,
+            address,
+            salt: Salt::draw(&mut rand::rng()),
+            fresh: SessionToken::draw(&mut rand::rng()),
+            attempt: IdempotencyKey::draw(&mut rand::rng()),
+            may_void,
+        }
     }
 }
 
@@ -145,16 +142,15 @@ fn rejected(reasons: &[Rejection]) -> FieldErrors {
 }
 
 impl PasswordPage {
-    fn new(state: &AppState, visitor: &RestrictedCookieSession) -> Self {
-        let forced = visitor.standing.password_change;
+    fn new(state: &AppState, session: &RestrictedCookieSession) -> Self {
+        let forced = session.access.password_change;
         Self {
-            layout: Layout::for_session(state, visitor),
-            form_token: visitor.csrf_token().expose(),
-            number: visitor.standing.login.as_str().to_owned(),
+            layout: session.layout(state),
+            csrf_token: session.csrf_token().expose(),
+            number: session.access.login.as_str().to_owned(),
             forced,
             errors: FieldErrors::default(),
-            fewest: *rules::PASSWORD_LENGTH.start(),
-            most: *rules::PASSWORD_LENGTH.end(),
+            about_new: text::about_new_password(),
             wrong_entries: match forced {
                 Some(PasswordChange::Temporary) => rules::MAX_TEMPORARY_PASSWORD_FAILURES,
                 Some(PasswordChange::Expired) | None => rules::MAX_PASSWORD_FAILURES,
@@ -163,25 +159,21 @@ impl PasswordPage {
         }
     }
 
-    fn about_new(&self) -> String {
-        text::about_new(self.fewest, self.most)
-    }
-
     /// The current password is wrong, and counted (`C2`).
     fn wrong(self) -> Response {
         let mut errors = FieldErrors::default();
         errors.add("current", text::wrong_current(self.wrong_entries));
-        self.again(errors)
+        self.with_errors(errors)
     }
 
-    fn again(mut self, errors: FieldErrors) -> Response {
+    fn with_errors(mut self, errors: FieldErrors) -> Response {
         self.errors = errors;
         self.layout = self.layout.with_error(true);
         render(StatusCode::UNPROCESSABLE_ENTITY, &self)
     }
 }
 
-/// The old session is over; the new one's cookie takes its place.
+/// Gives the browser the cookie of the session that replaces the one of the old password.
 fn changed(token: &str) -> Response {
     let cookie = AppendHeaders([(header::SET_COOKIE, cookie::set(cookie::SESSION, token))]);
     (cookie, Redirect::to(top::AFTER_CHANGE)).into_response()

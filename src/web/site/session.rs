@@ -5,8 +5,9 @@ use axum::http::HeaderValue;
 use axum::http::request::Parts;
 
 use super::cookie;
-use super::form::{CsrfBound, CsrfToken};
-use super::refused::PageError;
+use super::csrf::{CsrfBound, CsrfToken};
+use super::error::{OrPage as _, PageError};
+use super::layout::Layout;
 use crate::login::{self, Access, Audience, SessionState, SessionToken};
 use crate::web::AppState;
 
@@ -14,39 +15,39 @@ use crate::web::AppState;
 #[derive(Debug)]
 pub(super) struct CookieSession(pub(super) RestrictedCookieSession);
 
-/// A session that may be good for nothing but changing the password and logging out (`C6`).
+/// A session that may have to change the password before anything else (`C6`).
 #[derive(Debug)]
 pub(super) struct RestrictedCookieSession {
     pub(super) token: SessionToken,
-    pub(super) standing: Access,
-    pub(super) form_token: CsrfToken,
+    pub(super) access: Access,
+    csrf_token: CsrfToken,
 }
 
-/// Someone who is about to log in; the cookie is the browser's, or a new one.
+/// A browser before its login, with its own cookie or a new one.
 #[derive(Debug)]
 pub(super) struct Anonymous {
     cookie: SessionToken,
-    form_token: CsrfToken,
+    csrf_token: CsrfToken,
     is_new: bool,
-    /// A session that the browser has, and loses by another login.
+    /// The session that the browser has, and loses by another login.
     pub(super) session: Option<SessionToken>,
 }
 
 impl CsrfBound for CookieSession {
     fn csrf_token(&self) -> &CsrfToken {
-        &self.0.form_token
+        &self.0.csrf_token
     }
 }
 
 impl CsrfBound for RestrictedCookieSession {
     fn csrf_token(&self) -> &CsrfToken {
-        &self.form_token
+        &self.csrf_token
     }
 }
 
 impl CsrfBound for Anonymous {
     fn csrf_token(&self) -> &CsrfToken {
-        &self.form_token
+        &self.csrf_token
     }
 }
 
@@ -54,10 +55,10 @@ impl FromRequestParts<AppState> for CookieSession {
     type Rejection = PageError;
 
     async fn from_request_parts(parts: &mut Parts, state: &AppState) -> Result<Self, PageError> {
-        let visitor = RestrictedCookieSession::from_request_parts(parts, state).await?;
-        match visitor.standing.password_change {
-            None => Ok(Self(visitor)),
-            Some(_) => Err(PageError::MustChange),
+        let session = RestrictedCookieSession::from_request_parts(parts, state).await?;
+        match session.access.password_change {
+            None => Ok(Self(session)),
+            Some(_) => Err(PageError::PasswordChangeRequired),
         }
     }
 }
@@ -66,15 +67,15 @@ impl FromRequestParts<AppState> for RestrictedCookieSession {
     type Rejection = PageError;
 
     async fn from_request_parts(parts: &mut Parts, state: &AppState) -> Result<Self, PageError> {
-        let token = session(parts, state).ok_or(PageError::LoggedOut)?;
-        let state = login::look_up(state.store(), &token, Audience::Pages, state.idle()).await?;
-        let standing = match state {
-            SessionState::Live(standing) => *standing,
+        let token = session_token(parts, state).ok_or(PageError::LoggedOut)?;
+        let found = login::look_up(state.store(), &token, Audience::Pages, state.idle()).await;
+        let access = match found.or_page(state)? {
+            SessionState::Live(access) => *access,
             SessionState::Idle => return Err(PageError::TimedOut),
             SessionState::None => return Err(PageError::LoggedOut),
         };
-        let form_token = CsrfToken::from_cookie(&token);
-        Ok(Self { token, standing, form_token })
+        let csrf_token = CsrfToken::from_cookie(&token);
+        Ok(Self { token, access, csrf_token })
     }
 }
 
@@ -86,9 +87,16 @@ impl FromRequestParts<AppState> for Anonymous {
         let known = known.and_then(|sent| sent.parse().ok());
         let is_new = known.is_none();
         let cookie = known.unwrap_or_else(|| SessionToken::draw(&mut rand::rng()));
-        let form_token = CsrfToken::from_cookie(&cookie);
-        let session = session(parts, state);
-        Ok(Self { cookie, form_token, is_new, session })
+        let csrf_token = CsrfToken::from_cookie(&cookie);
+        let session = session_token(parts, state);
+        Ok(Self { cookie, csrf_token, is_new, session })
+    }
+}
+
+impl RestrictedCookieSession {
+    /// The layout of this login's pages.
+    pub(super) fn layout(&self, state: &AppState) -> Layout {
+        Layout::new(state).with_login(self.access.login, self.csrf_token.expose())
     }
 }
 
@@ -99,6 +107,6 @@ impl Anonymous {
     }
 }
 
-fn session(parts: &Parts, state: &AppState) -> Option<SessionToken> {
+fn session_token(parts: &Parts, state: &AppState) -> Option<SessionToken> {
     state.open_token(cookie::get(&parts.headers, cookie::SESSION)?, Audience::Pages)
 }

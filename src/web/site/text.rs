@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use jiff::civil::Weekday;
 use jiff::tz::{Offset, TimeZone};
 
-use super::error::ErrorKind;
+use super::error_kind::ErrorKind;
 use crate::login::NewCredential;
 use domain::auth_unit::AuthUnit;
 use domain::contract::Role;
@@ -28,10 +28,11 @@ pub(super) const CHECK_PASSWORD: &str = "パスワードを入力し直してく
 /// Nothing was entered as the current password.
 pub(super) const ENTER_CURRENT: &str = "現在のパスワードを入力してください。";
 
-/// What a new password has to be (`C5`).
-pub(super) fn about_new(fewest: usize, most: usize) -> String {
+/// The rules for a new password (`C5`).
+pub(super) fn about_new_password() -> String {
+    let (min, max) = (rules::PASSWORD_LENGTH.start(), rules::PASSWORD_LENGTH.end());
     format!(
-        "半角の英字と数字で、{fewest}桁から{most}桁までで入力してください。数字だけのパスワードは設定できません。"
+        "半角の英字と数字で、{min}桁から{max}桁までで入力してください。数字だけのパスワードは設定できません。"
     )
 }
 
@@ -66,10 +67,10 @@ pub(super) fn field_of(reason: Rejection) -> &'static str {
 
 /// A reason against a new password, and what to do (`C5`).
 pub(super) fn rejection(reason: Rejection) -> String {
-    let (fewest, most) = (rules::PASSWORD_LENGTH.start(), rules::PASSWORD_LENGTH.end());
+    let (min, max) = (rules::PASSWORD_LENGTH.start(), rules::PASSWORD_LENGTH.end());
     match reason {
-        Rejection::TooShort => format!("新しいパスワードは、{fewest}桁以上で入力してください。"),
-        Rejection::TooLong => format!("新しいパスワードは、{most}桁以内で入力してください。"),
+        Rejection::TooShort => format!("新しいパスワードは、{min}桁以上で入力してください。"),
+        Rejection::TooLong => format!("新しいパスワードは、{max}桁以内で入力してください。"),
         Rejection::NotAlphanumeric => {
             "新しいパスワードには、半角の英字と数字だけを使ってください。".to_owned()
         }
@@ -98,7 +99,7 @@ pub(super) fn heading(kind: ErrorKind) -> &'static str {
         ErrorKind::NotFound => "お探しのページはありません",
         ErrorKind::MethodNotAllowed => "この操作はできません",
         ErrorKind::Malformed | ErrorKind::TooLarge => "送信された内容を確認できませんでした",
-        ErrorKind::StaleForm => "画面が古くなっています",
+        ErrorKind::CsrfError => "画面が古くなっています",
         ErrorKind::RateLimited => "しばらくお待ちください",
         ErrorKind::Unavailable => "ただいまご利用いただけません",
         ErrorKind::OutcomeUnknown => "変更されたかどうか、お確かめください",

@@ -1,4 +1,5 @@
-//! `/`: the top page (設定サイトトップ): which numbers this login configures, and until when its password is good (`W4`).
+//! `/`, the top page (設定サイトトップ): the numbers that this login configures, and the end of its
+//! password (`W4`).
 
 use std::time::Duration;
 
@@ -28,40 +29,39 @@ struct TopPage {
     good_until_for_machines: String,
     /// Whether the password has just been changed.
     just_changed: bool,
-    /// Whether the password's end is near.
+    /// Whether the password expires soon.
     ends_soon: bool,
     /// Whether the login may change the unit (`U2`).
     may_change_unit: bool,
 }
 
-/// Where a change of the password leads to.
+/// The page after a change of the password.
 pub(super) const AFTER_CHANGE: &str = "/?changed";
-/// For how long a change of the password is told of.
-const JUST: Duration = Duration::from_mins(1);
+/// How long the top page confirms a change of the password.
+const CONFIRMATION_PERIOD: Duration = Duration::from_mins(1);
 
-/// The top page.
 pub(super) async fn show(
     State(state): State<AppState>,
     RawQuery(query): RawQuery,
-    CookieSession(visitor): CookieSession,
+    CookieSession(session): CookieSession,
 ) -> Response {
-    let standing = &visitor.standing;
+    let access = &session.access;
     let page = TopPage {
-        layout: Layout::for_session(&state, &visitor),
-        number: hyphenated(standing.login),
-        unit: text::unit(standing.unit),
-        role: text::role(standing.role),
-        numbers: standing.numbers.iter().copied().map(hyphenated).collect(),
-        good_until: text::time(standing.password_expires_at),
-        good_until_for_machines: text::machine_time(standing.password_expires_at),
-        just_changed: query.as_deref() == Some("changed") && age(standing) < JUST,
-        ends_soon: age(standing) >= rules::PASSWORD_NOTICE_AGE,
-        may_change_unit: login::may_change_unit(standing.role),
+        layout: session.layout(&state),
+        number: hyphenated(access.login),
+        unit: text::unit(access.unit),
+        role: text::role(access.role),
+        numbers: access.numbers.iter().copied().map(hyphenated).collect(),
+        good_until: text::time(access.password_expires_at),
+        good_until_for_machines: text::machine_time(access.password_expires_at),
+        just_changed: query.as_deref() == Some("changed") && age(access) < CONFIRMATION_PERIOD,
+        ends_soon: age(access) >= rules::PASSWORD_NOTICE_AGE,
+        may_change_unit: login::may_change_unit(access.role),
     };
     render(StatusCode::OK, &page)
 }
 
-/// How long ago the password was set, by the database's clock.
-fn age(standing: &Access) -> Duration {
-    Duration::try_from(standing.now.duration_since(standing.set_at)).unwrap_or_default()
+/// The age of the password, by the database's clock.
+fn age(access: &Access) -> Duration {
+    Duration::try_from(access.now.duration_since(access.set_at)).unwrap_or_default()
 }

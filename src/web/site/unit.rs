@@ -1,4 +1,5 @@
-//! `/unit` and `/unit/{unit}` (認証単位変更, table `U`): choosing, and the passwords that are asked for.
+//! `/unit` and `/unit/{unit}` (認証単位変更, table `U`): the choice of the unit, and the passwords that
+//! the change asks for.
 
 use askama::Template;
 use axum::extract::{FromRequestParts, Path, State};
@@ -6,16 +7,19 @@ use axum::http::StatusCode;
 use axum::http::request::Parts;
 use axum::response::{IntoResponse, Redirect, Response};
 
-use super::error::ErrorKind;
+use super::csrf::{CsrfBound as _, CsrfForm};
+use super::error::{ForPage, OrPage as _, PageError};
+use super::error_kind::ErrorKind;
 use super::field_errors::FieldErrors;
-use super::form::{CsrfBound as _, CsrfForm, Form};
+use super::form::Form;
 use super::layout::{Layout, render};
-use super::refused::PageError;
 use super::session::{CookieSession, RestrictedCookieSession};
 use super::text;
 use super::unit_changed;
 use crate::db::IdempotencyKey;
-use crate::login::{self, Audience, ChangeUnit, FormVersion, UnitChoice, UnitChoices, UnitVerdict};
+use crate::login::{
+    self, Access, Audience, ChangeUnit, FormVersion, UnitChoice, UnitChoices, UnitVerdict,
+};
 use crate::web::rate_limit::{RateLimit, RequestCost, Reservation};
 use crate::web::{AppState, hyphenated};
 use domain::auth_unit::AuthUnit;
@@ -23,7 +27,7 @@ use domain::password::SubmittedPassword;
 use domain::phone_number::PhoneNumber;
 use domain::rules;
 
-/// A number's password is in the field of this name and the number.
+/// The field of a number's password has this name and the number.
 const FIELD: &str = "password-";
 
 /// `unit.html`
@@ -47,28 +51,31 @@ struct ChoiceRow {
 #[template(path = "unit_form.html", config = ".askama.toml")]
 struct FormPage {
     layout: Layout,
-    form_token: String,
+    csrf_token: String,
+    contract: PhoneNumber,
     version: i64,
     unit: AuthUnit,
     name: &'static str,
     about: &'static str,
     in_force: &'static str,
-    /// With what one logs in afterwards.
+    /// The password of each login after the change.
     afterwards: &'static str,
     fields: Vec<PasswordField>,
-    /// The numbers for which it cannot be changed (`U3`).
+    /// The numbers that keep the unit from being changed (`U3`).
     blocked: Vec<String>,
     errors: FieldErrors,
     wrong_entries: i32,
 }
 
-/// One password that is asked for.
+/// One password that the form asks for. The contract number's sorts first.
+#[derive(PartialEq, Eq, PartialOrd, Ord)]
 struct PasswordField {
+    is_additional: bool,
     id: String,
     number: String,
 }
 
-/// The unit in the path; anything else is no page.
+/// The unit in the path; any other path is no page.
 pub(super) struct UnitPath(AuthUnit);
 
 impl FromRequestParts<AppState> for UnitPath {
@@ -77,102 +84,121 @@ impl FromRequestParts<AppState> for UnitPath {
     async fn from_request_parts(parts: &mut Parts, state: &AppState) -> Result<Self, PageError> {
         let path = Path::<String>::from_request_parts(parts, state).await;
         let unit = path.ok().and_then(|Path(unit)| unit.parse().ok());
-        unit.map(Self).ok_or(PageError::Page(ErrorKind::NotFound))
+        unit.map(Self).ok_or_else(|| PageError::new(state, ErrorKind::NotFound))
     }
 }
 
-/// The units to choose from.
+/// Shows the units to choose from.
 pub(super) async fn choose(
     State(state): State<AppState>,
-    visitor: CookieSession,
+    CookieSession(session): CookieSession,
 ) -> Result<Response, PageError> {
-    let UnitChoices { choices, .. } = choices(&state, &visitor).await?;
+    let UnitChoices { choices, .. } = choices(&state, &session).await?;
     let choice = |choice: UnitChoice| ChoiceRow {
         path: choice.unit.as_str(),
         name: text::unit(choice.unit),
         about: text::about_unit(choice.unit),
     };
     let page = ChoicePage {
-        layout: Layout::for_session(&state, &visitor.0),
-        in_force: text::unit(visitor.0.standing.unit),
+        layout: session.layout(&state),
+        in_force: text::unit(session.access.unit),
         choices: choices.into_iter().map(choice).collect(),
     };
     Ok(render(StatusCode::OK, &page))
 }
 
-/// The form of one unit; the one in force leads back to the choice.
+/// Shows the form of one unit; the one in force leads back to the choice.
 pub(super) async fn show(
     State(state): State<AppState>,
     UnitPath(unit): UnitPath,
-    visitor: CookieSession,
+    CookieSession(session): CookieSession,
 ) -> Result<Response, PageError> {
-    match FormPage::new(&state, &visitor, unit).await? {
-        Some(page) => Ok(page.answer(StatusCode::OK)),
-        None => Ok(Redirect::to("/unit").into_response()),
-    }
+    let UnitChoices { version, choices } = choices(&state, &session).await?;
+    let Some(choice) = choices.into_iter().find(|choice| choice.unit == unit) else {
+        return Ok(Redirect::to("/unit").into_response());
+    };
+    let page = FormPage::new(&state, &session, unit, version);
+    Ok(page.with_fields(&choice.asked).with_blocked(&choice.blocked).render(StatusCode::OK))
 }
 
-/// Changes the unit. The outcome is the answer itself: the session that could show it later is
-/// over.
+/// Changes the unit. The outcome answers the form itself: the session that could show it later has
+/// ended.
 pub(super) async fn change(
     State(state): State<AppState>,
     UnitPath(unit): UnitPath,
-    admitted: RateLimit,
-    CsrfForm { session: visitor, mut form }: CsrfForm<CookieSession>,
+    ForPage(rate_limit): ForPage<RateLimit>,
+    CsrfForm { session: CookieSession(session), mut form }: CsrfForm<CookieSession>,
 ) -> Result<Response, PageError> {
-    let told = form.text("version").parse().map_err(|_| PageError::Page(ErrorKind::StaleForm))?;
-    let page = FormPage::new(&state, &visitor, unit).await?;
-    let CookieSession(visitor) = visitor;
+    let version = form.text("version").parse();
+    let version = version.map_err(|_| PageError::new(&state, ErrorKind::CsrfError))?;
+    require_change_right(&state, &session.access)?;
     let passwords = passwords(&mut form);
-    let mut charge = admitted.reserve_passwords(passwords.len()).await?;
+    let given: Vec<PhoneNumber> = passwords.iter().map(|(number, _)| *number).collect();
+    let mut reservation = rate_limit.reserve_passwords(passwords.len()).await.or_page(&state)?;
     let request = ChangeUnit {
-        token: visitor.token,
+        token: session.token.clone(),
         door: Audience::Pages,
-        standing: visitor.standing,
+        standing: session.access.clone(),
         unit,
         passwords,
-        told: FormVersion::ByForm(told),
-        address: admitted.address,
+        told: FormVersion::ByForm(version),
+        address: rate_limit.address,
         attempt: IdempotencyKey::draw(&mut rand::rng()),
-        may_void: charge.max_voidings(),
+        may_void: reservation.max_voidings(),
     };
     let verdict = login::change_unit(state.store(), state.hasher(), request).await;
-    charge.settle(RequestCost::from_unit_change(&verdict));
-    respond(&state, page, verdict?, &charge)
+    reservation.settle(RequestCost::from_unit_change(&verdict));
+    let page = || FormPage::new(&state, &session, unit, version).with_fields(&given);
+    respond(&state, page, verdict.or_page(&state)?, &reservation)
 }
 
+/// Builds the form's page only for an answer that shows it.
 fn respond(
     state: &AppState,
-    page: Option<FormPage>,
+    page: impl FnOnce() -> FormPage,
     verdict: UnitVerdict,
-    charge: &Reservation,
+    reservation: &Reservation,
 ) -> Result<Response, PageError> {
     match verdict {
         UnitVerdict::Changed(changed) => Ok(unit_changed::outcome(state, &changed)),
-        UnitVerdict::Wrong { session_over: true, .. } => Err(PageError::Page(ErrorKind::Voided)),
-        UnitVerdict::Wrong { numbers, .. } => form_with_errors(page, &numbers, text::wrong_of),
-        UnitVerdict::CredentialVoid(numbers) => blocked(page, &numbers),
+        UnitVerdict::Wrong { session_over: true, .. } => {
+            Err(PageError::new(state, ErrorKind::Voided))
+        }
+        UnitVerdict::Wrong { numbers, .. } => Ok(page().with_errors(&numbers, text::wrong_of)),
+        UnitVerdict::CredentialVoid(numbers) => {
+            Ok(page().with_blocked(&numbers).render(StatusCode::CONFLICT))
+        }
         UnitVerdict::OtherPasswords { missing, unasked } if unasked.is_empty() => {
-            form_with_errors(page, &missing, text::enter_password_of)
+            Ok(page().with_fields(&missing).with_errors(&missing, text::enter_password_of))
         }
         UnitVerdict::OtherPasswords { .. }
         | UnitVerdict::InForce
-        | UnitVerdict::ChangedElsewhere => Err(PageError::Page(ErrorKind::ChangedElsewhere)),
-        UnitVerdict::NotAllowed => Err(PageError::Page(ErrorKind::NotAllowed)),
-        UnitVerdict::PasswordChangeRequired => Err(PageError::MustChange),
-        UnitVerdict::SessionOver => Err(PageError::SessionOver),
-        UnitVerdict::WouldVoid => Err(charge.voiding_refused().into()),
+        | UnitVerdict::ChangedElsewhere => Err(PageError::new(state, ErrorKind::ChangedElsewhere)),
+        UnitVerdict::NotAllowed => Err(PageError::new(state, ErrorKind::NotAllowed)),
+        UnitVerdict::PasswordChangeRequired => Err(PageError::PasswordChangeRequired),
+        UnitVerdict::SessionOver => Err(PageError::SessionEnded),
+        UnitVerdict::WouldVoid => Err(reservation.voiding_refused()).or_page(state),
     }
 }
 
-/// What the session may choose from; a user may not (`U2`).
-async fn choices(state: &AppState, visitor: &CookieSession) -> Result<UnitChoices, PageError> {
-    let RestrictedCookieSession { token, standing, .. } = &visitor.0;
-    if !login::may_change_unit(standing.role) {
-        return Err(PageError::Page(ErrorKind::NotAllowed));
+/// What the session may choose from.
+async fn choices(
+    state: &AppState,
+    session: &RestrictedCookieSession,
+) -> Result<UnitChoices, PageError> {
+    let RestrictedCookieSession { token, access, .. } = session;
+    require_change_right(state, access)?;
+    let choices = login::unit_choices(state.store(), token, Audience::Pages, access).await;
+    choices.or_page(state)?.ok_or(PageError::LoggedOut)
+}
+
+/// Refuses a user's login (`U2`).
+fn require_change_right(state: &AppState, access: &Access) -> Result<(), PageError> {
+    if login::may_change_unit(access.role) {
+        Ok(())
+    } else {
+        Err(PageError::new(state, ErrorKind::NotAllowed))
     }
-    let choices = login::unit_choices(state.store(), token, Audience::Pages, standing).await?;
-    choices.ok_or(PageError::LoggedOut)
 }
 
 /// The passwords as typed; a field left empty is left out.
@@ -181,64 +207,63 @@ fn passwords(form: &mut Form) -> Vec<(PhoneNumber, SubmittedPassword)> {
     typed.into_iter().filter_map(|(number, typed)| Some((number.parse().ok()?, typed))).collect()
 }
 
-fn field(number: PhoneNumber) -> String {
+fn field_id(number: PhoneNumber) -> String {
     format!("{FIELD}{}", number.as_str())
 }
 
-/// Why the change is refused, in the form's place (`U3`).
-fn blocked(page: Option<FormPage>, numbers: &[PhoneNumber]) -> Result<Response, PageError> {
-    let page = page.ok_or(PageError::Page(ErrorKind::ChangedElsewhere))?;
-    Ok(FormPage { blocked: hyphenated_all(numbers), ..page }.answer(StatusCode::CONFLICT))
-}
-
-fn hyphenated_all(numbers: &[PhoneNumber]) -> Vec<String> {
-    numbers.iter().map(|number| hyphenated(*number)).collect()
-}
-
-/// The form again, with what is wrong with these numbers' passwords.
-fn form_with_errors(
-    page: Option<FormPage>,
-    numbers: &[PhoneNumber],
-    told: fn(&str) -> String,
-) -> Result<Response, PageError> {
-    let mut page = page.ok_or(PageError::Page(ErrorKind::ChangedElsewhere))?;
-    for number in numbers {
-        page.errors.add(field(*number), told(&hyphenated(*number)));
-    }
-    Ok(page.answer(StatusCode::UNPROCESSABLE_ENTITY))
-}
-
 impl FormPage {
-    /// The page, whose title tells of an error if there is one.
-    fn answer(mut self, status: StatusCode) -> Response {
-        let is_wrong = !(self.errors.is_empty() && self.blocked.is_empty());
-        self.layout = self.layout.with_error(is_wrong);
-        render(status, &self)
-    }
-
-    /// The form for `unit`; `None` if it is the one in force.
-    async fn new(
+    /// The form for `unit`, made from this version of the contract (`W6`).
+    fn new(
         state: &AppState,
-        visitor: &CookieSession,
+        session: &RestrictedCookieSession,
         unit: AuthUnit,
-    ) -> Result<Option<Self>, PageError> {
-        let UnitChoices { version, choices } = choices(state, visitor).await?;
-        let in_force = visitor.0.standing.unit;
-        let field =
-            |number: PhoneNumber| PasswordField { id: field(number), number: hyphenated(number) };
-        Ok(choices.into_iter().find(|choice| choice.unit == unit).map(|choice| Self {
-            layout: Layout::for_session(state, &visitor.0),
-            form_token: visitor.csrf_token().expose(),
+        version: i64,
+    ) -> Self {
+        let in_force = session.access.unit;
+        Self {
+            layout: session.layout(state),
+            csrf_token: session.csrf_token().expose(),
+            contract: session.access.contract,
             version,
             unit,
             name: text::unit(unit),
             about: text::about_unit(unit),
             in_force: text::unit(in_force),
             afterwards: text::afterwards(in_force, unit),
-            fields: choice.asked.into_iter().map(field).collect(),
-            blocked: hyphenated_all(&choice.blocked),
+            fields: Vec::new(),
+            blocked: Vec::new(),
             errors: FieldErrors::default(),
             wrong_entries: rules::MAX_PASSWORD_FAILURES,
-        }))
+        }
+    }
+
+    /// Adds fields for these numbers' passwords; the contract number's comes first.
+    fn with_fields(mut self, numbers: &[PhoneNumber]) -> Self {
+        self.fields.extend(numbers.iter().map(|number| PasswordField {
+            id: field_id(*number),
+            number: hyphenated(*number),
+            is_additional: *number != self.contract,
+        }));
+        self.fields.sort();
+        self
+    }
+
+    fn with_blocked(mut self, numbers: &[PhoneNumber]) -> Self {
+        self.blocked = numbers.iter().copied().map(hyphenated).collect();
+        self
+    }
+
+    /// The form again, with an error beside each of these numbers' passwords.
+    fn with_errors(mut self, numbers: &[PhoneNumber], message: fn(&str) -> String) -> Response {
+        for number in numbers {
+            self.errors.add(field_id(*number), message(&hyphenated(*number)));
+        }
+        self.render(StatusCode::UNPROCESSABLE_ENTITY)
+    }
+
+    fn render(mut self, status: StatusCode) -> Response {
+        let is_error = !(self.errors.is_empty() && self.blocked.is_empty());
+        self.layout = self.layout.with_error(is_error);
+        render(status, &self)
     }
 }

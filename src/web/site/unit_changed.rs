@@ -1,4 +1,5 @@
-//! The outcome of a change of the unit (table `U`): the answer to the form itself, since the session is over.
+//! The outcome of a change of the unit (table `U`). It answers the form itself: the session has
+//! ended.
 
 use askama::Template;
 use axum::http::{StatusCode, header};
@@ -18,18 +19,18 @@ struct ChangedPage {
     layout: Layout,
     unit: &'static str,
     logins: Vec<LoginRow>,
-    /// Whether a number has to set a temporary password first.
+    /// Whether a number needs a temporary password first.
     some_have_nothing: bool,
     temporary_digits: usize,
 }
 
-/// A number that logs in from now on.
+/// A number that logs in under the new unit.
 struct LoginRow {
     number: String,
     with: String,
 }
 
-/// Which number logs in now, and with what; the session is over.
+/// Shows which numbers log in now, and with what. Expires the session's cookie.
 pub(super) fn outcome(state: &AppState, changed: &UnitChanged) -> Response {
     let by = hyphenated(changed.changer);
     let login = |login: &NewLogin| LoginRow {
@@ -37,7 +38,7 @@ pub(super) fn outcome(state: &AppState, changed: &UnitChanged) -> Response {
         with: text::logs_in_with(login.with, &by),
     };
     let page = ChangedPage {
-        layout: Layout::for_anyone(state),
+        layout: Layout::new(state),
         unit: text::unit(changed.unit),
         logins: changed.logins.iter().map(login).collect(),
         some_have_nothing: changed.logins.iter().any(|login| login.with == NewCredential::Nothing),

@@ -1,0 +1,115 @@
+//! CSRF tokens: a form shows with its token that it was made for this browser (RFC 6265 §8.2).
+
+use std::fmt;
+
+use axum::extract::{FromRequest, FromRequestParts, Request};
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use sha2::{Digest, Sha256};
+use subtle::ConstantTimeEq;
+use zeroize::Zeroizing;
+
+use super::error::{OrPage as _, PageError};
+use super::error_kind::ErrorKind;
+use super::form::{self, Form};
+use crate::login::SessionToken;
+use crate::web::AppState;
+use crate::web::body::{has_content_type, read_limited};
+
+/// The hidden field with the token.
+const TOKEN_FIELD: &str = "form_token";
+/// Separates the token from every other digest of a cookie.
+const DOMAIN: &[u8] = b"karipass form token\0";
+
+/// A session whose forms carry a CSRF token.
+pub(super) trait CsrfBound {
+    fn csrf_token(&self) -> &CsrfToken;
+}
+
+/// What a form must send back: a digest of the cookie, which it does not reveal.
+pub(super) struct CsrfToken(String);
+
+impl CsrfToken {
+    /// The token of this cookie's forms.
+    pub(super) fn from_cookie(cookie: &SessionToken) -> Self {
+        let cookie = Zeroizing::new(cookie.expose());
+        let digest = Sha256::new().chain_update(DOMAIN).chain_update(cookie.as_bytes()).finalize();
+        Self(URL_SAFE_NO_PAD.encode(digest))
+    }
+
+    /// The value of the hidden field.
+    pub(super) fn expose(&self) -> String {
+        self.0.clone()
+    }
+
+    fn matches(&self, sent: &str) -> bool {
+        self.0.as_bytes().ct_eq(sent.as_bytes()).into()
+    }
+}
+
+impl fmt::Debug for CsrfToken {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("CsrfToken(…)")
+    }
+}
+
+/// A form that came with the CSRF token of `session`.
+#[derive(Debug)]
+pub(super) struct CsrfForm<S> {
+    pub(super) session: S,
+    pub(super) form: Form,
+}
+
+impl<S> FromRequest<AppState> for CsrfForm<S>
+where
+    S: CsrfBound + FromRequestParts<AppState, Rejection = PageError> + Send,
+{
+    type Rejection = PageError;
+
+    async fn from_request(request: Request, state: &AppState) -> Result<Self, PageError> {
+        let (mut parts, body) = request.into_parts();
+        let session = S::from_request_parts(&mut parts, state).await.map_err(session_ended)?;
+        if !has_content_type(&parts.headers, form::CONTENT_TYPE) {
+            return Err(PageError::new(state, ErrorKind::Malformed));
+        }
+        let body = read_limited(&parts.headers, body).await.or_page(state)?;
+        let form =
+            Form::decode(&body).ok_or_else(|| PageError::new(state, ErrorKind::Malformed))?;
+        if session.csrf_token().matches(form.peek(TOKEN_FIELD)) {
+            Ok(Self { session, form })
+        } else {
+            Err(PageError::new(state, ErrorKind::CsrfError))
+        }
+    }
+}
+
+/// A browser that sends a form was logged in before. It learns that nothing was changed.
+fn session_ended(error: PageError) -> PageError {
+    match error {
+        PageError::LoggedOut => PageError::SessionEnded,
+        PageError::SessionEnded
+        | PageError::TimedOut
+        | PageError::PasswordChangeRequired
+        | PageError::Page(_) => error,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rand::SeedableRng;
+    use rand::rngs::StdRng;
+
+    use super::*;
+
+    #[test]
+    fn row_15_a_form_is_this_cookies_own_or_refused() {
+        let mut rng = StdRng::seed_from_u64(1);
+        let (own, foreign) = (SessionToken::draw(&mut rng), SessionToken::draw(&mut rng));
+        let token = CsrfToken::from_cookie(&own);
+        assert!(token.matches(&CsrfToken::from_cookie(&own).expose()));
+        for wrong in [CsrfToken::from_cookie(&foreign).expose(), own.expose(), String::new()] {
+            assert!(!token.matches(&wrong));
+        }
+        assert_eq!(format!("{token:?}"), "CsrfToken(…)");
+    }
+}

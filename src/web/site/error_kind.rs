@@ -1,0 +1,32 @@
+//! What an error page can be about. Its heading is in `text`, its advice in `error.html`.
+
+/// The kinds of error page; nothing was changed unless the kind says so.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum ErrorKind {
+    /// No such page.
+    NotFound,
+    /// No such method on this page.
+    MethodNotAllowed,
+    /// The request is not what a form sends.
+    Malformed,
+    /// The body or the head is too large.
+    TooLarge,
+    /// The form is not one of this browser's session.
+    CsrfError,
+    /// Too many attempts from one address.
+    RateLimited,
+    /// Overload, or the database is out of reach.
+    Unavailable,
+    /// The database went out of reach in the middle of a change, which may be done.
+    OutcomeUnknown,
+    /// Wrong entries in this session voided its own password and ended it (`C2`).
+    Voided,
+    /// Wrong entries elsewhere voided the session's password; the session goes on (`C2`).
+    VoidElsewhere,
+    /// The contract has changed since the form was made (`W6`).
+    ChangedElsewhere,
+    /// The login's role does not allow this (`U2`).
+    NotAllowed,
+    /// A fault of the service.
+    Internal,
+}
