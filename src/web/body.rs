@@ -1,5 +1,5 @@
 //! Reads a request's body: at most 16 KiB within ten seconds, and a JSON object for the API.
-//! No answer quotes any of it.
+//! No response quotes any of it.
 
 use std::time::Duration;
 
@@ -14,13 +14,12 @@ use zeroize::Zeroizing;
 use super::problem::Problem;
 use domain::rules;
 
-/// How long a client may take to send a body.
 const BODY_TIMEOUT: Duration = Duration::from_secs(10);
-/// How much of too large a body is still taken and thrown away: a client that is cut off while it
-/// sends may never read why.
+/// How much of too large a body is read and discarded. A client that is cut off while it sends may
+/// never read the response.
 const MAX_DISCARDED_BYTES: usize = 16 * 1024 * 1024;
 
-/// A JSON object; what is none is answered with `malformed`.
+/// A JSON object; any other body is `malformed`.
 pub struct JsonBody<T>(pub T);
 
 impl<S: Sync, T: DeserializeOwned> FromRequest<S> for JsonBody<T> {
@@ -32,7 +31,7 @@ impl<S: Sync, T: DeserializeOwned> FromRequest<S> for JsonBody<T> {
         }
         let (parts, body) = request.into_parts();
         let bytes = read_limited(&parts.headers, body).await?;
-        // A derived struct would be read from an array too, field by field.
+        // serde would also read a derived struct from an array.
         if bytes.trim_ascii_start().first() != Some(&b'{') {
             return Err(Problem::malformed("本文はJSONのオブジェクトでなければなりません。"));
         }
@@ -40,18 +39,18 @@ impl<S: Sync, T: DeserializeOwned> FromRequest<S> for JsonBody<T> {
     }
 }
 
-/// Whether the body is declared as `kind`, parameters apart.
+/// Whether the body is declared as `kind`, with any parameters.
 pub(super) fn has_content_type(headers: &HeaderMap, kind: &str) -> bool {
     let declared = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
     let essence = declared.and_then(|declared| declared.split(';').next()).map(str::trim);
     essence.is_some_and(|essence| essence.eq_ignore_ascii_case(kind))
 }
 
-/// The whole body, wiped on drop. A client that sends `Expect` learns at once that its body is too
-/// large (RFC 9110 §10.1.1).
+/// Reads the whole body, which is wiped on drop. A client that sends `Expect` learns at once that
+/// its body is too large (RFC 9110 §10.1.1).
 ///
 /// # Errors
-/// `malformed` if it is too large, cut off or slow.
+/// `malformed` if the body is too large, cut off or slow.
 pub async fn read_limited(headers: &HeaderMap, body: Body) -> Result<Zeroizing<Vec<u8>>, Problem> {
     let is_too_large = body.size_hint().lower() > rules::MAX_BODY_BYTES as u64;
     if is_too_large && headers.contains_key(header::EXPECT) {
@@ -79,7 +78,7 @@ async fn collect(body: Body) -> Result<Zeroizing<Vec<u8>>, Problem> {
     if length > rules::MAX_BODY_BYTES { Err(Problem::too_large()) } else { Ok(bytes) }
 }
 
-/// Where the mistake is; `serde_json`'s own words would quote the value.
+/// The place of the error. The message of `serde_json` would quote the value.
 fn malformed(error: &serde_json::Error) -> Problem {
     let what = match error.classify() {
         Category::Data => "項目が足りないか、値の型が違います",

@@ -1,8 +1,8 @@
 //! The client's address and the networks around it.
 //!
 //! Each proxy appends to `X-Forwarded-For` the address that it was reached from. Read from the
-//! right, the first address that is no trusted proxy is the client's. What stands left of it is the
-//! client's own claim.
+//! right, the first address that is no trusted proxy is the client's. Entries left of it are the
+//! client's claim.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
@@ -34,7 +34,7 @@ impl FromRequestParts<AppState> for ClientIp {
 
 /// The client behind `peer`; `peer` itself if it is none of the `proxies`.
 ///
-/// An entry that is no address ends the walk: the last address that a proxy vouches for counts.
+/// An entry that is no address ends the search: the last address that a proxy vouches for counts.
 fn from_forwarded(peer: IpAddr, headers: &HeaderMap, proxies: &[Network]) -> IpAddr {
     let is_proxy = |address: IpAddr| proxies.iter().any(|network| network.contains(address));
     let mut client = peer.to_canonical();
@@ -55,26 +55,26 @@ fn address(entry: &[u8]) -> Option<IpAddr> {
     text.parse().ok().or_else(with_port).map(|address: IpAddr| address.to_canonical())
 }
 
-/// The networks that have budgets: bits of IPv4 and IPv6, and how many times an address's budget
-/// each has.
+/// The networks that have budgets: their prefix lengths in IPv4 and IPv6, and their budgets as
+/// multiples of an address's.
 ///
-/// The narrowest is whatever one subscriber holds alone at least: an IPv4 address, or 64 bits of
-/// IPv6. The next is what one may hold, the last what a provider gives out together.
+/// The first is the least that one subscriber has: an IPv4 address, or 64 bits of IPv6. The second
+/// is the most that one subscriber may have, the third what a provider assigns together.
 pub(super) const NETWORK_LEVELS: [(u32, u32, u32); 3] = [(32, 64, 1), (24, 56, 4), (16, 48, 32)];
 
-/// What is counted as one: an IPv4 address, or an IPv6 network of 64 bits.
+/// What counts as one client: an IPv4 address, or an IPv6 network of 64 bits.
 pub(super) fn client_network(address: IpAddr) -> IpAddr {
     let [network, ..] = networks(address);
     network
 }
 
-/// What is counted as one house or firm: an IPv4 address, or an IPv6 network of 56 bits.
+/// What counts as one household or company: an IPv4 address, or an IPv6 network of 56 bits.
 pub(super) fn subscriber_network(address: IpAddr) -> IpAddr {
     let [narrowest, wider, _] = networks(address);
     if narrowest.is_ipv4() { narrowest } else { wider }
 }
 
-/// The networks of [`NETWORKS`] that hold `address`, as their first addresses.
+/// The networks of [`NETWORK_LEVELS`] that contain `address`, as their first addresses.
 pub(super) fn networks(address: IpAddr) -> [IpAddr; NETWORK_LEVELS.len()] {
     NETWORK_LEVELS.map(|(v4, v6, _)| match address.to_canonical() {
         IpAddr::V4(address) => Ipv4Addr::from_bits(address.to_bits() & !0 << (32 - v4)).into(),

@@ -12,19 +12,17 @@ use super::rate_limit::{LeakyBucket, Quota};
 
 const MINUTE: Duration = Duration::from_mins(1);
 
-/// What is remembered at most, at each level of networks and for each rate.
+/// The most buckets of each rate at each level of networks.
 const MAX_BUCKETS: u64 = 1 << 16;
 
-/// What is counted.
+/// What a rate counts.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum RateKind {
-    /// New connections.
     Connections,
-    /// TLS handshakes.
     Handshakes,
 }
 
-/// Both rates, as far as they are bound.
+/// Both rates, as far as they are limited.
 #[derive(Debug)]
 pub(super) struct ConnectionRates {
     connections: Option<Mutex<RateBuckets>>,
@@ -42,55 +40,51 @@ struct RateBuckets {
 impl ConnectionRates {
     /// Limits for one address, each a minute; `None` is no limit.
     pub(super) fn new(connections: Option<NonZeroU32>, handshakes: Option<NonZeroU32>) -> Self {
-        let counted = |a_minute| {
-            Mutex::new(RateBuckets {
-                per_minute: a_minute,
-                levels: Default::default(),
-                evicted_at: None,
-            })
+        let buckets = |per_minute| {
+            Mutex::new(RateBuckets { per_minute, levels: Default::default(), evicted_at: None })
         };
         Self {
-            connections: connections.map(counted),
-            handshakes: handshakes.map(counted),
+            connections: connections.map(buckets),
+            handshakes: handshakes.map(buckets),
             hasher: RandomState::new(),
         }
     }
 
-    /// Counts one more from `address`, unless it is too many.
+    /// Counts one more from `address`, unless that is too many.
     pub(super) fn try_acquire(&self, rate: RateKind, address: IpAddr, now: Instant) -> bool {
-        let counted = match rate {
+        let buckets = match rate {
             RateKind::Connections => &self.connections,
             RateKind::Handshakes => &self.handshakes,
         };
-        let Some(counted) = counted else { return true };
-        let places = networks(address).map(|network| self.hasher.hash_one(network) % MAX_BUCKETS);
-        counted.lock().unwrap_or_else(PoisonError::into_inner).try_acquire(places, now)
+        let Some(buckets) = buckets else { return true };
+        let keys = networks(address).map(|network| self.hasher.hash_one(network) % MAX_BUCKETS);
+        buckets.lock().unwrap_or_else(PoisonError::into_inner).try_acquire(keys, now)
     }
 }
 
 impl RateBuckets {
-    fn try_acquire(&mut self, places: [u64; NETWORK_LEVELS.len()], now: Instant) -> bool {
+    fn try_acquire(&mut self, keys: [u64; NETWORK_LEVELS.len()], now: Instant) -> bool {
         self.evict_idle(now);
-        let a_minute = self.per_minute.get();
-        let flows = NETWORK_LEVELS
-            .map(|(_, _, times)| Quota { limit: a_minute.saturating_mul(times), period: MINUTE });
+        let per_minute = self.per_minute.get();
+        let quotas = NETWORK_LEVELS
+            .map(|(_, _, times)| Quota { limit: per_minute.saturating_mul(times), period: MINUTE });
         let mut buckets: Vec<_> = self
             .levels
             .iter_mut()
-            .zip(places)
-            .map(|(level, place)| level.entry(place).or_insert_with(|| LeakyBucket::new(now)))
-            .zip(flows)
+            .zip(keys)
+            .map(|(level, key)| level.entry(key).or_insert_with(|| LeakyBucket::new(now)))
+            .zip(quotas)
             .collect();
-        let admits = buckets.iter().all(|(bucket, flow)| bucket.wait(*flow, 1, now).is_zero());
-        if admits {
-            for (bucket, flow) in &mut buckets {
-                bucket.spend(*flow, 1, now);
+        let fits = buckets.iter().all(|(bucket, quota)| bucket.wait(*quota, 1, now).is_zero());
+        if fits {
+            for (bucket, quota) in &mut buckets {
+                bucket.spend(*quota, 1, now);
             }
         }
-        admits
+        fits
     }
 
-    /// Removes full buckets, once a minute.
+    /// Removes empty buckets, once a minute.
     fn evict_idle(&mut self, now: Instant) {
         if self.evicted_at.is_none_or(|at| now >= at + MINUTE) {
             self.evicted_at = Some(now);

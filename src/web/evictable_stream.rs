@@ -1,4 +1,5 @@
-//! A stream that can be evicted: it then reads as closed by its client, once requests are answered.
+//! A stream that can be evicted. It then reads as closed by its client; requests in progress are
+//! still answered.
 
 use std::io::{self, IoSlice};
 use std::net::IpAddr;
@@ -11,24 +12,24 @@ use tokio::sync::oneshot;
 
 use super::connection_limit::ConnectionLimiter;
 
-/// A client's stream in a place of a [`Room`].
+/// A client's stream within the limits of a [`ConnectionLimiter`].
 #[derive(Debug)]
 pub(super) struct EvictableStream {
     stream: TcpStream,
     /// Resolves when the connection is evicted.
-    leave: Option<oneshot::Receiver<()>>,
-    /// Whose handshake the first bytes would begin.
+    evicted: Option<oneshot::Receiver<()>>,
+    /// Whose handshake the first bytes begin.
     handshake: Option<(ConnectionLimiter, IpAddr)>,
-    has_left: bool,
+    is_closed: bool,
 }
 
 impl EvictableStream {
     pub(super) fn new(
         stream: TcpStream,
-        leave: oneshot::Receiver<()>,
+        evicted: oneshot::Receiver<()>,
         handshake: Option<(ConnectionLimiter, IpAddr)>,
     ) -> Self {
-        Self { stream, leave: Some(leave), handshake, has_left: false }
+        Self { stream, evicted: Some(evicted), handshake, is_closed: false }
     }
 }
 
@@ -39,23 +40,23 @@ impl AsyncRead for EvictableStream {
         context: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        if let Some(leave) = &mut self.leave
-            && let Poll::Ready(told) = Pin::new(leave).poll(context)
+        if let Some(evicted) = &mut self.evicted
+            && let Poll::Ready(signal) = Pin::new(evicted).poll(context)
         {
-            self.leave = None;
-            self.has_left |= told.is_ok();
+            self.evicted = None;
+            self.is_closed |= signal.is_ok();
         }
-        if self.has_left {
+        if self.is_closed {
             return Poll::Ready(Ok(()));
         }
         let before = buffer.filled().len();
         let read = Pin::new(&mut self.stream).poll_read(context, buffer);
         if buffer.filled().len() > before
-            && let Some((room, address)) = self.handshake.take()
-            && !room.try_begin_handshake(address)
+            && let Some((limiter, address)) = self.handshake.take()
+            && !limiter.try_begin_handshake(address)
         {
             buffer.set_filled(before);
-            self.has_left = true;
+            self.is_closed = true;
         }
         read
     }

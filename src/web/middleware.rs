@@ -22,12 +22,10 @@ use super::refusal_log::RefusalReason;
 use crate::clock;
 use crate::metrics::{HTTP_REQUEST_DURATION, HTTP_REQUESTS};
 
-/// Makes browsers use TLS alone for two years (RFC 6797).
+/// Makes browsers use only TLS for two years (RFC 6797).
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Hsts {
-    /// To this host.
     Host,
-    /// And to every name below it.
     Subdomains,
 }
 
@@ -56,6 +54,7 @@ pub(super) fn apply<S: Clone + Send + Sync + 'static>(
             ready(not_allowed(&uri, Problem::method_not_allowed()))
         })
         .layer(middleware::from_fn_with_state(render, guard))
+        // Only the style sheet and the icon may be cached; they have their own header.
         .layer(if_absent(header::CACHE_CONTROL, "no-store"))
         .layer(overriding(header::X_CONTENT_TYPE_OPTIONS, "nosniff"));
     let routes = match hsts {
@@ -79,19 +78,18 @@ fn overriding(name: HeaderName, value: &'static str) -> SetResponseHeaderLayer<H
     SetResponseHeaderLayer::overriding(name, HeaderValue::from_static(value))
 }
 
-/// The style sheet alone may be kept.
 fn if_absent(name: HeaderName, value: &'static str) -> SetResponseHeaderLayer<HeaderValue> {
     SetResponseHeaderLayer::if_not_present(name, HeaderValue::from_static(value))
 }
 
-/// Nothing but our own style sheet and icon is loaded, nothing runs, nobody frames the site.
+/// Allows our own style sheet, icon and forms; forbids scripts, frames and everything else.
 const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; style-src 'self'; img-src 'self'; \
                                        form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
 
 const SECURITY_HEADERS: [(HeaderName, &str); 6] = [
     (header::CONTENT_SECURITY_POLICY, CONTENT_SECURITY_POLICY),
     (header::X_FRAME_OPTIONS, "DENY"),
-    // Not no-referrer: then browsers would send `Origin: null` with our own forms.
+    // Under no-referrer, browsers would send `Origin: null` with our own forms.
     (header::REFERRER_POLICY, "same-origin"),
     (HeaderName::from_static("cross-origin-opener-policy"), "same-origin"),
     (HeaderName::from_static("cross-origin-resource-policy"), "same-origin"),
@@ -120,25 +118,23 @@ async fn record_refusal(State(state): State<AppState>, request: Request, next: N
     response
 }
 
-/// The span and the figures of one request; the path is the route's, never the client's words.
+/// The span and the metrics of a request. They name the route, never the path that was sent.
 async fn observe(request: Request, next: Next) -> Response {
     let route = request.extensions().get::<MatchedPath>().map(MatchedPath::as_str);
     let route = route.unwrap_or("none").to_owned();
     let span = tracing::info_span!("request", method = %request.method(), route);
-    let began = clock::now();
+    let started = clock::now();
     let response = next.run(request).instrument(span.clone()).await;
     let status = response.status().as_u16();
-    let took = began.elapsed();
-    let duration_ms = took.as_secs_f64() * 1000.0;
+    let duration = started.elapsed();
+    let duration_ms = duration.as_secs_f64() * 1000.0;
     tracing::debug!(parent: &span, status, duration_ms, "answered");
     counter!(HTTP_REQUESTS, "route" => route.clone(), "status" => status.to_string()).increment(1);
-    histogram!(HTTP_REQUEST_DURATION, "route" => route).record(took);
+    histogram!(HTTP_REQUEST_DURATION, "route" => route).record(duration);
     response
 }
 
-/// The most headers of a request.
 pub(super) const MAX_HEADERS: usize = 64;
-/// The most bytes of a request's head.
 pub(super) const MAX_HEAD_BYTES: usize = 16 * 1024;
 
 /// Answers too large a head with 431, and a panic of the handler with 500.
@@ -153,7 +149,7 @@ async fn guard(State(render): State<RenderProblem>, request: Request, next: Next
     })
 }
 
-/// The head's length as it was sent, without optional spaces (RFC 9112 §3, §5).
+/// The length of the head as it was sent, without optional spaces (RFC 9112 §3, §5).
 fn head_bytes(request: &Request) -> usize {
     let uri = request.uri();
     let scheme = uri.scheme_str().map_or(0, |scheme| scheme.len() + "://".len());

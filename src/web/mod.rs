@@ -1,11 +1,11 @@
 //! HTTP: the subscribers' site and API over TLS, and the operators' listener.
 //!
 //! ```text
-//! connection ─ limit, TLS, time-outs (server) ─ span, headers (middleware) ┬ api/…  one file a verb
-//!                                                                          └ site/… one file a page
+//! connection ─ limit, TLS, time-outs (server) ─ span, headers (middleware)
+//!   ─ api/…  one file a verb, or site/…  one file a page
 //! ```
-//! A handler parses (extractors), asks `login` or the database, and returns JSON, a page or a
-//! [`problem`].
+//! A handler's extractors parse the request. The handler calls `login` or the database, and returns
+//! JSON, a page or a [`problem`].
 
 pub mod api;
 pub mod body;
@@ -47,7 +47,7 @@ use problem::Problem;
 use rate_limit::RateLimiter;
 use refusal_log::RefusalLog;
 
-/// How often what is over is removed.
+/// How often expired sessions, hashes and audit rows are removed.
 const PURGE_INTERVAL: Duration = Duration::from_mins(1);
 
 /// What the handlers share; cheap to clone.
@@ -72,7 +72,7 @@ struct Inner {
 }
 
 impl AppState {
-    /// The site over `store` and `hasher`, as configured.
+    /// The state of a site with this configuration.
     #[must_use]
     pub fn new(config: &Config, store: Db, hasher: Hasher) -> Self {
         let inner = Inner {
@@ -91,7 +91,7 @@ impl AppState {
         Self { inner: Arc::new(inner) }
     }
 
-    /// Seals tokens with other keys from now on.
+    /// Seals new tokens with these keys.
     pub fn replace_keys(&self, keys: &Keys) {
         self.inner.seals.replace_keys(keys);
     }
@@ -115,16 +115,15 @@ impl AppState {
         }
     }
 
-    /// Removes what is over, for ever: sessions, hashes past their end, old rows of the audit, the
-    /// limiter's memory.
+    /// Periodically removes ended sessions, expired hashes, old audit rows and idle rate limits.
     pub async fn purge_expired(self) -> Infallible {
         loop {
             self.inner.limiter.evict_idle();
             if let Err(error) = self.inner.store.sweep().await {
-                tracing::warn!(%error, "sessions and hashes that are over were not removed");
+                tracing::warn!(%error, "could not remove ended sessions and expired hashes");
             }
             if let Err(error) = self.inner.store.prune_audit(self.inner.audit_kept).await {
-                tracing::warn!(%error, "old rows of the audit were not removed");
+                tracing::warn!(%error, "could not remove old audit rows");
             }
             tokio::time::sleep(PURGE_INTERVAL).await;
         }
@@ -146,13 +145,12 @@ impl AppState {
         &self.inner.refusals
     }
 
-    /// A token as its client keeps it.
+    /// The token as its client keeps it.
     fn seal_token(&self, token: &SessionToken, door: Audience) -> String {
         self.inner.seals.seal(token, door)
     }
 
-    /// A token that a client has sent; none, and the store is not asked, if no daemon has sealed
-    /// it.
+    /// The token that a client has sent; `None`, before any query, if no daemon has sealed it.
     fn open_token(&self, sent: &str, door: Audience) -> Option<SessionToken> {
         let token = self.inner.seals.open(sent, door);
         if token.is_none() {
@@ -178,7 +176,7 @@ impl AppState {
     }
 }
 
-/// A number as people write it: `06-6480-6430`.
+/// A number with hyphens: `06-6480-6430`.
 fn hyphenated(number: PhoneNumber) -> String {
     number.groups().join("-")
 }

@@ -14,7 +14,7 @@ use super::problem::Problem;
 use crate::db::Db;
 use crate::db::migrate::mismatch;
 
-/// Tells what is not ready besides the store, one line each.
+/// Names what is not ready besides the database, one line each.
 pub type ReadinessCheck = Arc<dyn Fn() -> Vec<String> + Send + Sync>;
 
 /// What the handlers share.
@@ -35,7 +35,7 @@ pub fn router(store: Db, faults: ReadinessCheck, metrics: PrometheusHandle) -> R
     middleware::apply(routes, None, render).with_state(OpsState { store, faults, metrics })
 }
 
-/// What keeps the daemon from being ready, one line each; empty if it is ready.
+/// What is not ready, one line each; empty if the daemon is ready.
 pub async fn readiness_problems(store: &Db, faults: &ReadinessCheck) -> Vec<String> {
     let store = match store.schema_version().await {
         Ok(found) => match mismatch(found) {
@@ -48,7 +48,7 @@ pub async fn readiness_problems(store: &Db, faults: &ReadinessCheck) -> Vec<Stri
     store.into_iter().chain(faults()).collect()
 }
 
-/// 200 only if everything is there; otherwise 503 naming what is not, one line each.
+/// 200 if the daemon is ready; otherwise 503 with one line for each problem.
 async fn readyz(State(operators): State<OpsState>) -> (StatusCode, String) {
     let problems = readiness_problems(&operators.store, &operators.faults).await;
     if problems.is_empty() {

@@ -1,7 +1,7 @@
 //! Rejects requests that another site's page made (RFC 6265 §8.2), by the browser's headers.
 //!
-//! `Sec-Fetch-Site` is the browser's own word; where an older browser sends none, `Origin` is
-//! compared with `Host`. Programs send neither. For pages neither stands in for the form's token.
+//! Browsers send `Sec-Fetch-Site`. For older ones, `Origin` is compared with `Host`. Programs send
+//! neither header. Pages check the form's CSRF token as well.
 
 use axum::body::HttpBody as _;
 use axum::extract::Request;
@@ -15,8 +15,8 @@ use super::problem::Problem;
 
 const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 
-/// Lets a request to the API through that no other site has made, with JSON or nothing in it. It is
-/// refused before anything is looked up, counted or paid.
+/// Rejects requests to the API that another site made, or whose body is not JSON, before anything
+/// is looked up or counted.
 pub(super) async fn reject_cross_origin_or_not_json(request: Request, next: Next) -> Response {
     if !is_same_origin(request.headers()) {
         return Problem::cross_site().into_response();
@@ -30,7 +30,7 @@ pub(super) async fn reject_cross_origin_or_not_json(request: Request, next: Next
     next.run(request).await
 }
 
-/// Whether nothing says that another site has made the request.
+/// Whether no header says that another site made the request.
 pub(super) fn is_same_origin(headers: &HeaderMap) -> bool {
     let text = |name| headers.get(name).map(|value| value.to_str().unwrap_or_default());
     let fetched = text(SEC_FETCH_SITE).is_none_or(|site| site == "same-origin" || site == "none");
@@ -38,15 +38,15 @@ pub(super) fn is_same_origin(headers: &HeaderMap) -> bool {
     fetched && text(header::ORIGIN).is_none_or(|origin| is_host_of(origin, host))
 }
 
-/// Whether `host`, a `Host` header, is the host of `origin`. A proxy may have written down the
-/// usual port.
+/// Whether `host`, a `Host` header, names the host and port of `origin`. A proxy may have added the
+/// default port.
 fn is_host_of(origin: &str, host: &str) -> bool {
     let Some((scheme, of_origin)) = origin.split_once("://") else { return false };
     let endpoint = |authority| endpoint(scheme, authority);
     endpoint(of_origin).is_some_and(|named| endpoint(host).is_some_and(|host| host == named))
 }
 
-/// Host and port that `scheme` reaches at an authority without user.
+/// The host and port of an authority without user information.
 fn endpoint(scheme: &str, authority: &str) -> Option<(Host, u16)> {
     if authority.contains(['/', '\\', '?', '#', '@']) {
         return None;
@@ -60,8 +60,8 @@ fn endpoint(scheme: &str, authority: &str) -> Option<(Host, u16)> {
 mod tests {
     use super::*;
 
-    fn own(said: &[(&'static str, &str)]) -> bool {
-        let headers = said
+    fn is_own(headers: &[(&'static str, &str)]) -> bool {
+        let headers = headers
             .iter()
             .map(|(name, value)| (HeaderName::from_static(name), value.parse().unwrap()));
         is_same_origin(&headers.collect())
@@ -71,11 +71,11 @@ mod tests {
     fn only_our_own_origin_may_post() {
         let host = ("host", "site.example:8443");
         for origin in ["https://site.example:8443", "http://site.example:8443"] {
-            assert!(own(&[host, ("origin", origin)]), "{origin}");
-            assert!(own(&[host, ("origin", origin), ("sec-fetch-site", "same-origin")]));
+            assert!(is_own(&[host, ("origin", origin)]), "{origin}");
+            assert!(is_own(&[host, ("origin", origin), ("sec-fetch-site", "same-origin")]));
         }
-        assert!(own(&[("host", "site.example"), ("origin", "https://site.example")]));
-        assert!(own(&[host]));
+        assert!(is_own(&[("host", "site.example"), ("origin", "https://site.example")]));
+        assert!(is_own(&[host]));
         for origin in [
             "null",
             "",
@@ -88,11 +88,11 @@ mod tests {
             "https://site.example:8443@evil.example",
             "file://site.example:8443",
         ] {
-            assert!(!own(&[host, ("origin", origin)]), "{origin}");
+            assert!(!is_own(&[host, ("origin", origin)]), "{origin}");
         }
         for site in ["cross-site", "same-site", "", "SAME-ORIGIN"] {
-            assert!(!own(&[host, ("sec-fetch-site", site)]), "{site}");
-            assert!(!own(&[
+            assert!(!is_own(&[host, ("sec-fetch-site", site)]), "{site}");
+            assert!(!is_own(&[
                 host,
                 ("origin", "https://site.example:8443"),
                 ("sec-fetch-site", site)
@@ -102,7 +102,7 @@ mod tests {
 
     #[test]
     fn d12_a_schemes_usual_port_may_be_written_or_not_and_hosts_in_any_case() {
-        for (host, origin, is_own) in [
+        for (host, origin, expected) in [
             ("site.example:443", "https://site.example", true),
             ("site.example", "https://site.example:443", true),
             ("site.example:80", "http://site.example", true),
@@ -122,8 +122,8 @@ mod tests {
             ("", "https://site.example", false),
             ("site.example:", "https://site.example:8443", false),
         ] {
-            let said = [("host", host), ("origin", origin)];
-            assert_eq!(own(&said), is_own, "{host} of {origin}");
+            let headers = [("host", host), ("origin", origin)];
+            assert_eq!(is_own(&headers), expected, "{host} of {origin}");
         }
     }
 }

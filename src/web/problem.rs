@@ -1,4 +1,4 @@
-//! What went wrong, for programs and for subscribers: RFC 9457 documents with a `code` (table `A`).
+//! The API's errors: RFC 9457 documents with a `code` (table `A`).
 
 mod changes;
 
@@ -18,7 +18,7 @@ use crate::login::LoginError;
 use domain::phone_number::PhoneNumber;
 use domain::rules;
 
-/// Seconds after which it is worth trying again.
+/// Seconds until it is worth trying again.
 const RETRY_AFTER_S: u64 = 5;
 
 /// What went wrong, in one word.
@@ -27,33 +27,33 @@ const RETRY_AFTER_S: u64 = 5;
 pub enum Code {
     /// Not JSON, a field missing or of the wrong type, too large a body.
     Malformed,
-    /// Another site's page has made the request.
+    /// Another site's page made the request.
     CrossSite,
     /// Every refusal of `W2`.
     InvalidCredentials,
-    /// No token, an ended or an unknown one.
+    /// No token, or one of no live session.
     NoSession,
-    /// Anything but change and logout under `C6`.
+    /// The session may only change its password or log out (`C6`).
     PasswordChangeRequired,
     /// What the login's role does not allow (`U2`).
     NotAllowed,
-    /// The contract has changed since this was asked for (`W6`).
+    /// The contract has changed since the client last saw it (`W6`).
     ChangedElsewhere,
-    /// A password is asked for that cannot be given; `numbers` tells whose (`U3`).
+    /// A required password cannot be given; `numbers` says whose (`U3`).
     CredentialVoid,
-    /// A password is asked for that was not given; `numbers` tells whose (`U`).
+    /// A required password was not given; `numbers` says whose (`U`).
     PasswordsMissing,
-    /// A new password against the rules; `reasons` tells which (`C5`).
+    /// A new password breaks the rules; `reasons` says which (`C5`).
     PasswordRejected,
-    /// A current password is wrong, and counted; `number` tells whose (`C5`, `U`).
+    /// A current password is wrong, and counted; `number` says whose (`C5`, `U`).
     WrongPassword,
-    /// Too many tries from one address.
+    /// Too many attempts from one address.
     TooManyRequests,
     /// Too many headers, or too large ones.
     HeadTooLarge,
-    /// More was asked than can be done; nothing was counted.
+    /// Overload; nothing was counted.
     Busy,
-    /// The store is out of reach.
+    /// The database is out of reach.
     Unavailable,
     /// No such path.
     NotFound,
@@ -66,7 +66,7 @@ pub enum Code {
 /// A problem document (RFC 9457 §3).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub struct Problem {
-    /// Always `about:blank`: the `code` tells what it is.
+    /// Always `about:blank`; the `code` says what went wrong.
     #[serde(rename = "type")]
     #[schema(example = "about:blank")]
     kind: &'static str,
@@ -87,8 +87,7 @@ pub struct Problem {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = String, required = false, example = "0612345678")]
     number: Option<Box<str>>,
-    /// With `wrong_password`, `passwords_missing` and `credential_void`: every number that it is
-    /// about.
+    /// With `wrong_password`, `passwords_missing` and `credential_void`: every number concerned.
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
     #[schema(value_type = Vec<String>, required = false)]
     numbers: Box<[Box<str>]>,
@@ -130,7 +129,7 @@ impl Problem {
         Self { retry_after_s: Some(seconds), ..self }
     }
 
-    /// 400: the request is not what it should be; `detail` says in what, without quoting it.
+    /// 400: the request is malformed; `detail` says how, without quoting it.
     #[must_use]
     pub fn malformed(detail: impl Into<Box<str>>) -> Self {
         Self::new(StatusCode::BAD_REQUEST, Code::Malformed, detail)
@@ -143,7 +142,7 @@ impl Problem {
         Self::malformed(detail).refused(RefusalReason::NotJson)
     }
 
-    /// 403: another site's page has made the request.
+    /// 403: another site's page made the request.
     #[must_use]
     pub fn cross_site() -> Self {
         let detail = "ほかのサイトからの要求は受け付けません。";
@@ -164,20 +163,20 @@ impl Problem {
         Self::new(StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE, Code::HeadTooLarge, detail)
     }
 
-    /// 401: every refusal of `W2`, in the words of [`login_refusal`].
+    /// 401: every refusal of `W2`; `refusal` is [`login_refusal`].
     #[must_use]
     pub fn invalid_credentials(refusal: &str) -> Self {
         Self::new(StatusCode::UNAUTHORIZED, Code::InvalidCredentials, refusal)
     }
 
-    /// 401: no token, an ended or an unknown one.
+    /// 401: no token, or one of no live session.
     #[must_use]
     pub fn no_session() -> Self {
         let detail = "ログインしていないか、ログアウトしています。もう一度ログインしてください。";
         Self::new(StatusCode::UNAUTHORIZED, Code::NoSession, detail)
     }
 
-    /// 403: the session is good for nothing but changing the password (`C6`).
+    /// 403: the session may only change its password or log out (`C6`).
     #[must_use]
     pub fn password_change_required() -> Self {
         let detail = "パスワードを変更してください。変更するまで、ほかの操作はできません。";
@@ -185,7 +184,7 @@ impl Problem {
             .refused(RefusalReason::PasswordChangeRequired)
     }
 
-    /// 429: too many tries from one address.
+    /// 429: too many attempts from one address.
     #[must_use]
     pub fn too_many_requests(retry_after_s: u64) -> Self {
         let detail =
@@ -194,14 +193,14 @@ impl Problem {
             .retry_after(retry_after_s)
     }
 
-    /// 503: more was asked than can be done.
+    /// 503: overload.
     #[must_use]
     pub fn busy() -> Self {
         let detail = "ただいま混み合っています。しばらくたってから、もう一度お試しください。";
         Self::new(StatusCode::SERVICE_UNAVAILABLE, Code::Busy, detail).retry_after(RETRY_AFTER_S)
     }
 
-    /// 503: the store is out of reach.
+    /// 503: the database is out of reach.
     #[must_use]
     pub fn unavailable() -> Self {
         let detail = "ただいまご利用いただけません。しばらくたってから、もう一度お試しください。";
@@ -209,7 +208,7 @@ impl Problem {
             .retry_after(RETRY_AFTER_S)
     }
 
-    /// 503: the store went out of reach in the middle of a change.
+    /// 503: the database went out of reach in the middle of a change, which may be done.
     #[must_use]
     pub fn outcome_unknown() -> Self {
         let detail = "変更の途中でご利用いただけなくなりました。変更は、完了している場合があります。\
@@ -239,7 +238,7 @@ impl Problem {
     }
 }
 
-/// What every refusal tells (`W2`): the rules, and what to do.
+/// The text of every refusal of a login (`W2`): the rules, and what to do.
 #[must_use]
 pub fn login_refusal(set_up_number: PhoneNumber) -> String {
     format!(
@@ -272,12 +271,12 @@ impl From<LoginError> for Problem {
         match error {
             LoginError::Store(error) => error.into(),
             error @ LoginError::MayBeChanged(_) => {
-                tracing::warn!(%error, "the store did not answer a request");
+                tracing::warn!(%error, "the outcome of a change is unknown");
                 Self::outcome_unknown()
             }
             LoginError::Hash(HashError::Busy) => Self::busy(),
             LoginError::Hash(error @ HashError::Failed(_)) => {
-                tracing::error!(%error, "a login could not be verified");
+                tracing::error!(%error, "could not verify a login");
                 Self::internal()
             }
         }
@@ -286,7 +285,7 @@ impl From<LoginError> for Problem {
 
 impl From<DbError> for Problem {
     fn from(error: DbError) -> Self {
-        tracing::warn!(%error, "the store did not answer a request");
+        tracing::warn!(%error, "the database did not answer a request");
         Self::unavailable()
     }
 }
@@ -296,10 +295,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn w2_the_refusal_tells_the_rules_and_what_to_do() {
-        let told = login_refusal(rules::SET_UP_NUMBER.parse().unwrap());
+    fn w2_the_refusal_names_the_rules_and_what_to_do() {
+        let refusal = login_refusal(rules::SET_UP_NUMBER.parse().unwrap());
         for part in ["24時間", "3回", "10回", "06-6480-6430"] {
-            assert!(told.contains(part), "{part} is missing: {told}");
+            assert!(refusal.contains(part), "{part} is missing: {refusal}");
         }
     }
 }

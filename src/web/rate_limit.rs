@@ -1,10 +1,13 @@
-//! The limit by address (`R`): what logins cost, and how many credentials one address may void.
+//! The limit by address (`R`): the points that logins cost, and the credentials that one address
+//! may void.
 //!
-//! A request that asks for a password holds the dearest price before anything is verified, and pays
-//! what it came to afterwards. While others hold what is left it waits for them, so that many at
-//! once are answered as if they had come one by one. Wider networks have larger budgets of the same
-//! kind. An address that has voided its ten gets 429 before what could void another; numbers
-//! without a live credential are treated as if they had a temporary password ([`tries`]).
+//! A request with a password reserves the highest cost before anything is verified, and settles the
+//! real one afterwards. While other requests hold the rest of the budget it waits for them. Many
+//! requests at once are thus answered as if they had come one after the other. Wider networks have
+//! larger budgets of the same kind.
+//!
+//! An address that has voided its ten credentials gets 429 before it could void another. Numbers
+//! without a live credential are treated as if they had a temporary password ([`attempts`]).
 
 mod attempts;
 mod bucket;
@@ -34,17 +37,18 @@ use budgets::{BucketKeys, Budgets, ReserveOutcome};
 use domain::phone_number::PhoneNumber;
 pub(super) use reservation::{RequestCost, Reservation};
 
-/// What is remembered at most of each kind. Two share a place only by a rare chance, which nobody
-/// can foresee.
+/// The most buckets of each kind. Networks share one rarely, and not by a client's choice: the hash
+/// has a random key.
 const MAX_BUCKETS: u64 = 1 << 18;
 
-/// How long a request waits for others of its address to pay: as long as these may wait for a hash.
+/// How long a request waits for others of its networks to settle: as long as they may wait for a
+/// verification.
 const MAX_WAIT: Duration = Duration::from_mins(3);
 
-/// Counts what logins cost; cheap to clone.
+/// Counts the cost of logins; cheap to clone.
 #[derive(Clone)]
 pub(super) struct RateLimiter {
-    /// None if there is no limit.
+    /// `None` if there is no limit.
     state: Option<Arc<Mutex<LimiterState>>>,
     hasher: RandomState,
     now: fn() -> Instant,
@@ -56,52 +60,57 @@ struct LimiterState {
 }
 
 impl RateLimiter {
-    /// So many points a minute for one address; no limit if none.
-    pub(super) fn new(a_minute: Option<NonZeroU32>) -> Self {
+    /// A limit of this many points a minute for one address, or no limit.
+    pub(super) fn new(points_per_minute: Option<NonZeroU32>) -> Self {
         let state = |points| LimiterState {
             budgets: Budgets::new(points),
             attempts: NumberAttempts::default(),
         };
-        let state = a_minute.map(|points| Arc::new(Mutex::new(state(points))));
+        let state = points_per_minute.map(|points| Arc::new(Mutex::new(state(points))));
         Self { state, hasher: RandomState::new(), now: clock::now }
     }
 
-    /// Whether the dearest could be paid now; otherwise when.
+    /// Whether the highest cost could be paid now.
+    ///
+    /// # Errors
+    /// How long until it could.
     fn check(&self, address: IpAddr) -> Result<(), Duration> {
-        let places = self.bucket_keys(address);
+        let keys = self.bucket_keys(address);
         let Some(mut state) = self.state() else { return Ok(()) };
-        state.budgets.check(places, client_network(address), (self.now)())
+        state.budgets.check(keys, client_network(address), (self.now)())
     }
 
-    /// Holds the dearest price, and as many voidings up to `voidings` as are left. Waits for others
-    /// of the same networks that hold what is left, not for time to pass.
+    /// Reserves the highest cost, and up to `voidings` voidings. Waits for other requests of the
+    /// same networks to settle, but not for spent points to return.
+    ///
+    /// # Errors
+    /// How long until it is worth trying again.
     async fn reserve(&self, address: IpAddr, voidings: u32) -> Result<Reservation, Duration> {
         let deadline = tokio::time::Instant::now() + MAX_WAIT;
-        let places = self.bucket_keys(address);
+        let keys = self.bucket_keys(address);
         loop {
             let (waiting, freed) = {
                 let Some(mut state) = self.state() else {
                     return Ok(Reservation::unlimited(self.clone()));
                 };
-                match state.budgets.reserve(places, client_network(address), voidings, (self.now)())
-                {
+                match state.budgets.reserve(keys, client_network(address), voidings, (self.now)()) {
                     ReserveOutcome::Reserved(voidings) => {
-                        return Ok(Reservation::new(self.clone(), address, places, voidings));
+                        return Ok(Reservation::new(self.clone(), address, keys, voidings));
                     }
                     ReserveOutcome::Exhausted(wait) => return Err(wait),
-                    // Whoever pays from here on wakes it.
+                    // A request that settles from here on wakes this one.
                     ReserveOutcome::Contended(level, freed) => {
-                        (Waiting { limiter: self, level, places }, freed.notified_owned())
+                        (Waiting { limiter: self, level, keys }, freed.notified_owned())
                     }
                 }
             };
-            let in_time = tokio::time::timeout_at(deadline, freed).await;
+            let woken = tokio::time::timeout_at(deadline, freed).await;
             drop(waiting);
-            in_time.map_err(|_| Duration::from_secs(1))?;
+            woken.map_err(|_| Duration::from_secs(1))?;
         }
     }
 
-    /// Forgets what is as good as new.
+    /// Forgets networks and numbers with nothing left to remember.
     pub(super) fn evict_idle(&self) {
         if let Some(mut state) = self.state() {
             let now = (self.now)();
@@ -123,30 +132,29 @@ impl RateLimiter {
     }
 }
 
-/// A request that waits for others to pay; counted until it is dropped.
+/// A request that waits for others to settle; counted until it is dropped.
 struct Waiting<'a> {
     limiter: &'a RateLimiter,
     level: usize,
-    places: BucketKeys,
+    keys: BucketKeys,
 }
 
 impl Drop for Waiting<'_> {
     fn drop(&mut self) {
         if let Some(mut state) = self.limiter.state() {
-            state.budgets.end_wait(self.level, self.places);
+            state.budgets.end_wait(self.level, self.keys);
         }
     }
 }
 
 impl fmt::Debug for RateLimiter {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Limiter").field("on", &self.state.is_some()).finish_non_exhaustive()
+        f.debug_struct("RateLimiter").field("on", &self.state.is_some()).finish_non_exhaustive()
     }
 }
 
-/// A request whose address has something left; what it asks for is not paid yet.
+/// The right of a request to reserve: its address has points left.
 pub(super) struct RateLimit {
-    /// Where from.
     pub(super) address: IpAddr,
     limiter: RateLimiter,
 }
@@ -163,7 +171,7 @@ impl FromRequestParts<AppState> for RateLimit {
 }
 
 impl RateLimit {
-    /// For a try at a login number, or at none.
+    /// Reserves for an attempt at a login number, if it is one.
     ///
     /// # Errors
     /// 429
@@ -171,14 +179,14 @@ impl RateLimit {
         &self,
         number: Option<PhoneNumber>,
     ) -> Result<Reservation, Problem> {
-        let mut charge = self.reserve_passwords(1).await?;
+        let mut reservation = self.reserve_passwords(1).await?;
         if let Some(number) = number {
-            charge.begin_attempt(number)?;
+            reservation.begin_attempt(number)?;
         }
-        Ok(charge)
+        Ok(reservation)
     }
 
-    /// For a change that asks for so many current passwords.
+    /// Reserves for a change that verifies this many current passwords.
     ///
     /// # Errors
     /// 429
@@ -188,7 +196,7 @@ impl RateLimit {
     }
 }
 
-/// 429, counted; `wait` is until it is worth trying again.
+/// Counts a refusal and answers 429; `wait` is how long until it is worth trying again.
 fn rate_limited(wait: Duration) -> Problem {
     counter!(LOGINS_RATE_LIMITED).increment(1);
     Problem::too_many_requests((wait.as_secs() + u64::from(wait.subsec_nanos() > 0)).max(1))

@@ -1,5 +1,5 @@
-//! Refusals that leave no row in the audit: each is counted. The log has at most one line a second
-//! for each reason, with their number since the last (`D3`).
+//! Counts refusals that leave no audit row. The log gets at most one line a second for each reason,
+//! with the number of refusals since the last line (`D3`).
 
 use std::net::IpAddr;
 use std::sync::{Mutex, PoisonError};
@@ -10,15 +10,15 @@ use metrics::counter;
 use crate::clock;
 use crate::metrics::HTTP_REQUESTS_REFUSED;
 
-/// Between two lines of one reason.
+/// The least time between two log lines for one reason.
 const LOG_INTERVAL: Duration = Duration::from_secs(1);
 
 /// Why a request is refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum RefusalReason {
-    /// Another site has made it, or its form is not this browser's own.
+    /// Another site made it, or its form is not this browser's.
     CrossSite,
-    /// Its body is not declared as JSON, as other sites' forms are not.
+    /// Its body is not declared as JSON, like a form of another site.
     NotJson,
     /// Its session may do nothing but change the password (`C6`).
     PasswordChangeRequired,
@@ -40,7 +40,7 @@ impl RefusalReason {
     }
 }
 
-/// What was refused since the last line of each reason.
+/// The refusals of each reason since its last log line.
 #[derive(Debug, Default)]
 pub(super) struct RefusalLog {
     by_reason: [Mutex<Throttle>; RefusalReason::ALL.len()],
@@ -57,21 +57,21 @@ impl RefusalLog {
     pub(super) fn record(&self, reason: RefusalReason, address: IpAddr) {
         let name = reason.as_str();
         counter!(HTTP_REQUESTS_REFUSED, "reason" => name).increment(1);
-        let since =
+        let throttle =
             self.by_reason.iter().zip(RefusalReason::ALL).find(|(_, known)| *known == reason);
-        let Some((since, _)) = since else { return };
-        let due = since.lock().unwrap_or_else(PoisonError::into_inner).due(clock::now());
+        let Some((throttle, _)) = throttle else { return };
+        let due = throttle.lock().unwrap_or_else(PoisonError::into_inner).due(clock::now());
         if let Some(requests) = due {
-            tracing::info!(reason = name, %address, requests, "requests were refused, the last of them from here");
+            tracing::info!(reason = name, %address, requests, "refused requests, the last from this address");
         }
     }
 }
 
 impl Throttle {
-    /// Counts one; returns their number if a log line is due.
+    /// Counts a refusal. The number since the last log line if another line is due.
     fn due(&mut self, now: Instant) -> Option<u64> {
         self.count += 1;
-        if self.logged_at.is_some_and(|told_at| now < told_at + LOG_INTERVAL) {
+        if self.logged_at.is_some_and(|logged_at| now < logged_at + LOG_INTERVAL) {
             return None;
         }
         self.logged_at = Some(now);
@@ -86,11 +86,11 @@ mod tests {
     #[test]
     fn a_flood_of_refusals_is_one_line_a_second_with_their_number() {
         let start = clock::now();
-        let mut since = Throttle::default();
-        assert_eq!(since.due(start), Some(1));
+        let mut throttle = Throttle::default();
+        assert_eq!(throttle.due(start), Some(1));
         for _ in 0..999 {
-            assert_eq!(since.due(start + LOG_INTERVAL / 2), None);
+            assert_eq!(throttle.due(start + LOG_INTERVAL / 2), None);
         }
-        assert_eq!(since.due(start + LOG_INTERVAL), Some(1000));
+        assert_eq!(throttle.due(start + LOG_INTERVAL), Some(1000));
     }
 }

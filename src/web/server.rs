@@ -1,6 +1,6 @@
 //! The HTTP server: a connection limit, TLS or loopback (`W7`), time-outs and small heads.
 //!
-//! - The handshake, each head and idle time have time-outs here, and bodies where they are read.
+//! - The handshake, each head and idle time have time-outs here; bodies have theirs in `body`.
 //! - The kernel ends a connection whose client reads nothing.
 //! - HTTP/1.1 only: no time-out ends an idle HTTP/2 connection, which would keep its permit.
 
@@ -31,32 +31,32 @@ use super::evictable_stream::EvictableStream;
 use super::tls::CertificateReloader;
 use crate::config::Tls;
 
-/// By when a request's head must have come; an idle connection is closed by it too.
+/// The time-out of a handshake and of a request's head, thus also of an idle connection.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// How long a client may leave unread what was sent to it, in milliseconds.
+/// How long a client may leave sent bytes unacknowledged.
 const UNREAD_TIMEOUT_MS: u32 = 20_000;
-/// The most headers that are read at all; fewer, but still too many, get a problem document.
+/// More headers end the connection; fewer, but still too many, get a problem document.
 const MAX_HEADERS_READ: usize = 2 * super::middleware::MAX_HEADERS;
-/// The same for a head's bytes; it is the most that is read ahead, too.
+/// The same for a head's bytes. Also the size of the read buffer.
 const MAX_HEAD_BYTES_READ: usize = 2 * super::middleware::MAX_HEAD_BYTES;
 
-/// Ends a listener, gently or at once, and knows its address; cheap to clone.
+/// Ends a listener, gracefully or at once, and knows its address; cheap to clone.
 #[derive(Debug, Clone, Default)]
 pub struct Handle {
     server: axum_server::Handle<SocketAddr>,
-    draining: Arc<AtomicBool>,
+    is_draining: Arc<AtomicBool>,
     reload: Arc<Notify>,
 }
 
 impl Handle {
-    /// For a listener that is not served yet.
+    /// The handle of a listener that is not served yet.
     #[must_use]
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Where it listens, as soon as it does; none if it cannot.
+    /// The listener's address, as soon as it serves; `None` if it cannot.
     pub async fn listening(&self) -> Option<SocketAddr> {
         self.server.listening().await
     }
@@ -64,13 +64,13 @@ impl Handle {
     /// Closes each connection after its next response (`Connection: close`), so that clients
     /// reconnect where they choose. New connections are still accepted.
     pub fn start_draining(&self) {
-        self.draining.store(true, Ordering::Relaxed);
+        self.is_draining.store(true, Ordering::Relaxed);
     }
 
-    /// Takes no more connections and no more requests; answers under way have this long.
-    pub fn graceful_shutdown(&self, within: Duration) {
+    /// Refuses new connections and requests. Responses in progress have this long.
+    pub fn graceful_shutdown(&self, timeout: Duration) {
         self.start_draining();
-        self.server.graceful_shutdown(Some(within));
+        self.server.graceful_shutdown(Some(timeout));
     }
 
     /// Reads the certificate's files now.
@@ -78,13 +78,13 @@ impl Handle {
         self.reload.notify_one();
     }
 
-    /// Ends every connection as it is.
+    /// Closes every connection at once.
     pub fn shutdown(&self) {
         self.server.shutdown();
     }
 }
 
-/// A listener did not start, or broke.
+/// A listener did not start, or failed.
 #[derive(Debug, thiserror::Error)]
 pub enum ServeError {
     /// The address is taken or not this machine's.
@@ -93,9 +93,9 @@ pub enum ServeError {
     /// The certificate or its key cannot be used.
     #[error("{}", .0.join("; "))]
     Certificate(Vec<String>),
-    /// The listener broke.
-    #[error("the listener broke")]
-    Broken(#[source] io::Error),
+    /// The listener failed later.
+    #[error("the listener failed")]
+    Failed(#[source] io::Error),
 }
 
 /// Binds a listener, so that a taken address is an error before anything starts.
@@ -106,7 +106,7 @@ pub fn bind(address: SocketAddr) -> Result<TcpListener, ServeError> {
     TcpListener::bind(address).map_err(|error| ServeError::Bind(address, error))
 }
 
-/// Serves `router` within the limit of `room` until `handle` ends it: over TLS with a
+/// Serves `router` within the limits of `limiter` until `handle` ends it: over TLS with a
 /// certificate, in the clear without one.
 ///
 /// # Errors
@@ -118,31 +118,33 @@ pub async fn serve(
     limiter: ConnectionLimiter,
     handle: Handle,
 ) -> Result<(), ServeError> {
-    let Handle { server: handle, draining: parting, reload } = handle;
-    let server = axum_server::from_tcp(listener).map_err(ServeError::Broken)?.handle(handle);
-    let router = router.layer(map_response_with_state(parting, close_if_draining));
+    let Handle { server: handle, is_draining, reload } = handle;
+    let server = axum_server::from_tcp(listener).map_err(ServeError::Failed)?.handle(handle);
+    let router = router.layer(map_response_with_state(is_draining, close_if_draining));
     let service = router.into_make_service_with_connect_info::<SocketAddr>();
-    let plain = LimitedAcceptor { room: limiter, tls: tls.is_some() };
+    let plain = LimitedAcceptor { limiter, has_tls: tls.is_some() };
     let Some(tls) = tls else {
         return with_timeouts(server.acceptor(plain))
             .serve(service)
             .await
-            .map_err(ServeError::Broken);
+            .map_err(ServeError::Failed);
     };
-    let offered = CertificateReloader::load(tls)?;
+    let certificate = CertificateReloader::load(tls)?;
     let acceptor =
-        RustlsAcceptor::new(offered.config()).handshake_timeout(HEAD_TIMEOUT).acceptor(plain);
+        RustlsAcceptor::new(certificate.config()).handshake_timeout(HEAD_TIMEOUT).acceptor(plain);
     tokio::select! {
-        ended = with_timeouts(server.acceptor(acceptor)).serve(service) => ended.map_err(ServeError::Broken),
-        never = offered.watch(reload) => match never {},
+        ended = with_timeouts(server.acceptor(acceptor)).serve(service) => {
+            ended.map_err(ServeError::Failed)
+        }
+        never = certificate.watch(reload) => match never {},
     }
 }
 
 async fn close_if_draining(
-    State(parting): State<Arc<AtomicBool>>,
+    State(is_draining): State<Arc<AtomicBool>>,
     mut response: Response,
 ) -> Response {
-    if parting.load(Ordering::Relaxed) {
+    if is_draining.load(Ordering::Relaxed) {
         response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
     }
     response
@@ -162,9 +164,8 @@ fn with_timeouts<A>(server: Server<SocketAddr, A>) -> Server<SocketAddr, A> {
 /// Accepts connections within the limit.
 #[derive(Clone)]
 struct LimitedAcceptor {
-    room: ConnectionLimiter,
-    /// Whether what a client sends first begins a handshake.
-    tls: bool,
+    limiter: ConnectionLimiter,
+    has_tls: bool,
 }
 
 impl<S> Accept<TcpStream, S> for LimitedAcceptor {
@@ -175,7 +176,7 @@ impl<S> Accept<TcpStream, S> for LimitedAcceptor {
     fn accept(&self, stream: TcpStream, service: S) -> Self::Future {
         ready(
             self.try_accept(stream)
-                .map(|(stream, place)| (stream, PermitService { service, permit: place })),
+                .map(|(stream, permit)| (stream, PermitService { service, permit })),
         )
     }
 }
@@ -186,16 +187,16 @@ impl LimitedAcceptor {
         stream: TcpStream,
     ) -> io::Result<(EvictableStream, Arc<ConnectionPermit>)> {
         let address = stream.peer_addr()?.ip();
-        let place = self.room.try_acquire(address);
-        let (place, leave) = place.ok_or(io::ErrorKind::ConnectionRefused)?;
+        let permit = self.limiter.try_acquire(address);
+        let (permit, evicted) = permit.ok_or(io::ErrorKind::ConnectionRefused)?;
         set_tcp_user_timeout(&stream, UNREAD_TIMEOUT_MS)?;
         stream.set_nodelay(true)?;
-        let handshake = self.tls.then(|| (self.room.clone(), address));
-        Ok((EvictableStream::new(stream, leave, handshake), Arc::new(place)))
+        let handshake = self.has_tls.then(|| (self.limiter.clone(), address));
+        Ok((EvictableStream::new(stream, evicted, handshake), Arc::new(permit)))
     }
 }
 
-/// A connection's service, which holds the permit as long as the connection lasts.
+/// A connection's service. It holds the permit as long as the connection lasts.
 #[derive(Clone)]
 struct PermitService<S> {
     service: S,
@@ -216,11 +217,11 @@ where
     }
 
     fn call(&mut self, request: R) -> Self::Future {
-        let (under_way, answer) = (self.permit.begin_request(), self.service.call(request));
+        let (guard, response) = (self.permit.begin_request(), self.service.call(request));
         Box::pin(async move {
-            let answer = answer.await;
-            drop(under_way);
-            answer
+            let response = response.await;
+            drop(guard);
+            response
         })
     }
 }

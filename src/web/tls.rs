@@ -1,8 +1,8 @@
 //! The certificate of new connections (`W7`), reloaded when its files change.
 //!
-//! A connection keeps what it began with. A content is judged once two looks in a row have found
-//! it, so that two files written one after the other are not taken for a pair; what is no pair is
-//! refused with one line in the log, and the certificate in use stays.
+//! A connection keeps the certificate that it began with. New files are loaded once two polls in a
+//! row have found the same content, so that one file that was written before the other is not used
+//! with it. If certificate and key do not fit, the old certificate stays, and the log says so once.
 
 use std::convert::Infallible;
 use std::sync::Arc;
@@ -22,7 +22,7 @@ use crate::config::Tls;
 use crate::config::certificate::{CertificateFiles, Fingerprint, not_after};
 use crate::metrics::CERTIFICATE_NOT_AFTER;
 
-/// Between two looks at the files.
+/// The time between two looks at the files.
 const POLL_INTERVAL: Duration = Duration::from_secs(2);
 
 /// The certificate in use.
@@ -33,7 +33,7 @@ pub(super) struct CertificateReloader {
 }
 
 impl CertificateReloader {
-    /// Takes up the certificate as it is now.
+    /// Loads the certificate as it is now.
     pub(super) fn load(tls: &Tls) -> Result<Self, ServeError> {
         let files = CertificateFiles::read(tls);
         let config =
@@ -45,27 +45,27 @@ impl CertificateReloader {
         })
     }
 
-    /// What the listener asks at each new connection.
+    /// The configuration that new connections use.
     pub(super) fn config(&self) -> RustlsConfig {
         self.config.clone()
     }
 
     /// Polls the files for ever. A notification makes it read at once and use what it finds.
-    pub(super) async fn watch(mut self, told: Arc<Notify>) -> Infallible {
+    pub(super) async fn watch(mut self, reload: Arc<Notify>) -> Infallible {
         let mut seen = self.current;
         loop {
-            let is_told = timeout(POLL_INTERVAL, told.notified()).await.is_ok();
+            let is_requested = timeout(POLL_INTERVAL, reload.notified()).await.is_ok();
             let tls = self.tls.clone();
             let Ok(files) = tokio::task::spawn_blocking(move || CertificateFiles::read(&tls)).await
             else {
                 continue;
             };
-            let mark = files.fingerprint();
-            if mark != self.current && (mark == seen || is_told) {
-                self.current = mark;
+            let found = files.fingerprint();
+            if found != self.current && (found == seen || is_requested) {
+                self.current = found;
                 self.try_reload(&files);
             }
-            seen = mark;
+            seen = found;
         }
     }
 
@@ -73,28 +73,28 @@ impl CertificateReloader {
         match files.certified_key(&self.tls).and_then(server_config) {
             Ok(config) => {
                 self.config.reload_from_config(config);
-                tracing::info!("the certificate has changed; new connections get the new one");
+                tracing::info!("loaded the new certificate for new connections");
             }
-            Err(mistakes) => {
-                let reason = mistakes.join("; ");
-                tracing::error!(reason, "the changed certificate is not used; the old one stays");
+            Err(errors) => {
+                let reason = errors.join("; ");
+                tracing::error!(reason, "could not load the new certificate; keeping the old one");
             }
         }
     }
 }
 
-/// TLS 1.2 and 1.3 and HTTP/1.1 with this certificate; exports its end as a metric.
+/// TLS 1.2 and 1.3 with HTTP/1.1. Exports the certificate's end as a metric.
 fn server_config(certified: CertifiedKey) -> Result<Arc<ServerConfig>, Vec<String>> {
-    let ends = not_after(&certified);
+    let not_after = not_after(&certified);
     let builder = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
         .with_protocol_versions(&[&TLS13, &TLS12])
         .map_err(|error| vec![error.to_string()])?;
     let resolver = Arc::new(SingleCertAndKey::from(certified));
     let mut config = builder.with_no_client_auth().with_cert_resolver(resolver);
     config.alpn_protocols = vec![b"http/1.1".to_vec()];
-    if let Some(ends) = ends {
+    if let Some(not_after) = not_after {
         #[expect(clippy::cast_precision_loss, reason = "seconds since 1970 are exact for ages")]
-        gauge!(CERTIFICATE_NOT_AFTER).set(ends as f64);
+        gauge!(CERTIFICATE_NOT_AFTER).set(not_after as f64);
     }
     Ok(Arc::new(config))
 }

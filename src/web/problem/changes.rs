@@ -1,4 +1,4 @@
-//! What may come of a change of the password or the unit (`C5`, `U`, `W6`).
+//! Why the password or the unit is not changed (`C5`, `U`, `W6`).
 
 use axum::http::StatusCode;
 use utoipa::ToSchema;
@@ -10,7 +10,7 @@ use domain::password::Rejection;
 use domain::phone_number::PhoneNumber;
 use domain::rules;
 
-/// Why a new password is not taken (`C5`).
+/// Why a new password is rejected (`C5`).
 #[derive(ToSchema)]
 #[schema(as = Reason, rename_all = "snake_case")]
 #[expect(dead_code, reason = "names the values for the description of the API")]
@@ -32,7 +32,7 @@ impl Problem {
             .refused(refusal_log::RefusalReason::NotAllowed)
     }
 
-    /// 409: the contract has changed since this was asked for (`W6`).
+    /// 409: the contract has changed since the client last saw it (`W6`).
     #[must_use]
     pub fn changed_elsewhere() -> Self {
         let detail = "ほかの画面や電話で契約の内容が変更されたため、変更しませんでした。\
@@ -40,8 +40,8 @@ impl Problem {
         Self::new(StatusCode::CONFLICT, Code::ChangedElsewhere, detail)
     }
 
-    /// 409: the passwords of these numbers are asked for and cannot be given (`U3`); `call` is
-    /// where they are set anew.
+    /// 409: the passwords of these numbers are required and cannot be given (`U3`). `call` is the
+    /// number to set new ones.
     #[must_use]
     pub fn credential_void(numbers: &[PhoneNumber], call: PhoneNumber) -> Self {
         let detail = format!(
@@ -54,7 +54,7 @@ impl Problem {
         Self::new(StatusCode::CONFLICT, Code::CredentialVoid, detail).with_numbers(numbers)
     }
 
-    /// 422: the passwords of these numbers are asked for (`U`); nothing was compared.
+    /// 422: the passwords of these numbers are required (`U`); nothing was compared.
     #[must_use]
     pub fn passwords_missing(numbers: &[PhoneNumber]) -> Self {
         let detail = format!("{}のパスワードが必要です。", join_numbers(numbers));
@@ -62,7 +62,7 @@ impl Problem {
             .with_numbers(numbers)
     }
 
-    /// 422: a new password against the rules (`C5`); the current one was not looked at.
+    /// 422: the new password breaks the rules (`C5`); the current one was not compared.
     #[must_use]
     pub fn password_rejected(reasons: &[Rejection]) -> Self {
         let detail = format!(
@@ -76,8 +76,8 @@ impl Problem {
         Self { reasons, ..Self::new(status, Code::PasswordRejected, detail) }
     }
 
-    /// 422: the current passwords of these numbers are wrong, and counted (`C2`); if the session went
-    /// with it, `call` is where to begin anew.
+    /// 422: the current passwords of these numbers are wrong, and counted (`C2`). If that ended the
+    /// session, `call` is the number to set a new one.
     #[must_use]
     pub fn wrong_password(numbers: &[PhoneNumber], call: Option<PhoneNumber>) -> Self {
         let wrong = format!("{}の現在のパスワードが違います。", join_numbers(numbers));
@@ -99,7 +99,7 @@ impl Problem {
     }
 }
 
-/// The numbers for subscribers.
+/// The numbers in a Japanese sentence.
 pub(in crate::web) fn join_numbers(numbers: &[PhoneNumber]) -> String {
     let names: Vec<String> = numbers.iter().map(|number| hyphenated(*number)).collect();
     names.join("、")

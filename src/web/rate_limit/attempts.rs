@@ -1,20 +1,20 @@
 //! Failed attempts by login number, as far as this daemon has seen them.
 //!
 //! A number without a live credential must look like one with a temporary password, even to an
-//! address that may void no more credentials.
+//! address that may not void another credential.
 
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
 use domain::rules;
 
-/// How long a try is remembered: as long as a temporary password is good.
+/// How long an attempt is remembered: as long as a temporary password lasts.
 const RETENTION: Duration = rules::TEMPORARY_PASSWORD_LIFETIME;
 
-/// Wrong tries that void nothing, whatever the number has (`C2`).
+/// Failures that void no credential of either kind (`C2`).
 const MAX_HARMLESS_FAILURES: u32 = rules::MAX_TEMPORARY_PASSWORD_FAILURES as u32 - 1;
 
-/// Tries by the numbers' places.
+/// Attempts by the keys of their numbers.
 #[derive(Debug, Default)]
 pub(super) struct NumberAttempts {
     by_number: HashMap<u64, AttemptCount>,
@@ -23,64 +23,63 @@ pub(super) struct NumberAttempts {
 #[derive(Debug)]
 struct AttemptCount {
     failures: u32,
-    under_way: u32,
+    in_progress: u32,
     expires_at: Instant,
 }
 
-/// What a try at a number came to.
+/// How an attempt at a number ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum AttemptOutcome {
     /// Nothing was compared.
     NotCompared,
-    /// The password is right.
     Right,
-    /// Wrong, and the credential is still live.
+    /// Wrong; the credential is still live.
     Wrong,
-    /// Wrong, and the credential is void by it.
+    /// Wrong; this voided the credential.
     Voided,
-    /// Wrong at a number without a live credential.
+    /// The number has no live credential.
     NoCredential,
 }
 
 impl NumberAttempts {
-    /// Begins a try. Whoever may void nothing may not begin one that could, `None` then.
-    pub(super) fn begin(&mut self, place: u64, may_void: bool, now: Instant) -> Option<()> {
-        let new = || AttemptCount { failures: 0, under_way: 0, expires_at: now + RETENTION };
-        let tried = self.by_number.entry(place).or_insert_with(new);
-        if tried.expires_at <= now {
-            tried.failures = 0;
+    /// Begins an attempt. `None` if it could void a credential and `may_void` is false.
+    pub(super) fn begin(&mut self, key: u64, may_void: bool, now: Instant) -> Option<()> {
+        let new = || AttemptCount { failures: 0, in_progress: 0, expires_at: now + RETENTION };
+        let count = self.by_number.entry(key).or_insert_with(new);
+        if count.expires_at <= now {
+            count.failures = 0;
         }
-        if !may_void && tried.failures + tried.under_way >= MAX_HARMLESS_FAILURES {
+        if !may_void && count.failures + count.in_progress >= MAX_HARMLESS_FAILURES {
             return None;
         }
-        tried.under_way += 1;
+        count.in_progress += 1;
         Some(())
     }
 
-    /// Ends a try; whether it counts as a voiding.
-    pub(super) fn end(&mut self, place: u64, came: AttemptOutcome, now: Instant) -> bool {
-        let Some(tried) = self.by_number.get_mut(&place) else {
-            return came == AttemptOutcome::Voided;
+    /// Ends an attempt; whether it counts as a voiding.
+    pub(super) fn end(&mut self, key: u64, outcome: AttemptOutcome, now: Instant) -> bool {
+        let Some(count) = self.by_number.get_mut(&key) else {
+            return outcome == AttemptOutcome::Voided;
         };
-        tried.under_way = tried.under_way.saturating_sub(1);
-        match came {
+        count.in_progress = count.in_progress.saturating_sub(1);
+        match outcome {
             AttemptOutcome::NotCompared => return false,
-            AttemptOutcome::Right | AttemptOutcome::Voided => tried.failures = 0,
-            AttemptOutcome::Wrong | AttemptOutcome::NoCredential => tried.failures += 1,
+            AttemptOutcome::Right | AttemptOutcome::Voided => count.failures = 0,
+            AttemptOutcome::Wrong | AttemptOutcome::NoCredential => count.failures += 1,
         }
-        tried.expires_at = now + RETENTION;
-        let voids_what_is_dead =
-            came == AttemptOutcome::NoCredential && tried.failures > MAX_HARMLESS_FAILURES;
-        if voids_what_is_dead {
-            tried.failures = 0;
+        count.expires_at = now + RETENTION;
+        let would_have_voided =
+            outcome == AttemptOutcome::NoCredential && count.failures > MAX_HARMLESS_FAILURES;
+        if would_have_voided {
+            count.failures = 0;
         }
-        came == AttemptOutcome::Voided || voids_what_is_dead
+        outcome == AttemptOutcome::Voided || would_have_voided
     }
 
-    /// Forgets what is too long ago.
+    /// Forgets numbers without attempts that still count.
     pub(super) fn evict_idle(&mut self, now: Instant) {
-        self.by_number.retain(|_, tried| {
-            tried.under_way > 0 || (tried.failures > 0 && tried.expires_at > now)
+        self.by_number.retain(|_, count| {
+            count.in_progress > 0 || (count.failures > 0 && count.expires_at > now)
         });
         self.by_number.shrink_to_fit();
     }

@@ -1,5 +1,5 @@
-//! The budgets of networks: what is spent, what is held by requests under way, and who waits for
-//! them.
+//! The budgets of networks: what is spent, what requests in progress have reserved, and which
+//! requests wait for them.
 
 use std::collections::HashMap;
 use std::net::IpAddr;
@@ -16,10 +16,9 @@ use domain::rules;
 const MINUTE: Duration = Duration::from_mins(1);
 const HOUR: Duration = Duration::from_hours(1);
 
-/// A network's place at each level.
+/// An address's bucket at each level of networks.
 pub(super) type BucketKeys = [u64; NETWORK_LEVELS.len()];
 
-/// The budgets of each level's networks.
 pub(super) struct Budgets {
     levels: [Level; NETWORK_LEVELS.len()],
 }
@@ -30,39 +29,38 @@ struct Level {
     by_key: HashMap<u64, Budget>,
 }
 
-/// What one network has spent and holds.
+/// What one network has spent and reserved.
 struct Budget {
     points: LeakyBucket,
     voidings: SlidingWindow,
-    /// Points held by requests under way.
+    /// Points that requests in progress have reserved.
     reserved_points: u32,
-    /// Voidings held by them.
     reserved_voidings: u32,
-    /// How many they are, with those that wait for them.
+    /// Requests in progress, and requests that wait for them.
     requests: u32,
     freed: Arc<Notify>,
     refused: RefusalCount,
 }
 
-/// Refusals since the last one that was logged.
+/// Refusals since the last log line.
 #[derive(Default)]
 struct RefusalCount {
     network: Option<IpAddr>,
     count: u64,
 }
 
-/// What comes of wanting to hold the dearest price.
+/// The result of [`Budgets::reserve`].
 pub(super) enum ReserveOutcome {
-    /// It is held, and so many voidings.
+    /// The highest cost is reserved, with this many voidings.
     Reserved(u32),
-    /// Others hold what is left, at this level; to be asked again when one of them has paid.
+    /// Other requests have reserved the rest, at this level. Notified when one of them settles.
     Contended(usize, Arc<Notify>),
-    /// It is spent; so long until it is not.
+    /// The budget is spent for this long.
     Exhausted(Duration),
 }
 
 impl Budgets {
-    /// So many points a minute for one address.
+    /// Budgets with this many points a minute for one address.
     pub(super) fn new(points: NonZeroU32) -> Self {
         let level = |(_, _, times): (u32, u32, u32)| Level {
             points: Quota { limit: points.get().saturating_mul(times), period: MINUTE },
@@ -72,76 +70,83 @@ impl Budgets {
         Self { levels: NETWORK_LEVELS.map(level) }
     }
 
-    /// Whether the dearest could be paid, what others hold apart; otherwise when.
+    /// Whether the highest cost could be paid, without regard to reservations.
+    ///
+    /// # Errors
+    /// How long until it could.
     pub(super) fn check(
         &mut self,
-        places: BucketKeys,
+        keys: BucketKeys,
         network: IpAddr,
         now: Instant,
     ) -> Result<(), Duration> {
-        let waits = self.levels.iter().zip(places).map(|(level, place)| level.wait(place, now));
+        let waits = self.levels.iter().zip(keys).map(|(level, key)| level.wait(key, now));
         let wait = waits.max().unwrap_or_default();
-        if wait.is_zero() { Ok(()) } else { Err(self.record_refusal(places, network, wait, now)) }
+        if wait.is_zero() { Ok(()) } else { Err(self.record_refusal(keys, network, wait, now)) }
     }
 
-    /// Holds the dearest price at every level, and up to so many voidings.
+    /// Reserves the highest cost at every level, and up to `voidings` voidings.
     pub(super) fn reserve(
         &mut self,
-        places: BucketKeys,
+        keys: BucketKeys,
         network: IpAddr,
         voidings: u32,
         now: Instant,
     ) -> ReserveOutcome {
-        if let Err(wait) = self.check(places, network, now) {
+        if let Err(wait) = self.check(keys, network, now) {
             return ReserveOutcome::Exhausted(wait);
         }
-        let held = self.levels.iter_mut().zip(places).enumerate();
-        let held = held.map(|(at, (level, place))| Some((at, level.contention(place, now)?)));
-        match held.flatten().next() {
+        let contended = self
+            .levels
+            .iter_mut()
+            .zip(keys)
+            .enumerate()
+            .find_map(|(at, (level, key))| Some((at, level.contention(key, now)?)));
+        match contended {
             None => {}
             Some((at, Ok(freed))) => return ReserveOutcome::Contended(at, freed),
             Some((_, Err(wait))) => {
-                return ReserveOutcome::Exhausted(self.record_refusal(places, network, wait, now));
+                return ReserveOutcome::Exhausted(self.record_refusal(keys, network, wait, now));
             }
         }
-        let left = self.levels.iter_mut().zip(places);
-        let left = left.map(|(level, place)| level.voidings_left(place, now));
+        let left = self.levels.iter_mut().zip(keys);
+        let left = left.map(|(level, key)| level.voidings_left(key, now));
         let voidings = left.min().unwrap_or_default().min(voidings);
-        for (level, place) in self.levels.iter_mut().zip(places) {
-            let dearest = level.max_cost();
-            let budget = level.budget(place, now);
-            budget.reserved_points += dearest;
+        for (level, key) in self.levels.iter_mut().zip(keys) {
+            let max_cost = level.max_cost();
+            let budget = level.budget(key, now);
+            budget.reserved_points += max_cost;
             budget.reserved_voidings += voidings;
             budget.requests += 1;
         }
         ReserveOutcome::Reserved(voidings)
     }
 
-    /// Gives back what was held, and spends what it came to.
+    /// Releases a reservation, and spends what the request cost.
     pub(super) fn settle(
         &mut self,
-        places: BucketKeys,
-        held_voidings: u32,
-        paid: Spending,
+        keys: BucketKeys,
+        reserved_voidings: u32,
+        spent: Spending,
         now: Instant,
     ) {
-        for (level, place) in self.levels.iter_mut().zip(places) {
-            let (dearest, points, voidings) = (level.max_cost(), level.points, level.voidings);
-            let budget = level.budget(place, now);
-            budget.reserved_points = budget.reserved_points.saturating_sub(dearest);
-            budget.reserved_voidings = budget.reserved_voidings.saturating_sub(held_voidings);
+        for (level, key) in self.levels.iter_mut().zip(keys) {
+            let (max_cost, points, voidings) = (level.max_cost(), level.points, level.voidings);
+            let budget = level.budget(key, now);
+            budget.reserved_points = budget.reserved_points.saturating_sub(max_cost);
+            budget.reserved_voidings = budget.reserved_voidings.saturating_sub(reserved_voidings);
             budget.requests = budget.requests.saturating_sub(1);
-            budget.points.spend(points, paid.points, now);
-            budget.voidings.count(voidings, paid.voidings, now);
+            budget.points.spend(points, spent.points, now);
+            budget.voidings.count(voidings, spent.voidings, now);
             budget.freed.notify_waiters();
         }
     }
 
-    /// Someone waits no longer for others at this level.
-    pub(super) fn end_wait(&mut self, level: usize, places: BucketKeys) {
-        let level = self.levels.get_mut(level).zip(places.get(level));
-        if let Some((level, place)) = level
-            && let Some(budget) = level.by_key.get_mut(place)
+    /// A request has stopped waiting at this level.
+    pub(super) fn end_wait(&mut self, level: usize, keys: BucketKeys) {
+        let level = self.levels.get_mut(level).zip(keys.get(level));
+        if let Some((level, key)) = level
+            && let Some(budget) = level.by_key.get_mut(key)
         {
             budget.requests = budget.requests.saturating_sub(1);
         }
@@ -150,46 +155,46 @@ impl Budgets {
     /// How long until another credential may be voided.
     pub(super) fn wait_for_voiding(
         &mut self,
-        places: BucketKeys,
+        keys: BucketKeys,
         network: IpAddr,
         now: Instant,
     ) -> Duration {
-        let waits = self.levels.iter_mut().zip(places).map(|(level, place)| {
-            let flow = level.voidings;
-            level.budget(place, now).voidings.wait(flow, now)
+        let waits = self.levels.iter_mut().zip(keys).map(|(level, key)| {
+            let quota = level.voidings;
+            level.budget(key, now).voidings.wait(quota, now)
         });
         let wait = waits.max().unwrap_or_default();
-        self.record_refusal(places, network, wait, now)
+        self.record_refusal(keys, network, wait, now)
     }
 
-    /// Counts a refusal; the first one of a network is logged, and then their number at each
-    /// [`forget`](Self::forget).
+    /// Counts a refusal. The first one of a network is logged, and later ones by number at each
+    /// [`evict_idle`](Self::evict_idle).
     fn record_refusal(
         &mut self,
-        places: BucketKeys,
+        keys: BucketKeys,
         network: IpAddr,
         wait: Duration,
         now: Instant,
     ) -> Duration {
         let [narrowest, ..] = &mut self.levels;
-        let [place, ..] = places;
-        let refused = &mut narrowest.budget(place, now).refused;
+        let [key, ..] = keys;
+        let refused = &mut narrowest.budget(key, now).refused;
         if refused.network.replace(network).is_none() {
-            tracing::warn!(%network, "logins from this network are refused by the limit");
+            tracing::warn!(%network, "rate limit: refusing logins from this network");
         } else {
             refused.count += 1;
         }
         wait
     }
 
-    /// Forgets networks that are as good as new.
+    /// Forgets networks with nothing spent and no requests.
     pub(super) fn evict_idle(&mut self, now: Instant) {
         for level in &mut self.levels {
             let voidings = level.voidings;
             level.by_key.retain(|_, budget| {
                 let refused = std::mem::take(&mut budget.refused);
                 if let RefusalCount { network: Some(network), count: more @ 1.. } = refused {
-                    tracing::warn!(%network, more, "more logins were refused by the limit");
+                    tracing::warn!(%network, more, "rate limit: refused more logins");
                 }
                 let is_new = budget.points.is_empty(now) && budget.voidings.is_empty(voidings, now);
                 !is_new || budget.requests > 0
@@ -204,7 +209,7 @@ impl Budgets {
     }
 }
 
-/// What a request came to.
+/// What a request cost.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Spending {
     pub(super) points: u32,
@@ -212,13 +217,13 @@ pub(super) struct Spending {
 }
 
 impl Level {
-    /// What a request holds: the dearest that one password can cost, or all there is.
+    /// What a request reserves: the highest cost of one password, or the whole budget.
     fn max_cost(&self) -> u32 {
         rules::DEAD_LOGIN_POINTS.min(self.points.limit)
     }
 
-    fn budget(&mut self, place: u64, now: Instant) -> &mut Budget {
-        self.by_key.entry(place).or_insert_with(|| Budget {
+    fn budget(&mut self, key: u64, now: Instant) -> &mut Budget {
+        self.by_key.entry(key).or_insert_with(|| Budget {
             points: LeakyBucket::new(now),
             voidings: SlidingWindow::default(),
             reserved_points: 0,
@@ -229,21 +234,22 @@ impl Level {
         })
     }
 
-    fn wait(&self, place: u64, now: Instant) -> Duration {
-        let budget = self.by_key.get(&place);
+    fn wait(&self, key: u64, now: Instant) -> Duration {
+        let budget = self.by_key.get(&key);
         budget.map_or(Duration::ZERO, |it| it.points.wait(self.points, self.max_cost(), now))
     }
 
-    /// What to wait for if others hold what is left; how long to stay away if so many wait that
-    /// nothing would be left if each paid the least.
-    fn contention(&mut self, place: u64, now: Instant) -> Option<Result<Arc<Notify>, Duration>> {
-        let (flow, dearest) = (self.points, self.max_cost());
-        let budget = self.by_key.get_mut(&place)?;
-        if budget.points.wait(flow, budget.reserved_points.saturating_add(dearest), now).is_zero() {
+    /// What to wait for if other requests have reserved the rest. How long to stay away if nothing
+    /// would be left even at the lowest cost of each.
+    fn contention(&mut self, key: u64, now: Instant) -> Option<Result<Arc<Notify>, Duration>> {
+        let (quota, max_cost) = (self.points, self.max_cost());
+        let budget = self.by_key.get_mut(&key)?;
+        if budget.points.wait(quota, budget.reserved_points.saturating_add(max_cost), now).is_zero()
+        {
             return None;
         }
-        let least = budget.requests.saturating_mul(rules::SUCCESSFUL_LOGIN_POINTS);
-        let wait = budget.points.wait(flow, least.saturating_add(dearest), now);
+        let min_cost = budget.requests.saturating_mul(rules::SUCCESSFUL_LOGIN_POINTS);
+        let wait = budget.points.wait(quota, min_cost.saturating_add(max_cost), now);
         if !wait.is_zero() {
             return Some(Err(wait));
         }
@@ -251,10 +257,10 @@ impl Level {
         Some(Ok(Arc::clone(&budget.freed)))
     }
 
-    fn voidings_left(&mut self, place: u64, now: Instant) -> u32 {
-        let flow = self.voidings;
-        self.by_key.get(&place).map_or(flow.limit, |budget| {
-            budget.voidings.left(flow, now).saturating_sub(budget.reserved_voidings)
+    fn voidings_left(&mut self, key: u64, now: Instant) -> u32 {
+        let quota = self.voidings;
+        self.by_key.get(&key).map_or(quota.limit, |budget| {
+            budget.voidings.left(quota, now).saturating_sub(budget.reserved_voidings)
         })
     }
 }

@@ -1,4 +1,4 @@
-//! What logins cost: budgets by a hand-moved clock, waiting by who pays first.
+//! The cost of logins: budgets on a clock that the tests move, and waiting by who settles first.
 
 use std::collections::HashSet;
 use std::net::Ipv4Addr;
@@ -13,7 +13,7 @@ use super::budgets::Spending;
 use super::*;
 use domain::rules;
 
-/// Time stands still here, unless it is moved by hand.
+/// Time stands still unless a test moves it.
 static NOW: LazyLock<Instant> = LazyLock::new(clock::now);
 
 const RIGHT: RequestCost =
@@ -36,20 +36,20 @@ fn budgets() -> (RateLimiter, Budgets, Instant) {
     (limiter(1), Budgets::new(points), *NOW)
 }
 
-/// How many requests of this price pass from each of `from`, one after the other.
+/// How many requests of this cost pass, from each of `from` in turn.
 fn passed(from: impl Iterator<Item = IpAddr>, points: u32, rounds: usize) -> usize {
     let (limiter, mut budgets, now) = budgets();
     let addresses: Vec<IpAddr> = from.collect();
     let each = |address: &IpAddr| {
-        let places = limiter.bucket_keys(*address);
-        let held = matches!(
-            budgets.reserve(places, client_network(*address), 1, now),
+        let keys = limiter.bucket_keys(*address);
+        let is_reserved = matches!(
+            budgets.reserve(keys, client_network(*address), 1, now),
             ReserveOutcome::Reserved(1)
         );
-        if held {
-            budgets.settle(places, 1, Spending { points, voidings: 0 }, now);
+        if is_reserved {
+            budgets.settle(keys, 1, Spending { points, voidings: 0 }, now);
         }
-        usize::from(held)
+        usize::from(is_reserved)
     };
     addresses.iter().cycle().take(addresses.len() * rounds).map(each).sum()
 }
@@ -57,7 +57,7 @@ fn passed(from: impl Iterator<Item = IpAddr>, points: u32, rounds: usize) -> usi
 #[test]
 fn b1_what_passes_in_a_minute_depends_on_what_it_comes_to() {
     let one = || std::iter::once(address("192.0.2.1"));
-    // The dearest must be left each time.
+    // The highest cost must be left each time.
     assert_eq!(passed(one(), rules::SUCCESSFUL_LOGIN_POINTS, 200), 91);
     assert_eq!(passed(one(), rules::FAILED_LOGIN_POINTS, 200), 19);
     assert_eq!(passed(one(), rules::DEAD_LOGIN_POINTS, 200), 10);
@@ -72,8 +72,7 @@ fn b1_wider_networks_have_larger_budgets() {
         let network = u128::from_str_radix("20010db8000100000000000000000000", 16).unwrap();
         (0..256).map(move |n| std::net::Ipv6Addr::from_bits(network + (n << bits)).into())
     };
-    // Of a /24, and of a /16; of a /64, a /56 and a /48; and of networks that have nothing in
-    // common.
+    // A /24 and a /16; a /64, a /56 and a /48; and networks with nothing in common.
     assert_eq!(passed(v4(0), dead, 1), 40);
     assert_eq!(passed(v4(8), dead, 10), 320);
     assert_eq!(passed(v6(0), dead, 1), 10);
@@ -84,18 +83,18 @@ fn b1_wider_networks_have_larger_budgets() {
 }
 
 #[test]
-fn b1_what_is_spent_flows_back_within_the_minute() {
+fn b1_spent_points_return_within_the_minute() {
     let (limiter, mut budgets, start) = budgets();
     let from = address("2001:db8::1");
-    let places = limiter.bucket_keys(from);
-    budgets.reserve(places, from, 1, start);
-    budgets.settle(places, 1, Spending { points: 95, voidings: 0 }, start);
-    assert_eq!(budgets.check(places, from, start), Err(Duration::from_secs(3)));
-    assert_eq!(budgets.check(places, from, start + Duration::from_secs(3)), Ok(()));
+    let keys = limiter.bucket_keys(from);
+    budgets.reserve(keys, from, 1, start);
+    budgets.settle(keys, 1, Spending { points: 95, voidings: 0 }, start);
+    assert_eq!(budgets.check(keys, from, start), Err(Duration::from_secs(3)));
+    assert_eq!(budgets.check(keys, from, start + Duration::from_secs(3)), Ok(()));
     budgets.evict_idle(start + Duration::from_secs(56));
-    assert_eq!(budgets.len(), [1, 0, 0], "those around it have more");
+    assert_eq!(budgets.len(), [1, 0, 0], "wider networks have larger budgets");
     budgets.evict_idle(start + Duration::from_secs(57));
-    assert_eq!(budgets.len(), [0, 0, 0], "nobody is remembered");
+    assert_eq!(budgets.len(), [0, 0, 0], "nothing is remembered");
 }
 
 #[test]
@@ -103,13 +102,13 @@ fn b1_one_address_voids_ten_an_hour_and_a_network_around_it_more() {
     let (limiter, mut budgets, start) = budgets();
     let mut void = |from: &str, now: Instant| {
         let from = address(from);
-        let places = limiter.bucket_keys(from);
+        let keys = limiter.bucket_keys(from);
         let ReserveOutcome::Reserved(voidings) =
-            budgets.reserve(places, client_network(from), 1, now)
+            budgets.reserve(keys, client_network(from), 1, now)
         else {
             return 9;
         };
-        budgets.settle(places, voidings, Spending { points: 0, voidings }, now);
+        budgets.settle(keys, voidings, Spending { points: 0, voidings }, now);
         voidings
     };
     let first: u32 = (0..12).map(|_| void("192.0.2.1", start)).sum();
@@ -129,10 +128,10 @@ async fn b1_a_thousand_at_once_pass_as_many_as_one_by_one() {
         for _ in 0..1000 {
             let limiter = limiter.clone();
             all.spawn(async move {
-                let mut charge = limiter.reserve(address("192.0.2.1"), 1).await.ok()?;
-                // Everybody else comes in between.
+                let mut reservation = limiter.reserve(address("192.0.2.1"), 1).await.ok()?;
+                // All the others come in between.
                 tokio::task::yield_now().await;
-                charge.settle(cost);
+                reservation.settle(cost);
                 Some(())
             });
         }
@@ -148,49 +147,53 @@ async fn b1_thirty_right_logins_at_once_behind_one_nat_all_pass() {
     for _ in 0..30 {
         let limiter = limiter.clone();
         all.spawn(async move {
-            let mut charge = limiter.reserve(address("192.0.2.1"), 1).await.unwrap();
+            let mut reservation = limiter.reserve(address("192.0.2.1"), 1).await.unwrap();
             tokio::task::yield_now().await;
-            charge.settle(RIGHT);
+            reservation.settle(RIGHT);
         });
     }
     all.join_all().await;
 }
 
 #[tokio::test]
-async fn b1_a_request_that_goes_away_pays_the_dearest_and_one_that_waits_nothing() {
+async fn b1_a_dropped_request_pays_the_highest_cost_and_one_that_waits_nothing() {
     let limiter = limiter(20);
     let from = address("192.0.2.1");
-    let (held, other) =
+    let (first, second) =
         (limiter.reserve(from, 1).await.unwrap(), limiter.reserve(from, 1).await.unwrap());
     {
         let waiting = limiter.reserve(from, 1);
         tokio::pin!(waiting);
-        assert!(waiting.as_mut().now_or_never().is_none(), "others hold it all");
+        assert!(waiting.as_mut().now_or_never().is_none(), "others have reserved it all");
     }
-    drop((held, other));
+    drop((first, second));
     assert!(limiter.reserve(from, 1).await.is_err());
 }
 
 #[tokio::test]
 async fn b1_after_ten_voidings_a_number_without_a_credential_looks_like_one_with() {
     let number = |last: u32| format!("06123456{last:02}").parse::<PhoneNumber>().unwrap();
-    for way in [VOIDED, DEAD] {
+    for last_cost in [VOIDED, DEAD] {
         let limiter = limiter(100_000);
-        let admitted = RateLimit { address: address("192.0.2.1"), limiter };
+        let rate_limit = RateLimit { address: address("192.0.2.1"), limiter };
         let attempt = async |number: PhoneNumber, cost: RequestCost| {
-            let Ok(mut charge) = admitted.reserve_login(Some(number)).await else { return false };
-            let may_void = charge.max_voidings() > 0;
+            let Ok(mut reservation) = rate_limit.reserve_login(Some(number)).await else {
+                return false;
+            };
+            let may_void = reservation.max_voidings() > 0;
             assert!(may_void || cost.voided == 0);
-            charge.settle(cost);
+            reservation.settle(cost);
             true
         };
         // Ten credentials, or numbers without one, thrice each.
         for last in 0..10 {
-            for cost in [if way == VOIDED { WRONG } else { DEAD }; 2].into_iter().chain([way]) {
+            for cost in
+                [if last_cost == VOIDED { WRONG } else { DEAD }; 2].into_iter().chain([last_cost])
+            {
                 assert!(attempt(number(last), cost).await);
             }
         }
-        // From now on whatever the eleventh has, two are compared and the third is not.
+        // Whatever the eleventh number has, two attempts are compared and the third is not.
         for (last, cost) in [(20, DEAD), (21, WRONG)] {
             let answers = [
                 attempt(number(last), cost).await,
@@ -199,7 +202,7 @@ async fn b1_after_ten_voidings_a_number_without_a_credential_looks_like_one_with
             ];
             assert_eq!(answers, [true, true, false], "{cost:?}");
         }
-        // Who errs once and then logs in is not held up.
+        // One wrong entry before a login refuses nothing.
         for _ in 0..3 {
             assert!(attempt(number(30), WRONG).await);
             assert!(attempt(number(30), RIGHT).await);
@@ -208,22 +211,22 @@ async fn b1_after_ten_voidings_a_number_without_a_credential_looks_like_one_with
 }
 
 #[test]
-fn no_more_is_remembered_than_there_are_places() {
+fn the_number_of_buckets_is_limited() {
     let limiter = limiter(1);
-    let places = |bits: u32| limiter.bucket_keys(Ipv4Addr::from_bits(bits << 16).into());
-    let seen: Vec<u64> = (0..10_000).flat_map(places).collect();
-    assert!(seen.iter().all(|place| *place < MAX_BUCKETS));
+    let keys = |bits: u32| limiter.bucket_keys(Ipv4Addr::from_bits(bits << 16).into());
+    let seen: Vec<u64> = (0..10_000).flat_map(keys).collect();
+    assert!(seen.iter().all(|key| *key < MAX_BUCKETS));
     let distinct: HashSet<u64> = seen.into_iter().collect();
     assert!(distinct.len() > 9_000, "{} of 10,000", distinct.len());
 }
 
 #[tokio::test]
 async fn off_is_no_limit() {
-    let admitted = RateLimit { address: address("192.0.2.1"), limiter: RateLimiter::new(None) };
+    let rate_limit = RateLimit { address: address("192.0.2.1"), limiter: RateLimiter::new(None) };
     let number = "0612345600".parse().ok();
     for _ in 0..1000 {
-        let mut charge = admitted.reserve_login(number).await.unwrap();
-        assert!(charge.max_voidings() > 0);
-        charge.settle(VOIDED);
+        let mut reservation = rate_limit.reserve_login(number).await.unwrap();
+        assert!(reservation.max_voidings() > 0);
+        reservation.settle(VOIDED);
     }
 }

@@ -1,5 +1,5 @@
-//! The style sheet and the icon: the only things of the site that a browser may keep. Their paths hold
-//! their digests, so that a new one is a new path. And a picture of nothing, which makes a browser forget.
+//! The style sheet and the icon, which browsers may cache: their paths contain their digests. And
+//! an empty image whose response clears the browser's cache.
 
 use std::sync::LazyLock;
 
@@ -17,23 +17,20 @@ const STYLE: &str = include_str!("style.css");
 const ICON: &str = include_str!("icon.svg");
 const EMPTY_SVG: &str = r#"<svg xmlns="http://www.w3.org/2000/svg" width="1" height="1"/>"#;
 const SVG: &str = "image/svg+xml; charset=utf-8";
-/// A year, as is usual for what never changes.
+/// One year.
 const IMMUTABLE: &str = "public, max-age=31536000, immutable";
-/// Characters of the digest that the path shows, of 6 bits each.
+/// Characters of the digest in the path, 6 bits each.
 const DIGEST_CHARS: usize = 12;
 
-/// The style sheet's path.
 pub(super) static STYLE_PATH: LazyLock<String> = LazyLock::new(|| path("style", STYLE, "css"));
-/// The icon's path.
 pub(super) static ICON_PATH: LazyLock<String> = LazyLock::new(|| path("icon", ICON, "svg"));
 
-/// The picture on the pages after a session's end. Chromium keeps pages for its back button even if they
-/// are `no-store`, and sometimes misses that their cookie is gone; the page that has just been left is
-/// among them only when its follower loads.
+/// The empty image of the pages that follow a session. Chromium keeps pages for its back button
+/// even if they are `no-store`, and does not always notice that their cookie is gone. An image is
+/// loaded when the session's last page is already among them, so that it is cleared too.
 const CLEAR_CACHE_PATH: &str = "/assets/forget.svg";
 const CLEAR_SITE_DATA: HeaderName = HeaderName::from_static("clear-site-data");
 
-/// All of them.
 pub(super) fn routes() -> Router<AppState> {
     let asset = |kind: &'static str, content: &'static str| {
         get(async move || {
@@ -43,10 +40,10 @@ pub(super) fn routes() -> Router<AppState> {
     Router::new()
         .route(&STYLE_PATH, asset("text/css; charset=utf-8", STYLE))
         .route(&ICON_PATH, asset(SVG, ICON))
-        .route(CLEAR_CACHE_PATH, get(forget))
+        .route(CLEAR_CACHE_PATH, get(clear_cache))
 }
 
-async fn forget() -> impl IntoResponse {
+async fn clear_cache() -> impl IntoResponse {
     ([(header::CONTENT_TYPE, SVG), (CLEAR_SITE_DATA, "\"cache\"")], EMPTY_SVG)
 }
 

@@ -1,15 +1,16 @@
-//! The site's two cookies (RFC 6265): both `__Host-`, gone with the browser's session.
+//! The site's two cookies (RFC 6265). Both are `__Host-` cookies and end with the browser's
+//! session.
 
 use axum::http::{HeaderMap, HeaderValue, header};
 
-/// Holds a session's token.
+/// The cookie of a session's token.
 pub(super) const SESSION: &str = "__Host-karipass";
-/// Holds what a login form's token is made of, before there is a session.
+/// The cookie before the login, from which the login form's CSRF token is derived.
 pub(super) const BEFORE_LOGIN: &str = "__Host-karipass-login";
 
 const ATTRIBUTES: &str = "Path=/; Secure; HttpOnly; SameSite=Lax";
 
-/// The cookie of this name that the browser has sent.
+/// The value of the cookie of this name.
 pub(super) fn get<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
     headers
         .get_all(header::COOKIE)
@@ -20,17 +21,17 @@ pub(super) fn get<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
         .find_map(|(sent, value)| (sent == name).then_some(value))
 }
 
-/// `Set-Cookie` that gives the browser this cookie.
+/// The `Set-Cookie` value that sets a cookie.
 pub(super) fn set(name: &str, value: &str) -> HeaderValue {
     sensitive(&format!("{name}={value}; {ATTRIBUTES}"))
 }
 
-/// `Set-Cookie` that takes this cookie from the browser.
+/// The `Set-Cookie` value that removes a cookie.
 pub(super) fn expire(name: &str) -> HeaderValue {
     sensitive(&format!("{name}=; {ATTRIBUTES}; Max-Age=0"))
 }
 
-/// Names and values here are all ASCII; nothing else would be a cookie.
+/// The text as a header that no log shows; names and values here are always ASCII.
 fn sensitive(cookie: &str) -> HeaderValue {
     let mut value = HeaderValue::from_str(cookie).unwrap_or(HeaderValue::from_static(""));
     value.set_sensitive(true);

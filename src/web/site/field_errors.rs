@@ -1,46 +1,40 @@
-//! Every error of a form, each shown beside its field.
+//! The errors of a form, each shown beside its field.
 
-/// Every mistake of a form, in the order of its fields.
+/// The errors in the order of the form's fields.
 #[derive(Debug, Default)]
 pub(super) struct FieldErrors(Vec<FieldError>);
 
-/// One mistake.
 #[derive(Debug)]
 pub(super) struct FieldError {
     /// The field's id.
     pub(super) field: String,
-    /// What is wrong and what to do, for the subscriber.
+    /// What is wrong and what to do, in Japanese.
     pub(super) message: String,
 }
 
 impl FieldErrors {
-    /// Adds one.
-    pub(super) fn add(&mut self, field: impl Into<String>, told: impl Into<String>) {
-        self.0.push(FieldError { field: field.into(), message: told.into() });
+    pub(super) fn add(&mut self, field: impl Into<String>, message: impl Into<String>) {
+        self.0.push(FieldError { field: field.into(), message: message.into() });
     }
 
-    /// Adds others behind these.
     pub(super) fn append(&mut self, mut others: Self) {
         self.0.append(&mut others.0);
     }
 
-    /// Whether there is none.
     pub(super) fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 
-    /// All of them.
     pub(super) fn all(&self) -> &[FieldError] {
         &self.0
     }
 
-    /// Whether this field has one.
     pub(super) fn has(&self, field: &str) -> bool {
-        self.0.iter().any(|mistake| mistake.field == field)
+        self.0.iter().any(|error| error.field == field)
     }
 
-    /// Those of one field.
+    /// The messages of one field.
     pub(super) fn for_field<'a>(&'a self, field: &'a str) -> impl Iterator<Item = &'a str> {
-        self.0.iter().filter(move |mistake| mistake.field == field).map(|mistake| &*mistake.message)
+        self.0.iter().filter(move |error| error.field == field).map(|error| &*error.message)
     }
 }

@@ -1,4 +1,4 @@
-//! The Japanese text of the pages that is in no template: names, times and errors of fields.
+//! The Japanese text of the pages that code chooses: names, times, headings and field errors.
 
 use std::time::Duration;
 
@@ -13,19 +13,15 @@ use domain::contract::Role;
 use domain::password::Rejection;
 use domain::rules;
 
-/// Japan's time, hours ahead of UTC; it knows no summer time.
+/// Hours from UTC to Japan's time, which has no summer time.
 const JAPAN: i8 = 9;
 
-/// Nothing was entered as the telephone number.
 pub(super) const ENTER_NUMBER: &str = "電話番号を入力してください。";
-/// Nothing was entered as the password.
 pub(super) const ENTER_PASSWORD: &str = "パスワードを入力してください。";
 /// Beside the number of a refused login (`W2`).
 pub(super) const CHECK_NUMBER: &str = "電話番号が正しいか、確かめてください。";
 /// Beside the password of a refused login (`W2`).
 pub(super) const CHECK_PASSWORD: &str = "パスワードを入力し直してください。";
-
-/// Nothing was entered as the current password.
 pub(super) const ENTER_CURRENT: &str = "現在のパスワードを入力してください。";
 
 /// The rules for a new password (`C5`).
@@ -36,24 +32,24 @@ pub(super) fn about_new_password() -> String {
     )
 }
 
-/// Beside the current password, when it is wrong; so many in a row void it (`C2`).
+/// Beside a wrong current password; `wrong_entries` in a row void it (`C2`).
 pub(super) fn wrong_current(wrong_entries: i32) -> String {
     format!(
         "現在のパスワードが正しくありません。もう一度入力してください。{wrong_entries}回連続で間違えると、無効になります。"
     )
 }
 
-/// Beside a number's password, when it is wrong.
+/// Beside a wrong password of a number.
 pub(super) fn wrong_of(number: &str) -> String {
     format!("{number}のパスワードが正しくありません。もう一度入力してください。")
 }
 
-/// Beside a number's password, when it was left empty.
+/// Beside an empty password of a number.
 pub(super) fn enter_password_of(number: &str) -> String {
     format!("{number}のパスワードを入力してください。")
 }
 
-/// The field that a reason against a new password is about.
+/// The field that shows a reason against a new password.
 pub(super) fn field_of(reason: Rejection) -> &'static str {
     match reason {
         Rejection::TooShort
@@ -65,7 +61,7 @@ pub(super) fn field_of(reason: Rejection) -> &'static str {
     }
 }
 
-/// A reason against a new password, and what to do (`C5`).
+/// Why a new password is rejected, and what to do (`C5`).
 pub(super) fn rejection(reason: Rejection) -> String {
     let (min, max) = (rules::PASSWORD_LENGTH.start(), rules::PASSWORD_LENGTH.end());
     match reason {
@@ -88,12 +84,11 @@ pub(super) fn rejection(reason: Rejection) -> String {
     }
 }
 
-/// Whole days.
 pub(super) fn days(life: Duration) -> u64 {
     life.as_secs() / (24 * 60 * 60)
 }
 
-/// An error page's heading.
+/// The heading of an error page.
 pub(super) fn heading(kind: ErrorKind) -> &'static str {
     match kind {
         ErrorKind::NotFound => "お探しのページはありません",
@@ -110,7 +105,7 @@ pub(super) fn heading(kind: ErrorKind) -> &'static str {
     }
 }
 
-/// So many seconds to wait: `20秒`, `2分`.
+/// A time to wait: `20秒`, `2分`.
 pub(super) fn wait(seconds: u64) -> String {
     if seconds < 60 {
         format!("{}秒", seconds.max(1))
@@ -119,7 +114,6 @@ pub(super) fn wait(seconds: u64) -> String {
     }
 }
 
-/// The unit's name.
 pub(super) fn unit(unit: AuthUnit) -> &'static str {
     match unit {
         AuthUnit::Line => "回線単位",
@@ -128,7 +122,7 @@ pub(super) fn unit(unit: AuthUnit) -> &'static str {
     }
 }
 
-/// Who logs in under the unit, and for what (`W1`).
+/// The logins under a unit, and what each configures (`W1`).
 pub(super) fn about_unit(unit: AuthUnit) -> &'static str {
     match unit {
         AuthUnit::Line => "ご契約電話番号でログインして、すべての電話番号の設定を変更します。",
@@ -139,7 +133,7 @@ pub(super) fn about_unit(unit: AuthUnit) -> &'static str {
     }
 }
 
-/// With which password one logs in after a change (table `U`).
+/// The password of each login after a change (table `U`).
 pub(super) fn afterwards(from: AuthUnit, to: AuthUnit) -> &'static str {
     match (from, to) {
         (AuthUnit::Number, AuthUnit::Line) => {
@@ -163,7 +157,7 @@ pub(super) fn afterwards(from: AuthUnit, to: AuthUnit) -> &'static str {
     }
 }
 
-/// What a number logs in with after a change that `changer` has made.
+/// The password of a login after a change that `changer` made.
 pub(super) fn logs_in_with(with: NewCredential, changer: &str) -> String {
     match with {
         NewCredential::Unchanged => "この電話番号のいままでのパスワード".to_owned(),
@@ -172,7 +166,7 @@ pub(super) fn logs_in_with(with: NewCredential, changer: &str) -> String {
     }
 }
 
-/// What a login of this role is called; nothing where there is but one kind.
+/// The name of a role; `None` where all logins have the same.
 pub(super) fn role(role: Role) -> Option<&'static str> {
     match role {
         Role::Line | Role::Number => None,
