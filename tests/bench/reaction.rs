@@ -2,7 +2,6 @@
 
 use std::time::{Duration, Instant};
 
-use anyhow::Result;
 use karipass_lab::subscriber::hearing::{Heard, Hearing, Library};
 
 use crate::calls::Call;
@@ -29,11 +28,10 @@ pub struct Reactions {
 
 impl Reactions {
     /// Of the calls that `callers` made.
-    pub fn of(calls: &[Call], callers: &[String]) -> Result<Self> {
-        let library = Library::guidance()?;
+    pub fn of(calls: &[Call], callers: &[String]) -> Self {
         let mut reactions = Self::default();
         for (call, caller) in calls.iter().zip(callers) {
-            let mut hearing = Hearing::new(library);
+            let mut hearing = Hearing::new(Library::guidance());
             for (at, payload) in &call.heard {
                 hearing.hear(*at, payload);
             }
@@ -52,7 +50,7 @@ impl Reactions {
                 }
             }
         }
-        Ok(reactions)
+        reactions
     }
 
     fn note(&mut self, released: &[Instant], beginnings: [Instant; ENTRIES]) {

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 use std::fs;
 use std::path::Path;
 
-use anyhow::{Result, ensure};
+use anyhow::Result;
 use karipass_lab::asterisk::{self, Asterisk, Installation};
 use karipass_lab::daemon::{self, Daemon};
 use karipass_lab::flood::Flood;
@@ -55,11 +55,7 @@ impl System {
         let asterisk = Asterisk::start(&Installation::find()?, setup)?;
         let setup =
             daemon::Setup::new(karipass, folder.path().join("daemon"), &asterisk, &database)?
-                .variable("KARIPASS_LOGIN_LIMIT", "off")
-                .variable("KARIPASS_SITE_MAX_CONNECTIONS_PER_ADDRESS", "2048")
-                .variable("KARIPASS_SITE_CONNECTION_RATE", "off")
-                .variable("KARIPASS_SITE_HANDSHAKE_RATE", "off")
-                .in_its_own_session();
+                .without_limits();
         let setup =
             variables.iter().fold(setup, |setup, (name, value)| setup.variable(*name, *value));
         setup.lay_out()?;
@@ -69,8 +65,7 @@ impl System {
         }
         let file = folder.path().join("contracts.csv");
         fs::write(&file, contracts)?;
-        let imported = setup.operator().args(["contracts", "import"]).arg(&file).output()?;
-        ensure!(imported.status.success(), "{}", String::from_utf8_lossy(&imported.stderr));
+        setup.import(&file)?;
         let daemon = Daemon::start(setup)?;
         Ok(Self { daemon, asterisk, _postgres: postgres, _folders: [folder, memory] })
     }
@@ -79,7 +74,7 @@ impl System {
     pub fn calls(&self, number: &str, callers: &[String], rate: u32) -> Result<Reactions> {
         let line = Line::new(self.asterisk.sip(), number);
         let calls = calls::place(&line, callers, rate, &Script::line_unit(PASSWORD))?;
-        Reactions::of(&calls, callers)
+        Ok(Reactions::of(&calls, callers))
     }
 
     /// Logins for a number that no contract has.

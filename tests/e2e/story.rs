@@ -173,7 +173,7 @@ impl<'a> Story<'a> {
             let daemon = self.system.daemon.as_ref().unwrap().lock().unwrap();
             Api::new(&daemon.site(), &daemon.certificate())?
         };
-        self.system.wait(api.login(login, password))
+        Ok(self.system.wait(api.log_in(login, password))?)
     }
 
     /// The password does not log in.

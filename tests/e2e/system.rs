@@ -72,10 +72,7 @@ impl System {
         let folder = self.folder.path().join(folder);
         let (asterisk, database) = (&self.asterisk, &self.database);
         let mut setup = daemon::Setup::new(Path::new(KARIPASS), folder, asterisk, database)?
-            .variable("KARIPASS_LOGIN_LIMIT", "off")
-            .variable("KARIPASS_SITE_MAX_CONNECTIONS_PER_ADDRESS", "2048")
-            .variable("KARIPASS_SITE_CONNECTION_RATE", "off")
-            .variable("KARIPASS_SITE_HANDSHAKE_RATE", "off")
+            .without_limits()
             .variable("KARIPASS_LOG_FILTER", "trace");
         for (name, value) in variables {
             setup = setup.variable(*name, *value);

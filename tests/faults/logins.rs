@@ -1,17 +1,15 @@
 //! Logins as they come through a load balancer: to a daemon that was ready a moment ago, to
 //! another if the connection is refused, and never twice once the request was sent.
 
-use std::fs;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use anyhow::Result;
-use reqwest::{Certificate, Client};
+use karipass_lab::api::{self, ANSWER_TIMEOUT};
+use reqwest::Client;
 use serde_json::json;
 
 use crate::fleet::{Fleet, Member};
-
-const ANSWERED_WITHIN: Duration = Duration::from_secs(20);
 
 /// What came of a login.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -45,14 +43,10 @@ pub struct Site {
 impl Site {
     /// Before these daemons.
     pub fn of(fleet: &Fleet) -> Result<Self> {
-        // Another part of this process may have chosen it before.
-        let _ = rustls::crypto::ring::default_provider().install_default();
-        let client = Client::builder()
-            .tls_certs_only([Certificate::from_pem(&fs::read(fleet.certificate())?)?])
-            .timeout(ANSWERED_WITHIN)
+        let client = api::client(&fleet.certificate())?
+            .timeout(ANSWER_TIMEOUT)
             // A connection of its own for each: one that was kept might be closed as it is used.
             .pool_max_idle_per_host(0)
-            .no_proxy()
             .build()?;
         Ok(Self { members: fleet.members().to_vec(), client })
     }

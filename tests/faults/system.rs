@@ -6,7 +6,7 @@ use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 
-use anyhow::{Context as _, Result, ensure};
+use anyhow::{Context as _, Result};
 use karipass_lab::asterisk::{self, Asterisk, Installation, SET_UP_NUMBER};
 use karipass_lab::daemon::{self, Daemon};
 use karipass_lab::folder;
@@ -90,7 +90,7 @@ impl System {
         })?;
         let mut through = database.clone();
         if let Some(proxy) = &proxy {
-            through.daemon_url = proxy.url(&database.daemon_url);
+            through.daemon_url = database.at(proxy.socket_folder()).daemon_url;
         }
         if let Some(standby) = &standby {
             through = through.or_at(standby.socket_folder());
@@ -180,11 +180,7 @@ fn setups(
         let own = folder.join(app);
         let mut setup = daemon::Setup::new(Path::new(KARIPASS), &own, asterisk, database)?
             .variable("KARIPASS_ARI_APP", *app)
-            .variable("KARIPASS_LOGIN_LIMIT", "off")
-            .variable("KARIPASS_SITE_MAX_CONNECTIONS_PER_ADDRESS", "2048")
-            .variable("KARIPASS_SITE_CONNECTION_RATE", "off")
-            .variable("KARIPASS_SITE_HANDSHAKE_RATE", "off")
-            .in_its_own_session();
+            .without_limits();
         if let Some(proxy) = ari_proxies.get(index) {
             let url = format!("http://{}", proxy.address());
             setup = setup.ari(&url, asterisk.ari_password());
@@ -213,7 +209,5 @@ fn import(folder: &Path, setup: &daemon::Setup) -> Result<()> {
     }
     let file = folder.join("contracts.csv");
     fs::write(&file, contracts)?;
-    let imported = setup.operator().args(["contracts", "import"]).arg(&file).output()?;
-    ensure!(imported.status.success(), "{}", String::from_utf8_lossy(&imported.stderr));
-    Ok(())
+    setup.import(&file)
 }

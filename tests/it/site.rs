@@ -13,6 +13,7 @@ use karipass::hashing::{Cost, Dummy, Hasher, Keys, Salt};
 use karipass::login::{Seals, SessionToken};
 use karipass::web::{self, AppState};
 use karipass_lab::child::Child;
+use karipass_lab::daemon::NO_LIMITS;
 use karipass_lab::ports;
 use karipass_lab::postgres::Database;
 use reqwest::header::{CONTENT_TYPE, HeaderMap};
@@ -39,13 +40,9 @@ pub fn configured(database: &Database, variables: &[(&str, &str)]) -> Config {
         ("KARIPASS_ARI_PASSWORD", "unused"),
         ("KARIPASS_DATABASE_URL", &database.daemon_url),
         ("KARIPASS_HASHING_KEYS", KEYS),
-        ("KARIPASS_LOGIN_LIMIT", "off"),
-        ("KARIPASS_SITE_MAX_CONNECTIONS_PER_ADDRESS", "2048"),
-        ("KARIPASS_SITE_CONNECTION_RATE", "off"),
-        ("KARIPASS_SITE_HANDSHAKE_RATE", "off"),
     ];
     let mut all: Vec<(String, String)> = Vec::new();
-    for (name, value) in base.iter().chain(variables) {
+    for (name, value) in base.iter().chain(&NO_LIMITS).chain(variables) {
         all.retain(|(known, _)| known != name);
         all.push(((*name).to_owned(), (*value).to_owned()));
     }
@@ -126,10 +123,7 @@ impl Daemon {
             .env("KARIPASS_OPERATORS_LISTEN", &operators)
             .env("KARIPASS_ARI_URL", format!("http://{}", listen()))
             .env("KARIPASS_HASHING_KEYS", KEYS)
-            .env("KARIPASS_LOGIN_LIMIT", "off")
-            .env("KARIPASS_SITE_MAX_CONNECTIONS_PER_ADDRESS", "2048")
-            .env("KARIPASS_SITE_CONNECTION_RATE", "off")
-            .env("KARIPASS_SITE_HANDSHAKE_RATE", "off")
+            .envs(NO_LIMITS)
             .envs(variables.iter().copied())
             .arg("serve")
             .stderr(log);

@@ -9,7 +9,7 @@ use std::thread::{JoinHandle, sleep, spawn};
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, anyhow};
-use karipass_lab::process::lower_priority;
+use karipass_lab::child::lower_priority;
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject as _;
 use rustls::{ClientConfig, ClientConnection, RootCertStore};

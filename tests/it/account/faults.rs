@@ -67,7 +67,7 @@ async fn u_cut_off_at_every_commit_a_change_is_whole_or_not_at_all() {
             scene.give(login, "password", RIGHT).await;
         }
         let proxy = PostgresProxy::before(support::cluster().socket_folder()).unwrap();
-        let url = proxy.url(&scene.database.daemon_url);
+        let url = scene.database.at(proxy.socket_folder()).daemon_url;
         let by_way_of = [("KARIPASS_DATABASE_URL", url.as_str())];
         scene.service = Service::start(&scene.database, &by_way_of).await;
         let token = scene.token(ONE, RIGHT).await;

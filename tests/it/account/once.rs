@@ -137,7 +137,7 @@ async fn u_a_unit_is_changed_once_whatever_is_cut() {
 async fn troubled(unit: &str) -> (Scene, PostgresProxy) {
     let mut scene = Scene::new(unit).await;
     let proxy = PostgresProxy::before(support::cluster().socket_folder()).unwrap();
-    let url = proxy.url(&scene.database.daemon_url);
+    let url = scene.database.at(proxy.socket_folder()).daemon_url;
     let by_way_of = [("KARIPASS_DATABASE_URL", url.as_str())];
     scene.service = Service::start(&scene.database, &by_way_of).await;
     (scene, proxy)

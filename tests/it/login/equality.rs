@@ -68,7 +68,7 @@ async fn w2_a_refusal_reads_the_same_of_a_contract_of_any_size() {
         let owner = database.owner().await.unwrap();
         site::contract(&owner, "line").await;
         let proxy = PostgresProxy::before(support::cluster().socket_folder()).unwrap();
-        let url = proxy.url(&database.daemon_url);
+        let url = database.at(proxy.socket_folder()).daemon_url;
         let service = Service::start(&database, &[("KARIPASS_DATABASE_URL", &url)]).await;
         let caller = Caller::new();
         let mut answered = Vec::new();

@@ -89,7 +89,7 @@ async fn p13_dropped_before_any_statement_is_through_nothing_changes() {
         scene.set(CONTRACT, AuthUnit::Line, CONTRACT).await;
         let before = (scene.everything().await, scene.audit().await);
         let proxy = PostgresProxy::before(support::cluster().socket_folder()).unwrap();
-        let store = store_at(&proxy.url(&scene.database.daemon_url));
+        let store = store_at(&scene.database.at(proxy.socket_folder()).daemon_url);
         proxy.make(Trouble::HoldAt(Point::Word(word)));
         let calling = store.clone();
         let call = tokio::spawn(async move {

@@ -31,7 +31,7 @@ async fn p15_a_store_that_is_down_is_not_reached_and_then_found_again() {
 async fn p15_a_store_that_does_not_answer_is_given_up_in_time() {
     let scene = Scene::new().await;
     let proxy = PostgresProxy::before(support::cluster().socket_folder()).unwrap();
-    let store = store_at(&proxy.url(&scene.database.daemon_url));
+    let store = store_at(&scene.database.at(proxy.socket_folder()).daemon_url);
     assert!(store.contract_of(number(CONTRACT)).await.unwrap().is_some());
     proxy.make(Trouble::Stall);
     // The first one finds a connection that was good, the second one none.
@@ -251,7 +251,7 @@ async fn p15_a_demoted_server_is_left_and_its_connections_dropped() {
 async fn set_in(trouble: Trouble) -> (Scene, PostgresProxy, DbError) {
     let scene = Scene::new().await;
     let proxy = PostgresProxy::before(support::cluster().socket_folder()).unwrap();
-    let store = store_at(&proxy.url(&scene.database.daemon_url));
+    let store = store_at(&scene.database.at(proxy.socket_folder()).daemon_url);
     proxy.make(trouble);
     let new = temporary(CONTRACT, AuthUnit::Line, CONTRACT);
     let error = within(GIVEN_UP_WITHIN, store.set_temporary(&new)).await.unwrap_err();

@@ -160,7 +160,7 @@ async fn p9_an_attempt_is_forgotten_after_a_while() {
 async fn troubled() -> (Scene, PostgresProxy, Db) {
     let scene = Scene::new().await;
     let proxy = PostgresProxy::before(support::cluster().socket_folder()).unwrap();
-    let store = store_at(&proxy.url(&scene.database.daemon_url));
+    let store = store_at(&scene.database.at(proxy.socket_folder()).daemon_url);
     (scene, proxy, store)
 }
 

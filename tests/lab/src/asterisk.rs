@@ -9,13 +9,13 @@ use std::fs;
 use std::net::{Ipv4Addr, SocketAddr, TcpStream, UdpSocket};
 use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::{Command, Output, Stdio};
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail, ensure};
 use tempfile::TempDir;
 
-use crate::child::Child;
+use crate::child::{Child, last_lines};
 use crate::folder;
 use crate::repository;
 
@@ -88,7 +88,7 @@ impl Asterisk {
 
     /// Ends it as a service manager would.
     pub fn stop(&mut self) -> Result<()> {
-        self.child.stop(STOP_WITHIN)
+        self.child.stop(STOP_WITHIN).map(drop)
     }
 
     /// Ends it without a word (`kill -9`).
@@ -146,16 +146,9 @@ fn command(installation: &Installation, setup: &Setup) -> Command {
     command
 }
 
-fn console(
-    installation: &Installation,
-    setup: &Setup,
-    words: &str,
-) -> Result<std::process::Output> {
-    command(installation, setup)
-        .args(["-rx", words])
-        .stderr(Stdio::null())
-        .output()
-        .context("asterisk -rx")
+fn console(installation: &Installation, setup: &Setup, words: &str) -> Result<Output> {
+    let mut command = command(installation, setup);
+    command.args(["-rx", words]).stderr(Stdio::null()).output().context("asterisk -rx")
 }
 
 fn boot(installation: &Installation, setup: &Setup) -> Result<Child> {
@@ -171,24 +164,14 @@ fn boot(installation: &Installation, setup: &Setup) -> Result<Child> {
     let booted = child.wait_for(BOOT_WITHIN, || {
         Ok(console(installation, setup, "core waitfullybooted")?.status.success())
     });
-    booted.with_context(|| tail(&output, &setup.folder.join("log/messages.log")))?;
+    booted.with_context(|| {
+        let messages = last_lines(&setup.folder.join("log/messages.log"));
+        format!("Asterisk did not boot:\n{}\n{messages}", last_lines(&output))
+    })?;
     if UdpSocket::bind((Ipv4Addr::LOCALHOST, setup.sip)).is_ok() {
         bail!("Asterisk does not listen on SIP port {}", setup.sip);
     }
     TcpStream::connect((Ipv4Addr::LOCALHOST, setup.ari))
         .with_context(|| format!("Asterisk does not listen on ARI port {}", setup.ari))?;
     Ok(child)
-}
-
-fn tail(output: &Path, messages: &Path) -> String {
-    let mut text = String::from("Asterisk did not boot:");
-    for file in [output, messages] {
-        let whole = fs::read_to_string(file).unwrap_or_default();
-        let lines: Vec<&str> = whole.lines().rev().take(10).collect();
-        for line in lines.iter().rev() {
-            text.push('\n');
-            text.push_str(line);
-        }
-    }
-    text
 }

@@ -47,7 +47,7 @@ pub async fn call(options: &Options) -> Result<()> {
     let (told, keyed) = (options.clone(), password.clone());
     let login = tokio::task::spawn_blocking(move || set(&told, &keyed)).await??;
     println!("\nPOST {site}/api/v1/login  number {login}, password {}", hidden(&password));
-    let (status, mut answer) = api.login(&login, &password).await?;
+    let (status, mut answer) = api.log_in(&login, &password).await?;
     if let Some(token) = answer.get_mut("token") {
         *token = Value::from("•••");
     }

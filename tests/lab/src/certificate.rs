@@ -5,7 +5,9 @@ use std::path::Path;
 use std::time::{Duration, SystemTime};
 
 use anyhow::Result;
-use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair, date_time_ymd};
+use rcgen::{
+    BasicConstraints, Certificate, CertificateParams, DnType, IsCa, Issuer, KeyPair, date_time_ymd,
+};
 
 use crate::daemon::write_secret;
 use crate::secret;
@@ -15,18 +17,18 @@ pub fn keep_in(folder: &Path) -> Result<()> {
     if folder.join("certificate.pem").exists() && folder.join("key.pem").exists() {
         return Ok(());
     }
-    write(folder, &for_loopback()?)
+    self_signed(folder, &for_loopback()?)
 }
 
-/// Makes both in `folder` anew; the certificate ends at a time.
+/// Makes new ones in `folder`; the certificate ends at this time.
 pub fn make_in(folder: &Path, ends: SystemTime) -> Result<()> {
     let mut parameters = for_loopback()?;
     let since_1970: Duration = ends.duration_since(SystemTime::UNIX_EPOCH)?;
     parameters.not_after = date_time_ymd(1970, 1, 1) + since_1970;
-    write(folder, &parameters)
+    self_signed(folder, &parameters)
 }
 
-/// An authority of a test's own.
+/// A private certificate authority.
 pub struct Authority {
     issuer: Issuer<'static, KeyPair>,
 }
@@ -46,10 +48,7 @@ impl Authority {
     pub fn certify(&self, names: &[&str], folder: &Path) -> Result<()> {
         let names: Vec<String> = names.iter().map(|name| (*name).to_owned()).collect();
         let key = KeyPair::generate()?;
-        let certificate = CertificateParams::new(names)?.signed_by(&key, &self.issuer)?;
-        write_secret(&folder.join("key.pem"), &key.serialize_pem())?;
-        fs::write(folder.join("certificate.pem"), certificate.pem())?;
-        Ok(())
+        write(folder, &key, &CertificateParams::new(names)?.signed_by(&key, &self.issuer)?)
     }
 }
 
@@ -57,9 +56,12 @@ fn for_loopback() -> Result<CertificateParams> {
     Ok(CertificateParams::new(["localhost", "127.0.0.1", "::1"].map(str::to_owned))?)
 }
 
-fn write(folder: &Path, parameters: &CertificateParams) -> Result<()> {
+fn self_signed(folder: &Path, parameters: &CertificateParams) -> Result<()> {
     let key = KeyPair::generate()?;
-    let certificate = parameters.self_signed(&key)?;
+    write(folder, &key, &parameters.self_signed(&key)?)
+}
+
+fn write(folder: &Path, key: &KeyPair, certificate: &Certificate) -> Result<()> {
     write_secret(&folder.join("key.pem"), &key.serialize_pem())?;
     fs::write(folder.join("certificate.pem"), certificate.pem())?;
     Ok(())

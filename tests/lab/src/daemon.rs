@@ -7,17 +7,24 @@ use std::fs::{self, File};
 use std::io::{Read as _, Write as _};
 use std::net::{Ipv4Addr, SocketAddr, TcpStream};
 use std::os::unix::fs::OpenOptionsExt as _;
-use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
-use anyhow::{Context as _, Result, bail};
+use anyhow::{Context as _, Result, ensure};
 
 use crate::asterisk::{ARI_USER, Asterisk, CARRIER};
-use crate::child::Child;
+use crate::child::{Child, last_lines};
 use crate::postgres::Database;
 use crate::{certificate, ports, repository, secret};
+
+/// Variables with which a daemon takes logins and connections at any rate.
+pub const NO_LIMITS: [(&str, &str); 4] = [
+    ("KARIPASS_LOGIN_LIMIT", "off"),
+    ("KARIPASS_SITE_MAX_CONNECTIONS_PER_ADDRESS", "2048"),
+    ("KARIPASS_SITE_CONNECTION_RATE", "off"),
+    ("KARIPASS_SITE_HANDSHAKE_RATE", "off"),
+];
 
 const READY_WITHIN: Duration = Duration::from_mins(1);
 const STOP_WITHIN: Duration = Duration::from_secs(30);
@@ -31,12 +38,10 @@ pub struct Setup {
     operators: u16,
     ari_url: String,
     ari_password: String,
-    sounds: PathBuf,
     etc: PathBuf,
     daemon_url: String,
     owner_url: String,
     variables: Vec<(String, String)>,
-    own_session: bool,
 }
 
 impl Setup {
@@ -54,12 +59,10 @@ impl Setup {
             operators: ports::free_tcp()?,
             ari_url: asterisk.ari_url(),
             ari_password: asterisk.ari_password().to_owned(),
-            sounds: repository().join("asterisk/sounds/ja/karipass"),
             etc: asterisk.folder().join("etc"),
             daemon_url: database.daemon_url.clone(),
             owner_url: database.owner_url.clone(),
             variables: Vec::new(),
-            own_session: false,
         })
     }
 
@@ -84,11 +87,10 @@ impl Setup {
         self
     }
 
-    /// Runs in a session of its own, as a service does: Linux shares its processors among sessions. What
-    /// hashes much would else keep them from servers that are in sessions of their own, such as PostgreSQL.
+    /// Takes logins and connections at any rate.
     #[must_use]
-    pub fn in_its_own_session(self) -> Self {
-        Self { own_session: true, ..self }
+    pub fn without_limits(self) -> Self {
+        NO_LIMITS.iter().fold(self, |setup, (name, value)| setup.variable(*name, *value))
     }
 
     /// Writes configuration and secrets.
@@ -110,7 +112,8 @@ impl Setup {
 
     fn configuration(&self, owner: &str) -> String {
         let Self { https, operators, ari_url, .. } = self;
-        let (sounds, etc) = (self.sounds.display(), self.etc.display());
+        let sounds = repository().join("asterisk/sounds/ja/karipass");
+        let (sounds, etc) = (sounds.display(), self.etc.display());
         format!(
             "[ari]\nurl = \"{ari_url}\"\nuser = \"{ARI_USER}\"\npassword_file = \"ari.password\"\n\
              sounds_dir = \"{sounds}\"\nconfig_dir = \"{etc}\"\n\n\
@@ -122,6 +125,14 @@ impl Setup {
              [operators]\nlisten = \"127.0.0.1:{operators}\"\n\n\
              [shutdown]\ndrain_s = 0\ncall_grace_s = 10\n"
         )
+    }
+
+    /// Loads contracts from a CSV file, as an operator does.
+    pub fn import(&self, contracts: &Path) -> Result<()> {
+        let output = self.operator().args(["contracts", "import"]).arg(contracts).output()?;
+        let said = String::from_utf8_lossy(&output.stderr);
+        ensure!(output.status.success(), "karipass contracts import: {}", said.trim());
+        Ok(())
     }
 
     /// `karipass` with the owner's rights, for `migrate`, `contracts` and `audit`.
@@ -149,12 +160,9 @@ impl Setup {
         let log = File::options().create(true).append(true).open(self.log())?;
         let serve = self.command("karipass.toml");
         let mut command = Command::new("setpriv");
-        command.args(["--pdeathsig", "TERM"]);
-        if self.own_session {
-            command.arg("setsid");
-        } else {
-            command.process_group(0);
-        }
+        // In a session of its own, as a service is: Linux shares its processors among sessions.
+        // Hashing would else take them from servers in other sessions, such as PostgreSQL.
+        command.args(["--pdeathsig", "TERM", "setsid"]);
         command.arg(serve.get_program()).args(serve.get_args());
         command.arg("serve").env_clear().envs(self.variables.iter().cloned());
         command.stdin(Stdio::null()).stdout(log.try_clone()?).stderr(log);
@@ -189,10 +197,8 @@ impl Daemon {
         let operators = self.operators();
         let ready = self.child.wait_for(READY_WITHIN, || Ok(get(operators, "/readyz").0 == 200));
         ready.with_context(|| {
-            let log = fs::read_to_string(self.setup.log()).unwrap_or_default();
-            let last: Vec<&str> = log.lines().rev().take(10).collect();
-            let last: Vec<&str> = last.into_iter().rev().collect();
-            format!("karipass serve said:\n{}\n{}", last.join("\n"), get(operators, "/readyz").1)
+            let said = last_lines(&self.setup.log());
+            format!("karipass serve said:\n{said}\n{}", get(operators, "/readyz").1)
         })
     }
 
@@ -211,11 +217,9 @@ impl Daemon {
 
     /// Ends it as a service manager would, and says whether it ended well.
     pub fn stop(&mut self) -> Result<()> {
-        self.child.stop(STOP_WITHIN)?;
-        match self.child.ended()? {
-            Some(status) if !status.success() => bail!("karipass ended badly: {status}"),
-            Some(_) | None => Ok(()),
-        }
+        let status = self.child.stop(STOP_WITHIN)?;
+        ensure!(status.success(), "karipass ended badly: {status}");
+        Ok(())
     }
 
     /// Ends it without a word (`kill -9`).

@@ -1,7 +1,6 @@
 //! Logins at a rate that does not care what becomes of them, from a client that takes no more of the
 //! machine than is left over: elsewhere it would be on machines of its own.
 
-use std::fs;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -9,12 +8,11 @@ use std::thread::{JoinHandle, sleep, spawn};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, anyhow, bail, ensure};
-use reqwest::{Certificate, Client};
-use serde_json::{Value, json};
-use tokio::task::{JoinError, JoinSet};
+use tokio::task::JoinSet;
 use tokio::time::{MissedTickBehavior, interval};
 
-use crate::process::lower_priority;
+use crate::api::{self, Api};
+use crate::child::lower_priority;
 
 /// Between two helpings.
 const TICK: Duration = Duration::from_millis(10);
@@ -25,9 +23,8 @@ const SIDE_BY_SIDE: usize = 6;
 /// Logins with a wrong password for one number, which nobody has set one for.
 #[derive(Clone)]
 pub struct Flood {
-    client: Client,
-    url: Arc<str>,
-    number: Arc<str>,
+    api: Api,
+    number: String,
 }
 
 /// One that is under way.
@@ -52,24 +49,20 @@ pub struct Counted {
 }
 
 /// What is answered to one login.
+#[derive(Debug)]
 enum Answer {
     Verified,
     Busy,
     Failed(String),
-    Other(String),
 }
 
 impl Flood {
     /// At the site at `site`, such as `https://localhost:8443`, with its certificate in PEM.
     pub fn of(site: &str, certificate: &Path, number: &str) -> Result<Self> {
-        // Another part of this process may have chosen it before.
-        let _ = rustls::crypto::ring::default_provider().install_default();
-        // Without a time-out: who goes away early makes room, and a slow site would never be full.
-        let client = Client::builder()
-            .tls_certs_only([Certificate::from_pem(&fs::read(certificate)?)?])
-            .no_proxy()
-            .build()?;
-        Ok(Self { client, url: format!("{site}/api/v1/login").into(), number: number.into() })
+        // Without a time-out: a client that goes away early makes room, and a slow site would never
+        // be full.
+        let api = Api::with_client(site, api::client(certificate)?.build()?);
+        Ok(Self { api, number: number.to_owned() })
     }
 
     /// Logins a second that are verified when only a few come at once.
@@ -78,14 +71,15 @@ impl Flood {
         let measured = on_a_thread(async move {
             let began = Instant::now();
             let mut asking = JoinSet::new();
-            for _ in 0..MEASURED {
-                if asking.len() >= SIDE_BY_SIDE {
-                    expect_verified(asking.join_next().await)?;
+            let mut asked = 0;
+            while asked < MEASURED || !asking.is_empty() {
+                if asked < MEASURED && asking.len() < SIDE_BY_SIDE {
+                    asking.spawn(flood.clone().ask());
+                    asked += 1;
+                    continue;
                 }
-                asking.spawn(flood.clone().ask());
-            }
-            while !asking.is_empty() {
-                expect_verified(asking.join_next().await)?;
+                let answer = asking.join_next().await.context("no login")??;
+                ensure!(matches!(answer, Ok(Answer::Verified)), "one of a few logins: {answer:?}");
             }
             Ok(began.elapsed())
         });
@@ -112,7 +106,7 @@ impl Flood {
                     asking.spawn(self.clone().ask());
                 }
                 while let Some(answer) = asking.try_join_next() {
-                    match answer? {
+                    match answer?? {
                         Answer::Verified => counted.verified += 1,
                         Answer::Busy => {
                             counted.busy += 1;
@@ -122,31 +116,23 @@ impl Flood {
                             counted.failed += 1;
                             counted.why = Some(why);
                         }
-                        Answer::Other(told) => bail!("a login of the flood: {told}"),
                     }
                 }
             }
-            // Whoever still waits goes away.
-            asking.shutdown().await;
+            asking.shutdown().await; // the clients that still wait go away
             Ok(counted)
         });
         Running { over, is_refused, thread: Some(thread) }
     }
 
-    async fn ask(self) -> Answer {
-        match self.log_in().await {
+    async fn ask(self) -> Result<Answer> {
+        Ok(match self.api.log_in(&self.number, "00000000").await {
             Ok((401, _)) => Answer::Verified,
             Ok((503, problem)) if problem["code"] == "busy" => Answer::Busy,
             Ok((503, problem)) => Answer::Failed(problem.to_string()),
-            Ok((status, problem)) => Answer::Other(format!("{status} {problem}")),
+            Ok((status, problem)) => bail!("a login of the flood: {status} {problem}"),
             Err(error) => Answer::Failed(format!("{error:?}")),
-        }
-    }
-
-    async fn log_in(&self) -> reqwest::Result<(u16, Value)> {
-        let body = json!({ "number": &*self.number, "password": "00000000" });
-        let answer = self.client.post(&*self.url).json(&body).send().await?;
-        Ok((answer.status().as_u16(), answer.json().await?))
+        })
     }
 }
 
@@ -172,14 +158,6 @@ impl Running {
 impl Drop for Running {
     fn drop(&mut self) {
         self.over.store(true, Ordering::Relaxed);
-    }
-}
-
-fn expect_verified(answer: Option<Result<Answer, JoinError>>) -> Result<()> {
-    match answer.context("no login")?? {
-        Answer::Verified => Ok(()),
-        Answer::Busy => bail!("busy with {SIDE_BY_SIDE} logins"),
-        Answer::Failed(told) | Answer::Other(told) => bail!("one of a few logins: {told}"),
     }
 }
 

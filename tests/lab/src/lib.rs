@@ -13,7 +13,6 @@ pub mod flood;
 pub mod folder;
 pub mod ports;
 pub mod postgres;
-pub mod process;
 pub mod proxy;
 pub mod run;
 pub mod sounds;

@@ -1,7 +1,5 @@
 //! The laboratory's command: what `make run` and its like start.
 
-use std::process::ExitCode;
-
 use clap::Parser;
 use karipass_lab::{call, run};
 
@@ -15,27 +13,15 @@ enum Command {
     Call(call::Options),
 }
 
-fn main() -> ExitCode {
+fn main() -> anyhow::Result<()> {
     let command = Command::parse();
-    let runtime = match tokio::runtime::Runtime::new() {
-        Ok(runtime) => runtime,
-        Err(error) => return complain(&error.into()),
-    };
+    let runtime = tokio::runtime::Runtime::new()?;
     let outcome = runtime.block_on(async {
         match command {
             Command::Run(options) => run::run(&options).await,
             Command::Call(options) => call::call(&options).await,
         }
     });
-    // Whatever is still starting ends with this process.
-    runtime.shutdown_background();
-    match outcome {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => complain(&error),
-    }
-}
-
-fn complain(error: &anyhow::Error) -> ExitCode {
-    eprintln!("lab: {error:#}");
-    ExitCode::FAILURE
+    runtime.shutdown_background(); // what is still starting ends with this process
+    outcome
 }

@@ -5,23 +5,23 @@
 //! A standby is a cluster too.
 
 mod database;
-mod host;
 mod server;
 mod standby;
 mod tls;
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use anyhow::{Context as _, Result};
-use serde::{Deserialize, Serialize};
 use tempfile::TempDir;
 use tokio_postgres::{Client, NoTls};
 
+use crate::child::Child;
+use crate::daemon::write_secret;
 use crate::folder;
 pub use database::Database;
-use server::Server;
 pub use standby::Replication;
 
 /// The database that tests' databases are copies of.
@@ -52,47 +52,44 @@ pub enum Shutdown {
     Kill,
 }
 
-/// The passwords of the cluster's roles.
-#[derive(Clone, Serialize, Deserialize)]
-struct Passwords {
-    postgres: String,
-    karipass_owner: String,
-    karipass: String,
+/// The roles: the superuser, the owner, who may create the daemon's group, and the daemon's login.
+const ROLES: [&str; 3] = ["postgres", "karipass_owner", "karipass"];
+
+/// A password for each of [`ROLES`].
+type Passwords = [String; ROLES.len()];
+
+/// Those of an earlier run, or new ones, kept beside the data.
+fn passwords_in(file: &Path) -> Result<Passwords> {
+    if file.exists() {
+        return Ok(serde_json::from_str(&fs::read_to_string(file)?)?);
+    }
+    let passwords = ROLES.map(|_| crate::secret());
+    write_secret(file, &serde_json::to_string(&passwords)?)?;
+    Ok(passwords)
 }
 
-impl Passwords {
-    fn draw() -> Self {
-        use crate::secret;
-        Self { postgres: secret(), karipass_owner: secret(), karipass: secret() }
-    }
-
-    /// Those of an earlier run, or new ones, kept beside the data.
-    fn kept_in(file: &Path) -> Result<Self> {
-        if file.exists() {
-            return Ok(serde_json::from_str(&fs::read_to_string(file)?)?);
-        }
-        let passwords = Self::draw();
-        server::write_private(file, &serde_json::to_string(&passwords)?)?;
-        Ok(passwords)
-    }
-}
-
-/// A running cluster; ended when dropped.
+/// A cluster: its folder and, while it runs, its postmaster; ended when dropped.
 pub struct Postgres {
-    server: Server,
+    programs: PathBuf,
+    folder: PathBuf,
+    socket: TempDir,
+    /// What `setpriv` is to do besides.
+    privileges: Vec<&'static str>,
+    durability: Durability,
+    /// Settings that win over the usual ones, from the next start on.
+    settings: Mutex<Vec<String>>,
+    postmaster: Mutex<Option<Child>>,
     passwords: Passwords,
     databases: AtomicUsize,
-    /// Removed after the server has ended: fields drop in order.
-    folders: Vec<TempDir>,
+    temporary: Option<TempDir>,
 }
 
 impl Postgres {
     /// A fresh cluster in a temporary folder, which goes with it.
     pub async fn temporary(durability: Durability) -> Result<Self> {
         let folder = folder::temporary("karipass-pg-")?;
-        let path = folder.path().to_owned();
-        let mut postgres = Self::persistent(&path, durability).await?;
-        postgres.folders.push(folder);
+        let mut postgres = Self::persistent(folder.path(), durability).await?;
+        postgres.temporary = Some(folder);
         Ok(postgres)
     }
 
@@ -100,45 +97,17 @@ impl Postgres {
     pub async fn persistent(folder: &Path, durability: Durability) -> Result<Self> {
         fs::create_dir_all(folder).with_context(|| format!("creating {}", folder.display()))?;
         let folder = folder.canonicalize()?;
-        let passwords = Passwords::kept_in(&folder.join("passwords.json"))?;
-        let socket = socket_folder()?;
-        let server = Server::new(&folder, socket.path(), durability)?;
-        server.initialise(&passwords.postgres)?;
-        server.start()?;
-        let postgres =
-            Self { server, passwords, databases: AtomicUsize::new(0), folders: vec![socket] };
+        let passwords = passwords_in(&folder.join("passwords.json"))?;
+        let postgres = Self::new(&folder, passwords, durability)?;
+        postgres.initialise()?;
+        postgres.start()?;
         postgres.make_roles().await?;
         Ok(postgres)
     }
 
-    /// Ends the server; its data stays.
-    pub fn stop(&self, shutdown: Shutdown) -> Result<()> {
-        self.server.stop(shutdown)
-    }
-
-    /// Starts the server again.
-    pub fn start(&self) -> Result<()> {
-        self.server.start()
-    }
-
-    /// Whether the server has ended by itself.
-    pub fn ended(&self) -> Result<bool> {
-        self.server.ended()
-    }
-
-    /// The folder of the socket.
-    pub fn socket_folder(&self) -> &Path {
-        self.server.socket_folder()
-    }
-
-    /// The server's log.
-    pub fn log(&self) -> PathBuf {
-        self.server.log()
-    }
-
     /// A connection with every right.
     pub async fn superuser(&self, database: &str) -> Result<Client> {
-        connect(&self.url("postgres", &self.passwords.postgres, database)).await
+        connect(&self.urls(database)[0]).await
     }
 
     /// The database `name`, made if need be and brought to the version of the binary `karipass`.
@@ -183,31 +152,26 @@ impl Postgres {
 
     /// A database that is there, such as one that a standby has copied.
     pub fn database(&self, name: &str) -> Database {
-        Database {
-            name: name.to_owned(),
-            owner_url: self.url("karipass_owner", &self.passwords.karipass_owner, name),
-            daemon_url: self.url("karipass", &self.passwords.karipass, name),
-        }
+        let [_, owner_url, daemon_url] = self.urls(name);
+        Database { name: name.to_owned(), owner_url, daemon_url }
     }
 
-    fn url(&self, role: &str, password: &str, database: &str) -> String {
+    /// The connection string of each of [`ROLES`].
+    fn urls(&self, database: &str) -> [String; ROLES.len()] {
         let host = self.socket_folder().display();
-        format!("host={host} user={role} password={password} dbname={database}")
+        std::array::from_fn(|index| {
+            let (role, password) = (ROLES[index], &self.passwords[index]);
+            format!("host={host} user={role} password={password} dbname={database}")
+        })
     }
 
-    /// The owner, who may create the daemon's group, and the daemon's login.
     async fn make_roles(&self) -> Result<()> {
         let superuser = self.superuser("postgres").await?;
-        let roles = [
-            ("karipass_owner", &self.passwords.karipass_owner, "CREATEROLE"),
-            ("karipass", &self.passwords.karipass, ""),
-        ];
-        for (role, password, rights) in roles {
-            if superuser
-                .query("SELECT FROM pg_roles WHERE rolname = $1", &[&role])
-                .await?
-                .is_empty()
-            {
+        let [_, owner, daemon] = &self.passwords;
+        for (role, password, rights) in [(ROLES[1], owner, "CREATEROLE"), (ROLES[2], daemon, "")] {
+            let known =
+                superuser.query("SELECT FROM pg_roles WHERE rolname = $1", &[&role]).await?;
+            if known.is_empty() {
                 let create = format!("CREATE ROLE {role} LOGIN PASSWORD '{password}' {rights}");
                 superuser.batch_execute(&create).await?;
             }

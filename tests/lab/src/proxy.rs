@@ -1,20 +1,19 @@
 //! A Unix socket before PostgreSQL's, that stalls or cuts connections at a chosen point, such as a commit.
 //!
-//! It stands before one store or before a whole daemon, whose connection string is
-//! [`PostgresProxy::url`].
+//! It stands before one store or before a whole daemon.
 
 mod messages;
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
 
 use anyhow::Result;
 use tempfile::TempDir;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::unix::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::net::{UnixListener, UnixStream};
-use tokio::sync::Notify;
+use tokio::sync::{Notify, watch};
 use tokio::task::JoinHandle;
 
 use crate::folder;
@@ -45,6 +44,19 @@ pub enum Trouble {
     CutAnswer(Point),
 }
 
+impl Trouble {
+    fn point(self) -> Option<Point> {
+        match self {
+            Self::None | Self::Stall => None,
+            Self::HoldAt(point)
+            | Self::StallAfter(point)
+            | Self::CutBefore(point)
+            | Self::CutAfter(point)
+            | Self::CutAnswer(point) => Some(point),
+        }
+    }
+}
+
 /// Where in what clients say trouble is met.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Point {
@@ -65,8 +77,7 @@ pub struct PostgresProxy {
 }
 
 struct Shared {
-    trouble: Mutex<Trouble>,
-    changed: Notify,
+    trouble: watch::Sender<Trouble>,
     met: Notify,
     commits: AtomicUsize,
     meetings: AtomicUsize,
@@ -81,8 +92,7 @@ impl PostgresProxy {
         let folder = folder::temporary_in(Path::new("/tmp"), "karipass-proxy-")?;
         let listener = UnixListener::bind(folder.path().join(SOCKET))?;
         let shared = Arc::new(Shared {
-            trouble: Mutex::new(Trouble::None),
-            changed: Notify::new(),
+            trouble: watch::Sender::new(Trouble::None),
             met: Notify::new(),
             commits: AtomicUsize::new(0),
             meetings: AtomicUsize::new(0),
@@ -91,12 +101,6 @@ impl PostgresProxy {
         });
         let task = tokio::spawn(accept(listener, server.join(SOCKET), Arc::clone(&shared)));
         Ok(Self { folder, shared, task })
-    }
-
-    /// The connection string `url`, by way of this proxy.
-    pub fn url(&self, url: &str) -> String {
-        let (_, rest) = url.split_once(' ').unwrap_or_default();
-        format!("host={} {rest}", self.folder.path().display())
     }
 
     /// The folder of its socket.
@@ -139,26 +143,13 @@ impl Drop for PostgresProxy {
 
 impl Shared {
     fn make(&self, trouble: Trouble) {
-        *self.trouble.lock().unwrap_or_else(PoisonError::into_inner) = trouble;
-        self.changed.notify_waiters();
-    }
-
-    fn trouble(&self) -> Trouble {
-        *self.trouble.lock().unwrap_or_else(PoisonError::into_inner)
+        self.trouble.send_replace(trouble);
     }
 
     /// The trouble that `group` meets.
     fn met_by(&self, group: &Group) -> Trouble {
-        let trouble = self.trouble();
-        let is_met = match trouble {
-            Trouble::None | Trouble::Stall => return Trouble::None,
-            Trouble::HoldAt(point)
-            | Trouble::StallAfter(point)
-            | Trouble::CutBefore(point)
-            | Trouble::CutAfter(point)
-            | Trouble::CutAnswer(point) => self.is_at(point, group),
-        };
-        if !is_met {
+        let trouble = *self.trouble.borrow();
+        if !trouble.point().is_some_and(|point| self.is_at(point, group)) {
             return Trouble::None;
         }
         self.meetings.fetch_add(1, Ordering::Relaxed);
@@ -169,27 +160,16 @@ impl Shared {
     fn is_at(&self, point: Point, group: &Group) -> bool {
         match point {
             Point::Word(word) => group.has(word),
-            Point::Commit(every) => {
-                if !group.commits {
-                    return false;
-                }
-                let commits = self.commits.fetch_add(1, Ordering::Relaxed) + 1;
-                commits.is_multiple_of(every)
+            Point::Commit(every) if group.commits => {
+                (self.commits.fetch_add(1, Ordering::Relaxed) + 1).is_multiple_of(every)
             }
+            Point::Commit(_) => false,
         }
     }
 
     /// Waits for as long as `holds` is true of the trouble.
     async fn wait_while(&self, holds: impl Fn(Trouble) -> bool) {
-        loop {
-            let changed = self.changed.notified();
-            tokio::pin!(changed);
-            changed.as_mut().enable();
-            if !holds(self.trouble()) {
-                return;
-            }
-            changed.await;
-        }
+        let _ = self.trouble.subscribe().wait_for(|trouble| !holds(*trouble)).await; // never closed
     }
 }
 

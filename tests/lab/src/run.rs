@@ -14,7 +14,7 @@ use tokio::signal::unix::{SignalKind, signal};
 
 use crate::asterisk::{self, Asterisk, CARRIER, Installation, Phone, SET_UP_NUMBER};
 use crate::daemon::{self, Daemon, write_secret};
-use crate::demonstration::{self, DemoNumber};
+use crate::demonstration;
 use crate::postgres::{Durability, Postgres};
 
 const LOOK_EVERY: Duration = Duration::from_millis(200);
@@ -107,7 +107,7 @@ async fn start(options: &Options, var: &Path) -> Result<System> {
         setup = setup.variable(name, value);
     }
     setup.lay_out()?;
-    import(&setup)?;
+    setup.import(&demonstration::contracts())?;
     let daemon = tokio::task::spawn_blocking(|| Daemon::start(setup)).await??;
     Ok(System { daemon, asterisk, postgres })
 }
@@ -125,24 +125,13 @@ fn port(variable: &str, otherwise: u16) -> u16 {
     listen.map_or(otherwise, |listen| listen.port())
 }
 
-fn import(setup: &daemon::Setup) -> Result<()> {
-    let output =
-        setup.operator().args(["contracts", "import"]).arg(demonstration::contracts()).output()?;
-    ensure!(
-        output.status.success(),
-        "karipass contracts import: {}",
-        String::from_utf8_lossy(&output.stderr).trim()
-    );
-    Ok(())
-}
-
 /// A telephone for each demonstration number, and a stranger's; passwords stay from run to run.
 fn phones(var: &Path) -> Result<Vec<Phone>> {
     let file = var.join("phones.txt");
     let kept = fs::read_to_string(&file).unwrap_or_default();
     let mut text = String::new();
     let mut phones = Vec::new();
-    for DemoNumber { number, .. } in demonstration::numbers()? {
+    for (number, _) in demonstration::numbers()? {
         let password = kept.lines().find_map(|line| line.strip_prefix(&number)?.strip_prefix(' '));
         let phone = match password {
             Some(password) => Phone { password: password.to_owned(), number },
@@ -173,7 +162,7 @@ async fn watch(system: &mut System) -> Result<&'static str> {
 fn summary(system: &System, var: &Path) -> Result<String> {
     let numbers: Vec<String> = demonstration::numbers()?
         .iter()
-        .map(|number| format!("{}  {}", number.number, number.explanation()))
+        .map(|(number, explanation)| format!("{number}  {explanation}"))
         .collect();
     let shown = var.strip_prefix(std::env::current_dir()?).unwrap_or(var).display();
     let sip = system.asterisk.sip();

@@ -1,7 +1,5 @@
 //! The guidance as files: where they are, what they say, and what is in them.
 
-use std::path::PathBuf;
-
 use anyhow::{Context as _, Result, ensure};
 
 use crate::repository;
@@ -19,14 +17,10 @@ pub fn words() -> impl Iterator<Item = (&'static str, &'static str)> {
     })
 }
 
-/// The file of a sound.
-pub fn file(name: &str) -> PathBuf {
-    repository().join("asterisk/sounds/ja/karipass").join(name).with_extension("wav")
-}
-
 /// A sound's samples; an error unless it is 16-bit 8 kHz mono.
 pub fn samples(name: &str) -> Result<Vec<i16>> {
-    let path = file(name);
+    let folder = repository().join("asterisk/sounds/ja/karipass");
+    let path = folder.join(name).with_extension("wav");
     let mut reader = hound::WavReader::open(&path).with_context(|| path.display().to_string())?;
     let spec = reader.spec();
     ensure!(

@@ -42,27 +42,26 @@ impl Run {
         Self { lab, operators, below }
     }
 
-    fn ended(&mut self) -> ExitStatus {
-        let until = Instant::now() + WITHIN;
-        loop {
-            if let Some(status) = self.lab.try_wait().unwrap() {
-                return status;
-            }
-            assert!(Instant::now() < until, "it does not end");
-            sleep(Duration::from_millis(20));
-        }
+    fn wait_for_end(&mut self) -> ExitStatus {
+        wait_until("the end of the run", || self.lab.try_wait().unwrap().is_some());
+        self.lab.wait().unwrap()
     }
 
     fn assert_nothing_is_left(&self) {
         assert!(self.below.len() >= 3, "PostgreSQL, Asterisk and karipass: {:?}", self.below);
         // The shell that removes temporary folders ends after the lab.
-        let until = Instant::now() + WITHIN;
         for id in &self.below {
-            while test_kill_process(Pid::from_raw(*id).unwrap()).is_ok() {
-                assert!(Instant::now() < until, "{id} is left");
-                sleep(Duration::from_millis(20));
-            }
+            let is_gone = || test_kill_process(Pid::from_raw(*id).unwrap()).is_err();
+            wait_until(&format!("the end of {id}"), is_gone);
         }
+    }
+}
+
+fn wait_until(what: &str, mut is_so: impl FnMut() -> bool) {
+    let until = Instant::now() + WITHIN;
+    while !is_so() {
+        assert!(Instant::now() < until, "waited in vain for {what}");
+        sleep(Duration::from_millis(20));
     }
 }
 
@@ -93,7 +92,7 @@ fn r_two_run_side_by_side_and_each_ends_all_that_it_started() {
     }
     for (run, how) in runs.iter_mut().zip([Signal::INT, Signal::TERM]) {
         signal(run.lab.id().cast_signed(), how);
-        assert!(run.ended().success());
+        assert!(run.wait_for_end().success());
         run.assert_nothing_is_left();
     }
 }
@@ -107,6 +106,6 @@ fn r_when_one_part_falls_the_rest_is_ended() {
         command.contains("asterisk.conf")
     });
     signal(*asterisk.unwrap(), Signal::KILL);
-    assert_eq!(run.ended().code(), Some(1));
+    assert_eq!(run.wait_for_end().code(), Some(1));
     run.assert_nothing_is_left();
 }

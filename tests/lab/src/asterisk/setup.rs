@@ -1,7 +1,8 @@
 //! What a private Asterisk is to be like, and its folder with the samples and what is local.
 
 use std::fmt::Write as _;
-use std::fs;
+use std::fs::{self, File};
+use std::io::Write as _;
 use std::ops::RangeInclusive;
 use std::os::unix::fs::{PermissionsExt as _, symlink};
 use std::path::{Path, PathBuf};
@@ -12,19 +13,10 @@ use super::Installation;
 use crate::{ports, repository, secret};
 
 /// Asterisk complains in its log about each of these that is missing; every PBX has them.
-const EMPTY: [&str; 8] = [
-    "acl.conf",
-    "ccss.conf",
-    "features.conf",
-    "indications.conf",
-    "manager.conf",
-    "pjproject.conf",
-    "udptl.conf",
-    "websocket_client.conf",
-];
+const EMPTY: &str = "acl ccss features indications manager pjproject udptl websocket_client";
 
 /// A demonstration telephone: it registers with its number as user name.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Phone {
     /// User name and fixed identity.
     pub number: String,
@@ -95,8 +87,10 @@ impl Setup {
     /// Lays out the folder; `run` is short enough for a socket's name.
     pub(super) fn lay_out(&self, installation: &Installation, run: &Path) -> Result<()> {
         let etc = self.etc();
-        if etc.exists() {
-            fs::remove_dir_all(&etc)?;
+        for old in [&etc, &self.folder.join("data")] {
+            if old.exists() {
+                fs::remove_dir_all(old)?;
+            }
         }
         for folder in ["etc/karipass.d", "lib", "spool", "log", "data/sounds/ja"] {
             fs::create_dir_all(self.folder.join(folder))?;
@@ -105,8 +99,8 @@ impl Setup {
         for samples in ["asterisk/etc", "dialplan"] {
             copy_samples(&repository().join(samples), &etc)?;
         }
-        for name in EMPTY {
-            fs::write(etc.join(name), "")?;
+        for name in EMPTY.split(' ') {
+            fs::write(etc.join(name).with_extension("conf"), "")?;
         }
         let options = fs::read_to_string(repository().join("asterisk/etc/asterisk.conf"))?;
         let directories = self.directories(installation, run);
@@ -135,21 +129,17 @@ impl Setup {
     }
 
     fn write_local(&self) -> Result<()> {
-        let mut files = vec![
+        let files = [
             ("ari.conf", format!("password = {}\n", self.ari_password)),
             ("http.conf", format!("bindport = {}\n", self.ari)),
             ("transport.conf", format!("bind = 127.0.0.1:{}\n", self.sip)),
             ("rtp.conf", format!("rtpstart = {}\nrtpend = {}\n", self.rtp.start(), self.rtp.end())),
             ("phones.conf", phones_conf(&self.phones)?),
         ];
-        for (file, text) in &self.snippets {
-            match files.iter_mut().find(|(name, _)| name == file) {
-                Some((_, whole)) => whole.push_str(text),
-                None => files.push((file, text.clone())),
-            }
-        }
-        for (name, text) in files {
-            fs::write(self.etc().join("karipass.d").join(name), text)?;
+        let snippets = self.snippets.iter().map(|(name, text)| (name.as_str(), text.clone()));
+        for (name, text) in files.into_iter().chain(snippets) {
+            let file = self.etc().join("karipass.d").join(name);
+            File::options().create(true).append(true).open(file)?.write_all(text.as_bytes())?;
         }
         Ok(())
     }
@@ -160,10 +150,11 @@ impl Setup {
         for entry in fs::read_dir(&installation.data)? {
             let entry = entry?;
             if entry.file_name() != "sounds" {
-                link(&entry.path(), &data.join(entry.file_name()))?;
+                symlink(entry.path(), data.join(entry.file_name()))?;
             }
         }
-        link(&repository().join("asterisk/sounds/ja/karipass"), &data.join("sounds/ja/karipass"))
+        let sounds = repository().join("asterisk/sounds/ja/karipass");
+        Ok(symlink(sounds, data.join("sounds/ja/karipass"))?)
     }
 }
 
@@ -175,13 +166,6 @@ fn copy_samples(from: &Path, to: &Path) -> Result<()> {
         }
     }
     Ok(())
-}
-
-fn link(target: &Path, name: &Path) -> Result<()> {
-    if name.symlink_metadata().is_ok() {
-        fs::remove_file(name)?;
-    }
-    symlink(target, name).with_context(|| name.display().to_string())
 }
 
 fn phones_conf(phones: &[Phone]) -> Result<String> {

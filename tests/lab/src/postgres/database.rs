@@ -30,7 +30,7 @@ impl Database {
 
     /// The binary `karipass` with variables that name this database, and no others.
     ///
-    /// It ends with the thread that starts it: use [`crate::process::spawn`] for a server.
+    /// It ends with the thread that starts it: use [`crate::child::Child`] for a server.
     pub fn karipass(&self, karipass: &Path) -> Command {
         let mut command = Command::new("setpriv");
         command
@@ -43,6 +43,15 @@ impl Database {
             .env("KARIPASS_ARI_PASSWORD", "unused")
             .env("KARIPASS_HASHING_KEYS", format!("lab {}=", "A".repeat(43)));
         command
+    }
+
+    /// The same database, with another beginning of its connection strings.
+    pub(super) fn with_host(&self, host: impl Fn(&str) -> String) -> Self {
+        let [owner_url, daemon_url] = [&self.owner_url, &self.daemon_url].map(|url| {
+            let (old, rest) = url.split_once(' ').unwrap_or((url, ""));
+            format!("{} {rest}", host(old))
+        });
+        Self { name: self.name.clone(), owner_url, daemon_url }
     }
 
     /// Brings it to the version of the binary `karipass`.

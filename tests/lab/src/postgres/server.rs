@@ -2,81 +2,69 @@
 //! PostgreSQL refuses to be.
 
 use std::fs;
-use std::io::Write as _;
-use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _, chown};
+use std::os::unix::fs::PermissionsExt as _;
 use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::sync::atomic::AtomicUsize;
 use std::sync::{Mutex, PoisonError};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context as _, Result, ensure};
+use anyhow::{Context as _, Result, bail, ensure};
 use rustix::process::{Pid, Signal, geteuid, kill_process};
 
-use super::host::{User, closed_folder_capability, programs};
-use super::{Durability, Shutdown};
+use super::{Durability, Passwords, Postgres, Shutdown, socket_folder};
 use crate::child::Child;
+use crate::daemon::write_secret;
 
-/// Whom the server runs as if we are root.
-const SERVER_USER: &str = "postgres";
+/// Where Debian puts each major version.
+const DEBIAN: &str = "/usr/lib/postgresql";
+/// For root: whom the server runs as.
+const AS_POSTGRES: [&str; 3] = ["--reuid=postgres", "--regid=postgres", "--clear-groups"];
+/// What lets a process pass folders that are closed to its user, the smaller right first.
+const PASSES: [&[&str]; 3] = [
+    &[],
+    &["--inh-caps=+dac_read_search", "--ambient-caps=+dac_read_search"],
+    &["--inh-caps=+dac_override", "--ambient-caps=+dac_override"],
+];
 const LOOK_EVERY: Duration = Duration::from_millis(10);
 const START_WITHIN: Duration = Duration::from_mins(1);
 const STOP_WITHIN: Duration = Duration::from_secs(30);
 
-/// A cluster's folder and, while it runs, its postmaster.
-pub(super) struct Server {
-    programs: PathBuf,
-    folder: PathBuf,
-    socket: PathBuf,
-    user: Option<User>,
-    durability: Durability,
-    /// Settings that win over the usual ones.
-    more: Mutex<Vec<String>>,
-    postmaster: Mutex<Option<Child>>,
-}
-
-impl Server {
-    pub(super) fn new(folder: &Path, socket: &Path, durability: Durability) -> Result<Self> {
-        let user = if geteuid().is_root() { Some(User::named(SERVER_USER)?) } else { None };
-        if let Some(user) = &user {
-            chown(socket, Some(user.uid), Some(user.gid))?;
-        }
+impl Postgres {
+    pub(super) fn new(folder: &Path, passwords: Passwords, durability: Durability) -> Result<Self> {
+        let socket = socket_folder()?;
+        give_to_server(socket.path())?;
         Ok(Self {
             programs: programs(folder)?,
             folder: folder.to_owned(),
-            socket: socket.to_owned(),
-            user,
+            socket,
+            privileges: privileges(folder)?,
             durability,
-            more: Mutex::default(),
-            postmaster: Mutex::new(None),
+            settings: Mutex::default(),
+            postmaster: Mutex::default(),
+            passwords,
+            databases: AtomicUsize::new(0),
+            temporary: None,
         })
     }
 
-    pub(super) fn socket_folder(&self) -> &Path {
-        &self.socket
+    /// The folder of the socket.
+    pub fn socket_folder(&self) -> &Path {
+        self.socket.path()
     }
 
-    pub(super) fn log(&self) -> PathBuf {
+    /// The server's log.
+    pub fn log(&self) -> PathBuf {
         self.folder.join("postgres.log")
-    }
-
-    /// Sets these from the next start on.
-    pub(super) fn set(&self, settings: &[String]) {
-        *self.more.lock().unwrap_or_else(PoisonError::into_inner) = settings.to_vec();
     }
 
     /// Writes a file among the data that the server alone can read.
     pub(super) fn write(&self, name: &str, text: &str) -> Result<()> {
         let file = self.data().join(name);
-        if file.exists() {
-            fs::remove_file(&file)?;
-        }
-        write_private(&file, text)?;
-        if let Some(user) = &self.user {
-            chown(&file, Some(user.uid), Some(user.gid))?;
-        }
-        Ok(())
+        write_secret(&file, text)?;
+        give_to_server(&file)
     }
 
     fn data(&self) -> PathBuf {
@@ -84,19 +72,17 @@ impl Server {
     }
 
     /// Makes the cluster, unless it is there; a folder that an interrupted start left is made anew.
-    pub(super) fn initialise(&self, password: &str) -> Result<()> {
+    pub(super) fn initialise(&self) -> Result<()> {
         let finished = self.folder.join("initialised");
         if finished.exists() {
             return Ok(());
         }
         let data = self.make_data_folder()?;
-        let password_file = self.socket.join("password");
-        write_private(&password_file, password)?;
-        if let Some(user) = &self.user {
-            chown(&password_file, Some(user.uid), Some(user.gid))?;
-        }
+        let password_file = self.socket_folder().join("password");
+        write_secret(&password_file, &self.passwords[0])?;
+        give_to_server(&password_file)?;
         let output = self
-            .command("initdb")?
+            .command("initdb")
             .args(["--username=postgres", "--auth=scram-sha-256", "--encoding=UTF8"])
             .args(["--locale=C", "--no-instructions", "--no-sync", "--pgdata"])
             .arg(&data)
@@ -105,31 +91,23 @@ impl Server {
             .output()
             .context("running initdb")?;
         fs::remove_file(&password_file)?;
-        ensure!(
-            output.status.success(),
-            "initdb: {}",
-            String::from_utf8_lossy(&output.stderr).trim()
-        );
+        let said = String::from_utf8_lossy(&output.stderr);
+        ensure!(output.status.success(), "initdb: {}", said.trim());
         fs::write(finished, "")?;
         Ok(())
     }
 
-    /// Makes the cluster a standby: a copy of the one whose socket is in `primary`, which it follows.
-    pub(super) fn copy(&self, primary: &Path, password: &str) -> Result<()> {
+    /// Makes the cluster a standby: a copy of `primary`, which it follows.
+    pub(super) fn copy(&self, primary: &Self) -> Result<()> {
         let data = self.make_data_folder()?;
         let output = self
-            .command("pg_basebackup")?
-            .args([
-                "--write-recovery-conf",
-                "--checkpoint=fast",
-                "--no-sync",
-                "--username=postgres",
-            ])
-            .arg("--host")
-            .arg(primary)
+            .command("pg_basebackup")
+            .args(["--write-recovery-conf", "--checkpoint=fast", "--no-sync"])
+            .args(["--username=postgres", "--host"])
+            .arg(primary.socket_folder())
             .arg("--pgdata")
             .arg(&data)
-            .env("PGPASSWORD", password)
+            .env("PGPASSWORD", &self.passwords[0])
             .output()
             .context("running pg_basebackup")?;
         let said = String::from_utf8_lossy(&output.stderr);
@@ -144,20 +122,18 @@ impl Server {
         }
         fs::create_dir(&data)?;
         fs::set_permissions(&data, fs::Permissions::from_mode(0o700))?;
-        if let Some(user) = &self.user {
-            chown(&data, Some(user.uid), Some(user.gid))?;
-        }
+        give_to_server(&data)?;
         Ok(data)
     }
 
     /// Starts the postmaster and waits until it takes connections.
-    pub(super) fn start(&self) -> Result<()> {
+    pub fn start(&self) -> Result<()> {
         let mut slot = self.postmaster.lock().unwrap_or_else(PoisonError::into_inner);
         ensure!(slot.is_none(), "PostgreSQL is running already");
         let log = fs::OpenOptions::new().create(true).append(true).open(self.log())?;
-        let mut command = self.command("postgres")?;
+        let mut command = self.command("postgres");
         command.arg("-D").arg(self.data());
-        let socket = self.socket.display();
+        let socket = self.socket_folder().display();
         let mut settings = vec![
             "listen_addresses=".to_owned(),
             "port=5432".to_owned(),
@@ -175,7 +151,7 @@ impl Server {
             let fast = ["fsync=off", "full_page_writes=off", "autovacuum=off"];
             settings.extend(fast.map(str::to_owned));
         }
-        settings.extend(self.more.lock().unwrap_or_else(PoisonError::into_inner).clone());
+        settings.extend(self.settings.lock().unwrap_or_else(PoisonError::into_inner).clone());
         for setting in settings {
             command.arg("-c").arg(setting);
         }
@@ -192,7 +168,7 @@ impl Server {
     }
 
     /// Ends the postmaster and all its processes, and waits until they are gone.
-    pub(super) fn stop(&self, shutdown: Shutdown) -> Result<()> {
+    pub fn stop(&self, shutdown: Shutdown) -> Result<()> {
         let mut slot = self.postmaster.lock().unwrap_or_else(PoisonError::into_inner);
         let Some(mut postmaster) = slot.take() else { return Ok(()) };
         let backends = children_of(postmaster.id());
@@ -202,8 +178,7 @@ impl Server {
             Shutdown::Kill => {
                 postmaster.kill()?;
                 for backend in &backends {
-                    // One that has just ended is as good as killed.
-                    let _ = kill_process(*backend, Signal::KILL);
+                    let _ = kill_process(*backend, Signal::KILL); // it may have just ended
                 }
             }
         }
@@ -216,46 +191,70 @@ impl Server {
     }
 
     /// Whether the postmaster has ended without having been asked to.
-    pub(super) fn ended(&self) -> Result<bool> {
+    pub fn ended(&self) -> Result<bool> {
         let mut slot = self.postmaster.lock().unwrap_or_else(PoisonError::into_inner);
         slot.as_mut().map_or(Ok(false), |postmaster| Ok(postmaster.ended()?.is_some()))
     }
 
     /// A program of PostgreSQL, as the right user, to end with us, in a plain environment.
-    fn command(&self, program: &str) -> Result<Command> {
+    fn command(&self, program: &str) -> Command {
         let mut command = Command::new("setpriv");
-        command.args(["--pdeathsig", "INT"]);
-        if let Some(user) = &self.user {
-            command.arg(format!("--reuid={}", user.uid)).arg(format!("--regid={}", user.gid));
-            command.arg("--clear-groups");
-            if !user.may_traverse(&self.folder)? {
-                let capability = closed_folder_capability()?;
-                command.arg(format!("--inh-caps=+{capability}"));
-                command.arg(format!("--ambient-caps=+{capability}"));
-            }
-        }
+        command.args(["--pdeathsig", "INT"]).args(&self.privileges);
         command.arg(self.programs.join(program));
         command.env_clear().env("PATH", "/usr/bin:/bin").env("LC_ALL", "C").current_dir("/");
-        Ok(command)
+        command
     }
 }
 
-impl Drop for Server {
+impl Drop for Postgres {
     fn drop(&mut self) {
         let shutdown = match self.durability {
             Durability::Durable => Shutdown::Fast,
             Durability::Fast => Shutdown::Immediate,
         };
-        // Nothing to be done if even this fails; the death signal is still there.
-        drop(self.stop(shutdown));
+        let _ = self.stop(shutdown); // the death signal is still there
     }
 }
 
-/// Writes a file that only we can read.
-pub(super) fn write_private(file: &Path, text: &str) -> Result<()> {
-    let mut file = fs::OpenOptions::new().create_new(true).write(true).mode(0o600).open(file)?;
-    file.write_all(text.as_bytes())?;
+/// What makes the server a user that is not root and can pass `folder`.
+fn privileges(folder: &Path) -> Result<Vec<&'static str>> {
+    if !geteuid().is_root() {
+        return Ok(Vec::new());
+    }
+    for passes in PASSES {
+        let privileges = [&AS_POSTGRES, passes].concat();
+        let mut test = Command::new("setpriv");
+        test.args(&privileges).args(["test", "-x"]).arg(folder).stderr(Stdio::null());
+        if test.status().context("running setpriv")?.success() {
+            return Ok(privileges);
+        }
+    }
+    bail!("{} is closed to the user postgres, or there is none", folder.display())
+}
+
+/// Makes the server the owner of a file or folder.
+fn give_to_server(path: &Path) -> Result<()> {
+    if geteuid().is_root() {
+        let status = Command::new("chown").arg("postgres:").arg(path).status()?;
+        ensure!(status.success(), "chown: {status}");
+    }
     Ok(())
+}
+
+/// The folder of the programs: of the cluster's version, else of the newest, else in `PATH`.
+fn programs(folder: &Path) -> Result<PathBuf> {
+    let of_cluster = fs::read_to_string(folder.join("data/PG_VERSION")).ok();
+    let of_cluster = of_cluster.and_then(|version| version.trim().parse().ok());
+    let installed = fs::read_dir(DEBIAN).into_iter().flatten().flatten();
+    let newest = installed.filter_map(|entry| entry.file_name().to_str()?.parse().ok()).max();
+    let versions: [Option<u32>; 2] = [of_cluster, newest];
+    let packaged = versions.into_iter().flatten();
+    let packaged = packaged.map(|version| Path::new(DEBIAN).join(format!("{version}/bin")));
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let mut folders = packaged.chain(std::env::split_paths(&path));
+    folders
+        .find(|folder| folder.join("initdb").exists())
+        .context("no PostgreSQL found: install the package postgresql")
 }
 
 /// The last line of `postmaster.pid` says `ready` once connections are taken, or `standby`.

@@ -8,8 +8,7 @@ use anyhow::{Context as _, Result, ensure};
 use tokio::time::sleep;
 use tokio_postgres::Client;
 
-use super::server::Server;
-use super::{Database, Durability, Postgres, socket_folder};
+use super::{Database, Durability, Postgres};
 use crate::folder;
 
 const LOOK_EVERY: Duration = Duration::from_millis(10);
@@ -31,37 +30,24 @@ impl Postgres {
     /// by the same names ([`Postgres::database`]), with the same roles and passwords.
     pub async fn standby(&self, replication: Replication) -> Result<Self> {
         let folder = folder::temporary("karipass-pg-")?;
-        let socket = socket_folder()?;
-        let server = Server::new(folder.path(), socket.path(), Durability::Fast)?;
-        server.copy(self.socket_folder(), &self.passwords.postgres)?;
-        server.start()?;
-        let standby = Self {
-            server,
-            passwords: self.passwords.clone(),
-            databases: AtomicUsize::new(1000),
-            folders: vec![socket, folder],
-        };
+        let mut standby = Self::new(folder.path(), self.passwords.clone(), Durability::Fast)?;
+        standby.copy(self)?;
+        standby.start()?;
+        standby.databases = AtomicUsize::new(1000);
+        standby.temporary = Some(folder);
         self.caught_up().await?;
         // Set after the copy was made: once promoted, the standby waits for nobody.
-        self.replicate(replication).await?;
-        Ok(standby)
-    }
-
-    /// Sets what commits wait for from now on.
-    pub async fn replicate(&self, replication: Replication) -> Result<()> {
-        let superuser = self.superuser("postgres").await?;
         let (names, state) = match replication {
             Replication::Asynchronous => ("", "async"),
             Replication::Synchronous => ("*", "sync"),
         };
+        let superuser = self.superuser("postgres").await?;
         let set = format!("ALTER SYSTEM SET synchronous_standby_names = '{names}'");
         superuser.batch_execute(&set).await?;
         superuser.batch_execute("SELECT pg_reload_conf()").await?;
-        until(
-            &superuser,
-            &format!("SELECT bool_and(sync_state = '{state}') FROM pg_stat_replication"),
-        )
-        .await
+        let is_set = format!("SELECT bool_and(sync_state = '{state}') FROM pg_stat_replication");
+        until(&superuser, &is_set).await?;
+        Ok(standby)
     }
 
     /// Waits until a standby is there and every one has replayed what is committed by now.
@@ -69,11 +55,8 @@ impl Postgres {
         let superuser = self.superuser("postgres").await?;
         let now = superuser.query_one("SELECT pg_current_wal_lsn()::text", &[]).await?;
         let now: String = now.get(0);
-        until(
-            &superuser,
-            &format!("SELECT bool_and(replay_lsn >= '{now}') FROM pg_stat_replication"),
-        )
-        .await
+        let replayed = format!("SELECT bool_and(replay_lsn >= '{now}') FROM pg_stat_replication");
+        until(&superuser, &replayed).await
     }
 
     /// Makes a standby a primary; returns once it takes changes.
@@ -90,29 +73,13 @@ impl Database {
     /// is tried after the present ones.
     #[must_use]
     pub fn or_at(&self, folder: &Path) -> Self {
-        let with = |url: &str| {
-            let (hosts, rest) = url.split_once(' ').unwrap_or((url, ""));
-            format!("{hosts},{} {rest}", folder.display())
-        };
-        Self {
-            name: self.name.clone(),
-            owner_url: with(&self.owner_url),
-            daemon_url: with(&self.daemon_url),
-        }
+        self.with_host(|host| format!("{host},{}", folder.display()))
     }
 
     /// The same database, by way of `folder` alone.
     #[must_use]
     pub fn at(&self, folder: &Path) -> Self {
-        let with = |url: &str| {
-            let (_, rest) = url.split_once(' ').unwrap_or((url, ""));
-            format!("host={} {rest}", folder.display())
-        };
-        Self {
-            name: self.name.clone(),
-            owner_url: with(&self.owner_url),
-            daemon_url: with(&self.daemon_url),
-        }
+        self.with_host(|_| format!("host={}", folder.display()))
     }
 }
 

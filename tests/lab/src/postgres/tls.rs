@@ -3,6 +3,7 @@
 use std::fs;
 use std::net::Ipv4Addr;
 use std::path::Path;
+use std::sync::PoisonError;
 
 use anyhow::Result;
 
@@ -19,16 +20,14 @@ impl Postgres {
     pub fn demand_tls(&self, folder: &Path) -> Result<Ipv4Addr> {
         self.stop(Shutdown::Fast)?;
         for file in ["certificate.pem", "key.pem"] {
-            self.server.write(file, &fs::read_to_string(folder.join(file))?)?;
+            self.write(file, &fs::read_to_string(folder.join(file))?)?;
         }
-        self.server.write("pg_hba.conf", HBA)?;
+        self.write("pg_hba.conf", HBA)?;
         let address = Ipv4Addr::new(127, 77, rand::random(), rand::random_range(1..255));
-        self.server.set(&[
-            format!("listen_addresses={address}"),
-            "ssl=on".to_owned(),
-            "ssl_cert_file=certificate.pem".to_owned(),
-            "ssl_key_file=key.pem".to_owned(),
-        ]);
+        let tls = ["ssl=on", "ssl_cert_file=certificate.pem", "ssl_key_file=key.pem"];
+        let mut settings = vec![format!("listen_addresses={address}")];
+        settings.extend(tls.map(str::to_owned));
+        *self.settings.lock().unwrap_or_else(PoisonError::into_inner) = settings;
         self.start()?;
         Ok(address)
     }
@@ -38,14 +37,6 @@ impl Database {
     /// The same database over TCP: at this address, by this name, with these words added.
     #[must_use]
     pub fn over_tcp(&self, address: Ipv4Addr, name: &str, more: &str) -> Self {
-        let with = |url: &str| {
-            let (_, rest) = url.split_once(' ').unwrap_or((url, ""));
-            format!("host={name} hostaddr={address} {more} {rest}")
-        };
-        Self {
-            name: self.name.clone(),
-            owner_url: with(&self.owner_url),
-            daemon_url: with(&self.daemon_url),
-        }
+        self.with_host(|_| format!("host={name} hostaddr={address} {more}"))
     }
 }

@@ -10,11 +10,11 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Result, anyhow};
 
+use super::caller::Caller;
 use super::handset::{Handset, Pace};
 use super::hearing::Heard;
-use super::sipp::{Line, Sipp};
+use super::sipp::{Identity, Line, Placed, Sipp};
 use super::state::{Ending, STRAGGLERS, Shared};
-use super::transcript::{Entry, Transcript, What};
 
 /// By when a call is answered or refused.
 const ANSWERED_WITHIN: Duration = Duration::from_secs(20);
@@ -49,18 +49,36 @@ pub struct Subscriber {
     interrupted: VecDeque<String>,
 }
 
-impl Subscriber {
-    pub(super) fn new(
-        handset: Handset,
-        sipp: Sipp,
-        shared: Arc<Shared>,
-        line: Line,
-        begin: Instant,
-    ) -> Self {
-        let (keyed, interrupted) = (Vec::new(), VecDeque::new());
-        Self { handset, sipp, shared, line, begin, keyed, told: 0, interrupted }
+impl Caller {
+    /// Places a call; returns once it is answered or refused.
+    pub fn call(&self, line: &Line) -> Result<Subscriber> {
+        if let Identity::Telephone { phone, .. } = &self.identity {
+            Sipp::register(line.sip, self.address, phone)?;
+        }
+        let shared = Arc::new(Shared::new());
+        let ear = Arc::clone(&shared);
+        let handset = Handset::new(self.address, move |at, payload| {
+            let mut state = ear.lock();
+            if state.hearing.hear(at, payload) {
+                ear.changed.notify_all();
+            }
+        })?;
+        let begin = Instant::now();
+        let placed = [Placed { caller: self.number.clone(), media: handset.address()?.port() }];
+        let told = Arc::clone(&shared);
+        let sipp = Sipp::place(line, self.address, &self.identity, &placed, 10, move |_, news| {
+            told.lock().news(Instant::now(), news);
+            told.changed.notify_all();
+        })?;
+        let (line, keyed, interrupted) = (line.clone(), Vec::new(), VecDeque::new());
+        let mut subscriber =
+            Subscriber { handset, sipp, shared, line, begin, keyed, told: 0, interrupted };
+        subscriber.wait_until_answered()?;
+        Ok(subscriber)
     }
+}
 
+impl Subscriber {
     /// Listens to the next thing to its end, whatever it is; `None` once the call is over.
     pub fn listen(&mut self) -> Result<Option<String>> {
         let told = self.told;
@@ -94,30 +112,31 @@ impl Subscriber {
 
     /// The next thing heard is the beginning of `guidance`.
     pub fn hear(&mut self, guidance: &str) -> Result<&mut Self> {
-        self.next(guidance, HEARD_WITHIN, |_| true)
+        self.next(guidance, |_| true)
     }
 
     /// As [`Subscriber::hear`], to its end.
     pub fn hear_whole(&mut self, guidance: &str) -> Result<&mut Self> {
-        self.next(guidance, HEARD_WITHIN, |heard| heard.ended.is_some())?;
+        self.next(guidance, |heard| heard.ended.is_some())?;
         let whole = self.last().is_some_and(|heard| heard.whole);
         if whole { Ok(self) } else { Err(self.failure(&format!("{guidance} is not whole"))) }
     }
 
     /// The next things heard are a number's digits, each whole, and the beginning of `guidance`.
     pub fn hear_number(&mut self, number: &str, guidance: &str) -> Result<&mut Self> {
-        for digit in number.chars() {
-            self.hear_whole(&format!("digits/{digit}"))?;
-        }
-        self.hear(guidance)
+        self.hear_digits(number)?.hear(guidance)
     }
 
     /// As [`Subscriber::hear_number`], to its end.
     pub fn hear_number_whole(&mut self, number: &str, guidance: &str) -> Result<&mut Self> {
+        self.hear_digits(number)?.hear_whole(guidance)
+    }
+
+    fn hear_digits(&mut self, number: &str) -> Result<&mut Self> {
         for digit in number.chars() {
             self.hear_whole(&format!("digits/{digit}"))?;
         }
-        self.hear_whole(guidance)
+        Ok(self)
     }
 
     /// The next thing heard is the beginning of a number's first digit. As much as comes of the rest,
@@ -180,27 +199,21 @@ impl Subscriber {
         let over = self
             .shared
             .wait(HEARD_WITHIN, |state| state.ending.filter(|_| state.is_over_for(STRAGGLERS)));
-        match over {
-            Some((Ending::ByThem, _)) => {}
-            Some((ending @ (Ending::ByUs | Ending::Refused), _)) => {
-                return Err(self.failure(&format!("the call ended: {ending:?}")));
-            }
-            None => return Err(self.failure("the other side does not hang up")),
+        let (ending, _) = over.ok_or_else(|| self.failure("the other side does not hang up"))?;
+        if ending != Ending::ByThem {
+            return Err(self.failure(&format!("the call ended: {ending:?}")));
         }
-        self.pass_over_interrupted();
-        let more = self.shared.lock().hearing.heard.get(self.told).map(|more| more.names.join("|"));
+        let heard = self.heard();
+        pass_over(&heard, &mut self.told, &mut self.interrupted);
+        let more = heard.get(self.told).map(|more| more.names.join("|"));
         more.map_or(Ok(()), |more| Err(self.failure(&format!("{more} was heard besides"))))?;
         Ok(self)
     }
 
     /// The call was refused.
     pub fn expect_refusal(&mut self) -> Result<()> {
-        match self.ending() {
-            Some(Ending::Refused) => Ok(()),
-            Some(Ending::ByThem | Ending::ByUs) | None => {
-                Err(self.failure("the call was answered"))
-            }
-        }
+        let is_refused = self.ending() == Some(Ending::Refused);
+        if is_refused { Ok(()) } else { Err(self.failure("the call was answered")) }
     }
 
     /// How the call ended, if it has.
@@ -221,12 +234,9 @@ impl Subscriber {
 
     /// From the last key's release to the first packet of what the story heard last.
     pub fn waited(&self) -> Result<Duration> {
-        let released = self.keyed.last().map(|(_, _, released)| *released);
-        let started = self.last().map(|heard| heard.started);
-        match (released, started) {
-            (Some(released), Some(started)) => Ok(started.saturating_duration_since(released)),
-            _ => Err(self.failure("nothing was keyed, or nothing heard")),
-        }
+        let waited = self.released().zip(self.last());
+        let waited = waited.map(|(at, heard)| heard.started.saturating_duration_since(at));
+        waited.ok_or_else(|| self.failure("nothing was keyed, or nothing heard"))
     }
 
     /// All that was heard, in order.
@@ -234,98 +244,60 @@ impl Subscriber {
         self.shared.lock().hearing.heard.clone()
     }
 
-    /// The call so far.
-    pub fn transcript(&self) -> Vec<Entry> {
-        let mut transcript = Transcript::new(self.begin);
-        let state = self.shared.lock();
-        if let Some((_, at)) = state.answered {
-            transcript.note(at, What::Call("is answered"));
-        }
-        for heard in &state.hearing.heard {
-            let over = heard.ended.map(|_| heard.whole);
-            transcript.note(heard.started, What::Heard(heard.names.join("|"), over));
-        }
-        for (shown, begun, _) in &self.keyed {
-            transcript.note(*begun, What::Keyed(shown.clone()));
-        }
-        if let Some((ending, at)) = state.ending {
-            let words = match ending {
-                Ending::ByThem => "is hung up on",
-                Ending::ByUs => "hangs up",
-                Ending::Refused => "is refused",
-            };
-            transcript.note(at, What::Call(words));
-        }
-        transcript.in_order()
-    }
-
-    pub(super) fn wait_until_answered(&mut self) -> Result<()> {
+    fn wait_until_answered(&mut self) -> Result<()> {
         let answer = self.shared.wait(ANSWERED_WITHIN, |state| match state.answered {
             Some((port, _)) => Some(Some(port)),
             None => state.ending.map(|_| None),
         });
-        match answer {
-            Some(Some(port)) => {
-                let sip = self.line.sip.ip();
-                self.handset.speak_to(SocketAddr::new(sip, port));
-                Ok(())
-            }
-            Some(None) => Ok(()),
-            None => Err(self.failure("the call is not answered")),
+        let answer = answer.ok_or_else(|| self.failure("the call is not answered"))?;
+        if let Some(port) = answer {
+            self.handset.speak_to(SocketAddr::new(self.line.sip.ip(), port));
         }
+        Ok(())
     }
 
-    fn next(
-        &mut self,
-        guidance: &str,
-        within: Duration,
-        enough: impl Fn(&Heard) -> bool,
-    ) -> Result<&mut Self> {
-        enum Found {
-            It,
-            Other(String),
-            Over,
-        }
+    fn next(&mut self, guidance: &str, enough: impl Fn(&Heard) -> bool) -> Result<&mut Self> {
         let (told, interrupted) = (&mut self.told, &mut self.interrupted);
-        let found = self.shared.wait(within, |state| {
+        let found = self.shared.wait(HEARD_WITHIN, |state| {
             pass_over(&state.hearing.heard, told, interrupted);
             match state.hearing.heard.get(*told) {
-                Some(heard) if heard.is(guidance) => enough(heard).then_some(Found::It),
+                Some(heard) if heard.is(guidance) => enough(heard).then_some(Ok(())),
                 Some(heard) if heard.may_be(guidance) && heard.ended.is_none() => None,
-                Some(heard) => Some(Found::Other(heard.names.join("|"))),
-                None => state.is_over_for(STRAGGLERS).then_some(Found::Over),
+                Some(heard) => Some(Err(format!("{} is heard", heard.names.join("|")))),
+                None => state.is_over_for(STRAGGLERS).then(|| Err("the call is over".to_owned())),
             }
         });
-        match found {
-            Some(Found::It) => {
-                self.told += 1;
-                self.interrupted.clear();
-                Ok(self)
-            }
-            Some(Found::Other(other)) => {
-                Err(self.failure(&format!("{guidance} was expected, {other} heard")))
-            }
-            Some(Found::Over) => {
-                Err(self.failure(&format!("{guidance} was expected, the call is over")))
-            }
-            None => Err(self.failure(&format!("{guidance} is not heard within {within:?}"))),
-        }
-    }
-
-    fn pass_over_interrupted(&mut self) {
-        let state = self.shared.lock();
-        pass_over(&state.hearing.heard, &mut self.told, &mut self.interrupted);
+        let found = found.unwrap_or_else(|| Err(format!("nothing within {HEARD_WITHIN:?}")));
+        found.map_err(|why| self.failure(&format!("{guidance} was expected, {why}")))?;
+        self.told += 1;
+        self.interrupted.clear();
+        Ok(self)
     }
 
     fn last(&self) -> Option<Heard> {
         self.shared.lock().hearing.heard.get(self.told.checked_sub(1)?).cloned()
     }
 
+    /// An error with the call so far.
     fn failure(&self, why: &str) -> anyhow::Error {
+        let state = self.shared.lock();
+        let mut events: Vec<(Instant, String)> = Vec::new();
+        events.extend(state.answered.map(|(_, at)| (at, "is answered".to_owned())));
+        for heard in &state.hearing.heard {
+            let extent = match heard.ended {
+                None => " …",
+                Some(_) if heard.whole => "",
+                Some(_) => ", in part",
+            };
+            events.push((heard.started, format!("hears {}{extent}", heard.names.join("|"))));
+        }
+        events.extend(self.keyed.iter().map(|(shown, begun, _)| (*begun, format!("keys {shown}"))));
+        events.extend(state.ending.map(|(ending, at)| (at, format!("ends: {ending:?}"))));
+        events.sort_by_key(|(at, _)| *at);
         let mut text = why.to_owned();
-        for entry in self.transcript() {
-            // Writing to a String cannot fail.
-            let _ = write!(text, "\n  {entry}");
+        for (at, event) in events {
+            let after = at.saturating_duration_since(self.begin).as_secs_f64();
+            let _ = write!(text, "\n  {after:7.2} s  {event}"); // a String takes all
         }
         anyhow!("{text}\n  SIPp: {}", self.sipp.errors())
     }

@@ -30,17 +30,6 @@ const VOLUME: u8 = 10;
 /// The last packet of an event is sent this often (RFC 4733 §2.5.1.4).
 const END_PACKETS: usize = 3;
 
-/// An audio packet that was received.
-#[derive(Debug)]
-pub struct Packet<'a> {
-    /// When it came.
-    pub at: Instant,
-    /// RTP's sequence number.
-    pub sequence: u16,
-    /// µ-law.
-    pub payload: &'a [u8],
-}
-
 /// How digits are keyed: rounded up to whole [`TICK`]s.
 #[derive(Debug, Clone, Copy)]
 pub struct Pace {
@@ -59,15 +48,30 @@ impl Pace {
         Self { tone: Duration::from_millis(40), gap: Duration::from_millis(40) };
 }
 
-struct Order {
-    events: Vec<u8>,
-    tone: u16,
-    gap: u16,
-    /// In the audio, and not as events.
-    as_tones: bool,
-    /// Where RTP's time stamp is to go on.
-    timestamp: Option<u32>,
-    done: Sender<Instant>,
+/// What the speaker is to do once it is silent.
+enum Order {
+    /// Keys to send, and where to report each one's release.
+    Keys(VecDeque<Frame>, Sender<Instant>),
+    /// Where RTP's time stamp goes on.
+    Timestamp(u32),
+}
+
+/// What is sent in one tick. An event's `tick` counts from the key's press.
+enum Frame {
+    Silence,
+    Tone {
+        event: u8,
+        tick: u16,
+    },
+    Event {
+        event: u8,
+        tick: u16,
+    },
+    /// The key is released: with the event's last packets, or in silence after a tone.
+    Release {
+        event: Option<u8>,
+        tick: u16,
+    },
 }
 
 /// A telephone's RTP port; hung up when dropped.
@@ -79,8 +83,11 @@ pub struct Handset {
 }
 
 impl Handset {
-    /// Binds a port of `address`; `ear` gets every µ-law packet, on the listener's thread.
-    pub fn new(address: Ipv4Addr, ear: impl FnMut(&Packet<'_>) + Send + 'static) -> Result<Self> {
+    /// Binds a port of `address`; `ear` gets every µ-law packet and its time, on the listener's thread.
+    pub fn new(
+        address: Ipv4Addr,
+        ear: impl FnMut(Instant, &[u8]) + Send + 'static,
+    ) -> Result<Self> {
         let socket = Arc::new(bind_even(address)?);
         let gone = Arc::new(AtomicBool::new(false));
         let (listening, over) = (Arc::clone(&socket), Arc::clone(&gone));
@@ -113,16 +120,7 @@ impl Handset {
 
     /// Begins RTP's time stamp again within the same source.
     pub fn restart_clock(&self) -> Result<()> {
-        let (done, _) = channel();
-        let order = Order {
-            events: Vec::new(),
-            tone: 0,
-            gap: 0,
-            as_tones: false,
-            timestamp: Some(1000),
-            done,
-        };
-        self.give(order)
+        self.give(Order::Timestamp(1000))
     }
 
     fn give(&self, order: Order) -> Result<()> {
@@ -132,11 +130,19 @@ impl Handset {
 
     fn send(&self, keys: &str, pace: Pace, as_tones: bool) -> Result<Vec<Instant>> {
         let (done, released) = channel();
-        let events = keys.chars().map(event).collect::<Result<Vec<u8>>>()?;
-        let count = events.len();
         let (tone, gap) = (ticks(pace.tone), ticks(pace.gap));
-        self.give(Order { events, tone, gap, as_tones, timestamp: None, done })?;
-        (0..count).map(|_| released.recv().context("the handset was hung up")).collect()
+        let mut frames = VecDeque::new();
+        for key in keys.chars() {
+            let event = event(key)?;
+            frames.extend((0..tone).map(|tick| {
+                if as_tones { Frame::Tone { event, tick } } else { Frame::Event { event, tick } }
+            }));
+            let released = Some(event).filter(|_| !as_tones);
+            frames.push_back(Frame::Release { event: released, tick: tone });
+            frames.extend((1..gap).map(|_| Frame::Silence));
+        }
+        self.give(Order::Keys(frames, done))?;
+        keys.chars().map(|_| released.recv().context("the handset was hung up")).collect()
     }
 }
 
@@ -174,7 +180,7 @@ fn ticks(duration: Duration) -> u16 {
     u16::try_from(duration.as_millis().div_ceil(TICK.as_millis())).unwrap_or(u16::MAX)
 }
 
-fn listen(socket: &UdpSocket, gone: &AtomicBool, mut ear: impl FnMut(&Packet<'_>)) {
+fn listen(socket: &UdpSocket, gone: &AtomicBool, mut ear: impl FnMut(Instant, &[u8])) {
     let mut buffer = [0; 2048];
     // Without a time-out a lost wake-up would hold Drop for ever.
     if socket.set_read_timeout(Some(Duration::from_millis(500))).is_err() {
@@ -183,21 +189,12 @@ fn listen(socket: &UdpSocket, gone: &AtomicBool, mut ear: impl FnMut(&Packet<'_>
     while !gone.load(Ordering::Relaxed) {
         let Ok((length, from)) = socket.recv_from(&mut buffer) else { continue };
         let at = Instant::now();
-        let Some([_, kind, high, low, ..]) = buffer.get(..length) else { continue };
-        let is_ulaw = kind & !MARKER == 0;
-        let sequence = u16::from_be_bytes([*high, *low]);
+        let is_ulaw = buffer[1] & !MARKER == 0;
         let Some(payload) = buffer.get(HEADER..length) else { continue };
         if is_ulaw && matches!(from.ip(), IpAddr::V4(ip) if ip.is_loopback()) {
-            ear(&Packet { at, sequence, payload });
+            ear(at, payload);
         }
     }
-}
-
-/// What the speaker does at the next tick.
-enum Sound {
-    Silence,
-    Event { event: u8, since: u32, ticks: u16 },
-    Gap { ticks: u16 },
 }
 
 struct Speaker {
@@ -206,9 +203,8 @@ struct Speaker {
     source: u32,
     sequence: u16,
     timestamp: u32,
-    sound: Sound,
-    waiting: VecDeque<u8>,
-    order: Option<Order>,
+    frames: VecDeque<Frame>,
+    released: Option<Sender<Instant>>,
 }
 
 impl Speaker {
@@ -219,21 +215,22 @@ impl Speaker {
             source: rand::random(),
             sequence: rand::random(),
             timestamp: rand::random(),
-            sound: Sound::Silence,
-            waiting: VecDeque::new(),
-            order: None,
+            frames: VecDeque::new(),
+            released: None,
         }
     }
 
     fn run(mut self, orders: &Receiver<Order>, gone: &AtomicBool) {
         let mut next = Instant::now();
         while !gone.load(Ordering::Relaxed) {
-            if self.order.is_none()
-                && let Ok(mut order) = orders.try_recv()
-            {
-                self.waiting.extend(order.events.drain(..));
-                self.timestamp = order.timestamp.unwrap_or(self.timestamp);
-                self.order = Some(order);
+            if self.frames.is_empty() {
+                match orders.try_recv() {
+                    Ok(Order::Keys(frames, released)) => {
+                        (self.frames, self.released) = (frames, Some(released));
+                    }
+                    Ok(Order::Timestamp(timestamp)) => self.timestamp = timestamp,
+                    Err(_) => {}
+                }
             }
             self.tick();
             self.timestamp = self.timestamp.wrapping_add(SAMPLES.into());
@@ -243,50 +240,24 @@ impl Speaker {
     }
 
     fn tick(&mut self) {
-        if let Sound::Silence = self.sound
-            && let Some(event) = self.waiting.pop_front()
-        {
-            self.sound = Sound::Event { event, since: self.timestamp, ticks: 0 };
-        }
-        let (tone, gap) = self.order.as_ref().map_or((0, 0), |order| (order.tone, order.gap));
-        let as_tones = self.order.as_ref().is_some_and(|order| order.as_tones);
-        match self.sound {
-            Sound::Silence => self.silence(),
-            Sound::Event { event, since, ticks } if ticks < tone && as_tones => {
-                let payload = tone::pair(event, self.timestamp.wrapping_sub(since), SAMPLES);
+        match self.frames.pop_front().unwrap_or(Frame::Silence) {
+            Frame::Silence => self.silence(),
+            Frame::Tone { event, tick } => {
+                let payload = tone::pair(event, u32::from(tick * SAMPLES), SAMPLES);
                 self.send(0, self.timestamp, &payload);
-                self.sound = Sound::Event { event, since, ticks: ticks + 1 };
             }
-            Sound::Event { event, since, ticks } if ticks < tone => {
-                self.event(event, since, (ticks + 1) * SAMPLES, ticks == 0, false);
-                self.sound = Sound::Event { event, since, ticks: ticks + 1 };
-            }
-            Sound::Event { event, since, .. } => {
-                if as_tones {
-                    self.silence();
-                } else {
-                    for _ in 0..END_PACKETS {
-                        self.event(event, since, tone * SAMPLES, false, true);
+            Frame::Event { event, tick } => self.event(event, tick, tick + 1, false),
+            Frame::Release { event, tick } => {
+                match event {
+                    Some(event) => {
+                        (0..END_PACKETS).for_each(|_| self.event(event, tick, tick, true));
                     }
+                    None => self.silence(),
                 }
-                self.released();
-                self.sound = if gap > 1 { Sound::Gap { ticks: gap - 1 } } else { Sound::Silence };
+                if let Some(released) = &self.released {
+                    let _ = released.send(Instant::now()); // the test may have stopped waiting
+                }
             }
-            Sound::Gap { ticks } => {
-                self.silence();
-                self.sound =
-                    if ticks > 1 { Sound::Gap { ticks: ticks - 1 } } else { Sound::Silence };
-            }
-        }
-        if matches!(self.sound, Sound::Silence) && self.waiting.is_empty() {
-            self.order = None;
-        }
-    }
-
-    fn released(&self) {
-        if let Some(order) = &self.order {
-            // Whoever ordered it may have stopped waiting.
-            let _ = order.done.send(Instant::now());
         }
     }
 
@@ -295,11 +266,13 @@ impl Speaker {
         self.send(0, self.timestamp, &payload);
     }
 
-    fn event(&mut self, event: u8, since: u32, duration: u16, first: bool, last: bool) {
-        let [high, low] = duration.to_be_bytes();
-        let volume = if last { END | VOLUME } else { VOLUME };
-        let kind = if first { MARKER | EVENT_PAYLOAD } else { EVENT_PAYLOAD };
-        self.send(kind, since, &[event, volume, high, low]);
+    /// One packet of an event that was pressed `tick` ticks ago and has lasted for `ticks`.
+    fn event(&mut self, event: u8, tick: u16, ticks: u16, is_last: bool) {
+        let pressed = self.timestamp.wrapping_sub(u32::from(tick * SAMPLES));
+        let [high, low] = (ticks * SAMPLES).to_be_bytes();
+        let volume = if is_last { END | VOLUME } else { VOLUME };
+        let kind = if tick == 0 { MARKER | EVENT_PAYLOAD } else { EVENT_PAYLOAD };
+        self.send(kind, pressed, &[event, volume, high, low]);
     }
 
     /// One packet (RFC 3550 §5.1). It may find nobody: the other end has hung up.

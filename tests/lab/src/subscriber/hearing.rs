@@ -7,10 +7,8 @@
 //! that is in no file is heard as [`UNKNOWN`].
 
 use std::collections::{HashMap, VecDeque};
-use std::sync::OnceLock;
+use std::sync::LazyLock;
 use std::time::Instant;
-
-use anyhow::Result;
 
 use super::ulaw;
 use crate::sounds;
@@ -52,14 +50,12 @@ struct Place {
 
 impl Library {
     /// Every spoken sound of the guidance; read once.
-    pub fn guidance() -> Result<&'static Self> {
-        static GUIDANCE: OnceLock<Library> = OnceLock::new();
-        if let Some(library) = GUIDANCE.get() {
-            return Ok(library);
-        }
-        let read = |(name, _): (&str, &str)| Ok((name.to_owned(), sounds::samples(name)?));
-        let read: Vec<_> = sounds::words().map(read).collect::<Result<_>>()?;
-        Ok(GUIDANCE.get_or_init(|| Self::new(read)))
+    pub fn guidance() -> &'static Self {
+        static GUIDANCE: LazyLock<Library> = LazyLock::new(|| {
+            let read = |name: &str| sounds::samples(name).expect("a sound of this repository");
+            Library::new(sounds::words().map(|(name, _)| (name.to_owned(), read(name))))
+        });
+        &GUIDANCE
     }
 
     /// Sounds by name, as 16-bit samples at 8 kHz.
@@ -223,15 +219,15 @@ impl Hearing {
         let Some(code) = self.code(self.position) else {
             return if self.all_ended() { self.finish() } else { Step::NeedsMore };
         };
-        let next = |place: &Place| self.library.codes(place.sound).get(place.offset).copied();
-        let agreeing: Vec<Place> =
-            self.following.iter().filter(|place| next(place) == Some(code)).copied().collect();
+        let agrees = |place: &&Place| self.rest(**place).first() == Some(&code);
+        let agreeing = self.following.iter().filter(agrees);
+        let agreeing = agreeing.map(|place| Place { offset: place.offset + 1, ..*place });
+        let agreeing: Vec<Place> = agreeing.collect();
         if agreeing.is_empty() {
             return self.finish();
         }
         let fewer = agreeing.len() < self.following.len();
-        self.following =
-            agreeing.iter().map(|place| Place { offset: place.offset + 1, ..*place }).collect();
+        self.following = agreeing;
         self.position += 1;
         if !fewer {
             return Step::On;
@@ -253,18 +249,14 @@ impl Hearing {
 
     /// The files that were followed are over, or the stream has departed from them.
     fn finish(&mut self) -> Step {
-        let is_over = |place: &&Place| {
-            let rest = self.rest(**place);
-            rest.len() < PACKET || !rest.iter().any(|code| ulaw::is_loud(*code))
-        };
+        let is_over = |place: &&Place| is_negligible(self.rest(**place));
         let over: Vec<Place> = self.following.iter().filter(is_over).copied().collect();
         let followed = std::mem::take(&mut self.following);
         let ended = self.arrival(self.position - 1);
         let names = self.names(if over.is_empty() { &followed } else { &over });
         let silent_until = |from: usize| {
             let first = over.first()?;
-            let missed = self.library.codes(first.sound).get(..from)?;
-            Some(missed.len() < PACKET || !missed.iter().any(|code| ulaw::is_loud(*code)))
+            Some(is_negligible(self.library.codes(first.sound).get(..from)?))
         };
         let whole = self.heard.last().and_then(|heard| silent_until(heard.from)).unwrap_or(false);
         if let Some(heard) = self.heard.last_mut() {
@@ -327,6 +319,11 @@ impl Hearing {
             self.arrivals.pop_front();
         }
     }
+}
+
+/// Whether an edge of a file is too short or too quiet to be missed.
+fn is_negligible(edge: &[u8]) -> bool {
+    edge.len() < PACKET || !edge.iter().any(|code| ulaw::is_loud(*code))
 }
 
 enum Step {

@@ -13,7 +13,6 @@ mod scenario;
 pub mod sipp;
 mod state;
 mod tone;
-mod transcript;
 mod ulaw;
 
 pub use call::{Next, Subscriber};
@@ -21,4 +20,3 @@ pub use caller::Caller;
 pub use handset::Pace;
 pub use sipp::{Keying, Line};
 pub use state::Ending;
-pub use transcript::Entry;

@@ -23,19 +23,19 @@ pub(super) fn call(line: &Line, identity: &Identity) -> String {
     let from = match identity {
         Identity::BareFrom => "[field1]",
         Identity::Telephone { hides: true, .. } => "anonymous",
-        Identity::Telephone { user, .. } => user,
+        Identity::Telephone { phone, .. } => &phone.number,
         Identity::Asserted | Identity::Withheld => "0000000000",
     };
     let dialog = DIALOG.replace("{from}", from).replace("{called}", &line.number);
     let mut xml =
         String::from("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<scenario name=\"call\">\n");
-    xml += &invite(line, identity, &dialog, 1);
+    xml += &invite(line, identity, &dialog, "1");
     if let Identity::Telephone { .. } = identity {
         xml += "<recv response=\"401\" auth=\"true\"/>\n";
-        xml += &request("ACK", 1, &dialog, "sip:{called}@[remote_ip]:[remote_port]", "");
-        xml += &invite(line, identity, &dialog, 2);
+        xml += &send("ACK", "1", &dialog, "sip:{called}@[remote_ip]:[remote_port]", "", "");
+        xml += &invite(line, identity, &dialog, "2");
     }
-    let sequence = if matches!(identity, Identity::Telephone { .. }) { 2 } else { 1 };
+    let sequence = if matches!(identity, Identity::Telephone { .. }) { "2" } else { "1" };
     let passed = |status| format!("<recv response=\"{status}\" optional=\"true\"/>\n");
     let refused =
         |status| format!("<recv response=\"{status}\" optional=\"true\" next=\"refused\"/>\n");
@@ -44,7 +44,7 @@ pub(super) fn call(line: &Line, identity: &Identity) -> String {
     xml += "<recv response=\"200\" rrs=\"true\"><action>\
             <ereg regexp=\"m=audio ([0-9]+)\" search_in=\"body\" check_it=\"true\" assign_to=\"whole,port\"/>\
             </action></recv>\n";
-    xml += &request("ACK", sequence, &dialog, "[next_url]", "");
+    xml += &send("ACK", sequence, &dialog, "[next_url]", "", "");
     xml += &report("answered [$port]", "listen");
     xml += &cues(&dialog);
     xml += &endings(sequence, &dialog);
@@ -57,19 +57,19 @@ pub(super) fn register(number: &str) -> String {
     let to = "sip:[remote_ip]:[remote_port]";
     let mut xml =
         String::from("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<scenario name=\"register\">\n");
-    xml += &request("REGISTER", 1, &dialog, to, "Expires: 300\n");
+    xml += &send("REGISTER", "1", &dialog, to, "Expires: 300\n", "");
     xml += "<recv response=\"401\" auth=\"true\"/>\n";
-    xml += &request("REGISTER", 2, &dialog, to, "Expires: 300\n[authentication]\n");
+    xml += &send("REGISTER", "2", &dialog, to, "Expires: 300\n[authentication]\n", "");
     xml + "<recv response=\"200\"/>\n</scenario>\n"
 }
 
-fn invite(line: &Line, identity: &Identity, dialog: &str, sequence: u32) -> String {
+fn invite(line: &Line, identity: &Identity, dialog: &str, sequence: &str) -> String {
     let asserted = "P-Asserted-Identity: <sip:[field1]@carrier.example>\n";
     let who = match identity {
         Identity::Withheld => format!("{asserted}Privacy: id\n"),
         Identity::Telephone { hides, .. } => {
             let privacy = if *hides { "Privacy: user;id\n" } else { "" };
-            let proof = if sequence > 1 { "[authentication]\n" } else { "" };
+            let proof = if sequence == "1" { "" } else { "[authentication]\n" };
             format!("{asserted}{privacy}{proof}")
         }
         Identity::Asserted => asserted.to_owned(),
@@ -91,13 +91,13 @@ fn invite(line: &Line, identity: &Identity, dialog: &str, sequence: u32) -> Stri
     );
     let headers = format!("{who}Content-Type: application/sdp\n");
     let to = "sip:{called}@[remote_ip]:[remote_port]";
-    with_body("INVITE", &sequence.to_string(), dialog, to, &headers, &sdp)
+    send("INVITE", sequence, dialog, to, &headers, &sdp)
 }
 
 fn cues(dialog: &str) -> String {
     let info = "Content-Type: application/dtmf-relay\n";
     let info =
-        with_body("INFO", "[cseq]", dialog, "[next_url]", info, "Signal=[$digit]\nDuration=250\n");
+        send("INFO", "[cseq]", dialog, "[next_url]", info, "Signal=[$digit]\nDuration=250\n");
     format!(
         "<label id=\"listen\"/>\n<recv request=\"BYE\" optional=\"true\" next=\"ended\"/>\n\
          <recvCmd><action>\
@@ -119,8 +119,8 @@ fn media(dialog: &str) -> String {
          a=rtpmap:{EVENT_PAYLOAD} telephone-event/8000\na=[$direction]\n"
     );
     let headers = "Content-Type: application/sdp\n";
-    let invite = with_body("INVITE", "[cseq]", dialog, "[next_url]", headers, &sdp);
-    let ack = with_body("ACK", "[cseq]", dialog, "[next_url]", "", "");
+    let invite = send("INVITE", "[cseq]", dialog, "[next_url]", headers, &sdp);
+    let ack = send("ACK", "[cseq]", dialog, "[next_url]", "", "");
     format!(
         "<label id=\"media\"/>\n{invite}<recv response=\"100\" optional=\"true\"/>\n\
          <recv request=\"BYE\" optional=\"true\" next=\"ended\"/>\n<recv response=\"200\"/>\n{ack}{}",
@@ -128,11 +128,11 @@ fn media(dialog: &str) -> String {
     )
 }
 
-fn endings(sequence: u32, dialog: &str) -> String {
-    let bye = with_body("BYE", "[cseq]", dialog, "[next_url]", "", "");
+fn endings(sequence: &str, dialog: &str) -> String {
+    let bye = send("BYE", "[cseq]", dialog, "[next_url]", "", "");
     let ok = "<send><![CDATA[\nSIP/2.0 200 OK\n[last_Via:]\n[last_From:]\n[last_To:]\n[last_Call-ID:]\n\
               [last_CSeq:]\nContent-Length: 0\n\n]]></send>\n";
-    let refused = request("ACK", sequence, dialog, "sip:{called}@[remote_ip]:[remote_port]", "");
+    let refused = send("ACK", sequence, dialog, "sip:{called}@[remote_ip]:[remote_port]", "", "");
     format!(
         "<label id=\"hangup\"/>\n{bye}<recv request=\"BYE\" optional=\"true\" next=\"ended\"/>\n\
          <recv response=\"200\"/>\n{}<label id=\"ended\"/>\n{ok}{}\
@@ -151,18 +151,7 @@ fn report(event: &str, next: &str) -> String {
     )
 }
 
-fn request(method: &str, sequence: u32, dialog: &str, to: &str, headers: &str) -> String {
-    with_body(method, &sequence.to_string(), dialog, to, headers, "")
-}
-
-fn with_body(
-    method: &str,
-    sequence: &str,
-    dialog: &str,
-    to: &str,
-    headers: &str,
-    body: &str,
-) -> String {
+fn send(method: &str, sequence: &str, dialog: &str, to: &str, headers: &str, body: &str) -> String {
     let repeated = if method == "ACK" { "" } else { " retrans=\"500\"" };
     // The ACK of a refusal belongs to the INVITE's transaction, that of a 200 does not (RFC 3261 §17.1.1.3).
     let branch = match (method, to) {

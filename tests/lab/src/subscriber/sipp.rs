@@ -10,13 +10,14 @@ use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::sync::Mutex;
-use std::thread::{JoinHandle, sleep, spawn};
-use std::time::{Duration, Instant};
+use std::thread::{JoinHandle, spawn};
+use std::time::Duration;
 
-use anyhow::{Context as _, Result, bail, ensure};
+use anyhow::{Context as _, Result, ensure};
 use tempfile::TempDir;
 
 use super::scenario;
+use crate::asterisk::Phone;
 use crate::child::Child;
 use crate::folder;
 use crate::{ports, secret};
@@ -25,7 +26,6 @@ use crate::{ports, secret};
 const ESCAPE: u8 = 0x1b;
 const CONNECT_WITHIN: Duration = Duration::from_secs(20);
 const REGISTER_WITHIN: Duration = Duration::from_secs(20);
-const LOOK_EVERY: Duration = Duration::from_millis(10);
 
 /// Where calls go, and how.
 #[derive(Debug, Clone)]
@@ -68,12 +68,10 @@ pub enum Identity {
     Withheld,
     /// The number is in From alone.
     BareFrom,
-    /// A telephone that has registered as `user`, and asserts the number by itself.
+    /// A telephone that has registered, and asserts the number by itself.
     Telephone {
-        /// Its user name.
-        user: String,
-        /// For the digest.
-        password: String,
+        /// Its user name and password.
+        phone: Phone,
         /// Whether it hides its number: From is anonymous, with `Privacy`.
         hides: bool,
     },
@@ -105,7 +103,7 @@ pub enum News {
 
 /// A SIPp process.
 pub struct Sipp {
-    child: Mutex<Child>,
+    child: Child,
     twin: Mutex<TcpStream>,
     reader: Option<JoinHandle<()>>,
     /// What tells its Call-IDs from another process's.
@@ -139,33 +137,27 @@ impl Sipp {
         command.args(["-m", &calls.len().to_string(), "-r", &rate.to_string()]);
         command.args(["-l", &calls.len().to_string()]);
         command.args(["-3pcc", &listener.local_addr()?.to_string()]);
-        if let Identity::Telephone { user, password, .. } = identity {
-            command.args(["-au", user, "-ap", password]);
+        if let Identity::Telephone { phone, .. } = identity {
+            command.args(["-au", &phone.number, "-ap", &phone.password]);
         }
         let mut child = Child::spawn("SIPp", command)?;
         let twin = accept(&listener, &mut child)
             .with_context(|| format!("SIPp: {}", errors(folder.path())))?;
         let reading = twin.try_clone()?;
         let reader = spawn(move || read(reading, news));
-        let (child, twin) = (Mutex::new(child), Mutex::new(twin));
-        Ok(Self { child, twin, reader: Some(reader), token, folder })
+        Ok(Self { child, twin: Mutex::new(twin), reader: Some(reader), token, folder })
     }
 
     /// Registers a telephone.
-    pub fn register(sip: SocketAddr, address: Ipv4Addr, user: &str, password: &str) -> Result<()> {
+    pub fn register(sip: SocketAddr, address: Ipv4Addr, phone: &Phone) -> Result<()> {
+        let Phone { number: user, password } = phone;
         let folder = folder::temporary("karipass-sipp-")?;
         let mut command = sipp(sip, address, folder.path(), &scenario::register(user))?;
         command.args(["-m", "1", "-au", user, "-ap", password]);
         let mut child = Child::spawn("SIPp", command)?;
-        let until = Instant::now() + REGISTER_WITHIN;
-        while Instant::now() < until {
-            if let Some(status) = child.ended()? {
-                ensure!(status.success(), "{user} cannot register: {}", errors(folder.path()));
-                return Ok(());
-            }
-            sleep(LOOK_EVERY);
-        }
-        bail!("{user} is not registered within {REGISTER_WITHIN:?}")
+        let status = child.wait_for_end(REGISTER_WITHIN)?;
+        ensure!(status.success(), "{user} cannot register: {}", errors(folder.path()));
+        Ok(())
     }
 
     /// Hangs a call up.
@@ -200,9 +192,7 @@ impl Sipp {
 
 impl Drop for Sipp {
     fn drop(&mut self) {
-        if let Ok(child) = self.child.get_mut() {
-            drop(child.kill());
-        }
+        drop(self.child.kill());
         if let Some(reader) = self.reader.take() {
             drop(reader.join());
         }

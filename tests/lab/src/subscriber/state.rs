@@ -3,8 +3,6 @@
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use anyhow::Result;
-
 use super::hearing::{Hearing, Library};
 use super::sipp::News;
 
@@ -51,10 +49,10 @@ pub(super) struct Shared {
 }
 
 impl Shared {
-    pub(super) fn new() -> Result<Self> {
-        let hearing = Hearing::new(Library::guidance()?);
+    pub(super) fn new() -> Self {
+        let hearing = Hearing::new(Library::guidance());
         let state = State { hearing, answered: None, informed: 0, ending: None };
-        Ok(Self { state: Mutex::new(state), changed: Condvar::new() })
+        Self { state: Mutex::new(state), changed: Condvar::new() }
     }
 
     pub(super) fn lock(&self) -> MutexGuard<'_, State> {

@@ -46,10 +46,4 @@ mod tests {
             assert_eq!(encode(sample), code, "{sample}");
         }
     }
-
-    #[test]
-    fn loudness_is_of_the_magnitude_alone() {
-        assert!(!is_loud(encode(0)) && !is_loud(encode(-100)));
-        assert!(is_loud(encode(400)) && is_loud(encode(-400)));
-    }
 }

@@ -2,7 +2,7 @@
 //! holds.
 
 use std::thread::sleep;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use anyhow::Result;
 
@@ -34,31 +34,24 @@ impl Subscriber {
         let released = match self.line.keying {
             Keying::Events => self.handset.key(keys, pace)?.last().copied(),
             Keying::Tones => self.handset.sound(keys, pace)?.last().copied(),
-            Keying::Info => {
+            Keying::Info | Keying::Both => {
                 for key in keys.chars() {
-                    self.inform(key, || Ok(()))?;
-                    sleep(pace.tone + pace.gap);
-                }
-                Some(Instant::now())
-            }
-            Keying::Both => {
-                for key in keys.chars() {
-                    self.inform(key, || self.handset.key(&key.to_string(), pace).map(drop))?;
-                    sleep(pace.gap);
+                    self.wait_until_taken(|sipp| {
+                        sipp.inform(0, key)?;
+                        if self.line.keying == Keying::Both {
+                            self.handset.key(&key.to_string(), pace)?;
+                        }
+                        Ok(())
+                    })?;
+                    let tone =
+                        if self.line.keying == Keying::Info { pace.tone } else { Duration::ZERO };
+                    sleep(tone + pace.gap);
                 }
                 Some(Instant::now())
             }
         };
         self.keyed.push((shown, begun, released.unwrap_or(begun)));
         Ok(self)
-    }
-
-    /// Sends a digit by SIP INFO, does something besides, and waits until the digit has been taken.
-    fn inform(&self, key: char, besides: impl FnOnce() -> Result<()>) -> Result<()> {
-        self.wait_until_taken(|sipp| {
-            sipp.inform(0, key)?;
-            besides()
-        })
     }
 
     /// Sends something and waits until it has been taken.

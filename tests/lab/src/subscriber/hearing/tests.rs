@@ -1,5 +1,6 @@
 //! The matcher must hear what was played, and must not hear anything else.
 
+use std::sync::OnceLock;
 use std::time::Duration;
 
 use super::*;
@@ -15,7 +16,7 @@ fn quiet(length: usize) -> Vec<u8> {
 /// Hears a stream in packets, each 20 ms after the other.
 fn hear(stream: &[Vec<u8>]) -> Vec<Heard> {
     let begin = Instant::now();
-    let mut hearing = Hearing::new(Library::guidance().unwrap());
+    let mut hearing = Hearing::new(Library::guidance());
     for (index, packet) in stream.concat().chunks(PACKET).enumerate() {
         hearing.hear(begin + Duration::from_millis(20) * u32::try_from(index).unwrap(), packet);
     }
@@ -79,7 +80,7 @@ fn sound_that_is_in_no_file_is_unknown() {
 
 #[test]
 fn a_last_packet_that_is_not_full_is_not_missed() {
-    let mut hearing = Hearing::new(Library::guidance().unwrap());
+    let mut hearing = Hearing::new(Library::guidance());
     let codes = samples("completed");
     hearing.hear(Instant::now(), &codes[..codes.len() - 100]);
     assert_eq!(hearing.heard[0].ended, None);
@@ -95,7 +96,7 @@ fn silence_is_nothing() {
 #[test]
 fn a_sound_begins_with_the_packet_of_its_first_sample() {
     let begin = Instant::now();
-    let mut hearing = Hearing::new(Library::guidance().unwrap());
+    let mut hearing = Hearing::new(Library::guidance());
     let lead = quiet(PACKET * 100);
     let stream = [lead, samples("redial")].concat();
     for (index, packet) in stream.chunks(PACKET).enumerate() {
