@@ -1,5 +1,5 @@
-//! The layers around every route: a span for each request, a limit of its head, response headers,
-//! and answers to panics and to what no route matches.
+//! The layers around every route: a span for each request, a limit of its head, and response
+//! headers. They also answer panics, and requests that no route matches.
 
 use std::future::ready;
 use std::panic::AssertUnwindSafe;

@@ -1,8 +1,8 @@
 //! The certificate of new connections (`W7`), reloaded when its files change.
 //!
 //! A connection keeps the certificate that it began with. New files are loaded once two polls in a
-//! row have found the same content, so that one file that was written before the other is not used
-//! with it. If certificate and key do not fit, the old certificate stays, and the log says so once.
+//! row have found the same content: their writer may be half done. If certificate and key do not
+//! fit, the old certificate stays, and the log says so once.
 
 use std::convert::Infallible;
 use std::sync::Arc;

@@ -44,7 +44,7 @@ pub(super) struct ErrorPage {
 impl PageError {
     pub(super) fn new(state: &AppState, kind: ErrorKind) -> Self {
         let layout = Layout::new(state).with_error(true);
-        let (status, refusal) = (status(kind), refusal(kind));
+        let (status, refusal) = status(kind);
         Self::Page(Box::new(ErrorPage { layout, status, kind, retry_after_s: None, refusal }))
     }
 
@@ -123,36 +123,22 @@ impl ErrorPage {
     }
 }
 
-fn status(kind: ErrorKind) -> StatusCode {
+/// The status of a kind, and what the metric of refused requests counts it as.
+fn status(kind: ErrorKind) -> (StatusCode, Option<RefusalReason>) {
     match kind {
-        ErrorKind::NotFound => StatusCode::NOT_FOUND,
-        ErrorKind::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
-        ErrorKind::Malformed => StatusCode::BAD_REQUEST,
-        ErrorKind::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
-        ErrorKind::CsrfError | ErrorKind::Voided | ErrorKind::NotAllowed => StatusCode::FORBIDDEN,
-        ErrorKind::ChangedElsewhere | ErrorKind::VoidElsewhere => StatusCode::CONFLICT,
-        ErrorKind::RateLimited => StatusCode::TOO_MANY_REQUESTS,
-        ErrorKind::Unavailable | ErrorKind::OutcomeUnknown => StatusCode::SERVICE_UNAVAILABLE,
-        ErrorKind::Internal => StatusCode::INTERNAL_SERVER_ERROR,
-    }
-}
-
-/// What the metric of refused requests counts this as.
-fn refusal(kind: ErrorKind) -> Option<RefusalReason> {
-    match kind {
-        ErrorKind::CsrfError => Some(RefusalReason::CrossSite),
-        ErrorKind::NotAllowed => Some(RefusalReason::NotAllowed),
-        ErrorKind::NotFound
-        | ErrorKind::MethodNotAllowed
-        | ErrorKind::Malformed
-        | ErrorKind::TooLarge
-        | ErrorKind::RateLimited
-        | ErrorKind::Unavailable
-        | ErrorKind::OutcomeUnknown
-        | ErrorKind::Voided
-        | ErrorKind::VoidElsewhere
-        | ErrorKind::ChangedElsewhere
-        | ErrorKind::Internal => None,
+        ErrorKind::NotFound => (StatusCode::NOT_FOUND, None),
+        ErrorKind::MethodNotAllowed => (StatusCode::METHOD_NOT_ALLOWED, None),
+        ErrorKind::Malformed => (StatusCode::BAD_REQUEST, None),
+        ErrorKind::TooLarge => (StatusCode::PAYLOAD_TOO_LARGE, None),
+        ErrorKind::CsrfError => (StatusCode::FORBIDDEN, Some(RefusalReason::CrossSite)),
+        ErrorKind::NotAllowed => (StatusCode::FORBIDDEN, Some(RefusalReason::NotAllowed)),
+        ErrorKind::Voided => (StatusCode::FORBIDDEN, None),
+        ErrorKind::ChangedElsewhere | ErrorKind::VoidElsewhere => (StatusCode::CONFLICT, None),
+        ErrorKind::RateLimited => (StatusCode::TOO_MANY_REQUESTS, None),
+        ErrorKind::Unavailable | ErrorKind::OutcomeUnknown => {
+            (StatusCode::SERVICE_UNAVAILABLE, None)
+        }
+        ErrorKind::Internal => (StatusCode::INTERNAL_SERVER_ERROR, None),
     }
 }
 
