@@ -122,8 +122,8 @@ impl Hasher {
         self.argon.replace_keys(keys, dummy)
     }
 
-    /// From now on refuses logins and changes, those that wait too, with [`HashError::Busy`]; what the
-    /// workers are at they finish.
+    /// From now on refuses logins and changes, those that wait too, with [`HashError::Busy`]; what
+    /// the workers are at they finish.
     pub fn refuse_logins(&self) {
         self.lanes.logins.refuse();
     }
@@ -185,8 +185,8 @@ impl Hasher {
     /// logins' lane, in the turn of `address`; `renewal` is for a hash that replaces an outdated
     /// one, if that is wanted.
     ///
-    /// Either way it is one hash operation, and one more if the typed password is right and its hash
-    /// outdated. Dropping the future abandons the job.
+    /// Either way it is one hash operation, and one more if the typed password is right and its
+    /// hash outdated. Dropping the future abandons the job.
     ///
     /// # Errors
     /// [`HashError`]; nothing is known of the password then.

@@ -57,9 +57,9 @@ fn each_point_of_asvs_stands_once_and_is_counted() {
         assert_eq!(all, POINTS[level - 1], "points of level {level}");
     }
     for verdict in VERDICTS {
-        let told = format!("| {verdict} | {} | {} |", count(verdict, 1), count(verdict, 2));
+        let expected = format!("| {verdict} | {} | {} |", count(verdict, 1), count(verdict, 2));
         let row = text.lines().find(|line| line.starts_with(&format!("| {verdict} | ")));
-        assert!(row.is_some_and(|row| row.starts_with(&told)), "{row:?}, not {told}");
+        assert!(row.is_some_and(|row| row.starts_with(&expected)), "{row:?}, not {expected}");
     }
 }
 

@@ -86,11 +86,13 @@ impl Dummy {
 pub enum Verification {
     /// It is another password, or there was no hash to compare with.
     Mismatch,
-    /// The stored hash is none that this configuration can verify; the dummy was compared in its place.
+    /// The stored hash is none that this configuration can verify; the dummy was compared in its
+    /// place.
     Unverifiable(&'static str),
     /// It is the password.
     Match {
-        /// The hash to store instead, if the stored one is weaker than the live cost or of another key (`C7`).
+        /// The hash to store instead, if the stored one is weaker than the live cost or of another
+        /// key (`C7`).
         renewed: Option<PhcString>,
     },
 }

@@ -74,8 +74,8 @@ impl Keys {
         }
     }
 
-    /// A key for something else of each key: the first one's, and the others'. They tell nothing of
-    /// the keys, nor of those of another `domain`.
+    /// A key for something else of each key: the first one's, and the others'. They reveal nothing
+    /// of the keys, nor of those of another `domain`.
     #[must_use]
     pub fn derived(&self, domain: &[u8]) -> (DerivedKey, Vec<DerivedKey>) {
         let derived = |key: &Key| Zeroizing::new(hmac(&key.bytes, &[domain]));

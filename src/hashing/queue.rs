@@ -35,7 +35,7 @@ impl Queue {
         self.jobs
     }
 
-    /// A job of whoever asks from `address`.
+    /// A job of a client at `address`.
     pub(super) fn push(&mut self, address: IpAddr, job: Arc<Job>, now: Instant) {
         let network = network(address);
         let jobs = self.networks.entry(network).or_default();

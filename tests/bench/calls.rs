@@ -1,8 +1,9 @@
-//! Many calls at once through two threads: all callers share one RTP port, and Asterisk's port tells
-//! whose packet it is (and RTP's source once it is used again), so that the measuring costs as little as can be beside what is measured.
+//! Many calls at once through two threads: all callers share one RTP port, and Asterisk's port
+//! distinguishes whose packet it is (and RTP's source once it is used again), so that the measuring
+//! costs as little as can be beside what is measured.
 //!
-//! The schedule is open: callers key by their script whatever the other side does. What they hear is
-//! recorded, and looked at when all is over.
+//! The schedule is open: callers key by their script whatever the other side does. What they hear
+//! is recorded, and looked at when all is over.
 
 use std::collections::{HashMap, VecDeque};
 use std::net::{SocketAddr, UdpSocket};
@@ -53,12 +54,12 @@ pub fn place(line: &Line, callers: &[String], rate: u32, script: &Script) -> Res
     let ear = Ear::open(Arc::clone(&socket))?;
     let placed: Vec<Placed> =
         callers.iter().map(|caller| Placed { caller: caller.clone(), media }).collect();
-    let (told, news) = channel();
-    let tell = move |call, what| {
+    let (sender, news) = channel();
+    let report = move |call, what| {
         // After the last news nobody listens any more.
-        let _ = told.send((call, what));
+        let _ = sender.send((call, what));
     };
-    let sipp = Sipp::place(line, CARRIER, &Identity::Asserted, &placed, rate, tell)?;
+    let sipp = Sipp::place(line, CARRIER, &Identity::Asserted, &placed, rate, report)?;
     let mut conversation = Conversation::new(line, &socket, script, callers.len());
     conversation.hold(&news, rate).with_context(|| sipp.errors())?;
     let mut heard = ear.close()?;
@@ -176,8 +177,8 @@ impl Ear {
         Ok(Self { gone, listener })
     }
 
-    /// The streams of each of Asterisk's ports, in the order of their beginnings: it uses a port again
-    /// once a call is over.
+    /// The streams of each of Asterisk's ports, in the order of their beginnings: it uses a port
+    /// again once a call is over.
     fn close(self) -> Result<HashMap<u16, VecDeque<Heard>>> {
         self.gone.store(true, Ordering::Relaxed);
         let arrivals = self.listener.join().map_err(|_| anyhow!("the listener has panicked"))?;
@@ -203,7 +204,8 @@ fn listen(socket: &UdpSocket, over: &AtomicBool) -> Vec<Arrival> {
     let mut arrivals = Vec::new();
     let mut buffer = [0; 2048];
     while !over.load(Ordering::Relaxed) {
-        // Without a packet it looks whether all is over; an unreachable port of a call that is over is no matter.
+        // Without a packet it looks whether all is over; an unreachable port of a call that is over
+        // is no matter.
         let Ok((length, from)) = socket.recv_from(&mut buffer) else { continue };
         let at = Instant::now();
         let SocketAddr::V4(from) = from else { continue };

@@ -3,8 +3,8 @@
 //! clean-up of tables of millions of rows. Prints a table and writes it to `target/bench.json`.
 //!
 //! That an aim is not held is a figure like any other; only what cannot be measured is an error.
-//! Both sides of each comparison run on the same machine in the same run, but a machine that is busy
-//! with something else still shows in the last hundredth of the calls.
+//! Both sides of each comparison run on the same machine in the same run, but a machine that is
+//! busy with something else still shows in the last hundredth of the calls.
 
 #![expect(unreachable_pub, reason = "in a binary `pub` marks what one module offers to the others")]
 #![expect(clippy::print_stdout, reason = "it prints its figures")]

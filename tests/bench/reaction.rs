@@ -20,7 +20,8 @@ pub struct Reactions {
     pub refused: usize,
     /// Calls that did not go as they should, and whose caller did not key as it should.
     pub disturbed: usize,
-    /// From the release of an entry's last key to the next guidance's first packet, in milliseconds.
+    /// From the release of an entry's last key to the next guidance's first packet, in
+    /// milliseconds.
     pub next_guidance: Vec<f64>,
     /// The same from the confirmation to `completed`.
     pub completed: Vec<f64>,
@@ -69,8 +70,8 @@ fn is_refused(heard: &[Heard]) -> bool {
         && heard.iter().all(|heard| !heard.may_be("menu"))
 }
 
-/// When the guidance after each entry began, if all was heard as it should be: the menu, the caller's
-/// number as far as the caller let it be read, the confirmation, the whole number and the
+/// When the guidance after each entry began, if all was heard as it should be: the menu, the
+/// caller's number as far as the caller let it be read, the confirmation, the whole number and the
 /// whole of `completed`.
 fn beginnings(heard: &[Heard], caller: &str) -> Option<[Instant; ENTRIES]> {
     let confirmation = heard.iter().position(|heard| heard.may_be("confirm-password"))?;

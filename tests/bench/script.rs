@@ -38,8 +38,8 @@ pub struct Script(Vec<Frame>);
 pub const ENTRIES: usize = 3;
 
 impl Script {
-    /// Each entry is keyed while its guidance plays; then the caller listens to the end of `completed`,
-    /// and is hung up on.
+    /// Each entry is keyed while its guidance plays; then the caller listens to the end of
+    /// `completed`, and is hung up on.
     pub fn line_unit(password: &str) -> Self {
         let mut script = Self(Vec::new());
         script.listen(2.0).key("1").listen(1.5).key(password).listen(1.0).key(password);

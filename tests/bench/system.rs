@@ -20,8 +20,8 @@ use crate::script::Script;
 /// The number of `baseline.conf`; no contract has it.
 pub const YARDSTICK: &str = "0664806431";
 const PASSWORD: &str = "27182818";
-/// Where the database lies: every commit is still awaited, but what a disk takes for one, which other
-/// work on the machine multiplies at will, is not measured.
+/// Where the database lies: every commit is still awaited, but what a disk takes for one, which
+/// other work on the machine multiplies at will, is not measured.
 const MEMORY: &str = "/dev/shm";
 
 /// The numbers of so many callers, each with a contract of its own.
@@ -49,12 +49,12 @@ impl System {
             let database = postgres.migrated("karipass", karipass).await?;
             anyhow::Ok((postgres, database))
         })?;
-        let setup = asterisk::Setup::new(folder.path().join("asterisk"))?
+        let setup = asterisk::AsteriskSetup::new(folder.path().join("asterisk"))?
             .snippet("modules.conf", "load = app_read.so\n")
             .snippet("extensions.conf", include_str!("baseline.conf"));
         let asterisk = Asterisk::start(&Installation::find()?, setup)?;
         let setup =
-            daemon::Setup::new(karipass, folder.path().join("daemon"), &asterisk, &database)?
+            daemon::DaemonSetup::new(karipass, folder.path().join("daemon"), &asterisk, &database)?
                 .without_limits();
         let setup =
             variables.iter().fold(setup, |setup, (name, value)| setup.variable(*name, *value));

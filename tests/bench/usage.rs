@@ -42,8 +42,8 @@ impl Process {
     }
 }
 
-/// `utime` and `stime`, the 14th and 15th field of a `stat` file (`proc_pid_stat(5)`); the second field,
-/// the name, may hold spaces.
+/// `utime` and `stime`, the 14th and 15th field of a `stat` file (`proc_pid_stat(5)`); the second
+/// field, the name, may hold spaces.
 fn ticks(stat: &str) -> Result<Duration> {
     let (_, fields) = stat.rsplit_once(')').context("not a stat file")?;
     let times = fields.split_whitespace().skip(11).take(2).map(str::parse::<u32>);

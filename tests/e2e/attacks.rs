@@ -12,7 +12,7 @@ use std::net::Ipv4Addr;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, anyhow, ensure};
-use karipass_lab::asterisk::{ARI_USER, Asterisk, CARRIER, SET_UP_NUMBER, Setup};
+use karipass_lab::asterisk::{ARI_USER, Asterisk, AsteriskSetup, CARRIER, SET_UP_NUMBER};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
@@ -121,7 +121,7 @@ fn p1_a_call_that_was_transferred_or_forwarded_is_nobodys() -> Result<()> {
     let folder = tempfile::tempdir()?;
     let desk = Agent::socket(DESK)?;
     let contact = format!("[desk]\ntype = aor\ncontact = sip:desk@{}\n", desk.local_addr()?);
-    let setup = Setup::new(folder.path())?
+    let setup = AsteriskSetup::new(folder.path())?
         .snippet("modules.conf", MODULES)
         .snippet("phones.conf", &format!("{ENDPOINTS}{contact}"))
         .snippet("extensions.conf", DIALPLAN);
@@ -133,10 +133,10 @@ fn p1_a_call_that_was_transferred_or_forwarded_is_nobodys() -> Result<()> {
         let events = listen(&asterisk).await?;
         let outside = Agent::new(Agent::socket(OUTSIDE)?, asterisk.sip())?;
         let desk = Agent::new(desk, asterisk.sip())?;
-        let mut ground = Ground { asterisk, events, outside, desk };
+        let mut ground = AttackGround { asterisk, events, outside, desk };
         let mut wrong = Vec::new();
         for attack in ATTACKS {
-            match ground.tries(attack).await.with_context(|| format!("{attack:?}"))? {
+            match ground.attempt(attack).await.with_context(|| format!("{attack:?}"))? {
                 Answer::Stasis(verdict, _) if verdict == "untrusted" => {}
                 other @ (Answer::Stasis(..) | Answer::Refused(_)) => {
                     wrong.push(format!("{attack:?}: {other:?}"));
@@ -149,7 +149,7 @@ fn p1_a_call_that_was_transferred_or_forwarded_is_nobodys() -> Result<()> {
 }
 
 /// An Asterisk, a stranger and a telephone.
-struct Ground {
+struct AttackGround {
     asterisk: Asterisk,
     events: Events,
     outside: Agent,
@@ -181,9 +181,9 @@ enum Attack {
     Header(&'static str),
 }
 
-impl Ground {
+impl AttackGround {
     /// What reaches the line; then all that calls is hung up again.
-    async fn tries(&mut self, attack: Attack) -> Result<Answer> {
+    async fn attempt(&mut self, attack: Attack) -> Result<Answer> {
         match attack {
             Attack::BlindTransfer => {
                 let (_, mut taken) = self.stranger_is_answered().await?;

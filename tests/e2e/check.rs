@@ -1,4 +1,5 @@
-//! `karipass check` on a real Asterisk: nothing to say of the samples, and every planted fault named.
+//! `karipass check` on a real Asterisk: nothing to say of the samples, and every planted fault
+//! named.
 
 use std::fs;
 use std::path::Path;
@@ -68,7 +69,7 @@ fn replace(file: &Path, text: &str, instead: &str) -> Result<()> {
 pub fn check(system: &System, variables: &[(&str, &str)]) -> Result<(Option<i32>, String)> {
     let folder = system.folder.path().join("operator");
     let mut setup =
-        daemon::Setup::new(Path::new(KARIPASS), folder, &system.asterisk, &system.database)?;
+        daemon::DaemonSetup::new(Path::new(KARIPASS), folder, &system.asterisk, &system.database)?;
     for (name, value) in variables {
         setup = setup.variable(*name, *value);
     }

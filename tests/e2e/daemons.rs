@@ -30,7 +30,7 @@ const NO_BROADCAST: (&str, &str) =
 const ANSWERED_SOON: (&str, &str) = ("globals.conf", "KARIPASS_ANSWER_SECONDS = 5\n");
 /// More than a caller here waits.
 const ANSWERED_LATE: (&str, &str) = ("globals.conf", "KARIPASS_ANSWER_SECONDS = 120\n");
-/// A daemon that is told to stop does so at once.
+/// A daemon that is asked to stop does so at once.
 const AT_ONCE: [(&str, &str); 2] =
     [("KARIPASS_SHUTDOWN_DRAIN_S", "0"), ("KARIPASS_SHUTDOWN_CALL_GRACE_S", "0.1")];
 const A: (&str, &str) = ("KARIPASS_ARI_APP", "karipass-a");

@@ -1,12 +1,12 @@
-//! What the dialplan makes of a caller (P1): real SIP messages against a real Asterisk, each answered
-//! by a verdict in the Stasis arguments or by a refusal.
+//! What the dialplan makes of a caller (P1): real SIP messages against a real Asterisk, each
+//! answered by a verdict in the Stasis arguments or by a refusal.
 
 use std::net::Ipv4Addr;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, ensure};
 use futures_util::StreamExt as _;
-use karipass_lab::asterisk::{ARI_USER, Asterisk, SET_UP_NUMBER, Setup};
+use karipass_lab::asterisk::{ARI_USER, Asterisk, AsteriskSetup, SET_UP_NUMBER};
 use serde_json::Value;
 use tokio::net::{TcpStream, UdpSocket};
 use tokio_tungstenite::tungstenite::Message;
@@ -53,7 +53,7 @@ endpoint = telephone
 match = 127.0.0.5
 ";
 
-/// What Asterisk tells the application.
+/// What Asterisk reports to the application.
 pub type Events = WebSocketStream<MaybeTlsStream<TcpStream>>;
 
 #[test]
@@ -157,7 +157,7 @@ impl Case {
 /// Sends every case to a fresh Asterisk whose application only listens.
 fn check(cases: &[Case]) -> Result<()> {
     let folder = tempfile::tempdir()?;
-    let setup = Setup::new(folder.path())?.snippet("phones.conf", ENDPOINTS);
+    let setup = AsteriskSetup::new(folder.path())?.snippet("phones.conf", ENDPOINTS);
     let asterisk = Asterisk::start(installation(), setup)?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let wrong = runtime.block_on(async {

@@ -1,9 +1,9 @@
-//! Whole calls: a real Asterisk, a real PostgreSQL, the real daemon, SIPp and RTP; and whole visits to
-//! the site, in Debian's Chromium.
+//! Whole calls: a real Asterisk, a real PostgreSQL, the real daemon, SIPp and RTP; and whole visits
+//! to the site, in Debian's Chromium.
 //!
-//! One system serves most stories, told side by side with numbers of their own. A story that takes
+//! One system serves most stories, which run side by side with separate numbers. A story that takes
 //! something away has a system to itself. Stories mostly wait for seconds of guidance to pass, so
-//! `make test` tells eight at a time; of those in a browser, as many as there are browsers.
+//! `make test` runs eight at a time; of those in a browser, as many as there are browsers.
 
 #![expect(unreachable_pub, reason = "in a binary `pub` marks what one module offers to the others")]
 #![expect(

@@ -9,7 +9,7 @@ use std::net::UdpSocket;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, ensure};
-use karipass_lab::asterisk::{Asterisk, CARRIER, SET_UP_NUMBER, Setup};
+use karipass_lab::asterisk::{Asterisk, AsteriskSetup, CARRIER, SET_UP_NUMBER};
 use karipass_lab::repository;
 
 use crate::system::installation;
@@ -49,7 +49,7 @@ const REQUESTS: [(&str, &str, &str, u16); 7] = [
 #[test]
 fn every_include_of_the_samples_has_its_effect() -> Result<()> {
     let folder = tempfile::tempdir()?;
-    let mut setup = Setup::new(folder.path())?;
+    let mut setup = AsteriskSetup::new(folder.path())?;
     for (file, text, _, _) in LOCAL {
         setup = setup.snippet(file, &format!("{text}\n"));
     }
@@ -69,11 +69,11 @@ fn every_include_of_the_samples_has_its_effect() -> Result<()> {
 #[test]
 fn every_request_within_a_call_that_asterisk_can_answer_is_answered() -> Result<()> {
     let folder = tempfile::tempdir()?;
-    let asterisk = Asterisk::start(installation(), Setup::new(folder.path())?)?;
+    let asterisk = Asterisk::start(installation(), AsteriskSetup::new(folder.path())?)?;
     let sdp = "v=0\r\no=- 1 1 IN IP4 127.0.0.2\r\ns=-\r\nc=IN IP4 127.0.0.2\r\nt=0 0\r\nm=audio 9 RTP/AVP 0\r\n";
     let headers =
         "Content-Type: application/sdp\r\nRequire: timer\r\nSession-Expires: 90;refresher=uac\r\n";
-    let mut dialog = Dialog::new(&asterisk)?;
+    let mut dialog = SampleDialog::new(&asterisk)?;
     let invited = dialog.request("INVITE", headers, sdp)?;
     ensure!(status(&invited) == Some(200), "INVITE: {invited}");
     ensure!(!invited.contains("Session-Expires"), "the call ends without a refresh: {invited}");
@@ -83,8 +83,11 @@ fn every_request_within_a_call_that_asterisk_can_answer_is_answered() -> Result<
         let answer = answer.with_context(|| format!("{method} {headers}is not answered"))?;
         ensure!(status(&answer) == Some(expected), "{method} {headers}: {answer}");
     }
-    let answer =
-        Dialog::new(&asterisk)?.request("MESSAGE", "Content-Type: text/plain\r\n", "hello")?;
+    let answer = SampleDialog::new(&asterisk)?.request(
+        "MESSAGE",
+        "Content-Type: text/plain\r\n",
+        "hello",
+    )?;
     ensure!(status(&answer) == Some(404), "MESSAGE outside a call: {answer}");
     Ok(())
 }
@@ -107,7 +110,7 @@ fn included() -> Result<BTreeSet<String>> {
 }
 
 /// A caller's end of a SIP dialog, by hand.
-struct Dialog {
+struct SampleDialog {
     socket: UdpSocket,
     here: String,
     to: String,
@@ -115,7 +118,7 @@ struct Dialog {
     sequence: u32,
 }
 
-impl Dialog {
+impl SampleDialog {
     fn new(asterisk: &Asterisk) -> Result<Self> {
         let socket = UdpSocket::bind((CARRIER, 0))?;
         socket.connect(asterisk.sip())?;

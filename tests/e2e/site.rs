@@ -1,6 +1,7 @@
-//! Stories of the settings site in a real browser, each with numbers of its own on the shared system.
+//! Stories of the settings site in a real browser, each with numbers of its own on the shared
+//! system.
 //!
-//! A flow is told in every manner: with the pointer (axe-core looks at each page), without script, and
+//! A flow runs in every manner: with the pointer (axe-core looks at each page), without script, and
 //! by keyboard alone. Two browsers serve them all, one with script and one without.
 
 mod browser;
@@ -21,17 +22,17 @@ use crate::system::System;
 use visit::Visit;
 
 /// The browsers, and what makes hashes for their visitors.
-pub struct Ground {
+pub struct Browsers {
     hasher: Hasher,
     with_script: Mutex<Option<Browser>>,
     without_script: Mutex<Option<Browser>>,
     driver: Driver,
 }
 
-impl Ground {
+impl Browsers {
     /// Those of this process; a browser starts when it is first asked for.
     fn shared(system: &System) -> &'static Self {
-        static GROUND: OnceLock<Ground> = OnceLock::new();
+        static GROUND: OnceLock<Browsers> = OnceLock::new();
         GROUND.get_or_init(|| Self::new(system).expect("a browser's driver"))
     }
 
@@ -49,27 +50,27 @@ impl Ground {
     }
 }
 
-/// Tells a story of one visit to the shared system's site.
-fn in_manner(manner: Manner, tell: impl FnOnce(&Visit<'_>) -> Result<()>) -> Result<()> {
+/// Runs a story of one visit to the shared system's site.
+fn in_manner(manner: Manner, story: impl FnOnce(&Visit<'_>) -> Result<()>) -> Result<()> {
     let system = System::shared();
     let site = system.daemon.as_ref().unwrap().lock().unwrap().site();
-    visit_at(&system, &site, manner, tell)
+    visit_at(&system, &site, manner, story)
 }
 
-/// Tells a story with the pointer, without script, and by keyboard alone.
-fn in_every_manner(tell: impl Fn(&Visit<'_>) -> Result<()>) -> Result<()> {
+/// Runs a story with the pointer, without script, and by keyboard alone.
+fn in_every_manner(story: impl Fn(&Visit<'_>) -> Result<()>) -> Result<()> {
     let mut manners = Manner::ALL.into_iter();
-    manners.try_for_each(|manner| in_manner(manner, &tell).with_context(|| format!("{manner:?}")))
+    manners.try_for_each(|manner| in_manner(manner, &story).with_context(|| format!("{manner:?}")))
 }
 
-/// Tells a story of one visit to a daemon's site.
+/// Runs a story of one visit to a daemon's site.
 fn visit_at(
     system: &System,
     site: &str,
     manner: Manner,
-    tell: impl FnOnce(&Visit<'_>) -> Result<()>,
+    story: impl FnOnce(&Visit<'_>) -> Result<()>,
 ) -> Result<()> {
-    let ground = Ground::shared(system);
+    let ground = Browsers::shared(system);
     let slot = match manner {
         Manner::Pointer | Manner::Keyboard => &ground.with_script,
         Manner::WithoutScript => &ground.without_script,
@@ -79,6 +80,6 @@ fn visit_at(
         *slot = Some(system.wait(ground.driver.open(manner))?);
     }
     let visit = Visit::begin(system, slot.as_ref().unwrap(), site, manner)?;
-    tell(&visit)?;
+    story(&visit)?;
     visit.end()
 }

@@ -159,8 +159,8 @@ impl<'a> Story<'a> {
         let (status, answer) = self.log_in(login, password)?;
         ensure!(status == 200, "login answers {status}");
         let field = |name: &str| answer[name].as_str().unwrap_or_default().to_owned();
-        let told = [field("number"), field("unit"), field("role"), field("password_change")];
-        ensure!(told == [login, unit, role, "temporary"], "login says {told:?}");
+        let answered = [field("number"), field("unit"), field("role"), field("password_change")];
+        ensure!(answered == [login, unit, role, "temporary"], "login says {answered:?}");
         let configures: Vec<&str> =
             answer["numbers"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
         ensure!(configures == numbers, "login configures {configures:?}");

@@ -1,4 +1,4 @@
-//! A whole system for stories to be told on. Most of them share one, which ends with this process.
+//! A whole system for stories to run on. Most of them share one, which ends with this process.
 
 use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -31,7 +31,7 @@ pub struct System {
     passwords: Mutex<Vec<String>>,
 }
 
-/// Silence as short as a busy machine can still tell from keying.
+/// Silence as short as a busy machine can still distinguish from keying.
 pub const SHORT: [(&str, &str); 2] =
     [("KARIPASS_CALL_FIRST_DIGIT_TIMEOUT_S", "3"), ("KARIPASS_CALL_INTER_DIGIT_TIMEOUT_S", "2")];
 
@@ -71,7 +71,7 @@ impl System {
     pub fn another_daemon(&self, folder: &str, variables: &[(&str, &str)]) -> Result<Daemon> {
         let folder = self.folder.path().join(folder);
         let (asterisk, database) = (&self.asterisk, &self.database);
-        let mut setup = daemon::Setup::new(Path::new(KARIPASS), folder, asterisk, database)?
+        let mut setup = daemon::DaemonSetup::new(Path::new(KARIPASS), folder, asterisk, database)?
             .without_limits()
             .variable("KARIPASS_LOG_FILTER", "trace");
         for (name, value) in variables {
@@ -91,7 +91,7 @@ impl System {
             let database = postgres.fresh().await?;
             anyhow::Ok((postgres, database))
         })?;
-        let mut setup = asterisk::Setup::new(folder.path().join("asterisk"))?
+        let mut setup = asterisk::AsteriskSetup::new(folder.path().join("asterisk"))?
             .phones([Phone::new(&Family::of(PHONE_FAMILY).contract)]);
         for (file, text) in snippets {
             setup = setup.snippet(file, text);

@@ -11,7 +11,7 @@ use anyhow::{Result, ensure};
 use crate::story::{Story, complete};
 use crate::system::System;
 
-/// What a keyed digit looks like where Asterisk or ARI's events tell it.
+/// What a keyed digit looks like in Asterisk's logs and ARI's events.
 const DIGITS: [&str; 4] = ["\"digit\":", "DTMF begin", "DTMF end", "DTMF[DTMF"];
 /// How a hash begins.
 const HASH: &str = "$argon2";
@@ -34,7 +34,7 @@ fn no_programs_arguments_have_a_password() -> Result<()> {
     arguments(&system)
 }
 
-/// Tells a story, so that there is something to search for, and waits until no test uses the
+/// Runs a story, so that there is something to search for, and waits until no test uses the
 /// shared system.
 fn after_every_story() -> Result<RwLockWriteGuard<'static, System>> {
     {

@@ -1,9 +1,9 @@
 //! One caller: somebody with a script, who reacts to what is heard.
 //!
 //! At the menu the unit is keyed, at the number's first digit the password, at the confirmation the
-//! password again. Whoever hears the menu again starts again; whoever is asked for the password again hears
-//! it out, since the last key may have been taken for the first of another try; whoever hears an apology, or
-//! nothing for long, is done. Every call is written down as its caller lived it.
+//! password again. A caller who hears the menu again starts again. One who is asked for the
+//! password again hears it out, since the last key may have begun another try. One who hears an
+//! apology, or nothing for long, is done. Every call is written down as its caller lived it.
 
 use std::thread::sleep;
 use std::time::{Duration, Instant};
@@ -14,13 +14,13 @@ use karipass_lab::subscriber::{Caller, Ending, Line, Next, Subscriber};
 
 use crate::ledger::SILENCE;
 
-/// From the beginning of one thing heard to that of the next, before the caller gives up: the longest
-/// guidance and a silence that breaks every rule.
+/// From the beginning of one thing heard to that of the next, before the caller gives up: the
+/// longest guidance and a silence that breaks every rule.
 const PATIENCE: Duration = Duration::from_secs(30);
 /// From hearing to keying.
 const REACTION: Duration = Duration::from_millis(300);
-/// How long after the end of what was last heard a caller who was told how the call ends waits to be
-/// hung up on: beyond the longest silence, so that a longer one is lived.
+/// How long after the end of what was last heard a caller who has heard how the call ends waits to
+/// be hung up on: beyond the longest silence, so that a longer one is lived.
 const OVER_WITHIN: Duration = SILENCE.saturating_add(Duration::from_secs(3));
 /// How long such a caller listens to whatever else begins.
 const LISTENS_FOR: Duration = Duration::from_mins(1);
@@ -35,7 +35,7 @@ pub enum End {
     /// `completed` was heard.
     Completed,
     /// An apology was heard: `trouble`, `not-available`, `redial`.
-    Told(String),
+    Apology(String),
     /// The caller hung up before the confirmation, as planned.
     ChangedMind,
     /// The caller hung up, since nothing more was heard.
@@ -57,7 +57,8 @@ pub struct Call {
     pub heard: Vec<Heard>,
     /// What was keyed, and when the last key was released; a password as `•`.
     pub keyed: Vec<(&'static str, Instant)>,
-    /// When the last digit of the confirmation was released: again for each time that the line began anew.
+    /// When the last digit of the confirmation was released: again for each time that the line
+    /// began again.
     pub confirmed: Vec<Instant>,
     /// Each entry's last release but the confirmation's, and from it to the next guidance.
     pub reactions: Vec<(Instant, Duration)>,
@@ -81,7 +82,7 @@ impl Call {
 
     /// From the confirmation, or else from placing the call, to the `trouble` that ended it.
     pub fn apologised_after(&self) -> Option<Duration> {
-        let trouble = Some(&self.end).filter(|end| **end == End::Told("trouble".to_owned()));
+        let trouble = Some(&self.end).filter(|end| **end == End::Apology("trouble".to_owned()));
         let heard = trouble.and_then(|_| self.heard.iter().find(|heard| heard.is("trouble")))?;
         let since = self.confirmed.iter().rfind(|at| **at < heard.started).unwrap_or(&self.placed);
         Some(heard.started.saturating_duration_since(*since))
@@ -93,7 +94,7 @@ impl Call {
     }
 
     /// For people to read: what was heard and keyed, in seconds of `begin`.
-    pub fn told(&self, begin: Instant) -> String {
+    pub fn describe(&self, begin: Instant) -> String {
         let mut news: Vec<(Instant, String)> =
             vec![(self.placed, format!("{} calls", self.number))];
         news.extend(self.answered.map(|at| (at, "answered".to_owned())));
@@ -140,7 +141,7 @@ pub enum Plan {
 }
 
 impl Person {
-    /// Calls, and tells what came of it.
+    /// Calls, and returns what came of it.
     pub fn call(self, line: &Line) -> Call {
         let Self { number, password, plan } = self;
         let placed = Instant::now();
@@ -217,7 +218,7 @@ impl<'a> Talk<'a> {
                 "completed" if self.plan == Plan::HurriesOff => return End::Completed,
                 "completed" => return self.listen_to_the_end(End::Completed),
                 "trouble" | "not-available" | "redial" => {
-                    return self.listen_to_the_end(End::Told(name));
+                    return self.listen_to_the_end(End::Apology(name));
                 }
                 // The guidance comes again; until then nobody knows what is asked for.
                 "invalid" => {}
@@ -274,7 +275,7 @@ impl<'a> Talk<'a> {
 
     fn key(&mut self, keys: &str, shown: &'static str) {
         sleep(REACTION);
-        // Whoever is hung up on meanwhile notices by listening on.
+        // A caller who is hung up on meanwhile notices by listening on.
         drop(self.subscriber.key_password(keys).map(drop));
         if let Some(released) = self.subscriber.released() {
             self.call.keyed.push((shown, released));
@@ -289,7 +290,7 @@ impl<'a> Talk<'a> {
         }
     }
 
-    /// Whatever else begins: the same again, an apology, or all anew from another daemon.
+    /// Whatever else begins: the same again, an apology, or all of it from another daemon.
     fn listen_to_the_end(&mut self, end: End) -> End {
         let until = Instant::now() + LISTENS_FOR;
         while Instant::now() < until && !self.is_silent_for(OVER_WITHIN) {

@@ -13,8 +13,8 @@ use anyhow::{Context as _, Result, ensure};
 use karipass_lab::daemon::{self, Daemon};
 use rustix::process::Signal;
 
-/// How long is waited for what must come: only a fault takes as long, on any machine. How long it
-/// took is told in the table.
+/// How long is waited for what must come. Only a fault takes as long, on any machine; the table
+/// shows how long it took.
 pub const PATIENCE: Duration = Duration::from_mins(1);
 const ASKED_EVERY: Duration = Duration::from_millis(200);
 const LOOK_EVERY: Duration = Duration::from_millis(10);
@@ -67,7 +67,7 @@ impl Member {
         self.supervised.store(false, Ordering::Relaxed);
         let from = Instant::now();
         self.signal(Signal::TERM)?;
-        while self.daemon().child().ended()?.is_none() {
+        while self.daemon().child().exit_status()?.is_none() {
             ensure!(from.elapsed() < within, "{} does not end within {within:?}", self.name);
             sleep(LOOK_EVERY);
         }
@@ -129,7 +129,7 @@ impl Member {
         while !over.load(Ordering::Relaxed) {
             sleep(LOOK_EVERY);
             let mut daemon = self.daemon();
-            let ended = daemon.child().ended().is_ok_and(|status| status.is_some());
+            let ended = daemon.child().exit_status().is_ok_and(|status| status.is_some());
             if ended
                 && self.supervised.load(Ordering::Relaxed)
                 && let Err(error) = daemon.restart_unready()

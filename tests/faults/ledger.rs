@@ -1,7 +1,8 @@
 //! What was confirmed to callers, beside what the database holds and who can log in.
 //!
-//! A caller who heard `completed` can log in, once stored, once noted. Nobody else can, but one: who
-//! had keyed the whole confirmation when a fault began that may keep `completed` from being heard (P13).
+//! A caller who heard `completed` can log in, once stored, once noted. Nobody else can, but one:
+//! who had keyed the whole confirmation when a fault began that may keep `completed` from being
+//! heard (P13).
 
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
@@ -17,7 +18,7 @@ use crate::system::System;
 
 /// Logins at once while the ledger is closed.
 const SIDE_BY_SIDE: usize = 4;
-/// The longest silence that a caller may hear, beside what [`first_word`] tells of the machine.
+/// The longest silence that a caller may hear, beside what [`first_word`] shows of the machine.
 pub const SILENCE: Duration = Duration::from_secs(12);
 
 /// A fault: from when to when.
@@ -33,7 +34,7 @@ pub struct Bears {
     pub failed_logins: bool,
     /// Apologies to callers during a fault, or just after.
     pub apologies: bool,
-    /// What a caller was told may be gone: asynchronous replication.
+    /// A password that a caller heard to be stored may be gone: asynchronous replication.
     pub lost_commits: bool,
 }
 
@@ -74,7 +75,7 @@ pub fn close(system: &System, lived: &Lived, faults: &[Fault], bears: Bears) -> 
         Balance { calls: lived.calls.len(), logins: lived.logins.len(), ..Balance::default() };
     let silence = SILENCE + first_word(lived, faults);
     for call in &lived.calls {
-        let breach = |what: &str| format!("{what}: {}", call.told(begin));
+        let breach = |what: &str| format!("{what}: {}", call.describe(begin));
         let found = held.get(&call.number).copied().unwrap_or_default();
         let answer = logins.get(&call.number).cloned().unwrap_or(Answer::NobodyThere);
         balance.stored(call, found, &answer, faults, bears).into_iter().for_each(|what| {
@@ -103,7 +104,7 @@ impl Balance {
         bears: Bears,
     ) -> Option<String> {
         self.credentials += held.credentials;
-        // A line that begins anew may have stored what was confirmed before.
+        // A line that begins again may have stored what was confirmed before.
         let once_each = (1..=call.confirmed.len()).contains(&held.noted);
         let is_there = held.credentials == 1 && once_each && *answer == Answer::Status(200);
         let is_absent = held.credentials == 0 && held.noted == 0 && *answer == Answer::Status(401);
@@ -144,7 +145,7 @@ impl Balance {
             return None;
         }
         let (silence, since) = call.longest_silence();
-        // Whoever was told so, and waits to be hung up on by a PBX that was killed.
+        // A caller who heard so, and waits to be hung up on by a PBX that was killed.
         let on_a_dead_line = bears.lost_calls && meets(faults, since, since + silence);
         if !on_a_dead_line {
             self.longest_silence = self.longest_silence.max(silence);
@@ -157,12 +158,12 @@ impl Balance {
         }
         match &call.end {
             End::Completed | End::ChangedMind => None,
-            End::Told(guidance) => {
+            End::Apology(guidance) => {
                 self.apologies += 1;
-                // Who keys on into a menu that has just begun anew is told to call again.
+                // A caller who keys on into a menu that has just begun again hears to call again.
                 let apology = ["trouble", "redial"].contains(&guidance.as_str());
                 let borne = bears.apologies && in_a_fault && apology;
-                (!borne).then(|| format!("told {guidance}"))
+                (!borne).then(|| format!("heard {guidance}"))
             }
             End::GaveUp => Some("heard nothing more".to_owned()),
             End::CutOff => Some("cut off".to_owned()),
@@ -188,7 +189,8 @@ impl Balance {
         self.breaches.push(format!("{at:.2} login of {number}, to be {good}: {answer:?}"));
     }
 
-    /// The only wrong login for its number: a verdict is counted once, what has none at most once (C2).
+    /// The only wrong login for its number: a verdict is counted once, what has none at most once
+    /// (C2).
     fn guess(&mut self, login: &Login, held: Held, bears: Bears) {
         self.guesses += 1;
         self.counted += held.wrong;

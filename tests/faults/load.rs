@@ -25,8 +25,8 @@ const PLANS: [Plan; 8] = {
     plans[7] = Plan::ChangesMind;
     plans
 };
-/// Of so many logins one is wrong for a number without a password, and one for a caller's: each caller's
-/// once, since three in a row would void the password.
+/// Of so many logins one is wrong for a number without a password, and one for a caller's: each
+/// caller's once, since three in a row would void the password.
 const WRONG_EVERY: usize = 5;
 const NOBODYS: usize = 4;
 const A_CALLERS: usize = 1;

@@ -7,22 +7,22 @@ use crate::ledger::first_word;
 use crate::load::Lived;
 use crate::row::Times;
 
-/// Another daemon lives, so whoever calls is served.
+/// Another daemon lives, so a new caller is served.
 pub fn takes_new_calls(lived: &Lived, _times: &Times, breaches: &mut Vec<String>) -> String {
     let apology_first = |call: &&Call| call.heard.first().is_some_and(|heard| heard.is("trouble"));
     for call in lived.calls.iter().filter(apology_first) {
-        breaches.push(format!("a new call heard the apology: {}", call.told(call.placed)));
+        breaches.push(format!("a new call heard the apology: {}", call.describe(call.placed)));
     }
     let first = lived.calls.iter().filter_map(Call::first_heard_after).max().unwrap_or_default();
     format!("a first word after {first:.1?} at most")
 }
 
-/// Whoever has heard the menu is served to the end.
+/// A caller who has heard the menu is served to the end.
 pub fn goes_on(lived: &Lived, _times: &Times, breaches: &mut Vec<String>) -> String {
     let begun = |call: &&Call| call.heard.first().is_some_and(|heard| heard.may_be("menu"));
     let begun: Vec<&Call> = lived.calls.iter().filter(begun).collect();
-    for call in begun.iter().filter(|call| matches!(call.end, End::Told(_))) {
-        breaches.push(format!("a call did not go on: {}", call.told(call.placed)));
+    for call in begun.iter().filter(|call| matches!(call.end, End::Apology(_))) {
+        breaches.push(format!("a call did not go on: {}", call.describe(call.placed)));
     }
     format!("{} calls heard the menu", begun.len())
 }
@@ -31,9 +31,9 @@ pub fn goes_on(lived: &Lived, _times: &Times, breaches: &mut Vec<String>) -> Str
 pub fn apologises_in_time(lived: &Lived, times: &Times, breaches: &mut Vec<String>) -> String {
     let waited = lived.calls.iter().filter_map(Call::apologised_after);
     let longest = waited.max().unwrap_or_default();
-    let told = format!("an apology after {longest:.1?} at most");
+    let remark = format!("an apology after {longest:.1?} at most");
     if longest > rules::TROUBLE_TIMEOUT + first_word(lived, &times.faults) {
-        breaches.push(told.clone());
+        breaches.push(remark.clone());
     }
-    told
+    remark
 }

@@ -1,5 +1,6 @@
 //! What `make test-faults` shows: under a steady load of calls and logins one part after another is
-//! killed, stopped, cut off, slowed or restarted, and what callers were told is what the database holds.
+//! killed, stopped, cut off, slowed or restarted, and what callers heard is what the database
+//! holds.
 //!
 //! Each row is a test with a system of its own, and rows run one after another. A row ends with a
 //! balance ([`ledger`]) and prints the table of the rows so far, which the last one completes.

@@ -20,13 +20,14 @@ static TABLE: Table = Table::new();
 const QUIET_CALLS: usize = 3;
 const QUIET_WITHIN: Duration = Duration::from_mins(1);
 
-/// How many times the quiet reaction time the p99 under a fault may be. What is within two packets is not
-/// looked at: on a machine that the callers themselves keep busy, that is no difference. `make bench` looks closer.
+/// How many times the quiet reaction time the p99 under a fault may be. What is within two packets
+/// is not looked at: on a machine that the callers themselves keep busy, that is no difference.
+/// `make bench` looks closer.
 const REACTION: u32 = 2;
 const PACKETS: Duration = Duration::from_millis(40);
 
-/// Breaches that are told, and complaints of each daemon.
-const TOLD: usize = 20;
+/// Breaches that are reported, and complaints of each daemon.
+const MAX_REPORTED: usize = 20;
 
 /// What happened when.
 pub struct Times {
@@ -127,8 +128,8 @@ impl Row {
         let ready = ready.into_inner().unwrap();
         TABLE.note(Line { fault, times, balance, ready, remarks, held, took: begun.elapsed() });
         println!("\n{TABLE}");
-        let more = breaches.len().saturating_sub(TOLD);
-        let breaches = breaches.into_iter().take(TOLD).collect::<Vec<_>>().join("\n");
+        let more = breaches.len().saturating_sub(MAX_REPORTED);
+        let breaches = breaches.into_iter().take(MAX_REPORTED).collect::<Vec<_>>().join("\n");
         ensure!(held, "{breaches}\nand {more} more\n{}", complaints(&system));
         Ok(())
     }
@@ -143,20 +144,22 @@ impl Row {
 
 /// What the daemons last complained of.
 fn complaints(system: &System) -> String {
-    let mut told = String::new();
+    let mut text = String::new();
     for member in system.fleet.members() {
         let log = fs::read_to_string(member.daemon().log()).unwrap_or_default();
         let is_complaint = |line: &&str| line.contains("WARN") || line.contains("ERROR");
-        let mut last: Vec<&str> = log.lines().rev().filter(is_complaint).take(TOLD).collect();
+        let mut last: Vec<&str> =
+            log.lines().rev().filter(is_complaint).take(MAX_REPORTED).collect();
         last.push(member.name);
         last.reverse();
-        told.push_str(&last.join("\n"));
-        told.push('\n');
+        text.push_str(&last.join("\n"));
+        text.push('\n');
     }
-    told
+    text
 }
 
-/// The line's reaction to keys while faults last, and once all is normal again, must be as before the first.
+/// The line's reaction to keys while faults last, and once all is normal again, must be as before
+/// the first.
 pub fn reacts(lived: &Lived, times: &Times, breaches: &mut Vec<String>) -> String {
     let p99 = |times: &[Fault]| ledger::reaction_p99(lived, times);
     let before = times.faults.first().map(|(from, _)| (times.quiet, *from));

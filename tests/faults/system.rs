@@ -24,8 +24,8 @@ pub const KARIPASS: &str = env!("CARGO_BIN_EXE_karipass");
 
 /// Contracts of one number each: as many as a row's callers.
 const CONTRACTS: usize = 2000;
-/// Where the database lies: every commit is awaited, but what a disk takes for one, which other work on
-/// the machine multiplies at will up to seconds, is none of the faults.
+/// Where the database lies: every commit is awaited, but what a disk takes for one, which other
+/// work on the machine multiplies at will up to seconds, is none of the faults.
 const MEMORY: &str = "/dev/shm";
 /// What each daemon's application is called, and the dialplan's order.
 const APPS: [&str; 2] = ["karipass-a", "karipass-b"];
@@ -80,8 +80,8 @@ impl System {
             anyhow::Ok((postgres, database, standby))
         })?;
         let globals = format!("KARIPASS_APPS = {}\n", APPS.join("&"));
-        let setup =
-            asterisk::Setup::new(folder.path().join("asterisk"))?.snippet("globals.conf", &globals);
+        let setup = asterisk::AsteriskSetup::new(folder.path().join("asterisk"))?
+            .snippet("globals.conf", &globals);
         let asterisk = Asterisk::start(installation, setup)?;
         let line = Line::new(asterisk.sip(), SET_UP_NUMBER);
         let ari_proxies = runtime.block_on(ari_proxies(&asterisk, wishes))?;
@@ -174,11 +174,11 @@ fn setups(
     database: &Database,
     ari_proxies: &[TcpProxy],
     wishes: &Wishes,
-) -> Result<Vec<daemon::Setup>> {
+) -> Result<Vec<daemon::DaemonSetup>> {
     let mut setups = Vec::new();
     for (index, app) in APPS.iter().enumerate() {
         let own = folder.join(app);
-        let mut setup = daemon::Setup::new(Path::new(KARIPASS), &own, asterisk, database)?
+        let mut setup = daemon::DaemonSetup::new(Path::new(KARIPASS), &own, asterisk, database)?
             .variable("KARIPASS_ARI_APP", *app)
             .without_limits();
         if let Some(proxy) = ari_proxies.get(index) {
@@ -201,7 +201,7 @@ fn setups(
     Ok(setups)
 }
 
-fn import(folder: &Path, setup: &daemon::Setup) -> Result<()> {
+fn import(folder: &Path, setup: &daemon::DaemonSetup) -> Result<()> {
     let mut contracts = String::from("contract_number,number,service\n");
     for index in 0..=CONTRACTS {
         let number = number(index);

@@ -1,5 +1,5 @@
-//! What a session changes, over the API on a real PostgreSQL: the rules C5, C6, U and W6, and C2 and C3 at
-//! every door.
+//! What a session changes, over the API on a real PostgreSQL: the rules C5, C6, U and W6, and C2
+//! and C3 at every door.
 
 mod concurrency;
 mod doors;

@@ -125,12 +125,12 @@ async fn r_check_names_the_asterisk_of_each_finding() {
     let names = [&one, &other].map(|fake| fake.url().strip_prefix("http://").unwrap());
     let ran_plainly = ran(&["check"]);
     assert_eq!(ran_plainly.status, 1, "{ran_plainly:?}");
-    for told in [
+    for expected in [
         format!("error: {}: Asterisk 18.0.0 is too old", names[0]),
         format!("error: {}: there is no ARI at ", names[1]),
     ] {
-        let count = ran_plainly.out.lines().filter(|line| line.starts_with(&told)).count();
-        assert_eq!(count, 1, "{told}: {ran_plainly:?}");
+        let count = ran_plainly.out.lines().filter(|line| line.starts_with(&expected)).count();
+        assert_eq!(count, 1, "{expected}: {ran_plainly:?}");
     }
     let messages: Vec<Value> = ran(&["--json", "check"])
         .out
@@ -162,7 +162,7 @@ async fn r_check_names_a_certificate_that_has_expired_or_soon_will() {
     let folder = tempfile::tempdir().unwrap();
     let (certificate, key) = (folder.path().join("certificate.pem"), folder.path().join("key.pem"));
     let (now, day) = (SystemTime::from(karipass::clock::wall_clock()), Duration::from_hours(24));
-    for (ends, told) in [
+    for (ends, expected) in [
         (now - day, "error: site.certificate_file: the certificate expired at "),
         (now + 13 * day, "warning: site.certificate_file: the certificate expires at "),
         (now + 15 * day, ""),
@@ -172,8 +172,8 @@ async fn r_check_names_a_certificate_that_has_expired_or_soon_will() {
         command.arg("check").env("KARIPASS_ARI_URL", "http://127.0.0.1:1");
         command.env("KARIPASS_SITE_CERTIFICATE_FILE", &certificate);
         let ran = run(command.env("KARIPASS_SITE_KEY_FILE", &key));
-        assert_eq!(ran.out.contains("site.certificate_file"), !told.is_empty(), "{ran:?}");
-        assert!(ran.out.contains(told), "{ends:?}: {ran:?}");
+        assert_eq!(ran.out.contains("site.certificate_file"), !expected.is_empty(), "{ran:?}");
+        assert!(ran.out.contains(expected), "{ends:?}: {ran:?}");
     }
 }
 
@@ -188,7 +188,7 @@ async fn r_check_names_every_secret_that_everybody_can_read() {
     let mode = |path: &Path, mode| {
         fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
     };
-    for (folders, keys_mode, file_mode, told) in [
+    for (folders, keys_mode, file_mode, expected) in [
         (0o755, 0o644, 0o640, &["hashing.keys_file: "][..]),
         (0o755, 0o600, 0o644, &["ari.password: "]),
         (0o711, 0o604, 0o644, &["hashing.keys_file: ", "ari.password: "]),
@@ -203,8 +203,8 @@ async fn r_check_names_every_secret_that_everybody_can_read() {
         command.env_remove("KARIPASS_HASHING_KEYS").env("KARIPASS_HASHING_KEYS_FILE", &keys);
         let ran = run(command.env("KARIPASS_ARI_URL", "http://127.0.0.1:1"));
         let named = ran.out.lines().filter(|line| line.contains("read by everybody")).count();
-        assert_eq!((ran.status, named), (1, told.len()), "{ran:?}");
-        assert!(told.iter().all(|key| ran.out.contains(&format!("error: {key}"))), "{ran:?}");
+        assert_eq!((ran.status, named), (1, expected.len()), "{ran:?}");
+        assert!(expected.iter().all(|key| ran.out.contains(&format!("error: {key}"))), "{ran:?}");
     }
 }
 
@@ -225,11 +225,11 @@ async fn r_an_operators_command_reads_no_more_than_it_needs() {
         let well = ran(arguments, &database.owner_url);
         assert_eq!((well.status, well.err.as_str()), (0, ""), "{arguments:?}");
         let wrong = ran(arguments, "nonsense");
-        let told = "database.owner_url: not a PostgreSQL connection string\n";
-        assert_eq!((wrong.status, wrong.err.as_str()), (1, told), "{arguments:?}");
+        let expected = "database.owner_url: not a PostgreSQL connection string\n";
+        assert_eq!((wrong.status, wrong.err.as_str()), (1, expected), "{arguments:?}");
     }
     for command in ["check", "serve"] {
-        let told = ran(&[command], "nonsense").err;
+        let error = ran(&[command], "nonsense").err;
         for key in [
             "database.owner_url: ",
             "database.url_file: ",
@@ -237,7 +237,7 @@ async fn r_an_operators_command_reads_no_more_than_it_needs() {
             "ari.user: ",
             "site.certificate_file and site.key_file: ",
         ] {
-            assert!(told.contains(key), "{command} does not name {key}: {told}");
+            assert!(error.contains(key), "{command} does not name {key}: {error}");
         }
     }
 }

@@ -1,7 +1,8 @@
 //! What the site withstands: floods, slow connections, addresses that are not one's own, a changing
 //! certificate, a copied database.
 //!
-//! What goes wrong elsewhere with logins has numbers, the rows that tests speak of; what shows each absent:
+//! What goes wrong elsewhere with logins has numbers, the rows that tests speak of; what shows each
+//! absent:
 //!
 //! | row | shown by |
 //! | --- | --- |

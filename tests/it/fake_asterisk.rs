@@ -1,6 +1,7 @@
-//! A small Asterisk on the wire: ARI's REST side and its WebSocket, well behaved until a test says otherwise.
+//! A small Asterisk on the wire: ARI's REST side and its WebSocket, well behaved until a test says
+//! otherwise.
 //!
-//! It keeps channels with their queues of playbacks and tells of them as Asterisk 22 does. A test
+//! It keeps channels with their queues of playbacks and reports on them as Asterisk 22 does. A test
 //! calls, presses keys and hangs up; it may have any request answered late, wrongly or never,
 //! events repeated, forgotten or garbled, and connections cut. Every request is written down.
 
@@ -113,7 +114,7 @@ pub struct FakeAsterisk {
 struct Shared {
     state: Mutex<State>,
     changed: watch::Sender<()>,
-    /// Whoever waits for a request at a change is to close its connection.
+    /// At a change, connections that wait for a request are closed.
     idle: watch::Sender<()>,
 }
 
@@ -122,7 +123,7 @@ impl Shared {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Changes the state and wakes whoever waits for a change.
+    /// Changes the state and wakes those who wait for a change.
     fn change<T>(&self, change: impl FnOnce(&mut State) -> T) -> T {
         let changed = change(&mut self.lock());
         self.changed.send_replace(());
@@ -220,9 +221,9 @@ impl FakeAsterisk {
         found
     }
 
-    /// Sends a frame as it is to whoever holds the WebSocket.
+    /// Sends a frame as it is to every WebSocket.
     pub fn send(&self, frame: &str) {
-        self.state.lock().tell_raw(frame);
+        self.state.lock().emit_frame(frame);
     }
 
     /// Closes every WebSocket without a word.
@@ -263,7 +264,7 @@ impl FakeAsterisk {
         self.state.change(|state| state.deaf = deaf);
     }
 
-    /// Tells of no playback's end from now on.
+    /// Reports no playback's end from now on.
     pub fn forget_finished(&self, forgetful: bool) {
         self.state.change(|state| state.forgetful = forgetful);
     }

@@ -83,8 +83,8 @@ async fn ask(caller: Caller, base: String, answers: Arc<Answers>) {
                 assert!(answer.headers().contains_key("retry-after"), "{answer:?}");
                 // On its way to the queue it may wait in vain for a connection to the store: it is
                 // no part of the flood until it has come there.
-                let told = answer.text().await.unwrap_or_default();
-                if told.contains("\"busy\"") {
+                let body = answer.text().await.unwrap_or_default();
+                if body.contains("\"busy\"") {
                     answers.refused.fetch_add(1, Ordering::Relaxed);
                 }
                 sleep(AGAIN).await;

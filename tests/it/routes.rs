@@ -1,8 +1,8 @@
 //! Every route walked by those who may not use it: without a session, with one that must change its
 //! password (C6), a user's where an administrator's is needed (U2), and another contract's.
 //!
-//! The routes are read from the sources that make the router, so that none is forgotten: one that is
-//! not told of here fails the walk.
+//! The routes are read from the sources that make the router, so that none is forgotten: one that
+//! is not listed here fails the walk.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -46,14 +46,14 @@ const OTHER: &str = "0698765400";
 
 #[test]
 fn every_route_of_the_site_is_walked() {
-    let told: BTreeSet<(String, String)> =
+    let expected: BTreeSet<(String, String)> =
         ROUTES.iter().map(|(method, path, _)| ((*method).to_owned(), (*path).to_owned())).collect();
-    assert_eq!(routes_of(&repository().join("src/web")), told);
+    assert_eq!(routes_of(&repository().join("src/web")), expected);
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn w4_no_route_is_open_without_a_session() {
-    let scene = Scene::new().await;
+    let scene = RouteScene::new().await;
     site::credential(&scene.owner, NUMBER, "password").await;
     let mut browser = Browser::new(&scene.service.base);
     let own = token(&browser.get("/login").await);
@@ -62,7 +62,7 @@ async fn w4_no_route_is_open_without_a_session() {
             let answer = scene.api(method, &path, None).await;
             assert_eq!((answer.status, answer.code().as_str()), (401, "no_session"), "{path}");
         } else {
-            let answer = Scene::page(&mut browser, method, &path, &own).await;
+            let answer = RouteScene::page(&mut browser, method, &path, &own).await;
             let to = leads_to(&answer);
             assert!(["/login", "/session-over"].contains(&to), "{path} leads to {to}");
         }
@@ -72,7 +72,7 @@ async fn w4_no_route_is_open_without_a_session() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn row_9_no_route_but_the_change_is_open_under_c6() {
-    let scene = Scene::new().await;
+    let scene = RouteScene::new().await;
     site::credential(&scene.owner, NUMBER, "temporary").await;
     let bearer = scene.caller.log_in(&scene.service.base, NUMBER, RIGHT).await.token();
     let mut browser = Browser::new(&scene.service.base);
@@ -81,10 +81,10 @@ async fn row_9_no_route_but_the_change_is_open_under_c6() {
     for (method, path, is_api) in needing(For::Session) {
         if is_api {
             let answer = scene.api(method, &path, Some(&bearer)).await;
-            let told = (answer.status, answer.code());
-            assert_eq!(told, (403, "password_change_required".to_owned()), "{path}");
+            let refusal = (answer.status, answer.code());
+            assert_eq!(refusal, (403, "password_change_required".to_owned()), "{path}");
         } else {
-            let answer = Scene::page(&mut browser, method, &path, &own).await;
+            let answer = RouteScene::page(&mut browser, method, &path, &own).await;
             assert_eq!(leads_to(&answer), "/password", "{path}");
         }
     }
@@ -93,7 +93,7 @@ async fn row_9_no_route_but_the_change_is_open_under_c6() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn u2_no_route_of_the_unit_is_open_to_a_user() {
-    let scene = Scene::new().await;
+    let scene = RouteScene::new().await;
     for number in [NUMBER, USER] {
         site::credential(&scene.owner, number, "password").await;
     }
@@ -106,7 +106,7 @@ async fn u2_no_route_of_the_unit_is_open_to_a_user() {
             let answer = scene.api(method, &path, Some(&bearer)).await;
             assert_eq!((answer.status, answer.code().as_str()), (403, "not_allowed"), "{path}");
         } else {
-            let answer = Scene::page(&mut browser, method, &path, &own).await;
+            let answer = RouteScene::page(&mut browser, method, &path, &own).await;
             assert_eq!(answer.status, 403, "{path}: {answer:?}");
             assert!(title(&answer).ends_with("認証単位を変更できません"), "{path}: {answer:?}");
         }
@@ -116,7 +116,7 @@ async fn u2_no_route_of_the_unit_is_open_to_a_user() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn no_route_shows_or_changes_another_contract() {
-    let scene = Scene::new().await;
+    let scene = RouteScene::new().await;
     for number in [NUMBER, USER] {
         site::credential(&scene.owner, number, "password").await;
     }
@@ -134,7 +134,7 @@ async fn no_route_shows_or_changes_another_contract() {
     let firsts = token(&first.get("/password").await);
     let shows =
         |answer: &Answer| ["061234560", "06-1234-560"].iter().any(|it| answer.body.contains(it));
-    // Logging out comes last: it is good for one's own session, whoever one is.
+    // Logging out comes last: every session may end itself.
     for (method, path, is_api) in
         needing(For::AnySession).filter(|(_, path, _)| !path.ends_with("/logout"))
     {
@@ -150,10 +150,10 @@ async fn no_route_shows_or_changes_another_contract() {
             assert!(!shows(&browser.get(&path).await), "{path}");
         } else {
             // With the other's form, and with the other's number in one's own.
-            let answer = Scene::page(&mut browser, method.clone(), &path, &firsts).await;
+            let answer = RouteScene::page(&mut browser, method.clone(), &path, &firsts).await;
             assert_eq!(answer.status, 403, "{path}: {answer:?}");
             if path.starts_with("/unit") {
-                let answer = Scene::page(&mut browser, method, &path, &own).await;
+                let answer = RouteScene::page(&mut browser, method, &path, &own).await;
                 assert_ne!(answer.status, 200, "{path}: {answer:?}");
             }
         }
@@ -165,13 +165,13 @@ async fn no_route_shows_or_changes_another_contract() {
 /// Who may use a route.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum For {
-    /// Whoever comes.
+    /// Everybody.
     Anyone,
-    /// Also whoever must change the password first.
+    /// Also a session that must change the password first.
     AnySession,
-    /// Whoever need not.
+    /// A session that need not.
     Session,
-    /// Of those, whoever may change the unit.
+    /// Of those, one that may change the unit.
     Changer,
 }
 
@@ -219,13 +219,13 @@ fn needing(least: For) -> impl Iterator<Item = (Method, String, bool)> {
     })
 }
 
-struct Scene {
+struct RouteScene {
     service: Service,
     owner: Client,
     caller: Caller,
 }
 
-impl Scene {
+impl RouteScene {
     async fn new() -> Self {
         let database = support::database().await;
         let owner = database.owner().await.unwrap();

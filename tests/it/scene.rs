@@ -1,5 +1,4 @@
-//! A contract, a site before it, and whoever speaks to the site: what most tests of the rules begin
-//! with.
+//! A contract, a site before it, and a client of the site: what most tests of the rules begin with.
 
 use std::collections::HashMap;
 use std::net::Ipv4Addr;
@@ -91,7 +90,7 @@ impl Scene {
     }
 
     /// The audit's rows, oldest first: event, outcome, login.
-    pub async fn told(&self) -> Vec<String> {
+    pub async fn audit_rows(&self) -> Vec<String> {
         let sql = "SELECT concat_ws(' ', event, outcome, login_number) FROM audit_log ORDER BY id";
         self.owner.query(sql, &[]).await.unwrap().iter().map(|row| row.get(0)).collect()
     }

@@ -1,4 +1,5 @@
-//! `karipass serve` as a process: how it stops, what a service manager hears of it, what a flood leaves of it.
+//! `karipass serve` as a process: how it stops, what a service manager hears of it, what a flood
+//! leaves of it.
 
 mod manager;
 mod overload;
@@ -39,9 +40,7 @@ impl Whole {
     async fn on(database: Database, variables: &[(&str, &str)]) -> Self {
         let fake = FakeAsterisk::start().await.unwrap();
         fake.set_sounds(SOUNDS);
-        let owner = database.owner().await.unwrap();
-        site::contract(&owner, "line").await;
-        site::credential(&owner, NUMBER, "temporary").await;
+        let owner = site::contracted_in(&database, "temporary").await;
         let mut variables = variables.to_vec();
         variables.push(("KARIPASS_ARI_URL", fake.url()));
         let daemon = Daemon::start(&database, &variables);
@@ -68,7 +67,7 @@ impl Whole {
     async fn wait_until_ended(&mut self) {
         let began = clock::now();
         let status = loop {
-            if let Some(status) = self.daemon.child().ended().unwrap() {
+            if let Some(status) = self.daemon.child().exit_status().unwrap() {
                 break status;
             }
             assert!(began.elapsed() < WAIT_TIMEOUT, "the daemon goes on:\n{}", self.daemon.log());

@@ -22,7 +22,7 @@ use tempfile::TempDir;
 use tokio::sync::OnceCell;
 use tokio_postgres::Client;
 
-use crate::support::KARIPASS;
+use crate::support::{self, KARIPASS};
 
 /// The password of every credential here.
 pub const RIGHT: &str = "48151623";
@@ -162,7 +162,8 @@ impl Daemon {
         line.trim().strip_suffix(" kB").unwrap().parse().unwrap()
     }
 
-    /// Niceness and scheduling policy of its threads of this name, of which it has at least one (proc(5)).
+    /// Niceness and scheduling policy of its threads of this name, of which it has at least one
+    /// (proc(5)).
     pub fn priorities(&self, name: &str) -> Vec<(String, String)> {
         const NICE_BEHIND_NAME: usize = 16;
         const POLICY_BEHIND_NAME: usize = 38;
@@ -220,7 +221,7 @@ impl Answer {
     }
 }
 
-/// Whoever speaks to a site; connections are kept.
+/// A client of a site; connections are kept.
 #[derive(Clone)]
 pub struct Caller(reqwest::Client);
 
@@ -301,6 +302,21 @@ pub async fn hashed() -> &'static PhcString {
             hasher.hash_for_call(password, salt).await.unwrap()
         })
         .await
+}
+
+/// A database with [`contract`] under `line`, and its owner; [`NUMBER`] has a credential of `kind`.
+pub async fn contracted(kind: &str) -> (Database, Client) {
+    let database = support::database().await;
+    let owner = contracted_in(&database, kind).await;
+    (database, owner)
+}
+
+/// The same in this database; its owner.
+pub async fn contracted_in(database: &Database, kind: &str) -> Client {
+    let owner = database.owner().await.unwrap();
+    contract(&owner, "line").await;
+    credential(&owner, NUMBER, kind).await;
+    owner
 }
 
 /// A contract under `unit` (none if empty): [`NUMBER`] without service, `…01` and `…02` with it,

@@ -39,12 +39,12 @@ fn is_refused(pool: &WorkerPool, address: IpAddr) -> bool {
 }
 
 /// What `/metrics` says of the pool's queue.
-fn told(recorder: &PrometheusRecorder) -> String {
+fn gauge(recorder: &PrometheusRecorder) -> String {
     let metrics = recorder.handle().render();
-    let told = metrics.lines().find_map(|line| {
+    let gauge = metrics.lines().find_map(|line| {
         line.strip_prefix("karipass_password_hash_queue_length{pool=\"test\"} ").map(str::to_owned)
     });
-    told.unwrap_or(metrics)
+    gauge.unwrap_or(metrics)
 }
 
 fn name(work: &Work) -> String {
@@ -147,9 +147,9 @@ fn the_queues_length_is_told_from_the_start_and_without_those_who_have_left() {
     let recorder = PrometheusBuilder::new().build_recorder();
     let pool = with_local_recorder(&recorder, || {
         let pool = WorkerPool::new("test", Some(3));
-        assert_eq!(told(&recorder), "0");
+        assert_eq!(gauge(&recorder), "0");
         filled(&pool, 0..2);
-        assert_eq!(told(&recorder), "2");
+        assert_eq!(gauge(&recorder), "2");
         pool
     });
     thread::scope(|threads| {
@@ -159,7 +159,7 @@ fn the_queues_length_is_told_from_the_start_and_without_those_who_have_left() {
         }
         pool.close();
     });
-    assert_eq!(told(&recorder), "0");
+    assert_eq!(gauge(&recorder), "0");
 }
 
 #[test]

@@ -90,7 +90,7 @@ impl Dialog {
 }
 
 impl Agent {
-    /// A socket on `address`, which the PBX can be told of before it starts.
+    /// A socket on `address`, which the PBX's configuration can name before it starts.
     pub fn socket(address: Ipv4Addr) -> Result<std::net::UdpSocket> {
         let socket = std::net::UdpSocket::bind((address, 0))?;
         socket.set_nonblocking(true)?;

@@ -30,7 +30,8 @@ const ANYWHERE: (&str, &str) = ("KARIPASS_CALL_MEDIA_NETWORKS", "");
 /// After the answer.
 const HEARD_WITHIN: Duration = Duration::from_secs(20);
 
-const ATTACKS: [Attack; 4] = [Attack::Offer, Attack::Sender, Attack::LateAnswer, Attack::Reinvite];
+const ATTACKS: [MediaAttack; 4] =
+    [MediaAttack::Offer, MediaAttack::Sender, MediaAttack::LateAnswer, MediaAttack::Reinvite];
 
 #[test]
 fn p1_a_call_in_the_carriers_name_with_foreign_media_sets_no_password() -> Result<()> {
@@ -40,8 +41,8 @@ fn p1_a_call_in_the_carriers_name_with_foreign_media_sets_no_password() -> Resul
         system.daemon = None;
         system = system.with_daemon(&variables)?;
         let victims = ATTACKS.iter().map(|attack| anyhow::Ok((*attack, Story::new(&system)?)));
-        let victims: Vec<(Attack, Story<'_>)> = victims.collect::<Result<_>>()?;
-        let tried = victims.iter().map(|(attack, story)| tries(&system, *attack, story));
+        let victims: Vec<(MediaAttack, Story<'_>)> = victims.collect::<Result<_>>()?;
+        let tried = victims.iter().map(|(attack, story)| attempt(&system, *attack, story));
         system.wait(try_join_all(tried))?;
         system.wait(wait_until_no_channel(&system.asterisk))?;
         for (attack, story) in &victims {
@@ -53,7 +54,7 @@ fn p1_a_call_in_the_carriers_name_with_foreign_media_sets_no_password() -> Resul
 }
 
 #[derive(Debug, Clone, Copy)]
-enum Attack {
+enum MediaAttack {
     /// The offer names the stranger's media; nothing is acknowledged.
     Offer,
     /// The offer names the carrier's, and the stranger sends RTP to the port that the line has.
@@ -65,23 +66,23 @@ enum Attack {
 }
 
 /// Calls in the victim's name, and keys if anything is heard.
-async fn tries(system: &System, attack: Attack, victim: &Story<'_>) -> Result<()> {
+async fn attempt(system: &System, attack: MediaAttack, victim: &Story<'_>) -> Result<()> {
     let (caller, password) = (&victim.family.contract, victim.password());
     let mut carrier = Agent::new(Agent::socket(CARRIER)?, system.asterisk.sip())?;
     let (mut stranger, mut own) = (Ear::new(STRANGER)?, Ear::new(CARRIER)?);
     let (foreign, honest) = (sdp(stranger.handset.address()?), sdp(own.handset.address()?));
     let offer = match attack {
-        Attack::Offer => &foreign,
-        Attack::Sender | Attack::Reinvite => &honest,
-        Attack::LateAnswer => "",
+        MediaAttack::Offer => &foreign,
+        MediaAttack::Sender | MediaAttack::Reinvite => &honest,
+        MediaAttack::LateAnswer => "",
     };
     let asserted = format!("P-Asserted-Identity: <sip:{caller}@x>\r\n");
     let mut dialog = carrier.invite_with(SET_UP_NUMBER, caller, &asserted, offer).await?;
     let Some(line) = carrier.expect_media(&mut dialog).await? else { return Ok(()) };
     match attack {
-        Attack::Offer | Attack::Sender => {}
-        Attack::LateAnswer => carrier.acknowledge(&dialog, &foreign).await?,
-        Attack::Reinvite => {
+        MediaAttack::Offer | MediaAttack::Sender => {}
+        MediaAttack::LateAnswer => carrier.acknowledge(&dialog, &foreign).await?,
+        MediaAttack::Reinvite => {
             carrier.acknowledge(&dialog, "").await?;
             own.hear().await?;
             let status = carrier.request("INVITE", &mut dialog, SDP, &foreign).await?;
@@ -89,7 +90,7 @@ async fn tries(system: &System, attack: Attack, victim: &Story<'_>) -> Result<()
             carrier.acknowledge(&dialog, "").await?;
         }
     }
-    let listener = if let Attack::Sender = attack { &mut own } else { &mut stranger };
+    let listener = if let MediaAttack::Sender = attack { &mut own } else { &mut stranger };
     if listener.hear().await.is_err() {
         return Ok(());
     }

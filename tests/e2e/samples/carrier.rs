@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail, ensure};
-use karipass_lab::asterisk::{Asterisk, CARRIER, SET_UP_NUMBER, Setup};
+use karipass_lab::asterisk::{Asterisk, AsteriskSetup, CARRIER, SET_UP_NUMBER};
 use karipass_lab::certificate::Authority;
 use karipass_lab::{ports, repository, secret};
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
@@ -41,7 +41,7 @@ fn p1_a_carrier_over_tcp_or_tls_is_believed_by_its_certificate() -> Result<()> {
         .replace("/etc/asterisk/keys/carrier-ca.pem", &named(ours.path(), "ca.pem"))
         .replace("/etc/asterisk/keys/pbx.pem", &named(ours.path(), "certificate.pem"))
         .replace("/etc/asterisk/keys/pbx.key", &named(ours.path(), "key.pem"));
-    let setup = Setup::new(folder.path())?.snippet("transport.conf", &transports);
+    let setup = AsteriskSetup::new(folder.path())?.snippet("transport.conf", &transports);
     let asterisk = Asterisk::start(installation(), setup)?;
     let there = |port: u16| SocketAddr::from(([127, 0, 0, 1], port));
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
@@ -52,7 +52,7 @@ fn p1_a_carrier_over_tcp_or_tls_is_believed_by_its_certificate() -> Result<()> {
         for certificate in [None, Some(others.path())] {
             let invited = async {
                 let connection = secured(there(tls), certificate, ours.path()).await?;
-                Carrier::new(connection, "TLS", there(tls)).invites().await
+                Carrier::new(connection, "TLS", there(tls)).invite().await
             };
             ensure!(timeout(ANSWERED_WITHIN, invited).await?.is_err(), "{certificate:?} is let in");
         }
@@ -72,7 +72,7 @@ fn named(folder: &Path, file: &str) -> String {
     folder.join(file).display().to_string()
 }
 
-/// The first call is for a daemon, which is told of whom it is; the second hears the dialplan's
+/// The first call is for a daemon, which learns the caller; the second hears the dialplan's
 /// apology, and is hung up.
 async fn calls<S: AsyncRead + AsyncWrite + Unpin>(
     asterisk: &Asterisk,
@@ -82,14 +82,17 @@ async fn calls<S: AsyncRead + AsyncWrite + Unpin>(
 ) -> Result<()> {
     let mut events = listen(asterisk).await?;
     let mut carrier = Carrier::new(connect().await?, protocol, there);
-    carrier.invites().await?;
-    let told = timeout(ANSWERED_WITHIN, next_start(&mut events)).await?;
+    carrier.invite().await?;
+    let start = timeout(ANSWERED_WITHIN, next_start(&mut events)).await?;
     let trusted = Answer::Stasis("trusted".to_owned(), CALLER.to_owned());
-    ensure!(told.is_ok_and(|told| told == trusted), "over {protocol} the caller is not believed");
+    ensure!(
+        start.is_ok_and(|start| start == trusted),
+        "over {protocol} the caller is not believed"
+    );
     drop(events);
     asterisk.console("channel request hangup all")?;
     let mut carrier = Carrier::new(connect().await?, protocol, there);
-    carrier.invites().await?;
+    carrier.invite().await?;
     carrier.expect_answer_and_hangup().await
 }
 
@@ -139,7 +142,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Carrier<S> {
     }
 
     /// Calls, until the line has taken notice.
-    async fn invites(&mut self) -> Result<()> {
+    async fn invite(&mut self) -> Result<()> {
         let sdp = format!(
             "v=0\r\no=- 1 1 IN IP4 {CARRIER}\r\ns=-\r\nc=IN IP4 {CARRIER}\r\nt=0 0\r\n\
              m=audio 40000 RTP/AVP 0\r\n"
@@ -147,18 +150,18 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Carrier<S> {
         let headers =
             format!("P-Asserted-Identity: <sip:{CALLER}@x>\r\nContent-Type: application/sdp\r\n");
         let to = format!("<sip:{SET_UP_NUMBER}@{}>", self.there);
-        self.sends("INVITE", &to, &headers, &sdp).await?;
-        self.receives("SIP/2.0 1").await.map(drop)
+        self.send("INVITE", &to, &headers, &sdp).await?;
+        self.receive("SIP/2.0 1").await.map(drop)
     }
 
     async fn expect_answer_and_hangup(&mut self) -> Result<()> {
-        let answer = self.receives("SIP/2.0 200").await?;
+        let answer = self.receive("SIP/2.0 200").await?;
         let to = answer.lines().find_map(|line| line.strip_prefix("To: ")).context("no To")?;
-        self.sends("ACK", to, "", "").await?;
-        self.receives("BYE ").await.map(drop)
+        self.send("ACK", to, "", "").await?;
+        self.receive("BYE ").await.map(drop)
     }
 
-    async fn sends(&mut self, method: &str, to: &str, headers: &str, body: &str) -> Result<()> {
+    async fn send(&mut self, method: &str, to: &str, headers: &str, body: &str) -> Result<()> {
         let Self { protocol, here, there, call, .. } = self;
         let length = body.len();
         let message = format!(
@@ -173,7 +176,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Carrier<S> {
     }
 
     /// Waits for a message that begins like this, and passes over others.
-    async fn receives(&mut self, beginning: &str) -> Result<String> {
+    async fn receive(&mut self, beginning: &str) -> Result<String> {
         timeout(ANSWERED_WITHIN, async {
             loop {
                 if let Some(message) = self.next_message()? {

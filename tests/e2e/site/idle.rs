@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use super::browser::Manner;
 use anyhow::{Result, ensure};
-use karipass_lab::daemon::{Daemon, Setup};
+use karipass_lab::daemon::{Daemon, DaemonSetup};
 
 use super::visit::Visit;
 use super::{password, visit_at};
@@ -50,7 +50,7 @@ fn w5_left_idle_a_session_ends_by_itself() -> Result<()> {
 fn impatient(system: &System) -> Result<Daemon> {
     let folder = system.folder.path().join("impatient");
     let keys = system.daemon.as_ref().unwrap().lock().unwrap().setup().keys();
-    let setup = Setup::new(Path::new(KARIPASS), &folder, &system.asterisk, &system.database)?
+    let setup = DaemonSetup::new(Path::new(KARIPASS), &folder, &system.asterisk, &system.database)?
         .ari("http://127.0.0.1:9", "unused")
         .variable("KARIPASS_LOGIN_LIMIT", "off")
         .variable("KARIPASS_SESSION_IDLE_TIMEOUT_S", IDLE_S.to_string());

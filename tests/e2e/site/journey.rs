@@ -1,4 +1,5 @@
-//! Both halves in one: a call sets a temporary password, the site takes it on, a call finds what became.
+//! Both halves in one: a call sets a temporary password, the site takes it on, a call finds what
+//! became.
 
 use super::browser::Manner;
 use anyhow::{Result, ensure};

@@ -14,7 +14,7 @@ const AGAIN: &str = "新しいパスワード（確認）";
 const CHANGE: &str = "パスワード変更";
 const TOP: &str = "設定サイトトップ";
 
-/// The current password, the new one twice, and what is told beside which field.
+/// The current password, the new one twice, and what stands beside which field.
 type Case<'a> = (&'a str, &'a str, &'a str, &'a [(&'a str, &'a str)]);
 
 #[test]
@@ -74,11 +74,11 @@ fn c5_every_reason_stands_beside_its_field() -> Result<()> {
                 &[(CURRENT, "入力してください"), (NEW, short), (NEW, digits), (AGAIN, twice)],
             ),
         ];
-        for (current, new, again, told) in cases {
+        for (current, new, again, errors) in cases {
             let page = change(visit, current, new, again)?;
             page.expect_heading(CHANGE)?;
             page.expect_text("パスワードを変更できませんでした")?;
-            for (label, words) in told {
+            for (label, words) in errors {
                 visit.expect_error(label, words)?;
             }
         }

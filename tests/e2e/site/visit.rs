@@ -7,7 +7,7 @@ use anyhow::{Context as _, Result, anyhow, ensure};
 use domain::password::{NewPassword, PhcString, SubmittedPassword, TemporaryPassword};
 use karipass::hashing::Salt;
 
-use super::Ground;
+use super::Browsers;
 use crate::story::{Family, Story};
 use crate::system::System;
 
@@ -70,12 +70,13 @@ impl<'a> Visit<'a> {
 
     /// What stands beneath a field says so, and the field is marked as wrong.
     pub fn expect_error(&self, label: &str, words: &str) -> Result<()> {
-        let (told, is_wrong) = self.wait(self.who.browser.error_beneath(label))?;
-        ensure!(is_wrong && told.contains(words), "beneath {label} (wrong: {is_wrong}): {told}");
+        let (text, is_wrong) = self.wait(self.who.browser.error_beneath(label))?;
+        ensure!(is_wrong && text.contains(words), "beneath {label} (wrong: {is_wrong}): {text}");
         Ok(())
     }
 
-    /// The page fits on every screen; its pictures for the documentation, if the run was asked for them.
+    /// The page fits on every screen; its pictures for the documentation, if the run was asked for
+    /// them.
     pub fn check_layout(&self, name: &str) -> Result<()> {
         self.wait(self.who.check_layout(name))
     }
@@ -86,7 +87,7 @@ impl<'a> Visit<'a> {
         let password = TemporaryPassword::try_from(secret.as_bytes())?;
         let salt = Salt::draw(&mut rand::rng());
         let hashed =
-            self.wait(Ground::shared(self.story.system).hasher.hash_for_call(password, salt))?;
+            self.wait(Browsers::shared(self.story.system).hasher.hash_for_call(password, salt))?;
         self.store(login, "temporary", unit, &hashed)?;
         Ok(secret)
     }
@@ -98,7 +99,7 @@ impl<'a> Visit<'a> {
         let password = NewPassword::check(&typed(""), &typed(&secret), &typed(&secret));
         let password = password.map_err(|reasons| anyhow!("{reasons:?}"))?;
         let salt = Salt::draw(&mut rand::rng());
-        let hashed = self.wait(Ground::shared(self.story.system).hasher.hash_for_change(
+        let hashed = self.wait(Browsers::shared(self.story.system).hasher.hash_for_change(
             password,
             salt,
             Ipv4Addr::LOCALHOST.into(),

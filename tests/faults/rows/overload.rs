@@ -14,8 +14,9 @@ use crate::looks::goes_on;
 use crate::row::{Row, Scene, Times, reacts};
 use crate::system::{Wishes, silent_number};
 
-/// How long the line is watched before, and how long the overload lasts: with callers enough for a 99th
-/// percentile, each of them a program, and yet no more than this machine bears beside the daemons.
+/// How long the line is watched before, and how long the overload lasts: with callers enough for a
+/// 99th percentile, each of them a program, and yet no more than this machine bears beside the
+/// daemons.
 const WATCHED_FOR: Duration = Duration::from_secs(40);
 const WATCHED_FULL_FOR: Duration = Duration::from_secs(80);
 /// After that all must be as before.
@@ -31,7 +32,7 @@ const OVERLOAD: u32 = 3;
 const FULL_WITHIN: Duration = Duration::from_mins(10);
 /// Verified are meanwhile no fewer than one in so many of those that can be.
 const GOODPUT: f64 = 3.0;
-/// No more than one in so many is neither verified nor told that it is busy.
+/// At most one in so many is neither verified nor refused as busy.
 const FAILED: usize = 100;
 /// A daemon's calls at once in the last row, and how often somebody calls: five times what two such
 /// daemons can take of calls that last some 15 s.
@@ -117,7 +118,7 @@ fn beside_slow_sockets(scene: &Scene) -> Result<()> {
         slow.collect::<Result<Vec<_>>>()
     })?;
     let held = slow.into_iter().map(Slow::close).sum::<Result<usize>>()?;
-    // A slow machine opens those anew less quickly that the sites have closed.
+    // A slow machine takes longer to open again those that the sites have closed.
     scene.remark(format!("{held} sockets held on the average"));
     sleep(NORMAL_WITHIN);
     normal(scene);
@@ -144,7 +145,7 @@ fn flood(scene: &Scene) -> Result<()> {
     let Counted { verified, busy, failed, why } = counted;
     let goodput = f64::from(u32::try_from(verified)?) / lasted.as_secs_f64();
     scene.remark(format!(
-        "capacity {capacity:.0}/s, {goodput:.0}/s verified, {busy} told busy, {failed} failed"
+        "capacity {capacity:.0}/s, {goodput:.0}/s verified, {busy} refused as busy, {failed} failed"
     ));
     ensure!(failed * FAILED <= verified + busy, "{failed} logins failed: {why:?}");
     ensure!(goodput * GOODPUT >= capacity, "{goodput:.0}/s verified of {capacity:.0}/s");
@@ -171,12 +172,12 @@ fn apologises_at_once(lived: &Lived, times: &Times, breaches: &mut Vec<String>) 
     let calls: Vec<&Call> = lived.calls.iter().filter(then).collect();
     let waited: Vec<Duration> = calls.iter().filter_map(|call| call.apologised_after()).collect();
     let longest = waited.iter().max().copied().unwrap_or_default();
-    let told =
+    let remark =
         format!("apology to {} of {}, after {longest:.1?} at most", waited.len(), calls.len());
     if waited.len() * APOLOGY_FOR_ONE_IN < calls.len()
         || longest > AT_ONCE + first_word(lived, &times.faults)
     {
-        breaches.push(told.clone());
+        breaches.push(remark.clone());
     }
-    told
+    remark
 }

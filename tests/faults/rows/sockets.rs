@@ -20,7 +20,7 @@ const ANSWERED_WITHIN: Duration = Duration::from_secs(10);
 const HEAD: &[u8] = b"POST /api/v1/login HTTP/1.1\r\nHost: localhost\r\n\
     Content-Type: application/json\r\nContent-Length: 4096\r\n\r\n";
 
-/// Slow connections, as many all the time: one that the site closes is opened anew.
+/// Slow connections, as many all the time: one that the site closes is opened again.
 pub struct Slow {
     over: Arc<AtomicBool>,
     /// How many the site held, on the average of all looks.

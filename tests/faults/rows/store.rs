@@ -155,8 +155,9 @@ fn killed(scene: &Scene) -> Result<()> {
     Ok(())
 }
 
-/// Every other one, in turn before the server has heard it, as it hears it, and in place of its answer.
-/// What is cut is tried again for seconds, a dozen times, so that nobody is told anything else for it.
+/// Every other one, in turn before the server has heard it, as it hears it, and in place of its
+/// answer. The daemon retries what is cut for seconds, a dozen times, so that no caller hears of
+/// it.
 fn commits_cut_in_turn(scene: &Scene) -> Result<()> {
     const AT: Point = Point::Commit(2);
     let proxy = scene.system.proxy.as_ref().context("no proxy")?;

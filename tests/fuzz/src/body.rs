@@ -1,7 +1,7 @@
 //! Bodies of the API and forms of the pages, read as their handlers read them.
 //!
-//! The first byte chooses the handler: `l`, `p` and `u` the API's login, password and unit, anything
-//! else a page's form.
+//! The first byte chooses the handler: `l`, `p` and `u` the API's login, password and unit,
+//! anything else a page's form.
 
 use axum::body::Body;
 use axum::extract::{FromRequest, Request};
@@ -62,8 +62,8 @@ fn json<T: serde::de::DeserializeOwned>(body: &[u8]) -> Option<T> {
 
 /// Nothing of a body is in what is said of it: no word of ASCII but JSON's name, no long number.
 fn quotes_nothing(problem: &Problem) {
-    let told = serde_json::to_value(problem).unwrap();
-    let detail = told["detail"].as_str().unwrap();
+    let shown = serde_json::to_value(problem).unwrap();
+    let detail = shown["detail"].as_str().unwrap();
     for word in detail.split(|letter: char| !letter.is_ascii_alphanumeric()) {
         let is_position = word.len() <= 5 && word.bytes().all(|byte| byte.is_ascii_digit());
         assert!(is_position || word == "JSON", "{detail}");

@@ -110,7 +110,7 @@ impl Parts {
         named.chain(values::any(extra).into_iter().map(|place| &extra[place])).collect()
     }
 
-    /// A person has to be told which file it is.
+    /// A person has to know which file it is.
     fn is_in_a_path(&self, mistake: &str, value: &str) -> bool {
         let is_of_a_file = mistake.split_once(": ").is_some_and(|(key, _)| key.ends_with("_file"));
         is_of_a_file && (self.variables.contains(value) || self.file.contains(value))
@@ -129,7 +129,7 @@ impl Parts {
     }
 }
 
-/// Whether nothing is told but a key.
+/// Whether the text shows nothing but a key.
 fn is_key(mistake: &str) -> bool {
     mistake.ends_with(": no such setting")
 }

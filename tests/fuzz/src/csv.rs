@@ -6,7 +6,8 @@ use std::fmt::Write as _;
 use karipass::cli::contracts::csv::{self, RowErrorKind};
 use karipass::db::import::ImportRow;
 
-/// Reads a file: whole, each number once and each contract with its own row, or every bad row named.
+/// Reads a file: whole, each number once and each contract with its own row, or every bad row
+/// named.
 pub fn run(bytes: &[u8]) {
     match csv::parse(bytes) {
         Ok(rows) => good(&rows),
@@ -41,8 +42,11 @@ fn good(rows: &[ImportRow]) {
         writeln!(written, "{contract},{number},{service},\"{customer}\"").unwrap();
     }
     let again = csv::parse(written.as_bytes()).unwrap();
-    let told = |row: &ImportRow| (row.contract, row.number, row.service, row.customer.clone());
-    assert!(again.iter().map(told).eq(rows.iter().map(told)), "written out it is the same file");
+    let fields = |row: &ImportRow| (row.contract, row.number, row.service, row.customer.clone());
+    assert!(
+        again.iter().map(fields).eq(rows.iter().map(fields)),
+        "written out it is the same file"
+    );
 }
 
 fn earlier(reason: &RowErrorKind) -> Option<u64> {

@@ -1,6 +1,8 @@
-//! Inputs of the dialog, in any order and at any time: more than a caller, a channel and a store would do.
+//! Inputs of the dialog, in any order and at any time: more than a caller, a channel and a store
+//! would do.
 //!
-//! One byte for the caller, one for the unit in force, then one a thing that happens: see `Line::happens`.
+//! One byte for the caller, one for the unit in force, then one a thing that happens: see
+//! `Line::happens`.
 
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
@@ -33,7 +35,7 @@ const ENTRIES: [(u8, &str); 7] = [
 const LONGEST_STATE: Duration = Duration::from_mins(1);
 /// No input is answered by more.
 const MOST_OUTPUTS: usize = 16;
-/// No call keeps more playbacks that it has not stopped and not been told the end of.
+/// No call keeps more playbacks that it has not stopped and whose end it does not know.
 const MOST_PLAYBACKS: usize = 64;
 /// How long a sound of the made-up channel is.
 const SOUND: Duration = Duration::from_secs(4);
@@ -73,13 +75,13 @@ struct Line {
     started: Option<Instant>,
     pbx: Pbx,
     keyed: String,
-    /// When the last key was released; of keys that are told at once the last one later than now.
+    /// When the last key was released; of keys that arrive at once the last one later than now.
     released: Instant,
     stored: Stored,
     held: bool,
 }
 
-/// Whether the PBX tells and obeys.
+/// Whether the PBX reports and obeys.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Pbx {
     Obeys,
@@ -184,7 +186,7 @@ impl Line {
         self.feed(Input::Key(Press { key, pressed, released: self.released }));
     }
 
-    /// The next thing that a channel would tell by itself.
+    /// The next event that a channel would send by itself.
     fn channel(&mut self, end: PlaybackEnd) {
         let Some((head, sounds)) = self.queue.front().copied() else { return };
         match self.started {
@@ -212,7 +214,7 @@ impl Line {
         }
     }
 
-    /// Lets time pass; a limit that comes is told.
+    /// Lets time pass, and reports a limit that comes.
     fn wait(&mut self, time: Duration) {
         self.wait_until(self.now + time);
     }
@@ -224,7 +226,7 @@ impl Line {
         self.now = self.now.max(until);
     }
 
-    /// Nothing more is told but the limits, and it ends, soon and with an outcome.
+    /// Only the limits are reported from here on, and it ends, soon and with an outcome.
     fn left_alone(&mut self) {
         let longest = (rules::MAX_CALL_DURATION + LONGEST_STATE).max(self.now - self.began);
         for _ in 0..100 {

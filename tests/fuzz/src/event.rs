@@ -4,14 +4,14 @@ use karipass::asterisk::events;
 use serde::de::IgnoredAny;
 use serde_json::Value;
 
-/// Reads one frame; whatever comes of it tells no digit, and what is no JSON is no event.
+/// Reads one frame. The result shows no digit, and what is no JSON is no event.
 pub fn run(bytes: &[u8]) {
     let Ok(text) = str::from_utf8(bytes) else { return };
     let read = events::parse(text);
     let shown = format!("{read:?}");
     if let Err(malformed) = &read {
-        let told = format!("{malformed} {shown}");
-        assert!(told.is_ascii() && told.len() < 300, "{told}");
+        let text = format!("{malformed} {shown}");
+        assert!(text.is_ascii() && text.len() < 300, "{text}");
     }
     // What nobody reads is skipped, however deep it nests and however great its numbers are.
     assert!(read.is_err() || serde_json::from_str::<IgnoredAny>(text).is_ok(), "{text}");

@@ -1,8 +1,8 @@
 //! What comes from outside, made up: one file a target, each an ordinary function over bytes.
 //!
-//! `make fuzz` lets libFuzzer make the bytes up; `tests/replay.rs` feeds every target what was worth
-//! keeping, without it. A target fails by panicking: at a bug of what it tries, or where something
-//! does not hold that should hold for any bytes.
+//! `make fuzz` lets libFuzzer make the bytes up; `tests/replay.rs` feeds every target what was
+//! worth keeping, without it. A target fails by panicking: at a bug of what it tries, or where
+//! something does not hold that should hold for any bytes.
 #![expect(clippy::missing_panics_doc, reason = "a target fails by panicking")]
 
 pub mod body;

@@ -1,7 +1,7 @@
 //! Requests to the site, all its layers and handlers, before a store that is out of reach.
 //!
-//! A line `METHOD TARGET`, lines of headers, an empty line, the body. A session needs a store, so that
-//! what is behind one is tried by [`crate::body`] and by the tests with a database.
+//! A line `METHOD TARGET`, lines of headers, an empty line, the body. A session needs a store, so
+//! that what is behind one is tried by [`crate::body`] and by the tests with a database.
 
 use std::sync::OnceLock;
 
@@ -18,7 +18,8 @@ use tower::ServiceExt as _;
 /// No answer is longer.
 const LONGEST: usize = 256 * 1024;
 
-/// Asks for one thing; the site does not break, and says no more of a store than that it is not there.
+/// Asks for one thing; the site does not break, and says no more of a store than that it is not
+/// there.
 pub fn run(bytes: &[u8]) {
     let Some(request) = request(bytes) else { return };
     let answer = crate::wait_for(async {

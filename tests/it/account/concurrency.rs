@@ -1,4 +1,5 @@
-//! C3 through a session: many changes at once, at two daemons on one database, are answered as if one by one.
+//! C3 through a session: many changes at once, at two daemons on one database, are answered as if
+//! one by one.
 
 use std::sync::Arc;
 
@@ -27,8 +28,8 @@ async fn c3_wrong_passwords_at_the_change_at_once_are_counted_to_the_limit() {
         assert_eq!(answers(&all, 422, "wrong_password"), limit, "{kind}");
         assert_eq!(answers(&all, 401, "no_session"), POSTS - limit, "{kind}");
         assert_eq!(scene.count(NUMBER).await, (i32::try_from(limit).unwrap(), true));
-        let told = scene.told().await;
-        let counted = told.iter().filter(|row| row.starts_with("password_changed wrong")).count();
+        let rows = scene.audit_rows().await;
+        let counted = rows.iter().filter(|row| row.starts_with("password_changed wrong")).count();
         assert_eq!(counted, limit);
         assert_eq!(scene.log_in(NUMBER, RIGHT).await.status, 401);
     }
@@ -114,8 +115,8 @@ async fn c3_two_changes_of_the_unit_at_once_are_one_after_the_other() {
         });
         let all = all.await;
         assert_eq!((answers(&all, 200, ""), answers(&all, 401, "no_session")), (1, POSTS - 1));
-        let told = scene.told().await;
-        let done = told.iter().filter(|row| row.starts_with("unit_changed done")).count();
+        let rows = scene.audit_rows().await;
+        let done = rows.iter().filter(|row| row.starts_with("unit_changed done")).count();
         assert_eq!((done, scene.sessions().await), (1, 0));
         let changed = all.iter().find(|answer| answer.status == 200).unwrap().json();
         let login = scene.log_in(NUMBER, RIGHT).await.json();
@@ -142,8 +143,8 @@ async fn c3_wrong_ones_at_every_door_at_once_are_counted_together() {
             }
         });
         let all = all.await;
-        let told = scene.told().await;
-        let counted = told.iter().filter(|row| row.contains(" wrong 06")).count();
+        let rows = scene.audit_rows().await;
+        let counted = rows.iter().filter(|row| row.contains(" wrong 06")).count();
         assert_eq!((counted, scene.count(NUMBER).await), (10, (10, true)));
         assert!(answers(&all, 422, "wrong_password") <= 10);
         assert_eq!(scene.log_in(NUMBER, RIGHT).await.status, 401);

@@ -1,5 +1,5 @@
-//! C2 at every door that asks for a current password (row 5): login, change of the password, change of
-//! the unit.
+//! C2 at every door that asks for a current password (row 5): login, change of the password, change
+//! of the unit.
 
 use crate::scene::{NUMBER, ONE, Scene, TWO, refusal};
 use crate::site::{Caller, RIGHT, WRONG};
@@ -38,8 +38,8 @@ async fn c2_ten_wrong_ones_in_a_row_at_the_change_of_the_unit_void_a_password() 
         let answer = scene.unit(&token, "line", &[(ONE, WRONG)]).await;
         assert_eq!(refusal(&answer), (422, "wrong_password".to_owned()));
         assert_eq!(scene.count(ONE).await, (counted, counted == 10));
-        let told = answer.json()["detail"].as_str().unwrap().contains("06-6480-6430");
-        assert_eq!(told, counted == 10);
+        let points_to_phone = answer.json()["detail"].as_str().unwrap().contains("06-6480-6430");
+        assert_eq!(points_to_phone, counted == 10);
     }
     assert_eq!(scene.unit(&token, "line", &[(ONE, RIGHT)]).await.code(), "no_session");
     assert_eq!(scene.log_in(ONE, RIGHT).await.status, 401);
@@ -124,16 +124,20 @@ async fn void_by_changes(kind: &str, limit: i32) {
     for wrong in 1..=limit {
         let answer = scene.change(&token, WRONG, NEW).await;
         assert_eq!(refusal(&answer), (422, "wrong_password".to_owned()));
-        let told = answer.json()["detail"].as_str().unwrap().contains("06-6480-6430");
-        assert_eq!(told, wrong == limit, "where to begin anew is told at the end: {answer:?}");
+        let points_to_phone = answer.json()["detail"].as_str().unwrap().contains("06-6480-6430");
+        assert_eq!(
+            points_to_phone,
+            wrong == limit,
+            "the way to a new password comes at the end: {answer:?}"
+        );
         assert_eq!(scene.count(NUMBER).await, (wrong, wrong == limit));
     }
     let voided = format!("voided wrong_entries {NUMBER}");
-    let told = scene.told().await;
-    assert_eq!(told.iter().filter(|row| row.ends_with(NUMBER)).count(), told.len());
+    let rows = scene.audit_rows().await;
+    assert_eq!(rows.iter().filter(|row| row.ends_with(NUMBER)).count(), rows.len());
     let ended = format!("session_ended wrong_entries {NUMBER}");
-    assert_eq!(told[told.len() - 2..], [voided, ended]);
-    assert_eq!(told.len(), usize::try_from(limit).unwrap() + 2);
+    assert_eq!(rows[rows.len() - 2..], [voided, ended]);
+    assert_eq!(rows.len(), usize::try_from(limit).unwrap() + 2);
     // Void is void, and the session is over with it.
     assert_eq!(scene.change(&token, RIGHT, NEW).await.code(), "no_session");
     assert_eq!(scene.session(&token).await.code(), "no_session");

@@ -10,7 +10,8 @@ const NEW: &str = "abcd1234";
 
 #[tokio::test(flavor = "multi_thread")]
 async fn u_a_fault_in_the_middle_leaves_the_unit_and_every_credential() {
-    // The last statements fail, after the credentials were dropped and copied; or an early one does.
+    // The last statements fail, after the credentials were dropped and copied; or an early one
+    // does.
     for check in [
         "ALTER TABLE contract ADD CHECK (unit <> 'line')",
         "ALTER TABLE audit_log ADD CHECK (event <> 'password_copied') NOT VALID",
@@ -28,7 +29,7 @@ async fn u_a_fault_in_the_middle_leaves_the_unit_and_every_credential() {
         assert_eq!(refusal(&answer), (503, "unavailable".to_owned()), "{check}");
         assert!(answer.headers.contains_key("retry-after"));
         assert_eq!(scene.everything().await, before, "{check}");
-        assert!(scene.told().await.is_empty(), "{check}");
+        assert!(scene.audit_rows().await.is_empty(), "{check}");
         assert_eq!(scene.session(&token).await.status, 200);
     }
 }

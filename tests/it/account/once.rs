@@ -1,4 +1,5 @@
-//! The answer to a commit is lost: logins and changes are decided once, counted once, and told as they are.
+//! The answer to a commit is lost: logins and changes are decided once, counted once, and answered
+//! as they are.
 
 use karipass_lab::proxy::{Point, PostgresProxy, Trouble};
 
@@ -8,7 +9,8 @@ use crate::support;
 
 /// How often each trouble is met.
 const TIMES: usize = 100;
-/// What alternates: every second commit, so that repetitions and the looks at what they find are cut too.
+/// What alternates: every second commit, so that repetitions and the looks at what they find are
+/// cut too.
 const SOME: Point = Point::Commit(2);
 const TROUBLES: [Trouble; 3] =
     [Trouble::CutBefore(SOME), Trouble::CutAfter(SOME), Trouble::CutAnswer(SOME)];
@@ -22,18 +24,18 @@ async fn c2_wrong_and_right_logins_count_once_whatever_is_cut() {
     let mut tokens = Vec::new();
     for trouble in TROUBLES {
         let end = make(&scene, &proxy, trouble).await;
-        let mut told = Vec::new();
+        let mut rows = Vec::new();
         while proxy.meetings() < end {
-            // Nine wrong ones void nothing; the right one begins anew.
+            // Nine wrong ones void nothing; the right one begins again.
             for count in 1..10 {
                 assert_eq!(scene.log_in(NUMBER, WRONG).await.status, 401);
                 assert_eq!(scene.count(NUMBER).await, (count, false), "{trouble:?}");
-                told.push(wrong.clone());
+                rows.push(wrong.clone());
             }
             tokens.push(scene.token(NUMBER, RIGHT).await);
             assert_eq!(scene.count(NUMBER).await, (0, false));
-            told.push(right.clone());
-            assert_eq!(scene.told().await, told, "{trouble:?}");
+            rows.push(right.clone());
+            assert_eq!(scene.audit_rows().await, rows, "{trouble:?}");
         }
     }
     assert_eq!(scene.sessions().await, i64::try_from(tokens.len()).unwrap());
@@ -46,7 +48,7 @@ async fn c2_wrong_and_right_logins_count_once_whatever_is_cut() {
         assert_eq!(scene.log_in(NUMBER, WRONG).await.status, 401);
     }
     assert_eq!(scene.count(NUMBER).await, (10, true));
-    let voided = scene.told().await.into_iter().filter(|told| told.starts_with("voided"));
+    let voided = scene.audit_rows().await.into_iter().filter(|rows| rows.starts_with("voided"));
     assert_eq!(voided.count(), 1);
 }
 
@@ -55,11 +57,11 @@ async fn w2_what_cannot_log_in_leaves_one_row_whatever_is_cut() {
     let (scene, proxy) = troubled("line").await;
     for trouble in TROUBLES {
         let end = make(&scene, &proxy, trouble).await;
-        let mut told = Vec::new();
+        let mut rows = Vec::new();
         while proxy.meetings() < end {
             assert_eq!(scene.log_in(ONE, RIGHT).await.status, 401);
-            told.push(format!("login no_credential {ONE}"));
-            assert_eq!(scene.told().await, told, "{trouble:?}");
+            rows.push(format!("login no_credential {ONE}"));
+            assert_eq!(scene.audit_rows().await, rows, "{trouble:?}");
         }
     }
 }
@@ -73,7 +75,7 @@ async fn c5_a_password_is_changed_once_whatever_is_cut() {
     let changed = |outcome: &str| format!("password_changed {outcome} {NUMBER}");
     for trouble in TROUBLES {
         let end = make(&scene, &proxy, trouble).await;
-        let mut told = Vec::new();
+        let mut rows = Vec::new();
         while proxy.meetings() < end {
             let [old, new] = [PASSWORDS[current], PASSWORDS[1 - current]];
             let wrong = scene.change(&token, WRONG, new).await;
@@ -82,8 +84,8 @@ async fn c5_a_password_is_changed_once_whatever_is_cut() {
             let rejected = scene.change(&token, old, "short").await;
             assert_eq!(rejected.code(), "password_rejected");
             token = scene.change(&token, old, new).await.token();
-            told.extend(["wrong", "rejected", "done"].map(changed));
-            assert_eq!(scene.told().await, told, "{trouble:?}");
+            rows.extend(["wrong", "rejected", "done"].map(changed));
+            assert_eq!(scene.audit_rows().await, rows, "{trouble:?}");
             assert_eq!(scene.session(&token).await.status, 200);
             current = 1 - current;
         }
@@ -123,10 +125,10 @@ async fn u_a_unit_is_changed_once_whatever_is_cut() {
             assert_eq!((number.status, scene.sessions().await), (200, 0), "{trouble:?} {number:?}");
             changes += 2;
             assert_eq!(version().await, before + changes);
-            let told = scene.told().await;
-            let done = told.iter().filter(|row| row.starts_with("unit_changed done")).count();
-            let wrong = told.iter().filter(|row| row.starts_with("unit_changed wrong")).count();
-            let logins = told.iter().filter(|row| row.starts_with("login done")).count();
+            let rows = scene.audit_rows().await;
+            let done = rows.iter().filter(|row| row.starts_with("unit_changed done")).count();
+            let wrong = rows.iter().filter(|row| row.starts_with("unit_changed wrong")).count();
+            let logins = rows.iter().filter(|row| row.starts_with("login done")).count();
             let twice = usize::try_from(changes).unwrap();
             assert_eq!([done, wrong, logins], [twice; 3], "{trouble:?}");
         }
@@ -143,7 +145,7 @@ async fn troubled(unit: &str) -> (Scene, PostgresProxy) {
     (scene, proxy)
 }
 
-/// Makes trouble anew; what the audit has told and how often trouble was met so far is forgotten.
+/// Makes trouble again; forgets the audit, and how often trouble was met so far.
 async fn make(scene: &Scene, proxy: &PostgresProxy, trouble: Trouble) -> usize {
     scene.forget().await;
     proxy.make(trouble);

@@ -30,8 +30,8 @@ async fn c5_every_reason_against_a_new_password_is_told_at_once() {
         assert_eq!(answer.json()["reasons"], reasons, "{new}");
         assert!(!answer.body.contains(RIGHT), "{answer:?}");
     }
-    let told = scene.told().await;
-    assert_eq!(told.last().unwrap(), &format!("password_changed rejected {NUMBER}"));
+    let rows = scene.audit_rows().await;
+    assert_eq!(rows.last().unwrap(), &format!("password_changed rejected {NUMBER}"));
     assert_eq!(scene.change(&token, RIGHT, NEW).await.status, 200);
 }
 
@@ -61,10 +61,10 @@ async fn c5_a_wrong_current_password_is_counted_and_changes_nothing() {
     assert_eq!(answer.json()["number"], NUMBER);
     assert_eq!(scene.service.hasher.operations() - hashes, 1);
     assert_eq!(scene.count(NUMBER).await, (1, false));
-    assert_eq!(scene.told().await, [format!("password_changed wrong {NUMBER}")]);
+    assert_eq!(scene.audit_rows().await, [format!("password_changed wrong {NUMBER}")]);
     assert_eq!(scene.session(&token).await.status, 200, "the session goes on");
     assert_eq!(scene.log_in(NUMBER, RIGHT).await.status, 200);
-    assert_eq!(scene.count(NUMBER).await, (0, false), "a login begins anew");
+    assert_eq!(scene.count(NUMBER).await, (0, false), "a login resets the count");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -83,7 +83,7 @@ async fn c5_the_new_password_logs_in_from_then_on_and_the_old_one_no_more() {
         assert!(after.as_object_mut().unwrap().remove(changed).is_some(), "{changed}");
     }
     assert_eq!(before, after);
-    assert_eq!(scene.told().await, [format!("password_changed done {NUMBER}")]);
+    assert_eq!(scene.audit_rows().await, [format!("password_changed done {NUMBER}")]);
     assert_eq!(scene.log_in(NUMBER, RIGHT).await.status, 401);
     assert_eq!(scene.log_in(NUMBER, NEW).await.status, 200);
     let kind = "SELECT kind FROM credential WHERE login_number = $1";
@@ -108,9 +108,9 @@ async fn c5_a_change_ends_every_session_of_the_old_password_and_no_other() {
     for live in [&fresh, &foreign] {
         assert_eq!(scene.session(live).await.status, 200);
     }
-    let told = scene.told().await;
+    let rows = scene.audit_rows().await;
     let ended = format!("session_ended password_changed {ONE}");
-    assert_eq!(told, [ended, format!("password_changed done {ONE}")]);
+    assert_eq!(rows, [ended, format!("password_changed done {ONE}")]);
 }
 
 #[tokio::test(flavor = "multi_thread")]

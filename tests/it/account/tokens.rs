@@ -50,7 +50,7 @@ async fn b4_a_forged_token_is_refused_without_the_store() {
     browser.log_in(NUMBER, RIGHT).await;
     let cookie = browser.cookies[SESSION].clone();
     let form = browser.get("/password").await;
-    // Whoever is not asked cannot be missed.
+    // A store that is not asked cannot be missed.
     postgres.stop(Shutdown::Immediate).unwrap();
     assert_eq!(scene.session(&token).await.status, 503, "the store is not there");
     assert_eq!(browser.get("/").await.status, 503);

@@ -18,7 +18,7 @@ async fn u_number_to_line_the_contract_number_has_the_changers_password() {
         changer: (TWO, SECOND),
         asked: &[(ONE, FIRST), (TWO, SECOND)],
         after: &[(NUMBER, SECOND)],
-        told: &[
+        audit: &[
             "voided unit_changed 0612345601",
             "voided unit_changed 0612345602",
             "password_copied done 0612345600",
@@ -36,7 +36,7 @@ async fn u_number_to_line_a_contract_number_with_service_is_one_of_them() {
         changer: (ONE, FIRST),
         asked: &[(NUMBER, ZEROTH), (ONE, FIRST)],
         after: &[(NUMBER, FIRST)],
-        told: &[
+        audit: &[
             "voided unit_changed 0612345600",
             "voided unit_changed 0612345601",
             "password_copied done 0612345600",
@@ -50,21 +50,21 @@ async fn u_number_to_line_a_contract_number_with_service_is_one_of_them() {
         changer: (NUMBER, ZEROTH),
         asked: &[(NUMBER, ZEROTH), (ONE, FIRST)],
         after: &[(NUMBER, ZEROTH)],
-        told: &["voided unit_changed 0612345601"],
+        audit: &["voided unit_changed 0612345601"],
     };
     change(row).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn u_line_to_number_every_service_number_has_that_password() {
-    let row = |service, after, told| Row {
+    let row = |service, after, audit| Row {
         from: "line",
         to: "number",
         service,
         changer: (NUMBER, ZEROTH),
         asked: &[(NUMBER, ZEROTH)],
         after,
-        told,
+        audit,
     };
     let copied = &["password_copied done 0612345601", "password_copied done 0612345602"];
     let all = &[(NUMBER, ZEROTH), (ONE, ZEROTH), (TWO, ZEROTH)];
@@ -86,7 +86,7 @@ async fn u_number_to_admin_user_every_number_keeps_its_own() {
         changer: (TWO, SECOND),
         asked: &[(ONE, FIRST), (TWO, SECOND)],
         after: &[(NUMBER, SECOND), (ONE, FIRST), (TWO, SECOND)],
-        told: &["password_copied done 0612345600"],
+        audit: &["password_copied done 0612345600"],
     };
     change(row).await;
     let row = Row {
@@ -96,7 +96,7 @@ async fn u_number_to_admin_user_every_number_keeps_its_own() {
         changer: (TWO, SECOND),
         asked: &[(NUMBER, ZEROTH), (ONE, FIRST), (TWO, SECOND)],
         after: &[(NUMBER, ZEROTH), (ONE, FIRST), (TWO, SECOND)],
-        told: &[],
+        audit: &[],
     };
     change(row).await;
 }
@@ -110,7 +110,7 @@ async fn u_line_to_admin_user_every_login_has_that_password() {
         changer: (NUMBER, ZEROTH),
         asked: &[(NUMBER, ZEROTH)],
         after: &[(NUMBER, ZEROTH), (ONE, ZEROTH), (TWO, ZEROTH)],
-        told: &["password_copied done 0612345601", "password_copied done 0612345602"],
+        audit: &["password_copied done 0612345601", "password_copied done 0612345602"],
     };
     change(row).await;
 }
@@ -124,7 +124,7 @@ async fn u_admin_user_to_line_the_contract_number_keeps_its_own() {
         changer: (NUMBER, ZEROTH),
         asked: &[(NUMBER, ZEROTH), (ONE, FIRST), (TWO, SECOND)],
         after: &[(NUMBER, ZEROTH)],
-        told: &["voided unit_changed 0612345601", "voided unit_changed 0612345602"],
+        audit: &["voided unit_changed 0612345601", "voided unit_changed 0612345602"],
     };
     change(row).await;
 }
@@ -138,15 +138,15 @@ async fn u_admin_user_to_number_every_service_number_keeps_its_own() {
         changer: (NUMBER, ZEROTH),
         asked: &[(NUMBER, ZEROTH), (ONE, FIRST), (TWO, SECOND)],
         after: &[(ONE, FIRST), (TWO, SECOND)],
-        told: &["voided unit_changed 0612345600"],
+        audit: &["voided unit_changed 0612345600"],
     };
     change(row).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn u1_a_pending_temporary_password_is_not_asked_for_and_is_voided() {
-    // Under a unit in which it logs in on, it is voided; in which it does not, it is gone; and where it
-    // gets the changer's password, that takes its place.
+    // Under a unit in which it logs in on, it is voided; in which it does not, it is gone; and
+    // where it gets the changer's password, that takes its place.
     for (to, is_void) in [("admin_user", true), ("line", false)] {
         let scene = Scene::new("number").await;
         scene.give(ONE, "password", FIRST).await;
@@ -155,9 +155,9 @@ async fn u1_a_pending_temporary_password_is_not_asked_for_and_is_voided() {
         let token = scene.token(ONE, FIRST).await;
         scene.forget().await;
         assert_eq!(scene.unit(&token, to, &[(ONE, FIRST)]).await.status, 200);
-        let told = scene.told().await;
-        assert!(told.contains(&format!("voided unit_changed {TWO}")), "{told:?}");
-        assert!(told.contains(&format!("voided unit_changed {NUMBER}")), "{told:?}");
+        let audit = scene.audit_rows().await;
+        assert!(audit.contains(&format!("voided unit_changed {TWO}")), "{audit:?}");
+        assert!(audit.contains(&format!("voided unit_changed {NUMBER}")), "{audit:?}");
         assert_eq!(scene.has_nothing(TWO).await, !is_void);
         assert_eq!(scene.log_in(TWO, SECOND).await.status, 401);
         assert_eq!(scene.log_in(NUMBER, ZEROTH).await.status, 401);
@@ -193,7 +193,7 @@ struct Row {
     /// Who logs in with which password afterwards, in the order of `login_numbers`.
     after: &'static [(&'static str, &'static str)],
     /// The rows of the audit about numbers that lose or get a password, in their order.
-    told: &'static [&'static str],
+    audit: &'static [&'static str],
 }
 
 /// Makes every mistake first, then the change.
@@ -257,12 +257,12 @@ async fn change(row: Row) {
     assert_eq!(answer.json(), good);
     assert_eq!(scene.sessions().await, 0);
     assert_eq!(scene.session(&token).await.code(), "no_session");
-    let told = scene.told().await;
-    assert_eq!(told[0], format!("unit_changed done {changer}"));
-    let ended = told.iter().filter(|row| row.starts_with("session_ended unit_changed")).count();
+    let audit = scene.audit_rows().await;
+    assert_eq!(audit[0], format!("unit_changed done {changer}"));
+    let ended = audit.iter().filter(|row| row.starts_with("session_ended unit_changed")).count();
     assert_eq!(ended, 1 + row.asked.len());
-    let rest: Vec<_> = told[1..].iter().filter(|row| !row.starts_with("session_ended")).collect();
-    assert_eq!(rest, row.told);
+    let rest: Vec<_> = audit[1..].iter().filter(|row| !row.starts_with("session_ended")).collect();
+    assert_eq!(rest, row.audit);
     for number in [NUMBER, ONE, TWO, PLAIN] {
         let login = row.after.iter().find(|(login, _)| *login == number);
         assert_eq!(scene.has_nothing(number).await, login.is_none(), "{number}");

@@ -27,7 +27,7 @@ async fn u2_a_user_under_admin_user_cannot_change_the_unit() {
     }
     assert_eq!(scene.everything().await, before);
     assert_eq!(scene.service.hasher.operations(), hashes, "nothing is compared");
-    assert_eq!(scene.told().await[0], format!("unit_changed not_allowed {ONE}"));
+    assert_eq!(scene.audit_rows().await[0], format!("unit_changed not_allowed {ONE}"));
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -63,7 +63,8 @@ async fn w6_a_change_of_the_unit_from_before_another_change_is_refused() {
         operator_store(&scene.database).import(&rows, false, "nobody").await.unwrap();
     })
     .await;
-    // A change of one's own password is nobody else's, and a password for a password changes no form.
+    // A change of one's own password is nobody else's, and a password for a password changes no
+    // form.
     let token = scene.token(TWO, "abcd1234").await;
     let own = scene.token(ONE, RIGHT).await;
     let own = scene.change(&own, RIGHT, "efgh5678").await.token();
@@ -115,7 +116,7 @@ async fn w6_a_form_carries_its_version_and_a_later_change_refuses_it() {
     let second = choices().await;
     assert!(second.version > first.version);
     assert_eq!(second.choices[0].asked, [number(ONE), number(TWO)]);
-    let ask = async |told, passwords: &[(&str, &str)]| {
+    let ask = async |seen, passwords: &[(&str, &str)]| {
         let state = login::look_up(&store, &token, Audience::Pages, idle).await.unwrap();
         let SessionState::Live(standing) = state else { panic!("over: {state:?}") };
         let token = token.expose().parse().unwrap();
@@ -127,7 +128,7 @@ async fn w6_a_form_carries_its_version_and_a_later_change_refuses_it() {
             standing: *standing,
             unit: AuthUnit::Line,
             passwords: passwords.collect(),
-            told,
+            told: seen,
             address: [127, 0, 0, 1].into(),
             attempt: IdempotencyKey::draw(&mut rand::rng()),
             may_void: u32::MAX,
@@ -194,7 +195,7 @@ async fn a_a_change_of_the_unit_names_units_and_numbers_once() {
     assert_eq!(scene.unit(&token, "line", &[("０６-1234-5601", RIGHT)]).await.status, 200);
 }
 
-/// What a session's client was told of is older than `change`; looking again it is up to date.
+/// A session's client has seen an older version than `change`; after another look it is up to date.
 async fn late(scene: &Scene, change: impl AsyncFnOnce(&Scene)) {
     let token = scene.token(ONE, RIGHT).await;
     change(scene).await;
@@ -204,7 +205,10 @@ async fn late(scene: &Scene, change: impl AsyncFnOnce(&Scene)) {
         assert_eq!(refusal(&answer), (409, "changed_elsewhere".to_owned()), "{answer:?}");
     }
     assert_eq!(scene.everything().await, before, "nothing is counted");
-    assert_eq!(scene.told().await.last().unwrap(), &format!("unit_changed contract_changed {ONE}"));
+    assert_eq!(
+        scene.audit_rows().await.last().unwrap(),
+        &format!("unit_changed contract_changed {ONE}")
+    );
     assert_eq!(scene.session(&token).await.status, 200);
     let answer = scene.unit(&token, "admin_user", &[(ONE, WRONG)]).await;
     assert_ne!(answer.status, 409, "{answer:?}");

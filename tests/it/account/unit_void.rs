@@ -8,7 +8,7 @@ use crate::scene::{NUMBER, ONE, Scene, TWO, refusal};
 use crate::site::{self, RIGHT, WRONG};
 use crate::support::daemon_store;
 
-/// The password of whoever attacks.
+/// An attacker's password.
 const MINE: &str = "mine1111";
 
 #[tokio::test(flavor = "multi_thread")]
@@ -24,12 +24,12 @@ async fn u3_wrong_guesses_do_not_hand_the_contract_to_another_number() {
             let answer = scene.unit(&token, unit, &[(ONE, MINE)]).await;
             assert_eq!(refusal(&answer), (409, "credential_void".to_owned()));
             assert_eq!(answer.json()["numbers"], json!([NUMBER]));
-            let told = answer.json()["detail"].as_str().unwrap().to_owned();
-            assert!(told.contains("06-1234-5600") && told.contains("06-6480-6430"), "{told}");
+            let detail = answer.json()["detail"].as_str().unwrap().to_owned();
+            assert!(detail.contains("06-1234-5600") && detail.contains("06-6480-6430"), "{detail}");
         }
         assert_eq!(scene.log_in(NUMBER, MINE).await.status, 401, "not taken over");
         assert_eq!(scene.session(&token).await.json()["unit"], "number");
-        assert_eq!(scene.told().await.last().unwrap(), &format!("login void {NUMBER}"));
+        assert_eq!(scene.audit_rows().await.last().unwrap(), &format!("login void {NUMBER}"));
     }
 }
 
@@ -86,7 +86,7 @@ async fn u3_what_is_void_blocks_every_change_until_one_is_set_by_phone() {
         }
         assert_eq!(scene.everything().await, before, "nothing is counted");
         assert!(scene.service.hasher.operations() <= hashes, "nothing is compared");
-        assert_eq!(scene.told().await, vec![format!("unit_changed void {changer}"); 4]);
+        assert_eq!(scene.audit_rows().await, vec![format!("unit_changed void {changer}"); 4]);
         by_phone(&scene, from, void).await;
         assert_eq!(scene.session(&token).await.status, 200);
         assert_eq!(scene.unit(&token, to, &[(changer, MINE)]).await.status, 200, "{from} {to}");

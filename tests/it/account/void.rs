@@ -36,7 +36,7 @@ async fn c2_wrong_entries_of_strangers_end_no_open_session() {
             assert_eq!(answer.json()["numbers"], json!([NUMBER]));
             assert!(answer.json()["detail"].as_str().unwrap().contains("06-6480-6430"));
         }
-        assert_eq!(scene.told().await, vec![format!("password_changed void {NUMBER}"); 2]);
+        assert_eq!(scene.audit_rows().await, vec![format!("password_changed void {NUMBER}"); 2]);
         let answer = scene.unit(token, "number", &[(NUMBER, RIGHT)]).await;
         let code = if kind == "password" { "credential_void" } else { "password_change_required" };
         assert_eq!(answer.code(), code);
@@ -76,9 +76,9 @@ async fn c2_wrong_entries_inside_a_session_end_that_session_alone() {
         assert_eq!(scene.sessions().await, 1);
         let answer = scene.change(&other, RIGHT, NEW).await;
         assert_eq!(refusal(&answer), (409, "credential_void".to_owned()), "{kind}");
-        let told = scene.told().await;
+        let rows = scene.audit_rows().await;
         let ended = format!("session_ended wrong_entries {NUMBER}");
-        assert_eq!(told.iter().filter(|row| **row == ended).count(), 1, "{told:?}");
+        assert_eq!(rows.iter().filter(|row| **row == ended).count(), 1, "{rows:?}");
     }
 }
 

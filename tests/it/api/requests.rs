@@ -50,15 +50,15 @@ async fn a_what_is_malformed_is_said_to_be_and_not_quoted() {
     let too_large = post(&service, json, padded(16 * 1024 + 1)).await;
     assert_eq!((too_large.status, too_large.code().as_str()), (413, "malformed"));
     assert_eq!(post(&service, json, vec![b'x'; 8 << 20]).await.status, 413);
-    // Whoever asks first is told so instead of `100 Continue`.
+    // A client that asks first gets this instead of `100 Continue`.
     let asks = "POST /api/v1/login HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n\
                 Expect: 100-continue\r\nContent-Length: 30000000\r\n\r\n";
     let mut asked =
         TcpStream::connect(service.base.strip_prefix("http://").unwrap()).await.unwrap();
     asked.write_all(asks.as_bytes()).await.unwrap();
-    let mut told = [0; 12];
-    asked.read_exact(&mut told).await.unwrap();
-    assert_eq!(String::from_utf8_lossy(&told), "HTTP/1.1 413");
+    let mut head = [0; 12];
+    asked.read_exact(&mut head).await.unwrap();
+    assert_eq!(String::from_utf8_lossy(&head), "HTTP/1.1 413");
     assert_eq!(site::count(&owner, NUMBER).await, (0, false), "nothing of that is a wrong entry");
     let just_fits =
         post(&service, Some("Application/JSON; charset=utf-8"), padded(16 * 1024)).await;
@@ -106,9 +106,7 @@ async fn a_the_limit_by_address_is_answered_first_and_not_counted() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_without_the_store_nothing_is_counted_and_503_says_when_to_come_back() {
     let (postgres, database) = support::stoppable_cluster().await;
-    let owner = database.owner().await.unwrap();
-    site::contract(&owner, "line").await;
-    site::credential(&owner, NUMBER, "temporary").await;
+    let owner = site::contracted_in(&database, "temporary").await;
     let service = Service::start(&database, &[]).await;
     let caller = Caller::new();
     let token = caller.log_in(&service.base, NUMBER, RIGHT).await.token();

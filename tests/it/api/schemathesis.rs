@@ -1,5 +1,5 @@
-//! Schemathesis against the real daemon: nothing that its description can give rise to is answered in a
-//! way that the description does not allow.
+//! Schemathesis against the real daemon: nothing that its description can give rise to is answered
+//! in a way that the description does not allow.
 
 use std::process::Command;
 use std::sync::Arc;
@@ -71,7 +71,8 @@ async fn a_thousands_of_generated_requests_get_what_the_description_says() {
     assert!(!log.contains("panicked"), "{log}");
 }
 
-/// The session that requests are made with: another one when it is over, or has been used for a while.
+/// The session that requests are made with: another one when it is over, or has been used for a
+/// while.
 struct Sessions {
     base: String,
     owner: Client,
@@ -110,15 +111,16 @@ impl Sessions {
     }
 }
 
-/// Tells whoever asks the token of a good session; gives the address.
+/// Serves the token of a good session; returns the address.
 async fn keep(sessions: Sessions) -> String {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
-    let router = Router::new().route("/", get(tell)).with_state(Arc::new(Mutex::new(sessions)));
+    let router =
+        Router::new().route("/", get(give_token)).with_state(Arc::new(Mutex::new(sessions)));
     tokio::spawn(async { axum::serve(listener, router).await.unwrap() });
     format!("http://{address}/")
 }
 
-async fn tell(State(sessions): State<Arc<Mutex<Sessions>>>) -> String {
+async fn give_token(State(sessions): State<Arc<Mutex<Sessions>>>) -> String {
     sessions.lock().await.good().await
 }

@@ -46,7 +46,8 @@ async fn p12_the_next_guidance_is_queued_before_the_quiet_is_stopped() {
         requests.iter().position(found).unwrap()
     };
     assert!(place("POST", "/answer") < place("POST", &menu));
-    // Between the menu's stop and the password's guidance the quiet plays: it was queued behind the menu.
+    // Between the menu's stop and the password's guidance the quiet plays: it was queued behind the
+    // menu.
     let quiet = place("DELETE", &menu) + 1;
     assert_eq!(requests[quiet].path, format!("/channels/order.1/play/{password}"));
     assert_eq!(requests[quiet + 1].method, "DELETE");
@@ -131,7 +132,7 @@ async fn a_call_ends_once_whatever_ends_it_and_however_often() {
         rig.fake.press(&channel, "1");
         assert_eq!(wait_for_outcome(&channel).await, "hung_up");
     }
-    // A start told twice is one call, also behind its end.
+    // A start that is reported twice is one call, also behind its end.
     rig.fake.call("twice.1", &TRUSTED);
     rig.fake.wait_for_playback("twice.1", "menu").await;
     rig.fake.call("twice.1", &TRUSTED);
@@ -165,7 +166,7 @@ async fn p1_a_channel_that_replaces_the_caller_sets_no_password() {
     assert!(outcomes("transfer.2").is_empty());
 }
 
-/// As if nobody had told that it has replaced another.
+/// As if no event had said that it has replaced another.
 #[tokio::test(flavor = "multi_thread")]
 async fn p1_what_a_channel_has_inherited_is_no_identity() {
     let rig = Rig::start(Plan::default()).await;

@@ -88,7 +88,7 @@ async fn check_finds_a_clock_that_differs() {
     let unknown = findings_now(&fake, Some(etc.path())).await;
     assert!(has_only(&unknown, Error, &["query Asterisk's clock"]), "{unknown:#?}");
     let now = karipass::clock::wall_clock().as_second();
-    for (epoch, told) in [
+    for (epoch, expected) in [
         ((now - 3600).to_string(), "differs from this machine's by -"),
         ((now + 3600).to_string(), "differs from this machine's by +"),
         (String::new(), "query Asterisk's clock"),
@@ -97,7 +97,7 @@ async fn check_finds_a_clock_that_differs() {
     ] {
         shows(&fake, &epoch);
         let found = findings_now(&fake, Some(etc.path())).await;
-        assert!(has_only(&found, Error, &["Asterisk", told]), "{epoch}: {found:#?}");
+        assert!(has_only(&found, Error, &["Asterisk", expected]), "{epoch}: {found:#?}");
     }
 }
 

@@ -157,7 +157,7 @@ async fn an_order_that_is_carried_out_late_is_stopped_before_anything_is_said() 
     let order = rig.fake.wait_for_request("POST", "set-password", 1).await;
     let playback = order.path.rsplit('/').next().unwrap();
     rig.fake.wait_for_request("DELETE", playback, 1).await;
-    rig.fake.plays("overdue.1", playback, "karipass/set-password");
+    rig.fake.leave_playing("overdue.1", playback, "karipass/set-password");
     rig.fake.on("POST", "set-password", Reply::Well);
     rig.fake.wait_for_request("DELETE", playback, 2).await;
     // It was asked for twice.

@@ -59,8 +59,8 @@ async fn b8_while_asterisk_is_slow_new_calls_are_refused_and_those_under_way_go_
     rig.fake.offer("slow.offered", &TRUSTED.join("/"));
     wait_until("the offer to be refused", || refused() > refused_by_now).await;
     assert!(rig.fake.requests_like("POST", "/events/claim").is_empty());
-    let told = rig::lines_with("\"cause\":\"commands\"");
-    assert!(told.iter().any(|line| line["level"] == "WARN"), "{told:?}");
+    let lines = rig::lines_with("\"cause\":\"commands\"");
+    assert!(lines.iter().any(|line| line["level"] == "WARN"), "{lines:?}");
     // Those who were taken before are served to their end.
     rig.fake.press("slow.under-way", "1");
     rig.fake.wait_for_playback("slow.under-way", "set-password").await;

@@ -1,4 +1,4 @@
-//! Keys that Asterisk tells of while it does not do as it is told (`P12`).
+//! Keys that Asterisk reports while it refuses commands (`P12`).
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! What Asterisk tells of one press more than once, or late (`P12`).
+//! Presses that Asterisk reports more than once, or late (`P12`).
 
 use std::time::Duration;
 
@@ -14,8 +14,8 @@ async fn p12_a_key_by_rfc_4733_and_by_sip_info_counts_once() {
     rig.fake.call("both.1", &TRUSTED);
     rig.fake.wait_for_playback("both.1", "menu").await;
     for key in format!("1{TWICE}").chars() {
-        rig.fake.tell_key("both.1", key, 100, 100);
-        rig.fake.tell_key("both.1", key, 120, 100);
+        rig.fake.emit_key("both.1", key, 100, 100);
+        rig.fake.emit_key("both.1", key, 120, 100);
     }
     rig.fake.wait_for_playback("both.1", "completed").await;
 }
@@ -27,7 +27,7 @@ async fn p12_a_key_told_three_times_counts_once() {
     rig.fake.wait_for_playback("thrice.1", "menu").await;
     for key in format!("1{TWICE}").chars() {
         for after_ms in [200, 4, 6] {
-            rig.fake.tell_key("thrice.1", key, 120, after_ms);
+            rig.fake.emit_key("thrice.1", key, 120, after_ms);
         }
     }
     rig.fake.wait_for_playback("thrice.1", "completed").await;
@@ -61,7 +61,7 @@ async fn p12_a_key_held_since_before_invalid_is_no_entry() {
     rig.fake.wait_for_playback("held.1", "set-password").await;
     rig.fake.press("held.1", "2");
     let invalid = rig.fake.wait_for_confirmed_playback("held.1", "invalid").await;
-    rig.fake.tell_key("held.1", '4', 6_000, 5_900);
+    rig.fake.emit_key("held.1", '4', 6_000, 5_900);
     rig.fake.hang_up("held.1");
     assert_eq!(wait_for_outcome("held.1").await, "hung_up");
     assert!(rig.fake.requests_like("DELETE", &invalid).is_empty());

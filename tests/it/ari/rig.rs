@@ -30,7 +30,7 @@ pub const TRUSTED: [&str; 2] = ["trusted", CONTRACT];
 const KEY: &str = "k1 AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=";
 const WEAK: Cost = Cost { memory_kib: 8 * 1024, passes: 1, lanes: 1 };
 
-/// A deadline that no machine misses; a line that is told to stop waits for some of them.
+/// A deadline that no machine misses; a line that stops waits for some of them.
 const LATE: Duration = Duration::from_secs(20);
 /// A deadline that is over soon, for tests that have something go unanswered.
 pub const SOON: Duration = Duration::from_secs(1);
@@ -167,7 +167,7 @@ impl Rig {
         wait_until(&format!("the faults {faults:?}"), || standing() == faults).await;
     }
 
-    /// Tells the line to stop taking calls.
+    /// Asks the line to stop taking calls.
     pub fn stop(&mut self) {
         drop(self.stop.take());
     }

@@ -1,4 +1,5 @@
-//! Several daemons at one Asterisk, several Asterisks at one daemon, and as many calls as are allowed.
+//! Several daemons at one Asterisk, several Asterisks at one daemon, and as many calls as are
+//! allowed.
 
 use crate::fake_asterisk::{FakeAsterisk, Reply};
 use domain::dialog::prompt::SOUNDS;

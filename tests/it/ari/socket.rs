@@ -39,9 +39,10 @@ async fn a_last_guidance_that_is_cut_is_said_again_and_not_hung_up_on() {
     rig.fake.press("last.1", "11234567812345678");
     // The line knows that it plays.
     let first = rig.fake.wait_for_confirmed_playback("last.1", "completed").await;
-    // One that ends sooner counts as never heard, and is said again in any case; later is as good.
+    // One that ends sooner counts as never heard, and is said again in any case; later changes
+    // nothing.
     tokio::time::sleep(Duration::from_millis(300)).await;
-    // The end of what is stopped is told before the stop is answered.
+    // The end of what is stopped is reported before the stop is answered.
     rig.fake.once("DELETE", &first, Reply::DoneAndCutOff);
     rig.fake.cut();
     // The second is behind the first, for whom nobody serves any more.
@@ -62,8 +63,8 @@ async fn a_socket_that_answers_no_ping_is_given_up() {
     rig.fake.deafen(false);
     rig.fake.wait_for_socket(2).await;
     rig.wait_until_ready().await;
-    let told = rig::lines_with(rig.fake.url().trim_start_matches("http"));
-    assert!(told.iter().any(|line| line["level"] == "WARN"), "{told:#?}");
+    let lines = rig::lines_with(rig.fake.url().trim_start_matches("http"));
+    assert!(lines.iter().any(|line| line["level"] == "WARN"), "{lines:#?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -72,14 +73,14 @@ async fn an_asterisk_that_is_down_is_waited_for_without_a_line_for_each_try() {
     fake.set_sounds(SOUNDS);
     fake.refuse(true);
     let rig = Rig::with(fake, Plan::default()).await;
-    let told = || rig::lines_with(rig.fake.url().trim_start_matches("http"));
+    let lines = || rig::lines_with(rig.fake.url().trim_start_matches("http"));
     rig.fake.wait_for_connections(10).await;
     rig.wait_for_faults(&["ARI is not connected"]).await;
     // Once for each of the two ways in which a connection that is closed at once fails.
-    assert!((1..=2).contains(&told().len()), "{:#?}", told());
+    assert!((1..=2).contains(&lines().len()), "{:#?}", lines());
     rig.fake.refuse(false);
     rig.wait_until_ready().await;
-    assert!(!told().last().unwrap()["fields"]["outage_ms"].is_null(), "{:#?}", told());
+    assert!(!lines().last().unwrap()["fields"]["outage_ms"].is_null(), "{:#?}", lines());
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -89,9 +90,9 @@ async fn a_refused_handshake_is_told_and_tried_again() {
     fake.answer_handshakes(Handshakes::Refused(401));
     let rig = Rig::with(fake, Plan::default()).await;
     rig.fake.wait_for_request("GET", "/events", 3).await;
-    let told = rig::lines_with(rig.fake.url().trim_start_matches("http"));
-    assert_eq!(told.len(), 1, "{told:#?}");
-    assert!(told[0]["fields"]["reason"].as_str().unwrap().contains("401"), "{told:#?}");
+    let lines = rig::lines_with(rig.fake.url().trim_start_matches("http"));
+    assert_eq!(lines.len(), 1, "{lines:#?}");
+    assert!(lines[0]["fields"]["reason"].as_str().unwrap().contains("401"), "{lines:#?}");
     rig.fake.answer_handshakes(Handshakes::Taken);
     rig.wait_until_ready().await;
 }
@@ -135,8 +136,8 @@ async fn what_an_earlier_daemon_has_left_playing_is_stopped() {
     let fake = FakeAsterisk::start().await.unwrap();
     fake.set_sounds(SOUNDS);
     fake.silent_call("left.1", &TRUSTED.join("/"));
-    fake.plays("left.1", "left.1-5", "karipass/confirm-password");
-    fake.plays("left.1", "left.1-6", "karipass/quiet,sound:karipass/trouble");
+    fake.leave_playing("left.1", "left.1-5", "karipass/confirm-password");
+    fake.leave_playing("left.1", "left.1-6", "karipass/quiet,sound:karipass/trouble");
     fake.silent_call("left.2", "withheld/");
     let rig = Rig::with(fake, Plan::default()).await;
     rig.fake.wait_for_playback("left.1", "menu").await;
@@ -235,7 +236,7 @@ async fn a_line_is_not_ready_while_sip_is_not_loaded() {
         for stopped in [gone(), module("Not Running")] {
             rig.fake.on("GET", name, stopped);
             rig.wait_for_faults(&[&fault]).await;
-            // What is not told changes nothing.
+            // What is not reported changes nothing.
             rig.fake.on("GET", name, Reply::With(500, json!({})));
             let asked = rig.fake.requests_like("GET", name).len();
             rig.fake.wait_for_request("GET", name, asked + 2).await;

@@ -25,7 +25,7 @@ async fn b7_what_another_sites_page_asks_is_refused_and_costs_nothing() {
     scene.give(NUMBER, "password", RIGHT).await;
     let token = scene.token(NUMBER, RIGHT).await;
     let before = scene.everything().await;
-    let told = scene.told().await;
+    let rows = scene.audit_rows().await;
     // One wrong login is all that this address has for a minute.
     let daemon = Daemon::start(&scene.database, &[("KARIPASS_LOGIN_LIMIT", "5")]);
     let caller = Caller::new();
@@ -57,7 +57,7 @@ async fn b7_what_another_sites_page_asks_is_refused_and_costs_nothing() {
         }
     }
     assert_eq!(scene.everything().await, before, "nothing is counted, no session ended");
-    assert_eq!(scene.told().await, told);
+    assert_eq!(scene.audit_rows().await, rows);
     let metric = async |reason: &str| {
         let name = format!("karipass_http_requests_refused_total{{reason=\"{reason}\"}} ");
         daemon.metric(&caller, &name).await

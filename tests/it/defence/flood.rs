@@ -4,12 +4,12 @@
 
 use crate::flood::Flood;
 use crate::site::{self, Caller, Daemon, NUMBER, RIGHT};
-use crate::support::{self, EXCLUSIVE, wait_until};
+use crate::support::{EXCLUSIVE, wait_until};
 
 /// Logins that are verified while the queue is full.
 const VERIFIED: usize = 20;
-/// Memory that the flood may take besides: a connection and a request each for a thousand that wait. A
-/// hash's memory for each of them would be 19 GiB.
+/// Memory that the flood may take besides: a connection and a request each for a thousand that
+/// wait. A hash's memory for each of them would be 19 GiB.
 const MEMORY_KIB: usize = 256 * 1024;
 /// Of a thousand that wait when everybody goes away, those that are verified all the same.
 const LEFT_OVER: f64 = 500.0;
@@ -17,10 +17,7 @@ const LEFT_OVER: f64 = 500.0;
 #[tokio::test(flavor = "multi_thread")]
 async fn a_more_logins_than_can_be_verified_harm_nothing_else() {
     let _alone = EXCLUSIVE.lock().await;
-    let database = support::database().await;
-    let owner = database.owner().await.unwrap();
-    site::contract(&owner, "line").await;
-    site::credential(&owner, NUMBER, "password").await;
+    let (database, _) = site::contracted("password").await;
     let daemon = Daemon::start(&database, &[]);
     let caller = Caller::new();
     assert_eq!(caller.log_in(&daemon.base, NUMBER, RIGHT).await.status, 200);

@@ -4,14 +4,10 @@ use serde_json::json;
 use tokio_postgres::Client;
 
 use crate::site::{self, Answer, Caller, NUMBER, RIGHT, Service, WRONG};
-use crate::support;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_the_address_behind_a_proxy_is_limited_and_audited() {
-    let database = support::database().await;
-    let owner = database.owner().await.unwrap();
-    site::contract(&owner, "line").await;
-    site::credential(&owner, NUMBER, "password").await;
+    let (database, owner) = site::contracted("password").await;
     let variables = [
         ("KARIPASS_SITE_TRUSTED_PROXIES", "127.0.0.0/8,10.0.0.0/8"),
         ("KARIPASS_LOGIN_LIMIT", "5"),
@@ -25,17 +21,14 @@ async fn a_the_address_behind_a_proxy_is_limited_and_audited() {
     assert_eq!(log_in(&service, WRONG, &["192.0.2.1, 2001:db8::1"]).await.status, 401);
     assert_eq!(log_in(&service, RIGHT, &["2001:db8::2"]).await.status, 429, "one /64");
     assert_eq!(log_in(&service, RIGHT, &["unknown"]).await.status, 200);
-    let told = ["192.0.2.1", "2001:db8::1", "127.0.0.1"];
-    assert_eq!(addresses(&owner).await, told);
+    let expected = ["192.0.2.1", "2001:db8::1", "127.0.0.1"];
+    assert_eq!(addresses(&owner).await, expected);
     assert_eq!(site::count(&owner, NUMBER).await, (0, false));
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_nobody_else_can_take_another_address() {
-    let database = support::database().await;
-    let owner = database.owner().await.unwrap();
-    site::contract(&owner, "line").await;
-    site::credential(&owner, NUMBER, "password").await;
+    let (database, owner) = site::contracted("password").await;
     let variables = [("KARIPASS_SITE_TRUSTED_PROXIES", "127.0.0.2"), ("KARIPASS_LOGIN_LIMIT", "1")];
     let service = Service::start(&database, &variables).await;
     let caller = Caller::new();

@@ -20,10 +20,7 @@ const BYTE_EVERY: Duration = Duration::from_millis(200);
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_the_site_answers_beside_500_slow_connections_and_closes_them() {
-    let database = support::database().await;
-    let owner = database.owner().await.unwrap();
-    site::contract(&owner, "line").await;
-    site::credential(&owner, NUMBER, "temporary").await;
+    let (database, _) = site::contracted("temporary").await;
     let folder = tempfile::tempdir().unwrap();
     karipass_lab::certificate::keep_in(folder.path()).unwrap();
     let (certificate, key) = (folder.path().join("certificate.pem"), folder.path().join("key.pem"));
@@ -101,7 +98,8 @@ impl Trickle {
                 client.write_tls(&mut hello).unwrap();
                 (plain(address), hello)
             }
-            // The handshake done, then: nothing, a head, a body; after a first answer: nothing, a head.
+            // The handshake done, then: nothing, a head, a body; after a first answer: nothing, a
+            // head.
             _ => {
                 let mut tls = shaken(address, client).unwrap();
                 if kind >= 5 {

@@ -71,14 +71,14 @@ async fn w7_a_certificate_changed_for_a_bad_one_is_refused_once() {
     fs::copy(mounted.file("one/key.pem"), mounted.file("two/key.pem")).unwrap();
     mounted.swap("two");
     let refusals = || daemon.log().matches(" ERROR ").count();
-    wait_until("the wrong key to be told", async || refusals() == 1).await;
+    wait_until("the wrong key to be reported", async || refusals() == 1).await;
     assert!(daemon.log().contains("site.certificate_file"), "{}", daemon.log());
     // In one piece: half of it would be another mistake.
     fs::write(mounted.file("two/nonsense"), "nonsense").unwrap();
     fs::rename(mounted.file("two/nonsense"), mounted.file("two/certificate.pem")).unwrap();
-    wait_until("the nonsense to be told", async || refusals() == 2).await;
+    wait_until("the nonsense to be reported", async || refusals() == 2).await;
     fs::remove_file(mounted.file("now")).unwrap();
-    wait_until("the absence to be told", async || refusals() == 3).await;
+    wait_until("the absence to be reported", async || refusals() == 3).await;
     let mut stream = mounted.connect(&daemon, &["one"]);
     assert!(mounted.is_of(&stream, "one"), "the old one stays");
     assert_eq!(ask(&mut stream, ASK).0, 404);
@@ -87,7 +87,7 @@ async fn w7_a_certificate_changed_for_a_bad_one_is_refused_once() {
         mounted.is_of(&mounted.connect(&daemon, &["one", "three"]), "three")
     })
     .await;
-    assert_eq!(refusals(), 3, "each is told once: {}", daemon.log());
+    assert_eq!(refusals(), 3, "each is reported once: {}", daemon.log());
 }
 
 /// A folder as an orchestrator mounts it: the two files point into `now`, which points to one of
@@ -145,7 +145,8 @@ fn address(daemon: &Daemon) -> &str {
     daemon.base.strip_prefix("http://").unwrap()
 }
 
-/// A `ClientHello` of SSL 3.0, TLS 1.0, 1.1 or 1.2 (RFC 5246 §7.4.1.2), which TLS 1.2 could take up.
+/// A `ClientHello` of SSL 3.0, TLS 1.0, 1.1 or 1.2 (RFC 5246 §7.4.1.2), which TLS 1.2 could take
+/// up.
 fn hello(minor: u8) -> Vec<u8> {
     // x25519 and P-256; uncompressed points; ECDSA on P-256 with SHA-256.
     let extensions: [&[u8]; 3] =

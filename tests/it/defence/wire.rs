@@ -14,7 +14,7 @@ use rustls::{
 
 const ANSWERED_WITHIN: Duration = Duration::from_mins(1);
 
-/// A request that is answered with 404 by whoever answers at all.
+/// A request that a site answers with 404 if it answers at all.
 pub const ASK: &[u8] = b"GET /api/v1/nothing HTTP/1.1\r\nHost: localhost\r\n\r\n";
 
 /// A connection over TLS.

@@ -1,4 +1,4 @@
-//! The fake's channels: their playbacks, one after the other, and the events that tell of them.
+//! The fake's channels: their playbacks, one after the other, and the events that report them.
 
 use std::collections::VecDeque;
 
@@ -38,12 +38,12 @@ impl FakeAsterisk {
             state.channels.insert(channel.to_owned(), Channel { identity, ..Channel::default() });
             let name = format!("{endpoint}-00000001");
             let channel = json!({ "id": channel, "name": name, "state": "Ring" });
-            state.tell(&json!({ "type": "StasisStart", "args": arguments, "channel": channel }));
+            state.emit(&json!({ "type": "StasisStart", "args": arguments, "channel": channel }));
         });
     }
 
-    /// A channel that nobody is told of, as after a gap, and what the dialplan has written on it of its
-    /// caller.
+    /// A channel that no event reports, as after a gap, with the identity that the dialplan wrote
+    /// on it.
     pub fn silent_call(&self, channel: &str, identity: &str) {
         self.state.change(|state| state.add(channel, identity));
     }
@@ -52,7 +52,7 @@ impl FakeAsterisk {
     pub fn offer(&self, channel: &str, identity: &str) {
         self.state.change(|state| {
             state.offered.insert(channel.to_owned(), identity.to_owned());
-            state.tell(&json!({
+            state.emit(&json!({
                 "type": "CallBroadcast",
                 "channel": { "id": channel, "name": "PJSIP/carrier-00000001", "state": "Ring" }
             }));
@@ -65,21 +65,21 @@ impl FakeAsterisk {
         self.state.change(|state| {
             let replaced = state.channels.remove(channel).expect("a channel to replace");
             state.channels.insert(by.to_owned(), replaced);
-            state.tell(&json!({
+            state.emit(&json!({
                 "type": "StasisStart", "args": [], "channel": { "id": by, "state": "Up" },
                 "replace_channel": { "id": channel, "state": "Up" }
             }));
-            state.tell_channel("StasisEnd", channel);
+            state.emit_channel_event("StasisEnd", channel);
         });
     }
 
     /// Something plays there that an earlier daemon has left.
-    pub fn plays(&self, channel: &str, playback: &str, media: &str) {
+    pub fn leave_playing(&self, channel: &str, playback: &str, media: &str) {
         self.state.change(|state| state.play(channel, playback, &format!("media=sound:{media}")));
     }
 
-    /// The caller presses keys, by Asterisk's clock one every 200 ms from now on; all are told at
-    /// once. None is held, so that none was pressed before what has happened.
+    /// The caller presses keys, by Asterisk's clock one every 200 ms from now on; all are
+    /// reported at once. None is held, so that none was pressed before what has happened.
     pub fn press(&self, channel: &str, keys: &str) {
         const BETWEEN_MS: u64 = 200;
         const LONG_AGO_MS: u64 = 1000;
@@ -87,28 +87,28 @@ impl FakeAsterisk {
         let now_ms = LONG_AGO_MS + now_ms;
         self.state.change(|state| {
             let last = state.keyed_ms.entry(channel.to_owned());
-            // A call's first key is told when it is released, later ones ahead of it.
+            // A call's first key is reported when it is released, later ones ahead of it.
             last.and_modify(|last| *last = now_ms.max(*last)).or_insert(now_ms - BETWEEN_MS);
             for key in keys.chars() {
-                state.tell_key(channel, key, 0, BETWEEN_MS);
+                state.emit_key(channel, key, 0, BETWEEN_MS);
             }
         });
     }
 
-    /// Tells of a key that was held for `held_ms`, so long by Asterisk's clock after the one before
+    /// Reports a key that was held for `held_ms`, so long by Asterisk's clock after the one before
     /// it.
-    pub fn tell_key(&self, channel: &str, key: char, held_ms: u32, after_ms: u64) {
-        self.state.change(|state| state.tell_key(channel, key, held_ms, after_ms));
+    pub fn emit_key(&self, channel: &str, key: char, held_ms: u32, after_ms: u64) {
+        self.state.change(|state| state.emit_key(channel, key, held_ms, after_ms));
     }
 
     /// The caller puts the call on hold.
     pub fn hold(&self, channel: &str) {
-        self.state.change(|state| state.tell_channel("ChannelHold", channel));
+        self.state.change(|state| state.emit_channel_event("ChannelHold", channel));
     }
 
     /// The caller takes the call up again.
     pub fn unhold(&self, channel: &str) {
-        self.state.change(|state| state.tell_channel("ChannelUnhold", channel));
+        self.state.change(|state| state.emit_channel_event("ChannelUnhold", channel));
     }
 
     /// The caller hangs up.
@@ -116,7 +116,7 @@ impl FakeAsterisk {
         self.state.change(|state| state.hang_up(channel));
     }
 
-    /// The channel goes and nobody is told.
+    /// The channel goes without an event.
     pub fn vanish(&self, channel: &str) {
         self.state.change(|state| state.channels.remove(channel));
     }
@@ -126,8 +126,8 @@ impl FakeAsterisk {
         self.state.change(|state| state.finish(channel, end));
     }
 
-    /// Waits until something plays whose sounds include `sound`, and gives its playback's id; the quiet
-    /// is itself alone, whatever would follow if nobody stopped it.
+    /// Waits until something plays whose sounds include `sound`, and gives its playback's id; the
+    /// quiet is itself alone, whatever would follow if nobody stopped it.
     pub async fn wait_for_playback(&self, channel: &str, sound: &str) -> String {
         self.playing_before(channel, sound, 0).await
     }
@@ -229,7 +229,7 @@ impl State {
             return (409, json!({ "message": "already claimed" }));
         };
         self.add(channel, &identity);
-        self.tell(&json!({
+        self.emit(&json!({
             "type": "StasisStart", "args": [], "channel": { "id": channel, "state": "Ring" }
         }));
         done()
@@ -280,65 +280,66 @@ impl State {
         let Some(playing) = self.channels.get_mut(channel) else { return };
         let Some(over) = playing.queue.pop_front() else { return };
         if !self.forgetful {
-            self.tell_playback("PlaybackFinished", channel, &over, end);
+            self.emit_playback_event("PlaybackFinished", channel, &over, end);
         }
         self.begin(channel);
     }
 
-    /// Tells that the first playback of the queue has begun; what was stopped in the queue just ends.
+    /// Reports that the first playback of the queue has begun; what was stopped in the queue just
+    /// ends.
     fn begin(&mut self, channel: &str) {
         loop {
             let Some(playing) = self.channels.get_mut(channel) else { return };
             let Some(first) = playing.queue.pop_front() else { return };
             if !first.stopped {
-                self.tell_playback("PlaybackStarted", channel, &first, "playing");
+                self.emit_playback_event("PlaybackStarted", channel, &first, "playing");
                 self.channels.entry(channel.to_owned()).or_default().queue.push_front(first);
                 return;
             }
-            self.tell_playback("PlaybackFinished", channel, &first, "done");
+            self.emit_playback_event("PlaybackFinished", channel, &first, "done");
         }
     }
 
     fn hang_up(&mut self, channel: &str) {
         let Some(gone) = self.channels.remove(channel) else { return };
-        self.tell_channel("ChannelHangupRequest", channel);
+        self.emit_channel_event("ChannelHangupRequest", channel);
         for playback in &gone.queue {
-            self.tell_playback("PlaybackFinished", channel, playback, "failed");
+            self.emit_playback_event("PlaybackFinished", channel, playback, "failed");
         }
-        self.tell_channel("StasisEnd", channel);
-        self.tell_channel("ChannelDestroyed", channel);
+        self.emit_channel_event("StasisEnd", channel);
+        self.emit_channel_event("ChannelDestroyed", channel);
     }
 
-    fn tell_key(&mut self, channel: &str, key: char, held_ms: u32, after_ms: u64) {
+    fn emit_key(&mut self, channel: &str, key: char, held_ms: u32, after_ms: u64) {
         let last = self.keyed_ms.entry(channel.to_owned()).or_default();
         let at_ms = *last + after_ms;
         *last = at_ms;
         let (second, ms) = (at_ms / 1000, at_ms % 1000);
         let (hour, minute, second) = (second / 3600, second / 60 % 60, second % 60);
-        self.tell(&json!({
+        self.emit(&json!({
             "type": "ChannelDtmfReceived", "digit": key.to_string(), "duration_ms": held_ms,
             "timestamp": format!("2026-11-22T{hour:02}:{minute:02}:{second:02}.{ms:03}+0000"),
             "channel": { "id": channel }
         }));
     }
 
-    fn tell_channel(&self, kind: &str, channel: &str) {
-        self.tell(&json!({ "type": kind, "channel": { "id": channel } }));
+    fn emit_channel_event(&self, kind: &str, channel: &str) {
+        self.emit(&json!({ "type": kind, "channel": { "id": channel } }));
     }
 
-    fn tell_playback(&self, kind: &str, channel: &str, playback: &Playback, state: &str) {
-        self.tell(&json!({ "type": kind, "playback": {
+    fn emit_playback_event(&self, kind: &str, channel: &str, playback: &Playback, state: &str) {
+        self.emit(&json!({ "type": kind, "playback": {
             "id": playback.id, "media_uri": playback.media.first(),
             "target_uri": format!("channel:{channel}"), "state": state
         } }));
     }
 
-    fn tell(&self, event: &Value) {
-        self.tell_raw(&event.to_string());
+    fn emit(&self, event: &Value) {
+        self.emit_frame(&event.to_string());
     }
 
     /// Sends a frame, unless it is an event of a type that was filtered out.
-    pub(super) fn tell_raw(&self, frame: &str) {
+    pub(super) fn emit_frame(&self, frame: &str) {
         let event: Value = serde_json::from_str(frame).unwrap_or_default();
         if let (Some(wanted), Some(kind)) = (&self.wanted, event["type"].as_str())
             && !wanted.iter().any(|wanted| wanted == kind)

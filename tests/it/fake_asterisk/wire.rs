@@ -187,7 +187,7 @@ async fn hold_socket(stream: TcpStream, connection: usize, shared: &Arc<Shared>)
             frame = frames.recv() => {
                 // None: the test has cut it.
                 let Some(first) = frame else { return };
-                if tell(&mut socket, first, &mut frames).await.is_err() {
+                if write_frames(&mut socket, first, &mut frames).await.is_err() {
                     break;
                 }
             }
@@ -202,7 +202,7 @@ async fn hold_socket(stream: TcpStream, connection: usize, shared: &Arc<Shared>)
 }
 
 /// Writes all frames that wait, in one go.
-async fn tell(
+async fn write_frames(
     socket: &mut WebSocketStream<TcpStream>,
     first: Outgoing,
     frames: &mut mpsc::UnboundedReceiver<Outgoing>,

@@ -45,10 +45,7 @@ async fn c3_a_hundred_posts_at_once_are_answered_as_if_one_by_one_fifty_times() 
 #[tokio::test(flavor = "multi_thread")]
 async fn c3_of_a_thousand_right_ones_at_once_all_succeed() {
     let _alone = EXCLUSIVE.lock().await;
-    let database = support::database().await;
-    let owner = database.owner().await.unwrap();
-    site::contract(&owner, "line").await;
-    site::credential(&owner, NUMBER, "temporary").await;
+    let (database, owner) = site::contracted("temporary").await;
     let daemons = [Daemon::start(&database, &[]), Daemon::start(&database, &[])];
     let caller = Caller::new();
     let mut posts = JoinSet::new();
@@ -80,7 +77,8 @@ impl Round {
         let &Self { right, wrong, limit, accepted, counted, failures, void } = self;
         let between_successes = limit - 1;
         if void {
-            // The last `limit` counted ones stand in a row at the end, the others between successes.
+            // The last `limit` counted ones stand in a row at the end, the others between
+            // successes.
             failures == limit && counted >= limit && counted - limit <= accepted * between_successes
         } else {
             accepted == right

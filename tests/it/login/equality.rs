@@ -7,7 +7,8 @@ use crate::site::{self, Answer, Caller, NUMBER, RIGHT, Service, WRONG};
 use crate::support;
 use karipass_lab::proxy::PostgresProxy;
 
-/// A way to be refused: its outcome in the audit, the number and password sent, and how it comes about.
+/// A way to be refused: its outcome in the audit, the number and password sent, and how it comes
+/// about.
 pub const WAYS: [(&str, &str, &str, &str); 11] = [
     ("wrong", NUMBER, WRONG, "SELECT"),
     ("unknown_number", "0699999999", RIGHT, "SELECT"),
@@ -39,9 +40,7 @@ async fn w2_every_refusal_is_the_same_byte_for_byte_after_one_hash_and_one_commi
     let mut first: Option<Answer> = None;
     for (outcome, number, password, sql) in WAYS {
         let database = cluster.fresh().await.unwrap();
-        let owner = database.owner().await.unwrap();
-        site::contract(&owner, "line").await;
-        site::credential(&owner, NUMBER, "temporary").await;
+        let owner = site::contracted_in(&database, "temporary").await;
         owner.batch_execute(sql).await.unwrap();
         let service = Service::start(&database, &[]).await;
         let (hashes, commits) = (service.hasher.operations(), commits(&owner).await);

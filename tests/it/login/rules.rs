@@ -4,7 +4,6 @@ use serde_json::json;
 
 use crate::scene::Scene;
 use crate::site::{self, Caller, NUMBER, RIGHT, Service, WRONG};
-use crate::support;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn c1_at_24_hours_a_temporary_password_is_not_good_any_more() {
@@ -17,8 +16,8 @@ async fn c1_at_24_hours_a_temporary_password_is_not_good_any_more() {
     assert_eq!(caller.log_in(&service.base, NUMBER, RIGHT).await.status, 401);
     assert_eq!(site::count(&owner, NUMBER).await, (0, true));
     let audit = site::audit(&owner).await;
-    let told: Vec<_> = audit.iter().map(|(event, outcome)| format!("{event} {outcome}")).collect();
-    assert_eq!(told, ["login done", "login expired", "voided expired"]);
+    let rows: Vec<_> = audit.iter().map(|(event, outcome)| format!("{event} {outcome}")).collect();
+    assert_eq!(rows, ["login done", "login expired", "voided expired"]);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -33,10 +32,7 @@ async fn c2_ten_wrong_entries_in_a_row_void_a_password() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn c2_the_count_outlives_sessions_addresses_and_restarts() {
-    let database = support::database().await;
-    let owner = database.owner().await.unwrap();
-    site::contract(&owner, "line").await;
-    site::credential(&owner, NUMBER, "temporary").await;
+    let (database, owner) = site::contracted("temporary").await;
     for wrong in 1..=3 {
         // A new process' worth of service and a new client each time, from another address.
         let service = Service::start(&database, &[]).await;
@@ -48,10 +44,7 @@ async fn c2_the_count_outlives_sessions_addresses_and_restarts() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn c7_a_hash_of_an_old_key_is_renewed_at_the_next_good_login() {
-    let database = support::database().await;
-    let owner = database.owner().await.unwrap();
-    site::contract(&owner, "line").await;
-    site::credential(&owner, NUMBER, "password").await;
+    let (database, owner) = site::contracted("password").await;
     let keys = format!("new BBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBA=\n{}", site::KEYS);
     let rotated = Service::start(&database, &[("KARIPASS_HASHING_KEYS", &keys)]).await;
     let caller = Caller::new();
@@ -157,8 +150,8 @@ async fn w3_every_spelling_of_a_number_is_one_login() {
         assert_eq!(site::count(&owner, NUMBER).await, (0, false), "{other}");
     }
     let sql = "SELECT DISTINCT login_number FROM audit_log WHERE login_number IS NOT NULL";
-    let told = owner.query(sql, &[]).await.unwrap();
-    assert_eq!(told.iter().map(|row| row.get(0)).collect::<Vec<&str>>(), [NUMBER]);
+    let rows = owner.query(sql, &[]).await.unwrap();
+    assert_eq!(rows.iter().map(|row| row.get(0)).collect::<Vec<&str>>(), [NUMBER]);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -181,7 +174,7 @@ async fn void_after(kind: &str, limit: i32) {
             assert_eq!(site::count(&owner, NUMBER).await, (wrong, false), "round {round}");
         }
         assert_eq!(caller.log_in(&service.base, NUMBER, RIGHT).await.status, 200);
-        assert_eq!(site::count(&owner, NUMBER).await, (0, false), "a good login begins anew");
+        assert_eq!(site::count(&owner, NUMBER).await, (0, false), "a good login resets the count");
     }
     for _ in 0..limit {
         assert_eq!(caller.log_in(&service.base, NUMBER, WRONG).await.status, 401);

@@ -25,9 +25,9 @@ pub struct Browser {
     typed: Vec<String>,
 }
 
-/// What a browser tells of where a form came from; `None` is not sent.
+/// The headers by which a browser says where a form came from; `None` is not sent.
 #[derive(Debug, Clone, Copy)]
-pub struct Told<'a> {
+pub struct FormOrigin<'a> {
     pub sec_fetch_site: Option<&'a str>,
     pub origin: Option<&'a str>,
 }
@@ -70,14 +70,14 @@ impl Browser {
         fields: &[(&str, &str)],
     ) -> Answer {
         let own = self.base.clone();
-        let told = Told { sec_fetch_site: Some("same-origin"), origin: Some(&own) };
-        self.submit_from(told, Some(token), path, fields).await
+        let sender = FormOrigin { sec_fetch_site: Some("same-origin"), origin: Some(&own) };
+        self.submit_from(sender, Some(token), path, fields).await
     }
 
     /// The same, as if from elsewhere, or without a token.
     pub async fn submit_from(
         &mut self,
-        told: Told<'_>,
+        sender: FormOrigin<'_>,
         token: Option<&str>,
         path: &str,
         fields: &[(&str, &str)],
@@ -90,10 +90,10 @@ impl Browser {
         let body = body.extend_pairs(fields).finish();
         let mut request = self.client.post(format!("{}{path}", self.base)).body(body);
         request = request.header(CONTENT_TYPE, "application/x-www-form-urlencoded");
-        if let Some(site) = told.sec_fetch_site {
+        if let Some(site) = sender.sec_fetch_site {
             request = request.header("Sec-Fetch-Site", site);
         }
-        if let Some(origin) = told.origin {
+        if let Some(origin) = sender.origin {
             request = request.header(ORIGIN, origin);
         }
         self.send(request).await
@@ -149,9 +149,9 @@ impl Browser {
     fn look_at(&self, answer: &Answer) {
         for secret in &self.typed {
             assert!(!answer.body.contains(secret), "a password is sent back: {answer:?}");
-            let told =
+            let shows =
                 |value: &reqwest::header::HeaderValue| value.to_str().unwrap().contains(secret);
-            assert!(!answer.headers.values().any(told), "a password is sent back: {answer:?}");
+            assert!(!answer.headers.values().any(shows), "a password is sent back: {answer:?}");
         }
         let policy = "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; \
                       base-uri 'none'; frame-ancestors 'none'";

@@ -73,9 +73,7 @@ async fn w4_whoever_tries_too_often_is_told_how_long_to_wait() {
 #[tokio::test(flavor = "multi_thread")]
 async fn w4_without_the_store_a_page_says_when_to_come_back() {
     let (postgres, database) = support::stoppable_cluster().await;
-    let owner = database.owner().await.unwrap();
-    site::contract(&owner, "line").await;
-    site::credential(&owner, NUMBER, "temporary").await;
+    let owner = site::contracted_in(&database, "temporary").await;
     let service = Service::start(&database, &[]).await;
     let mut browser = Browser::new(&service.base);
     let page = browser.get("/login").await;

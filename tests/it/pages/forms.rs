@@ -3,11 +3,10 @@
 use reqwest::Method;
 use reqwest::header::{CONTENT_TYPE, SET_COOKIE};
 
-use super::browser::{BEFORE_LOGIN, Browser, SESSION, Told, leads_to, title, token};
+use super::browser::{BEFORE_LOGIN, Browser, FormOrigin, SESSION, leads_to, title, token};
 use crate::site::{self, NUMBER, RIGHT, Service};
-use crate::support;
 
-/// Every path that takes a form, and whether it is for whoever is logged in.
+/// Every path that takes a form, and whether it is for those who are logged in.
 const FORMS: [(&str, bool); 4] =
     [("/login", false), ("/password", true), ("/unit/number", true), ("/logout", true)];
 
@@ -25,7 +24,7 @@ const FIELDS: [(&str, &str); 7] = [
 #[tokio::test(flavor = "multi_thread")]
 async fn row_15_a_form_without_this_browsers_own_token_does_nothing() {
     let (service, owner) = service_with_login().await;
-    let own = Told { sec_fetch_site: Some("same-origin"), origin: Some(&service.base) };
+    let own = FormOrigin { sec_fetch_site: Some("same-origin"), origin: Some(&service.base) };
     let mut stranger = Browser::new(&service.base);
     let strangers = token(&stranger.get("/login").await);
     let mut other = Browser::new(&service.base);
@@ -94,15 +93,15 @@ async fn row_15_another_sites_form_does_nothing() {
             (None, Some("null")),
             (None, Some("http://127.0.0.1:1")),
         ] {
-            let told = Told { sec_fetch_site, origin };
-            let answer = browser.submit_from(told, Some(&good), path, &FIELDS).await;
-            assert_eq!(answer.status, 403, "{path} {told:?}");
-            assert!(!answer.headers.contains_key(SET_COOKIE), "{path} {told:?}");
+            let sender = FormOrigin { sec_fetch_site, origin };
+            let answer = browser.submit_from(sender, Some(&good), path, &FIELDS).await;
+            assert_eq!(answer.status, 403, "{path} {sender:?}");
+            assert!(!answer.headers.contains_key(SET_COOKIE), "{path} {sender:?}");
         }
         assert_eq!(site::audit(&owner).await.len(), before, "{path}: something was done");
-        // An old browser tells neither; its token is its own all the same.
-        let told = Told { sec_fetch_site: None, origin: None };
-        let done = browser.submit_from(told, Some(&good), path, &FIELDS).await;
+        // An old browser sends neither; its token is its own all the same.
+        let sender = FormOrigin { sec_fetch_site: None, origin: None };
+        let done = browser.submit_from(sender, Some(&good), path, &FIELDS).await;
         assert_eq!(done.status, done_with(path), "{path}");
         site::credential(&owner, NUMBER, "password").await;
         owner.batch_execute("UPDATE contract SET unit = 'line', version = 0").await.unwrap();
@@ -155,10 +154,7 @@ async fn a_body_that_is_no_form_is_refused() {
 }
 
 async fn service_with_login() -> (Service, tokio_postgres::Client) {
-    let database = support::database().await;
-    let owner = database.owner().await.unwrap();
-    site::contract(&owner, "line").await;
-    site::credential(&owner, NUMBER, "password").await;
+    let (database, owner) = site::contracted("password").await;
     (Service::start(&database, &[]).await, owner)
 }
 

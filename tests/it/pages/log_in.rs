@@ -18,10 +18,9 @@ async fn w4_a_login_leads_to_the_top_page_and_logging_out_ends_it() {
     assert!(browser.cookies.contains_key(SESSION) && !browser.cookies.contains_key(BEFORE_LOGIN));
     let top = browser.get("/").await;
     assert_eq!((top.status, title(&top)), (200, "設定サイトトップ"));
-    for told in
-        ["06-1234-5600", "06-1234-5601", "06-1234-5602", "回線単位", "まで", "パスワード変更"]
+    for words in ["06-1234-5600", "06-1234-5601", "06-1234-5602", "回線単位", "パスワード変更"]
     {
-        assert!(top.body.contains(told) || told == "まで", "{told}: {}", top.body);
+        assert!(top.body.contains(words), "{words}: {}", top.body);
     }
     assert!(!top.body.contains("06-1234-5603"), "a number without service: {}", top.body);
     assert_eq!(leads_to(&browser.get("/login").await), "/");
@@ -39,7 +38,7 @@ async fn w4_the_login_page_tells_what_the_manual_tells() {
     let service = Service::start(&support::database().await, &number).await;
     let page = Browser::new(&service.base).get("/login").await;
     assert_eq!((page.status, title(&page)), (200, "ログイン"));
-    for told in [
+    for words in [
         "for=\"number\">電話番号",
         "for=\"password\">パスワード",
         "autocomplete=\"username\"",
@@ -54,7 +53,7 @@ async fn w4_the_login_page_tells_what_the_manual_tells() {
         "10回",
         "8桁",
     ] {
-        assert!(page.body.contains(told), "{told}: {}", page.body);
+        assert!(page.body.contains(words), "{words}: {}", page.body);
     }
 }
 
@@ -92,9 +91,7 @@ async fn w2_every_refusal_is_the_same_page_after_one_hash_and_one_commit() {
     let mut cookies = None;
     for (outcome, number, password, sql) in WAYS {
         let database = cluster.fresh().await.unwrap();
-        let owner = database.owner().await.unwrap();
-        site::contract(&owner, "line").await;
-        site::credential(&owner, NUMBER, "temporary").await;
+        let owner = site::contracted_in(&database, "temporary").await;
         owner.batch_execute(sql).await.unwrap();
         let service = Service::start(&database, &[]).await;
         let mut browser = Browser::new(&service.base);
@@ -106,8 +103,8 @@ async fn w2_every_refusal_is_the_same_page_after_one_hash_and_one_commit() {
         assert_eq!(service.hasher.operations() - hashes, 1, "hashes for {outcome}");
         assert_eq!(commits(&owner).await - before, 1, "commits for {outcome}");
         assert_eq!((answer.status, title(&answer)), (422, "エラー：ログイン"), "{outcome}");
-        for told in ["24時間", "3回", "10回", "06-6480-6430", "電話をかけて"] {
-            assert!(answer.body.contains(told), "{told}: {answer:?}");
+        for words in ["24時間", "3回", "10回", "06-6480-6430", "電話をかけて"] {
+            assert!(answer.body.contains(words), "{words}: {answer:?}");
         }
         // What was typed is shown again; nothing else may differ.
         answer.headers.remove(DATE);
@@ -149,7 +146,7 @@ async fn w4_an_empty_field_is_asked_for_and_not_counted() {
     let page = browser.get("/login").await;
     let hashes = service.hasher.operations();
     let (number, password) = ("電話番号を入力してください。", "パスワードを入力してください。");
-    for (fields, told) in [
+    for (fields, errors) in [
         (vec![("number", ""), ("password", "")], vec![number, password]),
         (vec![("number", ""), ("password", WRONG)], vec![number, password]),
         (vec![("number", NUMBER), ("password", "")], vec![password]),
@@ -159,11 +156,11 @@ async fn w4_an_empty_field_is_asked_for_and_not_counted() {
         assert_eq!((answer.status, title(&answer)), (422, "エラー：ログイン"));
         for text in [number, password] {
             let (beside, in_summary) = (format!("<p>＊{text}</p>"), format!("\">{text}</a>"));
-            let is_told = told.contains(&text);
-            assert_eq!(answer.body.contains(&beside), is_told, "{fields:?}: {answer:?}");
-            assert_eq!(answer.body.contains(&in_summary), is_told, "{fields:?}: {answer:?}");
+            let is_shown = errors.contains(&text);
+            assert_eq!(answer.body.contains(&beside), is_shown, "{fields:?}: {answer:?}");
+            assert_eq!(answer.body.contains(&in_summary), is_shown, "{fields:?}: {answer:?}");
         }
-        assert_eq!(answer.body.matches("aria-invalid=\"true\"").count(), told.len());
+        assert_eq!(answer.body.matches("aria-invalid=\"true\"").count(), errors.len());
         assert!(
             answer.body.contains("id=\"error-summary\" role=\"alert\" tabindex=\"-1\" autofocus")
         );

@@ -4,7 +4,6 @@ use tokio_postgres::Client;
 
 use super::browser::{Browser, SESSION, leads_to, title};
 use crate::site::{self, Answer, Caller, NUMBER, RIGHT, Service, WRONG};
-use crate::support;
 
 const NEW: &str = "abcd1234";
 
@@ -26,11 +25,11 @@ async fn c6_a_temporary_password_is_changed_before_anything_else() {
     assert_eq!(leads_to(&change(&mut browser, RIGHT, NEW, NEW).await), "/?changed");
     assert_ne!(browser.cookies[SESSION], old.cookies[SESSION], "a new session");
     assert_eq!(leads_to(&old.get("/").await), "/login", "the old one is over");
-    let told = "パスワードを変更しました。";
-    assert!(browser.get("/?changed").await.body.contains(told));
-    assert!(!browser.get("/").await.body.contains(told));
+    let notice = "パスワードを変更しました。";
+    assert!(browser.get("/?changed").await.body.contains(notice));
+    assert!(!browser.get("/").await.body.contains(notice));
     site::age(&owner, NUMBER, "1 minute").await;
-    assert!(!browser.get("/?changed").await.body.contains(told), "it is no news any more");
+    assert!(!browser.get("/?changed").await.body.contains(notice), "it is no news any more");
     let mut again = Browser::new(&service.base);
     again.log_in(NUMBER, NEW).await;
     assert_eq!(title(&again.get("/").await), "設定サイトトップ");
@@ -60,7 +59,7 @@ async fn c5_every_reason_is_told_at_once_beside_its_field() {
     let (short, long) = ("8桁以上で", "12桁以内で");
     let (kinds, digits) = ("半角の英字と数字だけを", "数字だけのパスワードは設定できません。英字");
     let (twice, same) = ("2つの欄が異なります", "現在のパスワードと同じものは設定できません。別の");
-    for (new, again, told) in [
+    for (new, again, reasons) in [
         ("abcdefgh1234x", "abcdefgh1234x", vec![long]),
         ("abc123", "abc123", vec![short]),
         ("abcd 1234", "abcd 1234", vec![kinds]),
@@ -82,13 +81,13 @@ async fn c5_every_reason_is_told_at_once_beside_its_field() {
                 + answer.body.matches(&format!("<p>＊新しいパスワードは、{reason}")).count()
                 + answer.body.matches(&format!("\">新しいパスワードには、{reason}")).count()
                 + answer.body.matches(&format!("<p>＊新しいパスワードには、{reason}")).count();
-            let expected = if told.contains(&reason) { 2 } else { 0 };
+            let expected = if reasons.contains(&reason) { 2 } else { 0 };
             assert_eq!(times, expected, "{new:?} {again:?}: {reason}: {}", answer.body);
         }
-        let beside_again = told.contains(&twice);
+        let beside_again = reasons.contains(&twice);
         assert_eq!(answer.body.contains("id=\"new_again-error\""), beside_again, "{new:?}");
         let invalid = answer.body.matches("aria-invalid=\"true\"").count();
-        let beside_new = told.iter().any(|reason| *reason != twice);
+        let beside_new = reasons.iter().any(|reason| *reason != twice);
         assert_eq!(invalid, usize::from(beside_new) + usize::from(beside_again), "{new:?}");
         assert!(!answer.body.contains("id=\"current-error\""));
     }
@@ -104,8 +103,8 @@ async fn c5_a_wrong_current_password_counts_and_the_last_one_voids_it() {
         for counted in 1..limit {
             let answer = change(&mut browser, WRONG, NEW, NEW).await;
             assert_eq!((answer.status, title(&answer)), (422, "エラー：パスワード変更"));
-            let told = "＊現在のパスワードが正しくありません。";
-            assert!(answer.body.contains(told), "{answer:?}");
+            let notice = "＊現在のパスワードが正しくありません。";
+            assert!(answer.body.contains(notice), "{answer:?}");
             assert!(answer.body.contains(&format!("{limit}回連続で")), "{answer:?}");
             assert_eq!(site::count(&owner, NUMBER).await, (counted, false));
         }
@@ -188,10 +187,7 @@ async fn w6_a_change_elsewhere_ends_the_session_of_an_open_form() {
 }
 
 async fn service(kind: &str) -> (Service, Client) {
-    let database = support::database().await;
-    let owner = database.owner().await.unwrap();
-    site::contract(&owner, "line").await;
-    site::credential(&owner, NUMBER, kind).await;
+    let (database, owner) = site::contracted(kind).await;
     (Service::start(&database, &[]).await, owner)
 }
 

@@ -4,11 +4,10 @@ use reqwest::Method;
 
 use super::browser::{BEFORE_LOGIN, Browser, SESSION, leads_to, title, token};
 use crate::site::{self, Caller, Daemon, NUMBER, RIGHT, Service, WRONG};
-use crate::support;
 
-/// Every page that is for whoever is logged in, but the password's change.
+/// Every page for those who are logged in, but the password's change.
 const PAGES: [&str; 5] = ["/", "/unit", "/unit/line", "/unit/number", "/unit/admin_user"];
-/// Every form that is for whoever is logged in, but that and logging out.
+/// Every form for those who are logged in, but that and logging out.
 const FORMS: [&str; 3] = ["/unit/line", "/unit/number", "/unit/admin_user"];
 
 #[tokio::test(flavor = "multi_thread")]
@@ -187,10 +186,7 @@ async fn without_a_session_no_page_is_shown() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn row_10_no_secret_of_a_form_is_in_the_log_at_trace() {
-    let database = support::database().await;
-    let owner = database.owner().await.unwrap();
-    site::contract(&owner, "line").await;
-    site::credential(&owner, NUMBER, "temporary").await;
+    let (database, owner) = site::contracted("temporary").await;
     let trace = [("KARIPASS_LOG_FILTER", "trace,tokio_postgres::query=trace")];
     let daemon = Daemon::start(&database, &trace);
     let mut browser = Browser::new(&daemon.base);
@@ -215,9 +211,9 @@ async fn row_10_no_secret_of_a_form_is_in_the_log_at_trace() {
     let unit: String = owner.query_one("SELECT unit FROM contract", &[]).await.unwrap().get(0);
     assert_eq!(unit, "number", "all of it was done");
     let log = daemon.log();
-    assert!(log.contains("password change") && log.contains("unit change"), "{log}");
+    assert!(log.contains("outcome=") && log.contains("unit="), "{log}");
     for secret in secrets {
-        assert_eq!(log.lines().find(|line| line.contains(&secret)), None, "{secret} is told");
+        assert_eq!(log.lines().find(|line| line.contains(&secret)), None, "{secret} is shown");
     }
 }
 
@@ -242,7 +238,7 @@ async fn the_cookie_never_opens_the_api_nor_a_bearer_token_the_pages() {
     stolen.cookies.insert(SESSION.to_owned(), bearer.clone());
     assert_eq!(leads_to(&stolen.get("/").await), "/login");
     stolen.cookies.insert(BEFORE_LOGIN.to_owned(), bearer.clone());
-    assert!(!token(&stolen.get("/login").await).contains(&bearer[..20]), "a form tells no token");
+    assert!(!token(&stolen.get("/login").await).contains(&bearer[..20]), "a form shows no token");
     assert_eq!(
         caller.session(&service.base, &bearer).await.status,
         200,
@@ -251,9 +247,6 @@ async fn the_cookie_never_opens_the_api_nor_a_bearer_token_the_pages() {
 }
 
 async fn service_with_login() -> (Service, tokio_postgres::Client) {
-    let database = support::database().await;
-    let owner = database.owner().await.unwrap();
-    site::contract(&owner, "line").await;
-    site::credential(&owner, NUMBER, "password").await;
+    let (database, owner) = site::contracted("password").await;
     (Service::start(&database, &[]).await, owner)
 }

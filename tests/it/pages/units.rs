@@ -57,10 +57,10 @@ async fn u_each_change_asks_for_its_passwords_and_tells_who_logs_in_now() {
         let passwords: Vec<_> = with_password.iter().map(|number| (*number, RIGHT)).collect();
         let done = send(&mut browser, &page, &path, &passwords).await;
         assert_eq!((done.status, title(&done)), (200, "認証単位を変更しました"), "{from} {to}");
-        let mut told: Vec<_> = done.body.split("class=\"number\">").collect();
-        told.retain(|row| row.contains("</th><td>"));
-        assert_eq!(told.len(), after.len(), "{from} {to}: {}", done.body);
-        for (row, (number, with)) in told.iter().zip(&after) {
+        let mut rows: Vec<_> = done.body.split("class=\"number\">").collect();
+        rows.retain(|row| row.contains("</th><td>"));
+        assert_eq!(rows.len(), after.len(), "{from} {to}: {}", done.body);
+        for (row, (number, with)) in rows.iter().zip(&after) {
             let shown = format!("{number}</th><td>{with}</td>");
             assert!(row.starts_with(&shown), "{from} {to}: {shown}: {row}");
         }
@@ -95,8 +95,8 @@ async fn u_a_wrong_password_is_told_beside_its_number_and_nothing_changes() {
         page = send(&mut browser, &page, "/unit/line", &passwords).await;
         assert_eq!((page.status, title(&page)), (422, "エラー：認証単位変更（回線単位）"));
         for number in [ONE, TWO] {
-            let told = page.body.contains(&format!("id=\"password-{number}-error\""));
-            assert_eq!(told, wrong.contains(&number), "{page:?}");
+            let is_marked = page.body.contains(&format!("id=\"password-{number}-error\""));
+            assert_eq!(is_marked, wrong.contains(&number), "{page:?}");
         }
         assert_eq!(page.body.matches("aria-invalid=\"true\"").count(), wrong.len());
         assert_eq!(unit(&owner).await, "number");
@@ -121,8 +121,8 @@ async fn u_an_empty_password_is_asked_for_and_not_counted() {
         let answer = send(&mut browser, &page, "/unit/line", &passwords).await;
         assert_eq!(answer.status, 422);
         for number in [ONE, TWO] {
-            let told = answer.body.contains(&format!("id=\"password-{number}-error\""));
-            assert_eq!(told, missing.contains(&number), "{answer:?}");
+            let is_marked = answer.body.contains(&format!("id=\"password-{number}-error\""));
+            assert_eq!(is_marked, missing.contains(&number), "{answer:?}");
         }
         assert!(answer.body.contains("のパスワードを入力してください。"));
     }
@@ -173,12 +173,12 @@ async fn u3_a_void_password_is_told_instead_of_the_form_and_how_to_set_one() {
     for (page, status) in [(sent, 409), (opened, 200)] {
         assert_eq!((page.status, title(&page)), (status, "エラー：認証単位変更（回線単位）"));
         assert!(asked(&page).is_empty(), "{page:?}");
-        let (_, told) = page.body.split_once("id=\"blocked\"").unwrap();
+        let (_, blocked) = page.body.split_once("id=\"blocked\"").unwrap();
         for part in ["06-1234-5600", "06-1234-5602", "06-6480-6430", "電話番号単位", "仮パスワード"]
         {
-            assert!(told.contains(part), "{part}: {told}");
+            assert!(blocked.contains(part), "{part}: {blocked}");
         }
-        assert!(!told.contains("06-1234-5601"), "{told}");
+        assert!(!blocked.contains("06-1234-5601"), "{blocked}");
     }
     assert_eq!(unit(&owner).await, "number");
     assert_eq!(site::count(&owner, ONE).await, (0, false));

@@ -73,8 +73,8 @@ async fn systemd_hears_that_it_lives_only_if_it_asks() {
     }
 }
 
-/// Whoever logs into a pipe that is full and that nobody reads hangs: the line's thread, or the workers. The
-/// rest of the daemon goes on.
+/// A thread that logs into a full pipe that nobody reads hangs: the line's, or a worker. The rest
+/// of the daemon goes on.
 #[tokio::test(flavor = "multi_thread")]
 async fn systemd_hears_nothing_while_a_thread_hangs() {
     let calls = AtomicUsize::new(0);
@@ -181,7 +181,10 @@ async fn expect_silence_while_hanging(filter: &str, fake: &FakeAsterisk, log: im
         if is_full && !ear.all(2 * GRANTED).iter().any(|message| is_sign(message)) {
             break;
         }
-        assert!(began.elapsed() < 12 * WAIT_TIMEOUT, "whoever hangs is said to live ({filter})");
+        assert!(
+            began.elapsed() < 12 * WAIT_TIMEOUT,
+            "a hanging thread is reported alive ({filter})"
+        );
     }
     let reading = thread::spawn(move || std::io::copy(&mut unread, &mut std::io::sink()));
     ear.wait_for("a sign of life again", is_sign);

@@ -1,7 +1,7 @@
 //! The telephone line beside slow connections, and beside more logins than can be verified.
 //!
-//! What is looked for is a collapse: a busy machine must not fail it. How much longer the line takes is
-//! a figure of `make bench`.
+//! What is looked for is a collapse: a busy machine must not fail it. How much longer the line
+//! takes is a figure of `make bench`.
 
 use std::io::Write as _;
 use std::net::TcpStream;

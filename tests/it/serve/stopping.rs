@@ -64,7 +64,7 @@ async fn stop_a_call_under_way_is_heard_out() {
     whole.fake.press("heard.1", "12345678");
     whole.fake.wait_for_playback("heard.1", "completed").await;
     assert!(whole.is_set().await);
-    assert_eq!(whole.daemon.child().ended().unwrap(), None, "before the caller has heard it");
+    assert_eq!(whole.daemon.child().exit_status().unwrap(), None, "before the caller has heard it");
     wait_until("the call's end", async || {
         whole.fake.finish("heard.1", "done");
         whole.fake.is_gone("heard.1")
@@ -96,7 +96,7 @@ async fn stop_a_second_signal_leaves_at_once() {
     // Far sooner than `shutdown.call_grace_s` would let it.
     whole.terminate();
     whole.wait_until_ended().await;
-    assert!(!whole.fake.is_gone("cut.1"), "Asterisk tells the caller");
+    assert!(!whole.fake.is_gone("cut.1"), "the dialplan serves the caller");
 }
 
 /// More than can be hashed in the time that is left for it.

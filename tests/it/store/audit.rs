@@ -7,12 +7,12 @@ use karipass::db::audit::{AuditEvent, AuditOutcome, AuditRecord, AuditSource};
 use serde_json::Value;
 use tokio_postgres::error::SqlState;
 
-use super::scene::{CONTRACT, FIRST, OTHER, PHC, Scene, attempt, number};
+use super::scene::{CONTRACT, FIRST, OTHER, PHC, StoreScene, attempt, number};
 use crate::support::{self, karipass};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn d3_the_audit_is_read_by_number_and_time_the_newest_last() {
-    let scene = Scene::new().await;
+    let scene = StoreScene::new().await;
     scene.set(CONTRACT, AuthUnit::Number, FIRST).await;
     scene.set(OTHER, AuthUnit::Line, OTHER).await;
     let age = "UPDATE audit_log SET occurred_at = '2026-04-01T00:30:00Z' WHERE id = 1";
@@ -49,7 +49,7 @@ async fn d3_the_audit_is_read_by_number_and_time_the_newest_last() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn d3_a_refused_call_leaves_a_row_with_or_without_its_number() {
-    let scene = Scene::new().await;
+    let scene = StoreScene::new().await;
     for (caller, outcome) in
         [(None, AuditOutcome::NotAvailable), (Some(number(FIRST)), AuditOutcome::WrongEntries)]
     {
@@ -69,7 +69,7 @@ async fn d3_a_refused_call_leaves_a_row_with_or_without_its_number() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn d3_the_audit_is_read_page_by_page() {
-    let scene = Scene::new().await;
+    let scene = StoreScene::new().await;
     rows(&scene, 2_500, "1 hour", FIRST).await;
     rows(&scene, 1_000, "2 hours", OTHER).await;
     rows(&scene, 1, "0 hours", OTHER).await;
@@ -81,21 +81,21 @@ async fn d3_the_audit_is_read_page_by_page() {
     ] {
         let ran = karipass(&scene.database, arguments);
         assert_eq!((ran.status, ran.err.as_str()), (0, ""));
-        let told: Vec<String> = ran
+        let times: Vec<String> = ran
             .out
             .lines()
             .map(|line| serde_json::from_str::<Value>(line).unwrap()["at"].to_string())
             .collect();
-        assert_eq!(told.len(), count, "{arguments:?}");
+        assert_eq!(times.len(), count, "{arguments:?}");
         let times: Vec<jiff::Timestamp> =
-            told.iter().map(|at| at.trim_matches('"').parse().unwrap()).collect();
+            times.iter().map(|at| at.trim_matches('"').parse().unwrap()).collect();
         assert!(times.is_sorted(), "{arguments:?}");
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn d3_old_rows_are_removed_in_portions_and_the_last_90_days_by_nobody() {
-    let scene = Scene::new().await;
+    let scene = StoreScene::new().await;
     rows(&scene, 12_000, "400 days 1 hour", FIRST).await;
     for age in ["399 days", "91 days", "89 days", "0 days"] {
         rows(&scene, 1, age, OTHER).await;
@@ -121,7 +121,7 @@ async fn d3_old_rows_are_removed_in_portions_and_the_last_90_days_by_nobody() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn d3_an_operators_act_names_the_operator() {
-    let scene = Scene::new().await;
+    let scene = StoreScene::new().await;
     scene.set(CONTRACT, AuthUnit::Line, CONTRACT).await;
     let act = |arguments: &[&str]| {
         let ran = karipass(&scene.database, arguments);
@@ -132,9 +132,9 @@ async fn d3_an_operators_act_names_the_operator() {
     act(&["contracts", "remove", CONTRACT]);
     let user = std::process::Command::new("id").arg("-un").output().unwrap().stdout;
     let user = String::from_utf8(user).unwrap();
-    let told = "SELECT concat_ws(' ', event, outcome, operator) FROM audit_log ORDER BY id";
+    let sql = "SELECT concat_ws(' ', event, outcome, operator) FROM audit_log ORDER BY id";
     assert_eq!(
-        scene.column(told).await,
+        scene.column(sql).await,
         [
             "temporary_set done".to_owned(),
             "unit_changed done".to_owned(),
@@ -152,7 +152,7 @@ async fn d3_an_operators_act_names_the_operator() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn d3_a_role_of_its_own_reads_the_audit_and_nothing_else() {
-    let scene = Scene::new().await;
+    let scene = StoreScene::new().await;
     scene.set(CONTRACT, AuthUnit::Line, CONTRACT).await;
     let superuser = support::cluster().superuser(&scene.database.name).await.unwrap();
     superuser.batch_execute("SET ROLE karipass_auditor").await.unwrap();
@@ -170,7 +170,7 @@ async fn d3_a_role_of_its_own_reads_the_audit_and_nothing_else() {
 }
 
 /// Rows of an age, all of one moment.
-async fn rows(scene: &Scene, count: i32, age: &str, login: &str) {
+async fn rows(scene: &StoreScene, count: i32, age: &str, login: &str) {
     let sql = "INSERT INTO audit_log
                    (occurred_at, source, event, outcome, login_number, contract_number, caller_number)
                SELECT now() - $2::text::interval, 'site', 'login', 'done', $3, $3, $3

@@ -5,7 +5,7 @@ use karipass::db::SetOutcome;
 use karipass_lab::proxy::{Point, PostgresProxy, Trouble};
 use metrics_exporter_prometheus::PrometheusBuilder;
 
-use super::scene::{CONTRACT, FIRST, OTHER, PHC, PLAIN, SECOND, Scene, number, temporary};
+use super::scene::{CONTRACT, FIRST, OTHER, PHC, PLAIN, SECOND, StoreScene, number, temporary};
 use crate::support::{self, daemon_store, store_at};
 
 /// Counts one when nobody else has a transaction, a statement or a lock in this database.
@@ -19,7 +19,7 @@ const NOTHING_UNDER_WAY: &str = "
 
 #[tokio::test(flavor = "multi_thread")]
 async fn p2_the_contract_of_any_of_its_numbers_is_found() {
-    let scene = Scene::new().await;
+    let scene = StoreScene::new().await;
     for own in [CONTRACT, FIRST, PLAIN] {
         let contract = scene.store.contract_of(number(own)).await.unwrap().unwrap();
         assert_eq!(contract.number, number(CONTRACT));
@@ -34,7 +34,7 @@ async fn p2_the_contract_of_any_of_its_numbers_is_found() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn p9_password_unit_and_audit_are_stored_together() {
-    let scene = Scene::new().await;
+    let scene = StoreScene::new().await;
     assert_eq!(scene.set(PLAIN, AuthUnit::Line, CONTRACT).await, SetOutcome::Stored);
     let stored = scene
         .column(
@@ -57,7 +57,7 @@ async fn p9_password_unit_and_audit_are_stored_together() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn p9_a_commit_is_durable_whatever_the_servers_default() {
-    let scene = Scene::new().await;
+    let scene = StoreScene::new().await;
     let name = &scene.database.name;
     let lax = format!(
         "ALTER DATABASE {name} SET synchronous_commit = off;
@@ -71,7 +71,8 @@ async fn p9_a_commit_is_durable_whatever_the_servers_default() {
     assert_eq!(scene.column("SELECT setting FROM seen").await, ["on"]);
 }
 
-/// At each statement in turn, and at the commit, the call is dropped while the statement is on its way.
+/// At each statement in turn, and at the commit, the call is dropped while the statement is on its
+/// way.
 #[tokio::test(flavor = "multi_thread")]
 async fn p13_dropped_before_any_statement_is_through_nothing_changes() {
     for word in [
@@ -85,7 +86,7 @@ async fn p13_dropped_before_any_statement_is_through_nothing_changes() {
         "DELETE FROM session",
         "UPDATE contract",
     ] {
-        let scene = Scene::new().await;
+        let scene = StoreScene::new().await;
         scene.set(CONTRACT, AuthUnit::Line, CONTRACT).await;
         let before = (scene.everything().await, scene.audit().await);
         let proxy = PostgresProxy::before(support::cluster().socket_folder()).unwrap();
@@ -99,7 +100,7 @@ async fn p13_dropped_before_any_statement_is_through_nothing_changes() {
         call.abort();
         assert!(call.await.unwrap_err().is_cancelled());
         proxy.make(Trouble::None);
-        // Whoever has the connection next must not commit what was left on it.
+        // The connection's next user must not commit what was left on it.
         let next = store.set_temporary(&temporary(OTHER, AuthUnit::Line, CONTRACT)).await.unwrap();
         assert_eq!(next, SetOutcome::Refused);
         scene.wait_until(NOTHING_UNDER_WAY).await;
@@ -111,7 +112,7 @@ async fn p13_dropped_before_any_statement_is_through_nothing_changes() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn p14_a_change_of_unit_voids_all_else_and_ends_all_sessions() {
-    let scene = Scene::new().await;
+    let scene = StoreScene::new().await;
     scene.set(CONTRACT, AuthUnit::Number, FIRST).await;
     scene.set(CONTRACT, AuthUnit::Number, SECOND).await;
     scene.set(OTHER, AuthUnit::Line, OTHER).await;
@@ -136,13 +137,13 @@ async fn p14_a_change_of_unit_voids_all_else_and_ends_all_sessions() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn b1_what_the_phone_and_the_clean_up_void_is_counted_by_reason() {
-    let scene = Scene::new().await;
+    let scene = StoreScene::new().await;
     let recorder = PrometheusBuilder::new().build_recorder();
     let _until_the_end = metrics::set_default_local_recorder(&recorder);
     let voided = |reason: &str| {
-        let told = recorder.handle().render();
+        let metrics = recorder.handle().render();
         let name = format!("karipass_credentials_voided_total{{reason=\"{reason}\"}} ");
-        told.lines().find_map(|line| line.strip_prefix(&name)?.parse().ok()).unwrap_or(0)
+        metrics.lines().find_map(|line| line.strip_prefix(&name)?.parse().ok()).unwrap_or(0)
     };
     for login in [FIRST, SECOND] {
         assert_eq!(scene.set(CONTRACT, AuthUnit::Number, login).await, SetOutcome::Stored);
@@ -164,7 +165,7 @@ async fn b1_what_the_phone_and_the_clean_up_void_is_counted_by_reason() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn p14_an_additional_number_may_choose_only_the_unit_in_force() {
-    let scene = Scene::new().await;
+    let scene = StoreScene::new().await;
     scene.set(FIRST, AuthUnit::Number, FIRST).await;
     let before = scene.everything().await;
     for (unit, login) in [(AuthUnit::Line, CONTRACT), (AuthUnit::AdminUser, FIRST)] {
@@ -177,7 +178,7 @@ async fn p14_an_additional_number_may_choose_only_the_unit_in_force() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn p14_the_unit_in_force_again_leaves_the_others_alone() {
-    let scene = Scene::new().await;
+    let scene = StoreScene::new().await;
     scene.set(FIRST, AuthUnit::Number, FIRST).await;
     scene.open_session(FIRST).await;
     assert_eq!(scene.set(FIRST, AuthUnit::Number, SECOND).await, SetOutcome::Stored);
@@ -195,7 +196,7 @@ async fn p9_what_changed_under_the_call_is_refused() {
         "UPDATE phone_number SET has_service = false",
         "UPDATE contract SET unit = 'line'",
     ] {
-        let scene = Scene::new().await;
+        let scene = StoreScene::new().await;
         scene.owner.batch_execute(change).await.unwrap();
         let before = scene.everything().await;
         assert_eq!(
@@ -209,7 +210,7 @@ async fn p9_what_changed_under_the_call_is_refused() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn c4_a_new_temporary_password_is_a_new_credential() {
-    let scene = Scene::new().await;
+    let scene = StoreScene::new().await;
     scene.set(CONTRACT, AuthUnit::Line, CONTRACT).await;
     scene.open_session(CONTRACT).await;
     let password = "UPDATE credential SET kind = 'password', failed_attempts = 9";
@@ -228,7 +229,7 @@ async fn c4_a_new_temporary_password_is_a_new_credential() {
 #[tokio::test(flavor = "multi_thread")]
 async fn p9_a_hundred_at_once_from_two_stores_are_one_after_the_other() {
     const CALLS: usize = 100;
-    let scene = Scene::new().await;
+    let scene = StoreScene::new().await;
     let stores = [scene.store.clone(), daemon_store(&scene.database)];
     let calls = (0..CALLS).map(|call| {
         let store = stores[call % 2].clone();

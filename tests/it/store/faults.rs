@@ -8,7 +8,7 @@ use karipass::db::{DbError, DbFailure, SetOutcome};
 use karipass_lab::postgres::Shutdown;
 use karipass_lab::proxy::{COMMIT, PostgresProxy, Trouble};
 
-use super::scene::{CONTRACT, FIRST, Scene, number, temporary};
+use super::scene::{CONTRACT, FIRST, StoreScene, number, temporary};
 use crate::support::{self, WAIT_TIMEOUT, store_at, wait_until, within};
 
 /// By when the store is given up: 5 s, and as much again, still within the 10 s of `P15`.
@@ -17,7 +17,7 @@ const GIVEN_UP_WITHIN: Duration = rules::TROUBLE_TIMEOUT;
 #[tokio::test(flavor = "multi_thread")]
 async fn p15_a_store_that_is_down_is_not_reached_and_then_found_again() {
     let (postgres, database) = support::stoppable_cluster().await;
-    let scene = Scene::in_database(database).await;
+    let scene = StoreScene::in_database(database).await;
     let new = temporary(CONTRACT, AuthUnit::Line, CONTRACT);
     assert_eq!(scene.store.set_temporary(&new).await.unwrap(), SetOutcome::Stored);
     postgres.stop(Shutdown::Kill).unwrap();
@@ -29,7 +29,7 @@ async fn p15_a_store_that_is_down_is_not_reached_and_then_found_again() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn p15_a_store_that_does_not_answer_is_given_up_in_time() {
-    let scene = Scene::new().await;
+    let scene = StoreScene::new().await;
     let proxy = PostgresProxy::before(support::cluster().socket_folder()).unwrap();
     let store = store_at(&scene.database.at(proxy.socket_folder()).daemon_url);
     assert!(store.contract_of(number(CONTRACT)).await.unwrap().is_some());
@@ -81,7 +81,7 @@ async fn p15_cut_after_each_commit_arrives_all_is_stored_once() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn p9_a_statement_that_fails_stores_nothing_and_shows_no_hash() {
-    let scene = Scene::new().await;
+    let scene = StoreScene::new().await;
     let check = "ALTER TABLE contract ADD CHECK (version < 1);
                  ALTER TABLE credential ADD CHECK (kind <> 'temporary') NOT VALID";
     scene.owner.batch_execute(check).await.unwrap();
@@ -103,7 +103,7 @@ async fn p9_a_statement_that_fails_stores_nothing_and_shows_no_hash() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn p15_a_held_lock_is_given_up_in_time() {
-    let scene = Scene::new().await;
+    let scene = StoreScene::new().await;
     let lock = "BEGIN; SELECT FROM contract WHERE number = '0612345600' FOR UPDATE";
     scene.owner.batch_execute(lock).await.unwrap();
     let new = temporary(CONTRACT, AuthUnit::Line, CONTRACT);
@@ -116,7 +116,7 @@ async fn p15_a_held_lock_is_given_up_in_time() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn p15_a_connection_that_the_server_ended_is_not_met_again() {
-    let scene = Scene::new().await;
+    let scene = StoreScene::new().await;
     let calls = (0..4).map(|_| scene.store.contract_of(number(CONTRACT)));
     futures_util::future::try_join_all(calls).await.unwrap();
     let superuser = support::cluster().superuser(&scene.database.name).await.unwrap();
@@ -133,7 +133,7 @@ async fn p15_a_connection_that_the_server_ended_is_not_met_again() {
 /// changes, and between the look and the commit of one.
 #[tokio::test(flavor = "multi_thread")]
 async fn p15_a_statement_that_is_good_no_longer_is_prepared_again() {
-    let scene = Scene::new().await;
+    let scene = StoreScene::new().await;
     let function = "CREATE FUNCTION forget() RETURNS trigger LANGUAGE plpgsql AS
         $$BEGIN EXECUTE 'DEALLOCATE ALL'; RETURN NULL; END$$";
     scene.owner.batch_execute(function).await.unwrap();
@@ -165,13 +165,13 @@ async fn p15_a_statement_that_is_good_no_longer_is_prepared_again() {
     }
     let version = "SELECT version::text FROM contract WHERE unit IS NOT NULL";
     assert_eq!(scene.column(version).await, [sets.to_string()]);
-    let told = scene.audit().await;
-    assert_eq!(told.iter().filter(|row| row.contains("temporary_set")).count(), sets);
+    let rows = scene.audit().await;
+    assert_eq!(rows.iter().filter(|row| row.contains("temporary_set")).count(), sets);
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn p15_a_pooler_that_ignores_options_is_refused_in_words() {
-    let scene = Scene::new().await;
+    let scene = StoreScene::new().await;
     let proxy = PostgresProxy::before(support::cluster().socket_folder()).unwrap();
     let database = scene.database.at(proxy.socket_folder());
     let store = store_at(&database.daemon_url);
@@ -187,7 +187,7 @@ async fn p15_a_pooler_that_ignores_options_is_refused_in_words() {
     assert!(scene.audit().await.is_empty());
     let found = karipass::check::database::check(&store).await;
     assert!(found.iter().any(|it| it.message.contains("ignores options")), "{found:?}");
-    // A pooler whose sessions have the settings by themselves is as good.
+    // A pooler whose sessions have the settings by themselves is accepted.
     let superuser = support::cluster().superuser(&scene.database.name).await.unwrap();
     for (setting, value) in [
         ("statement_timeout", "3250"),
@@ -205,7 +205,7 @@ async fn p15_a_pooler_that_ignores_options_is_refused_in_words() {
 #[tokio::test(flavor = "multi_thread")]
 async fn p15_a_demoted_server_is_left_and_its_connections_dropped() {
     let (postgres, database) = support::stoppable_cluster().await;
-    let scene = Scene::in_database(database).await;
+    let scene = StoreScene::in_database(database).await;
     let calls = (0..4).map(|_| scene.store.contract_of(number(FIRST)));
     futures_util::future::try_join_all(calls).await.unwrap();
     let superuser = postgres.superuser(&scene.database.name).await.unwrap();
@@ -232,7 +232,7 @@ async fn p15_a_demoted_server_is_left_and_its_connections_dropped() {
     scene.wait_until_daemon_gone().await;
     let error = scene.store.contract_of(number(FIRST)).await.unwrap_err();
     assert!(matches!(error, DbError::NotSent(DbFailure::Connection(_))), "{error:?}");
-    // Whoever asks while it is read-only is served once it is not, if that is soon enough.
+    // A request while it is read-only is served once it is not, if that is soon enough.
     let (store, waiting) = (scene.store.clone().with_limit(WAIT_TIMEOUT), new());
     let sessions = async || -> i64 {
         let sessions = "SELECT sessions FROM pg_stat_database WHERE datname = current_database()";
@@ -248,8 +248,8 @@ async fn p15_a_demoted_server_is_left_and_its_connections_dropped() {
 }
 
 /// Sets a password over a connection with trouble, which is given up in time.
-async fn set_in(trouble: Trouble) -> (Scene, PostgresProxy, DbError) {
-    let scene = Scene::new().await;
+async fn set_in(trouble: Trouble) -> (StoreScene, PostgresProxy, DbError) {
+    let scene = StoreScene::new().await;
     let proxy = PostgresProxy::before(support::cluster().socket_folder()).unwrap();
     let store = store_at(&scene.database.at(proxy.socket_folder()).daemon_url);
     proxy.make(trouble);

@@ -5,12 +5,12 @@ use std::fmt::Write as _;
 use domain::auth_unit::AuthUnit;
 use karipass::db::SetOutcome;
 
-use super::scene::{CONTRACT, FILE, FIRST, OTHER, PLAIN, SECOND, Scene, number, temporary};
+use super::scene::{CONTRACT, FILE, FIRST, OTHER, PLAIN, SECOND, StoreScene, number, temporary};
 use crate::support::{Ran, karipass};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn d1_a_file_is_loaded_and_loading_it_again_changes_nothing() {
-    let scene = Scene::new().await;
+    let scene = StoreScene::new().await;
     scene.owner.batch_execute("DELETE FROM contract").await.unwrap();
     counts(&import(&scene, FILE, &[]), 5, 0, 0, 0);
     assert_eq!(scene.audit().await, ["operator contracts_imported done"]);
@@ -29,7 +29,7 @@ async fn d1_a_file_is_loaded_and_loading_it_again_changes_nothing() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn d1_a_bad_file_loads_nothing_and_every_bad_row_is_named() {
-    let scene = Scene::new().await;
+    let scene = StoreScene::new().await;
     let before = scene.everything().await;
     let file = format!("{FILE}0812345600,0812345600,yes\n0812345600,812345601,maybe\n0812345600\n");
     let ran = import(&scene, &file, &["--replace"]);
@@ -48,7 +48,7 @@ nothing was imported
 
 #[tokio::test(flavor = "multi_thread")]
 async fn d1_a_number_that_moves_loses_credential_and_sessions() {
-    let scene = Scene::new().await;
+    let scene = StoreScene::new().await;
     for login in [FIRST, SECOND] {
         scene.set(CONTRACT, AuthUnit::Number, login).await;
         scene.open_session(login).await;
@@ -72,7 +72,7 @@ async fn d1_a_number_that_moves_loses_credential_and_sessions() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn d1_a_number_that_is_dropped_loses_credential_and_sessions() {
-    let scene = Scene::new().await;
+    let scene = StoreScene::new().await;
     scene.set(CONTRACT, AuthUnit::Number, FIRST).await;
     scene.open_session(FIRST).await;
     scene.set(OTHER, AuthUnit::Line, OTHER).await;
@@ -100,7 +100,7 @@ async fn d1_a_number_that_is_dropped_loses_credential_and_sessions() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn d1_a_contract_number_does_not_leave_its_numbers_behind() {
-    let scene = Scene::new().await;
+    let scene = StoreScene::new().await;
     let before = scene.everything().await;
     let file = "contract_number,number,service
 0712345600,0712345600,yes
@@ -122,7 +122,7 @@ async fn d1_a_contract_number_does_not_leave_its_numbers_behind() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn d1_a_number_whose_service_ends_loses_its_login() {
-    let scene = Scene::new().await;
+    let scene = StoreScene::new().await;
     scene.set(CONTRACT, AuthUnit::Number, FIRST).await;
     scene.open_session(FIRST).await;
     scene.set(OTHER, AuthUnit::Line, OTHER).await;
@@ -136,7 +136,7 @@ async fn d1_a_number_whose_service_ends_loses_its_login() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn d1_files_and_calls_at_once_do_not_get_in_each_others_way() {
-    let scene = Scene::new().await;
+    let scene = StoreScene::new().await;
     let calls = (0..60).map(|call| {
         let store = scene.store.clone();
         let caller = [CONTRACT, FIRST, PLAIN][call % 3];
@@ -159,7 +159,7 @@ async fn d1_files_and_calls_at_once_do_not_get_in_each_others_way() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn d1_another_customer_gets_the_contract_without_passwords() {
-    let scene = Scene::new().await;
+    let scene = StoreScene::new().await;
     counts(&import(&scene, &marked("A-1", "B-1"), &[]), 0, 0, 5, 0);
     scene.set(CONTRACT, AuthUnit::Number, FIRST).await;
     scene.set(CONTRACT, AuthUnit::Number, SECOND).await;
@@ -170,14 +170,14 @@ async fn d1_another_customer_gets_the_contract_without_passwords() {
     let version = "SELECT version FROM contract WHERE number = $1";
     let version =
         async || -> i64 { scene.owner.query_one(version, &[&CONTRACT]).await.unwrap().get(0) };
-    let (before, told) = (version().await, scene.audit().await.len());
+    let (before, known) = (version().await, scene.audit().await.len());
     let ran = import(&scene, &marked("A-2", "B-1"), &[]);
     assert_eq!((ran.status, ran.err.as_str()), (0, ""));
     let expected = "0 numbers added, 0 changed, 5 unchanged, 0 removed; \
                     contracts with another customer: 1\n";
     assert_eq!(ran.out, expected);
     assert_eq!(
-        scene.audit().await[told..],
+        scene.audit().await[known..],
         [
             format!("operator voided customer_changed {FIRST}"),
             format!("operator voided customer_changed {SECOND}"),
@@ -204,7 +204,7 @@ async fn d1_another_customer_gets_the_contract_without_passwords() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn d1_a_customers_first_mark_or_none_changes_nothing_else() {
-    let scene = Scene::new().await;
+    let scene = StoreScene::new().await;
     scene.set(CONTRACT, AuthUnit::Line, CONTRACT).await;
     scene.open_session(CONTRACT).await;
     let kept = async || {
@@ -232,7 +232,7 @@ async fn d1_a_customers_first_mark_or_none_changes_nothing_else() {
     assert!(kept().await);
 }
 
-fn import(scene: &Scene, file: &str, options: &[&str]) -> Ran {
+fn import(scene: &StoreScene, file: &str, options: &[&str]) -> Ran {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("contracts.csv");
     std::fs::write(&path, file).unwrap();

@@ -15,8 +15,8 @@ async fn r_migrate_makes_a_fresh_database_and_then_finds_nothing_to_do() {
     let database = support::cluster().empty().await.unwrap();
     let newest = program_version();
     let first = karipass(&database, &["--json", "migrate"]);
-    let told = format!("{{\"from\":0,\"to\":{newest}}}\n");
-    assert_eq!((first.status, first.out), (0, told));
+    let expected = format!("{{\"from\":0,\"to\":{newest}}}\n");
+    assert_eq!((first.status, first.out), (0, expected));
     let second = karipass(&database, &["migrate"]);
     assert_eq!(second.out, format!("the database has version {newest} already\n"));
     assert_eq!(daemon_store(&database).schema_version().await.unwrap(), newest);
@@ -56,8 +56,8 @@ async fn r_a_newer_database_is_refused_and_left_alone() {
     let database = migrated_later().await;
     let ran = karipass(&database, &["migrate"]);
     assert_eq!((ran.status, ran.out.as_str()), (1, ""));
-    let told = format!("version 99, newer than this program's {}", program_version());
-    assert!(ran.err.contains(&told), "{}", ran.err);
+    let expected = format!("version 99, newer than this program's {}", program_version());
+    assert!(ran.err.contains(&expected), "{}", ran.err);
 }
 
 #[tokio::test(flavor = "multi_thread")]

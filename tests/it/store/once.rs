@@ -1,4 +1,5 @@
-//! The answer to a commit is lost and the thing is tried again: it is done once, and told as it is.
+//! The answer to a commit is lost and the thing is tried again: it is done once, and answered as it
+//! is.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
@@ -10,14 +11,15 @@ use karipass::db::{Db, SetOutcome, SetTemporaryPassword};
 use karipass_lab::postgres::Shutdown;
 use karipass_lab::proxy::{COMMIT, Point, PostgresProxy, Trouble};
 
-use super::scene::{CONTRACT, FIRST, OTHER, Scene, attempt, number, temporary};
+use super::scene::{CONTRACT, FIRST, OTHER, StoreScene, attempt, number, temporary};
 use crate::support::{
     self, WAIT_TIMEOUT, daemon_store, store_at, wait_until, wait_until_locked_out,
 };
 
 /// How often each trouble is met.
 const TIMES: usize = 100;
-/// Every second commit is cut: the first one of a thing, its repetition, or the look at what it left.
+/// Every second commit is cut: the first one of a thing, its repetition, or the look at what it
+/// left.
 const SOME: Point = Point::Commit(2);
 
 #[tokio::test(flavor = "multi_thread")]
@@ -38,7 +40,7 @@ async fn p9_cut_at_the_answer_to_its_commit_a_password_is_stored_once() {
 /// The server refuses the attempt's row, and then each statement that was sent with it, otherwise.
 #[tokio::test(flavor = "multi_thread")]
 async fn p9_what_stands_is_found_whichever_answer_is_read_first() {
-    let scene = Scene::new().await;
+    let scene = StoreScene::new().await;
     let store = daemon_store(&scene.database);
     let new = line();
     for _ in 0..20 * TIMES {
@@ -107,7 +109,7 @@ async fn d3_a_refused_call_leaves_one_row_whatever_is_cut() {
 #[tokio::test(flavor = "multi_thread")]
 async fn p15_a_server_restarted_in_the_middle_is_not_noticed() {
     let (postgres, database) = support::stoppable_cluster().await;
-    let scene = Scene::in_database(database.clone()).await;
+    let scene = StoreScene::in_database(database.clone()).await;
     let stop = Arc::new(AtomicBool::new(false));
     let stored = Arc::new(AtomicI64::new(0));
     let callers: Vec<_> = (0..4)
@@ -138,15 +140,15 @@ async fn p15_a_server_restarted_in_the_middle_is_not_noticed() {
     }
     let stored = stored.load(Ordering::Relaxed);
     let after = database.owner().await.unwrap();
-    let told = "SELECT count(*) FROM audit_log WHERE event = 'temporary_set' AND outcome = 'done'";
-    assert_eq!(after.query_one(told, &[]).await.unwrap().get::<_, i64>(0), stored);
+    let sql = "SELECT count(*) FROM audit_log WHERE event = 'temporary_set' AND outcome = 'done'";
+    assert_eq!(after.query_one(sql, &[]).await.unwrap().get::<_, i64>(0), stored);
     let version = "SELECT version FROM contract WHERE number = $1";
     assert_eq!(after.query_one(version, &[&CONTRACT]).await.unwrap().get::<_, i64>(0), stored);
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn p9_an_attempt_is_forgotten_after_a_while() {
-    let scene = Scene::new().await;
+    let scene = StoreScene::new().await;
     scene.set(CONTRACT, AuthUnit::Line, CONTRACT).await;
     scene.set(CONTRACT, AuthUnit::Line, CONTRACT).await;
     let old = "UPDATE idempotency_key SET created_at = created_at - interval '1 hour'
@@ -157,8 +159,8 @@ async fn p9_an_attempt_is_forgotten_after_a_while() {
 }
 
 /// A scene, and a store that trouble comes to.
-async fn troubled() -> (Scene, PostgresProxy, Db) {
-    let scene = Scene::new().await;
+async fn troubled() -> (StoreScene, PostgresProxy, Db) {
+    let scene = StoreScene::new().await;
     let proxy = PostgresProxy::before(support::cluster().socket_folder()).unwrap();
     let store = store_at(&scene.database.at(proxy.socket_folder()).daemon_url);
     (scene, proxy, store)

@@ -32,13 +32,13 @@ pub const FILE: &str = "contract_number,number,service
 ";
 
 /// The database, the daemon's view of it, and the owner's.
-pub struct Scene {
+pub struct StoreScene {
     pub database: Database,
     pub store: Db,
     pub owner: Client,
 }
 
-impl Scene {
+impl StoreScene {
     pub async fn new() -> Self {
         Self::in_database(support::database().await).await
     }

@@ -14,7 +14,7 @@ use karipass::db::{Db, DbError, SetOutcome};
 use karipass_lab::postgres::{Database, Durability, Postgres, Replication, Shutdown};
 use tokio_postgres::Client;
 
-use super::scene::{CONTRACT, FIRST, OTHER, Scene, attempt, number, temporary};
+use super::scene::{CONTRACT, FIRST, OTHER, StoreScene, attempt, number, temporary};
 use crate::support::{
     self, KARIPASS, StoppableCluster, WAIT_TIMEOUT, operator_store, store_at, wait_until, within,
 };
@@ -36,7 +36,7 @@ async fn p15_the_primary_lost_the_promoted_standby_is_used() {
         futures_util::future::try_join_all(looks).await.unwrap();
         assert_eq!(set(CONTRACT).await.unwrap(), SetOutcome::Stored);
         if replication == Replication::Asynchronous {
-            pair.primary.caught_up().await.unwrap();
+            pair.primary.wait_until_caught_up().await.unwrap();
         }
         pair.primary.stop(Shutdown::Kill).unwrap();
         pair.standby.promote().await.unwrap();
@@ -100,7 +100,7 @@ async fn p15_a_commit_whose_wait_was_cancelled_is_done_once() {
         store.set_temporary(&temporary(CONTRACT, AuthUnit::Line, CONTRACT)).await
     });
     cancel_wait(&postgres.superuser("postgres").await.unwrap()).await;
-    // Whoever waits is let go.
+    // A commit that waits is let go.
     wait_for_standby(&postgres, "").await;
     assert_eq!(set.await.unwrap().unwrap(), SetOutcome::Stored);
     assert_eq!(scene.logins().await, [CONTRACT]);
@@ -110,7 +110,7 @@ async fn p15_a_commit_whose_wait_was_cancelled_is_done_once() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn p15_a_host_that_does_not_answer_is_passed_over() {
-    let scene = Scene::new().await;
+    let scene = StoreScene::new().await;
     let folder = tempfile::tempdir_in("/tmp").unwrap();
     // It accepts, and never says a word.
     let _silent = UnixListener::bind(folder.path().join(".s.PGSQL.5432")).unwrap();
@@ -154,23 +154,23 @@ impl Pair {
     async fn new(replication: Replication) -> Self {
         let primary = Postgres::temporary(Durability::Fast).await.unwrap();
         let database = primary.migrated("karipass", Path::new(KARIPASS)).await.unwrap();
-        Scene::in_database(database.clone()).await;
+        StoreScene::in_database(database.clone()).await;
         let standby = primary.standby(replication).await.unwrap();
         let store = store_at(&database.or_at(standby.socket_folder()).daemon_url);
         Self { primary, standby, database, store }
     }
 
     /// Sees what the standby has.
-    async fn after(&self) -> Scene {
+    async fn after(&self) -> StoreScene {
         let database = self.database.at(self.standby.socket_folder());
-        Scene { owner: database.owner().await.unwrap(), database, store: self.store.clone() }
+        StoreScene { owner: database.owner().await.unwrap(), database, store: self.store.clone() }
     }
 }
 
 /// A cluster whose commits wait for a standby that does not exist.
-async fn lonely() -> (StoppableCluster, Scene) {
+async fn lonely() -> (StoppableCluster, StoreScene) {
     let (postgres, database) = support::stoppable_cluster().await;
-    let scene = Scene::in_database(database).await;
+    let scene = StoreScene::in_database(database).await;
     wait_for_standby(&postgres, "nobody").await;
     let other = postgres.superuser("postgres").await.unwrap();
     let write = async || -> Infallible {

@@ -6,7 +6,7 @@ use karipass_lab::postgres::Database;
 use serde_json::json;
 use tokio_postgres::Client;
 
-use super::scene::{Scene, temporary};
+use super::scene::{StoreScene, temporary};
 use crate::scene::{change, change_unit};
 use crate::site::{self, Caller, NUMBER, RIGHT, Service, WRONG};
 use crate::support::{self, daemon_store, wait_until};
@@ -37,7 +37,7 @@ async fn no_statement_of_the_daemon_reads_a_table_of_many_rows_whole() {
             ["contract", "phone_number", "credential", "session", "idempotency_key", "audit_log"]
                 .as_slice();
         let scans = async |database: &Database| -> Vec<String> {
-            // A connection tells what it has done when it ends.
+            // A connection reports what it has done when it ends.
             let superuser = support::cluster().superuser(&database.name).await.unwrap();
             let others = "SELECT pid FROM pg_stat_activity
                           WHERE datname = current_database() AND usename = 'karipass'";
@@ -52,7 +52,7 @@ async fn no_statement_of_the_daemon_reads_a_table_of_many_rows_whole() {
             let rows = superuser.query(scans, &[&tables]).await.unwrap();
             rows.iter().map(|row| row.get(0)).collect()
         };
-        // The owner's own reading is told by now.
+        // The owner's own reading is reported by now.
         owner.execute("SELECT pg_stat_force_next_flush()", &[]).await.unwrap();
         owner.execute("SELECT 1", &[]).await.unwrap();
         let before = scans(&database).await;
@@ -63,7 +63,7 @@ async fn no_statement_of_the_daemon_reads_a_table_of_many_rows_whole() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn w5_the_clean_up_removes_more_than_a_portion_and_only_what_is_over() {
-    let scene = Scene::new().await;
+    let scene = StoreScene::new().await;
     fill(&scene.owner).await;
     let age = "UPDATE session SET created_at = created_at - interval '1 hour'
                WHERE contract_number <= '0300012000';
@@ -87,7 +87,7 @@ async fn w5_the_clean_up_removes_more_than_a_portion_and_only_what_is_over() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn w5_the_clean_up_leaves_what_someone_else_is_at_for_the_next_time() {
-    let scene = Scene::new().await;
+    let scene = StoreScene::new().await;
     fill(&scene.owner).await;
     let age = "DELETE FROM session WHERE contract_number > '0300000010';
                UPDATE session SET created_at = created_at - interval '1 hour'";

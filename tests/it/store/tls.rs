@@ -8,7 +8,7 @@ use karipass::db::SetOutcome;
 use karipass_lab::certificate::Authority;
 use karipass_lab::postgres::{Durability, Postgres};
 
-use super::scene::{CONTRACT, Scene, temporary};
+use super::scene::{CONTRACT, StoreScene, temporary};
 use crate::support::{KARIPASS, karipass, store_at};
 
 #[tokio::test(flavor = "multi_thread")]
@@ -19,7 +19,7 @@ async fn r_postgresql_is_spoken_to_over_tls_as_sslmode_says() {
     Authority::make_in(ours.path()).unwrap().certify(&["db.example"], ours.path()).unwrap();
     Authority::make_in(others.path()).unwrap();
     let address = postgres.demand_tls(ours.path()).unwrap();
-    Scene::in_database(database.clone()).await;
+    StoreScene::in_database(database.clone()).await;
     let known = format!("sslrootcert={}", ours.path().join("ca.pem").display());
     let unknown = format!("sslrootcert={}", others.path().join("ca.pem").display());
     for (name, words) in [

@@ -1,7 +1,8 @@
 //! A private Asterisk in a folder of its own, with this repository's samples, dialplan and sounds.
 //!
-//! The folder holds `etc` (the samples as they are, and `karipass.d` with ports and secrets), `log`,
-//! and what Asterisk writes. [`Asterisk::start`] returns once it takes calls; dropping it kills it.
+//! The folder holds `etc` (the samples as they are, and `karipass.d` with ports and secrets),
+//! `log`, and what Asterisk writes. [`Asterisk::start`] returns once it takes calls; dropping it
+//! kills it.
 
 mod setup;
 
@@ -19,7 +20,7 @@ use crate::child::{Child, last_lines};
 use crate::folder;
 use crate::repository;
 
-pub use setup::{Phone, Setup};
+pub use setup::{AsteriskSetup, Phone};
 
 /// The user of `asterisk/etc/ari.conf`.
 pub const ARI_USER: &str = "karipass";
@@ -40,8 +41,8 @@ pub struct Installation {
 }
 
 impl Installation {
-    /// Asks `asterisk/get`, which unpacks a private one into `$ASTERISK_ROOT`, or `var/asterisk-root`
-    /// of this repository, if the machine has none.
+    /// Asks `asterisk/get`, which unpacks a private one into `$ASTERISK_ROOT`, or
+    /// `var/asterisk-root` of this repository, if the machine has none.
     pub fn find() -> Result<Self> {
         let output = Command::new(repository().join("asterisk/get"))
             .stderr(Stdio::inherit())
@@ -63,14 +64,14 @@ impl Installation {
 #[derive(Debug)]
 pub struct Asterisk {
     installation: Installation,
-    setup: Setup,
+    setup: AsteriskSetup,
     run: TempDir,
     child: Child,
 }
 
 impl Asterisk {
     /// Starts one and waits until it has booted and listens.
-    pub fn start(installation: &Installation, setup: Setup) -> Result<Self> {
+    pub fn start(installation: &Installation, setup: AsteriskSetup) -> Result<Self> {
         let run = folder::temporary("karipass-")?;
         setup.lay_out(installation, run.path())?;
         let child = boot(installation, &setup)?;
@@ -139,19 +140,19 @@ impl Asterisk {
     }
 }
 
-fn command(installation: &Installation, setup: &Setup) -> Command {
+fn command(installation: &Installation, setup: &AsteriskSetup) -> Command {
     let mut command = Command::new("setpriv");
     command.args(["--pdeathsig", "TERM"]).arg(&installation.program);
     command.arg("-C").arg(setup.etc().join("asterisk.conf")).stdin(Stdio::null());
     command
 }
 
-fn console(installation: &Installation, setup: &Setup, words: &str) -> Result<Output> {
+fn console(installation: &Installation, setup: &AsteriskSetup, words: &str) -> Result<Output> {
     let mut command = command(installation, setup);
     command.args(["-rx", words]).stderr(Stdio::null()).output().context("asterisk -rx")
 }
 
-fn boot(installation: &Installation, setup: &Setup) -> Result<Child> {
+fn boot(installation: &Installation, setup: &AsteriskSetup) -> Result<Child> {
     drop(
         UdpSocket::bind((Ipv4Addr::LOCALHOST, setup.sip))
             .with_context(|| format!("SIP port {}", setup.sip))?,

@@ -1,5 +1,5 @@
-//! `lab call`: a scripted subscriber calls what `lab run` has started, sets a temporary password, and
-//! logs in with it. Prints what was heard, keyed and answered as it happens.
+//! `lab call`: a scripted subscriber calls what `lab run` has started, sets a temporary password,
+//! and logs in with it. Prints what was heard, keyed and answered as it happens.
 
 use std::path::PathBuf;
 use std::time::Instant;
@@ -14,7 +14,7 @@ use crate::subscriber::{Caller, Line};
 
 /// Who calls, what for, and where everything is.
 #[derive(Debug, Clone, clap::Args)]
-pub struct Options {
+pub struct CallOptions {
     /// The calling number, as the carrier asserts it
     #[arg(long, env = "CALLER", default_value = "0612345600")]
     pub caller: String,
@@ -39,13 +39,13 @@ pub struct Options {
 ///
 /// # Errors
 /// The call did not end with a password set, or the site refused it.
-pub async fn call(options: &Options) -> Result<()> {
+pub async fn call(options: &CallOptions) -> Result<()> {
     let certificate = options.var_dir.join("karipass/certificate.pem");
     let site = format!("https://localhost:{}", options.https_port);
     let api = Api::new(&site, &certificate).context("is `make run` running?")?;
     let password = format!("{:08}", rand::random_range(0..100_000_000_u32));
-    let (told, keyed) = (options.clone(), password.clone());
-    let login = tokio::task::spawn_blocking(move || set(&told, &keyed)).await??;
+    let (owned, keyed) = (options.clone(), password.clone());
+    let login = tokio::task::spawn_blocking(move || set(&owned, &keyed)).await??;
     println!("\nPOST {site}/api/v1/login  number {login}, password {}", hidden(&password));
     let (status, mut answer) = api.log_in(&login, &password).await?;
     if let Some(token) = answer.get_mut("token") {
@@ -63,13 +63,13 @@ fn national(number: &str) -> String {
 }
 
 /// Sets the password by phone; returns the login number that was read out.
-fn set(options: &Options, password: &str) -> Result<String> {
-    let Options { caller, unit, number, .. } = options;
+fn set(options: &CallOptions, password: &str) -> Result<String> {
+    let CallOptions { caller, unit, number, .. } = options;
     let number = format!("{}#", national(number.as_ref().unwrap_or(caller)));
     let line = Line::new(([127, 0, 0, 1], options.sip_port).into(), SET_UP_NUMBER);
     let begin = Instant::now();
-    let tell = |what: &str| println!("{:6.1} s  {what}", begin.elapsed().as_secs_f64());
-    tell(&format!("{caller} calls {SET_UP_NUMBER} through the carrier at {CARRIER}"));
+    let print = |what: &str| println!("{:6.1} s  {what}", begin.elapsed().as_secs_f64());
+    print(&format!("{caller} calls {SET_UP_NUMBER} through the carrier at {CARRIER}"));
     let called = Caller::asserted(caller).call(&line);
     let mut subscriber = called.context("is `make run` running?")?;
     let mut read_out = String::new();
@@ -79,7 +79,7 @@ fn set(options: &Options, password: &str) -> Result<String> {
             continue;
         }
         let login = std::mem::take(&mut read_out);
-        tell(&format!("hears   {login}{}", words(&heard)));
+        print(&format!("hears   {login}{}", words(&heard)));
         let (keys, shown) = match heard.as_str() {
             "menu" => (unit.clone(), unit.clone()),
             "enter-number" => (number.clone(), number.clone()),
@@ -88,20 +88,20 @@ fn set(options: &Options, password: &str) -> Result<String> {
             }
             "completed" => {
                 subscriber.expect_hangup()?;
-                tell("is hung up on");
+                print("is hung up on");
                 return Ok(login);
             }
             "invalid" => {
                 subscriber.hang_up()?;
-                tell("hangs up");
+                print("hangs up");
                 bail!("what was keyed is not right for this caller");
             }
             _ => continue,
         };
         subscriber.key_password(&keys)?;
-        tell(&format!("keys    {shown}"));
+        print(&format!("keys    {shown}"));
     }
-    tell("is hung up on");
+    print("is hung up on");
     bail!("no password was set")
 }
 

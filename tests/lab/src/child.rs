@@ -1,7 +1,8 @@
 //! A server process of the lab: named, watched while it starts, ended by its own id.
 //!
-//! It ends with this process (`setpriv --pdeathsig`). The kernel sends that signal when the *thread*
-//! that started the child ends. So one thread, which lives as long as the process, starts them all.
+//! It ends with this process (`setpriv --pdeathsig`). The kernel sends that signal when the
+//! *thread* that started the child ends. So one thread, which lives as long as the process, starts
+//! them all.
 
 use std::path::Path;
 use std::process::{self, Command, ExitStatus};
@@ -45,7 +46,7 @@ impl Child {
     }
 
     /// How it ended, if it has.
-    pub fn ended(&mut self) -> Result<Option<ExitStatus>> {
+    pub fn exit_status(&mut self) -> Result<Option<ExitStatus>> {
         Ok(self.process.try_wait()?)
     }
 
@@ -57,7 +58,7 @@ impl Child {
     ) -> Result<()> {
         let until = Instant::now() + within;
         while !ready()? {
-            if let Some(status) = self.ended()? {
+            if let Some(status) = self.exit_status()? {
                 bail!("{} ended while starting: {status}", self.name);
             }
             if Instant::now() >= until {
@@ -70,7 +71,7 @@ impl Child {
 
     /// Sends a signal, unless it has ended.
     pub fn signal(&mut self, signal: Signal) -> Result<()> {
-        if self.ended()?.is_none() {
+        if self.exit_status()?.is_none() {
             kill_process(Pid::from_child(&self.process), signal)?;
         }
         Ok(())
@@ -80,7 +81,7 @@ impl Child {
     pub fn wait_for_end(&mut self, within: Duration) -> Result<ExitStatus> {
         let until = Instant::now() + within;
         loop {
-            if let Some(status) = self.ended()? {
+            if let Some(status) = self.exit_status()? {
                 return Ok(status);
             }
             ensure!(Instant::now() < until, "{} did not end within {within:?}", self.name);
@@ -98,7 +99,7 @@ impl Child {
 
     /// Ends it without a word and waits until it is gone.
     pub fn kill(&mut self) -> Result<()> {
-        if self.ended()?.is_none() {
+        if self.exit_status()?.is_none() {
             self.process.kill()?;
             self.process.wait()?;
         }

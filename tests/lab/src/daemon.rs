@@ -1,7 +1,8 @@
 //! A private daemon: the built `karipass serve` in a folder of its own.
 //!
-//! The folder holds `karipass.toml`, `operator.toml` (the same, with the owner's rights), the secrets
-//! that they point to (mode 0600, kept from start to start), a self-signed certificate, and the log.
+//! The folder holds `karipass.toml`, `operator.toml` (the same, with the owner's rights), the
+//! secrets that they point to (mode 0600, kept from start to start), a self-signed certificate, and
+//! the log.
 
 use std::fs::{self, File};
 use std::io::{Read as _, Write as _};
@@ -31,7 +32,7 @@ const STOP_WITHIN: Duration = Duration::from_secs(30);
 
 /// What a private daemon is to be like.
 #[derive(Debug, Clone)]
-pub struct Setup {
+pub struct DaemonSetup {
     karipass: PathBuf,
     folder: PathBuf,
     https: u16,
@@ -44,7 +45,7 @@ pub struct Setup {
     variables: Vec<(String, String)>,
 }
 
-impl Setup {
+impl DaemonSetup {
     /// The binary `karipass` in `folder`, on free ports, with this Asterisk and this database.
     pub fn new(
         karipass: &Path,
@@ -173,20 +174,20 @@ impl Setup {
 /// A running private daemon; killed when dropped.
 #[derive(Debug)]
 pub struct Daemon {
-    setup: Setup,
+    setup: DaemonSetup,
     child: Child,
 }
 
 impl Daemon {
     /// Starts one and waits until `/readyz` says 200.
-    pub fn start(setup: Setup) -> Result<Self> {
+    pub fn start(setup: DaemonSetup) -> Result<Self> {
         let mut daemon = Self::start_unready(setup)?;
         daemon.wait_until_ready()?;
         Ok(daemon)
     }
 
     /// Starts one that may not become ready yet.
-    pub fn start_unready(setup: Setup) -> Result<Self> {
+    pub fn start_unready(setup: DaemonSetup) -> Result<Self> {
         setup.lay_out()?;
         let child = setup.spawn()?;
         Ok(Self { setup, child })
@@ -253,7 +254,7 @@ impl Daemon {
     }
 
     /// What it was set up with.
-    pub fn setup(&self) -> &Setup {
+    pub fn setup(&self) -> &DaemonSetup {
         &self.setup
     }
 }

@@ -1,5 +1,5 @@
-//! Logins at a rate that does not care what becomes of them, from a client that takes no more of the
-//! machine than is left over: elsewhere it would be on machines of its own.
+//! Logins at a rate that does not care what becomes of them, from a client that takes no more of
+//! the machine than is left over: elsewhere it would be on machines of its own.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -30,7 +30,7 @@ pub struct Flood {
 /// One that is under way.
 pub struct Running {
     over: Arc<AtomicBool>,
-    /// Whether somebody was told that the site is busy.
+    /// Whether a login was refused as busy.
     is_refused: Arc<AtomicBool>,
     thread: Option<JoinHandle<Result<Counted>>>,
 }
@@ -40,9 +40,9 @@ pub struct Running {
 pub struct Counted {
     /// Verified, and found wrong.
     pub verified: usize,
-    /// Told that the site is busy.
+    /// Refused, since the site is busy.
     pub busy: usize,
-    /// Neither: not connected, cut off, or told that the store is out of reach.
+    /// Neither: not connected, cut off, or refused, since the store is out of reach.
     pub failed: usize,
     /// Why the last of these did.
     pub why: Option<String>,
@@ -137,11 +137,11 @@ impl Flood {
 }
 
 impl Running {
-    /// Waits until somebody is told that the site is busy: until then its queue has room.
+    /// Waits until a login is refused as busy: until then the queue has room.
     pub fn wait_until_refused(&self, within: Duration) -> Result<()> {
         let until = Instant::now() + within;
         while !self.is_refused.load(Ordering::Relaxed) {
-            ensure!(Instant::now() < until, "nobody was told within {within:?} that it is busy");
+            ensure!(Instant::now() < until, "no login was refused as busy within {within:?}");
             sleep(TICK);
         }
         Ok(())

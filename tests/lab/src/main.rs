@@ -8,9 +8,9 @@ use karipass_lab::{call, run};
 #[command(name = "lab")]
 enum Command {
     /// PostgreSQL, Asterisk and the daemon, until Ctrl-C
-    Run(run::Options),
+    Run(run::RunOptions),
     /// A scripted subscriber who calls what runs, sets a password, and logs in
-    Call(call::Options),
+    Call(call::CallOptions),
 }
 
 fn main() -> anyhow::Result<()> {

@@ -1,8 +1,8 @@
 //! A private PostgreSQL cluster: its own folder, a Unix socket only, ended by its own id.
 //!
 //! It never touches the system's cluster. Databases are cheap copies of a template that the built
-//! `karipass migrate` has made, one for each test; `make run` keeps a single database over restarts.
-//! A standby is a cluster too.
+//! `karipass migrate` has made, one for each test; `make run` keeps a single database over
+//! restarts. A standby is a cluster too.
 
 mod database;
 mod server;

@@ -1,4 +1,5 @@
-//! A Unix socket before PostgreSQL's, that stalls or cuts connections at a chosen point, such as a commit.
+//! A Unix socket before PostgreSQL's, that stalls or cuts connections at a chosen point, such as a
+//! commit.
 //!
 //! It stands before one store or before a whole daemon.
 
@@ -39,8 +40,8 @@ pub enum Trouble {
     /// The client is cut off at once when what is said at this point has reached the server, which
     /// notices nothing before it has answered.
     CutAfter(Point),
-    /// The client is cut off when the server has answered what is said at this point, in the place of
-    /// the answer.
+    /// The client is cut off when the server has answered what is said at this point, in the place
+    /// of the answer.
     CutAnswer(Point),
 }
 
@@ -72,11 +73,11 @@ pub const COMMIT: Point = Point::Commit(1);
 /// The proxy; its connections end with it.
 pub struct PostgresProxy {
     folder: TempDir,
-    shared: Arc<Shared>,
+    shared: Arc<ProxyState>,
     task: JoinHandle<()>,
 }
 
-struct Shared {
+struct ProxyState {
     trouble: watch::Sender<Trouble>,
     met: Notify,
     commits: AtomicUsize,
@@ -91,7 +92,7 @@ impl PostgresProxy {
     pub fn before(server: &Path) -> Result<Self> {
         let folder = folder::temporary_in(Path::new("/tmp"), "karipass-proxy-")?;
         let listener = UnixListener::bind(folder.path().join(SOCKET))?;
-        let shared = Arc::new(Shared {
+        let shared = Arc::new(ProxyState {
             trouble: watch::Sender::new(Trouble::None),
             met: Notify::new(),
             commits: AtomicUsize::new(0),
@@ -108,8 +109,8 @@ impl PostgresProxy {
         self.folder.path()
     }
 
-    /// Keeps the settings that clients ask for from the server, as poolers do that are told to
-    /// ignore them.
+    /// Keeps the settings that clients ask for from the server, as poolers do that ignore
+    /// them.
     pub fn drop_options(&self) {
         self.shared.passes_options.store(false, Ordering::Relaxed);
     }
@@ -141,7 +142,7 @@ impl Drop for PostgresProxy {
     }
 }
 
-impl Shared {
+impl ProxyState {
     fn make(&self, trouble: Trouble) {
         self.trouble.send_replace(trouble);
     }
@@ -173,7 +174,7 @@ impl Shared {
     }
 }
 
-async fn accept(listener: UnixListener, server: PathBuf, shared: Arc<Shared>) {
+async fn accept(listener: UnixListener, server: PathBuf, shared: Arc<ProxyState>) {
     // Dropped with this task, and the connections with it.
     let mut connections = tokio::task::JoinSet::new();
     while let Ok((client, _)) = listener.accept().await {
@@ -190,7 +191,7 @@ struct Cut {
     waits: bool,
 }
 
-async fn pass(client: UnixStream, server: UnixStream, shared: Arc<Shared>) {
+async fn pass(client: UnixStream, server: UnixStream, shared: Arc<ProxyState>) {
     let (from_client, mut to_client) = client.into_split();
     let (mut from_server, mut to_server) = server.into_split();
     let mut messages = Messages::new(from_client, shared.passes_options.load(Ordering::Relaxed));
@@ -208,7 +209,11 @@ async fn pass(client: UnixStream, server: UnixStream, shared: Arc<Shared>) {
 }
 
 /// Passes on what the client says, until the end or a cut behind which the server is to have more.
-async fn forward(messages: &mut Messages, to: &mut OwnedWriteHalf, shared: &Shared) -> Option<Cut> {
+async fn forward(
+    messages: &mut Messages,
+    to: &mut OwnedWriteHalf,
+    shared: &ProxyState,
+) -> Option<Cut> {
     loop {
         let group = messages.next().await?;
         shared.wait_while(|trouble| trouble == Trouble::Stall).await;
@@ -227,7 +232,7 @@ async fn forward(messages: &mut Messages, to: &mut OwnedWriteHalf, shared: &Shar
 }
 
 /// Passes on what the server says.
-async fn back(from: &mut OwnedReadHalf, to: &mut OwnedWriteHalf, shared: &Shared) {
+async fn back(from: &mut OwnedReadHalf, to: &mut OwnedWriteHalf, shared: &ProxyState) {
     let mut chunk = vec![0; CHUNK_BYTES];
     while let Ok(length) = from.read(&mut chunk).await {
         let Some(said) = chunk.get(..length).filter(|said| !said.is_empty()) else { return };

@@ -21,7 +21,7 @@ const LOOK_EVERY: Duration = Duration::from_millis(200);
 
 /// Where everything is to be.
 #[derive(Debug, Clone, clap::Args)]
-pub struct Options {
+pub struct RunOptions {
     /// SIP over UDP
     #[arg(long, env = "SIP_PORT", default_value_t = 5060)]
     pub sip_port: u16,
@@ -50,7 +50,7 @@ struct System {
 ///
 /// # Errors
 /// What could not be started, or which part ended by itself; the rest has been ended then.
-pub async fn run(options: &Options) -> Result<()> {
+pub async fn run(options: &RunOptions) -> Result<()> {
     fs::create_dir_all(&options.var_dir)?;
     let var = options.var_dir.canonicalize()?;
     let lock = File::create(var.join("lock"))?;
@@ -61,7 +61,7 @@ pub async fn run(options: &Options) -> Result<()> {
     let mut system = tokio::select! {
         system = start(options, &var) => system?,
         _ = interrupt.recv() => bail!("interrupted while starting"),
-        _ = terminate.recv() => bail!("told to end while starting"),
+        _ = terminate.recv() => bail!("ended while starting"),
     };
     let after = began.elapsed();
     say(&summary(&system, &var)?);
@@ -87,10 +87,10 @@ fn say(line: &str) {
 }
 
 /// Asterisk starts beside PostgreSQL; the daemon needs both.
-async fn start(options: &Options, var: &Path) -> Result<System> {
+async fn start(options: &RunOptions, var: &Path) -> Result<System> {
     let karipass = binary()?;
     let phones = phones(var)?;
-    let setup = asterisk::Setup::new(var.join("asterisk"))?
+    let setup = asterisk::AsteriskSetup::new(var.join("asterisk"))?
         .ports(options.sip_port, options.ari_port)
         .phones(phones);
     let asterisk =
@@ -98,8 +98,8 @@ async fn start(options: &Options, var: &Path) -> Result<System> {
     let postgres = Postgres::persistent(&var.join("postgres"), Durability::Durable).await?;
     let database = postgres.migrated("karipass", &karipass).await?;
     let asterisk = asterisk.await??;
-    let mut setup = daemon::Setup::new(&karipass, var.join("karipass"), &asterisk, &database)?
-        .ports(
+    let mut setup =
+        daemon::DaemonSetup::new(&karipass, var.join("karipass"), &asterisk, &database)?.ports(
             port("KARIPASS_SITE_LISTEN", options.https_port),
             port("KARIPASS_OPERATORS_LISTEN", options.ops_port),
         );
@@ -148,11 +148,11 @@ fn phones(var: &Path) -> Result<Vec<Phone>> {
 async fn watch(system: &mut System) -> Result<&'static str> {
     loop {
         for child in [system.daemon.child(), system.asterisk.child()] {
-            if child.ended()?.is_some() {
+            if child.exit_status()?.is_some() {
                 return Ok(child.name());
             }
         }
-        if system.postgres.ended()? {
+        if system.postgres.has_ended()? {
             return Ok("PostgreSQL");
         }
         tokio::time::sleep(LOOK_EVERY).await;

@@ -57,7 +57,7 @@ fn one_in(n: usize, prompts: &[Prompt], earlier: usize, fate: Fate) -> Fate {
 }
 
 impl Caller {
-    /// The same caller on a channel that never has to be told anything twice.
+    /// The same caller on a channel that does everything at the first command.
     pub(super) fn on_a_good_channel(self) -> Self {
         Self { fate: 0, ..self }
     }

@@ -17,9 +17,9 @@ pub(super) enum Fate {
     Fails,
     /// Is hit, as it starts, by the stop of what played before it.
     Stopped,
-    /// Plays, but its start is never told.
+    /// Plays, but its start is never reported.
     StartIsLost,
-    /// Plays, but its end is never told.
+    /// Plays, but its end is never reported.
     EndIsLost,
 }
 
@@ -37,7 +37,7 @@ pub(super) struct Channel {
     heard: Vec<String>,
     /// Every id that was queued.
     pub(super) known: Vec<PlaybackId>,
-    /// Every id that is over, and was told to be.
+    /// Every id that is over, and was reported to be.
     pub(super) over: Vec<PlaybackId>,
     /// Playbacks that have started, quiet apart.
     pub(super) guidances: usize,
@@ -50,7 +50,7 @@ impl Channel {
         self.queue.push_back(Playback { id, prompts, started: None, fate: Fate::Plays });
     }
 
-    /// Everything is stopped, and nobody is told.
+    /// Everything is stopped without an event.
     pub(super) fn clear(&mut self, now: Instant) {
         for playback in std::mem::take(&mut self.queue) {
             self.heard.extend(playback.heard(now));
@@ -58,7 +58,7 @@ impl Channel {
         }
     }
 
-    /// What Asterisk tells of a stopped playback.
+    /// What Asterisk reports of a stopped playback.
     pub(super) fn stop(&mut self, id: PlaybackId, now: Instant) -> Option<Input> {
         let at = self.queue.iter().position(|playback| playback.id == id)?;
         let playback = self.queue.remove(at)?;
@@ -107,7 +107,7 @@ impl Channel {
         self.queue.is_empty()
     }
 
-    /// Whether the caller is told by itself if nobody serves the call any more.
+    /// Whether the caller hears an apology if nobody serves the call any more.
     pub(super) fn tells_by_itself(&self) -> bool {
         let last = |playback: &Playback| playback.prompts.last().copied();
         self.queue.iter().filter_map(last).any(|last| matches!(last, Prompt::Silence(_)))

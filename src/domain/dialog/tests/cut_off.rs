@@ -1,4 +1,4 @@
-//! The PBX cannot be heard or told anything for a while: the call goes on where it was.
+//! The link to the PBX is down for a while: the call goes on where it was.
 
 use super::phone::{Phone, SECOND};
 use super::world::World;

@@ -1,4 +1,5 @@
-//! A caller at the telephone: keys, listens, hangs up; the channel and the store answer as told.
+//! A caller at the telephone: keys, listens, hangs up; the channel and the store answer as the test
+//! says.
 //!
 //! Whatever is done with it, the phone watches what holds for every call: the channel is never
 //! idle while keys count, a live call has a deadline, and nothing is asked of a dead one.
@@ -23,11 +24,11 @@ const LONGEST_STATE: Duration = Duration::from_secs(40);
 /// Events at one moment beyond which two parts must be answering each other without end.
 const STORM: usize = 200;
 
-/// Whether the PBX tells and obeys.
+/// Whether the PBX reports and obeys.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Pbx {
     Obeys,
-    /// It tells of keys and of nothing else, and does nothing.
+    /// It reports keys and nothing else, and does nothing.
     Refuses,
     CutOff,
 }
@@ -47,7 +48,7 @@ pub(super) struct Phone {
     pub(super) said: Vec<Vec<Prompt>>,
     /// Every key pressed.
     pub(super) keyed: String,
-    /// When the last of them was released, which is told at once or, of a burst, earlier.
+    /// When the last of them was released, which is reported at once or, of a burst, earlier.
     released: Instant,
     /// Whether the look-up or the store has been asked and has not answered.
     pub(super) asks: bool,
@@ -100,7 +101,7 @@ impl Phone {
         }
     }
 
-    /// The PBX tells of a key that was held for so long until now.
+    /// The PBX reports a key that was held for so long until now.
     pub(super) fn tell_key(&mut self, key: char, held: Duration) {
         let (pressed, released) = (self.now.checked_sub(held).unwrap(), self.now);
         self.feed(Input::Key(Press { key: key_of(key), pressed, released }));
@@ -115,7 +116,7 @@ impl Phone {
         self.settle();
     }
 
-    /// The PBX can be neither heard nor told anything.
+    /// No event comes from the PBX, and no command reaches it.
     pub(super) fn is_cut_off(&mut self) {
         if !self.over {
             self.pbx = Pbx::CutOff;
@@ -343,7 +344,7 @@ impl Phone {
                 || self.over
                 || self.pbx != Pbx::Obeys
                 || self.channel.tells_by_itself(),
-            "who is served no more is told so"
+            "a caller who is served no longer hears so"
         );
     }
 

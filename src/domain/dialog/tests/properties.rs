@@ -118,7 +118,7 @@ proptest! {
     }
 }
 
-/// `P4` to `P6` and `P14`, told the other way round: whether this may ever be stored.
+/// `P4` to `P6` and `P14`, the other way round: whether this may ever be stored.
 fn is_permitted(new: &NewTemporaryPassword, caller: &Caller) -> bool {
     let is_contract_number = caller.number == Some(CONTRACT);
     let has_service = [CONTRACT, ADDITIONAL].map(number).contains(&new.login);
@@ -157,7 +157,7 @@ fn begins_a_step(prompt: &Prompt) -> bool {
     }
 }
 
-/// Tells the call what is over once more, and what it did not ask for.
+/// Reports to the call what is over once more, and what it did not ask for.
 fn retell(phone: &mut Phone) -> Result<(), TestCaseError> {
     let mut news = Vec::new();
     let channel = &phone.channel;
@@ -176,10 +176,10 @@ fn retell(phone: &mut Phone) -> Result<(), TestCaseError> {
     news.push(Input::Timeout);
     let before = format!("{:?}", phone.call);
     for late in news {
-        let told = format!("{late:?}");
+        let input = format!("{late:?}");
         let outputs = phone.call.handle(late, phone.now);
-        prop_assert!(outputs.is_empty(), "{}: {:?}", told, outputs);
-        prop_assert_eq!(&before, &format!("{:?}", phone.call), "{}", told);
+        prop_assert!(outputs.is_empty(), "{}: {:?}", input, outputs);
+        prop_assert_eq!(&before, &format!("{:?}", phone.call), "{}", input);
     }
     Ok(())
 }

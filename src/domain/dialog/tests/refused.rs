@@ -1,4 +1,4 @@
-//! The PBX tells of keys and does not do as it is told: nothing counts whose guidance was not
+//! The PBX reports keys and refuses commands: nothing counts whose guidance was not
 //! played.
 
 use super::channel::Fate;

@@ -1,4 +1,4 @@
-//! One press counts once, however often a telephone tells of it (`P12`); times as they were seen.
+//! One press counts once, however often a telephone reports it (`P12`); times as they were seen.
 
 use std::time::Duration;
 
@@ -15,8 +15,8 @@ fn ms(ms: u64) -> Duration {
     Duration::from_millis(ms)
 }
 
-/// What is told of one press: how long after its beginning, and how long it is said to have been
-/// held.
+/// What is reported of one press: how long after its beginning, and how long it is said to have
+/// been held.
 type Telling = Vec<(u64, u64)>;
 
 /// Keys the whole flow ahead, each key for `tone` and after it nothing for `gap`.
@@ -28,9 +28,9 @@ fn keys_all(phone: &mut Phone, password: &str, tone: u64, gap: u64, telling: &Te
 
 fn presses(phone: &mut Phone, key: char, tone: u64, gap: u64, telling: &Telling) {
     let mut at = 0;
-    for (told, held) in telling {
-        phone.wait(ms(told - at));
-        at = *told;
+    for (at_ms, held) in telling {
+        phone.wait(ms(at_ms - at));
+        at = *at_ms;
         phone.tell_key(key, ms(*held));
     }
     phone.wait(ms((tone + gap).saturating_sub(at)));
@@ -67,7 +67,7 @@ fn p12_a_key_that_is_told_in_two_parts_counts_once() {
 #[test]
 fn q24_the_fastest_digits_count_each() {
     stores_once(40, 40, &[(40, 40)]);
-    // An end that is told late makes the next one come soon.
+    // An end that is reported late makes the next one come soon.
     for late in [10, 20] {
         let mut phone = Phone::calls(World::default());
         phone.tell_key('1', ms(40));
@@ -111,7 +111,7 @@ fn p12_a_key_held_since_before_invalid_neither_counts_nor_stops_it() {
     assert_eq!(phone.stored(), "line 0312301230 45678910");
 }
 
-/// How a telephone, or what is between, tells of a press.
+/// How a telephone, or what is between, reports a press.
 #[derive(Debug, Clone, Copy)]
 enum Way {
     Once,

@@ -65,7 +65,8 @@ impl Browser {
         Ok(())
     }
 
-    /// A second window of the same browser, which is the one in use from now on; gives the first one.
+    /// A second window of the same browser, which is the one in use from now on; gives the first
+    /// one.
     pub async fn second_window(&self) -> Result<thirtyfour::WindowHandle> {
         let first = self.driver.window().await?;
         let second = self.driver.new_window().await?;
@@ -129,12 +130,12 @@ impl Browser {
     /// What stands beneath a field by its `aria-describedby`, and whether it is marked as wrong.
     pub async fn error_beneath(&self, label: &str) -> Result<(String, bool)> {
         let field = self.field(label).await?;
-        let mut told = Vec::new();
+        let mut texts = Vec::new();
         for id in field.attr("aria-describedby").await?.unwrap_or_default().split_whitespace() {
-            told.push(self.only(&format!("//*[@id='{id}']")).await?.text().await?);
+            texts.push(self.only(&format!("//*[@id='{id}']")).await?.text().await?);
         }
         let is_wrong = field.attr("aria-invalid").await?.as_deref() == Some("true");
-        Ok((told.join("\n"), is_wrong))
+        Ok((texts.join("\n"), is_wrong))
     }
 
     /// The button or link with exactly these words.
@@ -145,7 +146,7 @@ impl Browser {
         .await
     }
 
-    /// Does what leaves this page, and waits until another one, or the same anew, has come.
+    /// Does what leaves this page, and waits until another one, or the same again, has come.
     pub(super) async fn leave(&self, act: impl AsyncFnOnce() -> Result<()>) -> Result<()> {
         let old = self.driver.find(By::Css("html")).await?;
         act().await?;

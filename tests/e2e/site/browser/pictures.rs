@@ -1,5 +1,5 @@
-//! Pages as on a telephone and on a desktop: nothing juts out, and pictures for the documentation when
-//! the run is asked for them.
+//! Pages as on a telephone and on a desktop: nothing juts out, and pictures for the documentation
+//! when the run is asked for them.
 
 use std::env;
 use std::fs;
@@ -21,9 +21,10 @@ const WIDTHS: [u32; 3] = [NARROWEST, 375, 1280];
 const HEIGHT: u32 = 640;
 
 impl Visitor<'_> {
-    /// Nothing of the page juts out on any screen; pictures it under this name, if the run was asked to.
+    /// Nothing of the page juts out on any screen; pictures it under this name, if the run was
+    /// asked to.
     pub async fn check_layout(&self, name: &str) -> Result<()> {
-        // Whoever uses the keyboard has an outline somewhere.
+        // With the keyboard there is an outline somewhere.
         let folder = env::var_os(FOLDER).filter(|_| self.manner != Manner::Keyboard);
         let folder = folder.map(|folder| repository().join(folder));
         for width in WIDTHS {
@@ -51,7 +52,8 @@ impl Visitor<'_> {
         Ok(())
     }
 
-    /// Shows the page in a window of this width in CSS pixels, and says whether nothing juts out of it.
+    /// Shows the page in a window of this width in CSS pixels, and says whether nothing juts out of
+    /// it.
     async fn fits(&self, width: u32) -> Result<bool> {
         let metrics =
             json!({ "width": width, "height": HEIGHT, "deviceScaleFactor": 1, "mobile": false });

@@ -34,10 +34,11 @@ impl Browser {
 }
 
 impl Visitor<'_> {
-    /// No warning and no error was told in the console, and nothing was asked but the site, at any time of the visit.
+    /// At no time of the visit was there a warning in the console, or a request to anything but the
+    /// site.
     pub async fn finish(self) -> Result<()> {
         for entry in self.browser.driver.get_log("browser").await? {
-            // A page with another status than 200 is told there as an error.
+            // A page with another status than 200 is an error there.
             let is_harmless = ["INFO", "DEBUG"].contains(&entry.level.as_str())
                 || entry.source.as_deref() == Some("network")
                     && entry.message.contains("the server responded with a status of 4");

@@ -1,7 +1,8 @@
-//! Someone who uses the browser in one way throughout: with the pointer, without script, by keyboard.
+//! Someone who uses the browser in one way throughout: with the pointer, without script, by
+//! keyboard.
 //!
-//! Every page that a visitor comes to is looked at: with the pointer by axe-core, by keyboard for whether
-//! every stop of Tab is reached both ways and can be seen.
+//! Every page that a visitor comes to is looked at: with the pointer by axe-core, by keyboard for
+//! whether every stop of Tab is reached both ways and can be seen.
 
 use std::sync::PoisonError;
 
@@ -44,7 +45,8 @@ pub struct Visitor<'a> {
 }
 
 impl<'a> Visitor<'a> {
-    /// Sits down at a browser that is as if nobody had used it; `site` such as `https://localhost:8443`.
+    /// Sits down at a browser that is as if nobody had used it; `site` such as
+    /// `https://localhost:8443`.
     pub async fn start(browser: &'a Browser, site: &str, manner: Manner) -> Result<Self> {
         browser.reset().await?;
         Ok(Self { browser, site: site.to_owned(), manner })
@@ -143,8 +145,8 @@ impl<'a> Visitor<'a> {
         )
     }
 
-    /// Tab comes to every stop, each can be seen, and Shift with Tab comes back the same way; once for
-    /// each page, by its path and title.
+    /// Tab comes to every stop, each can be seen, and Shift with Tab comes back the same way; once
+    /// for each page, by its path and title.
     async fn walk(&self, page: &Page) -> Result<()> {
         let is_new = {
             let mut walked = self.browser.walked.lock().unwrap_or_else(PoisonError::into_inner);
@@ -164,7 +166,8 @@ impl<'a> Visitor<'a> {
         Ok(())
     }
 
-    /// The stops of one round, from the page's beginning or end: between two rounds none has the focus.
+    /// The stops of one round, from the page's beginning or end: between two rounds none has the
+    /// focus.
     async fn stops(&self, backwards: bool, page: &Page) -> Result<Vec<String>> {
         let mut stops = Vec::new();
         let mut rounds = 0;
@@ -182,7 +185,7 @@ impl<'a> Visitor<'a> {
                 None if rounds == 1 => return Ok(stops),
                 None => rounds = 1,
                 Some(_) if rounds == 0 => {}
-                // WCAG 2.4.7: whoever uses the keyboard sees where they are.
+                // WCAG 2.4.7: those who use the keyboard see where they are.
                 Some((name, is_seen)) => {
                     ensure!(is_seen, "one does not see that Tab has come to {name} on {page:?}");
                     stops.push(name);

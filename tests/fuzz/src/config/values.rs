@@ -1,4 +1,4 @@
-//! Values in a text of lines `name = value`, as far as they can be told from the words of a mistake.
+//! Values in a text of lines `name = value`, as far as they differ from the words of a mistake.
 
 use std::ops::Range;
 

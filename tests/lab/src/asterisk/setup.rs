@@ -33,7 +33,7 @@ impl Phone {
 
 /// What a private Asterisk is to be like.
 #[derive(Debug, Clone)]
-pub struct Setup {
+pub struct AsteriskSetup {
     pub(super) folder: PathBuf,
     pub(super) sip: u16,
     pub(super) ari: u16,
@@ -43,7 +43,7 @@ pub struct Setup {
     snippets: Vec<(String, String)>,
 }
 
-impl Setup {
+impl AsteriskSetup {
     /// One in `folder`, on free ports, with fresh secrets and no telephones.
     pub fn new(folder: impl Into<PathBuf>) -> Result<Self> {
         Ok(Self {

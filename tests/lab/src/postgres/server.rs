@@ -71,7 +71,8 @@ impl Postgres {
         self.folder.join("data")
     }
 
-    /// Makes the cluster, unless it is there; a folder that an interrupted start left is made anew.
+    /// Makes the cluster, unless it is there; a folder that an interrupted start left is made
+    /// again.
     pub(super) fn initialise(&self) -> Result<()> {
         let finished = self.folder.join("initialised");
         if finished.exists() {
@@ -183,7 +184,9 @@ impl Postgres {
             }
         }
         let until = Instant::now() + STOP_WITHIN;
-        while postmaster.ended()?.is_none() || backends.iter().any(|backend| is_alive(*backend)) {
+        while postmaster.exit_status()?.is_none()
+            || backends.iter().any(|backend| is_alive(*backend))
+        {
             ensure!(Instant::now() < until, "PostgreSQL did not end within {STOP_WITHIN:?}");
             sleep(LOOK_EVERY);
         }
@@ -191,9 +194,9 @@ impl Postgres {
     }
 
     /// Whether the postmaster has ended without having been asked to.
-    pub fn ended(&self) -> Result<bool> {
+    pub fn has_ended(&self) -> Result<bool> {
         let mut slot = self.postmaster.lock().unwrap_or_else(PoisonError::into_inner);
-        slot.as_mut().map_or(Ok(false), |postmaster| Ok(postmaster.ended()?.is_some()))
+        slot.as_mut().map_or(Ok(false), |postmaster| Ok(postmaster.exit_status()?.is_some()))
     }
 
     /// A program of PostgreSQL, as the right user, to end with us, in a plain environment.
@@ -271,7 +274,7 @@ fn children_of(parent: u32) -> Vec<Pid> {
     list.split_whitespace().filter_map(|pid| Pid::from_raw(pid.parse().ok()?)).collect()
 }
 
-/// Whether it runs; one that has ended and waits for whoever inherited it does not.
+/// Whether it runs; one that has ended and waits for its new parent does not.
 fn is_alive(process: Pid) -> bool {
     let stat = fs::read_to_string(format!("/proc/{}/stat", process.as_raw_nonzero()));
     let state = stat.ok().and_then(|stat| stat.rsplit(") ").next()?.chars().next());

@@ -26,8 +26,8 @@ pub enum Replication {
 impl Postgres {
     /// A standby of this cluster in a temporary folder, streaming from it.
     ///
-    /// It is a cluster like any other, read-only until it is promoted. Its databases are this one's,
-    /// by the same names ([`Postgres::database`]), with the same roles and passwords.
+    /// It is a cluster like any other, read-only until it is promoted. Its databases are this
+    /// one's, by the same names ([`Postgres::database`]), with the same roles and passwords.
     pub async fn standby(&self, replication: Replication) -> Result<Self> {
         let folder = folder::temporary("karipass-pg-")?;
         let mut standby = Self::new(folder.path(), self.passwords.clone(), Durability::Fast)?;
@@ -35,7 +35,7 @@ impl Postgres {
         standby.start()?;
         standby.databases = AtomicUsize::new(1000);
         standby.temporary = Some(folder);
-        self.caught_up().await?;
+        self.wait_until_caught_up().await?;
         // Set after the copy was made: once promoted, the standby waits for nobody.
         let (names, state) = match replication {
             Replication::Asynchronous => ("", "async"),
@@ -51,7 +51,7 @@ impl Postgres {
     }
 
     /// Waits until a standby is there and every one has replayed what is committed by now.
-    pub async fn caught_up(&self) -> Result<()> {
+    pub async fn wait_until_caught_up(&self) -> Result<()> {
         let superuser = self.superuser("postgres").await?;
         let now = superuser.query_one("SELECT pg_current_wal_lsn()::text", &[]).await?;
         let now: String = now.get(0);
@@ -69,8 +69,8 @@ impl Postgres {
 }
 
 impl Database {
-    /// The same database, where the server whose socket is in `folder` (another cluster's, a proxy's)
-    /// is tried after the present ones.
+    /// The same database, where the server whose socket is in `folder` (another cluster's, a
+    /// proxy's) is tried after the present ones.
     #[must_use]
     pub fn or_at(&self, folder: &Path) -> Self {
         self.with_host(|host| format!("{host},{}", folder.display()))

@@ -1,4 +1,4 @@
-//! A cluster that demands TLS of whoever comes over TCP.
+//! A cluster that demands TLS of every client over TCP.
 
 use std::fs;
 use std::net::Ipv4Addr;

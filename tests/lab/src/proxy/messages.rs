@@ -29,7 +29,8 @@ pub(super) struct Messages {
 pub(super) struct Group {
     /// As they were sent.
     pub(super) bytes: Vec<u8>,
-    /// Whether their end is a commit: `COMMIT`, or a statement that writes outside of a transaction.
+    /// Whether their end is a commit: `COMMIT`, or a statement that writes outside of a
+    /// transaction.
     pub(super) commits: bool,
 }
 

@@ -14,11 +14,12 @@ use super::caller::Caller;
 use super::handset::{Handset, Pace};
 use super::hearing::Heard;
 use super::sipp::{Identity, Line, Placed, Sipp};
-use super::state::{Ending, STRAGGLERS, Shared};
+use super::state::{CallState, Ending, STRAGGLERS};
 
 /// By when a call is answered or refused.
 const ANSWERED_WITHIN: Duration = Duration::from_secs(20);
-/// By when anything expected is heard, or the other side hangs up: longer than the longest guidance.
+/// By when anything expected is heard, or the other side hangs up: longer than the longest
+/// guidance.
 const HEARD_WITHIN: Duration = Duration::from_secs(30);
 /// How long a call that nobody wants any more may take to end.
 const HUNG_UP_WITHIN: Duration = Duration::from_secs(2);
@@ -38,13 +39,13 @@ pub enum Next {
 pub struct Subscriber {
     handset: Handset,
     sipp: Sipp,
-    shared: Arc<Shared>,
+    shared: Arc<CallState>,
     line: Line,
     begin: Instant,
     /// What was keyed, as shown, and when the last key was released.
     keyed: Vec<(String, Instant, Instant)>,
-    /// How much of what was heard the story has told.
-    told: usize,
+    /// How much of what was heard the test has passed.
+    position: usize,
     /// What may still be heard of a number's reading that the story did not wait for.
     interrupted: VecDeque<String>,
 }
@@ -55,7 +56,7 @@ impl Caller {
         if let Identity::Telephone { phone, .. } = &self.identity {
             Sipp::register(line.sip, self.address, phone)?;
         }
-        let shared = Arc::new(Shared::new());
+        let shared = Arc::new(CallState::new());
         let ear = Arc::clone(&shared);
         let handset = Handset::new(self.address, move |at, payload| {
             let mut state = ear.lock();
@@ -65,14 +66,14 @@ impl Caller {
         })?;
         let begin = Instant::now();
         let placed = [Placed { caller: self.number.clone(), media: handset.address()?.port() }];
-        let told = Arc::clone(&shared);
+        let signals = Arc::clone(&shared);
         let sipp = Sipp::place(line, self.address, &self.identity, &placed, 10, move |_, news| {
-            told.lock().news(Instant::now(), news);
-            told.changed.notify_all();
+            signals.lock().news(Instant::now(), news);
+            signals.changed.notify_all();
         })?;
         let (line, keyed, interrupted) = (line.clone(), Vec::new(), VecDeque::new());
         let mut subscriber =
-            Subscriber { handset, sipp, shared, line, begin, keyed, told: 0, interrupted };
+            Subscriber { handset, sipp, shared, line, begin, keyed, position: 0, interrupted };
         subscriber.wait_until_answered()?;
         Ok(subscriber)
     }
@@ -81,14 +82,15 @@ impl Caller {
 impl Subscriber {
     /// Listens to the next thing to its end, whatever it is; `None` once the call is over.
     pub fn listen(&mut self) -> Result<Option<String>> {
-        let told = self.told;
-        let next = self.shared.wait(HEARD_WITHIN, |state| match state.hearing.heard.get(told) {
-            Some(heard) => heard.ended.map(|_| Some(heard.names.join("|"))),
-            None => state.is_over_for(STRAGGLERS).then_some(None),
-        });
+        let position = self.position;
+        let next =
+            self.shared.wait(HEARD_WITHIN, |state| match state.hearing.heard.get(position) {
+                Some(heard) => heard.ended.map(|_| Some(heard.names.join("|"))),
+                None => state.is_over_for(STRAGGLERS).then_some(None),
+            });
         match next {
             Some(Some(name)) => {
-                self.told += 1;
+                self.position += 1;
                 Ok(Some(name))
             }
             Some(None) => Ok(None),
@@ -96,16 +98,17 @@ impl Subscriber {
         }
     }
 
-    /// Listens until the next thing, whatever it is, has begun and is certain, or for as long as `within`.
+    /// Listens until the next thing, whatever it is, has begun and is certain, or for as long as
+    /// `within`.
     pub fn listen_for(&mut self, within: Duration) -> Next {
-        let told = self.told;
-        let next = self.shared.wait(within, |state| match state.hearing.heard.get(told) {
+        let position = self.position;
+        let next = self.shared.wait(within, |state| match state.hearing.heard.get(position) {
             Some(heard) if heard.names.len() > 1 && heard.ended.is_none() => None,
             Some(heard) => Some(Next::Begins(heard.clone())),
             None => state.is_over_for(STRAGGLERS).then_some(Next::Over),
         });
         if let Some(Next::Begins(_)) = next {
-            self.told += 1;
+            self.position += 1;
         }
         next.unwrap_or(Next::Nothing)
     }
@@ -139,8 +142,8 @@ impl Subscriber {
         Ok(self)
     }
 
-    /// The next thing heard is the beginning of a number's first digit. As much as comes of the rest,
-    /// and of `guidance` after it, is passed over.
+    /// The next thing heard is the beginning of a number's first digit. As much as comes of the
+    /// rest, and of `guidance` after it, is passed over.
     pub fn begin_to_hear_number(&mut self, number: &str, guidance: &str) -> Result<&mut Self> {
         let (first, rest) = number.split_at(1);
         self.hear(&format!("digits/{first}"))?;
@@ -204,8 +207,8 @@ impl Subscriber {
             return Err(self.failure(&format!("the call ended: {ending:?}")));
         }
         let heard = self.heard();
-        pass_over(&heard, &mut self.told, &mut self.interrupted);
-        let more = heard.get(self.told).map(|more| more.names.join("|"));
+        pass_over(&heard, &mut self.position, &mut self.interrupted);
+        let more = heard.get(self.position).map(|more| more.names.join("|"));
         more.map_or(Ok(()), |more| Err(self.failure(&format!("{more} was heard besides"))))?;
         Ok(self)
     }
@@ -257,10 +260,10 @@ impl Subscriber {
     }
 
     fn next(&mut self, guidance: &str, enough: impl Fn(&Heard) -> bool) -> Result<&mut Self> {
-        let (told, interrupted) = (&mut self.told, &mut self.interrupted);
+        let (position, interrupted) = (&mut self.position, &mut self.interrupted);
         let found = self.shared.wait(HEARD_WITHIN, |state| {
-            pass_over(&state.hearing.heard, told, interrupted);
-            match state.hearing.heard.get(*told) {
+            pass_over(&state.hearing.heard, position, interrupted);
+            match state.hearing.heard.get(*position) {
                 Some(heard) if heard.is(guidance) => enough(heard).then_some(Ok(())),
                 Some(heard) if heard.may_be(guidance) && heard.ended.is_none() => None,
                 Some(heard) => Some(Err(format!("{} is heard", heard.names.join("|")))),
@@ -269,13 +272,13 @@ impl Subscriber {
         });
         let found = found.unwrap_or_else(|| Err(format!("nothing within {HEARD_WITHIN:?}")));
         found.map_err(|why| self.failure(&format!("{guidance} was expected, {why}")))?;
-        self.told += 1;
+        self.position += 1;
         self.interrupted.clear();
         Ok(self)
     }
 
     fn last(&self) -> Option<Heard> {
-        self.shared.lock().hearing.heard.get(self.told.checked_sub(1)?).cloned()
+        self.shared.lock().hearing.heard.get(self.position.checked_sub(1)?).cloned()
     }
 
     /// An error with the call so far.
@@ -312,11 +315,11 @@ impl Drop for Subscriber {
     }
 }
 
-/// Tells what is heard of that which the story did not wait for; some of it may be left out.
-fn pass_over(heard: &[Heard], told: &mut usize, interrupted: &mut VecDeque<String>) {
-    while let Some(next) = heard.get(*told) {
+/// Passes over what is heard of that which the test did not wait for; some may be missing.
+fn pass_over(heard: &[Heard], position: &mut usize, interrupted: &mut VecDeque<String>) {
+    while let Some(next) = heard.get(*position) {
         let Some(index) = interrupted.iter().position(|rest| next.may_be(rest)) else { break };
         interrupted.drain(..=index);
-        *told += 1;
+        *position += 1;
     }
 }

@@ -1,7 +1,8 @@
 //! The caller's end of the RTP: two threads, one that listens and one that speaks.
 //!
 //! The listener hands every packet on with the time of its arrival. The speaker sends µ-law silence
-//! each 20 ms, as a telephone in a quiet room does, and keyed digits as RFC 4733 events in its place.
+//! each 20 ms, as a telephone in a quiet room does, and keyed digits as RFC 4733 events in its
+//! place.
 
 use std::collections::VecDeque;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, UdpSocket};
@@ -83,7 +84,8 @@ pub struct Handset {
 }
 
 impl Handset {
-    /// Binds a port of `address`; `ear` gets every µ-law packet and its time, on the listener's thread.
+    /// Binds a port of `address`; `ear` gets every µ-law packet and its time, on the listener's
+    /// thread.
     pub fn new(
         address: Ipv4Addr,
         ear: impl FnMut(Instant, &[u8]) + Send + 'static,

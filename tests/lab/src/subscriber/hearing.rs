@@ -2,9 +2,9 @@
 //!
 //! The received µ-law is one stream of bytes, whatever packets it came in: Asterisk refills packets
 //! across the end of a file, so a file may begin anywhere in one. A [`Hearing`] searches the stream
-//! for any 10 ms of a known file, then follows that file until it ends or the stream departs from it.
-//! Files that begin alike stay candidates together until they differ. Silence is passed over; sound
-//! that is in no file is heard as [`UNKNOWN`].
+//! for any 10 ms of a known file, then follows that file until it ends or the stream departs from
+//! it. Files that begin alike stay candidates together until they differ. Silence is passed over;
+//! sound that is in no file is heard as [`UNKNOWN`].
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::LazyLock;

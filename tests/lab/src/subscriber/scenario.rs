@@ -1,8 +1,8 @@
-//! What SIPp is told to do: a scenario file, generated for each kind of caller.
+//! What SIPp does: a scenario file, generated for each kind of caller.
 //!
 //! Every call ends in one of three ways: hung up by us on cue, hung up by the other side, refused.
-//! SIPp reports each over its third-party control socket and takes cues (`Cue: hang-up`, `Digit: 5`)
-//! from there. `[field0]` is the call's RTP port, `[field1]` the caller's number as written.
+//! SIPp reports each over its third-party control socket and takes cues (`Cue: hang-up`, `Digit:
+//! 5`) from there. `[field0]` is the call's RTP port, `[field1]` the caller's number as written.
 
 use super::handset::EVENT_PAYLOAD;
 use super::sipp::{Identity, Keying, Line};
@@ -153,7 +153,8 @@ fn report(event: &str, next: &str) -> String {
 
 fn send(method: &str, sequence: &str, dialog: &str, to: &str, headers: &str, body: &str) -> String {
     let repeated = if method == "ACK" { "" } else { " retrans=\"500\"" };
-    // The ACK of a refusal belongs to the INVITE's transaction, that of a 200 does not (RFC 3261 §17.1.1.3).
+    // The ACK of a refusal belongs to the INVITE's transaction, that of a 200 does not (RFC 3261
+    // §17.1.1.3).
     let branch = match (method, to) {
         ("ACK", "[next_url]") => format!("{sequence}-ack"),
         _ => format!("{sequence}-request"),

@@ -1,5 +1,5 @@
-//! Signalling by SIPp: one process places one call or many, and is told and tells what happens over
-//! its third-party control socket, where we play the twin.
+//! Signalling by SIPp: one process places one call or many. Cues and reports go over its
+//! third-party control socket, where we play the twin.
 //!
 //! A process ends by itself once its calls are over; it is killed when [`Sipp`] is dropped.
 
@@ -106,13 +106,13 @@ pub struct Sipp {
     child: Child,
     twin: Mutex<TcpStream>,
     reader: Option<JoinHandle<()>>,
-    /// What tells its Call-IDs from another process's.
+    /// What distinguishes its Call-IDs from another process's.
     token: String,
     folder: TempDir,
 }
 
 impl Sipp {
-    /// Places `calls` from `address`, `rate` a second; `news` is told what becomes of each by index.
+    /// Places `calls` from `address`, `rate` a second; `news` gets what becomes of each, by index.
     pub fn place(
         line: &Line,
         address: Ipv4Addr,
@@ -130,7 +130,7 @@ impl Sipp {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
         let xml = scenario::call(line, identity);
         let mut command = sipp(line.sip, address, folder.path(), &xml)?;
-        // Late news of another process's call that had this port before is nobody's.
+        // A late report of another process's call that had this port before is nobody's.
         let token = secret();
         command.args(["-cid_str", &format!("call-%u-{token}"), "-inf", "calls.csv"]);
         command.args(["-s", &line.number]);
@@ -275,12 +275,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_sipp_tells_is_told_apart_by_call() {
-        let told =
+    fn what_sipp_reports_is_assigned_to_its_call() {
+        let parsed =
             |event: &str| parse(&format!("Call-ID: call-7-0a1b\r\nEvent: {event}\r\n\r\n\x1b"));
-        assert_eq!(told("answered 17570"), Some((6, News::Answered(17_570))));
-        assert_eq!(told("ended"), Some((6, News::Ended)));
-        assert_eq!(told("sneezed"), None);
+        assert_eq!(parsed("answered 17570"), Some((6, News::Answered(17_570))));
+        assert_eq!(parsed("ended"), Some((6, News::Ended)));
+        assert_eq!(parsed("sneezed"), None);
         let aborted = "call-id: call-1-0a1b\r\ninternal-cmd: abort_call\r\n\r\n\x1b";
         assert_eq!(parse(aborted), Some((0, News::HungUp)));
     }

@@ -1,4 +1,4 @@
-//! What a call's threads tell its story: what is heard, and what becomes of the call.
+//! What a call's threads report: what is heard, and what becomes of the call.
 
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -43,12 +43,12 @@ impl State {
     }
 }
 
-pub(super) struct Shared {
+pub(super) struct CallState {
     state: Mutex<State>,
     pub(super) changed: Condvar,
 }
 
-impl Shared {
+impl CallState {
     pub(super) fn new() -> Self {
         let hearing = Hearing::new(Library::guidance());
         let state = State { hearing, answered: None, informed: 0, ending: None };

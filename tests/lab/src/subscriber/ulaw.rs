@@ -7,8 +7,8 @@ const CLIP: i32 = 32_635;
 /// Silence; µ-law has two zeros, and [`canonical`] makes them one.
 pub(super) const SILENCE: u8 = 0xff;
 
-/// The code of a 16-bit sample, with one zero. µ-law codes 14 bits: like Asterisk's table, this takes
-/// the highest sample of the four that have them in common.
+/// The code of a 16-bit sample, with one zero. µ-law codes 14 bits: like Asterisk's table, this
+/// takes the highest sample of the four that have them in common.
 pub(super) fn encode(sample: i16) -> u8 {
     let magnitude = i32::from(sample | 3).abs().min(CLIP) + BIAS;
     let exponent = (24 - magnitude.leading_zeros()).min(7);
@@ -23,7 +23,8 @@ pub(super) fn canonical(code: u8) -> u8 {
     if code == 0x7f { SILENCE } else { code }
 }
 
-/// Whether a code is loud enough to be heard as more than a room's noise (about -42 dB of full scale).
+/// Whether a code is loud enough to be heard as more than a room's noise (about -42 dB of full
+/// scale).
 pub(super) fn is_loud(code: u8) -> bool {
     (!code & 0x7f) >= 0x15
 }

@@ -18,7 +18,7 @@ impl Subscriber {
 
     /// Takes the call off hold. Sound that the hold cut short is passed over.
     pub fn resume(&mut self) -> Result<&mut Self> {
-        self.told = self.heard().len();
+        self.position = self.heard().len();
         self.wait_until_taken(|sipp| sipp.set_direction(0, "sendrecv"))?;
         Ok(self)
     }

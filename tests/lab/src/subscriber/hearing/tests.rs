@@ -107,7 +107,7 @@ fn a_sound_begins_with_the_packet_of_its_first_sample() {
 }
 
 #[test]
-fn files_that_begin_alike_are_told_apart_where_they_differ() {
+fn files_that_begin_alike_are_distinguished_where_they_differ() {
     static LIBRARY: OnceLock<Library> = OnceLock::new();
     let noise = |seed: u32| -> Vec<i16> {
         let wave = |n: u32| (n * (n + seed * 1000) % 20_011).cast_signed() - 10_000;
