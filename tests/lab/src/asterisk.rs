@@ -133,11 +133,6 @@ impl Asterisk {
     pub fn folder(&self) -> &Path {
         &self.setup.folder
     }
-
-    /// Its logs.
-    pub fn logs(&self) -> PathBuf {
-        self.setup.folder.join("log")
-    }
 }
 
 fn command(installation: &Installation, setup: &AsteriskSetup) -> Command {

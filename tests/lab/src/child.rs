@@ -127,8 +127,7 @@ fn spawn(command: Command) -> io::Result<process::Child> {
 /// Gives the calling thread the least right to the processor, which is a thread's on Linux: for
 /// clients that would be on machines of their own elsewhere.
 pub fn lower_priority() -> io::Result<()> {
-    const NICE: i32 = 19;
-    Ok(rustix::process::nice(NICE).map(drop)?)
+    Ok(rustix::process::nice(19).map(drop)?)
 }
 
 /// The last lines of a log, for a message.

@@ -146,7 +146,7 @@ impl Hearing {
     /// Takes a packet's µ-law; returns whether [`Hearing::heard`] has changed.
     pub fn hear(&mut self, at: Instant, payload: &[u8]) -> bool {
         self.stream.extend(payload.iter().map(|code| ulaw::canonical(*code)));
-        self.arrivals.push_back((self.end(), at));
+        self.arrivals.push_back((self.base + self.stream.len(), at));
         let mut changed = false;
         loop {
             let step = if self.following.is_empty() { self.search() } else { self.follow() };
@@ -165,14 +165,6 @@ impl Hearing {
         if !self.following.is_empty() {
             self.finish();
         }
-    }
-
-    fn end(&self) -> usize {
-        self.base + self.stream.len()
-    }
-
-    fn code(&self, position: usize) -> Option<u8> {
-        self.stream.get(position.checked_sub(self.base)?).copied()
     }
 
     fn arrival(&self, position: usize) -> Option<Instant> {
@@ -216,8 +208,9 @@ impl Hearing {
     }
 
     fn follow(&mut self) -> Step {
-        let Some(code) = self.code(self.position) else {
-            return if self.all_ended() { self.finish() } else { Step::NeedsMore };
+        let Some(&code) = self.stream.get(self.position - self.base) else {
+            let has_ended = self.following.iter().all(|place| self.rest(*place).is_empty());
+            return if has_ended { self.finish() } else { Step::NeedsMore };
         };
         let agrees = |place: &&Place| self.rest(**place).first() == Some(&code);
         let agreeing = self.following.iter().filter(agrees);
@@ -237,10 +230,6 @@ impl Hearing {
             heard.names = names;
         }
         Step::Changed
-    }
-
-    fn all_ended(&self) -> bool {
-        self.following.iter().all(|place| self.rest(*place).is_empty())
     }
 
     fn rest(&self, place: Place) -> &[u8] {

@@ -165,22 +165,13 @@ impl Sipp {
         self.cue(call, "Cue: hang-up")
     }
 
-    /// Sends a digit by SIP INFO; wait for [`News::Informed`] before the next.
-    pub fn inform(&self, call: usize, key: char) -> Result<()> {
-        self.cue(call, &format!("Digit: {key}"))
-    }
-
-    /// Says in which directions the audio goes (RFC 3264 §5.1); wait for [`News::Informed`].
-    pub fn set_direction(&self, call: usize, direction: &str) -> Result<()> {
-        self.cue(call, &format!("Media: {direction}"))
-    }
-
     /// What SIPp has to say about its errors.
     pub fn errors(&self) -> String {
         errors(self.folder.path())
     }
 
-    fn cue(&self, call: usize, cue: &str) -> Result<()> {
+    /// Gives SIPp a cue of the scenario; wait for [`News::Informed`] after a digit or a direction.
+    pub fn cue(&self, call: usize, cue: &str) -> Result<()> {
         let mut twin = self.twin.lock().map_err(|_| anyhow::anyhow!("a thread has panicked"))?;
         // SIPp reads one message at a time: it goes out in one piece.
         let mut message =

@@ -35,15 +35,8 @@ mod tests {
 
     #[test]
     fn known_codes_of_g711() {
-        for (sample, code) in [
-            (0, 0xff),
-            (-1, 0xff),
-            (8, 0xfe),
-            (-8, 0x7e),
-            (32_767, 0x80),
-            (-32_768, 0x00),
-            (1000, 0xce),
-        ] {
+        let samples = [0, -1, 8, -8, 32_767, -32_768, 1000];
+        for (sample, code) in samples.into_iter().zip([0xff, 0xff, 0xfe, 0x7e, 0x80, 0x00, 0xce]) {
             assert_eq!(encode(sample), code, "{sample}");
         }
     }

@@ -12,14 +12,14 @@ use crate::subscriber::sipp::Keying;
 impl Subscriber {
     /// Puts the call on hold.
     pub fn hold(&mut self) -> Result<&mut Self> {
-        self.wait_until_taken(|sipp| sipp.set_direction(0, "sendonly"))?;
+        self.wait_until_taken(|sipp| sipp.cue(0, "Media: sendonly"))?;
         Ok(self)
     }
 
     /// Takes the call off hold. Sound that the hold cut short is passed over.
     pub fn resume(&mut self) -> Result<&mut Self> {
         self.position = self.heard().len();
-        self.wait_until_taken(|sipp| sipp.set_direction(0, "sendrecv"))?;
+        self.wait_until_taken(|sipp| sipp.cue(0, "Media: sendrecv"))?;
         Ok(self)
     }
 
@@ -37,7 +37,7 @@ impl Subscriber {
             Keying::Info | Keying::Both => {
                 for key in keys.chars() {
                     self.wait_until_taken(|sipp| {
-                        sipp.inform(0, key)?;
+                        sipp.cue(0, &format!("Digit: {key}"))?;
                         if self.line.keying == Keying::Both {
                             self.handset.key(&key.to_string(), pace)?;
                         }
