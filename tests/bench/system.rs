@@ -5,8 +5,8 @@ use std::fs;
 use std::path::Path;
 
 use anyhow::Result;
-use karipass_lab::asterisk::{self, Asterisk, Installation};
-use karipass_lab::daemon::{self, Daemon};
+use karipass_lab::asterisk::{Asterisk, AsteriskSetup, Installation};
+use karipass_lab::daemon::{Daemon, DaemonSetup};
 use karipass_lab::flood::Flood;
 use karipass_lab::folder;
 use karipass_lab::postgres::{Durability, Postgres};
@@ -49,13 +49,12 @@ impl System {
             let database = postgres.migrated("karipass", karipass).await?;
             anyhow::Ok((postgres, database))
         })?;
-        let setup = asterisk::AsteriskSetup::new(folder.path().join("asterisk"))?
+        let setup = AsteriskSetup::new(folder.path().join("asterisk"))?
             .snippet("modules.conf", "load = app_read.so\n")
             .snippet("extensions.conf", include_str!("baseline.conf"));
         let asterisk = Asterisk::start(&Installation::find()?, setup)?;
-        let setup =
-            daemon::DaemonSetup::new(karipass, folder.path().join("daemon"), &asterisk, &database)?
-                .without_limits();
+        let setup = DaemonSetup::new(karipass, folder.path().join("daemon"), &asterisk, &database)?
+            .without_limits();
         let setup =
             variables.iter().fold(setup, |setup, (name, value)| setup.variable(*name, *value));
         setup.lay_out()?;

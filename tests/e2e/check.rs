@@ -5,7 +5,7 @@ use std::fs;
 use std::path::Path;
 
 use anyhow::{Context as _, Result, ensure};
-use karipass_lab::daemon;
+use karipass_lab::daemon::DaemonSetup;
 
 use crate::system::{KARIPASS, System};
 
@@ -69,7 +69,7 @@ fn replace(file: &Path, text: &str, instead: &str) -> Result<()> {
 pub fn check(system: &System, variables: &[(&str, &str)]) -> Result<(Option<i32>, String)> {
     let folder = system.folder.path().join("operator");
     let mut setup =
-        daemon::DaemonSetup::new(Path::new(KARIPASS), folder, &system.asterisk, &system.database)?;
+        DaemonSetup::new(Path::new(KARIPASS), folder, &system.asterisk, &system.database)?;
     for (name, value) in variables {
         setup = setup.variable(*name, *value);
     }

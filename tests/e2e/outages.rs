@@ -6,7 +6,7 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use anyhow::{Result, ensure};
-use karipass_lab::daemon::{self, Daemon};
+use karipass_lab::daemon::{self, Daemon, DaemonSetup};
 use karipass_lab::postgres::Shutdown;
 use karipass_lab::subscriber::{Caller, Subscriber};
 
@@ -76,7 +76,7 @@ fn a_daemon_whose_line_is_taken_over_says_so_and_serves_again() -> Result<()> {
     let first = system.daemon.as_ref().unwrap().lock().unwrap().operators();
     let (asterisk, database) = (&system.asterisk, &system.database);
     let folder = tempfile::tempdir()?;
-    let another = daemon::DaemonSetup::new(Path::new(KARIPASS), folder.path(), asterisk, database)?;
+    let another = DaemonSetup::new(Path::new(KARIPASS), folder.path(), asterisk, database)?;
     let mut another = Daemon::start(another)?;
     wait_for_readyz(first, 503, "another program has taken the application over")?;
     story.call_from_contract()?.hear("menu")?.hang_up()?;

@@ -5,8 +5,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{LazyLock, Mutex, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use anyhow::{Result, ensure};
-use karipass_lab::asterisk::{self, Asterisk, Installation, Phone, SET_UP_NUMBER};
-use karipass_lab::daemon::{self, Daemon};
+use karipass_lab::asterisk::{Asterisk, AsteriskSetup, Installation, Phone, SET_UP_NUMBER};
+use karipass_lab::daemon::{Daemon, DaemonSetup};
 use karipass_lab::folder;
 use karipass_lab::postgres::{Database, Durability, Postgres};
 use karipass_lab::subscriber::Line;
@@ -71,7 +71,7 @@ impl System {
     pub fn another_daemon(&self, folder: &str, variables: &[(&str, &str)]) -> Result<Daemon> {
         let folder = self.folder.path().join(folder);
         let (asterisk, database) = (&self.asterisk, &self.database);
-        let mut setup = daemon::DaemonSetup::new(Path::new(KARIPASS), folder, asterisk, database)?
+        let mut setup = DaemonSetup::new(Path::new(KARIPASS), folder, asterisk, database)?
             .without_limits()
             .variable("KARIPASS_LOG_FILTER", "trace");
         for (name, value) in variables {
@@ -91,7 +91,7 @@ impl System {
             let database = postgres.fresh().await?;
             anyhow::Ok((postgres, database))
         })?;
-        let mut setup = asterisk::AsteriskSetup::new(folder.path().join("asterisk"))?
+        let mut setup = AsteriskSetup::new(folder.path().join("asterisk"))?
             .phones([Phone::new(&Family::of(PHONE_FAMILY).contract)]);
         for (file, text) in snippets {
             setup = setup.snippet(file, text);

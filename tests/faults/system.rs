@@ -7,8 +7,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use anyhow::{Context as _, Result};
-use karipass_lab::asterisk::{self, Asterisk, Installation, SET_UP_NUMBER};
-use karipass_lab::daemon::{self, Daemon};
+use karipass_lab::asterisk::{Asterisk, AsteriskSetup, Installation, SET_UP_NUMBER};
+use karipass_lab::daemon::{Daemon, DaemonSetup};
 use karipass_lab::folder;
 use karipass_lab::postgres::{Database, Durability, Postgres, Replication};
 use karipass_lab::proxy::PostgresProxy;
@@ -80,8 +80,8 @@ impl System {
             anyhow::Ok((postgres, database, standby))
         })?;
         let globals = format!("KARIPASS_APPS = {}\n", APPS.join("&"));
-        let setup = asterisk::AsteriskSetup::new(folder.path().join("asterisk"))?
-            .snippet("globals.conf", &globals);
+        let setup =
+            AsteriskSetup::new(folder.path().join("asterisk"))?.snippet("globals.conf", &globals);
         let asterisk = Asterisk::start(installation, setup)?;
         let line = Line::new(asterisk.sip(), SET_UP_NUMBER);
         let ari_proxies = runtime.block_on(ari_proxies(&asterisk, wishes))?;
@@ -174,11 +174,11 @@ fn setups(
     database: &Database,
     ari_proxies: &[TcpProxy],
     wishes: &Wishes,
-) -> Result<Vec<daemon::DaemonSetup>> {
+) -> Result<Vec<DaemonSetup>> {
     let mut setups = Vec::new();
     for (index, app) in APPS.iter().enumerate() {
         let own = folder.join(app);
-        let mut setup = daemon::DaemonSetup::new(Path::new(KARIPASS), &own, asterisk, database)?
+        let mut setup = DaemonSetup::new(Path::new(KARIPASS), &own, asterisk, database)?
             .variable("KARIPASS_ARI_APP", *app)
             .without_limits();
         if let Some(proxy) = ari_proxies.get(index) {
@@ -201,7 +201,7 @@ fn setups(
     Ok(setups)
 }
 
-fn import(folder: &Path, setup: &daemon::DaemonSetup) -> Result<()> {
+fn import(folder: &Path, setup: &DaemonSetup) -> Result<()> {
     let mut contracts = String::from("contract_number,number,service\n");
     for index in 0..=CONTRACTS {
         let number = number(index);

@@ -7,3 +7,13 @@ mod log_in;
 mod passwords;
 mod sessions;
 mod units;
+
+use tokio_postgres::Client;
+
+use crate::site::{self, Service};
+
+/// A site before [`site::contracted`], and the owner.
+async fn service(kind: &str) -> (Service, Client) {
+    let (database, owner) = site::contracted(kind).await;
+    (Service::start(&database, &[]).await, owner)
+}

@@ -4,7 +4,8 @@ use reqwest::Method;
 use reqwest::header::{CONTENT_TYPE, SET_COOKIE};
 
 use super::browser::{BEFORE_LOGIN, Browser, FormOrigin, SESSION, leads_to, title, token};
-use crate::site::{self, NUMBER, RIGHT, Service};
+use super::service;
+use crate::site::{self, NUMBER, RIGHT};
 
 /// Every path that takes a form, and whether it is for those who are logged in.
 const FORMS: [(&str, bool); 4] =
@@ -23,7 +24,7 @@ const FIELDS: [(&str, &str); 7] = [
 
 #[tokio::test(flavor = "multi_thread")]
 async fn row_15_a_form_without_this_browsers_own_token_does_nothing() {
-    let (service, owner) = service_with_login().await;
+    let (service, owner) = service("password").await;
     let own = FormOrigin { sec_fetch_site: Some("same-origin"), origin: Some(&service.base) };
     let mut stranger = Browser::new(&service.base);
     let strangers = token(&stranger.get("/login").await);
@@ -74,7 +75,7 @@ async fn row_15_a_form_without_this_browsers_own_token_does_nothing() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn row_15_another_sites_form_does_nothing() {
-    let (service, owner) = service_with_login().await;
+    let (service, owner) = service("password").await;
     let own = service.base.as_str();
     for (path, logged_in) in FORMS {
         let mut browser = Browser::new(&service.base);
@@ -110,7 +111,7 @@ async fn row_15_another_sites_form_does_nothing() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn row_15_the_token_is_another_with_every_login() {
-    let (service, _) = service_with_login().await;
+    let (service, _) = service("password").await;
     let mut browser = Browser::new(&service.base);
     let page = browser.get("/login").await;
     let before = browser.cookies[BEFORE_LOGIN].clone();
@@ -129,7 +130,7 @@ async fn row_15_the_token_is_another_with_every_login() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_body_that_is_no_form_is_refused() {
-    let (service, owner) = service_with_login().await;
+    let (service, owner) = service("password").await;
     let mut browser = Browser::new(&service.base);
     let good = token(&browser.get("/login").await);
     let form = "application/x-www-form-urlencoded";
@@ -151,11 +152,6 @@ async fn a_body_that_is_no_form_is_refused() {
         );
     }
     assert!(site::audit(&owner).await.is_empty());
-}
-
-async fn service_with_login() -> (Service, tokio_postgres::Client) {
-    let (database, owner) = site::contracted("password").await;
-    (Service::start(&database, &[]).await, owner)
 }
 
 /// A change of the unit is answered with its outcome, all else with what comes next.

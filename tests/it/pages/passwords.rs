@@ -1,9 +1,8 @@
 //! `/password`: C5, C6, and what the top page says of the password's end.
 
-use tokio_postgres::Client;
-
 use super::browser::{Browser, SESSION, leads_to, title};
-use crate::site::{self, Answer, Caller, NUMBER, RIGHT, Service, WRONG};
+use super::service;
+use crate::site::{self, Answer, Caller, NUMBER, RIGHT, WRONG};
 
 const NEW: &str = "abcd1234";
 
@@ -184,11 +183,6 @@ async fn w6_a_change_elsewhere_ends_the_session_of_an_open_form() {
     // Another window of the same browser: its form is stale, and says so.
     let stale = first.submit(&page, "/password", &fields).await;
     assert_eq!((stale.status, title(&stale)), (403, "エラー：画面が古くなっています"));
-}
-
-async fn service(kind: &str) -> (Service, Client) {
-    let (database, owner) = site::contracted(kind).await;
-    (Service::start(&database, &[]).await, owner)
 }
 
 async fn change(browser: &mut Browser, current: &str, new: &str, again: &str) -> Answer {

@@ -3,7 +3,8 @@
 use reqwest::Method;
 
 use super::browser::{BEFORE_LOGIN, Browser, SESSION, leads_to, title, token};
-use crate::site::{self, Caller, Daemon, NUMBER, RIGHT, Service, WRONG};
+use super::service;
+use crate::site::{self, Caller, Daemon, NUMBER, RIGHT, WRONG};
 
 /// Every page for those who are logged in, but the password's change.
 const PAGES: [&str; 5] = ["/", "/unit", "/unit/line", "/unit/number", "/unit/admin_user"];
@@ -12,7 +13,7 @@ const FORMS: [&str; 3] = ["/unit/line", "/unit/number", "/unit/admin_user"];
 
 #[tokio::test(flavor = "multi_thread")]
 async fn w5_a_cookie_that_was_there_before_the_login_is_not_the_sessions() {
-    let (service, _) = service_with_login().await;
+    let (service, _) = service("password").await;
     let known = "A".repeat(43);
     let mut attacker = Browser::new(&service.base);
     attacker.cookies.insert(SESSION.to_owned(), known.clone());
@@ -33,7 +34,7 @@ async fn w5_a_cookie_that_was_there_before_the_login_is_not_the_sessions() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn w5_a_login_over_a_session_ends_it() {
-    let (service, _) = service_with_login().await;
+    let (service, _) = service("password").await;
     let mut browser = Browser::new(&service.base);
     let form = browser.get("/login").await;
     let before = browser.cookies[BEFORE_LOGIN].clone();
@@ -49,7 +50,7 @@ async fn w5_a_login_over_a_session_ends_it() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_form_that_is_sent_twice_does_not_take_the_new_sessions_cookie() {
-    let (service, _) = service_with_login().await;
+    let (service, _) = service("password").await;
     let mut browser = Browser::new(&service.base);
     browser.log_in(NUMBER, RIGHT).await;
     let form = browser.get("/password").await;
@@ -63,7 +64,7 @@ async fn a_form_that_is_sent_twice_does_not_take_the_new_sessions_cookie() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn w5_a_cookie_that_was_tampered_with_opens_nothing() {
-    let (service, _) = service_with_login().await;
+    let (service, _) = service("password").await;
     let mut browser = Browser::new(&service.base);
     browser.log_in(NUMBER, RIGHT).await;
     let good = browser.cookies[SESSION].clone();
@@ -90,7 +91,7 @@ async fn w5_a_cookie_that_was_tampered_with_opens_nothing() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn w5_a_logged_out_cookie_opens_nothing() {
-    let (service, _) = service_with_login().await;
+    let (service, _) = service("password").await;
     let mut browser = Browser::new(&service.base);
     browser.log_in(NUMBER, RIGHT).await;
     let mut thief = browser.clone();
@@ -106,7 +107,7 @@ async fn w5_a_logged_out_cookie_opens_nothing() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn w5_a_session_left_idle_ends_and_says_so() {
-    let (service, owner) = service_with_login().await;
+    let (service, owner) = service("password").await;
     let mut browser = Browser::new(&service.base);
     browser.log_in(NUMBER, RIGHT).await;
     let top = browser.get("/").await;
@@ -134,7 +135,7 @@ async fn w5_a_session_left_idle_ends_and_says_so() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn w5_after_12_hours_a_session_ends_in_any_case() {
-    let (service, owner) = service_with_login().await;
+    let (service, owner) = service("password").await;
     let mut browser = Browser::new(&service.base);
     browser.log_in(NUMBER, RIGHT).await;
     let began = async |ago: &str| {
@@ -149,7 +150,7 @@ async fn w5_after_12_hours_a_session_ends_in_any_case() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn row_9_no_route_walks_around_the_forced_change() {
-    let (service, owner) = service_with_login().await;
+    let (service, owner) = service("password").await;
     for (kind, age) in [("temporary", "1 second"), ("password", "60 days")] {
         site::credential(&owner, NUMBER, kind).await;
         site::age(&owner, NUMBER, age).await;
@@ -173,7 +174,7 @@ async fn row_9_no_route_walks_around_the_forced_change() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn without_a_session_no_page_is_shown() {
-    let (service, _) = service_with_login().await;
+    let (service, _) = service("password").await;
     let mut browser = Browser::new(&service.base);
     for path in PAGES.into_iter().chain(["/password"]) {
         assert_eq!(leads_to(&browser.get(path).await), "/login", "{path}");
@@ -219,7 +220,7 @@ async fn row_10_no_secret_of_a_form_is_in_the_log_at_trace() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_cookie_never_opens_the_api_nor_a_bearer_token_the_pages() {
-    let (service, _) = service_with_login().await;
+    let (service, _) = service("password").await;
     let mut browser = Browser::new(&service.base);
     browser.log_in(NUMBER, RIGHT).await;
     let cookie = browser.cookies[SESSION].clone();
@@ -244,9 +245,4 @@ async fn the_cookie_never_opens_the_api_nor_a_bearer_token_the_pages() {
         200,
         "it is good at its own door"
     );
-}
-
-async fn service_with_login() -> (Service, tokio_postgres::Client) {
-    let (database, owner) = site::contracted("password").await;
-    (Service::start(&database, &[]).await, owner)
 }

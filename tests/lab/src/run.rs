@@ -12,8 +12,8 @@ use std::time::{Duration, Instant};
 use anyhow::{Context as _, Result, bail, ensure};
 use tokio::signal::unix::{SignalKind, signal};
 
-use crate::asterisk::{self, Asterisk, CARRIER, Installation, Phone, SET_UP_NUMBER};
-use crate::daemon::{self, Daemon, write_secret};
+use crate::asterisk::{Asterisk, AsteriskSetup, CARRIER, Installation, Phone, SET_UP_NUMBER};
+use crate::daemon::{Daemon, DaemonSetup, write_secret};
 use crate::demonstration;
 use crate::postgres::{Durability, Postgres};
 
@@ -90,7 +90,7 @@ fn say(line: &str) {
 async fn start(options: &RunOptions, var: &Path) -> Result<System> {
     let karipass = binary()?;
     let phones = phones(var)?;
-    let setup = asterisk::AsteriskSetup::new(var.join("asterisk"))?
+    let setup = AsteriskSetup::new(var.join("asterisk"))?
         .ports(options.sip_port, options.ari_port)
         .phones(phones);
     let asterisk =
@@ -98,11 +98,10 @@ async fn start(options: &RunOptions, var: &Path) -> Result<System> {
     let postgres = Postgres::persistent(&var.join("postgres"), Durability::Durable).await?;
     let database = postgres.migrated("karipass", &karipass).await?;
     let asterisk = asterisk.await??;
-    let mut setup =
-        daemon::DaemonSetup::new(&karipass, var.join("karipass"), &asterisk, &database)?.ports(
-            port("KARIPASS_SITE_LISTEN", options.https_port),
-            port("KARIPASS_OPERATORS_LISTEN", options.ops_port),
-        );
+    let mut setup = DaemonSetup::new(&karipass, var.join("karipass"), &asterisk, &database)?.ports(
+        port("KARIPASS_SITE_LISTEN", options.https_port),
+        port("KARIPASS_OPERATORS_LISTEN", options.ops_port),
+    );
     for (name, value) in std::env::vars().filter(|(name, _)| name.starts_with("KARIPASS_")) {
         setup = setup.variable(name, value);
     }
