@@ -6,7 +6,7 @@ use proptest::prelude::*;
 
 use super::channel::{Fate, is_quiet};
 use super::phone::{Phone, SECOND};
-use super::world::{ADDITIONAL, CONTRACT, WITHOUT_SERVICE, World};
+use super::surroundings::{ADDITIONAL, CONTRACT, WITHOUT_SERVICE, World};
 use crate::auth_unit::AuthUnit;
 use crate::dialog::prompt::Prompt;
 use crate::dialog::{Input, LookupResult, StoreResult};

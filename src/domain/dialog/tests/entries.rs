@@ -1,7 +1,7 @@
 //! The password, its confirmation, and wrong entries: `P7` to `P10`.
 
 use super::phone::{Phone, SECOND};
-use super::world::World;
+use super::surroundings::World;
 use crate::dialog::{Outcome, Refusal, StoreResult};
 use crate::rules;
 

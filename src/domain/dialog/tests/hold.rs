@@ -1,7 +1,7 @@
 //! The caller puts the call on hold, and takes it up again.
 
 use super::phone::{Phone, SECOND};
-use super::world::World;
+use super::surroundings::World;
 use crate::dialog::Outcome;
 use crate::rules;
 
@@ -78,10 +78,10 @@ fn a_call_that_is_taken_up_while_it_is_cut_off_goes_on_when_it_is_restored() {
     let mut phone = Phone::calls(World::default());
     phone.keys("1");
     phone.holds();
-    phone.is_cut_off();
+    phone.disconnect();
     phone.takes_up();
     phone.wait(SECOND);
-    phone.is_restored();
+    phone.reconnect();
     phone.listen();
     phone.keys(PASSWORD);
     phone.keys(PASSWORD);

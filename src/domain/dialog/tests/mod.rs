@@ -2,14 +2,14 @@
 
 mod behaviour;
 mod channel;
-mod cut_off;
+mod disconnected;
 mod entries;
 mod hold;
-mod news;
 mod numbers;
 mod phone;
+mod playbacks;
 mod properties;
-mod refused;
+mod refused_commands;
 mod repeats;
+mod surroundings;
 mod times;
-mod world;

@@ -1,7 +1,7 @@
 //! Who may call, which unit, which number: `P2` to `P6` and `P14`.
 
 use super::phone::Phone;
-use super::world::{ADDITIONAL, CONTRACT, WITHOUT_SERVICE, World};
+use super::surroundings::{ADDITIONAL, CONTRACT, WITHOUT_SERVICE, World};
 use std::time::Duration;
 
 use crate::auth_unit::AuthUnit;

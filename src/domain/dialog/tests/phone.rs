@@ -8,7 +8,7 @@ use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
 use super::channel::{Channel, is_quiet};
-use super::world::{World, contract, now, number};
+use super::surroundings::{World, contract, now, number};
 use crate::dialog::prompt::Prompt;
 use crate::dialog::{
     Call, ChannelCommand, Input, Key, Limits, NewTemporaryPassword, Outcome, Output, Press, Refusal,
@@ -117,7 +117,7 @@ impl Phone {
     }
 
     /// No event comes from the PBX, and no command reaches it.
-    pub(super) fn is_cut_off(&mut self) {
+    pub(super) fn disconnect(&mut self) {
         if !self.over {
             self.pbx = Pbx::CutOff;
             self.feed(Input::Disconnected);
@@ -149,7 +149,7 @@ impl Phone {
     }
 
     /// The PBX is back, and whatever played has been stopped.
-    pub(super) fn is_restored(&mut self) {
+    pub(super) fn reconnect(&mut self) {
         if !self.over {
             self.pbx = Pbx::Obeys;
             self.channel.clear(self.now);

@@ -6,7 +6,7 @@ use proptest::prelude::*;
 use super::behaviour::{Act, Caller, caller};
 use super::channel::BY_ITSELF;
 use super::phone::{Phone, SECOND, key_of};
-use super::world::{self, ADDITIONAL, CONTRACT, WITHOUT_SERVICE, contract, number};
+use super::surroundings::{self, ADDITIONAL, CONTRACT, WITHOUT_SERVICE, contract, number};
 use crate::auth_unit::AuthUnit;
 use crate::dialog::prompt::Prompt;
 use crate::dialog::{Input, LookupResult, NewTemporaryPassword, Outcome, PlaybackEnd, StoreResult};
@@ -54,9 +54,9 @@ proptest! {
         let mut phone = Phone::calls(caller.world());
         for (done, act) in caller.acts.iter().enumerate() {
             if done == at {
-                phone.is_cut_off();
+                phone.disconnect();
                 phone.wait(20 * SECOND);
-                phone.is_restored();
+                phone.reconnect();
             }
             act.does(&mut phone);
         }
@@ -99,7 +99,7 @@ proptest! {
 
     #[test]
     fn no_debug_tells_one_password_from_another(caller in caller()) {
-        let now = world::now();
+        let now = surroundings::now();
         let mut phone = Phone::calls_at(caller.world(), now);
         let mut other = Phone::calls_at(caller.world(), now);
         for act in caller.acts.iter().flat_map(single_keys) {

@@ -5,7 +5,7 @@ use std::time::Duration;
 use proptest::prelude::*;
 
 use super::phone::{Phone, SECOND};
-use super::world::World;
+use super::surroundings::World;
 use crate::dialog::Outcome;
 use crate::rules;
 

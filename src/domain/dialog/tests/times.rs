@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use super::phone::{BETWEEN_KEYS, Phone, SECOND};
-use super::world::World;
+use super::surroundings::World;
 use crate::dialog::{LookupResult, Outcome, StoreResult};
 use crate::rules;
 

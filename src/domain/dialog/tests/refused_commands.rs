@@ -3,7 +3,7 @@
 
 use super::channel::Fate;
 use super::phone::{Phone, SECOND};
-use super::world::World;
+use super::surroundings::World;
 use crate::dialog::Outcome;
 use crate::dialog::prompt::Prompt;
 
@@ -27,7 +27,7 @@ fn p12_what_is_keyed_blindly_before_the_refusal_is_known_does_not_count() {
         phone.keys(PASSWORD_TWICE);
         phone.knows_of_refusal();
         phone.wait(2 * SECOND);
-        phone.is_restored();
+        phone.reconnect();
         phone.listen();
         assert_eq!(phone.stored(), "", "{keyed}");
         phone.hang_up();
@@ -44,7 +44,7 @@ fn p12_what_is_keyed_blindly_after_the_refusal_is_known_does_not_count() {
             phone.keys(PASSWORD_TWICE);
             phone.keys(PASSWORD_TWICE);
         }
-        phone.is_restored();
+        phone.reconnect();
         phone.listen();
         assert_eq!(phone.stored(), "", "{keyed}");
     }
@@ -60,7 +60,7 @@ fn p12_keys_between_two_refusals_do_not_count() {
         phone.knows_of_refusal();
     }
     assert_eq!(phone.stored(), "");
-    phone.is_restored();
+    phone.reconnect();
     phone.listen();
     phone.keys(PASSWORD_TWICE);
     phone.wait_for_the_end();
@@ -72,7 +72,7 @@ fn the_step_is_asked_again_with_its_guidance_after_a_refusal() {
     let mut phone = refused_after("145678910");
     phone.keys("45678910");
     phone.knows_of_refusal();
-    phone.is_restored();
+    phone.reconnect();
     phone.listen();
     assert!(phone.heard().ends_with("confirm-password"), "{}", phone.heard());
     phone.keys("45678910");

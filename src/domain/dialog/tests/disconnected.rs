@@ -1,16 +1,16 @@
 //! The link to the PBX is down for a while: the call goes on where it was.
 
 use super::phone::{Phone, SECOND};
-use super::world::World;
+use super::surroundings::World;
 use crate::dialog::Outcome;
 use crate::dialog::{LookupResult, StoreResult};
 use crate::rules;
 
 /// Cut off for longer than every limit of an entry, and restored.
 fn outage(phone: &mut Phone) {
-    phone.is_cut_off();
+    phone.disconnect();
     phone.wait(30 * SECOND);
-    phone.is_restored();
+    phone.reconnect();
 }
 
 #[test]
@@ -48,7 +48,7 @@ fn p11_no_limit_of_an_entry_runs_and_nothing_counts_as_wrong() {
 fn p11_the_limit_of_the_call_runs_on() {
     let mut phone = Phone::calls(World::default());
     phone.listen();
-    phone.is_cut_off();
+    phone.disconnect();
     phone.wait(rules::MAX_CALL_DURATION);
     assert_eq!(phone.outcome(), Some(Outcome::TooLong));
 }
@@ -95,7 +95,7 @@ fn who_is_not_hung_up_on_after_the_last_guidance_hears_it_again_and_then_trouble
     let mut phone = Phone::calls(World::default());
     phone.keys("14567891045678910");
     phone.wait(SECOND);
-    phone.is_cut_off();
+    phone.disconnect();
     phone.wait(60 * SECOND);
     let completed = "completed(0312301230)";
     assert!(
@@ -110,8 +110,8 @@ fn a_store_still_at_work_is_waited_for() {
     let stores_in = Some(3 * SECOND);
     let mut phone = Phone::calls(World { stores_in, ..World::default() });
     phone.keys("14567891045678910");
-    phone.is_cut_off();
-    phone.is_restored();
+    phone.disconnect();
+    phone.reconnect();
     phone.wait_for_the_end();
     assert_eq!(phone.outcome(), Some(Outcome::Stored));
 }
@@ -135,8 +135,8 @@ fn a_call_that_still_rings_goes_on_ringing() {
     let finds = |contract| LookupResult::Found(Box::new(contract));
     let finds_in = Some(2 * SECOND);
     let mut phone = Phone::calls(World { finds, finds_in, ..World::default() });
-    phone.is_cut_off();
-    phone.is_restored();
+    phone.disconnect();
+    phone.reconnect();
     assert_eq!(phone.heard(), "");
     phone.listen();
     phone.wait(2 * SECOND);

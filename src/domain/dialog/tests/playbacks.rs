@@ -3,7 +3,7 @@
 
 use super::channel::{BY_ITSELF, Fate, is_quiet};
 use super::phone::{Phone, SECOND};
-use super::world::{World, contract};
+use super::surroundings::{World, contract};
 use crate::dialog::prompt::Prompt;
 use crate::dialog::{Input, LookupResult, Outcome, PlaybackEnd, StoreResult};
 
