@@ -4,14 +4,13 @@
 //! ```text
 //!  Asterisk ──events──▶ asterisk ─▶ a mailbox for each call ─▶ domain::dialog::Call
 //!           ◀─commands─────┘                                        │
-//!                                                              hashing, db
-//!                                                                   ▲
-//!  Browsers ──HTTPS──▶ web::site ──┬─▶ login ───────────────────────┘
+//!                                                                   ▼
+//!  Browsers ──HTTPS──▶ web::site ──┬──────────────────────────▶ auth ─▶ hashing, db
 //!  Programs ──HTTPS──▶ web::api ───┘
 //! ```
 //!
 //! Arrows: `main → cli → {daemon, check, db}`, `daemon → {asterisk, web, db}`, `check →
-//! {asterisk::rest, db}`, `web → login → {db, hashing}`. Every module may use [`domain`], a
+//! {asterisk::rest, db}`, `{asterisk, web} → auth → {db, hashing}`. Every module may use [`domain`], a
 //! separate crate that knows no runtime, SQL, HTTP or clock.
 //!
 //! # A digit
@@ -25,12 +24,13 @@
 //! a dummy. One guarded `UPDATE` is the verdict, which becomes JSON or a page.
 //!
 //! # A change
-//! A session changes its password, or the unit of its contract, in three steps. Every secret is
-//! compared without a lock. The contract's row is locked. What was compared must still hold.
+//! A session changes its password, or the unit of its contract. Every secret is compared without a
+//! lock. Then [`db::Db::apply`] locks the contract, asks a pure function of [`domain::policy`], and
+//! commits its decision once.
 //!
 //! # The modules
 //! - [`asterisk`]: the events and commands of Asterisk.
-//! - [`hashing`]: the Argon2 workers. [`login`]: who logs in, and what a session changes.
+//! - [`auth`]: who logs in, and what a session or a call changes. [`hashing`]: the Argon2 workers.
 //!   [`db`]: PostgreSQL.
 //! - [`web`]: the pages, the API and the operators' listener. [`cli`]: one file for each command.
 //!   `daemon`: `karipass serve`. [`check`]: `karipass check`.
@@ -38,6 +38,7 @@
 //!   a client. [`metrics`]: the name and help text of every metric.
 
 pub mod asterisk;
+pub mod auth;
 pub mod check;
 pub mod cli;
 pub mod clock;
@@ -45,7 +46,6 @@ pub mod config;
 mod daemon;
 pub mod db;
 pub mod hashing;
-pub mod login;
 pub mod metrics;
 pub mod tls;
 pub mod web;

@@ -21,7 +21,6 @@ use super::permit::CallPermit;
 use super::release::{Release, decline, release};
 use super::rest::{ErrorChain, RestError};
 use crate::clock;
-use crate::db::audit::{AuditEvent, AuditOutcome, AuditRecord, AuditSource};
 use crate::metrics::{CALL_DURATION, CALLS_ENDED, CALLS_STARTED};
 use domain::dialog::{
     Call, Input, LookupResult, NewTemporaryPassword, Output, Refusal, StoreResult,
@@ -209,18 +208,8 @@ impl CallTask {
 
     /// Writes an audit row (`D3`) while the call goes on.
     fn audit(&mut self, refusal: Refusal) {
-        let record = AuditRecord {
-            source: AuditSource::Phone(self.caller),
-            event: AuditEvent::Call,
-            outcome: match refusal {
-                Refusal::NotAvailable => AuditOutcome::NotAvailable,
-                Refusal::WrongEntries => AuditOutcome::WrongEntries,
-            },
-            login: None,
-            contract: self.contract,
-            unit: None,
-        };
-        let row = Arc::clone(&self.asterisk.services).audit(record);
+        let services = Arc::clone(&self.asterisk.services);
+        let row = services.record_refused_call(self.caller, self.contract, refusal);
         self.audit = Some(tokio::spawn(row.in_current_span()));
     }
 

@@ -43,10 +43,9 @@ use tokio::sync::{oneshot, watch};
 use tokio::time::timeout;
 use tracing::info;
 
+use crate::auth::AuthService;
 use crate::clock;
 use crate::config::{self, MediaNetwork};
-use crate::db::Db;
-use crate::hashing::Hasher;
 use capacity::CallCapacity;
 use connection::EventStream;
 use domain::dialog::Limits;
@@ -77,13 +76,11 @@ impl PhoneLine {
         limits: Limits,
         call_limits: CallLimits,
         media_networks: Vec<MediaNetwork>,
-        db: Db,
-        hasher: Hasher,
+        auth: AuthService,
         timeouts: Timeouts,
     ) -> Result<Self, BuildError> {
         let services = Arc::new(CallServices {
-            db,
-            hasher,
+            auth,
             limits,
             capacity: CallCapacity::new(call_limits),
             media_networks,

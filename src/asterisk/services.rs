@@ -1,5 +1,4 @@
-//! What all calls share, whichever Asterisk they come through: database, hasher, limits and
-//! capacity.
+//! What all calls share, whichever Asterisk they come through: credentials, limits and capacity.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -10,18 +9,16 @@ use tracing::warn;
 use super::admission::SmoothedLatency;
 use super::capacity::CallCapacity;
 use super::rest::ErrorChain;
+use crate::auth::{AuthError, AuthService};
 use crate::clock;
 use crate::config::MediaNetwork;
-use crate::db::audit::AuditRecord;
-use crate::db::{Db, DbError, IdempotencyKey, SetOutcome, SetTemporaryPassword};
-use crate::hashing::{Hasher, Salt};
-use domain::dialog::{Limits, LookupResult, NewTemporaryPassword, StoreResult};
+use domain::dialog::{Limits, LookupResult, NewTemporaryPassword, Refusal, StoreResult};
 use domain::phone_number::PhoneNumber;
+use domain::policy::temporary_password::SetOutcome;
 
 #[derive(Debug)]
 pub(super) struct CallServices {
-    pub(super) db: Db,
-    pub(super) hasher: Hasher,
+    pub(super) auth: AuthService,
     pub(super) limits: Limits,
     pub(super) capacity: CallCapacity,
     /// The networks of the endpoints whose media are checked.
@@ -41,7 +38,7 @@ impl CallServices {
 
     /// How long a call waits for its hash now.
     pub(super) fn hash_wait(&self, now: Instant) -> Duration {
-        self.hash_latency().at(now).max(self.hasher.call_wait(now))
+        self.hash_latency().at(now).max(self.auth.call_hash_wait(now))
     }
 
     fn hash_latency(&self) -> MutexGuard<'_, SmoothedLatency> {
@@ -50,7 +47,7 @@ impl CallServices {
 
     /// Looks up the contract of a caller.
     pub(super) async fn look_up(self: Arc<Self>, caller: PhoneNumber) -> LookupResult {
-        match self.db.contract_of(caller).await {
+        match self.auth.contract_of(caller).await {
             Ok(Some(contract)) => LookupResult::Found(Box::new(contract)),
             Ok(None) => LookupResult::Unknown,
             Err(error) => {
@@ -60,32 +57,18 @@ impl CallServices {
         }
     }
 
-    /// Hashes and stores a temporary password (`P9`). A future that is dropped before its commit is
-    /// sent has stored nothing (`P13`).
+    /// Stores a temporary password (`P9`). A future that is dropped before its commit is sent has
+    /// stored nothing (`P13`).
     pub(super) async fn store_password(self: Arc<Self>, new: NewTemporaryPassword) -> StoreResult {
-        let NewTemporaryPassword { caller, contract_number: contract, unit, login, password } = new;
-        let salt = Salt::draw(&mut rand::rng());
-        let began = clock::now();
-        let hashed = self.hasher.hash_for_call(password, salt).await;
-        let now = clock::now();
-        self.hash_latency().record(now.saturating_duration_since(began), now);
-        let phc = match hashed {
-            Ok(phc) => phc,
-            Err(error) => {
-                warn!(error = %ErrorChain(&error), "could not store a temporary password");
-                return StoreResult::Unreachable;
-            }
-        };
-        let attempt = IdempotencyKey::draw(&mut rand::rng());
-        let new = SetTemporaryPassword { attempt, caller, contract, unit, login, phc };
-        match self.db.set_temporary(&new).await {
+        let on_hashed = |took| self.hash_latency().record(took, clock::now());
+        match self.auth.set_temporary(new, on_hashed).await {
             Ok(SetOutcome::Stored) => StoreResult::Stored,
             Ok(SetOutcome::Refused) => StoreResult::Refused,
-            Err(error @ DbError::NotSent(_)) => {
+            Err(error @ (AuthError::Hash(_) | AuthError::Db(_))) => {
                 warn!(error = %ErrorChain(&error), "could not store a temporary password");
                 StoreResult::Unreachable
             }
-            Err(error @ DbError::OutcomeUnknown(_)) => {
+            Err(error @ AuthError::OutcomeUnknown(_)) => {
                 let error = ErrorChain(&error);
                 warn!(%error, "a temporary password may or may not have been stored");
                 StoreResult::Unreachable
@@ -93,10 +76,14 @@ impl CallServices {
         }
     }
 
-    /// Writes an audit row (`D3`).
-    pub(super) async fn audit(self: Arc<Self>, record: AuditRecord) {
-        let attempt = IdempotencyKey::draw(&mut rand::rng());
-        if let Err(error) = self.db.record(attempt, &record).await {
+    /// Audits a call that ended without a password (`D3`).
+    pub(super) async fn record_refused_call(
+        self: Arc<Self>,
+        caller: Option<PhoneNumber>,
+        contract: Option<PhoneNumber>,
+        refusal: Refusal,
+    ) {
+        if let Err(error) = self.auth.record_refused_call(caller, contract, refusal).await {
             warn!(error = %ErrorChain(&error), "could not write a refusal's audit row");
         }
     }

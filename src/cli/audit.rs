@@ -10,7 +10,7 @@ use serde_json::json;
 use super::ExitStatus;
 use super::output::Output;
 use crate::db::Db;
-use crate::db::audit::AuditEntry;
+use crate::db::audit::AuditRow;
 use domain::phone_number::PhoneNumber;
 
 /// Which rows to print.
@@ -55,7 +55,7 @@ fn since(text: &str) -> Result<Timestamp, String> {
     Ok(zoned.timestamp())
 }
 
-fn as_json(entry: &AuditEntry) -> serde_json::Value {
+fn as_json(entry: &AuditRow) -> serde_json::Value {
     json!({
         "at": entry.at.to_string(),
         "source": entry.source,
@@ -71,7 +71,7 @@ fn as_json(entry: &AuditEntry) -> serde_json::Value {
 }
 
 /// Local time, source, event and outcome, then every other field that has a value.
-fn as_text(entry: &AuditEntry) -> String {
+fn as_text(entry: &AuditRow) -> String {
     let at = entry.at.to_zoned(TimeZone::system()).strftime("%Y-%m-%d %H:%M:%S%:z");
     let mut line = format!("{at}  {:<8}  {:<18}  {:<16}", entry.source, entry.event, entry.outcome);
     let address = entry.address.map(|address| address.to_string());

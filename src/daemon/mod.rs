@@ -29,6 +29,7 @@ use tokio::sync::watch;
 use tracing::{info, warn};
 
 use crate::asterisk::{CallLimits, LineHealth, PhoneLine, Timeouts};
+use crate::auth::AuthService;
 use crate::config::{Config, ConfigErrors};
 use crate::db::Db;
 use crate::db::migrate::mismatch;
@@ -179,7 +180,7 @@ async fn serve(
     ended
 }
 
-fn phone(config: &Config, store: Db, hasher: Hasher) -> anyhow::Result<PhoneLine> {
+fn phone(config: &Config, db: Db, hasher: Hasher) -> anyhow::Result<PhoneLine> {
     let limits = Limits {
         first_digit: config.call.first_digit_timeout,
         inter_digit: config.call.inter_digit_timeout,
@@ -196,8 +197,7 @@ fn phone(config: &Config, store: Db, hasher: Hasher) -> anyhow::Result<PhoneLine
         limits,
         capacity,
         config.call.media_networks.clone(),
-        store,
-        hasher,
+        AuthService::new(db, hasher, config.session.idle_timeout),
         pace,
     )?)
 }

@@ -1,11 +1,11 @@
-//! Connecting to the one of several hosts that takes changes.
+//! Connects to the one of several hosts that takes changes.
 //!
-//! The host that was good last is asked first, the next one when that has failed or has been silent for a
-//! moment: a host that accepts and never answers costs that moment, not the whole time for connecting.
+//! The host that worked last is tried first. The next one is tried when that has failed or has been
+//! silent for a moment. So a host that accepts and never answers costs a moment, not the whole time
+//! for connecting.
 //!
-//! PostgreSQL reports success for a commit whose wait for a synchronous standby was cancelled, with
-//! a warning before it. The connection ends at that warning, so that the commit counts as one
-//! without an answer.
+//! PostgreSQL reports success for a commit whose wait for a synchronous standby was cancelled, after
+//! a warning. The connection ends at that warning, so that the commit counts as unanswered.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
@@ -50,7 +50,7 @@ struct Servers {
 }
 
 impl Servers {
-    fn of(Settings { config, tls, .. }: Settings) -> Arc<Self> {
+    fn new(Settings { config, tls, .. }: Settings) -> Arc<Self> {
         Arc::new(Self { each: each(&config), all: config, tls })
     }
 
@@ -61,17 +61,17 @@ impl Servers {
 }
 
 impl FailoverConnector {
-    pub(super) fn of(settings: Settings) -> Self {
-        Self { servers: RwLock::new(Servers::of(settings)), good: AtomicUsize::new(0) }
+    pub(super) fn new(settings: Settings) -> Self {
+        Self { servers: RwLock::new(Servers::new(settings)), good: AtomicUsize::new(0) }
     }
 
-    /// Makes new connections with these settings.
+    /// Uses these settings for new connections.
     pub(super) fn replace(&self, settings: Settings) {
-        let servers = Servers::of(settings);
+        let servers = Servers::new(settings);
         *self.servers.write().unwrap_or_else(PoisonError::into_inner) = servers;
     }
 
-    /// Asks one after the other; the last error if none takes changes.
+    /// Tries the hosts in turn. Returns the last error if none of them takes changes.
     async fn first_good(&self) -> Result<Connected, Error> {
         let servers = Arc::clone(&self.servers.read().unwrap_or_else(PoisonError::into_inner));
         let each = &servers.each;
@@ -95,7 +95,7 @@ impl FailoverConnector {
                     Some((_, Err(error))) => failed = Some(error),
                     None => match failed {
                         Some(error) => return Err(error),
-                        // What is wrong with the hosts, this says.
+                        // Its error says what is wrong with the list of hosts.
                         None => return servers.connect(&servers.all).await,
                     },
                 },
@@ -114,17 +114,15 @@ impl Connect for Connector {
     }
 }
 
-/// Reads a connection to its end; whoever uses the client meets and tells the error.
+/// Reads a connection to its end. The client's user gets and reports the error.
 async fn run(mut connection: Connection<impl Stream, impl Stream>) {
     let mut messages = poll_fn(|context| connection.poll_message(context));
     while let Some(Ok(message)) = messages.next().await {
-        // The warning comes before the answer to the commit, which nobody gets any more.
+        // The warning comes before the answer to the commit, which is then never read.
         if let AsyncMessage::Notice(notice) = message
             && is_unreplicated_commit(&notice)
         {
-            warn!(
-                "the wait of a commit for a synchronous standby was cancelled; it counts as unanswered"
-            );
+            warn!("a commit's wait for a synchronous standby was cancelled; it is unanswered");
             return;
         }
     }
@@ -143,8 +141,8 @@ fn is_unreplicated_commit(notice: &DbError) -> bool {
     notice.parsed_severity() == Some(Severity::Warning) && of_replication
 }
 
-/// How to connect: read-write servers only, commits durable, nothing left to wait for ever. The
-/// server gives up a little earlier than we do, so that a held lock is told from a dead server.
+/// Connects to read-write servers only, with durable commits, and with a timeout on everything. The
+/// server's timeouts are a little shorter than ours, so that a held lock differs from a dead server.
 pub(super) fn settings(url: &Secret, limit: Duration) -> Result<Settings, NotAConnectionString> {
     let connection = ConnectionString::parse(url.expose()).map_err(NotAConnectionString)?;
     let tls = Tls::new(connection.tls().map_err(NotAConnectionString)?);
@@ -152,7 +150,7 @@ pub(super) fn settings(url: &Secret, limit: Duration) -> Result<Settings, NotACo
     let own = config.get_options().unwrap_or_default().to_owned();
     let lock_ms = limit.as_millis() * 12 / 20;
     let statement_ms = limit.as_millis() * 13 / 20;
-    // Between two statements of a transaction we never wait: what idles there has lost us.
+    // We never wait between two statements, so a transaction that idles has lost its client.
     let idle_ms = limit.as_millis() * 8 / 20;
     config
         .application_name("karipass")
@@ -170,7 +168,7 @@ pub(super) fn settings(url: &Secret, limit: Duration) -> Result<Settings, NotACo
     Ok(Settings { config, tls, asked })
 }
 
-/// How to connect, and what a session is then to have.
+/// How to connect, and the settings that each connection must have.
 pub(super) struct Settings {
     pub(super) config: Config,
     pub(super) tls: Tls,

@@ -1,19 +1,19 @@
-//! Doing a thing once, however often it has to be sent.
+//! Each change happens once, however often it has to be sent.
 //!
-//! Whatever changes something writes the id of its attempt in the same transaction. When the answer to a
-//! commit is lost, it is done again from the start: either the first one does not stand and the second does, or the
-//! second one finds the id taken, does nothing, and learns what came of the first.
+//! A change inserts its key in its own transaction. If the answer to a commit is lost, the change
+//! is attempted again from the start. Either the lost commit does not stand and this one does, or
+//! the key is found taken: then nothing more happens, and the earlier attempt's outcome is read.
 
 use jiff::Timestamp;
 use rand::CryptoRng;
 use tokio_postgres::Row;
 
-use super::contracts::column;
 use super::retry::{Deadline, Retry};
-use super::transaction::Parameters;
-use super::{Db, DbError, DbFailure};
+use super::rows::{broken, column};
+use super::transaction::Statement;
+use super::{Db, DbError};
 
-/// The id of an attempt: 128 random bits, drawn where a request comes in.
+/// 128 random bits that name one change.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct IdempotencyKey(u128);
 
@@ -25,184 +25,127 @@ impl IdempotencyKey {
         Self(u128::from_be_bytes(bytes))
     }
 
-    /// That of the n-th of several things done one by one in this attempt, from 1; 0 is the attempt itself.
-    #[must_use]
-    pub fn part(self, n: u128) -> Self {
-        Self(self.0.wrapping_add(n))
-    }
-
-    /// As the store keeps it.
-    pub(super) fn bytes(self) -> [u8; 16] {
-        self.0.to_be_bytes()
+    pub(super) fn bytes(self) -> Vec<u8> {
+        self.0.to_be_bytes().to_vec()
     }
 }
 
-/// One try of an attempt.
-#[derive(Debug, Clone, Copy)]
-pub struct Attempt {
-    pub(super) key: IdempotencyKey,
-    pub(super) number: i16,
+/// One attempt at a change.
+#[derive(Clone, Copy)]
+pub(super) struct Attempt {
+    key: IdempotencyKey,
+    number: i16,
     pub(super) time: Deadline,
 }
 
-/// What one try of an attempt came to: what is told if its commit stands, and the commit.
-pub struct Uncertain<T> {
-    /// What is told then.
-    pub value: T,
-    /// Whether it does.
-    pub committed: Result<(), DbError>,
-}
+const INSERT: &str = "INSERT INTO idempotency_key (key, attempt_no, outcome) VALUES ($1, $2, $3)";
 
-/// What a statement that is an attempt by itself came to.
-pub(super) enum Execution {
-    /// Done now: the statement's rows.
-    Now(Vec<Row>),
-    /// Found done, by an earlier try.
-    Before(PreviousOutcome),
-}
-
-/// What an attempt has left.
-pub(super) struct PreviousOutcome {
-    /// The try that did it.
-    attempt_no: i16,
-    /// When it was done, by the database's clock.
-    pub(super) at: Timestamp,
-    /// What came of it, as the audit tells it.
-    pub(super) outcome: String,
-}
-
-/// Inserts an attempt, or fails for its id.
-pub(super) const INSERT: &str =
-    "INSERT INTO idempotency_key (key, attempt_no, outcome) VALUES ($1, $2, $3)";
-
-/// Changes nothing, but its commit waits for the standby: what is told to stand must stand there too.
-const LOAD_OUTCOME: &str = "
+/// Changes nothing, but its commit waits for the standby: what is reported must stand there too.
+const LOAD: &str = "
     UPDATE idempotency_key SET key = key WHERE key = $1
     RETURNING attempt_no, created_at, outcome";
 
-impl<T> Uncertain<T> {
-    /// What is told without a commit.
-    pub fn without_commit(told: T) -> Self {
-        Self { value: told, committed: Ok(()) }
+impl Attempt {
+    pub(super) fn first(key: IdempotencyKey, time: Deadline) -> Self {
+        Self { key, number: 0, time }
     }
 
-    /// The same, told otherwise.
-    pub fn map<U>(self, tell: impl FnOnce(T) -> U) -> Uncertain<U> {
-        Uncertain { value: tell(self.value), committed: self.committed }
+    /// Inserts the key, or fails because an earlier attempt stands.
+    pub(super) fn insert<'a>(self, outcome: &'static str) -> Statement<'a> {
+        Statement::new(INSERT).with(self.key.bytes()).with(self.number).with(outcome)
     }
 }
 
+/// What an attempt comes to, and whether its commit stands.
+pub(super) struct Uncertain<T> {
+    pub(super) value: T,
+    pub(super) committed: Result<(), DbError>,
+}
+
+/// What a change came to.
+pub(super) enum Once<T> {
+    /// The last attempt stands.
+    Now(T),
+    /// An earlier attempt stands, whose answer was lost.
+    Earlier {
+        /// What that attempt came to, if it got as far as its commit.
+        value: Option<T>,
+        /// When it was committed, by the database's clock.
+        at: Timestamp,
+        /// The outcome that it wrote.
+        outcome: String,
+    },
+}
+
 impl Db {
-    /// Has `work` done once: it is tried again until its commit stands, it is refused, or the time is over.
+    /// Attempts `work` until its commit stands, it is refused, or the time is up.
     ///
     /// # Errors
     /// [`DbError::NotSent`]: nothing of it stands; [`DbError::OutcomeUnknown`]: all of it or
     /// nothing.
-    pub async fn execute_once<T, Work: Future<Output = Result<Uncertain<T>, DbError>>>(
+    pub(super) async fn once<T, Work: Future<Output = Result<Uncertain<T>, DbError>>>(
         &self,
-        attempt: IdempotencyKey,
+        key: IdempotencyKey,
         work: impl Fn(Attempt) -> Work,
-    ) -> Result<T, DbError> {
-        let mut course = Progress::new(self);
-        // What would be told after tries whose commit got no answer, by their numbers.
-        let mut untold = Vec::new();
+    ) -> Result<Once<T>, DbError> {
+        let mut retry = Retry::new(self);
+        let mut unanswered = Vec::new();
+        // Whether a commit was sent whose answer is unknown.
+        let mut is_uncertain = false;
         loop {
-            let tried = course.next_attempt(attempt);
-            let error = match work(tried).await {
-                Ok(Uncertain { value: told, committed: Ok(()) }) => return Ok(told),
-                Ok(Uncertain { value: told, committed: Err(error) }) => {
-                    untold.push((tried.number, told));
+            let (number, time) = retry.next_attempt();
+            let error = match work(Attempt { key, number, time }).await {
+                Ok(Uncertain { value, committed: Ok(()) }) => return Ok(Once::Now(value)),
+                Ok(Uncertain { value, committed: Err(error) }) => {
+                    unanswered.push((number, value));
                     error
                 }
                 Err(error) => error,
             };
-            if course.already_applied(error).await? {
-                break;
+            is_uncertain |= matches!(error, DbError::OutcomeUnknown(_));
+            let failure = error.into_failure();
+            if failure.is_duplicate_key() {
+                return self.load(retry, key, unanswered).await;
             }
+            let wait = retry.backoff_or_fail(failure).await;
+            let error = if is_uncertain { DbError::OutcomeUnknown } else { DbError::NotSent };
+            wait.map_err(error)?;
         }
-        let left = self.load_outcome(course.patience, attempt).await?;
-        let told = untold.into_iter().find(|(number, _)| *number == left.attempt_no);
-        let (_, told) =
-            told.ok_or(DbError::OutcomeUnknown(DbFailure::Row("idempotency_key.attempt_no")))?;
-        Ok(told)
     }
 
-    /// The same for a single statement that inserts its attempt.
-    pub(super) async fn insert_once(
+    /// The same for one statement that inserts its key.
+    pub(super) async fn write_once(
         &self,
-        attempt: IdempotencyKey,
-        sql: &str,
-        parameters: Parameters<'_>,
-    ) -> Result<Execution, DbError> {
-        let mut course = Progress::new(self);
-        loop {
-            let Attempt { time, .. } = course.next_attempt(attempt);
-            let error = match self.send(time, sql, parameters).await {
-                Ok(rows) => return Ok(Execution::Now(rows)),
-                Err(error) => error,
-            };
-            if course.already_applied(error).await? {
-                return self.load_outcome(course.patience, attempt).await.map(Execution::Before);
-            }
-        }
+        key: IdempotencyKey,
+        statement: &Statement<'_>,
+    ) -> Result<Once<Vec<Row>>, DbError> {
+        self.once(key, async |attempt: Attempt| {
+            let value = self.send(attempt.time, statement).await?;
+            Ok(Uncertain { value, committed: Ok(()) })
+        })
+        .await
     }
 
-    /// What an attempt has left that was found done.
-    async fn load_outcome(
+    /// Reads what the attempt that stands has come to.
+    async fn load<T>(
         &self,
-        patience: Retry,
-        attempt: IdempotencyKey,
-    ) -> Result<PreviousOutcome, DbError> {
-        let id = attempt.bytes();
-        let parameters: Parameters<'_> = &[&id.as_slice()];
-        let rows = patience.run(|time| self.send(time, LOAD_OUTCOME, parameters)).await;
-        left(&rows.map_err(|error| DbError::OutcomeUnknown(error.fault().clone()))?)
+        retry: Retry,
+        key: IdempotencyKey,
+        unanswered: Vec<(i16, T)>,
+    ) -> Result<Once<T>, DbError> {
+        let statement = Statement::new(LOAD).with(key.bytes());
+        let rows = retry.run(|time| self.send(time, &statement)).await;
+        let read = rows.and_then(|rows| {
+            let row = rows.first().ok_or_else(|| broken("key"))?;
+            let number: i16 = column(row, "attempt_no")?;
+            let value = unanswered.into_iter().find(|(attempt, _)| *attempt == number);
+            let value = value.map(|(_, value)| value);
+            Ok(Once::Earlier {
+                value,
+                at: column(row, "created_at")?,
+                outcome: column(row, "outcome")?,
+            })
+        });
+        read.map_err(|error| DbError::OutcomeUnknown(error.into_failure()))
     }
-}
-
-/// The tries of an attempt up to now.
-struct Progress {
-    patience: Retry,
-    /// Whether it is known that none of them stands.
-    is_known: bool,
-}
-
-impl Progress {
-    fn new(store: &Db) -> Self {
-        Self { patience: Retry::new(store), is_known: true }
-    }
-
-    fn next_attempt(&mut self, attempt: IdempotencyKey) -> Attempt {
-        let (number, time) = self.patience.next_attempt();
-        Attempt { key: attempt, number, time }
-    }
-
-    /// Whether the last try failed because an earlier one stands; if it failed otherwise, waits until it
-    /// is time for another.
-    async fn already_applied(&mut self, error: DbError) -> Result<bool, DbError> {
-        let fault = match error {
-            DbError::NotSent(fault) => fault,
-            DbError::OutcomeUnknown(fault) => {
-                self.is_known = false;
-                fault
-            }
-        };
-        if fault.is_duplicate_key() {
-            return Ok(true);
-        }
-        match self.patience.backoff_or_fail(fault).await {
-            Ok(()) => Ok(false),
-            Err(told) if self.is_known => Err(DbError::NotSent(told)),
-            Err(told) => Err(DbError::OutcomeUnknown(told)),
-        }
-    }
-}
-
-fn left(rows: &[Row]) -> Result<PreviousOutcome, DbError> {
-    let row = rows.first().ok_or(DbError::OutcomeUnknown(DbFailure::Row("idempotency_key")))?;
-    Ok(PreviousOutcome {
-        attempt_no: column(row, 0, "idempotency_key.attempt_no")?,
-        at: column(row, 1, "idempotency_key.created_at")?,
-        outcome: column(row, 2, "idempotency_key.outcome")?,
-    })
 }

@@ -1,11 +1,13 @@
-//! Loading contracts (`D1`): a file's rows against what is there, whole or not at all.
+//! Imports of contracts (`D1`): the rows of a file are compared with the tables, and applied whole
+//! or not at all.
 
 use tokio_postgres::Row;
 
-use super::audit::{AuditEvent, AuditOutcome};
-use super::contracts::{LOCK_NUMBERS, column, number, operators};
-use super::transaction::Transaction;
+use super::contracts::LOCK_NUMBERS;
+use super::rows::{column, number, single};
+use super::transaction::{Statement, Transaction};
 use super::{Db, DbError};
+use domain::audit::{AuditEvent, VoidReason};
 use domain::phone_number::PhoneNumber;
 
 /// One row of a file.
@@ -19,32 +21,32 @@ pub struct ImportRow {
     pub number: PhoneNumber,
     /// Whether it has the settings service.
     pub service: bool,
-    /// Whose the contract is, the same in all of its rows; none leaves it as it is.
+    /// The contract's customer mark, the same in all of its rows. `None` keeps the old one.
     pub customer: Option<Box<str>>,
 }
 
-/// How many numbers a file has made or changed.
+/// What an import changes.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, serde::Serialize)]
 pub struct Counts {
     /// Numbers that are new.
     pub added: usize,
-    /// Numbers that belong to another contract now, or whose service was changed.
+    /// Numbers that go to another contract, or whose service changes.
     pub changed: usize,
-    /// Numbers that were there as they are in the file.
+    /// Numbers that stay as they are.
     pub unchanged: usize,
-    /// Numbers that the file does not have and that are gone.
+    /// Numbers that the file does not have.
     pub removed: usize,
-    /// Contracts that have another customer now.
+    /// Contracts that get another customer.
     pub other_customers: usize,
 }
 
-/// What came of a file.
+/// The result of an import.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Import {
     /// Loaded.
     Loaded(Counts),
-    /// Nothing is changed: at these lines a number that other numbers are known by, being their
-    /// contract number, would go to another contract and leave them behind.
+    /// Nothing is changed. At these lines a contract number would go to another contract, and leave
+    /// numbers of its contract behind.
     LeavesNumbersBehind(Vec<u64>),
 }
 
@@ -58,7 +60,7 @@ const FILL_TABLE: &str = "
     INSERT INTO incoming
     SELECT * FROM unnest($1::bigint[], $2::text[], $3::text[], $4::boolean[], $5::text[])";
 
-/// What each number of the file or the database comes to.
+/// The fate of each number of the file or the database.
 const COMPARE: &str = "
     CREATE TEMPORARY TABLE compared ON COMMIT DROP AS
     SELECT number, line,
@@ -73,7 +75,8 @@ const COMPARE: &str = "
            END AS fate
     FROM incoming FULL JOIN phone_number AS known USING (number)";
 
-/// The contracts whose mark is not the file's, and whether they had one: a first mark is no change.
+/// The contracts whose customer mark changes, and whether they had one: a first mark changes
+/// nothing else.
 const MARK: &str = "
     CREATE TEMPORARY TABLE marked ON COMMIT DROP AS
     SELECT DISTINCT incoming.contract_number AS number, incoming.customer,
@@ -85,14 +88,14 @@ const MARK_CONTRACTS: &str = "
     UPDATE contract SET customer = marked.customer FROM marked
     WHERE contract.number = marked.number";
 
-/// The former customer's logins, less those that are gone already.
+/// The former customer's credentials that are still there.
 const FORMER: &str = "
     SELECT cr.login_number, n.contract_number
     FROM marked JOIN phone_number AS n ON n.contract_number = marked.number
     JOIN credential AS cr ON cr.login_number = n.number
     WHERE has_changed ORDER BY cr.login_number";
 
-const BEGIN_ANEW: &str = "
+const RESET_CONTRACTS: &str = "
     UPDATE contract SET unit = NULL, version = version + 1 FROM marked
     WHERE contract.number = marked.number AND has_changed
     RETURNING contract.number";
@@ -104,7 +107,7 @@ const LEFT_BEHIND: &str = "
                   WHERE other.old_contract = own.number AND other.fate = 'absent')
     ORDER BY own.line";
 
-/// In the order of their numbers, as everyone locks contracts.
+/// In the order of the contract numbers, so that two imports do not deadlock.
 const LOCK_CONTRACTS: &str = "
     SELECT FROM contract
     WHERE number IN (SELECT old_contract FROM compared WHERE fate <> 'unchanged'
@@ -127,7 +130,7 @@ const ENDED: &str = "
     WHERE fate = 'ended' AND number IN (SELECT login_number FROM credential)
     ORDER BY number";
 
-/// The rows themselves, in an order that the foreign keys allow.
+/// In an order that the foreign keys allow.
 const APPLY: [&str; 4] = [
     "INSERT INTO contract (number)
      SELECT DISTINCT new_contract FROM compared WHERE new_contract IS NOT NULL
@@ -147,23 +150,24 @@ const REMOVE_EMPTY: &str = "
     RETURNING number";
 
 const COUNT: &str = "
-    SELECT count(*) FILTER (WHERE fate = 'added'),
-           count(*) FILTER (WHERE fate IN ('moved', 'ended', 'begun')),
-           count(*) FILTER (WHERE fate = 'unchanged'),
-           count(*) FILTER (WHERE fate = 'absent'),
-           (SELECT count(*) FROM marked WHERE has_changed), (SELECT count(*) FROM marked)
+    SELECT count(*) FILTER (WHERE fate = 'added') AS added,
+           count(*) FILTER (WHERE fate IN ('moved', 'ended', 'begun')) AS changed,
+           count(*) FILTER (WHERE fate = 'unchanged') AS unchanged,
+           count(*) FILTER (WHERE fate = 'absent') AS removed,
+           (SELECT count(*) FROM marked WHERE has_changed) AS other_customers,
+           (SELECT count(*) FROM marked) AS marked
     FROM compared";
 
 impl Db {
-    /// Loads a file's rows, in which each number stands once and each contract has its own; with
-    /// `replace` the numbers that the file does not have are dropped.
+    /// Imports the rows of a file, in which each number stands once and each contract has its own
+    /// number. With `replace`, numbers that the file does not have are removed.
     ///
-    /// A number that goes to another contract, or goes, loses its credential and sessions; so does
-    /// one that without its service logs in no more. A contract that has another customer loses its
-    /// unit and every credential and session.
+    /// A number that is moved or removed loses its credential and sessions, and so does one that
+    /// logs in no more without its service. A contract that gets another customer loses its unit and
+    /// all credentials and sessions.
     ///
     /// # Errors
-    /// [`DbError`] if the store is out of reach.
+    /// [`DbError`]
     pub async fn import(
         &self,
         rows: &[ImportRow],
@@ -171,15 +175,16 @@ impl Db {
         by: &str,
     ) -> Result<Import, DbError> {
         let mut transaction = self.begin().await?;
-        transaction.by(by).await?;
-        transaction.query(LOCK_NUMBERS, &[]).await?;
+        transaction.set_operator(by).await?;
+        transaction.query(&Statement::new(LOCK_NUMBERS)).await?;
         transaction.compare(rows).await?;
         if !replace {
-            let left_behind = transaction.query(LEFT_BEHIND, &[]).await?;
+            let left_behind = transaction.query(&Statement::new(LEFT_BEHIND)).await?;
             if !left_behind.is_empty() {
                 return Ok(Import::LeavesNumbersBehind(lines(&left_behind)?));
             }
-            transaction.query("DELETE FROM compared WHERE fate = 'absent'", &[]).await?;
+            let keep = Statement::new("DELETE FROM compared WHERE fate = 'absent'");
+            transaction.query(&keep).await?;
         }
         let (counts, marked) = transaction.counts().await?;
         if marked == 0 && counts == (Counts { unchanged: counts.unchanged, ..Counts::default() }) {
@@ -194,84 +199,84 @@ impl Db {
 impl Transaction {
     /// Fills the table `compared`.
     async fn compare(&mut self, rows: &[ImportRow]) -> Result<(), DbError> {
-        self.query(MAKE_TABLE, &[]).await?;
+        self.query(&Statement::new(MAKE_TABLE)).await?;
         let lines: Vec<i64> = rows.iter().map(|row| row.line.cast_signed()).collect();
         let contracts: Vec<&str> = rows.iter().map(|row| row.contract.as_str()).collect();
         let numbers: Vec<&str> = rows.iter().map(|row| row.number.as_str()).collect();
         let services: Vec<bool> = rows.iter().map(|row| row.service).collect();
         let customers: Vec<Option<&str>> = rows.iter().map(|row| row.customer.as_deref()).collect();
-        self.query(FILL_TABLE, &[&lines, &contracts, &numbers, &services, &customers]).await?;
-        self.query("ANALYZE incoming", &[]).await?;
-        self.query(COMPARE, &[]).await?;
-        self.query("ANALYZE compared", &[]).await?;
-        self.query(MARK, &[]).await?;
+        let fill = Statement::new(FILL_TABLE)
+            .with(lines)
+            .with(contracts)
+            .with(numbers)
+            .with(services)
+            .with(customers);
+        self.query(&fill).await?;
+        for sql in ["ANALYZE incoming", COMPARE, "ANALYZE compared", MARK] {
+            self.query(&Statement::new(sql)).await?;
+        }
         Ok(())
     }
 
-    /// What is to be told, and how many contracts get a mark.
+    /// What the import changes, and how many contracts get a mark.
     async fn counts(&mut self) -> Result<(Counts, usize), DbError> {
-        let Some(row) = self.query_opt(COUNT, &[]).await? else {
-            return Ok((Counts::default(), 0));
-        };
-        let count = |index| {
-            let count: i64 = column(&row, index, "a count")?;
+        let rows = self.query(&Statement::new(COUNT)).await?;
+        let count = |name| {
+            let count: i64 = single(&rows, name)?;
             Ok::<_, DbError>(usize::try_from(count).unwrap_or_default())
         };
         let counts = Counts {
-            added: count(0)?,
-            changed: count(1)?,
-            unchanged: count(2)?,
-            removed: count(3)?,
-            other_customers: count(4)?,
+            added: count("added")?,
+            changed: count("changed")?,
+            unchanged: count("unchanged")?,
+            removed: count("removed")?,
+            other_customers: count("other_customers")?,
         };
-        Ok((counts, count(5)?))
+        Ok((counts, count("marked")?))
     }
 
     async fn apply(&mut self) -> Result<(), DbError> {
-        self.query(LOCK_CONTRACTS, &[]).await?;
-        for row in self.query(LOST, &[]).await? {
-            let fate: &str = column(&row, 2, "fate")?;
-            let why = if fate == "moved" {
-                AuditOutcome::NumberMoved
-            } else {
-                AuditOutcome::NumberRemoved
+        self.query(&Statement::new(LOCK_CONTRACTS)).await?;
+        for row in self.query(&Statement::new(LOST)).await? {
+            let fate: &str = column(&row, "fate")?;
+            let reason = match fate {
+                "moved" => VoidReason::NumberMoved,
+                _removed => VoidReason::NumberRemoved,
             };
-            self.drop_credential(number(&row, 0)?, number(&row, 1)?, why).await?;
+            let (login, contract) = (number(&row, "number")?, number(&row, "old_contract")?);
+            self.drop_credential(login, contract, reason).await?;
         }
         for statement in APPLY {
-            self.query(statement, &[]).await?;
+            self.query(&Statement::new(statement)).await?;
         }
-        for row in self.query(ENDED, &[]).await? {
-            self.end_service(number(&row, 0)?, number(&row, 1)?).await?;
+        for row in self.query(&Statement::new(ENDED)).await? {
+            self.end_service(number(&row, "number")?, number(&row, "old_contract")?).await?;
         }
-        for row in self.query(REMOVE_EMPTY, &[]).await? {
-            let removed = number(&row, 0)?;
-            let record =
-                operators(AuditEvent::ContractRemoved, AuditOutcome::Done, None, Some(removed));
-            self.record(&record).await?;
+        for row in self.query(&Statement::new(REMOVE_EMPTY)).await? {
+            let removed = number(&row, "number")?;
+            self.record(AuditEvent::ContractRemoved, None, Some(removed)).await?;
         }
-        self.begin_anew().await?;
-        self.query(TOUCH_CONTRACTS, &[]).await?;
-        self.record(&operators(AuditEvent::ContractsImported, AuditOutcome::Done, None, None)).await
+        self.reset_contracts().await?;
+        self.query(&Statement::new(TOUCH_CONTRACTS)).await?;
+        self.record(AuditEvent::ContractsImported, None, None).await
     }
 
-    /// Marks contracts, and takes everything from those that had another customer.
-    async fn begin_anew(&mut self) -> Result<(), DbError> {
-        self.query(MARK_CONTRACTS, &[]).await?;
-        for row in self.query(FORMER, &[]).await? {
-            let (login, contract) = (number(&row, 0)?, number(&row, 1)?);
-            self.drop_credential(login, contract, AuditOutcome::CustomerChanged).await?;
+    /// Writes the customer marks, and resets the contracts that had another customer.
+    async fn reset_contracts(&mut self) -> Result<(), DbError> {
+        self.query(&Statement::new(MARK_CONTRACTS)).await?;
+        for row in self.query(&Statement::new(FORMER)).await? {
+            let login = number(&row, "login_number")?;
+            let contract = number(&row, "contract_number")?;
+            self.drop_credential(login, contract, VoidReason::CustomerChanged).await?;
         }
-        for row in self.query(BEGIN_ANEW, &[]).await? {
-            let contract = Some(number(&row, 0)?);
-            let changed =
-                operators(AuditEvent::CustomerChanged, AuditOutcome::Done, None, contract);
-            self.record(&changed).await?;
+        for row in self.query(&Statement::new(RESET_CONTRACTS)).await? {
+            let contract = number(&row, "number")?;
+            self.record(AuditEvent::CustomerChanged, None, Some(contract)).await?;
         }
         Ok(())
     }
 
-    /// Takes a number without service its credential, unless it logs in all the same (`W1`).
+    /// Deletes the credential of a number that lost its service, unless it still logs in (`W1`).
     async fn end_service(
         &mut self,
         login: PhoneNumber,
@@ -284,10 +289,10 @@ impl Transaction {
         if logs_in {
             return Ok(());
         }
-        self.drop_credential(login, contract, AuditOutcome::ServiceEnded).await
+        self.drop_credential(login, contract, VoidReason::ServiceEnded).await
     }
 }
 
 fn lines(rows: &[Row]) -> Result<Vec<u64>, DbError> {
-    rows.iter().map(|row| Ok(column::<i64>(row, 0, "line")?.cast_unsigned())).collect()
+    rows.iter().map(|row| Ok(column::<i64>(row, "line")?.cast_unsigned())).collect()
 }

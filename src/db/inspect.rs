@@ -1,9 +1,10 @@
-//! What `karipass check` and `/readyz` ask about the role and the server.
+//! The role's privileges and the server's settings, for `karipass check` and `/readyz`.
 
 use std::collections::HashMap;
 
-use super::transaction::Parameters;
-use super::{Db, DbError, DbFailure, contracts};
+use super::rows::{column, single};
+use super::transaction::Statement;
+use super::{Db, DbError};
 
 /// SQLSTATE `insufficient_privilege`.
 pub(super) const INSUFFICIENT_PRIVILEGE: &str = "42501";
@@ -67,7 +68,7 @@ const EXCESS: &str = "
     WHERE has_column_privilege('audit_log', part, 'INSERT')";
 
 const SETTINGS: &str = "
-    SELECT name, current_setting(name, true) FROM unnest($1::text[]) AS asked (name)
+    SELECT name, current_setting(name, true) AS value FROM unnest($1::text[]) AS asked (name)
     WHERE current_setting(name, true) IS NOT NULL";
 
 impl Db {
@@ -77,29 +78,26 @@ impl Db {
         let column_tables = NEEDED_COLUMNS.map(|(table, _, _)| table);
         let column_privileges = NEEDED_COLUMNS.map(|(_, privilege, _)| privilege);
         let columns = NEEDED_COLUMNS.map(|(_, _, column)| column);
-        let parameters: Parameters<'_> = &[
-            &tables,
-            &privileges,
-            &column_tables.as_slice(),
-            &column_privileges.as_slice(),
-            &columns.as_slice(),
-        ];
-        let rows = self.read_promptly(MISSING, parameters).await?;
-        rows.iter().map(|row| contracts::column(row, 0, "missing")).collect()
+        let statement = Statement::new(MISSING)
+            .with(tables)
+            .with(privileges)
+            .with(column_tables.to_vec())
+            .with(column_privileges.to_vec())
+            .with(columns.to_vec());
+        let rows = self.read_promptly(&statement).await?;
+        rows.iter().map(|row| column(row, "missing")).collect()
     }
 
     /// The privileges that this role has and the daemon does not need.
     pub(crate) async fn excess_privileges(&self) -> Result<Vec<String>, DbError> {
-        let rows = self.read(EXCESS, &[]).await?;
-        rows.iter().map(|row| contracts::column(row, 0, "excess")).collect()
+        let rows = self.read(&Statement::new(EXCESS)).await?;
+        rows.iter().map(|row| column(row, "excess")).collect()
     }
 
     /// The server's clock in seconds since 1970.
     pub(crate) async fn server_time(&self) -> Result<f64, DbError> {
         let sql = "SELECT extract(epoch FROM clock_timestamp())::float8 AS now";
-        let rows = self.read(sql, &[]).await?;
-        let row = rows.first().ok_or(DbError::NotSent(DbFailure::Row("the server's time")))?;
-        contracts::column(row, 0, "now")
+        single(&self.read(&Statement::new(sql)).await?, "now")
     }
 
     /// The values of those server settings that exist, as they apply to this role.
@@ -107,10 +105,7 @@ impl Db {
         &self,
         names: &[&str],
     ) -> Result<HashMap<String, String>, DbError> {
-        let rows = self.read(SETTINGS, &[&names]).await?;
-        let setting = |row| {
-            Ok((contracts::column(row, 0, "name")?, contracts::column(row, 1, "current_setting")?))
-        };
-        rows.iter().map(setting).collect()
+        let rows = self.read(&Statement::new(SETTINGS).with(names)).await?;
+        rows.iter().map(|row| Ok((column(row, "name")?, column(row, "value")?))).collect()
     }
 }

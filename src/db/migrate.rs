@@ -1,13 +1,15 @@
-//! Bringing the database to this program's version (`R`, `migrate`).
+//! Migrates the database to this program's version (`R`, `migrate`).
 //!
 //! The migrations of `sql/` are in the binary. One program at a time migrates a database, under an
-//! advisory lock; all that is missing is applied in one transaction. A migration only adds, so that
-//! daemons of the version before it go on while it is brought in.
+//! advisory lock, and applies all that is missing in one transaction. A migration only adds, so that
+//! daemons of the previous version still work.
 
 use deadpool_postgres::{ClientWrapper, Object};
 use tokio_postgres::error::SqlState;
 
-use super::{Db, DbError, DbFailure, contracts};
+use super::rows::single;
+use super::transaction::Statement;
+use super::{Db, DbError, DbFailure};
 
 mod embedded {
     refinery::embed_migrations!("sql");
@@ -25,12 +27,13 @@ pub struct Migrated {
     pub to: i32,
 }
 
-/// The database could not be brought to this version.
+/// The database could not be migrated.
 #[derive(Debug, thiserror::Error)]
 pub enum MigrationError {
     /// A later program has migrated it.
     #[error(
-        "the database is of version {database}, newer than this program's {program}: use the newer program"
+        "the database has version {database}, newer than this program's {program}: \
+         use the newer program"
     )]
     Newer {
         /// The database's version.
@@ -38,21 +41,21 @@ pub enum MigrationError {
         /// The newest version that this program knows.
         program: i32,
     },
-    /// The store could not be asked.
+    /// The database cannot be reached.
     #[error(transparent)]
     Store(#[from] DbError),
     /// A migration was refused; nothing of this run stands.
     #[error("{message}")]
     Refused {
-        /// What was said.
+        /// The server's message.
         message: String,
-        /// Whether it was for want of a right.
+        /// Whether the role lacks a privilege.
         is_forbidden: bool,
     },
 }
 
 impl MigrationError {
-    /// Whether the database refused it for want of a right.
+    /// Whether the role lacks a privilege.
     #[must_use]
     pub fn is_forbidden(&self) -> bool {
         match self {
@@ -70,7 +73,7 @@ pub fn program_version() -> i32 {
     runner.get_migrations().iter().map(refinery::Migration::version).max().unwrap_or(0)
 }
 
-/// What is to be said of a database of version `found`; nothing if this program works with it.
+/// Why this program does not work with a database of version `found`; `None` if it does.
 #[must_use]
 pub fn mismatch(found: i32) -> Option<String> {
     let needed = program_version();
@@ -85,17 +88,15 @@ impl Db {
     /// The version of the database's schema; 0 if it was never migrated.
     ///
     /// # Errors
-    /// [`DbError::NotSent`] if the store is out of reach.
+    /// [`DbError::NotSent`] if the database cannot be reached.
     pub async fn schema_version(&self) -> Result<i32, DbError> {
-        let known = "SELECT to_regclass('refinery_schema_history') IS NOT NULL";
-        let rows = self.read_promptly(known, &[]).await?;
-        let Some(row) = rows.first() else { return Ok(0) };
-        if !contracts::column::<bool>(row, 0, "to_regclass")? {
+        let known = "SELECT to_regclass('refinery_schema_history') IS NOT NULL AS is_migrated";
+        if !single::<bool>(&self.read_promptly(&Statement::new(known)).await?, "is_migrated")? {
             return Ok(0);
         }
-        let newest = "SELECT coalesce(max(version), 0)::integer FROM refinery_schema_history";
-        let rows = self.read_promptly(newest, &[]).await?;
-        rows.first().map_or(Ok(0), |row| contracts::column(row, 0, "refinery_schema_history"))
+        let newest = "SELECT coalesce(max(version), 0)::integer AS version
+                      FROM refinery_schema_history";
+        single(&self.read_promptly(&Statement::new(newest)).await?, "version")
     }
 
     /// Brings the database to this program's version, as its owner.
@@ -142,7 +143,7 @@ fn refused(error: &refinery::Error) -> MigrationError {
 mod tests {
     use super::*;
 
-    /// A new file does not make cargo build this one anew.
+    /// Cargo does not rebuild this file for a new one in `sql/`.
     #[test]
     fn every_file_of_sql_is_in_the_binary() {
         let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/sql");

@@ -1,13 +1,22 @@
-//! PostgreSQL: contracts, credentials, sessions and the audit, one file a table's worth of work.
+//! PostgreSQL: contracts, credentials, sessions and the audit.
 //!
-//! A [`Db`] is a pool of connections and a time limit. What it is asked for is one statement or
-//! one `Transaction`, tried again (`again`) as long as the limit allows; a change counts once however often it was
-//! sent ([`IdempotencyKey`]). Locks are taken in
-//! one order, so that nothing deadlocks: the contract's row (`FOR NO KEY UPDATE`, which leaves
-//! foreign keys to it alone), its credentials, its sessions. A session is made only in a
+//! ```text
+//!   apply ─▶ change      login  session  contracts  import  audit  sweep …
+//!      └──────────┴─────────┴───────┴────────┴─────────┴──────┴──────┘
+//!                     idempotency ─▶ retry ─▶ transaction
+//! ```
+//! A [`Db`] is a pool of connections and a time limit. Every operation is one statement or one
+//! transaction, retried as long as the limit allows. [`Db::apply`] is the one way to change a
+//! contract, from the phone and from the site; it happens once for each [`IdempotencyKey`]. A login
+//! is one guarded statement (`login`).
+//!
+//! Locks are taken in one order, so that nothing deadlocks: the contract's row (`FOR NO KEY UPDATE`,
+//! which foreign keys do not wait for), its credentials, its sessions. A session is made only in a
 //! transaction that holds its credential's row.
 
+mod apply;
 pub mod audit;
+mod change;
 mod contracts;
 mod failover;
 mod idempotency;
@@ -15,18 +24,14 @@ pub mod import;
 mod inspect;
 pub mod login;
 pub mod migrate;
-mod password;
 mod readiness;
 mod retry;
+mod rows;
 pub mod session;
 mod settings;
-mod site_audit;
-pub mod snapshot;
 mod sweep;
-mod temporary_password;
 mod tls;
 mod transaction;
-mod unit;
 
 use std::fmt;
 use std::sync::Arc;
@@ -44,42 +49,37 @@ use domain::rules;
 
 pub use contracts::{CredentialStatus, UpdateOutcome, Validity};
 use failover::{Connector, FailoverConnector};
-pub use idempotency::{Attempt, IdempotencyKey, Uncertain};
-pub use password::ReplacePassword;
-use readiness::Look;
+pub use idempotency::IdempotencyKey;
+use readiness::Probe;
 use retry::Deadline;
-pub use site_audit::SiteAudit;
 pub use sweep::PORTION;
-pub(crate) use temporary_password::count_voided;
-pub use temporary_password::{SetOutcome, SetTemporaryPassword};
-pub use unit::ReplaceUnit;
 
 /// How long an operator's command may take.
 const OPERATOR_LIMIT: Duration = Duration::from_mins(10);
-/// How long a connection may take to come about.
+/// How long opening a connection may take.
 const CONNECT_LIMIT: Duration = Duration::from_secs(2);
 
-/// SQLSTATEs of what is over in a moment: serialization, deadlock, too many connections, and a
-/// transaction that the server has given up because we were silent.
+/// SQLSTATEs of failures that pass: serialization, deadlock, too many connections, and a
+/// transaction that the server ended because we were silent.
 const PASSING: [&str; 4] = ["40001", "40P01", "53300", "25P03"];
-/// SQLSTATEs of a statement that was prepared on a connection and is good there no longer: a
-/// column's type has changed, or the server's session is another one.
+/// SQLSTATEs of a prepared statement that is no longer valid on its connection: a column's type has
+/// changed, or the server's session is another one.
 const STALE: [&str; 2] = ["0A000", "26000"];
-/// How often the daemon may try a thing: as often as fits its time.
-const ANY_NUMBER: i16 = i16::MAX;
+/// The daemon attempts an operation as often as fits its time.
+const UNLIMITED_ATTEMPTS: i16 = i16::MAX;
 
-/// The store could not do what was asked.
+/// A database operation failed.
 #[derive(Debug, thiserror::Error)]
 pub enum DbError {
-    /// Nothing of it is stored: no connection, or the server refused before the commit.
-    #[error("the store did not do it: {0}")]
+    /// Nothing of it stands: there was no connection, or the server refused before the commit.
+    #[error("database operation failed: {0}")]
     NotSent(DbFailure),
-    /// The commit was sent and its answer never came.
-    #[error("the store did not answer the commit: {0}")]
+    /// The commit was sent, and its answer never came.
+    #[error("the database did not answer the commit: {0}")]
     OutcomeUnknown(DbFailure),
 }
 
-/// What went wrong, without any value of a row or a parameter.
+/// Why a database operation failed, without any value of a row or a parameter.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum DbFailure {
     /// No answer in time.
@@ -91,7 +91,7 @@ pub enum DbFailure {
     /// The connection failed or never came about.
     #[error("{0}")]
     Connection(String),
-    /// The server said no.
+    /// The server refused.
     #[error("{message} (SQLSTATE {code})")]
     Refused {
         /// The SQLSTATE.
@@ -99,8 +99,8 @@ pub enum DbFailure {
         /// The primary message; details, which quote rows, are left out.
         message: String,
     },
-    /// A row was not what the schema promises.
-    #[error("{0} in the database is not what it should be")]
+    /// A column of this name has a value that the schema rules out.
+    #[error("the database returned an invalid {0}")]
     Row(&'static str),
 }
 
@@ -121,10 +121,10 @@ impl From<tokio_postgres::Error> for DbFailure {
 }
 
 impl DbError {
-    /// Whether the database refused it for want of a right.
+    /// Whether the role lacks a privilege.
     #[must_use]
     pub fn is_forbidden(&self) -> bool {
-        match self.fault() {
+        match self.failure() {
             DbFailure::Refused { code, .. } => code == inspect::INSUFFICIENT_PRIVILEGE,
             DbFailure::TimedOut(_)
             | DbFailure::Busy(_)
@@ -133,15 +133,21 @@ impl DbError {
         }
     }
 
-    pub(crate) fn fault(&self) -> &DbFailure {
+    fn failure(&self) -> &DbFailure {
         match self {
-            Self::NotSent(fault) | Self::OutcomeUnknown(fault) => fault,
+            Self::NotSent(failure) | Self::OutcomeUnknown(failure) => failure,
+        }
+    }
+
+    fn into_failure(self) -> DbFailure {
+        match self {
+            Self::NotSent(failure) | Self::OutcomeUnknown(failure) => failure,
         }
     }
 }
 
 impl DbFailure {
-    /// Whether it may be gone on another connection, or in a moment.
+    /// Whether another attempt may succeed, on another connection or in a moment.
     fn is_transient(&self) -> bool {
         match self {
             Self::Refused { code, .. } => self.poisons_pool() || PASSING.contains(&code.as_str()),
@@ -150,7 +156,7 @@ impl DbFailure {
         }
     }
 
-    /// Whether an attempt was found done.
+    /// Whether an earlier attempt at the same change stands.
     fn is_duplicate_key(&self) -> bool {
         match self {
             Self::Refused { code, message } => {
@@ -160,8 +166,8 @@ impl DbFailure {
         }
     }
 
-    /// Whether other connections of the pool are likely to be as bad: cut, shut down, demoted, or
-    /// with statements that are good no longer.
+    /// Whether the pool's other connections are probably broken too: cut, shut down, demoted, or
+    /// with statements that are no longer valid.
     fn poisons_pool(&self) -> bool {
         match self {
             Self::TimedOut(_) | Self::Connection(_) => true,
@@ -172,7 +178,7 @@ impl DbFailure {
         }
     }
 
-    /// Whether the server broke off, so that a commit may or may not stand.
+    /// Whether the connection was lost, so that a commit may or may not stand.
     fn is_connection_lost(&self) -> bool {
         match self {
             Self::TimedOut(_) | Self::Connection(_) => true,
@@ -182,33 +188,32 @@ impl DbFailure {
     }
 }
 
-/// The connection string cannot be used; its text is not repeated, since it holds a password.
+/// The connection string is invalid. The message does not repeat it, since it holds a password.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
 pub struct NotAConnectionString(String);
 
-/// The database, as one role sees it; clones share the connections.
+/// The database as one role sees it. Clones share the connections.
 #[derive(Clone)]
 pub struct Db {
     pool: Pool,
     hosts: Arc<FailoverConnector>,
     limit: Duration,
-    /// How often a thing is tried within the limit.
-    tries: i16,
-    /// When it was last seen to take changes, or not to.
-    last_look: Arc<Mutex<Option<Look>>>,
+    /// How often an operation is attempted within the limit.
+    max_attempts: i16,
+    last_probe: Arc<Mutex<Option<Probe>>>,
 }
 
 impl Db {
-    /// The daemon's view; connects when first asked.
+    /// The daemon's handle, which connects on first use.
     ///
     /// # Errors
     /// [`NotAConnectionString`].
     pub fn for_daemon(database: &Database) -> Result<Self, NotAConnectionString> {
-        Self::new(&database.url, database.max_connections, rules::STORE_TIMEOUT, ANY_NUMBER)
+        Self::new(&database.url, database.max_connections, rules::STORE_TIMEOUT, UNLIMITED_ATTEMPTS)
     }
 
-    /// The operator's view, with the owner's rights if they are configured.
+    /// The operator's handle, with the owner's privileges if they are configured.
     ///
     /// # Errors
     /// [`NotAConnectionString`].
@@ -220,11 +225,11 @@ impl Db {
         url: &Secret,
         connections: usize,
         limit: Duration,
-        tries: i16,
+        max_attempts: i16,
     ) -> Result<Self, NotAConnectionString> {
         let settings = failover::settings(url, limit)?;
         let (config, asked) = (settings.config.clone(), settings.asked.clone());
-        let hosts = Arc::new(FailoverConnector::of(settings));
+        let hosts = Arc::new(FailoverConnector::new(settings));
         let recycling = ManagerConfig { recycling_method: RecyclingMethod::Fast };
         let manager = Manager::from_connect(config, Connector(Arc::clone(&hosts)), recycling);
         let pool = Pool::builder(manager)
@@ -236,10 +241,10 @@ impl Db {
             .post_create(settings::hook(asked))
             .build()
             .map_err(|error| NotAConnectionString(error.to_string()))?;
-        Ok(Self { pool, hosts, limit, tries, last_look: Arc::default() })
+        Ok(Self { pool, hosts, limit, max_attempts, last_probe: Arc::default() })
     }
 
-    /// Makes new connections with this connection string; those that are there stay.
+    /// Uses this connection string for new connections; open ones stay.
     ///
     /// # Errors
     /// [`NotAConnectionString`]; nothing changes then.
@@ -248,16 +253,16 @@ impl Db {
         Ok(())
     }
 
-    /// The same store, which tries for so long; the server gives a statement up as soon as before.
+    /// The same handle with another time limit. The server's own statement timeout stays.
     #[must_use]
     pub fn with_limit(self, limit: Duration) -> Self {
         Self { limit, ..self }
     }
 
-    /// The time of something that begins now: a part of it for each of several tries.
+    /// The time of an operation that begins now. Each of several attempts gets a part of it.
     fn time(&self) -> Deadline {
-        let a_try = if self.tries > 1 { self.limit * 7 / 10 } else { self.limit };
-        Deadline { end: Instant::from_std(clock::now() + self.limit), per_attempt: a_try }
+        let per_attempt = if self.max_attempts > 1 { self.limit * 7 / 10 } else { self.limit };
+        Deadline { end: Instant::from_std(clock::now() + self.limit), per_attempt }
     }
 
     fn pool_fault(&self, error: PoolError) -> DbFailure {
@@ -281,6 +286,6 @@ impl Db {
 
 impl fmt::Debug for Db {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Store").field("limit", &self.limit).finish_non_exhaustive()
+        f.debug_struct("Db").field("limit", &self.limit).finish_non_exhaustive()
     }
 }

@@ -1,74 +1,67 @@
-//! Whether the store takes changes (`/readyz`).
+//! Whether the database takes changes (`/readyz`).
 //!
-//! A server whose disk is full, that is read-only or that has revoked a right still answers every
-//! question. So an audit row is written and rolled back, and an attempt is committed that nobody
-//! repeats. No row of a contract is touched: whoever holds one of them keeps nobody else from being
-//! served.
+//! A server that is read-only, has a full disk, or has revoked a privilege still answers queries. So
+//! an audit row is written and rolled back, and an idempotency key is committed that nobody uses. No
+//! row of a contract is touched, so a lock on one does not make the daemon look unready.
 
 use std::time::{Duration, Instant};
 
 use super::Db;
 use super::DbError;
-use super::audit::{self, AuditEvent, AuditOutcome, AuditRecord, AuditSource, Columns};
+use super::audit;
 use super::idempotency::{Attempt, IdempotencyKey};
 use super::retry::{Deadline, Retry};
+use super::transaction::Statement;
 use crate::clock;
+use domain::audit::{AuditEntry, AuditEvent, AuditScope, AuditSource};
 
-/// How long the last look is good for if the store took the change.
-const GOOD_FOR: Duration = Duration::from_secs(2);
-/// The same if it did not.
-const BAD_FOR: Duration = Duration::from_secs(1);
+/// How long a successful probe counts.
+const SUCCESS_LIFETIME: Duration = Duration::from_secs(2);
+/// How long a failed probe counts.
+const FAILURE_LIFETIME: Duration = Duration::from_secs(1);
 
-/// What the last look found.
+/// The result of the last probe.
 #[derive(Debug)]
-pub(super) struct Look {
+pub(super) struct Probe {
     at: Instant,
-    refusal: Option<String>,
+    failure: Option<String>,
 }
 
-impl Look {
-    fn is_good(&self) -> bool {
-        let for_so_long = if self.refusal.is_none() { GOOD_FOR } else { BAD_FOR };
-        clock::now().saturating_duration_since(self.at) < for_so_long
+impl Probe {
+    fn is_current(&self) -> bool {
+        let lifetime = if self.failure.is_none() { SUCCESS_LIFETIME } else { FAILURE_LIFETIME };
+        clock::now().saturating_duration_since(self.at) < lifetime
     }
 }
 
 impl Db {
-    /// Why the store takes no changes; none if it does. Looks one after the other, and not at every
-    /// question.
-    pub async fn refusal(&self) -> Option<String> {
-        let mut last = self.last_look.lock().await;
-        if let Some(look) = last.as_ref().filter(|look| look.is_good()) {
-            return look.refusal.clone();
+    /// Why the database takes no changes; `None` if it does. One probe runs at a time, and its result
+    /// counts for a moment.
+    pub async fn write_failure(&self) -> Option<String> {
+        let mut last = self.last_probe.lock().await;
+        if let Some(probe) = last.as_ref().filter(|probe| probe.is_current()) {
+            return probe.failure.clone();
         }
-        let refusal = match self.missing_privileges().await {
+        let failure = match self.missing_privileges().await {
             Ok(missing) if missing.is_empty() => {
-                let tried = Retry::once_more(self).run(|time| self.try_change(time)).await;
-                tried.err().map(|error| error.to_string())
+                let probed = Retry::promptly(self).run(|time| self.probe(time)).await;
+                probed.err().map(|error| error.to_string())
             }
             Ok(missing) => Some(format!("the daemon's role lacks {}", missing.join(", "))),
             Err(error) => Some(error.to_string()),
         };
-        *last = Some(Look { at: clock::now(), refusal: refusal.clone() });
-        refusal
+        *last = Some(Probe { at: clock::now(), failure: failure.clone() });
+        failure
     }
 
-    async fn try_change(&self, time: Deadline) -> Result<(), DbError> {
-        let record = AuditRecord {
-            source: AuditSource::Operator,
-            event: AuditEvent::Login,
-            outcome: AuditOutcome::Done,
-            login: None,
-            contract: None,
-            unit: None,
-        };
-        let row = Columns::of(&record);
-        let row = row.parameters();
-        let statements: [(&str, &[_]); 3] =
-            [("SAVEPOINT probe", &[]), (audit::INSERT, &row), ("ROLLBACK TO SAVEPOINT probe", &[])];
+    async fn probe(&self, time: Deadline) -> Result<(), DbError> {
+        let scope = AuditScope { source: AuditSource::Operator, contract: None, unit: None };
+        let entry = AuditEntry { event: AuditEvent::Logout, login: None };
+        let mut statements = vec![Statement::new("SAVEPOINT probe")];
+        statements.extend(audit::insert(&scope, &[entry]));
+        statements.push(Statement::new("ROLLBACK TO SAVEPOINT probe"));
         let (transaction, _) = self.begin_with(time, &statements).await?;
-        let attempt = IdempotencyKey::draw(&mut rand::rng());
-        let tried = Attempt { key: attempt, number: 0, time };
-        transaction.commit_as(tried, AuditOutcome::Done, &[]).await.map(drop)
+        let key = IdempotencyKey::draw(&mut rand::rng());
+        transaction.commit_with(&[Attempt::first(key, time).insert("probe")]).await
     }
 }

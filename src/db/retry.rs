@@ -1,7 +1,7 @@
-//! Trying again until the time is over: on another connection, since the first was broken, or led to a
-//! server that is not, or not yet, the one that takes changes.
+//! Retries until the time is up, each on another connection: the last one was broken, or led to a
+//! server that does not take changes yet.
 //!
-//! One try has a part of the time only, so that a server that has fallen silent leaves some for another.
+//! One attempt gets a part of the time, so that a silent server leaves some for another attempt.
 
 use std::time::Duration;
 
@@ -10,30 +10,32 @@ use tokio::time::{Instant, sleep_until};
 use super::{Db, DbError, DbFailure};
 use crate::clock;
 
-/// How long is waited before the second repetition; the first comes at once, each later one after twice the time.
+/// The wait before the second retry. The first one comes at once, and each wait after that is twice
+/// as long.
 const FIRST_BACKOFF: Duration = Duration::from_millis(25);
 const MAX_BACKOFF: Duration = Duration::from_millis(400);
 
-/// How much time a try has.
+/// The time of several attempts.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Deadline {
-    /// When the time of all tries is over.
+    /// When the time of all attempts is up.
     pub(super) end: Instant,
-    /// The longest that one may take once it has a connection.
+    /// The longest that one attempt may take once it has a connection.
     pub(super) per_attempt: Duration,
 }
 
-/// For how long and how often something is tried.
+/// The attempts so far, and what is left for more.
 pub(super) struct Retry {
     time: Deadline,
     max_attempts: i16,
     attempts: i16,
-    /// Why the last try before this one failed.
+    /// Why the attempt before the last one failed.
     last_failure: Option<DbFailure>,
 }
 
 impl Retry {
-    /// Has `work` done until it succeeds or cannot; what became of a try that broke off does not matter.
+    /// Attempts `work` until it succeeds or cannot. An attempt that broke off may have had its
+    /// effect.
     pub(super) async fn run<T, Work: Future<Output = Result<T, DbError>>>(
         mut self,
         work: impl Fn(Deadline) -> Work,
@@ -52,26 +54,26 @@ impl Retry {
         }
     }
 
-    /// As much as the store has.
-    pub(super) fn new(store: &Db) -> Self {
-        Self { time: store.time(), max_attempts: store.tries, attempts: 0, last_failure: None }
+    /// All the time and all the attempts that the database handle allows.
+    pub(super) fn new(db: &Db) -> Self {
+        Self { time: db.time(), max_attempts: db.max_attempts, attempts: 0, last_failure: None }
     }
 
-    /// No more than it takes to leave a connection that has broken since it was used last.
-    pub(super) fn once_more(store: &Db) -> Self {
-        let patience = Self::new(store);
-        Self { max_attempts: patience.max_attempts.min(2), ..patience }
+    /// Two attempts at most: enough to leave a connection that has broken since its last use.
+    pub(super) fn promptly(db: &Db) -> Self {
+        let retry = Self::new(db);
+        Self { max_attempts: retry.max_attempts.min(2), ..retry }
     }
 
-    /// The next try's number, from 0, and its time.
+    /// The next attempt's number, from 0, and its time.
     pub(super) fn next_attempt(&mut self) -> (i16, Deadline) {
         let number = self.attempts;
         self.attempts = number.saturating_add(1);
         (number, self.time)
     }
 
-    /// Waits until it is time for another try; if there is to be none, why it all failed: a last try that
-    /// had no time left to get a connection says less than the one before.
+    /// Waits until it is time for another attempt. If there is none left, returns why all of them
+    /// failed: a last attempt that had no time to get a connection says less than the one before.
     pub(super) async fn backoff_or_fail(&mut self, fault: DbFailure) -> Result<(), DbFailure> {
         if self.attempts >= self.max_attempts || !fault.is_transient() {
             let before = self.last_failure.take().filter(|_| matches!(fault, DbFailure::Busy(_)));
@@ -99,21 +101,21 @@ mod tests {
 
     const BUSY: DbFailure = DbFailure::Busy(Duration::from_secs(5));
 
-    async fn told(faults: &[DbFailure]) -> DbFailure {
+    async fn failure_of(faults: &[DbFailure]) -> DbFailure {
         let end = Instant::from_std(clock::now()) + Duration::from_mins(1);
         let time = Deadline { end, per_attempt: Duration::from_mins(1) };
-        let patience = Retry { time, max_attempts: i16::MAX, attempts: 0, last_failure: None };
+        let retry = Retry { time, max_attempts: i16::MAX, attempts: 0, last_failure: None };
         let next = RefCell::new(faults.iter().cloned());
         let work = async |_| Err::<(), _>(DbError::NotSent(next.borrow_mut().next().unwrap()));
-        patience.run(work).await.unwrap_err().fault().clone()
+        retry.run(work).await.unwrap_err().into_failure()
     }
 
     #[tokio::test]
-    async fn p15_the_fault_is_told_and_not_that_the_time_ended_at_the_next_try() {
+    async fn p15_the_last_failure_is_reported_and_not_that_the_time_was_up() {
         let fault = |text: &str| DbFailure::Connection(text.to_owned());
-        assert_eq!(told(&[fault("first"), fault("last"), BUSY]).await, fault("last"));
-        assert_eq!(told(&[BUSY]).await, BUSY);
+        assert_eq!(failure_of(&[fault("first"), fault("last"), BUSY]).await, fault("last"));
+        assert_eq!(failure_of(&[BUSY]).await, BUSY);
         let row = DbFailure::Row("attempt");
-        assert_eq!(told(&[fault("first"), row.clone()]).await, row);
+        assert_eq!(failure_of(&[fault("first"), row.clone()]).await, row);
     }
 }

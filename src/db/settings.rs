@@ -1,7 +1,7 @@
-//! Whether a session has the settings that were asked for when it was connected.
+//! Checks that each connection has the settings that were requested for it.
 //!
-//! Poolers such as pgbouncer drop the startup packet's `options` if they are told to ignore them:
-//! then nothing ends what waits for ever, and nothing says so.
+//! A pooler such as pgbouncer may be configured to ignore the startup packet's `options`. Then no
+//! timeout ends a statement that waits for ever, and nothing says so.
 
 use deadpool_postgres::{ClientWrapper, Hook, HookError};
 use tokio::time::timeout;

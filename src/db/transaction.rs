@@ -1,11 +1,11 @@
-//! One statement, or one transaction, within a try's time.
+//! One statement, or one transaction, within the time of one attempt.
 //!
-//! A connection goes back to the pool only when the server has answered the end of what it was
-//! borrowed for. Dropped earlier, by an error, a time-out or a caller that went away, it is closed,
-//! and the server rolls back: nothing is half stored, and no broken connection is met twice.
+//! A connection goes back to the pool only when the server has answered the last command. An error,
+//! a timeout or a dropped future closes it, and the server rolls back. So nothing is half stored,
+//! and no broken connection is used again.
 //!
-//! Statements that do not wait for each other's answers are sent together: on a busy machine each
-//! way to the server and back costs more than what is done there.
+//! Statements that need no answer of each other are sent together, because a round trip costs more
+//! than the work on the server.
 
 use deadpool_postgres::{Client, Object, Pool};
 use futures_util::future::{join_all, join3};
@@ -13,76 +13,85 @@ use tokio::time::{Instant, timeout_at};
 use tokio_postgres::Row;
 use tokio_postgres::types::ToSql;
 
-use super::audit::AuditOutcome;
-use super::idempotency::{self, Attempt};
 use super::retry::{Deadline, Retry};
 use super::{Db, DbError, DbFailure};
 use crate::clock;
-
-/// Parameters of a statement, as `tokio-postgres` takes them.
-pub(super) type Parameters<'a> = &'a [&'a (dyn ToSql + Sync)];
+use domain::phone_number::PhoneNumber;
 
 /// A statement with its parameters.
-pub(super) type Statement<'a> = (&'a str, Parameters<'a>);
+pub(super) struct Statement<'a> {
+    sql: &'static str,
+    parameters: Vec<Box<dyn ToSql + Sync + Send + 'a>>,
+}
 
-impl Db {
-    /// Runs one reading statement.
-    pub(super) async fn read(
-        &self,
-        sql: &str,
-        parameters: Parameters<'_>,
-    ) -> Result<Vec<Row>, DbError> {
-        self.read_within(Retry::new(self), sql, parameters).await
+impl<'a> Statement<'a> {
+    pub(super) fn new(sql: &'static str) -> Self {
+        Self { sql, parameters: Vec::new() }
     }
 
-    /// The same, to know how the store is now.
+    /// Adds the next parameter.
+    pub(super) fn with(mut self, parameter: impl ToSql + Sync + Send + 'a) -> Self {
+        self.parameters.push(Box::new(parameter));
+        self
+    }
+
+    /// Adds the next parameter, a telephone number as text.
+    pub(super) fn with_number(self, number: impl Into<Option<PhoneNumber>>) -> Self {
+        self.with(number.into().map(|number| number.as_str().to_owned()))
+    }
+
+    fn parameters(&self) -> Vec<&(dyn ToSql + Sync)> {
+        self.parameters.iter().map(|parameter| &**parameter as &(dyn ToSql + Sync)).collect()
+    }
+}
+
+impl Db {
+    /// Runs one statement that only reads.
+    pub(super) async fn read(&self, statement: &Statement<'_>) -> Result<Vec<Row>, DbError> {
+        self.read_within(Retry::new(self), statement).await
+    }
+
+    /// The same, to learn the state of the database now.
     pub(super) async fn read_promptly(
         &self,
-        sql: &str,
-        parameters: Parameters<'_>,
+        statement: &Statement<'_>,
     ) -> Result<Vec<Row>, DbError> {
-        self.read_within(Retry::once_more(self), sql, parameters).await
+        self.read_within(Retry::promptly(self), statement).await
     }
 
     async fn read_within(
         &self,
-        patience: Retry,
-        sql: &str,
-        parameters: Parameters<'_>,
+        retry: Retry,
+        statement: &Statement<'_>,
     ) -> Result<Vec<Row>, DbError> {
-        let rows = patience.run(|time| self.send(time, sql, parameters)).await;
-        rows.map_err(|error| DbError::NotSent(error.fault().clone()))
+        let rows = retry.run(|time| self.send(time, statement)).await;
+        rows.map_err(|error| DbError::NotSent(error.into_failure()))
     }
 
-    /// Asks the database whether it is there.
+    /// Checks that the database answers.
     ///
     /// # Errors
-    /// [`DbError::NotSent`] if it is not.
+    /// [`DbError::NotSent`] if it does not.
     pub async fn ping(&self) -> Result<(), DbError> {
-        self.read_promptly("SELECT 1", &[]).await.map(drop)
+        self.read_promptly(&Statement::new("SELECT 1")).await.map(drop)
     }
 
-    /// Runs one statement that may as well be run twice, and is a transaction by itself: committed
-    /// durably once this has returned `Ok`.
-    pub(super) async fn write(
-        &self,
-        sql: &str,
-        parameters: Parameters<'_>,
-    ) -> Result<Vec<Row>, DbError> {
-        Retry::new(self).run(|time| self.send(time, sql, parameters)).await
+    /// Runs one statement that does no harm when it is repeated. It is a transaction by itself, and
+    /// committed durably when this returns `Ok`.
+    pub(super) async fn write(&self, statement: &Statement<'_>) -> Result<Vec<Row>, DbError> {
+        Retry::new(self).run(|time| self.send(time, statement)).await
     }
 
-    /// Runs one statement, once.
+    /// Runs one statement in one attempt.
     pub(super) async fn send(
         &self,
         time: Deadline,
-        sql: &str,
-        parameters: Parameters<'_>,
+        statement: &Statement<'_>,
     ) -> Result<Vec<Row>, DbError> {
-        let mut borrowed = self.lease(time).await?;
-        match borrowed.query(sql, parameters).await {
+        let mut lease = self.lease(time).await?;
+        match lease.query(statement).await {
             Ok(rows) => {
-                borrowed.give_back();
+                lease.give_back();
                 Ok(rows)
             }
             Err(fault) if fault.is_connection_lost() => Err(DbError::OutcomeUnknown(fault)),
@@ -96,15 +105,15 @@ impl Db {
         Ok(transaction)
     }
 
-    /// Begins a transaction with these statements, one after the other, and gives the rows of each.
+    /// Begins a transaction with these statements, in order. Returns the rows of each.
     pub(super) async fn begin_with(
         &self,
         time: Deadline,
         statements: &[Statement<'_>],
     ) -> Result<(Transaction, Vec<Vec<Row>>), DbError> {
-        let mut borrowed = self.lease(time).await?;
-        let rows = borrowed.pipeline(Some("BEGIN"), statements, None).await;
-        Ok((Transaction { borrowed }, rows.map_err(DbError::NotSent)?))
+        let mut lease = self.lease(time).await?;
+        let rows = lease.pipeline(Some("BEGIN"), statements, None).await;
+        Ok((Transaction { lease }, rows.map_err(DbError::NotSent)?))
     }
 
     async fn lease(&self, time: Deadline) -> Result<Lease, DbError> {
@@ -119,73 +128,38 @@ impl Db {
     }
 }
 
-/// A transaction under way; only [`Transaction::commit`] makes anything of it stand.
+/// A transaction under way, which only a commit makes stand.
 pub(super) struct Transaction {
-    borrowed: Lease,
+    lease: Lease,
 }
 
 impl Transaction {
-    /// Runs a statement and gives its rows.
+    /// Runs a statement. After an error the transaction can only be dropped.
     ///
     /// # Errors
-    /// [`DbError::NotSent`]; the transaction can only be dropped then.
-    pub(super) async fn query(
-        &mut self,
-        sql: &str,
-        parameters: Parameters<'_>,
-    ) -> Result<Vec<Row>, DbError> {
-        self.borrowed.query(sql, parameters).await.map_err(DbError::NotSent)
+    /// [`DbError::NotSent`]
+    pub(super) async fn query(&mut self, statement: &Statement<'_>) -> Result<Vec<Row>, DbError> {
+        self.lease.query(statement).await.map_err(DbError::NotSent)
     }
 
-    /// As [`Transaction::query`], for at most one row.
-    pub(super) async fn query_opt(
-        &mut self,
-        sql: &str,
-        parameters: Parameters<'_>,
-    ) -> Result<Option<Row>, DbError> {
-        Ok(self.query(sql, parameters).await?.into_iter().next())
-    }
-
-    /// Commits, durably once this has returned `Ok`.
+    /// Commits, durably when this returns `Ok`.
     ///
     /// # Errors
     /// As [`Transaction::commit_with`].
     pub(super) async fn commit(self) -> Result<(), DbError> {
-        self.commit_with(&[]).await.map(drop)
+        self.commit_with(&[]).await
     }
 
-    /// Runs these statements as a try of an attempt and commits. Returns the rows of each.
-    ///
-    /// # Errors
-    /// As [`Transaction::commit_with`].
-    pub(super) async fn commit_as(
-        self,
-        tried: Attempt,
-        outcome: AuditOutcome,
-        statements: &[Statement<'_>],
-    ) -> Result<Vec<Vec<Row>>, DbError> {
-        let (id, outcome) = (tried.key.bytes(), outcome.as_str());
-        let parameters: Parameters<'_> = &[&id.as_slice(), &tried.number, &outcome];
-        let attempt: &[Statement<'_>] = &[(idempotency::INSERT, parameters)];
-        let mut rows = self.commit_with(&[attempt, statements].concat()).await?;
-        rows.remove(0);
-        Ok(rows)
-    }
-
-    /// Runs these statements, one after the other, and commits if every one of them succeeds; gives
-    /// the rows of each.
+    /// Runs these statements, in order, and commits if all of them succeed.
     ///
     /// # Errors
     /// [`DbError::OutcomeUnknown`] if an answer never came, [`DbError::NotSent`] if the server
     /// refused.
-    pub(super) async fn commit_with(
-        mut self,
-        statements: &[Statement<'_>],
-    ) -> Result<Vec<Vec<Row>>, DbError> {
-        match self.borrowed.pipeline(None, statements, Some("COMMIT")).await {
-            Ok(rows) => {
-                self.borrowed.give_back();
-                Ok(rows)
+    pub(super) async fn commit_with(mut self, statements: &[Statement<'_>]) -> Result<(), DbError> {
+        match self.lease.pipeline(None, statements, Some("COMMIT")).await {
+            Ok(_) => {
+                self.lease.give_back();
+                Ok(())
             }
             Err(fault) if fault.is_connection_lost() => Err(DbError::OutcomeUnknown(fault)),
             // A statement that fails makes the server roll back at the COMMIT behind it.
@@ -194,7 +168,7 @@ impl Transaction {
     }
 }
 
-/// A connection out of the pool, closed on drop unless it is given back.
+/// A connection of the pool, closed on drop unless it is given back.
 struct Lease {
     client: Option<Client>,
     pool: Pool,
@@ -203,22 +177,18 @@ struct Lease {
 }
 
 impl Lease {
-    async fn query(
-        &mut self,
-        sql: &str,
-        parameters: Parameters<'_>,
-    ) -> Result<Vec<Row>, DbFailure> {
+    async fn query(&mut self, statement: &Statement<'_>) -> Result<Vec<Row>, DbFailure> {
         let Some(client) = &self.client else { return Err(closed()) };
         let answer = timeout_at(self.deadline, async {
-            let statement = client.prepare_cached(sql).await?;
-            client.query(&statement, parameters).await
+            let prepared = client.prepare_cached(statement.sql).await?;
+            client.query(&prepared, &statement.parameters()).await
         });
         let answer = answer.await.map_err(|_| DbFailure::TimedOut(self.limit));
         self.check(answer.and_then(|answer| answer.map_err(DbFailure::from)))
     }
 
-    /// Sends all of it at once, at most 30 statements; the server runs one after the other. The fault is the
-    /// first one's that failed.
+    /// Sends everything at once, at most 30 statements; the server runs them in order. The failure
+    /// is that of the first one that failed.
     async fn pipeline(
         &mut self,
         first: Option<&str>,
@@ -232,13 +202,15 @@ impl Lease {
         };
         let answer = timeout_at(self.deadline, async {
             let mut prepared = Vec::with_capacity(statements.len());
-            for (sql, _) in statements {
-                prepared.push(client.prepare_cached(sql).await?);
+            let parameters: Vec<_> = statements.iter().map(Statement::parameters).collect();
+            for statement in statements {
+                prepared.push(client.prepare_cached(statement.sql).await?);
             }
-            let queries = prepared.iter().zip(statements);
-            let queries = queries.map(|(query, (_, parameters))| client.query(query, parameters));
-            // Each is sent when first polled, and they are polled in this order. All answers are waited for:
-            // behind a statement that fails each other one fails too, and may be read first.
+            let queries = prepared.iter().zip(&parameters);
+            let queries = queries.map(|(query, parameters)| client.query(query, parameters));
+            // Each is sent when it is first polled, and they are polled in this order. Every answer
+            // is awaited: behind a statement that fails, all others fail, and one of their answers
+            // may be read first.
             let (first, rows, last) = join3(command(first), join_all(queries), command(last)).await;
             first?;
             let rows = rows.into_iter().collect::<Result<_, _>>()?;
@@ -248,7 +220,7 @@ impl Lease {
         self.check(answer.and_then(|answer| answer.map_err(DbFailure::from)))
     }
 
-    /// Closes the connection on a fault, and the idle ones with it if they are likely as bad.
+    /// Closes the connection after a failure, and the idle ones if they are probably broken too.
     fn check<T>(&mut self, answer: Result<T, DbFailure>) -> Result<T, DbFailure> {
         if let Err(fault) = &answer {
             self.close();
@@ -277,5 +249,5 @@ impl Drop for Lease {
 }
 
 fn closed() -> DbFailure {
-    DbFailure::Connection("the connection was closed after an earlier fault".to_owned())
+    DbFailure::Connection("the connection was closed after an earlier failure".to_owned())
 }

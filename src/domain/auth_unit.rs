@@ -1,10 +1,10 @@
 //! The authentication unit (認証単位): which numbers of a contract have their own login.
 
-use std::fmt;
-use std::str::FromStr;
+use strum::{Display, EnumString, IntoStaticStr};
 
 /// The authentication unit of a contract.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Display, EnumString, IntoStaticStr)]
+#[strum(serialize_all = "snake_case", parse_err_ty = InvalidAuthUnit, parse_err_fn = invalid)]
 pub enum AuthUnit {
     /// 回線単位: one login, the contract number's.
     Line,
@@ -24,29 +24,10 @@ impl AuthUnit {
     /// Its name in the API and the database.
     #[must_use]
     pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Line => "line",
-            Self::Number => "number",
-            Self::AdminUser => "admin_user",
-        }
+        self.into()
     }
 }
 
-impl FromStr for AuthUnit {
-    type Err = InvalidAuthUnit;
-
-    fn from_str(text: &str) -> Result<Self, InvalidAuthUnit> {
-        match text {
-            "line" => Ok(Self::Line),
-            "number" => Ok(Self::Number),
-            "admin_user" => Ok(Self::AdminUser),
-            _ => Err(InvalidAuthUnit),
-        }
-    }
-}
-
-impl fmt::Display for AuthUnit {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.as_str())
-    }
+fn invalid(_: &str) -> InvalidAuthUnit {
+    InvalidAuthUnit
 }

@@ -1,5 +1,7 @@
 //! A contract: its numbers, which of them have the settings service, and the unit in force.
 
+use strum::IntoStaticStr;
+
 use crate::auth_unit::AuthUnit;
 use crate::phone_number::PhoneNumber;
 
@@ -28,7 +30,8 @@ pub struct ContractLine {
 }
 
 /// What a login may do under the unit in force (`W1`).
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, IntoStaticStr)]
+#[strum(serialize_all = "snake_case")]
 pub enum Role {
     /// The contract number under `line`: every service number.
     Line,
@@ -44,16 +47,16 @@ impl Role {
     /// Its name in the API.
     #[must_use]
     pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Line => "line",
-            Self::Number => "number",
-            Self::Admin => "admin",
-            Self::User => "user",
-        }
+        self.into()
     }
 }
 
 impl Contract {
+    /// Its numbers, the contract number first.
+    pub fn numbers(&self) -> impl Iterator<Item = PhoneNumber> + '_ {
+        self.lines.iter().map(|line| line.number)
+    }
+
     /// The numbers that have the settings service, in the order of the contract.
     pub fn service_numbers(&self) -> impl Iterator<Item = PhoneNumber> + '_ {
         self.lines.iter().filter(|row| row.has_service).map(|row| row.number)

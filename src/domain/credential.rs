@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use jiff::Timestamp;
+use strum::{EnumString, IntoStaticStr};
 
 use crate::password::PhcString;
 use crate::phone_number::PhoneNumber;
@@ -14,7 +15,8 @@ use crate::rules;
 pub struct CredentialId(pub i64);
 
 /// The two kinds of secrets.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, EnumString, IntoStaticStr)]
+#[strum(serialize_all = "snake_case")]
 pub enum CredentialKind {
     /// A temporary password (仮パスワード), set by phone.
     Temporary,
@@ -23,7 +25,8 @@ pub enum CredentialKind {
 }
 
 /// Why a session may only change the password (`C6`).
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, IntoStaticStr)]
+#[strum(serialize_all = "snake_case")]
 pub enum PasswordChange {
     /// The login used a temporary password.
     Temporary,
@@ -35,10 +38,7 @@ impl PasswordChange {
     /// Its name in the API.
     #[must_use]
     pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Temporary => "temporary",
-            Self::Expired => "expired",
-        }
+        self.into()
     }
 }
 
@@ -96,10 +96,7 @@ impl CredentialKind {
     /// Its name in the database.
     #[must_use]
     pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Temporary => "temporary",
-            Self::Password => "password",
-        }
+        self.into()
     }
 
     /// How many wrong entries in a row void it (`C2`).
@@ -146,23 +143,6 @@ impl CredentialKind {
         }
     }
 }
-
-impl std::str::FromStr for CredentialKind {
-    type Err = InvalidCredentialKind;
-
-    fn from_str(text: &str) -> Result<Self, InvalidCredentialKind> {
-        match text {
-            "temporary" => Ok(Self::Temporary),
-            "password" => Ok(Self::Password),
-            _ => Err(InvalidCredentialKind),
-        }
-    }
-}
-
-/// The text names no kind of credential.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("not a kind of credential: temporary or password")]
-pub struct InvalidCredentialKind;
 
 impl Credential {
     /// Whether wrong entries voided it (`C2`). Every other reason leaves the count below the limit,

@@ -3,12 +3,21 @@
 //! - [`rules`]: every number of the specification, once.
 //! - [`phone_number`], [`password`], [`auth_unit`]: values, parsed once where they enter.
 //! - [`contract`], [`credential`]: what a contract has, and who may do what with it.
+//! - [`access`], [`session`]: what a session may do, and until when.
+//! - [`snapshot`] → [`policy`] → [`change`], [`audit`]: what a change looks at, who decides, and
+//!   what is written.
 //! - [`dialog`]: one call as a state machine, with inputs, outputs and time as arguments.
 
+pub mod access;
+pub mod audit;
 pub mod auth_unit;
+pub mod change;
 pub mod contract;
 pub mod credential;
 pub mod dialog;
 pub mod password;
 pub mod phone_number;
+pub mod policy;
 pub mod rules;
+pub mod session;
+pub mod snapshot;

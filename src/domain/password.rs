@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use strum::IntoStaticStr;
 use subtle::ConstantTimeEq;
 use zeroize::{Zeroize, ZeroizeOnDrop};
 
@@ -71,12 +72,13 @@ impl SubmittedPassword {
 
 impl fmt::Debug for SubmittedPassword {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("TypedPassword(…)")
+        f.write_str("SubmittedPassword(…)")
     }
 }
 
 /// Why a new password is refused (`C5`).
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, IntoStaticStr)]
+#[strum(serialize_all = "snake_case")]
 pub enum Rejection {
     /// Fewer than 8 characters.
     TooShort,
@@ -96,14 +98,7 @@ impl Rejection {
     /// Its name in the API.
     #[must_use]
     pub fn as_str(self) -> &'static str {
-        match self {
-            Self::TooShort => "too_short",
-            Self::TooLong => "too_long",
-            Self::NotAlphanumeric => "not_alphanumeric",
-            Self::DigitsOnly => "digits_only",
-            Self::NotSameTwice => "not_same_twice",
-            Self::SameAsCurrent => "same_as_current",
-        }
+        self.into()
     }
 }
 
@@ -258,7 +253,7 @@ mod tests {
             check("", "abcd1234", "abcd1234").unwrap(),
             PhcString::from("$argon2id$".to_owned())
         );
-        let hidden = "TemporaryPassword(…) TypedPassword(…) NewPassword(…) PhcString(…)";
+        let hidden = "TemporaryPassword(…) SubmittedPassword(…) NewPassword(…) PhcString(…)";
         assert_eq!(shown, hidden);
     }
 }

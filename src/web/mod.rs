@@ -36,10 +36,10 @@ pub use connection_limit::ConnectionLimiter;
 pub use ops::ReadinessCheck;
 pub use server::{Handle, ServeError, bind, serve};
 
+use crate::auth::{Audience, AuthService, Seals, SessionToken};
 use crate::config::{Config, Network};
 use crate::db::Db;
 use crate::hashing::{Hasher, Keys};
-use crate::login::{Audience, Seals, SessionToken};
 use crate::metrics::FORGED_TOKENS;
 use domain::phone_number::PhoneNumber;
 use middleware::Hsts;
@@ -58,13 +58,12 @@ pub struct AppState {
 
 #[derive(Debug)]
 struct Inner {
-    store: Db,
-    hasher: Hasher,
+    auth: AuthService,
+    db: Db,
     limiter: RateLimiter,
     refusals: RefusalLog,
     seals: Seals,
     hsts: Hsts,
-    idle: Duration,
     audit_kept: Duration,
     refusal: String,
     set_up_number: PhoneNumber,
@@ -74,15 +73,14 @@ struct Inner {
 impl AppState {
     /// The state of a site with this configuration.
     #[must_use]
-    pub fn new(config: &Config, store: Db, hasher: Hasher) -> Self {
+    pub fn new(config: &Config, db: Db, hasher: Hasher) -> Self {
         let inner = Inner {
-            store,
-            hasher,
+            auth: AuthService::new(db.clone(), hasher, config.session.idle_timeout),
+            db,
             limiter: RateLimiter::new(config.login.limit),
             refusals: RefusalLog::default(),
             seals: Seals::new(&config.hashing.keys),
             hsts: if config.site.hsts_subdomains { Hsts::Subdomains } else { Hsts::Host },
-            idle: config.session.idle_timeout,
             audit_kept: config.audit.retention,
             refusal: problem::login_refusal(config.site.set_up_number),
             set_up_number: config.site.set_up_number,
@@ -119,22 +117,18 @@ impl AppState {
     pub async fn purge_expired(self) -> Infallible {
         loop {
             self.inner.limiter.evict_idle();
-            if let Err(error) = self.inner.store.sweep().await {
+            if let Err(error) = self.inner.db.sweep().await {
                 tracing::warn!(%error, "could not remove ended sessions and expired hashes");
             }
-            if let Err(error) = self.inner.store.prune_audit(self.inner.audit_kept).await {
+            if let Err(error) = self.inner.db.prune_audit(self.inner.audit_kept).await {
                 tracing::warn!(%error, "could not remove old audit rows");
             }
             tokio::time::sleep(PURGE_INTERVAL).await;
         }
     }
 
-    fn store(&self) -> &Db {
-        &self.inner.store
-    }
-
-    fn hasher(&self) -> &Hasher {
-        &self.inner.hasher
+    fn auth(&self) -> &AuthService {
+        &self.inner.auth
     }
 
     fn limiter(&self) -> &RateLimiter {
@@ -146,21 +140,17 @@ impl AppState {
     }
 
     /// The token as its client keeps it.
-    fn seal_token(&self, token: &SessionToken, door: Audience) -> String {
-        self.inner.seals.seal(token, door)
+    fn seal_token(&self, token: &SessionToken, audience: Audience) -> String {
+        self.inner.seals.seal(token, audience)
     }
 
     /// The token that a client has sent; `None`, before any query, if no daemon has sealed it.
-    fn open_token(&self, sent: &str, door: Audience) -> Option<SessionToken> {
-        let token = self.inner.seals.open(sent, door);
+    fn open_token(&self, sent: &str, audience: Audience) -> Option<SessionToken> {
+        let token = self.inner.seals.open(sent, audience);
         if token.is_none() {
             counter!(FORGED_TOKENS).increment(1);
         }
         token
-    }
-
-    fn idle(&self) -> Duration {
-        self.inner.idle
     }
 
     fn refusal(&self) -> &str {

@@ -39,7 +39,7 @@ pub fn router(store: Db, faults: ReadinessCheck, metrics: PrometheusHandle) -> R
 pub async fn readiness_problems(store: &Db, faults: &ReadinessCheck) -> Vec<String> {
     let store = match store.schema_version().await {
         Ok(found) => match mismatch(found) {
-            None => store.refusal().await,
+            None => store.write_failure().await,
             mismatch => mismatch,
         },
         Err(error) => Some(error.to_string()),

@@ -12,9 +12,9 @@ use utoipa::ToSchema;
 
 use super::hyphenated;
 use super::refusal_log::RefusalReason;
+use crate::auth::AuthError;
 use crate::db::DbError;
 use crate::hashing::HashError;
-use crate::login::LoginError;
 use domain::phone_number::PhoneNumber;
 use domain::rules;
 
@@ -266,16 +266,16 @@ impl IntoResponse for Problem {
     }
 }
 
-impl From<LoginError> for Problem {
-    fn from(error: LoginError) -> Self {
+impl From<AuthError> for Problem {
+    fn from(error: AuthError) -> Self {
         match error {
-            LoginError::Store(error) => error.into(),
-            error @ LoginError::MayBeChanged(_) => {
+            AuthError::Db(error) => error.into(),
+            error @ AuthError::OutcomeUnknown(_) => {
                 tracing::warn!(%error, "the outcome of a change is unknown");
                 Self::outcome_unknown()
             }
-            LoginError::Hash(HashError::Busy) => Self::busy(),
-            LoginError::Hash(error @ HashError::Failed(_)) => {
+            AuthError::Hash(HashError::Busy) => Self::busy(),
+            AuthError::Hash(error @ HashError::Failed(_)) => {
                 tracing::error!(%error, "could not verify a login");
                 Self::internal()
             }

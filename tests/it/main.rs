@@ -28,3 +28,4 @@ mod site;
 mod sounds;
 mod store;
 mod support;
+mod temporary_password;

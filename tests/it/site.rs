@@ -7,10 +7,10 @@ use std::process::Stdio;
 use std::time::Duration;
 
 use domain::password::{PhcString, TemporaryPassword};
+use karipass::auth::{Seals, SessionToken};
 use karipass::config::{self, Config};
 use karipass::db::Db;
 use karipass::hashing::{Cost, Dummy, Hasher, Keys, Salt};
-use karipass::login::{Seals, SessionToken};
 use karipass::web::{self, AppState};
 use karipass_lab::child::Child;
 use karipass_lab::daemon::NO_LIMITS;

@@ -26,16 +26,16 @@ pub(super) fn contract_json(contract: &Contract, customer: Option<&str>) -> Valu
 pub(super) fn contract_json_with_credentials(
     of: &Contract,
     customer: Option<&str>,
-    standings: &[CredentialStatus],
+    statuses: &[CredentialStatus],
 ) -> Value {
-    let credentials = standings.iter().map(|standing| {
+    let credentials = statuses.iter().map(|status| {
         json!({
-            "login": standing.login.as_str(),
-            "kind": kind(standing),
-            "set_at": standing.set_at.to_string(),
-            "failures": standing.failures,
-            "good": standing.state == Validity::Good,
-            "state": standing.state.as_str(),
+            "login": status.login.as_str(),
+            "kind": status.kind.as_str(),
+            "set_at": status.set_at.to_string(),
+            "failures": status.failed_attempts,
+            "good": status.state == Validity::Good,
+            "state": status.state.as_str(),
         })
     });
     let credentials: Vec<_> = credentials.collect();
@@ -63,7 +63,7 @@ pub(super) fn contract_line(contract: &Contract) -> String {
 pub(super) fn contract_text(
     contract: &Contract,
     customer: Option<&str>,
-    standings: &[CredentialStatus],
+    statuses: &[CredentialStatus],
 ) -> String {
     let mut text = contract_line(contract);
     if let Some(customer) = customer {
@@ -72,20 +72,16 @@ pub(super) fn contract_text(
     }
     for row in &contract.lines {
         let service = if row.has_service { "service" } else { "-" };
-        let standing = standings.iter().find(|standing| standing.login == row.number);
-        let standing = standing.map_or_else(|| "no password".to_owned(), standing_text);
+        let status = statuses.iter().find(|status| status.login == row.number);
+        let status = status.map_or_else(|| "no password".to_owned(), status_text);
         // Writing to a String cannot fail.
-        let _ = write!(text, "\n  {:<11}  {service:<7}  {standing}", row.number.as_str());
+        let _ = write!(text, "\n  {:<11}  {service:<7}  {status}", row.number.as_str());
     }
     text
 }
 
-fn standing_text(standing: &CredentialStatus) -> String {
-    let set_at = standing.set_at.to_zoned(TimeZone::system()).strftime("%Y-%m-%d %H:%M:%S%:z");
-    let (kind, state) = (kind(standing), standing.state.as_str());
-    format!("{kind} set {set_at}, {state}, {} wrong in a row", standing.failures)
-}
-
-fn kind(standing: &CredentialStatus) -> &'static str {
-    if standing.temporary { "temporary" } else { "password" }
+fn status_text(status: &CredentialStatus) -> String {
+    let set_at = status.set_at.to_zoned(TimeZone::system()).strftime("%Y-%m-%d %H:%M:%S%:z");
+    let (kind, state) = (status.kind.as_str(), status.state.as_str());
+    format!("{kind} set {set_at}, {state}, {} wrong in a row", status.failed_attempts)
 }

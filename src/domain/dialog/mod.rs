@@ -21,6 +21,8 @@ use std::time::{Duration, Instant};
 
 pub use call::Call;
 
+use strum::IntoStaticStr;
+
 use crate::auth_unit::AuthUnit;
 use crate::contract::Contract;
 use crate::password::TemporaryPassword;
@@ -182,7 +184,8 @@ pub struct NewTemporaryPassword {
 }
 
 /// Why a call ended without a password.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, IntoStaticStr)]
+#[strum(serialize_all = "snake_case")]
 pub enum Refusal {
     /// `P2`, or a user's number without service (`P6`).
     NotAvailable,
@@ -191,7 +194,8 @@ pub enum Refusal {
 }
 
 /// A call's outcome, for logs and metrics.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, IntoStaticStr)]
+#[strum(serialize_all = "snake_case")]
 pub enum Outcome {
     /// The temporary password is stored (`P9`), whether or not `completed` was heard to its end.
     Stored,
@@ -211,14 +215,7 @@ impl Outcome {
     /// Its name in logs and metrics.
     #[must_use]
     pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Stored => "stored",
-            Self::NotAvailable => "not_available",
-            Self::WrongEntries => "wrong_entries",
-            Self::Trouble => "trouble",
-            Self::TooLong => "too_long",
-            Self::HungUp => "hung_up",
-        }
+        self.into()
     }
 }
 

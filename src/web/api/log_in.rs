@@ -6,9 +6,7 @@ use serde::Deserialize;
 use utoipa::ToSchema;
 
 use super::LoggedIn;
-use crate::db::IdempotencyKey;
-use crate::hashing::Salt;
-use crate::login::{self, Audience, LoginAttempt, LoginOutcome, SessionToken};
+use crate::auth::{Audience, LoginAttempt, LoginVerdict};
 use crate::web::AppState;
 use crate::web::body::JsonBody;
 use crate::web::problem::Problem;
@@ -50,21 +48,16 @@ pub(super) async fn log_in(
     let mut charge = admitted.reserve_login(login).await?;
     let attempt = LoginAttempt {
         login,
-        typed: SubmittedPassword::from(password),
+        password: SubmittedPassword::from(password),
         address: admitted.address,
-        door: Audience::Api,
-        salt: Salt::draw(&mut rand::rng()),
-        token: SessionToken::draw(&mut rand::rng()),
-        id: IdempotencyKey::draw(&mut rand::rng()),
+        audience: Audience::Api,
         may_void: charge.max_voidings() > 0,
     };
-    let verdict = login::log_in(state.store(), state.hasher(), attempt, state.idle()).await;
+    let verdict = state.auth().log_in(attempt).await;
     charge.settle(RequestCost::from_login(&verdict));
     match verdict? {
-        LoginOutcome::Accepted(token, standing) => {
-            Ok(Json(LoggedIn::new(&state, &token, *standing)))
-        }
-        LoginOutcome::Refused(_) => Err(Problem::invalid_credentials(state.refusal())),
-        LoginOutcome::WouldVoid => Err(charge.voiding_refused()),
+        LoginVerdict::Accepted(token, access) => Ok(Json(LoggedIn::new(&state, &token, *access))),
+        LoginVerdict::Refused(_) => Err(Problem::invalid_credentials(state.refusal())),
+        LoginVerdict::WouldVoid => Err(charge.voiding_refused()),
     }
 }

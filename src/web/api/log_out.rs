@@ -4,7 +4,7 @@ use axum::extract::State;
 use axum::http::StatusCode;
 
 use super::session::RestrictedBearerSession;
-use crate::login::{self, Audience};
+use crate::auth::Audience;
 use crate::web::AppState;
 use crate::web::client_ip::ClientIp;
 use crate::web::problem::Problem;
@@ -25,6 +25,6 @@ pub(super) async fn log_out(
     ClientIp(address): ClientIp,
     RestrictedBearerSession { token, .. }: RestrictedBearerSession,
 ) -> Result<StatusCode, Problem> {
-    login::log_out(state.store(), &token, Audience::Api, address).await?;
+    state.auth().log_out(&token, Audience::Api, address).await?;
     Ok(StatusCode::NO_CONTENT)
 }

@@ -16,7 +16,8 @@ use utoipa::ToSchema;
 
 use super::AppState;
 use super::origin;
-use crate::login::{Access, Audience, SessionToken};
+use crate::auth::{Audience, SessionToken};
+use domain::access::Access;
 use domain::credential::PasswordChange;
 use domain::phone_number::PhoneNumber;
 
@@ -43,8 +44,8 @@ struct LoggedIn {
 }
 
 impl LoggedIn {
-    fn new(state: &AppState, token: &SessionToken, standing: Access) -> Self {
-        Self { token: state.seal_token(token, Audience::Api), session: SessionView::from(standing) }
+    fn new(state: &AppState, token: &SessionToken, access: Access) -> Self {
+        Self { token: state.seal_token(token, Audience::Api), session: SessionView::from(access) }
     }
 }
 
@@ -108,17 +109,17 @@ enum PasswordChangeSchema {
 }
 
 impl From<Access> for SessionView {
-    fn from(standing: Access) -> Self {
+    fn from(access: Access) -> Self {
         let text = |number: &PhoneNumber| number.as_str().to_owned();
         Self {
-            number: text(&standing.login),
-            contract_number: text(&standing.contract),
-            unit: standing.unit.as_str(),
-            role: standing.role.as_str(),
-            numbers: standing.numbers.iter().map(text).collect(),
-            password_change: standing.password_change.map(PasswordChange::as_str),
-            password_expires_at: standing.password_expires_at,
-            expires_at: standing.expires_at,
+            number: text(&access.login),
+            contract_number: text(&access.contract),
+            unit: access.unit.as_str(),
+            role: access.role.as_str(),
+            numbers: access.numbers.iter().map(text).collect(),
+            password_change: access.password_change.map(PasswordChange::as_str),
+            password_expires_at: access.password_expires_at,
+            expires_at: access.expires_at,
         }
     }
 }

@@ -7,9 +7,7 @@ use utoipa::ToSchema;
 
 use super::LoggedIn;
 use super::session::RestrictedBearerSession;
-use crate::db::IdempotencyKey;
-use crate::hashing::Salt;
-use crate::login::{self, Audience, ChangePassword, PasswordVerdict, SessionToken};
+use crate::auth::{Audience, ChangePassword, PasswordVerdict};
 use crate::web::AppState;
 use crate::web::body::JsonBody;
 use crate::web::problem::Problem;
@@ -48,30 +46,24 @@ pub struct PasswordChangeRequest {
 pub(super) async fn change_password(
     State(state): State<AppState>,
     admitted: RateLimit,
-    RestrictedBearerSession { token, standing }: RestrictedBearerSession,
+    RestrictedBearerSession { token, access }: RestrictedBearerSession,
     JsonBody(PasswordChangeRequest { current, new, new_again }): JsonBody<PasswordChangeRequest>,
 ) -> Result<Json<LoggedIn>, Problem> {
     let mut charge = admitted.reserve_passwords(1).await?;
     let request = ChangePassword {
         token,
-        door: Audience::Api,
-        standing,
+        audience: Audience::Api,
+        access,
         current: current.into(),
         new: new.into(),
-        again: new_again.into(),
+        confirmation: new_again.into(),
         address: admitted.address,
-        salt: Salt::draw(&mut rand::rng()),
-        fresh: SessionToken::draw(&mut rand::rng()),
-        attempt: IdempotencyKey::draw(&mut rand::rng()),
         may_void: charge.max_voidings() > 0,
     };
-    let verdict =
-        login::change_password(state.store(), state.hasher(), request, state.idle()).await;
+    let verdict = state.auth().change_password(request).await;
     charge.settle(RequestCost::from_password_change(&verdict));
     match verdict? {
-        PasswordVerdict::Changed(token, standing) => {
-            Ok(Json(LoggedIn::new(&state, &token, *standing)))
-        }
+        PasswordVerdict::Changed(token, access) => Ok(Json(LoggedIn::new(&state, &token, *access))),
         PasswordVerdict::Rejected(reasons) => Err(Problem::password_rejected(&reasons)),
         PasswordVerdict::Wrong { number, session_over } => {
             let call = session_over.then(|| state.set_up_number());

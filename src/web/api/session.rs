@@ -7,9 +7,10 @@ use axum::http::header;
 use axum::http::request::Parts;
 
 use super::SessionView;
-use crate::login::{self, Access, Audience, SessionState, SessionToken};
+use crate::auth::{Audience, SessionState, SessionToken};
 use crate::web::AppState;
 use crate::web::problem::Problem;
+use domain::access::Access;
 
 /// What this session is good for.
 #[utoipa::path(
@@ -23,10 +24,10 @@ use crate::web::problem::Problem;
 )]
 pub(super) async fn session(
     State(state): State<AppState>,
-    BearerSession { token, standing }: BearerSession,
+    BearerSession { token, access }: BearerSession,
 ) -> Result<Json<SessionView>, Problem> {
-    login::mark_seen(state.store(), &token, Audience::Api, &standing).await?;
-    Ok(Json(standing.into()))
+    state.auth().mark_seen(&token, Audience::Api, &access).await?;
+    Ok(Json(access.into()))
 }
 
 /// A session that is good for everything that its role allows; what every handler takes unless it
@@ -34,24 +35,24 @@ pub(super) async fn session(
 #[derive(Debug)]
 pub(super) struct BearerSession {
     pub(super) token: SessionToken,
-    pub(super) standing: Access,
+    pub(super) access: Access,
 }
 
 /// A session that may be good for nothing but changing the password and logging out (`C6`).
 #[derive(Debug)]
 pub(super) struct RestrictedBearerSession {
     pub(super) token: SessionToken,
-    pub(super) standing: Access,
+    pub(super) access: Access,
 }
 
 impl FromRequestParts<AppState> for BearerSession {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, state: &AppState) -> Result<Self, Problem> {
-        let RestrictedBearerSession { token, standing } =
+        let RestrictedBearerSession { token, access } =
             RestrictedBearerSession::from_request_parts(parts, state).await?;
-        match standing.password_change {
-            None => Ok(Self { token, standing }),
+        match access.password_change {
+            None => Ok(Self { token, access }),
             Some(_) => Err(Problem::password_change_required()),
         }
     }
@@ -62,8 +63,8 @@ impl FromRequestParts<AppState> for RestrictedBearerSession {
 
     async fn from_request_parts(parts: &mut Parts, state: &AppState) -> Result<Self, Problem> {
         let token = bearer(parts, state).ok_or_else(Problem::no_session)?;
-        match login::look_up(state.store(), &token, Audience::Api, state.idle()).await? {
-            SessionState::Live(standing) => Ok(Self { token, standing: *standing }),
+        match state.auth().session(&token, Audience::Api).await? {
+            SessionState::Live(access) => Ok(Self { token, access: *access }),
             SessionState::Idle | SessionState::None => Err(Problem::no_session()),
         }
     }

@@ -9,14 +9,14 @@ use serde::{Deserialize, Deserializer, Serialize};
 use utoipa::ToSchema;
 
 use super::session::BearerSession;
-use crate::db::IdempotencyKey;
-use crate::login::{self, Audience, ChangeUnit, FormVersion, UnitChanged, UnitVerdict};
+use crate::auth::{Audience, ChangeUnit};
 use crate::web::AppState;
 use crate::web::body::JsonBody;
 use crate::web::problem::{Problem, join_numbers};
 use crate::web::rate_limit::{RateLimit, RequestCost};
 use domain::password::SubmittedPassword;
 use domain::phone_number::PhoneNumber;
+use domain::policy::unit::{FormVersion, UnitChanged, UnitVerdict};
 
 /// The unit wanted, and the passwords that it asks for.
 #[derive(Deserialize, ToSchema)]
@@ -62,7 +62,7 @@ pub(super) struct ChangedView {
 pub(super) async fn change_unit(
     State(state): State<AppState>,
     admitted: RateLimit,
-    BearerSession { token, standing }: BearerSession,
+    BearerSession { token, access }: BearerSession,
     JsonBody(UnitChangeRequest { unit, passwords }): JsonBody<UnitChangeRequest>,
 ) -> Result<Json<ChangedView>, Problem> {
     let unit = unit.parse().map_err(|_| Problem::malformed("そのような認証単位はありません。"))?;
@@ -70,16 +70,15 @@ pub(super) async fn change_unit(
     let mut charge = admitted.reserve_passwords(passwords.len()).await?;
     let request = ChangeUnit {
         token,
-        door: Audience::Api,
-        standing,
+        audience: Audience::Api,
+        access,
         unit,
         passwords,
-        told: FormVersion::BySession,
+        version: FormVersion::Session,
         address: admitted.address,
-        attempt: IdempotencyKey::draw(&mut rand::rng()),
         may_void: charge.max_voidings(),
     };
-    let verdict = login::change_unit(state.store(), state.hasher(), request).await;
+    let verdict = state.auth().change_unit(request).await;
     charge.settle(RequestCost::from_unit_change(&verdict));
     match verdict? {
         UnitVerdict::Changed(changed) => Ok(Json(changed.into())),

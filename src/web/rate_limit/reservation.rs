@@ -5,10 +5,11 @@ use std::net::IpAddr;
 use super::attempts::AttemptOutcome;
 use super::budgets::{BucketKeys, Spending};
 use super::{RateLimiter, rate_limited};
-use crate::login::{LoginError, LoginOutcome, PasswordVerdict, Refusal, UnitVerdict};
+use crate::auth::{AuthError, LoginRefusal, LoginVerdict, PasswordVerdict};
 use crate::web::client_ip::client_network;
 use crate::web::problem::Problem;
 use domain::phone_number::PhoneNumber;
+use domain::policy::unit::UnitVerdict;
 use domain::rules;
 
 /// What a request holds until it has paid. One that is dropped before pays the dearest: it may have
@@ -144,23 +145,23 @@ impl RequestCost {
         Self::new(points, came, count(voided))
     }
 
-    pub(in crate::web) fn from_login(verdict: &Result<LoginOutcome, LoginError>) -> Self {
+    pub(in crate::web) fn from_login(verdict: &Result<LoginVerdict, AuthError>) -> Self {
         match verdict {
-            Ok(LoginOutcome::Accepted(..)) => {
+            Ok(LoginVerdict::Accepted(..)) => {
                 Self { outcome: AttemptOutcome::Right, ..Self::minimum() }
             }
-            Ok(LoginOutcome::Refused(Refusal::Wrong { voided })) => {
+            Ok(LoginVerdict::Refused(LoginRefusal::Wrong { voided })) => {
                 Self::for_failures(1, usize::from(*voided))
             }
-            Ok(LoginOutcome::Refused(Refusal::NothingToCompare)) => {
+            Ok(LoginVerdict::Refused(LoginRefusal::NothingToCompare)) => {
                 Self::new(rules::DEAD_LOGIN_POINTS, AttemptOutcome::NoCredential, 0)
             }
-            Ok(LoginOutcome::WouldVoid) | Err(_) => Self::minimum(),
+            Ok(LoginVerdict::WouldVoid) | Err(_) => Self::minimum(),
         }
     }
 
     pub(in crate::web) fn from_password_change(
-        verdict: &Result<PasswordVerdict, LoginError>,
+        verdict: &Result<PasswordVerdict, AuthError>,
     ) -> Self {
         match verdict {
             Ok(PasswordVerdict::Wrong { session_over, .. }) => {
@@ -177,7 +178,7 @@ impl RequestCost {
         }
     }
 
-    pub(in crate::web) fn from_unit_change(verdict: &Result<UnitVerdict, LoginError>) -> Self {
+    pub(in crate::web) fn from_unit_change(verdict: &Result<UnitVerdict, AuthError>) -> Self {
         match verdict {
             Ok(UnitVerdict::Wrong { numbers, voided, .. }) => {
                 Self::for_failures(numbers.len(), *voided)

@@ -12,7 +12,7 @@ use zeroize::Zeroizing;
 use super::error::{OrPage as _, PageError};
 use super::error_kind::ErrorKind;
 use super::form::{self, Form};
-use crate::login::SessionToken;
+use crate::auth::SessionToken;
 use crate::web::AppState;
 use crate::web::body::{has_content_type, read_limited};
 

@@ -14,9 +14,7 @@ use super::field_errors::FieldErrors;
 use super::layout::{Layout, render};
 use super::session::{Anonymous, RestrictedCookieSession};
 use super::text;
-use crate::db::IdempotencyKey;
-use crate::hashing::Salt;
-use crate::login::{self, Audience, LoginAttempt, LoginOutcome, SessionToken};
+use crate::auth::{Audience, LoginAttempt, LoginVerdict};
 use crate::web::AppState;
 use crate::web::rate_limit::{RateLimit, RequestCost};
 use domain::phone_number::PhoneNumber;
@@ -75,30 +73,27 @@ pub(super) async fn log_in(
     let mut reservation = rate_limit.reserve_login(login).await.or_page(&state)?;
     let attempt = LoginAttempt {
         login,
-        typed: password,
+        password,
         address: rate_limit.address,
-        door: Audience::Pages,
-        salt: Salt::draw(&mut rand::rng()),
-        token: SessionToken::draw(&mut rand::rng()),
-        id: IdempotencyKey::draw(&mut rand::rng()),
+        audience: Audience::Pages,
         may_void: reservation.max_voidings() > 0,
     };
-    let outcome = login::log_in(state.store(), state.hasher(), attempt, state.idle()).await;
+    let outcome = state.auth().log_in(attempt).await;
     reservation.settle(RequestCost::from_login(&outcome));
     match outcome.or_page(&state)? {
-        LoginOutcome::Accepted(token, _) => {
+        LoginVerdict::Accepted(token, _) => {
             end_former_session(&state, &anonymous, rate_limit.address).await;
             Ok(session_begun(&state.seal_token(&token, Audience::Pages)))
         }
-        LoginOutcome::Refused(_) => Ok(LoginPage::new(&state, &anonymous, number).refused()),
-        LoginOutcome::WouldVoid => Err(reservation.voiding_refused()).or_page(&state),
+        LoginVerdict::Refused(_) => Ok(LoginPage::new(&state, &anonymous, number).refused()),
+        LoginVerdict::WouldVoid => Err(reservation.voiding_refused()).or_page(&state),
     }
 }
 
 /// Ends the session that the browser had. The login stands even if this fails.
 async fn end_former_session(state: &AppState, anonymous: &Anonymous, address: IpAddr) {
     let Some(former) = &anonymous.session else { return };
-    if let Err(error) = login::log_out(state.store(), former, Audience::Pages, address).await {
+    if let Err(error) = state.auth().log_out(former, Audience::Pages, address).await {
         tracing::warn!(%error, "could not end the browser's previous session");
     }
 }

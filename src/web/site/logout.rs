@@ -10,7 +10,7 @@ use super::csrf::CsrfForm;
 use super::error::{ForPage, OrPage as _, PageError};
 use super::layout::{Layout, render};
 use super::session::RestrictedCookieSession;
-use crate::login::{self, Audience};
+use crate::auth::Audience;
 use crate::web::AppState;
 use crate::web::client_ip::ClientIp;
 
@@ -38,7 +38,7 @@ pub(super) async fn log_out(
     ForPage(ClientIp(address)): ForPage<ClientIp>,
     CsrfForm { session, .. }: CsrfForm<RestrictedCookieSession>,
 ) -> Result<Response, PageError> {
-    let ended = login::log_out(state.store(), &session.token, Audience::Pages, address).await;
+    let ended = state.auth().log_out(&session.token, Audience::Pages, address).await;
     ended.or_page(&state)?;
     let cookie = AppendHeaders([(header::SET_COOKIE, cookie::expire(cookie::SESSION))]);
     Ok((cookie, Redirect::to("/logged-out")).into_response())

@@ -17,9 +17,7 @@ use super::layout::{Layout, render};
 use super::session::RestrictedCookieSession;
 use super::text;
 use super::top;
-use crate::db::IdempotencyKey;
-use crate::hashing::Salt;
-use crate::login::{self, Audience, ChangePassword, PasswordVerdict, SessionToken};
+use crate::auth::{Audience, ChangePassword, PasswordVerdict};
 use crate::web::AppState;
 use crate::web::rate_limit::{RateLimit, RequestCost};
 use domain::credential::PasswordChange;
@@ -70,8 +68,7 @@ pub(super) async fn change(
     let mut reservation = rate_limit.reserve_passwords(1).await.or_page(&state)?;
     let may_void = reservation.max_voidings() > 0;
     let request = passwords.into_request(&session, rate_limit.address, may_void);
-    let verdict =
-        login::change_password(state.store(), state.hasher(), request, state.idle()).await;
+    let verdict = state.auth().change_password(request).await;
     reservation.settle(RequestCost::from_password_change(&verdict));
     let page = || PasswordPage::new(&state, &session);
     match verdict.or_page(&state)? {
@@ -118,15 +115,12 @@ impl SubmittedForm {
         let Self { current, new, again } = self;
         ChangePassword {
             token: session.token.clone(),
-            door: Audience::Pages,
-            standing: session.access.clone(),
+            audience: Audience::Pages,
+            access: session.access.clone(),
             current,
             new,
-            again,
+            confirmation: again,
             address,
-            salt: Salt::draw(&mut rand::rng()),
-            fresh: SessionToken::draw(&mut rand::rng()),
-            attempt: IdempotencyKey::draw(&mut rand::rng()),
             may_void,
         }
     }

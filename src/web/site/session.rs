@@ -8,8 +8,9 @@ use super::cookie;
 use super::csrf::{CsrfBound, CsrfToken};
 use super::error::{OrPage as _, PageError};
 use super::layout::Layout;
-use crate::login::{self, Access, Audience, SessionState, SessionToken};
+use crate::auth::{Audience, SessionState, SessionToken};
 use crate::web::AppState;
+use domain::access::Access;
 
 /// A session that may do all that its role allows. Every page takes it unless it serves `C6` too.
 #[derive(Debug)]
@@ -68,7 +69,7 @@ impl FromRequestParts<AppState> for RestrictedCookieSession {
 
     async fn from_request_parts(parts: &mut Parts, state: &AppState) -> Result<Self, PageError> {
         let token = session_token(parts, state).ok_or(PageError::LoggedOut)?;
-        let found = login::look_up(state.store(), &token, Audience::Pages, state.idle()).await;
+        let found = state.auth().session(&token, Audience::Pages).await;
         let access = match found.or_page(state)? {
             SessionState::Live(access) => *access,
             SessionState::Idle => return Err(PageError::TimedOut),

@@ -7,10 +7,10 @@ use jiff::civil::Weekday;
 use jiff::tz::{Offset, TimeZone};
 
 use super::error_kind::ErrorKind;
-use crate::login::NewCredential;
 use domain::auth_unit::AuthUnit;
 use domain::contract::Role;
 use domain::password::Rejection;
+use domain::policy::unit_plan::NewCredential;
 use domain::rules;
 
 /// Hours from UTC to Japan's time, which has no summer time.

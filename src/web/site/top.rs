@@ -11,8 +11,9 @@ use axum::response::Response;
 use super::layout::{Layout, render};
 use super::session::CookieSession;
 use super::text;
-use crate::login::{self, Access};
 use crate::web::{AppState, hyphenated};
+use domain::access::Access;
+use domain::policy::unit_plan::may_change_unit;
 use domain::rules;
 
 /// `top.html`
@@ -56,7 +57,7 @@ pub(super) async fn show(
         good_until_for_machines: text::machine_time(access.password_expires_at),
         just_changed: query.as_deref() == Some("changed") && age(access) < CONFIRMATION_PERIOD,
         ends_soon: age(access) >= rules::PASSWORD_NOTICE_AGE,
-        may_change_unit: login::may_change_unit(access.role),
+        may_change_unit: may_change_unit(access.role),
     };
     render(StatusCode::OK, &page)
 }

@@ -16,15 +16,15 @@ use super::layout::{Layout, render};
 use super::session::{CookieSession, RestrictedCookieSession};
 use super::text;
 use super::unit_changed;
-use crate::db::IdempotencyKey;
-use crate::login::{
-    self, Access, Audience, ChangeUnit, FormVersion, UnitChoice, UnitChoices, UnitVerdict,
-};
+use crate::auth::{Audience, ChangeUnit};
 use crate::web::rate_limit::{RateLimit, RequestCost, Reservation};
 use crate::web::{AppState, hyphenated};
+use domain::access::Access;
 use domain::auth_unit::AuthUnit;
 use domain::password::SubmittedPassword;
 use domain::phone_number::PhoneNumber;
+use domain::policy::unit::{FormVersion, UnitChoice, UnitChoices, UnitVerdict};
+use domain::policy::unit_plan::may_change_unit;
 use domain::rules;
 
 /// The field of a number's password has this name and the number.
@@ -118,7 +118,7 @@ pub(super) async fn show(
         return Ok(Redirect::to("/unit").into_response());
     };
     let page = FormPage::new(&state, &session, unit, version);
-    Ok(page.with_fields(&choice.asked).with_blocked(&choice.blocked).render(StatusCode::OK))
+    Ok(page.with_fields(&choice.required).with_blocked(&choice.blocked).render(StatusCode::OK))
 }
 
 /// Changes the unit. The outcome answers the form itself: the session that could show it later has
@@ -137,16 +137,15 @@ pub(super) async fn change(
     let mut reservation = rate_limit.reserve_passwords(passwords.len()).await.or_page(&state)?;
     let request = ChangeUnit {
         token: session.token.clone(),
-        door: Audience::Pages,
-        standing: session.access.clone(),
+        audience: Audience::Pages,
+        access: session.access.clone(),
         unit,
         passwords,
-        told: FormVersion::ByForm(version),
+        version: FormVersion::Form(version),
         address: rate_limit.address,
-        attempt: IdempotencyKey::draw(&mut rand::rng()),
         may_void: reservation.max_voidings(),
     };
-    let verdict = login::change_unit(state.store(), state.hasher(), request).await;
+    let verdict = state.auth().change_unit(request).await;
     reservation.settle(RequestCost::from_unit_change(&verdict));
     let page = || FormPage::new(&state, &session, unit, version).with_fields(&given);
     respond(&state, page, verdict.or_page(&state)?, &reservation)
@@ -188,13 +187,13 @@ async fn choices(
 ) -> Result<UnitChoices, PageError> {
     let RestrictedCookieSession { token, access, .. } = session;
     require_change_right(state, access)?;
-    let choices = login::unit_choices(state.store(), token, Audience::Pages, access).await;
+    let choices = state.auth().unit_choices(token, Audience::Pages, access).await;
     choices.or_page(state)?.ok_or(PageError::LoggedOut)
 }
 
 /// Refuses a user's login (`U2`).
 fn require_change_right(state: &AppState, access: &Access) -> Result<(), PageError> {
-    if login::may_change_unit(access.role) {
+    if may_change_unit(access.role) {
         Ok(())
     } else {
         Err(PageError::new(state, ErrorKind::NotAllowed))

@@ -8,8 +8,9 @@ use axum::response::{AppendHeaders, IntoResponse, Response};
 use super::cookie;
 use super::layout::{Layout, render};
 use super::text;
-use crate::login::{NewCredential, NewLogin, UnitChanged};
 use crate::web::{AppState, hyphenated};
+use domain::policy::unit::UnitChanged;
+use domain::policy::unit_plan::{NewCredential, NewLogin};
 use domain::rules;
 
 /// `unit_changed.html`
@@ -32,7 +33,7 @@ struct LoginRow {
 
 /// Shows which numbers log in now, and with what. Expires the session's cookie.
 pub(super) fn outcome(state: &AppState, changed: &UnitChanged) -> Response {
-    let by = hyphenated(changed.changer);
+    let by = hyphenated(changed.initiator);
     let login = |login: &NewLogin| LoginRow {
         number: hyphenated(login.number),
         with: text::logs_in_with(login.with, &by),

@@ -110,7 +110,7 @@ async fn c5_a_change_ends_every_session_of_the_old_password_and_no_other() {
     }
     let rows = scene.audit_rows().await;
     let ended = format!("session_ended password_changed {ONE}");
-    assert_eq!(rows, [ended, format!("password_changed done {ONE}")]);
+    assert_eq!(rows, [format!("password_changed done {ONE}"), ended]);
 }
 
 #[tokio::test(flavor = "multi_thread")]

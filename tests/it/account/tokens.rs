@@ -1,7 +1,7 @@
 //! Tokens: one opens one door, and none opens anything after its session's end.
 
+use karipass::auth::{Audience, AuthService, SessionState, SessionToken};
 use karipass::db::Db;
-use karipass::login::{self, Audience, SessionState, SessionToken};
 use karipass_lab::postgres::Shutdown;
 
 use crate::pages::browser::{Browser, SESSION, leads_to};
@@ -17,15 +17,15 @@ async fn w5_a_token_of_one_door_opens_nothing_at_the_other() {
     scene.give(NUMBER, "password", RIGHT).await;
     let config = site::configured(&scene.database, &[]);
     let store = Db::for_daemon(&config.database).unwrap();
+    let hasher = scene.service.hasher.clone();
+    let auth = AuthService::new(store, hasher, config.session.idle_timeout);
     let token = site::unsealed(&scene.token(NUMBER, RIGHT).await);
-    let state = async |door| {
-        login::look_up(&store, &token, door, config.session.idle_timeout).await.unwrap()
-    };
+    let state = async |audience| auth.session(&token, audience).await.unwrap();
     assert!(matches!(state(Audience::Api).await, SessionState::Live(_)));
     assert_eq!(state(Audience::Pages).await, SessionState::None);
     // The other way: what the pages gave is no bearer token.
     let sql = "UPDATE session SET token_digest = $1";
-    scene.owner.execute(sql, &[&token.digest(Audience::Pages).as_slice()]).await.unwrap();
+    scene.owner.execute(sql, &[&token.digest(Audience::Pages).0.as_slice()]).await.unwrap();
     assert!(matches!(state(Audience::Pages).await, SessionState::Live(_)));
     let bearer = site::seals(KEYS).seal(&token, Audience::Pages);
     for answer in [
@@ -154,9 +154,9 @@ async fn w5_an_idle_session_is_told_from_none_and_never_revived() {
     let store = Db::for_daemon(&config.database).unwrap();
     let bearer = scene.token(NUMBER, RIGHT).await;
     let token = site::unsealed(&bearer);
-    let state = async || {
-        login::look_up(&store, &token, Audience::Api, config.session.idle_timeout).await.unwrap()
-    };
+    let hasher = scene.service.hasher.clone();
+    let auth = AuthService::new(store.clone(), hasher, config.session.idle_timeout);
+    let state = async || auth.session(&token, Audience::Api).await.unwrap();
     let aged = "UPDATE session SET last_seen_at = last_seen_at - interval '15 minutes'";
     scene.owner.batch_execute(aged).await.unwrap();
     for _ in 0..2 {

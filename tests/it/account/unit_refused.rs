@@ -2,12 +2,16 @@
 
 use domain::auth_unit::AuthUnit;
 use domain::phone_number::PhoneNumber;
-use karipass::db::{Db, IdempotencyKey, SetOutcome, SetTemporaryPassword};
-use karipass::login::{self, Audience, FormVersion, SessionState, SessionToken, UnitVerdict};
+use domain::policy::temporary_password::SetOutcome;
+use domain::policy::unit::{FormVersion, UnitVerdict};
+use domain::policy::unit_plan::NewCredential;
+use karipass::auth::{Audience, AuthService, ChangeUnit, LoginAttempt, LoginVerdict, SessionState};
+use karipass::db::{Db, IdempotencyKey};
 
 use crate::scene::{NUMBER, ONE, Scene, TWO, refusal};
 use crate::site::{self, RIGHT, WRONG};
 use crate::support::operator_store;
+use crate::temporary_password::{SetTemporary as _, SetTemporaryPassword};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn u2_a_user_under_admin_user_cannot_change_the_unit() {
@@ -84,65 +88,55 @@ async fn w6_a_form_carries_its_version_and_a_later_change_refuses_it() {
     scene.give(TWO, "temporary", RIGHT).await;
     let config = site::configured(&scene.database, &[]);
     let store = Db::for_daemon(&config.database).unwrap();
-    let hasher = &scene.service.hasher;
-    let token = SessionToken::draw(&mut rand::rng());
-    let attempt = login::LoginAttempt {
+    let hasher = scene.service.hasher.clone();
+    let auth = AuthService::new(store, hasher, config.session.idle_timeout);
+    let attempt = LoginAttempt {
         login: Some(number(ONE)),
-        typed: RIGHT.to_owned().into(),
+        password: RIGHT.to_owned().into(),
         address: [127, 0, 0, 1].into(),
-        door: Audience::Pages,
-        salt: karipass::hashing::Salt::draw(&mut rand::rng()),
-        token,
-        id: IdempotencyKey::draw(&mut rand::rng()),
+        audience: Audience::Pages,
         may_void: true,
     };
-    let idle = config.session.idle_timeout;
-    let login::LoginOutcome::Accepted(token, standing) =
-        login::log_in(&store, hasher, attempt, idle).await.unwrap()
-    else {
+    let LoginVerdict::Accepted(token, access) = auth.log_in(attempt).await.unwrap() else {
         panic!("refused");
     };
-    let choices = async || {
-        let choices =
-            login::unit_choices(&store, &token, Audience::Pages, &standing).await.unwrap();
-        choices.unwrap()
-    };
+    let choices =
+        async || auth.unit_choices(&token, Audience::Pages, &access).await.unwrap().unwrap();
     let first = choices().await;
     let units: Vec<_> = first.choices.iter().map(|choice| choice.unit).collect();
     assert_eq!(units, [AuthUnit::Line, AuthUnit::AdminUser]);
-    assert!(first.choices.iter().all(|choice| choice.asked == [number(ONE)]), "{first:?}");
+    assert!(first.choices.iter().all(|choice| choice.required == [number(ONE)]), "{first:?}");
     let other = scene.token(TWO, RIGHT).await;
     scene.change(&other, RIGHT, "abcd1234").await.token();
     let second = choices().await;
     assert!(second.version > first.version);
-    assert_eq!(second.choices[0].asked, [number(ONE), number(TWO)]);
-    let ask = async |seen, passwords: &[(&str, &str)]| {
-        let state = login::look_up(&store, &token, Audience::Pages, idle).await.unwrap();
-        let SessionState::Live(standing) = state else { panic!("over: {state:?}") };
+    assert_eq!(second.choices[0].required, [number(ONE), number(TWO)]);
+    let ask = async |version, passwords: &[(&str, &str)]| {
+        let state = auth.session(&token, Audience::Pages).await.unwrap();
+        let SessionState::Live(access) = state else { panic!("over: {state:?}") };
         let token = token.expose().parse().unwrap();
         let passwords =
             passwords.iter().map(|(login, typed)| (number(login), (*typed).to_owned().into()));
-        let request = login::ChangeUnit {
+        let request = ChangeUnit {
             token,
-            door: Audience::Pages,
-            standing: *standing,
+            audience: Audience::Pages,
+            access: *access,
             unit: AuthUnit::Line,
             passwords: passwords.collect(),
-            told: seen,
+            version,
             address: [127, 0, 0, 1].into(),
-            attempt: IdempotencyKey::draw(&mut rand::rng()),
             may_void: u32::MAX,
         };
-        login::change_unit(&store, hasher, request).await.unwrap()
+        auth.change_unit(request).await.unwrap()
     };
     let both = [(ONE, RIGHT), (TWO, "abcd1234")];
-    let late = ask(FormVersion::ByForm(first.version), &both).await;
+    let late = ask(FormVersion::Form(first.version), &both).await;
     assert!(matches!(late, UnitVerdict::ChangedElsewhere), "{late:?}");
-    let in_time = ask(FormVersion::ByForm(second.version), &both).await;
+    let in_time = ask(FormVersion::Form(second.version), &both).await;
     let UnitVerdict::Changed(changed) = in_time else { panic!("{in_time:?}") };
-    assert_eq!((changed.unit, changed.changer), (AuthUnit::Line, number(ONE)));
+    assert_eq!((changed.unit, changed.initiator), (AuthUnit::Line, number(ONE)));
     assert_eq!(changed.logins.len(), 1);
-    assert_eq!(changed.logins[0].with, login::NewCredential::CopiedFromInitiator);
+    assert_eq!(changed.logins[0].with, NewCredential::CopiedFromInitiator);
 }
 
 #[tokio::test(flavor = "multi_thread")]

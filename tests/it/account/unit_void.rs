@@ -1,12 +1,14 @@
 //! U3: what wrong entries have voided, or nobody has set, hands the contract to nobody.
 
 use domain::auth_unit::AuthUnit;
-use karipass::db::{IdempotencyKey, SetOutcome, SetTemporaryPassword};
+use domain::policy::temporary_password::SetOutcome;
+use karipass::db::IdempotencyKey;
 use serde_json::json;
 
 use crate::scene::{NUMBER, ONE, Scene, TWO, refusal};
 use crate::site::{self, RIGHT, WRONG};
 use crate::support::daemon_store;
+use crate::temporary_password::{SetTemporary as _, SetTemporaryPassword};
 
 /// An attacker's password.
 const MINE: &str = "mine1111";

@@ -1,12 +1,14 @@
 //! C2: whose wrong entries end which session.
 
 use domain::auth_unit::AuthUnit;
-use karipass::db::{IdempotencyKey, SetOutcome, SetTemporaryPassword};
+use domain::policy::temporary_password::SetOutcome;
+use karipass::db::IdempotencyKey;
 use serde_json::json;
 
 use crate::scene::{NUMBER, ONE, Scene, TWO, refusal};
 use crate::site::{self, RIGHT, WRONG};
 use crate::support::{daemon_store, wait_until_locked_out};
+use crate::temporary_password::{SetTemporary as _, SetTemporaryPassword};
 
 const NEW: &str = "abcd1234";
 

@@ -10,6 +10,7 @@ use crate::fake_asterisk::FakeAsterisk;
 use domain::dialog::Limits;
 use domain::dialog::prompt::SOUNDS;
 use karipass::asterisk::{CallLimits, LineHealth, PhoneLine, Timeouts};
+use karipass::auth::AuthService;
 use karipass::config::{Ari, Database as DatabaseConfig, Secret};
 use karipass::db::Db;
 use karipass::hashing::{Cost, Dummy, Hasher, Keys};
@@ -140,8 +141,8 @@ impl Rig {
         let [max_per_caller, max_per_trunk] = plan.shares;
         let capacity = CallLimits { max_calls: plan.most, max_per_caller, max_per_trunk };
         let media = plan.media_networks.iter().map(|text| text.parse().unwrap()).collect();
-        let phone =
-            PhoneLine::new(&pbxs, plan.limits, capacity, media, store, hasher, plan.pace).unwrap();
+        let auth = AuthService::new(store, hasher, domain::rules::SESSION_IDLE_TIMEOUT);
+        let phone = PhoneLine::new(&pbxs, plan.limits, capacity, media, auth, plan.pace).unwrap();
         let status = phone.health();
         let (stop, stopped) = oneshot::channel();
         let thread = std::thread::spawn(move || {

@@ -3,12 +3,14 @@
 
 use domain::auth_unit::AuthUnit;
 use domain::password::TemporaryPassword;
-use karipass::db::{IdempotencyKey, SetOutcome, SetTemporaryPassword};
+use domain::policy::temporary_password::SetOutcome;
+use karipass::db::IdempotencyKey;
 use karipass::hashing::Salt;
 
 use crate::scene::Scene;
 use crate::site::{self, NUMBER, RIGHT, WRONG};
 use crate::support::daemon_store;
+use crate::temporary_password::{SetTemporary as _, SetTemporaryPassword};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn c4_the_phone_line_works_while_a_password_is_void() {

@@ -167,9 +167,8 @@ async fn a_operators_are_told_what_is_not_ready() {
     let earlier = format!("DELETE FROM refinery_schema_history WHERE version >= {known}");
     owner.batch_execute(&earlier).await.unwrap();
     let ready = ask("/readyz").await;
-    let expected =
-        format!("store: the database is of version {}, this program needs {known}", known - 1);
-    assert!(ready.status == 503 && ready.body.contains(&expected), "{ready:?}");
+    let told = format!("store: the database has version {}, this program needs {known}", known - 1);
+    assert!(ready.status == 503 && ready.body.contains(&told), "{ready:?}");
     let metrics = ask("/metrics").await;
     assert_eq!(metrics.status, 200);
     every_metric_is_known_and_has_help(&metrics.body);

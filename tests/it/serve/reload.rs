@@ -5,8 +5,8 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 
 use crate::fake_asterisk::Reply;
+use karipass::auth::{Audience, Seals};
 use karipass::hashing::Keys;
-use karipass::login::{Audience, Seals};
 use serde_json::json;
 
 use super::Whole;

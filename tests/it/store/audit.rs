@@ -2,8 +2,9 @@
 
 use std::time::Duration;
 
+use domain::audit::{AuditEntry, AuditEvent, AuditScope, AuditSource};
 use domain::auth_unit::AuthUnit;
-use karipass::db::audit::{AuditEvent, AuditOutcome, AuditRecord, AuditSource};
+use domain::dialog::Refusal;
 use serde_json::Value;
 use tokio_postgres::error::SqlState;
 
@@ -50,18 +51,12 @@ async fn d3_the_audit_is_read_by_number_and_time_the_newest_last() {
 #[tokio::test(flavor = "multi_thread")]
 async fn d3_a_refused_call_leaves_a_row_with_or_without_its_number() {
     let scene = StoreScene::new().await;
-    for (caller, outcome) in
-        [(None, AuditOutcome::NotAvailable), (Some(number(FIRST)), AuditOutcome::WrongEntries)]
+    for (caller, refusal) in
+        [(None, Refusal::NotAvailable), (Some(number(FIRST)), Refusal::WrongEntries)]
     {
-        let record = AuditRecord {
-            source: AuditSource::Phone(caller),
-            event: AuditEvent::Call,
-            outcome,
-            login: None,
-            contract: None,
-            unit: None,
-        };
-        scene.store.record(attempt(), &record).await.unwrap();
+        let scope = AuditScope { source: AuditSource::Phone(caller), contract: None, unit: None };
+        let entry = AuditEntry { event: AuditEvent::Call(refusal), login: None };
+        scene.store.record(attempt(), &scope, entry).await.unwrap();
     }
     let expected = ["phone call not_available".into(), format!("phone call wrong_entries {FIRST}")];
     assert_eq!(scene.audit().await, expected);

@@ -1,7 +1,7 @@
 //! The operator's commands (`D2`, `R`).
 
 use domain::auth_unit::AuthUnit;
-use karipass::db::SetOutcome;
+use domain::policy::temporary_password::SetOutcome;
 use serde_json::{Value, json};
 
 use super::scene::{CONTRACT, FIRST, OTHER, PHC, StoreScene};

@@ -1,12 +1,13 @@
 //! Setting temporary passwords (`P9`, `P13`, `P14`, `C4`).
 
 use domain::auth_unit::AuthUnit;
-use karipass::db::SetOutcome;
+use domain::policy::temporary_password::SetOutcome;
 use karipass_lab::proxy::{Point, PostgresProxy, Trouble};
 use metrics_exporter_prometheus::PrometheusBuilder;
 
 use super::scene::{CONTRACT, FIRST, OTHER, PHC, PLAIN, SECOND, StoreScene, number, temporary};
 use crate::support::{self, daemon_store, store_at};
+use crate::temporary_password::SetTemporary as _;
 
 /// Counts one when nobody else has a transaction, a statement or a lock in this database.
 const NOTHING_UNDER_WAY: &str = "

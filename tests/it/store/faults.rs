@@ -1,15 +1,17 @@
 //! What the daemon makes of a store that is away, slow, demoted or cut off (`P15`).
 
+use domain::policy::temporary_password::SetOutcome;
 use std::time::Duration;
 
 use domain::auth_unit::AuthUnit;
 use domain::rules;
-use karipass::db::{DbError, DbFailure, SetOutcome};
+use karipass::db::{DbError, DbFailure};
 use karipass_lab::postgres::Shutdown;
 use karipass_lab::proxy::{COMMIT, PostgresProxy, Trouble};
 
 use super::scene::{CONTRACT, FIRST, StoreScene, number, temporary};
 use crate::support::{self, WAIT_TIMEOUT, store_at, wait_until, within};
+use crate::temporary_password::SetTemporary as _;
 
 /// By when the store is given up: 5 s, and as much again, still within the 10 s of `P15`.
 const GIVEN_UP_WITHIN: Duration = rules::TROUBLE_TIMEOUT;

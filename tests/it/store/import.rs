@@ -1,12 +1,13 @@
 //! Loading contracts (`D1`).
 
+use domain::policy::temporary_password::SetOutcome;
 use std::fmt::Write as _;
 
 use domain::auth_unit::AuthUnit;
-use karipass::db::SetOutcome;
 
 use super::scene::{CONTRACT, FILE, FIRST, OTHER, PLAIN, SECOND, StoreScene, number, temporary};
 use crate::support::{Ran, karipass};
+use crate::temporary_password::SetTemporary as _;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn d1_a_file_is_loaded_and_loading_it_again_changes_nothing() {

@@ -1,13 +1,15 @@
 //! The answer to a commit is lost and the thing is tried again: it is done once, and answered as it
 //! is.
 
+use domain::policy::temporary_password::SetOutcome;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 
+use domain::audit::{AuditEntry, AuditEvent, AuditScope, AuditSource};
 use domain::auth_unit::AuthUnit;
+use domain::dialog::Refusal;
 use domain::password::PhcString;
-use karipass::db::audit::{AuditEvent, AuditOutcome, AuditRecord, AuditSource};
-use karipass::db::{Db, SetOutcome, SetTemporaryPassword};
+use karipass::db::Db;
 use karipass_lab::postgres::Shutdown;
 use karipass_lab::proxy::{COMMIT, Point, PostgresProxy, Trouble};
 
@@ -15,6 +17,7 @@ use super::scene::{CONTRACT, FIRST, OTHER, StoreScene, attempt, number, temporar
 use crate::support::{
     self, WAIT_TIMEOUT, daemon_store, store_at, wait_until, wait_until_locked_out,
 };
+use crate::temporary_password::{SetTemporary as _, SetTemporaryPassword};
 
 /// How often each trouble is met.
 const TIMES: usize = 100;
@@ -87,19 +90,14 @@ async fn p15_a_contract_that_changed_is_refused_once_whatever_is_cut() {
 #[tokio::test(flavor = "multi_thread")]
 async fn d3_a_refused_call_leaves_one_row_whatever_is_cut() {
     let (scene, proxy, store) = troubled().await;
-    let record = AuditRecord {
-        source: AuditSource::Phone(Some(number(OTHER))),
-        event: AuditEvent::Call,
-        outcome: AuditOutcome::WrongEntries,
-        login: None,
-        contract: None,
-        unit: None,
-    };
+    let source = AuditSource::Phone(Some(number(OTHER)));
+    let scope = AuditScope { source, contract: None, unit: None };
+    let entry = AuditEntry { event: AuditEvent::Call(Refusal::WrongEntries), login: None };
     for trouble in [Trouble::CutBefore(SOME), Trouble::CutAfter(SOME), Trouble::CutAnswer(SOME)] {
         scene.owner.batch_execute("TRUNCATE audit_log").await.unwrap();
         proxy.make(trouble);
         for rows in 1..=20 {
-            store.record(attempt(), &record).await.unwrap();
+            store.record(attempt(), &scope, entry).await.unwrap();
             assert_eq!(scene.audit().await.len(), rows);
         }
     }

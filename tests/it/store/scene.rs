@@ -3,11 +3,13 @@
 use domain::auth_unit::AuthUnit;
 use domain::password::PhcString;
 use domain::phone_number::PhoneNumber;
-use karipass::db::{Db, IdempotencyKey, SetOutcome, SetTemporaryPassword};
+use domain::policy::temporary_password::SetOutcome;
+use karipass::db::{Db, IdempotencyKey};
 use karipass_lab::postgres::Database;
 use tokio_postgres::Client;
 
 use crate::support::{self, daemon_store};
+use crate::temporary_password::{SetTemporary as _, SetTemporaryPassword};
 
 /// The contract number of the first contract; it has no service itself.
 pub const CONTRACT: &str = "0612345600";

@@ -1,16 +1,17 @@
 //! Several hosts: a primary that is lost, its standby promoted, without a restart of the daemon.
 
+use domain::policy::temporary_password::SetOutcome;
 use std::convert::Infallible;
 use std::net::IpAddr;
 use std::os::unix::net::UnixListener;
 use std::path::Path;
 use std::time::Duration;
 
+use domain::audit::LoginOutcome;
 use domain::auth_unit::AuthUnit;
 use domain::rules;
-use karipass::db::audit::AuditOutcome;
 use karipass::db::login::LoginAudit;
-use karipass::db::{Db, DbError, SetOutcome};
+use karipass::db::{Db, DbError};
 use karipass_lab::postgres::{Database, Durability, Postgres, Replication, Shutdown};
 use tokio_postgres::Client;
 
@@ -18,6 +19,7 @@ use super::scene::{CONTRACT, FIRST, OTHER, StoreScene, attempt, number, temporar
 use crate::support::{
     self, KARIPASS, StoppableCluster, WAIT_TIMEOUT, operator_store, store_at, wait_until, within,
 };
+use crate::temporary_password::SetTemporary as _;
 
 /// By when the store is given up: 5 s, and as much again, still within the 10 s of `P15`.
 const GIVEN_UP_WITHIN: Duration = rules::TROUBLE_TIMEOUT;
@@ -73,14 +75,13 @@ async fn p15_a_cancelled_wait_for_the_standby_confirms_nothing() {
     let new = temporary(CONTRACT, AuthUnit::Line, CONTRACT);
     let set = async { scene.store.set_temporary(&new).await.map(drop) };
     let refused = LoginAudit {
-        attempt: attempt(),
+        key: attempt(),
         login: Some(number(FIRST)),
         contract: None,
         address: IpAddr::from([127, 0, 0, 1]),
     };
-    let refuse = async {
-        scene.store.note_refusal(&refused, AuditOutcome::UnknownNumber, None).await.map(drop)
-    };
+    let refuse =
+        async { scene.store.refuse_login(&refused, LoginOutcome::UnknownNumber, None).await };
     let (set, refuse) =
         tokio::join!(under_cancels(&postgres, set), under_cancels(&postgres, refuse));
     unknown(set);

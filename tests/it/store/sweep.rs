@@ -1,7 +1,7 @@
 //! The minute's clean-up, and how the daemon reads tables of many rows.
 
 use domain::auth_unit::AuthUnit;
-use karipass::db::SetOutcome;
+use domain::policy::temporary_password::SetOutcome;
 use karipass_lab::postgres::Database;
 use serde_json::json;
 use tokio_postgres::Client;
@@ -10,6 +10,7 @@ use super::scene::{StoreScene, temporary};
 use crate::scene::{change, change_unit};
 use crate::site::{self, Caller, NUMBER, RIGHT, Service, WRONG};
 use crate::support::{self, daemon_store, wait_until};
+use crate::temporary_password::SetTemporary as _;
 
 const ROWS: i64 = 30_000;
 

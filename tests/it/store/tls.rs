@@ -1,15 +1,16 @@
 //! PostgreSQL over TLS (`R`): what `sslmode` verifies, at a server that takes nothing else over
 //! TCP.
 
+use domain::policy::temporary_password::SetOutcome;
 use std::path::Path;
 
 use domain::auth_unit::AuthUnit;
-use karipass::db::SetOutcome;
 use karipass_lab::certificate::Authority;
 use karipass_lab::postgres::{Durability, Postgres};
 
 use super::scene::{CONTRACT, StoreScene, temporary};
 use crate::support::{KARIPASS, karipass, store_at};
+use crate::temporary_password::SetTemporary as _;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn r_postgresql_is_spoken_to_over_tls_as_sslmode_says() {

@@ -3,9 +3,9 @@
 use jiff::Timestamp;
 
 use super::*;
-use domain::contract::ContractLine;
-use domain::credential::{Credential, CredentialId, CredentialKind};
-use domain::rules;
+use crate::contract::ContractLine;
+use crate::credential::{Credential, CredentialId, CredentialKind};
+use crate::rules;
 
 const CONTRACT: &str = "0612345600";
 const ONE: &str = "0612345601";
@@ -43,6 +43,11 @@ fn contract(unit: AuthUnit, service: bool) -> Contract {
     let numbers = vec![row(CONTRACT, service), row(ONE, true), row(TWO, true), row(PLAIN, false)];
     let number = number(CONTRACT);
     Contract { number, lines: numbers, unit: Some(unit), suspended: false, version: 0 }
+}
+
+fn snapshot(contract: Contract, credentials: impl Into<Vec<NumberCredential>>) -> Snapshot {
+    let now = Timestamp::UNIX_EPOCH;
+    Snapshot { contract, credentials: credentials.into(), session: None, now }
 }
 
 fn held(text: &str, has: Has) -> NumberCredential {
@@ -109,8 +114,11 @@ fn u3_what_wrong_entries_voided_blocks_every_change_that_would_ask_for_it() {
                 let had =
                     |text| if text == one { has } else { Has::Live(CredentialKind::Password) };
                 let held = [CONTRACT, ONE, TWO, PLAIN].map(|text| held(text, had(text)));
-                let UnitChangePlan { required_passwords: asked, blocked, .. } =
-                    UnitChangePlan::new(&contract(from, service), &held, number(changer), to);
+                let UnitChangePlan { required_passwords: asked, blocked, .. } = UnitChangePlan::new(
+                    &snapshot(contract(from, service), held),
+                    number(changer),
+                    to,
+                );
                 let logs_in = logins(from, service).contains(&one);
                 let is_void = matches!(has, Has::VoidByWrongEntries(_));
                 let is_unset = has != Has::Live(CredentialKind::Password);
@@ -131,7 +139,7 @@ fn u3_every_number_that_blocks_is_named_in_the_order_of_the_contract() {
     let void = Has::VoidByWrongEntries(CredentialKind::Password);
     let all = [(TWO, void), (CONTRACT, Has::Nothing), (ONE, Has::Live(CredentialKind::Password))];
     let held = all.map(|(text, has)| held(text, has));
-    let plan =
-        UnitChangePlan::new(&contract(AuthUnit::Number, true), &held, number(ONE), AuthUnit::Line);
+    let snapshot = snapshot(contract(AuthUnit::Number, true), held);
+    let plan = UnitChangePlan::new(&snapshot, number(ONE), AuthUnit::Line);
     assert_eq!(plan.blocked, [number(CONTRACT), number(TWO)]);
 }

@@ -1,23 +1,24 @@
-//! What a change of the unit asks for and what it makes of each credential: table `U`, pure.
+//! What a unit change requires, and what becomes of each credential: table `U`.
 
-use domain::auth_unit::AuthUnit;
-use domain::contract::{Contract, Role};
-use domain::credential::NumberCredential;
-use domain::phone_number::PhoneNumber;
+use crate::auth_unit::AuthUnit;
+use crate::contract::{Contract, Role};
+use crate::credential::NumberCredential;
+use crate::phone_number::PhoneNumber;
+use crate::snapshot::Snapshot;
 
-/// A change of the unit, from what the contract's numbers have.
+/// A unit change, planned from the credentials of the contract's numbers.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct UnitChangePlan {
-    /// The numbers whose passwords are asked for, in the order of the contract.
+    /// The numbers whose passwords are required, in the order of the contract.
     pub required_passwords: Vec<PhoneNumber>,
-    /// The numbers whose passwords would be asked for and cannot be given, in the order of the
-    /// contract: with any of them the change is refused (`U3`).
+    /// The numbers whose passwords are required and cannot be given, in the order of the contract.
+    /// Any of them blocks the change (`U3`).
     pub blocked: Vec<PhoneNumber>,
     /// Every number that logs in afterwards, in the order of the contract (`W1`).
     pub logins: Vec<NewLogin>,
-    /// Numbers whose temporary password, still pending, is voided (`U1`).
+    /// Numbers whose temporary password becomes void (`U1`).
     pub voided: Vec<PhoneNumber>,
-    /// Numbers that log in no more and lose whatever they had (`U1`).
+    /// Numbers that log in no more and lose their credential (`U1`).
     pub dropped: Vec<PhoneNumber>,
 }
 
@@ -30,7 +31,7 @@ pub struct NewLogin {
     pub with: NewCredential,
 }
 
-/// What a number logs in with after a change of the unit.
+/// What a number logs in with after a unit change.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum NewCredential {
     /// The password that it had.
@@ -42,42 +43,38 @@ pub enum NewCredential {
 }
 
 impl UnitChangePlan {
-    /// What it takes to bring `contract` under `target`, changed by the login number `changer`, whose
+    /// Plans the change of the snapshot's contract to `target` by the login number `initiator`, whose
     /// role allows it ([`may_change_unit`]).
     #[must_use]
-    pub fn new(
-        contract: &Contract,
-        held: &[NumberCredential],
-        changer: PhoneNumber,
-        target: AuthUnit,
-    ) -> Self {
+    pub fn new(snapshot: &Snapshot, initiator: PhoneNumber, target: AuthUnit) -> Self {
+        let Snapshot { contract, credentials, .. } = snapshot;
         let after = Contract { unit: Some(target), ..contract.clone() };
         let has_password =
-            |number| held.iter().any(|held| held.number == number && held.has_password());
+            |number| credentials.iter().any(|row| row.number == number && row.has_password());
         let with = |number| match whose(contract, target, number) {
             Whose::Own | Whose::OwnOrInitiators if has_password(number) => NewCredential::Unchanged,
-            Whose::Initiators if number == changer => NewCredential::Unchanged,
+            Whose::Initiators if number == initiator => NewCredential::Unchanged,
             Whose::Own => NewCredential::Nothing,
             Whose::OwnOrInitiators | Whose::Initiators => NewCredential::CopiedFromInitiator,
         };
         let is_void =
-            |number| held.iter().any(|held| held.number == number && held.is_locked_out());
-        let numbers = || contract.lines.iter().map(|row| row.number);
+            |number| credentials.iter().any(|row| row.number == number && row.is_locked_out());
+        let numbers = || contract.numbers();
         let logs_in_before = |number: &PhoneNumber| contract.role(*number).is_some();
         let logs_in_after = |number: &PhoneNumber| after.role(*number).is_some();
         let logins: Vec<NewLogin> = numbers()
             .filter(logs_in_after)
             .map(|number| NewLogin { number, with: with(number) })
             .collect();
-        // Whoever has another number's password would get the contract number's rights with it.
+        // With a copied password, another number's subscriber would get the contract number's rights.
         let is_unset_contract_number = |number: PhoneNumber| {
             let would_be_given =
-                number == contract.number && number != changer && logs_in_after(&number);
+                number == contract.number && number != initiator && logs_in_after(&number);
             would_be_given && contract.has_service(number) && !has_password(number)
         };
-        let is_left_with_nothing = |held: &&NumberCredential| {
-            let left = NewLogin { number: held.number, with: NewCredential::Nothing };
-            held.has_temporary() && logins.contains(&left)
+        let is_left_with_nothing = |row: &&NumberCredential| {
+            let left = NewLogin { number: row.number, with: NewCredential::Nothing };
+            row.has_temporary() && logins.contains(&left)
         };
         Self {
             required_passwords: numbers()
@@ -88,7 +85,7 @@ impl UnitChangePlan {
                     logs_in_before(number) && is_void(*number) || is_unset_contract_number(*number)
                 })
                 .collect(),
-            voided: held.iter().filter(is_left_with_nothing).map(|held| held.number).collect(),
+            voided: credentials.iter().filter(is_left_with_nothing).map(|row| row.number).collect(),
             dropped: numbers().filter(|number| !logs_in_after(number)).collect(),
             logins,
         }
@@ -104,7 +101,7 @@ pub fn may_change_unit(role: Role) -> bool {
     }
 }
 
-/// Whose password a login number has after a change.
+/// Whose password a login number has after the change.
 enum Whose {
     Own,
     OwnOrInitiators,

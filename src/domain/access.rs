@@ -1,17 +1,17 @@
-//! What a login is good for (`W1`, `C6`), pure; made anew from the contract at every request.
+//! What a session may do (`W1`, `C6`), computed from the contract at each request.
 
 use std::time::Duration;
 
 use jiff::Timestamp;
 
-use crate::db::session::Session;
-use domain::auth_unit::AuthUnit;
-use domain::contract::{Contract, Role};
-use domain::credential::{CredentialKind, PasswordChange};
-use domain::phone_number::PhoneNumber;
-use domain::rules;
+use crate::auth_unit::AuthUnit;
+use crate::contract::{Contract, Role};
+use crate::credential::{CredentialKind, PasswordChange};
+use crate::phone_number::PhoneNumber;
+use crate::rules;
+use crate::session::LiveSession;
 
-/// What a login is good for, and until when.
+/// What a session may do, and until when.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Access {
     /// The login number.
@@ -20,29 +20,29 @@ pub struct Access {
     pub contract: PhoneNumber,
     /// The unit in force.
     pub unit: AuthUnit,
-    /// What the login may do under it.
+    /// What the login may configure.
     pub role: Role,
     /// The numbers that it configures.
     pub numbers: Vec<PhoneNumber>,
-    /// Why it is good for nothing but changing the password (`C6`).
+    /// Why the session may only change its password (`C6`).
     pub password_change: Option<PasswordChange>,
     /// When the password was set, by the database's clock.
     pub set_at: Timestamp,
-    /// Until when the password is good.
+    /// When the password expires.
     pub password_expires_at: Timestamp,
-    /// When the session ends if it is not used again (`W5`).
+    /// When the session ends unless it is used again (`W5`).
     pub expires_at: Timestamp,
-    /// The database's time at which all this is so.
+    /// The database's time when this was computed.
     pub now: Timestamp,
-    /// The contract's version that this was made from (`W6`).
+    /// The contract's version that this was computed from (`W6`).
     pub contract_version: i64,
-    /// The version that the session's client was last told of (`W6`).
+    /// The version that the session's client has seen last (`W6`).
     pub seen_version: i64,
 }
 
 impl Access {
-    /// What `login` is good for with a credential of `kind` set at `set_at`; `None` if it does not
-    /// log in under the unit in force, the credential is past its end, or the contract is suspended.
+    /// The access of `login` with a credential of `kind` that was set at `set_at`. `None` if it does
+    /// not log in under the unit in force, the credential has expired, or the contract is suspended.
     #[must_use]
     pub fn new(
         contract: &Contract,
@@ -71,30 +71,30 @@ impl Access {
         })
     }
 
-    /// What a session is good for now; `None` if its number does not log in any more.
+    /// The access of a session; `None` if its number logs in no more.
     #[must_use]
-    pub fn for_session(session: Session, idle: Duration) -> Option<Self> {
-        let Session { contract, login, kind, set_at, created_at, seen_version, seen_at, now } =
-            session;
-        let standing = Self::new(&contract, login, kind, set_at, now)?;
-        Some(Self { seen_version, ..standing.until(created_at, seen_at, idle) })
+    pub fn for_session(session: LiveSession, idle: Duration) -> Option<Self> {
+        let LiveSession { contract, login, kind, set_at, created_at, seen_version, .. } = session;
+        let access = Self::new(&contract, login, kind, set_at, session.now)?;
+        Some(Self { seen_version, ..access.until(created_at, session.last_seen_at, idle) })
     }
 
-    /// The same, of a session that began at `now`.
+    /// The access of a session that begins at `now`.
     #[must_use]
-    pub(super) fn starting(self, now: Timestamp, idle: Duration) -> Self {
+    pub fn starting(self, now: Timestamp, idle: Duration) -> Self {
         Self { now, ..self.until(now, now, idle) }
     }
 
-    /// The same after the login's password was changed at `now`, of a session that begins with it.
+    /// The access of the session that begins when a new password replaces a credential of kind
+    /// `old` at `now`.
     #[must_use]
-    pub(super) fn with_new_password(
+    pub(crate) fn with_new_password(
         self,
         old: CredentialKind,
         now: Timestamp,
         idle: Duration,
     ) -> Self {
-        // A number that had none is asked for it by a change of the unit: that form shows more now (`W6`).
+        // The form of a unit change now asks for this number's password (`W6`).
         let version = match old {
             CredentialKind::Temporary => self.contract_version + 1,
             CredentialKind::Password => self.contract_version,

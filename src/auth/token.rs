@@ -1,5 +1,5 @@
-//! A session's token: 256 random bits that only its client keeps, sealed ([`super::Seals`]); the
-//! store keeps their digest.
+//! A session's token: 256 random bits that only its client keeps, sealed ([`super::Seals`]). The
+//! database keeps their digest.
 
 use std::fmt;
 
@@ -9,13 +9,15 @@ use rand::CryptoRng;
 use sha2::{Digest, Sha256};
 use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
 
+use domain::session::TokenDigest;
+
 const TOKEN_BYTES: usize = 32;
 
 /// A session's token; never shown, wiped on drop.
 #[derive(Clone, Zeroize, ZeroizeOnDrop)]
 pub struct SessionToken([u8; TOKEN_BYTES]);
 
-/// Which door of the settings site a session belongs to; it opens no other.
+/// The client that a token is for; it opens nothing else.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Audience {
     /// The JSON API, whose token is a bearer token.
@@ -33,13 +35,13 @@ impl Audience {
     }
 }
 
-/// What was given is no token.
+/// The text is not a token.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("not a session token")]
 pub struct InvalidToken;
 
 impl SessionToken {
-    /// Draws one.
+    /// Draws a token.
     pub fn draw(rng: &mut impl CryptoRng) -> Self {
         let mut bytes = [0; TOKEN_BYTES];
         rng.fill_bytes(&mut bytes);
@@ -56,10 +58,12 @@ impl SessionToken {
         &self.0
     }
 
-    /// As the store keeps it for `door`: SHA-256, of another domain for each door.
+    /// The digest by which the database finds the session: SHA-256, with the audience as domain
+    /// separation.
     #[must_use]
-    pub fn digest(&self, door: Audience) -> [u8; 32] {
-        Sha256::new().chain_update(door.domain()).chain_update(self.0).finalize().into()
+    pub fn digest(&self, audience: Audience) -> TokenDigest {
+        let hash = Sha256::new().chain_update(audience.domain()).chain_update(self.0);
+        TokenDigest(hash.finalize().into())
     }
 }
 
@@ -90,7 +94,7 @@ mod tests {
         let token = SessionToken::draw(&mut StdRng::seed_from_u64(1));
         let back: SessionToken = token.expose().parse().unwrap();
         assert_eq!(back.digest(Audience::Api), token.digest(Audience::Api));
-        assert_ne!(token.digest(Audience::Api), token.0);
+        assert_ne!(token.digest(Audience::Api).0, token.0);
         assert_ne!(token.digest(Audience::Api), token.digest(Audience::Pages));
         assert_eq!(format!("{token:?}"), "SessionToken(…)");
         for wrong in ["", "AAAA", "!", &token.expose()[1..], &format!("{}A", token.expose())] {

@@ -1,9 +1,9 @@
-//! The seal of a session's token: a MAC by which a daemon knows its own tokens, and those of every
-//! daemon that has the same hash keys, without asking the store.
+//! The seal of a session's token: a MAC by which a daemon recognises the tokens of all daemons with
+//! the same hash keys, without a query.
 //!
 //! A client's token is `SECRET.SEAL`: 43 characters of URL-safe base64 for 32 random bytes, and 22
-//! for the first 16 bytes of HMAC-SHA256 over the door's name and the secret. The MAC's key is made
-//! of a hash key, so that it is rotated with it: the first one seals, every one opens.
+//! for the first 16 bytes of HMAC-SHA256 over the audience and the secret. The MAC's key is derived
+//! from a hash key and rotates with it: the first key seals, every key opens.
 
 use std::fmt;
 use std::sync::{PoisonError, RwLock};
@@ -15,16 +15,15 @@ use subtle::ConstantTimeEq;
 use super::{Audience, SessionToken};
 use crate::hashing::{DerivedKey, Keys, hmac};
 
-/// Sets these keys apart from everything else that may be made of a hash key.
+/// Domain separation from all other keys that are derived from a hash key.
 const DOMAIN: &[u8] = b"karipass session seal v1";
 
-/// Bytes of a seal: as many as nobody guesses.
 const SEAL_BYTES: usize = 16;
 
 /// The keys of the seals.
 pub struct Seals(RwLock<SealKeys>);
 
-/// The first one seals, every one opens.
+/// The first key seals, every key opens.
 struct SealKeys {
     first: DerivedKey,
     others: Vec<DerivedKey>,
@@ -38,41 +37,40 @@ impl SealKeys {
 }
 
 impl Seals {
-    /// As many as there are hash keys, in the same order.
+    /// One seal key for each hash key, in the same order.
     #[must_use]
     pub fn new(keys: &Keys) -> Self {
         Self(RwLock::new(SealKeys::new(keys)))
     }
 
-    /// Seals and opens with other keys from now on.
+    /// Replaces the keys; tokens of removed keys open no more.
     pub fn replace_keys(&self, keys: &Keys) {
         *self.0.write().unwrap_or_else(PoisonError::into_inner) = SealKeys::new(keys);
     }
 
     /// The token as its client keeps it.
     #[must_use]
-    pub fn seal(&self, token: &SessionToken, door: Audience) -> String {
+    pub fn seal(&self, token: &SessionToken, audience: Audience) -> String {
         let keys = self.0.read().unwrap_or_else(PoisonError::into_inner);
-        let seal = URL_SAFE_NO_PAD.encode(seal(&keys.first, token, door));
+        let seal = URL_SAFE_NO_PAD.encode(seal(&keys.first, token, audience));
         format!("{}.{seal}", token.expose())
     }
 
-    /// The token that a client has sent to `door`; none if no such daemon has sealed it for that
-    /// door.
+    /// The token that a client of `audience` has sent; `None` without a valid seal for it.
     #[must_use]
-    pub fn open(&self, text: &str, door: Audience) -> Option<SessionToken> {
+    pub fn open(&self, text: &str, audience: Audience) -> Option<SessionToken> {
         let (secret, sent) = text.split_once('.')?;
         let token: SessionToken = secret.parse().ok()?;
         let sent = URL_SAFE_NO_PAD.decode(sent).ok()?;
         let keys = self.0.read().unwrap_or_else(PoisonError::into_inner);
-        let fits = |key: &DerivedKey| bool::from(seal(key, &token, door).ct_eq(&sent));
+        let fits = |key: &DerivedKey| bool::from(seal(key, &token, audience).ct_eq(&sent));
         std::iter::once(&keys.first).chain(&keys.others).any(fits).then_some(token)
     }
 }
 
-fn seal(key: &[u8; 32], token: &SessionToken, door: Audience) -> [u8; SEAL_BYTES] {
+fn seal(key: &[u8; 32], token: &SessionToken, audience: Audience) -> [u8; SEAL_BYTES] {
     let mut seal = [0; SEAL_BYTES];
-    let mac = hmac(key, &[door.domain(), token.bytes()]);
+    let mac = hmac(key, &[audience.domain(), token.bytes()]);
     seal.iter_mut().zip(mac).for_each(|(byte, of_mac)| *byte = of_mac);
     seal
 }
@@ -105,7 +103,7 @@ mod tests {
         for keys in [&[ONE][..], &[ONE, TWO], &[TWO, ONE]] {
             let opened = seals(keys).open(&sealed, Audience::Api).unwrap();
             assert_eq!(opened.digest(Audience::Api), token.digest(Audience::Api));
-            assert!(seals(keys).open(&sealed, Audience::Pages).is_none(), "of the other door");
+            assert!(seals(keys).open(&sealed, Audience::Pages).is_none(), "for the other audience");
         }
         assert!(seals(&[TWO]).open(&sealed, Audience::Api).is_none(), "its key is gone");
         // Under another id the key is the same.

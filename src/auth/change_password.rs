@@ -1,0 +1,135 @@
+//! Changing the password (`C5`, `C6`). The new password is checked by itself, the current one is
+//! compared without a lock, and [`decide`](password::decide) is the verdict under the lock.
+
+use std::net::IpAddr;
+
+use super::{Audience, AuthError, AuthService, SessionToken, draw_key};
+use crate::hashing::{Salt, Verification};
+use domain::access::Access;
+use domain::audit::{AuditEntry, AuditEvent, AuditSource, ChangeOutcome};
+use domain::change::ChangeRequest;
+use domain::password::{NewPassword, Rejection, SubmittedPassword};
+use domain::phone_number::PhoneNumber;
+use domain::policy::access_of;
+use domain::policy::password::{self, ComparedChange, CurrentPassword, PasswordDecision};
+
+/// A session asks for another password of its login number.
+#[derive(Debug)]
+pub struct ChangePassword {
+    /// The session's token.
+    pub token: SessionToken,
+    /// The client that the token is for.
+    pub audience: Audience,
+    /// What the session may do. That it must change its password does not matter (`C6`).
+    pub access: Access,
+    /// The current password exactly as submitted.
+    pub current: SubmittedPassword,
+    /// The new password as submitted.
+    pub new: SubmittedPassword,
+    /// The second entry of the new password.
+    pub confirmation: SubmittedPassword,
+    /// The client's address.
+    pub address: IpAddr,
+    /// Whether it may void the current password.
+    pub may_void: bool,
+}
+
+/// The verdict on a password change.
+#[derive(Debug)]
+pub enum PasswordVerdict {
+    /// Changed. Every session of the old password is over; a new one began under this token.
+    Changed(SessionToken, Box<Access>),
+    /// The new password breaks these rules. The current one was not compared.
+    Rejected(Vec<Rejection>),
+    /// The current password is wrong, and counted (`C2`).
+    Wrong {
+        /// The login number.
+        number: PhoneNumber,
+        /// It was one wrong entry too many: the password is void and its session over.
+        session_over: bool,
+    },
+    /// Wrong entries elsewhere have voided the current password, so that nobody can give it (`C2`,
+    /// `U3`). The session goes on.
+    CredentialVoid(PhoneNumber),
+    /// Nothing was compared: it could void the current password, which the rate limit forbids.
+    WouldVoid,
+    /// The session has ended: logged out, or its password expired or was changed elsewhere.
+    SessionOver,
+}
+
+impl AuthService {
+    /// Changes the password of a session's login number.
+    ///
+    /// # Errors
+    /// [`AuthError`]
+    pub async fn change_password(
+        &self,
+        request: ChangePassword,
+    ) -> Result<PasswordVerdict, AuthError> {
+        let ChangePassword { token, audience, access, current, address, may_void, .. } = request;
+        let (login, session) = (access.login, token.digest(audience));
+        let change = ChangeRequest {
+            contract: access.contract,
+            source: AuditSource::Site(Some(address)),
+            unit: None,
+            session: Some(session),
+        };
+        let new = match NewPassword::check(&current, &request.new, &request.confirmation) {
+            Ok(new) => new,
+            Err(reasons) => {
+                self.refuse_password(&change, login, ChangeOutcome::Rejected).await?;
+                return Ok(PasswordVerdict::Rejected(reasons));
+            }
+        };
+        let snapshot = self.db.snapshot(change.contract, session).await?;
+        let Some((_, credential)) = snapshot.as_ref().and_then(access_of) else {
+            return Ok(PasswordVerdict::SessionOver);
+        };
+        let Some(stored) = credential.password_hash.clone() else {
+            self.refuse_password(&change, login, ChangeOutcome::Void).await?;
+            return Ok(PasswordVerdict::CredentialVoid(login));
+        };
+        if credential.voids_on_next_failure() && !may_void {
+            return Ok(PasswordVerdict::WouldVoid);
+        }
+        let comparison =
+            match self.compare(Some(login), current, Some(stored), None, address).await? {
+                Verification::Match { .. } => {
+                    let salt = Salt::draw(&mut rand::rng());
+                    let hash = self.hasher.hash_for_change(new, salt, address).await?;
+                    CurrentPassword::Match(hash)
+                }
+                Verification::Mismatch => CurrentPassword::Mismatch,
+                Verification::Unverifiable(_) => CurrentPassword::Unverifiable,
+            };
+        let new_token = SessionToken::draw(&mut rand::rng());
+        let compared = ComparedChange {
+            login,
+            compared: credential.id,
+            comparison,
+            new_session: new_token.digest(audience),
+            idle: self.idle,
+        };
+        let decide = |snapshot: Option<&_>| password::decide(snapshot, &compared);
+        let decided = self.db.apply(draw_key(), &change, decide).await;
+        Ok(match decided.map_err(AuthError::from_change)? {
+            PasswordDecision::Changed(access) => PasswordVerdict::Changed(new_token, access),
+            PasswordDecision::Wrong { session_over } => {
+                PasswordVerdict::Wrong { number: login, session_over }
+            }
+            PasswordDecision::CredentialVoid => PasswordVerdict::CredentialVoid(login),
+            PasswordDecision::SessionOver => PasswordVerdict::SessionOver,
+        })
+    }
+
+    /// Audits a refusal for which nothing was compared.
+    async fn refuse_password(
+        &self,
+        change: &ChangeRequest,
+        login: PhoneNumber,
+        outcome: ChangeOutcome,
+    ) -> Result<(), AuthError> {
+        let entry = AuditEntry::new(AuditEvent::PasswordChanged(outcome), login);
+        Ok(self.db.record(draw_key(), &change.audit_scope(), entry).await?)
+    }
+}

@@ -1,0 +1,127 @@
+//! The login. Every attempt reads one row, compares exactly one hash (the dummy hash if there is
+//! nothing to compare) and commits exactly one statement. The whole contract is read for a matching
+//! secret only. Beyond the capacity of the hasher, an attempt does none of this.
+
+use std::net::IpAddr;
+
+use jiff::Timestamp;
+
+use super::{Audience, AuthError, AuthService, SessionToken, draw_key};
+use crate::db::login::{Acceptance, LoginAudit};
+use crate::hashing::{Salt, Verification};
+use domain::access::Access;
+use domain::audit::LoginOutcome;
+use domain::credential::Credential;
+use domain::password::SubmittedPassword;
+use domain::phone_number::PhoneNumber;
+use domain::policy::login::{Comparison, comparison};
+
+/// An attempt to log in.
+#[derive(Debug)]
+pub struct LoginAttempt {
+    /// The login number, if what was submitted is a telephone number at all (`W3`).
+    pub login: Option<PhoneNumber>,
+    /// The password exactly as submitted (`W3`).
+    pub password: SubmittedPassword,
+    /// The client's address.
+    pub address: IpAddr,
+    /// The client that the session is for.
+    pub audience: Audience,
+    /// Whether it may void a credential. If not, one at its last entry is not compared.
+    pub may_void: bool,
+}
+
+/// The verdict on a login.
+#[derive(Debug)]
+pub enum LoginVerdict {
+    /// A session began under this token.
+    Accepted(SessionToken, Box<Access>),
+    /// Refused (`W2`). The audit alone says why; the client gets the same answer for every reason.
+    Refused(LoginRefusal),
+    /// Nothing was compared: it could void a credential, which the rate limit forbids.
+    WouldVoid,
+}
+
+/// What a refused login costs in the rate limit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LoginRefusal {
+    /// The password is wrong, or cannot be verified.
+    Wrong {
+        /// The credential became void by it (`C2`).
+        voided: bool,
+    },
+    /// The number has no live credential, or does not log in.
+    NothingToCompare,
+}
+
+impl AuthService {
+    /// Verifies an attempt and begins its session.
+    ///
+    /// # Errors
+    /// [`AuthError`]
+    pub async fn log_in(&self, attempt: LoginAttempt) -> Result<LoginVerdict, AuthError> {
+        let LoginAttempt { login, password, address, audience, may_void } = attempt;
+        self.hasher.admit_login(address)?;
+        let candidate = self.db.login_candidate(login).await?;
+        let contract = candidate.as_ref().map(|candidate| candidate.contract.number);
+        let audit = LoginAudit { key: draw_key(), login, contract, address };
+        let (credential, now) = match comparison(login, candidate) {
+            Comparison::Credential { credential, now } => (credential, now),
+            Comparison::Dummy { outcome, expired } => {
+                self.compare(login, password, None, None, address).await?;
+                self.db.refuse_login(&audit, outcome, expired.as_ref()).await?;
+                return Ok(LoginVerdict::Refused(LoginRefusal::NothingToCompare));
+            }
+        };
+        if credential.voids_on_next_failure() && !may_void {
+            tracing::info!(
+                ?login,
+                %address,
+                "a login was not compared: its address has voided too many credentials"
+            );
+            return Ok(LoginVerdict::WouldVoid);
+        }
+        let stored = credential.password_hash.clone();
+        let salt = Some(Salt::draw(&mut rand::rng()));
+        let rehashed = match self.compare(login, password, stored, salt, address).await? {
+            Verification::Match { renewed } => renewed,
+            Verification::Mismatch => {
+                let voided = self.db.count_failure(&audit, &credential).await?;
+                return Ok(LoginVerdict::Refused(LoginRefusal::Wrong { voided }));
+            }
+            Verification::Unverifiable(_) => {
+                self.db.refuse_login(&audit, LoginOutcome::Unverifiable, None).await?;
+                return Ok(LoginVerdict::Refused(LoginRefusal::Wrong { voided: false }));
+            }
+        };
+        let Some(access) = self.access(login, &credential, now).await? else {
+            self.db.refuse_login(&audit, LoginOutcome::ContractChanged, None).await?;
+            return Ok(LoginVerdict::Refused(LoginRefusal::NothingToCompare));
+        };
+        let token = SessionToken::draw(&mut rand::rng());
+        let (digest, version) = (token.digest(audience), access.contract_version);
+        let rehashed = rehashed.as_ref();
+        match self.db.accept_login(&audit, &credential, rehashed, digest, version).await? {
+            Acceptance::Begun(now) => {
+                Ok(LoginVerdict::Accepted(token, Box::new(access.starting(now, self.idle))))
+            }
+            Acceptance::Void | Acceptance::Suspended => {
+                Ok(LoginVerdict::Refused(LoginRefusal::NothingToCompare))
+            }
+        }
+    }
+
+    /// What the login may do, from the whole contract. `None` if the contract has changed since its
+    /// number was looked up, so that it logs in no more.
+    async fn access(
+        &self,
+        login: Option<PhoneNumber>,
+        credential: &Credential,
+        now: Timestamp,
+    ) -> Result<Option<Access>, AuthError> {
+        let Some(login) = login else { return Ok(None) };
+        let Credential { kind, set_at, .. } = *credential;
+        let contract = self.db.contract_of(login).await?;
+        Ok(contract.and_then(|contract| Access::new(&contract, login, kind, set_at, now)))
+    }
+}

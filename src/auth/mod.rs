@@ -1,0 +1,175 @@
+//! Who may log in, what a session may do, and what it changes. The phone line, the pages and the API
+//! are equal clients of one [`AuthService`].
+//!
+//! A request is a value, and the answer is a verdict that its client only has to `match` on. A
+//! password is compared without a lock. The database decides afterwards, and the comparison counts
+//! only if the credential is still the one that was compared (`C2`, `C3`). A request whose client
+//! has gone before the comparison has no effect; once its statement is sent, it stands.
+
+mod change_password;
+mod change_unit;
+mod login;
+mod seal;
+mod temporary_password;
+mod token;
+
+use std::net::IpAddr;
+use std::time::Duration;
+
+pub use change_password::{ChangePassword, PasswordVerdict};
+pub use change_unit::ChangeUnit;
+pub use login::{LoginAttempt, LoginRefusal, LoginVerdict};
+pub use seal::Seals;
+pub use token::{Audience, SessionToken};
+
+use crate::db::session::SessionLookup;
+use crate::db::{Db, DbError, DbFailure, IdempotencyKey};
+use crate::hashing::{HashError, Hasher, Salt, Verification};
+use domain::access::Access;
+use domain::contract::Contract;
+use domain::password::{PhcString, SubmittedPassword};
+use domain::phone_number::PhoneNumber;
+use domain::policy::unit::{self, UnitChoices};
+
+/// Logs subscribers in and changes their credentials; cheap to clone.
+#[derive(Debug, Clone)]
+pub struct AuthService {
+    db: Db,
+    hasher: Hasher,
+    /// The idle time after which a session ends (`W5`).
+    idle: Duration,
+}
+
+/// There is no verdict. Nothing was changed or counted, unless the answer to a commit was lost.
+#[derive(Debug, thiserror::Error)]
+pub enum AuthError {
+    /// Nothing was hashed or verified.
+    #[error(transparent)]
+    Hash(#[from] HashError),
+    /// The database cannot be reached.
+    #[error(transparent)]
+    Db(#[from] DbError),
+    /// A change was sent, and its outcome is unknown.
+    #[error("a change may have been made: {0}")]
+    OutcomeUnknown(DbFailure),
+}
+
+impl AuthError {
+    /// The error of a change, whose outcome may be unknown.
+    fn from_change(error: DbError) -> Self {
+        match error {
+            DbError::NotSent(_) => Self::Db(error),
+            DbError::OutcomeUnknown(failure) => Self::OutcomeUnknown(failure),
+        }
+    }
+}
+
+/// What a token names.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum SessionState {
+    /// A session that has not ended. It may only change its password if its access says so (`C6`).
+    Live(Box<Access>),
+    /// A session that ended because it was idle (`W5`).
+    Idle,
+    /// No session, or one that has ended otherwise.
+    None,
+}
+
+impl AuthService {
+    /// A service whose sessions end after `idle` without use (`W5`).
+    #[must_use]
+    pub fn new(db: Db, hasher: Hasher, idle: Duration) -> Self {
+        Self { db, hasher, idle }
+    }
+
+    /// The contract that `number` belongs to; `None` if no contract has it.
+    ///
+    /// # Errors
+    /// [`DbError::NotSent`] if the database cannot be reached.
+    pub async fn contract_of(&self, number: PhoneNumber) -> Result<Option<Contract>, DbError> {
+        self.db.contract_of(number).await
+    }
+
+    /// The session of a token. A look at a live session counts as use.
+    ///
+    /// # Errors
+    /// [`DbError`]
+    pub async fn session(
+        &self,
+        token: &SessionToken,
+        audience: Audience,
+    ) -> Result<SessionState, DbError> {
+        Ok(match self.db.session(token.digest(audience), self.idle).await? {
+            SessionLookup::Live(session) => Access::for_session(session, self.idle)
+                .map_or(SessionState::None, |access| SessionState::Live(Box::new(access))),
+            SessionLookup::Idle => SessionState::Idle,
+            SessionLookup::None => SessionState::None,
+        })
+    }
+
+    /// Notes that a session's client has seen `access`. Its next request is compared with that
+    /// version of the contract (`W6`, [`FormVersion::Session`](unit::FormVersion::Session)).
+    ///
+    /// # Errors
+    /// [`DbError`]
+    pub async fn mark_seen(
+        &self,
+        token: &SessionToken,
+        audience: Audience,
+        access: &Access,
+    ) -> Result<(), DbError> {
+        if access.seen_version == access.contract_version {
+            return Ok(());
+        }
+        self.db.mark_seen(token.digest(audience), access.contract_version).await
+    }
+
+    /// Ends a session at once, on the server (`W5`); one that has ended stays ended.
+    ///
+    /// # Errors
+    /// [`DbError`]
+    pub async fn log_out(
+        &self,
+        token: &SessionToken,
+        audience: Audience,
+        address: IpAddr,
+    ) -> Result<(), DbError> {
+        self.db.end_session(token.digest(audience), address).await
+    }
+
+    /// What the form of a unit change offers to a session. `None` if it may not change the unit
+    /// (`U2`, `C6`), or has ended.
+    ///
+    /// # Errors
+    /// [`DbError`]
+    pub async fn unit_choices(
+        &self,
+        token: &SessionToken,
+        audience: Audience,
+        access: &Access,
+    ) -> Result<Option<UnitChoices>, DbError> {
+        let snapshot = self.db.snapshot(access.contract, token.digest(audience)).await?;
+        Ok(snapshot.as_ref().and_then(unit::choices))
+    }
+
+    /// Compares a submitted password with a stored hash, or with the dummy hash: one hash operation
+    /// either way, in the turn of `address`.
+    async fn compare(
+        &self,
+        login: Option<PhoneNumber>,
+        password: SubmittedPassword,
+        stored: Option<PhcString>,
+        rehash: Option<Salt>,
+        address: IpAddr,
+    ) -> Result<Verification, HashError> {
+        let verified = self.hasher.verify_for_login(password, stored, rehash, address).await?;
+        if let Verification::Unverifiable(reason) = &verified {
+            tracing::error!(?login, reason, "a stored hash cannot be verified");
+        }
+        Ok(verified)
+    }
+}
+
+fn draw_key() -> IdempotencyKey {
+    IdempotencyKey::draw(&mut rand::rng())
+}

@@ -1,0 +1,143 @@
+//! The statements of each [`Change`]. They run under the lock of the contract and its credentials.
+
+use super::audit::{self, insert_audit};
+use super::transaction::Statement;
+use domain::audit::{AuditEvent, SessionEnd};
+use domain::change::{Change, ChangeRequest};
+use domain::password::PhcString;
+use domain::phone_number::PhoneNumber;
+
+const DELETE_CREDENTIALS: &str = "DELETE FROM credential WHERE login_number = ANY($1)";
+
+const VOID_CREDENTIALS: &str = "
+    UPDATE credential SET password_hash = NULL, voided_at = clock_timestamp()
+    WHERE login_number = ANY($1) AND voided_at IS NULL";
+
+const VOID_OTHER_CREDENTIALS: &str = "
+    UPDATE credential SET password_hash = NULL, voided_at = clock_timestamp()
+    WHERE login_number IN (SELECT number FROM phone_number WHERE contract_number = $1)
+      AND login_number <> $2 AND voided_at IS NULL";
+
+const INSERT_TEMPORARY: &str = "
+    INSERT INTO credential (login_number, kind, password_hash, set_at)
+    VALUES ($1, 'temporary', $2, clock_timestamp())";
+
+/// The password, and the session that begins with it.
+const INSERT_PASSWORD: &str = "
+    WITH new AS (
+        INSERT INTO credential (login_number, kind, password_hash, set_at)
+        VALUES ($1, 'password', $2, $3)
+        RETURNING id, set_at
+    )
+    INSERT INTO session
+        (token_digest, credential_id, contract_number, created_at, last_seen_at, seen_version)
+    SELECT $4, id, $5, set_at, set_at, $6 FROM new";
+
+const COPY_CREDENTIAL: &str = "
+    INSERT INTO credential (login_number, kind, password_hash, set_at)
+    SELECT login_number, $2, $3, $4 FROM unnest($1::text[]) AS login_number";
+
+const COUNT_FAILURES: &str = "
+    UPDATE credential SET
+        failed_attempts = failed_attempts + 1,
+        voided_at = CASE WHEN login_number = ANY($2) THEN clock_timestamp() END,
+        password_hash = CASE WHEN NOT login_number = ANY($2) THEN password_hash END
+    WHERE login_number = ANY($1) AND voided_at IS NULL";
+
+const SET_UNIT: &str = "UPDATE contract SET unit = $2, version = version + 1 WHERE number = $1";
+
+const SET_VERSION: &str = "UPDATE contract SET version = $2 WHERE number = $1 AND version <> $2";
+
+const DELETE_SESSION: &str = "DELETE FROM session WHERE token_digest = $1";
+
+/// By phone, without an audit row for each.
+const DELETE_SESSIONS: &str = "DELETE FROM session WHERE contract_number = $1";
+
+const END_SESSIONS: &str = concat!(
+    "WITH ended AS (
+        DELETE FROM session AS s USING credential AS cr
+        WHERE s.contract_number = $2 AND cr.id = s.credential_id RETURNING cr.login_number
+    ) ",
+    insert_audit!(
+        "$2::text",
+        "(SELECT $6::text, $7::text, login_number FROM ended ORDER BY login_number)
+         AS noted (event, outcome, login_number)"
+    )
+);
+
+/// The session that changes the password goes with its credential.
+const END_OTHER_SESSIONS: &str = concat!(
+    "WITH ended AS (
+        DELETE FROM session WHERE credential_id = $9 AND token_digest <> $10 RETURNING token_digest
+    ) ",
+    insert_audit!(
+        "$2::text",
+        "(SELECT $6::text, $7::text, $8::text FROM ended) AS noted (event, outcome, login_number)"
+    )
+);
+
+/// The statements that make a change, in order.
+pub(super) fn statements<'a>(change: &'a Change, request: &ChangeRequest) -> Vec<Statement<'a>> {
+    let (contract, scope) = (request.contract, request.audit_scope());
+    let session = || request.session.map(|digest| digest.0.to_vec());
+    match change {
+        Change::None => Vec::new(),
+        Change::SetTemporaryPassword { login, hash, unit, voids_others } => {
+            let mut all = vec![
+                Statement::new(DELETE_CREDENTIALS).with(vec![login.as_str()]),
+                Statement::new(INSERT_TEMPORARY).with_number(*login).with(hash.expose()),
+            ];
+            if *voids_others {
+                // After these locks, a login under way finds its credential void, or has left a
+                // session that is deleted here.
+                let others = Statement::new(VOID_OTHER_CREDENTIALS);
+                all.push(others.with_number(contract).with_number(*login));
+                all.push(Statement::new(DELETE_SESSIONS).with_number(contract));
+            }
+            all.push(Statement::new(SET_UNIT).with_number(contract).with(unit.as_str()));
+            all
+        }
+        Change::ReplacePassword { login, old, hash, new_session, at, version } => {
+            let ended = AuditEvent::SessionEnded(SessionEnd::PasswordChanged);
+            vec![
+                audit::of_event(END_OTHER_SESSIONS, &scope, ended)
+                    .with_number(*login)
+                    .with(old.0)
+                    .with(session()),
+                Statement::new(DELETE_CREDENTIALS).with(vec![login.as_str()]),
+                Statement::new(INSERT_PASSWORD)
+                    .with_number(*login)
+                    .with(hash.expose())
+                    .with(*at)
+                    .with(new_session.0.to_vec())
+                    .with_number(contract)
+                    .with(*version),
+                Statement::new(SET_VERSION).with_number(contract).with(*version),
+            ]
+        }
+        Change::ChangeUnit { unit, initiator, copied, voided, dropped } => {
+            let ended = AuditEvent::SessionEnded(SessionEnd::UnitChanged);
+            let hash = initiator.password_hash.as_ref().map(PhcString::expose);
+            vec![
+                audit::of_event(END_SESSIONS, &scope, ended),
+                Statement::new(DELETE_CREDENTIALS).with([texts(dropped), texts(copied)].concat()),
+                Statement::new(VOID_CREDENTIALS).with(texts(voided)),
+                Statement::new(COPY_CREDENTIAL)
+                    .with(texts(copied))
+                    .with(initiator.kind.as_str())
+                    .with(hash)
+                    .with(initiator.set_at),
+                Statement::new(SET_UNIT).with_number(contract).with(unit.as_str()),
+            ]
+        }
+        Change::CountFailures { numbers, voided, ends_session } => {
+            let count = Statement::new(COUNT_FAILURES).with(texts(numbers)).with(texts(voided));
+            let end = ends_session.then(|| Statement::new(DELETE_SESSION).with(session()));
+            std::iter::once(count).chain(end).collect()
+        }
+    }
+}
+
+fn texts(numbers: &[PhoneNumber]) -> Vec<&str> {
+    numbers.iter().map(PhoneNumber::as_str).collect()
+}

@@ -1,0 +1,109 @@
+//! What a decision comes to: the change, its audit entries, and the reply.
+
+use jiff::Timestamp;
+
+use crate::audit::{AuditEntry, AuditScope, AuditSource};
+use crate::auth_unit::AuthUnit;
+use crate::credential::{Credential, CredentialId};
+use crate::password::PhcString;
+use crate::phone_number::PhoneNumber;
+use crate::session::TokenDigest;
+
+/// A request to change a contract.
+#[derive(Debug, Clone, Copy)]
+pub struct ChangeRequest {
+    /// The contract number.
+    pub contract: PhoneNumber,
+    /// Where the request came from.
+    pub source: AuditSource,
+    /// The unit wanted, if the request is about one.
+    pub unit: Option<AuthUnit>,
+    /// The session that asks; none by phone.
+    pub session: Option<TokenDigest>,
+}
+
+impl ChangeRequest {
+    /// What the request's audit rows have in common.
+    #[must_use]
+    pub fn audit_scope(&self) -> AuditScope {
+        AuditScope { source: self.source, contract: Some(self.contract), unit: self.unit }
+    }
+}
+
+/// The answer of a pure function to a [`Snapshot`](crate::snapshot::Snapshot) whose contract is
+/// locked. All of it is committed, or nothing.
+#[derive(Debug)]
+pub struct Decision<R> {
+    /// What changes.
+    pub change: Change,
+    /// The audit entries, in order.
+    pub audit: Vec<AuditEntry>,
+    /// The answer to the request, once the change is committed.
+    pub reply: R,
+}
+
+impl<R> Decision<R> {
+    /// Changes nothing.
+    #[must_use]
+    pub fn refuse(reply: R, audit: impl IntoIterator<Item = AuditEntry>) -> Self {
+        Self { change: Change::None, audit: audit.into_iter().collect(), reply }
+    }
+}
+
+/// A change of one contract.
+#[derive(Debug)]
+pub enum Change {
+    /// Nothing.
+    None,
+    /// A temporary password by phone (`P9`). The login number gets a new credential, which ends its
+    /// sessions (`C4`).
+    SetTemporaryPassword {
+        /// The login number.
+        login: PhoneNumber,
+        /// The hash.
+        hash: PhcString,
+        /// The unit in force afterwards.
+        unit: AuthUnit,
+        /// The unit is another one: every other credential of the contract becomes void, and every
+        /// session ends (`P14`).
+        voids_others: bool,
+    },
+    /// A password in the place of a credential (`C5`). Its sessions end, and a new one begins.
+    ReplacePassword {
+        /// The login number.
+        login: PhoneNumber,
+        /// The credential that goes.
+        old: CredentialId,
+        /// The new password's hash.
+        hash: PhcString,
+        /// The session that begins.
+        new_session: TokenDigest,
+        /// When the password is set and the session begins.
+        at: Timestamp,
+        /// The contract's version afterwards, which the new session has seen (`W6`).
+        version: i64,
+    },
+    /// Another unit (`U`). Every session of the contract ends; a number that is not named keeps its
+    /// credential.
+    ChangeUnit {
+        /// The unit in force afterwards.
+        unit: AuthUnit,
+        /// The initiator's credential.
+        initiator: Credential,
+        /// The numbers that get a copy of it.
+        copied: Vec<PhoneNumber>,
+        /// The numbers whose credential becomes void.
+        voided: Vec<PhoneNumber>,
+        /// The numbers that lose their credential.
+        dropped: Vec<PhoneNumber>,
+    },
+    /// One wrong password for each number (`C2`).
+    CountFailures {
+        /// The numbers, whose credentials are not void.
+        numbers: Vec<PhoneNumber>,
+        /// Those of them whose credential becomes void.
+        voided: Vec<PhoneNumber>,
+        /// The credential of the session that asks becomes void: the session ends.
+        ends_session: bool,
+    },
+}

@@ -1,0 +1,63 @@
+//! What a login compares, and what refuses it whatever the secret is (`W1`, `W2`, `C1`).
+
+use jiff::Timestamp;
+
+use crate::audit::LoginOutcome;
+use crate::contract::Contract;
+use crate::credential::Credential;
+use crate::phone_number::PhoneNumber;
+
+/// What the database knows about a number that wants to log in.
+#[derive(Debug)]
+pub struct LoginCandidate {
+    /// The contract of the number, with this number's line alone.
+    pub contract: Contract,
+    /// The number's credential.
+    pub credential: Option<Credential>,
+    /// The database's time.
+    pub now: Timestamp,
+}
+
+/// What a login's secret is compared with.
+#[derive(Debug)]
+pub enum Comparison {
+    /// The hash of this credential.
+    Credential {
+        /// The credential, with its hash.
+        credential: Credential,
+        /// The database's time.
+        now: Timestamp,
+    },
+    /// The dummy hash: the login is refused whatever the secret is.
+    Dummy {
+        /// Why.
+        outcome: LoginOutcome,
+        /// The credential that has expired and becomes void.
+        expired: Option<Credential>,
+    },
+}
+
+/// Decides what the secret of `login` is compared with. What the login may do is computed after a
+/// match.
+#[must_use]
+pub fn comparison(login: Option<PhoneNumber>, candidate: Option<LoginCandidate>) -> Comparison {
+    let dummy = |outcome| Comparison::Dummy { outcome, expired: None };
+    let (Some(login), Some(candidate)) = (login, candidate) else {
+        return dummy(LoginOutcome::UnknownNumber);
+    };
+    let LoginCandidate { contract, credential, now } = candidate;
+    if contract.suspended {
+        return dummy(LoginOutcome::Suspended);
+    }
+    let Some(credential) = credential else { return dummy(LoginOutcome::NoCredential) };
+    if credential.password_hash.is_none() {
+        return dummy(LoginOutcome::Void);
+    }
+    if credential.is_expired(now) {
+        return Comparison::Dummy { outcome: LoginOutcome::Expired, expired: Some(credential) };
+    }
+    match contract.role(login) {
+        Some(_) => Comparison::Credential { credential, now },
+        None => dummy(LoginOutcome::NotALogin),
+    }
+}

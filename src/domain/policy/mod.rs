@@ -1,0 +1,38 @@
+//! Decisions about one contract. Each is a pure function of a [`Snapshot`], so that it may run
+//! again when a commit has to be repeated.
+//!
+//! - [`temporary_password`]: whether a call may set a temporary password (`P9`, `P14`).
+//! - [`login`]: what a login compares (`W2`).
+//! - [`password`]: a password change (`C5`, `C6`).
+//! - [`mod@unit`]: a unit change (`U`), after the plan of [`unit_plan`].
+
+pub mod login;
+pub mod password;
+pub mod temporary_password;
+pub mod unit;
+pub mod unit_plan;
+
+use crate::access::Access;
+use crate::credential::Credential;
+use crate::snapshot::Snapshot;
+
+/// The result of comparing a submitted password with a stored hash.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Match {
+    /// They match.
+    Yes,
+    /// They do not match.
+    No,
+    /// The hash has an unknown key, or is damaged.
+    Unverifiable,
+}
+
+/// What the session of a snapshot may do, with the credential that it began with. `None` if the
+/// session has ended.
+#[must_use]
+pub fn access_of(snapshot: &Snapshot) -> Option<(Access, &Credential)> {
+    let (login, credential) = snapshot.session_credential()?;
+    let Credential { kind, set_at, .. } = *credential;
+    let access = Access::new(&snapshot.contract, login, kind, set_at, snapshot.now)?;
+    Some((access, credential))
+}

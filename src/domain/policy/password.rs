@@ -1,0 +1,112 @@
+//! Changing the password of a session's login (`C5`, `C6`).
+
+use std::time::Duration;
+
+use super::access_of;
+use crate::access::Access;
+use crate::audit::{AuditEntry, AuditEvent, ChangeOutcome, SessionEnd, VoidReason};
+use crate::change::{Change, Decision};
+use crate::credential::{Credential, CredentialId};
+use crate::password::PhcString;
+use crate::phone_number::PhoneNumber;
+use crate::session::TokenDigest;
+use crate::snapshot::Snapshot;
+
+/// A password change whose current password has been compared without a lock.
+#[derive(Debug)]
+pub struct ComparedChange {
+    /// The login number.
+    pub login: PhoneNumber,
+    /// The credential that was compared.
+    pub compared: CredentialId,
+    /// The result of the comparison.
+    pub comparison: CurrentPassword,
+    /// The session that begins with the new password.
+    pub new_session: TokenDigest,
+    /// The idle time after which a session ends (`W5`).
+    pub idle: Duration,
+}
+
+/// How the current password compared.
+#[derive(Debug)]
+pub enum CurrentPassword {
+    /// It matches; the new password has this hash.
+    Match(PhcString),
+    /// It does not match.
+    Mismatch,
+    /// Its stored hash has an unknown key, or is damaged.
+    Unverifiable,
+}
+
+/// The verdict under the lock.
+#[derive(Debug, PartialEq, Eq)]
+pub enum PasswordDecision {
+    /// Changed; this is the access of the new session.
+    Changed(Box<Access>),
+    /// The current password is wrong, or could not be compared.
+    Wrong {
+        /// It was one wrong entry too many: the credential is void, and the session over.
+        session_over: bool,
+    },
+    /// Wrong entries elsewhere have voided the current password (`U3`); the session goes on.
+    CredentialVoid,
+    /// The session has ended, or the credential has been replaced.
+    SessionOver,
+}
+
+/// Decides a password change. What was compared counts only if the credential is still the same.
+#[must_use]
+pub fn decide(snapshot: Option<&Snapshot>, change: &ComparedChange) -> Decision<PasswordDecision> {
+    let login = change.login;
+    let entry = |outcome| AuditEntry::new(AuditEvent::PasswordChanged(outcome), login);
+    let Some(snapshot) = snapshot else {
+        return Decision::refuse(PasswordDecision::SessionOver, []);
+    };
+    let Some((access, old)) = access_of(snapshot).filter(|(_, old)| old.id == change.compared)
+    else {
+        return Decision::refuse(PasswordDecision::SessionOver, [entry(ChangeOutcome::Void)]);
+    };
+    if old.password_hash.is_none() {
+        return Decision::refuse(PasswordDecision::CredentialVoid, [entry(ChangeOutcome::Void)]);
+    }
+    let hash = match &change.comparison {
+        CurrentPassword::Match(hash) => hash.clone(),
+        CurrentPassword::Mismatch => return count_failure(login, old),
+        CurrentPassword::Unverifiable => {
+            let reply = PasswordDecision::Wrong { session_over: false };
+            return Decision::refuse(reply, [entry(ChangeOutcome::Unverifiable)]);
+        }
+    };
+    let access = access.with_new_password(old.kind, snapshot.now, change.idle);
+    Decision {
+        change: Change::ReplacePassword {
+            login,
+            old: old.id,
+            hash,
+            new_session: change.new_session,
+            at: snapshot.now,
+            version: access.contract_version,
+        },
+        audit: vec![entry(ChangeOutcome::Done)],
+        reply: PasswordDecision::Changed(Box::new(access)),
+    }
+}
+
+/// Counts a wrong current password. If that voids the credential, the session ends (`C2`).
+fn count_failure(login: PhoneNumber, old: &Credential) -> Decision<PasswordDecision> {
+    let session_over = old.voids_on_next_failure();
+    let mut events = vec![AuditEvent::PasswordChanged(ChangeOutcome::Wrong)];
+    if session_over {
+        events.push(AuditEvent::Voided(VoidReason::WrongEntries));
+        events.push(AuditEvent::SessionEnded(SessionEnd::WrongEntries));
+    }
+    Decision {
+        change: Change::CountFailures {
+            numbers: vec![login],
+            voided: session_over.then_some(login).into_iter().collect(),
+            ends_session: session_over,
+        },
+        audit: events.into_iter().map(|event| AuditEntry::new(event, login)).collect(),
+        reply: PasswordDecision::Wrong { session_over },
+    }
+}

@@ -1,0 +1,56 @@
+//! Setting a temporary password by phone (`P9`, `P14`, `C4`).
+
+use crate::audit::{AuditEntry, AuditEvent, ChangeOutcome, VoidReason};
+use crate::auth_unit::AuthUnit;
+use crate::change::{Change, Decision};
+use crate::password::PhcString;
+use crate::phone_number::PhoneNumber;
+use crate::snapshot::Snapshot;
+
+/// A temporary password that its caller has confirmed, hashed.
+#[derive(Debug, Clone)]
+pub struct TemporaryPasswordRequest {
+    /// The caller's number.
+    pub caller: PhoneNumber,
+    /// The unit that the caller chose.
+    pub unit: AuthUnit,
+    /// The login number that the password is for.
+    pub login: PhoneNumber,
+    /// The password's hash.
+    pub hash: PhcString,
+}
+
+/// The result of setting a temporary password.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SetOutcome {
+    /// Stored.
+    Stored,
+    /// The contract has changed during the call: it is suspended or gone, the number is gone, or
+    /// another unit is in force.
+    Refused,
+}
+
+/// Decides whether the contract still allows what the caller chose (`P2`, `P4`–`P6`, `P14`).
+#[must_use]
+pub fn decide(
+    snapshot: Option<&Snapshot>,
+    request: &TemporaryPasswordRequest,
+) -> Decision<SetOutcome> {
+    let TemporaryPasswordRequest { caller, unit, login, ref hash } = *request;
+    let entry = |event| AuditEntry::new(event, login);
+    let Some(snapshot) = snapshot.filter(|it| it.contract.may_set(caller, unit, login)) else {
+        let refused = entry(AuditEvent::TemporarySet(ChangeOutcome::ContractChanged));
+        return Decision::refuse(SetOutcome::Refused, [refused]);
+    };
+    let mut audit = vec![entry(AuditEvent::TemporarySet(ChangeOutcome::Done))];
+    let voids_others = snapshot.contract.unit != Some(unit);
+    if voids_others {
+        audit.push(entry(AuditEvent::UnitChanged(ChangeOutcome::Done)));
+        let others: Vec<PhoneNumber> =
+            snapshot.contract.numbers().filter(|it| *it != login).collect();
+        let voided = AuditEvent::Voided(VoidReason::UnitChanged);
+        audit.extend(snapshot.live(&others).map(|other| AuditEntry::new(voided, other)));
+    }
+    let change = Change::SetTemporaryPassword { login, hash: hash.clone(), unit, voids_others };
+    Decision { change, audit, reply: SetOutcome::Stored }
+}

@@ -1,0 +1,308 @@
+//! Changing the authentication unit on the site (認証単位変更, table `U`).
+
+use super::unit_plan::{NewCredential, NewLogin, UnitChangePlan, may_change_unit};
+use super::{Match, access_of};
+use crate::audit::{AuditEntry, AuditEvent, ChangeOutcome, SessionEnd, VoidReason};
+use crate::auth_unit::AuthUnit;
+use crate::change::{Change, Decision};
+use crate::credential::{Credential, CredentialId};
+use crate::phone_number::PhoneNumber;
+use crate::snapshot::Snapshot;
+
+/// A session asks for another unit.
+#[derive(Debug)]
+pub struct UnitChangeRequest {
+    /// The session's login number.
+    pub login: PhoneNumber,
+    /// The unit wanted.
+    pub unit: AuthUnit,
+    /// The numbers whose password was submitted, each once.
+    pub submitted: Vec<PhoneNumber>,
+    /// The version of the contract that the request was made from.
+    pub version: FormVersion,
+}
+
+/// The version of the contract that a request was made from (`W6`).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum FormVersion {
+    /// The version that the session's client has seen last.
+    Session,
+    /// The version in the form, [`UnitChoices::version`].
+    Form(i64),
+}
+
+/// A password that was compared without a lock.
+#[derive(Debug, Clone, Copy)]
+pub struct ComparedPassword {
+    /// The login number.
+    pub number: PhoneNumber,
+    /// Its credential.
+    pub credential: CredentialId,
+    /// The result.
+    pub result: Match,
+}
+
+/// The verdict. Only [`UnitVerdict::Changed`] changes the unit.
+#[derive(Debug)]
+pub enum UnitVerdict {
+    /// Changed; every session of the contract is over.
+    Changed(UnitChanged),
+    /// Some passwords are wrong, and counted (`C2`).
+    Wrong {
+        /// Their numbers, in the order of the contract.
+        numbers: Vec<PhoneNumber>,
+        /// How many of their credentials became void.
+        voided: usize,
+        /// The session's own credential became void: the session is over.
+        session_over: bool,
+    },
+    /// The passwords of these numbers are required and cannot be given: void by wrong entries, or
+    /// the contract number's and never set (`U3`). Nothing was counted.
+    CredentialVoid(Vec<PhoneNumber>),
+    /// Other passwords are required; nothing was compared.
+    OtherPasswords {
+        /// Numbers whose password is required and was not submitted.
+        missing: Vec<PhoneNumber>,
+        /// Numbers whose password was submitted and is not required.
+        unasked: Vec<PhoneNumber>,
+    },
+    /// The unit is in force already; nothing was compared.
+    InForce,
+    /// A user under `admin_user` cannot change the unit (`U2`); nothing was compared.
+    NotAllowed,
+    /// The session may only change its password (`C6`); nothing was compared.
+    PasswordChangeRequired,
+    /// The contract has changed since the request's form was made (`W6`); nothing was counted.
+    ChangedElsewhere,
+    /// Nothing was compared: it could void more credentials than the rate limit allows.
+    WouldVoid,
+    /// The session has ended.
+    SessionOver,
+}
+
+/// A unit change that was made.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct UnitChanged {
+    /// The unit now in force.
+    pub unit: AuthUnit,
+    /// The login number that made the change.
+    pub initiator: PhoneNumber,
+    /// Every number that logs in now, and with what (`W1`).
+    pub logins: Vec<NewLogin>,
+}
+
+/// A unit change that may go on.
+#[derive(Debug)]
+pub struct Allowed {
+    /// The credential of the initiator.
+    initiator: Credential,
+    plan: UnitChangePlan,
+    /// The credentials whose passwords are required, with their numbers, in the order of the
+    /// contract.
+    pub required: Vec<(PhoneNumber, Credential)>,
+}
+
+impl Allowed {
+    /// How many credentials become void if every password is wrong.
+    #[must_use]
+    pub fn max_voidings(&self) -> u32 {
+        let at_last = self.required.iter().filter(|(_, it)| it.voids_on_next_failure());
+        u32::try_from(at_last.count()).unwrap_or(u32::MAX)
+    }
+}
+
+/// Decides whether the session of a snapshot may change the unit with the submitted passwords.
+///
+/// # Errors
+/// The verdict that refuses it.
+pub fn examine(snapshot: &Snapshot, request: &UnitChangeRequest) -> Result<Allowed, UnitVerdict> {
+    let (Some((access, initiator)), Some(session)) = (access_of(snapshot), snapshot.session) else {
+        return Err(UnitVerdict::SessionOver);
+    };
+    let version = match request.version {
+        FormVersion::Session => session.seen_version,
+        FormVersion::Form(version) => version,
+    };
+    if access.password_change.is_some() {
+        return Err(UnitVerdict::PasswordChangeRequired);
+    }
+    if !may_change_unit(access.role) {
+        return Err(UnitVerdict::NotAllowed);
+    }
+    if version != snapshot.contract.version {
+        return Err(UnitVerdict::ChangedElsewhere);
+    }
+    if request.unit == access.unit {
+        return Err(UnitVerdict::InForce);
+    }
+    let plan = UnitChangePlan::new(snapshot, access.login, request.unit);
+    if !plan.blocked.is_empty() {
+        return Err(UnitVerdict::CredentialVoid(plan.blocked));
+    }
+    let (submitted, required) = (&request.submitted, &plan.required_passwords);
+    let without = |numbers: &[PhoneNumber], others: &[PhoneNumber]| -> Vec<PhoneNumber> {
+        numbers.iter().filter(|number| !others.contains(number)).copied().collect()
+    };
+    let (missing, unasked) = (without(required, submitted), without(submitted, required));
+    if !missing.is_empty() || !unasked.is_empty() {
+        return Err(UnitVerdict::OtherPasswords { missing, unasked });
+    }
+    let credential = |number: &PhoneNumber| {
+        snapshot.credential_of(*number).map(|credential| (*number, credential.clone()))
+    };
+    let required = required.iter().filter_map(credential).collect();
+    Ok(Allowed { initiator: initiator.clone(), plan, required })
+}
+
+/// Decides a unit change. What was compared counts only if the same credentials are still required.
+#[must_use]
+pub fn decide(
+    snapshot: Option<&Snapshot>,
+    request: &UnitChangeRequest,
+    compared: &[ComparedPassword],
+) -> Decision<UnitVerdict> {
+    let Some(snapshot) = snapshot else { return Decision::refuse(UnitVerdict::SessionOver, []) };
+    let mut decision = match examine(snapshot, request) {
+        Ok(allowed) if is_same(&allowed, compared) => {
+            if compared.iter().all(|one| one.result == Match::Yes) {
+                change(snapshot, allowed, request)
+            } else {
+                count_failures(&allowed, request, compared)
+            }
+        }
+        Ok(_) => refuse(UnitVerdict::ChangedElsewhere, request.login),
+        Err(verdict) => refuse(verdict, request.login),
+    };
+    let unverifiable = compared.iter().filter(|one| one.result == Match::Unverifiable);
+    let entry = AuditEvent::UnitChanged(ChangeOutcome::Unverifiable);
+    decision.audit.extend(unverifiable.map(|one| AuditEntry::new(entry, one.number)));
+    decision
+}
+
+/// The audit entry of a refusal by a rule. The other refusals are mistakes in the form, or have no
+/// session.
+#[must_use]
+pub fn refusal(verdict: &UnitVerdict, login: PhoneNumber) -> Option<AuditEntry> {
+    let outcome = match verdict {
+        UnitVerdict::NotAllowed => ChangeOutcome::NotAllowed,
+        UnitVerdict::ChangedElsewhere => ChangeOutcome::ContractChanged,
+        UnitVerdict::CredentialVoid(_) => ChangeOutcome::Void,
+        UnitVerdict::Changed(_)
+        | UnitVerdict::Wrong { .. }
+        | UnitVerdict::OtherPasswords { .. }
+        | UnitVerdict::InForce
+        | UnitVerdict::PasswordChangeRequired
+        | UnitVerdict::WouldVoid
+        | UnitVerdict::SessionOver => return None,
+    };
+    Some(AuditEntry::new(AuditEvent::UnitChanged(outcome), login))
+}
+
+fn refuse(verdict: UnitVerdict, login: PhoneNumber) -> Decision<UnitVerdict> {
+    let entry = refusal(&verdict, login);
+    Decision::refuse(verdict, entry)
+}
+
+fn is_same(allowed: &Allowed, compared: &[ComparedPassword]) -> bool {
+    let required = allowed.required.iter().map(|(_, credential)| credential.id);
+    required.eq(compared.iter().map(|one| one.credential))
+}
+
+/// Changes the unit, and says what becomes of each credential.
+fn change(
+    snapshot: &Snapshot,
+    allowed: Allowed,
+    request: &UnitChangeRequest,
+) -> Decision<UnitVerdict> {
+    let Allowed { initiator, plan, required: _ } = allowed;
+    let UnitChangePlan { logins, voided, dropped, .. } = plan;
+    let copied: Vec<PhoneNumber> = logins
+        .iter()
+        .filter(|login| login.with == NewCredential::CopiedFromInitiator)
+        .map(|login| login.number)
+        .collect();
+    let gone = [voided.as_slice(), &dropped, &copied].concat();
+    let gone: Vec<PhoneNumber> = snapshot.live(&gone).collect();
+    let mut audit = entries(AuditEvent::UnitChanged(ChangeOutcome::Done), &[request.login]);
+    audit.extend(entries(AuditEvent::Voided(VoidReason::UnitChanged), &gone));
+    audit.extend(entries(AuditEvent::PasswordCopied, &copied));
+    let changed = UnitChanged { unit: request.unit, initiator: request.login, logins };
+    Decision {
+        change: Change::ChangeUnit { unit: request.unit, initiator, copied, voided, dropped },
+        audit,
+        reply: UnitVerdict::Changed(changed),
+    }
+}
+
+/// Counts every wrong password. One that could not be compared is not counted.
+fn count_failures(
+    allowed: &Allowed,
+    request: &UnitChangeRequest,
+    compared: &[ComparedPassword],
+) -> Decision<UnitVerdict> {
+    let numbers = |is_meant: fn(Match) -> bool| -> Vec<PhoneNumber> {
+        compared.iter().filter(|one| is_meant(one.result)).map(|one| one.number).collect()
+    };
+    let wrong = numbers(|result| result == Match::No);
+    let is_voided = |(number, credential): &&(PhoneNumber, Credential)| {
+        wrong.contains(number) && credential.voids_on_next_failure()
+    };
+    let voided: Vec<PhoneNumber> =
+        allowed.required.iter().filter(is_voided).map(|(number, _)| *number).collect();
+    let session_over = voided.contains(&request.login);
+    let mut audit = entries(AuditEvent::UnitChanged(ChangeOutcome::Wrong), &wrong);
+    audit.extend(entries(AuditEvent::Voided(VoidReason::WrongEntries), &voided));
+    if session_over {
+        audit.extend(entries(AuditEvent::SessionEnded(SessionEnd::WrongEntries), &[request.login]));
+    }
+    let reply = UnitVerdict::Wrong {
+        numbers: numbers(|result| result != Match::Yes),
+        voided: voided.len(),
+        session_over,
+    };
+    let change = Change::CountFailures { numbers: wrong, voided, ends_session: session_over };
+    Decision { change, audit, reply }
+}
+
+fn entries(event: AuditEvent, numbers: &[PhoneNumber]) -> Vec<AuditEntry> {
+    numbers.iter().map(|number| AuditEntry::new(event, *number)).collect()
+}
+
+/// What the form of a unit change offers, from one snapshot.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct UnitChoices {
+    /// The contract's version, which the form carries ([`FormVersion::Form`]).
+    pub version: i64,
+    /// Every unit but the one in force.
+    pub choices: Vec<UnitChoice>,
+}
+
+/// One unit that can be chosen.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct UnitChoice {
+    /// The unit.
+    pub unit: AuthUnit,
+    /// The numbers whose passwords it requires.
+    pub required: Vec<PhoneNumber>,
+    /// The numbers that block it until they have a password again (`U3`).
+    pub blocked: Vec<PhoneNumber>,
+}
+
+/// What the form of a unit change offers to the session of a snapshot. `None` if the session may
+/// not change the unit (`U2`, `C6`), or has ended.
+#[must_use]
+pub fn choices(snapshot: &Snapshot) -> Option<UnitChoices> {
+    let (access, _) = access_of(snapshot)?;
+    if access.password_change.is_some() || !may_change_unit(access.role) {
+        return None;
+    }
+    let choice = |unit| {
+        let plan = UnitChangePlan::new(snapshot, access.login, unit);
+        UnitChoice { unit, required: plan.required_passwords, blocked: plan.blocked }
+    };
+    let units = [AuthUnit::Line, AuthUnit::Number, AuthUnit::AdminUser].into_iter();
+    Some(UnitChoices {
+        version: snapshot.contract.version,
+        choices: units.filter(|unit| *unit != access.unit).map(choice).collect(),
+    })
+}

@@ -1,0 +1,40 @@
+//! Sessions (`W5`), as the database keeps them.
+
+use std::fmt;
+
+use jiff::Timestamp;
+
+use crate::contract::Contract;
+use crate::credential::CredentialKind;
+use crate::phone_number::PhoneNumber;
+
+/// SHA-256 of a session's token, by which the database finds the session.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct TokenDigest(pub [u8; 32]);
+
+impl fmt::Debug for TokenDigest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("TokenDigest(…)")
+    }
+}
+
+/// A session that has not ended.
+#[derive(Debug)]
+pub struct LiveSession {
+    /// The contract of its login number.
+    pub contract: Contract,
+    /// Its login number.
+    pub login: PhoneNumber,
+    /// The kind of credential that it began with.
+    pub kind: CredentialKind,
+    /// When that credential was set.
+    pub set_at: Timestamp,
+    /// When the session began.
+    pub created_at: Timestamp,
+    /// The version of the contract that its client has seen last (`W6`).
+    pub seen_version: i64,
+    /// When it was last used. Use within a fifteenth of the idle time is not written again.
+    pub last_seen_at: Timestamp,
+    /// The database's time.
+    pub now: Timestamp,
+}

@@ -1,0 +1,64 @@
+//! A contract and its credentials, as one transaction has read them.
+
+use jiff::Timestamp;
+
+use crate::contract::Contract;
+use crate::credential::{Credential, CredentialId, NumberCredential};
+use crate::phone_number::PhoneNumber;
+
+/// The contract, its credentials, and the session that asks.
+///
+/// A change that compares passwords takes two snapshots: one without a lock, to compare, and one
+/// with the contract's row locked, to decide. The second shows what has happened in between (`C3`,
+/// `W6`).
+#[derive(Debug)]
+pub struct Snapshot {
+    /// The contract.
+    pub contract: Contract,
+    /// Its numbers with their credentials, in the order of the contract.
+    pub credentials: Vec<NumberCredential>,
+    /// The session, if it is still there.
+    pub session: Option<SnapshotSession>,
+    /// The database's time.
+    pub now: Timestamp,
+}
+
+/// The session in a [`Snapshot`].
+#[derive(Debug, Clone, Copy)]
+pub struct SnapshotSession {
+    /// The credential that it began with.
+    pub credential: CredentialId,
+    /// The version of the contract that its client has seen last (`W6`).
+    pub seen_version: i64,
+}
+
+impl Snapshot {
+    /// The session's login number with its credential, which wrong entries may have voided since
+    /// (`C2`). `None` if that credential has been replaced.
+    #[must_use]
+    pub fn session_credential(&self) -> Option<(PhoneNumber, &Credential)> {
+        let session = self.session?;
+        self.credentials.iter().find_map(|row| {
+            let credential = row.credential.as_ref()?;
+            (credential.id == session.credential).then_some((row.number, credential))
+        })
+    }
+
+    /// The credential of a number.
+    #[must_use]
+    pub fn credential_of(&self, number: PhoneNumber) -> Option<&Credential> {
+        self.credentials.iter().find(|row| row.number == number)?.credential.as_ref()
+    }
+
+    /// Those of `numbers` whose credential logs in, in the order of the contract.
+    pub(crate) fn live<'a>(
+        &'a self,
+        numbers: &'a [PhoneNumber],
+    ) -> impl Iterator<Item = PhoneNumber> + 'a {
+        let is_live = |row: &&NumberCredential| {
+            let hash = row.credential.as_ref().and_then(|it| it.password_hash.as_ref());
+            hash.is_some() && numbers.contains(&row.number)
+        };
+        self.credentials.iter().filter(is_live).map(|row| row.number)
+    }
+}

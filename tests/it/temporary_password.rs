@@ -1,0 +1,41 @@
+//! Sets temporary passwords as the phone line does, with a hash that is there already.
+
+use domain::audit::AuditSource;
+use domain::auth_unit::AuthUnit;
+use domain::change::ChangeRequest;
+use domain::password::PhcString;
+use domain::phone_number::PhoneNumber;
+use domain::policy::temporary_password::{SetOutcome, TemporaryPasswordRequest, decide};
+use karipass::db::{Db, DbError, IdempotencyKey};
+
+/// A temporary password to set.
+pub struct SetTemporaryPassword {
+    pub attempt: IdempotencyKey,
+    pub caller: PhoneNumber,
+    pub contract: PhoneNumber,
+    pub unit: AuthUnit,
+    pub login: PhoneNumber,
+    pub phc: PhcString,
+}
+
+pub trait SetTemporary {
+    async fn set_temporary(&self, new: &SetTemporaryPassword) -> Result<SetOutcome, DbError>;
+}
+
+impl SetTemporary for Db {
+    async fn set_temporary(&self, new: &SetTemporaryPassword) -> Result<SetOutcome, DbError> {
+        let change = ChangeRequest {
+            contract: new.contract,
+            source: AuditSource::Phone(Some(new.caller)),
+            unit: Some(new.unit),
+            session: None,
+        };
+        let request = TemporaryPasswordRequest {
+            caller: new.caller,
+            unit: new.unit,
+            login: new.login,
+            hash: new.phc.clone(),
+        };
+        self.apply(new.attempt, &change, |snapshot| decide(snapshot, &request)).await
+    }
+}
