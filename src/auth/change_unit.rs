@@ -13,7 +13,7 @@ use domain::password::SubmittedPassword;
 use domain::phone_number::PhoneNumber;
 use domain::policy::Match;
 use domain::policy::unit::{
-    self, Allowed, ComparedPassword, FormVersion, UnitChangeRequest, UnitVerdict,
+    self, Allowed, ComparedPassword, FormVersion, UnitRequest, UnitVerdict,
 };
 
 /// A session asks for another unit of its contract.
@@ -51,7 +51,7 @@ impl AuthService {
             unit: Some(*unit),
             session: Some(session),
         };
-        let wanted = UnitChangeRequest {
+        let wanted = UnitRequest {
             login: access.login,
             unit: *unit,
             submitted: passwords.iter().map(|(number, _)| *number).collect(),

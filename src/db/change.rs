@@ -2,7 +2,7 @@
 
 use super::audit::{self, insert_audit};
 use super::transaction::Statement;
-use domain::audit::{AuditEvent, SessionEnd};
+use domain::audit::{AuditEvent, SessionEndReason};
 use domain::change::{Change, ChangeRequest};
 use domain::password::PhcString;
 use domain::phone_number::PhoneNumber;
@@ -98,7 +98,7 @@ pub(super) fn statements<'a>(change: &'a Change, request: &ChangeRequest) -> Vec
             all
         }
         Change::ReplacePassword { login, old, hash, new_session, at, version } => {
-            let ended = AuditEvent::SessionEnded(SessionEnd::PasswordChanged);
+            let ended = AuditEvent::SessionEnded(SessionEndReason::PasswordChanged);
             vec![
                 audit::of_event(END_OTHER_SESSIONS, &scope, ended)
                     .with_number(*login)
@@ -116,7 +116,7 @@ pub(super) fn statements<'a>(change: &'a Change, request: &ChangeRequest) -> Vec
             ]
         }
         Change::ChangeUnit { unit, initiator, copied, voided, dropped } => {
-            let ended = AuditEvent::SessionEnded(SessionEnd::UnitChanged);
+            let ended = AuditEvent::SessionEnded(SessionEndReason::UnitChanged);
             let hash = initiator.password_hash.as_ref().map(PhcString::expose);
             vec![
                 audit::of_event(END_SESSIONS, &scope, ended),

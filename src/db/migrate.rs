@@ -79,7 +79,7 @@ pub fn mismatch(found: i32) -> Option<String> {
     let needed = program_version();
     (found < needed).then(|| {
         format!(
-            "the database is of version {found}, this program needs {needed}: see karipass migrate"
+            "the database has version {found}, this program needs {needed}: see karipass migrate"
         )
     })
 }

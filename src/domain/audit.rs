@@ -38,7 +38,7 @@ pub enum AuditEvent {
     /// A credential that logs in no more.
     Voided(VoidReason),
     /// A session ended by a change.
-    SessionEnded(SessionEnd),
+    SessionEnded(SessionEndReason),
     /// A login number got another's password by a unit change (`U`).
     PasswordCopied,
     /// A session ended by its user (`W5`).
@@ -124,7 +124,7 @@ pub enum VoidReason {
 /// Why a change ended a session.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, IntoStaticStr)]
 #[strum(serialize_all = "snake_case")]
-pub enum SessionEnd {
+pub enum SessionEndReason {
     /// The contract's unit changed (`U1`).
     UnitChanged,
     /// The password changed (`C5`).

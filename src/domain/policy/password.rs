@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::access_of;
 use crate::access::Access;
-use crate::audit::{AuditEntry, AuditEvent, ChangeOutcome, SessionEnd, VoidReason};
+use crate::audit::{AuditEntry, AuditEvent, ChangeOutcome, SessionEndReason, VoidReason};
 use crate::change::{Change, Decision};
 use crate::credential::{Credential, CredentialId};
 use crate::password::PhcString;
@@ -98,7 +98,7 @@ fn count_failure(login: PhoneNumber, old: &Credential) -> Decision<PasswordDecis
     let mut events = vec![AuditEvent::PasswordChanged(ChangeOutcome::Wrong)];
     if session_over {
         events.push(AuditEvent::Voided(VoidReason::WrongEntries));
-        events.push(AuditEvent::SessionEnded(SessionEnd::WrongEntries));
+        events.push(AuditEvent::SessionEnded(SessionEndReason::WrongEntries));
     }
     Decision {
         change: Change::CountFailures {

@@ -2,7 +2,7 @@
 
 use super::unit_plan::{NewCredential, NewLogin, UnitChangePlan, may_change_unit};
 use super::{Match, access_of};
-use crate::audit::{AuditEntry, AuditEvent, ChangeOutcome, SessionEnd, VoidReason};
+use crate::audit::{AuditEntry, AuditEvent, ChangeOutcome, SessionEndReason, VoidReason};
 use crate::auth_unit::AuthUnit;
 use crate::change::{Change, Decision};
 use crate::credential::{Credential, CredentialId};
@@ -11,7 +11,7 @@ use crate::snapshot::Snapshot;
 
 /// A session asks for another unit.
 #[derive(Debug)]
-pub struct UnitChangeRequest {
+pub struct UnitRequest {
     /// The session's login number.
     pub login: PhoneNumber,
     /// The unit wanted.
@@ -115,7 +115,7 @@ impl Allowed {
 ///
 /// # Errors
 /// The verdict that refuses it.
-pub fn examine(snapshot: &Snapshot, request: &UnitChangeRequest) -> Result<Allowed, UnitVerdict> {
+pub fn examine(snapshot: &Snapshot, request: &UnitRequest) -> Result<Allowed, UnitVerdict> {
     let (Some((access, initiator)), Some(session)) = (access_of(snapshot), snapshot.session) else {
         return Err(UnitVerdict::SessionOver);
     };
@@ -158,7 +158,7 @@ pub fn examine(snapshot: &Snapshot, request: &UnitChangeRequest) -> Result<Allow
 #[must_use]
 pub fn decide(
     snapshot: Option<&Snapshot>,
-    request: &UnitChangeRequest,
+    request: &UnitRequest,
     compared: &[ComparedPassword],
 ) -> Decision<UnitVerdict> {
     let Some(snapshot) = snapshot else { return Decision::refuse(UnitVerdict::SessionOver, []) };
@@ -209,11 +209,7 @@ fn is_same(allowed: &Allowed, compared: &[ComparedPassword]) -> bool {
 }
 
 /// Changes the unit, and says what becomes of each credential.
-fn change(
-    snapshot: &Snapshot,
-    allowed: Allowed,
-    request: &UnitChangeRequest,
-) -> Decision<UnitVerdict> {
+fn change(snapshot: &Snapshot, allowed: Allowed, request: &UnitRequest) -> Decision<UnitVerdict> {
     let Allowed { initiator, plan, required: _ } = allowed;
     let UnitChangePlan { logins, voided, dropped, .. } = plan;
     let copied: Vec<PhoneNumber> = logins
@@ -237,7 +233,7 @@ fn change(
 /// Counts every wrong password. One that could not be compared is not counted.
 fn count_failures(
     allowed: &Allowed,
-    request: &UnitChangeRequest,
+    request: &UnitRequest,
     compared: &[ComparedPassword],
 ) -> Decision<UnitVerdict> {
     let numbers = |is_meant: fn(Match) -> bool| -> Vec<PhoneNumber> {
@@ -253,7 +249,10 @@ fn count_failures(
     let mut audit = entries(AuditEvent::UnitChanged(ChangeOutcome::Wrong), &wrong);
     audit.extend(entries(AuditEvent::Voided(VoidReason::WrongEntries), &voided));
     if session_over {
-        audit.extend(entries(AuditEvent::SessionEnded(SessionEnd::WrongEntries), &[request.login]));
+        audit.extend(entries(
+            AuditEvent::SessionEnded(SessionEndReason::WrongEntries),
+            &[request.login],
+        ));
     }
     let reply = UnitVerdict::Wrong {
         numbers: numbers(|result| result != Match::Yes),
