@@ -10,11 +10,11 @@ pub struct LineHealth {
     prefix: String,
     /// Host and port, for logs and metrics.
     pbx: String,
-    state: Mutex<State>,
+    state: Mutex<HealthState>,
 }
 
 #[derive(Debug, Default)]
-struct State {
+struct HealthState {
     link: Link,
     closing: bool,
     /// `None` until the sounds have been checked.
@@ -106,7 +106,7 @@ impl LineHealth {
         self.state().closing = true;
     }
 
-    fn state(&self) -> MutexGuard<'_, State> {
+    fn state(&self) -> MutexGuard<'_, HealthState> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

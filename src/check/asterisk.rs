@@ -8,7 +8,7 @@ use serde::Deserialize;
 
 use super::clock_skew::skew_seconds;
 use super::dialplan_globals::{self, Expected};
-use super::modules::{self, Module};
+use super::modules::{self, LoadedModule};
 use super::{Finding, files};
 use crate::asterisk::rest::{ErrorChain, Rest, RestError};
 use crate::asterisk::sounds;
@@ -118,7 +118,7 @@ fn version_numbers(version: &str) -> Option<[u32; 3]> {
 }
 
 async fn check_modules(rest: &Rest, ari: &config::Ari) -> Vec<Finding> {
-    match rest.get::<Vec<Module>>("modules", &["asterisk", "modules"], None).await {
+    match rest.get::<Vec<LoadedModule>>("modules", &["asterisk", "modules"], None).await {
         Ok(modules) => modules::judge(&modules, ari.config_dir.as_deref()),
         Err(error) => vec![query_failed("modules", &error)],
     }

@@ -69,12 +69,12 @@ pub(super) async fn check(rest: &Rest, expected: Expected<'_>) -> Vec<Finding> {
 /// The value of a global variable. It is empty if there is none.
 pub(super) async fn value(rest: &Rest, global: &str) -> Result<String, RestError> {
     #[derive(Deserialize)]
-    struct Variable {
+    struct GlobalVariable {
         value: String,
     }
     let query = format!("variable={global}");
-    match rest.get::<Variable>("variable", &["asterisk", "variable"], Some(&query)).await {
-        Ok(Variable { value }) => Ok(value.trim().to_owned()),
+    match rest.get::<GlobalVariable>("variable", &["asterisk", "variable"], Some(&query)).await {
+        Ok(GlobalVariable { value }) => Ok(value.trim().to_owned()),
         Err(RestError::NotFound) => Ok(String::new()),
         Err(error) => Err(error),
     }

@@ -73,13 +73,13 @@ const TIMING: [&str; 4] = [
 
 /// A module as ARI describes it.
 #[derive(Deserialize)]
-pub(super) struct Module {
+pub(super) struct LoadedModule {
     name: String,
     status: String,
 }
 
 /// Judges what runs; `config_dir` may show that a doubtful module is harmless.
-pub(super) fn judge(modules: &[Module], config_dir: Option<&Path>) -> Vec<Finding> {
+pub(super) fn judge(modules: &[LoadedModule], config_dir: Option<&Path>) -> Vec<Finding> {
     let runs = |name: &str| modules.iter().any(|it| it.name == name && it.status == "Running");
     let mut findings = Vec::new();
     for name in REQUIRED.into_iter().chain(runs(PJSIP).then_some(PJSIP_HEADERS)) {
@@ -124,8 +124,9 @@ mod tests {
 
     const SAMPLE: &str = include_str!("../../asterisk/etc/modules.conf");
 
-    fn modules(names: &[&str], status: &str) -> Vec<Module> {
-        let module = |name: &&str| Module { name: (*name).to_owned(), status: status.to_owned() };
+    fn modules(names: &[&str], status: &str) -> Vec<LoadedModule> {
+        let module =
+            |name: &&str| LoadedModule { name: (*name).to_owned(), status: status.to_owned() };
         names.iter().map(module).collect()
     }
 

@@ -8,14 +8,14 @@ use jiff::tz::TimeZone;
 use serde_json::json;
 
 use super::ExitStatus;
-use super::output::Output;
+use super::output::Printer;
 use crate::db::Db;
 use crate::db::audit::AuditRow;
 use domain::phone_number::PhoneNumber;
 
 /// Which rows to print.
 #[derive(Debug, clap::Args)]
-pub(super) struct Arguments {
+pub(super) struct AuditArguments {
     /// Only rows about this login, contract or caller.
     #[arg(long, value_name = "N", value_parser = super::parse_number)]
     number: Option<PhoneNumber>,
@@ -27,9 +27,9 @@ pub(super) struct Arguments {
 
 /// Prints the rows, oldest first. It reads one page of rows at a time.
 pub(super) async fn run(
-    which: &Arguments,
+    which: &AuditArguments,
     store: &Db,
-    output: Output,
+    output: Printer,
 ) -> anyhow::Result<ExitStatus> {
     let mut last = None;
     loop {

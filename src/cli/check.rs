@@ -3,11 +3,11 @@
 use serde_json::json;
 
 use super::ExitStatus;
-use super::output::Output;
+use super::output::Printer;
 use crate::check::{self, Severity};
 use crate::config::Config;
 
-pub(super) async fn run(config: &Config, output: Output) -> anyhow::Result<ExitStatus> {
+pub(super) async fn run(config: &Config, output: Printer) -> anyhow::Result<ExitStatus> {
     let findings = check::check(config).await;
     for finding in &findings {
         let (level, message) = (finding.severity.as_str(), &finding.message);

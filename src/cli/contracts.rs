@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use anyhow::Context as _;
 use serde_json::json;
 
-use super::output::{Output, print_error};
+use super::output::{Printer, print_error};
 use super::{ExitStatus, operator};
 use crate::db::import::Import;
 use crate::db::{Db, UpdateOutcome};
@@ -17,17 +17,17 @@ use domain::phone_number::PhoneNumber;
 
 /// A command on contracts, and who gives it.
 #[derive(Debug, clap::Args)]
-pub(super) struct Arguments {
+pub(super) struct ContractsArguments {
     /// The operator's name for the audit. Default: the system user.
     #[arg(long, global = true, value_name = "NAME", value_parser = operator::parse_name)]
     by: Option<String>,
     #[command(subcommand)]
-    command: Command,
+    command: ContractsCommand,
 }
 
 /// A command on contracts.
 #[derive(Debug, clap::Subcommand)]
-enum Command {
+enum ContractsCommand {
     /// Load a CSV file completely, or not at all.
     Import {
         /// The file. Its header is `contract_number,number,service`, with an optional
@@ -58,24 +58,26 @@ struct Named {
 }
 
 pub(super) async fn run(
-    Arguments { by, command }: &Arguments,
+    ContractsArguments { by, command }: &ContractsArguments,
     store: &Db,
-    output: Output,
+    output: Printer,
 ) -> anyhow::Result<ExitStatus> {
     let by = by.clone().unwrap_or_else(operator::system_user);
     match command {
-        Command::Import { file, replace } => import(store, file, *replace, &by, output).await,
-        Command::List => list(store, output).await,
-        Command::Show(named) => show(store, named.number, output).await,
-        Command::Suspend(named) => {
+        ContractsCommand::Import { file, replace } => {
+            import(store, file, *replace, &by, output).await
+        }
+        ContractsCommand::List => list(store, output).await,
+        ContractsCommand::Show(named) => show(store, named.number, output).await,
+        ContractsCommand::Suspend(named) => {
             let act = store.suspend(named.number, true, &by).await?;
             print_outcome(store, named.number, act, "suspended", output).await
         }
-        Command::Resume(named) => {
+        ContractsCommand::Resume(named) => {
             let act = store.suspend(named.number, false, &by).await?;
             print_outcome(store, named.number, act, "resumed", output).await
         }
-        Command::Remove(named) => {
+        ContractsCommand::Remove(named) => {
             let act = store.remove(named.number, &by).await?;
             print_outcome(store, named.number, act, "removed", output).await
         }
@@ -87,7 +89,7 @@ async fn import(
     path: &Path,
     replace: bool,
     by: &str,
-    output: Output,
+    output: Printer,
 ) -> anyhow::Result<ExitStatus> {
     let bytes = std::fs::read(path).with_context(|| format!("reading {}", path.display()))?;
     let rows = match csv::parse(&bytes) {
@@ -125,7 +127,7 @@ fn print_row_errors<'a>(
     ExitStatus::Failure
 }
 
-async fn list(store: &Db, output: Output) -> anyhow::Result<ExitStatus> {
+async fn list(store: &Db, output: Printer) -> anyhow::Result<ExitStatus> {
     let customers = store.customers(None).await?;
     for contract in store.contracts().await? {
         let customer = customers.get(&contract.number).map(String::as_str);
@@ -137,7 +139,7 @@ async fn list(store: &Db, output: Output) -> anyhow::Result<ExitStatus> {
     Ok(ExitStatus::Success)
 }
 
-async fn show(store: &Db, number: PhoneNumber, output: Output) -> anyhow::Result<ExitStatus> {
+async fn show(store: &Db, number: PhoneNumber, output: Printer) -> anyhow::Result<ExitStatus> {
     let Some(contract) = store.contract_of(number).await? else {
         print_error(&format!("no contract has the number {}", number.as_str()));
         return Ok(ExitStatus::Failure);
@@ -155,7 +157,7 @@ async fn print_outcome(
     number: PhoneNumber,
     act: UpdateOutcome,
     done: &str,
-    output: Output,
+    output: Printer,
 ) -> anyhow::Result<ExitStatus> {
     let name = number.as_str();
     let text = match act {

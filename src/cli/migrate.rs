@@ -3,11 +3,11 @@
 use serde_json::json;
 
 use super::ExitStatus;
-use super::output::Output;
+use super::output::Printer;
 use crate::db::Db;
 use crate::db::migrate::Migrated;
 
-pub(super) async fn run(store: &Db, output: Output) -> anyhow::Result<ExitStatus> {
+pub(super) async fn run(store: &Db, output: Printer) -> anyhow::Result<ExitStatus> {
     let Migrated { from, to } = store.migrate().await?;
     let text = if from == to {
         format!("the database has version {to} already")

@@ -19,7 +19,7 @@ use crate::db::migrate::MigrationError;
 use crate::db::{Db, DbError};
 use crate::{config, daemon};
 use domain::phone_number::{InvalidPhoneNumber, PhoneNumber};
-use output::Output;
+use output::Printer;
 
 /// 仮パス: the temporary-password line of a telephone company's settings site, on Asterisk.
 #[derive(Debug, Parser)]
@@ -44,9 +44,9 @@ enum Command {
     /// Migrate the database to this program's version.
     Migrate,
     /// Load, list and change contracts.
-    Contracts(contracts::Arguments),
+    Contracts(contracts::ContractsArguments),
     /// Show the audit, the newest row last.
-    Audit(audit::Arguments),
+    Audit(audit::AuditArguments),
 }
 
 /// How a command ended.
@@ -74,7 +74,7 @@ pub fn main() -> ExitCode {
 fn run(arguments: &Arguments) -> anyhow::Result<ExitStatus> {
     let file = arguments.config.as_deref();
     let config = || config::load(file, variables());
-    let output = Output { json: arguments.json };
+    let output = Printer { json: arguments.json };
     match &arguments.command {
         Command::Check => block_on(check::run(&config()?, output)),
         Command::Serve => daemon::run(&config).map(|()| ExitStatus::Success),

@@ -6,12 +6,12 @@ use serde::Serialize;
 
 /// Where and how results are printed.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Output {
+pub(super) struct Printer {
     /// One JSON document a line instead of text.
     pub(super) json: bool,
 }
 
-impl Output {
+impl Printer {
     /// Prints one result as text or as a line of JSON. Returns whether the reader is still there.
     pub(super) fn print<T: Serialize>(self, result: &T, text: &str) -> anyhow::Result<bool> {
         let line = if self.json { serde_json::to_string(result)? } else { text.to_owned() };

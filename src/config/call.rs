@@ -14,7 +14,7 @@ const DEFAULT_MAX_PER_CALLER: usize = 5;
 
 /// The limits of a call (`P11`), and of concurrent calls.
 #[derive(Debug, Clone)]
-pub struct CallLimits {
+pub struct CallSettings {
     /// How long a caller may wait before the first digit.
     pub first_digit_timeout: Duration,
     /// How long a caller may wait between two digits.
@@ -31,7 +31,7 @@ pub struct CallLimits {
     pub media_networks: Vec<MediaNetwork>,
 }
 
-pub(super) fn read(reader: &mut Reader) -> Option<CallLimits> {
+pub(super) fn read(reader: &mut Reader) -> Option<CallSettings> {
     let mut timeout = |key, default| reader.seconds(key, default, MAX_DIGIT_TIMEOUT);
     let first_digit_timeout = timeout("call.first_digit_timeout_s", rules::FIRST_DIGIT_TIMEOUT);
     let inter_digit_timeout = timeout("call.inter_digit_timeout_s", rules::INTER_DIGIT_TIMEOUT);
@@ -45,7 +45,7 @@ pub(super) fn read(reader: &mut Reader) -> Option<CallLimits> {
     let max_per_caller = reader.count("call.max_per_caller", DEFAULT_MAX_PER_CALLER.min(all), all);
     let max_per_trunk = reader.count("call.max_per_trunk", (all - all / 10).max(1), all);
     let media_networks = reader.list("call.media_networks");
-    Some(CallLimits {
+    Some(CallSettings {
         first_digit_timeout: first_digit_timeout?,
         inter_digit_timeout: inter_digit_timeout?,
         max_duration: max_duration?,

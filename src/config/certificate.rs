@@ -11,20 +11,20 @@ use sha2::{Digest as _, Sha256};
 use x509_parser::parse_x509_certificate;
 use zeroize::Zeroizing;
 
-use super::Tls;
+use super::SiteTls;
 
 /// What the two files held when they were read, or why they could not be.
 #[derive(Debug)]
 pub struct CertificateFiles {
     certificate: Result<Vec<u8>, String>,
-    key: Result<Key, String>,
+    key: Result<PrivateKey, String>,
 }
 
-struct Key(Zeroizing<Vec<u8>>);
+struct PrivateKey(Zeroizing<Vec<u8>>);
 
-impl std::fmt::Debug for Key {
+impl std::fmt::Debug for PrivateKey {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("Key(…)")
+        f.write_str("PrivateKey(…)")
     }
 }
 
@@ -35,11 +35,11 @@ pub struct Fingerprint([u8; 32]);
 impl CertificateFiles {
     /// Reads both files. It follows symbolic links each time.
     #[must_use]
-    pub fn read(tls: &Tls) -> Self {
+    pub fn read(tls: &SiteTls) -> Self {
         let read = |file: &Path| std::fs::read(file).map_err(|error| error.to_string());
         Self {
             certificate: read(&tls.certificate),
-            key: read(&tls.key).map(|bytes| Key(Zeroizing::new(bytes))),
+            key: read(&tls.key).map(|bytes| PrivateKey(Zeroizing::new(bytes))),
         }
     }
 
@@ -47,7 +47,7 @@ impl CertificateFiles {
     #[must_use]
     pub fn fingerprint(&self) -> Fingerprint {
         let certificate = self.certificate.as_ref().map(Sha256::digest);
-        let key = self.key.as_ref().map(|Key(bytes)| Sha256::digest(bytes.as_slice()));
+        let key = self.key.as_ref().map(|PrivateKey(bytes)| Sha256::digest(bytes.as_slice()));
         let mut both = Sha256::new();
         for file in [certificate, key] {
             match file {
@@ -63,7 +63,7 @@ impl CertificateFiles {
     /// # Errors
     /// Everything that is wrong with the two files, with the setting's name and nothing of the
     /// contents.
-    pub fn certified_key(&self, tls: &Tls) -> Result<CertifiedKey, Vec<String>> {
+    pub fn certified_key(&self, tls: &SiteTls) -> Result<CertifiedKey, Vec<String>> {
         let chain = self.certificate.as_deref().map_err(Clone::clone).and_then(chain);
         let chain = chain
             .map_err(|why| format!("site.certificate_file: {}: {why}", tls.certificate.display()));
@@ -103,6 +103,6 @@ fn no_certificate(_: pem::Error) -> String {
     "no certificate in PEM".to_owned()
 }
 
-fn key(Key(bytes): &Key) -> Result<PrivateKeyDer<'static>, String> {
+fn key(PrivateKey(bytes): &PrivateKey) -> Result<PrivateKeyDer<'static>, String> {
     PrivateKeyDer::from_pem_slice(bytes).map_err(|_| "no private key in PEM".to_owned())
 }

@@ -28,12 +28,12 @@ use zeroize::Zeroizing;
 
 use crate::hashing::Keys;
 pub use asterisk::Ari;
-pub use call::CallLimits;
+pub use call::CallSettings;
 pub use database::{Database, ForOperator, load_for_operator};
 use domain::rules;
 use load::Reader;
 pub use network::{MediaNetwork, Network, NotANetwork};
-pub use site::{Site, Tls};
+pub use site::{Site, SiteTls};
 
 /// The default of `shutdown.call_grace_s`.
 pub const DEFAULT_CALL_GRACE: Duration = Duration::from_mins(2);
@@ -56,7 +56,7 @@ pub struct Config {
     /// `[hashing]`
     pub hashing: Hashing,
     /// `[call]`
-    pub call: CallLimits,
+    pub call: CallSettings,
     /// `[site]`
     pub site: Site,
     /// `[operators]`

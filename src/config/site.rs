@@ -25,7 +25,7 @@ pub struct Site {
     /// The address to bind to.
     pub listen: SocketAddr,
     /// Certificate and key. Without them the site uses plain HTTP on loopback only (`W7`).
-    pub tls: Option<Tls>,
+    pub tls: Option<SiteTls>,
     /// Whether HSTS includes the site's subdomains.
     pub hsts_subdomains: bool,
     /// The set-up number that a failed login shows (`W2`).
@@ -44,7 +44,7 @@ pub struct Site {
 
 /// The files of a certificate, in PEM.
 #[derive(Debug, Clone)]
-pub struct Tls {
+pub struct SiteTls {
     /// The chain, leaf first.
     pub certificate: PathBuf,
     /// The private key.
@@ -56,7 +56,7 @@ pub(super) fn read(reader: &mut Reader) -> Option<Site> {
     let tls = match (reader.path("site.certificate_file"), reader.path("site.key_file")) {
         (Some(certificate), Some(key)) => {
             reader.record_secret_file("site.key_file", &key);
-            let tls = Tls { certificate, key };
+            let tls = SiteTls { certificate, key };
             for mistake in
                 CertificateFiles::read(&tls).certified_key(&tls).err().into_iter().flatten()
             {

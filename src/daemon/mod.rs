@@ -38,7 +38,7 @@ use crate::metrics::PASSWORD_HASH_DURATION;
 use crate::web::{self, AppState, ConnectionLimiter, Handle, ReadinessCheck, ops};
 use domain::dialog::Limits;
 use reload::Reload;
-use shutdown::{Shutdown, Signals};
+use shutdown::{ShutdownSequence, Signals};
 use systemd::{Heartbeat, Notification, Notifier};
 
 const DATABASE_RETRY_INTERVAL: Duration = Duration::from_secs(1);
@@ -168,7 +168,8 @@ async fn serve(
         site: site.clone(),
         listener: &site_handle,
     };
-    let shutdown = Shutdown { stop: &stop, site: &site_handle, hasher, notifier: &notifier };
+    let shutdown =
+        ShutdownSequence { stop: &stop, site: &site_handle, hasher, notifier: &notifier };
     let ended = tokio::select! {
         ended = async { tokio::try_join!(served, operators) } => ended.map(drop),
         never = run_background(store.clone(), site, metrics) => match never {},

@@ -21,14 +21,14 @@ const HASH_TIMEOUT: Duration = Duration::from_secs(5);
 const RESPONSE_TIMEOUT: Duration = Duration::from_secs(12);
 
 /// What a shutdown acts on.
-pub(super) struct Shutdown<'a> {
+pub(super) struct ShutdownSequence<'a> {
     pub(super) stop: &'a watch::Sender<bool>,
     pub(super) site: &'a Handle,
     pub(super) hasher: &'a Hasher,
     pub(super) notifier: &'a Notifier,
 }
 
-impl Shutdown<'_> {
+impl ShutdownSequence<'_> {
     /// Starts a graceful shutdown at the first signal. Returns at the second.
     pub(super) async fn run(&self, mut signals: Signals, config: config::Shutdown) {
         signals.next().await;

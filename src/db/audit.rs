@@ -87,8 +87,10 @@ pub(super) fn insert<'a>(scope: &AuditScope, entries: &[AuditEntry]) -> Option<S
     (!entries.is_empty()).then(statement)
 }
 
-/// Counts and logs committed entries. A request with several passwords counts once.
+/// Counts and logs committed entries. A request with several passwords counts once. A unit that is
+/// set by phone is part of its call, which has a metric and a log line.
 pub(super) fn observe(scope: &AuditScope, entries: &[AuditEntry]) {
+    let is_phone = matches!(scope.source, AuditSource::Phone(_));
     for same in entries.chunk_by(|one, next| one.event == next.event) {
         let Some(AuditEntry { event, .. }) = same.first() else { continue };
         match event {
@@ -101,7 +103,7 @@ pub(super) fn observe(scope: &AuditScope, entries: &[AuditEntry]) {
                 counter!(PASSWORD_CHANGES, "outcome" => event.outcome()).increment(1);
                 log(scope, same, "password change");
             }
-            AuditEvent::UnitChanged(_) => {
+            AuditEvent::UnitChanged(_) if !is_phone => {
                 counter!(UNIT_CHANGES, "outcome" => event.outcome()).increment(1);
                 log(scope, same, "unit change");
             }
@@ -109,7 +111,8 @@ pub(super) fn observe(scope: &AuditScope, entries: &[AuditEntry]) {
                 count_voided(*reason, same.len());
                 log(scope, same, "a credential became void");
             }
-            AuditEvent::Call(_)
+            AuditEvent::UnitChanged(_)
+            | AuditEvent::Call(_)
             | AuditEvent::TemporarySet(_)
             | AuditEvent::SessionEnded(_)
             | AuditEvent::PasswordCopied

@@ -23,7 +23,7 @@ use tokio_postgres::{AsyncMessage, Client, Config, Connection, Error};
 use tracing::warn;
 
 use super::settings::Setting;
-use super::tls::Tls;
+use super::tls::PostgresTls;
 use super::{CONNECT_LIMIT, NotAConnectionString};
 use crate::config::Secret;
 use crate::config::postgres::ConnectionString;
@@ -46,7 +46,7 @@ pub(super) struct FailoverConnector {
 struct Servers {
     all: Config,
     each: Vec<Config>,
-    tls: Tls,
+    tls: PostgresTls,
 }
 
 impl Servers {
@@ -145,7 +145,7 @@ fn is_unreplicated_commit(notice: &DbError) -> bool {
 /// server's timeouts are a little shorter than ours, so that a held lock differs from a dead server.
 pub(super) fn settings(url: &Secret, limit: Duration) -> Result<Settings, NotAConnectionString> {
     let connection = ConnectionString::parse(url.expose()).map_err(NotAConnectionString)?;
-    let tls = Tls::new(connection.tls().map_err(NotAConnectionString)?);
+    let tls = PostgresTls::new(connection.tls().map_err(NotAConnectionString)?);
     let mut config = connection.config;
     let own = config.get_options().unwrap_or_default().to_owned();
     let lock_ms = limit.as_millis() * 12 / 20;
@@ -171,7 +171,7 @@ pub(super) fn settings(url: &Secret, limit: Duration) -> Result<Settings, NotACo
 /// How to connect, and the settings that each connection must have.
 pub(super) struct Settings {
     pub(super) config: Config,
-    pub(super) tls: Tls,
+    pub(super) tls: PostgresTls,
     pub(super) asked: Vec<Setting>,
 }
 

@@ -24,15 +24,15 @@ use x509_parser::parse_x509_certificate;
 
 /// Makes TLS connections.
 #[derive(Clone)]
-pub(super) struct Tls(Arc<ClientConfig>);
+pub(super) struct PostgresTls(Arc<ClientConfig>);
 
-impl Tls {
+impl PostgresTls {
     pub(super) fn new(config: ClientConfig) -> Self {
         Self(Arc::new(config))
     }
 }
 
-impl MakeTlsConnect<Socket> for Tls {
+impl MakeTlsConnect<Socket> for PostgresTls {
     type Stream = Encrypted;
     type TlsConnect = Handshake;
     type Error = io::Error;

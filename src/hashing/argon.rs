@@ -14,7 +14,7 @@ use subtle::ConstantTimeEq;
 use zeroize::{Zeroize, ZeroizeOnDrop};
 
 use super::HashError;
-use super::keys::{Key, Keys};
+use super::keys::{HashKey, Keys};
 use crate::metrics::PASSWORD_HASH_OPERATIONS;
 use domain::password::PhcString;
 use domain::rules;
@@ -259,7 +259,7 @@ impl Argon {
     /// Every hash operation comes through here, and is counted.
     fn compute(
         &self,
-        key: &Key,
+        key: &HashKey,
         params: &Params,
         password: &[u8],
         salt: &[u8],
@@ -297,7 +297,7 @@ impl Argon {
 
 /// A stored hash, taken apart.
 struct Parsed<'keys> {
-    key: &'keys Key,
+    key: &'keys HashKey,
     params: Params,
     salt: Vec<u8>,
     hash: Vec<u8>,

@@ -16,18 +16,18 @@ const ID_BYTES: usize = 8;
 /// The keys by their ids; the first one hashes, every one verifies.
 #[derive(Clone)]
 pub struct Keys {
-    first: Key,
-    others: Vec<Key>,
+    first: HashKey,
+    others: Vec<HashKey>,
 }
 
 /// One key.
 #[derive(Clone)]
-pub(super) struct Key {
+pub(super) struct HashKey {
     id: String,
     bytes: Zeroizing<Vec<u8>>,
 }
 
-impl Key {
+impl HashKey {
     /// Its id, as it stands in the stored hashes.
     pub(super) fn id(&self) -> &str {
         &self.id
@@ -52,7 +52,7 @@ impl Keys {
     /// # Errors
     /// [`KeyMistakes`]: all of them, each with its line.
     pub fn parse(text: &str) -> Result<Self, KeyMistakes> {
-        let mut keys: Vec<Key> = Vec::new();
+        let mut keys: Vec<HashKey> = Vec::new();
         let mut mistakes = Vec::new();
         for (line, number) in text.lines().map(str::trim).zip(1..) {
             if line.is_empty() || line.starts_with('#') {
@@ -78,17 +78,17 @@ impl Keys {
     /// of the keys, nor of those of another `domain`.
     #[must_use]
     pub fn derived(&self, domain: &[u8]) -> (DerivedKey, Vec<DerivedKey>) {
-        let derived = |key: &Key| Zeroizing::new(hmac(&key.bytes, &[domain]));
+        let derived = |key: &HashKey| Zeroizing::new(hmac(&key.bytes, &[domain]));
         (derived(&self.first), self.others.iter().map(derived).collect())
     }
 
     /// The key that hashes.
-    pub(super) fn first(&self) -> &Key {
+    pub(super) fn first(&self) -> &HashKey {
         &self.first
     }
 
     /// The key of this id.
-    pub(super) fn find(&self, id: &[u8]) -> Option<&Key> {
+    pub(super) fn find(&self, id: &[u8]) -> Option<&HashKey> {
         std::iter::once(&self.first).chain(&self.others).find(|key| key.id.as_bytes() == id)
     }
 }
@@ -112,7 +112,7 @@ pub fn hmac(key: &[u8], parts: &[&[u8]]) -> [u8; 32] {
     mac.finalize().into_bytes().into()
 }
 
-fn parse_line(line: &str) -> Result<Key, &'static str> {
+fn parse_line(line: &str) -> Result<HashKey, &'static str> {
     let (id, encoded) = line.split_once(char::is_whitespace).ok_or("not an id and a key")?;
     let legible = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
     if id.len() > ID_BYTES || !id.bytes().all(legible) {
@@ -124,7 +124,7 @@ fn parse_line(line: &str) -> Result<Key, &'static str> {
         bytes.zeroize();
         return Err("the key is shorter than 32 bytes");
     }
-    Ok(Key { id: id.to_owned(), bytes })
+    Ok(HashKey { id: id.to_owned(), bytes })
 }
 
 impl fmt::Debug for Keys {
@@ -169,7 +169,10 @@ mod tests {
             "5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843"
         );
         assert_eq!(
-            hex(hmac(&[0xaa; 131], &[b"Test Using Larger Than Block-Size Key - Hash Key First"])),
+            hex(hmac(
+                &[0xaa; 131],
+                &[b"Test Using Larger Than Block-Size HashKey - Hash HashKey First"]
+            )),
             "60e431591ee0b67f0d8a26aacbf5b77f8e0bc6213728c5140546040f0ee37f54"
         );
     }

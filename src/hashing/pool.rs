@@ -39,13 +39,13 @@ const REPEATED_AFTER: Duration = Duration::from_secs(1);
 #[derive(Debug)]
 pub(super) struct WorkerPool {
     name: &'static str,
-    state: Mutex<State>,
+    state: Mutex<PoolState>,
     available: Condvar,
     /// The same, for the steady worker.
     steady_news: Condvar,
 }
 
-struct State {
+struct PoolState {
     queue: Queue,
     /// How many may wait; none once all are refused.
     capacity: usize,
@@ -58,7 +58,7 @@ struct State {
     quickest: Duration,
 }
 
-impl std::fmt::Debug for State {
+impl std::fmt::Debug for PoolState {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "{} jobs", self.queue.len())
     }
@@ -85,7 +85,7 @@ enum Due {
     Never,
 }
 
-impl State {
+impl PoolState {
     /// What the steady worker is to do by now.
     fn due(&mut self, now: Instant) -> Due {
         let pause = self.quickest.saturating_mul(STEADY_PAUSE);
@@ -117,7 +117,7 @@ impl State {
 impl WorkerPool {
     /// One whose queue takes this many; any number if none is given.
     pub(super) fn new(name: &'static str, bound: Option<usize>) -> Self {
-        let state = State {
+        let state = PoolState {
             queue: Queue::default(),
             capacity: bound.unwrap_or(usize::MAX),
             closed: false,
@@ -155,7 +155,7 @@ impl WorkerPool {
 
     /// The queue, if there is room once abandoned jobs are dropped, or one from elsewhere gives
     /// way.
-    fn with_room_for(&self, address: IpAddr) -> Result<MutexGuard<'_, State>, HashError> {
+    fn with_room_for(&self, address: IpAddr) -> Result<MutexGuard<'_, PoolState>, HashError> {
         let mut state = self.lock();
         if state.queue.len() >= state.capacity {
             state.queue.drop_abandoned();
@@ -254,12 +254,12 @@ impl WorkerPool {
         self.lock().queue.len()
     }
 
-    fn update_gauge(&self, state: &State) {
+    fn update_gauge(&self, state: &PoolState) {
         #[expect(clippy::cast_precision_loss, reason = "a queue's length is small")]
         gauge!(PASSWORD_HASH_QUEUE_LENGTH, "pool" => self.name).set(state.queue.len() as f64);
     }
 
-    fn lock(&self) -> MutexGuard<'_, State> {
+    fn lock(&self) -> MutexGuard<'_, PoolState> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

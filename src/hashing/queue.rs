@@ -18,13 +18,13 @@ pub(super) const IN_ORDER: usize = 64;
 const IPV6_NETWORK: u128 = !0 << (128 - 56);
 
 /// A job, and since when it waits.
-type Waiting = (Arc<Job>, Instant);
+type QueuedJob = (Arc<Job>, Instant);
 
 /// The jobs that wait.
 #[derive(Default)]
 pub(super) struct Queue {
     /// None is empty.
-    networks: HashMap<IpAddr, VecDeque<Waiting>>,
+    networks: HashMap<IpAddr, VecDeque<QueuedJob>>,
     /// The same networks, in the order of their turns.
     turns: VecDeque<IpAddr>,
     jobs: usize,

@@ -100,7 +100,7 @@ impl RateLimiter {
                     ReserveOutcome::Exhausted(wait) => return Err(wait),
                     // A request that settles from here on wakes this one.
                     ReserveOutcome::Contended(level, freed) => {
-                        (Waiting { limiter: self, level, keys }, freed.notified_owned())
+                        (WaitingRequest { limiter: self, level, keys }, freed.notified_owned())
                     }
                 }
             };
@@ -133,13 +133,13 @@ impl RateLimiter {
 }
 
 /// A request that waits for others to settle; counted until it is dropped.
-struct Waiting<'a> {
+struct WaitingRequest<'a> {
     limiter: &'a RateLimiter,
     level: usize,
     keys: BucketKeys,
 }
 
-impl Drop for Waiting<'_> {
+impl Drop for WaitingRequest<'_> {
     fn drop(&mut self) {
         if let Some(mut state) = self.limiter.state() {
             state.budgets.end_wait(self.level, self.keys);

@@ -29,7 +29,7 @@ use tower::Service;
 use super::connection_limit::{ConnectionLimiter, ConnectionPermit};
 use super::evictable_stream::EvictableStream;
 use super::tls::CertificateReloader;
-use crate::config::Tls;
+use crate::config::SiteTls;
 
 /// The time-out of a handshake and of a request's head, thus also of an idle connection.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
@@ -114,7 +114,7 @@ pub fn bind(address: SocketAddr) -> Result<TcpListener, ServeError> {
 pub async fn serve(
     listener: TcpListener,
     router: Router,
-    tls: Option<&Tls>,
+    tls: Option<&SiteTls>,
     limiter: ConnectionLimiter,
     handle: Handle,
 ) -> Result<(), ServeError> {

@@ -18,7 +18,7 @@ use tokio::sync::Notify;
 use tokio::time::timeout;
 
 use super::ServeError;
-use crate::config::Tls;
+use crate::config::SiteTls;
 use crate::config::certificate::{CertificateFiles, Fingerprint, not_after};
 use crate::metrics::CERTIFICATE_NOT_AFTER;
 
@@ -27,14 +27,14 @@ const POLL_INTERVAL: Duration = Duration::from_secs(2);
 
 /// The certificate in use.
 pub(super) struct CertificateReloader {
-    tls: Tls,
+    tls: SiteTls,
     config: RustlsConfig,
     current: Fingerprint,
 }
 
 impl CertificateReloader {
     /// Loads the certificate as it is now.
-    pub(super) fn load(tls: &Tls) -> Result<Self, ServeError> {
+    pub(super) fn load(tls: &SiteTls) -> Result<Self, ServeError> {
         let files = CertificateFiles::read(tls);
         let config =
             files.certified_key(tls).and_then(server_config).map_err(ServeError::Certificate)?;

@@ -15,7 +15,7 @@ use super::digits::Completion;
 use super::player::{PlaybackResult, Player};
 use super::prompt::Prompt;
 use super::repeat_filter::RepeatFilter;
-use super::step::{Admission, Step, Subscriber};
+use super::step::{Eligibility, Step, Subscriber};
 use super::step_state::{KeyMode, StepState};
 use super::{
     ChannelCommand, Input, Key, Limits, LookupResult, Outcome, Output, PlaybackEnd, PlaybackId,
@@ -241,12 +241,12 @@ impl Call {
         let State::LookingUp { caller } = self.state else { return };
         self.player.emit(ChannelCommand::Answer);
         match Subscriber::admit(caller, result) {
-            Admission::Served(subscriber) => {
+            Eligibility::Served(subscriber) => {
                 let asking = StepState::new(subscriber);
                 self.ask(Box::new(asking), vec![Step::Menu.guidance()], now);
             }
-            Admission::NotAvailable => self.not_available(now),
-            Admission::Unreachable => self.trouble(now),
+            Eligibility::NotAvailable => self.not_available(now),
+            Eligibility::Unreachable => self.trouble(now),
         }
     }
 

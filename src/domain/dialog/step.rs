@@ -18,20 +18,20 @@ pub(super) struct Subscriber {
 
 /// Whether the line serves a caller (`P2`).
 #[derive(Debug)]
-pub(super) enum Admission {
+pub(super) enum Eligibility {
     Served(Subscriber),
     NotAvailable,
     Unreachable,
 }
 
 impl Subscriber {
-    pub(super) fn admit(caller: PhoneNumber, found: LookupResult) -> Admission {
+    pub(super) fn admit(caller: PhoneNumber, found: LookupResult) -> Eligibility {
         match found {
             LookupResult::Found(contract) if contract.is_served() => {
-                Admission::Served(Self { caller, contract })
+                Eligibility::Served(Self { caller, contract })
             }
-            LookupResult::Found(_) | LookupResult::Unknown => Admission::NotAvailable,
-            LookupResult::Unreachable => Admission::Unreachable,
+            LookupResult::Found(_) | LookupResult::Unknown => Eligibility::NotAvailable,
+            LookupResult::Unreachable => Eligibility::Unreachable,
         }
     }
 
