@@ -14,7 +14,6 @@ use futures_util::{SinkExt, StreamExt};
 use rand::RngExt;
 use reqwest::header::AUTHORIZATION;
 use tokio::net::TcpStream;
-use tokio::sync::Notify;
 use tokio::time::{MissedTickBehavior, interval, sleep, timeout};
 use tokio_tungstenite::tungstenite::client::IntoClientRequest;
 use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
@@ -22,6 +21,7 @@ use tokio_tungstenite::tungstenite::{Bytes, Error, Message};
 use tokio_tungstenite::{
     Connector, MaybeTlsStream, WebSocketStream, connect_async_tls_with_config,
 };
+use tokio_util::sync::CancellationToken;
 use tracing::{debug, error, info, warn};
 use url::Url;
 
@@ -52,7 +52,6 @@ pub(super) struct EventStream {
     asterisk: Arc<AsteriskHandle>,
     maintenance: Maintenance,
     timeouts: Timeouts,
-    closing: Notify,
 }
 
 /// Why a connection ended.
@@ -83,20 +82,15 @@ impl EventStream {
         url.path_segments_mut().map_err(|()| BuildError::Url)?.pop_if_empty().extend(path);
         url.query_pairs_mut().append_pair("app", &ari.app);
         let maintenance = Maintenance::new(ari, Arc::clone(&asterisk), timeouts);
-        Ok(Self { url, tls, asterisk, maintenance, timeouts, closing: Notify::new() })
+        Ok(Self { url, tls, asterisk, maintenance, timeouts })
     }
 
-    /// Closes the connection, after which [`run`](Self::run) returns.
-    pub(super) fn close(&self) {
-        self.closing.notify_one();
-    }
-
-    /// Connects, reads, and connects again, until [`close`](Self::close).
-    pub(super) async fn run(&self, router: &mut CallRouter) {
+    /// Connects, reads, and connects again, until `end` is cancelled.
+    pub(super) async fn run(&self, router: &mut CallRouter, end: &CancellationToken) {
         let mut backoff = Backoff::default();
         let mut late_handshakes = LateHandshakes::default();
         loop {
-            let reason = self.connect_once(router, &mut backoff, &mut late_handshakes).await;
+            let reason = self.connect_once(router, &mut backoff, &mut late_handshakes, end).await;
             self.asterisk.health.set_link(Link::Down);
             router.disconnect_all(clock::now());
             match reason {
@@ -118,9 +112,10 @@ impl EventStream {
         router: &mut CallRouter,
         backoff: &mut Backoff,
         late_handshakes: &mut LateHandshakes,
+        end: &CancellationToken,
     ) -> Disconnect {
         match timeout(self.timeouts.connect, self.connect()).await {
-            Ok(Ok(socket)) => match self.read_loop(socket, router, backoff).await {
+            Ok(Ok(socket)) => match self.read_loop(socket, router, backoff, end).await {
                 Disconnect::AppReplaced if late_handshakes.take_late_takeover(clock::now()) => {
                     let reason = "Asterisk completed a handshake that had timed out";
                     Disconnect::Lost(reason.to_owned())
@@ -156,6 +151,7 @@ impl EventStream {
         mut socket: WebSocket,
         router: &mut CallRouter,
         backoff: &mut Backoff,
+        end: &CancellationToken,
     ) -> Disconnect {
         let mut task = self.maintenance.sync_channels(router.channels());
         let mut pings = interval(self.timeouts.ping_interval);
@@ -181,7 +177,7 @@ impl EventStream {
                     Ok(next) => task = next,
                     Err(reason) => return Disconnect::Lost(reason),
                 },
-                () = self.closing.notified() => {
+                () = end.cancelled() => {
                     let _ = timeout(self.timeouts.connect, socket.close(None)).await; // a courtesy
                     return Disconnect::Closed;
                 }

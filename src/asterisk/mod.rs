@@ -33,14 +33,14 @@ mod timeouts;
 
 use std::convert::Infallible;
 use std::pin::pin;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::{io, thread};
 
 use futures_util::future::join_all;
 use tokio::runtime::Builder;
-use tokio::sync::{oneshot, watch};
+use tokio::sync::oneshot;
 use tokio::time::timeout;
+use tokio_util::sync::CancellationToken;
 use tracing::info;
 
 use crate::auth::AuthService;
@@ -85,7 +85,7 @@ impl PhoneLine {
             capacity: CallCapacity::new(call_limits),
             media_networks,
             hash_latency: Mutex::default(),
-            closing: AtomicBool::new(false),
+            closing: CancellationToken::new(),
         });
         let mut streams = Vec::with_capacity(asterisks.len());
         for ari in asterisks {
@@ -110,7 +110,7 @@ impl PhoneLine {
         self.streams.iter().map(|(asterisk, _)| asterisk.rest.credentials.clone()).collect()
     }
 
-    /// Serves calls until `stop`, then lets active calls go on for [`Timeouts::shutdown_grace`].
+    /// Serves calls until `stop` is cancelled, then lets active calls go on for [`Timeouts::shutdown_grace`].
     /// The calls that come meanwhile, and those that are left, continue in the dialplan.
     ///
     /// The line has its own thread, so that nothing else in the daemon delays an event. Its
@@ -121,54 +121,41 @@ impl PhoneLine {
     /// If the thread cannot be started, or panics.
     pub async fn run_on_thread(
         self,
-        stop: impl Future<Output = ()>,
+        stop: CancellationToken,
         heartbeat: impl Future<Output = Infallible> + Send + 'static,
     ) -> io::Result<()> {
         let runtime = Builder::new_current_thread().enable_all().build()?;
-        let (stopping, stopped) = oneshot::channel::<Infallible>();
-        let (ending, mut ended) = oneshot::channel();
+        let (ending, ended) = oneshot::channel();
         thread::Builder::new().name("line".to_owned()).spawn(move || {
             runtime.block_on(async {
                 tokio::select! {
-                    () = self.run(stopped) => {}
+                    () = self.run(stop) => {}
                     never = heartbeat => match never {},
                 }
             });
             ending.send(())
         })?;
-        let ended = tokio::select! {
-            ended = &mut ended => ended,
-            () = stop => {
-                drop(stopping);
-                ended.await
-            }
-        };
-        ended.map_err(|_| io::Error::other("the telephone line's thread has panicked"))
+        ended.await.map_err(|_| io::Error::other("the telephone line's thread has panicked"))
     }
 
-    /// Serves calls until the sender of `stopped` is dropped.
-    async fn run(self, stopped: oneshot::Receiver<Infallible>) {
-        let end = watch::Sender::new(false);
-        let streams = self.streams.iter().map(|(asterisk, stream)| {
-            let mut end = end.subscribe();
-            async move {
-                let mut router = CallRouter::new(Arc::clone(asterisk));
-                {
-                    let mut running = pin!(stream.run(&mut router));
-                    tokio::select! {
-                        () = &mut running => {}
-                        _ = end.wait_for(|end| *end) => {
-                            stream.close();
-                            let _ = timeout(self.timeouts.connect, running).await; // best effort
-                        }
+    async fn run(self, stop: CancellationToken) {
+        let end = CancellationToken::new();
+        let streams = self.streams.iter().map(async |(asterisk, stream)| {
+            let mut router = CallRouter::new(Arc::clone(asterisk));
+            {
+                let mut running = pin!(stream.run(&mut router, &end));
+                tokio::select! {
+                    () = &mut running => {}
+                    () = end.cancelled() => {
+                        let _ = timeout(self.timeouts.connect, running).await; // best effort
                     }
                 }
-                router.end_all(EndReason::Continued, clock::now());
             }
+            router.end_all(EndReason::Continued, clock::now());
         });
         tokio::join!(join_all(streams), async {
-            let _ = stopped.await; // always an error: nothing is sent, the sender is dropped
-            self.services.closing.store(true, Ordering::Relaxed);
+            stop.cancelled().await;
+            self.services.closing.cancel();
             for (asterisk, _) in &self.streams {
                 asterisk.health.set_closing();
             }
@@ -176,7 +163,7 @@ impl PhoneLine {
             info!(calls, "shutting down; taking no more calls");
             // Calls that are still active continue in the dialplan.
             let _ = timeout(self.timeouts.shutdown_grace, self.wait_until_idle()).await;
-            end.send_replace(true);
+            end.cancel();
         });
         // Asterisk keeps the calls that it has not released by then.
         let _ = timeout(self.timeouts.request * 2, self.wait_until_idle()).await;

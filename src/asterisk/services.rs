@@ -1,9 +1,9 @@
 //! What all calls share, whichever Asterisk they come through: credentials, limits and capacity.
 
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use tokio_util::sync::CancellationToken;
 use tracing::warn;
 
 use super::admission::SmoothedLatency;
@@ -26,14 +26,14 @@ pub(super) struct CallServices {
     /// How long calls wait for their hashes.
     pub(super) hash_latency: Mutex<SmoothedLatency>,
     /// The daemon is shutting down and takes no new calls.
-    pub(super) closing: AtomicBool,
+    pub(super) closing: CancellationToken,
 }
 
 impl CallServices {
     /// Whether one more call fits. A caller for whom there is no room hears the dialplan's apology,
     /// or another daemon.
     pub(super) fn has_room(&self) -> bool {
-        !self.closing.load(Ordering::Relaxed) && !self.capacity.is_full()
+        !self.closing.is_cancelled() && !self.capacity.is_full()
     }
 
     /// How long a call waits for its hash now.

@@ -25,7 +25,7 @@ use anyhow::Context as _;
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
 use rustix::process::{DumpableBehavior, Resource, Rlimit};
 use tokio::signal::unix::{SignalKind, signal};
-use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
 use crate::asterisk::{CallLimits, LineHealth, PhoneLine, Timeouts};
@@ -113,11 +113,11 @@ async fn serve(
     metrics: PrometheusHandle,
 ) -> anyhow::Result<()> {
     let (signals, hang_up) = (Signals::new()?, signal(SignalKind::hangup())?);
-    let stop = watch::Sender::new(false);
+    let stop = CancellationToken::new();
     let line_store = Db::for_daemon(&config.database).context("database.url")?;
     let phone = phone(config, line_store.clone(), hasher.clone())?;
     let credentials = phone.credentials();
-    let faults = readiness_check(phone.health(), stop.subscribe());
+    let faults = readiness_check(phone.health(), stop.clone());
     let operators = ops::router(store.clone(), Arc::clone(&faults), metrics.clone());
     let site = AppState::new(config, store.clone(), hasher.clone());
     let tls = config.site.tls.as_ref();
@@ -132,9 +132,7 @@ async fn serve(
     tokio::spawn(site_heartbeat.run());
 
     let line = async {
-        let ended = phone
-            .run_on_thread(wait_for_stop(stop.subscribe()), line_heartbeat.clone().run())
-            .await;
+        let ended = phone.run_on_thread(stop.clone(), line_heartbeat.clone().run()).await;
         // The line's thread has ended. Its heartbeat continues, so that the watchdog does not fire.
         tokio::spawn(line_heartbeat.clone().run());
         ended.context("the telephone line")
@@ -242,18 +240,14 @@ async fn report_status(
 }
 
 /// What prevents readiness, apart from the database.
-fn readiness_check(line: Vec<Arc<LineHealth>>, stopping: watch::Receiver<bool>) -> ReadinessCheck {
+fn readiness_check(line: Vec<Arc<LineHealth>>, stopping: CancellationToken) -> ReadinessCheck {
     Arc::new(move || {
         let mut faults: Vec<String> = line.iter().flat_map(|health| health.problems()).collect();
-        if *stopping.borrow() {
+        if stopping.is_cancelled() {
             faults.insert(0, "karipass is stopping".to_owned());
         }
         faults
     })
-}
-
-async fn wait_for_stop(mut stop: watch::Receiver<bool>) {
-    let _ = stop.wait_for(|stop| *stop).await; // The sender outlives this.
 }
 
 /// Logs when the database is reachable and has a version that this program supports.

@@ -6,7 +6,7 @@ use std::future::pending;
 use std::time::Duration;
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
-use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
 use super::systemd::{Notification, Notifier};
@@ -22,7 +22,7 @@ const RESPONSE_TIMEOUT: Duration = Duration::from_secs(12);
 
 /// What a shutdown acts on.
 pub(super) struct ShutdownSequence<'a> {
-    pub(super) stop: &'a watch::Sender<bool>,
+    pub(super) stop: &'a CancellationToken,
     pub(super) site: &'a Handle,
     pub(super) hasher: &'a Hasher,
     pub(super) notifier: &'a Notifier,
@@ -34,7 +34,7 @@ impl ShutdownSequence<'_> {
         signals.next().await;
         info!("received a signal; shutting down, accepting no new calls");
         self.notifier.notify(Notification::Stopping);
-        self.stop.send_replace(true);
+        self.stop.cancel();
         self.site.start_draining();
         tokio::select! {
             never = self.stop_site(config.drain) => match never {},

@@ -17,7 +17,7 @@ use karipass::hashing::{Cost, Dummy, Hasher, Keys};
 use karipass_lab::postgres::Database;
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
 use serde_json::Value;
-use tokio::sync::oneshot;
+use tokio_util::sync::CancellationToken;
 
 use crate::support::{self, WAIT_TIMEOUT};
 
@@ -98,7 +98,7 @@ pub struct Rig {
     pub fake: FakeAsterisk,
     pub database: Database,
     pub status: Vec<Arc<LineHealth>>,
-    stop: Option<oneshot::Sender<()>>,
+    stop: CancellationToken,
     thread: Option<JoinHandle<()>>,
 }
 
@@ -144,16 +144,14 @@ impl Rig {
         let auth = AuthService::new(store, hasher, domain::rules::SESSION_IDLE_TIMEOUT);
         let phone = PhoneLine::new(&pbxs, plan.limits, capacity, media, auth, plan.pace).unwrap();
         let status = phone.health();
-        let (stop, stopped) = oneshot::channel();
+        let stop = CancellationToken::new();
+        let stopped = stop.clone();
         let thread = std::thread::spawn(move || {
             let runtime =
                 tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-            let stop = async {
-                let _dropped_is_stopped = stopped.await;
-            };
-            runtime.block_on(phone.run_on_thread(stop, std::future::pending())).unwrap();
+            runtime.block_on(phone.run_on_thread(stopped, std::future::pending())).unwrap();
         });
-        Self { fake, database, status, stop: Some(stop), thread: Some(thread) }
+        Self { fake, database, status, stop, thread: Some(thread) }
     }
 
     /// Waits until nothing keeps the line from serving calls.
@@ -170,7 +168,7 @@ impl Rig {
 
     /// Asks the line to stop taking calls.
     pub fn stop(&mut self) {
-        drop(self.stop.take());
+        self.stop.cancel();
     }
 
     /// Waits until the line has stopped.
