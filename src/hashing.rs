@@ -207,10 +207,10 @@ impl Hasher {
 fn working(argon: &Arc<Argon>) -> impl Fn(&Work) + Send + 'static {
     let argon = Arc::clone(argon);
     move |work| {
-        work.job().run(&argon);
         if work.is_repeated {
             argon.discount();
         }
+        work.job().run(&argon);
     }
 }
 

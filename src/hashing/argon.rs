@@ -276,7 +276,7 @@ impl Argon {
             .map_err(failed)
     }
 
-    /// What has been done just now repeats what is counted already.
+    /// The next operation repeats one that is counted already.
     pub(super) fn discount(&self) {
         self.operations.fetch_sub(1, Ordering::Relaxed);
     }

@@ -58,7 +58,8 @@ async fn p9_a_commit_still_under_way_is_waited_for_and_not_done_twice() {
     assert_eq!(store.set_temporary(&line()).await.unwrap(), SetOutcome::Stored);
     for set in 1..=10 {
         // The commit's statements wait for this one; the client is cut off meanwhile.
-        scene.owner.batch_execute("BEGIN; SELECT FROM credential FOR UPDATE").await.unwrap();
+        let lock = "BEGIN; SELECT FROM phone_number FOR UPDATE";
+        scene.owner.batch_execute(lock).await.unwrap();
         proxy.make(Trouble::CutAfter(COMMIT));
         let calling = store.clone();
         let call = tokio::spawn(async move { calling.set_temporary(&line()).await });
