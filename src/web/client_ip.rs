@@ -28,7 +28,7 @@ impl FromRequestParts<AppState> for ClientIp {
             tracing::error!("the request has no client address");
             return Err(Problem::internal());
         };
-        Ok(Self(from_forwarded(address.ip(), &parts.headers, state.proxies())))
+        Ok(Self(from_forwarded(address.ip(), &parts.headers, state.trusted_proxies())))
     }
 }
 

@@ -60,14 +60,14 @@ pub struct AppState {
 struct Inner {
     auth: AuthService,
     db: Db,
-    limiter: RateLimiter,
+    rate_limiter: RateLimiter,
     refusals: RefusalLog,
     seals: Seals,
     hsts: Hsts,
-    audit_kept: Duration,
-    refusal: String,
+    audit_retention: Duration,
+    login_refusal: String,
     set_up_number: PhoneNumber,
-    proxies: Vec<Network>,
+    trusted_proxies: Vec<Network>,
 }
 
 impl AppState {
@@ -77,14 +77,14 @@ impl AppState {
         let inner = Inner {
             auth: AuthService::new(db.clone(), hasher, config.session.idle_timeout),
             db,
-            limiter: RateLimiter::new(config.login.limit),
+            rate_limiter: RateLimiter::new(config.login.limit),
             refusals: RefusalLog::default(),
             seals: Seals::new(&config.hashing.keys),
             hsts: if config.site.hsts_subdomains { Hsts::Subdomains } else { Hsts::Host },
-            audit_kept: config.audit.retention,
-            refusal: problem::login_refusal(config.site.set_up_number),
+            audit_retention: config.audit.retention,
+            login_refusal: problem::login_refusal(config.site.set_up_number),
             set_up_number: config.site.set_up_number,
-            proxies: config.site.trusted_proxies.clone(),
+            trusted_proxies: config.site.trusted_proxies.clone(),
         };
         Self { inner: Arc::new(inner) }
     }
@@ -116,11 +116,11 @@ impl AppState {
     /// Periodically removes ended sessions, expired hashes, old audit rows and idle rate limits.
     pub async fn purge_expired(self) -> Infallible {
         loop {
-            self.inner.limiter.evict_idle();
+            self.inner.rate_limiter.evict_idle();
             if let Err(error) = self.inner.db.sweep().await {
                 tracing::warn!(%error, "could not remove ended sessions and expired hashes");
             }
-            if let Err(error) = self.inner.db.prune_audit(self.inner.audit_kept).await {
+            if let Err(error) = self.inner.db.prune_audit(self.inner.audit_retention).await {
                 tracing::warn!(%error, "could not remove old audit rows");
             }
             tokio::time::sleep(PURGE_INTERVAL).await;
@@ -131,8 +131,8 @@ impl AppState {
         &self.inner.auth
     }
 
-    fn limiter(&self) -> &RateLimiter {
-        &self.inner.limiter
+    fn rate_limiter(&self) -> &RateLimiter {
+        &self.inner.rate_limiter
     }
 
     fn refusals(&self) -> &RefusalLog {
@@ -153,16 +153,16 @@ impl AppState {
         token
     }
 
-    fn refusal(&self) -> &str {
-        &self.inner.refusal
+    fn login_refusal(&self) -> &str {
+        &self.inner.login_refusal
     }
 
     fn set_up_number(&self) -> PhoneNumber {
         self.inner.set_up_number
     }
 
-    fn proxies(&self) -> &[Network] {
-        &self.inner.proxies
+    fn trusted_proxies(&self) -> &[Network] {
+        &self.inner.trusted_proxies
     }
 }
 

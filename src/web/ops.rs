@@ -20,44 +20,44 @@ pub type ReadinessCheck = Arc<dyn Fn() -> Vec<String> + Send + Sync>;
 /// What the handlers share.
 #[derive(Clone)]
 struct OpsState {
-    store: Db,
-    faults: ReadinessCheck,
+    db: Db,
+    readiness: ReadinessCheck,
     metrics: PrometheusHandle,
 }
 
 /// `/livez`, `/readyz` and `/metrics`.
-pub fn router(store: Db, faults: ReadinessCheck, metrics: PrometheusHandle) -> Router {
+pub fn router(db: Db, readiness: ReadinessCheck, metrics: PrometheusHandle) -> Router {
     let routes = Router::new()
         .route("/livez", get(async || "ok\n"))
         .route("/readyz", get(readyz))
         .route("/metrics", get(render));
     let render = Arc::new(|_: &Uri, problem: Problem| problem.into_response());
-    middleware::apply(routes, None, render).with_state(OpsState { store, faults, metrics })
+    middleware::apply(routes, None, render).with_state(OpsState { db, readiness, metrics })
 }
 
 /// What is not ready, one line each; empty if the daemon is ready.
-pub async fn readiness_problems(store: &Db, faults: &ReadinessCheck) -> Vec<String> {
-    let store = match store.schema_version().await {
+pub async fn readiness_problems(db: &Db, readiness: &ReadinessCheck) -> Vec<String> {
+    let problem = match db.schema_version().await {
         Ok(found) => match mismatch(found) {
-            None => store.write_failure().await,
+            None => db.write_failure().await,
             mismatch => mismatch,
         },
         Err(error) => Some(error.to_string()),
     };
-    let store = store.map(|store| format!("store: {store}"));
-    store.into_iter().chain(faults()).collect()
+    let problem = problem.map(|problem| format!("store: {problem}"));
+    problem.into_iter().chain(readiness()).collect()
 }
 
 /// 200 if the daemon is ready; otherwise 503 with one line for each problem.
-async fn readyz(State(operators): State<OpsState>) -> (StatusCode, String) {
-    let problems = readiness_problems(&operators.store, &operators.faults).await;
+async fn readyz(State(state): State<OpsState>) -> (StatusCode, String) {
+    let problems = readiness_problems(&state.db, &state.readiness).await;
     if problems.is_empty() {
         return (StatusCode::OK, "ready\n".to_owned());
     }
     (StatusCode::SERVICE_UNAVAILABLE, problems.join("\n") + "\n")
 }
 
-async fn render(State(operators): State<OpsState>) -> String {
-    operators.metrics.run_upkeep();
-    operators.metrics.render()
+async fn render(State(state): State<OpsState>) -> String {
+    state.metrics.run_upkeep();
+    state.metrics.render()
 }

@@ -2,8 +2,6 @@
 
 mod changes;
 
-pub(super) use changes::join_numbers;
-
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::{Extension, Json};

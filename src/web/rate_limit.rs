@@ -164,7 +164,7 @@ impl FromRequestParts<AppState> for RateLimit {
 
     async fn from_request_parts(parts: &mut Parts, state: &AppState) -> Result<Self, Problem> {
         let ClientIp(address) = ClientIp::from_request_parts(parts, state).await?;
-        let limiter = state.limiter().clone();
+        let limiter = state.rate_limiter().clone();
         limiter.check(address).map_err(rate_limited)?;
         Ok(Self { address, limiter })
     }

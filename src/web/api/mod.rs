@@ -1,7 +1,7 @@
 //! The JSON API (table `A`), one file a verb.
 
-pub mod log_in;
-mod log_out;
+pub mod login;
+mod logout;
 mod openapi;
 pub mod password;
 mod session;
@@ -24,17 +24,17 @@ use domain::phone_number::PhoneNumber;
 /// Every route under `/api/v1`.
 pub(super) fn routes() -> Router<AppState> {
     let routes = Router::new()
-        .route("/api/v1/login", post(log_in::log_in))
+        .route("/api/v1/login", post(login::log_in))
         .route("/api/v1/session", get(session::session))
         .route("/api/v1/password", post(password::change_password))
         .route("/api/v1/unit", post(unit::change_unit))
-        .route("/api/v1/logout", post(log_out::log_out))
+        .route("/api/v1/logout", post(logout::log_out))
         .layer(middleware::from_fn(origin::reject_cross_origin_or_not_json));
-    // Anybody may read what the API is.
+    // The description is public.
     routes.route("/api/v1/openapi.json", get(openapi::openapi))
 }
 
-/// A session has begun.
+/// A session began.
 #[derive(Serialize, ToSchema)]
 struct LoggedIn {
     /// The bearer token of every other request.
@@ -49,7 +49,7 @@ impl LoggedIn {
     }
 }
 
-/// What a login is good for, and until when.
+/// What a session may do, and until when.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = Session)]
 struct SessionView {
@@ -65,12 +65,12 @@ struct SessionView {
     /// What the login may do.
     #[schema(value_type = RoleSchema)]
     role: &'static str,
-    /// The numbers that it configures.
+    /// The numbers that the login configures.
     numbers: Vec<String>,
-    /// Why the password must be changed before anything else; null if it need not be.
+    /// Why the password must be changed before anything else; null if it need not.
     #[schema(value_type = Option<PasswordChangeSchema>, required)]
     password_change: Option<&'static str>,
-    /// Until when the password is good.
+    /// When the password expires.
     #[schema(value_type = String, format = DateTime)]
     password_expires_at: Timestamp,
     /// When the session ends if it is not used again.

@@ -8,13 +8,13 @@ use axum::response::{IntoResponse, Response};
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa::{Modify, OpenApi};
 
-use super::{log_in, log_out, password, session, unit};
+use super::{login, logout, password, session, unit};
 use crate::web::problem::Problem;
 
 #[derive(OpenApi)]
 #[openapi(
     info(title = "karipass", description = "The settings site's API: sessions are bearer tokens, errors RFC 9457 documents with a `code`."),
-    paths(log_in::log_in, session::session, password::change_password, unit::change_unit, log_out::log_out, openapi),
+    paths(login::log_in, session::session, password::change_password, unit::change_unit, logout::log_out, openapi),
     components(schemas(Problem)),
     modifiers(&Bearer),
     security(("bearer" = [])),

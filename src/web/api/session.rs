@@ -12,13 +12,13 @@ use crate::web::AppState;
 use crate::web::problem::Problem;
 use domain::access::Access;
 
-/// What this session is good for.
+/// What this session may do.
 #[utoipa::path(
     get, path = "/api/v1/session", operation_id = "getSession",
     responses(
         (status = 200, description = "The session", body = SessionView),
         (status = 401, description = "`no_session`", body = Problem, content_type = "application/problem+json"),
-        (status = 403, description = "`password_change_required`, or `cross_site`: another site's page has made the request", body = Problem, content_type = "application/problem+json"),
+        (status = 403, description = "`password_change_required`, or `cross_site`: another site's page made the request", body = Problem, content_type = "application/problem+json"),
         (status = 503, description = "`unavailable`", body = Problem, content_type = "application/problem+json", headers(("Retry-After" = u64, description = "Seconds"))),
     ),
 )]
@@ -30,15 +30,14 @@ pub(super) async fn session(
     Ok(Json(access.into()))
 }
 
-/// A session that is good for everything that its role allows; what every handler takes unless it
-/// serves `C6` as well.
+/// A session that may do all that its role allows. Every handler takes it unless it serves `C6` too.
 #[derive(Debug)]
 pub(super) struct BearerSession {
     pub(super) token: SessionToken,
     pub(super) access: Access,
 }
 
-/// A session that may be good for nothing but changing the password and logging out (`C6`).
+/// A session that may have to change the password before anything else (`C6`).
 #[derive(Debug)]
 pub(super) struct RestrictedBearerSession {
     pub(super) token: SessionToken,

@@ -12,28 +12,28 @@ use super::session::BearerSession;
 use crate::auth::{Audience, ChangeUnit};
 use crate::web::AppState;
 use crate::web::body::JsonBody;
-use crate::web::problem::{Problem, join_numbers};
-use crate::web::rate_limit::{RateLimit, RequestCost};
+use crate::web::problem::Problem;
+use crate::web::rate_limit::{RateLimit, RequestCost, Reservation};
 use domain::password::SubmittedPassword;
 use domain::phone_number::PhoneNumber;
 use domain::policy::unit::{FormVersion, UnitChanged, UnitVerdict};
 
-/// The unit wanted, and the passwords that it asks for.
+/// The new unit, and the passwords that the change requires.
 #[derive(Deserialize, ToSchema)]
 #[schema(as = NewUnit)]
 pub struct UnitChangeRequest {
     /// The authentication unit.
     #[schema(value_type = super::UnitSchema)]
     pub unit: String,
-    /// The current password of each number that is asked for one, by the number.
+    /// The current passwords by their numbers.
     #[schema(value_type = std::collections::BTreeMap<String, String>)]
     pub passwords: SubmittedPasswords,
 }
 
-/// The unit is changed; the session is over.
+/// The unit was changed, and the session has ended.
 #[derive(Serialize, ToSchema)]
 #[schema(as = UnitChanged)]
-pub(super) struct ChangedView {
+pub(super) struct UnitChangedView {
     /// The unit now in force.
     #[schema(value_type = super::UnitSchema)]
     unit: &'static str,
@@ -41,18 +41,18 @@ pub(super) struct ChangedView {
     login_numbers: Vec<String>,
 }
 
-/// Change the authentication unit; every session of the contract is over.
+/// Change the authentication unit. Every session of the contract ends.
 ///
-/// Under `number` and `admin_user` each login number that has set a password on the site is asked for
-/// it, under `line` the contract number alone.
+/// Under `number` and `admin_user` the change requires the password of each login number that has
+/// set one on the site, under `line` only the contract number's.
 #[utoipa::path(
     post, path = "/api/v1/unit", operation_id = "changeUnit", request_body = UnitChangeRequest,
     responses(
-        (status = 200, description = "Changed", body = ChangedView),
-        (status = 400, description = "`malformed`, also a password that is not asked for; not counted", body = Problem, content_type = "application/problem+json"),
+        (status = 200, description = "Changed", body = UnitChangedView),
+        (status = 400, description = "`malformed`, also a password that is not required; not counted", body = Problem, content_type = "application/problem+json"),
         (status = 401, description = "`no_session`", body = Problem, content_type = "application/problem+json"),
-        (status = 403, description = "`password_change_required`, `not_allowed`, or `cross_site`: another site's page has made the request", body = Problem, content_type = "application/problem+json"),
-        (status = 409, description = "`changed_elsewhere`: the contract has changed since this session was last told of it; `credential_void` with `numbers`: their passwords would be asked for and cannot be given; not counted", body = Problem, content_type = "application/problem+json"),
+        (status = 403, description = "`password_change_required`, `not_allowed`, or `cross_site`: another site's page made the request", body = Problem, content_type = "application/problem+json"),
+        (status = 409, description = "`changed_elsewhere`: the contract has changed since this session last saw it; `credential_void` with `numbers`: their passwords are required and cannot be given; not counted", body = Problem, content_type = "application/problem+json"),
         (status = 413, description = "`malformed`: over 16 KiB", body = Problem, content_type = "application/problem+json"),
         (status = 422, description = "`passwords_missing` with `numbers`: not counted; `wrong_password` with `number` and `numbers`: each counted", body = Problem, content_type = "application/problem+json"),
         (status = 429, description = "`too_many_requests` from this address; not counted as a wrong entry", body = Problem, content_type = "application/problem+json", headers(("Retry-After" = u64, description = "Seconds"))),
@@ -61,13 +61,13 @@ pub(super) struct ChangedView {
 )]
 pub(super) async fn change_unit(
     State(state): State<AppState>,
-    admitted: RateLimit,
+    rate_limit: RateLimit,
     BearerSession { token, access }: BearerSession,
-    JsonBody(UnitChangeRequest { unit, passwords }): JsonBody<UnitChangeRequest>,
-) -> Result<Json<ChangedView>, Problem> {
-    let unit = unit.parse().map_err(|_| Problem::malformed("そのような認証単位はありません。"))?;
-    let SubmittedPasswords(passwords) = passwords;
-    let mut charge = admitted.reserve_passwords(passwords.len()).await?;
+    JsonBody(request): JsonBody<UnitChangeRequest>,
+) -> Result<Json<UnitChangedView>, Problem> {
+    let unit = request.unit.parse().map_err(|_| Problem::unknown_unit())?;
+    let SubmittedPasswords(passwords) = request.passwords;
+    let mut reservation = rate_limit.reserve_passwords(passwords.len()).await?;
     let request = ChangeUnit {
         token,
         audience: Audience::Api,
@@ -75,12 +75,20 @@ pub(super) async fn change_unit(
         unit,
         passwords,
         version: FormVersion::Session,
-        address: admitted.address,
-        may_void: charge.max_voidings(),
+        address: rate_limit.address,
+        may_void: reservation.max_voidings(),
     };
     let verdict = state.auth().change_unit(request).await;
-    charge.settle(RequestCost::from_unit_change(&verdict));
-    match verdict? {
+    reservation.settle(RequestCost::from_unit_change(&verdict));
+    respond(&state, verdict?, &reservation)
+}
+
+fn respond(
+    state: &AppState,
+    verdict: UnitVerdict,
+    reservation: &Reservation,
+) -> Result<Json<UnitChangedView>, Problem> {
+    match verdict {
         UnitVerdict::Changed(changed) => Ok(Json(changed.into())),
         UnitVerdict::Wrong { numbers, session_over, .. } => {
             let call = session_over.then(|| state.set_up_number());
@@ -90,15 +98,14 @@ pub(super) async fn change_unit(
             Err(Problem::credential_void(&numbers, state.set_up_number()))
         }
         UnitVerdict::OtherPasswords { missing, unasked } if missing.is_empty() => {
-            let detail = format!("{}のパスワードは必要ありません。", join_numbers(&unasked));
-            Err(Problem::malformed(detail))
+            Err(Problem::passwords_not_required(&unasked))
         }
         UnitVerdict::OtherPasswords { missing, .. } => Err(Problem::passwords_missing(&missing)),
-        UnitVerdict::InForce => Err(Problem::malformed("その認証単位は、すでに設定されています。")),
+        UnitVerdict::InForce => Err(Problem::unit_in_force()),
         UnitVerdict::NotAllowed => Err(Problem::not_allowed()),
         UnitVerdict::PasswordChangeRequired => Err(Problem::password_change_required()),
         UnitVerdict::ChangedElsewhere => Err(Problem::changed_elsewhere()),
-        UnitVerdict::WouldVoid => Err(charge.voiding_refused()),
+        UnitVerdict::WouldVoid => Err(reservation.voiding_refused()),
         UnitVerdict::SessionOver => Err(Problem::no_session()),
     }
 }
@@ -118,7 +125,7 @@ impl<'de> Visitor<'de> for ByNumber {
     type Value = SubmittedPasswords;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("passwords by telephone numbers")
+        f.write_str("passwords by telephone number")
     }
 
     fn visit_map<M: MapAccess<'de>>(self, mut map: M) -> Result<SubmittedPasswords, M::Error> {
@@ -127,7 +134,7 @@ impl<'de> Visitor<'de> for ByNumber {
             let typed = SubmittedPassword::from(typed);
             let number = PhoneNumber::from_typed(&number).map_err(Error::custom)?;
             if all.iter().any(|(known, _)| *known == number) {
-                return Err(Error::custom("a number stands twice"));
+                return Err(Error::custom("duplicate number"));
             }
             all.push((number, typed));
         }
@@ -135,7 +142,7 @@ impl<'de> Visitor<'de> for ByNumber {
     }
 }
 
-impl From<UnitChanged> for ChangedView {
+impl From<UnitChanged> for UnitChangedView {
     fn from(changed: UnitChanged) -> Self {
         let text = |number: PhoneNumber| number.as_str().to_owned();
         Self {

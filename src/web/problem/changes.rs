@@ -32,6 +32,24 @@ impl Problem {
             .refused(refusal_log::RefusalReason::NotAllowed)
     }
 
+    /// 400: no such unit.
+    #[must_use]
+    pub fn unknown_unit() -> Self {
+        Self::malformed("そのような認証単位はありません。")
+    }
+
+    /// 400: the unit is in force already; nothing was compared.
+    #[must_use]
+    pub fn unit_in_force() -> Self {
+        Self::malformed("その認証単位は、すでに設定されています。")
+    }
+
+    /// 400: the passwords of these numbers are not required (`U`); nothing was compared.
+    #[must_use]
+    pub fn passwords_not_required(numbers: &[PhoneNumber]) -> Self {
+        Self::malformed(format!("{}のパスワードは必要ありません。", join_numbers(numbers)))
+    }
+
     /// 409: the contract has changed since the client last saw it (`W6`).
     #[must_use]
     pub fn changed_elsewhere() -> Self {
@@ -100,7 +118,7 @@ impl Problem {
 }
 
 /// The numbers in a Japanese sentence.
-pub(in crate::web) fn join_numbers(numbers: &[PhoneNumber]) -> String {
+fn join_numbers(numbers: &[PhoneNumber]) -> String {
     let names: Vec<String> = numbers.iter().map(|number| hyphenated(*number)).collect();
     names.join("、")
 }

@@ -1,4 +1,4 @@
-//! What a request reserves of its address's budget, and settles once, after the verification.
+//! What a request reserves of its address's budget, and settles after the verification.
 
 use std::net::IpAddr;
 
@@ -12,25 +12,25 @@ use domain::phone_number::PhoneNumber;
 use domain::policy::unit::UnitVerdict;
 use domain::rules;
 
-/// What a request holds until it has paid. One that is dropped before pays the dearest: it may have
+/// What a request has reserved. Dropped before it is settled, it costs the most: a password may have
 /// been compared.
 pub(in crate::web) struct Reservation {
     limiter: RateLimiter,
-    /// Of whom; none if there is no limit.
+    /// `None` if there is no limit.
     reserved: Option<Reserved>,
     is_settled: bool,
-    /// The login number's place, if it has one.
+    /// The key of the login number, if there is one.
     number: Option<u64>,
 }
 
 #[derive(Clone, Copy)]
 struct Reserved {
     address: IpAddr,
-    places: BucketKeys,
+    keys: BucketKeys,
     voidings: u32,
 }
 
-/// What a request came to.
+/// What a request cost.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::web) struct RequestCost {
     points: u32,
@@ -42,42 +42,42 @@ impl Reservation {
     pub(super) fn new(
         limiter: RateLimiter,
         address: IpAddr,
-        places: BucketKeys,
+        keys: BucketKeys,
         voidings: u32,
     ) -> Self {
         Self {
             limiter,
-            reserved: Some(Reserved { address, places, voidings }),
+            reserved: Some(Reserved { address, keys, voidings }),
             is_settled: false,
             number: None,
         }
     }
 
-    /// Where there is no limit.
+    /// A reservation where there is no limit.
     pub(super) fn unlimited(limiter: RateLimiter) -> Self {
         Self { limiter, reserved: None, is_settled: true, number: None }
     }
 
     /// How many credentials the request may void.
     pub(in crate::web) fn max_voidings(&self) -> u32 {
-        self.reserved.map_or(u32::MAX, |held| held.voidings)
+        self.reserved.map_or(u32::MAX, |reserved| reserved.voidings)
     }
 
-    /// That the request is a try at this login number.
+    /// Makes the request an attempt at this login number.
     ///
     /// # Errors
-    /// 429 if it may void nothing, and could by what this daemon has seen of the number.
+    /// 429 if it may not void a credential, and could by what this daemon has seen of the number.
     pub(super) fn begin_attempt(&mut self, number: PhoneNumber) -> Result<(), Problem> {
         let may_void = self.max_voidings() > 0;
-        let place = self.limiter.number_key(number);
+        let key = self.limiter.number_key(number);
         let begun = self
             .limiter
             .state()
-            .map(|mut state| state.attempts.begin(place, may_void, (self.limiter.now)()));
+            .map(|mut state| state.attempts.begin(key, may_void, (self.limiter.now)()));
         match begun {
             None => Ok(()),
             Some(Some(())) => {
-                self.number = Some(place);
+                self.number = Some(key);
                 Ok(())
             }
             Some(None) => {
@@ -88,9 +88,9 @@ impl Reservation {
         }
     }
 
-    /// Pays.
+    /// Releases the reservation and spends the real cost, once.
     pub(in crate::web) fn settle(&mut self, cost: RequestCost) {
-        let (Some(Reserved { places, voidings, .. }), false) = (self.reserved, self.is_settled)
+        let (Some(Reserved { keys, voidings, .. }), false) = (self.reserved, self.is_settled)
         else {
             return;
         };
@@ -98,22 +98,18 @@ impl Reservation {
         let number = self.number.take();
         let Some(mut state) = self.limiter.state() else { return };
         let now = (self.limiter.now)();
-        let counts = number.is_some_and(|number| state.attempts.end(number, cost.outcome, now));
-        let voided = cost.voided.max(u32::from(counts));
-        state.budgets.settle(
-            places,
-            voidings,
-            Spending { points: cost.points, voidings: voided },
-            now,
-        );
+        let is_voiding = number.is_some_and(|number| state.attempts.end(number, cost.outcome, now));
+        let voided = cost.voided.max(u32::from(is_voiding));
+        let spent = Spending { points: cost.points, voidings: voided };
+        state.budgets.settle(keys, voidings, spent, now);
     }
 
-    /// 429: it may void nothing, and might have.
+    /// 429: the request may not void a credential, and could have.
     pub(in crate::web) fn voiding_refused(&self) -> Problem {
-        let wait = self.reserved.zip(self.limiter.state()).map(|(held, mut state)| {
+        let wait = self.reserved.zip(self.limiter.state()).map(|(reserved, mut state)| {
             state.budgets.wait_for_voiding(
-                held.places,
-                client_network(held.address),
+                reserved.keys,
+                client_network(reserved.address),
                 (self.limiter.now)(),
             )
         });
@@ -128,21 +124,21 @@ impl Drop for Reservation {
 }
 
 impl RequestCost {
-    pub(super) const fn new(points: u32, came: AttemptOutcome, voided: u32) -> Self {
-        Self { points, outcome: came, voided }
+    pub(super) const fn new(points: u32, outcome: AttemptOutcome, voided: u32) -> Self {
+        Self { points, outcome, voided }
     }
 
-    /// Nothing was compared, or what was is right.
+    /// The cost if nothing was compared, or nothing was wrong.
     fn minimum() -> Self {
         Self::new(rules::SUCCESSFUL_LOGIN_POINTS, AttemptOutcome::NotCompared, 0)
     }
 
-    /// So many were wrong, of which so many are void by it.
+    /// The cost of this many wrong passwords, which voided this many credentials.
     fn for_failures(wrong: usize, voided: usize) -> Self {
         let count = |count: usize| u32::try_from(count).unwrap_or(u32::MAX);
         let points = count(wrong).saturating_mul(rules::FAILED_LOGIN_POINTS);
-        let came = if voided > 0 { AttemptOutcome::Voided } else { AttemptOutcome::Wrong };
-        Self::new(points, came, count(voided))
+        let outcome = if voided > 0 { AttemptOutcome::Voided } else { AttemptOutcome::Wrong };
+        Self::new(points, outcome, count(voided))
     }
 
     pub(in crate::web) fn from_login(verdict: &Result<LoginVerdict, AuthError>) -> Self {

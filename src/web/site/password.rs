@@ -44,7 +44,7 @@ struct PasswordPage {
 struct SubmittedForm {
     current: SubmittedPassword,
     new: SubmittedPassword,
-    again: SubmittedPassword,
+    confirmation: SubmittedPassword,
 }
 
 /// Shows the empty form.
@@ -90,15 +90,16 @@ impl SubmittedForm {
     /// Reads the fields. An empty current password is asked for, and neither compared nor counted;
     /// what is wrong with the new one is shown too.
     fn read(form: &mut Form) -> Result<Self, FieldErrors> {
-        let [current, new, again] =
+        let [current, new, confirmation] =
             ["current", "new", "new_again"].map(|field| form.password(field));
         let is_current_empty = current.is_none();
-        let [current, new, again] = [current, new, again]
+        let [current, new, confirmation] = [current, new, confirmation]
             .map(|typed| typed.unwrap_or_else(|| SubmittedPassword::from(String::new())));
         if !is_current_empty {
-            return Ok(Self { current, new, again });
+            return Ok(Self { current, new, confirmation });
         }
-        let mut reasons = NewPassword::check(&current, &new, &again).err().unwrap_or_default();
+        let mut reasons =
+            NewPassword::check(&current, &new, &confirmation).err().unwrap_or_default();
         reasons.retain(|reason| *reason != Rejection::SameAsCurrent);
         let mut errors = FieldErrors::default();
         errors.add("current", text::ENTER_CURRENT);
@@ -112,14 +113,14 @@ impl SubmittedForm {
         address: IpAddr,
         may_void: bool,
     ) -> ChangePassword {
-        let Self { current, new, again } = self;
+        let Self { current, new, confirmation } = self;
         ChangePassword {
             token: session.token.clone(),
             audience: Audience::Pages,
             access: session.access.clone(),
             current,
             new,
-            confirmation: again,
+            confirmation,
             address,
             may_void,
         }

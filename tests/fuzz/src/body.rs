@@ -19,7 +19,7 @@ pub fn run(bytes: &[u8]) {
     let Some((handler, body)) = bytes.split_first() else { return };
     match handler {
         b'l' => {
-            if let Some(login) = json::<api::log_in::LoginRequest>(body) {
+            if let Some(login) = json::<api::login::LoginRequest>(body) {
                 number(&login.number);
                 assert_eq!(
                     SubmittedPassword::from(login.password.clone()).expose(),

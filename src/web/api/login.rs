@@ -14,7 +14,7 @@ use crate::web::rate_limit::{RateLimit, RequestCost};
 use domain::password::SubmittedPassword;
 use domain::phone_number::PhoneNumber;
 
-/// Who wants to log in.
+/// A login number and its password.
 #[derive(Deserialize, ToSchema)]
 #[schema(as = Login)]
 pub struct LoginRequest {
@@ -30,10 +30,10 @@ pub struct LoginRequest {
 #[utoipa::path(
     post, path = "/api/v1/login", operation_id = "logIn", security(()), request_body = LoginRequest,
     responses(
-        (status = 200, description = "A session has begun", body = LoggedIn),
+        (status = 200, description = "A session began", body = LoggedIn),
         (status = 400, description = "`malformed`", body = Problem, content_type = "application/problem+json"),
         (status = 401, description = "`invalid_credentials`: every refusal, byte for byte the same", body = Problem, content_type = "application/problem+json"),
-        (status = 403, description = "`cross_site`: another site's page has made the request", body = Problem, content_type = "application/problem+json"),
+        (status = 403, description = "`cross_site`: another site's page made the request", body = Problem, content_type = "application/problem+json"),
         (status = 413, description = "`malformed`: over 16 KiB", body = Problem, content_type = "application/problem+json"),
         (status = 429, description = "`too_many_requests` from this address; not counted as a wrong entry", body = Problem, content_type = "application/problem+json", headers(("Retry-After" = u64, description = "Seconds"))),
         (status = 503, description = "`busy` or `unavailable`; not counted as a wrong entry", body = Problem, content_type = "application/problem+json", headers(("Retry-After" = u64, description = "Seconds"))),
@@ -41,23 +41,23 @@ pub struct LoginRequest {
 )]
 pub(super) async fn log_in(
     State(state): State<AppState>,
-    admitted: RateLimit,
+    rate_limit: RateLimit,
     JsonBody(LoginRequest { number, password }): JsonBody<LoginRequest>,
 ) -> Result<Json<LoggedIn>, Problem> {
     let login = PhoneNumber::from_typed(&number).ok();
-    let mut charge = admitted.reserve_login(login).await?;
+    let mut reservation = rate_limit.reserve_login(login).await?;
     let attempt = LoginAttempt {
         login,
         password: SubmittedPassword::from(password),
-        address: admitted.address,
+        address: rate_limit.address,
         audience: Audience::Api,
-        may_void: charge.max_voidings() > 0,
+        may_void: reservation.max_voidings() > 0,
     };
     let verdict = state.auth().log_in(attempt).await;
-    charge.settle(RequestCost::from_login(&verdict));
+    reservation.settle(RequestCost::from_login(&verdict));
     match verdict? {
         LoginVerdict::Accepted(token, access) => Ok(Json(LoggedIn::new(&state, &token, *access))),
-        LoginVerdict::Refused(_) => Err(Problem::invalid_credentials(state.refusal())),
-        LoginVerdict::WouldVoid => Err(charge.voiding_refused()),
+        LoginVerdict::Refused(_) => Err(Problem::invalid_credentials(state.login_refusal())),
+        LoginVerdict::WouldVoid => Err(reservation.voiding_refused()),
     }
 }

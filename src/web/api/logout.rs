@@ -13,10 +13,10 @@ use crate::web::problem::Problem;
 #[utoipa::path(
     post, path = "/api/v1/logout", operation_id = "logOut",
     responses(
-        (status = 204, description = "The session is over"),
+        (status = 204, description = "The session has ended"),
         (status = 400, description = "`malformed`: with a body that is not JSON", body = Problem, content_type = "application/problem+json"),
         (status = 401, description = "`no_session`", body = Problem, content_type = "application/problem+json"),
-        (status = 403, description = "`cross_site`: another site's page has made the request", body = Problem, content_type = "application/problem+json"),
+        (status = 403, description = "`cross_site`: another site's page made the request", body = Problem, content_type = "application/problem+json"),
         (status = 503, description = "`unavailable`", body = Problem, content_type = "application/problem+json", headers(("Retry-After" = u64, description = "Seconds"))),
     ),
 )]
