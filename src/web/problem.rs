@@ -128,63 +128,54 @@ impl Problem {
     }
 
     /// 400: the request is malformed; `detail` says how, without quoting it.
-    #[must_use]
-    pub fn malformed(detail: impl Into<Box<str>>) -> Self {
+    pub(in crate::web) fn malformed(detail: impl Into<Box<str>>) -> Self {
         Self::new(StatusCode::BAD_REQUEST, Code::Malformed, detail)
     }
 
     /// 400: the body is not declared as JSON.
-    #[must_use]
-    pub fn not_json() -> Self {
+    pub(in crate::web) fn not_json() -> Self {
         let detail = "Content-Typeはapplication/jsonでなければなりません。";
         Self::malformed(detail).refused(RefusalReason::NotJson)
     }
 
     /// 403: another site's page made the request.
-    #[must_use]
-    pub fn cross_site() -> Self {
+    pub(in crate::web) fn cross_site() -> Self {
         let detail = "ほかのサイトからの要求は受け付けません。";
         Self::new(StatusCode::FORBIDDEN, Code::CrossSite, detail).refused(RefusalReason::CrossSite)
     }
 
     /// 413: the body is larger than 16 KiB.
-    #[must_use]
-    pub fn too_large() -> Self {
+    pub(in crate::web) fn too_large() -> Self {
         let detail = format!("本文は{}バイトまでです。", rules::MAX_BODY_BYTES);
         Self::new(StatusCode::PAYLOAD_TOO_LARGE, Code::Malformed, detail)
     }
 
     /// 431: the head is larger than 16 KiB, or has more than 64 headers.
-    #[must_use]
-    pub fn head_too_large() -> Self {
+    pub(in crate::web) fn head_too_large() -> Self {
         let detail = "リクエストのヘッダーが大きすぎるか、多すぎます。";
         Self::new(StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE, Code::HeadTooLarge, detail)
     }
 
     /// 401: every refusal of `W2`; `refusal` is [`login_refusal`].
-    #[must_use]
-    pub fn invalid_credentials(refusal: &str) -> Self {
+    pub(in crate::web) fn invalid_credentials(refusal: &str) -> Self {
         Self::new(StatusCode::UNAUTHORIZED, Code::InvalidCredentials, refusal)
     }
 
     /// 401: no token, or one of no live session.
-    #[must_use]
-    pub fn no_session() -> Self {
+    pub(in crate::web) fn no_session() -> Self {
         let detail = "ログインしていないか、ログアウトしています。もう一度ログインしてください。";
         Self::new(StatusCode::UNAUTHORIZED, Code::NoSession, detail)
     }
 
     /// 403: the session may only change its password or log out (`C6`).
-    #[must_use]
-    pub fn password_change_required() -> Self {
+    pub(in crate::web) fn password_change_required() -> Self {
         let detail = "パスワードを変更してください。変更するまで、ほかの操作はできません。";
         Self::new(StatusCode::FORBIDDEN, Code::PasswordChangeRequired, detail)
             .refused(RefusalReason::PasswordChangeRequired)
     }
 
     /// 429: too many attempts from one address.
-    #[must_use]
-    pub fn too_many_requests(retry_after_s: u64) -> Self {
+    pub(in crate::web) fn too_many_requests(retry_after_s: u64) -> Self {
         let detail =
             "パスワード入力の回数が多すぎます。しばらくたってから、もう一度お試しください。";
         Self::new(StatusCode::TOO_MANY_REQUESTS, Code::TooManyRequests, detail)
@@ -192,23 +183,20 @@ impl Problem {
     }
 
     /// 503: overload.
-    #[must_use]
-    pub fn busy() -> Self {
+    pub(in crate::web) fn busy() -> Self {
         let detail = "ただいま混み合っています。しばらくたってから、もう一度お試しください。";
         Self::new(StatusCode::SERVICE_UNAVAILABLE, Code::Busy, detail).retry_after(RETRY_AFTER_S)
     }
 
     /// 503: the database is out of reach.
-    #[must_use]
-    pub fn unavailable() -> Self {
+    pub(in crate::web) fn unavailable() -> Self {
         let detail = "ただいまご利用いただけません。しばらくたってから、もう一度お試しください。";
         Self::new(StatusCode::SERVICE_UNAVAILABLE, Code::Unavailable, detail)
             .retry_after(RETRY_AFTER_S)
     }
 
     /// 503: the database went out of reach in the middle of a change, which may be done.
-    #[must_use]
-    pub fn outcome_unknown() -> Self {
+    pub(in crate::web) fn outcome_unknown() -> Self {
         let detail = "変更の途中でご利用いただけなくなりました。変更は、完了している場合があります。\
                       しばらくたってからログインして、変更されたかどうかをお確かめください。";
         let problem = Self::new(StatusCode::SERVICE_UNAVAILABLE, Code::Unavailable, detail);
@@ -216,29 +204,25 @@ impl Problem {
     }
 
     /// 404: no such path.
-    #[must_use]
-    pub fn not_found() -> Self {
+    pub(in crate::web) fn not_found() -> Self {
         Self::new(StatusCode::NOT_FOUND, Code::NotFound, "お探しのページはありません。")
     }
 
     /// 405: no such method on this path.
-    #[must_use]
-    pub fn method_not_allowed() -> Self {
+    pub(in crate::web) fn method_not_allowed() -> Self {
         let detail = "この操作はできません。";
         Self::new(StatusCode::METHOD_NOT_ALLOWED, Code::MethodNotAllowed, detail)
     }
 
     /// 500: a fault of the service.
-    #[must_use]
-    pub fn internal() -> Self {
+    pub(in crate::web) fn internal() -> Self {
         let detail = "エラーが発生しました。しばらくたってから、もう一度お試しください。";
         Self::new(StatusCode::INTERNAL_SERVER_ERROR, Code::Internal, detail)
     }
 }
 
 /// The text of every refusal of a login (`W2`): the rules, and what to do.
-#[must_use]
-pub fn login_refusal(set_up_number: PhoneNumber) -> String {
+pub(super) fn login_refusal(set_up_number: PhoneNumber) -> String {
     format!(
         "電話番号とパスワードを確認できませんでした。\
          仮パスワードは、設定後{}時間以上経過するか、{}回連続で間違えると無効になります。\

@@ -25,34 +25,29 @@ pub(super) enum RejectionSchema {
 
 impl Problem {
     /// 403: a user under `admin_user` cannot change the unit (`U2`).
-    #[must_use]
-    pub fn not_allowed() -> Self {
+    pub(in crate::web) fn not_allowed() -> Self {
         let detail = "認証単位は、管理者（契約番号）だけが変更できます。";
         Self::new(StatusCode::FORBIDDEN, Code::NotAllowed, detail)
             .refused(refusal_log::RefusalReason::NotAllowed)
     }
 
     /// 400: no such unit.
-    #[must_use]
-    pub fn unknown_unit() -> Self {
+    pub(in crate::web) fn unknown_unit() -> Self {
         Self::malformed("そのような認証単位はありません。")
     }
 
     /// 400: the unit is in force already; nothing was compared.
-    #[must_use]
-    pub fn unit_in_force() -> Self {
+    pub(in crate::web) fn unit_in_force() -> Self {
         Self::malformed("その認証単位は、すでに設定されています。")
     }
 
     /// 400: the passwords of these numbers are not required (`U`); nothing was compared.
-    #[must_use]
-    pub fn passwords_not_required(numbers: &[PhoneNumber]) -> Self {
+    pub(in crate::web) fn passwords_not_required(numbers: &[PhoneNumber]) -> Self {
         Self::malformed(format!("{}のパスワードは必要ありません。", join_numbers(numbers)))
     }
 
     /// 409: the contract has changed since the client last saw it (`W6`).
-    #[must_use]
-    pub fn changed_elsewhere() -> Self {
+    pub(in crate::web) fn changed_elsewhere() -> Self {
         let detail = "ほかの画面や電話で契約の内容が変更されたため、変更しませんでした。\
                       現在の内容を確認してから、もう一度お試しください。";
         Self::new(StatusCode::CONFLICT, Code::ChangedElsewhere, detail)
@@ -60,8 +55,7 @@ impl Problem {
 
     /// 409: the passwords of these numbers are required and cannot be given (`U3`). `call` is the
     /// number to set new ones.
-    #[must_use]
-    pub fn credential_void(numbers: &[PhoneNumber], call: PhoneNumber) -> Self {
+    pub(in crate::web) fn credential_void(numbers: &[PhoneNumber], call: PhoneNumber) -> Self {
         let detail = format!(
             "{}のパスワードは、間違いが続いて無効になっているか、まだ設定されていないため、変更できません。\
              契約回線から仮パスワード設定番号{}に電話をかけて仮パスワードを設定し、\
@@ -73,16 +67,14 @@ impl Problem {
     }
 
     /// 422: the passwords of these numbers are required (`U`); nothing was compared.
-    #[must_use]
-    pub fn passwords_missing(numbers: &[PhoneNumber]) -> Self {
+    pub(in crate::web) fn passwords_missing(numbers: &[PhoneNumber]) -> Self {
         let detail = format!("{}のパスワードが必要です。", join_numbers(numbers));
         Self::new(StatusCode::UNPROCESSABLE_ENTITY, Code::PasswordsMissing, detail)
             .with_numbers(numbers)
     }
 
     /// 422: the new password breaks the rules (`C5`); the current one was not compared.
-    #[must_use]
-    pub fn password_rejected(reasons: &[Rejection]) -> Self {
+    pub(in crate::web) fn password_rejected(reasons: &[Rejection]) -> Self {
         let detail = format!(
             "新しいパスワードは、半角英数字{}～{}文字（数字のみは不可）で、\
              現在のパスワードと異なるものを、2回とも同じに入力してください。",
@@ -96,8 +88,10 @@ impl Problem {
 
     /// 422: the current passwords of these numbers are wrong, and counted (`C2`). If that ended the
     /// session, `call` is the number to set a new one.
-    #[must_use]
-    pub fn wrong_password(numbers: &[PhoneNumber], call: Option<PhoneNumber>) -> Self {
+    pub(in crate::web) fn wrong_password(
+        numbers: &[PhoneNumber],
+        call: Option<PhoneNumber>,
+    ) -> Self {
         let wrong = format!("{}の現在のパスワードが違います。", join_numbers(numbers));
         let detail = match call {
             None => format!("{wrong}続けて間違えると無効になります。"),
