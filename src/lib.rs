@@ -10,8 +10,8 @@
 //! ```
 //!
 //! Arrows: `main → cli → {daemon, check, db}`, `daemon → {asterisk, web, db}`, `check →
-//! {asterisk::rest, db}`, `{asterisk, web} → auth → {db, hashing}`. Every module may use [`domain`], a
-//! separate crate that knows no runtime, SQL, HTTP or clock.
+//! {asterisk::rest, db}`, `{asterisk, web} → auth → {db, hashing}`. Every module may use
+//! [`domain`], a separate crate that knows no runtime, SQL, HTTP or clock.
 //!
 //! # A digit
 //! A frame of the event socket becomes an event. The event goes into the bounded mailbox of its

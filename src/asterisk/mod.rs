@@ -110,8 +110,9 @@ impl PhoneLine {
         self.streams.iter().map(|(asterisk, _)| asterisk.rest.credentials.clone()).collect()
     }
 
-    /// Serves calls until `stop` is cancelled, then lets active calls go on for [`Timeouts::shutdown_grace`].
-    /// The calls that come meanwhile, and those that are left, continue in the dialplan.
+    /// Serves calls until `stop` is cancelled, then lets active calls go on for
+    /// [`Timeouts::shutdown_grace`]. The calls that come meanwhile, and those that are left,
+    /// continue in the dialplan.
     ///
     /// The line has its own thread, so that nothing else in the daemon delays an event. Its
     /// database connections live there too, so no other part of the daemon may use them.

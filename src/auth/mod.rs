@@ -1,5 +1,5 @@
-//! Who may log in, what a session may do, and what it changes. The phone line, the pages and the API
-//! are equal clients of one [`AuthService`].
+//! Who may log in, what a session may do, and what it changes. The phone line, the pages and the
+//! API are equal clients of one [`AuthService`].
 //!
 //! A request is a value, and the answer is a verdict that its client only has to `match` on. A
 //! password is compared without a lock. The database decides afterwards, and the comparison counts

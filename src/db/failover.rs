@@ -4,8 +4,8 @@
 //! silent for a moment. So a host that accepts and never answers costs a moment, not the whole time
 //! for connecting.
 //!
-//! PostgreSQL reports success for a commit whose wait for a synchronous standby was cancelled, after
-//! a warning. The connection ends at that warning, so that the commit counts as unanswered.
+//! PostgreSQL reports success for a commit whose wait for a synchronous standby was cancelled,
+//! after a warning. The connection ends at that warning, so that the commit counts as unanswered.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
@@ -142,7 +142,8 @@ fn is_unreplicated_commit(notice: &DbError) -> bool {
 }
 
 /// Connects to read-write servers only, with durable commits, and with a timeout on everything. The
-/// server's timeouts are a little shorter than ours, so that a held lock differs from a dead server.
+/// server's timeouts are a little shorter than ours, so that a held lock differs from a dead
+/// server.
 pub(super) fn settings(url: &Secret, limit: Duration) -> Result<Settings, NotAConnectionString> {
     let connection = ConnectionString::parse(url.expose()).map_err(NotAConnectionString)?;
     let tls = PostgresTls::new(connection.tls().map_err(NotAConnectionString)?);

@@ -163,8 +163,8 @@ impl Db {
     /// number. With `replace`, numbers that the file does not have are removed.
     ///
     /// A number that is moved or removed loses its credential and sessions, and so does one that
-    /// logs in no more without its service. A contract that gets another customer loses its unit and
-    /// all credentials and sessions.
+    /// logs in no more without its service. A contract that gets another customer loses its unit
+    /// and all credentials and sessions.
     ///
     /// # Errors
     /// [`DbError`]

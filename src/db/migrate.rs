@@ -1,8 +1,8 @@
 //! Migrates the database to this program's version (`R`, `migrate`).
 //!
 //! The migrations of `sql/` are in the binary. One program at a time migrates a database, under an
-//! advisory lock, and applies all that is missing in one transaction. A migration only adds, so that
-//! daemons of the previous version still work.
+//! advisory lock, and applies all that is missing in one transaction. A migration only adds, so
+//! that daemons of the previous version still work.
 
 use deadpool_postgres::{ClientWrapper, Object};
 use tokio_postgres::error::SqlState;

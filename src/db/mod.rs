@@ -10,9 +10,9 @@
 //! contract, from the phone and from the site; it happens once for each [`IdempotencyKey`]. A login
 //! is one guarded statement (`login`).
 //!
-//! Locks are taken in one order, so that nothing deadlocks: the contract's row (`FOR NO KEY UPDATE`,
-//! which foreign keys do not wait for), its credentials, its sessions. A session is made only in a
-//! transaction that holds its credential's row.
+//! Locks are taken in one order, so that nothing deadlocks: the contract's row (`FOR NO KEY
+//! UPDATE`, which foreign keys do not wait for), its credentials, its sessions. A session is made
+//! only in a transaction that holds its credential's row.
 
 mod apply;
 pub mod audit;

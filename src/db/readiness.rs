@@ -1,8 +1,8 @@
 //! Whether the database takes changes (`/readyz`).
 //!
-//! A server that is read-only, has a full disk, or has revoked a privilege still answers queries. So
-//! an audit row is written and rolled back, and an idempotency key is committed that nobody uses. No
-//! row of a contract is touched, so a lock on one does not make the daemon look unready.
+//! A server that is read-only, has a full disk, or has revoked a privilege still answers queries.
+//! So an audit row is written and rolled back, and an idempotency key is committed that nobody
+//! uses. No row of a contract is touched, so a lock on one does not make the daemon look unready.
 
 use std::time::{Duration, Instant};
 
@@ -35,8 +35,8 @@ impl Probe {
 }
 
 impl Db {
-    /// Why the database takes no changes; `None` if it does. One probe runs at a time, and its result
-    /// counts for a moment.
+    /// Why the database takes no changes; `None` if it does. One probe runs at a time, and its
+    /// result counts for a moment.
     pub async fn write_failure(&self) -> Option<String> {
         let mut last = self.last_probe.lock().await;
         if let Some(probe) = last.as_ref().filter(|probe| probe.is_current()) {

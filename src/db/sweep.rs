@@ -1,9 +1,9 @@
 //! The clean-up of what has expired, every minute: by index and in portions. So it takes the same
 //! time however large the tables are, and holds few rows at once.
 //!
-//! The statements compare with `now()`, because an index cannot serve `clock_timestamp()`, which may
-//! change from row to row. Rows that somebody else has locked are left for the next time: to wait
-//! for one after another could deadlock.
+//! The statements compare with `now()`, because an index cannot serve `clock_timestamp()`, which
+//! may change from row to row. Rows that somebody else has locked are left for the next time: to
+//! wait for one after another could deadlock.
 
 use std::time::Duration;
 
@@ -102,7 +102,8 @@ impl Db {
         Ok(())
     }
 
-    /// Repeats a statement that counts its rows until it finds less than a portion. Returns the sum.
+    /// Repeats a statement that counts its rows until it finds less than a portion. Returns the
+    /// sum.
     async fn in_portions(&self, statement: &Statement<'_>) -> Result<usize, DbError> {
         let mut all = 0;
         for _ in 0..MAX_PORTIONS {

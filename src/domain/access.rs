@@ -41,8 +41,9 @@ pub struct Access {
 }
 
 impl Access {
-    /// The access of `login` with a credential of `kind` that was set at `set_at`. `None` if it does
-    /// not log in under the unit in force, the credential has expired, or the contract is suspended.
+    /// The access of `login` with a credential of `kind` that was set at `set_at`. `None` if it
+    /// does not log in under the unit in force, the credential has expired, or the contract is
+    /// suspended.
     #[must_use]
     pub fn new(
         contract: &Contract,

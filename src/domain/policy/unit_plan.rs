@@ -43,8 +43,8 @@ pub enum NewCredential {
 }
 
 impl UnitChangePlan {
-    /// Plans the change of the snapshot's contract to `target` by the login number `initiator`, whose
-    /// role allows it ([`may_change_unit`]).
+    /// Plans the change of the snapshot's contract to `target` by the login number `initiator`,
+    /// whose role allows it ([`may_change_unit`]).
     #[must_use]
     pub fn new(snapshot: &Snapshot, initiator: PhoneNumber, target: AuthUnit) -> Self {
         let Snapshot { contract, credentials, .. } = snapshot;
@@ -66,7 +66,8 @@ impl UnitChangePlan {
             .filter(logs_in_after)
             .map(|number| NewLogin { number, with: with(number) })
             .collect();
-        // With a copied password, another number's subscriber would get the contract number's rights.
+        // With a copied password, another number's subscriber would get the contract number's
+        // rights.
         let is_unset_contract_number = |number: PhoneNumber| {
             let would_be_given =
                 number == contract.number && number != initiator && logs_in_after(&number);

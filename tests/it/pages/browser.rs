@@ -1,5 +1,5 @@
-//! A browser without script: it keeps cookies, sends the headers that browsers send, follows nothing by
-//! itself, and looks at what every page must have.
+//! A browser without script: it keeps cookies, sends the headers that browsers send, follows
+//! nothing by itself, and looks at what every page must have.
 
 use std::collections::BTreeMap;
 
