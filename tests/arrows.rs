@@ -2,7 +2,7 @@
 //! nothing pure knows a runtime, a database, a wire or a clock.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -41,8 +41,8 @@ const ACTING: [&str; 10] = [
 fn every_module_knows_only_what_lies_below_it() {
     for (module, allowed) in ARROWS {
         for (file, code) in sources(module) {
-            for known in Paths::of(&file, &code) {
-                let known = known.as_str();
+            for path in Paths::of(&file, &code) {
+                let Some(known) = path.first().map(String::as_str) else { continue };
                 let fits = known == module || allowed.contains(&known);
                 assert!(fits, "{} must not know crate::{known}", file.display());
             }
@@ -65,6 +65,39 @@ fn what_is_pure_knows_no_runtime_no_database_no_wire_and_no_clock() {
             }
         }
     }
+}
+
+/// A module and the files below it belong together: the one shows what the others do.
+#[test]
+fn no_two_files_need_each_other() {
+    let mut files = Vec::new();
+    collect(&Path::new(env!("CARGO_MANIFEST_DIR")).join("src"), &mut files);
+    let modules: BTreeSet<Vec<String>> = files.iter().map(|file| module_of(file)).collect();
+    let mut needs: BTreeMap<Vec<String>, BTreeSet<Vec<String>>> = BTreeMap::new();
+    for file in &files {
+        let module = module_of(file);
+        for path in Paths::of(file, &code_of(file)) {
+            let prefixes = (1..=path.len()).rev().map(|length| path[..length].to_vec());
+            let needed = prefixes.into_iter().find(|prefix| modules.contains(prefix));
+            let is_other =
+                |needed: &Vec<String>| !needed.starts_with(&module) && !module.starts_with(needed);
+            if let Some(needed) = needed.filter(is_other) {
+                needs.entry(module.clone()).or_default().insert(needed);
+            }
+        }
+    }
+    // What needs nothing that is left is in no circle.
+    loop {
+        let left: BTreeSet<Vec<String>> = needs.keys().cloned().collect();
+        for needed in needs.values_mut() {
+            needed.retain(|other| left.contains(other));
+        }
+        needs.retain(|_, needed| !needed.is_empty());
+        if needs.len() == left.len() {
+            break;
+        }
+    }
+    assert!(needs.is_empty(), "in or above a circle: {needs:#?}");
 }
 
 /// Every source file of a module, tests and comments apart.
@@ -96,35 +129,46 @@ fn code_of(file: &Path) -> String {
     lines.collect::<Vec<_>>().join("\n")
 }
 
-/// Walks a file's syntax and notes the top-level modules that its paths lead to.
+/// The modules that lead to a file, from the top.
+fn module_of(file: &Path) -> Vec<String> {
+    let src = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let inside = file.strip_prefix(src).unwrap().with_extension("");
+    let names = inside.iter().map(|name| name.to_str().unwrap().to_owned());
+    names.filter(|name| !["mod", "lib"].contains(&name.as_str())).collect()
+}
+
+/// Walks a file's syntax and notes where its paths lead, from the top.
 struct Paths {
-    /// How many modules deep the file is.
-    depth: usize,
-    known: BTreeSet<String>,
+    module: Vec<String>,
+    known: BTreeSet<Vec<String>>,
 }
 
 impl Paths {
-    fn of(file: &Path, code: &str) -> BTreeSet<String> {
-        let src = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
-        let inside = file.strip_prefix(src).unwrap();
-        let is_mod = file.file_stem().is_some_and(|stem| stem == "mod");
-        let depth = inside.components().count() - usize::from(is_mod);
-        let mut paths = Self { depth, known: BTreeSet::new() };
+    fn of(file: &Path, code: &str) -> BTreeSet<Vec<String>> {
+        let mut paths = Self { module: module_of(file), known: BTreeSet::new() };
         paths.visit_file(&syn::parse_file(code).unwrap());
         paths.known
     }
 
-    /// Notes where a path leads: behind `crate::`, or behind enough of `super::`.
+    /// Notes where a path leads that begins with `crate` or `super`.
     fn note<'a>(&mut self, names: impl IntoIterator<Item = &'a str>) {
         let mut names = names.into_iter().peekable();
-        let mut ups = 0;
-        while names.next_if_eq(&"super").is_some() {
-            ups += 1;
+        let mut path = match names.peek() {
+            Some(&"super") => self.module.clone(),
+            // A crate of its own.
+            Some(&"crate") if self.module.first().is_some_and(|top| top == "domain") => {
+                vec!["domain".to_owned()]
+            }
+            Some(&"crate") => Vec::new(),
+            Some(_) | None => return,
+        };
+        if names.next_if_eq(&"crate").is_none() {
+            while names.next_if_eq(&"super").is_some() {
+                path.pop();
+            }
         }
-        let at_the_top = ups >= self.depth || names.next_if_eq(&"crate").is_some();
-        if let Some(name) = names.next().filter(|_| at_the_top) {
-            self.known.insert(name.to_owned());
-        }
+        path.extend(names.map(str::to_owned));
+        self.known.insert(path);
     }
 
     /// Every path of a `use` with all its braces.
@@ -193,9 +237,11 @@ fn no_way_of_writing_an_import_is_overlooked() {
         ("fn f() { let _ = format!(\"{}\", crate::db::x()); }", "db"),
         ("fn f() { use crate::db::x; x() }", "db"),
     ] {
-        assert!(Paths::of(&file, code).contains(module), "{code}");
+        let known = Paths::of(&file, code);
+        assert!(known.iter().any(|path| path[0] == module), "{code}");
     }
     for code in ["use super::store;", "use store::x;", "fn f() { super::store::x() }"] {
-        assert!(!Paths::of(&file, code).contains("db"), "{code}");
+        let known = Paths::of(&file, code);
+        assert!(known.iter().all(|path| path[0] != "db"), "{code}");
     }
 }

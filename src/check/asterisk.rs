@@ -67,11 +67,6 @@ pub async fn check(ari: &config::Ari, expected: Expected<'_>) -> Vec<Finding> {
     findings
 }
 
-/// The finding for an answer that could not be obtained.
-pub(super) fn query_failed(subject: &str, error: &RestError) -> Finding {
-    Finding::error(format!("could not query Asterisk's {subject}: {}", ErrorChain(error)))
-}
-
 fn unreachable(ari: &config::Ari, error: &RestError) -> Finding {
     let url = &ari.url;
     Finding::error(match error {
@@ -120,14 +115,14 @@ fn version_numbers(version: &str) -> Option<[u32; 3]> {
 async fn check_modules(rest: &Rest, ari: &config::Ari) -> Vec<Finding> {
     match rest.get::<Vec<LoadedModule>>("modules", &["asterisk", "modules"], None).await {
         Ok(modules) => modules::judge(&modules, ari.config_dir.as_deref()),
-        Err(error) => vec![query_failed("modules", &error)],
+        Err(error) => vec![Finding::query_failed("modules", &error)],
     }
 }
 
 async fn check_logs(rest: &Rest) -> Vec<Finding> {
     match rest.get::<Vec<LogChannel>>("logging", &["asterisk", "logging"], None).await {
         Ok(channels) => channels.iter().filter_map(judge_log).collect(),
-        Err(error) => vec![query_failed("log channels", &error)],
+        Err(error) => vec![Finding::query_failed("log channels", &error)],
     }
 }
 
@@ -159,10 +154,10 @@ async fn check_access(rest: &Rest) -> Vec<Finding> {
         Err(RestError::Refused(status)) if status.as_u16() == 403 => {
             findings.push(Finding::error("ari.user may only read (ari.conf: read_only)"));
         }
-        Err(error) => findings.push(query_failed("permissions of ari.user", &error)),
+        Err(error) => findings.push(Finding::query_failed("permissions of ari.user", &error)),
     }
     if let Err(error) = rest.ping().await {
-        findings.push(query_failed("channels", &error));
+        findings.push(Finding::query_failed("channels", &error));
     }
     findings
 }
@@ -177,11 +172,11 @@ async fn check_sounds(rest: &Rest, ari: &config::Ari) -> Vec<Finding> {
                 ))
             })
             .collect(),
-        Err(error) => return vec![query_failed("sounds", &error)],
+        Err(error) => return vec![Finding::query_failed("sounds", &error)],
     };
     match rest.sounds().await {
         Ok(sounds) => findings.extend(sounds.iter().filter_map(judge_formats)),
-        Err(error) => findings.push(query_failed("sound formats", &error)),
+        Err(error) => findings.push(Finding::query_failed("sound formats", &error)),
     }
     findings
 }
@@ -201,7 +196,7 @@ async fn check_clock(rest: &Rest) -> Option<Finding> {
     let before = clock::wall_clock();
     match dialplan_globals::value(rest, "EPOCH").await {
         Ok(epoch) => judge_clock(&epoch, before),
-        Err(error) => Some(query_failed("clock", &error)),
+        Err(error) => Some(Finding::query_failed("clock", &error)),
     }
 }
 

@@ -7,7 +7,6 @@ use domain::rules;
 use serde::Deserialize;
 
 use super::Finding;
-use super::asterisk::query_failed;
 use crate::asterisk::rest::{Rest, RestError};
 use crate::config::{Ari, Config, MediaNetwork};
 
@@ -49,7 +48,7 @@ pub(super) async fn check(rest: &Rest, expected: Expected<'_>) -> Vec<Finding> {
         let value = match value(rest, global).await {
             Ok(value) => value,
             Err(error) => {
-                findings.push(query_failed("dialplan globals", &error));
+                findings.push(Finding::query_failed("dialplan globals", &error));
                 break;
             }
         };

@@ -18,6 +18,7 @@ mod modules;
 use futures_util::future::join_all;
 use jiff::{SignedDuration, Timestamp};
 
+use crate::asterisk::rest::{ErrorChain, RestError};
 use crate::clock;
 use crate::config::certificate::{CertificateFiles, not_after};
 use crate::config::{Ari, Config};
@@ -62,6 +63,11 @@ impl Finding {
 
     fn warning(message: impl Into<String>) -> Self {
         Self { severity: Severity::Warning, message: message.into() }
+    }
+
+    /// Asterisk did not give an answer.
+    fn query_failed(subject: &str, error: &RestError) -> Self {
+        Self::error(format!("could not query Asterisk's {subject}: {}", ErrorChain(error)))
     }
 
     fn about(self, subject: &str) -> Self {

@@ -144,11 +144,11 @@ async fn show(store: &Db, number: PhoneNumber, output: Printer) -> anyhow::Resul
         print_error(&format!("no contract has the number {}", number.as_str()));
         return Ok(ExitStatus::Failure);
     };
-    let standings = store.credential_statuses(contract.number).await?;
+    let statuses = store.credential_statuses(contract.number).await?;
     let customers = store.customers(Some(contract.number)).await?;
     let customer = customers.get(&contract.number).map(String::as_str);
-    let json = format::contract_json_with_credentials(&contract, customer, &standings);
-    output.print(&json, &format::contract_text(&contract, customer, &standings))?;
+    let json = format::contract_json_with_credentials(&contract, customer, &statuses);
+    output.print(&json, &format::contract_text(&contract, customer, &statuses))?;
     Ok(ExitStatus::Success)
 }
 

@@ -9,12 +9,11 @@ use std::time::Duration;
 
 use zeroize::Zeroizing;
 
+use super::keys::{PREFIX, new_name, variable_of};
 use super::platform::is_set_by_platform;
-use super::renamed::new_name;
 use super::{ConfigErrors, LogFormat, MediaNetwork, Network, Secret};
 use domain::phone_number::PhoneNumber;
 
-const PREFIX: &str = "KARIPASS_";
 /// The command line reads it.
 const CONFIG_VARIABLE: &str = "KARIPASS_CONFIG";
 
@@ -363,10 +362,6 @@ fn text_of(value: &toml::Value) -> String {
 
 fn separated(text: &str) -> Vec<String> {
     text.split(',').map(str::trim).filter(|entry| !entry.is_empty()).map(str::to_owned).collect()
-}
-
-pub(super) fn variable_of(key: &str) -> String {
-    format!("{PREFIX}{}", key.replace('.', "_").to_uppercase())
 }
 
 fn line_of(text: &str, offset: usize) -> usize {

@@ -8,11 +8,11 @@ mod asterisk;
 mod call;
 pub mod certificate;
 mod database;
+mod keys;
 mod load;
 mod network;
 mod platform;
 pub mod postgres;
-mod renamed;
 mod secret_files;
 mod site;
 

@@ -1,6 +1,8 @@
-//! Keys of earlier versions. An old key is an error that names the new one.
+//! Names of keys: their environment variables, and those of earlier versions. An old key is an
+//! error that names the new one.
 
-use super::load::variable_of;
+/// The prefix of every environment variable.
+pub(super) const PREFIX: &str = "KARIPASS_";
 
 /// Old keys and their new names. `[[ari]]` tables have a place in between, as in `ari.2.etc`.
 const RENAMED: [(&str, &str); 15] = [
@@ -20,6 +22,11 @@ const RENAMED: [(&str, &str); 15] = [
     ("stop.calls_s", "shutdown.call_grace_s"),
     ("stop.notice_s", "shutdown.drain_s"),
 ];
+
+/// The environment variable of a key.
+pub(super) fn variable_of(key: &str) -> String {
+    format!("{PREFIX}{}", key.replace('.', "_").to_uppercase())
+}
 
 /// The new name of an old key or variable.
 pub(super) fn new_name(unknown: &str) -> Option<String> {
