@@ -72,7 +72,7 @@ metrics! {
     Histogram HTTP_REQUEST_DURATION = "karipass_http_request_duration_seconds":
         "How long HTTP requests take, by route.";
     Counter HTTP_REQUESTS_REFUSED = "karipass_http_requests_refused_total":
-        "HTTP requests refused before the database is asked, by reason.";
+        "HTTP requests refused without an audit row, by reason.";
     Counter FORGED_TOKENS = "karipass_forged_tokens_total":
         "Session tokens without a valid seal.";
     Gauge HTTP_CONNECTIONS = "karipass_http_connections": "HTTP connections now, by listener.";

@@ -41,7 +41,7 @@ pub enum PasswordVerdict {
     Changed(SessionToken, Box<Access>),
     /// The new password breaks these rules. The current one was not compared.
     Rejected(Vec<Rejection>),
-    /// The current password is wrong, and counted (`C2`).
+    /// The current password is wrong, and counted (`C2`), or could not be verified.
     Wrong {
         /// The login number.
         number: PhoneNumber,

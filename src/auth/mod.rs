@@ -4,7 +4,7 @@
 //! A request is a value, and the answer is a verdict that its client only has to `match` on. A
 //! password is compared without a lock. The database decides afterwards, and the comparison counts
 //! only if the credential is still the one that was compared (`C2`, `C3`). A request whose client
-//! has gone before the comparison has no effect; once its statement is sent, it stands.
+//! leaves before its statement is sent has no effect; afterwards it stands.
 
 mod change_password;
 mod change_unit;
@@ -43,7 +43,7 @@ pub struct AuthService {
 /// There is no verdict. Nothing was changed or counted, unless the answer to a commit was lost.
 #[derive(Debug, thiserror::Error)]
 pub enum AuthError {
-    /// Nothing was hashed or verified.
+    /// A hash or a verification failed, or the queue is full.
     #[error(transparent)]
     Hash(#[from] HashError),
     /// The database cannot be reached.

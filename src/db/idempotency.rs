@@ -70,7 +70,7 @@ pub(super) enum Once<T> {
     Earlier {
         /// What that attempt came to, if it got as far as its commit.
         value: Option<T>,
-        /// When it was committed, by the database's clock.
+        /// When it wrote its key, by the database's clock.
         at: Timestamp,
         /// The outcome that it wrote.
         outcome: String,

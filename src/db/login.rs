@@ -15,7 +15,7 @@ use super::rows::{
     broken, column, contract, contract_columns, credential, credential_columns, parsed,
 };
 use super::transaction::Statement;
-use super::{Db, DbError};
+use super::{Db, DbError, DbFailure};
 use domain::audit::{AuditEntry, AuditEvent, AuditScope, AuditSource, LoginOutcome, VoidReason};
 use domain::credential::Credential;
 use domain::password::PhcString;
@@ -166,6 +166,7 @@ impl Db {
         &self,
         login: Option<PhoneNumber>,
     ) -> Result<Option<LoginCandidate>, DbError> {
+        // A text that is no number is looked up too, so that it costs the same (`W2`).
         let login = login.as_ref().map(PhoneNumber::as_str).unwrap_or_default();
         let rows = self.read(&Statement::new(CANDIDATE).with(login)).await?;
         let (Some(row), Some(contract)) = (rows.first(), contract(&rows)?) else {
@@ -279,7 +280,7 @@ impl Db {
             | LoginOutcome::Expired
             | LoginOutcome::NotALogin
             | LoginOutcome::ContractChanged
-            | LoginOutcome::Unverifiable => Err(broken("outcome")),
+            | LoginOutcome::Unverifiable => Err(DbError::OutcomeUnknown(DbFailure::Row("outcome"))),
         }
     }
 }

@@ -43,7 +43,7 @@ pub enum MigrationError {
     },
     /// The database cannot be reached.
     #[error(transparent)]
-    Store(#[from] DbError),
+    Db(#[from] DbError),
     /// A migration was refused; nothing of this run stands.
     #[error("{message}")]
     Refused {
@@ -60,7 +60,7 @@ impl MigrationError {
     pub fn is_forbidden(&self) -> bool {
         match self {
             Self::Newer { .. } => false,
-            Self::Store(error) => error.is_forbidden(),
+            Self::Db(error) => error.is_forbidden(),
             Self::Refused { is_forbidden, .. } => *is_forbidden,
         }
     }

@@ -80,7 +80,7 @@ impl Db {
     /// [`DbError`]
     pub async fn prune_audit(&self, retention: Duration) -> Result<(), DbError> {
         let statement = Statement::new(AUDIT).with(retention.as_secs_f64()).with(PORTION);
-        self.in_portions(&statement).await.map(drop)
+        self.in_portions(&statement, drop).await
     }
 
     /// Removes sessions past their 12 hours (`W5`) and old idempotency keys, and voids temporary
@@ -90,29 +90,31 @@ impl Db {
     /// [`DbError`]
     pub async fn sweep(&self) -> Result<(), DbError> {
         let old = |sql, age: Duration| Statement::new(sql).with(age.as_secs_f64()).with(PORTION);
-        self.in_portions(&old(SESSIONS, rules::MAX_SESSION_LIFETIME)).await?;
-        self.in_portions(&old(KEYS, KEY_LIFETIME)).await?;
+        self.in_portions(&old(SESSIONS, rules::MAX_SESSION_LIFETIME), drop).await?;
+        self.in_portions(&old(KEYS, KEY_LIFETIME), drop).await?;
         let scope = AuditScope { source: AuditSource::Site(None), contract: None, unit: None };
         let expired = AuditEvent::Voided(VoidReason::Expired);
         let statement = of_event(CREDENTIALS, &scope, expired)
             .with(rules::TEMPORARY_PASSWORD_LIFETIME.as_secs_f64())
             .with(PORTION);
-        let expired = self.in_portions(&statement).await?;
-        count_voided(VoidReason::Expired, expired);
-        Ok(())
+        let count = |expired| count_voided(VoidReason::Expired, expired);
+        self.in_portions(&statement, count).await
     }
 
-    /// Repeats a statement that counts its rows until it finds less than a portion. Returns the
-    /// sum.
-    async fn in_portions(&self, statement: &Statement<'_>) -> Result<usize, DbError> {
-        let mut all = 0;
+    /// Repeats a statement until it finds less than a portion of rows. Calls `on_portion` with the
+    /// number of each.
+    async fn in_portions(
+        &self,
+        statement: &Statement<'_>,
+        on_portion: impl Fn(usize),
+    ) -> Result<(), DbError> {
         for _ in 0..MAX_PORTIONS {
             let done: i64 = single(&self.write(statement).await?, "count")?;
-            all += usize::try_from(done).unwrap_or(0);
+            on_portion(usize::try_from(done).unwrap_or(0));
             if done < PORTION {
                 break;
             }
         }
-        Ok(all)
+        Ok(())
     }
 }

@@ -187,8 +187,8 @@ impl Lease {
         self.check(answer.and_then(|answer| answer.map_err(DbFailure::from)))
     }
 
-    /// Sends everything at once, at most 30 statements; the server runs them in order. The failure
-    /// is that of the first one that failed.
+    /// Sends everything at once; the server runs the statements in order. The failure is that of
+    /// the first one that failed. Up to 30 statements, `join_all` polls in order.
     async fn pipeline(
         &mut self,
         first: Option<&str>,

@@ -5,7 +5,7 @@ use strum::IntoStaticStr;
 use crate::auth_unit::AuthUnit;
 use crate::phone_number::PhoneNumber;
 
-/// One customer's line, as the store last saw it.
+/// One customer's line, as last read from the database.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Contract {
     /// The contract number (契約番号); it may or may not have the service.

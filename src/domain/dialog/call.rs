@@ -25,7 +25,7 @@ use crate::phone_number::PhoneNumber;
 use crate::rules;
 
 /// How long the database may take, so that the caller hears `trouble` in time (`P15`).
-const STORE_TIMEOUT: Duration = rules::TROUBLE_TIMEOUT.saturating_sub(Duration::from_secs(2));
+const REPLY_TIMEOUT: Duration = rules::TROUBLE_TIMEOUT.saturating_sub(Duration::from_secs(2));
 
 /// One call's dialog.
 ///
@@ -86,7 +86,7 @@ impl Call {
         let mut call = Self {
             limits,
             overall_deadline: now + limits.call,
-            player: Player::new(limits.first_digit.max(limits.inter_digit).max(STORE_TIMEOUT)),
+            player: Player::new(limits.first_digit.max(limits.inter_digit).max(REPLY_TIMEOUT)),
             state: State::Ended,
             state_deadline: now,
             disconnected: false,
@@ -96,7 +96,7 @@ impl Call {
         };
         if let Some(caller) = caller {
             call.player.emit(Output::LookUpContract(caller));
-            call.enter(State::LookingUp { caller }, now + STORE_TIMEOUT);
+            call.enter(State::LookingUp { caller }, now + REPLY_TIMEOUT);
         } else {
             call.player.emit(ChannelCommand::Answer);
             call.not_available(now);

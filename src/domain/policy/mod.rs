@@ -1,5 +1,5 @@
-//! Decisions about one contract. Each is a pure function of a [`Snapshot`], so that it may run
-//! again when a commit has to be repeated.
+//! Decisions about one contract. Those of a change are pure functions of a [`Snapshot`], so that
+//! they may run again when a commit has to be repeated.
 //!
 //! - [`temporary_password`]: whether a call may set a temporary password (`P9`, `P14`).
 //! - [`login`]: what a login compares (`W2`).

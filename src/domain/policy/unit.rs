@@ -47,7 +47,7 @@ pub struct ComparedPassword {
 pub enum UnitVerdict {
     /// Changed; every session of the contract is over.
     Changed(UnitChanged),
-    /// Some passwords are wrong, and counted (`C2`).
+    /// Some passwords are wrong, and counted (`C2`), or could not be verified.
     Wrong {
         /// Their numbers, in the order of the contract.
         numbers: Vec<PhoneNumber>,
@@ -174,8 +174,12 @@ pub fn decide(
         Err(verdict) => refuse(verdict, request.login),
     };
     let unverifiable = compared.iter().filter(|one| one.result == Match::Unverifiable);
-    let entry = AuditEvent::UnitChanged(ChangeOutcome::Unverifiable);
-    decision.audit.extend(unverifiable.map(|one| AuditEntry::new(entry, one.number)));
+    let event = AuditEvent::UnitChanged(ChangeOutcome::Unverifiable);
+    let entries = unverifiable.map(|one| AuditEntry::new(event, one.number));
+    // Behind the verdict's own entries, before what follows from them.
+    let is_verdict = |entry: &&AuditEntry| matches!(entry.event, AuditEvent::UnitChanged(_));
+    let place = decision.audit.iter().take_while(is_verdict).count();
+    decision.audit.splice(place..place, entries);
     decision
 }
 

@@ -66,8 +66,8 @@ impl UnitChangePlan {
             .filter(logs_in_after)
             .map(|number| NewLogin { number, with: with(number) })
             .collect();
-        // With a copied password, another number's subscriber would get the contract number's
-        // rights.
+        // Otherwise another number's subscriber, whose password is copied, would get the contract
+        // number's rights.
         let is_unset_contract_number = |number: PhoneNumber| {
             let would_be_given =
                 number == contract.number && number != initiator && logs_in_after(&number);
@@ -109,7 +109,7 @@ enum Whose {
     Initiators,
 }
 
-/// The third column of table `U`.
+/// Table `U`, its third column: which password a login number gets.
 fn whose(contract: &Contract, target: AuthUnit, number: PhoneNumber) -> Whose {
     match (contract.unit, target) {
         (Some(AuthUnit::Number), AuthUnit::Line)

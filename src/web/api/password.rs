@@ -40,7 +40,7 @@ pub struct PasswordChangeRequest {
         (status = 413, description = "`malformed`: over 16 KiB", body = Problem, content_type = "application/problem+json"),
         (status = 422, description = "`password_rejected` with `reasons`, or `wrong_password` with `number`: counted", body = Problem, content_type = "application/problem+json"),
         (status = 429, description = "`too_many_requests` from this address; not counted as a wrong entry", body = Problem, content_type = "application/problem+json", headers(("Retry-After" = u64, description = "Seconds"))),
-        (status = 503, description = "`busy` or `unavailable`; not counted as a wrong entry", body = Problem, content_type = "application/problem+json", headers(("Retry-After" = u64, description = "Seconds"))),
+        (status = 503, description = "`busy`: not counted as a wrong entry; `unavailable`: a wrong entry may have been counted, once", body = Problem, content_type = "application/problem+json", headers(("Retry-After" = u64, description = "Seconds"))),
     ),
 )]
 pub(super) async fn change_password(

@@ -56,7 +56,7 @@ pub(super) struct UnitChangedView {
         (status = 413, description = "`malformed`: over 16 KiB", body = Problem, content_type = "application/problem+json"),
         (status = 422, description = "`passwords_missing` with `numbers`: not counted; `wrong_password` with `number` and `numbers`: each counted", body = Problem, content_type = "application/problem+json"),
         (status = 429, description = "`too_many_requests` from this address; not counted as a wrong entry", body = Problem, content_type = "application/problem+json", headers(("Retry-After" = u64, description = "Seconds"))),
-        (status = 503, description = "`busy` or `unavailable`; not counted as a wrong entry", body = Problem, content_type = "application/problem+json", headers(("Retry-After" = u64, description = "Seconds"))),
+        (status = 503, description = "`busy`: not counted as a wrong entry; `unavailable`: a wrong entry may have been counted, once", body = Problem, content_type = "application/problem+json", headers(("Retry-After" = u64, description = "Seconds"))),
     ),
 )]
 pub(super) async fn change_unit(

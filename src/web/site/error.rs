@@ -152,7 +152,7 @@ fn kind_of(problem: &Problem) -> ErrorKind {
         Code::Busy | Code::Unavailable => ErrorKind::Unavailable,
         Code::NotFound => ErrorKind::NotFound,
         Code::MethodNotAllowed => ErrorKind::MethodNotAllowed,
-        // Only the API answers with these.
+        // All but `Internal` are answers of the API alone.
         Code::InvalidCredentials
         | Code::NoSession
         | Code::CrossSite

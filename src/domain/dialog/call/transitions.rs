@@ -3,7 +3,7 @@
 
 use std::time::{Duration, Instant};
 
-use super::{Call, STORE_TIMEOUT, State};
+use super::{Call, REPLY_TIMEOUT, State};
 use crate::dialog::prompt::Prompt;
 use crate::dialog::step::Verdict;
 use crate::dialog::step_state::StepState;
@@ -37,8 +37,8 @@ impl Call {
                 self.wrong(asking, prompts, now);
             }
             Verdict::Store(new) => {
-                self.player.extend_silence(STORE_TIMEOUT, now);
-                self.enter(State::Storing { login: new.login }, now + STORE_TIMEOUT);
+                self.player.extend_silence(REPLY_TIMEOUT, now);
+                self.enter(State::Storing { login: new.login }, now + REPLY_TIMEOUT);
                 self.player.emit(Output::Store(new));
             }
             Verdict::NotAvailable => self.not_available(now),
