@@ -51,7 +51,7 @@ pub enum PasswordVerdict {
     /// Wrong entries elsewhere have voided the current password, so that nobody can give it (`C2`,
     /// `U3`). The session goes on.
     CredentialVoid(PhoneNumber),
-    /// Nothing was compared: it could void the current password, which the rate limit forbids.
+    /// Nothing was counted: it would void the current password, which the rate limit forbids.
     WouldVoid,
     /// The session has ended: logged out, or its password expired or was changed elsewhere.
     SessionOver,
@@ -109,6 +109,7 @@ impl AuthService {
             comparison,
             new_session: new_token.digest(audience),
             idle: self.idle,
+            may_void,
         };
         let decide = |snapshot: Option<&_>| password::decide(snapshot, &compared);
         let decided = self.db.apply(draw_key(), &change, decide).await;
@@ -118,6 +119,7 @@ impl AuthService {
                 PasswordVerdict::Wrong { number: login, session_over }
             }
             PasswordDecision::CredentialVoid => PasswordVerdict::CredentialVoid(login),
+            PasswordDecision::WouldVoid => PasswordVerdict::WouldVoid,
             PasswordDecision::SessionOver => PasswordVerdict::SessionOver,
         })
     }

@@ -56,6 +56,7 @@ impl AuthService {
             unit: *unit,
             submitted: passwords.iter().map(|(number, _)| *number).collect(),
             version: *version,
+            may_void: *may_void,
         };
         let Some(snapshot) = self.db.snapshot(change.contract, session).await? else {
             return Ok(UnitVerdict::SessionOver);

@@ -7,7 +7,7 @@ use std::net::IpAddr;
 use jiff::Timestamp;
 
 use super::{Audience, AuthError, AuthService, SessionToken, draw_key};
-use crate::db::login::{Acceptance, LoginAudit};
+use crate::db::login::{Acceptance, FailureVerdict, LoginAudit};
 use crate::hashing::{Salt, Verification};
 use domain::access::Access;
 use domain::audit::LoginOutcome;
@@ -38,7 +38,7 @@ pub enum LoginVerdict {
     Accepted(SessionToken, Box<Access>),
     /// Refused (`W2`). The audit alone says why; the client gets the same answer for every reason.
     Refused(LoginRefusal),
-    /// Nothing was compared: it could void a credential, which the rate limit forbids.
+    /// Nothing was counted: it would void a credential, which the rate limit forbids.
     WouldVoid,
 }
 
@@ -86,8 +86,15 @@ impl AuthService {
         let rehashed = match self.compare(login, password, stored, salt, address).await? {
             Verification::Match { renewed } => renewed,
             Verification::Mismatch => {
-                let voided = self.db.count_failure(&audit, &credential).await?;
-                return Ok(LoginVerdict::Refused(LoginRefusal::Wrong { voided }));
+                return Ok(match self.db.count_failure(&audit, &credential, may_void).await? {
+                    FailureVerdict::Counted | FailureVerdict::Void => {
+                        LoginVerdict::Refused(LoginRefusal::Wrong { voided: false })
+                    }
+                    FailureVerdict::Voided => {
+                        LoginVerdict::Refused(LoginRefusal::Wrong { voided: true })
+                    }
+                    FailureVerdict::WouldVoid => LoginVerdict::WouldVoid,
+                });
             }
             Verification::Unverifiable(_) => {
                 self.db.refuse_login(&audit, LoginOutcome::Unverifiable, None).await?;

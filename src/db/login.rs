@@ -8,6 +8,7 @@
 use std::net::IpAddr;
 
 use jiff::Timestamp;
+use strum::EnumString;
 
 use super::audit::{insert_audit, observe, of_event};
 use super::idempotency::{IdempotencyKey, Once};
@@ -68,6 +69,20 @@ pub enum Acceptance {
     Suspended,
 }
 
+/// What a wrong secret came to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, EnumString)]
+#[strum(serialize_all = "snake_case")]
+pub enum FailureVerdict {
+    /// It was counted.
+    Counted,
+    /// It was counted, and voided the credential.
+    Voided,
+    /// It was not counted: it would have voided the credential, and must not.
+    WouldVoid,
+    /// It was not counted: the credential has become void, or was replaced.
+    Void,
+}
+
 /// One row however large the contract is, so that a refusal takes the same time (`W2`).
 const CANDIDATE: &str = concat!(
     "SELECT ",
@@ -100,28 +115,38 @@ const REFUSE: &str = concat!(
     SELECT FROM voided"
 );
 
+/// The row is locked first, so that one look at it decides whether this entry is the last.
 const COUNT_FAILURE: &str = concat!(
-    "WITH counted AS (
-        UPDATE credential SET
-            failed_attempts = failed_attempts + 1,
-            voided_at = CASE WHEN failed_attempts + 1 >= $11 THEN clock_timestamp() END,
-            password_hash = CASE WHEN failed_attempts + 1 < $11 THEN password_hash END
+    "WITH target AS MATERIALIZED (
+        SELECT id, failed_attempts + 1 >= $11 AS is_last FROM credential
         WHERE id = $10 AND voided_at IS NULL AND failed_attempts < $11
           AND ($12::float8 IS NULL OR set_at > clock_timestamp() - $12 * interval '1 second')
-        RETURNING voided_at IS NOT NULL AS void
+        FOR UPDATE
+    ), counted AS (
+        UPDATE credential SET
+            failed_attempts = failed_attempts + 1,
+            voided_at = CASE WHEN is_last THEN clock_timestamp() END,
+            password_hash = CASE WHEN NOT is_last THEN password_hash END
+        FROM target
+        WHERE credential.id = target.id AND ($13 OR NOT is_last)
+        RETURNING is_last
+    ), verdict AS (
+        SELECT CASE WHEN EXISTS (SELECT FROM counted WHERE is_last) THEN 'voided'
+                    WHEN EXISTS (SELECT FROM counted) THEN 'counted'
+                    WHEN EXISTS (SELECT FROM target) THEN 'would_void'
+                    ELSE 'void' END AS outcome
     ), keyed AS (
-        INSERT INTO idempotency_key (key, outcome) VALUES ($9, $7)
+        INSERT INTO idempotency_key (key, outcome) SELECT $9, outcome FROM verdict
     ), audited AS (",
     insert_audit!(
         "$2::text",
-        "(SELECT $6::text,
-                 CASE WHEN EXISTS (SELECT FROM counted) THEN $7::text ELSE $13::text END,
-                 $8::text
-          UNION ALL SELECT $14::text, $15::text, $8 FROM counted WHERE void)
+        "(SELECT $6::text, CASE outcome WHEN 'void' THEN $14::text ELSE $7::text END, $8::text
+          FROM verdict WHERE outcome <> 'would_void'
+          UNION ALL SELECT $15::text, $16::text, $8 FROM verdict WHERE outcome = 'voided')
          AS noted (event, outcome, login_number)"
     ),
     ")
-    SELECT FROM counted WHERE void"
+    SELECT outcome FROM verdict"
 );
 
 /// The contract's row comes first in the order of locks. A suspension under way ends before this
@@ -204,9 +229,7 @@ impl Db {
         Ok(())
     }
 
-    /// Counts a wrong secret against `credential` (`C2`), and voids it at the limit. A credential
-    /// that has become void, or was replaced, counts nothing. Returns whether this voided it; if
-    /// the answer was lost, whether it could have.
+    /// Counts a wrong secret against `credential` (`C2`), and voids it at the limit if `may_void`.
     ///
     /// # Errors
     /// [`DbError`]
@@ -214,7 +237,8 @@ impl Db {
         &self,
         audit: &LoginAudit,
         credential: &Credential,
-    ) -> Result<bool, DbError> {
+        may_void: bool,
+    ) -> Result<FailureVerdict, DbError> {
         let reason = AuditEvent::Voided(VoidReason::WrongEntries);
         let (name, void): (&'static str, &'static str) = (reason.into(), LoginOutcome::Void.into());
         let statement = audit
@@ -222,15 +246,23 @@ impl Db {
             .with(credential.id.0)
             .with(credential.kind.max_failed_attempts())
             .with(credential.kind.lifetime().map(|lifetime| lifetime.as_secs_f64()))
+            .with(may_void)
             .with(void)
             .with(name)
             .with(reason.outcome());
-        let voided = match self.write_once(audit.key, &statement).await? {
-            Once::Now(rows) => !rows.is_empty(),
-            Once::Earlier { .. } => credential.voids_on_next_failure(),
+        let verdict = match self.write_once(audit.key, &statement).await? {
+            Once::Now(rows) => parsed(rows.first().ok_or_else(|| broken("outcome"))?, "outcome")?,
+            Once::Earlier { outcome, .. } => outcome.parse().map_err(|_| broken("outcome"))?,
         };
-        audit.observe(LoginOutcome::Wrong, voided.then_some(VoidReason::WrongEntries));
-        Ok(voided)
+        match verdict {
+            FailureVerdict::Counted => audit.observe(LoginOutcome::Wrong, None),
+            FailureVerdict::Voided => {
+                audit.observe(LoginOutcome::Wrong, Some(VoidReason::WrongEntries));
+            }
+            FailureVerdict::Void => audit.observe(LoginOutcome::Void, None),
+            FailureVerdict::WouldVoid => {}
+        }
+        Ok(verdict)
     }
 
     /// Accepts a matching secret: the count of failures is reset, an outdated hash is replaced, and

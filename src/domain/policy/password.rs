@@ -25,6 +25,8 @@ pub struct ComparedChange {
     pub new_session: TokenDigest,
     /// The idle time after which a session ends (`W5`).
     pub idle: Duration,
+    /// Whether a wrong password may void the credential.
+    pub may_void: bool,
 }
 
 /// How the current password compared.
@@ -50,6 +52,8 @@ pub enum PasswordDecision {
     },
     /// Wrong entries elsewhere have voided the current password (`U3`); the session goes on.
     CredentialVoid,
+    /// Nothing was counted: it would void the current password, which the rate limit forbids.
+    WouldVoid,
     /// The session has ended, or the credential has been replaced.
     SessionOver,
 }
@@ -71,6 +75,9 @@ pub fn decide(snapshot: Option<&Snapshot>, change: &ComparedChange) -> Decision<
     }
     let hash = match &change.comparison {
         CurrentPassword::Match(hash) => hash.clone(),
+        CurrentPassword::Mismatch if old.voids_on_next_failure() && !change.may_void => {
+            return Decision::refuse(PasswordDecision::WouldVoid, []);
+        }
         CurrentPassword::Mismatch => return count_failure(login, old),
         CurrentPassword::Unverifiable => {
             let reply = PasswordDecision::Wrong { session_over: false };

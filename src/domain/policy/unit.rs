@@ -20,6 +20,8 @@ pub struct UnitRequest {
     pub submitted: Vec<PhoneNumber>,
     /// The version of the contract that the request was made from.
     pub version: FormVersion,
+    /// How many credentials wrong passwords may void.
+    pub may_void: u32,
 }
 
 /// The version of the contract that a request was made from (`W6`).
@@ -74,7 +76,7 @@ pub enum UnitVerdict {
     PasswordChangeRequired,
     /// The contract has changed since the request's form was made (`W6`); nothing was counted.
     ChangedElsewhere,
-    /// Nothing was compared: it could void more credentials than the rate limit allows.
+    /// Nothing was counted: it would void more credentials than the rate limit allows.
     WouldVoid,
     /// The session has ended.
     SessionOver,
@@ -249,6 +251,9 @@ fn count_failures(
     };
     let voided: Vec<PhoneNumber> =
         allowed.required.iter().filter(is_voided).map(|(number, _)| *number).collect();
+    if u32::try_from(voided.len()).unwrap_or(u32::MAX) > request.may_void {
+        return Decision::refuse(UnitVerdict::WouldVoid, []);
+    }
     let session_over = voided.contains(&request.login);
     let mut audit = entries(AuditEvent::UnitChanged(ChangeOutcome::Wrong), &wrong);
     audit.extend(entries(AuditEvent::Voided(VoidReason::WrongEntries), &voided));
