@@ -117,3 +117,70 @@ fn count_failure(login: PhoneNumber, old: &Credential) -> Decision<PasswordDecis
         reply: PasswordDecision::Wrong { session_over },
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use jiff::Timestamp;
+
+    use super::*;
+    use crate::auth_unit::AuthUnit;
+    use crate::contract::{Contract, ContractLine};
+    use crate::credential::{CredentialKind, NumberCredential};
+    use crate::rules;
+    use crate::snapshot::SnapshotSession;
+
+    /// The decision on a wrong password at a credential with this count.
+    fn wrong(failed_attempts: i32, may_void: bool) -> Decision<PasswordDecision> {
+        let (number, id) = ("0612345600".parse().unwrap(), CredentialId(1));
+        let credential = Credential {
+            id,
+            kind: CredentialKind::Password,
+            set_at: Timestamp::UNIX_EPOCH,
+            password_hash: Some("a hash".to_owned().into()),
+            failed_attempts,
+        };
+        let snapshot = Snapshot {
+            contract: Contract {
+                number,
+                lines: vec![ContractLine { number, has_service: true }],
+                unit: Some(AuthUnit::Line),
+                suspended: false,
+                version: 0,
+            },
+            credentials: vec![NumberCredential { number, credential: Some(credential) }],
+            session: Some(SnapshotSession { credential: id, seen_version: 0 }),
+            now: Timestamp::UNIX_EPOCH,
+        };
+        let change = ComparedChange {
+            login: number,
+            compared: id,
+            comparison: CurrentPassword::Mismatch,
+            new_session: TokenDigest([0; 32]),
+            idle: rules::SESSION_IDLE_TIMEOUT,
+            may_void,
+        };
+        decide(Some(&snapshot), &change)
+    }
+
+    #[test]
+    fn c2_the_last_wrong_password_voids_the_credential_and_ends_the_session() {
+        let last = rules::MAX_PASSWORD_FAILURES - 1;
+        assert_eq!(wrong(last - 1, true).reply, PasswordDecision::Wrong { session_over: false });
+        let decision = wrong(last, true);
+        assert_eq!(decision.reply, PasswordDecision::Wrong { session_over: true });
+        let events: Vec<AuditEvent> = decision.audit.iter().map(|entry| entry.event).collect();
+        let expected = [
+            AuditEvent::PasswordChanged(ChangeOutcome::Wrong),
+            AuditEvent::Voided(VoidReason::WrongEntries),
+            AuditEvent::SessionEnded(SessionEndReason::WrongEntries),
+        ];
+        assert_eq!(events, expected);
+    }
+
+    #[test]
+    fn b1_a_wrong_password_that_may_void_nothing_is_not_counted_as_the_last() {
+        let decision = wrong(rules::MAX_PASSWORD_FAILURES - 1, false);
+        assert_eq!(decision.reply, PasswordDecision::WouldVoid);
+        assert!(matches!(decision.change, Change::None) && decision.audit.is_empty());
+    }
+}
