@@ -3,8 +3,9 @@
 //! The read loop never waits for a call: it puts events into mailboxes. A peer that is stopped or
 //! cut off causes no error, so the daemon pings, and a missing pong ends the connection.
 //!
-//! Asterisk repeats no event. So after each connect the router ends the calls that are gone, lets
-//! the others go on, and adopts the channels that nobody serves, such as those of a former process.
+//! Asterisk repeats no event. So after each connect the router ends the calls that are gone and
+//! lets the others go on. It adopts the channels that nobody serves, such as those of a former
+//! process.
 
 use std::ops::ControlFlow;
 use std::sync::Arc;

@@ -1,7 +1,7 @@
 //! Reads rows by the names of their columns.
 //!
-//! The macros list columns under the names that the functions here read, so that every query for
-//! a contract or a credential gives the same ones.
+//! The macros list columns under the names that the functions here read. So every query for a
+//! contract or a credential gives the same columns.
 
 use std::str::FromStr;
 

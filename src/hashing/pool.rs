@@ -1,10 +1,10 @@
 //! A pool of worker threads and the queue that they empty.
 //!
 //! The logins' threads run only while nothing else does, which on a machine without idle time is
-//! never. So one of ordinary priority, the steady one, does a hash whenever none has come of the
-//! others for six times as long as one takes: logins always get about a sixth of a core, and no
-//! more of the line's time. What one of the others has begun and does not come to an end with, it
-//! repeats.
+//! never. So one thread, the steady one, has ordinary priority. It does a hash when the others have
+//! finished none for six times as long as one takes. Logins so always get about a sixth of a core,
+//! and the line loses no more than that. The steady thread repeats a hash that another one has
+//! begun and cannot finish.
 
 use std::net::IpAddr;
 use std::panic::{AssertUnwindSafe, catch_unwind};

@@ -1,9 +1,9 @@
 //! Who is served next: the networks that ask take turns, so that none can take another's.
 //!
-//! Beyond a few waiting jobs the newest goes first, of a network's and of the networks: in a flood
-//! those who have just asked are served at once and those whose patience has ended are skipped,
-//! while first come, first served would make everyone wait for the whole queue. Of a full queue the
-//! network that has most of it gives up a place for one that has less.
+//! Beyond a few waiting jobs the newest goes first, of a network's jobs and of the networks. In a
+//! flood the newest requests are served at once, and the oldest, whose clients have left, are
+//! skipped. First come, first served would make everyone wait for the whole queue. When the queue
+//! is full, the network with the most jobs gives up a place for one with fewer.
 
 use std::collections::{HashMap, VecDeque};
 use std::net::{IpAddr, Ipv6Addr};

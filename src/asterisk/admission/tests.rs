@@ -145,9 +145,9 @@ fn b8_refused_calls_leave_room_for_their_apologies_and_never_take_all() {
     assert!(taken[0] > taken[1] && taken[1] >= taken[2] && taken[2] >= 2, "{taken:?}");
 }
 
-/// How long calls wait for their hashes at most when a line that bears so many a second is
-/// called so often for five minutes, and how much of what it bears is made use of. Each asks
-/// for its hash ten seconds after it was taken.
+/// Simulates five minutes of `called` calls a second on a line that bears `bears`. Each call asks
+/// for its hash ten seconds after it was taken. Returns the longest wait for a hash, and the share
+/// of the capacity that was used.
 fn longest_wait(bears: f64, called: u32) -> (f64, f64) {
     let mut line = Line::new(14.0);
     let (mut due, mut queue, mut longest, mut hashed) = (VecDeque::new(), 0.0, 0.0_f64, 0.0);

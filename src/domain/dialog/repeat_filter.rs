@@ -1,7 +1,7 @@
 //! Filters out a telephone's repetitions of a key press (`P12`).
 //!
-//! A telephone may send one press both by RFC 4733 and by SIP INFO, or send its end several times
-//! as if each were a press. The time gives a repetition away: no finger is that quick.
+//! A telephone may send one press both by RFC 4733 and by SIP INFO, or report its end several
+//! times. The time gives a repetition away: no finger is that quick.
 
 use std::fmt;
 use std::time::Duration;

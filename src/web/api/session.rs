@@ -30,7 +30,8 @@ pub(super) async fn session(
     Ok(Json(access.into()))
 }
 
-/// A session that may do all that its role allows. Every handler takes it unless it serves `C6` too.
+/// A session that may do all that its role allows. Every handler takes it unless it serves `C6`
+/// too.
 #[derive(Debug)]
 pub(super) struct BearerSession {
     pub(super) token: SessionToken,

@@ -43,8 +43,8 @@ pub(super) struct UnitChangedView {
 
 /// Change the authentication unit. Every session of the contract ends.
 ///
-/// Under `number` and `admin_user` it requires the password of each login number that has set one on
-/// the site. Under `line` it requires only the contract number's.
+/// Under `number` and `admin_user` it requires the password of each login number that has set one
+/// on the site. Under `line` it requires only the contract number's.
 #[utoipa::path(
     post, path = "/api/v1/unit", operation_id = "changeUnit", request_body = UnitChangeRequest,
     responses(

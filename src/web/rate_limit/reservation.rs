@@ -12,8 +12,8 @@ use domain::phone_number::PhoneNumber;
 use domain::policy::unit::UnitVerdict;
 use domain::rules;
 
-/// What a request has reserved. Dropped before it is settled, it costs the most: a password may have
-/// been compared.
+/// What a request has reserved. Dropped before it is settled, it costs the most: a password may
+/// have been compared.
 pub(in crate::web) struct Reservation {
     limiter: RateLimiter,
     /// `None` if there is no limit.

@@ -1,5 +1,5 @@
-//! What holds whatever the caller does. That the channel is never idle while keys count and that a
-//! live call has a deadline is watched by the phone itself, in every test.
+//! What holds whatever the caller does. The test's phone checks two more properties in every test:
+//! the channel is never idle while keys count, and a live call has a deadline.
 
 use proptest::prelude::*;
 
