@@ -1,7 +1,6 @@
 //! What systemd would hear: a real datagram socket in its place.
 
 use std::os::unix::net::UnixDatagram;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -10,7 +9,7 @@ use domain::dialog::prompt::SOUNDS;
 use karipass::clock;
 use tempfile::TempDir;
 
-use crate::site::{self, Daemon, NUMBER};
+use crate::site::{self, Daemon};
 use crate::support::{self, WAIT_TIMEOUT};
 
 /// What the manager grants between two signs of life.
@@ -77,17 +76,12 @@ async fn systemd_hears_that_it_lives_only_if_it_asks() {
 /// of the daemon goes on.
 #[tokio::test(flavor = "multi_thread")]
 async fn systemd_hears_nothing_while_a_thread_hangs() {
-    let calls = AtomicUsize::new(0);
     let fake = FakeAsterisk::start().await.unwrap();
-    fake.set_sounds(SOUNDS);
     let impatient = site::builder().timeout(Duration::from_millis(100)).build().unwrap();
     let impatient = &impatient;
-    let call = async |_: &str| {
-        let channel = format!("hang.{}", calls.fetch_add(1, Ordering::Relaxed));
-        fake.call(&channel, &["trusted", NUMBER]);
-        fake.hang_up(&channel);
-    };
-    expect_silence_while_hanging("karipass::asterisk=info", &fake, call).await;
+    // The line's thread logs each event that it cannot parse, whatever the load.
+    let malformed = async |_: &str| fake.send("no event");
+    expect_silence_while_hanging("karipass::asterisk=info", &fake, malformed).await;
     let ask =
         async |operators: &str| drop(impatient.get(format!("{operators}/livez")).send().await);
     expect_silence_while_hanging("karipass::web=debug", &fake, ask).await;
