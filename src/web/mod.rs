@@ -4,8 +4,8 @@
 //! connection ─ limit, TLS, time-outs (server) ─ span, headers (middleware)
 //!   ─ api/…  one file a verb, or site/…  one file a page
 //! ```
-//! A handler's extractors parse the request. The handler calls the [`AuthService`] and returns JSON,
-//! a page or a [`problem`]. The operators' listener asks the database.
+//! A handler's extractors parse the request. The handler calls the [`AuthService`] and returns
+//! JSON, a page or a [`problem`]. The operators' listener asks the database.
 
 pub mod api;
 pub mod body;
