@@ -8,6 +8,9 @@ AXE_CORE = 4.14.1
 AXE_CORE_SHA512 = 1477dafa598d8d065f273d6af302aa203c02e83131707b7fa648cd41bd3d6b734f8c22a0dab86ee6a6f64b8afbe804b214d36db85a2826965edfb3a0b9d546b5
 AXE = target/axe/package/axe.min.js
 SCHEMATHESIS = target/schemathesis
+# Of Debian's packages, without their services: what reads the files of docs/operating.
+FAIL2BAN = target/debian/usr/bin/fail2ban-regex
+PROMTOOL = target/debian/usr/bin/promtool
 # For `make sbom` alone.
 CYCLONEDX = 0.5.9
 SBOM = target/sbom
@@ -65,7 +68,7 @@ test-faults:
 
 tools:
 	@tests/lab/install test
-	@$(MAKE) --no-print-directory $(AXE) $(SCHEMATHESIS)/ready
+	@$(MAKE) --no-print-directory $(AXE) $(SCHEMATHESIS)/ready $(FAIL2BAN) $(PROMTOOL)
 
 $(AXE): Makefile
 	mkdir -p target/axe
@@ -77,6 +80,12 @@ $(SCHEMATHESIS)/ready: tests/it/api/schemathesis.txt
 	python3 -m venv $(SCHEMATHESIS)
 	$(SCHEMATHESIS)/bin/pip install --quiet --requirement tests/it/api/schemathesis.txt
 	touch $@
+
+$(FAIL2BAN):
+	tests/lab/unpack fail2ban ./usr/bin/fail2ban-regex ./usr/lib/python3 ./etc/fail2ban
+
+$(PROMTOOL):
+	tests/lab/unpack prometheus ./usr/bin/promtool
 
 lint:
 	@tests/lab/install

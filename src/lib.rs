@@ -9,7 +9,7 @@
 //!  Programs ──HTTPS──▶ web::api ───┘
 //! ```
 //!
-//! Arrows: `main → cli → {daemon, check, db}`, `daemon → {asterisk, web, db}`, `check →
+//! Arrows: `main → cli → {daemon, check, db, logs}`, `daemon → {asterisk, web, db, logs}`, `check →
 //! {asterisk::rest, db}`, `{asterisk, web} → auth → {db, hashing}`. Every module may use
 //! [`domain`], a separate crate that knows no runtime, SQL, HTTP or clock.
 //!
@@ -35,7 +35,7 @@
 //! - [`web`]: the pages, the API and the operators' listener. [`cli`]: one file for each command.
 //!   `daemon`: `karipass serve`. [`check`]: `karipass check`.
 //! - [`config`]: what the operator decides. [`clock`]: the only reader of a clock. [`tls`]: TLS as
-//!   a client. [`metrics`]: the name and help text of every metric.
+//!   a client. [`metrics`]: the name and help text of every metric. `logs`: log lines as text.
 
 pub mod asterisk;
 pub mod auth;
@@ -46,6 +46,7 @@ pub mod config;
 mod daemon;
 pub mod db;
 pub mod hashing;
+mod logs;
 pub mod metrics;
 pub mod tls;
 pub mod web;

@@ -29,8 +29,15 @@ pub enum Kind {
 metrics! {
     Gauge CALLS = "karipass_calls": "Calls now.";
     Counter CALLS_STARTED = "karipass_calls_started_total": "Calls that began.";
-    Counter CALLS_ENDED = "karipass_calls_ended_total": "Calls that ended, by outcome.";
+    Counter CALLS_ENDED = "karipass_calls_ended_total":
+        "Calls that ended, by outcome and chosen unit.";
     Histogram CALL_DURATION = "karipass_call_duration_seconds": "How long calls lasted.";
+    Histogram CALL_STEP_DURATION = "karipass_call_step_duration_seconds":
+        "How long calls stayed in a step, by step.";
+    Counter WRONG_ENTRIES = "karipass_call_wrong_entries_total":
+        "Wrong entries of callers, by step and reason.";
+    Gauge LAST_CALL = "karipass_last_call_timestamp_seconds":
+        "When the last call came in, in seconds since 1970.";
     Counter CALL_MAILBOX_OVERFLOWS = "karipass_call_mailbox_overflows_total":
         "Calls ended because they fell too far behind their events.";
     Counter CALLS_ADOPTED = "karipass_calls_adopted_total":

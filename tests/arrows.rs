@@ -9,14 +9,15 @@ use std::path::{Path, PathBuf};
 use syn::visit::{self, Visit};
 
 /// The modules that do something, and what else each may know.
-const ARROWS: [(&str, &[&str]); 8] = [
+const ARROWS: [(&str, &[&str]); 9] = [
+    ("logs", &[]),
     ("hashing", &["clock", "metrics"]),
     ("db", &["clock", "config", "metrics"]),
     ("auth", &["clock", "db", "hashing"]),
     ("asterisk", &["auth", "clock", "config", "metrics"]),
     ("check", &["asterisk", "clock", "config", "db"]),
-    ("daemon", &["asterisk", "auth", "clock", "config", "db", "hashing", "web", "metrics"]),
-    ("cli", &["check", "config", "daemon", "db"]),
+    ("daemon", &["asterisk", "auth", "clock", "config", "db", "hashing", "logs", "web", "metrics"]),
+    ("cli", &["check", "config", "daemon", "db", "logs"]),
     ("web", &["clock", "config", "hashing", "auth", "db", "metrics"]),
 ];
 

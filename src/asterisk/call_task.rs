@@ -10,31 +10,22 @@ use std::time::Instant;
 
 use tokio::sync::mpsc::Receiver;
 use tokio::task::JoinHandle;
-use tracing::{Instrument, debug, info, warn};
+use tracing::{Instrument, info, warn};
 
+use super::call_report::{CallReport, IncomingCall};
 use super::capacity::Holder;
 use super::commands::{CommandQueue, Next, Pending, wait_for};
-use super::events::{Delivery, EndReason, Identity, Slot};
+use super::events::{CallerIdentity, Delivery, EndReason, Identity, Slot};
 use super::handle::AsteriskHandle;
 use super::media::Media;
 use super::permit::CallPermit;
 use super::release::{Release, decline, release};
 use super::rest::{ErrorChain, RestError};
 use crate::clock;
-use crate::metrics::{CALL_DURATION, CALLS_ENDED, CALLS_STARTED};
 use domain::dialog::{
     Call, Input, LookupResult, NewTemporaryPassword, Output, Refusal, StoreResult,
 };
 use domain::phone_number::PhoneNumber;
-
-/// A call that has entered the application.
-pub(super) struct IncomingCall {
-    pub(super) channel: String,
-    pub(super) identity: Identity,
-    /// Another process may have played something on it.
-    pub(super) adopted: bool,
-    pub(super) at: Instant,
-}
 
 struct CallTask {
     asterisk: Arc<AsteriskHandle>,
@@ -42,6 +33,8 @@ struct CallTask {
     caller: Option<PhoneNumber>,
     /// The caller's contract, once it has been looked up.
     contract: Option<PhoneNumber>,
+    /// The login number whose password is being stored.
+    login: Option<PhoneNumber>,
     call: Call,
     commands: CommandQueue,
     /// The look-up or the storing that the dialog waits for.
@@ -49,6 +42,7 @@ struct CallTask {
     audit: Option<JoinHandle<()>>,
     end_reason: EndReason,
     permit: CallPermit,
+    report: CallReport,
 }
 
 /// Runs a call to its end.
@@ -58,12 +52,9 @@ pub(super) async fn run(
     incoming: IncomingCall,
     mut mailbox: Receiver<Delivery>,
 ) {
-    metrics::counter!(CALLS_STARTED).increment(1);
-    let IncomingCall { channel, identity, adopted, at } = incoming;
-    debug!(adopted, "a call has come in");
-    let channel: Arc<str> = channel.into();
-    let caller = match prepare(&asterisk, &channel, identity, adopted).await {
-        Ok(caller) => caller,
+    let (channel, adopted) = (Arc::from(incoming.channel.as_str()), incoming.adopted);
+    let identity = match prepare(&asterisk, &incoming).await {
+        Ok(identity) => identity,
         Err(error) => {
             warn!(
                 error = %ErrorChain(&error),
@@ -72,8 +63,11 @@ pub(super) async fn run(
             return decline(&asterisk, &channel, adopted, mailbox).await;
         }
     };
+    let report = CallReport::new(&incoming, &identity, asterisk.health.pbx());
+    let caller = identity.number;
     let holder = caller.map(Holder::Caller).filter(|_| !adopted);
     if holder.is_some_and(|holder| !permit.try_share(holder)) {
+        info!(event = "declined", "declined");
         return decline(&asterisk, &channel, adopted, mailbox).await;
     }
     let (call, outputs) = Call::start(caller, asterisk.services.limits, clock::now());
@@ -83,35 +77,38 @@ pub(super) async fn run(
         channel,
         caller,
         contract: None,
+        login: None,
         call,
         pending_reply: None,
         audit: None,
         end_reason: EndReason::Dialog,
         permit,
+        report,
     };
     task.perform(outputs, None);
+    task.report.update(&mut task.call, clock::now());
     while let Some(deadline) = task.call.deadline() {
         let (next, now) = task.next(&mut mailbox, deadline).await;
         let input = task.resolve(next);
         let keyed = matches!(input, Input::Key(_)).then_some(now);
         let outputs = task.call.handle(input, now);
         task.perform(outputs, keyed);
+        task.report.update(&mut task.call, now);
     }
-    task.finish(at, mailbox).await;
+    task.finish(mailbox).await;
 }
 
-/// Stops what another process may have left playing, and returns the caller's number.
+/// Stops what another process may have left playing, and returns who calls.
 async fn prepare(
     asterisk: &AsteriskHandle,
-    channel: &str,
-    identity: Identity,
-    adopted: bool,
-) -> Result<Option<PhoneNumber>, RestError> {
-    if adopted {
+    incoming: &IncomingCall,
+) -> Result<CallerIdentity, RestError> {
+    let IncomingCall { channel, identity, adopted, .. } = incoming;
+    if *adopted {
         asterisk.rest.stop_all(channel, Slot::all()).await?;
     }
     match identity {
-        Identity::InEvent(caller) => Ok(caller),
+        Identity::InEvent(caller) => Ok(caller.clone()),
         Identity::ChannelVariable => asterisk.rest.identity(channel).await,
     }
 }
@@ -172,6 +169,9 @@ impl CallTask {
                 if let Input::LookedUp(LookupResult::Found(contract)) = &input {
                     self.contract = Some(contract.number);
                 }
+                if let (Input::Stored(result), Some(login)) = (&input, self.login) {
+                    self.report.stored(login, *result);
+                }
                 input
             }
             // After its last prompt a call is not continued: another daemon would begin it again.
@@ -193,6 +193,7 @@ impl CallTask {
                     self.pending_reply = Some(Box::pin(reply));
                 }
                 Output::Store(password) => {
+                    self.login = Some(password.login);
                     self.permit.mark_hash_requested();
                     let (asterisk, channel) =
                         (Arc::clone(&self.asterisk), Arc::clone(&self.channel));
@@ -214,7 +215,7 @@ impl CallTask {
     }
 
     /// Cancels what is pending, and ends the call as its end reason says.
-    async fn finish(mut self, started: Instant, mailbox: Receiver<Delivery>) {
+    async fn finish(mut self, mailbox: Receiver<Delivery>) {
         self.pending_reply = None;
         let outcome = self.call.outcome().map_or("hung_up", domain::dialog::Outcome::as_str);
         let (outcome, how) = match self.end_reason {
@@ -231,10 +232,7 @@ impl CallTask {
         } else {
             drop(mailbox);
         }
-        let lasted = clock::now().saturating_duration_since(started);
-        metrics::counter!(CALLS_ENDED, "outcome" => outcome).increment(1);
-        metrics::histogram!(CALL_DURATION).record(lasted.as_secs_f64());
-        info!(outcome, duration_ms = lasted.as_millis(), "the call has ended");
+        self.report.end(outcome);
         if let Some(audit) = self.audit {
             let _ = audit.await; // the permit is kept until the row is written
         }

@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 use serde::Deserialize;
+use strum::{EnumString, IntoStaticStr};
 
 use domain::dialog::{Input, Key, PlaybackEnd, PlaybackId};
 use domain::phone_number::PhoneNumber;
@@ -25,9 +26,6 @@ pub(super) const SUBSCRIBED_EVENTS: [&str; 10] = [
     "ChannelUnhold",
     "PlaybackFinished",
 ];
-
-/// The first Stasis argument of a call whose caller number the dialplan vouches for (`P1`).
-const TRUSTED: &str = "trusted";
 
 /// Something that happened in Asterisk.
 #[derive(Debug)]
@@ -113,13 +111,45 @@ pub struct Channel {
     pub trunk: Option<String>,
 }
 
-/// Where to find the caller's number. There is none if it is withheld or not trusted (`P1`, `P2`).
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// Where to find the caller's identity.
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Identity {
     /// The event holds it.
-    InEvent(Option<PhoneNumber>),
+    InEvent(CallerIdentity),
     /// A channel variable holds it, because `StasisBroadcast` passes no arguments.
     ChannelVariable,
+}
+
+/// What the dialplan says of a caller (`P1`).
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct CallerIdentity {
+    /// The caller's number. There is none if it is withheld or not trusted (`P2`).
+    pub number: Option<PhoneNumber>,
+    /// How the dialplan has judged it.
+    pub verdict: Verdict,
+    /// The `Call-ID` of the INVITE, by which the call is found in a SIP trace.
+    pub sip_call_id: Option<String>,
+}
+
+/// How the dialplan judges a caller's number (`P1`, `P2`).
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, EnumString, IntoStaticStr)]
+#[strum(serialize_all = "snake_case")]
+pub enum Verdict {
+    /// It vouches for the number.
+    Trusted,
+    /// The caller withholds it.
+    Withheld,
+    /// It does not know whose number it is.
+    #[default]
+    Untrusted,
+}
+
+impl Verdict {
+    /// Its name in the dialplan and in logs.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        self.into()
+    }
 }
 
 /// The last part of a playback's id. A channel's playbacks take turns with a few slots, so that a
@@ -245,22 +275,32 @@ fn to_event(frame: Frame<'_>) -> Option<Event> {
 fn identity(args: &[Cow<'_, str>]) -> Identity {
     match args {
         [] => Identity::ChannelVariable,
-        [verdict, number] => Identity::InEvent(trusted_number(verdict, number)),
-        _ => Identity::InEvent(None),
+        [verdict, number] => Identity::InEvent(judged(verdict, number, "")),
+        [verdict, number, sip_call_id] => Identity::InEvent(judged(verdict, number, sip_call_id)),
+        _ => Identity::InEvent(CallerIdentity::default()),
     }
 }
 
-/// The caller's number in `verdict/number/channel`. If the text names another channel, it was
+/// The identity in `verdict/number/channel/SIP-Call-ID`. If the text names another channel, it was
 /// inherited or copied, and there is none.
-pub(super) fn parse_identity(channel: &str, text: &str) -> Option<PhoneNumber> {
-    let (verdict, rest) = text.split_once('/')?;
-    let (number, written_on) = rest.split_once('/')?;
-    if written_on == channel { trusted_number(verdict, number) } else { None }
+pub(super) fn parse_identity(channel: &str, text: &str) -> CallerIdentity {
+    let mut parts = text.splitn(4, '/');
+    match [parts.next(), parts.next(), parts.next()] {
+        [Some(verdict), Some(number), Some(written_on)] if written_on == channel => {
+            judged(verdict, number, parts.next().unwrap_or_default())
+        }
+        _ => CallerIdentity::default(),
+    }
 }
 
-/// The caller's number, if the dialplan says `trusted` and it is a number (`P1`, `P2`).
-fn trusted_number(verdict: &str, number: &str) -> Option<PhoneNumber> {
-    if verdict == TRUSTED { number.parse().ok() } else { None }
+/// A caller has a number only if the dialplan says `trusted` and it is one (`P1`, `P2`).
+fn judged(verdict: &str, number: &str, sip_call_id: &str) -> CallerIdentity {
+    let verdict = verdict.parse().unwrap_or_default();
+    CallerIdentity {
+        number: if verdict == Verdict::Trusted { number.parse().ok() } else { None },
+        verdict,
+        sip_call_id: (!sip_call_id.is_empty()).then(|| sip_call_id.to_owned()),
+    }
 }
 
 fn key(digit: &str) -> Option<Key> {

@@ -13,6 +13,7 @@
 
 mod admission;
 mod asterisk_clock;
+mod call_report;
 mod call_task;
 mod capacity;
 mod commands;

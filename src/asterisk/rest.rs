@@ -19,9 +19,8 @@ pub(crate) use error::ErrorChain;
 pub use error::{BuildError, RestError};
 use http::{Http, Request};
 
-use super::events::{SUBSCRIBED_EVENTS, Slot, parse_identity, wire_id};
+use super::events::{CallerIdentity, SUBSCRIBED_EVENTS, Slot, parse_identity, wire_id};
 use crate::config;
-use domain::phone_number::PhoneNumber;
 
 /// How often the stop of a playback is tried again if Asterisk refuses it.
 const MAX_STOP_RETRIES: u32 = 7;
@@ -137,11 +136,11 @@ impl Rest {
         exists(self.http.send(Request::new("continue", Method::POST, &path)).await).map(|_| ())
     }
 
-    /// The caller's number that the dialplan has written on a channel, if it vouches for one.
-    pub(super) async fn identity(&self, channel: &str) -> Result<Option<PhoneNumber>, RestError> {
+    /// The caller's identity that the dialplan has written on a channel.
+    pub(super) async fn identity(&self, channel: &str) -> Result<CallerIdentity, RestError> {
         match self.variable("identity", channel, "KARIPASS_IDENTITY").await {
             Ok(value) => Ok(parse_identity(channel, &value)),
-            Err(RestError::NotFound) => Ok(None),
+            Err(RestError::NotFound) => Ok(CallerIdentity::default()),
             Err(error) => Err(error),
         }
     }

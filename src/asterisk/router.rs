@@ -13,10 +13,12 @@ use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::mpsc::{self, Receiver, Sender};
 use tokio::task::AbortHandle;
 use tokio::time::sleep;
+use tracing::field::Empty;
 use tracing::{Instrument, Span, debug, info_span, warn};
 
 use super::asterisk_clock::AsteriskClock;
-use super::call_task::{self, IncomingCall};
+use super::call_report::IncomingCall;
+use super::call_task;
 use super::events::{CallEvent, Channel, Delivery, EndReason, Identity, KeyEvent};
 use super::handle::AsteriskHandle;
 use super::permit::CallPermit;
@@ -84,7 +86,9 @@ impl CallRouter {
         let claimed = lock(&self.claims).remove(&started.id).map(|(_, permit)| permit);
         let trunk = started.trunk.as_deref();
         let permit = claimed.or_else(|| CallPermit::for_new_call(&self.asterisk, trunk));
-        self.spawn(IncomingCall { channel: started.id, identity, adopted: false, at: now }, permit);
+        let (channel, endpoint) = (started.id, started.trunk);
+        let call = IncomingCall { channel, endpoint, identity, adopted: false, at: now };
+        self.spawn(call, permit);
     }
 
     /// Declines a channel that has replaced another: its caller is unknown.
@@ -95,7 +99,7 @@ impl CallRouter {
         metrics::counter!(CALLS_DECLINED).increment(1);
         warn!(channel, replaced, "another channel has replaced a call; declining it");
         let asterisk = Arc::clone(&self.asterisk);
-        let span = info_span!("call", pbx = asterisk.health.pbx(), channel);
+        let span = info_span!("call", channel, pbx = asterisk.health.pbx());
         self.insert(channel.clone(), span, move |mailbox| async move {
             decline_replacement(&asterisk, &channel, &replaced, mailbox).await;
         });
@@ -108,7 +112,9 @@ impl CallRouter {
             metrics::counter!(CALLS_ADOPTED).increment(1);
             let permit = CallPermit::for_adopted_call(&self.asterisk);
             let identity = Identity::ChannelVariable;
-            self.spawn(IncomingCall { channel, identity, adopted: true, at: now }, permit);
+            let endpoint = None;
+            let call = IncomingCall { channel, endpoint, identity, adopted: true, at: now };
+            self.spawn(call, permit);
         }
     }
 
@@ -117,7 +123,7 @@ impl CallRouter {
         let asterisk = Arc::clone(&self.asterisk);
         let channel = call.channel.clone();
         let pbx = asterisk.health.pbx();
-        let span = info_span!("call", pbx, channel, identity = ?call.identity);
+        let span = info_span!("call", channel, pbx, caller = Empty);
         if let Some(permit) = permit {
             self.insert(channel, span, move |mailbox| async move {
                 call_task::run(asterisk, permit, call, mailbox).await;

@@ -75,7 +75,8 @@ impl AuthService {
         };
         if credential.voids_on_next_failure() && !may_void {
             tracing::info!(
-                ?login,
+                event = "rate_limited",
+                login = login.map(tracing::field::debug),
                 %address,
                 "a login was not compared: its address has voided too many credentials"
             );

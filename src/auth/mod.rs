@@ -164,7 +164,8 @@ impl AuthService {
     ) -> Result<Verification, HashError> {
         let verified = self.hasher.verify_for_login(password, stored, rehash, address).await?;
         if let Verification::Unverifiable(reason) = &verified {
-            tracing::error!(?login, reason, "a stored hash cannot be verified");
+            let login = login.map(tracing::field::debug);
+            tracing::error!(login, reason, "a stored hash cannot be verified");
         }
         Ok(verified)
     }

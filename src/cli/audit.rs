@@ -3,7 +3,6 @@
 use std::fmt::Write as _;
 
 use jiff::Timestamp;
-use jiff::civil::DateTime;
 use jiff::tz::TimeZone;
 use serde_json::json;
 
@@ -21,7 +20,7 @@ pub(super) struct AuditArguments {
     number: Option<PhoneNumber>,
     /// Only rows since then: `2026-04-01`, `2026-04-01T09:30` (local time) or
     /// `2026-04-01T00:30Z`.
-    #[arg(long, value_name = "T", value_parser = since)]
+    #[arg(long, value_name = "T", value_parser = super::parse_time)]
     since: Option<Timestamp>,
 }
 
@@ -44,15 +43,6 @@ pub(super) async fn run(
             return Ok(ExitStatus::Success);
         }
     }
-}
-
-fn since(text: &str) -> Result<Timestamp, String> {
-    if let Ok(timestamp) = text.parse() {
-        return Ok(timestamp);
-    }
-    let local: DateTime = text.parse().map_err(|_| "not a date or time".to_owned())?;
-    let zoned = local.to_zoned(TimeZone::system()).map_err(|error| error.to_string())?;
-    Ok(zoned.timestamp())
 }
 
 fn as_json(entry: &AuditRow) -> serde_json::Value {

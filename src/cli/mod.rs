@@ -6,6 +6,7 @@
 mod audit;
 mod check;
 pub mod contracts;
+mod logs;
 mod migrate;
 mod operator;
 mod output;
@@ -14,6 +15,9 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
+use jiff::Timestamp;
+use jiff::civil::DateTime;
+use jiff::tz::TimeZone;
 
 use crate::db::migrate::MigrationError;
 use crate::db::{Db, DbError};
@@ -47,6 +51,8 @@ enum Command {
     Contracts(contracts::ContractsArguments),
     /// Show the audit, the newest row last.
     Audit(audit::AuditArguments),
+    /// Show the daemon's log for people, and choose lines of it.
+    Logs(logs::LogsArguments),
 }
 
 /// How a command ended.
@@ -77,6 +83,7 @@ fn run(arguments: &Arguments) -> anyhow::Result<ExitStatus> {
     let output = Printer { json: arguments.json };
     match &arguments.command {
         Command::Check => block_on(check::run(&config()?, output)),
+        Command::Logs(which) => logs::run(which, output),
         Command::Serve => daemon::run(&config).map(|()| ExitStatus::Success),
         Command::Migrate => {
             block_on(as_owner(file, async |store| migrate::run(store, output).await))
@@ -123,6 +130,16 @@ fn block_on(
 fn variables() -> impl Iterator<Item = (String, String)> {
     std::env::vars_os()
         .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
+}
+
+/// Parses a time: local, or with its offset from UTC.
+fn parse_time(text: &str) -> Result<Timestamp, String> {
+    if let Ok(timestamp) = text.parse() {
+        return Ok(timestamp);
+    }
+    let local: DateTime = text.parse().map_err(|_| "not a date or time".to_owned())?;
+    let zoned = local.to_zoned(TimeZone::system()).map_err(|error| error.to_string())?;
+    Ok(zoned.timestamp())
 }
 
 /// Parses a telephone number, with or without hyphens.

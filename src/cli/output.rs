@@ -14,12 +14,16 @@ pub(super) struct Printer {
 impl Printer {
     /// Prints one result as text or as a line of JSON. Returns whether the reader is still there.
     pub(super) fn print<T: Serialize>(self, result: &T, text: &str) -> anyhow::Result<bool> {
-        let line = if self.json { serde_json::to_string(result)? } else { text.to_owned() };
-        match writeln!(io::stdout().lock(), "{line}") {
-            Ok(()) => Ok(true),
-            Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(false),
-            Err(error) => Err(error.into()),
-        }
+        if self.json { print_line(&serde_json::to_string(result)?) } else { print_line(text) }
+    }
+}
+
+/// Prints a line. Returns whether the reader is still there.
+pub(super) fn print_line(line: &str) -> anyhow::Result<bool> {
+    match writeln!(io::stdout().lock(), "{line}") {
+        Ok(()) => Ok(true),
+        Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(false),
+        Err(error) => Err(error.into()),
     }
 }
 

@@ -32,7 +32,7 @@ impl ConfigValue for bool {
 }
 
 impl ConfigValue for LogFormat {
-    const DESCRIPTION: &str = "text or json";
+    const DESCRIPTION: &str = "auto, text or json";
 }
 
 impl ConfigValue for usize {

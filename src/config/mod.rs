@@ -141,13 +141,15 @@ pub struct Log {
 /// The form of a log line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum LogFormat {
+    /// Text on a terminal, and JSON elsewhere.
+    Auto,
     /// For people.
     Text,
     /// One JSON object a line.
     Json,
 }
 
-/// Neither `text` nor `json`.
+/// None of `auto`, `text` and `json`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("not a log format")]
 pub struct UnknownLogFormat;
@@ -157,6 +159,7 @@ impl FromStr for LogFormat {
 
     fn from_str(text: &str) -> Result<Self, UnknownLogFormat> {
         match text {
+            "auto" => Ok(Self::Auto),
             "text" => Ok(Self::Text),
             "json" => Ok(Self::Json),
             _ => Err(UnknownLogFormat),
@@ -274,7 +277,7 @@ fn log(reader: &mut Reader) -> Option<Log> {
     if filter.as_ref().is_some_and(|filter| filter.parse::<Targets>().is_err()) {
         reader.error("log.filter: not a filter such as info or karipass=debug");
     }
-    let format = reader.or_default("log.format", "text");
+    let format = reader.or_default("log.format", "auto");
     Some(Log { filter: filter?, format: format? })
 }
 

@@ -203,7 +203,7 @@ fn an_invalid_value_is_described_in_plain_words() {
     for (variable, value, mistake) in [
         ("KARIPASS_ARI_URL", "x", "ari.url: not a URL"),
         ("KARIPASS_SITE_LISTEN", "x", "site.listen: not an address such as 127.0.0.1:8443"),
-        ("KARIPASS_LOG_FORMAT", "x", "log.format: not text or json"),
+        ("KARIPASS_LOG_FORMAT", "x", "log.format: not auto, text or json"),
         ("KARIPASS_LOG_FILTER", "a=b=c", "log.filter: not a filter such as info or karipass=debug"),
         ("KARIPASS_SITE_SET_UP_NUMBER", "x", "site.set_up_number: not a national telephone number"),
         ("KARIPASS_DATABASE_MAX_CONNECTIONS", "x", "database.max_connections: not a whole number"),

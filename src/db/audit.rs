@@ -139,7 +139,15 @@ fn log(scope: &AuditScope, entries: &[AuditEntry], message: &'static str) {
     };
     let unit = scope.unit.map(AuthUnit::as_str);
     for AuditEntry { event, login } in entries {
-        tracing::info!(?login, address, unit, outcome = event.outcome(), "{message}");
+        let name: &'static str = event.into();
+        tracing::info!(
+            event = name,
+            login = login.map(tracing::field::debug),
+            address,
+            unit,
+            outcome = event.outcome(),
+            "{message}"
+        );
     }
 }
 

@@ -62,12 +62,6 @@ fn address(entry: &[u8]) -> Option<IpAddr> {
 /// is the most that one subscriber may have, the third what a provider assigns together.
 pub(super) const NETWORK_LEVELS: [(u32, u32, u32); 3] = [(32, 64, 1), (24, 56, 4), (16, 48, 32)];
 
-/// What counts as one client: an IPv4 address, or an IPv6 network of 64 bits.
-pub(super) fn client_network(address: IpAddr) -> IpAddr {
-    let [network, ..] = networks(address);
-    network
-}
-
 /// What counts as one household or company: an IPv4 address, or an IPv6 network of 56 bits.
 pub(super) fn subscriber_network(address: IpAddr) -> IpAddr {
     let [narrowest, wider, _] = networks(address);

@@ -27,7 +27,7 @@ use metrics::counter;
 
 use super::AppState;
 use super::client_ip::ClientIp;
-use super::client_ip::{client_network, networks};
+use super::client_ip::networks;
 use super::problem::Problem;
 use crate::clock;
 use crate::metrics::LOGINS_RATE_LIMITED;
@@ -77,7 +77,7 @@ impl RateLimiter {
     fn check(&self, address: IpAddr) -> Result<(), Duration> {
         let keys = self.bucket_keys(address);
         let Some(mut state) = self.state() else { return Ok(()) };
-        state.budgets.check(keys, client_network(address), (self.now)())
+        state.budgets.check(keys, address.to_canonical(), (self.now)())
     }
 
     /// Reserves the highest cost, and up to `voidings` voidings. Waits for other requests of the
@@ -93,7 +93,7 @@ impl RateLimiter {
                 let Some(mut state) = self.state() else {
                     return Ok(Reservation::unlimited(self.clone()));
                 };
-                match state.budgets.reserve(keys, client_network(address), voidings, (self.now)()) {
+                match state.budgets.reserve(keys, address.to_canonical(), voidings, (self.now)()) {
                     ReserveOutcome::Reserved(voidings) => {
                         return Ok(Reservation::new(self.clone(), address, keys, voidings));
                     }

@@ -3,6 +3,7 @@
 mod calls;
 mod check;
 mod faults;
+mod lines;
 mod media;
 mod overload;
 mod refused;

@@ -20,6 +20,7 @@ mod defence;
 mod fake_asterisk;
 mod flood;
 mod login;
+mod operating;
 mod pages;
 mod routes;
 mod scene;

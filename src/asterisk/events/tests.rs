@@ -18,8 +18,14 @@ const FINISHED: &str = r#"{"type": "PlaybackFinished", "timestamp": "2026-11-22T
 #[test]
 fn p2_only_a_trusted_national_number_is_a_caller() {
     let number = "0612345678".parse().ok();
-    assert_eq!(start(r#"["trusted","0612345678"]"#), Identity::InEvent(number));
-    assert_eq!(parse_identity("1.5", "trusted/0612345678/1.5"), number);
+    let caller = |identity: Identity| match identity {
+        Identity::InEvent(caller) => caller.number,
+        Identity::ChannelVariable => panic!("no argument"),
+    };
+    assert_eq!(caller(start(r#"["trusted","0612345678"]"#)), number);
+    assert_eq!(caller(start(r#"["trusted","0612345678","a@b"]"#)), number);
+    assert_eq!(parse_identity("1.5", "trusted/0612345678/1.5").number, number);
+    assert_eq!(parse_identity("1.5", "trusted/0612345678/1.5/a@b").number, number);
     assert_eq!(start("[]"), Identity::ChannelVariable);
     for other in [
         r#"["untrusted","0612345678"]"#,
@@ -27,13 +33,27 @@ fn p2_only_a_trusted_national_number_is_a_caller() {
         r#"["trusted",""]"#,
         r#"["trusted","+81612345678"]"#,
         r#"["Trusted","0612345678"]"#,
-        r#"["trusted","0612345678","x"]"#,
+        r#"["trusted","0612345678","x","y"]"#,
         r#"["trusted"]"#,
     ] {
-        assert_eq!(start(other), Identity::InEvent(None), "{other}");
+        assert_eq!(caller(start(other)), None, "{other}");
     }
     for other in ["", "/", "trusted//1.5", "withheld//1.5", "untrusted/0612345678/1.5"] {
-        assert_eq!(parse_identity("1.5", other), None, "{other}");
+        assert_eq!(parse_identity("1.5", other).number, None, "{other}");
+    }
+}
+
+#[test]
+fn an_identity_names_its_verdict_and_the_invites_call_id() {
+    for (text, verdict, sip_call_id) in [
+        ("trusted/0612345678/1.5/a/b@192.0.2.1", Verdict::Trusted, Some("a/b@192.0.2.1")),
+        ("withheld//1.5/a", Verdict::Withheld, Some("a")),
+        ("untrusted//1.5/", Verdict::Untrusted, None),
+        ("else//1.5", Verdict::Untrusted, None),
+        ("trusted/0612345678/1.4/a", Verdict::Untrusted, None),
+    ] {
+        let found = parse_identity("1.5", text);
+        assert_eq!((found.verdict, found.sip_call_id.as_deref()), (verdict, sip_call_id), "{text}");
     }
 }
 
@@ -58,8 +78,9 @@ fn a_calls_trunk_is_the_endpoint_in_its_channels_name() {
 
 #[test]
 fn p1_what_was_written_on_another_channel_is_no_identity() {
-    for on in ["", "/", "/1.4", "/1.51", "/1.5/", "/x/1.5"] {
-        assert_eq!(parse_identity("1.5", &format!("trusted/0612345678{on}")), None, "{on}");
+    for on in ["", "/", "/1.4", "/1.51", "//1.5", "/x/1.5"] {
+        let text = format!("trusted/0612345678{on}");
+        assert_eq!(parse_identity("1.5", &text), CallerIdentity::default(), "{on}");
     }
 }
 

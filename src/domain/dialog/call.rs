@@ -13,6 +13,7 @@ use std::time::{Duration, Instant};
 
 use super::digits::Completion;
 use super::player::{PlaybackResult, Player};
+use super::progress::{Progress, StepName};
 use super::prompt::Prompt;
 use super::repeat_filter::RepeatFilter;
 use super::step::{Eligibility, Step, Subscriber};
@@ -21,6 +22,7 @@ use super::{
     ChannelCommand, Input, Key, Limits, LookupResult, Outcome, Output, PlaybackEnd, PlaybackId,
     Press, StoreResult,
 };
+use crate::auth_unit::AuthUnit;
 use crate::phone_number::PhoneNumber;
 use crate::rules;
 
@@ -62,6 +64,10 @@ pub struct Call {
     held: bool,
     repeats: RepeatFilter,
     outcome: Option<Outcome>,
+    /// The unit that the caller has chosen.
+    unit: Option<AuthUnit>,
+    /// What inputs have led to, until it is taken.
+    progress: Vec<Progress>,
 }
 
 #[derive(Debug)]
@@ -93,6 +99,8 @@ impl Call {
             held: false,
             repeats: RepeatFilter::default(),
             outcome: None,
+            unit: None,
+            progress: Vec::new(),
         };
         if let Some(caller) = caller {
             call.player.emit(Output::LookUpContract(caller));
@@ -149,6 +157,30 @@ impl Call {
         self.outcome
     }
 
+    /// What inputs have led to since the last call, in order.
+    #[must_use]
+    pub fn take_progress(&mut self) -> Vec<Progress> {
+        std::mem::take(&mut self.progress)
+    }
+
+    /// Where the call is; `None` once it is over.
+    #[must_use]
+    pub fn step(&self) -> Option<StepName> {
+        match &self.state {
+            State::LookingUp { .. } => Some(StepName::LookUp),
+            State::Asking(asking) => Some(asking.step.name()),
+            State::Storing { .. } => Some(StepName::Storing),
+            State::Closing { .. } => Some(StepName::Closing),
+            State::Ended => None,
+        }
+    }
+
+    /// The unit that the caller has chosen, if any.
+    #[must_use]
+    pub fn unit(&self) -> Option<AuthUnit> {
+        self.unit
+    }
+
     fn on_press(&mut self, press: Press, now: Instant) {
         let is_too_early = match &self.state {
             State::Asking(asking) => {
@@ -186,6 +218,9 @@ impl Call {
     /// Adds a key to the entry.
     fn accept_key(&mut self, key: Key, now: Instant) {
         let Some(mut asking) = self.take_asking() else { return };
+        if self.player.is_playing_guidance() {
+            self.progress.push(Progress::BargeIn);
+        }
         self.player.interrupt();
         let completion = asking.step.completion();
         if asking.digits.accept(key, completion) {
@@ -199,7 +234,11 @@ impl Call {
     }
 
     fn on_started(&mut self, id: PlaybackId, now: Instant) {
-        if self.player.started(id, now) && !self.held {
+        if !self.player.started(id, now) {
+            return;
+        }
+        self.progress.extend(self.player.guidance_name().map(Progress::GuidanceBegan));
+        if !self.held {
             self.start_listening(now);
         }
     }

@@ -45,6 +45,16 @@ impl DigitBuffer {
         }
     }
 
+    /// Whether no key has been accepted, apart from `#`.
+    pub(super) fn is_empty(&self) -> bool {
+        self.len == 0 && !self.invalid
+    }
+
+    /// How many digits the entry has.
+    pub(super) fn count(&self) -> usize {
+        self.len
+    }
+
     /// The digits, unless the entry is invalid.
     pub(super) fn digits(&self) -> Option<&[u8]> {
         if self.invalid { None } else { self.digits.get(..self.len) }

@@ -8,6 +8,7 @@
 mod call;
 mod digits;
 mod player;
+mod progress;
 pub mod prompt;
 mod repeat_filter;
 mod step;
@@ -20,6 +21,7 @@ use std::fmt;
 use std::time::{Duration, Instant};
 
 pub use call::Call;
+pub use progress::{Entry, Progress, StepName, WrongEntry};
 
 use strum::IntoStaticStr;
 

@@ -106,6 +106,12 @@ impl Player {
         self.guidance.is_some()
     }
 
+    /// The name of the guidance that plays or is queued.
+    pub(super) fn guidance_name(&self) -> Option<&'static str> {
+        let mut prompts = self.guidance.as_ref()?.prompts.iter();
+        prompts.find(|prompt| **prompt != Prompt::LeadIn).map(Prompt::name)
+    }
+
     /// Everything that played has been stopped.
     pub(super) fn reset(&mut self) {
         self.silence = None;

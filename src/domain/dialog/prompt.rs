@@ -4,10 +4,13 @@
 
 use std::time::Duration;
 
+use strum::IntoStaticStr;
+
 use crate::phone_number::PhoneNumber;
 
 /// Something that the line plays: the guidance of the specification's table, or silence.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, IntoStaticStr)]
+#[strum(serialize_all = "kebab-case")]
 pub enum Prompt {
     /// Which unit (`P3`).
     Menu,
@@ -99,6 +102,12 @@ impl Prompt {
     #[must_use]
     pub fn is_silence(&self) -> bool {
         matches!(self, Self::Silence(_) | Self::Pause)
+    }
+
+    /// Its name in logs, which is that of its sound.
+    #[must_use]
+    pub fn name(&self) -> &'static str {
+        self.into()
     }
 
     /// The sounds that speak it, in order, each out of [`SOUNDS`].

@@ -2,6 +2,7 @@
 //! sound.
 
 use super::digits::{Completion, DigitBuffer};
+use super::progress::{StepName, WrongEntry};
 use super::prompt::Prompt;
 use super::{LookupResult, NewTemporaryPassword};
 use crate::auth_unit::AuthUnit;
@@ -72,7 +73,7 @@ pub(super) enum Verdict {
     /// On to this step.
     Next(Step),
     /// A wrong entry: the same step again.
-    Wrong,
+    Wrong(WrongEntry),
     /// The two passwords differ: a wrong entry, and back to this step (`P8`).
     Differs(Step),
     /// Both agree (`P9`).
@@ -82,6 +83,24 @@ pub(super) enum Verdict {
 }
 
 impl Step {
+    pub(super) fn name(&self) -> StepName {
+        match self {
+            Self::Menu => StepName::Menu,
+            Self::Number(_) => StepName::Number,
+            Self::Password(_) => StepName::Password,
+            Self::Confirm(..) => StepName::Confirmation,
+        }
+    }
+
+    /// The unit that the caller has chosen.
+    pub(super) fn unit(&self) -> Option<AuthUnit> {
+        match self {
+            Self::Menu => None,
+            Self::Number(unit) => Some(*unit),
+            Self::Password(target) | Self::Confirm(target, _) => Some(target.unit),
+        }
+    }
+
     pub(super) fn completion(&self) -> Completion {
         match self {
             Self::Menu => Completion::OneKey,
@@ -115,14 +134,14 @@ impl Step {
             Self::Number(unit) => judge_number(entry, *unit, subscriber),
             Self::Password(target) => match parse_password(entry) {
                 Some(password) => Verdict::Next(Self::Confirm(*target, password)),
-                None => Verdict::Wrong,
+                None => wrong(entry, WrongEntry::NotAPassword),
             },
             Self::Confirm(target, first) => match parse_password(entry) {
                 Some(password) if password.matches(first) => {
                     Verdict::Store(new_temporary(*target, password, subscriber))
                 }
                 Some(_) => Verdict::Differs(Self::Password(*target)),
-                None => Verdict::Wrong,
+                None => wrong(entry, WrongEntry::NotAPassword),
             },
         }
     }
@@ -133,10 +152,10 @@ fn judge_menu(entry: &DigitBuffer, subscriber: &Subscriber) -> Verdict {
         Some(b"1") => AuthUnit::Line,
         Some(b"2") => AuthUnit::Number,
         Some(b"3") => AuthUnit::AdminUser,
-        Some(_) | None => return Verdict::Wrong,
+        Some(_) | None => return wrong(entry, WrongEntry::NoSuchChoice),
     };
     if !subscriber.contract.may_choose(subscriber.caller, unit) {
-        return Verdict::Wrong;
+        return Verdict::Wrong(WrongEntry::UnitNotAllowed);
     }
     let ask_password =
         |login, registers| Verdict::Next(Step::Password(Target { unit, login, registers }));
@@ -157,9 +176,14 @@ fn judge_number(entry: &DigitBuffer, unit: AuthUnit, subscriber: &Subscriber) ->
         .and_then(|digits| std::str::from_utf8(digits).ok())
         .and_then(|digits| digits.parse().ok())
         .filter(|login| subscriber.contract.may_set(subscriber.caller, unit, *login))
-        .map_or(Verdict::Wrong, |login| {
-            Verdict::Next(Step::Password(Target { unit, login, registers: false }))
-        })
+        .map_or_else(
+            || wrong(entry, WrongEntry::NumberNotAllowed),
+            |login| Verdict::Next(Step::Password(Target { unit, login, registers: false })),
+        )
+}
+
+fn wrong(entry: &DigitBuffer, reason: WrongEntry) -> Verdict {
+    Verdict::Wrong(if entry.is_empty() { WrongEntry::Empty } else { reason })
 }
 
 fn parse_password(entry: &DigitBuffer) -> Option<TemporaryPassword> {

@@ -45,7 +45,8 @@ struct Budget {
 /// Refusals since the last log line.
 #[derive(Default)]
 struct RefusalCount {
-    network: Option<IpAddr>,
+    /// The last one.
+    address: Option<IpAddr>,
     count: u64,
 }
 
@@ -77,23 +78,23 @@ impl Budgets {
     pub(super) fn check(
         &mut self,
         keys: BucketKeys,
-        network: IpAddr,
+        address: IpAddr,
         now: Instant,
     ) -> Result<(), Duration> {
         let waits = self.levels.iter().zip(keys).map(|(level, key)| level.wait(key, now));
         let wait = waits.max().unwrap_or_default();
-        if wait.is_zero() { Ok(()) } else { Err(self.record_refusal(keys, network, wait, now)) }
+        if wait.is_zero() { Ok(()) } else { Err(self.record_refusal(keys, address, wait, now)) }
     }
 
     /// Reserves the highest cost at every level, and up to `voidings` voidings.
     pub(super) fn reserve(
         &mut self,
         keys: BucketKeys,
-        network: IpAddr,
+        address: IpAddr,
         voidings: u32,
         now: Instant,
     ) -> ReserveOutcome {
-        if let Err(wait) = self.check(keys, network, now) {
+        if let Err(wait) = self.check(keys, address, now) {
             return ReserveOutcome::Exhausted(wait);
         }
         let contended = self
@@ -106,7 +107,7 @@ impl Budgets {
             None => {}
             Some((at, Ok(freed))) => return ReserveOutcome::Contended(at, freed),
             Some((_, Err(wait))) => {
-                return ReserveOutcome::Exhausted(self.record_refusal(keys, network, wait, now));
+                return ReserveOutcome::Exhausted(self.record_refusal(keys, address, wait, now));
             }
         }
         let left = self.levels.iter_mut().zip(keys);
@@ -156,7 +157,7 @@ impl Budgets {
     pub(super) fn wait_for_voiding(
         &mut self,
         keys: BucketKeys,
-        network: IpAddr,
+        address: IpAddr,
         now: Instant,
     ) -> Duration {
         let waits = self.levels.iter_mut().zip(keys).map(|(level, key)| {
@@ -164,7 +165,7 @@ impl Budgets {
             level.budget(key, now).voidings.wait(quota, now)
         });
         let wait = waits.max().unwrap_or_default();
-        self.record_refusal(keys, network, wait, now)
+        self.record_refusal(keys, address, wait, now)
     }
 
     /// Counts a refusal. The first one of a network is logged, and later ones by number at each
@@ -172,15 +173,15 @@ impl Budgets {
     fn record_refusal(
         &mut self,
         keys: BucketKeys,
-        network: IpAddr,
+        address: IpAddr,
         wait: Duration,
         now: Instant,
     ) -> Duration {
         let [narrowest, ..] = &mut self.levels;
         let [key, ..] = keys;
         let refused = &mut narrowest.budget(key, now).refused;
-        if refused.network.replace(network).is_none() {
-            tracing::warn!(%network, "rate limit: refusing logins from this network");
+        if refused.address.replace(address).is_none() {
+            tracing::warn!(event = "rate_limited", %address, "rate limit: refusing logins from here");
         } else {
             refused.count += 1;
         }
@@ -193,8 +194,8 @@ impl Budgets {
             let voidings = level.voidings;
             level.by_key.retain(|_, budget| {
                 let refused = std::mem::take(&mut budget.refused);
-                if let RefusalCount { network: Some(network), count: more @ 1.. } = refused {
-                    tracing::warn!(%network, more, "rate limit: refused more logins");
+                if let RefusalCount { address: Some(address), count: more @ 1.. } = refused {
+                    tracing::warn!(event = "rate_limited", %address, more, "rate limit: refused more logins");
                 }
                 let is_new = budget.points.is_empty(now) && budget.voidings.is_empty(voidings, now);
                 !is_new || budget.requests > 0

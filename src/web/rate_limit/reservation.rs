@@ -6,7 +6,6 @@ use super::attempts::AttemptOutcome;
 use super::budgets::{BucketKeys, Spending};
 use super::{RateLimiter, rate_limited};
 use crate::auth::{AuthError, LoginRefusal, LoginVerdict, PasswordVerdict};
-use crate::web::client_ip::client_network;
 use crate::web::problem::Problem;
 use domain::phone_number::PhoneNumber;
 use domain::policy::unit::UnitVerdict;
@@ -109,7 +108,7 @@ impl Reservation {
         let wait = self.reserved.zip(self.limiter.state()).map(|(reserved, mut state)| {
             state.budgets.wait_for_voiding(
                 reserved.keys,
-                client_network(reserved.address),
+                reserved.address.to_canonical(),
                 (self.limiter.now)(),
             )
         });

@@ -42,10 +42,8 @@ fn passed(from: impl Iterator<Item = IpAddr>, points: u32, rounds: usize) -> usi
     let addresses: Vec<IpAddr> = from.collect();
     let each = |address: &IpAddr| {
         let keys = limiter.bucket_keys(*address);
-        let is_reserved = matches!(
-            budgets.reserve(keys, client_network(*address), 1, now),
-            ReserveOutcome::Reserved(1)
-        );
+        let is_reserved =
+            matches!(budgets.reserve(keys, *address, 1, now), ReserveOutcome::Reserved(1));
         if is_reserved {
             budgets.settle(keys, 1, Spending { points, voidings: 0 }, now);
         }
@@ -103,9 +101,7 @@ fn b1_one_address_voids_ten_an_hour_and_a_network_around_it_more() {
     let mut void = |from: &str, now: Instant| {
         let from = address(from);
         let keys = limiter.bucket_keys(from);
-        let ReserveOutcome::Reserved(voidings) =
-            budgets.reserve(keys, client_network(from), 1, now)
-        else {
+        let ReserveOutcome::Reserved(voidings) = budgets.reserve(keys, from, 1, now) else {
             return 9;
         };
         budgets.settle(keys, voidings, Spending { points: 0, voidings }, now);

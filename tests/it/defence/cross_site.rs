@@ -64,7 +64,8 @@ async fn b7_what_another_sites_page_asks_is_refused_and_costs_nothing() {
     };
     assert!((metric("cross_site").await - 30.0).abs() < f64::EPSILON);
     assert!((metric("not_json").await - 16.0).abs() < f64::EPSILON);
-    assert!(daemon.log().contains("reason=\"cross_site\" address=127.0.0.1"), "{}", daemon.log());
+    let line = r#""reason":"cross_site","address":"127.0.0.1""#;
+    assert!(daemon.log().contains(line), "{}", daemon.log());
     // The budget is whole; a program without an `Origin` and our own pages may ask.
     let right = json!({ "number": NUMBER, "password": RIGHT }).to_string();
     let own = post("/api/v1/login", "application/json; charset=utf-8", &right);

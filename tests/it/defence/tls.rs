@@ -70,7 +70,7 @@ async fn w7_a_certificate_changed_for_a_bad_one_is_refused_once() {
     // Another's key; then no certificate at all; then nothing where the files were.
     fs::copy(mounted.file("one/key.pem"), mounted.file("two/key.pem")).unwrap();
     mounted.swap("two");
-    let refusals = || daemon.log().matches(" ERROR ").count();
+    let refusals = || daemon.log().matches(r#""level":"ERROR""#).count();
     wait_until("the wrong key to be reported", async || refusals() == 1).await;
     assert!(daemon.log().contains("site.certificate_file"), "{}", daemon.log());
     // In one piece: half of it would be another mistake.

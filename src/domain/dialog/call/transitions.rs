@@ -4,6 +4,7 @@
 use std::time::{Duration, Instant};
 
 use super::{Call, REPLY_TIMEOUT, State};
+use crate::dialog::progress::{Entry, Progress, WrongEntry};
 use crate::dialog::prompt::Prompt;
 use crate::dialog::step::Verdict;
 use crate::dialog::step_state::StepState;
@@ -17,8 +18,11 @@ const GUIDANCE_TIMEOUT: Duration = Duration::from_secs(40);
 impl Call {
     /// Judges an entry that is complete, or that silence has ended.
     pub(super) fn judge(&mut self, mut asking: Box<StepState>, by_silence: bool, now: Instant) {
+        let entry = Entry { step: asking.step.name(), digits: asking.digits.count(), by_silence };
         match asking.step.judge(&asking.digits, &asking.subscriber) {
             Verdict::Next(step) => {
+                self.progress.push(Progress::EntryAccepted(entry));
+                self.unit = step.unit();
                 let prompts = vec![step.guidance()];
                 if !step.shares_wrong_entries() {
                     asking.wrong_entries = 0;
@@ -26,29 +30,42 @@ impl Call {
                 asking.enter(step);
                 self.ask(asking, prompts, now);
             }
-            Verdict::Wrong if by_silence => {
-                let guidance = asking.step.guidance();
-                self.wrong(asking, vec![Prompt::Invalid, guidance], now);
+            Verdict::Wrong(reason) => {
+                let again = by_silence.then(|| asking.step.guidance());
+                let prompts = std::iter::once(Prompt::Invalid).chain(again).collect();
+                self.wrong(asking, entry, reason, prompts, now);
             }
-            Verdict::Wrong => self.wrong(asking, vec![Prompt::Invalid], now),
             Verdict::Differs(step) => {
                 let prompts = vec![Prompt::Invalid, step.guidance()];
                 asking.enter(step);
-                self.wrong(asking, prompts, now);
+                self.wrong(asking, entry, WrongEntry::Differs, prompts, now);
             }
             Verdict::Store(new) => {
+                self.progress.push(Progress::EntryAccepted(entry));
                 self.player.extend_silence(REPLY_TIMEOUT, now);
                 self.enter(State::Storing { login: new.login }, now + REPLY_TIMEOUT);
                 self.player.emit(Output::Store(new));
             }
-            Verdict::NotAvailable => self.not_available(now),
+            Verdict::NotAvailable => {
+                self.progress.push(Progress::EntryAccepted(entry));
+                self.not_available(now);
+            }
         }
     }
 
     /// Asks again with these prompts, unless this was the last entry that the step allows (`P10`).
-    pub(super) fn wrong(&mut self, mut asking: Box<StepState>, prompts: Vec<Prompt>, now: Instant) {
+    fn wrong(
+        &mut self,
+        mut asking: Box<StepState>,
+        entry: Entry,
+        reason: WrongEntry,
+        prompts: Vec<Prompt>,
+        now: Instant,
+    ) {
         asking.wrong_entries += 1;
-        if asking.wrong_entries >= rules::MAX_WRONG_ENTRIES_PER_STEP {
+        let wrong_entries = asking.wrong_entries;
+        self.progress.push(Progress::EntryRefused { entry, reason, wrong_entries });
+        if wrong_entries >= rules::MAX_WRONG_ENTRIES_PER_STEP {
             self.close(Prompt::Redial, Outcome::WrongEntries, now);
             self.player.emit(Output::Audit(Refusal::WrongEntries));
             return;
@@ -76,6 +93,7 @@ impl Call {
     /// may be missing from it.
     pub(super) fn suspend(&mut self) {
         self.disconnected = true;
+        self.progress.push(Progress::Suspended);
         if let Some(mut asking) = self.take_asking() {
             asking.ignore_keys();
             asking.terminator_until = None;
@@ -89,6 +107,7 @@ impl Call {
     /// dropped, because its guidance will play again from the start.
     pub(super) fn hold(&mut self, now: Instant) {
         self.held = true;
+        self.progress.push(Progress::Held);
         if let Some(mut asking) = self.take_asking() {
             asking.ignore_keys();
             asking.terminator_until = None;
@@ -102,6 +121,7 @@ impl Call {
     /// Takes the call off hold, and plays the guidance again.
     pub(super) fn unhold(&mut self, now: Instant) {
         let was_held = std::mem::take(&mut self.held);
+        self.progress.push(Progress::Unheld);
         // While the PBX is disconnected, `resume` will play it.
         if was_held && !self.disconnected {
             self.player.interrupt();
@@ -113,6 +133,7 @@ impl Call {
     /// the guidance.
     pub(super) fn resume(&mut self, now: Instant) {
         self.disconnected = false;
+        self.progress.push(Progress::Resumed);
         // The end of a hold may have been lost.
         self.held = false;
         self.player.reset();

@@ -1,0 +1,126 @@
+//! What is logged and measured of one call. `docs/operations.md` has the table of its lines.
+//!
+//! `info` has what explains how a call ended: who came in, each entry, what was stored, the end. A
+//! good call has six to eight such lines. `debug` adds what plays and when: it doubles the lines.
+
+use std::time::{Duration, Instant};
+
+use metrics::{counter, gauge, histogram};
+use tracing::field::debug;
+use tracing::{Span, debug, info};
+
+use super::events::{CallerIdentity, Identity};
+use crate::clock;
+use crate::metrics::{
+    CALL_DURATION, CALL_STEP_DURATION, CALLS_ENDED, CALLS_STARTED, LAST_CALL, WRONG_ENTRIES,
+};
+use domain::auth_unit::AuthUnit;
+use domain::dialog::{Call, Entry, Progress, StepName, StoreResult};
+use domain::phone_number::PhoneNumber;
+
+/// A call that has entered the application.
+pub(super) struct IncomingCall {
+    pub(super) channel: String,
+    /// The endpoint that it comes from.
+    pub(super) endpoint: Option<String>,
+    pub(super) identity: Identity,
+    /// Another process may have played something on it.
+    pub(super) adopted: bool,
+    pub(super) at: Instant,
+}
+
+/// The progress of one call, as it was last reported.
+pub(super) struct CallReport {
+    started: Instant,
+    /// The current step, or the last one of a call that is over.
+    step: Option<StepName>,
+    entered: Instant,
+    unit: Option<AuthUnit>,
+}
+
+impl CallReport {
+    /// Reports a call that has come in.
+    pub(super) fn new(incoming: &IncomingCall, caller: &CallerIdentity, pbx: &str) -> Self {
+        counter!(CALLS_STARTED).increment(1);
+        #[expect(clippy::cast_precision_loss, reason = "exact for 285 million years")]
+        gauge!(LAST_CALL).set(clock::wall_clock().as_second() as f64);
+        Span::current().record("caller", caller.number.map(debug));
+        info!(
+            event = "came_in",
+            caller = caller.number.map(debug),
+            verdict = caller.verdict.as_str(),
+            endpoint = incoming.endpoint.as_deref(),
+            sip_call_id = caller.sip_call_id.as_deref(),
+            pbx,
+            adopted = incoming.adopted,
+            "came in"
+        );
+        Self { started: incoming.at, step: None, entered: incoming.at, unit: None }
+    }
+
+    /// Reports what the last input has led to.
+    pub(super) fn update(&mut self, call: &mut Call, now: Instant) {
+        for progress in call.take_progress() {
+            log(progress);
+        }
+        self.unit = call.unit();
+        let step = call.step();
+        if step == self.step {
+            return;
+        }
+        if let Some(left) = self.step {
+            let took = now.saturating_duration_since(self.entered);
+            histogram!(CALL_STEP_DURATION, "step" => left.as_str()).record(took);
+        }
+        self.step = step.or(self.step);
+        self.entered = now;
+    }
+
+    /// Reports what became of a temporary password. A failure has been logged where it arose.
+    pub(super) fn stored(&self, login: PhoneNumber, result: StoreResult) {
+        let unit = self.unit.map(AuthUnit::as_str);
+        match result {
+            StoreResult::Stored => info!(event = "stored", ?login, unit, "stored"),
+            StoreResult::Refused => info!(event = "store_refused", ?login, unit, "store refused"),
+            StoreResult::Unreachable => {}
+        }
+    }
+
+    /// Reports the end of the call.
+    pub(super) fn end(&self, outcome: &'static str) {
+        let (step, unit) = (self.step.map(StepName::as_str), self.unit.map(AuthUnit::as_str));
+        let lasted = clock::now().saturating_duration_since(self.started);
+        counter!(CALLS_ENDED, "outcome" => outcome, "unit" => unit.unwrap_or("none")).increment(1);
+        histogram!(CALL_DURATION).record(lasted);
+        info!(event = "ended", outcome, step, unit, duration_ms = millis(lasted), "ended");
+    }
+}
+
+fn log(progress: Progress) {
+    match progress {
+        Progress::GuidanceBegan(guidance) => {
+            debug!(event = "guidance", guidance, "guidance began");
+        }
+        Progress::BargeIn => debug!(event = "barge_in", "barge-in"),
+        Progress::EntryAccepted(Entry { step, digits, by_silence }) => {
+            info!(event = "entry", step = step.as_str(), digits, by_silence, "entry");
+        }
+        Progress::EntryRefused { entry, reason, wrong_entries } => {
+            let Entry { step, digits, by_silence } = entry;
+            let (step, reason) = (step.as_str(), reason.as_str());
+            counter!(WRONG_ENTRIES, "step" => step, "reason" => reason).increment(1);
+            info!(
+                event = "wrong_entry",
+                step, digits, by_silence, reason, wrong_entries, "wrong entry"
+            );
+        }
+        Progress::Suspended => debug!(event = "suspended", "suspended"),
+        Progress::Resumed => debug!(event = "resumed", "resumed"),
+        Progress::Held => debug!(event = "held", "held"),
+        Progress::Unheld => debug!(event = "unheld", "hold ended"),
+    }
+}
+
+fn millis(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}

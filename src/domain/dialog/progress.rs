@@ -1,0 +1,96 @@
+//! What a call has come to, for logs and metrics. Nothing here shows a digit of an entry.
+
+use strum::IntoStaticStr;
+
+/// Where a call is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, IntoStaticStr)]
+#[strum(serialize_all = "snake_case")]
+pub enum StepName {
+    /// The call rings while the caller's contract is looked up.
+    LookUp,
+    /// The caller is asked for the unit (`P3`).
+    Menu,
+    /// The caller is asked for the login number (`P5`).
+    Number,
+    /// The caller is asked for the temporary password (`P7`).
+    Password,
+    /// The caller is asked for it again (`P8`).
+    Confirmation,
+    /// It is being stored (`P9`).
+    Storing,
+    /// The last guidance plays.
+    Closing,
+}
+
+impl StepName {
+    /// Its name in logs and metrics.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        self.into()
+    }
+}
+
+/// What is wrong with an entry.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, IntoStaticStr)]
+#[strum(serialize_all = "snake_case")]
+pub enum WrongEntry {
+    /// Nothing was keyed in time (`P11`).
+    Empty,
+    /// The menu has no such choice (`P3`).
+    NoSuchChoice,
+    /// Only the contract number may choose another unit than the one in force (`P14`).
+    UnitNotAllowed,
+    /// It is no number that the caller may set a password for (`P5`).
+    NumberNotAllowed,
+    /// It is not a whole temporary password (`P7`).
+    NotAPassword,
+    /// The two passwords differ (`P8`).
+    Differs,
+}
+
+impl WrongEntry {
+    /// Its name in logs and metrics.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        self.into()
+    }
+}
+
+/// An entry that was keyed completely, or that silence has ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Entry {
+    /// The step that asked for it.
+    pub step: StepName,
+    /// How many digits it has.
+    pub digits: usize,
+    /// Silence has ended it.
+    pub by_silence: bool,
+}
+
+/// Something that an input has led to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Progress {
+    /// The guidance of this name has begun to play.
+    GuidanceBegan(&'static str),
+    /// A key has stopped the guidance.
+    BargeIn,
+    /// An entry was right.
+    EntryAccepted(Entry),
+    /// An entry was wrong.
+    EntryRefused {
+        /// The entry.
+        entry: Entry,
+        /// What is wrong with it.
+        reason: WrongEntry,
+        /// How many wrong entries the step has had.
+        wrong_entries: u8,
+    },
+    /// The PBX does not obey, or reports nothing.
+    Suspended,
+    /// The PBX obeys and reports again.
+    Resumed,
+    /// The caller has put the call on hold.
+    Held,
+    /// The caller has ended the hold.
+    Unheld,
+}

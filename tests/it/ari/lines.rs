@@ -1,0 +1,83 @@
+//! What the log says of a call: one line an event, with fields.
+
+use serde_json::{Value, json};
+
+use super::rig::{self, CONTRACT, Plan, Rig, lines_with, wait_for_outcome};
+
+/// The events of a call, each with its fields but the text and what differs from run to run.
+fn events(channel: &str) -> Vec<Value> {
+    let lines =
+        lines_with(channel).into_iter().filter(|line| line["fields"]["event"] != Value::Null);
+    lines
+        .map(|mut line| {
+            assert_eq!(line["span"]["channel"], channel);
+            let mut fields = line["fields"].take();
+            for varying in ["message", "pbx", "duration_ms"] {
+                fields.as_object_mut().unwrap().remove(varying);
+            }
+            fields
+        })
+        .collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn each_event_of_a_call_is_one_line_that_says_how_many_digits_and_never_which() {
+    let rig = Rig::start(Plan::default()).await;
+    rig.fake.call("lines.1", &["trusted", CONTRACT, "a84b4c76@192.0.2.1"]);
+    rig.fake.wait_for_playback("lines.1", "menu").await;
+    rig.fake.press("lines.1", "9");
+    rig.fake.wait_for_playback("lines.1", "invalid").await;
+    // Behind its beginning come the quiet's stop and the quiet that follows.
+    rig.fake.wait_for_request("POST", "karipass/quiet", 2).await;
+    rig.fake.press("lines.1", "1");
+    rig.fake.wait_for_playback("lines.1", "set-password").await;
+    rig.fake.press("lines.1", "80318472");
+    rig.fake.wait_for_playback("lines.1", "confirm-password").await;
+    rig.fake.press("lines.1", "80318472");
+    rig.fake.wait_for_playback("lines.1", "completed").await;
+    rig.finish("lines.1").await;
+    assert_eq!(wait_for_outcome("lines.1").await, "stored");
+    let entry = |step: &str, digits: u8| json!({ "event": "entry", "step": step, "digits": digits, "by_silence": false });
+    let expected = [
+        json!({
+            "event": "came_in", "caller": "061234****", "verdict": "trusted", "adopted": false,
+            "endpoint": "PJSIP/carrier", "sip_call_id": "a84b4c76@192.0.2.1"
+        }),
+        json!({
+            "event": "wrong_entry", "step": "menu", "digits": 1, "by_silence": false,
+            "reason": "no_such_choice", "wrong_entries": 1
+        }),
+        entry("menu", 1),
+        entry("password", 8),
+        entry("confirmation", 8),
+        json!({ "event": "stored", "login": "061234****", "unit": "line" }),
+        json!({ "event": "ended", "outcome": "stored", "step": "closing", "unit": "line" }),
+    ];
+    assert_eq!(events("lines.1"), expected);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_the_store_did_wrong_stands_between_the_lines_of_its_call() {
+    let rig = Rig::start(Plan { store: Some(rig::unreachable_store()), ..Plan::default() }).await;
+    rig.fake.call("lines.2", &["trusted", CONTRACT]);
+    rig.fake.call("lines.3", &["withheld", ""]);
+    for channel in ["lines.2", "lines.3"] {
+        let last = if channel == "lines.2" { "trouble" } else { "not-available" };
+        rig.fake.wait_for_playback(channel, last).await;
+        rig.finish(channel).await;
+        wait_for_outcome(channel).await;
+    }
+    let names = |channel: &str| -> Vec<String> {
+        let lines = lines_with(channel).into_iter();
+        lines
+            .map(|line| match &line["fields"] {
+                fields if fields["error"].is_string() => format!("{} error", line["level"]),
+                fields => fields["event"].as_str().unwrap_or("?").to_owned(),
+            })
+            .collect()
+    };
+    assert_eq!(names("lines.2"), ["came_in", "\"WARN\" error", "ended"]);
+    assert_eq!(names("lines.3").first().map(String::as_str), Some("came_in"));
+    assert_eq!(events("lines.3")[0]["verdict"], "withheld");
+    assert_eq!(events("lines.3")[0]["caller"], Value::Null);
+}
