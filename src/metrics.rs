@@ -47,7 +47,12 @@ metrics! {
     Gauge CALLS_OVERLOADED = "karipass_calls_overloaded": "1 while an overload refuses calls.";
     Histogram DTMF_REACTION_DURATION = "karipass_dtmf_reaction_duration_seconds":
         "Time from a key's event to Asterisk's answer to the command that followed.";
+    Histogram CALL_MAILBOX_DEPTH = "karipass_call_mailbox_depth":
+        "How many events a call had to handle when another arrived.";
     Gauge ARI_CONNECTED = "karipass_ari_connected": "1 while ARI's event connection is up.";
+    Counter ARI_CONNECTS = "karipass_ari_connects_total":
+        "How often ARI's event connection came up.";
+    Counter ARI_EVENTS = "karipass_ari_events_total": "Events of ARI, by type.";
     Histogram ARI_QUEUE_DURATION = "karipass_ari_queue_duration_seconds":
         "How long requests to ARI wait before they are sent.";
     Histogram ARI_REQUEST_DURATION = "karipass_ari_request_duration_seconds":
@@ -58,6 +63,8 @@ metrics! {
         "Events of ARI that could not be read.";
     Histogram PASSWORD_HASH_DURATION = "karipass_password_hash_duration_seconds":
         "How long one password hash takes, by pool.";
+    Histogram PASSWORD_HASH_WAIT_DURATION = "karipass_password_hash_wait_duration_seconds":
+        "How long jobs waited for a worker, by pool.";
     Gauge PASSWORD_HASH_QUEUE_LENGTH = "karipass_password_hash_queue_length":
         "Jobs that wait for a hash, by pool.";
     Counter PASSWORD_HASH_REJECTED = "karipass_password_hash_rejected_total":
@@ -74,6 +81,13 @@ metrics! {
         "Requests that the rate limit refused.";
     Counter CREDENTIALS_VOIDED = "karipass_credentials_voided_total":
         "Credentials that became void, by reason.";
+    Gauge CREDENTIALS = "karipass_credentials":
+        "Credentials in the database, by kind and state.";
+    Gauge SESSIONS = "karipass_sessions": "Sessions that have not ended.";
+    Gauge DATABASE_CONNECTIONS = "karipass_database_connections":
+        "Connections to the database, by pool and state.";
+    Gauge DATABASE_WAITING = "karipass_database_waiting":
+        "Operations that wait for a connection to the database, by pool.";
     Counter HTTP_REQUESTS = "karipass_http_requests_total":
         "HTTP requests, by route and status.";
     Histogram HTTP_REQUEST_DURATION = "karipass_http_request_duration_seconds":
@@ -89,6 +103,7 @@ metrics! {
         "Idle HTTP connections closed to make room, by listener and limit.";
     Gauge CERTIFICATE_NOT_AFTER = "karipass_certificate_not_after_timestamp_seconds":
         "When the certificate in use expires, in seconds since 1970.";
+    Gauge BUILD_INFO = "karipass_build_info": "Always 1; its label is the program's version.";
     Counter RELOADS = "karipass_reloads_total": "Reloads by SIGHUP, by outcome.";
 }
 

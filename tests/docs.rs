@@ -122,7 +122,7 @@ fn only_a_tests_own_name_is_one() {
 
 /// Every document that people read on its own.
 fn documents() -> Vec<PathBuf> {
-    let folders = ["", "docs", "docs/adr", "asterisk", "asterisk/sounds"];
+    let folders = ["", "docs", "docs/adr", "docs/operating", "asterisk", "asterisk/sounds"];
     let files = folders.iter().flat_map(|folder| fs::read_dir(root().join(folder)).unwrap());
     let paths = files.map(|entry| entry.unwrap().path());
     paths.filter(|path| path.extension().is_some_and(|extension| extension == "md")).collect()

@@ -33,7 +33,7 @@ use super::maintenance::{Maintenance, Task, TaskResult};
 use super::rest::{BuildError, ErrorChain, RestError};
 use super::router::CallRouter;
 use super::timeouts::Timeouts;
-use crate::metrics::ARI_MALFORMED_EVENTS;
+use crate::metrics::{ARI_CONNECTS, ARI_EVENTS, ARI_MALFORMED_EVENTS};
 use crate::{clock, config};
 
 /// The WebSocket library clears the whole buffer before each read.
@@ -209,6 +209,8 @@ impl EventStream {
             TaskResult::Synced(Ok(channels)) => {
                 self.asterisk.health.set_link(Link::Up);
                 backoff.end_outage(&self.url);
+                let pbx = self.asterisk.health.pbx().to_owned();
+                metrics::counter!(ARI_CONNECTS, "pbx" => pbx).increment(1);
                 for channel in &channels.gone {
                     router.end(channel, clock::now());
                 }
@@ -229,7 +231,11 @@ impl EventStream {
 /// Passes an event to its call.
 fn dispatch(text: &str, router: &mut CallRouter) -> ControlFlow<Disconnect> {
     let now = clock::now();
-    match events::parse(text) {
+    let parsed = events::parse(text);
+    if let Ok(event) = &parsed {
+        metrics::counter!(ARI_EVENTS, "type" => event.name()).increment(1);
+    }
+    match parsed {
         Ok(Event::CallBroadcast(channel)) => router.claim(channel),
         Ok(Event::StasisStart(channel, identity)) => router.start(channel, identity, now),
         Ok(Event::ChannelReplaced { channel, replaced }) => {

@@ -54,6 +54,23 @@ pub enum Event {
     Other,
 }
 
+impl Event {
+    /// Its name in metrics.
+    pub(super) fn name(&self) -> &'static str {
+        match self {
+            Self::CallBroadcast(_) => "call_broadcast",
+            Self::StasisStart(..) | Self::ChannelReplaced { .. } => "stasis_start",
+            Self::KeyPressed(..) => "dtmf",
+            Self::Call(_, CallEvent::PlaybackFinished(..)) => "playback_finished",
+            Self::Call(_, CallEvent::Dialog(_)) => "hold",
+            Self::Call(_, CallEvent::Ended(_)) => "hangup_request",
+            Self::ChannelGone(_) => "channel_gone",
+            Self::AppReplaced => "application_replaced",
+            Self::Other => "other",
+        }
+    }
+}
+
 /// What a call's mailbox carries.
 #[derive(Debug)]
 pub enum CallEvent {

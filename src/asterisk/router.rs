@@ -24,7 +24,7 @@ use super::handle::AsteriskHandle;
 use super::permit::CallPermit;
 use super::release::{decline, decline_replacement};
 use super::rest::ErrorChain;
-use crate::metrics::{CALL_MAILBOX_OVERFLOWS, CALLS_ADOPTED, CALLS_DECLINED};
+use crate::metrics::{CALL_MAILBOX_DEPTH, CALL_MAILBOX_OVERFLOWS, CALLS_ADOPTED, CALLS_DECLINED};
 use domain::dialog::Input;
 
 /// How many events a call may be behind.
@@ -211,6 +211,9 @@ impl CallRouter {
 impl Entry {
     fn try_send(&mut self, channel: &str, event: CallEvent, at: Instant) {
         let Some(mailbox) = &self.mailbox else { return };
+        #[expect(clippy::cast_precision_loss, reason = "a mailbox is small")]
+        let depth = (MAILBOX_CAPACITY - mailbox.capacity()) as f64;
+        metrics::histogram!(CALL_MAILBOX_DEPTH).record(depth);
         match mailbox.try_send(Delivery { event, at }) {
             Ok(()) => {}
             Err(TrySendError::Closed(_)) => self.mailbox = None,

@@ -10,6 +10,7 @@
 //! The operators' listener runs until both are done. A second signal exits at once. `SIGHUP`
 //! reloads certificate, keys and passwords.
 
+mod gauges;
 mod logging;
 mod reload;
 mod rlimit;
@@ -34,7 +35,7 @@ use crate::config::{Config, ConfigErrors};
 use crate::db::Db;
 use crate::db::migrate::mismatch;
 use crate::hashing::{Cost, Dummy, Hasher};
-use crate::metrics::PASSWORD_HASH_DURATION;
+use crate::metrics::{BUILD_INFO, CALL_MAILBOX_DEPTH, PASSWORD_HASH_DURATION};
 use crate::web::{self, AppState, ConnectionLimiter, Handle, ReadinessCheck, ops};
 use domain::dialog::Limits;
 use reload::Reload;
@@ -60,6 +61,9 @@ const HASH_BUCKETS: [f64; 36] = [
     0.062, 0.068, 0.075, 0.083, 0.091, 0.1, 0.15, 0.2, 0.5,
 ];
 
+/// The same for events in a mailbox.
+const DEPTH_BUCKETS: [f64; 7] = [0.0, 1.0, 2.0, 4.0, 8.0, 16.0, 32.0];
+
 /// Serves until a signal. `read` loads the configuration, now and at each `SIGHUP`.
 pub(crate) fn run(read: &dyn Fn() -> Result<Config, ConfigErrors>) -> anyhow::Result<()> {
     protect_memory()?;
@@ -68,8 +72,10 @@ pub(crate) fn run(read: &dyn Fn() -> Result<Config, ConfigErrors>) -> anyhow::Re
     let metrics = PrometheusBuilder::new()
         .set_buckets(&BUCKETS)?
         .set_buckets_for_metric(Matcher::Full(PASSWORD_HASH_DURATION.to_owned()), &HASH_BUCKETS)?
+        .set_buckets_for_metric(Matcher::Full(CALL_MAILBOX_DEPTH.to_owned()), &DEPTH_BUCKETS)?
         .install_recorder()?;
     crate::metrics::describe();
+    metrics::gauge!(BUILD_INFO, "version" => env!("CARGO_PKG_VERSION")).set(1.0);
     let keys = config.hashing.keys.clone();
     let hasher = Hasher::start(keys, Cost::LIVE, &Dummy::draw(&mut rand::rng()))?;
     let store = Db::for_daemon(&config.database).context("database.url")?;
@@ -160,7 +166,7 @@ async fn serve(
     let reload = Reload {
         read,
         hasher,
-        stores,
+        stores: stores.clone(),
         asterisks,
         credentials,
         site: site.clone(),
@@ -171,6 +177,7 @@ async fn serve(
     let ended = tokio::select! {
         ended = async { tokio::try_join!(served, operators) } => ended.map(drop),
         never = run_background(store.clone(), site, metrics) => match never {},
+        never = gauges::keep_current(&stores, config.session.idle_timeout) => match never {},
         never = report_status(&notifier, &line_heartbeat, &store, &faults) => match never {},
         never = reload.run(hang_up) => match never {},
         () = shutdown.run(signals, config.shutdown) => Ok(()),

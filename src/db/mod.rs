@@ -16,6 +16,7 @@
 
 mod apply;
 pub mod audit;
+mod census;
 mod change;
 mod contracts;
 mod failover;
@@ -47,6 +48,7 @@ use crate::clock;
 use crate::config::{Database, Secret};
 use domain::rules;
 
+pub use census::{Census, PoolUsage};
 pub use contracts::{CredentialStatus, UpdateOutcome, Validity};
 use failover::{Connector, FailoverConnector};
 pub use idempotency::IdempotencyKey;

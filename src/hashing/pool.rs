@@ -20,11 +20,11 @@ use thread_priority::{
 
 use super::HashError;
 use super::job::Job;
-use super::queue::Queue;
+use super::queue::{Queue, QueuedJob};
 use crate::clock;
 use crate::metrics::{
     PASSWORD_HASH_DURATION, PASSWORD_HASH_PANICS, PASSWORD_HASH_QUEUE_LENGTH,
-    PASSWORD_HASH_REJECTED,
+    PASSWORD_HASH_REJECTED, PASSWORD_HASH_WAIT_DURATION,
 };
 
 /// The steady worker waits for the others for so many times what a hash takes.
@@ -46,6 +46,8 @@ pub(super) struct WorkerPool {
 }
 
 struct PoolState {
+    /// The pool's name.
+    pool: &'static str,
     queue: Queue,
     /// How many may wait; none once all are refused.
     capacity: usize,
@@ -106,7 +108,7 @@ impl PoolState {
             Some((_, since, _)) if self.queue.len() == 0 => {
                 return Due::In(REPEATED_AFTER.saturating_sub(stuck_for(*since)));
             }
-            Some(_) | None => self.queue.pop().map(|job| (job, false)),
+            Some(_) | None => self.queue.pop().map(|next| (taken(self.pool, next, now), false)),
         };
         let Some((job, is_repeated)) = job else { return Due::Never };
         self.progress = now;
@@ -118,6 +120,7 @@ impl WorkerPool {
     /// One whose queue takes this many; any number if none is given.
     pub(super) fn new(name: &'static str, bound: Option<usize>) -> Self {
         let state = PoolState {
+            pool: name,
             queue: Queue::default(),
             capacity: bound.unwrap_or(usize::MAX),
             closed: false,
@@ -201,8 +204,9 @@ impl WorkerPool {
             let next = state.queue.pop();
             // Those who have left were counted.
             self.update_gauge(&state);
-            if let Some(job) = next {
+            if let Some(next) = next {
                 let began = clock::now();
+                let job = taken(self.name, next, began);
                 state.at_work.push((Arc::clone(&job), began, false));
                 return Some(Work { job, began, is_repeated: false });
             }
@@ -262,6 +266,13 @@ impl WorkerPool {
     fn lock(&self) -> MutexGuard<'_, PoolState> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// The job of a queue's item, whose wait is over.
+fn taken(pool: &'static str, (job, since): QueuedJob, now: Instant) -> Arc<Job> {
+    let waited = now.saturating_duration_since(since);
+    histogram!(PASSWORD_HASH_WAIT_DURATION, "pool" => pool).record(waited);
+    job
 }
 
 /// How a thread of a lane works.

@@ -18,7 +18,7 @@ pub(super) const IN_ORDER: usize = 64;
 const IPV6_NETWORK: u128 = !0 << (128 - 56);
 
 /// A job, and since when it waits.
-type QueuedJob = (Arc<Job>, Instant);
+pub(super) type QueuedJob = (Arc<Job>, Instant);
 
 /// The jobs that wait.
 #[derive(Default)]
@@ -46,8 +46,8 @@ impl Queue {
         self.jobs += 1;
     }
 
-    /// The next job that anyone still waits for.
-    pub(super) fn pop(&mut self) -> Option<Arc<Job>> {
+    /// The next job that anyone still waits for, and since when it waits.
+    pub(super) fn pop(&mut self) -> Option<QueuedJob> {
         loop {
             let newest_first = self.turns.len() > IN_ORDER;
             let turn = if newest_first { self.turns.pop_back() } else { self.turns.pop_front() };
@@ -66,8 +66,8 @@ impl Queue {
             } else {
                 self.networks.remove(&network);
             }
-            if let Some((job, _)) = next.filter(|(job, _)| !job.is_abandoned()) {
-                return Some(job);
+            if let Some(next) = next.filter(|(job, _)| !job.is_abandoned()) {
+                return Some(next);
             }
         }
     }

@@ -20,7 +20,6 @@ mod defence;
 mod fake_asterisk;
 mod flood;
 mod login;
-mod operating;
 mod pages;
 mod routes;
 mod scene;

@@ -3,6 +3,7 @@
 
 mod lines;
 mod manager;
+mod operating;
 mod overload;
 mod readiness;
 mod reload;

@@ -1,0 +1,65 @@
+//! The metrics that are read at intervals, because no event changes them.
+
+use std::convert::Infallible;
+use std::time::Duration;
+
+use metrics::gauge;
+use tracing::debug;
+
+use crate::db::{Db, PoolUsage};
+use crate::metrics::{CREDENTIALS, DATABASE_CONNECTIONS, DATABASE_WAITING, SESSIONS};
+
+const POOL_INTERVAL: Duration = Duration::from_secs(5);
+/// To count a million credentials takes the database about a second.
+const CENSUS_INTERVAL: Duration = Duration::from_mins(5);
+const CENSUS_RETRY_INTERVAL: Duration = Duration::from_secs(10);
+
+/// Keeps them current. Never returns. `stores` are the line's database handle and the site's.
+pub(super) async fn keep_current(stores: &[Db; 2], idle: Duration) -> Infallible {
+    let [line, site] = stores;
+    let pools = async {
+        loop {
+            show_pool("line", line.pool_usage());
+            show_pool("site", site.pool_usage());
+            tokio::time::sleep(POOL_INTERVAL).await;
+        }
+    };
+    tokio::select! {
+        never = pools => never,
+        never = take_censuses(site, idle) => never,
+    }
+}
+
+async fn take_censuses(site: &Db, idle: Duration) -> Infallible {
+    loop {
+        let wait = match site.census(idle).await {
+            Ok(census) => {
+                for (kind, state, number) in census.credentials {
+                    gauge!(CREDENTIALS, "kind" => kind, "state" => state).set(to_f64(number));
+                }
+                gauge!(SESSIONS).set(to_f64(census.sessions));
+                CENSUS_INTERVAL
+            }
+            Err(error) => {
+                debug!(%error, "could not count credentials and sessions");
+                CENSUS_RETRY_INTERVAL
+            }
+        };
+        tokio::time::sleep(wait).await;
+    }
+}
+
+fn show_pool(pool: &'static str, usage: PoolUsage) {
+    let PoolUsage { in_use, idle, waiting } = usage;
+    for (state, number) in [("in_use", in_use), ("idle", idle)] {
+        let number = to_f64(i64::try_from(number).unwrap_or(i64::MAX));
+        gauge!(DATABASE_CONNECTIONS, "pool" => pool, "state" => state).set(number);
+    }
+    let waiting = to_f64(i64::try_from(waiting).unwrap_or(i64::MAX));
+    gauge!(DATABASE_WAITING, "pool" => pool).set(waiting);
+}
+
+#[expect(clippy::cast_precision_loss, reason = "a gauge needs no more than 15 digits")]
+fn to_f64(number: i64) -> f64 {
+    number as f64
+}

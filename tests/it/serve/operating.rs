@@ -1,0 +1,182 @@
+//! The files of `docs/operating`, against what a real daemon writes and exports.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use serde_json::Value;
+
+use super::Whole;
+use crate::site::{self, Caller, Daemon, NUMBER, RIGHT, WRONG};
+use crate::support::{run, wait_until};
+
+/// Where `make tools` unpacks what reads them.
+fn unpacked(path: &str) -> PathBuf {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("target/debian").join(path);
+    assert!(path.exists(), "{} is missing: make tools", path.display());
+    path
+}
+
+fn operating(path: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/operating").join(path)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn fail2ban_finds_the_addresses_of_refused_logins_and_of_no_others() {
+    let (database, _) = site::contracted("password").await;
+    let daemon = Daemon::start(&database, &[("KARIPASS_LOGIN_LIMIT", "10")]);
+    let log_in = async |address: u8, number: &str, password: &str| {
+        let caller = Caller::from([127, 0, 1, address]);
+        caller.log_in(&daemon.base, number, password).await.status
+    };
+    // 401 for a wrong password and for what is no number, 429 once the points are spent.
+    assert_eq!(log_in(1, NUMBER, WRONG).await, 401);
+    assert_eq!(log_in(1, NUMBER, WRONG).await, 429);
+    assert_eq!(log_in(2, "x", WRONG).await, 401);
+    assert_eq!(log_in(3, NUMBER, RIGHT).await, 200);
+    let folder = tempfile::tempdir().unwrap();
+    let log = folder.path().join("karipass.log");
+    fs::write(&log, daemon.log()).unwrap();
+    let mut command = Command::new("python3");
+    command.env("PYTHONPATH", unpacked("usr/lib/python3/dist-packages"));
+    command.arg(unpacked("usr/bin/fail2ban-regex")).arg("-c").arg(unpacked("etc/fail2ban"));
+    command.args(["--out", "ip"]).arg(&log).arg(operating("fail2ban/filter.d/karipass.conf"));
+    let ran = run(&mut command);
+    let found: Vec<&str> = ran.out.lines().collect();
+    assert_eq!(found.len(), 3, "{ran:?}\n{}", daemon.log());
+    let addresses: BTreeSet<&str> = found.into_iter().collect();
+    assert_eq!(addresses, BTreeSet::from(["127.0.1.1", "127.0.1.2"]));
+}
+
+const RULES: &str = "prometheus/karipass.rules.yml";
+const DASHBOARD: &str = "grafana/karipass.json";
+
+/// Labels that Prometheus adds.
+const ADDED: [&str; 3] = ["instance", "job", "le"];
+
+#[test]
+fn prometheus_takes_the_alerts_and_each_says_what_to_do() {
+    let mut command = Command::new(unpacked("usr/bin/promtool"));
+    let ran = run(command.args(["check", "rules"]).arg(operating(RULES)));
+    assert_eq!(ran.status, 0, "{ran:?}");
+    let rules = fs::read_to_string(operating(RULES)).unwrap();
+    let count = |part: &str| rules.matches(part).count();
+    assert!(count("- alert:") > 10);
+    assert_eq!(count("- alert:"), count("summary:"));
+    assert_eq!(count("- alert:"), count("description: >-"));
+}
+
+#[test]
+fn alerts_and_dashboard_ask_for_documented_metrics_and_labels() {
+    let documented = documented();
+    let rules = fs::read_to_string(operating(RULES)).unwrap();
+    let mut asked: Vec<String> = rules
+        .lines()
+        .filter_map(|line| line.trim().strip_prefix("expr: "))
+        .map(str::to_owned)
+        .collect();
+    let dashboard = fs::read_to_string(operating(DASHBOARD)).unwrap();
+    collect_expressions(&serde_json::from_str(&dashboard).unwrap(), &mut asked);
+    assert!(asked.len() > 40, "{asked:?}");
+    for expression in asked {
+        let mut labels: BTreeSet<&str> = ADDED.into();
+        for name in words(&expression).filter(|word| word.starts_with("karipass_")) {
+            let suffix = ["_bucket", "_count", "_sum"].into_iter().find(|end| name.ends_with(end));
+            let base = suffix.and_then(|suffix| name.strip_suffix(suffix)).unwrap_or(name);
+            let known = documented.get(base).unwrap_or_else(|| panic!("{name} in {expression}"));
+            labels.extend(known.iter().map(String::as_str));
+        }
+        for label in labels_in(&expression) {
+            assert!(labels.contains(label), "{label} in {expression}");
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_daemon_exports_documented_metrics_with_documented_labels() {
+    let documented = documented();
+    let whole = Whole::ready(&[]).await;
+    assert_eq!(whole.caller.log_in(&whole.daemon.base, NUMBER, WRONG).await.status, 401);
+    whole.fake.call("exported.1", &["trusted", NUMBER]);
+    whole.fake.wait_for_playback("exported.1", "menu").await;
+    whole.fake.press("exported.1", "9");
+    whole.fake.wait_for_playback("exported.1", "invalid").await;
+    whole.fake.hang_up("exported.1");
+    let metrics =
+        async || whole.caller.get(&format!("{}/metrics", whole.daemon.operators)).await.body;
+    let mut exported = String::new();
+    wait_until("the end of the call and the census", async || {
+        exported = metrics().await;
+        let awaited = ["karipass_calls_ended_total{", "karipass_credentials{"];
+        awaited.iter().all(|part| exported.contains(part))
+    })
+    .await;
+    let samples = exported.lines().filter(|line| line.starts_with("karipass_"));
+    let mut names = BTreeSet::new();
+    for sample in samples {
+        let name = words(sample).next().unwrap();
+        let base = documented.keys().find(|known| {
+            name.strip_prefix(known.as_str())
+                .is_some_and(|end| ["", "_bucket", "_count", "_sum"].contains(&end))
+        });
+        let base = base.unwrap_or_else(|| panic!("{sample}"));
+        for label in labels_in(sample) {
+            assert!(
+                label == "le" || documented[base].iter().any(|known| known == label),
+                "{sample}"
+            );
+        }
+        names.insert(base);
+    }
+    assert!(names.len() > 25, "{names:?}");
+}
+
+/// The metrics of `docs/operations.md` with their labels; `src/metrics.rs` compares their names
+/// with those of the program.
+fn documented() -> BTreeMap<String, Vec<String>> {
+    let guide = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/operations.md");
+    let guide = fs::read_to_string(guide).unwrap();
+    let (_, table) = guide.split_once("\n| metric | meaning |\n").unwrap();
+    let quotes = table.split("\n\n").next().unwrap().split('`').skip(1).step_by(2);
+    let quotes = quotes.filter(|quote| quote.starts_with("karipass_"));
+    quotes
+        .map(|quote| {
+            let (name, labels) = quote.trim_end_matches('}').split_once('{').unwrap_or((quote, ""));
+            let labels = labels.split(',').filter(|label| !label.is_empty());
+            (name.to_owned(), labels.map(str::to_owned).collect())
+        })
+        .collect()
+}
+
+fn collect_expressions(value: &Value, found: &mut Vec<String>) {
+    match value {
+        Value::Object(map) => {
+            found.extend(map.get("expr").and_then(Value::as_str).map(str::to_owned));
+            map.values().for_each(|value| collect_expressions(value, found));
+        }
+        Value::Array(values) => values.iter().for_each(|value| collect_expressions(value, found)),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
+    }
+}
+
+/// The names in an expression.
+fn words(expression: &str) -> impl Iterator<Item = &str> {
+    let words = expression.split(|letter: char| letter != '_' && !letter.is_ascii_alphanumeric());
+    words.filter(|word| !word.is_empty())
+}
+
+/// The labels that an expression selects or groups by: the names before `=`, and those in `by (…)`.
+fn labels_in(expression: &str) -> BTreeSet<&str> {
+    let mut labels = BTreeSet::new();
+    for braces in expression.split('{').skip(1) {
+        let inside = braces.split('}').next().unwrap_or_default();
+        // Every other part lies within quotes.
+        let names = inside.split('"').step_by(2).flat_map(words);
+        labels.extend(names);
+    }
+    for group in expression.split("by (").skip(1) {
+        labels.extend(words(group.split(')').next().unwrap_or_default()));
+    }
+    labels
+}
