@@ -10,6 +10,7 @@ use tracing::field::debug;
 use tracing::{Span, debug, info};
 
 use super::events::{CallerIdentity, Identity};
+use super::live_calls::{LiveCall, LiveCalls, LiveEntry};
 use crate::clock;
 use crate::metrics::{
     CALL_DURATION, CALL_STEP_DURATION, CALLS_ENDED, CALLS_STARTED, LAST_CALL, WRONG_ENTRIES,
@@ -36,14 +37,22 @@ pub(super) struct CallReport {
     step: Option<StepName>,
     entered: Instant,
     unit: Option<AuthUnit>,
+    wrong_entries: u8,
+    live: LiveEntry,
 }
 
 impl CallReport {
     /// Reports a call that has come in.
-    pub(super) fn new(incoming: &IncomingCall, caller: &CallerIdentity, pbx: &str) -> Self {
+    pub(super) fn new(
+        incoming: &IncomingCall,
+        caller: &CallerIdentity,
+        pbx: &str,
+        live_calls: &LiveCalls,
+    ) -> Self {
+        let since = clock::wall_clock();
         counter!(CALLS_STARTED).increment(1);
         #[expect(clippy::cast_precision_loss, reason = "exact for 285 million years")]
-        gauge!(LAST_CALL).set(clock::wall_clock().as_second() as f64);
+        gauge!(LAST_CALL).set(since.as_second() as f64);
         Span::current().record("caller", caller.number.map(debug));
         info!(
             event = "came_in",
@@ -55,7 +64,16 @@ impl CallReport {
             adopted = incoming.adopted,
             "came in"
         );
-        Self { started: incoming.at, step: None, entered: incoming.at, unit: None }
+        let live = live_calls.insert(LiveCall {
+            channel: incoming.channel.clone(),
+            pbx: pbx.to_owned(),
+            since,
+            caller: caller.number,
+            step: StepName::LookUp,
+            wrong_entries: 0,
+        });
+        let (started, entered) = (incoming.at, incoming.at);
+        Self { started, step: None, entered, unit: None, wrong_entries: 0, live }
     }
 
     /// Reports what the last input has led to.
@@ -64,7 +82,13 @@ impl CallReport {
             log(progress);
         }
         self.unit = call.unit();
-        let step = call.step();
+        let (step, wrong_entries) = (call.step(), call.wrong_entries());
+        if let Some(step) = step
+            && (Some(step), wrong_entries) != (self.step, self.wrong_entries)
+        {
+            self.wrong_entries = wrong_entries;
+            self.live.update(step, wrong_entries);
+        }
         if step == self.step {
             return;
         }

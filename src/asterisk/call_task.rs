@@ -63,7 +63,8 @@ pub(super) async fn run(
             return decline(&asterisk, &channel, adopted, mailbox).await;
         }
     };
-    let report = CallReport::new(&incoming, &identity, asterisk.health.pbx());
+    let (pbx, live_calls) = (asterisk.health.pbx(), &asterisk.services.live_calls);
+    let report = CallReport::new(&incoming, &identity, pbx, live_calls);
     let caller = identity.number;
     let holder = caller.map(Holder::Caller).filter(|_| !adopted);
     if holder.is_some_and(|holder| !permit.try_share(holder)) {

@@ -21,6 +21,7 @@ mod connection;
 pub mod events;
 mod handle;
 mod health;
+mod live_calls;
 mod maintenance;
 mod media;
 mod permit;
@@ -57,6 +58,7 @@ use services::CallServices;
 
 pub use capacity::CallLimits;
 pub use health::LineHealth;
+pub use live_calls::{LiveCall, LiveCalls};
 pub use rest::{BuildError, Credentials, RestError};
 pub use timeouts::Timeouts;
 
@@ -85,6 +87,7 @@ impl PhoneLine {
             limits,
             capacity: CallCapacity::new(call_limits),
             media_networks,
+            live_calls: LiveCalls::default(),
             hash_latency: Mutex::default(),
             closing: CancellationToken::new(),
         });
@@ -103,6 +106,12 @@ impl PhoneLine {
     #[must_use]
     pub fn health(&self) -> Vec<Arc<LineHealth>> {
         self.streams.iter().map(|(asterisk, _)| Arc::clone(&asterisk.health)).collect()
+    }
+
+    /// The calls under way.
+    #[must_use]
+    pub fn live_calls(&self) -> LiveCalls {
+        self.services.live_calls.clone()
     }
 
     /// The credentials for each Asterisk, in the order of the configuration.

@@ -8,6 +8,7 @@ use tracing::warn;
 
 use super::admission::SmoothedLatency;
 use super::capacity::CallCapacity;
+use super::live_calls::LiveCalls;
 use super::rest::ErrorChain;
 use crate::auth::{AuthError, AuthService};
 use crate::clock;
@@ -23,6 +24,7 @@ pub(super) struct CallServices {
     pub(super) capacity: CallCapacity,
     /// The networks of the endpoints whose media are checked.
     pub(super) media_networks: Vec<MediaNetwork>,
+    pub(super) live_calls: LiveCalls,
     /// How long calls wait for their hashes.
     pub(super) hash_latency: Mutex<SmoothedLatency>,
     /// The daemon is shutting down and takes no new calls.

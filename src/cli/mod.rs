@@ -4,6 +4,7 @@
 //! The exit status is 0, 1 (refused, or an error was found) or 2 (usage).
 
 mod audit;
+mod calls;
 mod check;
 pub mod contracts;
 mod logs;
@@ -51,6 +52,8 @@ enum Command {
     Contracts(contracts::ContractsArguments),
     /// Show the audit, the newest row last.
     Audit(audit::AuditArguments),
+    /// Show the calls under way at every daemon.
+    Calls(calls::CallsArguments),
     /// Show the daemon's log for people, and choose lines of it.
     Logs(logs::LogsArguments),
 }
@@ -83,6 +86,9 @@ fn run(arguments: &Arguments) -> anyhow::Result<ExitStatus> {
     let output = Printer { json: arguments.json };
     match &arguments.command {
         Command::Check => block_on(check::run(&config()?, output)),
+        Command::Calls(arguments) => {
+            block_on(as_owner(file, async |store| calls::run(arguments, store, output).await))
+        }
         Command::Logs(which) => logs::run(which, output),
         Command::Serve => daemon::run(&config).map(|()| ExitStatus::Success),
         Command::Migrate => {

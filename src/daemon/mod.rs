@@ -11,6 +11,7 @@
 //! reloads certificate, keys and passwords.
 
 mod gauges;
+mod live_calls;
 mod logging;
 mod reload;
 mod rlimit;
@@ -122,7 +123,7 @@ async fn serve(
     let stop = CancellationToken::new();
     let line_store = Db::for_daemon(&config.database).context("database.url")?;
     let phone = phone(config, line_store.clone(), hasher.clone())?;
-    let credentials = phone.credentials();
+    let (credentials, live_calls) = (phone.credentials(), phone.live_calls());
     let faults = readiness_check(phone.health(), stop.clone());
     let operators = ops::router(store.clone(), Arc::clone(&faults), metrics.clone());
     let site = AppState::new(config, store.clone(), hasher.clone());
@@ -177,6 +178,7 @@ async fn serve(
     let ended = tokio::select! {
         ended = async { tokio::try_join!(served, operators) } => ended.map(drop),
         never = run_background(store.clone(), site, metrics) => match never {},
+        never = live_calls::publish(live_calls, &store, config.operators.listen) => match never {},
         never = gauges::keep_current(&stores, config.session.idle_timeout) => match never {},
         never = report_status(&notifier, &line_heartbeat, &store, &faults) => match never {},
         never = reload.run(hang_up) => match never {},

@@ -19,6 +19,7 @@ pub mod audit;
 mod census;
 mod change;
 mod contracts;
+mod daemon_calls;
 mod failover;
 mod idempotency;
 pub mod import;
@@ -50,6 +51,7 @@ use domain::rules;
 
 pub use census::{Census, PoolUsage};
 pub use contracts::{CredentialStatus, UpdateOutcome, Validity};
+pub use daemon_calls::{CallRow, DaemonCalls};
 use failover::{Connector, FailoverConnector};
 pub use idempotency::IdempotencyKey;
 use readiness::Probe;

@@ -1,6 +1,7 @@
 //! `karipass serve` as a process: how it stops, what a service manager hears of it, what a flood
 //! leaves of it.
 
+mod calls;
 mod lines;
 mod manager;
 mod operating;

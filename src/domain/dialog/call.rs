@@ -175,6 +175,18 @@ impl Call {
         }
     }
 
+    /// How many wrong entries the step has had.
+    #[must_use]
+    pub fn wrong_entries(&self) -> u8 {
+        match &self.state {
+            State::Asking(asking) => asking.wrong_entries,
+            State::LookingUp { .. }
+            | State::Storing { .. }
+            | State::Closing { .. }
+            | State::Ended => 0,
+        }
+    }
+
     /// The unit that the caller has chosen, if any.
     #[must_use]
     pub fn unit(&self) -> Option<AuthUnit> {

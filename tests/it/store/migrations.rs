@@ -96,6 +96,9 @@ async fn r_the_daemon_has_no_more_rights_than_it_needs() {
          RETURNING attempt_no, created_at",
         "UPDATE idempotency_key SET key = key",
         "DELETE FROM idempotency_key WHERE created_at < now()",
+        "INSERT INTO daemon_calls VALUES ('x', now(), '[]')
+         ON CONFLICT (daemon) DO UPDATE SET calls = EXCLUDED.calls",
+        "DELETE FROM daemon_calls",
         "INSERT INTO audit_log (source, event, outcome) VALUES ('phone', 'call', 'not_available')",
         "SELECT prune_audit(interval '400 days', 10)",
     ] {

@@ -1,0 +1,76 @@
+//! The calls under way, for operators to look at.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use jiff::Timestamp;
+
+use domain::dialog::StepName;
+use domain::phone_number::PhoneNumber;
+
+/// A call under way.
+#[derive(Debug, Clone)]
+pub struct LiveCall {
+    /// Its channel.
+    pub channel: String,
+    /// The Asterisk that it comes through.
+    pub pbx: String,
+    /// When it came in.
+    pub since: Timestamp,
+    /// The caller's number, if it is trusted and not withheld.
+    pub caller: Option<PhoneNumber>,
+    /// Where it is.
+    pub step: StepName,
+    /// The wrong entries of this step.
+    pub wrong_entries: u8,
+}
+
+/// The calls under way, in the order in which they came in. Clones share them.
+#[derive(Debug, Clone, Default)]
+pub struct LiveCalls(Arc<Mutex<ById>>);
+
+#[derive(Debug, Default)]
+struct ById {
+    last: u64,
+    calls: BTreeMap<u64, LiveCall>,
+}
+
+/// One of them, until it is dropped.
+pub(super) struct LiveEntry {
+    calls: LiveCalls,
+    id: u64,
+}
+
+impl LiveCalls {
+    /// The calls now.
+    #[must_use]
+    pub fn snapshot(&self) -> Vec<LiveCall> {
+        self.lock().calls.values().cloned().collect()
+    }
+
+    pub(super) fn insert(&self, call: LiveCall) -> LiveEntry {
+        let mut shared = self.lock();
+        shared.last += 1;
+        let id = shared.last;
+        shared.calls.insert(id, call);
+        LiveEntry { calls: self.clone(), id }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, ById> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl LiveEntry {
+    pub(super) fn update(&self, step: StepName, wrong_entries: u8) {
+        if let Some(call) = self.calls.lock().calls.get_mut(&self.id) {
+            (call.step, call.wrong_entries) = (step, wrong_entries);
+        }
+    }
+}
+
+impl Drop for LiveEntry {
+    fn drop(&mut self) {
+        self.calls.lock().calls.remove(&self.id);
+    }
+}

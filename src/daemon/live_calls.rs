@@ -1,0 +1,54 @@
+//! Writes the calls under way into the database, where `karipass calls` finds those of every
+//! daemon.
+
+use std::convert::Infallible;
+use std::fs;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use tracing::debug;
+
+use crate::asterisk::{LiveCall, LiveCalls};
+use crate::db::{CallRow, Db};
+
+const INTERVAL: Duration = Duration::from_secs(1);
+/// So many times nothing is written while nothing changes. `karipass calls` believes a row longer.
+const MAX_UNCHANGED: u32 = 4;
+
+/// Keeps the daemon's row current. Never returns.
+pub(super) async fn publish(calls: LiveCalls, store: &Db, operators: SocketAddr) -> Infallible {
+    let daemon = name(operators);
+    // A former process may have left a row.
+    let mut published = None;
+    let mut unchanged = 0;
+    loop {
+        let rows: Vec<CallRow> = calls.snapshot().iter().map(row).collect();
+        let is_same = published.as_ref() == Some(&rows);
+        if is_same && (rows.is_empty() || unchanged < MAX_UNCHANGED) {
+            unchanged += 1;
+        } else {
+            match store.publish_calls(&daemon, &rows).await {
+                Ok(()) => (published, unchanged) = (Some(rows), 0),
+                Err(error) => debug!(%error, "could not write the calls under way"),
+            }
+        }
+        tokio::time::sleep(INTERVAL).await;
+    }
+}
+
+/// The machine's name and the operators' port, which no other daemon there has.
+fn name(operators: SocketAddr) -> String {
+    let host = fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
+    format!("{}:{}", host.trim(), operators.port())
+}
+
+fn row(call: &LiveCall) -> CallRow {
+    CallRow {
+        channel: call.channel.clone(),
+        pbx: call.pbx.clone(),
+        since: call.since,
+        caller: call.caller.map(|number| format!("{number:?}")),
+        step: call.step.as_str().to_owned(),
+        wrong_entries: call.wrong_entries,
+    }
+}
