@@ -183,6 +183,12 @@ impl Reader {
         self.parse(key, &text)
     }
 
+    /// A value that need not be given; also `None` after a mistake, which is recorded.
+    pub(super) fn optional<T: ConfigValue>(&mut self, key: &str) -> Option<T> {
+        let text = self.take(key)?;
+        self.parse(key, &text)
+    }
+
     pub(super) fn or_default<T: ConfigValue>(&mut self, key: &str, default: &str) -> Option<T> {
         let text = self.take(key).unwrap_or_else(|| default.to_owned());
         self.parse(key, &text)

@@ -5,6 +5,7 @@ use std::num::NonZeroU32;
 use std::path::PathBuf;
 
 use super::certificate::CertificateFiles;
+use super::identity::{self, Identity};
 use super::load::Reader;
 use super::network::Network;
 use domain::phone_number::PhoneNumber;
@@ -28,6 +29,8 @@ pub struct Site {
     pub tls: Option<SiteTls>,
     /// Whether HSTS includes the site's subdomains.
     pub hsts_subdomains: bool,
+    /// Whose site it is (`W10`).
+    pub identity: Identity,
     /// The set-up number that a failed login shows (`W2`).
     pub set_up_number: PhoneNumber,
     /// Proxies whose `X-Forwarded-For` counts.
@@ -74,6 +77,7 @@ pub(super) fn read(reader: &mut Reader) -> Option<Site> {
         reader.missing("site.listen: without a certificate the site listens on loopback only (W7)");
     }
     let hsts_subdomains = reader.or_default("site.hsts_subdomains", "false");
+    let identity = identity::read(reader);
     let set_up_number = reader.or_default("site.set_up_number", rules::SET_UP_NUMBER);
     let proxies = reader.list("site.trusted_proxies");
     let connections =
@@ -90,6 +94,7 @@ pub(super) fn read(reader: &mut Reader) -> Option<Site> {
         listen: listen?,
         tls,
         hsts_subdomains: hsts_subdomains?,
+        identity: identity?,
         set_up_number: set_up_number?,
         trusted_proxies: proxies?,
         max_connections: connections?,

@@ -21,6 +21,19 @@ pub enum AuthUnit {
 pub struct InvalidAuthUnit;
 
 impl AuthUnit {
+    /// All of them, in the order of the telephone menu.
+    pub const ALL: [Self; 3] = [Self::Line, Self::Number, Self::AdminUser];
+
+    /// The key of the telephone menu that chooses it (`P3`).
+    #[must_use]
+    pub fn menu_key(self) -> u8 {
+        match self {
+            Self::Line => b'1',
+            Self::Number => b'2',
+            Self::AdminUser => b'3',
+        }
+    }
+
     /// Its name in the API and the database.
     #[must_use]
     pub fn as_str(self) -> &'static str {

@@ -46,6 +46,7 @@ use middleware::Hsts;
 use problem::Problem;
 use rate_limit::RateLimiter;
 use refusal_log::RefusalLog;
+use site::Frame;
 
 /// How often expired sessions, hashes and audit rows are removed.
 const PURGE_INTERVAL: Duration = Duration::from_mins(1);
@@ -65,6 +66,7 @@ struct Inner {
     seals: Seals,
     hsts: Hsts,
     audit_retention: Duration,
+    frame: Arc<Frame>,
     login_refusal: String,
     set_up_number: PhoneNumber,
     trusted_proxies: Vec<Network>,
@@ -82,6 +84,7 @@ impl AppState {
             seals: Seals::new(&config.hashing.keys),
             hsts: if config.site.hsts_subdomains { Hsts::Subdomains } else { Hsts::Host },
             audit_retention: config.audit.retention,
+            frame: Arc::new(Frame::new(config)),
             login_refusal: problem::login_refusal(config.site.set_up_number),
             set_up_number: config.site.set_up_number,
             trusted_proxies: config.site.trusted_proxies.clone(),
@@ -151,6 +154,11 @@ impl AppState {
             counter!(FORGED_TOKENS).increment(1);
         }
         token
+    }
+
+    /// What is around every page.
+    fn frame(&self) -> &Arc<Frame> {
+        &self.inner.frame
     }
 
     fn login_refusal(&self) -> &str {

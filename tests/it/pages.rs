@@ -3,6 +3,7 @@
 pub mod browser;
 mod errors;
 mod forms;
+mod identity;
 mod log_in;
 mod passwords;
 mod sessions;

@@ -17,8 +17,10 @@ use crate::pages::browser::{Browser, leads_to, title, token};
 use crate::site::{self, Answer, Caller, NUMBER, RIGHT, Service};
 use crate::support;
 
-const ROUTES: [(&str, &str, For); 19] = [
+const ROUTES: [(&str, &str, For); 21] = [
     ("get", "/", For::Session),
+    ("get", "/guide", For::Anyone),
+    ("get", "/accessibility", For::Anyone),
     ("get", "/login", For::Anyone),
     ("post", "/login", For::Anyone),
     ("get", "/password", For::AnySession),
@@ -63,6 +65,10 @@ async fn w4_no_route_is_open_without_a_session() {
             assert_eq!((answer.status, answer.code().as_str()), (401, "no_session"), "{path}");
         } else {
             let answer = RouteScene::page(&mut browser, method, &path, &own).await;
+            if path == "/" {
+                assert_eq!((answer.status, title(&answer)), (200, "トップページ"));
+                continue;
+            }
             let to = leads_to(&answer);
             assert!(["/login", "/session-over"].contains(&to), "{path} leads to {to}");
         }

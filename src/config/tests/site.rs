@@ -98,3 +98,59 @@ fn tls(certificate: &Path, key: &Path) -> Vec<(String, String)> {
         ("KARIPASS_SITE_KEY_FILE", key.to_str().unwrap()),
     ])
 }
+
+#[test]
+fn w10_an_accent_colour_that_is_too_pale_is_refused_with_its_contrast() {
+    let color = |color| load(None, with(&[("KARIPASS_SITE_ACCENT_COLOR", color)]));
+    assert_eq!(color("#767676").unwrap().site.identity.accent_color.to_string(), "#767676");
+    let refused = [
+        ("#777777", "site.accent_color: the contrast with white is 4.47:1, at least 4.5:1 is required"),
+        ("#ffd43d", "site.accent_color: the contrast with white is 1.42:1, at least 4.5:1 is required"),
+        ("gold", "site.accent_color: not a colour such as #0017c1"),
+    ];
+    for (given, error) in refused {
+        assert_eq!(color(given).unwrap_err().0, [error]);
+    }
+}
+
+#[test]
+fn w10_a_logo_is_svg_or_png_by_its_content() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("logo");
+    let logo = |content: &[u8]| {
+        std::fs::write(&file, content).unwrap();
+        load(None, with(&[("KARIPASS_SITE_LOGO_FILE", file.to_str().unwrap())]))
+            .map(|config| config.site.identity.logo.unwrap().format)
+            .map_err(|errors| errors.0.join(" "))
+    };
+    assert_eq!(logo(b"<?xml version=\"1.0\"?><svg/>"), Ok(LogoFormat::Svg));
+    assert_eq!(logo(b"\x89PNG\r\n\x1a\nIHDR"), Ok(LogoFormat::Png));
+    assert!(logo(b"GIF89a").unwrap_err().ends_with(": neither SVG nor PNG"));
+    assert!(logo(&vec![b' '; 256 * 1024 + 1]).unwrap_err().ends_with(": larger than 256 KiB"));
+}
+
+#[test]
+fn w10_the_identity_is_read_and_its_mistakes_are_named() {
+    let given = [
+        ("KARIPASS_SITE_NAME", "電話の設定"),
+        ("KARIPASS_SITE_COMPANY", "電話会社"),
+        ("KARIPASS_SITE_HELP_URL", "https://example.jp/help"),
+        ("KARIPASS_SITE_SUPPORT_NUMBER", "0120123456"),
+        ("KARIPASS_SITE_SUPPORT_HOURS", "9時から17時まで"),
+        ("KARIPASS_SITE_NOTICES", "一つ目, 二つ目"),
+    ];
+    let identity = load(None, with(&given)).unwrap().site.identity;
+    assert_eq!((identity.name.as_str(), identity.company.as_deref()), ("電話の設定", Some("電話会社")));
+    assert_eq!(identity.links.help.unwrap().as_str(), "https://example.jp/help");
+    assert_eq!(identity.support.unwrap().hours.as_deref(), Some("9時から17時まで"));
+    assert_eq!(identity.notices, ["一つ目", "二つ目"]);
+    assert_eq!(load(None, enough()).unwrap().site.identity.name, "設定サイト");
+    for (key, value, error) in [
+        ("KARIPASS_SITE_NAME", " ", "site.name: empty"),
+        ("KARIPASS_SITE_TERMS_URL", "terms", "site.terms_url: not a URL"),
+        ("KARIPASS_SITE_TERMS_URL", "ftp://example.jp", "site.terms_url: neither https:// nor http://"),
+        ("KARIPASS_SITE_SUPPORT_HOURS", "24", "site.support_hours: needs site.support_number"),
+    ] {
+        assert_eq!(errors(None, with(&[(key, value)])), [error]);
+    }
+}

@@ -148,11 +148,9 @@ impl Step {
 }
 
 fn judge_menu(entry: &DigitBuffer, subscriber: &Subscriber) -> Verdict {
-    let unit = match entry.digits() {
-        Some(b"1") => AuthUnit::Line,
-        Some(b"2") => AuthUnit::Number,
-        Some(b"3") => AuthUnit::AdminUser,
-        Some(_) | None => return wrong(entry, WrongEntry::NoSuchChoice),
+    let is_chosen = |unit: &AuthUnit| entry.digits() == Some(&[unit.menu_key()]);
+    let Some(unit) = AuthUnit::ALL.into_iter().find(is_chosen) else {
+        return wrong(entry, WrongEntry::NoSuchChoice);
     };
     if !subscriber.contract.may_choose(subscriber.caller, unit) {
         return Verdict::Wrong(WrongEntry::UnitNotAllowed);

@@ -1,20 +1,26 @@
-//! The style sheet and the icon, which browsers may cache: their paths contain their digests. And
-//! an empty image whose response clears the browser's cache.
+//! The files that browsers may cache: style sheet, icon and logo, whose paths contain their
+//! digests. And an empty image whose response clears the browser's cache.
 
-use std::sync::LazyLock;
+use std::fmt;
+use std::future::ready;
 
 use axum::Router;
+use axum::body::Bytes;
 use axum::http::{HeaderName, header};
 use axum::response::IntoResponse;
-use axum::routing::get;
+use axum::routing::{MethodRouter, get};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use sha2::{Digest, Sha256};
 
+use super::theme;
+use crate::config::{Color, Identity, Logo, LogoFormat};
 use crate::web::AppState;
 
 const STYLE: &str = include_str!("style.css");
 const ICON: &str = include_str!("icon.svg");
+/// What the icon's file has in the place of the accent colour.
+const ICON_COLOR: &str = "currentColor";
 const EMPTY_SVG: &str = r#"<svg xmlns="http://www.w3.org/2000/svg" width="1" height="1"/>"#;
 const SVG: &str = "image/svg+xml; charset=utf-8";
 /// One year.
@@ -22,33 +28,89 @@ const IMMUTABLE: &str = "public, max-age=31536000, immutable";
 /// Characters of the digest in the path, 6 bits each.
 const DIGEST_CHARS: usize = 12;
 
-pub(super) static STYLE_PATH: LazyLock<String> = LazyLock::new(|| path("style", STYLE, "css"));
-pub(super) static ICON_PATH: LazyLock<String> = LazyLock::new(|| path("icon", ICON, "svg"));
-
 /// The empty image of the pages that follow a session. Chromium keeps pages for its back button
 /// even if they are `no-store`, and does not always notice that their cookie is gone. An image is
 /// loaded when the session's last page is already among them, so that it is cleared too.
 const CLEAR_CACHE_PATH: &str = "/assets/forget.svg";
 const CLEAR_SITE_DATA: HeaderName = HeaderName::from_static("clear-site-data");
 
-pub(super) fn routes() -> Router<AppState> {
-    let asset = |kind: &'static str, content: &'static str| {
-        get(async move || {
-            ([(header::CONTENT_TYPE, kind), (header::CACHE_CONTROL, IMMUTABLE)], content)
-        })
+/// The files of one configuration.
+#[derive(Debug)]
+pub(super) struct Assets {
+    pub(super) style: Asset,
+    pub(super) icon: Asset,
+    pub(super) logo: Option<Asset>,
+}
+
+/// A file with a digest in its path.
+pub(super) struct Asset {
+    pub(super) path: String,
+    content_type: &'static str,
+    content: Bytes,
+}
+
+impl fmt::Debug for Asset {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.path)
+    }
+}
+
+impl Assets {
+    pub(super) fn new(identity: &Identity) -> Self {
+        let accent = identity.accent_color;
+        Self {
+            style: Asset::new("style", "css", "text/css; charset=utf-8", style(accent)),
+            icon: Asset::new("icon", "svg", SVG, ICON.replace(ICON_COLOR, &accent.to_string())),
+            logo: identity.logo.as_ref().map(logo),
+        }
+    }
+}
+
+impl Asset {
+    fn new(
+        name: &str,
+        extension: &str,
+        content_type: &'static str,
+        content: impl Into<Bytes>,
+    ) -> Self {
+        let content = content.into();
+        let digest = URL_SAFE_NO_PAD.encode(Sha256::digest(&content));
+        let shown = digest.get(..DIGEST_CHARS).unwrap_or_default();
+        Self { path: format!("/assets/{name}-{shown}.{extension}"), content_type, content }
+    }
+}
+
+fn style(accent: Color) -> String {
+    format!("{}{STYLE}", theme::custom_properties(accent))
+}
+
+fn logo(logo: &Logo) -> Asset {
+    let (extension, content_type) = match logo.format {
+        LogoFormat::Svg => ("svg", SVG),
+        LogoFormat::Png => ("png", "image/png"),
     };
-    Router::new()
-        .route(&STYLE_PATH, asset("text/css; charset=utf-8", STYLE))
-        .route(&ICON_PATH, asset(SVG, ICON))
-        .route(CLEAR_CACHE_PATH, get(clear_cache))
+    Asset::new("logo", extension, content_type, logo.content.clone())
+}
+
+pub(super) fn routes(assets: &Assets) -> Router<AppState> {
+    let routes = Router::new()
+        .route(&assets.style.path, asset(&assets.style))
+        .route(&assets.icon.path, asset(&assets.icon))
+        .route(CLEAR_CACHE_PATH, get(clear_cache));
+    match &assets.logo {
+        Some(logo) => routes.route(&logo.path, asset(logo)),
+        None => routes,
+    }
+}
+
+fn asset(asset: &Asset) -> MethodRouter<AppState> {
+    let (content_type, content) = (asset.content_type, asset.content.clone());
+    get(move || {
+        let headers = [(header::CONTENT_TYPE, content_type), (header::CACHE_CONTROL, IMMUTABLE)];
+        ready((headers, content))
+    })
 }
 
 async fn clear_cache() -> impl IntoResponse {
     ([(header::CONTENT_TYPE, SVG), (CLEAR_SITE_DATA, "\"cache\"")], EMPTY_SVG)
-}
-
-fn path(name: &str, content: &str, extension: &str) -> String {
-    let digest = URL_SAFE_NO_PAD.encode(Sha256::digest(content));
-    let shown = digest.get(..DIGEST_CHARS).unwrap_or_default();
-    format!("/assets/{name}-{shown}.{extension}")
 }

@@ -1,24 +1,20 @@
 //! What every page has around it, and how a page becomes a response.
 
 use std::fmt;
+use std::sync::Arc;
 
 use askama::Template;
 use axum::http::StatusCode;
 use axum::response::{Html, IntoResponse, Response};
 
-use super::assets;
+use super::frame::Frame;
 use crate::web::{AppState, hyphenated};
 use domain::phone_number::PhoneNumber;
 
 /// What `layout.html` shows around a page.
 #[derive(Debug)]
 pub(super) struct Layout {
-    pub(super) style: &'static str,
-    pub(super) icon: &'static str,
-    /// The set-up number with hyphens.
-    pub(super) set_up_number: String,
-    /// The same for a telephone to dial.
-    pub(super) set_up_digits: String,
+    pub(super) site: Arc<Frame>,
     /// Whether the title says that there is an error.
     pub(super) is_error: bool,
     pub(super) signed_in: Option<SignedIn>,
@@ -39,15 +35,7 @@ impl fmt::Debug for SignedIn {
 impl Layout {
     /// The layout of a page that needs no session.
     pub(super) fn new(state: &AppState) -> Self {
-        let number = state.set_up_number();
-        Self {
-            style: &assets::STYLE_PATH,
-            icon: &assets::ICON_PATH,
-            set_up_number: hyphenated(number),
-            set_up_digits: number.as_str().to_owned(),
-            is_error: false,
-            signed_in: None,
-        }
+        Self { site: Arc::clone(state.frame()), is_error: false, signed_in: None }
     }
 
     pub(super) fn with_login(self, login: PhoneNumber, csrf_token: String) -> Self {

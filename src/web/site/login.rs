@@ -18,7 +18,6 @@ use crate::auth::{Audience, LoginAttempt, LoginVerdict};
 use crate::web::AppState;
 use crate::web::rate_limit::{RateLimit, RequestCost};
 use domain::phone_number::PhoneNumber;
-use domain::rules;
 
 /// `login.html`
 #[derive(Template)]
@@ -31,10 +30,6 @@ struct LoginPage {
     errors: FieldErrors,
     /// Whether the page explains the refusal of `W2`.
     refused: bool,
-    temporary_digits: usize,
-    temporary_hours: u64,
-    temporary_wrong: i32,
-    password_wrong: i32,
 }
 
 /// Shows the empty form; a browser with a session goes to the top page.
@@ -106,10 +101,6 @@ impl LoginPage {
             number,
             errors: FieldErrors::default(),
             refused: false,
-            temporary_digits: rules::TEMPORARY_PASSWORD_DIGITS,
-            temporary_hours: rules::TEMPORARY_PASSWORD_LIFETIME.as_secs() / 3600,
-            temporary_wrong: rules::MAX_TEMPORARY_PASSWORD_FAILURES,
-            password_wrong: rules::MAX_PASSWORD_FAILURES,
         }
     }
 

@@ -8,19 +8,24 @@
 //! answers 422 with the same form. What was typed into a password's field is never sent back.
 //! Japanese text that is not in a template is in `text`.
 
+mod accessibility;
 mod assets;
 mod cookie;
 mod csrf;
+mod entry;
 mod error;
 mod error_kind;
 mod field_errors;
 pub mod form;
+mod frame;
+mod guide;
 mod layout;
 mod login;
 mod logout;
 mod password;
 mod session;
 mod text;
+mod theme;
 mod top;
 mod unit;
 mod unit_changed;
@@ -36,11 +41,14 @@ use super::problem::Problem;
 use super::{AppState, origin};
 use error::PageError;
 use error_kind::ErrorKind;
+pub(super) use frame::Frame;
 
 /// Every page and what belongs to them.
 pub(super) fn routes(state: &AppState) -> Router<AppState> {
     let pages = Router::new()
         .route("/", get(top::show))
+        .route("/guide", get(guide::show))
+        .route("/accessibility", get(accessibility::show))
         .route("/login", get(login::show).post(login::log_in))
         .route("/password", get(password::show).post(password::change))
         .route("/unit", get(unit::choose))
@@ -50,7 +58,7 @@ pub(super) fn routes(state: &AppState) -> Router<AppState> {
         .route("/timed-out", get(logout::timed_out))
         .route("/session-over", get(logout::session_over))
         .layer(middleware::from_fn_with_state(state.clone(), reject_cross_origin));
-    assets::routes().merge(pages)
+    assets::routes(&state.frame().assets).merge(pages)
 }
 
 /// The error page for a request that no page answers.

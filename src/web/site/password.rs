@@ -37,7 +37,6 @@ struct PasswordPage {
     errors: FieldErrors,
     about_new: String,
     wrong_entries: i32,
-    password_days: u64,
 }
 
 /// The three fields as typed.
@@ -150,7 +149,6 @@ impl PasswordPage {
                 Some(PasswordChange::Temporary) => rules::MAX_TEMPORARY_PASSWORD_FAILURES,
                 Some(PasswordChange::Expired) | None => rules::MAX_PASSWORD_FAILURES,
             },
-            password_days: text::days(rules::PASSWORD_MAX_AGE),
         }
     }
 

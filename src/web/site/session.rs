@@ -1,5 +1,7 @@
 //! The session of a browser's cookie, denied by default (`C6`), and the browser before its login.
 
+use std::convert::Infallible;
+
 use axum::extract::FromRequestParts;
 use axum::http::HeaderValue;
 use axum::http::request::Parts;
@@ -33,6 +35,9 @@ pub(super) struct Anonymous {
     /// The session that the browser has, and loses by another login.
     pub(super) session: Option<SessionToken>,
 }
+
+/// Anyone, with the layout of a login if there is a live session.
+pub(super) struct AnyVisitor(pub(super) Layout);
 
 impl CsrfBound for CookieSession {
     fn csrf_token(&self) -> &CsrfToken {
@@ -77,6 +82,15 @@ impl FromRequestParts<AppState> for RestrictedCookieSession {
         };
         let csrf_token = CsrfToken::from_cookie(&token);
         Ok(Self { token, access, csrf_token })
+    }
+}
+
+impl FromRequestParts<AppState> for AnyVisitor {
+    type Rejection = Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, state: &AppState) -> Result<Self, Infallible> {
+        let session = RestrictedCookieSession::from_request_parts(parts, state).await;
+        Ok(Self(session.map_or_else(|_| Layout::new(state), |session| session.layout(state))))
     }
 }
 

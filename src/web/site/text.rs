@@ -84,6 +84,10 @@ pub(super) fn rejection(reason: Rejection) -> String {
     }
 }
 
+pub(super) fn hours(life: Duration) -> u64 {
+    life.as_secs() / (60 * 60)
+}
+
 pub(super) fn days(life: Duration) -> u64 {
     life.as_secs() / (24 * 60 * 60)
 }
@@ -112,6 +116,21 @@ pub(super) fn wait(seconds: u64) -> String {
     } else {
         format!("{}分", seconds.div_ceil(60))
     }
+}
+
+/// A configured time: `15分`, `90秒`.
+pub(super) fn span(time: Duration) -> String {
+    let seconds = time.as_secs();
+    if seconds >= 60 && seconds % 60 == 0 {
+        format!("{}分", seconds / 60)
+    } else {
+        format!("{seconds}秒")
+    }
+}
+
+/// The key of the telephone menu that chooses a unit.
+pub(super) fn menu_key(unit: AuthUnit) -> char {
+    char::from(unit.menu_key())
 }
 
 pub(super) fn unit(unit: AuthUnit) -> &'static str {

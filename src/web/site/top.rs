@@ -1,5 +1,5 @@
 //! `/`, the top page (設定サイトトップ): the numbers that this login configures, and the end of its
-//! password (`W4`).
+//! password (`W4`). Without a session, the entry page.
 
 use std::time::Duration;
 
@@ -8,6 +8,8 @@ use axum::extract::{RawQuery, State};
 use axum::http::StatusCode;
 use axum::response::Response;
 
+use super::entry;
+use super::error::PageError;
 use super::layout::{Layout, render};
 use super::session::CookieSession;
 use super::text;
@@ -44,8 +46,13 @@ const CONFIRMATION_PERIOD: Duration = Duration::from_mins(1);
 pub(super) async fn show(
     State(state): State<AppState>,
     RawQuery(query): RawQuery,
-    CookieSession(session): CookieSession,
-) -> Response {
+    session: Result<CookieSession, PageError>,
+) -> Result<Response, PageError> {
+    let CookieSession(session) = match session {
+        Ok(session) => session,
+        Err(PageError::LoggedOut) => return Ok(entry::show(&state)),
+        Err(error) => return Err(error),
+    };
     let access = &session.access;
     let page = TopPage {
         layout: session.layout(&state),
@@ -59,7 +66,7 @@ pub(super) async fn show(
         ends_soon: age(access) >= rules::PASSWORD_NOTICE_AGE,
         may_change_unit: may_change_unit(access.role),
     };
-    render(StatusCode::OK, &page)
+    Ok(render(StatusCode::OK, &page))
 }
 
 /// The age of the password, by the database's clock.

@@ -25,7 +25,6 @@ use domain::password::SubmittedPassword;
 use domain::phone_number::PhoneNumber;
 use domain::policy::unit::{FormVersion, UnitChoice, UnitChoices, UnitVerdict};
 use domain::policy::unit_plan::may_change_unit;
-use domain::rules;
 
 /// The field of a number's password has this name and the number.
 const FIELD: &str = "password-";
@@ -64,7 +63,6 @@ struct FormPage {
     /// The numbers that keep the unit from being changed (`U3`).
     blocked: Vec<String>,
     errors: FieldErrors,
-    wrong_entries: i32,
 }
 
 /// One password that the form asks for. The contract number's sorts first.
@@ -231,7 +229,6 @@ impl FormPage {
             fields: Vec::new(),
             blocked: Vec::new(),
             errors: FieldErrors::default(),
-            wrong_entries: rules::MAX_PASSWORD_FAILURES,
         }
     }
 

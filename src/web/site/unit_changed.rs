@@ -11,7 +11,6 @@ use super::text;
 use crate::web::{AppState, hyphenated};
 use domain::policy::unit::UnitChanged;
 use domain::policy::unit_plan::{NewCredential, NewLogin};
-use domain::rules;
 
 /// `unit_changed.html`
 #[derive(Template)]
@@ -22,7 +21,6 @@ struct ChangedPage {
     logins: Vec<LoginRow>,
     /// Whether a number needs a temporary password first.
     some_have_nothing: bool,
-    temporary_digits: usize,
 }
 
 /// A number that logs in under the new unit.
@@ -43,7 +41,6 @@ pub(super) fn outcome(state: &AppState, changed: &UnitChanged) -> Response {
         unit: text::unit(changed.unit),
         logins: changed.logins.iter().map(login).collect(),
         some_have_nothing: changed.logins.iter().any(|login| login.with == NewCredential::Nothing),
-        temporary_digits: rules::TEMPORARY_PASSWORD_DIGITS,
     };
     let cookie = AppendHeaders([(header::SET_COOKIE, cookie::expire(cookie::SESSION))]);
     (cookie, render(StatusCode::OK, &page)).into_response()

@@ -76,7 +76,7 @@ async fn b4_a_forged_token_is_refused_without_the_store() {
     }
     for forged in [&token, &drawn.expose(), &format!("{}.{seal}", drawn.expose())] {
         browser.cookies.insert(SESSION.to_owned(), forged.clone());
-        assert_eq!(leads_to(&browser.get("/").await), "/login", "{forged}");
+        assert_eq!(leads_to(&browser.get("/unit").await), "/login", "{forged}");
         browser.cookies.insert(SESSION.to_owned(), forged.clone());
         assert_eq!(leads_to(&browser.submit(&form, "/logout", &[]).await), "/session-over");
     }

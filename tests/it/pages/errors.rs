@@ -113,7 +113,7 @@ async fn w4_no_redirect_leads_where_a_request_says() {
     let mut browser = Browser::new(&service.base);
     let evil = "https://evil.example/";
     let query = format!("?next={evil}&return_to=//evil.example&url={evil}");
-    let request = with_host(browser.request(Method::GET, &format!("/{query}")), "evil.example")
+    let request = with_host(browser.request(Method::GET, &format!("/unit{query}")), "evil.example")
         .header("X-Forwarded-Host", "evil.example")
         .header("Referer", evil);
     assert_eq!(leads_to(&browser.send(request).await), "/login");

@@ -13,7 +13,7 @@ async fn w4_a_login_leads_to_the_top_page_and_logging_out_ends_it() {
     let Scene { owner, service, .. } = Scene::new("line").await;
     site::credential(&owner, NUMBER, "password").await;
     let mut browser = Browser::new(&service.base);
-    assert_eq!(leads_to(&browser.get("/").await), "/login");
+    assert_eq!(title(&browser.get("/").await), "トップページ");
     browser.log_in("０６-１２３４-５６００", RIGHT).await;
     assert!(browser.cookies.contains_key(SESSION) && !browser.cookies.contains_key(BEFORE_LOGIN));
     let top = browser.get("/").await;
@@ -27,7 +27,7 @@ async fn w4_a_login_leads_to_the_top_page_and_logging_out_ends_it() {
     assert_eq!(leads_to(&browser.submit(&top, "/logout", &[]).await), "/logged-out");
     assert!(browser.cookies.is_empty());
     assert_eq!(title(&browser.get("/logged-out").await), "ログアウトしました");
-    assert_eq!(leads_to(&browser.get("/").await), "/login");
+    assert_eq!(title(&browser.get("/").await), "トップページ");
     let audit = site::audit(&owner).await;
     assert_eq!(audit.last().unwrap(), &("logout".to_owned(), "done".to_owned()));
 }

@@ -23,7 +23,7 @@ async fn c6_a_temporary_password_is_changed_before_anything_else() {
     let mut old = browser.clone();
     assert_eq!(leads_to(&change(&mut browser, RIGHT, NEW, NEW).await), "/?changed");
     assert_ne!(browser.cookies[SESSION], old.cookies[SESSION], "a new session");
-    assert_eq!(leads_to(&old.get("/").await), "/login", "the old one is over");
+    assert_eq!(leads_to(&old.get("/unit").await), "/login", "the old one is over");
     let notice = "パスワードを変更しました。";
     assert!(browser.get("/?changed").await.body.contains(notice));
     assert!(!browser.get("/").await.body.contains(notice));
@@ -112,7 +112,7 @@ async fn c5_a_wrong_current_password_counts_and_the_last_one_voids_it() {
         assert!(answer.body.contains("06-6480-6430"), "what to do: {answer:?}");
         assert_eq!(site::count(&owner, NUMBER).await, (limit, true));
         assert!(browser.cookies.is_empty());
-        assert_eq!(leads_to(&browser.get("/").await), "/login");
+        assert_eq!(leads_to(&browser.get("/unit").await), "/login");
     }
 }
 

@@ -24,7 +24,7 @@ async fn w5_a_cookie_that_was_there_before_the_login_is_not_the_sessions() {
     victim.log_in(NUMBER, RIGHT).await;
     assert_ne!(victim.cookies[SESSION], known);
     assert!(!victim.cookies.contains_key(BEFORE_LOGIN));
-    assert_eq!(leads_to(&attacker.get("/").await), "/login");
+    assert_eq!(leads_to(&attacker.get("/unit").await), "/login");
     // A second login in the same browser is a session of its own, too.
     let first = victim.cookies[SESSION].clone();
     victim.cookies.remove(SESSION);
@@ -45,7 +45,7 @@ async fn w5_a_login_over_a_session_ends_it() {
     browser.cookies.insert(BEFORE_LOGIN.to_owned(), before);
     assert_eq!(leads_to(&browser.submit(&form, "/login", &typed).await), "/");
     assert_eq!(browser.get("/").await.status, 200);
-    assert_eq!(leads_to(&first.get("/").await), "/login", "the first session is over");
+    assert_eq!(leads_to(&first.get("/unit").await), "/login", "the first session is over");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -79,7 +79,7 @@ async fn w5_a_cookie_that_was_tampered_with_opens_nothing() {
         format!("{}{}", if good.starts_with('A') { 'B' } else { 'A' }, &good[1..]),
     ] {
         browser.cookies.insert(SESSION.to_owned(), wrong.clone());
-        assert_eq!(leads_to(&browser.get("/").await), "/login", "{wrong}");
+        assert_eq!(leads_to(&browser.get("/unit").await), "/login", "{wrong}");
         assert!(!browser.cookies.contains_key(SESSION), "what opens nothing is taken away");
         browser.cookies.insert(SESSION.to_owned(), wrong.clone());
         let answer = browser.submit(&top, "/logout", &[]).await;
@@ -99,7 +99,7 @@ async fn w5_a_logged_out_cookie_opens_nothing() {
     assert_eq!(top.status, 200);
     browser.submit(&top, "/logout", &[]).await;
     let cookies = thief.cookies.clone();
-    assert_eq!(leads_to(&thief.get("/").await), "/login");
+    assert_eq!(leads_to(&thief.get("/unit").await), "/login");
     thief.cookies = cookies;
     assert_eq!(leads_to(&thief.submit(&top, "/logout", &[]).await), "/session-over");
     assert_eq!(title(&thief.get("/session-over").await), "エラー：ログインの状態が終了しています");
@@ -145,7 +145,7 @@ async fn w5_after_12_hours_a_session_ends_in_any_case() {
     began("11 hours 59 minutes").await;
     assert_eq!(browser.get("/").await.status, 200);
     began("12 hours").await;
-    assert_eq!(leads_to(&browser.get("/").await), "/login");
+    assert_eq!(leads_to(&browser.get("/unit").await), "/login");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -176,7 +176,8 @@ async fn row_9_no_route_walks_around_the_forced_change() {
 async fn without_a_session_no_page_is_shown() {
     let (service, _) = service("password").await;
     let mut browser = Browser::new(&service.base);
-    for path in PAGES.into_iter().chain(["/password"]) {
+    assert_eq!(title(&browser.get("/").await), "トップページ");
+    for path in PAGES.into_iter().skip(1).chain(["/password"]) {
         assert_eq!(leads_to(&browser.get(path).await), "/login", "{path}");
     }
     for path in FORMS.into_iter().chain(["/password", "/logout"]) {
@@ -234,10 +235,10 @@ async fn the_cookie_never_opens_the_api_nor_a_bearer_token_the_pages() {
     assert_eq!(title(&browser.get("/").await), "設定サイトトップ");
     let bearer = caller.log_in(&service.base, NUMBER, RIGHT).await.token();
     let mut stolen = Browser::new(&service.base);
-    let request = stolen.request(Method::GET, "/").bearer_auth(&bearer);
+    let request = stolen.request(Method::GET, "/unit").bearer_auth(&bearer);
     assert_eq!(leads_to(&stolen.send(request).await), "/login");
     stolen.cookies.insert(SESSION.to_owned(), bearer.clone());
-    assert_eq!(leads_to(&stolen.get("/").await), "/login");
+    assert_eq!(leads_to(&stolen.get("/unit").await), "/login");
     stolen.cookies.insert(BEFORE_LOGIN.to_owned(), bearer.clone());
     assert!(!token(&stolen.get("/login").await).contains(&bearer[..20]), "a form shows no token");
     assert_eq!(

@@ -1,0 +1,19 @@
+//! `/accessibility`: what the pages offer to everyone, and where to report obstacles (`W10`).
+
+use askama::Template;
+use axum::http::StatusCode;
+use axum::response::Response;
+
+use super::layout::{Layout, render};
+use super::session::AnyVisitor;
+
+/// `accessibility.html`
+#[derive(Template)]
+#[template(path = "accessibility.html", config = ".askama.toml")]
+struct AccessibilityPage {
+    layout: Layout,
+}
+
+pub(super) async fn show(AnyVisitor(layout): AnyVisitor) -> Response {
+    render(StatusCode::OK, &AccessibilityPage { layout })
+}

@@ -1,0 +1,24 @@
+//! `/` for a browser without a session (`W10`): the way to the login, notices, and the recommended
+//! environment.
+
+use askama::Template;
+use axum::http::{StatusCode, header};
+use axum::response::{AppendHeaders, IntoResponse, Response};
+
+use super::cookie;
+use super::layout::{Layout, render};
+use crate::web::AppState;
+
+/// `entry.html`
+#[derive(Template)]
+#[template(path = "entry.html", config = ".askama.toml")]
+struct EntryPage {
+    layout: Layout,
+}
+
+/// Shows the page, and expires a cookie that opens nothing.
+pub(super) fn show(state: &AppState) -> Response {
+    let cookie = AppendHeaders([(header::SET_COOKIE, cookie::expire(cookie::SESSION))]);
+    let page = EntryPage { layout: Layout::new(state) };
+    (cookie, render(StatusCode::OK, &page)).into_response()
+}

@@ -1,0 +1,97 @@
+//! What is around every page and in its texts, made once from the configuration (`W10`).
+
+use super::assets::Assets;
+use super::text;
+use crate::config::{Config, Links};
+use crate::web::hyphenated;
+use domain::phone_number::PhoneNumber;
+use domain::rules;
+
+/// What `layout.html` shows on every page.
+#[derive(Debug)]
+pub(in crate::web) struct Frame {
+    pub(super) assets: Assets,
+    pub(super) name: String,
+    pub(super) company: Option<String>,
+    pub(super) links: Links,
+    pub(super) support: Option<SupportLine>,
+    pub(super) notices: Vec<String>,
+    pub(super) set_up: Callable,
+    /// The idle time that ends a session (`W5`): `15分`.
+    pub(super) idle_limit: String,
+    pub(super) rules: RuleNumbers,
+}
+
+/// The telephone line for questions.
+#[derive(Debug)]
+pub(super) struct SupportLine {
+    pub(super) number: Callable,
+    pub(super) hours: Option<String>,
+}
+
+/// A number that a page shows as a link for telephones.
+#[derive(Debug)]
+pub(super) struct Callable {
+    /// With hyphens.
+    pub(super) shown: String,
+    /// To dial.
+    pub(super) digits: String,
+}
+
+/// The numbers of the rules, as the texts tell them.
+#[derive(Debug)]
+pub(super) struct RuleNumbers {
+    pub(super) temporary_digits: usize,
+    pub(super) temporary_hours: u64,
+    pub(super) temporary_wrong: i32,
+    pub(super) password_wrong: i32,
+    pub(super) password_days: u64,
+    pub(super) password_min: usize,
+    pub(super) password_max: usize,
+    /// Wrong entries of one step that end a call.
+    pub(super) call_wrong: u8,
+    /// Hours that end a session in any case.
+    pub(super) session_hours: u64,
+}
+
+impl Frame {
+    pub(in crate::web) fn new(config: &Config) -> Self {
+        let identity = &config.site.identity;
+        Self {
+            assets: Assets::new(identity),
+            name: identity.name.clone(),
+            company: identity.company.clone(),
+            links: identity.links.clone(),
+            support: identity.support.as_ref().map(|support| SupportLine {
+                number: Callable::new(support.number),
+                hours: support.hours.clone(),
+            }),
+            notices: identity.notices.clone(),
+            set_up: Callable::new(config.site.set_up_number),
+            idle_limit: text::span(config.session.idle_timeout),
+            rules: RuleNumbers::new(),
+        }
+    }
+}
+
+impl Callable {
+    fn new(number: PhoneNumber) -> Self {
+        Self { shown: hyphenated(number), digits: number.as_str().to_owned() }
+    }
+}
+
+impl RuleNumbers {
+    fn new() -> Self {
+        Self {
+            temporary_digits: rules::TEMPORARY_PASSWORD_DIGITS,
+            temporary_hours: text::hours(rules::TEMPORARY_PASSWORD_LIFETIME),
+            temporary_wrong: rules::MAX_TEMPORARY_PASSWORD_FAILURES,
+            password_wrong: rules::MAX_PASSWORD_FAILURES,
+            password_days: text::days(rules::PASSWORD_MAX_AGE),
+            password_min: *rules::PASSWORD_LENGTH.start(),
+            password_max: *rules::PASSWORD_LENGTH.end(),
+            call_wrong: rules::MAX_WRONG_ENTRIES_PER_STEP,
+            session_hours: text::hours(rules::MAX_SESSION_LIFETIME),
+        }
+    }
+}
