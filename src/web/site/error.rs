@@ -10,7 +10,7 @@ use axum::response::{AppendHeaders, IntoResponse, Redirect, Response};
 use super::cookie;
 use super::error_kind::ErrorKind;
 use super::layout::{Layout, render};
-use super::text;
+use super::text::{self, Recovery};
 use crate::web::AppState;
 use crate::web::problem::{Code, Problem};
 use crate::web::refusal_log::RefusalReason;
@@ -37,6 +37,8 @@ pub(super) struct ErrorPage {
     layout: Layout,
     status: StatusCode,
     kind: ErrorKind,
+    /// How to set a temporary password, where that helps.
+    recovery: Option<Recovery>,
     retry_after_s: Option<u64>,
     refusal: Option<RefusalReason>,
 }
@@ -45,7 +47,9 @@ impl PageError {
     pub(super) fn new(state: &AppState, kind: ErrorKind) -> Self {
         let layout = Layout::new(state).with_error(true);
         let (status, refusal) = status(kind);
-        Self::Page(Box::new(ErrorPage { layout, status, kind, retry_after_s: None, refusal }))
+        let recovery = kind.unit_to_recover().map(Recovery::under);
+        let retry_after_s = None;
+        Self::Page(Box::new(ErrorPage { layout, status, kind, recovery, retry_after_s, refusal }))
     }
 
     /// The page for what the API answers with a problem document.
@@ -54,6 +58,7 @@ impl PageError {
             layout: Layout::new(state).with_error(true),
             status: problem.status(),
             kind: kind_of(problem),
+            recovery: None,
             retry_after_s: problem.retry_after_s,
             refusal: problem.refusal,
         }))
@@ -97,7 +102,7 @@ impl IntoResponse for PageError {
                 let refusal = Extension(RefusalReason::PasswordChangeRequired);
                 (refusal, Redirect::to("/password")).into_response()
             }
-            Self::Page(page) if page.kind == ErrorKind::Voided => {
+            Self::Page(page) if matches!(page.kind, ErrorKind::Voided(_)) => {
                 (expire_session, *page).into_response()
             }
             Self::Page(page) => page.into_response(),
@@ -132,8 +137,8 @@ fn status(kind: ErrorKind) -> (StatusCode, Option<RefusalReason>) {
         ErrorKind::TooLarge => (StatusCode::PAYLOAD_TOO_LARGE, None),
         ErrorKind::CsrfError => (StatusCode::FORBIDDEN, Some(RefusalReason::CrossSite)),
         ErrorKind::NotAllowed => (StatusCode::FORBIDDEN, Some(RefusalReason::NotAllowed)),
-        ErrorKind::Voided => (StatusCode::FORBIDDEN, None),
-        ErrorKind::ChangedElsewhere | ErrorKind::VoidElsewhere => (StatusCode::CONFLICT, None),
+        ErrorKind::Voided(_) => (StatusCode::FORBIDDEN, None),
+        ErrorKind::ChangedElsewhere | ErrorKind::VoidElsewhere(_) => (StatusCode::CONFLICT, None),
         ErrorKind::RateLimited => (StatusCode::TOO_MANY_REQUESTS, None),
         ErrorKind::Unavailable | ErrorKind::OutcomeUnknown => {
             (StatusCode::SERVICE_UNAVAILABLE, None)

@@ -1,5 +1,7 @@
 //! What an error page can be about. Its heading is in `text`, its advice in `error.html`.
 
+use domain::auth_unit::AuthUnit;
+
 /// The kinds of error page; nothing was changed unless the kind says so.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum ErrorKind {
@@ -20,13 +22,33 @@ pub(super) enum ErrorKind {
     /// The database went out of reach in the middle of a change, which may be done.
     OutcomeUnknown,
     /// Wrong entries in this session voided its own password and ended it (`C2`).
-    Voided,
+    Voided(AuthUnit),
     /// Wrong entries elsewhere voided the session's password; the session goes on (`C2`).
-    VoidElsewhere,
+    VoidElsewhere(AuthUnit),
     /// The contract has changed since the form was made (`W6`).
     ChangedElsewhere,
     /// The login's role does not allow this (`U2`).
     NotAllowed,
     /// A fault of the service.
     Internal,
+}
+
+impl ErrorKind {
+    /// The unit in force, if a temporary password has to be set (`W12`).
+    pub(super) fn unit_to_recover(self) -> Option<AuthUnit> {
+        match self {
+            Self::Voided(unit) | Self::VoidElsewhere(unit) => Some(unit),
+            Self::NotFound
+            | Self::MethodNotAllowed
+            | Self::Malformed
+            | Self::TooLarge
+            | Self::CsrfError
+            | Self::RateLimited
+            | Self::Unavailable
+            | Self::OutcomeUnknown
+            | Self::ChangedElsewhere
+            | Self::NotAllowed
+            | Self::Internal => None,
+        }
+    }
 }

@@ -4,6 +4,7 @@ use super::assets::Assets;
 use super::text;
 use crate::config::{Config, Links};
 use crate::web::hyphenated;
+use domain::auth_unit::AuthUnit;
 use domain::phone_number::PhoneNumber;
 use domain::rules;
 
@@ -20,6 +21,7 @@ pub(in crate::web) struct Frame {
     /// The idle time that ends a session (`W5`): `15分`.
     pub(super) idle_limit: String,
     pub(super) rules: RuleNumbers,
+    pub(super) menu: MenuKeys,
 }
 
 /// The telephone line for questions.
@@ -54,6 +56,14 @@ pub(super) struct RuleNumbers {
     pub(super) session_hours: u64,
 }
 
+/// The keys of the telephone menu (`P3`).
+#[derive(Debug)]
+pub(super) struct MenuKeys {
+    pub(super) line: char,
+    pub(super) number: char,
+    pub(super) admin_user: char,
+}
+
 impl Frame {
     pub(in crate::web) fn new(config: &Config) -> Self {
         let identity = &config.site.identity;
@@ -70,6 +80,7 @@ impl Frame {
             set_up: Callable::new(config.site.set_up_number),
             idle_limit: text::span(config.session.idle_timeout),
             rules: RuleNumbers::new(),
+            menu: MenuKeys::new(),
         }
     }
 }
@@ -92,6 +103,17 @@ impl RuleNumbers {
             password_max: *rules::PASSWORD_LENGTH.end(),
             call_wrong: rules::MAX_WRONG_ENTRIES_PER_STEP,
             session_hours: text::hours(rules::MAX_SESSION_LIFETIME),
+        }
+    }
+}
+
+impl MenuKeys {
+    fn new() -> Self {
+        let key = |unit: AuthUnit| char::from(unit.menu_key());
+        Self {
+            line: key(AuthUnit::Line),
+            number: key(AuthUnit::Number),
+            admin_user: key(AuthUnit::AdminUser),
         }
     }
 }

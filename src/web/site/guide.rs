@@ -14,8 +14,17 @@ use domain::auth_unit::AuthUnit;
 #[template(path = "guide.html", config = ".askama.toml")]
 struct GuidePage {
     layout: Layout,
+    units: Vec<UnitRow>,
+}
+
+/// A unit that can be chosen by telephone.
+struct UnitRow {
+    name: &'static str,
+    about: &'static str,
 }
 
 pub(super) async fn show(AnyVisitor(layout): AnyVisitor) -> Response {
-    render(StatusCode::OK, &GuidePage { layout })
+    let row = |unit| UnitRow { name: text::unit(unit), about: text::about_unit(unit) };
+    let units = AuthUnit::ALL.into_iter().map(row).collect();
+    render(StatusCode::OK, &GuidePage { layout, units })
 }

@@ -15,7 +15,7 @@ use super::field_errors::FieldErrors;
 use super::form::Form;
 use super::layout::{Layout, render};
 use super::session::RestrictedCookieSession;
-use super::text;
+use super::text::{self, Recovery};
 use super::top;
 use crate::auth::{Audience, ChangePassword, PasswordVerdict};
 use crate::web::AppState;
@@ -36,7 +36,12 @@ struct PasswordPage {
     forced: Option<PasswordChange>,
     errors: FieldErrors,
     about_new: String,
+    /// What the current password is called.
+    current_name: &'static str,
     wrong_entries: i32,
+    good_until: String,
+    good_until_for_machines: String,
+    recovery: Recovery,
 }
 
 /// The three fields as typed.
@@ -44,6 +49,14 @@ struct SubmittedForm {
     current: SubmittedPassword,
     new: SubmittedPassword,
     confirmation: SubmittedPassword,
+    empty: EmptyFields,
+}
+
+/// Which fields of the new password were left empty.
+#[derive(Debug, Clone, Copy)]
+struct EmptyFields {
+    new: bool,
+    confirmation: bool,
 }
 
 /// Shows the empty form.
@@ -66,20 +79,22 @@ pub(super) async fn change(
     };
     let mut reservation = rate_limit.reserve_passwords(1).await.or_page(&state)?;
     let may_void = reservation.max_voidings() > 0;
+    let empty = passwords.empty;
     let request = passwords.into_request(&session, rate_limit.address, may_void);
     let verdict = state.auth().change_password(request).await;
     reservation.settle(RequestCost::from_password_change(&verdict));
+    let unit = session.access.unit;
     let page = || PasswordPage::new(&state, &session);
     match verdict.or_page(&state)? {
         PasswordVerdict::Changed(token, _) => {
             Ok(changed(&state.seal_token(&token, Audience::Pages)))
         }
-        PasswordVerdict::Rejected(reasons) => Ok(page().with_errors(rejected(&reasons))),
+        PasswordVerdict::Rejected(reasons) => Ok(page().with_errors(rejected(&reasons, empty))),
         PasswordVerdict::Wrong { session_over: true, .. } => {
-            Err(PageError::new(&state, ErrorKind::Voided))
+            Err(PageError::new(&state, ErrorKind::Voided(unit)))
         }
         PasswordVerdict::Wrong { .. } => Ok(page().wrong()),
-        PasswordVerdict::CredentialVoid(_) => Err(PageError::new(&state, ErrorKind::VoidElsewhere)),
+        PasswordVerdict::CredentialVoid(_) => Err(PageError::new(&state, ErrorKind::VoidElsewhere(unit))),
         PasswordVerdict::WouldVoid => Err(reservation.voiding_refused()).or_page(&state),
         PasswordVerdict::SessionOver => Err(PageError::SessionEnded),
     }
@@ -92,17 +107,18 @@ impl SubmittedForm {
         let [current, new, confirmation] =
             ["current", "new", "new_again"].map(|field| form.password(field));
         let is_current_empty = current.is_none();
+        let empty = EmptyFields { new: new.is_none(), confirmation: confirmation.is_none() };
         let [current, new, confirmation] = [current, new, confirmation]
             .map(|typed| typed.unwrap_or_else(|| SubmittedPassword::from(String::new())));
         if !is_current_empty {
-            return Ok(Self { current, new, confirmation });
+            return Ok(Self { current, new, confirmation, empty });
         }
         let mut reasons =
             NewPassword::check(&current, &new, &confirmation).err().unwrap_or_default();
         reasons.retain(|reason| *reason != Rejection::SameAsCurrent);
         let mut errors = FieldErrors::default();
         errors.add("current", text::ENTER_CURRENT);
-        errors.append(rejected(&reasons));
+        errors.append(rejected(&reasons, empty));
         Err(errors)
     }
 
@@ -112,7 +128,7 @@ impl SubmittedForm {
         address: IpAddr,
         may_void: bool,
     ) -> ChangePassword {
-        let Self { current, new, confirmation } = self;
+        let Self { current, new, confirmation, empty: _ } = self;
         ChangePassword {
             token: session.token.clone(),
             audience: Audience::Pages,
@@ -126,11 +142,21 @@ impl SubmittedForm {
     }
 }
 
-/// Every reason beside its field.
-fn rejected(reasons: &[Rejection]) -> FieldErrors {
+/// Every reason beside its field. An empty field is only asked for.
+fn rejected(reasons: &[Rejection], empty: EmptyFields) -> FieldErrors {
     let mut errors = FieldErrors::default();
+    if empty.new {
+        errors.add("new", text::ENTER_NEW);
+    }
     for reason in reasons {
-        errors.add(text::field_of(*reason), text::rejection(*reason));
+        let field = text::field_of(*reason);
+        let is_empty = if field == "new" { empty.new } else { empty.confirmation };
+        if !is_empty {
+            errors.add(field, text::rejection(*reason));
+        }
+    }
+    if empty.confirmation {
+        errors.add("new_again", text::ENTER_NEW_AGAIN);
     }
     errors
 }
@@ -145,17 +171,21 @@ impl PasswordPage {
             forced,
             errors: FieldErrors::default(),
             about_new: text::about_new_password(),
+            current_name: text::credential_name(forced),
             wrong_entries: match forced {
                 Some(PasswordChange::Temporary) => rules::MAX_TEMPORARY_PASSWORD_FAILURES,
                 Some(PasswordChange::Expired) | None => rules::MAX_PASSWORD_FAILURES,
             },
+            good_until: text::time(session.access.password_expires_at),
+            good_until_for_machines: text::machine_time(session.access.password_expires_at),
+            recovery: Recovery::under(session.access.unit),
         }
     }
 
     /// The current password is wrong, and counted (`C2`).
     fn wrong(self) -> Response {
         let mut errors = FieldErrors::default();
-        errors.add("current", text::wrong_current(self.wrong_entries));
+        errors.add("current", text::wrong_current(self.current_name, self.wrong_entries));
         self.with_errors(errors)
     }
 

@@ -9,6 +9,7 @@ use jiff::tz::{Offset, TimeZone};
 use super::error_kind::ErrorKind;
 use domain::auth_unit::AuthUnit;
 use domain::contract::Role;
+use domain::credential::PasswordChange;
 use domain::password::Rejection;
 use domain::policy::unit_plan::NewCredential;
 use domain::rules;
@@ -19,24 +20,35 @@ const JAPAN: i8 = 9;
 pub(super) const ENTER_NUMBER: &str = "電話番号を入力してください。";
 pub(super) const ENTER_PASSWORD: &str = "パスワードを入力してください。";
 /// Beside the number of a refused login (`W2`).
-pub(super) const CHECK_NUMBER: &str = "電話番号が正しいか、確かめてください。";
+pub(super) const CHECK_NUMBER: &str = "電話番号をご確認ください。";
 /// Beside the password of a refused login (`W2`).
 pub(super) const CHECK_PASSWORD: &str = "パスワードを入力し直してください。";
 pub(super) const ENTER_CURRENT: &str = "現在のパスワードを入力してください。";
+pub(super) const ENTER_NEW: &str = "新しいパスワードを入力してください。";
+pub(super) const ENTER_NEW_AGAIN: &str =
+    "確認のため、新しいパスワードをもう一度入力してください。";
 
 /// The rules for a new password (`C5`).
 pub(super) fn about_new_password() -> String {
     let (min, max) = (rules::PASSWORD_LENGTH.start(), rules::PASSWORD_LENGTH.end());
     format!(
-        "半角の英字と数字で、{min}桁から{max}桁までで入力してください。数字だけのパスワードは設定できません。"
+        "半角英数字{min}桁～{max}桁で入力してください。数字のみの設定はできません。英字の大文字と小文字は区別されます。"
     )
 }
 
 /// Beside a wrong current password; `wrong_entries` in a row void it (`C2`).
-pub(super) fn wrong_current(wrong_entries: i32) -> String {
+pub(super) fn wrong_current(kind: &str, wrong_entries: i32) -> String {
     format!(
-        "現在のパスワードが正しくありません。もう一度入力してください。{wrong_entries}回連続で間違えると、無効になります。"
+        "現在のパスワードが正しくありません。もう一度入力してください。{kind}は、{wrong_entries}回連続で間違えると無効になります。"
     )
+}
+
+/// What a session's current password is.
+pub(super) fn credential_name(forced: Option<PasswordChange>) -> &'static str {
+    match forced {
+        Some(PasswordChange::Temporary) => "仮パスワード",
+        Some(PasswordChange::Expired) | None => "パスワード",
+    }
 }
 
 /// Beside a wrong password of a number.
@@ -68,17 +80,17 @@ pub(super) fn rejection(reason: Rejection) -> String {
         Rejection::TooShort => format!("新しいパスワードは、{min}桁以上で入力してください。"),
         Rejection::TooLong => format!("新しいパスワードは、{max}桁以内で入力してください。"),
         Rejection::NotAlphanumeric => {
-            "新しいパスワードには、半角の英字と数字だけを使ってください。".to_owned()
+            "新しいパスワードには、半角英数字だけを使用してください。".to_owned()
         }
         Rejection::DigitsOnly => {
-            "数字だけのパスワードは設定できません。英字も入れてください。".to_owned()
+            "数字のみの設定はできません。英字も入れてください。".to_owned()
         }
         Rejection::NotSameTwice => {
-            "2つの欄が異なります。新しいパスワードと同じものを、もう一度入力してください。"
+            "確認用のパスワードが一致しません。「新しいパスワード」と同じものを入力してください。"
                 .to_owned()
         }
         Rejection::SameAsCurrent => {
-            "現在のパスワードと同じものは設定できません。別のパスワードを入力してください。"
+            "現在のパスワードと同一のものは設定できません。別のパスワードを入力してください。"
                 .to_owned()
         }
     }
@@ -95,14 +107,14 @@ pub(super) fn days(life: Duration) -> u64 {
 /// The heading of an error page.
 pub(super) fn heading(kind: ErrorKind) -> &'static str {
     match kind {
-        ErrorKind::NotFound => "お探しのページはありません",
+        ErrorKind::NotFound => "お探しのページが見つかりません",
         ErrorKind::MethodNotAllowed => "この操作はできません",
         ErrorKind::Malformed | ErrorKind::TooLarge => "送信された内容を確認できませんでした",
-        ErrorKind::CsrfError => "画面が古くなっています",
+        ErrorKind::CsrfError => "この画面は有効ではなくなりました",
         ErrorKind::RateLimited => "しばらくお待ちください",
         ErrorKind::Unavailable => "ただいまご利用いただけません",
-        ErrorKind::OutcomeUnknown => "変更されたかどうか、お確かめください",
-        ErrorKind::Voided | ErrorKind::VoidElsewhere => "パスワードが無効になりました",
+        ErrorKind::OutcomeUnknown => "変更されたかどうか、ご確認ください",
+        ErrorKind::Voided(_) | ErrorKind::VoidElsewhere(_) => "パスワードが無効になりました",
         ErrorKind::ChangedElsewhere => "契約の内容が変更されています",
         ErrorKind::NotAllowed => "認証単位を変更できません",
         ErrorKind::Internal => "エラーが発生しました",
@@ -128,9 +140,18 @@ pub(super) fn span(time: Duration) -> String {
     }
 }
 
-/// The key of the telephone menu that chooses a unit.
-pub(super) fn menu_key(unit: AuthUnit) -> char {
-    char::from(unit.menu_key())
+/// How to set a temporary password again where the unit is known (`W12`).
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Recovery {
+    /// The key of the telephone menu.
+    pub(super) key: char,
+    pub(super) unit: &'static str,
+}
+
+impl Recovery {
+    pub(super) fn under(in_force: AuthUnit) -> Self {
+        Self { key: char::from(in_force.menu_key()), unit: unit(in_force) }
+    }
 }
 
 pub(super) fn unit(unit: AuthUnit) -> &'static str {
@@ -156,19 +177,19 @@ pub(super) fn about_unit(unit: AuthUnit) -> &'static str {
 pub(super) fn afterwards(from: AuthUnit, to: AuthUnit) -> &'static str {
     match (from, to) {
         (AuthUnit::Number, AuthUnit::Line) => {
-            "変更後は、ご契約電話番号と、いまのログインに使ったパスワードでログインします。ほかの電話番号のパスワードはなくなります。"
+            "変更後は、ご契約電話番号と、今回ログインしたときのパスワードでログインします。ほかの電話番号のパスワードは無効になります。"
         }
         (AuthUnit::Line, AuthUnit::Number | AuthUnit::AdminUser) => {
-            "変更後は、それぞれの電話番号と、いまのログインに使ったパスワードでログインします。"
+            "変更後は、それぞれの電話番号と、今回ログインしたときのパスワードでログインします。"
         }
         (AuthUnit::Number, AuthUnit::AdminUser) => {
-            "変更後は、それぞれの電話番号と、その電話番号のいままでのパスワードでログインします。ご契約電話番号にパスワードがないときは、いまのログインに使ったパスワードになります。"
+            "変更後は、それぞれの電話番号と、その電話番号のこれまでのパスワードでログインします。ご契約電話番号にパスワードがない場合は、今回ログインしたときのパスワードになります。"
         }
         (AuthUnit::AdminUser, AuthUnit::Line) => {
-            "変更後は、ご契約電話番号と、そのいままでのパスワードでログインします。ほかの電話番号のパスワードはなくなります。"
+            "変更後は、ご契約電話番号と、これまでのパスワードでログインします。ほかの電話番号のパスワードは無効になります。"
         }
         (AuthUnit::AdminUser, AuthUnit::Number) => {
-            "変更後は、それぞれの電話番号と、その電話番号のいままでのパスワードでログインします。"
+            "変更後は、それぞれの電話番号と、その電話番号のこれまでのパスワードでログインします。"
         }
         (AuthUnit::Line, AuthUnit::Line)
         | (AuthUnit::Number, AuthUnit::Number)
@@ -179,8 +200,10 @@ pub(super) fn afterwards(from: AuthUnit, to: AuthUnit) -> &'static str {
 /// The password of a login after a change that `changer` made.
 pub(super) fn logs_in_with(with: NewCredential, changer: &str) -> String {
     match with {
-        NewCredential::Unchanged => "この電話番号のいままでのパスワード".to_owned(),
-        NewCredential::CopiedFromInitiator => format!("{changer}でログインしたときのパスワード"),
+        NewCredential::Unchanged => "変更なし（これまでと同じパスワード）".to_owned(),
+        NewCredential::CopiedFromInitiator => {
+            format!("今回のログイン（{changer}）と同じパスワード")
+        }
         NewCredential::Nothing => "仮パスワードの設定が必要です".to_owned(),
     }
 }

@@ -14,7 +14,7 @@ use super::field_errors::FieldErrors;
 use super::form::Form;
 use super::layout::{Layout, render};
 use super::session::{CookieSession, RestrictedCookieSession};
-use super::text;
+use super::text::{self, Recovery};
 use super::unit_changed;
 use crate::auth::{Audience, ChangeUnit};
 use crate::web::rate_limit::{RateLimit, RequestCost, Reservation};
@@ -57,6 +57,7 @@ struct FormPage {
     name: &'static str,
     about: &'static str,
     in_force: &'static str,
+    recovery: Recovery,
     /// The password of each login after the change.
     afterwards: &'static str,
     fields: Vec<PasswordField>,
@@ -145,20 +146,22 @@ pub(super) async fn change(
     let verdict = state.auth().change_unit(request).await;
     reservation.settle(RequestCost::from_unit_change(&verdict));
     let page = || FormPage::new(&state, &session, unit, version).with_fields(&given);
-    respond(&state, page, verdict.or_page(&state)?, &reservation)
+    let voided = ErrorKind::Voided(session.access.unit);
+    respond(&state, page, voided, verdict.or_page(&state)?, &reservation)
 }
 
 /// Builds the form's page only for an answer that shows it.
 fn respond(
     state: &AppState,
     page: impl FnOnce() -> FormPage,
+    voided: ErrorKind,
     verdict: UnitVerdict,
     reservation: &Reservation,
 ) -> Result<Response, PageError> {
     match verdict {
         UnitVerdict::Changed(changed) => Ok(unit_changed::outcome(state, &changed)),
         UnitVerdict::Wrong { session_over: true, .. } => {
-            Err(PageError::new(state, ErrorKind::Voided))
+            Err(PageError::new(state, voided))
         }
         UnitVerdict::Wrong { numbers, .. } => Ok(page().with_errors(&numbers, text::wrong_of)),
         UnitVerdict::CredentialVoid(numbers) => {
@@ -225,6 +228,7 @@ impl FormPage {
             name: text::unit(unit),
             about: text::about_unit(unit),
             in_force: text::unit(in_force),
+            recovery: Recovery::under(in_force),
             afterwards: text::afterwards(in_force, unit),
             fields: Vec::new(),
             blocked: Vec::new(),

@@ -7,7 +7,7 @@ use axum::response::{AppendHeaders, IntoResponse, Response};
 
 use super::cookie;
 use super::layout::{Layout, render};
-use super::text;
+use super::text::{self, Recovery};
 use crate::web::{AppState, hyphenated};
 use domain::policy::unit::UnitChanged;
 use domain::policy::unit_plan::{NewCredential, NewLogin};
@@ -21,6 +21,7 @@ struct ChangedPage {
     logins: Vec<LoginRow>,
     /// Whether a number needs a temporary password first.
     some_have_nothing: bool,
+    recovery: Recovery,
 }
 
 /// A number that logs in under the new unit.
@@ -41,6 +42,7 @@ pub(super) fn outcome(state: &AppState, changed: &UnitChanged) -> Response {
         unit: text::unit(changed.unit),
         logins: changed.logins.iter().map(login).collect(),
         some_have_nothing: changed.logins.iter().any(|login| login.with == NewCredential::Nothing),
+        recovery: Recovery::under(changed.unit),
     };
     let cookie = AppendHeaders([(header::SET_COOKIE, cookie::expire(cookie::SESSION))]);
     (cookie, render(StatusCode::OK, &page)).into_response()
