@@ -71,6 +71,10 @@ pub enum SessionState {
     Live(Box<Access>),
     /// A session that ended because it was idle (`W5`).
     Idle,
+    /// A session that ended after its 12 hours (`W5`).
+    PastLifetime,
+    /// A session whose temporary password has expired (`C1`).
+    TemporaryExpired,
     /// No session, or one that has ended otherwise.
     None,
 }
@@ -100,8 +104,16 @@ impl AuthService {
         audience: Audience,
     ) -> Result<SessionState, DbError> {
         Ok(match self.db.session(token.digest(audience), self.idle).await? {
-            SessionLookup::Live(session) => Access::for_session(session, self.idle)
-                .map_or(SessionState::None, |access| SessionState::Live(Box::new(access))),
+            SessionLookup::Live(session) => {
+                let over = if session.kind.is_expired(session.set_at, session.now) {
+                    SessionState::TemporaryExpired
+                } else {
+                    SessionState::None
+                };
+                Access::for_session(session, self.idle)
+                    .map_or(over, |access| SessionState::Live(Box::new(access)))
+            }
+            SessionLookup::PastLifetime => SessionState::PastLifetime,
             SessionLookup::Idle => SessionState::Idle,
             SessionLookup::None => SessionState::None,
         })

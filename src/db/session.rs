@@ -22,6 +22,8 @@ pub enum SessionLookup {
     Live(LiveSession),
     /// A session that ended because it was idle, within its 12 hours. Nothing brings it back.
     Idle,
+    /// A session that ended after its 12 hours.
+    PastLifetime,
     /// No session, or one that has ended otherwise.
     None,
 }
@@ -32,10 +34,12 @@ const FIND: &str = concat!(
     "WITH found AS (
         SELECT s.token_digest, s.created_at, s.last_seen_at, s.seen_version,
                cr.login_number, cr.kind, cr.set_at,
-               s.last_seen_at > clock_timestamp() - $2 * interval '1 second' AS is_live
+               s.last_seen_at > clock_timestamp() - $2 * interval '1 second'
+               AND s.created_at > clock_timestamp() - $3 * interval '1 second' AS is_live,
+               s.last_seen_at + $2 * interval '1 second'
+               <= s.created_at + $3 * interval '1 second' AS was_idle
         FROM session AS s JOIN credential AS cr ON cr.id = s.credential_id
         WHERE s.token_digest = $1
-          AND s.created_at > clock_timestamp() - $3 * interval '1 second'
     ), seen AS (
         UPDATE session SET last_seen_at = clock_timestamp() FROM found
         WHERE session.token_digest = found.token_digest AND found.is_live
@@ -45,7 +49,7 @@ const FIND: &str = concat!(
     SELECT ",
     contract_columns!(),
     ", found.login_number, found.kind, found.set_at, found.created_at, found.seen_version,
-       found.is_live, coalesce((SELECT last_seen_at FROM seen), found.last_seen_at) AS last_seen_at,
+       found.is_live, found.was_idle, coalesce((SELECT last_seen_at FROM seen), found.last_seen_at) AS last_seen_at,
        clock_timestamp() AS now
     FROM found
     JOIN phone_number AS known ON known.number = found.login_number
@@ -89,7 +93,8 @@ impl Db {
             return Ok(SessionLookup::None);
         };
         if !column::<bool>(row, "is_live")? {
-            return Ok(SessionLookup::Idle);
+            let was_idle = column(row, "was_idle")?;
+            return Ok(if was_idle { SessionLookup::Idle } else { SessionLookup::PastLifetime });
         }
         Ok(SessionLookup::Live(LiveSession {
             contract,

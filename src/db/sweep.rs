@@ -18,6 +18,10 @@ use domain::rules;
 /// minutes at most.
 const KEY_LIFETIME: Duration = Duration::from_mins(10);
 
+/// How long a session's row is kept: as long again as it may live, so that the pages can say why it
+/// ended.
+const SESSION_RETENTION: Duration = rules::MAX_SESSION_LIFETIME.saturating_mul(2);
+
 /// Rows that one statement removes.
 pub const PORTION: i64 = 5_000;
 /// Statements of one kind in one clean-up; what is left then waits for the next.
@@ -43,7 +47,6 @@ macro_rules! delete_old {
     };
 }
 
-/// Idle sessions stay until their 12 hours are over, so that the pages can say why they ended.
 const SESSIONS: &str = delete_old!("session", "token_digest");
 
 const KEYS: &str = delete_old!("idempotency_key", "key");
@@ -83,14 +86,14 @@ impl Db {
         self.in_portions(&statement, drop).await
     }
 
-    /// Removes sessions past their 12 hours (`W5`) and old idempotency keys, and voids temporary
+    /// Removes sessions that ended long ago (`W5`) and old idempotency keys, and voids temporary
     /// passwords that have expired (`C1`).
     ///
     /// # Errors
     /// [`DbError`]
     pub async fn sweep(&self) -> Result<(), DbError> {
         let old = |sql, age: Duration| Statement::new(sql).with(age.as_secs_f64()).with(PORTION);
-        self.in_portions(&old(SESSIONS, rules::MAX_SESSION_LIFETIME), drop).await?;
+        self.in_portions(&old(SESSIONS, SESSION_RETENTION), drop).await?;
         self.in_portions(&old(KEYS, KEY_LIFETIME), drop).await?;
         let scope = AuditScope { source: AuditSource::Site(None), contract: None, unit: None };
         let expired = AuditEvent::Voided(VoidReason::Expired);

@@ -19,6 +19,7 @@ use super::AppState;
 use super::client_ip::ClientIp;
 use super::problem::Problem;
 use super::refusal_log::RefusalReason;
+use super::site::complete_error_page;
 use crate::clock;
 use crate::metrics::{HTTP_REQUEST_DURATION, HTTP_REQUESTS};
 
@@ -70,6 +71,7 @@ pub(super) fn apply_for_subscribers(
     state: &AppState,
 ) -> Router<AppState> {
     routes
+        .layer(middleware::from_fn_with_state(state.clone(), complete_error_page))
         .layer(middleware::map_response(with_security_headers))
         .layer(middleware::from_fn_with_state(state.clone(), record_refusal))
 }

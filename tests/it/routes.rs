@@ -17,7 +17,7 @@ use crate::pages::browser::{Browser, leads_to, title, token};
 use crate::site::{self, Answer, Caller, NUMBER, RIGHT, Service};
 use crate::support;
 
-const ROUTES: [(&str, &str, For); 21] = [
+const ROUTES: [(&str, &str, For); 24] = [
     ("get", "/", For::Session),
     ("get", "/guide", For::Anyone),
     ("get", "/accessibility", For::Anyone),
@@ -33,6 +33,9 @@ const ROUTES: [(&str, &str, For); 21] = [
     ("get", "/timed-out", For::Anyone),
     ("get", "/session-over", For::Anyone),
     ("get", "/assets/", For::Anyone),
+    ("get", "/favicon.ico", For::Anyone),
+    ("get", "/robots.txt", For::Anyone),
+    ("get", "/.well-known/change-password", For::Anyone),
     ("post", "/api/v1/login", For::Anyone),
     ("get", "/api/v1/session", For::Session),
     ("post", "/api/v1/password", For::AnySession),

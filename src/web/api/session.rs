@@ -65,7 +65,10 @@ impl FromRequestParts<AppState> for RestrictedBearerSession {
         let token = bearer(parts, state).ok_or_else(Problem::no_session)?;
         match state.auth().session(&token, Audience::Api).await? {
             SessionState::Live(access) => Ok(Self { token, access: *access }),
-            SessionState::Idle | SessionState::None => Err(Problem::no_session()),
+            SessionState::Idle
+            | SessionState::PastLifetime
+            | SessionState::TemporaryExpired
+            | SessionState::None => Err(Problem::no_session()),
         }
     }
 }

@@ -12,6 +12,7 @@ use zeroize::Zeroizing;
 use super::error::{OrPage as _, PageError};
 use super::error_kind::ErrorKind;
 use super::form::{self, Form};
+use super::session_end::SessionEnd;
 use crate::auth::SessionToken;
 use crate::web::AppState;
 use crate::web::body::{has_content_type, read_limited};
@@ -86,11 +87,12 @@ where
 /// A browser that sends a form was logged in before. It learns that nothing was changed.
 fn session_ended(error: PageError) -> PageError {
     match error {
-        PageError::LoggedOut => PageError::SessionEnded,
-        PageError::SessionEnded
-        | PageError::TimedOut
-        | PageError::PasswordChangeRequired
-        | PageError::Page(_) => error,
+        PageError::LoggedOut | PageError::SessionEnded(SessionEnd::Elsewhere) => {
+            SessionEnd::BeforeForm.into()
+        }
+        PageError::SessionEnded(_) | PageError::PasswordChangeRequired | PageError::Page(_) => {
+            error
+        }
     }
 }
 

@@ -4,12 +4,13 @@ use askama::Template;
 use axum::Extension;
 use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
-use axum::http::{HeaderValue, StatusCode, header};
+use axum::http::{HeaderValue, Method, StatusCode, header};
 use axum::response::{AppendHeaders, IntoResponse, Redirect, Response};
 
 use super::cookie;
 use super::error_kind::ErrorKind;
-use super::layout::{Layout, render};
+use super::layout::{Layout, SignedIn, render};
+use super::session_end::SessionEnd;
 use super::text::{self, Recovery};
 use crate::web::AppState;
 use crate::web::problem::{Code, Problem};
@@ -18,20 +19,24 @@ use crate::web::refusal_log::RefusalReason;
 /// Another answer than the page that was asked for.
 #[derive(Debug)]
 pub(super) enum PageError {
-    /// The browser has no live session.
+    /// The browser has no session.
     LoggedOut,
-    /// The session that a form was made for has ended.
-    SessionEnded,
-    /// The session ended because it was idle (`W5`).
-    TimedOut,
+    /// The browser's session has ended.
+    SessionEnded(SessionEnd),
     /// The session may do nothing but change the password (`C6`).
     PasswordChangeRequired,
     /// An error page.
     Page(Box<ErrorPage>),
 }
 
+impl From<SessionEnd> for PageError {
+    fn from(end: SessionEnd) -> Self {
+        Self::SessionEnded(end)
+    }
+}
+
 /// `error.html`
-#[derive(Debug, Template)]
+#[derive(Debug, Clone, Template)]
 #[template(path = "error.html", config = ".askama.toml")]
 pub(super) struct ErrorPage {
     layout: Layout,
@@ -39,8 +44,19 @@ pub(super) struct ErrorPage {
     kind: ErrorKind,
     /// How to set a temporary password, where that helps.
     recovery: Option<Recovery>,
+    /// Whether a form was sent.
+    is_form: bool,
+    /// The page of the form that was sent, where it is worth trying again.
+    back: Option<WayBack>,
     retry_after_s: Option<u64>,
     refusal: Option<RefusalReason>,
+}
+
+/// A link to the page of a form.
+#[derive(Debug, Clone, Copy)]
+struct WayBack {
+    path: &'static str,
+    words: &'static str,
 }
 
 impl PageError {
@@ -48,8 +64,16 @@ impl PageError {
         let layout = Layout::new(state).with_error(true);
         let (status, refusal) = status(kind);
         let recovery = kind.unit_to_recover().map(Recovery::under);
-        let retry_after_s = None;
-        Self::Page(Box::new(ErrorPage { layout, status, kind, recovery, retry_after_s, refusal }))
+        Self::Page(Box::new(ErrorPage {
+            layout,
+            status,
+            kind,
+            recovery,
+            is_form: false,
+            back: None,
+            retry_after_s: None,
+            refusal,
+        }))
     }
 
     /// The page for what the API answers with a problem document.
@@ -59,6 +83,8 @@ impl PageError {
             status: problem.status(),
             kind: kind_of(problem),
             recovery: None,
+            is_form: false,
+            back: None,
             retry_after_s: problem.retry_after_s,
             refusal: problem.refusal,
         }))
@@ -96,8 +122,12 @@ impl IntoResponse for PageError {
         match self {
             Self::LoggedOut => (expire_session, Redirect::to("/login")).into_response(),
             // The browser may have a newer cookie by now: the form may have been sent twice.
-            Self::SessionEnded => Redirect::to("/session-over").into_response(),
-            Self::TimedOut => (expire_session, Redirect::to("/timed-out")).into_response(),
+            Self::SessionEnded(end @ SessionEnd::BeforeForm) => {
+                Redirect::to(end.path()).into_response()
+            }
+            Self::SessionEnded(end) => {
+                (expire_session, Redirect::to(end.path())).into_response()
+            }
             Self::PasswordChangeRequired => {
                 let refusal = Extension(RefusalReason::PasswordChangeRequired);
                 (refusal, Redirect::to("/password")).into_response()
@@ -114,17 +144,83 @@ impl IntoResponse for ErrorPage {
     fn into_response(self) -> Response {
         let retry_after = self.retry_after_s.map(|s| [(header::RETRY_AFTER, HeaderValue::from(s))]);
         let refusal = self.refusal.map(Extension);
-        (retry_after, refusal, render(self.status, &self)).into_response()
+        let rendered = render(self.status, &self);
+        (retry_after, refusal, Extension(self), rendered).into_response()
     }
 }
 
 impl ErrorPage {
+    /// Whether the browser's session goes on, as far as anyone can find out now.
+    pub(super) fn may_have_session(&self) -> bool {
+        match self.kind {
+            ErrorKind::Voided(_) | ErrorKind::Unavailable | ErrorKind::OutcomeUnknown => false,
+            ErrorKind::NotFound
+            | ErrorKind::MethodNotAllowed
+            | ErrorKind::Malformed
+            | ErrorKind::TooLarge
+            | ErrorKind::CsrfError
+            | ErrorKind::RateLimited
+            | ErrorKind::VoidElsewhere(_)
+            | ErrorKind::ChangedElsewhere
+            | ErrorKind::NotAllowed
+            | ErrorKind::Internal => true,
+        }
+    }
+
+    /// The page as the answer to this request of this login.
+    pub(super) fn for_request(
+        self,
+        method: &Method,
+        path: &str,
+        signed_in: Option<SignedIn>,
+    ) -> Self {
+        let is_form = method == Method::POST;
+        Self {
+            is_form,
+            back: way_back(path).filter(|_| is_form && is_worth_another_try(self.kind)),
+            layout: Layout { signed_in, ..self.layout },
+            ..self
+        }
+    }
+
+    fn is_voided(&self) -> bool {
+        matches!(self.kind, ErrorKind::Voided(_))
+    }
+
     fn heading(&self) -> &'static str {
         text::heading(self.kind)
     }
 
     fn wait(&self) -> String {
         text::wait(self.retry_after_s.unwrap_or_default())
+    }
+}
+
+fn way_back(path: &str) -> Option<WayBack> {
+    let way = |path, words| Some(WayBack { path, words });
+    match path {
+        "/login" => way("/login", "ログイン画面へ戻る"),
+        "/password" => way("/password", "パスワード変更へ戻る"),
+        path if path.starts_with("/unit/") => way("/unit", "認証単位変更へ戻る"),
+        _ => None,
+    }
+}
+
+fn is_worth_another_try(kind: ErrorKind) -> bool {
+    match kind {
+        ErrorKind::Malformed
+        | ErrorKind::TooLarge
+        | ErrorKind::CsrfError
+        | ErrorKind::RateLimited
+        | ErrorKind::Unavailable
+        | ErrorKind::ChangedElsewhere => true,
+        ErrorKind::NotFound
+        | ErrorKind::MethodNotAllowed
+        | ErrorKind::OutcomeUnknown
+        | ErrorKind::Voided(_)
+        | ErrorKind::VoidElsewhere(_)
+        | ErrorKind::NotAllowed
+        | ErrorKind::Internal => false,
     }
 }
 

@@ -8,11 +8,10 @@ use axum::http::StatusCode;
 use axum::response::{Html, IntoResponse, Response};
 
 use super::frame::Frame;
-use crate::web::{AppState, hyphenated};
-use domain::phone_number::PhoneNumber;
+use crate::web::AppState;
 
 /// What `layout.html` shows around a page.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Layout {
     pub(super) site: Arc<Frame>,
     /// Whether the title says that there is an error.
@@ -21,6 +20,7 @@ pub(super) struct Layout {
 }
 
 /// The login that the header shows, and the token of its logout form.
+#[derive(Clone)]
 pub(super) struct SignedIn {
     pub(super) number: String,
     pub(super) csrf_token: String,
@@ -38,8 +38,8 @@ impl Layout {
         Self { site: Arc::clone(state.frame()), is_error: false, signed_in: None }
     }
 
-    pub(super) fn with_login(self, login: PhoneNumber, csrf_token: String) -> Self {
-        Self { signed_in: Some(SignedIn { number: hyphenated(login), csrf_token }), ..self }
+    pub(super) fn with_login(self, login: SignedIn) -> Self {
+        Self { signed_in: Some(login), ..self }
     }
 
     pub(super) fn with_error(self, is_error: bool) -> Self {

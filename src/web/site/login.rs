@@ -43,8 +43,7 @@ pub(super) async fn show(
         Err(error @ PageError::Page(_)) => Err(error),
         Err(
             PageError::LoggedOut
-            | PageError::SessionEnded
-            | PageError::TimedOut
+            | PageError::SessionEnded(_)
             | PageError::PasswordChangeRequired,
         ) => {
             let cookie = anonymous.new_cookie().map(|cookie| (header::SET_COOKIE, cookie));

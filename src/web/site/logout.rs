@@ -1,7 +1,7 @@
 //! `/logout`, and the pages after a session's end (`W5`).
 
 use askama::Template;
-use axum::extract::State;
+use axum::extract::{RawQuery, State};
 use axum::http::{StatusCode, header};
 use axum::response::{AppendHeaders, IntoResponse, Redirect, Response};
 
@@ -10,6 +10,7 @@ use super::csrf::CsrfForm;
 use super::error::{ForPage, OrPage as _, PageError};
 use super::layout::{Layout, render};
 use super::session::RestrictedCookieSession;
+use super::session_end::SessionEnd;
 use crate::auth::Audience;
 use crate::web::AppState;
 use crate::web::client_ip::ClientIp;
@@ -22,16 +23,6 @@ struct LoggedOutPage {
     end: SessionEnd,
 }
 
-/// How the session ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum SessionEnd {
-    LoggedOut,
-    /// It was idle for too long (`W5`).
-    TimedOut,
-    /// By another page or a call, before a form of it was sent.
-    Elsewhere,
-}
-
 /// Ends the session at once, on the server.
 pub(super) async fn log_out(
     State(state): State<AppState>,
@@ -41,22 +32,32 @@ pub(super) async fn log_out(
     let ended = state.auth().log_out(&session.token, Audience::Pages, address).await;
     ended.or_page(&state)?;
     let cookie = AppendHeaders([(header::SET_COOKIE, cookie::expire(cookie::SESSION))]);
-    Ok((cookie, Redirect::to("/logged-out")).into_response())
+    Ok((cookie, Redirect::to(SessionEnd::LoggedOut.path())).into_response())
 }
 
-pub(super) async fn logged_out(State(state): State<AppState>) -> Response {
+/// A browser that is logged in goes to the top page.
+pub(super) async fn logged_out(
+    State(state): State<AppState>,
+    session: Result<RestrictedCookieSession, PageError>,
+) -> Response {
+    if session.is_ok() {
+        return Redirect::to("/").into_response();
+    }
     ended(&state, SessionEnd::LoggedOut)
 }
 
 pub(super) async fn timed_out(State(state): State<AppState>) -> Response {
-    ended(&state, SessionEnd::TimedOut)
+    ended(&state, SessionEnd::Idle)
 }
 
-pub(super) async fn session_over(State(state): State<AppState>) -> Response {
-    ended(&state, SessionEnd::Elsewhere)
+pub(super) async fn session_over(
+    State(state): State<AppState>,
+    RawQuery(query): RawQuery,
+) -> Response {
+    ended(&state, SessionEnd::from_query(query.as_deref()))
 }
 
 fn ended(state: &AppState, end: SessionEnd) -> Response {
-    let layout = Layout::new(state).with_error(end == SessionEnd::Elsewhere);
+    let layout = Layout::new(state).with_error(end.is_error());
     render(StatusCode::OK, &LoggedOutPage { layout, end })
 }

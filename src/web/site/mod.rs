@@ -15,6 +15,7 @@ mod csrf;
 mod entry;
 mod error;
 mod error_kind;
+mod error_layer;
 mod field_errors;
 pub mod form;
 mod frame;
@@ -24,11 +25,13 @@ mod login;
 mod logout;
 mod password;
 mod session;
+mod session_end;
 mod text;
 mod theme;
 mod top;
 mod unit;
 mod unit_changed;
+mod well_known;
 
 use axum::Router;
 use axum::extract::{Request, State};
@@ -41,6 +44,7 @@ use super::problem::Problem;
 use super::{AppState, origin};
 use error::PageError;
 use error_kind::ErrorKind;
+pub(super) use error_layer::complete_error_page;
 pub(super) use frame::Frame;
 
 /// Every page and what belongs to them.
@@ -57,6 +61,9 @@ pub(super) fn routes(state: &AppState) -> Router<AppState> {
         .route("/logged-out", get(logout::logged_out))
         .route("/timed-out", get(logout::timed_out))
         .route("/session-over", get(logout::session_over))
+        .route("/favicon.ico", get(well_known::favicon))
+        .route("/robots.txt", get(well_known::robots))
+        .route("/.well-known/change-password", get(well_known::change_password))
         .layer(middleware::from_fn_with_state(state.clone(), reject_cross_origin));
     assets::routes(&state.frame().assets).merge(pages)
 }

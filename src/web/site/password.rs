@@ -15,6 +15,7 @@ use super::field_errors::FieldErrors;
 use super::form::Form;
 use super::layout::{Layout, render};
 use super::session::RestrictedCookieSession;
+use super::session_end::SessionEnd;
 use super::text::{self, Recovery};
 use super::top;
 use crate::auth::{Audience, ChangePassword, PasswordVerdict};
@@ -96,7 +97,7 @@ pub(super) async fn change(
         PasswordVerdict::Wrong { .. } => Ok(page().wrong()),
         PasswordVerdict::CredentialVoid(_) => Err(PageError::new(&state, ErrorKind::VoidElsewhere(unit))),
         PasswordVerdict::WouldVoid => Err(reservation.voiding_refused()).or_page(&state),
-        PasswordVerdict::SessionOver => Err(PageError::SessionEnded),
+        PasswordVerdict::SessionOver => Err(SessionEnd::BeforeForm.into()),
     }
 }
 

@@ -1,6 +1,7 @@
 //! The session of a browser's cookie, denied by default (`C6`), and the browser before its login.
 
 use std::convert::Infallible;
+use std::sync::{Arc, OnceLock};
 
 use axum::extract::FromRequestParts;
 use axum::http::HeaderValue;
@@ -9,9 +10,10 @@ use axum::http::request::Parts;
 use super::cookie;
 use super::csrf::{CsrfBound, CsrfToken};
 use super::error::{OrPage as _, PageError};
-use super::layout::Layout;
+use super::layout::{Layout, SignedIn};
+use super::session_end::SessionEnd;
 use crate::auth::{Audience, SessionState, SessionToken};
-use crate::web::AppState;
+use crate::web::{AppState, hyphenated};
 use domain::access::Access;
 
 /// A session that may do all that its role allows. Every page takes it unless it serves `C6` too.
@@ -34,6 +36,20 @@ pub(super) struct Anonymous {
     is_new: bool,
     /// The session that the browser has, and loses by another login.
     pub(super) session: Option<SessionToken>,
+}
+
+/// The login of a request, once an extractor has found it. An error page shows it.
+#[derive(Debug, Clone, Default)]
+pub(super) struct KnownLogin(Arc<OnceLock<SignedIn>>);
+
+impl KnownLogin {
+    pub(super) fn get(&self) -> Option<SignedIn> {
+        self.0.get().cloned()
+    }
+
+    fn set(&self, login: SignedIn) {
+        self.0.get_or_init(|| login);
+    }
 }
 
 /// Anyone, with the layout of a login if there is a live session.
@@ -77,11 +93,17 @@ impl FromRequestParts<AppState> for RestrictedCookieSession {
         let found = state.auth().session(&token, Audience::Pages).await;
         let access = match found.or_page(state)? {
             SessionState::Live(access) => *access,
-            SessionState::Idle => return Err(PageError::TimedOut),
-            SessionState::None => return Err(PageError::LoggedOut),
+            SessionState::Idle => return Err(SessionEnd::Idle.into()),
+            SessionState::PastLifetime => return Err(SessionEnd::PastLifetime.into()),
+            SessionState::TemporaryExpired => return Err(SessionEnd::TemporaryExpired.into()),
+            SessionState::None => return Err(SessionEnd::Elsewhere.into()),
         };
         let csrf_token = CsrfToken::from_cookie(&token);
-        Ok(Self { token, access, csrf_token })
+        let session = Self { token, access, csrf_token };
+        if let Some(known) = parts.extensions.get::<KnownLogin>() {
+            known.set(session.signed_in());
+        }
+        Ok(session)
     }
 }
 
@@ -111,7 +133,15 @@ impl FromRequestParts<AppState> for Anonymous {
 impl RestrictedCookieSession {
     /// The layout of this login's pages.
     pub(super) fn layout(&self, state: &AppState) -> Layout {
-        Layout::new(state).with_login(self.access.login, self.csrf_token.expose())
+        Layout::new(state).with_login(self.signed_in())
+    }
+
+    /// What the header shows.
+    pub(super) fn signed_in(&self) -> SignedIn {
+        SignedIn {
+            number: hyphenated(self.access.login),
+            csrf_token: self.csrf_token.expose(),
+        }
     }
 }
 

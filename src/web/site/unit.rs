@@ -14,6 +14,7 @@ use super::field_errors::FieldErrors;
 use super::form::Form;
 use super::layout::{Layout, render};
 use super::session::{CookieSession, RestrictedCookieSession};
+use super::session_end::SessionEnd;
 use super::text::{self, Recovery};
 use super::unit_changed;
 use crate::auth::{Audience, ChangeUnit};
@@ -175,7 +176,7 @@ fn respond(
         | UnitVerdict::ChangedElsewhere => Err(PageError::new(state, ErrorKind::ChangedElsewhere)),
         UnitVerdict::NotAllowed => Err(PageError::new(state, ErrorKind::NotAllowed)),
         UnitVerdict::PasswordChangeRequired => Err(PageError::PasswordChangeRequired),
-        UnitVerdict::SessionOver => Err(PageError::SessionEnded),
+        UnitVerdict::SessionOver => Err(SessionEnd::BeforeForm.into()),
         UnitVerdict::WouldVoid => Err(reservation.voiding_refused()).or_page(state),
     }
 }
@@ -188,7 +189,7 @@ async fn choices(
     let RestrictedCookieSession { token, access, .. } = session;
     require_change_right(state, access)?;
     let choices = state.auth().unit_choices(token, Audience::Pages, access).await;
-    choices.or_page(state)?.ok_or(PageError::LoggedOut)
+    choices.or_page(state)?.ok_or(SessionEnd::Elsewhere.into())
 }
 
 /// Refuses a user's login (`U2`).

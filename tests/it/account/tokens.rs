@@ -166,8 +166,15 @@ async fn w5_an_idle_session_is_told_from_none_and_never_revived() {
     }
     let aged = "UPDATE session SET created_at = created_at - interval '12 hours'";
     scene.owner.batch_execute(aged).await.unwrap();
-    assert_eq!(state().await, SessionState::None);
+    let used = "UPDATE session SET last_seen_at = clock_timestamp()";
+    scene.owner.batch_execute(used).await.unwrap();
+    assert_eq!(state().await, SessionState::PastLifetime);
+    assert_eq!(scene.change(&bearer, RIGHT, NEW).await.code(), "no_session");
     store.sweep().await.unwrap();
+    assert_eq!(scene.sessions().await, 1, "the pages can still say why it ended");
+    scene.owner.batch_execute(aged).await.unwrap();
+    store.sweep().await.unwrap();
+    assert_eq!(state().await, SessionState::None);
     assert_eq!(scene.sessions().await, 0);
 }
 

@@ -160,7 +160,7 @@ async fn w5_what_is_over_is_swept_away() {
     site::age(&owner, "0612345601", "24 hours").await;
     for aged in [
         "last_seen_at = last_seen_at - interval '15 minutes'",
-        "created_at = created_at - interval '12 hours'",
+        "created_at = created_at - interval '24 hours'",
     ] {
         let sql = format!("UPDATE session SET {aged} WHERE ctid = (SELECT min(ctid) FROM session)");
         owner.batch_execute(&sql).await.unwrap();

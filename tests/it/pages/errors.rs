@@ -13,11 +13,11 @@ use crate::support;
 async fn w4_what_no_page_answers_is_a_page_that_leads_on() {
     let service = Service::start(&support::database().await, &[]).await;
     let mut browser = Browser::new(&service.base);
-    for path in ["/nothing", "/login/", "/assets/style.css", "/index.html", "/favicon.ico"] {
+    for path in ["/nothing", "/login/", "/assets/style.css", "/index.html", "/icon.png"] {
         let page = browser.get(path).await;
         assert_eq!(
             (page.status, title(&page)),
-            (404, "エラー：お探しのページはありません"),
+            (404, "エラー：お探しのページが見つかりません"),
             "{path}"
         );
         assert!(page.body.contains("href=\"/\""), "{page:?}");

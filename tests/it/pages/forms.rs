@@ -55,7 +55,7 @@ async fn row_15_a_form_without_this_browsers_own_token_does_nothing() {
             let answer = browser.submit_from(own, wrong, path, &FIELDS).await;
             assert_eq!(
                 (answer.status, title(&answer)),
-                (403, "エラー：画面が古くなっています"),
+                (403, "エラー：この画面は有効ではなくなりました"),
                 "{path} {what}"
             );
             assert!(!answer.headers.contains_key(SET_COOKIE), "{path} {what}");

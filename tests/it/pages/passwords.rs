@@ -20,10 +20,13 @@ async fn c6_a_temporary_password_is_changed_before_anything_else() {
         page.contains(&format!("autocomplete=\"username\" value=\"{NUMBER}\" hidden")),
         "{page}"
     );
+    for part in ["minlength=\"8\" maxlength=\"12\"", "passwordrules=\"minlength: 8; maxlength: 12; "] {
+        assert_eq!(page.matches(part).count(), 2, "{part}: {page}");
+    }
     let mut old = browser.clone();
     assert_eq!(leads_to(&change(&mut browser, RIGHT, NEW, NEW).await), "/?changed");
     assert_ne!(browser.cookies[SESSION], old.cookies[SESSION], "a new session");
-    assert_eq!(leads_to(&old.get("/unit").await), "/login", "the old one is over");
+    assert_eq!(leads_to(&old.get("/").await), "/session-over?elsewhere", "it is over");
     let notice = "パスワードを変更しました。";
     assert!(browser.get("/?changed").await.body.contains(notice));
     assert!(!browser.get("/").await.body.contains(notice));
@@ -56,8 +59,8 @@ async fn c5_every_reason_is_told_at_once_beside_its_field() {
     let mut browser = Browser::new(&service.base);
     browser.log_in(NUMBER, RIGHT).await;
     let (short, long) = ("8桁以上で", "12桁以内で");
-    let (kinds, digits) = ("半角の英字と数字だけを", "数字だけのパスワードは設定できません。英字");
-    let (twice, same) = ("2つの欄が異なります", "現在のパスワードと同じものは設定できません。別の");
+    let (kinds, digits) = ("半角英数字だけを", "数字のみの設定はできません。英字も");
+    let (twice, same) = ("確認用のパスワードが一致しません", "現在のパスワードと同一のものは設定できません。別の");
     for (new, again, reasons) in [
         ("abcdefgh1234x", "abcdefgh1234x", vec![long]),
         ("abc123", "abc123", vec![short]),
@@ -67,8 +70,7 @@ async fn c5_every_reason_is_told_at_once_beside_its_field() {
         ("abcd1234", "abcd1235", vec![twice]),
         (RIGHT, RIGHT, vec![digits, same]),
         ("1234-", "12", vec![short, kinds, twice]),
-        ("1234567890123", "", vec![long, digits, twice]),
-        ("", "", vec![short]),
+        ("1234567890123", "x", vec![long, digits, twice]),
     ] {
         let answer = change(&mut browser, RIGHT, new, again).await;
         assert_eq!((answer.status, title(&answer)), (422, "エラー：パスワード変更"), "{new:?}");
@@ -89,6 +91,25 @@ async fn c5_every_reason_is_told_at_once_beside_its_field() {
         let beside_new = reasons.iter().any(|reason| *reason != twice);
         assert_eq!(invalid, usize::from(beside_new) + usize::from(beside_again), "{new:?}");
         assert!(!answer.body.contains("id=\"current-error\""));
+    }
+    assert_eq!(site::count(&owner, NUMBER).await, (0, false));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn c5_an_empty_new_password_is_only_asked_for() {
+    let (service, owner) = service("password").await;
+    let mut browser = Browser::new(&service.base);
+    browser.log_in(NUMBER, RIGHT).await;
+    let (new, again) =
+        ("新しいパスワードを入力してください。", "確認のため、新しいパスワードをもう一度");
+    for (typed, typed_again, expected) in
+        [("", "", vec![new, again]), (NEW, "", vec![again]), ("", NEW, vec![new, "確認用の"])]
+    {
+        let answer = change(&mut browser, RIGHT, typed, typed_again).await;
+        assert_eq!(answer.body.matches("<p>＊").count(), expected.len(), "{answer:?}");
+        for words in expected {
+            assert!(answer.body.contains(&format!("<p>＊{words}")), "{words}: {answer:?}");
+        }
     }
     assert_eq!(site::count(&owner, NUMBER).await, (0, false));
 }
@@ -139,7 +160,7 @@ async fn c5_an_empty_current_password_is_asked_for_and_not_counted() {
     let (service, owner) = service("temporary").await;
     let mut browser = Browser::new(&service.base);
     browser.log_in(NUMBER, RIGHT).await;
-    for (new, again, mistakes) in [(NEW, NEW, 1), ("", "", 2), ("12345678", "x", 3)] {
+    for (new, again, mistakes) in [(NEW, NEW, 1), ("", "", 3), ("12345678", "x", 3)] {
         let answer = change(&mut browser, "", new, again).await;
         assert_eq!(answer.status, 422);
         assert!(answer.body.contains("＊現在のパスワードを入力してください。"), "{answer:?}");
@@ -182,7 +203,7 @@ async fn w6_a_change_elsewhere_ends_the_session_of_an_open_form() {
     assert_eq!(first.get("/").await.status, 200, "the first one's work stands");
     // Another window of the same browser: its form is stale, and says so.
     let stale = first.submit(&page, "/password", &fields).await;
-    assert_eq!((stale.status, title(&stale)), (403, "エラー：画面が古くなっています"));
+    assert_eq!((stale.status, title(&stale)), (403, "エラー：この画面は有効ではなくなりました"));
 }
 
 async fn change(browser: &mut Browser, current: &str, new: &str, again: &str) -> Answer {

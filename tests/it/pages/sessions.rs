@@ -45,7 +45,7 @@ async fn w5_a_login_over_a_session_ends_it() {
     browser.cookies.insert(BEFORE_LOGIN.to_owned(), before);
     assert_eq!(leads_to(&browser.submit(&form, "/login", &typed).await), "/");
     assert_eq!(browser.get("/").await.status, 200);
-    assert_eq!(leads_to(&first.get("/unit").await), "/login", "the first session is over");
+    assert_eq!(leads_to(&first.get("/").await), "/session-over?elsewhere", "the first is over");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -99,7 +99,7 @@ async fn w5_a_logged_out_cookie_opens_nothing() {
     assert_eq!(top.status, 200);
     browser.submit(&top, "/logout", &[]).await;
     let cookies = thief.cookies.clone();
-    assert_eq!(leads_to(&thief.get("/unit").await), "/login");
+    assert_eq!(leads_to(&thief.get("/").await), "/session-over?elsewhere");
     thief.cookies = cookies;
     assert_eq!(leads_to(&thief.submit(&top, "/logout", &[]).await), "/session-over");
     assert_eq!(title(&thief.get("/session-over").await), "エラー：ログインの状態が終了しています");
@@ -128,7 +128,7 @@ async fn w5_a_session_left_idle_ends_and_says_so() {
     let fields = [("current", RIGHT), ("new", "abcd1234"), ("new_again", "abcd1234")];
     assert_eq!(leads_to(&browser.submit(&top, "/password", &fields).await), "/timed-out");
     let page = browser.get("/timed-out").await;
-    assert!(page.body.contains("一定時間操作がなかったため、ログアウトしました。"), "{page:?}");
+    assert!(page.body.contains("15分間操作がなかったため、自動的にログアウトしました。"), "{page:?}");
     browser.cookies.clone_from(&cookies);
     assert_eq!(browser.get("/login").await.status, 200, "the way in is open");
 }
@@ -145,7 +145,12 @@ async fn w5_after_12_hours_a_session_ends_in_any_case() {
     began("11 hours 59 minutes").await;
     assert_eq!(browser.get("/").await.status, 200);
     began("12 hours").await;
-    assert_eq!(leads_to(&browser.get("/unit").await), "/login");
+    let form = browser.get("/login").await;
+    assert_eq!(leads_to(&browser.get("/").await), "/session-over?lifetime");
+    let page = browser.get("/session-over?lifetime").await;
+    assert_eq!(title(&page), "ログアウトしました");
+    assert!(page.body.contains("ログインしてから12時間が経過したため"), "{page:?}");
+    assert!(form.status == 200 && browser.cookies.len() == 1, "the way in is open");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -9,12 +9,12 @@ use crate::support;
 const ONE: &str = "0612345601";
 const TWO: &str = "0612345602";
 
-const OWN: &str = "この電話番号のいままでのパスワード";
+const OWN: &str = "変更なし（これまでと同じパスワード）";
 const NOTHING: &str = "仮パスワードの設定が必要です";
 
 #[tokio::test(flavor = "multi_thread")]
 async fn u_each_change_asks_for_its_passwords_and_tells_who_logs_in_now() {
-    let changers = |number: &str| format!("{number}でログインしたときのパスワード");
+    let changers = |number: &str| format!("今回のログイン（{number}）と同じパスワード");
     let (one, two, contract) = ("06-1234-5601", "06-1234-5602", "06-1234-5600");
     let own = || OWN.to_owned();
     for (from, to, changer, others, after) in [
@@ -64,7 +64,7 @@ async fn u_each_change_asks_for_its_passwords_and_tells_who_logs_in_now() {
             let shown = format!("{number}</th><td>{with}</td>");
             assert!(row.starts_with(&shown), "{from} {to}: {shown}: {row}");
         }
-        let phone = done.body.contains("電話をかけて");
+        let phone = done.body.contains("を押して");
         assert_eq!(phone, after.iter().any(|(_, with)| with == NOTHING), "{from} {to}");
         assert_eq!(unit(&owner).await, to);
         assert!(browser.cookies.is_empty(), "the session is over");

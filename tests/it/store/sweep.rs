@@ -115,7 +115,7 @@ async fn fill(owner: &Client) {
          SELECT number, 'temporary', 'a hash', now() - interval '23 hours' FROM contract
          WHERE number LIKE '03%' AND $1::bigint > 0",
         "INSERT INTO session (token_digest, credential_id, contract_number, created_at, last_seen_at)
-         SELECT sha256(login_number::bytea), id, login_number, now() - interval '11 hours', now()
+         SELECT sha256(login_number::bytea), id, login_number, now() - interval '23 hours', now()
          FROM credential
          WHERE login_number LIKE '03%' AND $1::bigint > 0",
         "INSERT INTO idempotency_key (key, outcome)

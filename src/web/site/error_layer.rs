@@ -1,0 +1,40 @@
+//! Completes error pages: the header of the browser's login, and the way back to a form. Handlers and
+//! fallbacks make them without knowing either.
+
+use axum::extract::{FromRequestParts as _, Request, State};
+use axum::http::{Method, header};
+use axum::middleware::Next;
+use axum::response::Response;
+
+use super::error::ErrorPage;
+use super::layout::render;
+use super::session::{KnownLogin, RestrictedCookieSession};
+use crate::web::AppState;
+
+/// Renders an error page once more when the request's login is known. A login that no handler has
+/// looked up is looked up here.
+pub(in crate::web) async fn complete_error_page(
+    State(state): State<AppState>,
+    mut request: Request,
+    next: Next,
+) -> Response {
+    let known = KnownLogin::default();
+    request.extensions_mut().insert(known.clone());
+    let (mut parts, body) = request.into_parts();
+    let handled = Request::from_parts(parts.clone(), body);
+    let mut response = next.run(handled).await;
+    let Some(page) = response.extensions_mut().remove::<ErrorPage>() else { return response };
+    if parts.method == Method::HEAD {
+        return response;
+    }
+    let mut login = known.get();
+    if login.is_none() && page.may_have_session() {
+        let session = RestrictedCookieSession::from_request_parts(&mut parts, &state).await;
+        login = session.ok().map(|session| session.signed_in());
+    }
+    let page = page.for_request(&parts.method, parts.uri.path(), login);
+    let complete = render(response.status(), &page);
+    response.headers_mut().remove(header::CONTENT_LENGTH);
+    *response.body_mut() = complete.into_body();
+    response
+}

@@ -1,0 +1,69 @@
+//! Why a session has ended, and the page that says so.
+
+/// How a session ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum SessionEnd {
+    /// On this page.
+    LoggedOut,
+    /// It was idle for too long (`W5`).
+    Idle,
+    /// Its 12 hours are over (`W5`).
+    PastLifetime,
+    /// Its temporary password has expired (`C1`).
+    TemporaryExpired,
+    /// By another page, a call or an operator.
+    Elsewhere,
+    /// The same, or there was none, when a form of it was sent.
+    BeforeForm,
+}
+
+impl SessionEnd {
+    /// The page that says so.
+    pub(super) fn path(self) -> &'static str {
+        match self {
+            Self::LoggedOut => "/logged-out",
+            Self::Idle => "/timed-out",
+            Self::PastLifetime => "/session-over?lifetime",
+            Self::TemporaryExpired => "/session-over?temporary",
+            Self::Elsewhere => "/session-over?elsewhere",
+            Self::BeforeForm => "/session-over",
+        }
+    }
+
+    /// What a query of `/session-over` stands for.
+    pub(super) fn from_query(query: Option<&str>) -> Self {
+        match query {
+            Some("lifetime") => Self::PastLifetime,
+            Some("temporary") => Self::TemporaryExpired,
+            Some("elsewhere") => Self::Elsewhere,
+            Some(_) | None => Self::BeforeForm,
+        }
+    }
+
+    /// Whether something went otherwise than the subscriber wanted.
+    pub(super) fn is_error(self) -> bool {
+        match self {
+            Self::LoggedOut | Self::Idle | Self::PastLifetime => false,
+            Self::TemporaryExpired | Self::Elsewhere | Self::BeforeForm => true,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_end_of_its_own_words_is_found_by_its_query() {
+        for end in [
+            SessionEnd::PastLifetime,
+            SessionEnd::TemporaryExpired,
+            SessionEnd::Elsewhere,
+            SessionEnd::BeforeForm,
+        ] {
+            let query = end.path().split_once('?').map(|(_, query)| query);
+            assert_eq!(SessionEnd::from_query(query), end);
+        }
+        assert_eq!(SessionEnd::from_query(Some("x")), SessionEnd::BeforeForm);
+    }
+}

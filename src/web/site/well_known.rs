@@ -1,0 +1,26 @@
+//! Paths that browsers, password managers and search engines ask for by themselves.
+
+use axum::extract::State;
+use axum::http::header;
+use axum::response::{IntoResponse, Redirect, Response};
+
+use crate::web::AppState;
+
+/// The entry page, the guide and the accessibility page may be found; the other pages say
+/// `noindex`.
+const ROBOTS: &str = "User-agent: *\nDisallow: /api/\n";
+
+/// Leads to the icon.
+pub(super) async fn favicon(State(state): State<AppState>) -> Redirect {
+    Redirect::temporary(&state.frame().assets.icon.path)
+}
+
+pub(super) async fn robots() -> Response {
+    ([(header::CONTENT_TYPE, "text/plain; charset=utf-8")], ROBOTS).into_response()
+}
+
+/// Where password managers send someone who wants another password (W3C, "A Well-Known URL for
+/// Changing Passwords").
+pub(super) async fn change_password() -> Redirect {
+    Redirect::to("/password")
+}

@@ -1,0 +1,156 @@
+//! Sessions that end, and pages that go wrong while one goes on (W4 to W6, W12).
+
+use reqwest::Method;
+use reqwest::header::{CONTENT_TYPE, LOCATION};
+
+use super::browser::{Browser, SESSION, leads_to, title, token};
+use super::service;
+use crate::scene::Scene;
+use crate::site::{self, Answer, NUMBER, RIGHT, WRONG};
+
+const FIELDS: [(&str, &str); 3] =
+    [("current", RIGHT), ("new", "abcd1234"), ("new_again", "abcd1234")];
+
+#[tokio::test(flavor = "multi_thread")]
+async fn c1_a_temporary_password_that_expires_in_a_session_is_named_as_its_end() {
+    let (service, owner) = service("temporary").await;
+    let mut browser = Browser::new(&service.base);
+    browser.log_in(NUMBER, RIGHT).await;
+    let form = browser.get("/password").await;
+    assert!(form.body.contains("この仮パスワードは"), "{form:?}");
+    site::age(&owner, NUMBER, "24 hours").await;
+    let cookies = browser.cookies.clone();
+    for path in ["/", "/password", "/unit"] {
+        browser.cookies.clone_from(&cookies);
+        assert_eq!(leads_to(&browser.get(path).await), "/session-over?temporary", "{path}");
+        assert!(browser.cookies.is_empty(), "{path}");
+    }
+    browser.cookies.clone_from(&cookies);
+    let sent = browser.submit(&form, "/password", &FIELDS).await;
+    let page = browser.get(leads_to(&sent)).await;
+    assert_eq!(title(&page), "エラー：仮パスワードの有効期限が切れました");
+    for part in ["24時間が経過したため", "tel:0664806430", "回線単位は「1」", "認証単位が変更され"] {
+        assert!(page.body.contains(part), "{part}: {page:?}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn w6_a_session_that_ended_elsewhere_says_so_for_a_page_as_for_a_form() {
+    let (service, _) = service("password").await;
+    let mut first = Browser::new(&service.base);
+    first.log_in(NUMBER, RIGHT).await;
+    let mut second = first.clone();
+    let form = second.get("/password").await;
+    let top = first.get("/").await;
+    first.submit(&top, "/logout", &[]).await;
+    let mut third = second.clone();
+    let opened = second.get("/password").await;
+    assert!(second.cookies.is_empty());
+    let sent = third.submit(&form, "/password", &FIELDS).await;
+    assert!(third.cookies.contains_key(SESSION), "it may be a newer one by now");
+    for (answer, is_form) in [(opened, false), (sent, true)] {
+        let page = second.get(leads_to(&answer)).await;
+        assert_eq!(title(&page), "エラー：ログインの状態が終了しています");
+        assert_eq!(page.body.contains("今回送信された内容では、何も変更していません"), is_form);
+        assert_eq!(page.body.contains("同じ内容をくり返し送信した場合"), is_form);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn w4_the_page_after_logging_out_is_not_shown_to_someone_who_is_logged_in() {
+    let (service, _) = service("password").await;
+    let mut browser = Browser::new(&service.base);
+    assert_eq!(title(&browser.get("/logged-out").await), "ログアウトしました");
+    browser.log_in(NUMBER, RIGHT).await;
+    assert_eq!(leads_to(&browser.get("/logged-out").await), "/");
+    assert_eq!(browser.get("/").await.status, 200);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn w4_every_error_page_of_a_session_shows_the_login_and_the_way_on() {
+    let Scene { owner, service, .. } =
+        Scene::with_variables("admin_user", &[("KARIPASS_LOGIN_LIMIT", "10")]).await;
+    let user = "0612345601";
+    site::credential(&owner, user, "password").await;
+    let mut browser = Browser::new(&service.base);
+    browser.log_in(user, RIGHT).await;
+    let top = browser.get("/").await;
+    let long = "9".repeat(17_000);
+    let csrf = token(&top);
+    let mut answers: Vec<(u16, Answer)> = vec![
+        (404, browser.get("/nothing").await),
+        (405, browser.ask(Method::PUT, "/login").await),
+        (403, browser.get("/unit").await),
+        (403, browser.submit_token("x", "/password", &FIELDS).await),
+        (413, browser.submit_token(&csrf, "/password", &[("new", &long)]).await),
+    ];
+    let wrong = [("current", WRONG), ("new", "abcd1234"), ("new_again", "abcd1234")];
+    assert_eq!(browser.submit(&top, "/password", &wrong).await.status, 422);
+    answers.push((429, browser.submit(&top, "/password", &wrong).await));
+    for (status, answer) in answers {
+        assert_eq!(answer.status, status, "{answer:?}");
+        for part in ["ログイン中", "06-1234-5601", "id=\"log-out\"", ">設定サイトトップへ</a>"] {
+            assert!(answer.body.contains(part), "{part}: {answer:?}");
+        }
+        let is_form = [413, 429].contains(&status) || answer.body.contains("有効ではなくなりました");
+        assert_eq!(answer.body.contains(">パスワード変更へ戻る</a>"), is_form, "{answer:?}");
+    }
+    let mut stranger = Browser::new(&service.base);
+    let lost = stranger.get("/nothing").await;
+    assert!(!lost.body.contains("ログイン中") && lost.body.contains(">トップページへ</a>"), "{lost:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn w12_where_the_unit_is_known_the_one_key_is_named() {
+    for (unit, login, key) in [
+        ("line", NUMBER, "「<strong>1</strong>」（回線単位）を押して"),
+        ("number", "0612345601", "「<strong>2</strong>」（電話番号単位）を押して"),
+        ("admin_user", NUMBER, "「<strong>3</strong>」（管理者/ユーザ単位）を押して"),
+    ] {
+        let Scene { owner, service, .. } = Scene::new(unit).await;
+        site::credential(&owner, login, "temporary").await;
+        let mut browser = Browser::new(&service.base);
+        browser.log_in(login, RIGHT).await;
+        let form = browser.get("/password").await;
+        owner.execute("UPDATE credential SET failed_attempts = 2", &[]).await.unwrap();
+        let wrong = [("current", WRONG), ("new", "abcd1234"), ("new_again", "abcd1234")];
+        let void = browser.submit(&form, "/password", &wrong).await;
+        assert_eq!(title(&void), "エラー：パスワードが無効になりました");
+        assert!(void.body.contains(">ログイン画面へ</a>"), "{void:?}");
+        for page in [form, void] {
+            assert!(page.body.contains(key), "{unit}: {page:?}");
+            assert!(page.body.contains("認証単位が変更され"), "{unit}: {page:?}");
+        }
+        let page = browser.get("/login").await;
+        for part in ["回線単位：「1」", "電話番号単位：「2」", "管理者/ユーザ単位：「3」", "認証単位が変更され"] {
+            assert!(page.body.contains(part), "{part}: {page:?}");
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_browsers_and_robots_ask_for_by_themselves_is_there() {
+    let (service, _) = service("password").await;
+    let mut browser = Browser::new(&service.base);
+    let icon = browser.get("/favicon.ico").await;
+    assert_eq!(icon.status, 307);
+    let icon = browser.get(icon.headers[LOCATION].to_str().unwrap()).await;
+    assert_eq!(icon.headers[CONTENT_TYPE], "image/svg+xml; charset=utf-8");
+    let robots = browser.get("/robots.txt").await;
+    assert_eq!(robots.headers[CONTENT_TYPE], "text/plain; charset=utf-8");
+    assert!(robots.body.starts_with("User-agent: *\n"), "{robots:?}");
+    assert_eq!(leads_to(&browser.get("/.well-known/change-password").await), "/password");
+    for (path, is_found) in [
+        ("/", true),
+        ("/guide", true),
+        ("/accessibility", true),
+        ("/login", false),
+        ("/timed-out", false),
+        ("/session-over", false),
+        ("/nothing", false),
+    ] {
+        let page = browser.get(path).await.body;
+        assert_eq!(!page.contains("<meta name=\"robots\" content=\"noindex\">"), is_found, "{path}");
+        assert_eq!(page.contains("<meta name=\"description\""), is_found, "{path}");
+    }
+}
