@@ -130,6 +130,14 @@ pub(super) fn wait(seconds: u64) -> String {
     }
 }
 
+/// How much longer a password is valid, in whole days.
+pub(super) fn days_left(left: Duration) -> String {
+    match days(left) {
+        0 => "有効期限まで24時間未満です".to_owned(),
+        days => format!("有効期限まであと{days}日"),
+    }
+}
+
 /// A configured time: `15分`, `90秒`.
 pub(super) fn span(time: Duration) -> String {
     let seconds = time.as_secs();

@@ -28,6 +28,8 @@ struct TopPage {
     role: Option<&'static str>,
     /// The numbers that the login configures.
     numbers: Vec<String>,
+    /// Until the end of the password.
+    days_left: String,
     good_until: String,
     good_until_for_machines: String,
     /// Whether the password has just been changed.
@@ -60,6 +62,7 @@ pub(super) async fn show(
         unit: text::unit(access.unit),
         role: text::role(access.role),
         numbers: access.numbers.iter().copied().map(hyphenated).collect(),
+        days_left: text::days_left(left(access)),
         good_until: text::time(access.password_expires_at),
         good_until_for_machines: text::machine_time(access.password_expires_at),
         just_changed: query.as_deref() == Some("changed") && age(access) < CONFIRMATION_PERIOD,
@@ -72,4 +75,9 @@ pub(super) async fn show(
 /// The age of the password, by the database's clock.
 fn age(access: &Access) -> Duration {
     Duration::try_from(access.now.duration_since(access.set_at)).unwrap_or_default()
+}
+
+/// How much longer the password is valid, by the database's clock.
+fn left(access: &Access) -> Duration {
+    Duration::try_from(access.password_expires_at.duration_since(access.now)).unwrap_or_default()
 }

@@ -76,7 +76,7 @@ async fn w10_the_entry_page_leads_to_the_login_and_shows_the_notices() {
     assert_eq!((page.status, title(&page)), (200, "トップページ"));
     for part in [
         "href=\"/login\" id=\"to-login\">ログイン</a>",
-        "<h2 id=\"notices\">お知らせ</h2>",
+        "<section class=\"notice info\" aria-label=\"お知らせ\">",
         "<li>9月1日は点検のため停止します。</li>",
         "<li>&#60;b&#62;強調&#60;/b&#62;</li>",
         "推奨環境",
