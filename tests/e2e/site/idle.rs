@@ -31,7 +31,7 @@ fn w5_left_idle_a_session_ends_by_itself() -> Result<()> {
         left_idle(visit)?;
         let page = visit.go("/")?;
         page.expect_heading("ログアウトしました")?
-            .expect_text("一定時間操作がなかったため、ログアウトしました。")?;
+            .expect_text("14分間操作がなかったため、自動的にログアウトしました。")?;
         visit.check_layout("timed-out")?;
         visit.press("もう一度ログインする")?.expect_heading("ログイン")?;
         // A form that was left open does nothing any more.
@@ -39,7 +39,7 @@ fn w5_left_idle_a_session_ends_by_itself() -> Result<()> {
         visit.go("/password")?;
         left_idle(visit)?;
         let new = visit.new_password();
-        password::change(visit, &current, &new, &new)?.expect_text("一定時間操作がなかったため")?;
+        password::change(visit, &current, &new, &new)?.expect_text("操作がなかったため")?;
         visit.log_in(contract, &new)?.expect_text("ログインできませんでした")?;
         visit.log_in(contract, &current)?.expect_heading("設定サイトトップ")?;
         Ok(())

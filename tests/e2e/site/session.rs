@@ -12,7 +12,9 @@ fn w4_a_login_leads_to_the_top_page_and_logging_out_ends_it() -> Result<()> {
     in_every_manner(|visit| {
         let Family { contract, child, .. } = visit.family();
         let password = visit.give_password(contract, "line")?;
-        visit.go("/")?.expect_text("ログイン")?;
+        visit.go("/")?.expect_heading("設定サイト")?;
+        visit.check_layout("entry")?;
+        visit.press("ログイン")?.expect_heading("ログイン")?;
         visit.check_layout("login")?;
         let top = visit.log_in(&hyphenated(contract), &password)?;
         ensure!((top.path.as_str(), top.heading.as_str()) == ("/", "設定サイトトップ"), "{top:?}");
@@ -49,7 +51,7 @@ fn w2_a_refused_login_tells_the_rules_and_what_to_do() -> Result<()> {
             page.expect_text(words)?;
         }
         ensure!(page.title.starts_with("エラー："), "{page:?}");
-        visit.expect_error("電話番号", "確かめてください")?;
+        visit.expect_error("電話番号", "ご確認ください")?;
         visit.expect_error("パスワード", "入力し直してください")?;
         visit.check_layout("login-refused")?;
         ensure!(visit.count(contract)? == (1, false), "not counted once");
@@ -89,7 +91,7 @@ fn w5_after_logging_out_the_back_button_shows_nothing() -> Result<()> {
             .expect_no_text(&hyphenated(contract))?
             .expect_text("ログイン")?;
         let shown = visit.go("/")?;
-        ensure!(shown.path == "/login", "{shown:?}");
+        ensure!(shown.path == "/" && shown.heading == "設定サイト", "{shown:?}");
         Ok(())
     })
 }
@@ -97,10 +99,21 @@ fn w5_after_logging_out_the_back_button_shows_nothing() -> Result<()> {
 #[test]
 fn w4_a_lost_page_leads_on() -> Result<()> {
     in_manner(Manner::Pointer, |visit| {
-        visit.go("/nothing")?.expect_text("お探しのページはありません")?;
+        visit.go("/nothing")?.expect_text("お探しのページが見つかりません")?;
         visit.check_layout("error")?;
         let page = visit.press("トップページへ")?;
-        ensure!(page.path == "/login", "{page:?}");
+        ensure!(page.path == "/", "{page:?}");
+        Ok(())
+    })
+}
+
+#[test]
+fn w10_the_guide_and_the_accessibility_page_are_for_everyone() -> Result<()> {
+    in_manner(Manner::Pointer, |visit| {
+        for (words, name) in [("ご利用ガイド", "guide"), ("アクセシビリティ", "accessibility")] {
+            visit.go(&format!("/{name}"))?.expect_heading(words)?;
+            visit.check_layout(name)?;
+        }
         Ok(())
     })
 }

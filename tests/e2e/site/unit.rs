@@ -104,7 +104,7 @@ fn u2_a_user_cannot_change_the_unit() -> Result<()> {
             visit.go(path)?.expect_heading("認証単位を変更できません")?;
         }
         visit.check_layout("unit-not-allowed")?;
-        visit.press("トップページへ")?.expect_heading("設定サイトトップ")?;
+        visit.press("設定サイトトップへ")?.expect_heading("設定サイトトップ")?;
         Ok(())
     })
 }
