@@ -73,6 +73,8 @@ struct PasswordField {
     is_additional: bool,
     id: String,
     number: String,
+    /// The number as a browser keeps it with its password.
+    digits: String,
 }
 
 /// The unit in the path; any other path is no page.
@@ -242,6 +244,7 @@ impl FormPage {
         self.fields.extend(numbers.iter().map(|number| PasswordField {
             id: field_id(*number),
             number: hyphenated(*number),
+            digits: number.as_str().to_owned(),
             is_additional: *number != self.contract,
         }));
         self.fields.sort();
