@@ -88,7 +88,9 @@ mod tests {
     fn a_colour_is_six_hexadecimal_digits() {
         let color: Color = "#00AB7f".parse().unwrap();
         assert_eq!(color.to_string(), "#00ab7f");
-        for wrong in ["", "#", "00ab7f", "#00ab7", "#00ab7f0", "#00ab7g", "#+0ab7f", "blue", "＃000000"] {
+        for wrong in
+            ["", "#", "00ab7f", "#00ab7", "#00ab7f0", "#00ab7g", "#+0ab7f", "blue", "＃000000"]
+        {
             assert_eq!(wrong.parse::<Color>(), Err(InvalidColor), "{wrong}");
         }
     }

@@ -104,8 +104,14 @@ fn w10_an_accent_colour_that_is_too_pale_is_refused_with_its_contrast() {
     let color = |color| load(None, with(&[("KARIPASS_SITE_ACCENT_COLOR", color)]));
     assert_eq!(color("#767676").unwrap().site.identity.accent_color.to_string(), "#767676");
     let refused = [
-        ("#777777", "site.accent_color: the contrast with white is 4.47:1, at least 4.5:1 is required"),
-        ("#ffd43d", "site.accent_color: the contrast with white is 1.42:1, at least 4.5:1 is required"),
+        (
+            "#777777",
+            "site.accent_color: the contrast with white is 4.47:1, at least 4.5:1 is required",
+        ),
+        (
+            "#ffd43d",
+            "site.accent_color: the contrast with white is 1.42:1, at least 4.5:1 is required",
+        ),
         ("gold", "site.accent_color: not a colour such as #0017c1"),
     ];
     for (given, error) in refused {
@@ -140,7 +146,10 @@ fn w10_the_identity_is_read_and_its_mistakes_are_named() {
         ("KARIPASS_SITE_NOTICES", "一つ目, 二つ目"),
     ];
     let identity = load(None, with(&given)).unwrap().site.identity;
-    assert_eq!((identity.name.as_str(), identity.company.as_deref()), ("電話の設定", Some("電話会社")));
+    assert_eq!(
+        (identity.name.as_str(), identity.company.as_deref()),
+        ("電話の設定", Some("電話会社"))
+    );
     assert_eq!(identity.links.help.unwrap().as_str(), "https://example.jp/help");
     assert_eq!(identity.support.unwrap().hours.as_deref(), Some("9時から17時まで"));
     assert_eq!(identity.notices, ["一つ目", "二つ目"]);
@@ -148,7 +157,11 @@ fn w10_the_identity_is_read_and_its_mistakes_are_named() {
     for (key, value, error) in [
         ("KARIPASS_SITE_NAME", " ", "site.name: empty"),
         ("KARIPASS_SITE_TERMS_URL", "terms", "site.terms_url: not a URL"),
-        ("KARIPASS_SITE_TERMS_URL", "ftp://example.jp", "site.terms_url: neither https:// nor http://"),
+        (
+            "KARIPASS_SITE_TERMS_URL",
+            "ftp://example.jp",
+            "site.terms_url: neither https:// nor http://",
+        ),
         ("KARIPASS_SITE_SUPPORT_HOURS", "24", "site.support_hours: needs site.support_number"),
     ] {
         assert_eq!(errors(None, with(&[(key, value)])), [error]);

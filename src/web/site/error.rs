@@ -125,9 +125,7 @@ impl IntoResponse for PageError {
             Self::SessionEnded(end @ SessionEnd::BeforeForm) => {
                 Redirect::to(end.path()).into_response()
             }
-            Self::SessionEnded(end) => {
-                (expire_session, Redirect::to(end.path())).into_response()
-            }
+            Self::SessionEnded(end) => (expire_session, Redirect::to(end.path())).into_response(),
             Self::PasswordChangeRequired => {
                 let refusal = Extension(RefusalReason::PasswordChangeRequired);
                 (refusal, Redirect::to("/password")).into_response()

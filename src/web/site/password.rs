@@ -95,7 +95,9 @@ pub(super) async fn change(
             Err(PageError::new(&state, ErrorKind::Voided(unit)))
         }
         PasswordVerdict::Wrong { .. } => Ok(page().wrong()),
-        PasswordVerdict::CredentialVoid(_) => Err(PageError::new(&state, ErrorKind::VoidElsewhere(unit))),
+        PasswordVerdict::CredentialVoid(_) => {
+            Err(PageError::new(&state, ErrorKind::VoidElsewhere(unit)))
+        }
         PasswordVerdict::WouldVoid => Err(reservation.voiding_refused()).or_page(&state),
         PasswordVerdict::SessionOver => Err(SessionEnd::BeforeForm.into()),
     }

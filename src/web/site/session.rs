@@ -138,10 +138,7 @@ impl RestrictedCookieSession {
 
     /// What the header shows.
     pub(super) fn signed_in(&self) -> SignedIn {
-        SignedIn {
-            number: hyphenated(self.access.login),
-            csrf_token: self.csrf_token.expose(),
-        }
+        SignedIn { number: hyphenated(self.access.login), csrf_token: self.csrf_token.expose() }
     }
 }
 

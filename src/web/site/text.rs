@@ -25,8 +25,7 @@ pub(super) const CHECK_NUMBER: &str = "電話番号をご確認ください。";
 pub(super) const CHECK_PASSWORD: &str = "パスワードを入力し直してください。";
 pub(super) const ENTER_CURRENT: &str = "現在のパスワードを入力してください。";
 pub(super) const ENTER_NEW: &str = "新しいパスワードを入力してください。";
-pub(super) const ENTER_NEW_AGAIN: &str =
-    "確認のため、新しいパスワードをもう一度入力してください。";
+pub(super) const ENTER_NEW_AGAIN: &str = "確認のため、新しいパスワードをもう一度入力してください。";
 
 /// The rules for a new password (`C5`).
 pub(super) fn about_new_password() -> String {
@@ -82,9 +81,7 @@ pub(super) fn rejection(reason: Rejection) -> String {
         Rejection::NotAlphanumeric => {
             "新しいパスワードには、半角英数字だけを使用してください。".to_owned()
         }
-        Rejection::DigitsOnly => {
-            "数字のみの設定はできません。英字も入れてください。".to_owned()
-        }
+        Rejection::DigitsOnly => "数字のみの設定はできません。英字も入れてください。".to_owned(),
         Rejection::NotSameTwice => {
             "確認用のパスワードが一致しません。「新しいパスワード」と同じものを入力してください。"
                 .to_owned()
@@ -141,7 +138,7 @@ pub(super) fn days_left(left: Duration) -> String {
 /// A configured time: `15分`, `90秒`.
 pub(super) fn span(time: Duration) -> String {
     let seconds = time.as_secs();
-    if seconds >= 60 && seconds % 60 == 0 {
+    if seconds >= 60 && seconds.is_multiple_of(60) {
         format!("{}分", seconds / 60)
     } else {
         format!("{seconds}秒")

@@ -163,9 +163,7 @@ fn respond(
 ) -> Result<Response, PageError> {
     match verdict {
         UnitVerdict::Changed(changed) => Ok(unit_changed::outcome(state, &changed)),
-        UnitVerdict::Wrong { session_over: true, .. } => {
-            Err(PageError::new(state, voided))
-        }
+        UnitVerdict::Wrong { session_over: true, .. } => Err(PageError::new(state, voided)),
         UnitVerdict::Wrong { numbers, .. } => Ok(page().with_errors(&numbers, text::wrong_of)),
         UnitVerdict::CredentialVoid(numbers) => {
             Ok(page().with_blocked(&numbers).render(StatusCode::CONFLICT))

@@ -110,7 +110,8 @@ fn w4_a_lost_page_leads_on() -> Result<()> {
 #[test]
 fn w10_the_guide_and_the_accessibility_page_are_for_everyone() -> Result<()> {
     in_manner(Manner::Pointer, |visit| {
-        for (words, name) in [("ご利用ガイド", "guide"), ("アクセシビリティ", "accessibility")] {
+        for (words, name) in [("ご利用ガイド", "guide"), ("アクセシビリティ", "accessibility")]
+        {
             visit.go(&format!("/{name}"))?.expect_heading(words)?;
             visit.check_layout(name)?;
         }

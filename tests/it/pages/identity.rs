@@ -28,13 +28,17 @@ async fn w10_the_operators_identity_is_on_every_page() {
     let service = Service::start(&database, &variables).await;
     let mut browser = Browser::new(&service.base);
     let mut pages = Vec::new();
-    for path in ["/", "/guide", "/accessibility", "/login", "/logged-out", "/timed-out", "/nothing"] {
+    for path in ["/", "/guide", "/accessibility", "/login", "/logged-out", "/timed-out", "/nothing"]
+    {
         pages.push(browser.get(path).await.body);
     }
     browser.log_in(NUMBER, RIGHT).await;
     for path in ["/", "/guide", "/unit", "/password"] {
         let page = browser.get(path).await.body;
-        assert!(page.contains("ログイン中") && page.contains("15分間操作がない場合"), "{path}: {page}");
+        assert!(
+            page.contains("ログイン中") && page.contains("15分間操作がない場合"),
+            "{path}: {page}"
+        );
         pages.push(page);
     }
     for page in &pages {
@@ -56,11 +60,20 @@ async fn w10_the_operators_identity_is_on_every_page() {
     }
     for (before, kind, content) in [
         ("<img src=\"/assets/logo", "image/svg+xml; charset=utf-8", svg),
-        ("<link rel=\"icon\" href=\"/assets/icon", "image/svg+xml; charset=utf-8", "fill=\"#00665a\""),
-        ("<link rel=\"stylesheet\" href=\"/assets/style", "text/css; charset=utf-8", "--key: #00665a;"),
+        (
+            "<link rel=\"icon\" href=\"/assets/icon",
+            "image/svg+xml; charset=utf-8",
+            "fill=\"#00665a\"",
+        ),
+        (
+            "<link rel=\"stylesheet\" href=\"/assets/style",
+            "text/css; charset=utf-8",
+            "--key: #00665a;",
+        ),
     ] {
         let (_, path) = pages[0].split_once(before).unwrap();
-        let (name, path) = (&before[before.find("/assets").unwrap()..], path.split('"').next().unwrap());
+        let (name, path) =
+            (&before[before.find("/assets").unwrap()..], path.split('"').next().unwrap());
         let asset = browser.get(&format!("{name}{path}")).await;
         assert_eq!((asset.status, asset.headers[CONTENT_TYPE].to_str().unwrap()), (200, kind));
         assert_eq!(asset.headers[CACHE_CONTROL], "public, max-age=31536000, immutable");
@@ -89,10 +102,8 @@ async fn w10_the_entry_page_leads_to_the_login_and_shows_the_notices() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn w10_the_guide_has_the_manuals_steps_with_this_operators_numbers() {
-    let variables = [
-        ("KARIPASS_SITE_SET_UP_NUMBER", "0753211234"),
-        ("KARIPASS_SESSION_IDLE_TIMEOUT_S", "600"),
-    ];
+    let variables =
+        [("KARIPASS_SITE_SET_UP_NUMBER", "0753211234"), ("KARIPASS_SESSION_IDLE_TIMEOUT_S", "600")];
     let service = Service::start(&support::database().await, &variables).await;
     let mut browser = Browser::new(&service.base);
     let page = browser.get("/guide").await;

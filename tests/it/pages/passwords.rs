@@ -20,7 +20,9 @@ async fn c6_a_temporary_password_is_changed_before_anything_else() {
         page.contains(&format!("autocomplete=\"username\" value=\"{NUMBER}\" hidden")),
         "{page}"
     );
-    for part in ["minlength=\"8\" maxlength=\"12\"", "passwordrules=\"minlength: 8; maxlength: 12; "] {
+    for part in
+        ["minlength=\"8\" maxlength=\"12\"", "passwordrules=\"minlength: 8; maxlength: 12; "]
+    {
         assert_eq!(page.matches(part).count(), 2, "{part}: {page}");
     }
     let mut old = browser.clone();
@@ -60,7 +62,8 @@ async fn c5_every_reason_is_told_at_once_beside_its_field() {
     browser.log_in(NUMBER, RIGHT).await;
     let (short, long) = ("8桁以上で", "12桁以内で");
     let (kinds, digits) = ("半角英数字だけを", "数字のみの設定はできません。英字も");
-    let (twice, same) = ("確認用のパスワードが一致しません", "現在のパスワードと同一のものは設定できません。別の");
+    let (twice, same) =
+        ("確認用のパスワードが一致しません", "現在のパスワードと同一のものは設定できません。別の");
     for (new, again, reasons) in [
         ("abcdefgh1234x", "abcdefgh1234x", vec![long]),
         ("abc123", "abc123", vec![short]),

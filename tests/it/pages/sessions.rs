@@ -128,7 +128,10 @@ async fn w5_a_session_left_idle_ends_and_says_so() {
     let fields = [("current", RIGHT), ("new", "abcd1234"), ("new_again", "abcd1234")];
     assert_eq!(leads_to(&browser.submit(&top, "/password", &fields).await), "/timed-out");
     let page = browser.get("/timed-out").await;
-    assert!(page.body.contains("15分間操作がなかったため、自動的にログアウトしました。"), "{page:?}");
+    assert!(
+        page.body.contains("15分間操作がなかったため、自動的にログアウトしました。"),
+        "{page:?}"
+    );
     browser.cookies.clone_from(&cookies);
     assert_eq!(browser.get("/login").await.status, 200, "the way in is open");
 }
