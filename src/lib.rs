@@ -9,7 +9,7 @@
 //!  Programs ──HTTPS──▶ web::api ───┘
 //! ```
 //!
-//! Arrows: `main → cli → {daemon, check, db, logs}`, `daemon → {asterisk, web, db, logs}`, `check →
+//! Arrows: `main → cli → {daemon, check, auth, db, logs}`, `daemon → {asterisk, web, db, logs}`, `check →
 //! {asterisk::rest, db}`, `{asterisk, web} → auth → {db, hashing}`. Every module may use
 //! [`domain`], a separate crate that knows no runtime, SQL, HTTP or clock.
 //!

@@ -17,7 +17,7 @@ const ARROWS: [(&str, &[&str]); 9] = [
     ("asterisk", &["auth", "clock", "config", "metrics"]),
     ("check", &["asterisk", "clock", "config", "db"]),
     ("daemon", &["asterisk", "auth", "clock", "config", "db", "hashing", "logs", "web", "metrics"]),
-    ("cli", &["check", "config", "daemon", "db", "logs"]),
+    ("cli", &["auth", "check", "config", "daemon", "db", "hashing", "logs"]),
     ("web", &["clock", "config", "hashing", "auth", "db", "metrics"]),
 ];
 

@@ -1,16 +1,40 @@
-//! Setting a temporary password by phone (`P9`), and calls that end without one.
+//! Setting a temporary password by phone (`P9`) or for the help desk (`D4`), and calls that end
+//! without one.
 
 use std::time::{Duration, Instant};
+
+use rand::{CryptoRng, RngExt as _};
 
 use super::{AuthError, AuthService, draw_key};
 use crate::clock;
 use crate::db::DbError;
-use crate::hashing::Salt;
+use crate::hashing::{HashError, Salt};
 use domain::audit::{AuditEntry, AuditEvent, AuditScope, AuditSource};
+use domain::auth_unit::AuthUnit;
 use domain::change::ChangeRequest;
 use domain::dialog::{NewTemporaryPassword, Refusal};
+use domain::password::TemporaryPassword;
 use domain::phone_number::PhoneNumber;
-use domain::policy::temporary_password::{SetOutcome, TemporaryPasswordRequest, decide};
+use domain::policy::temporary_password::{
+    SetOutcome, TemporaryPasswordRequest, decide, decide_issue,
+};
+use domain::rules::TEMPORARY_PASSWORD_DIGITS;
+
+/// What became of a temporary password for the help desk.
+#[derive(Debug)]
+pub enum IssueOutcome {
+    /// It is stored, under this unit.
+    Issued(TemporaryPassword, AuthUnit),
+    /// No contract has the number.
+    UnknownNumber,
+    /// The contract has no unit yet, and none was given.
+    NoUnit,
+    /// This unit is in force, and another one was given.
+    OtherUnit(AuthUnit),
+    /// The number does not log in under this unit, or the contract is suspended. Names the contract
+    /// number.
+    NoLogin(AuthUnit, PhoneNumber),
+}
 
 impl AuthService {
     /// Hashes a temporary password and stores it with its unit, in one transaction (`P9`). Calls
@@ -39,6 +63,45 @@ impl AuthService {
         self.db.apply(draw_key(), &change, decide).await.map_err(AuthError::from_change)
     }
 
+    /// Draws a temporary password for a login number, and stores it as one set by phone (`D4`). The
+    /// unit in force stays; `unit` is for a contract without one. The database handle names the
+    /// operator ([`Db::with_operator`](crate::db::Db::with_operator)).
+    ///
+    /// # Errors
+    /// [`AuthError`]
+    pub async fn issue_temporary(
+        &self,
+        login: PhoneNumber,
+        unit: Option<AuthUnit>,
+    ) -> Result<IssueOutcome, AuthError> {
+        let Some(contract) = self.db.contract_of(login).await? else {
+            return Ok(IssueOutcome::UnknownNumber);
+        };
+        let unit = match (contract.unit, unit) {
+            (Some(in_force), Some(given)) if in_force != given => {
+                return Ok(IssueOutcome::OtherUnit(in_force));
+            }
+            (Some(unit), _) | (None, Some(unit)) => unit,
+            (None, None) => return Ok(IssueOutcome::NoUnit),
+        };
+        let password = draw_password(&mut rand::rng())?;
+        let salt = Salt::draw(&mut rand::rng());
+        let hash = self.hasher.hash_for_call(password.clone(), salt).await?;
+        let request = TemporaryPasswordRequest { caller: contract.number, unit, login, hash };
+        let change = ChangeRequest {
+            contract: contract.number,
+            source: AuditSource::Operator,
+            unit: Some(unit),
+            session: None,
+        };
+        let decide = |snapshot: Option<&_>| decide_issue(snapshot, &request);
+        let outcome = self.db.apply(draw_key(), &change, decide).await;
+        Ok(match outcome.map_err(AuthError::from_change)? {
+            SetOutcome::Stored => IssueOutcome::Issued(password, unit),
+            SetOutcome::Refused => IssueOutcome::NoLogin(unit, contract.number),
+        })
+    }
+
     /// How long the next call to be hashed for has waited.
     #[must_use]
     pub fn call_hash_wait(&self, now: Instant) -> Duration {
@@ -59,4 +122,10 @@ impl AuthService {
         let entry = AuditEntry { event: AuditEvent::Call(refusal), login: None };
         self.db.record(draw_key(), &scope, entry).await
     }
+}
+
+fn draw_password(rng: &mut impl CryptoRng) -> Result<TemporaryPassword, HashError> {
+    let digits: [u8; TEMPORARY_PASSWORD_DIGITS] =
+        std::array::from_fn(|_| rng.random_range(b'0'..=b'9'));
+    TemporaryPassword::try_from(&digits[..]).map_err(|error| HashError::Failed(error.to_string()))
 }

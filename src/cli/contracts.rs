@@ -1,7 +1,8 @@
-//! `karipass contracts` (`D1`, `D2`).
+//! `karipass contracts` (`D1`, `D2`, `D4`).
 
 pub mod csv;
 mod format;
+mod issue;
 
 use std::path::{Path, PathBuf};
 
@@ -10,9 +11,12 @@ use serde_json::json;
 
 use super::output::{Printer, print_error};
 use super::{ExitStatus, operator};
+use crate::config::ConfigErrors;
 use crate::db::import::Import;
 use crate::db::{Db, UpdateOutcome};
+use crate::hashing::{Cost, Dummy, Hasher, Keys};
 use csv::RowErrorKind;
+use domain::auth_unit::AuthUnit;
 use domain::phone_number::PhoneNumber;
 
 /// A command on contracts, and who gives it.
@@ -47,6 +51,17 @@ enum ContractsCommand {
     Resume(Named),
     /// Remove a contract with its credentials and sessions.
     Remove(Named),
+    /// Draw a temporary password for a login number, store it and print it once.
+    Issue {
+        /// The login number.
+        #[arg(value_name = "N", value_parser = super::parse_number)]
+        number: PhoneNumber,
+        /// The authentication unit, if the contract has none yet: `line`, `number` or `admin_user`.
+        #[arg(long)]
+        unit: Option<AuthUnit>,
+    },
+    /// End every session of a contract.
+    EndSessions(Named),
 }
 
 /// A contract, named by a number.
@@ -60,6 +75,7 @@ struct Named {
 pub(super) async fn run(
     ContractsArguments { by, command }: &ContractsArguments,
     store: &Db,
+    keys: &dyn Fn() -> Result<Keys, ConfigErrors>,
     output: Printer,
 ) -> anyhow::Result<ExitStatus> {
     let by = by.clone().unwrap_or_else(operator::system_user);
@@ -80,6 +96,14 @@ pub(super) async fn run(
         ContractsCommand::Remove(named) => {
             let act = store.remove(named.number, &by).await?;
             print_outcome(store, named.number, act, "removed", output).await
+        }
+        ContractsCommand::Issue { number, unit } => {
+            let hasher = Hasher::start(keys()?, Cost::LIVE, &Dummy::draw(&mut rand::rng()))?;
+            issue::run(&store.clone().with_operator(&by), hasher, *number, *unit, output).await
+        }
+        ContractsCommand::EndSessions(named) => {
+            let act = store.end_sessions(named.number, &by).await?;
+            print_outcome(store, named.number, act, "without sessions", output).await
         }
     }
 }

@@ -95,7 +95,10 @@ fn run(arguments: &Arguments) -> anyhow::Result<ExitStatus> {
             block_on(as_owner(file, async |store| migrate::run(store, output).await))
         }
         Command::Contracts(arguments) => {
-            block_on(as_owner(file, async |store| contracts::run(arguments, store, output).await))
+            let keys = || config::load_keys(file, variables());
+            block_on(as_owner(file, async |store| {
+                contracts::run(arguments, store, &keys, output).await
+            }))
         }
         Command::Audit(which) => {
             block_on(as_owner(file, async |store| audit::run(which, store, output).await))

@@ -246,6 +246,19 @@ pub fn load(
     })
 }
 
+/// Loads the hash keys, for an operator's command that sets a password.
+///
+/// # Errors
+/// What is wrong with `[hashing]` and with the file's syntax.
+pub fn load_keys(
+    file: Option<&Path>,
+    variables: impl IntoIterator<Item = (String, String)>,
+) -> Result<Keys, ConfigErrors> {
+    let mut reader = Reader::new(file, variables);
+    let keys = keys(&mut reader);
+    reader.finish("hashing.", || keys)
+}
+
 fn keys(reader: &mut Reader) -> Option<Keys> {
     let text = reader.required_secret("hashing.keys")?;
     match Keys::parse(text.expose()) {

@@ -12,7 +12,7 @@ use domain::snapshot::Snapshot;
 /// Foreign keys to the contract do not wait for this lock.
 pub(super) const LOCK_CONTRACT: &str = "SELECT FROM contract WHERE number = $1 FOR NO KEY UPDATE";
 
-const LOCK_CREDENTIALS: &str = "
+pub(super) const LOCK_CREDENTIALS: &str = "
     SELECT FROM credential
     WHERE login_number IN (SELECT number FROM phone_number WHERE contract_number = $1)
     ORDER BY login_number FOR UPDATE";
@@ -78,11 +78,13 @@ impl Db {
         request: &ChangeRequest,
         decide: impl Fn(Option<&Snapshot>) -> Decision<R>,
     ) -> Result<Uncertain<Decision<R>>, DbError> {
-        let begin = [
+        let mut begin: Vec<Statement<'_>> = Vec::new();
+        begin.extend(self.operator.as_deref().map(audit::operator_statement));
+        begin.extend([
             Statement::new(LOCK_CONTRACT).with_number(request.contract),
             Statement::new(LOCK_CREDENTIALS).with_number(request.contract),
             snapshot_of(request.contract, request.session),
-        ];
+        ]);
         let (transaction, rows) = self.begin_with(attempt.time, &begin).await?;
         let snapshot = rows::snapshot(rows.last().map_or(&[], Vec::as_slice))?;
         let decision = decide(snapshot.as_ref());

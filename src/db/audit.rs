@@ -132,6 +132,12 @@ pub(super) fn count_voided(reason: VoidReason, number: usize) {
     counter!(CREDENTIALS_VOIDED, "reason" => reason).increment(number as u64);
 }
 
+/// Names the operator whose transaction this is.
+pub(super) fn operator_statement<'a>(operator: &str) -> Statement<'a> {
+    let sql = "SELECT set_config('karipass.operator', $1, true)";
+    Statement::new(sql).with(operator.to_owned())
+}
+
 fn log(scope: &AuditScope, entries: &[AuditEntry], message: &'static str) {
     let address = match scope.source {
         AuditSource::Site(address) => address.map(tracing::field::display),
@@ -254,8 +260,7 @@ impl Db {
 impl Transaction {
     /// Names the operator whose act this is; the transaction's audit rows carry the name.
     pub(super) async fn set_operator(&mut self, operator: &str) -> Result<(), DbError> {
-        let sql = "SELECT set_config('karipass.operator', $1, true)";
-        self.query(&Statement::new(sql).with(operator)).await.map(drop)
+        self.query(&operator_statement(operator)).await.map(drop)
     }
 
     /// Writes the row of an operator's act.

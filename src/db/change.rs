@@ -53,7 +53,8 @@ const DELETE_SESSION: &str = "DELETE FROM session WHERE token_digest = $1";
 /// By phone, without an audit row for each.
 const DELETE_SESSIONS: &str = "DELETE FROM session WHERE contract_number = $1";
 
-const END_SESSIONS: &str = concat!(
+/// With an audit row for each.
+pub(super) const END_SESSIONS: &str = concat!(
     "WITH ended AS (
         DELETE FROM session AS s USING credential AS cr
         WHERE s.contract_number = $2 AND cr.id = s.credential_id RETURNING cr.login_number

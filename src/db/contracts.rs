@@ -5,11 +5,13 @@ use std::collections::HashMap;
 use jiff::Timestamp;
 use tokio_postgres::Row;
 
-use super::apply::LOCK_CONTRACT;
-use super::rows::{column, contract, contract_columns, number, parsed};
+use super::apply::{LOCK_CONTRACT, LOCK_CREDENTIALS};
+use super::audit::of_event;
+use super::change::END_SESSIONS;
+use super::rows::{column, contract, contract_columns, number, parsed, single};
 use super::transaction::{Statement, Transaction};
 use super::{Db, DbError};
-use domain::audit::{AuditEvent, VoidReason};
+use domain::audit::{AuditEvent, AuditScope, AuditSource, SessionEndReason, VoidReason};
 use domain::contract::Contract;
 use domain::credential::CredentialKind;
 use domain::phone_number::PhoneNumber;
@@ -175,6 +177,35 @@ impl Db {
         let event =
             if suspended { AuditEvent::ContractSuspended } else { AuditEvent::ContractResumed };
         transaction.record(event, None, Some(number)).await?;
+        transaction.commit().await?;
+        Ok(UpdateOutcome::Done)
+    }
+
+    /// Ends every session of a contract (`D4`).
+    ///
+    /// # Errors
+    /// [`DbError`] if the database cannot be reached.
+    pub async fn end_sessions(
+        &self,
+        number: PhoneNumber,
+        by: &str,
+    ) -> Result<UpdateOutcome, DbError> {
+        let mut transaction = self.begin().await?;
+        if transaction.lock_contract(number).await?.is_none() {
+            return Ok(UpdateOutcome::Unknown);
+        }
+        // A session begins in a transaction that holds its credential.
+        transaction.query(&Statement::new(LOCK_CREDENTIALS).with_number(number)).await?;
+        let count = "SELECT count(*) FROM session WHERE contract_number = $1";
+        let open = transaction.query(&Statement::new(count).with_number(number)).await?;
+        if single::<i64>(&open, "count")? == 0 {
+            return Ok(UpdateOutcome::Unchanged);
+        }
+        transaction.set_operator(by).await?;
+        let scope =
+            AuditScope { source: AuditSource::Operator, contract: Some(number), unit: None };
+        let ended = AuditEvent::SessionEnded(SessionEndReason::Operator);
+        transaction.query(&of_event(END_SESSIONS, &scope, ended)).await?;
         transaction.commit().await?;
         Ok(UpdateOutcome::Done)
     }

@@ -205,6 +205,8 @@ pub struct Db {
     limit: Duration,
     /// How often an operation is attempted within the limit.
     max_attempts: i16,
+    /// The operator whom the audit names for changes.
+    operator: Option<Arc<str>>,
     last_probe: Arc<Mutex<Option<Probe>>>,
 }
 
@@ -245,7 +247,8 @@ impl Db {
             .post_create(settings::hook(asked))
             .build()
             .map_err(|error| NotAConnectionString(error.to_string()))?;
-        Ok(Self { pool, hosts, limit, max_attempts, last_probe: Arc::default() })
+        let (operator, last_probe) = (None, Arc::default());
+        Ok(Self { pool, hosts, limit, max_attempts, operator, last_probe })
     }
 
     /// Uses this connection string for new connections; open ones stay.
@@ -261,6 +264,12 @@ impl Db {
     #[must_use]
     pub fn with_limit(self, limit: Duration) -> Self {
         Self { limit, ..self }
+    }
+
+    /// The same handle, for changes that this operator makes.
+    #[must_use]
+    pub fn with_operator(self, operator: &str) -> Self {
+        Self { operator: Some(operator.into()), ..self }
     }
 
     /// The time of an operation that begins now. Each of several attempts gets a part of it.

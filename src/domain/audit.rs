@@ -131,6 +131,8 @@ pub enum SessionEndReason {
     PasswordChanged,
     /// Its own wrong entries voided its credential (`C2`).
     WrongEntries,
+    /// An operator ended it (`D4`).
+    Operator,
 }
 
 impl AuditEvent {

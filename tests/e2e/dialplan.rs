@@ -202,7 +202,7 @@ async fn call(
         "INVITE sip:{dialled}@{there}{parameters} SIP/2.0\r\n\
          Via: SIP/2.0/UDP {here};branch=z9hG4bK{index}{via}\r\n\
          From: {from_header};tag=t{index}\r\nTo: <sip:{dialled}@{there}>\r\n\
-         Call-ID: case-{index}\r\nCSeq: 1 INVITE\r\nContact: <sip:case@{here}>\r\n\
+         Call-ID: case-{index}(x),y\r\nCSeq: 1 INVITE\r\nContact: <sip:case@{here}>\r\n\
          Max-Forwards: 70\r\n{headers}Content-Length: 0\r\n\r\n"
     );
     socket.send(invite.as_bytes()).await?;
@@ -231,6 +231,9 @@ fn stasis_start(message: &Message) -> Result<Option<Answer>> {
         return Ok(None);
     }
     let argument = |index: usize| event["args"][index].as_str().unwrap_or_default().to_owned();
+    // The Call-ID comes without what could be taken for dialplan.
+    let call_id = argument(2);
+    ensure!(!call_id.contains(['(', ')', ',']), "Call-ID {call_id}");
     Ok(Some(Answer::Stasis(argument(0), argument(1))))
 }
 

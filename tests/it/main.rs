@@ -19,6 +19,7 @@ mod check;
 mod defence;
 mod fake_asterisk;
 mod flood;
+mod help_desk;
 mod login;
 mod pages;
 mod routes;

@@ -1,4 +1,4 @@
-//! Setting a temporary password by phone (`P9`, `P14`, `C4`).
+//! Setting a temporary password by phone (`P9`, `P14`, `C4`), and by an operator (`D4`).
 
 use crate::audit::{AuditEntry, AuditEvent, ChangeOutcome, VoidReason};
 use crate::auth_unit::AuthUnit;
@@ -53,4 +53,16 @@ pub fn decide(
     }
     let change = Change::SetTemporaryPassword { login, hash: hash.clone(), unit, voids_others };
     Decision { change, audit, reply: SetOutcome::Stored }
+}
+
+/// Decides on a temporary password that an operator issues (`D4`): as by phone from the contract
+/// number, but the unit in force stays.
+#[must_use]
+pub fn decide_issue(
+    snapshot: Option<&Snapshot>,
+    request: &TemporaryPasswordRequest,
+) -> Decision<SetOutcome> {
+    let keeps_unit =
+        |it: &&Snapshot| it.contract.unit.is_none_or(|in_force| in_force == request.unit);
+    decide(snapshot.filter(keeps_unit), request)
 }

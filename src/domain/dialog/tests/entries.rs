@@ -2,7 +2,7 @@
 
 use super::phone::{Phone, SECOND};
 use super::surroundings::World;
-use crate::dialog::{Outcome, Refusal, StoreResult};
+use crate::dialog::{Outcome, Progress, Refusal, StepName, StoreResult, WrongEntry};
 use crate::rules;
 
 const ASKED: &str = "menu… set-password(0312301230)";
@@ -221,4 +221,48 @@ fn p10_after_silence_the_guidance_is_heard_again() {
     phone.stay_silent();
     phone.wait_for_the_end();
     assert_eq!(phone.heard(), "menu invalid menu invalid menu redial");
+}
+
+/// The wrong entries since the last look: step, digits, what is wrong, how many so far.
+fn wrong_entries(phone: &mut Phone) -> Vec<(StepName, usize, WrongEntry, u8)> {
+    let progress = phone.call.take_progress().into_iter();
+    progress
+        .filter_map(|progress| match progress {
+            Progress::EntryRefused { entry, reason, wrong_entries } => {
+                Some((entry.step, entry.digits, reason, wrong_entries))
+            }
+            Progress::GuidanceBegan(_)
+            | Progress::BargeIn
+            | Progress::EntryAccepted(_)
+            | Progress::Suspended
+            | Progress::Resumed
+            | Progress::Held
+            | Progress::Unheld => None,
+        })
+        .collect()
+}
+
+#[test]
+fn p10_each_wrong_entry_is_told_by_its_step_its_digits_and_what_is_wrong() {
+    let mut phone = Phone::calls(World::default());
+    phone.keys("9");
+    phone.listen();
+    phone.keys("*");
+    phone.listen();
+    let menu = |digits, number| (StepName::Menu, digits, WrongEntry::NoSuchChoice, number);
+    assert_eq!(wrong_entries(&mut phone), [menu(1, 1), menu(0, 2)]);
+    let mut phone = asked_to_confirm();
+    phone.keys("45678911");
+    phone.listen();
+    phone.keys("4567#");
+    phone.listen();
+    assert_eq!(
+        wrong_entries(&mut phone),
+        [
+            (StepName::Confirmation, 8, WrongEntry::Differs, 1),
+            (StepName::Password, 4, WrongEntry::NotAPassword, 2)
+        ]
+    );
+    phone.wait(rules::FIRST_DIGIT_TIMEOUT + SECOND);
+    assert_eq!(wrong_entries(&mut phone), [(StepName::Password, 0, WrongEntry::Empty, 3)]);
 }
