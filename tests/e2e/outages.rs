@@ -19,7 +19,7 @@ const TROUBLE_WITHIN: Duration = Duration::from_secs(10);
 
 #[test]
 fn p15_a_store_that_stops_in_mid_call_is_trouble() -> Result<()> {
-    let system = System::start(&SHORT)?;
+    let system = System::with_own_postgres(&[])?.with_daemon(&SHORT)?;
     let story = Story::new(&system)?;
     let (Family { contract, child, .. }, password) = (&story.family, story.password());
     let mut call = at_the_last_digit(&story, &password)?;
@@ -114,13 +114,6 @@ fn p11_by_default_silence_is_10_s_before_the_first_digit_and_5_s_between() -> Re
     ensure!(is_heard_as(Duration::from_secs(5), silence), "5 s were {silence:?}");
     call.hang_up()?;
     story.expect_nothing_stored()
-}
-
-#[test]
-fn the_daemon_ends_well_when_told_to() -> Result<()> {
-    let system = System::start(&SHORT)?;
-    Story::new(&system)?.call_from_contract()?.hear("menu")?.hang_up()?;
-    system.daemon.as_ref().unwrap().lock().unwrap().stop()
 }
 
 /// Up to the last digit of the confirmation.

@@ -5,5 +5,4 @@ mod flows;
 mod hang_up;
 mod keys;
 mod silence;
-mod units;
 mod wrong;

@@ -85,11 +85,6 @@ impl<'a> Story<'a> {
         Caller::asserted(&self.family.child).call(&self.system.line())
     }
 
-    /// An additional number without the service calls.
-    pub fn call_from_plain(&self) -> Result<Subscriber> {
-        Caller::asserted(&self.family.plain).call(&self.system.line())
-    }
-
     /// A fresh temporary password, kept for the search of the logs.
     pub fn password(&self) -> String {
         let password = format!("{:08}", rand::random_range(0..100_000_000));

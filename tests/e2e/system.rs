@@ -2,7 +2,7 @@
 
 use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{LazyLock, Mutex, RwLock, RwLockReadGuard, RwLockWriteGuard};
+use std::sync::{Arc, LazyLock, Mutex, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use anyhow::{Result, ensure};
 use karipass_lab::asterisk::{Asterisk, AsteriskSetup, Installation, Phone, SET_UP_NUMBER};
@@ -11,7 +11,7 @@ use karipass_lab::folder;
 use karipass_lab::postgres::{Database, Durability, Postgres};
 use karipass_lab::subscriber::Line;
 use tempfile::TempDir;
-use tokio::runtime::Runtime;
+use tokio::runtime::{Builder, Runtime};
 
 use crate::story::{Family, PHONE_FAMILY};
 
@@ -24,7 +24,7 @@ pub struct System {
     pub daemon: Option<Mutex<Daemon>>,
     pub asterisk: Asterisk,
     pub database: Database,
-    pub postgres: Postgres,
+    pub postgres: Arc<Postgres>,
     pub folder: TempDir,
     runtime: Runtime,
     families: AtomicUsize,
@@ -35,8 +35,20 @@ pub struct System {
 pub const SHORT: [(&str, &str); 2] =
     [("KARIPASS_CALL_FIRST_DIGIT_TIMEOUT_S", "3"), ("KARIPASS_CALL_INTER_DIGIT_TIMEOUT_S", "2")];
 
+/// The cluster of every system that does not take it away.
+static CLUSTER: LazyLock<Arc<Postgres>> = LazyLock::new(|| {
+    let runtime = Builder::new_current_thread().enable_all().build().expect("a runtime");
+    Arc::new(runtime.block_on(cluster()).expect("a PostgreSQL"))
+});
+
 static SHARED: LazyLock<RwLock<System>> =
     LazyLock::new(|| RwLock::new(System::start(&SHORT).expect("a system")));
+
+async fn cluster() -> Result<Postgres> {
+    let postgres = Postgres::temporary(Durability::Fast).await?;
+    postgres.make_template(Path::new(KARIPASS)).await?;
+    Ok(postgres)
+}
 
 /// The Asterisk of this machine.
 pub fn installation() -> &'static Installation {
@@ -82,12 +94,23 @@ impl System {
 
     /// An Asterisk whose application nobody holds, with these snippets in its configuration.
     pub fn without_daemon(snippets: &[(&str, &str)]) -> Result<Self> {
+        let cluster = LazyLock::force(&CLUSTER);
+        Self::with_postgres(async { Ok(Arc::clone(cluster)) }, snippets)
+    }
+
+    /// The same with a PostgreSQL that this system may stop or set up otherwise.
+    pub fn with_own_postgres(snippets: &[(&str, &str)]) -> Result<Self> {
+        Self::with_postgres(async { cluster().await.map(Arc::new) }, snippets)
+    }
+
+    fn with_postgres(
+        postgres: impl Future<Output = Result<Arc<Postgres>>>,
+        snippets: &[(&str, &str)],
+    ) -> Result<Self> {
         let folder = folder::temporary("karipass-e2e-")?;
-        let runtime =
-            tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
+        let runtime = Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
         let (postgres, database) = runtime.block_on(async {
-            let postgres = Postgres::temporary(Durability::Fast).await?;
-            postgres.make_template(Path::new(KARIPASS)).await?;
+            let postgres = postgres.await?;
             let database = postgres.fresh().await?;
             anyhow::Ok((postgres, database))
         })?;

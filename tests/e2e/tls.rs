@@ -19,7 +19,7 @@ fn r_postgresql_and_asterisk_are_spoken_to_over_tls() -> Result<()> {
         "tlsenable = yes\ntlsbindaddr = 127.0.0.1:{port}\ntlscertfile = {folder}/certificate.pem\n\
          tlsprivatekey = {folder}/key.pem\n"
     );
-    let mut system = System::without_daemon(&[("http.conf", &http)])?;
+    let mut system = System::with_own_postgres(&[("http.conf", &http)])?;
     let address = system.postgres.demand_tls(ours.path())?;
     let words = format!("sslmode=verify-full sslrootcert={folder}/ca.pem");
     let over_tcp = system.database.over_tcp(address, "db.example", &words);

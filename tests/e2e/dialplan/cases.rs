@@ -239,6 +239,7 @@ pub fn withheld() -> Vec<Case> {
         Case::new(PHONE, "Privacy: none\r\nPrivacy: user\r\n", verdict("withheld")),
         Case::new(CARRIER, PAI, verdict("withheld")).claiming(anonymous),
         Case::new(CARRIER, "", verdict("withheld")).claiming(anonymous),
+        Case::new(PHONE, private("user;id"), verdict("withheld")).claiming(anonymous),
         Case::new(VOUCHING, "Privacy: id\r\n", verdict("withheld")),
         Case::new(VOUCHING, "", verdict("withheld")).claiming(anonymous),
     ]

@@ -110,26 +110,6 @@ fn u2_a_user_cannot_change_the_unit() -> Result<()> {
 }
 
 #[test]
-fn c2_ten_wrong_ones_for_the_unit_void_it() -> Result<()> {
-    in_manner(Manner::WithoutScript, |visit| {
-        let contract = &visit.family().contract;
-        let password = visit.give_password(contract, LINE.0)?;
-        visit.log_in(contract, &password)?;
-        visit.go("/unit/number")?;
-        for wrong in 1..10 {
-            visit.fill(&label(contract), &visit.new_password())?;
-            visit.press(CHANGE)?.expect_text(NOT_CHANGED)?;
-            ensure!(visit.count(contract)? == (wrong, false), "after {wrong} wrong ones");
-        }
-        visit.fill(&label(contract), &visit.new_password())?;
-        visit.press(CHANGE)?.expect_heading("パスワードが無効になりました")?;
-        ensure!(visit.count(contract)? == (10, true), "not void");
-        ensure!(visit.story.unit()?.as_deref() == Some(LINE.0), "the unit was changed");
-        Ok(())
-    })
-}
-
-#[test]
 fn w6_a_window_left_behind_changes_nothing() -> Result<()> {
     in_manner(Manner::Pointer, |visit| {
         let contract = &visit.family().contract;

@@ -1,4 +1,5 @@
-//! The three flows (P3–P9), from the contract number and from an additional number.
+//! The three flows (P3–P9), from the contract number and from an additional number, and one after
+//! another (P14).
 
 use anyhow::Result;
 
@@ -19,53 +20,6 @@ fn p4_the_contract_number_sets_the_lines_password() -> Result<()> {
 }
 
 #[test]
-fn p4_an_additional_number_sets_the_lines_password() -> Result<()> {
-    let system = System::shared();
-    let story = Story::new(&system)?;
-    let (Family { contract, child, .. }, password) = (&story.family, story.password());
-    let mut call = story.call_from_child()?;
-    call.hear("menu")?.key("1")?.hear_number(contract, "set-password")?;
-    complete(&mut call, contract, &password)?;
-    story.expect_stored(contract, &password, "line", "line", &[contract, child])
-}
-
-#[test]
-fn p5_the_contract_number_sets_another_numbers_password() -> Result<()> {
-    let system = System::shared();
-    let story = Story::new(&system)?;
-    let (Family { child, .. }, password) = (&story.family, story.password());
-    let mut call = story.call_from_contract()?;
-    call.hear("menu")?.key("2")?.hear_whole("enter-number")?.key(&format!("{child}#"))?;
-    call.hear_number_whole(child, "set-password")?;
-    complete(&mut call, child, &password)?;
-    story.expect_stored(child, &password, "number", "number", &[child])
-}
-
-#[test]
-fn p5_an_additional_number_sets_the_contract_numbers_password() -> Result<()> {
-    let system = System::shared();
-    let story = Story::new(&system)?;
-    let (Family { contract, .. }, password) = (&story.family, story.password());
-    let mut call = story.call_from_child()?;
-    call.hear("menu")?.key("2")?.hear("enter-number")?.key(&format!("{contract}#"))?;
-    call.hear_number(contract, "set-password")?;
-    complete(&mut call, contract, &password)?;
-    story.expect_stored(contract, &password, "number", "number", &[contract])
-}
-
-#[test]
-fn p6_the_contract_number_sets_the_administrators_password() -> Result<()> {
-    let system = System::shared();
-    let story = Story::new(&system)?;
-    let (Family { contract, child, .. }, password) = (&story.family, story.password());
-    let mut call = story.call_from_contract()?;
-    call.hear("menu")?.key("3")?.hear("enter-number")?.key(&format!("{contract}#"))?;
-    call.hear_number(contract, "set-password")?;
-    complete(&mut call, contract, &password)?;
-    story.expect_stored(contract, &password, "admin_user", "admin", &[contract, child])
-}
-
-#[test]
 fn p6_the_administrators_number_needs_no_service() -> Result<()> {
     let system = System::shared();
     let story = Story::new(&system)?;
@@ -76,18 +30,6 @@ fn p6_the_administrators_number_needs_no_service() -> Result<()> {
     call.begin_to_hear_number(contract, "set-password")?;
     complete(&mut call, contract, &password)?;
     story.expect_stored(contract, &password, "admin_user", "admin", &[child])
-}
-
-#[test]
-fn p6_the_contract_number_sets_a_users_password() -> Result<()> {
-    let system = System::shared();
-    let story = Story::new(&system)?;
-    let (Family { child, .. }, password) = (&story.family, story.password());
-    let mut call = story.call_from_contract()?;
-    call.hear("menu")?.key("3")?.hear("enter-number")?.key(&format!("{child}#"))?;
-    call.begin_to_hear_number(child, "set-password")?;
-    complete(&mut call, child, &password)?;
-    story.expect_stored(child, &password, "admin_user", "user", &[child])
 }
 
 #[test]
@@ -102,10 +44,18 @@ fn p6_an_additional_number_registers_its_own_password() -> Result<()> {
 }
 
 #[test]
-fn p6_an_additional_number_without_service_is_not_served() -> Result<()> {
+fn p14_another_unit_by_phone_voids_every_other_credential() -> Result<()> {
     let system = System::shared();
     let story = Story::new(&system)?;
-    let mut call = story.call_from_plain()?;
-    call.hear("menu")?.key("3")?.hear_whole("not-available")?.expect_hangup()?;
-    story.expect_nothing_stored()
+    let Family { contract, child, .. } = &story.family;
+    let (line, number) = (story.password(), story.password());
+    let mut call = story.call_from_contract()?;
+    call.hear("menu")?.key("1")?.begin_to_hear_number(contract, "set-password")?;
+    complete(&mut call, contract, &line)?;
+    let mut call = story.call_from_contract()?;
+    call.hear("menu")?.key("2")?.hear("enter-number")?.key(&format!("{child}#"))?;
+    call.begin_to_hear_number(child, "set-password")?;
+    complete(&mut call, child, &number)?;
+    story.expect_stored(child, &number, "number", "number", &[child])?;
+    story.expect_refused(contract, &line)
 }

@@ -1,4 +1,4 @@
-//! How digits come: during guidance, ahead, fast, by SIP INFO, with a `#` behind them (P7, P12).
+//! How digits come: during guidance, ahead, fast, by SIP INFO, on hold (P11, P12).
 
 use std::time::Duration;
 
@@ -23,30 +23,17 @@ fn p12_a_digit_stops_the_guidance_at_once() -> Result<()> {
 }
 
 #[test]
-fn p12_a_whole_flow_keyed_ahead_counts() -> Result<()> {
-    let system = System::shared();
-    let story = Story::new(&system)?;
-    keyed_ahead(&story, Pace::BRISK)
-}
-
-#[test]
 fn q24_a_whole_flow_keyed_ahead_at_40_ms_counts() -> Result<()> {
     let system = System::shared();
     let story = Story::new(&system)?;
-    keyed_ahead(&story, Pace::FASTEST)
-}
-
-#[test]
-fn p7_a_hash_after_the_eighth_digit_is_no_digit_of_the_next_entry() -> Result<()> {
-    let system = System::shared();
-    let story = Story::new(&system)?;
-    let (Family { contract, child, .. }, password) = (&story.family, story.password());
-    let with_hash = format!("{password}#");
+    let (Family { child, .. }, password) = (&story.family, story.password());
     let mut call = story.call_from_contract()?;
-    call.hear("menu")?.key("1")?.begin_to_hear_number(contract, "set-password")?;
-    call.key_password(&with_hash)?.hear_whole("confirm-password")?.key_password(&with_hash)?;
-    call.hear_number_whole(contract, "completed")?.expect_hangup()?;
-    story.expect_stored(contract, &password, "line", "line", &[contract, child])
+    call.hear("menu")?.key_at(&format!("2{child}#"), Pace::FASTEST)?;
+    call.key_password_at(&format!("{password}{password}"), Pace::FASTEST)?;
+    call.allow(["enter-number"]).allow_number(child, "set-password");
+    call.allow(["confirm-password"]);
+    call.hear_number_whole(child, "completed")?.expect_hangup()?;
+    story.expect_stored(child, &password, "number", "number", &[child])
 }
 
 #[test]
@@ -136,17 +123,6 @@ fn a_call_that_offers_t_38_beside_its_audio_is_heard() -> Result<()> {
     let system = System::shared();
     let story = Story::new(&system)?;
     completes_with(&story, &Line { offers_fax: true, ..story.system.line() })
-}
-
-fn keyed_ahead(story: &Story<'_>, pace: Pace) -> Result<()> {
-    let (Family { child, .. }, password) = (&story.family, story.password());
-    let mut call = story.call_from_contract()?;
-    call.hear("menu")?.key_at(&format!("2{child}#"), pace)?;
-    call.key_password_at(&format!("{password}{password}"), pace)?;
-    call.allow(["enter-number"]).allow_number(child, "set-password");
-    call.allow(["confirm-password"]);
-    call.hear_number_whole(child, "completed")?.expect_hangup()?;
-    story.expect_stored(child, &password, "number", "number", &[child])
 }
 
 /// Double digits are the ones that a repeated event would spoil least visibly.

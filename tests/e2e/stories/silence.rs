@@ -27,18 +27,6 @@ fn p11_three_silences_at_the_menu_end_the_call() -> Result<()> {
 }
 
 #[test]
-fn p11_silence_is_a_wrong_entry_and_the_password_is_asked_for_again() -> Result<()> {
-    let system = System::shared();
-    let story = Story::new(&system)?;
-    let (Family { contract, child, .. }, password) = (&story.family, story.password());
-    let mut call = story.call_from_contract()?;
-    call.hear("menu")?.key("1")?.hear_number_whole(contract, "set-password")?;
-    call.hear_whole("invalid")?.hear_number_whole(contract, "set-password")?;
-    complete(&mut call, contract, &password)?;
-    story.expect_stored(contract, &password, "line", "line", &[contract, child])
-}
-
-#[test]
 fn p11_silence_ends_a_short_password() -> Result<()> {
     let system = System::shared();
     let story = Story::new(&system)?;
@@ -54,16 +42,4 @@ fn p11_silence_ends_a_short_password() -> Result<()> {
     call.begin_to_hear_number(contract, "set-password")?;
     complete(&mut call, contract, &password)?;
     story.expect_stored(contract, &password, "line", "line", &[contract, child])
-}
-
-#[test]
-fn p11_silence_completes_a_number() -> Result<()> {
-    let system = System::shared();
-    let story = Story::new(&system)?;
-    let (Family { child, .. }, password) = (&story.family, story.password());
-    let mut call = story.call_from_contract()?;
-    call.hear("menu")?.key("2")?.hear("enter-number")?.key(child)?;
-    call.begin_to_hear_number(child, "set-password")?;
-    complete(&mut call, child, &password)?;
-    story.expect_stored(child, &password, "number", "number", &[child])
 }

@@ -53,7 +53,7 @@ pub struct Subscriber {
 impl Caller {
     /// Places a call; returns once it is answered or refused.
     pub fn call(&self, line: &Line) -> Result<Subscriber> {
-        if let Identity::Telephone { phone, .. } = &self.identity {
+        if let Identity::Telephone(phone) = &self.identity {
             Sipp::register(line.sip, self.address, phone)?;
         }
         let shared = Arc::new(CallState::new());
@@ -211,12 +211,6 @@ impl Subscriber {
         let more = heard.get(self.position).map(|more| more.names.join("|"));
         more.map_or(Ok(()), |more| Err(self.failure(&format!("{more} was heard besides"))))?;
         Ok(self)
-    }
-
-    /// The call was refused.
-    pub fn expect_refusal(&mut self) -> Result<()> {
-        let is_refused = self.ending() == Some(Ending::Refused);
-        if is_refused { Ok(()) } else { Err(self.failure("the call was answered")) }
     }
 
     /// How the call ended, if it has.

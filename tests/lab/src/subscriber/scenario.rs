@@ -21,21 +21,19 @@ const REFUSALS: [u16; 10] = [400, 401, 403, 404, 408, 480, 484, 486, 488, 503];
 /// A call: INVITE, then cues until somebody hangs up.
 pub(super) fn call(line: &Line, identity: &Identity) -> String {
     let from = match identity {
-        Identity::BareFrom => "[field1]",
-        Identity::Telephone { hides: true, .. } => "anonymous",
-        Identity::Telephone { phone, .. } => &phone.number,
-        Identity::Asserted | Identity::Withheld => "0000000000",
+        Identity::Asserted => "0000000000",
+        Identity::Telephone(phone) => &phone.number,
     };
     let dialog = DIALOG.replace("{from}", from).replace("{called}", &line.number);
     let mut xml =
         String::from("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<scenario name=\"call\">\n");
     xml += &invite(line, identity, &dialog, "1");
-    if let Identity::Telephone { .. } = identity {
+    if let Identity::Telephone(_) = identity {
         xml += "<recv response=\"401\" auth=\"true\"/>\n";
         xml += &send("ACK", "1", &dialog, "sip:{called}@[remote_ip]:[remote_port]", "", "");
         xml += &invite(line, identity, &dialog, "2");
     }
-    let sequence = if matches!(identity, Identity::Telephone { .. }) { "2" } else { "1" };
+    let sequence = if matches!(identity, Identity::Telephone(_)) { "2" } else { "1" };
     let passed = |status| format!("<recv response=\"{status}\" optional=\"true\"/>\n");
     let refused =
         |status| format!("<recv response=\"{status}\" optional=\"true\" next=\"refused\"/>\n");
@@ -64,16 +62,9 @@ pub(super) fn register(number: &str) -> String {
 }
 
 fn invite(line: &Line, identity: &Identity, dialog: &str, sequence: &str) -> String {
-    let asserted = "P-Asserted-Identity: <sip:[field1]@carrier.example>\n";
-    let who = match identity {
-        Identity::Withheld => format!("{asserted}Privacy: id\n"),
-        Identity::Telephone { hides, .. } => {
-            let privacy = if *hides { "Privacy: user;id\n" } else { "" };
-            let proof = if sequence == "1" { "" } else { "[authentication]\n" };
-            format!("{asserted}{privacy}{proof}")
-        }
-        Identity::Asserted => asserted.to_owned(),
-        Identity::BareFrom => String::new(),
+    let proof = match identity {
+        Identity::Telephone(_) if sequence != "1" => "[authentication]\n",
+        Identity::Telephone(_) | Identity::Asserted => "",
     };
     let (kinds, events) = match line.keying {
         Keying::Events | Keying::Both => {
@@ -89,7 +80,9 @@ fn invite(line: &Line, identity: &Identity, dialog: &str, sequence: &str) -> Str
         "v=0\no=subscriber 1 1 IN IP4 [local_ip]\ns=-\nc=IN IP4 [local_ip]\nt=0 0\n\
          m=audio [field0] RTP/AVP {kinds}\na=rtpmap:0 PCMU/8000\n{events}a=ptime:20\n{fax}"
     );
-    let headers = format!("{who}Content-Type: application/sdp\n");
+    let headers = format!(
+        "P-Asserted-Identity: <sip:[field1]@carrier.example>\n{proof}Content-Type: application/sdp\n"
+    );
     let to = "sip:{called}@[remote_ip]:[remote_port]";
     send("INVITE", sequence, dialog, to, &headers, &sdp)
 }

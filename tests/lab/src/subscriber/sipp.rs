@@ -64,17 +64,8 @@ pub enum Keying {
 pub enum Identity {
     /// The number is in P-Asserted-Identity, and not in From.
     Asserted,
-    /// As [`Identity::Asserted`], with `Privacy: id`.
-    Withheld,
-    /// The number is in From alone.
-    BareFrom,
     /// A telephone that has registered, and asserts the number by itself.
-    Telephone {
-        /// Its user name and password.
-        phone: Phone,
-        /// Whether it hides its number: From is anonymous, with `Privacy`.
-        hides: bool,
-    },
+    Telephone(Phone),
 }
 
 /// A call to place.
@@ -137,7 +128,7 @@ impl Sipp {
         command.args(["-m", &calls.len().to_string(), "-r", &rate.to_string()]);
         command.args(["-l", &calls.len().to_string()]);
         command.args(["-3pcc", &listener.local_addr()?.to_string()]);
-        if let Identity::Telephone { phone, .. } = identity {
+        if let Identity::Telephone(phone) = identity {
             command.args(["-au", &phone.number, "-ap", &phone.password]);
         }
         let mut child = Child::spawn("SIPp", command)?;
