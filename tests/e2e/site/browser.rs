@@ -103,7 +103,7 @@ impl Driver {
         .connect()
         .await
         .context("opening a browser")?;
-        Ok(Browser { driver, walked: Mutex::default() })
+        Ok(Browser { driver, walked: Mutex::default(), examined: Mutex::default() })
     }
 }
 
@@ -120,6 +120,8 @@ pub struct Browser {
     driver: WebDriver,
     /// The pages that have been walked by keyboard.
     walked: Mutex<HashSet<String>>,
+    /// The pages that axe-core has found nothing on, by their [`scrutiny::SHAPE`].
+    examined: Mutex<HashSet<String>>,
 }
 
 fn capabilities(manner: Manner, profile: &Path) -> Result<ChromeCapabilities> {
