@@ -3,7 +3,7 @@
 //!
 //! Most are judged by the Stasis arguments: every one of these calls must arrive as nobody's.
 
-mod agent;
+pub mod agent;
 mod media;
 mod stored;
 

@@ -5,16 +5,13 @@ mod carrier;
 
 use std::collections::BTreeSet;
 use std::fs;
-use std::net::UdpSocket;
-use std::time::Duration;
 
-use anyhow::{Context as _, Result, ensure};
+use anyhow::{Result, ensure};
 use karipass_lab::asterisk::{Asterisk, AsteriskSetup, CARRIER, SET_UP_NUMBER};
 use karipass_lab::repository;
 
+use crate::attacks::agent::Agent;
 use crate::system::installation;
-
-const ANSWERED_WITHIN: Duration = Duration::from_secs(10);
 
 /// What is local, and what the console then shows: the file, its text, the command, and a part of
 /// the answer.
@@ -70,26 +67,24 @@ fn every_include_of_the_samples_has_its_effect() -> Result<()> {
 fn every_request_within_a_call_that_asterisk_can_answer_is_answered() -> Result<()> {
     let folder = tempfile::tempdir()?;
     let asterisk = Asterisk::start(installation(), AsteriskSetup::new(folder.path())?)?;
-    let sdp = "v=0\r\no=- 1 1 IN IP4 127.0.0.2\r\ns=-\r\nc=IN IP4 127.0.0.2\r\nt=0 0\r\nm=audio 9 RTP/AVP 0\r\n";
-    let headers =
-        "Content-Type: application/sdp\r\nRequire: timer\r\nSession-Expires: 90;refresher=uac\r\n";
-    let mut dialog = SampleDialog::new(&asterisk)?;
-    let invited = dialog.request("INVITE", headers, sdp)?;
-    ensure!(status(&invited) == Some(200), "INVITE: {invited}");
-    ensure!(!invited.contains("Session-Expires"), "the call ends without a refresh: {invited}");
-    dialog.acknowledge(&invited)?;
-    for (method, headers, body, expected) in REQUESTS {
-        let answer = dialog.request(method, headers, body);
-        let answer = answer.with_context(|| format!("{method} {headers}is not answered"))?;
-        ensure!(status(&answer) == Some(expected), "{method} {headers}: {answer}");
-    }
-    let answer = SampleDialog::new(&asterisk)?.request(
-        "MESSAGE",
-        "Content-Type: text/plain\r\n",
-        "hello",
-    )?;
-    ensure!(status(&answer) == Some(404), "MESSAGE outside a call: {answer}");
-    Ok(())
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    runtime.block_on(async {
+        let mut caller = Agent::new(Agent::socket(CARRIER)?, asterisk.sip())?;
+        let timer = "Require: timer\r\nSession-Expires: 90;refresher=uac\r\n";
+        let mut call = caller.invite(SET_UP_NUMBER, "caller", timer).await?;
+        let answer = caller.expect_answer(&mut call).await?;
+        let expires = answer.header("Session-Expires");
+        ensure!(expires.is_empty(), "the call ends without a refresh: {expires}");
+        for (method, headers, body, expected) in REQUESTS {
+            let status = caller.request(method, &mut call, headers, body).await?;
+            ensure!(status == expected, "{method} {headers}: {status}");
+        }
+        let mut outside = caller.begin(SET_UP_NUMBER, "caller");
+        let text = "Content-Type: text/plain\r\n";
+        let status = caller.request("MESSAGE", &mut outside, text, "hello").await?;
+        ensure!(status == 404, "MESSAGE outside a call: {status}");
+        Ok(())
+    })
 }
 
 /// The files of `karipass.d` that the samples include.
@@ -107,65 +102,4 @@ fn included() -> Result<BTreeSet<String>> {
         }
     }
     Ok(found)
-}
-
-/// A caller's end of a SIP dialog, by hand.
-struct SampleDialog {
-    socket: UdpSocket,
-    here: String,
-    to: String,
-    target: String,
-    sequence: u32,
-}
-
-impl SampleDialog {
-    fn new(asterisk: &Asterisk) -> Result<Self> {
-        let socket = UdpSocket::bind((CARRIER, 0))?;
-        socket.connect(asterisk.sip())?;
-        socket.set_read_timeout(Some(ANSWERED_WITHIN))?;
-        let (here, there) = (socket.local_addr()?.to_string(), asterisk.sip());
-        let target = format!("sip:{SET_UP_NUMBER}@{there}");
-        Ok(Self { socket, here, to: format!("<{target}>"), target, sequence: 0 })
-    }
-
-    /// Sends a request and waits for its final answer.
-    fn request(&mut self, method: &str, headers: &str, body: &str) -> Result<String> {
-        self.sequence += 1;
-        self.send(method, headers, body)?;
-        let answers = format!("CSeq: {} {method}", self.sequence);
-        let mut buffer = vec![0; 8192];
-        loop {
-            let length = self.socket.recv(&mut buffer)?;
-            let text = String::from_utf8_lossy(buffer.get(..length).unwrap_or_default());
-            if text.contains(&answers) && status(&text).is_some_and(|status| status >= 200) {
-                return Ok(text.into_owned());
-            }
-        }
-    }
-
-    /// The dialog is confirmed; further requests go where its other end wants them.
-    fn acknowledge(&mut self, answer: &str) -> Result<()> {
-        let header = |name: &str| answer.lines().find_map(|line| line.strip_prefix(name));
-        header("To: ").context("no To")?.trim().clone_into(&mut self.to);
-        let contact = header("Contact: ").context("no Contact")?;
-        let target = contact.trim().trim_start_matches('<').trim_end_matches('>');
-        target.clone_into(&mut self.target);
-        self.send("ACK", "", "")
-    }
-
-    fn send(&self, method: &str, headers: &str, body: &str) -> Result<()> {
-        let Self { here, to, target, sequence, .. } = self;
-        let length = body.len();
-        let request = format!(
-            "{method} {target} SIP/2.0\r\nVia: SIP/2.0/UDP {here};branch=z9hG4bK{method}{sequence}\r\n\
-             From: <sip:caller@{here}>;tag=t\r\nTo: {to}\r\nCall-ID: {here}\r\nCSeq: {sequence} {method}\r\n\
-             Contact: <sip:caller@{here}>\r\nMax-Forwards: 70\r\n{headers}Content-Length: {length}\r\n\r\n{body}"
-        );
-        self.socket.send(request.as_bytes())?;
-        Ok(())
-    }
-}
-
-fn status(message: &str) -> Option<u16> {
-    message.strip_prefix("SIP/2.0 ")?.split(' ').next()?.parse().ok()
 }

@@ -122,39 +122,53 @@ impl Agent {
         headers: &str,
         body: &str,
     ) -> Result<Dialog> {
-        self.transactions += 1;
-        let call_id = format!("{}-{}", self.transactions, self.here);
-        let dialog = Dialog {
-            own: format!("<sip:{from}@{}>;tag={}", self.here, self.transactions),
-            other: format!("<sip:{dialled}@{}>", self.pbx),
-            target: format!("sip:{dialled}@{}", self.pbx),
-            call_id,
-            sequence: 1,
-        };
+        let dialog = Dialog { sequence: 1, ..self.begin(dialled, from) };
         let kind = if body.is_empty() { "" } else { SDP };
         self.send("INVITE", &dialog, &format!("{headers}{kind}"), body).await?;
         Ok(dialog)
     }
 
-    /// Waits until a call is answered, and acknowledges it.
-    pub async fn expect_answer(&mut self, dialog: &mut Dialog) -> Result<()> {
-        let media = self.expect_media(dialog).await?;
-        anyhow::ensure!(media.is_some(), "the call is refused");
-        self.acknowledge(dialog, "").await
+    /// A dialog in which nothing has been sent.
+    pub fn begin(&mut self, dialled: &str, from: &str) -> Dialog {
+        self.transactions += 1;
+        Dialog {
+            own: format!("<sip:{from}@{}>;tag={}", self.here, self.transactions),
+            other: format!("<sip:{dialled}@{}>", self.pbx),
+            target: format!("sip:{dialled}@{}", self.pbx),
+            call_id: format!("{}-{}", self.transactions, self.here),
+            sequence: 0,
+        }
+    }
+
+    /// Waits until a call is answered, and acknowledges it; returns the answer.
+    pub async fn expect_answer(&mut self, dialog: &mut Dialog) -> Result<Message> {
+        let answer = self.wait_for_answer(dialog).await?;
+        anyhow::ensure!(answer.status() == Some(200), "the call is refused");
+        self.acknowledge(dialog, "").await?;
+        Ok(answer)
     }
 
     /// Waits until a call is answered, without sending an ACK. Returns the line's RTP address; none
     /// if the call is refused.
     pub async fn expect_media(&mut self, dialog: &mut Dialog) -> Result<Option<SocketAddr>> {
+        let answer = self.wait_for_answer(dialog).await?;
+        if answer.status() != Some(200) {
+            return Ok(None);
+        }
+        Ok(Some(answer.media().context("no audio in the answer")?))
+    }
+
+    /// Acknowledges an answer that refuses, and no other.
+    async fn wait_for_answer(&mut self, dialog: &mut Dialog) -> Result<Message> {
         let answer =
             self.receive("the answer to INVITE", |it| it.answers("INVITE", dialog)).await?;
         answer.header("To").clone_into(&mut dialog.other);
-        if answer.status() != Some(200) {
+        if answer.status() == Some(200) {
+            contact(&answer).clone_into(&mut dialog.target);
+        } else {
             self.acknowledge(dialog, "").await?;
-            return Ok(None);
         }
-        contact(&answer).clone_into(&mut dialog.target);
-        Ok(Some(answer.media().context("no audio in the answer")?))
+        Ok(answer)
     }
 
     /// Acknowledges the answer to a call, with an SDP or without.

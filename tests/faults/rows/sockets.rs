@@ -1,6 +1,6 @@
 //! Connections to a site that say nothing, or one byte now and then.
 
-use std::io::{ErrorKind, Read as _, Write as _};
+use std::io::Write as _;
 use std::net::TcpStream;
 use std::path::Path;
 use std::sync::Arc;
@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result, anyhow};
 use karipass_lab::child::lower_priority;
+use karipass_lab::trickle::Trickle;
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject as _;
 use rustls::{ClientConfig, ClientConnection, RootCertStore};
@@ -38,17 +39,16 @@ impl Slow {
         let until = Arc::clone(&over);
         let thread = spawn(move || {
             lower_priority()?;
-            let mut trickles = (0..count)
-                .map(|kind| Trickle::open(kind, &address, &tls))
-                .collect::<Result<Vec<_>>>()?;
+            let mut trickles =
+                (0..count).map(|kind| open(kind, &address, &tls)).collect::<Result<Vec<_>>>()?;
             let (mut looks, mut held_in_all) = (0, 0);
             while !until.load(Ordering::Relaxed) {
                 sleep(BYTE_EVERY);
-                let held: Vec<bool> = trickles.iter_mut().map(Trickle::is_held).collect();
+                let held: Vec<bool> = trickles.iter_mut().map(Trickle::say_byte).collect();
                 looks += 1;
                 held_in_all += held.iter().filter(|held| **held).count();
                 for (kind, _) in held.iter().enumerate().filter(|(_, held)| !**held) {
-                    trickles[kind] = Trickle::open(kind, &address, &tls)?;
+                    trickles[kind] = open(kind, &address, &tls)?;
                 }
             }
             held_in_all.checked_div(looks).context("nobody has looked")
@@ -63,45 +63,20 @@ impl Slow {
     }
 }
 
-/// A connection, and what it still has to say.
-struct Trickle {
-    stream: TcpStream,
-    bytes: std::vec::IntoIter<u8>,
-}
-
-impl Trickle {
-    /// One of three kinds: silent, slow in its handshake, slow in its first request.
-    fn open(kind: usize, address: &str, tls: &Arc<ClientConfig>) -> Result<Self> {
-        let mut stream = TcpStream::connect(address).context("a slow connection")?;
-        stream.set_read_timeout(Some(ANSWERED_WITHIN))?;
-        let mut bytes = Vec::new();
-        if !kind.is_multiple_of(3) {
-            let mut client = ClientConnection::new(Arc::clone(tls), "localhost".try_into()?)?;
-            if kind % 3 == 2 {
-                while client.is_handshaking() {
-                    client.complete_io(&mut stream)?;
-                }
-                client.writer().write_all(HEAD)?;
+/// A connection of one of three kinds: silent, slow in its handshake, slow in its first request.
+fn open(kind: usize, address: &str, tls: &Arc<ClientConfig>) -> Result<Trickle> {
+    let mut stream = TcpStream::connect(address).context("a slow connection")?;
+    stream.set_read_timeout(Some(ANSWERED_WITHIN))?;
+    let mut bytes = Vec::new();
+    if !kind.is_multiple_of(3) {
+        let mut client = ClientConnection::new(Arc::clone(tls), "localhost".try_into()?)?;
+        if kind % 3 == 2 {
+            while client.is_handshaking() {
+                client.complete_io(&mut stream)?;
             }
-            client.write_tls(&mut bytes)?;
+            client.writer().write_all(HEAD)?;
         }
-        stream.set_nonblocking(true)?;
-        Ok(Self { stream, bytes: bytes.into_iter() })
+        client.write_tls(&mut bytes)?;
     }
-
-    /// Says one byte more; whether the site still holds the connection.
-    fn is_held(&mut self) -> bool {
-        if let Some(byte) = self.bytes.next()
-            && self.stream.write(&[byte]).is_err()
-        {
-            return false;
-        }
-        loop {
-            match self.stream.read(&mut [0; 4096]) {
-                Ok(0) => return false,
-                Ok(_) => {}
-                Err(error) => return error.kind() == ErrorKind::WouldBlock,
-            }
-        }
-    }
+    Ok(Trickle::new(stream, bytes)?)
 }

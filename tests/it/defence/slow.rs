@@ -1,7 +1,6 @@
 //! Connections that say nothing, too little or too slowly, or never listen (row 14).
 
-use std::io::{ErrorKind, Read as _, Write as _};
-use std::net::TcpStream;
+use std::io::{ErrorKind, Write as _};
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -9,10 +8,11 @@ use std::thread;
 use std::time::Duration;
 
 use karipass::clock;
+use karipass_lab::trickle::Trickle;
 use rustls::version::TLS13;
 
 use super::wire::{ASK, ask, client, plain, shaken};
-use crate::site::{self, Caller, Daemon, NUMBER, RIGHT, Service};
+use crate::site::{self, Caller, Certified, Daemon, NUMBER, RIGHT, Service};
 use crate::support::{self, WAIT_TIMEOUT};
 
 /// How often a slow connection says a byte.
@@ -21,28 +21,23 @@ const BYTE_EVERY: Duration = Duration::from_millis(200);
 #[tokio::test(flavor = "multi_thread")]
 async fn a_the_site_answers_beside_500_slow_connections_and_closes_them() {
     let (database, _) = site::contracted("temporary").await;
-    let folder = tempfile::tempdir().unwrap();
-    karipass_lab::certificate::keep_in(folder.path()).unwrap();
-    let (certificate, key) = (folder.path().join("certificate.pem"), folder.path().join("key.pem"));
-    let variables = [
-        ("KARIPASS_SITE_CERTIFICATE_FILE", certificate.to_str().unwrap()),
-        ("KARIPASS_SITE_KEY_FILE", key.to_str().unwrap()),
-    ];
-    let daemon = Daemon::start(&database, &variables);
+    let certified = Certified::new();
+    let certificate = certified.certificate.clone();
+    let daemon = Daemon::start(&database, &certified.variables());
     let address = daemon.base.strip_prefix("http://").unwrap().to_owned();
     let pem = std::fs::read(&certificate).unwrap();
     // Each is held from its opening to its closing by the site.
     let held = Arc::new(AtomicUsize::new(0));
     let count = Arc::clone(&held);
     let trickling = thread::spawn(move || {
-        let open = |index: usize| Trickle::open(index % 7, &address, &certificate);
-        let mut trickles: Vec<Trickle> = (0..500).map(open).collect();
+        let mut trickles: Vec<Trickle> =
+            (0..500).map(|index| open(index % 7, &address, &certificate)).collect();
         let deadline = clock::now() + WAIT_TIMEOUT;
         while !trickles.is_empty() {
             count.store(trickles.len(), Ordering::Relaxed);
             assert!(clock::now() < deadline, "{} are held", trickles.len());
             thread::sleep(BYTE_EVERY);
-            trickles.retain_mut(Trickle::is_held);
+            trickles.retain_mut(Trickle::say_byte);
         }
         count.store(0, Ordering::Relaxed);
     });
@@ -79,60 +74,34 @@ async fn a_a_client_that_never_reads_is_cut_off() {
     assert!(cut.contains(&error.kind()), "{error}");
 }
 
-/// A connection that says one byte now and then.
-struct Trickle {
-    stream: TcpStream,
-    bytes: std::vec::IntoIter<u8>,
-}
-
-impl Trickle {
-    /// One of seven kinds, with what it still has to say.
-    fn open(kind: usize, address: &str, certificate: &Path) -> Self {
-        const HEAD: &[u8] = b"POST /api/v1/login HTTP/1.1\r\nHost: localhost\r\n\
-            Content-Type: application/json\r\nContent-Length: 4096\r\n\r\n";
-        let mut client = client(&[certificate], &[&TLS13]);
-        let (stream, bytes) = match kind {
-            0 => (plain(address), Vec::new()),
-            1 => {
-                let mut hello = Vec::new();
-                client.write_tls(&mut hello).unwrap();
-                (plain(address), hello)
-            }
-            // The handshake done, then: nothing, a head, a body; after a first answer: nothing, a
-            // head.
-            _ => {
-                let mut tls = shaken(address, client).unwrap();
-                if kind >= 5 {
-                    assert_eq!(ask(&mut tls, ASK).0, 404);
-                }
-                if kind == 4 {
-                    tls.write_all(HEAD).unwrap();
-                }
-                let mut bytes = Vec::new();
-                if [3, 4, 6].contains(&kind) {
-                    tls.conn.writer().write_all(HEAD).unwrap();
-                    tls.conn.write_tls(&mut bytes).unwrap();
-                }
-                (tls.sock, bytes)
-            }
-        };
-        stream.set_nonblocking(true).unwrap();
-        Self { stream, bytes: bytes.into_iter() }
-    }
-
-    /// Says one byte more; whether the site still holds the connection.
-    fn is_held(&mut self) -> bool {
-        if let Some(byte) = self.bytes.next()
-            && self.stream.write(&[byte]).is_err()
-        {
-            return false;
+/// A connection of one of seven kinds, with what it still has to say.
+fn open(kind: usize, address: &str, certificate: &Path) -> Trickle {
+    const HEAD: &[u8] = b"POST /api/v1/login HTTP/1.1\r\nHost: localhost\r\n\
+        Content-Type: application/json\r\nContent-Length: 4096\r\n\r\n";
+    let mut client = client(&[certificate], &[&TLS13]);
+    let (stream, bytes) = match kind {
+        0 => (plain(address), Vec::new()),
+        1 => {
+            let mut hello = Vec::new();
+            client.write_tls(&mut hello).unwrap();
+            (plain(address), hello)
         }
-        loop {
-            match self.stream.read(&mut [0; 4096]) {
-                Ok(0) => return false,
-                Ok(_) => {}
-                Err(error) => return error.kind() == ErrorKind::WouldBlock,
+        // The handshake done, then: nothing, a head, a body; after a first answer: nothing, a head.
+        _ => {
+            let mut tls = shaken(address, client).unwrap();
+            if kind >= 5 {
+                assert_eq!(ask(&mut tls, ASK).0, 404);
             }
+            if kind == 4 {
+                tls.write_all(HEAD).unwrap();
+            }
+            let mut bytes = Vec::new();
+            if [3, 4, 6].contains(&kind) {
+                tls.conn.writer().write_all(HEAD).unwrap();
+                tls.conn.write_tls(&mut bytes).unwrap();
+            }
+            (tls.sock, bytes)
         }
-    }
+    };
+    Trickle::new(stream, bytes).unwrap()
 }

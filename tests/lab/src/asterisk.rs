@@ -20,7 +20,7 @@ use crate::child::{Child, last_lines};
 use crate::folder;
 use crate::repository;
 
-pub use setup::{AsteriskSetup, Phone};
+pub use setup::{AsteriskSetup, Phone, copy_samples};
 
 /// The user of `asterisk/etc/ari.conf`.
 pub const ARI_USER: &str = "karipass";

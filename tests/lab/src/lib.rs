@@ -17,6 +17,7 @@ pub mod proxy;
 pub mod run;
 pub mod sounds;
 pub mod subscriber;
+pub mod trickle;
 
 /// The folder of this repository.
 pub fn repository() -> PathBuf {

@@ -92,13 +92,11 @@ impl AsteriskSetup {
                 fs::remove_dir_all(old)?;
             }
         }
-        for folder in ["etc/karipass.d", "lib", "spool", "log", "data/sounds/ja"] {
+        for folder in ["etc", "lib", "spool", "log", "data/sounds/ja"] {
             fs::create_dir_all(self.folder.join(folder))?;
         }
         fs::set_permissions(&etc, fs::Permissions::from_mode(0o700))?;
-        for samples in ["asterisk/etc", "dialplan"] {
-            copy_samples(&repository().join(samples), &etc)?;
-        }
+        copy_samples(&etc)?;
         for name in EMPTY.split(' ') {
             fs::write(etc.join(name).with_extension("conf"), "")?;
         }
@@ -158,14 +156,18 @@ impl AsteriskSetup {
     }
 }
 
-fn copy_samples(from: &Path, to: &Path) -> Result<()> {
-    for entry in fs::read_dir(from).with_context(|| from.display().to_string())? {
-        let path = entry?.path();
-        if path.extension().is_some_and(|extension| extension == "conf") {
-            fs::copy(&path, to.join(path.file_name().unwrap_or_default()))?;
+/// Copies the samples and the dialplan into `etc`, with an empty folder for what is local.
+pub fn copy_samples(etc: &Path) -> Result<()> {
+    for samples in ["asterisk/etc", "dialplan"] {
+        let from = repository().join(samples);
+        for entry in fs::read_dir(&from).with_context(|| from.display().to_string())? {
+            let path = entry?.path();
+            if path.extension().is_some_and(|extension| extension == "conf") {
+                fs::copy(&path, etc.join(path.file_name().unwrap_or_default()))?;
+            }
         }
     }
-    Ok(())
+    Ok(fs::create_dir(etc.join("karipass.d"))?)
 }
 
 fn phones_conf(phones: &[Phone]) -> Result<String> {

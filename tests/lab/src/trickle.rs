@@ -1,0 +1,34 @@
+//! A connection that says one byte now and then.
+
+use std::io::{self, ErrorKind, Read as _, Write as _};
+use std::net::TcpStream;
+
+/// A connection, and what it still has to say.
+pub struct Trickle {
+    stream: TcpStream,
+    bytes: std::vec::IntoIter<u8>,
+}
+
+impl Trickle {
+    /// One that has these bytes to say yet.
+    pub fn new(stream: TcpStream, bytes: Vec<u8>) -> io::Result<Self> {
+        stream.set_nonblocking(true)?;
+        Ok(Self { stream, bytes: bytes.into_iter() })
+    }
+
+    /// Says one byte more; whether the server still holds the connection.
+    pub fn say_byte(&mut self) -> bool {
+        if let Some(byte) = self.bytes.next()
+            && self.stream.write(&[byte]).is_err()
+        {
+            return false;
+        }
+        loop {
+            match self.stream.read(&mut [0; 4096]) {
+                Ok(0) => return false,
+                Ok(_) => {}
+                Err(error) => return error.kind() == ErrorKind::WouldBlock,
+            }
+        }
+    }
+}
