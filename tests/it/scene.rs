@@ -4,14 +4,19 @@ use std::collections::HashMap;
 use std::net::Ipv4Addr;
 
 use domain::password::{NewPassword, PhcString, SubmittedPassword};
-use karipass::hashing::{Cost, Dummy, Hasher, Keys, Salt};
+use domain::policy::temporary_password::SetOutcome;
+use karipass::auth::AuthService;
+use karipass::db::IdempotencyKey;
+use karipass::hashing::{Dummy, Hasher, Keys, Salt};
 use karipass_lab::postgres::Database;
+use karipass_lab::proxy::PostgresProxy;
 use serde_json::{Map, Value, json};
 use tokio::sync::Mutex;
 use tokio_postgres::Client;
 
-use crate::site::{self, Answer, Caller, KEYS, RIGHT, Service};
-use crate::support;
+use crate::site::{self, Answer, CHEAP, Caller, KEYS, RIGHT, Service};
+use crate::support::{self, daemon_store};
+use crate::temporary_password::{SetTemporary as _, SetTemporaryPassword};
 
 pub use crate::site::NUMBER;
 /// Additional numbers of [`site::contract`], with service.
@@ -43,6 +48,15 @@ impl Scene {
         Self::start(support::database().await, unit, variables).await
     }
 
+    /// With a site that reaches its database by way of the proxy.
+    pub async fn troubled(unit: &str) -> (Self, PostgresProxy) {
+        let database = support::database().await;
+        let proxy = PostgresProxy::before(support::cluster().socket_folder()).unwrap();
+        let url = database.at(proxy.socket_folder()).daemon_url;
+        let scene = Self::start(database, unit, &[("KARIPASS_DATABASE_URL", &url)]).await;
+        (scene, proxy)
+    }
+
     async fn start(database: Database, unit: &str, variables: &[(&str, &str)]) -> Self {
         let owner = database.owner().await.unwrap();
         site::contract(&owner, unit).await;
@@ -55,6 +69,27 @@ impl Scene {
         site::credential(&self.owner, login, kind).await;
         let sql = "UPDATE credential SET password_hash = $2 WHERE login_number = $1";
         self.owner.execute(sql, &[&login, &hashed(password).await.expose()]).await.unwrap();
+    }
+
+    /// Sets [`RIGHT`] as the temporary password of `login`, which calls by itself.
+    pub async fn set_by_phone(&self, login: &str, unit: &str) {
+        let login = login.parse().unwrap();
+        let set = SetTemporaryPassword {
+            attempt: IdempotencyKey::draw(&mut rand::rng()),
+            caller: login,
+            contract: NUMBER.parse().unwrap(),
+            unit: unit.parse().unwrap(),
+            login,
+            phc: site::hashed().await.clone(),
+        };
+        let stored = daemon_store(&self.database).set_temporary(&set).await.unwrap();
+        assert_eq!(stored, SetOutcome::Stored);
+    }
+
+    /// The services of a site, without its routes.
+    pub fn auth(&self) -> AuthService {
+        let idle_timeout = domain::rules::SESSION_IDLE_TIMEOUT;
+        AuthService::new(daemon_store(&self.database), self.service.hasher.clone(), idle_timeout)
     }
 
     pub async fn log_in(&self, number: &str, password: &str) -> Answer {
@@ -155,7 +190,7 @@ async fn hashed(password: &str) -> PhcString {
     let typed = |text: &str| SubmittedPassword::from(text.to_owned());
     let new = NewPassword::check(&typed(""), &typed(password), &typed(password)).unwrap();
     let keys = Keys::parse(KEYS).unwrap();
-    let hasher = Hasher::start(keys, Cost::LIVE, &Dummy::draw(&mut rand::rng())).unwrap();
+    let hasher = Hasher::start(keys, CHEAP, &Dummy::draw(&mut rand::rng())).unwrap();
     let phc = hasher
         .hash_for_change(new, Salt::draw(&mut rand::rng()), Ipv4Addr::LOCALHOST.into())
         .await

@@ -2,7 +2,7 @@
 
 use std::fs::File;
 use std::net::{SocketAddr, TcpStream};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::Duration;
 
@@ -30,6 +30,9 @@ pub const RIGHT: &str = "48151623";
 pub const WRONG: &str = "48151624";
 /// The contract number of [`contract`].
 pub const NUMBER: &str = "0612345600";
+/// What a hash costs here, since most tests wait for many: a daemon's own new ones cost
+/// [`Cost::LIVE`].
+pub const CHEAP: Cost = Cost { memory_kib: 64, passes: 1, lanes: 1 };
 /// The key of every service here: the lab's.
 pub const KEYS: &str = "lab AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=";
 
@@ -63,7 +66,7 @@ impl Service {
         let config = configured(database, variables);
         let store = Db::for_daemon(&config.database).unwrap();
         let dummy = Dummy::draw(&mut rand::rng());
-        let hasher = Hasher::start(config.hashing.keys.clone(), Cost::LIVE, &dummy).unwrap();
+        let hasher = Hasher::start(config.hashing.keys.clone(), CHEAP, &dummy).unwrap();
         let listener = web::bind(SocketAddr::from(([127, 0, 0, 1], 0))).unwrap();
         let handle = web::Handle::new();
         let router = AppState::new(&config, store, hasher.clone()).router(false);
@@ -191,6 +194,31 @@ impl Daemon {
     }
 }
 
+/// A certificate for a site, in a folder of its own.
+pub struct Certified {
+    pub certificate: PathBuf,
+    key: PathBuf,
+    _folder: TempDir,
+}
+
+impl Certified {
+    pub fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        karipass_lab::certificate::keep_in(folder.path()).unwrap();
+        let [certificate, key] =
+            ["certificate.pem", "key.pem"].map(|file| folder.path().join(file));
+        Self { certificate, key, _folder: folder }
+    }
+
+    /// What names it in a daemon's configuration.
+    pub fn variables(&self) -> [(&str, &str); 2] {
+        [
+            ("KARIPASS_SITE_CERTIFICATE_FILE", self.certificate.to_str().unwrap()),
+            ("KARIPASS_SITE_KEY_FILE", self.key.to_str().unwrap()),
+        ]
+    }
+}
+
 /// An answer, taken whole.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Answer {
@@ -296,7 +324,7 @@ pub async fn hashed() -> &'static PhcString {
         .get_or_init(async || {
             let keys = Keys::parse(KEYS).unwrap();
             let dummy = Dummy::draw(&mut rand::rng());
-            let hasher = Hasher::start(keys, Cost::LIVE, &dummy).unwrap();
+            let hasher = Hasher::start(keys, CHEAP, &dummy).unwrap();
             let password = TemporaryPassword::try_from(RIGHT.as_bytes()).unwrap();
             let salt = Salt::draw(&mut rand::rng());
             hasher.hash_for_call(password, salt).await.unwrap()

@@ -12,7 +12,7 @@ const LOCKS: &str = "SELECT count(*) FROM pg_locks
 #[tokio::test(flavor = "multi_thread")]
 async fn p9_a_call_stores_a_password_and_says_so() {
     let rig = Rig::start(Plan::default()).await;
-    up_to_confirmation(&rig, "whole.1").await;
+    rig.fake.call_up_to_confirmation("whole.1").await;
     assert!(rig.passwords().await.is_empty());
     rig.fake.press("whole.1", "12345678");
     rig.fake.wait_for_playback("whole.1", "completed").await;
@@ -56,19 +56,6 @@ async fn p12_the_next_guidance_is_queued_before_the_quiet_is_stopped() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn p10_once_invalid_plays_the_caller_is_heard_again() {
-    let rig = Rig::start(Plan::default()).await;
-    rig.fake.call("again.1", &TRUSTED);
-    rig.fake.wait_for_playback("again.1", "menu").await;
-    rig.fake.press("again.1", "9");
-    rig.fake.wait_for_playback("again.1", "invalid").await;
-    // Behind its beginning come the quiet's stop and the quiet that follows.
-    rig.fake.wait_for_request("POST", "karipass/quiet", 2).await;
-    rig.fake.press("again.1", "1");
-    rig.fake.wait_for_playback("again.1", "set-password").await;
-}
-
-#[tokio::test(flavor = "multi_thread")]
 async fn p2_an_untrusted_caller_hears_not_available_and_leaves_an_audit_row() {
     let rig = Rig::start(Plan::default()).await;
     for (channel, arguments) in [
@@ -91,7 +78,7 @@ async fn p2_an_untrusted_caller_hears_not_available_and_leaves_an_audit_row() {
 #[tokio::test(flavor = "multi_thread")]
 async fn p13_hanging_up_before_the_commit_changes_nothing() {
     let rig = Rig::start(Plan::default()).await;
-    up_to_confirmation(&rig, "early.1").await;
+    rig.fake.call_up_to_confirmation("early.1").await;
     let mut owner = rig.database.owner().await.unwrap();
     let lock = owner.transaction().await.unwrap();
     lock.query("SELECT FROM contract FOR UPDATE", &[]).await.unwrap();
@@ -103,16 +90,6 @@ async fn p13_hanging_up_before_the_commit_changes_nothing() {
     rig.wait_for_count(0, &format!("{LOCKS} AND locktype = 'relation'")).await;
     assert!(rig.passwords().await.is_empty());
     assert!(rig.audit().await.is_empty());
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn p15_trouble_is_heard_while_the_store_is_out_of_reach() {
-    let plan = Plan { store: Some(rig::unreachable_store()), ..Plan::default() };
-    let rig = Rig::start(plan).await;
-    rig.fake.call("unreachable.1", &TRUSTED);
-    rig.fake.wait_for_playback("unreachable.1", "trouble").await;
-    rig.finish("unreachable.1").await;
-    assert_eq!(wait_for_outcome("unreachable.1").await, "trouble");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -235,7 +212,7 @@ async fn who_calls_while_the_line_closes_is_sent_on_and_the_others_finish() {
     let mut plan = Plan::default();
     plan.pace.shutdown_grace = Duration::from_secs(30);
     let mut rig = Rig::start(plan).await;
-    up_to_confirmation(&rig, "closing.1").await;
+    rig.fake.call_up_to_confirmation("closing.1").await;
     rig.stop();
     rig.wait_for_faults(&["the line takes no more calls"]).await;
     rig.fake.call("closing.2", &TRUSTED);
@@ -260,14 +237,4 @@ async fn what_is_left_after_the_grace_is_sent_on() {
     assert_eq!(wait_for_outcome("grace.1").await, "continued");
     assert_eq!(rig.fake.requests_like("POST", "/channels/grace.1/continue").len(), 1);
     assert!(rig.fake.requests_like("DELETE", "/channels/grace.1").is_empty());
-}
-
-/// Plays a call of the contract number up to the confirmation, which is still to be keyed.
-async fn up_to_confirmation(rig: &Rig, channel: &str) {
-    rig.fake.call(channel, &TRUSTED);
-    rig.fake.wait_for_playback(channel, "menu").await;
-    rig.fake.press(channel, "1");
-    rig.fake.wait_for_playback(channel, "set-password").await;
-    rig.fake.press(channel, "12345678");
-    rig.fake.wait_for_playback(channel, "confirm-password").await;
 }

@@ -19,6 +19,7 @@ use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
 use serde_json::Value;
 use tokio_util::sync::CancellationToken;
 
+use crate::site::CHEAP;
 use crate::support::{self, WAIT_TIMEOUT};
 
 /// The contract number of the rig's contract, which has the service.
@@ -29,7 +30,6 @@ pub const ADDITIONAL: &str = "0612345601";
 pub const TRUSTED: [&str; 2] = ["trusted", CONTRACT];
 
 const KEY: &str = "k1 AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=";
-const WEAK: Cost = Cost { memory_kib: 8 * 1024, passes: 1, lanes: 1 };
 
 /// A deadline that no machine misses; a line that stops waits for some of them.
 const LATE: Duration = Duration::from_secs(20);
@@ -85,7 +85,7 @@ impl Default for Plan {
             most: 100,
             shares: [100, 100],
             media_networks: Vec::new(),
-            cost: WEAK,
+            cost: CHEAP,
             beside: Vec::new(),
             sounds: None,
             store: None,
@@ -235,7 +235,13 @@ pub async fn wait_until(what: &str, so: impl Fn() -> bool) {
 
 /// Waits until a call is over, and gives its outcome; it must be over exactly once.
 pub async fn wait_for_outcome(channel: &str) -> String {
-    wait_until(&format!("the end of the call {channel}"), || !outcomes(channel).is_empty()).await;
+    let mut read = 0;
+    support::wait_until(&format!("the end of the call {channel}"), async || {
+        let (lines, end) = lines_since(read, channel);
+        read = end;
+        lines.iter().any(|line| line["fields"]["outcome"].is_string())
+    })
+    .await;
     let outcomes = outcomes(channel);
     assert_eq!(outcomes.len(), 1, "{outcomes:?}");
     outcomes[0].clone()
@@ -251,9 +257,15 @@ pub fn outcomes(channel: &str) -> Vec<String> {
 
 /// The log lines in which a text occurs, such as a channel's id or a server's address.
 pub fn lines_with(text: &str) -> Vec<Value> {
+    lines_since(0, text).0
+}
+
+/// Those of them behind the first `read` bytes of the log, and how many bytes it has now.
+fn lines_since(read: usize, text: &str) -> (Vec<Value>, usize) {
     let log = log().0.lock().unwrap_or_else(PoisonError::into_inner);
-    let text = std::str::from_utf8(&log).unwrap().lines().filter(|line| line.contains(text));
-    text.map(|line| serde_json::from_str(line).unwrap()).collect()
+    let lines = std::str::from_utf8(&log[read..]).unwrap().lines();
+    let lines = lines.filter(|line| line.contains(text));
+    (lines.map(|line| serde_json::from_str(line).unwrap()).collect(), log.len())
 }
 
 /// What the metrics' recorder of this process has counted.

@@ -1,4 +1,7 @@
 //! C3: whatever is sent at once, the answers are those of some order of sending it one by one.
+//!
+//! To the database, two sites of this process are what two daemons are: neither knows what the
+//! other has counted. Their hashes are cheap, so that verdicts meet where they are made.
 
 use std::sync::Arc;
 
@@ -6,21 +9,18 @@ use tokio::sync::Barrier;
 use tokio::task::JoinSet;
 use tokio_postgres::Client;
 
-use crate::site::{self, Caller, Daemon, NUMBER, RIGHT, WRONG};
-use crate::support::{self, EXCLUSIVE};
+use crate::scene::Scene;
+use crate::site::{self, Caller, Daemon, NUMBER, RIGHT, Service, WRONG};
+use crate::support::EXCLUSIVE;
 
 /// Posts released together in a round.
 const POSTS: usize = 100;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn c3_a_hundred_posts_at_once_are_answered_as_if_one_by_one_fifty_times() {
-    let _alone = EXCLUSIVE.lock().await;
-    let database = support::database().await;
-    let owner = database.owner().await.unwrap();
-    site::contract(&owner, "line").await;
-    let daemons = [Daemon::start(&database, &[]), Daemon::start(&database, &[])];
-    let bases: Vec<&str> = daemons.iter().map(|daemon| daemon.base.as_str()).collect();
-    let caller = Caller::new();
+    let Scene { database, owner, service, caller } = Scene::new("line").await;
+    let other = Service::start(&database, &[]).await;
+    let bases = [service.base.as_str(), other.base.as_str()];
     let mut voided = 0;
     for number in 0..50 {
         let (kind, limit) = if number % 2 == 0 { ("temporary", 3) } else { ("password", 10) };
@@ -92,7 +92,7 @@ impl Round {
 async fn one_round(
     caller: &Caller,
     owner: &Client,
-    bases: &[&str],
+    bases: &[&str; 2],
     right: usize,
     limit: usize,
 ) -> Round {
@@ -101,7 +101,7 @@ async fn one_round(
     let mut posts = JoinSet::new();
     for index in 0..POSTS {
         let (caller, together) = (caller.clone(), Arc::clone(&together));
-        let base = bases[index % bases.len()].to_owned();
+        let base = bases[index % 2].to_owned();
         // Spread evenly among the others, and over the services.
         let is_right = index * 37 % POSTS < right;
         posts.spawn(async move {
