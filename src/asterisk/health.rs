@@ -144,10 +144,4 @@ mod tests {
         health.set_closing();
         assert_eq!(health.problems().len(), 3);
     }
-
-    #[test]
-    fn one_of_several_says_which_it_is() {
-        let health = LineHealth::new("pbx:8088".to_owned(), false);
-        assert_eq!(health.problems(), ["pbx:8088: ARI is not connected"]);
-    }
 }

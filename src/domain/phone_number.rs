@@ -116,11 +116,18 @@ mod tests {
     #[test]
     fn w3_every_spelling_is_one_number() {
         let number: PhoneNumber = "0664806430".parse().unwrap();
+        // As keyboards, spreadsheets and address books write it.
         for spelling in [
+            "0664806430",
             "06-6480-6430",
             "０６６４８０６４３０",
+            "０６－６４８０－６４３０",
             "０６－６４８０ー６４３０",
             " 06 6480 6430 ",
+            "06ー6480ー6430",
+            "06ｰ6480\u{2212}6430",
+            "06\u{2010}6480\u{2015}6430\t",
+            "\u{3000}０6\u{3000}6４80\u{3000}６430\u{3000}",
             "06‐6480−6430",
         ] {
             assert_eq!(PhoneNumber::from_typed(spelling), Ok(number), "{spelling}");
@@ -137,6 +144,17 @@ mod tests {
             "066480643012",
             "06648o6430",
             "+81664806430",
+            "0081664806430",
+            "81664806430",
+            "00664806430",
+            "06648064300000",
+            "(06)64806430",
+            "06.6480.6430",
+            "06/6480/6430",
+            "٠٦٦٤٨٠٦٤٣٠",
+            "0664806430;",
+            "0664806430\u{0}",
+            "0664806430\u{200b}",
         ] {
             assert_eq!(wrong.parse::<PhoneNumber>(), Err(InvalidPhoneNumber), "{wrong}");
             assert_eq!(PhoneNumber::from_typed(wrong), Err(InvalidPhoneNumber), "{wrong}");

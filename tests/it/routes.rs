@@ -11,11 +11,10 @@ use std::path::Path;
 use karipass_lab::repository;
 use reqwest::Method;
 use serde_json::json;
-use tokio_postgres::Client;
 
 use crate::pages::browser::{Browser, leads_to, title, token};
-use crate::site::{self, Answer, Caller, NUMBER, RIGHT, Service};
-use crate::support;
+use crate::scene::Scene;
+use crate::site::{self, Answer, NUMBER, RIGHT};
 
 const ROUTES: [(&str, &str, For); 24] = [
     ("get", "/", For::Session),
@@ -58,30 +57,30 @@ fn every_route_of_the_site_is_walked() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn w4_no_route_is_open_without_a_session() {
-    let scene = RouteScene::new().await;
+    let scene = Scene::new("admin_user").await;
     site::credential(&scene.owner, NUMBER, "password").await;
     let mut browser = Browser::new(&scene.service.base);
     let own = token(&browser.get("/login").await);
     for (method, path, is_api) in needing(For::AnySession) {
         if is_api {
-            let answer = scene.api(method, &path, None).await;
+            let answer = api(&scene, method, &path, None).await;
             assert_eq!((answer.status, answer.code().as_str()), (401, "no_session"), "{path}");
         } else {
-            let answer = RouteScene::page(&mut browser, method, &path, &own).await;
+            let answer = page(&mut browser, method.clone(), &path, &own).await;
             if path == "/" {
                 assert_eq!((answer.status, title(&answer)), (200, "トップページ"));
                 continue;
             }
-            let to = leads_to(&answer);
-            assert!(["/login", "/session-over"].contains(&to), "{path} leads to {to}");
+            let to = if method == Method::GET { "/login" } else { "/session-over" };
+            assert_eq!(leads_to(&answer), to, "{path}");
         }
     }
-    scene.expect_unchanged("password").await;
+    expect_unchanged(&scene, "password").await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn row_9_no_route_but_the_change_is_open_under_c6() {
-    let scene = RouteScene::new().await;
+    let scene = Scene::new("admin_user").await;
     site::credential(&scene.owner, NUMBER, "temporary").await;
     let bearer = scene.caller.log_in(&scene.service.base, NUMBER, RIGHT).await.token();
     let mut browser = Browser::new(&scene.service.base);
@@ -89,20 +88,20 @@ async fn row_9_no_route_but_the_change_is_open_under_c6() {
     let own = token(&browser.get("/password").await);
     for (method, path, is_api) in needing(For::Session) {
         if is_api {
-            let answer = scene.api(method, &path, Some(&bearer)).await;
+            let answer = api(&scene, method, &path, Some(&bearer)).await;
             let refusal = (answer.status, answer.code());
             assert_eq!(refusal, (403, "password_change_required".to_owned()), "{path}");
         } else {
-            let answer = RouteScene::page(&mut browser, method, &path, &own).await;
+            let answer = page(&mut browser, method, &path, &own).await;
             assert_eq!(leads_to(&answer), "/password", "{path}");
         }
     }
-    scene.expect_unchanged("temporary").await;
+    expect_unchanged(&scene, "temporary").await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn u2_no_route_of_the_unit_is_open_to_a_user() {
-    let scene = RouteScene::new().await;
+    let scene = Scene::new("admin_user").await;
     for number in [NUMBER, USER] {
         site::credential(&scene.owner, number, "password").await;
     }
@@ -112,20 +111,20 @@ async fn u2_no_route_of_the_unit_is_open_to_a_user() {
     let own = token(&browser.get("/password").await);
     for (method, path, is_api) in needing(For::Changer) {
         if is_api {
-            let answer = scene.api(method, &path, Some(&bearer)).await;
+            let answer = api(&scene, method, &path, Some(&bearer)).await;
             assert_eq!((answer.status, answer.code().as_str()), (403, "not_allowed"), "{path}");
         } else {
-            let answer = RouteScene::page(&mut browser, method, &path, &own).await;
+            let answer = page(&mut browser, method, &path, &own).await;
             assert_eq!(answer.status, 403, "{path}: {answer:?}");
             assert!(title(&answer).ends_with("認証単位を変更できません"), "{path}: {answer:?}");
         }
     }
-    scene.expect_unchanged("password").await;
+    expect_unchanged(&scene, "password").await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn no_route_shows_or_changes_another_contract() {
-    let scene = RouteScene::new().await;
+    let scene = Scene::new("admin_user").await;
     for number in [NUMBER, USER] {
         site::credential(&scene.owner, number, "password").await;
     }
@@ -152,22 +151,22 @@ async fn no_route_shows_or_changes_another_contract() {
             continue;
         }
         if is_api {
-            let answer = scene.api(method.clone(), &path, Some(&bearer)).await;
+            let answer = api(&scene, method.clone(), &path, Some(&bearer)).await;
             assert_eq!(answer.status, if method == Method::GET { 200 } else { 422 }, "{path}");
             assert!(method != Method::GET || !shows(&answer), "{path}: {answer:?}");
         } else if method == Method::GET {
             assert!(!shows(&browser.get(&path).await), "{path}");
         } else {
             // With the other's form, and with the other's number in one's own.
-            let answer = RouteScene::page(&mut browser, method.clone(), &path, &firsts).await;
+            let answer = page(&mut browser, method.clone(), &path, &firsts).await;
             assert_eq!(answer.status, 403, "{path}: {answer:?}");
             if path.starts_with("/unit") {
-                let answer = RouteScene::page(&mut browser, method, &path, &own).await;
+                let answer = page(&mut browser, method, &path, &own).await;
                 assert_ne!(answer.status, 200, "{path}: {answer:?}");
             }
         }
     }
-    scene.expect_unchanged("password").await;
+    expect_unchanged(&scene, "password").await;
     assert_eq!(first.get("/").await.status, 200, "the other's session has ended");
 }
 
@@ -228,59 +227,44 @@ fn needing(least: For) -> impl Iterator<Item = (Method, String, bool)> {
     })
 }
 
-struct RouteScene {
-    service: Service,
-    owner: Client,
-    caller: Caller,
+/// Asks a route of the API with a body that would be good.
+async fn api(scene: &Scene, method: Method, path: &str, token: Option<&str>) -> Answer {
+    let body = json!({
+        "unit": "number", "passwords": { NUMBER: RIGHT },
+        "current": RIGHT, "new": "another1", "new_again": "another1",
+    });
+    let url = format!("{}{path}", scene.service.base);
+    let request = scene.caller.client().request(method, url).json(&body);
+    let request = match token {
+        Some(token) => request.bearer_auth(token),
+        None => request,
+    };
+    scene.caller.send(request).await
 }
 
-impl RouteScene {
-    async fn new() -> Self {
-        let database = support::database().await;
-        let owner = database.owner().await.unwrap();
-        site::contract(&owner, "admin_user").await;
-        let service = Service::start(&database, &[]).await;
-        Self { service, owner, caller: Caller::new() }
+/// Asks for a page, or sends its form with this browser's own token.
+async fn page(browser: &mut Browser, method: Method, path: &str, token: &str) -> Answer {
+    if method == Method::GET {
+        return browser.get(path).await;
     }
+    let password = format!("password-{NUMBER}");
+    let fields = [
+        ("version", "1"),
+        (password.as_str(), RIGHT),
+        ("current", RIGHT),
+        ("new", "another1"),
+        ("new_again", "another1"),
+    ];
+    browser.submit_token(token, path, &fields).await
+}
 
-    /// Asks a route of the API with a body that would be good.
-    async fn api(&self, method: Method, path: &str, token: Option<&str>) -> Answer {
-        let body = json!({
-            "unit": "number", "passwords": { NUMBER: RIGHT },
-            "current": RIGHT, "new": "another1", "new_again": "another1",
-        });
-        let url = format!("{}{path}", self.service.base);
-        let request = self.caller.client().request(method, url).json(&body);
-        let request = match token {
-            Some(token) => request.bearer_auth(token),
-            None => request,
-        };
-        self.caller.send(request).await
-    }
-
-    /// Asks for a page, or sends its form with this browser's own token.
-    async fn page(browser: &mut Browser, method: Method, path: &str, token: &str) -> Answer {
-        if method == Method::GET {
-            return browser.get(path).await;
-        }
-        let password = format!("password-{NUMBER}");
-        let fields = [
-            ("version", "1"),
-            (password.as_str(), RIGHT),
-            ("current", RIGHT),
-            ("new", "another1"),
-            ("new_again", "another1"),
-        ];
-        browser.submit_token(token, path, &fields).await
-    }
-
-    /// Nobody has changed anything, and nothing was counted.
-    async fn expect_unchanged(&self, kind: &str) {
-        let row = self.owner.query_one("SELECT unit FROM contract WHERE number = $1", &[&NUMBER]);
-        assert_eq!(row.await.unwrap().get::<_, String>(0), "admin_user");
-        let sql = "SELECT login_number, kind, failed_attempts FROM credential WHERE login_number IN ($1, $2)";
-        for row in self.owner.query(sql, &[&NUMBER, &USER]).await.unwrap() {
-            assert_eq!((row.get::<_, &str>(1), row.get::<_, i32>(2)), (kind, 0), "{row:?}");
-        }
+/// Nobody has changed anything, and nothing was counted.
+async fn expect_unchanged(scene: &Scene, kind: &str) {
+    let row = scene.owner.query_one("SELECT unit FROM contract WHERE number = $1", &[&NUMBER]);
+    assert_eq!(row.await.unwrap().get::<_, String>(0), "admin_user");
+    let sql =
+        "SELECT login_number, kind, failed_attempts FROM credential WHERE login_number IN ($1, $2)";
+    for row in scene.owner.query(sql, &[&NUMBER, &USER]).await.unwrap() {
+        assert_eq!((row.get::<_, &str>(1), row.get::<_, i32>(2)), (kind, 0), "{row:?}");
     }
 }

@@ -79,16 +79,6 @@ impl Whole {
         assert!(status.success(), "{status}:\n{}", self.daemon.log());
     }
 
-    /// A call up to its confirmation.
-    async fn up_to_confirmation(&self, channel: &str) {
-        self.fake.call(channel, &TRUSTED);
-        self.fake.wait_for_playback(channel, "menu").await;
-        self.fake.press(channel, "1");
-        self.fake.wait_for_playback(channel, "set-password").await;
-        self.fake.press(channel, "12345678");
-        self.fake.wait_for_playback(channel, "confirm-password").await;
-    }
-
     /// Whether the phone has set a new password.
     async fn is_set(&self) -> bool {
         let sql = "SELECT count(*) FROM audit_log WHERE event = 'temporary_set'";

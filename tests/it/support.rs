@@ -15,6 +15,7 @@ use karipass::db::Db;
 use karipass_lab::postgres::{Database, Durability, Postgres};
 use tokio::sync::{Mutex, MutexGuard};
 use tokio::time::sleep;
+use tokio_postgres::Client;
 
 /// The binary under test.
 pub const KARIPASS: &str = env!("CARGO_BIN_EXE_karipass");
@@ -115,6 +116,13 @@ pub async fn wait_until_locked_out(database: &Database, connections: i64) {
         row.get::<_, i64>(0) >= connections
     })
     .await;
+}
+
+/// Ends the daemon's connections to the database that this superuser is connected to.
+pub async fn end_daemon_connections(superuser: &Client) {
+    let end = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+               WHERE datname = current_database() AND usename = 'karipass'";
+    superuser.execute(end, &[]).await.unwrap();
 }
 
 /// Runs `work` within `limit`, counted in ticks of this process: a machine that delays the ticks

@@ -163,21 +163,6 @@ mod tests {
     }
 
     #[test]
-    fn c2_the_last_wrong_password_voids_the_credential_and_ends_the_session() {
-        let last = rules::MAX_PASSWORD_FAILURES - 1;
-        assert_eq!(wrong(last - 1, true).reply, PasswordDecision::Wrong { session_over: false });
-        let decision = wrong(last, true);
-        assert_eq!(decision.reply, PasswordDecision::Wrong { session_over: true });
-        let events: Vec<AuditEvent> = decision.audit.iter().map(|entry| entry.event).collect();
-        let expected = [
-            AuditEvent::PasswordChanged(ChangeOutcome::Wrong),
-            AuditEvent::Voided(VoidReason::WrongEntries),
-            AuditEvent::SessionEnded(SessionEndReason::WrongEntries),
-        ];
-        assert_eq!(events, expected);
-    }
-
-    #[test]
     fn b1_a_wrong_password_that_may_void_nothing_is_not_counted_as_the_last() {
         let decision = wrong(rules::MAX_PASSWORD_FAILURES - 1, false);
         assert_eq!(decision.reply, PasswordDecision::WouldVoid);

@@ -162,17 +162,6 @@ fn the_queues_length_is_told_from_the_start_and_without_those_who_have_left() {
     assert_eq!(gauge(&recorder), "0");
 }
 
-#[test]
-fn a_queue_that_refuses_tells_those_who_wait_and_takes_nobody_more() {
-    let pool = WorkerPool::new("test", Some(3));
-    let answers = filled(&pool, 0..3);
-    pool.refuse();
-    for mut answer in answers {
-        assert!(matches!(answer.try_recv(), Ok(Err(HashError::Busy))));
-    }
-    assert!(is_refused(&pool, HERE) && is_refused(&pool, address("192.0.2.1")));
-}
-
 fn due(pool: &WorkerPool, at: Instant) -> Due {
     pool.lock().due(at)
 }

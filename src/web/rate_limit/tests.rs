@@ -137,21 +137,6 @@ async fn b1_a_thousand_at_once_pass_as_many_as_one_by_one() {
 }
 
 #[tokio::test]
-async fn b1_thirty_right_logins_at_once_behind_one_nat_all_pass() {
-    let limiter = limiter(rules::LOGIN_POINTS_PER_MINUTE);
-    let mut all = JoinSet::new();
-    for _ in 0..30 {
-        let limiter = limiter.clone();
-        all.spawn(async move {
-            let mut reservation = limiter.reserve(address("192.0.2.1"), 1).await.unwrap();
-            tokio::task::yield_now().await;
-            reservation.settle(RIGHT);
-        });
-    }
-    all.join_all().await;
-}
-
-#[tokio::test]
 async fn b1_a_dropped_request_pays_the_highest_cost_and_one_that_waits_nothing() {
     let limiter = limiter(20);
     let from = address("192.0.2.1");

@@ -151,20 +151,6 @@ async fn c3_wrong_ones_at_every_door_at_once_are_counted_together() {
     }
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn row_3_right_ones_at_once_are_all_served_and_leave_no_count() {
-    let (scene, daemons) = scene("line").await;
-    scene.give(NUMBER, "password", RIGHT).await;
-    assert_eq!(scene.log_in(NUMBER, WRONG).await.status, 401);
-    let all =
-        together(
-            &daemons,
-            |_, caller, base| async move { caller.log_in(&base, NUMBER, RIGHT).await },
-        );
-    assert_eq!(answers(&all.await, 200, ""), POSTS);
-    assert_eq!(scene.count(NUMBER).await, (0, false));
-}
-
 /// Two daemons, and a scene to look at what they have done.
 async fn scene(unit: &str) -> (Scene, [Daemon; 2]) {
     let scene = Scene::new(unit).await;

@@ -22,18 +22,23 @@ async fn c2_ten_wrong_ones_in_a_row_at_the_change_of_the_unit_void_a_password() 
     for login in [ONE, TWO] {
         scene.give(login, "password", RIGHT).await;
     }
-    let token = scene.token(ONE, RIGHT).await;
+    let (token, second) = (scene.token(ONE, RIGHT).await, scene.token(ONE, RIGHT).await);
+    let theirs = scene.token(TWO, RIGHT).await;
     let wrong = [(ONE, RIGHT), (TWO, WRONG)];
     for counted in 1..=10 {
         let answer = scene.unit(&token, "line", &wrong).await;
+        assert_eq!(refusal(&answer), (422, "wrong_password".to_owned()));
         assert_eq!(answer.json()["number"], TWO);
         assert_eq!(scene.count(TWO).await, (counted, counted == 10));
         assert_eq!(scene.count(ONE).await, (0, false));
     }
+    for token in [&token, &second, &theirs] {
+        assert_eq!(scene.session(token).await.status, 200, "wrong entries of another number");
+    }
     // It cannot be answered any more (`U3`).
     assert_eq!(scene.unit(&token, "line", &wrong).await.code(), "credential_void");
     scene.owner.execute("DELETE FROM credential WHERE login_number = $1", &[&TWO]).await.unwrap();
-    // One's own, until the session is over with it.
+    // One's own, until this session alone is over with it.
     for counted in 1..=10 {
         let answer = scene.unit(&token, "line", &[(ONE, WRONG)]).await;
         assert_eq!(refusal(&answer), (422, "wrong_password".to_owned()));
@@ -42,6 +47,7 @@ async fn c2_ten_wrong_ones_in_a_row_at_the_change_of_the_unit_void_a_password() 
         assert_eq!(points_to_phone, counted == 10);
     }
     assert_eq!(scene.unit(&token, "line", &[(ONE, RIGHT)]).await.code(), "no_session");
+    assert_eq!(scene.session(&second).await.status, 200);
     assert_eq!(scene.log_in(ONE, RIGHT).await.status, 401);
 }
 
@@ -60,21 +66,6 @@ async fn row_5_every_door_raises_the_same_count() {
         assert_eq!(scene.count(NUMBER).await, (counted, counted == 10));
     }
     assert_eq!(scene.log_in(NUMBER, RIGHT).await.status, 401);
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn row_2_a_right_one_at_any_door_does_not_wipe_a_void() {
-    let scene = Scene::new("line").await;
-    scene.give(NUMBER, "password", RIGHT).await;
-    let token = scene.token(NUMBER, RIGHT).await;
-    for _ in 0..10 {
-        scene.log_in(NUMBER, WRONG).await;
-    }
-    let before = scene.everything().await;
-    assert_eq!(scene.log_in(NUMBER, RIGHT).await.status, 401);
-    assert_eq!(scene.change(&token, RIGHT, NEW).await.code(), "credential_void");
-    assert_eq!(scene.unit(&token, "number", &[(NUMBER, RIGHT)]).await.code(), "credential_void");
-    assert_eq!(scene.everything().await, before);
 }
 
 #[tokio::test(flavor = "multi_thread")]

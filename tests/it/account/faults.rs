@@ -1,10 +1,10 @@
 //! A fault in the middle leaves nothing half applied, and nothing counted.
 
-use karipass_lab::proxy::{Point, PostgresProxy, Trouble};
+use karipass_lab::proxy::{Point, Trouble};
 
 use crate::scene::{NUMBER, ONE, Scene, TWO, refusal};
-use crate::site::{RIGHT, Service, WRONG};
-use crate::support::{self, wait_until};
+use crate::site::{RIGHT, WRONG};
+use crate::support::wait_until;
 
 const NEW: &str = "abcd1234";
 
@@ -63,14 +63,10 @@ async fn u_cut_off_at_every_commit_a_change_is_whole_or_not_at_all() {
     for (trouble, is_done) in
         [(Trouble::CutBefore(commit), false), (Trouble::CutAfter(commit), true)]
     {
-        let mut scene = Scene::new("number").await;
+        let (scene, proxy) = Scene::troubled("number").await;
         for login in [ONE, TWO] {
             scene.give(login, "password", RIGHT).await;
         }
-        let proxy = PostgresProxy::before(support::cluster().socket_folder()).unwrap();
-        let url = scene.database.at(proxy.socket_folder()).daemon_url;
-        let by_way_of = [("KARIPASS_DATABASE_URL", url.as_str())];
-        scene.service = Service::start(&scene.database, &by_way_of).await;
         let token = scene.token(ONE, RIGHT).await;
         let before = scene.everything().await;
         proxy.make(trouble);

@@ -4,8 +4,7 @@
 use karipass_lab::proxy::{Point, PostgresProxy, Trouble};
 
 use crate::scene::{NUMBER, ONE, Scene, TWO};
-use crate::site::{RIGHT, Service, WRONG};
-use crate::support;
+use crate::site::{RIGHT, WRONG};
 
 /// How often each trouble is met.
 const TIMES: usize = 100;
@@ -18,7 +17,7 @@ const PASSWORDS: [&str; 2] = ["abcd1234", "efgh5678"];
 
 #[tokio::test(flavor = "multi_thread")]
 async fn c2_wrong_and_right_logins_count_once_whatever_is_cut() {
-    let (scene, proxy) = troubled("line").await;
+    let (scene, proxy) = Scene::troubled("line").await;
     scene.give(NUMBER, "password", RIGHT).await;
     let (right, wrong) = (format!("login done {NUMBER}"), format!("login wrong {NUMBER}"));
     let mut tokens = Vec::new();
@@ -54,7 +53,7 @@ async fn c2_wrong_and_right_logins_count_once_whatever_is_cut() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn w2_what_cannot_log_in_leaves_one_row_whatever_is_cut() {
-    let (scene, proxy) = troubled("line").await;
+    let (scene, proxy) = Scene::troubled("line").await;
     for trouble in TROUBLES {
         let end = make(&scene, &proxy, trouble).await;
         let mut rows = Vec::new();
@@ -68,7 +67,7 @@ async fn w2_what_cannot_log_in_leaves_one_row_whatever_is_cut() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn c5_a_password_is_changed_once_whatever_is_cut() {
-    let (scene, proxy) = troubled("line").await;
+    let (scene, proxy) = Scene::troubled("line").await;
     scene.give(NUMBER, "password", PASSWORDS[0]).await;
     let mut token = scene.token(NUMBER, PASSWORDS[0]).await;
     let mut current = 0;
@@ -98,7 +97,7 @@ async fn c5_a_password_is_changed_once_whatever_is_cut() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn u_a_unit_is_changed_once_whatever_is_cut() {
-    let (scene, proxy) = troubled("number").await;
+    let (scene, proxy) = Scene::troubled("number").await;
     for login in [ONE, TWO] {
         scene.give(login, "password", RIGHT).await;
     }
@@ -133,16 +132,6 @@ async fn u_a_unit_is_changed_once_whatever_is_cut() {
             assert_eq!([done, wrong, logins], [twice; 3], "{trouble:?}");
         }
     }
-}
-
-/// A scene whose site reaches the store through a proxy.
-async fn troubled(unit: &str) -> (Scene, PostgresProxy) {
-    let mut scene = Scene::new(unit).await;
-    let proxy = PostgresProxy::before(support::cluster().socket_folder()).unwrap();
-    let url = scene.database.at(proxy.socket_folder()).daemon_url;
-    let by_way_of = [("KARIPASS_DATABASE_URL", url.as_str())];
-    scene.service = Service::start(&scene.database, &by_way_of).await;
-    (scene, proxy)
 }
 
 /// Makes trouble again; forgets the audit, and how often trouble was met so far.

@@ -14,14 +14,7 @@ async fn c5_every_reason_against_a_new_password_is_told_at_once() {
     scene.give(NUMBER, "temporary", RIGHT).await;
     let token = scene.token(NUMBER, RIGHT).await;
     for (new, again, reasons) in [
-        ("abc1234", "abc1234", json!(["too_short"])),
-        ("abcdefghijkl1", "abcdefghijkl1", json!(["too_long"])),
-        ("abcd_1234", "abcd_1234", json!(["not_alphanumeric"])),
-        ("ａｂｃｄ１２３４", "ａｂｃｄ１２３４", json!(["not_alphanumeric"])),
-        ("12345678", "12345678", json!(["digits_only"])),
-        (NEW, "abcd1235", json!(["not_same_twice"])),
         (RIGHT, RIGHT, json!(["digits_only", "same_as_current"])),
-        ("", "", json!(["too_short"])),
         ("123", "321", json!(["too_short", "digits_only", "not_same_twice"])),
         ("ぱ".repeat(13).as_str(), "", json!(["too_long", "not_alphanumeric", "not_same_twice"])),
     ] {
@@ -111,20 +104,6 @@ async fn c5_a_change_ends_every_session_of_the_old_password_and_no_other() {
     let rows = scene.audit_rows().await;
     let ended = format!("session_ended password_changed {ONE}");
     assert_eq!(rows, [format!("password_changed done {ONE}"), ended]);
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn c6_a_session_that_must_change_changes_and_is_then_a_full_one() {
-    let scene = Scene::new("number").await;
-    scene.give(ONE, "temporary", RIGHT).await;
-    let token = scene.token(ONE, RIGHT).await;
-    assert_eq!(scene.session(&token).await.code(), "password_change_required");
-    let unit = scene.unit(&token, "line", &[(ONE, RIGHT)]).await;
-    assert_eq!(refusal(&unit), (403, "password_change_required".to_owned()));
-    assert_eq!(scene.count(ONE).await, (0, false));
-    let token = scene.change(&token, RIGHT, NEW).await.token();
-    assert_eq!(scene.session(&token).await.status, 200);
-    assert_eq!(scene.unit(&token, "line", &[(ONE, NEW)]).await.status, 200);
 }
 
 #[tokio::test(flavor = "multi_thread")]

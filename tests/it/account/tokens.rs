@@ -1,13 +1,12 @@
 //! Tokens: one opens one door, and none opens anything after its session's end.
 
-use karipass::auth::{Audience, AuthService, SessionState, SessionToken};
-use karipass::db::Db;
+use karipass::auth::{Audience, SessionState, SessionToken};
 use karipass_lab::postgres::Shutdown;
 
 use crate::pages::browser::{Browser, SESSION, leads_to};
 use crate::scene::{NUMBER, Scene, refusal};
 use crate::site::{self, Caller, KEYS, RIGHT, Service};
-use crate::support;
+use crate::support::{self, daemon_store};
 
 const NEW: &str = "abcd1234";
 
@@ -15,10 +14,7 @@ const NEW: &str = "abcd1234";
 async fn w5_a_token_of_one_door_opens_nothing_at_the_other() {
     let scene = Scene::new("line").await;
     scene.give(NUMBER, "password", RIGHT).await;
-    let config = site::configured(&scene.database, &[]);
-    let store = Db::for_daemon(&config.database).unwrap();
-    let hasher = scene.service.hasher.clone();
-    let auth = AuthService::new(store, hasher, config.session.idle_timeout);
+    let auth = scene.auth();
     let token = site::unsealed(&scene.token(NUMBER, RIGHT).await);
     let state = async |audience| auth.session(&token, audience).await.unwrap();
     assert!(matches!(state(Audience::Api).await, SessionState::Live(_)));
@@ -150,12 +146,9 @@ async fn w5_a_logged_out_or_replaced_token_opens_nothing_again() {
 async fn w5_an_idle_session_is_told_from_none_and_never_revived() {
     let scene = Scene::new("line").await;
     scene.give(NUMBER, "password", RIGHT).await;
-    let config = site::configured(&scene.database, &[]);
-    let store = Db::for_daemon(&config.database).unwrap();
+    let (auth, store) = (scene.auth(), daemon_store(&scene.database));
     let bearer = scene.token(NUMBER, RIGHT).await;
     let token = site::unsealed(&bearer);
-    let hasher = scene.service.hasher.clone();
-    let auth = AuthService::new(store.clone(), hasher, config.session.idle_timeout);
     let state = async || auth.session(&token, Audience::Api).await.unwrap();
     let aged = "UPDATE session SET last_seen_at = last_seen_at - interval '15 minutes'";
     scene.owner.batch_execute(aged).await.unwrap();
@@ -176,24 +169,4 @@ async fn w5_an_idle_session_is_told_from_none_and_never_revived() {
     store.sweep().await.unwrap();
     assert_eq!(state().await, SessionState::None);
     assert_eq!(scene.sessions().await, 0);
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn row_9_a_session_that_must_change_opens_the_change_and_logging_out() {
-    for (kind, older) in [("temporary", "0 days"), ("password", "60 days")] {
-        let scene = Scene::new("line").await;
-        scene.give(NUMBER, kind, RIGHT).await;
-        site::age(&scene.owner, NUMBER, older).await;
-        let token = scene.token(NUMBER, RIGHT).await;
-        for answer in [
-            scene.session(&token).await,
-            scene.unit(&token, "number", &[(NUMBER, RIGHT)]).await,
-            scene.unit(&token, "number", &[]).await,
-        ] {
-            assert_eq!(refusal(&answer), (403, "password_change_required".to_owned()), "{kind}");
-        }
-        let other = scene.token(NUMBER, RIGHT).await;
-        assert_eq!(scene.caller.log_out(&scene.service.base, &other).await.status, 204);
-        assert_eq!(scene.change(&token, RIGHT, NEW).await.status, 200);
-    }
 }

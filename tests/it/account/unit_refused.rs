@@ -1,17 +1,10 @@
 //! U2 and W6: who may not change the unit, and which forms come too late.
 
-use domain::auth_unit::AuthUnit;
 use domain::phone_number::PhoneNumber;
-use domain::policy::temporary_password::SetOutcome;
-use domain::policy::unit::{FormVersion, UnitVerdict};
-use domain::policy::unit_plan::NewCredential;
-use karipass::auth::{Audience, AuthService, ChangeUnit, LoginAttempt, LoginVerdict, SessionState};
-use karipass::db::{Db, IdempotencyKey};
 
 use crate::scene::{NUMBER, ONE, Scene, TWO, refusal};
-use crate::site::{self, RIGHT, WRONG};
+use crate::site::{RIGHT, WRONG};
 use crate::support::operator_store;
-use crate::temporary_password::{SetTemporary as _, SetTemporaryPassword};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn u2_a_user_under_admin_user_cannot_change_the_unit() {
@@ -38,19 +31,7 @@ async fn u2_a_user_under_admin_user_cannot_change_the_unit() {
 async fn w6_a_change_of_the_unit_from_before_another_change_is_refused() {
     let scene = Scene::new("number").await;
     scene.give(ONE, "password", RIGHT).await;
-    late(&scene, async |scene| {
-        let service = Db::for_daemon(&site::configured(&scene.database, &[]).database).unwrap();
-        let new = SetTemporaryPassword {
-            attempt: IdempotencyKey::draw(&mut rand::rng()),
-            caller: number(TWO),
-            contract: number(NUMBER),
-            unit: AuthUnit::Number,
-            login: number(TWO),
-            phc: site::hashed().await.clone(),
-        };
-        assert_eq!(service.set_temporary(&new).await.unwrap(), SetOutcome::Stored);
-    })
-    .await;
+    late(&scene, async |scene| scene.set_by_phone(TWO, "number").await).await;
     late(&scene, async |scene| {
         let other = scene.token(TWO, RIGHT).await;
         assert_eq!(scene.change(&other, RIGHT, "abcd1234").await.status, 200);
@@ -79,64 +60,6 @@ async fn w6_a_change_of_the_unit_from_before_another_change_is_refused() {
     }
     assert_eq!(scene.unit(&own, "line", &both).await.status, 200);
     assert_eq!(scene.unit(&token, "line", &both).await.code(), "no_session");
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn w6_a_form_carries_its_version_and_a_later_change_refuses_it() {
-    let scene = Scene::new("number").await;
-    scene.give(ONE, "password", RIGHT).await;
-    scene.give(TWO, "temporary", RIGHT).await;
-    let config = site::configured(&scene.database, &[]);
-    let store = Db::for_daemon(&config.database).unwrap();
-    let hasher = scene.service.hasher.clone();
-    let auth = AuthService::new(store, hasher, config.session.idle_timeout);
-    let attempt = LoginAttempt {
-        login: Some(number(ONE)),
-        password: RIGHT.to_owned().into(),
-        address: [127, 0, 0, 1].into(),
-        audience: Audience::Pages,
-        may_void: true,
-    };
-    let LoginVerdict::Accepted(token, access) = auth.log_in(attempt).await.unwrap() else {
-        panic!("refused");
-    };
-    let choices =
-        async || auth.unit_choices(&token, Audience::Pages, &access).await.unwrap().unwrap();
-    let first = choices().await;
-    let units: Vec<_> = first.choices.iter().map(|choice| choice.unit).collect();
-    assert_eq!(units, [AuthUnit::Line, AuthUnit::AdminUser]);
-    assert!(first.choices.iter().all(|choice| choice.required == [number(ONE)]), "{first:?}");
-    let other = scene.token(TWO, RIGHT).await;
-    scene.change(&other, RIGHT, "abcd1234").await.token();
-    let second = choices().await;
-    assert!(second.version > first.version);
-    assert_eq!(second.choices[0].required, [number(ONE), number(TWO)]);
-    let ask = async |version, passwords: &[(&str, &str)]| {
-        let state = auth.session(&token, Audience::Pages).await.unwrap();
-        let SessionState::Live(access) = state else { panic!("over: {state:?}") };
-        let token = token.expose().parse().unwrap();
-        let passwords =
-            passwords.iter().map(|(login, typed)| (number(login), (*typed).to_owned().into()));
-        let request = ChangeUnit {
-            token,
-            audience: Audience::Pages,
-            access: *access,
-            unit: AuthUnit::Line,
-            passwords: passwords.collect(),
-            version,
-            address: [127, 0, 0, 1].into(),
-            may_void: u32::MAX,
-        };
-        auth.change_unit(request).await.unwrap()
-    };
-    let both = [(ONE, RIGHT), (TWO, "abcd1234")];
-    let late = ask(FormVersion::Form(first.version), &both).await;
-    assert!(matches!(late, UnitVerdict::ChangedElsewhere), "{late:?}");
-    let in_time = ask(FormVersion::Form(second.version), &both).await;
-    let UnitVerdict::Changed(changed) = in_time else { panic!("{in_time:?}") };
-    assert_eq!((changed.unit, changed.initiator), (AuthUnit::Line, number(ONE)));
-    assert_eq!(changed.logins.len(), 1);
-    assert_eq!(changed.logins[0].with, NewCredential::CopiedFromInitiator);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -1,14 +1,10 @@
 //! U3: what wrong entries have voided, or nobody has set, hands the contract to nobody.
 
-use domain::auth_unit::AuthUnit;
-use domain::policy::temporary_password::SetOutcome;
-use karipass::db::IdempotencyKey;
 use serde_json::json;
 
 use crate::scene::{NUMBER, ONE, Scene, TWO, refusal};
-use crate::site::{self, RIGHT, WRONG};
+use crate::site::{RIGHT, WRONG};
 use crate::support::daemon_store;
-use crate::temporary_password::{SetTemporary as _, SetTemporaryPassword};
 
 /// An attacker's password.
 const MINE: &str = "mine1111";
@@ -89,7 +85,7 @@ async fn u3_what_is_void_blocks_every_change_until_one_is_set_by_phone() {
         assert_eq!(scene.everything().await, before, "nothing is counted");
         assert!(scene.service.hasher.operations() <= hashes, "nothing is compared");
         assert_eq!(scene.audit_rows().await, vec![format!("unit_changed void {changer}"); 4]);
-        by_phone(&scene, from, void).await;
+        scene.set_by_phone(void, from).await;
         assert_eq!(scene.session(&token).await.status, 200);
         assert_eq!(scene.unit(&token, to, &[(changer, MINE)]).await.status, 200, "{from} {to}");
     }
@@ -121,18 +117,4 @@ async fn scene() -> Scene {
     scene.owner.execute(sql, &[&NUMBER]).await.unwrap();
     scene.give(ONE, "password", MINE).await;
     scene
-}
-
-/// Sets a temporary password for `login` from itself, in the unit in force.
-async fn by_phone(scene: &Scene, unit: &str, login: &str) {
-    let new = SetTemporaryPassword {
-        attempt: IdempotencyKey::draw(&mut rand::rng()),
-        caller: login.parse().unwrap(),
-        contract: NUMBER.parse().unwrap(),
-        unit: unit.parse::<AuthUnit>().unwrap(),
-        login: login.parse().unwrap(),
-        phc: site::hashed().await.clone(),
-    };
-    let stored = daemon_store(&scene.database).set_temporary(&new).await;
-    assert!(matches!(stored, Ok(SetOutcome::Stored)), "{stored:?}");
 }

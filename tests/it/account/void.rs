@@ -1,14 +1,10 @@
 //! C2: whose wrong entries end which session.
 
-use domain::auth_unit::AuthUnit;
-use domain::policy::temporary_password::SetOutcome;
-use karipass::db::IdempotencyKey;
 use serde_json::json;
 
-use crate::scene::{NUMBER, ONE, Scene, TWO, refusal};
+use crate::scene::{NUMBER, Scene, refusal};
 use crate::site::{self, RIGHT, WRONG};
-use crate::support::{daemon_store, wait_until_locked_out};
-use crate::temporary_password::{SetTemporary as _, SetTemporaryPassword};
+use crate::support::wait_until_locked_out;
 
 const NEW: &str = "abcd1234";
 
@@ -45,17 +41,7 @@ async fn c2_wrong_entries_of_strangers_end_no_open_session() {
         assert_eq!(scene.everything().await, before);
         assert_eq!(scene.service.hasher.operations(), hashes);
         // A new one by phone ends them (`C4`).
-        let number = NUMBER.parse().unwrap();
-        let new = SetTemporaryPassword {
-            attempt: IdempotencyKey::draw(&mut rand::rng()),
-            caller: number,
-            contract: number,
-            unit: AuthUnit::Line,
-            login: number,
-            phc: site::hashed().await.clone(),
-        };
-        let stored = daemon_store(&scene.database).set_temporary(&new).await;
-        assert!(matches!(stored, Ok(SetOutcome::Stored)), "{stored:?}");
+        scene.set_by_phone(NUMBER, "line").await;
         for token in [token, other] {
             assert_eq!(scene.session(token).await.code(), "no_session");
         }
@@ -82,33 +68,6 @@ async fn c2_wrong_entries_inside_a_session_end_that_session_alone() {
         let ended = format!("session_ended wrong_entries {NUMBER}");
         assert_eq!(rows.iter().filter(|row| **row == ended).count(), 1, "{rows:?}");
     }
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn c2_wrong_entries_for_another_number_do_not_end_its_sessions() {
-    let scene = Scene::new("number").await;
-    for login in [ONE, TWO] {
-        scene.give(login, "password", RIGHT).await;
-    }
-    let token = scene.token(ONE, RIGHT).await;
-    let theirs = scene.token(TWO, RIGHT).await;
-    for _ in 0..10 {
-        let answer = scene.unit(&token, "line", &[(ONE, RIGHT), (TWO, WRONG)]).await;
-        assert_eq!(refusal(&answer), (422, "wrong_password".to_owned()));
-    }
-    assert_eq!(scene.count(TWO).await, (10, true));
-    for token in [&token, &theirs] {
-        assert_eq!(scene.session(token).await.status, 200);
-    }
-    // One's own, in a change of the unit: this session alone.
-    scene.give(TWO, "password", RIGHT).await;
-    let second = scene.token(ONE, RIGHT).await;
-    for _ in 0..10 {
-        let answer = scene.unit(&token, "line", &[(ONE, WRONG), (TWO, RIGHT)]).await;
-        assert_eq!(refusal(&answer), (422, "wrong_password".to_owned()));
-    }
-    assert_eq!(scene.session(&token).await.code(), "no_session");
-    assert_eq!(scene.session(&second).await.status, 200);
 }
 
 /// The last entry of strangers comes between the comparison and the verdict, which waits for its

@@ -85,25 +85,6 @@ async fn a_what_no_route_answers_is_a_problem_document_too() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_the_limit_by_address_is_answered_first_and_not_counted() {
-    let Scene { owner, service, caller, .. } =
-        Scene::with_variables("line", &[("KARIPASS_LOGIN_LIMIT", "5")]).await;
-    site::credential(&owner, NUMBER, "password").await;
-    assert_eq!(caller.log_in(&service.base, NUMBER, WRONG).await.status, 401);
-    let hashes = service.hasher.operations();
-    for password in [RIGHT, WRONG] {
-        let answer = caller.log_in(&service.base, NUMBER, password).await;
-        assert_eq!((answer.status, answer.code().as_str()), (429, "too_many_requests"));
-        let wait: u64 = answer.headers[RETRY_AFTER].to_str().unwrap().parse().unwrap();
-        assert!((1..=60).contains(&wait), "{wait} s");
-    }
-    assert_eq!(service.hasher.operations(), hashes);
-    assert_eq!(site::count(&owner, NUMBER).await, (1, false));
-    let elsewhere = Caller::from([127, 0, 0, 9]);
-    assert_eq!(elsewhere.log_in(&service.base, NUMBER, RIGHT).await.status, 200);
-}
-
-#[tokio::test(flavor = "multi_thread")]
 async fn a_without_the_store_nothing_is_counted_and_503_says_when_to_come_back() {
     let (postgres, database) = support::stoppable_cluster().await;
     let owner = site::contracted_in(&database, "temporary").await;

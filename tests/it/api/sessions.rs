@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use crate::scene::Scene;
-use crate::site::{self, Caller, NUMBER, RIGHT, Service, WRONG};
+use crate::site::{self, Caller, NUMBER, RIGHT, Service};
 use crate::support::wait_until_locked_out;
 
 #[tokio::test(flavor = "multi_thread")]
@@ -131,11 +131,6 @@ async fn c4_what_ends_a_credential_ends_its_sessions() {
     site::credential(&owner, NUMBER, "password").await;
     assert_eq!(caller.session(&service.base, &token).await.status, 401, "replaced");
     let token = caller.log_in(&service.base, NUMBER, RIGHT).await.token();
-    for _ in 0..10 {
-        assert_eq!(caller.session(&service.base, &token).await.status, 200);
-        assert_eq!(caller.log_in(&service.base, NUMBER, WRONG).await.status, 401);
-    }
-    assert_eq!(caller.session(&service.base, &token).await.status, 200, "void by strangers (C2)");
     owner.batch_execute("DELETE FROM credential").await.unwrap();
     assert_eq!(caller.session(&service.base, &token).await.status, 401, "gone");
 }

@@ -95,17 +95,6 @@ async fn p12_nothing_counts_that_is_keyed_before_a_gap_is_made_good() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn p12_nothing_counts_that_is_keyed_ahead_of_a_guidance_that_fails() {
-    let rig = Rig::start(Plan::default()).await;
-    rig.fake.call("blind.6", &TRUSTED);
-    rig.fake.wait_for_playback("blind.6", "menu").await;
-    rig.fake.once("POST", "set-password", Reply::With(500, json!({})));
-    rig.fake.press("blind.6", &format!("1{TWICE}"));
-    rig.fake.wait_for_request("POST", "set-password", 2).await;
-    rig.expect_next_step("blind.6", "set-password", TWICE).await;
-}
-
-#[tokio::test(flavor = "multi_thread")]
 async fn p12_all_is_keyed_ahead_of_an_asterisk_that_is_slow() {
     let rig = Rig::start(Plan::default()).await;
     rig.fake.call("ahead.1", &TRUSTED);

@@ -21,19 +21,6 @@ async fn p12_a_key_by_rfc_4733_and_by_sip_info_counts_once() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn p12_a_key_told_three_times_counts_once() {
-    let rig = Rig::start(Plan::default()).await;
-    rig.fake.call("thrice.1", &TRUSTED);
-    rig.fake.wait_for_playback("thrice.1", "menu").await;
-    for key in format!("1{TWICE}").chars() {
-        for after_ms in [200, 4, 6] {
-            rig.fake.emit_key("thrice.1", key, 120, after_ms);
-        }
-    }
-    rig.fake.wait_for_playback("thrice.1", "completed").await;
-}
-
-#[tokio::test(flavor = "multi_thread")]
 async fn p11_a_call_on_hold_is_asked_again_when_it_is_taken_up() {
     let rig = Rig::start(Plan::default()).await;
     rig.fake.call("hold.1", &TRUSTED);

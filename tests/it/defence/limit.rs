@@ -4,12 +4,15 @@ use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use karipass::clock;
+use karipass::db::IdempotencyKey;
+use karipass::db::login::{FailureVerdict, LoginAudit};
 use reqwest::header::RETRY_AFTER;
 use tokio::task::JoinSet;
 use tokio_postgres::Client;
 
 use crate::scene::{Scene, change, change_unit};
 use crate::site::{self, Answer, Caller, Daemon, NUMBER, RIGHT, Service, WRONG};
+use crate::support::daemon_store;
 
 /// A number that nobody has.
 const NOBODYS: &str = "0699999999";
@@ -114,22 +117,6 @@ async fn b1_one_address_voids_ten_credentials_an_hour_and_tells_nothing_by_it() 
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn b1_what_a_change_of_the_unit_voids_is_counted() {
-    let scene = Scene::new("number").await;
-    let daemon = Daemon::start(&scene.database, &[]);
-    let (caller, base) = (Caller::new(), &daemon.base);
-    let (one, two) = ("0612345601", "0612345602");
-    for login in [one, two] {
-        site::credential(&scene.owner, login, "password").await;
-    }
-    let token = caller.log_in(base, one, RIGHT).await.token();
-    let passwords = [(one, RIGHT), (two, RIGHT)];
-    assert_eq!(change_unit(&caller, base, &token, "line", &passwords).await.status, 200);
-    let voided = "karipass_credentials_voided_total{reason=\"unit_changed\"} ";
-    assert!((daemon.metric(&caller, voided).await - 2.0).abs() < f64::EPSILON);
-}
-
-#[tokio::test(flavor = "multi_thread")]
 async fn b1_a_change_voids_no_more_than_its_address_may() {
     let scene = Scene::new("number").await;
     let owner = &scene.owner;
@@ -156,6 +143,36 @@ async fn b1_a_change_voids_no_more_than_its_address_may() {
     let answer = change_unit(&elsewhere, base, &token, "line", &passwords).await;
     assert_eq!((answer.status, answer.code().as_str()), (422, "wrong_password"));
     assert_eq!(site::count(owner, "0612345602").await, (10, true));
+}
+
+/// Its count was lower when the entry was compared.
+#[tokio::test(flavor = "multi_thread")]
+async fn b1_an_entry_that_became_the_last_one_meanwhile_voids_only_what_it_may() {
+    for (kind, limit) in [("password", 10), ("temporary", 3)] {
+        let (database, owner) = site::contracted(kind).await;
+        let store = daemon_store(&database);
+        let login = Some(NUMBER.parse().unwrap());
+        let candidate = store.login_candidate(login).await.unwrap().unwrap();
+        let credential = candidate.credential.unwrap();
+        let count = "UPDATE credential SET failed_attempts = $1";
+        owner.execute(count, &[&(limit - 1)]).await.unwrap();
+        let fail = async |may_void| {
+            let audit = LoginAudit {
+                key: IdempotencyKey::draw(&mut rand::rng()),
+                login,
+                contract: login,
+                address: [127, 0, 0, 1].into(),
+            };
+            store.count_failure(&audit, &credential, may_void).await.unwrap()
+        };
+        assert_eq!(fail(false).await, FailureVerdict::WouldVoid);
+        assert_eq!(site::count(&owner, NUMBER).await, (limit - 1, false));
+        assert!(site::audit(&owner).await.is_empty());
+        assert_eq!(fail(true).await, FailureVerdict::Voided);
+        assert_eq!(site::count(&owner, NUMBER).await, (limit, true));
+        assert_eq!(fail(true).await, FailureVerdict::Void);
+        assert_eq!(site::audit(&owner).await.len(), 3);
+    }
 }
 
 /// A caller from another /24 of the loopback each time, the first of them being 1.

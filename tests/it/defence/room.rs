@@ -7,7 +7,7 @@ use rustix::net::{AddressFamily, SocketType, bind, connect, socket};
 use rustls::version::TLS13;
 
 use super::wire::{ASK, answer, ask, client};
-use crate::site::{Caller, Daemon, Service};
+use crate::site::{Caller, Certified, Daemon, Service};
 use crate::support::{self, WAIT_TIMEOUT, wait_until};
 
 const HALF: &[u8] = b"POST /api/v1/login HTTP/1.1\r\nHost: localhost\r\nExpect: 100-continue\r\n\
@@ -59,18 +59,12 @@ async fn b3_two_addresses_with_idle_connections_do_not_close_the_site() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn b3_new_connections_and_handshakes_have_a_rate_for_each_network() {
-    let folder = tempfile::tempdir().unwrap();
-    karipass_lab::certificate::keep_in(folder.path()).unwrap();
-    let (certificate, key) = (folder.path().join("certificate.pem"), folder.path().join("key.pem"));
-    let variables = [
-        ("KARIPASS_SITE_CERTIFICATE_FILE", certificate.to_str().unwrap()),
-        ("KARIPASS_SITE_KEY_FILE", key.to_str().unwrap()),
-        ("KARIPASS_SITE_CONNECTION_RATE", "3"),
-        ("KARIPASS_SITE_HANDSHAKE_RATE", "1"),
-    ];
+    let certified = Certified::new();
+    let rates = [("KARIPASS_SITE_CONNECTION_RATE", "3"), ("KARIPASS_SITE_HANDSHAKE_RATE", "1")];
+    let variables = [certified.variables(), rates].concat();
     let daemon = Daemon::start(&support::database().await, &variables);
     let shaken = |from: u8| {
-        let mut client = client(&[&certificate], &[&TLS13]);
+        let mut client = client(&[&certified.certificate], &[&TLS13]);
         let mut stream = connected(&daemon.base, from);
         while client.is_handshaking() {
             client.complete_io(&mut stream)?;

@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 
 use super::wire::Outgoing;
 use super::{FakeAsterisk, Request, State};
+use crate::site::NUMBER;
 
 /// Where every channel's audio is sent to.
 const MEDIA: &str = "127.0.0.2:40000";
@@ -135,6 +136,16 @@ impl FakeAsterisk {
     /// The same, with more queued behind it: the daemon knows that it plays.
     pub async fn wait_for_confirmed_playback(&self, channel: &str, sound: &str) -> String {
         self.playing_before(channel, sound, 1).await
+    }
+
+    /// A call from [`NUMBER`] for the line's password, up to its confirmation, which is to be keyed.
+    pub async fn call_up_to_confirmation(&self, channel: &str) {
+        self.call(channel, &["trusted", NUMBER]);
+        self.wait_for_playback(channel, "menu").await;
+        self.press(channel, "1");
+        self.wait_for_playback(channel, "set-password").await;
+        self.press(channel, "12345678");
+        self.wait_for_playback(channel, "confirm-password").await;
     }
 
     async fn playing_before(&self, channel: &str, sound: &str, queued: usize) -> String {

@@ -1,4 +1,4 @@
-//! The daemon as a process: restarts, what it logs, floods.
+//! The daemon as a process: what it logs, TLS, what operators ask.
 
 use std::net::TcpStream;
 use std::path::Path;
@@ -8,26 +8,13 @@ use karipass::metrics;
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject as _;
 
-use crate::flood::Flood;
 use crate::scene;
-use crate::site::{self, Caller, Daemon, NUMBER, RIGHT, WRONG};
-use crate::support::{self, EXCLUSIVE};
+use crate::site::{self, Caller, Certified, Daemon, NUMBER, RIGHT, WRONG};
+use crate::support;
 
 /// A password that may be set, and one that may not.
 const NEW: &str = "Xq7secret";
 const REJECTED: &str = "Zz9_rejected_secret";
-
-#[tokio::test(flavor = "multi_thread")]
-async fn c2_the_count_outlives_the_daemon() {
-    let (database, owner) = site::contracted("temporary").await;
-    let caller = Caller::new();
-    for wrong in 1..=3 {
-        let mut daemon = Daemon::start(&database, &[]);
-        assert_eq!(caller.log_in(&daemon.base, NUMBER, WRONG).await.status, 401);
-        daemon.child().kill().unwrap();
-        assert_eq!(site::count(&owner, NUMBER).await, (wrong, wrong == 3));
-    }
-}
 
 #[tokio::test(flavor = "multi_thread")]
 async fn no_secret_is_in_the_log_at_trace() {
@@ -88,59 +75,25 @@ async fn no_secret_is_in_the_log_at_trace() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_flood_of_logins_is_answered_busy_and_over_at_once() {
-    let _alone = EXCLUSIVE.lock().await;
-    let (database, _) = site::contracted("password").await;
-    let daemon = Daemon::start(&database, &[]);
-    let caller = Caller::new();
-    let flood = Flood::begin(&daemon.base).await;
-    assert_eq!(caller.get(&format!("{}/livez", daemon.operators)).await.status, 200);
-    let url = format!("{}/api/v1/openapi.json", daemon.base);
-    assert_eq!(caller.get(&url).await.status, 200);
-    let waiting =
-        daemon.metric(&caller, "karipass_password_hash_queue_length{pool=\"logins\"}").await;
-    assert!(waiting > 500.0, "only {waiting} logins still wait");
-    flood.end().await;
-    assert_eq!(caller.log_in(&daemon.base, NUMBER, RIGHT).await.status, 200);
-}
-
-#[tokio::test(flavor = "multi_thread")]
 async fn w7_with_a_certificate_the_site_speaks_tls_and_nothing_else() {
     let (database, _) = site::contracted("temporary").await;
-    let folder = tempfile::tempdir().unwrap();
-    karipass_lab::certificate::keep_in(folder.path()).unwrap();
-    let (certificate, key) = (folder.path().join("certificate.pem"), folder.path().join("key.pem"));
-    let variables = [
-        ("KARIPASS_SITE_CERTIFICATE_FILE", certificate.to_str().unwrap()),
-        ("KARIPASS_SITE_KEY_FILE", key.to_str().unwrap()),
-        ("KARIPASS_SITE_HSTS_SUBDOMAINS", "true"),
-    ];
-    let daemon = Daemon::start(&database, &variables);
+    let certified = Certified::new();
+    let certificate = &certified.certificate;
+    let variables = [&certified.variables()[..], &[("KARIPASS_SITE_HSTS_SUBDOMAINS", "true")]];
+    let daemon = Daemon::start(&database, &variables.concat());
     let base = daemon.base.replace("http://", "https://");
-    let caller = Caller::trusting(&std::fs::read(&certificate).unwrap());
+    let caller = Caller::trusting(&std::fs::read(certificate).unwrap());
     let answer = caller.log_in(&base, NUMBER, RIGHT).await;
     assert_eq!(answer.status, 200);
     assert_eq!(answer.headers["strict-transport-security"], "max-age=63072000; includeSubDomains");
     let address = daemon.base.trim_start_matches("http://");
-    assert_eq!(agreed(address, &certificate, &["h2", "http/1.1"]), "http/1.1");
-    let refused = agreed(address, &certificate, &["h2"]);
+    assert_eq!(agreed(address, certificate, &["h2", "http/1.1"]), "http/1.1");
+    let refused = agreed(address, certificate, &["h2"]);
     assert!(refused.contains("NoApplicationProtocol"), "{refused}");
     let stranger = Caller::new();
     assert!(stranger.client().get(&base).send().await.is_err(), "nobody vouches for it");
     let plain = stranger.client().get(format!("{}/api/v1/openapi.json", daemon.base)).send().await;
     assert!(plain.is_err(), "plain HTTP is answered: {plain:?}");
-    // A key that is none is named, and nothing is served.
-    std::fs::write(&key, "nonsense").unwrap();
-    let mut command = database.karipass(Path::new(crate::support::KARIPASS));
-    let ran = crate::support::run(
-        command
-            .envs(variables)
-            .env("KARIPASS_SITE_LISTEN", "127.0.0.1:0")
-            .env("KARIPASS_OPERATORS_LISTEN", "127.0.0.1:0")
-            .arg("serve"),
-    );
-    assert_eq!(ran.status, 1);
-    assert!(ran.err.contains("key.pem"), "{}", ran.err);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -3,9 +3,9 @@
 use reqwest::header::DATE;
 use tokio_postgres::Client;
 
+use crate::scene::Scene;
 use crate::site::{self, Answer, Caller, NUMBER, RIGHT, Service, WRONG};
 use crate::support;
-use karipass_lab::proxy::PostgresProxy;
 
 /// A way to be refused: its outcome in the audit, the number and password sent, and how it comes
 /// about.
@@ -63,13 +63,7 @@ async fn w2_every_refusal_is_the_same_byte_for_byte_after_one_hash_and_one_commi
 #[tokio::test(flavor = "multi_thread")]
 async fn w2_a_refusal_reads_the_same_of_a_contract_of_any_size() {
     for (outcome, number, password, sql) in WAYS {
-        let database = support::database().await;
-        let owner = database.owner().await.unwrap();
-        site::contract(&owner, "line").await;
-        let proxy = PostgresProxy::before(support::cluster().socket_folder()).unwrap();
-        let url = database.at(proxy.socket_folder()).daemon_url;
-        let service = Service::start(&database, &[("KARIPASS_DATABASE_URL", &url)]).await;
-        let caller = Caller::new();
+        let (Scene { owner, service, caller, .. }, proxy) = Scene::troubled("line").await;
         let mut answered = Vec::new();
         for (first, last) in [(0, -1), (0, -1), (1000, 3999)] {
             let more = "INSERT INTO phone_number

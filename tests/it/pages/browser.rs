@@ -191,7 +191,13 @@ fn expect_page(html: &str) {
 
 /// The token of the page's own form, which is the last; the header's may come first.
 pub fn token(page: &Answer) -> String {
-    let after = page.body.rsplit_once("name=\"form_token\" value=\"").expect(&page.body).1;
+    hidden(page, "form_token")
+}
+
+/// The value of the last hidden field of this name.
+pub fn hidden(page: &Answer, name: &str) -> String {
+    let field = format!("name=\"{name}\" value=\"");
+    let after = page.body.rsplit_once(&field).expect(&page.body).1;
     after.split('"').next().unwrap().to_owned()
 }
 

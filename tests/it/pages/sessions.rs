@@ -181,20 +181,6 @@ async fn row_9_no_route_walks_around_the_forced_change() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn without_a_session_no_page_is_shown() {
-    let (service, _) = service("password").await;
-    let mut browser = Browser::new(&service.base);
-    assert_eq!(title(&browser.get("/").await), "トップページ");
-    for path in PAGES.into_iter().skip(1).chain(["/password"]) {
-        assert_eq!(leads_to(&browser.get(path).await), "/login", "{path}");
-    }
-    for path in FORMS.into_iter().chain(["/password", "/logout"]) {
-        let answer = browser.submit_token("x", path, &[("current", RIGHT)]).await;
-        assert_eq!(leads_to(&answer), "/session-over", "{path}");
-    }
-}
-
-#[tokio::test(flavor = "multi_thread")]
 async fn row_10_no_secret_of_a_form_is_in_the_log_at_trace() {
     let (database, owner) = site::contracted("temporary").await;
     let trace = [("KARIPASS_LOG_FILTER", "trace,tokio_postgres::query=trace")];

@@ -2,12 +2,10 @@
 
 use tokio_postgres::Client;
 
-use super::browser::{Browser, leads_to, title};
+use super::browser::{Browser, hidden, leads_to, title};
+use crate::scene::{ONE, TWO};
 use crate::site::{self, Answer, NUMBER, RIGHT, Service, WRONG};
 use crate::support;
-
-const ONE: &str = "0612345601";
-const TWO: &str = "0612345602";
 
 const OWN: &str = "変更なし（これまでと同じパスワード）";
 const NOTHING: &str = "仮パスワードの設定が必要です";
@@ -185,27 +183,6 @@ async fn u3_a_void_password_is_told_instead_of_the_form_and_how_to_set_one() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn u2_a_user_cannot_change_the_unit() {
-    let (service, owner) = service("admin_user", &[NUMBER, ONE]).await;
-    let mut browser = Browser::new(&service.base);
-    browser.log_in(ONE, RIGHT).await;
-    let top = browser.get("/").await;
-    assert!(!top.body.contains("/unit"), "{top:?}");
-    for path in ["/unit", "/unit/line", "/unit/number", "/unit/admin_user"] {
-        let refused = browser.get(path).await;
-        assert_eq!(
-            (refused.status, title(&refused)),
-            (403, "エラー：認証単位を変更できません"),
-            "{path}"
-        );
-    }
-    let fields = [("version", "0"), ("password-0612345601", RIGHT), ("password-0612345600", RIGHT)];
-    let refused = browser.submit(&top, "/unit/line", &fields).await;
-    assert_eq!((refused.status, title(&refused)), (403, "エラー：認証単位を変更できません"));
-    assert_eq!(unit(&owner).await, "admin_user");
-}
-
-#[tokio::test(flavor = "multi_thread")]
 async fn w6_a_form_from_before_someone_elses_change_does_nothing() {
     let (service, owner) = service("number", &[ONE]).await;
     site::credential(&owner, TWO, "temporary").await;
@@ -281,11 +258,6 @@ fn asked(page: &Answer) -> Vec<&str> {
     fields.map(|field| field.split('"').next().unwrap()).collect()
 }
 
-fn version(page: &Answer) -> String {
-    let after = page.body.split_once("name=\"version\" value=\"").unwrap().1;
-    after.split('"').next().unwrap().to_owned()
-}
-
 /// Fills in the form with these passwords.
 async fn send(
     browser: &mut Browser,
@@ -295,7 +267,7 @@ async fn send(
 ) -> Answer {
     let named: Vec<_> =
         passwords.iter().map(|(number, typed)| (format!("password-{number}"), *typed)).collect();
-    let version = version(page);
+    let version = hidden(page, "version");
     let mut fields = vec![("version", version.as_str())];
     fields.extend(named.iter().map(|(name, typed)| (name.as_str(), *typed)));
     browser.submit(page, path, &fields).await

@@ -23,7 +23,7 @@ async fn overload_calls_go_on_beside_slow_connections_and_a_flood_of_logins() {
     let flood = Flood::begin(&whole.daemon.base).await;
     for call in 0..5 {
         let channel = format!("stored.{call}");
-        whole.up_to_confirmation(&channel).await;
+        whole.fake.call_up_to_confirmation(&channel).await;
         whole.fake.press(&channel, "12345678");
         whole.fake.wait_for_playback(&channel, "completed").await;
         whole.fake.hang_up(&channel);

@@ -2,7 +2,7 @@
 
 use super::Whole;
 use crate::site::NUMBER;
-use crate::support::{self, wait_until};
+use crate::support::{self, end_daemon_connections, wait_until};
 
 /// What makes every change fail, what ends it, and what `/readyz` says meanwhile.
 const FAULTS: [(&str, &str, &str); 6] = [
@@ -65,9 +65,7 @@ async fn a_readyz_falls_while_every_change_fails_and_comes_back() {
     };
     let superuser = support::cluster().superuser(&whole.database.name).await.unwrap();
     superuser.batch_execute(&read_only("on")).await.unwrap();
-    let end = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity
-               WHERE datname = current_database() AND usename = 'karipass'";
-    superuser.execute(end, &[]).await.unwrap();
+    end_daemon_connections(&superuser).await;
     wait_until("readyz to fall", async || whole.readyz().await.0 == 503).await;
     superuser.batch_execute(&read_only("off")).await.unwrap();
     wait_until("readiness", async || whole.readyz().await.0 == 200).await;

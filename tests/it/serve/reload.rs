@@ -11,7 +11,7 @@ use serde_json::json;
 
 use super::Whole;
 use crate::site::{KEYS, NUMBER, RIGHT};
-use crate::support::{self, KARIPASS, Ran, run, wait_until};
+use crate::support::{self, KARIPASS, Ran, end_daemon_connections, run, wait_until};
 
 /// The key that comes with a rotation, and how stored hashes name it.
 const NEW_KEY: &str = "new AQAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=";
@@ -112,16 +112,14 @@ async fn r_sighup_reads_keys_and_passwords_again_and_ends_nothing() {
     .await;
     // The sessions that there were have the old password of PostgreSQL; both of the line and the
     // site.
-    let end = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity
-               WHERE datname = current_database() AND usename = 'karipass'";
-    superuser.execute(end, &[]).await.unwrap();
+    end_daemon_connections(&superuser).await;
     let answer = whole.caller.log_in(&whole.daemon.base, NUMBER, RIGHT).await;
     assert_eq!(answer.status, 200, "{answer:?}");
     let of_new_key = Seals::new(&Keys::parse(NEW_KEY).unwrap());
     assert!(of_new_key.open(&answer.token(), Audience::Api).is_some(), "the new key seals tokens");
     let renewed = async || superuser.query_one(OF_NEW_KEY, &[]).await.unwrap().get::<_, i64>(0);
     assert_eq!(renewed().await, 1, "a good login renews the hash with the new key");
-    whole.up_to_confirmation("new.1").await;
+    whole.fake.call_up_to_confirmation("new.1").await;
     whole.fake.press("new.1", "12345678");
     whole.fake.wait_for_playback("new.1", "completed").await;
     assert_eq!(renewed().await, 1, "the phone hashes with the new key");

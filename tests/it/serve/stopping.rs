@@ -57,7 +57,7 @@ async fn stop_readyz_falls_first_and_the_site_goes_on() {
 #[tokio::test(flavor = "multi_thread")]
 async fn stop_a_call_under_way_is_heard_out() {
     let mut whole = Whole::ready(&[NO_NOTICE]).await;
-    whole.up_to_confirmation("heard.1").await;
+    whole.fake.call_up_to_confirmation("heard.1").await;
     whole.terminate();
     wait_until("the site's end", async || !listens(&whole.daemon.base)).await;
     assert!(!whole.is_set().await);

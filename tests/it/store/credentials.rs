@@ -2,11 +2,11 @@
 
 use domain::auth_unit::AuthUnit;
 use domain::policy::temporary_password::SetOutcome;
-use karipass_lab::proxy::{Point, PostgresProxy, Trouble};
+use karipass_lab::proxy::{Point, Trouble};
 use metrics_exporter_prometheus::PrometheusBuilder;
 
 use super::scene::{CONTRACT, FIRST, OTHER, PHC, PLAIN, SECOND, StoreScene, number, temporary};
-use crate::support::{self, daemon_store, store_at};
+use crate::support::daemon_store;
 use crate::temporary_password::SetTemporary as _;
 
 /// Counts one when nobody else has a transaction, a statement or a lock in this database.
@@ -87,11 +87,9 @@ async fn p13_dropped_before_any_statement_is_through_nothing_changes() {
         "DELETE FROM session",
         "UPDATE contract",
     ] {
-        let scene = StoreScene::new().await;
+        let (scene, proxy, store) = StoreScene::troubled().await;
         scene.set(CONTRACT, AuthUnit::Line, CONTRACT).await;
         let before = (scene.everything().await, scene.audit().await);
-        let proxy = PostgresProxy::before(support::cluster().socket_folder()).unwrap();
-        let store = store_at(&scene.database.at(proxy.socket_folder()).daemon_url);
         proxy.make(Trouble::HoldAt(Point::Word(word)));
         let calling = store.clone();
         let call = tokio::spawn(async move {

@@ -10,7 +10,7 @@ use karipass_lab::postgres::Shutdown;
 use karipass_lab::proxy::{COMMIT, PostgresProxy, Trouble};
 
 use super::scene::{CONTRACT, FIRST, StoreScene, number, temporary};
-use crate::support::{self, WAIT_TIMEOUT, store_at, wait_until, within};
+use crate::support::{self, WAIT_TIMEOUT, wait_until, within};
 use crate::temporary_password::SetTemporary as _;
 
 /// By when the store is given up: 5 s, and as much again, still within the 10 s of `P15`.
@@ -31,9 +31,7 @@ async fn p15_a_store_that_is_down_is_not_reached_and_then_found_again() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn p15_a_store_that_does_not_answer_is_given_up_in_time() {
-    let scene = StoreScene::new().await;
-    let proxy = PostgresProxy::before(support::cluster().socket_folder()).unwrap();
-    let store = store_at(&scene.database.at(proxy.socket_folder()).daemon_url);
+    let (scene, proxy, store) = StoreScene::troubled().await;
     assert!(store.contract_of(number(CONTRACT)).await.unwrap().is_some());
     proxy.make(Trouble::Stall);
     // The first one finds a connection that was good, the second one none.
@@ -122,9 +120,7 @@ async fn p15_a_connection_that_the_server_ended_is_not_met_again() {
     let calls = (0..4).map(|_| scene.store.contract_of(number(CONTRACT)));
     futures_util::future::try_join_all(calls).await.unwrap();
     let superuser = support::cluster().superuser(&scene.database.name).await.unwrap();
-    let end = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity
-               WHERE datname = current_database() AND usename = 'karipass'";
-    superuser.execute(end, &[]).await.unwrap();
+    support::end_daemon_connections(&superuser).await;
     scene.wait_until_daemon_gone().await;
     for _ in 0..4 {
         assert_eq!(scene.set(CONTRACT, AuthUnit::Line, CONTRACT).await, SetOutcome::Stored);
@@ -173,10 +169,7 @@ async fn p15_a_statement_that_is_good_no_longer_is_prepared_again() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn p15_a_pooler_that_ignores_options_is_refused_in_words() {
-    let scene = StoreScene::new().await;
-    let proxy = PostgresProxy::before(support::cluster().socket_folder()).unwrap();
-    let database = scene.database.at(proxy.socket_folder());
-    let store = store_at(&database.daemon_url);
+    let (scene, proxy, store) = StoreScene::troubled().await;
     proxy.drop_options();
     let error =
         store.set_temporary(&temporary(CONTRACT, AuthUnit::Line, CONTRACT)).await.unwrap_err();
@@ -251,9 +244,7 @@ async fn p15_a_demoted_server_is_left_and_its_connections_dropped() {
 
 /// Sets a password over a connection with trouble, which is given up in time.
 async fn set_in(trouble: Trouble) -> (StoreScene, PostgresProxy, DbError) {
-    let scene = StoreScene::new().await;
-    let proxy = PostgresProxy::before(support::cluster().socket_folder()).unwrap();
-    let store = store_at(&scene.database.at(proxy.socket_folder()).daemon_url);
+    let (scene, proxy, store) = StoreScene::troubled().await;
     proxy.make(trouble);
     let new = temporary(CONTRACT, AuthUnit::Line, CONTRACT);
     let error = within(GIVEN_UP_WITHIN, store.set_temporary(&new)).await.unwrap_err();

@@ -9,14 +9,11 @@ use domain::audit::{AuditEntry, AuditEvent, AuditScope, AuditSource};
 use domain::auth_unit::AuthUnit;
 use domain::dialog::Refusal;
 use domain::password::PhcString;
-use karipass::db::Db;
 use karipass_lab::postgres::Shutdown;
-use karipass_lab::proxy::{COMMIT, Point, PostgresProxy, Trouble};
+use karipass_lab::proxy::{COMMIT, Point, Trouble};
 
 use super::scene::{CONTRACT, FIRST, OTHER, StoreScene, attempt, number, temporary};
-use crate::support::{
-    self, WAIT_TIMEOUT, daemon_store, store_at, wait_until, wait_until_locked_out,
-};
+use crate::support::{self, WAIT_TIMEOUT, daemon_store, wait_until, wait_until_locked_out};
 use crate::temporary_password::{SetTemporary as _, SetTemporaryPassword};
 
 /// How often each trouble is met.
@@ -54,7 +51,7 @@ async fn p9_what_stands_is_found_whichever_answer_is_read_first() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn p9_a_commit_still_under_way_is_waited_for_and_not_done_twice() {
-    let (scene, proxy, store) = troubled().await;
+    let (scene, proxy, store) = StoreScene::troubled().await;
     assert_eq!(store.set_temporary(&line()).await.unwrap(), SetOutcome::Stored);
     for set in 1..=10 {
         // The commit's statements wait for this one; the client is cut off meanwhile.
@@ -75,7 +72,7 @@ async fn p9_a_commit_still_under_way_is_waited_for_and_not_done_twice() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn p15_a_contract_that_changed_is_refused_once_whatever_is_cut() {
-    let (scene, proxy, store) = troubled().await;
+    let (scene, proxy, store) = StoreScene::troubled().await;
     for trouble in [Trouble::CutBefore(SOME), Trouble::CutAfter(SOME), Trouble::CutAnswer(SOME)] {
         scene.owner.batch_execute("TRUNCATE audit_log").await.unwrap();
         proxy.make(trouble);
@@ -90,7 +87,7 @@ async fn p15_a_contract_that_changed_is_refused_once_whatever_is_cut() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn d3_a_refused_call_leaves_one_row_whatever_is_cut() {
-    let (scene, proxy, store) = troubled().await;
+    let (scene, proxy, store) = StoreScene::troubled().await;
     let source = AuditSource::Phone(Some(number(OTHER)));
     let scope = AuditScope { source, contract: None, unit: None };
     let entry = AuditEntry { event: AuditEvent::Call(Refusal::WrongEntries), login: None };
@@ -157,16 +154,8 @@ async fn p9_an_attempt_is_forgotten_after_a_while() {
     assert_eq!(scene.column("SELECT outcome FROM idempotency_key").await, ["done"]);
 }
 
-/// A scene, and a store that trouble comes to.
-async fn troubled() -> (StoreScene, PostgresProxy, Db) {
-    let scene = StoreScene::new().await;
-    let proxy = PostgresProxy::before(support::cluster().socket_folder()).unwrap();
-    let store = store_at(&scene.database.at(proxy.socket_folder()).daemon_url);
-    (scene, proxy, store)
-}
-
 async fn set_under(trouble: Trouble) {
-    let (scene, proxy, store) = troubled().await;
+    let (scene, proxy, store) = StoreScene::troubled().await;
     proxy.make(trouble);
     let mut sets = 0;
     while proxy.meetings() < TIMES {

@@ -6,9 +6,10 @@ use domain::phone_number::PhoneNumber;
 use domain::policy::temporary_password::SetOutcome;
 use karipass::db::{Db, IdempotencyKey};
 use karipass_lab::postgres::Database;
+use karipass_lab::proxy::PostgresProxy;
 use tokio_postgres::Client;
 
-use crate::support::{self, daemon_store};
+use crate::support::{self, daemon_store, store_at};
 use crate::temporary_password::{SetTemporary as _, SetTemporaryPassword};
 
 /// The contract number of the first contract; it has no service itself.
@@ -43,6 +44,14 @@ pub struct StoreScene {
 impl StoreScene {
     pub async fn new() -> Self {
         Self::in_database(support::database().await).await
+    }
+
+    /// With another store, which reaches the database by way of the proxy.
+    pub async fn troubled() -> (Self, PostgresProxy, Db) {
+        let scene = Self::new().await;
+        let proxy = PostgresProxy::before(support::cluster().socket_folder()).unwrap();
+        let store = store_at(&scene.database.at(proxy.socket_folder()).daemon_url);
+        (scene, proxy, store)
     }
 
     pub async fn in_database(database: Database) -> Self {

@@ -42,9 +42,7 @@ async fn no_statement_of_the_daemon_reads_a_table_of_many_rows_whole() {
             let superuser = support::cluster().superuser(&database.name).await.unwrap();
             let others = "SELECT pid FROM pg_stat_activity
                           WHERE datname = current_database() AND usename = 'karipass'";
-            let end = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity
-                       WHERE datname = current_database() AND usename = 'karipass'";
-            superuser.execute(end, &[]).await.unwrap();
+            support::end_daemon_connections(&superuser).await;
             wait_until("the end of the daemon's connections", async || {
                 superuser.query(others, &[]).await.unwrap().is_empty()
             })

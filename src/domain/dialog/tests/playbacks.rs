@@ -3,9 +3,9 @@
 
 use super::channel::{BY_ITSELF, Fate, is_quiet};
 use super::phone::{Phone, SECOND};
-use super::surroundings::{World, contract};
+use super::surroundings::World;
+use crate::dialog::Outcome;
 use crate::dialog::prompt::Prompt;
-use crate::dialog::{Input, LookupResult, Outcome, PlaybackEnd, StoreResult};
 
 fn calls(fate: fn(&[Prompt], usize) -> Fate) -> Phone {
     Phone::calls(World { fate, ..World::default() })
@@ -69,20 +69,6 @@ fn the_quiet_is_played_again_for_as_long_as_keys_may_come() {
         phone.wait(4 * SECOND);
     }
     assert!(!phone.is_over());
-}
-
-#[test]
-fn a_quiet_that_may_run_out_before_the_next_word_is_exchanged_for_a_fresh_one() {
-    let mut phone = Phone::calls(World::default());
-    phone.keys("145678910");
-    phone.listen();
-    for digit in "45678910".chars() {
-        phone.wait(4 * SECOND);
-        phone.keys(&digit.to_string());
-    }
-    phone.wait_for_the_end();
-    assert!(!phone.heard().contains(BY_ITSELF), "{}", phone.heard());
-    assert_eq!(phone.outcome(), Some(Outcome::Stored));
 }
 
 #[test]
@@ -183,36 +169,4 @@ fn a_guidance_whose_end_is_never_told_is_given_up_in_bounded_time() {
     phone.wait(41 * SECOND);
     assert!(phone.is_over());
     assert_eq!(phone.outcome(), Some(Outcome::Stored));
-}
-
-#[test]
-fn news_of_what_is_over_changes_nothing() {
-    let mut phone = Phone::calls(World::default());
-    phone.keys("1456789104567");
-    for id in phone.channel.over.clone() {
-        changes_nothing(&mut phone, || Input::Started(id));
-        changes_nothing(&mut phone, || Input::Finished(id, PlaybackEnd::Done));
-        changes_nothing(&mut phone, || Input::Finished(id, PlaybackEnd::Failed));
-    }
-    changes_nothing(&mut phone, || Input::LookedUp(LookupResult::Unknown));
-    changes_nothing(&mut phone, || Input::LookedUp(LookupResult::Found(Box::new(contract(None)))));
-    changes_nothing(&mut phone, || Input::Stored(StoreResult::Stored));
-    changes_nothing(&mut phone, || Input::Stored(StoreResult::Unreachable));
-    changes_nothing(&mut phone, || Input::Timeout);
-    phone.keys("8910");
-    phone.wait(SECOND);
-    changes_nothing(&mut phone, || Input::Stored(StoreResult::Refused));
-    phone.wait_for_the_end();
-    assert_eq!(phone.outcome(), Some(Outcome::Stored));
-    changes_nothing(&mut phone, || Input::HangUp);
-}
-
-/// Feeds this, twice, to the call.
-fn changes_nothing(phone: &mut Phone, news: impl Fn() -> Input) {
-    let before = format!("{:?}", phone.call);
-    for _ in 0..2 {
-        let outputs = phone.call.handle(news(), phone.now);
-        assert!(outputs.is_empty(), "{outputs:?}");
-        assert_eq!(format!("{:?}", phone.call), before);
-    }
 }

@@ -169,11 +169,16 @@ fn retell(phone: &mut Phone) -> Result<(), TestCaseError> {
     }
     if !phone.asks {
         news.push(Input::LookedUp(LookupResult::Found(Box::new(contract(None)))));
+        news.push(Input::LookedUp(LookupResult::Unknown));
         news.push(Input::LookedUp(LookupResult::Unreachable));
         news.push(Input::Stored(StoreResult::Stored));
         news.push(Input::Stored(StoreResult::Refused));
+        news.push(Input::Stored(StoreResult::Unreachable));
     }
     news.push(Input::Timeout);
+    if phone.is_over() {
+        news.push(Input::HangUp);
+    }
     let before = format!("{:?}", phone.call);
     for late in news {
         let input = format!("{late:?}");
