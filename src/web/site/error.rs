@@ -148,21 +148,27 @@ impl IntoResponse for ErrorPage {
 }
 
 impl ErrorPage {
-    /// Whether the browser's session goes on, as far as anyone can find out now.
+    /// Whether the session of the request may go on after this error.
     pub(super) fn may_have_session(&self) -> bool {
         match self.kind {
-            ErrorKind::Voided(_) | ErrorKind::Unavailable | ErrorKind::OutcomeUnknown => false,
+            ErrorKind::Voided(_) | ErrorKind::OutcomeUnknown => false,
             ErrorKind::NotFound
             | ErrorKind::MethodNotAllowed
             | ErrorKind::Malformed
             | ErrorKind::TooLarge
             | ErrorKind::CsrfError
             | ErrorKind::RateLimited
+            | ErrorKind::Unavailable
             | ErrorKind::VoidElsewhere(_)
             | ErrorKind::ChangedElsewhere
             | ErrorKind::NotAllowed
             | ErrorKind::Internal => true,
         }
+    }
+
+    /// Whether the database was out of reach.
+    pub(super) fn is_unavailable(&self) -> bool {
+        self.kind == ErrorKind::Unavailable
     }
 
     /// The page as the answer to this request of this login.

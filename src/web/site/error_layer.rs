@@ -27,8 +27,8 @@ pub(in crate::web) async fn complete_error_page(
     if parts.method == Method::HEAD {
         return response;
     }
-    let mut login = known.get();
-    if login.is_none() && page.may_have_session() {
+    let mut login = known.get().filter(|_| page.may_have_session());
+    if login.is_none() && page.may_have_session() && !page.is_unavailable() {
         let session = RestrictedCookieSession::from_request_parts(&mut parts, &state).await;
         login = session.ok().map(|session| session.signed_in());
     }

@@ -121,6 +121,7 @@ async fn w12_where_the_unit_is_known_the_one_key_is_named() {
         let void = browser.submit(&form, "/password", &wrong).await;
         assert_eq!(title(&void), "エラー：パスワードが無効になりました");
         assert!(void.body.contains(">ログイン画面へ</a>"), "{void:?}");
+        assert!(!void.body.contains("ログイン中"), "the session is over: {void:?}");
         for page in [form, void] {
             assert!(page.body.contains(key), "{unit}: {page:?}");
             assert!(page.body.contains("認証単位が変更され"), "{unit}: {page:?}");
