@@ -92,16 +92,15 @@ impl AuthService {
         if credential.voids_on_next_failure() && !may_void {
             return Ok(PasswordVerdict::WouldVoid);
         }
-        let comparison =
-            match self.compare(Some(login), current, Some(stored), None, address).await? {
-                Verification::Match { .. } => {
-                    let salt = Salt::draw(&mut rand::rng());
-                    let hash = self.hasher.hash_for_change(new, salt, address).await?;
-                    CurrentPassword::Match(hash)
-                }
-                Verification::Mismatch => CurrentPassword::Mismatch,
-                Verification::Unverifiable(_) => CurrentPassword::Unverifiable,
-            };
+        let comparison = match self.compare(login, current, Some(stored), None, address).await? {
+            Verification::Match { .. } => {
+                let salt = Salt::draw(&mut rand::rng());
+                let hash = self.hasher.hash_for_change(new, salt, address).await?;
+                CurrentPassword::Match(hash)
+            }
+            Verification::Mismatch => CurrentPassword::Mismatch,
+            Verification::Unverifiable(_) => CurrentPassword::Unverifiable,
+        };
         let new_token = SessionToken::draw(&mut rand::rng());
         let compared = ComparedChange {
             login,

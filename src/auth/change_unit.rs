@@ -91,7 +91,7 @@ impl AuthService {
             let submitted =
                 submitted.map_or_else(|| String::new().into(), |(_, password)| password.clone());
             let stored = credential.password_hash.clone();
-            let verified = self.compare(Some(*number), submitted, stored, None, address).await?;
+            let verified = self.compare(*number, submitted, stored, None, address).await?;
             let result = match verified {
                 Verification::Match { .. } => Match::Yes,
                 Verification::Mismatch => Match::No,

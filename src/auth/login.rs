@@ -19,8 +19,8 @@ use domain::policy::login::{Comparison, comparison};
 /// An attempt to log in.
 #[derive(Debug)]
 pub struct LoginAttempt {
-    /// The login number, if what was submitted is a telephone number at all (`W3`).
-    pub login: Option<PhoneNumber>,
+    /// The login number.
+    pub login: PhoneNumber,
     /// The password exactly as submitted (`W3`).
     pub password: SubmittedPassword,
     /// The client's address.
@@ -76,7 +76,7 @@ impl AuthService {
         if credential.voids_on_next_failure() && !may_void {
             tracing::info!(
                 event = "rate_limited",
-                login = login.map(tracing::field::debug),
+                ?login,
                 %address,
                 "a login was not compared: its address has voided too many credentials"
             );
@@ -123,11 +123,10 @@ impl AuthService {
     /// number was looked up, so that it logs in no more.
     async fn access(
         &self,
-        login: Option<PhoneNumber>,
+        login: PhoneNumber,
         credential: &Credential,
         now: Timestamp,
     ) -> Result<Option<Access>, AuthError> {
-        let Some(login) = login else { return Ok(None) };
         let Credential { kind, set_at, .. } = *credential;
         let contract = self.db.contract_of(login).await?;
         Ok(contract.and_then(|contract| Access::new(&contract, login, kind, set_at, now)))

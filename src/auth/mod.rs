@@ -169,7 +169,7 @@ impl AuthService {
     /// either way, in the turn of `address`.
     async fn compare(
         &self,
-        login: Option<PhoneNumber>,
+        login: PhoneNumber,
         password: SubmittedPassword,
         stored: Option<PhcString>,
         rehash: Option<Salt>,
@@ -177,8 +177,7 @@ impl AuthService {
     ) -> Result<Verification, HashError> {
         let verified = self.hasher.verify_for_login(password, stored, rehash, address).await?;
         if let Verification::Unverifiable(reason) = &verified {
-            let login = login.map(tracing::field::debug);
-            tracing::error!(login, reason, "a stored hash cannot be verified");
+            tracing::error!(?login, reason, "a stored hash cannot be verified");
         }
         Ok(verified)
     }

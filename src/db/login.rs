@@ -29,8 +29,8 @@ use domain::session::TokenDigest;
 pub struct LoginAudit {
     /// The key under which the verdict is written once.
     pub key: IdempotencyKey,
-    /// The login number, if it is a telephone number at all.
-    pub login: Option<PhoneNumber>,
+    /// The login number.
+    pub login: PhoneNumber,
     /// The contract number, if a contract has the login number.
     pub contract: Option<PhoneNumber>,
     /// The client's address.
@@ -52,7 +52,7 @@ impl LoginAudit {
 
     fn observe(&self, outcome: LoginOutcome, voided: Option<VoidReason>) {
         let events = [Some(AuditEvent::Login(outcome)), voided.map(AuditEvent::Voided)];
-        let entry = |event| AuditEntry { event, login: self.login };
+        let entry = |event| AuditEntry::new(event, self.login);
         let entries: Vec<AuditEntry> = events.into_iter().flatten().map(entry).collect();
         observe(&self.scope(), &entries);
     }
@@ -189,11 +189,9 @@ impl Db {
     /// [`DbError::NotSent`] if the database cannot be reached.
     pub async fn login_candidate(
         &self,
-        login: Option<PhoneNumber>,
+        login: PhoneNumber,
     ) -> Result<Option<LoginCandidate>, DbError> {
-        // A text that is no number is looked up too, so that it costs the same (`W2`).
-        let login = login.as_ref().map(PhoneNumber::as_str).unwrap_or_default();
-        let rows = self.read(&Statement::new(CANDIDATE).with(login)).await?;
+        let rows = self.read(&Statement::new(CANDIDATE).with_number(login)).await?;
         let (Some(row), Some(contract)) = (rows.first(), contract(&rows)?) else {
             return Ok(None);
         };

@@ -83,7 +83,7 @@ pub enum LoginOutcome {
     Done,
     /// A wrong password, counted (`C2`).
     Wrong,
-    /// No contract has the number, or it is not a telephone number.
+    /// No contract has the number.
     UnknownNumber,
     /// The number has never had a credential.
     NoCredential,

@@ -6,11 +6,16 @@ use std::fmt;
 use std::str::FromStr;
 
 use phonenumber::{Mode, country};
+use unicode_properties::{GeneralCategory, UnicodeGeneralCategory as _};
 
 /// Digits of a national number, the leading `0` included.
 const DIGITS: std::ops::RangeInclusive<usize> = 10..=11;
 /// The most digits of a national number.
 pub const MAX_DIGITS: usize = *DIGITS.end();
+/// Japan's country code.
+const COUNTRY_CODE: &str = "81";
+/// The most digits that a person types: the country code and a national number.
+const MAX_TYPED_DIGITS: usize = COUNTRY_CODE.len() + MAX_DIGITS;
 
 /// A national number: `0`, an area or service code, 10 or 11 digits in all.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -48,21 +53,31 @@ impl FromStr for PhoneNumber {
 }
 
 impl PhoneNumber {
-    /// Parses what a person types: half- or full-width digits, with hyphens and spaces anywhere
-    /// (`W3`).
+    /// Parses what people type and their telephones fill in (`W3`, `W13`): half- or full-width
+    /// digits, with separators and invisible characters anywhere.
+    ///
+    /// The country code `81` may stand in the place of the leading `0` or before it, with or
+    /// without `+`. A number that begins with `8` is no national one, so no text is ambiguous.
     ///
     /// # Errors
-    /// [`InvalidPhoneNumber`] for any other character, and if the digits are no national number.
+    /// [`InvalidPhoneNumber`] for any other character, and if the digits are no Japanese number.
     pub fn from_typed(text: &str) -> Result<Self, InvalidPhoneNumber> {
-        let mut national = String::with_capacity(MAX_DIGITS);
-        for typed in text.trim().chars() {
+        let mut digits = String::with_capacity(MAX_TYPED_DIGITS);
+        let mut has_plus = false;
+        for typed in text.chars() {
             match half_width(typed) {
-                Some(digit) if national.len() < MAX_DIGITS => national.push(digit),
+                Some(digit) if digits.len() < MAX_TYPED_DIGITS => digits.push(digit),
+                None if is_plus(typed) && digits.is_empty() && !has_plus => has_plus = true,
                 None if is_separator(typed) => {}
                 Some(_) | None => return Err(InvalidPhoneNumber),
             }
         }
-        national.parse()
+        match digits.strip_prefix(COUNTRY_CODE) {
+            Some(national) if national.starts_with('0') => national.parse(),
+            Some(subscriber) => format!("0{subscriber}").parse(),
+            None if has_plus => Err(InvalidPhoneNumber),
+            None => digits.parse(),
+        }
     }
 
     /// The digits, the leading `0` included.
@@ -93,11 +108,52 @@ fn half_width(typed: char) -> Option<char> {
     }
 }
 
-/// The hyphens, dashes, long-vowel marks and spaces that keyboards put between groups.
+/// The plus sign before a country code.
+fn is_plus(typed: char) -> bool {
+    matches!(typed, '+' | '\u{fe62}' | '\u{ff0b}')
+}
+
+/// What stands between the groups of a number: dashes, brackets, spaces, invisible characters, and
+/// the signs that keyboards give in their place.
 fn is_separator(typed: char) -> bool {
+    let by_category = matches!(
+        typed.general_category(),
+        GeneralCategory::DashPunctuation
+            | GeneralCategory::OpenPunctuation
+            | GeneralCategory::ClosePunctuation
+            | GeneralCategory::Format
+    );
+    by_category || typed.is_whitespace() || is_stand_in(typed)
+}
+
+/// Minus signs, lines, long-vowel marks, tildes, dots and slashes.
+fn is_stand_in(typed: char) -> bool {
     matches!(
         typed,
-        '-' | ' ' | '\u{3000}' | '\u{2010}'..='\u{2015}' | '\u{2212}' | 'ー' | '－' | 'ｰ'
+        '\u{2212}'
+            | '\u{207b}'
+            | '\u{208b}'
+            | '\u{2043}'
+            | '\u{2500}'
+            | '\u{2501}'
+            | 'ー'
+            | 'ｰ'
+            | '~'
+            | '\u{223c}'
+            | '～'
+            | '.'
+            | '．'
+            | '。'
+            | '｡'
+            | '・'
+            | '･'
+            | '\u{b7}'
+            | '\u{2022}'
+            | '\u{2027}'
+            | '/'
+            | '／'
+            | '\u{2044}'
+            | '\u{2215}'
     )
 }
 
@@ -111,7 +167,18 @@ impl fmt::Debug for PhoneNumber {
 
 #[cfg(test)]
 mod tests {
+    use proptest::collection::vec;
+    use proptest::prelude::*;
+    use proptest::sample::select;
+
     use super::*;
+
+    /// Every separator that the rule names, and some that are of its kind.
+    const SEPARATORS: [char; 39] = [
+        '-', '‐', '‑', '‒', '–', '—', '―', '−', '－', '﹣', '⁃', 'ー', 'ｰ', '〜', '～', '─', ' ',
+        '\u{a0}', '\u{2009}', '\u{202f}', '\u{3000}', '\t', '\n', '(', ')', '（', '）', '[', '】',
+        '.', '．', '・', '/', '／', '\u{200b}', '\u{200e}', '\u{202d}', '\u{2066}', '\u{feff}',
+    ];
 
     #[test]
     fn w3_every_spelling_is_one_number() {
@@ -129,8 +196,40 @@ mod tests {
             "06\u{2010}6480\u{2015}6430\t",
             "\u{3000}０6\u{3000}6４80\u{3000}６430\u{3000}",
             "06‐6480−6430",
+            "(06) 6480-6430",
+            "（０６）６４８０－６４３０",
+            "06.6480.6430",
+            "06/6480/6430",
+            "06\u{a0}6480\u{a0}6430",
+            "\u{202d}06-6480-6430\u{202c}",
         ] {
             assert_eq!(PhoneNumber::from_typed(spelling), Ok(number), "{spelling}");
+        }
+    }
+
+    #[test]
+    fn w13_the_country_code_stands_for_the_leading_0_or_before_it() {
+        for (national, spellings) in [
+            (
+                "0664806430",
+                [
+                    "+81664806430",
+                    "+81 6-6480-6430",
+                    "＋８１（０）６－６４８０－６４３０",
+                    "81664806430",
+                ],
+            ),
+            (
+                "09012345678",
+                ["(+81) 90-1234-5678", "+81(0)9012345678", "\u{200e}+819012345678", "819012345678"],
+            ),
+            // An area code that looks like the country code.
+            ("0811234567", ["+81811234567", "081-123-4567", "81 81 123 4567", "+81 081 123 4567"]),
+        ] {
+            let number: PhoneNumber = national.parse().unwrap();
+            for spelling in spellings {
+                assert_eq!(PhoneNumber::from_typed(spelling), Ok(number), "{spelling}");
+            }
         }
     }
 
@@ -138,26 +237,61 @@ mod tests {
     fn what_is_no_national_number_is_refused() {
         for wrong in [
             "",
+            "-",
             "664806430",
             "0066480643",
             "066480643",
             "066480643012",
             "06648o6430",
-            "+81664806430",
-            "0081664806430",
-            "81664806430",
             "00664806430",
             "06648064300000",
-            "(06)64806430",
-            "06.6480.6430",
-            "06/6480/6430",
+            "06一6480一6430",
             "٠٦٦٤٨٠٦٤٣٠",
             "0664806430;",
             "0664806430\u{0}",
-            "0664806430\u{200b}",
+            "066480+6430",
+            "++81664806430",
+            "+0664806430",
+            "+82664806430",
+            "+8166480643",
+            "+8100664806430",
+            "0081664806430",
+            "01081664806430",
         ] {
             assert_eq!(wrong.parse::<PhoneNumber>(), Err(InvalidPhoneNumber), "{wrong}");
             assert_eq!(PhoneNumber::from_typed(wrong), Err(InvalidPhoneNumber), "{wrong}");
+        }
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
+        #[test]
+        fn w13_a_number_is_itself_however_it_is_written(
+            national in "0[1-9][0-9]{8,9}",
+            prefix in select(vec!["0", "81", "+81", "＋81", "810", "+810"]),
+            full_width in vec(any::<bool>(), 16),
+            separators in vec(vec(select(SEPARATORS.to_vec()), 0..3), 16),
+        ) {
+            let mut typed = String::new();
+            let digits = format!("{prefix}{}", &national[1..]);
+            for ((sign, is_wide), around) in digits.chars().zip(full_width).zip(separators) {
+                let wide = sign.to_digit(10).and_then(|digit| {
+                    char::from_u32(u32::from('０') + digit).filter(|_| is_wide)
+                });
+                typed.push(wide.unwrap_or(sign));
+                typed.extend(around);
+            }
+            prop_assert_eq!(PhoneNumber::from_typed(&typed), national.parse());
+        }
+
+        #[test]
+        fn w13_a_text_that_is_taken_has_the_digits_of_its_number(typed in "\\PC{0,20}|[+０-９0-9 ()-]{0,20}") {
+            if let Ok(number) = PhoneNumber::from_typed(&typed) {
+                let digits: String = typed.chars().filter_map(half_width).collect();
+                prop_assert!(digits.ends_with(&number.as_str()[1..]), "{}", typed);
+                prop_assert!(["0", "81", "810"].contains(&&digits[..digits.len() + 1 - number.as_str().len()]), "{}", typed);
+            }
         }
     }
 

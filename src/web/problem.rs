@@ -132,6 +132,11 @@ impl Problem {
         Self::new(StatusCode::BAD_REQUEST, Code::Malformed, detail)
     }
 
+    /// 400: what was sent as a telephone number is none (`W13`); nothing was looked up or counted.
+    pub(in crate::web) fn not_a_number() -> Self {
+        Self::malformed("電話番号は、市外局番からの10桁または11桁でなければなりません。")
+    }
+
     /// 400: the body is not declared as JSON.
     pub(in crate::web) fn not_json() -> Self {
         let detail = "Content-Typeはapplication/jsonでなければなりません。";

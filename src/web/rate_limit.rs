@@ -171,18 +171,13 @@ impl FromRequestParts<AppState> for RateLimit {
 }
 
 impl RateLimit {
-    /// Reserves for an attempt at a login number, if it is one.
+    /// Reserves for an attempt at a login number.
     ///
     /// # Errors
     /// 429
-    pub(super) async fn reserve_login(
-        &self,
-        number: Option<PhoneNumber>,
-    ) -> Result<Reservation, Problem> {
+    pub(super) async fn reserve_login(&self, number: PhoneNumber) -> Result<Reservation, Problem> {
         let mut reservation = self.reserve_passwords(1).await?;
-        if let Some(number) = number {
-            reservation.begin_attempt(number)?;
-        }
+        reservation.begin_attempt(number)?;
         Ok(reservation)
     }
 

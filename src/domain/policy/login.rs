@@ -40,12 +40,11 @@ pub enum Comparison {
 /// Decides what the secret of `login` is compared with. What the login may do is computed after a
 /// match.
 #[must_use]
-pub fn comparison(login: Option<PhoneNumber>, candidate: Option<LoginCandidate>) -> Comparison {
+pub fn comparison(login: PhoneNumber, candidate: Option<LoginCandidate>) -> Comparison {
     let dummy = |outcome| Comparison::Dummy { outcome, expired: None };
-    let (Some(login), Some(candidate)) = (login, candidate) else {
+    let Some(LoginCandidate { contract, credential, now }) = candidate else {
         return dummy(LoginOutcome::UnknownNumber);
     };
-    let LoginCandidate { contract, credential, now } = candidate;
     if contract.suspended {
         return dummy(LoginOutcome::Suspended);
     }

@@ -18,7 +18,7 @@ use domain::phone_number::PhoneNumber;
 #[derive(Deserialize, ToSchema)]
 #[schema(as = Login)]
 pub struct LoginRequest {
-    /// The login number, with or without hyphens, in half- or full-width digits (`W3`).
+    /// The login number, with or without hyphens, in half- or full-width digits (`W3`, `W13`).
     #[schema(example = "06-1234-5678")]
     pub number: String,
     /// The password, exactly as it is (`W3`).
@@ -31,7 +31,7 @@ pub struct LoginRequest {
     post, path = "/api/v1/login", operation_id = "logIn", security(()), request_body = LoginRequest,
     responses(
         (status = 200, description = "A session began", body = LoggedIn),
-        (status = 400, description = "`malformed`", body = Problem, content_type = "application/problem+json"),
+        (status = 400, description = "`malformed`, also a `number` that is no telephone number; not counted", body = Problem, content_type = "application/problem+json"),
         (status = 401, description = "`invalid_credentials`: every refusal, byte for byte the same", body = Problem, content_type = "application/problem+json"),
         (status = 403, description = "`cross_site`: another site's page made the request", body = Problem, content_type = "application/problem+json"),
         (status = 413, description = "`malformed`: over 16 KiB", body = Problem, content_type = "application/problem+json"),
@@ -44,7 +44,7 @@ pub(super) async fn log_in(
     rate_limit: RateLimit,
     JsonBody(LoginRequest { number, password }): JsonBody<LoginRequest>,
 ) -> Result<Json<LoggedIn>, Problem> {
-    let login = PhoneNumber::from_typed(&number).ok();
+    let login = PhoneNumber::from_typed(&number).map_err(|_| Problem::not_a_number())?;
     let mut reservation = rate_limit.reserve_login(login).await?;
     let attempt = LoginAttempt {
         login,

@@ -158,7 +158,7 @@ async fn b1_after_ten_voidings_a_number_without_a_credential_looks_like_one_with
         let limiter = limiter(100_000);
         let rate_limit = RateLimit { address: address("192.0.2.1"), limiter };
         let attempt = async |number: PhoneNumber, cost: RequestCost| {
-            let Ok(mut reservation) = rate_limit.reserve_login(Some(number)).await else {
+            let Ok(mut reservation) = rate_limit.reserve_login(number).await else {
                 return false;
             };
             let may_void = reservation.max_voidings() > 0;
@@ -204,7 +204,7 @@ fn the_number_of_buckets_is_limited() {
 #[tokio::test]
 async fn off_is_no_limit() {
     let rate_limit = RateLimit { address: address("192.0.2.1"), limiter: RateLimiter::new(None) };
-    let number = "0612345600".parse().ok();
+    let number = "0612345600".parse().unwrap();
     for _ in 0..1000 {
         let mut reservation = rate_limit.reserve_login(number).await.unwrap();
         assert!(reservation.max_voidings() > 0);

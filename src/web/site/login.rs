@@ -1,4 +1,5 @@
-//! `/login` (`W2`, `W3`): the telephone number and the password. Every refusal is the same page.
+//! `/login` (`W2`, `W3`, `W13`): the telephone number and the password. Every refusal is the same
+//! page.
 
 use std::net::IpAddr;
 
@@ -58,10 +59,9 @@ pub(super) async fn log_in(
     CsrfForm { session: anonymous, mut form }: CsrfForm<Anonymous>,
 ) -> Result<Response, PageError> {
     let (number, password) = (form.text("number"), form.password("password"));
-    let Some(password) = password.filter(|_| !number.is_empty()) else {
+    let (Ok(login), Some(password)) = (PhoneNumber::from_typed(&number), password) else {
         return Ok(LoginPage::new(&state, &anonymous, number).incomplete());
     };
-    let login = PhoneNumber::from_typed(&number).ok();
     let mut reservation = rate_limit.reserve_login(login).await.or_page(&state)?;
     let attempt = LoginAttempt {
         login,
@@ -101,11 +101,13 @@ impl LoginPage {
         }
     }
 
-    /// A field is empty; nothing was looked up. An empty number asks for the password again too,
-    /// which the form does not keep.
+    /// A field is empty, or the number cannot be one; nothing was looked up. The password is asked
+    /// for again in any case, since the form does not keep it.
     fn incomplete(mut self) -> Response {
         if self.number.is_empty() {
             self.errors.add("number", text::ENTER_NUMBER);
+        } else if PhoneNumber::from_typed(&self.number).is_err() {
+            self.errors.add("number", text::ENTER_WHOLE_NUMBER);
         }
         self.errors.add("password", text::ENTER_PASSWORD);
         self.with_errors()

@@ -18,6 +18,9 @@ use domain::rules;
 const JAPAN: i8 = 9;
 
 pub(super) const ENTER_NUMBER: &str = "電話番号を入力してください。";
+/// Beside what cannot be a telephone number (`W13`).
+pub(super) const ENTER_WHOLE_NUMBER: &str =
+    "電話番号は、市外局番から10桁または11桁で入力してください。";
 pub(super) const ENTER_PASSWORD: &str = "パスワードを入力してください。";
 /// Beside the number of a refused login (`W2`).
 pub(super) const CHECK_NUMBER: &str = "電話番号をご確認ください。";

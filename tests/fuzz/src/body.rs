@@ -71,9 +71,17 @@ fn quotes_nothing(problem: &Problem) {
     assert!(!detail.contains('\u{fffd}') && detail.chars().count() < 100, "{detail}");
 }
 
-/// A number is one however it is spelt, and is itself when it is written out.
+/// A number is one however it is written, and is itself when it is written out.
 fn number(typed: &str) {
     if let Ok(number) = PhoneNumber::from_typed(typed) {
+        let subscriber = &number.as_str()[1..];
+        for written in [
+            format!("\u{202d}{typed}\u{a0}"),
+            format!("+81 {subscriber}"),
+            format!("（＋８１）(0){subscriber}"),
+        ] {
+            assert_eq!(PhoneNumber::from_typed(&written), Ok(number));
+        }
         assert_eq!(number.as_str().parse(), Ok(number));
         assert_eq!(number.groups().concat(), number.as_str());
         assert_eq!(PhoneNumber::from_typed(&number.groups().join("-")), Ok(number));

@@ -18,7 +18,7 @@ async fn w3_every_spelling_at_either_door_is_one_login_with_one_count() {
         NUMBER,
         "06-1234-5600",
         "０６１２３４５６００",
-        " 06 1234 5600 ",
+        "\u{202d}+81\u{a0}(6) 1234/5600\u{202c}",
         "０６ー１２３４ー５６００",
     ];
     for (spelling, counted) in spellings.iter().zip([2, 4, 6, 8, 10]) {

@@ -1,5 +1,6 @@
 //! One login after another: boundaries, counts and numbers.
 
+use reqwest::header::DATE;
 use serde_json::json;
 
 use crate::scene::Scene;
@@ -102,6 +103,26 @@ async fn w1_who_logs_in_under_which_unit_and_configures_what() {
             assert_eq!(login["contract_number"], NUMBER);
         }
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn w13_what_cannot_be_a_number_is_malformed_and_neither_looked_up_nor_counted() {
+    let Scene { owner, service, caller, .. } = Scene::new("line").await;
+    site::credential(&owner, NUMBER, "temporary").await;
+    let (mut first, hashes) = (None, service.hasher.operations());
+    for other in ["not a number", "612345600", "0081612345600", "0612345600;", "٠٦١٢٣٤٥٦٠٠", ""]
+    {
+        for password in [WRONG, RIGHT] {
+            let mut answer = caller.log_in(&service.base, other, password).await;
+            answer.headers.remove(DATE);
+            assert_eq!((answer.status, answer.code().as_str()), (400, "malformed"), "{other}");
+            // It tells nothing but what the input tells.
+            assert_eq!(&answer, first.get_or_insert_with(|| answer.clone()), "{other}");
+        }
+    }
+    assert_eq!(service.hasher.operations(), hashes);
+    assert_eq!(site::count(&owner, NUMBER).await, (0, false));
+    assert!(site::audit(&owner).await.is_empty());
 }
 
 #[tokio::test(flavor = "multi_thread")]

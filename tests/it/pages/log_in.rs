@@ -139,6 +139,27 @@ async fn w3_the_number_is_kept_as_typed_and_never_taken_as_html() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn w13_what_cannot_be_a_number_is_reported_beside_it_and_not_counted() {
+    let Scene { owner, service, .. } = Scene::new("line").await;
+    site::credential(&owner, NUMBER, "temporary").await;
+    let mut browser = Browser::new(&service.base);
+    let page = browser.get("/login").await;
+    for (number, shown) in
+        [("06-1234-560", true), ("06-1234-560O", true), ("+81(6)1234.5600", false)]
+    {
+        let fields = [("number", number), ("password", WRONG)];
+        let answer = browser.submit(&page, "/login", &fields).await;
+        assert_eq!((answer.status, title(&answer)), (422, "エラー：ログイン"));
+        let beside = "<p>＊電話番号は、市外局番から10桁または11桁で入力してください。</p>";
+        assert_eq!(answer.body.contains(beside), shown, "{answer:?}");
+        assert_eq!(answer.body.contains("ログインできませんでした"), !shown, "{answer:?}");
+        assert!(answer.body.contains(&format!("value=\"{number}\"")), "{answer:?}");
+    }
+    assert_eq!(site::count(&owner, NUMBER).await, (1, false));
+    assert_eq!(site::audit(&owner).await.len(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn w4_an_empty_field_is_asked_for_and_not_counted() {
     let Scene { owner, service, .. } = Scene::new("line").await;
     site::credential(&owner, NUMBER, "temporary").await;

@@ -76,7 +76,7 @@ async fn p15_a_cancelled_wait_for_the_standby_confirms_nothing() {
     let set = async { scene.store.set_temporary(&new).await.map(drop) };
     let refused = LoginAudit {
         key: attempt(),
-        login: Some(number(FIRST)),
+        login: number(FIRST),
         contract: None,
         address: IpAddr::from([127, 0, 0, 1]),
     };
