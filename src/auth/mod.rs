@@ -120,8 +120,8 @@ impl AuthService {
         })
     }
 
-    /// Notes that a session's client has seen `access`. Its next request is compared with that
-    /// version of the contract (`W6`, [`FormVersion::Session`](unit::FormVersion::Session)).
+    /// Notes that a session's client has seen `version` of the contract. Its next request is
+    /// compared with it (`W6`, [`FormVersion::Session`](unit::FormVersion::Session)).
     ///
     /// # Errors
     /// [`DbError`]
@@ -130,11 +130,12 @@ impl AuthService {
         token: &SessionToken,
         audience: Audience,
         access: &Access,
+        version: i64,
     ) -> Result<(), DbError> {
-        if access.seen_version == access.contract_version {
+        if access.seen_version == version {
             return Ok(());
         }
-        self.db.mark_seen(token.digest(audience), access.contract_version).await
+        self.db.mark_seen(token.digest(audience), version).await
     }
 
     /// Ends a session at once, on the server (`W5`); one that has ended stays ended.

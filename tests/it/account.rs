@@ -8,6 +8,7 @@ mod once;
 mod password;
 mod tokens;
 mod unit;
+mod unit_choices;
 mod unit_refused;
 mod unit_void;
 mod void;

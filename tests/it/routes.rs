@@ -16,7 +16,7 @@ use crate::pages::browser::{Browser, leads_to, title, token};
 use crate::scene::Scene;
 use crate::site::{self, Answer, NUMBER, RIGHT};
 
-const ROUTES: [(&str, &str, For); 24] = [
+const ROUTES: [(&str, &str, For); 25] = [
     ("get", "/", For::Session),
     ("get", "/guide", For::Anyone),
     ("get", "/accessibility", For::Anyone),
@@ -38,6 +38,7 @@ const ROUTES: [(&str, &str, For); 24] = [
     ("post", "/api/v1/login", For::Anyone),
     ("get", "/api/v1/session", For::Session),
     ("post", "/api/v1/password", For::AnySession),
+    ("get", "/api/v1/unit", For::Changer),
     ("post", "/api/v1/unit", For::Changer),
     ("post", "/api/v1/logout", For::AnySession),
     ("get", "/api/v1/openapi.json", For::Anyone),

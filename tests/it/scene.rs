@@ -109,6 +109,12 @@ impl Scene {
         change(&self.caller, &self.service.base, token, [current, new, new]).await
     }
 
+    /// `GET /api/v1/unit`
+    pub async fn unit_choices(&self, token: &str) -> Answer {
+        let request = self.caller.client().get(format!("{}/api/v1/unit", self.service.base));
+        self.caller.send(request.bearer_auth(token)).await
+    }
+
     pub async fn unit(&self, token: &str, unit: &str, passwords: &[(&str, &str)]) -> Answer {
         change_unit(&self.caller, &self.service.base, token, unit, passwords).await
     }

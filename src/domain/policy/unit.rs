@@ -279,6 +279,8 @@ fn entries(event: AuditEvent, numbers: &[PhoneNumber]) -> Vec<AuditEntry> {
 /// What the form of a unit change offers, from one snapshot.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct UnitChoices {
+    /// The unit in force.
+    pub in_force: AuthUnit,
     /// The contract's version, which the form carries ([`FormVersion::Form`]).
     pub version: i64,
     /// Every unit but the one in force.
@@ -294,6 +296,8 @@ pub struct UnitChoice {
     pub required: Vec<PhoneNumber>,
     /// The numbers that block it until they have a password again (`U3`).
     pub blocked: Vec<PhoneNumber>,
+    /// Every number that would log in, and with what (`W1`).
+    pub logins: Vec<NewLogin>,
 }
 
 /// What the form of a unit change offers to the session of a snapshot. `None` if the session may
@@ -306,10 +310,12 @@ pub fn choices(snapshot: &Snapshot) -> Option<UnitChoices> {
     }
     let choice = |unit| {
         let plan = UnitChangePlan::new(snapshot, access.login, unit);
-        UnitChoice { unit, required: plan.required_passwords, blocked: plan.blocked }
+        let UnitChangePlan { required_passwords: required, blocked, logins, .. } = plan;
+        UnitChoice { unit, required, blocked, logins }
     };
     let units = [AuthUnit::Line, AuthUnit::Number, AuthUnit::AdminUser].into_iter();
     Some(UnitChoices {
+        in_force: access.unit,
         version: snapshot.contract.version,
         choices: units.filter(|unit| *unit != access.unit).map(choice).collect(),
     })

@@ -1,5 +1,7 @@
 //! What a unit change requires, and what becomes of each credential: table `U`.
 
+use strum::IntoStaticStr;
+
 use crate::auth_unit::AuthUnit;
 use crate::contract::{Contract, Role};
 use crate::credential::NumberCredential;
@@ -32,14 +34,25 @@ pub struct NewLogin {
 }
 
 /// What a number logs in with after a unit change.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, IntoStaticStr)]
 pub enum NewCredential {
     /// The password that it had.
+    #[strum(serialize = "own")]
     Unchanged,
     /// The password of the login that made the change.
+    #[strum(serialize = "changers")]
     CopiedFromInitiator,
     /// Nothing: a temporary password must be set by phone first.
+    #[strum(serialize = "none")]
     Nothing,
+}
+
+impl NewCredential {
+    /// Its name in the API.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        self.into()
+    }
 }
 
 impl UnitChangePlan {

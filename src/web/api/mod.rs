@@ -6,6 +6,7 @@ mod openapi;
 pub mod password;
 mod session;
 pub mod unit;
+mod unit_choices;
 
 use axum::Router;
 use axum::middleware;
@@ -27,7 +28,7 @@ pub(super) fn routes() -> Router<AppState> {
         .route("/api/v1/login", post(login::log_in))
         .route("/api/v1/session", get(session::session))
         .route("/api/v1/password", post(password::change_password))
-        .route("/api/v1/unit", post(unit::change_unit))
+        .route("/api/v1/unit", get(unit_choices::unit_choices).post(unit::change_unit))
         .route("/api/v1/logout", post(logout::log_out))
         .layer(middleware::from_fn(origin::reject_cross_origin_or_not_json));
     // The description is public.

@@ -8,13 +8,21 @@ use axum::response::{IntoResponse, Response};
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa::{Modify, OpenApi};
 
-use super::{login, logout, password, session, unit};
+use super::{login, logout, password, session, unit, unit_choices};
 use crate::web::problem::Problem;
 
 #[derive(OpenApi)]
 #[openapi(
     info(title = "karipass", description = "The settings site's API: sessions are bearer tokens, errors RFC 9457 documents with a `code`."),
-    paths(login::log_in, session::session, password::change_password, unit::change_unit, logout::log_out, openapi),
+    paths(
+        login::log_in,
+        session::session,
+        password::change_password,
+        unit_choices::unit_choices,
+        unit::change_unit,
+        logout::log_out,
+        openapi,
+    ),
     components(schemas(Problem)),
     modifiers(&Bearer),
     security(("bearer" = [])),

@@ -26,7 +26,7 @@ pub(super) async fn session(
     State(state): State<AppState>,
     BearerSession { token, access }: BearerSession,
 ) -> Result<Json<SessionView>, Problem> {
-    state.auth().mark_seen(&token, Audience::Api, &access).await?;
+    state.auth().mark_seen(&token, Audience::Api, &access, access.contract_version).await?;
     Ok(Json(access.into()))
 }
 

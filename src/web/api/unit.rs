@@ -17,6 +17,7 @@ use crate::web::rate_limit::{RateLimit, RequestCost, Reservation};
 use domain::password::SubmittedPassword;
 use domain::phone_number::PhoneNumber;
 use domain::policy::unit::{FormVersion, UnitChanged, UnitVerdict};
+use domain::policy::unit_plan::NewLogin;
 
 /// The new unit, and the passwords that the change requires.
 #[derive(Deserialize, ToSchema)]
@@ -39,6 +40,32 @@ pub(super) struct UnitChangedView {
     unit: &'static str,
     /// Every number that logs in now.
     login_numbers: Vec<String>,
+    /// The same with what each logs in with.
+    logins: Vec<NewLoginView>,
+}
+
+/// A number that logs in after the change.
+#[derive(Serialize, ToSchema)]
+#[schema(as = NewLogin)]
+pub(super) struct NewLoginView {
+    /// The login number.
+    #[schema(example = "0612345678")]
+    number: String,
+    /// What it logs in with.
+    #[schema(value_type = NewCredentialSchema)]
+    with: &'static str,
+}
+
+/// What a number logs in with after a change of the unit: its `own` password as before, the
+/// `changers` password (that of the login that makes the change), or `none`: a temporary password
+/// must be set by phone first.
+#[derive(ToSchema)]
+#[schema(as = NewLoginPassword, rename_all = "snake_case")]
+#[expect(dead_code, reason = "names the values for the description of the API")]
+enum NewCredentialSchema {
+    Own,
+    Changers,
+    None,
 }
 
 /// Change the authentication unit. Every session of the contract ends.
@@ -144,10 +171,17 @@ impl<'de> Visitor<'de> for ByNumber {
 
 impl From<UnitChanged> for UnitChangedView {
     fn from(changed: UnitChanged) -> Self {
-        let text = |number: PhoneNumber| number.as_str().to_owned();
+        let logins: Vec<NewLoginView> = changed.logins.into_iter().map(Into::into).collect();
         Self {
             unit: changed.unit.as_str(),
-            login_numbers: changed.logins.iter().map(|login| text(login.number)).collect(),
+            login_numbers: logins.iter().map(|login| login.number.clone()).collect(),
+            logins,
         }
+    }
+}
+
+impl From<NewLogin> for NewLoginView {
+    fn from(login: NewLogin) -> Self {
+        Self { number: login.number.as_str().to_owned(), with: login.with.as_str() }
     }
 }

@@ -115,7 +115,7 @@ pub(super) async fn show(
     UnitPath(unit): UnitPath,
     CookieSession(session): CookieSession,
 ) -> Result<Response, PageError> {
-    let UnitChoices { version, choices } = choices(&state, &session).await?;
+    let UnitChoices { version, choices, .. } = choices(&state, &session).await?;
     let Some(choice) = choices.into_iter().find(|choice| choice.unit == unit) else {
         return Ok(Redirect::to("/unit").into_response());
     };

@@ -1,5 +1,7 @@
 //! U: each row of the table, done and refused.
 
+use serde_json::json;
+
 use crate::scene::{NUMBER, ONE, PLAIN, Scene, TWO, refusal};
 
 /// The passwords of [`NUMBER`], [`ONE`] and [`TWO`].
@@ -209,6 +211,19 @@ async fn change(row: Row) {
     for (number, password) in row.asked {
         scene.token(number, password).await;
     }
+    let choices = scene.unit_choices(&token).await.json();
+    assert_eq!(choices["unit"], row.from);
+    let choice = choices["choices"].as_array().unwrap().iter().find(|it| it["unit"] == row.to);
+    let numbers = |row: &[(&str, &str)]| json!(row.iter().map(|it| it.0).collect::<Vec<_>>());
+    let with = |login: &(&'static str, &'static str)| {
+        let is_own = login.0 == changer || row.asked.contains(login);
+        json!({ "number": login.0, "with": if is_own { "own" } else { "changers" } })
+    };
+    let logins: Vec<_> = row.after.iter().map(with).collect();
+    let expected = json!({
+        "unit": row.to, "asked": numbers(row.asked), "blocked": [], "logins": logins,
+    });
+    assert_eq!(choice, Some(&expected));
     let before = scene.everything().await;
     // One left out, one too many, the unit in force: nothing is counted.
     for (index, (number, _)) in row.asked.iter().enumerate() {
@@ -216,7 +231,7 @@ async fn change(row: Row) {
         given.remove(index);
         let answer = scene.unit(&token, row.to, &given).await;
         assert_eq!(refusal(&answer), (422, "passwords_missing".to_owned()));
-        assert_eq!(answer.json()["numbers"], serde_json::json!([number]));
+        assert_eq!(answer.json()["numbers"], json!([number]));
         assert!(detail(&answer).contains(&hyphened(number)), "{answer:?}");
         // Also beside one that is not asked for.
         let given = [&given[..], &[(PLAIN, WRONG)]].concat();
@@ -242,9 +257,8 @@ async fn change(row: Row) {
     }
     let all: Vec<_> = row.asked.iter().map(|(number, _)| (*number, WRONG)).collect();
     let answer = scene.unit(&token, row.to, &all).await;
-    let numbers: Vec<_> = row.asked.iter().map(|(number, _)| *number).collect();
-    assert_eq!(answer.json()["numbers"], serde_json::json!(numbers));
-    for number in &numbers {
+    assert_eq!(answer.json()["numbers"], numbers(row.asked));
+    for (number, _) in row.asked {
         assert_eq!(scene.count(number).await, (2, false));
     }
     assert_eq!(scene.session(&token).await.json()["unit"], row.from);
@@ -252,8 +266,9 @@ async fn change(row: Row) {
     scene.forget().await;
     let answer = scene.unit(&token, row.to, row.asked).await;
     assert_eq!(answer.status, 200, "{answer:?}");
-    let logins: Vec<_> = row.after.iter().map(|(number, _)| *number).collect();
-    let good = serde_json::json!({ "unit": row.to, "login_numbers": logins });
+    let good = json!({
+        "unit": row.to, "login_numbers": numbers(row.after), "logins": logins,
+    });
     assert_eq!(answer.json(), good);
     assert_eq!(scene.sessions().await, 0);
     assert_eq!(scene.session(&token).await.code(), "no_session");

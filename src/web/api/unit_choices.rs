@@ -1,0 +1,93 @@
+//! `GET /api/v1/unit`
+
+use axum::Json;
+use axum::extract::State;
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use super::session::BearerSession;
+use super::unit::NewLoginView;
+use crate::auth::Audience;
+use crate::web::AppState;
+use crate::web::problem::Problem;
+use domain::phone_number::PhoneNumber;
+use domain::policy::unit::{UnitChoice, UnitChoices};
+use domain::policy::unit_plan::may_change_unit;
+
+/// The unit in force, and what it can be changed to.
+#[derive(Serialize, ToSchema)]
+#[schema(as = UnitChoices)]
+pub(super) struct UnitChoicesView {
+    /// The unit in force.
+    #[schema(value_type = super::UnitSchema)]
+    unit: &'static str,
+    /// Rises when any of this changes. A change of the unit is refused with `changed_elsewhere`
+    /// unless its session has seen the newest version.
+    version: i64,
+    /// Every other unit.
+    choices: Vec<UnitChoiceView>,
+}
+
+/// A unit that can be chosen.
+#[derive(Serialize, ToSchema)]
+#[schema(as = UnitChoice)]
+struct UnitChoiceView {
+    /// The unit.
+    #[schema(value_type = super::UnitSchema)]
+    unit: &'static str,
+    /// The numbers whose passwords the change asks for.
+    asked: Vec<String>,
+    /// The numbers whose passwords are void or were never set, and block the change until they have
+    /// one. Temporary passwords do not count.
+    blocked: Vec<String>,
+    /// Every number that logs in after the change.
+    logins: Vec<NewLoginView>,
+}
+
+/// What the authentication unit can be changed to, what each change asks for, and who logs in
+/// afterwards.
+#[utoipa::path(
+    get, path = "/api/v1/unit", operation_id = "getUnit",
+    responses(
+        (status = 200, description = "The choices", body = UnitChoicesView),
+        (status = 401, description = "`no_session`", body = Problem, content_type = "application/problem+json"),
+        (status = 403, description = "`password_change_required`, `not_allowed`, or `cross_site`: another site's page made the request", body = Problem, content_type = "application/problem+json"),
+        (status = 503, description = "`unavailable`", body = Problem, content_type = "application/problem+json", headers(("Retry-After" = u64, description = "Seconds"))),
+    ),
+)]
+pub(super) async fn unit_choices(
+    State(state): State<AppState>,
+    BearerSession { token, access }: BearerSession,
+) -> Result<Json<UnitChoicesView>, Problem> {
+    if !may_change_unit(access.role) {
+        return Err(Problem::not_allowed());
+    }
+    let choices = state.auth().unit_choices(&token, Audience::Api, &access).await?;
+    let choices = choices.ok_or_else(Problem::no_session)?;
+    state.auth().mark_seen(&token, Audience::Api, &access, choices.version).await?;
+    Ok(Json(choices.into()))
+}
+
+impl From<UnitChoices> for UnitChoicesView {
+    fn from(choices: UnitChoices) -> Self {
+        Self {
+            unit: choices.in_force.as_str(),
+            version: choices.version,
+            choices: choices.choices.into_iter().map(Into::into).collect(),
+        }
+    }
+}
+
+impl From<UnitChoice> for UnitChoiceView {
+    fn from(choice: UnitChoice) -> Self {
+        let texts = |numbers: Vec<PhoneNumber>| -> Vec<String> {
+            numbers.iter().map(|number| number.as_str().to_owned()).collect()
+        };
+        Self {
+            unit: choice.unit.as_str(),
+            asked: texts(choice.required),
+            blocked: texts(choice.blocked),
+            logins: choice.logins.into_iter().map(Into::into).collect(),
+        }
+    }
+}
