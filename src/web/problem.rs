@@ -61,6 +61,12 @@ pub enum Code {
     Internal,
 }
 
+/// A telephone number in national digits, without hyphens.
+#[derive(ToSchema)]
+#[schema(as = TelephoneNumber, pattern = "^0[0-9]{9,10}$", example = "0612345678")]
+#[expect(dead_code, reason = "names the form of a number for the description of the API")]
+pub(super) struct NumberSchema(String);
+
 /// A problem document (RFC 9457 §3).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub struct Problem {
@@ -83,11 +89,11 @@ pub struct Problem {
     reasons: Box<[&'static str]>,
     /// With `wrong_password`: the number that the password was for, the first if there are several.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(value_type = String, required = false, example = "0612345678")]
+    #[schema(value_type = NumberSchema, required = false)]
     number: Option<Box<str>>,
     /// With `wrong_password`, `passwords_missing` and `credential_void`: every number concerned.
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
-    #[schema(value_type = Vec<String>, required = false)]
+    #[schema(value_type = Vec<NumberSchema>, required = false)]
     numbers: Box<[Box<str>]>,
     #[serde(skip)]
     pub(super) retry_after_s: Option<u64>,
@@ -244,12 +250,13 @@ pub(super) fn login_refusal(set_up_number: PhoneNumber) -> String {
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
         let status = self.status();
-        let content_type = [(header::CONTENT_TYPE, "application/problem+json")];
+        let kind =
+            [(header::CONTENT_TYPE, "application/problem+json"), (header::CONTENT_LANGUAGE, "ja")];
         let retry_after = self.retry_after_s.map(|s| [(header::RETRY_AFTER, HeaderValue::from(s))]);
         let challenge = [(header::WWW_AUTHENTICATE, "Bearer")];
         let challenge = (status == StatusCode::UNAUTHORIZED).then_some(challenge);
         let refusal = self.refusal.map(Extension);
-        (status, content_type, retry_after, challenge, refusal, Json(self)).into_response()
+        (status, kind, retry_after, challenge, refusal, Json(self)).into_response()
     }
 }
 

@@ -16,7 +16,7 @@ use crate::pages::browser::{Browser, leads_to, title, token};
 use crate::scene::Scene;
 use crate::site::{self, Answer, NUMBER, RIGHT};
 
-const ROUTES: [(&str, &str, For); 25] = [
+const ROUTES: [(&str, &str, For); 27] = [
     ("get", "/", For::Session),
     ("get", "/guide", For::Anyone),
     ("get", "/accessibility", For::Anyone),
@@ -42,6 +42,8 @@ const ROUTES: [(&str, &str, For); 25] = [
     ("post", "/api/v1/unit", For::Changer),
     ("post", "/api/v1/logout", For::AnySession),
     ("get", "/api/v1/openapi.json", For::Anyone),
+    ("get", "/api/v1/docs", For::Anyone),
+    ("get", "/api/v1/docs.css", For::Anyone),
 ];
 
 /// The user of the contract of [`NUMBER`].

@@ -3,13 +3,14 @@
 use axum::Json;
 use axum::extract::State;
 use serde::Deserialize;
-use utoipa::ToSchema;
+use utoipa::{IntoResponses, ToSchema};
 
 use super::LoggedIn;
+use super::problems::{self, Responses};
 use crate::auth::{Audience, LoginAttempt, LoginVerdict};
 use crate::web::AppState;
 use crate::web::body::JsonBody;
-use crate::web::problem::Problem;
+use crate::web::problem::{Problem, login_refusal};
 use crate::web::rate_limit::{RateLimit, RequestCost};
 use domain::password::SubmittedPassword;
 use domain::phone_number::PhoneNumber;
@@ -18,25 +19,29 @@ use domain::phone_number::PhoneNumber;
 #[derive(Deserialize, ToSchema)]
 #[schema(as = Login)]
 pub struct LoginRequest {
-    /// The login number, with or without hyphens, in half- or full-width digits (`W3`, `W13`).
-    #[schema(example = "06-1234-5678")]
+    /// The login number as people write it: half- or full-width digits with hyphens, spaces,
+    /// brackets, dots or slashes anywhere, from its area code or from the country code 81.
+    #[schema(
+        example = "06-1234-5678",
+        min_length = 10,
+        pattern = r"^[^0-9０-９]*(?:[0-9０-９][^0-9０-９]*){10,13}$"
+    )]
     pub number: String,
-    /// The password, exactly as it is (`W3`).
+    /// The password exactly as it is. Case, width and spaces count.
     #[schema(format = Password)]
     pub password: String,
 }
 
 /// Log in.
 #[utoipa::path(
-    post, path = "/api/v1/login", operation_id = "logIn", security(()), request_body = LoginRequest,
+    post, path = "/api/v1/login", operation_id = "logIn", tag = "session", security(()),
+    request_body(
+        content = LoginRequest,
+        example = json!({ "number": "06-1234-5678", "password": "48151623" }),
+    ),
     responses(
-        (status = 200, description = "A session began", body = LoggedIn),
-        (status = 400, description = "`malformed`, also a `number` that is no telephone number; not counted", body = Problem, content_type = "application/problem+json"),
-        (status = 401, description = "`invalid_credentials`: every refusal, byte for byte the same", body = Problem, content_type = "application/problem+json"),
-        (status = 403, description = "`cross_site`: another site's page made the request", body = Problem, content_type = "application/problem+json"),
-        (status = 413, description = "`malformed`: over 16 KiB", body = Problem, content_type = "application/problem+json"),
-        (status = 429, description = "`too_many_requests` from this address; not counted as a wrong entry", body = Problem, content_type = "application/problem+json", headers(("Retry-After" = u64, description = "Seconds"))),
-        (status = 503, description = "`busy`: not counted as a wrong entry; `unavailable`: a wrong entry may have been counted, once", body = Problem, content_type = "application/problem+json", headers(("Retry-After" = u64, description = "Seconds"))),
+        (status = 200, description = "A session began", body = LoggedIn, example = json!(LoggedIn::example())),
+        Problems,
     ),
 )]
 pub(super) async fn log_in(
@@ -59,5 +64,27 @@ pub(super) async fn log_in(
         LoginVerdict::Accepted(token, access) => Ok(Json(LoggedIn::new(&state, &token, *access))),
         LoginVerdict::Refused(_) => Err(Problem::invalid_credentials(state.login_refusal())),
         LoginVerdict::WouldVoid => Err(reservation.voiding_refused()),
+    }
+}
+
+/// The problems of a login.
+struct Problems;
+
+impl IntoResponses for Problems {
+    fn responses() -> Responses {
+        problems::responses(|example| {
+            let own = [
+                (
+                    Problem::not_a_number(),
+                    "the body is not as described, or `number` cannot be a telephone number; \
+                     nothing was looked up or counted",
+                ),
+                (
+                    Problem::invalid_credentials(&login_refusal(example.call)),
+                    "every refusal, byte for byte the same",
+                ),
+            ];
+            own.into_iter().chain(problems::of_a_body()).chain(problems::of_passwords()).collect()
+        })
     }
 }

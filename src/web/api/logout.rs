@@ -2,7 +2,9 @@
 
 use axum::extract::State;
 use axum::http::StatusCode;
+use utoipa::IntoResponses;
 
+use super::problems::{self, Responses};
 use super::session::RestrictedBearerSession;
 use crate::auth::Audience;
 use crate::web::AppState;
@@ -11,14 +13,8 @@ use crate::web::problem::Problem;
 
 /// End this session.
 #[utoipa::path(
-    post, path = "/api/v1/logout", operation_id = "logOut",
-    responses(
-        (status = 204, description = "The session has ended"),
-        (status = 400, description = "`malformed`: with a body that is not JSON", body = Problem, content_type = "application/problem+json"),
-        (status = 401, description = "`no_session`", body = Problem, content_type = "application/problem+json"),
-        (status = 403, description = "`cross_site`: another site's page made the request", body = Problem, content_type = "application/problem+json"),
-        (status = 503, description = "`unavailable`", body = Problem, content_type = "application/problem+json", headers(("Retry-After" = u64, description = "Seconds"))),
-    ),
+    post, path = "/api/v1/logout", operation_id = "logOut", tag = "session",
+    responses((status = 204, description = "The session has ended"), Problems),
 )]
 pub(super) async fn log_out(
     State(state): State<AppState>,
@@ -27,4 +23,20 @@ pub(super) async fn log_out(
 ) -> Result<StatusCode, Problem> {
     state.auth().log_out(&token, Audience::Api, address).await?;
     Ok(StatusCode::NO_CONTENT)
+}
+
+/// The problems of a logout.
+struct Problems;
+
+impl IntoResponses for Problems {
+    fn responses() -> Responses {
+        problems::responses(|_| {
+            vec![
+                (Problem::not_json(), "there is a body that is not JSON"),
+                problems::no_session(),
+                (Problem::cross_site(), "another site's page made the request"),
+                (Problem::unavailable(), "the database is out of reach"),
+            ]
+        })
+    }
 }

@@ -4,6 +4,8 @@ pub mod login;
 mod logout;
 mod openapi;
 pub mod password;
+mod problems;
+mod reference;
 mod session;
 pub mod unit;
 mod unit_choices;
@@ -17,8 +19,11 @@ use utoipa::ToSchema;
 
 use super::AppState;
 use super::origin;
+use super::problem::NumberSchema;
 use crate::auth::{Audience, SessionToken};
 use domain::access::Access;
+use domain::auth_unit::AuthUnit;
+use domain::contract::Role;
 use domain::credential::PasswordChange;
 use domain::phone_number::PhoneNumber;
 
@@ -32,7 +37,10 @@ pub(super) fn routes() -> Router<AppState> {
         .route("/api/v1/logout", post(logout::log_out))
         .layer(middleware::from_fn(origin::reject_cross_origin_or_not_json));
     // The description is public.
-    routes.route("/api/v1/openapi.json", get(openapi::openapi))
+    routes
+        .route("/api/v1/openapi.json", get(openapi::openapi))
+        .route("/api/v1/docs", get(reference::show))
+        .route("/api/v1/docs.css", get(reference::style))
 }
 
 /// A session began.
@@ -45,6 +53,12 @@ struct LoggedIn {
 }
 
 impl LoggedIn {
+    /// The example of the description.
+    fn example() -> Self {
+        let token = "tv9h0cxfQ4Vqk5Jz3m2nB8rLw1yXeT7uPsGdCaHiZoM.kR2vN8xQ5tYbW3cJ7fLmPg";
+        Self { token: token.to_owned(), session: SessionView::example() }
+    }
+
     fn new(state: &AppState, token: &SessionToken, access: Access) -> Self {
         Self { token: state.seal_token(token, Audience::Api), session: SessionView::from(access) }
     }
@@ -55,10 +69,10 @@ impl LoggedIn {
 #[schema(as = Session)]
 struct SessionView {
     /// The login number.
-    #[schema(example = "0612345678")]
+    #[schema(value_type = NumberSchema)]
     number: String,
     /// The contract number.
-    #[schema(example = "0612345678")]
+    #[schema(value_type = NumberSchema)]
     contract_number: String,
     /// The authentication unit in force.
     #[schema(value_type = UnitSchema)]
@@ -67,6 +81,7 @@ struct SessionView {
     #[schema(value_type = RoleSchema)]
     role: &'static str,
     /// The numbers that the login configures.
+    #[schema(value_type = Vec<NumberSchema>)]
     numbers: Vec<String>,
     /// Why the password must be changed before anything else; null if it need not.
     #[schema(value_type = Option<PasswordChangeSchema>, required)]
@@ -79,7 +94,9 @@ struct SessionView {
     expires_at: Timestamp,
 }
 
-/// The authentication unit.
+/// The authentication unit: with `line` the contract number alone logs in, with `number` each
+/// number that has the service, with `admin_user` the contract number as administrator and each
+/// additional number as user.
 #[derive(ToSchema)]
 #[schema(as = Unit, rename_all = "snake_case")]
 #[expect(dead_code, reason = "names the values for the description of the API")]
@@ -89,7 +106,8 @@ enum UnitSchema {
     AdminUser,
 }
 
-/// What a login may do.
+/// What a login may do: `line` and `admin` configure every number that has the service, `number`
+/// and `user` their own. A `user` cannot change the unit.
 #[derive(ToSchema)]
 #[schema(as = Role, rename_all = "snake_case")]
 #[expect(dead_code, reason = "names the values for the description of the API")]
@@ -100,13 +118,30 @@ enum RoleSchema {
     User,
 }
 
-/// Why the password must be changed.
+/// Why the password must be changed: it is a `temporary` one, or it has `expired`.
 #[derive(ToSchema)]
 #[schema(as = Change, rename_all = "snake_case")]
 #[expect(dead_code, reason = "names the values for the description of the API")]
 enum PasswordChangeSchema {
     Temporary,
     Expired,
+}
+
+impl SessionView {
+    /// The example of the description.
+    fn example() -> Self {
+        let number = || problems::NUMBER.to_owned();
+        Self {
+            number: number(),
+            contract_number: number(),
+            unit: AuthUnit::Line.as_str(),
+            role: Role::Line.as_str(),
+            numbers: vec![number(), "0612345679".to_owned()],
+            password_change: None,
+            password_expires_at: Timestamp::constant(1_800_000_000, 0),
+            expires_at: Timestamp::constant(1_795_082_700, 0),
+        }
+    }
 }
 
 impl From<Access> for SessionView {

@@ -3,15 +3,17 @@
 use axum::Json;
 use axum::extract::State;
 use serde::Deserialize;
-use utoipa::ToSchema;
+use utoipa::{IntoResponses, ToSchema};
 
 use super::LoggedIn;
+use super::problems::{self, Responses};
 use super::session::RestrictedBearerSession;
 use crate::auth::{Audience, ChangePassword, PasswordVerdict};
 use crate::web::AppState;
 use crate::web::body::JsonBody;
 use crate::web::problem::Problem;
 use crate::web::rate_limit::{RateLimit, RequestCost, Reservation};
+use domain::password::Rejection;
 
 /// The current password and the new one.
 #[derive(Deserialize, ToSchema)]
@@ -20,27 +22,24 @@ pub struct PasswordChangeRequest {
     /// The current password, exactly as it is.
     #[schema(format = Password)]
     pub current: String,
-    /// The new password: 8 to 12 half-width letters and digits, not digits only (`C5`).
-    #[schema(format = Password)]
+    /// The new password: 8 to 12 half-width letters and digits, not digits only.
+    #[schema(format = Password, min_length = 8, max_length = 12, pattern = "^[0-9]*[A-Za-z][0-9A-Za-z]*$")]
     pub new: String,
     /// The new password again.
-    #[schema(format = Password)]
+    #[schema(format = Password, min_length = 8, max_length = 12, pattern = "^[0-9]*[A-Za-z][0-9A-Za-z]*$")]
     pub new_again: String,
 }
 
 /// Change the password. Every session of the old one ends, and this one goes on under a new token.
 #[utoipa::path(
-    post, path = "/api/v1/password", operation_id = "changePassword", request_body = PasswordChangeRequest,
+    post, path = "/api/v1/password", operation_id = "changePassword", tag = "password",
+    request_body(
+        content = PasswordChangeRequest,
+        example = json!({ "current": "48151623", "new": "abcd1234", "new_again": "abcd1234" }),
+    ),
     responses(
-        (status = 200, description = "Changed; a new session began", body = LoggedIn),
-        (status = 400, description = "`malformed`", body = Problem, content_type = "application/problem+json"),
-        (status = 401, description = "`no_session`", body = Problem, content_type = "application/problem+json"),
-        (status = 403, description = "`cross_site`: another site's page made the request", body = Problem, content_type = "application/problem+json"),
-        (status = 409, description = "`credential_void` with `numbers`: the current password is void; not counted", body = Problem, content_type = "application/problem+json"),
-        (status = 413, description = "`malformed`: over 16 KiB", body = Problem, content_type = "application/problem+json"),
-        (status = 422, description = "`password_rejected` with `reasons`, or `wrong_password` with `number`: counted", body = Problem, content_type = "application/problem+json"),
-        (status = 429, description = "`too_many_requests` from this address; not counted as a wrong entry", body = Problem, content_type = "application/problem+json", headers(("Retry-After" = u64, description = "Seconds"))),
-        (status = 503, description = "`busy`: not counted as a wrong entry; `unavailable`: a wrong entry may have been counted, once", body = Problem, content_type = "application/problem+json", headers(("Retry-After" = u64, description = "Seconds"))),
+        (status = 200, description = "Changed; a new session began", body = LoggedIn, example = json!(LoggedIn::example())),
+        Problems,
     ),
 )]
 pub(super) async fn change_password(
@@ -82,5 +81,33 @@ fn respond(
         }
         PasswordVerdict::WouldVoid => Err(reservation.voiding_refused()),
         PasswordVerdict::SessionOver => Err(Problem::no_session()),
+    }
+}
+
+/// The problems of a password change.
+struct Problems;
+
+impl IntoResponses for Problems {
+    fn responses() -> Responses {
+        problems::responses(|example| {
+            let own = [
+                (Problem::not_json(), "the body is not as described; nothing was counted"),
+                problems::no_session(),
+                (
+                    Problem::credential_void(&example.numbers, example.call),
+                    "wrong entries elsewhere have voided the current password; nothing was counted",
+                ),
+                (
+                    Problem::password_rejected(&[Rejection::TooShort, Rejection::DigitsOnly]),
+                    "the new password breaks the rules that `reasons` names; the current one was not \
+                     compared",
+                ),
+                (
+                    Problem::wrong_password(&example.numbers, None),
+                    "the current password is wrong, and counted",
+                ),
+            ];
+            own.into_iter().chain(problems::of_a_body()).chain(problems::of_passwords()).collect()
+        })
     }
 }

@@ -5,8 +5,10 @@ use axum::Json;
 use axum::extract::{FromRequestParts, State};
 use axum::http::header;
 use axum::http::request::Parts;
+use utoipa::IntoResponses;
 
 use super::SessionView;
+use super::problems::{self, Responses};
 use crate::auth::{Audience, SessionState, SessionToken};
 use crate::web::AppState;
 use crate::web::problem::Problem;
@@ -14,12 +16,10 @@ use domain::access::Access;
 
 /// What this session may do.
 #[utoipa::path(
-    get, path = "/api/v1/session", operation_id = "getSession",
+    get, path = "/api/v1/session", operation_id = "getSession", tag = "session",
     responses(
-        (status = 200, description = "The session", body = SessionView),
-        (status = 401, description = "`no_session`", body = Problem, content_type = "application/problem+json"),
-        (status = 403, description = "`password_change_required`, or `cross_site`: another site's page made the request", body = Problem, content_type = "application/problem+json"),
-        (status = 503, description = "`unavailable`", body = Problem, content_type = "application/problem+json", headers(("Retry-After" = u64, description = "Seconds"))),
+        (status = 200, description = "The session", body = SessionView, example = json!(SessionView::example())),
+        Problems,
     ),
 )]
 pub(super) async fn session(
@@ -78,4 +78,13 @@ fn bearer(parts: &Parts, state: &AppState) -> Option<SessionToken> {
         parts.headers.get(header::AUTHORIZATION)?.to_str().ok()?.split_once(' ')?;
     let token = scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())?;
     state.open_token(token, Audience::Api)
+}
+
+/// The problems of reading a session.
+struct Problems;
+
+impl IntoResponses for Problems {
+    fn responses() -> Responses {
+        problems::responses(|_| problems::of_reading().into())
+    }
 }

@@ -6,18 +6,20 @@ use axum::Json;
 use axum::extract::State;
 use serde::de::{Error, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize};
-use utoipa::ToSchema;
+use utoipa::{IntoResponses, ToSchema};
 
+use super::problems::{self, Responses};
 use super::session::BearerSession;
 use crate::auth::{Audience, ChangeUnit};
 use crate::web::AppState;
 use crate::web::body::JsonBody;
-use crate::web::problem::Problem;
+use crate::web::problem::{NumberSchema, Problem};
 use crate::web::rate_limit::{RateLimit, RequestCost, Reservation};
+use domain::auth_unit::AuthUnit;
 use domain::password::SubmittedPassword;
 use domain::phone_number::PhoneNumber;
 use domain::policy::unit::{FormVersion, UnitChanged, UnitVerdict};
-use domain::policy::unit_plan::NewLogin;
+use domain::policy::unit_plan::{NewCredential, NewLogin};
 
 /// The new unit, and the passwords that the change requires.
 #[derive(Deserialize, ToSchema)]
@@ -26,7 +28,8 @@ pub struct UnitChangeRequest {
     /// The authentication unit.
     #[schema(value_type = super::UnitSchema)]
     pub unit: String,
-    /// The current passwords by their numbers.
+    /// The current passwords by their numbers: those that `getUnit` says are asked for, and no
+    /// others.
     #[schema(value_type = std::collections::BTreeMap<String, String>)]
     pub passwords: SubmittedPasswords,
 }
@@ -39,6 +42,7 @@ pub(super) struct UnitChangedView {
     #[schema(value_type = super::UnitSchema)]
     unit: &'static str,
     /// Every number that logs in now.
+    #[schema(value_type = Vec<NumberSchema>)]
     login_numbers: Vec<String>,
     /// The same with what each logs in with.
     logins: Vec<NewLoginView>,
@@ -49,7 +53,7 @@ pub(super) struct UnitChangedView {
 #[schema(as = NewLogin)]
 pub(super) struct NewLoginView {
     /// The login number.
-    #[schema(example = "0612345678")]
+    #[schema(value_type = NumberSchema)]
     number: String,
     /// What it logs in with.
     #[schema(value_type = NewCredentialSchema)]
@@ -73,17 +77,14 @@ enum NewCredentialSchema {
 /// Under `number` and `admin_user` it requires the password of each login number that has set one
 /// on the site. Under `line` it requires only the contract number's.
 #[utoipa::path(
-    post, path = "/api/v1/unit", operation_id = "changeUnit", request_body = UnitChangeRequest,
+    post, path = "/api/v1/unit", operation_id = "changeUnit", tag = "unit",
+    request_body(
+        content = UnitChangeRequest,
+        example = json!({ "unit": "number", "passwords": { "0612345678": "abcd1234" } }),
+    ),
     responses(
-        (status = 200, description = "Changed", body = UnitChangedView),
-        (status = 400, description = "`malformed`, also a password that is not required; not counted", body = Problem, content_type = "application/problem+json"),
-        (status = 401, description = "`no_session`", body = Problem, content_type = "application/problem+json"),
-        (status = 403, description = "`password_change_required`, `not_allowed`, or `cross_site`: another site's page made the request", body = Problem, content_type = "application/problem+json"),
-        (status = 409, description = "`changed_elsewhere`: the contract has changed since this session last saw it; `credential_void` with `numbers`: their passwords are required and cannot be given; not counted", body = Problem, content_type = "application/problem+json"),
-        (status = 413, description = "`malformed`: over 16 KiB", body = Problem, content_type = "application/problem+json"),
-        (status = 422, description = "`passwords_missing` with `numbers`: not counted; `wrong_password` with `number` and `numbers`: each counted", body = Problem, content_type = "application/problem+json"),
-        (status = 429, description = "`too_many_requests` from this address; not counted as a wrong entry", body = Problem, content_type = "application/problem+json", headers(("Retry-After" = u64, description = "Seconds"))),
-        (status = 503, description = "`busy`: not counted as a wrong entry; `unavailable`: a wrong entry may have been counted, once", body = Problem, content_type = "application/problem+json", headers(("Retry-After" = u64, description = "Seconds"))),
+        (status = 200, description = "Changed", body = UnitChangedView, example = json!(UnitChangedView::example())),
+        Problems,
     ),
 )]
 pub(super) async fn change_unit(
@@ -169,6 +170,24 @@ impl<'de> Visitor<'de> for ByNumber {
     }
 }
 
+impl NewLoginView {
+    /// The example of the description.
+    pub(super) fn example() -> Self {
+        Self { number: problems::NUMBER.to_owned(), with: NewCredential::Unchanged.as_str() }
+    }
+}
+
+impl UnitChangedView {
+    /// The example of the description.
+    fn example() -> Self {
+        Self {
+            unit: AuthUnit::Number.as_str(),
+            login_numbers: vec![problems::NUMBER.to_owned()],
+            logins: vec![NewLoginView::example()],
+        }
+    }
+}
+
 impl From<UnitChanged> for UnitChangedView {
     fn from(changed: UnitChanged) -> Self {
         let logins: Vec<NewLoginView> = changed.logins.into_iter().map(Into::into).collect();
@@ -183,5 +202,47 @@ impl From<UnitChanged> for UnitChangedView {
 impl From<NewLogin> for NewLoginView {
     fn from(login: NewLogin) -> Self {
         Self { number: login.number.as_str().to_owned(), with: login.with.as_str() }
+    }
+}
+
+/// The problems of a unit change.
+struct Problems;
+
+impl IntoResponses for Problems {
+    fn responses() -> Responses {
+        problems::responses(|example| {
+            let numbers = &example.numbers;
+            let own = [
+                (
+                    Problem::passwords_not_required(numbers),
+                    "the body is not as described, the unit is in force, or a password is not asked \
+                     for; nothing was counted",
+                ),
+                problems::no_session(),
+                (
+                    Problem::password_change_required(),
+                    "the session may only change its password or log out",
+                ),
+                (Problem::not_allowed(), "a user cannot change the unit"),
+                (
+                    Problem::changed_elsewhere(),
+                    "the contract has changed since this session last saw it; nothing was counted",
+                ),
+                (
+                    Problem::credential_void(numbers, example.call),
+                    "the passwords of `numbers` are asked for and cannot be given; nothing was \
+                     counted",
+                ),
+                (
+                    Problem::passwords_missing(numbers),
+                    "the passwords of `numbers` are asked for too; nothing was compared",
+                ),
+                (
+                    Problem::wrong_password(numbers, None),
+                    "the passwords of `numbers` are wrong, and counted",
+                ),
+            ];
+            own.into_iter().chain(problems::of_a_body()).chain(problems::of_passwords()).collect()
+        })
     }
 }

@@ -3,13 +3,15 @@
 use axum::Json;
 use axum::extract::State;
 use serde::Serialize;
-use utoipa::ToSchema;
+use utoipa::{IntoResponses, ToSchema};
 
+use super::problems::{self, Responses};
 use super::session::BearerSession;
 use super::unit::NewLoginView;
 use crate::auth::Audience;
 use crate::web::AppState;
-use crate::web::problem::Problem;
+use crate::web::problem::{NumberSchema, Problem};
+use domain::auth_unit::AuthUnit;
 use domain::phone_number::PhoneNumber;
 use domain::policy::unit::{UnitChoice, UnitChoices};
 use domain::policy::unit_plan::may_change_unit;
@@ -36,9 +38,11 @@ struct UnitChoiceView {
     #[schema(value_type = super::UnitSchema)]
     unit: &'static str,
     /// The numbers whose passwords the change asks for.
+    #[schema(value_type = Vec<NumberSchema>)]
     asked: Vec<String>,
     /// The numbers whose passwords are void or were never set, and block the change until they have
     /// one. Temporary passwords do not count.
+    #[schema(value_type = Vec<NumberSchema>)]
     blocked: Vec<String>,
     /// Every number that logs in after the change.
     logins: Vec<NewLoginView>,
@@ -47,12 +51,10 @@ struct UnitChoiceView {
 /// What the authentication unit can be changed to, what each change asks for, and who logs in
 /// afterwards.
 #[utoipa::path(
-    get, path = "/api/v1/unit", operation_id = "getUnit",
+    get, path = "/api/v1/unit", operation_id = "getUnit", tag = "unit",
     responses(
-        (status = 200, description = "The choices", body = UnitChoicesView),
-        (status = 401, description = "`no_session`", body = Problem, content_type = "application/problem+json"),
-        (status = 403, description = "`password_change_required`, `not_allowed`, or `cross_site`: another site's page made the request", body = Problem, content_type = "application/problem+json"),
-        (status = 503, description = "`unavailable`", body = Problem, content_type = "application/problem+json", headers(("Retry-After" = u64, description = "Seconds"))),
+        (status = 200, description = "The choices", body = UnitChoicesView, example = json!(UnitChoicesView::example())),
+        Problems,
     ),
 )]
 pub(super) async fn unit_choices(
@@ -66,6 +68,19 @@ pub(super) async fn unit_choices(
     let choices = choices.ok_or_else(Problem::no_session)?;
     state.auth().mark_seen(&token, Audience::Api, &access, choices.version).await?;
     Ok(Json(choices.into()))
+}
+
+impl UnitChoicesView {
+    /// The example of the description.
+    fn example() -> Self {
+        let choice = UnitChoiceView {
+            unit: AuthUnit::Number.as_str(),
+            asked: vec![problems::NUMBER.to_owned()],
+            blocked: Vec::new(),
+            logins: vec![NewLoginView::example()],
+        };
+        Self { unit: AuthUnit::Line.as_str(), version: 4, choices: vec![choice] }
+    }
 }
 
 impl From<UnitChoices> for UnitChoicesView {
@@ -89,5 +104,17 @@ impl From<UnitChoice> for UnitChoiceView {
             blocked: texts(choice.blocked),
             logins: choice.logins.into_iter().map(Into::into).collect(),
         }
+    }
+}
+
+/// The problems of reading the choices.
+struct Problems;
+
+impl IntoResponses for Problems {
+    fn responses() -> Responses {
+        problems::responses(|_| {
+            let own = [(Problem::not_allowed(), "a user cannot change the unit")];
+            own.into_iter().chain(problems::of_reading()).collect()
+        })
     }
 }

@@ -10,7 +10,7 @@ use domain::password::Rejection;
 use domain::phone_number::PhoneNumber;
 use domain::rules;
 
-/// Why a new password is rejected (`C5`).
+/// Why a new password is rejected.
 #[derive(ToSchema)]
 #[schema(as = Reason, rename_all = "snake_case")]
 #[expect(dead_code, reason = "names the values for the description of the API")]
