@@ -31,6 +31,7 @@ use domain::contract::Contract;
 use domain::password::{PhcString, SubmittedPassword};
 use domain::phone_number::PhoneNumber;
 use domain::policy::unit::{self, UnitChoices};
+use domain::session::LoginHistory;
 
 /// Logs subscribers in and changes their credentials; cheap to clone.
 #[derive(Debug, Clone)]
@@ -149,6 +150,14 @@ impl AuthService {
         address: IpAddr,
     ) -> Result<(), DbError> {
         self.db.end_session(token.digest(audience), address).await
+    }
+
+    /// What a login is shown about its number (`W11`).
+    ///
+    /// # Errors
+    /// [`DbError::NotSent`] if the database cannot be reached.
+    pub async fn login_history(&self, login: PhoneNumber) -> Result<LoginHistory, DbError> {
+        self.db.login_history(login).await
     }
 
     /// What the form of a unit change offers to a session. `None` if it may not change the unit

@@ -51,6 +51,20 @@ const INSERT_ONCE: &str = concat!(
     )
 );
 
+/// A statement about a number whose second and third parameters are the source and the caller.
+pub(super) fn of_source<'a>(
+    sql: &'static str,
+    number: PhoneNumber,
+    source: AuditSource,
+) -> Statement<'a> {
+    let caller = match source {
+        AuditSource::Phone(caller) => caller,
+        AuditSource::Site(_) | AuditSource::Operator => None,
+    };
+    let source: &'static str = source.into();
+    Statement::new(sql).with_number(number).with(source).with_number(caller)
+}
+
 /// A statement whose first parameters are the scope's.
 pub(super) fn in_scope<'a>(sql: &'static str, scope: &AuditScope) -> Statement<'a> {
     let (caller, address) = match scope.source {

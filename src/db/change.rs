@@ -1,13 +1,12 @@
 //! The statements of each [`Change`]. They run under the lock of the contract and its credentials.
 
 use super::audit::{self, insert_audit};
+use super::login_history::{DELETE_CREDENTIALS, INSERT_SETTING};
 use super::transaction::Statement;
 use domain::audit::{AuditEvent, SessionEndReason};
 use domain::change::{Change, ChangeRequest};
 use domain::password::PhcString;
 use domain::phone_number::PhoneNumber;
-
-const DELETE_CREDENTIALS: &str = "DELETE FROM credential WHERE login_number = ANY($1)";
 
 const VOID_CREDENTIALS: &str = "
     UPDATE credential SET password_hash = NULL, voided_at = clock_timestamp()
@@ -87,6 +86,7 @@ pub(super) fn statements<'a>(change: &'a Change, request: &ChangeRequest) -> Vec
             let mut all = vec![
                 Statement::new(DELETE_CREDENTIALS).with(vec![login.as_str()]),
                 Statement::new(INSERT_TEMPORARY).with_number(*login).with(hash.expose()),
+                audit::of_source(INSERT_SETTING, *login, scope.source),
             ];
             if *voids_others {
                 // After these locks, a login under way finds its credential void, or has left a

@@ -95,6 +95,10 @@ const FORMER: &str = "
     JOIN credential AS cr ON cr.login_number = n.number
     WHERE has_changed ORDER BY cr.login_number";
 
+const DELETE_HISTORY: &str = "
+    DELETE FROM login_history USING marked, phone_number AS n
+    WHERE has_changed AND n.contract_number = marked.number AND login_number = n.number";
+
 const RESET_CONTRACTS: &str = "
     UPDATE contract SET unit = NULL, version = version + 1 FROM marked
     WHERE contract.number = marked.number AND has_changed
@@ -131,7 +135,9 @@ const ENDED: &str = "
     ORDER BY number";
 
 /// In an order that the foreign keys allow.
-const APPLY: [&str; 4] = [
+const APPLY: [&str; 5] = [
+    "DELETE FROM login_history USING compared
+     WHERE login_number = compared.number AND fate = 'moved'",
     "INSERT INTO contract (number)
      SELECT DISTINCT new_contract FROM compared WHERE new_contract IS NOT NULL
      ON CONFLICT DO NOTHING",
@@ -269,6 +275,7 @@ impl Transaction {
             let contract = number(&row, "contract_number")?;
             self.drop_credential(login, contract, VoidReason::CustomerChanged).await?;
         }
+        self.query(&Statement::new(DELETE_HISTORY)).await?;
         for row in self.query(&Statement::new(RESET_CONTRACTS)).await? {
             let contract = number(&row, "number")?;
             self.record(AuditEvent::CustomerChanged, None, Some(contract)).await?;

@@ -12,6 +12,7 @@ use strum::EnumString;
 
 use super::audit::{insert_audit, observe, of_event};
 use super::idempotency::{IdempotencyKey, Once};
+use super::login_history::insert_login;
 use super::rows::{
     broken, column, contract, contract_columns, credential, credential_columns, parsed,
 };
@@ -150,16 +151,20 @@ const COUNT_FAILURE: &str = concat!(
 );
 
 /// The contract's row comes first in the order of locks. A suspension under way ends before this
-/// looks, and a later one finds the session.
+/// looks, and a later one finds the session. The credential's row is locked before its count is
+/// read, so that each wrong entry is reported once (`W11`).
 const ACCEPT: &str = concat!(
     "WITH held AS MATERIALIZED (
         SELECT FROM contract WHERE number = $2 AND NOT suspended FOR SHARE
+    ), target AS MATERIALIZED (
+        SELECT cr.id, cr.failed_attempts AS failures FROM held, credential AS cr
+        WHERE cr.id = $10 AND cr.voided_at IS NULL AND cr.failed_attempts < $11
+          AND ($12::float8 IS NULL OR cr.set_at > clock_timestamp() - $12 * interval '1 second')
+        FOR UPDATE OF cr
     ), accepted AS (
         UPDATE credential SET failed_attempts = 0, password_hash = coalesce($13, password_hash)
-        FROM held
-        WHERE id = $10 AND voided_at IS NULL AND failed_attempts < $11
-          AND ($12::float8 IS NULL OR set_at > clock_timestamp() - $12 * interval '1 second')
-        RETURNING id, clock_timestamp() AS now
+        FROM target WHERE credential.id = target.id
+        RETURNING credential.id, target.failures, clock_timestamp() AS now
     ), verdict AS (
         SELECT coalesce((SELECT now FROM accepted), clock_timestamp()) AS at,
                CASE WHEN EXISTS (SELECT FROM accepted) THEN $7::text
@@ -172,7 +177,9 @@ const ACCEPT: &str = concat!(
         INSERT INTO session
             (token_digest, credential_id, contract_number, created_at, last_seen_at, seen_version)
         SELECT $14, accepted.id, $2, now, now, $15 FROM accepted, keyed
-    ), audited AS (",
+    ), noted_login AS (",
+    insert_login!(),
+    "), audited AS (",
     insert_audit!(
         "$2::text",
         "(SELECT $6::text, outcome, $8::text FROM verdict)

@@ -25,6 +25,7 @@ mod idempotency;
 pub mod import;
 mod inspect;
 pub mod login;
+mod login_history;
 pub mod migrate;
 mod readiness;
 mod retry;

@@ -1,6 +1,7 @@
 //! Sessions (`W5`), as the database keeps them.
 
 use std::fmt;
+use std::net::IpAddr;
 
 use jiff::Timestamp;
 
@@ -37,4 +38,33 @@ pub struct LiveSession {
     pub last_seen_at: Timestamp,
     /// The database's time.
     pub now: Timestamp,
+}
+
+/// What a login is shown about its number (`W11`).
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct LoginHistory {
+    /// The login before the last one; `None` if there was none.
+    pub previous_login: Option<PreviousLogin>,
+    /// Wrong entries since then.
+    pub failures: i32,
+    /// The last temporary password; `None` if none was set.
+    pub temporary_setting: Option<TemporarySetting>,
+}
+
+/// An earlier login of a number.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PreviousLogin {
+    /// When it began.
+    pub at: Timestamp,
+    /// Where it came from, if that is known.
+    pub address: Option<IpAddr>,
+}
+
+/// A temporary password that was set for a number.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct TemporarySetting {
+    /// When.
+    pub at: Timestamp,
+    /// The number that called; `None` if an operator set it.
+    pub caller: Option<PhoneNumber>,
 }

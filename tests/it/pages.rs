@@ -4,6 +4,7 @@ pub mod browser;
 mod ends;
 mod errors;
 mod forms;
+mod history;
 mod identity;
 mod log_in;
 mod passwords;

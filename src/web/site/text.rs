@@ -7,12 +7,14 @@ use jiff::civil::Weekday;
 use jiff::tz::{Offset, TimeZone};
 
 use super::error_kind::ErrorKind;
+use crate::web::hyphenated;
 use domain::auth_unit::AuthUnit;
 use domain::contract::Role;
 use domain::credential::PasswordChange;
 use domain::password::Rejection;
 use domain::policy::unit_plan::NewCredential;
 use domain::rules;
+use domain::session::{PreviousLogin, TemporarySetting};
 
 /// Hours from UTC to Japan's time, which has no summer time.
 const JAPAN: i8 = 9;
@@ -222,6 +224,22 @@ pub(super) fn role(role: Role) -> Option<&'static str> {
         Role::Line | Role::Number => None,
         Role::Admin => Some("管理者"),
         Role::User => Some("ユーザ"),
+    }
+}
+
+/// When and from where an earlier login came.
+pub(super) fn previous_login(login: PreviousLogin) -> String {
+    match login.address {
+        Some(address) => format!("{}（IPアドレス {address}）", time(login.at)),
+        None => time(login.at),
+    }
+}
+
+/// When and from where a temporary password was set.
+pub(super) fn temporary_setting(setting: TemporarySetting) -> String {
+    match setting.caller {
+        Some(caller) => format!("{}（{}からのお電話）", time(setting.at), hyphenated(caller)),
+        None => format!("{}（お客様窓口）", time(setting.at)),
     }
 }
 

@@ -1,5 +1,6 @@
 //! `/`, the top page (設定サイトトップ): the numbers that this login configures, and the end of its
-//! password (`W4`). Without a session, the entry page.
+//! password (`W4`), and what happened at its number before (`W11`). Without a session, the entry
+//! page.
 
 use std::time::Duration;
 
@@ -9,7 +10,7 @@ use axum::http::StatusCode;
 use axum::response::Response;
 
 use super::entry;
-use super::error::PageError;
+use super::error::{OrPage as _, PageError};
 use super::layout::{Layout, render};
 use super::session::CookieSession;
 use super::text;
@@ -17,6 +18,7 @@ use crate::web::{AppState, hyphenated};
 use domain::access::Access;
 use domain::policy::unit_plan::may_change_unit;
 use domain::rules;
+use domain::session::LoginHistory;
 
 /// `top.html`
 #[derive(Template)]
@@ -38,6 +40,17 @@ struct TopPage {
     ends_soon: bool,
     /// Whether the login may change the unit (`U2`).
     may_change_unit: bool,
+    history: HistoryView,
+}
+
+/// What happened at the login number before.
+struct HistoryView {
+    /// When and from where the login before this one came.
+    previous_login: Option<String>,
+    /// Wrong entries since then.
+    failures: i32,
+    /// When and from where the last temporary password was set.
+    temporary_setting: Option<String>,
 }
 
 /// The page after a change of the password.
@@ -56,6 +69,7 @@ pub(super) async fn show(
         Err(error) => return Err(error),
     };
     let access = &session.access;
+    let history = state.auth().login_history(access.login).await.or_page(&state)?;
     let page = TopPage {
         layout: session.layout(&state),
         number: hyphenated(access.login),
@@ -68,8 +82,19 @@ pub(super) async fn show(
         just_changed: query.as_deref() == Some("changed") && age(access) < CONFIRMATION_PERIOD,
         ends_soon: age(access) >= rules::PASSWORD_NOTICE_AGE,
         may_change_unit: may_change_unit(access.role),
+        history: history.into(),
     };
     Ok(render(StatusCode::OK, &page))
+}
+
+impl From<LoginHistory> for HistoryView {
+    fn from(history: LoginHistory) -> Self {
+        Self {
+            previous_login: history.previous_login.map(text::previous_login),
+            failures: history.failures,
+            temporary_setting: history.temporary_setting.map(text::temporary_setting),
+        }
+    }
 }
 
 /// The age of the password, by the database's clock.

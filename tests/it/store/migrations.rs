@@ -23,6 +23,18 @@ async fn r_migrate_makes_a_fresh_database_and_then_finds_nothing_to_do() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn r_migrate_brings_an_older_database_to_this_version() {
+    let database = support::database().await;
+    let owner = database.owner().await.unwrap();
+    let older = "DROP TABLE login_history; DELETE FROM refinery_schema_history WHERE version > 2";
+    owner.batch_execute(older).await.unwrap();
+    let ran = karipass(&database, &["--json", "migrate"]);
+    let expected = format!("{{\"from\":2,\"to\":{}}}\n", program_version());
+    assert_eq!((ran.status, ran.out), (0, expected));
+    owner.query("SELECT FROM login_history", &[]).await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn r_two_migrations_at_once_are_one_after_the_other() {
     let database = support::cluster().empty().await.unwrap();
     let stores: Vec<_> = (0..4).map(|_| operator_store(&database)).collect();
@@ -91,6 +103,8 @@ async fn r_the_daemon_has_no_more_rights_than_it_needs() {
          VALUES ('0612345678', 'temporary', 'x', now())",
         "UPDATE credential SET failed_attempts = failed_attempts + 1",
         "DELETE FROM credential",
+        "INSERT INTO login_history (login_number) VALUES ('0612345678')",
+        "UPDATE login_history SET failures_of_replaced = failures_of_replaced + 1",
         "DELETE FROM session",
         "INSERT INTO idempotency_key (key, outcome) VALUES ('x', 'done')
          RETURNING attempt_no, created_at",
@@ -112,6 +126,7 @@ async fn r_the_daemon_has_no_more_rights_than_it_needs() {
         "INSERT INTO phone_number VALUES ('0612345679', '0612345678', true)",
         "UPDATE phone_number SET has_service = true",
         "DELETE FROM phone_number",
+        "DELETE FROM login_history",
         "SELECT FROM audit_log",
         "UPDATE audit_log SET outcome = 'done'",
         "DELETE FROM audit_log",

@@ -1,0 +1,84 @@
+//! What a login is shown about its number (`W11`). A login and a temporary password write it in
+//! their own statements, and one row is read: the audit is never searched.
+//!
+//! A wrong entry is counted at its credential alone (`C2`), so that a refused login costs no more
+//! than before (`W2`). The count moves here when the credential's is reset or goes.
+
+use std::net::IpAddr;
+
+use jiff::Timestamp;
+
+use super::rows::{column, number};
+use super::transaction::Statement;
+use super::{Db, DbError};
+use domain::phone_number::PhoneNumber;
+use domain::session::{LoginHistory, PreviousLogin, TemporarySetting};
+
+/// A login of the number `$8` from the address `$5`, behind `accepted`.
+macro_rules! insert_login {
+    () => {
+        "INSERT INTO login_history AS known
+             (login_number, last_login_at, last_login_address, failures_before_last)
+         SELECT $8::text, now, $5::inet, failures FROM accepted
+         ON CONFLICT (login_number) DO UPDATE SET
+             previous_login_at = known.last_login_at,
+             previous_login_address = known.last_login_address,
+             last_login_at = excluded.last_login_at,
+             last_login_address = excluded.last_login_address,
+             failures_before_last = known.failures_of_replaced + excluded.failures_before_last,
+             failures_of_replaced = 0"
+    };
+}
+
+pub(super) use insert_login;
+
+/// Deletes credentials and keeps their counts.
+pub(super) const DELETE_CREDENTIALS: &str = "
+    WITH gone AS (
+        DELETE FROM credential WHERE login_number = ANY($1) RETURNING login_number, failed_attempts
+    )
+    INSERT INTO login_history AS known (login_number, failures_of_replaced)
+    SELECT login_number, failed_attempts FROM gone WHERE failed_attempts > 0
+    ON CONFLICT (login_number) DO UPDATE SET
+        failures_of_replaced = known.failures_of_replaced + excluded.failures_of_replaced";
+
+/// A temporary password was set for `$1` by the source `$2`, from the caller `$3`.
+pub(super) const INSERT_SETTING: &str = "
+    INSERT INTO login_history
+        (login_number, temporary_set_at, temporary_set_source, temporary_set_caller)
+    VALUES ($1, clock_timestamp(), $2, $3)
+    ON CONFLICT (login_number) DO UPDATE SET
+        temporary_set_at = excluded.temporary_set_at,
+        temporary_set_source = excluded.temporary_set_source,
+        temporary_set_caller = excluded.temporary_set_caller";
+
+const FIND: &str = "
+    SELECT h.previous_login_at, h.previous_login_address,
+           coalesce(h.failures_before_last + h.failures_of_replaced, 0)
+               + coalesce(cr.failed_attempts, 0) AS failures,
+           h.temporary_set_at, h.temporary_set_caller
+    FROM phone_number AS n
+    LEFT JOIN login_history AS h ON h.login_number = n.number
+    LEFT JOIN credential AS cr ON cr.login_number = n.number
+    WHERE n.number = $1";
+
+impl Db {
+    /// The history of a login number; empty if no contract has it.
+    ///
+    /// # Errors
+    /// [`DbError::NotSent`] if the database cannot be reached.
+    pub async fn login_history(&self, login: PhoneNumber) -> Result<LoginHistory, DbError> {
+        let rows = self.read(&Statement::new(FIND).with_number(login)).await?;
+        let Some(row) = rows.first() else { return Ok(LoginHistory::default()) };
+        let logged_in: Option<Timestamp> = column(row, "previous_login_at")?;
+        let address: Option<IpAddr> = column(row, "previous_login_address")?;
+        let set: Option<Timestamp> = column(row, "temporary_set_at")?;
+        let caller: Option<&str> = column(row, "temporary_set_caller")?;
+        let caller = caller.map(|_| number(row, "temporary_set_caller")).transpose()?;
+        Ok(LoginHistory {
+            previous_login: logged_in.map(|at| PreviousLogin { at, address }),
+            failures: column(row, "failures")?,
+            temporary_setting: set.map(|at| TemporarySetting { at, caller }),
+        })
+    }
+}

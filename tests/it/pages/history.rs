@@ -1,0 +1,124 @@
+//! W11: what the top page tells a login about its number.
+
+use domain::auth_unit::AuthUnit;
+use domain::policy::temporary_password::SetOutcome;
+use domain::session::LoginHistory;
+use karipass::db::IdempotencyKey;
+use karipass::db::import::ImportRow;
+
+use super::browser::Browser;
+use crate::scene::{NUMBER, ONE, Scene};
+use crate::site::{self, RIGHT, WRONG};
+use crate::support::{daemon_store, operator_store};
+use crate::temporary_password::{SetTemporary as _, SetTemporaryPassword};
+
+const NEW: &str = "abcd1234";
+const NONE: &str = "ありません";
+
+/// What the top page shows: the previous login, the wrong entries, the temporary password.
+async fn shown(browser: &mut Browser) -> [String; 3] {
+    let page = browser.get("/").await.body;
+    ["previous-login", "failures", "temporary-setting"].map(|id| {
+        let (_, after) = page.split_once(&format!("id=\"{id}\">")).expect(id);
+        after.split_once("</dd>").unwrap().0.trim().to_owned()
+    })
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn w11_the_top_page_tells_the_previous_login_and_the_wrong_entries_since() {
+    let scene = Scene::new("line").await;
+    scene.give(NUMBER, "password", RIGHT).await;
+    let mut browser = Browser::new(&scene.service.base);
+    browser.log_in(NUMBER, RIGHT).await;
+    assert_eq!(shown(&mut browser).await, [NONE, "0回", NONE]);
+    for _ in 0..2 {
+        assert_eq!(scene.log_in(NUMBER, WRONG).await.status, 401);
+    }
+    // Those of others are seen at once, and stay for the next login.
+    assert_eq!(shown(&mut browser).await[1], "2回");
+    let mut other = Browser::new(&scene.service.base);
+    other.move_to([127, 0, 0, 7]);
+    other.log_in(NUMBER, RIGHT).await;
+    let [login, failures, _] = shown(&mut other).await;
+    assert!(login.ends_with("（IPアドレス 127.0.0.1）"), "{login}");
+    assert_eq!(failures, "2回");
+    let mut third = Browser::new(&scene.service.base);
+    third.log_in(NUMBER, RIGHT).await;
+    let [login, failures, _] = shown(&mut third).await;
+    assert!(login.ends_with("（IPアドレス 127.0.0.7）"), "{login}");
+    assert_eq!(failures, "0回");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn w11_wrong_entries_and_calls_outlive_the_passwords_that_they_were_for() {
+    let scene = Scene::new("line").await;
+    scene.give(NUMBER, "password", RIGHT).await;
+    scene.token(NUMBER, RIGHT).await;
+    for _ in 0..10 {
+        assert_eq!(scene.log_in(NUMBER, WRONG).await.status, 401);
+    }
+    by_phone(&scene, ONE).await;
+    let token = scene.token(NUMBER, RIGHT).await;
+    assert_eq!(scene.change(&token, WRONG, NEW).await.code(), "wrong_password");
+    scene.change(&token, RIGHT, NEW).await.token();
+    let mut browser = Browser::new(&scene.service.base);
+    browser.log_in(NUMBER, NEW).await;
+    let [login, failures, setting] = shown(&mut browser).await;
+    assert!(login.ends_with("（IPアドレス 127.0.0.1）"), "{login}");
+    assert_eq!(failures, "1回", "the ten were before the previous login");
+    assert!(setting.ends_with("（06-1234-5601からのお電話）"), "{setting}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn w11_another_customer_is_shown_nothing_of_the_former() {
+    let scene = Scene::new("line").await;
+    let store = operator_store(&scene.database);
+    let row = |customer: &str| ImportRow {
+        line: 2,
+        contract: NUMBER.parse().unwrap(),
+        number: NUMBER.parse().unwrap(),
+        service: true,
+        customer: Some(customer.into()),
+    };
+    store.import(&[row("first")], false, "nobody").await.unwrap();
+    by_phone(&scene, NUMBER).await;
+    scene.token(NUMBER, RIGHT).await;
+    let rows = async || {
+        let count = scene.owner.query_one("SELECT count(*) FROM login_history", &[]).await;
+        count.unwrap().get::<_, i64>(0)
+    };
+    assert_eq!(rows().await, 1);
+    store.import(&[row("second")], false, "nobody").await.unwrap();
+    assert_eq!(rows().await, 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn w11_a_number_of_another_contract_is_shown_nothing_of_the_former() {
+    let scene = Scene::new("number").await;
+    scene.give(ONE, "password", RIGHT).await;
+    scene.token(ONE, RIGHT).await;
+    let moved = [ONE].map(|number| ImportRow {
+        line: 2,
+        contract: number.parse().unwrap(),
+        number: number.parse().unwrap(),
+        service: true,
+        customer: None,
+    });
+    operator_store(&scene.database).import(&moved, false, "nobody").await.unwrap();
+    let history = daemon_store(&scene.database).login_history(ONE.parse().unwrap()).await.unwrap();
+    assert_eq!(history, LoginHistory::default());
+}
+
+/// Sets the line's temporary password from `caller`.
+async fn by_phone(scene: &Scene, caller: &str) {
+    let new = SetTemporaryPassword {
+        attempt: IdempotencyKey::draw(&mut rand::rng()),
+        caller: caller.parse().unwrap(),
+        contract: NUMBER.parse().unwrap(),
+        unit: AuthUnit::Line,
+        login: NUMBER.parse().unwrap(),
+        phc: site::hashed().await.clone(),
+    };
+    let stored = daemon_store(&scene.database).set_temporary(&new).await;
+    assert!(matches!(stored, Ok(SetOutcome::Stored)), "{stored:?}");
+}
