@@ -7,7 +7,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 
 use argon2::password_hash::phc::{Output, ParamsString, PasswordHash};
-use argon2::{ARGON2ID_IDENT, Algorithm, Argon2, Block, Params, ParamsBuilder, Version};
+use argon2::{ARGON2ID_IDENT, Block, Params, ParamsBuilder, Version};
+use argon2id::{Implementation, Input};
 use metrics::counter;
 use rand::CryptoRng;
 use subtle::ConstantTimeEq;
@@ -23,7 +24,7 @@ const HASH_BYTES: usize = 32;
 const SALT_BYTES: usize = 16;
 const DUMMY_BYTES: usize = 32;
 /// The most memory that a stored hash may ask for.
-const MOST_MEMORY_KIB: u32 = 1024 * 1024;
+const MAX_MEMORY_KIB: u32 = 1024 * 1024;
 
 /// What one hash operation costs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -106,7 +107,7 @@ struct BlockPool {
 }
 
 impl BlockPool {
-    fn of(kept: usize) -> Self {
+    fn new(kept: usize) -> Self {
         Self { free: Mutex::default(), kept }
     }
 
@@ -130,6 +131,7 @@ impl BlockPool {
 
 /// Hashes and verifies with the live keys and cost.
 pub(super) struct Argon {
+    implementation: Implementation,
     cost: Cost,
     live: RwLock<Arc<Live>>,
     operations: AtomicU64,
@@ -162,7 +164,7 @@ impl Live {
             return Err("not Argon2id of version 19");
         }
         let params = Params::try_from(&phc).map_err(|_| "bad parameters")?;
-        if params.m_cost() > MOST_MEMORY_KIB {
+        if params.m_cost() > MAX_MEMORY_KIB {
             return Err("asks for more than 1 GiB");
         }
         let (Some(salt), Some(hash)) = (phc.salt, phc.hash) else {
@@ -176,9 +178,11 @@ impl Live {
 impl Argon {
     pub(super) fn new(keys: Keys, cost: Cost, dummy: &Dummy) -> Result<Self, HashError> {
         let live = Live::new(keys.clone(), cost)?;
-        let memories = BlockPool::of(live.params.block_count());
+        let memories = BlockPool::new(live.params.block_count());
         let live = RwLock::new(Arc::new(live));
-        let argon = Self { cost, live, operations: AtomicU64::new(0), memories };
+        let implementation = Implementation::detect();
+        tracing::debug!(implementation = implementation.name(), "chose how to compute hashes");
+        let argon = Self { implementation, cost, live, operations: AtomicU64::new(0), memories };
         argon.replace_keys(keys, dummy)?;
         Ok(argon)
     }
@@ -267,11 +271,10 @@ impl Argon {
     ) -> Result<(), HashError> {
         self.operations.fetch_add(1, Ordering::Relaxed);
         counter!(PASSWORD_HASH_OPERATIONS).increment(1);
-        Argon2::new_with_secret(key.expose(), Algorithm::Argon2id, Version::V0x13, params.clone())
-            .and_then(|argon| {
-                self.memories.with_blocks(params.block_count(), |memory| {
-                    argon.hash_password_into_with_memory(password, salt, out, memory)
-                })
+        let input = Input { password, salt, secret: key.expose() };
+        self.memories
+            .with_blocks(params.block_count(), |memory| {
+                self.implementation.hash(params, input, memory, out)
             })
             .map_err(failed)
     }
@@ -319,7 +322,7 @@ mod tests {
 
     #[test]
     fn what_a_dearer_hash_needs_is_not_kept() {
-        let memories = BlockPool::of(8);
+        let memories = BlockPool::new(8);
         assert_eq!(memories.with_blocks(32, |memory| memory.len()), 32);
         assert_eq!(memories.with_blocks(8, |memory| memory.len()), 8);
         assert_eq!(memories.lock().iter().map(Vec::capacity).collect::<Vec<_>>(), [8]);

@@ -1,0 +1,87 @@
+//! Argon2id (RFC 9106) as fast as the processor allows.
+//!
+//! The `argon2` crate holds the reference. It is written so that the compiler may use wide
+//! registers, which leaves half of their speed unused. Where the processor has AVX2, this crate
+//! fills the memory by hand-placed vector instructions, and fetches each block while the block
+//! before it is still being mixed. Elsewhere it calls the reference. Both give the same hashes.
+//!
+//! All `unsafe` is in [`avx2`], and each use says why it is sound.
+
+#[cfg(target_arch = "x86_64")]
+mod avx2;
+#[cfg(target_arch = "x86_64")]
+mod digest;
+#[cfg(target_arch = "x86_64")]
+mod fill;
+#[cfg(test)]
+mod tests;
+
+use argon2::{Algorithm, Argon2, Block, Error, Params, Version};
+
+/// One way to compute a hash; all give the same.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Implementation {
+    /// The `argon2` crate, on every processor.
+    Portable,
+    /// Vector instructions of 256 bits.
+    #[cfg(target_arch = "x86_64")]
+    Avx2(avx2::Avx2),
+}
+
+/// What a hash is made of.
+#[derive(Clone, Copy)]
+pub struct Input<'a> {
+    /// The password.
+    pub password: &'a [u8],
+    /// The salt, 8 bytes or more.
+    pub salt: &'a [u8],
+    /// The secret key, empty for none.
+    pub secret: &'a [u8],
+}
+
+impl Implementation {
+    /// The fastest one that this processor can run.
+    #[must_use]
+    pub fn detect() -> Self {
+        #[cfg(target_arch = "x86_64")]
+        if let Some(avx2) = avx2::Avx2::detect() {
+            return Self::Avx2(avx2);
+        }
+        Self::Portable
+    }
+
+    /// Its name, for a log line.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Portable => "portable",
+            #[cfg(target_arch = "x86_64")]
+            Self::Avx2(_) => "AVX2",
+        }
+    }
+
+    /// Fills `tag` with the hash of `input`, in `memory` of at least [`Params::block_count`] blocks,
+    /// whatever they hold.
+    ///
+    /// # Errors
+    /// [`Error`] if a length is out of the algorithm's bounds, or the memory is too small.
+    pub fn hash(
+        self,
+        params: &Params,
+        input: Input<'_>,
+        memory: &mut [Block],
+        tag: &mut [u8],
+    ) -> Result<(), Error> {
+        match self {
+            Self::Portable => Argon2::new_with_secret(
+                input.secret,
+                Algorithm::Argon2id,
+                Version::V0x13,
+                params.clone(),
+            )?
+            .hash_password_into_with_memory(input.password, input.salt, tag, memory),
+            #[cfg(target_arch = "x86_64")]
+            Self::Avx2(avx2) => fill::hash(avx2, params, input, memory, tag),
+        }
+    }
+}
