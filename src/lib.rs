@@ -15,8 +15,9 @@
 //!
 //! # A digit
 //! A frame of the event socket becomes an event. The event goes into the bounded mailbox of its
-//! call, which feeds [`domain::dialog::Call::handle`]. The last digit of the confirmation yields
-//! [`domain::dialog::Output::Store`]: a worker hashes, one transaction stores,
+//! call, which feeds [`domain::dialog::Call::handle`]. The last digit of the first entry yields
+//! [`domain::dialog::Output::HashAhead`]: a worker hashes while the caller confirms. The last digit
+//! of the confirmation yields [`domain::dialog::Output::Store`]: one transaction stores,
 //! [`domain::dialog::Input::Stored`] comes back, and `completed` plays.
 //!
 //! # A login

@@ -21,6 +21,7 @@ use super::media::Media;
 use super::permit::CallPermit;
 use super::release::{Release, decline, release};
 use super::rest::{ErrorChain, RestError};
+use crate::auth::HashAhead;
 use crate::clock;
 use domain::dialog::{
     Call, Input, LookupResult, NewTemporaryPassword, Output, Refusal, StoreResult,
@@ -37,6 +38,8 @@ struct CallTask {
     login: Option<PhoneNumber>,
     call: Call,
     commands: CommandQueue,
+    /// The hash of a password that the caller has not confirmed yet.
+    hash_ahead: Option<HashAhead>,
     /// The look-up or the storing that the dialog waits for.
     pending_reply: Pending<Next>,
     audit: Option<JoinHandle<()>>,
@@ -80,6 +83,7 @@ pub(super) async fn run(
         contract: None,
         login: None,
         call,
+        hash_ahead: None,
         pending_reply: None,
         audit: None,
         end_reason: EndReason::Dialog,
@@ -119,11 +123,12 @@ async fn store(
     asterisk: Arc<AsteriskHandle>,
     channel: Arc<str>,
     password: NewTemporaryPassword,
+    hash_ahead: Option<HashAhead>,
 ) -> Next {
     match asterisk.media(&channel).await {
         Ok(Media::Own) => {
             let services = Arc::clone(&asterisk.services);
-            Ok(Input::Stored(services.store_password(password).await))
+            Ok(Input::Stored(services.store_password(password, hash_ahead).await))
         }
         Ok(Media::Unknown | Media::Foreign) => Err(EndReason::ForeignMedia),
         Err(error) => {
@@ -193,12 +198,17 @@ impl CallTask {
                     let reply = async { Ok(Input::LookedUp(result.await)) };
                     self.pending_reply = Some(Box::pin(reply));
                 }
+                Output::HashAhead(password) => {
+                    self.permit.mark_hash_requested();
+                    self.hash_ahead = Some(self.asterisk.services.hash_ahead(password));
+                }
+                Output::DiscardHash => self.hash_ahead = None,
                 Output::Store(password) => {
                     self.login = Some(password.login);
-                    self.permit.mark_hash_requested();
                     let (asterisk, channel) =
                         (Arc::clone(&self.asterisk), Arc::clone(&self.channel));
-                    self.pending_reply = Some(Box::pin(store(asterisk, channel, password)));
+                    let stored = store(asterisk, channel, password, self.hash_ahead.take());
+                    self.pending_reply = Some(Box::pin(stored));
                 }
                 Output::CancelPending => self.pending_reply = None,
                 Output::Audit(refusal) => self.audit(refusal),
@@ -215,9 +225,11 @@ impl CallTask {
         self.audit = Some(tokio::spawn(row.in_current_span()));
     }
 
-    /// Cancels what is pending, and ends the call as its end reason says.
+    /// Cancels what is pending, wipes a hash that was not confirmed, and ends the call as its end
+    /// reason says.
     async fn finish(mut self, mailbox: Receiver<Delivery>) {
         self.pending_reply = None;
+        self.hash_ahead = None;
         let outcome = self.call.outcome().map_or("hung_up", domain::dialog::Outcome::as_str);
         let (outcome, how) = match self.end_reason {
             EndReason::Remote => (outcome, None),

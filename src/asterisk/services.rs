@@ -10,10 +10,11 @@ use super::admission::SmoothedLatency;
 use super::capacity::CallCapacity;
 use super::live_calls::LiveCalls;
 use super::rest::ErrorChain;
-use crate::auth::{AuthError, AuthService};
+use crate::auth::{AuthError, AuthService, HashAhead};
 use crate::clock;
 use crate::config::MediaNetwork;
 use domain::dialog::{Limits, LookupResult, NewTemporaryPassword, Refusal, StoreResult};
+use domain::password::TemporaryPassword;
 use domain::phone_number::PhoneNumber;
 use domain::policy::temporary_password::SetOutcome;
 
@@ -59,11 +60,25 @@ impl CallServices {
         }
     }
 
-    /// Stores a temporary password (`P9`). A future that is dropped before its commit is sent has
-    /// stored nothing (`P13`).
-    pub(super) async fn store_password(self: Arc<Self>, new: NewTemporaryPassword) -> StoreResult {
-        let on_hashed = |took| self.hash_latency().record(took, clock::now());
-        match self.auth.set_temporary(new, on_hashed).await {
+    /// Starts to hash a temporary password.
+    pub(super) fn hash_ahead(self: &Arc<Self>, password: TemporaryPassword) -> HashAhead {
+        let services = Arc::clone(self);
+        self.auth.hash_ahead(password, move |took| {
+            services.hash_latency().record(took, clock::now());
+        })
+    }
+
+    /// Stores a temporary password (`P9`) by the hash that was made ahead, or by another if that is
+    /// not its own. A future that is dropped before its commit is sent has stored nothing (`P13`).
+    pub(super) async fn store_password(
+        self: Arc<Self>,
+        new: NewTemporaryPassword,
+        hash_ahead: Option<HashAhead>,
+    ) -> StoreResult {
+        let hash = hash_ahead
+            .filter(|ahead| ahead.is_of(&new.password))
+            .unwrap_or_else(|| self.hash_ahead(new.password.clone()));
+        match self.auth.set_temporary(new, hash).await {
             Ok(SetOutcome::Stored) => StoreResult::Stored,
             Ok(SetOutcome::Refused) => StoreResult::Refused,
             Err(error @ (AuthError::Hash(_) | AuthError::Db(_))) => {

@@ -20,7 +20,7 @@ pub use change_password::{ChangePassword, PasswordVerdict};
 pub use change_unit::ChangeUnit;
 pub use login::{LoginAttempt, LoginRefusal, LoginVerdict};
 pub use seal::Seals;
-pub use temporary_password::IssueOutcome;
+pub use temporary_password::{HashAhead, IssueOutcome};
 pub use token::{Audience, SessionToken};
 
 use crate::db::session::SessionLookup;

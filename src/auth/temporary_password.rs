@@ -4,6 +4,8 @@
 use std::time::{Duration, Instant};
 
 use rand::{CryptoRng, RngExt as _};
+use tokio_util::task::AbortOnDropHandle;
+use tracing::Instrument as _;
 
 use super::{AuthError, AuthService, draw_key};
 use crate::clock;
@@ -13,7 +15,7 @@ use domain::audit::{AuditEntry, AuditEvent, AuditScope, AuditSource};
 use domain::auth_unit::AuthUnit;
 use domain::change::ChangeRequest;
 use domain::dialog::{NewTemporaryPassword, Refusal};
-use domain::password::TemporaryPassword;
+use domain::password::{PhcString, TemporaryPassword};
 use domain::phone_number::PhoneNumber;
 use domain::policy::temporary_password::{
     SetOutcome, TemporaryPasswordRequest, decide, decide_issue,
@@ -36,22 +38,56 @@ pub enum IssueOutcome {
     NoLogin(AuthUnit, PhoneNumber),
 }
 
+/// A temporary password and its hash, which is ready or being made. Dropped, it is abandoned and
+/// wiped.
+#[derive(Debug)]
+pub struct HashAhead {
+    password: TemporaryPassword,
+    hash: AbortOnDropHandle<Result<PhcString, HashError>>,
+}
+
+impl HashAhead {
+    /// Whether it is this password's.
+    #[must_use]
+    pub fn is_of(&self, password: &TemporaryPassword) -> bool {
+        self.password.matches(password)
+    }
+}
+
 impl AuthService {
-    /// Hashes a temporary password and stores it with its unit, in one transaction (`P9`). Calls
-    /// `on_hashed` with the time that the hash took. A future that is dropped before its commit is
-    /// sent stores nothing (`P13`).
+    /// Starts to hash a temporary password. Calls `on_hashed` with the time that it took.
+    pub fn hash_ahead(
+        &self,
+        password: TemporaryPassword,
+        on_hashed: impl FnOnce(Duration) + Send + 'static,
+    ) -> HashAhead {
+        let (hasher, salt, began) =
+            (self.hasher.clone(), Salt::draw(&mut rand::rng()), clock::now());
+        let to_hash = password.clone();
+        let hashing = async move {
+            let result = hasher.hash_for_call(to_hash, salt).await;
+            on_hashed(clock::now().saturating_duration_since(began));
+            result
+        };
+        let hash = AbortOnDropHandle::new(tokio::spawn(hashing.in_current_span()));
+        HashAhead { password, hash }
+    }
+
+    /// Stores a temporary password with its unit, in one transaction (`P9`). A future that is
+    /// dropped before its commit is sent stores nothing (`P13`).
     ///
     /// # Errors
-    /// [`AuthError`]
+    /// [`AuthError`], among them [`HashError::Failed`] if `hash` is another password's.
     pub async fn set_temporary(
         &self,
         new: NewTemporaryPassword,
-        on_hashed: impl FnOnce(Duration),
+        hash: HashAhead,
     ) -> Result<SetOutcome, AuthError> {
         let NewTemporaryPassword { caller, contract_number, unit, login, password } = new;
-        let (salt, began) = (Salt::draw(&mut rand::rng()), clock::now());
-        let hashed = self.hasher.hash_for_call(password, salt).await;
-        on_hashed(clock::now().saturating_duration_since(began));
+        if !hash.is_of(&password) {
+            return Err(HashError::Failed("it is another password's".to_owned()).into());
+        }
+        let hashed = hash.hash.await.map_err(|error| HashError::Failed(error.to_string()))?;
         let request = TemporaryPasswordRequest { caller, unit, login, hash: hashed? };
         let change = ChangeRequest {
             contract: contract_number,

@@ -62,7 +62,7 @@ impl Figure {
 /// The figures for people.
 pub fn table(figures: &[Figure]) -> String {
     let mut text =
-        format!("{:<28} {:>9} {:<5} {:>9} {:>7}  {}", "", "value", "", "baseline", "ratio", "aim");
+        format!("{:<32} {:>9} {:<5} {:>9} {:>7}  {}", "", "value", "", "baseline", "ratio", "aim");
     for figure in figures {
         let number = |number: Option<f64>| number.map(|number| format!("{number:.3}"));
         let verdict = match figure.held {
@@ -73,7 +73,7 @@ pub fn table(figures: &[Figure]) -> String {
         // Writing to a string cannot fail.
         let _ = write!(
             text,
-            "\n{:<28} {:>9.3} {:<5} {:>9} {:>7}  {}{verdict}",
+            "\n{:<32} {:>9.3} {:<5} {:>9} {:>7}  {}{verdict}",
             figure.name,
             figure.value,
             figure.unit,

@@ -2,7 +2,7 @@
 //!
 //! The caller of a [`Call`] passes every [`Input`] in the order of arrival, carries out the
 //! [`Output`]s in order, and passes [`Input::Timeout`] at [`Call::deadline`]. It starts
-//! [`Output::LookUpContract`] and [`Output::Store`] without waiting for them. A call without a
+//! [`Output::LookUpContract`], [`Output::HashAhead`] and [`Output::Store`] without waiting for them. A call without a
 //! deadline is over; what is not committed by then is cancelled (`P13`).
 
 mod call;
@@ -143,6 +143,11 @@ pub enum Output {
     Channel(ChannelCommand),
     /// Look up the contract of this number.
     LookUpContract(PhoneNumber),
+    /// Start to hash this temporary password while its confirmation is asked for. Until
+    /// [`Output::Store`] names the same password, the hash must not be stored.
+    HashAhead(TemporaryPassword),
+    /// Drop that hash: the confirmation differs (`P8`).
+    DiscardHash,
     /// Store a temporary password (`P9`).
     Store(NewTemporaryPassword),
     /// Cancel the pending look-up or storing, unless it is committed: it took too long (`P15`).

@@ -109,6 +109,14 @@ impl Step {
         }
     }
 
+    /// The password that is yet to be confirmed.
+    pub(super) fn unconfirmed(&self) -> Option<&TemporaryPassword> {
+        match self {
+            Self::Menu | Self::Number(_) | Self::Password(_) => None,
+            Self::Confirm(_, first) => Some(first),
+        }
+    }
+
     /// Whether its wrong entries count with those of the step before it (`P10`).
     pub(super) fn shares_wrong_entries(&self) -> bool {
         match self {

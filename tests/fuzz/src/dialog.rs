@@ -14,6 +14,7 @@ use domain::dialog::{
     Call, ChannelCommand, Input, Key, Limits, LookupResult, NewTemporaryPassword, Outcome, Output,
     PlaybackEnd, PlaybackId, Press, StoreResult,
 };
+use domain::password::TemporaryPassword;
 use domain::phone_number::PhoneNumber;
 use domain::rules;
 use karipass::clock;
@@ -77,6 +78,7 @@ struct Line {
     keyed: String,
     /// When the last key was released; of keys that arrive at once the last one later than now.
     released: Instant,
+    hash_ahead: Option<TemporaryPassword>,
     stored: Stored,
     held: bool,
 }
@@ -121,6 +123,7 @@ impl Line {
             pbx: Pbx::Obeys,
             keyed: String::new(),
             released: now,
+            hash_ahead: None,
             stored: Stored::Nothing,
             held: false,
         };
@@ -286,6 +289,8 @@ impl Line {
                     self.queue.retain(|(queued, _)| *queued != id);
                 }
                 Output::LookUpContract(asked) => assert_eq!(Some(asked), self.caller),
+                Output::HashAhead(password) => self.hash_ahead = Some(password),
+                Output::DiscardHash => self.hash_ahead = None,
                 Output::Store(new) => self.stores(&new),
                 Output::CancelPending if self.stored == Stored::Asked => self.stored = Stored::Not,
                 Output::CancelPending | Output::Audit(_) => {}
@@ -312,6 +317,8 @@ impl Line {
         self.stored = Stored::Asked;
         let password = str::from_utf8(new.password.expose()).unwrap();
         assert!(self.keyed.matches(password).count() >= 2, "P8: keyed twice");
+        let hash_ahead = self.hash_ahead.take();
+        assert!(hash_ahead.is_some_and(|ahead| ahead.matches(&new.password)), "its own hash");
         let contract = contract(self.unit);
         assert_eq!((Some(new.caller), new.contract_number), (self.caller, contract.number));
         assert!(contract.may_set(new.caller, new.unit, new.login), "P4, P5, P6, P14: {new:?}");

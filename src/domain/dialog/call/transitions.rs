@@ -27,8 +27,12 @@ impl Call {
                 if !step.shares_wrong_entries() {
                     asking.wrong_entries = 0;
                 }
+                let unconfirmed = step.unconfirmed().cloned();
                 asking.enter(step);
                 self.ask(asking, prompts, now);
+                if let Some(password) = unconfirmed {
+                    self.player.emit(Output::HashAhead(password));
+                }
             }
             Verdict::Wrong(reason) => {
                 let again = by_silence.then(|| asking.step.guidance());
@@ -38,6 +42,7 @@ impl Call {
             Verdict::Differs(step) => {
                 let prompts = vec![Prompt::Invalid, step.guidance()];
                 asking.enter(step);
+                self.player.emit(Output::DiscardHash);
                 self.wrong(asking, entry, WrongEntry::Differs, prompts, now);
             }
             Verdict::Store(new) => {

@@ -114,6 +114,28 @@ fn p8_two_that_differ_lead_back_to_the_password_with_its_guidance() {
 }
 
 #[test]
+fn p8_a_hash_is_begun_by_the_first_entry_and_dropped_if_the_second_differs() {
+    let hashed = |phone: &Phone| {
+        let digits = phone.hash_ahead.as_ref().map(|password| password.expose().to_owned());
+        digits.map(|digits| String::from_utf8(digits).unwrap())
+    };
+    let mut phone = asked_for_password();
+    phone.keys("4567891");
+    assert_eq!(hashed(&phone), None);
+    phone.keys("0");
+    assert_eq!(hashed(&phone).as_deref(), Some("45678910"));
+    phone.listen();
+    phone.keys("4567#");
+    phone.listen();
+    assert_eq!(hashed(&phone).as_deref(), Some("45678910"), "it may still be confirmed");
+    phone.keys("45678911");
+    assert_eq!(hashed(&phone), None);
+    phone.listen();
+    phone.keys("45678912");
+    assert_eq!(hashed(&phone).as_deref(), Some("45678912"));
+}
+
+#[test]
 fn p8_a_malformed_confirmation_is_asked_for_again() {
     for malformed in ["4567#", "4567891*0"] {
         let mut phone = asked_to_confirm();

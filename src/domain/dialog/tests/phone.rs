@@ -13,6 +13,7 @@ use crate::dialog::prompt::Prompt;
 use crate::dialog::{
     Call, ChannelCommand, Input, Key, Limits, NewTemporaryPassword, Outcome, Output, Press, Refusal,
 };
+use crate::password::TemporaryPassword;
 use crate::rules;
 
 pub(super) const SECOND: Duration = Duration::from_secs(1);
@@ -42,6 +43,8 @@ pub(super) struct Phone {
     replies: Vec<(Instant, Input)>,
     /// Every output, as its `Debug` shows it.
     pub(super) outputs: Vec<String>,
+    /// The password whose hash is being made.
+    pub(super) hash_ahead: Option<TemporaryPassword>,
     pub(super) stored: Vec<NewTemporaryPassword>,
     pub(super) refused: Vec<Refusal>,
     /// Every guidance, as it was queued.
@@ -77,6 +80,7 @@ impl Phone {
             news: VecDeque::new(),
             replies: Vec::new(),
             outputs: Vec::new(),
+            hash_ahead: None,
             stored: Vec::new(),
             refused: Vec::new(),
             said: Vec::new(),
@@ -320,7 +324,12 @@ impl Phone {
                     let found = (self.world.finds)(contract(self.world.unit));
                     self.reply(self.world.finds_in, Input::LookedUp(found));
                 }
+                Output::HashAhead(password) => self.hash_ahead = Some(password),
+                Output::DiscardHash => self.hash_ahead = None,
                 Output::Store(new) => {
+                    let hash_ahead = self.hash_ahead.take();
+                    let is_its_own = hash_ahead.is_some_and(|ahead| ahead.matches(&new.password));
+                    assert!(is_its_own, "the hash that is stored was begun ahead");
                     self.stored.push(new);
                     self.reply(self.world.stores_in, Input::Stored(self.world.stores));
                 }

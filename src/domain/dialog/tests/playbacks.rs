@@ -24,7 +24,8 @@ fn from_the_last_digit_to_the_next_guidance_it_is_one_play_and_one_stop() {
         [
             "Play(PlaybackId(5), [ConfirmPassword])",
             "Stop(PlaybackId(4))",
-            "Play(PlaybackId(6), [Silence(2)])"
+            "Play(PlaybackId(6), [Silence(2)])",
+            "HashAhead(TemporaryPassword(…))"
         ]
     );
 }
