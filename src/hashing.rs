@@ -1,11 +1,11 @@
-//! Argon2id on its own threads (`C7`): a few workers, which use their block memory again.
+//! Argon2id on its own threads (`C7`): a few workers, which reuse their block memory.
 //!
-//! Two lanes keep the phone line's hashing from waiting behind logins. The calls' workers take
-//! nothing else. The logins' workers, one less than there are cores, run only while nothing else
-//! does; one more sees to it that logins get a sixth of a core whatever else runs. The networks
-//! that logins come from take turns. A login beyond the bound of its queue is [`HashError::Busy`]
-//! at once; no call ever is, whose number is bound elsewhere. A job whose reply has gone is
-//! skipped. Dropping the last [`Hasher`] ends the threads.
+//! Two pools keep the phone line's hashing from waiting behind logins. The calls' workers take
+//! nothing else. The logins' workers, one less than there are cores, run only while the machine has
+//! nothing else to run. One more worker guarantees logins a sixth of a core in any case. The
+//! networks that logins come from take turns. If the queue of logins is full, another login is
+//! [`HashError::Busy`] at once. A call never is, because the number of calls is limited elsewhere.
+//! A job that nobody waits for is skipped. Dropping the last [`Hasher`] ends the threads.
 
 mod argon;
 mod job;
@@ -28,13 +28,12 @@ use domain::password::{NewPassword, PhcString, SubmittedPassword, TemporaryPassw
 use job::{Job, PlainSecret, Reply};
 use pool::{Work, Worker, WorkerPool};
 
-/// Workers that serve calls only, for each core: beside Asterisk's many threads each has a small
-/// share.
-const CALL_WORKERS_A_CORE: usize = 2;
-/// The most of them: each keeps 19 MiB.
-const MOST_CALL_WORKERS: usize = 8;
-/// The most workers for logins, however many cores there are: each keeps 19 MiB.
-const MOST_LOGIN_WORKERS: usize = 32;
+/// Workers that serve calls only. Beside Asterisk's many threads each gets a small share.
+const CALL_WORKERS_PER_CORE: usize = 2;
+/// Each keeps 19 MiB.
+const MAX_CALL_WORKERS: usize = 8;
+/// However many cores there are. Each keeps 19 MiB.
+const MAX_LOGIN_WORKERS: usize = 32;
 /// Logins that may wait for a worker: the thousand sent at once of `C3`.
 const LOGIN_QUEUE: usize = 1024;
 /// Calls take no turns.
@@ -45,17 +44,17 @@ const LOGIN_WAIT: Duration = Duration::from_mins(3);
 /// Hands secrets to the workers; cheap to clone.
 #[derive(Debug, Clone)]
 pub struct Hasher {
-    lanes: Arc<Lanes>,
+    pools: Arc<WorkerPools>,
     argon: Arc<Argon>,
 }
 
 #[derive(Debug)]
-struct Lanes {
+struct WorkerPools {
     calls: Arc<WorkerPool>,
     logins: Arc<WorkerPool>,
 }
 
-impl Lanes {
+impl WorkerPools {
     fn new() -> Self {
         Self {
             calls: Arc::new(WorkerPool::new("calls", None)),
@@ -64,7 +63,7 @@ impl Lanes {
     }
 }
 
-impl Drop for Lanes {
+impl Drop for WorkerPools {
     fn drop(&mut self) {
         self.calls.close();
         self.logins.close();
@@ -74,7 +73,7 @@ impl Drop for Lanes {
 /// No hash came of it.
 #[derive(Debug, thiserror::Error)]
 pub enum HashError {
-    /// More was asked than the workers can do; nothing was verified.
+    /// The workers have too much to do; nothing was verified.
     #[error("too many secrets wait to be hashed")]
     Busy,
     /// The hash function refused its parameters, or its worker is gone.
@@ -100,18 +99,18 @@ impl Hasher {
     /// [`StartError`]
     pub fn start(keys: Keys, cost: Cost, dummy: &Dummy) -> Result<Self, StartError> {
         let argon = Arc::new(Argon::new(keys, cost, dummy).map_err(StartError::Dummy)?);
-        let lanes = Arc::new(Lanes::new());
+        let pools = Arc::new(WorkerPools::new());
         let cores = thread::available_parallelism().map_or(1, usize::from);
-        for _ in 0..(cores * CALL_WORKERS_A_CORE).min(MOST_CALL_WORKERS) {
-            pool::spawn(&lanes.calls, Worker::Ordinary, working(&argon))
+        for _ in 0..(cores * CALL_WORKERS_PER_CORE).min(MAX_CALL_WORKERS) {
+            pool::spawn(&pools.calls, Worker::Ordinary, working(&argon))
                 .map_err(StartError::Thread)?;
         }
-        for _ in 0..cores.saturating_sub(1).clamp(1, MOST_LOGIN_WORKERS) {
-            pool::spawn(&lanes.logins, Worker::Idle, working(&argon))
+        for _ in 0..cores.saturating_sub(1).clamp(1, MAX_LOGIN_WORKERS) {
+            pool::spawn(&pools.logins, Worker::Idle, working(&argon))
                 .map_err(StartError::Thread)?;
         }
-        pool::spawn(&lanes.logins, Worker::Steady, working(&argon)).map_err(StartError::Thread)?;
-        Ok(Self { lanes, argon })
+        pool::spawn(&pools.logins, Worker::Steady, working(&argon)).map_err(StartError::Thread)?;
+        Ok(Self { pools, argon })
     }
 
     /// Hashes and verifies with other keys from now on, the dummy hash too.
@@ -122,26 +121,25 @@ impl Hasher {
         self.argon.replace_keys(keys, dummy)
     }
 
-    /// From now on refuses logins and changes, those that wait too, with [`HashError::Busy`]; what
-    /// the workers are at they finish.
+    /// From now on refuses logins and changes with [`HashError::Busy`], those that wait too. The
+    /// workers finish what they have begun.
     pub fn refuse_logins(&self) {
-        self.lanes.logins.refuse();
+        self.pools.logins.refuse();
     }
 
-    /// Whether a login from `address` that begins now would find room in the queue. Asked before
-    /// the store is, it makes refusals cost next to nothing; what counts is the room there is when
-    /// the hash is asked for.
+    /// Whether a login from `address` would find room in the queue now. Asked before the database
+    /// is, it makes refusals cheap. The queue may still be full when the hash is asked for.
     ///
     /// # Errors
     /// [`HashError::Busy`]
     pub fn admit_login(&self, address: IpAddr) -> Result<(), HashError> {
-        self.lanes.logins.admit(address)
+        self.pools.logins.admit(address)
     }
 
     /// How long the call has waited that is next to be hashed for.
     #[must_use]
     pub fn call_wait(&self, now: Instant) -> Duration {
-        self.lanes.calls.wait(now)
+        self.pools.calls.wait(now)
     }
 
     /// Hash operations so far.
@@ -150,7 +148,7 @@ impl Hasher {
         self.argon.operations()
     }
 
-    /// Hashes a temporary password that was set by phone, in the calls' lane.
+    /// Hashes a temporary password that was set by phone, in the pool of calls.
     ///
     /// # Errors
     /// [`HashError::Failed`]
@@ -161,11 +159,11 @@ impl Hasher {
     ) -> Result<PhcString, HashError> {
         let (reply, hashed) = Reply::new();
         let password = PlainSecret::Temporary(password);
-        self.lanes.calls.push(CALLS, Job::Hash { password, salt, reply })?;
+        self.pools.calls.push(CALLS, Job::Hash { password, salt, reply })?;
         hashed.await.map_err(|_| gone())?
     }
 
-    /// Hashes a password that is set on the site from `address`, in the logins' lane.
+    /// Hashes a password that is set on the site from `address`, in the pool of logins.
     ///
     /// # Errors
     /// [`HashError`]
@@ -177,19 +175,19 @@ impl Hasher {
     ) -> Result<PhcString, HashError> {
         let (reply, hashed) = Reply::new();
         let password = PlainSecret::Password(password);
-        self.lanes.logins.push(address, Job::Hash { password, salt, reply })?;
+        self.pools.logins.push(address, Job::Hash { password, salt, reply })?;
         in_time(hashed).await
     }
 
-    /// Verifies what was typed against `stored`, or against the dummy hash if there is none, in the
-    /// logins' lane, in the turn of `address`; `renewal` is for a hash that replaces an outdated
-    /// one, if that is wanted.
+    /// Verifies a submitted password against `stored`, or against the dummy hash if there is none,
+    /// in the pool of logins and in the turn of `address`. With the salt `renewal`, an outdated hash
+    /// is made again.
     ///
-    /// Either way it is one hash operation, and one more if the typed password is right and its
-    /// hash outdated. Dropping the future abandons the job.
+    /// Either way this is one hash operation, and one more if the password is right and its hash is
+    /// outdated. Dropping the future abandons the job.
     ///
     /// # Errors
-    /// [`HashError`]; nothing is known of the password then.
+    /// [`HashError`]; then nothing is known of the password.
     pub async fn verify_for_login(
         &self,
         typed: SubmittedPassword,
@@ -198,7 +196,7 @@ impl Hasher {
         address: IpAddr,
     ) -> Result<Verification, HashError> {
         let (reply, checked) = Reply::new();
-        self.lanes.logins.push(address, Job::Verify { typed, stored, renewal, reply })?;
+        self.pools.logins.push(address, Job::Verify { typed, stored, renewal, reply })?;
         in_time(checked).await
     }
 }

@@ -1,10 +1,10 @@
 //! A pool of worker threads and the queue that they empty.
 //!
-//! The logins' threads run only while nothing else does, which on a machine without idle time is
-//! never. So one thread, the steady one, has ordinary priority. It does a hash when the others have
-//! finished none for six times as long as one takes. Logins so always get about a sixth of a core,
-//! and the line loses no more than that. The steady thread repeats a hash that another one has
-//! begun and cannot finish.
+//! The threads of logins run only while the machine is idle, and a busy machine is never idle. So
+//! one of them, the steady worker, has ordinary priority. It makes a hash when the others have
+//! finished none for six times as long as a hash takes. So logins always get about a sixth of a
+//! core, and the phone line loses as little. The steady worker also repeats a hash that another
+//! worker has begun and cannot finish.
 
 use std::net::IpAddr;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -27,12 +27,12 @@ use crate::metrics::{
     PASSWORD_HASH_REJECTED, PASSWORD_HASH_WAIT_DURATION,
 };
 
-/// The steady worker waits for the others for so many times what a hash takes.
+/// How long the steady worker waits for the others, in times that a hash takes.
 const STEADY_PAUSE: u32 = 6;
-/// So long at least, whatever a hash takes that fails, and at most.
-const SHORTEST_PAUSE: Duration = Duration::from_millis(60);
-const LONGEST_PAUSE: Duration = Duration::from_millis(250);
-/// It repeats what one of the others has been at for so long.
+/// The bounds of that wait.
+const MIN_PAUSE: Duration = Duration::from_millis(60);
+const MAX_PAUSE: Duration = Duration::from_millis(250);
+/// After this time it repeats a hash that another worker has not finished.
 const REPEATED_AFTER: Duration = Duration::from_secs(1);
 
 /// A queue, bounded or not.
@@ -41,8 +41,8 @@ pub(super) struct WorkerPool {
     name: &'static str,
     state: Mutex<PoolState>,
     available: Condvar,
-    /// The same, for the steady worker.
-    steady_news: Condvar,
+    /// Signals the steady worker.
+    steady_available: Condvar,
 }
 
 struct PoolState {
@@ -52,12 +52,19 @@ struct PoolState {
     /// How many may wait; none once all are refused.
     capacity: usize,
     closed: bool,
-    /// What workers other than the steady one are at, since when, and whether it has repeated it.
-    at_work: Vec<(Arc<Job>, Instant, bool)>,
-    /// When the last hash of the others ended, or the steady worker began one.
+    /// The jobs of the other workers.
+    in_progress: Vec<InProgress>,
+    /// When another worker last finished a hash, or the steady worker began one.
     progress: Instant,
-    /// What a hash takes: the quickest so far.
+    /// The time of the quickest hash so far.
     quickest: Duration,
+}
+
+struct InProgress {
+    job: Arc<Job>,
+    since: Instant,
+    /// The steady worker has repeated it.
+    repeated: bool,
 }
 
 impl std::fmt::Debug for PoolState {
@@ -70,7 +77,7 @@ impl std::fmt::Debug for PoolState {
 pub(super) struct Work {
     job: Arc<Job>,
     began: Instant,
-    /// Another is at it.
+    /// Another worker has begun it.
     pub(super) is_repeated: bool,
 }
 
@@ -80,7 +87,7 @@ impl Work {
     }
 }
 
-/// When the steady worker has something to do.
+/// When the steady worker gets its next job.
 enum Due {
     Now(Work),
     In(Duration),
@@ -88,25 +95,28 @@ enum Due {
 }
 
 impl PoolState {
-    /// What the steady worker is to do by now.
+    /// The steady worker's next job at `now`.
     fn due(&mut self, now: Instant) -> Due {
         let pause = self.quickest.saturating_mul(STEADY_PAUSE);
-        let pause = pause.clamp(SHORTEST_PAUSE, LONGEST_PAUSE);
+        let pause = pause.clamp(MIN_PAUSE, MAX_PAUSE);
         let rest = (self.progress + pause).saturating_duration_since(now);
-        self.at_work.retain(|(job, ..)| !job.is_abandoned());
-        let stuck = self.at_work.iter_mut().filter(|at| !at.2);
-        let stuck = stuck.min_by_key(|(_, since, _)| *since);
+        self.in_progress.retain(|current| !current.job.is_abandoned());
         if self.queue.len() > 0 && !rest.is_zero() {
             return Due::In(rest);
         }
-        let stuck_for = |since: Instant| now.saturating_duration_since(since);
-        let job = match stuck {
-            Some((job, since, repeated)) if stuck_for(*since) >= REPEATED_AFTER => {
-                *repeated = true;
-                Some((Arc::clone(job), true))
+        let oldest = self
+            .in_progress
+            .iter_mut()
+            .filter(|current| !current.repeated)
+            .min_by_key(|current| current.since);
+        let lasted = |current: &InProgress| now.saturating_duration_since(current.since);
+        let job = match oldest {
+            Some(current) if lasted(current) >= REPEATED_AFTER => {
+                current.repeated = true;
+                Some((Arc::clone(&current.job), true))
             }
-            Some((_, since, _)) if self.queue.len() == 0 => {
-                return Due::In(REPEATED_AFTER.saturating_sub(stuck_for(*since)));
+            Some(current) if self.queue.len() == 0 => {
+                return Due::In(REPEATED_AFTER.saturating_sub(lasted(current)));
             }
             Some(_) | None => self.queue.pop().map(|next| (taken(self.pool, next, now), false)),
         };
@@ -117,21 +127,21 @@ impl PoolState {
 }
 
 impl WorkerPool {
-    /// One whose queue takes this many; any number if none is given.
+    /// A pool whose queue holds up to `bound` jobs.
     pub(super) fn new(name: &'static str, bound: Option<usize>) -> Self {
         let state = PoolState {
             pool: name,
             queue: Queue::default(),
             capacity: bound.unwrap_or(usize::MAX),
             closed: false,
-            at_work: Vec::new(),
+            in_progress: Vec::new(),
             progress: clock::now(),
-            quickest: LONGEST_PAUSE,
+            quickest: MAX_PAUSE,
         };
-        let (news, steady_news) = (Condvar::new(), Condvar::new());
-        let lane = Self { name, state: Mutex::new(state), available: news, steady_news };
-        lane.update_gauge(&lane.lock());
-        lane
+        let (available, steady_available) = (Condvar::new(), Condvar::new());
+        let pool = Self { name, state: Mutex::new(state), available, steady_available };
+        pool.update_gauge(&pool.lock());
+        pool
     }
 
     /// Queues a job for `address`, if there is room.
@@ -147,16 +157,16 @@ impl WorkerPool {
             displaced.fail(HashError::Busy);
         }
         self.available.notify_one();
-        self.steady_news.notify_one();
+        self.steady_available.notify_one();
         Ok(())
     }
 
-    /// Whether there is room for a job from there.
+    /// Whether there is room for a job from `address`.
     pub(super) fn admit(&self, address: IpAddr) -> Result<(), HashError> {
         self.with_room_for(address).map(drop)
     }
 
-    /// The queue, if there is room once abandoned jobs are dropped, or one from elsewhere gives
+    /// The queue, if it has room after abandoned jobs are dropped, or if a job from elsewhere gives
     /// way.
     fn with_room_for(&self, address: IpAddr) -> Result<MutexGuard<'_, PoolState>, HashError> {
         let mut state = self.lock();
@@ -184,17 +194,17 @@ impl WorkerPool {
         }
     }
 
-    /// Ends the lane's threads once they have done what they are at; what waits is dropped.
+    /// Ends the pool's threads after their current jobs, and drops the jobs that wait.
     pub(super) fn close(&self) {
         let mut state = self.lock();
         state.closed = true;
         state.queue = Queue::default();
         drop(state);
         self.available.notify_all();
-        self.steady_news.notify_all();
+        self.steady_available.notify_all();
     }
 
-    /// The next job that anyone still waits for; `None` once the lane is closed.
+    /// The next job whose answer somebody waits for; `None` once the pool is closed.
     pub(super) fn next(&self) -> Option<Work> {
         let mut state = self.lock();
         loop {
@@ -202,12 +212,13 @@ impl WorkerPool {
                 return None;
             }
             let next = state.queue.pop();
-            // Those who have left were counted.
+            // It has also dropped abandoned jobs.
             self.update_gauge(&state);
             if let Some(next) = next {
                 let began = clock::now();
                 let job = taken(self.name, next, began);
-                state.at_work.push((Arc::clone(&job), began, false));
+                let current = InProgress { job: Arc::clone(&job), since: began, repeated: false };
+                state.in_progress.push(current);
                 return Some(Work { job, began, is_repeated: false });
             }
             state = self.available.wait(state).unwrap_or_else(PoisonError::into_inner);
@@ -226,19 +237,21 @@ impl WorkerPool {
             state = match due {
                 Due::Now(work) => return Some(work),
                 Due::In(time) => {
-                    let waited = self.steady_news.wait_timeout(state, time);
+                    let waited = self.steady_available.wait_timeout(state, time);
                     waited.unwrap_or_else(PoisonError::into_inner).0
                 }
-                Due::Never => self.steady_news.wait(state).unwrap_or_else(PoisonError::into_inner),
+                Due::Never => {
+                    self.steady_available.wait(state).unwrap_or_else(PoisonError::into_inner)
+                }
             };
         }
     }
 
-    /// A worker is done with its work.
+    /// Notes that a worker has finished a job.
     fn done(&self, work: &Work, worker: Worker) {
         let (now, mut state) = (clock::now(), self.lock());
         let took = now.saturating_duration_since(work.began);
-        state.at_work.retain(|(job, ..)| !Arc::ptr_eq(job, &work.job));
+        state.in_progress.retain(|current| !Arc::ptr_eq(&current.job, &work.job));
         state.quickest = state.quickest.min(took);
         if worker != Worker::Steady {
             state.progress = now;
@@ -247,7 +260,7 @@ impl WorkerPool {
         histogram!(PASSWORD_HASH_DURATION, "pool" => self.name).record(took);
     }
 
-    /// How long the first one has waited that still waits.
+    /// How long the first job in the queue has waited.
     pub(super) fn wait(&self, now: Instant) -> Duration {
         let since = self.lock().queue.since();
         since.map_or(Duration::ZERO, |since| now.saturating_duration_since(since))
@@ -268,33 +281,33 @@ impl WorkerPool {
     }
 }
 
-/// The job of a queue's item, whose wait is over.
+/// Takes a job out of a queue's item, and records how long it has waited.
 fn taken(pool: &'static str, (job, since): QueuedJob, now: Instant) -> Arc<Job> {
     let waited = now.saturating_duration_since(since);
     histogram!(PASSWORD_HASH_WAIT_DURATION, "pool" => pool).record(waited);
     job
 }
 
-/// How a thread of a lane works.
+/// The priority of a worker.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Worker {
-    /// It shares the processor with all else.
+    /// It shares the processor with everything else.
     Ordinary,
-    /// All else goes first, at once when it wakes up (`SCHED_IDLE`, sched(7)).
+    /// Everything else goes first, at once when it wakes up (`SCHED_IDLE`, sched(7)).
     Idle,
-    /// It shares the processor with all else, and does what the idle ones do not come to.
+    /// It shares the processor with everything else, and does what the idle workers cannot.
     Steady,
 }
 
-/// Starts a thread that empties `lane`. One that panics over a job goes on with the next.
+/// Starts a thread that empties the queue. After a panic it continues with the next job.
 pub(super) fn spawn(
-    lane: &Arc<WorkerPool>,
+    pool: &Arc<WorkerPool>,
     worker: Worker,
     work_at: impl Fn(&Work) + Send + 'static,
 ) -> io::Result<()> {
-    let lane = Arc::clone(lane);
+    let pool = Arc::clone(pool);
     let name = match worker {
-        Worker::Ordinary | Worker::Idle => format!("hash-{}", lane.name),
+        Worker::Ordinary | Worker::Idle => format!("hash-{}", pool.name),
         Worker::Steady => "hash-steady".to_owned(),
     };
     thread::Builder::new().name(name).spawn(move || {
@@ -308,16 +321,16 @@ pub(super) fn spawn(
             tracing::warn!(%error, "the priority of a hashing thread could not be lowered");
         }
         let next = || match worker {
-            Worker::Ordinary | Worker::Idle => lane.next(),
-            Worker::Steady => lane.next_steady(),
+            Worker::Ordinary | Worker::Idle => pool.next(),
+            Worker::Steady => pool.next_steady(),
         };
         while let Some(work) = next() {
             if catch_unwind(AssertUnwindSafe(|| work_at(&work))).is_err() {
-                counter!(PASSWORD_HASH_PANICS, "pool" => lane.name).increment(1);
-                tracing::error!(lane = lane.name, "a hashing thread has panicked; it goes on");
+                counter!(PASSWORD_HASH_PANICS, "pool" => pool.name).increment(1);
+                tracing::error!(pool = pool.name, "a hashing thread has panicked; it goes on");
                 work.job.fail(HashError::Failed("a hashing thread has panicked".to_owned()));
             }
-            lane.done(&work, worker);
+            pool.done(&work, worker);
         }
     })?;
     Ok(())

@@ -97,16 +97,16 @@ async fn what_is_stored_and_no_hash_is_told_apart() {
 /// Nobody serves its logins until a test lets a worker at them.
 fn without_login_workers() -> Hasher {
     let argon = Argon::new(Keys::parse(ONE).unwrap(), WEAK, &Dummy::draw(&mut rng())).unwrap();
-    let (argon, lanes) = (Arc::new(argon), Arc::new(Lanes::new()));
-    pool::spawn(&lanes.calls, Worker::Ordinary, working(&argon)).unwrap();
-    Hasher { lanes, argon }
+    let (argon, pools) = (Arc::new(argon), Arc::new(WorkerPools::new()));
+    pool::spawn(&pools.calls, Worker::Ordinary, working(&argon)).unwrap();
+    Hasher { pools, argon }
 }
 
 /// Logins with a wrong password, begun and waiting: as many as the queue holds.
 async fn full_of_logins(hasher: &Hasher) -> Vec<JoinHandle<Result<Verification, HashError>>> {
     let logins = 0..LOGIN_QUEUE;
     let logins = logins.map(|_| tokio::spawn(login(hasher.clone(), None, HERE))).collect();
-    while hasher.lanes.logins.waiting() < LOGIN_QUEUE {
+    while hasher.pools.logins.waiting() < LOGIN_QUEUE {
         tokio::task::yield_now().await;
     }
     logins
@@ -121,7 +121,7 @@ async fn login(
 }
 
 fn let_a_worker_at_the_logins(hasher: &Hasher) {
-    pool::spawn(&hasher.lanes.logins, Worker::Ordinary, working(&hasher.argon)).unwrap();
+    pool::spawn(&hasher.pools.logins, Worker::Ordinary, working(&hasher.argon)).unwrap();
 }
 
 #[tokio::test]
@@ -148,7 +148,7 @@ async fn a_flood_of_logins_is_refused_beyond_the_bound_and_does_not_delay_a_call
         assert!(matches!(hasher.admit_login(HERE), Err(HashError::Busy)));
     }
     let stored = hashed(&hasher).await;
-    assert_eq!(hasher.lanes.logins.waiting(), LOGIN_QUEUE);
+    assert_eq!(hasher.pools.logins.waiting(), LOGIN_QUEUE);
     for login in flood {
         login.abort();
         assert!(login.await.unwrap_err().is_cancelled());
@@ -156,7 +156,7 @@ async fn a_flood_of_logins_is_refused_beyond_the_bound_and_does_not_delay_a_call
     // The queue is of abandoned jobs now: a login that comes next does not wait for them.
     let before = hasher.operations();
     let next = tokio::spawn(login(hasher.clone(), Some(stored), HERE));
-    while hasher.lanes.logins.waiting() != 1 {
+    while hasher.pools.logins.waiting() != 1 {
         tokio::task::yield_now().await;
     }
     let_a_worker_at_the_logins(&hasher);
@@ -177,7 +177,7 @@ async fn b5_who_asks_from_elsewhere_finds_room_and_has_the_next_turn_in_a_flood(
     // One of the flood has given way to it.
     let displaced = futures_util::future::select_all(flood.drain(..)).await;
     assert!(matches!(displaced.0, Ok(Err(HashError::Busy))), "{:?}", displaced.0);
-    assert_eq!(hasher.lanes.logins.waiting(), LOGIN_QUEUE);
+    assert_eq!(hasher.pools.logins.waiting(), LOGIN_QUEUE);
     let_a_worker_at_the_logins(&hasher);
     let next = next.await.unwrap();
     assert!(matches!(next, Ok(Verification::Match { renewed: None })), "{next:?}");

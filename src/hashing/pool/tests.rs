@@ -177,10 +177,10 @@ fn b5_the_steady_worker_does_what_the_others_do_not_come_to_and_rests_between() 
     assert!(matches!(due(&pool, began), Due::Never));
     let _answers = filled(&pool, 0..3);
     assert!(matches!(due(&pool, began), Due::In(_)));
-    let later = began + 2 * LONGEST_PAUSE;
+    let later = began + 2 * MAX_PAUSE;
     assert!(is_given(&due(&pool, later), "0"));
-    assert!(matches!(due(&pool, later), Due::In(rest) if rest == LONGEST_PAUSE));
-    assert!(is_given(&due(&pool, later + LONGEST_PAUSE), "1"));
+    assert!(matches!(due(&pool, later), Due::In(rest) if rest == MAX_PAUSE));
+    assert!(is_given(&due(&pool, later + MAX_PAUSE), "1"));
 }
 
 #[test]
@@ -191,7 +191,7 @@ fn b5_the_steady_worker_leaves_all_to_others_that_come_to_their_work() {
     pool.done(&work, Worker::Idle);
     let done = pool.lock().progress;
     assert!(matches!(due(&pool, done), Due::In(_)));
-    assert!(is_given(&due(&pool, done + LONGEST_PAUSE), "1"));
+    assert!(is_given(&due(&pool, done + MAX_PAUSE), "1"));
 }
 
 #[test]
