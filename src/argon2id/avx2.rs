@@ -14,7 +14,7 @@ use std::arch::x86_64::{
 
 use argon2::Block;
 
-use super::fill::{AddressInput, Layout, Segment, address_slot};
+use super::layout::{AddressInput, Layout, Segment, address_slot};
 
 /// Words of a register.
 const WORDS: usize = 4;

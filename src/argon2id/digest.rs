@@ -60,7 +60,7 @@ fn blake2b(parts: &[&[u8]], out: &mut [u8]) {
     out.copy_from_slice(state.finalize().as_bytes());
 }
 
-/// A length as the algorithm writes it; [`fill::hash`](super::fill::hash) has checked its bounds.
+/// A length as the algorithm writes it; [`hash`](super::hash::hash) has checked its bounds.
 fn length(bytes: usize) -> u32 {
     u32::try_from(bytes).unwrap_or(u32::MAX)
 }

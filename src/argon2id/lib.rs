@@ -5,14 +5,16 @@
 //! fills the memory by hand-placed vector instructions, and fetches each block while the block
 //! before it is still being mixed. Elsewhere it calls the reference. Both give the same hashes.
 //!
-//! All `unsafe` is in [`avx2`], and each use says why it is sound.
+//! All `unsafe` is in `avx2.rs`, and each use says why it is sound.
 
 #[cfg(target_arch = "x86_64")]
 mod avx2;
 #[cfg(target_arch = "x86_64")]
 mod digest;
 #[cfg(target_arch = "x86_64")]
-mod fill;
+mod hash;
+#[cfg(target_arch = "x86_64")]
+mod layout;
 #[cfg(test)]
 mod tests;
 
@@ -81,7 +83,7 @@ impl Implementation {
             )?
             .hash_password_into_with_memory(input.password, input.salt, tag, memory),
             #[cfg(target_arch = "x86_64")]
-            Self::Avx2(avx2) => fill::hash(avx2, params, input, memory, tag),
+            Self::Avx2(avx2) => hash::hash(avx2, params, input, memory, tag),
         }
     }
 }
