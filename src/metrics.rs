@@ -3,7 +3,7 @@
 //! Code records under these constants alone. `describe` gives each its `HELP` line, and a test
 //! compares [`ALL`] with the table in `docs/operations.md` and with what a daemon exports.
 
-use metrics::{describe_counter, describe_gauge, describe_histogram};
+use metrics::{counter, describe_counter, describe_gauge, describe_histogram};
 
 /// Defines the constants and lists them all.
 macro_rules! metrics {
@@ -116,6 +116,22 @@ pub(crate) fn describe() {
             Kind::Histogram => describe_histogram!(*name, *help),
         }
     }
+}
+
+/// Starts the counters that alerts watch at 0. Prometheus sees no increase from nothing to 1.
+pub(crate) fn start_counters() {
+    for outcome in ["stored", "trouble", "failed", "foreign_media"] {
+        for unit in ["none", "line", "number", "admin_user"] {
+            counter!(CALLS_ENDED, "outcome" => outcome, "unit" => unit).increment(0);
+        }
+    }
+    for pool in ["calls", "logins"] {
+        counter!(PASSWORD_HASH_PANICS, "pool" => pool).increment(0);
+        counter!(PASSWORD_HASH_REJECTED, "pool" => pool).increment(0);
+    }
+    counter!(CALL_MAILBOX_OVERFLOWS).increment(0);
+    counter!(CREDENTIALS_VOIDED, "reason" => "wrong_entries").increment(0);
+    counter!(RELOADS, "outcome" => "refused").increment(0);
 }
 
 #[cfg(test)]

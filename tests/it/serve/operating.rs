@@ -97,14 +97,20 @@ fn alerts_and_dashboard_ask_for_documented_metrics_and_labels() {
 async fn a_daemon_exports_documented_metrics_with_documented_labels() {
     let documented = documented();
     let whole = Whole::ready(&[]).await;
+    let metrics =
+        async || whole.caller.get(&format!("{}/metrics", whole.daemon.operators)).await.body;
+    // Prometheus sees no increase from nothing to 1.
+    let (rules, fresh) = (fs::read_to_string(operating(RULES)).unwrap(), metrics().await);
+    let watched = rules.split("increase(").skip(1).filter_map(|rest| words(rest).next());
+    for counter in watched {
+        assert!(fresh.contains(&format!("\n{counter}")), "{counter} does not start at 0");
+    }
     assert_eq!(whole.caller.log_in(&whole.daemon.base, NUMBER, WRONG).await.status, 401);
     whole.fake.call("exported.1", &["trusted", NUMBER]);
     whole.fake.wait_for_playback("exported.1", "menu").await;
     whole.fake.press("exported.1", "9");
     whole.fake.wait_for_playback("exported.1", "invalid").await;
     whole.fake.hang_up("exported.1");
-    let metrics =
-        async || whole.caller.get(&format!("{}/metrics", whole.daemon.operators)).await.body;
     let mut exported = String::new();
     wait_until("the end of the call and the census", async || {
         exported = metrics().await;
