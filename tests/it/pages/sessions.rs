@@ -207,7 +207,7 @@ async fn row_10_no_secret_of_a_form_is_in_the_log_at_trace() {
     let unit: String = owner.query_one("SELECT unit FROM contract", &[]).await.unwrap().get(0);
     assert_eq!(unit, "number", "all of it was done");
     let log = daemon.log();
-    assert!(log.contains("outcome=") && log.contains("unit="), "{log}");
+    assert!(log.contains("\"outcome\"") && log.contains("\"unit\""), "{log}");
     for secret in secrets {
         assert_eq!(log.lines().find(|line| line.contains(&secret)), None, "{secret} is shown");
     }
