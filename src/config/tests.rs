@@ -33,6 +33,18 @@ fn defaults_are_the_rules() {
 }
 
 #[test]
+fn the_sample_of_the_operations_guide_has_only_known_keys() {
+    let guide = include_str!("../../docs/operations.md");
+    let sample = guide.split("```toml\n[ari]").nth(1).unwrap().split("```").next().unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("karipass.toml");
+    std::fs::write(&file, format!("[ari]{sample}")).unwrap();
+    for error in errors(Some(&file), Vec::new()) {
+        assert!(!error.contains("no such setting") && !error.contains("renamed"), "{error}");
+    }
+}
+
+#[test]
 fn variables_win_over_the_file() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("karipass.toml");
