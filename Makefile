@@ -3,11 +3,13 @@
 BUILD = cargo build --locked --package karipass --package karipass-lab --bins
 # Python and Open JTalk, for `make prompts` alone.
 VENV = target/prompts
-# For `make test` alone: axe-core looks at the pages, Schemathesis tries the API.
+# For `make test` alone: axe-core looks at the pages, Schemathesis tries the API, and
+# openapi-python-client makes a client for it.
 AXE_CORE = 4.14.1
 AXE_CORE_SHA512 = 1477dafa598d8d065f273d6af302aa203c02e83131707b7fa648cd41bd3d6b734f8c22a0dab86ee6a6f64b8afbe804b214d36db85a2826965edfb3a0b9d546b5
 AXE = target/axe/package/axe.min.js
 SCHEMATHESIS = target/schemathesis
+OPENAPI_PYTHON_CLIENT = target/openapi-python-client
 # Of Debian's packages, without their services: what reads the files of docs/operating.
 FAIL2BAN = target/debian/usr/bin/fail2ban-regex
 PROMTOOL = target/debian/usr/bin/promtool
@@ -69,7 +71,8 @@ test-faults:
 
 tools:
 	@tests/lab/install test
-	@$(MAKE) --no-print-directory $(AXE) $(SCHEMATHESIS)/ready $(FAIL2BAN) $(PROMTOOL)
+	@$(MAKE) --no-print-directory $(AXE) $(SCHEMATHESIS)/ready $(OPENAPI_PYTHON_CLIENT)/ready \
+		$(FAIL2BAN) $(PROMTOOL)
 
 $(AXE): Makefile
 	mkdir -p target/axe
@@ -77,9 +80,9 @@ $(AXE): Makefile
 	echo '$(AXE_CORE_SHA512)  target/axe/axe-core-$(AXE_CORE).tgz' | sha512sum --check --quiet
 	tar -xzmf target/axe/axe-core-$(AXE_CORE).tgz -C target/axe package/axe.min.js
 
-$(SCHEMATHESIS)/ready: tests/it/api/schemathesis.txt
-	python3 -m venv $(SCHEMATHESIS)
-	$(SCHEMATHESIS)/bin/pip install --quiet --requirement tests/it/api/schemathesis.txt
+target/%/ready: tests/it/api/%.txt
+	python3 -m venv target/$*
+	target/$*/bin/pip install --quiet --requirement $<
 	touch $@
 
 $(FAIL2BAN):
