@@ -70,7 +70,7 @@ impl Drop for WorkerPools {
     }
 }
 
-/// No hash came of it.
+/// Hashing failed.
 #[derive(Debug, thiserror::Error)]
 pub enum HashError {
     /// The workers have too much to do; nothing was verified.
@@ -96,7 +96,7 @@ impl Hasher {
     /// Starts the workers, and makes the dummy hash from `dummy` with the live key and cost.
     ///
     /// # Errors
-    /// [`StartError`]
+    /// [`StartError`] if there is no thread, or the dummy hash fails.
     pub fn start(keys: Keys, cost: Cost, dummy: &Dummy) -> Result<Self, StartError> {
         let argon = Arc::new(Argon::new(keys, cost, dummy).map_err(StartError::Dummy)?);
         let pools = Arc::new(WorkerPools::new());
@@ -131,7 +131,7 @@ impl Hasher {
     /// is, it makes refusals cheap. The queue may still be full when the hash is asked for.
     ///
     /// # Errors
-    /// [`HashError::Busy`]
+    /// [`HashError::Busy`] if the queue is full.
     pub fn admit_login(&self, address: IpAddr) -> Result<(), HashError> {
         self.pools.logins.admit(address)
     }
@@ -151,7 +151,7 @@ impl Hasher {
     /// Hashes a temporary password that was set by phone, in the pool of calls.
     ///
     /// # Errors
-    /// [`HashError::Failed`]
+    /// [`HashError::Failed`] if the parameters are bad or the worker is gone.
     pub async fn hash_for_call(
         &self,
         password: TemporaryPassword,
@@ -166,7 +166,7 @@ impl Hasher {
     /// Hashes a password that is set on the site from `address`, in the pool of logins.
     ///
     /// # Errors
-    /// [`HashError`]
+    /// [`HashError`] if the queue is full, or the hash function fails.
     pub async fn hash_for_change(
         &self,
         password: NewPassword,
@@ -180,8 +180,8 @@ impl Hasher {
     }
 
     /// Verifies a submitted password against `stored`, or against the dummy hash if there is none,
-    /// in the pool of logins and in the turn of `address`. With the salt `renewal`, an outdated hash
-    /// is made again.
+    /// in the pool of logins and in the turn of `address`. With the salt `renewal`, an outdated
+    /// hash is made again.
     ///
     /// Either way this is one hash operation, and one more if the password is right and its hash is
     /// outdated. Dropping the future abandons the job.

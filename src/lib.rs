@@ -9,9 +9,10 @@
 //!  Programs ──HTTPS──▶ web::api ───┘
 //! ```
 //!
-//! Arrows: `main → cli → {daemon, check, auth, db, logs}`, `daemon → {asterisk, web, db, logs}`, `check →
-//! {asterisk::rest, db}`, `{asterisk, web} → auth → {db, hashing}`. Every module may use
-//! [`domain`], a separate crate that knows no runtime, SQL, HTTP or clock.
+//! Arrows, in short (`tests/arrows.rs` has all of them): `main → cli → {daemon, check, auth, db,
+//! logs}`, `daemon → {asterisk, web, db, logs}`, `check → {asterisk::rest, db}`, `{asterisk, web} →
+//! auth → {db, hashing}`. Every module may use [`domain`], a separate crate that knows no runtime,
+//! SQL, HTTP or clock.
 //!
 //! # A digit
 //! A frame of the event socket becomes an event. The event goes into the bounded mailbox of its
@@ -31,8 +32,8 @@
 //!
 //! # The modules
 //! - [`asterisk`]: the events and commands of Asterisk.
-//! - [`auth`]: who logs in, and what a session or a call changes. [`hashing`]: the Argon2 workers.
-//!   [`db`]: PostgreSQL.
+//! - [`auth`]: who logs in, and what a session or a call changes. [`hashing`]: the Argon2 workers,
+//!   which use the crate `argon2id`. [`db`]: PostgreSQL.
 //! - [`web`]: the pages, the API and the operators' listener. [`cli`]: one file for each command.
 //!   `daemon`: `karipass serve`. [`check`]: `karipass check`.
 //! - [`config`]: what the operator decides. [`clock`]: the only reader of a clock. [`tls`]: TLS as

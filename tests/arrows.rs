@@ -101,6 +101,21 @@ fn no_two_files_need_each_other() {
     assert!(needs.is_empty(), "in or above a circle: {needs:#?}");
 }
 
+#[test]
+fn no_type_name_stands_for_two_things() {
+    let mut files = Vec::new();
+    collect(&Path::new(env!("CARGO_MANIFEST_DIR")).join("src"), &mut files);
+    files.retain(|file| !file.ends_with("tests.rs"));
+    let mut places: BTreeMap<String, Vec<PathBuf>> = BTreeMap::new();
+    for file in files {
+        for name in TypeNames::of(&code_of(&file)) {
+            places.entry(name).or_default().push(file.clone());
+        }
+    }
+    places.retain(|_, files| files.len() > 1);
+    assert!(places.is_empty(), "defined twice: {places:#?}");
+}
+
 /// Every source file of a module, tests and comments apart.
 fn sources(module: &str) -> Vec<(PathBuf, String)> {
     let src = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
@@ -136,6 +151,36 @@ fn module_of(file: &Path) -> Vec<String> {
     let inside = file.strip_prefix(src).unwrap().with_extension("");
     let names = inside.iter().map(|name| name.to_str().unwrap().to_owned());
     names.filter(|name| !["mod", "lib"].contains(&name.as_str())).collect()
+}
+
+/// The names of the types and traits that a file defines.
+#[derive(Default)]
+struct TypeNames(Vec<String>);
+
+impl TypeNames {
+    fn of(code: &str) -> Vec<String> {
+        let mut names = Self::default();
+        names.visit_file(&syn::parse_file(code).unwrap());
+        names.0
+    }
+}
+
+impl<'ast> Visit<'ast> for TypeNames {
+    fn visit_item_struct(&mut self, item: &'ast syn::ItemStruct) {
+        self.0.push(item.ident.to_string());
+    }
+
+    fn visit_item_enum(&mut self, item: &'ast syn::ItemEnum) {
+        self.0.push(item.ident.to_string());
+    }
+
+    fn visit_item_trait(&mut self, item: &'ast syn::ItemTrait) {
+        self.0.push(item.ident.to_string());
+    }
+
+    fn visit_item_type(&mut self, item: &'ast syn::ItemType) {
+        self.0.push(item.ident.to_string());
+    }
 }
 
 /// Walks a file's syntax and notes where its paths lead, from the top.

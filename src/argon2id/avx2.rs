@@ -14,7 +14,7 @@ use std::arch::x86_64::{
 
 use argon2::Block;
 
-use super::layout::{AddressInput, Layout, Segment, address_slot};
+use super::layout::{AddressInput, MemoryLayout, Segment, address_slot};
 
 /// Words of a register.
 const WORDS: usize = 4;
@@ -34,7 +34,7 @@ impl Avx2 {
 
     /// Fills what follows the first two blocks of every lane.
     #[expect(clippy::unused_self, reason = "the proof is all that is needed of it")]
-    pub(crate) fn fill(self, layout: Layout, memory: &mut [Block]) {
+    pub(crate) fn fill(self, layout: MemoryLayout, memory: &mut [Block]) {
         for segment in layout.segments() {
             // SAFETY: there is a value of this type only where `detect` has found AVX2.
             unsafe { fill_segment(&segment, memory) }

@@ -4,13 +4,17 @@ use argon2::{Algorithm, Params, Version};
 use blake2b_simd::OUTBYTES as DIGEST;
 use zeroize::Zeroizing;
 
-use super::Input;
+use super::HashInput;
 
 /// Bytes that `H'` takes of each digest but the last.
 const HALF: usize = DIGEST / 2;
 
 /// `H0`: everything that goes into a hash, digested.
-pub(crate) fn initial(params: &Params, input: Input<'_>, tag: usize) -> Zeroizing<[u8; DIGEST]> {
+pub(crate) fn initial(
+    params: &Params,
+    input: HashInput<'_>,
+    tag: usize,
+) -> Zeroizing<[u8; DIGEST]> {
     let numbers = [
         params.p_cost(),
         length(tag),

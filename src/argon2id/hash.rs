@@ -3,8 +3,8 @@
 use argon2::{Block, Error, Params};
 
 use super::avx2::Avx2;
-use super::layout::Layout;
-use super::{Input, digest};
+use super::layout::MemoryLayout;
+use super::{HashInput, digest};
 
 /// Bytes of a block.
 const BLOCK: usize = Block::SIZE;
@@ -13,13 +13,13 @@ const BLOCK: usize = Block::SIZE;
 pub(crate) fn hash(
     avx2: Avx2,
     params: &Params,
-    input: Input<'_>,
+    input: HashInput<'_>,
     memory: &mut [Block],
     tag: &mut [u8],
 ) -> Result<(), Error> {
     check(params, input, tag)?;
     let memory = memory.get_mut(..params.block_count()).ok_or(Error::MemoryTooLittle)?;
-    let layout = Layout::new(params);
+    let layout = MemoryLayout::new(params);
     let initial = digest::initial(params, input, tag.len());
     for lane in 0..layout.lanes {
         for column in 0..2 {
@@ -40,7 +40,7 @@ pub(crate) fn hash(
 }
 
 /// The bounds of RFC 9106 §3.1, as the reference checks them.
-fn check(params: &Params, input: Input<'_>, tag: &[u8]) -> Result<(), Error> {
+fn check(params: &Params, input: HashInput<'_>, tag: &[u8]) -> Result<(), Error> {
     let fits = |bytes: usize| u32::try_from(bytes).is_ok();
     let wanted = params.output_len();
     if tag.len() < wanted.unwrap_or(Params::MIN_OUTPUT_LEN) {

@@ -11,14 +11,14 @@ const ARGON2ID: u64 = 2;
 
 /// How the memory is divided: lanes, and segments of lanes.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Layout {
+pub(crate) struct MemoryLayout {
     passes: u32,
     pub(crate) lanes: usize,
     pub(crate) lane_length: usize,
     segment_length: usize,
 }
 
-impl Layout {
+impl MemoryLayout {
     pub(crate) fn new(params: &Params) -> Self {
         let lanes = params.p_cost() as usize;
         let lane_length = params.block_count() / lanes;
@@ -40,7 +40,7 @@ impl Layout {
 /// The part of a lane that lies in one slice, during one pass.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Segment {
-    layout: Layout,
+    layout: MemoryLayout,
     pass: u32,
     slice: usize,
     lane: usize,
@@ -77,7 +77,7 @@ impl Segment {
 
     /// Where the block stands that `random` refers to (§3.4.1.1 and §3.4.2).
     pub(crate) fn reference(&self, index: usize, random: u64) -> usize {
-        let Layout { lanes, lane_length, segment_length, .. } = self.layout;
+        let MemoryLayout { lanes, lane_length, segment_length, .. } = self.layout;
         let lane = if self.pass == 0 && self.slice == 0 {
             self.lane
         } else {

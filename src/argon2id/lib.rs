@@ -32,7 +32,7 @@ pub enum Implementation {
 
 /// What a hash is made of.
 #[derive(Clone, Copy)]
-pub struct Input<'a> {
+pub struct HashInput<'a> {
     /// The password.
     pub password: &'a [u8],
     /// The salt, 8 bytes or more.
@@ -62,15 +62,15 @@ impl Implementation {
         }
     }
 
-    /// Fills `tag` with the hash of `input`, in `memory` of at least [`Params::block_count`] blocks,
-    /// whatever they hold.
+    /// Fills `tag` with the hash of `input`. `memory` has at least [`Params::block_count`] blocks,
+    /// whose content does not matter.
     ///
     /// # Errors
     /// [`Error`] if a length is out of the algorithm's bounds, or the memory is too small.
     pub fn hash(
         self,
         params: &Params,
-        input: Input<'_>,
+        input: HashInput<'_>,
         memory: &mut [Block],
         tag: &mut [u8],
     ) -> Result<(), Error> {

@@ -3,10 +3,10 @@
 use argon2::{AssociatedData, Block, Params, ParamsBuilder};
 use proptest::prelude::*;
 
-use super::{Implementation, Input};
+use super::{HashInput, Implementation};
 
 /// The hash by one implementation, in memory that holds something else.
-fn hash(by: Implementation, params: &Params, input: Input<'_>, length: usize) -> Vec<u8> {
+fn hash(by: Implementation, params: &Params, input: HashInput<'_>, length: usize) -> Vec<u8> {
     let mut memory = vec![Block::new(); params.block_count()];
     for block in &mut memory {
         block.as_mut().fill(0xa5a5_a5a5_a5a5_a5a5);
@@ -26,7 +26,7 @@ fn the_vector_of_rfc_9106_comes_out_of_each() {
         .data(AssociatedData::new(&[4; 12]).unwrap())
         .build()
         .unwrap();
-    let input = Input { password: &[1; 32], salt: &[2; 16], secret: &[3; 8] };
+    let input = HashInput { password: &[1; 32], salt: &[2; 16], secret: &[3; 8] };
     let expected = [
         0x0d, 0x64, 0x0d, 0xf5, 0x8d, 0x78, 0x76, 0x6c, 0x08, 0xc0, 0x37, 0xa3, 0x4a, 0x8b, 0x53,
         0xc9, 0xd0, 0x1e, 0xf0, 0x45, 0x2d, 0x75, 0xb6, 0x5e, 0xb5, 0x25, 0x20, 0xe9, 0x6b, 0x01,
@@ -40,8 +40,8 @@ fn the_vector_of_rfc_9106_comes_out_of_each() {
 #[test]
 fn what_is_out_of_bounds_is_refused_by_each() {
     let params = Params::new(64, 1, 1, Some(32)).unwrap();
-    let good = Input { password: b"27182818", salt: &[0; 16], secret: &[] };
-    let short_salt = Input { salt: &[0; 7], ..good };
+    let good = HashInput { password: b"27182818", salt: &[0; 16], secret: &[] };
+    let short_salt = HashInput { salt: &[0; 7], ..good };
     let bad = [(short_salt, 64, 32), (good, 63, 32), (good, 64, 31), (good, 64, 33)];
     for by in [Implementation::Portable, Implementation::detect()] {
         for (input, blocks, length) in bad {
@@ -65,7 +65,7 @@ proptest! {
         secret in prop::collection::vec(any::<u8>(), 0..40),
     ) {
         let params = Params::new(8 * lanes + memory, passes, lanes, Some(length)).unwrap();
-        let input = Input { password: &password, salt: &salt, secret: &secret };
+        let input = HashInput { password: &password, salt: &salt, secret: &secret };
         let [portable, fastest] = [Implementation::Portable, Implementation::detect()]
             .map(|by| hash(by, &params, input, length));
         prop_assert_eq!(portable, fastest);

@@ -16,7 +16,7 @@ use crate::metrics::{
     CALL_DURATION, CALL_STEP_DURATION, CALLS_ENDED, CALLS_STARTED, LAST_CALL, WRONG_ENTRIES,
 };
 use domain::auth_unit::AuthUnit;
-use domain::dialog::{Call, Entry, Progress, StepName, StoreResult};
+use domain::dialog::{Call, EntrySummary, Progress, StepName, StoreResult};
 use domain::phone_number::PhoneNumber;
 
 /// A call that has entered the application.
@@ -126,11 +126,11 @@ fn log(progress: Progress) {
             debug!(event = "guidance", guidance, "guidance began");
         }
         Progress::BargeIn => debug!(event = "barge_in", "barge-in"),
-        Progress::EntryAccepted(Entry { step, digits, by_silence }) => {
+        Progress::EntryAccepted(EntrySummary { step, digits, by_silence }) => {
             info!(event = "entry", step = step.as_str(), digits, by_silence, "entry");
         }
         Progress::EntryRefused { entry, reason, wrong_entries } => {
-            let Entry { step, digits, by_silence } = entry;
+            let EntrySummary { step, digits, by_silence } = entry;
             let (step, reason) = (step.as_str(), reason.as_str());
             counter!(WRONG_ENTRIES, "step" => step, "reason" => reason).increment(1);
             info!(

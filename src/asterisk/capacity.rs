@@ -73,7 +73,7 @@ impl CallCapacity {
             return true;
         }
         if !std::mem::replace(&mut share.is_logged, true) {
-            warn!(?holder, max, "a caller or trunk has all its calls; refusing more");
+            warn!(?holder, max, "the call limit of a caller or trunk is reached; refusing more");
         }
         metrics::counter!(CALLS_REFUSED, "cause" => holder.as_str()).increment(1);
         false

@@ -143,7 +143,7 @@ pub struct CallerIdentity {
     /// The caller's number. There is none if it is withheld or not trusted (`P2`).
     pub number: Option<PhoneNumber>,
     /// How the dialplan has judged it.
-    pub verdict: Verdict,
+    pub verdict: CallerVerdict,
     /// The `Call-ID` of the INVITE, by which the call is found in a SIP trace.
     pub sip_call_id: Option<String>,
 }
@@ -151,7 +151,7 @@ pub struct CallerIdentity {
 /// How the dialplan judges a caller's number (`P1`, `P2`).
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, EnumString, IntoStaticStr)]
 #[strum(serialize_all = "snake_case")]
-pub enum Verdict {
+pub enum CallerVerdict {
     /// It vouches for the number.
     Trusted,
     /// The caller withholds it.
@@ -161,7 +161,7 @@ pub enum Verdict {
     Untrusted,
 }
 
-impl Verdict {
+impl CallerVerdict {
     /// Its name in the dialplan and in logs.
     #[must_use]
     pub fn as_str(self) -> &'static str {
@@ -292,8 +292,10 @@ fn to_event(frame: Frame<'_>) -> Option<Event> {
 fn identity(args: &[Cow<'_, str>]) -> Identity {
     match args {
         [] => Identity::ChannelVariable,
-        [verdict, number] => Identity::InEvent(judged(verdict, number, "")),
-        [verdict, number, sip_call_id] => Identity::InEvent(judged(verdict, number, sip_call_id)),
+        [verdict, number] => Identity::InEvent(caller_identity(verdict, number, "")),
+        [verdict, number, sip_call_id] => {
+            Identity::InEvent(caller_identity(verdict, number, sip_call_id))
+        }
         _ => Identity::InEvent(CallerIdentity::default()),
     }
 }
@@ -304,17 +306,17 @@ pub(super) fn parse_identity(channel: &str, text: &str) -> CallerIdentity {
     let mut parts = text.splitn(4, '/');
     match [parts.next(), parts.next(), parts.next()] {
         [Some(verdict), Some(number), Some(written_on)] if written_on == channel => {
-            judged(verdict, number, parts.next().unwrap_or_default())
+            caller_identity(verdict, number, parts.next().unwrap_or_default())
         }
         _ => CallerIdentity::default(),
     }
 }
 
 /// A caller has a number only if the dialplan says `trusted` and it is one (`P1`, `P2`).
-fn judged(verdict: &str, number: &str, sip_call_id: &str) -> CallerIdentity {
+fn caller_identity(verdict: &str, number: &str, sip_call_id: &str) -> CallerIdentity {
     let verdict = verdict.parse().unwrap_or_default();
     CallerIdentity {
-        number: if verdict == Verdict::Trusted { number.parse().ok() } else { None },
+        number: if verdict == CallerVerdict::Trusted { number.parse().ok() } else { None },
         verdict,
         sip_call_id: (!sip_call_id.is_empty()).then(|| sip_call_id.to_owned()),
     }

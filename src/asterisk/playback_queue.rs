@@ -93,7 +93,7 @@ mod tests {
     }
 
     #[test]
-    fn one_that_is_stopped_makes_room_whether_or_not_its_end_is_told() {
+    fn one_that_is_stopped_makes_room_whether_or_not_its_end_is_reported() {
         let mut queue = queue_of(&[ONE, TWO, THREE]);
         assert_eq!(queue.removed(TWO), None);
         assert_eq!(queue.removed(ONE), Some(THREE));
@@ -102,7 +102,7 @@ mod tests {
     }
 
     #[test]
-    fn an_end_that_was_not_told_is_made_up_for_by_the_next() {
+    fn an_end_that_was_not_reported_is_made_up_for_by_the_next() {
         let mut queue = queue_of(&[ONE, TWO, THREE]);
         assert_eq!(queue.finished(TWO), Some(THREE));
     }

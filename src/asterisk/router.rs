@@ -36,14 +36,14 @@ const CLAIM_TIMEOUT: Duration = Duration::from_secs(3);
 /// The calls of one Asterisk.
 pub(super) struct CallRouter {
     asterisk: Arc<AsteriskHandle>,
-    entries: HashMap<String, Entry>,
+    entries: HashMap<String, ChannelEntry>,
     /// The permits of calls that are being claimed, each with the number of its claim.
     claims: Arc<Mutex<HashMap<String, (u64, CallPermit)>>>,
     last_claim: u64,
 }
 
 /// A channel about which Asterisk may send more events.
-struct Entry {
+struct ChannelEntry {
     /// `None` if the call has ended.
     mailbox: Option<Sender<Delivery>>,
     task: AbortHandle,
@@ -143,7 +143,7 @@ impl CallRouter {
         let (sender, mailbox) = mpsc::channel(MAILBOX_CAPACITY);
         let task = tokio::spawn(task(mailbox).instrument(span)).abort_handle();
         let clock = AsteriskClock::default();
-        self.entries.insert(channel, Entry { mailbox: Some(sender), task, clock });
+        self.entries.insert(channel, ChannelEntry { mailbox: Some(sender), task, clock });
     }
 
     /// Puts an event into its call's mailbox; an event about an unknown channel is dropped.
@@ -208,7 +208,7 @@ impl CallRouter {
     }
 }
 
-impl Entry {
+impl ChannelEntry {
     fn try_send(&mut self, channel: &str, event: CallEvent, at: Instant) {
         let Some(mailbox) = &self.mailbox else { return };
         #[expect(clippy::cast_precision_loss, reason = "a mailbox is small")]

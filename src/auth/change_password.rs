@@ -61,7 +61,7 @@ impl AuthService {
     /// Changes the password of a session's login number.
     ///
     /// # Errors
-    /// [`AuthError`]
+    /// [`AuthError`] if there is no verdict.
     pub async fn change_password(
         &self,
         request: ChangePassword,

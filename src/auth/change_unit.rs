@@ -41,7 +41,7 @@ impl AuthService {
     /// Changes the unit of a session's contract, in one transaction or not at all.
     ///
     /// # Errors
-    /// [`AuthError`]
+    /// [`AuthError`] if there is no verdict.
     pub async fn change_unit(&self, request: ChangeUnit) -> Result<UnitVerdict, AuthError> {
         let ChangeUnit { access, unit, passwords, version, address, may_void, .. } = &request;
         let session = request.token.digest(request.audience);

@@ -58,7 +58,7 @@ impl AuthService {
     /// Verifies an attempt and begins its session.
     ///
     /// # Errors
-    /// [`AuthError`]
+    /// [`AuthError`] if there is no verdict.
     pub async fn log_in(&self, attempt: LoginAttempt) -> Result<LoginVerdict, AuthError> {
         let LoginAttempt { login, password, address, audience, may_void } = attempt;
         self.hasher.admit_login(address)?;
@@ -120,7 +120,7 @@ impl AuthService {
     }
 
     /// What the login may do, from the whole contract. `None` if the contract has changed since its
-    /// number was looked up, so that it logs in no more.
+    /// number was looked up, so that it no longer logs in.
     async fn access(
         &self,
         login: PhoneNumber,

@@ -60,7 +60,7 @@ impl AuthError {
     /// The error of a change, whose outcome may be unknown.
     fn from_change(error: DbError) -> Self {
         match error {
-            DbError::NotSent(_) => Self::Db(error),
+            DbError::NotCommitted(_) => Self::Db(error),
             DbError::OutcomeUnknown(failure) => Self::OutcomeUnknown(failure),
         }
     }
@@ -91,7 +91,7 @@ impl AuthService {
     /// The contract that `number` belongs to; `None` if no contract has it.
     ///
     /// # Errors
-    /// [`DbError::NotSent`] if the database cannot be reached.
+    /// [`DbError::NotCommitted`] if the database cannot be reached.
     pub async fn contract_of(&self, number: PhoneNumber) -> Result<Option<Contract>, DbError> {
         self.db.contract_of(number).await
     }
@@ -99,7 +99,7 @@ impl AuthService {
     /// The session of a token. A look at a live session counts as use.
     ///
     /// # Errors
-    /// [`DbError`]
+    /// [`DbError`] if the database is out of reach, refuses, or leaves the outcome unknown.
     pub async fn session(
         &self,
         token: &SessionToken,
@@ -125,7 +125,7 @@ impl AuthService {
     /// compared with it (`W6`, [`FormVersion::Session`](unit::FormVersion::Session)).
     ///
     /// # Errors
-    /// [`DbError`]
+    /// [`DbError`] if the database is out of reach, refuses, or leaves the outcome unknown.
     pub async fn mark_seen(
         &self,
         token: &SessionToken,
@@ -142,7 +142,7 @@ impl AuthService {
     /// Ends a session at once, on the server (`W5`); one that has ended stays ended.
     ///
     /// # Errors
-    /// [`DbError`]
+    /// [`DbError`] if the database is out of reach, refuses, or leaves the outcome unknown.
     pub async fn log_out(
         &self,
         token: &SessionToken,
@@ -155,7 +155,7 @@ impl AuthService {
     /// What a login is shown about its number (`W11`).
     ///
     /// # Errors
-    /// [`DbError::NotSent`] if the database cannot be reached.
+    /// [`DbError::NotCommitted`] if the database cannot be reached.
     pub async fn login_history(&self, login: PhoneNumber) -> Result<LoginHistory, DbError> {
         self.db.login_history(login).await
     }
@@ -164,7 +164,7 @@ impl AuthService {
     /// (`U2`, `C6`), or has ended.
     ///
     /// # Errors
-    /// [`DbError`]
+    /// [`DbError`] if the database is out of reach, refuses, or leaves the outcome unknown.
     pub async fn unit_choices(
         &self,
         token: &SessionToken,

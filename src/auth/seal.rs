@@ -43,7 +43,7 @@ impl Seals {
         Self(RwLock::new(SealKeys::new(keys)))
     }
 
-    /// Replaces the keys; tokens of removed keys open no more.
+    /// Replaces the keys; tokens that a removed key has sealed become invalid.
     pub fn replace_keys(&self, keys: &Keys) {
         *self.0.write().unwrap_or_else(PoisonError::into_inner) = SealKeys::new(keys);
     }

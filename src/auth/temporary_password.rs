@@ -104,7 +104,7 @@ impl AuthService {
     /// operator ([`Db::with_operator`](crate::db::Db::with_operator)).
     ///
     /// # Errors
-    /// [`AuthError`]
+    /// [`AuthError`] if there is no verdict.
     pub async fn issue_temporary(
         &self,
         login: PhoneNumber,
@@ -147,7 +147,7 @@ impl AuthService {
     /// Audits a call that ended without a password (`D3`).
     ///
     /// # Errors
-    /// [`DbError`]
+    /// [`DbError`] if the database is out of reach, refuses, or leaves the outcome unknown.
     pub async fn record_refused_call(
         &self,
         caller: Option<PhoneNumber>,

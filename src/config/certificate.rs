@@ -28,7 +28,7 @@ impl std::fmt::Debug for PrivateKey {
     }
 }
 
-/// Tells one content of the files from another; says nothing of the key.
+/// Distinguishes the contents of the files, and reveals nothing about the key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Fingerprint([u8; 32]);
 

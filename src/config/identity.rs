@@ -20,7 +20,7 @@ const PNG_SIGNATURE: &[u8] = b"\x89PNG\r\n\x1a\n";
 
 /// The operator's identity.
 #[derive(Debug, Clone)]
-pub struct Identity {
+pub struct SiteIdentity {
     /// The name of the site.
     pub name: String,
     /// The name of the telephone company.
@@ -40,7 +40,7 @@ pub struct Identity {
 /// Pages of the operator, outside this site.
 #[derive(Debug, Clone)]
 pub struct Links {
-    /// Help.
+    /// A page that helps with the site.
     pub help: Option<Url>,
     /// A contact form or the like.
     pub contact: Option<Url>,
@@ -53,7 +53,7 @@ pub struct Links {
 /// The telephone line for questions.
 #[derive(Debug, Clone)]
 pub struct Support {
-    /// Its number.
+    /// The number to call.
     pub number: PhoneNumber,
     /// When it answers, in the operator's words.
     pub hours: Option<String>,
@@ -94,7 +94,7 @@ enum LogoError {
     UnknownFormat,
 }
 
-pub(super) fn read(reader: &mut Reader) -> Option<Identity> {
+pub(super) fn read(reader: &mut Reader) -> Option<SiteIdentity> {
     let name = text(reader, "site.name");
     let company = text(reader, "site.company");
     let logo = logo(reader);
@@ -107,7 +107,7 @@ pub(super) fn read(reader: &mut Reader) -> Option<Identity> {
     };
     let support = support(reader);
     let notices = reader.list("site.notices");
-    Some(Identity {
+    Some(SiteIdentity {
         name: name.unwrap_or_else(|| DEFAULT_NAME.to_owned()),
         company,
         logo,

@@ -206,17 +206,17 @@ impl Reader {
         if listed.is_empty() { vec![name.to_owned()] } else { listed }
     }
 
-    /// A positive number of seconds up to `most`, with a fraction if need be.
+    /// A positive number of seconds up to `max`, with a fraction if need be.
     pub(super) fn seconds(
         &mut self,
         key: &str,
         default: Duration,
-        most: Duration,
+        max: Duration,
     ) -> Option<Duration> {
-        let duration = self.span(key, default, most).filter(|duration| !duration.is_zero());
+        let duration = self.span(key, default, max).filter(|duration| !duration.is_zero());
         if duration.is_none() {
-            let most = most.as_secs();
-            self.error(format!("{key}: not a positive number of seconds, {most} at most"));
+            let max = max.as_secs();
+            self.error(format!("{key}: not a positive number of seconds, {max} at most"));
         }
         duration
     }
@@ -226,30 +226,30 @@ impl Reader {
         &mut self,
         key: &str,
         default: Duration,
-        most: Duration,
+        max: Duration,
     ) -> Option<Duration> {
-        let duration = self.span(key, default, most);
+        let duration = self.span(key, default, max);
         if duration.is_none() {
-            let most = most.as_secs();
-            self.error(format!("{key}: not a number of seconds from 0 to {most}"));
+            let max = max.as_secs();
+            self.error(format!("{key}: not a number of seconds from 0 to {max}"));
         }
         duration
     }
 
-    fn span(&mut self, key: &str, default: Duration, most: Duration) -> Option<Duration> {
+    fn span(&mut self, key: &str, default: Duration, max: Duration) -> Option<Duration> {
         let Some(text) = self.take(key) else { return Some(default) };
         let seconds = text.parse().ok()?;
-        Duration::try_from_secs_f64(seconds).ok().filter(|duration| *duration <= most)
+        Duration::try_from_secs_f64(seconds).ok().filter(|duration| *duration <= max)
     }
 
-    /// A whole number from 1 to `most`.
-    pub(super) fn count(&mut self, key: &str, default: usize, most: usize) -> Option<usize> {
+    /// A whole number from 1 to `max`.
+    pub(super) fn count(&mut self, key: &str, default: usize, max: usize) -> Option<usize> {
         let count = match self.take(key) {
             Some(text) => self.parse(key, &text)?,
             None => default,
         };
-        if !(1..=most).contains(&count) {
-            self.error(format!("{key}: not from 1 to {most}"));
+        if !(1..=max).contains(&count) {
+            self.error(format!("{key}: not from 1 to {max}"));
             return None;
         }
         Some(count)

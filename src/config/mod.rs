@@ -34,7 +34,7 @@ pub use call::CallSettings;
 pub use color::Color;
 pub use database::{Database, ForOperator, load_for_operator};
 use domain::rules;
-pub use identity::{Identity, Links, Logo, LogoFormat, Support};
+pub use identity::{Links, Logo, LogoFormat, SiteIdentity, Support};
 use load::Reader;
 pub use network::{MediaNetwork, Network, NotANetwork};
 pub use site::{Site, SiteTls};

@@ -26,7 +26,7 @@ impl ConnectionString {
     /// # Errors
     /// What is wrong, without any part of the text.
     pub fn parse(text: &str) -> Result<Self, String> {
-        let Split { rest, mode, ca_file } = Split::of(text);
+        let Split { rest, mode, ca_file } = Split::from_text(text);
         let mut config: tokio_postgres::Config =
             rest.parse().map_err(|_| "not a PostgreSQL connection string".to_owned())?;
         let ca_file = ca_file.map(PathBuf::from);
@@ -89,7 +89,7 @@ struct Split {
 }
 
 impl Split {
-    fn of(text: &str) -> Self {
+    fn from_text(text: &str) -> Self {
         let mut split = Self { rest: String::new(), mode: None, ca_file: None };
         let is_url = text.starts_with("postgresql://") || text.starts_with("postgres://");
         // Invalid text stays as it is: the parser rejects it.

@@ -5,7 +5,7 @@ use std::num::NonZeroU32;
 use std::path::PathBuf;
 
 use super::certificate::CertificateFiles;
-use super::identity::{self, Identity};
+use super::identity::{self, SiteIdentity};
 use super::load::Reader;
 use super::network::Network;
 use domain::phone_number::PhoneNumber;
@@ -30,7 +30,7 @@ pub struct Site {
     /// Whether HSTS includes the site's subdomains.
     pub hsts_subdomains: bool,
     /// Whose site it is (`W10`).
-    pub identity: Identity,
+    pub identity: SiteIdentity,
     /// The set-up number that a failed login shows (`W2`).
     pub set_up_number: PhoneNumber,
     /// Proxies whose `X-Forwarded-For` counts.

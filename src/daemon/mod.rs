@@ -239,8 +239,8 @@ async fn report_status(
     }
     let mut last = String::new();
     loop {
-        let wanting = ops::readiness_problems(store, faults).await;
-        let status = if wanting.is_empty() { "ready".to_owned() } else { wanting.join("; ") };
+        let problems = ops::readiness_problems(store, faults).await;
+        let status = if problems.is_empty() { "ready".to_owned() } else { problems.join("; ") };
         if status != last {
             notifier.notify(Notification::Status(status.clone()));
             last = status;

@@ -36,7 +36,7 @@ impl Db {
     /// contract number.
     ///
     /// # Errors
-    /// [`DbError::NotSent`] if the database cannot be reached.
+    /// [`DbError::NotCommitted`] if the database cannot be reached.
     pub async fn snapshot(
         &self,
         contract: PhoneNumber,
@@ -54,7 +54,8 @@ impl Db {
     /// contract.
     ///
     /// # Errors
-    /// [`DbError::NotSent`]: nothing is changed. [`DbError::OutcomeUnknown`]: all of it or nothing.
+    /// [`DbError::NotCommitted`]: nothing is changed. [`DbError::OutcomeUnknown`]: all of the change
+    /// is, or nothing.
     pub async fn apply<R>(
         &self,
         key: IdempotencyKey,

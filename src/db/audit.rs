@@ -174,7 +174,7 @@ fn log(scope: &AuditScope, entries: &[AuditEntry], message: &'static str) {
 /// A row as an operator reads it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AuditRow {
-    /// Its id.
+    /// Rises from row to row.
     pub id: i64,
     /// When, by the database's clock.
     pub at: Timestamp,
@@ -188,11 +188,11 @@ pub struct AuditRow {
     pub login: Option<String>,
     /// The contract number.
     pub contract: Option<String>,
-    /// The unit.
+    /// The unit in force, or the new one.
     pub unit: Option<String>,
     /// The caller's number.
     pub caller: Option<String>,
-    /// The address.
+    /// The client's address.
     pub address: Option<IpAddr>,
     /// The operator's name.
     pub operator: Option<String>,
@@ -235,7 +235,7 @@ impl Db {
     /// `since`, the newest last. Gives the page behind the row `after`, empty behind the last row.
     ///
     /// # Errors
-    /// [`DbError::NotSent`] if the database cannot be reached.
+    /// [`DbError::NotCommitted`] if the database cannot be reached.
     pub async fn audit(
         &self,
         number: Option<PhoneNumber>,
@@ -256,7 +256,7 @@ impl Db {
     /// Writes one row by itself, such as a call's refusal, once for each `key`.
     ///
     /// # Errors
-    /// [`DbError`]
+    /// [`DbError`] if the database is out of reach, refuses, or leaves the outcome unknown.
     pub async fn record(
         &self,
         key: IdempotencyKey,

@@ -54,7 +54,7 @@ impl Db {
     /// tables whole.
     ///
     /// # Errors
-    /// [`DbError::NotSent`] if the database cannot be reached, or counts too slowly.
+    /// [`DbError::NotCommitted`] if the database cannot be reached, or counts too slowly.
     pub async fn census(&self, idle: Duration) -> Result<Census, DbError> {
         let lifetime = rules::TEMPORARY_PASSWORD_LIFETIME.as_secs_f64();
         let rows = self.read(&Statement::new(CREDENTIALS).with(lifetime)).await?;

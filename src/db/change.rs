@@ -36,7 +36,7 @@ const COPY_CREDENTIAL: &str = "
     INSERT INTO credential (login_number, kind, password_hash, set_at)
     SELECT login_number, $2, $3, $4 FROM unnest($1::text[]) AS login_number";
 
-const COUNT_FAILURES: &str = "
+const COUNT_CHANGE_FAILURES: &str = "
     UPDATE credential SET
         failed_attempts = failed_attempts + 1,
         voided_at = CASE WHEN login_number = ANY($2) THEN clock_timestamp() END,
@@ -132,7 +132,8 @@ pub(super) fn statements<'a>(change: &'a Change, request: &ChangeRequest) -> Vec
             ]
         }
         Change::CountFailures { numbers, voided, ends_session } => {
-            let count = Statement::new(COUNT_FAILURES).with(texts(numbers)).with(texts(voided));
+            let count =
+                Statement::new(COUNT_CHANGE_FAILURES).with(texts(numbers)).with(texts(voided));
             let end = ends_session.then(|| Statement::new(DELETE_SESSION).with(session()));
             std::iter::once(count).chain(end).collect()
         }

@@ -94,7 +94,7 @@ impl Validity {
 /// The result of an operator's change of a contract.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum UpdateOutcome {
-    /// Done.
+    /// The contract has changed.
     Done,
     /// Nothing had to be changed.
     Unchanged,
@@ -107,7 +107,7 @@ impl Db {
     /// contract has it.
     ///
     /// # Errors
-    /// [`DbError::NotSent`] if the database cannot be reached.
+    /// [`DbError::NotCommitted`] if the database cannot be reached.
     pub async fn contract_of(&self, number: PhoneNumber) -> Result<Option<Contract>, DbError> {
         contract(&self.read(&Statement::new(CONTRACT_OF).with_number(number)).await?)
     }
@@ -115,7 +115,7 @@ impl Db {
     /// Every contract, by its number.
     ///
     /// # Errors
-    /// [`DbError::NotSent`] if the database cannot be reached.
+    /// [`DbError::NotCommitted`] if the database cannot be reached.
     pub async fn contracts(&self) -> Result<Vec<Contract>, DbError> {
         let rows = self.read(&Statement::new(ALL_CONTRACTS)).await?;
         let own = |row: &Row| row.try_get::<_, String>("contract_number").ok();
@@ -127,7 +127,7 @@ impl Db {
     /// The customer marks of the contracts that have one: of this contract, or of all (`D1`).
     ///
     /// # Errors
-    /// [`DbError::NotSent`] if the database cannot be reached.
+    /// [`DbError::NotCommitted`] if the database cannot be reached.
     pub async fn customers(
         &self,
         contract_number: Option<PhoneNumber>,
@@ -139,7 +139,7 @@ impl Db {
     /// The credentials of a contract's login numbers, in the order of the numbers.
     ///
     /// # Errors
-    /// [`DbError::NotSent`] if the database cannot be reached.
+    /// [`DbError::NotCommitted`] if the database cannot be reached.
     pub async fn credential_statuses(
         &self,
         contract_number: PhoneNumber,

@@ -55,7 +55,7 @@ impl Db {
     /// Replaces what the database says of a daemon's calls.
     ///
     /// # Errors
-    /// [`DbError`]
+    /// [`DbError`] if the database is out of reach, refuses, or leaves the outcome unknown.
     pub async fn publish_calls(&self, daemon: &str, calls: &[CallRow]) -> Result<(), DbError> {
         let json = serde_json::to_string(calls).map_err(|_| broken("calls"))?;
         let statement = if calls.is_empty() {
@@ -69,7 +69,7 @@ impl Db {
     /// The calls of every daemon that has some.
     ///
     /// # Errors
-    /// [`DbError::NotSent`] if the database cannot be reached.
+    /// [`DbError::NotCommitted`] if the database cannot be reached.
     pub async fn daemon_calls(&self) -> Result<Vec<DaemonCalls>, DbError> {
         self.read(&Statement::new(ALL)).await?.iter().map(daemon_calls).collect()
     }

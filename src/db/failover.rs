@@ -31,7 +31,7 @@ use crate::config::postgres::ConnectionString;
 /// How long a host may be silent before the next one is asked too.
 const NEXT_AFTER: Duration = Duration::from_millis(250);
 /// How long each address of a host may take to accept.
-const ACCEPTED_WITHIN: Duration = Duration::from_secs(1);
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(1);
 
 type Connected = (Client, JoinHandle<()>);
 
@@ -51,7 +51,7 @@ struct Servers {
 
 impl Servers {
     fn new(Settings { config, tls, .. }: Settings) -> Arc<Self> {
-        Arc::new(Self { each: each(&config), all: config, tls })
+        Arc::new(Self { each: per_host(&config), all: config, tls })
     }
 
     async fn connect(&self, config: &Config) -> Result<Connected, Error> {
@@ -72,7 +72,7 @@ impl FailoverConnector {
     }
 
     /// Tries the hosts in turn. Returns the last error if none of them takes changes.
-    async fn first_good(&self) -> Result<Connected, Error> {
+    async fn connect_any(&self) -> Result<Connected, Error> {
         let servers = Arc::clone(&self.servers.read().unwrap_or_else(PoisonError::into_inner));
         let each = &servers.each;
         let good = self.good.load(Ordering::Relaxed);
@@ -110,7 +110,7 @@ pub(super) struct Connector(pub(super) Arc<FailoverConnector>);
 
 impl Connect for Connector {
     fn connect(&self, _: &Config) -> BoxFuture<'_, Result<Connected, Error>> {
-        Box::pin(self.0.first_good())
+        Box::pin(self.0.connect_any())
     }
 }
 
@@ -122,7 +122,9 @@ async fn run(mut connection: Connection<impl Stream, impl Stream>) {
         if let AsyncMessage::Notice(notice) = message
             && is_unreplicated_commit(&notice)
         {
-            warn!("a commit's wait for a synchronous standby was cancelled; it is unanswered");
+            warn!(
+                "the wait for a synchronous standby was cancelled; the commit's outcome is unknown"
+            );
             return;
         }
     }
@@ -155,7 +157,7 @@ pub(super) fn settings(url: &Secret, limit: Duration) -> Result<Settings, NotACo
     let idle_ms = limit.as_millis() * 8 / 20;
     config
         .application_name("karipass")
-        .connect_timeout(ACCEPTED_WITHIN)
+        .connect_timeout(CONNECT_TIMEOUT)
         .tcp_user_timeout(limit)
         .target_session_attrs(TargetSessionAttrs::ReadWrite);
     let asked = vec![
@@ -177,7 +179,7 @@ pub(super) struct Settings {
 }
 
 /// One configuration for each host; none if hosts, addresses and ports do not fit together.
-fn each(all: &Config) -> Vec<Config> {
+fn per_host(all: &Config) -> Vec<Config> {
     let (hosts, addresses, ports) = (all.get_hosts(), all.get_hostaddrs(), all.get_ports());
     let count = hosts.len().max(addresses.len());
     let fits = |len: usize, or_less: usize| len == count || len <= or_less;
@@ -256,7 +258,7 @@ mod tests {
                    password=p dbname=d options='-c geqo=off' keepalives_idle=7 \
                    keepalives_interval=3 keepalives_retries=2";
         let all = settings(&Secret::from(url.to_owned()), LIMIT).unwrap().config;
-        let each = each(&all);
+        let each = per_host(&all);
         assert_eq!(each.len(), 3);
         let mut together = without_hosts(&all);
         for (host, one) in each.iter().enumerate() {
@@ -274,7 +276,8 @@ mod tests {
 
     #[test]
     fn one_port_is_every_hosts_and_two_of_three_are_none() {
-        let of = |url: &str| each(&settings(&Secret::from(url.to_owned()), LIMIT).unwrap().config);
+        let of =
+            |url: &str| per_host(&settings(&Secret::from(url.to_owned()), LIMIT).unwrap().config);
         let ports = |url: &str| -> Vec<u16> {
             of(url).iter().map(|one| one.get_ports().first().copied().unwrap_or(5432)).collect()
         };

@@ -18,7 +18,7 @@ use super::{Db, DbError};
 pub struct IdempotencyKey(u128);
 
 impl IdempotencyKey {
-    /// Draws one.
+    /// Draws a key that no other change has.
     pub fn draw(rng: &mut impl CryptoRng) -> Self {
         let mut bytes = [0; 16];
         rng.fill_bytes(&mut bytes);
@@ -81,7 +81,7 @@ impl Db {
     /// Attempts `work` until its commit stands, it is refused, or the time is up.
     ///
     /// # Errors
-    /// [`DbError::NotSent`]: nothing of it stands; [`DbError::OutcomeUnknown`]: all of it or
+    /// [`DbError::NotCommitted`]: nothing was committed. [`DbError::OutcomeUnknown`]: all of it or
     /// nothing.
     pub(super) async fn once<T, Work: Future<Output = Result<Uncertain<T>, DbError>>>(
         &self,
@@ -108,7 +108,7 @@ impl Db {
                 return self.load(retry, key, unanswered).await;
             }
             let wait = retry.backoff_or_fail(failure).await;
-            let error = if is_uncertain { DbError::OutcomeUnknown } else { DbError::NotSent };
+            let error = if is_uncertain { DbError::OutcomeUnknown } else { DbError::NotCommitted };
             wait.map_err(error)?;
         }
     }

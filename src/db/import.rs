@@ -17,7 +17,7 @@ pub struct ImportRow {
     pub line: u64,
     /// The contract number.
     pub contract: PhoneNumber,
-    /// The number.
+    /// A number of the contract.
     pub number: PhoneNumber,
     /// Whether it has the settings service.
     pub service: bool,
@@ -169,11 +169,11 @@ impl Db {
     /// number. With `replace`, numbers that the file does not have are removed.
     ///
     /// A number that is moved or removed loses its credential and sessions, and so does one that
-    /// logs in no more without its service. A contract that gets another customer loses its unit
+    /// no longer logs in without its service. A contract that gets another customer loses its unit
     /// and all credentials and sessions.
     ///
     /// # Errors
-    /// [`DbError`]
+    /// [`DbError`] if the database is out of reach, refuses, or leaves the outcome unknown.
     pub async fn import(
         &self,
         rows: &[ImportRow],

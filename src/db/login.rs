@@ -117,7 +117,7 @@ const REFUSE: &str = concat!(
 );
 
 /// The row is locked first, so that one look at it decides whether this entry is the last.
-const COUNT_FAILURE: &str = concat!(
+const COUNT_LOGIN_FAILURE: &str = concat!(
     "WITH target AS MATERIALIZED (
         SELECT id, failed_attempts + 1 >= $11 AS is_last FROM credential
         WHERE id = $10 AND voided_at IS NULL AND failed_attempts < $11
@@ -193,7 +193,7 @@ impl Db {
     /// What the database knows of a login number; `None` if no contract has it.
     ///
     /// # Errors
-    /// [`DbError::NotSent`] if the database cannot be reached.
+    /// [`DbError::NotCommitted`] if the database cannot be reached.
     pub async fn login_candidate(
         &self,
         login: PhoneNumber,
@@ -210,7 +210,7 @@ impl Db {
     /// (`C1`).
     ///
     /// # Errors
-    /// [`DbError`]
+    /// [`DbError`] if the database is out of reach, refuses, or leaves the outcome unknown.
     pub async fn refuse_login(
         &self,
         audit: &LoginAudit,
@@ -237,7 +237,7 @@ impl Db {
     /// Counts a wrong secret against `credential` (`C2`), and voids it at the limit if `may_void`.
     ///
     /// # Errors
-    /// [`DbError`]
+    /// [`DbError`] if the database is out of reach, refuses, or leaves the outcome unknown.
     pub async fn count_failure(
         &self,
         audit: &LoginAudit,
@@ -247,7 +247,7 @@ impl Db {
         let reason = AuditEvent::Voided(VoidReason::WrongEntries);
         let (name, void): (&'static str, &'static str) = (reason.into(), LoginOutcome::Void.into());
         let statement = audit
-            .statement(COUNT_FAILURE, LoginOutcome::Wrong)
+            .statement(COUNT_LOGIN_FAILURE, LoginOutcome::Wrong)
             .with(credential.id.0)
             .with(credential.kind.max_failed_attempts())
             .with(credential.kind.lifetime().map(|lifetime| lifetime.as_secs_f64()))

@@ -66,7 +66,7 @@ impl Db {
     /// The history of a login number; empty if no contract has it.
     ///
     /// # Errors
-    /// [`DbError::NotSent`] if the database cannot be reached.
+    /// [`DbError::NotCommitted`] if the database cannot be reached.
     pub async fn login_history(&self, login: PhoneNumber) -> Result<LoginHistory, DbError> {
         let rows = self.read(&Statement::new(FIND).with_number(login)).await?;
         let Some(row) = rows.first() else { return Ok(LoginHistory::default()) };

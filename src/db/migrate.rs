@@ -88,7 +88,7 @@ impl Db {
     /// The version of the database's schema; 0 if it was never migrated.
     ///
     /// # Errors
-    /// [`DbError::NotSent`] if the database cannot be reached.
+    /// [`DbError::NotCommitted`] if the database cannot be reached.
     pub async fn schema_version(&self) -> Result<i32, DbError> {
         let known = "SELECT to_regclass('refinery_schema_history') IS NOT NULL AS is_migrated";
         if !single::<bool>(&self.read_promptly(&Statement::new(known)).await?, "is_migrated")? {
@@ -122,7 +122,7 @@ impl Db {
 }
 
 fn not_sent(fault: DbFailure) -> DbError {
-    DbError::NotSent(fault)
+    DbError::NotCommitted(fault)
 }
 
 /// What refinery and the server say, without the statement.

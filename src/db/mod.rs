@@ -76,9 +76,9 @@ const UNLIMITED_ATTEMPTS: i16 = i16::MAX;
 /// A database operation failed.
 #[derive(Debug, thiserror::Error)]
 pub enum DbError {
-    /// Nothing of it stands: there was no connection, or the server refused before the commit.
+    /// Nothing was committed: there was no connection, or the server refused.
     #[error("database operation failed: {0}")]
-    NotSent(DbFailure),
+    NotCommitted(DbFailure),
     /// The commit was sent, and its answer never came.
     #[error("the database did not answer the commit: {0}")]
     OutcomeUnknown(DbFailure),
@@ -140,13 +140,13 @@ impl DbError {
 
     fn failure(&self) -> &DbFailure {
         match self {
-            Self::NotSent(failure) | Self::OutcomeUnknown(failure) => failure,
+            Self::NotCommitted(failure) | Self::OutcomeUnknown(failure) => failure,
         }
     }
 
     fn into_failure(self) -> DbFailure {
         match self {
-            Self::NotSent(failure) | Self::OutcomeUnknown(failure) => failure,
+            Self::NotCommitted(failure) | Self::OutcomeUnknown(failure) => failure,
         }
     }
 }
@@ -215,7 +215,7 @@ impl Db {
     /// The daemon's handle, which connects on first use.
     ///
     /// # Errors
-    /// [`NotAConnectionString`].
+    /// [`NotAConnectionString`] if it cannot be parsed.
     pub fn for_daemon(database: &Database) -> Result<Self, NotAConnectionString> {
         Self::new(&database.url, database.max_connections, rules::STORE_TIMEOUT, UNLIMITED_ATTEMPTS)
     }
@@ -223,7 +223,7 @@ impl Db {
     /// The operator's handle, with the owner's privileges if they are configured.
     ///
     /// # Errors
-    /// [`NotAConnectionString`].
+    /// [`NotAConnectionString`] if it cannot be parsed.
     pub fn for_operator(url: &Secret) -> Result<Self, NotAConnectionString> {
         Self::new(url, 1, OPERATOR_LIMIT, 1)
     }

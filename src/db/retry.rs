@@ -44,8 +44,8 @@ impl Retry {
             let (_, time) = self.next_attempt();
             match work(time).await {
                 Ok(done) => return Ok(done),
-                Err(DbError::NotSent(fault)) => {
-                    self.backoff_or_fail(fault).await.map_err(DbError::NotSent)?;
+                Err(DbError::NotCommitted(fault)) => {
+                    self.backoff_or_fail(fault).await.map_err(DbError::NotCommitted)?;
                 }
                 Err(DbError::OutcomeUnknown(fault)) => {
                     self.backoff_or_fail(fault).await.map_err(DbError::OutcomeUnknown)?;
@@ -106,7 +106,7 @@ mod tests {
         let time = Deadline { end, per_attempt: Duration::from_mins(1) };
         let retry = Retry { time, max_attempts: i16::MAX, attempts: 0, last_failure: None };
         let next = RefCell::new(faults.iter().cloned());
-        let work = async |_| Err::<(), _>(DbError::NotSent(next.borrow_mut().next().unwrap()));
+        let work = async |_| Err::<(), _>(DbError::NotCommitted(next.borrow_mut().next().unwrap()));
         retry.run(work).await.unwrap_err().into_failure()
     }
 

@@ -105,5 +105,5 @@ pub(super) fn snapshot(rows: &[Row]) -> Result<Option<Snapshot>, DbError> {
 
 /// The row is not what the schema promises.
 pub(super) fn broken(name: &'static str) -> DbError {
-    DbError::NotSent(DbFailure::Row(name))
+    DbError::NotCommitted(DbFailure::Row(name))
 }

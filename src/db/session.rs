@@ -77,7 +77,7 @@ impl Db {
     /// The session of a token. A look at a live session counts as use.
     ///
     /// # Errors
-    /// [`DbError`]
+    /// [`DbError`] if the database is out of reach, refuses, or leaves the outcome unknown.
     pub async fn session(
         &self,
         digest: TokenDigest,
@@ -111,7 +111,7 @@ impl Db {
     /// Notes which version of the contract a session's client has seen (`W6`).
     ///
     /// # Errors
-    /// [`DbError`]
+    /// [`DbError`] if the database is out of reach, refuses, or leaves the outcome unknown.
     pub async fn mark_seen(&self, digest: TokenDigest, version: i64) -> Result<(), DbError> {
         let statement = Statement::new(MARK_SEEN).with(digest.0.to_vec()).with(version);
         self.write(&statement).await.map(drop)
@@ -120,7 +120,7 @@ impl Db {
     /// Ends a session at once (`W5`); one that has ended stays ended.
     ///
     /// # Errors
-    /// [`DbError`]
+    /// [`DbError`] if the database is out of reach, refuses, or leaves the outcome unknown.
     pub async fn end_session(&self, digest: TokenDigest, address: IpAddr) -> Result<(), DbError> {
         let source = AuditSource::Site(Some(address));
         let scope = AuditScope { source, contract: None, unit: None };

@@ -80,7 +80,7 @@ impl Db {
     /// Removes audit rows that are older than `retention` (`D3`).
     ///
     /// # Errors
-    /// [`DbError`]
+    /// [`DbError`] if the database is out of reach, refuses, or leaves the outcome unknown.
     pub async fn prune_audit(&self, retention: Duration) -> Result<(), DbError> {
         let statement = Statement::new(AUDIT).with(retention.as_secs_f64()).with(PORTION);
         self.in_portions(&statement, drop).await
@@ -90,7 +90,7 @@ impl Db {
     /// passwords that have expired (`C1`).
     ///
     /// # Errors
-    /// [`DbError`]
+    /// [`DbError`] if the database is out of reach, refuses, or leaves the outcome unknown.
     pub async fn sweep(&self) -> Result<(), DbError> {
         let old = |sql, age: Duration| Statement::new(sql).with(age.as_secs_f64()).with(PORTION);
         self.in_portions(&old(SESSIONS, SESSION_RETENTION), drop).await?;

@@ -65,13 +65,13 @@ impl Db {
         statement: &Statement<'_>,
     ) -> Result<Vec<Row>, DbError> {
         let rows = retry.run(|time| self.send(time, statement)).await;
-        rows.map_err(|error| DbError::NotSent(error.into_failure()))
+        rows.map_err(|error| DbError::NotCommitted(error.into_failure()))
     }
 
     /// Checks that the database answers.
     ///
     /// # Errors
-    /// [`DbError::NotSent`] if it does not.
+    /// [`DbError::NotCommitted`] if it does not.
     pub async fn ping(&self) -> Result<(), DbError> {
         self.read_promptly(&Statement::new("SELECT 1")).await.map(drop)
     }
@@ -95,7 +95,7 @@ impl Db {
                 Ok(rows)
             }
             Err(fault) if fault.is_connection_lost() => Err(DbError::OutcomeUnknown(fault)),
-            Err(fault) => Err(DbError::NotSent(fault)),
+            Err(fault) => Err(DbError::NotCommitted(fault)),
         }
     }
 
@@ -113,14 +113,14 @@ impl Db {
     ) -> Result<(Transaction, Vec<Vec<Row>>), DbError> {
         let mut lease = self.lease(time).await?;
         let rows = lease.pipeline(Some("BEGIN"), statements, None).await;
-        Ok((Transaction { lease }, rows.map_err(DbError::NotSent)?))
+        Ok((Transaction { lease }, rows.map_err(DbError::NotCommitted)?))
     }
 
     async fn lease(&self, time: Deadline) -> Result<Lease, DbError> {
         let client = match timeout_at(time.end, self.pool.get()).await {
             Ok(Ok(client)) => client,
-            Ok(Err(error)) => return Err(DbError::NotSent(self.pool_fault(error))),
-            Err(_) => return Err(DbError::NotSent(DbFailure::Busy(self.limit))),
+            Ok(Err(error)) => return Err(DbError::NotCommitted(self.pool_fault(error))),
+            Err(_) => return Err(DbError::NotCommitted(DbFailure::Busy(self.limit))),
         };
         let deadline = time.end.min(Instant::from_std(clock::now()) + time.per_attempt);
         let pool = self.pool.clone();
@@ -137,9 +137,9 @@ impl Transaction {
     /// Runs a statement. After an error the transaction can only be dropped.
     ///
     /// # Errors
-    /// [`DbError::NotSent`]
+    /// [`DbError::NotCommitted`] if the statement failed.
     pub(super) async fn query(&mut self, statement: &Statement<'_>) -> Result<Vec<Row>, DbError> {
-        self.lease.query(statement).await.map_err(DbError::NotSent)
+        self.lease.query(statement).await.map_err(DbError::NotCommitted)
     }
 
     /// Commits, durably when this returns `Ok`.
@@ -153,7 +153,7 @@ impl Transaction {
     /// Runs these statements, in order, and commits if all of them succeed.
     ///
     /// # Errors
-    /// [`DbError::OutcomeUnknown`] if an answer never came, [`DbError::NotSent`] if the server
+    /// [`DbError::OutcomeUnknown`] if an answer never came, [`DbError::NotCommitted`] if the server
     /// refused.
     pub(super) async fn commit_with(mut self, statements: &[Statement<'_>]) -> Result<(), DbError> {
         match self.lease.pipeline(None, statements, Some("COMMIT")).await {
@@ -163,7 +163,7 @@ impl Transaction {
             }
             Err(fault) if fault.is_connection_lost() => Err(DbError::OutcomeUnknown(fault)),
             // A statement that fails makes the server roll back at the COMMIT behind it.
-            Err(fault) => Err(DbError::NotSent(fault)),
+            Err(fault) => Err(DbError::NotCommitted(fault)),
         }
     }
 }

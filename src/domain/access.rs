@@ -72,7 +72,7 @@ impl Access {
         })
     }
 
-    /// The access of a session; `None` if its number logs in no more.
+    /// The access of a session; `None` if its number no longer logs in.
     #[must_use]
     pub fn for_session(session: LiveSession, idle: Duration) -> Option<Self> {
         let LiveSession { contract, login, kind, set_at, created_at, seen_version, .. } = session;

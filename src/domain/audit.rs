@@ -35,7 +35,7 @@ pub enum AuditEvent {
     UnitChanged(ChangeOutcome),
     /// A login (`W2`).
     Login(LoginOutcome),
-    /// A credential that logs in no more.
+    /// A credential that no longer logs in.
     Voided(VoidReason),
     /// A session ended by a change.
     SessionEnded(SessionEndReason),
@@ -95,13 +95,13 @@ pub enum LoginOutcome {
     NotALogin,
     /// The contract is suspended.
     Suspended,
-    /// The contract changed before the verdict, and the number logs in no more.
+    /// The contract changed before the verdict, and the number no longer logs in.
     ContractChanged,
     /// The stored hash has an unknown key, or is damaged.
     Unverifiable,
 }
 
-/// Why a credential logs in no more.
+/// Why a credential no longer logs in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, IntoStaticStr)]
 #[strum(serialize_all = "snake_case")]
 pub enum VoidReason {

@@ -53,14 +53,14 @@ impl<R> Decision<R> {
 /// A change of one contract.
 #[derive(Debug)]
 pub enum Change {
-    /// Nothing.
+    /// Nothing changes.
     None,
     /// A temporary password by phone (`P9`). The login number gets a new credential, which ends its
     /// sessions (`C4`).
     SetTemporaryPassword {
         /// The login number.
         login: PhoneNumber,
-        /// The hash.
+        /// The temporary password's hash.
         hash: PhcString,
         /// The unit in force afterwards.
         unit: AuthUnit,

@@ -78,7 +78,14 @@ impl Contract {
     /// in force (`P14`).
     #[must_use]
     pub fn may_choose(&self, caller: PhoneNumber, unit: AuthUnit) -> bool {
-        caller == self.number || self.unit.is_none_or(|in_force| in_force == unit)
+        caller == self.number || self.keeps_unit(unit)
+    }
+
+    /// Whether `unit` may come into force without a change: it is in force, or the contract has no
+    /// unit yet.
+    #[must_use]
+    pub fn keeps_unit(&self, unit: AuthUnit) -> bool {
+        self.unit.is_none_or(|in_force| in_force == unit)
     }
 
     /// Whether `caller` may set the password of `login` by phone, under `unit` (`P2`, `P4`–`P6`,

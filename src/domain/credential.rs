@@ -201,7 +201,7 @@ mod tests {
     }
 
     #[test]
-    fn u3_only_a_count_at_its_limit_tells_that_wrong_entries_voided_it() {
+    fn u3_only_a_count_at_its_limit_shows_that_wrong_entries_voided_it() {
         for (kind, failures, is_so) in [
             (CredentialKind::Temporary, 0, false),
             (CredentialKind::Temporary, 2, false),

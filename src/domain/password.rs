@@ -227,7 +227,7 @@ mod tests {
     }
 
     #[test]
-    fn c5_every_reason_is_told_at_once() {
+    fn c5_every_reason_is_reported_at_once() {
         use Rejection::{
             DigitsOnly, NotAlphanumeric, NotSameTwice, SameAsCurrent, TooLong, TooShort,
         };

@@ -1,6 +1,7 @@
 //! Every number of the specification, once, with the id of its rule.
 //!
-//! SQL statements take them as parameters. Neither the schema nor the dialplan holds one.
+//! SQL statements take them as parameters. The dialplan holds none, and the schema only the days
+//! for which the audit log keeps its rows in any case.
 
 use std::ops::RangeInclusive;
 use std::time::Duration;

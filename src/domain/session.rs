@@ -63,7 +63,7 @@ pub struct PreviousLogin {
 /// A temporary password that was set for a number.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct TemporarySetting {
-    /// When.
+    /// When it was stored, by the database's clock.
     pub at: Timestamp,
     /// The number that called; `None` if an operator set it.
     pub caller: Option<PhoneNumber>,

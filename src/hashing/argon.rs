@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 
 use argon2::password_hash::phc::{Output, ParamsString, PasswordHash};
 use argon2::{ARGON2ID_IDENT, Block, Params, ParamsBuilder, Version};
-use argon2id::{Implementation, Input};
+use argon2id::{HashInput, Implementation};
 use metrics::counter;
 use rand::CryptoRng;
 use subtle::ConstantTimeEq;
@@ -33,7 +33,7 @@ pub struct Cost {
     pub memory_kib: u32,
     /// Passes over the memory.
     pub passes: u32,
-    /// Lanes.
+    /// How many lanes the memory is divided into.
     pub lanes: u32,
 }
 
@@ -51,7 +51,7 @@ impl Cost {
 pub struct Salt([u8; SALT_BYTES]);
 
 impl Salt {
-    /// Draws one.
+    /// Draws a salt of 16 bytes.
     pub fn draw(rng: &mut impl CryptoRng) -> Self {
         let mut bytes = [0; SALT_BYTES];
         rng.fill_bytes(&mut bytes);
@@ -73,7 +73,7 @@ pub struct Dummy {
 }
 
 impl Dummy {
-    /// Draws one.
+    /// Draws a password that nobody knows.
     pub fn draw(rng: &mut impl CryptoRng) -> Self {
         let mut dummy = Self { password: [0; DUMMY_BYTES], salt: [0; SALT_BYTES] };
         rng.fill_bytes(&mut dummy.password);
@@ -98,11 +98,11 @@ pub enum Verification {
     },
 }
 
-/// Block memory that is not in use, the last used on top: what was used last is what the processor
-/// still has at hand.
+/// Block memory that is not in use. The memory used last is on top, because the processor's cache
+/// still holds it.
 struct BlockPool {
     free: Mutex<Vec<Vec<Block>>>,
-    /// How many blocks of each are kept, whatever a dearer stored hash needs for once.
+    /// How many blocks of each are kept, even if a costlier stored hash has needed more.
     kept: usize,
 }
 
@@ -271,7 +271,7 @@ impl Argon {
     ) -> Result<(), HashError> {
         self.operations.fetch_add(1, Ordering::Relaxed);
         counter!(PASSWORD_HASH_OPERATIONS).increment(1);
-        let input = Input { password, salt, secret: key.expose() };
+        let input = HashInput { password, salt, secret: key.expose() };
         self.memories
             .with_blocks(params.block_count(), |memory| {
                 self.implementation.hash(params, input, memory, out)

@@ -35,7 +35,7 @@ const MAX_PAUSE: Duration = Duration::from_millis(250);
 /// After this time it repeats a hash that another worker has not finished.
 const REPEATED_AFTER: Duration = Duration::from_secs(1);
 
-/// A queue, bounded or not.
+/// A queue of jobs, and what its workers are doing.
 #[derive(Debug)]
 pub(super) struct WorkerPool {
     name: &'static str,
@@ -327,7 +327,7 @@ pub(super) fn spawn(
         while let Some(work) = next() {
             if catch_unwind(AssertUnwindSafe(|| work_at(&work))).is_err() {
                 counter!(PASSWORD_HASH_PANICS, "pool" => pool.name).increment(1);
-                tracing::error!(pool = pool.name, "a hashing thread has panicked; it goes on");
+                tracing::error!(pool = pool.name, "a hashing thread panicked; continuing");
                 work.job.fail(HashError::Failed("a hashing thread has panicked".to_owned()));
             }
             pool.done(&work, worker);

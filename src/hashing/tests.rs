@@ -80,7 +80,7 @@ async fn w2_without_a_hash_the_dummy_is_compared_and_is_nobodys() {
 }
 
 #[tokio::test]
-async fn what_is_stored_and_no_hash_is_told_apart() {
+async fn a_stored_hash_and_no_hash_look_the_same() {
     let hasher = hasher(ONE, WEAK);
     for stored in [
         "",
@@ -125,7 +125,7 @@ fn let_a_worker_at_the_logins(hasher: &Hasher) {
 }
 
 #[tokio::test]
-async fn once_logins_are_refused_all_that_wait_are_told_and_calls_are_not() {
+async fn once_logins_are_refused_all_that_wait_get_an_error_and_calls_do_not() {
     let hasher = without_login_workers();
     let waiting = full_of_logins(&hasher).await;
     hasher.refuse_logins();

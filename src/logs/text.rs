@@ -77,7 +77,7 @@ impl TextLine<'_> {
     }
 }
 
-/// The text on one line: a terminal obeys no control character of it.
+/// The text on one line: a terminal must obey none of its control characters.
 fn escaped(text: &str) -> Cow<'_, str> {
     if !text.contains(char::is_control) {
         return Cow::Borrowed(text);

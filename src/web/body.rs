@@ -1,5 +1,5 @@
 //! Reads a request's body: at most 16 KiB within ten seconds, and a JSON object for the API.
-//! No response quotes any of it.
+//! No response quotes the body.
 
 use std::time::Duration;
 

@@ -19,7 +19,7 @@ use super::AppState;
 use super::client_ip::ClientIp;
 use super::problem::Problem;
 use super::refusal_log::RefusalReason;
-use super::site::complete_error_page;
+use super::site::render_error_page;
 use crate::clock;
 use crate::metrics::{HTTP_REQUEST_DURATION, HTTP_REQUESTS};
 
@@ -71,7 +71,7 @@ pub(super) fn apply_for_subscribers(
     state: &AppState,
 ) -> Router<AppState> {
     routes
-        .layer(middleware::from_fn_with_state(state.clone(), complete_error_page))
+        .layer(middleware::from_fn_with_state(state.clone(), render_error_page))
         .layer(middleware::map_response(with_security_headers))
         .layer(middleware::from_fn_with_state(state.clone(), record_refusal))
 }
@@ -128,7 +128,7 @@ async fn observe(request: Request, next: Next) -> Response {
     let started = clock::now();
     let response = next.run(request).instrument(span.clone()).await;
     let status = response.status().as_u16();
-    let duration = started.elapsed();
+    let duration = clock::now().saturating_duration_since(started);
     let duration_ms = duration.as_secs_f64() * 1000.0;
     tracing::debug!(parent: &span, status, duration_ms, "answered");
     counter!(HTTP_REQUESTS, "route" => route.clone(), "status" => status.to_string()).increment(1);

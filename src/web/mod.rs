@@ -46,7 +46,7 @@ use middleware::Hsts;
 use problem::Problem;
 use rate_limit::RateLimiter;
 use refusal_log::RefusalLog;
-use site::Frame;
+use site::PageFrame;
 
 /// How often expired sessions, hashes and audit rows are removed.
 const PURGE_INTERVAL: Duration = Duration::from_mins(1);
@@ -66,7 +66,7 @@ struct Inner {
     seals: Seals,
     hsts: Hsts,
     audit_retention: Duration,
-    frame: Arc<Frame>,
+    frame: Arc<PageFrame>,
     login_refusal: String,
     set_up_number: PhoneNumber,
     trusted_proxies: Vec<Network>,
@@ -84,7 +84,7 @@ impl AppState {
             seals: Seals::new(&config.hashing.keys),
             hsts: if config.site.hsts_subdomains { Hsts::Subdomains } else { Hsts::Host },
             audit_retention: config.audit.retention,
-            frame: Arc::new(Frame::new(config)),
+            frame: Arc::new(PageFrame::new(config)),
             login_refusal: problem::login_refusal(config.site.set_up_number),
             set_up_number: config.site.set_up_number,
             trusted_proxies: config.site.trusted_proxies.clone(),
@@ -157,7 +157,7 @@ impl AppState {
     }
 
     /// What is around every page.
-    fn frame(&self) -> &Arc<Frame> {
+    fn frame(&self) -> &Arc<PageFrame> {
         &self.inner.frame
     }
 

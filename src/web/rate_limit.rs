@@ -86,7 +86,7 @@ impl RateLimiter {
     /// # Errors
     /// How long until it is worth trying again.
     async fn reserve(&self, address: IpAddr, voidings: u32) -> Result<Reservation, Duration> {
-        let deadline = tokio::time::Instant::now() + MAX_WAIT;
+        let deadline = tokio::time::Instant::from(clock::now() + MAX_WAIT);
         let keys = self.bucket_keys(address);
         loop {
             let (waiting, freed) = {

@@ -101,7 +101,7 @@ pub enum ServeError {
 /// Binds a listener, so that a taken address is an error before anything starts.
 ///
 /// # Errors
-/// [`ServeError::Bind`]
+/// [`ServeError::Bind`] if the address is taken or not this machine's.
 pub fn bind(address: SocketAddr) -> Result<TcpListener, ServeError> {
     TcpListener::bind(address).map_err(|error| ServeError::Bind(address, error))
 }
@@ -110,7 +110,7 @@ pub fn bind(address: SocketAddr) -> Result<TcpListener, ServeError> {
 /// certificate, in the clear without one.
 ///
 /// # Errors
-/// [`ServeError`]
+/// [`ServeError`] if the listener cannot go on.
 pub async fn serve(
     listener: TcpListener,
     router: Router,

@@ -22,7 +22,7 @@ use rustix::net::sockopt::set_socket_recv_buffer_size;
 use crate::script::{RATE, Script, Voice};
 
 /// By when all calls are over, beyond the time that they take to begin.
-const OVER_WITHIN: Duration = Duration::from_mins(1);
+const OVER_TIMEOUT: Duration = Duration::from_mins(1);
 const PACKET: Duration = Duration::from_millis(1000 / RATE as u64);
 /// How late a packet may be for the sake of sending several at once.
 const GRAIN: Duration = Duration::from_millis(1);
@@ -100,7 +100,7 @@ impl<'a> Conversation<'a> {
     fn hold(&mut self, news: &Receiver<(usize, News)>, rate: u32) -> Result<()> {
         let number = self.calls.len();
         let begin = Duration::from_secs((number / rate as usize) as u64);
-        let until = Instant::now() + begin + OVER_WITHIN;
+        let until = Instant::now() + begin + OVER_TIMEOUT;
         let mut over = 0;
         while over < number {
             match news.recv_timeout(GRAIN) {

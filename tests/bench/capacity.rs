@@ -16,7 +16,7 @@ const RATES: [u32; 5] = [8, 10, 12, 16, 20];
 /// For so long, longer than a call lasts: by then as many end as begin.
 const LASTS_S: u32 = 20;
 /// How soon all is as before after an overload, and with how many calls that is seen.
-const NORMAL_WITHIN: Duration = Duration::from_secs(5);
+const RECOVERY_TIMEOUT: Duration = Duration::from_secs(5);
 const USUAL_RATE: u32 = 2;
 const USUAL_CALLS: u32 = 10;
 
@@ -60,7 +60,7 @@ pub fn measure() -> Result<Vec<Figure>> {
         let all = f64::from(rate * LASTS_S) - count(reactions.refused);
         figures.push(Figure::new(taken, all / f64::from(LASTS_S), "/s").beside(f64::from(good)));
     }
-    sleep(NORMAL_WITHIN);
+    sleep(RECOVERY_TIMEOUT);
     let afterwards = call(USUAL_CALLS, USUAL_RATE)?;
     let failed = count(afterwards.failed + afterwards.refused);
     figures.push(Figure::new("failed 5 s after", failed, "").at_most(0.0));

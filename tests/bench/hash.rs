@@ -18,7 +18,7 @@ use tokio::runtime::Runtime;
 use crate::figure::{Figure, quantile};
 
 const TURNS: usize = 25;
-const HASHES_A_TURN: usize = 8;
+const HASHES_PER_TURN: usize = 8;
 
 /// Ours beside libargon2's.
 pub fn measure() -> Result<Vec<Figure>> {
@@ -28,10 +28,10 @@ pub fn measure() -> Result<Vec<Figure>> {
     let hasher = Hasher::start(keys, Cost::LIVE, &Dummy::draw(&mut rand::rng()))?;
     let (mut ours, mut theirs) = (Vec::new(), Vec::new());
     for _ in 0..TURNS {
-        for _ in 0..HASHES_A_TURN {
+        for _ in 0..HASHES_PER_TURN {
             ours.push(one(&runtime, &hasher)?);
         }
-        for _ in 0..HASHES_A_TURN {
+        for _ in 0..HASHES_PER_TURN {
             theirs.push(yardstick.hash()?);
         }
     }

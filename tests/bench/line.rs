@@ -14,7 +14,7 @@ use crate::usage::{HASHING, Process};
 
 const CALLS: usize = 200;
 /// Calls begun a second.
-const CALLS_A_SECOND: u32 = 8;
+const CALLS_PER_SECOND: u32 = 8;
 /// How many times the logins that can be verified are offered.
 const OVERLOAD: f64 = 3.0;
 
@@ -23,12 +23,12 @@ pub fn measure() -> Result<Vec<Figure>> {
     let callers = callers(CALLS);
     let mut system = System::start(&callers, &[])?;
     println!("{CALLS} calls to plain dialplan…");
-    let dialplan = system.calls(YARDSTICK, &callers, CALLS_A_SECOND)?;
+    let dialplan = system.calls(YARDSTICK, &callers, CALLS_PER_SECOND)?;
     println!("{CALLS} calls to karipass…");
     let daemon = Process(system.daemon.child().id());
     let switch = Process(system.asterisk.child().id());
     let before = [daemon.time()?, daemon.time_of(HASHING)?, switch.time()?];
-    let karipass = system.calls(SET_UP_NUMBER, &callers, CALLS_A_SECOND)?;
+    let karipass = system.calls(SET_UP_NUMBER, &callers, CALLS_PER_SECOND)?;
     let after = [daemon.time()?, daemon.time_of(HASHING)?, switch.time()?];
     let [total, hashing, switch] =
         std::array::from_fn(|index| after[index].saturating_sub(before[index]));
@@ -89,7 +89,7 @@ fn flooded(system: &System, callers: &[String]) -> Result<Reactions> {
     let flood = system.flood()?;
     let capacity = flood.capacity()?;
     let running = flood.begin(OVERLOAD * capacity);
-    let reactions = system.calls(SET_UP_NUMBER, callers, CALLS_A_SECOND)?;
+    let reactions = system.calls(SET_UP_NUMBER, callers, CALLS_PER_SECOND)?;
     let Counted { verified, busy, failed, .. } = running.end()?;
     println!(
         "{capacity:.0} logins a second can be verified: {verified} were, {busy} refused, {failed} failed"

@@ -32,9 +32,9 @@ const PRETENDER: Ipv4Addr = Ipv4Addr::new(127, 0, 0, 10);
 /// Whose password the stranger would set.
 const VICTIM: &str = "0612345600";
 
-const ARRIVES_WITHIN: Duration = Duration::from_secs(15);
+const ARRIVAL_TIMEOUT: Duration = Duration::from_secs(15);
 /// Longer than the last guidance.
-const GONE_WITHIN: Duration = Duration::from_mins(1);
+const GONE_TIMEOUT: Duration = Duration::from_mins(1);
 const LOOK_EVERY: Duration = Duration::from_millis(20);
 
 const MODULES: &str = "
@@ -239,7 +239,7 @@ impl AttackGround {
                 agent.invite(SET_UP_NUMBER, VICTIM, &headers).await?;
             }
         }
-        let answer = timeout(ARRIVES_WITHIN, next_start(&mut self.events)).await;
+        let answer = timeout(ARRIVAL_TIMEOUT, next_start(&mut self.events)).await;
         let answer = answer.context("nothing reaches the line")?;
         self.hangs_up().await?;
         answer.map_err(|error| anyhow!("{error:?}"))
@@ -297,7 +297,7 @@ async fn wait_until_bridged(asterisk: &Asterisk) -> Result<()> {
             tokio::time::sleep(LOOK_EVERY).await;
         }
     };
-    timeout(ARRIVES_WITHIN, bridged).await.context("nobody is connected")?
+    timeout(ARRIVAL_TIMEOUT, bridged).await.context("nobody is connected")?
 }
 
 /// Waits until no channel is left.
@@ -308,5 +308,5 @@ async fn wait_until_no_channel(asterisk: &Asterisk) -> Result<()> {
         }
         Ok(())
     };
-    timeout(GONE_WITHIN, gone).await.context("a channel is left")?
+    timeout(GONE_TIMEOUT, gone).await.context("a channel is left")?
 }

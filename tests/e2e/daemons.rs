@@ -20,7 +20,7 @@ const SILENCE: Duration = Duration::from_secs(12);
 const PATIENCE: Duration = Duration::from_secs(30);
 /// How long Asterisk keeps a call with a limit of 10 s; after that comes an apology.
 const KEPT_FOR: Duration = Duration::from_secs(70);
-const ENDED_WITHIN: Duration = Duration::from_secs(100);
+const END_TIMEOUT: Duration = Duration::from_secs(100);
 /// Two daemons' applications in the dialplan.
 const APPS: (&str, &str) = ("globals.conf", "KARIPASS_APPS = karipass-a&karipass-b\n");
 /// As in an Asterisk that does not have it.
@@ -180,7 +180,7 @@ fn p11_a_call_that_nobody_serves_any_more_is_ended_with_an_apology() -> Result<(
             Next::Over => break answered.elapsed(),
             Next::Nothing => bail!("it is left in silence"),
         }
-        ensure!(answered.elapsed() < ENDED_WITHIN, "it never ends");
+        ensure!(answered.elapsed() < END_TIMEOUT, "it never ends");
     };
     ensure!(until > KEPT_FOR, "ended after {until:?}");
     Ok(())

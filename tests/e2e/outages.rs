@@ -15,7 +15,7 @@ use crate::system::{KARIPASS, SHORT, System};
 use crate::traces;
 
 /// P15.
-const TROUBLE_WITHIN: Duration = Duration::from_secs(10);
+const MAX_TROUBLE_DELAY: Duration = Duration::from_secs(10);
 
 #[test]
 fn p15_a_store_that_stops_in_mid_call_is_trouble() -> Result<()> {
@@ -30,7 +30,7 @@ fn p15_a_store_that_stops_in_mid_call_is_trouble() -> Result<()> {
     let begun = Instant::now();
     let mut call = story.call_from_contract()?;
     call.hear_whole("trouble")?.expect_hangup()?;
-    ensure!(begun.elapsed() < 2 * TROUBLE_WITHIN, "the call took {:?}", begun.elapsed());
+    ensure!(begun.elapsed() < 2 * MAX_TROUBLE_DELAY, "the call took {:?}", begun.elapsed());
     system.postgres.start()?;
     story.expect_nothing_stored()?;
     // The next but one is served as if nothing had happened.
@@ -127,7 +127,7 @@ fn at_the_last_digit(story: &Story<'_>, password: &str) -> Result<Subscriber> {
 fn expect_trouble(call: &mut Subscriber) -> Result<()> {
     call.hear_whole("trouble")?;
     let waited = call.waited()?;
-    ensure!(waited < TROUBLE_WITHIN, "trouble came after {waited:?}");
+    ensure!(waited < MAX_TROUBLE_DELAY, "trouble came after {waited:?}");
     call.expect_hangup()?;
     Ok(())
 }

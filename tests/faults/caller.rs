@@ -21,13 +21,13 @@ const PATIENCE: Duration = Duration::from_secs(30);
 const REACTION: Duration = Duration::from_millis(300);
 /// How long after the end of what was last heard a caller who has heard how the call ends waits to
 /// be hung up on: beyond the longest silence, so that a longer one is lived.
-const OVER_WITHIN: Duration = SILENCE.saturating_add(Duration::from_secs(3));
+const OVER_TIMEOUT: Duration = SILENCE.saturating_add(Duration::from_secs(3));
 /// How long such a caller listens to whatever else begins.
 const LISTENS_FOR: Duration = Duration::from_mins(1);
 const LOOK_EVERY: Duration = Duration::from_millis(200);
 
 /// A line that is dead does not answer; then the call is given up all the same.
-const HUNG_UP_WITHIN: Duration = Duration::from_secs(2);
+const HANG_UP_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// How a call ended for its caller.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -190,9 +190,9 @@ impl<'a> Talk<'a> {
         let mut end = self.talk();
         let hung_up = Instant::now();
         if self.subscriber.ending().is_none() {
-            drop(self.subscriber.hang_up_within(HUNG_UP_WITHIN));
+            drop(self.subscriber.hang_up_within(HANG_UP_TIMEOUT));
             // What was cut short has an end only once the call is over.
-            while let Next::Begins(_) = self.subscriber.listen_for(HUNG_UP_WITHIN) {}
+            while let Next::Begins(_) = self.subscriber.listen_for(HANG_UP_TIMEOUT) {}
         }
         let (answered, over) = self.subscriber.times();
         if self.subscriber.ending() == Some(Ending::Refused) {
@@ -293,7 +293,7 @@ impl<'a> Talk<'a> {
     /// Whatever else begins: the same again, an apology, or all of it from another daemon.
     fn listen_to_the_end(&mut self, end: End) -> End {
         let until = Instant::now() + LISTENS_FOR;
-        while Instant::now() < until && !self.is_silent_for(OVER_WITHIN) {
+        while Instant::now() < until && !self.is_silent_for(OVER_TIMEOUT) {
             if self.subscriber.listen_for(LOOK_EVERY) == Next::Over {
                 break;
             }

@@ -27,4 +27,3 @@ mod row;
 mod rows;
 mod system;
 mod table;
-mod tcp_proxy;

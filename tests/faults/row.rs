@@ -18,7 +18,7 @@ static TABLE: Table = Table::new();
 
 /// Calls that complete before the fault, and after it.
 const QUIET_CALLS: usize = 3;
-const QUIET_WITHIN: Duration = Duration::from_mins(1);
+const QUIET_TIMEOUT: Duration = Duration::from_mins(1);
 
 /// How many times the quiet reaction time the p99 under a fault may be. What is within two packets
 /// is not looked at: on a machine that the callers themselves keep busy, that is no difference.
@@ -135,7 +135,7 @@ impl Row {
     }
 
     fn befall(&self, scene: &Scene) -> Result<()> {
-        let quiet = |since| scene.load.completes(QUIET_CALLS, since, QUIET_WITHIN);
+        let quiet = |since| scene.load.completes(QUIET_CALLS, since, QUIET_TIMEOUT);
         quiet(Instant::now()).context("before the fault")?;
         (self.befalls)(scene)?;
         quiet(Instant::now()).context("after the fault")

@@ -13,7 +13,7 @@
 //! | 5 another door forgets the count | `account/doors`: `row_5_every_door_raises_the_same_count` |
 //! | 6 unknown numbers answer otherwise | `login/equality`: `w2_every_refusal_is_the_same_byte_for_byte_after_one_hash_and_one_commit`; `pages/log_in`: `w2_every_refusal_is_the_same_page_after_one_hash_and_one_commit` |
 //! | 7 floods | `flood`: `a_more_logins_than_can_be_verified_harm_nothing_else` |
-//! | 8 anyone voids anyone's password | `limit`: `b1_one_address_voids_ten_credentials_an_hour_and_tells_nothing_by_it`; `account/void`: `c2_wrong_entries_of_strangers_end_no_open_session`; `doors`: `a_one_limit_by_address_stands_before_every_password_at_both_doors`; `account/doors`: `row_8_the_limit_by_address_answers_at_every_door_and_counts_nothing` |
+//! | 8 anyone voids anyone's password | `limit`: `b1_one_address_voids_ten_credentials_an_hour_and_learns_nothing_by_it`; `account/void`: `c2_wrong_entries_of_strangers_end_no_open_session`; `doors`: `a_one_limit_by_address_stands_before_every_password_at_both_doors`; `account/doors`: `row_8_the_limit_by_address_answers_at_every_door_and_counts_nothing` |
 //! | 9 the forced change is walked around | `pages/sessions`: `row_9_no_route_walks_around_the_forced_change`; `routes`: `row_9_no_route_but_the_change_is_open_under_c6` |
 //! | 10 secrets in logs | `login/daemon`: `no_secret_is_in_the_log_at_trace` |
 //! | 11, 12 the store fails over, a commit's answer is lost | `store/faults`, `account/faults` |

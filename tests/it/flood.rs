@@ -17,7 +17,7 @@ const AT_ONCE: usize = 1_100;
 /// A number that nobody has.
 const NOBODYS: &str = "0699999999";
 /// When the queue is full at the latest; earlier than the first login's own time-out.
-const FULL_WITHIN: Duration = Duration::from_secs(170);
+const FILL_TIMEOUT: Duration = Duration::from_secs(170);
 /// Before somebody who was refused asks again.
 const AGAIN: Duration = Duration::from_millis(100);
 
@@ -43,7 +43,7 @@ impl Flood {
             asking.spawn(ask(caller.clone(), base.to_owned(), Arc::clone(&answers)));
         }
         let flood = Self { answers, asking };
-        wait_until_within(FULL_WITHIN, "the queue to be full", async || flood.refused() > 0).await;
+        wait_until_within(FILL_TIMEOUT, "the queue to be full", async || flood.refused() > 0).await;
         flood
     }
 

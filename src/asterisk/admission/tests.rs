@@ -120,7 +120,7 @@ fn b8_an_overload_cuts_the_rate_and_usual_calls_are_taken_five_seconds_later() {
 }
 
 #[test]
-fn b8_the_log_is_told_once_when_calls_are_refused_and_once_when_all_are_taken() {
+fn b8_the_log_gets_one_line_when_calls_are_refused_and_one_when_all_are_taken() {
     let mut line = Line::new(14.0);
     assert_eq!(line.admission.take_load_change(None, line.now), None);
     line.commands(1000, SLOW_COMMAND);
@@ -145,9 +145,9 @@ fn b8_refused_calls_leave_room_for_their_apologies_and_never_take_all() {
     assert!(taken[0] > taken[1] && taken[1] >= taken[2] && taken[2] >= 2, "{taken:?}");
 }
 
-/// Simulates five minutes of `called` calls a second on a line that bears `bears`. Each call asks
-/// for its hash ten seconds after it was taken. Returns the longest wait for a hash, and the share
-/// of the capacity that was used.
+/// Simulates five minutes of `called` calls a second on a line that can serve `bears`. Each call
+/// asks for its hash ten seconds after it was taken. Returns the longest wait for a hash, and the
+/// share of the capacity that was used.
 fn longest_wait(bears: f64, called: u32) -> (f64, f64) {
     let mut line = Line::new(14.0);
     let (mut due, mut queue, mut longest, mut hashed) = (VecDeque::new(), 0.0, 0.0_f64, 0.0);

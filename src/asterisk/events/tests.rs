@@ -46,11 +46,11 @@ fn p2_only_a_trusted_national_number_is_a_caller() {
 #[test]
 fn an_identity_names_its_verdict_and_the_invites_call_id() {
     for (text, verdict, sip_call_id) in [
-        ("trusted/0612345678/1.5/a/b@192.0.2.1", Verdict::Trusted, Some("a/b@192.0.2.1")),
-        ("withheld//1.5/a", Verdict::Withheld, Some("a")),
-        ("untrusted//1.5/", Verdict::Untrusted, None),
-        ("else//1.5", Verdict::Untrusted, None),
-        ("trusted/0612345678/1.4/a", Verdict::Untrusted, None),
+        ("trusted/0612345678/1.5/a/b@192.0.2.1", CallerVerdict::Trusted, Some("a/b@192.0.2.1")),
+        ("withheld//1.5/a", CallerVerdict::Withheld, Some("a")),
+        ("untrusted//1.5/", CallerVerdict::Untrusted, None),
+        ("else//1.5", CallerVerdict::Untrusted, None),
+        ("trusted/0612345678/1.4/a", CallerVerdict::Untrusted, None),
     ] {
         let found = parse_identity("1.5", text);
         assert_eq!((found.verdict, found.sip_call_id.as_deref()), (verdict, sip_call_id), "{text}");
@@ -92,7 +92,7 @@ fn p1_a_channel_that_replaces_another_is_no_call_that_has_come_in() {
 }
 
 #[test]
-fn a_playback_belongs_to_its_channel_and_tells_how_it_ended() {
+fn a_playback_belongs_to_its_channel_and_shows_how_it_ended() {
     assert_eq!(shown(FINISHED), r#"Ok(Call("1795356271.3", PlaybackFinished(Slot(7), Done)))"#);
     assert!(shown(&FINISHED.replace("done", "failed")).contains("Failed"));
     assert!(shown(&FINISHED.replace("done", "surprise")).contains("Failed"));
@@ -136,7 +136,7 @@ fn what_is_unknown_is_nothing_of_ours() {
 }
 
 #[test]
-fn what_is_malformed_is_told_without_its_text() {
+fn what_is_malformed_is_reported_without_its_text() {
     for malformed in [
         "12345678",
         r#"{"type":12345678}"#,

@@ -15,7 +15,7 @@ pub struct Credentials(Arc<RwLock<HeaderValue>>);
 
 impl Credentials {
     /// # Errors
-    /// [`BuildError::Credentials`]
+    /// [`BuildError::Credentials`] if no header can hold them.
     pub(super) fn new(ari: &config::Ari) -> Result<Self, BuildError> {
         Ok(Self(Arc::new(RwLock::new(authorization(ari)?))))
     }

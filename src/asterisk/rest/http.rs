@@ -116,7 +116,8 @@ impl Http {
     async fn acquire_slot(&self) -> Option<SemaphorePermit<'_>> {
         let began = clock::now();
         let slot = self.request_slots.acquire().await;
-        metrics::histogram!(ARI_QUEUE_DURATION).record(began.elapsed());
+        metrics::histogram!(ARI_QUEUE_DURATION)
+            .record(clock::now().saturating_duration_since(began));
         slot.ok()
     }
 

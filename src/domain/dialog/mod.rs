@@ -2,8 +2,8 @@
 //!
 //! The caller of a [`Call`] passes every [`Input`] in the order of arrival, carries out the
 //! [`Output`]s in order, and passes [`Input::Timeout`] at [`Call::deadline`]. It starts
-//! [`Output::LookUpContract`], [`Output::HashAhead`] and [`Output::Store`] without waiting for them. A call without a
-//! deadline is over; what is not committed by then is cancelled (`P13`).
+//! [`Output::LookUpContract`], [`Output::HashAhead`] and [`Output::Store`] without waiting for
+//! them. A call without a deadline is over; what is not committed by then is cancelled (`P13`).
 
 mod call;
 mod digits;
@@ -21,7 +21,7 @@ use std::fmt;
 use std::time::{Duration, Instant};
 
 pub use call::Call;
-pub use progress::{Entry, Progress, StepName, WrongEntry};
+pub use progress::{EntrySummary, Progress, StepName, WrongEntry};
 
 use strum::IntoStaticStr;
 

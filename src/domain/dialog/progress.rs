@@ -58,7 +58,7 @@ impl WrongEntry {
 
 /// An entry that was keyed completely, or that silence has ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Entry {
+pub struct EntrySummary {
     /// The step that asked for it.
     pub step: StepName,
     /// How many digits it has.
@@ -75,11 +75,11 @@ pub enum Progress {
     /// A key has stopped the guidance.
     BargeIn,
     /// An entry was right.
-    EntryAccepted(Entry),
+    EntryAccepted(EntrySummary),
     /// An entry was wrong.
     EntryRefused {
         /// The entry.
-        entry: Entry,
+        entry: EntrySummary,
         /// What is wrong with it.
         reason: WrongEntry,
         /// How many wrong entries the step has had.

@@ -30,7 +30,7 @@ pub enum Comparison {
     },
     /// The dummy hash: the login is refused whatever the secret is.
     Dummy {
-        /// Why.
+        /// Why, for the audit row.
         outcome: LoginOutcome,
         /// The credential that has expired and becomes void.
         expired: Option<Credential>,

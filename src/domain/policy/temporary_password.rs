@@ -62,7 +62,5 @@ pub fn decide_issue(
     snapshot: Option<&Snapshot>,
     request: &TemporaryPasswordRequest,
 ) -> Decision<SetOutcome> {
-    let keeps_unit =
-        |it: &&Snapshot| it.contract.unit.is_none_or(|in_force| in_force == request.unit);
-    decide(snapshot.filter(keeps_unit), request)
+    decide(snapshot.filter(|it| it.contract.keeps_unit(request.unit)), request)
 }

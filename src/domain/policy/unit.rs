@@ -38,9 +38,9 @@ pub enum FormVersion {
 pub struct ComparedPassword {
     /// The login number.
     pub number: PhoneNumber,
-    /// Its credential.
+    /// The credential that was compared.
     pub credential: CredentialId,
-    /// The result.
+    /// Whether the password matched.
     pub result: Match,
 }
 
@@ -290,7 +290,7 @@ pub struct UnitChoices {
 /// One unit that can be chosen.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct UnitChoice {
-    /// The unit.
+    /// The unit that the contract would have.
     pub unit: AuthUnit,
     /// The numbers whose passwords it requires.
     pub required: Vec<PhoneNumber>,

@@ -20,7 +20,7 @@ pub struct UnitChangePlan {
     pub logins: Vec<NewLogin>,
     /// Numbers whose temporary password becomes void (`U1`).
     pub voided: Vec<PhoneNumber>,
-    /// Numbers that log in no more and lose their credential (`U1`).
+    /// Numbers that no longer log in and lose their credential (`U1`).
     pub dropped: Vec<PhoneNumber>,
 }
 

@@ -63,7 +63,7 @@ fn address(text: &str) -> IpAddr {
 }
 
 #[test]
-fn a_queue_takes_as_many_as_its_bound_and_whoever_leaves_makes_room() {
+fn a_queue_takes_as_many_as_its_bound_and_those_who_leave_make_room() {
     let pool = WorkerPool::new("test", Some(3));
     let mut answers = filled(&pool, 0..3);
     assert!(is_refused(&pool, HERE));
@@ -143,7 +143,7 @@ fn a_queue_without_a_bound_refuses_nobody() {
 }
 
 #[test]
-fn the_queues_length_is_told_from_the_start_and_without_those_who_have_left() {
+fn the_queues_length_is_shown_from_the_start_and_without_those_who_have_left() {
     let recorder = PrometheusBuilder::new().build_recorder();
     let pool = with_local_recorder(&recorder, || {
         let pool = WorkerPool::new("test", Some(3));

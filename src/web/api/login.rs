@@ -41,7 +41,7 @@ pub struct LoginRequest {
     ),
     responses(
         (status = 200, description = "A session began", body = LoggedIn, example = json!(LoggedIn::example())),
-        Problems,
+        LoginProblems,
     ),
 )]
 pub(super) async fn log_in(
@@ -68,9 +68,9 @@ pub(super) async fn log_in(
 }
 
 /// The problems of a login.
-struct Problems;
+struct LoginProblems;
 
-impl IntoResponses for Problems {
+impl IntoResponses for LoginProblems {
     fn responses() -> Responses {
         problems::responses(|example| {
             let own = [

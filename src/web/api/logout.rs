@@ -14,7 +14,7 @@ use crate::web::problem::Problem;
 /// End this session.
 #[utoipa::path(
     post, path = "/api/v1/logout", operation_id = "logOut", tag = "session",
-    responses((status = 204, description = "The session has ended"), Problems),
+    responses((status = 204, description = "The session has ended"), LogoutProblems),
 )]
 pub(super) async fn log_out(
     State(state): State<AppState>,
@@ -26,9 +26,9 @@ pub(super) async fn log_out(
 }
 
 /// The problems of a logout.
-struct Problems;
+struct LogoutProblems;
 
-impl IntoResponses for Problems {
+impl IntoResponses for LogoutProblems {
     fn responses() -> Responses {
         problems::responses(|_| {
             vec![

@@ -64,7 +64,7 @@ impl Modify for Bearer {
 /// This description.
 #[utoipa::path(
     get, path = "/api/v1/openapi.json", operation_id = "getOpenApi", tag = "description", security(()),
-    responses((status = 200, description = "OpenAPI 3.1", body = BTreeMap<String, Value>), Problems),
+    responses((status = 200, description = "OpenAPI 3.1", body = BTreeMap<String, Value>), OpenApiProblems),
 )]
 pub(super) async fn openapi() -> Response {
     match &*JSON {
@@ -83,9 +83,9 @@ static JSON: LazyLock<Option<Bytes>> =
     LazyLock::new(|| Description::openapi().to_json().ok().map(Bytes::from));
 
 /// The problems of a path that anybody may read.
-struct Problems;
+struct OpenApiProblems;
 
-impl IntoResponses for Problems {
+impl IntoResponses for OpenApiProblems {
     fn responses() -> Responses {
         problems::responses(|_| Vec::new())
     }

@@ -39,7 +39,7 @@ pub struct PasswordChangeRequest {
     ),
     responses(
         (status = 200, description = "Changed; a new session began", body = LoggedIn, example = json!(LoggedIn::example())),
-        Problems,
+        PasswordProblems,
     ),
 )]
 pub(super) async fn change_password(
@@ -85,9 +85,9 @@ fn respond(
 }
 
 /// The problems of a password change.
-struct Problems;
+struct PasswordProblems;
 
-impl IntoResponses for Problems {
+impl IntoResponses for PasswordProblems {
     fn responses() -> Responses {
         problems::responses(|example| {
             let own = [

@@ -49,7 +49,7 @@ struct Answer {
 
 /// What a body is, and what it may look like.
 struct Content {
-    kind: Kind,
+    kind: SchemaKind,
     examples: Vec<String>,
 }
 
@@ -58,7 +58,7 @@ struct SchemaView {
     name: String,
     about: Text,
     /// The schemas whose members it has too.
-    bases: Vec<Kind>,
+    bases: Vec<SchemaKind>,
     values: Vec<String>,
     limits: Vec<String>,
     members: Vec<Member>,
@@ -66,14 +66,14 @@ struct SchemaView {
 
 struct Member {
     name: String,
-    kind: Kind,
+    kind: SchemaKind,
     is_required: bool,
     about: Text,
     limits: Vec<String>,
 }
 
 /// A type in a few words, such as "list of `Unit`".
-struct Kind {
+struct SchemaKind {
     before: &'static str,
     name: String,
     /// Whether the name is that of a [`SchemaView`].
@@ -109,7 +109,7 @@ impl ReferencePage {
         let (info, components) = (&document["info"], &document["components"]);
         let group = |tag: &Value| Group {
             name: text(tag, "name"),
-            about: Text::of(tag, "description"),
+            about: Text::from_key(tag, "description"),
             operations: operations(document, &text(tag, "name")),
         };
         let schemas = entries(&components["schemas"]);
@@ -148,14 +148,17 @@ fn content(body: &Value) -> Option<Content> {
     let several = entries(&content["examples"]).map(|(_, example)| &example["value"]);
     let one = Some(&content["example"]).filter(|example| !example.is_null());
     let examples = several.chain(one).filter_map(|it| serde_json::to_string_pretty(it).ok());
-    Some(Content { kind: Kind::of(&content["schema"]), examples: examples.collect() })
+    Some(Content {
+        kind: SchemaKind::from_schema(&content["schema"]),
+        examples: examples.collect(),
+    })
 }
 
 impl Answer {
     fn new((status, answer): (&String, &Value)) -> Self {
         Self {
             status: status.clone(),
-            about: Text::of(answer, "description"),
+            about: Text::from_key(answer, "description"),
             headers: entries(&answer["headers"]).map(|(name, _)| name.clone()).collect(),
             content: content(answer),
         }
@@ -168,19 +171,19 @@ impl SchemaView {
         let members = parts.iter().flat_map(|part| {
             entries(&part["properties"]).map(|(name, member)| Member {
                 name: name.clone(),
-                kind: Kind::of(member),
+                kind: SchemaKind::from_schema(member),
                 is_required: items(&part["required"]).any(|required| required == name),
-                about: Text::of(member, "description"),
+                about: Text::from_key(member, "description"),
                 limits: limits(member),
             })
         });
         Self {
             name: name.to_owned(),
-            about: Text::of(schema, "description"),
+            about: Text::from_key(schema, "description"),
             bases: parts
                 .iter()
                 .filter(|part| component(part).is_some())
-                .map(|it| Kind::of(it))
+                .map(|it| SchemaKind::from_schema(it))
                 .collect(),
             values: items(&schema["enum"]).filter_map(Value::as_str).map(str::to_owned).collect(),
             limits: limits(schema),
@@ -189,18 +192,18 @@ impl SchemaView {
     }
 }
 
-impl Kind {
-    fn of(schema: &Value) -> Self {
+impl SchemaKind {
+    fn from_schema(schema: &Value) -> Self {
         let plain = |name: String| Self { before: "", name, is_link: false, after: "" };
         let mut choices = items(&schema["oneOf"]).filter(|choice| choice["type"] != "null");
         if let Some(name) = component(schema) {
             Self { is_link: true, ..plain(name.to_owned()) }
         } else if let Some(choice) = choices.next() {
-            Self { after: " or null", ..Self::of(choice) }
+            Self { after: " or null", ..Self::from_schema(choice) }
         } else if let Some(items) = schema.get("items") {
-            Self { before: "list of ", ..Self::of(items) }
+            Self { before: "list of ", ..Self::from_schema(items) }
         } else if let Some(values) = schema.get("additionalProperties") {
-            Self { before: "map to ", ..Self::of(values) }
+            Self { before: "map to ", ..Self::from_schema(values) }
         } else {
             let format = text(schema, "format");
             let name = if format.is_empty() { text(schema, "type") } else { format };
@@ -216,7 +219,7 @@ impl Text {
         Self { parts: line.split('`').map(str::to_owned).collect() }
     }
 
-    fn of(value: &Value, key: &str) -> Self {
+    fn from_key(value: &Value, key: &str) -> Self {
         Self::new(&text(value, key))
     }
 }

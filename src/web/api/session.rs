@@ -19,7 +19,7 @@ use domain::access::Access;
     get, path = "/api/v1/session", operation_id = "getSession", tag = "session",
     responses(
         (status = 200, description = "The session", body = SessionView, example = json!(SessionView::example())),
-        Problems,
+        SessionProblems,
     ),
 )]
 pub(super) async fn session(
@@ -81,9 +81,9 @@ fn bearer(parts: &Parts, state: &AppState) -> Option<SessionToken> {
 }
 
 /// The problems of reading a session.
-struct Problems;
+struct SessionProblems;
 
-impl IntoResponses for Problems {
+impl IntoResponses for SessionProblems {
     fn responses() -> Responses {
         problems::responses(|_| problems::of_reading().into())
     }

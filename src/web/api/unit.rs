@@ -84,7 +84,7 @@ enum NewCredentialSchema {
     ),
     responses(
         (status = 200, description = "Changed", body = UnitChangedView, example = json!(UnitChangedView::example())),
-        Problems,
+        UnitProblems,
     ),
 )]
 pub(super) async fn change_unit(
@@ -206,9 +206,9 @@ impl From<NewLogin> for NewLoginView {
 }
 
 /// The problems of a unit change.
-struct Problems;
+struct UnitProblems;
 
-impl IntoResponses for Problems {
+impl IntoResponses for UnitProblems {
     fn responses() -> Responses {
         problems::responses(|example| {
             let numbers = &example.numbers;

@@ -54,7 +54,7 @@ struct UnitChoiceView {
     get, path = "/api/v1/unit", operation_id = "getUnit", tag = "unit",
     responses(
         (status = 200, description = "The choices", body = UnitChoicesView, example = json!(UnitChoicesView::example())),
-        Problems,
+        UnitChoicesProblems,
     ),
 )]
 pub(super) async fn unit_choices(
@@ -108,9 +108,9 @@ impl From<UnitChoice> for UnitChoiceView {
 }
 
 /// The problems of reading the choices.
-struct Problems;
+struct UnitChoicesProblems;
 
-impl IntoResponses for Problems {
+impl IntoResponses for UnitChoicesProblems {
     fn responses() -> Responses {
         problems::responses(|_| {
             let own = [(Problem::not_allowed(), "a user cannot change the unit")];

@@ -5,7 +5,7 @@ use axum::http::StatusCode;
 use axum::response::Response;
 
 use super::layout::{Layout, render};
-use super::session::AnyVisitor;
+use super::session::OptionalSession;
 
 /// `accessibility.html`
 #[derive(Template)]
@@ -14,6 +14,6 @@ struct AccessibilityPage {
     layout: Layout,
 }
 
-pub(super) async fn show(AnyVisitor(layout): AnyVisitor) -> Response {
+pub(super) async fn show(OptionalSession(layout): OptionalSession) -> Response {
     render(StatusCode::OK, &AccessibilityPage { layout })
 }

@@ -14,7 +14,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use sha2::{Digest, Sha256};
 
 use super::theme;
-use crate::config::{Color, Identity, Logo, LogoFormat};
+use crate::config::{Color, Logo, LogoFormat, SiteIdentity};
 use crate::web::AppState;
 
 const STYLE: &str = include_str!("style.css");
@@ -56,7 +56,7 @@ impl fmt::Debug for Asset {
 }
 
 impl Assets {
-    pub(super) fn new(identity: &Identity) -> Self {
+    pub(super) fn new(identity: &SiteIdentity) -> Self {
         let accent = identity.accent_color;
         Self {
             style: Asset::new("style", "css", "text/css; charset=utf-8", style(accent)),

@@ -9,7 +9,7 @@ use axum::response::{AppendHeaders, IntoResponse, Redirect, Response};
 
 use super::cookie;
 use super::error_kind::ErrorKind;
-use super::layout::{Layout, SignedIn, render};
+use super::layout::{Layout, SignedIn};
 use super::session_end::SessionEnd;
 use super::text::{self, Recovery};
 use crate::web::AppState;
@@ -56,7 +56,7 @@ pub(super) struct ErrorPage {
 #[derive(Debug, Clone, Copy)]
 struct WayBack {
     path: &'static str,
-    words: &'static str,
+    label: &'static str,
 }
 
 impl PageError {
@@ -139,11 +139,12 @@ impl IntoResponse for PageError {
 }
 
 impl IntoResponse for ErrorPage {
+    /// A response without a body. [`render_error_page`](super::error_layer::render_error_page)
+    /// renders the page, since it knows the request and its login.
     fn into_response(self) -> Response {
         let retry_after = self.retry_after_s.map(|s| [(header::RETRY_AFTER, HeaderValue::from(s))]);
         let refusal = self.refusal.map(Extension);
-        let rendered = render(self.status, &self);
-        (retry_after, refusal, Extension(self), rendered).into_response()
+        (self.status, retry_after, refusal, Extension(self)).into_response()
     }
 }
 
@@ -201,13 +202,13 @@ impl ErrorPage {
 }
 
 fn way_back(path: &str) -> Option<WayBack> {
-    let way = |path, words| Some(WayBack { path, words });
-    match path {
-        "/login" => way("/login", "ログイン画面へ戻る"),
-        "/password" => way("/password", "パスワード変更へ戻る"),
-        path if path.starts_with("/unit/") => way("/unit", "認証単位変更へ戻る"),
-        _ => None,
-    }
+    let (path, label) = match path {
+        "/login" => ("/login", text::BACK_TO_LOGIN),
+        "/password" => ("/password", text::BACK_TO_PASSWORD),
+        path if path.starts_with("/unit/") => ("/unit", text::BACK_TO_UNIT),
+        _ => return None,
+    };
+    Some(WayBack { path, label })
 }
 
 fn is_worth_another_try(kind: ErrorKind) -> bool {

@@ -1,8 +1,8 @@
-//! Completes error pages: the header of the browser's login, and the way back to a form. Handlers and
-//! fallbacks make them without knowing either.
+//! Renders error pages, with the header of the browser's login and the way back to a form. Handlers
+//! and fallbacks know neither.
 
 use axum::extract::{FromRequestParts as _, Request, State};
-use axum::http::{Method, header};
+use axum::http::header;
 use axum::middleware::Next;
 use axum::response::Response;
 
@@ -11,9 +11,8 @@ use super::layout::render;
 use super::session::{KnownLogin, RestrictedCookieSession};
 use crate::web::AppState;
 
-/// Renders an error page once more when the request's login is known. A login that no handler has
-/// looked up is looked up here.
-pub(in crate::web) async fn complete_error_page(
+/// Renders the [`ErrorPage`] of a response. A login that no handler has looked up is looked up here.
+pub(in crate::web) async fn render_error_page(
     State(state): State<AppState>,
     mut request: Request,
     next: Next,
@@ -24,17 +23,17 @@ pub(in crate::web) async fn complete_error_page(
     let handled = Request::from_parts(parts.clone(), body);
     let mut response = next.run(handled).await;
     let Some(page) = response.extensions_mut().remove::<ErrorPage>() else { return response };
-    if parts.method == Method::HEAD {
-        return response;
-    }
     let mut login = known.get().filter(|_| page.may_have_session());
     if login.is_none() && page.may_have_session() && !page.is_unavailable() {
         let session = RestrictedCookieSession::from_request_parts(&mut parts, &state).await;
         login = session.ok().map(|session| session.signed_in());
     }
     let page = page.for_request(&parts.method, parts.uri.path(), login);
-    let complete = render(response.status(), &page);
+    let (rendered, body) = render(response.status(), &page).into_parts();
+    *response.status_mut() = rendered.status;
+    // That of the empty body.
     response.headers_mut().remove(header::CONTENT_LENGTH);
-    *response.body_mut() = complete.into_body();
+    response.headers_mut().extend(rendered.headers);
+    *response.body_mut() = body;
     response
 }

@@ -10,7 +10,7 @@ use domain::rules;
 
 /// What `layout.html` shows on every page.
 #[derive(Debug)]
-pub(in crate::web) struct Frame {
+pub(in crate::web) struct PageFrame {
     pub(super) assets: Assets,
     pub(super) name: String,
     pub(super) company: Option<String>,
@@ -40,7 +40,7 @@ pub(super) struct Callable {
     pub(super) digits: String,
 }
 
-/// The numbers of the rules, as the texts tell them.
+/// The numbers of the rules, as the texts show them.
 #[derive(Debug)]
 pub(super) struct RuleNumbers {
     pub(super) temporary_digits: usize,
@@ -64,7 +64,7 @@ pub(super) struct MenuKeys {
     pub(super) admin_user: char,
 }
 
-impl Frame {
+impl PageFrame {
     pub(in crate::web) fn new(config: &Config) -> Self {
         let identity = &config.site.identity;
         Self {

@@ -5,7 +5,7 @@ use axum::http::StatusCode;
 use axum::response::Response;
 
 use super::layout::{Layout, render};
-use super::session::AnyVisitor;
+use super::session::OptionalSession;
 use super::text;
 use domain::auth_unit::AuthUnit;
 
@@ -23,7 +23,7 @@ struct UnitRow {
     about: &'static str,
 }
 
-pub(super) async fn show(AnyVisitor(layout): AnyVisitor) -> Response {
+pub(super) async fn show(OptionalSession(layout): OptionalSession) -> Response {
     let row = |unit| UnitRow { name: text::unit(unit), about: text::about_unit(unit) };
     let units = AuthUnit::ALL.into_iter().map(row).collect();
     render(StatusCode::OK, &GuidePage { layout, units })

@@ -7,13 +7,13 @@ use askama::Template;
 use axum::http::StatusCode;
 use axum::response::{Html, IntoResponse, Response};
 
-use super::frame::Frame;
+use super::frame::PageFrame;
 use crate::web::AppState;
 
 /// What `layout.html` shows around a page.
 #[derive(Debug, Clone)]
 pub(super) struct Layout {
-    pub(super) site: Arc<Frame>,
+    pub(super) site: Arc<PageFrame>,
     /// Whether the title says that there is an error.
     pub(super) is_error: bool,
     pub(super) signed_in: Option<SignedIn>,

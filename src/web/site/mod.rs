@@ -44,8 +44,8 @@ use super::problem::Problem;
 use super::{AppState, origin};
 use error::PageError;
 use error_kind::ErrorKind;
-pub(super) use error_layer::complete_error_page;
-pub(super) use frame::Frame;
+pub(super) use error_layer::render_error_page;
+pub(super) use frame::PageFrame;
 
 /// Every page and what belongs to them.
 pub(super) fn routes(state: &AppState) -> Router<AppState> {

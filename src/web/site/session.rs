@@ -53,7 +53,7 @@ impl KnownLogin {
 }
 
 /// Anyone, with the layout of a login if there is a live session.
-pub(super) struct AnyVisitor(pub(super) Layout);
+pub(super) struct OptionalSession(pub(super) Layout);
 
 impl CsrfBound for CookieSession {
     fn csrf_token(&self) -> &CsrfToken {
@@ -107,7 +107,7 @@ impl FromRequestParts<AppState> for RestrictedCookieSession {
     }
 }
 
-impl FromRequestParts<AppState> for AnyVisitor {
+impl FromRequestParts<AppState> for OptionalSession {
     type Rejection = Infallible;
 
     async fn from_request_parts(parts: &mut Parts, state: &AppState) -> Result<Self, Infallible> {

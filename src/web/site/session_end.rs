@@ -13,7 +13,7 @@ pub(super) enum SessionEnd {
     TemporaryExpired,
     /// By another page, a call or an operator.
     Elsewhere,
-    /// The same, or there was none, when a form of it was sent.
+    /// When a form was sent, its session had ended, or there was none.
     BeforeForm,
 }
 

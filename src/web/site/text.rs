@@ -106,6 +106,11 @@ pub(super) fn days(life: Duration) -> u64 {
     life.as_secs() / (24 * 60 * 60)
 }
 
+/// The labels of the links from an error page back to a form.
+pub(super) const BACK_TO_LOGIN: &str = "ログイン画面へ戻る";
+pub(super) const BACK_TO_PASSWORD: &str = "パスワード変更へ戻る";
+pub(super) const BACK_TO_UNIT: &str = "認証単位変更へ戻る";
+
 /// The heading of an error page.
 pub(super) fn heading(kind: ErrorKind) -> &'static str {
     match kind {

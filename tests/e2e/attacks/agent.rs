@@ -8,7 +8,7 @@ use tokio::net::UdpSocket;
 use tokio::time::{interval, timeout};
 
 /// Longer than the longest guidance.
-const ANSWERED_WITHIN: Duration = Duration::from_secs(40);
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(40);
 /// How often a request without any response is sent again (T1 of RFC 3261 §17.1).
 const RETRANSMIT_INTERVAL: Duration = Duration::from_millis(500);
 
@@ -260,7 +260,7 @@ impl Agent {
                 }
             }
         };
-        let found = timeout(ANSWERED_WITHIN, found).await;
+        let found = timeout(ANSWER_TIMEOUT, found).await;
         found.with_context(|| format!("{what} did not come to {here}"))?
     }
 

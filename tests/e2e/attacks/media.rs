@@ -28,7 +28,7 @@ const NETWORKS: (&str, &str) = ("KARIPASS_CALL_MEDIA_NETWORKS", "carrier=127.0.0
 const ANYWHERE: (&str, &str) = ("KARIPASS_CALL_MEDIA_NETWORKS", "");
 
 /// After the answer.
-const HEARD_WITHIN: Duration = Duration::from_secs(20);
+const HEARING_TIMEOUT: Duration = Duration::from_secs(20);
 
 const ATTACKS: [MediaAttack; 4] =
     [MediaAttack::Offer, MediaAttack::Sender, MediaAttack::LateAnswer, MediaAttack::Reinvite];
@@ -115,7 +115,7 @@ impl Ear {
     }
 
     async fn hear(&mut self) -> Result<()> {
-        let heard = timeout(HEARD_WITHIN, self.packets.recv()).await;
+        let heard = timeout(HEARING_TIMEOUT, self.packets.recv()).await;
         heard.ok().flatten().context("nothing is heard")
     }
 }

@@ -24,7 +24,7 @@ use crate::system::installation;
 
 const CALLER: &str = "0612345600";
 /// Longer than the apology.
-const ANSWERED_WITHIN: Duration = Duration::from_secs(40);
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(40);
 
 /// A carrier over TCP, or over TLS with its certificate, is trusted and hung up like one over UDP.
 #[test]
@@ -54,7 +54,7 @@ fn p1_a_carrier_over_tcp_or_tls_is_believed_by_its_certificate() -> Result<()> {
                 let connection = secured(there(tls), certificate, ours.path()).await?;
                 Carrier::new(connection, "TLS", there(tls)).invite().await
             };
-            ensure!(timeout(ANSWERED_WITHIN, invited).await?.is_err(), "{certificate:?} is let in");
+            ensure!(timeout(ANSWER_TIMEOUT, invited).await?.is_err(), "{certificate:?} is let in");
         }
         Ok(())
     })
@@ -83,7 +83,7 @@ async fn calls<S: AsyncRead + AsyncWrite + Unpin>(
     let mut events = listen(asterisk).await?;
     let mut carrier = Carrier::new(connect().await?, protocol, there);
     carrier.invite().await?;
-    let start = timeout(ANSWERED_WITHIN, next_start(&mut events)).await?;
+    let start = timeout(ANSWER_TIMEOUT, next_start(&mut events)).await?;
     let trusted = Answer::Stasis("trusted".to_owned(), CALLER.to_owned());
     ensure!(
         start.is_ok_and(|start| start == trusted),
@@ -177,7 +177,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Carrier<S> {
 
     /// Waits for a message that begins like this, and passes over others.
     async fn receive(&mut self, beginning: &str) -> Result<String> {
-        timeout(ANSWERED_WITHIN, async {
+        timeout(ANSWER_TIMEOUT, async {
             loop {
                 if let Some(message) = self.next_message()? {
                     if message.starts_with(beginning) {

@@ -31,10 +31,10 @@ use karipass_lab::ports;
 pub use page::Page;
 pub use visitor::{Manner, Visitor};
 
-const STARTED_WITHIN: Duration = Duration::from_secs(30);
-const ENDED_WITHIN: Duration = Duration::from_secs(10);
+const START_TIMEOUT: Duration = Duration::from_secs(30);
+const END_TIMEOUT: Duration = Duration::from_secs(10);
 /// For one command, the slowest being a page's whole loading on a busy machine.
-const ANSWERED_WITHIN: Duration = Duration::from_mins(1);
+const ANSWER_TIMEOUT: Duration = Duration::from_mins(1);
 
 /// Debian's name of the browser, and every other's that `PATH` may have.
 const CHROMIUM: &str = "/usr/bin/chromium";
@@ -85,7 +85,7 @@ impl Driver {
             .stderr(Stdio::null());
         let mut child = Child::spawn("chromedriver", command)?;
         let listens = || Ok(TcpStream::connect((Ipv4Addr::LOCALHOST, port)).is_ok());
-        child.wait_for(STARTED_WITHIN, listens)?;
+        child.wait_for(START_TIMEOUT, listens)?;
         Ok(Self { child, port, folder })
     }
 
@@ -94,7 +94,7 @@ impl Driver {
         let profile = tempfile::Builder::new().prefix("profile-").tempdir_in(&self.folder)?.keep();
         // Another part of this process may have chosen it before.
         let _ = rustls::crypto::ring::default_provider().install_default();
-        let client = reqwest::Client::builder().timeout(ANSWERED_WITHIN).no_proxy().build()?;
+        let client = reqwest::Client::builder().timeout(ANSWER_TIMEOUT).no_proxy().build()?;
         let driver = WebDriver::builder(
             format!("http://127.0.0.1:{}", self.port),
             capabilities(manner, &profile)?,
@@ -110,7 +110,7 @@ impl Driver {
 impl Drop for Driver {
     fn drop(&mut self) {
         // Chromium needs a moment to leave its profile. Nothing to be done if even this fails.
-        drop(self.child.stop(ENDED_WITHIN));
+        drop(self.child.stop(END_TIMEOUT));
     }
 }
 

@@ -18,7 +18,7 @@ const IDLE_S: u64 = 14 * 60;
 /// Moves the hands of the store's clock, for the sessions of one contract.
 const LEFT_IDLE: &str = "UPDATE session SET last_seen_at = last_seen_at - interval '14 minutes'
     WHERE contract_number = $1";
-const ANSWERS_WITHIN: Duration = Duration::from_mins(1);
+const ANSWER_TIMEOUT: Duration = Duration::from_mins(1);
 
 #[test]
 fn w5_left_idle_a_session_ends_by_itself() -> Result<()> {
@@ -58,7 +58,7 @@ fn impatient(system: &System) -> Result<Daemon> {
     fs::copy(keys, setup.keys())?;
     let mut daemon = Daemon::start_unready(setup)?;
     let address = daemon.site().replace("https://", "");
-    daemon.child().wait_for(ANSWERS_WITHIN, || Ok(TcpStream::connect(&address).is_ok()))?;
+    daemon.child().wait_for(ANSWER_TIMEOUT, || Ok(TcpStream::connect(&address).is_ok()))?;
     Ok(daemon)
 }
 

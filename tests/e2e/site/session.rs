@@ -36,7 +36,7 @@ fn w4_a_login_leads_to_the_top_page_and_logging_out_ends_it() -> Result<()> {
 }
 
 #[test]
-fn w2_a_refused_login_tells_the_rules_and_what_to_do() -> Result<()> {
+fn w2_a_refused_login_shows_the_rules_and_what_to_do() -> Result<()> {
     in_every_manner(|visit| {
         let contract = &visit.family().contract;
         let password = visit.give_password(contract, "line")?;

@@ -3,8 +3,8 @@
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
-use crate::tcp_proxy::TcpState;
 use anyhow::Result;
+use karipass_lab::proxy::tcp::TcpState;
 
 use crate::ledger::{Bears, FAILING};
 use crate::load::CALL_EVERY;

@@ -19,7 +19,7 @@ const STOPPED_FOR: Duration = Duration::from_secs(30);
 /// The defaults of `[shutdown]`.
 const PATIENT: [(&str, &str); 2] =
     [("KARIPASS_SHUTDOWN_DRAIN_S", "5"), ("KARIPASS_SHUTDOWN_CALL_GRACE_S", "120")];
-const ENDED_WITHIN: Duration = Duration::from_secs(130);
+const END_TIMEOUT: Duration = Duration::from_secs(130);
 
 #[test]
 fn a_daemon_killed_9() -> Result<()> {
@@ -64,7 +64,7 @@ fn both_daemons_restarted_in_turn() -> Result<()> {
 fn restarted(scene: &Scene) -> Result<()> {
     for member in scene.system.fleet.members() {
         let (ended, ready) = scene.fault(|_| {
-            let ended = member.restart(ENDED_WITHIN)?;
+            let ended = member.restart(END_TIMEOUT)?;
             anyhow::Ok((ended, member.wait_until_ready(Instant::now())?))
         })?;
         scene.note_ready(ready);

@@ -20,7 +20,7 @@ use crate::system::{Wishes, silent_number};
 const WATCHED_FOR: Duration = Duration::from_secs(40);
 const WATCHED_FULL_FOR: Duration = Duration::from_secs(80);
 /// After that all must be as before.
-const NORMAL_WITHIN: Duration = Duration::from_secs(5);
+const RECOVERY_TIMEOUT: Duration = Duration::from_secs(5);
 /// How long the line is then watched again.
 const WATCHED_AGAIN_FOR: Duration = Duration::from_secs(20);
 /// A new caller each, but for the last row.
@@ -29,14 +29,14 @@ const CALL_EVERY: Duration = Duration::from_millis(300);
 const SOCKETS: usize = 500;
 const OVERLOAD: u32 = 3;
 /// The queue of logins is full by then, even on a machine that verifies one or two a second.
-const FULL_WITHIN: Duration = Duration::from_mins(10);
+const FILL_TIMEOUT: Duration = Duration::from_mins(10);
 /// Verified are meanwhile no fewer than one in so many of those that can be.
 const GOODPUT: f64 = 3.0;
 /// At most one in so many is neither verified nor refused as busy.
 const FAILED: usize = 100;
 /// A daemon's calls at once in the last row, and how often somebody calls: five times what two such
 /// daemons can take of calls that last some 15 s.
-const MOST_CALLS: &str = "5";
+const MAX_CALLS: &str = "5";
 const FULL_EVERY: Duration = Duration::from_millis(1500);
 const TOO_MANY_EVERY: Duration = Duration::from_millis(300);
 /// At least one in so many who call then hears an apology: four in five find every place taken.
@@ -60,7 +60,7 @@ fn flood_of_logins() -> Result<()> {
 
 #[test]
 fn five_times_the_calls() -> Result<()> {
-    let most = vec![("KARIPASS_CALL_MAX_CONCURRENT", MOST_CALLS.to_owned())];
+    let most = vec![("KARIPASS_CALL_MAX_CONCURRENT", MAX_CALLS.to_owned())];
     let bears = Bears { apologies: true, ..Bears::default() };
     Row {
         wishes: Wishes { variables: most, ..Wishes::default() },
@@ -120,7 +120,7 @@ fn beside_slow_sockets(scene: &Scene) -> Result<()> {
     let held = slow.into_iter().map(Slow::close).sum::<Result<usize>>()?;
     // A slow machine takes longer to open again those that the sites have closed.
     scene.remark(format!("{held} sockets held on the average"));
-    sleep(NORMAL_WITHIN);
+    sleep(RECOVERY_TIMEOUT);
     normal(scene);
     ensure!(held > 0, "no slow socket is held");
     Ok(())
@@ -133,12 +133,12 @@ fn flood(scene: &Scene) -> Result<()> {
     let capacity = flood.capacity()?;
     let (flood, begun) = overloaded(scene, WATCHED_FOR, || {
         let (flood, begun) = (flood.begin(capacity * f64::from(OVERLOAD)), Instant::now());
-        flood.wait_until_refused(FULL_WITHIN)?;
+        flood.wait_until_refused(FILL_TIMEOUT)?;
         Ok((flood, begun))
     })?;
     let (counted, lasted) = scene.fault(|_| {
         let (counted, lasted) = (flood.end()?, begun.elapsed());
-        sleep(NORMAL_WITHIN);
+        sleep(RECOVERY_TIMEOUT);
         anyhow::Ok((counted, lasted))
     })?;
     normal(scene);
@@ -159,7 +159,7 @@ fn calls(scene: &Scene) -> Result<()> {
     })?;
     scene.fault(|_| {
         scene.load.call_as_usual();
-        sleep(NORMAL_WITHIN);
+        sleep(RECOVERY_TIMEOUT);
         anyhow::Ok(())
     })?;
     normal(scene);

@@ -17,7 +17,7 @@ use rustls::{ClientConfig, ClientConnection, RootCertStore};
 
 /// Between two bytes of each.
 const BYTE_EVERY: Duration = Duration::from_millis(300);
-const ANSWERED_WITHIN: Duration = Duration::from_secs(10);
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(10);
 const HEAD: &[u8] = b"POST /api/v1/login HTTP/1.1\r\nHost: localhost\r\n\
     Content-Type: application/json\r\nContent-Length: 4096\r\n\r\n";
 
@@ -66,7 +66,7 @@ impl Slow {
 /// A connection of one of three kinds: silent, slow in its handshake, slow in its first request.
 fn open(kind: usize, address: &str, tls: &Arc<ClientConfig>) -> Result<Trickle> {
     let mut stream = TcpStream::connect(address).context("a slow connection")?;
-    stream.set_read_timeout(Some(ANSWERED_WITHIN))?;
+    stream.set_read_timeout(Some(ANSWER_TIMEOUT))?;
     let mut bytes = Vec::new();
     if !kind.is_multiple_of(3) {
         let mut client = ClientConnection::new(Arc::clone(tls), "localhost".try_into()?)?;

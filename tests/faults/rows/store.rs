@@ -17,7 +17,7 @@ use crate::system::Wishes;
 const STOPPED_FOR: Duration = Duration::from_secs(20);
 const KILLS: usize = 3;
 const KILL_EVERY: Duration = Duration::from_secs(6);
-const DECIDED_WITHIN: Duration = Duration::from_secs(3);
+const DECISION_TIMEOUT: Duration = Duration::from_secs(3);
 const CUTS: usize = 100;
 const LOOK_EVERY: Duration = Duration::from_millis(5);
 /// How long waits are cancelled, at least: longer than callers' calls last. And how many.
@@ -94,7 +94,7 @@ fn promote(scene: &Scene) -> Result<Duration> {
 fn primary_lost(scene: &Scene) -> Result<()> {
     let took = scene.fault(|_| {
         scene.system.postgres.stop(Shutdown::Kill)?;
-        sleep(DECIDED_WITHIN);
+        sleep(DECISION_TIMEOUT);
         promote(scene)
     })?;
     scene.note_ready(took);

@@ -28,8 +28,8 @@ pub fn run(bytes: &[u8]) {
     let parts = Parts { variables: part(), file: part(), extra: part() };
     let folder = tempfile::tempdir().unwrap();
     match parts.load(folder.path()) {
-        Ok(config) => parts.are_not_shown(&config),
-        Err(mistakes) => parts.are_not_told(&mistakes, folder.path()),
+        Ok(config) => parts.assert_not_shown(&config),
+        Err(mistakes) => parts.assert_not_logged(&mistakes, folder.path()),
     }
     let file = folder.path().join("karipass.toml");
     drop(config::load_for_operator(Some(&file), parts.variables()));
@@ -55,7 +55,7 @@ impl Parts {
     }
 
     /// Nothing is shown but what is no secret.
-    fn are_not_shown(&self, config: &Config) {
+    fn assert_not_shown(&self, config: &Config) {
         let Config {
             ari,
             site,
@@ -90,7 +90,7 @@ impl Parts {
         }
     }
 
-    fn are_not_told(&self, mistakes: &ConfigErrors, folder: &Path) {
+    fn assert_not_logged(&self, mistakes: &ConfigErrors, folder: &Path) {
         assert!(!mistakes.0.is_empty() && mistakes.0.iter().all(|mistake| !mistake.is_empty()));
         for value in self.values() {
             let is_told = |mistake: &String| {

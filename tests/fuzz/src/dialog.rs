@@ -33,17 +33,17 @@ const ENTRIES: [(u8, &str); 7] = [
     (b'g', "1456789104567891"),
 ];
 /// No state lasts longer, with the limits of `P11`.
-const LONGEST_STATE: Duration = Duration::from_mins(1);
+const MAX_STATE_DURATION: Duration = Duration::from_mins(1);
 /// No input is answered by more.
-const MOST_OUTPUTS: usize = 16;
+const MAX_OUTPUTS: usize = 16;
 /// No call keeps more playbacks that it has not stopped and whose end it does not know.
-const MOST_PLAYBACKS: usize = 64;
+const MAX_PLAYBACKS: usize = 64;
 /// How long a sound of the made-up channel is.
 const SOUND: Duration = Duration::from_secs(4);
 /// How long a finger takes from key to key.
 const BETWEEN_KEYS: Duration = Duration::from_millis(150);
 /// Longer inputs find nothing new.
-const MOST_INPUTS: usize = 1000;
+const MAX_INPUTS: usize = 1000;
 
 /// Lets all that happen to one call, and then nothing more until it is over.
 pub fn run(bytes: &[u8]) {
@@ -53,7 +53,7 @@ pub fn run(bytes: &[u8]) {
     let unit = [None, Some(AuthUnit::Line), Some(AuthUnit::Number), Some(AuthUnit::AdminUser)]
         [usize::from(unit % 4)];
     let mut line = Line::rings(caller.map(number), unit);
-    let mut happenings = happenings.iter().take(MOST_INPUTS).copied();
+    let mut happenings = happenings.iter().take(MAX_INPUTS).copied();
     while let Some(what) = happenings.next() {
         line.happens(what, &mut happenings);
     }
@@ -231,12 +231,12 @@ impl Line {
 
     /// Only the limits are reported from here on, and it ends, soon and with an outcome.
     fn left_alone(&mut self) {
-        let longest = (rules::MAX_CALL_DURATION + LONGEST_STATE).max(self.now - self.began);
+        let longest = (rules::MAX_CALL_DURATION + MAX_STATE_DURATION).max(self.now - self.began);
         for _ in 0..100 {
             self.limit_comes();
         }
         assert!(self.over, "left alone it ends");
-        assert!(self.now - self.began <= longest + 3 * LONGEST_STATE, "in time");
+        assert!(self.now - self.began <= longest + 3 * MAX_STATE_DURATION, "in time");
         let outcome = self.call.outcome();
         assert_eq!(
             outcome == Some(Outcome::Stored),
@@ -256,15 +256,15 @@ impl Line {
         }
         self.over |= matches!(input, Input::HangUp);
         let outputs = self.call.handle(input, self.now);
-        assert!(outputs.len() <= MOST_OUTPUTS, "{outputs:?}");
+        assert!(outputs.len() <= MAX_OUTPUTS, "{outputs:?}");
         assert!(!was_over || outputs.is_empty(), "nothing is asked of a call that is over");
         self.carry_out(outputs);
         let deadline = self.call.deadline();
         assert_eq!(deadline.is_none(), self.over, "a live call has a deadline, and no other");
         let latest = match self.pbx {
-            Pbx::Obeys if !self.held => self.now + LONGEST_STATE,
+            Pbx::Obeys if !self.held => self.now + MAX_STATE_DURATION,
             Pbx::Obeys | Pbx::CutOff => {
-                self.now.max(self.began + rules::MAX_CALL_DURATION) + LONGEST_STATE
+                self.now.max(self.began + rules::MAX_CALL_DURATION) + MAX_STATE_DURATION
             }
         };
         assert!(deadline.is_none_or(|at| at <= latest), "no state lasts for ever");
@@ -309,7 +309,7 @@ impl Line {
         );
         self.played.push(id);
         self.queue.push_back((id, prompts.len()));
-        assert!(self.queue.len() <= MOST_PLAYBACKS, "playbacks pile up");
+        assert!(self.queue.len() <= MAX_PLAYBACKS, "playbacks pile up");
     }
 
     fn stores(&mut self, new: &NewTemporaryPassword) {

@@ -9,7 +9,7 @@ use crate::site::{self, RIGHT, WRONG};
 const NEW: &str = "abcd1234";
 
 #[tokio::test(flavor = "multi_thread")]
-async fn c5_every_reason_against_a_new_password_is_told_at_once() {
+async fn c5_every_reason_against_a_new_password_is_reported_at_once() {
     let scene = Scene::new("line").await;
     scene.give(NUMBER, "temporary", RIGHT).await;
     let token = scene.token(NUMBER, RIGHT).await;

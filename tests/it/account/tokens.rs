@@ -143,7 +143,7 @@ async fn w5_a_logged_out_or_replaced_token_opens_nothing_again() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn w5_an_idle_session_is_told_from_none_and_never_revived() {
+async fn w5_an_idle_session_is_distinguished_from_none_and_never_revived() {
     let scene = Scene::new("line").await;
     scene.give(NUMBER, "password", RIGHT).await;
     let (auth, store) = (scene.auth(), daemon_store(&scene.database));

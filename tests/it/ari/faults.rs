@@ -120,7 +120,7 @@ async fn a_playback_that_is_refused_counts_as_failed() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_playback_whose_end_is_never_told_does_not_hold_the_call() {
+async fn a_playback_whose_end_is_never_reported_does_not_hold_the_call() {
     let limits = Limits { call: Duration::from_secs(1), ..Plan::default().limits };
     let rig = Rig::start(Plan { limits, ..Plan::default() }).await;
     rig.fake.forget_finished(true);
@@ -166,7 +166,7 @@ async fn an_order_that_is_carried_out_late_is_stopped_before_anything_is_said() 
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_may_play_is_not_stopped_while_nothing_is_told_of_the_call() {
+async fn what_may_play_is_not_stopped_while_nothing_is_known_of_the_call() {
     let rig = Rig::start(Plan::impatient()).await;
     rig.fake.call("adrift.2", &TRUSTED);
     rig.fake.wait_for_playback("adrift.2", "menu").await;

@@ -39,7 +39,7 @@ async fn p1_a_call_whose_media_go_elsewhere_is_hung_up() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn p1_nothing_is_stored_before_the_media_are_known_or_told() {
+async fn p1_nothing_is_stored_before_the_media_are_known() {
     let rig = Rig::start(plan()).await;
     rig.sends_media_to(UNKNOWN);
     rig.fake.call("unacknowledged.1", &TRUSTED);

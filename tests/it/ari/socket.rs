@@ -84,7 +84,7 @@ async fn an_asterisk_that_is_down_is_waited_for_without_a_line_for_each_try() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_refused_handshake_is_told_and_tried_again() {
+async fn a_refused_handshake_is_reported_and_tried_again() {
     let fake = FakeAsterisk::start().await.unwrap();
     fake.set_sounds(SOUNDS);
     fake.answer_handshakes(Handshakes::Refused(401));

@@ -76,7 +76,7 @@ async fn b1_many_at_once_from_one_address_pass_as_many_as_one_by_one() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn b1_one_address_voids_ten_credentials_an_hour_and_tells_nothing_by_it() {
+async fn b1_one_address_voids_ten_credentials_an_hour_and_learns_nothing_by_it() {
     let scene = Scene::new("number").await;
     let owner = &scene.owner;
     let daemon = Daemon::start(&scene.database, &[("KARIPASS_LOGIN_LIMIT", "1000000")]);

@@ -12,7 +12,7 @@ use rustls::{
     ClientConfig, ClientConnection, RootCertStore, StreamOwned, SupportedProtocolVersion,
 };
 
-const ANSWERED_WITHIN: Duration = Duration::from_mins(1);
+const ANSWER_TIMEOUT: Duration = Duration::from_mins(1);
 
 /// A request that a site answers with 404 if it answers at all.
 pub const ASK: &[u8] = b"GET /api/v1/nothing HTTP/1.1\r\nHost: localhost\r\n\r\n";
@@ -23,7 +23,7 @@ pub type Tls = StreamOwned<ClientConnection, TcpStream>;
 /// A connection in the clear.
 pub fn plain(address: &str) -> TcpStream {
     let stream = TcpStream::connect(address).unwrap();
-    stream.set_read_timeout(Some(ANSWERED_WITHIN)).unwrap();
+    stream.set_read_timeout(Some(ANSWER_TIMEOUT)).unwrap();
     stream
 }
 

@@ -37,7 +37,7 @@ async fn w4_what_no_page_answers_is_a_page_that_leads_on() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn w4_too_large_a_form_is_told_in_a_page() {
+async fn w4_too_large_a_form_gets_a_page_that_says_so() {
     let Scene { owner, service, .. } = Scene::new("line").await;
     site::credential(&owner, NUMBER, "temporary").await;
     let mut browser = Browser::new(&service.base);
@@ -53,7 +53,7 @@ async fn w4_too_large_a_form_is_told_in_a_page() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn w4_whoever_tries_too_often_is_told_how_long_to_wait() {
+async fn w4_someone_who_tries_too_often_reads_how_long_to_wait() {
     let Scene { owner, service, .. } =
         Scene::with_variables("line", &[("KARIPASS_LOGIN_LIMIT", "10")]).await;
     site::credential(&owner, NUMBER, "password").await;

@@ -25,7 +25,7 @@ async fn shown(browser: &mut Browser) -> [String; 3] {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn w11_the_top_page_tells_the_previous_login_and_the_wrong_entries_since() {
+async fn w11_the_top_page_shows_the_previous_login_and_the_wrong_entries_since() {
     let scene = Scene::new("line").await;
     scene.give(NUMBER, "password", RIGHT).await;
     let mut browser = Browser::new(&scene.service.base);

@@ -33,7 +33,7 @@ async fn w4_a_login_leads_to_the_top_page_and_logging_out_ends_it() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn w4_the_login_page_tells_what_the_manual_tells() {
+async fn w4_the_login_page_says_what_the_manual_says() {
     let number = [("KARIPASS_SITE_SET_UP_NUMBER", "0753211234")];
     let service = Service::start(&support::database().await, &number).await;
     let page = Browser::new(&service.base).get("/login").await;

@@ -56,7 +56,7 @@ async fn c6_a_password_of_60_days_is_changed_before_anything_else() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn c5_every_reason_is_told_at_once_beside_its_field() {
+async fn c5_every_reason_is_reported_at_once_beside_its_field() {
     let (service, owner) = service("password").await;
     let mut browser = Browser::new(&service.base);
     browser.log_in(NUMBER, RIGHT).await;
@@ -141,7 +141,7 @@ async fn c5_a_wrong_current_password_counts_and_the_last_one_voids_it() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn c2_a_password_that_strangers_voided_is_told_and_the_session_goes_on() {
+async fn c2_a_password_that_strangers_voided_is_reported_and_the_session_goes_on() {
     for (kind, limit) in [("temporary", 3), ("password", 10)] {
         let (service, owner) = service(kind).await;
         let mut browser = Browser::new(&service.base);

@@ -11,7 +11,7 @@ const OWN: &str = "変更なし（これまでと同じパスワード）";
 const NOTHING: &str = "仮パスワードの設定が必要です";
 
 #[tokio::test(flavor = "multi_thread")]
-async fn u_each_change_asks_for_its_passwords_and_tells_who_logs_in_now() {
+async fn u_each_change_asks_for_its_passwords_and_shows_who_logs_in_now() {
     let changers = |number: &str| format!("今回のログイン（{number}）と同じパスワード");
     let (one, two, contract) = ("06-1234-5601", "06-1234-5602", "06-1234-5600");
     let own = || OWN.to_owned();
@@ -80,7 +80,7 @@ async fn u_each_change_asks_for_its_passwords_and_tells_who_logs_in_now() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn u_a_wrong_password_is_told_beside_its_number_and_nothing_changes() {
+async fn u_a_wrong_password_is_reported_beside_its_number_and_nothing_changes() {
     let (service, owner) = service("number", &[ONE, TWO]).await;
     let mut browser = Browser::new(&service.base);
     browser.log_in(ONE, RIGHT).await;
@@ -152,7 +152,7 @@ async fn u_one_wrong_password_too_many_of_ones_own_ends_the_session() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn u3_a_void_password_is_told_instead_of_the_form_and_how_to_set_one() {
+async fn u3_a_void_password_is_reported_instead_of_the_form_and_how_to_set_one() {
     let (service, owner) = service("number", &[ONE, TWO]).await;
     let sql = "UPDATE phone_number SET has_service = true WHERE number = $1";
     owner.execute(sql, &[&NUMBER]).await.unwrap();

@@ -148,7 +148,7 @@ impl Ear {
 /// Has something logged until the pipe is full and nobody says that the daemon lives, and then
 /// reads the log.
 async fn expect_silence_while_hanging(filter: &str, fake: &FakeAsterisk, log: impl AsyncFn(&str)) {
-    const AT_A_TIME: usize = 100;
+    const BATCH_SIZE: usize = 100;
     /// What a pipe holds on Linux (pipe(7)), and what each round logs at least.
     const PIPE: u64 = 64 * 1024;
     const LINES: u64 = 8 * 1024;
@@ -167,7 +167,7 @@ async fn expect_silence_while_hanging(filter: &str, fake: &FakeAsterisk, log: im
     ear.wait_for("a sign of life", is_sign);
     let began = clock::now();
     loop {
-        for _ in 0..AT_A_TIME {
+        for _ in 0..BATCH_SIZE {
             log(&daemon.operators).await;
         }
         // A machine that has no time for the daemon silences it too, but fills no pipe.

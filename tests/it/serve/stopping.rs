@@ -13,7 +13,7 @@ use crate::support::{wait_until, wait_until_locked_out, within};
 
 const NO_NOTICE: (&str, &str) = ("KARIPASS_SHUTDOWN_DRAIN_S", "0");
 /// From a signal without a notice: 5 s for hashes, and the store's last word.
-const ENDED_WITHIN: Duration = Duration::from_secs(12);
+const END_TIMEOUT: Duration = Duration::from_secs(12);
 
 #[tokio::test(flavor = "multi_thread")]
 async fn stop_the_site_ends_after_the_notice_and_the_operators_last() {
@@ -127,7 +127,7 @@ async fn stop_every_login_that_was_taken_is_answered() {
     }
     whole.terminate();
     let (mut refused, mut busy) = (0, 0);
-    for answer in within(ENDED_WITHIN, logins.join_all()).await {
+    for answer in within(END_TIMEOUT, logins.join_all()).await {
         match answer.status {
             401 => refused += 1,
             503 => {
@@ -167,7 +167,7 @@ async fn stop_nobody_idle_and_no_lost_store_holds_the_end_up() {
     assert_eq!(used.status, 200);
     whole.owner.batch_execute("BEGIN; LOCK TABLE session, credential").await.unwrap();
     whole.terminate();
-    within(ENDED_WITHIN, whole.wait_until_ended()).await;
+    within(END_TIMEOUT, whole.wait_until_ended()).await;
     drop(kept);
 }
 

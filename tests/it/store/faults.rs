@@ -14,7 +14,7 @@ use crate::support::{self, WAIT_TIMEOUT, wait_until, within};
 use crate::temporary_password::SetTemporary as _;
 
 /// By when the store is given up: 5 s, and as much again, still within the 10 s of `P15`.
-const GIVEN_UP_WITHIN: Duration = rules::TROUBLE_TIMEOUT;
+const GIVE_UP_TIMEOUT: Duration = rules::TROUBLE_TIMEOUT;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn p15_a_store_that_is_down_is_not_reached_and_then_found_again() {
@@ -23,8 +23,8 @@ async fn p15_a_store_that_is_down_is_not_reached_and_then_found_again() {
     let new = temporary(CONTRACT, AuthUnit::Line, CONTRACT);
     assert_eq!(scene.store.set_temporary(&new).await.unwrap(), SetOutcome::Stored);
     postgres.stop(Shutdown::Kill).unwrap();
-    let error = within(GIVEN_UP_WITHIN, scene.store.set_temporary(&new)).await.unwrap_err();
-    assert!(matches!(error, DbError::NotSent(_)), "{error:?}");
+    let error = within(GIVE_UP_TIMEOUT, scene.store.set_temporary(&new)).await.unwrap_err();
+    assert!(matches!(error, DbError::NotCommitted(_)), "{error:?}");
     postgres.start().unwrap();
     assert_eq!(scene.set(CONTRACT, AuthUnit::Line, CONTRACT).await, SetOutcome::Stored);
 }
@@ -37,8 +37,8 @@ async fn p15_a_store_that_does_not_answer_is_given_up_in_time() {
     // The first one finds a connection that was good, the second one none.
     for _ in 0..2 {
         let new = temporary(CONTRACT, AuthUnit::Line, CONTRACT);
-        let error = within(GIVEN_UP_WITHIN, store.set_temporary(&new)).await.unwrap_err();
-        assert!(matches!(error, DbError::NotSent(_)), "{error:?}");
+        let error = within(GIVE_UP_TIMEOUT, store.set_temporary(&new)).await.unwrap_err();
+        assert!(matches!(error, DbError::NotCommitted(_)), "{error:?}");
     }
     proxy.make(Trouble::None);
     let set = store.set_temporary(&temporary(CONTRACT, AuthUnit::Line, CONTRACT)).await.unwrap();
@@ -90,7 +90,7 @@ async fn p9_a_statement_that_fails_stores_nothing_and_shows_no_hash() {
         let new = temporary(CONTRACT, AuthUnit::Line, CONTRACT);
         let error = scene.store.set_temporary(&new).await.unwrap_err();
         let shown = format!("{error} {error:?}");
-        assert!(matches!(error, DbError::NotSent(DbFailure::Refused { .. })), "{shown}");
+        assert!(matches!(error, DbError::NotCommitted(DbFailure::Refused { .. })), "{shown}");
         assert!(shown.contains(constraint) && !shown.contains("argon2"), "{shown}");
         assert_eq!(scene.everything().await, before);
         let lift = "ALTER TABLE credential DROP CONSTRAINT IF EXISTS credential_kind_check1";
@@ -107,8 +107,10 @@ async fn p15_a_held_lock_is_given_up_in_time() {
     let lock = "BEGIN; SELECT FROM contract WHERE number = '0612345600' FOR UPDATE";
     scene.owner.batch_execute(lock).await.unwrap();
     let new = temporary(CONTRACT, AuthUnit::Line, CONTRACT);
-    let error = within(GIVEN_UP_WITHIN, scene.store.set_temporary(&new)).await.unwrap_err();
-    let DbError::NotSent(DbFailure::Refused { code, .. }) = &error else { panic!("{error:?}") };
+    let error = within(GIVE_UP_TIMEOUT, scene.store.set_temporary(&new)).await.unwrap_err();
+    let DbError::NotCommitted(DbFailure::Refused { code, .. }) = &error else {
+        panic!("{error:?}")
+    };
     assert_eq!(code, "55P03");
     scene.owner.batch_execute("ROLLBACK").await.unwrap();
     assert_eq!(scene.store.set_temporary(&new).await.unwrap(), SetOutcome::Stored);
@@ -173,7 +175,7 @@ async fn p15_a_pooler_that_ignores_options_is_refused_in_words() {
     proxy.drop_options();
     let error =
         store.set_temporary(&temporary(CONTRACT, AuthUnit::Line, CONTRACT)).await.unwrap_err();
-    let DbError::NotSent(DbFailure::Connection(why)) = &error else { panic!("{error:?}") };
+    let DbError::NotCommitted(DbFailure::Connection(why)) = &error else { panic!("{error:?}") };
     for setting in
         ["statement_timeout is 0, not 3250", "lock_timeout is 0", "idle_in_transaction_session"]
     {
@@ -223,10 +225,10 @@ async fn p15_a_demoted_server_is_left_and_its_connections_dropped() {
         }
     };
     let error = tokio::time::timeout(WAIT_TIMEOUT, refused).await.unwrap();
-    assert!(matches!(error, DbError::NotSent(_)), "{error:?}");
+    assert!(matches!(error, DbError::NotCommitted(_)), "{error:?}");
     scene.wait_until_daemon_gone().await;
     let error = scene.store.contract_of(number(FIRST)).await.unwrap_err();
-    assert!(matches!(error, DbError::NotSent(DbFailure::Connection(_))), "{error:?}");
+    assert!(matches!(error, DbError::NotCommitted(DbFailure::Connection(_))), "{error:?}");
     // A request while it is read-only is served once it is not, if that is soon enough.
     let (store, waiting) = (scene.store.clone().with_limit(WAIT_TIMEOUT), new());
     let sessions = async || -> i64 {
@@ -247,6 +249,6 @@ async fn set_in(trouble: Trouble) -> (StoreScene, PostgresProxy, DbError) {
     let (scene, proxy, store) = StoreScene::troubled().await;
     proxy.make(trouble);
     let new = temporary(CONTRACT, AuthUnit::Line, CONTRACT);
-    let error = within(GIVEN_UP_WITHIN, store.set_temporary(&new)).await.unwrap_err();
+    let error = within(GIVE_UP_TIMEOUT, store.set_temporary(&new)).await.unwrap_err();
     (scene, proxy, error)
 }

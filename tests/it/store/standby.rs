@@ -22,9 +22,9 @@ use crate::support::{
 use crate::temporary_password::SetTemporary as _;
 
 /// By when the store is given up: 5 s, and as much again, still within the 10 s of `P15`.
-const GIVEN_UP_WITHIN: Duration = rules::TROUBLE_TIMEOUT;
+const GIVE_UP_TIMEOUT: Duration = rules::TROUBLE_TIMEOUT;
 /// By when a silent host is passed over, for which there is less than [`rules::STORE_TIMEOUT`].
-const PASSED_WITHIN: Duration = rules::STORE_TIMEOUT;
+const PASS_TIMEOUT: Duration = rules::STORE_TIMEOUT;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn p15_the_primary_lost_the_promoted_standby_is_used() {
@@ -53,7 +53,7 @@ async fn p15_nothing_is_confirmed_that_a_synchronous_standby_has_not() {
     let pair = Pair::new(Replication::Synchronous).await;
     pair.standby.stop(Shutdown::Kill).unwrap();
     let new = temporary(CONTRACT, AuthUnit::Line, CONTRACT);
-    let error = within(GIVEN_UP_WITHIN, pair.store.set_temporary(&new)).await.unwrap_err();
+    let error = within(GIVE_UP_TIMEOUT, pair.store.set_temporary(&new)).await.unwrap_err();
     assert!(matches!(error, DbError::OutcomeUnknown(_)), "{error:?}");
     pair.standby.start().unwrap();
     // However long the standby takes to catch up.
@@ -122,13 +122,13 @@ async fn p15_a_host_that_does_not_answer_is_passed_over() {
         // Each look wants a connection of its own.
         let looks = (0..8).map(|_| store.contract_of(number(FIRST)));
         let looks = futures_util::future::try_join_all(looks);
-        let found = within(PASSED_WITHIN, looks).await.unwrap();
+        let found = within(PASS_TIMEOUT, looks).await.unwrap();
         assert!(found.iter().all(Option::is_some));
         let new = temporary(CONTRACT, AuthUnit::Line, CONTRACT);
         assert_eq!(store.set_temporary(&new).await.unwrap(), SetOutcome::Stored);
     }
     let alone = store_at(&scene.database.at(folder.path()).daemon_url);
-    within(GIVEN_UP_WITHIN, alone.contract_of(number(FIRST))).await.unwrap_err();
+    within(GIVE_UP_TIMEOUT, alone.contract_of(number(FIRST))).await.unwrap_err();
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -140,7 +140,7 @@ async fn p15_a_host_that_is_read_only_or_away_is_passed_over() {
     let new = temporary(CONTRACT, AuthUnit::Line, CONTRACT);
     assert_eq!(store_at(&all.daemon_url).set_temporary(&new).await.unwrap(), SetOutcome::Stored);
     let error = store_at(&both.daemon_url).set_temporary(&new).await.unwrap_err();
-    assert!(matches!(error, DbError::NotSent(_)), "{error:?}");
+    assert!(matches!(error, DbError::NotCommitted(_)), "{error:?}");
 }
 
 /// A primary with a scene in it, a standby, and the daemon's store that knows both.

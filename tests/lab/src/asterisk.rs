@@ -29,8 +29,8 @@ pub const SET_UP_NUMBER: &str = "0664806430";
 /// The address that the samples' carrier trunk is known by.
 pub const CARRIER: Ipv4Addr = Ipv4Addr::new(127, 0, 0, 2);
 
-const BOOT_WITHIN: Duration = Duration::from_mins(1);
-const STOP_WITHIN: Duration = Duration::from_secs(10);
+const BOOT_TIMEOUT: Duration = Duration::from_mins(1);
+const STOP_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Where an Asterisk program is installed.
 #[derive(Debug, Clone)]
@@ -89,7 +89,7 @@ impl Asterisk {
 
     /// Ends it as a service manager would.
     pub fn stop(&mut self) -> Result<()> {
-        self.child.stop(STOP_WITHIN).map(drop)
+        self.child.stop(STOP_TIMEOUT).map(drop)
     }
 
     /// Ends it without a word (`kill -9`).
@@ -157,7 +157,7 @@ fn boot(installation: &Installation, setup: &AsteriskSetup) -> Result<Child> {
     let mut command = command(installation, setup);
     command.arg("-f").stdout(file.try_clone()?).stderr(file).process_group(0);
     let mut child = Child::spawn("Asterisk", command)?;
-    let booted = child.wait_for(BOOT_WITHIN, || {
+    let booted = child.wait_for(BOOT_TIMEOUT, || {
         Ok(console(installation, setup, "core waitfullybooted")?.status.success())
     });
     booted.with_context(|| {

@@ -27,8 +27,8 @@ pub const NO_LIMITS: [(&str, &str); 4] = [
     ("KARIPASS_SITE_HANDSHAKE_RATE", "off"),
 ];
 
-const READY_WITHIN: Duration = Duration::from_mins(1);
-const STOP_WITHIN: Duration = Duration::from_secs(30);
+const READY_TIMEOUT: Duration = Duration::from_mins(1);
+const STOP_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// What a private daemon is to be like.
 #[derive(Debug, Clone)]
@@ -196,7 +196,7 @@ impl Daemon {
     /// Waits until `/readyz` says 200.
     pub fn wait_until_ready(&mut self) -> Result<()> {
         let operators = self.operators();
-        let ready = self.child.wait_for(READY_WITHIN, || Ok(get(operators, "/readyz").0 == 200));
+        let ready = self.child.wait_for(READY_TIMEOUT, || Ok(get(operators, "/readyz").0 == 200));
         ready.with_context(|| {
             let said = last_lines(&self.setup.log());
             format!("karipass serve said:\n{said}\n{}", get(operators, "/readyz").1)
@@ -218,7 +218,7 @@ impl Daemon {
 
     /// Ends it as a service manager would, and says whether it ended well.
     pub fn stop(&mut self) -> Result<()> {
-        let status = self.child.stop(STOP_WITHIN)?;
+        let status = self.child.stop(STOP_TIMEOUT)?;
         ensure!(status.success(), "karipass ended badly: {status}");
         Ok(())
     }

@@ -4,6 +4,7 @@
 //! It stands before one store or before a whole daemon.
 
 mod messages;
+pub mod tcp;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;

@@ -4,7 +4,7 @@
 use std::time::{Duration, Instant};
 
 use super::{Call, REPLY_TIMEOUT, State};
-use crate::dialog::progress::{Entry, Progress, WrongEntry};
+use crate::dialog::progress::{EntrySummary, Progress, WrongEntry};
 use crate::dialog::prompt::Prompt;
 use crate::dialog::step::Verdict;
 use crate::dialog::step_state::StepState;
@@ -18,7 +18,8 @@ const GUIDANCE_TIMEOUT: Duration = Duration::from_secs(40);
 impl Call {
     /// Judges an entry that is complete, or that silence has ended.
     pub(super) fn judge(&mut self, mut asking: Box<StepState>, by_silence: bool, now: Instant) {
-        let entry = Entry { step: asking.step.name(), digits: asking.digits.count(), by_silence };
+        let entry =
+            EntrySummary { step: asking.step.name(), digits: asking.digits.count(), by_silence };
         match asking.step.judge(&asking.digits, &asking.subscriber) {
             Verdict::Next(step) => {
                 self.progress.push(Progress::EntryAccepted(entry));
@@ -62,7 +63,7 @@ impl Call {
     fn wrong(
         &mut self,
         mut asking: Box<StepState>,
-        entry: Entry,
+        entry: EntrySummary,
         reason: WrongEntry,
         prompts: Vec<Prompt>,
         now: Instant,

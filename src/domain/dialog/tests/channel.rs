@@ -108,7 +108,7 @@ impl Channel {
     }
 
     /// Whether the caller hears an apology if nobody serves the call any more.
-    pub(super) fn tells_by_itself(&self) -> bool {
+    pub(super) fn reports_by_itself(&self) -> bool {
         let last = |playback: &Playback| playback.prompts.last().copied();
         self.queue.iter().filter_map(last).any(|last| matches!(last, Prompt::Silence(_)))
     }

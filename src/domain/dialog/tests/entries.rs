@@ -265,7 +265,7 @@ fn wrong_entries(phone: &mut Phone) -> Vec<(StepName, usize, WrongEntry, u8)> {
 }
 
 #[test]
-fn p10_each_wrong_entry_is_told_by_its_step_its_digits_and_what_is_wrong() {
+fn p10_each_wrong_entry_is_described_by_its_step_its_digits_and_what_is_wrong() {
     let mut phone = Phone::calls(World::default());
     phone.keys("9");
     phone.listen();

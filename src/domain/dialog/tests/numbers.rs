@@ -13,7 +13,7 @@ fn calls_from(caller: &'static str, unit: Option<AuthUnit>) -> Phone {
 }
 
 #[test]
-fn p2_whoever_is_not_served_hears_not_available_and_nothing_else() {
+fn p2_a_caller_who_is_not_served_hears_not_available_and_nothing_else() {
     let nobody: fn(Contract) -> LookupResult = |_| LookupResult::Unknown;
     let suspended: fn(Contract) -> LookupResult =
         |contract| LookupResult::Found(Box::new(Contract { suspended: true, ..contract }));
@@ -86,7 +86,7 @@ fn p3_anything_but_a_unit_is_a_wrong_entry() {
 }
 
 #[test]
-fn p4_the_line_unit_is_the_contract_numbers_whoever_calls() {
+fn p4_the_line_unit_is_the_contract_numbers_for_every_caller() {
     for caller in [CONTRACT, ADDITIONAL, WITHOUT_SERVICE] {
         let mut phone = calls_from(caller, None);
         phone.listen();

@@ -21,7 +21,7 @@ pub(super) const BETWEEN_KEYS: Duration = Duration::from_millis(150);
 /// How long a finger holds a key.
 const HELD: Duration = Duration::from_millis(100);
 /// No state has a limit beyond this.
-const LONGEST_STATE: Duration = Duration::from_secs(40);
+const MAX_STATE_DURATION: Duration = Duration::from_secs(40);
 /// Events at one moment beyond which two parts must be answering each other without end.
 const STORM: usize = 200;
 
@@ -106,7 +106,7 @@ impl Phone {
     }
 
     /// The PBX reports a key that was held for so long until now.
-    pub(super) fn tell_key(&mut self, key: char, held: Duration) {
+    pub(super) fn report_key(&mut self, key: char, held: Duration) {
         let (pressed, released) = (self.now.checked_sub(held).unwrap(), self.now);
         self.feed(Input::Key(Press { key: key_of(key), pressed, released }));
         self.settle();
@@ -172,7 +172,7 @@ impl Phone {
 
     /// Listens until the guidance is over.
     pub(super) fn listen(&mut self) {
-        let limit = self.now + 2 * LONGEST_STATE;
+        let limit = self.now + 2 * MAX_STATE_DURATION;
         while !self.over && !self.channel.is_quiet() {
             assert!(self.now < limit, "no guidance lasts for ever");
             let end = self.channel.next_end().unwrap();
@@ -194,7 +194,7 @@ impl Phone {
     /// Does nothing more until the call is over.
     pub(super) fn wait_for_the_end(&mut self) {
         let limit =
-            self.now + rules::MAX_CALL_DURATION + rules::TROUBLE_TIMEOUT + 3 * LONGEST_STATE;
+            self.now + rules::MAX_CALL_DURATION + rules::TROUBLE_TIMEOUT + 3 * MAX_STATE_DURATION;
         while !self.over {
             assert!(self.now < limit, "left alone it ends");
             self.wait(SECOND);
@@ -256,7 +256,10 @@ impl Phone {
         assert!(
             self.pbx != Pbx::Obeys
                 || self.held
-                || self.call.deadline().is_none_or(|deadline| deadline <= self.now + LONGEST_STATE),
+                || self
+                    .call
+                    .deadline()
+                    .is_none_or(|deadline| deadline <= self.now + MAX_STATE_DURATION),
             "no state lasts for ever"
         );
         assert!(!self.over || self.call.outcome().is_some(), "a call that is over has an outcome");
@@ -352,7 +355,7 @@ impl Phone {
             self.channel.known.is_empty()
                 || self.over
                 || self.pbx != Pbx::Obeys
-                || self.channel.tells_by_itself(),
+                || self.channel.reports_by_itself(),
             "a caller who is served no longer hears so"
         );
     }

@@ -159,7 +159,7 @@ fn a_guidance_hit_by_the_stop_of_the_quiet_before_it_is_played_once_more() {
 }
 
 #[test]
-fn a_guidance_whose_end_is_never_told_is_given_up_in_bounded_time() {
+fn a_guidance_whose_end_is_never_reported_is_given_up_in_bounded_time() {
     let mut phone = calls(|_, _| Fate::EndIsLost);
     phone.wait(41 * SECOND);
     assert_eq!(phone.heard(), format!("menu {BY_ITSELF}"));

@@ -88,17 +88,17 @@ proptest! {
         let mut phone = Phone::calls(caller.world());
         for act in &caller.acts {
             act.does(&mut phone);
-            retell(&mut phone)?;
+            report_again(&mut phone)?;
         }
         while !phone.is_over() {
             phone.wait(SECOND);
-            retell(&mut phone)?;
+            report_again(&mut phone)?;
         }
-        retell(&mut phone)?;
+        report_again(&mut phone)?;
     }
 
     #[test]
-    fn no_debug_tells_one_password_from_another(caller in caller()) {
+    fn no_debug_distinguishes_two_passwords(caller in caller()) {
         let now = surroundings::now();
         let mut phone = Phone::calls_at(caller.world(), now);
         let mut other = Phone::calls_at(caller.world(), now);
@@ -158,7 +158,7 @@ fn begins_a_step(prompt: &Prompt) -> bool {
 }
 
 /// Reports to the call what is over once more, and what it did not ask for.
-fn retell(phone: &mut Phone) -> Result<(), TestCaseError> {
+fn report_again(phone: &mut Phone) -> Result<(), TestCaseError> {
     let mut news = Vec::new();
     let channel = &phone.channel;
     let over = if phone.is_over() { &channel.known } else { &channel.over };

@@ -17,31 +17,31 @@ fn ms(ms: u64) -> Duration {
 
 /// What is reported of one press: how long after its beginning, and how long it is said to have
 /// been held.
-type Telling = Vec<(u64, u64)>;
+type KeyReports = Vec<(u64, u64)>;
 
 /// Keys the whole flow ahead, each key for `tone` and after it nothing for `gap`.
-fn keys_all(phone: &mut Phone, password: &str, tone: u64, gap: u64, telling: &Telling) {
+fn keys_all(phone: &mut Phone, password: &str, tone: u64, gap: u64, reports: &KeyReports) {
     for key in format!("1{password}{password}").chars() {
-        presses(phone, key, tone, gap, telling);
+        presses(phone, key, tone, gap, reports);
     }
 }
 
-fn presses(phone: &mut Phone, key: char, tone: u64, gap: u64, telling: &Telling) {
+fn presses(phone: &mut Phone, key: char, tone: u64, gap: u64, reports: &KeyReports) {
     let mut at = 0;
-    for (at_ms, held) in telling {
+    for (at_ms, held) in reports {
         phone.wait(ms(at_ms - at));
         at = *at_ms;
-        phone.tell_key(key, ms(*held));
+        phone.report_key(key, ms(*held));
     }
     phone.wait(ms((tone + gap).saturating_sub(at)));
 }
 
-fn stores_once(tone: u64, gap: u64, telling: &[(u64, u64)]) {
+fn stores_once(tone: u64, gap: u64, reports: &[(u64, u64)]) {
     let mut phone = Phone::calls(World::default());
     phone.wait(SECOND);
-    keys_all(&mut phone, PASSWORD, tone, gap, &telling.to_vec());
+    keys_all(&mut phone, PASSWORD, tone, gap, &reports.to_vec());
     phone.wait_for_the_end();
-    assert_eq!(phone.stored(), format!("line 0312301230 {PASSWORD}"), "{telling:?}");
+    assert_eq!(phone.stored(), format!("line 0312301230 {PASSWORD}"), "{reports:?}");
     assert_eq!(phone.outcome(), Some(Outcome::Stored));
 }
 
@@ -59,7 +59,7 @@ fn p12_end_packets_with_time_stamps_of_their_own_count_once() {
 }
 
 #[test]
-fn p12_a_key_that_is_told_in_two_parts_counts_once() {
+fn p12_a_key_that_is_reported_in_two_parts_counts_once() {
     stores_once(300, 100, &[(40, 40), (120, 300)]);
     stores_once(300, 100, &[(40, 40), (300, 300)]);
 }
@@ -70,12 +70,12 @@ fn q24_the_fastest_digits_count_each() {
     // An end that is reported late makes the next one come soon.
     for late in [10, 20] {
         let mut phone = Phone::calls(World::default());
-        phone.tell_key('1', ms(40));
+        phone.report_key('1', ms(40));
         for key in "11223344".repeat(2).as_bytes().chunks(2) {
             phone.wait(ms(80 + late));
-            phone.tell_key(key[0].into(), ms(40));
+            phone.report_key(key[0].into(), ms(40));
             phone.wait(ms(80 - late));
-            phone.tell_key(key[1].into(), ms(40));
+            phone.report_key(key[1].into(), ms(40));
         }
         phone.wait_for_the_end();
         assert_eq!(phone.outcome(), Some(Outcome::Stored));
@@ -87,7 +87,7 @@ fn keys_of_a_telephone_that_gives_all_the_same_duration_count_each() {
     let mut phone = Phone::calls(World::default());
     for key in format!("1{}{}", "57112233", "57112233").chars() {
         phone.wait(ms(180));
-        phone.tell_key(key, ms(250));
+        phone.report_key(key, ms(250));
     }
     phone.wait_for_the_end();
     assert_eq!(phone.stored(), "line 0312301230 57112233");
@@ -101,7 +101,7 @@ fn p12_a_key_held_since_before_invalid_neither_counts_nor_stops_it() {
     phone.keys("4");
     phone.wait(rules::INTER_DIGIT_TIMEOUT + SECOND);
     assert!(phone.heard().ends_with("invalid…"), "{}", phone.heard());
-    phone.tell_key('5', 5 * SECOND);
+    phone.report_key('5', 5 * SECOND);
     phone.wait(SECOND);
     assert!(phone.heard().ends_with("invalid…"), "{}", phone.heard());
     phone.listen();
@@ -126,7 +126,7 @@ enum Way {
 }
 
 impl Way {
-    fn telling(self, tone: u64) -> Telling {
+    fn reports(self, tone: u64) -> KeyReports {
         match self {
             Self::Once => vec![(tone, tone)],
             Self::Both(info) => vec![(0, info), (tone, tone)],
@@ -161,8 +161,8 @@ proptest! {
         let mut phone = Phone::calls(World::default());
         phone.wait(SECOND);
         for (place, key) in format!("1{password}{password}").chars().enumerate() {
-            let telling = if lost == Some(place) { Vec::new() } else { way.telling(tone) };
-            presses(&mut phone, key, tone, gap, &telling);
+            let reports = if lost == Some(place) { Vec::new() } else { way.reports(tone) };
+            presses(&mut phone, key, tone, gap, &reports);
         }
         phone.wait_for_the_end();
         let keyed = format!("line 0312301230 {password}");

@@ -9,7 +9,7 @@ use tokio::time::sleep;
 
 use super::Browser;
 
-const ARRIVES_WITHIN: Duration = Duration::from_mins(1);
+const ARRIVAL_TIMEOUT: Duration = Duration::from_mins(1);
 const LOOK_EVERY: Duration = Duration::from_millis(10);
 
 /// A page as it stands.
@@ -150,7 +150,7 @@ impl Browser {
     pub(super) async fn leave(&self, act: impl AsyncFnOnce() -> Result<()>) -> Result<()> {
         let old = self.driver.find(By::Css("html")).await?;
         act().await?;
-        let until = Instant::now() + ARRIVES_WITHIN;
+        let until = Instant::now() + ARRIVAL_TIMEOUT;
         loop {
             // Between two pages there may be none that could answer.
             let arrived = self.has_come_after(&old).await;

@@ -29,8 +29,8 @@ const PASSES: [&[&str]; 3] = [
     &["--inh-caps=+dac_override", "--ambient-caps=+dac_override"],
 ];
 const LOOK_EVERY: Duration = Duration::from_millis(10);
-const START_WITHIN: Duration = Duration::from_mins(1);
-const STOP_WITHIN: Duration = Duration::from_secs(30);
+const START_TIMEOUT: Duration = Duration::from_mins(1);
+const STOP_TIMEOUT: Duration = Duration::from_secs(30);
 
 impl Postgres {
     pub(super) fn new(folder: &Path, passwords: Passwords, durability: Durability) -> Result<Self> {
@@ -162,7 +162,7 @@ impl Postgres {
         let id = postmaster.id().to_string();
         let status = self.data().join("postmaster.pid");
         postmaster
-            .wait_for(START_WITHIN, || Ok(is_ready(&status, &id)))
+            .wait_for(START_TIMEOUT, || Ok(is_ready(&status, &id)))
             .with_context(|| format!("see {}", self.log().display()))?;
         *slot = Some(postmaster);
         Ok(())
@@ -183,11 +183,11 @@ impl Postgres {
                 }
             }
         }
-        let until = Instant::now() + STOP_WITHIN;
+        let until = Instant::now() + STOP_TIMEOUT;
         while postmaster.exit_status()?.is_none()
             || backends.iter().any(|backend| is_alive(*backend))
         {
-            ensure!(Instant::now() < until, "PostgreSQL did not end within {STOP_WITHIN:?}");
+            ensure!(Instant::now() < until, "PostgreSQL did not end within {STOP_TIMEOUT:?}");
             sleep(LOOK_EVERY);
         }
         Ok(())

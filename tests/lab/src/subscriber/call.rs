@@ -17,12 +17,12 @@ use super::sipp::{Identity, Line, Placed, Sipp};
 use super::state::{CallState, Ending, STRAGGLERS};
 
 /// By when a call is answered or refused.
-const ANSWERED_WITHIN: Duration = Duration::from_secs(20);
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(20);
 /// By when anything expected is heard, or the other side hangs up: longer than the longest
 /// guidance.
-const HEARD_WITHIN: Duration = Duration::from_secs(30);
+const HEARING_TIMEOUT: Duration = Duration::from_secs(30);
 /// How long a call that nobody wants any more may take to end.
-const HUNG_UP_WITHIN: Duration = Duration::from_secs(2);
+const HANG_UP_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// What a subscriber hears next.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -84,7 +84,7 @@ impl Subscriber {
     pub fn listen(&mut self) -> Result<Option<String>> {
         let position = self.position;
         let next =
-            self.shared.wait(HEARD_WITHIN, |state| match state.hearing.heard.get(position) {
+            self.shared.wait(HEARING_TIMEOUT, |state| match state.hearing.heard.get(position) {
                 Some(heard) => heard.ended.map(|_| Some(heard.names.join("|"))),
                 None => state.is_over_for(STRAGGLERS).then_some(None),
             });
@@ -94,7 +94,7 @@ impl Subscriber {
                 Ok(Some(name))
             }
             Some(None) => Ok(None),
-            None => Err(self.failure(&format!("nothing is heard within {HEARD_WITHIN:?}"))),
+            None => Err(self.failure(&format!("nothing is heard within {HEARING_TIMEOUT:?}"))),
         }
     }
 
@@ -187,7 +187,7 @@ impl Subscriber {
 
     /// Hangs up.
     pub fn hang_up(&mut self) -> Result<()> {
-        self.hang_up_within(HEARD_WITHIN)
+        self.hang_up_within(HEARING_TIMEOUT)
     }
 
     /// As [`Subscriber::hang_up`]; an error if the other side does not take it in that time.
@@ -201,7 +201,7 @@ impl Subscriber {
     pub fn expect_hangup(&mut self) -> Result<&mut Self> {
         let over = self
             .shared
-            .wait(HEARD_WITHIN, |state| state.ending.filter(|_| state.is_over_for(STRAGGLERS)));
+            .wait(HEARING_TIMEOUT, |state| state.ending.filter(|_| state.is_over_for(STRAGGLERS)));
         let (ending, _) = over.ok_or_else(|| self.failure("the other side does not hang up"))?;
         if ending != Ending::ByThem {
             return Err(self.failure(&format!("the call ended: {ending:?}")));
@@ -242,7 +242,7 @@ impl Subscriber {
     }
 
     fn wait_until_answered(&mut self) -> Result<()> {
-        let answer = self.shared.wait(ANSWERED_WITHIN, |state| match state.answered {
+        let answer = self.shared.wait(ANSWER_TIMEOUT, |state| match state.answered {
             Some((port, _)) => Some(Some(port)),
             None => state.ending.map(|_| None),
         });
@@ -255,7 +255,7 @@ impl Subscriber {
 
     fn next(&mut self, guidance: &str, enough: impl Fn(&Heard) -> bool) -> Result<&mut Self> {
         let (position, interrupted) = (&mut self.position, &mut self.interrupted);
-        let found = self.shared.wait(HEARD_WITHIN, |state| {
+        let found = self.shared.wait(HEARING_TIMEOUT, |state| {
             pass_over(&state.hearing.heard, position, interrupted);
             match state.hearing.heard.get(*position) {
                 Some(heard) if heard.is(guidance) => enough(heard).then_some(Ok(())),
@@ -264,7 +264,7 @@ impl Subscriber {
                 None => state.is_over_for(STRAGGLERS).then(|| Err("the call is over".to_owned())),
             }
         });
-        let found = found.unwrap_or_else(|| Err(format!("nothing within {HEARD_WITHIN:?}")));
+        let found = found.unwrap_or_else(|| Err(format!("nothing within {HEARING_TIMEOUT:?}")));
         found.map_err(|why| self.failure(&format!("{guidance} was expected, {why}")))?;
         self.position += 1;
         self.interrupted.clear();
@@ -304,7 +304,7 @@ impl Drop for Subscriber {
     /// A story that has failed leaves no call behind for the next one's server to hold.
     fn drop(&mut self) {
         if self.ending().is_none() && self.sipp.hang_up(0).is_ok() {
-            self.shared.wait(HUNG_UP_WITHIN, |state| state.ending);
+            self.shared.wait(HANG_UP_TIMEOUT, |state| state.ending);
         }
     }
 }

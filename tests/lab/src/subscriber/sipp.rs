@@ -24,8 +24,8 @@ use crate::{ports, secret};
 
 /// What ends a message on the control socket.
 const ESCAPE: u8 = 0x1b;
-const CONNECT_WITHIN: Duration = Duration::from_secs(20);
-const REGISTER_WITHIN: Duration = Duration::from_secs(20);
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(20);
+const REGISTER_TIMEOUT: Duration = Duration::from_secs(20);
 
 /// Where calls go, and how.
 #[derive(Debug, Clone)]
@@ -146,7 +146,7 @@ impl Sipp {
         let mut command = sipp(sip, address, folder.path(), &scenario::register(user))?;
         command.args(["-m", "1", "-au", user, "-ap", password]);
         let mut child = Child::spawn("SIPp", command)?;
-        let status = child.wait_for_end(REGISTER_WITHIN)?;
+        let status = child.wait_for_end(REGISTER_TIMEOUT)?;
         ensure!(status.success(), "{user} cannot register: {}", errors(folder.path()));
         Ok(())
     }
@@ -196,7 +196,7 @@ fn sipp(sip: SocketAddr, address: Ipv4Addr, folder: &Path, scenario: &str) -> Re
 fn accept(listener: &TcpListener, child: &mut Child) -> Result<TcpStream> {
     listener.set_nonblocking(true)?;
     let mut accepted = None;
-    child.wait_for(CONNECT_WITHIN, || {
+    child.wait_for(CONNECT_TIMEOUT, || {
         match listener.accept() {
             Ok((stream, _)) => accepted = Some(stream),
             Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => {}

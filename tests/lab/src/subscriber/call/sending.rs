@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::Result;
 
-use super::{HEARD_WITHIN, Pace, Sipp, Subscriber};
+use super::{HEARING_TIMEOUT, Pace, Sipp, Subscriber};
 use crate::subscriber::sipp::Keying;
 
 impl Subscriber {
@@ -58,7 +58,7 @@ impl Subscriber {
     fn wait_until_taken(&self, sends: impl FnOnce(&Sipp) -> Result<()>) -> Result<()> {
         let before = self.shared.lock().informed;
         sends(&self.sipp)?;
-        let taken = self.shared.wait(HEARD_WITHIN, |state| {
+        let taken = self.shared.wait(HEARING_TIMEOUT, |state| {
             (state.informed > before || state.ending.is_some()).then_some(())
         });
         taken.ok_or_else(|| self.failure("a request within the call was not taken"))
