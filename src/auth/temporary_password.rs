@@ -1,9 +1,11 @@
 //! Setting a temporary password by phone (`P9`) or for the help desk (`D4`), and calls that end
 //! without one.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use rand::{CryptoRng, RngExt as _};
+use tokio::sync::Notify;
 use tokio_util::task::AbortOnDropHandle;
 use tracing::Instrument as _;
 
@@ -38,11 +40,16 @@ pub enum IssueOutcome {
     NoLogin(AuthUnit, PhoneNumber),
 }
 
+/// How long a hash that is made ahead waits for a confirmation. Begun at once, it would compete with
+/// the guidance that answers the same digit.
+const HASH_AHEAD_DELAY: Duration = Duration::from_millis(500);
+
 /// A temporary password and its hash, which is ready or being made. Dropped, it is abandoned and
 /// wiped.
 #[derive(Debug)]
 pub struct HashAhead {
     password: TemporaryPassword,
+    confirmed: Arc<Notify>,
     hash: AbortOnDropHandle<Result<PhcString, HashError>>,
 }
 
@@ -55,22 +62,27 @@ impl HashAhead {
 }
 
 impl AuthService {
-    /// Starts to hash a temporary password. Calls `on_hashed` with the time that it took.
+    /// Hashes a temporary password, after half a second or when it is confirmed. Calls `on_hashed` with the time that it took.
     pub fn hash_ahead(
         &self,
         password: TemporaryPassword,
         on_hashed: impl FnOnce(Duration) + Send + 'static,
     ) -> HashAhead {
-        let (hasher, salt, began) =
-            (self.hasher.clone(), Salt::draw(&mut rand::rng()), clock::now());
-        let to_hash = password.clone();
+        let (hasher, salt) = (self.hasher.clone(), Salt::draw(&mut rand::rng()));
+        let (to_hash, confirmed) = (password.clone(), Arc::new(Notify::new()));
+        let is_confirmed = Arc::clone(&confirmed);
         let hashing = async move {
+            tokio::select! {
+                () = tokio::time::sleep(HASH_AHEAD_DELAY) => {}
+                () = is_confirmed.notified() => {}
+            }
+            let began = clock::now();
             let result = hasher.hash_for_call(to_hash, salt).await;
             on_hashed(clock::now().saturating_duration_since(began));
             result
         };
         let hash = AbortOnDropHandle::new(tokio::spawn(hashing.in_current_span()));
-        HashAhead { password, hash }
+        HashAhead { password, confirmed, hash }
     }
 
     /// Stores a temporary password with its unit, in one transaction (`P9`). A future that is
@@ -87,6 +99,7 @@ impl AuthService {
         if !hash.is_of(&password) {
             return Err(HashError::Failed("it is another password's".to_owned()).into());
         }
+        hash.confirmed.notify_one();
         let hashed = hash.hash.await.map_err(|error| HashError::Failed(error.to_string()))?;
         let request = TemporaryPasswordRequest { caller, unit, login, hash: hashed? };
         let change = ChangeRequest {
