@@ -52,8 +52,8 @@ unit:
 	cargo test --locked --workspace --doc
 
 # All but e2e and faults, one more than there are cores, since many wait for a deadline; then e2e.
-# Its calls mostly wait for guidance to pass, so eight go side by side. Its visits share two browsers
-# and come after the calls, which they would delay.
+# Its calls mostly wait for guidance to pass, so eight go side by side. Its visits share two
+# browsers and come after the calls, which they would delay.
 test: lint tools
 	@asterisk/get > /dev/null
 	cargo test --locked --workspace --lib --test '[!ef]*' -- --test-threads=$$(($$(nproc) + 1))

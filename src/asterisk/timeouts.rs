@@ -1,4 +1,5 @@
-//! How long the telephone line waits and how often it looks. None of these is a rule of the service.
+//! How long the telephone line waits and how often it looks. None of these is a rule of the
+//! service.
 
 use std::thread;
 use std::time::Duration;

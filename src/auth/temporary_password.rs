@@ -40,8 +40,8 @@ pub enum IssueOutcome {
     NoLogin(AuthUnit, PhoneNumber),
 }
 
-/// How long a hash that is made ahead waits for a confirmation. Begun at once, it would compete with
-/// the guidance that answers the same digit.
+/// How long a hash that is made ahead waits for a confirmation. Begun at once, it would compete
+/// with the guidance that answers the same digit.
 const HASH_AHEAD_DELAY: Duration = Duration::from_millis(500);
 
 /// A temporary password and its hash, which is ready or being made. Dropped, it is abandoned and
@@ -62,7 +62,8 @@ impl HashAhead {
 }
 
 impl AuthService {
-    /// Hashes a temporary password, after half a second or when it is confirmed. Calls `on_hashed` with the time that it took.
+    /// Hashes a temporary password, after half a second or when it is confirmed. Calls `on_hashed`
+    /// with the time that the hash took.
     pub fn hash_ahead(
         &self,
         password: TemporaryPassword,

@@ -54,8 +54,8 @@ impl Db {
     /// contract.
     ///
     /// # Errors
-    /// [`DbError::NotCommitted`]: nothing is changed. [`DbError::OutcomeUnknown`]: all of the change
-    /// is, or nothing.
+    /// [`DbError::NotCommitted`]: nothing has changed. [`DbError::OutcomeUnknown`]: all of the
+    /// change stands, or nothing.
     pub async fn apply<R>(
         &self,
         key: IdempotencyKey,

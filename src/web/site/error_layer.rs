@@ -11,7 +11,7 @@ use super::layout::render;
 use super::session::{KnownLogin, RestrictedCookieSession};
 use crate::web::AppState;
 
-/// Renders the [`ErrorPage`] of a response. A login that no handler has looked up is looked up here.
+/// Renders the [`ErrorPage`] of a response. Looks up the login if no handler has done so.
 pub(in crate::web) async fn render_error_page(
     State(state): State<AppState>,
     mut request: Request,

@@ -138,7 +138,7 @@ impl FakeAsterisk {
         self.playing_before(channel, sound, 1).await
     }
 
-    /// A call from [`NUMBER`] for the line's password, up to its confirmation, which is to be keyed.
+    /// A call from [`NUMBER`] for the line's password that waits for its confirmation.
     pub async fn call_up_to_confirmation(&self, channel: &str) {
         self.call(channel, &["trusted", NUMBER]);
         self.wait_for_playback(channel, "menu").await;
