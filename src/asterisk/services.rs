@@ -68,16 +68,14 @@ impl CallServices {
         })
     }
 
-    /// Stores a temporary password (`P9`) by the hash that was made ahead, or by another if that is
-    /// not its own. A future that is dropped before its commit is sent has stored nothing (`P13`).
+    /// Stores a temporary password (`P9`) by the hash that was made ahead. A future that is dropped
+    /// before its commit is sent has stored nothing (`P13`).
     pub(super) async fn store_password(
         self: Arc<Self>,
         new: NewTemporaryPassword,
         hash_ahead: Option<HashAhead>,
     ) -> StoreResult {
-        let hash = hash_ahead
-            .filter(|ahead| ahead.is_of(&new.password))
-            .unwrap_or_else(|| self.hash_ahead(new.password.clone()));
+        let hash = hash_ahead.unwrap_or_else(|| self.hash_ahead(new.password.clone()));
         match self.auth.set_temporary(new, hash).await {
             Ok(SetOutcome::Stored) => StoreResult::Stored,
             Ok(SetOutcome::Refused) => StoreResult::Refused,

@@ -53,14 +53,6 @@ pub struct HashAhead {
     hash: AbortOnDropHandle<Result<PhcString, HashError>>,
 }
 
-impl HashAhead {
-    /// Whether it is this password's.
-    #[must_use]
-    pub fn is_of(&self, password: &TemporaryPassword) -> bool {
-        self.password.matches(password)
-    }
-}
-
 impl AuthService {
     /// Hashes a temporary password, after half a second or when it is confirmed. Calls `on_hashed`
     /// with the time that the hash took.
@@ -97,7 +89,7 @@ impl AuthService {
         hash: HashAhead,
     ) -> Result<SetOutcome, AuthError> {
         let NewTemporaryPassword { caller, contract_number, unit, login, password } = new;
-        if !hash.is_of(&password) {
+        if !hash.password.matches(&password) {
             return Err(HashError::Failed("it is another password's".to_owned()).into());
         }
         hash.confirmed.notify_one();

@@ -4,6 +4,7 @@
 mod concurrency;
 mod doors;
 mod faults;
+mod hash_ahead;
 mod once;
 mod password;
 mod tokens;

@@ -17,6 +17,10 @@ pub(in crate::web) async fn render_error_page(
     mut request: Request,
     next: Next,
 ) -> Response {
+    // The API has no pages.
+    if request.uri().path().starts_with("/api/") {
+        return next.run(request).await;
+    }
     let known = KnownLogin::default();
     request.extensions_mut().insert(known.clone());
     let (mut parts, body) = request.into_parts();
