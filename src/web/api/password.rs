@@ -22,13 +22,25 @@ pub struct PasswordChangeRequest {
     /// The current password, exactly as it is.
     #[schema(format = Password)]
     pub current: String,
-    /// The new password: 8 to 12 half-width letters and digits, not digits only.
-    #[schema(format = Password, min_length = 8, max_length = 12, pattern = "^[0-9]*[A-Za-z][0-9A-Za-z]*$")]
+    /// The new password.
+    #[schema(value_type = AllowedPasswordSchema)]
     pub new: String,
     /// The new password again.
-    #[schema(format = Password, min_length = 8, max_length = 12, pattern = "^[0-9]*[A-Za-z][0-9A-Za-z]*$")]
+    #[schema(value_type = AllowedPasswordSchema)]
     pub new_again: String,
 }
+
+/// A password that may be set: 8 to 12 half-width letters and digits, not digits only.
+#[derive(ToSchema)]
+#[schema(
+    as = AllowedPassword,
+    format = Password,
+    min_length = 8,
+    max_length = 12,
+    pattern = "^[0-9]*[A-Za-z][0-9A-Za-z]*$"
+)]
+#[expect(dead_code, reason = "names the form of a password for the description of the API")]
+pub(super) struct AllowedPasswordSchema(String);
 
 /// Change the password. Every session of the old one ends, and this one goes on under a new token.
 #[utoipa::path(

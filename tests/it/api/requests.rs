@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use domain::rules;
 use karipass_lab::postgres::Shutdown;
 use reqwest::Method;
 use reqwest::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER};
@@ -137,6 +138,10 @@ async fn a_the_description_is_openapi_3_1_with_every_answer() {
             }
         }
     }
+    let password = &description["components"]["schemas"]["AllowedPassword"];
+    let lengths = [&password["minLength"], &password["maxLength"]].map(Value::as_u64);
+    let (shortest, longest) = rules::PASSWORD_LENGTH.into_inner();
+    assert_eq!(lengths, [shortest, longest].map(|length| Some(length as u64)));
     let codes = description["components"]["schemas"]["Code"]["enum"].as_array().unwrap();
     for code in [
         "invalid_credentials",
