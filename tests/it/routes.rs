@@ -82,7 +82,7 @@ async fn w4_no_route_is_open_without_a_session() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn row_9_no_route_but_the_change_is_open_under_c6() {
+async fn c6_no_route_but_the_change_is_open() {
     let scene = Scene::new("admin_user").await;
     site::credential(&scene.owner, NUMBER, "temporary").await;
     let bearer = scene.caller.log_in(&scene.service.base, NUMBER, RIGHT).await.token();

@@ -23,7 +23,7 @@ const FIELDS: [(&str, &str); 7] = [
 ];
 
 #[tokio::test(flavor = "multi_thread")]
-async fn row_15_a_form_without_this_browsers_own_token_does_nothing() {
+async fn csrf_a_form_without_this_browsers_own_token_does_nothing() {
     let (service, owner) = service("password").await;
     let own = FormOrigin { sec_fetch_site: Some("same-origin"), origin: Some(&service.base) };
     let mut stranger = Browser::new(&service.base);
@@ -74,7 +74,7 @@ async fn row_15_a_form_without_this_browsers_own_token_does_nothing() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn row_15_another_sites_form_does_nothing() {
+async fn csrf_another_sites_form_does_nothing() {
     let (service, owner) = service("password").await;
     let own = service.base.as_str();
     for (path, logged_in) in FORMS {
@@ -110,7 +110,7 @@ async fn row_15_another_sites_form_does_nothing() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn row_15_the_token_is_another_with_every_login() {
+async fn csrf_the_token_is_another_with_every_login() {
     let (service, _) = service("password").await;
     let mut browser = Browser::new(&service.base);
     let page = browser.get("/login").await;

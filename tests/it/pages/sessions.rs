@@ -157,7 +157,7 @@ async fn w5_after_12_hours_a_session_ends_in_any_case() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn row_9_no_route_walks_around_the_forced_change() {
+async fn c6_no_route_walks_around_the_forced_change() {
     let (service, owner) = service("password").await;
     for (kind, age) in [("temporary", "1 second"), ("password", "60 days")] {
         site::credential(&owner, NUMBER, kind).await;
@@ -181,7 +181,7 @@ async fn row_9_no_route_walks_around_the_forced_change() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn row_10_no_secret_of_a_form_is_in_the_log_at_trace() {
+async fn no_secret_of_a_form_is_in_the_log_at_trace() {
     let (database, owner) = site::contracted("temporary").await;
     let trace = [("KARIPASS_LOG_FILTER", "trace,tokio_postgres::query=trace")];
     let daemon = Daemon::start(&database, &trace);
