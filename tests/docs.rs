@@ -102,6 +102,19 @@ fn every_word_of_the_code_in_the_glossary_is_in_the_code() {
 }
 
 #[test]
+fn prose_is_wrapped_at_100_columns() {
+    for document in documents() {
+        let mut in_code = false;
+        for (index, line) in fs::read_to_string(&document).unwrap().lines().enumerate() {
+            in_code ^= line.trim_start().starts_with("```");
+            let is_prose = !in_code && !line.starts_with(['|', '<']) && !line.starts_with("![");
+            let fits = !is_prose || line.chars().count() <= 100;
+            assert!(fits, "{}:{}", document.display(), index + 1);
+        }
+    }
+}
+
+#[test]
 fn a_link_is_read_with_its_line_and_a_heading_as_its_anchor() {
     let text = "a\n[`b`](c.rs), [d e](f.md#g)\n```\n[x](y)\n```\n[z](https://example.com)\n";
     let read = |line, text: &str, target: &str| (line, text.to_owned(), target.to_owned());

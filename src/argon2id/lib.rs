@@ -2,7 +2,7 @@
 //!
 //! The `argon2` crate holds the reference. It is written so that the compiler may use wide
 //! registers, which leaves half of their speed unused. Where the processor has AVX2, this crate
-//! fills the memory by hand-placed vector instructions, and fetches each block while the block
+//! fills the memory by hand-placed vector instructions. It fetches each block while the block
 //! before it is still being mixed. Elsewhere it calls the reference. Both give the same hashes.
 //!
 //! All `unsafe` is in `avx2.rs`, and each use says why it is sound.

@@ -9,7 +9,7 @@ use metrics::{counter, gauge, histogram};
 use tracing::field::debug;
 use tracing::{Span, debug, info};
 
-use super::events::{CallerIdentity, Identity};
+use super::events::{CallerIdentity, IdentitySource};
 use super::live_calls::{LiveCall, LiveCalls, LiveEntry};
 use crate::clock;
 use crate::metrics::{
@@ -24,7 +24,7 @@ pub(super) struct IncomingCall {
     pub(super) channel: String,
     /// The endpoint that it comes from.
     pub(super) endpoint: Option<String>,
-    pub(super) identity: Identity,
+    pub(super) identity: IdentitySource,
     /// Another process may have played something on it.
     pub(super) adopted: bool,
     pub(super) at: Instant,

@@ -15,7 +15,7 @@ use tracing::{Instrument, info, warn};
 use super::call_report::{CallReport, IncomingCall};
 use super::capacity::Holder;
 use super::commands::{CommandQueue, Next, Pending, wait_for};
-use super::events::{CallerIdentity, Delivery, EndReason, Identity, Slot};
+use super::events::{CallerIdentity, Delivery, EndReason, IdentitySource, Slot};
 use super::handle::AsteriskHandle;
 use super::media::Media;
 use super::permit::CallPermit;
@@ -113,8 +113,8 @@ async fn prepare(
         asterisk.rest.stop_all(channel, Slot::all()).await?;
     }
     match identity {
-        Identity::InEvent(caller) => Ok(caller.clone()),
-        Identity::ChannelVariable => asterisk.rest.identity(channel).await,
+        IdentitySource::InEvent(caller) => Ok(caller.clone()),
+        IdentitySource::ChannelVariable => asterisk.rest.identity(channel).await,
     }
 }
 

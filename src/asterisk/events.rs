@@ -33,7 +33,7 @@ pub enum Event {
     /// Asterisk offers a call to several daemons; the first to claim it gets it.
     CallBroadcast(Channel),
     /// A call has entered the application.
-    StasisStart(Channel, Identity),
+    StasisStart(Channel, IdentitySource),
     /// A channel has taken the place of another, as in an attended transfer. It inherits what the
     /// dialplan has written there, so its caller is unknown (`P1`).
     ChannelReplaced {
@@ -125,12 +125,12 @@ pub struct Channel {
     /// Its id, unique in all of Asterisk.
     pub id: String,
     /// Where it comes from: `PJSIP/carrier` of the name `PJSIP/carrier-00000001`.
-    pub trunk: Option<String>,
+    pub endpoint: Option<String>,
 }
 
 /// Where to find the caller's identity.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Identity {
+pub enum IdentitySource {
     /// The event holds it.
     InEvent(CallerIdentity),
     /// A channel variable holds it, because `StasisBroadcast` passes no arguments.
@@ -230,8 +230,8 @@ impl FrameChannel<'_> {
     }
 
     fn into_channel(self) -> Channel {
-        let trunk = self.name.rsplit_once('-').map(|(endpoint, _)| endpoint.to_owned());
-        Channel { id: self.into_id(), trunk }
+        let endpoint = self.name.rsplit_once('-').map(|(name, _)| name.to_owned());
+        Channel { id: self.into_id(), endpoint }
     }
 }
 
@@ -289,14 +289,14 @@ fn to_event(frame: Frame<'_>) -> Option<Event> {
     })
 }
 
-fn identity(args: &[Cow<'_, str>]) -> Identity {
+fn identity(args: &[Cow<'_, str>]) -> IdentitySource {
     match args {
-        [] => Identity::ChannelVariable,
-        [verdict, number] => Identity::InEvent(caller_identity(verdict, number, "")),
+        [] => IdentitySource::ChannelVariable,
+        [verdict, number] => IdentitySource::InEvent(caller_identity(verdict, number, "")),
         [verdict, number, sip_call_id] => {
-            Identity::InEvent(caller_identity(verdict, number, sip_call_id))
+            IdentitySource::InEvent(caller_identity(verdict, number, sip_call_id))
         }
-        _ => Identity::InEvent(CallerIdentity::default()),
+        _ => IdentitySource::InEvent(CallerIdentity::default()),
     }
 }
 

@@ -26,14 +26,14 @@ impl CallPermit {
         Some(Self { asterisk: Arc::clone(asterisk), shares: Vec::new(), owes_hash: false })
     }
 
-    /// For a new call from this trunk, if there is room, the trunk has not used up its share, and
-    /// the load allows it.
+    /// For a new call from this endpoint, if there is room, the endpoint has not used up its share,
+    /// and the load allows it.
     pub(super) fn for_new_call(
         asterisk: &Arc<AsteriskHandle>,
-        trunk: Option<&str>,
+        endpoint: Option<&str>,
     ) -> Option<Self> {
         let mut permit = Self::for_adopted_call(asterisk)?;
-        let trunk = trunk.map(|trunk| Holder::Trunk(trunk.to_owned()));
+        let trunk = endpoint.map(|endpoint| Holder::Trunk(endpoint.to_owned()));
         if trunk.is_some_and(|trunk| !permit.try_share(trunk)) || !asterisk.try_admit() {
             return None;
         }

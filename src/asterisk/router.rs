@@ -19,7 +19,7 @@ use tracing::{Instrument, Span, debug, info_span, warn};
 use super::asterisk_clock::AsteriskClock;
 use super::call_report::IncomingCall;
 use super::call_task;
-use super::events::{CallEvent, Channel, Delivery, EndReason, Identity, KeyEvent};
+use super::events::{CallEvent, Channel, Delivery, EndReason, IdentitySource, KeyEvent};
 use super::handle::AsteriskHandle;
 use super::permit::CallPermit;
 use super::release::{decline, decline_replacement};
@@ -57,7 +57,7 @@ impl CallRouter {
 
     /// Tries to claim a call that Asterisk offers to several daemons.
     pub(super) fn claim(&mut self, offered: Channel) {
-        let Some(permit) = CallPermit::for_new_call(&self.asterisk, offered.trunk.as_deref())
+        let Some(permit) = CallPermit::for_new_call(&self.asterisk, offered.endpoint.as_deref())
         else {
             return;
         };
@@ -79,14 +79,14 @@ impl CallRouter {
     }
 
     /// Starts a call that has entered the application.
-    pub(super) fn start(&mut self, started: Channel, identity: Identity, now: Instant) {
+    pub(super) fn start(&mut self, started: Channel, identity: IdentitySource, now: Instant) {
         if self.is_known(&started.id) {
             return;
         }
         let claimed = lock(&self.claims).remove(&started.id).map(|(_, permit)| permit);
-        let trunk = started.trunk.as_deref();
-        let permit = claimed.or_else(|| CallPermit::for_new_call(&self.asterisk, trunk));
-        let (channel, endpoint) = (started.id, started.trunk);
+        let endpoint = started.endpoint.as_deref();
+        let permit = claimed.or_else(|| CallPermit::for_new_call(&self.asterisk, endpoint));
+        let (channel, endpoint) = (started.id, started.endpoint);
         let call = IncomingCall { channel, endpoint, identity, adopted: false, at: now };
         self.spawn(call, permit);
     }
@@ -111,7 +111,7 @@ impl CallRouter {
         if !self.is_running(&channel) {
             metrics::counter!(CALLS_ADOPTED).increment(1);
             let permit = CallPermit::for_adopted_call(&self.asterisk);
-            let identity = Identity::ChannelVariable;
+            let identity = IdentitySource::ChannelVariable;
             let endpoint = None;
             let call = IncomingCall { channel, endpoint, identity, adopted: true, at: now };
             self.spawn(call, permit);

@@ -1,4 +1,4 @@
-//! What all calls share, whichever Asterisk they come through: credentials, limits and capacity.
+//! What all calls share, whichever Asterisk they come through: limits, capacity, and who stores a password.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};

@@ -1,9 +1,10 @@
 //! The seal of a session's token: a MAC by which a daemon recognises the tokens of all daemons with
 //! the same hash keys, without a query.
 //!
-//! A client's token is `SECRET.SEAL`: 43 characters of URL-safe base64 for 32 random bytes, and 22
-//! for the first 16 bytes of HMAC-SHA256 over the audience and the secret. The MAC's key is derived
-//! from a hash key and rotates with it: the first key seals, every key opens.
+//! A client's token is `SECRET.SEAL`, both in URL-safe base64. The secret is 32 random bytes (43
+//! characters). The seal is the first 16 bytes of HMAC-SHA256 over audience and secret (22
+//! characters). The MAC's key is derived from a hash key and rotates with it: the first key seals,
+//! every key opens.
 
 use std::fmt;
 use std::sync::{PoisonError, RwLock};

@@ -82,7 +82,8 @@ impl AuthService {
     /// dropped before its commit is sent stores nothing (`P13`).
     ///
     /// # Errors
-    /// [`AuthError`], among them [`HashError::Failed`] if `hash` is another password's.
+    /// [`AuthError`], among them [`HashError::Failed`] if `hash` belongs to another
+    /// password.
     pub async fn set_temporary(
         &self,
         new: NewTemporaryPassword,
@@ -90,7 +91,7 @@ impl AuthService {
     ) -> Result<SetOutcome, AuthError> {
         let NewTemporaryPassword { caller, contract_number, unit, login, password } = new;
         if !hash.password.matches(&password) {
-            return Err(HashError::Failed("it is another password's".to_owned()).into());
+            return Err(HashError::Failed("the hash belongs to another password".to_owned()).into());
         }
         hash.confirmed.notify_one();
         let hashed = hash.hash.await.map_err(|error| HashError::Failed(error.to_string()))?;

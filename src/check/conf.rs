@@ -30,7 +30,7 @@ impl Section {
         self.values(name).next_back()
     }
 
-    /// Every value of this name.
+    /// Every value of this name, in the file's order; Asterisk ignores the case of names.
     pub(super) fn values<'a>(&'a self, name: &str) -> impl DoubleEndedIterator<Item = &'a str> {
         let named = self.entries.iter().filter(move |(it, _)| it.eq_ignore_ascii_case(name));
         named.map(|(_, value)| value.as_str())

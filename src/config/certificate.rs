@@ -1,6 +1,6 @@
 //! A certificate and its key: read, looked at, named in what is wrong with them.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use rustls::crypto::ring;
 use rustls::pki_types::pem::{self, PemObject as _};
@@ -11,7 +11,14 @@ use sha2::{Digest as _, Sha256};
 use x509_parser::parse_x509_certificate;
 use zeroize::Zeroizing;
 
-use super::SiteTls;
+/// The files of a certificate, in PEM.
+#[derive(Debug, Clone)]
+pub struct SiteTls {
+    /// The chain, leaf first.
+    pub certificate: PathBuf,
+    /// The private key.
+    pub key: PathBuf,
+}
 
 /// What the two files held when they were read, or why they could not be.
 #[derive(Debug)]
@@ -64,16 +71,19 @@ impl CertificateFiles {
     /// Everything that is wrong with the two files, with the setting's name and nothing of the
     /// contents.
     pub fn certified_key(&self, tls: &SiteTls) -> Result<CertifiedKey, Vec<String>> {
-        let chain = self.certificate.as_deref().map_err(Clone::clone).and_then(chain);
-        let chain = chain
+        let certificate = self.certificate.as_deref().map_err(Clone::clone);
+        let chain = certificate
+            .and_then(parse_chain)
             .map_err(|why| format!("site.certificate_file: {}: {why}", tls.certificate.display()));
-        let key = self.key.as_ref().map_err(Clone::clone).and_then(key);
-        let key = key.map_err(|why| format!("site.key_file: {}: {why}", tls.key.display()));
-        let (chain, key) = match (chain, key) {
-            (Ok(chain), Ok(key)) => (chain, key),
+        let key = self.key.as_ref().map_err(Clone::clone);
+        let private_key = key
+            .and_then(parse_key)
+            .map_err(|why| format!("site.key_file: {}: {why}", tls.key.display()));
+        let (chain, private_key) = match (chain, private_key) {
+            (Ok(chain), Ok(private_key)) => (chain, private_key),
             (chain, key) => return Err(chain.err().into_iter().chain(key.err()).collect()),
         };
-        CertifiedKey::from_der(chain, key, &ring::default_provider()).map_err(|error| {
+        CertifiedKey::from_der(chain, private_key, &ring::default_provider()).map_err(|error| {
             vec![if let rustls::Error::InconsistentKeys(_) = error {
                 "site.key_file: not the key of site.certificate_file".to_owned()
             } else {
@@ -91,7 +101,7 @@ pub fn not_after(certified: &CertifiedKey) -> Option<i64> {
 }
 
 /// The chain, whose leaf can be read.
-fn chain(bytes: &[u8]) -> Result<Vec<CertificateDer<'static>>, String> {
+fn parse_chain(bytes: &[u8]) -> Result<Vec<CertificateDer<'static>>, String> {
     let chain: Vec<_> =
         CertificateDer::pem_slice_iter(bytes).collect::<Result<_, _>>().map_err(no_certificate)?;
     let leaf = chain.first().ok_or_else(|| no_certificate(pem::Error::NoItemsFound))?;
@@ -103,6 +113,6 @@ fn no_certificate(_: pem::Error) -> String {
     "no certificate in PEM".to_owned()
 }
 
-fn key(PrivateKey(bytes): &PrivateKey) -> Result<PrivateKeyDer<'static>, String> {
+fn parse_key(PrivateKey(bytes): &PrivateKey) -> Result<PrivateKeyDer<'static>, String> {
     PrivateKeyDer::from_pem_slice(bytes).map_err(|_| "no private key in PEM".to_owned())
 }

@@ -31,13 +31,14 @@ use zeroize::Zeroizing;
 use crate::hashing::Keys;
 pub use asterisk::Ari;
 pub use call::CallSettings;
+pub use certificate::SiteTls;
 pub use color::Color;
 pub use database::{Database, ForOperator, load_for_operator};
 use domain::rules;
 pub use identity::{Links, Logo, LogoFormat, SiteIdentity, Support};
 use load::Reader;
 pub use network::{MediaNetwork, Network, NotANetwork};
-pub use site::{Site, SiteTls};
+pub use site::Site;
 
 /// The default of `shutdown.call_grace_s`.
 pub const DEFAULT_CALL_GRACE: Duration = Duration::from_mins(2);

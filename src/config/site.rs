@@ -2,9 +2,8 @@
 
 use std::net::SocketAddr;
 use std::num::NonZeroU32;
-use std::path::PathBuf;
 
-use super::certificate::CertificateFiles;
+use super::certificate::{CertificateFiles, SiteTls};
 use super::identity::{self, SiteIdentity};
 use super::load::Reader;
 use super::network::Network;
@@ -43,15 +42,6 @@ pub struct Site {
     pub connection_rate: Option<NonZeroU32>,
     /// TLS handshakes per minute with one address, or `None` for `off`.
     pub handshake_rate: Option<NonZeroU32>,
-}
-
-/// The files of a certificate, in PEM.
-#[derive(Debug, Clone)]
-pub struct SiteTls {
-    /// The chain, leaf first.
-    pub certificate: PathBuf,
-    /// The private key.
-    pub key: PathBuf,
 }
 
 pub(super) fn read(reader: &mut Reader) -> Option<Site> {

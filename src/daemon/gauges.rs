@@ -14,9 +14,9 @@ const POOL_INTERVAL: Duration = Duration::from_secs(5);
 const CENSUS_INTERVAL: Duration = Duration::from_mins(5);
 const CENSUS_RETRY_INTERVAL: Duration = Duration::from_secs(10);
 
-/// Keeps them current. Never returns. `stores` are the line's database handle and the site's.
-pub(super) async fn keep_current(stores: &[Db; 2], idle: Duration) -> Infallible {
-    let [line, site] = stores;
+/// Keeps them current. Never returns. `dbs` are the line's database handle and the site's.
+pub(super) async fn keep_current(dbs: &[Db; 2], idle: Duration) -> Infallible {
+    let [line, site] = dbs;
     let pools = async {
         loop {
             show_pool("line", line.pool_usage());

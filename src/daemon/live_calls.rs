@@ -16,7 +16,7 @@ const INTERVAL: Duration = Duration::from_secs(1);
 const MAX_UNCHANGED: u32 = 4;
 
 /// Keeps the daemon's row current. Never returns.
-pub(super) async fn publish(calls: LiveCalls, store: &Db, operators: SocketAddr) -> Infallible {
+pub(super) async fn publish(calls: LiveCalls, db: &Db, operators: SocketAddr) -> Infallible {
     let daemon = name(operators);
     // A former process may have left a row.
     let mut published = None;
@@ -27,7 +27,7 @@ pub(super) async fn publish(calls: LiveCalls, store: &Db, operators: SocketAddr)
         if is_same && (rows.is_empty() || unchanged < MAX_UNCHANGED) {
             unchanged += 1;
         } else {
-            match store.publish_calls(&daemon, &rows).await {
+            match db.publish_calls(&daemon, &rows).await {
                 Ok(()) => (published, unchanged) = (Some(rows), 0),
                 Err(error) => debug!(%error, "could not write the calls under way"),
             }

@@ -80,13 +80,13 @@ pub(crate) fn run(read: &dyn Fn() -> Result<Config, ConfigErrors>) -> anyhow::Re
     metrics::gauge!(BUILD_INFO, "version" => env!("CARGO_PKG_VERSION")).set(1.0);
     let keys = config.hashing.keys.clone();
     let hasher = Hasher::start(keys, Cost::LIVE, &Dummy::draw(&mut rand::rng()))?;
-    let store = Db::for_daemon(&config.database).context("database.url")?;
+    let db = Db::for_daemon(&config.database).context("database.url")?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .thread_name("site")
         .on_thread_start(lower_priority)
         .enable_all()
         .build()?;
-    let ended = runtime.block_on(serve(config, read, store, hasher, metrics));
+    let ended = runtime.block_on(serve(config, read, db, hasher, metrics));
     // Does not wait for a DNS lookup that is still running.
     runtime.shutdown_background();
     ended
@@ -116,18 +116,18 @@ fn lower_priority() {
 async fn serve(
     config: &Config,
     read: &dyn Fn() -> Result<Config, ConfigErrors>,
-    store: Db,
+    db: Db,
     hasher: Hasher,
     metrics: PrometheusHandle,
 ) -> anyhow::Result<()> {
     let (signals, hang_up) = (Signals::new()?, signal(SignalKind::hangup())?);
     let stop = CancellationToken::new();
-    let line_store = Db::for_daemon(&config.database).context("database.url")?;
-    let phone = phone(config, line_store.clone(), hasher.clone())?;
+    let line_db = Db::for_daemon(&config.database).context("database.url")?;
+    let phone = phone(config, line_db.clone(), hasher.clone())?;
     let (credentials, live_calls) = (phone.credentials(), phone.live_calls());
     let faults = readiness_check(phone.health(), stop.clone());
-    let operators = ops::router(store.clone(), Arc::clone(&faults), metrics.clone());
-    let site = AppState::new(config, store.clone(), hasher.clone());
+    let operators = ops::router(db.clone(), Arc::clone(&faults), metrics.clone());
+    let site = AppState::new(config, db.clone(), hasher.clone());
     let tls = config.site.tls.as_ref();
     let pages = site.clone().router(tls.is_some());
     let (site_listener, operators_listener) =
@@ -163,12 +163,12 @@ async fn serve(
         .await?)
     };
     info!(site = %config.site.listen, operators = %config.operators.listen, "karipass started");
-    let stores = [line_store, store.clone()];
+    let dbs = [line_db, db.clone()];
     let (asterisks, hasher) = (&config.ari, &hasher);
     let reload = Reload {
         read,
         hasher,
-        stores: stores.clone(),
+        dbs: dbs.clone(),
         asterisks,
         credentials,
         site: site.clone(),
@@ -178,10 +178,10 @@ async fn serve(
         ShutdownSequence { stop: &stop, site: &site_handle, hasher, notifier: &notifier };
     let ended = tokio::select! {
         ended = async { tokio::try_join!(served, operators) } => ended.map(drop),
-        never = run_background(store.clone(), site, metrics) => match never {},
-        never = live_calls::publish(live_calls, &store, config.operators.listen) => match never {},
-        never = gauges::keep_current(&stores, config.session.idle_timeout) => match never {},
-        never = report_status(&notifier, &line_heartbeat, &store, &faults) => match never {},
+        never = run_background(db.clone(), site, metrics) => match never {},
+        never = live_calls::publish(live_calls, &db, config.operators.listen) => match never {},
+        never = gauges::keep_current(&dbs, config.session.idle_timeout) => match never {},
+        never = report_status(&notifier, &line_heartbeat, &db, &faults) => match never {},
         never = reload.run(hang_up) => match never {},
         () = shutdown.run(signals, config.shutdown) => Ok(()),
     };
@@ -212,7 +212,7 @@ fn phone(config: &Config, db: Db, hasher: Hasher) -> anyhow::Result<PhoneLine> {
 }
 
 /// Periodic work beside serving. Never returns.
-async fn run_background(store: Db, site: AppState, metrics: PrometheusHandle) -> Infallible {
+async fn run_background(db: Db, site: AppState, metrics: PrometheusHandle) -> Infallible {
     let upkeep = async {
         loop {
             tokio::time::sleep(METRICS_UPKEEP_INTERVAL).await;
@@ -220,7 +220,7 @@ async fn run_background(store: Db, site: AppState, metrics: PrometheusHandle) ->
         }
     };
     tokio::select! {
-        never = async { tokio::join!(wait_for_database(store), site.purge_expired()).1 } => never,
+        never = async { tokio::join!(wait_for_database(db), site.purge_expired()).1 } => never,
         never = upkeep => never,
     }
 }
@@ -229,7 +229,7 @@ async fn run_background(store: Db, site: AppState, metrics: PrometheusHandle) ->
 async fn report_status(
     notifier: &Notifier,
     line: &Heartbeat,
-    store: &Db,
+    db: &Db,
     faults: &ReadinessCheck,
 ) -> Infallible {
     line.wait_for_first().await;
@@ -239,7 +239,7 @@ async fn report_status(
     }
     let mut last = String::new();
     loop {
-        let problems = ops::readiness_problems(store, faults).await;
+        let problems = ops::readiness_problems(db, faults).await;
         let status = if problems.is_empty() { "ready".to_owned() } else { problems.join("; ") };
         if status != last {
             notifier.notify(Notification::Status(status.clone()));
@@ -261,10 +261,10 @@ fn readiness_check(line: Vec<Arc<LineHealth>>, stopping: CancellationToken) -> R
 }
 
 /// Logs when the database is reachable and has a version that this program supports.
-async fn wait_for_database(store: Db) {
+async fn wait_for_database(db: Db) {
     let mut last = String::new();
     loop {
-        let reason = match store.schema_version().await {
+        let reason = match db.schema_version().await {
             Ok(version) => match mismatch(version) {
                 Some(reason) => reason,
                 None => break,

@@ -20,7 +20,7 @@ pub(super) struct Reload<'a> {
     pub(super) read: &'a dyn Fn() -> Result<Config, ConfigErrors>,
     pub(super) hasher: &'a Hasher,
     /// The telephone line's and the site's.
-    pub(super) stores: [Db; 2],
+    pub(super) dbs: [Db; 2],
     pub(super) asterisks: &'a [Ari],
     pub(super) credentials: Vec<Credentials>,
     pub(super) site: AppState,
@@ -52,8 +52,8 @@ impl Reload<'_> {
             config.ari.iter().map(place).eq(self.asterisks.iter().map(place)),
             "ari: a different Asterisk or application applies at the next start only"
         );
-        for store in &self.stores {
-            store.replace_url(&config.database.url)?;
+        for db in &self.dbs {
+            db.replace_url(&config.database.url)?;
         }
         for (credentials, ari) in self.credentials.iter().zip(&config.ari) {
             credentials.replace(ari)?;

@@ -11,12 +11,13 @@ const RESERVED_FILES: usize = 512;
 /// Raises the soft limit of open files to the hard limit, because the usual 1,024 are too few for
 /// the site. Returns how many connections the site may have.
 pub(super) fn raise_and_budget(config: &Config) -> usize {
-    let granted = getrlimit(Resource::Nofile).maximum;
-    if let Err(error) = setrlimit(Resource::Nofile, Rlimit { current: granted, maximum: granted }) {
+    let maximum = getrlimit(Resource::Nofile).maximum;
+    if let Err(error) = setrlimit(Resource::Nofile, Rlimit { current: maximum, maximum }) {
         warn!(%error, "could not raise the limit of open files");
     }
-    let granted = getrlimit(Resource::Nofile).current;
-    let granted = granted.map_or(usize::MAX, |files| usize::try_from(files).unwrap_or(usize::MAX));
+    let granted = getrlimit(Resource::Nofile)
+        .current
+        .map_or(usize::MAX, |files| usize::try_from(files).unwrap_or(usize::MAX));
     let left = site_budget(granted, config.call.max_concurrent, config.database.max_connections);
     if left < config.site.max_connections {
         warn!(granted, left, "the limit of open files is too low for site.max_connections");
@@ -26,8 +27,8 @@ pub(super) fn raise_and_budget(config: &Config) -> usize {
 
 /// What remains for the site. Each call has a connection to Asterisk, and the line and the site
 /// have one connection pool each.
-fn site_budget(granted: usize, calls: usize, store: usize) -> usize {
-    let others = RESERVED_FILES.saturating_add(calls).saturating_add(store.saturating_mul(2));
+fn site_budget(granted: usize, calls: usize, pool: usize) -> usize {
+    let others = RESERVED_FILES.saturating_add(calls).saturating_add(pool.saturating_mul(2));
     granted.saturating_sub(others).max(1)
 }
 

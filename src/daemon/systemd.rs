@@ -188,7 +188,7 @@ mod tests {
                 tokio::spawn(heartbeat.clone().run_every(EVERY));
                 heartbeat.wait_for_first().await;
                 hanging.send(()).unwrap();
-                let _only_then = released.recv();
+                let _ = released.recv(); // blocks until then
                 sleep(10 * EVERY).await;
             });
         });

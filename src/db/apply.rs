@@ -1,6 +1,6 @@
 //! The one way to change a contract, from the phone and from the site.
 
-use super::idempotency::{Attempt, IdempotencyKey, Once, Uncertain};
+use super::idempotency::{Attempt, Execution, IdempotencyKey, Uncertain};
 use super::rows::{self, contract_columns, credential_columns};
 use super::transaction::Statement;
 use super::{Db, DbError, DbFailure, audit, change};
@@ -62,13 +62,15 @@ impl Db {
         request: &ChangeRequest,
         decide: impl Fn(Option<&Snapshot>) -> Decision<R>,
     ) -> Result<R, DbError> {
-        let decision =
-            match self.once(key, |attempt| self.attempt(attempt, request, &decide)).await? {
-                Once::Now(decision) | Once::Earlier { value: Some(decision), .. } => decision,
-                Once::Earlier { value: None, .. } => {
-                    return Err(DbError::OutcomeUnknown(DbFailure::Row("attempt_no")));
-                }
-            };
+        let decision = match self
+            .execute_once(key, |attempt| self.attempt(attempt, request, &decide))
+            .await?
+        {
+            Execution::Now(decision) | Execution::Earlier { value: Some(decision), .. } => decision,
+            Execution::Earlier { value: None, .. } => {
+                return Err(DbError::OutcomeUnknown(DbFailure::Row("attempt_no")));
+            }
+        };
         audit::observe(&request.audit_scope(), &decision.audit);
         Ok(decision.reply)
     }

@@ -265,7 +265,7 @@ impl Db {
     ) -> Result<(), DbError> {
         let statement =
             of_event(INSERT_ONCE, scope, entry.event).with_number(entry.login).with(key.bytes());
-        self.write_once(key, &statement).await?;
+        self.insert_once(key, &statement).await?;
         observe(scope, &[entry]);
         Ok(())
     }

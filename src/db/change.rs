@@ -121,10 +121,11 @@ pub(super) fn statements<'a>(change: &'a Change, request: &ChangeRequest) -> Vec
             let hash = initiator.password_hash.as_ref().map(PhcString::expose);
             vec![
                 audit::of_event(END_SESSIONS, &scope, ended),
-                Statement::new(DELETE_CREDENTIALS).with([texts(dropped), texts(copied)].concat()),
-                Statement::new(VOID_CREDENTIALS).with(texts(voided)),
+                Statement::new(DELETE_CREDENTIALS)
+                    .with([as_strs(dropped), as_strs(copied)].concat()),
+                Statement::new(VOID_CREDENTIALS).with(as_strs(voided)),
                 Statement::new(COPY_CREDENTIAL)
-                    .with(texts(copied))
+                    .with(as_strs(copied))
                     .with(initiator.kind.as_str())
                     .with(hash)
                     .with(initiator.set_at),
@@ -133,13 +134,13 @@ pub(super) fn statements<'a>(change: &'a Change, request: &ChangeRequest) -> Vec
         }
         Change::CountFailures { numbers, voided, ends_session } => {
             let count =
-                Statement::new(COUNT_CHANGE_FAILURES).with(texts(numbers)).with(texts(voided));
+                Statement::new(COUNT_CHANGE_FAILURES).with(as_strs(numbers)).with(as_strs(voided));
             let end = ends_session.then(|| Statement::new(DELETE_SESSION).with(session()));
             std::iter::once(count).chain(end).collect()
         }
     }
 }
 
-fn texts(numbers: &[PhoneNumber]) -> Vec<&str> {
+fn as_strs(numbers: &[PhoneNumber]) -> Vec<&str> {
     numbers.iter().map(PhoneNumber::as_str).collect()
 }

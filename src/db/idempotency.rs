@@ -63,7 +63,7 @@ pub(super) struct Uncertain<T> {
 }
 
 /// What a change came to.
-pub(super) enum Once<T> {
+pub(super) enum Execution<T> {
     /// The last attempt stands.
     Now(T),
     /// An earlier attempt stands, whose answer was lost.
@@ -83,11 +83,11 @@ impl Db {
     /// # Errors
     /// [`DbError::NotCommitted`]: nothing was committed. [`DbError::OutcomeUnknown`]: all of it or
     /// nothing.
-    pub(super) async fn once<T, Work: Future<Output = Result<Uncertain<T>, DbError>>>(
+    pub(super) async fn execute_once<T, Work: Future<Output = Result<Uncertain<T>, DbError>>>(
         &self,
         key: IdempotencyKey,
         work: impl Fn(Attempt) -> Work,
-    ) -> Result<Once<T>, DbError> {
+    ) -> Result<Execution<T>, DbError> {
         let mut retry = Retry::new(self);
         let mut unanswered = Vec::new();
         // Whether a commit was sent whose answer is unknown.
@@ -95,7 +95,7 @@ impl Db {
         loop {
             let (number, time) = retry.next_attempt();
             let error = match work(Attempt { key, number, time }).await {
-                Ok(Uncertain { value, committed: Ok(()) }) => return Ok(Once::Now(value)),
+                Ok(Uncertain { value, committed: Ok(()) }) => return Ok(Execution::Now(value)),
                 Ok(Uncertain { value, committed: Err(error) }) => {
                     unanswered.push((number, value));
                     error
@@ -105,7 +105,7 @@ impl Db {
             is_uncertain |= matches!(error, DbError::OutcomeUnknown(_));
             let failure = error.into_failure();
             if failure.is_duplicate_key() {
-                return self.load(retry, key, unanswered).await;
+                return self.load_outcome(retry, key, unanswered).await;
             }
             let wait = retry.backoff_or_fail(failure).await;
             let error = if is_uncertain { DbError::OutcomeUnknown } else { DbError::NotCommitted };
@@ -114,12 +114,12 @@ impl Db {
     }
 
     /// The same for one statement that inserts its key.
-    pub(super) async fn write_once(
+    pub(super) async fn insert_once(
         &self,
         key: IdempotencyKey,
         statement: &Statement<'_>,
-    ) -> Result<Once<Vec<Row>>, DbError> {
-        self.once(key, async |attempt: Attempt| {
+    ) -> Result<Execution<Vec<Row>>, DbError> {
+        self.execute_once(key, async |attempt: Attempt| {
             let value = self.send(attempt.time, statement).await?;
             Ok(Uncertain { value, committed: Ok(()) })
         })
@@ -127,12 +127,12 @@ impl Db {
     }
 
     /// Reads what the attempt that stands has come to.
-    async fn load<T>(
+    async fn load_outcome<T>(
         &self,
         retry: Retry,
         key: IdempotencyKey,
         unanswered: Vec<(i16, T)>,
-    ) -> Result<Once<T>, DbError> {
+    ) -> Result<Execution<T>, DbError> {
         let statement = Statement::new(LOAD).with(key.bytes());
         let rows = retry.run(|time| self.send(time, &statement)).await;
         let read = rows.and_then(|rows| {
@@ -140,7 +140,7 @@ impl Db {
             let number: i16 = column(row, "attempt_no")?;
             let value = unanswered.into_iter().find(|(attempt, _)| *attempt == number);
             let value = value.map(|(_, value)| value);
-            Ok(Once::Earlier {
+            Ok(Execution::Earlier {
                 value,
                 at: column(row, "created_at")?,
                 outcome: column(row, "outcome")?,

@@ -11,7 +11,7 @@ use jiff::Timestamp;
 use strum::EnumString;
 
 use super::audit::{insert_audit, observe, of_event};
-use super::idempotency::{IdempotencyKey, Once};
+use super::idempotency::{Execution, IdempotencyKey};
 use super::login_history::insert_login;
 use super::rows::{
     broken, column, contract, contract_columns, credential, credential_columns, parsed,
@@ -226,9 +226,9 @@ impl Db {
             .with(lifetime.map(|lifetime| lifetime.as_secs_f64()))
             .with(name)
             .with(reason.outcome());
-        let voided = match self.write_once(audit.key, &statement).await? {
-            Once::Now(rows) => !rows.is_empty(),
-            Once::Earlier { .. } => false,
+        let voided = match self.insert_once(audit.key, &statement).await? {
+            Execution::Now(rows) => !rows.is_empty(),
+            Execution::Earlier { .. } => false,
         };
         audit.observe(outcome, voided.then_some(VoidReason::Expired));
         Ok(())
@@ -255,9 +255,11 @@ impl Db {
             .with(void)
             .with(name)
             .with(reason.outcome());
-        let verdict = match self.write_once(audit.key, &statement).await? {
-            Once::Now(rows) => parsed(rows.first().ok_or_else(|| broken("outcome"))?, "outcome")?,
-            Once::Earlier { outcome, .. } => outcome.parse().map_err(|_| broken("outcome"))?,
+        let verdict = match self.insert_once(audit.key, &statement).await? {
+            Execution::Now(rows) => {
+                parsed(rows.first().ok_or_else(|| broken("outcome"))?, "outcome")?
+            }
+            Execution::Earlier { outcome, .. } => outcome.parse().map_err(|_| broken("outcome"))?,
         };
         match verdict {
             FailureVerdict::Counted => audit.observe(LoginOutcome::Wrong, None),
@@ -297,11 +299,11 @@ impl Db {
             .with(version)
             .with(void)
             .with(suspended);
-        let (at, outcome) = match self.write_once(audit.key, &statement).await? {
-            Once::Earlier { at, outcome, .. } => {
+        let (at, outcome) = match self.insert_once(audit.key, &statement).await? {
+            Execution::Earlier { at, outcome, .. } => {
                 (at, outcome.parse().map_err(|_| broken("outcome"))?)
             }
-            Once::Now(rows) => {
+            Execution::Now(rows) => {
                 let row = rows.first().ok_or_else(|| broken("outcome"))?;
                 (column(row, "at")?, parsed(row, "outcome")?)
             }

@@ -1,5 +1,5 @@
-//! Retries until the time is up, each on another connection: the last one was broken, or led to a
-//! server that does not take changes yet.
+//! Retries until the time is up, each on another connection. The last connection was broken, or led
+//! to a server that does not take changes yet.
 //!
 //! One attempt gets a part of the time, so that a silent server leaves some for another attempt.
 
@@ -72,8 +72,8 @@ impl Retry {
         (number, self.time)
     }
 
-    /// Waits until it is time for another attempt. If there is none left, returns why all of them
-    /// failed: a last attempt that had no time to get a connection says less than the one before.
+    /// Waits until it is time for another attempt. If no attempt is left, returns why they failed.
+    /// A last attempt that had no time to get a connection says less than the one before.
     pub(super) async fn backoff_or_fail(&mut self, fault: DbFailure) -> Result<(), DbFailure> {
         if self.attempts >= self.max_attempts || !fault.is_transient() {
             let before = self.last_failure.take().filter(|_| matches!(fault, DbFailure::Busy(_)));

@@ -32,7 +32,7 @@ async fn compare(client: &ClientWrapper, asked: &[Setting]) -> Result<(), HookEr
     let set = |wanted: &str| {
         rows.iter().find_map(|message| {
             let SimpleQueryMessage::Row(row) = message else { return None };
-            row.get(1).filter(|_| row.get(0) == Some(wanted))
+            row.get("setting").filter(|_| row.get("name") == Some(wanted))
         })
     };
     let differ = asked.iter().filter(|(name, value)| set(name) != Some(value));

@@ -59,7 +59,7 @@ impl Contract {
 
     /// The numbers that have the settings service, in the order of the contract.
     pub fn service_numbers(&self) -> impl Iterator<Item = PhoneNumber> + '_ {
-        self.lines.iter().filter(|row| row.has_service).map(|row| row.number)
+        self.lines.iter().filter(|line| line.has_service).map(|line| line.number)
     }
 
     /// Whether `number` is one of this contract's service numbers.
@@ -93,7 +93,7 @@ impl Contract {
     #[must_use]
     pub fn may_set(&self, caller: PhoneNumber, unit: AuthUnit, login: PhoneNumber) -> bool {
         let by_contract_number = caller == self.number;
-        let is_caller = self.lines.iter().any(|row| row.number == caller);
+        let is_caller = self.lines.iter().any(|line| line.number == caller);
         let may_speak_for_login = match unit {
             AuthUnit::Line => login == self.number,
             AuthUnit::Number => self.has_service(login),
@@ -131,20 +131,20 @@ impl Contract {
 mod tests {
     use super::*;
 
-    fn contract_number(text: &str) -> PhoneNumber {
+    fn phone_number(text: &str) -> PhoneNumber {
         text.parse().unwrap()
     }
 
     /// Contract number without service, one additional number with it, one without.
     fn contract(unit: Option<AuthUnit>) -> Contract {
-        let row =
-            |text, service| ContractLine { number: contract_number(text), has_service: service };
+        let line =
+            |text, service| ContractLine { number: phone_number(text), has_service: service };
         Contract {
-            number: contract_number("0612345600"),
+            number: phone_number("0612345600"),
             lines: vec![
-                row("0612345600", false),
-                row("0612345601", true),
-                row("0612345602", false),
+                line("0612345600", false),
+                line("0612345601", true),
+                line("0612345602", false),
             ],
             unit,
             suspended: false,
@@ -177,7 +177,7 @@ mod tests {
             (FOREIGN, AuthUnit::Line, CONTRACT, false),
         ] {
             assert_eq!(
-                contract.may_set(contract_number(caller), unit, contract_number(login)),
+                contract.may_set(phone_number(caller), unit, phone_number(login)),
                 may,
                 "{caller} sets {login} under {unit}"
             );
@@ -190,13 +190,9 @@ mod tests {
             for chosen in [AuthUnit::Line, AuthUnit::Number, AuthUnit::AdminUser] {
                 let contract = contract(Some(in_force));
                 let login = if chosen == AuthUnit::Line { CONTRACT } else { WITH_SERVICE };
-                assert!(contract.may_set(
-                    contract_number(CONTRACT),
-                    chosen,
-                    contract_number(login)
-                ));
+                assert!(contract.may_set(phone_number(CONTRACT), chosen, phone_number(login)));
                 assert_eq!(
-                    contract.may_set(contract_number(WITH_SERVICE), chosen, contract_number(login)),
+                    contract.may_set(phone_number(WITH_SERVICE), chosen, phone_number(login)),
                     chosen == in_force,
                     "{in_force} in force, {chosen} chosen"
                 );
@@ -207,61 +203,57 @@ mod tests {
     #[test]
     fn p2_nobody_sets_anything_on_a_contract_that_is_not_served() {
         let suspended = Contract { suspended: true, ..contract(None) };
-        assert!(!suspended.may_set(
-            contract_number(CONTRACT),
-            AuthUnit::Line,
-            contract_number(CONTRACT)
-        ));
+        assert!(!suspended.may_set(phone_number(CONTRACT), AuthUnit::Line, phone_number(CONTRACT)));
         let mut without_service = contract(None);
-        without_service.lines.iter_mut().for_each(|row| row.has_service = false);
+        without_service.lines.iter_mut().for_each(|line| line.has_service = false);
         assert!(!without_service.may_set(
-            contract_number(CONTRACT),
+            phone_number(CONTRACT),
             AuthUnit::Line,
-            contract_number(CONTRACT)
+            phone_number(CONTRACT)
         ));
     }
 
     #[test]
     fn w1_line_only_the_contract_number_logs_in_for_every_service_number() {
         let contract = contract(Some(AuthUnit::Line));
-        assert_eq!(contract.role(contract_number("0612345600")), Some(Role::Line));
-        assert_eq!(contract.role(contract_number("0612345601")), None);
+        assert_eq!(contract.role(phone_number("0612345600")), Some(Role::Line));
+        assert_eq!(contract.role(phone_number("0612345601")), None);
         assert_eq!(
-            contract.configurable(Role::Line, contract_number("0612345600")),
-            [contract_number("0612345601")]
+            contract.configurable(Role::Line, phone_number("0612345600")),
+            [phone_number("0612345601")]
         );
     }
 
     #[test]
     fn w1_number_each_service_number_logs_in_for_itself() {
         let contract = contract(Some(AuthUnit::Number));
-        assert_eq!(contract.role(contract_number("0612345600")), None);
-        assert_eq!(contract.role(contract_number("0612345601")), Some(Role::Number));
-        assert_eq!(contract.role(contract_number("0612345602")), None);
+        assert_eq!(contract.role(phone_number("0612345600")), None);
+        assert_eq!(contract.role(phone_number("0612345601")), Some(Role::Number));
+        assert_eq!(contract.role(phone_number("0612345602")), None);
         assert_eq!(
-            contract.configurable(Role::Number, contract_number("0612345601")),
-            [contract_number("0612345601")]
+            contract.configurable(Role::Number, phone_number("0612345601")),
+            [phone_number("0612345601")]
         );
     }
 
     #[test]
     fn w1_admin_user_the_contract_number_administers_and_users_log_in_for_themselves() {
         let contract = contract(Some(AuthUnit::AdminUser));
-        assert_eq!(contract.role(contract_number("0612345600")), Some(Role::Admin));
-        assert_eq!(contract.role(contract_number("0612345601")), Some(Role::User));
-        assert_eq!(contract.role(contract_number("0612345602")), None);
+        assert_eq!(contract.role(phone_number("0612345600")), Some(Role::Admin));
+        assert_eq!(contract.role(phone_number("0612345601")), Some(Role::User));
+        assert_eq!(contract.role(phone_number("0612345602")), None);
         assert_eq!(
-            contract.configurable(Role::Admin, contract_number("0612345600")),
-            [contract_number("0612345601")]
+            contract.configurable(Role::Admin, phone_number("0612345600")),
+            [phone_number("0612345601")]
         );
         assert_eq!(
-            contract.configurable(Role::User, contract_number("0612345601")),
-            [contract_number("0612345601")]
+            contract.configurable(Role::User, phone_number("0612345601")),
+            [phone_number("0612345601")]
         );
     }
 
     #[test]
     fn w1_nobody_logs_in_before_a_unit_is_in_force() {
-        assert_eq!(contract(None).role(contract_number("0612345600")), None);
+        assert_eq!(contract(None).role(phone_number("0612345600")), None);
     }
 }

@@ -219,8 +219,8 @@ impl Argon {
     }
 
     /// One hash operation with the stored hash's key and cost, or with the dummy's, which no
-    /// password matches; and one more with the live ones if the hash is outdated and `renewal` has
-    /// a salt for another.
+    /// password matches. One more with the live ones follows if the hash is outdated and `renewal`
+    /// has a salt.
     pub(super) fn verify(
         &self,
         password: &[u8],

@@ -20,7 +20,7 @@ pub struct Keys {
     others: Vec<HashKey>,
 }
 
-/// One key.
+/// A key with its id, under which stored hashes name it.
 #[derive(Clone)]
 pub(super) struct HashKey {
     id: String,
@@ -87,7 +87,6 @@ impl Keys {
         &self.first
     }
 
-    /// The key of this id.
     pub(super) fn find(&self, id: &[u8]) -> Option<&HashKey> {
         std::iter::once(&self.first).chain(&self.others).find(|key| key.id.as_bytes() == id)
     }

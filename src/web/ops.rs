@@ -44,7 +44,7 @@ pub async fn readiness_problems(db: &Db, readiness: &ReadinessCheck) -> Vec<Stri
         },
         Err(error) => Some(error.to_string()),
     };
-    let problem = problem.map(|problem| format!("store: {problem}"));
+    let problem = problem.map(|problem| format!("database: {problem}"));
     problem.into_iter().chain(readiness()).collect()
 }
 

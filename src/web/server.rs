@@ -129,7 +129,7 @@ pub async fn serve(
             .await
             .map_err(ServeError::Failed);
     };
-    let certificate = CertificateReloader::load(tls)?;
+    let certificate = CertificateReloader::load(tls).map_err(ServeError::Certificate)?;
     let acceptor =
         RustlsAcceptor::new(certificate.config()).handshake_timeout(HEAD_TIMEOUT).acceptor(plain);
     tokio::select! {

@@ -17,7 +17,6 @@ use rustls::version::{TLS12, TLS13};
 use tokio::sync::Notify;
 use tokio::time::timeout;
 
-use super::ServeError;
 use crate::config::SiteTls;
 use crate::config::certificate::{CertificateFiles, Fingerprint, not_after};
 use crate::metrics::CERTIFICATE_NOT_AFTER;
@@ -33,11 +32,10 @@ pub(super) struct CertificateReloader {
 }
 
 impl CertificateReloader {
-    /// Loads the certificate as it is now.
-    pub(super) fn load(tls: &SiteTls) -> Result<Self, ServeError> {
+    /// Loads the certificate as it is now; an error is all that is wrong with its files.
+    pub(super) fn load(tls: &SiteTls) -> Result<Self, Vec<String>> {
         let files = CertificateFiles::read(tls);
-        let config =
-            files.certified_key(tls).and_then(server_config).map_err(ServeError::Certificate)?;
+        let config = files.certified_key(tls).and_then(server_config)?;
         Ok(Self {
             tls: tls.clone(),
             config: RustlsConfig::from_config(config),

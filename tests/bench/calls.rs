@@ -1,6 +1,6 @@
-//! Many calls at once through two threads: all callers share one RTP port, and Asterisk's port
-//! distinguishes whose packet it is (and RTP's source once it is used again), so that the measuring
-//! costs as little as can be beside what is measured.
+//! Many calls at once through two threads, so that measuring costs little beside what is measured.
+//! All callers share one RTP port. Asterisk's port identifies whose packet it is, and RTP's source once
+//! that port is used again.
 //!
 //! The schedule is open: callers key by their script whatever the other side does. What they hear
 //! is recorded, and looked at when all is over.

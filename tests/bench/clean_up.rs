@@ -34,13 +34,13 @@ pub fn measure() -> Result<Vec<Figure>> {
     runtime.block_on(fill(&superuser))?;
     println!("{ROWS} sessions were made in {:.0} s", began.elapsed().as_secs_f64());
     let url = Secret::from(database.daemon_url);
-    let store = Db::for_daemon(&Configured { url, owner_url: None, max_connections: 2 })?;
+    let db = Db::for_daemon(&Configured { url, owner_url: None, max_connections: 2 })?;
     // The first one connects.
-    sweep(&runtime, &store)?;
-    let mut looks = (0..LOOKS).map(|_| sweep(&runtime, &store)).collect::<Result<Vec<_>>>()?;
+    sweep(&runtime, &db)?;
+    let mut looks = (0..LOOKS).map(|_| sweep(&runtime, &db)).collect::<Result<Vec<_>>>()?;
     let nothing = quantile(&mut looks, 0.99);
     runtime.block_on(end_some(&superuser))?;
-    let much = sweep(&runtime, &store)?;
+    let much = sweep(&runtime, &db)?;
     #[expect(clippy::cast_precision_loss, reason = "a dozen")]
     let portions = (3 * OVER / PORTION) as f64;
     Ok(vec![
@@ -50,9 +50,9 @@ pub fn measure() -> Result<Vec<Figure>> {
 }
 
 /// What a clean-up takes, in milliseconds.
-fn sweep(runtime: &Runtime, store: &Db) -> Result<f64> {
+fn sweep(runtime: &Runtime, db: &Db) -> Result<f64> {
     let began = Instant::now();
-    runtime.block_on(store.sweep())?;
+    runtime.block_on(db.sweep())?;
     Ok(began.elapsed().as_secs_f64() * 1e3)
 }
 

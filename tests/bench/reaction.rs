@@ -29,7 +29,7 @@ pub struct Reactions {
 
 impl Reactions {
     /// Of the calls that `callers` made.
-    pub fn of(calls: &[Call], callers: &[String]) -> Self {
+    pub fn from_calls(calls: &[Call], callers: &[String]) -> Self {
         let mut reactions = Self::default();
         for (call, caller) in calls.iter().zip(callers) {
             let mut hearing = Hearing::new(Library::guidance());

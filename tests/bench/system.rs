@@ -73,11 +73,11 @@ impl System {
     pub fn calls(&self, number: &str, callers: &[String], rate: u32) -> Result<Reactions> {
         let line = Line::new(self.asterisk.sip(), number);
         let calls = calls::place(&line, callers, rate, &Script::line_unit(PASSWORD))?;
-        Ok(Reactions::of(&calls, callers))
+        Ok(Reactions::from_calls(&calls, callers))
     }
 
     /// Logins for a number that no contract has.
     pub fn flood(&self) -> Result<Flood> {
-        Flood::of(&self.daemon.site(), &self.daemon.certificate(), YARDSTICK)
+        Flood::new(&self.daemon.site(), &self.daemon.certificate(), YARDSTICK)
     }
 }

@@ -1,4 +1,4 @@
-//! What callers hear when something is missing (the store, its answer, the daemon) or their time is
+//! What callers hear when something is missing (the database, its answer, the daemon) or their time is
 //! up. Each of these stories has a system of its own.
 
 use std::net::SocketAddr;
@@ -18,7 +18,7 @@ use crate::traces;
 const MAX_TROUBLE_DELAY: Duration = Duration::from_secs(10);
 
 #[test]
-fn p15_a_store_that_stops_in_mid_call_is_trouble() -> Result<()> {
+fn p15_a_database_that_stops_in_mid_call_is_trouble() -> Result<()> {
     let system = System::with_own_postgres(&[])?.with_daemon(&SHORT)?;
     let story = Story::new(&system)?;
     let (Family { contract, child, .. }, password) = (&story.family, story.password());
@@ -42,7 +42,7 @@ fn p15_a_store_that_stops_in_mid_call_is_trouble() -> Result<()> {
 }
 
 #[test]
-fn p15_a_store_that_does_not_answer_is_trouble_and_stores_nothing_later() -> Result<()> {
+fn p15_a_database_that_does_not_answer_is_trouble_and_stores_nothing_later() -> Result<()> {
     let system = System::start(&SHORT)?;
     let story = Story::new(&system)?;
     let password = story.password();

@@ -28,7 +28,7 @@ pub struct Family {
 
 impl Family {
     /// The numbers of one index below 1000.
-    pub fn of(index: usize) -> Self {
+    pub fn new(index: usize) -> Self {
         let number = |last: usize| format!("067{index:03}451{last}");
         Self { contract: number(0), child: number(1), plain: number(2) }
     }
@@ -59,7 +59,7 @@ impl<'a> Story<'a> {
     }
 
     fn with(system: &'a System, index: usize) -> Result<Self> {
-        let family = Family::of(index);
+        let family = Family::new(index);
         let Family { contract, child, plain } = &family;
         let rows =
             format!("{contract},{contract},yes\n{contract},{child},yes\n{contract},{plain},no\n");

@@ -115,7 +115,7 @@ impl System {
             anyhow::Ok((postgres, database))
         })?;
         let mut setup = AsteriskSetup::new(folder.path().join("asterisk"))?
-            .phones([Phone::new(&Family::of(PHONE_FAMILY).contract)]);
+            .phones([Phone::new(&Family::new(PHONE_FAMILY).contract)]);
         for (file, text) in snippets {
             setup = setup.snippet(file, text);
         }

@@ -267,7 +267,7 @@ impl<'a> Talk<'a> {
         self.passwords += 1;
         if self.passwords > 1 {
             self.call.confirmed.extend(self.subscriber.released());
-            // What follows is the store's time, not the dialog's.
+            // What follows is the database's time, not the dialog's.
             self.waiting = None;
         }
         self.stage = next;

@@ -150,7 +150,7 @@ pub struct Fleet {
 
 impl Fleet {
     /// Of daemons that are ready.
-    pub fn of(daemons: Vec<Daemon>, names: &[&'static str]) -> Result<Self> {
+    pub fn new(daemons: Vec<Daemon>, names: &[&'static str]) -> Result<Self> {
         ensure!(!daemons.is_empty(), "no daemons");
         let certificate = daemons[0].certificate();
         let over = Arc::new(AtomicBool::new(false));

@@ -1,8 +1,8 @@
 //! What was confirmed to callers, beside what the database holds and who can log in.
 //!
-//! A caller who heard `completed` can log in, once stored, once noted. Nobody else can, but one:
-//! who had keyed the whole confirmation when a fault began that may keep `completed` from being
-//! heard (P13).
+//! A caller who heard `completed` can log in, and has one stored password and one audit row. Nobody
+//! else can log in, except a caller who had keyed the whole confirmation when a fault began that
+//! may keep `completed` from being heard (P13).
 
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
@@ -67,7 +67,7 @@ pub struct Balance {
 /// After a fault: compares.
 pub fn close(system: &System, lived: &Lived, faults: &[Fault], bears: Bears) -> Result<Balance> {
     let begin = lived.calls.iter().map(|call| call.placed).min().context("no calls")?;
-    let site = Site::of(&system.fleet)?;
+    let site = Site::new(&system.fleet)?;
     let logins = system.runtime.block_on(log_all_in(&site, &lived.calls));
     let numbers: Vec<&str> = lived.calls.iter().map(|call| call.number.as_str()).collect();
     let held = system.runtime.block_on(Held::of_each(system, &numbers))?;

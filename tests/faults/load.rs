@@ -61,7 +61,7 @@ impl Load {
     pub fn on(system: &Arc<System>, usual: Duration) -> Result<Self> {
         let shared = Arc::new(Shared {
             system: Arc::clone(system),
-            site: Site::of(&system.fleet)?,
+            site: Site::new(&system.fleet)?,
             over: AtomicBool::new(false),
             usual,
             call_every: Mutex::new(usual),

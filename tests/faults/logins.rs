@@ -42,7 +42,7 @@ pub struct Site {
 
 impl Site {
     /// Before these daemons.
-    pub fn of(fleet: &Fleet) -> Result<Self> {
+    pub fn new(fleet: &Fleet) -> Result<Self> {
         let client = api::client(&fleet.certificate())?
             .timeout(ANSWER_TIMEOUT)
             // A connection of its own for each: one that was kept might be closed as it is used.

@@ -98,7 +98,7 @@ impl System {
         let setups = setups(folder.path(), &asterisk, &through, &ari_proxies, wishes)?;
         import(folder.path(), &setups[0])?;
         let daemons = setups.into_iter().map(Daemon::start).collect::<Result<Vec<_>>>()?;
-        let fleet = Fleet::of(daemons, &APPS)?;
+        let fleet = Fleet::new(daemons, &APPS)?;
         Ok(Self {
             fleet,
             asterisk: Mutex::new(asterisk),

@@ -1,8 +1,8 @@
 //! What a session changes, over the API on a real PostgreSQL: the rules C5, C6, U and W6, and C2
-//! and C3 at every door.
+//! and C3 at every entry point.
 
 mod concurrency;
-mod doors;
+mod entry_points;
 mod faults;
 mod hash_ahead;
 mod once;

@@ -10,12 +10,12 @@ use karipass::check::{Finding, Severity, database};
 use karipass_lab::postgres::Database;
 use serde_json::{Value, json};
 
-use crate::support::{self, KARIPASS, Ran, daemon_store, operator_store, run};
+use crate::support::{self, KARIPASS, Ran, daemon_db, operator_db, run};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn r_check_names_a_database_that_was_never_migrated() {
     let empty = support::cluster().empty().await.unwrap();
-    let findings = database::check(&operator_store(&empty)).await;
+    let findings = database::check(&operator_db(&empty)).await;
     assert_eq!(counts(&findings), (1, 0), "{findings:?}");
     assert!(findings[0].message.contains("karipass migrate"), "{findings:?}");
 }
@@ -24,7 +24,7 @@ async fn r_check_names_a_database_that_was_never_migrated() {
 async fn r_check_names_every_privilege_that_the_daemon_lacks() {
     let database = support::database().await;
     let owner = database.owner().await.unwrap();
-    let store = daemon_store(&database);
+    let db = daemon_db(&database);
     for (privilege, table) in [
         ("SELECT", "refinery_schema_history"),
         ("SELECT", "contract"),
@@ -44,19 +44,19 @@ async fn r_check_names_every_privilege_that_the_daemon_lacks() {
     ] {
         let sql = format!("REVOKE {privilege} ON {table} FROM karipass_daemon");
         owner.batch_execute(&sql).await.unwrap();
-        let findings = database::check(&store).await;
+        let findings = database::check(&db).await;
         let named = format!("lacks {privilege} on {table}:");
         let is_named = counts(&findings) == (1, 0) && findings[0].message.contains(&named);
         assert!(is_named, "{named} {findings:?}");
         let sql = format!("GRANT {privilege} ON {table} TO karipass_daemon");
         owner.batch_execute(&sql).await.unwrap();
     }
-    assert_eq!(database::check(&store).await, []);
+    assert_eq!(database::check(&db).await, []);
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn r_check_warns_of_a_daemon_with_the_owners_privileges() {
-    let findings = database::check(&operator_store(&support::database().await)).await;
+    let findings = database::check(&operator_db(&support::database().await)).await;
     assert_eq!(counts(&findings), (0, 5), "{findings:?}");
 }
 
@@ -80,7 +80,7 @@ async fn r_check_names_settings_that_log_hashes() {
         for set in set {
             superuser.batch_execute(&format!("{role} SET {set}")).await.unwrap();
         }
-        let found = database::check(&daemon_store(&database)).await;
+        let found = database::check(&daemon_db(&database)).await;
         assert_eq!(counts(&found), (errors.len(), warnings), "{found:?}");
         for words in errors {
             assert!(found.iter().any(|it| it.message.contains(words)), "{words}: {found:?}");

@@ -3,14 +3,14 @@
 //!
 //! `docs/security.md` says which test shows which fault of logins absent.
 
+mod connection_limit;
 mod cross_site;
-mod doors;
 mod dump;
+mod entry_points;
 mod flood;
 mod heads;
 mod limit;
 mod proxies;
-mod room;
 mod slow;
 mod tls;
 mod wire;

@@ -212,7 +212,7 @@ impl FakeAsterisk {
                 if let Some(found) = found(&self.state.lock()) {
                     return found;
                 }
-                let _never_closed = changes.changed().await;
+                let _ = changes.changed().await; // it is never closed
             }
         });
         let Ok(found) = waited.await else {

@@ -81,7 +81,7 @@ async fn ask(caller: Caller, base: String, answers: Arc<Answers>) {
             401 => drop(answers.verified.fetch_add(1, Ordering::Relaxed)),
             503 => {
                 assert!(answer.headers().contains_key("retry-after"), "{answer:?}");
-                // On its way to the queue it may wait in vain for a connection to the store: it is
+                // On its way to the queue it may wait in vain for a connection to the database: it is
                 // no part of the flood until it has come there.
                 let body = answer.text().await.unwrap_or_default();
                 if body.contains("\"busy\"") {

@@ -14,19 +14,19 @@
 
 mod account;
 mod api;
-mod ari;
 mod check;
+mod db;
 mod defence;
 mod fake_asterisk;
 mod flood;
 mod help_desk;
 mod login;
 mod pages;
+mod phone;
 mod routes;
 mod scene;
 mod serve;
 mod site;
 mod sounds;
-mod store;
 mod support;
 mod temporary_password;

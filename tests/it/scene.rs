@@ -15,7 +15,7 @@ use tokio::sync::Mutex;
 use tokio_postgres::Client;
 
 use crate::site::{self, Answer, CHEAP, Caller, KEYS, RIGHT, Service};
-use crate::support::{self, daemon_store};
+use crate::support::{self, daemon_db};
 use crate::temporary_password::{SetTemporary as _, SetTemporaryPassword};
 
 pub use crate::site::NUMBER;
@@ -82,14 +82,14 @@ impl Scene {
             login,
             phc: site::hashed().await.clone(),
         };
-        let stored = daemon_store(&self.database).set_temporary(&set).await.unwrap();
+        let stored = daemon_db(&self.database).set_temporary(&set).await.unwrap();
         assert_eq!(stored, SetOutcome::Stored);
     }
 
     /// The services of a site, without its routes.
     pub fn auth(&self) -> AuthService {
         let idle_timeout = domain::rules::SESSION_IDLE_TIMEOUT;
-        AuthService::new(daemon_store(&self.database), self.service.hasher.clone(), idle_timeout)
+        AuthService::new(daemon_db(&self.database), self.service.hasher.clone(), idle_timeout)
     }
 
     pub async fn log_in(&self, number: &str, password: &str) -> Answer {

@@ -3,12 +3,12 @@
 
 mod calls;
 mod lines;
-mod manager;
 mod operating;
 mod overload;
 mod readiness;
 mod reload;
 mod stopping;
+mod systemd;
 
 use std::time::Duration;
 

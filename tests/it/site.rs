@@ -64,12 +64,12 @@ pub struct Service {
 impl Service {
     pub async fn start(database: &Database, variables: &[(&str, &str)]) -> Self {
         let config = configured(database, variables);
-        let store = Db::for_daemon(&config.database).unwrap();
+        let db = Db::for_daemon(&config.database).unwrap();
         let dummy = Dummy::draw(&mut rand::rng());
         let hasher = Hasher::start(config.hashing.keys.clone(), CHEAP, &dummy).unwrap();
         let listener = web::bind(SocketAddr::from(([127, 0, 0, 1], 0))).unwrap();
         let handle = web::Handle::new();
-        let router = AppState::new(&config, store, hasher.clone()).router(false);
+        let router = AppState::new(&config, db, hasher.clone()).router(false);
         let serving = web::serve(
             listener,
             router,

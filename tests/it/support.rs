@@ -142,12 +142,12 @@ pub async fn within<T>(limit: Duration, work: impl Future<Output = T>) -> T {
 }
 
 /// The daemon's view of a database.
-pub fn daemon_store(database: &Database) -> Db {
+pub fn daemon_db(database: &Database) -> Db {
     Db::for_daemon(&configured(database)).unwrap()
 }
 
 /// The daemon's view of a database by another way, such as a proxy's.
-pub fn store_at(url: &str) -> Db {
+pub fn db_at(url: &str) -> Db {
     Db::for_daemon(&DatabaseConfig {
         url: Secret::from(url.to_owned()),
         owner_url: None,
@@ -157,7 +157,7 @@ pub fn store_at(url: &str) -> Db {
 }
 
 /// The operator's view of a database.
-pub fn operator_store(database: &Database) -> Db {
+pub fn operator_db(database: &Database) -> Db {
     Db::for_operator(&Secret::from(database.owner_url.clone())).unwrap()
 }
 

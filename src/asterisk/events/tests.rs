@@ -4,11 +4,11 @@ fn shown(text: &str) -> String {
     format!("{:?}", parse(text))
 }
 
-fn start(args: &str) -> Identity {
+fn start(args: &str) -> IdentitySource {
     let text = format!(r#"{{"type":"StasisStart","args":{args},"channel":{{"id":"1.5"}}}}"#);
     let event = parse(&text).unwrap();
     let Event::StasisStart(channel, identity) = event else { panic!("{event:?}") };
-    assert_eq!(channel, Channel { id: "1.5".to_owned(), trunk: None });
+    assert_eq!(channel, Channel { id: "1.5".to_owned(), endpoint: None });
     identity
 }
 
@@ -18,15 +18,15 @@ const FINISHED: &str = r#"{"type": "PlaybackFinished", "timestamp": "2026-11-22T
 #[test]
 fn p2_only_a_trusted_national_number_is_a_caller() {
     let number = "0612345678".parse().ok();
-    let caller = |identity: Identity| match identity {
-        Identity::InEvent(caller) => caller.number,
-        Identity::ChannelVariable => panic!("no argument"),
+    let caller = |identity: IdentitySource| match identity {
+        IdentitySource::InEvent(caller) => caller.number,
+        IdentitySource::ChannelVariable => panic!("no argument"),
     };
     assert_eq!(caller(start(r#"["trusted","0612345678"]"#)), number);
     assert_eq!(caller(start(r#"["trusted","0612345678","a@b"]"#)), number);
     assert_eq!(parse_identity("1.5", "trusted/0612345678/1.5").number, number);
     assert_eq!(parse_identity("1.5", "trusted/0612345678/1.5/a@b").number, number);
-    assert_eq!(start("[]"), Identity::ChannelVariable);
+    assert_eq!(start("[]"), IdentitySource::ChannelVariable);
     for other in [
         r#"["untrusted","0612345678"]"#,
         r#"["withheld",""]"#,
@@ -58,9 +58,9 @@ fn an_identity_names_its_verdict_and_the_invites_call_id() {
 }
 
 #[test]
-fn a_calls_trunk_is_the_endpoint_in_its_channels_name() {
+fn a_calls_endpoint_is_the_one_in_its_channels_name() {
     for kind in ["StasisStart", "CallBroadcast"] {
-        for (name, trunk) in [
+        for (name, endpoint) in [
             ("PJSIP/carrier-00000001", "PJSIP/carrier"),
             ("PJSIP/carrier-2-0000ffff", "PJSIP/carrier-2"),
             ("Local/s@karipass-line-00000001;2", "Local/s@karipass-line"),
@@ -71,7 +71,7 @@ fn a_calls_trunk_is_the_endpoint_in_its_channels_name() {
             else {
                 panic!("{text}")
             };
-            assert_eq!(channel.trunk.as_deref(), Some(trunk));
+            assert_eq!(channel.endpoint.as_deref(), Some(endpoint));
         }
     }
 }

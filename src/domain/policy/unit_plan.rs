@@ -64,11 +64,15 @@ impl UnitChangePlan {
         let after = Contract { unit: Some(target), ..contract.clone() };
         let has_password =
             |number| credentials.iter().any(|row| row.number == number && row.has_password());
-        let with = |number| match whose(contract, target, number) {
-            Whose::Own | Whose::OwnOrInitiators if has_password(number) => NewCredential::Unchanged,
-            Whose::Initiators if number == initiator => NewCredential::Unchanged,
-            Whose::Own => NewCredential::Nothing,
-            Whose::OwnOrInitiators | Whose::Initiators => NewCredential::CopiedFromInitiator,
+        let with = |number| match password_source(contract, target, number) {
+            PasswordSource::Own | PasswordSource::OwnOrInitiator if has_password(number) => {
+                NewCredential::Unchanged
+            }
+            PasswordSource::Initiator if number == initiator => NewCredential::Unchanged,
+            PasswordSource::Own => NewCredential::Nothing,
+            PasswordSource::OwnOrInitiator | PasswordSource::Initiator => {
+                NewCredential::CopiedFromInitiator
+            }
         };
         let is_void =
             |number| credentials.iter().any(|row| row.number == number && row.is_locked_out());
@@ -116,25 +120,29 @@ pub fn may_change_unit(role: Role) -> bool {
 }
 
 /// Whose password a login number has after the change.
-enum Whose {
+enum PasswordSource {
     Own,
-    OwnOrInitiators,
-    Initiators,
+    OwnOrInitiator,
+    Initiator,
 }
 
 /// Table `U`, its third column: which password a login number gets.
-fn whose(contract: &Contract, target: AuthUnit, number: PhoneNumber) -> Whose {
+fn password_source(contract: &Contract, target: AuthUnit, number: PhoneNumber) -> PasswordSource {
     match (contract.unit, target) {
         (Some(AuthUnit::Number), AuthUnit::Line)
-        | (Some(AuthUnit::Line), AuthUnit::Number | AuthUnit::AdminUser) => Whose::Initiators,
+        | (Some(AuthUnit::Line), AuthUnit::Number | AuthUnit::AdminUser) => {
+            PasswordSource::Initiator
+        }
         (Some(AuthUnit::Number), AuthUnit::AdminUser) if number == contract.number => {
-            Whose::OwnOrInitiators
+            PasswordSource::OwnOrInitiator
         }
         (
             Some(AuthUnit::Number | AuthUnit::AdminUser) | None,
             AuthUnit::Number | AuthUnit::AdminUser,
         )
-        | (Some(AuthUnit::AdminUser | AuthUnit::Line) | None, AuthUnit::Line) => Whose::Own,
+        | (Some(AuthUnit::AdminUser | AuthUnit::Line) | None, AuthUnit::Line) => {
+            PasswordSource::Own
+        }
     }
 }
 

@@ -11,25 +11,25 @@ use crate::hashing::job::Reply;
 use crate::hashing::queue::IN_ORDER;
 use domain::password::SubmittedPassword;
 
-type Answer = oneshot::Receiver<Result<Verification, HashError>>;
+type PendingReply = oneshot::Receiver<Result<Verification, HashError>>;
 
 const HERE: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
 
-fn job(name: &str) -> (Job, Answer) {
+fn job(name: &str) -> (Job, PendingReply) {
     let (reply, answer) = Reply::new();
     let typed = SubmittedPassword::from(name.to_owned());
     (Job::Verify { typed, stored: None, renewal: None, reply }, answer)
 }
 
 /// Queues a job of this name.
-fn push(pool: &WorkerPool, address: IpAddr, name: &str) -> Answer {
+fn push(pool: &WorkerPool, address: IpAddr, name: &str) -> PendingReply {
     let (job, answer) = job(name);
     pool.push(address, job).unwrap();
     answer
 }
 
 /// Fills a pool with jobs of these names.
-fn filled(pool: &WorkerPool, names: impl Iterator<Item = usize>) -> Vec<Answer> {
+fn filled(pool: &WorkerPool, names: impl Iterator<Item = usize>) -> Vec<PendingReply> {
     names.map(|name| push(pool, HERE, &name.to_string())).collect()
 }
 
@@ -98,7 +98,7 @@ fn b5_networks_take_turns_however_much_one_of_them_asks() {
         ("2001:db8:0:ff::2", "c2"),
         ("2001:db8:0:100::1", "d1"),
     ];
-    let _answers: Vec<Answer> =
+    let _answers: Vec<PendingReply> =
         asked.map(|(from, name)| push(&pool, address(from), name)).into_iter().collect();
     let served: Vec<String> = (0..asked.len()).map(|_| next(&pool)).collect();
     assert_eq!(served, ["a1", "b1", "c1", "d1", "a2", "c2", "a3"]);
@@ -108,7 +108,7 @@ fn b5_networks_take_turns_however_much_one_of_them_asks() {
 fn b5_of_a_full_queue_who_has_most_gives_way_to_who_has_less() {
     let pool = WorkerPool::new("test", Some(4));
     let (here, there) = (address("192.0.2.1"), address("192.0.2.2"));
-    let mut flood: Vec<Answer> =
+    let mut flood: Vec<PendingReply> =
         ["a1", "a2", "a3", "a4"].map(|name| push(&pool, here, name)).into_iter().collect();
     assert!(is_refused(&pool, here));
     let _others = ["b1", "b2"].map(|name| push(&pool, there, name));
@@ -215,7 +215,7 @@ fn b5_the_steady_worker_repeats_once_what_another_has_not_done() {
 #[test]
 fn b5_logins_go_on_while_all_other_workers_are_kept_from_the_processor() {
     let pool = Arc::new(WorkerPool::new("test", None));
-    let answers: Vec<Answer> = filled(&pool, 0..3);
+    let answers: Vec<PendingReply> = filled(&pool, 0..3);
     let _stuck = pool.next().unwrap();
     spawn(&pool, Worker::Steady, |work| work.job().fail(HashError::Busy)).unwrap();
     for answer in answers {
@@ -243,7 +243,7 @@ fn c7_a_worker_that_panics_answers_its_job_with_an_error_and_goes_on() {
 
 /// Waits for an answer, for a minute at most.
 #[expect(clippy::unwrap_in_result, reason = "a test fails by panicking")]
-fn received(answer: Answer) -> Result<Verification, HashError> {
+fn received(answer: PendingReply) -> Result<Verification, HashError> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
     runtime.block_on(async { timeout(Duration::from_mins(1), answer).await.unwrap().unwrap() })
 }

@@ -67,7 +67,6 @@ pub(super) async fn log_in(
     }
 }
 
-/// The problems of a login.
 struct LoginProblems;
 
 impl IntoResponses for LoginProblems {

@@ -25,7 +25,6 @@ pub(super) async fn log_out(
     Ok(StatusCode::NO_CONTENT)
 }
 
-/// The problems of a logout.
 struct LogoutProblems;
 
 impl IntoResponses for LogoutProblems {

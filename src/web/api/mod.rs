@@ -94,8 +94,8 @@ struct SessionView {
     expires_at: Timestamp,
 }
 
-/// The authentication unit: with `line` the contract number alone logs in, with `number` each
-/// number that has the service, with `admin_user` the contract number as administrator and each
+/// The authentication unit, which decides who logs in. `line`: the contract number alone. `number`:
+/// each number that has the service. `admin_user`: the contract number as administrator, and each
 /// additional number as user.
 #[derive(ToSchema)]
 #[schema(as = Unit, rename_all = "snake_case")]

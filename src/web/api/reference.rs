@@ -18,12 +18,12 @@ struct ReferencePage {
     title: String,
     version: String,
     about: Vec<Text>,
-    groups: Vec<Group>,
+    groups: Vec<TagView>,
     schemas: Vec<SchemaView>,
 }
 
 /// The operations of one tag.
-struct Group {
+struct TagView {
     name: String,
     about: Text,
     operations: Vec<OperationView>,
@@ -37,10 +37,10 @@ struct OperationView {
     /// Whether it needs a session's token.
     has_token: bool,
     body: Option<Content>,
-    answers: Vec<Answer>,
+    answers: Vec<ResponseView>,
 }
 
-struct Answer {
+struct ResponseView {
     status: String,
     about: Text,
     headers: Vec<String>,
@@ -61,10 +61,10 @@ struct SchemaView {
     bases: Vec<SchemaKind>,
     values: Vec<String>,
     limits: Vec<String>,
-    members: Vec<Member>,
+    members: Vec<PropertyView>,
 }
 
-struct Member {
+struct PropertyView {
     name: String,
     kind: SchemaKind,
     is_required: bool,
@@ -107,7 +107,7 @@ static PAGE: LazyLock<Option<String>> =
 impl ReferencePage {
     fn new(document: &Value) -> Self {
         let (info, components) = (&document["info"], &document["components"]);
-        let group = |tag: &Value| Group {
+        let group = |tag: &Value| TagView {
             name: text(tag, "name"),
             about: Text::from_key(tag, "description"),
             operations: operations(document, &text(tag, "name")),
@@ -137,7 +137,7 @@ fn operations(document: &Value, tag: &str) -> Vec<OperationView> {
             ),
             has_token: operation["security"].is_null(),
             body: content(&operation["requestBody"]),
-            answers: entries(&operation["responses"]).map(Answer::new).collect(),
+            answers: entries(&operation["responses"]).map(ResponseView::new).collect(),
         })
         .collect()
 }
@@ -154,7 +154,7 @@ fn content(body: &Value) -> Option<Content> {
     })
 }
 
-impl Answer {
+impl ResponseView {
     fn new((status, answer): (&String, &Value)) -> Self {
         Self {
             status: status.clone(),
@@ -169,7 +169,7 @@ impl SchemaView {
     fn new(name: &str, schema: &Value) -> Self {
         let parts: Vec<&Value> = items(&schema["allOf"]).chain([schema]).collect();
         let members = parts.iter().flat_map(|part| {
-            entries(&part["properties"]).map(|(name, member)| Member {
+            entries(&part["properties"]).map(|(name, member)| PropertyView {
                 name: name.clone(),
                 kind: SchemaKind::from_schema(member),
                 is_required: items(&part["required"]).any(|required| required == name),

@@ -60,9 +60,9 @@ pub(super) struct NewLoginView {
     with: &'static str,
 }
 
-/// What a number logs in with after a change of the unit: its `own` password as before, the
-/// `changers` password (that of the login that makes the change), or `none`: a temporary password
-/// must be set by phone first.
+/// What a number logs in with after a change of the unit. `own`: its password as before.
+/// `changers`: the password of the login that makes the change. `none`: a temporary password must
+/// be set by phone first.
 #[derive(ToSchema)]
 #[schema(as = NewLoginPassword, rename_all = "snake_case")]
 #[expect(dead_code, reason = "names the values for the description of the API")]

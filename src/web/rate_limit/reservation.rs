@@ -29,7 +29,7 @@ struct Reserved {
     voidings: u32,
 }
 
-/// What a request cost.
+/// What a request costs its network, once its verdict is known.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::web) struct RequestCost {
     points: u32,

@@ -11,7 +11,7 @@ use crate::system::{SHORT, System};
 #[test]
 fn p1_neither_a_forwarded_call_nor_an_attended_transfer_sets_a_password() -> Result<()> {
     let desk = Agent::socket(DESK)?;
-    let family = Family::of(PHONE_FAMILY + 1);
+    let family = Family::new(PHONE_FAMILY + 1);
     let phones =
         format!("{ENDPOINTS}[desk]\ntype = aor\ncontact = sip:desk@{}\n", desk.local_addr()?)
             .replace("callerid = <0612345601>", &format!("callerid = <{}>", family.contract));

@@ -15,7 +15,7 @@ use super::{password, visit_at};
 use crate::system::{KARIPASS, System};
 
 const IDLE_S: u64 = 14 * 60;
-/// Moves the hands of the store's clock, for the sessions of one contract.
+/// Moves the hands of the database's clock, for the sessions of one contract.
 const LEFT_IDLE: &str = "UPDATE session SET last_seen_at = last_seen_at - interval '14 minutes'
     WHERE contract_number = $1";
 const ANSWER_TIMEOUT: Duration = Duration::from_mins(1);

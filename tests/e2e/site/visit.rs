@@ -1,4 +1,4 @@
-//! One visit to the site: numbers of its own, a browser as new, and what the store has of them.
+//! One visit to the site: numbers of its own, a browser as new, and what the database has of them.
 
 use std::net::Ipv4Addr;
 
@@ -40,7 +40,7 @@ impl<'a> Visit<'a> {
         &self.story.family
     }
 
-    /// Waits for the browser or the store.
+    /// Waits for the browser or the database.
     pub fn wait<T>(&self, work: impl Future<Output = T>) -> T {
         self.story.system.wait(work)
     }

@@ -129,7 +129,7 @@ fn beside_slow_sockets(scene: &Scene) -> Result<()> {
 /// At one of the daemons: each leaves a core to the telephone line, and two share this machine.
 fn flood(scene: &Scene) -> Result<()> {
     let site = scene.system.fleet.members()[0].site();
-    let flood = Flood::of(site, &scene.system.fleet.certificate(), &silent_number())?;
+    let flood = Flood::new(site, &scene.system.fleet.certificate(), &silent_number())?;
     let capacity = flood.capacity()?;
     let (flood, begun) = overloaded(scene, WATCHED_FOR, || {
         let (flood, begun) = (flood.begin(capacity * f64::from(OVERLOAD)), Instant::now());

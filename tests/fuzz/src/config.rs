@@ -93,10 +93,10 @@ impl Parts {
     fn assert_not_logged(&self, mistakes: &ConfigErrors, folder: &Path) {
         assert!(!mistakes.0.is_empty() && mistakes.0.iter().all(|mistake| !mistake.is_empty()));
         for value in self.values() {
-            let is_told = |mistake: &String| {
+            let is_reported = |mistake: &String| {
                 mistake.contains(value) && !is_key(mistake) && !self.is_in_a_path(mistake, value)
             };
-            if let Some(mistake) = mistakes.0.iter().find(|mistake| is_told(mistake)) {
+            if let Some(mistake) = mistakes.0.iter().find(|mistake| is_reported(mistake)) {
                 assert!(self.is_said_anyway(value, folder), "{value}: {mistake}");
             }
         }

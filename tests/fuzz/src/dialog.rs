@@ -1,4 +1,4 @@
-//! Inputs of the dialog, in any order and at any time: more than a caller, a channel and a store
+//! Inputs of the dialog, in any order and at any time: more than a caller, a channel and a database
 //! would do.
 //!
 //! One byte for the caller, one for the unit in force, then one a thing that happens: see
@@ -17,7 +17,6 @@ use domain::dialog::{
 use domain::password::TemporaryPassword;
 use domain::phone_number::PhoneNumber;
 use domain::rules;
-use karipass::clock;
 
 const CONTRACT: &str = "0312301230";
 const ADDITIONAL: &str = "0312301231";
@@ -107,7 +106,8 @@ impl Line {
             inter_digit: rules::INTER_DIGIT_TIMEOUT,
             call: rules::MAX_CALL_DURATION,
         };
-        let now = clock::now();
+        #[expect(clippy::disallowed_methods, reason = "the calls of one input begin at any time")]
+        let now = Instant::now();
         let (call, outputs) = Call::start(caller, limits, now);
         let mut line = Self {
             call,

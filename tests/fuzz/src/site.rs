@@ -1,6 +1,6 @@
-//! Requests to the site, all its layers and handlers, before a store that is out of reach.
+//! Requests to the site, all its layers and handlers, before a database that is out of reach.
 //!
-//! A line `METHOD TARGET`, lines of headers, an empty line, the body. A session needs a store, so
+//! A line `METHOD TARGET`, lines of headers, an empty line, the body. A session needs a database, so
 //! that what is behind one is tried by [`crate::body`] and by the tests with a database.
 
 use std::sync::OnceLock;
@@ -18,7 +18,7 @@ use tower::ServiceExt as _;
 /// No answer is longer.
 const LONGEST: usize = 256 * 1024;
 
-/// Asks for one thing; the site does not break, and says no more of a store than that it is not
+/// Asks for one thing; the site does not break, and says no more of a database than that it is not
 /// there.
 pub fn run(bytes: &[u8]) {
     let Some(request) = request(bytes) else { return };
@@ -65,10 +65,10 @@ fn site() -> &'static Router {
         ];
         let variables = variables.map(|(name, value)| (name.to_owned(), value.to_owned()));
         let config = config::load(None, variables).unwrap();
-        // With a single try: the daemon's store would try again for seconds.
-        let store = Db::for_operator(&config.database.url).unwrap();
+        // With a single try: the daemon's database would try again for seconds.
+        let db = Db::for_operator(&config.database.url).unwrap();
         let dummy = Dummy::draw(&mut rand::rng());
         let hasher = Hasher::start(config.hashing.keys.clone(), Cost::LIVE, &dummy).unwrap();
-        AppState::new(&config, store, hasher).router(true)
+        AppState::new(&config, db, hasher).router(true)
     })
 }

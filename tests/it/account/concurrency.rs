@@ -126,7 +126,7 @@ async fn c3_two_changes_of_the_unit_at_once_are_one_after_the_other() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn c3_wrong_ones_at_every_door_at_once_are_counted_together() {
+async fn c3_wrong_ones_at_every_entry_point_at_once_are_counted_together() {
     let (scene, daemons) = scene("line").await;
     for _ in 0..3 {
         scene.give(NUMBER, "password", RIGHT).await;

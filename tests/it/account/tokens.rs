@@ -1,4 +1,4 @@
-//! Tokens: one opens one door, and none opens anything after its session's end.
+//! Tokens: one is good for one audience, and none is good after its session's end.
 
 use karipass::auth::{Audience, SessionState, SessionToken};
 use karipass_lab::postgres::Shutdown;
@@ -6,12 +6,12 @@ use karipass_lab::postgres::Shutdown;
 use crate::pages::browser::{Browser, SESSION, leads_to};
 use crate::scene::{NUMBER, Scene, refusal};
 use crate::site::{self, Caller, KEYS, RIGHT, Service};
-use crate::support::{self, daemon_store};
+use crate::support::{self, daemon_db};
 
 const NEW: &str = "abcd1234";
 
 #[tokio::test(flavor = "multi_thread")]
-async fn w5_a_token_of_one_door_opens_nothing_at_the_other() {
+async fn w5_a_token_of_one_audience_is_refused_by_the_other() {
     let scene = Scene::new("line").await;
     scene.give(NUMBER, "password", RIGHT).await;
     let auth = scene.auth();
@@ -36,7 +36,7 @@ async fn w5_a_token_of_one_door_opens_nothing_at_the_other() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn b4_a_forged_token_is_refused_without_the_store() {
+async fn b4_a_forged_token_is_refused_without_the_database() {
     let (postgres, database) = support::stoppable_cluster().await;
     let scene = Scene::in_database(database, "line").await;
     scene.give(NUMBER, "password", RIGHT).await;
@@ -46,9 +46,9 @@ async fn b4_a_forged_token_is_refused_without_the_store() {
     browser.log_in(NUMBER, RIGHT).await;
     let cookie = browser.cookies[SESSION].clone();
     let form = browser.get("/password").await;
-    // A store that is not asked cannot be missed.
+    // A database that is not asked cannot be missed.
     postgres.stop(Shutdown::Immediate).unwrap();
-    assert_eq!(scene.session(&token).await.status, 503, "the store is not there");
+    assert_eq!(scene.session(&token).await.status, 503, "the database is not there");
     assert_eq!(browser.get("/").await.status, 503);
     let drawn = SessionToken::draw(&mut rand::rng());
     let (secret, seal) = token.split_once('.').unwrap();
@@ -146,7 +146,7 @@ async fn w5_a_logged_out_or_replaced_token_opens_nothing_again() {
 async fn w5_an_idle_session_is_distinguished_from_none_and_never_revived() {
     let scene = Scene::new("line").await;
     scene.give(NUMBER, "password", RIGHT).await;
-    let (auth, store) = (scene.auth(), daemon_store(&scene.database));
+    let (auth, db) = (scene.auth(), daemon_db(&scene.database));
     let bearer = scene.token(NUMBER, RIGHT).await;
     let token = site::unsealed(&bearer);
     let state = async || auth.session(&token, Audience::Api).await.unwrap();
@@ -155,7 +155,7 @@ async fn w5_an_idle_session_is_distinguished_from_none_and_never_revived() {
     for _ in 0..2 {
         assert_eq!(state().await, SessionState::Idle);
         assert_eq!(scene.change(&bearer, RIGHT, NEW).await.code(), "no_session");
-        store.sweep().await.unwrap();
+        db.sweep().await.unwrap();
     }
     let aged = "UPDATE session SET created_at = created_at - interval '12 hours'";
     scene.owner.batch_execute(aged).await.unwrap();
@@ -163,10 +163,10 @@ async fn w5_an_idle_session_is_distinguished_from_none_and_never_revived() {
     scene.owner.batch_execute(used).await.unwrap();
     assert_eq!(state().await, SessionState::PastLifetime);
     assert_eq!(scene.change(&bearer, RIGHT, NEW).await.code(), "no_session");
-    store.sweep().await.unwrap();
+    db.sweep().await.unwrap();
     assert_eq!(scene.sessions().await, 1, "the pages can still say why it ended");
     scene.owner.batch_execute(aged).await.unwrap();
-    store.sweep().await.unwrap();
+    db.sweep().await.unwrap();
     assert_eq!(state().await, SessionState::None);
     assert_eq!(scene.sessions().await, 0);
 }

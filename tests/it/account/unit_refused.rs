@@ -4,7 +4,7 @@ use domain::phone_number::PhoneNumber;
 
 use crate::scene::{NUMBER, ONE, Scene, TWO, refusal};
 use crate::site::{RIGHT, WRONG};
-use crate::support::operator_store;
+use crate::support::operator_db;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn u2_a_user_under_admin_user_cannot_change_the_unit() {
@@ -45,7 +45,7 @@ async fn w6_a_change_of_the_unit_from_before_another_change_is_refused() {
             service: text != NUMBER,
             customer: None,
         });
-        operator_store(&scene.database).import(&rows, false, "nobody").await.unwrap();
+        operator_db(&scene.database).import(&rows, false, "nobody").await.unwrap();
     })
     .await;
     // A change of one's own password is nobody else's, and a password for a password changes no

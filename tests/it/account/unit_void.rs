@@ -4,7 +4,7 @@ use serde_json::json;
 
 use crate::scene::{NUMBER, ONE, Scene, TWO, refusal};
 use crate::site::{RIGHT, WRONG};
-use crate::support::daemon_store;
+use crate::support::daemon_db;
 
 /// An attacker's password.
 const MINE: &str = "mine1111";
@@ -103,7 +103,7 @@ async fn u3_what_is_void_for_another_reason_blocks_nothing() {
         scene.give(TWO, "temporary", RIGHT).await;
         let sql = format!("UPDATE credential SET {how} WHERE login_number = '{TWO}'");
         scene.owner.batch_execute(&sql).await.unwrap();
-        daemon_store(&scene.database).sweep().await.unwrap();
+        daemon_db(&scene.database).sweep().await.unwrap();
         assert!(scene.count(TWO).await.1, "{how}");
         let token = scene.token(ONE, MINE).await;
         assert_eq!(scene.unit(&token, "line", &[(ONE, MINE)]).await.status, 200, "{how}");

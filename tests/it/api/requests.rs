@@ -1,4 +1,4 @@
-//! Bad requests, too many of them, a store that is away, and the API's own description.
+//! Bad requests, too many of them, a database that is away, and the API's own description.
 
 use std::time::Duration;
 

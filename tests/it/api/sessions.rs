@@ -161,8 +161,8 @@ async fn w5_what_is_over_is_swept_away() {
         owner.batch_execute(&sql).await.unwrap();
     }
     let config = site::configured(&database, &[]);
-    let store = karipass::db::Db::for_daemon(&config.database).unwrap();
-    store.sweep().await.unwrap();
+    let db = karipass::db::Db::for_daemon(&config.database).unwrap();
+    db.sweep().await.unwrap();
     let left: i64 = owner.query_one("SELECT count(*) FROM session", &[]).await.unwrap().get(0);
     assert_eq!(left, 3);
     assert_eq!(site::count(&owner, "0612345601").await, (0, true));

@@ -6,7 +6,7 @@ use tokio_postgres::Client;
 
 use crate::scene::{Scene, change};
 use crate::site::{self, NUMBER, RIGHT, WRONG};
-use crate::support::daemon_store;
+use crate::support::daemon_db;
 
 /// What the subscriber's own password is.
 const NEW: &str = "abcd1234";
@@ -36,7 +36,7 @@ async fn c7_a_dump_verifies_nothing_and_holds_no_hash_of_what_is_over() {
         site::age(&owner, login, "24 hours").await;
     }
     assert_eq!(caller.log_in(&service.base, late, RIGHT).await.status, 401);
-    daemon_store(&database).sweep().await.unwrap();
+    daemon_db(&database).sweep().await.unwrap();
     let dump = everything(&owner).await;
     let [left] = hashes(&dump)[..] else { panic!("{:?}", hashes(&dump)) };
     assert!(!verifies(left, NEW, None), "the password alone verifies it");

@@ -12,7 +12,7 @@ use tokio_postgres::Client;
 
 use crate::scene::{Scene, change, change_unit};
 use crate::site::{self, Answer, Caller, Daemon, NUMBER, RIGHT, Service, WRONG};
-use crate::support::daemon_store;
+use crate::support::daemon_db;
 
 /// A number that nobody has.
 const NOBODYS: &str = "0699999999";
@@ -20,7 +20,7 @@ const NOBODYS: &str = "0699999999";
 const NEW: &str = "abcd1234";
 
 #[tokio::test(flavor = "multi_thread")]
-async fn b1_a_login_costs_by_what_it_comes_to_at_every_door() {
+async fn b1_a_login_costs_by_its_outcome_at_every_entry_point() {
     let mut scene = Scene::new("line").await;
     scene.give(NUMBER, "password", RIGHT).await;
     let token = scene.token(NUMBER, RIGHT).await;
@@ -151,9 +151,9 @@ async fn b1_a_change_voids_no_more_than_its_address_may() {
 async fn b1_an_entry_that_became_the_last_one_meanwhile_voids_only_what_it_may() {
     for (kind, limit) in [("password", 10), ("temporary", 3)] {
         let (database, owner) = site::contracted(kind).await;
-        let store = daemon_store(&database);
+        let db = daemon_db(&database);
         let login = NUMBER.parse().unwrap();
-        let candidate = store.login_candidate(login).await.unwrap().unwrap();
+        let candidate = db.login_candidate(login).await.unwrap().unwrap();
         let credential = candidate.credential.unwrap();
         let count = "UPDATE credential SET failed_attempts = $1";
         owner.execute(count, &[&(limit - 1)]).await.unwrap();
@@ -164,7 +164,7 @@ async fn b1_an_entry_that_became_the_last_one_meanwhile_voids_only_what_it_may()
                 contract: Some(login),
                 address: [127, 0, 0, 1].into(),
             };
-            store.count_failure(&audit, &credential, may_void).await.unwrap()
+            db.count_failure(&audit, &credential, may_void).await.unwrap()
         };
         assert_eq!(fail(false).await, FailureVerdict::WouldVoid);
         assert_eq!(site::count(&owner, NUMBER).await, (limit - 1, false));

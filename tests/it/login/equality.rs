@@ -57,7 +57,7 @@ async fn w2_every_refusal_is_the_same_byte_for_byte_after_one_hash_and_one_commi
     }
 }
 
-/// What the store answers to each refusal, in bytes, beside a contract of four numbers and of
+/// What the database answers to each refusal, in bytes, beside a contract of four numbers and of
 /// 3,004.
 #[tokio::test(flavor = "multi_thread")]
 async fn w2_a_refusal_reads_the_same_of_a_contract_of_any_size() {

@@ -71,7 +71,7 @@ async fn w4_someone_who_tries_too_often_reads_how_long_to_wait() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn w4_without_the_store_a_page_says_when_to_come_back() {
+async fn w4_without_the_database_a_page_says_when_to_come_back() {
     let (postgres, database) = support::stoppable_cluster().await;
     let owner = site::contracted_in(&database, "temporary").await;
     let service = Service::start(&database, &[]).await;

@@ -9,7 +9,7 @@ use karipass::db::import::ImportRow;
 use super::browser::Browser;
 use crate::scene::{NUMBER, ONE, Scene};
 use crate::site::{self, RIGHT, WRONG};
-use crate::support::{daemon_store, operator_store};
+use crate::support::{daemon_db, operator_db};
 use crate::temporary_password::{SetTemporary as _, SetTemporaryPassword};
 
 const NEW: &str = "abcd1234";
@@ -72,7 +72,7 @@ async fn w11_wrong_entries_and_calls_outlive_the_passwords_that_they_were_for() 
 #[tokio::test(flavor = "multi_thread")]
 async fn w11_another_customer_is_shown_nothing_of_the_former() {
     let scene = Scene::new("line").await;
-    let store = operator_store(&scene.database);
+    let db = operator_db(&scene.database);
     let row = |customer: &str| ImportRow {
         line: 2,
         contract: NUMBER.parse().unwrap(),
@@ -80,7 +80,7 @@ async fn w11_another_customer_is_shown_nothing_of_the_former() {
         service: true,
         customer: Some(customer.into()),
     };
-    store.import(&[row("first")], false, "nobody").await.unwrap();
+    db.import(&[row("first")], false, "nobody").await.unwrap();
     by_phone(&scene, NUMBER).await;
     scene.token(NUMBER, RIGHT).await;
     let rows = async || {
@@ -88,7 +88,7 @@ async fn w11_another_customer_is_shown_nothing_of_the_former() {
         count.unwrap().get::<_, i64>(0)
     };
     assert_eq!(rows().await, 1);
-    store.import(&[row("second")], false, "nobody").await.unwrap();
+    db.import(&[row("second")], false, "nobody").await.unwrap();
     assert_eq!(rows().await, 0);
 }
 
@@ -104,8 +104,8 @@ async fn w11_a_number_of_another_contract_is_shown_nothing_of_the_former() {
         service: true,
         customer: None,
     });
-    operator_store(&scene.database).import(&moved, false, "nobody").await.unwrap();
-    let history = daemon_store(&scene.database).login_history(ONE.parse().unwrap()).await.unwrap();
+    operator_db(&scene.database).import(&moved, false, "nobody").await.unwrap();
+    let history = daemon_db(&scene.database).login_history(ONE.parse().unwrap()).await.unwrap();
     assert_eq!(history, LoginHistory::default());
 }
 
@@ -119,6 +119,6 @@ async fn by_phone(scene: &Scene, caller: &str) {
         login: NUMBER.parse().unwrap(),
         phc: site::hashed().await.clone(),
     };
-    let stored = daemon_store(&scene.database).set_temporary(&new).await;
+    let stored = daemon_db(&scene.database).set_temporary(&new).await;
     assert!(matches!(stored, Ok(SetOutcome::Stored)), "{stored:?}");
 }

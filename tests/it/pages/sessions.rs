@@ -1,4 +1,4 @@
-//! The session's cookie: W5 and the doors.
+//! The session's cookie: its end (W5), and the pages that it opens.
 
 use reqwest::Method;
 
@@ -238,6 +238,6 @@ async fn the_cookie_never_opens_the_api_nor_a_bearer_token_the_pages() {
     assert_eq!(
         caller.session(&service.base, &bearer).await.status,
         200,
-        "it is good at its own door"
+        "it is good for its own audience"
     );
 }

@@ -38,7 +38,7 @@ async fn overload_calls_go_on_beside_slow_connections_and_a_flood_of_logins() {
 
 /// The pool of the site has one connection, and a login keeps it.
 #[tokio::test(flavor = "multi_thread")]
-async fn overload_logins_that_hold_the_store_leave_calls_theirs() {
+async fn overload_logins_that_hold_the_database_leave_calls_theirs() {
     let whole = Whole::ready(&[("KARIPASS_DATABASE_MAX_CONNECTIONS", "1")]).await;
     whole.owner.batch_execute("BEGIN; LOCK TABLE session").await.unwrap();
     let (caller, base) = (whole.caller.clone(), whole.daemon.base.clone());
@@ -51,9 +51,9 @@ async fn overload_logins_that_hold_the_store_leave_calls_theirs() {
     assert_eq!(login.await.unwrap(), 200);
 }
 
-/// The store would not answer for long.
+/// The database would not answer for long.
 #[tokio::test(flavor = "multi_thread")]
-async fn overload_a_login_beyond_the_queue_does_not_ask_the_store() {
+async fn overload_a_login_beyond_the_queue_does_not_ask_the_database() {
     let database = support::database().await;
     let owner = database.owner().await.unwrap();
     owner.batch_execute("BEGIN; LOCK TABLE phone_number").await.unwrap();

@@ -1,4 +1,4 @@
-//! `/readyz` says 200 only while the store takes changes, and comes back by itself (table `A`).
+//! `/readyz` says 200 only while the database takes changes, and comes back by itself (table `A`).
 
 use super::Whole;
 use crate::site::NUMBER;
@@ -51,7 +51,7 @@ async fn a_readyz_falls_while_every_change_fails_and_comes_back() {
         whole.owner.batch_execute(begin).await.unwrap();
         wait_until(said, async || {
             let (status, body) = whole.readyz().await;
-            status == 503 && body.starts_with("store: ") && body.contains(said)
+            status == 503 && body.starts_with("database: ") && body.contains(said)
         })
         .await;
         whole.owner.batch_execute(end).await.unwrap();

@@ -12,7 +12,7 @@ use crate::site::{NUMBER, RIGHT, WRONG};
 use crate::support::{wait_until, wait_until_locked_out, within};
 
 const NO_NOTICE: (&str, &str) = ("KARIPASS_SHUTDOWN_DRAIN_S", "0");
-/// From a signal without a notice: 5 s for hashes, and the store's last word.
+/// From a signal without a notice: 5 s for hashes, and the database's last word.
 const END_TIMEOUT: Duration = Duration::from_secs(12);
 
 #[tokio::test(flavor = "multi_thread")]
@@ -103,7 +103,7 @@ async fn stop_a_second_signal_leaves_at_once() {
 #[tokio::test(flavor = "multi_thread")]
 async fn stop_every_login_that_was_taken_is_answered() {
     const LOGINS: u32 = 800;
-    /// Few enough for the store's connections, on any machine.
+    /// Few enough for the database's connections, on any machine.
     const AT_ONCE: u32 = 40;
     let _alone = crate::support::EXCLUSIVE.lock().await;
     let mut whole = Whole::ready(&[NO_NOTICE]).await;
@@ -156,9 +156,9 @@ async fn stop_a_login_whose_verdict_comes_late_is_answered() {
     whole.wait_until_ended().await;
 }
 
-/// Connections that are kept but not used, and a store that answers nothing.
+/// Connections that are kept but not used, and a database that answers nothing.
 #[tokio::test(flavor = "multi_thread")]
-async fn stop_nobody_idle_and_no_lost_store_holds_the_end_up() {
+async fn stop_nobody_idle_and_no_lost_database_holds_the_end_up() {
     let mut whole = Whole::ready(&[NO_NOTICE]).await;
     let kept: Vec<TcpStream> = [&whole.daemon.base, &whole.daemon.operators]
         .map(|url| TcpStream::connect(url.strip_prefix("http://").unwrap()).unwrap())

@@ -19,7 +19,7 @@ use rustix::process::{Pid, Signal, kill_process};
 const LOOK_EVERY: Duration = Duration::from_millis(20);
 
 /// A command to start, and where to report what came of it.
-type Order = (Command, Sender<io::Result<process::Child>>);
+type StartRequest = (Command, Sender<io::Result<process::Child>>);
 
 /// A process; killed when dropped.
 #[derive(Debug)]
@@ -109,15 +109,15 @@ impl Child {
 
 /// Starts `command` on the thread that outlives every other.
 fn spawn(command: Command) -> io::Result<process::Child> {
-    static STARTER: OnceLock<Sender<Order>> = OnceLock::new();
+    static STARTER: OnceLock<Sender<StartRequest>> = OnceLock::new();
     let starter = STARTER.get_or_init(|| {
-        let (orders, received) = channel::<Order>();
+        let (requests, received) = channel::<StartRequest>();
         std::thread::spawn(move || {
             for (mut command, reply) in received {
                 drop(reply.send(command.spawn()));
             }
         });
-        orders
+        requests
     });
     let (reply, child) = channel();
     starter.send((command, reply)).map_err(io::Error::other)?;

@@ -1,5 +1,5 @@
-//! Logins at a rate that does not care what becomes of them, from a client that takes no more of
-//! the machine than is left over: elsewhere it would be on machines of its own.
+//! Logins at a fixed rate, whatever the answers. The client runs at the lowest priority, as if it
+//! were on another machine.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -42,7 +42,7 @@ pub struct Counted {
     pub verified: usize,
     /// Refused, since the site is busy.
     pub busy: usize,
-    /// Neither: not connected, cut off, or refused, since the store is out of reach.
+    /// Neither: not connected, cut off, or refused, since the database is out of reach.
     pub failed: usize,
     /// Why the last of these did.
     pub why: Option<String>,
@@ -58,7 +58,7 @@ enum Answer {
 
 impl Flood {
     /// At the site at `site`, such as `https://localhost:8443`, with its certificate in PEM.
-    pub fn of(site: &str, certificate: &Path, number: &str) -> Result<Self> {
+    pub fn new(site: &str, certificate: &Path, number: &str) -> Result<Self> {
         // Without a time-out: a client that goes away early makes room, and a slow site would never
         // be full.
         let api = Api::with_client(site, api::client(certificate)?.build()?);

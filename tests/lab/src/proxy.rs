@@ -1,7 +1,7 @@
 //! A Unix socket before PostgreSQL's, that stalls or cuts connections at a chosen point, such as a
 //! commit.
 //!
-//! It stands before one store or before a whole daemon.
+//! It stands before one database or before a whole daemon.
 
 mod messages;
 pub mod tcp;

@@ -1,4 +1,4 @@
-//! A connection that says one byte now and then.
+//! A connection that sends one byte now and then.
 
 use std::io::{self, ErrorKind, Read as _, Write as _};
 use std::net::TcpStream;

@@ -32,7 +32,7 @@ struct Playback {
 }
 
 #[derive(Debug, Default)]
-pub(super) struct Channel {
+pub(super) struct ChannelModel {
     queue: VecDeque<Playback>,
     heard: Vec<String>,
     /// Every id that was queued.
@@ -43,7 +43,7 @@ pub(super) struct Channel {
     pub(super) guidances: usize,
 }
 
-impl Channel {
+impl ChannelModel {
     pub(super) fn play(&mut self, id: PlaybackId, prompts: Vec<Prompt>) {
         assert!(!self.known.contains(&id), "an id names one playback");
         self.known.push(id);

@@ -7,7 +7,7 @@
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
-use super::channel::{Channel, is_quiet};
+use super::channel::{ChannelModel, is_quiet};
 use super::surroundings::{World, contract, now, number};
 use crate::dialog::prompt::Prompt;
 use crate::dialog::{
@@ -38,7 +38,7 @@ pub(super) struct Phone {
     world: World,
     pub(super) call: Call,
     pub(super) now: Instant,
-    pub(super) channel: Channel,
+    pub(super) channel: ChannelModel,
     news: VecDeque<Input>,
     replies: Vec<(Instant, Input)>,
     /// Every output, as its `Debug` shows it.
@@ -76,7 +76,7 @@ impl Phone {
             world,
             call,
             now,
-            channel: Channel::default(),
+            channel: ChannelModel::default(),
             news: VecDeque::new(),
             replies: Vec::new(),
             outputs: Vec::new(),

@@ -50,7 +50,7 @@ impl Pace {
 }
 
 /// What the speaker is to do once it is silent.
-enum Order {
+enum SpeakerCommand {
     /// Keys to send, and where to report each one's release.
     Keys(VecDeque<Frame>, Sender<Instant>),
     /// Where RTP's time stamp goes on.
@@ -79,7 +79,7 @@ enum Frame {
 pub struct Handset {
     socket: Arc<UdpSocket>,
     gone: Arc<AtomicBool>,
-    orders: Option<Sender<Order>>,
+    commands: Option<Sender<SpeakerCommand>>,
     threads: Vec<JoinHandle<()>>,
 }
 
@@ -94,7 +94,7 @@ impl Handset {
         let gone = Arc::new(AtomicBool::new(false));
         let (listening, over) = (Arc::clone(&socket), Arc::clone(&gone));
         let listener = spawn(move || listen(&listening, &over, ear));
-        Ok(Self { socket, gone, orders: None, threads: vec![listener] })
+        Ok(Self { socket, gone, commands: None, threads: vec![listener] })
     }
 
     /// Where it is.
@@ -104,9 +104,9 @@ impl Handset {
 
     /// Starts to speak to the other end's port.
     pub fn speak_to(&mut self, peer: SocketAddr) {
-        let (orders, received) = channel();
+        let (commands, received) = channel();
         let (socket, gone) = (Arc::clone(&self.socket), Arc::clone(&self.gone));
-        self.orders = Some(orders);
+        self.commands = Some(commands);
         self.threads.push(spawn(move || Speaker::new(socket, peer).run(&received, &gone)));
     }
 
@@ -122,12 +122,12 @@ impl Handset {
 
     /// Begins RTP's time stamp again within the same source.
     pub fn restart_clock(&self) -> Result<()> {
-        self.give(Order::Timestamp(1000))
+        self.give(SpeakerCommand::Timestamp(1000))
     }
 
-    fn give(&self, order: Order) -> Result<()> {
-        let orders = self.orders.as_ref().context("nobody to speak to yet")?;
-        orders.send(order).map_err(|_| anyhow!("the handset is hung up"))
+    fn give(&self, command: SpeakerCommand) -> Result<()> {
+        let commands = self.commands.as_ref().context("nobody to speak to yet")?;
+        commands.send(command).map_err(|_| anyhow!("the handset is hung up"))
     }
 
     fn send(&self, keys: &str, pace: Pace, as_tones: bool) -> Result<Vec<Instant>> {
@@ -143,7 +143,7 @@ impl Handset {
             frames.push_back(Frame::Release { event: released, tick: tone });
             frames.extend((1..gap).map(|_| Frame::Silence));
         }
-        self.give(Order::Keys(frames, done))?;
+        self.give(SpeakerCommand::Keys(frames, done))?;
         keys.chars().map(|_| released.recv().context("the handset was hung up")).collect()
     }
 }
@@ -222,15 +222,15 @@ impl Speaker {
         }
     }
 
-    fn run(mut self, orders: &Receiver<Order>, gone: &AtomicBool) {
+    fn run(mut self, commands: &Receiver<SpeakerCommand>, gone: &AtomicBool) {
         let mut next = Instant::now();
         while !gone.load(Ordering::Relaxed) {
             if self.frames.is_empty() {
-                match orders.try_recv() {
-                    Ok(Order::Keys(frames, released)) => {
+                match commands.try_recv() {
+                    Ok(SpeakerCommand::Keys(frames, released)) => {
                         (self.frames, self.released) = (frames, Some(released));
                     }
-                    Ok(Order::Timestamp(timestamp)) => self.timestamp = timestamp,
+                    Ok(SpeakerCommand::Timestamp(timestamp)) => self.timestamp = timestamp,
                     Err(_) => {}
                 }
             }

@@ -1,4 +1,4 @@
-//! What the daemon makes of a store that is away, slow, demoted or cut off (`P15`).
+//! What the daemon makes of a database that is away, slow, demoted or cut off (`P15`).
 
 use domain::policy::temporary_password::SetOutcome;
 use std::time::Duration;
@@ -9,39 +9,39 @@ use karipass::db::{DbError, DbFailure};
 use karipass_lab::postgres::Shutdown;
 use karipass_lab::proxy::{COMMIT, PostgresProxy, Trouble};
 
-use super::scene::{CONTRACT, FIRST, StoreScene, number, temporary};
+use super::scene::{CONTRACT, DatabaseScene, FIRST, number, temporary};
 use crate::support::{self, WAIT_TIMEOUT, wait_until, within};
 use crate::temporary_password::SetTemporary as _;
 
-/// By when the store is given up: 5 s, and as much again, still within the 10 s of `P15`.
+/// By when the database is given up: 5 s, and as much again, still within the 10 s of `P15`.
 const GIVE_UP_TIMEOUT: Duration = rules::TROUBLE_TIMEOUT;
 
 #[tokio::test(flavor = "multi_thread")]
-async fn p15_a_store_that_is_down_is_not_reached_and_then_found_again() {
+async fn p15_a_database_that_is_down_is_not_reached_and_then_found_again() {
     let (postgres, database) = support::stoppable_cluster().await;
-    let scene = StoreScene::in_database(database).await;
+    let scene = DatabaseScene::in_database(database).await;
     let new = temporary(CONTRACT, AuthUnit::Line, CONTRACT);
-    assert_eq!(scene.store.set_temporary(&new).await.unwrap(), SetOutcome::Stored);
+    assert_eq!(scene.db.set_temporary(&new).await.unwrap(), SetOutcome::Stored);
     postgres.stop(Shutdown::Kill).unwrap();
-    let error = within(GIVE_UP_TIMEOUT, scene.store.set_temporary(&new)).await.unwrap_err();
+    let error = within(GIVE_UP_TIMEOUT, scene.db.set_temporary(&new)).await.unwrap_err();
     assert!(matches!(error, DbError::NotCommitted(_)), "{error:?}");
     postgres.start().unwrap();
     assert_eq!(scene.set(CONTRACT, AuthUnit::Line, CONTRACT).await, SetOutcome::Stored);
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn p15_a_store_that_does_not_answer_is_given_up_in_time() {
-    let (scene, proxy, store) = StoreScene::troubled().await;
-    assert!(store.contract_of(number(CONTRACT)).await.unwrap().is_some());
+async fn p15_a_database_that_does_not_answer_is_given_up_in_time() {
+    let (scene, proxy, db) = DatabaseScene::troubled().await;
+    assert!(db.contract_of(number(CONTRACT)).await.unwrap().is_some());
     proxy.make(Trouble::Stall);
     // The first one finds a connection that was good, the second one none.
     for _ in 0..2 {
         let new = temporary(CONTRACT, AuthUnit::Line, CONTRACT);
-        let error = within(GIVE_UP_TIMEOUT, store.set_temporary(&new)).await.unwrap_err();
+        let error = within(GIVE_UP_TIMEOUT, db.set_temporary(&new)).await.unwrap_err();
         assert!(matches!(error, DbError::NotCommitted(_)), "{error:?}");
     }
     proxy.make(Trouble::None);
-    let set = store.set_temporary(&temporary(CONTRACT, AuthUnit::Line, CONTRACT)).await.unwrap();
+    let set = db.set_temporary(&temporary(CONTRACT, AuthUnit::Line, CONTRACT)).await.unwrap();
     assert_eq!(set, SetOutcome::Stored);
     assert_eq!(scene.audit().await.len(), 2, "what was given up has left nothing");
 }
@@ -81,14 +81,14 @@ async fn p15_cut_after_each_commit_arrives_all_is_stored_once() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn p9_a_statement_that_fails_stores_nothing_and_shows_no_hash() {
-    let scene = StoreScene::new().await;
+    let scene = DatabaseScene::new().await;
     let check = "ALTER TABLE contract ADD CHECK (version < 1);
                  ALTER TABLE credential ADD CHECK (kind <> 'temporary') NOT VALID";
     scene.owner.batch_execute(check).await.unwrap();
     let before = scene.everything().await;
     for constraint in ["credential_kind_check1", "contract_version_check"] {
         let new = temporary(CONTRACT, AuthUnit::Line, CONTRACT);
-        let error = scene.store.set_temporary(&new).await.unwrap_err();
+        let error = scene.db.set_temporary(&new).await.unwrap_err();
         let shown = format!("{error} {error:?}");
         assert!(matches!(error, DbError::NotCommitted(DbFailure::Refused { .. })), "{shown}");
         assert!(shown.contains(constraint) && !shown.contains("argon2"), "{shown}");
@@ -103,23 +103,23 @@ async fn p9_a_statement_that_fails_stores_nothing_and_shows_no_hash() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn p15_a_held_lock_is_given_up_in_time() {
-    let scene = StoreScene::new().await;
+    let scene = DatabaseScene::new().await;
     let lock = "BEGIN; SELECT FROM contract WHERE number = '0612345600' FOR UPDATE";
     scene.owner.batch_execute(lock).await.unwrap();
     let new = temporary(CONTRACT, AuthUnit::Line, CONTRACT);
-    let error = within(GIVE_UP_TIMEOUT, scene.store.set_temporary(&new)).await.unwrap_err();
+    let error = within(GIVE_UP_TIMEOUT, scene.db.set_temporary(&new)).await.unwrap_err();
     let DbError::NotCommitted(DbFailure::Refused { code, .. }) = &error else {
         panic!("{error:?}")
     };
     assert_eq!(code, "55P03");
     scene.owner.batch_execute("ROLLBACK").await.unwrap();
-    assert_eq!(scene.store.set_temporary(&new).await.unwrap(), SetOutcome::Stored);
+    assert_eq!(scene.db.set_temporary(&new).await.unwrap(), SetOutcome::Stored);
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn p15_a_connection_that_the_server_ended_is_not_met_again() {
-    let scene = StoreScene::new().await;
-    let calls = (0..4).map(|_| scene.store.contract_of(number(CONTRACT)));
+    let scene = DatabaseScene::new().await;
+    let calls = (0..4).map(|_| scene.db.contract_of(number(CONTRACT)));
     futures_util::future::try_join_all(calls).await.unwrap();
     let superuser = support::cluster().superuser(&scene.database.name).await.unwrap();
     support::end_daemon_connections(&superuser).await;
@@ -133,13 +133,13 @@ async fn p15_a_connection_that_the_server_ended_is_not_met_again() {
 /// changes, and between the look and the commit of one.
 #[tokio::test(flavor = "multi_thread")]
 async fn p15_a_statement_that_is_good_no_longer_is_prepared_again() {
-    let scene = StoreScene::new().await;
+    let scene = DatabaseScene::new().await;
     let function = "CREATE FUNCTION forget() RETURNS trigger LANGUAGE plpgsql AS
         $$BEGIN EXECUTE 'DEALLOCATE ALL'; RETURN NULL; END$$";
     scene.owner.batch_execute(function).await.unwrap();
     let looked = async || {
         // Each connection of the pool has the statement.
-        let looks = (0..8).map(|_| scene.store.contract_of(number(FIRST)));
+        let looks = (0..8).map(|_| scene.db.contract_of(number(FIRST)));
         let found = futures_util::future::try_join_all(looks).await.unwrap();
         assert!(found.iter().all(Option::is_some));
     };
@@ -171,10 +171,9 @@ async fn p15_a_statement_that_is_good_no_longer_is_prepared_again() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn p15_a_pooler_that_ignores_options_is_refused_in_words() {
-    let (scene, proxy, store) = StoreScene::troubled().await;
+    let (scene, proxy, db) = DatabaseScene::troubled().await;
     proxy.drop_options();
-    let error =
-        store.set_temporary(&temporary(CONTRACT, AuthUnit::Line, CONTRACT)).await.unwrap_err();
+    let error = db.set_temporary(&temporary(CONTRACT, AuthUnit::Line, CONTRACT)).await.unwrap_err();
     let DbError::NotCommitted(DbFailure::Connection(why)) = &error else { panic!("{error:?}") };
     for setting in
         ["statement_timeout is 0, not 3250", "lock_timeout is 0", "idle_in_transaction_session"]
@@ -182,7 +181,7 @@ async fn p15_a_pooler_that_ignores_options_is_refused_in_words() {
         assert!(why.contains(setting), "{why}");
     }
     assert!(scene.audit().await.is_empty());
-    let found = karipass::check::database::check(&store).await;
+    let found = karipass::check::database::check(&db).await;
     assert!(found.iter().any(|it| it.message.contains("ignores options")), "{found:?}");
     // A pooler whose sessions have the settings by themselves is accepted.
     let superuser = support::cluster().superuser(&scene.database.name).await.unwrap();
@@ -196,14 +195,14 @@ async fn p15_a_pooler_that_ignores_options_is_refused_in_words() {
         superuser.batch_execute(&set).await.unwrap();
     }
     let new = temporary(CONTRACT, AuthUnit::Line, CONTRACT);
-    assert_eq!(store.set_temporary(&new).await.unwrap(), SetOutcome::Stored);
+    assert_eq!(db.set_temporary(&new).await.unwrap(), SetOutcome::Stored);
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn p15_a_demoted_server_is_left_and_its_connections_dropped() {
     let (postgres, database) = support::stoppable_cluster().await;
-    let scene = StoreScene::in_database(database).await;
-    let calls = (0..4).map(|_| scene.store.contract_of(number(FIRST)));
+    let scene = DatabaseScene::in_database(database).await;
+    let calls = (0..4).map(|_| scene.db.contract_of(number(FIRST)));
     futures_util::future::try_join_all(calls).await.unwrap();
     let superuser = postgres.superuser(&scene.database.name).await.unwrap();
     let read_only = |value: &'static str| {
@@ -219,7 +218,7 @@ async fn p15_a_demoted_server_is_left_and_its_connections_dropped() {
     // Sessions take the new setting up between statements, each in its own time.
     let refused = async {
         loop {
-            if let Err(error) = scene.store.set_temporary(&new()).await {
+            if let Err(error) = scene.db.set_temporary(&new()).await {
                 break error;
             }
         }
@@ -227,16 +226,16 @@ async fn p15_a_demoted_server_is_left_and_its_connections_dropped() {
     let error = tokio::time::timeout(WAIT_TIMEOUT, refused).await.unwrap();
     assert!(matches!(error, DbError::NotCommitted(_)), "{error:?}");
     scene.wait_until_daemon_gone().await;
-    let error = scene.store.contract_of(number(FIRST)).await.unwrap_err();
+    let error = scene.db.contract_of(number(FIRST)).await.unwrap_err();
     assert!(matches!(error, DbError::NotCommitted(DbFailure::Connection(_))), "{error:?}");
     // A request while it is read-only is served once it is not, if that is soon enough.
-    let (store, waiting) = (scene.store.clone().with_limit(WAIT_TIMEOUT), new());
+    let (db, waiting) = (scene.db.clone().with_limit(WAIT_TIMEOUT), new());
     let sessions = async || -> i64 {
         let sessions = "SELECT sessions FROM pg_stat_database WHERE datname = current_database()";
         superuser.query_one(sessions, &[]).await.unwrap().get(0)
     };
     let before = sessions().await;
-    let waits = tokio::spawn(async move { store.set_temporary(&waiting).await });
+    let waits = tokio::spawn(async move { db.set_temporary(&waiting).await });
     wait_until("some tries", async || sessions().await >= before + 3).await;
     assert!(!waits.is_finished());
     read_only("off").await;
@@ -245,10 +244,10 @@ async fn p15_a_demoted_server_is_left_and_its_connections_dropped() {
 }
 
 /// Sets a password over a connection with trouble, which is given up in time.
-async fn set_in(trouble: Trouble) -> (StoreScene, PostgresProxy, DbError) {
-    let (scene, proxy, store) = StoreScene::troubled().await;
+async fn set_in(trouble: Trouble) -> (DatabaseScene, PostgresProxy, DbError) {
+    let (scene, proxy, db) = DatabaseScene::troubled().await;
     proxy.make(trouble);
     let new = temporary(CONTRACT, AuthUnit::Line, CONTRACT);
-    let error = within(GIVE_UP_TIMEOUT, store.set_temporary(&new)).await.unwrap_err();
+    let error = within(GIVE_UP_TIMEOUT, db.set_temporary(&new)).await.unwrap_err();
     (scene, proxy, error)
 }

@@ -4,12 +4,12 @@ use domain::auth_unit::AuthUnit;
 use domain::policy::temporary_password::SetOutcome;
 use serde_json::{Value, json};
 
-use super::scene::{CONTRACT, FIRST, OTHER, PHC, StoreScene};
+use super::scene::{CONTRACT, DatabaseScene, FIRST, OTHER, PHC};
 use crate::support::{Ran, karipass};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn d2_contracts_are_listed_and_shown() {
-    let scene = StoreScene::new().await;
+    let scene = DatabaseScene::new().await;
     scene.set(CONTRACT, AuthUnit::Number, FIRST).await;
     assert_eq!(
         contracts(&scene, &["list"]).out,
@@ -42,7 +42,7 @@ async fn d2_contracts_are_listed_and_shown() {
     scene.owner.batch_execute(expire).await.unwrap();
     let shown = contracts(&scene, &["show", CONTRACT]).out;
     assert!(shown.contains(", expired, "), "{shown}");
-    scene.store.sweep().await.unwrap();
+    scene.db.sweep().await.unwrap();
     let shown = contracts(&scene, &["show", CONTRACT]).out;
     assert!(shown.contains(", expired, "), "swept: {shown}");
     let void =
@@ -54,7 +54,7 @@ async fn d2_contracts_are_listed_and_shown() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn d2_the_mark_of_a_contracts_customer_is_shown() {
-    let scene = StoreScene::new().await;
+    let scene = DatabaseScene::new().await;
     let mark = "UPDATE contract SET customer = 'no. 17' WHERE number = $1";
     scene.owner.execute(mark, &[&OTHER]).await.unwrap();
     let marks = |ran: Ran| -> Vec<Value> {
@@ -72,7 +72,7 @@ async fn d2_the_mark_of_a_contracts_customer_is_shown() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn d2_a_suspended_contract_sets_nothing_until_it_is_resumed() {
-    let scene = StoreScene::new().await;
+    let scene = DatabaseScene::new().await;
     scene.set(CONTRACT, AuthUnit::Line, CONTRACT).await;
     scene.open_session(CONTRACT).await;
     let ran = contracts(&scene, &["suspend", CONTRACT]);
@@ -92,7 +92,7 @@ async fn d2_a_suspended_contract_sets_nothing_until_it_is_resumed() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn d2_a_removed_contract_leaves_its_audit_only() {
-    let scene = StoreScene::new().await;
+    let scene = DatabaseScene::new().await;
     scene.set(CONTRACT, AuthUnit::Number, FIRST).await;
     scene.open_session(FIRST).await;
     let ran = contracts(&scene, &["remove", CONTRACT]);
@@ -110,7 +110,7 @@ async fn d2_a_removed_contract_leaves_its_audit_only() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn r_the_exit_status_is_1_if_refused_and_2_for_usage() {
-    let scene = StoreScene::new().await;
+    let scene = DatabaseScene::new().await;
     for (arguments, status, message) in [
         (&["show", "0799999999"][..], 1, "no contract has the number 0799999999\n"),
         (
@@ -134,7 +134,7 @@ async fn r_the_exit_status_is_1_if_refused_and_2_for_usage() {
     assert!(!ran.err.contains("password"), "{}", ran.err);
 }
 
-fn contracts(scene: &StoreScene, arguments: &[&str]) -> Ran {
+fn contracts(scene: &DatabaseScene, arguments: &[&str]) -> Ran {
     let mut all = vec!["contracts"];
     all.extend(arguments);
     karipass(&scene.database, &all)

@@ -1,4 +1,4 @@
-//! C2 at every door that asks for a current password (row 5): login, change of the password, change
+//! C2 at every entry point that asks for a current password: login, change of the password, change
 //! of the unit.
 
 use crate::scene::{NUMBER, ONE, Scene, TWO, refusal};
@@ -52,7 +52,7 @@ async fn c2_ten_wrong_ones_in_a_row_at_the_change_of_the_unit_void_a_password() 
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn c2_every_door_raises_the_same_count() {
+async fn c2_every_entry_point_raises_the_same_count() {
     let scene = Scene::new("line").await;
     scene.give(NUMBER, "password", RIGHT).await;
     let token = scene.token(NUMBER, RIGHT).await;
@@ -85,7 +85,7 @@ async fn c2_a_right_one_in_a_change_of_the_unit_that_fails_resets_nothing() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn r_the_limit_by_address_answers_at_every_door_and_counts_nothing() {
+async fn r_the_limit_by_address_answers_at_every_entry_point_and_counts_nothing() {
     let mut scene = Scene::new("line").await;
     let limit = [("KARIPASS_LOGIN_LIMIT", "10")];
     scene.service = crate::site::Service::start(&scene.database, &limit).await;

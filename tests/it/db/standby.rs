@@ -15,13 +15,13 @@ use karipass::db::{Db, DbError};
 use karipass_lab::postgres::{Database, Durability, Postgres, Replication, Shutdown};
 use tokio_postgres::Client;
 
-use super::scene::{CONTRACT, FIRST, OTHER, StoreScene, attempt, number, temporary};
+use super::scene::{CONTRACT, DatabaseScene, FIRST, OTHER, attempt, number, temporary};
 use crate::support::{
-    self, KARIPASS, StoppableCluster, WAIT_TIMEOUT, operator_store, store_at, wait_until, within,
+    self, KARIPASS, StoppableCluster, WAIT_TIMEOUT, db_at, operator_db, wait_until, within,
 };
 use crate::temporary_password::SetTemporary as _;
 
-/// By when the store is given up: 5 s, and as much again, still within the 10 s of `P15`.
+/// By when the database is given up: 5 s, and as much again, still within the 10 s of `P15`.
 const GIVE_UP_TIMEOUT: Duration = rules::TROUBLE_TIMEOUT;
 /// By when a silent host is passed over, for which there is less than [`rules::STORE_TIMEOUT`].
 const PASS_TIMEOUT: Duration = rules::STORE_TIMEOUT;
@@ -31,10 +31,10 @@ async fn p15_the_primary_lost_the_promoted_standby_is_used() {
     for replication in [Replication::Asynchronous, Replication::Synchronous] {
         let pair = Pair::new(replication).await;
         let set = async |login: &str| {
-            pair.store.set_temporary(&temporary(login, AuthUnit::Line, login)).await
+            pair.db.set_temporary(&temporary(login, AuthUnit::Line, login)).await
         };
         // A pool full of connections to the primary.
-        let looks = (0..4).map(|_| pair.store.contract_of(number(FIRST)));
+        let looks = (0..4).map(|_| pair.db.contract_of(number(FIRST)));
         futures_util::future::try_join_all(looks).await.unwrap();
         assert_eq!(set(CONTRACT).await.unwrap(), SetOutcome::Stored);
         if replication == Replication::Asynchronous {
@@ -43,7 +43,7 @@ async fn p15_the_primary_lost_the_promoted_standby_is_used() {
         pair.primary.stop(Shutdown::Kill).unwrap();
         pair.standby.promote().await.unwrap();
         wait_until("the promoted standby to be used", async || set(OTHER).await.is_ok()).await;
-        assert!(pair.store.contract_of(number(FIRST)).await.unwrap().is_some());
+        assert!(pair.db.contract_of(number(FIRST)).await.unwrap().is_some());
         assert_eq!(pair.after().await.logins().await, [CONTRACT, OTHER]);
     }
 }
@@ -53,12 +53,12 @@ async fn p15_nothing_is_confirmed_that_a_synchronous_standby_has_not() {
     let pair = Pair::new(Replication::Synchronous).await;
     pair.standby.stop(Shutdown::Kill).unwrap();
     let new = temporary(CONTRACT, AuthUnit::Line, CONTRACT);
-    let error = within(GIVE_UP_TIMEOUT, pair.store.set_temporary(&new)).await.unwrap_err();
+    let error = within(GIVE_UP_TIMEOUT, pair.db.set_temporary(&new)).await.unwrap_err();
     assert!(matches!(error, DbError::OutcomeUnknown(_)), "{error:?}");
     pair.standby.start().unwrap();
     // However long the standby takes to catch up.
     let other = temporary(OTHER, AuthUnit::Line, OTHER);
-    let patient = pair.store.clone().with_limit(WAIT_TIMEOUT);
+    let patient = pair.db.clone().with_limit(WAIT_TIMEOUT);
     assert_eq!(patient.set_temporary(&other).await.unwrap(), SetOutcome::Stored);
     pair.primary.stop(Shutdown::Kill).unwrap();
     pair.standby.promote().await.unwrap();
@@ -73,20 +73,19 @@ async fn p15_a_cancelled_wait_for_the_standby_confirms_nothing() {
     };
     // A transaction of the phone, a statement of its own as logins are, and an operator's command.
     let new = temporary(CONTRACT, AuthUnit::Line, CONTRACT);
-    let set = async { scene.store.set_temporary(&new).await.map(drop) };
+    let set = async { scene.db.set_temporary(&new).await.map(drop) };
     let refused = LoginAudit {
         key: attempt(),
         login: number(FIRST),
         contract: None,
         address: IpAddr::from([127, 0, 0, 1]),
     };
-    let refuse =
-        async { scene.store.refuse_login(&refused, LoginOutcome::UnknownNumber, None).await };
+    let refuse = async { scene.db.refuse_login(&refused, LoginOutcome::UnknownNumber, None).await };
     let (set, refuse) =
         tokio::join!(under_cancels(&postgres, set), under_cancels(&postgres, refuse));
     unknown(set);
     unknown(refuse);
-    let operator = operator_store(&scene.database);
+    let operator = operator_db(&scene.database);
     unknown(
         under_cancels(&postgres, operator.suspend(number(OTHER), true, "nobody")).await.map(drop),
     );
@@ -96,9 +95,9 @@ async fn p15_a_cancelled_wait_for_the_standby_confirms_nothing() {
 #[tokio::test(flavor = "multi_thread")]
 async fn p15_a_commit_whose_wait_was_cancelled_is_done_once() {
     let (postgres, scene) = lonely().await;
-    let store = scene.store.clone().with_limit(WAIT_TIMEOUT);
+    let db = scene.db.clone().with_limit(WAIT_TIMEOUT);
     let set = tokio::spawn(async move {
-        store.set_temporary(&temporary(CONTRACT, AuthUnit::Line, CONTRACT)).await
+        db.set_temporary(&temporary(CONTRACT, AuthUnit::Line, CONTRACT)).await
     });
     cancel_wait(&postgres.superuser("postgres").await.unwrap()).await;
     // A commit that waits is let go.
@@ -111,23 +110,23 @@ async fn p15_a_commit_whose_wait_was_cancelled_is_done_once() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn p15_a_host_that_does_not_answer_is_passed_over() {
-    let scene = StoreScene::new().await;
+    let scene = DatabaseScene::new().await;
     let folder = tempfile::tempdir_in("/tmp").unwrap();
     // It accepts, and never says a word.
     let _silent = UnixListener::bind(folder.path().join(".s.PGSQL.5432")).unwrap();
     let first = scene.database.at(folder.path()).or_at(support::cluster().socket_folder());
     let last = scene.database.or_at(folder.path());
     for database in [first, last] {
-        let store = store_at(&database.daemon_url);
+        let db = db_at(&database.daemon_url);
         // Each look wants a connection of its own.
-        let looks = (0..8).map(|_| store.contract_of(number(FIRST)));
+        let looks = (0..8).map(|_| db.contract_of(number(FIRST)));
         let looks = futures_util::future::try_join_all(looks);
         let found = within(PASS_TIMEOUT, looks).await.unwrap();
         assert!(found.iter().all(Option::is_some));
         let new = temporary(CONTRACT, AuthUnit::Line, CONTRACT);
-        assert_eq!(store.set_temporary(&new).await.unwrap(), SetOutcome::Stored);
+        assert_eq!(db.set_temporary(&new).await.unwrap(), SetOutcome::Stored);
     }
-    let alone = store_at(&scene.database.at(folder.path()).daemon_url);
+    let alone = db_at(&scene.database.at(folder.path()).daemon_url);
     within(GIVE_UP_TIMEOUT, alone.contract_of(number(FIRST))).await.unwrap_err();
 }
 
@@ -138,40 +137,40 @@ async fn p15_a_host_that_is_read_only_or_away_is_passed_over() {
     let both = pair.database.at(nobody.path()).or_at(pair.standby.socket_folder());
     let all = both.or_at(pair.primary.socket_folder());
     let new = temporary(CONTRACT, AuthUnit::Line, CONTRACT);
-    assert_eq!(store_at(&all.daemon_url).set_temporary(&new).await.unwrap(), SetOutcome::Stored);
-    let error = store_at(&both.daemon_url).set_temporary(&new).await.unwrap_err();
+    assert_eq!(db_at(&all.daemon_url).set_temporary(&new).await.unwrap(), SetOutcome::Stored);
+    let error = db_at(&both.daemon_url).set_temporary(&new).await.unwrap_err();
     assert!(matches!(error, DbError::NotCommitted(_)), "{error:?}");
 }
 
-/// A primary with a scene in it, a standby, and the daemon's store that knows both.
+/// A primary with a scene in it, a standby, and the daemon's database that knows both.
 struct Pair {
     primary: Postgres,
     standby: Postgres,
     database: Database,
-    store: Db,
+    db: Db,
 }
 
 impl Pair {
     async fn new(replication: Replication) -> Self {
         let primary = Postgres::temporary(Durability::Fast).await.unwrap();
         let database = primary.migrated("karipass", Path::new(KARIPASS)).await.unwrap();
-        StoreScene::in_database(database.clone()).await;
+        DatabaseScene::in_database(database.clone()).await;
         let standby = primary.standby(replication).await.unwrap();
-        let store = store_at(&database.or_at(standby.socket_folder()).daemon_url);
-        Self { primary, standby, database, store }
+        let db = db_at(&database.or_at(standby.socket_folder()).daemon_url);
+        Self { primary, standby, database, db }
     }
 
     /// Sees what the standby has.
-    async fn after(&self) -> StoreScene {
+    async fn after(&self) -> DatabaseScene {
         let database = self.database.at(self.standby.socket_folder());
-        StoreScene { owner: database.owner().await.unwrap(), database, store: self.store.clone() }
+        DatabaseScene { owner: database.owner().await.unwrap(), database, db: self.db.clone() }
     }
 }
 
 /// A cluster whose commits wait for a standby that does not exist.
-async fn lonely() -> (StoppableCluster, StoreScene) {
+async fn lonely() -> (StoppableCluster, DatabaseScene) {
     let (postgres, database) = support::stoppable_cluster().await;
-    let scene = StoreScene::in_database(database).await;
+    let scene = DatabaseScene::in_database(database).await;
     wait_for_standby(&postgres, "nobody").await;
     let other = postgres.superuser("postgres").await.unwrap();
     let write = async || -> Infallible {

@@ -9,7 +9,7 @@ use karipass_lab::postgres::Database;
 use karipass_lab::proxy::PostgresProxy;
 use tokio_postgres::Client;
 
-use crate::support::{self, daemon_store, store_at};
+use crate::support::{self, daemon_db, db_at};
 use crate::temporary_password::{SetTemporary as _, SetTemporaryPassword};
 
 /// The contract number of the first contract; it has no service itself.
@@ -22,7 +22,7 @@ pub const PLAIN: &str = "0612345603";
 /// The second contract, a single number.
 pub const OTHER: &str = "0712345600";
 
-/// What a hash looks like; the store does not read it.
+/// What a hash looks like; the database does not read it.
 pub const PHC: &str = "$argon2id$v=19$m=19456,t=2,p=1,keyid=bGFi$c2FsdA$aGFzaA";
 
 /// The contracts above, as a file has them.
@@ -35,23 +35,23 @@ pub const FILE: &str = "contract_number,number,service
 ";
 
 /// The database, the daemon's view of it, and the owner's.
-pub struct StoreScene {
+pub struct DatabaseScene {
     pub database: Database,
-    pub store: Db,
+    pub db: Db,
     pub owner: Client,
 }
 
-impl StoreScene {
+impl DatabaseScene {
     pub async fn new() -> Self {
         Self::in_database(support::database().await).await
     }
 
-    /// With another store, which reaches the database by way of the proxy.
+    /// With another database, which reaches the database by way of the proxy.
     pub async fn troubled() -> (Self, PostgresProxy, Db) {
         let scene = Self::new().await;
         let proxy = PostgresProxy::before(support::cluster().socket_folder()).unwrap();
-        let store = store_at(&scene.database.at(proxy.socket_folder()).daemon_url);
-        (scene, proxy, store)
+        let db = db_at(&scene.database.at(proxy.socket_folder()).daemon_url);
+        (scene, proxy, db)
     }
 
     pub async fn in_database(database: Database) -> Self {
@@ -64,13 +64,13 @@ impl StoreScene {
             let insert = "INSERT INTO phone_number (contract_number, number, has_service) VALUES ($1, $2, $3)";
             owner.execute(insert, &[&contract, &number, &service]).await.unwrap();
         }
-        let store = daemon_store(&database);
-        Self { database, store, owner }
+        let db = daemon_db(&database);
+        Self { database, db, owner }
     }
 
     /// Sets a temporary password as the phone line does.
     pub async fn set(&self, caller: &str, unit: AuthUnit, login: &str) -> SetOutcome {
-        self.store.set_temporary(&temporary(caller, unit, login)).await.unwrap()
+        self.db.set_temporary(&temporary(caller, unit, login)).await.unwrap()
     }
 
     /// Gives a login's credential a session.

@@ -1,8 +1,8 @@
 //! The faults.
 
 mod ari;
+mod asterisk;
 mod daemon;
+mod database;
 mod overload;
-mod pbx;
 mod sockets;
-mod store;

@@ -34,7 +34,7 @@ async fn systemd_hears_when_it_serves_what_is_wanting_and_when_it_stops() {
     let before = ear.wait_for("READY=1", |message| message == "READY=1\n");
     assert_eq!(before, Vec::<String>::new());
     ear.wait_for("both to be wanting", |message| {
-        message.starts_with("STATUS=store: ") && message.ends_with("; ARI is not connected\n")
+        message.starts_with("STATUS=database: ") && message.ends_with("; ARI is not connected\n")
     });
     postgres.start().unwrap();
     ear.wait_for("Asterisk to be wanting", |message| message == "STATUS=ARI is not connected\n");

@@ -8,12 +8,12 @@ use domain::dialog::Refusal;
 use serde_json::Value;
 use tokio_postgres::error::SqlState;
 
-use super::scene::{CONTRACT, FIRST, OTHER, PHC, StoreScene, attempt, number};
+use super::scene::{CONTRACT, DatabaseScene, FIRST, OTHER, PHC, attempt, number};
 use crate::support::{self, karipass};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn d3_the_audit_is_read_by_number_and_time_the_newest_last() {
-    let scene = StoreScene::new().await;
+    let scene = DatabaseScene::new().await;
     scene.set(CONTRACT, AuthUnit::Number, FIRST).await;
     scene.set(OTHER, AuthUnit::Line, OTHER).await;
     let age = "UPDATE audit_log SET occurred_at = '2026-04-01T00:30:00Z' WHERE id = 1";
@@ -50,13 +50,13 @@ async fn d3_the_audit_is_read_by_number_and_time_the_newest_last() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn d3_a_refused_call_leaves_a_row_with_or_without_its_number() {
-    let scene = StoreScene::new().await;
+    let scene = DatabaseScene::new().await;
     for (caller, refusal) in
         [(None, Refusal::NotAvailable), (Some(number(FIRST)), Refusal::WrongEntries)]
     {
         let scope = AuditScope { source: AuditSource::Phone(caller), contract: None, unit: None };
         let entry = AuditEntry { event: AuditEvent::Call(refusal), login: None };
-        scene.store.record(attempt(), &scope, entry).await.unwrap();
+        scene.db.record(attempt(), &scope, entry).await.unwrap();
     }
     let expected = ["phone call not_available".into(), format!("phone call wrong_entries {FIRST}")];
     assert_eq!(scene.audit().await, expected);
@@ -64,7 +64,7 @@ async fn d3_a_refused_call_leaves_a_row_with_or_without_its_number() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn d3_the_audit_is_read_page_by_page() {
-    let scene = StoreScene::new().await;
+    let scene = DatabaseScene::new().await;
     rows(&scene, 2_500, "1 hour", FIRST).await;
     rows(&scene, 1_000, "2 hours", OTHER).await;
     rows(&scene, 1, "0 hours", OTHER).await;
@@ -90,7 +90,7 @@ async fn d3_the_audit_is_read_page_by_page() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn d3_old_rows_are_removed_in_portions_and_the_last_90_days_by_nobody() {
-    let scene = StoreScene::new().await;
+    let scene = DatabaseScene::new().await;
     rows(&scene, 12_000, "400 days 1 hour", FIRST).await;
     for age in ["399 days", "91 days", "89 days", "0 days"] {
         rows(&scene, 1, age, OTHER).await;
@@ -100,10 +100,10 @@ async fn d3_old_rows_are_removed_in_portions_and_the_last_90_days_by_nobody() {
         let sql = "SELECT extract(day FROM now() - occurred_at)::text FROM audit_log ORDER BY occurred_at";
         scene.column(sql).await
     };
-    scene.store.prune_audit(days(400)).await.unwrap();
+    scene.db.prune_audit(days(400)).await.unwrap();
     assert_eq!(ages().await, ["399", "91", "89", "0"]);
     // As somebody who has taken the daemon over would ask.
-    scene.store.prune_audit(days(0)).await.unwrap();
+    scene.db.prune_audit(days(0)).await.unwrap();
     assert_eq!(ages().await, ["89", "0"]);
     // A table of the daemon's own in the way changes nothing but itself.
     let daemon = scene.database.daemon().await.unwrap();
@@ -116,7 +116,7 @@ async fn d3_old_rows_are_removed_in_portions_and_the_last_90_days_by_nobody() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn d3_an_operators_act_names_the_operator() {
-    let scene = StoreScene::new().await;
+    let scene = DatabaseScene::new().await;
     scene.set(CONTRACT, AuthUnit::Line, CONTRACT).await;
     let act = |arguments: &[&str]| {
         let ran = karipass(&scene.database, arguments);
@@ -147,7 +147,7 @@ async fn d3_an_operators_act_names_the_operator() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn d3_a_role_of_its_own_reads_the_audit_and_nothing_else() {
-    let scene = StoreScene::new().await;
+    let scene = DatabaseScene::new().await;
     scene.set(CONTRACT, AuthUnit::Line, CONTRACT).await;
     let superuser = support::cluster().superuser(&scene.database.name).await.unwrap();
     superuser.batch_execute("SET ROLE karipass_auditor").await.unwrap();
@@ -165,7 +165,7 @@ async fn d3_a_role_of_its_own_reads_the_audit_and_nothing_else() {
 }
 
 /// Rows of an age, all of one moment.
-async fn rows(scene: &StoreScene, count: i32, age: &str, login: &str) {
+async fn rows(scene: &DatabaseScene, count: i32, age: &str, login: &str) {
     let sql = "INSERT INTO audit_log
                    (occurred_at, source, event, outcome, login_number, contract_number, caller_number)
                SELECT now() - $2::text::interval, 'site', 'login', 'done', $3, $3, $3

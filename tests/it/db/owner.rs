@@ -4,12 +4,12 @@ use std::path::Path;
 
 use karipass_lab::postgres::Database;
 
-use super::scene::{CONTRACT, FILE, StoreScene};
+use super::scene::{CONTRACT, DatabaseScene, FILE};
 use crate::support::{KARIPASS, Ran, run};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn r_without_owner_url_the_owners_commands_say_that_it_is_missing() {
-    let scene = StoreScene::new().await;
+    let scene = DatabaseScene::new().await;
     let database = &scene.database;
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("contracts.csv");

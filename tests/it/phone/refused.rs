@@ -11,7 +11,7 @@ const TWICE: &str = "1234567812345678";
 const METHODS: [&str; 3] = ["GET", "POST", "DELETE"];
 
 #[tokio::test(flavor = "multi_thread")]
-async fn p12_nothing_counts_that_is_keyed_while_orders_are_refused() {
+async fn p12_nothing_counts_that_is_keyed_while_commands_are_refused() {
     let rig = Rig::start(Plan::default()).await;
     rig.fake.call("blind.1", &TRUSTED);
     rig.fake.wait_for_playback("blind.1", "menu").await;
@@ -38,7 +38,7 @@ async fn p12_nothing_counts_that_is_keyed_while_orders_are_refused() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn p12_nothing_counts_that_is_keyed_while_orders_are_unanswered() {
+async fn p12_nothing_counts_that_is_keyed_while_commands_are_unanswered() {
     let rig = Rig::start(Plan::impatient()).await;
     rig.fake.call("blind.3", &TRUSTED);
     rig.fake.wait_for_playback("blind.3", "menu").await;

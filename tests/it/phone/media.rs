@@ -46,11 +46,11 @@ async fn p1_nothing_is_stored_before_the_media_are_known() {
     rig.fake.wait_for_confirmed_playback("unacknowledged.1", "menu").await;
     rig.fake.press("unacknowledged.1", WHOLE_CALL);
     assert_eq!(wait_for_outcome("unacknowledged.1").await, "foreign_media");
-    rig.fake.call("untold-media.1", &TRUSTED);
-    rig.fake.wait_for_confirmed_playback("untold-media.1", "menu").await;
+    rig.fake.call("unknown-media.1", &TRUSTED);
+    rig.fake.wait_for_confirmed_playback("unknown-media.1", "menu").await;
     rig.fake.on("GET", "rtp%2Cdest", Reply::With(500, json!({})));
-    rig.fake.press("untold-media.1", WHOLE_CALL);
-    rig.fake.wait_for_playback("untold-media.1", "trouble").await;
+    rig.fake.press("unknown-media.1", WHOLE_CALL);
+    rig.fake.wait_for_playback("unknown-media.1", "trouble").await;
     rig.wait_for_count(0, "SELECT count(*) FROM credential").await;
 }
 

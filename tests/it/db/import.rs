@@ -5,13 +5,13 @@ use std::fmt::Write as _;
 
 use domain::auth_unit::AuthUnit;
 
-use super::scene::{CONTRACT, FILE, FIRST, OTHER, PLAIN, SECOND, StoreScene, number, temporary};
+use super::scene::{CONTRACT, DatabaseScene, FILE, FIRST, OTHER, PLAIN, SECOND, number, temporary};
 use crate::support::{Ran, karipass};
 use crate::temporary_password::SetTemporary as _;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn d1_a_file_is_loaded_and_loading_it_again_changes_nothing() {
-    let scene = StoreScene::new().await;
+    let scene = DatabaseScene::new().await;
     scene.owner.batch_execute("DELETE FROM contract").await.unwrap();
     counts(&import(&scene, FILE, &[]), 5, 0, 0, 0);
     assert_eq!(scene.audit().await, ["operator contracts_imported done"]);
@@ -30,7 +30,7 @@ async fn d1_a_file_is_loaded_and_loading_it_again_changes_nothing() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn d1_a_bad_file_loads_nothing_and_every_bad_row_is_named() {
-    let scene = StoreScene::new().await;
+    let scene = DatabaseScene::new().await;
     let before = scene.everything().await;
     let file = format!("{FILE}0812345600,0812345600,yes\n0812345600,812345601,maybe\n0812345600\n");
     let ran = import(&scene, &file, &["--replace"]);
@@ -49,7 +49,7 @@ nothing was imported
 
 #[tokio::test(flavor = "multi_thread")]
 async fn d1_a_number_that_moves_loses_credential_and_sessions() {
-    let scene = StoreScene::new().await;
+    let scene = DatabaseScene::new().await;
     for login in [FIRST, SECOND] {
         scene.set(CONTRACT, AuthUnit::Number, login).await;
         scene.open_session(login).await;
@@ -58,7 +58,7 @@ async fn d1_a_number_that_moves_loses_credential_and_sessions() {
     counts(&import(&scene, &file, &[]), 0, 1, 4, 0);
     assert_eq!(scene.logins().await, [SECOND]);
     assert_eq!(scene.sessions().await, [SECOND]);
-    let contract = scene.store.contract_of(number(FIRST)).await.unwrap().unwrap();
+    let contract = scene.db.contract_of(number(FIRST)).await.unwrap().unwrap();
     assert_eq!(contract.number, number(OTHER));
     assert_eq!(
         scene.audit().await.split_off(3),
@@ -73,7 +73,7 @@ async fn d1_a_number_that_moves_loses_credential_and_sessions() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn d1_a_number_that_is_dropped_loses_credential_and_sessions() {
-    let scene = StoreScene::new().await;
+    let scene = DatabaseScene::new().await;
     scene.set(CONTRACT, AuthUnit::Number, FIRST).await;
     scene.open_session(FIRST).await;
     scene.set(OTHER, AuthUnit::Line, OTHER).await;
@@ -101,7 +101,7 @@ async fn d1_a_number_that_is_dropped_loses_credential_and_sessions() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn d1_a_contract_number_does_not_leave_its_numbers_behind() {
-    let scene = StoreScene::new().await;
+    let scene = DatabaseScene::new().await;
     let before = scene.everything().await;
     let file = "contract_number,number,service
 0712345600,0712345600,yes
@@ -123,7 +123,7 @@ async fn d1_a_contract_number_does_not_leave_its_numbers_behind() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn d1_a_number_whose_service_ends_loses_its_login() {
-    let scene = StoreScene::new().await;
+    let scene = DatabaseScene::new().await;
     scene.set(CONTRACT, AuthUnit::Number, FIRST).await;
     scene.open_session(FIRST).await;
     scene.set(OTHER, AuthUnit::Line, OTHER).await;
@@ -137,14 +137,12 @@ async fn d1_a_number_whose_service_ends_loses_its_login() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn d1_files_and_calls_at_once_do_not_get_in_each_others_way() {
-    let scene = StoreScene::new().await;
+    let scene = DatabaseScene::new().await;
     let calls = (0..60).map(|call| {
-        let store = scene.store.clone();
+        let db = scene.db.clone();
         let caller = [CONTRACT, FIRST, PLAIN][call % 3];
         tokio::spawn(async move {
-            store
-                .set_temporary(&temporary(caller, AuthUnit::Number, [FIRST, SECOND][call % 2]))
-                .await
+            db.set_temporary(&temporary(caller, AuthUnit::Number, [FIRST, SECOND][call % 2])).await
         })
     });
     let calls: Vec<_> = calls.collect();
@@ -160,7 +158,7 @@ async fn d1_files_and_calls_at_once_do_not_get_in_each_others_way() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn d1_another_customer_gets_the_contract_without_passwords() {
-    let scene = StoreScene::new().await;
+    let scene = DatabaseScene::new().await;
     counts(&import(&scene, &marked("A-1", "B-1"), &[]), 0, 0, 5, 0);
     scene.set(CONTRACT, AuthUnit::Number, FIRST).await;
     scene.set(CONTRACT, AuthUnit::Number, SECOND).await;
@@ -205,7 +203,7 @@ async fn d1_another_customer_gets_the_contract_without_passwords() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn d1_a_customers_first_mark_or_none_changes_nothing_else() {
-    let scene = StoreScene::new().await;
+    let scene = DatabaseScene::new().await;
     scene.set(CONTRACT, AuthUnit::Line, CONTRACT).await;
     scene.open_session(CONTRACT).await;
     let kept = async || {
@@ -233,7 +231,7 @@ async fn d1_a_customers_first_mark_or_none_changes_nothing_else() {
     assert!(kept().await);
 }
 
-fn import(scene: &StoreScene, file: &str, options: &[&str]) -> Ran {
+fn import(scene: &DatabaseScene, file: &str, options: &[&str]) -> Ran {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("contracts.csv");
     std::fs::write(&path, file).unwrap();

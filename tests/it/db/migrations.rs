@@ -8,7 +8,7 @@ use karipass::web::{ReadinessCheck, ops};
 use karipass_lab::postgres::Database;
 use tokio_postgres::error::SqlState;
 
-use crate::support::{self, KARIPASS, daemon_store, karipass, operator_store, run};
+use crate::support::{self, KARIPASS, daemon_db, karipass, operator_db, run};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn r_migrate_makes_a_fresh_database_and_then_finds_nothing_to_do() {
@@ -19,7 +19,7 @@ async fn r_migrate_makes_a_fresh_database_and_then_finds_nothing_to_do() {
     assert_eq!((first.status, first.out), (0, expected));
     let second = karipass(&database, &["migrate"]);
     assert_eq!(second.out, format!("the database has version {newest} already\n"));
-    assert_eq!(daemon_store(&database).schema_version().await.unwrap(), newest);
+    assert_eq!(daemon_db(&database).schema_version().await.unwrap(), newest);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -37,8 +37,8 @@ async fn r_migrate_brings_an_older_database_to_this_version() {
 #[tokio::test(flavor = "multi_thread")]
 async fn r_two_migrations_at_once_are_one_after_the_other() {
     let database = support::cluster().empty().await.unwrap();
-    let stores: Vec<_> = (0..4).map(|_| operator_store(&database)).collect();
-    let runs = stores.iter().map(karipass::db::Db::migrate);
+    let dbs: Vec<_> = (0..4).map(|_| operator_db(&database)).collect();
+    let runs = dbs.iter().map(karipass::db::Db::migrate);
     let found = futures_util::future::try_join_all(runs).await.unwrap();
     let from_nothing = found.iter().filter(|migrated| migrated.from == 0).count();
     assert_eq!(from_nothing, 1, "{found:?}");
@@ -75,11 +75,11 @@ async fn r_a_newer_database_is_refused_and_left_alone() {
 #[tokio::test(flavor = "multi_thread")]
 async fn r_a_daemon_serves_on_once_a_newer_program_has_migrated() {
     let database = migrated_later().await;
-    let store = daemon_store(&database);
+    let db = daemon_db(&database);
     let no_faults: ReadinessCheck = Arc::new(Vec::new);
-    assert_eq!(ops::readiness_problems(&store, &no_faults).await, [""; 0]);
-    assert_eq!(karipass::check::database::check(&store).await, []);
-    let never_migrated = daemon_store(&support::cluster().empty().await.unwrap());
+    assert_eq!(ops::readiness_problems(&db, &no_faults).await, [""; 0]);
+    assert_eq!(karipass::check::database::check(&db).await, []);
+    let never_migrated = daemon_db(&support::cluster().empty().await.unwrap());
     assert_eq!(ops::readiness_problems(&never_migrated, &no_faults).await.len(), 1);
 }
 

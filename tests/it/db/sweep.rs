@@ -6,10 +6,10 @@ use karipass_lab::postgres::Database;
 use serde_json::json;
 use tokio_postgres::Client;
 
-use super::scene::{StoreScene, temporary};
+use super::scene::{DatabaseScene, temporary};
 use crate::scene::{change, change_unit};
 use crate::site::{self, Caller, NUMBER, RIGHT, Service, WRONG};
-use crate::support::{self, daemon_store, wait_until};
+use crate::support::{self, daemon_db, wait_until};
 use crate::temporary_password::SetTemporary as _;
 
 const ROWS: i64 = 30_000;
@@ -62,7 +62,7 @@ async fn no_statement_of_the_daemon_reads_a_table_of_many_rows_whole() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn w5_the_clean_up_removes_more_than_a_portion_and_only_what_is_over() {
-    let scene = StoreScene::new().await;
+    let scene = DatabaseScene::new().await;
     fill(&scene.owner).await;
     let age = "UPDATE session SET created_at = created_at - interval '1 hour'
                WHERE contract_number <= '0300012000';
@@ -78,26 +78,26 @@ async fn w5_the_clean_up_removes_more_than_a_portion_and_only_what_is_over() {
                              (SELECT count(*) FROM audit_log WHERE event = 'voided'))";
         scene.column(counts).await.remove(0)
     };
-    scene.store.sweep().await.unwrap();
+    scene.db.sweep().await.unwrap();
     assert_eq!(left().await, "18000 18000 18000 12000");
-    scene.store.sweep().await.unwrap();
+    scene.db.sweep().await.unwrap();
     assert_eq!(left().await, "18000 18000 18000 12000");
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn w5_the_clean_up_leaves_what_someone_else_is_at_for_the_next_time() {
-    let scene = StoreScene::new().await;
+    let scene = DatabaseScene::new().await;
     fill(&scene.owner).await;
     let age = "DELETE FROM session WHERE contract_number > '0300000010';
                UPDATE session SET created_at = created_at - interval '1 hour'";
     scene.owner.batch_execute(age).await.unwrap();
     let hold = "BEGIN; SELECT FROM session WHERE contract_number = '0300000001' FOR UPDATE";
     scene.owner.batch_execute(hold).await.unwrap();
-    scene.store.sweep().await.unwrap();
+    scene.db.sweep().await.unwrap();
     scene.owner.batch_execute("COMMIT").await.unwrap();
     let sessions = "SELECT contract_number FROM session";
     assert_eq!(scene.column(sessions).await, ["0300000001"]);
-    scene.store.sweep().await.unwrap();
+    scene.db.sweep().await.unwrap();
     assert!(scene.column(sessions).await.is_empty());
 }
 
@@ -127,15 +127,15 @@ async fn fill(owner: &Client) {
     owner.batch_execute("ANALYZE").await.unwrap();
 }
 
-/// Everything that the daemon asks of the store, as subscribers and callers make it ask.
+/// Everything that the daemon asks of the database, as subscribers and callers make it ask.
 async fn a_day(database: &Database) {
     let owner = database.owner().await.unwrap();
     let (one, two) = ("0612345601", "0612345602");
-    let store = daemon_store(database);
+    let db = daemon_db(database);
     let service = Service::start(database, &[]).await;
     let (caller, base) = (Caller::new(), &service.base);
     assert_eq!(
-        store.set_temporary(&temporary(NUMBER, AuthUnit::Number, one)).await.unwrap(),
+        db.set_temporary(&temporary(NUMBER, AuthUnit::Number, one)).await.unwrap(),
         SetOutcome::Stored
     );
     site::credential(&owner, one, "temporary").await;
@@ -158,8 +158,8 @@ async fn a_day(database: &Database) {
     assert_eq!(caller.log_out(base, &token).await.status, 204);
     // A call that changes the unit, and the look-up of one.
     let number = NUMBER.parse().unwrap();
-    assert!(store.contract_of(number).await.unwrap().is_some());
+    assert!(db.contract_of(number).await.unwrap().is_some());
     let set = temporary(NUMBER, AuthUnit::AdminUser, one);
-    assert_eq!(store.set_temporary(&set).await.unwrap(), SetOutcome::Stored);
-    store.sweep().await.unwrap();
+    assert_eq!(db.set_temporary(&set).await.unwrap(), SetOutcome::Stored);
+    db.sweep().await.unwrap();
 }

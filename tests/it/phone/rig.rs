@@ -51,7 +51,7 @@ pub struct Plan {
     /// Further Asterisks, by their URLs.
     pub beside: Vec<String>,
     pub sounds: Option<PathBuf>,
-    pub store: Option<Db>,
+    pub db: Option<Db>,
 }
 
 impl Plan {
@@ -88,7 +88,7 @@ impl Default for Plan {
             cost: CHEAP,
             beside: Vec::new(),
             sounds: None,
-            store: None,
+            db: None,
         }
     }
 }
@@ -135,13 +135,13 @@ impl Rig {
                 config_dir: None,
             })
             .collect();
-        let store = plan.store.unwrap_or_else(|| support::daemon_store(&database));
+        let db = plan.db.unwrap_or_else(|| support::daemon_db(&database));
         let dummy = Dummy::draw(&mut rand::rng());
         let hasher = Hasher::start(Keys::parse(KEY).unwrap(), plan.cost, &dummy).unwrap();
         let [max_per_caller, max_per_trunk] = plan.shares;
         let capacity = CallLimits { max_calls: plan.most, max_per_caller, max_per_trunk };
         let media = plan.media_networks.iter().map(|text| text.parse().unwrap()).collect();
-        let auth = AuthService::new(store, hasher, domain::rules::SESSION_IDLE_TIMEOUT);
+        let auth = AuthService::new(db, hasher, domain::rules::SESSION_IDLE_TIMEOUT);
         let phone = PhoneLine::new(&pbxs, plan.limits, capacity, media, auth, plan.pace).unwrap();
         let status = phone.health();
         let stop = CancellationToken::new();
@@ -216,13 +216,13 @@ impl Drop for Rig {
     fn drop(&mut self) {
         self.stop();
         if let Some(thread) = self.thread.take() {
-            let _a_test_that_failed_has_said_so = thread.join();
+            let _ = thread.join(); // a test that failed has reported it
         }
     }
 }
 
-/// A store that nobody can reach.
-pub fn unreachable_store() -> Db {
+/// A database that nobody can reach.
+pub fn unreachable_db() -> Db {
     let url = "host=/nonexistent dbname=karipass user=karipass password=x";
     let url = Secret::from(url.to_owned());
     Db::for_daemon(&DatabaseConfig { url, owner_url: None, max_connections: 2 }).unwrap()

@@ -12,8 +12,8 @@ use domain::password::PhcString;
 use karipass_lab::postgres::Shutdown;
 use karipass_lab::proxy::{COMMIT, Point, Trouble};
 
-use super::scene::{CONTRACT, FIRST, OTHER, StoreScene, attempt, number, temporary};
-use crate::support::{self, WAIT_TIMEOUT, daemon_store, wait_until, wait_until_locked_out};
+use super::scene::{CONTRACT, DatabaseScene, FIRST, OTHER, attempt, number, temporary};
+use crate::support::{self, WAIT_TIMEOUT, daemon_db, wait_until, wait_until_locked_out};
 use crate::temporary_password::{SetTemporary as _, SetTemporaryPassword};
 
 /// How often each trouble is met.
@@ -40,25 +40,25 @@ async fn p9_cut_at_the_answer_to_its_commit_a_password_is_stored_once() {
 /// The server refuses the attempt's row, and then each statement that was sent with it, otherwise.
 #[tokio::test(flavor = "multi_thread")]
 async fn p9_what_stands_is_found_whichever_answer_is_read_first() {
-    let scene = StoreScene::new().await;
-    let store = daemon_store(&scene.database);
+    let scene = DatabaseScene::new().await;
+    let db = daemon_db(&scene.database);
     let new = line();
     for _ in 0..20 * TIMES {
-        assert_eq!(store.set_temporary(&new).await.unwrap(), SetOutcome::Stored);
+        assert_eq!(db.set_temporary(&new).await.unwrap(), SetOutcome::Stored);
     }
     assert_eq!(scene.audit().await.len(), 2);
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn p9_a_commit_still_under_way_is_waited_for_and_not_done_twice() {
-    let (scene, proxy, store) = StoreScene::troubled().await;
-    assert_eq!(store.set_temporary(&line()).await.unwrap(), SetOutcome::Stored);
+    let (scene, proxy, db) = DatabaseScene::troubled().await;
+    assert_eq!(db.set_temporary(&line()).await.unwrap(), SetOutcome::Stored);
     for set in 1..=10 {
         // The commit's statements wait for this one; the client is cut off meanwhile.
         let lock = "BEGIN; SELECT FROM phone_number FOR UPDATE";
         scene.owner.batch_execute(lock).await.unwrap();
         proxy.make(Trouble::CutAfter(COMMIT));
-        let calling = store.clone();
+        let calling = db.clone();
         let call = tokio::spawn(async move { calling.set_temporary(&line()).await });
         tokio::time::timeout(WAIT_TIMEOUT, proxy.wait_until_met()).await.unwrap();
         proxy.make(Trouble::None);
@@ -72,13 +72,13 @@ async fn p9_a_commit_still_under_way_is_waited_for_and_not_done_twice() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn p15_a_contract_that_changed_is_refused_once_whatever_is_cut() {
-    let (scene, proxy, store) = StoreScene::troubled().await;
+    let (scene, proxy, db) = DatabaseScene::troubled().await;
     for trouble in [Trouble::CutBefore(SOME), Trouble::CutAfter(SOME), Trouble::CutAnswer(SOME)] {
         scene.owner.batch_execute("TRUNCATE audit_log").await.unwrap();
         proxy.make(trouble);
         for refusals in 1..=20 {
             let new = temporary(OTHER, AuthUnit::Line, CONTRACT);
-            assert_eq!(store.set_temporary(&new).await.unwrap(), SetOutcome::Refused);
+            assert_eq!(db.set_temporary(&new).await.unwrap(), SetOutcome::Refused);
             assert_eq!(scene.audit().await.len(), refusals);
         }
     }
@@ -87,7 +87,7 @@ async fn p15_a_contract_that_changed_is_refused_once_whatever_is_cut() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn d3_a_refused_call_leaves_one_row_whatever_is_cut() {
-    let (scene, proxy, store) = StoreScene::troubled().await;
+    let (scene, proxy, db) = DatabaseScene::troubled().await;
     let source = AuditSource::Phone(Some(number(OTHER)));
     let scope = AuditScope { source, contract: None, unit: None };
     let entry = AuditEntry { event: AuditEvent::Call(Refusal::WrongEntries), login: None };
@@ -95,7 +95,7 @@ async fn d3_a_refused_call_leaves_one_row_whatever_is_cut() {
         scene.owner.batch_execute("TRUNCATE audit_log").await.unwrap();
         proxy.make(trouble);
         for rows in 1..=20 {
-            store.record(attempt(), &scope, entry).await.unwrap();
+            db.record(attempt(), &scope, entry).await.unwrap();
             assert_eq!(scene.audit().await.len(), rows);
         }
     }
@@ -105,17 +105,17 @@ async fn d3_a_refused_call_leaves_one_row_whatever_is_cut() {
 #[tokio::test(flavor = "multi_thread")]
 async fn p15_a_server_restarted_in_the_middle_is_not_noticed() {
     let (postgres, database) = support::stoppable_cluster().await;
-    let scene = StoreScene::in_database(database.clone()).await;
+    let scene = DatabaseScene::in_database(database.clone()).await;
     let stop = Arc::new(AtomicBool::new(false));
     let stored = Arc::new(AtomicI64::new(0));
     let callers: Vec<_> = (0..4)
         .map(|_| {
-            let store = scene.store.clone().with_limit(WAIT_TIMEOUT);
+            let db = scene.db.clone().with_limit(WAIT_TIMEOUT);
             let (stop, stored) = (Arc::clone(&stop), Arc::clone(&stored));
             tokio::spawn(async move {
                 while !stop.load(Ordering::Relaxed) {
                     let new = temporary(CONTRACT, AuthUnit::Line, CONTRACT);
-                    assert_eq!(store.set_temporary(&new).await.unwrap(), SetOutcome::Stored);
+                    assert_eq!(db.set_temporary(&new).await.unwrap(), SetOutcome::Stored);
                     stored.fetch_add(1, Ordering::Relaxed);
                 }
             })
@@ -144,25 +144,25 @@ async fn p15_a_server_restarted_in_the_middle_is_not_noticed() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn p9_an_attempt_is_forgotten_after_a_while() {
-    let scene = StoreScene::new().await;
+    let scene = DatabaseScene::new().await;
     scene.set(CONTRACT, AuthUnit::Line, CONTRACT).await;
     scene.set(CONTRACT, AuthUnit::Line, CONTRACT).await;
     let old = "UPDATE idempotency_key SET created_at = created_at - interval '1 hour'
                WHERE ctid = '(0,1)'";
     assert_eq!(scene.owner.execute(old, &[]).await.unwrap(), 1);
-    scene.store.sweep().await.unwrap();
+    scene.db.sweep().await.unwrap();
     assert_eq!(scene.column("SELECT outcome FROM idempotency_key").await, ["done"]);
 }
 
 async fn set_under(trouble: Trouble) {
-    let (scene, proxy, store) = StoreScene::troubled().await;
+    let (scene, proxy, db) = DatabaseScene::troubled().await;
     proxy.make(trouble);
     let mut sets = 0;
     while proxy.meetings() < TIMES {
         sets += 1;
         let mut new = temporary(CONTRACT, AuthUnit::Number, [FIRST, "0612345602"][sets % 2]);
         new.phc = PhcString::from(format!("the {sets}th"));
-        assert_eq!(store.set_temporary(&new).await.unwrap(), SetOutcome::Stored, "{sets}");
+        assert_eq!(db.set_temporary(&new).await.unwrap(), SetOutcome::Stored, "{sets}");
         let stored = "SELECT password_hash FROM credential ORDER BY id DESC LIMIT 1";
         assert_eq!(scene.column(stored).await, [format!("the {sets}th")]);
         // The first one sets the unit too.

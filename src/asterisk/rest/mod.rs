@@ -47,7 +47,6 @@ impl Rest {
         Ok(Self { http: Http::new(ari, credentials.clone(), deadline)?, credentials })
     }
 
-    /// Answers a channel.
     pub(super) async fn answer(&self, channel: &str) -> Result<(), RestError> {
         let path = ["channels", channel, "answer"];
         self.http.send(Request::new("answer", Method::POST, &path)).await

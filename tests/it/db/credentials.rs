@@ -5,8 +5,8 @@ use domain::policy::temporary_password::SetOutcome;
 use karipass_lab::proxy::{Point, Trouble};
 use metrics_exporter_prometheus::PrometheusBuilder;
 
-use super::scene::{CONTRACT, FIRST, OTHER, PHC, PLAIN, SECOND, StoreScene, number, temporary};
-use crate::support::daemon_store;
+use super::scene::{CONTRACT, DatabaseScene, FIRST, OTHER, PHC, PLAIN, SECOND, number, temporary};
+use crate::support::daemon_db;
 use crate::temporary_password::SetTemporary as _;
 
 /// Counts one when nobody else has a transaction, a statement or a lock in this database.
@@ -20,9 +20,9 @@ const NOTHING_UNDER_WAY: &str = "
 
 #[tokio::test(flavor = "multi_thread")]
 async fn p2_the_contract_of_any_of_its_numbers_is_found() {
-    let scene = StoreScene::new().await;
+    let scene = DatabaseScene::new().await;
     for own in [CONTRACT, FIRST, PLAIN] {
-        let contract = scene.store.contract_of(number(own)).await.unwrap().unwrap();
+        let contract = scene.db.contract_of(number(own)).await.unwrap().unwrap();
         assert_eq!(contract.number, number(CONTRACT));
         let numbers: Vec<_> =
             contract.lines.iter().map(|row| (row.number.as_str(), row.has_service)).collect();
@@ -30,12 +30,12 @@ async fn p2_the_contract_of_any_of_its_numbers_is_found() {
         assert_eq!(numbers, expected);
         assert_eq!((contract.unit, contract.suspended), (None, false));
     }
-    assert_eq!(scene.store.contract_of(number("0799999999")).await.unwrap(), None);
+    assert_eq!(scene.db.contract_of(number("0799999999")).await.unwrap(), None);
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn p9_password_unit_and_audit_are_stored_together() {
-    let scene = StoreScene::new().await;
+    let scene = DatabaseScene::new().await;
     assert_eq!(scene.set(PLAIN, AuthUnit::Line, CONTRACT).await, SetOutcome::Stored);
     let stored = scene
         .column(
@@ -58,7 +58,7 @@ async fn p9_password_unit_and_audit_are_stored_together() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn p9_a_commit_is_durable_whatever_the_servers_default() {
-    let scene = StoreScene::new().await;
+    let scene = DatabaseScene::new().await;
     let name = &scene.database.name;
     let lax = format!(
         "ALTER DATABASE {name} SET synchronous_commit = off;
@@ -87,11 +87,11 @@ async fn p13_dropped_before_any_statement_is_through_nothing_changes() {
         "DELETE FROM session",
         "UPDATE contract",
     ] {
-        let (scene, proxy, store) = StoreScene::troubled().await;
+        let (scene, proxy, db) = DatabaseScene::troubled().await;
         scene.set(CONTRACT, AuthUnit::Line, CONTRACT).await;
         let before = (scene.everything().await, scene.audit().await);
         proxy.make(Trouble::HoldAt(Point::Word(word)));
-        let calling = store.clone();
+        let calling = db.clone();
         let call = tokio::spawn(async move {
             calling.set_temporary(&temporary(CONTRACT, AuthUnit::Number, FIRST)).await
         });
@@ -100,7 +100,7 @@ async fn p13_dropped_before_any_statement_is_through_nothing_changes() {
         assert!(call.await.unwrap_err().is_cancelled());
         proxy.make(Trouble::None);
         // The connection's next user must not commit what was left on it.
-        let next = store.set_temporary(&temporary(OTHER, AuthUnit::Line, CONTRACT)).await.unwrap();
+        let next = db.set_temporary(&temporary(OTHER, AuthUnit::Line, CONTRACT)).await.unwrap();
         assert_eq!(next, SetOutcome::Refused);
         scene.wait_until(NOTHING_UNDER_WAY).await;
         scene.owner.execute("DELETE FROM audit_log WHERE outcome <> 'done'", &[]).await.unwrap();
@@ -111,7 +111,7 @@ async fn p13_dropped_before_any_statement_is_through_nothing_changes() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn p14_a_change_of_unit_voids_all_else_and_ends_all_sessions() {
-    let scene = StoreScene::new().await;
+    let scene = DatabaseScene::new().await;
     scene.set(CONTRACT, AuthUnit::Number, FIRST).await;
     scene.set(CONTRACT, AuthUnit::Number, SECOND).await;
     scene.set(OTHER, AuthUnit::Line, OTHER).await;
@@ -136,7 +136,7 @@ async fn p14_a_change_of_unit_voids_all_else_and_ends_all_sessions() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn b1_what_the_phone_and_the_clean_up_void_is_counted_by_reason() {
-    let scene = StoreScene::new().await;
+    let scene = DatabaseScene::new().await;
     let recorder = PrometheusBuilder::new().build_recorder();
     let _until_the_end = metrics::set_default_local_recorder(&recorder);
     let voided = |reason: &str| {
@@ -157,14 +157,14 @@ async fn b1_what_the_phone_and_the_clean_up_void_is_counted_by_reason() {
     let expire = "UPDATE credential SET set_at = set_at - interval '24 hours'";
     scene.owner.batch_execute(expire).await.unwrap();
     for _ in 0..2 {
-        scene.store.sweep().await.unwrap();
+        scene.db.sweep().await.unwrap();
         assert_eq!([voided("expired"), voided("unit_changed")], [2, 3]);
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn p14_an_additional_number_may_choose_only_the_unit_in_force() {
-    let scene = StoreScene::new().await;
+    let scene = DatabaseScene::new().await;
     scene.set(FIRST, AuthUnit::Number, FIRST).await;
     let before = scene.everything().await;
     for (unit, login) in [(AuthUnit::Line, CONTRACT), (AuthUnit::AdminUser, FIRST)] {
@@ -177,7 +177,7 @@ async fn p14_an_additional_number_may_choose_only_the_unit_in_force() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn p14_the_unit_in_force_again_leaves_the_others_alone() {
-    let scene = StoreScene::new().await;
+    let scene = DatabaseScene::new().await;
     scene.set(FIRST, AuthUnit::Number, FIRST).await;
     scene.open_session(FIRST).await;
     assert_eq!(scene.set(FIRST, AuthUnit::Number, SECOND).await, SetOutcome::Stored);
@@ -195,7 +195,7 @@ async fn p9_what_changed_under_the_call_is_refused() {
         "UPDATE phone_number SET has_service = false",
         "UPDATE contract SET unit = 'line'",
     ] {
-        let scene = StoreScene::new().await;
+        let scene = DatabaseScene::new().await;
         scene.owner.batch_execute(change).await.unwrap();
         let before = scene.everything().await;
         assert_eq!(
@@ -209,7 +209,7 @@ async fn p9_what_changed_under_the_call_is_refused() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn c4_a_new_temporary_password_is_a_new_credential() {
-    let scene = StoreScene::new().await;
+    let scene = DatabaseScene::new().await;
     scene.set(CONTRACT, AuthUnit::Line, CONTRACT).await;
     scene.open_session(CONTRACT).await;
     let password = "UPDATE credential SET kind = 'password', failed_attempts = 9";
@@ -226,23 +226,23 @@ async fn c4_a_new_temporary_password_is_a_new_credential() {
 /// Every unit and login by turns: whatever the order, the one in force at the end is the only one
 /// with good credentials, and every change raised the version once.
 #[tokio::test(flavor = "multi_thread")]
-async fn p9_a_hundred_at_once_from_two_stores_are_one_after_the_other() {
+async fn p9_a_hundred_at_once_from_two_daemons_are_one_after_the_other() {
     const CALLS: usize = 100;
-    let scene = StoreScene::new().await;
-    let stores = [scene.store.clone(), daemon_store(&scene.database)];
+    let scene = DatabaseScene::new().await;
+    let dbs = [scene.db.clone(), daemon_db(&scene.database)];
     let calls = (0..CALLS).map(|call| {
-        let store = stores[call % 2].clone();
+        let db = dbs[call % 2].clone();
         let (unit, login) = match call % 5 {
             0 => (AuthUnit::Line, CONTRACT),
             1 | 2 => (AuthUnit::Number, if call % 2 == 0 { FIRST } else { SECOND }),
             _ => (AuthUnit::AdminUser, if call % 2 == 0 { CONTRACT } else { SECOND }),
         };
-        tokio::spawn(async move { store.set_temporary(&temporary(CONTRACT, unit, login)).await })
+        tokio::spawn(async move { db.set_temporary(&temporary(CONTRACT, unit, login)).await })
     });
     for call in calls.collect::<Vec<_>>() {
         assert_eq!(call.await.unwrap().unwrap(), SetOutcome::Stored);
     }
-    let contract = scene.store.contract_of(number(CONTRACT)).await.unwrap().unwrap();
+    let contract = scene.db.contract_of(number(CONTRACT)).await.unwrap().unwrap();
     for login in scene.logins().await {
         assert!(contract.role(number(&login)).is_some(), "{login} under {:?}", contract.unit);
     }

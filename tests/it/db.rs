@@ -1,4 +1,4 @@
-//! The store on a real PostgreSQL: migrations, contracts, temporary passwords, audit, faults.
+//! The database on a real PostgreSQL: migrations, contracts, temporary passwords, audit, faults.
 
 mod audit;
 mod contracts;

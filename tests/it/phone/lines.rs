@@ -57,8 +57,8 @@ async fn each_event_of_a_call_is_one_line_that_says_how_many_digits_and_never_wh
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_the_store_did_wrong_stands_between_the_lines_of_its_call() {
-    let rig = Rig::start(Plan { store: Some(rig::unreachable_store()), ..Plan::default() }).await;
+async fn what_the_database_did_wrong_stands_between_the_lines_of_its_call() {
+    let rig = Rig::start(Plan { db: Some(rig::unreachable_db()), ..Plan::default() }).await;
     rig.fake.call("lines.2", &["trusted", CONTRACT]);
     rig.fake.call("lines.3", &["withheld", ""]);
     for channel in ["lines.2", "lines.3"] {

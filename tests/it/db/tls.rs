@@ -8,8 +8,8 @@ use domain::auth_unit::AuthUnit;
 use karipass_lab::certificate::Authority;
 use karipass_lab::postgres::{Durability, Postgres};
 
-use super::scene::{CONTRACT, StoreScene, temporary};
-use crate::support::{KARIPASS, karipass, store_at};
+use super::scene::{CONTRACT, DatabaseScene, temporary};
+use crate::support::{KARIPASS, db_at, karipass};
 use crate::temporary_password::SetTemporary as _;
 
 #[tokio::test(flavor = "multi_thread")]
@@ -20,7 +20,7 @@ async fn r_postgresql_is_spoken_to_over_tls_as_sslmode_says() {
     Authority::make_in(ours.path()).unwrap().certify(&["db.example"], ours.path()).unwrap();
     Authority::make_in(others.path()).unwrap();
     let address = postgres.demand_tls(ours.path()).unwrap();
-    StoreScene::in_database(database.clone()).await;
+    DatabaseScene::in_database(database.clone()).await;
     let known = format!("sslrootcert={}", ours.path().join("ca.pem").display());
     let unknown = format!("sslrootcert={}", others.path().join("ca.pem").display());
     for (name, words) in [
@@ -33,7 +33,7 @@ async fn r_postgresql_is_spoken_to_over_tls_as_sslmode_says() {
     ] {
         let database = database.over_tcp(address, name, &words);
         let new = temporary(CONTRACT, AuthUnit::Line, CONTRACT);
-        let set = store_at(&database.daemon_url).set_temporary(&new).await;
+        let set = db_at(&database.daemon_url).set_temporary(&new).await;
         assert_eq!(set.unwrap(), SetOutcome::Stored, "{name} {words}");
         // The owner's commands too.
         let ran = karipass(&database, &["contracts", "show", CONTRACT]);
@@ -48,7 +48,7 @@ async fn r_postgresql_is_spoken_to_over_tls_as_sslmode_says() {
         ("other.example", format!("sslmode=verify-full {known}"), "not valid for name"),
     ] {
         let database = database.over_tcp(address, name, &words);
-        let error = store_at(&database.daemon_url).ping().await.unwrap_err().to_string();
+        let error = db_at(&database.daemon_url).ping().await.unwrap_err().to_string();
         assert!(error.contains(said), "{name} {words}: {error}");
         let ran = karipass(&database, &["contracts", "show", CONTRACT]);
         assert!(ran.status == 1 && ran.err.contains(said), "{name} {words}: {}", ran.err);

@@ -1,5 +1,5 @@
-//! Both doors, the API's and the pages', are one house: one count for a number however it is spelt
-//! (row 4), one limit for an address (row 8).
+//! The API and the pages share one count for a number however it is spelt, and one limit for an
+//! address.
 
 use crate::pages::browser::{Browser, hidden, leads_to};
 use crate::scene::Scene;
@@ -9,7 +9,7 @@ use crate::site::{self, Answer, Caller, NUMBER, RIGHT, WRONG};
 const NEW: &str = "abcd1234";
 
 #[tokio::test(flavor = "multi_thread")]
-async fn w3_every_spelling_at_either_door_is_one_login_with_one_count() {
+async fn w3_every_spelling_in_api_and_pages_is_one_login_with_one_count() {
     let Scene { owner, service, .. } = Scene::new("line").await;
     site::credential(&owner, NUMBER, "password").await;
     let (caller, mut browser) = (Caller::new(), Browser::new(&service.base));
@@ -35,7 +35,7 @@ async fn w3_every_spelling_at_either_door_is_one_login_with_one_count() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_one_limit_by_address_stands_before_every_password_at_both_doors() {
+async fn r_one_limit_by_address_stands_before_every_password_in_api_and_pages() {
     let Scene { owner, service, .. } =
         Scene::with_variables("line", &[("KARIPASS_LOGIN_LIMIT", "10")]).await;
     site::credential(&owner, NUMBER, "password").await;
@@ -64,9 +64,9 @@ async fn a_one_limit_by_address_stands_before_every_password_at_both_doors() {
         ("login", stranger.submit(&login, "/login", &fields).await),
         ("API", caller.log_in(&service.base, NUMBER, RIGHT).await),
     ];
-    for (door, answer) in answers {
-        assert_eq!(answer.status, 429, "{door}");
-        assert!(answer.headers.contains_key("retry-after"), "{door}");
+    for (entry_point, answer) in answers {
+        assert_eq!(answer.status, 429, "{entry_point}");
+        assert!(answer.headers.contains_key("retry-after"), "{entry_point}");
     }
     assert_eq!(service.hasher.operations(), hashes, "nothing is verified");
     assert_eq!(site::count(&owner, NUMBER).await, (0, false), "nothing is counted");
