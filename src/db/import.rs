@@ -1,13 +1,20 @@
 //! Imports of contracts (`D1`): the rows of a file are compared with the tables, and applied whole
 //! or not at all.
+//!
+//! `COPY` brings the rows into a temporary table. What follows takes the same few statements for
+//! any number of rows.
+
+use std::slice;
 
 use tokio_postgres::Row;
+use tokio_postgres::types::Type;
 
+use super::audit::{insert_audit, of_event};
 use super::contracts::LOCK_NUMBERS;
-use super::rows::{column, number, single};
+use super::rows::{column, contract, contract_columns, number, single};
 use super::transaction::{Statement, Transaction};
 use super::{Db, DbError};
-use domain::audit::{AuditEvent, VoidReason};
+use domain::audit::{AuditEvent, AuditScope, AuditSource, VoidReason};
 use domain::phone_number::PhoneNumber;
 
 /// One row of a file.
@@ -50,119 +57,183 @@ pub enum Import {
     LeavesNumbersBehind(Vec<u64>),
 }
 
+/// How far an import is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ImportProgress {
+    /// One more row is on its way to the database.
+    Sent,
+    /// The database compares the rows with its own.
+    Comparing,
+    /// The database makes the changes.
+    Applying,
+}
+
 const MAKE_TABLE: &str = "
     CREATE TEMPORARY TABLE incoming (
-        line bigint, contract_number text, number text PRIMARY KEY, has_service boolean,
-        customer text
+        line bigint, contract_number text, number text, has_service boolean, customer text
     ) ON COMMIT DROP";
 
 const FILL_TABLE: &str = "
-    INSERT INTO incoming
-    SELECT * FROM unnest($1::bigint[], $2::text[], $3::text[], $4::boolean[], $5::text[])";
+    COPY incoming (line, contract_number, number, has_service, customer) FROM STDIN (FORMAT binary)";
 
-/// The fate of each number of the file or the database.
-const COMPARE: &str = "
-    CREATE TEMPORARY TABLE compared ON COMMIT DROP AS
-    SELECT number, line,
-           known.contract_number AS old_contract, incoming.contract_number AS new_contract,
-           incoming.has_service AS new_service,
-           CASE WHEN known.number IS NULL THEN 'added'
-                WHEN incoming.number IS NULL THEN 'absent'
-                WHEN known.contract_number <> incoming.contract_number THEN 'moved'
-                WHEN known.has_service AND NOT incoming.has_service THEN 'ended'
-                WHEN known.has_service <> incoming.has_service THEN 'begun'
-                ELSE 'unchanged'
-           END AS fate
-    FROM incoming FULL JOIN phone_number AS known USING (number)";
+/// The types of its columns.
+const COLUMN_TYPES: [Type; 5] = [Type::INT8, Type::TEXT, Type::TEXT, Type::BOOL, Type::TEXT];
+
+/// The fate of each number that does not stay as it is.
+macro_rules! compare {
+    ($join:literal) => {
+        concat!(
+            "CREATE TEMPORARY TABLE compared ON COMMIT DROP AS
+             SELECT number, line,
+                    known.contract_number AS old_contract,
+                    incoming.contract_number AS new_contract,
+                    incoming.has_service AS new_service,
+                    CASE WHEN known.number IS NULL THEN 'added'
+                         WHEN incoming.number IS NULL THEN 'absent'
+                         WHEN known.contract_number <> incoming.contract_number THEN 'moved'
+                         WHEN known.has_service THEN 'ended'
+                         ELSE 'begun'
+                    END AS fate
+             FROM incoming ",
+            $join,
+            " JOIN phone_number AS known USING (number)
+             WHERE (known.contract_number, known.has_service)
+                   IS DISTINCT FROM (incoming.contract_number, incoming.has_service)"
+        )
+    };
+}
+
+const COMPARE: &str = compare!("LEFT");
+
+/// With the numbers that the file does not have.
+const COMPARE_ALL: &str = compare!("FULL");
 
 /// The contracts whose customer mark changes, and whether they had one: a first mark changes
-/// nothing else.
+/// nothing else. A contract's rows have the same mark, and one of them is its own.
 const MARK: &str = "
     CREATE TEMPORARY TABLE marked ON COMMIT DROP AS
-    SELECT DISTINCT incoming.contract_number AS number, incoming.customer,
-           known.customer IS NOT NULL AS has_changed
-    FROM incoming LEFT JOIN contract AS known ON known.number = incoming.contract_number
-    WHERE incoming.customer IS NOT NULL AND known.customer IS DISTINCT FROM incoming.customer";
+    SELECT number, incoming.customer, known.customer IS NOT NULL AS has_changed
+    FROM incoming LEFT JOIN contract AS known USING (number)
+    WHERE number = contract_number AND incoming.customer IS NOT NULL
+      AND known.customer IS DISTINCT FROM incoming.customer";
 
-const MARK_CONTRACTS: &str = "
-    UPDATE contract SET customer = marked.customer FROM marked
-    WHERE contract.number = marked.number";
+const LEFT_BEHIND: &str = "
+    SELECT own.line FROM compared AS own
+    WHERE own.fate = 'moved' AND own.number = own.old_contract
+      AND EXISTS (SELECT FROM phone_number AS other
+                  WHERE other.contract_number = own.number
+                    AND NOT EXISTS (SELECT FROM incoming WHERE incoming.number = other.number))
+    ORDER BY own.line";
 
-/// The former customer's credentials that are still there.
-const FORMER: &str = "
-    SELECT cr.login_number, n.contract_number
-    FROM marked JOIN phone_number AS n ON n.contract_number = marked.number
-    JOIN credential AS cr ON cr.login_number = n.number
-    WHERE has_changed ORDER BY cr.login_number";
+const COUNT: &str = "
+    SELECT count(*) FILTER (WHERE fate = 'added') AS added,
+           count(*) FILTER (WHERE fate IN ('moved', 'ended', 'begun')) AS changed,
+           (SELECT count(*) FROM incoming)
+               - count(*) FILTER (WHERE fate <> 'absent') AS unchanged,
+           count(*) FILTER (WHERE fate = 'absent') AS removed,
+           (SELECT count(*) FROM marked WHERE has_changed) AS other_customers,
+           (SELECT count(*) FROM marked) AS marked
+    FROM compared";
+
+/// These two lock every contract that changes.
+const LOCK_CONTRACTS: [&str; 2] = [
+    "UPDATE contract SET version = version + 1
+     WHERE number IN (SELECT old_contract FROM compared UNION SELECT new_contract FROM compared)",
+    "UPDATE contract SET customer = marked.customer FROM marked
+     WHERE contract.number = marked.number",
+];
+
+/// In an order that the foreign keys allow, and new rows in the order of their indexes.
+const APPLY: [&str; 5] = [
+    "DELETE FROM login_history USING compared
+     WHERE login_number = compared.number AND fate = 'moved'",
+    "INSERT INTO contract (number, customer)
+     SELECT number, customer FROM compared LEFT JOIN marked USING (number)
+     WHERE number = new_contract AND fate IN ('added', 'moved')
+     ORDER BY number
+     ON CONFLICT DO NOTHING",
+    "UPDATE phone_number AS known SET contract_number = new_contract, has_service = new_service
+     FROM compared WHERE known.number = compared.number AND fate IN ('moved', 'ended', 'begun')",
+    "INSERT INTO phone_number (number, contract_number, has_service)
+     SELECT number, new_contract, new_service FROM compared WHERE fate = 'added' ORDER BY number",
+    "DELETE FROM phone_number USING compared
+     WHERE phone_number.number = compared.number AND fate = 'absent'",
+];
+
+/// Deletes the credentials of the numbers that a query gives with their contracts. Those that were
+/// not void leave an audit row.
+macro_rules! drop_credentials {
+    ($numbers:literal) => {
+        concat!(
+            "WITH dropped AS (
+                DELETE FROM credential USING (",
+            $numbers,
+            ") AS lost (number, contract_number)
+                WHERE login_number = lost.number
+                RETURNING login_number, contract_number, voided_at IS NULL AS was_live
+            ) ",
+            insert_audit!(
+                "coalesce($2::text, noted.contract_number)",
+                "(SELECT $6::text, $7::text, login_number, contract_number
+                  FROM dropped WHERE was_live ORDER BY login_number)
+                 AS noted (event, outcome, login_number, contract_number)"
+            )
+        )
+    };
+}
+
+const DROP_OF_FATE: &str =
+    drop_credentials!("SELECT number, old_contract FROM compared WHERE fate = $8");
+
+const DROP_LISTED: &str = drop_credentials!(
+    "SELECT number, contract_number FROM phone_number WHERE number = ANY($8::text[])"
+);
+
+const DROP_OF_FORMER_CUSTOMERS: &str = drop_credentials!(
+    "SELECT n.number, n.contract_number
+     FROM marked JOIN phone_number AS n ON n.contract_number = marked.number WHERE has_changed"
+);
+
+/// The numbers without their service that still have a credential, each with its contract.
+const ENDED: &str = concat!(
+    "SELECT ",
+    contract_columns!(),
+    " FROM compared JOIN credential ON login_number = compared.number
+    JOIN phone_number AS n ON n.number = compared.number
+    JOIN contract AS c ON c.number = n.contract_number
+    WHERE fate = 'ended'"
+);
+
+/// An audit row for each contract that a statement returns.
+macro_rules! note_contracts {
+    ($statement:literal) => {
+        concat!(
+            "WITH changed AS (",
+            $statement,
+            " RETURNING contract.number) ",
+            insert_audit!(
+                "coalesce($2::text, noted.contract_number)",
+                "(SELECT $6::text, $7::text, NULL::text, number FROM changed ORDER BY number)
+                 AS noted (event, outcome, login_number, contract_number)"
+            )
+        )
+    };
+}
+
+const REMOVE_EMPTY: &str = note_contracts!(
+    "DELETE FROM contract
+     WHERE number IN (SELECT old_contract FROM compared WHERE fate IN ('moved', 'absent'))
+       AND NOT EXISTS (SELECT FROM phone_number WHERE contract_number = contract.number)"
+);
 
 const DELETE_HISTORY: &str = "
     DELETE FROM login_history USING marked, phone_number AS n
     WHERE has_changed AND n.contract_number = marked.number AND login_number = n.number";
 
-const RESET_CONTRACTS: &str = "
-    UPDATE contract SET unit = NULL, version = version + 1 FROM marked
-    WHERE contract.number = marked.number AND has_changed
-    RETURNING contract.number";
-
-const LEFT_BEHIND: &str = "
-    SELECT own.line FROM compared AS own
-    WHERE own.fate = 'moved' AND own.number = own.old_contract
-      AND EXISTS (SELECT FROM compared AS other
-                  WHERE other.old_contract = own.number AND other.fate = 'absent')
-    ORDER BY own.line";
-
-/// In the order of the contract numbers, so that two imports do not deadlock.
-const LOCK_CONTRACTS: &str = "
-    SELECT FROM contract
-    WHERE number IN (SELECT old_contract FROM compared WHERE fate <> 'unchanged'
-                     UNION SELECT new_contract FROM compared WHERE fate <> 'unchanged'
-                     UNION SELECT number FROM marked)
-    ORDER BY number FOR NO KEY UPDATE";
-
-const TOUCH_CONTRACTS: &str = "
-    UPDATE contract SET version = version + 1
-    WHERE number IN (SELECT old_contract FROM compared WHERE fate <> 'unchanged'
-                     UNION SELECT new_contract FROM compared WHERE fate <> 'unchanged')";
-
-const LOST: &str = "
-    SELECT number, old_contract, fate FROM compared
-    WHERE fate IN ('moved', 'absent') AND number IN (SELECT login_number FROM credential)
-    ORDER BY number";
-
-const ENDED: &str = "
-    SELECT number, old_contract FROM compared
-    WHERE fate = 'ended' AND number IN (SELECT login_number FROM credential)
-    ORDER BY number";
-
-/// In an order that the foreign keys allow.
-const APPLY: [&str; 5] = [
-    "DELETE FROM login_history USING compared
-     WHERE login_number = compared.number AND fate = 'moved'",
-    "INSERT INTO contract (number)
-     SELECT DISTINCT new_contract FROM compared WHERE new_contract IS NOT NULL
-     ON CONFLICT DO NOTHING",
-    "UPDATE phone_number AS known SET contract_number = new_contract, has_service = new_service
-     FROM compared WHERE known.number = compared.number AND fate IN ('moved', 'ended', 'begun')",
-    "INSERT INTO phone_number (number, contract_number, has_service)
-     SELECT number, new_contract, new_service FROM compared WHERE fate = 'added'",
-    "DELETE FROM phone_number USING compared
-     WHERE phone_number.number = compared.number AND fate = 'absent'",
-];
-
-const REMOVE_EMPTY: &str = "
-    DELETE FROM contract
-    WHERE number IN (SELECT old_contract FROM compared WHERE fate IN ('moved', 'absent'))
-      AND NOT EXISTS (SELECT FROM phone_number WHERE contract_number = contract.number)
-    RETURNING number";
-
-const COUNT: &str = "
-    SELECT count(*) FILTER (WHERE fate = 'added') AS added,
-           count(*) FILTER (WHERE fate IN ('moved', 'ended', 'begun')) AS changed,
-           count(*) FILTER (WHERE fate = 'unchanged') AS unchanged,
-           count(*) FILTER (WHERE fate = 'absent') AS removed,
-           (SELECT count(*) FROM marked WHERE has_changed) AS other_customers,
-           (SELECT count(*) FROM marked) AS marked
-    FROM compared";
+const RESET_CONTRACTS: &str = note_contracts!(
+    "UPDATE contract SET unit = NULL, version = version + 1 FROM marked
+     WHERE contract.number = marked.number AND has_changed"
+);
 
 impl Db {
     /// Imports the rows of a file, in which each number stands once and each contract has its own
@@ -179,23 +250,28 @@ impl Db {
         rows: &[ImportRow],
         replace: bool,
         by: &str,
+        on_progress: impl Fn(ImportProgress),
     ) -> Result<Import, DbError> {
         let mut transaction = self.begin().await?;
         transaction.set_operator(by).await?;
+        transaction.copy(rows, &on_progress).await?;
         transaction.query(&Statement::new(LOCK_NUMBERS)).await?;
-        transaction.compare(rows).await?;
+        on_progress(ImportProgress::Comparing);
+        let compare = if replace { COMPARE_ALL } else { COMPARE };
+        for sql in ["ANALYZE incoming", compare, "ANALYZE compared", MARK, "ANALYZE marked"] {
+            transaction.query(&Statement::new(sql)).await?;
+        }
         if !replace {
             let left_behind = transaction.query(&Statement::new(LEFT_BEHIND)).await?;
             if !left_behind.is_empty() {
                 return Ok(Import::LeavesNumbersBehind(lines(&left_behind)?));
             }
-            let keep = Statement::new("DELETE FROM compared WHERE fate = 'absent'");
-            transaction.query(&keep).await?;
         }
         let (counts, marked) = transaction.counts().await?;
         if marked == 0 && counts == (Counts { unchanged: counts.unchanged, ..Counts::default() }) {
             return Ok(Import::Loaded(counts));
         }
+        on_progress(ImportProgress::Applying);
         transaction.apply().await?;
         transaction.commit().await?;
         Ok(Import::Loaded(counts))
@@ -203,25 +279,24 @@ impl Db {
 }
 
 impl Transaction {
-    /// Fills the table `compared`.
-    async fn compare(&mut self, rows: &[ImportRow]) -> Result<(), DbError> {
+    /// Fills the table `incoming`.
+    async fn copy(
+        &mut self,
+        rows: &[ImportRow],
+        on_progress: &impl Fn(ImportProgress),
+    ) -> Result<(), DbError> {
         self.query(&Statement::new(MAKE_TABLE)).await?;
-        let lines: Vec<i64> = rows.iter().map(|row| row.line.cast_signed()).collect();
-        let contracts: Vec<&str> = rows.iter().map(|row| row.contract.as_str()).collect();
-        let numbers: Vec<&str> = rows.iter().map(|row| row.number.as_str()).collect();
-        let services: Vec<bool> = rows.iter().map(|row| row.service).collect();
-        let customers: Vec<Option<&str>> = rows.iter().map(|row| row.customer.as_deref()).collect();
-        let fill = Statement::new(FILL_TABLE)
-            .with(lines)
-            .with(contracts)
-            .with(numbers)
-            .with(services)
-            .with(customers);
-        self.query(&fill).await?;
-        for sql in ["ANALYZE incoming", COMPARE, "ANALYZE compared", MARK] {
-            self.query(&Statement::new(sql)).await?;
-        }
-        Ok(())
+        self.copy_in(FILL_TABLE, &COLUMN_TYPES, async |mut table| {
+            for ImportRow { line, contract, number, service, customer } in rows {
+                let (contract, number) = (contract.as_str(), number.as_str());
+                let customer = customer.as_deref();
+                let line = line.cast_signed();
+                table.as_mut().write(&[&line, &contract, &number, service, &customer]).await?;
+                on_progress(ImportProgress::Sent);
+            }
+            Ok(())
+        })
+        .await
     }
 
     /// What the import changes, and how many contracts get a mark.
@@ -242,62 +317,45 @@ impl Transaction {
     }
 
     async fn apply(&mut self) -> Result<(), DbError> {
-        self.query(&Statement::new(LOCK_CONTRACTS)).await?;
-        for row in self.query(&Statement::new(LOST)).await? {
-            let fate: &str = column(&row, "fate")?;
-            let reason = match fate {
-                "moved" => VoidReason::NumberMoved,
-                _removed => VoidReason::NumberRemoved,
-            };
-            let (login, contract) = (number(&row, "number")?, number(&row, "old_contract")?);
-            self.drop_credential(login, contract, reason).await?;
+        for sql in LOCK_CONTRACTS {
+            self.query(&Statement::new(sql)).await?;
         }
-        for statement in APPLY {
-            self.query(&Statement::new(statement)).await?;
+        for (fate, reason) in
+            [("moved", VoidReason::NumberMoved), ("absent", VoidReason::NumberRemoved)]
+        {
+            self.query(&noted(DROP_OF_FATE, AuditEvent::Voided(reason)).with(fate)).await?;
         }
-        for row in self.query(&Statement::new(ENDED)).await? {
-            self.end_service(number(&row, "number")?, number(&row, "old_contract")?).await?;
+        for sql in APPLY {
+            self.query(&Statement::new(sql)).await?;
         }
-        for row in self.query(&Statement::new(REMOVE_EMPTY)).await? {
-            let removed = number(&row, "number")?;
-            self.record(AuditEvent::ContractRemoved, None, Some(removed)).await?;
-        }
-        self.reset_contracts().await?;
-        self.query(&Statement::new(TOUCH_CONTRACTS)).await?;
+        self.end_services().await?;
+        self.query(&noted(REMOVE_EMPTY, AuditEvent::ContractRemoved)).await?;
+        let other_customer = AuditEvent::Voided(VoidReason::CustomerChanged);
+        self.query(&noted(DROP_OF_FORMER_CUSTOMERS, other_customer)).await?;
+        self.query(&Statement::new(DELETE_HISTORY)).await?;
+        self.query(&noted(RESET_CONTRACTS, AuditEvent::CustomerChanged)).await?;
         self.record(AuditEvent::ContractsImported, None, None).await
     }
 
-    /// Writes the customer marks, and resets the contracts that had another customer.
-    async fn reset_contracts(&mut self) -> Result<(), DbError> {
-        self.query(&Statement::new(MARK_CONTRACTS)).await?;
-        for row in self.query(&Statement::new(FORMER)).await? {
-            let login = number(&row, "login_number")?;
-            let contract = number(&row, "contract_number")?;
-            self.drop_credential(login, contract, VoidReason::CustomerChanged).await?;
+    /// Deletes the credentials of numbers that lost their service, unless they still log in (`W1`).
+    async fn end_services(&mut self) -> Result<(), DbError> {
+        let mut lost = Vec::new();
+        for row in self.query(&Statement::new(ENDED)).await? {
+            let login = number(&row, "number")?;
+            let contract = contract(slice::from_ref(&row))?;
+            if contract.and_then(|contract| contract.role(login)).is_none() {
+                lost.push(login.as_str().to_owned());
+            }
         }
-        self.query(&Statement::new(DELETE_HISTORY)).await?;
-        for row in self.query(&Statement::new(RESET_CONTRACTS)).await? {
-            let contract = number(&row, "number")?;
-            self.record(AuditEvent::CustomerChanged, None, Some(contract)).await?;
-        }
-        Ok(())
+        let ended = AuditEvent::Voided(VoidReason::ServiceEnded);
+        self.query(&noted(DROP_LISTED, ended).with(lost)).await.map(drop)
     }
+}
 
-    /// Deletes the credential of a number that lost its service, unless it still logs in (`W1`).
-    async fn end_service(
-        &mut self,
-        login: PhoneNumber,
-        contract: PhoneNumber,
-    ) -> Result<(), DbError> {
-        let logs_in = self
-            .lock_contract(contract)
-            .await?
-            .is_some_and(|contract| contract.role(login).is_some());
-        if logs_in {
-            return Ok(());
-        }
-        self.drop_credential(login, contract, VoidReason::ServiceEnded).await
-    }
+/// A statement that writes audit rows of this event, of any contracts.
+fn noted(sql: &'static str, event: AuditEvent) -> Statement<'static> {
+    let scope = AuditScope { source: AuditSource::Operator, contract: None, unit: None };
+    of_event(sql, &scope, event)
 }
 
 fn lines(rows: &[Row]) -> Result<Vec<u64>, DbError> {

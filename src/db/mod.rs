@@ -20,6 +20,7 @@ mod census;
 mod change;
 mod contracts;
 mod daemon_calls;
+mod export;
 mod failover;
 mod idempotency;
 pub mod import;

@@ -7,11 +7,17 @@
 //! Statements that need no answer of each other are sent together, because a round trip costs more
 //! than the work on the server.
 
+use std::io;
+use std::pin::{Pin, pin};
+
 use deadpool_postgres::{Client, Object, Pool};
+use futures_util::StreamExt as _;
 use futures_util::future::{join_all, join3};
+use tokio::time::error::Elapsed;
 use tokio::time::{Instant, timeout_at};
 use tokio_postgres::Row;
-use tokio_postgres::types::ToSql;
+use tokio_postgres::binary_copy::BinaryCopyInWriter;
+use tokio_postgres::types::{ToSql, Type};
 
 use super::retry::{Deadline, Retry};
 use super::{Db, DbError, DbFailure};
@@ -99,6 +105,20 @@ impl Db {
         }
     }
 
+    /// Passes on what a `COPY … TO STDOUT` gives, piece by piece. A `write` that fails ends it.
+    pub(super) async fn copy_out(
+        &self,
+        sql: &str,
+        write: impl FnMut(&[u8]) -> io::Result<()>,
+    ) -> Result<io::Result<()>, DbError> {
+        let mut lease = self.lease(self.time()).await?;
+        let written = lease.copy_out(sql, write).await.map_err(DbError::NotCommitted)?;
+        if written.is_ok() {
+            lease.give_back();
+        }
+        Ok(written)
+    }
+
     /// Begins an operator's transaction (`READ COMMITTED`); dropping it rolls it back.
     pub(super) async fn begin(&self) -> Result<Transaction, DbError> {
         let (transaction, _) = self.begin_with(self.time(), &[]).await?;
@@ -142,6 +162,19 @@ impl Transaction {
         self.lease.query(statement).await.map_err(DbError::NotCommitted)
     }
 
+    /// Fills a table by a binary `COPY … FROM STDIN` with columns of these types.
+    ///
+    /// # Errors
+    /// [`DbError::NotCommitted`] if it failed.
+    pub(super) async fn copy_in(
+        &mut self,
+        sql: &str,
+        types: &[Type],
+        write: impl AsyncFnOnce(Pin<&mut BinaryCopyInWriter>) -> Result<(), tokio_postgres::Error>,
+    ) -> Result<(), DbError> {
+        self.lease.copy_in(sql, types, write).await.map_err(DbError::NotCommitted)
+    }
+
     /// Commits, durably when this returns `Ok`.
     ///
     /// # Errors
@@ -183,8 +216,43 @@ impl Lease {
             let prepared = client.prepare_cached(statement.sql).await?;
             client.query(&prepared, &statement.parameters()).await
         });
-        let answer = answer.await.map_err(|_| DbFailure::TimedOut(self.limit));
-        self.check(answer.and_then(|answer| answer.map_err(DbFailure::from)))
+        let answer = answer.await;
+        self.check(answer)
+    }
+
+    async fn copy_in(
+        &mut self,
+        sql: &str,
+        types: &[Type],
+        write: impl AsyncFnOnce(Pin<&mut BinaryCopyInWriter>) -> Result<(), tokio_postgres::Error>,
+    ) -> Result<(), DbFailure> {
+        let Some(client) = &self.client else { return Err(closed()) };
+        let answer = timeout_at(self.deadline, async {
+            let mut table = pin!(BinaryCopyInWriter::new(client.copy_in(sql).await?, types));
+            write(table.as_mut()).await?;
+            table.finish().await.map(drop)
+        });
+        let answer = answer.await;
+        self.check(answer)
+    }
+
+    async fn copy_out(
+        &mut self,
+        sql: &str,
+        mut write: impl FnMut(&[u8]) -> io::Result<()>,
+    ) -> Result<io::Result<()>, DbFailure> {
+        let Some(client) = &self.client else { return Err(closed()) };
+        let answer = timeout_at(self.deadline, async {
+            let mut pieces = pin!(client.copy_out(sql).await?);
+            while let Some(piece) = pieces.next().await {
+                if let Err(error) = write(&piece?) {
+                    return Ok(Err(error));
+                }
+            }
+            Ok(Ok(()))
+        });
+        let answer = answer.await;
+        self.check(answer)
     }
 
     /// Sends everything at once; the server runs the statements in order. The failure is that of
@@ -216,12 +284,18 @@ impl Lease {
             let rows = rows.into_iter().collect::<Result<_, _>>()?;
             last.map(|()| rows)
         });
-        let answer = answer.await.map_err(|_| DbFailure::TimedOut(self.limit));
-        self.check(answer.and_then(|answer| answer.map_err(DbFailure::from)))
+        let answer = answer.await;
+        self.check(answer)
     }
 
     /// Closes the connection after a failure, and the idle ones if they are probably broken too.
-    fn check<T>(&mut self, answer: Result<T, DbFailure>) -> Result<T, DbFailure> {
+    fn check<T>(
+        &mut self,
+        answer: Result<Result<T, tokio_postgres::Error>, Elapsed>,
+    ) -> Result<T, DbFailure> {
+        let answer = answer
+            .map_err(|_| DbFailure::TimedOut(self.limit))
+            .and_then(|answer| answer.map_err(DbFailure::from));
         if let Err(fault) = &answer {
             self.close();
             if fault.poisons_pool() {

@@ -1,6 +1,6 @@
 //! Reads a CSV file of contracts (`D1`), and reports every bad row with its line.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::io::{self, BufRead};
 
 use csv::{ByteRecord, ReaderBuilder};
 
@@ -67,38 +67,26 @@ pub enum RowErrorKind {
     WouldOrphanNumbers,
 }
 
-/// Parses a file. Each number is unique, and each contract has a row of its own.
+/// Parses a file. Each number is unique, and each contract has a row of its own. The result has all
+/// row errors, in the order of the lines.
 ///
 /// # Errors
-/// All row errors, in the order of the lines.
-pub fn parse(bytes: &[u8]) -> Result<Vec<ImportRow>, Vec<RowError>> {
+/// The file cannot be read.
+pub fn parse(mut file: impl BufRead) -> io::Result<Result<Vec<ImportRow>, Vec<RowError>>> {
     let mut rows = FileParser::default();
+    let mut line = Vec::new();
     // Fields have no line breaks, and `csv` miscounts lines that end in CR LF.
-    let mut lines = (1..).zip(bytes.split(|byte| *byte == b'\n'));
-    let header = lines.next().and_then(|(_, line)| record(line));
-    let is_header = |names: &[&str]| {
-        header
-            .as_ref()
-            .is_some_and(|header| header.iter().eq(names.iter().map(|name| name.as_bytes())))
-    };
-    let with_customer = [&HEADER[..], &[CUSTOMER]].concat();
-    rows.has_customers = is_header(&with_customer);
-    if !rows.has_customers && !is_header(&HEADER) {
-        rows.push_error(1, RowErrorKind::Header);
-    }
-    for (number, line) in lines {
-        if let Some(record) = record(line) {
-            rows.parse_row(number, &record);
+    for number in 1.. {
+        line.clear();
+        let is_end = file.read_until(b'\n', &mut line)? == 0;
+        match record(&line) {
+            header if number == 1 => rows.parse_header(header.as_ref()),
+            Some(record) => rows.parse_row(number, &record),
+            None if is_end => break,
+            None => {}
         }
     }
-    if rows.rows.is_empty() && rows.errors.is_empty() {
-        rows.push_error(1, RowErrorKind::NoRows);
-    }
-    rows.find_repeated();
-    rows.find_contracts_without_own_row();
-    rows.find_contracts_of_two_customers();
-    rows.errors.sort_by_key(|bad| bad.line);
-    if rows.errors.is_empty() { Ok(rows.rows) } else { Err(rows.errors) }
+    Ok(rows.finish())
 }
 
 /// The fields of a line, or `None` if it is blank.
@@ -111,15 +99,24 @@ fn record(line: &[u8]) -> Option<ByteRecord> {
 struct FileParser {
     /// Whether the header has the optional column.
     has_customers: bool,
+    /// Every row whose numbers are valid, whatever else is wrong with it.
     rows: Vec<ImportRow>,
     errors: Vec<RowError>,
-    /// Line, contract number and number of every row whose numbers are valid.
-    numbers: Vec<(u64, PhoneNumber, PhoneNumber)>,
 }
 
 impl FileParser {
     fn push_error(&mut self, line: u64, reason: RowErrorKind) {
         self.errors.push(RowError { line, kind: reason });
+    }
+
+    fn parse_header(&mut self, header: Option<&ByteRecord>) {
+        let is_header = |names: &[&str]| {
+            header.is_some_and(|header| header.iter().eq(names.iter().map(|name| name.as_bytes())))
+        };
+        self.has_customers = is_header(&[&HEADER[..], &[CUSTOMER]].concat());
+        if !self.has_customers && !is_header(&HEADER) {
+            self.push_error(1, RowErrorKind::Header);
+        }
     }
 
     fn parse_row(&mut self, line: u64, record: &ByteRecord) {
@@ -139,12 +136,7 @@ impl FileParser {
             .map_err(|_| self.push_error(line, RowErrorKind::NotANumber("contract_number")));
         let number = PhoneNumber::from_typed(number)
             .map_err(|_| self.push_error(line, RowErrorKind::NotANumber("number")));
-        let service = match service {
-            "yes" => Some(true),
-            "no" => Some(false),
-            _ => None,
-        };
-        if service.is_none() {
+        if !matches!(service, "yes" | "no") {
             self.push_error(line, RowErrorKind::Service);
         }
         let is_mark = customer.chars().count() <= MAX_CUSTOMER_CHARACTERS
@@ -153,52 +145,55 @@ impl FileParser {
             self.push_error(line, RowErrorKind::Customer);
         }
         let (Ok(contract), Ok(number)) = (contract, number) else { return };
-        self.numbers.push((line, contract, number));
-        if let Some(service) = service {
-            let customer = Some(customer).filter(|mark| !mark.is_empty()).map(Box::from);
-            self.rows.push(ImportRow { line, contract, number, service, customer });
-        }
+        let customer = Some(customer).filter(|mark| !mark.is_empty()).map(Box::from);
+        self.rows.push(ImportRow { line, contract, number, service: service == "yes", customer });
     }
 
-    /// Reports rows whose number an earlier row has.
-    fn find_repeated(&mut self) {
-        let mut first: BTreeMap<PhoneNumber, (u64, PhoneNumber)> = BTreeMap::new();
-        for (line, contract, number) in &self.numbers {
-            let (earlier, under) = *first.entry(*number).or_insert((*line, *contract));
-            if earlier == *line {
-                continue;
-            }
-            let reason = if under == *contract {
-                RowErrorKind::Duplicate(earlier)
-            } else {
-                RowErrorKind::TwoContracts(earlier)
-            };
-            self.errors.push(RowError { line: *line, kind: reason });
+    /// The rows, or the errors of the whole file.
+    fn finish(mut self) -> Result<Vec<ImportRow>, Vec<RowError>> {
+        if self.rows.is_empty() && self.errors.is_empty() {
+            self.push_error(1, RowErrorKind::NoRows);
         }
+        let errors = &mut self.errors;
+        let mut push_error = |line, kind| errors.push(RowError { line, kind });
+        for rows in sorted(&self.rows, |row| row.number).chunk_by(|a, b| a.number == b.number) {
+            find_repeated(rows, &mut push_error);
+        }
+        let by_contract = sorted(&self.rows, |row| row.contract);
+        for rows in by_contract.chunk_by(|a, b| a.contract == b.contract) {
+            examine_contract(rows, &mut push_error);
+        }
+        self.errors.sort_by_key(|bad| bad.line);
+        if self.errors.is_empty() { Ok(self.rows) } else { Err(self.errors) }
     }
+}
 
-    /// Reports rows whose mark differs from their contract's first row.
-    fn find_contracts_of_two_customers(&mut self) {
-        let mut first: BTreeMap<PhoneNumber, (u64, &Option<Box<str>>)> = BTreeMap::new();
-        for ImportRow { line, contract, customer, .. } in &self.rows {
-            let (earlier, known) = *first.entry(*contract).or_insert((*line, customer));
-            if known != customer {
-                self.errors
-                    .push(RowError { line: *line, kind: RowErrorKind::TwoCustomers(earlier) });
-            }
-        }
+/// The rows in the order of a number, and of their lines where that is the same.
+fn sorted(rows: &[ImportRow], number: fn(&ImportRow) -> PhoneNumber) -> Vec<&ImportRow> {
+    let mut sorted: Vec<_> = rows.iter().collect();
+    sorted.sort_by_key(|row| number(row));
+    sorted
+}
+
+/// Reports all rows of a number but the first.
+fn find_repeated(rows: &[&ImportRow], push_error: &mut impl FnMut(u64, RowErrorKind)) {
+    let [first, repeated @ ..] = rows else { return };
+    for row in repeated {
+        let is_same = row.contract == first.contract;
+        let kind = if is_same { RowErrorKind::Duplicate } else { RowErrorKind::TwoContracts };
+        push_error(row.line, kind(first.line));
     }
+}
 
-    /// Reports the first row of each contract whose contract number has no row.
-    fn find_contracts_without_own_row(&mut self) {
-        let own = self.numbers.iter().filter(|(_, contract, number)| contract == number);
-        let own: BTreeSet<PhoneNumber> = own.map(|(_, contract, _)| *contract).collect();
-        let mut named = BTreeSet::new();
-        for (line, contract, _) in &self.numbers {
-            if !own.contains(contract) && named.insert(*contract) {
-                self.errors.push(RowError { line: *line, kind: RowErrorKind::NoOwnRow });
-            }
-        }
+/// Reports rows whose mark differs from the contract's first row, and its first row if the contract
+/// number has none.
+fn examine_contract(rows: &[&ImportRow], push_error: &mut impl FnMut(u64, RowErrorKind)) {
+    let [first, others @ ..] = rows else { return };
+    if !rows.iter().any(|row| row.number == row.contract) {
+        push_error(first.line, RowErrorKind::NoOwnRow);
+    }
+    for row in others.iter().filter(|row| row.customer != first.customer) {
+        push_error(row.line, RowErrorKind::TwoCustomers(first.line));
     }
 }
 
@@ -211,14 +206,14 @@ mod tests {
     }
 
     fn bad(bytes: &[u8]) -> Vec<(u64, RowErrorKind)> {
-        parse(bytes).unwrap_err().into_iter().map(|bad| (bad.line, bad.kind)).collect()
+        parse(bytes).unwrap().unwrap_err().into_iter().map(|bad| (bad.line, bad.kind)).collect()
     }
 
     #[test]
     fn d1_a_valid_file_gives_its_rows_with_numbers_in_any_spelling() {
         let mut bytes = b"\xEF\xBB\xBF".to_vec();
         bytes.extend(file("0612345600,06-1234-5600,no\r\n\r\n0612345600,0612345601,yes\r\n"));
-        let rows = parse(&bytes).unwrap();
+        let rows = parse(&*bytes).unwrap().unwrap();
         let rows: Vec<_> =
             rows.iter().map(|row| (row.line, row.number.as_str(), row.service)).collect();
         assert_eq!(rows, [(2, "0612345600", false), (4, "0612345601", true)]);
@@ -267,7 +262,7 @@ x,y,z
 0712345600,0712345600,yes,
 ";
         let customers: Vec<_> =
-            parse(&file(rows)).unwrap().into_iter().map(|row| row.customer).collect();
+            parse(&*file(rows)).unwrap().unwrap().into_iter().map(|row| row.customer).collect();
         assert_eq!(customers, [Some("A-1".into()), Some("A-1".into()), None]);
         let long = "x".repeat(MAX_CUSTOMER_CHARACTERS + 1);
         let rows = format!(

@@ -1,21 +1,21 @@
 //! `karipass contracts` (`D1`, `D2`, `D4`).
 
 pub mod csv;
+mod export;
 mod format;
+mod import;
 mod issue;
+mod progress;
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
-use anyhow::Context as _;
 use serde_json::json;
 
 use super::output::{Printer, print_error};
 use super::{ExitStatus, operator};
 use crate::config::ConfigErrors;
-use crate::db::import::Import;
 use crate::db::{Db, UpdateOutcome};
 use crate::hashing::{Cost, Dummy, Hasher, Keys};
-use csv::RowErrorKind;
 use domain::auth_unit::AuthUnit;
 use domain::phone_number::PhoneNumber;
 
@@ -41,6 +41,8 @@ enum ContractsCommand {
         #[arg(long)]
         replace: bool,
     },
+    /// Write every contract to standard output, as a file of `import`.
+    Export,
     /// List every contract.
     List,
     /// Show the contract of a number.
@@ -81,8 +83,9 @@ pub(super) async fn run(
     let by = by.clone().unwrap_or_else(operator::system_user);
     match command {
         ContractsCommand::Import { file, replace } => {
-            import(store, file, *replace, &by, output).await
+            import::run(store, file, *replace, &by, output).await
         }
+        ContractsCommand::Export => export::run(store).await,
         ContractsCommand::List => list(store, output).await,
         ContractsCommand::Show(named) => show(store, named.number, output).await,
         ContractsCommand::Suspend(named) => {
@@ -106,49 +109,6 @@ pub(super) async fn run(
             print_outcome(store, named.number, act, "without sessions", output).await
         }
     }
-}
-
-async fn import(
-    store: &Db,
-    path: &Path,
-    replace: bool,
-    by: &str,
-    output: Printer,
-) -> anyhow::Result<ExitStatus> {
-    let bytes = std::fs::read(path).with_context(|| format!("reading {}", path.display()))?;
-    let rows = match csv::parse(&bytes) {
-        Ok(rows) => rows,
-        Err(bad) => return Ok(print_row_errors(path, bad.iter().map(|bad| (bad.line, &bad.kind)))),
-    };
-    match store.import(&rows, replace, by).await? {
-        Import::LeavesNumbersBehind(lines) => Ok(print_row_errors(
-            path,
-            lines.into_iter().map(|line| (line, &RowErrorKind::WouldOrphanNumbers)),
-        )),
-        Import::Loaded(counts) => {
-            let others = match counts.other_customers {
-                0 => String::new(),
-                others => format!("; contracts with another customer: {others}"),
-            };
-            let text = format!(
-                "{} numbers added, {} changed, {} unchanged, {} removed{others}",
-                counts.added, counts.changed, counts.unchanged, counts.removed
-            );
-            output.print(&counts, &text)?;
-            Ok(ExitStatus::Success)
-        }
-    }
-}
-
-fn print_row_errors<'a>(
-    path: &Path,
-    bad: impl Iterator<Item = (u64, &'a RowErrorKind)>,
-) -> ExitStatus {
-    for (line, reason) in bad {
-        print_error(&format!("{}:{line}: {reason}", path.display()));
-    }
-    print_error("nothing was imported");
-    ExitStatus::Failure
 }
 
 async fn list(store: &Db, output: Printer) -> anyhow::Result<ExitStatus> {

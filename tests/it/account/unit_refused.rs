@@ -45,7 +45,7 @@ async fn w6_a_change_of_the_unit_from_before_another_change_is_refused() {
             service: text != NUMBER,
             customer: None,
         });
-        operator_db(&scene.database).import(&rows, false, "nobody").await.unwrap();
+        operator_db(&scene.database).import(&rows, false, "nobody", |_| {}).await.unwrap();
     })
     .await;
     // A change of one's own password is nobody else's, and a password for a password changes no

@@ -2,11 +2,12 @@
 
 use domain::policy::temporary_password::SetOutcome;
 use std::fmt::Write as _;
+use std::path::Path;
 
 use domain::auth_unit::AuthUnit;
 
 use super::scene::{CONTRACT, DatabaseScene, FILE, FIRST, OTHER, PLAIN, SECOND, number, temporary};
-use crate::support::{Ran, karipass};
+use crate::support::{KARIPASS, Ran, karipass, run};
 use crate::temporary_password::SetTemporary as _;
 
 #[tokio::test(flavor = "multi_thread")]
@@ -229,6 +230,39 @@ async fn d1_a_customers_first_mark_or_none_changes_nothing_else() {
     assert!(ran.err.starts_with("FILE:3: customer differs from line 2"), "{}", ran.err);
     assert_eq!(scene.everything().await, before);
     assert!(kept().await);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn d1_an_export_imports_to_the_same() {
+    let scene = DatabaseScene::new().await;
+    let file = marked("\"no. 1, \"\"A\"\" \\\"", "");
+    counts(&import(&scene, &file, &[]), 0, 0, 5, 0);
+    scene.set(CONTRACT, AuthUnit::Line, CONTRACT).await;
+    scene.open_session(CONTRACT).await;
+    let exported = karipass(&scene.database, &["contracts", "export"]);
+    assert_eq!((exported.status, exported.err.as_str()), (0, ""));
+    assert_eq!(exported.out, file);
+    let before = (scene.everything().await, scene.audit().await);
+    counts(&import(&scene, &exported.out, &["--replace"]), 0, 0, 5, 0);
+    assert_eq!((scene.everything().await, scene.audit().await), before);
+    scene.owner.batch_execute("DELETE FROM contract").await.unwrap();
+    counts(&import(&scene, &exported.out, &[]), 5, 0, 0, 0);
+    assert_eq!(karipass(&scene.database, &["contracts", "export"]).out, exported.out);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn d1_a_terminal_shows_how_far_an_import_is() {
+    let scene = DatabaseScene::new().await;
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("contracts.csv");
+    std::fs::write(&path, FILE).unwrap();
+    let command = format!("{KARIPASS} contracts import {}", path.display());
+    let mut terminal = scene.database.karipass(Path::new("script"));
+    terminal.args(["--quiet", "--return", "--command", &command, "/dev/null"]);
+    let ran = run(terminal.env("TERM", "xterm"));
+    assert_eq!(ran.status, 0, "{}", ran.out);
+    assert!(ran.out.contains("sending") && ran.out.contains("100 %"), "{:?}", ran.out);
+    assert!(ran.out.ends_with("5 unchanged, 0 removed\r\n"), "{:?}", ran.out);
 }
 
 fn import(scene: &DatabaseScene, file: &str, options: &[&str]) -> Ran {

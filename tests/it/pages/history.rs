@@ -80,7 +80,7 @@ async fn w11_another_customer_is_shown_nothing_of_the_former() {
         service: true,
         customer: Some(customer.into()),
     };
-    db.import(&[row("first")], false, "nobody").await.unwrap();
+    db.import(&[row("first")], false, "nobody", |_| {}).await.unwrap();
     by_phone(&scene, NUMBER).await;
     scene.token(NUMBER, RIGHT).await;
     let rows = async || {
@@ -88,7 +88,7 @@ async fn w11_another_customer_is_shown_nothing_of_the_former() {
         count.unwrap().get::<_, i64>(0)
     };
     assert_eq!(rows().await, 1);
-    db.import(&[row("second")], false, "nobody").await.unwrap();
+    db.import(&[row("second")], false, "nobody", |_| {}).await.unwrap();
     assert_eq!(rows().await, 0);
 }
 
@@ -104,7 +104,7 @@ async fn w11_a_number_of_another_contract_is_shown_nothing_of_the_former() {
         service: true,
         customer: None,
     });
-    operator_db(&scene.database).import(&moved, false, "nobody").await.unwrap();
+    operator_db(&scene.database).import(&moved, false, "nobody", |_| {}).await.unwrap();
     let history = daemon_db(&scene.database).login_history(ONE.parse().unwrap()).await.unwrap();
     assert_eq!(history, LoginHistory::default());
 }

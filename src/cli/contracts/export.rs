@@ -1,0 +1,23 @@
+//! `karipass contracts export` (`D1`).
+
+use std::io::{self, BufWriter, ErrorKind, IsTerminal as _, Write as _};
+
+use super::progress::ProgressLine;
+use crate::cli::ExitStatus;
+use crate::db::Db;
+
+/// Writes the file. A reader that goes away ends it.
+pub(super) async fn run(store: &Db) -> anyhow::Result<ExitStatus> {
+    let mut out = BufWriter::new(io::stdout().lock());
+    let progress = (!io::stdout().is_terminal()).then(|| ProgressLine::of_bytes("writing"));
+    let written = store.export(|piece| {
+        if let Some(progress) = &progress {
+            progress.add(piece.len());
+        }
+        out.write_all(piece)
+    });
+    match written.await?.and_then(|()| out.flush()) {
+        Err(error) if error.kind() != ErrorKind::BrokenPipe => Err(error.into()),
+        Ok(()) | Err(_) => Ok(ExitStatus::Success),
+    }
+}
