@@ -1,20 +1,54 @@
 //! `karipass audit` (`D3`).
 
+use std::collections::BTreeSet;
 use std::fmt::Write as _;
+use std::time::Duration;
 
+use clap::builder::PossibleValuesParser;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use serde_json::json;
+use strum::VariantNames as _;
 
-use super::ExitStatus;
 use super::output::Printer;
-use crate::db::Db;
-use crate::db::audit::AuditRow;
+use super::{ExitStatus, operator};
+use crate::config::{Network, RETENTION_DAYS};
+use crate::db::audit::page::{AuditFilter, AuditRow};
+use crate::db::{Db, OPERATOR_LIMIT};
+use domain::audit::{AuditEvent, AuditSource};
 use domain::phone_number::PhoneNumber;
+
+/// How often new rows are looked for.
+const FOLLOW_INTERVAL: Duration = Duration::from_secs(1);
+/// Rows to print, or a command.
+#[derive(Debug, clap::Args)]
+#[command(args_conflicts_with_subcommands = true)]
+pub(super) struct AuditArguments {
+    #[command(flatten)]
+    which: WhichRows,
+    #[command(subcommand)]
+    command: Option<AuditCommand>,
+}
+
+#[derive(Debug, clap::Subcommand)]
+enum AuditCommand {
+    /// Remove old rows, a few thousand at a time.
+    Prune {
+        /// Remove rows older than so many days. The last 90 days stay in any case.
+        #[arg(long, value_name = "DAYS", value_parser = parse_days)]
+        older_than: Duration,
+        /// The operator's name for the audit. Default: the system user.
+        #[arg(long, value_name = "NAME", value_parser = operator::parse_name)]
+        by: Option<String>,
+    },
+}
 
 /// Which rows to print.
 #[derive(Debug, clap::Args)]
-pub(super) struct AuditArguments {
+struct WhichRows {
+    /// Go on with the rows that are written from now on, and with `--since` also from then on.
+    #[arg(long, short, conflicts_with = "until")]
+    follow: bool,
     /// Only rows about this login, contract or caller.
     #[arg(long, value_name = "N", value_parser = super::parse_number)]
     number: Option<PhoneNumber>,
@@ -22,26 +56,121 @@ pub(super) struct AuditArguments {
     /// `2026-04-01T00:30Z`.
     #[arg(long, value_name = "T", value_parser = super::parse_time)]
     since: Option<Timestamp>,
+    /// Only rows before then.
+    #[arg(long, value_name = "T", value_parser = super::parse_time)]
+    until: Option<Timestamp>,
+    /// Only rows of these events, separated by commas.
+    #[arg(
+        long,
+        value_name = "EVENT",
+        value_delimiter = ',',
+        value_parser = PossibleValuesParser::new(AuditEvent::VARIANTS)
+    )]
+    event: Vec<String>,
+    /// Only rows with these outcomes, separated by commas.
+    #[arg(
+        long,
+        value_name = "OUTCOME",
+        value_delimiter = ',',
+        value_parser = PossibleValuesParser::new(AuditEvent::outcomes())
+    )]
+    outcome: Vec<String>,
+    /// Only rows from these sources, separated by commas.
+    #[arg(
+        long,
+        value_name = "SOURCE",
+        value_delimiter = ',',
+        value_parser = PossibleValuesParser::new(AuditSource::VARIANTS)
+    )]
+    source: Vec<String>,
+    /// Only rows from this address or network, such as `192.0.2.0/24`.
+    #[arg(long, value_name = "NETWORK")]
+    address: Option<Network>,
 }
 
-/// Prints the rows, oldest first. It reads one page of rows at a time.
 pub(super) async fn run(
-    which: &AuditArguments,
+    AuditArguments { which, command }: &AuditArguments,
     store: &Db,
     output: Printer,
 ) -> anyhow::Result<ExitStatus> {
+    match command {
+        None if which.follow => follow(which, store, output).await?,
+        None => _ = print(&filter(which), store, output, |_| true).await?,
+        Some(AuditCommand::Prune { older_than, by }) => {
+            let by = by.clone().unwrap_or_else(operator::system_user);
+            let removed = store.prune_audit_by(*older_than, &by).await?;
+            output.print(&json!({ "removed": removed }), &format!("{removed} rows removed"))?;
+        }
+    }
+    Ok(ExitStatus::Success)
+}
+
+fn parse_days(typed: &str) -> Result<Duration, String> {
+    let days = typed.parse().ok().filter(|days| RETENTION_DAYS.contains(days));
+    let hours = days.and_then(|days| u64::try_from(days * 24).ok()).map(Duration::from_hours);
+    let (min, max) = (RETENTION_DAYS.start(), RETENTION_DAYS.end());
+    hours.ok_or_else(|| format!("not a number of days from {min} to {max}"))
+}
+
+fn filter(which: &WhichRows) -> AuditFilter {
+    AuditFilter {
+        number: which.number,
+        since: which.since,
+        until: which.until,
+        events: which.event.clone(),
+        outcomes: which.outcome.clone(),
+        sources: which.source.clone(),
+        network: which.address,
+    }
+}
+
+/// Prints the rows that pass, oldest first, and reads one page at a time. Returns whether somebody
+/// still reads them.
+async fn print(
+    filter: &AuditFilter,
+    store: &Db,
+    output: Printer,
+    mut passes: impl FnMut(&AuditRow) -> bool,
+) -> anyhow::Result<bool> {
     let mut last = None;
     loop {
-        let page = store.audit(which.number, which.since, last.as_ref()).await?;
-        for entry in &page {
+        let page = store.audit(filter, last.as_ref()).await?;
+        for entry in page.iter().filter(|entry| passes(entry)) {
             if !output.print(&as_json(entry), &as_text(entry))? {
-                return Ok(ExitStatus::Success);
+                return Ok(false);
             }
         }
         last = page.into_iter().next_back();
         if last.is_none() {
-            return Ok(ExitStatus::Success);
+            return Ok(true);
         }
+    }
+}
+
+/// Prints rows as they come. A row has the time of its insertion and appears with the commit, so
+/// each look goes back by the longest transaction.
+async fn follow(which: &WhichRows, store: &Db, output: Printer) -> anyhow::Result<()> {
+    let start = match which.since {
+        Some(since) => since,
+        None => store.now().await?,
+    };
+    let mut filter = AuditFilter { since: Some(start), ..filter(which) };
+    let mut printed: BTreeSet<(Timestamp, i64)> = BTreeSet::new();
+    let mut newest = start;
+    loop {
+        let is_read = print(&filter, store, output, |row| {
+            newest = newest.max(row.at);
+            let is_new = printed.insert((row.at, row.id));
+            while printed.first().is_some_and(|(at, _)| *at < newest - OPERATOR_LIMIT) {
+                printed.pop_first();
+            }
+            is_new
+        });
+        if !is_read.await? {
+            return Ok(());
+        }
+        filter.since = Some(start.max(newest - OPERATOR_LIMIT));
+        tokio::time::sleep(FOLLOW_INTERVAL).await;
     }
 }
 

@@ -21,6 +21,7 @@ mod site;
 use std::fmt;
 use std::net::SocketAddr;
 use std::num::NonZeroU32;
+use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::time::Duration;
@@ -46,9 +47,9 @@ const DEFAULT_DRAIN: Duration = Duration::from_secs(5);
 /// The upper limit of both times of `[shutdown]`.
 const MAX_SHUTDOWN: Duration = Duration::from_hours(24);
 
-/// The database's function `prune_audit` enforces the same minimum.
-const MIN_RETENTION_DAYS: usize = 90;
-const MAX_RETENTION_DAYS: usize = 36_500;
+/// How many days audit rows may stay. The database's function `prune_audit` enforces the same
+/// minimum.
+pub const RETENTION_DAYS: RangeInclusive<usize> = 90..=36_500;
 const DAY: Duration = Duration::from_hours(24);
 
 /// The whole configuration, as `serve` and `check` use it.
@@ -276,9 +277,10 @@ fn keys(reader: &mut Reader) -> Option<Keys> {
 fn audit(reader: &mut Reader) -> Option<Audit> {
     const KEY: &str = "audit.retention_days";
     let default = usize::try_from(rules::AUDIT_RETENTION.as_secs() / DAY.as_secs()).ok()?;
-    let days = reader.count(KEY, default, MAX_RETENTION_DAYS)?;
-    if days < MIN_RETENTION_DAYS {
-        reader.error(format!("{KEY}: {MIN_RETENTION_DAYS} at least"));
+    let (min, max) = (RETENTION_DAYS.start(), RETENTION_DAYS.end());
+    let days = reader.count(KEY, default, *max)?;
+    if days < *min {
+        reader.error(format!("{KEY}: {min} at least"));
         return None;
     }
     Some(Audit { retention: DAY * u32::try_from(days).ok()? })

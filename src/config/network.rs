@@ -1,5 +1,6 @@
 //! A network as an operator writes it: `192.0.2.0/24`, `2001:db8::/32`, or one address.
 
+use std::fmt;
 use std::net::IpAddr;
 use std::str::FromStr;
 
@@ -41,6 +42,12 @@ impl Network {
     #[must_use]
     pub fn contains(&self, address: IpAddr) -> bool {
         self.0.contains(&address.to_canonical())
+    }
+}
+
+impl fmt::Display for Network {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
     }
 }
 

@@ -60,8 +60,8 @@ use readiness::Probe;
 use retry::Deadline;
 pub use sweep::PORTION;
 
-/// How long an operator's command may take.
-const OPERATOR_LIMIT: Duration = Duration::from_mins(10);
+/// How long an operator's command may take, and so the longest transaction.
+pub const OPERATOR_LIMIT: Duration = Duration::from_mins(10);
 /// How long opening a connection may take.
 const CONNECT_LIMIT: Duration = Duration::from_secs(2);
 

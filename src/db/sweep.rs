@@ -86,6 +86,29 @@ impl Db {
         self.in_portions(&statement, drop).await
     }
 
+    /// Removes every audit row that is older than `retention`, for an operator. Returns their number.
+    /// The audit names the operator, unless nothing is removed.
+    ///
+    /// # Errors
+    /// [`DbError`] if the database is out of reach, refuses, or leaves the outcome unknown.
+    pub async fn prune_audit_by(&self, retention: Duration, by: &str) -> Result<i64, DbError> {
+        let statement = Statement::new(AUDIT).with(retention.as_secs_f64()).with(PORTION);
+        let mut transaction = self.begin().await?;
+        transaction.set_operator(by).await?;
+        transaction.record(AuditEvent::AuditPruned, None, None).await?;
+        let mut portion: i64 = single(&transaction.query(&statement).await?, "count")?;
+        if portion == 0 {
+            return Ok(0);
+        }
+        transaction.commit().await?;
+        let mut removed = portion;
+        while portion == PORTION {
+            portion = single(&self.write(&statement).await?, "count")?;
+            removed += portion;
+        }
+        Ok(removed)
+    }
+
     /// Removes sessions that ended long ago (`W5`) and old idempotency keys, and voids temporary
     /// passwords that have expired (`C1`).
     ///

@@ -1,16 +1,17 @@
 //! Audit events (`D3`): what is written for every set, change, voiding, login and refusal. Never a
 //! secret.
 
+use std::collections::BTreeSet;
 use std::net::IpAddr;
 
-use strum::{EnumString, IntoStaticStr};
+use strum::{EnumString, IntoStaticStr, VariantNames};
 
 use crate::auth_unit::AuthUnit;
 use crate::dialog;
 use crate::phone_number::PhoneNumber;
 
 /// Where an act came from.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, IntoStaticStr)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, IntoStaticStr, VariantNames)]
 #[strum(serialize_all = "snake_case")]
 pub enum AuditSource {
     /// A call, from this number if the dialplan has proved it (`P1`).
@@ -22,7 +23,7 @@ pub enum AuditSource {
 }
 
 /// What was done or tried, with its outcome.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, IntoStaticStr)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, IntoStaticStr, VariantNames)]
 #[strum(serialize_all = "snake_case")]
 pub enum AuditEvent {
     /// A call that ended without a password.
@@ -53,10 +54,12 @@ pub enum AuditEvent {
     ContractResumed,
     /// A contract removed (`D2`).
     ContractRemoved,
+    /// Old audit rows removed by an operator.
+    AuditPruned,
 }
 
 /// The outcome of a change that a subscriber asked for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, IntoStaticStr)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, IntoStaticStr, VariantNames)]
 #[strum(serialize_all = "snake_case")]
 pub enum ChangeOutcome {
     /// Committed.
@@ -76,7 +79,7 @@ pub enum ChangeOutcome {
 }
 
 /// The outcome of a login.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, EnumString, IntoStaticStr)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, EnumString, IntoStaticStr, VariantNames)]
 #[strum(serialize_all = "snake_case")]
 pub enum LoginOutcome {
     /// A session began.
@@ -102,7 +105,7 @@ pub enum LoginOutcome {
 }
 
 /// Why a credential no longer logs in.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, IntoStaticStr)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, IntoStaticStr, VariantNames)]
 #[strum(serialize_all = "snake_case")]
 pub enum VoidReason {
     /// Too many wrong entries in a row (`C2`).
@@ -122,7 +125,7 @@ pub enum VoidReason {
 }
 
 /// Why a change ended a session.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, IntoStaticStr)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, IntoStaticStr, VariantNames)]
 #[strum(serialize_all = "snake_case")]
 pub enum SessionEndReason {
     /// The contract's unit changed (`U1`).
@@ -153,8 +156,22 @@ impl AuditEvent {
             | Self::CustomerChanged
             | Self::ContractSuspended
             | Self::ContractResumed
-            | Self::ContractRemoved => ChangeOutcome::Done.into(),
+            | Self::ContractRemoved
+            | Self::AuditPruned => ChangeOutcome::Done.into(),
         }
+    }
+
+    /// The names of all outcomes, each once.
+    #[must_use]
+    pub fn outcomes() -> BTreeSet<&'static str> {
+        let by_event = [
+            dialog::Refusal::VARIANTS,
+            ChangeOutcome::VARIANTS,
+            LoginOutcome::VARIANTS,
+            VoidReason::VARIANTS,
+            SessionEndReason::VARIANTS,
+        ];
+        by_event.into_iter().flatten().copied().collect()
     }
 }
 

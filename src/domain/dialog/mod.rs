@@ -23,7 +23,7 @@ use std::time::{Duration, Instant};
 pub use call::Call;
 pub use progress::{EntrySummary, Progress, StepName, WrongEntry};
 
-use strum::IntoStaticStr;
+use strum::{IntoStaticStr, VariantNames};
 
 use crate::auth_unit::AuthUnit;
 use crate::contract::Contract;
@@ -191,7 +191,7 @@ pub struct NewTemporaryPassword {
 }
 
 /// Why a call ended without a password.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, IntoStaticStr)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, IntoStaticStr, VariantNames)]
 #[strum(serialize_all = "snake_case")]
 pub enum Refusal {
     /// `P2`, or a user's number without service (`P6`).

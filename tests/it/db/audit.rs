@@ -1,5 +1,8 @@
 //! The audit (`D3`).
 
+use std::io::{BufRead as _, BufReader};
+use std::path::Path;
+use std::process::Stdio;
 use std::time::Duration;
 
 use domain::audit::{AuditEntry, AuditEvent, AuditScope, AuditSource};
@@ -8,8 +11,8 @@ use domain::dialog::Refusal;
 use serde_json::Value;
 use tokio_postgres::error::SqlState;
 
-use super::scene::{CONTRACT, DatabaseScene, FIRST, OTHER, PHC, attempt, number};
-use crate::support::{self, karipass};
+use super::scene::{CONTRACT, DatabaseScene, FIRST, OTHER, PHC, SECOND, attempt, number};
+use crate::support::{self, KARIPASS, karipass};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn d3_the_audit_is_read_by_number_and_time_the_newest_last() {
@@ -38,9 +41,18 @@ async fn d3_the_audit_is_read_by_number_and_time_the_newest_last() {
         (["--since", "2026-04-01T00:30:00Z"], all.clone()),
         (["--since", "2026-04-01T09:30:01+09:00"], vec![unit(FIRST), set(OTHER), unit(OTHER)]),
         (["--since", "2026-04-03"], vec![unit(FIRST), set(OTHER), unit(OTHER)]),
+        (["--until", "2026-04-03"], vec![set(FIRST)]),
+        (["--until", "2026-04-01T00:30:00Z"], vec![]),
+        (["--event", "unit_changed,login"], vec![unit(FIRST), unit(OTHER)]),
+        (["--outcome", "done"], all.clone()),
+        (["--outcome", "wrong"], vec![]),
+        (["--source", "phone"], all.clone()),
+        (["--source", "site,operator"], vec![]),
     ] {
         assert_eq!(read(&option), expected, "{option:?}");
     }
+    let both = ["--number", OTHER, "--event", "unit_changed", "--source", "phone"];
+    assert_eq!(read(&both), [unit(OTHER)]);
     let text = karipass(&scene.database, &["audit", "--number", FIRST]).out;
     let first = text.lines().next().unwrap();
     let expected = "phone     temporary_set       done              login 0612345601  contract \
@@ -86,6 +98,82 @@ async fn d3_the_audit_is_read_page_by_page() {
             times.iter().map(|at| at.trim_matches('"').parse().unwrap()).collect();
         assert!(times.is_sorted(), "{arguments:?}");
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn d3_the_audit_is_read_by_address() {
+    let scene = DatabaseScene::new().await;
+    for address in ["192.0.2.1", "192.0.2.200", "198.51.100.1", "2001:db8::1"] {
+        let insert = "INSERT INTO audit_log (source, event, outcome, address)
+                      VALUES ('site', 'login', 'wrong', $1::text::inet)";
+        scene.owner.execute(insert, &[&address]).await.unwrap();
+    }
+    for (network, expected) in [
+        ("192.0.2.1", &["192.0.2.1"][..]),
+        ("192.0.2.0/24", &["192.0.2.1", "192.0.2.200"]),
+        ("2001:db8::/32", &["2001:db8::1"]),
+        ("203.0.113.0/24", &[]),
+    ] {
+        let ran = karipass(&scene.database, &["audit", "--json", "--address", network]);
+        let rows = ran.out.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
+        let addresses: Vec<_> = rows.map(|row| row["address"].clone()).collect();
+        assert_eq!(addresses, expected, "{network}: {}", ran.err);
+    }
+    for mistake in [["--address", "192.0.2.1/24"], ["--event", "logon"], ["--outcome", "bad"]] {
+        let ran = karipass(&scene.database, &["audit", mistake[0], mistake[1]]);
+        assert_eq!((ran.status, ran.out.as_str()), (2, ""), "{mistake:?}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn d3_following_shows_each_new_row_once_even_if_it_is_committed_late() {
+    let mut scene = DatabaseScene::new().await;
+    rows(&scene, 1, "1 hour", FIRST).await;
+    let mut command = scene.database.karipass(Path::new(KARIPASS));
+    command.args(["audit", "--follow", "--json", "--event", "login"]).stdout(Stdio::piped());
+    let mut following = command.spawn().unwrap();
+    let mut shown = BufReader::new(following.stdout.take().unwrap()).lines();
+    let mut next = || serde_json::from_str::<Value>(&shown.next().unwrap().unwrap()).unwrap();
+    // It asks for the time first, and shows what comes after.
+    scene
+        .wait_until(
+            "SELECT count(*) FROM pg_stat_activity
+             WHERE datname = current_database() AND query LIKE '%FROM audit_log%'
+               AND pid <> pg_backend_pid()",
+        )
+        .await;
+    let insert = "INSERT INTO audit_log (source, event, outcome, login_number)
+                  VALUES ('site', $1, 'done', $2)";
+    let second = scene.database.owner().await.unwrap();
+    let late = scene.owner.transaction().await.unwrap();
+    late.execute(insert, &[&"login", &FIRST]).await.unwrap();
+    second.execute(insert, &[&"logout", &SECOND]).await.unwrap();
+    second.execute(insert, &[&"login", &SECOND]).await.unwrap();
+    assert_eq!(next()["login"], SECOND);
+    late.commit().await.unwrap();
+    assert_eq!(next()["login"], FIRST);
+    second.execute(insert, &[&"login", &OTHER]).await.unwrap();
+    assert_eq!(next()["login"], OTHER);
+    following.kill().unwrap();
+    following.wait().unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn d3_an_operator_removes_old_rows_and_is_named() {
+    let scene = DatabaseScene::new().await;
+    rows(&scene, 12_000, "100 days 1 hour", FIRST).await;
+    rows(&scene, 1, "99 days", OTHER).await;
+    let prune = |arguments: &[&str]| {
+        karipass(&scene.database, &[&["audit", "prune", "--by", "night shift"], arguments].concat())
+    };
+    assert_eq!(prune(&["--older-than", "89"]).status, 2, "the last 90 days stay");
+    let ran = prune(&["--older-than", "100"]);
+    assert_eq!((ran.status, ran.out.as_str()), (0, "12000 rows removed\n"), "{}", ran.err);
+    let left = "SELECT concat_ws(' ', event, login_number, operator) FROM audit_log ORDER BY id";
+    let expected = [format!("login {OTHER}"), "audit_pruned night shift".to_owned()];
+    assert_eq!(scene.column(left).await, expected);
+    assert_eq!(prune(&["--older-than", "100", "--json"]).out, "{\"removed\":0}\n");
+    assert_eq!(scene.column(left).await, expected, "nothing is noted if nothing is removed");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -22,6 +22,7 @@ async fn r_without_owner_url_the_owners_commands_say_that_it_is_missing() {
         &["contracts", "suspend", CONTRACT],
         &["contracts", "remove", CONTRACT],
         &["audit"],
+        &["audit", "prune", "--older-than", "90"],
         &["migrate"],
     ] {
         let ran = karipass(database, None, arguments);

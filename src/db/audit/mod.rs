@@ -1,13 +1,10 @@
-//! The audit table (`D3`): its one insert, its pages, and the metrics and log lines of its events.
+//! The audit table (`D3`): its one insert, and the metrics and log lines of its events.
 
-use std::net::IpAddr;
+pub mod page;
 
-use jiff::Timestamp;
 use metrics::counter;
-use tokio_postgres::Row;
 
 use super::idempotency::IdempotencyKey;
-use super::rows::column;
 use super::transaction::{Statement, Transaction};
 use super::{Db, DbError};
 use crate::metrics::{CREDENTIALS_VOIDED, LOGINS, PASSWORD_CHANGES, UNIT_CHANGES};
@@ -135,7 +132,8 @@ pub(super) fn observe(scope: &AuditScope, entries: &[AuditEntry]) {
             | AuditEvent::CustomerChanged
             | AuditEvent::ContractSuspended
             | AuditEvent::ContractResumed
-            | AuditEvent::ContractRemoved => {}
+            | AuditEvent::ContractRemoved
+            | AuditEvent::AuditPruned => {}
         }
     }
 }
@@ -171,88 +169,7 @@ fn log(scope: &AuditScope, entries: &[AuditEntry], message: &'static str) {
     }
 }
 
-/// A row as an operator reads it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct AuditRow {
-    /// Rises from row to row.
-    pub id: i64,
-    /// When, by the database's clock.
-    pub at: Timestamp,
-    /// `phone`, `site` or `operator`.
-    pub source: String,
-    /// The event's name.
-    pub event: String,
-    /// Its outcome's name.
-    pub outcome: String,
-    /// The login number.
-    pub login: Option<String>,
-    /// The contract number.
-    pub contract: Option<String>,
-    /// The unit in force, or the new one.
-    pub unit: Option<String>,
-    /// The caller's number.
-    pub caller: Option<String>,
-    /// The client's address.
-    pub address: Option<IpAddr>,
-    /// The operator's name.
-    pub operator: Option<String>,
-}
-
-/// Rows of a page.
-const PAGE: usize = 1_000;
-
-/// A page of the rows of one index after a row, from a time on; the first page comes after none.
-macro_rules! page {
-    ($of:literal) => {
-        concat!(
-            "SELECT occurred_at, source, event, outcome, login_number, contract_number, unit,
-                    caller_number, address, id, operator
-             FROM audit_log
-             WHERE ",
-            $of,
-            " AND occurred_at >= coalesce($2::timestamptz, $1::timestamptz, '-infinity')
-               AND ($2::timestamptz IS NULL OR (occurred_at, id) > ($2, $3::bigint))
-             ORDER BY occurred_at, id LIMIT $4"
-        )
-    };
-}
-
-const ALL: &str = page!("true");
-
-/// By each of the three indexes, so that no row of other numbers is read.
-const OF_NUMBER: &str = concat!(
-    "SELECT * FROM ((",
-    page!("login_number = $5"),
-    ") UNION (",
-    page!("contract_number = $5"),
-    ") UNION (",
-    page!("caller_number = $5"),
-    ")) AS page ORDER BY occurred_at, id LIMIT $4"
-);
-
 impl Db {
-    /// The rows about `number` (as login, contract or caller's number; all without a number) since
-    /// `since`, the newest last. Gives the page behind the row `after`, empty behind the last row.
-    ///
-    /// # Errors
-    /// [`DbError::NotCommitted`] if the database cannot be reached.
-    pub async fn audit(
-        &self,
-        number: Option<PhoneNumber>,
-        since: Option<Timestamp>,
-        after: Option<&AuditRow>,
-    ) -> Result<Vec<AuditRow>, DbError> {
-        let (at, id) = (after.map(|row| row.at), after.map(|row| row.id));
-        let page = i64::try_from(PAGE).unwrap_or(i64::MAX);
-        let sql = if number.is_some() { OF_NUMBER } else { ALL };
-        let mut statement = Statement::new(sql).with(since).with(at).with(id).with(page);
-        if let Some(number) = number {
-            statement = statement.with_number(number);
-        }
-        let rows = self.read(&statement).await?;
-        rows.iter().map(row).collect()
-    }
-
     /// Writes one row by itself, such as a call's refusal, once for each `key`.
     ///
     /// # Errors
@@ -290,20 +207,4 @@ impl Transaction {
             None => Ok(()),
         }
     }
-}
-
-fn row(found: &Row) -> Result<AuditRow, DbError> {
-    Ok(AuditRow {
-        at: column(found, "occurred_at")?,
-        source: column(found, "source")?,
-        event: column(found, "event")?,
-        outcome: column(found, "outcome")?,
-        login: column(found, "login_number")?,
-        contract: column(found, "contract_number")?,
-        unit: column(found, "unit")?,
-        caller: column(found, "caller_number")?,
-        address: column(found, "address")?,
-        id: column(found, "id")?,
-        operator: column(found, "operator")?,
-    })
 }

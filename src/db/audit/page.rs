@@ -1,0 +1,158 @@
+//! The audit table, read page by page as an operator wants it (`D3`).
+
+use std::net::IpAddr;
+
+use jiff::Timestamp;
+use tokio_postgres::Row;
+
+use crate::config::Network;
+use crate::db::rows::{column, single};
+use crate::db::transaction::Statement;
+use crate::db::{Db, DbError};
+use domain::phone_number::PhoneNumber;
+
+/// Which rows are read. `None` and an empty list choose all.
+#[derive(Debug, Clone, Default)]
+pub struct AuditFilter {
+    /// About this login, contract or caller's number.
+    pub number: Option<PhoneNumber>,
+    /// From this time on.
+    pub since: Option<Timestamp>,
+    /// Before this time.
+    pub until: Option<Timestamp>,
+    /// Names of events.
+    pub events: Vec<String>,
+    /// Names of outcomes.
+    pub outcomes: Vec<String>,
+    /// Names of sources.
+    pub sources: Vec<String>,
+    /// From an address in this network.
+    pub network: Option<Network>,
+}
+
+/// A row as an operator reads it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AuditRow {
+    /// Rises from row to row.
+    pub id: i64,
+    /// When, by the database's clock.
+    pub at: Timestamp,
+    /// `phone`, `site` or `operator`.
+    pub source: String,
+    /// The event's name.
+    pub event: String,
+    /// Its outcome's name.
+    pub outcome: String,
+    /// The login number.
+    pub login: Option<String>,
+    /// The contract number.
+    pub contract: Option<String>,
+    /// The unit in force, or the new one.
+    pub unit: Option<String>,
+    /// The caller's number.
+    pub caller: Option<String>,
+    /// The client's address.
+    pub address: Option<IpAddr>,
+    /// The operator's name.
+    pub operator: Option<String>,
+}
+
+/// Rows of a page.
+const PAGE: i64 = 1_000;
+
+macro_rules! columns {
+    () => {
+        "occurred_at, source, event, outcome, login_number, contract_number, unit, caller_number,
+         address, id, operator"
+    };
+}
+
+/// A page of the rows of one index after a row; the first page comes after none.
+macro_rules! page {
+    ($of:literal) => {
+        concat!(
+            "SELECT ",
+            columns!(),
+            " FROM audit_log
+             WHERE ",
+            $of,
+            " AND occurred_at >= coalesce($2::timestamptz, $1::timestamptz, '-infinity')
+              AND ($2::timestamptz IS NULL OR (occurred_at, id) > ($2, $3::bigint))
+              AND occurred_at < coalesce($5::timestamptz, 'infinity')
+              AND (cardinality($6::text[]) = 0 OR event = ANY($6))
+              AND (cardinality($7::text[]) = 0 OR outcome = ANY($7))
+              AND (cardinality($8::text[]) = 0 OR source = ANY($8))
+              AND ($9::text IS NULL OR address <<= $9::text::inet)
+             ORDER BY occurred_at, id LIMIT $4"
+        )
+    };
+}
+
+const ALL: &str = page!("true");
+
+/// By each of the three indexes, so that no row of other numbers is read.
+const OF_NUMBER: &str = concat!(
+    "SELECT ",
+    columns!(),
+    " FROM ((",
+    page!("login_number = $10"),
+    ") UNION (",
+    page!("contract_number = $10"),
+    ") UNION (",
+    page!("caller_number = $10"),
+    ")) AS page ORDER BY occurred_at, id LIMIT $4"
+);
+
+impl Db {
+    /// The rows that the filter chooses, the newest last. Gives the page behind the row `after`,
+    /// empty behind the last row.
+    ///
+    /// # Errors
+    /// [`DbError::NotCommitted`] if the database cannot be reached.
+    pub async fn audit(
+        &self,
+        filter: &AuditFilter,
+        after: Option<&AuditRow>,
+    ) -> Result<Vec<AuditRow>, DbError> {
+        let (at, id) = (after.map(|row| row.at), after.map(|row| row.id));
+        let sql = if filter.number.is_some() { OF_NUMBER } else { ALL };
+        let mut statement = Statement::new(sql)
+            .with(filter.since)
+            .with(at)
+            .with(id)
+            .with(PAGE)
+            .with(filter.until)
+            .with(&filter.events)
+            .with(&filter.outcomes)
+            .with(&filter.sources)
+            .with(filter.network.map(|network| network.to_string()));
+        if let Some(number) = filter.number {
+            statement = statement.with_number(number);
+        }
+        self.read(&statement).await?.iter().map(row).collect()
+    }
+
+    /// The time by the database's clock.
+    ///
+    /// # Errors
+    /// [`DbError::NotCommitted`] if the database cannot be reached.
+    pub async fn now(&self) -> Result<Timestamp, DbError> {
+        single(&self.read(&Statement::new("SELECT clock_timestamp() AS now")).await?, "now")
+    }
+}
+
+fn row(found: &Row) -> Result<AuditRow, DbError> {
+    Ok(AuditRow {
+        at: column(found, "occurred_at")?,
+        source: column(found, "source")?,
+        event: column(found, "event")?,
+        outcome: column(found, "outcome")?,
+        login: column(found, "login_number")?,
+        contract: column(found, "contract_number")?,
+        unit: column(found, "unit")?,
+        caller: column(found, "caller_number")?,
+        address: column(found, "address")?,
+        id: column(found, "id")?,
+        operator: column(found, "operator")?,
+    })
+}
