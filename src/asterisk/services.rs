@@ -1,4 +1,5 @@
-//! What all calls share, whichever Asterisk they come through: limits, capacity, and who stores a password.
+//! What all calls share, whichever Asterisk they come through: limits, capacity, and who stores a
+//! password.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};

@@ -36,6 +36,8 @@ const RECEIVE_BUFFER: usize = 8 << 20;
 /// A call as its caller saw it.
 #[derive(Debug, Default)]
 pub struct Call {
+    /// When each entry's first key was released.
+    pub interrupted: Vec<Instant>,
     /// When each entry's last key was released.
     pub released: Vec<Instant>,
     /// All that came.
@@ -131,6 +133,7 @@ impl<'a> Conversation<'a> {
                 self.calls[call].ended = what == News::Ended;
                 if let Some(index) = self.voices.iter().position(|voice| voice.call == call) {
                     let Talking { voice, late, .. } = self.voices.swap_remove(index);
+                    self.calls[call].interrupted = voice.interrupted;
                     self.calls[call].released = voice.released;
                     self.calls[call].late = late;
                 }

@@ -9,16 +9,16 @@ use karipass_lab::asterisk::SET_UP_NUMBER;
 
 use crate::figure::Figure;
 use crate::reaction::Reactions;
-use crate::system::{System, callers};
+use crate::system::{System, YARDSTICK, callers};
 
 /// Calls a second, one rate after the other until not all succeed.
-const RATES: [u32; 5] = [8, 10, 12, 16, 20];
+const RATES: [u32; 7] = [8, 10, 12, 14, 16, 20, 24];
 /// For so long, longer than a call lasts: by then as many end as begin.
 const LASTS_S: u32 = 20;
 /// How soon all is as before after an overload, and with how many calls that is seen.
 const RECOVERY_TIMEOUT: Duration = Duration::from_secs(5);
 const USUAL_RATE: u32 = 2;
-const USUAL_CALLS: u32 = 10;
+const USUAL_CALLS: usize = 10;
 
 /// The most calls that are placed in one go.
 const MOST: usize = (RATES[RATES.len() - 1] * 3 * LASTS_S) as usize;
@@ -29,24 +29,32 @@ const NO_COUNT: &str = "10000";
 pub fn measure() -> Result<Vec<Figure>> {
     let callers = callers(MOST);
     let system = System::start(&callers, &[("KARIPASS_CALL_MAX_CONCURRENT", NO_COUNT)])?;
-    let call = |calls: u32, rate| system.calls(SET_UP_NUMBER, &callers[..calls as usize], rate);
-    let at = |rate: u32| {
-        let reactions = call(rate * LASTS_S, rate)?;
-        let Reactions { failed, refused, disturbed, .. } = &reactions;
+    let at = |number: &str, rate: u32| {
+        let reactions = system.calls(number, &callers[..(rate * LASTS_S) as usize], rate)?;
+        let Reactions { failed, served_late, refused, disturbed, .. } = &reactions;
         println!(
-            "{rate} calls a second: {failed} failed, {refused} were refused, {disturbed} were called badly"
+            "{rate} calls a second: {failed} failed, {served_late} heard no menu, {refused} were \
+             refused, {disturbed} were called badly"
         );
         anyhow::Ok(reactions)
     };
-    let mut good = 0;
-    for rate in RATES {
-        let reactions = at(rate)?;
-        if reactions.failed + reactions.refused + reactions.disturbed > 0 {
-            break;
+    let all_good = |number: &str| {
+        let mut good = 0;
+        for rate in RATES {
+            let Reactions { failed, served_late, refused, disturbed, .. } = at(number, rate)?;
+            if failed + served_late + refused + disturbed > 0 {
+                break;
+            }
+            good = rate;
         }
-        good = rate;
-    }
-    let mut figures = vec![Figure::new("calls a second, all good", f64::from(good), "/s")];
+        anyhow::Ok(good)
+    };
+    println!("plain dialplan…");
+    let dialplan = all_good(YARDSTICK)?;
+    println!("karipass…");
+    let good = all_good(SET_UP_NUMBER)?;
+    let rate = Figure::new("calls a second, all good", f64::from(good), "/s");
+    let mut figures = vec![rate.beside(f64::from(dialplan)).ratio_at_least(0.85)];
     let first = RATES[0];
     let names = [
         ("failed of those taken, x 1.5", "calls taken a second, x 1.5"),
@@ -55,13 +63,13 @@ pub fn measure() -> Result<Vec<Figure>> {
     for ((failed, taken), rate) in
         names.into_iter().zip([good.max(first) * 3 / 2, good.max(first) * 3])
     {
-        let reactions = at(rate)?;
+        let reactions = at(SET_UP_NUMBER, rate)?;
         figures.push(Figure::new(failed, count(reactions.failed), "").at_most(0.0));
         let all = f64::from(rate * LASTS_S) - count(reactions.refused);
         figures.push(Figure::new(taken, all / f64::from(LASTS_S), "/s").beside(f64::from(good)));
     }
     sleep(RECOVERY_TIMEOUT);
-    let afterwards = call(USUAL_CALLS, USUAL_RATE)?;
+    let afterwards = system.calls(SET_UP_NUMBER, &callers[..USUAL_CALLS], USUAL_RATE)?;
     let failed = count(afterwards.failed + afterwards.refused);
     figures.push(Figure::new("failed 5 s after", failed, "").at_most(0.0));
     Ok(figures)

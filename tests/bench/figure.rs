@@ -51,6 +51,13 @@ impl Figure {
         Self { aim: Some(format!("ratio {most} at most")), held, ..self }
     }
 
+    /// Its ratio to the baseline should be this much at least.
+    #[must_use]
+    pub fn ratio_at_least(self, least: f64) -> Self {
+        let held = self.ratio.map(|ratio| ratio >= least);
+        Self { aim: Some(format!("ratio {least} at least")), held, ..self }
+    }
+
     /// It should be within this much of the baseline.
     #[must_use]
     pub fn within(self, more: f64) -> Self {

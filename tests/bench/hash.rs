@@ -23,9 +23,7 @@ const HASHES_PER_TURN: usize = 8;
 /// Ours beside libargon2's.
 pub fn measure() -> Result<Vec<Figure>> {
     let mut yardstick = Yardstick::start(Cost::LIVE)?;
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    let keys = Keys::parse("bench AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=")?;
-    let hasher = Hasher::start(keys, Cost::LIVE, &Dummy::draw(&mut rand::rng()))?;
+    let (runtime, hasher) = workers()?;
     let (mut ours, mut theirs) = (Vec::new(), Vec::new());
     for _ in 0..TURNS {
         for _ in 0..HASHES_PER_TURN {
@@ -37,6 +35,19 @@ pub fn measure() -> Result<Vec<Figure>> {
     }
     let (ours, theirs) = (quantile(&mut ours, 0.5), quantile(&mut theirs, 0.5));
     Ok(vec![Figure::new("hash median", ours, "ms").beside(theirs).ratio_at_most(0.5)])
+}
+
+/// The milliseconds of hashes while nothing else runs.
+pub fn alone() -> Result<Vec<f64>> {
+    let (runtime, hasher) = workers()?;
+    (0..TURNS * HASHES_PER_TURN).map(|_| one(&runtime, &hasher)).collect()
+}
+
+fn workers() -> Result<(Runtime, Hasher)> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let keys = Keys::parse("bench AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=")?;
+    let hasher = Hasher::start(keys, Cost::LIVE, &Dummy::draw(&mut rand::rng()))?;
+    Ok((runtime, hasher))
 }
 
 /// One hash as the telephone line asks for it, the way to the worker and back included.

@@ -8,6 +8,7 @@ use karipass_lab::asterisk::SET_UP_NUMBER;
 use karipass_lab::flood::Counted;
 
 use crate::figure::{Figure, quantile};
+use crate::hash;
 use crate::reaction::Reactions;
 use crate::system::{System, YARDSTICK, callers};
 use crate::usage::{HASHING, Process};
@@ -22,21 +23,28 @@ const OVERLOAD: f64 = 3.0;
 pub fn measure() -> Result<Vec<Figure>> {
     let callers = callers(CALLS);
     let mut system = System::start(&callers, &[])?;
-    println!("{CALLS} calls to plain dialplan…");
-    let dialplan = system.calls(YARDSTICK, &callers, CALLS_PER_SECOND)?;
-    println!("{CALLS} calls to karipass…");
     let daemon = Process(system.daemon.child().id());
     let switch = Process(system.asterisk.child().id());
+    println!("{CALLS} calls to plain dialplan…");
+    let began = switch.time()?;
+    let dialplan = system.calls(YARDSTICK, &callers, CALLS_PER_SECOND)?;
+    let switch_alone = switch.time()?.saturating_sub(began);
+    println!("{CALLS} calls to karipass…");
     let before = [daemon.time()?, daemon.time_of(HASHING)?, switch.time()?];
     let karipass = system.calls(SET_UP_NUMBER, &callers, CALLS_PER_SECOND)?;
     let after = [daemon.time()?, daemon.time_of(HASHING)?, switch.time()?];
     let [total, hashing, switch] =
         std::array::from_fn(|index| after[index].saturating_sub(before[index]));
+    println!("{CALLS} calls to karipass, all keyed ahead…");
+    let ahead = system.keyed_ahead(&callers, CALLS_PER_SECOND)?;
     println!("{CALLS} calls to karipass beside {OVERLOAD} times the logins that it can verify…");
     let flooded = flooded(&system, &callers)?;
     let mut figures = compared(karipass, dialplan, flooded);
+    figures.extend(keyed_ahead(ahead)?);
     let cpu = Figure::new("daemon CPU a call", a_call(total.saturating_sub(hashing)), "ms");
     figures.push(cpu.beside(a_call(switch)).ratio_at_most(0.025));
+    let cpu = Figure::new("Asterisk's CPU a call", a_call(switch), "ms");
+    figures.push(cpu.beside(a_call(switch_alone)).ratio_at_most(1.1));
     figures.push(Figure::new("daemon peak memory", daemon.peak_memory()?, "MiB"));
     Ok(figures)
 }
@@ -54,6 +62,11 @@ fn compared(
         beside("reaction median", ours, theirs, 0.5, 1.0),
         beside("reaction p99", ours, theirs, 0.99, 3.0),
     ];
+    let (ours, theirs) = (&mut karipass.silence, &mut dialplan.silence);
+    let silence = [
+        beside("silence median", ours, theirs, 0.5, 1.0),
+        beside("silence p99", ours, theirs, 0.99, 3.0),
+    ];
     let (ours, theirs) = (&mut karipass.completed, &mut dialplan.completed);
     let completed = [
         beside("confirmation to completed median", ours, theirs, 0.5, 3.0),
@@ -65,6 +78,7 @@ fn compared(
             .at_most(0.0),
     ];
     figures.extend(reactions);
+    figures.extend(silence);
     let quiet = quantile(&mut karipass.next_guidance, 0.99);
     let flooded = quantile(&mut flooded.next_guidance, 0.99);
     figures.push(
@@ -74,9 +88,22 @@ fn compared(
     figures
 }
 
+/// Callers who key everything ahead may have to wait for the hash.
+fn keyed_ahead(mut completed: Vec<f64>) -> Result<[Figure; 3]> {
+    let mut hash = hash::alone()?;
+    let mut beside = |name, share| {
+        Figure::new(name, quantile(&mut completed, share), "ms").beside(quantile(&mut hash, share))
+    };
+    let median = beside("keyed ahead to completed median", 0.5).within(10.0);
+    let p99 = beside("keyed ahead to completed p99", 0.99).ratio_at_most(3.0);
+    #[expect(clippy::cast_precision_loss, reason = "hundreds of calls")]
+    let failed = (CALLS - completed.len()) as f64;
+    Ok([Figure::new("keyed ahead, calls failed", failed, "").at_most(0.0), median, p99])
+}
+
 #[expect(clippy::cast_precision_loss, reason = "hundreds of calls")]
 fn lost(reactions: &Reactions) -> f64 {
-    (reactions.failed + reactions.refused + reactions.disturbed) as f64
+    (reactions.failed + reactions.served_late + reactions.refused + reactions.disturbed) as f64
 }
 
 #[expect(clippy::cast_precision_loss, reason = "hundreds of calls")]

@@ -16,6 +16,8 @@ const LATE: Duration = Duration::from_millis(500);
 pub struct Reactions {
     /// Calls that did not go as they should.
     pub failed: usize,
+    /// Calls whose caller keyed before the menu began, and that completed all the same.
+    pub served_late: usize,
     /// Calls that heard the apology at once.
     pub refused: usize,
     /// Calls that did not go as they should, and whose caller did not key as it should.
@@ -25,6 +27,8 @@ pub struct Reactions {
     pub next_guidance: Vec<f64>,
     /// The same from the confirmation to `completed`.
     pub completed: Vec<f64>,
+    /// From the release of an entry's first key to the last packet of the guidance that it stops.
+    pub silence: Vec<f64>,
 }
 
 impl Reactions {
@@ -32,20 +36,19 @@ impl Reactions {
     pub fn from_calls(calls: &[Call], callers: &[String]) -> Self {
         let mut reactions = Self::default();
         for (call, caller) in calls.iter().zip(callers) {
-            let mut hearing = Hearing::new(Library::guidance());
-            for (at, payload) in &call.heard {
-                hearing.hear(*at, payload);
-            }
-            hearing.close();
-            match beginnings(&hearing.heard, caller) {
-                Some(beginnings) if call.ended && call.released.len() == ENTRIES => {
-                    reactions.note(&call.released, beginnings);
+            let heard = recognized(call);
+            match guidance(&heard, caller) {
+                Some(guidance) if call.ended && call.released.len() == ENTRIES => {
+                    reactions.note(call, &guidance);
                 }
-                Some(_) | None if is_refused(&hearing.heard) => reactions.refused += 1,
+                None if call.ended && is_served_late(&heard, caller) => {
+                    reactions.served_late += 1;
+                }
+                Some(_) | None if is_refused(&heard) => reactions.refused += 1,
                 Some(_) | None if call.late > LATE => reactions.disturbed += 1,
                 Some(_) | None => {
                     let names: Vec<String> =
-                        hearing.heard.iter().map(|heard| heard.names.join("|")).collect();
+                        heard.iter().map(|heard| heard.names.join("|")).collect();
                     eprintln!("a call failed: {:.0?} late, heard {}", call.late, names.join(", "));
                     reactions.failed += 1;
                 }
@@ -54,14 +57,32 @@ impl Reactions {
         reactions
     }
 
-    fn note(&mut self, released: &[Instant], beginnings: [Instant; ENTRIES]) {
-        let mut milliseconds = released
-            .iter()
-            .zip(beginnings)
-            .map(|(released, began)| began.duration_since(*released).as_secs_f64() * 1e3);
-        self.next_guidance.extend(milliseconds.by_ref().take(ENTRIES - 1));
-        self.completed.extend(milliseconds);
+    fn note(&mut self, call: &Call, guidance: &Guidance) {
+        let mut reactions = milliseconds(&call.released, &guidance.began);
+        self.next_guidance.extend(reactions.by_ref().take(ENTRIES - 1));
+        self.completed.extend(reactions);
+        self.silence.extend(milliseconds(&call.interrupted, &guidance.stopped));
     }
+}
+
+/// From the release of each caller's last key to `completed`, in milliseconds, if it was heard.
+pub fn completed_ahead(calls: &[Call], callers: &[String]) -> Vec<f64> {
+    let times = calls.iter().zip(callers).filter_map(|(call, caller)| {
+        let heard = recognized(call);
+        let end = &heard[heard.len().checked_sub(caller.len() + 1)?..];
+        let started = is_completed(end, caller).then(|| end[0].started)?;
+        Some(started.duration_since(*call.released.last()?).as_secs_f64() * 1e3)
+    });
+    times.collect()
+}
+
+fn recognized(call: &Call) -> Vec<Heard> {
+    let mut hearing = Hearing::new(Library::guidance());
+    for (at, payload) in &call.heard {
+        hearing.hear(*at, payload);
+    }
+    hearing.close();
+    hearing.heard
 }
 
 /// Whether nothing was heard but the apology.
@@ -70,24 +91,50 @@ fn is_refused(heard: &[Heard]) -> bool {
         && heard.iter().all(|heard| !heard.may_be("menu"))
 }
 
-/// When the guidance after each entry began, if all was heard as it should be: the menu, the
-/// caller's number as far as the caller let it be read, the confirmation, the whole number and the
-/// whole of `completed`.
-fn beginnings(heard: &[Heard], caller: &str) -> Option<[Instant; ENTRIES]> {
+/// The times from each of these to its counterpart.
+fn milliseconds<'a>(from: &'a [Instant], to: &'a [Instant]) -> impl Iterator<Item = f64> + 'a {
+    from.iter().zip(to).map(|(from, to)| to.duration_since(*from).as_secs_f64() * 1e3)
+}
+
+/// The guidance of a call, for each entry.
+struct Guidance {
+    /// The last packet of what the entry stopped.
+    stopped: [Instant; ENTRIES],
+    /// The first packet of what followed the entry.
+    began: [Instant; ENTRIES],
+}
+
+/// What was heard, if it is what should be: the menu, the caller's number as far as the caller let
+/// it be read, the confirmation, the whole number and the whole of `completed`.
+fn guidance(heard: &[Heard], caller: &str) -> Option<Guidance> {
     let confirmation = heard.iter().position(|heard| heard.may_be("confirm-password"))?;
     let (before, after) = heard.split_at(confirmation);
     let (menu, cut_short) = before.split_first()?;
     let (confirmation, after) = after.split_first()?;
-    let (completed, number) = after.split_last()?;
-    let reads = |heard: &[Heard]| {
-        let digits = caller.chars().map(|digit| format!("digits/{digit}"));
-        heard.iter().zip(digits).all(|(heard, digit)| heard.may_be(&digit))
-    };
-    let whole = number.len() == caller.len() && number.iter().all(|digit| digit.whole);
-    let good = menu.may_be("menu") && reads(cut_short) && reads(number);
-    (good && whole && completed.is("completed") && completed.whole).then_some([
-        cut_short.first()?.started,
-        confirmation.started,
-        number.first()?.started,
-    ])
+    let good = menu.may_be("menu") && is_read_out(cut_short, caller) && is_completed(after, caller);
+    let stopped = [menu.ended?, cut_short.last()?.ended?, confirmation.ended?];
+    let began = [cut_short.first()?.started, confirmation.started, after.first()?.started];
+    good.then_some(Guidance { stopped, began })
+}
+
+/// Whether a caller who keyed before the menu began was served to the end all the same.
+fn is_served_late(heard: &[Heard], caller: &str) -> bool {
+    let confirmation = heard.iter().position(|heard| heard.may_be("confirm-password"));
+    confirmation.is_some_and(|index| {
+        let (before, after) = heard.split_at(index);
+        is_read_out(before, caller) && is_completed(&after[1..], caller)
+    })
+}
+
+/// Whether this is the number's beginning.
+fn is_read_out(heard: &[Heard], caller: &str) -> bool {
+    let digits = caller.chars().map(|digit| format!("digits/{digit}"));
+    heard.iter().zip(digits).all(|(heard, digit)| heard.may_be(&digit))
+}
+
+/// Whether this is the whole number, and the whole of `completed`.
+fn is_completed(heard: &[Heard], caller: &str) -> bool {
+    let Some((completed, number)) = heard.split_last() else { return false };
+    let is_whole = number.len() == caller.len() && number.iter().all(|digit| digit.whole);
+    is_whole && is_read_out(number, caller) && completed.is("completed") && completed.whole
 }

@@ -26,8 +26,12 @@ enum Frame {
     Silence,
     /// A key is held, for so many packets now.
     Held(u8, u16),
-    /// A key is released; whether it was the last of an entry.
-    Released(u8, bool),
+    /// A key is released.
+    Released {
+        digit: u8,
+        first_of_entry: bool,
+        last_of_entry: bool,
+    },
 }
 
 /// A caller's whole part in a call, the same for every caller: unit, password, password again.
@@ -48,6 +52,13 @@ impl Script {
         script
     }
 
+    /// The same entries, all keyed ahead at once; then the caller listens.
+    pub fn keyed_ahead(password: &str) -> Self {
+        let mut script = Self(Vec::new());
+        script.listen(0.5).key("1").key(password).key(password).listen(12.0);
+        script
+    }
+
     fn listen(&mut self, seconds: f64) -> &mut Self {
         #[expect(
             clippy::cast_precision_loss,
@@ -63,7 +74,11 @@ impl Script {
     fn key(&mut self, digits: &str) -> &mut Self {
         for (index, digit) in digits.bytes().map(|digit| digit - b'0').enumerate() {
             self.0.extend((1..=TONE).map(|packets| Frame::Held(digit, packets)));
-            self.0.push(Frame::Released(digit, index + 1 == digits.len()));
+            self.0.push(Frame::Released {
+                digit,
+                first_of_entry: index == 0,
+                last_of_entry: index + 1 == digits.len(),
+            });
             self.0.extend([Frame::Silence; GAP - 1]);
         }
         self
@@ -79,7 +94,9 @@ pub struct Voice<'a> {
     timestamp: u32,
     /// The timestamp of the key that is held.
     since: u32,
-    /// When each entry's last key was released: its first end packet was about to be sent.
+    /// When each entry's first key was released: its first end packet was about to be sent.
+    pub interrupted: Vec<Instant>,
+    /// The same of its last key.
     pub released: Vec<Instant>,
 }
 
@@ -87,8 +104,16 @@ impl<'a> Voice<'a> {
     /// Speaks to `peer`.
     pub fn new(script: &'a Script, peer: SocketAddr) -> Self {
         let source = rand::random();
-        let script = script.0.iter();
-        Self { script, peer, source, sequence: 0, timestamp: 0, since: 0, released: Vec::new() }
+        Self {
+            script: script.0.iter(),
+            peer,
+            source,
+            sequence: 0,
+            timestamp: 0,
+            since: 0,
+            interrupted: Vec::new(),
+            released: Vec::new(),
+        }
     }
 
     /// Sends what is due, if anything is left of the script.
@@ -105,10 +130,10 @@ impl<'a> Voice<'a> {
                 let marker = if first { MARKER } else { 0 };
                 self.event(socket, marker, [digit, VOLUME], packets * SAMPLES);
             }
-            Frame::Released(digit, last) => {
-                if last {
-                    self.released.push(Instant::now());
-                }
+            Frame::Released { digit, first_of_entry, last_of_entry } => {
+                let now = Instant::now();
+                self.interrupted.extend(first_of_entry.then_some(now));
+                self.released.extend(last_of_entry.then_some(now));
                 for _ in 0..END_PACKETS {
                     self.event(socket, 0, [digit, END | VOLUME], TONE * SAMPLES);
                 }

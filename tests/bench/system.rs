@@ -4,17 +4,18 @@ use std::fmt::Write as _;
 use std::fs;
 use std::path::Path;
 
-use anyhow::Result;
-use karipass_lab::asterisk::{Asterisk, AsteriskSetup, Installation};
+use anyhow::{Result, bail};
+use karipass_lab::asterisk::{Asterisk, AsteriskSetup, Installation, SET_UP_NUMBER};
 use karipass_lab::daemon::{Daemon, DaemonSetup};
 use karipass_lab::flood::Flood;
 use karipass_lab::folder;
-use karipass_lab::postgres::{Durability, Postgres};
+use karipass_lab::postgres::{Database, Durability, Postgres};
 use karipass_lab::subscriber::Line;
 use tempfile::TempDir;
+use tokio_postgres::config::Host;
 
 use crate::calls;
-use crate::reaction::Reactions;
+use crate::reaction::{self, Reactions};
 use crate::script::Script;
 
 /// The number of `baseline.conf`; no contract has it.
@@ -23,6 +24,10 @@ const PASSWORD: &str = "27182818";
 /// Where the database lies: every commit is still awaited, but what a disk takes for one, which
 /// other work on the machine multiplies at will, is not measured.
 const MEMORY: &str = "/dev/shm";
+
+/// What the yardstick uses and karipass does not.
+const YARDSTICK_MODULES: &str =
+    "load = app_read.so\nload = func_realtime.so\nload = func_sha1.so\n";
 
 /// The numbers of so many callers, each with a contract of its own.
 pub fn callers(number: usize) -> Vec<String> {
@@ -50,9 +55,10 @@ impl System {
             anyhow::Ok((postgres, database))
         })?;
         let setup = AsteriskSetup::new(folder.path().join("asterisk"))?
-            .snippet("modules.conf", "load = app_read.so\n")
+            .snippet("modules.conf", YARDSTICK_MODULES)
             .snippet("extensions.conf", include_str!("baseline.conf"));
         let asterisk = Asterisk::start(&Installation::find()?, setup)?;
+        runtime.block_on(make_yardstick_store(&asterisk, &database))?;
         let setup = DaemonSetup::new(karipass, folder.path().join("daemon"), &asterisk, &database)?
             .without_limits();
         let setup =
@@ -76,8 +82,39 @@ impl System {
         Ok(Reactions::from_calls(&calls, callers))
     }
 
+    /// The same with callers who key everything ahead: the milliseconds from each one's last key to
+    /// `completed`.
+    pub fn keyed_ahead(&self, callers: &[String], rate: u32) -> Result<Vec<f64>> {
+        let line = Line::new(self.asterisk.sip(), SET_UP_NUMBER);
+        let calls = calls::place(&line, callers, rate, &Script::keyed_ahead(PASSWORD))?;
+        Ok(reaction::completed_ahead(&calls, callers))
+    }
+
     /// Logins for a number that no contract has.
     pub fn flood(&self) -> Result<Flood> {
         Flood::new(&self.daemon.site(), &self.daemon.certificate(), YARDSTICK)
     }
+}
+
+/// Gives the yardstick a table, and Asterisk a connection to its database.
+async fn make_yardstick_store(asterisk: &Asterisk, database: &Database) -> Result<()> {
+    let owner = database.owner().await?;
+    owner.batch_execute("CREATE TABLE yardstick (login_number text, password text)").await?;
+    let url: tokio_postgres::Config = database.owner_url.parse()?;
+    let folder = match url.get_hosts() {
+        [Host::Unix(folder)] => folder.display(),
+        hosts => bail!("not a socket: {hosts:?}"),
+    };
+    let etc = asterisk.folder().join("etc");
+    fs::write(etc.join("extconfig.conf"), "[settings]\nyardstick = pgsql,general\n")?;
+    let connection = format!(
+        "[general]\ndbhost = {folder}\ndbname = {}\ndbuser = {}\ndbpass = {}\n",
+        url.get_dbname().unwrap_or_default(),
+        url.get_user().unwrap_or_default(),
+        String::from_utf8_lossy(url.get_password().unwrap_or_default()),
+    );
+    fs::write(etc.join("res_pgsql.conf"), connection)?;
+    asterisk.console("module reload extconfig")?;
+    asterisk.console("module load res_config_pgsql.so")?;
+    Ok(())
 }
