@@ -90,15 +90,15 @@ struct WhichRows {
 
 pub(super) async fn run(
     AuditArguments { which, command }: &AuditArguments,
-    store: &Db,
+    db: &Db,
     output: Printer,
 ) -> anyhow::Result<ExitStatus> {
     match command {
-        None if which.follow => follow(which, store, output).await?,
-        None => _ = print(&filter(which), store, output, |_| true).await?,
+        None if which.follow => follow(which, db, output).await?,
+        None => _ = print(&filter(which), db, output, |_| true).await?,
         Some(AuditCommand::Prune { older_than, by }) => {
             let by = by.clone().unwrap_or_else(operator::system_user);
-            let removed = store.prune_audit_by(*older_than, &by).await?;
+            let removed = db.prune_audit_by(*older_than, &by).await?;
             output.print(&json!({ "removed": removed }), &format!("{removed} rows removed"))?;
         }
     }
@@ -128,13 +128,13 @@ fn filter(which: &WhichRows) -> AuditFilter {
 /// still reads them.
 async fn print(
     filter: &AuditFilter,
-    store: &Db,
+    db: &Db,
     output: Printer,
     mut passes: impl FnMut(&AuditRow) -> bool,
 ) -> anyhow::Result<bool> {
     let mut last = None;
     loop {
-        let page = store.audit(filter, last.as_ref()).await?;
+        let page = db.audit(filter, last.as_ref()).await?;
         for entry in page.iter().filter(|entry| passes(entry)) {
             if !output.print(&as_json(entry), &as_text(entry))? {
                 return Ok(false);
@@ -149,16 +149,16 @@ async fn print(
 
 /// Prints rows as they come. A row has the time of its insertion and appears with the commit, so
 /// each look goes back by the longest transaction.
-async fn follow(which: &WhichRows, store: &Db, output: Printer) -> anyhow::Result<()> {
+async fn follow(which: &WhichRows, db: &Db, output: Printer) -> anyhow::Result<()> {
     let start = match which.since {
         Some(since) => since,
-        None => store.now().await?,
+        None => db.now().await?,
     };
     let mut filter = AuditFilter { since: Some(start), ..filter(which) };
     let mut printed: BTreeSet<(Timestamp, i64)> = BTreeSet::new();
     let mut newest = start;
     loop {
-        let is_read = print(&filter, store, output, |row| {
+        let is_read = print(&filter, db, output, |row| {
             newest = newest.max(row.at);
             let is_new = printed.insert((row.at, row.id));
             while printed.first().is_some_and(|(at, _)| *at < newest - OPERATOR_LIMIT) {

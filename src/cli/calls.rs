@@ -26,11 +26,11 @@ pub(super) struct CallsArguments {
 
 pub(super) async fn run(
     CallsArguments { watch }: &CallsArguments,
-    store: &Db,
+    db: &Db,
     output: Printer,
 ) -> anyhow::Result<ExitStatus> {
     loop {
-        let daemons = store.daemon_calls().await?;
+        let daemons = db.daemon_calls().await?;
         if !show(&daemons, *watch, output)? || !watch {
             return Ok(ExitStatus::Success);
         }

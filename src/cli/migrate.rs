@@ -7,8 +7,8 @@ use super::output::Printer;
 use crate::db::Db;
 use crate::db::migrate::Migrated;
 
-pub(super) async fn run(store: &Db, output: Printer) -> anyhow::Result<ExitStatus> {
-    let Migrated { from, to } = store.migrate().await?;
+pub(super) async fn run(db: &Db, output: Printer) -> anyhow::Result<ExitStatus> {
+    let Migrated { from, to } = db.migrate().await?;
     let text = if from == to {
         format!("the database has version {to} already")
     } else {

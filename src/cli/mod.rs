@@ -87,21 +87,17 @@ fn run(arguments: &Arguments) -> anyhow::Result<ExitStatus> {
     match &arguments.command {
         Command::Check => block_on(check::run(&config()?, output)),
         Command::Calls(arguments) => {
-            block_on(as_owner(file, async |store| calls::run(arguments, store, output).await))
+            block_on(as_owner(file, async |db| calls::run(arguments, db, output).await))
         }
         Command::Logs(which) => logs::run(which, output),
         Command::Serve => daemon::run(&config).map(|()| ExitStatus::Success),
-        Command::Migrate => {
-            block_on(as_owner(file, async |store| migrate::run(store, output).await))
-        }
+        Command::Migrate => block_on(as_owner(file, async |db| migrate::run(db, output).await)),
         Command::Contracts(arguments) => {
             let keys = || config::load_keys(file, variables());
-            block_on(as_owner(file, async |store| {
-                contracts::run(arguments, store, &keys, output).await
-            }))
+            block_on(as_owner(file, async |db| contracts::run(arguments, db, &keys, output).await))
         }
         Command::Audit(which) => {
-            block_on(as_owner(file, async |store| audit::run(which, store, output).await))
+            block_on(as_owner(file, async |db| audit::run(which, db, output).await))
         }
     }
 }
@@ -113,8 +109,8 @@ async fn as_owner(
     command: impl AsyncFnOnce(&Db) -> anyhow::Result<ExitStatus>,
 ) -> anyhow::Result<ExitStatus> {
     let config::ForOperator { url, is_owners } = config::load_for_operator(file, variables())?;
-    let store = Db::for_operator(&url)?;
-    match command(&store).await {
+    let db = Db::for_operator(&url)?;
+    match command(&db).await {
         Err(error) if !is_owners && is_forbidden(&error) => Err(anyhow::anyhow!(
             "database.owner_url is missing: the role of database.url has no right to do this"
         )),

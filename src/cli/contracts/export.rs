@@ -7,10 +7,10 @@ use crate::cli::ExitStatus;
 use crate::db::Db;
 
 /// Writes the file. A reader that goes away ends it.
-pub(super) async fn run(store: &Db) -> anyhow::Result<ExitStatus> {
+pub(super) async fn run(db: &Db) -> anyhow::Result<ExitStatus> {
     let mut out = BufWriter::new(io::stdout().lock());
     let progress = (!io::stdout().is_terminal()).then(|| ProgressLine::of_bytes("writing"));
-    let written = store.export(|piece| {
+    let written = db.export(|piece| {
         if let Some(progress) = &progress {
             progress.add(piece.len());
         }

@@ -14,7 +14,7 @@ use crate::db::Db;
 use crate::db::import::{Import, ImportProgress, ImportRow};
 
 pub(super) async fn run(
-    store: &Db,
+    db: &Db,
     path: &Path,
     replace: bool,
     by: &str,
@@ -25,7 +25,7 @@ pub(super) async fn run(
         Err(bad) => return Ok(print_row_errors(path, bad.iter().map(|bad| (bad.line, &bad.kind)))),
     };
     let progress = ProgressLine::to(rows.len() as u64, "sending");
-    let imported = store.import(&rows, replace, by, |stage| match stage {
+    let imported = db.import(&rows, replace, by, |stage| match stage {
         ImportProgress::Sent => progress.add(1),
         ImportProgress::Comparing => progress.wait("comparing"),
         ImportProgress::Applying => progress.wait("applying"),

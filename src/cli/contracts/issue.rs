@@ -13,13 +13,13 @@ use domain::rules;
 
 /// Prints a new temporary password, or why there is none.
 pub(super) async fn run(
-    store: &Db,
+    db: &Db,
     hasher: Hasher,
     login: PhoneNumber,
     unit: Option<AuthUnit>,
     output: Printer,
 ) -> anyhow::Result<ExitStatus> {
-    let auth = AuthService::new(store.clone(), hasher, rules::SESSION_IDLE_TIMEOUT);
+    let auth = AuthService::new(db.clone(), hasher, rules::SESSION_IDLE_TIMEOUT);
     let name = login.as_str();
     let why = match auth.issue_temporary(login, unit).await? {
         IssueOutcome::Issued(password, unit) => {

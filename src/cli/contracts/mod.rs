@@ -76,44 +76,44 @@ struct Named {
 
 pub(super) async fn run(
     ContractsArguments { by, command }: &ContractsArguments,
-    store: &Db,
+    db: &Db,
     keys: &dyn Fn() -> Result<Keys, ConfigErrors>,
     output: Printer,
 ) -> anyhow::Result<ExitStatus> {
     let by = by.clone().unwrap_or_else(operator::system_user);
     match command {
         ContractsCommand::Import { file, replace } => {
-            import::run(store, file, *replace, &by, output).await
+            import::run(db, file, *replace, &by, output).await
         }
-        ContractsCommand::Export => export::run(store).await,
-        ContractsCommand::List => list(store, output).await,
-        ContractsCommand::Show(named) => show(store, named.number, output).await,
+        ContractsCommand::Export => export::run(db).await,
+        ContractsCommand::List => list(db, output).await,
+        ContractsCommand::Show(named) => show(db, named.number, output).await,
         ContractsCommand::Suspend(named) => {
-            let act = store.suspend(named.number, true, &by).await?;
-            print_outcome(store, named.number, act, "suspended", output).await
+            let act = db.suspend(named.number, true, &by).await?;
+            print_outcome(db, named.number, act, "suspended", output).await
         }
         ContractsCommand::Resume(named) => {
-            let act = store.suspend(named.number, false, &by).await?;
-            print_outcome(store, named.number, act, "resumed", output).await
+            let act = db.suspend(named.number, false, &by).await?;
+            print_outcome(db, named.number, act, "resumed", output).await
         }
         ContractsCommand::Remove(named) => {
-            let act = store.remove(named.number, &by).await?;
-            print_outcome(store, named.number, act, "removed", output).await
+            let act = db.remove(named.number, &by).await?;
+            print_outcome(db, named.number, act, "removed", output).await
         }
         ContractsCommand::Issue { number, unit } => {
             let hasher = Hasher::start(keys()?, Cost::LIVE, &Dummy::draw(&mut rand::rng()))?;
-            issue::run(&store.clone().with_operator(&by), hasher, *number, *unit, output).await
+            issue::run(&db.clone().with_operator(&by), hasher, *number, *unit, output).await
         }
         ContractsCommand::EndSessions(named) => {
-            let act = store.end_sessions(named.number, &by).await?;
-            print_outcome(store, named.number, act, "without sessions", output).await
+            let act = db.end_sessions(named.number, &by).await?;
+            print_outcome(db, named.number, act, "without sessions", output).await
         }
     }
 }
 
-async fn list(store: &Db, output: Printer) -> anyhow::Result<ExitStatus> {
-    let customers = store.customers(None).await?;
-    for contract in store.contracts().await? {
+async fn list(db: &Db, output: Printer) -> anyhow::Result<ExitStatus> {
+    let customers = db.customers(None).await?;
+    for contract in db.contracts().await? {
         let customer = customers.get(&contract.number).map(String::as_str);
         output.print(
             &format::contract_json(&contract, customer),
@@ -123,13 +123,13 @@ async fn list(store: &Db, output: Printer) -> anyhow::Result<ExitStatus> {
     Ok(ExitStatus::Success)
 }
 
-async fn show(store: &Db, number: PhoneNumber, output: Printer) -> anyhow::Result<ExitStatus> {
-    let Some(contract) = store.contract_of(number).await? else {
+async fn show(db: &Db, number: PhoneNumber, output: Printer) -> anyhow::Result<ExitStatus> {
+    let Some(contract) = db.contract_of(number).await? else {
         print_error(&format!("no contract has the number {}", number.as_str()));
         return Ok(ExitStatus::Failure);
     };
-    let statuses = store.credential_statuses(contract.number).await?;
-    let customers = store.customers(Some(contract.number)).await?;
+    let statuses = db.credential_statuses(contract.number).await?;
+    let customers = db.customers(Some(contract.number)).await?;
     let customer = customers.get(&contract.number).map(String::as_str);
     let json = format::contract_json_with_credentials(&contract, customer, &statuses);
     output.print(&json, &format::contract_text(&contract, customer, &statuses))?;
@@ -137,7 +137,7 @@ async fn show(store: &Db, number: PhoneNumber, output: Printer) -> anyhow::Resul
 }
 
 async fn print_outcome(
-    store: &Db,
+    db: &Db,
     number: PhoneNumber,
     act: UpdateOutcome,
     done: &str,
@@ -148,7 +148,7 @@ async fn print_outcome(
         UpdateOutcome::Done => format!("contract {name} is {done}"),
         UpdateOutcome::Unchanged => format!("contract {name} was {done} already"),
         UpdateOutcome::Unknown => {
-            print_error(&match store.contract_of(number).await? {
+            print_error(&match db.contract_of(number).await? {
                 Some(contract) => format!(
                     "{name} is an additional number of contract {}: name that one",
                     contract.number.as_str()
