@@ -15,8 +15,8 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, anyhow};
 use karipass_lab::asterisk::CARRIER;
-use karipass_lab::subscriber::Line;
-use karipass_lab::subscriber::sipp::{Identity, News, Placed, Sipp};
+use karipass_lab::subscriber::sipp::{News, Sipp};
+use karipass_lab::subscriber::{Ending, Line};
 use rustix::net::sockopt::set_socket_recv_buffer_size;
 
 use crate::script::{RATE, Script, Voice};
@@ -54,14 +54,12 @@ pub fn place(line: &Line, callers: &[String], rate: u32, script: &Script) -> Res
     set_socket_recv_buffer_size(&socket, RECEIVE_BUFFER)?;
     let media = socket.local_addr()?.port();
     let ear = Ear::open(Arc::clone(&socket))?;
-    let placed: Vec<Placed> =
-        callers.iter().map(|caller| Placed { caller: caller.clone(), media }).collect();
     let (sender, news) = channel();
     let report = move |call, what| {
         // After the last news nobody listens any more.
         let _ = sender.send((call, what));
     };
-    let sipp = Sipp::place(line, CARRIER, &Identity::Asserted, &placed, rate, report)?;
+    let sipp = Sipp::place(line, None, callers, media, rate, report)?;
     let mut conversation = Conversation::new(line, &socket, script, callers.len());
     conversation.hold(&news, rate).with_context(|| sipp.errors())?;
     let mut heard = ear.close()?;
@@ -129,8 +127,8 @@ impl<'a> Conversation<'a> {
                 false
             }
             News::Informed => false,
-            News::HungUp | News::Ended | News::Refused => {
-                self.calls[call].ended = what == News::Ended;
+            News::Over(ending) => {
+                self.calls[call].ended = ending == Ending::ByThem;
                 if let Some(index) = self.voices.iter().position(|voice| voice.call == call) {
                     let Talking { voice, late, .. } = self.voices.swap_remove(index);
                     self.calls[call].interrupted = voice.interrupted;

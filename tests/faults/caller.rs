@@ -307,7 +307,7 @@ impl<'a> Talk<'a> {
         let last = heard.last().filter(|last| last.started.elapsed() >= long);
         last.is_some_and(|last| {
             // If no packet follows, none is known to have been the last.
-            let ended = last.ended.unwrap_or_else(|| last.started + length(&last.names[0]));
+            let ended = last.ended.unwrap_or_else(|| last.started + length(last.names[0]));
             ended.elapsed() >= long
         })
     }

@@ -9,8 +9,8 @@ use std::time::Duration;
 use anyhow::{Context as _, Result, ensure};
 use futures_util::future::try_join_all;
 use karipass_lab::asterisk::{CARRIER, SET_UP_NUMBER};
-use karipass_lab::subscriber::Pace;
 use karipass_lab::subscriber::handset::Handset;
+use karipass_lab::subscriber::{Keying, Pace};
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 use tokio::task::spawn_blocking;
 use tokio::time::timeout;
@@ -96,7 +96,8 @@ async fn attempt(system: &System, attack: MediaAttack, victim: &Story<'_>) -> Re
     }
     stranger.handset.speak_to(line);
     let keys = format!("1{password}{password}");
-    spawn_blocking(move || stranger.handset.key(&keys, Pace::BRISK).map(drop)).await?
+    spawn_blocking(move || stranger.handset.key(&keys, Pace::BRISK, Keying::Events).map(drop))
+        .await?
 }
 
 /// A telephone's media, without its SIP.

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use anyhow::{Result, ensure};
-use karipass_lab::subscriber::{Caller, Keying, Line, Pace};
+use karipass_lab::subscriber::{Caller, Keying, Line, Pace, Subscriber};
 
 use crate::story::{Family, Story, complete};
 use crate::system::System;
@@ -27,9 +27,9 @@ fn q24_a_whole_flow_keyed_ahead_at_40_ms_counts() -> Result<()> {
     let system = System::shared();
     let story = Story::new(&system)?;
     let (Family { child, .. }, password) = (&story.family, story.password());
-    let mut call = story.call_from_contract()?;
-    call.hear("menu")?.key_at(&format!("2{child}#"), Pace::FASTEST)?;
-    call.key_password_at(&format!("{password}{password}"), Pace::FASTEST)?;
+    let mut call = fast_call(&story)?;
+    call.hear("menu")?.key(&format!("2{child}#"))?;
+    call.key_password(&format!("{password}{password}"))?;
     call.allow(["enter-number"]).allow_number(child, "set-password");
     call.allow(["confirm-password"]);
     call.hear_number_whole(child, "completed")?.expect_hangup()?;
@@ -42,10 +42,9 @@ fn q24_digits_of_40_ms_count_once_each_after_the_guidance() -> Result<()> {
     let story = Story::new(&system)?;
     let Family { contract, child, .. } = &story.family;
     for password in [story.password(), with_doubles(&story)] {
-        let mut call = story.call_from_contract()?;
+        let mut call = fast_call(&story)?;
         call.hear("menu")?.key("1")?.hear_number_whole(contract, "set-password")?;
-        call.key_password_at(&password, Pace::FASTEST)?.hear_whole("confirm-password")?;
-        call.key_password_at(&password, Pace::FASTEST)?;
+        call.key_password(&password)?.hear_whole("confirm-password")?.key_password(&password)?;
         call.hear_number_whole(contract, "completed")?.expect_hangup()?;
         story.expect_stored(contract, &password, "line", "line", &[contract, child])?;
     }
@@ -58,13 +57,10 @@ fn q24_digits_of_40_ms_count_once_each_during_guidance() -> Result<()> {
     let story = Story::new(&system)?;
     let Family { child, .. } = &story.family;
     for password in [story.password(), with_doubles(&story)] {
-        let mut call = story.call_from_contract()?;
-        call.hear("menu")?.key_at("2", Pace::FASTEST)?.hear("enter-number")?;
-        call.key_at(&format!("{child}#"), Pace::FASTEST)?;
+        let mut call = fast_call(&story)?;
+        call.hear("menu")?.key("2")?.hear("enter-number")?.key(&format!("{child}#"))?;
         call.begin_to_hear_number(child, "set-password")?;
-        call.key_password_at(&password, Pace::FASTEST)?.hear("confirm-password")?;
-        call.key_password_at(&password, Pace::FASTEST)?;
-        call.hear_number_whole(child, "completed")?.expect_hangup()?;
+        complete(&mut call, child, &password)?;
         story.expect_stored(child, &password, "number", "number", &[child])?;
     }
     Ok(())
@@ -131,6 +127,12 @@ fn with_doubles(story: &Story<'_>) -> String {
     let doubled: String = password[..4].chars().flat_map(|digit| [digit, digit]).collect();
     story.used(&doubled);
     doubled
+}
+
+/// The contract number calls, and keys as fast as Q.24 allows.
+fn fast_call(story: &Story<'_>) -> Result<Subscriber> {
+    let line = Line { pace: Pace::FASTEST, ..story.system.line() };
+    Caller::asserted(&story.family.contract).call(&line)
 }
 
 fn completes_with(story: &Story<'_>, line: &Line) -> Result<()> {

@@ -6,7 +6,6 @@
 //! bound, and its error shows the transcript so far, with every keyed digit as `•`.
 
 mod call;
-mod caller;
 pub mod handset;
 pub mod hearing;
 mod scenario;
@@ -15,8 +14,6 @@ mod state;
 mod tone;
 mod ulaw;
 
-pub use call::{Next, Subscriber};
-pub use caller::Caller;
+pub use call::{Caller, Next, Subscriber};
 pub use handset::Pace;
-pub use sipp::{Keying, Line};
-pub use state::Ending;
+pub use sipp::{Ending, Keying, Line};

@@ -10,12 +10,14 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Result, anyhow};
 
-use super::caller::Caller;
-use super::handset::{Handset, Pace};
+use super::handset::Handset;
 use super::hearing::Heard;
-use super::sipp::{Identity, Line, Placed, Sipp};
-use super::state::{CallState, Ending, STRAGGLERS};
+use super::sipp::{self, Ending, Line, Sipp};
+use super::state::{CallState, STRAGGLERS};
+use crate::asterisk::Phone;
 
+/// A cue of the scenario.
+const HANG_UP: &str = "Cue: hang-up";
 /// By when a call is answered or refused.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(20);
 /// By when anything expected is heard, or the other side hangs up: longer than the longest
@@ -50,24 +52,37 @@ pub struct Subscriber {
     interrupted: VecDeque<String>,
 }
 
+/// Who calls.
+#[derive(Debug, Clone)]
+pub struct Caller {
+    number: String,
+    telephone: Option<Phone>,
+}
+
 impl Caller {
+    /// Somebody whom the carrier asserts, with the number written so.
+    pub fn asserted(number: &str) -> Self {
+        Self { number: number.to_owned(), telephone: None }
+    }
+
+    /// A telephone that registers first, and claims to be `number`.
+    pub fn telephone(phone: &Phone, number: &str) -> Self {
+        Self { number: number.to_owned(), telephone: Some(phone.clone()) }
+    }
+
     /// Places a call; returns once it is answered or refused.
     pub fn call(&self, line: &Line) -> Result<Subscriber> {
-        if let Identity::Telephone(phone) = &self.identity {
-            Sipp::register(line.sip, self.address, phone)?;
-        }
+        let telephone = self.telephone.as_ref();
         let shared = Arc::new(CallState::new());
         let ear = Arc::clone(&shared);
-        let handset = Handset::new(self.address, move |at, payload| {
-            let mut state = ear.lock();
-            if state.hearing.hear(at, payload) {
-                ear.changed.notify_all();
-            }
+        let handset = Handset::new(sipp::address(telephone), move |at, payload| {
+            ear.lock().hearing.hear(at, payload);
+            ear.changed.notify_all();
         })?;
         let begin = Instant::now();
-        let placed = [Placed { caller: self.number.clone(), media: handset.address()?.port() }];
+        let (callers, media) = ([self.number.clone()], handset.address()?.port());
         let signals = Arc::clone(&shared);
-        let sipp = Sipp::place(line, self.address, &self.identity, &placed, 10, move |_, news| {
+        let sipp = Sipp::place(line, telephone, &callers, media, 10, move |_, news| {
             signals.lock().news(Instant::now(), news);
             signals.changed.notify_all();
         })?;
@@ -88,14 +103,10 @@ impl Subscriber {
                 Some(heard) => heard.ended.map(|_| Some(heard.names.join("|"))),
                 None => state.is_over_for(STRAGGLERS).then_some(None),
             });
-        match next {
-            Some(Some(name)) => {
-                self.position += 1;
-                Ok(Some(name))
-            }
-            Some(None) => Ok(None),
-            None => Err(self.failure(&format!("nothing is heard within {HEARING_TIMEOUT:?}"))),
-        }
+        let next = next
+            .ok_or_else(|| self.failure(&format!("nothing is heard within {HEARING_TIMEOUT:?}")))?;
+        self.position += usize::from(next.is_some());
+        Ok(next)
     }
 
     /// Listens until the next thing, whatever it is, has begun and is certain, or for as long as
@@ -164,25 +175,15 @@ impl Subscriber {
         self
     }
 
-    /// Keys `keys` at a brisk pace.
-    pub fn key(&mut self, keys: &str) -> Result<&mut Self> {
-        self.key_at(keys, Pace::BRISK)
-    }
-
     /// Keys `keys`.
-    pub fn key_at(&mut self, keys: &str, pace: Pace) -> Result<&mut Self> {
-        self.send_keys(keys, pace, keys.to_owned())
+    pub fn key(&mut self, keys: &str) -> Result<&mut Self> {
+        self.send_keys(keys, keys.to_owned())
     }
 
     /// Keys a password: the transcript shows how many digits, not which.
     pub fn key_password(&mut self, password: &str) -> Result<&mut Self> {
-        self.key_password_at(password, Pace::BRISK)
-    }
-
-    /// As [`Subscriber::key_password`], at this pace.
-    pub fn key_password_at(&mut self, password: &str, pace: Pace) -> Result<&mut Self> {
         let shown = password.chars().map(|key| if key.is_ascii_digit() { '•' } else { key });
-        self.send_keys(password, pace, shown.collect())
+        self.send_keys(password, shown.collect())
     }
 
     /// Hangs up.
@@ -192,7 +193,7 @@ impl Subscriber {
 
     /// As [`Subscriber::hang_up`]; an error if the other side does not take it in that time.
     pub fn hang_up_within(&mut self, within: Duration) -> Result<()> {
-        self.sipp.hang_up(0)?;
+        self.sipp.cue(HANG_UP)?;
         let over = self.shared.wait(within, |state| state.ending);
         over.map(drop).ok_or_else(|| self.failure("cannot hang up"))
     }
@@ -303,7 +304,7 @@ impl Subscriber {
 impl Drop for Subscriber {
     /// A story that has failed leaves no call behind for the next one's server to hold.
     fn drop(&mut self) {
-        if self.ending().is_none() && self.sipp.hang_up(0).is_ok() {
+        if self.ending().is_none() && self.sipp.cue(HANG_UP).is_ok() {
             self.shared.wait(HANG_UP_TIMEOUT, |state| state.ending);
         }
     }

@@ -4,16 +4,16 @@
 //! each 20 ms, as a telephone in a quiet room does, and keyed digits as RFC 4733 events in its
 //! place.
 
-use std::collections::VecDeque;
-use std::net::{IpAddr, Ipv4Addr, SocketAddr, UdpSocket};
+use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread::{JoinHandle, sleep, spawn};
 use std::time::{Duration, Instant};
 
-use anyhow::{Context as _, Result, anyhow, bail};
+use anyhow::{Context as _, Result, bail};
 
+use super::sipp::Keying;
 use super::{tone, ulaw};
 
 /// The dynamic payload type that the handset offers for events.
@@ -49,37 +49,26 @@ impl Pace {
         Self { tone: Duration::from_millis(40), gap: Duration::from_millis(40) };
 }
 
-/// What the speaker is to do once it is silent.
-enum SpeakerCommand {
-    /// Keys to send, and where to report each one's release.
-    Keys(VecDeque<Frame>, Sender<Instant>),
-    /// Where RTP's time stamp goes on.
-    Timestamp(u32),
-}
-
-/// What is sent in one tick. An event's `tick` counts from the key's press.
+/// What the speaker sends in one tick, or does at once.
 enum Frame {
-    Silence,
-    Tone {
-        event: u8,
-        tick: u16,
-    },
-    Event {
-        event: u8,
-        tick: u16,
-    },
-    /// The key is released: with the event's last packets, or in silence after a tone.
-    Release {
-        event: Option<u8>,
-        tick: u16,
-    },
+    /// µ-law.
+    Audio(Vec<u8>),
+    /// A key was pressed `tick` ticks ago, and is held.
+    Held { event: u8, tick: u16 },
+    /// A key was pressed `tick` ticks ago, and is released.
+    Released { event: u8, tick: u16 },
+    /// A note that a key has just been released.
+    Note(Sender<Instant>),
+    /// RTP's time stamp goes on from here.
+    Timestamp(u32),
 }
 
 /// A telephone's RTP port; hung up when dropped.
 pub struct Handset {
     socket: Arc<UdpSocket>,
     gone: Arc<AtomicBool>,
-    commands: Option<Sender<SpeakerCommand>>,
+    /// To the speaker: what follows without a break.
+    frames: Option<Sender<Vec<Frame>>>,
     threads: Vec<JoinHandle<()>>,
 }
 
@@ -91,10 +80,12 @@ impl Handset {
         ear: impl FnMut(Instant, &[u8]) + Send + 'static,
     ) -> Result<Self> {
         let socket = Arc::new(bind_even(address)?);
+        // How long the end of the handset goes unnoticed.
+        socket.set_read_timeout(Some(TICK))?;
         let gone = Arc::new(AtomicBool::new(false));
         let (listening, over) = (Arc::clone(&socket), Arc::clone(&gone));
         let listener = spawn(move || listen(&listening, &over, ear));
-        Ok(Self { socket, gone, commands: None, threads: vec![listener] })
+        Ok(Self { socket, gone, frames: None, threads: vec![listener] })
     }
 
     /// Where it is.
@@ -104,57 +95,52 @@ impl Handset {
 
     /// Starts to speak to the other end's port.
     pub fn speak_to(&mut self, peer: SocketAddr) {
-        let (commands, received) = channel();
+        let (frames, received) = channel();
         let (socket, gone) = (Arc::clone(&self.socket), Arc::clone(&self.gone));
-        self.commands = Some(commands);
+        self.frames = Some(frames);
         self.threads.push(spawn(move || Speaker::new(socket, peer).run(&received, &gone)));
     }
 
-    /// Keys `keys` as events; returns when each was released, once the last was.
-    pub fn key(&self, keys: &str, pace: Pace) -> Result<Vec<Instant>> {
-        self.send(keys, pace, false)
-    }
-
-    /// The same as tones in the audio.
-    pub fn sound(&self, keys: &str, pace: Pace) -> Result<Vec<Instant>> {
-        self.send(keys, pace, true)
+    /// Keys `keys` as tones, or else as events; returns when the last was released.
+    pub fn key(&self, keys: &str, pace: Pace, keying: Keying) -> Result<Instant> {
+        let (note, released) = channel();
+        let (tone, gap) = (ticks(pace.tone), ticks(pace.gap));
+        let mut frames = Vec::new();
+        for key in keys.chars() {
+            let event = event(key)?;
+            if keying == Keying::Tones {
+                let audio = tone::pair(event, tone * SAMPLES);
+                let packets = audio.chunks(SAMPLES.into());
+                frames.extend(packets.map(|packet| Frame::Audio(packet.to_vec())));
+                frames.extend([silence(), Frame::Note(note.clone())]);
+            } else {
+                frames.extend((0..tone).map(|tick| Frame::Held { event, tick }));
+                frames.extend([Frame::Released { event, tick: tone }, Frame::Note(note.clone())]);
+            }
+            frames.extend((1..gap).map(|_| silence()));
+        }
+        self.give(frames)?;
+        let mut last = None;
+        for _ in keys.chars() {
+            last = Some(released.recv().context("the handset was hung up")?);
+        }
+        last.context("no key")
     }
 
     /// Begins RTP's time stamp again within the same source.
     pub fn restart_clock(&self) -> Result<()> {
-        self.give(SpeakerCommand::Timestamp(1000))
+        self.give(vec![Frame::Timestamp(1000)])
     }
 
-    fn give(&self, command: SpeakerCommand) -> Result<()> {
-        let commands = self.commands.as_ref().context("nobody to speak to yet")?;
-        commands.send(command).map_err(|_| anyhow!("the handset is hung up"))
-    }
-
-    fn send(&self, keys: &str, pace: Pace, as_tones: bool) -> Result<Vec<Instant>> {
-        let (done, released) = channel();
-        let (tone, gap) = (ticks(pace.tone), ticks(pace.gap));
-        let mut frames = VecDeque::new();
-        for key in keys.chars() {
-            let event = event(key)?;
-            frames.extend((0..tone).map(|tick| {
-                if as_tones { Frame::Tone { event, tick } } else { Frame::Event { event, tick } }
-            }));
-            let released = Some(event).filter(|_| !as_tones);
-            frames.push_back(Frame::Release { event: released, tick: tone });
-            frames.extend((1..gap).map(|_| Frame::Silence));
-        }
-        self.give(SpeakerCommand::Keys(frames, done))?;
-        keys.chars().map(|_| released.recv().context("the handset was hung up")).collect()
+    fn give(&self, frames: Vec<Frame>) -> Result<()> {
+        let speaker = self.frames.as_ref().context("nobody to speak to yet")?;
+        speaker.send(frames).ok().context("the handset is hung up")
     }
 }
 
 impl Drop for Handset {
     fn drop(&mut self) {
         self.gone.store(true, Ordering::Relaxed);
-        if let Ok(own) = self.socket.local_addr() {
-            // Wakes the listener; should it fail, the next packet or the time-out does.
-            drop(self.socket.send_to(&[], own));
-        }
         for thread in self.threads.drain(..) {
             drop(thread.join());
         }
@@ -182,18 +168,18 @@ fn ticks(duration: Duration) -> u16 {
     u16::try_from(duration.as_millis().div_ceil(TICK.as_millis())).unwrap_or(u16::MAX)
 }
 
+fn silence() -> Frame {
+    Frame::Audio(vec![ulaw::SILENCE; SAMPLES.into()])
+}
+
 fn listen(socket: &UdpSocket, gone: &AtomicBool, mut ear: impl FnMut(Instant, &[u8])) {
     let mut buffer = [0; 2048];
-    // Without a time-out a lost wake-up would hold Drop for ever.
-    if socket.set_read_timeout(Some(Duration::from_millis(500))).is_err() {
-        return;
-    }
     while !gone.load(Ordering::Relaxed) {
         let Ok((length, from)) = socket.recv_from(&mut buffer) else { continue };
         let at = Instant::now();
         let is_ulaw = buffer[1] & !MARKER == 0;
         let Some(payload) = buffer.get(HEADER..length) else { continue };
-        if is_ulaw && matches!(from.ip(), IpAddr::V4(ip) if ip.is_loopback()) {
+        if is_ulaw && from.ip().is_loopback() {
             ear(at, payload);
         }
     }
@@ -205,67 +191,47 @@ struct Speaker {
     source: u32,
     sequence: u16,
     timestamp: u32,
-    frames: VecDeque<Frame>,
-    released: Option<Sender<Instant>>,
+    /// When the last packet was due.
+    due: Instant,
 }
 
 impl Speaker {
     fn new(socket: Arc<UdpSocket>, peer: SocketAddr) -> Self {
-        Self {
-            socket,
-            peer,
-            source: rand::random(),
-            sequence: rand::random(),
-            timestamp: rand::random(),
-            frames: VecDeque::new(),
-            released: None,
-        }
+        let (source, sequence, timestamp) = rand::random();
+        Self { socket, peer, source, sequence, timestamp, due: Instant::now() }
     }
 
-    fn run(mut self, commands: &Receiver<SpeakerCommand>, gone: &AtomicBool) {
-        let mut next = Instant::now();
+    fn run(mut self, commands: &Receiver<Vec<Frame>>, gone: &AtomicBool) {
+        let mut frames = Vec::new().into_iter();
         while !gone.load(Ordering::Relaxed) {
-            if self.frames.is_empty() {
-                match commands.try_recv() {
-                    Ok(SpeakerCommand::Keys(frames, released)) => {
-                        (self.frames, self.released) = (frames, Some(released));
-                    }
-                    Ok(SpeakerCommand::Timestamp(timestamp)) => self.timestamp = timestamp,
-                    Err(_) => {}
-                }
+            if frames.as_slice().is_empty() {
+                frames = commands.try_recv().unwrap_or_default().into_iter();
             }
-            self.tick();
-            self.timestamp = self.timestamp.wrapping_add(SAMPLES.into());
-            next += TICK;
-            sleep(next.saturating_duration_since(Instant::now()));
-        }
-    }
-
-    fn tick(&mut self) {
-        match self.frames.pop_front().unwrap_or(Frame::Silence) {
-            Frame::Silence => self.silence(),
-            Frame::Tone { event, tick } => {
-                let payload = tone::pair(event, u32::from(tick * SAMPLES), SAMPLES);
-                self.send(0, self.timestamp, &payload);
-            }
-            Frame::Event { event, tick } => self.event(event, tick, tick + 1, false),
-            Frame::Release { event, tick } => {
-                match event {
-                    Some(event) => {
-                        (0..END_PACKETS).for_each(|_| self.event(event, tick, tick, true));
-                    }
-                    None => self.silence(),
+            match frames.next().unwrap_or_else(silence) {
+                Frame::Audio(payload) => {
+                    self.wait_for_tick();
+                    self.send(0, self.timestamp, &payload);
                 }
-                if let Some(released) = &self.released {
+                Frame::Held { event, tick } => {
+                    self.wait_for_tick();
+                    self.event(event, tick, tick + 1, false);
+                }
+                Frame::Released { event, tick } => {
+                    self.wait_for_tick();
+                    (0..END_PACKETS).for_each(|_| self.event(event, tick, tick, true));
+                }
+                Frame::Note(released) => {
                     let _ = released.send(Instant::now()); // the test may have stopped waiting
                 }
+                Frame::Timestamp(timestamp) => self.timestamp = timestamp,
             }
         }
     }
 
-    fn silence(&mut self) {
-        let payload = [ulaw::SILENCE; SAMPLES as usize];
-        self.send(0, self.timestamp, &payload);
+    fn wait_for_tick(&mut self) {
+        self.due += TICK;
+        sleep(self.due.saturating_duration_since(Instant::now()));
+        self.timestamp = self.timestamp.wrapping_add(SAMPLES.into());
     }
 
     /// One packet of an event that was pressed `tick` ticks ago and has lasted for `ticks`.

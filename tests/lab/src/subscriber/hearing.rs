@@ -6,7 +6,7 @@
 //! it. Files that begin alike stay candidates together until they differ. Silence is passed over;
 //! sound that is in no file is heard as [`UNKNOWN`].
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::HashMap;
 use std::sync::LazyLock;
 use std::time::Instant;
 
@@ -23,28 +23,20 @@ const PACKET: usize = 160;
 /// A stretch without a file, and how many of its bytes must be loud to make it [`UNKNOWN`].
 const UNKNOWN_BYTES: usize = 160;
 const UNKNOWN_LOUD_BYTES: usize = 40;
-/// How far back from its first loud block a file's silent beginning is looked for: 1 s.
-const LEAD: usize = 8000;
-/// Bytes that are dropped at once, when they are of no more use.
-const DROPPED: usize = 16_000;
 
-type Block = [u8; BLOCK];
+/// Where each block of the known sound files is.
+pub struct Library(HashMap<[u8; BLOCK], Vec<Place>>);
 
-/// Sound files in µ-law, and where each of their blocks is.
-pub struct Library {
-    sounds: Vec<Sound>,
-    places: HashMap<Block, Vec<Place>>,
-}
-
+/// A file in µ-law.
 struct Sound {
-    name: String,
+    name: &'static str,
     codes: Vec<u8>,
 }
 
-/// A byte of a sound.
-#[derive(Debug, Clone, Copy)]
+/// A byte of a sound, or its end.
+#[derive(Clone, Copy)]
 struct Place {
-    sound: usize,
+    sound: &'static Sound,
     offset: usize,
 }
 
@@ -52,31 +44,41 @@ impl Library {
     /// Every spoken sound of the guidance; read once.
     pub fn guidance() -> &'static Self {
         static GUIDANCE: LazyLock<Library> = LazyLock::new(|| {
-            let read = |name: &str| sounds::samples(name).expect("a sound of this repository");
-            Library::new(sounds::words().map(|(name, _)| (name.to_owned(), read(name))))
+            let read = |name| sounds::samples(name).expect("a sound of this repository");
+            Library::new(sounds::words().map(|(name, _)| (name, read(name))))
         });
         &GUIDANCE
     }
 
-    /// Sounds by name, as 16-bit samples at 8 kHz.
-    pub fn new(sounds: impl IntoIterator<Item = (String, Vec<i16>)>) -> Self {
-        let mut library = Self { sounds: Vec::new(), places: HashMap::new() };
+    /// Sounds by name, as 16-bit samples at 8 kHz. They stay in memory.
+    fn new(sounds: impl IntoIterator<Item = (&'static str, Vec<i16>)>) -> Self {
+        let mut places: HashMap<[u8; BLOCK], Vec<Place>> = HashMap::new();
         for (name, samples) in sounds {
-            let sound = library.sounds.len();
-            let codes: Vec<u8> = samples.into_iter().map(ulaw::encode).collect();
-            for (index, block) in codes.as_chunks::<BLOCK>().0.iter().enumerate() {
+            let codes = samples.into_iter().map(ulaw::encode).collect();
+            let sound: &'static Sound = Box::leak(Box::new(Sound { name, codes }));
+            for (index, block) in sound.codes.as_chunks::<BLOCK>().0.iter().enumerate() {
                 if block.iter().any(|code| ulaw::is_loud(*code)) {
-                    let place = Place { sound, offset: index * BLOCK };
-                    library.places.entry(*block).or_default().push(place);
+                    places.entry(*block).or_default().push(Place { sound, offset: index * BLOCK });
                 }
             }
-            library.sounds.push(Sound { name, codes });
         }
-        library
+        Self(places)
+    }
+}
+
+impl Place {
+    fn after(self, bytes: usize) -> Self {
+        Self { offset: self.offset + bytes, ..self }
     }
 
-    fn codes(&self, sound: usize) -> &[u8] {
-        self.sounds.get(sound).map_or(&[], |sound| &sound.codes)
+    fn rest(self) -> &'static [u8] {
+        &self.sound.codes[self.offset..]
+    }
+
+    /// How many bytes before this place agree with the end of `stream`.
+    fn agrees_before(self, stream: &[u8]) -> usize {
+        let before = self.sound.codes[..self.offset].iter().rev();
+        before.zip(stream.iter().rev()).take_while(|(a, b)| a == b).count()
     }
 }
 
@@ -84,7 +86,7 @@ impl Library {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Heard {
     /// What it is: the file's name; several while (or if) it could be any of them.
-    pub names: Vec<String>,
+    pub names: Vec<&'static str>,
     /// When its first packet came.
     pub started: Instant,
     /// When its last packet came, once it is over.
@@ -98,12 +100,12 @@ pub struct Heard {
 impl Heard {
     /// Whether it is certainly this.
     pub fn is(&self, name: &str) -> bool {
-        self.names.iter().all(|candidate| candidate == name)
+        self.names.iter().all(|candidate| *candidate == name)
     }
 
     /// Whether it may be this, for all that was heard yet.
     pub fn may_be(&self, name: &str) -> bool {
-        self.names.iter().any(|candidate| candidate == name)
+        self.names.contains(&name)
     }
 }
 
@@ -113,16 +115,14 @@ pub struct Hearing {
     /// Everything heard, in order.
     pub heard: Vec<Heard>,
     stream: Vec<u8>,
-    /// The stream's bytes that were dropped already.
-    base: usize,
+    /// Ends of packets in the stream, and when they came.
+    arrivals: Vec<(usize, Instant)>,
+    /// How far the stream was searched or followed.
+    position: usize,
     /// Where the last file ended; another cannot begin before it.
     floor: usize,
     /// How far sound without a file was looked for.
     noted: usize,
-    /// How far it was searched or followed.
-    position: usize,
-    /// Ends of packets in the stream, and when they came.
-    arrivals: VecDeque<(usize, Instant)>,
     /// The files being followed, each at `position`; none while searching.
     following: Vec<Place>,
 }
@@ -134,30 +134,19 @@ impl Hearing {
             library,
             heard: Vec::new(),
             stream: Vec::new(),
-            base: 0,
+            arrivals: Vec::new(),
+            position: 0,
             floor: 0,
             noted: 0,
-            position: 0,
-            arrivals: VecDeque::new(),
             following: Vec::new(),
         }
     }
 
-    /// Takes a packet's µ-law; returns whether [`Hearing::heard`] has changed.
-    pub fn hear(&mut self, at: Instant, payload: &[u8]) -> bool {
+    /// Takes a packet's µ-law.
+    pub fn hear(&mut self, at: Instant, payload: &[u8]) {
         self.stream.extend(payload.iter().map(|code| ulaw::canonical(*code)));
-        self.arrivals.push_back((self.base + self.stream.len(), at));
-        let mut changed = false;
-        loop {
-            let step = if self.following.is_empty() { self.search() } else { self.follow() };
-            match step {
-                Step::NeedsMore => break,
-                Step::On => {}
-                Step::Changed => changed = true,
-            }
-        }
-        self.forget();
-        changed
+        self.arrivals.push((self.stream.len(), at));
+        while self.advance() {}
     }
 
     /// Nothing more will come.
@@ -167,158 +156,109 @@ impl Hearing {
         }
     }
 
-    fn arrival(&self, position: usize) -> Option<Instant> {
-        self.arrivals.iter().find(|(end, _)| position < *end).map(|(_, at)| *at)
+    /// One step on in the stream, unless it takes more of it.
+    fn advance(&mut self) -> bool {
+        if self.following.is_empty() { self.search() } else { self.follow() }
     }
 
-    fn search(&mut self) -> Step {
-        let start = self.position - self.base;
-        let Some(window) = self.stream.get(start..start + BLOCK) else { return Step::NeedsMore };
-        let Ok(block) = Block::try_from(window) else { return Step::NeedsMore };
-        let Some(places) = self.library.places.get(&block) else {
+    fn arrival(&self, position: usize) -> Instant {
+        self.arrivals[self.arrivals.partition_point(|(end, _)| *end <= position)].1
+    }
+
+    fn search(&mut self) -> bool {
+        let Some(block) = self.stream[self.position..].first_chunk() else { return false };
+        let Some(places) = self.library.0.get(block) else {
             self.position += 1;
-            return self.note_unknown(self.position);
+            self.note_unknown(self.position);
+            return true;
         };
-        let backed: Vec<(usize, Place)> =
-            places.iter().map(|place| (self.backwards(*place), *place)).collect();
-        let best = backed.iter().map(|(length, _)| *length).max().unwrap_or(0);
-        let since = self.position - best;
-        self.following = backed
-            .into_iter()
-            .filter(|(length, _)| *length == best)
-            .map(|(_, place)| Place { offset: place.offset + BLOCK, ..place })
-            .collect();
-        let from = self.following.first().map_or(0, |place| place.offset - BLOCK - best);
+        let before = &self.stream[self.floor..self.position];
+        let best = places.iter().map(|place| place.agrees_before(before)).max().unwrap_or(0);
+        let begun: Vec<Place> =
+            places.iter().filter(|place| place.agrees_before(before) == best).copied().collect();
+        let (since, from) = (self.position - best, begun[0].offset - best);
+        self.following = begun.into_iter().map(|place| place.after(BLOCK)).collect();
         self.note_unknown(since);
         self.floor = since;
         self.position += BLOCK;
         self.noted = self.position;
-        let Some(started) = self.arrival(since) else { return Step::NeedsMore };
-        let names = self.names(&self.following);
+        let (names, started) = (names(&self.following), self.arrival(since));
         self.heard.push(Heard { names, started, ended: None, from, whole: false });
-        Step::Changed
+        true
     }
 
-    /// How many bytes before `position` agree with those before a place of a file.
-    fn backwards(&self, place: Place) -> usize {
-        let before = self.library.codes(place.sound).get(..place.offset).unwrap_or(&[]);
-        let stream = self.stream.get(self.floor - self.base..self.position - self.base);
-        let stream = stream.unwrap_or(&[]);
-        before.iter().rev().zip(stream.iter().rev()).take_while(|(a, b)| a == b).count()
-    }
-
-    fn follow(&mut self) -> Step {
-        let Some(&code) = self.stream.get(self.position - self.base) else {
-            let has_ended = self.following.iter().all(|place| self.rest(*place).is_empty());
-            return if has_ended { self.finish() } else { Step::NeedsMore };
+    fn follow(&mut self) -> bool {
+        let Some(code) = self.stream.get(self.position) else {
+            let has_ended = self.following.iter().all(|place| place.rest().is_empty());
+            if has_ended {
+                self.finish();
+            }
+            return has_ended;
         };
-        let agrees = |place: &&Place| self.rest(**place).first() == Some(&code);
-        let agreeing = self.following.iter().filter(agrees);
-        let agreeing = agreeing.map(|place| Place { offset: place.offset + 1, ..*place });
+        let agrees = |place: &&Place| place.rest().first() == Some(code);
+        let agreeing = self.following.iter().filter(agrees).map(|place| place.after(1));
         let agreeing: Vec<Place> = agreeing.collect();
         if agreeing.is_empty() {
-            return self.finish();
+            self.finish();
+            return true;
         }
-        let fewer = agreeing.len() < self.following.len();
+        if let Some(heard) = self.heard.last_mut()
+            && agreeing.len() < self.following.len()
+        {
+            heard.names = names(&agreeing);
+        }
         self.following = agreeing;
         self.position += 1;
-        if !fewer {
-            return Step::On;
-        }
-        let names = self.names(&self.following);
-        if let Some(heard) = self.heard.last_mut() {
-            heard.names = names;
-        }
-        Step::Changed
-    }
-
-    fn rest(&self, place: Place) -> &[u8] {
-        self.library.codes(place.sound).get(place.offset..).unwrap_or(&[])
+        true
     }
 
     /// The files that were followed are over, or the stream has departed from them.
-    fn finish(&mut self) -> Step {
-        let is_over = |place: &&Place| is_negligible(self.rest(**place));
-        let over: Vec<Place> = self.following.iter().filter(is_over).copied().collect();
+    fn finish(&mut self) {
         let followed = std::mem::take(&mut self.following);
-        let ended = self.arrival(self.position - 1);
-        let names = self.names(if over.is_empty() { &followed } else { &over });
-        let silent_until = |from: usize| {
-            let first = over.first()?;
-            Some(is_negligible(self.library.codes(first.sound).get(..from)?))
-        };
-        let whole = self.heard.last().and_then(|heard| silent_until(heard.from)).unwrap_or(false);
+        let over = followed.iter().filter(|place| is_negligible(place.rest()));
+        let over: Vec<Place> = over.copied().collect();
+        let ended = Some(self.arrival(self.position - 1));
         if let Some(heard) = self.heard.last_mut() {
-            (heard.names, heard.ended, heard.whole) = (names, ended, whole);
+            let is_whole = |place: &Place| is_negligible(&place.sound.codes[..heard.from]);
+            heard.whole = over.first().is_some_and(is_whole);
+            heard.names = names(if over.is_empty() { &followed } else { &over });
+            heard.ended = ended;
         }
         (self.floor, self.noted) = (self.position, self.position);
-        Step::Changed
-    }
-
-    fn names(&self, places: &[Place]) -> Vec<String> {
-        let mut names: Vec<String> = Vec::new();
-        for sound in places.iter().filter_map(|place| self.library.sounds.get(place.sound)) {
-            if !names.contains(&sound.name) {
-                names.push(sound.name.clone());
-            }
-        }
-        names
     }
 
     /// Since `noted` and until there no file was found: was there sound?
-    fn note_unknown(&mut self, until: usize) -> Step {
-        if until <= self.noted {
-            return Step::On;
-        }
-        let span = self.stream.get(self.noted - self.base..until - self.base).unwrap_or(&[]);
+    fn note_unknown(&mut self, until: usize) {
+        let span = self.stream.get(self.noted..until).unwrap_or_default();
         // While searching, the sound may yet turn out to be a file's: its first block decides.
         if span.len() < 2 * BLOCK + UNKNOWN_BYTES && self.following.is_empty() {
-            return Step::On;
-        }
-        let loud = span.iter().filter(|code| ulaw::is_loud(**code)).count();
-        let first = span.iter().position(|code| ulaw::is_loud(*code)).unwrap_or(0);
-        let (begin, last) = (self.arrival(self.noted + first), self.arrival(until - 1));
-        self.noted = until;
-        let Some(started) = begin.filter(|_| loud >= UNKNOWN_LOUD_BYTES) else { return Step::On };
-        match self.heard.last_mut() {
-            Some(heard) if heard.is(UNKNOWN) => heard.ended = last,
-            _ => self.heard.push(Heard {
-                names: vec![UNKNOWN.to_owned()],
-                started,
-                ended: last,
-                from: 0,
-                whole: false,
-            }),
-        }
-        Step::Changed
-    }
-
-    /// Drops what no file can begin in any more.
-    fn forget(&mut self) {
-        if self.following.is_empty() {
-            self.floor = self.floor.max(self.position.saturating_sub(LEAD)).min(self.noted);
-        }
-        let done = self.floor - self.base;
-        if done < DROPPED {
             return;
         }
-        self.stream.drain(..done);
-        self.base = self.floor;
-        while self.arrivals.front().is_some_and(|(end, _)| *end <= self.floor) {
-            self.arrivals.pop_front();
+        let mut loud = (self.noted..until).filter(|at| ulaw::is_loud(self.stream[*at]));
+        let (first, others) = (loud.next(), loud.count());
+        self.noted = self.noted.max(until);
+        let Some(first) = first.filter(|_| others + 1 >= UNKNOWN_LOUD_BYTES) else { return };
+        let (started, ended) = (self.arrival(first), Some(self.arrival(until - 1)));
+        match self.heard.last_mut() {
+            Some(heard) if heard.is(UNKNOWN) => heard.ended = ended,
+            _ => {
+                let names = vec![UNKNOWN];
+                self.heard.push(Heard { names, started, ended, from: 0, whole: false });
+            }
         }
     }
+}
+
+fn names(places: &[Place]) -> Vec<&'static str> {
+    let mut names: Vec<_> = places.iter().map(|place| place.sound.name).collect();
+    names.sort_unstable();
+    names.dedup();
+    names
 }
 
 /// Whether an edge of a file is too short or too quiet to be missed.
 fn is_negligible(edge: &[u8]) -> bool {
     edge.len() < PACKET || !edge.iter().any(|code| ulaw::is_loud(*code))
-}
-
-enum Step {
-    NeedsMore,
-    On,
-    Changed,
 }
 
 #[cfg(test)]

@@ -2,10 +2,11 @@
 //!
 //! Every call ends in one of three ways: hung up by us on cue, hung up by the other side, refused.
 //! SIPp reports each over its third-party control socket and takes cues (`Cue: hang-up`, `Digit:
-//! 5`) from there. `[field0]` is the call's RTP port, `[field1]` the caller's number as written.
+//! 5`) from there. `[field0]` is the caller's number as written.
 
 use super::handset::EVENT_PAYLOAD;
-use super::sipp::{Identity, Keying, Line};
+use super::sipp::{Keying, Line};
+use crate::asterisk::Phone;
 
 const DIALOG: &str =
     "Via: SIP/2.0/[transport] [local_ip]:[local_port];branch=z9hG4bK-[pid]-[call_number]-{branch}
@@ -16,24 +17,26 @@ Max-Forwards: 70
 Contact: <sip:line@[local_ip]:[local_port];transport=[transport]>
 ";
 
+/// The request URI of a call's INVITE.
+const CALLED: &str = "sip:{called}@[remote_ip]:[remote_port]";
+
 const REFUSALS: [u16; 10] = [400, 401, 403, 404, 408, 480, 484, 486, 488, 503];
 
 /// A call: INVITE, then cues until somebody hangs up.
-pub(super) fn call(line: &Line, identity: &Identity) -> String {
-    let from = match identity {
-        Identity::Asserted => "0000000000",
-        Identity::Telephone(phone) => &phone.number,
-    };
+pub(super) fn call(line: &Line, telephone: Option<&Phone>, media: u16) -> String {
+    let from = telephone.map_or("0000000000", |phone| &phone.number);
     let dialog = DIALOG.replace("{from}", from).replace("{called}", &line.number);
     let mut xml =
         String::from("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<scenario name=\"call\">\n");
-    xml += &invite(line, identity, &dialog, "1");
-    if let Identity::Telephone(_) = identity {
+    xml += &invite(line, &dialog, "1", "");
+    let sequence = if telephone.is_some() {
         xml += "<recv response=\"401\" auth=\"true\"/>\n";
-        xml += &send("ACK", "1", &dialog, "sip:{called}@[remote_ip]:[remote_port]", "", "");
-        xml += &invite(line, identity, &dialog, "2");
-    }
-    let sequence = if matches!(identity, Identity::Telephone(_)) { "2" } else { "1" };
+        xml += &send("ACK", "1", &dialog, CALLED, "", "");
+        xml += &invite(line, &dialog, "2", "[authentication]\n");
+        "2"
+    } else {
+        "1"
+    };
     let passed = |status| format!("<recv response=\"{status}\" optional=\"true\"/>\n");
     let refused =
         |status| format!("<recv response=\"{status}\" optional=\"true\" next=\"refused\"/>\n");
@@ -46,7 +49,7 @@ pub(super) fn call(line: &Line, identity: &Identity) -> String {
     xml += &report("answered [$port]", "listen");
     xml += &cues(&dialog);
     xml += &endings(sequence, &dialog);
-    xml.replace("{called}", &line.number)
+    xml.replace("{called}", &line.number).replace("{media}", &media.to_string())
 }
 
 /// A registration, whose success is SIPp's exit status.
@@ -61,11 +64,7 @@ pub(super) fn register(number: &str) -> String {
     xml + "<recv response=\"200\"/>\n</scenario>\n"
 }
 
-fn invite(line: &Line, identity: &Identity, dialog: &str, sequence: &str) -> String {
-    let proof = match identity {
-        Identity::Telephone(_) if sequence != "1" => "[authentication]\n",
-        Identity::Telephone(_) | Identity::Asserted => "",
-    };
+fn invite(line: &Line, dialog: &str, sequence: &str, proof: &str) -> String {
     let (kinds, events) = match line.keying {
         Keying::Events | Keying::Both => {
             let events = format!(
@@ -78,13 +77,12 @@ fn invite(line: &Line, identity: &Identity, dialog: &str, sequence: &str) -> Str
     let fax = if line.offers_fax { "m=image 9 udptl t38\na=T38FaxVersion:0\n" } else { "" };
     let sdp = format!(
         "v=0\no=subscriber 1 1 IN IP4 [local_ip]\ns=-\nc=IN IP4 [local_ip]\nt=0 0\n\
-         m=audio [field0] RTP/AVP {kinds}\na=rtpmap:0 PCMU/8000\n{events}a=ptime:20\n{fax}"
+         m=audio {{media}} RTP/AVP {kinds}\na=rtpmap:0 PCMU/8000\n{events}a=ptime:20\n{fax}"
     );
     let headers = format!(
-        "P-Asserted-Identity: <sip:[field1]@carrier.example>\n{proof}Content-Type: application/sdp\n"
+        "P-Asserted-Identity: <sip:[field0]@carrier.example>\n{proof}Content-Type: application/sdp\n"
     );
-    let to = "sip:{called}@[remote_ip]:[remote_port]";
-    send("INVITE", sequence, dialog, to, &headers, &sdp)
+    send("INVITE", sequence, dialog, CALLED, &headers, &sdp)
 }
 
 fn cues(dialog: &str) -> String {
@@ -108,7 +106,7 @@ fn cues(dialog: &str) -> String {
 fn media(dialog: &str) -> String {
     let sdp = format!(
         "v=0\no=subscriber 1 [cseq] IN IP4 [local_ip]\ns=-\nc=IN IP4 [local_ip]\nt=0 0\n\
-         m=audio [field0] RTP/AVP 0 {EVENT_PAYLOAD}\na=rtpmap:0 PCMU/8000\n\
+         m=audio {{media}} RTP/AVP 0 {EVENT_PAYLOAD}\na=rtpmap:0 PCMU/8000\n\
          a=rtpmap:{EVENT_PAYLOAD} telephone-event/8000\na=[$direction]\n"
     );
     let headers = "Content-Type: application/sdp\n";
@@ -125,7 +123,7 @@ fn endings(sequence: &str, dialog: &str) -> String {
     let bye = send("BYE", "[cseq]", dialog, "[next_url]", "", "");
     let ok = "<send><![CDATA[\nSIP/2.0 200 OK\n[last_Via:]\n[last_From:]\n[last_To:]\n[last_Call-ID:]\n\
               [last_CSeq:]\nContent-Length: 0\n\n]]></send>\n";
-    let refused = send("ACK", sequence, dialog, "sip:{called}@[remote_ip]:[remote_port]", "", "");
+    let refused = send("ACK", sequence, dialog, CALLED, "", "");
     format!(
         "<label id=\"hangup\"/>\n{bye}<recv request=\"BYE\" optional=\"true\" next=\"ended\"/>\n\
          <recv response=\"200\"/>\n{}<label id=\"ended\"/>\n{ok}{}\

@@ -3,7 +3,6 @@
 //!
 //! A process ends by itself once its calls are over; it is killed when [`Sipp`] is dropped.
 
-use std::fmt::Write as _;
 use std::fs;
 use std::io::{Read as _, Write as _};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
@@ -16,8 +15,9 @@ use std::time::Duration;
 use anyhow::{Context as _, Result, ensure};
 use tempfile::TempDir;
 
+use super::handset::Pace;
 use super::scenario;
-use crate::asterisk::Phone;
+use crate::asterisk::{CARRIER, Phone};
 use crate::child::Child;
 use crate::folder;
 use crate::{ports, secret};
@@ -35,14 +35,16 @@ pub struct Line {
     /// The number that is dialled.
     pub number: String,
     pub keying: Keying,
+    pub pace: Pace,
     /// Whether T.38 is offered beside the audio.
     pub offers_fax: bool,
 }
 
 impl Line {
-    /// With RFC 4733 events, and audio alone.
+    /// With RFC 4733 events at a brisk pace, and audio alone.
     pub fn new(sip: SocketAddr, number: impl Into<String>) -> Self {
-        Self { sip, number: number.into(), keying: Keying::Events, offers_fax: false }
+        let (keying, pace) = (Keying::Events, Pace::BRISK);
+        Self { sip, number: number.into(), keying, pace, offers_fax: false }
     }
 }
 
@@ -59,24 +61,6 @@ pub enum Keying {
     Both,
 }
 
-/// As whom the calls are placed.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Identity {
-    /// The number is in P-Asserted-Identity, and not in From.
-    Asserted,
-    /// A telephone that has registered, and asserts the number by itself.
-    Telephone(Phone),
-}
-
-/// A call to place.
-#[derive(Debug, Clone)]
-pub struct Placed {
-    /// The caller's number, as it is to be written.
-    pub caller: String,
-    /// The caller's RTP port.
-    pub media: u16,
-}
-
 /// What becomes of a call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum News {
@@ -84,11 +68,18 @@ pub enum News {
     Answered(u16),
     /// A digit sent by SIP INFO, or a direction of the audio, was taken.
     Informed,
-    /// Over: we hung up.
-    HungUp,
-    /// Over: the other side hung up.
-    Ended,
-    /// Never answered.
+    /// It is over.
+    Over(Ending),
+}
+
+/// How a call ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ending {
+    /// The other side hung up.
+    ByThem,
+    /// We hung up.
+    ByUs,
+    /// It was never answered.
     Refused,
 }
 
@@ -103,34 +94,35 @@ pub struct Sipp {
 }
 
 impl Sipp {
-    /// Places `calls` from `address`, `rate` a second; `news` gets what becomes of each, by index.
+    /// Places calls from `callers`, who share the RTP port `media`, `rate` a second; `news` gets
+    /// what becomes of each, by index.
+    ///
+    /// The carrier asserts their numbers, or else a telephone does, which registers first.
     pub fn place(
         line: &Line,
-        address: Ipv4Addr,
-        identity: &Identity,
-        calls: &[Placed],
+        telephone: Option<&Phone>,
+        callers: &[String],
+        media: u16,
         rate: u32,
         news: impl FnMut(usize, News) + Send + 'static,
     ) -> Result<Self> {
-        let folder = folder::temporary("karipass-sipp-")?;
-        let mut csv = String::from("SEQUENTIAL\n");
-        for call in calls {
-            writeln!(csv, "{};{}", call.media, call.caller)?;
+        if let Some(phone) = telephone {
+            register(line.sip, phone)?;
         }
-        fs::write(folder.path().join("calls.csv"), csv)?;
+        let folder = folder::temporary("karipass-sipp-")?;
+        fs::write(
+            folder.path().join("calls.csv"),
+            format!("SEQUENTIAL\n{}\n", callers.join("\n")),
+        )?;
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
-        let xml = scenario::call(line, identity);
-        let mut command = sipp(line.sip, address, folder.path(), &xml)?;
+        let xml = scenario::call(line, telephone, media);
+        let mut command = sipp(line.sip, telephone, folder.path(), &xml)?;
         // A late report of another process's call that had this port before is nobody's.
         let token = secret();
         command.args(["-cid_str", &format!("call-%u-{token}"), "-inf", "calls.csv"]);
-        command.args(["-s", &line.number]);
-        command.args(["-m", &calls.len().to_string(), "-r", &rate.to_string()]);
-        command.args(["-l", &calls.len().to_string()]);
+        command.args(["-s", &line.number, "-r", &rate.to_string()]);
+        command.args(["-m", &callers.len().to_string(), "-l", &callers.len().to_string()]);
         command.args(["-3pcc", &listener.local_addr()?.to_string()]);
-        if let Identity::Telephone(phone) = identity {
-            command.args(["-au", &phone.number, "-ap", &phone.password]);
-        }
         let mut child = Child::spawn("SIPp", command)?;
         let twin = accept(&listener, &mut child)
             .with_context(|| format!("SIPp: {}", errors(folder.path())))?;
@@ -139,34 +131,17 @@ impl Sipp {
         Ok(Self { child, twin: Mutex::new(twin), reader: Some(reader), token, folder })
     }
 
-    /// Registers a telephone.
-    pub fn register(sip: SocketAddr, address: Ipv4Addr, phone: &Phone) -> Result<()> {
-        let Phone { number: user, password } = phone;
-        let folder = folder::temporary("karipass-sipp-")?;
-        let mut command = sipp(sip, address, folder.path(), &scenario::register(user))?;
-        command.args(["-m", "1", "-au", user, "-ap", password]);
-        let mut child = Child::spawn("SIPp", command)?;
-        let status = child.wait_for_end(REGISTER_TIMEOUT)?;
-        ensure!(status.success(), "{user} cannot register: {}", errors(folder.path()));
-        Ok(())
-    }
-
-    /// Hangs a call up.
-    pub fn hang_up(&self, call: usize) -> Result<()> {
-        self.cue(call, "Cue: hang-up")
-    }
-
     /// What SIPp has to say about its errors.
     pub fn errors(&self) -> String {
         errors(self.folder.path())
     }
 
-    /// Gives SIPp a cue of the scenario; wait for [`News::Informed`] after a digit or a direction.
-    pub fn cue(&self, call: usize, cue: &str) -> Result<()> {
+    /// Gives SIPp a cue of the scenario for its first call; wait for [`News::Informed`] after a digit
+    /// or a direction.
+    pub fn cue(&self, cue: &str) -> Result<()> {
         let mut twin = self.twin.lock().map_err(|_| anyhow::anyhow!("a thread has panicked"))?;
         // SIPp reads one message at a time: it goes out in one piece.
-        let mut message =
-            format!("Call-ID: call-{}-{}\r\n{cue}\r\n", call + 1, self.token).into_bytes();
+        let mut message = format!("Call-ID: call-1-{}\r\n{cue}\r\n", self.token).into_bytes();
         message.push(ESCAPE);
         twin.write_all(&message).context("SIPp is gone")
     }
@@ -181,7 +156,30 @@ impl Drop for Sipp {
     }
 }
 
-fn sipp(sip: SocketAddr, address: Ipv4Addr, folder: &Path, scenario: &str) -> Result<Command> {
+/// Where a caller's SIP and media come from.
+pub(super) fn address(telephone: Option<&Phone>) -> Ipv4Addr {
+    if telephone.is_some() { Ipv4Addr::LOCALHOST } else { CARRIER }
+}
+
+/// Registers a telephone.
+fn register(sip: SocketAddr, phone: &Phone) -> Result<()> {
+    let folder = folder::temporary("karipass-sipp-")?;
+    let xml = scenario::register(&phone.number);
+    let mut command = sipp(sip, Some(phone), folder.path(), &xml)?;
+    command.args(["-m", "1"]);
+    let status = Child::spawn("SIPp", command)?.wait_for_end(REGISTER_TIMEOUT)?;
+    let said = || format!("{} cannot register: {}", phone.number, errors(folder.path()));
+    ensure!(status.success(), said());
+    Ok(())
+}
+
+fn sipp(
+    sip: SocketAddr,
+    telephone: Option<&Phone>,
+    folder: &Path,
+    scenario: &str,
+) -> Result<Command> {
+    let address = address(telephone);
     fs::write(folder.join("scenario.xml"), scenario)?;
     let mut command = Command::new("setpriv");
     command.args(["--pdeathsig", "KILL", "sipp", &sip.to_string(), "-sf", "scenario.xml"]);
@@ -189,6 +187,9 @@ fn sipp(sip: SocketAddr, address: Ipv4Addr, folder: &Path, scenario: &str) -> Re
     command.args(["-error_file", "errors.log"]);
     // Left to itself it looks from one port on at those that all others hold.
     command.args(["-mp", &ports::free_media(address)?.to_string()]);
+    if let Some(Phone { number, password }) = telephone {
+        command.args(["-au", number, "-ap", password]);
+    }
     command.current_dir(folder).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
     Ok(command)
 }
@@ -234,15 +235,15 @@ fn parse(message: &str) -> Option<(usize, News)> {
     let (call, _token) = header("Call-ID")?.strip_prefix("call-")?.split_once('-')?;
     let call = call.parse::<usize>().ok()?.checked_sub(1)?;
     if header("internal-cmd").is_some() {
-        return Some((call, News::HungUp));
+        return Some((call, News::Over(Ending::ByUs)));
     }
     let mut words = header("Event")?.split(' ');
     let what = match words.next()? {
         "answered" => News::Answered(words.next()?.parse().ok()?),
         "informed" => News::Informed,
-        "hung-up" => News::HungUp,
-        "ended" => News::Ended,
-        "refused" => News::Refused,
+        "hung-up" => News::Over(Ending::ByUs),
+        "ended" => News::Over(Ending::ByThem),
+        "refused" => News::Over(Ending::Refused),
         _ => return None,
     };
     Some((call, what))
@@ -261,9 +262,9 @@ mod tests {
         let parsed =
             |event: &str| parse(&format!("Call-ID: call-7-0a1b\r\nEvent: {event}\r\n\r\n\x1b"));
         assert_eq!(parsed("answered 17570"), Some((6, News::Answered(17_570))));
-        assert_eq!(parsed("ended"), Some((6, News::Ended)));
+        assert_eq!(parsed("ended"), Some((6, News::Over(Ending::ByThem))));
         assert_eq!(parsed("sneezed"), None);
         let aborted = "call-id: call-1-0a1b\r\ninternal-cmd: abort_call\r\n\r\n\x1b";
-        assert_eq!(parse(aborted), Some((0, News::HungUp)));
+        assert_eq!(parse(aborted), Some((0, News::Over(Ending::ByUs))));
     }
 }

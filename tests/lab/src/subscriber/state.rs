@@ -4,21 +4,10 @@ use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use super::hearing::{Hearing, Library};
-use super::sipp::News;
+use super::sipp::{Ending, News};
 
 /// How long after the call's end its last packets may still be on their way through the threads.
 pub(super) const STRAGGLERS: Duration = Duration::from_millis(500);
-
-/// How a call ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Ending {
-    /// The other side hung up.
-    ByThem,
-    /// We hung up.
-    ByUs,
-    /// It was never answered.
-    Refused,
-}
 
 pub(super) struct State {
     pub(super) hearing: Hearing,
@@ -32,9 +21,7 @@ impl State {
         match news {
             News::Answered(port) => self.answered = Some((port, at)),
             News::Informed => self.informed += 1,
-            News::HungUp => self.ending = Some((Ending::ByUs, at)),
-            News::Ended => self.ending = Some((Ending::ByThem, at)),
-            News::Refused => self.ending = Some((Ending::Refused, at)),
+            News::Over(ending) => self.ending = Some((ending, at)),
         }
     }
 

@@ -3,8 +3,8 @@
 use std::f64::consts::TAU;
 
 use super::ulaw;
+use crate::sounds::RATE;
 
-const RATE: f64 = 8000.0;
 const LOW: [f64; 4] = [697.0, 770.0, 852.0, 941.0];
 const HIGH: [f64; 4] = [1209.0, 1336.0, 1477.0, 1633.0];
 /// The keypad row by row, in RFC 4733's numbers for the keys.
@@ -12,17 +12,14 @@ const KEYPAD: [u8; 16] = [1, 2, 3, 12, 4, 5, 6, 13, 7, 8, 9, 14, 10, 0, 11, 15];
 /// Of each of the two, below full scale by 12 dB.
 const AMPLITUDE: f64 = 8192.0;
 
-/// The samples from `since` on of a key with this RFC 4733 number, in µ-law.
-pub(super) fn pair(event: u8, since: u32, samples: u16) -> Vec<u8> {
+/// So many samples of a key with this RFC 4733 number, in µ-law.
+pub(super) fn pair(event: u8, samples: u16) -> Vec<u8> {
     let place = KEYPAD.iter().position(|key| *key == event).unwrap_or_default();
-    let wave = |hertz: f64, at: f64| (TAU * hertz * at / RATE).sin();
-    let (low, high) = (LOW[place / 4], HIGH[place % 4]);
-    (0..u32::from(samples))
-        .map(|sample| {
-            let at = f64::from(since.wrapping_add(sample));
-            #[expect(clippy::cast_possible_truncation, reason = "no sample exceeds 16384")]
-            let sample = (AMPLITUDE * (wave(low, at) + wave(high, at))) as i16;
-            ulaw::encode(sample)
-        })
-        .collect()
+    let tone = |sample: u16| {
+        let wave = |hertz: f64| (TAU * hertz * f64::from(sample) / f64::from(RATE)).sin();
+        #[expect(clippy::cast_possible_truncation, reason = "no sample exceeds 16384")]
+        let sample = (AMPLITUDE * (wave(LOW[place / 4]) + wave(HIGH[place % 4]))) as i16;
+        ulaw::encode(sample)
+    };
+    (0..samples).map(tone).collect()
 }

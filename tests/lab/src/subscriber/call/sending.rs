@@ -6,20 +6,20 @@ use std::time::{Duration, Instant};
 
 use anyhow::Result;
 
-use super::{HEARING_TIMEOUT, Pace, Sipp, Subscriber};
+use super::{HEARING_TIMEOUT, Line, Sipp, Subscriber};
 use crate::subscriber::sipp::Keying;
 
 impl Subscriber {
     /// Puts the call on hold.
     pub fn hold(&mut self) -> Result<&mut Self> {
-        self.wait_until_taken(|sipp| sipp.cue(0, "Media: sendonly"))?;
+        self.wait_until_taken(|sipp| sipp.cue("Media: sendonly"))?;
         Ok(self)
     }
 
     /// Takes the call off hold. Sound that the hold cut short is passed over.
     pub fn resume(&mut self) -> Result<&mut Self> {
         self.position = self.heard().len();
-        self.wait_until_taken(|sipp| sipp.cue(0, "Media: sendrecv"))?;
+        self.wait_until_taken(|sipp| sipp.cue("Media: sendrecv"))?;
         Ok(self)
     }
 
@@ -29,28 +29,27 @@ impl Subscriber {
         Ok(self)
     }
 
-    pub(super) fn send_keys(&mut self, keys: &str, pace: Pace, shown: String) -> Result<&mut Self> {
+    pub(super) fn send_keys(&mut self, keys: &str, shown: String) -> Result<&mut Self> {
         let begun = Instant::now();
-        let released = match self.line.keying {
-            Keying::Events => self.handset.key(keys, pace)?.last().copied(),
-            Keying::Tones => self.handset.sound(keys, pace)?.last().copied(),
+        let Line { keying, pace, .. } = self.line;
+        let released = match keying {
+            Keying::Events | Keying::Tones => self.handset.key(keys, pace, keying)?,
             Keying::Info | Keying::Both => {
                 for key in keys.chars() {
                     self.wait_until_taken(|sipp| {
-                        sipp.cue(0, &format!("Digit: {key}"))?;
-                        if self.line.keying == Keying::Both {
-                            self.handset.key(&key.to_string(), pace)?;
+                        sipp.cue(&format!("Digit: {key}"))?;
+                        if keying == Keying::Both {
+                            self.handset.key(&key.to_string(), pace, keying)?;
                         }
                         Ok(())
                     })?;
-                    let tone =
-                        if self.line.keying == Keying::Info { pace.tone } else { Duration::ZERO };
+                    let tone = if keying == Keying::Info { pace.tone } else { Duration::ZERO };
                     sleep(tone + pace.gap);
                 }
-                Some(Instant::now())
+                Instant::now()
             }
         };
-        self.keyed.push((shown, begun, released.unwrap_or(begun)));
+        self.keyed.push((shown, begun, released));
         Ok(self)
     }
 
