@@ -5,8 +5,8 @@ use std::fs;
 use std::path::Path;
 
 use anyhow::{Result, bail};
-use karipass_lab::asterisk::{Asterisk, AsteriskSetup, Installation, SET_UP_NUMBER};
-use karipass_lab::daemon::{Daemon, DaemonSetup};
+use karipass_lab::asterisk::{Asterisk, AsteriskSetup, SET_UP_NUMBER};
+use karipass_lab::daemon::{Daemon, DaemonSetup, NO_LIMITS};
 use karipass_lab::flood::Flood;
 use karipass_lab::folder;
 use karipass_lab::postgres::{Database, Durability, Postgres};
@@ -57,12 +57,11 @@ impl System {
         let setup = AsteriskSetup::new(folder.path().join("asterisk"))?
             .snippet("modules.conf", YARDSTICK_MODULES)
             .snippet("extensions.conf", include_str!("baseline.conf"));
-        let asterisk = Asterisk::start(&Installation::find()?, setup)?;
+        let asterisk = Asterisk::start(setup)?;
         runtime.block_on(make_yardstick_store(&asterisk, &database))?;
         let setup = DaemonSetup::new(karipass, folder.path().join("daemon"), &asterisk, &database)?
-            .without_limits();
-        let setup =
-            variables.iter().fold(setup, |setup, (name, value)| setup.variable(*name, *value));
+            .variables(NO_LIMITS)
+            .variables(variables.iter().copied());
         setup.lay_out()?;
         let mut contracts = String::from("contract_number,number,service\n");
         for caller in callers {

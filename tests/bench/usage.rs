@@ -4,6 +4,7 @@ use std::fs;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result};
+use rustix::process::Pid;
 
 /// Linux counts processor time for programs in hundredths of a second.
 const TICK: Duration = Duration::from_millis(10);
@@ -13,7 +14,7 @@ pub const HASHING: &str = "hash-";
 
 /// A process, by its id.
 #[derive(Debug, Clone, Copy)]
-pub struct Process(pub u32);
+pub struct Process(pub Pid);
 
 impl Process {
     /// Processor time of all its threads, those that have ended included.

@@ -18,7 +18,6 @@ use tokio::net::TcpStream;
 use tokio::time::timeout;
 
 use crate::dialplan::{Answer, Events, listen, next_start};
-use crate::system::installation;
 use agent::{Agent, Dialog};
 
 /// A trunk without any trust, from which strangers call telephones.
@@ -125,7 +124,7 @@ fn p1_a_call_that_was_transferred_or_forwarded_is_nobodys() -> Result<()> {
         .snippet("modules.conf", MODULES)
         .snippet("phones.conf", &format!("{ENDPOINTS}{contact}"))
         .snippet("extensions.conf", DIALPLAN);
-    let asterisk = Asterisk::start(installation(), setup)?;
+    let asterisk = Asterisk::start(setup)?;
     fs::write(folder.path().join("etc/followme.conf"), FOLLOW_ME)?;
     asterisk.console("module load app_followme.so")?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;

@@ -68,11 +68,8 @@ fn replace(file: &Path, text: &str, instead: &str) -> Result<()> {
 /// Exit status and standard output of `karipass check` beside this system.
 pub fn check(system: &System, variables: &[(&str, &str)]) -> Result<(Option<i32>, String)> {
     let folder = system.folder.path().join("operator");
-    let mut setup =
-        DaemonSetup::new(Path::new(KARIPASS), folder, &system.asterisk, &system.database)?;
-    for (name, value) in variables {
-        setup = setup.variable(*name, *value);
-    }
+    let setup = DaemonSetup::new(Path::new(KARIPASS), folder, &system.asterisk, &system.database)?
+        .variables(variables.iter().copied());
     setup.lay_out()?;
     let ran = setup.operator().arg("check").output().context("karipass check")?;
     Ok((ran.status.code(), String::from_utf8(ran.stdout)?))

@@ -12,8 +12,6 @@ use tokio::net::{TcpStream, UdpSocket};
 use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::{MaybeTlsStream, WebSocketStream};
 
-use crate::system::installation;
-
 mod cases;
 
 /// The samples' carrier, which asserts.
@@ -158,7 +156,7 @@ impl Case {
 fn check(cases: &[Case]) -> Result<()> {
     let folder = tempfile::tempdir()?;
     let setup = AsteriskSetup::new(folder.path())?.snippet("phones.conf", ENDPOINTS);
-    let asterisk = Asterisk::start(installation(), setup)?;
+    let asterisk = Asterisk::start(setup)?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let wrong = runtime.block_on(async {
         let mut events = listen(&asterisk).await?;

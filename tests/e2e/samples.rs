@@ -11,7 +11,6 @@ use karipass_lab::asterisk::{Asterisk, AsteriskSetup, CARRIER, SET_UP_NUMBER};
 use karipass_lab::repository;
 
 use crate::attacks::agent::Agent;
-use crate::system::installation;
 
 /// What is local, and what the console then shows: the file, its text, the command, and a part of
 /// the answer.
@@ -50,7 +49,7 @@ fn every_include_of_the_samples_has_its_effect() -> Result<()> {
     for (file, text, _, _) in LOCAL {
         setup = setup.snippet(file, &format!("{text}\n"));
     }
-    let asterisk = Asterisk::start(installation(), setup)?;
+    let asterisk = Asterisk::start(setup)?;
     for (file, _, command, expected) in LOCAL {
         let shown = asterisk.console(command)?;
         ensure!(shown.contains(expected), "{file} has no effect: {command} says {shown}");
@@ -66,7 +65,7 @@ fn every_include_of_the_samples_has_its_effect() -> Result<()> {
 #[test]
 fn every_request_within_a_call_that_asterisk_can_answer_is_answered() -> Result<()> {
     let folder = tempfile::tempdir()?;
-    let asterisk = Asterisk::start(installation(), AsteriskSetup::new(folder.path())?)?;
+    let asterisk = Asterisk::start(AsteriskSetup::new(folder.path())?)?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {
         let mut caller = Agent::new(Agent::socket(CARRIER)?, asterisk.sip())?;

@@ -5,8 +5,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, LazyLock, Mutex, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use anyhow::{Result, ensure};
-use karipass_lab::asterisk::{Asterisk, AsteriskSetup, Installation, Phone, SET_UP_NUMBER};
-use karipass_lab::daemon::{Daemon, DaemonSetup};
+use karipass_lab::asterisk::{Asterisk, AsteriskSetup, Phone, SET_UP_NUMBER};
+use karipass_lab::daemon::{Daemon, DaemonSetup, NO_LIMITS};
 use karipass_lab::folder;
 use karipass_lab::postgres::{Database, Durability, Postgres};
 use karipass_lab::subscriber::Line;
@@ -50,13 +50,6 @@ async fn cluster() -> Result<Postgres> {
     Ok(postgres)
 }
 
-/// The Asterisk of this machine.
-pub fn installation() -> &'static Installation {
-    static FOUND: LazyLock<Installation> =
-        LazyLock::new(|| Installation::find().expect("an Asterisk"));
-    &FOUND
-}
-
 impl System {
     /// The system that most stories share.
     pub fn shared() -> RwLockReadGuard<'static, Self> {
@@ -83,12 +76,10 @@ impl System {
     pub fn another_daemon(&self, folder: &str, variables: &[(&str, &str)]) -> Result<Daemon> {
         let folder = self.folder.path().join(folder);
         let (asterisk, database) = (&self.asterisk, &self.database);
-        let mut setup = DaemonSetup::new(Path::new(KARIPASS), folder, asterisk, database)?
-            .without_limits()
-            .variable("KARIPASS_LOG_FILTER", "trace");
-        for (name, value) in variables {
-            setup = setup.variable(*name, *value);
-        }
+        let setup = DaemonSetup::new(Path::new(KARIPASS), folder, asterisk, database)?
+            .variables(NO_LIMITS)
+            .variables([("KARIPASS_LOG_FILTER", "trace")])
+            .variables(variables.iter().copied());
         Daemon::start(setup)
     }
 
@@ -119,7 +110,7 @@ impl System {
         for (file, text) in snippets {
             setup = setup.snippet(file, text);
         }
-        let asterisk = Asterisk::start(installation(), setup)?;
+        let asterisk = Asterisk::start(setup)?;
         Ok(Self {
             daemon: None,
             asterisk,

@@ -5,7 +5,6 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, ensure};
-use karipass_lab::asterisk::Installation;
 
 use crate::ledger::{self, Bears, Fault};
 use crate::load::{Lived, Load};
@@ -101,7 +100,7 @@ impl Row {
     pub fn run(self) -> Result<()> {
         let _turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
         let begun = Instant::now();
-        let system = Arc::new(System::start(&Installation::find()?, &self.wishes)?);
+        let system = Arc::new(System::start(&self.wishes)?);
         let load = Load::on(&system, self.call_every)?;
         let scene = Scene {
             system,

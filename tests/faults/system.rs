@@ -7,8 +7,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use anyhow::{Context as _, Result};
-use karipass_lab::asterisk::{Asterisk, AsteriskSetup, Installation, SET_UP_NUMBER};
-use karipass_lab::daemon::{Daemon, DaemonSetup};
+use karipass_lab::asterisk::{Asterisk, AsteriskSetup, SET_UP_NUMBER};
+use karipass_lab::daemon::{Daemon, DaemonSetup, NO_LIMITS};
 use karipass_lab::folder;
 use karipass_lab::postgres::{Database, Durability, Postgres, Replication};
 use karipass_lab::proxy::PostgresProxy;
@@ -62,7 +62,7 @@ pub struct System {
 
 impl System {
     /// Starts everything and waits until both daemons are ready.
-    pub fn start(installation: &Installation, wishes: &Wishes) -> Result<Self> {
+    pub fn start(wishes: &Wishes) -> Result<Self> {
         let folder = folder::temporary("karipass-faults-")?;
         let memory = folder::temporary_in(Path::new(MEMORY), "karipass-faults-")?;
         let runtime = tokio::runtime::Builder::new_multi_thread()
@@ -82,7 +82,7 @@ impl System {
         let globals = format!("KARIPASS_APPS = {}\n", APPS.join("&"));
         let setup =
             AsteriskSetup::new(folder.path().join("asterisk"))?.snippet("globals.conf", &globals);
-        let asterisk = Asterisk::start(installation, setup)?;
+        let asterisk = Asterisk::start(setup)?;
         let line = Line::new(asterisk.sip(), SET_UP_NUMBER);
         let ari_proxies = runtime.block_on(ari_proxies(&asterisk, wishes))?;
         let proxy = runtime.block_on(async {
@@ -179,14 +179,12 @@ fn setups(
     for (index, app) in APPS.iter().enumerate() {
         let own = folder.join(app);
         let mut setup = DaemonSetup::new(Path::new(KARIPASS), &own, asterisk, database)?
-            .variable("KARIPASS_ARI_APP", *app)
-            .without_limits();
+            .variables([("KARIPASS_ARI_APP", *app)])
+            .variables(NO_LIMITS)
+            .variables(wishes.variables.clone());
         if let Some(proxy) = ari_proxies.get(index) {
             let url = format!("http://{}", proxy.address());
-            setup = setup.ari(&url, asterisk.ari_password());
-        }
-        for (name, value) in &wishes.variables {
-            setup = setup.variable(*name, value);
+            setup = setup.variables([("KARIPASS_ARI_URL", url)]);
         }
         // Both have the keys and the certificate of the first.
         if index > 0 {

@@ -20,7 +20,6 @@ use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName}
 use tokio_rustls::rustls::{ClientConfig, RootCertStore};
 
 use crate::dialplan::{Answer, listen, next_start};
-use crate::system::installation;
 
 const CALLER: &str = "0612345600";
 /// Longer than the apology.
@@ -42,7 +41,7 @@ fn p1_a_carrier_over_tcp_or_tls_is_believed_by_its_certificate() -> Result<()> {
         .replace("/etc/asterisk/keys/pbx.pem", &named(ours.path(), "certificate.pem"))
         .replace("/etc/asterisk/keys/pbx.key", &named(ours.path(), "key.pem"));
     let setup = AsteriskSetup::new(folder.path())?.snippet("transport.conf", &transports);
-    let asterisk = Asterisk::start(installation(), setup)?;
+    let asterisk = Asterisk::start(setup)?;
     let there = |port: u16| SocketAddr::from(([127, 0, 0, 1], port));
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {

@@ -51,9 +51,8 @@ fn impatient(system: &System) -> Result<Daemon> {
     let folder = system.folder.path().join("impatient");
     let keys = system.daemon.as_ref().unwrap().lock().unwrap().setup().keys();
     let setup = DaemonSetup::new(Path::new(KARIPASS), &folder, &system.asterisk, &system.database)?
-        .ari("http://127.0.0.1:9", "unused")
-        .variable("KARIPASS_LOGIN_LIMIT", "off")
-        .variable("KARIPASS_SESSION_IDLE_TIMEOUT_S", IDLE_S.to_string());
+        .variables([("KARIPASS_ARI_URL", "http://127.0.0.1:9"), ("KARIPASS_LOGIN_LIMIT", "off")])
+        .variables([("KARIPASS_SESSION_IDLE_TIMEOUT_S", IDLE_S.to_string())]);
     fs::create_dir_all(&folder)?;
     fs::copy(keys, setup.keys())?;
     let mut daemon = Daemon::start_unready(setup)?;

@@ -6,20 +6,13 @@
 
 mod setup;
 
-use std::fs;
-use std::net::{Ipv4Addr, SocketAddr, TcpStream, UdpSocket};
-use std::os::unix::process::CommandExt as _;
-use std::path::{Path, PathBuf};
-use std::process::{Command, Output, Stdio};
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::Path;
 use std::time::Duration;
 
-use anyhow::{Context as _, Result, bail, ensure};
-use tempfile::TempDir;
+use anyhow::Result;
 
-use crate::child::{Child, last_lines};
-use crate::folder;
-use crate::repository;
-
+use crate::child::Child;
 pub use setup::{AsteriskSetup, Phone, copy_samples};
 
 /// The user of `asterisk/etc/ari.conf`.
@@ -29,61 +22,27 @@ pub const SET_UP_NUMBER: &str = "0664806430";
 /// The address that the samples' carrier trunk is known by.
 pub const CARRIER: Ipv4Addr = Ipv4Addr::new(127, 0, 0, 2);
 
-const BOOT_TIMEOUT: Duration = Duration::from_mins(1);
 const STOP_TIMEOUT: Duration = Duration::from_secs(10);
-
-/// Where an Asterisk program is installed.
-#[derive(Debug, Clone)]
-pub struct Installation {
-    program: PathBuf,
-    modules: PathBuf,
-    data: PathBuf,
-}
-
-impl Installation {
-    /// Asks `asterisk/get`, which unpacks a private one into `$ASTERISK_ROOT`, or
-    /// `var/asterisk-root` of this repository, if the machine has none.
-    pub fn find() -> Result<Self> {
-        let output = Command::new(repository().join("asterisk/get"))
-            .stderr(Stdio::inherit())
-            .output()
-            .context("asterisk/get")?;
-        ensure!(output.status.success(), "asterisk/get: {}", output.status);
-        let said = String::from_utf8(output.stdout)?;
-        let value = |name: &str| {
-            said.lines()
-                .find_map(|line| line.strip_prefix(name)?.strip_prefix('='))
-                .map(PathBuf::from)
-                .with_context(|| format!("asterisk/get did not say {name}"))
-        };
-        Ok(Self { program: value("asterisk")?, modules: value("modules")?, data: value("data")? })
-    }
-}
 
 /// A running private Asterisk.
 #[derive(Debug)]
 pub struct Asterisk {
-    installation: Installation,
     setup: AsteriskSetup,
-    run: TempDir,
     child: Child,
 }
 
 impl Asterisk {
     /// Starts one and waits until it has booted and listens.
-    pub fn start(installation: &Installation, setup: AsteriskSetup) -> Result<Self> {
-        let run = folder::temporary("karipass-")?;
-        setup.lay_out(installation, run.path())?;
-        let child = boot(installation, &setup)?;
-        Ok(Self { installation: installation.clone(), setup, run, child })
+    pub fn start(setup: AsteriskSetup) -> Result<Self> {
+        let child = setup.boot()?;
+        Ok(Self { setup, child })
     }
 
     /// Starts it again in the same folder, on the same ports, after [`Asterisk::stop`] or
     /// [`Asterisk::kill`].
     pub fn restart(&mut self) -> Result<()> {
         self.kill()?;
-        self.setup.lay_out(&self.installation, self.run.path())?;
-        self.child = boot(&self.installation, &self.setup)?;
+        self.child = self.setup.boot()?;
         Ok(())
     }
 
@@ -104,9 +63,7 @@ impl Asterisk {
 
     /// What the console answers to one command.
     pub fn console(&self, command: &str) -> Result<String> {
-        let output = console(&self.installation, &self.setup, command)?;
-        ensure!(output.status.success(), "asterisk -rx {command:?}: {}", output.status);
-        Ok(String::from_utf8_lossy(&output.stdout).into_owned())
+        self.setup.console(command)
     }
 
     /// Where it takes SIP over UDP.
@@ -133,41 +90,4 @@ impl Asterisk {
     pub fn folder(&self) -> &Path {
         &self.setup.folder
     }
-}
-
-fn command(installation: &Installation, setup: &AsteriskSetup) -> Command {
-    let mut command = Command::new("setpriv");
-    command.args(["--pdeathsig", "TERM"]).arg(&installation.program);
-    command.arg("-C").arg(setup.etc().join("asterisk.conf")).stdin(Stdio::null());
-    command
-}
-
-fn console(installation: &Installation, setup: &AsteriskSetup, words: &str) -> Result<Output> {
-    let mut command = command(installation, setup);
-    command.args(["-rx", words]).stderr(Stdio::null()).output().context("asterisk -rx")
-}
-
-fn boot(installation: &Installation, setup: &AsteriskSetup) -> Result<Child> {
-    drop(
-        UdpSocket::bind((Ipv4Addr::LOCALHOST, setup.sip))
-            .with_context(|| format!("SIP port {}", setup.sip))?,
-    );
-    let output = setup.folder.join("log/output.log");
-    let file = fs::File::options().create(true).append(true).open(&output)?;
-    let mut command = command(installation, setup);
-    command.arg("-f").stdout(file.try_clone()?).stderr(file).process_group(0);
-    let mut child = Child::spawn("Asterisk", command)?;
-    let booted = child.wait_for(BOOT_TIMEOUT, || {
-        Ok(console(installation, setup, "core waitfullybooted")?.status.success())
-    });
-    booted.with_context(|| {
-        let messages = last_lines(&setup.folder.join("log/messages.log"));
-        format!("Asterisk did not boot:\n{}\n{messages}", last_lines(&output))
-    })?;
-    if UdpSocket::bind((Ipv4Addr::LOCALHOST, setup.sip)).is_ok() {
-        bail!("Asterisk does not listen on SIP port {}", setup.sip);
-    }
-    TcpStream::connect((Ipv4Addr::LOCALHOST, setup.ari))
-        .with_context(|| format!("Asterisk does not listen on ARI port {}", setup.ari))?;
-    Ok(child)
 }

@@ -1,7 +1,6 @@
 //! `lab call`: a scripted subscriber calls what `lab run` has started, sets a temporary password,
 //! and logs in with it. Prints what was heard, keyed and answered as it happens.
 
-use std::path::PathBuf;
 use std::time::Instant;
 
 use anyhow::{Context as _, Result, bail, ensure};
@@ -9,6 +8,7 @@ use serde_json::Value;
 
 use crate::api::Api;
 use crate::asterisk::{CARRIER, SET_UP_NUMBER};
+use crate::run::SharedOptions;
 use crate::sounds;
 use crate::subscriber::{Caller, Line};
 
@@ -24,15 +24,8 @@ pub struct CallOptions {
     /// The number to key where one is asked for [default: the calling number]
     #[arg(long, env = "NUMBER")]
     pub number: Option<String>,
-    /// SIP over UDP
-    #[arg(long, env = "SIP_PORT", default_value_t = 5060)]
-    pub sip_port: u16,
-    /// The settings site and its API
-    #[arg(long, env = "HTTPS_PORT", default_value_t = 8443)]
-    pub https_port: u16,
-    /// Data, logs and secrets of what runs
-    #[arg(long, env = "VAR_DIR", default_value = "var")]
-    pub var_dir: PathBuf,
+    #[command(flatten)]
+    pub shared: SharedOptions,
 }
 
 /// Calls, and logs in.
@@ -40,8 +33,9 @@ pub struct CallOptions {
 /// # Errors
 /// The call did not end with a password set, or the site refused it.
 pub async fn call(options: &CallOptions) -> Result<()> {
-    let certificate = options.var_dir.join("karipass/certificate.pem");
-    let site = format!("https://localhost:{}", options.https_port);
+    let SharedOptions { https_port, var_dir, .. } = &options.shared;
+    let certificate = var_dir.join("karipass/certificate.pem");
+    let site = format!("https://localhost:{https_port}");
     let api = Api::new(&site, &certificate).context("is `make run` running?")?;
     let password = format!("{:08}", rand::random_range(0..100_000_000_u32));
     let (owned, keyed) = (options.clone(), password.clone());
@@ -66,7 +60,7 @@ fn national(number: &str) -> String {
 fn set(options: &CallOptions, password: &str) -> Result<String> {
     let CallOptions { caller, unit, number, .. } = options;
     let number = format!("{}#", national(number.as_ref().unwrap_or(caller)));
-    let line = Line::new(([127, 0, 0, 1], options.sip_port).into(), SET_UP_NUMBER);
+    let line = Line::new(([127, 0, 0, 1], options.shared.sip_port).into(), SET_UP_NUMBER);
     let begin = Instant::now();
     let print = |what: &str| println!("{:6.1} s  {what}", begin.elapsed().as_secs_f64());
     print(&format!("{caller} calls {SET_UP_NUMBER} through the carrier at {CARRIER}"));

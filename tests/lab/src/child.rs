@@ -4,13 +4,14 @@
 //! *thread* that started the child ends. So one thread, which lives as long as the process, starts
 //! them all.
 
-use std::path::Path;
-use std::process::{self, Command, ExitStatus};
+use std::fs::{self, File};
+use std::io;
+use std::path::PathBuf;
+use std::process::{self, Command, ExitStatus, Stdio};
 use std::sync::OnceLock;
 use std::sync::mpsc::{Sender, channel};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
-use std::{fs, io};
 
 use anyhow::{Context as _, Result, bail, ensure};
 use rustix::process::{Pid, Signal, kill_process};
@@ -26,13 +27,23 @@ type StartRequest = (Command, Sender<io::Result<process::Child>>);
 pub struct Child {
     name: &'static str,
     process: process::Child,
+    log: Option<PathBuf>,
 }
 
 impl Child {
     /// Starts it.
     pub fn spawn(name: &'static str, command: Command) -> Result<Self> {
         let process = spawn(command).with_context(|| format!("starting {name}"))?;
-        Ok(Self { name, process })
+        Ok(Self { name, process, log: None })
+    }
+
+    /// Starts it without input; what it says is added to `log`.
+    pub fn spawn_logging(name: &'static str, mut command: Command, log: PathBuf) -> Result<Self> {
+        let file = File::options().create(true).append(true).open(&log)?;
+        command.stdin(Stdio::null()).stdout(file.try_clone()?).stderr(file);
+        let mut child = Self::spawn(name, command)?;
+        child.log = Some(log);
+        Ok(child)
     }
 
     /// What it is called in messages.
@@ -41,8 +52,8 @@ impl Child {
     }
 
     /// Its process id.
-    pub fn id(&self) -> u32 {
-        self.process.id()
+    pub fn id(&self) -> Pid {
+        Pid::from_child(&self.process)
     }
 
     /// How it ended, if it has.
@@ -56,37 +67,30 @@ impl Child {
         within: Duration,
         mut ready: impl FnMut() -> Result<bool>,
     ) -> Result<()> {
-        let until = Instant::now() + within;
-        while !ready()? {
-            if let Some(status) = self.exit_status()? {
-                bail!("{} ended while starting: {status}", self.name);
+        let name = self.name;
+        let awaited = wait_until(&format!("{name} to be ready"), within, || {
+            let is_ready = ready()?;
+            match self.exit_status()? {
+                Some(status) if !is_ready => bail!("{name} ended while starting: {status}"),
+                _ => Ok(is_ready),
             }
-            if Instant::now() >= until {
-                bail!("{} is not ready within {within:?}", self.name);
-            }
-            sleep(LOOK_EVERY);
-        }
-        Ok(())
+        });
+        awaited.with_context(|| format!("{name} said:\n{}", self.last_lines()))
     }
 
     /// Sends a signal, unless it has ended.
     pub fn signal(&mut self, signal: Signal) -> Result<()> {
         if self.exit_status()?.is_none() {
-            kill_process(Pid::from_child(&self.process), signal)?;
+            kill_process(self.id(), signal)?;
         }
         Ok(())
     }
 
     /// Waits until it has ended; an error if it has not `within` that time.
     pub fn wait_for_end(&mut self, within: Duration) -> Result<ExitStatus> {
-        let until = Instant::now() + within;
-        loop {
-            if let Some(status) = self.exit_status()? {
-                return Ok(status);
-            }
-            ensure!(Instant::now() < until, "{} did not end within {within:?}", self.name);
-            sleep(LOOK_EVERY);
-        }
+        let end = format!("the end of {}", self.name);
+        wait_until(&end, within, || Ok(self.exit_status()?.is_some()))?;
+        Ok(self.process.wait()?)
     }
 
     /// Asks it to end (SIGTERM) and waits; an error, and `kill -9`, if it does not `within`.
@@ -104,6 +108,19 @@ impl Child {
             self.process.wait()?;
         }
         Ok(())
+    }
+
+    fn last_lines(&self) -> String {
+        let log = self.log.as_ref().and_then(|log| fs::read_to_string(log).ok());
+        let log = log.unwrap_or_default();
+        let lines: Vec<&str> = log.lines().collect();
+        lines[lines.len().saturating_sub(10)..].join("\n")
+    }
+}
+
+impl Drop for Child {
+    fn drop(&mut self) {
+        let _ = self.kill(); // nothing can be done if even this fails
     }
 }
 
@@ -130,15 +147,41 @@ pub fn lower_priority() -> io::Result<()> {
     Ok(rustix::process::nice(19).map(drop)?)
 }
 
-/// The last lines of a log, for a message.
-pub(crate) fn last_lines(log: &Path) -> String {
-    let log = fs::read_to_string(log).unwrap_or_default();
-    let lines: Vec<&str> = log.lines().collect();
-    lines[lines.len().saturating_sub(10)..].join("\n")
+/// Runs a command to its end; what it has said, or an error with its complaint.
+pub fn run(name: &str, command: &mut Command) -> Result<String> {
+    let output = command.output().with_context(|| format!("running {name}"))?;
+    let complaint = String::from_utf8_lossy(&output.stderr);
+    ensure!(output.status.success(), "{name}: {}: {}", output.status, complaint.trim());
+    Ok(String::from_utf8_lossy(&output.stdout).into_owned())
 }
 
-impl Drop for Child {
-    fn drop(&mut self) {
-        let _ = self.kill(); // nothing can be done if even this fails
+/// Looks again and again until it is so; an error if it is not `within` that time.
+pub fn wait_until(
+    what: &str,
+    within: Duration,
+    mut is_so: impl FnMut() -> Result<bool>,
+) -> Result<()> {
+    let until = Instant::now() + within;
+    while !is_so()? {
+        ensure!(Instant::now() < until, "waited in vain for {what} for {within:?}");
+        sleep(LOOK_EVERY);
     }
+    Ok(())
+}
+
+/// The processes that this one has started, and theirs.
+pub fn descendants(parent: Pid) -> Vec<Pid> {
+    let threads = fs::read_dir(format!("/proc/{parent}/task")).into_iter().flatten().flatten();
+    let lists = threads.map(|thread| fs::read_to_string(thread.path().join("children")));
+    let lists: Vec<String> = lists.map(Result::unwrap_or_default).collect();
+    let children = lists.iter().flat_map(|list| list.split_whitespace());
+    let children = children.filter_map(|id| Pid::from_raw(id.parse().ok()?));
+    children.flat_map(|child| [vec![child], descendants(child)].concat()).collect()
+}
+
+/// Whether it runs; one that has ended and waits for its new parent does not.
+pub fn is_alive(process: Pid) -> bool {
+    let stat = fs::read_to_string(format!("/proc/{process}/stat"));
+    let state = stat.ok().and_then(|stat| stat.rsplit(") ").next()?.chars().next());
+    state.is_some_and(|state| !matches!(state, 'Z' | 'X'))
 }

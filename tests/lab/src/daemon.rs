@@ -9,13 +9,13 @@ use std::io::{Read as _, Write as _};
 use std::net::{Ipv4Addr, SocketAddr, TcpStream};
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::Command;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, ensure};
 
 use crate::asterisk::{ARI_USER, Asterisk, CARRIER};
-use crate::child::{Child, last_lines};
+use crate::child::{self, Child};
 use crate::postgres::Database;
 use crate::{certificate, ports, repository, secret};
 
@@ -74,24 +74,15 @@ impl DaemonSetup {
         self
     }
 
-    /// Reaches ARI and its password elsewhere, such as at a fake Asterisk.
+    /// Sets variables of its environment, which is otherwise empty.
     #[must_use]
-    pub fn ari(mut self, url: &str, password: &str) -> Self {
-        (self.ari_url, self.ari_password) = (url.to_owned(), password.to_owned());
+    pub fn variables<N: Into<String>, V: Into<String>>(
+        mut self,
+        variables: impl IntoIterator<Item = (N, V)>,
+    ) -> Self {
+        let variables = variables.into_iter();
+        self.variables.extend(variables.map(|(name, value)| (name.into(), value.into())));
         self
-    }
-
-    /// Sets a variable of its environment, which is otherwise empty.
-    #[must_use]
-    pub fn variable(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
-        self.variables.push((name.into(), value.into()));
-        self
-    }
-
-    /// Takes logins and connections at any rate.
-    #[must_use]
-    pub fn without_limits(self) -> Self {
-        NO_LIMITS.iter().fold(self, |setup, (name, value)| setup.variable(*name, *value))
     }
 
     /// Writes configuration and secrets.
@@ -130,21 +121,19 @@ impl DaemonSetup {
 
     /// Loads contracts from a CSV file, as an operator does.
     pub fn import(&self, contracts: &Path) -> Result<()> {
-        let output = self.operator().args(["contracts", "import"]).arg(contracts).output()?;
-        let said = String::from_utf8_lossy(&output.stderr);
-        ensure!(output.status.success(), "karipass contracts import: {}", said.trim());
-        Ok(())
+        let mut import = self.operator();
+        import.args(["contracts", "import"]).arg(contracts);
+        child::run("karipass contracts import", &mut import).map(drop)
     }
 
     /// `karipass` with the owner's rights, for `migrate`, `contracts` and `audit`.
     pub fn operator(&self) -> Command {
-        self.command("operator.toml")
+        self.configured(Command::new(&self.karipass), "operator.toml")
     }
 
-    fn command(&self, configuration: &str) -> Command {
-        let mut command = Command::new(&self.karipass);
-        command.env_clear().envs(self.variables.iter().map(|(name, value)| (name, value)));
-        command.arg("--config").arg(self.folder.join(configuration)).stdin(Stdio::null());
+    fn configured(&self, mut command: Command, configuration: &str) -> Command {
+        command.arg("--config").arg(self.folder.join(configuration));
+        command.env_clear().envs(self.variables.iter().cloned());
         command
     }
 
@@ -158,16 +147,13 @@ impl DaemonSetup {
     }
 
     fn spawn(&self) -> Result<Child> {
-        let log = File::options().create(true).append(true).open(self.log())?;
-        let serve = self.command("karipass.toml");
         let mut command = Command::new("setpriv");
         // In a session of its own, as a service is: Linux shares its processors among sessions.
         // Hashing would else take them from servers in other sessions, such as PostgreSQL.
-        command.args(["--pdeathsig", "TERM", "setsid"]);
-        command.arg(serve.get_program()).args(serve.get_args());
-        command.arg("serve").env_clear().envs(self.variables.iter().cloned());
-        command.stdin(Stdio::null()).stdout(log.try_clone()?).stderr(log);
-        Child::spawn("karipass", command)
+        command.args(["--pdeathsig", "TERM", "setsid"]).arg(&self.karipass);
+        let mut command = self.configured(command, "karipass.toml");
+        command.arg("serve");
+        Child::spawn_logging("karipass", command, self.log())
     }
 }
 
@@ -197,10 +183,7 @@ impl Daemon {
     pub fn wait_until_ready(&mut self) -> Result<()> {
         let operators = self.operators();
         let ready = self.child.wait_for(READY_TIMEOUT, || Ok(get(operators, "/readyz").0 == 200));
-        ready.with_context(|| {
-            let said = last_lines(&self.setup.log());
-            format!("karipass serve said:\n{said}\n{}", get(operators, "/readyz").1)
-        })
+        ready.with_context(|| get(operators, "/readyz").1)
     }
 
     /// Starts it again with the same configuration.
@@ -280,9 +263,9 @@ pub fn get(address: SocketAddr, path: &str) -> (u16, String) {
         Ok(answer)
     };
     let answer = asked().unwrap_or_default();
-    let status = answer.split(' ').nth(1).and_then(|status| status.parse().ok()).unwrap_or(0);
-    let body = answer.split_once("\r\n\r\n").map(|(_, body)| body.to_owned());
-    (status, body.unwrap_or_default())
+    let (head, body) = answer.split_once("\r\n\r\n").unwrap_or_default();
+    let status = head.split(' ').nth(1).and_then(|status| status.parse().ok()).unwrap_or(0);
+    (status, body.to_owned())
 }
 
 /// The calls under way at the daemon of this operators' listener.
@@ -290,7 +273,7 @@ pub fn calls(operators: SocketAddr) -> f64 {
     let (_, metrics) = get(operators, "/metrics");
     let calls = metrics.lines().filter_map(|line| {
         let (name, value) = line.rsplit_once(' ')?;
-        let is_it = name == "karipass_calls" || name.starts_with("karipass_calls{");
+        let is_it = name.split('{').next() == Some("karipass_calls");
         is_it.then(|| value.parse::<f64>().ok())?
     });
     calls.sum()

@@ -26,6 +26,11 @@ pub fn temporary(prefix: &str) -> io::Result<TempDir> {
     temporary_in(&std::env::temp_dir(), prefix)
 }
 
+/// The same with a path that leaves room for a socket's name, wherever temporary files are.
+pub fn for_socket(prefix: &str) -> io::Result<TempDir> {
+    temporary_in(Path::new("/tmp"), prefix)
+}
+
 /// The same below `parent`.
 pub fn temporary_in(parent: &Path, prefix: &str) -> io::Result<TempDir> {
     let folder = tempfile::Builder::new().prefix(prefix).tempdir_in(parent)?;

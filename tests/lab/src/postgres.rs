@@ -7,12 +7,10 @@
 mod database;
 mod server;
 mod standby;
-mod tls;
 
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
-use std::sync::atomic::{AtomicUsize, Ordering};
 
 use anyhow::{Context as _, Result};
 use tempfile::TempDir;
@@ -20,7 +18,7 @@ use tokio_postgres::{Client, NoTls};
 
 use crate::child::Child;
 use crate::daemon::write_secret;
-use crate::folder;
+use crate::{folder, secret};
 pub use database::Database;
 pub use standby::Replication;
 
@@ -28,9 +26,6 @@ pub use standby::Replication;
 const TEMPLATE: &str = "karipass_template";
 /// The role that the daemon's login is a member of; made by the migration.
 const DAEMON_GROUP: &str = "karipass_daemon";
-/// The socket's file in its folder, and how long its whole path may be (`sun_path`).
-const SOCKET: &str = ".s.PGSQL.5432";
-const SOCKET_PATH_BYTES: usize = 107;
 
 /// What a crash of the machine may cost.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -63,7 +58,7 @@ fn passwords_in(file: &Path) -> Result<Passwords> {
     if file.exists() {
         return Ok(serde_json::from_str(&fs::read_to_string(file)?)?);
     }
-    let passwords = ROLES.map(|_| crate::secret());
+    let passwords = ROLES.map(|_| secret());
     write_secret(file, &serde_json::to_string(&passwords)?)?;
     Ok(passwords)
 }
@@ -76,11 +71,8 @@ pub struct Postgres {
     /// What `setpriv` is to do besides.
     privileges: Vec<&'static str>,
     durability: Durability,
-    /// Settings that win over the usual ones, from the next start on.
-    settings: Mutex<Vec<String>>,
     postmaster: Mutex<Option<Child>>,
     passwords: Passwords,
-    databases: AtomicUsize,
     temporary: Option<TempDir>,
 }
 
@@ -115,7 +107,7 @@ impl Postgres {
         let superuser = self.superuser("postgres").await?;
         let known = superuser.query("SELECT FROM pg_database WHERE datname = $1", &[&name]).await?;
         if known.is_empty() {
-            self.create(&superuser, name, "template0").await?;
+            self.copy(name, "template0").await?;
         }
         let database = self.database(name);
         database.migrate(karipass)?;
@@ -130,24 +122,19 @@ impl Postgres {
 
     /// A migrated database of its own, copied from the template.
     pub async fn fresh(&self) -> Result<Database> {
-        self.numbered(TEMPLATE).await
+        self.copy(&new_name(), TEMPLATE).await
     }
 
     /// A database of its own without anything in it.
     pub async fn empty(&self) -> Result<Database> {
-        self.numbered("template0").await
+        self.copy(&new_name(), "template0").await
     }
 
-    async fn numbered(&self, template: &str) -> Result<Database> {
-        let name = format!("karipass_{}", self.databases.fetch_add(1, Ordering::Relaxed));
+    async fn copy(&self, name: &str, template: &str) -> Result<Database> {
+        let copy = format!("CREATE DATABASE {name} OWNER karipass_owner TEMPLATE {template}");
         let superuser = self.superuser("postgres").await?;
-        self.create(&superuser, &name, template).await?;
-        Ok(self.database(&name))
-    }
-
-    async fn create(&self, superuser: &Client, name: &str, template: &str) -> Result<()> {
-        let create = format!("CREATE DATABASE {name} OWNER karipass_owner TEMPLATE {template}");
-        superuser.batch_execute(&create).await.with_context(|| format!("creating {name}"))
+        superuser.batch_execute(&copy).await.with_context(|| format!("creating {name}"))?;
+        Ok(self.database(name))
     }
 
     /// A database that is there, such as one that a standby has copied.
@@ -187,9 +174,6 @@ async fn connect(url: &str) -> Result<Client> {
     Ok(client)
 }
 
-/// A folder whose path leaves room for the socket's name, wherever temporary files are.
-fn socket_folder() -> Result<TempDir> {
-    let socket = folder::temporary("karipass-")?;
-    let fits = socket.path().join(SOCKET).as_os_str().len() <= SOCKET_PATH_BYTES;
-    if fits { Ok(socket) } else { Ok(folder::temporary_in(Path::new("/tmp"), "karipass-")?) }
+fn new_name() -> String {
+    format!("karipass_{}", secret())
 }

@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context as _, Result, bail, ensure};
 use tokio::signal::unix::{SignalKind, signal};
 
-use crate::asterisk::{Asterisk, AsteriskSetup, CARRIER, Installation, Phone, SET_UP_NUMBER};
+use crate::asterisk::{Asterisk, AsteriskSetup, CARRIER, Phone, SET_UP_NUMBER};
 use crate::daemon::{Daemon, DaemonSetup, write_secret};
 use crate::demonstration;
 use crate::postgres::{Durability, Postgres};
@@ -22,18 +22,25 @@ const LOOK_EVERY: Duration = Duration::from_millis(200);
 /// Where everything is to be.
 #[derive(Debug, Clone, clap::Args)]
 pub struct RunOptions {
-    /// SIP over UDP
-    #[arg(long, env = "SIP_PORT", default_value_t = 5060)]
-    pub sip_port: u16,
-    /// The settings site and its API
-    #[arg(long, env = "HTTPS_PORT", default_value_t = 8443)]
-    pub https_port: u16,
+    #[command(flatten)]
+    pub shared: SharedOptions,
     /// Asterisk's REST interface
     #[arg(long, env = "ARI_PORT", default_value_t = 8088)]
     pub ari_port: u16,
     /// The operators' listener
     #[arg(long, env = "OPS_PORT", default_value_t = 9464)]
     pub ops_port: u16,
+}
+
+/// Where a subscriber finds what runs, for both commands.
+#[derive(Debug, Clone, clap::Args)]
+pub struct SharedOptions {
+    /// SIP over UDP
+    #[arg(long, env = "SIP_PORT", default_value_t = 5060)]
+    pub sip_port: u16,
+    /// The settings site and its API
+    #[arg(long, env = "HTTPS_PORT", default_value_t = 8443)]
+    pub https_port: u16,
     /// Data, logs and secrets
     #[arg(long, env = "VAR_DIR", default_value = "var")]
     pub var_dir: PathBuf,
@@ -51,8 +58,9 @@ struct System {
 /// # Errors
 /// What could not be started, or which part ended by itself; the rest has been ended then.
 pub async fn run(options: &RunOptions) -> Result<()> {
-    fs::create_dir_all(&options.var_dir)?;
-    let var = options.var_dir.canonicalize()?;
+    let SharedOptions { var_dir, .. } = &options.shared;
+    fs::create_dir_all(var_dir)?;
+    let var = var_dir.canonicalize()?;
     let lock = File::create(var.join("lock"))?;
     lock.try_lock().with_context(|| format!("{} is in use by another run", var.display()))?;
     let mut interrupt = signal(SignalKind::interrupt())?;
@@ -90,21 +98,18 @@ fn say(line: &str) {
 async fn start(options: &RunOptions, var: &Path) -> Result<System> {
     let karipass = binary()?;
     let phones = phones(var)?;
-    let setup = AsteriskSetup::new(var.join("asterisk"))?
-        .ports(options.sip_port, options.ari_port)
-        .phones(phones);
-    let asterisk =
-        tokio::task::spawn_blocking(move || Asterisk::start(&Installation::find()?, setup));
+    let mut setup = AsteriskSetup::new(var.join("asterisk"))?.phones(phones);
+    setup = setup.ports(options.shared.sip_port, options.ari_port);
+    let asterisk = tokio::task::spawn_blocking(|| Asterisk::start(setup));
     let postgres = Postgres::persistent(&var.join("postgres"), Durability::Durable).await?;
     let database = postgres.migrated("karipass", &karipass).await?;
     let asterisk = asterisk.await??;
-    let mut setup = DaemonSetup::new(&karipass, var.join("karipass"), &asterisk, &database)?.ports(
-        port("KARIPASS_SITE_LISTEN", options.https_port),
+    let setup = DaemonSetup::new(&karipass, var.join("karipass"), &asterisk, &database)?.ports(
+        port("KARIPASS_SITE_LISTEN", options.shared.https_port),
         port("KARIPASS_OPERATORS_LISTEN", options.ops_port),
     );
-    for (name, value) in std::env::vars().filter(|(name, _)| name.starts_with("KARIPASS_")) {
-        setup = setup.variable(name, value);
-    }
+    let given = std::env::vars().filter(|(name, _)| name.starts_with("KARIPASS_"));
+    let setup = setup.variables(given);
     setup.lay_out()?;
     setup.import(&demonstration::contracts())?;
     let daemon = tokio::task::spawn_blocking(|| Daemon::start(setup)).await??;

@@ -3,15 +3,21 @@
 use std::fmt::Write as _;
 use std::fs::{self, File};
 use std::io::Write as _;
+use std::net::{Ipv4Addr, TcpStream, UdpSocket};
 use std::ops::RangeInclusive;
 use std::os::unix::fs::{PermissionsExt as _, symlink};
+use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::time::Duration;
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, ensure};
+use tempfile::TempDir;
 
-use super::Installation;
-use crate::{ports, repository, secret};
+use crate::child::{self, Child};
+use crate::{folder, ports, repository, secret};
 
+const BOOT_TIMEOUT: Duration = Duration::from_mins(1);
 /// Asterisk complains in its log about each of these that is missing; every PBX has them.
 const EMPTY: &str = "acl ccss features indications manager pjproject udptl websocket_client";
 
@@ -32,9 +38,12 @@ impl Phone {
 }
 
 /// What a private Asterisk is to be like.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub struct AsteriskSetup {
+    installation: Installation,
     pub(super) folder: PathBuf,
+    /// For its sockets.
+    run: TempDir,
     pub(super) sip: u16,
     pub(super) ari: u16,
     rtp: RangeInclusive<u16>,
@@ -43,11 +52,21 @@ pub struct AsteriskSetup {
     snippets: Vec<(String, String)>,
 }
 
+/// Where an Asterisk is installed.
+#[derive(Debug)]
+struct Installation {
+    program: PathBuf,
+    modules: PathBuf,
+    data: PathBuf,
+}
+
 impl AsteriskSetup {
     /// One in `folder`, on free ports, with fresh secrets and no telephones.
     pub fn new(folder: impl Into<PathBuf>) -> Result<Self> {
         Ok(Self {
+            installation: Installation::find()?,
             folder: folder.into(),
+            run: folder::for_socket("karipass-")?,
             sip: ports::free_udp()?,
             ari: ports::free_tcp()?,
             rtp: ports::rtp_range(),
@@ -80,12 +99,40 @@ impl AsteriskSetup {
         self
     }
 
-    pub(super) fn etc(&self) -> PathBuf {
+    fn etc(&self) -> PathBuf {
         self.folder.join("etc")
     }
 
-    /// Lays out the folder; `run` is short enough for a socket's name.
-    pub(super) fn lay_out(&self, installation: &Installation, run: &Path) -> Result<()> {
+    fn command(&self) -> Command {
+        let mut command = Command::new("setpriv");
+        command.args(["--pdeathsig", "TERM"]).arg(&self.installation.program);
+        command.arg("-C").arg(self.etc().join("asterisk.conf")).stdin(Stdio::null());
+        command
+    }
+
+    pub(super) fn console(&self, words: &str) -> Result<String> {
+        child::run(words, self.command().args(["-rx", words]).stderr(Stdio::null()))
+    }
+
+    /// Lays out the folder and starts it there.
+    pub(super) fn boot(&self) -> Result<Child> {
+        self.lay_out()?;
+        let sip = || UdpSocket::bind((Ipv4Addr::LOCALHOST, self.sip));
+        drop(sip().with_context(|| format!("SIP port {}", self.sip))?);
+        let mut command = self.command();
+        command.arg("-f").process_group(0);
+        let log = self.folder.join("log");
+        let mut child = Child::spawn_logging("Asterisk", command, log.join("output.log"))?;
+        child
+            .wait_for(BOOT_TIMEOUT, || Ok(self.console("core waitfullybooted").is_ok()))
+            .with_context(|| format!("see {}", log.join("messages.log").display()))?;
+        ensure!(sip().is_err(), "Asterisk does not listen on SIP port {}", self.sip);
+        TcpStream::connect((Ipv4Addr::LOCALHOST, self.ari))
+            .with_context(|| format!("Asterisk does not listen on ARI port {}", self.ari))?;
+        Ok(child)
+    }
+
+    fn lay_out(&self) -> Result<()> {
         let etc = self.etc();
         for old in [&etc, &self.folder.join("data")] {
             if old.exists() {
@@ -101,26 +148,26 @@ impl AsteriskSetup {
             fs::write(etc.join(name).with_extension("conf"), "")?;
         }
         let options = fs::read_to_string(repository().join("asterisk/etc/asterisk.conf"))?;
-        let directories = self.directories(installation, run);
+        let directories = self.directories();
         // Asterisk looks for what this file includes in its built-in folder.
         let local = format!("\"{}/", etc.join("karipass.d").display());
         let options = options.replace("\"karipass.d/", &local);
         fs::write(etc.join("asterisk.conf"), format!("{directories}\n{options}"))?;
         self.write_local()?;
-        self.link_data(installation)
+        self.link_data()
     }
 
-    fn directories(&self, installation: &Installation, run: &Path) -> String {
+    fn directories(&self) -> String {
         let own = |name: &str| self.folder.join(name).display().to_string();
         format!(
             "[directories]\nastetcdir = {}\nastmoddir = {}\nastvarlibdir = {lib}\nastdbdir = {lib}\n\
              astkeydir = {lib}\nastdatadir = {}\nastagidir = {lib}\nastspooldir = {}\nastrundir = {}\n\
              astlogdir = {}\nastsbindir = {lib}\n",
             own("etc"),
-            installation.modules.display(),
+            self.installation.modules.display(),
             own("data"),
             own("spool"),
-            run.display(),
+            self.run.path().display(),
             own("log"),
             lib = own("lib"),
         )
@@ -143,9 +190,9 @@ impl AsteriskSetup {
     }
 
     /// The installation's data with this repository's sounds.
-    fn link_data(&self, installation: &Installation) -> Result<()> {
+    fn link_data(&self) -> Result<()> {
         let data = self.folder.join("data");
-        for entry in fs::read_dir(&installation.data)? {
+        for entry in fs::read_dir(&self.installation.data)? {
             let entry = entry?;
             if entry.file_name() != "sounds" {
                 symlink(entry.path(), data.join(entry.file_name()))?;
@@ -153,6 +200,22 @@ impl AsteriskSetup {
         }
         let sounds = repository().join("asterisk/sounds/ja/karipass");
         Ok(symlink(sounds, data.join("sounds/ja/karipass"))?)
+    }
+}
+
+impl Installation {
+    /// Asks `asterisk/get`, which unpacks a private one into `$ASTERISK_ROOT`, or
+    /// `var/asterisk-root` of this repository, if the machine has none.
+    fn find() -> Result<Self> {
+        let mut get = Command::new(repository().join("asterisk/get"));
+        let said = child::run("asterisk/get", get.stderr(Stdio::inherit()))?;
+        let value = |name: &str| {
+            said.lines()
+                .find_map(|line| line.strip_prefix(name)?.strip_prefix('='))
+                .map(PathBuf::from)
+                .with_context(|| format!("asterisk/get did not say {name}"))
+        };
+        Ok(Self { program: value("asterisk")?, modules: value("modules")?, data: value("data")? })
     }
 }
 

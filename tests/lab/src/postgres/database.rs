@@ -1,10 +1,13 @@
 //! One database of the cluster, and the two roles that see it.
 
+use std::net::Ipv4Addr;
 use std::path::Path;
 use std::process::Command;
 
-use anyhow::{Context as _, Result, bail};
+use anyhow::Result;
 use tokio_postgres::Client;
+
+use crate::child;
 
 /// A database; it stays until its cluster goes.
 #[derive(Clone)]
@@ -30,7 +33,7 @@ impl Database {
 
     /// The binary `karipass` with variables that name this database, and no others.
     ///
-    /// It ends with the thread that starts it: use [`crate::child::Child`] for a server.
+    /// It ends with the thread that starts it: use [`child::Child`] for a server.
     pub fn karipass(&self, karipass: &Path) -> Command {
         let mut command = Command::new("setpriv");
         command
@@ -45,8 +48,27 @@ impl Database {
         command
     }
 
+    /// The same database, where the server whose socket is in `folder` (another cluster's, a
+    /// proxy's) is tried after the present ones.
+    #[must_use]
+    pub fn or_at(&self, folder: &Path) -> Self {
+        self.with_host(|host| format!("{host},{}", folder.display()))
+    }
+
+    /// The same database, by way of `folder` alone.
+    #[must_use]
+    pub fn at(&self, folder: &Path) -> Self {
+        self.with_host(|_| format!("host={}", folder.display()))
+    }
+
+    /// The same database over TCP: at this address, by this name, with these words added.
+    #[must_use]
+    pub fn over_tcp(&self, address: Ipv4Addr, name: &str, more: &str) -> Self {
+        self.with_host(|_| format!("host={name} hostaddr={address} {more}"))
+    }
+
     /// The same database, with another beginning of its connection strings.
-    pub(super) fn with_host(&self, host: impl Fn(&str) -> String) -> Self {
+    fn with_host(&self, host: impl Fn(&str) -> String) -> Self {
         let [owner_url, daemon_url] = [&self.owner_url, &self.daemon_url].map(|url| {
             let (old, rest) = url.split_once(' ').unwrap_or((url, ""));
             format!("{} {rest}", host(old))
@@ -56,14 +78,6 @@ impl Database {
 
     /// Brings it to the version of the binary `karipass`.
     pub fn migrate(&self, karipass: &Path) -> Result<()> {
-        let output = self
-            .karipass(karipass)
-            .arg("migrate")
-            .output()
-            .with_context(|| format!("running {}", karipass.display()))?;
-        if !output.status.success() {
-            bail!("karipass migrate: {}", String::from_utf8_lossy(&output.stderr).trim());
-        }
-        Ok(())
+        child::run("karipass migrate", self.karipass(karipass).arg("migrate")).map(drop)
     }
 }

@@ -2,21 +2,21 @@
 //! PostgreSQL refuses to be.
 
 use std::fs;
+use std::net::Ipv4Addr;
 use std::os::unix::fs::PermissionsExt as _;
 use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
-use std::sync::atomic::AtomicUsize;
 use std::sync::{Mutex, PoisonError};
-use std::thread::sleep;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail, ensure};
-use rustix::process::{Pid, Signal, geteuid, kill_process};
+use rustix::process::{Signal, geteuid, kill_process};
 
-use super::{Durability, Passwords, Postgres, Shutdown, socket_folder};
-use crate::child::Child;
+use super::{Durability, Passwords, Postgres, Shutdown};
+use crate::child::{self, Child};
 use crate::daemon::write_secret;
+use crate::folder;
 
 /// Where Debian puts each major version.
 const DEBIAN: &str = "/usr/lib/postgresql";
@@ -28,13 +28,14 @@ const PASSES: [&[&str]; 3] = [
     &["--inh-caps=+dac_read_search", "--ambient-caps=+dac_read_search"],
     &["--inh-caps=+dac_override", "--ambient-caps=+dac_override"],
 ];
-const LOOK_EVERY: Duration = Duration::from_millis(10);
+/// Who may come where TLS is demanded: over the Unix socket as before, over TCP with TLS alone.
+const HBA: &str = "local all all scram-sha-256\nhostssl all all 127.0.0.0/8 scram-sha-256\n";
 const START_TIMEOUT: Duration = Duration::from_mins(1);
 const STOP_TIMEOUT: Duration = Duration::from_secs(30);
 
 impl Postgres {
     pub(super) fn new(folder: &Path, passwords: Passwords, durability: Durability) -> Result<Self> {
-        let socket = socket_folder()?;
+        let socket = folder::for_socket("karipass-")?;
         give_to_server(socket.path())?;
         Ok(Self {
             programs: programs(folder)?,
@@ -42,10 +43,8 @@ impl Postgres {
             socket,
             privileges: privileges(folder)?,
             durability,
-            settings: Mutex::default(),
             postmaster: Mutex::default(),
             passwords,
-            databases: AtomicUsize::new(0),
             temporary: None,
         })
     }
@@ -58,13 +57,6 @@ impl Postgres {
     /// The server's log.
     pub fn log(&self) -> PathBuf {
         self.folder.join("postgres.log")
-    }
-
-    /// Writes a file among the data that the server alone can read.
-    pub(super) fn write(&self, name: &str, text: &str) -> Result<()> {
-        let file = self.data().join(name);
-        write_secret(&file, text)?;
-        give_to_server(&file)
     }
 
     fn data(&self) -> PathBuf {
@@ -80,40 +72,31 @@ impl Postgres {
         }
         let data = self.make_data_folder()?;
         let password_file = self.socket_folder().join("password");
-        write_secret(&password_file, &self.passwords[0])?;
-        give_to_server(&password_file)?;
-        let output = self
-            .command("initdb")
+        write_for_server(&password_file, &self.passwords[0])?;
+        let mut initdb = self.command("initdb");
+        initdb
             .args(["--username=postgres", "--auth=scram-sha-256", "--encoding=UTF8"])
             .args(["--locale=C", "--no-instructions", "--no-sync", "--pgdata"])
             .arg(&data)
             .arg("--pwfile")
-            .arg(&password_file)
-            .output()
-            .context("running initdb")?;
+            .arg(&password_file);
+        child::run("initdb", &mut initdb)?;
         fs::remove_file(&password_file)?;
-        let said = String::from_utf8_lossy(&output.stderr);
-        ensure!(output.status.success(), "initdb: {}", said.trim());
-        fs::write(finished, "")?;
-        Ok(())
+        Ok(fs::write(finished, "")?)
     }
 
     /// Makes the cluster a standby: a copy of `primary`, which it follows.
-    pub(super) fn copy(&self, primary: &Self) -> Result<()> {
+    pub(super) fn follow(&self, primary: &Self) -> Result<()> {
         let data = self.make_data_folder()?;
-        let output = self
-            .command("pg_basebackup")
+        let mut backup = self.command("pg_basebackup");
+        backup
             .args(["--write-recovery-conf", "--checkpoint=fast", "--no-sync"])
             .args(["--username=postgres", "--host"])
             .arg(primary.socket_folder())
             .arg("--pgdata")
             .arg(&data)
-            .env("PGPASSWORD", &self.passwords[0])
-            .output()
-            .context("running pg_basebackup")?;
-        let said = String::from_utf8_lossy(&output.stderr);
-        ensure!(output.status.success(), "pg_basebackup: {}", said.trim());
-        Ok(())
+            .env("PGPASSWORD", &self.passwords[0]);
+        child::run("pg_basebackup", &mut backup).map(drop)
     }
 
     fn make_data_folder(&self) -> Result<PathBuf> {
@@ -129,41 +112,57 @@ impl Postgres {
 
     /// Starts the postmaster and waits until it takes connections.
     pub fn start(&self) -> Result<()> {
+        self.start_with(&["listen_addresses="])
+    }
+
+    /// Has it listen on an address of loopback too, with the certificate and key of `folder`, until
+    /// it is stopped; starts it again.
+    ///
+    /// The address is nobody else's, since the port is the one in the socket's name.
+    pub fn demand_tls(&self, folder: &Path) -> Result<Ipv4Addr> {
+        self.stop(Shutdown::Fast)?;
+        for file in ["certificate.pem", "key.pem"] {
+            write_for_server(&self.data().join(file), &fs::read_to_string(folder.join(file))?)?;
+        }
+        write_for_server(&self.data().join("pg_hba.conf"), HBA)?;
+        let address = Ipv4Addr::new(127, 77, rand::random(), rand::random_range(1..255));
+        let listen = format!("listen_addresses={address}");
+        let tls = ["ssl=on", "ssl_cert_file=certificate.pem", "ssl_key_file=key.pem"];
+        self.start_with(&[&[listen.as_str()], tls.as_slice()].concat())?;
+        Ok(address)
+    }
+
+    fn start_with(&self, settings: &[&str]) -> Result<()> {
         let mut slot = self.postmaster.lock().unwrap_or_else(PoisonError::into_inner);
         ensure!(slot.is_none(), "PostgreSQL is running already");
-        let log = fs::OpenOptions::new().create(true).append(true).open(self.log())?;
         let mut command = self.command("postgres");
         command.arg("-D").arg(self.data());
-        let socket = self.socket_folder().display();
-        let mut settings = vec![
-            "listen_addresses=".to_owned(),
-            "port=5432".to_owned(),
-            format!("unix_socket_directories={socket}"),
-            "max_connections=200".to_owned(),
+        let socket = format!("unix_socket_directories={}", self.socket_folder().display());
+        let usual = [
+            &socket,
+            "port=5432",
+            "max_connections=200",
             // For a standby that is away for a while.
-            "wal_keep_size=1GB".to_owned(),
-            "hot_standby=on".to_owned(),
-            "shared_buffers=64MB".to_owned(),
+            "wal_keep_size=1GB",
+            "hot_standby=on",
+            "shared_buffers=64MB",
             // The detail of a refused row would be the row, hash included.
-            "log_error_verbosity=terse".to_owned(),
+            "log_error_verbosity=terse",
         ];
-        if self.durability == Durability::Fast {
+        let fast: &[&str] = match self.durability {
+            Durability::Durable => &[],
             // Nothing that runs by itself: some tests count a database's commits.
-            let fast = ["fsync=off", "full_page_writes=off", "autovacuum=off"];
-            settings.extend(fast.map(str::to_owned));
-        }
-        settings.extend(self.settings.lock().unwrap_or_else(PoisonError::into_inner).clone());
-        for setting in settings {
-            command.arg("-c").arg(setting);
+            Durability::Fast => &["fsync=off", "full_page_writes=off", "autovacuum=off"],
+        };
+        for setting in usual.iter().chain(fast).chain(settings) {
+            command.args(["-c", setting]);
         }
         // A group of its own: Ctrl-C in the terminal is ours to pass on, in order.
-        command.stdin(Stdio::null()).stdout(log.try_clone()?).stderr(log).process_group(0);
-        let mut postmaster = Child::spawn("PostgreSQL", command)?;
+        command.process_group(0);
+        let mut postmaster = Child::spawn_logging("PostgreSQL", command, self.log())?;
         let id = postmaster.id().to_string();
         let status = self.data().join("postmaster.pid");
-        postmaster
-            .wait_for(START_TIMEOUT, || Ok(is_ready(&status, &id)))
-            .with_context(|| format!("see {}", self.log().display()))?;
+        postmaster.wait_for(START_TIMEOUT, || Ok(is_ready(&status, &id)))?;
         *slot = Some(postmaster);
         Ok(())
     }
@@ -172,7 +171,7 @@ impl Postgres {
     pub fn stop(&self, shutdown: Shutdown) -> Result<()> {
         let mut slot = self.postmaster.lock().unwrap_or_else(PoisonError::into_inner);
         let Some(mut postmaster) = slot.take() else { return Ok(()) };
-        let backends = children_of(postmaster.id());
+        let backends = child::descendants(postmaster.id());
         match shutdown {
             Shutdown::Fast => postmaster.signal(Signal::INT)?,
             Shutdown::Immediate => postmaster.signal(Signal::QUIT)?,
@@ -183,14 +182,10 @@ impl Postgres {
                 }
             }
         }
-        let until = Instant::now() + STOP_TIMEOUT;
-        while postmaster.exit_status()?.is_none()
-            || backends.iter().any(|backend| is_alive(*backend))
-        {
-            ensure!(Instant::now() < until, "PostgreSQL did not end within {STOP_TIMEOUT:?}");
-            sleep(LOOK_EVERY);
-        }
-        Ok(())
+        child::wait_until("the end of PostgreSQL", STOP_TIMEOUT, || {
+            let has_ended = postmaster.exit_status()?.is_some();
+            Ok(has_ended && !backends.iter().any(|backend| child::is_alive(*backend)))
+        })
     }
 
     /// Whether the postmaster has ended without having been asked to.
@@ -238,10 +233,15 @@ fn privileges(folder: &Path) -> Result<Vec<&'static str>> {
 /// Makes the server the owner of a file or folder.
 fn give_to_server(path: &Path) -> Result<()> {
     if geteuid().is_root() {
-        let status = Command::new("chown").arg("postgres:").arg(path).status()?;
-        ensure!(status.success(), "chown: {status}");
+        child::run("chown", Command::new("chown").arg("postgres:").arg(path))?;
     }
     Ok(())
+}
+
+/// Writes a file that the server alone can read.
+fn write_for_server(file: &Path, text: &str) -> Result<()> {
+    write_secret(file, text)?;
+    give_to_server(file)
 }
 
 /// The folder of the programs: of the cluster's version, else of the newest, else in `PATH`.
@@ -265,18 +265,4 @@ fn is_ready(status: &Path, id: &str) -> bool {
     let written = fs::read_to_string(status).unwrap_or_default();
     let is_ours = written.lines().next() == Some(id);
     is_ours && matches!(written.lines().last().map(str::trim), Some("ready" | "standby"))
-}
-
-/// The processes that `parent` has started and that are still its own.
-fn children_of(parent: u32) -> Vec<Pid> {
-    let list = fs::read_to_string(format!("/proc/{parent}/task/{parent}/children"));
-    let list = list.unwrap_or_default();
-    list.split_whitespace().filter_map(|pid| Pid::from_raw(pid.parse().ok()?)).collect()
-}
-
-/// Whether it runs; one that has ended and waits for its new parent does not.
-fn is_alive(process: Pid) -> bool {
-    let stat = fs::read_to_string(format!("/proc/{}/stat", process.as_raw_nonzero()));
-    let state = stat.ok().and_then(|stat| stat.rsplit(") ").next()?.chars().next());
-    state.is_some_and(|state| !matches!(state, 'Z' | 'X'))
 }

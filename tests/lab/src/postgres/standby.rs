@@ -1,14 +1,12 @@
 //! A streaming standby: copied from a running cluster, following it, promoted when that is lost.
 
-use std::path::Path;
-use std::sync::atomic::AtomicUsize;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, ensure};
 use tokio::time::sleep;
 use tokio_postgres::Client;
 
-use super::{Database, Durability, Postgres};
+use super::{Durability, Postgres};
 use crate::folder;
 
 const LOOK_EVERY: Duration = Duration::from_millis(10);
@@ -31,9 +29,8 @@ impl Postgres {
     pub async fn standby(&self, replication: Replication) -> Result<Self> {
         let folder = folder::temporary("karipass-pg-")?;
         let mut standby = Self::new(folder.path(), self.passwords.clone(), Durability::Fast)?;
-        standby.copy(self)?;
+        standby.follow(self)?;
         standby.start()?;
-        standby.databases = AtomicUsize::new(1000);
         standby.temporary = Some(folder);
         self.wait_until_caught_up().await?;
         // Set after the copy was made: once promoted, the standby waits for nobody.
@@ -65,21 +62,6 @@ impl Postgres {
         let promoted = superuser.query_one("SELECT pg_promote()", &[]).await?;
         ensure!(promoted.get::<_, bool>(0), "the standby was not promoted");
         until(&superuser, "SELECT NOT pg_is_in_recovery()").await
-    }
-}
-
-impl Database {
-    /// The same database, where the server whose socket is in `folder` (another cluster's, a
-    /// proxy's) is tried after the present ones.
-    #[must_use]
-    pub fn or_at(&self, folder: &Path) -> Self {
-        self.with_host(|host| format!("{host},{}", folder.display()))
-    }
-
-    /// The same database, by way of `folder` alone.
-    #[must_use]
-    pub fn at(&self, folder: &Path) -> Self {
-        self.with_host(|_| format!("host={}", folder.display()))
     }
 }
 
