@@ -115,7 +115,7 @@ fn a_call(time: Duration) -> f64 {
 fn flooded(system: &System, callers: &[String]) -> Result<Reactions> {
     let flood = system.flood()?;
     let capacity = flood.capacity()?;
-    let running = flood.begin(OVERLOAD * capacity);
+    let running = flood.begin(OVERLOAD * capacity)?;
     let reactions = system.calls(SET_UP_NUMBER, callers, CALLS_PER_SECOND)?;
     let Counted { verified, busy, failed, .. } = running.end()?;
     println!(

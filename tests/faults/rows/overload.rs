@@ -132,7 +132,7 @@ fn flood(scene: &Scene) -> Result<()> {
     let flood = Flood::new(site, &scene.system.fleet.certificate(), &silent_number())?;
     let capacity = flood.capacity()?;
     let (flood, begun) = overloaded(scene, WATCHED_FOR, || {
-        let (flood, begun) = (flood.begin(capacity * f64::from(OVERLOAD)), Instant::now());
+        let (flood, begun) = (flood.begin(capacity * f64::from(OVERLOAD))?, Instant::now());
         flood.wait_until_refused(FILL_TIMEOUT)?;
         Ok((flood, begun))
     })?;
@@ -142,7 +142,7 @@ fn flood(scene: &Scene) -> Result<()> {
         anyhow::Ok((counted, lasted))
     })?;
     normal(scene);
-    let Counted { verified, busy, failed, why } = counted;
+    let Counted { verified, busy, failed, why, .. } = counted;
     let goodput = f64::from(u32::try_from(verified)?) / lasted.as_secs_f64();
     scene.remark(format!(
         "capacity {capacity:.0}/s, {goodput:.0}/s verified, {busy} refused as busy, {failed} failed"

@@ -29,12 +29,12 @@ pub struct Api {
 impl Api {
     /// Of the site at `site`, such as `https://localhost:8443`, with its certificate in PEM.
     pub fn new(site: &str, certificate: &Path) -> Result<Self> {
-        Ok(Self::with_client(site, client(certificate)?.timeout(ANSWER_TIMEOUT).build()?))
+        Self::with_client(site, client(certificate)?.timeout(ANSWER_TIMEOUT))
     }
 
     /// The same by way of another client.
-    pub fn with_client(site: &str, client: Client) -> Self {
-        Self { login: format!("{site}/api/v1/login"), client }
+    pub fn with_client(site: &str, client: ClientBuilder) -> Result<Self> {
+        Ok(Self { login: format!("{site}/api/v1/login"), client: client.build()? })
     }
 
     /// `POST /api/v1/login`: status and body.
