@@ -46,19 +46,6 @@ pub enum Trouble {
     CutAnswer(Point),
 }
 
-impl Trouble {
-    fn point(self) -> Option<Point> {
-        match self {
-            Self::None | Self::Stall => None,
-            Self::HoldAt(point)
-            | Self::StallAfter(point)
-            | Self::CutBefore(point)
-            | Self::CutAfter(point)
-            | Self::CutAnswer(point) => Some(point),
-        }
-    }
-}
-
 /// Where in what clients say trouble is met.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Point {
@@ -91,7 +78,7 @@ struct ProxyState {
 impl PostgresProxy {
     /// Listens before the server whose socket is in `server`.
     pub fn before(server: &Path) -> Result<Self> {
-        let folder = folder::temporary_in(Path::new("/tmp"), "karipass-proxy-")?;
+        let folder = folder::for_socket("karipass-proxy-")?;
         let listener = UnixListener::bind(folder.path().join(SOCKET))?;
         let shared = Arc::new(ProxyState {
             trouble: watch::Sender::new(Trouble::None),
@@ -118,7 +105,7 @@ impl PostgresProxy {
 
     /// Makes trouble from now on.
     pub fn make(&self, trouble: Trouble) {
-        self.shared.make(trouble);
+        self.shared.trouble.send_replace(trouble);
     }
 
     /// Waits until the trouble's point has come by.
@@ -144,14 +131,18 @@ impl Drop for PostgresProxy {
 }
 
 impl ProxyState {
-    fn make(&self, trouble: Trouble) {
-        self.trouble.send_replace(trouble);
-    }
-
     /// The trouble that `group` meets.
     fn met_by(&self, group: &Group) -> Trouble {
         let trouble = *self.trouble.borrow();
-        if !trouble.point().is_some_and(|point| self.is_at(point, group)) {
+        let is_met = match trouble {
+            Trouble::None | Trouble::Stall => false,
+            Trouble::HoldAt(point)
+            | Trouble::StallAfter(point)
+            | Trouble::CutBefore(point)
+            | Trouble::CutAfter(point)
+            | Trouble::CutAnswer(point) => self.is_at(point, group),
+        };
+        if !is_met {
             return Trouble::None;
         }
         self.meetings.fetch_add(1, Ordering::Relaxed);
@@ -201,10 +192,10 @@ async fn pass(client: UnixStream, server: UnixStream, shared: Arc<ProxyState>) {
         () = back(&mut from_server, &mut to_client, &shared) => None,
     };
     let Some(Cut { group, waits }) = cut else { return };
-    let client = (messages, to_client);
-    let client = waits.then_some(client);
+    let client = waits.then_some((messages, to_client));
     if to_server.write_all(&group.bytes).await.is_ok() && to_server.shutdown().await.is_ok() {
-        until_the_end(&mut from_server).await;
+        // Until the server has answered all and ended the connection.
+        let _ = tokio::io::copy(&mut from_server, &mut tokio::io::sink()).await;
     }
     drop(client);
 }
@@ -223,7 +214,9 @@ async fn forward(
             Trouble::None | Trouble::Stall => {}
             Trouble::HoldAt(_) => shared.wait_while(|trouble| trouble == met).await,
             // Before the server has it, so that no answer slips through.
-            Trouble::StallAfter(_) => shared.make(Trouble::Stall),
+            Trouble::StallAfter(_) => {
+                shared.trouble.send_replace(Trouble::Stall);
+            }
             Trouble::CutBefore(_) => return None,
             Trouble::CutAfter(_) => return Some(Cut { group, waits: false }),
             Trouble::CutAnswer(_) => return Some(Cut { group, waits: true }),
@@ -235,18 +228,11 @@ async fn forward(
 /// Passes on what the server says.
 async fn back(from: &mut OwnedReadHalf, to: &mut OwnedWriteHalf, shared: &ProxyState) {
     let mut chunk = vec![0; CHUNK_BYTES];
-    while let Ok(length) = from.read(&mut chunk).await {
-        let Some(said) = chunk.get(..length).filter(|said| !said.is_empty()) else { return };
+    while let Ok(length @ 1..) = from.read(&mut chunk).await {
         shared.wait_while(|trouble| trouble == Trouble::Stall).await;
         shared.answered_bytes.fetch_add(length, Ordering::Relaxed);
-        if to.write_all(said).await.is_err() {
+        if to.write_all(&chunk[..length]).await.is_err() {
             return;
         }
     }
-}
-
-/// Reads until the server has answered all and ended the connection.
-async fn until_the_end(from: &mut OwnedReadHalf) {
-    let mut chunk = vec![0; CHUNK_BYTES];
-    while from.read(&mut chunk).await.is_ok_and(|length| length > 0) {}
 }
