@@ -3,7 +3,7 @@
 
 use std::net::IpAddr;
 
-use super::{Audience, AuthError, AuthService, SessionToken, draw_key};
+use super::{Audience, AuthError, AuthService, FormId, SessionToken, draw_key};
 use crate::hashing::{Salt, Verification};
 use domain::access::Access;
 use domain::audit::{AuditEntry, AuditEvent, AuditSource, ChangeOutcome};
@@ -28,6 +28,8 @@ pub struct ChangePassword {
     pub new: SubmittedPassword,
     /// The second entry of the new password.
     pub confirmation: SubmittedPassword,
+    /// The form that was sent; none over the API.
+    pub form: Option<FormId>,
     /// The client's address.
     pub address: IpAddr,
     /// Whether it may void the current password.
@@ -66,13 +68,15 @@ impl AuthService {
         &self,
         request: ChangePassword,
     ) -> Result<PasswordVerdict, AuthError> {
-        let ChangePassword { token, audience, access, current, address, may_void, .. } = request;
+        let ChangePassword { token, audience, access, current, form, address, may_void, .. } =
+            request;
         let (login, session) = (access.login, token.digest(audience));
-        let change = ChangeRequest {
+        let mut change = ChangeRequest {
             contract: access.contract,
             source: AuditSource::Site(Some(address)),
             unit: None,
             session: Some(session),
+            entries: Vec::new(),
         };
         let new = match NewPassword::check(&current, &request.new, &request.confirmation) {
             Ok(new) => new,
@@ -92,6 +96,8 @@ impl AuthService {
         if credential.voids_on_next_failure() && !may_void {
             return Ok(PasswordVerdict::WouldVoid);
         }
+        let entry = form.map(|form| form.entry_key(credential.id, &current));
+        change.entries.extend(entry);
         let comparison = match self.compare(login, current, Some(stored), None, address).await? {
             Verification::Match { .. } => {
                 let salt = Salt::draw(&mut rand::rng());
@@ -106,6 +112,7 @@ impl AuthService {
             login,
             compared: credential.id,
             comparison,
+            entry,
             new_session: new_token.digest(audience),
             idle: self.idle,
             may_void,

@@ -3,7 +3,7 @@
 
 use std::net::IpAddr;
 
-use super::{Audience, AuthError, AuthService, SessionToken, draw_key};
+use super::{Audience, AuthError, AuthService, FormId, SessionToken, draw_key};
 use crate::hashing::{HashError, Verification};
 use domain::access::Access;
 use domain::audit::AuditSource;
@@ -31,6 +31,8 @@ pub struct ChangeUnit {
     pub passwords: Vec<(PhoneNumber, SubmittedPassword)>,
     /// The version of the contract that the request was made from.
     pub version: FormVersion,
+    /// The form that was sent; none over the API.
+    pub form: Option<FormId>,
     /// The client's address.
     pub address: IpAddr,
     /// How many passwords it may void.
@@ -45,11 +47,12 @@ impl AuthService {
     pub async fn change_unit(&self, request: ChangeUnit) -> Result<UnitVerdict, AuthError> {
         let ChangeUnit { access, unit, passwords, version, address, may_void, .. } = &request;
         let session = request.token.digest(request.audience);
-        let change = ChangeRequest {
+        let mut change = ChangeRequest {
             contract: access.contract,
             source: AuditSource::Site(Some(*address)),
             unit: Some(*unit),
             session: Some(session),
+            entries: Vec::new(),
         };
         let wanted = UnitRequest {
             login: access.login,
@@ -73,7 +76,8 @@ impl AuthService {
         if allowed.max_voidings() > *may_void {
             return Ok(UnitVerdict::WouldVoid);
         }
-        let compared = self.compare_all(&allowed, passwords, *address).await?;
+        let compared = self.compare_all(&allowed, &request).await?;
+        change.entries.extend(compared.iter().filter_map(|one| one.entry));
         let decide = |snapshot: Option<&_>| unit::decide(snapshot, &wanted, &compared);
         self.db.apply(draw_key(), &change, decide).await.map_err(AuthError::from_change)
     }
@@ -82,22 +86,24 @@ impl AuthService {
     async fn compare_all(
         &self,
         allowed: &Allowed,
-        passwords: &[(PhoneNumber, SubmittedPassword)],
-        address: IpAddr,
+        request: &ChangeUnit,
     ) -> Result<Vec<ComparedPassword>, HashError> {
+        let ChangeUnit { passwords, form, address, .. } = request;
         let mut all = Vec::with_capacity(allowed.required.len());
         for (number, credential) in &allowed.required {
             let submitted = passwords.iter().find(|(submitted, _)| submitted == number);
             let submitted =
                 submitted.map_or_else(|| String::new().into(), |(_, password)| password.clone());
+            let entry = form.as_ref().map(|form| form.entry_key(credential.id, &submitted));
             let stored = credential.password_hash.clone();
-            let verified = self.compare(*number, submitted, stored, None, address).await?;
+            let verified = self.compare(*number, submitted, stored, None, *address).await?;
             let result = match verified {
                 Verification::Match { .. } => Match::Yes,
                 Verification::Mismatch => Match::No,
                 Verification::Unverifiable(_) => Match::Unverifiable,
             };
-            all.push(ComparedPassword { number: *number, credential: credential.id, result });
+            let credential = credential.id;
+            all.push(ComparedPassword { number: *number, credential, result, entry });
         }
         Ok(all)
     }

@@ -6,7 +6,7 @@ use std::net::IpAddr;
 
 use jiff::Timestamp;
 
-use super::{Audience, AuthError, AuthService, SessionToken, draw_key};
+use super::{Audience, AuthError, AuthService, FormId, SessionToken, draw_key};
 use crate::db::login::{Acceptance, FailureVerdict, LoginAudit};
 use crate::hashing::{Salt, Verification};
 use domain::access::Access;
@@ -27,6 +27,8 @@ pub struct LoginAttempt {
     pub address: IpAddr,
     /// The client that the session is for.
     pub audience: Audience,
+    /// The form that was sent; none over the API.
+    pub form: Option<FormId>,
     /// Whether it may void a credential. If not, one at its last entry is not compared.
     pub may_void: bool,
 }
@@ -60,7 +62,7 @@ impl AuthService {
     /// # Errors
     /// [`AuthError`] if there is no verdict.
     pub async fn log_in(&self, attempt: LoginAttempt) -> Result<LoginVerdict, AuthError> {
-        let LoginAttempt { login, password, address, audience, may_void } = attempt;
+        let LoginAttempt { login, password, address, audience, form, may_void } = attempt;
         self.hasher.admit_login(address)?;
         let candidate = self.db.login_candidate(login).await?;
         let contract = candidate.as_ref().map(|candidate| candidate.contract.number);
@@ -82,20 +84,25 @@ impl AuthService {
             );
             return Ok(LoginVerdict::WouldVoid);
         }
+        let entry = form.map(|form| form.entry_key(credential.id, &password));
         let stored = credential.password_hash.clone();
         let salt = Some(Salt::draw(&mut rand::rng()));
         let rehashed = match self.compare(login, password, stored, salt, address).await? {
             Verification::Match { renewed } => renewed,
             Verification::Mismatch => {
-                return Ok(match self.db.count_failure(&audit, &credential, may_void).await? {
-                    FailureVerdict::Counted | FailureVerdict::Void => {
-                        LoginVerdict::Refused(LoginRefusal::Wrong { voided: false })
-                    }
-                    FailureVerdict::Voided => {
-                        LoginVerdict::Refused(LoginRefusal::Wrong { voided: true })
-                    }
-                    FailureVerdict::WouldVoid => LoginVerdict::WouldVoid,
-                });
+                return Ok(
+                    match self.db.count_failure(&audit, &credential, may_void, entry).await? {
+                        FailureVerdict::Counted
+                        | FailureVerdict::Void
+                        | FailureVerdict::Repeated => {
+                            LoginVerdict::Refused(LoginRefusal::Wrong { voided: false })
+                        }
+                        FailureVerdict::Voided => {
+                            LoginVerdict::Refused(LoginRefusal::Wrong { voided: true })
+                        }
+                        FailureVerdict::WouldVoid => LoginVerdict::WouldVoid,
+                    },
+                );
             }
             Verification::Unverifiable(_) => {
                 self.db.refuse_login(&audit, LoginOutcome::Unverifiable, None).await?;

@@ -8,6 +8,7 @@
 
 mod change_password;
 mod change_unit;
+mod form_id;
 mod login;
 mod seal;
 mod temporary_password;
@@ -18,15 +19,17 @@ use std::time::Duration;
 
 pub use change_password::{ChangePassword, PasswordVerdict};
 pub use change_unit::ChangeUnit;
+pub use form_id::FormId;
 pub use login::{LoginAttempt, LoginRefusal, LoginVerdict};
 pub use seal::Seals;
 pub use temporary_password::{HashAhead, IssueOutcome};
 pub use token::{Audience, SessionToken};
 
 use crate::db::session::SessionLookup;
-use crate::db::{Db, DbError, DbFailure, IdempotencyKey};
+use crate::db::{Db, DbError, DbFailure, EndedSession, IdempotencyKey};
 use crate::hashing::{HashError, Hasher, Salt, Verification};
 use domain::access::Access;
+use domain::auth_unit::AuthUnit;
 use domain::contract::Contract;
 use domain::password::{PhcString, SubmittedPassword};
 use domain::phone_number::PhoneNumber;
@@ -77,6 +80,8 @@ pub enum SessionState {
     PastLifetime,
     /// A session whose temporary password has expired (`C1`).
     TemporaryExpired,
+    /// A session that wrong entries of its own ended, under this unit (`C2`).
+    WrongEntries(AuthUnit),
     /// No session, or one that has ended otherwise.
     None,
 }
@@ -105,7 +110,8 @@ impl AuthService {
         token: &SessionToken,
         audience: Audience,
     ) -> Result<SessionState, DbError> {
-        Ok(match self.db.session(token.digest(audience), self.idle).await? {
+        let digest = token.digest(audience);
+        Ok(match self.db.session(digest, self.idle).await? {
             SessionLookup::Live(session) => {
                 let over = if session.kind.is_expired(session.set_at, session.now) {
                     SessionState::TemporaryExpired
@@ -117,7 +123,10 @@ impl AuthService {
             }
             SessionLookup::PastLifetime => SessionState::PastLifetime,
             SessionLookup::Idle => SessionState::Idle,
-            SessionLookup::None => SessionState::None,
+            SessionLookup::None => match self.db.ended_session(digest, self.idle).await? {
+                Some(EndedSession::WrongEntries(unit)) => SessionState::WrongEntries(unit),
+                None => SessionState::None,
+            },
         })
     }
 

@@ -101,6 +101,7 @@ impl AuthService {
             source: AuditSource::Phone(Some(caller)),
             unit: Some(unit),
             session: None,
+            entries: Vec::new(),
         };
         let decide = |snapshot: Option<&_>| decide(snapshot, &request);
         self.db.apply(draw_key(), &change, decide).await.map_err(AuthError::from_change)
@@ -136,6 +137,7 @@ impl AuthService {
             source: AuditSource::Operator,
             unit: Some(unit),
             session: None,
+            entries: Vec::new(),
         };
         let decide = |snapshot: Option<&_>| decide_issue(snapshot, &request);
         let outcome = self.db.apply(draw_key(), &change, decide).await;

@@ -1,6 +1,6 @@
 //! The one way to change a contract, from the phone and from the site.
 
-use super::idempotency::{Attempt, Execution, IdempotencyKey, Uncertain};
+use super::idempotency::{Attempt, Execution, IdempotencyKey, Uncertain, keys};
 use super::rows::{self, contract_columns, credential_columns};
 use super::transaction::Statement;
 use super::{Db, DbError, DbFailure, audit, change};
@@ -16,6 +16,9 @@ pub(super) const LOCK_CREDENTIALS: &str = "
     SELECT FROM credential
     WHERE login_number IN (SELECT number FROM phone_number WHERE contract_number = $1)
     ORDER BY login_number FOR UPDATE";
+
+/// Behind the locks, so that it sees what others have counted.
+const COUNTED: &str = "SELECT key FROM idempotency_key WHERE key = ANY($1)";
 
 const SNAPSHOT: &str = concat!(
     "SELECT ",
@@ -88,8 +91,14 @@ impl Db {
             Statement::new(LOCK_CREDENTIALS).with_number(request.contract),
             snapshot_of(request.contract, request.session),
         ]);
-        let (transaction, rows) = self.begin_with(attempt.time, &begin).await?;
-        let snapshot = rows::snapshot(rows.last().map_or(&[], Vec::as_slice))?;
+        let entries = Some(&request.entries).filter(|entries| !entries.is_empty());
+        begin.extend(entries.map(|entries| Statement::new(COUNTED).with(keys(entries))));
+        let (transaction, mut rows) = self.begin_with(attempt.time, &begin).await?;
+        let counted = entries.and_then(|_| rows.pop()).unwrap_or_default();
+        let mut snapshot = rows::snapshot(rows.last().map_or(&[], Vec::as_slice))?;
+        if let Some(snapshot) = &mut snapshot {
+            snapshot.counted = counted.iter().map(rows::entry_key).collect::<Result<_, _>>()?;
+        }
         let decision = decide(snapshot.as_ref());
         let outcome = decision.audit.first().map_or("unchanged", |entry| entry.event.outcome());
         let mut statements = vec![attempt.insert(outcome)];

@@ -1,6 +1,8 @@
 //! The statements of each [`Change`]. They run under the lock of the contract and its credentials.
 
 use super::audit::{self, insert_audit};
+use super::ended_session::END_BY_WRONG_ENTRIES;
+use super::idempotency::keys;
 use super::login_history::{DELETE_CREDENTIALS, INSERT_SETTING};
 use super::transaction::Statement;
 use domain::audit::{AuditEvent, SessionEndReason};
@@ -43,11 +45,13 @@ const COUNT_CHANGE_FAILURES: &str = "
         password_hash = CASE WHEN NOT login_number = ANY($2) THEN password_hash END
     WHERE login_number = ANY($1) AND voided_at IS NULL";
 
+const INSERT_ENTRIES: &str = "
+    INSERT INTO idempotency_key (key, outcome, is_entry)
+    SELECT key, 'counted', true FROM unnest($1::bytea[]) AS key";
+
 const SET_UNIT: &str = "UPDATE contract SET unit = $2, version = version + 1 WHERE number = $1";
 
 const SET_VERSION: &str = "UPDATE contract SET version = $2 WHERE number = $1 AND version <> $2";
-
-const DELETE_SESSION: &str = "DELETE FROM session WHERE token_digest = $1";
 
 /// By phone, without an audit row for each.
 const DELETE_SESSIONS: &str = "DELETE FROM session WHERE contract_number = $1";
@@ -132,11 +136,12 @@ pub(super) fn statements<'a>(change: &'a Change, request: &ChangeRequest) -> Vec
                 Statement::new(SET_UNIT).with_number(contract).with(unit.as_str()),
             ]
         }
-        Change::CountFailures { numbers, voided, ends_session } => {
+        Change::CountFailures { numbers, voided, ends_session, entries } => {
             let count =
                 Statement::new(COUNT_CHANGE_FAILURES).with(as_strs(numbers)).with(as_strs(voided));
-            let end = ends_session.then(|| Statement::new(DELETE_SESSION).with(session()));
-            std::iter::once(count).chain(end).collect()
+            let end = ends_session.then(|| Statement::new(END_BY_WRONG_ENTRIES).with(session()));
+            let entries = Statement::new(INSERT_ENTRIES).with(keys(entries));
+            [count, entries].into_iter().chain(end).collect()
         }
     }
 }

@@ -12,6 +12,7 @@ use super::retry::{Deadline, Retry};
 use super::rows::{broken, column};
 use super::transaction::Statement;
 use super::{Db, DbError};
+use domain::change::EntryKey;
 
 /// 128 random bits that name one change.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -23,6 +24,11 @@ impl IdempotencyKey {
         let mut bytes = [0; 16];
         rng.fill_bytes(&mut bytes);
         Self(u128::from_be_bytes(bytes))
+    }
+
+    /// The key of an entry, under which it is counted once.
+    pub(super) fn from_entry(entry: EntryKey) -> Self {
+        Self(u128::from_be_bytes(entry.0))
     }
 
     pub(super) fn bytes(self) -> Vec<u8> {
@@ -56,6 +62,11 @@ impl Attempt {
     }
 }
 
+/// The keys of entries as the database has them.
+pub(super) fn keys(entries: &[EntryKey]) -> Vec<Vec<u8>> {
+    entries.iter().map(|entry| entry.0.to_vec()).collect()
+}
+
 /// What an attempt comes to, and whether its commit stands.
 pub(super) struct Uncertain<T> {
     pub(super) value: T,
@@ -74,6 +85,8 @@ pub(super) enum Execution<T> {
         at: Timestamp,
         /// The outcome that it wrote.
         outcome: String,
+        /// Whether it was another request's, since this one has made no attempt before.
+        is_repeat: bool,
     },
 }
 
@@ -105,7 +118,7 @@ impl Db {
             is_uncertain |= matches!(error, DbError::OutcomeUnknown(_));
             let failure = error.into_failure();
             if failure.is_duplicate_key() {
-                return self.load_outcome(retry, key, unanswered).await;
+                return self.load_outcome(retry, key, unanswered, number == 0).await;
             }
             let wait = retry.backoff_or_fail(failure).await;
             let error = if is_uncertain { DbError::OutcomeUnknown } else { DbError::NotCommitted };
@@ -132,6 +145,7 @@ impl Db {
         retry: Retry,
         key: IdempotencyKey,
         unanswered: Vec<(i16, T)>,
+        is_repeat: bool,
     ) -> Result<Execution<T>, DbError> {
         let statement = Statement::new(LOAD).with(key.bytes());
         let rows = retry.run(|time| self.send(time, &statement)).await;
@@ -144,6 +158,7 @@ impl Db {
                 value,
                 at: column(row, "created_at")?,
                 outcome: column(row, "outcome")?,
+                is_repeat,
             })
         });
         read.map_err(|error| DbError::OutcomeUnknown(error.into_failure()))

@@ -10,7 +10,7 @@ use super::{Db, DbError};
 pub(super) const INSUFFICIENT_PRIVILEGE: &str = "42501";
 
 /// Tables and the privileges on them that the daemon needs.
-const NEEDED: [(&str, &str); 19] = [
+const NEEDED: [(&str, &str); 23] = [
     ("refinery_schema_history", "SELECT"),
     ("contract", "SELECT"),
     ("phone_number", "SELECT"),
@@ -26,6 +26,10 @@ const NEEDED: [(&str, &str); 19] = [
     ("idempotency_key", "INSERT"),
     ("idempotency_key", "UPDATE"),
     ("idempotency_key", "DELETE"),
+    ("ended_session", "SELECT"),
+    ("ended_session", "INSERT"),
+    ("ended_session", "UPDATE"),
+    ("ended_session", "DELETE"),
     ("daemon_calls", "SELECT"),
     ("daemon_calls", "INSERT"),
     ("daemon_calls", "UPDATE"),

@@ -19,6 +19,7 @@ use super::rows::{
 use super::transaction::Statement;
 use super::{Db, DbError, DbFailure};
 use domain::audit::{AuditEntry, AuditEvent, AuditScope, AuditSource, LoginOutcome, VoidReason};
+use domain::change::EntryKey;
 use domain::credential::Credential;
 use domain::password::PhcString;
 use domain::phone_number::PhoneNumber;
@@ -82,6 +83,8 @@ pub enum FailureVerdict {
     WouldVoid,
     /// It was not counted: the credential has become void, or was replaced.
     Void,
+    /// It was not counted: the same form had been sent before.
+    Repeated,
 }
 
 /// One row however large the contract is, so that a refusal takes the same time (`W2`).
@@ -137,7 +140,8 @@ const COUNT_LOGIN_FAILURE: &str = concat!(
                     WHEN EXISTS (SELECT FROM target) THEN 'would_void'
                     ELSE 'void' END AS outcome
     ), keyed AS (
-        INSERT INTO idempotency_key (key, outcome) SELECT $9, outcome FROM verdict
+        INSERT INTO idempotency_key (key, outcome, is_entry)
+        SELECT $9, outcome, $17 FROM verdict WHERE outcome <> 'would_void'
     ), audited AS (",
     insert_audit!(
         "$2::text",
@@ -235,6 +239,7 @@ impl Db {
     }
 
     /// Counts a wrong secret against `credential` (`C2`), and voids it at the limit if `may_void`.
+    /// An `entry` of a form counts once.
     ///
     /// # Errors
     /// [`DbError`] if the database is out of reach, refuses, or leaves the outcome unknown.
@@ -243,7 +248,10 @@ impl Db {
         audit: &LoginAudit,
         credential: &Credential,
         may_void: bool,
+        entry: Option<EntryKey>,
     ) -> Result<FailureVerdict, DbError> {
+        let key = entry.map_or(audit.key, IdempotencyKey::from_entry);
+        let audit = LoginAudit { key, ..*audit };
         let reason = AuditEvent::Voided(VoidReason::WrongEntries);
         let (name, void): (&'static str, &'static str) = (reason.into(), LoginOutcome::Void.into());
         let statement = audit
@@ -254,11 +262,13 @@ impl Db {
             .with(may_void)
             .with(void)
             .with(name)
-            .with(reason.outcome());
+            .with(reason.outcome())
+            .with(entry.is_some());
         let verdict = match self.insert_once(audit.key, &statement).await? {
             Execution::Now(rows) => {
                 parsed(rows.first().ok_or_else(|| broken("outcome"))?, "outcome")?
             }
+            Execution::Earlier { is_repeat: true, .. } => FailureVerdict::Repeated,
             Execution::Earlier { outcome, .. } => outcome.parse().map_err(|_| broken("outcome"))?,
         };
         match verdict {
@@ -267,7 +277,7 @@ impl Db {
                 audit.observe(LoginOutcome::Wrong, Some(VoidReason::WrongEntries));
             }
             FailureVerdict::Void => audit.observe(LoginOutcome::Void, None),
-            FailureVerdict::WouldVoid => {}
+            FailureVerdict::WouldVoid | FailureVerdict::Repeated => {}
         }
         Ok(verdict)
     }

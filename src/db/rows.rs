@@ -9,6 +9,7 @@ use tokio_postgres::Row;
 use tokio_postgres::types::FromSql;
 
 use super::{DbError, DbFailure};
+use domain::change::EntryKey;
 use domain::contract::{Contract, ContractLine};
 use domain::credential::{Credential, CredentialId, NumberCredential};
 use domain::phone_number::PhoneNumber;
@@ -99,8 +100,15 @@ pub(super) fn snapshot(rows: &[Row]) -> Result<Option<Snapshot>, DbError> {
             credential: CredentialId(credential),
             seen_version,
         }),
+        counted: Vec::new(),
         now: column(first, "now")?,
     }))
+}
+
+/// The key of an entry.
+pub(super) fn entry_key(row: &Row) -> Result<EntryKey, DbError> {
+    let key: &[u8] = column(row, "key")?;
+    key.try_into().map(EntryKey).map_err(|_| broken("key"))
 }
 
 /// The row is not what the schema promises.

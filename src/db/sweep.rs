@@ -18,6 +18,13 @@ use domain::rules;
 /// minutes at most.
 const KEY_LIFETIME: Duration = Duration::from_mins(10);
 
+/// How long the key of an entry is kept: as long as a form inside a session may be sent again.
+const ENTRY_LIFETIME: Duration = rules::MAX_SESSION_LIFETIME;
+
+/// How long the end of a session is kept: as long as its browser may be told, and more than the
+/// longest idle time.
+const ENDED_SESSION_RETENTION: Duration = rules::MAX_SESSION_LIFETIME;
+
 /// How long a session's row is kept: as long again as it may live, so that the pages can say why it
 /// ended.
 const SESSION_RETENTION: Duration = rules::MAX_SESSION_LIFETIME.saturating_mul(2);
@@ -30,6 +37,9 @@ const MAX_PORTIONS: usize = 40;
 /// Deletes one portion of a table's rows that are older than `$1` seconds. `$2` is the portion.
 macro_rules! delete_old {
     ($table:literal, $key:literal) => {
+        delete_old!($table, $key, "true")
+    };
+    ($table:literal, $key:literal, $condition:literal) => {
         concat!(
             "WITH gone AS (DELETE FROM ",
             $table,
@@ -39,7 +49,9 @@ macro_rules! delete_old {
             $key,
             " FROM ",
             $table,
-            " WHERE created_at <= now() - $1 * interval '1 second'
+            " WHERE created_at <= now() - $1 * interval '1 second' AND ",
+            $condition,
+            "
               ORDER BY created_at LIMIT $2 FOR UPDATE SKIP LOCKED))
               RETURNING 1)
              SELECT count(*) FROM gone"
@@ -49,7 +61,12 @@ macro_rules! delete_old {
 
 const SESSIONS: &str = delete_old!("session", "token_digest");
 
-const KEYS: &str = delete_old!("idempotency_key", "key");
+const ENDED_SESSIONS: &str = delete_old!("ended_session", "token_digest");
+
+const KEYS: &str = delete_old!("idempotency_key", "key", "NOT is_entry");
+
+/// The condition is that of the index.
+const ENTRIES: &str = delete_old!("idempotency_key", "key", "is_entry");
 
 /// The conditions are those of the index.
 const CREDENTIALS: &str = concat!(
@@ -117,7 +134,9 @@ impl Db {
     pub async fn sweep(&self) -> Result<(), DbError> {
         let old = |sql, age: Duration| Statement::new(sql).with(age.as_secs_f64()).with(PORTION);
         self.in_portions(&old(SESSIONS, SESSION_RETENTION), drop).await?;
+        self.in_portions(&old(ENDED_SESSIONS, ENDED_SESSION_RETENTION), drop).await?;
         self.in_portions(&old(KEYS, KEY_LIFETIME), drop).await?;
+        self.in_portions(&old(ENTRIES, ENTRY_LIFETIME), drop).await?;
         let scope = AuditScope { source: AuditSource::Site(None), contract: None, unit: None };
         let expired = AuditEvent::Voided(VoidReason::Expired);
         let statement = of_event(CREDENTIALS, &scope, expired)

@@ -9,8 +9,13 @@ use crate::password::PhcString;
 use crate::phone_number::PhoneNumber;
 use crate::session::TokenDigest;
 
+/// The key of an entry of a form: the form, the credential and the password that was typed. The
+/// same form sent again has the same key, and counts once (`C2`).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct EntryKey(pub [u8; 16]);
+
 /// A request to change a contract.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub struct ChangeRequest {
     /// The contract number.
     pub contract: PhoneNumber,
@@ -20,6 +25,8 @@ pub struct ChangeRequest {
     pub unit: Option<AuthUnit>,
     /// The session that asks; none by phone.
     pub session: Option<TokenDigest>,
+    /// The entries that were compared, if they came from a form.
+    pub entries: Vec<EntryKey>,
 }
 
 impl ChangeRequest {
@@ -105,5 +112,7 @@ pub enum Change {
         voided: Vec<PhoneNumber>,
         /// The credential of the session that asks becomes void: the session ends.
         ends_session: bool,
+        /// The entries that count, so that they do not count again.
+        entries: Vec<EntryKey>,
     },
 }

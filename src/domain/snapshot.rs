@@ -2,6 +2,7 @@
 
 use jiff::Timestamp;
 
+use crate::change::EntryKey;
 use crate::contract::Contract;
 use crate::credential::{Credential, CredentialId, NumberCredential};
 use crate::phone_number::PhoneNumber;
@@ -19,6 +20,8 @@ pub struct Snapshot {
     pub credentials: Vec<NumberCredential>,
     /// The session, if it is still there.
     pub session: Option<SnapshotSession>,
+    /// Those of the request's entries that have been counted before (`C2`).
+    pub counted: Vec<EntryKey>,
     /// The database's time.
     pub now: Timestamp,
 }
@@ -42,6 +45,11 @@ impl Snapshot {
             let credential = row.credential.as_ref()?;
             (credential.id == session.credential).then_some((row.number, credential))
         })
+    }
+
+    /// Whether an entry has been counted before.
+    pub(crate) fn has_counted(&self, entry: Option<EntryKey>) -> bool {
+        entry.is_some_and(|entry| self.counted.contains(&entry))
     }
 
     /// The credential of a number.

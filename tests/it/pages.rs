@@ -7,6 +7,7 @@ mod forms;
 mod history;
 mod identity;
 mod log_in;
+mod one_try;
 mod passwords;
 mod sessions;
 mod units;

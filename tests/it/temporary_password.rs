@@ -29,6 +29,7 @@ impl SetTemporary for Db {
             source: AuditSource::Phone(Some(new.caller)),
             unit: Some(new.unit),
             session: None,
+            entries: Vec::new(),
         };
         let request = TemporaryPasswordRequest {
             caller: new.caller,

@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::access_of;
 use crate::access::Access;
 use crate::audit::{AuditEntry, AuditEvent, ChangeOutcome, SessionEndReason, VoidReason};
-use crate::change::{Change, Decision};
+use crate::change::{Change, Decision, EntryKey};
 use crate::credential::{Credential, CredentialId};
 use crate::password::PhcString;
 use crate::phone_number::PhoneNumber;
@@ -21,6 +21,8 @@ pub struct ComparedChange {
     pub compared: CredentialId,
     /// The result of the comparison.
     pub comparison: CurrentPassword,
+    /// The key of the entry, if it came from a form.
+    pub entry: Option<EntryKey>,
     /// The session that begins with the new password.
     pub new_session: TokenDigest,
     /// The idle time after which a session ends (`W5`).
@@ -75,10 +77,13 @@ pub fn decide(snapshot: Option<&Snapshot>, change: &ComparedChange) -> Decision<
     }
     let hash = match &change.comparison {
         CurrentPassword::Match(hash) => hash.clone(),
+        CurrentPassword::Mismatch if snapshot.has_counted(change.entry) => {
+            return Decision::refuse(PasswordDecision::Wrong { session_over: false }, []);
+        }
         CurrentPassword::Mismatch if old.voids_on_next_failure() && !change.may_void => {
             return Decision::refuse(PasswordDecision::WouldVoid, []);
         }
-        CurrentPassword::Mismatch => return count_failure(login, old),
+        CurrentPassword::Mismatch => return count_failure(change, old),
         CurrentPassword::Unverifiable => {
             let reply = PasswordDecision::Wrong { session_over: false };
             return Decision::refuse(reply, [entry(ChangeOutcome::Unverifiable)]);
@@ -100,7 +105,8 @@ pub fn decide(snapshot: Option<&Snapshot>, change: &ComparedChange) -> Decision<
 }
 
 /// Counts a wrong current password. If that voids the credential, the session ends (`C2`).
-fn count_failure(login: PhoneNumber, old: &Credential) -> Decision<PasswordDecision> {
+fn count_failure(change: &ComparedChange, old: &Credential) -> Decision<PasswordDecision> {
+    let login = change.login;
     let session_over = old.voids_on_next_failure();
     let mut events = vec![AuditEvent::PasswordChanged(ChangeOutcome::Wrong)];
     if session_over {
@@ -112,6 +118,7 @@ fn count_failure(login: PhoneNumber, old: &Credential) -> Decision<PasswordDecis
             numbers: vec![login],
             voided: session_over.then_some(login).into_iter().collect(),
             ends_session: session_over,
+            entries: change.entry.into_iter().collect(),
         },
         audit: events.into_iter().map(|event| AuditEntry::new(event, login)).collect(),
         reply: PasswordDecision::Wrong { session_over },
@@ -129,8 +136,14 @@ mod tests {
     use crate::rules;
     use crate::snapshot::SnapshotSession;
 
+    const ENTRY: EntryKey = EntryKey([1; 16]);
+
     /// The decision on a wrong password at a credential with this count.
-    fn wrong(failed_attempts: i32, may_void: bool) -> Decision<PasswordDecision> {
+    fn wrong(
+        failed_attempts: i32,
+        may_void: bool,
+        counted: &[EntryKey],
+    ) -> Decision<PasswordDecision> {
         let (number, id) = ("0612345600".parse().unwrap(), CredentialId(1));
         let credential = Credential {
             id,
@@ -149,12 +162,14 @@ mod tests {
             },
             credentials: vec![NumberCredential { number, credential: Some(credential) }],
             session: Some(SnapshotSession { credential: id, seen_version: 0 }),
+            counted: counted.to_vec(),
             now: Timestamp::UNIX_EPOCH,
         };
         let change = ComparedChange {
             login: number,
             compared: id,
             comparison: CurrentPassword::Mismatch,
+            entry: Some(ENTRY),
             new_session: TokenDigest([0; 32]),
             idle: rules::SESSION_IDLE_TIMEOUT,
             may_void,
@@ -164,8 +179,20 @@ mod tests {
 
     #[test]
     fn b1_a_wrong_password_that_may_void_nothing_is_not_counted_as_the_last() {
-        let decision = wrong(rules::MAX_PASSWORD_FAILURES - 1, false);
+        let decision = wrong(rules::MAX_PASSWORD_FAILURES - 1, false, &[]);
         assert_eq!(decision.reply, PasswordDecision::WouldVoid);
         assert!(matches!(decision.change, Change::None) && decision.audit.is_empty());
+    }
+
+    #[test]
+    fn c2_an_entry_that_was_counted_gets_the_same_answer_and_does_not_count_again() {
+        for (failures, other) in [(1, EntryKey([2; 16])), (rules::MAX_PASSWORD_FAILURES - 1, ENTRY)]
+        {
+            let decision = wrong(failures, true, &[other, ENTRY]);
+            assert_eq!(decision.reply, PasswordDecision::Wrong { session_over: false });
+            assert!(matches!(decision.change, Change::None) && decision.audit.is_empty());
+            let decision = wrong(failures, true, &[EntryKey([2; 16])]);
+            assert!(matches!(decision.change, Change::CountFailures { .. }));
+        }
     }
 }

@@ -4,7 +4,7 @@ use super::unit_plan::{NewCredential, NewLogin, UnitChangePlan, may_change_unit}
 use super::{Match, access_of};
 use crate::audit::{AuditEntry, AuditEvent, ChangeOutcome, SessionEndReason, VoidReason};
 use crate::auth_unit::AuthUnit;
-use crate::change::{Change, Decision};
+use crate::change::{Change, Decision, EntryKey};
 use crate::credential::{Credential, CredentialId};
 use crate::phone_number::PhoneNumber;
 use crate::snapshot::Snapshot;
@@ -42,6 +42,8 @@ pub struct ComparedPassword {
     pub credential: CredentialId,
     /// Whether the password matched.
     pub result: Match,
+    /// The key of the entry, if it came from a form.
+    pub entry: Option<EntryKey>,
 }
 
 /// The verdict. Only [`UnitVerdict::Changed`] changes the unit.
@@ -169,7 +171,7 @@ pub fn decide(
             if compared.iter().all(|one| one.result == Match::Yes) {
                 change(snapshot, allowed, request)
             } else {
-                count_failures(&allowed, request, compared)
+                count_failures(snapshot, &allowed, request, compared)
             }
         }
         Ok(_) => refuse(UnitVerdict::ChangedElsewhere, request.login),
@@ -236,16 +238,18 @@ fn change(snapshot: &Snapshot, allowed: Allowed, request: &UnitRequest) -> Decis
     }
 }
 
-/// Counts every wrong password. One that could not be compared is not counted.
+/// Counts every wrong password. One that could not be compared is not counted, nor one that was
+/// counted before.
 fn count_failures(
+    snapshot: &Snapshot,
     allowed: &Allowed,
     request: &UnitRequest,
     compared: &[ComparedPassword],
 ) -> Decision<UnitVerdict> {
-    let numbers = |is_meant: fn(Match) -> bool| -> Vec<PhoneNumber> {
-        compared.iter().filter(|one| is_meant(one.result)).map(|one| one.number).collect()
-    };
-    let wrong = numbers(|result| result == Match::No);
+    let is_counted =
+        |one: &&ComparedPassword| one.result == Match::No && !snapshot.has_counted(one.entry);
+    let wrong: Vec<PhoneNumber> =
+        compared.iter().filter(is_counted).map(|one| one.number).collect();
     let is_voided = |(number, credential): &&(PhoneNumber, Credential)| {
         wrong.contains(number) && credential.voids_on_next_failure()
     };
@@ -263,12 +267,15 @@ fn count_failures(
             &[request.login],
         ));
     }
+    let not_right = compared.iter().filter(|one| one.result != Match::Yes);
     let reply = UnitVerdict::Wrong {
-        numbers: numbers(|result| result != Match::Yes),
+        numbers: not_right.map(|one| one.number).collect(),
         voided: voided.len(),
         session_over,
     };
-    let change = Change::CountFailures { numbers: wrong, voided, ends_session: session_over };
+    let entries = compared.iter().filter(is_counted).filter_map(|one| one.entry).collect();
+    let change =
+        Change::CountFailures { numbers: wrong, voided, ends_session: session_over, entries };
     Decision { change, audit, reply }
 }
 

@@ -56,6 +56,7 @@ pub(super) async fn log_in(
         password: SubmittedPassword::from(password),
         address: rate_limit.address,
         audience: Audience::Api,
+        form: None,
         may_void: reservation.max_voidings() > 0,
     };
     let verdict = state.auth().log_in(attempt).await;

@@ -68,6 +68,7 @@ pub(super) async fn change_password(
         current: current.into(),
         new: new.into(),
         confirmation: new_again.into(),
+        form: None,
         address: rate_limit.address,
         may_void: reservation.max_voidings() > 0,
     };

@@ -68,6 +68,7 @@ impl FromRequestParts<AppState> for RestrictedBearerSession {
             SessionState::Idle
             | SessionState::PastLifetime
             | SessionState::TemporaryExpired
+            | SessionState::WrongEntries(_)
             | SessionState::None => Err(Problem::no_session()),
         }
     }

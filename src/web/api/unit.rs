@@ -103,6 +103,7 @@ pub(super) async fn change_unit(
         unit,
         passwords,
         version: FormVersion::Session,
+        form: None,
         address: rate_limit.address,
         may_void: reservation.max_voidings(),
     };

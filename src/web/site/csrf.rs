@@ -1,4 +1,5 @@
-//! CSRF tokens: a form shows with its token that it was made for this browser (RFC 6265 §8.2).
+//! CSRF tokens: a form shows with its token that it was made for this browser (RFC 6265 §8.2). And
+//! the id of the form, by which the same form sent again is recognised (`C2`).
 
 use std::fmt;
 
@@ -13,12 +14,14 @@ use super::error::{OrPage as _, PageError};
 use super::error_kind::ErrorKind;
 use super::form::{self, Form};
 use super::session_end::SessionEnd;
-use crate::auth::SessionToken;
+use crate::auth::{FormId, SessionToken};
 use crate::web::AppState;
 use crate::web::body::{has_content_type, read_limited};
 
 /// The hidden field with the token.
 const TOKEN_FIELD: &str = "form_token";
+/// The hidden field with the form's id.
+const ID_FIELD: &str = "form_id";
 /// Separates the token from every other digest of a cookie.
 const DOMAIN: &[u8] = b"karipass form token\0";
 
@@ -54,10 +57,26 @@ impl fmt::Debug for CsrfToken {
     }
 }
 
+/// The hidden fields of a form that is shown.
+pub(super) struct FormTokens {
+    pub(super) csrf: String,
+    pub(super) id: String,
+}
+
+impl FormTokens {
+    /// The fields of a new form for this session.
+    pub(super) fn new(session: &impl CsrfBound) -> Self {
+        let id = FormId::draw(&mut rand::rng());
+        Self { csrf: session.csrf_token().expose(), id: id.expose() }
+    }
+}
+
 /// A form that came with the CSRF token of `session`.
 #[derive(Debug)]
 pub(super) struct CsrfForm<S> {
     pub(super) session: S,
+    /// The form's id; a new one if it came without.
+    pub(super) id: FormId,
     pub(super) form: Form,
 }
 
@@ -77,7 +96,9 @@ where
         let form =
             Form::decode(&body).ok_or_else(|| PageError::new(state, ErrorKind::Malformed))?;
         if session.csrf_token().matches(form.peek(TOKEN_FIELD)) {
-            Ok(Self { session, form })
+            let id = form.peek(ID_FIELD).parse();
+            let id = id.unwrap_or_else(|_| FormId::draw(&mut rand::rng()));
+            Ok(Self { session, id, form })
         } else {
             Err(PageError::new(state, ErrorKind::CsrfError))
         }

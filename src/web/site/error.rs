@@ -130,9 +130,6 @@ impl IntoResponse for PageError {
                 let refusal = Extension(RefusalReason::PasswordChangeRequired);
                 (refusal, Redirect::to("/password")).into_response()
             }
-            Self::Page(page) if matches!(page.kind, ErrorKind::Voided(_)) => {
-                (expire_session, *page).into_response()
-            }
             Self::Page(page) => page.into_response(),
         }
     }
@@ -152,7 +149,7 @@ impl ErrorPage {
     /// Whether the session of the request may go on after this error.
     pub(super) fn may_have_session(&self) -> bool {
         match self.kind {
-            ErrorKind::Voided(_) | ErrorKind::OutcomeUnknown => false,
+            ErrorKind::OutcomeUnknown => false,
             ErrorKind::NotFound
             | ErrorKind::MethodNotAllowed
             | ErrorKind::Malformed
@@ -188,10 +185,6 @@ impl ErrorPage {
         }
     }
 
-    fn is_voided(&self) -> bool {
-        matches!(self.kind, ErrorKind::Voided(_))
-    }
-
     fn heading(&self) -> &'static str {
         text::heading(self.kind)
     }
@@ -222,7 +215,6 @@ fn is_worth_another_try(kind: ErrorKind) -> bool {
         ErrorKind::NotFound
         | ErrorKind::MethodNotAllowed
         | ErrorKind::OutcomeUnknown
-        | ErrorKind::Voided(_)
         | ErrorKind::VoidElsewhere(_)
         | ErrorKind::NotAllowed
         | ErrorKind::Internal => false,
@@ -238,7 +230,6 @@ fn status(kind: ErrorKind) -> (StatusCode, Option<RefusalReason>) {
         ErrorKind::TooLarge => (StatusCode::PAYLOAD_TOO_LARGE, None),
         ErrorKind::CsrfError => (StatusCode::FORBIDDEN, Some(RefusalReason::CrossSite)),
         ErrorKind::NotAllowed => (StatusCode::FORBIDDEN, Some(RefusalReason::NotAllowed)),
-        ErrorKind::Voided(_) => (StatusCode::FORBIDDEN, None),
         ErrorKind::ChangedElsewhere | ErrorKind::VoidElsewhere(_) => (StatusCode::CONFLICT, None),
         ErrorKind::RateLimited => (StatusCode::TOO_MANY_REQUESTS, None),
         ErrorKind::Unavailable | ErrorKind::OutcomeUnknown => {

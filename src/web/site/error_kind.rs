@@ -21,8 +21,6 @@ pub(super) enum ErrorKind {
     Unavailable,
     /// The database went out of reach in the middle of a change, which may be done.
     OutcomeUnknown,
-    /// Wrong entries in this session voided its own password and ended it (`C2`).
-    Voided(AuthUnit),
     /// Wrong entries elsewhere voided the session's password; the session goes on (`C2`).
     VoidElsewhere(AuthUnit),
     /// The contract has changed since the form was made (`W6`).
@@ -37,7 +35,7 @@ impl ErrorKind {
     /// The unit in force, if a temporary password has to be set (`W12`).
     pub(super) fn unit_to_recover(self) -> Option<AuthUnit> {
         match self {
-            Self::Voided(unit) | Self::VoidElsewhere(unit) => Some(unit),
+            Self::VoidElsewhere(unit) => Some(unit),
             Self::NotFound
             | Self::MethodNotAllowed
             | Self::Malformed

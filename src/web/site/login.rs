@@ -9,7 +9,7 @@ use axum::http::{StatusCode, header};
 use axum::response::{AppendHeaders, IntoResponse, Redirect, Response};
 
 use super::cookie;
-use super::csrf::{CsrfBound as _, CsrfForm};
+use super::csrf::{CsrfForm, FormTokens};
 use super::error::{ForPage, OrPage as _, PageError};
 use super::field_errors::FieldErrors;
 use super::layout::{Layout, render};
@@ -25,7 +25,7 @@ use domain::phone_number::PhoneNumber;
 #[template(path = "login.html", config = ".askama.toml")]
 struct LoginPage {
     layout: Layout,
-    csrf_token: String,
+    tokens: FormTokens,
     /// The telephone number as typed.
     number: String,
     errors: FieldErrors,
@@ -56,7 +56,7 @@ pub(super) async fn show(
 pub(super) async fn log_in(
     State(state): State<AppState>,
     ForPage(rate_limit): ForPage<RateLimit>,
-    CsrfForm { session: anonymous, mut form }: CsrfForm<Anonymous>,
+    CsrfForm { session: anonymous, id, mut form }: CsrfForm<Anonymous>,
 ) -> Result<Response, PageError> {
     let (number, password) = (form.text("number"), form.password("password"));
     let (Ok(login), Some(password)) = (PhoneNumber::from_typed(&number), password) else {
@@ -68,6 +68,7 @@ pub(super) async fn log_in(
         password,
         address: rate_limit.address,
         audience: Audience::Pages,
+        form: Some(id),
         may_void: reservation.max_voidings() > 0,
     };
     let outcome = state.auth().log_in(attempt).await;
@@ -94,7 +95,7 @@ impl LoginPage {
     fn new(state: &AppState, anonymous: &Anonymous, number: String) -> Self {
         Self {
             layout: Layout::new(state),
-            csrf_token: anonymous.csrf_token().expose(),
+            tokens: FormTokens::new(anonymous),
             number,
             errors: FieldErrors::default(),
             refused: false,

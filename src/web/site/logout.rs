@@ -11,6 +11,7 @@ use super::error::{ForPage, OrPage as _, PageError};
 use super::layout::{Layout, render};
 use super::session::RestrictedCookieSession;
 use super::session_end::SessionEnd;
+use super::text::Recovery;
 use crate::auth::Audience;
 use crate::web::AppState;
 use crate::web::client_ip::ClientIp;
@@ -21,6 +22,21 @@ use crate::web::client_ip::ClientIp;
 struct LoggedOutPage {
     layout: Layout,
     end: SessionEnd,
+}
+
+impl LoggedOutPage {
+    /// How to set a temporary password again, where the unit is known.
+    fn recovery(&self) -> Option<Recovery> {
+        match self.end {
+            SessionEnd::WrongEntries(unit) => Some(Recovery::under(unit)),
+            SessionEnd::LoggedOut
+            | SessionEnd::Idle
+            | SessionEnd::PastLifetime
+            | SessionEnd::TemporaryExpired
+            | SessionEnd::Elsewhere
+            | SessionEnd::BeforeForm => None,
+        }
+    }
 }
 
 /// Ends the session at once, on the server.

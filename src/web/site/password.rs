@@ -8,7 +8,7 @@ use axum::http::{StatusCode, header};
 use axum::response::{AppendHeaders, IntoResponse, Redirect, Response};
 
 use super::cookie;
-use super::csrf::{CsrfBound as _, CsrfForm};
+use super::csrf::{CsrfForm, FormTokens};
 use super::error::{ForPage, OrPage as _, PageError};
 use super::error_kind::ErrorKind;
 use super::field_errors::FieldErrors;
@@ -18,7 +18,7 @@ use super::session::RestrictedCookieSession;
 use super::session_end::SessionEnd;
 use super::text::{self, Recovery};
 use super::top;
-use crate::auth::{Audience, ChangePassword, PasswordVerdict};
+use crate::auth::{Audience, ChangePassword, FormId, PasswordVerdict};
 use crate::web::AppState;
 use crate::web::rate_limit::{RateLimit, RequestCost};
 use domain::credential::PasswordChange;
@@ -30,7 +30,7 @@ use domain::rules;
 #[template(path = "password.html", config = ".askama.toml")]
 struct PasswordPage {
     layout: Layout,
-    csrf_token: String,
+    tokens: FormTokens,
     /// The login number, under which a browser keeps the password.
     number: String,
     /// Why the password must be changed.
@@ -72,7 +72,7 @@ pub(super) async fn show(
 pub(super) async fn change(
     State(state): State<AppState>,
     ForPage(rate_limit): ForPage<RateLimit>,
-    CsrfForm { session, mut form }: CsrfForm<RestrictedCookieSession>,
+    CsrfForm { session, id, mut form }: CsrfForm<RestrictedCookieSession>,
 ) -> Result<Response, PageError> {
     let passwords = match SubmittedForm::read(&mut form) {
         Ok(passwords) => passwords,
@@ -81,7 +81,7 @@ pub(super) async fn change(
     let mut reservation = rate_limit.reserve_passwords(1).await.or_page(&state)?;
     let may_void = reservation.max_voidings() > 0;
     let empty = passwords.empty;
-    let request = passwords.into_request(&session, rate_limit.address, may_void);
+    let request = passwords.into_request(&session, id, rate_limit.address, may_void);
     let verdict = state.auth().change_password(request).await;
     reservation.settle(RequestCost::from_password_change(&verdict));
     let unit = session.access.unit;
@@ -92,7 +92,7 @@ pub(super) async fn change(
         }
         PasswordVerdict::Rejected(reasons) => Ok(page().with_errors(rejected(&reasons, empty))),
         PasswordVerdict::Wrong { session_over: true, .. } => {
-            Err(PageError::new(&state, ErrorKind::Voided(unit)))
+            Err(SessionEnd::WrongEntries(unit).into())
         }
         PasswordVerdict::Wrong { .. } => Ok(page().wrong()),
         PasswordVerdict::CredentialVoid(_) => {
@@ -128,6 +128,7 @@ impl SubmittedForm {
     fn into_request(
         self,
         session: &RestrictedCookieSession,
+        form: FormId,
         address: IpAddr,
         may_void: bool,
     ) -> ChangePassword {
@@ -139,6 +140,7 @@ impl SubmittedForm {
             current,
             new,
             confirmation,
+            form: Some(form),
             address,
             may_void,
         }
@@ -169,7 +171,7 @@ impl PasswordPage {
         let forced = session.access.password_change;
         Self {
             layout: session.layout(state),
-            csrf_token: session.csrf_token().expose(),
+            tokens: FormTokens::new(session),
             number: session.access.login.as_str().to_owned(),
             forced,
             errors: FieldErrors::default(),

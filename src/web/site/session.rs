@@ -96,6 +96,7 @@ impl FromRequestParts<AppState> for RestrictedCookieSession {
             SessionState::Idle => return Err(SessionEnd::Idle.into()),
             SessionState::PastLifetime => return Err(SessionEnd::PastLifetime.into()),
             SessionState::TemporaryExpired => return Err(SessionEnd::TemporaryExpired.into()),
+            SessionState::WrongEntries(unit) => return Err(SessionEnd::WrongEntries(unit).into()),
             SessionState::None => return Err(SessionEnd::Elsewhere.into()),
         };
         let csrf_token = CsrfToken::from_cookie(&token);

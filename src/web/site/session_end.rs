@@ -1,5 +1,7 @@
 //! Why a session has ended, and the page that says so.
 
+use domain::auth_unit::AuthUnit;
+
 /// How a session ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum SessionEnd {
@@ -11,6 +13,8 @@ pub(super) enum SessionEnd {
     PastLifetime,
     /// Its temporary password has expired (`C1`).
     TemporaryExpired,
+    /// Wrong entries of its own voided its password, under this unit (`C2`).
+    WrongEntries(AuthUnit),
     /// By another page, a call or an operator.
     Elsewhere,
     /// When a form was sent, its session had ended, or there was none.
@@ -25,6 +29,9 @@ impl SessionEnd {
             Self::Idle => "/timed-out",
             Self::PastLifetime => "/session-over?lifetime",
             Self::TemporaryExpired => "/session-over?temporary",
+            Self::WrongEntries(AuthUnit::Line) => "/session-over?void-line",
+            Self::WrongEntries(AuthUnit::Number) => "/session-over?void-number",
+            Self::WrongEntries(AuthUnit::AdminUser) => "/session-over?void-admin_user",
             Self::Elsewhere => "/session-over?elsewhere",
             Self::BeforeForm => "/session-over",
         }
@@ -35,6 +42,9 @@ impl SessionEnd {
         match query {
             Some("lifetime") => Self::PastLifetime,
             Some("temporary") => Self::TemporaryExpired,
+            Some("void-line") => Self::WrongEntries(AuthUnit::Line),
+            Some("void-number") => Self::WrongEntries(AuthUnit::Number),
+            Some("void-admin_user") => Self::WrongEntries(AuthUnit::AdminUser),
             Some("elsewhere") => Self::Elsewhere,
             Some(_) | None => Self::BeforeForm,
         }
@@ -44,7 +54,9 @@ impl SessionEnd {
     pub(super) fn is_error(self) -> bool {
         match self {
             Self::LoggedOut | Self::Idle | Self::PastLifetime => false,
-            Self::TemporaryExpired | Self::Elsewhere | Self::BeforeForm => true,
+            Self::TemporaryExpired | Self::WrongEntries(_) | Self::Elsewhere | Self::BeforeForm => {
+                true
+            }
         }
     }
 }
@@ -58,6 +70,9 @@ mod tests {
         for end in [
             SessionEnd::PastLifetime,
             SessionEnd::TemporaryExpired,
+            SessionEnd::WrongEntries(AuthUnit::Line),
+            SessionEnd::WrongEntries(AuthUnit::Number),
+            SessionEnd::WrongEntries(AuthUnit::AdminUser),
             SessionEnd::Elsewhere,
             SessionEnd::BeforeForm,
         ] {

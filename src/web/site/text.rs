@@ -121,7 +121,7 @@ pub(super) fn heading(kind: ErrorKind) -> &'static str {
         ErrorKind::RateLimited => "しばらくお待ちください",
         ErrorKind::Unavailable => "ただいまご利用いただけません",
         ErrorKind::OutcomeUnknown => "変更されたかどうか、ご確認ください",
-        ErrorKind::Voided(_) | ErrorKind::VoidElsewhere(_) => "パスワードが無効になりました",
+        ErrorKind::VoidElsewhere(_) => "パスワードが無効になりました",
         ErrorKind::ChangedElsewhere => "契約の内容が変更されています",
         ErrorKind::NotAllowed => "認証単位を変更できません",
         ErrorKind::Internal => "エラーが発生しました",

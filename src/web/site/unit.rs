@@ -7,7 +7,7 @@ use axum::http::StatusCode;
 use axum::http::request::Parts;
 use axum::response::{IntoResponse, Redirect, Response};
 
-use super::csrf::{CsrfBound as _, CsrfForm};
+use super::csrf::{CsrfForm, FormTokens};
 use super::error::{ForPage, OrPage as _, PageError};
 use super::error_kind::ErrorKind;
 use super::field_errors::FieldErrors;
@@ -51,7 +51,7 @@ struct ChoiceRow {
 #[template(path = "unit_form.html", config = ".askama.toml")]
 struct FormPage {
     layout: Layout,
-    csrf_token: String,
+    tokens: FormTokens,
     contract: PhoneNumber,
     version: i64,
     unit: AuthUnit,
@@ -129,7 +129,7 @@ pub(super) async fn change(
     State(state): State<AppState>,
     UnitPath(unit): UnitPath,
     ForPage(rate_limit): ForPage<RateLimit>,
-    CsrfForm { session: CookieSession(session), mut form }: CsrfForm<CookieSession>,
+    CsrfForm { session: CookieSession(session), id, mut form }: CsrfForm<CookieSession>,
 ) -> Result<Response, PageError> {
     let version = form.text("version").parse();
     let version = version.map_err(|_| PageError::new(&state, ErrorKind::CsrfError))?;
@@ -143,13 +143,14 @@ pub(super) async fn change(
         unit,
         passwords,
         version: FormVersion::Form(version),
+        form: Some(id),
         address: rate_limit.address,
         may_void: reservation.max_voidings(),
     };
     let verdict = state.auth().change_unit(request).await;
     reservation.settle(RequestCost::from_unit_change(&verdict));
     let page = || FormPage::new(&state, &session, unit, version).with_fields(&given);
-    let voided = ErrorKind::Voided(session.access.unit);
+    let voided = SessionEnd::WrongEntries(session.access.unit);
     respond(&state, page, voided, verdict.or_page(&state)?, &reservation)
 }
 
@@ -157,13 +158,13 @@ pub(super) async fn change(
 fn respond(
     state: &AppState,
     page: impl FnOnce() -> FormPage,
-    voided: ErrorKind,
+    voided: SessionEnd,
     verdict: UnitVerdict,
     reservation: &Reservation,
 ) -> Result<Response, PageError> {
     match verdict {
         UnitVerdict::Changed(changed) => Ok(unit_changed::outcome(state, &changed)),
-        UnitVerdict::Wrong { session_over: true, .. } => Err(PageError::new(state, voided)),
+        UnitVerdict::Wrong { session_over: true, .. } => Err(voided.into()),
         UnitVerdict::Wrong { numbers, .. } => Ok(page().with_errors(&numbers, text::wrong_of)),
         UnitVerdict::CredentialVoid(numbers) => {
             Ok(page().with_blocked(&numbers).render(StatusCode::CONFLICT))
@@ -222,7 +223,7 @@ impl FormPage {
         let in_force = session.access.unit;
         Self {
             layout: session.layout(state),
-            csrf_token: session.csrf_token().expose(),
+            tokens: FormTokens::new(session),
             contract: session.access.contract,
             version,
             unit,

@@ -26,7 +26,9 @@ async fn r_migrate_makes_a_fresh_database_and_then_finds_nothing_to_do() {
 async fn r_migrate_brings_an_older_database_to_this_version() {
     let database = support::database().await;
     let owner = database.owner().await.unwrap();
-    let older = "DROP TABLE login_history; DELETE FROM refinery_schema_history WHERE version > 2";
+    let older = "DROP TABLE login_history, ended_session;
+                 ALTER TABLE idempotency_key DROP COLUMN is_entry;
+                 DELETE FROM refinery_schema_history WHERE version > 2";
     owner.batch_execute(older).await.unwrap();
     let ran = karipass(&database, &["--json", "migrate"]);
     let expected = format!("{{\"from\":2,\"to\":{}}}\n", program_version());

@@ -164,7 +164,7 @@ async fn b1_an_entry_that_became_the_last_one_meanwhile_voids_only_what_it_may()
                 contract: Some(login),
                 address: [127, 0, 0, 1].into(),
             };
-            db.count_failure(&audit, &credential, may_void).await.unwrap()
+            db.count_failure(&audit, &credential, may_void, None).await.unwrap()
         };
         assert_eq!(fail(false).await, FailureVerdict::WouldVoid);
         assert_eq!(site::count(&owner, NUMBER).await, (limit - 1, false));

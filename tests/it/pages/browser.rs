@@ -59,7 +59,10 @@ impl Browser {
 
     /// Fills in the form of `page` and sends it.
     pub async fn submit(&mut self, page: &Answer, path: &str, fields: &[(&str, &str)]) -> Answer {
-        self.submit_token(&token(page), path, fields).await
+        let id = form_id(page);
+        let id = id.iter().map(|id| ("form_id", id.as_str()));
+        let fields: Vec<_> = id.chain(fields.iter().copied()).collect();
+        self.submit_token(&token(page), path, &fields).await
     }
 
     /// The same, with this token.
@@ -82,7 +85,7 @@ impl Browser {
         path: &str,
         fields: &[(&str, &str)],
     ) -> Answer {
-        let passwords = fields.iter().filter(|(name, _)| *name != "number");
+        let passwords = fields.iter().filter(|(name, _)| !["number", "form_id"].contains(name));
         self.typed
             .extend(passwords.map(|(_, value)| (*value).to_owned()).filter(|it| it.len() > 5));
         let mut body = Serializer::new(String::new());
@@ -192,6 +195,11 @@ fn expect_page(html: &str) {
 /// The token of the page's own form, which is the last; the header's may come first.
 pub fn token(page: &Answer) -> String {
     hidden(page, "form_token")
+}
+
+/// The id of the page's own form, if it has one.
+pub fn form_id(page: &Answer) -> Option<String> {
+    page.body.contains("name=\"form_id\"").then(|| hidden(page, "form_id"))
 }
 
 /// The value of the last hidden field of this name.

@@ -119,8 +119,9 @@ async fn w12_where_the_unit_is_known_the_one_key_is_named() {
         owner.execute("UPDATE credential SET failed_attempts = 2", &[]).await.unwrap();
         let wrong = [("current", WRONG), ("new", "abcd1234"), ("new_again", "abcd1234")];
         let void = browser.submit(&form, "/password", &wrong).await;
+        let void = browser.get(leads_to(&void)).await;
         assert_eq!(title(&void), "エラー：パスワードが無効になりました");
-        assert!(void.body.contains(">ログイン画面へ</a>"), "{void:?}");
+        assert!(void.body.contains(">もう一度ログインする</a>"), "{void:?}");
         assert!(!void.body.contains("ログイン中"), "the session is over: {void:?}");
         for page in [form, void] {
             assert!(page.body.contains(key), "{unit}: {page:?}");

@@ -132,10 +132,12 @@ async fn c5_a_wrong_current_password_counts_and_the_last_one_voids_it() {
             assert_eq!(site::count(&owner, NUMBER).await, (counted, false));
         }
         let answer = change(&mut browser, WRONG, NEW, NEW).await;
-        assert_eq!((answer.status, title(&answer)), (403, "エラー：パスワードが無効になりました"));
-        assert!(answer.body.contains("06-6480-6430"), "what to do: {answer:?}");
+        assert_eq!(leads_to(&answer), "/session-over?void-line");
         assert_eq!(site::count(&owner, NUMBER).await, (limit, true));
         assert!(browser.cookies.is_empty());
+        let page = browser.get(leads_to(&answer)).await;
+        assert_eq!(title(&page), "エラー：パスワードが無効になりました");
+        assert!(page.body.contains("06-6480-6430"), "what to do: {page:?}");
         assert_eq!(leads_to(&browser.get("/unit").await), "/login");
     }
 }

@@ -145,7 +145,7 @@ async fn u_one_wrong_password_too_many_of_ones_own_ends_the_session() {
     let page = browser.get("/unit/line").await;
     assert_eq!(asked(&page), [ONE]);
     let own = send(&mut browser, &page, "/unit/line", &[(ONE, WRONG)]).await;
-    assert_eq!((own.status, title(&own)), (403, "エラー：パスワードが無効になりました"));
+    assert_eq!(leads_to(&own), "/session-over?void-number");
     assert_eq!(site::count(&owner, ONE).await, (10, true));
     assert!(browser.cookies.is_empty());
     assert_eq!(unit(&owner).await, "number");

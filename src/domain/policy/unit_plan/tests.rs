@@ -47,7 +47,7 @@ fn contract(unit: AuthUnit, service: bool) -> Contract {
 
 fn snapshot(contract: Contract, credentials: impl Into<Vec<NumberCredential>>) -> Snapshot {
     let now = Timestamp::UNIX_EPOCH;
-    Snapshot { contract, credentials: credentials.into(), session: None, now }
+    Snapshot { contract, credentials: credentials.into(), session: None, counted: Vec::new(), now }
 }
 
 fn held(text: &str, has: Has) -> NumberCredential {

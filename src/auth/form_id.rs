@@ -1,0 +1,97 @@
+//! The id of a form that was shown: 256 random bits in its page and nowhere else.
+//!
+//! A wrong password is counted under a MAC of the credential and the password, whose key is the
+//! form's id. The same form sent again has the same MAC, and counts once (`C2`). Another password
+//! has another one, and so has the same password at a new credential. The MAC tells nothing of the
+//! password to anybody without the page.
+
+use std::fmt;
+
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use rand::CryptoRng;
+use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
+
+use crate::hashing::hmac;
+use domain::change::EntryKey;
+use domain::credential::CredentialId;
+use domain::password::SubmittedPassword;
+
+const DOMAIN: &[u8] = b"karipass form entry v1";
+const ID_BYTES: usize = 32;
+
+/// The id of a form; wiped on drop.
+#[derive(Clone, Zeroize, ZeroizeOnDrop)]
+pub struct FormId([u8; ID_BYTES]);
+
+/// The text is not a form's id.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("not a form's id")]
+pub struct InvalidFormId;
+
+impl FormId {
+    /// Draws the id of a new form.
+    pub fn draw(rng: &mut impl CryptoRng) -> Self {
+        let mut bytes = [0; ID_BYTES];
+        rng.fill_bytes(&mut bytes);
+        Self(bytes)
+    }
+
+    /// The id in the page: 43 characters of URL-safe base64.
+    #[must_use]
+    pub fn expose(&self) -> String {
+        URL_SAFE_NO_PAD.encode(self.0)
+    }
+
+    /// The key under which this password counts at this credential.
+    #[must_use]
+    pub fn entry_key(&self, credential: CredentialId, typed: &SubmittedPassword) -> EntryKey {
+        let mac = hmac(&self.0, &[DOMAIN, &credential.0.to_be_bytes(), typed.expose()]);
+        let mut key = EntryKey([0; 16]);
+        key.0.iter_mut().zip(mac).for_each(|(byte, of_mac)| *byte = of_mac);
+        key
+    }
+}
+
+impl std::str::FromStr for FormId {
+    type Err = InvalidFormId;
+
+    fn from_str(text: &str) -> Result<Self, InvalidFormId> {
+        let bytes = Zeroizing::new(URL_SAFE_NO_PAD.decode(text).map_err(|_| InvalidFormId)?);
+        bytes.as_slice().try_into().map(Self).map_err(|_| InvalidFormId)
+    }
+}
+
+impl fmt::Debug for FormId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("FormId(…)")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rand::SeedableRng;
+    use rand::rngs::StdRng;
+
+    use super::*;
+
+    #[test]
+    fn c2_only_the_same_form_with_the_same_password_at_the_same_credential_has_the_same_key() {
+        let mut rng = StdRng::seed_from_u64(1);
+        let (form, other) = (FormId::draw(&mut rng), FormId::draw(&mut rng));
+        let typed = |text: &str| SubmittedPassword::from(text.to_owned());
+        let key = form.entry_key(CredentialId(1), &typed("48151623"));
+        let again: FormId = form.expose().parse().unwrap();
+        assert_eq!(again.entry_key(CredentialId(1), &typed("48151623")), key);
+        for another in [
+            form.entry_key(CredentialId(1), &typed("48151624")),
+            form.entry_key(CredentialId(1), &typed("48151623 ")),
+            form.entry_key(CredentialId(2), &typed("48151623")),
+            other.entry_key(CredentialId(1), &typed("48151623")),
+        ] {
+            assert_ne!(another, key);
+        }
+        assert!("".parse::<FormId>().is_err());
+        assert_eq!(format!("{form:?}"), "FormId(…)");
+    }
+}
