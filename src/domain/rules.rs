@@ -65,6 +65,9 @@ pub const ARGON2_LANES: u32 = 1;
 /// How long a session may be idle; default (`W5`).
 pub const SESSION_IDLE_TIMEOUT: Duration = Duration::from_secs(15 * MINUTE);
 
+/// How long before the idle end its warning comes (`W9`).
+pub const IDLE_WARNING_LEAD: Duration = Duration::from_secs(2 * MINUTE);
+
 /// How long a session lives however busy it is (`W5`).
 pub const MAX_SESSION_LIFETIME: Duration = Duration::from_secs(12 * HOUR);
 

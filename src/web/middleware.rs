@@ -55,7 +55,7 @@ pub(super) fn apply<S: Clone + Send + Sync + 'static>(
             ready(not_allowed(&uri, Problem::method_not_allowed()))
         })
         .layer(middleware::from_fn_with_state(render, guard))
-        // Only the style sheet and the icon may be cached; they have their own header.
+        // Only the assets may be cached; they have their own header.
         .layer(if_absent(header::CACHE_CONTROL, "no-store"))
         .layer(overriding(header::X_CONTENT_TYPE_OPTIONS, "nosniff"));
     let routes = match hsts {
@@ -84,8 +84,10 @@ fn if_absent(name: HeaderName, value: &'static str) -> SetResponseHeaderLayer<He
     SetResponseHeaderLayer::if_not_present(name, HeaderValue::from_static(value))
 }
 
-/// Allows our own style sheet, icon and forms; forbids scripts, frames and everything else.
-const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; style-src 'self'; img-src 'self'; \
+/// Allows our own style sheet, script, images and forms; forbids inline scripts, frames and
+/// everything else.
+const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; style-src 'self'; script-src 'self'; \
+                                       connect-src 'self'; img-src 'self'; \
                                        form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
 
 const SECURITY_HEADERS: [(HeaderName, &str); 6] = [

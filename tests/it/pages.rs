@@ -6,6 +6,7 @@ mod errors;
 mod forms;
 mod history;
 mod identity;
+mod idle;
 mod log_in;
 mod one_try;
 mod passwords;

@@ -1,4 +1,4 @@
-//! The files that browsers may cache: style sheet, icon and logo, whose paths contain their
+//! The files that browsers may cache: style sheet, script, icon and logo, whose paths contain their
 //! digests. And an empty image whose response clears the browser's cache.
 
 use std::fmt;
@@ -18,6 +18,7 @@ use crate::config::{Color, Logo, LogoFormat, SiteIdentity};
 use crate::web::AppState;
 
 const STYLE: &str = include_str!("style.css");
+const SCRIPT: &str = include_str!("script.js");
 const ICON: &str = include_str!("icon.svg");
 /// What the icon's file has in the place of the accent colour.
 const ICON_COLOR: &str = "currentColor";
@@ -38,6 +39,7 @@ const CLEAR_SITE_DATA: HeaderName = HeaderName::from_static("clear-site-data");
 #[derive(Debug)]
 pub(super) struct Assets {
     pub(super) style: Asset,
+    pub(super) script: Asset,
     pub(super) icon: Asset,
     pub(super) logo: Option<Asset>,
 }
@@ -60,6 +62,7 @@ impl Assets {
         let accent = identity.accent_color;
         Self {
             style: Asset::new("style", "css", "text/css; charset=utf-8", style(accent)),
+            script: Asset::new("script", "js", "text/javascript; charset=utf-8", SCRIPT),
             icon: Asset::new("icon", "svg", SVG, ICON.replace(ICON_COLOR, &accent.to_string())),
             logo: identity.logo.as_ref().map(logo),
         }
@@ -95,6 +98,7 @@ fn logo(logo: &Logo) -> Asset {
 pub(super) fn routes(assets: &Assets) -> Router<AppState> {
     let routes = Router::new()
         .route(&assets.style.path, asset(&assets.style))
+        .route(&assets.script.path, asset(&assets.script))
         .route(&assets.icon.path, asset(&assets.icon))
         .route(CLEAR_CACHE_PATH, get(clear_cache));
     match &assets.logo {

@@ -1,5 +1,7 @@
 //! What is around every page and in its texts, made once from the configuration (`W10`).
 
+use std::time::Duration;
+
 use super::assets::Assets;
 use super::text;
 use crate::config::{Config, Links};
@@ -20,8 +22,17 @@ pub(in crate::web) struct PageFrame {
     pub(super) set_up: Callable,
     /// The idle time that ends a session (`W5`): `15分`.
     pub(super) idle_limit: String,
+    pub(super) idle_warning: IdleWarning,
     pub(super) rules: RuleNumbers,
     pub(super) menu: MenuKeys,
+}
+
+/// How long before the idle end its warning comes (`W9`).
+#[derive(Debug)]
+pub(super) struct IdleWarning {
+    pub(super) lead_s: u64,
+    /// `2分`
+    pub(super) shown: String,
 }
 
 /// The telephone line for questions.
@@ -79,9 +90,17 @@ impl PageFrame {
             notices: identity.notices.clone(),
             set_up: Callable::new(config.site.set_up_number),
             idle_limit: text::span(config.session.idle_timeout),
+            idle_warning: IdleWarning::new(config.session.idle_timeout),
             rules: RuleNumbers::new(),
             menu: MenuKeys::new(),
         }
+    }
+}
+
+impl IdleWarning {
+    fn new(idle: Duration) -> Self {
+        let lead = rules::IDLE_WARNING_LEAD.min(idle / 2);
+        Self { lead_s: lead.as_secs(), shown: text::span(lead) }
     }
 }
 
@@ -114,6 +133,19 @@ impl MenuKeys {
             line: key(AuthUnit::Line),
             number: key(AuthUnit::Number),
             admin_user: key(AuthUnit::AdminUser),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn w9_the_warning_comes_two_minutes_before_the_idle_end_or_half_way() {
+        for (idle_s, lead_s, shown) in [(900, 120, "2分"), (180, 90, "90秒"), (7, 3, "3秒")] {
+            let warning = IdleWarning::new(Duration::from_secs(idle_s));
+            assert_eq!((warning.lead_s, warning.shown.as_str()), (lead_s, shown));
         }
     }
 }

@@ -24,6 +24,8 @@ pub(super) struct Layout {
 pub(super) struct SignedIn {
     pub(super) number: String,
     pub(super) csrf_token: String,
+    /// The seconds until the session ends, unless it is used again (`W5`).
+    pub(super) left_s: u64,
 }
 
 impl fmt::Debug for SignedIn {

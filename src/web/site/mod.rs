@@ -6,7 +6,8 @@
 //! ```
 //! A page is a typed view and a template of the same name. A good POST answers 303, one with errors
 //! answers 422 with the same form. What was typed into a password's field is never sent back.
-//! Japanese text that is not in a template is in `text`.
+//! Japanese text that is not in a template is in `text`. One script, `script.js`, makes the pages
+//! more convenient; none needs it.
 
 mod accessibility;
 mod assets;
@@ -28,6 +29,7 @@ mod session;
 mod session_end;
 mod text;
 mod theme;
+mod time_left;
 mod top;
 mod unit;
 mod unit_changed;
@@ -57,6 +59,7 @@ pub(super) fn routes(state: &AppState) -> Router<AppState> {
         .route("/password", get(password::show).post(password::change))
         .route("/unit", get(unit::choose))
         .route("/unit/{unit}", get(unit::show).post(unit::change))
+        .route("/session", get(time_left::show))
         .route("/logout", post(logout::log_out))
         .route("/logged-out", get(logout::logged_out))
         .route("/timed-out", get(logout::timed_out))

@@ -139,7 +139,12 @@ impl RestrictedCookieSession {
 
     /// What the header shows.
     pub(super) fn signed_in(&self) -> SignedIn {
-        SignedIn { number: hyphenated(self.access.login), csrf_token: self.csrf_token.expose() }
+        let left = self.access.expires_at.duration_since(self.access.now);
+        SignedIn {
+            number: hyphenated(self.access.login),
+            csrf_token: self.csrf_token.expose(),
+            left_s: u64::try_from(left.as_secs()).unwrap_or_default(),
+        }
     }
 }
 

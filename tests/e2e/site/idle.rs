@@ -4,7 +4,7 @@
 use std::fs;
 use std::net::TcpStream;
 use std::path::Path;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::browser::Manner;
 use anyhow::{Result, ensure};
@@ -16,18 +16,27 @@ use crate::system::{KARIPASS, System};
 
 const IDLE_S: u64 = 14 * 60;
 /// Moves the hands of the database's clock, for the sessions of one contract.
-const LEFT_IDLE: &str = "UPDATE session SET last_seen_at = last_seen_at - interval '14 minutes'
+const LEFT_IDLE: &str = "UPDATE session SET last_seen_at = last_seen_at - $2::text::interval
     WHERE contract_number = $1";
+const USED: &str = "SELECT FROM session
+    WHERE contract_number = $1 AND last_seen_at > clock_timestamp() - interval '1 minute'";
+const IS_OPEN: &str = "document.getElementById('idle-dialog').open";
+const STAY: &str = "ログインを続ける";
+const TYPED: &str = "Typed1234";
 const ANSWER_TIMEOUT: Duration = Duration::from_mins(1);
+const LOOK_EVERY: Duration = Duration::from_millis(10);
 
 #[test]
 fn w5_left_idle_a_session_ends_by_itself() -> Result<()> {
     let system = System::shared();
-    let daemon = impatient(&system)?;
+    let daemon = impatient(&system, "left-idle")?;
     visit_at(&system, &daemon.site(), Manner::WithoutScript, |visit| {
         let contract = &visit.family().contract;
         let current = visit.give_password(contract, "line")?;
-        visit.log_in(contract, &current)?.expect_heading("設定サイトトップ")?;
+        visit
+            .log_in(contract, &current)?
+            .expect_heading("設定サイトトップ")?
+            .expect_text("14分間操作がない場合は、自動的にログアウトします。")?;
         left_idle(visit)?;
         let page = visit.go("/")?;
         page.expect_heading("ログアウトしました")?
@@ -46,9 +55,61 @@ fn w5_left_idle_a_session_ends_by_itself() -> Result<()> {
     })
 }
 
+#[test]
+fn w9_the_warning_extends_the_session_or_is_ignored_and_typing_extends_it_too() -> Result<()> {
+    let system = System::shared();
+    let daemon = impatient(&system, "warned")?;
+    visit_at(&system, &daemon.site(), Manner::Pointer, |visit| {
+        let contract = &visit.family().contract;
+        let current = visit.give_password(contract, "line")?;
+        let browser = visit.who.browser;
+        visit.log_in(contract, &current)?;
+        visit.go("/password")?;
+        visit.fill("現在のパスワード", TYPED)?;
+        // One and a half minutes before the end.
+        let idle_for = |by: &str, minutes: f64| {
+            left_idle_for(visit, by)?;
+            visit.wait(browser.advance_clock(Duration::from_secs_f64(60.0 * minutes)))
+        };
+        idle_for("12 minutes", 12.5)?;
+        visit.wait(browser.expect_soon(IS_OPEN))?;
+        let focused = "document.activeElement.closest('dialog').id === 'idle-dialog'";
+        visit.wait(browser.expect_soon(focused))?;
+        visit.wait(visit.who.arrive())?.expect_text("まもなくログアウトします")?;
+        visit.wait(async { anyhow::Ok(browser.control(STAY).await?.click().await?) })?;
+        expect_used(visit)?;
+        // The focus and what was typed are where they were.
+        let kept = format!(
+            "!{IS_OPEN} && document.activeElement.id === 'current'
+             && document.activeElement.value === '{TYPED}'"
+        );
+        visit.wait(browser.expect_soon(&kept))?;
+        // Typing needs no dialog.
+        idle_for("5 minutes", 5.0)?;
+        visit.fill("新しいパスワード", TYPED)?;
+        expect_used(visit)?;
+        visit.wait(browser.expect_soon(&format!("!{IS_OPEN}")))?;
+        // What was typed can be shown, and caps lock is noticed.
+        let shown = "document.querySelector('[aria-controls=current]').click(),
+            document.getElementById('current').type === 'text'";
+        visit.wait(browser.expect_soon(shown))?;
+        let caps = "document.getElementById('current').dispatchEvent(
+                new KeyboardEvent('keydown', { modifierCapsLock: true })),
+            document.body.innerText.includes('Caps Lockがオンになっています。')";
+        visit.wait(browser.expect_soon(caps))?;
+        // Ignored, the page goes where it says why.
+        idle_for("14 minutes", 13.0)?;
+        visit.wait(browser.expect_soon(IS_OPEN))?;
+        visit.wait(browser.advance_clock(Duration::from_mins(2)))?;
+        visit.wait(browser.expect_soon("location.pathname === '/timed-out'"))?;
+        visit.wait(visit.who.arrive())?.expect_heading("ログアウトしました")?;
+        Ok(())
+    })
+}
+
 /// A second daemon on the same database; it has no Asterisk, and needs none.
-fn impatient(system: &System) -> Result<Daemon> {
-    let folder = system.folder.path().join("impatient");
+fn impatient(system: &System, name: &str) -> Result<Daemon> {
+    let folder = system.folder.path().join(name);
     let keys = system.daemon.as_ref().unwrap().lock().unwrap().setup().keys();
     let setup = DaemonSetup::new(Path::new(KARIPASS), &folder, &system.asterisk, &system.database)?
         .variables([("KARIPASS_ARI_URL", "http://127.0.0.1:9"), ("KARIPASS_LOGIN_LIMIT", "off")])
@@ -61,11 +122,29 @@ fn impatient(system: &System) -> Result<Daemon> {
     Ok(daemon)
 }
 
+/// Every session of the contract has been used within the last minute, soon.
+fn expect_used(visit: &Visit<'_>) -> Result<()> {
+    let contract = &visit.family().contract;
+    let until = Instant::now() + ANSWER_TIMEOUT;
+    visit.wait(async {
+        let owner = visit.story.system.database.owner().await?;
+        while owner.query(USED, &[contract]).await?.is_empty() {
+            ensure!(Instant::now() < until, "the session was not extended");
+            tokio::time::sleep(LOOK_EVERY).await;
+        }
+        Ok(())
+    })
+}
+
 fn left_idle(visit: &Visit<'_>) -> Result<()> {
+    left_idle_for(visit, "14 minutes")
+}
+
+fn left_idle_for(visit: &Visit<'_>, by: &str) -> Result<()> {
     let contract = &visit.family().contract;
     let aged = visit.wait(async {
         let owner = visit.story.system.database.owner().await?;
-        anyhow::Ok(owner.execute(LEFT_IDLE, &[contract]).await?)
+        anyhow::Ok(owner.execute(LEFT_IDLE, &[contract, &by]).await?)
     })?;
     ensure!(aged > 0, "there is no session");
     Ok(())

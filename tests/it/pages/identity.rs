@@ -70,6 +70,7 @@ async fn w10_the_operators_identity_is_on_every_page() {
             "text/css; charset=utf-8",
             "--key: #00665a;",
         ),
+        ("<script src=\"/assets/script", "text/javascript; charset=utf-8", "showModal()"),
     ] {
         let (_, path) = pages[0].split_once(before).unwrap();
         let (name, path) =

@@ -110,6 +110,29 @@ impl Browser {
         })
     }
 
+    /// Moves the hands of the page's clock.
+    pub async fn advance_clock(&self, by: Duration) -> Result<()> {
+        let script = "const now = Date.now, [by] = arguments; Date.now = () => now() + by";
+        let by = serde_json::json!(by.as_secs_f64() * 1000.0);
+        self.driver.execute(script, vec![by]).await?;
+        Ok(())
+    }
+
+    /// This expression of the page's script becomes true.
+    pub async fn expect_soon(&self, expression: &str) -> Result<()> {
+        let until = Instant::now() + ARRIVAL_TIMEOUT;
+        let script = format!("return ({expression}) === true");
+        loop {
+            // Between two pages there may be none that could answer.
+            let is_true = self.driver.execute(script.as_str(), vec![]).await;
+            if is_true.is_ok_and(|is_true| is_true.json() == true) {
+                return Ok(());
+            }
+            ensure!(Instant::now() < until, "not so: {expression} on {:?}", self.page().await);
+            sleep(LOOK_EVERY).await;
+        }
+    }
+
     /// The one element of this `XPath`.
     pub(super) async fn only(&self, xpath: &str) -> Result<WebElement> {
         let mut found = self.driver.find_all(By::XPath(xpath)).await?;

@@ -113,7 +113,7 @@ impl<'a> Visitor<'a> {
     }
 
     /// Every page is looked at when it has come.
-    async fn arrive(&self) -> Result<Page> {
+    pub async fn arrive(&self) -> Result<Page> {
         let page = self.browser.page().await?;
         match self.manner {
             Manner::Pointer => self.browser.check_accessibility(&page).await?,

@@ -1,0 +1,131 @@
+// Makes the pages more convenient; each works without it (ADR 12). The Japanese text is in the page.
+//
+// - Before the idle end a dialog asks whether to go on (W9). Typing keeps the session alive (U4).
+// - A second click on a form's button sends nothing.
+// - A password's field gets a button that shows what is typed, and a hint at caps lock.
+"use strict";
+
+(() => {
+  const TICK_MS = 1000;
+  const SECOND_CLICK_MS = 2000;
+
+  const dialog = document.getElementById("idle-dialog");
+  if (dialog) {
+    watchSession(dialog);
+  }
+  for (const form of document.forms) {
+    ignoreSecondClick(form);
+  }
+  for (const field of document.querySelectorAll('input[type="password"]')) {
+    addRevealButton(field);
+    addCapsLockHint(field);
+  }
+
+  function watchSession(dialog) {
+    const leadMs = Number(dialog.dataset.leadS) * 1000;
+    // The browser's other pages of this session.
+    const others = new BroadcastChannel("karipass-session");
+    let end = Date.now() + Number(dialog.dataset.leftS) * 1000;
+    let usedAt = Date.now();
+    let shownFor = 0;
+
+    function extendTo(newEnd) {
+      end = Math.max(end, newEnd);
+      if (end - Date.now() > leadMs) {
+        dialog.close();
+      }
+    }
+
+    async function extend() {
+      usedAt = Date.now();
+      const response = await fetch("/session", { cache: "no-store", redirect: "error" });
+      if (response.ok) {
+        extendTo(Date.now() + Number(await response.text()) * 1000);
+        others.postMessage(end);
+      } else if (response.status === 410) {
+        leave();
+      }
+    }
+
+    // Out of reach for a moment: the dialog comes again, or the end.
+    const tryToExtend = () => extend().catch(() => {});
+
+    // The top page knows why the session has ended, and whether it has.
+    function leave() {
+      clearInterval(ticking);
+      location.replace("/");
+    }
+
+    const ticking = setInterval(() => {
+      const left = end - Date.now();
+      if (left <= 0) {
+        leave();
+      } else if (left <= leadMs && !dialog.open && end > shownFor) {
+        // After the last extension before the 12 hours, it does not come again.
+        shownFor = end + TICK_MS;
+        dialog.showModal();
+      }
+    }, TICK_MS);
+
+    others.onmessage = (message) => extendTo(message.data);
+    others.postMessage(end);
+    // By the button, or by Escape.
+    dialog.addEventListener("close", tryToExtend);
+    dialog.querySelector("button").addEventListener("click", () => dialog.close());
+    document.addEventListener("input", () => {
+      if (Date.now() - usedAt > leadMs / 2) {
+        tryToExtend();
+      }
+    });
+  }
+
+  function ignoreSecondClick(form) {
+    let sentAt = -Infinity;
+    form.addEventListener("submit", (event) => {
+      if (event.timeStamp - sentAt < SECOND_CLICK_MS) {
+        event.preventDefault();
+        return;
+      }
+      sentAt = event.timeStamp;
+    });
+  }
+
+  function addRevealButton(field) {
+    const button = fromTemplate("reveal-template");
+    button.setAttribute("aria-label", labelOf(field) + button.dataset.name);
+    button.setAttribute("aria-controls", field.id);
+    const show = (isShown) => {
+      field.type = isShown ? "text" : "password";
+      button.setAttribute("aria-pressed", String(isShown));
+    };
+    button.addEventListener("click", () => show(field.type === "password"));
+    // A browser keeps what was sent as text.
+    field.form.addEventListener("submit", () => show(false));
+    field.after(button);
+  }
+
+  function addCapsLockHint(field) {
+    const hint = fromTemplate("caps-lock-template");
+    const show = (isOn) => {
+      hint.textContent = isOn ? hint.dataset.text : "";
+    };
+    for (const name of ["keydown", "keyup"]) {
+      field.addEventListener(name, (event) => show(event.getModifierState?.("CapsLock")));
+    }
+    field.addEventListener("blur", () => show(false));
+    field.after(hint);
+  }
+
+  function fromTemplate(id) {
+    return document.getElementById(id).content.firstElementChild.cloneNode(true);
+  }
+
+  // The words of a field's label, without marks for the eye alone.
+  function labelOf(field) {
+    const label = field.labels[0].cloneNode(true);
+    for (const mark of label.querySelectorAll("[aria-hidden]")) {
+      mark.remove();
+    }
+    return label.textContent.trim();
+  }
+})();
