@@ -16,6 +16,9 @@ PROMTOOL = target/debian/usr/bin/promtool
 # For `make sbom` alone.
 CYCLONEDX = 0.5.9
 SBOM = target/sbom
+# For `make deb` alone.
+CARGO_DEB = 3.8.0
+DEB = target/deb
 
 help:
 	@echo 'make run      PostgreSQL, Asterisk and karipass under var/, with demonstration contracts, until Ctrl-C'
@@ -32,6 +35,8 @@ help:
 	@echo 'make screenshots  photographs every page into target/screenshots; four go to docs/screenshots'
 	@echo 'make prompts  synthesises the guidance from asterisk/sounds/words.tsv'
 	@echo 'make sbom     writes target/karipass.cdx.json, a CycloneDX list of everything that is built in'
+	@echo 'make deb      builds a Debian package in target/deb'
+	@echo 'make test-deb the same, and installs, upgrades, removes and purges it in a clean Debian'
 	@echo 'make clean    removes target/ and var/'
 	@echo 'What is missing on Debian 12 or newer is installed first, as root or through sudo.'
 
@@ -159,7 +164,24 @@ $(SBOM)/bin/cargo-cyclonedx:
 	@tests/lab/install
 	cargo install --locked --quiet --root $(SBOM) cargo-cyclonedx@$(CYCLONEDX)
 
+deb: $(DEB)/bin/cargo-deb
+	@tests/lab/install deb
+	cargo build --locked --release --bin karipass
+	cargo run --locked --quiet --example manual $(DEB)/manual
+	printf 'karipass (%s-1) unstable; urgency=medium\n\n  * The changes are in CHANGELOG.md.\n\n -- %s  %s\n' \
+	    "$$(cargo pkgid | sed 's/.*[#@]//')" "$$(sed -n 's/^maintainer = "\(.*\)"/\1/p' Cargo.toml)" \
+	    "$$(git log -1 --format=%cD)" > $(DEB)/changelog
+	$(DEB)/bin/cargo-deb --no-build --locked --output $(DEB)/
+
+$(DEB)/bin/cargo-deb:
+	@tests/lab/install
+	cargo install --locked --quiet --root $(DEB) cargo-deb@$(CARGO_DEB)
+
+test-deb: deb
+	@tests/lab/install test-deb
+	packaging/test $(DEB)/karipass_*.deb
+
 clean:
 	rm -rf target var
 
-.PHONY: help run call unit test test-faults tools lint fuzz bench screenshots prompts sbom clean
+.PHONY: help run call unit test test-faults tools lint fuzz bench screenshots prompts sbom deb test-deb clean

@@ -33,15 +33,50 @@ fn defaults_are_the_rules() {
 }
 
 #[test]
-fn the_sample_of_the_operations_guide_has_only_known_keys() {
-    let guide = include_str!("../../docs/operations.md");
-    let sample = guide.split("```toml\n[ari]").nth(1).unwrap().split("```").next().unwrap();
+fn every_setting_of_the_sample_is_valid_and_only_its_files_are_missing() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("karipass.toml");
-    std::fs::write(&file, format!("[ari]{sample}")).unwrap();
-    for error in errors(Some(&file), Vec::new()) {
-        assert!(!error.contains("no such setting") && !error.contains("renamed"), "{error}");
+    std::fs::write(&file, sample()).unwrap();
+    let errors = errors(Some(&file), Vec::new());
+    let is_file = |error: &String| error.contains("No such file");
+    assert!(!errors.is_empty() && errors.iter().all(is_file), "{errors:#?}");
+}
+
+#[test]
+fn every_setting_is_in_the_sample() {
+    let sample: toml::Table = sample().parse().unwrap();
+    let has = |section: &str, name: &str| {
+        let section = sample.get(section).and_then(toml::Value::as_table);
+        section.is_some_and(|it| it.contains_key(name) || it.contains_key(&format!("{name}_file")))
+    };
+    let mut count = 0;
+    for entry in std::fs::read_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/src/config")).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() || path.ends_with("tests.rs") || path.ends_with("keys.rs") {
+            continue;
+        }
+        let code = std::fs::read_to_string(&path).unwrap();
+        let of_ari = code.split("key(\"").skip(1).filter_map(|rest| rest.split('"').next());
+        let literals = code.split('"').filter_map(|literal| literal.split_once('.'));
+        let settings = literals.filter(|(section, name)| {
+            sample.contains_key(*section)
+                && !name.is_empty()
+                && name.chars().all(|letter| letter.is_ascii_lowercase() || letter == '_')
+        });
+        for (section, name) in of_ari.map(|name| ("ari", name)).chain(settings) {
+            assert!(has(section, name), "{section}.{name} of {}", path.display());
+            count += 1;
+        }
     }
+    assert!(count > 45, "{count} settings are found in the code");
+}
+
+/// The sample with what its comments show in force.
+fn sample() -> String {
+    let text = include_str!("../../docs/karipass.toml");
+    let is_setting = |text: &&str| text.starts_with(|letter: char| letter.is_ascii_lowercase());
+    let lines = text.lines().map(|line| line.strip_prefix('#').filter(is_setting).unwrap_or(line));
+    lines.collect::<Vec<_>>().join("\n")
 }
 
 #[test]
