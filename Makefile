@@ -72,7 +72,7 @@ ROW =
 test-faults:
 	@tests/lab/install run call
 	@asterisk/get > /dev/null
-	cargo test --locked --test faults -- --nocapture --test-threads=1 $(ROW)
+	cargo test --locked --test faults -- --nocapture --test-threads=2 $(ROW)
 
 tools:
 	@tests/lab/install test

@@ -1,9 +1,9 @@
-//! What `make test-faults` shows: under a steady load of calls and logins one part after another is
-//! killed, stopped, cut off, slowed or restarted, and what callers heard is what the database
-//! holds.
+//! What `make test-faults` shows. Under a steady load of calls and logins one part after another is
+//! killed, stopped, cut off, slowed or restarted. What callers heard is what the database holds.
 //!
-//! Each row is a test with a system of its own, and rows run one after another. A row ends with a
-//! balance ([`ledger`]) and prints the table of the rows so far, which the last one completes.
+//! Each row is a test with a system of its own. Two run at once, but a row that looks at the line's
+//! reaction has the machine to itself. A row ends with a balance ([`ledger`]) and prints the table
+//! of the rows so far, which the last one completes.
 
 #![expect(unreachable_pub, reason = "in a binary `pub` marks what one module offers to the others")]
 #![expect(

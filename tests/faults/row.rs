@@ -1,7 +1,8 @@
 //! A row of the table: a system of its own, the steady load, the fault, and the balance.
 
 use std::fs;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::ptr;
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, ensure};
@@ -11,8 +12,9 @@ use crate::load::{Lived, Load};
 use crate::system::{System, Wishes};
 use crate::table::{Line, Table};
 
-/// Rows run one after another: each has the machine to itself.
-static TURN: Mutex<()> = Mutex::new(());
+/// A row that looks at the line's reaction has the machine to itself. The others share it, as many
+/// at once as the test program has threads.
+static TURN: RwLock<()> = RwLock::new(());
 static TABLE: Table = Table::new();
 
 /// Calls that complete before the fault, and after it.
@@ -98,7 +100,12 @@ pub struct Row {
 impl Row {
     /// Has it befall a system, and prints the table so far.
     pub fn run(self) -> Result<()> {
-        let _turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
+        let is_alone = self.looks.iter().any(|look| ptr::fn_addr_eq(*look, reacts as Look));
+        let (_alone, _shared) = if is_alone {
+            (Some(TURN.write().unwrap_or_else(PoisonError::into_inner)), None)
+        } else {
+            (None, Some(TURN.read().unwrap_or_else(PoisonError::into_inner)))
+        };
         let begun = Instant::now();
         let system = Arc::new(System::start(&self.wishes)?);
         let load = Load::on(&system, self.call_every)?;
