@@ -112,6 +112,16 @@ fn prose_is_wrapped_at_100_columns() {
             assert!(fits, "{}:{}", document.display(), index + 1);
         }
     }
+    let mut files = Vec::new();
+    for folder in ["src", "tests"] {
+        collect(&root().join(folder), &mut files);
+    }
+    for file in files {
+        for (index, line) in fs::read_to_string(&file).unwrap().lines().enumerate() {
+            let fits = !line.trim_start().starts_with("//") || line.chars().count() <= 100;
+            assert!(fits, "{}:{}", file.display(), index + 1);
+        }
+    }
 }
 
 #[test]

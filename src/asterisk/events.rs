@@ -111,7 +111,7 @@ pub enum EndReason {
 /// A key press as Asterisk reports it.
 #[derive(Debug, Clone, Copy)]
 pub struct KeyEvent {
-    /// Which key.
+    /// The key; its `Debug` hides it.
     pub key: Key,
     /// For how long.
     pub held: Duration,

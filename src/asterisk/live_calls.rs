@@ -11,7 +11,7 @@ use domain::phone_number::PhoneNumber;
 /// A call under way.
 #[derive(Debug, Clone)]
 pub struct LiveCall {
-    /// Its channel.
+    /// Asterisk's id of its channel.
     pub channel: String,
     /// The Asterisk that it comes through.
     pub pbx: String,
@@ -19,7 +19,7 @@ pub struct LiveCall {
     pub since: Timestamp,
     /// The caller's number, if it is trusted and not withheld.
     pub caller: Option<PhoneNumber>,
-    /// Where it is.
+    /// The step of the dialog that it has reached.
     pub step: StepName,
     /// The wrong entries of this step.
     pub wrong_entries: u8,

@@ -2,8 +2,8 @@
 //!
 //! A wrong password is counted under a MAC of the credential and the password, whose key is the
 //! form's id. The same form sent again has the same MAC, and counts once (`C2`). Another password
-//! has another one, and so has the same password at a new credential. The MAC tells nothing of the
-//! password to anybody without the page.
+//! has another one, and so has the same password at a new credential. Without the page the
+//! MAC reveals nothing about the password.
 
 use std::fmt;
 

@@ -50,7 +50,7 @@ pub(super) fn run(which: &LogsArguments, output: Printer) -> anyhow::Result<Exit
     let no_colour = std::env::var_os("NO_COLOR").is_some_and(|it| !it.is_empty());
     let colours = io::stdout().is_terminal() && !no_colour;
     let mut on_line = |text: &str| match JsonLine::parse(text) {
-        Some(line) if !filter.selects(&line) => Ok(true),
+        Some(line) if !filter.select(&line) => Ok(true),
         Some(line) if !output.json => print_line(&line.to_text(colours)),
         None if filter.is_selective() => Ok(true),
         Some(_) | None => print_line(text),
@@ -92,7 +92,7 @@ impl LineFilter {
         self.call.is_some() || self.number.is_some() || self.since.is_some()
     }
 
-    fn selects(&mut self, line: &JsonLine) -> bool {
+    fn select(&mut self, line: &JsonLine) -> bool {
         let channel = line.field("channel");
         if self.call.is_some() && line.field("sip_call_id") == self.call.as_deref() {
             self.channels.extend(channel.map(str::to_owned));

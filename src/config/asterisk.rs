@@ -19,7 +19,7 @@ pub struct Ari {
     pub app: String,
     /// The user of `ari.conf`.
     pub user: String,
-    /// Its password.
+    /// The password of that user in `ari.conf`.
     pub password: Secret,
     /// Certificate authorities in PEM. `None` means the system's.
     pub ca_file: Option<PathBuf>,

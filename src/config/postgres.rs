@@ -94,14 +94,14 @@ impl Split {
         let is_url = text.starts_with("postgresql://") || text.starts_with("postgres://");
         // Invalid text stays as it is: the parser rejects it.
         split.rest = if is_url {
-            split.of_url(text)
+            split.split_url(text)
         } else {
-            split.of_words(text).unwrap_or_else(|| text.to_owned())
+            split.split_words(text).unwrap_or_else(|| text.to_owned())
         };
         split
     }
 
-    fn takes(&mut self, key: &str, value: &str) -> bool {
+    fn try_take(&mut self, key: &str, value: &str) -> bool {
         match key {
             "sslmode" => self.mode = Some(value.to_owned()),
             "sslrootcert" => self.ca_file = Some(value.to_owned()),
@@ -111,7 +111,7 @@ impl Split {
     }
 
     /// The parameters follow the first `?` after the password.
-    fn of_url(&mut self, text: &str) -> String {
+    fn split_url(&mut self, text: &str) -> String {
         let host = text.find('@').unwrap_or_default();
         let question = text.get(host..).and_then(|rest| rest.find('?'));
         let Some((before, parameters)) =
@@ -127,17 +127,17 @@ impl Split {
         };
         let mut kept = Vec::new();
         for pair in parameters.split('&') {
-            if !decoded(pair).is_some_and(|(key, value)| self.takes(&key, &value)) {
+            if !decoded(pair).is_some_and(|(key, value)| self.try_take(&key, &value)) {
                 kept.push(pair);
             }
         }
         format!("{before}{}", kept.join("&"))
     }
 
-    fn of_words(&mut self, text: &str) -> Option<String> {
+    fn split_words(&mut self, text: &str) -> Option<String> {
         let mut kept = Vec::new();
         for (key, value) in words(text)? {
-            if !self.takes(&key, &value) {
+            if !self.try_take(&key, &value) {
                 let value = value.replace('\\', r"\\").replace('\'', r"\'");
                 kept.push(format!("{key}='{value}'"));
             }

@@ -81,7 +81,7 @@ fn run(inbox: &Receiver<Notification>, watchdog: &mut Watchdog) {
             }
             Ok(Notification::Status(status)) => send(&[NotifyState::Status(&status)]),
             Err(RecvTimeoutError::Timeout) => {
-                if watchdog.all_alive() {
+                if watchdog.check_heartbeats() {
                     send(&[NotifyState::Watchdog]);
                 } else {
                     warn!("a thread is stuck; skipping the watchdog ping");
@@ -111,7 +111,7 @@ impl Watchdog {
     }
 
     /// Checks whether every heartbeat has beaten since the last call.
-    fn all_alive(&mut self) -> bool {
+    fn check_heartbeats(&mut self) -> bool {
         let now: Vec<u64> = self.heartbeats.iter().map(Heartbeat::count).collect();
         let alive = now.iter().zip(&self.seen).all(|(now, seen)| now != seen);
         self.seen = now;
@@ -163,14 +163,14 @@ mod tests {
     fn the_watchdog_waits_for_a_heartbeat_that_has_stopped() {
         let (line, site) = (Heartbeat::default(), Heartbeat::default());
         let mut watchdog = Watchdog::new(vec![line.clone(), site.clone()]);
-        assert!(!watchdog.all_alive(), "no beat yet");
+        assert!(!watchdog.check_heartbeats(), "no beat yet");
         for beating in [[true, true], [true, false], [false, true], [false, false], [true, true]] {
             for (heartbeat, beats) in [&line, &site].into_iter().zip(beating) {
                 if beats {
                     heartbeat.beat();
                 }
             }
-            assert_eq!(watchdog.all_alive(), beating == [true, true], "{beating:?}");
+            assert_eq!(watchdog.check_heartbeats(), beating == [true, true], "{beating:?}");
         }
     }
 
@@ -193,11 +193,11 @@ mod tests {
             });
         });
         hangs.recv().unwrap();
-        assert!(watchdog.all_alive());
+        assert!(watchdog.check_heartbeats());
         thread::sleep(50 * EVERY);
-        assert!(!watchdog.all_alive());
+        assert!(!watchdog.check_heartbeats());
         drop(release);
-        while !watchdog.all_alive() {
+        while !watchdog.check_heartbeats() {
             thread::yield_now();
         }
         thread.join().unwrap();

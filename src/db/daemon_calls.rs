@@ -24,7 +24,7 @@ const ALL: &str = "
 /// A call under way.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CallRow {
-    /// Its channel.
+    /// Asterisk's id of its channel.
     pub channel: String,
     /// The Asterisk that it comes through.
     pub pbx: String,
@@ -32,7 +32,7 @@ pub struct CallRow {
     pub since: Timestamp,
     /// The caller's number, masked; none if it is withheld or not trusted.
     pub caller: Option<String>,
-    /// Where it is.
+    /// The step of the dialog that it has reached.
     pub step: String,
     /// The wrong entries of this step.
     pub wrong_entries: u8,

@@ -50,7 +50,7 @@ pub struct Counts {
 /// The result of an import.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Import {
-    /// Loaded.
+    /// Committed, with these counts.
     Loaded(Counts),
     /// Nothing is changed. At these lines a contract number would go to another contract, and leave
     /// numbers of its contract behind.

@@ -21,7 +21,7 @@ const KEY_LIFETIME: Duration = Duration::from_mins(10);
 /// How long the key of an entry is kept: as long as a form inside a session may be sent again.
 const ENTRY_LIFETIME: Duration = rules::MAX_SESSION_LIFETIME;
 
-/// How long the end of a session is kept: as long as its browser may be told, and more than the
+/// How long the end of a session is kept: as long as its browser may ask why, and more than the
 /// longest idle time.
 const ENDED_SESSION_RETENTION: Duration = rules::MAX_SESSION_LIFETIME;
 
@@ -103,7 +103,7 @@ impl Db {
         self.in_portions(&statement, drop).await
     }
 
-    /// Removes every audit row that is older than `retention`, for an operator. Returns their number.
+    /// Removes the audit rows older than `retention`, for an operator, and returns their number.
     /// The audit names the operator, unless nothing is removed.
     ///
     /// # Errors

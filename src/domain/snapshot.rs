@@ -14,7 +14,7 @@ use crate::phone_number::PhoneNumber;
 /// `W6`).
 #[derive(Debug)]
 pub struct Snapshot {
-    /// The contract.
+    /// The contract with its numbers and its unit in force.
     pub contract: Contract,
     /// Its numbers with their credentials, in the order of the contract.
     pub credentials: Vec<NumberCredential>,

@@ -1,6 +1,6 @@
 //! Many calls at once through two threads, so that measuring costs little beside what is measured.
-//! All callers share one RTP port. Asterisk's port identifies whose packet it is, and RTP's source once
-//! that port is used again.
+//! All callers share one RTP port. Asterisk's port identifies whose packet it is, and RTP's source
+//! once that port is used again.
 //!
 //! The schedule is open: callers key by their script whatever the other side does. What they hear
 //! is recorded, and looked at when all is over.
@@ -15,7 +15,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, anyhow};
 use karipass_lab::asterisk::CARRIER;
-use karipass_lab::subscriber::sipp::{News, Sipp};
+use karipass_lab::subscriber::sipp::{CallSignal, Sipp};
 use karipass_lab::subscriber::{Ending, Line};
 use rustix::net::sockopt::set_socket_recv_buffer_size;
 
@@ -97,14 +97,14 @@ impl<'a> Conversation<'a> {
     }
 
     /// Talks until every call is over.
-    fn hold(&mut self, news: &Receiver<(usize, News)>, rate: u32) -> Result<()> {
+    fn hold(&mut self, news: &Receiver<(usize, CallSignal)>, rate: u32) -> Result<()> {
         let number = self.calls.len();
         let begin = Duration::from_secs((number / rate as usize) as u64);
         let until = Instant::now() + begin + OVER_TIMEOUT;
         let mut over = 0;
         while over < number {
             match news.recv_timeout(GRAIN) {
-                Ok((call, what)) => over += usize::from(self.hear_of(call, what)),
+                Ok((call, what)) => over += usize::from(self.on_signal(call, what)),
                 Err(RecvTimeoutError::Timeout) => {}
                 Err(RecvTimeoutError::Disconnected) => break,
             }
@@ -117,17 +117,17 @@ impl<'a> Conversation<'a> {
     }
 
     /// Whether this is the call's last news.
-    fn hear_of(&mut self, call: usize, what: News) -> bool {
+    fn on_signal(&mut self, call: usize, what: CallSignal) -> bool {
         match what {
-            News::Answered(port) => {
+            CallSignal::Answered(port) => {
                 let voice = Voice::new(self.script, (self.line.sip.ip(), port).into());
                 let due = Instant::now();
                 self.voices.push(Talking { call, voice, due, late: Duration::ZERO });
                 self.answered.push((call, port));
                 false
             }
-            News::Informed => false,
-            News::Over(ending) => {
+            CallSignal::Informed => false,
+            CallSignal::Over(ending) => {
                 self.calls[call].ended = ending == Ending::ByThem;
                 if let Some(index) = self.voices.iter().position(|voice| voice.call == call) {
                     let Talking { voice, late, .. } = self.voices.swap_remove(index);

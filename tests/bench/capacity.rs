@@ -21,13 +21,13 @@ const USUAL_RATE: u32 = 2;
 const USUAL_CALLS: usize = 10;
 
 /// The most calls that are placed in one go.
-const MOST: usize = (RATES[RATES.len() - 1] * 3 * LASTS_S) as usize;
+const MAX_CALLERS: usize = (RATES[RATES.len() - 1] * 3 * LASTS_S) as usize;
 /// More calls at once than ever come: it is to be seen what the line makes of them by its reaction.
 const NO_COUNT: &str = "10000";
 
 /// The rate at which all succeed, what becomes of more, and what is left of it afterwards.
 pub fn measure() -> Result<Vec<Figure>> {
-    let callers = callers(MOST);
+    let callers = callers(MAX_CALLERS);
     let system = System::start(&callers, &[("KARIPASS_CALL_MAX_CONCURRENT", NO_COUNT)])?;
     let at = |number: &str, rate: u32| {
         let reactions = system.calls(number, &callers[..(rate * LASTS_S) as usize], rate)?;

@@ -1,7 +1,7 @@
 //! Milliseconds a hash, through the daemon's own workers, beside C libargon2 with the same cost.
 //!
-//! The two take turns of a few hashes each, so that whatever else the machine does is shared by
-//! both, and each finds its memory as it left it, save at the beginning of its turn.
+//! The two take turns of a few hashes each, so that other load on the machine affects both alike.
+//! Apart from the start of a turn, each finds its memory as it left it.
 
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::path::Path;

@@ -1,6 +1,7 @@
-//! What `make bench` measures: a hash beside C libargon2, the start of a daemon, 200 calls beside
-//! the same flow in plain dialplan, how many calls a second all succeed, logins on a machine without
-//! idle time, and the clean-up of tables of millions of rows. Prints a table and writes it to `target/bench.json`.
+//! What `make bench` measures: a hash beside C libargon2, the start of a daemon, and 200 calls
+//! beside the same flow in plain dialplan. Also how many calls a second all succeed, logins on a
+//! machine without idle time, and the clean-up of tables of millions of rows. Prints a table and
+//! writes it to `target/bench.json`.
 //!
 //! That an aim is not held is a figure like any other; only what cannot be measured is an error.
 //! Both sides of each comparison run on the same machine in the same run, but a machine that is

@@ -34,7 +34,7 @@ const VICTIM: &str = "0612345600";
 const ARRIVAL_TIMEOUT: Duration = Duration::from_secs(15);
 /// Longer than the last guidance.
 const GONE_TIMEOUT: Duration = Duration::from_mins(1);
-const LOOK_EVERY: Duration = Duration::from_millis(20);
+const POLL_INTERVAL: Duration = Duration::from_millis(20);
 
 const MODULES: &str = "
 load = app_dial.so
@@ -185,11 +185,11 @@ impl AttackGround {
     async fn attempt(&mut self, attack: Attack) -> Result<Answer> {
         match attack {
             Attack::BlindTransfer => {
-                let (_, mut taken) = self.stranger_is_answered().await?;
+                let (_, mut taken) = self.answer_stranger().await?;
                 self.desk.request("REFER", &mut taken, &self.refer_to_the_line(), "").await?;
             }
             Attack::BlindTransferOfTheTelephone => {
-                let (mut called, _) = self.stranger_is_answered().await?;
+                let (mut called, _) = self.answer_stranger().await?;
                 self.outside.request("REFER", &mut called, &self.refer_to_the_line(), "").await?;
             }
             Attack::Moved => {
@@ -245,7 +245,7 @@ impl AttackGround {
     }
 
     /// The stranger's end of the call, and the telephone's.
-    async fn stranger_is_answered(&mut self) -> Result<(Dialog, Dialog)> {
+    async fn answer_stranger(&mut self) -> Result<(Dialog, Dialog)> {
         let mut called = self.outside.invite("100", VICTIM, "").await?;
         let taken = self.desk.take_call("200 OK", "").await?;
         self.outside.expect_answer(&mut called).await?;
@@ -293,7 +293,7 @@ async fn wait_until_bridged(asterisk: &Asterisk) -> Result<()> {
             if counts.any(|count| count == "2") {
                 return Ok(());
             }
-            tokio::time::sleep(LOOK_EVERY).await;
+            tokio::time::sleep(POLL_INTERVAL).await;
         }
     };
     timeout(ARRIVAL_TIMEOUT, bridged).await.context("nobody is connected")?
@@ -303,7 +303,7 @@ async fn wait_until_bridged(asterisk: &Asterisk) -> Result<()> {
 async fn wait_until_no_channel(asterisk: &Asterisk) -> Result<()> {
     let gone = async {
         while !asterisk.console("core show channels concise")?.trim().is_empty() {
-            tokio::time::sleep(LOOK_EVERY).await;
+            tokio::time::sleep(POLL_INTERVAL).await;
         }
         Ok(())
     };

@@ -19,12 +19,12 @@ use crate::ledger::SILENCE;
 const PATIENCE: Duration = Duration::from_secs(30);
 /// From hearing to keying.
 const REACTION: Duration = Duration::from_millis(300);
-/// How long after the end of what was last heard a caller who has heard how the call ends waits to
-/// be hung up on: beyond the longest silence, so that a longer one is lived.
+/// How long a caller waits for the hang-up after the last prompt: a little longer than the longest
+/// silence, so that a longer one is noticed.
 const OVER_TIMEOUT: Duration = SILENCE.saturating_add(Duration::from_secs(3));
 /// How long such a caller listens to whatever else begins.
 const LISTENS_FOR: Duration = Duration::from_mins(1);
-const LOOK_EVERY: Duration = Duration::from_millis(200);
+const POLL_INTERVAL: Duration = Duration::from_millis(200);
 
 /// A line that is dead does not answer; then the call is given up all the same.
 const HANG_UP_TIMEOUT: Duration = Duration::from_secs(2);
@@ -294,7 +294,7 @@ impl<'a> Talk<'a> {
     fn listen_to_the_end(&mut self, end: End) -> End {
         let until = Instant::now() + LISTENS_FOR;
         while Instant::now() < until && !self.is_silent_for(OVER_TIMEOUT) {
-            if self.subscriber.listen_for(LOOK_EVERY) == Next::Over {
+            if self.subscriber.listen_for(POLL_INTERVAL) == Next::Over {
                 break;
             }
         }

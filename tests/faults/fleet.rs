@@ -1,5 +1,5 @@
-//! The daemons, as a service manager and a load balancer know them: one that has ended by itself is
-//! started again at once, and each is asked five times a second whether it is ready.
+//! The daemons, as a service manager and a load balancer know them. One that has ended by itself is
+//! started again at once. Each is asked five times a second whether it is ready.
 
 use std::fs;
 use std::net::SocketAddr;
@@ -17,7 +17,7 @@ use rustix::process::Signal;
 /// shows how long it took.
 pub const PATIENCE: Duration = Duration::from_mins(1);
 const ASKED_EVERY: Duration = Duration::from_millis(200);
-const LOOK_EVERY: Duration = Duration::from_millis(10);
+const POLL_INTERVAL: Duration = Duration::from_millis(10);
 /// How old a good answer may be for requests to be sent there still.
 const GOOD_FOR: Duration = Duration::from_secs(2);
 
@@ -69,7 +69,7 @@ impl Member {
         self.signal(Signal::TERM)?;
         while self.daemon().child().exit_status()?.is_none() {
             ensure!(from.elapsed() < within, "{} does not end within {within:?}", self.name);
-            sleep(LOOK_EVERY);
+            sleep(POLL_INTERVAL);
         }
         let took = from.elapsed();
         self.daemon().restart_unready()?;
@@ -100,7 +100,7 @@ impl Member {
             }
             let said = || daemon::get(self.operators, "/readyz").1;
             ensure!(since.elapsed() < PATIENCE, "{} is not ready: {}", self.name, said());
-            sleep(LOOK_EVERY);
+            sleep(POLL_INTERVAL);
         }
     }
 
@@ -109,7 +109,7 @@ impl Member {
         let since = Instant::now();
         while self.is_in_service() {
             ensure!(since.elapsed() < PATIENCE, "{} is still ready", self.name);
-            sleep(LOOK_EVERY);
+            sleep(POLL_INTERVAL);
         }
         Ok(())
     }
@@ -127,7 +127,7 @@ impl Member {
     /// As systemd does with `Restart=always` and no pause.
     fn keep_running(&self, over: &AtomicBool) {
         while !over.load(Ordering::Relaxed) {
-            sleep(LOOK_EVERY);
+            sleep(POLL_INTERVAL);
             let mut daemon = self.daemon();
             let ended = daemon.child().exit_status().is_ok_and(|status| status.is_some());
             if ended

@@ -32,7 +32,7 @@ const NOBODYS: usize = 4;
 const A_CALLERS: usize = 1;
 /// No caller has it.
 const WRONG: &str = "00000000";
-const LOOK_EVERY: Duration = Duration::from_millis(20);
+const POLL_INTERVAL: Duration = Duration::from_millis(20);
 
 /// All that was lived so far.
 #[derive(Debug, Default)]
@@ -97,7 +97,7 @@ impl Load {
                 return Ok(());
             }
             ensure!(Instant::now() < until, "{done} of {count} calls completed in {within:?}");
-            sleep(LOOK_EVERY);
+            sleep(POLL_INTERVAL);
         }
     }
 
@@ -134,7 +134,7 @@ impl Shared {
                 if self.is_over() {
                     return;
                 }
-                sleep(LOOK_EVERY);
+                sleep(POLL_INTERVAL);
             }
             if self.is_over() {
                 return;

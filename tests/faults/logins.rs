@@ -1,5 +1,6 @@
-//! Logins as they come through a load balancer: to a daemon that was ready a moment ago, to
-//! another if the connection is refused, and never twice once the request was sent.
+//! Logins as they come through a load balancer. They go to a daemon that was ready a moment ago,
+//! and to another if the connection is refused. Once its request was sent, a login is never
+//! repeated.
 
 use std::sync::Arc;
 use std::time::Instant;

@@ -24,8 +24,8 @@ pub const KARIPASS: &str = env!("CARGO_BIN_EXE_karipass");
 
 /// Contracts of one number each: as many as a row's callers.
 const CONTRACTS: usize = 2000;
-/// Where the database lies: every commit is awaited, but what a disk takes for one, which other
-/// work on the machine multiplies at will up to seconds, is none of the faults.
+/// Where the database lies: in memory. Every commit is awaited, but a slow disk is none of the
+/// faults, and other work on the machine could make a commit take seconds.
 const MEMORY: &str = "/dev/shm";
 /// What each daemon's application is called, and the dialplan's order.
 const APPS: [&str; 2] = ["karipass-a", "karipass-b"];

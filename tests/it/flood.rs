@@ -19,7 +19,7 @@ const NOBODYS: &str = "0699999999";
 /// When the queue is full at the latest; earlier than the first login's own time-out.
 const FILL_TIMEOUT: Duration = Duration::from_secs(170);
 /// Before somebody who was refused asks again.
-const AGAIN: Duration = Duration::from_millis(100);
+const RETRY_INTERVAL: Duration = Duration::from_millis(100);
 
 /// Logins, each repeated as soon as it is answered.
 pub struct Flood {
@@ -74,22 +74,22 @@ async fn ask(caller: Caller, base: String, answers: Arc<Answers>) {
         let request = caller.client().post(format!("{base}/api/v1/login")).json(&body);
         let Ok(answer) = request.send().await else {
             // Whose request a busy machine keeps back for long is cut off.
-            sleep(AGAIN).await;
+            sleep(RETRY_INTERVAL).await;
             continue;
         };
         match answer.status().as_u16() {
             401 => drop(answers.verified.fetch_add(1, Ordering::Relaxed)),
             503 => {
                 assert!(answer.headers().contains_key("retry-after"), "{answer:?}");
-                // On its way to the queue it may wait in vain for a connection to the database: it is
-                // no part of the flood until it has come there.
+                // On its way to the queue it may wait in vain for a connection to the database: it
+                // is no part of the flood until it has come there.
                 let body = answer.text().await.unwrap_or_default();
                 if body.contains("\"busy\"") {
                     answers.refused.fetch_add(1, Ordering::Relaxed);
                 }
-                sleep(AGAIN).await;
+                sleep(RETRY_INTERVAL).await;
             }
-            408 => sleep(AGAIN).await,
+            408 => sleep(RETRY_INTERVAL).await,
             other => panic!("{other}"),
         }
     }

@@ -1,5 +1,5 @@
-//! Every route walked by those who may not use it: without a session, with one that must change its
-//! password (C6), a user's where an administrator's is needed (U2), and another contract's.
+//! Every route walked by those who may not use it. They have no session, one that must change its
+//! password (C6), a user's where an administrator's is needed (U2), or another contract's.
 //!
 //! The routes are read from the sources that make the router, so that none is forgotten: one that
 //! is not listed here fails the walk.

@@ -90,8 +90,8 @@ pub fn parse(mut file: impl BufRead) -> io::Result<Result<Vec<ImportRow>, Vec<Ro
     Ok(rows.finish())
 }
 
-/// The fields of a line, or `None` if it is blank. To set a reader up takes longer than all the rest
-/// of a row, and few lines need one.
+/// The fields of a line, or `None` if it is blank. To set a reader up takes longer than all the
+/// rest of a row, and few lines need one.
 fn record(line: &[u8]) -> Option<ByteRecord> {
     let line = line.strip_suffix(b"\n").unwrap_or(line);
     let line = line.strip_suffix(b"\r").unwrap_or(line);

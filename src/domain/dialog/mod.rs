@@ -67,7 +67,7 @@ pub enum Input {
 /// One press of a key, as it is reported. A telephone may repeat it; the dialog filters that.
 #[derive(Debug, Clone, Copy)]
 pub struct Press {
-    /// Which key.
+    /// The key; its `Debug` hides it.
     pub key: Key,
     /// When it went down.
     pub pressed: Instant,
@@ -186,7 +186,7 @@ pub struct NewTemporaryPassword {
     pub unit: AuthUnit,
     /// The login number that the password is for.
     pub login: PhoneNumber,
-    /// The password.
+    /// Eight digits, keyed twice and equal.
     pub password: TemporaryPassword,
 }
 

@@ -78,7 +78,7 @@ pub enum Progress {
     EntryAccepted(EntrySummary),
     /// An entry was wrong.
     EntryRefused {
-        /// The entry.
+        /// How many digits it had, and what ended it.
         entry: EntrySummary,
         /// What is wrong with it.
         reason: WrongEntry,

@@ -23,14 +23,15 @@ pub struct TemporaryPasswordRequest {
 /// The result of setting a temporary password.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum SetOutcome {
-    /// Stored.
+    /// Committed; `completed` may play.
     Stored,
     /// The contract has changed during the call: it is suspended or gone, the number is gone, or
     /// another unit is in force.
     Refused,
 }
 
-/// Decides whether the contract still allows what the caller chose (`P2`, `P4`–`P6`, `P14`).
+/// Applies the decision of [`Contract::may_set`] under the lock: the contract may have changed
+/// since the caller chose.
 #[must_use]
 pub fn decide(
     snapshot: Option<&Snapshot>,

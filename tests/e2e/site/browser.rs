@@ -1,10 +1,10 @@
 //! Debian's Chromium without a window, driven as its user would (`WebDriver`).
 //!
 //! ```text
-//! Driver (chromedriver) ─ Browser (one Chromium, its own profile) ─ Visitor (someone with a way to use it)
+//! Driver (chromedriver) ─ Browser (one Chromium, its own profile) ─ Visitor (a way to use it)
 //! ```
-//! It speaks to this machine's loopback alone: no other name resolves, and what Chromium does by itself
-//! is off. It ends with its driver: the pipe between the two breaks.
+//! It speaks to this machine's loopback alone. No other name resolves, and what Chromium does by
+//! itself is off. It ends with its driver: the pipe between the two breaks.
 
 mod page;
 mod pictures;

@@ -24,7 +24,7 @@ const IS_OPEN: &str = "document.getElementById('idle-dialog').open";
 const STAY: &str = "ログインを続ける";
 const TYPED: &str = "Typed1234";
 const ANSWER_TIMEOUT: Duration = Duration::from_mins(1);
-const LOOK_EVERY: Duration = Duration::from_millis(10);
+const POLL_INTERVAL: Duration = Duration::from_millis(10);
 
 #[test]
 fn w5_left_idle_a_session_ends_by_itself() -> Result<()> {
@@ -130,7 +130,7 @@ fn expect_used(visit: &Visit<'_>) -> Result<()> {
         let owner = visit.story.system.database.owner().await?;
         while owner.query(USED, &[contract]).await?.is_empty() {
             ensure!(Instant::now() < until, "the session was not extended");
-            tokio::time::sleep(LOOK_EVERY).await;
+            tokio::time::sleep(POLL_INTERVAL).await;
         }
         Ok(())
     })

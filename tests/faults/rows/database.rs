@@ -19,7 +19,7 @@ const KILLS: usize = 3;
 const KILL_EVERY: Duration = Duration::from_secs(6);
 const DECISION_TIMEOUT: Duration = Duration::from_secs(3);
 const CUTS: usize = 100;
-const LOOK_EVERY: Duration = Duration::from_millis(5);
+const POLL_INTERVAL: Duration = Duration::from_millis(5);
 /// How long waits are cancelled, at least: longer than callers' calls last. And how many.
 const CANCELLED_FOR: Duration = Duration::from_secs(25);
 const CANCELLED: usize = 50;
@@ -126,7 +126,7 @@ async fn cancel_waits(scene: &Scene) -> Result<usize> {
     while from.elapsed() < CANCELLED_FOR || cancelled < CANCELLED {
         ensure!(from.elapsed() < CANCELLED_FOR + PATIENCE, "only {cancelled} waits to cancel");
         cancelled += superuser.query(CANCEL, &[]).await?.len();
-        sleep(LOOK_EVERY);
+        sleep(POLL_INTERVAL);
     }
     Ok(cancelled)
 }
@@ -169,7 +169,7 @@ fn commits_cut_in_turn(scene: &Scene) -> Result<()> {
             1 => Trouble::CutAfter(AT),
             _ => Trouble::CutAnswer(AT),
         });
-        sleep(LOOK_EVERY);
+        sleep(POLL_INTERVAL);
         let met = proxy.meetings();
         for _ in cuts..met {
             scene.fault(|from| {

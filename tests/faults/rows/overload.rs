@@ -14,15 +14,14 @@ use crate::looks::goes_on;
 use crate::row::{Row, Scene, Times, reacts};
 use crate::system::{Wishes, silent_number};
 
-/// How long the line is watched before, and how long the overload lasts: with callers enough for a
-/// 99th percentile, each of them a program, and yet no more than this machine bears beside the
-/// daemons.
+/// How long the line is watched before and during the overload. That is enough callers for a 99th
+/// percentile, and no more than this machine bears beside the daemons.
 const WATCHED_FOR: Duration = Duration::from_secs(40);
 const WATCHED_FULL_FOR: Duration = Duration::from_secs(80);
 /// After that all must be as before.
 const RECOVERY_TIMEOUT: Duration = Duration::from_secs(5);
 /// How long the line is then watched again.
-const WATCHED_AGAIN_FOR: Duration = Duration::from_secs(20);
+const RECOVERED_WATCH_DURATION: Duration = Duration::from_secs(20);
 /// A new caller each, but for the last row.
 const CALL_EVERY: Duration = Duration::from_millis(300);
 /// In all, as many at each daemon.
@@ -105,7 +104,7 @@ fn overloaded<T>(
 /// With as many callers as before the overload.
 fn normal(scene: &Scene) {
     let from = Instant::now();
-    sleep(WATCHED_AGAIN_FOR);
+    sleep(RECOVERED_WATCH_DURATION);
     scene.note_normal((from, Instant::now()));
 }
 

@@ -1,7 +1,7 @@
 //! Requests to the site, all its layers and handlers, before a database that is out of reach.
 //!
-//! A line `METHOD TARGET`, lines of headers, an empty line, the body. A session needs a database, so
-//! that what is behind one is tried by [`crate::body`] and by the tests with a database.
+//! A line `METHOD TARGET`, lines of headers, an empty line, the body. A session needs a database,
+//! so that what is behind one is tried by [`crate::body`] and by the tests with a database.
 
 use std::sync::OnceLock;
 

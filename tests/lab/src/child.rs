@@ -17,7 +17,7 @@ use anyhow::{Context as _, Result, bail, ensure};
 use rustix::process::{Pid, Signal, kill_process};
 
 /// How often a condition of a starting or ending process is looked at.
-const LOOK_EVERY: Duration = Duration::from_millis(20);
+const POLL_INTERVAL: Duration = Duration::from_millis(20);
 
 /// A command to start, and where to report what came of it.
 type StartRequest = (Command, Sender<io::Result<process::Child>>);
@@ -164,7 +164,7 @@ pub fn wait_until(
     let until = Instant::now() + within;
     while !is_so()? {
         ensure!(Instant::now() < until, "waited in vain for {what} for {within:?}");
-        sleep(LOOK_EVERY);
+        sleep(POLL_INTERVAL);
     }
     Ok(())
 }

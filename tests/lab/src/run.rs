@@ -17,7 +17,7 @@ use crate::daemon::{Daemon, DaemonSetup, write_secret};
 use crate::demonstration;
 use crate::postgres::{Durability, Postgres};
 
-const LOOK_EVERY: Duration = Duration::from_millis(200);
+const POLL_INTERVAL: Duration = Duration::from_millis(200);
 
 /// Where everything is to be.
 #[derive(Debug, Clone, clap::Args)]
@@ -159,7 +159,7 @@ async fn watch(system: &mut System) -> Result<&'static str> {
         if system.postgres.has_ended()? {
             return Ok("PostgreSQL");
         }
-        tokio::time::sleep(LOOK_EVERY).await;
+        tokio::time::sleep(POLL_INTERVAL).await;
     }
 }
 

@@ -2,8 +2,8 @@
 //!
 //! [`Caller`] says who calls; [`Caller::call`] places the call and gives a [`Subscriber`], whose
 //! verbs are a story: `hear`, `key`, `hang_up`, `expect_hangup`. What is heard is recognised from
-//! the received audio alone ([`hearing`]) and must come in the order of the verbs; each verb has a
-//! bound, and its error shows the transcript so far, with every keyed digit as `•`.
+//! the received audio alone ([`hearing`]) and must come in the order of the verbs. Each verb has a
+//! bound. Its error shows the transcript so far, with every keyed digit as `•`.
 
 mod call;
 pub mod handset;

@@ -18,10 +18,10 @@ fn the_steps_guidance_plays_again_when_a_call_is_taken_up() {
         let mut phone = Phone::calls(World::default());
         phone.keys(keyed);
         phone.wait(SECOND);
-        phone.holds();
+        phone.hold();
         phone.wait(30 * SECOND);
         let before = phone.heard().len();
-        phone.takes_up();
+        phone.unhold();
         phone.listen();
         assert!(phone.heard()[before..].ends_with(guidance), "{}", phone.heard());
         assert!(!phone.heard().contains("invalid"), "{}", phone.heard());
@@ -33,10 +33,10 @@ fn p11_no_silence_counts_while_a_call_is_held_and_half_an_entry_is_dropped() {
     let mut phone = Phone::calls(World::default());
     phone.keys("14567");
     for _ in 0..rules::MAX_WRONG_ENTRIES_PER_STEP {
-        phone.holds();
+        phone.hold();
         phone.wait(rules::FIRST_DIGIT_TIMEOUT + rules::INTER_DIGIT_TIMEOUT);
         phone.keys("8910");
-        phone.takes_up();
+        phone.unhold();
         phone.listen();
     }
     phone.keys(PASSWORD);
@@ -50,7 +50,7 @@ fn p11_no_silence_counts_while_a_call_is_held_and_half_an_entry_is_dropped() {
 fn p11_the_limit_of_the_call_runs_on_while_it_is_held() {
     let mut phone = Phone::calls(World::default());
     phone.keys("1");
-    phone.holds();
+    phone.hold();
     phone.wait(rules::MAX_CALL_DURATION);
     assert_eq!(phone.outcome(), Some(Outcome::TooLong));
 }
@@ -63,10 +63,10 @@ fn p9_what_was_said_last_is_said_again_when_a_call_is_taken_up() {
         if !hold_at_once {
             phone.wait(5 * SECOND);
         }
-        phone.holds();
+        phone.hold();
         phone.wait(20 * SECOND);
         assert!(!phone.is_over());
-        phone.takes_up();
+        phone.unhold();
         phone.wait_for_the_end();
         assert!(phone.heard().ends_with(" completed(0312301230)"), "{}", phone.heard());
         assert_eq!(phone.outcome(), Some(Outcome::Stored));
@@ -77,9 +77,9 @@ fn p9_what_was_said_last_is_said_again_when_a_call_is_taken_up() {
 fn a_call_that_is_taken_up_while_it_is_cut_off_goes_on_when_it_is_restored() {
     let mut phone = Phone::calls(World::default());
     phone.keys("1");
-    phone.holds();
+    phone.hold();
     phone.disconnect();
-    phone.takes_up();
+    phone.unhold();
     phone.wait(SECOND);
     phone.reconnect();
     phone.listen();

@@ -129,14 +129,14 @@ impl Phone {
     }
 
     /// Puts the call on hold.
-    pub(super) fn holds(&mut self) {
+    pub(super) fn hold(&mut self) {
         self.held = true;
         self.feed(Input::Held);
         self.settle();
     }
 
     /// Takes the call up again.
-    pub(super) fn takes_up(&mut self) {
+    pub(super) fn unhold(&mut self) {
         self.held = false;
         self.feed(Input::Unheld);
         self.settle();
@@ -148,7 +148,7 @@ impl Phone {
     }
 
     /// The call learns that the PBX does nothing.
-    pub(super) fn knows_of_refusal(&mut self) {
+    pub(super) fn notice_refusal(&mut self) {
         self.feed(Input::Disconnected);
     }
 

@@ -25,7 +25,7 @@ fn p12_what_is_keyed_blindly_before_the_refusal_is_known_does_not_count() {
     for keyed in ["1", "2", "20312301231#", "145678910", "20312301231#45678910"] {
         let mut phone = refused_after(keyed);
         phone.keys(PASSWORD_TWICE);
-        phone.knows_of_refusal();
+        phone.notice_refusal();
         phone.wait(2 * SECOND);
         phone.reconnect();
         phone.listen();
@@ -39,7 +39,7 @@ fn p12_what_is_keyed_blindly_before_the_refusal_is_known_does_not_count() {
 fn p12_what_is_keyed_blindly_after_the_refusal_is_known_does_not_count() {
     for keyed in ["1", "145678910", "1456", "1456789104567"] {
         let mut phone = refused_after(keyed);
-        phone.knows_of_refusal();
+        phone.notice_refusal();
         for _ in 0..3 {
             phone.keys(PASSWORD_TWICE);
             phone.keys(PASSWORD_TWICE);
@@ -53,11 +53,11 @@ fn p12_what_is_keyed_blindly_after_the_refusal_is_known_does_not_count() {
 #[test]
 fn p12_keys_between_two_refusals_do_not_count() {
     let mut phone = refused_after("1");
-    phone.knows_of_refusal();
+    phone.notice_refusal();
     for _ in 0..4 {
         phone.restore_and_refuse_again();
         phone.keys(PASSWORD_TWICE);
-        phone.knows_of_refusal();
+        phone.notice_refusal();
     }
     assert_eq!(phone.stored(), "");
     phone.reconnect();
@@ -71,7 +71,7 @@ fn p12_keys_between_two_refusals_do_not_count() {
 fn the_step_is_asked_again_with_its_guidance_after_a_refusal() {
     let mut phone = refused_after("145678910");
     phone.keys("45678910");
-    phone.knows_of_refusal();
+    phone.notice_refusal();
     phone.reconnect();
     phone.listen();
     assert!(phone.heard().ends_with("confirm-password"), "{}", phone.heard());
@@ -105,7 +105,7 @@ fn more_keys_ahead_than_a_call_takes_are_dropped() {
 #[test]
 fn p11_the_limit_of_the_call_ends_what_is_never_obeyed() {
     let mut phone = refused_after("1");
-    phone.knows_of_refusal();
+    phone.notice_refusal();
     phone.wait_for_the_end();
     assert_eq!((phone.outcome(), phone.stored().as_str()), (Some(Outcome::TooLong), ""));
 }

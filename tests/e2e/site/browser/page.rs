@@ -10,7 +10,7 @@ use tokio::time::sleep;
 use super::Browser;
 
 const ARRIVAL_TIMEOUT: Duration = Duration::from_mins(1);
-const LOOK_EVERY: Duration = Duration::from_millis(10);
+const POLL_INTERVAL: Duration = Duration::from_millis(10);
 
 /// A page as it stands.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -129,7 +129,7 @@ impl Browser {
                 return Ok(());
             }
             ensure!(Instant::now() < until, "not so: {expression} on {:?}", self.page().await);
-            sleep(LOOK_EVERY).await;
+            sleep(POLL_INTERVAL).await;
         }
     }
 
@@ -185,7 +185,7 @@ impl Browser {
                 "no other page came ({arrived:?}): {:?}",
                 self.page().await
             );
-            sleep(LOOK_EVERY).await;
+            sleep(POLL_INTERVAL).await;
         }
     }
 

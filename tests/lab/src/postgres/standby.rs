@@ -9,7 +9,7 @@ use tokio_postgres::Client;
 use super::{Durability, Postgres};
 use crate::folder;
 
-const LOOK_EVERY: Duration = Duration::from_millis(10);
+const POLL_INTERVAL: Duration = Duration::from_millis(10);
 const WITHIN: Duration = Duration::from_secs(30);
 
 /// What a commit of the primary waits for.
@@ -74,6 +74,6 @@ async fn until(superuser: &Client, query: &str) -> Result<()> {
             return Ok(());
         }
         ensure!(Instant::now() < until, "not within {WITHIN:?}: {query}");
-        sleep(LOOK_EVERY).await;
+        sleep(POLL_INTERVAL).await;
     }
 }

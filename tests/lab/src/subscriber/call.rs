@@ -83,7 +83,7 @@ impl Caller {
         let (callers, media) = ([self.number.clone()], handset.address()?.port());
         let signals = Arc::clone(&shared);
         let sipp = Sipp::place(line, telephone, &callers, media, 10, move |_, news| {
-            signals.lock().news(Instant::now(), news);
+            signals.lock().on_signal(Instant::now(), news);
             signals.changed.notify_all();
         })?;
         let (line, keyed, interrupted) = (line.clone(), Vec::new(), VecDeque::new());

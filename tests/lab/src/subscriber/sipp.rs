@@ -63,7 +63,7 @@ pub enum Keying {
 
 /// What becomes of a call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum News {
+pub enum CallSignal {
     /// Answered; the other side's RTP port.
     Answered(u16),
     /// A digit sent by SIP INFO, or a direction of the audio, was taken.
@@ -104,7 +104,7 @@ impl Sipp {
         callers: &[String],
         media: u16,
         rate: u32,
-        news: impl FnMut(usize, News) + Send + 'static,
+        news: impl FnMut(usize, CallSignal) + Send + 'static,
     ) -> Result<Self> {
         if let Some(phone) = telephone {
             register(line.sip, phone)?;
@@ -136,8 +136,8 @@ impl Sipp {
         errors(self.folder.path())
     }
 
-    /// Gives SIPp a cue of the scenario for its first call; wait for [`News::Informed`] after a digit
-    /// or a direction.
+    /// Gives SIPp a cue of the scenario for its first call; wait for [`CallSignal::Informed`] after
+    /// a digit or a direction.
     pub fn cue(&self, cue: &str) -> Result<()> {
         let mut twin = self.twin.lock().map_err(|_| anyhow::anyhow!("a thread has panicked"))?;
         // SIPp reads one message at a time: it goes out in one piece.
@@ -211,7 +211,7 @@ fn accept(listener: &TcpListener, child: &mut Child) -> Result<TcpStream> {
     Ok(stream)
 }
 
-fn read(mut stream: TcpStream, mut news: impl FnMut(usize, News)) {
+fn read(mut stream: TcpStream, mut news: impl FnMut(usize, CallSignal)) {
     let mut unread = Vec::new();
     let mut buffer = [0; 4096];
     while let Ok(length @ 1..) = stream.read(&mut buffer) {
@@ -225,7 +225,7 @@ fn read(mut stream: TcpStream, mut news: impl FnMut(usize, News)) {
     }
 }
 
-fn parse(message: &str) -> Option<(usize, News)> {
+fn parse(message: &str) -> Option<(usize, CallSignal)> {
     let header = |name: &str| {
         message.lines().find_map(|line| {
             let (key, value) = line.split_once(':')?;
@@ -235,15 +235,15 @@ fn parse(message: &str) -> Option<(usize, News)> {
     let (call, _token) = header("Call-ID")?.strip_prefix("call-")?.split_once('-')?;
     let call = call.parse::<usize>().ok()?.checked_sub(1)?;
     if header("internal-cmd").is_some() {
-        return Some((call, News::Over(Ending::ByUs)));
+        return Some((call, CallSignal::Over(Ending::ByUs)));
     }
     let mut words = header("Event")?.split(' ');
     let what = match words.next()? {
-        "answered" => News::Answered(words.next()?.parse().ok()?),
-        "informed" => News::Informed,
-        "hung-up" => News::Over(Ending::ByUs),
-        "ended" => News::Over(Ending::ByThem),
-        "refused" => News::Over(Ending::Refused),
+        "answered" => CallSignal::Answered(words.next()?.parse().ok()?),
+        "informed" => CallSignal::Informed,
+        "hung-up" => CallSignal::Over(Ending::ByUs),
+        "ended" => CallSignal::Over(Ending::ByThem),
+        "refused" => CallSignal::Over(Ending::Refused),
         _ => return None,
     };
     Some((call, what))
@@ -261,10 +261,10 @@ mod tests {
     fn what_sipp_reports_is_assigned_to_its_call() {
         let parsed =
             |event: &str| parse(&format!("Call-ID: call-7-0a1b\r\nEvent: {event}\r\n\r\n\x1b"));
-        assert_eq!(parsed("answered 17570"), Some((6, News::Answered(17_570))));
-        assert_eq!(parsed("ended"), Some((6, News::Over(Ending::ByThem))));
+        assert_eq!(parsed("answered 17570"), Some((6, CallSignal::Answered(17_570))));
+        assert_eq!(parsed("ended"), Some((6, CallSignal::Over(Ending::ByThem))));
         assert_eq!(parsed("sneezed"), None);
         let aborted = "call-id: call-1-0a1b\r\ninternal-cmd: abort_call\r\n\r\n\x1b";
-        assert_eq!(parse(aborted), Some((0, News::Over(Ending::ByUs))));
+        assert_eq!(parse(aborted), Some((0, CallSignal::Over(Ending::ByUs))));
     }
 }

@@ -4,7 +4,7 @@ use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use super::hearing::{Hearing, Library};
-use super::sipp::{Ending, News};
+use super::sipp::{CallSignal, Ending};
 
 /// How long after the call's end its last packets may still be on their way through the threads.
 pub(super) const STRAGGLERS: Duration = Duration::from_millis(500);
@@ -17,11 +17,11 @@ pub(super) struct State {
 }
 
 impl State {
-    pub(super) fn news(&mut self, at: Instant, news: News) {
+    pub(super) fn on_signal(&mut self, at: Instant, news: CallSignal) {
         match news {
-            News::Answered(port) => self.answered = Some((port, at)),
-            News::Informed => self.informed += 1,
-            News::Over(ending) => self.ending = Some((ending, at)),
+            CallSignal::Answered(port) => self.answered = Some((port, at)),
+            CallSignal::Informed => self.informed += 1,
+            CallSignal::Over(ending) => self.ending = Some((ending, at)),
         }
     }
 
