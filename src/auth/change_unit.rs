@@ -3,18 +3,22 @@
 
 use std::net::IpAddr;
 
+use futures_util::stream::{self, StreamExt as _, TryStreamExt as _};
+
 use super::{Audience, AuthError, AuthService, FormId, SessionToken, draw_key};
-use crate::hashing::{HashError, Verification};
+use crate::hashing::{HashError, Hasher, Verification};
 use domain::access::Access;
 use domain::audit::AuditSource;
 use domain::auth_unit::AuthUnit;
 use domain::change::ChangeRequest;
+use domain::credential::Credential;
 use domain::password::SubmittedPassword;
 use domain::phone_number::PhoneNumber;
 use domain::policy::Match;
 use domain::policy::unit::{
-    self, Allowed, ComparedPassword, FormVersion, UnitRequest, UnitVerdict,
+    self, Allowed, ComparedPassword, FormVersion, ProvenPassword, UnitRequest, UnitVerdict,
 };
+use domain::snapshot::Snapshot;
 
 /// A session asks for another unit of its contract.
 #[derive(Debug)]
@@ -29,6 +33,8 @@ pub struct ChangeUnit {
     pub unit: AuthUnit,
     /// The submitted passwords, each number once, without empty fields.
     pub passwords: Vec<(PhoneNumber, SubmittedPassword)>,
+    /// What the session has given before, and need not give again (`U4`).
+    pub proven: Vec<ProvenPassword>,
     /// The version of the contract that the request was made from.
     pub version: FormVersion,
     /// The form that was sent; none over the API.
@@ -45,7 +51,7 @@ impl AuthService {
     /// # Errors
     /// [`AuthError`] if there is no verdict.
     pub async fn change_unit(&self, request: ChangeUnit) -> Result<UnitVerdict, AuthError> {
-        let ChangeUnit { access, unit, passwords, version, address, may_void, .. } = &request;
+        let ChangeUnit { access, unit, version, address, may_void, .. } = &request;
         let session = request.token.digest(request.audience);
         let mut change = ChangeRequest {
             contract: access.contract,
@@ -54,15 +60,15 @@ impl AuthService {
             session: Some(session),
             entries: Vec::new(),
         };
+        let Some(snapshot) = self.db.snapshot(change.contract, session).await? else {
+            return Ok(UnitVerdict::SessionOver);
+        };
         let wanted = UnitRequest {
             login: access.login,
             unit: *unit,
-            submitted: passwords.iter().map(|(number, _)| *number).collect(),
+            submitted: submitted(&request, &snapshot),
             version: *version,
             may_void: *may_void,
-        };
-        let Some(snapshot) = self.db.snapshot(change.contract, session).await? else {
-            return Ok(UnitVerdict::SessionOver);
         };
         let allowed = match unit::examine(&snapshot, &wanted) {
             Ok(allowed) => allowed,
@@ -82,29 +88,51 @@ impl AuthService {
         self.db.apply(draw_key(), &change, decide).await.map_err(AuthError::from_change)
     }
 
-    /// Compares every required password, also after a wrong one.
+    /// Compares every required password, also after a wrong one, on all workers of logins.
     async fn compare_all(
         &self,
         allowed: &Allowed,
         request: &ChangeUnit,
     ) -> Result<Vec<ComparedPassword>, HashError> {
-        let ChangeUnit { passwords, form, address, .. } = request;
-        let mut all = Vec::with_capacity(allowed.required.len());
-        for (number, credential) in &allowed.required {
-            let submitted = passwords.iter().find(|(submitted, _)| submitted == number);
-            let submitted =
-                submitted.map_or_else(|| String::new().into(), |(_, password)| password.clone());
-            let entry = form.as_ref().map(|form| form.entry_key(credential.id, &submitted));
-            let stored = credential.password_hash.clone();
-            let verified = self.compare(*number, submitted, stored, None, *address).await?;
-            let result = match verified {
-                Verification::Match { .. } => Match::Yes,
-                Verification::Mismatch => Match::No,
-                Verification::Unverifiable(_) => Match::Unverifiable,
-            };
-            let credential = credential.id;
-            all.push(ComparedPassword { number: *number, credential, result, entry });
+        let mut comparisons = Vec::with_capacity(allowed.required.len());
+        for (number, stored) in &allowed.required {
+            comparisons.push(self.compare_one(request, *number, stored));
         }
-        Ok(all)
+        stream::iter(comparisons).buffered(Hasher::login_workers()).try_collect().await
     }
+
+    async fn compare_one(
+        &self,
+        request: &ChangeUnit,
+        number: PhoneNumber,
+        stored: &Credential,
+    ) -> Result<ComparedPassword, HashError> {
+        let ChangeUnit { passwords, proven, form, address, .. } = request;
+        let credential = stored.id;
+        if proven.contains(&ProvenPassword { number, credential }) {
+            let result = Match::Yes;
+            return Ok(ComparedPassword { number, credential, result, entry: None });
+        }
+        let typed = passwords.iter().find(|(submitted, _)| *submitted == number);
+        let typed = typed.map_or_else(|| String::new().into(), |(_, password)| password.clone());
+        let entry = form.as_ref().map(|form| form.entry_key(credential, &typed));
+        let hash = stored.password_hash.clone();
+        let result = match self.compare(number, typed, hash, None, *address).await? {
+            Verification::Match { .. } => Match::Yes,
+            Verification::Mismatch => Match::No,
+            Verification::Unverifiable(_) => Match::Unverifiable,
+        };
+        Ok(ComparedPassword { number, credential, result, entry })
+    }
+}
+
+/// The numbers whose password is given with the request, or was given before at the credential that
+/// they still have.
+fn submitted(request: &ChangeUnit, snapshot: &Snapshot) -> Vec<PhoneNumber> {
+    let typed = request.passwords.iter().map(|(number, _)| *number);
+    let is_current = |proven: &&ProvenPassword| {
+        snapshot.credential_of(proven.number).is_some_and(|it| it.id == proven.credential)
+    };
+    let proven = request.proven.iter().filter(is_current).map(|proven| proven.number);
+    typed.chain(proven).collect()
 }

@@ -35,6 +35,7 @@ use domain::password::{PhcString, SubmittedPassword};
 use domain::phone_number::PhoneNumber;
 use domain::policy::unit::{self, UnitChoices};
 use domain::session::LoginHistory;
+use domain::unit_outcome::UnitChanged;
 
 /// Logs subscribers in and changes their credentials; cheap to clone.
 #[derive(Debug, Clone)]
@@ -80,6 +81,8 @@ pub enum SessionState {
     PastLifetime,
     /// A session whose temporary password has expired (`C1`).
     TemporaryExpired,
+    /// A session that has changed the unit (`U`).
+    UnitChanged(Box<UnitChanged>),
     /// A session that wrong entries of its own ended, under this unit (`C2`).
     WrongEntries(AuthUnit),
     /// No session, or one that has ended otherwise.
@@ -125,6 +128,9 @@ impl AuthService {
             SessionLookup::Idle => SessionState::Idle,
             SessionLookup::None => match self.db.ended_session(digest, self.idle).await? {
                 Some(EndedSession::WrongEntries(unit)) => SessionState::WrongEntries(unit),
+                Some(EndedSession::UnitChanged(changed)) => {
+                    SessionState::UnitChanged(Box::new(changed))
+                }
                 None => SessionState::None,
             },
         })

@@ -15,9 +15,13 @@ use subtle::ConstantTimeEq;
 
 use super::{Audience, SessionToken};
 use crate::hashing::{DerivedKey, Keys, hmac};
+use domain::credential::CredentialId;
 
 /// Domain separation from all other keys that are derived from a hash key.
 const DOMAIN: &[u8] = b"karipass session seal v1";
+
+/// Separates the seals of proofs from those of tokens.
+const PROOF: &[u8] = b"karipass password proof\n";
 
 const SEAL_BYTES: usize = 16;
 
@@ -57,6 +61,26 @@ impl Seals {
         format!("{}.{seal}", token.expose())
     }
 
+    /// A text by which the session of `token` shows that it has given this credential's password.
+    #[must_use]
+    pub fn seal_proof(&self, token: &SessionToken, credential: CredentialId) -> String {
+        let keys = self.0.read().unwrap_or_else(PoisonError::into_inner);
+        let seal = URL_SAFE_NO_PAD.encode(seal_of_proof(&keys.first, token, credential));
+        format!("{}.{seal}", credential.0)
+    }
+
+    /// The credential of such a text; `None` if it is not this session's.
+    #[must_use]
+    pub fn open_proof(&self, text: &str, token: &SessionToken) -> Option<CredentialId> {
+        let (credential, sent) = text.split_once('.')?;
+        let credential = CredentialId(credential.parse().ok()?);
+        let sent = URL_SAFE_NO_PAD.decode(sent).ok()?;
+        let keys = self.0.read().unwrap_or_else(PoisonError::into_inner);
+        let fits =
+            |key: &DerivedKey| bool::from(seal_of_proof(key, token, credential).ct_eq(&sent));
+        std::iter::once(&keys.first).chain(&keys.others).any(fits).then_some(credential)
+    }
+
     /// The token that a client of `audience` has sent; `None` without a valid seal for it.
     #[must_use]
     pub fn open(&self, text: &str, audience: Audience) -> Option<SessionToken> {
@@ -70,8 +94,19 @@ impl Seals {
 }
 
 fn seal(key: &[u8; 32], token: &SessionToken, audience: Audience) -> [u8; SEAL_BYTES] {
+    first_bytes(hmac(key, &[audience.domain(), token.bytes()]))
+}
+
+fn seal_of_proof(
+    key: &[u8; 32],
+    token: &SessionToken,
+    credential: CredentialId,
+) -> [u8; SEAL_BYTES] {
+    first_bytes(hmac(key, &[PROOF, token.bytes(), &credential.0.to_be_bytes()]))
+}
+
+fn first_bytes(mac: [u8; 32]) -> [u8; SEAL_BYTES] {
     let mut seal = [0; SEAL_BYTES];
-    let mac = hmac(key, &[audience.domain(), token.bytes()]);
     seal.iter_mut().zip(mac).for_each(|(byte, of_mac)| *byte = of_mac);
     seal
 }
@@ -122,6 +157,19 @@ mod tests {
         assert!(seals(&[TWO]).open(&rotated.seal(&token, Audience::Api), Audience::Api).is_some());
         rotated.replace_keys(&Keys::parse(TWO).unwrap());
         assert!(rotated.open(&former, Audience::Api).is_none());
+    }
+
+    #[test]
+    fn u4_a_proof_is_its_sessions_and_its_credentials_own() {
+        let mut rng = StdRng::seed_from_u64(1);
+        let (token, other) = (SessionToken::draw(&mut rng), SessionToken::draw(&mut rng));
+        let proof = seals(&[ONE]).seal_proof(&token, CredentialId(7));
+        assert_eq!(seals(&[TWO, ONE]).open_proof(&proof, &token), Some(CredentialId(7)));
+        assert_eq!(seals(&[ONE]).open_proof(&proof, &other), None);
+        assert_eq!(seals(&[TWO]).open_proof(&proof, &token), None);
+        for forged in ["", "7", "7.", &proof.replacen('7', "8", 1), &format!("{proof}A")] {
+            assert_eq!(seals(&[ONE]).open_proof(forged, &token), None, "{forged}");
+        }
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! The statements of each [`Change`]. They run under the lock of the contract and its credentials.
 
 use super::audit::{self, insert_audit};
-use super::ended_session::END_BY_WRONG_ENTRIES;
+use super::ended_session::{self, END_BY_WRONG_ENTRIES};
 use super::idempotency::keys;
 use super::login_history::{DELETE_CREDENTIALS, INSERT_SETTING};
 use super::transaction::Statement;
@@ -120,10 +120,11 @@ pub(super) fn statements<'a>(change: &'a Change, request: &ChangeRequest) -> Vec
                 Statement::new(SET_VERSION).with_number(contract).with(*version),
             ]
         }
-        Change::ChangeUnit { unit, initiator, copied, voided, dropped } => {
+        Change::ChangeUnit { initiator, copied, voided, dropped, outcome } => {
             let ended = AuditEvent::SessionEnded(SessionEndReason::UnitChanged);
             let hash = initiator.password_hash.as_ref().map(PhcString::expose);
             vec![
+                ended_session::insert_unit_changed(contract, request.session, outcome),
                 audit::of_event(END_SESSIONS, &scope, ended),
                 Statement::new(DELETE_CREDENTIALS)
                     .with([as_strs(dropped), as_strs(copied)].concat()),
@@ -133,7 +134,7 @@ pub(super) fn statements<'a>(change: &'a Change, request: &ChangeRequest) -> Vec
                     .with(initiator.kind.as_str())
                     .with(hash)
                     .with(initiator.set_at),
-                Statement::new(SET_UNIT).with_number(contract).with(unit.as_str()),
+                Statement::new(SET_UNIT).with_number(contract).with(outcome.unit.as_str()),
             ]
         }
         Change::CountFailures { numbers, voided, ends_session, entries } => {

@@ -8,6 +8,7 @@ use crate::credential::{Credential, CredentialId};
 use crate::password::PhcString;
 use crate::phone_number::PhoneNumber;
 use crate::session::TokenDigest;
+use crate::unit_outcome::UnitChanged;
 
 /// The key of an entry of a form: the form, the credential and the password that was typed. The
 /// same form sent again has the same key, and counts once (`C2`).
@@ -93,8 +94,6 @@ pub enum Change {
     /// Another unit (`U`). Every session of the contract ends; a number that is not named keeps its
     /// credential.
     ChangeUnit {
-        /// The unit in force afterwards.
-        unit: AuthUnit,
         /// The initiator's credential.
         initiator: Credential,
         /// The numbers that get a copy of it.
@@ -103,6 +102,8 @@ pub enum Change {
         voided: Vec<PhoneNumber>,
         /// The numbers that lose their credential.
         dropped: Vec<PhoneNumber>,
+        /// The unit in force afterwards, and what its page shows.
+        outcome: UnitChanged,
     },
     /// One wrong password for each number (`C2`).
     CountFailures {

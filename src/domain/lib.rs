@@ -4,6 +4,7 @@
 //! - [`phone_number`], [`password`], [`auth_unit`]: values, parsed once where they enter.
 //! - [`contract`], [`credential`]: what a contract has, and who may do what with it.
 //! - [`access`], [`session`]: what a session may do, and until when.
+//! - [`unit_outcome`]: who logs in after a unit change, and with what.
 //! - [`snapshot`] → [`policy`] → [`change`], [`audit`]: what a change looks at, who decides, and
 //!   what is written.
 //! - [`dialog`]: one call as a state machine, with inputs, outputs and time as arguments.
@@ -21,3 +22,4 @@ pub mod policy;
 pub mod rules;
 pub mod session;
 pub mod snapshot;
+pub mod unit_outcome;

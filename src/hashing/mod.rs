@@ -100,12 +100,11 @@ impl Hasher {
     pub fn start(keys: Keys, cost: Cost, dummy: &Dummy) -> Result<Self, StartError> {
         let argon = Arc::new(Argon::new(keys, cost, dummy).map_err(StartError::Dummy)?);
         let pools = Arc::new(WorkerPools::new());
-        let cores = thread::available_parallelism().map_or(1, usize::from);
-        for _ in 0..(cores * CALL_WORKERS_PER_CORE).min(MAX_CALL_WORKERS) {
+        for _ in 0..(cores() * CALL_WORKERS_PER_CORE).min(MAX_CALL_WORKERS) {
             pool::spawn(&pools.calls, Worker::Ordinary, working(&argon))
                 .map_err(StartError::Thread)?;
         }
-        for _ in 0..cores.saturating_sub(1).clamp(1, MAX_LOGIN_WORKERS) {
+        for _ in 0..Self::login_workers() {
             pool::spawn(&pools.logins, Worker::Idle, working(&argon))
                 .map_err(StartError::Thread)?;
         }
@@ -134,6 +133,12 @@ impl Hasher {
     /// [`HashError::Busy`] if the queue is full.
     pub fn admit_login(&self, address: IpAddr) -> Result<(), HashError> {
         self.pools.logins.admit(address)
+    }
+
+    /// Hashes of logins and changes that are computed side by side.
+    #[must_use]
+    pub fn login_workers() -> usize {
+        cores().saturating_sub(1).clamp(1, MAX_LOGIN_WORKERS)
     }
 
     /// How long the call has waited that is next to be hashed for.
@@ -199,6 +204,10 @@ impl Hasher {
         self.pools.logins.push(address, Job::Verify { typed, stored, renewal, reply })?;
         in_time(checked).await
     }
+}
+
+fn cores() -> usize {
+    thread::available_parallelism().map_or(1, usize::from)
 }
 
 /// What a worker does with its work.

@@ -1,4 +1,4 @@
-//! Reads a request's body: at most 16 KiB within ten seconds, and a JSON object for the API.
+//! Reads a request's body: so many bytes within ten seconds, and a JSON object for the API.
 //! No response quotes the body.
 
 use std::time::Duration;
@@ -30,7 +30,7 @@ impl<S: Sync, T: DeserializeOwned> FromRequest<S> for JsonBody<T> {
             return Err(Problem::not_json());
         }
         let (parts, body) = request.into_parts();
-        let bytes = read_limited(&parts.headers, body).await?;
+        let bytes = read_limited(&parts.headers, body, rules::MAX_BODY_BYTES).await?;
         // serde would also read a derived struct from an array.
         if bytes.trim_ascii_start().first() != Some(&b'{') {
             return Err(Problem::malformed("本文はJSONのオブジェクトでなければなりません。"));
@@ -51,31 +51,35 @@ pub(super) fn has_content_type(headers: &HeaderMap, kind: &str) -> bool {
 ///
 /// # Errors
 /// `malformed` if the body is too large, cut off or slow.
-pub async fn read_limited(headers: &HeaderMap, body: Body) -> Result<Zeroizing<Vec<u8>>, Problem> {
-    let is_too_large = body.size_hint().lower() > rules::MAX_BODY_BYTES as u64;
+pub async fn read_limited(
+    headers: &HeaderMap,
+    body: Body,
+    max_bytes: usize,
+) -> Result<Zeroizing<Vec<u8>>, Problem> {
+    let is_too_large = body.size_hint().lower() > max_bytes as u64;
     if is_too_large && headers.contains_key(header::EXPECT) {
         return Err(Problem::too_large());
     }
-    let Ok(read) = tokio::time::timeout(BODY_TIMEOUT, collect(body)).await else {
+    let Ok(read) = tokio::time::timeout(BODY_TIMEOUT, collect(body, max_bytes)).await else {
         return Err(Problem::malformed("本文が時間内に届きませんでした。"));
     };
     read
 }
 
-async fn collect(body: Body) -> Result<Zeroizing<Vec<u8>>, Problem> {
-    let mut bytes = Zeroizing::new(Vec::with_capacity(rules::MAX_BODY_BYTES));
+async fn collect(body: Body, max_bytes: usize) -> Result<Zeroizing<Vec<u8>>, Problem> {
+    let mut bytes = Zeroizing::new(Vec::with_capacity(max_bytes));
     let mut length = 0;
     let mut chunks = body.into_data_stream();
     while let Some(chunk) = chunks.next().await {
         let chunk = chunk.map_err(|_| Problem::malformed("本文が途中で切れています。"))?;
         length += chunk.len();
-        if length <= rules::MAX_BODY_BYTES {
+        if length <= max_bytes {
             bytes.extend_from_slice(&chunk);
         } else if length > MAX_DISCARDED_BYTES {
             break;
         }
     }
-    if length > rules::MAX_BODY_BYTES { Err(Problem::too_large()) } else { Ok(bytes) }
+    if length > max_bytes { Err(Problem::too_large()) } else { Ok(bytes) }
 }
 
 /// The place of the error. The message of `serde_json` would quote the value.

@@ -156,6 +156,10 @@ impl AppState {
         token
     }
 
+    fn seals(&self) -> &Seals {
+        &self.inner.seals
+    }
+
     /// What is around every page.
     fn frame(&self) -> &Arc<PageFrame> {
         &self.inner.frame

@@ -8,6 +8,7 @@ mod history;
 mod identity;
 mod idle;
 mod log_in;
+mod many;
 mod one_try;
 mod passwords;
 mod sessions;

@@ -16,7 +16,7 @@ use crate::pages::browser::{Browser, leads_to, title, token};
 use crate::scene::Scene;
 use crate::site::{self, Answer, NUMBER, RIGHT};
 
-const ROUTES: [(&str, &str, For); 28] = [
+const ROUTES: [(&str, &str, For); 29] = [
     ("get", "/", For::Session),
     ("get", "/guide", For::Anyone),
     ("get", "/accessibility", For::Anyone),
@@ -27,6 +27,8 @@ const ROUTES: [(&str, &str, For); 28] = [
     ("get", "/unit", For::Changer),
     ("get", "/unit/{unit}", For::Changer),
     ("post", "/unit/{unit}", For::Changer),
+    // It shows what a session that has ended has done.
+    ("get", "/unit-changed", For::Anyone),
     // It answers 410 without a session.
     ("get", "/session", For::Anyone),
     ("post", "/logout", For::AnySession),

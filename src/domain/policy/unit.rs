@@ -1,6 +1,6 @@
 //! Changing the authentication unit on the site (認証単位変更, table `U`).
 
-use super::unit_plan::{NewCredential, NewLogin, UnitChangePlan, may_change_unit};
+use super::unit_plan::{UnitChangePlan, may_change_unit};
 use super::{Match, access_of};
 use crate::audit::{AuditEntry, AuditEvent, ChangeOutcome, SessionEndReason, VoidReason};
 use crate::auth_unit::AuthUnit;
@@ -8,6 +8,7 @@ use crate::change::{Change, Decision, EntryKey};
 use crate::credential::{Credential, CredentialId};
 use crate::phone_number::PhoneNumber;
 use crate::snapshot::Snapshot;
+use crate::unit_outcome::{NewCredential, NewLogin, UnitChanged};
 
 /// A session asks for another unit.
 #[derive(Debug)]
@@ -22,6 +23,15 @@ pub struct UnitRequest {
     pub version: FormVersion,
     /// How many credentials wrong passwords may void.
     pub may_void: u32,
+}
+
+/// A number whose password the session has given, at this credential.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ProvenPassword {
+    /// The login number.
+    pub number: PhoneNumber,
+    /// The credential that was compared.
+    pub credential: CredentialId,
 }
 
 /// The version of the contract that a request was made from (`W6`).
@@ -55,6 +65,8 @@ pub enum UnitVerdict {
     Wrong {
         /// Their numbers, in the order of the contract.
         numbers: Vec<PhoneNumber>,
+        /// The right ones, which need not be given again (`U4`).
+        proven: Vec<ProvenPassword>,
         /// How many of their credentials became void.
         voided: usize,
         /// The session's own credential became void: the session is over.
@@ -82,17 +94,6 @@ pub enum UnitVerdict {
     WouldVoid,
     /// The session has ended.
     SessionOver,
-}
-
-/// A unit change that was made.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct UnitChanged {
-    /// The unit now in force.
-    pub unit: AuthUnit,
-    /// The login number that made the change.
-    pub initiator: PhoneNumber,
-    /// Every number that logs in now, and with what (`W1`).
-    pub logins: Vec<NewLogin>,
 }
 
 /// A unit change that may go on.
@@ -225,17 +226,32 @@ fn change(snapshot: &Snapshot, allowed: Allowed, request: &UnitRequest) -> Decis
         .filter(|login| login.with == NewCredential::CopiedFromInitiator)
         .map(|login| login.number)
         .collect();
-    let gone = [voided.as_slice(), &dropped, &copied].concat();
-    let gone: Vec<PhoneNumber> = snapshot.live(&gone).collect();
+    let gone = lost(snapshot, &logins, &voided, &dropped);
     let mut audit = entries(AuditEvent::UnitChanged(ChangeOutcome::Done), &[request.login]);
     audit.extend(entries(AuditEvent::Voided(VoidReason::UnitChanged), &gone));
     audit.extend(entries(AuditEvent::PasswordCopied, &copied));
-    let changed = UnitChanged { unit: request.unit, initiator: request.login, logins };
+    let changed = UnitChanged { unit: request.unit, initiator: request.login, logins, lost: gone };
+    let outcome = changed.clone();
     Decision {
-        change: Change::ChangeUnit { unit: request.unit, initiator, copied, voided, dropped },
+        change: Change::ChangeUnit { initiator, copied, voided, dropped, outcome },
         audit,
         reply: UnitVerdict::Changed(changed),
     }
+}
+
+/// The numbers whose credential a change takes or replaces, in the order of the contract.
+fn lost(
+    snapshot: &Snapshot,
+    logins: &[NewLogin],
+    voided: &[PhoneNumber],
+    dropped: &[PhoneNumber],
+) -> Vec<PhoneNumber> {
+    let copied = logins
+        .iter()
+        .filter(|login| login.with == NewCredential::CopiedFromInitiator)
+        .map(|login| login.number);
+    let gone: Vec<PhoneNumber> = voided.iter().chain(dropped).copied().chain(copied).collect();
+    snapshot.live(&gone).collect()
 }
 
 /// Counts every wrong password. One that could not be compared is not counted, nor one that was
@@ -270,6 +286,7 @@ fn count_failures(
     let not_right = compared.iter().filter(|one| one.result != Match::Yes);
     let reply = UnitVerdict::Wrong {
         numbers: not_right.map(|one| one.number).collect(),
+        proven: compared.iter().filter(|one| one.result == Match::Yes).map(proven).collect(),
         voided: voided.len(),
         session_over,
     };
@@ -277,6 +294,10 @@ fn count_failures(
     let change =
         Change::CountFailures { numbers: wrong, voided, ends_session: session_over, entries };
     Decision { change, audit, reply }
+}
+
+fn proven(compared: &ComparedPassword) -> ProvenPassword {
+    ProvenPassword { number: compared.number, credential: compared.credential }
 }
 
 fn entries(event: AuditEvent, numbers: &[PhoneNumber]) -> Vec<AuditEntry> {
@@ -290,6 +311,8 @@ pub struct UnitChoices {
     pub in_force: AuthUnit,
     /// The contract's version, which the form carries ([`FormVersion::Form`]).
     pub version: i64,
+    /// The login that asks.
+    pub login: PhoneNumber,
     /// Every unit but the one in force.
     pub choices: Vec<UnitChoice>,
 }
@@ -305,6 +328,8 @@ pub struct UnitChoice {
     pub blocked: Vec<PhoneNumber>,
     /// Every number that would log in, and with what (`W1`).
     pub logins: Vec<NewLogin>,
+    /// The numbers whose password or temporary password would be void or replaced (`U1`).
+    pub lost: Vec<PhoneNumber>,
 }
 
 /// What the form of a unit change offers to the session of a snapshot. `None` if the session may
@@ -317,13 +342,16 @@ pub fn choices(snapshot: &Snapshot) -> Option<UnitChoices> {
     }
     let choice = |unit| {
         let plan = UnitChangePlan::new(snapshot, access.login, unit);
-        let UnitChangePlan { required_passwords: required, blocked, logins, .. } = plan;
-        UnitChoice { unit, required, blocked, logins }
+        let UnitChangePlan { required_passwords: required, blocked, logins, voided, dropped } =
+            plan;
+        let lost = lost(snapshot, &logins, &voided, &dropped);
+        UnitChoice { unit, required, blocked, logins, lost }
     };
     let units = [AuthUnit::Line, AuthUnit::Number, AuthUnit::AdminUser].into_iter();
     Some(UnitChoices {
         in_force: access.unit,
         version: snapshot.contract.version,
+        login: access.login,
         choices: units.filter(|unit| *unit != access.unit).map(choice).collect(),
     })
 }

@@ -1,12 +1,11 @@
 //! What a unit change requires, and what becomes of each credential: table `U`.
 
-use strum::IntoStaticStr;
-
 use crate::auth_unit::AuthUnit;
 use crate::contract::{Contract, Role};
 use crate::credential::NumberCredential;
 use crate::phone_number::PhoneNumber;
 use crate::snapshot::Snapshot;
+use crate::unit_outcome::{NewCredential, NewLogin};
 
 /// A unit change, planned from the credentials of the contract's numbers.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -22,37 +21,6 @@ pub struct UnitChangePlan {
     pub voided: Vec<PhoneNumber>,
     /// Numbers that no longer log in and lose their credential (`U1`).
     pub dropped: Vec<PhoneNumber>,
-}
-
-/// A number that logs in under the new unit.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct NewLogin {
-    /// The login number.
-    pub number: PhoneNumber,
-    /// What it logs in with.
-    pub with: NewCredential,
-}
-
-/// What a number logs in with after a unit change.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, IntoStaticStr)]
-pub enum NewCredential {
-    /// The password that it had.
-    #[strum(serialize = "own")]
-    Unchanged,
-    /// The password of the login that made the change.
-    #[strum(serialize = "changers")]
-    CopiedFromInitiator,
-    /// Nothing: a temporary password must be set by phone first.
-    #[strum(serialize = "none")]
-    Nothing,
-}
-
-impl NewCredential {
-    /// Its name in the API.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        self.into()
-    }
 }
 
 impl UnitChangePlan {

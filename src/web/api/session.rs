@@ -69,6 +69,7 @@ impl FromRequestParts<AppState> for RestrictedBearerSession {
             | SessionState::PastLifetime
             | SessionState::TemporaryExpired
             | SessionState::WrongEntries(_)
+            | SessionState::UnitChanged(_)
             | SessionState::None => Err(Problem::no_session()),
         }
     }

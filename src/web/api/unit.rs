@@ -18,8 +18,8 @@ use crate::web::rate_limit::{RateLimit, RequestCost, Reservation};
 use domain::auth_unit::AuthUnit;
 use domain::password::SubmittedPassword;
 use domain::phone_number::PhoneNumber;
-use domain::policy::unit::{FormVersion, UnitChanged, UnitVerdict};
-use domain::policy::unit_plan::{NewCredential, NewLogin};
+use domain::policy::unit::{FormVersion, UnitVerdict};
+use domain::unit_outcome::{NewCredential, NewLogin, UnitChanged};
 
 /// The new unit, and the passwords that the change requires.
 #[derive(Deserialize, ToSchema)]
@@ -102,6 +102,7 @@ pub(super) async fn change_unit(
         access,
         unit,
         passwords,
+        proven: Vec::new(),
         version: FormVersion::Session,
         form: None,
         address: rate_limit.address,

@@ -17,6 +17,7 @@ use super::session_end::SessionEnd;
 use crate::auth::{FormId, SessionToken};
 use crate::web::AppState;
 use crate::web::body::{has_content_type, read_limited};
+use domain::rules;
 
 /// The hidden field with the token.
 const TOKEN_FIELD: &str = "form_token";
@@ -28,6 +29,11 @@ const DOMAIN: &[u8] = b"karipass form token\0";
 /// A session whose forms carry a CSRF token.
 pub(super) trait CsrfBound {
     fn csrf_token(&self) -> &CsrfToken;
+
+    /// The largest form.
+    fn max_form_bytes(&self) -> usize {
+        rules::MAX_BODY_BYTES
+    }
 }
 
 /// What a form must send back: a digest of the cookie, which it does not reveal.
@@ -88,11 +94,13 @@ where
 
     async fn from_request(request: Request, state: &AppState) -> Result<Self, PageError> {
         let (mut parts, body) = request.into_parts();
-        let session = S::from_request_parts(&mut parts, state).await.map_err(session_ended)?;
+        let session = S::from_request_parts(&mut parts, state).await;
+        let session = session.map_err(|error| session_ended(error, parts.uri.path()))?;
         if !has_content_type(&parts.headers, form::CONTENT_TYPE) {
             return Err(PageError::new(state, ErrorKind::Malformed));
         }
-        let body = read_limited(&parts.headers, body).await.or_page(state)?;
+        let max_bytes = session.max_form_bytes();
+        let body = read_limited(&parts.headers, body, max_bytes).await.or_page(state)?;
         let form =
             Form::decode(&body).ok_or_else(|| PageError::new(state, ErrorKind::Malformed))?;
         if session.csrf_token().matches(form.peek(TOKEN_FIELD)) {
@@ -105,15 +113,22 @@ where
     }
 }
 
-/// A browser that sends a form was logged in before. It learns that nothing was changed.
-fn session_ended(error: PageError) -> PageError {
+/// A browser that sends a form was logged in before. It learns that nothing was changed, or that
+/// the same form has changed the unit already.
+fn session_ended(error: PageError, path: &str) -> PageError {
     match error {
+        PageError::UnitChanged(changed)
+            if path.strip_prefix("/unit/") != Some(changed.unit.as_str()) =>
+        {
+            SessionEnd::BeforeForm.into()
+        }
         PageError::LoggedOut | PageError::SessionEnded(SessionEnd::Elsewhere) => {
             SessionEnd::BeforeForm.into()
         }
-        PageError::SessionEnded(_) | PageError::PasswordChangeRequired | PageError::Page(_) => {
-            error
-        }
+        PageError::SessionEnded(_)
+        | PageError::UnitChanged(_)
+        | PageError::PasswordChangeRequired
+        | PageError::Page(_) => error,
     }
 }
 

@@ -15,6 +15,10 @@ use super::text::{self, Recovery};
 use crate::web::AppState;
 use crate::web::problem::{Code, Problem};
 use crate::web::refusal_log::RefusalReason;
+use domain::unit_outcome::UnitChanged;
+
+/// The page of a unit change's outcome.
+pub(super) const UNIT_CHANGED: &str = "/unit-changed";
 
 /// Another answer than the page that was asked for.
 #[derive(Debug)]
@@ -23,6 +27,8 @@ pub(super) enum PageError {
     LoggedOut,
     /// The browser's session has ended.
     SessionEnded(SessionEnd),
+    /// The browser's session has ended by its change of the unit.
+    UnitChanged(Box<UnitChanged>),
     /// The session may do nothing but change the password (`C6`).
     PasswordChangeRequired,
     /// An error page.
@@ -125,6 +131,8 @@ impl IntoResponse for PageError {
             Self::SessionEnded(end @ SessionEnd::BeforeForm) => {
                 Redirect::to(end.path()).into_response()
             }
+            // The cookie finds the outcome.
+            Self::UnitChanged(_) => Redirect::to(UNIT_CHANGED).into_response(),
             Self::SessionEnded(end) => (expire_session, Redirect::to(end.path())).into_response(),
             Self::PasswordChangeRequired => {
                 let refusal = Extension(RefusalReason::PasswordChangeRequired);

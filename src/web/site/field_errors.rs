@@ -1,5 +1,8 @@
 //! The errors of a form, each shown beside its field.
 
+/// How many errors a summary lists.
+const MAX_SUMMARY: usize = 10;
+
 /// The errors in the order of the form's fields.
 #[derive(Debug, Default)]
 pub(super) struct FieldErrors(Vec<FieldError>);
@@ -25,8 +28,14 @@ impl FieldErrors {
         self.0.is_empty()
     }
 
-    pub(super) fn all(&self) -> &[FieldError] {
-        &self.0
+    /// The first errors, as many as a summary lists.
+    pub(super) fn first(&self) -> &[FieldError] {
+        self.0.get(..MAX_SUMMARY).unwrap_or(&self.0)
+    }
+
+    /// How many errors a summary does not list.
+    pub(super) fn others(&self) -> usize {
+        self.0.len().saturating_sub(MAX_SUMMARY)
     }
 
     pub(super) fn has(&self, field: &str) -> bool {

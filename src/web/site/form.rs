@@ -43,6 +43,14 @@ impl Form {
         rests.into_iter().filter_map(typed).collect()
     }
 
+    /// The texts of all fields with this prefix, by the rest of the field's name.
+    pub(super) fn texts(&mut self, prefix: &str) -> Vec<(String, String)> {
+        let names = self.fields.keys().filter_map(|name| name.strip_prefix(prefix));
+        let rests: Vec<String> = names.map(str::to_owned).collect();
+        let text = |rest: String| (rest.clone(), self.text(&format!("{prefix}{rest}")));
+        rests.into_iter().map(text).collect()
+    }
+
     /// `None` unless every field stands once and is UTF-8.
     #[must_use]
     pub fn decode(body: &[u8]) -> Option<Self> {

@@ -43,7 +43,10 @@ pub(super) async fn show(
         Ok(_) => Ok(Redirect::to("/").into_response()),
         Err(error @ PageError::Page(_)) => Err(error),
         Err(
-            PageError::LoggedOut | PageError::SessionEnded(_) | PageError::PasswordChangeRequired,
+            PageError::LoggedOut
+            | PageError::SessionEnded(_)
+            | PageError::UnitChanged(_)
+            | PageError::PasswordChangeRequired,
         ) => {
             let cookie = anonymous.new_cookie().map(|cookie| (header::SET_COOKIE, cookie));
             let page = LoginPage::new(&state, &anonymous, String::new());

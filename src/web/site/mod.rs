@@ -33,6 +33,7 @@ mod time_left;
 mod top;
 mod unit;
 mod unit_changed;
+mod unit_outcome;
 mod well_known;
 
 use axum::Router;
@@ -59,6 +60,7 @@ pub(super) fn routes(state: &AppState) -> Router<AppState> {
         .route("/password", get(password::show).post(password::change))
         .route("/unit", get(unit::choose))
         .route("/unit/{unit}", get(unit::show).post(unit::change))
+        .route("/unit-changed", get(unit_changed::show))
         .route("/session", get(time_left::show))
         .route("/logout", post(logout::log_out))
         .route("/logged-out", get(logout::logged_out))

@@ -2,6 +2,7 @@
 //
 // - Before the idle end a dialog asks whether to go on (W9). Typing keeps the session alive (U4).
 // - A second click on a form's button sends nothing.
+// - What is worth keeping can be printed.
 // - A password's field gets a button that shows what is typed, and a hint at caps lock.
 "use strict";
 
@@ -17,8 +18,17 @@
     ignoreSecondClick(form);
   }
   for (const field of document.querySelectorAll('input[type="password"]')) {
-    addRevealButton(field);
+    // A form of many fields has no room for them.
+    if (!field.form.classList.contains("compact")) {
+      addRevealButton(field);
+    }
     addCapsLockHint(field);
+  }
+
+  const print = document.getElementById("print");
+  if (print) {
+    print.hidden = false;
+    print.addEventListener("click", () => window.print());
   }
 
   function watchSession(dialog) {
@@ -87,6 +97,10 @@
         return;
       }
       sentAt = event.timeStamp;
+      const progress = form.querySelector("#progress");
+      if (progress) {
+        progress.textContent = progress.dataset.text;
+      }
     });
   }
 

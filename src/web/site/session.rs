@@ -15,6 +15,7 @@ use super::session_end::SessionEnd;
 use crate::auth::{Audience, SessionState, SessionToken};
 use crate::web::{AppState, hyphenated};
 use domain::access::Access;
+use domain::rules;
 
 /// A session that may do all that its role allows. Every page takes it unless it serves `C6` too.
 #[derive(Debug)]
@@ -59,6 +60,11 @@ impl CsrfBound for CookieSession {
     fn csrf_token(&self) -> &CsrfToken {
         &self.0.csrf_token
     }
+
+    /// That of a unit change has a password for each number (`U4`).
+    fn max_form_bytes(&self) -> usize {
+        rules::MAX_UNIT_FORM_BYTES
+    }
 }
 
 impl CsrfBound for RestrictedCookieSession {
@@ -96,6 +102,7 @@ impl FromRequestParts<AppState> for RestrictedCookieSession {
             SessionState::Idle => return Err(SessionEnd::Idle.into()),
             SessionState::PastLifetime => return Err(SessionEnd::PastLifetime.into()),
             SessionState::TemporaryExpired => return Err(SessionEnd::TemporaryExpired.into()),
+            SessionState::UnitChanged(changed) => return Err(PageError::UnitChanged(changed)),
             SessionState::WrongEntries(unit) => return Err(SessionEnd::WrongEntries(unit).into()),
             SessionState::None => return Err(SessionEnd::Elsewhere.into()),
         };

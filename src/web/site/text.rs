@@ -12,9 +12,9 @@ use domain::auth_unit::AuthUnit;
 use domain::contract::Role;
 use domain::credential::PasswordChange;
 use domain::password::Rejection;
-use domain::policy::unit_plan::NewCredential;
 use domain::rules;
 use domain::session::{PreviousLogin, TemporarySetting};
+use domain::unit_outcome::NewCredential;
 
 /// Hours from UTC to Japan's time, which has no summer time.
 const JAPAN: i8 = 9;
@@ -211,6 +211,9 @@ pub(super) fn afterwards(from: AuthUnit, to: AuthUnit) -> &'static str {
         | (AuthUnit::AdminUser, AuthUnit::AdminUser) => "",
     }
 }
+
+/// Of a number that does not log in after a change of the unit.
+pub(super) const LOGS_IN_NO_MORE: &str = "ログインには使用しません";
 
 /// The password of a login after a change that `changer` made.
 pub(super) fn logs_in_with(with: NewCredential, changer: &str) -> String {

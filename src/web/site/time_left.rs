@@ -14,7 +14,7 @@ pub(super) async fn show(
 ) -> Result<Response, PageError> {
     match session {
         Ok(session) => Ok(session.signed_in().left_s.to_string().into_response()),
-        Err(PageError::LoggedOut | PageError::SessionEnded(_)) => {
+        Err(PageError::LoggedOut | PageError::SessionEnded(_) | PageError::UnitChanged(_)) => {
             Ok(StatusCode::GONE.into_response())
         }
         Err(error @ (PageError::PasswordChangeRequired | PageError::Page(_))) => Err(error),

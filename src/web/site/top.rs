@@ -53,6 +53,8 @@ struct HistoryView {
     temporary_setting: Option<String>,
 }
 
+/// More numbers than this are folded (`U4`).
+const MAX_OPEN_NUMBERS: usize = 10;
 /// The page after a change of the password.
 pub(super) const AFTER_CHANGE: &str = "/?changed";
 /// How long the top page confirms a change of the password.
@@ -65,7 +67,7 @@ pub(super) async fn show(
 ) -> Result<Response, PageError> {
     let CookieSession(session) = match session {
         Ok(session) => session,
-        Err(PageError::LoggedOut) => return Ok(entry::show(&state)),
+        Err(PageError::LoggedOut | PageError::UnitChanged(_)) => return Ok(entry::show(&state)),
         Err(error) => return Err(error),
     };
     let access = &session.access;
@@ -85,6 +87,12 @@ pub(super) async fn show(
         history: history.into(),
     };
     Ok(render(StatusCode::OK, &page))
+}
+
+impl TopPage {
+    fn is_folded(&self) -> bool {
+        self.numbers.len() > MAX_OPEN_NUMBERS
+    }
 }
 
 impl From<LoginHistory> for HistoryView {

@@ -8,7 +8,7 @@ use axum::http::request::Parts;
 use axum::response::{IntoResponse, Redirect, Response};
 
 use super::csrf::{CsrfForm, FormTokens};
-use super::error::{ForPage, OrPage as _, PageError};
+use super::error::{ForPage, OrPage as _, PageError, UNIT_CHANGED};
 use super::error_kind::ErrorKind;
 use super::field_errors::FieldErrors;
 use super::form::Form;
@@ -16,19 +16,23 @@ use super::layout::{Layout, render};
 use super::session::{CookieSession, RestrictedCookieSession};
 use super::session_end::SessionEnd;
 use super::text::{self, Recovery};
-use super::unit_changed;
-use crate::auth::{Audience, ChangeUnit};
+use super::unit_outcome::OutcomeTable;
+use crate::auth::{Audience, ChangeUnit, Seals, SessionToken};
 use crate::web::rate_limit::{RateLimit, RequestCost, Reservation};
 use crate::web::{AppState, hyphenated};
 use domain::access::Access;
 use domain::auth_unit::AuthUnit;
 use domain::password::SubmittedPassword;
 use domain::phone_number::PhoneNumber;
-use domain::policy::unit::{FormVersion, UnitChoice, UnitChoices, UnitVerdict};
+use domain::policy::unit::{FormVersion, ProvenPassword, UnitChoice, UnitChoices, UnitVerdict};
 use domain::policy::unit_plan::may_change_unit;
 
 /// The field of a number's password has this name and the number.
 const FIELD: &str = "password-";
+/// The field with the proof that a number's password was given before.
+const PROOF: &str = "proof-";
+/// A form of more fields is a compact one.
+const MAX_WIDE_FIELDS: usize = 10;
 
 /// `unit.html`
 #[derive(Template)]
@@ -39,9 +43,9 @@ struct ChoicePage {
     choices: Vec<ChoiceRow>,
 }
 
-/// A unit that can be chosen.
+/// A unit, which can be chosen unless it is in force.
 struct ChoiceRow {
-    path: &'static str,
+    path: Option<&'static str>,
     name: &'static str,
     about: &'static str,
 }
@@ -59,8 +63,9 @@ struct FormPage {
     about: &'static str,
     in_force: &'static str,
     recovery: Recovery,
-    /// The password of each login after the change.
+    /// The password of each login after the change, in words.
     afterwards: &'static str,
+    outcome: OutcomeTable,
     fields: Vec<PasswordField>,
     /// The numbers that keep the unit from being changed (`U3`).
     blocked: Vec<String>,
@@ -75,6 +80,8 @@ struct PasswordField {
     number: String,
     /// The number as a browser keeps it with its password.
     digits: String,
+    /// That the password was given before.
+    proof: Option<String>,
 }
 
 /// The unit in the path; any other path is no page.
@@ -95,16 +102,17 @@ pub(super) async fn choose(
     State(state): State<AppState>,
     CookieSession(session): CookieSession,
 ) -> Result<Response, PageError> {
-    let UnitChoices { choices, .. } = choices(&state, &session).await?;
-    let choice = |choice: UnitChoice| ChoiceRow {
-        path: choice.unit.as_str(),
-        name: text::unit(choice.unit),
-        about: text::about_unit(choice.unit),
+    require_change_right(&state, &session.access)?;
+    let in_force = session.access.unit;
+    let choice = |unit: AuthUnit| ChoiceRow {
+        path: (unit != in_force).then_some(unit.as_str()),
+        name: text::unit(unit),
+        about: text::about_unit(unit),
     };
     let page = ChoicePage {
         layout: session.layout(&state),
-        in_force: text::unit(session.access.unit),
-        choices: choices.into_iter().map(choice).collect(),
+        in_force: text::unit(in_force),
+        choices: AuthUnit::ALL.into_iter().map(choice).collect(),
     };
     Ok(render(StatusCode::OK, &page))
 }
@@ -115,16 +123,15 @@ pub(super) async fn show(
     UnitPath(unit): UnitPath,
     CookieSession(session): CookieSession,
 ) -> Result<Response, PageError> {
-    let UnitChoices { version, choices, .. } = choices(&state, &session).await?;
-    let Some(choice) = choices.into_iter().find(|choice| choice.unit == unit) else {
-        return Ok(Redirect::to("/unit").into_response());
-    };
-    let page = FormPage::new(&state, &session, unit, version);
-    Ok(page.with_fields(&choice.required).with_blocked(&choice.blocked).render(StatusCode::OK))
+    let choices = choices(&state, &session).await?;
+    let version = choices.version;
+    Ok(match FormPage::new(&state, &session, choices, unit) {
+        Some(page) => page.with_version(version).render(StatusCode::OK),
+        None => Redirect::to("/unit").into_response(),
+    })
 }
 
-/// Changes the unit. The outcome answers the form itself: the session that could show it later has
-/// ended.
+/// Changes the unit: 303 to the outcome, or the form again with 422.
 pub(super) async fn change(
     State(state): State<AppState>,
     UnitPath(unit): UnitPath,
@@ -134,7 +141,7 @@ pub(super) async fn change(
     let version = form.text("version").parse();
     let version = version.map_err(|_| PageError::new(&state, ErrorKind::CsrfError))?;
     let passwords = passwords(&mut form);
-    let given: Vec<PhoneNumber> = passwords.iter().map(|(number, _)| *number).collect();
+    let proven = proven(&state, &session, &mut form);
     let mut reservation = rate_limit.reserve_passwords(passwords.len()).await.or_page(&state)?;
     let request = ChangeUnit {
         token: session.token.clone(),
@@ -142,6 +149,7 @@ pub(super) async fn change(
         access: session.access.clone(),
         unit,
         passwords,
+        proven: proven.clone(),
         version: FormVersion::Form(version),
         form: Some(id),
         address: rate_limit.address,
@@ -149,28 +157,46 @@ pub(super) async fn change(
     };
     let verdict = state.auth().change_unit(request).await;
     reservation.settle(RequestCost::from_unit_change(&verdict));
-    let page = || FormPage::new(&state, &session, unit, version).with_fields(&given);
-    let voided = SessionEnd::WrongEntries(session.access.unit);
-    respond(&state, page, voided, verdict.or_page(&state)?, &reservation)
+    let verdict = verdict.or_page(&state)?;
+    let form = SentForm { unit, version, proven };
+    respond(&state, &session, &form, verdict, &reservation).await
+}
+
+/// What the next form takes over from one that was sent.
+struct SentForm {
+    unit: AuthUnit,
+    version: i64,
+    proven: Vec<ProvenPassword>,
 }
 
 /// Builds the form's page only for an answer that shows it.
-fn respond(
+async fn respond(
     state: &AppState,
-    page: impl FnOnce() -> FormPage,
-    voided: SessionEnd,
+    session: &RestrictedCookieSession,
+    form: &SentForm,
     verdict: UnitVerdict,
     reservation: &Reservation,
 ) -> Result<Response, PageError> {
+    let page = async || {
+        let page = FormPage::new(state, session, choices(state, session).await?, form.unit);
+        let page = page.map(|page| page.with_version(form.version));
+        page.ok_or_else(|| PageError::new(state, ErrorKind::ChangedElsewhere))
+    };
     match verdict {
-        UnitVerdict::Changed(changed) => Ok(unit_changed::outcome(state, &changed)),
-        UnitVerdict::Wrong { session_over: true, .. } => Err(voided.into()),
-        UnitVerdict::Wrong { numbers, .. } => Ok(page().with_errors(&numbers, text::wrong_of)),
+        UnitVerdict::Changed(_) => Ok(Redirect::to(UNIT_CHANGED).into_response()),
+        UnitVerdict::Wrong { session_over: true, .. } => {
+            Err(SessionEnd::WrongEntries(session.access.unit).into())
+        }
+        UnitVerdict::Wrong { numbers, proven, .. } => {
+            let page = page().await?.with_proofs(state.seals(), &session.token, &proven);
+            Ok(page.with_errors(&numbers, text::wrong_of))
+        }
         UnitVerdict::CredentialVoid(numbers) => {
-            Ok(page().with_blocked(&numbers).render(StatusCode::CONFLICT))
+            Ok(page().await?.with_blocked(&numbers).render(StatusCode::CONFLICT))
         }
         UnitVerdict::OtherPasswords { missing, unasked } if unasked.is_empty() => {
-            Ok(page().with_fields(&missing).with_errors(&missing, text::enter_password_of))
+            let page = page().await?.with_proofs(state.seals(), &session.token, &form.proven);
+            Ok(page.with_errors(&missing, text::enter_password_of))
         }
         UnitVerdict::OtherPasswords { .. }
         | UnitVerdict::InForce
@@ -208,20 +234,36 @@ fn passwords(form: &mut Form) -> Vec<(PhoneNumber, SubmittedPassword)> {
     typed.into_iter().filter_map(|(number, typed)| Some((number.parse().ok()?, typed))).collect()
 }
 
+/// What the form shows to have been given before.
+fn proven(
+    state: &AppState,
+    session: &RestrictedCookieSession,
+    form: &mut Form,
+) -> Vec<ProvenPassword> {
+    let sent = form.texts(PROOF);
+    let opened = sent.iter().filter_map(|(number, proof)| {
+        let credential = state.seals().open_proof(proof, &session.token)?;
+        Some(ProvenPassword { number: number.parse().ok()?, credential })
+    });
+    opened.collect()
+}
+
 fn field_id(number: PhoneNumber) -> String {
     format!("{FIELD}{}", number.as_str())
 }
 
 impl FormPage {
-    /// The form for `unit`, made from this version of the contract (`W6`).
+    /// The form for `unit`; `None` if it is in force.
     fn new(
         state: &AppState,
         session: &RestrictedCookieSession,
+        choices: UnitChoices,
         unit: AuthUnit,
-        version: i64,
-    ) -> Self {
-        let in_force = session.access.unit;
-        Self {
+    ) -> Option<Self> {
+        let UnitChoices { version, login, choices, in_force } = choices;
+        let choice = choices.into_iter().find(|choice| choice.unit == unit)?;
+        let UnitChoice { required, blocked, logins, lost, .. } = choice;
+        let page = Self {
             layout: session.layout(state),
             tokens: FormTokens::new(session),
             contract: session.access.contract,
@@ -232,10 +274,17 @@ impl FormPage {
             in_force: text::unit(in_force),
             recovery: Recovery::under(in_force),
             afterwards: text::afterwards(in_force, unit),
+            outcome: OutcomeTable::new(&logins, &lost, login),
             fields: Vec::new(),
             blocked: Vec::new(),
             errors: FieldErrors::default(),
-        }
+        };
+        Some(page.with_fields(&required).with_blocked(&blocked))
+    }
+
+    /// The form that was made from this version of the contract (`W6`).
+    fn with_version(self, version: i64) -> Self {
+        Self { version, ..self }
     }
 
     /// Adds fields for these numbers' passwords; the contract number's comes first.
@@ -245,9 +294,37 @@ impl FormPage {
             number: hyphenated(*number),
             digits: number.as_str().to_owned(),
             is_additional: *number != self.contract,
+            proof: None,
         }));
         self.fields.sort();
         self
+    }
+
+    /// Does not ask again for what was given before.
+    fn with_proofs(
+        mut self,
+        seals: &Seals,
+        token: &SessionToken,
+        proven: &[ProvenPassword],
+    ) -> Self {
+        for ProvenPassword { number, credential } in proven {
+            if let Some(field) = self.field_mut(*number) {
+                field.proof = Some(seals.seal_proof(token, *credential));
+            }
+        }
+        self
+    }
+
+    fn field_mut(&mut self, number: PhoneNumber) -> Option<&mut PasswordField> {
+        self.fields.iter_mut().find(|field| field.digits == number.as_str())
+    }
+
+    fn is_compact(&self) -> bool {
+        self.fields.len() > MAX_WIDE_FIELDS
+    }
+
+    fn has_proofs(&self) -> bool {
+        self.fields.iter().any(|field| field.proof.is_some())
     }
 
     fn with_blocked(mut self, numbers: &[PhoneNumber]) -> Self {
@@ -259,6 +336,10 @@ impl FormPage {
     fn with_errors(mut self, numbers: &[PhoneNumber], message: fn(&str) -> String) -> Response {
         for number in numbers {
             self.errors.add(field_id(*number), message(&hyphenated(*number)));
+            // A proof of a former password is none.
+            if let Some(field) = self.field_mut(*number) {
+                field.proof = None;
+            }
         }
         self.render(StatusCode::UNPROCESSABLE_ENTITY)
     }

@@ -1,16 +1,18 @@
-//! The outcome of a change of the unit (table `U`). It answers the form itself: the session has
-//! ended.
+//! `/unit-changed`: the outcome of a change of the unit (table `U`). The session has ended. Its
+//! cookie still finds the outcome, also after a reload, for as long as a session may be idle.
 
 use askama::Template;
-use axum::http::{StatusCode, header};
-use axum::response::{AppendHeaders, IntoResponse, Response};
+use axum::extract::State;
+use axum::http::StatusCode;
+use axum::response::{IntoResponse as _, Redirect, Response};
 
-use super::cookie;
+use super::error::PageError;
 use super::layout::{Layout, render};
+use super::session::RestrictedCookieSession;
 use super::text::{self, Recovery};
-use crate::web::{AppState, hyphenated};
-use domain::policy::unit::UnitChanged;
-use domain::policy::unit_plan::{NewCredential, NewLogin};
+use super::unit_outcome::OutcomeTable;
+use crate::web::AppState;
+use domain::unit_outcome::{NewCredential, UnitChanged};
 
 /// `unit_changed.html`
 #[derive(Template)]
@@ -18,32 +20,35 @@ use domain::policy::unit_plan::{NewCredential, NewLogin};
 struct ChangedPage {
     layout: Layout,
     unit: &'static str,
-    logins: Vec<LoginRow>,
+    outcome: OutcomeTable,
     /// Whether a number needs a temporary password first.
     some_have_nothing: bool,
     recovery: Recovery,
 }
 
-/// A number that logs in under the new unit.
-struct LoginRow {
-    number: String,
-    with: String,
+/// Shows which numbers log in now, and with what.
+pub(super) async fn show(
+    State(state): State<AppState>,
+    session: Result<RestrictedCookieSession, PageError>,
+) -> Response {
+    match session {
+        Ok(_) => Redirect::to("/").into_response(),
+        Err(PageError::UnitChanged(changed)) => {
+            render(StatusCode::OK, &ChangedPage::new(&state, &changed))
+        }
+        Err(error) => error.into_response(),
+    }
 }
 
-/// Shows which numbers log in now, and with what. Expires the session's cookie.
-pub(super) fn outcome(state: &AppState, changed: &UnitChanged) -> Response {
-    let by = hyphenated(changed.initiator);
-    let login = |login: &NewLogin| LoginRow {
-        number: hyphenated(login.number),
-        with: text::logs_in_with(login.with, &by),
-    };
-    let page = ChangedPage {
-        layout: Layout::new(state),
-        unit: text::unit(changed.unit),
-        logins: changed.logins.iter().map(login).collect(),
-        some_have_nothing: changed.logins.iter().any(|login| login.with == NewCredential::Nothing),
-        recovery: Recovery::under(changed.unit),
-    };
-    let cookie = AppendHeaders([(header::SET_COOKIE, cookie::expire(cookie::SESSION))]);
-    (cookie, render(StatusCode::OK, &page)).into_response()
+impl ChangedPage {
+    fn new(state: &AppState, changed: &UnitChanged) -> Self {
+        let UnitChanged { unit, initiator, logins, lost } = changed;
+        Self {
+            layout: Layout::new(state),
+            unit: text::unit(*unit),
+            outcome: OutcomeTable::new(logins, lost, *initiator),
+            some_have_nothing: logins.iter().any(|login| login.with == NewCredential::Nothing),
+            recovery: Recovery::under(*unit),
+        }
+    }
 }

@@ -8,6 +8,7 @@ use crate::site::{self, Answer, NUMBER, RIGHT, Service, WRONG};
 use crate::support;
 
 const OWN: &str = "変更なし（これまでと同じパスワード）";
+const NO_LOGIN: &str = "ログインには使用しません";
 const NOTHING: &str = "仮パスワードの設定が必要です";
 
 #[tokio::test(flavor = "multi_thread")]
@@ -53,19 +54,31 @@ async fn u_each_change_asks_for_its_passwords_and_shows_who_logs_in_now() {
         let page = browser.get(&path).await;
         assert_eq!(asked(&page), with_password, "{from} {to}");
         let passwords: Vec<_> = with_password.iter().map(|number| (*number, RIGHT)).collect();
-        let done = send(&mut browser, &page, &path, &passwords).await;
+        let answer = send(&mut browser, &page, &path, &passwords).await;
+        assert_eq!(leads_to(&answer), "/unit-changed", "{from} {to}");
+        let done = browser.get("/unit-changed").await;
         assert_eq!((done.status, title(&done)), (200, "認証単位を変更しました"), "{from} {to}");
-        let mut rows: Vec<_> = done.body.split("class=\"number\">").collect();
-        rows.retain(|row| row.contains("</th><td>"));
-        assert_eq!(rows.len(), after.len(), "{from} {to}: {}", done.body);
-        for (row, (number, with)) in rows.iter().zip(&after) {
-            let shown = format!("{number}</th><td>{with}</td>");
-            assert!(row.starts_with(&shown), "{from} {to}: {shown}: {row}");
+        // The table of before the change is the same, and says which passwords go.
+        assert_eq!(outcome(&page), outcome(&done), "{from} {to}");
+        let logins: Vec<_> =
+            outcome(&done).into_iter().filter(|(_, with, _)| with != NO_LOGIN).collect();
+        assert_eq!(logins.len(), after.len(), "{from} {to}: {}", done.body);
+        for ((number, with, is_lost), (expected, password)) in logins.iter().zip(&after) {
+            assert_eq!((number.as_str(), with), (*expected, password), "{from} {to}");
+            // A number that gets the changer's password has none of its own here.
+            assert!(!is_lost, "{from} {to} {number}");
         }
         let phone = done.body.contains("を押して");
         assert_eq!(phone, after.iter().any(|(_, with)| with == NOTHING), "{from} {to}");
         assert_eq!(unit(&owner).await, to);
-        assert!(browser.cookies.is_empty(), "the session is over");
+        // Sent twice, and after a reload, the outcome is still there; nothing else is.
+        let again = send(&mut browser, &page, &path, &passwords).await;
+        assert_eq!(leads_to(&again), "/unit-changed", "{from} {to}");
+        let other = send(&mut browser, &page, &format!("/unit/{from}"), &passwords).await;
+        assert_eq!(leads_to(&other), "/session-over", "{from} {to}");
+        assert_eq!(browser.get("/unit-changed").await.body, done.body);
+        assert_eq!(leads_to(&browser.get("/unit").await), "/unit-changed");
+        assert_eq!(title(&browser.get("/").await), "トップページ");
         for number in [NUMBER, ONE, TWO] {
             let logs_in = after
                 .iter()
@@ -102,7 +115,7 @@ async fn u_a_wrong_password_is_reported_beside_its_number_and_nothing_changes() 
     assert_eq!(site::count(&owner, ONE).await, (2, false));
     assert_eq!(site::count(&owner, TWO).await, (2, false));
     let done = send(&mut browser, &page, "/unit/line", &[(ONE, RIGHT), (TWO, RIGHT)]).await;
-    assert_eq!(title(&done), "認証単位を変更しました");
+    assert_eq!(leads_to(&done), "/unit-changed");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -211,7 +224,7 @@ async fn w6_a_form_from_before_someone_elses_change_does_nothing() {
     // A change of the unit ends the other's session; its open form says so.
     let other = second.get("/unit/admin_user").await;
     let done = send(&mut first, &page, "/unit/line", &[(ONE, RIGHT), (TWO, "abcd1234")]).await;
-    assert_eq!(title(&done), "認証単位を変更しました");
+    assert_eq!(leads_to(&done), "/unit-changed");
     let late =
         send(&mut second, &other, "/unit/admin_user", &[(ONE, RIGHT), (TWO, "abcd1234")]).await;
     assert_eq!(leads_to(&late), "/session-over");
@@ -236,6 +249,61 @@ async fn u_only_a_unit_that_is_not_in_force_has_a_form() {
     assert_eq!(without_version.await.status, 403);
     assert_eq!(unit(&owner).await, "line");
     assert_eq!(site::count(&owner, NUMBER).await, (0, false));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn u1_the_table_names_the_passwords_that_go_before_the_change_and_after_it() {
+    let (service, owner) = service("number", &[ONE]).await;
+    site::credential(&owner, TWO, "temporary").await;
+    let mut browser = Browser::new(&service.base);
+    browser.log_in(ONE, RIGHT).await;
+    let page = browser.get("/unit/line").await;
+    let by = "今回のログイン（06-1234-5601）と同じパスワード";
+    let row = |number: &str, with: &str, is_lost| (number.to_owned(), with.to_owned(), is_lost);
+    let expected = [
+        row("06-1234-5600", by, false),
+        row("06-1234-5601", NO_LOGIN, true),
+        row("06-1234-5602", NO_LOGIN, true),
+    ];
+    assert_eq!(outcome(&page), expected);
+    // It is there beside a mistake, too.
+    let refused = send(&mut browser, &page, "/unit/line", &[(ONE, WRONG)]).await;
+    assert_eq!(outcome(&refused), expected);
+    send(&mut browser, &refused, "/unit/line", &[(ONE, RIGHT)]).await;
+    assert_eq!(outcome(&browser.get("/unit-changed").await), expected);
+    // The outcome goes with the idle time.
+    let old = "UPDATE ended_session SET created_at = created_at - interval '15 minutes'";
+    owner.execute(old, &[]).await.unwrap();
+    assert_eq!(leads_to(&browser.get("/unit-changed").await), "/session-over?elsewhere");
+    let mut stranger = Browser::new(&service.base);
+    assert_eq!(leads_to(&stranger.get("/unit-changed").await), "/login");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn w4_the_unit_in_force_is_marked_among_the_three() {
+    let (service, _) = service("line", &[NUMBER]).await;
+    let mut browser = Browser::new(&service.base);
+    browser.log_in(NUMBER, RIGHT).await;
+    let page = browser.get("/unit").await.body;
+    let marked = "<li class=\"in-force\" aria-current=\"true\"><strong>回線単位</strong>";
+    assert!(page.contains(marked), "{page}");
+    for to in ["number", "admin_user"] {
+        assert!(page.contains(&format!("href=\"/unit/{to}\"")), "{page}");
+    }
+    assert!(!page.contains("href=\"/unit/line\""), "{page}");
+}
+
+/// The rows of the table of who logs in: the number, with what, and whether its password goes.
+fn outcome(page: &Answer) -> Vec<(String, String, bool)> {
+    let rows = page.body.split("<tr><th scope=\"row\" class=\"number\">").skip(1);
+    rows.map(|row| {
+        let (number, rest) = row.split_once("</th><td>").unwrap();
+        let (with, _) = rest.split_once("</td>").unwrap();
+        let (with, lost) =
+            with.split_once("<p").map_or((with, None), |(with, lost)| (with, Some(lost)));
+        (number.to_owned(), with.to_owned(), lost.is_some())
+    })
+    .collect()
 }
 
 async fn service(unit: &str, with_password: &[&str]) -> (Service, Client) {

@@ -1,0 +1,50 @@
+//! What a unit change comes to: who logs in afterwards, and with what (`W1`, table `U`).
+
+use strum::{EnumString, IntoStaticStr};
+
+use crate::auth_unit::AuthUnit;
+use crate::phone_number::PhoneNumber;
+
+/// A unit change that was made.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct UnitChanged {
+    /// The unit now in force.
+    pub unit: AuthUnit,
+    /// The login number that made the change.
+    pub initiator: PhoneNumber,
+    /// Every number that logs in now, and with what (`W1`).
+    pub logins: Vec<NewLogin>,
+    /// The numbers whose password or temporary password is void or replaced (`U1`).
+    pub lost: Vec<PhoneNumber>,
+}
+
+/// A number that logs in under the new unit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct NewLogin {
+    /// The login number.
+    pub number: PhoneNumber,
+    /// What it logs in with.
+    pub with: NewCredential,
+}
+
+/// What a number logs in with after a unit change.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, EnumString, IntoStaticStr)]
+pub enum NewCredential {
+    /// The password that it had.
+    #[strum(serialize = "own")]
+    Unchanged,
+    /// The password of the login that made the change.
+    #[strum(serialize = "changers")]
+    CopiedFromInitiator,
+    /// Nothing: a temporary password must be set by phone first.
+    #[strum(serialize = "none")]
+    Nothing,
+}
+
+impl NewCredential {
+    /// Its name in the API.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        self.into()
+    }
+}

@@ -1,0 +1,44 @@
+//! The table of a unit change: who logs in afterwards and with what, and which passwords go.
+
+use super::text;
+use crate::web::hyphenated;
+use domain::phone_number::PhoneNumber;
+use domain::unit_outcome::NewLogin;
+
+/// More rows than this are folded.
+const MAX_OPEN_ROWS: usize = 10;
+
+/// A row for each number that logs in afterwards, and for each that loses its password.
+pub(super) struct OutcomeTable {
+    pub(super) rows: Vec<OutcomeRow>,
+}
+
+pub(super) struct OutcomeRow {
+    pub(super) number: String,
+    pub(super) with: String,
+    /// Whether the password or temporary password that the number had goes.
+    pub(super) is_lost: bool,
+}
+
+impl OutcomeTable {
+    /// The table of a change by the login `initiator`.
+    pub(super) fn new(logins: &[NewLogin], lost: &[PhoneNumber], initiator: PhoneNumber) -> Self {
+        let initiator = hyphenated(initiator);
+        let logs_in = |number: &PhoneNumber| logins.iter().any(|login| login.number == *number);
+        let rows = logins.iter().map(|login| OutcomeRow {
+            number: hyphenated(login.number),
+            with: text::logs_in_with(login.with, &initiator),
+            is_lost: lost.contains(&login.number),
+        });
+        let gone = lost.iter().filter(|number| !logs_in(number)).map(|number| OutcomeRow {
+            number: hyphenated(*number),
+            with: text::LOGS_IN_NO_MORE.to_owned(),
+            is_lost: true,
+        });
+        Self { rows: rows.chain(gone).collect() }
+    }
+
+    pub(super) fn is_short(&self) -> bool {
+        self.rows.len() <= MAX_OPEN_ROWS
+    }
+}
