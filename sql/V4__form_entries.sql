@@ -1,5 +1,5 @@
 -- One form that was shown is one try (C2): the key of an entry that was counted, so that the same
--- form sent again does not count again. And what the browser of an ended session is told.
+-- form sent again does not count again. And why a session ended, for its browser.
 
 ALTER TABLE idempotency_key ADD COLUMN is_entry boolean NOT NULL DEFAULT false;
 COMMENT ON COLUMN idempotency_key.key IS '128 random bits, drawn for each request; for an entry, a MAC of the credential and the password under the id of the form, which stands in the page alone';
