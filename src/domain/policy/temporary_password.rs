@@ -30,8 +30,8 @@ pub enum SetOutcome {
     Refused,
 }
 
-/// Applies the decision of [`Contract::may_set`] under the lock: the contract may have changed
-/// since the caller chose.
+/// Applies the decision of [`may_set`](crate::contract::Contract::may_set) under the lock: the
+/// contract may have changed since the caller chose.
 #[must_use]
 pub fn decide(
     snapshot: Option<&Snapshot>,
