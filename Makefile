@@ -179,7 +179,7 @@ $(DEB)/bin/cargo-deb:
 
 test-deb: deb
 	@tests/lab/install test-deb
-	packaging/test $(DEB)/karipass_*.deb
+	tests/deb/run $(DEB)/karipass_*.deb
 
 clean:
 	rm -rf target var

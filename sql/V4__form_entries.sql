@@ -15,7 +15,7 @@ CREATE TABLE ended_session (
     reason text NOT NULL CHECK (reason IN ('wrong_entries', 'unit_changed')),
     outcome jsonb
 );
-COMMENT ON TABLE ended_session IS 'sessions that a form of their own ended, so that the form sent again gets the same answer';
+COMMENT ON TABLE ended_session IS 'sessions that ended by a form sent from them, so that the form sent again gets the same answer';
 COMMENT ON COLUMN ended_session.unit IS 'the unit in force when it ended';
 CREATE INDEX ON ended_session (contract_number);
 CREATE INDEX ON ended_session (created_at);

@@ -83,7 +83,7 @@ pub enum SessionState {
     TemporaryExpired,
     /// A session that has changed the unit (`U`).
     UnitChanged(Box<UnitChanged>),
-    /// A session that wrong entries of its own ended, under this unit (`C2`).
+    /// A session that ended by wrong entries sent from it, under this unit (`C2`).
     WrongEntries(AuthUnit),
     /// No session, or one that has ended otherwise.
     None,

@@ -34,7 +34,7 @@ pub(super) struct AuditArguments {
 enum AuditCommand {
     /// Remove old rows, a few thousand at a time.
     Prune {
-        /// Remove rows older than so many days. The last 90 days stay in any case.
+        /// Remove rows older than DAYS, at least 90.
         #[arg(long, value_name = "DAYS", value_parser = parse_days)]
         older_than: Duration,
         /// The operator's name for the audit. Default: the system user.

@@ -1,6 +1,6 @@
-//! Sessions that a form of their own has ended. For a while their browser still learns why, so that
-//! the same form sent again gets the same answer (`C2`), and a unit change's outcome survives a
-//! reload.
+//! Sessions that ended by a form sent from them. For a while their browser still learns why, so
+//! that the same form sent again gets the same answer (`C2`), and a unit change's outcome survives
+//! a reload.
 
 use std::time::Duration;
 
@@ -15,7 +15,7 @@ use domain::phone_number::PhoneNumber;
 use domain::session::TokenDigest;
 use domain::unit_outcome::{NewLogin, UnitChanged};
 
-/// A session that has ended by a form of its own.
+/// A session that ended by a form sent from it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum EndedSession {
     /// Wrong entries in it have voided its own credential, under this unit (`C2`).
@@ -51,7 +51,7 @@ struct StoredOutcome {
 }
 
 impl Db {
-    /// How a session ended, if a form of its own did that within the `idle` time.
+    /// How a session ended, if a form sent from it did that within the `idle` time.
     ///
     /// # Errors
     /// [`DbError::NotCommitted`] if the database cannot be reached.

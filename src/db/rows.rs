@@ -1,7 +1,7 @@
 //! Reads rows by the names of their columns.
 //!
 //! The macros list columns under the names that the functions here read. So every query for a
-//! contract or a credential gives the same columns. A query with columns of its own reads them
+//! contract or a credential gives the same columns. A query with other columns reads them
 //! beside its text, through [`column`].
 
 use std::str::FromStr;

@@ -1,4 +1,4 @@
-//! Reads a request's body: so many bytes within ten seconds, and a JSON object for the API.
+//! Reads a request's body, of a limited size and within ten seconds; for the API, a JSON object.
 //! No response quotes the body.
 
 use std::time::Duration;

@@ -29,7 +29,7 @@ const MEMORY: &str = "/dev/shm";
 const YARDSTICK_MODULES: &str =
     "load = app_read.so\nload = func_realtime.so\nload = func_sha1.so\n";
 
-/// The numbers of so many callers, each with a contract of its own.
+/// The numbers of this many callers, each with its own contract.
 pub fn callers(number: usize) -> Vec<String> {
     (0..number).map(|caller| format!("067{caller:04}451")).collect()
 }

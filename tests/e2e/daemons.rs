@@ -1,5 +1,5 @@
 //! Several daemons at one Asterisk, callers whose daemon is gone, and more calls than are taken.
-//! Each of these stories has a system of its own.
+//! Each of these stories has its own system.
 
 use std::thread;
 use std::time::{Duration, Instant};

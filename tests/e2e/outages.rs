@@ -1,5 +1,5 @@
 //! What callers hear when something is missing (the database, its answer, the daemon) or their time
-//! is up. Each of these stories has a system of its own.
+//! is up. Each of these stories has its own system.
 
 use std::net::SocketAddr;
 use std::path::Path;

@@ -1,4 +1,4 @@
-//! Stories of the settings site in a real browser, each with numbers of its own on the shared
+//! Stories of the settings site in a real browser, each with its own numbers on the shared
 //! system.
 //!
 //! A flow runs in every manner: with the pointer (axe-core looks at each page), without script, and

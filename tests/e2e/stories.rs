@@ -1,4 +1,4 @@
-//! Stories of callers, each with numbers of its own on the shared system.
+//! Stories of callers, each with its own numbers on the shared system.
 
 mod callers;
 mod flows;

@@ -1,4 +1,4 @@
-//! A story: numbers of its own, what is keyed and what becomes of it.
+//! A story: its own numbers, what is keyed and what becomes of it.
 
 use std::fs;
 
@@ -48,7 +48,7 @@ pub struct Stored {
 }
 
 impl<'a> Story<'a> {
-    /// A story with numbers of its own, loaded as a contract.
+    /// A story with its own numbers, loaded as a contract.
     pub fn new(system: &'a System) -> Result<Self> {
         Self::with(system, system.next_family())
     }

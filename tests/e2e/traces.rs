@@ -49,7 +49,7 @@ fn after_every_story() -> Result<RwLockWriteGuard<'static, System>> {
     Ok(System::shared_alone())
 }
 
-/// Everywhere at once, for a story with a system of its own.
+/// Everywhere at once, for a story with its own system.
 pub fn expect_none(system: &System) -> Result<()> {
     logs(system)?;
     audit(system)?;

@@ -46,7 +46,7 @@ impl Site {
     pub fn new(fleet: &Fleet) -> Result<Self> {
         let client = api::client(&fleet.certificate())?
             .timeout(ANSWER_TIMEOUT)
-            // A connection of its own for each: one that was kept might be closed as it is used.
+            // A connection for each: one that was kept might be closed as it is used.
             .pool_max_idle_per_host(0)
             .build()?;
         Ok(Self { members: fleet.members().to_vec(), client })

@@ -1,7 +1,7 @@
 //! What `make test-faults` shows. Under a steady load of calls and logins one part after another is
 //! killed, stopped, cut off, slowed or restarted. What callers heard is what the database holds.
 //!
-//! Each row is a test with a system of its own. Two run at once, but a row that looks at the line's
+//! Each row is a test with its own system. Two run at once, but a row that looks at the line's
 //! reaction has the machine to itself. A row ends with a balance ([`ledger`]) and prints the table
 //! of the rows so far, which the last one completes.
 

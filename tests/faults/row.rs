@@ -1,4 +1,4 @@
-//! A row of the table: a system of its own, the steady load, the fault, and the balance.
+//! A row of the table: its own system, the steady load, the fault, and the balance.
 
 use std::fs;
 use std::ptr;

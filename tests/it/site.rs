@@ -89,7 +89,7 @@ impl Drop for Service {
     }
 }
 
-/// `karipass serve` in a process of its own, without an Asterisk; killed when dropped.
+/// `karipass serve` in its own process, without an Asterisk; killed when dropped.
 pub struct Daemon {
     /// Where its site answers, such as `http://127.0.0.1:40001`.
     pub base: String,
@@ -194,7 +194,7 @@ impl Daemon {
     }
 }
 
-/// A certificate for a site, in a folder of its own.
+/// A certificate for a site, in its own folder.
 pub struct Certified {
     pub certificate: PathBuf,
     key: PathBuf,

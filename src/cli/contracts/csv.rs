@@ -68,7 +68,7 @@ pub enum RowErrorKind {
     WouldOrphanNumbers,
 }
 
-/// Parses a file. Each number is unique, and each contract has a row of its own. The result has all
+/// Parses a file. Each number is unique, and each contract has its own row. The result has all
 /// row errors, in the order of the lines.
 ///
 /// # Errors

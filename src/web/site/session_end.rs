@@ -13,7 +13,7 @@ pub(super) enum SessionEnd {
     PastLifetime,
     /// Its temporary password has expired (`C1`).
     TemporaryExpired,
-    /// Wrong entries of its own voided its password, under this unit (`C2`).
+    /// Wrong entries sent from it voided its password, under this unit (`C2`).
     WrongEntries(AuthUnit),
     /// By another page, a call or an operator.
     Elsewhere,

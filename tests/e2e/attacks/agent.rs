@@ -15,7 +15,7 @@ const RETRANSMIT_INTERVAL: Duration = Duration::from_millis(500);
 /// Says that a body is SDP.
 pub const SDP: &str = "Content-Type: application/sdp\r\n";
 
-/// A user agent on an address of its own, at a PBX.
+/// A user agent on its own address, at a PBX.
 pub struct Agent {
     socket: UdpSocket,
     here: SocketAddr,

@@ -125,7 +125,7 @@ async fn secured(
     Ok((secured, here))
 }
 
-/// A carrier's end of one call, on a connection of its own.
+/// A carrier's end of one call, on its own connection.
 struct Carrier<S> {
     connection: S,
     received: Vec<u8>,

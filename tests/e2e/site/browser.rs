@@ -70,7 +70,7 @@ pub struct Driver {
 }
 
 impl Driver {
-    /// Starts one on a free port, with a home of its own.
+    /// Starts one on a free port, with its own home.
     pub fn start() -> Result<Self> {
         let folder = folder::temporary("karipass-browser-")?;
         let port = ports::free_tcp()?;

@@ -1,4 +1,4 @@
-//! One visit to the site: numbers of its own, a browser as new, and what the database has of them.
+//! One visit to the site: its own numbers, a browser as new, and what the database has of them.
 
 use std::net::Ipv4Addr;
 

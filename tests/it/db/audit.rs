@@ -3,6 +3,8 @@
 use std::io::{BufRead as _, BufReader};
 use std::path::Path;
 use std::process::Stdio;
+use std::sync::mpsc;
+use std::thread;
 use std::time::Duration;
 
 use domain::audit::{AuditEntry, AuditEvent, AuditScope, AuditSource};
@@ -12,7 +14,7 @@ use serde_json::Value;
 use tokio_postgres::error::SqlState;
 
 use super::scene::{CONTRACT, DatabaseScene, FIRST, OTHER, PHC, SECOND, attempt, number};
-use crate::support::{self, KARIPASS, karipass};
+use crate::support::{self, KARIPASS, WAIT_TIMEOUT, karipass};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn d3_the_audit_is_read_by_number_and_time_the_newest_last() {
@@ -132,8 +134,13 @@ async fn d3_following_shows_each_new_row_once_even_if_it_is_committed_late() {
     let mut command = scene.database.karipass(Path::new(KARIPASS));
     command.args(["audit", "--follow", "--json", "--event", "login"]).stdout(Stdio::piped());
     let mut following = command.spawn().unwrap();
-    let mut shown = BufReader::new(following.stdout.take().unwrap()).lines();
-    let mut next = || serde_json::from_str::<Value>(&shown.next().unwrap().unwrap()).unwrap();
+    let (sender, shown) = mpsc::channel();
+    let lines = BufReader::new(following.stdout.take().unwrap()).lines();
+    thread::spawn(move || lines.map_while(Result::ok).try_for_each(|line| sender.send(line)));
+    let next = || {
+        let line = shown.recv_timeout(WAIT_TIMEOUT).expect("a row");
+        serde_json::from_str::<Value>(&line).unwrap()
+    };
     // It asks for the time first, and shows what comes after.
     scene
         .wait_until(

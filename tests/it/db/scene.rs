@@ -159,7 +159,7 @@ pub fn number(text: &str) -> PhoneNumber {
     text.parse().unwrap()
 }
 
-/// What `caller` wants stored, in an attempt of its own; the contract is that of the login number.
+/// What `caller` wants stored, in a new attempt; the contract is that of the login number.
 pub fn temporary(caller: &str, unit: AuthUnit, login: &str) -> SetTemporaryPassword {
     let contract = if login.starts_with("06") { CONTRACT } else { OTHER };
     SetTemporaryPassword {

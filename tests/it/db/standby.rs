@@ -71,7 +71,7 @@ async fn p15_a_cancelled_wait_for_the_standby_confirms_nothing() {
     let unknown = |asked: Result<(), DbError>| {
         assert!(matches!(asked, Err(DbError::OutcomeUnknown(_))), "{asked:?}");
     };
-    // A transaction of the phone, a statement of its own as logins are, and an operator's command.
+    // A transaction of the phone, a single statement as logins are, and an operator's command.
     let new = temporary(CONTRACT, AuthUnit::Line, CONTRACT);
     let set = async { scene.db.set_temporary(&new).await.map(drop) };
     let refused = LoginAudit {
@@ -118,7 +118,7 @@ async fn p15_a_host_that_does_not_answer_is_passed_over() {
     let last = scene.database.or_at(folder.path());
     for database in [first, last] {
         let db = db_at(&database.daemon_url);
-        // Each look wants a connection of its own.
+        // Each look wants its own connection.
         let looks = (0..8).map(|_| db.contract_of(number(FIRST)));
         let looks = futures_util::future::try_join_all(looks);
         let found = within(PASS_TIMEOUT, looks).await.unwrap();

@@ -34,7 +34,7 @@ pub const WAYS: [(&str, &str, &str, &str); 10] = [
 
 #[tokio::test(flavor = "multi_thread")]
 async fn w2_every_refusal_is_the_same_byte_for_byte_after_one_hash_and_one_commit() {
-    // A cluster of its own: what its transactions wrote is counted over all of it.
+    // A separate cluster: what its transactions wrote is counted over all of it.
     let (cluster, _) = support::stoppable_cluster().await;
     let mut first: Option<Answer> = None;
     for (outcome, number, password, sql) in WAYS {

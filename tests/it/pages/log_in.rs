@@ -84,7 +84,7 @@ async fn w1_the_top_page_shows_what_each_login_configures() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn w2_every_refusal_is_the_same_page_after_one_hash_and_one_commit() {
-    // A cluster of its own: what its transactions wrote is counted over all of it.
+    // A separate cluster: what its transactions wrote is counted over all of it.
     let (cluster, _) = support::stoppable_cluster().await;
     let mut first: Option<Answer> = None;
     // One browser, so that the form's token is the same; one cookie serves every site here.
@@ -106,7 +106,7 @@ async fn w2_every_refusal_is_the_same_page_after_one_hash_and_one_commit() {
         for words in ["24時間", "3回", "10回", "06-6480-6430", "電話をかけて"] {
             assert!(answer.body.contains(words), "{words}: {answer:?}");
         }
-        // What was typed is shown again, in a form of its own; nothing else may differ.
+        // What was typed is shown again, in a new form; nothing else may differ.
         answer.body = answer.body.replace(&form_id(&answer).unwrap(), "ID");
         answer.headers.remove(DATE);
         answer.headers.remove("content-length");

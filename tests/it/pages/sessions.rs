@@ -25,7 +25,7 @@ async fn w5_a_cookie_that_was_there_before_the_login_is_not_the_sessions() {
     assert_ne!(victim.cookies[SESSION], known);
     assert!(!victim.cookies.contains_key(BEFORE_LOGIN));
     assert_eq!(leads_to(&attacker.get("/unit").await), "/login");
-    // A second login in the same browser is a session of its own, too.
+    // A second login in the same browser is a separate session, too.
     let first = victim.cookies[SESSION].clone();
     victim.cookies.remove(SESSION);
     victim.log_in(NUMBER, RIGHT).await;

@@ -93,7 +93,7 @@ impl Default for Plan {
     }
 }
 
-/// The line runs on a thread of its own, as in the daemon, until it is stopped or dropped.
+/// The line runs on its own thread, as in the daemon, until it is stopped or dropped.
 pub struct Rig {
     pub fake: FakeAsterisk,
     pub database: Database,

@@ -1,4 +1,4 @@
-//! A private Asterisk in a folder of its own, with this repository's samples, dialplan and sounds.
+//! A private Asterisk in its own folder, with this repository's samples, dialplan and sounds.
 //!
 //! The folder holds `etc` (the samples as they are, and `karipass.d` with ports and secrets),
 //! `log`, and what Asterisk writes. [`Asterisk::start`] returns once it takes calls; dropping it

@@ -1,4 +1,4 @@
-//! A private daemon: the built `karipass serve` in a folder of its own.
+//! A private daemon: the built `karipass serve` in its own folder.
 //!
 //! The folder holds `karipass.toml`, `operator.toml` (the same, with the owner's rights), the
 //! secrets that they point to (mode 0600, kept from start to start), a self-signed certificate, and
@@ -148,7 +148,7 @@ impl DaemonSetup {
 
     fn spawn(&self) -> Result<Child> {
         let mut command = Command::new("setpriv");
-        // In a session of its own, as a service is: Linux shares its processors among sessions.
+        // In a separate session, as a service is: Linux shares its processors among sessions.
         // Hashing would else take them from servers in other sessions, such as PostgreSQL.
         command.args(["--pdeathsig", "TERM", "setsid"]).arg(&self.karipass);
         let mut command = self.configured(command, "karipass.toml");

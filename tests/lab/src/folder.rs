@@ -45,7 +45,7 @@ pub fn temporary_in(parent: &Path, prefix: &str) -> io::Result<TempDir> {
 
 fn start_remover() -> io::Result<ChildStdin> {
     let mut command = Command::new("sh");
-    // In a group of its own, so that Ctrl-C in the terminal does not reach it.
+    // In a separate group, so that Ctrl-C in the terminal does not reach it.
     command.args(["-c", SCRIPT]).process_group(0);
     command.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null());
     command.spawn()?.stdin.ok_or_else(|| io::Error::other("no pipe to the shell"))

@@ -125,7 +125,7 @@ impl Postgres {
         self.copy(&new_name(), TEMPLATE).await
     }
 
-    /// A database of its own without anything in it.
+    /// A separate database without anything in it.
     pub async fn empty(&self) -> Result<Database> {
         self.copy(&new_name(), "template0").await
     }

@@ -157,7 +157,7 @@ impl Postgres {
         for setting in usual.iter().chain(fast).chain(settings) {
             command.args(["-c", setting]);
         }
-        // A group of its own: Ctrl-C in the terminal is ours to pass on, in order.
+        // A separate group: Ctrl-C in the terminal is ours to pass on, in order.
         command.process_group(0);
         let mut postmaster = Child::spawn_logging("PostgreSQL", command, self.log())?;
         let id = postmaster.id().to_string();
