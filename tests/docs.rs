@@ -1,5 +1,6 @@
 //! What the documents quote exists: tests by their names, files by their paths, functions and types
-//! by their names in a linked file. No document can claim what was renamed or removed.
+//! by their names in a linked file. No document can claim what was renamed or removed. Every code
+//! of a rule is explained, and a test shows it.
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test fails by panicking")]
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -13,6 +14,9 @@ const QUOTING: &str = "shown by";
 const GLOSSARY: &str = "docs/glossary.md";
 /// The heading of the glossary's column of names.
 const GLOSSED: &str = "in the code";
+const RULES: &str = "docs/rules.md";
+/// The prefix of the tests of rule `A`: "a" is a word.
+const API_PREFIX: &str = "api";
 /// Points of ASVS 5.0 at level 1, and at level 2.
 const POINTS: [usize; 2] = [70, 183];
 const VERDICTS: [&str; 4] = ["met", "n/a", "operator", "not met"];
@@ -102,6 +106,32 @@ fn every_word_of_the_code_in_the_glossary_is_in_the_code() {
 }
 
 #[test]
+fn every_code_of_a_rule_is_explained_and_shown_by_a_test() {
+    let rules = rules(&read(RULES));
+    assert!(rules.len() > 40, "{RULES} explains {} codes", rules.len());
+    let tests = tests();
+    let mut unknown: Vec<String> = Vec::new();
+    let mut shown = BTreeSet::new();
+    for test in &tests {
+        let codes = codes_of_name(test);
+        let unexplained = codes.iter().filter(|code| !rules.contains(*code));
+        unknown.extend(unexplained.map(|code| format!("{code} of {test}")));
+        shown.extend(codes);
+    }
+    for (file, text) in commented() {
+        let codes = text.lines().zip(1..).flat_map(|(line, number)| {
+            codes_of_text(line).into_iter().map(move |code| (number, code))
+        });
+        let unexplained = codes.filter(|(_, code)| !rules.contains(*code));
+        unknown
+            .extend(unexplained.map(|(line, code)| format!("{code} at {}:{line}", file.display())));
+    }
+    assert!(unknown.is_empty(), "codes that {RULES} does not explain:\n{}", unknown.join("\n"));
+    let untested: Vec<_> = rules.difference(&shown).collect();
+    assert!(untested.is_empty(), "no test shows {untested:?}");
+}
+
+#[test]
 fn prose_is_wrapped_at_100_columns() {
     for document in documents() {
         let mut in_code = false;
@@ -141,6 +171,70 @@ fn only_a_tests_own_name_is_one() {
     assert_eq!(tests_of(text).into_iter().collect::<Vec<_>>(), ["a_b"]);
     let table = "| a | shown by |\n| --- | --- |\n| `x` | `y_z`, `docs/a.md` |\n\n| `v` | `w` |";
     assert_eq!(quotes(table, QUOTING), [(3, "y_z".to_owned()), (3, "docs/a.md".to_owned())]);
+}
+
+#[test]
+fn a_code_is_read_from_a_tests_name_a_comment_and_a_table() {
+    assert_eq!(codes_of_name("p4_p5_a_number"), ["P4", "P5"]);
+    assert_eq!(codes_of_name("u_from_line_to_number"), ["U"]);
+    assert_eq!(codes_of_name("api_errors"), ["A"]);
+    assert!(codes_of_name("a_number_p4").is_empty());
+    assert_eq!(codes_of_text("as `B8` says, not `a4`, `K`, `P1x` or `x`"), ["B8"]);
+    let table = "| code | rule |\n| --- | --- |\n| `P1` | `P2` |\n| `U` | |\n| number | line |";
+    assert_eq!(rules(table).into_iter().collect::<Vec<_>>(), ["P1", "U"]);
+}
+
+/// The codes in the first column of the tables.
+fn rules(document: &str) -> BTreeSet<String> {
+    let first = document.lines().filter_map(|line| cells(line).first().copied());
+    let quoted = first.filter_map(|cell| cell.strip_prefix('`')?.strip_suffix('`'));
+    quoted.map(str::to_owned).collect()
+}
+
+/// The codes that a test's name begins with.
+fn codes_of_name(name: &str) -> Vec<String> {
+    let code = |part: &str| {
+        let (letter, digits) = part.split_at_checked(1)?;
+        let is_code = match digits {
+            "" => "pcwudr".contains(letter),
+            _ => letter.bytes().all(|letter| letter.is_ascii_lowercase()) && is_number(digits),
+        };
+        is_code.then(|| part.to_uppercase())
+    };
+    match name.split_once('_') {
+        Some((API_PREFIX, _)) => vec!["A".to_owned()],
+        _ => name.split('_').map_while(code).collect(),
+    }
+}
+
+/// What stands in backticks and looks like the code of a rule: a capital and a number.
+fn codes_of_text(line: &str) -> Vec<&str> {
+    let quotes = line.split('`').skip(1).step_by(2);
+    let is_code = |quote: &&str| {
+        quote.starts_with(|letter: char| letter.is_ascii_uppercase()) && is_number(&quote[1..])
+    };
+    quotes.filter(is_code).collect()
+}
+
+fn is_number(text: &str) -> bool {
+    !text.is_empty() && text.bytes().all(|digit| digit.is_ascii_digit())
+}
+
+/// Every document, and the comments of every file of code with nothing else in their lines. What
+/// `src/argon2id` quotes are the names of RFC 9106.
+fn commented() -> Vec<(PathBuf, String)> {
+    let mut files = Vec::new();
+    for folder in ["src", "tests"] {
+        collect(&root().join(folder), &mut files);
+    }
+    files.retain(|file| !file.starts_with(root().join("src/argon2id")));
+    let comment = |line: &str| line.trim_start().starts_with("//");
+    let comments = |text: String| -> String {
+        text.lines().map(|line| if comment(line) { line } else { "" }.to_owned() + "\n").collect()
+    };
+    let code = files.into_iter().map(|file| (comments(fs::read_to_string(&file).unwrap()), file));
+    let prose = documents().into_iter().map(|file| (fs::read_to_string(&file).unwrap(), file));
+    code.chain(prose).map(|(text, file)| (file, text)).collect()
 }
 
 /// Every document that people read on its own.

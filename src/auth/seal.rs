@@ -132,7 +132,7 @@ mod tests {
     }
 
     #[test]
-    fn b4_a_token_is_known_where_a_key_of_it_is_and_nowhere_else() {
+    fn w5_a_token_is_known_where_a_key_of_it_is_and_nowhere_else() {
         let token = SessionToken::draw(&mut StdRng::seed_from_u64(1));
         let sealed = seals(&[ONE]).seal(&token, Audience::Api);
         assert_eq!(sealed.len(), 43 + 1 + 22);
@@ -148,7 +148,7 @@ mod tests {
     }
 
     #[test]
-    fn b4_other_keys_take_over_at_once() {
+    fn w5_other_keys_take_over_at_once() {
         let token = SessionToken::draw(&mut StdRng::seed_from_u64(1));
         let rotated = seals(&[ONE]);
         let former = rotated.seal(&token, Audience::Api);
@@ -173,7 +173,7 @@ mod tests {
     }
 
     #[test]
-    fn b4_nothing_else_is_opened() {
+    fn w5_nothing_but_a_sealed_token_is_opened() {
         let seals = seals(&[ONE]);
         let mut rng = StdRng::seed_from_u64(2);
         let token = SessionToken::draw(&mut rng);

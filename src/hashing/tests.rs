@@ -166,7 +166,7 @@ async fn a_flood_of_logins_is_refused_beyond_the_bound_and_does_not_delay_a_call
 }
 
 #[tokio::test]
-async fn b5_who_asks_from_elsewhere_finds_room_and_has_the_next_turn_in_a_flood() {
+async fn r_who_asks_from_elsewhere_finds_room_and_has_the_next_turn_in_a_flood() {
     let hasher = without_login_workers();
     let stored = hashed(&hasher).await;
     let mut flood = full_of_logins(&hasher).await;

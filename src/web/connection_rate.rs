@@ -102,7 +102,7 @@ mod tests {
     use crate::clock;
 
     #[test]
-    fn b3_connections_and_handshakes_come_at_a_pace_for_each_network() {
+    fn r_connections_and_handshakes_have_a_rate_for_each_network() {
         let rates = ConnectionRates::new(NonZeroU32::new(6), NonZeroU32::new(3));
         let start = clock::now();
         let admitted = |rate, from: &str, now| {

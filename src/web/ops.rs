@@ -1,4 +1,4 @@
-//! The operators' listener: plain HTTP, on loopback by default (table `A`).
+//! The operators' listener: plain HTTP, on loopback by default (`R`).
 
 use std::sync::Arc;
 

@@ -101,7 +101,7 @@ mod tests {
     }
 
     #[test]
-    fn d12_a_schemes_usual_port_may_be_written_or_not_and_hosts_in_any_case() {
+    fn a_schemes_usual_port_may_be_written_or_not_and_hosts_in_any_case() {
         for (host, origin, expected) in [
             ("site.example:443", "https://site.example", true),
             ("site.example", "https://site.example:443", true),

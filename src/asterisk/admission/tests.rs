@@ -41,7 +41,7 @@ impl Line {
 }
 
 #[test]
-fn b8_one_lost_order_is_no_overload_and_many_slow_ones_are() {
+fn r_one_lost_command_is_no_overload_and_many_slow_ones_are() {
     let mut line = Line::new(14.0);
     line.commands(100, QUICK_COMMAND);
     line.commands(1, Duration::from_secs(10));
@@ -51,7 +51,7 @@ fn b8_one_lost_order_is_no_overload_and_many_slow_ones_are() {
 }
 
 #[test]
-fn b8_hashes_that_come_slowly_refuse_calls_until_they_come_quickly() {
+fn r_hashes_that_come_slowly_refuse_calls_until_they_come_quickly() {
     let mut line = Line::new(14.0);
     let mut admit = |hashes_ms| {
         line.pass(Duration::from_secs(1));
@@ -66,7 +66,7 @@ fn b8_hashes_that_come_slowly_refuse_calls_until_they_come_quickly() {
 }
 
 #[test]
-fn b8_what_was_slow_is_forgotten_within_five_seconds_without_another_call() {
+fn r_what_was_slow_is_forgotten_within_five_seconds_without_another_call() {
     let mut line = Line::new(14.0);
     line.commands(1000, MAX_SAMPLE);
     assert_eq!(line.admit(), Err(RefusalCause::Commands));
@@ -77,7 +77,7 @@ fn b8_what_was_slow_is_forgotten_within_five_seconds_without_another_call() {
 }
 
 #[test]
-fn b8_calls_that_end_without_a_hash_may_be_many() {
+fn r_calls_that_end_without_a_hash_may_be_many() {
     let mut line = Line::new(14.0);
     for _ in 0..10_000 {
         assert_eq!(line.admit(), Ok(()));
@@ -89,7 +89,7 @@ fn b8_calls_that_end_without_a_hash_may_be_many() {
 }
 
 #[test]
-fn b8_calls_that_all_end_at_once_leave_no_more_than_a_burst() {
+fn r_calls_that_all_end_at_once_leave_no_more_than_a_burst() {
     let mut line = Line::new(40.0);
     let taken = line.taken(40, 4);
     line.commands(100, SLOW_COMMAND);
@@ -102,7 +102,7 @@ fn b8_calls_that_all_end_at_once_leave_no_more_than_a_burst() {
 }
 
 #[test]
-fn b8_an_overload_cuts_the_rate_and_usual_calls_are_taken_five_seconds_later() {
+fn r_an_overload_cuts_the_rate_and_usual_calls_are_taken_five_seconds_later() {
     let mut line = Line::new(40.0);
     assert_eq!(line.taken(40, 10), 400);
     line.commands(100, SLOW_COMMAND);
@@ -120,7 +120,7 @@ fn b8_an_overload_cuts_the_rate_and_usual_calls_are_taken_five_seconds_later() {
 }
 
 #[test]
-fn b8_the_log_gets_one_line_when_calls_are_refused_and_one_when_all_are_taken() {
+fn r_the_log_gets_one_line_when_calls_are_refused_and_one_when_all_are_taken() {
     let mut line = Line::new(14.0);
     assert_eq!(line.admission.take_load_change(None, line.now), None);
     line.commands(1000, SLOW_COMMAND);
@@ -136,7 +136,7 @@ fn b8_the_log_gets_one_line_when_calls_are_refused_and_one_when_all_are_taken() 
 }
 
 #[test]
-fn b8_refused_calls_leave_room_for_their_apologies_and_never_take_all() {
+fn r_refused_calls_leave_room_for_their_apologies_and_never_take_all() {
     let mut line = Line::new(10.0);
     assert_eq!(line.taken(10, 30), 300);
     // What was saved before is used up first.
@@ -169,7 +169,7 @@ fn longest_wait(bears: f64, called: u32) -> (f64, f64) {
 }
 
 #[test]
-fn b8_however_often_a_line_is_called_no_call_that_it_takes_waits_long_for_its_hash() {
+fn r_however_often_a_line_is_called_no_call_that_it_takes_waits_long_for_its_hash() {
     // The more are refused, the more of what the line bears is left for their apologies.
     for (bears, called, least) in
         [(12.0, 10, 0.8), (12.0, 18, 0.6), (12.0, 36, 0.4), (20.0, 30, 0.4), (20.0, 60, 0.25)]

@@ -66,7 +66,7 @@ fn proxies_are_a_list_in_the_file_and_in_the_variable() {
 }
 
 #[test]
-fn b3_one_address_has_128_connections_by_default() {
+fn r_one_address_has_128_connections_by_default() {
     let site = |given: &[(&str, &str)]| {
         let site = load(None, with(given)).unwrap().site;
         (site.max_connections, site.max_connections_per_address)

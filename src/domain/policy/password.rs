@@ -178,7 +178,7 @@ mod tests {
     }
 
     #[test]
-    fn b1_a_wrong_password_that_may_void_nothing_is_not_counted_as_the_last() {
+    fn r_a_wrong_password_that_may_void_nothing_is_not_counted_as_the_last() {
         let decision = wrong(rules::MAX_PASSWORD_FAILURES - 1, false, &[]);
         assert_eq!(decision.reply, PasswordDecision::WouldVoid);
         assert!(matches!(decision.change, Change::None) && decision.audit.is_empty());

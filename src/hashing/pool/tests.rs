@@ -87,7 +87,7 @@ fn beyond_a_few_the_newest_is_next() {
 }
 
 #[test]
-fn b5_networks_take_turns_however_much_one_of_them_asks() {
+fn r_networks_take_turns_however_much_one_of_them_asks() {
     let pool = WorkerPool::new("test", None);
     let asked = [
         ("192.0.2.1", "a1"),
@@ -105,7 +105,7 @@ fn b5_networks_take_turns_however_much_one_of_them_asks() {
 }
 
 #[test]
-fn b5_of_a_full_queue_who_has_most_gives_way_to_who_has_less() {
+fn r_of_a_full_queue_who_has_most_gives_way_to_who_has_less() {
     let pool = WorkerPool::new("test", Some(4));
     let (here, there) = (address("192.0.2.1"), address("192.0.2.2"));
     let mut flood: Vec<PendingReply> =
@@ -171,7 +171,7 @@ fn is_given(due: &Due, wanted: &str) -> bool {
 }
 
 #[test]
-fn b5_the_steady_worker_does_what_the_others_do_not_come_to_and_rests_between() {
+fn r_the_steady_worker_does_what_the_others_do_not_come_to_and_rests_between() {
     let pool = WorkerPool::new("test", None);
     let began = clock::now();
     assert!(matches!(due(&pool, began), Due::Never));
@@ -184,7 +184,7 @@ fn b5_the_steady_worker_does_what_the_others_do_not_come_to_and_rests_between() 
 }
 
 #[test]
-fn b5_the_steady_worker_leaves_all_to_others_that_come_to_their_work() {
+fn r_the_steady_worker_leaves_all_to_others_that_come_to_their_work() {
     let pool = WorkerPool::new("test", None);
     let _answers = filled(&pool, 0..2);
     let work = pool.next().unwrap();
@@ -195,7 +195,7 @@ fn b5_the_steady_worker_leaves_all_to_others_that_come_to_their_work() {
 }
 
 #[test]
-fn b5_the_steady_worker_repeats_once_what_another_has_not_done() {
+fn r_the_steady_worker_repeats_once_what_another_has_not_done() {
     let pool = WorkerPool::new("test", None);
     let mut answer = push(&pool, HERE, "stuck");
     let stuck = pool.next().unwrap();
@@ -213,7 +213,7 @@ fn b5_the_steady_worker_repeats_once_what_another_has_not_done() {
 }
 
 #[test]
-fn b5_logins_go_on_while_all_other_workers_are_kept_from_the_processor() {
+fn r_logins_go_on_while_all_other_workers_are_kept_from_the_processor() {
     let pool = Arc::new(WorkerPool::new("test", None));
     let answers: Vec<PendingReply> = filled(&pool, 0..3);
     let _stuck = pool.next().unwrap();

@@ -132,7 +132,7 @@ mod tests {
     }
 
     #[test]
-    fn a_every_body_has_an_example_that_fits_it() {
+    fn api_every_body_has_an_example_that_fits_it() {
         let document = document().unwrap();
         let mut examples = 0;
         for operation in operations(&document) {
@@ -153,7 +153,7 @@ mod tests {
     }
 
     #[test]
-    fn a_every_operation_describes_every_status_that_can_come() {
+    fn api_every_operation_describes_every_status_that_can_come() {
         let document = document().unwrap();
         for operation in operations(&document) {
             for status in EVERYWHERE {

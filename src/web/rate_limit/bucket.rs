@@ -124,7 +124,7 @@ mod tests {
     }
 
     #[test]
-    fn b1_no_hour_has_more_than_ten() {
+    fn r_no_hour_has_more_than_ten_voidings() {
         let quota = Quota { limit: 10, period: Duration::from_hours(1) };
         let start = clock::now();
         let after = |minutes: u64| start + Duration::from_mins(minutes);

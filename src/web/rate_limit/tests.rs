@@ -53,7 +53,7 @@ fn passed(from: impl Iterator<Item = IpAddr>, points: u32, rounds: usize) -> usi
 }
 
 #[test]
-fn b1_what_passes_in_a_minute_depends_on_what_it_comes_to() {
+fn r_what_passes_in_a_minute_depends_on_its_outcomes() {
     let one = || std::iter::once(address("192.0.2.1"));
     // The highest cost must be left each time.
     assert_eq!(passed(one(), rules::SUCCESSFUL_LOGIN_POINTS, 200), 91);
@@ -62,7 +62,7 @@ fn b1_what_passes_in_a_minute_depends_on_what_it_comes_to() {
 }
 
 #[test]
-fn b1_wider_networks_have_larger_budgets() {
+fn r_wider_networks_have_larger_budgets() {
     let dead = rules::DEAD_LOGIN_POINTS;
     let v4 =
         |bits: u32| (0..256).map(move |n| Ipv4Addr::from_bits(0xc000_0000 + (n << bits)).into());
@@ -81,7 +81,7 @@ fn b1_wider_networks_have_larger_budgets() {
 }
 
 #[test]
-fn b1_spent_points_return_within_the_minute() {
+fn r_spent_points_return_within_the_minute() {
     let (limiter, mut budgets, start) = budgets();
     let from = address("2001:db8::1");
     let keys = limiter.bucket_keys(from);
@@ -96,7 +96,7 @@ fn b1_spent_points_return_within_the_minute() {
 }
 
 #[test]
-fn b1_one_address_voids_ten_an_hour_and_a_network_around_it_more() {
+fn r_one_address_voids_ten_an_hour_and_a_network_around_it_more() {
     let (limiter, mut budgets, start) = budgets();
     let mut void = |from: &str, now: Instant| {
         let from = address(from);
@@ -117,7 +117,7 @@ fn b1_one_address_voids_ten_an_hour_and_a_network_around_it_more() {
 }
 
 #[tokio::test]
-async fn b1_a_thousand_at_once_pass_as_many_as_one_by_one() {
+async fn r_a_thousand_at_once_pass_as_many_as_one_by_one() {
     for (cost, passing) in [(RIGHT, 91), (WRONG, 19), (DEAD, 10)] {
         let limiter = limiter(rules::LOGIN_POINTS_PER_MINUTE);
         let mut all = JoinSet::new();
@@ -137,7 +137,7 @@ async fn b1_a_thousand_at_once_pass_as_many_as_one_by_one() {
 }
 
 #[tokio::test]
-async fn b1_a_dropped_request_pays_the_highest_cost_and_one_that_waits_nothing() {
+async fn r_a_dropped_request_pays_the_highest_cost_and_one_that_waits_nothing() {
     let limiter = limiter(20);
     let from = address("192.0.2.1");
     let (first, second) =
@@ -152,7 +152,7 @@ async fn b1_a_dropped_request_pays_the_highest_cost_and_one_that_waits_nothing()
 }
 
 #[tokio::test]
-async fn b1_after_ten_voidings_a_number_without_a_credential_looks_like_one_with() {
+async fn r_after_ten_voidings_a_number_without_a_credential_looks_like_one_with() {
     let number = |last: u32| format!("06123456{last:02}").parse::<PhoneNumber>().unwrap();
     for last_cost in [VOIDED, DEAD] {
         let limiter = limiter(100_000);

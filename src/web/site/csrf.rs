@@ -140,7 +140,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn csrf_a_form_is_this_cookies_own_or_refused() {
+    fn a_form_is_this_cookies_own_or_refused() {
         let mut rng = StdRng::seed_from_u64(1);
         let (own, foreign) = (SessionToken::draw(&mut rng), SessionToken::draw(&mut rng));
         let token = CsrfToken::from_cookie(&own);

@@ -23,7 +23,7 @@ fn p12_a_digit_stops_the_guidance_at_once() -> Result<()> {
 }
 
 #[test]
-fn q24_a_whole_flow_keyed_ahead_at_40_ms_counts() -> Result<()> {
+fn p12_a_whole_flow_keyed_ahead_at_40_ms_counts() -> Result<()> {
     let system = System::shared();
     let story = Story::new(&system)?;
     let (Family { child, .. }, password) = (&story.family, story.password());
@@ -37,7 +37,7 @@ fn q24_a_whole_flow_keyed_ahead_at_40_ms_counts() -> Result<()> {
 }
 
 #[test]
-fn q24_digits_of_40_ms_count_once_each_after_the_guidance() -> Result<()> {
+fn p12_digits_of_40_ms_count_once_each_after_the_guidance() -> Result<()> {
     let system = System::shared();
     let story = Story::new(&system)?;
     let Family { contract, child, .. } = &story.family;
@@ -52,7 +52,7 @@ fn q24_digits_of_40_ms_count_once_each_after_the_guidance() -> Result<()> {
 }
 
 #[test]
-fn q24_digits_of_40_ms_count_once_each_during_guidance() -> Result<()> {
+fn p12_digits_of_40_ms_count_once_each_during_guidance() -> Result<()> {
     let system = System::shared();
     let story = Story::new(&system)?;
     let Family { child, .. } = &story.family;

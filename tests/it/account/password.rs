@@ -144,7 +144,7 @@ async fn c1_a_temporary_password_past_its_end_changes_nothing() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_a_change_of_the_password_is_asked_for_with_three_fields() {
+async fn api_a_change_of_the_password_is_asked_for_with_three_fields() {
     let scene = Scene::new("line").await;
     scene.give(NUMBER, "temporary", RIGHT).await;
     let token = scene.token(NUMBER, RIGHT).await;

@@ -36,7 +36,7 @@ async fn w5_a_token_of_one_audience_is_refused_by_the_other() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn b4_a_forged_token_is_refused_without_the_database() {
+async fn w5_a_forged_token_is_refused_without_the_database() {
     let (postgres, database) = support::stoppable_cluster().await;
     let scene = Scene::in_database(database, "line").await;
     scene.give(NUMBER, "password", RIGHT).await;
@@ -81,7 +81,7 @@ async fn b4_a_forged_token_is_refused_without_the_database() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn b4_a_session_outlives_a_rotation_of_the_keys_while_its_own_is_there() {
+async fn w5_a_session_outlives_a_rotation_of_the_keys_while_its_own_is_there() {
     let scene = Scene::new("line").await;
     scene.give(NUMBER, "password", RIGHT).await;
     let token = scene.token(NUMBER, RIGHT).await;

@@ -6,7 +6,7 @@ use crate::scene::{NUMBER, ONE, Scene, TWO, refusal};
 use crate::site::{RIGHT, WRONG};
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_each_unit_says_what_it_asks_for_what_blocks_it_and_who_logs_in_with_what() {
+async fn api_each_unit_says_what_it_asks_for_what_blocks_it_and_who_logs_in_with_what() {
     let scene = Scene::new("number").await;
     scene.give(ONE, "password", RIGHT).await;
     scene.give(TWO, "temporary", RIGHT).await;

@@ -86,7 +86,7 @@ async fn u_only_the_own_contracts_numbers_are_asked_for_and_taken() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_a_change_of_the_unit_names_units_and_numbers_once() {
+async fn api_a_change_of_the_unit_names_units_and_numbers_once() {
     let scene = Scene::new("number").await;
     scene.give(ONE, "password", RIGHT).await;
     let token = scene.token(ONE, RIGHT).await;

@@ -13,7 +13,7 @@ const TOOLS: &str = "target/openapi-python-client/bin";
 const NEW: &str = "abcd1234";
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_a_generated_client_logs_in_changes_the_password_and_the_unit() {
+async fn w8_a_generated_client_logs_in_changes_the_password_and_the_unit() {
     let Scene { owner, service, .. } = Scene::new("number").await;
     site::credential(&owner, ONE, "temporary").await;
     let base = service.base.clone();

@@ -4,7 +4,7 @@ use crate::site::{Caller, Service};
 use crate::support;
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_the_reference_shows_every_operation_and_problem_and_needs_no_script() {
+async fn api_the_reference_shows_every_operation_and_problem_and_needs_no_script() {
     let service = Service::start(&support::database().await, &[]).await;
     let caller = Caller::new();
     let get = async |path: &str| caller.get(&format!("{}{path}", service.base)).await;

@@ -15,7 +15,7 @@ use crate::site::{self, Answer, Caller, NUMBER, RIGHT, Service, WRONG};
 use crate::support;
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_what_is_malformed_is_said_to_be_and_not_quoted() {
+async fn api_what_is_malformed_is_said_to_be_and_not_quoted() {
     let Scene { owner, service, .. } = Scene::new("line").await;
     site::credential(&owner, NUMBER, "temporary").await;
     let json = Some("application/json");
@@ -67,7 +67,7 @@ async fn a_what_is_malformed_is_said_to_be_and_not_quoted() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_what_no_route_answers_is_a_problem_document_too() {
+async fn api_what_no_route_answers_is_a_problem_document_too() {
     let service = Service::start(&support::database().await, &[]).await;
     let caller = Caller::new();
     for (method, path, status, code) in [
@@ -86,7 +86,7 @@ async fn a_what_no_route_answers_is_a_problem_document_too() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_without_the_store_nothing_is_counted_and_503_says_when_to_come_back() {
+async fn api_without_the_store_nothing_is_counted_and_503_says_when_to_come_back() {
     let (postgres, database) = support::stoppable_cluster().await;
     let owner = site::contracted_in(&database, "temporary").await;
     let service = Service::start(&database, &[]).await;
@@ -111,7 +111,7 @@ async fn a_without_the_store_nothing_is_counted_and_503_says_when_to_come_back()
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_the_description_is_openapi_3_1_with_every_answer() {
+async fn api_the_description_is_openapi_3_1_with_every_answer() {
     let service = Service::start(&support::database().await, &[]).await;
     let caller = Caller::new();
     let request = caller.client().get(format!("{}/api/v1/openapi.json", service.base));
@@ -155,7 +155,7 @@ async fn a_the_description_is_openapi_3_1_with_every_answer() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_http_2_is_not_spoken_and_its_connections_are_closed() {
+async fn http_2_is_not_spoken_and_its_connections_are_closed() {
     let service = Service::start(&support::database().await, &[]).await;
     let address = service.base.strip_prefix("http://").unwrap();
     let mut connection = TcpStream::connect(address).await.unwrap();

@@ -29,7 +29,7 @@ const USES: usize = 10;
 const EXAMPLES: &str = "450";
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_thousands_of_generated_requests_get_what_the_description_says() {
+async fn api_thousands_of_generated_requests_get_what_the_description_says() {
     let database = support::database().await;
     let owner = database.owner().await.unwrap();
     site::contract(&owner, "admin_user").await;

@@ -135,7 +135,7 @@ async fn p14_a_change_of_unit_voids_all_else_and_ends_all_sessions() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn b1_what_the_phone_and_the_clean_up_void_is_counted_by_reason() {
+async fn what_the_phone_and_the_clean_up_void_is_counted_by_reason() {
     let scene = DatabaseScene::new().await;
     let recorder = PrometheusBuilder::new().build_recorder();
     let _until_the_end = metrics::set_default_local_recorder(&recorder);

@@ -14,7 +14,7 @@ const HALF: &[u8] = b"POST /api/v1/login HTTP/1.1\r\nHost: localhost\r\nExpect: 
     Content-Type: application/json\r\nContent-Length: 2\r\n\r\n";
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_one_address_cannot_fill_the_site() {
+async fn r_one_address_cannot_fill_the_site() {
     let service = Service::start(&support::database().await, &limits("32", "3")).await;
     let base = &service.base;
     // Who has its share makes room for itself, as long as one of its own is idle.
@@ -41,7 +41,7 @@ async fn a_one_address_cannot_fill_the_site() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn b3_two_addresses_with_idle_connections_do_not_close_the_site() {
+async fn r_two_addresses_with_idle_connections_do_not_close_the_site() {
     let service = Service::start(&support::database().await, &limits("8", "4")).await;
     let base = &service.base;
     let mut held: Vec<TcpStream> =
@@ -58,7 +58,7 @@ async fn b3_two_addresses_with_idle_connections_do_not_close_the_site() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn b3_new_connections_and_handshakes_have_a_rate_for_each_network() {
+async fn r_new_connections_and_handshakes_have_a_rate_for_each_network() {
     let certified = Certified::new();
     let rates = [("KARIPASS_SITE_CONNECTION_RATE", "3"), ("KARIPASS_SITE_HANDSHAKE_RATE", "1")];
     let variables = [certified.variables(), rates].concat();
@@ -87,7 +87,7 @@ async fn b3_new_connections_and_handshakes_have_a_rate_for_each_network() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_a_full_site_closes_who_comes_and_serves_who_comes_later() {
+async fn r_a_full_site_closes_who_comes_and_serves_who_comes_later() {
     let daemon = Daemon::start(&support::database().await, &limits("8", "3"));
     let caller = Caller::from([127, 0, 0, 1]);
     let refused = "karipass_http_connections_refused_total{listener=\"site\",limit=\"all\"} ";

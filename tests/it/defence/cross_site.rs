@@ -20,7 +20,7 @@ const FOREIGN: [(&str, &str); 6] = [
 ];
 
 #[tokio::test(flavor = "multi_thread")]
-async fn b7_what_another_sites_page_asks_is_refused_and_costs_nothing() {
+async fn what_another_sites_page_asks_is_refused_and_costs_nothing() {
     let scene = Scene::new("line").await;
     scene.give(NUMBER, "password", RIGHT).await;
     let token = scene.token(NUMBER, RIGHT).await;

@@ -1,4 +1,5 @@
-//! The database copied (row 13): what a thief of a dump without the key has.
+//! The database copied: what a thief of a dump without the key has (`docs/security.md`, "Copies,
+//! and listening on the way").
 
 use argon2::password_hash::phc::PasswordHash;
 use argon2::{Algorithm, Argon2, Params, Version};

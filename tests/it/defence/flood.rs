@@ -1,6 +1,6 @@
-//! More logins than can be verified (row 7). Unbounded threads would collapse: no login verified,
-//! gigabytes of memory, and minutes of work for clients that have gone. How quickly the site
-//! answers meanwhile is a figure of `make bench`.
+//! More logins than can be verified (`docs/security.md`, "At the login"). Unbounded threads would
+//! collapse: no login verified, gigabytes of memory, and minutes of work for clients that have
+//! gone. How quickly the site answers meanwhile is a figure of `make bench`.
 
 use crate::flood::Flood;
 use crate::site::{self, Caller, Daemon, NUMBER, RIGHT};
@@ -15,7 +15,7 @@ const MEMORY_KIB: usize = 256 * 1024;
 const LEFT_OVER: f64 = 500.0;
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_more_logins_than_can_be_verified_harm_nothing_else() {
+async fn r_more_logins_than_can_be_verified_harm_nothing_else() {
     let _alone = EXCLUSIVE.lock().await;
     let (database, _) = site::contracted("password").await;
     let daemon = Daemon::start(&database, &[]);

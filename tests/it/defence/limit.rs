@@ -20,7 +20,7 @@ const NOBODYS: &str = "0699999999";
 const NEW: &str = "abcd1234";
 
 #[tokio::test(flavor = "multi_thread")]
-async fn b1_a_login_costs_by_its_outcome_at_every_entry_point() {
+async fn r_a_login_costs_by_its_outcome_at_every_entry_point() {
     let mut scene = Scene::new("line").await;
     scene.give(NUMBER, "password", RIGHT).await;
     let token = scene.token(NUMBER, RIGHT).await;
@@ -49,7 +49,7 @@ async fn b1_a_login_costs_by_its_outcome_at_every_entry_point() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn b1_thirty_right_logins_at_once_behind_one_nat_pass() {
+async fn r_thirty_right_logins_at_once_behind_one_nat_pass() {
     let scene = Scene::new("line").await;
     scene.give(NUMBER, "password", RIGHT).await;
     let service = Service::start(&scene.database, &[("KARIPASS_LOGIN_LIMIT", "100")]).await;
@@ -57,7 +57,7 @@ async fn b1_thirty_right_logins_at_once_behind_one_nat_pass() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn b1_many_at_once_from_one_address_pass_as_many_as_one_by_one() {
+async fn r_many_at_once_from_one_address_pass_as_many_as_one_by_one() {
     let scene = Scene::new("line").await;
     let service = Service::start(&scene.database, &[("KARIPASS_LOGIN_LIMIT", "100")]).await;
     let (began, hashes) = (clock::now(), service.hasher.operations());
@@ -76,7 +76,7 @@ async fn b1_many_at_once_from_one_address_pass_as_many_as_one_by_one() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn b1_one_address_voids_ten_credentials_an_hour_and_learns_nothing_by_it() {
+async fn r_one_address_voids_ten_credentials_an_hour_and_learns_nothing_by_it() {
     let scene = Scene::new("number").await;
     let owner = &scene.owner;
     let daemon = Daemon::start(&scene.database, &[("KARIPASS_LOGIN_LIMIT", "1000000")]);
@@ -118,7 +118,7 @@ async fn b1_one_address_voids_ten_credentials_an_hour_and_learns_nothing_by_it()
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn b1_a_change_voids_no_more_than_its_address_may() {
+async fn r_a_change_voids_no_more_than_its_address_may() {
     let scene = Scene::new("number").await;
     let owner = &scene.owner;
     let service = Service::start(&scene.database, &[("KARIPASS_LOGIN_LIMIT", "1000000")]).await;
@@ -148,7 +148,7 @@ async fn b1_a_change_voids_no_more_than_its_address_may() {
 
 /// Its count was lower when the entry was compared.
 #[tokio::test(flavor = "multi_thread")]
-async fn b1_an_entry_that_became_the_last_one_meanwhile_voids_only_what_it_may() {
+async fn r_an_entry_that_became_the_last_one_meanwhile_voids_only_what_it_may() {
     for (kind, limit) in [("password", 10), ("temporary", 3)] {
         let (database, owner) = site::contracted(kind).await;
         let db = daemon_db(&database);

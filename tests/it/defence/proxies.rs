@@ -6,7 +6,7 @@ use tokio_postgres::Client;
 use crate::site::{self, Answer, Caller, NUMBER, RIGHT, Service, WRONG};
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_the_address_behind_a_proxy_is_limited_and_audited() {
+async fn r_the_address_behind_a_proxy_is_limited_and_audited() {
     let (database, owner) = site::contracted("password").await;
     let variables = [
         ("KARIPASS_SITE_TRUSTED_PROXIES", "127.0.0.0/8,10.0.0.0/8"),
@@ -27,7 +27,7 @@ async fn a_the_address_behind_a_proxy_is_limited_and_audited() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_nobody_else_can_take_another_address() {
+async fn r_nobody_else_can_take_another_address() {
     let (database, owner) = site::contracted("password").await;
     let variables = [("KARIPASS_SITE_TRUSTED_PROXIES", "127.0.0.2"), ("KARIPASS_LOGIN_LIMIT", "1")];
     let service = Service::start(&database, &variables).await;

@@ -1,4 +1,5 @@
-//! Connections that say nothing, too little or too slowly, or never listen (row 14).
+//! Connections that say nothing, too little or too slowly, or never listen (`docs/security.md`, "At
+//! the login").
 
 use std::io::{ErrorKind, Write as _};
 use std::path::Path;
@@ -19,7 +20,7 @@ use crate::support::{self, WAIT_TIMEOUT};
 const BYTE_EVERY: Duration = Duration::from_millis(200);
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_the_site_answers_beside_500_slow_connections_and_closes_them() {
+async fn r_the_site_answers_beside_500_slow_connections_and_closes_them() {
     let (database, _) = site::contracted("temporary").await;
     let certified = Certified::new();
     let certificate = certified.certificate.clone();
@@ -53,7 +54,7 @@ async fn a_the_site_answers_beside_500_slow_connections_and_closes_them() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_a_client_that_never_reads_is_cut_off() {
+async fn r_a_client_that_never_reads_is_disconnected() {
     let service = Service::start(&support::database().await, &[]).await;
     let mut stream = plain(service.base.strip_prefix("http://").unwrap());
     stream.set_nonblocking(true).unwrap();

@@ -97,7 +97,7 @@ async fn w7_with_a_certificate_the_site_speaks_tls_and_nothing_else() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_operators_see_what_is_not_ready() {
+async fn r_operators_see_what_is_not_ready() {
     let (postgres, database) = support::stoppable_cluster().await;
     let daemon = Daemon::start(&database, &[]);
     let caller = Caller::new();

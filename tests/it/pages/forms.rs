@@ -1,4 +1,5 @@
-//! Forms that are not this browser's own (row 15).
+//! Forms that are not this browser's own (`docs/security.md`, "Another web site, by its visitor's
+//! browser").
 
 use reqwest::Method;
 use reqwest::header::{CONTENT_TYPE, SET_COOKIE};
@@ -23,7 +24,7 @@ const FIELDS: [(&str, &str); 7] = [
 ];
 
 #[tokio::test(flavor = "multi_thread")]
-async fn csrf_a_form_without_this_browsers_own_token_does_nothing() {
+async fn a_form_without_this_browsers_own_token_does_nothing() {
     let (service, owner) = service("password").await;
     let own = FormOrigin { sec_fetch_site: Some("same-origin"), origin: Some(&service.base) };
     let mut stranger = Browser::new(&service.base);
@@ -74,7 +75,7 @@ async fn csrf_a_form_without_this_browsers_own_token_does_nothing() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn csrf_another_sites_form_does_nothing() {
+async fn another_sites_form_does_nothing() {
     let (service, owner) = service("password").await;
     let own = service.base.as_str();
     for (path, logged_in) in FORMS {
@@ -110,7 +111,7 @@ async fn csrf_another_sites_form_does_nothing() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn csrf_the_token_is_another_with_every_login() {
+async fn the_csrf_token_is_another_with_every_login() {
     let (service, _) = service("password").await;
     let mut browser = Browser::new(&service.base);
     let page = browser.get("/login").await;

@@ -1,4 +1,4 @@
-//! More calls than Asterisk or the hash workers can serve (`B8`).
+//! More calls than Asterisk or the hash workers can serve (`R`, ADR 8).
 
 use std::time::Duration;
 
@@ -20,7 +20,7 @@ const NEXT_CALL: Duration = Duration::from_millis(20);
 /// Twice as many orders as there are places get no answer within their deadline, so that one behind
 /// them waits for two deadlines.
 #[tokio::test(flavor = "multi_thread")]
-async fn b8_an_order_that_waits_for_its_place_is_made_once() {
+async fn r_a_command_that_waits_for_its_place_is_sent_once() {
     let rig = Rig::start(Plan::impatient()).await;
     rig.fake.call("place.1", &TRUSTED);
     rig.fake.wait_for_playback("place.1", "menu").await;
@@ -40,7 +40,7 @@ async fn b8_an_order_that_waits_for_its_place_is_made_once() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn b8_while_asterisk_is_slow_new_calls_are_refused_and_those_under_way_go_on() {
+async fn r_while_asterisk_is_slow_new_calls_are_refused_and_those_under_way_go_on() {
     let slow = Duration::from_millis(1500);
     let rig = Rig::start(Plan::default()).await;
     let refused = || rig::counter("karipass_calls_refused_total{cause=\"commands\"}");
@@ -74,7 +74,7 @@ async fn b8_while_asterisk_is_slow_new_calls_are_refused_and_those_under_way_go_
 
 /// Each hash takes some seconds, and there are more calls than workers.
 #[tokio::test(flavor = "multi_thread")]
-async fn b8_while_hashes_are_slow_new_calls_are_refused() {
+async fn r_while_hashes_are_slow_new_calls_are_refused() {
     const CALLS: usize = 10;
     let cost = Cost { memory_kib: 32 * 1024, passes: 120, lanes: 1 };
     let rig = Rig::start(Plan { cost, ..Plan::default() }).await;
@@ -96,7 +96,7 @@ async fn b8_while_hashes_are_slow_new_calls_are_refused() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn b8_calls_come_no_quicker_than_the_line_is_known_to_bear() {
+async fn r_calls_come_no_quicker_than_the_line_is_known_to_bear() {
     let pace = Timeouts { initial_calls_per_second: 1.0, ..Plan::default().pace };
     let rig = Rig::start(Plan { pace, ..Plan::default() }).await;
     // Those who hang up without a password are none.
@@ -117,7 +117,7 @@ async fn b8_calls_come_no_quicker_than_the_line_is_known_to_bear() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn b8_a_caller_and_a_trunk_have_a_share_of_the_places() {
+async fn r_a_caller_and_a_trunk_have_a_share_of_the_places() {
     let rig = Rig::start(Plan { shares: [2, 3], ..Plan::default() }).await;
     let other = ["trusted", ADDITIONAL];
     let refused =

@@ -15,7 +15,7 @@ use crate::support::{self, EXCLUSIVE, wait_until, wait_until_locked_out};
 const MEMORY_KIB: usize = 256 * 1024;
 
 #[tokio::test(flavor = "multi_thread")]
-async fn overload_calls_go_on_beside_slow_connections_and_a_flood_of_logins() {
+async fn r_calls_go_on_beside_slow_connections_and_a_flood_of_logins() {
     let _alone = EXCLUSIVE.lock().await;
     let whole = Whole::ready(&[]).await;
     let before = whole.daemon.memory_kib();
@@ -38,7 +38,7 @@ async fn overload_calls_go_on_beside_slow_connections_and_a_flood_of_logins() {
 
 /// The pool of the site has one connection, and a login keeps it.
 #[tokio::test(flavor = "multi_thread")]
-async fn overload_logins_that_hold_the_database_leave_calls_theirs() {
+async fn r_logins_that_hold_the_database_leave_calls_theirs() {
     let whole = Whole::ready(&[("KARIPASS_DATABASE_MAX_CONNECTIONS", "1")]).await;
     whole.owner.batch_execute("BEGIN; LOCK TABLE session").await.unwrap();
     let (caller, base) = (whole.caller.clone(), whole.daemon.base.clone());
@@ -53,7 +53,7 @@ async fn overload_logins_that_hold_the_database_leave_calls_theirs() {
 
 /// The database would not answer for long.
 #[tokio::test(flavor = "multi_thread")]
-async fn overload_a_login_beyond_the_queue_does_not_ask_the_database() {
+async fn r_a_login_beyond_the_queue_does_not_ask_the_database() {
     let database = support::database().await;
     let owner = database.owner().await.unwrap();
     owner.batch_execute("BEGIN; LOCK TABLE phone_number").await.unwrap();
@@ -64,7 +64,7 @@ async fn overload_a_login_beyond_the_queue_does_not_ask_the_database() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn overload_the_line_goes_before_the_site_and_all_before_its_hashes() {
+async fn r_the_line_goes_before_the_site_and_all_before_its_hashes() {
     // sched(7)
     const OTHER: &str = "0";
     const IDLE: &str = "5";

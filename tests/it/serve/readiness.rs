@@ -1,4 +1,4 @@
-//! `/readyz` says 200 only while the database takes changes, and comes back by itself (table `A`).
+//! `/readyz` says 200 only while the database takes changes, and comes back by itself (`R`).
 
 use super::Whole;
 use crate::site::NUMBER;
@@ -44,7 +44,7 @@ const IS_FULL: &str = "
     $$BEGIN RAISE 'the disk is full' USING ERRCODE = '53100'; END$$";
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_readyz_falls_while_every_change_fails_and_comes_back() {
+async fn r_readyz_falls_while_every_change_fails_and_comes_back() {
     let whole = Whole::ready(&[]).await;
     whole.owner.batch_execute(IS_FULL).await.unwrap();
     for (begin, end, said) in FAULTS {
@@ -73,7 +73,7 @@ async fn a_readyz_falls_while_every_change_fails_and_comes_back() {
 
 /// However often it is looked: each look leaves an attempt.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_readyz_stays_while_one_contract_is_locked() {
+async fn r_readyz_stays_while_one_contract_is_locked() {
     let whole = Whole::ready(&[]).await;
     let other = whole.database.owner().await.unwrap();
     let lock = format!(

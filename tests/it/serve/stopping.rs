@@ -16,7 +16,7 @@ const NO_NOTICE: (&str, &str) = ("KARIPASS_SHUTDOWN_DRAIN_S", "0");
 const END_TIMEOUT: Duration = Duration::from_secs(12);
 
 #[tokio::test(flavor = "multi_thread")]
-async fn stop_the_site_ends_after_the_notice_and_the_operators_last() {
+async fn r_on_shutdown_the_site_ends_after_the_notice_and_the_operators_last() {
     const NOTICE: Duration = Duration::from_secs(1);
     let mut whole = Whole::ready(&[("KARIPASS_SHUTDOWN_DRAIN_S", "1")]).await;
     whole.fake.call("order.1", &TRUSTED);
@@ -36,7 +36,7 @@ async fn stop_the_site_ends_after_the_notice_and_the_operators_last() {
 
 /// A notice that is not over by the test's end.
 #[tokio::test(flavor = "multi_thread")]
-async fn stop_readyz_falls_first_and_the_site_goes_on() {
+async fn r_on_shutdown_readyz_falls_first_and_the_site_goes_on() {
     let mut whole = Whole::ready(&[("KARIPASS_SHUTDOWN_DRAIN_S", "600")]).await;
     let token = whole.caller.log_in(&whole.daemon.base, NUMBER, RIGHT).await.token();
     let kept = whole.caller.session(&whole.daemon.base, &token).await;
@@ -55,7 +55,7 @@ async fn stop_readyz_falls_first_and_the_site_goes_on() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn stop_a_call_under_way_is_heard_out() {
+async fn r_on_shutdown_a_call_under_way_is_heard_out() {
     let mut whole = Whole::ready(&[NO_NOTICE]).await;
     whole.fake.call_up_to_confirmation("heard.1").await;
     whole.terminate();
@@ -74,7 +74,7 @@ async fn stop_a_call_under_way_is_heard_out() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn stop_calls_end_when_their_time_is_over() {
+async fn r_on_shutdown_calls_end_when_their_time_is_over() {
     let given = [NO_NOTICE, ("KARIPASS_SHUTDOWN_CALL_GRACE_S", "1.5")];
     let mut whole = Whole::ready(&given).await;
     whole.fake.call("late.1", &TRUSTED);
@@ -87,7 +87,7 @@ async fn stop_calls_end_when_their_time_is_over() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn stop_a_second_signal_leaves_at_once() {
+async fn r_on_shutdown_a_second_signal_ends_all_at_once() {
     let mut whole = Whole::ready(&[]).await;
     whole.fake.call("cut.1", &TRUSTED);
     whole.fake.wait_for_playback("cut.1", "menu").await;
@@ -101,7 +101,7 @@ async fn stop_a_second_signal_leaves_at_once() {
 
 /// More than can be hashed in the time that is left for it.
 #[tokio::test(flavor = "multi_thread")]
-async fn stop_every_login_that_was_taken_is_answered() {
+async fn r_on_shutdown_every_login_that_was_taken_is_answered() {
     const LOGINS: u32 = 800;
     /// Few enough for the database's connections, on any machine.
     const AT_ONCE: u32 = 40;
@@ -143,7 +143,7 @@ async fn stop_every_login_that_was_taken_is_answered() {
 
 /// The verdict is held up until the site takes no more.
 #[tokio::test(flavor = "multi_thread")]
-async fn stop_a_login_whose_verdict_comes_late_is_answered() {
+async fn r_on_shutdown_a_login_whose_verdict_comes_late_is_answered() {
     let mut whole = Whole::ready(&[NO_NOTICE]).await;
     whole.owner.batch_execute("BEGIN; SELECT FROM credential FOR UPDATE").await.unwrap();
     let (caller, base) = (whole.caller.clone(), whole.daemon.base.clone());
@@ -158,7 +158,7 @@ async fn stop_a_login_whose_verdict_comes_late_is_answered() {
 
 /// Connections that are kept but not used, and a database that answers nothing.
 #[tokio::test(flavor = "multi_thread")]
-async fn stop_nobody_idle_and_no_lost_database_holds_the_end_up() {
+async fn r_on_shutdown_nobody_idle_and_no_lost_database_delays_the_end() {
     let mut whole = Whole::ready(&[NO_NOTICE]).await;
     let kept: Vec<TcpStream> = [&whole.daemon.base, &whole.daemon.operators]
         .map(|url| TcpStream::connect(url.strip_prefix("http://").unwrap()).unwrap())

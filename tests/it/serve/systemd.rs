@@ -20,7 +20,7 @@ const SIGN: &str = "WATCHDOG=1\n";
 const SIGNS: usize = 4;
 
 #[tokio::test(flavor = "multi_thread")]
-async fn systemd_hears_when_it_serves_what_is_wanting_and_when_it_stops() {
+async fn r_systemd_hears_when_it_serves_what_is_wanting_and_when_it_stops() {
     let ear = Ear::open();
     let (postgres, database) = support::stoppable_cluster().await;
     postgres.stop(karipass_lab::postgres::Shutdown::Fast).unwrap();
@@ -50,7 +50,7 @@ async fn systemd_hears_when_it_serves_what_is_wanting_and_when_it_stops() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn systemd_hears_that_it_lives_only_if_it_asks() {
+async fn r_systemd_hears_that_it_lives_only_if_it_asks() {
     let (ears, asking) = ([Ear::open(), Ear::open()], Ear::open());
     let database = support::database().await;
     let notify = ears.each_ref().map(Ear::path);
@@ -75,7 +75,7 @@ async fn systemd_hears_that_it_lives_only_if_it_asks() {
 /// A thread that logs into a full pipe that nobody reads hangs: the line's, or a worker. The rest
 /// of the daemon goes on.
 #[tokio::test(flavor = "multi_thread")]
-async fn systemd_hears_nothing_while_a_thread_hangs() {
+async fn r_systemd_hears_nothing_while_a_thread_hangs() {
     let fake = FakeAsterisk::start().await.unwrap();
     let impatient = site::builder().timeout(Duration::from_millis(100)).build().unwrap();
     let impatient = &impatient;
@@ -88,7 +88,7 @@ async fn systemd_hears_nothing_while_a_thread_hangs() {
 }
 
 #[test]
-fn systemd_waits_for_calls_by_the_sample_unit() {
+fn r_systemd_waits_for_calls_by_the_sample_unit() {
     let unit = include_str!("../../../docs/karipass.service");
     let setting = |name: &str| {
         unit.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix('=')).expect(name)

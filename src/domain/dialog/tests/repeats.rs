@@ -65,7 +65,7 @@ fn p12_a_key_that_is_reported_in_two_parts_counts_once() {
 }
 
 #[test]
-fn q24_the_fastest_digits_count_each() {
+fn p12_the_fastest_digits_count_each() {
     stores_once(40, 40, &[(40, 40)]);
     // An end that is reported late makes the next one come soon.
     for late in [10, 20] {
