@@ -85,6 +85,11 @@ fn p1_hostile_text_is_never_taken_for_dialplan() -> Result<()> {
 }
 
 #[test]
+fn p1_a_request_with_a_header_too_long_to_read_is_untrusted() -> Result<()> {
+    check(&cases::oversized())
+}
+
+#[test]
 fn p1_a_call_that_headers_or_its_uri_say_was_passed_on_is_untrusted() -> Result<()> {
     check(&cases::passed_on())
 }
@@ -128,7 +133,8 @@ struct Case {
     /// Of the request's URI.
     parameters: &'static str,
     /// Parameters of Via.
-    via: &'static str,
+    via: String,
+    call_id: &'static str,
     from_header: &'static str,
     headers: String,
     expected: Answer,
@@ -138,7 +144,8 @@ impl Case {
     fn new(from: Ipv4Addr, headers: impl Into<String>, expected: Answer) -> Self {
         let from_header = "<sip:0699999999@caller.example>";
         let (dialled, headers) = (SET_UP_NUMBER, headers.into());
-        Self { from, dialled, parameters: "", via: "", from_header, headers, expected }
+        let (via, call_id) = (String::new(), "case(x),y");
+        Self { from, dialled, parameters: "", via, call_id, from_header, headers, expected }
     }
 
     fn claiming(mut self, from_header: &'static str) -> Self {
@@ -163,12 +170,15 @@ fn check(cases: &[Case]) -> Result<()> {
         let mut wrong = Vec::new();
         for (index, case) in cases.iter().enumerate() {
             let answer = call(&asterisk, &mut events, index, case).await;
-            let answer = answer.with_context(|| case.dialled)?;
+            let answer = answer.with_context(|| format!("case {index}"))?;
             if answer != case.expected {
-                let Case { from, dialled, parameters, via, from_header, headers, expected } = case;
-                wrong.push(format!(
-                    "{from} dials {dialled}{parameters}, Via {via}, From: {from_header} {headers:?}: {answer:?}, not {expected:?}"
-                ));
+                let Case { from, dialled, parameters, via, .. } = case;
+                let Case { call_id, from_header, headers, expected, .. } = case;
+                let mut text = format!(
+                    "{from} dials {dialled}{parameters}, Via {via}, Call-ID {call_id}, From: {from_header} {headers:?}"
+                );
+                text.truncate(500);
+                wrong.push(format!("{text}: {answer:?}, not {expected:?}"));
             }
         }
         anyhow::Ok(wrong)
@@ -194,13 +204,13 @@ async fn call(
     let socket = UdpSocket::bind((case.from, 0)).await?;
     socket.connect(asterisk.sip()).await?;
     let here = socket.local_addr()?;
-    let Case { dialled, parameters, via, from_header, headers, .. } = case;
+    let Case { dialled, parameters, via, call_id, from_header, headers, .. } = case;
     let there = asterisk.sip();
     let invite = format!(
         "INVITE sip:{dialled}@{there}{parameters} SIP/2.0\r\n\
          Via: SIP/2.0/UDP {here};branch=z9hG4bK{index}{via}\r\n\
          From: {from_header};tag=t{index}\r\nTo: <sip:{dialled}@{there}>\r\n\
-         Call-ID: case-{index}(x),y\r\nCSeq: 1 INVITE\r\nContact: <sip:case@{here}>\r\n\
+         Call-ID: {index}-{call_id}\r\nCSeq: 1 INVITE\r\nContact: <sip:case@{here}>\r\n\
          Max-Forwards: 70\r\n{headers}Content-Length: 0\r\n\r\n"
     );
     socket.send(invite.as_bytes()).await?;
@@ -231,7 +241,7 @@ fn stasis_start(message: &Message) -> Result<Option<Answer>> {
     let argument = |index: usize| event["args"][index].as_str().unwrap_or_default().to_owned();
     // The Call-ID comes without what could be taken for dialplan.
     let call_id = argument(2);
-    ensure!(!call_id.contains(['(', ')', ',']), "Call-ID {call_id}");
+    ensure!(!call_id.contains(['(', ')', ',', '"', '|']), "Call-ID {call_id}");
     Ok(Some(Answer::Stasis(argument(0), argument(1))))
 }
 

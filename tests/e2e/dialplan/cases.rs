@@ -142,6 +142,57 @@ pub fn hostile() -> Vec<Case> {
     }
     let named = "\"a):0:0\" <sip:0612345600@x>";
     cases.push(Case::new(CARRIER, pai(named), trusted("0612345600")));
+    cases.extend(hostile_expressions());
+    cases
+}
+
+/// Text that ends a string where it stands in an expression, and goes on as one. An expression
+/// calls any function of the dialplan.
+fn hostile_expressions() -> Vec<Case> {
+    let apps = "Apps: KARIPASS_APPS=karipass,trusted,0612345699,\"\r\n";
+    let mut cases = Vec::new();
+    for call_id in [
+        "\"|SET(PJSIP_HEADER(read,Apps))|\"",
+        "\" = \"\" | SET(PJSIP_HEADER(read,Apps)) | \"",
+        "\" | 1 = 1 | \"",
+        "\"",
+        "${SET(KARIPASS_CALLER=0612345699)}",
+        "$[1]]?",
+    ] {
+        let with_id = |case| Case { call_id, ..case };
+        cases.push(with_id(Case::new(PHONE, apps, trusted("0612345601"))));
+        cases.push(with_id(Case::new(CARRIER, format!("{PAI}{apps}"), trusted("0612345600"))));
+        cases.push(with_id(Case::new(CARRIER, apps, verdict("untrusted"))));
+    }
+    cases
+}
+
+/// Asterisk reads a header of more than 4 KB as if it were not there.
+pub fn oversized() -> Vec<Case> {
+    let filling = "x".repeat(5_000);
+    let mut cases = vec![Case {
+        via: format!(";maddr=127.0.0.66;x={filling}"),
+        ..Case::new(CARRIER, PAI, verdict("untrusted"))
+    }];
+    for header in [
+        format!("Diversion: <sip:0612345699@x>;x={filling}"),
+        format!("Referred-By: <sip:0612345699@x>;x={filling}"),
+        format!("History-Info: <sip:0612345699@x;cause=302>;x={filling}"),
+        format!("P-Asserted-Identity: <sip:0612345601@x>;x={filling}"),
+        format!("X-Long: {filling}"),
+    ] {
+        cases.push(Case::new(CARRIER, format!("{PAI}{header}\r\n"), verdict("untrusted")));
+        cases.push(Case::new(PHONE, format!("{header}\r\n"), verdict("untrusted")));
+    }
+    let private = format!("{PAI}Privacy: id;{filling}\r\n");
+    cases.push(Case::new(CARRIER, private, verdict("withheld")));
+    let filling = "x".repeat(3_000);
+    let long = format!("History-Info: <sip:0612345699@x>;x={filling}\r\n").repeat(3);
+    let moved = format!("{PAI}{long}History-Info: <sip:0612345699@x;cause=302>\r\n");
+    cases.push(Case::new(CARRIER, moved, verdict("untrusted")));
+    let private = format!("Privacy: none{}none\r\n", " ".repeat(3_000)).repeat(2);
+    let private = format!("{PAI}{private}Privacy: id\r\n");
+    cases.push(Case::new(CARRIER, private, verdict("withheld")));
     cases
 }
 
@@ -153,7 +204,7 @@ pub fn answered_elsewhere() -> Vec<Case> {
         (";maddr=127.0.0.66", verdict("untrusted")),
         (";rport;MAddr=127.0.0.66;ttl=1", verdict("untrusted")),
     ] {
-        cases.push(Case { via, ..Case::new(CARRIER, PAI, verdict_of_it) });
+        cases.push(Case { via: via.to_owned(), ..Case::new(CARRIER, PAI, verdict_of_it) });
     }
     cases
 }
