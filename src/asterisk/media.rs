@@ -14,7 +14,7 @@ pub(super) enum Media {
     /// The trunk's, or those of an endpoint without configured networks.
     Own,
     /// Not known yet: the call came without an SDP offer, and its SDP answer comes with the ACK
-    /// (RFC 3261 §13.2.1).
+    /// (RFC 3261 §13.2.1); or Asterisk does not say which endpoint's call it is.
     Unknown,
     /// They lie outside the trunk's networks.
     Foreign,
@@ -26,6 +26,9 @@ pub(super) fn judge(
     endpoint: &str,
     destination: Option<IpAddr>,
 ) -> Media {
+    if endpoint.is_empty() {
+        return Media::Unknown;
+    }
     let mut own = networks.iter().filter(|network| network.endpoint == endpoint).peekable();
     if own.peek().is_none() {
         return Media::Own;
@@ -55,6 +58,8 @@ mod tests {
             ("other", None, Media::Unknown),
             ("telephone", Some("203.0.113.1"), Media::Own),
             ("telephone", None, Media::Own),
+            ("", Some("192.0.2.9"), Media::Unknown),
+            ("", None, Media::Unknown),
         ] {
             let address = destination.map(|address| address.parse().unwrap());
             assert_eq!(judge(&networks, endpoint, address), media, "{endpoint} {destination:?}");

@@ -167,9 +167,12 @@ impl Pair {
     }
 }
 
-/// A cluster whose commits wait for a standby that does not exist.
+/// A cluster whose commits wait for a standby that does not exist, and whose roles are sent no
+/// warning unless they ask for it.
 async fn lonely() -> (StoppableCluster, DatabaseScene) {
     let (postgres, database) = support::stoppable_cluster().await;
+    let silence = "ALTER ROLE ALL SET client_min_messages = error";
+    postgres.superuser("postgres").await.unwrap().batch_execute(silence).await.unwrap();
     let scene = DatabaseScene::in_database(database).await;
     wait_for_standby(&postgres, "nobody").await;
     let other = postgres.superuser("postgres").await.unwrap();
