@@ -184,7 +184,7 @@ async fn r_check_names_every_secret_that_everybody_can_read() {
         command.arg("--config").arg(&file).arg("check").env_remove("KARIPASS_ARI_PASSWORD");
         command.env_remove("KARIPASS_HASHING_KEYS").env("KARIPASS_HASHING_KEYS_FILE", &keys);
         let ran = run(command.env("KARIPASS_ARI_URL", "http://127.0.0.1:1"));
-        let named = ran.out.lines().filter(|line| line.contains("read by everybody")).count();
+        let named = ran.out.lines().filter(|line| line.ends_with("chmod o-rwx")).count();
         assert_eq!((ran.status, named), (1, expected.len()), "{ran:?}");
         assert!(expected.iter().all(|key| ran.out.contains(&format!("error: {key}"))), "{ran:?}");
     }

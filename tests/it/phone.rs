@@ -7,7 +7,6 @@ mod lines;
 mod media;
 mod overload;
 mod refused;
-mod repeats;
 mod rig;
 mod several;
 mod socket;

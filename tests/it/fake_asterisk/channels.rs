@@ -102,16 +102,6 @@ impl FakeAsterisk {
         self.state.change(|state| state.emit_key(channel, key, held_ms, after_ms));
     }
 
-    /// The caller puts the call on hold.
-    pub fn hold(&self, channel: &str) {
-        self.state.change(|state| state.emit_channel_event("ChannelHold", channel));
-    }
-
-    /// The caller takes the call up again.
-    pub fn unhold(&self, channel: &str) {
-        self.state.change(|state| state.emit_channel_event("ChannelUnhold", channel));
-    }
-
     /// The caller hangs up.
     pub fn hang_up(&self, channel: &str) {
         self.state.change(|state| state.hang_up(channel));

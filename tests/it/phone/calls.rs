@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::rig::{self, ADDITIONAL, CONTRACT, Plan, Rig, TRUSTED, outcomes, wait_for_outcome};
+use super::rig::{self, ADDITIONAL, CONTRACT, Plan, Rig, TRUSTED};
 
 /// What others have locked in this database: a row that they wait for, the tables that they use.
 const LOCKS: &str = "SELECT count(*) FROM pg_locks
@@ -18,7 +18,7 @@ async fn p9_a_call_stores_a_password_and_says_so() {
     rig.fake.wait_for_playback("whole.1", "completed").await;
     assert_eq!(rig.passwords().await, [CONTRACT]);
     rig.finish("whole.1").await;
-    assert_eq!(wait_for_outcome("whole.1").await, "stored");
+    rig.expect_end("whole.1", "stored").await;
     assert_eq!(rig.fake.requests_like("POST", "/answer").len(), 1);
     let playbacks = rig.fake.requests_like("POST", "/play/");
     for (at, request) in playbacks.iter().enumerate() {
@@ -68,7 +68,7 @@ async fn p2_an_untrusted_caller_hears_not_available_and_leaves_an_audit_row() {
         rig.fake.call(channel, arguments);
         rig.fake.wait_for_playback(channel, "not-available").await;
         rig.finish(channel).await;
-        assert_eq!(wait_for_outcome(channel).await, "not_available");
+        rig.expect_end(channel, "not_available").await;
     }
     let row = ("call".to_owned(), "not_available".to_owned());
     rig.wait_for_count(5, "SELECT count(*) FROM audit_log").await;
@@ -76,7 +76,7 @@ async fn p2_an_untrusted_caller_hears_not_available_and_leaves_an_audit_row() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn p13_hanging_up_before_the_commit_changes_nothing() {
+async fn p13_hanging_up_while_the_commit_waits_stores_nothing() {
     let rig = Rig::start(Plan::default()).await;
     rig.fake.call_up_to_confirmation("early.1").await;
     let mut owner = rig.database.owner().await.unwrap();
@@ -85,7 +85,7 @@ async fn p13_hanging_up_before_the_commit_changes_nothing() {
     rig.fake.press("early.1", "12345678");
     rig.wait_for_count(1, &format!("{LOCKS} AND locktype = 'tuple'")).await;
     rig.fake.hang_up("early.1");
-    assert_eq!(wait_for_outcome("early.1").await, "hung_up");
+    rig.expect_end("early.1", "hung_up").await;
     lock.commit().await.unwrap();
     rig.wait_for_count(0, &format!("{LOCKS} AND locktype = 'relation'")).await;
     assert!(rig.passwords().await.is_empty());
@@ -107,20 +107,20 @@ async fn a_call_ends_once_whatever_ends_it_and_however_often() {
                 .send(&format!(r#"{{"type":"{}","channel":{{"id":"{channel}"}}}}"#, kinds[*kind]));
         }
         rig.fake.press(&channel, "1");
-        assert_eq!(wait_for_outcome(&channel).await, "hung_up");
+        rig.expect_end(&channel, "hung_up").await;
     }
     // A start that is reported twice is one call, also behind its end.
     rig.fake.call("twice.1", &TRUSTED);
     rig.fake.wait_for_playback("twice.1", "menu").await;
     rig.fake.call("twice.1", &TRUSTED);
     rig.fake.send(r#"{"type":"ChannelHangupRequest","channel":{"id":"twice.1"}}"#);
-    assert_eq!(wait_for_outcome("twice.1").await, "hung_up");
+    rig.expect_end("twice.1", "hung_up").await;
     rig.fake.press("twice.1", "1");
     rig.fake.call("twice.1", &TRUSTED);
     rig.fake.call("twice.2", &TRUSTED);
     rig.fake.wait_for_playback("twice.2", "menu").await;
     assert_eq!(rig.fake.requests_like("POST", "/twice.1/answer").len(), 1);
-    assert!((0..5).all(|call| outcomes(&format!("once.{call}.")).len() == 1));
+    assert_eq!(rig.ended_calls().into_values().sum::<u64>(), 6);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -132,7 +132,7 @@ async fn p1_a_channel_that_replaces_the_caller_sets_no_password() {
     rig.fake.wait_for_playback("transfer.1", "set-password").await;
     rig.fake.replace("transfer.1", "transfer.2");
     rig.fake.press("transfer.2", "1234567812345678");
-    assert_eq!(wait_for_outcome("transfer.1").await, "hung_up");
+    rig.expect_end("transfer.1", "hung_up").await;
     // The dialplan apologises, as soon as what played to the other channel is stopped.
     rig.fake.wait_for_request("POST", "/channels/transfer.2/continue", 1).await;
     let stopped = rig.fake.requests_like("DELETE", "/playbacks/transfer.1-");
@@ -140,7 +140,8 @@ async fn p1_a_channel_that_replaces_the_caller_sets_no_password() {
     rig.wait_for_count(0, "SELECT count(*) FROM credential").await;
     assert!(rig.fake.requests_like("POST", "/channels/transfer.2/play").is_empty());
     assert!(rig.fake.requests_like("POST", "/channels/transfer.2/answer").is_empty());
-    assert!(outcomes("transfer.2").is_empty());
+    assert!(!rig.is_live("transfer.2"));
+    assert_eq!(rig.ended_calls().into_values().sum::<u64>(), 1);
 }
 
 /// As if no event had said that it has replaced another.
@@ -177,7 +178,7 @@ async fn two_calls_do_not_mix() {
     rig.fake.hang_up("mix.1");
     rig.fake.press("mix.11", "87654321");
     rig.fake.wait_for_playback("mix.11", "completed").await;
-    assert_eq!(wait_for_outcome("mix.1").await, "hung_up");
+    rig.expect_end("mix.1", "hung_up").await;
     assert_eq!(rig.passwords().await, [ADDITIONAL]);
 }
 
@@ -204,7 +205,7 @@ async fn what_is_no_event_of_a_call_harms_none() {
     rig.fake.press("strange.1", "1");
     rig.fake.wait_for_playback("strange.1", "set-password").await;
     assert!(rig::lines_with("97531864").is_empty());
-    assert!(outcomes("strange.1").is_empty());
+    assert!(rig.is_live("strange.1"));
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -214,7 +215,7 @@ async fn who_calls_while_the_line_closes_is_sent_on_and_the_others_finish() {
     let mut rig = Rig::start(plan).await;
     rig.fake.call_up_to_confirmation("closing.1").await;
     rig.stop();
-    rig.wait_for_faults(&["the line takes no more calls"]).await;
+    rig.wait_until_unready().await;
     rig.fake.call("closing.2", &TRUSTED);
     rig.fake.wait_for_request("POST", "/channels/closing.2/continue", 1).await;
     rig.fake.offer("closing.3", &TRUSTED.join("/"));
@@ -222,8 +223,8 @@ async fn who_calls_while_the_line_closes_is_sent_on_and_the_others_finish() {
     rig.fake.wait_for_playback("closing.1", "completed").await;
     rig.finish("closing.1").await;
     rig.wait_until_stopped().await;
-    assert_eq!(wait_for_outcome("closing.1").await, "stored");
-    assert!(outcomes("closing.2").is_empty());
+    rig.expect_end("closing.1", "stored").await;
+    assert_eq!(rig.ended_calls().into_values().sum::<u64>(), 1);
     assert!(rig.fake.requests_like("POST", "/events/claim").is_empty());
 }
 
@@ -234,7 +235,7 @@ async fn what_is_left_after_the_grace_is_sent_on() {
     rig.fake.wait_for_playback("grace.1", "menu").await;
     rig.stop();
     rig.wait_until_stopped().await;
-    assert_eq!(wait_for_outcome("grace.1").await, "continued");
+    rig.expect_end("grace.1", "continued").await;
     assert_eq!(rig.fake.requests_like("POST", "/channels/grace.1/continue").len(), 1);
     assert!(rig.fake.requests_like("DELETE", "/channels/grace.1").is_empty());
 }

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::rig::{self, CONTRACT, Plan, Rig, lines_with, wait_for_outcome};
+use super::rig::{self, CONTRACT, Plan, Rig, lines_with};
 
 /// The events of a call, each with its fields but the text and what differs from run to run.
 fn events(channel: &str) -> Vec<Value> {
@@ -36,7 +36,7 @@ async fn each_event_of_a_call_is_one_line_that_says_how_many_digits_and_never_wh
     rig.fake.press("lines.1", "80318472");
     rig.fake.wait_for_playback("lines.1", "completed").await;
     rig.finish("lines.1").await;
-    assert_eq!(wait_for_outcome("lines.1").await, "stored");
+    rig.expect_end("lines.1", "stored").await;
     let entry = |step: &str, digits: u8| json!({ "event": "entry", "step": step, "digits": digits, "by_silence": false });
     let expected = [
         json!({
@@ -61,11 +61,12 @@ async fn what_the_database_did_wrong_stands_between_the_lines_of_its_call() {
     let rig = Rig::start(Plan { db: Some(rig::unreachable_db()), ..Plan::default() }).await;
     rig.fake.call("lines.2", &["trusted", CONTRACT]);
     rig.fake.call("lines.3", &["withheld", ""]);
-    for channel in ["lines.2", "lines.3"] {
-        let last = if channel == "lines.2" { "trouble" } else { "not-available" };
+    for (channel, last, outcome) in
+        [("lines.2", "trouble", "trouble"), ("lines.3", "not-available", "not_available")]
+    {
         rig.fake.wait_for_playback(channel, last).await;
         rig.finish(channel).await;
-        wait_for_outcome(channel).await;
+        rig.expect_end(channel, outcome).await;
     }
     let names = |channel: &str| -> Vec<String> {
         let lines = lines_with(channel).into_iter();

@@ -3,7 +3,7 @@
 use crate::fake_asterisk::Reply;
 use serde_json::json;
 
-use super::rig::{Plan, Rig, TRUSTED, wait_for_outcome};
+use super::rig::{Plan, Rig, TRUSTED};
 
 /// Holds the fake's media.
 const OWN: &str = "carrier=127.0.0.2";
@@ -19,7 +19,7 @@ async fn p1_nothing_is_played_to_a_call_with_foreign_media() {
     rig.sends_media_to(FOREIGN);
     rig.fake.call("forged.1", &TRUSTED);
     rig.fake.press("forged.1", WHOLE_CALL);
-    assert_eq!(wait_for_outcome("forged.1").await, "foreign_media");
+    rig.expect_end("forged.1", "foreign_media").await;
     rig.fake.wait_for_request("DELETE", "/channels/forged.1", 1).await;
     assert!(rig.fake.requests_like("POST", "/channels/forged.1/play").is_empty());
     rig.wait_for_count(0, "SELECT count(*) FROM credential").await;
@@ -33,7 +33,7 @@ async fn p1_a_call_whose_media_go_elsewhere_is_hung_up() {
     rig.fake.wait_for_confirmed_playback("moved-media.1", "menu").await;
     rig.sends_media_to(FOREIGN);
     rig.fake.press("moved-media.1", "1");
-    assert_eq!(wait_for_outcome("moved-media.1").await, "foreign_media");
+    rig.expect_end("moved-media.1", "foreign_media").await;
     rig.fake.wait_for_request("DELETE", "/channels/moved-media.1", 1).await;
     rig.wait_for_count(0, "SELECT count(*) FROM credential").await;
 }
@@ -45,7 +45,7 @@ async fn p1_nothing_is_stored_before_the_media_are_known() {
     rig.fake.call("unacknowledged.1", &TRUSTED);
     rig.fake.wait_for_confirmed_playback("unacknowledged.1", "menu").await;
     rig.fake.press("unacknowledged.1", WHOLE_CALL);
-    assert_eq!(wait_for_outcome("unacknowledged.1").await, "foreign_media");
+    rig.expect_end("unacknowledged.1", "foreign_media").await;
     rig.fake.call("unknown-media.1", &TRUSTED);
     rig.fake.wait_for_confirmed_playback("unknown-media.1", "menu").await;
     rig.fake.on("GET", "rtp%2Cdest", Reply::With(500, json!({})));

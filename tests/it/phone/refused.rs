@@ -1,11 +1,13 @@
-//! Keys that Asterisk reports while it refuses commands (`P12`).
+//! Keys that do not count, or only with what they were keyed for (`P12`): Asterisk refuses commands
+//! meanwhile, or reports them late.
 
 use std::time::Duration;
 
 use crate::fake_asterisk::Reply;
+use domain::dialog::Limits;
 use serde_json::json;
 
-use super::rig::{Plan, Rig, TRUSTED, wait_for_outcome};
+use super::rig::{Plan, Rig, TRUSTED};
 
 const TWICE: &str = "1234567812345678";
 const METHODS: [&str; 3] = ["GET", "POST", "DELETE"];
@@ -32,7 +34,7 @@ async fn p12_nothing_counts_that_is_keyed_while_commands_are_refused() {
     rig.fake.press("blind.2", &format!("1{TWICE}"));
     rig.fake.wait_for_request("DELETE", "/playbacks/blind.2", 3).await;
     rig.fake.hang_up("blind.2");
-    assert_eq!(wait_for_outcome("blind.2").await, "hung_up");
+    rig.expect_end("blind.2", "hung_up").await;
     // Else the line would not stop.
     rig.answer_all(&Reply::Well);
 }
@@ -104,6 +106,22 @@ async fn p12_all_is_keyed_ahead_of_an_asterisk_that_is_slow() {
     }
     rig.fake.press("ahead.1", &format!("1{TWICE}"));
     rig.fake.wait_for_playback("ahead.1", "completed").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn p12_a_key_held_since_before_invalid_is_no_entry() {
+    let limits = Limits { inter_digit: Duration::from_millis(100), ..Plan::default().limits };
+    let rig = Rig::start(Plan { limits, ..Plan::default() }).await;
+    rig.fake.call("held.1", &TRUSTED);
+    rig.fake.wait_for_playback("held.1", "menu").await;
+    rig.fake.press("held.1", "1");
+    rig.fake.wait_for_playback("held.1", "set-password").await;
+    rig.fake.press("held.1", "2");
+    let invalid = rig.fake.wait_for_confirmed_playback("held.1", "invalid").await;
+    rig.fake.emit_key("held.1", '4', 6_000, 5_900);
+    rig.fake.hang_up("held.1");
+    rig.expect_end("held.1", "hung_up").await;
+    assert!(rig.fake.requests_like("DELETE", &invalid).is_empty());
 }
 
 impl Rig {

@@ -1,5 +1,7 @@
 //! A fake Asterisk, a database with one contract, and a telephone line between them.
 
+use std::collections::BTreeMap;
+use std::convert::Infallible;
 use std::io;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
@@ -9,13 +11,13 @@ use std::time::Duration;
 use crate::fake_asterisk::FakeAsterisk;
 use domain::dialog::Limits;
 use domain::dialog::prompt::SOUNDS;
-use karipass::asterisk::{CallLimits, LineHealth, PhoneLine, Timeouts};
+use karipass::asterisk::{CallLimits, LineHealth, LiveCalls, PhoneLine, Timeouts};
 use karipass::auth::AuthService;
 use karipass::config::{Ari, Database as DatabaseConfig, Secret};
 use karipass::db::Db;
 use karipass::hashing::{Cost, Dummy, Hasher, Keys};
 use karipass_lab::postgres::Database;
-use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
+use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle, PrometheusRecorder};
 use serde_json::Value;
 use tokio_util::sync::CancellationToken;
 
@@ -98,6 +100,11 @@ pub struct Rig {
     pub fake: FakeAsterisk,
     pub database: Database,
     pub status: Vec<Arc<LineHealth>>,
+    live_calls: LiveCalls,
+    /// What this line has counted.
+    metrics: PrometheusHandle,
+    /// The outcomes that a test has waited for, and how often.
+    expected_ends: Mutex<BTreeMap<String, u64>>,
     stop: CancellationToken,
     thread: Option<JoinHandle<()>>,
 }
@@ -115,7 +122,6 @@ impl Rig {
     /// A rig with this fake, whose line may not be connected yet.
     pub async fn with(fake: FakeAsterisk, plan: Plan) -> Self {
         log();
-        metrics();
         let database = support::database().await;
         let rows = format!(
             "INSERT INTO contract (number) VALUES ('{CONTRACT}');
@@ -143,20 +149,29 @@ impl Rig {
         let media = plan.media_networks.iter().map(|text| text.parse().unwrap()).collect();
         let auth = AuthService::new(db, hasher, domain::rules::SESSION_IDLE_TIMEOUT);
         let phone = PhoneLine::new(&pbxs, plan.limits, capacity, media, auth, plan.pace).unwrap();
-        let status = phone.health();
+        let (status, live_calls) = (phone.health(), phone.live_calls());
+        let recorder = PrometheusBuilder::new().build_recorder();
+        let metrics = recorder.handle();
         let stop = CancellationToken::new();
         let stopped = stop.clone();
         let thread = std::thread::spawn(move || {
             let runtime =
                 tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-            runtime.block_on(phone.run_on_thread(stopped, std::future::pending())).unwrap();
+            runtime.block_on(phone.run_on_thread(stopped, record(recorder))).unwrap();
         });
-        Self { fake, database, status, stop, thread: Some(thread) }
+        let (expected_ends, thread) = (Mutex::default(), Some(thread));
+        Self { fake, database, status, live_calls, metrics, expected_ends, stop, thread }
     }
 
     /// Waits until nothing keeps the line from serving calls.
     pub async fn wait_until_ready(&self) {
         self.wait_for_faults(&[]).await;
+    }
+
+    /// Waits until something keeps the line from serving calls.
+    pub async fn wait_until_unready(&self) {
+        wait_until("a fault", || self.status.iter().any(|health| !health.problems().is_empty()))
+            .await;
     }
 
     /// Waits until exactly these keep the line from serving calls.
@@ -185,6 +200,45 @@ impl Rig {
             self.fake.is_gone(channel)
         })
         .await;
+    }
+
+    /// Waits until this call is over, with this outcome. No other call is, but those that the test
+    /// has waited for.
+    pub async fn expect_end(&self, channel: &str, outcome: &str) {
+        let expected = {
+            let mut ends = self.expected_ends.lock().unwrap();
+            *ends.entry(outcome.to_owned()).or_default() += 1;
+            ends.clone()
+        };
+        let count = |ends: &BTreeMap<String, u64>| ends.values().sum::<u64>();
+        wait_until(&format!("the end of the call {channel}"), || {
+            count(&self.ended_calls()) >= count(&expected) && !self.is_live(channel)
+        })
+        .await;
+        assert_eq!(self.ended_calls(), expected, "{channel}");
+    }
+
+    /// How many calls have ended, by their outcome.
+    pub fn ended_calls(&self) -> BTreeMap<String, u64> {
+        let mut ended = BTreeMap::new();
+        for line in self.metrics.render().lines() {
+            let Some(labels) = line.strip_prefix("karipass_calls_ended_total{") else { continue };
+            let outcome = labels.split('"').nth(1).unwrap();
+            *ended.entry(outcome.to_owned()).or_default() += value(line);
+        }
+        ended
+    }
+
+    /// Whether the line serves this channel of the rig's Asterisk.
+    pub fn is_live(&self, channel: &str) -> bool {
+        let pbx = self.fake.url().trim_start_matches("http://");
+        self.live_calls.snapshot().iter().any(|call| call.channel == channel && call.pbx == pbx)
+    }
+
+    /// The sum of the metrics of the line whose name and labels begin so.
+    pub fn metric(&self, name: &str) -> u64 {
+        let rendered = self.metrics.render();
+        rendered.lines().filter(|line| line.starts_with(name)).map(value).sum()
     }
 
     /// Waits until a query counts this many.
@@ -233,51 +287,25 @@ pub async fn wait_until(what: &str, so: impl Fn() -> bool) {
     support::wait_until(what, async || so()).await;
 }
 
-/// Waits until a call is over, and gives its outcome; it must be over exactly once.
-pub async fn wait_for_outcome(channel: &str) -> String {
-    let mut read = 0;
-    support::wait_until(&format!("the end of the call {channel}"), async || {
-        let (lines, end) = lines_since(read, channel);
-        read = end;
-        lines.iter().any(|line| line["fields"]["outcome"].is_string())
-    })
-    .await;
-    let outcomes = outcomes(channel);
-    assert_eq!(outcomes.len(), 1, "{outcomes:?}");
-    outcomes[0].clone()
-}
-
-/// The outcomes that were logged of a call.
-pub fn outcomes(channel: &str) -> Vec<String> {
-    lines_with(channel)
-        .iter()
-        .filter_map(|line| line["fields"]["outcome"].as_str().map(str::to_owned))
-        .collect()
-}
-
 /// The log lines in which a text occurs, such as a channel's id or a server's address.
 pub fn lines_with(text: &str) -> Vec<Value> {
-    lines_since(0, text).0
-}
-
-/// Those of them behind the first `read` bytes of the log, and how many bytes it has now.
-fn lines_since(read: usize, text: &str) -> (Vec<Value>, usize) {
     let log = log().0.lock().unwrap_or_else(PoisonError::into_inner);
-    let lines = std::str::from_utf8(&log[read..]).unwrap().lines();
+    let lines = std::str::from_utf8(&log).unwrap().lines();
     let lines = lines.filter(|line| line.contains(text));
-    (lines.map(|line| serde_json::from_str(line).unwrap()).collect(), log.len())
+    lines.map(|line| serde_json::from_str(line).unwrap()).collect()
 }
 
-/// What the metrics' recorder of this process has counted.
-pub fn counter(name: &str) -> u64 {
-    let rendered = metrics().render();
-    let line = rendered.lines().find(|line| line.starts_with(name));
-    line.map_or(0, |line| line.rsplit(' ').next().unwrap().parse().unwrap())
+/// The value of a metric's line.
+fn value(line: &str) -> u64 {
+    line.rsplit(' ').next().unwrap().parse().unwrap()
 }
 
-fn metrics() -> &'static PrometheusHandle {
-    static METRICS: OnceLock<PrometheusHandle> = OnceLock::new();
-    METRICS.get_or_init(|| PrometheusBuilder::new().install_recorder().unwrap())
+/// Records the metrics of the thread that runs this heartbeat, which is the line's.
+async fn record(recorder: PrometheusRecorder) -> Infallible {
+    let recorder = Box::leak(Box::new(recorder));
+    // The guard's end would end the recording.
+    std::mem::forget(metrics::set_default_local_recorder(recorder));
+    std::future::pending().await
 }
 
 /// The whole log of the process, from `INFO` up.
