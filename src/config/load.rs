@@ -75,6 +75,9 @@ pub(super) struct Reader {
     /// Whether there is a file that could not be read: what seems to be missing may stand in it.
     unread: bool,
     errors: Vec<String>,
+    /// Every key that was looked for.
+    #[cfg(test)]
+    pub(super) keys: std::collections::BTreeSet<String>,
 }
 
 impl Reader {
@@ -94,6 +97,8 @@ impl Reader {
             folder: file.and_then(Path::parent).map(Path::to_path_buf).unwrap_or_default(),
             unread: false,
             errors: Vec::new(),
+            #[cfg(test)]
+            keys: std::collections::BTreeSet::new(),
         };
         if let Some(path) = file {
             reader.read_file(path);
@@ -164,7 +169,13 @@ impl Reader {
             }
             None => None,
         };
-        self.variables.remove(&variable_of(key)).or(from_file)
+        self.take_variable(key).or(from_file)
+    }
+
+    fn take_variable(&mut self, key: &str) -> Option<String> {
+        #[cfg(test)]
+        self.keys.insert(key.to_owned());
+        self.variables.remove(&variable_of(key))
     }
 
     fn parse<T: ConfigValue>(&mut self, key: &str, text: &str) -> Option<T> {
@@ -272,7 +283,7 @@ impl Reader {
     /// A list: one of the file, or separated by commas in a variable; empty if not given.
     pub(super) fn list<T: ConfigValue>(&mut self, key: &str) -> Option<Vec<T>> {
         let from_file = self.file.remove(key);
-        let entries = match (self.variables.remove(&variable_of(key)), from_file) {
+        let entries = match (self.take_variable(key), from_file) {
             (None, Some(RawValue::List(entries))) => entries,
             (Some(text), _) | (None, Some(RawValue::Text(text))) => separated(&text),
             (None, None) => Vec::new(),

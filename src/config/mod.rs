@@ -212,11 +212,16 @@ pub fn load(
     variables: impl IntoIterator<Item = (String, String)>,
 ) -> Result<Config, ConfigErrors> {
     let mut reader = Reader::new(file, variables);
-    let ari = asterisk::read(&mut reader);
-    let database = database::read(&mut reader);
-    let keys = keys(&mut reader);
-    let call = call::read(&mut reader);
-    let site = site::read(&mut reader);
+    let config = read(&mut reader);
+    reader.finish("", || config)
+}
+
+fn read(reader: &mut Reader) -> Option<Config> {
+    let ari = asterisk::read(reader);
+    let database = database::read(reader);
+    let keys = keys(reader);
+    let call = call::read(reader);
+    let site = site::read(reader);
     let listen = reader.or_default("operators.listen", "127.0.0.1:9464");
     let limit = reader.limit("login.limit", rules::LOGIN_POINTS_PER_MINUTE);
     let idle_timeout = reader.seconds(
@@ -224,27 +229,25 @@ pub fn load(
         rules::SESSION_IDLE_TIMEOUT,
         rules::MAX_SESSION_LIFETIME,
     );
-    let audit = audit(&mut reader);
-    let shutdown = shutdown(&mut reader);
-    let log = log(&mut reader);
+    let audit = audit(reader);
+    let shutdown = shutdown(reader);
+    let log = log(reader);
     let group_readable = reader.or_default("secrets.group_readable", "false");
     let secret_files = reader.secret_files();
-    reader.finish("", || {
-        Some(Config {
-            ari: ari?,
-            database: database?,
-            hashing: Hashing { keys: keys? },
-            call: call?,
-            site: site?,
-            operators: Operators { listen: listen? },
-            login: Login { limit: limit? },
-            session: Session { idle_timeout: idle_timeout? },
-            audit: audit?,
-            shutdown: shutdown?,
-            log: log?,
-            secret_files,
-            group_readable: group_readable?,
-        })
+    Some(Config {
+        ari: ari?,
+        database: database?,
+        hashing: Hashing { keys: keys? },
+        call: call?,
+        site: site?,
+        operators: Operators { listen: listen? },
+        login: Login { limit: limit? },
+        session: Session { idle_timeout: idle_timeout? },
+        audit: audit?,
+        shutdown: shutdown?,
+        log: log?,
+        secret_files,
+        group_readable: group_readable?,
     })
 }
 

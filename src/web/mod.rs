@@ -30,6 +30,7 @@ use std::time::Duration;
 use axum::Router;
 use axum::http::Uri;
 use axum::response::{IntoResponse as _, Response};
+use axum::routing::MethodRouter;
 use metrics::counter;
 
 pub use connection_limit::ConnectionLimiter;
@@ -50,6 +51,9 @@ use site::PageFrame;
 
 /// How often expired sessions, hashes and audit rows are removed.
 const PURGE_INTERVAL: Duration = Duration::from_mins(1);
+
+/// A path and the handlers of its methods.
+type Route<'a> = (&'a str, MethodRouter<AppState>);
 
 /// What the handlers share; cheap to clone.
 #[derive(Debug, Clone)]
@@ -105,6 +109,12 @@ impl AppState {
         let render = Arc::new(move |uri: &Uri, problem| state.render_problem(uri, problem));
         let routes = middleware::apply(routes, hsts, render);
         middleware::apply_for_subscribers(routes, &self).with_state(self)
+    }
+
+    /// The path of every route of the subscribers' listener.
+    #[must_use]
+    pub fn paths(&self) -> Vec<String> {
+        api::paths().map(str::to_owned).chain(site::paths(self).map(str::to_owned)).collect()
     }
 
     /// A problem document under `/api/`, an error page anywhere else.
@@ -176,6 +186,11 @@ impl AppState {
     fn trusted_proxies(&self) -> &[Network] {
         &self.inner.trusted_proxies
     }
+}
+
+fn router<'a>(routes: impl IntoIterator<Item = Route<'a>>) -> Router<AppState> {
+    let routes = routes.into_iter();
+    routes.fold(Router::new(), |router, (path, handlers)| router.route(path, handlers))
 }
 
 /// A number with hyphens: `06-6480-6430`.

@@ -1,14 +1,11 @@
 //! Every route walked by those who may not use it. They have no session, one that must change its
 //! password (C6), a user's where an administrator's is needed (U2), or another contract's.
 //!
-//! The routes are read from the sources that make the router, so that none is forgotten: one that
-//! is not listed here fails the walk.
+//! The program lists its paths, and its answers show their methods, so that none is forgotten: one
+//! that is not listed here fails the walk.
 
 use std::collections::BTreeSet;
-use std::fs;
-use std::path::Path;
 
-use karipass_lab::repository;
 use reqwest::Method;
 use serde_json::json;
 
@@ -55,11 +52,25 @@ const USER: &str = "0612345601";
 /// Another contract's number.
 const OTHER: &str = "0698765400";
 
-#[test]
-fn every_route_of_the_site_is_walked() {
+#[tokio::test(flavor = "multi_thread")]
+async fn every_route_of_the_site_is_walked() {
+    let scene = Scene::new("admin_user").await;
+    let methods = [Method::GET, Method::POST, Method::PUT, Method::PATCH, Method::DELETE];
+    let mut found = BTreeSet::new();
+    for path in &scene.service.paths {
+        let url = format!("{}{}", scene.service.base, path.replace("{unit}", "number"));
+        for method in &methods {
+            let answer = scene.caller.send(scene.caller.client().request(method.clone(), &url));
+            if answer.await.status != 405 {
+                // The names of assets have digests.
+                let shown = if path.starts_with("/assets/") { "/assets/" } else { path.as_str() };
+                found.insert((method.as_str().to_lowercase(), shown.to_owned()));
+            }
+        }
+    }
     let expected: BTreeSet<(String, String)> =
         ROUTES.iter().map(|(method, path, _)| ((*method).to_owned(), (*path).to_owned())).collect();
-    assert_eq!(routes_of(&repository().join("src/web")), expected);
+    assert_eq!(found, expected);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -88,22 +99,28 @@ async fn w4_no_route_is_open_without_a_session() {
 #[tokio::test(flavor = "multi_thread")]
 async fn c6_no_route_but_the_change_is_open() {
     let scene = Scene::new("admin_user").await;
-    site::credential(&scene.owner, NUMBER, "temporary").await;
-    let bearer = scene.caller.log_in(&scene.service.base, NUMBER, RIGHT).await.token();
-    let mut browser = Browser::new(&scene.service.base);
-    browser.log_in(NUMBER, RIGHT).await;
-    let own = token(&browser.get("/password").await);
-    for (method, path, is_api) in needing(For::Session) {
-        if is_api {
-            let answer = api(&scene, method, &path, Some(&bearer)).await;
-            let refusal = (answer.status, answer.code());
-            assert_eq!(refusal, (403, "password_change_required".to_owned()), "{path}");
-        } else {
-            let answer = page(&mut browser, method, &path, &own).await;
-            assert_eq!(leads_to(&answer), "/password", "{path}");
+    for (kind, age) in [("temporary", "1 second"), ("password", "60 days")] {
+        site::credential(&scene.owner, NUMBER, kind).await;
+        site::age(&scene.owner, NUMBER, age).await;
+        let bearer = scene.caller.log_in(&scene.service.base, NUMBER, RIGHT).await.token();
+        let mut browser = Browser::new(&scene.service.base);
+        browser.log_in(NUMBER, RIGHT).await;
+        let form = browser.get("/password").await;
+        assert!(!form.body.contains("06-1234-5601"), "it shows nothing else: {form:?}");
+        let own = token(&form);
+        for (method, path, is_api) in needing(For::Session) {
+            if is_api {
+                let answer = api(&scene, method, &path, Some(&bearer)).await;
+                let refusal = (answer.status, answer.code());
+                let expected = (403, "password_change_required".to_owned());
+                assert_eq!(refusal, expected, "{kind} {path}");
+            } else {
+                let answer = page(&mut browser, method, &path, &own).await;
+                assert_eq!(leads_to(&answer), "/password", "{kind} {path}");
+            }
         }
+        expect_unchanged(&scene, kind).await;
     }
-    expect_unchanged(&scene, "temporary").await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -116,6 +133,8 @@ async fn u2_no_route_of_the_unit_is_open_to_a_user() {
     let mut browser = Browser::new(&scene.service.base);
     browser.log_in(USER, RIGHT).await;
     let own = token(&browser.get("/password").await);
+    let hashes = scene.service.hasher.operations();
+    scene.forget().await;
     for (method, path, is_api) in needing(For::Changer) {
         if is_api {
             let answer = api(&scene, method, &path, Some(&bearer)).await;
@@ -127,6 +146,8 @@ async fn u2_no_route_of_the_unit_is_open_to_a_user() {
         }
     }
     expect_unchanged(&scene, "password").await;
+    assert_eq!(scene.service.hasher.operations(), hashes, "nothing is compared");
+    assert_eq!(scene.audit_rows().await[0], format!("unit_changed not_allowed {USER}"));
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -188,42 +209,6 @@ enum For {
     Session,
     /// Of those, one that may change the unit.
     Changer,
-}
-
-/// Methods and paths of every `.route(` below a folder; the operators' listener is another.
-fn routes_of(folder: &Path) -> BTreeSet<(String, String)> {
-    let mut routes = BTreeSet::new();
-    for entry in fs::read_dir(folder).unwrap() {
-        let path = entry.unwrap().path();
-        if path.is_dir() {
-            routes.extend(routes_of(&path));
-        } else if path.extension().is_some_and(|kind| kind == "rs") && !path.ends_with("ops.rs") {
-            let source: String =
-                fs::read_to_string(&path).unwrap().split_whitespace().collect::<Vec<_>>().concat();
-            for route in source.split(".route(").skip(1) {
-                let (name, rest) = route.split_once(',').unwrap();
-                let path = if let Some(literal) = name.strip_prefix('"') {
-                    literal.trim_end_matches('"').to_owned()
-                } else {
-                    // Of the style sheet and its like the paths are made.
-                    assert!(path.ends_with("site/assets.rs"), "{name} in {}", path.display());
-                    "/assets/".to_owned()
-                };
-                routes.extend(methods(rest).map(|method| (method.to_owned(), path.clone())));
-            }
-        }
-    }
-    routes
-}
-
-/// The methods that a method router begins with, such as `get(a).post(b)`.
-fn methods(router: &str) -> impl Iterator<Item = &'static str> {
-    let end = router.find("))").unwrap_or(router.len());
-    let router = format!(".{}", &router[..=end.min(router.len() - 1)]);
-    let is_asset = router.starts_with(".asset(");
-    ["get", "post", "put", "patch", "delete", "any"].into_iter().filter(move |method| {
-        router.contains(&format!(".{method}(")) || (*method == "get" && is_asset)
-    })
 }
 
 /// The routes that need at least this.

@@ -58,6 +58,8 @@ pub struct Service {
     pub base: String,
     /// Its hashing threads.
     pub hasher: Hasher,
+    /// The paths of its routes.
+    pub paths: Vec<String>,
     handle: web::Handle,
 }
 
@@ -69,7 +71,8 @@ impl Service {
         let hasher = Hasher::start(config.hashing.keys.clone(), CHEAP, &dummy).unwrap();
         let listener = web::bind(SocketAddr::from(([127, 0, 0, 1], 0))).unwrap();
         let handle = web::Handle::new();
-        let router = AppState::new(&config, db, hasher.clone()).router(false);
+        let state = AppState::new(&config, db, hasher.clone());
+        let (paths, router) = (state.paths(), state.router(false));
         let serving = web::serve(
             listener,
             router,
@@ -79,7 +82,7 @@ impl Service {
         );
         tokio::spawn(async { serving.await.unwrap() });
         let address = handle.listening().await.unwrap();
-        Self { base: format!("http://{address}"), hasher, handle }
+        Self { base: format!("http://{address}"), hasher, paths, handle }
     }
 }
 

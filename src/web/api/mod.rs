@@ -17,9 +17,8 @@ use jiff::Timestamp;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::AppState;
-use super::origin;
 use super::problem::NumberSchema;
+use super::{AppState, Route, origin, router};
 use crate::auth::{Audience, SessionToken};
 use domain::access::Access;
 use domain::auth_unit::AuthUnit;
@@ -27,20 +26,35 @@ use domain::contract::Role;
 use domain::credential::PasswordChange;
 use domain::phone_number::PhoneNumber;
 
+/// What other sites' pages may not ask.
+fn operations() -> [Route<'static>; 5] {
+    [
+        ("/api/v1/login", post(login::log_in)),
+        ("/api/v1/session", get(session::session)),
+        ("/api/v1/password", post(password::change_password)),
+        ("/api/v1/unit", get(unit_choices::unit_choices).post(unit::change_unit)),
+        ("/api/v1/logout", post(logout::log_out)),
+    ]
+}
+
+/// The description is public.
+fn description() -> [Route<'static>; 3] {
+    [
+        ("/api/v1/openapi.json", get(openapi::openapi)),
+        ("/api/v1/docs", get(reference::show)),
+        ("/api/v1/docs.css", get(reference::style)),
+    ]
+}
+
 /// Every route under `/api/v1`.
 pub(super) fn routes() -> Router<AppState> {
-    let routes = Router::new()
-        .route("/api/v1/login", post(login::log_in))
-        .route("/api/v1/session", get(session::session))
-        .route("/api/v1/password", post(password::change_password))
-        .route("/api/v1/unit", get(unit_choices::unit_choices).post(unit::change_unit))
-        .route("/api/v1/logout", post(logout::log_out))
-        .layer(middleware::from_fn(origin::reject_cross_origin_or_not_json));
-    // The description is public.
-    routes
-        .route("/api/v1/openapi.json", get(openapi::openapi))
-        .route("/api/v1/docs", get(reference::show))
-        .route("/api/v1/docs.css", get(reference::style))
+    let layer = middleware::from_fn(origin::reject_cross_origin_or_not_json);
+    router(operations()).layer(layer).merge(router(description()))
+}
+
+/// The paths of [`routes`].
+pub(super) fn paths() -> impl Iterator<Item = &'static str> {
+    operations().into_iter().chain(description()).map(|(path, _)| path)
 }
 
 /// A session began.

@@ -4,7 +4,6 @@
 use std::fmt;
 use std::future::ready;
 
-use axum::Router;
 use axum::body::Bytes;
 use axum::http::{HeaderName, header};
 use axum::response::IntoResponse;
@@ -15,7 +14,7 @@ use sha2::{Digest, Sha256};
 
 use super::theme;
 use crate::config::{Color, Logo, LogoFormat, SiteIdentity};
-use crate::web::AppState;
+use crate::web::{AppState, Route};
 
 const STYLE: &str = include_str!("style.css");
 const SCRIPT: &str = include_str!("script.js");
@@ -95,16 +94,11 @@ fn logo(logo: &Logo) -> Asset {
     Asset::new("logo", extension, content_type, logo.content.clone())
 }
 
-pub(super) fn routes(assets: &Assets) -> Router<AppState> {
-    let routes = Router::new()
-        .route(&assets.style.path, asset(&assets.style))
-        .route(&assets.script.path, asset(&assets.script))
-        .route(&assets.icon.path, asset(&assets.icon))
-        .route(CLEAR_CACHE_PATH, get(clear_cache));
-    match &assets.logo {
-        Some(logo) => routes.route(&logo.path, asset(logo)),
-        None => routes,
-    }
+pub(super) fn routes(assets: &Assets) -> impl Iterator<Item = Route<'_>> {
+    let files = [Some(&assets.style), Some(&assets.script), Some(&assets.icon)];
+    let files = files.into_iter().chain([assets.logo.as_ref()]).flatten();
+    let files = files.map(|file| (file.path.as_str(), asset(file)));
+    files.chain([(CLEAR_CACHE_PATH, get(clear_cache))])
 }
 
 fn asset(asset: &Asset) -> MethodRouter<AppState> {

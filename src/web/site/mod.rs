@@ -44,33 +44,43 @@ use axum::response::{IntoResponse as _, Response};
 use axum::routing::{get, post};
 
 use super::problem::Problem;
-use super::{AppState, origin};
+use super::{AppState, Route, origin, router};
 use error::PageError;
 use error_kind::ErrorKind;
 pub(super) use error_layer::render_error_page;
 pub(super) use frame::PageFrame;
 
+/// Every page.
+fn pages() -> [Route<'static>; 16] {
+    [
+        ("/", get(top::show)),
+        ("/guide", get(guide::show)),
+        ("/accessibility", get(accessibility::show)),
+        ("/login", get(login::show).post(login::log_in)),
+        ("/password", get(password::show).post(password::change)),
+        ("/unit", get(unit::choose)),
+        ("/unit/{unit}", get(unit::show).post(unit::change)),
+        ("/unit-changed", get(unit_changed::show)),
+        ("/session", get(time_left::show)),
+        ("/logout", post(logout::log_out)),
+        ("/logged-out", get(logout::logged_out)),
+        ("/timed-out", get(logout::timed_out)),
+        ("/session-over", get(logout::session_over)),
+        ("/favicon.ico", get(well_known::favicon)),
+        ("/robots.txt", get(well_known::robots)),
+        ("/.well-known/change-password", get(well_known::change_password)),
+    ]
+}
+
 /// Every page and what belongs to them.
 pub(super) fn routes(state: &AppState) -> Router<AppState> {
-    let pages = Router::new()
-        .route("/", get(top::show))
-        .route("/guide", get(guide::show))
-        .route("/accessibility", get(accessibility::show))
-        .route("/login", get(login::show).post(login::log_in))
-        .route("/password", get(password::show).post(password::change))
-        .route("/unit", get(unit::choose))
-        .route("/unit/{unit}", get(unit::show).post(unit::change))
-        .route("/unit-changed", get(unit_changed::show))
-        .route("/session", get(time_left::show))
-        .route("/logout", post(logout::log_out))
-        .route("/logged-out", get(logout::logged_out))
-        .route("/timed-out", get(logout::timed_out))
-        .route("/session-over", get(logout::session_over))
-        .route("/favicon.ico", get(well_known::favicon))
-        .route("/robots.txt", get(well_known::robots))
-        .route("/.well-known/change-password", get(well_known::change_password))
-        .layer(middleware::from_fn_with_state(state.clone(), reject_cross_origin));
-    assets::routes(&state.frame().assets).merge(pages)
+    let layer = middleware::from_fn_with_state(state.clone(), reject_cross_origin);
+    router(assets::routes(&state.frame().assets)).merge(router(pages()).layer(layer))
+}
+
+/// The paths of [`routes`].
+pub(super) fn paths(state: &AppState) -> impl Iterator<Item = &str> {
+    assets::routes(&state.frame().assets).chain(pages()).map(|(path, _)| path)
 }
 
 /// The error page for a request that no page answers.

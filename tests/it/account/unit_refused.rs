@@ -7,27 +7,6 @@ use crate::site::{RIGHT, WRONG};
 use crate::support::operator_db;
 
 #[tokio::test(flavor = "multi_thread")]
-async fn u2_a_user_under_admin_user_cannot_change_the_unit() {
-    let scene = Scene::new("admin_user").await;
-    for login in [NUMBER, ONE] {
-        scene.give(login, "password", RIGHT).await;
-    }
-    let token = scene.token(ONE, RIGHT).await;
-    let (before, hashes) = (scene.everything().await, scene.service.hasher.operations());
-    scene.forget().await;
-    for password in [RIGHT, WRONG] {
-        let given = [(NUMBER, password), (ONE, password)];
-        for unit in ["line", "number", "admin_user"] {
-            let answer = scene.unit(&token, unit, &given).await;
-            assert_eq!(refusal(&answer), (403, "not_allowed".to_owned()), "{unit}");
-        }
-    }
-    assert_eq!(scene.everything().await, before);
-    assert_eq!(scene.service.hasher.operations(), hashes, "nothing is compared");
-    assert_eq!(scene.audit_rows().await[0], format!("unit_changed not_allowed {ONE}"));
-}
-
-#[tokio::test(flavor = "multi_thread")]
 async fn w6_a_change_of_the_unit_from_before_another_change_is_refused() {
     let scene = Scene::new("number").await;
     scene.give(ONE, "password", RIGHT).await;

@@ -6,11 +6,6 @@ use super::browser::{BEFORE_LOGIN, Browser, SESSION, leads_to, title, token};
 use super::service;
 use crate::site::{self, Caller, Daemon, NUMBER, RIGHT, WRONG};
 
-/// Every page for those who are logged in, but the password's change.
-const PAGES: [&str; 5] = ["/", "/unit", "/unit/line", "/unit/number", "/unit/admin_user"];
-/// Every form for those who are logged in, but that and logging out.
-const FORMS: [&str; 3] = ["/unit/line", "/unit/number", "/unit/admin_user"];
-
 #[tokio::test(flavor = "multi_thread")]
 async fn w5_a_cookie_that_was_there_before_the_login_is_not_the_sessions() {
     let (service, _) = service("password").await;
@@ -154,30 +149,6 @@ async fn w5_after_12_hours_a_session_ends_in_any_case() {
     assert_eq!(title(&page), "ログアウトしました");
     assert!(page.body.contains("ログインしてから12時間が経過したため"), "{page:?}");
     assert!(form.status == 200 && browser.cookies.len() == 1, "the way in is open");
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn c6_no_route_walks_around_the_forced_change() {
-    let (service, owner) = service("password").await;
-    for (kind, age) in [("temporary", "1 second"), ("password", "60 days")] {
-        site::credential(&owner, NUMBER, kind).await;
-        site::age(&owner, NUMBER, age).await;
-        let mut browser = Browser::new(&service.base);
-        browser.log_in(NUMBER, RIGHT).await;
-        for path in PAGES {
-            assert_eq!(leads_to(&browser.get(path).await), "/password", "{kind} {path}");
-        }
-        let form = browser.get("/password").await;
-        assert!(!form.body.contains("06-1234-5601"), "it shows nothing else: {form:?}");
-        for path in FORMS {
-            let fields = [("version", "0"), ("password-0612345600", RIGHT)];
-            let answer = browser.submit(&form, path, &fields).await;
-            assert_eq!(leads_to(&answer), "/password", "{kind} {path}");
-        }
-        assert_eq!(leads_to(&browser.submit(&form, "/logout", &[]).await), "/logged-out");
-    }
-    let unit: String = owner.query_one("SELECT unit FROM contract", &[]).await.unwrap().get(0);
-    assert_eq!(unit, "line");
 }
 
 #[tokio::test(flavor = "multi_thread")]
