@@ -1,4 +1,4 @@
-//! Logging in and out, wrong entries, and the ends of sessions (C2, W2–W6).
+//! Logging in and out, wrong entries, and the ends of sessions (W2–W6).
 
 use super::browser::Manner;
 use anyhow::{Result, ensure};
@@ -63,22 +63,6 @@ fn w2_a_refused_login_shows_the_rules_and_what_to_do() -> Result<()> {
         let top = visit.wait(visit.who.press_enter_in("パスワード"))?;
         ensure!(top.path == "/", "{top:?}");
         ensure!(visit.count(contract)? == (0, false), "a login does not reset the count");
-        Ok(())
-    })
-}
-
-#[test]
-fn c2_three_wrong_ones_void_a_temporary_password() -> Result<()> {
-    in_manner(Manner::WithoutScript, |visit| {
-        let contract = &visit.family().contract;
-        let temporary = visit.give_temporary(contract, "line")?;
-        for wrong in 1..=3 {
-            visit
-                .log_in(contract, &visit.story.password())?
-                .expect_text("ログインできませんでした")?;
-            ensure!(visit.count(contract)? == (wrong, wrong == 3), "after {wrong} wrong ones");
-        }
-        visit.log_in(contract, &temporary)?.expect_text("ログインできませんでした")?;
         Ok(())
     })
 }

@@ -1,6 +1,6 @@
 //! Wrong entries (P3–P8) and the third one (P10).
 
-use anyhow::{Result, ensure};
+use anyhow::Result;
 use karipass_lab::subscriber::Subscriber;
 
 use crate::story::{Family, Story, complete};
@@ -44,23 +44,6 @@ fn p10_password_and_confirmation_bear_three_wrong_entries_together() -> Result<(
     call.hear_whole("invalid")?.begin_to_hear_number(contract, "set-password")?;
     call.key_password(&first)?.hear("confirm-password")?.key_password(&second)?;
     expect_sent_away(call, &story)
-}
-
-#[test]
-fn p10_each_step_bears_its_own_wrong_entries() -> Result<()> {
-    let system = System::shared();
-    let story = Story::new(&system)?;
-    let (Family { child, .. }, password) = (&story.family, story.password());
-    let mut call = story.call_from_contract()?;
-    call.hear("menu")?.key("7")?.hear("invalid")?.key("7")?.hear("invalid")?.key("2")?;
-    call.hear("enter-number")?.key("1#")?.hear("invalid")?.key("1#")?.hear("invalid")?;
-    call.key(&format!("{child}#"))?.begin_to_hear_number(child, "set-password")?;
-    call.key("#")?.hear("invalid")?.key("#")?.hear("invalid")?;
-    complete(&mut call, child, &password)?;
-    story.expect_stored(child, &password, "number", "number", &[child])?;
-    let wrong = call.heard().iter().filter(|heard| heard.is("invalid")).count();
-    ensure!(wrong == 6, "invalid was heard {wrong} times");
-    Ok(())
 }
 
 /// The line unit's password is being asked for.

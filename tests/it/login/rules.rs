@@ -7,7 +7,7 @@ use crate::scene::Scene;
 use crate::site::{self, Caller, Daemon, NUMBER, RIGHT, Service, WRONG};
 
 #[tokio::test(flavor = "multi_thread")]
-async fn c1_at_24_hours_a_temporary_password_is_not_good_any_more() {
+async fn c1_the_databases_clock_ends_a_temporary_password() {
     let Scene { owner, service, caller, .. } = Scene::new("line").await;
     site::credential(&owner, NUMBER, "temporary").await;
     // As near to its end as a slow machine allows.

@@ -40,22 +40,6 @@ async fn c6_a_temporary_password_is_changed_before_anything_else() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn c6_a_password_of_60_days_is_changed_before_anything_else() {
-    let (service, owner) = service("password").await;
-    site::age(&owner, NUMBER, "59 days 23 hours 59 minutes").await;
-    let mut browser = Browser::new(&service.base);
-    browser.log_in(NUMBER, RIGHT).await;
-    assert_eq!(browser.get("/").await.status, 200);
-    // The session that is open learns of it, too.
-    site::age(&owner, NUMBER, "1 minute").await;
-    assert_eq!(leads_to(&browser.get("/").await), "/password");
-    let page = browser.get("/password").await.body;
-    assert!(page.contains("パスワードの有効期限が切れています") && page.contains("60日"), "{page}");
-    assert_eq!(leads_to(&change(&mut browser, RIGHT, NEW, NEW).await), "/?changed");
-    assert_eq!(browser.get("/").await.status, 200);
-}
-
-#[tokio::test(flavor = "multi_thread")]
 async fn c5_every_reason_is_reported_at_once_beside_its_field() {
     let (service, owner) = service("password").await;
     let mut browser = Browser::new(&service.base);
