@@ -38,32 +38,36 @@ struct LogChannel {
     configuration: String,
 }
 
-/// Checks one Asterisk: version, modules, logs, sounds, the ARI user, clock, the dialplan's
-/// globals, and its files.
+/// Checks one Asterisk: over ARI its version, modules, logs, sounds, user, clock and the dialplan's
+/// globals; and its files, also if ARI does not answer.
 pub async fn check(ari: &config::Ari, expected: Expected<'_>) -> Vec<Finding> {
-    let rest = match Rest::new(ari, REQUEST_TIMEOUT) {
-        Ok(rest) => rest,
-        Err(error) => return vec![Finding::error(format!("ari: {}", ErrorChain(&error)))],
+    let mut findings = match Rest::new(ari, REQUEST_TIMEOUT) {
+        Ok(rest) => check_over_ari(&rest, ari, expected).await,
+        Err(error) => vec![Finding::error(format!("ari: {}", ErrorChain(&error)))],
     };
-    let info: Info = match rest.get("info", &["asterisk", "info"], Some("only=system")).await {
-        Ok(info) => info,
-        Err(error) => return vec![unreachable(ari, &error)],
-    };
-    let mut findings: Vec<Finding> = judge_version(&info.system.version).into_iter().collect();
-    findings.extend(check_modules(&rest, ari).await);
-    findings.extend(check_logs(&rest).await);
-    findings.extend(check_access(&rest).await);
-    findings.extend(check_sounds(&rest, ari).await);
-    findings.extend(check_clock(&rest).await);
     findings.extend(match &ari.config_dir {
-        Some(config_dir) => files::check(config_dir, &ari.user, expected.media_networks),
+        Some(config_dir) => files::check(config_dir, &ari.user, expected),
         None => vec![Finding::warning(format!(
             "the configuration files of Asterisk at {} were not examined (sessions, time-outs, \
              event logs, other users that see digits, endpoints that can be forged): set ari.config_dir",
             ari.url
         ))],
     });
-    findings.extend(dialplan_globals::check(&rest, expected).await);
+    findings
+}
+
+async fn check_over_ari(rest: &Rest, ari: &config::Ari, expected: Expected<'_>) -> Vec<Finding> {
+    let info: Info = match rest.get("info", &["asterisk", "info"], Some("only=system")).await {
+        Ok(info) => info,
+        Err(error) => return vec![unreachable(ari, &error)],
+    };
+    let mut findings: Vec<Finding> = judge_version(&info.system.version).into_iter().collect();
+    findings.extend(check_modules(rest, ari).await);
+    findings.extend(check_logs(rest).await);
+    findings.extend(check_access(rest).await);
+    findings.extend(check_sounds(rest, ari).await);
+    findings.extend(check_clock(rest).await);
+    findings.extend(dialplan_globals::check(rest, ari.config_dir.as_deref(), expected).await);
     findings
 }
 

@@ -6,12 +6,28 @@ use std::path::{Path, PathBuf};
 
 const MAX_INCLUDE_DEPTH: usize = 10;
 
+/// Of the files that FreePBX writes: which of those that they include is the administrator's.
+const HOOKS: [(&str, &str); 6] = [
+    ("ari.conf", "ari_additional_custom.conf"),
+    ("cel.conf", "cel_general_custom.conf"),
+    ("extensions.conf", "extensions_custom.conf"),
+    ("http.conf", "http_custom.conf"),
+    ("manager.conf", "manager_custom.conf"),
+    ("pjsip.conf", "pjsip.endpoint_custom_post.conf"),
+];
+
 /// A file and all files that it includes.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Conf {
+    /// Its name, such as `http.conf`.
+    pub(super) file: String,
+    /// What it includes, as written there.
+    pub(super) included: Vec<String>,
     pub(super) sections: Vec<Section>,
     /// What could not be read, each with its reason.
     pub(super) unread: Vec<String>,
+    /// Where the section stands that the next line belongs to.
+    current: usize,
 }
 
 /// A section; one name may have several.
@@ -41,11 +57,24 @@ impl Section {
         !self.is_template && self.value("type").is_some_and(|it| it.eq_ignore_ascii_case(kind))
     }
 
+    /// Whether `[name](+filter)` continues it; a filter is such as `type=endpoint&auth=x`.
+    fn is_chosen_by(&self, name: &str, filter: &str) -> bool {
+        let mut entries = filter.split('&').filter_map(|entry| entry.split_once('='));
+        !self.is_template
+            && self.name.eq_ignore_ascii_case(name)
+            && entries.all(|(name, value)| self.values(name.trim()).any(|it| it == value.trim()))
+    }
+
     /// Whether Asterisk takes the value of this name for true (`ast_true`).
     pub(super) fn is_true(&self, name: &str) -> bool {
         let words = ["yes", "true", "y", "t", "1", "on"];
         let value = self.value(name).unwrap_or_default();
         words.iter().any(|word| value.eq_ignore_ascii_case(word))
+    }
+
+    /// Whether it takes it for false.
+    pub(super) fn is_false(&self, name: &str) -> bool {
+        self.value(name).is_some_and(is_false)
     }
 }
 
@@ -56,9 +85,28 @@ impl Conf {
         if !path.exists() && path.symlink_metadata().is_err() {
             return None;
         }
-        let mut conf = Self::default();
+        let mut conf = Self { file: file.to_owned(), ..Self::default() };
         conf.load(etc, &path, true, 0);
         Some(conf)
+    }
+
+    /// A file that does not exist.
+    pub(super) fn absent(file: &str) -> Self {
+        Self { file: file.to_owned(), ..Self::default() }
+    }
+
+    /// Where the administrator adds lines: in the file itself, unless it is written by FreePBX.
+    pub(super) fn place(&self) -> &str {
+        let hook = HOOKS.iter().find(|(file, hook)| {
+            *file == self.file && self.included.iter().any(|included| included == hook)
+        });
+        hook.map_or(&self.file, |(_, hook)| hook)
+    }
+
+    /// The heading under which further lines belong to this section.
+    pub(super) fn heading(&self, section: &str) -> String {
+        let continues = if self.first(section).is_some() { "(+)" } else { "" };
+        format!("[{section}]{continues}")
     }
 
     /// Every section of this name, except templates.
@@ -66,9 +114,15 @@ impl Conf {
         self.sections.iter().filter(move |it| !it.is_template && it.name.eq_ignore_ascii_case(name))
     }
 
-    /// The last value of `name` in all sections named `section`.
-    pub(super) fn value<'a>(&'a self, section: &'a str, name: &str) -> Option<&'a str> {
-        self.named(section).filter_map(|section| section.value(name)).last()
+    /// The last value of `name` in the first section named `section`. Asterisk does not read a
+    /// second `[general]`.
+    pub(super) fn value(&self, section: &str, name: &str) -> Option<&str> {
+        self.first(section)?.value(name)
+    }
+
+    /// The first section of this name, except templates.
+    pub(super) fn first(&self, name: &str) -> Option<&Section> {
+        self.sections.iter().find(|it| !it.is_template && it.name.eq_ignore_ascii_case(name))
     }
 
     fn load(&mut self, etc: &Path, path: &Path, is_required: bool, depth: usize) {
@@ -94,26 +148,35 @@ impl Conf {
         }
     }
 
-    /// Opens `name](!,template,…)`. With `(+)` it continues the last section of this name.
+    /// Opens `name](!,template,…)`. With `(+)` it continues the first section of this name, with
+    /// `(+type=endpoint)` the first that has this entry too.
     fn open_section(&mut self, header: &str) {
         let (name, rest) = header.split_once(']').unwrap_or((header, ""));
-        let name = name.trim().to_owned();
+        let name = name.trim();
         let inside = rest.trim().strip_prefix('(').and_then(|rest| rest.split_once(')'));
         let words = inside.map(|(inside, _)| inside).unwrap_or_default();
         let words: Vec<&str> = words.split(',').map(str::trim).collect();
-        let is_named = |it: &Section| it.name.eq_ignore_ascii_case(&name);
-        let mut section = Section { name: name.clone(), ..Section::default() };
-        if words.contains(&"+")
-            && let Some(at) = self.sections.iter().rposition(is_named)
-        {
-            section = self.sections.remove(at);
+        let lent: Vec<(String, String)> = words
+            .iter()
+            .filter(|word| **word != "!" && !word.starts_with('+') && !word.is_empty())
+            .filter_map(|base| self.sections.iter().find(|it| it.name.eq_ignore_ascii_case(base)))
+            .flat_map(|base| base.entries.clone())
+            .collect();
+        let filter = words.iter().find_map(|word| word.strip_prefix('+'));
+        let continued = filter
+            .and_then(|filter| self.sections.iter().position(|it| it.is_chosen_by(name, filter)));
+        self.current = continued.unwrap_or(self.sections.len());
+        if continued.is_none() {
+            if filter.is_some() {
+                let reason = "continues no section above it, so Asterisk refuses the whole file";
+                self.unread.push(format!("[{header} {reason}"));
+            }
+            self.sections.push(Section { name: name.to_owned(), ..Section::default() });
         }
-        section.is_template |= words.contains(&"!");
-        for base in words.iter().filter(|word| !["!", "+", ""].contains(word)) {
-            let base = self.sections.iter().rfind(|it| it.name.eq_ignore_ascii_case(base));
-            section.entries.extend(base.map(|base| base.entries.clone()).unwrap_or_default());
+        if let Some(section) = self.sections.get_mut(self.current) {
+            section.is_template |= words.contains(&"!");
+            section.entries.extend(lent);
         }
-        self.sections.push(section);
     }
 
     /// Follows `include` and `tryinclude`. The output of `exec` stays unknown.
@@ -122,6 +185,7 @@ impl Conf {
         let file = file.trim().trim_matches(['"', '<', '>', '\'']);
         match word {
             "include" | "tryinclude" => {
+                self.included.push(file.to_owned());
                 let is_required = word == "include";
                 for path in expand(&etc.join(file)) {
                     self.load(etc, &path, is_required, depth + 1);
@@ -134,7 +198,7 @@ impl Conf {
 
     /// Sets `name = value` or `name => value`. `name += value` appends to the last value.
     fn set(&mut self, name: &str, value: &str) {
-        let Some(section) = self.sections.last_mut() else { return };
+        let Some(section) = self.sections.get_mut(self.current) else { return };
         let value = value.strip_prefix('>').unwrap_or(value).trim();
         let (name, appends) = match name.strip_suffix('+') {
             Some(name) => (name.trim(), true),
@@ -144,6 +208,11 @@ impl Conf {
         let value = format!("{before}{value}");
         section.entries.push((name.to_owned(), value));
     }
+}
+
+/// Whether Asterisk takes this value for false (`ast_false`).
+pub(super) fn is_false(value: &str) -> bool {
+    ["no", "false", "n", "f", "0", "off"].iter().any(|word| value.eq_ignore_ascii_case(word))
 }
 
 /// Removes `; …` up to a line's end, and `;-- … --;`. `\;` is a semicolon.
@@ -230,9 +299,23 @@ mod tests {
         );
         assert_eq!(conf.value("a", "x"), Some("3"));
         assert_eq!(conf.value("b", "y"), Some("2"));
-        assert_eq!(conf.value("a", "z"), Some("45"));
+        let last = conf.named("a").last().unwrap();
+        assert_eq!((conf.value("a", "z"), last.value("z")), (Some("5"), Some("4")));
         assert_eq!(conf.named("a").count(), 2);
         assert_eq!(conf.named("t").count(), 0);
+    }
+
+    #[test]
+    fn a_section_that_is_continued_is_the_first_that_fits() {
+        let conf = conf(
+            "[a]\ntype=endpoint\n[a]\ntype=identify\n[a](+)\nx=1\n[a](+type=identify)\nx=2\n\
+             [a](+)\n#include \"x.d/a.conf\"\ny=3\n[b](+)\nx=4\n",
+        );
+        let values = |name| conf.sections.iter().map(move |it| it.value(name)).collect::<Vec<_>>();
+        assert_eq!(values("x"), [Some("1"), Some("2"), Some("4")]);
+        assert_eq!(values("later"), [Some("a"), None, None]);
+        assert_eq!(values("y"), [Some("3"), None, None]);
+        assert!(matches!(&conf.unread[..], [one] if one.contains("[b](+)")), "{:?}", conf.unread);
     }
 
     #[test]
@@ -242,6 +325,20 @@ mod tests {
         assert_eq!(conf.value("a", "later"), Some("b"));
         assert_eq!(conf.value("from-b", "last"), Some("1"));
         assert!(matches!(&conf.unread[..], [one] if one.contains("none")), "{:?}", conf.unread);
+    }
+
+    #[test]
+    fn lines_are_added_where_freepbx_does_not_write() {
+        let folder = tempfile::tempdir().unwrap();
+        for (text, place, heading) in [
+            ("[general]\n#include \"http_custom.conf\"\n", "http_custom.conf", "[general](+)"),
+            ("[general]\n#include ari_general_custom.conf\n", "http.conf", "[general](+)"),
+            ("[general](!)\n", "http.conf", "[general]"),
+        ] {
+            fs::write(folder.path().join("http.conf"), text).unwrap();
+            let conf = Conf::read(folder.path(), "http.conf").unwrap();
+            assert_eq!((conf.place(), conf.heading("general").as_str()), (place, heading));
+        }
     }
 
     #[test]

@@ -1,12 +1,14 @@
 //! Whether the dialplan's globals fit the configuration.
 
 use std::ops::RangeInclusive;
+use std::path::Path;
 
 use domain::phone_number::PhoneNumber;
 use domain::rules;
 use serde::Deserialize;
 
 use super::Finding;
+use super::conf::Conf;
 use crate::asterisk::rest::{Rest, RestError};
 use crate::config::{Ari, Config, MediaNetwork};
 
@@ -37,8 +39,13 @@ impl<'a> Expected<'a> {
     }
 }
 
-/// Compares the globals. A missing one may belong to a different dialplan.
-pub(super) async fn check(rest: &Rest, expected: Expected<'_>) -> Vec<Finding> {
+/// Compares the globals that Asterisk has. What the files in `config_dir` lack is found there.
+pub(super) async fn check(
+    rest: &Rest,
+    config_dir: Option<&Path>,
+    expected: Expected<'_>,
+) -> Vec<Finding> {
+    let extensions = config_dir.and_then(|config_dir| Conf::read(config_dir, "extensions.conf"));
     let mut findings = Vec::new();
     for (global, judge) in [
         ("KARIPASS_APPS", judge_apps as fn(&str, Expected<'_>) -> Option<String>),
@@ -53,9 +60,7 @@ pub(super) async fn check(rest: &Rest, expected: Expected<'_>) -> Vec<Finding> {
             }
         };
         if value.is_empty() {
-            findings.push(Finding::warning(format!(
-                "Asterisk's dialplan has no global {global}: does it use karipass.conf?"
-            )));
+            findings.extend(judge_missing(global, extensions.as_ref()));
         } else if let Some(problem) = judge(&value, expected) {
             findings.push(Finding::error(format!(
                 "Asterisk's dialplan: {global} is {value}, {problem}"
@@ -63,6 +68,18 @@ pub(super) async fn check(rest: &Rest, expected: Expected<'_>) -> Vec<Finding> {
         }
     }
     findings
+}
+
+fn judge_missing(global: &str, extensions: Option<&Conf>) -> Option<Finding> {
+    match extensions.map(|extensions| extensions.value("globals", global).is_some()) {
+        Some(true) => Some(Finding::error(format!(
+            "Asterisk's dialplan has no global {global} yet: extensions.conf has it, so reload"
+        ))),
+        Some(false) => None,
+        None => Some(Finding::warning(format!(
+            "Asterisk's dialplan has no global {global}: does it use karipass.conf?"
+        ))),
+    }
 }
 
 /// The value of a global variable. It is empty if there is none.

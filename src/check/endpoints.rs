@@ -4,11 +4,49 @@
 //! The dialplan believes an endpoint that has `trust_id_inbound`, or a number in `callerid`. How a
 //! call gets from an endpoint to the line is the dialplan's matter, and is not followed.
 
+use domain::phone_number::PhoneNumber;
+
 use super::Finding;
 use super::conf::{Conf, Section};
 use super::listeners::is_loopback;
 use crate::config::MediaNetwork;
 
+/// A transport where there is none, as in installing.md.
+const TRANSPORT: &str = "\
+[transport-udp]
+type = transport
+protocol = udp
+bind = 0.0.0.0:5060
+
+";
+/// A trunk where there is none, as in installing.md.
+const TRUNK: &str = "\
+[carrier]
+type = endpoint
+context = karipass-trunk
+disallow = all
+allow = ulaw,alaw
+direct_media = no
+allow_transfer = no
+timers = no
+dtmf_mode = auto
+identify_by = ip
+trust_id_inbound = yes
+rtp_symmetric = yes
+
+[carrier]
+type = identify
+endpoint = carrier
+match = 192.0.2.10";
+/// What a trunk needs whose callers are believed.
+const TRUSTED: &str = "\
+identify_by = ip
+trust_id_inbound = yes
+rtp_symmetric = yes
+dtmf_mode = auto";
+
+/// Why a stranger's call can pass for an endpoint's, where one line prevents it.
+const BY_NAME: &str = "it is identified by its name in From as well: set identify_by = ip";
 /// Asterisk's default of `identify_by`.
 const DEFAULT_IDENTIFY_BY: &str = "username,ip";
 
@@ -19,18 +57,19 @@ pub(super) fn check(pjsip: &Conf, networks: &[MediaNetwork]) -> Vec<Finding> {
     let believed: Vec<&Section> =
         endpoints.iter().copied().filter(|endpoint| is_believed(endpoint)).collect();
     if believed.is_empty() {
-        return vec![Finding::warning(
-            "pjsip.conf: no endpoint has trust_id_inbound or a number in callerid: every caller \
-             hears not-available, unless endpoints are configured elsewhere (not examined)",
-        )];
+        return vec![none_is_believed(pjsip)];
     }
     let mut findings = Vec::new();
     for endpoint in &believed {
         if let Some(reason) = impersonation(pjsip, endpoint) {
-            findings.push(Finding::error(format!(
-                "pjsip.conf: anyone can call as endpoint {}: {reason}",
-                endpoint.name
-            )));
+            let message =
+                format!("pjsip.conf: anyone can call as endpoint {}: {reason}", endpoint.name);
+            let error = Finding::error(message);
+            findings.push(if reason == BY_NAME {
+                error.remedied_in(pjsip, further(endpoint, "identify_by = ip"))
+            } else {
+                error
+            });
         } else if is_forgeable(pjsip, endpoint) {
             findings.push(Finding::warning(format!(
                 "pjsip.conf: endpoint {} is identified by its address, which can be forged over \
@@ -39,19 +78,64 @@ pub(super) fn check(pjsip: &Conf, networks: &[MediaNetwork]) -> Vec<Finding> {
             )));
         }
     }
-    findings.extend(fixed_dtmf_mode(&believed));
-    findings.extend(media(&endpoints, networks));
+    findings.extend(fixed_dtmf_mode(pjsip, &believed));
+    findings.extend(media(pjsip, &endpoints, networks));
     findings
 }
 
-fn is_believed(endpoint: &Section) -> bool {
-    endpoint.is_true("trust_id_inbound") || endpoint.value("callerid").is_some_and(has_number)
+/// No endpoint is believed whose calls reach the line.
+pub(super) fn none_is_believed(pjsip: &Conf) -> Finding {
+    let trunks: Vec<String> = trunks(pjsip).map(|trunk| further(trunk, TRUSTED)).collect();
+    let has_transport = pjsip.sections.iter().any(|section| section.has_type("transport"));
+    let transport = if has_transport { "" } else { TRANSPORT };
+    let lines = if trunks.is_empty() { format!("{transport}{TRUNK}") } else { trunks.join("\n\n") };
+    Finding::warning(
+        "pjsip.conf: no endpoint that may call the line has trust_id_inbound or a subscriber's \
+         number in callerid: every caller hears not-available, unless endpoints are configured \
+         elsewhere (not examined). A trunk whose carrier asserts the caller needs",
+    )
+    .remedied_in(pjsip, lines)
 }
 
-/// Whether a `callerid` such as `"Taro" <0612345600>` or `0612345600` holds more than a name.
-fn has_number(callerid: &str) -> bool {
-    let number = callerid.rsplit('<').next().unwrap_or_default();
-    number.contains(|letter: char| letter.is_ascii_digit())
+/// A trunk reaches the line, but what it asserts does not count.
+pub(super) fn not_believed(pjsip: &Conf, trunk: &Section) -> Finding {
+    Finding::warning(format!(
+        "pjsip.conf: callers of trunk {} hear not-available. If its carrier asserts them, it needs",
+        trunk.name
+    ))
+    .remedied_in(pjsip, further(trunk, TRUSTED))
+}
+
+fn trunks(pjsip: &Conf) -> impl Iterator<Item = &Section> {
+    let endpoints = pjsip.sections.iter().filter(|section| section.has_type("endpoint"));
+    endpoints.filter(move |endpoint| is_trunk(pjsip, endpoint))
+}
+
+/// Whether it is known by its address alone.
+pub(super) fn is_trunk(pjsip: &Conf, endpoint: &Section) -> bool {
+    !has_auth(endpoint) && !addresses(pjsip, endpoint).is_empty()
+}
+
+pub(super) fn is_believed(endpoint: &Section) -> bool {
+    is_trusted(endpoint) || has_number(endpoint)
+}
+
+/// Whether its asserted identities are believed.
+pub(super) fn is_trusted(endpoint: &Section) -> bool {
+    endpoint.is_true("trust_id_inbound")
+}
+
+/// Whether `callerid`, such as `"Taro" <0612345600>`, holds a subscriber's number. The number of an
+/// extension, such as `<201>`, is none.
+pub(super) fn has_number(endpoint: &Section) -> bool {
+    let callerid = endpoint.value("callerid").unwrap_or_default();
+    let number = callerid.rsplit('<').next().unwrap_or_default().trim_end_matches('>');
+    PhoneNumber::from_typed(number).is_ok()
+}
+
+/// Lines that add to an endpoint; other sections may have its name.
+pub(super) fn further(endpoint: &Section, lines: &str) -> String {
+    format!("[{}](+type=endpoint)\n{lines}", endpoint.name)
 }
 
 /// Why a stranger's call can pass for this endpoint's, if it can.
@@ -76,7 +160,7 @@ fn impersonation(pjsip: &Conf, endpoint: &Section) -> Option<&'static str> {
     let by_name = ways.split(',').any(|way| {
         ["username", "auth_username"].iter().any(|name| way.trim().eq_ignore_ascii_case(name))
     });
-    by_name.then_some("it is identified by its name in From as well: set identify_by = ip")
+    by_name.then_some(BY_NAME)
 }
 
 /// Whether only a sender address over UDP proves this endpoint.
@@ -86,7 +170,8 @@ fn is_forgeable(pjsip: &Conf, endpoint: &Section) -> bool {
         && addresses(pjsip, endpoint).iter().any(|address| !is_loopback(address))
 }
 
-fn has_auth(endpoint: &Section) -> bool {
+/// Whether it proves itself by a password.
+pub(super) fn has_auth(endpoint: &Section) -> bool {
     endpoint.value("auth").is_some_and(|auth| !auth.is_empty())
 }
 
@@ -116,26 +201,26 @@ fn is_open_udp_transport(section: &Section) -> bool {
 
 /// With `auto` Asterisk hears digits as RFC 4733 events where these are offered, and as tones
 /// otherwise.
-fn fixed_dtmf_mode(believed: &[&Section]) -> Option<Finding> {
+fn fixed_dtmf_mode(pjsip: &Conf, believed: &[&Section]) -> Option<Finding> {
     let is_auto = |endpoint: &Section| {
         endpoint.value("dtmf_mode").is_some_and(|mode| mode.eq_ignore_ascii_case("auto"))
     };
-    let fixed: Vec<&str> = believed
-        .iter()
-        .filter(|endpoint| !is_auto(endpoint))
-        .map(|endpoint| endpoint.name.as_str())
-        .collect();
+    let fixed: Vec<&Section> =
+        believed.iter().copied().filter(|endpoint| !is_auto(endpoint)).collect();
+    let names: Vec<&str> = fixed.iter().map(|endpoint| endpoint.name.as_str()).collect();
+    let lines: Vec<String> = fixed.iter().map(|it| further(it, "dtmf_mode = auto")).collect();
     (!fixed.is_empty()).then(|| {
         Finding::warning(format!(
             "pjsip.conf: endpoint {} has no dtmf_mode = auto: the digits of callers without \
              RFC 4733 are not heard",
-            fixed.join(", ")
+            names.join(", ")
         ))
+        .remedied_in(pjsip, lines.join("\n\n"))
     })
 }
 
 /// What `call.media_networks` needs of the endpoints that it names.
-fn media(endpoints: &[&Section], networks: &[MediaNetwork]) -> Vec<Finding> {
+fn media(pjsip: &Conf, endpoints: &[&Section], networks: &[MediaNetwork]) -> Vec<Finding> {
     let mut names: Vec<&str> = networks.iter().map(|it| it.endpoint.as_str()).collect();
     names.sort_unstable();
     names.dedup();
@@ -146,10 +231,12 @@ fn media(endpoints: &[&Section], networks: &[MediaNetwork]) -> Vec<Finding> {
                 "call.media_networks: pjsip.conf has no endpoint {name}"
             ))),
             Some(endpoint) if !endpoint.is_true("rtp_symmetric") => {
-                findings.push(Finding::warning(format!(
+                let message = format!(
                     "pjsip.conf: endpoint {name} has no rtp_symmetric: digits from outside \
                      call.media_networks are accepted"
-                )));
+                );
+                let lines = further(endpoint, "rtp_symmetric = yes");
+                findings.push(Finding::warning(message).remedied_in(pjsip, lines));
             }
             Some(_) => {}
         }
@@ -245,9 +332,27 @@ mod tests {
             "[x](!)\ntype=endpoint\ntrust_id_inbound=yes\n",
             "[x]\ntype=endpoint\ntrust_id_inbound=no\ncallerid=\"Room 5\" <>\n",
             "[x]\ntype=endpoint\ncallerid=Taro\n",
+            "[x]\ntype=endpoint\ncallerid=Taro <201>\n",
         ] {
             let found = found(text, &[]);
             assert!(is_one(&found, Severity::Warning, "not-available"), "{text}: {found:?}");
+        }
+    }
+
+    #[test]
+    fn the_lines_for_a_trunk_are_those_of_the_document() {
+        let document = include_str!("../../docs/installing.md");
+        for (text, lines) in [
+            ("", format!("{TRANSPORT}{}", super::TRUNK)),
+            ("[t]\ntype=transport\n", super::TRUNK.to_owned()),
+            (
+                &format!("[carrier]\ntype=endpoint\n{}", identify("carrier", "match=192.0.2.1")),
+                format!("[carrier](+type=endpoint)\n{TRUSTED}"),
+            ),
+        ] {
+            let found = found(text, &[]);
+            assert_eq!(found[0].remedy.as_ref().unwrap().lines, lines, "{text}");
+            assert!(document.contains(&lines), "{lines}");
         }
     }
 

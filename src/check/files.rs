@@ -2,9 +2,8 @@
 
 use std::path::Path;
 
-use super::conf::Conf;
-use super::{Finding, endpoints, listeners};
-use crate::config::MediaNetwork;
+use super::conf::{Conf, is_false};
+use super::{Expected, Finding, dialplan, endpoints, listeners};
 
 /// Asterisk's default limit of HTTP connections, ARI's included.
 const DEFAULT_SESSIONS: u32 = 100;
@@ -12,7 +11,7 @@ const DEFAULT_SESSIONS: u32 = 100;
 const MIN_WRITE_TIMEOUT_MS: u32 = 1000;
 
 /// Checks the files in `config_dir`. `user` is the daemon's own user of ARI.
-pub(super) fn check(config_dir: &Path, user: &str, networks: &[MediaNetwork]) -> Vec<Finding> {
+pub(super) fn check(config_dir: &Path, user: &str, expected: Expected<'_>) -> Vec<Finding> {
     if !config_dir.is_dir() {
         return vec![Finding::error(format!(
             "ari.config_dir: {} is not a folder",
@@ -22,7 +21,7 @@ pub(super) fn check(config_dir: &Path, user: &str, networks: &[MediaNetwork]) ->
     let mut findings = Vec::new();
     let mut read =
         |file: &str| {
-            let conf = Conf::read(config_dir, file).unwrap_or_default();
+            let conf = Conf::read(config_dir, file).unwrap_or_else(|| Conf::absent(file));
             findings.extend(conf.unread.iter().map(|reason| {
                 Finding::warning(format!("{file} was not read completely: {reason}"))
             }));
@@ -30,8 +29,12 @@ pub(super) fn check(config_dir: &Path, user: &str, networks: &[MediaNetwork]) ->
         };
     let [http, ari, logger, cel] =
         ["http.conf", "ari.conf", "logger.conf", "cel.conf"].map(&mut read);
-    let [manager, rtp, pjsip] = ["manager.conf", "rtp.conf", "pjsip.conf"].map(&mut read);
+    let [manager, rtp, pjsip, extensions] =
+        ["manager.conf", "rtp.conf", "pjsip.conf", "extensions.conf"].map(&mut read);
+    findings.extend([&http, &ari, &manager].into_iter().filter_map(second_general));
+    findings.extend(http_server(&http));
     findings.extend(session_limit(&http));
+    findings.extend(ari_user(&ari, user));
     findings.extend(write_timeout(&ari));
     findings.extend(logs(&logger));
     findings.extend(recorded_digits(&cel));
@@ -39,8 +42,53 @@ pub(super) fn check(config_dir: &Path, user: &str, networks: &[MediaNetwork]) ->
     findings.extend(listeners::http_address(&http));
     findings.extend(listeners::ari_users(&ari, user));
     findings.extend(listeners::managers(&manager));
-    findings.extend(endpoints::check(&pjsip, networks));
+    findings.extend(endpoints::check(&pjsip, expected.media_networks));
+    findings.extend(dialplan::check(&extensions, &pjsip, expected));
     findings
+}
+
+fn second_general(conf: &Conf) -> Option<Finding> {
+    conf.named("general").nth(1).map(|_| {
+        Finding::error(format!(
+            "{} has a second section [general], which Asterisk does not read: write [general](+)",
+            conf.file
+        ))
+    })
+}
+
+/// Whether Asterisk's HTTP server runs, which ARI needs. It has no default address.
+fn http_server(http: &Conf) -> Option<Finding> {
+    let general = http.first("general");
+    let is_enabled = general.is_some_and(|general| general.is_true("enabled"));
+    let has_address = general.is_some_and(|it| {
+        ["bindaddr", "tlsbindaddr"].iter().any(|address| it.value(address).is_some())
+    });
+    let mut lines = http.heading("general");
+    lines.push_str(if is_enabled { "" } else { "\nenabled = yes" });
+    lines.push_str(if has_address { "" } else { "\nbindaddr = 127.0.0.1" });
+    (!is_enabled || !has_address).then(|| {
+        Finding::error("http.conf: Asterisk's HTTP server, which ARI needs, is not enabled")
+            .remedied_in(http, lines)
+    })
+}
+
+/// Whether ARI is enabled, which is the default, and has the daemon's user.
+fn ari_user(ari: &Conf, user: &str) -> Option<Finding> {
+    if ari.first("general").is_some_and(|it| it.is_false("enabled")) {
+        let lines = format!("{}\nenabled = yes", ari.heading("general"));
+        return Some(Finding::error("ari.conf: ARI is not enabled").remedied_in(ari, lines));
+    }
+    let known = ari.sections.iter().find(|it| it.has_type("user") && it.name == user);
+    match known {
+        None => Some(
+            Finding::error(format!("ari.conf has no user {user}, with the password of [ari]"))
+                .remedied_in(ari, format!("[{user}]\ntype = user\npassword = …")),
+        ),
+        Some(known) => known.is_true("read_only").then(|| {
+            Finding::error(format!("ari.conf: user {user} may only read"))
+                .remedied_in(ari, format!("[{user}](+)\nread_only = no"))
+        }),
+    }
 }
 
 fn number(conf: &Conf, name: &str) -> Option<u32> {
@@ -55,6 +103,7 @@ fn session_limit(http: &Conf) -> Option<Finding> {
             "http.conf: sessionlimit is {limit}: Asterisk closes further connections without an \
              answer; 256 is enough for two daemons"
         ))
+        .remedied_in(http, format!("{}\nsessionlimit = 256", http.heading("general")))
     })
 }
 
@@ -66,14 +115,14 @@ fn write_timeout(ari: &Conf) -> Option<Finding> {
             "ari.conf: websocket_write_timeout is {timeout} ms: Asterisk disconnects a daemon that \
              is busy for longer; use 5000"
         ))
+        .remedied_in(ari, format!("{}\nwebsocket_write_timeout = 5000", ari.heading("general")))
     })
 }
 
 /// Asterisk uses the first value.
 fn strict_rtp(rtp: &Conf) -> Option<Finding> {
-    let strict = rtp.named("general").flat_map(|general| general.values("strictrtp")).next()?;
-    let off = ["no", "false", "n", "f", "0", "off"];
-    off.iter().any(|word| strict.eq_ignore_ascii_case(word)).then(|| {
+    let strict = rtp.first("general")?.values("strictrtp").next()?;
+    is_false(strict).then(|| {
         Finding::warning(format!(
             "rtp.conf: strictrtp = {strict}: anyone who finds a call's port can send digits"
         ))
@@ -107,18 +156,18 @@ fn judge_log(file: &str, levels: &str) -> Option<Finding> {
 }
 
 fn recorded_digits(cel: &Conf) -> Option<Finding> {
-    if !cel.named("general").any(|general| general.is_true("enable")) {
-        return None;
-    }
-    let events = cel.named("general").flat_map(|general| general.values("events"));
-    let event = events
-        .flat_map(|events| events.split(','))
-        .map(str::trim)
-        .find(|event| event.eq_ignore_ascii_case("all") || event.eq_ignore_ascii_case("dtmf"))?;
-    Some(Finding::error(format!(
-        "cel.conf: events has {}: every keyed digit is recorded",
+    let general = cel.first("general").filter(|general| general.is_true("enable"))?;
+    let event =
+        general.values("events").flat_map(|events| events.split(',')).map(str::trim).find(
+            |event| event.eq_ignore_ascii_case("all") || event.eq_ignore_ascii_case("dtmf"),
+        )?;
+    let message = format!(
+        "cel.conf: events has {}: every keyed digit is recorded; name other events, or none",
         event.to_uppercase()
-    )))
+    );
+    // A further line of events only adds to them.
+    let lines = format!("{}\nenable = no", cel.heading("general"));
+    Some(Finding::error(message).remedied_in(cel, lines))
 }
 
 /// Whether `cel.conf` keeps digits away from the modules that record channel events.
@@ -163,8 +212,14 @@ mod tests {
         }
 
         fn check(&self) -> Vec<Finding> {
-            check(self.0.path(), "karipass", &[])
+            check_in(self.0.path())
         }
+    }
+
+    fn check_in(config_dir: &Path) -> Vec<Finding> {
+        let set_up_number = "0664806430".parse().unwrap();
+        let expected = Expected { app: "karipass", set_up_number, media_networks: &[] };
+        check(config_dir, "karipass", expected)
     }
 
     #[track_caller]
@@ -180,7 +235,13 @@ mod tests {
         for (file, text, replacement, severity, words) in [
             ("http.conf", "sessionlimit = 256", "", Error, &["http.conf", "100"][..]),
             ("http.conf", "sessionlimit = 256", "sessionlimit = 50", Error, &["http.conf", "50"]),
+            ("http.conf", "enabled = yes", "", Error, &["http.conf", "not enabled"]),
+            ("http.conf", "bindaddr = 127.0.0.1", "", Error, &["http.conf", "not enabled"]),
+            ("http.conf", "= 256", "= 256\n[general]", Error, &["http.conf has a second section"]),
             ("ari.conf", "websocket_write_timeout = 5000", "", Error, &["ari.conf", "100 ms"]),
+            ("ari.conf", "enabled = yes", "enabled = no", Error, &["ARI is not enabled"]),
+            ("ari.conf", "read_only = no", "read_only = yes", Error, &["karipass may only read"]),
+            ("ari.conf", "[karipass]\ntype = user", "[x]", Error, &["no user karipass"]),
             ("logger.conf", "messages.log => ", "messages.log => dtmf,", Error, &["messages.log"]),
             ("cel.conf", "enable = no", "enable = yes\nevents = ALL", Error, &["cel.conf", "ALL"]),
             (
@@ -192,7 +253,16 @@ mod tests {
             ),
             ("pjsip.conf", "\nidentify_by = ip\n", "\n", Error, &["carrier", "identify_by = ip"]),
             ("pjsip.conf", "\ndtmf_mode = auto ", "\n;", Warning, &["carrier", "dtmf_mode"]),
+            (
+                "pjsip.conf",
+                "= karipass-trunk",
+                "= karipass-phones",
+                Warning,
+                &["not reach the line"],
+            ),
             ("rtp.conf", "[general]", "[general]\nstrictrtp = no", Warning, &["strictrtp = no"]),
+            ("extensions.conf", "#include \"karipass.conf\"", "", Error, &["karipass.conf"]),
+            ("extensions.conf", "KARIPASS_CLAIM_MS", "X", Error, &["KARIPASS_CLAIM_MS"]),
         ] {
             let samples = Samples::with(&[]);
             samples.replace(file, text, replacement);
@@ -209,7 +279,7 @@ mod tests {
         let found = samples.check();
         assert_eq!(found.len(), 1, "{found:#?}");
         assert_found(&found, Warning, &["ari.conf was not read completely"]);
-        let found = check(&samples.0.path().join("none"), "karipass", &[]);
+        let found = check_in(&samples.0.path().join("none"));
         assert_eq!(found.len(), 1, "{found:#?}");
         assert_found(&found, Error, &["ari.config_dir", "not a folder"]);
     }

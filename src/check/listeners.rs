@@ -6,37 +6,61 @@ use std::path::Path;
 use super::Finding;
 use super::conf::Conf;
 
+/// The bit of AMI's class of keyed digits.
+const DTMF: i64 = 1 << 8;
+/// AMI's other classes, less those that are for other purposes than a PBX's own tools.
+const OTHER_CLASSES: &str =
+    "system,call,log,verbose,command,agent,user,config,reporting,cdr,dialplan,originate,message";
+
 /// Checks AMI: its address, and users that receive keyed digits.
 pub(super) fn managers(manager: &Conf) -> Vec<Finding> {
-    if !manager.named("general").any(|general| general.is_true("enabled")) {
+    if !manager.first("general").is_some_and(|general| general.is_true("enabled")) {
         return Vec::new();
     }
     let mut findings = Vec::new();
     let bound = manager.value("general", "bindaddr").unwrap_or("0.0.0.0");
     if !is_loopback(bound) {
-        findings.push(Finding::error(format!(
+        let message = format!(
             "manager.conf: AMI listens on {bound} without TLS: use bindaddr = 127.0.0.1, and \
              tlsbindaddr for other machines"
-        )));
+        );
+        let lines = format!("{}\nbindaddr = 127.0.0.1", manager.heading("general"));
+        findings.push(Finding::error(message).remedied_in(manager, lines));
     }
     let users = manager.sections.iter();
     let users = users.filter(|it| !it.is_template && !it.name.eq_ignore_ascii_case("general"));
-    for user in users.filter(|user| user.value("read").is_some_and(reads_digits)) {
-        findings.push(Finding::error(format!(
+    for user in users {
+        let Some(classes) = user.value("read").filter(|classes| reads_digits(classes)) else {
+            continue;
+        };
+        let message = format!(
             "manager.conf: user {} receives every keyed digit: remove all and dtmf from read",
             user.name
-        )));
+        );
+        let lines = format!("[{}](+)\nread = {}", user.name, without_digits(classes));
+        findings.push(Finding::error(message).remedied_in(manager, lines));
     }
     findings
 }
 
 /// `classes` is such as `call,dtmf`, or the classes' bits as a number.
 fn reads_digits(classes: &str) -> bool {
-    const DTMF: i64 = 1 << 8;
     let bits = classes.trim().parse::<i64>();
-    let mut classes = classes.split(',').map(str::trim);
-    bits.is_ok_and(|bits| bits & DTMF != 0)
-        || classes.any(|class| ["all", "dtmf"].iter().any(|it| class.eq_ignore_ascii_case(it)))
+    bits.is_ok_and(|bits| bits & DTMF != 0) || classes.split(',').any(shows_digits)
+}
+
+fn shows_digits(class: &str) -> bool {
+    ["all", "dtmf"].iter().any(|it| class.trim().eq_ignore_ascii_case(it))
+}
+
+/// The same without those that show digits.
+fn without_digits(classes: &str) -> String {
+    let named = || classes.split(',').map(str::trim);
+    let is_all = |class: &str| class.eq_ignore_ascii_case("all");
+    if named().any(|class| is_all(class) || class.parse::<i64>().is_ok()) {
+        return OTHER_CLASSES.to_owned();
+    }
+    named().filter(|class| !shows_digits(class)).collect::<Vec<_>>().join(",")
 }
 
 /// Users of ARI besides `user`. Each of them may subscribe to every event of every call.
@@ -52,22 +76,24 @@ pub(super) fn ari_users(ari: &Conf, user: &str) -> Vec<Finding> {
 
 /// Checks whether other machines reach Asterisk's HTTP server without TLS.
 pub(super) fn http_address(http: &Conf) -> Option<Finding> {
-    let is_enabled = http.named("general").any(|general| general.is_true("enabled"));
+    let is_enabled = http.first("general").is_some_and(|general| general.is_true("enabled"));
     let bound = http.value("general", "bindaddr").filter(|bound| !is_loopback(bound))?;
     is_enabled.then(|| {
-        Finding::error(format!(
+        let message = format!(
             "http.conf: ARI listens on {bound} without TLS: use bindaddr = 127.0.0.1, and \
              tlsbindaddr for other machines"
-        ))
+        );
+        let lines = format!("{}\nbindaddr = 127.0.0.1", http.heading("general"));
+        Finding::error(message).remedied_in(http, lines)
     })
 }
 
 /// Whether `hep.conf` keeps SIP away from a capture server.
 pub(super) fn captures_no_sip(config_dir: &Path) -> bool {
     let Some(hep) = Conf::read(config_dir, "hep.conf") else { return true };
-    let mut general = hep.named("general");
+    let general = hep.first("general");
     hep.unread.is_empty()
-        && general.any(|it| it.value("enabled").is_some() && !it.is_true("enabled"))
+        && general.is_some_and(|it| it.value("enabled").is_some() && !it.is_true("enabled"))
 }
 
 /// Whether this is an address of the loopback interface, perhaps with a port or a prefix length.
@@ -109,8 +135,13 @@ mod tests {
         for classes in ["all", "call, DTMF", "-1", "256"] {
             assert!(reads_digits(classes), "{classes}");
         }
-        for classes in ["", "system,call,log,verbose,agent,user,config", "255", "no"] {
+        for classes in ["", OTHER_CLASSES, "255", "no"] {
             assert!(!reads_digits(classes), "{classes}");
+        }
+        assert_eq!(without_digits("call, DTMF,cdr"), "call,cdr");
+        assert_eq!(without_digits("dtmf"), "");
+        for all in ["all", "call,all", "-1"] {
+            assert_eq!(without_digits(all), OTHER_CLASSES);
         }
     }
 }

@@ -3,12 +3,14 @@
 //!
 //! - [`database`]: schema, privileges, clock, and what PostgreSQL logs.
 //! - [`asterisk`]: over ARI its version, `modules`, sounds, logs, clock and `dialplan_globals`.
-//!   Where their folder is known, also its `files` (read by `conf`), `endpoints` and `listeners`.
+//!   Where their folder is known, also its `files` (read by `conf`), `dialplan`, `endpoints` and
+//!   `listeners`.
 
 pub mod asterisk;
 mod clock_skew;
 mod conf;
 pub mod database;
+mod dialplan;
 mod dialplan_globals;
 mod endpoints;
 mod files;
@@ -22,6 +24,7 @@ use crate::asterisk::rest::{ErrorChain, RestError};
 use crate::clock;
 use crate::config::certificate::{CertificateFiles, not_after};
 use crate::config::{Ari, Config};
+use conf::Conf;
 pub use dialplan_globals::Expected;
 
 /// A certificate that expires sooner than this is worth a warning.
@@ -54,15 +57,32 @@ pub struct Finding {
     pub severity: Severity,
     /// One line.
     pub message: String,
+    /// What corrects it, if lines at the end of a file do.
+    pub remedy: Option<Remedy>,
+}
+
+/// Lines for the end of one of Asterisk's files.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Remedy {
+    /// The file's name, such as `http.conf`.
+    pub file: String,
+    /// One or more sections.
+    pub lines: String,
 }
 
 impl Finding {
     fn error(message: impl Into<String>) -> Self {
-        Self { severity: Severity::Error, message: message.into() }
+        Self { severity: Severity::Error, message: message.into(), remedy: None }
     }
 
     fn warning(message: impl Into<String>) -> Self {
-        Self { severity: Severity::Warning, message: message.into() }
+        Self { severity: Severity::Warning, message: message.into(), remedy: None }
+    }
+
+    /// Adds the lines that correct it.
+    fn remedied_in(self, conf: &Conf, lines: impl Into<String>) -> Self {
+        let (file, lines) = (conf.place().to_owned(), lines.into());
+        Self { remedy: Some(Remedy { file, lines }), ..self }
     }
 
     /// Asterisk did not give an answer.

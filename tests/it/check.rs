@@ -92,13 +92,13 @@ async fn r_check_names_settings_that_log_hashes() {
 async fn r_check_names_each_part_that_is_down_and_exits_with_1() {
     let database = support::database().await;
     let ran = check(&database, "host=/nowhere dbname=karipass", "http://127.0.0.1:1");
-    assert_eq!((ran.status, ran.out.lines().count()), (1, 2), "{ran:?}");
-    for part in ["error: database: ", "error: ARI at http://127.0.0.1:1"] {
+    assert_eq!((ran.status, ran.out.lines().count()), (1, 3), "{ran:?}");
+    for part in ["error: database: ", "error: ARI at http://127.0.0.1:1", "set ari.config_dir"] {
         assert!(ran.out.contains(part), "{part:?} is not in {ran:?}");
     }
     let not_ari = FakeAsterisk::start().await.unwrap();
     let ran = check(&database, &database.daemon_url, not_ari.url());
-    assert_eq!((ran.status, ran.out.lines().count()), (1, 1), "{ran:?}");
+    assert_eq!((ran.status, ran.out.lines().count()), (1, 2), "{ran:?}");
     assert!(ran.out.starts_with("error: there is no ARI at "), "{ran:?}");
 }
 

@@ -53,7 +53,7 @@ async fn check_compares_the_dialplan_with_the_configuration() {
         assert!(has_only(&found, Error, words), "{global}={value}: {found:#?}");
         fake.on("GET", &variable, answer(json!({ "value": "" })));
         let found = findings(&fake).await;
-        assert!(has_only(&found, Warning, &[global]), "{found:#?}");
+        assert!(has_only(&found, Error, &[global, "reload"]), "{found:#?}");
     }
 }
 
