@@ -19,6 +19,7 @@ mod attacks;
 mod check;
 mod daemons;
 mod dialplan;
+mod existing;
 mod outages;
 mod samples;
 mod site;

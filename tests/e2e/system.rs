@@ -94,9 +94,30 @@ impl System {
         Self::with_postgres(async { cluster().await.map(Arc::new) }, snippets)
     }
 
+    /// An Asterisk that `prepare` sets up, and may examine beside this database before it starts.
+    pub fn with_asterisk(
+        prepare: impl FnOnce(AsteriskSetup, &Database) -> Result<AsteriskSetup>,
+    ) -> Result<Self> {
+        let cluster = LazyLock::force(&CLUSTER);
+        Self::prepared(async { Ok(Arc::clone(cluster)) }, prepare)
+    }
+
     fn with_postgres(
         postgres: impl Future<Output = Result<Arc<Postgres>>>,
         snippets: &[(&str, &str)],
+    ) -> Result<Self> {
+        Self::prepared(postgres, |mut setup, _| {
+            setup = setup.phones([Phone::new(&Family::new(PHONE_FAMILY).contract)]);
+            for (file, text) in snippets {
+                setup = setup.snippet(file, text);
+            }
+            Ok(setup)
+        })
+    }
+
+    fn prepared(
+        postgres: impl Future<Output = Result<Arc<Postgres>>>,
+        prepare: impl FnOnce(AsteriskSetup, &Database) -> Result<AsteriskSetup>,
     ) -> Result<Self> {
         let folder = folder::temporary("karipass-e2e-")?;
         let runtime = Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
@@ -105,12 +126,8 @@ impl System {
             let database = postgres.fresh().await?;
             anyhow::Ok((postgres, database))
         })?;
-        let mut setup = AsteriskSetup::new(folder.path().join("asterisk"))?
-            .phones([Phone::new(&Family::new(PHONE_FAMILY).contract)]);
-        for (file, text) in snippets {
-            setup = setup.snippet(file, text);
-        }
-        let asterisk = Asterisk::start(setup)?;
+        let setup = AsteriskSetup::new(folder.path().join("asterisk"))?;
+        let asterisk = Asterisk::start(prepare(setup, &database)?)?;
         Ok(Self {
             daemon: None,
             asterisk,

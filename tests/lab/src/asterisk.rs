@@ -56,6 +56,11 @@ impl Asterisk {
         self.child.kill()
     }
 
+    /// What it was set up with.
+    pub fn setup(&self) -> &AsteriskSetup {
+        &self.setup
+    }
+
     /// Its process.
     pub fn child(&mut self) -> &mut Child {
         &mut self.child
@@ -73,12 +78,12 @@ impl Asterisk {
 
     /// ARI's base, such as `http://127.0.0.1:8088`.
     pub fn ari_url(&self) -> String {
-        format!("http://127.0.0.1:{}", self.setup.ari)
+        self.setup.ari_url()
     }
 
     /// The password of [`ARI_USER`].
     pub fn ari_password(&self) -> &str {
-        &self.setup.ari_password
+        self.setup.ari_password()
     }
 
     /// Its telephones.
@@ -88,6 +93,6 @@ impl Asterisk {
 
     /// Its folder; all that it writes is below.
     pub fn folder(&self) -> &Path {
-        &self.setup.folder
+        self.setup.folder()
     }
 }

@@ -14,7 +14,7 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result, ensure};
 
-use crate::asterisk::{ARI_USER, Asterisk, CARRIER};
+use crate::asterisk::{ARI_USER, Asterisk, AsteriskSetup, CARRIER};
 use crate::child::{self, Child};
 use crate::postgres::Database;
 use crate::{certificate, ports, repository, secret};
@@ -53,6 +53,16 @@ impl DaemonSetup {
         asterisk: &Asterisk,
         database: &Database,
     ) -> Result<Self> {
+        Self::beside(karipass, folder, asterisk.setup(), database)
+    }
+
+    /// The same with an Asterisk that may not run yet.
+    pub fn beside(
+        karipass: &Path,
+        folder: impl Into<PathBuf>,
+        asterisk: &AsteriskSetup,
+        database: &Database,
+    ) -> Result<Self> {
         Ok(Self {
             karipass: karipass.to_owned(),
             folder: folder.into(),
@@ -60,7 +70,7 @@ impl DaemonSetup {
             operators: ports::free_tcp()?,
             ari_url: asterisk.ari_url(),
             ari_password: asterisk.ari_password().to_owned(),
-            etc: asterisk.folder().join("etc"),
+            etc: asterisk.etc(),
             daemon_url: database.daemon_url.clone(),
             owner_url: database.owner_url.clone(),
             variables: Vec::new(),

@@ -41,15 +41,17 @@ impl Phone {
 #[derive(Debug)]
 pub struct AsteriskSetup {
     installation: Installation,
-    pub(super) folder: PathBuf,
+    folder: PathBuf,
     /// For its sockets.
     run: TempDir,
     pub(super) sip: u16,
-    pub(super) ari: u16,
+    ari: u16,
     rtp: RangeInclusive<u16>,
-    pub(super) ari_password: String,
+    ari_password: String,
     pub(super) phones: Vec<Phone>,
     snippets: Vec<(String, String)>,
+    /// Its folder has a configuration that is not this repository's.
+    has_configuration: bool,
 }
 
 /// Where an Asterisk is installed.
@@ -58,6 +60,7 @@ struct Installation {
     program: PathBuf,
     modules: PathBuf,
     data: PathBuf,
+    etc: PathBuf,
 }
 
 impl AsteriskSetup {
@@ -73,6 +76,7 @@ impl AsteriskSetup {
             ari_password: secret(),
             phones: Vec::new(),
             snippets: Vec::new(),
+            has_configuration: false,
         })
     }
 
@@ -99,8 +103,53 @@ impl AsteriskSetup {
         self
     }
 
-    fn etc(&self) -> PathBuf {
+    /// Copies the configuration that Asterisk's package came with, in place of the samples.
+    pub fn with_packaged_configuration(self) -> Result<Self> {
+        let etc = self.installation.etc.clone();
+        self.with_configuration(&etc)
+    }
+
+    /// Copies the configuration in `from`, in place of the samples. Ports, secrets and telephones
+    /// are then what its files say.
+    pub fn with_configuration(mut self, from: &Path) -> Result<Self> {
+        self.make_folders()?;
+        let etc = self.etc();
+        copy_tree(from, &etc).with_context(|| from.display().to_string())?;
+        let options = fs::read_to_string(etc.join("asterisk.conf"))?;
+        fs::write(etc.join("asterisk.conf"), format!("{}\n{options}", self.directories()))?;
+        self.link_data()?;
+        self.has_configuration = true;
+        Ok(self)
+    }
+
+    /// Its folder; all that it writes is below.
+    pub fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    /// The folder of its configuration.
+    pub fn etc(&self) -> PathBuf {
         self.folder.join("etc")
+    }
+
+    /// Where it is to take SIP over UDP.
+    pub fn sip_port(&self) -> u16 {
+        self.sip
+    }
+
+    /// Where its HTTP server is to listen.
+    pub fn ari_port(&self) -> u16 {
+        self.ari
+    }
+
+    /// ARI's base, such as `http://127.0.0.1:8088`.
+    pub fn ari_url(&self) -> String {
+        format!("http://127.0.0.1:{}", self.ari)
+    }
+
+    /// The password of ARI's user.
+    pub fn ari_password(&self) -> &str {
+        &self.ari_password
     }
 
     fn command(&self) -> Command {
@@ -116,7 +165,9 @@ impl AsteriskSetup {
 
     /// Lays out the folder and starts it there.
     pub(super) fn boot(&self) -> Result<Child> {
-        self.lay_out()?;
+        if !self.has_configuration {
+            self.lay_out()?;
+        }
         let sip = || UdpSocket::bind((Ipv4Addr::LOCALHOST, self.sip));
         drop(sip().with_context(|| format!("SIP port {}", self.sip))?);
         let mut command = self.command();
@@ -132,7 +183,7 @@ impl AsteriskSetup {
         Ok(child)
     }
 
-    fn lay_out(&self) -> Result<()> {
+    fn make_folders(&self) -> Result<()> {
         let etc = self.etc();
         for old in [&etc, &self.folder.join("data")] {
             if old.exists() {
@@ -142,7 +193,12 @@ impl AsteriskSetup {
         for folder in ["etc", "lib", "spool", "log", "data/sounds/ja"] {
             fs::create_dir_all(self.folder.join(folder))?;
         }
-        fs::set_permissions(&etc, fs::Permissions::from_mode(0o700))?;
+        Ok(fs::set_permissions(&etc, fs::Permissions::from_mode(0o700))?)
+    }
+
+    fn lay_out(&self) -> Result<()> {
+        self.make_folders()?;
+        let etc = self.etc();
         copy_samples(&etc)?;
         for name in EMPTY.split(' ') {
             fs::write(etc.join(name).with_extension("conf"), "")?;
@@ -215,7 +271,8 @@ impl Installation {
                 .map(PathBuf::from)
                 .with_context(|| format!("asterisk/get did not say {name}"))
         };
-        Ok(Self { program: value("asterisk")?, modules: value("modules")?, data: value("data")? })
+        let [program, modules] = [value("asterisk")?, value("modules")?];
+        Ok(Self { program, modules, data: value("data")?, etc: value("etc")? })
     }
 }
 
@@ -231,6 +288,21 @@ pub fn copy_samples(etc: &Path) -> Result<()> {
         }
     }
     Ok(fs::create_dir(etc.join("karipass.d"))?)
+}
+
+/// Copies the files and folders in `from` into the folder `to`, which exists.
+fn copy_tree(from: &Path, to: &Path) -> Result<()> {
+    for entry in fs::read_dir(from)? {
+        let entry = entry?;
+        let (path, copy) = (entry.path(), to.join(entry.file_name()));
+        if path.is_dir() {
+            fs::create_dir(&copy)?;
+            copy_tree(&path, &copy)?;
+        } else {
+            fs::copy(&path, &copy)?;
+        }
+    }
+    Ok(())
 }
 
 fn phones_conf(phones: &[Phone]) -> Result<String> {
