@@ -62,7 +62,7 @@ fn every_setting_is_in_the_sample() {
 
 /// The sample with what its comments show in force.
 fn sample() -> String {
-    let text = include_str!("../../docs/karipass.toml");
+    let text = include_str!("../../../docs/karipass.toml");
     let is_setting = |text: &&str| text.starts_with(|letter: char| letter.is_ascii_lowercase());
     let lines = text.lines().map(|line| line.strip_prefix('#').filter(is_setting).unwrap_or(line));
     lines.collect::<Vec<_>>().join("\n")
