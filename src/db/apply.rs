@@ -1,9 +1,11 @@
 //! The one way to change a contract, from the phone and from the site.
 
+use super::error::{DbError, DbFailure};
+use super::handle::Db;
 use super::idempotency::{Attempt, Execution, IdempotencyKey, Uncertain, keys};
 use super::rows::{self, contract_columns, credential_columns};
 use super::transaction::Statement;
-use super::{Db, DbError, DbFailure, audit, change};
+use super::{audit, change};
 use domain::change::{ChangeRequest, Decision};
 use domain::phone_number::PhoneNumber;
 use domain::session::TokenDigest;

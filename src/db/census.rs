@@ -2,9 +2,10 @@
 
 use std::time::Duration;
 
+use super::error::DbError;
+use super::handle::Db;
 use super::rows::{column, single};
 use super::transaction::Statement;
-use super::{Db, DbError};
 use domain::rules;
 
 /// The kinds and states of credentials.

@@ -4,9 +4,10 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use tokio_postgres::Row;
 
+use super::error::DbError;
+use super::handle::Db;
 use super::rows::{broken, column};
 use super::transaction::Statement;
-use super::{Db, DbError};
 
 const PUBLISH: &str = "
     INSERT INTO daemon_calls (daemon, updated_at, calls)

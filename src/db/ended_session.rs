@@ -7,9 +7,10 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use tokio_postgres::Row;
 
+use super::error::DbError;
+use super::handle::Db;
 use super::rows::{broken, column, parsed};
 use super::transaction::Statement;
-use super::{Db, DbError};
 use domain::auth_unit::AuthUnit;
 use domain::phone_number::PhoneNumber;
 use domain::session::TokenDigest;

@@ -2,7 +2,8 @@
 
 use std::io;
 
-use super::{Db, DbError};
+use super::error::DbError;
+use super::handle::Db;
 
 /// PostgreSQL writes the CSV. A contract's own row comes first.
 const EXPORT: &str = "

@@ -22,12 +22,13 @@ use tokio_postgres::error::{DbError, Severity};
 use tokio_postgres::{AsyncMessage, Client, Config, Connection, Error};
 use tracing::warn;
 
-use super::settings::Setting;
+use super::error::NotAConnectionString;
 use super::tls::PostgresTls;
-use super::{CONNECT_LIMIT, NotAConnectionString};
 use crate::config::Secret;
 use crate::config::postgres::ConnectionString;
 
+/// How long opening a connection may take.
+pub(super) const CONNECT_LIMIT: Duration = Duration::from_secs(2);
 /// How long a host may be silent before the next one is asked too.
 const NEXT_AFTER: Duration = Duration::from_millis(250);
 /// How long each address of a host may take to accept.
@@ -172,6 +173,9 @@ pub(super) fn settings(url: &Secret, limit: Duration) -> Result<Settings, NotACo
     config.options(options.fold(own, |options, option| options + option.as_str()));
     Ok(Settings { config, tls, asked })
 }
+
+/// A setting, and its value in the unit of `pg_settings`.
+pub(super) type Setting = (&'static str, String);
 
 /// How to connect, and the settings that each connection must have.
 pub(super) struct Settings {

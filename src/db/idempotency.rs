@@ -8,10 +8,11 @@ use jiff::Timestamp;
 use rand::CryptoRng;
 use tokio_postgres::Row;
 
-use super::retry::{Deadline, Retry};
+use super::error::DbError;
+use super::handle::{Db, Deadline};
+use super::retry::Retry;
 use super::rows::{broken, column};
 use super::transaction::Statement;
-use super::{Db, DbError};
 use domain::change::EntryKey;
 
 /// 128 random bits that name one change.

@@ -11,9 +11,10 @@ use tokio_postgres::types::Type;
 
 use super::audit::{insert_audit, of_event};
 use super::contracts::LOCK_NUMBERS;
+use super::error::DbError;
+use super::handle::Db;
 use super::rows::{column, contract, contract_columns, number, single};
 use super::transaction::{Statement, Transaction};
-use super::{Db, DbError};
 use domain::audit::{AuditEvent, AuditScope, AuditSource, VoidReason};
 use domain::phone_number::PhoneNumber;
 

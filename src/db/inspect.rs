@@ -2,12 +2,10 @@
 
 use std::collections::HashMap;
 
+use super::error::DbError;
+use super::handle::Db;
 use super::rows::{column, single};
 use super::transaction::Statement;
-use super::{Db, DbError};
-
-/// SQLSTATE `insufficient_privilege`.
-pub(super) const INSUFFICIENT_PRIVILEGE: &str = "42501";
 
 /// Tables and the privileges on them that the daemon needs.
 const NEEDED: [(&str, &str); 23] = [

@@ -11,13 +11,14 @@ use jiff::Timestamp;
 use strum::EnumString;
 
 use super::audit::{insert_audit, observe, of_event};
+use super::error::{DbError, DbFailure};
+use super::handle::Db;
 use super::idempotency::{Execution, IdempotencyKey};
 use super::login_history::insert_login;
 use super::rows::{
     broken, column, contract, contract_columns, credential, credential_columns, parsed,
 };
 use super::transaction::Statement;
-use super::{Db, DbError, DbFailure};
 use domain::audit::{AuditEntry, AuditEvent, AuditScope, AuditSource, LoginOutcome, VoidReason};
 use domain::change::EntryKey;
 use domain::credential::Credential;

@@ -8,9 +8,10 @@ use std::net::IpAddr;
 
 use jiff::Timestamp;
 
+use super::error::DbError;
+use super::handle::Db;
 use super::rows::{column, number};
 use super::transaction::Statement;
-use super::{Db, DbError};
 use domain::phone_number::PhoneNumber;
 use domain::session::{LoginHistory, PreviousLogin, TemporarySetting};
 

@@ -7,9 +7,10 @@
 use deadpool_postgres::{ClientWrapper, Object};
 use tokio_postgres::error::SqlState;
 
+use super::error::{DbError, DbFailure};
+use super::handle::Db;
 use super::rows::single;
 use super::transaction::Statement;
-use super::{Db, DbError, DbFailure};
 
 mod embedded {
     refinery::embed_migrations!("sql");

@@ -6,11 +6,11 @@
 
 use std::time::{Duration, Instant};
 
-use super::Db;
-use super::DbError;
 use super::audit;
+use super::error::DbError;
+use super::handle::{Db, Deadline, Probe};
 use super::idempotency::{Attempt, IdempotencyKey};
-use super::retry::{Deadline, Retry};
+use super::retry::Retry;
 use super::transaction::Statement;
 use crate::clock;
 use domain::audit::{AuditEntry, AuditEvent, AuditScope, AuditSource};
@@ -19,13 +19,6 @@ use domain::audit::{AuditEntry, AuditEvent, AuditScope, AuditSource};
 const SUCCESS_LIFETIME: Duration = Duration::from_secs(2);
 /// How long a failed probe counts.
 const FAILURE_LIFETIME: Duration = Duration::from_secs(1);
-
-/// The result of the last probe.
-#[derive(Debug)]
-pub(super) struct Probe {
-    at: Instant,
-    failure: Option<String>,
-}
 
 impl Probe {
     fn is_current(&self) -> bool {

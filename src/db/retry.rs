@@ -7,22 +7,14 @@ use std::time::Duration;
 
 use tokio::time::{Instant, sleep_until};
 
-use super::{Db, DbError, DbFailure};
+use super::error::{DbError, DbFailure};
+use super::handle::{Db, Deadline};
 use crate::clock;
 
 /// The wait before the second retry. The first one comes at once, and each wait after that is twice
 /// as long.
 const FIRST_BACKOFF: Duration = Duration::from_millis(25);
 const MAX_BACKOFF: Duration = Duration::from_millis(400);
-
-/// The time of several attempts.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Deadline {
-    /// When the time of all attempts is up.
-    pub(super) end: Instant,
-    /// The longest that one attempt may take once it has a connection.
-    pub(super) per_attempt: Duration,
-}
 
 /// The attempts so far, and what is left for more.
 pub(super) struct Retry {

@@ -9,7 +9,7 @@ use std::str::FromStr;
 use tokio_postgres::Row;
 use tokio_postgres::types::FromSql;
 
-use super::{DbError, DbFailure};
+use super::error::{DbError, DbFailure};
 use domain::change::EntryKey;
 use domain::contract::{Contract, ContractLine};
 use domain::credential::{Credential, CredentialId, NumberCredential};

@@ -5,9 +5,10 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use super::audit::{insert_audit, of_event};
+use super::error::DbError;
+use super::handle::Db;
 use super::rows::{column, contract, contract_columns, number, parsed};
 use super::transaction::Statement;
-use super::{Db, DbError};
 use domain::audit::{AuditEvent, AuditScope, AuditSource};
 use domain::rules;
 use domain::session::{LiveSession, TokenDigest};

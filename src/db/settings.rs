@@ -7,10 +7,8 @@ use deadpool_postgres::{ClientWrapper, Hook, HookError};
 use tokio::time::timeout;
 use tokio_postgres::SimpleQueryMessage;
 
-use super::{CONNECT_LIMIT, DbFailure};
-
-/// A setting, and its value in the unit of `pg_settings`.
-pub(super) type Setting = (&'static str, String);
+use super::error::DbFailure;
+use super::failover::{CONNECT_LIMIT, Setting};
 
 /// Looks at each new connection; one that is otherwise is not used.
 pub(super) fn hook(asked: Vec<Setting>) -> Hook {

@@ -8,9 +8,10 @@
 use std::time::Duration;
 
 use super::audit::{count_voided, insert_audit, of_event};
+use super::error::DbError;
+use super::handle::Db;
 use super::rows::single;
 use super::transaction::Statement;
-use super::{Db, DbError};
 use domain::audit::{AuditEvent, AuditScope, AuditSource, VoidReason};
 use domain::rules;
 

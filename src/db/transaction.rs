@@ -19,8 +19,9 @@ use tokio_postgres::Row;
 use tokio_postgres::binary_copy::BinaryCopyInWriter;
 use tokio_postgres::types::{ToSql, Type};
 
-use super::retry::{Deadline, Retry};
-use super::{Db, DbError, DbFailure};
+use super::error::{DbError, DbFailure};
+use super::handle::{Db, Deadline};
+use super::retry::Retry;
 use crate::clock;
 use domain::phone_number::PhoneNumber;
 

@@ -4,9 +4,10 @@ pub mod page;
 
 use metrics::counter;
 
+use super::error::DbError;
+use super::handle::Db;
 use super::idempotency::IdempotencyKey;
 use super::transaction::{Statement, Transaction};
-use super::{Db, DbError};
 use crate::metrics::{CREDENTIALS_VOIDED, LOGINS, PASSWORD_CHANGES, UNIT_CHANGES};
 use domain::audit::{AuditEntry, AuditEvent, AuditScope, AuditSource, LoginOutcome, VoidReason};
 use domain::auth_unit::AuthUnit;
