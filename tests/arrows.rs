@@ -72,7 +72,8 @@ fn what_is_pure_knows_no_runtime_no_database_no_wire_and_no_clock() {
     }
 }
 
-/// A module and the files below it belong together: the one shows what the others do.
+/// Neither directly nor through others; a module and the files below it are no exception. Declaring
+/// a file or re-exporting its items is no need.
 #[test]
 fn no_two_files_need_each_other() {
     let mut files = Vec::new();
@@ -87,9 +88,7 @@ fn no_two_files_need_each_other() {
             let path = defined.unwrap_or(&path);
             let prefixes = (1..=path.len()).rev().map(|length| path[..length].to_vec());
             let needed = prefixes.into_iter().find(|prefix| modules.contains(prefix));
-            let is_other =
-                |needed: &Vec<String>| !needed.starts_with(&module) && !module.starts_with(needed);
-            if let Some(needed) = needed.filter(is_other) {
+            if let Some(needed) = needed.filter(|needed| *needed != module) {
                 needs.entry(module.clone()).or_default().insert(needed);
             }
         }
@@ -193,38 +192,52 @@ impl<'ast> Visit<'ast> for TypeNames {
     }
 }
 
+/// Folders of `src` that are separate crates.
+const CRATES: [&str; 2] = ["argon2id", "domain"];
+
 /// Walks a file's syntax and notes where its paths lead, from the top.
 struct Paths {
     module: Vec<String>,
+    /// The files that this one declares.
+    children: Vec<String>,
     known: BTreeSet<Vec<String>>,
 }
 
 impl Paths {
     fn from_code(file: &Path, code: &str) -> BTreeSet<Vec<String>> {
-        let mut paths = Self { module: module_of(file), known: BTreeSet::new() };
-        paths.visit_file(&syn::parse_file(code).unwrap());
+        let file_syntax = syn::parse_file(code).unwrap();
+        let child = |item: &syn::Item| {
+            let syn::Item::Mod(child) = item else { return None };
+            Some(child.ident.to_string())
+        };
+        let children = file_syntax.items.iter().filter_map(child).collect();
+        let mut paths = Self { module: module_of(file), children, known: BTreeSet::new() };
+        paths.visit_file(&file_syntax);
         paths.known
     }
 
-    /// Notes where a path leads that begins with `crate` or `super`.
-    fn note<'a>(&mut self, names: impl IntoIterator<Item = &'a str>) {
+    /// Where a path leads that begins with `crate`, `self`, `super` or a file that this one declares.
+    fn resolve<'a>(&self, names: impl IntoIterator<Item = &'a str>) -> Option<Vec<String>> {
         let mut names = names.into_iter().peekable();
-        let mut path = match names.peek() {
-            Some(&"super") => self.module.clone(),
-            // A crate of its own.
-            Some(&"crate") if self.module.first().is_some_and(|top| top == "domain") => {
-                vec!["domain".to_owned()]
-            }
-            Some(&"crate") => Vec::new(),
-            Some(_) | None => return,
+        let top = self.module.first().filter(|top| CRATES.contains(&top.as_str()));
+        let mut path = match *names.peek()? {
+            "crate" => top.into_iter().cloned().collect(),
+            "self" | "super" => self.module.clone(),
+            name if self.children.iter().any(|child| child == name) => self.module.clone(),
+            _ => return None,
         };
-        if names.next_if_eq(&"crate").is_none() {
+        if names.next_if(|name| ["crate", "self"].contains(name)).is_none() {
             while names.next_if_eq(&"super").is_some() {
                 path.pop();
             }
         }
         path.extend(names.map(str::to_owned));
-        self.known.insert(path);
+        Some(path)
+    }
+
+    fn note<'a>(&mut self, names: impl IntoIterator<Item = &'a str>) {
+        let path = self.resolve(names);
+        self.known.extend(path);
     }
 }
 
@@ -263,14 +276,21 @@ fn reexports(files: &[PathBuf]) -> BTreeMap<Vec<String>, Vec<String>> {
 
 impl<'ast> Visit<'ast> for Paths {
     fn visit_item_use(&mut self, item: &'ast syn::ItemUse) {
+        let is_private = matches!(item.vis, syn::Visibility::Inherited);
         for path in imports(&[], &item.tree) {
-            self.note(path.iter().map(String::as_str));
+            let path = self.resolve(path.iter().map(String::as_str));
+            // To re-export from a file below is not to need it.
+            let is_need = |path: &Vec<String>| is_private || !path.starts_with(&self.module);
+            self.known.extend(path.filter(is_need));
         }
     }
 
     fn visit_path(&mut self, path: &'ast syn::Path) {
         let names: Vec<String> = path.segments.iter().map(|name| name.ident.to_string()).collect();
-        self.note(names.iter().map(String::as_str));
+        // A single name may be a variable's.
+        if names.len() > 1 {
+            self.note(names.iter().map(String::as_str));
+        }
         visit::visit_path(self, path);
     }
 
@@ -310,5 +330,23 @@ fn no_way_of_writing_an_import_is_overlooked() {
     for code in ["use super::store;", "use store::x;", "fn f() { super::store::x() }"] {
         let known = Paths::from_code(&file, code);
         assert!(known.iter().all(|path| path[0] != "db"), "{code}");
+    }
+}
+
+#[test]
+fn a_use_of_a_file_below_counts_and_its_re_export_does_not() {
+    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/web/api/mod.rs");
+    let login = ["web", "api", "login"];
+    let needs_login = |code: &str| {
+        let code = format!("mod login; {code}");
+        Paths::from_code(&file, &code)
+            .iter()
+            .any(|path| path[..].starts_with(&login.map(String::from)))
+    };
+    for code in ["use login::x;", "use self::login::x;", "fn f() { login::x(); }"] {
+        assert!(needs_login(code), "{code}");
+    }
+    for code in ["", "pub use login::x;", "pub(super) use self::login::x;", "fn f(login: u8) {}"] {
+        assert!(!needs_login(code), "{code}");
     }
 }

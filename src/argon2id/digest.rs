@@ -4,7 +4,7 @@ use argon2::{Algorithm, Params, Version};
 use blake2b_simd::OUTBYTES as DIGEST;
 use zeroize::Zeroizing;
 
-use super::HashInput;
+use super::input::HashInput;
 
 /// Bytes that `H'` takes of each digest but the last.
 const HALF: usize = DIGEST / 2;

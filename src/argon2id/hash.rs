@@ -3,8 +3,9 @@
 use argon2::{Block, Error, Params};
 
 use super::avx2::Avx2;
+use super::digest;
+use super::input::HashInput;
 use super::layout::MemoryLayout;
-use super::{HashInput, digest};
 
 /// Bytes of a block.
 const BLOCK: usize = Block::SIZE;

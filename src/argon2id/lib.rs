@@ -13,10 +13,13 @@ mod avx2;
 mod digest;
 #[cfg(target_arch = "x86_64")]
 mod hash;
+mod input;
 #[cfg(target_arch = "x86_64")]
 mod layout;
 #[cfg(test)]
 mod tests;
+
+pub use input::HashInput;
 
 use argon2::{Algorithm, Argon2, Block, Error, Params, Version};
 
@@ -28,17 +31,6 @@ pub enum Implementation {
     /// Vector instructions of 256 bits.
     #[cfg(target_arch = "x86_64")]
     Avx2(avx2::Avx2),
-}
-
-/// What a hash is made of.
-#[derive(Clone, Copy)]
-pub struct HashInput<'a> {
-    /// The password.
-    pub password: &'a [u8],
-    /// The salt, 8 bytes or more.
-    pub salt: &'a [u8],
-    /// The secret key, empty for none.
-    pub secret: &'a [u8],
 }
 
 impl Implementation {

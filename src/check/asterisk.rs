@@ -8,8 +8,9 @@ use serde::Deserialize;
 
 use super::clock_skew::skew_seconds;
 use super::dialplan_globals::{self, Expected};
+use super::files;
+use super::finding::Finding;
 use super::modules::{self, LoadedModule};
-use super::{Finding, files};
 use crate::asterisk::rest::{ErrorChain, Rest, RestError};
 use crate::asterisk::sounds;
 use crate::{clock, config};

@@ -2,8 +2,8 @@
 
 use std::collections::HashMap;
 
-use super::Finding;
 use super::clock_skew::skew_seconds;
+use super::finding::Finding;
 use crate::clock;
 use crate::config::{self, Secret};
 use crate::db::migrate::mismatch;

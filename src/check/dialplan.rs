@@ -8,10 +8,11 @@
 use std::collections::BTreeSet;
 
 use super::conf::{Conf, Section};
+use super::dialplan_globals::Expected;
 use super::endpoints::{
     has_auth, has_number, is_believed, is_trunk, is_trusted, none_is_believed, not_believed,
 };
-use super::{Expected, Finding};
+use super::finding::Finding;
 
 const SAMPLE: &str = include_str!("../../dialplan/extensions.conf");
 /// The context of the line. Its extensions are its entries.

@@ -7,8 +7,8 @@ use domain::phone_number::PhoneNumber;
 use domain::rules;
 use serde::Deserialize;
 
-use super::Finding;
 use super::conf::Conf;
+use super::finding::Finding;
 use crate::asterisk::rest::{Rest, RestError};
 use crate::config::{Ari, Config, MediaNetwork};
 

@@ -6,8 +6,8 @@
 
 use domain::phone_number::PhoneNumber;
 
-use super::Finding;
 use super::conf::{Conf, Section};
+use super::finding::Finding;
 use super::listeners::is_loopback;
 use crate::config::MediaNetwork;
 

@@ -3,7 +3,9 @@
 use std::path::Path;
 
 use super::conf::{Conf, is_false};
-use super::{Expected, Finding, dialplan, endpoints, listeners};
+use super::dialplan_globals::Expected;
+use super::finding::Finding;
+use super::{dialplan, endpoints, listeners};
 
 /// Asterisk's default limit of HTTP connections, ARI's included.
 const DEFAULT_SESSIONS: u32 = 100;

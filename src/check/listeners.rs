@@ -3,8 +3,8 @@
 use std::net::IpAddr;
 use std::path::Path;
 
-use super::Finding;
 use super::conf::Conf;
+use super::finding::Finding;
 
 /// The bit of AMI's class of keyed digits.
 const DTMF: i64 = 1 << 8;

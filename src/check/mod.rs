@@ -14,86 +14,21 @@ mod dialplan;
 mod dialplan_globals;
 mod endpoints;
 mod files;
+mod finding;
 mod listeners;
 mod modules;
 
 use futures_util::future::join_all;
 use jiff::{SignedDuration, Timestamp};
 
-use crate::asterisk::rest::{ErrorChain, RestError};
 use crate::clock;
 use crate::config::certificate::{CertificateFiles, not_after};
 use crate::config::{Ari, Config};
-use conf::Conf;
 pub use dialplan_globals::Expected;
+pub use finding::{Finding, Remedy, Severity};
 
 /// A certificate that expires sooner than this is worth a warning.
 const EXPIRES_SOON: SignedDuration = SignedDuration::from_hours(14 * 24);
-
-/// How bad a [`Finding`] is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Severity {
-    /// The service does not work, or leaks digits or hashes.
-    Error,
-    /// It may be intended, or not.
-    Warning,
-}
-
-impl Severity {
-    /// The word that stands before a finding.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Error => "error",
-            Self::Warning => "warning",
-        }
-    }
-}
-
-/// Something that the operator should know.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Finding {
-    /// How bad it is.
-    pub severity: Severity,
-    /// One line.
-    pub message: String,
-    /// What corrects it, if lines at the end of a file do.
-    pub remedy: Option<Remedy>,
-}
-
-/// Lines for the end of one of Asterisk's files.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Remedy {
-    /// The file's name, such as `http.conf`.
-    pub file: String,
-    /// One or more sections.
-    pub lines: String,
-}
-
-impl Finding {
-    fn error(message: impl Into<String>) -> Self {
-        Self { severity: Severity::Error, message: message.into(), remedy: None }
-    }
-
-    fn warning(message: impl Into<String>) -> Self {
-        Self { severity: Severity::Warning, message: message.into(), remedy: None }
-    }
-
-    /// Adds the lines that correct it.
-    fn remedied_in(self, conf: &Conf, lines: impl Into<String>) -> Self {
-        let (file, lines) = (conf.place().to_owned(), lines.into());
-        Self { remedy: Some(Remedy { file, lines }), ..self }
-    }
-
-    /// Asterisk did not give an answer.
-    fn query_failed(subject: &str, error: &RestError) -> Self {
-        Self::error(format!("could not query Asterisk's {subject}: {}", ErrorChain(error)))
-    }
-
-    fn about(self, subject: &str) -> Self {
-        Self { message: format!("{subject}: {}", self.message), ..self }
-    }
-}
 
 /// Examines everything that the configuration names.
 pub async fn check(config: &Config) -> Vec<Finding> {

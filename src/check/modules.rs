@@ -4,7 +4,8 @@ use std::path::Path;
 
 use serde::Deserialize;
 
-use super::{Finding, files, listeners};
+use super::finding::Finding;
+use super::{files, listeners};
 
 /// Modules that the dialplan, the sounds and ARI need. Drivers of trunks and telephones are the
 /// PBX's choice.

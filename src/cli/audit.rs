@@ -10,8 +10,8 @@ use jiff::tz::TimeZone;
 use serde_json::json;
 use strum::VariantNames as _;
 
-use super::output::Printer;
-use super::{ExitStatus, operator};
+use super::arguments::{OperatorArgument, parse_number, parse_time};
+use super::output::{ExitStatus, Printer};
 use crate::config::{Network, RETENTION_DAYS};
 use crate::db::audit::page::{AuditFilter, AuditRow};
 use crate::db::{Db, OPERATOR_LIMIT};
@@ -37,9 +37,8 @@ enum AuditCommand {
         /// Remove rows older than DAYS, at least 90.
         #[arg(long, value_name = "DAYS", value_parser = parse_days)]
         older_than: Duration,
-        /// The operator's name for the audit. Default: the system user.
-        #[arg(long, value_name = "NAME", value_parser = operator::parse_name)]
-        by: Option<String>,
+        #[command(flatten)]
+        operator: OperatorArgument,
     },
 }
 
@@ -50,14 +49,14 @@ struct WhichRows {
     #[arg(long, short, conflicts_with = "until")]
     follow: bool,
     /// Only rows about this login, contract or caller.
-    #[arg(long, value_name = "N", value_parser = super::parse_number)]
+    #[arg(long, value_name = "N", value_parser = parse_number)]
     number: Option<PhoneNumber>,
     /// Only rows since then: `2026-04-01`, `2026-04-01T09:30` (local time) or
     /// `2026-04-01T00:30Z`.
-    #[arg(long, value_name = "T", value_parser = super::parse_time)]
+    #[arg(long, value_name = "T", value_parser = parse_time)]
     since: Option<Timestamp>,
     /// Only rows before then.
-    #[arg(long, value_name = "T", value_parser = super::parse_time)]
+    #[arg(long, value_name = "T", value_parser = parse_time)]
     until: Option<Timestamp>,
     /// Only rows of these events, separated by commas.
     #[arg(
@@ -96,9 +95,8 @@ pub(super) async fn run(
     match command {
         None if which.follow => follow(which, db, output).await?,
         None => _ = print(&filter(which), db, output, |_| true).await?,
-        Some(AuditCommand::Prune { older_than, by }) => {
-            let by = by.clone().unwrap_or_else(operator::system_user);
-            let removed = db.prune_audit_by(*older_than, &by).await?;
+        Some(AuditCommand::Prune { older_than, operator }) => {
+            let removed = db.prune_audit_by(*older_than, &operator.name()).await?;
             output.print(&json!({ "removed": removed }), &format!("{removed} rows removed"))?;
         }
     }

@@ -7,8 +7,7 @@ use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::json;
 
-use super::ExitStatus;
-use super::output::{Printer, print_error, print_line};
+use super::output::{ExitStatus, Printer, print_error, print_line};
 use crate::db::{CallRow, DaemonCalls, Db};
 
 /// Longer than a daemon that lives leaves its calls unwritten.

@@ -2,8 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::ExitStatus;
-use super::output::Printer;
+use super::output::{ExitStatus, Printer};
 use crate::check::{self, Finding, Remedy, Severity};
 use crate::config::Config;
 

@@ -14,8 +14,8 @@ use std::time::Duration;
 use anyhow::{Context as _, ensure};
 use jiff::Timestamp;
 
-use super::ExitStatus;
-use super::output::{Printer, print_line};
+use super::arguments::{parse_number, parse_time};
+use super::output::{ExitStatus, Printer, print_line};
 use crate::logs::json::JsonLine;
 use domain::phone_number::PhoneNumber;
 
@@ -37,11 +37,11 @@ pub(super) struct LogsArguments {
     #[arg(long, value_name = "ID")]
     call: Option<String>,
     /// Only lines about numbers with the same first six digits: a log has no more of a number.
-    #[arg(long, value_name = "N", value_parser = super::parse_number)]
+    #[arg(long, value_name = "N", value_parser = parse_number)]
     number: Option<PhoneNumber>,
     /// Only lines since then: `2026-04-01`, `2026-04-01T09:30` (local time) or
     /// `2026-04-01T00:30Z`.
-    #[arg(long, value_name = "T", value_parser = super::parse_time)]
+    #[arg(long, value_name = "T", value_parser = parse_time)]
     since: Option<Timestamp>,
 }
 

@@ -2,8 +2,7 @@
 
 use serde_json::json;
 
-use super::ExitStatus;
-use super::output::Printer;
+use super::output::{ExitStatus, Printer};
 use crate::db::Db;
 use crate::db::migrate::Migrated;
 

@@ -3,28 +3,24 @@
 //! Results go to standard output, as text or with `--json` as JSON. Messages go to standard error.
 //! The exit status is 0, 1 (refused, or an error was found) or 2 (usage).
 
+mod arguments;
 mod audit;
 mod calls;
 mod check;
 pub mod contracts;
 mod logs;
 mod migrate;
-mod operator;
 mod output;
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::{CommandFactory as _, Parser, Subcommand};
-use jiff::Timestamp;
-use jiff::civil::DateTime;
-use jiff::tz::TimeZone;
 
 use crate::db::migrate::MigrationError;
 use crate::db::{Db, DbError};
 use crate::{config, daemon};
-use domain::phone_number::{InvalidPhoneNumber, PhoneNumber};
-use output::Printer;
+use output::{ExitStatus, Printer};
 
 /// 仮パス: the temporary-password line of a telephone company's settings site, on Asterisk.
 #[derive(Debug, Parser)]
@@ -56,15 +52,6 @@ enum Command {
     Calls(calls::CallsArguments),
     /// Show the daemon's log for people, and choose lines of it.
     Logs(logs::LogsArguments),
-}
-
-/// How a command ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum ExitStatus {
-    /// It did what was asked.
-    Success,
-    /// It refused, or found an error. The output says why.
-    Failure,
 }
 
 /// The definition of the command line.
@@ -141,19 +128,4 @@ fn block_on(
 fn variables() -> impl Iterator<Item = (String, String)> {
     std::env::vars_os()
         .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
-}
-
-/// Parses a time: local, or with its offset from UTC.
-fn parse_time(text: &str) -> Result<Timestamp, String> {
-    if let Ok(timestamp) = text.parse() {
-        return Ok(timestamp);
-    }
-    let local: DateTime = text.parse().map_err(|_| "not a date or time".to_owned())?;
-    let zoned = local.to_zoned(TimeZone::system()).map_err(|error| error.to_string())?;
-    Ok(zoned.timestamp())
-}
-
-/// Parses a telephone number, with or without hyphens.
-fn parse_number(typed: &str) -> Result<PhoneNumber, InvalidPhoneNumber> {
-    PhoneNumber::from_typed(typed)
 }

@@ -1,8 +1,17 @@
-//! Prints results and messages.
+//! Prints results and messages, and the status of the exit.
 
 use std::io::{self, ErrorKind, Write as _};
 
 use serde::Serialize;
+
+/// How a command ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum ExitStatus {
+    /// It did what was asked.
+    Success,
+    /// It refused, or found an error. The output says why.
+    Failure,
+}
 
 /// Where and how results are printed.
 #[derive(Debug, Clone, Copy)]

@@ -5,9 +5,9 @@ use std::path::PathBuf;
 use rustls::ClientConfig;
 use url::Url;
 
-use super::Secret;
 use super::load::Reader;
 use super::postgres::is_this_machine;
+use super::secret::Secret;
 use crate::tls::{self, Verify};
 
 /// How to reach ARI.

@@ -2,9 +2,9 @@
 
 use std::path::Path;
 
-use super::load::Reader;
+use super::load::{ConfigErrors, Reader};
 use super::postgres::ConnectionString;
-use super::{ConfigErrors, Secret};
+use super::secret::Secret;
 
 const DEFAULT_DATABASE_CONNECTIONS: usize = 8;
 const MAX_DATABASE_CONNECTIONS: usize = 1000;

@@ -10,8 +10,9 @@ use std::time::Duration;
 use zeroize::Zeroizing;
 
 use super::keys::{PREFIX, new_name, variable_of};
+use super::network::{MediaNetwork, Network};
 use super::platform::is_set_by_platform;
-use super::{ConfigErrors, LogFormat, MediaNetwork, Network, Secret};
+use super::secret::Secret;
 use domain::phone_number::PhoneNumber;
 
 /// The command line reads it.
@@ -29,10 +30,6 @@ impl ConfigValue for String {
 
 impl ConfigValue for bool {
     const DESCRIPTION: &str = "true or false";
-}
-
-impl ConfigValue for LogFormat {
-    const DESCRIPTION: &str = "auto, text or json";
 }
 
 impl ConfigValue for usize {
@@ -58,6 +55,11 @@ impl ConfigValue for Network {
 impl ConfigValue for MediaNetwork {
     const DESCRIPTION: &str = "a list of endpoints and their networks such as carrier=192.0.2.0/24";
 }
+
+/// Every error of a configuration, one line each. A line starts with the key or variable.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{}", .0.join("\n"))]
+pub struct ConfigErrors(pub Vec<String>);
 
 /// A value of the file.
 enum RawValue {

@@ -12,22 +12,19 @@ mod database;
 mod identity;
 mod keys;
 mod load;
+mod log;
 mod network;
 mod platform;
 pub mod postgres;
+mod secret;
 mod secret_files;
 mod site;
 
-use std::fmt;
 use std::net::SocketAddr;
 use std::num::NonZeroU32;
 use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
-use std::str::FromStr;
 use std::time::Duration;
-
-use tracing_subscriber::filter::Targets;
-use zeroize::Zeroizing;
 
 use crate::hashing::Keys;
 pub use asterisk::Ari;
@@ -37,8 +34,11 @@ pub use color::Color;
 pub use database::{Database, ForOperator, load_for_operator};
 use domain::rules;
 pub use identity::{Links, Logo, LogoFormat, SiteIdentity, Support};
+pub use load::ConfigErrors;
 use load::Reader;
+pub use log::{Log, LogFormat};
 pub use network::{MediaNetwork, Network, NotANetwork};
+pub use secret::Secret;
 pub use site::Site;
 
 /// The default of `shutdown.call_grace_s`.
@@ -135,73 +135,6 @@ pub struct Shutdown {
     pub call_grace: Duration,
 }
 
-/// What is logged, and in which form.
-#[derive(Debug)]
-pub struct Log {
-    /// A `tracing-subscriber` filter, such as `info` or `karipass=debug`.
-    pub filter: String,
-    /// The form of a line.
-    pub format: LogFormat,
-}
-
-/// The form of a log line.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum LogFormat {
-    /// Text on a terminal, and JSON elsewhere.
-    Auto,
-    /// For people.
-    Text,
-    /// One JSON object a line.
-    Json,
-}
-
-/// None of `auto`, `text` and `json`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("not a log format")]
-pub struct UnknownLogFormat;
-
-impl FromStr for LogFormat {
-    type Err = UnknownLogFormat;
-
-    fn from_str(text: &str) -> Result<Self, UnknownLogFormat> {
-        match text {
-            "auto" => Ok(Self::Auto),
-            "text" => Ok(Self::Text),
-            "json" => Ok(Self::Json),
-            _ => Err(UnknownLogFormat),
-        }
-    }
-}
-
-/// A configured secret. It is wiped on drop, and `Debug` hides it.
-#[derive(Clone)]
-pub struct Secret(Zeroizing<String>);
-
-impl Secret {
-    /// The secret itself.
-    #[must_use]
-    pub fn expose(&self) -> &str {
-        &self.0
-    }
-}
-
-impl From<String> for Secret {
-    fn from(text: String) -> Self {
-        Self(Zeroizing::new(text))
-    }
-}
-
-impl fmt::Debug for Secret {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Secret(…)")
-    }
-}
-
-/// Every error of a configuration, one line each. A line starts with the key or variable.
-#[derive(Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{}", .0.join("\n"))]
-pub struct ConfigErrors(pub Vec<String>);
-
 /// Loads the whole configuration from `file`, if given, and the `KARIPASS_…` variables among
 /// `variables`.
 ///
@@ -231,7 +164,7 @@ fn read(reader: &mut Reader) -> Option<Config> {
     );
     let audit = audit(reader);
     let shutdown = shutdown(reader);
-    let log = log(reader);
+    let log = log::read(reader);
     let group_readable = reader.or_default("secrets.group_readable", "false");
     let secret_files = reader.secret_files();
     Some(Config {
@@ -293,15 +226,6 @@ fn shutdown(reader: &mut Reader) -> Option<Shutdown> {
     let drain = reader.seconds_or_none("shutdown.drain_s", DEFAULT_DRAIN, MAX_SHUTDOWN);
     let call_grace = reader.seconds("shutdown.call_grace_s", DEFAULT_CALL_GRACE, MAX_SHUTDOWN);
     Some(Shutdown { drain: drain?, call_grace: call_grace? })
-}
-
-fn log(reader: &mut Reader) -> Option<Log> {
-    let filter: Option<String> = reader.or_default("log.filter", "info");
-    if filter.as_ref().is_some_and(|filter| filter.parse::<Targets>().is_err()) {
-        reader.error("log.filter: not a filter such as info or karipass=debug");
-    }
-    let format = reader.or_default("log.format", "auto");
-    Some(Log { filter: filter?, format: format? })
 }
 
 #[cfg(test)]

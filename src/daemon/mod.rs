@@ -39,7 +39,7 @@ use crate::hashing::{Cost, Dummy, Hasher};
 use crate::metrics::{BUILD_INFO, CALL_MAILBOX_DEPTH, PASSWORD_HASH_DURATION};
 use crate::web::{self, AppState, ConnectionLimiter, Handle, ReadinessCheck, ops};
 use domain::dialog::Limits;
-use reload::Reload;
+use reload::{Reload, load_checked};
 use shutdown::{ShutdownSequence, Signals};
 use systemd::{Heartbeat, Notification, Notifier};
 
@@ -90,14 +90,6 @@ pub(crate) fn run(read: &dyn Fn() -> Result<Config, ConfigErrors>) -> anyhow::Re
     // Does not wait for a DNS lookup that is still running.
     runtime.shutdown_background();
     ended
-}
-
-/// Loads the configuration, and fails if other users can read its secrets.
-fn load_checked(read: &dyn Fn() -> Result<Config, ConfigErrors>) -> anyhow::Result<Config> {
-    let config = read()?;
-    let exposed = config.exposed_files();
-    anyhow::ensure!(exposed.is_empty(), exposed.join("\n"));
-    Ok(config)
 }
 
 /// Disables core dumps, and prevents other processes of this user from reading keys in memory.

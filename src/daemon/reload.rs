@@ -47,7 +47,7 @@ impl Reload<'_> {
     }
 
     fn replace(&self) -> anyhow::Result<()> {
-        let config = super::load_checked(self.read)?;
+        let config = load_checked(self.read)?;
         anyhow::ensure!(
             config.ari.iter().map(place).eq(self.asterisks.iter().map(place)),
             "ari: a different Asterisk or application applies at the next start only"
@@ -63,6 +63,16 @@ impl Reload<'_> {
         self.listener.reload_certificate();
         Ok(())
     }
+}
+
+/// Loads the configuration, and fails if other users can read its secrets.
+pub(super) fn load_checked(
+    read: &dyn Fn() -> Result<Config, ConfigErrors>,
+) -> anyhow::Result<Config> {
+    let config = read()?;
+    let exposed = config.exposed_files();
+    anyhow::ensure!(exposed.is_empty(), exposed.join("\n"));
+    Ok(config)
 }
 
 fn place(ari: &Ari) -> (&str, &str) {

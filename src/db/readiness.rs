@@ -4,7 +4,7 @@
 //! So an audit row is written and rolled back, and an idempotency key is committed that nobody
 //! uses. No row of a contract is touched, so a lock on one does not make the daemon look unready.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use super::audit;
 use super::error::DbError;

@@ -97,6 +97,12 @@ impl PhoneNumber {
         let groups: Vec<String> = formatted.split('-').map(str::to_owned).collect();
         if groups.concat() == self.as_str() { groups } else { vec![self.as_str().to_owned()] }
     }
+
+    /// With hyphens between its groups: `06-6480-6430`.
+    #[must_use]
+    pub fn hyphenated(&self) -> String {
+        self.groups().join("-")
+    }
 }
 
 /// The half-width form of a half- or full-width digit.

@@ -14,7 +14,7 @@ use rand::CryptoRng;
 use subtle::ConstantTimeEq;
 use zeroize::{Zeroize, ZeroizeOnDrop};
 
-use super::HashError;
+use super::error::HashError;
 use super::keys::{HashKey, Keys};
 use crate::metrics::PASSWORD_HASH_OPERATIONS;
 use domain::password::PhcString;

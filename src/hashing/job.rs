@@ -4,8 +4,8 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::oneshot;
 
-use super::HashError;
 use super::argon::{Argon, Salt, Verification};
+use super::error::HashError;
 use domain::password::{NewPassword, PhcString, SubmittedPassword, TemporaryPassword};
 
 /// A secret that is to be stored.

@@ -8,6 +8,7 @@
 //! A job that nobody waits for is skipped. Dropping the last [`Hasher`] ends the threads.
 
 mod argon;
+mod error;
 mod job;
 mod keys;
 mod pool;
@@ -21,6 +22,7 @@ use std::time::{Duration, Instant};
 use tokio::sync::oneshot;
 
 pub use argon::{Cost, Dummy, Salt, Verification};
+pub use error::{HashError, StartError};
 pub use keys::{DerivedKey, KeyMistakes, Keys, hmac};
 
 use argon::Argon;
@@ -68,28 +70,6 @@ impl Drop for WorkerPools {
         self.calls.close();
         self.logins.close();
     }
-}
-
-/// Hashing failed.
-#[derive(Debug, thiserror::Error)]
-pub enum HashError {
-    /// The workers have too much to do; nothing was verified.
-    #[error("too many secrets wait to be hashed")]
-    Busy,
-    /// The hash function refused its parameters, or its worker is gone.
-    #[error("hashing failed: {0}")]
-    Failed(String),
-}
-
-/// The workers could not be started.
-#[derive(Debug, thiserror::Error)]
-pub enum StartError {
-    /// The system gave no thread.
-    #[error("no thread for hashing")]
-    Thread(#[source] std::io::Error),
-    /// The dummy hash could not be made.
-    #[error("no dummy hash")]
-    Dummy(#[source] HashError),
 }
 
 impl Hasher {

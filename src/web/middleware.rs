@@ -15,11 +15,11 @@ use metrics::{counter, histogram};
 use tower_http::set_header::SetResponseHeaderLayer;
 use tracing::Instrument;
 
-use super::AppState;
 use super::client_ip::ClientIp;
 use super::problem::Problem;
 use super::refusal_log::RefusalReason;
 use super::site::render_error_page;
+use super::state::AppState;
 use crate::clock;
 use crate::metrics::{HTTP_REQUEST_DURATION, HTTP_REQUESTS};
 

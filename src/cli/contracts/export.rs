@@ -3,7 +3,7 @@
 use std::io::{self, BufWriter, ErrorKind, IsTerminal as _, Write as _};
 
 use super::progress::ProgressLine;
-use crate::cli::ExitStatus;
+use crate::cli::output::ExitStatus;
 use crate::db::Db;
 
 /// Writes the file. A reader that goes away ends it.

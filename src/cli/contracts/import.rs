@@ -8,8 +8,7 @@ use anyhow::Context as _;
 
 use super::csv::{self, RowErrorKind};
 use super::progress::ProgressLine;
-use crate::cli::ExitStatus;
-use crate::cli::output::{Printer, print_error};
+use crate::cli::output::{ExitStatus, Printer, print_error};
 use crate::db::Db;
 use crate::db::import::{Import, ImportProgress, ImportRow};
 

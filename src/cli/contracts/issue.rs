@@ -3,8 +3,7 @@
 use serde_json::json;
 
 use crate::auth::{AuthService, IssueOutcome};
-use crate::cli::ExitStatus;
-use crate::cli::output::{Printer, print_error};
+use crate::cli::output::{ExitStatus, Printer, print_error};
 use crate::db::Db;
 use crate::hashing::Hasher;
 use domain::auth_unit::AuthUnit;

@@ -11,8 +11,8 @@ use std::path::PathBuf;
 
 use serde_json::json;
 
-use super::output::{Printer, print_error};
-use super::{ExitStatus, operator};
+use super::arguments::{OperatorArgument, parse_number};
+use super::output::{ExitStatus, Printer, print_error};
 use crate::config::ConfigErrors;
 use crate::db::{Db, UpdateOutcome};
 use crate::hashing::{Cost, Dummy, Hasher, Keys};
@@ -22,9 +22,8 @@ use domain::phone_number::PhoneNumber;
 /// A command on contracts, and who gives it.
 #[derive(Debug, clap::Args)]
 pub(super) struct ContractsArguments {
-    /// The operator's name for the audit. Default: the system user.
-    #[arg(long, global = true, value_name = "NAME", value_parser = operator::parse_name)]
-    by: Option<String>,
+    #[command(flatten)]
+    operator: OperatorArgument,
     #[command(subcommand)]
     command: ContractsCommand,
 }
@@ -56,7 +55,7 @@ enum ContractsCommand {
     /// Draw a temporary password for a login number, store it and print it once.
     Issue {
         /// The login number.
-        #[arg(value_name = "N", value_parser = super::parse_number)]
+        #[arg(value_name = "N", value_parser = parse_number)]
         number: PhoneNumber,
         /// The authentication unit, if the contract has none yet: `line`, `number` or `admin_user`.
         #[arg(long)]
@@ -70,17 +69,17 @@ enum ContractsCommand {
 #[derive(Debug, Clone, Copy, clap::Args)]
 struct Named {
     /// The contract number.
-    #[arg(value_name = "N", value_parser = super::parse_number)]
+    #[arg(value_name = "N", value_parser = parse_number)]
     number: PhoneNumber,
 }
 
 pub(super) async fn run(
-    ContractsArguments { by, command }: &ContractsArguments,
+    ContractsArguments { operator, command }: &ContractsArguments,
     db: &Db,
     keys: &dyn Fn() -> Result<Keys, ConfigErrors>,
     output: Printer,
 ) -> anyhow::Result<ExitStatus> {
-    let by = by.clone().unwrap_or_else(operator::system_user);
+    let by = operator.name();
     match command {
         ContractsCommand::Import { file, replace } => {
             import::run(db, file, *replace, &by, output).await

@@ -18,7 +18,7 @@ use thread_priority::{
     set_thread_priority_and_policy, thread_native_id,
 };
 
-use super::HashError;
+use super::error::HashError;
 use super::job::Job;
 use super::queue::{Queue, QueuedJob};
 use crate::clock;

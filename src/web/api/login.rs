@@ -5,13 +5,13 @@ use axum::extract::State;
 use serde::Deserialize;
 use utoipa::{IntoResponses, ToSchema};
 
-use super::LoggedIn;
 use super::problems::{self, Responses};
+use super::views::LoggedIn;
 use crate::auth::{Audience, LoginAttempt, LoginVerdict};
-use crate::web::AppState;
 use crate::web::body::JsonBody;
 use crate::web::problem::{Problem, login_refusal};
 use crate::web::rate_limit::{RateLimit, RequestCost};
+use crate::web::state::AppState;
 use domain::password::SubmittedPassword;
 use domain::phone_number::PhoneNumber;
 

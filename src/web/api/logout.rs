@@ -7,9 +7,9 @@ use utoipa::IntoResponses;
 use super::problems::{self, Responses};
 use super::session::RestrictedBearerSession;
 use crate::auth::Audience;
-use crate::web::AppState;
 use crate::web::client_ip::ClientIp;
 use crate::web::problem::Problem;
+use crate::web::state::AppState;
 
 /// End this session.
 #[utoipa::path(

@@ -9,25 +9,18 @@ mod reference;
 mod session;
 pub mod unit;
 mod unit_choices;
+mod views;
 
 use axum::Router;
 use axum::middleware;
 use axum::routing::{get, post};
-use jiff::Timestamp;
-use serde::Serialize;
-use utoipa::ToSchema;
 
-use super::problem::NumberSchema;
-use super::{AppState, Route, origin, router};
-use crate::auth::{Audience, SessionToken};
-use domain::access::Access;
-use domain::auth_unit::AuthUnit;
-use domain::contract::Role;
-use domain::credential::PasswordChange;
-use domain::phone_number::PhoneNumber;
+use super::origin;
+use super::route::{Route, router};
+use super::state::AppState;
 
 /// What other sites' pages may not ask.
-fn operations() -> [Route<'static>; 5] {
+fn operations() -> [Route<'static, AppState>; 5] {
     [
         ("/api/v1/login", post(login::log_in)),
         ("/api/v1/session", get(session::session)),
@@ -38,7 +31,7 @@ fn operations() -> [Route<'static>; 5] {
 }
 
 /// The description is public.
-fn description() -> [Route<'static>; 3] {
+fn description() -> [Route<'static, AppState>; 3] {
     [
         ("/api/v1/openapi.json", get(openapi::openapi)),
         ("/api/v1/docs", get(reference::show)),
@@ -55,121 +48,4 @@ pub(super) fn routes() -> Router<AppState> {
 /// The paths of [`routes`].
 pub(super) fn paths() -> impl Iterator<Item = &'static str> {
     operations().into_iter().chain(description()).map(|(path, _)| path)
-}
-
-/// A session began.
-#[derive(Serialize, ToSchema)]
-struct LoggedIn {
-    /// The bearer token of every other request.
-    token: String,
-    #[serde(flatten)]
-    session: SessionView,
-}
-
-impl LoggedIn {
-    /// The example of the description.
-    fn example() -> Self {
-        let token = "tv9h0cxfQ4Vqk5Jz3m2nB8rLw1yXeT7uPsGdCaHiZoM.kR2vN8xQ5tYbW3cJ7fLmPg";
-        Self { token: token.to_owned(), session: SessionView::example() }
-    }
-
-    fn new(state: &AppState, token: &SessionToken, access: Access) -> Self {
-        Self { token: state.seal_token(token, Audience::Api), session: SessionView::from(access) }
-    }
-}
-
-/// What a session may do, and until when.
-#[derive(Debug, Serialize, ToSchema)]
-#[schema(as = Session)]
-struct SessionView {
-    /// The login number.
-    #[schema(value_type = NumberSchema)]
-    number: String,
-    /// The contract number.
-    #[schema(value_type = NumberSchema)]
-    contract_number: String,
-    /// The authentication unit in force.
-    #[schema(value_type = UnitSchema)]
-    unit: &'static str,
-    /// What the login may do.
-    #[schema(value_type = RoleSchema)]
-    role: &'static str,
-    /// The numbers that the login configures.
-    #[schema(value_type = Vec<NumberSchema>)]
-    numbers: Vec<String>,
-    /// Why the password must be changed before anything else; null if it need not.
-    #[schema(value_type = Option<PasswordChangeSchema>, required)]
-    password_change: Option<&'static str>,
-    /// When the password expires.
-    #[schema(value_type = String, format = DateTime)]
-    password_expires_at: Timestamp,
-    /// When the session ends if it is not used again.
-    #[schema(value_type = String, format = DateTime)]
-    expires_at: Timestamp,
-}
-
-/// The authentication unit, which decides who logs in. `line`: the contract number alone. `number`:
-/// each number that has the service. `admin_user`: the contract number as administrator, and each
-/// additional number as user.
-#[derive(ToSchema)]
-#[schema(as = Unit, rename_all = "snake_case")]
-#[expect(dead_code, reason = "names the values for the description of the API")]
-enum UnitSchema {
-    Line,
-    Number,
-    AdminUser,
-}
-
-/// What a login may do: `line` and `admin` configure every number that has the service, `number`
-/// and `user` their own. A `user` cannot change the unit.
-#[derive(ToSchema)]
-#[schema(as = Role, rename_all = "snake_case")]
-#[expect(dead_code, reason = "names the values for the description of the API")]
-enum RoleSchema {
-    Line,
-    Number,
-    Admin,
-    User,
-}
-
-/// Why the password must be changed: it is a `temporary` one, or it has `expired`.
-#[derive(ToSchema)]
-#[schema(as = Change, rename_all = "snake_case")]
-#[expect(dead_code, reason = "names the values for the description of the API")]
-enum PasswordChangeSchema {
-    Temporary,
-    Expired,
-}
-
-impl SessionView {
-    /// The example of the description.
-    fn example() -> Self {
-        let number = || problems::NUMBER.to_owned();
-        Self {
-            number: number(),
-            contract_number: number(),
-            unit: AuthUnit::Line.as_str(),
-            role: Role::Line.as_str(),
-            numbers: vec![number(), "0612345679".to_owned()],
-            password_change: None,
-            password_expires_at: Timestamp::constant(1_800_000_000, 0),
-            expires_at: Timestamp::constant(1_795_082_700, 0),
-        }
-    }
-}
-
-impl From<Access> for SessionView {
-    fn from(access: Access) -> Self {
-        let text = |number: &PhoneNumber| number.as_str().to_owned();
-        Self {
-            number: text(&access.login),
-            contract_number: text(&access.contract),
-            unit: access.unit.as_str(),
-            role: access.role.as_str(),
-            numbers: access.numbers.iter().map(text).collect(),
-            password_change: access.password_change.map(PasswordChange::as_str),
-            password_expires_at: access.password_expires_at,
-            expires_at: access.expires_at,
-        }
-    }
 }

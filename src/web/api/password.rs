@@ -5,14 +5,14 @@ use axum::extract::State;
 use serde::Deserialize;
 use utoipa::{IntoResponses, ToSchema};
 
-use super::LoggedIn;
 use super::problems::{self, Responses};
 use super::session::RestrictedBearerSession;
+use super::views::LoggedIn;
 use crate::auth::{Audience, ChangePassword, PasswordVerdict};
-use crate::web::AppState;
 use crate::web::body::JsonBody;
 use crate::web::problem::Problem;
 use crate::web::rate_limit::{RateLimit, RequestCost, Reservation};
+use crate::web::state::AppState;
 use domain::password::Rejection;
 
 /// The current password and the new one.

@@ -7,11 +7,11 @@ use axum::http::header;
 use axum::http::request::Parts;
 use utoipa::IntoResponses;
 
-use super::SessionView;
 use super::problems::{self, Responses};
+use super::views::SessionView;
 use crate::auth::{Audience, SessionState, SessionToken};
-use crate::web::AppState;
 use crate::web::problem::Problem;
+use crate::web::state::AppState;
 use domain::access::Access;
 
 /// What this session may do.

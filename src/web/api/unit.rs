@@ -10,11 +10,12 @@ use utoipa::{IntoResponses, ToSchema};
 
 use super::problems::{self, Responses};
 use super::session::BearerSession;
+use super::views::UnitSchema;
 use crate::auth::{Audience, ChangeUnit};
-use crate::web::AppState;
 use crate::web::body::JsonBody;
 use crate::web::problem::{NumberSchema, Problem};
 use crate::web::rate_limit::{RateLimit, RequestCost, Reservation};
+use crate::web::state::AppState;
 use domain::auth_unit::AuthUnit;
 use domain::password::SubmittedPassword;
 use domain::phone_number::PhoneNumber;
@@ -26,7 +27,7 @@ use domain::unit_outcome::{NewCredential, NewLogin, UnitChanged};
 #[schema(as = NewUnit)]
 pub struct UnitChangeRequest {
     /// The authentication unit.
-    #[schema(value_type = super::UnitSchema)]
+    #[schema(value_type = UnitSchema)]
     pub unit: String,
     /// The current passwords by their numbers: those that `getUnit` says are asked for, and no
     /// others.
@@ -39,7 +40,7 @@ pub struct UnitChangeRequest {
 #[schema(as = UnitChanged)]
 pub(super) struct UnitChangedView {
     /// The unit now in force.
-    #[schema(value_type = super::UnitSchema)]
+    #[schema(value_type = UnitSchema)]
     unit: &'static str,
     /// Every number that logs in now.
     #[schema(value_type = Vec<NumberSchema>)]

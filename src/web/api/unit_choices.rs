@@ -8,9 +8,10 @@ use utoipa::{IntoResponses, ToSchema};
 use super::problems::{self, Responses};
 use super::session::BearerSession;
 use super::unit::NewLoginView;
+use super::views::UnitSchema;
 use crate::auth::Audience;
-use crate::web::AppState;
 use crate::web::problem::{NumberSchema, Problem};
+use crate::web::state::AppState;
 use domain::auth_unit::AuthUnit;
 use domain::phone_number::PhoneNumber;
 use domain::policy::unit::{UnitChoice, UnitChoices};
@@ -21,7 +22,7 @@ use domain::policy::unit_plan::may_change_unit;
 #[schema(as = UnitChoices)]
 pub(super) struct UnitChoicesView {
     /// The unit in force.
-    #[schema(value_type = super::UnitSchema)]
+    #[schema(value_type = UnitSchema)]
     unit: &'static str,
     /// Rises when any of this changes. A change of the unit is refused with `changed_elsewhere`
     /// unless its session has seen the newest version.
@@ -35,7 +36,7 @@ pub(super) struct UnitChoicesView {
 #[schema(as = UnitChoice)]
 struct UnitChoiceView {
     /// The unit.
-    #[schema(value_type = super::UnitSchema)]
+    #[schema(value_type = UnitSchema)]
     unit: &'static str,
     /// The numbers whose passwords the change asks for.
     #[schema(value_type = Vec<NumberSchema>)]

@@ -1,27 +1,12 @@
 //! Why the password or the unit is not changed (`C5`, `U`, `W6`).
 
 use axum::http::StatusCode;
-use utoipa::ToSchema;
 
 use super::{Code, Problem};
-use crate::web::hyphenated;
 use crate::web::refusal_log;
 use domain::password::Rejection;
 use domain::phone_number::PhoneNumber;
 use domain::rules;
-
-/// Why a new password is rejected.
-#[derive(ToSchema)]
-#[schema(as = Reason, rename_all = "snake_case")]
-#[expect(dead_code, reason = "names the values for the description of the API")]
-pub(super) enum RejectionSchema {
-    TooShort,
-    TooLong,
-    NotAlphanumeric,
-    DigitsOnly,
-    NotSameTwice,
-    SameAsCurrent,
-}
 
 impl Problem {
     /// 403: a user under `admin_user` cannot change the unit (`U2`).
@@ -61,7 +46,7 @@ impl Problem {
              契約回線から仮パスワード設定番号{}に電話をかけて仮パスワードを設定し、\
              ログインしてパスワードに変更してください。",
             join_numbers(numbers),
-            hyphenated(call)
+            call.hyphenated()
         );
         Self::new(StatusCode::CONFLICT, Code::CredentialVoid, detail).with_numbers(numbers)
     }
@@ -98,7 +83,7 @@ impl Problem {
             Some(call) => format!(
                 "{wrong}続けて間違えたため、パスワードは無効になり、ログアウトしました。\
                  契約回線から仮パスワード設定番号{}に電話をかけて、仮パスワードの設定からやり直してください。",
-                hyphenated(call)
+                call.hyphenated()
             ),
         };
         let problem = Self::new(StatusCode::UNPROCESSABLE_ENTITY, Code::WrongPassword, detail);
@@ -113,6 +98,6 @@ impl Problem {
 
 /// The numbers in a Japanese sentence.
 fn join_numbers(numbers: &[PhoneNumber]) -> String {
-    let names: Vec<String> = numbers.iter().map(|number| hyphenated(*number)).collect();
+    let names: Vec<String> = numbers.iter().map(PhoneNumber::hyphenated).collect();
     names.join("、")
 }

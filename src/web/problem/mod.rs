@@ -8,7 +8,6 @@ use axum::{Extension, Json};
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::hyphenated;
 use super::refusal_log::RefusalReason;
 use crate::auth::AuthError;
 use crate::db::DbError;
@@ -67,6 +66,19 @@ pub enum Code {
 #[expect(dead_code, reason = "names the form of a number for the description of the API")]
 pub(super) struct NumberSchema(String);
 
+/// Why a new password is rejected.
+#[derive(ToSchema)]
+#[schema(as = Reason, rename_all = "snake_case")]
+#[expect(dead_code, reason = "names the values for the description of the API")]
+enum RejectionSchema {
+    TooShort,
+    TooLong,
+    NotAlphanumeric,
+    DigitsOnly,
+    NotSameTwice,
+    SameAsCurrent,
+}
+
 /// A problem document (RFC 9457 §3).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub struct Problem {
@@ -85,7 +97,7 @@ pub struct Problem {
     detail: Box<str>,
     /// With `password_rejected`: every reason.
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
-    #[schema(value_type = Vec<changes::RejectionSchema>, required = false)]
+    #[schema(value_type = Vec<RejectionSchema>, required = false)]
     reasons: Box<[&'static str]>,
     /// With `wrong_password`: the number that the password was for, the first if there are several.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -243,7 +255,7 @@ pub(super) fn login_refusal(set_up_number: PhoneNumber) -> String {
         rules::TEMPORARY_PASSWORD_LIFETIME.as_secs() / 3600,
         rules::MAX_TEMPORARY_PASSWORD_FAILURES,
         rules::MAX_PASSWORD_FAILURES,
-        hyphenated(set_up_number),
+        set_up_number.hyphenated(),
     )
 }
 

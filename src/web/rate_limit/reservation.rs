@@ -1,15 +1,24 @@
 //! What a request reserves of its address's budget, and settles after the verification.
 
 use std::net::IpAddr;
+use std::time::Duration;
+
+use metrics::counter;
 
 use super::attempts::AttemptOutcome;
-use super::budgets::{BucketKeys, Spending};
-use super::{RateLimiter, rate_limited};
+use super::budgets::{BucketKeys, ReserveOutcome, Spending};
+use super::limiter::RateLimiter;
 use crate::auth::{AuthError, LoginRefusal, LoginVerdict, PasswordVerdict};
+use crate::clock;
+use crate::metrics::LOGINS_RATE_LIMITED;
 use crate::web::problem::Problem;
 use domain::phone_number::PhoneNumber;
 use domain::policy::unit::UnitVerdict;
 use domain::rules;
+
+/// How long a request waits for others of its networks to settle: as long as they may wait for a
+/// verification.
+const MAX_WAIT: Duration = Duration::from_mins(3);
 
 /// What a request has reserved. Dropped before it is settled, it costs the most: a password may
 /// have been compared.
@@ -37,13 +46,59 @@ pub(in crate::web) struct RequestCost {
     pub(super) voided: u32,
 }
 
-impl Reservation {
-    pub(super) fn new(
-        limiter: RateLimiter,
+impl RateLimiter {
+    /// Reserves the highest cost, and up to `voidings` voidings. Waits for other requests of the
+    /// same networks to settle, but not for spent points to return.
+    ///
+    /// # Errors
+    /// How long until it is worth trying again.
+    pub(super) async fn reserve(
+        &self,
         address: IpAddr,
-        keys: BucketKeys,
         voidings: u32,
-    ) -> Self {
+    ) -> Result<Reservation, Duration> {
+        let deadline = tokio::time::Instant::from(clock::now() + MAX_WAIT);
+        let keys = self.bucket_keys(address);
+        loop {
+            let (waiting, freed) = {
+                let Some(mut state) = self.state() else {
+                    return Ok(Reservation::unlimited(self.clone()));
+                };
+                match state.budgets.reserve(keys, address.to_canonical(), voidings, (self.now)()) {
+                    ReserveOutcome::Reserved(voidings) => {
+                        return Ok(Reservation::new(self.clone(), address, keys, voidings));
+                    }
+                    ReserveOutcome::Exhausted(wait) => return Err(wait),
+                    // A request that settles from here on wakes this one.
+                    ReserveOutcome::Contended(level, freed) => {
+                        (WaitingRequest { limiter: self, level, keys }, freed.notified_owned())
+                    }
+                }
+            };
+            let woken = tokio::time::timeout_at(deadline, freed).await;
+            drop(waiting);
+            woken.map_err(|_| Duration::from_secs(1))?;
+        }
+    }
+}
+
+/// A request that waits for others to settle; counted until it is dropped.
+struct WaitingRequest<'a> {
+    limiter: &'a RateLimiter,
+    level: usize,
+    keys: BucketKeys,
+}
+
+impl Drop for WaitingRequest<'_> {
+    fn drop(&mut self) {
+        if let Some(mut state) = self.limiter.state() {
+            state.budgets.end_wait(self.level, self.keys);
+        }
+    }
+}
+
+impl Reservation {
+    fn new(limiter: RateLimiter, address: IpAddr, keys: BucketKeys, voidings: u32) -> Self {
         Self {
             limiter,
             reserved: Some(Reserved { address, keys, voidings }),
@@ -53,7 +108,7 @@ impl Reservation {
     }
 
     /// A reservation where there is no limit.
-    pub(super) fn unlimited(limiter: RateLimiter) -> Self {
+    fn unlimited(limiter: RateLimiter) -> Self {
         Self { limiter, reserved: None, is_settled: true, number: None }
     }
 
@@ -192,4 +247,10 @@ impl RequestCost {
             | Err(_) => Self::minimum(),
         }
     }
+}
+
+/// Counts a refusal and answers 429; `wait` is how long until it is worth trying again.
+pub(super) fn rate_limited(wait: Duration) -> Problem {
+    counter!(LOGINS_RATE_LIMITED).increment(1);
+    Problem::too_many_requests((wait.as_secs() + u64::from(wait.subsec_nanos() > 0)).max(1))
 }

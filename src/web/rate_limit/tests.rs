@@ -2,6 +2,7 @@
 
 use std::collections::HashSet;
 use std::net::Ipv4Addr;
+use std::num::NonZeroU32;
 use std::sync::LazyLock;
 use std::time::{Duration, Instant};
 
@@ -9,8 +10,10 @@ use futures_util::FutureExt as _;
 use tokio::task::JoinSet;
 
 use super::attempts::AttemptOutcome;
-use super::budgets::Spending;
+use super::budgets::{Budgets, ReserveOutcome, Spending};
+use super::limiter::MAX_BUCKETS;
 use super::*;
+use crate::clock;
 use domain::rules;
 
 /// Time stands still unless a test moves it.
@@ -24,7 +27,9 @@ const DEAD: RequestCost =
 const VOIDED: RequestCost = RequestCost::new(rules::FAILED_LOGIN_POINTS, AttemptOutcome::Voided, 1);
 
 fn limiter(points: u32) -> RateLimiter {
-    RateLimiter { now: || *NOW, ..RateLimiter::new(NonZeroU32::new(points)) }
+    let mut limiter = RateLimiter::new(NonZeroU32::new(points));
+    limiter.now = || *NOW;
+    limiter
 }
 
 fn address(text: &str) -> IpAddr {

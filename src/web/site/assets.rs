@@ -14,7 +14,7 @@ use sha2::{Digest, Sha256};
 
 use super::theme;
 use crate::config::{Color, Logo, LogoFormat, SiteIdentity};
-use crate::web::{AppState, Route};
+use crate::web::route::Route;
 
 const STYLE: &str = include_str!("style.css");
 const SCRIPT: &str = include_str!("script.js");
@@ -94,14 +94,16 @@ fn logo(logo: &Logo) -> Asset {
     Asset::new("logo", extension, content_type, logo.content.clone())
 }
 
-pub(super) fn routes(assets: &Assets) -> impl Iterator<Item = Route<'_>> {
+pub(super) fn routes<State: Clone + Send + Sync + 'static>(
+    assets: &Assets,
+) -> impl Iterator<Item = Route<'_, State>> {
     let files = [Some(&assets.style), Some(&assets.script), Some(&assets.icon)];
     let files = files.into_iter().chain([assets.logo.as_ref()]).flatten();
     let files = files.map(|file| (file.path.as_str(), asset(file)));
     files.chain([(CLEAR_CACHE_PATH, get(clear_cache))])
 }
 
-fn asset(asset: &Asset) -> MethodRouter<AppState> {
+fn asset<State: Clone + Send + Sync + 'static>(asset: &Asset) -> MethodRouter<State> {
     let (content_type, content) = (asset.content_type, asset.content.clone());
     get(move || {
         let headers = [(header::CONTENT_TYPE, content_type), (header::CACHE_CONTROL, IMMUTABLE)];

@@ -5,7 +5,6 @@ use std::time::Duration;
 use super::assets::Assets;
 use super::text;
 use crate::config::{Config, Links};
-use crate::web::hyphenated;
 use domain::auth_unit::AuthUnit;
 use domain::phone_number::PhoneNumber;
 use domain::rules;
@@ -106,7 +105,7 @@ impl IdleWarning {
 
 impl Callable {
     fn new(number: PhoneNumber) -> Self {
-        Self { shown: hyphenated(number), digits: number.as_str().to_owned() }
+        Self { shown: number.hyphenated(), digits: number.as_str().to_owned() }
     }
 }
 

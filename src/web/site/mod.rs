@@ -44,14 +44,15 @@ use axum::response::{IntoResponse as _, Response};
 use axum::routing::{get, post};
 
 use super::problem::Problem;
-use super::{AppState, Route, origin, router};
+use super::route::{Route, router};
+use super::{AppState, origin};
 use error::PageError;
 use error_kind::ErrorKind;
 pub(super) use error_layer::render_error_page;
 pub(super) use frame::PageFrame;
 
 /// Every page.
-fn pages() -> [Route<'static>; 16] {
+fn pages() -> [Route<'static, AppState>; 16] {
     [
         ("/", get(top::show)),
         ("/guide", get(guide::show)),

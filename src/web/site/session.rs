@@ -13,7 +13,7 @@ use super::error::{OrPage as _, PageError};
 use super::layout::{Layout, SignedIn};
 use super::session_end::SessionEnd;
 use crate::auth::{Audience, SessionState, SessionToken};
-use crate::web::{AppState, hyphenated};
+use crate::web::AppState;
 use domain::access::Access;
 use domain::rules;
 
@@ -148,7 +148,7 @@ impl RestrictedCookieSession {
     pub(super) fn signed_in(&self) -> SignedIn {
         let left = self.access.expires_at.duration_since(self.access.now);
         SignedIn {
-            number: hyphenated(self.access.login),
+            number: self.access.login.hyphenated(),
             csrf_token: self.csrf_token.expose(),
             left_s: u64::try_from(left.as_secs()).unwrap_or_default(),
         }

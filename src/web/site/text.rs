@@ -7,7 +7,6 @@ use jiff::civil::Weekday;
 use jiff::tz::{Offset, TimeZone};
 
 use super::error_kind::ErrorKind;
-use crate::web::hyphenated;
 use domain::auth_unit::AuthUnit;
 use domain::contract::Role;
 use domain::credential::PasswordChange;
@@ -246,7 +245,7 @@ pub(super) fn previous_login(login: PreviousLogin) -> String {
 /// When and from where a temporary password was set.
 pub(super) fn temporary_setting(setting: TemporarySetting) -> String {
     match setting.caller {
-        Some(caller) => format!("{}（{}からのお電話）", time(setting.at), hyphenated(caller)),
+        Some(caller) => format!("{}（{}からのお電話）", time(setting.at), caller.hyphenated()),
         None => format!("{}（お客様窓口）", time(setting.at)),
     }
 }

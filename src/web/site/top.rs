@@ -14,8 +14,9 @@ use super::error::{OrPage as _, PageError};
 use super::layout::{Layout, render};
 use super::session::CookieSession;
 use super::text;
-use crate::web::{AppState, hyphenated};
+use crate::web::AppState;
 use domain::access::Access;
+use domain::phone_number::PhoneNumber;
 use domain::policy::unit_plan::may_change_unit;
 use domain::rules;
 use domain::session::LoginHistory;
@@ -74,10 +75,10 @@ pub(super) async fn show(
     let history = state.auth().login_history(access.login).await.or_page(&state)?;
     let page = TopPage {
         layout: session.layout(&state),
-        number: hyphenated(access.login),
+        number: access.login.hyphenated(),
         unit: text::unit(access.unit),
         role: text::role(access.role),
-        numbers: access.numbers.iter().copied().map(hyphenated).collect(),
+        numbers: access.numbers.iter().map(PhoneNumber::hyphenated).collect(),
         days_left: text::days_left(left(access)),
         good_until: text::time(access.password_expires_at),
         good_until_for_machines: text::machine_time(access.password_expires_at),

@@ -18,8 +18,8 @@ use super::session_end::SessionEnd;
 use super::text::{self, Recovery};
 use super::unit_outcome::OutcomeTable;
 use crate::auth::{Audience, ChangeUnit, Seals, SessionToken};
+use crate::web::AppState;
 use crate::web::rate_limit::{RateLimit, RequestCost, Reservation};
-use crate::web::{AppState, hyphenated};
 use domain::access::Access;
 use domain::auth_unit::AuthUnit;
 use domain::password::SubmittedPassword;
@@ -291,7 +291,7 @@ impl FormPage {
     fn with_fields(mut self, numbers: &[PhoneNumber]) -> Self {
         self.fields.extend(numbers.iter().map(|number| PasswordField {
             id: field_id(*number),
-            number: hyphenated(*number),
+            number: number.hyphenated(),
             digits: number.as_str().to_owned(),
             is_additional: *number != self.contract,
             proof: None,
@@ -328,14 +328,14 @@ impl FormPage {
     }
 
     fn with_blocked(mut self, numbers: &[PhoneNumber]) -> Self {
-        self.blocked = numbers.iter().copied().map(hyphenated).collect();
+        self.blocked = numbers.iter().map(PhoneNumber::hyphenated).collect();
         self
     }
 
     /// The form again, with an error beside each of these numbers' passwords.
     fn with_errors(mut self, numbers: &[PhoneNumber], message: fn(&str) -> String) -> Response {
         for number in numbers {
-            self.errors.add(field_id(*number), message(&hyphenated(*number)));
+            self.errors.add(field_id(*number), message(&number.hyphenated()));
             // A proof of a former password is none.
             if let Some(field) = self.field_mut(*number) {
                 field.proof = None;

@@ -1,7 +1,6 @@
 //! The table of a unit change: who logs in afterwards and with what, and which passwords go.
 
 use super::text;
-use crate::web::hyphenated;
 use domain::phone_number::PhoneNumber;
 use domain::unit_outcome::NewLogin;
 
@@ -23,15 +22,15 @@ pub(super) struct OutcomeRow {
 impl OutcomeTable {
     /// The table of a change by the login `initiator`.
     pub(super) fn new(logins: &[NewLogin], lost: &[PhoneNumber], initiator: PhoneNumber) -> Self {
-        let initiator = hyphenated(initiator);
+        let initiator = initiator.hyphenated();
         let logs_in = |number: &PhoneNumber| logins.iter().any(|login| login.number == *number);
         let rows = logins.iter().map(|login| OutcomeRow {
-            number: hyphenated(login.number),
+            number: login.number.hyphenated(),
             with: text::logs_in_with(login.with, &initiator),
             is_lost: lost.contains(&login.number),
         });
         let gone = lost.iter().filter(|number| !logs_in(number)).map(|number| OutcomeRow {
-            number: hyphenated(*number),
+            number: number.hyphenated(),
             with: text::LOGS_IN_NO_MORE.to_owned(),
             is_lost: true,
         });

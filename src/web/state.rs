@@ -1,0 +1,134 @@
+//! What the handlers share.
+
+use std::convert::Infallible;
+use std::sync::Arc;
+use std::time::Duration;
+
+use metrics::counter;
+
+use super::problem;
+use super::rate_limit::RateLimiter;
+use super::refusal_log::RefusalLog;
+use super::site::PageFrame;
+use crate::auth::{Audience, AuthService, Seals, SessionToken};
+use crate::config::{Config, Network};
+use crate::db::Db;
+use crate::hashing::{Hasher, Keys};
+use crate::metrics::FORGED_TOKENS;
+use domain::phone_number::PhoneNumber;
+
+/// How often expired sessions, hashes and audit rows are removed.
+const PURGE_INTERVAL: Duration = Duration::from_mins(1);
+
+/// What the handlers share; cheap to clone.
+#[derive(Debug, Clone)]
+pub struct AppState {
+    inner: Arc<Inner>,
+}
+
+#[derive(Debug)]
+struct Inner {
+    auth: AuthService,
+    db: Db,
+    rate_limiter: RateLimiter,
+    refusals: RefusalLog,
+    seals: Seals,
+    hsts_subdomains: bool,
+    audit_retention: Duration,
+    frame: Arc<PageFrame>,
+    login_refusal: String,
+    set_up_number: PhoneNumber,
+    trusted_proxies: Vec<Network>,
+}
+
+impl AppState {
+    /// The state of a site with this configuration.
+    #[must_use]
+    pub fn new(config: &Config, db: Db, hasher: Hasher) -> Self {
+        let inner = Inner {
+            auth: AuthService::new(db.clone(), hasher, config.session.idle_timeout),
+            db,
+            rate_limiter: RateLimiter::new(config.login.limit),
+            refusals: RefusalLog::default(),
+            seals: Seals::new(&config.hashing.keys),
+            hsts_subdomains: config.site.hsts_subdomains,
+            audit_retention: config.audit.retention,
+            frame: Arc::new(PageFrame::new(config)),
+            login_refusal: problem::login_refusal(config.site.set_up_number),
+            set_up_number: config.site.set_up_number,
+            trusted_proxies: config.site.trusted_proxies.clone(),
+        };
+        Self { inner: Arc::new(inner) }
+    }
+
+    /// Seals new tokens with these keys.
+    pub fn replace_keys(&self, keys: &Keys) {
+        self.inner.seals.replace_keys(keys);
+    }
+
+    /// Periodically removes ended sessions, expired hashes, old audit rows and idle rate limits.
+    pub async fn purge_expired(self) -> Infallible {
+        loop {
+            self.inner.rate_limiter.evict_idle();
+            if let Err(error) = self.inner.db.sweep().await {
+                tracing::warn!(%error, "could not remove ended sessions and expired hashes");
+            }
+            if let Err(error) = self.inner.db.prune_audit(self.inner.audit_retention).await {
+                tracing::warn!(%error, "could not remove old audit rows");
+            }
+            tokio::time::sleep(PURGE_INTERVAL).await;
+        }
+    }
+
+    pub(super) fn auth(&self) -> &AuthService {
+        &self.inner.auth
+    }
+
+    pub(super) fn rate_limiter(&self) -> &RateLimiter {
+        &self.inner.rate_limiter
+    }
+
+    pub(super) fn refusals(&self) -> &RefusalLog {
+        &self.inner.refusals
+    }
+
+    /// The token as its client keeps it.
+    pub(super) fn seal_token(&self, token: &SessionToken, audience: Audience) -> String {
+        self.inner.seals.seal(token, audience)
+    }
+
+    /// The token that a client has sent; `None`, before any query, if no daemon has sealed it.
+    pub(super) fn open_token(&self, sent: &str, audience: Audience) -> Option<SessionToken> {
+        let token = self.inner.seals.open(sent, audience);
+        if token.is_none() {
+            counter!(FORGED_TOKENS).increment(1);
+        }
+        token
+    }
+
+    pub(super) fn seals(&self) -> &Seals {
+        &self.inner.seals
+    }
+
+    /// Whether HSTS includes the site's subdomains.
+    pub(super) fn hsts_subdomains(&self) -> bool {
+        self.inner.hsts_subdomains
+    }
+
+    /// What is around every page.
+    pub(super) fn frame(&self) -> &Arc<PageFrame> {
+        &self.inner.frame
+    }
+
+    pub(super) fn login_refusal(&self) -> &str {
+        &self.inner.login_refusal
+    }
+
+    pub(super) fn set_up_number(&self) -> PhoneNumber {
+        self.inner.set_up_number
+    }
+
+    pub(super) fn trusted_proxies(&self) -> &[Network] {
+        &self.inner.trusted_proxies
+    }
+}
