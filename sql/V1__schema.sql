@@ -47,18 +47,63 @@ CREATE INDEX ON session (contract_number);
 -- For the clean-up of expired sessions.
 CREATE INDEX ON session (created_at);
 
+-- Sessions that ended by a form sent from them, for the browser that sends it again.
+CREATE TABLE ended_session (
+    token_digest bytea PRIMARY KEY,
+    created_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+    contract_number text NOT NULL REFERENCES contract ON DELETE CASCADE,
+    unit text NOT NULL CHECK (unit IN ('line', 'number', 'admin_user')),
+    reason text NOT NULL CHECK (reason IN ('wrong_entries', 'unit_changed')),
+    outcome jsonb
+);
+COMMENT ON COLUMN ended_session.unit IS 'the unit in force when it ended';
+CREATE INDEX ON ended_session (contract_number);
+CREATE INDEX ON ended_session (created_at);
+
+-- What a login is shown about its number (W11): its logins, the wrong entries between them, and the
+-- last temporary password. It outlives the credentials, and goes with the number or its customer.
+CREATE TABLE login_history (
+    login_number text PRIMARY KEY REFERENCES phone_number (number) ON DELETE CASCADE,
+    last_login_at timestamptz,
+    last_login_address inet,
+    previous_login_at timestamptz,
+    previous_login_address inet,
+    failed_attempts_before_last integer NOT NULL DEFAULT 0,
+    failed_attempts_of_replaced integer NOT NULL DEFAULT 0,
+    temporary_set_at timestamptz,
+    temporary_set_source text CHECK (temporary_set_source IN ('phone', 'operator')),
+    temporary_set_caller text
+);
+COMMENT ON COLUMN login_history.failed_attempts_before_last IS 'between the previous login and the last one';
+COMMENT ON COLUMN login_history.failed_attempts_of_replaced IS 'since the last login, at credentials that have been replaced since; those at the present one are its own failed_attempts';
+
 -- Each change inserts the key of its request in its own transaction. If the answer to a COMMIT is
 -- lost, a retry finds the key here and knows that the change stands. A row is needed for seconds
--- and is removed after minutes.
+-- and is removed after minutes. The key of a wrong entry of a form is kept for hours, so that the
+-- same form sent again does not count again (C2).
 CREATE TABLE idempotency_key (
     key bytea PRIMARY KEY,
     created_at timestamptz NOT NULL DEFAULT clock_timestamp(),
     attempt_no smallint NOT NULL DEFAULT 0,
-    outcome text NOT NULL
+    outcome text NOT NULL,
+    is_entry boolean NOT NULL DEFAULT false
 );
-COMMENT ON COLUMN idempotency_key.key IS '128 random bits, drawn for each request';
+COMMENT ON COLUMN idempotency_key.key IS '128 random bits, drawn for each request; for an entry, a MAC of the credential and the password under the id of the form, which stands in the page alone';
 COMMENT ON COLUMN idempotency_key.attempt_no IS 'the attempt that committed, from 0';
+COMMENT ON COLUMN idempotency_key.is_entry IS 'a wrong entry of a form';
 CREATE INDEX ON idempotency_key (created_at);
+-- For the clean-up of entries.
+CREATE INDEX ON idempotency_key (created_at) WHERE is_entry;
+
+-- The calls under way, for `karipass calls`: one row for each daemon that has calls, which replaces
+-- it every second or so. Nothing here needs to outlive a crash, so nothing of it is logged, and no
+-- commit waits for it.
+CREATE UNLOGGED TABLE daemon_calls (
+    daemon text PRIMARY KEY,
+    updated_at timestamptz NOT NULL,
+    calls jsonb NOT NULL
+);
+COMMENT ON COLUMN daemon_calls.calls IS 'an array of calls; their numbers are masked';
 
 -- The numbers are no foreign keys here: a row outlives what it is about.
 CREATE TABLE audit_log (
@@ -145,7 +190,9 @@ $$;
 -- operators.
 GRANT SELECT ON contract, phone_number, refinery_schema_history TO karipass_daemon;
 GRANT UPDATE (unit, version) ON contract TO karipass_daemon;
-GRANT SELECT, INSERT, UPDATE, DELETE ON credential, session, idempotency_key TO karipass_daemon;
+GRANT SELECT, INSERT, UPDATE, DELETE
+    ON credential, session, ended_session, idempotency_key, daemon_calls TO karipass_daemon;
+GRANT SELECT, INSERT, UPDATE ON login_history TO karipass_daemon;
 GRANT INSERT (source, event, outcome, login_number, contract_number, unit, caller_number, address)
     ON audit_log TO karipass_daemon;
 GRANT EXECUTE ON FUNCTION prune_audit(interval, bigint) TO karipass_daemon;

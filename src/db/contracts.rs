@@ -119,7 +119,7 @@ impl Db {
     /// [`DbError::NotCommitted`] if the database cannot be reached.
     pub async fn contracts(&self) -> Result<Vec<Contract>, DbError> {
         let rows = self.read(&Statement::new(ALL_CONTRACTS)).await?;
-        let own = |row: &Row| row.try_get::<_, String>("contract_number").ok();
+        let own = |row: &Row| number(row, "contract_number").ok();
         rows.chunk_by(|one, next| own(one) == own(next))
             .filter_map(|rows| contract(rows).transpose())
             .collect()

@@ -19,15 +19,16 @@ use domain::session::{LoginHistory, PreviousLogin, TemporarySetting};
 macro_rules! insert_login {
     () => {
         "INSERT INTO login_history AS known
-             (login_number, last_login_at, last_login_address, failures_before_last)
+             (login_number, last_login_at, last_login_address, failed_attempts_before_last)
          SELECT $8::text, now, $5::inet, failures FROM accepted
          ON CONFLICT (login_number) DO UPDATE SET
              previous_login_at = known.last_login_at,
              previous_login_address = known.last_login_address,
              last_login_at = excluded.last_login_at,
              last_login_address = excluded.last_login_address,
-             failures_before_last = known.failures_of_replaced + excluded.failures_before_last,
-             failures_of_replaced = 0"
+             failed_attempts_before_last =
+                 known.failed_attempts_of_replaced + excluded.failed_attempts_before_last,
+             failed_attempts_of_replaced = 0"
     };
 }
 
@@ -38,10 +39,11 @@ pub(super) const DELETE_CREDENTIALS: &str = "
     WITH gone AS (
         DELETE FROM credential WHERE login_number = ANY($1) RETURNING login_number, failed_attempts
     )
-    INSERT INTO login_history AS known (login_number, failures_of_replaced)
+    INSERT INTO login_history AS known (login_number, failed_attempts_of_replaced)
     SELECT login_number, failed_attempts FROM gone WHERE failed_attempts > 0
     ON CONFLICT (login_number) DO UPDATE SET
-        failures_of_replaced = known.failures_of_replaced + excluded.failures_of_replaced";
+        failed_attempts_of_replaced =
+            known.failed_attempts_of_replaced + excluded.failed_attempts_of_replaced";
 
 /// A temporary password was set for `$1` by the source `$2`, from the caller `$3`.
 pub(super) const INSERT_SETTING: &str = "
@@ -55,7 +57,7 @@ pub(super) const INSERT_SETTING: &str = "
 
 const FIND: &str = "
     SELECT h.previous_login_at, h.previous_login_address,
-           coalesce(h.failures_before_last + h.failures_of_replaced, 0)
+           coalesce(h.failed_attempts_before_last + h.failed_attempts_of_replaced, 0)
                + coalesce(cr.failed_attempts, 0) AS failures,
            h.temporary_set_at, h.temporary_set_caller
     FROM phone_number AS n

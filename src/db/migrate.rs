@@ -5,6 +5,7 @@
 //! that daemons of the previous version still work.
 
 use deadpool_postgres::{ClientWrapper, Object};
+use refinery::{Migration, Runner};
 use tokio_postgres::error::SqlState;
 
 use super::error::{DbError, DbFailure};
@@ -67,11 +68,20 @@ impl MigrationError {
     }
 }
 
+/// This program's migrations.
+#[must_use]
+pub fn migrations() -> Runner {
+    embedded::migrations::runner()
+}
+
 /// The version of the schema that this program works with.
 #[must_use]
 pub fn program_version() -> i32 {
-    let runner = embedded::migrations::runner();
-    runner.get_migrations().iter().map(refinery::Migration::version).max().unwrap_or(0)
+    newest(&migrations())
+}
+
+fn newest(migrations: &Runner) -> i32 {
+    migrations.get_migrations().iter().map(Migration::version).max().unwrap_or(0)
 }
 
 /// Why this program does not work with a database of version `found`; `None` if it does.
@@ -105,6 +115,14 @@ impl Db {
     /// # Errors
     /// [`MigrationError`]; the database is as it was then.
     pub async fn migrate(&self) -> Result<Migrated, MigrationError> {
+        self.migrate_with(migrations()).await
+    }
+
+    /// The same with other migrations, such as a later program's.
+    ///
+    /// # Errors
+    /// [`MigrationError`]; the database is as it was then.
+    pub async fn migrate_with(&self, migrations: Runner) -> Result<Migrated, MigrationError> {
         let client = self.pool.get().await.map_err(|error| not_sent(self.pool_fault(error)))?;
         // Out of the pool: when it is dropped the connection closes, and the lock goes with it.
         let mut client: ClientWrapper = Object::take(client);
@@ -112,12 +130,15 @@ impl Db {
             .execute("SELECT pg_advisory_lock($1)", &[&LOCK])
             .await
             .map_err(|error| not_sent(error.into()))?;
-        let (from, to) = (self.schema_version().await?, program_version());
+        let (from, to) = (self.schema_version().await?, newest(&migrations));
         if from > to {
             return Err(MigrationError::Newer { database: from, program: to });
         }
-        let runner = embedded::migrations::runner().set_grouped(true);
-        runner.run_async(&mut *client).await.map_err(|error| refused(&error))?;
+        migrations
+            .set_grouped(true)
+            .run_async(&mut *client)
+            .await
+            .map_err(|error| refused(&error))?;
         Ok(Migrated { from, to })
     }
 }
@@ -143,6 +164,7 @@ fn refused(error: &refinery::Error) -> MigrationError {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::RETENTION_DAYS;
 
     /// Cargo does not rebuild this file for a new one in `sql/`.
     #[test]
@@ -150,6 +172,14 @@ mod tests {
         let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/sql");
         let files = std::fs::read_dir(folder).unwrap().map(|file| file.unwrap().path());
         let files = files.filter(|file| file.extension().is_some_and(|end| end == "sql"));
-        assert_eq!(embedded::migrations::runner().get_migrations().len(), files.count());
+        assert_eq!(migrations().get_migrations().len(), files.count());
+    }
+
+    #[test]
+    fn d3_the_database_keeps_audit_rows_as_long_as_the_shortest_setting() {
+        let kept = format!("interval '{} days'", RETENTION_DAYS.start());
+        let has_kept =
+            |migration: &Migration| migration.sql().is_some_and(|sql| sql.contains(&kept));
+        assert!(migrations().get_migrations().iter().any(has_kept), "{kept}");
     }
 }

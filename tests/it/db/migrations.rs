@@ -3,9 +3,10 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use karipass::db::migrate::program_version;
+use karipass::db::migrate::{Migrated, MigrationError, migrations, mismatch, program_version};
 use karipass::web::{ReadinessCheck, ops};
 use karipass_lab::postgres::Database;
+use refinery::{Migration, Runner};
 use tokio_postgres::error::SqlState;
 
 use crate::support::{self, KARIPASS, daemon_db, karipass, operator_db, run};
@@ -23,17 +24,21 @@ async fn r_migrate_makes_a_fresh_database_and_then_finds_nothing_to_do() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn r_migrate_brings_an_older_database_to_this_version() {
+async fn r_migrate_brings_an_older_database_to_a_later_programs_version() {
     let database = support::database().await;
     let owner = database.owner().await.unwrap();
-    let older = "DROP TABLE login_history, ended_session;
-                 ALTER TABLE idempotency_key DROP COLUMN is_entry;
-                 DELETE FROM refinery_schema_history WHERE version > 2";
-    owner.batch_execute(older).await.unwrap();
-    let ran = karipass(&database, &["--json", "migrate"]);
-    let expected = format!("{{\"from\":2,\"to\":{}}}\n", program_version());
-    assert_eq!((ran.status, ran.out), (0, expected));
-    owner.query("SELECT FROM login_history", &[]).await.unwrap();
+    owner.batch_execute("INSERT INTO contract (number) VALUES ('0612345678')").await.unwrap();
+    let (ours, later) = (program_version(), program_version() + 1);
+    let sql = "ALTER TABLE contract ADD COLUMN region text NOT NULL DEFAULT 'kansai'";
+    let added = Migration::unapplied(&format!("V{later}__region"), sql).unwrap();
+    let later_program = [migrations().get_migrations().as_slice(), &[added]].concat();
+    let migrated = operator_db(&database).migrate_with(Runner::new(&later_program)).await.unwrap();
+    assert_eq!(migrated, Migrated { from: ours, to: later });
+    let row = owner.query_one("SELECT region FROM contract", &[]).await.unwrap();
+    assert_eq!(row.get::<_, &str>("region"), "kansai");
+    let again = operator_db(&database).migrate().await.unwrap_err();
+    assert!(matches!(again, MigrationError::Newer { .. }), "{again}");
+    assert!(mismatch(ours - 1).is_some(), "a program refuses an older database");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -106,7 +111,7 @@ async fn r_the_daemon_has_no_more_rights_than_it_needs() {
         "UPDATE credential SET failed_attempts = failed_attempts + 1",
         "DELETE FROM credential",
         "INSERT INTO login_history (login_number) VALUES ('0612345678')",
-        "UPDATE login_history SET failures_of_replaced = failures_of_replaced + 1",
+        "UPDATE login_history SET failed_attempts_of_replaced = failed_attempts_of_replaced + 1",
         "DELETE FROM session",
         "INSERT INTO idempotency_key (key, outcome) VALUES ('x', 'done')
          RETURNING attempt_no, created_at",
