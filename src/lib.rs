@@ -38,9 +38,11 @@
 //!   `daemon`: `karipass serve`. [`check`]: `karipass check`.
 //! - [`config`]: what the operator decides. [`clock`]: the only reader of a clock. [`tls`]: TLS as
 //!   a client. [`metrics`]: the name and help text of every metric. `logs`: log lines as text.
+//!   `backoff`: the waits between attempts. `machine`: what this machine has.
 
 pub mod asterisk;
 pub mod auth;
+mod backoff;
 pub mod check;
 pub mod cli;
 pub mod clock;
@@ -49,6 +51,7 @@ mod daemon;
 pub mod db;
 pub mod hashing;
 mod logs;
+mod machine;
 pub mod metrics;
 pub mod tls;
 pub mod web;

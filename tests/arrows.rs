@@ -9,16 +9,18 @@ use std::path::{Path, PathBuf};
 use syn::visit::{self, Visit};
 
 /// The modules that do something, and what else each may know.
-const ARROWS: [(&str, &[&str]); 13] = [
+const ARROWS: [(&str, &[&str]); 15] = [
+    ("backoff", &[]),
     ("clock", &[]),
     ("logs", &[]),
+    ("machine", &[]),
     ("metrics", &[]),
     ("tls", &[]),
     ("config", &["hashing", "tls"]),
-    ("hashing", &["clock", "metrics"]),
-    ("db", &["clock", "config", "metrics"]),
+    ("hashing", &["clock", "machine", "metrics"]),
+    ("db", &["backoff", "clock", "config", "metrics"]),
     ("auth", &["clock", "db", "hashing"]),
-    ("asterisk", &["auth", "clock", "config", "metrics"]),
+    ("asterisk", &["auth", "backoff", "clock", "config", "machine", "metrics"]),
     ("check", &["asterisk", "clock", "config", "db"]),
     ("daemon", &["asterisk", "auth", "clock", "config", "db", "hashing", "logs", "web", "metrics"]),
     ("cli", &["auth", "check", "config", "daemon", "db", "hashing", "logs"]),

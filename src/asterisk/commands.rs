@@ -27,8 +27,8 @@ use super::handle::AsteriskHandle;
 use super::media::Media;
 use super::playback_queue::PlaybackQueue;
 use super::rest::{ErrorChain, RestError};
-use crate::clock;
 use crate::metrics::DTMF_REACTION_DURATION;
+use crate::{backoff, clock};
 use domain::dialog::prompt::Prompt;
 use domain::dialog::{ChannelCommand, Input, PlaybackEnd, PlaybackId};
 
@@ -38,8 +38,7 @@ const MAX_RETRY_INTERVAL: Duration = Duration::from_secs(4);
 
 /// How long to wait before the next attempt to reach Asterisk: twice as long each time.
 pub(super) fn retry_delay(retries: u32) -> Duration {
-    let factor = 1_u32.checked_shl(retries).unwrap_or(u32::MAX);
-    RETRY_INTERVAL.saturating_mul(factor).min(MAX_RETRY_INTERVAL)
+    backoff::exponential(RETRY_INTERVAL, retries, MAX_RETRY_INTERVAL)
 }
 
 /// A future under way, or none.

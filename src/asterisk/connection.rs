@@ -34,7 +34,7 @@ use super::rest::{BuildError, ErrorChain, RestError};
 use super::router::CallRouter;
 use super::timeouts::Timeouts;
 use crate::metrics::{ARI_CONNECTS, ARI_EVENTS, ARI_MALFORMED_EVENTS};
-use crate::{clock, config};
+use crate::{backoff, clock, config};
 
 /// The WebSocket library clears the whole buffer before each read.
 const READ_BUFFER_BYTES: usize = 4 * 1024;
@@ -308,8 +308,8 @@ impl Backoff {
 
     /// How long to wait before the next attempt: exponential, with jitter.
     fn delay(&self, timeouts: Timeouts) -> Duration {
-        let factor = 1_u32.checked_shl(self.attempts).unwrap_or(u32::MAX);
-        let max = timeouts.min_backoff.saturating_mul(factor).min(timeouts.max_backoff);
+        let (min, max) = (timeouts.min_backoff, timeouts.max_backoff);
+        let max = backoff::exponential(min, self.attempts, max);
         max.mul_f64(rand::rng().random_range(0.5..=1.0))
     }
 }

@@ -1,10 +1,9 @@
 //! How long the telephone line waits and how often it looks. None of these is a rule of the
 //! service.
 
-use std::thread;
 use std::time::Duration;
 
-use crate::config;
+use crate::{config, machine};
 
 /// New calls a second at first, for each core of the machine. At that rate hashing takes a tenth to
 /// a fifth of a core.
@@ -45,12 +44,12 @@ impl Default for Timeouts {
             min_backoff: Duration::from_millis(100),
             max_backoff: Duration::from_secs(3),
             shutdown_grace: config::DEFAULT_CALL_GRACE,
-            initial_calls_per_second: CALLS_PER_SECOND_PER_CORE * cores(),
+            initial_calls_per_second: initial_calls_per_second(),
         }
     }
 }
 
 #[expect(clippy::cast_precision_loss, reason = "no machine has that many cores")]
-fn cores() -> f64 {
-    thread::available_parallelism().map_or(1, usize::from) as f64
+fn initial_calls_per_second() -> f64 {
+    CALLS_PER_SECOND_PER_CORE * machine::cores() as f64
 }

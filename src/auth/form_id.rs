@@ -5,66 +5,29 @@
 //! has another one, and so has the same password at a new credential. Without the page the
 //! MAC reveals nothing about the password.
 
-use std::fmt;
-
-use base64::Engine;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use rand::CryptoRng;
-use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
-
+use super::client_secret::ClientSecret;
 use crate::hashing::hmac;
 use domain::change::EntryKey;
 use domain::credential::CredentialId;
 use domain::password::SubmittedPassword;
 
 const DOMAIN: &[u8] = b"karipass form entry v1";
-const ID_BYTES: usize = 32;
 
-/// The id of a form; wiped on drop.
-#[derive(Clone, Zeroize, ZeroizeOnDrop)]
-pub struct FormId([u8; ID_BYTES]);
+/// See [`FormId`].
+#[derive(Debug)]
+pub enum FormPurpose {}
 
-/// The text is not a form's id.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("not a form's id")]
-pub struct InvalidFormId;
+/// The id of a form.
+pub type FormId = ClientSecret<FormPurpose>;
 
 impl FormId {
-    /// Draws the id of a new form.
-    pub fn draw(rng: &mut impl CryptoRng) -> Self {
-        let mut bytes = [0; ID_BYTES];
-        rng.fill_bytes(&mut bytes);
-        Self(bytes)
-    }
-
-    /// The id in the page: 43 characters of URL-safe base64.
-    #[must_use]
-    pub fn expose(&self) -> String {
-        URL_SAFE_NO_PAD.encode(self.0)
-    }
-
     /// The key under which this password counts at this credential.
     #[must_use]
     pub fn entry_key(&self, credential: CredentialId, typed: &SubmittedPassword) -> EntryKey {
-        let mac = hmac(&self.0, &[DOMAIN, &credential.0.to_be_bytes(), typed.expose()]);
+        let mac = hmac(self.bytes(), &[DOMAIN, &credential.0.to_be_bytes(), typed.expose()]);
         let mut key = EntryKey([0; 16]);
         key.0.iter_mut().zip(mac).for_each(|(byte, of_mac)| *byte = of_mac);
         key
-    }
-}
-
-impl std::str::FromStr for FormId {
-    type Err = InvalidFormId;
-
-    fn from_str(text: &str) -> Result<Self, InvalidFormId> {
-        let bytes = Zeroizing::new(URL_SAFE_NO_PAD.decode(text).map_err(|_| InvalidFormId)?);
-        bytes.as_slice().try_into().map(Self).map_err(|_| InvalidFormId)
-    }
-}
-
-impl fmt::Debug for FormId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("FormId(…)")
     }
 }
 
@@ -92,6 +55,6 @@ mod tests {
             assert_ne!(another, key);
         }
         assert!("".parse::<FormId>().is_err());
-        assert_eq!(format!("{form:?}"), "FormId(…)");
+        assert_eq!(format!("{form:?}"), "ClientSecret(…)");
     }
 }

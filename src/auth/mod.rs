@@ -8,6 +8,7 @@
 
 mod change_password;
 mod change_unit;
+mod client_secret;
 mod form_id;
 mod login;
 mod seal;
@@ -19,6 +20,7 @@ use std::time::Duration;
 
 pub use change_password::{ChangePassword, PasswordVerdict};
 pub use change_unit::ChangeUnit;
+pub use client_secret::{ClientSecret, InvalidClientSecret};
 pub use form_id::FormId;
 pub use login::{LoginAttempt, LoginRefusal, LoginVerdict};
 pub use seal::Seals;

@@ -17,6 +17,7 @@ use jiff::Timestamp;
 use super::arguments::{parse_number, parse_time};
 use super::output::{ExitStatus, Printer, print_line};
 use crate::logs::json::JsonLine;
+use crate::logs::text::has_colours;
 use domain::phone_number::PhoneNumber;
 
 /// How often a file is looked at for further lines.
@@ -47,8 +48,7 @@ pub(super) struct LogsArguments {
 
 pub(super) fn run(which: &LogsArguments, output: Printer) -> anyhow::Result<ExitStatus> {
     let mut filter = LineFilter::new(which);
-    let no_colour = std::env::var_os("NO_COLOR").is_some_and(|it| !it.is_empty());
-    let colours = io::stdout().is_terminal() && !no_colour;
+    let colours = has_colours(io::stdout().is_terminal());
     let mut on_line = |text: &str| match JsonLine::parse(text) {
         Some(line) if !filter.select(&line) => Ok(true),
         Some(line) if !output.json => print_line(&line.to_text(colours)),

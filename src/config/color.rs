@@ -5,6 +5,9 @@ use std::str::FromStr;
 
 use super::load::ConfigValue;
 
+/// The contrast that WCAG 2.2 (1.4.3) requires of text at level AA.
+pub const MIN_CONTRAST: f64 = 4.5;
+
 /// A colour of sRGB.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Color([u8; 3]);

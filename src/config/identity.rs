@@ -7,14 +7,12 @@ use std::path::Path;
 
 use url::Url;
 
-use super::color::Color;
+use super::color::{Color, MIN_CONTRAST};
 use super::load::Reader;
 use domain::phone_number::PhoneNumber;
 
 const DEFAULT_NAME: &str = "設定サイト";
 const DEFAULT_ACCENT_COLOR: &str = "#0017c1";
-/// What WCAG 2.2 requires of text at level AA.
-const MIN_CONTRAST: f64 = 4.5;
 const MAX_LOGO_KIB: u64 = 256;
 const PNG_SIGNATURE: &[u8] = b"\x89PNG\r\n\x1a\n";
 

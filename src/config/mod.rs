@@ -30,7 +30,7 @@ use crate::hashing::Keys;
 pub use asterisk::Ari;
 pub use call::CallSettings;
 pub use certificate::SiteTls;
-pub use color::Color;
+pub use color::{Color, MIN_CONTRAST};
 pub use database::{Database, ForOperator, load_for_operator};
 use domain::rules;
 pub use identity::{Links, Logo, LogoFormat, SiteIdentity, Support};

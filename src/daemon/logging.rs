@@ -17,7 +17,7 @@ use tracing_subscriber::util::SubscriberInitExt as _;
 
 use crate::clock;
 use crate::config::{Log, LogFormat};
-use crate::logs::text::{Fields, TextLine};
+use crate::logs::text::{Fields, TextLine, has_colours};
 
 /// What stands before a call's channel among the fields of its span.
 const CHANNEL: &str = "channel=\"";
@@ -38,7 +38,7 @@ pub(super) fn start(log: &Log) -> anyhow::Result<()> {
         LogFormat::Json => false,
     };
     if is_text {
-        let colours = is_terminal && std::env::var_os("NO_COLOR").is_none_or(|it| it.is_empty());
+        let colours = has_colours(is_terminal);
         registry.with(lines.event_format(TextFormat { colours })).try_init()?;
     } else {
         let json = lines.json().flatten_event(true).with_span_list(false);

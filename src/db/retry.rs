@@ -9,7 +9,7 @@ use tokio::time::{Instant, sleep_until};
 
 use super::error::{DbError, DbFailure};
 use super::handle::{Db, Deadline};
-use crate::clock;
+use crate::{backoff, clock};
 
 /// The wait before the second retry. The first one comes at once, and each wait after that is twice
 /// as long.
@@ -73,7 +73,10 @@ impl Retry {
         }
         let pause = match self.attempts {
             ..=1 => Duration::ZERO,
-            begun => FIRST_BACKOFF.saturating_mul(1 << (begun - 2).min(8)).min(MAX_BACKOFF),
+            begun => {
+                let retries = (begun - 2).unsigned_abs().into();
+                backoff::exponential(FIRST_BACKOFF, retries, MAX_BACKOFF)
+            }
         };
         let next = Instant::from_std(clock::now()) + pause;
         sleep_until(next.min(self.time.end)).await;

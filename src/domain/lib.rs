@@ -7,6 +7,7 @@
 //! - [`unit_outcome`]: who logs in after a unit change, and with what.
 //! - [`snapshot`] → [`policy`] → [`change`], [`audit`]: what a change looks at, who decides, and
 //!   what is written.
+//! - [`network`]: the networks around a client's address, which share a limit.
 //! - [`dialog`]: one call as a state machine, with inputs, outputs and time as arguments.
 
 pub mod access;
@@ -16,6 +17,7 @@ pub mod change;
 pub mod contract;
 pub mod credential;
 pub mod dialog;
+pub mod network;
 pub mod password;
 pub mod phone_number;
 pub mod policy;

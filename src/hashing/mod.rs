@@ -16,7 +16,6 @@ mod queue;
 
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
-use std::thread;
 use std::time::{Duration, Instant};
 
 use tokio::sync::oneshot;
@@ -25,6 +24,7 @@ pub use argon::{Cost, Dummy, Salt, Verification};
 pub use error::{HashError, StartError};
 pub use keys::{DerivedKey, KeyMistakes, Keys, hmac};
 
+use crate::machine::cores;
 use argon::Argon;
 use domain::password::{NewPassword, PhcString, SubmittedPassword, TemporaryPassword};
 use job::{Job, PlainSecret, Reply};
@@ -184,10 +184,6 @@ impl Hasher {
         self.pools.logins.push(address, Job::Verify { typed, stored, renewal, reply })?;
         in_time(checked).await
     }
-}
-
-fn cores() -> usize {
-    thread::available_parallelism().map_or(1, usize::from)
 }
 
 /// What a worker does with its work.

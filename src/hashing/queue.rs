@@ -6,17 +6,15 @@
 //! is full, the network with the most jobs gives up a place for one with fewer.
 
 use std::collections::{HashMap, VecDeque};
-use std::net::{IpAddr, Ipv6Addr};
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Instant;
 
 use super::job::Job;
+use domain::network::subscriber_network;
 
 /// Jobs that are still taken in the order of their arrival: about a second's work of one core.
 pub(super) const IN_ORDER: usize = 64;
-/// What an IPv6 subscriber may hold.
-const IPV6_NETWORK: u128 = !0 << (128 - 56);
-
 /// A job, and since when it waits.
 pub(super) type QueuedJob = (Arc<Job>, Instant);
 
@@ -37,7 +35,7 @@ impl Queue {
 
     /// A job of a client at `address`.
     pub(super) fn push(&mut self, address: IpAddr, job: Arc<Job>, now: Instant) {
-        let network = network(address);
+        let network = subscriber_network(address);
         let jobs = self.networks.entry(network).or_default();
         if jobs.is_empty() {
             self.turns.push_back(network);
@@ -85,7 +83,7 @@ impl Queue {
     /// Whether another network has so many more jobs that one of them is to go for one from
     /// `address`.
     pub(super) fn may_displace(&self, address: IpAddr) -> bool {
-        let own = self.networks.get(&network(address)).map_or(0, VecDeque::len);
+        let own = self.networks.get(&subscriber_network(address)).map_or(0, VecDeque::len);
         self.networks.values().any(|jobs| jobs.len() > own + 1)
     }
 
@@ -112,13 +110,5 @@ impl Queue {
     /// All of them.
     pub(super) fn into_jobs(self) -> impl Iterator<Item = Arc<Job>> {
         self.networks.into_values().flatten().map(|(job, _)| job)
-    }
-}
-
-/// What takes turns as one: an IPv4 address, or an IPv6 network of 56 bits.
-fn network(address: IpAddr) -> IpAddr {
-    match address.to_canonical() {
-        IpAddr::V4(address) => address.into(),
-        IpAddr::V6(address) => Ipv6Addr::from_bits(address.to_bits() & IPV6_NETWORK).into(),
     }
 }

@@ -18,6 +18,11 @@ const CALL_COLOURS: [&str; 8] = [
     "\x1b[36m", "\x1b[32m", "\x1b[35m", "\x1b[34m", "\x1b[96m", "\x1b[92m", "\x1b[95m", "\x1b[94m",
 ];
 
+/// Whether lines are coloured: on a terminal, unless `NO_COLOR` has a value.
+pub(crate) fn has_colours(is_terminal: bool) -> bool {
+    is_terminal && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
+}
+
 /// What a line shows.
 pub(crate) struct TextLine<'a> {
     pub(crate) time: Timestamp,

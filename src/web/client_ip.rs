@@ -1,10 +1,10 @@
-//! The client's address and the networks around it.
+//! The client's address.
 //!
 //! Each proxy appends to `X-Forwarded-For` the address that it was reached from. Read from the
 //! right, the first address that is no trusted proxy is the client's. Entries left of it are the
 //! client's claim.
 
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::net::{IpAddr, SocketAddr};
 
 use axum::extract::{ConnectInfo, FromRequestParts};
 use axum::http::request::Parts;
@@ -53,27 +53,6 @@ fn address(entry: &[u8]) -> Option<IpAddr> {
     let text = str::from_utf8(entry).ok()?.trim_matches([' ', '\t']);
     let with_port = || text.parse().ok().map(|socket: SocketAddr| socket.ip());
     text.parse().ok().or_else(with_port).map(|address: IpAddr| address.to_canonical())
-}
-
-/// The networks that have budgets: their prefix lengths in IPv4 and IPv6, and their budgets as
-/// multiples of an address's.
-///
-/// The first is the least that one subscriber has: an IPv4 address, or 64 bits of IPv6. The second
-/// is the most that one subscriber may have, the third what a provider assigns together.
-pub(super) const NETWORK_LEVELS: [(u32, u32, u32); 3] = [(32, 64, 1), (24, 56, 4), (16, 48, 32)];
-
-/// What counts as one household or company: an IPv4 address, or an IPv6 network of 56 bits.
-pub(super) fn subscriber_network(address: IpAddr) -> IpAddr {
-    let [narrowest, wider, _] = networks(address);
-    if narrowest.is_ipv4() { narrowest } else { wider }
-}
-
-/// The networks of [`NETWORK_LEVELS`] that contain `address`, as their first addresses.
-pub(super) fn networks(address: IpAddr) -> [IpAddr; NETWORK_LEVELS.len()] {
-    NETWORK_LEVELS.map(|(v4, v6, _)| match address.to_canonical() {
-        IpAddr::V4(address) => Ipv4Addr::from_bits(address.to_bits() & !0 << (32 - v4)).into(),
-        IpAddr::V6(address) => Ipv6Addr::from_bits(address.to_bits() & !0 << (128 - v6)).into(),
-    })
 }
 
 #[cfg(test)]
@@ -129,18 +108,6 @@ mod tests {
             (&["192.0.2.1/32"], "10.0.0.1"),
         ] {
             assert_eq!(found("10.0.0.1", lines), client, "{lines:?}");
-        }
-    }
-
-    #[test]
-    fn an_address_lies_in_networks_that_grow() {
-        for (address, expected) in [
-            ("192.0.2.77", ["192.0.2.77", "192.0.2.0", "192.0.0.0"]),
-            ("::ffff:198.51.100.1", ["198.51.100.1", "198.51.100.0", "198.51.0.0"]),
-            ("2001:db8:1:2ff:a:b:c:d", ["2001:db8:1:2ff::", "2001:db8:1:200::", "2001:db8:1::"]),
-        ] {
-            let expected = expected.map(|text| text.parse::<IpAddr>().unwrap());
-            assert_eq!(networks(address.parse().unwrap()), expected);
         }
     }
 }

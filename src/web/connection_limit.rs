@@ -11,11 +11,11 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use metrics::{counter, gauge};
 use tokio::sync::oneshot;
 
-use super::client_ip::subscriber_network;
 use super::connection_rate::{ConnectionRates, RateKind};
 use crate::clock;
 use crate::config::{Network, Site};
 use crate::metrics::{HTTP_CONNECTIONS, HTTP_CONNECTIONS_CLOSED, HTTP_CONNECTIONS_REFUSED};
+use domain::network::subscriber_network;
 
 /// Enough for operators, their Prometheus and load balancers.
 const MAX_OPS_CONNECTIONS: usize = 256;

@@ -7,8 +7,8 @@ use std::num::NonZeroU32;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use super::client_ip::{NETWORK_LEVELS, networks};
 use super::rate_limit::{LeakyBucket, Quota};
+use domain::network::{NETWORK_LEVELS, networks};
 
 const MINUTE: Duration = Duration::from_mins(1);
 

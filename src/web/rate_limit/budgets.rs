@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use tokio::sync::Notify;
 
 use super::bucket::{LeakyBucket, Quota, SlidingWindow};
-use crate::web::client_ip::NETWORK_LEVELS;
+use domain::network::NETWORK_LEVELS;
 use domain::rules;
 
 const MINUTE: Duration = Duration::from_mins(1);

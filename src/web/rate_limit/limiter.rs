@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use super::attempts::NumberAttempts;
 use super::budgets::{BucketKeys, Budgets};
 use crate::clock;
-use crate::web::client_ip::networks;
+use domain::network::networks;
 use domain::phone_number::PhoneNumber;
 
 /// The most buckets of each kind. Networks share one rarely, and not by a client's choice: the hash

@@ -1,10 +1,8 @@
 //! The colours that follow from the operator's accent colour (`W10`), as custom properties of the
 //! style sheet.
 
-use crate::config::Color;
+use crate::config::{Color, MIN_CONTRAST};
 
-/// WCAG 2.2, 1.4.3, level AA.
-const MIN_CONTRAST: f64 = 4.5;
 /// No light background of the style sheet is darker.
 const LIGHT_BACKGROUND: Color = Color::grey(0xee);
 /// The background of the dark scheme.
