@@ -218,7 +218,7 @@ impl Paths {
         paths.known
     }
 
-    /// Where a path leads that begins with `crate`, `self`, `super` or a file that this one declares.
+    /// Where a path leads that begins with `crate`, `self`, `super` or a file declared here.
     fn resolve<'a>(&self, names: impl IntoIterator<Item = &'a str>) -> Option<Vec<String>> {
         let mut names = names.into_iter().peekable();
         let top = self.module.first().filter(|top| CRATES.contains(&top.as_str()));

@@ -4,14 +4,14 @@
 use std::net::IpAddr;
 
 use super::{Audience, AuthError, AuthService, FormId, SessionToken, draw_key};
-use crate::hashing::{Salt, Verification};
+use crate::hashing::Salt;
 use domain::access::Access;
 use domain::audit::{AuditEntry, AuditEvent, AuditSource, ChangeOutcome};
 use domain::change::ChangeRequest;
-use domain::password::{NewPassword, Rejection, SubmittedPassword};
+use domain::password::{NewPassword, SubmittedPassword, Verification};
 use domain::phone_number::PhoneNumber;
 use domain::policy::access_of;
-use domain::policy::password::{self, ComparedChange, CurrentPassword, PasswordDecision};
+use domain::policy::password::{self, ComparedChange, PasswordVerdict};
 
 /// A session asks for another password of its login number.
 #[derive(Debug)]
@@ -36,29 +36,6 @@ pub struct ChangePassword {
     pub may_void: bool,
 }
 
-/// The verdict on a password change.
-#[derive(Debug)]
-pub enum PasswordVerdict {
-    /// Changed. Every session of the old password is over; a new one began under this token.
-    Changed(SessionToken, Box<Access>),
-    /// The new password breaks these rules. The current one was not compared.
-    Rejected(Vec<Rejection>),
-    /// The current password is wrong, and counted (`C2`), or could not be verified.
-    Wrong {
-        /// The login number.
-        number: PhoneNumber,
-        /// It was one wrong entry too many: the password is void and its session over.
-        session_over: bool,
-    },
-    /// Wrong entries elsewhere have voided the current password, so that nobody can give it (`C2`,
-    /// `U3`). The session goes on.
-    CredentialVoid(PhoneNumber),
-    /// Nothing was counted: it would void the current password, which the rate limit forbids.
-    WouldVoid,
-    /// The session has ended: logged out, or its password expired or was changed elsewhere.
-    SessionOver,
-}
-
 impl AuthService {
     /// Changes the password of a session's login number.
     ///
@@ -67,7 +44,7 @@ impl AuthService {
     pub async fn change_password(
         &self,
         request: ChangePassword,
-    ) -> Result<PasswordVerdict, AuthError> {
+    ) -> Result<PasswordVerdict<SessionToken>, AuthError> {
         let ChangePassword { token, audience, access, current, form, address, may_void, .. } =
             request;
         let (login, session) = (access.login, token.digest(audience));
@@ -99,13 +76,13 @@ impl AuthService {
         let entry = form.map(|form| form.entry_key(credential.id, &current));
         change.entries.extend(entry);
         let comparison = match self.compare(login, current, Some(stored), None, address).await? {
-            Verification::Match { .. } => {
+            Verification::Match(_) => {
                 let salt = Salt::draw(&mut rand::rng());
                 let hash = self.hasher.hash_for_change(new, salt, address).await?;
-                CurrentPassword::Match(hash)
+                Verification::Match(hash)
             }
-            Verification::Mismatch => CurrentPassword::Mismatch,
-            Verification::Unverifiable(_) => CurrentPassword::Unverifiable,
+            Verification::Mismatch => Verification::Mismatch,
+            Verification::Unverifiable(reason) => Verification::Unverifiable(reason),
         };
         let new_token = SessionToken::draw(&mut rand::rng());
         let compared = ComparedChange {
@@ -119,15 +96,7 @@ impl AuthService {
         };
         let decide = |snapshot: Option<&_>| password::decide(snapshot, &compared);
         let decided = self.db.apply(draw_key(), &change, decide).await;
-        Ok(match decided.map_err(AuthError::from_change)? {
-            PasswordDecision::Changed(access) => PasswordVerdict::Changed(new_token, access),
-            PasswordDecision::Wrong { session_over } => {
-                PasswordVerdict::Wrong { number: login, session_over }
-            }
-            PasswordDecision::CredentialVoid => PasswordVerdict::CredentialVoid(login),
-            PasswordDecision::WouldVoid => PasswordVerdict::WouldVoid,
-            PasswordDecision::SessionOver => PasswordVerdict::SessionOver,
-        })
+        Ok(decided.map_err(AuthError::from_change)?.map(|_| new_token))
     }
 
     /// Audits a refusal for which nothing was compared.

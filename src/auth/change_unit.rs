@@ -6,15 +6,14 @@ use std::net::IpAddr;
 use futures_util::stream::{self, StreamExt as _, TryStreamExt as _};
 
 use super::{Audience, AuthError, AuthService, FormId, SessionToken, draw_key};
-use crate::hashing::{HashError, Hasher, Verification};
+use crate::hashing::{HashError, Hasher};
 use domain::access::Access;
 use domain::audit::AuditSource;
 use domain::auth_unit::AuthUnit;
 use domain::change::ChangeRequest;
 use domain::credential::Credential;
-use domain::password::SubmittedPassword;
+use domain::password::{SubmittedPassword, Verification};
 use domain::phone_number::PhoneNumber;
-use domain::policy::Match;
 use domain::policy::unit::{
     self, Allowed, ComparedPassword, FormVersion, ProvenPassword, UnitRequest, UnitVerdict,
 };
@@ -110,18 +109,14 @@ impl AuthService {
         let ChangeUnit { passwords, proven, form, address, .. } = request;
         let credential = stored.id;
         if proven.contains(&ProvenPassword { number, credential }) {
-            let result = Match::Yes;
+            let result = Verification::Match(());
             return Ok(ComparedPassword { number, credential, result, entry: None });
         }
         let typed = passwords.iter().find(|(submitted, _)| *submitted == number);
         let typed = typed.map_or_else(|| String::new().into(), |(_, password)| password.clone());
         let entry = form.as_ref().map(|form| form.entry_key(credential, &typed));
         let hash = stored.password_hash.clone();
-        let result = match self.compare(number, typed, hash, None, *address).await? {
-            Verification::Match { .. } => Match::Yes,
-            Verification::Mismatch => Match::No,
-            Verification::Unverifiable(_) => Match::Unverifiable,
-        };
+        let result = self.compare(number, typed, hash, None, *address).await?.map(drop);
         Ok(ComparedPassword { number, credential, result, entry })
     }
 }

@@ -8,11 +8,11 @@ use jiff::Timestamp;
 
 use super::{Audience, AuthError, AuthService, FormId, SessionToken, draw_key};
 use crate::db::login::{Acceptance, FailureVerdict, LoginAudit};
-use crate::hashing::{Salt, Verification};
+use crate::hashing::Salt;
 use domain::access::Access;
 use domain::audit::LoginOutcome;
 use domain::credential::Credential;
-use domain::password::SubmittedPassword;
+use domain::password::{SubmittedPassword, Verification};
 use domain::phone_number::PhoneNumber;
 use domain::policy::login::{Comparison, comparison};
 
@@ -88,7 +88,7 @@ impl AuthService {
         let stored = credential.password_hash.clone();
         let salt = Some(Salt::draw(&mut rand::rng()));
         let rehashed = match self.compare(login, password, stored, salt, address).await? {
-            Verification::Match { renewed } => renewed,
+            Verification::Match(renewed) => renewed,
             Verification::Mismatch => {
                 return Ok(
                     match self.db.count_failure(&audit, &credential, may_void, entry).await? {

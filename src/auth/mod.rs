@@ -18,7 +18,7 @@ mod token;
 use std::net::IpAddr;
 use std::time::Duration;
 
-pub use change_password::{ChangePassword, PasswordVerdict};
+pub use change_password::ChangePassword;
 pub use change_unit::ChangeUnit;
 pub use client_secret::{ClientSecret, InvalidClientSecret};
 pub use form_id::FormId;
@@ -29,11 +29,11 @@ pub use token::{Audience, SessionToken};
 
 use crate::db::session::SessionLookup;
 use crate::db::{Db, DbError, DbFailure, EndedSession, IdempotencyKey};
-use crate::hashing::{HashError, Hasher, Salt, Verification};
+use crate::hashing::{HashError, Hasher, Renewed, Salt};
 use domain::access::Access;
 use domain::auth_unit::AuthUnit;
 use domain::contract::Contract;
-use domain::password::{PhcString, SubmittedPassword};
+use domain::password::{PhcString, SubmittedPassword, Verification};
 use domain::phone_number::PhoneNumber;
 use domain::policy::unit::{self, UnitChoices};
 use domain::session::LoginHistory;
@@ -201,7 +201,7 @@ impl AuthService {
         stored: Option<PhcString>,
         rehash: Option<Salt>,
         address: IpAddr,
-    ) -> Result<Verification, HashError> {
+    ) -> Result<Verification<Renewed>, HashError> {
         let verified = self.hasher.verify_for_login(password, stored, rehash, address).await?;
         if let Verification::Unverifiable(reason) = &verified {
             tracing::error!(?login, reason, "a stored hash cannot be verified");

@@ -1,9 +1,11 @@
 //! The authentication unit (認証単位): which numbers of a contract have their own login.
 
-use strum::{Display, EnumString, IntoStaticStr};
+use strum::{Display, EnumString, IntoStaticStr, VariantNames};
 
 /// The authentication unit of a contract.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Display, EnumString, IntoStaticStr)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, Hash, Display, EnumString, IntoStaticStr, VariantNames,
+)]
 #[strum(serialize_all = "snake_case", parse_err_ty = InvalidAuthUnit, parse_err_fn = invalid)]
 pub enum AuthUnit {
     /// 回線単位: one login, the contract number's.

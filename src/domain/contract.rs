@@ -1,6 +1,6 @@
 //! A contract: its numbers, which of them have the settings service, and the unit in force.
 
-use strum::IntoStaticStr;
+use strum::{IntoStaticStr, VariantNames};
 
 use crate::auth_unit::AuthUnit;
 use crate::phone_number::PhoneNumber;
@@ -30,7 +30,7 @@ pub struct ContractLine {
 }
 
 /// What a login may do under the unit in force (`W1`).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, IntoStaticStr)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, IntoStaticStr, VariantNames)]
 #[strum(serialize_all = "snake_case")]
 pub enum Role {
     /// The contract number under `line`: every service number.

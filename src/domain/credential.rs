@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use jiff::Timestamp;
-use strum::{EnumString, IntoStaticStr};
+use strum::{EnumString, IntoStaticStr, VariantNames};
 
 use crate::password::PhcString;
 use crate::phone_number::PhoneNumber;
@@ -25,7 +25,7 @@ pub enum CredentialKind {
 }
 
 /// Why a session may only change the password (`C6`).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, IntoStaticStr)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, IntoStaticStr, VariantNames)]
 #[strum(serialize_all = "snake_case")]
 pub enum PasswordChange {
     /// The login used a temporary password.

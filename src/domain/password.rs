@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use strum::IntoStaticStr;
+use strum::{IntoStaticStr, VariantNames};
 use subtle::ConstantTimeEq;
 use zeroize::{Zeroize, ZeroizeOnDrop};
 
@@ -76,8 +76,37 @@ impl fmt::Debug for SubmittedPassword {
     }
 }
 
+/// The result of verifying a submitted password against a stored hash.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Verification<Matched = ()> {
+    /// It is the password.
+    Match(Matched),
+    /// It is another password, or there was no hash.
+    Mismatch,
+    /// The stored hash has an unknown key, or is damaged. Says why.
+    Unverifiable(&'static str),
+}
+
+impl<Matched> Verification<Matched> {
+    /// Whether it is the password.
+    #[must_use]
+    pub fn is_match(&self) -> bool {
+        matches!(self, Self::Match(_))
+    }
+
+    /// The same with another value for a match.
+    #[must_use]
+    pub fn map<Other>(self, matched: impl FnOnce(Matched) -> Other) -> Verification<Other> {
+        match self {
+            Self::Match(value) => Verification::Match(matched(value)),
+            Self::Mismatch => Verification::Mismatch,
+            Self::Unverifiable(reason) => Verification::Unverifiable(reason),
+        }
+    }
+}
+
 /// Why a new password is refused (`C5`).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, IntoStaticStr)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, IntoStaticStr, VariantNames)]
 #[strum(serialize_all = "snake_case")]
 pub enum Rejection {
     /// Fewer than 8 characters.

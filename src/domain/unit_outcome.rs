@@ -1,6 +1,6 @@
 //! What a unit change comes to: who logs in afterwards, and with what (`W1`, table `U`).
 
-use strum::{EnumString, IntoStaticStr};
+use strum::{EnumString, IntoStaticStr, VariantNames};
 
 use crate::auth_unit::AuthUnit;
 use crate::phone_number::PhoneNumber;
@@ -28,7 +28,7 @@ pub struct NewLogin {
 }
 
 /// What a number logs in with after a unit change.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, EnumString, IntoStaticStr)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, EnumString, IntoStaticStr, VariantNames)]
 pub enum NewCredential {
     /// The password that it had.
     #[strum(serialize = "own")]

@@ -17,7 +17,7 @@ use zeroize::{Zeroize, ZeroizeOnDrop};
 use super::error::HashError;
 use super::keys::{HashKey, Keys};
 use crate::metrics::PASSWORD_HASH_OPERATIONS;
-use domain::password::PhcString;
+use domain::password::{PhcString, Verification};
 use domain::rules;
 
 const HASH_BYTES: usize = 32;
@@ -82,21 +82,9 @@ impl Dummy {
     }
 }
 
-/// What came of comparing a typed password with a stored hash.
-#[derive(Debug)]
-pub enum Verification {
-    /// It is another password, or there was no hash to compare with.
-    Mismatch,
-    /// The stored hash is none that this configuration can verify; the dummy was compared in its
-    /// place.
-    Unverifiable(&'static str),
-    /// It is the password.
-    Match {
-        /// The hash to store instead, if the stored one is weaker than the live cost or of another
-        /// key (`C7`).
-        renewed: Option<PhcString>,
-    },
-}
+/// The hash to store instead of one that matched, if that is weaker than the live cost or has
+/// another key (`C7`).
+pub type Renewed = Option<PhcString>;
 
 /// Block memory that is not in use. The memory used last is on top, because the processor's cache
 /// still holds it.
@@ -219,14 +207,15 @@ impl Argon {
     }
 
     /// One hash operation with the stored hash's key and cost, or with the dummy's, which no
-    /// password matches. One more with the live ones follows if the hash is outdated and `renewal`
-    /// has a salt.
+    /// password matches. It is the dummy's too if this configuration cannot verify the stored hash.
+    /// One more operation with the live ones follows if the hash is outdated and `renewal` has a
+    /// salt.
     pub(super) fn verify(
         &self,
         password: &[u8],
         stored: Option<&PhcString>,
         renewal: Option<Salt>,
-    ) -> Result<Verification, HashError> {
+    ) -> Result<Verification<Renewed>, HashError> {
         let live = self.live();
         let parsed = match stored.map(|stored| live.parse(stored)) {
             Some(Ok(parsed)) => parsed,
@@ -244,7 +233,7 @@ impl Argon {
         }
         let salt = renewal.filter(|_| self.is_outdated(&live, &parsed));
         let renewed = salt.map(|salt| self.hash_with(&live, password, salt)).transpose()?;
-        Ok(Verification::Match { renewed })
+        Ok(Verification::Match(renewed))
     }
 
     fn compare_with_dummy(&self, live: &Live, password: &[u8]) -> Result<(), HashError> {

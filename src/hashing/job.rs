@@ -4,9 +4,11 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::oneshot;
 
-use super::argon::{Argon, Salt, Verification};
+use super::argon::{Argon, Renewed, Salt};
 use super::error::HashError;
-use domain::password::{NewPassword, PhcString, SubmittedPassword, TemporaryPassword};
+use domain::password::{
+    NewPassword, PhcString, SubmittedPassword, TemporaryPassword, Verification,
+};
 
 /// A secret that is to be stored.
 pub(super) enum PlainSecret {
@@ -58,7 +60,7 @@ pub(super) enum Job {
         typed: SubmittedPassword,
         stored: Option<PhcString>,
         renewal: Option<Salt>,
-        reply: Reply<Verification>,
+        reply: Reply<Verification<Renewed>>,
     },
 }
 

@@ -20,13 +20,15 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::oneshot;
 
-pub use argon::{Cost, Dummy, Salt, Verification};
+pub use argon::{Cost, Dummy, Renewed, Salt};
 pub use error::{HashError, StartError};
 pub use keys::{DerivedKey, KeyMistakes, Keys, hmac};
 
 use crate::machine::cores;
 use argon::Argon;
-use domain::password::{NewPassword, PhcString, SubmittedPassword, TemporaryPassword};
+use domain::password::{
+    NewPassword, PhcString, SubmittedPassword, TemporaryPassword, Verification,
+};
 use job::{Job, PlainSecret, Reply};
 use pool::{Work, Worker, WorkerPool};
 
@@ -179,7 +181,7 @@ impl Hasher {
         stored: Option<PhcString>,
         renewal: Option<Salt>,
         address: IpAddr,
-    ) -> Result<Verification, HashError> {
+    ) -> Result<Verification<Renewed>, HashError> {
         let (reply, checked) = Reply::new();
         self.pools.logins.push(address, Job::Verify { typed, stored, renewal, reply })?;
         in_time(checked).await

@@ -27,7 +27,7 @@ async fn hashed(hasher: &Hasher) -> PhcString {
     hasher.hash_for_call(temporary(), Salt::draw(&mut rng())).await.unwrap()
 }
 
-async fn check(hasher: &Hasher, typed: &str, stored: Option<&PhcString>) -> Verification {
+async fn check(hasher: &Hasher, typed: &str, stored: Option<&PhcString>) -> Verification<Renewed> {
     let typed = SubmittedPassword::from(typed.to_owned());
     let salt = Some(Salt::draw(&mut rng()));
     hasher.verify_for_login(typed, stored.cloned(), salt, HERE).await.unwrap()
@@ -40,7 +40,7 @@ async fn c7_a_hash_is_keyed_argon2id_in_a_phc_string() {
     let prefix = "$argon2id$v=19$m=19456,t=2,p=1,keyid=azE$";
     assert!(stored.expose().starts_with(prefix), "{}", stored.expose());
     let right = check(&hasher, "12345678", Some(&stored)).await;
-    assert!(matches!(right, Verification::Match { renewed: None }), "{right:?}");
+    assert!(matches!(right, Verification::Match(None)), "{right:?}");
     let wrong = check(&hasher, "12345679", Some(&stored)).await;
     assert!(matches!(wrong, Verification::Mismatch), "{wrong:?}");
 }
@@ -63,13 +63,12 @@ async fn c7_a_weaker_hash_or_one_of_another_key_is_renewed_when_the_password_is_
     for stored in [of_old_key, weak] {
         let wrong = check(&both, "12345679", Some(&stored)).await;
         assert!(matches!(wrong, Verification::Mismatch), "{wrong:?}");
-        let Verification::Match { renewed: Some(renewed) } =
-            check(&both, "12345678", Some(&stored)).await
+        let Verification::Match(Some(renewed)) = check(&both, "12345678", Some(&stored)).await
         else {
             panic!("not renewed: {}", stored.expose());
         };
         let again = check(&both, "12345678", Some(&renewed)).await;
-        assert!(matches!(again, Verification::Match { renewed: None }), "{again:?}");
+        assert!(matches!(again, Verification::Match(None)), "{again:?}");
     }
 }
 
@@ -103,7 +102,9 @@ fn without_login_workers() -> Hasher {
 }
 
 /// Logins with a wrong password, begun and waiting: as many as the queue holds.
-async fn full_of_logins(hasher: &Hasher) -> Vec<JoinHandle<Result<Verification, HashError>>> {
+async fn full_of_logins(
+    hasher: &Hasher,
+) -> Vec<JoinHandle<Result<Verification<Renewed>, HashError>>> {
     let logins = 0..LOGIN_QUEUE;
     let logins = logins.map(|_| tokio::spawn(login(hasher.clone(), None, HERE))).collect();
     while hasher.pools.logins.waiting() < LOGIN_QUEUE {
@@ -116,7 +117,7 @@ async fn login(
     hasher: Hasher,
     stored: Option<PhcString>,
     from: IpAddr,
-) -> Result<Verification, HashError> {
+) -> Result<Verification<Renewed>, HashError> {
     hasher.verify_for_login("12345678".to_owned().into(), stored, None, from).await
 }
 
@@ -161,7 +162,7 @@ async fn a_flood_of_logins_is_refused_beyond_the_bound_and_does_not_delay_a_call
     }
     let_a_worker_at_the_logins(&hasher);
     let next = next.await.unwrap();
-    assert!(matches!(next, Ok(Verification::Match { renewed: None })), "{next:?}");
+    assert!(matches!(next, Ok(Verification::Match(None))), "{next:?}");
     assert_eq!(hasher.operations() - before, 1);
 }
 
@@ -180,7 +181,7 @@ async fn r_who_asks_from_elsewhere_finds_room_and_has_the_next_turn_in_a_flood()
     assert_eq!(hasher.pools.logins.waiting(), LOGIN_QUEUE);
     let_a_worker_at_the_logins(&hasher);
     let next = next.await.unwrap();
-    assert!(matches!(next, Ok(Verification::Match { renewed: None })), "{next:?}");
+    assert!(matches!(next, Ok(Verification::Match(None))), "{next:?}");
     let operations = hasher.operations() - before;
     // One of the flood's was before it, and one may have been begun since.
     assert!(operations <= 3, "{operations}");

@@ -4,7 +4,7 @@
 //! connection ─ limit, TLS, time-outs (server) ─ span, headers (middleware)
 //!   ─ api/…  one file a verb, or site/…  one file a page
 //! ```
-//! A handler's extractors parse the request. The handler calls the [`AuthService`](crate::auth::AuthService) and returns
+//! A handler's extractors parse the request. The handler calls the `AuthService` and returns
 //! JSON, a page or a [`problem`]. The operators' listener asks the database.
 
 pub mod api;
@@ -20,6 +20,7 @@ pub mod problem;
 mod rate_limit;
 mod refusal_log;
 mod route;
+mod schema;
 mod server;
 pub mod site;
 mod state;

@@ -16,17 +16,6 @@ use crate::access::Access;
 use crate::credential::Credential;
 use crate::snapshot::Snapshot;
 
-/// The result of comparing a submitted password with a stored hash.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Match {
-    /// They match.
-    Yes,
-    /// They do not match.
-    No,
-    /// The hash has an unknown key, or is damaged.
-    Unverifiable,
-}
-
 /// What the session of a snapshot may do, with the credential that it began with. `None` if the
 /// session has ended.
 #[must_use]

@@ -7,7 +7,7 @@ use crate::access::Access;
 use crate::audit::{AuditEntry, AuditEvent, ChangeOutcome, SessionEndReason, VoidReason};
 use crate::change::{Change, Decision, EntryKey};
 use crate::credential::{Credential, CredentialId};
-use crate::password::PhcString;
+use crate::password::{PhcString, Rejection, Verification};
 use crate::phone_number::PhoneNumber;
 use crate::session::TokenDigest;
 use crate::snapshot::Snapshot;
@@ -19,8 +19,8 @@ pub struct ComparedChange {
     pub login: PhoneNumber,
     /// The credential that was compared.
     pub compared: CredentialId,
-    /// The result of the comparison.
-    pub comparison: CurrentPassword,
+    /// The result of the comparison; after a match, the hash of the new password.
+    pub comparison: Verification<PhcString>,
     /// The key of the entry, if it came from a form.
     pub entry: Option<EntryKey>,
     /// The session that begins with the new password.
@@ -31,61 +31,79 @@ pub struct ComparedChange {
     pub may_void: bool,
 }
 
-/// How the current password compared.
-#[derive(Debug)]
-pub enum CurrentPassword {
-    /// It matches; the new password has this hash.
-    Match(PhcString),
-    /// It does not match.
-    Mismatch,
-    /// Its stored hash has an unknown key, or is damaged.
-    Unverifiable,
-}
-
-/// The verdict under the lock.
+/// The verdict on a password change. `Session` is what the new session is reached by.
 #[derive(Debug, PartialEq, Eq)]
-pub enum PasswordDecision {
-    /// Changed; this is the access of the new session.
-    Changed(Box<Access>),
-    /// The current password is wrong, or could not be compared.
+pub enum PasswordVerdict<Session> {
+    /// Changed. Every session of the old password is over; a new one began with this access.
+    Changed(Session, Box<Access>),
+    /// The new password breaks these rules. The current one was not compared.
+    Rejected(Vec<Rejection>),
+    /// The current password is wrong, and counted (`C2`), or could not be verified.
     Wrong {
-        /// It was one wrong entry too many: the credential is void, and the session over.
+        /// The login number.
+        number: PhoneNumber,
+        /// It was one wrong entry too many: the password is void and its session over.
         session_over: bool,
     },
-    /// Wrong entries elsewhere have voided the current password (`U3`); the session goes on.
-    CredentialVoid,
+    /// Wrong entries elsewhere have voided the current password of this number, so that nobody can
+    /// give it (`C2`, `U3`). The session goes on.
+    CredentialVoid(PhoneNumber),
     /// Nothing was counted: it would void the current password, which the rate limit forbids.
     WouldVoid,
-    /// The session has ended, or the credential has been replaced.
+    /// The session has ended: logged out, or its password expired or was changed elsewhere.
     SessionOver,
+}
+
+impl<Session> PasswordVerdict<Session> {
+    /// The same with another name of the new session.
+    #[must_use]
+    pub fn map<Other>(self, name: impl FnOnce(Session) -> Other) -> PasswordVerdict<Other> {
+        match self {
+            Self::Changed(session, access) => PasswordVerdict::Changed(name(session), access),
+            Self::Rejected(reasons) => PasswordVerdict::Rejected(reasons),
+            Self::Wrong { number, session_over } => PasswordVerdict::Wrong { number, session_over },
+            Self::CredentialVoid(number) => PasswordVerdict::CredentialVoid(number),
+            Self::WouldVoid => PasswordVerdict::WouldVoid,
+            Self::SessionOver => PasswordVerdict::SessionOver,
+        }
+    }
 }
 
 /// Decides a password change. What was compared counts only if the credential is still the same.
 #[must_use]
-pub fn decide(snapshot: Option<&Snapshot>, change: &ComparedChange) -> Decision<PasswordDecision> {
+pub fn decide(
+    snapshot: Option<&Snapshot>,
+    change: &ComparedChange,
+) -> Decision<PasswordVerdict<TokenDigest>> {
     let login = change.login;
     let entry = |outcome| AuditEntry::new(AuditEvent::PasswordChanged(outcome), login);
     let Some(snapshot) = snapshot else {
-        return Decision::refuse(PasswordDecision::SessionOver, []);
+        return Decision::refuse(PasswordVerdict::SessionOver, []);
     };
     let Some((access, old)) = access_of(snapshot).filter(|(_, old)| old.id == change.compared)
     else {
-        return Decision::refuse(PasswordDecision::SessionOver, [entry(ChangeOutcome::Void)]);
+        return Decision::refuse(PasswordVerdict::SessionOver, [entry(ChangeOutcome::Void)]);
     };
     if old.password_hash.is_none() {
-        return Decision::refuse(PasswordDecision::CredentialVoid, [entry(ChangeOutcome::Void)]);
+        return Decision::refuse(
+            PasswordVerdict::CredentialVoid(login),
+            [entry(ChangeOutcome::Void)],
+        );
     }
     let hash = match &change.comparison {
-        CurrentPassword::Match(hash) => hash.clone(),
-        CurrentPassword::Mismatch if snapshot.has_counted(change.entry) => {
-            return Decision::refuse(PasswordDecision::Wrong { session_over: false }, []);
+        Verification::Match(hash) => hash.clone(),
+        Verification::Mismatch if snapshot.has_counted(change.entry) => {
+            return Decision::refuse(
+                PasswordVerdict::Wrong { number: login, session_over: false },
+                [],
+            );
         }
-        CurrentPassword::Mismatch if old.voids_on_next_failure() && !change.may_void => {
-            return Decision::refuse(PasswordDecision::WouldVoid, []);
+        Verification::Mismatch if old.voids_on_next_failure() && !change.may_void => {
+            return Decision::refuse(PasswordVerdict::WouldVoid, []);
         }
-        CurrentPassword::Mismatch => return count_failure(change, old),
-        CurrentPassword::Unverifiable => {
-            let reply = PasswordDecision::Wrong { session_over: false };
+        Verification::Mismatch => return count_failure(change, old),
+        Verification::Unverifiable(_) => {
+            let reply = PasswordVerdict::Wrong { number: login, session_over: false };
             return Decision::refuse(reply, [entry(ChangeOutcome::Unverifiable)]);
         }
     };
@@ -100,12 +118,15 @@ pub fn decide(snapshot: Option<&Snapshot>, change: &ComparedChange) -> Decision<
             version: access.contract_version,
         },
         audit: vec![entry(ChangeOutcome::Done)],
-        reply: PasswordDecision::Changed(Box::new(access)),
+        reply: PasswordVerdict::Changed(change.new_session, Box::new(access)),
     }
 }
 
 /// Counts a wrong current password. If that voids the credential, the session ends (`C2`).
-fn count_failure(change: &ComparedChange, old: &Credential) -> Decision<PasswordDecision> {
+fn count_failure(
+    change: &ComparedChange,
+    old: &Credential,
+) -> Decision<PasswordVerdict<TokenDigest>> {
     let login = change.login;
     let session_over = old.voids_on_next_failure();
     let mut events = vec![AuditEvent::PasswordChanged(ChangeOutcome::Wrong)];
@@ -121,7 +142,7 @@ fn count_failure(change: &ComparedChange, old: &Credential) -> Decision<Password
             entries: change.entry.into_iter().collect(),
         },
         audit: events.into_iter().map(|event| AuditEntry::new(event, login)).collect(),
-        reply: PasswordDecision::Wrong { session_over },
+        reply: PasswordVerdict::Wrong { number: login, session_over },
     }
 }
 
@@ -138,13 +159,17 @@ mod tests {
 
     const ENTRY: EntryKey = EntryKey([1; 16]);
 
+    fn login() -> PhoneNumber {
+        "0612345600".parse().unwrap()
+    }
+
     /// The decision on a wrong password at a credential with this count.
     fn wrong(
         failed_attempts: i32,
         may_void: bool,
         counted: &[EntryKey],
-    ) -> Decision<PasswordDecision> {
-        let (number, id) = ("0612345600".parse().unwrap(), CredentialId(1));
+    ) -> Decision<PasswordVerdict<TokenDigest>> {
+        let (number, id) = (login(), CredentialId(1));
         let credential = Credential {
             id,
             kind: CredentialKind::Password,
@@ -168,7 +193,7 @@ mod tests {
         let change = ComparedChange {
             login: number,
             compared: id,
-            comparison: CurrentPassword::Mismatch,
+            comparison: Verification::Mismatch,
             entry: Some(ENTRY),
             new_session: TokenDigest([0; 32]),
             idle: rules::SESSION_IDLE_TIMEOUT,
@@ -180,7 +205,7 @@ mod tests {
     #[test]
     fn r_a_wrong_password_that_may_void_nothing_is_not_counted_as_the_last() {
         let decision = wrong(rules::MAX_PASSWORD_FAILURES - 1, false, &[]);
-        assert_eq!(decision.reply, PasswordDecision::WouldVoid);
+        assert_eq!(decision.reply, PasswordVerdict::WouldVoid);
         assert!(matches!(decision.change, Change::None) && decision.audit.is_empty());
     }
 
@@ -189,7 +214,10 @@ mod tests {
         for (failures, other) in [(1, EntryKey([2; 16])), (rules::MAX_PASSWORD_FAILURES - 1, ENTRY)]
         {
             let decision = wrong(failures, true, &[other, ENTRY]);
-            assert_eq!(decision.reply, PasswordDecision::Wrong { session_over: false });
+            assert_eq!(
+                decision.reply,
+                PasswordVerdict::Wrong { number: login(), session_over: false }
+            );
             assert!(matches!(decision.change, Change::None) && decision.audit.is_empty());
             let decision = wrong(failures, true, &[EntryKey([2; 16])]);
             assert!(matches!(decision.change, Change::CountFailures { .. }));

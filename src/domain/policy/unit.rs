@@ -1,11 +1,12 @@
 //! Changing the authentication unit on the site (認証単位変更, table `U`).
 
+use super::access_of;
 use super::unit_plan::{UnitChangePlan, may_change_unit};
-use super::{Match, access_of};
 use crate::audit::{AuditEntry, AuditEvent, ChangeOutcome, SessionEndReason, VoidReason};
 use crate::auth_unit::AuthUnit;
 use crate::change::{Change, Decision, EntryKey};
 use crate::credential::{Credential, CredentialId};
+use crate::password::Verification;
 use crate::phone_number::PhoneNumber;
 use crate::snapshot::Snapshot;
 use crate::unit_outcome::{NewCredential, NewLogin, UnitChanged};
@@ -44,14 +45,14 @@ pub enum FormVersion {
 }
 
 /// A password that was compared without a lock.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub struct ComparedPassword {
     /// The login number.
     pub number: PhoneNumber,
     /// The credential that was compared.
     pub credential: CredentialId,
     /// Whether the password matched.
-    pub result: Match,
+    pub result: Verification,
     /// The key of the entry, if it came from a form.
     pub entry: Option<EntryKey>,
 }
@@ -169,7 +170,7 @@ pub fn decide(
     let Some(snapshot) = snapshot else { return Decision::refuse(UnitVerdict::SessionOver, []) };
     let mut decision = match examine(snapshot, request) {
         Ok(allowed) if is_same(&allowed, compared) => {
-            if compared.iter().all(|one| one.result == Match::Yes) {
+            if compared.iter().all(|one| one.result.is_match()) {
                 change(snapshot, allowed, request)
             } else {
                 count_failures(snapshot, &allowed, request, compared)
@@ -178,7 +179,8 @@ pub fn decide(
         Ok(_) => refuse(UnitVerdict::ChangedElsewhere, request.login),
         Err(verdict) => refuse(verdict, request.login),
     };
-    let unverifiable = compared.iter().filter(|one| one.result == Match::Unverifiable);
+    let unverifiable =
+        compared.iter().filter(|one| matches!(one.result, Verification::Unverifiable(_)));
     let event = AuditEvent::UnitChanged(ChangeOutcome::Unverifiable);
     let entries = unverifiable.map(|one| AuditEntry::new(event, one.number));
     // Behind the verdict's own entries, before what follows from them.
@@ -262,8 +264,9 @@ fn count_failures(
     request: &UnitRequest,
     compared: &[ComparedPassword],
 ) -> Decision<UnitVerdict> {
-    let is_counted =
-        |one: &&ComparedPassword| one.result == Match::No && !snapshot.has_counted(one.entry);
+    let is_counted = |one: &&ComparedPassword| {
+        one.result == Verification::Mismatch && !snapshot.has_counted(one.entry)
+    };
     let wrong: Vec<PhoneNumber> =
         compared.iter().filter(is_counted).map(|one| one.number).collect();
     let is_voided = |(number, credential): &&(PhoneNumber, Credential)| {
@@ -283,10 +286,10 @@ fn count_failures(
             &[request.login],
         ));
     }
-    let not_right = compared.iter().filter(|one| one.result != Match::Yes);
+    let not_right = compared.iter().filter(|one| !one.result.is_match());
     let reply = UnitVerdict::Wrong {
         numbers: not_right.map(|one| one.number).collect(),
-        proven: compared.iter().filter(|one| one.result == Match::Yes).map(proven).collect(),
+        proven: compared.iter().filter(|one| one.result.is_match()).map(proven).collect(),
         voided: voided.len(),
         session_over,
     };

@@ -6,12 +6,12 @@ use tokio::sync::oneshot;
 use tokio::time::timeout;
 
 use super::*;
-use crate::hashing::Verification;
+use crate::hashing::Renewed;
 use crate::hashing::job::Reply;
 use crate::hashing::queue::IN_ORDER;
-use domain::password::SubmittedPassword;
+use domain::password::{SubmittedPassword, Verification};
 
-type PendingReply = oneshot::Receiver<Result<Verification, HashError>>;
+type PendingReply = oneshot::Receiver<Result<Verification<Renewed>, HashError>>;
 
 const HERE: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
 
@@ -243,7 +243,7 @@ fn c7_a_worker_that_panics_answers_its_job_with_an_error_and_goes_on() {
 
 /// Waits for an answer, for a minute at most.
 #[expect(clippy::unwrap_in_result, reason = "a test fails by panicking")]
-fn received(answer: PendingReply) -> Result<Verification, HashError> {
+fn received(answer: PendingReply) -> Result<Verification<Renewed>, HashError> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
     runtime.block_on(async { timeout(Duration::from_mins(1), answer).await.unwrap().unwrap() })
 }

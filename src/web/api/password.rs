@@ -8,12 +8,13 @@ use utoipa::{IntoResponses, ToSchema};
 use super::problems::{self, Responses};
 use super::session::RestrictedBearerSession;
 use super::views::LoggedIn;
-use crate::auth::{Audience, ChangePassword, PasswordVerdict};
+use crate::auth::{Audience, ChangePassword, SessionToken};
 use crate::web::body::JsonBody;
 use crate::web::problem::Problem;
 use crate::web::rate_limit::{RateLimit, RequestCost, Reservation};
 use crate::web::state::AppState;
 use domain::password::Rejection;
+use domain::policy::password::PasswordVerdict;
 
 /// The current password and the new one.
 #[derive(Deserialize, ToSchema)]
@@ -79,7 +80,7 @@ pub(super) async fn change_password(
 
 fn respond(
     state: &AppState,
-    verdict: PasswordVerdict,
+    verdict: PasswordVerdict<SessionToken>,
     reservation: &Reservation,
 ) -> Result<Json<LoggedIn>, Problem> {
     match verdict {

@@ -10,11 +10,11 @@ use utoipa::{IntoResponses, ToSchema};
 
 use super::problems::{self, Responses};
 use super::session::BearerSession;
-use super::views::UnitSchema;
 use crate::auth::{Audience, ChangeUnit};
 use crate::web::body::JsonBody;
 use crate::web::problem::{NumberSchema, Problem};
 use crate::web::rate_limit::{RateLimit, RequestCost, Reservation};
+use crate::web::schema::{NewCredentialSchema, UnitSchema};
 use crate::web::state::AppState;
 use domain::auth_unit::AuthUnit;
 use domain::password::SubmittedPassword;
@@ -59,18 +59,6 @@ pub(super) struct NewLoginView {
     /// What it logs in with.
     #[schema(value_type = NewCredentialSchema)]
     with: &'static str,
-}
-
-/// What a number logs in with after a change of the unit. `own`: its password as before.
-/// `changers`: the password of the login that makes the change. `none`: a temporary password must
-/// be set by phone first.
-#[derive(ToSchema)]
-#[schema(as = NewLoginPassword, rename_all = "snake_case")]
-#[expect(dead_code, reason = "names the values for the description of the API")]
-enum NewCredentialSchema {
-    Own,
-    Changers,
-    None,
 }
 
 /// Change the authentication unit. Every session of the contract ends.

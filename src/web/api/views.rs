@@ -7,6 +7,7 @@ use utoipa::ToSchema;
 use super::problems;
 use crate::auth::{Audience, SessionToken};
 use crate::web::problem::NumberSchema;
+use crate::web::schema::{PasswordChangeSchema, RoleSchema, UnitSchema};
 use crate::web::state::AppState;
 use domain::access::Access;
 use domain::auth_unit::AuthUnit;
@@ -63,39 +64,6 @@ pub(super) struct SessionView {
     /// When the session ends if it is not used again.
     #[schema(value_type = String, format = DateTime)]
     expires_at: Timestamp,
-}
-
-/// The authentication unit, which decides who logs in. `line`: the contract number alone. `number`:
-/// each number that has the service. `admin_user`: the contract number as administrator, and each
-/// additional number as user.
-#[derive(ToSchema)]
-#[schema(as = Unit, rename_all = "snake_case")]
-#[expect(dead_code, reason = "names the values for the description of the API")]
-pub(super) enum UnitSchema {
-    Line,
-    Number,
-    AdminUser,
-}
-
-/// What a login may do: `line` and `admin` configure every number that has the service, `number`
-/// and `user` their own. A `user` cannot change the unit.
-#[derive(ToSchema)]
-#[schema(as = Role, rename_all = "snake_case")]
-#[expect(dead_code, reason = "names the values for the description of the API")]
-pub(super) enum RoleSchema {
-    Line,
-    Number,
-    Admin,
-    User,
-}
-
-/// Why the password must be changed: it is a `temporary` one, or it has `expired`.
-#[derive(ToSchema)]
-#[schema(as = Change, rename_all = "snake_case")]
-#[expect(dead_code, reason = "names the values for the description of the API")]
-pub(super) enum PasswordChangeSchema {
-    Temporary,
-    Expired,
 }
 
 impl SessionView {

@@ -9,6 +9,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::refusal_log::RefusalReason;
+use super::schema::RejectionSchema;
 use crate::auth::AuthError;
 use crate::db::DbError;
 use crate::hashing::HashError;
@@ -65,19 +66,6 @@ pub enum Code {
 #[schema(as = TelephoneNumber, pattern = "^0[0-9]{9,10}$", example = "0612345678")]
 #[expect(dead_code, reason = "names the form of a number for the description of the API")]
 pub(super) struct NumberSchema(String);
-
-/// Why a new password is rejected.
-#[derive(ToSchema)]
-#[schema(as = Reason, rename_all = "snake_case")]
-#[expect(dead_code, reason = "names the values for the description of the API")]
-enum RejectionSchema {
-    TooShort,
-    TooLong,
-    NotAlphanumeric,
-    DigitsOnly,
-    NotSameTwice,
-    SameAsCurrent,
-}
 
 /// A problem document (RFC 9457 §3).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]

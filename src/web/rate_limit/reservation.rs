@@ -8,11 +8,12 @@ use metrics::counter;
 use super::attempts::AttemptOutcome;
 use super::budgets::{BucketKeys, ReserveOutcome, Spending};
 use super::limiter::RateLimiter;
-use crate::auth::{AuthError, LoginRefusal, LoginVerdict, PasswordVerdict};
+use crate::auth::{AuthError, LoginRefusal, LoginVerdict, SessionToken};
 use crate::clock;
 use crate::metrics::LOGINS_RATE_LIMITED;
 use crate::web::problem::Problem;
 use domain::phone_number::PhoneNumber;
+use domain::policy::password::PasswordVerdict;
 use domain::policy::unit::UnitVerdict;
 use domain::rules;
 
@@ -211,7 +212,7 @@ impl RequestCost {
     }
 
     pub(in crate::web) fn from_password_change(
-        verdict: &Result<PasswordVerdict, AuthError>,
+        verdict: &Result<PasswordVerdict<SessionToken>, AuthError>,
     ) -> Self {
         match verdict {
             Ok(PasswordVerdict::Wrong { session_over, .. }) => {

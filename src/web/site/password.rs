@@ -18,11 +18,12 @@ use super::session::RestrictedCookieSession;
 use super::session_end::SessionEnd;
 use super::text::{self, Recovery};
 use super::top;
-use crate::auth::{Audience, ChangePassword, FormId, PasswordVerdict};
+use crate::auth::{Audience, ChangePassword, FormId};
 use crate::web::AppState;
 use crate::web::rate_limit::{RateLimit, RequestCost};
 use domain::credential::PasswordChange;
 use domain::password::{NewPassword, Rejection, SubmittedPassword};
+use domain::policy::password::PasswordVerdict;
 use domain::rules;
 
 /// `password.html`
