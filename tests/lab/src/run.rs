@@ -5,7 +5,7 @@
 use std::fmt::Write as _;
 use std::fs::{self, File};
 use std::io::{self, Write as _};
-use std::net::SocketAddr;
+use std::net::{Ipv4Addr, SocketAddr, TcpListener, UdpSocket};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -63,6 +63,7 @@ pub async fn run(options: &RunOptions) -> Result<()> {
     let var = var_dir.canonicalize()?;
     let lock = File::create(var.join("lock"))?;
     lock.try_lock().with_context(|| format!("{} is in use by another run", var.display()))?;
+    ensure_free(options)?;
     let mut interrupt = signal(SignalKind::interrupt())?;
     let mut terminate = signal(SignalKind::terminate())?;
     let began = Instant::now();
@@ -121,6 +122,22 @@ pub fn binary() -> Result<PathBuf> {
     let karipass = std::env::current_exe()?.with_file_name("karipass");
     ensure!(karipass.exists(), "{} is not built", karipass.display());
     Ok(karipass)
+}
+
+/// Asterisk starts without a port that is in use, and the daemon would wait for it.
+fn ensure_free(options: &RunOptions) -> Result<()> {
+    let RunOptions { shared, ari_port, ops_port } = options;
+    let sip = (Ipv4Addr::LOCALHOST, shared.sip_port);
+    ensure!(UdpSocket::bind(sip).is_ok(), "port {} is in use: set SIP_PORT", shared.sip_port);
+    for (name, port) in [
+        ("ARI_PORT", *ari_port),
+        ("HTTPS_PORT", port("KARIPASS_SITE_LISTEN", shared.https_port)),
+        ("OPS_PORT", port("KARIPASS_OPERATORS_LISTEN", *ops_port)),
+    ] {
+        let free = TcpListener::bind((Ipv4Addr::LOCALHOST, port)).is_ok();
+        ensure!(free, "port {port} is in use: set {name}");
+    }
+    Ok(())
 }
 
 /// The port of a listener that the caller's variable moves, to look for the daemon there.

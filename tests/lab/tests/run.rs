@@ -1,6 +1,7 @@
 //! `lab run`, which is `make run`: whole, twice side by side, and gone afterwards.
 
 use std::fs;
+use std::net::{Ipv4Addr, TcpListener};
 use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
@@ -24,15 +25,8 @@ impl Run {
     fn start(folder: &Path) -> Self {
         let operators = free_tcp().unwrap();
         let said = folder.join("said");
-        let mut command = Command::new(env!("CARGO_BIN_EXE_lab"));
-        command
-            .arg("run")
-            .env("SIP_PORT", free_udp().unwrap().to_string())
-            .env("HTTPS_PORT", free_tcp().unwrap().to_string())
-            .env("ARI_PORT", free_tcp().unwrap().to_string())
-            .env("OPS_PORT", "1")
-            .env("KARIPASS_OPERATORS_LISTEN", format!("127.0.0.1:{operators}"))
-            .env("VAR_DIR", folder);
+        let mut command = on_free_ports(folder);
+        command.env("KARIPASS_OPERATORS_LISTEN", format!("127.0.0.1:{operators}"));
         let mut lab = Child::spawn_logging("lab run", command, said.clone()).unwrap();
         lab.wait_for(WITHIN, || Ok(fs::read_to_string(&said)?.contains("Ready"))).unwrap();
         let below = descendants(lab.id());
@@ -45,6 +39,30 @@ impl Run {
         let is_over = || Ok(!self.below.iter().any(|process| is_alive(*process)));
         wait_until("the end of all processes", WITHIN, is_over).unwrap();
     }
+}
+
+/// The command, on free ports.
+fn on_free_ports(folder: &Path) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_lab"));
+    command.arg("run").env("VAR_DIR", folder).env("SIP_PORT", free_udp().unwrap().to_string());
+    for name in ["HTTPS_PORT", "ARI_PORT", "OPS_PORT"] {
+        command.env(name, free_tcp().unwrap().to_string());
+    }
+    command
+}
+
+#[test]
+fn r_a_port_in_use_is_named_before_anything_starts() {
+    let folder = tempfile::tempdir().unwrap();
+    let taken = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+    let port = taken.local_addr().unwrap().port().to_string();
+    for name in ["HTTPS_PORT", "ARI_PORT", "OPS_PORT"] {
+        let output = on_free_ports(folder.path()).env(name, &port).output().unwrap();
+        let error = String::from_utf8(output.stderr).unwrap();
+        assert!(!output.status.success());
+        assert!(error.contains(&port) && error.contains(name), "{error}");
+    }
+    assert!(!folder.path().join("postgres").exists());
 }
 
 #[test]
