@@ -11,28 +11,41 @@ use super::color::{Color, MIN_CONTRAST};
 use super::load::Reader;
 use domain::phone_number::PhoneNumber;
 
-const DEFAULT_NAME: &str = "設定サイト";
 const DEFAULT_ACCENT_COLOR: &str = "#0017c1";
 const MAX_LOGO_KIB: u64 = 256;
 const PNG_SIGNATURE: &[u8] = b"\x89PNG\r\n\x1a\n";
 
+/// The suffix of the keys for the English pages.
+const ENGLISH: &str = "_en";
+
 /// The operator's identity.
 #[derive(Debug, Clone)]
 pub struct SiteIdentity {
-    /// The name of the site.
-    pub name: String,
-    /// The name of the telephone company.
-    pub company: Option<String>,
+    /// What the Japanese pages say.
+    pub japanese: OperatorWords,
+    /// What the English pages say instead, as far as it is given.
+    pub english: OperatorWords,
     /// The company's logo.
     pub logo: Option<Logo>,
     /// The colour of links and buttons. White text on it is legible.
     pub accent_color: Color,
-    /// Other pages of the operator.
-    pub links: Links,
-    /// Who answers questions.
-    pub support: Option<Support>,
+    /// The telephone number for questions.
+    pub support_number: Option<PhoneNumber>,
+}
+
+/// The operator's words in one language.
+#[derive(Debug, Clone)]
+pub struct OperatorWords {
+    /// The name of the site.
+    pub name: Option<String>,
+    /// The name of the telephone company.
+    pub company: Option<String>,
+    /// When the number for questions answers.
+    pub support_hours: Option<String>,
     /// Notices for the entry page, one paragraph each.
     pub notices: Vec<String>,
+    /// Other pages of the operator.
+    pub links: Links,
 }
 
 /// Pages of the operator, outside this site.
@@ -48,13 +61,18 @@ pub struct Links {
     pub terms: Option<Url>,
 }
 
-/// The telephone line for questions.
-#[derive(Debug, Clone)]
-pub struct Support {
-    /// The number to call.
-    pub number: PhoneNumber,
-    /// When it answers, in the operator's words.
-    pub hours: Option<String>,
+impl Links {
+    /// These pages, or `others` where there is none.
+    #[must_use]
+    pub fn or(self, others: &Self) -> Self {
+        let or = |url: Option<Url>, other: &Option<Url>| url.or_else(|| other.clone());
+        Self {
+            help: or(self.help, &others.help),
+            contact: or(self.contact, &others.contact),
+            privacy: or(self.privacy, &others.privacy),
+            terms: or(self.terms, &others.terms),
+        }
+    }
 }
 
 /// A logo, as its file was at the start.
@@ -93,27 +111,39 @@ enum LogoError {
 }
 
 pub(super) fn read(reader: &mut Reader) -> Option<SiteIdentity> {
-    let name = text(reader, "site.name");
-    let company = text(reader, "site.company");
+    let (japanese, english) = (words(reader, ""), words(reader, ENGLISH));
     let logo = logo(reader);
     let accent_color = accent_color(reader);
-    let links = Links {
-        help: link(reader, "site.help_url"),
-        contact: link(reader, "site.contact_url"),
-        privacy: link(reader, "site.privacy_url"),
-        terms: link(reader, "site.terms_url"),
-    };
-    let support = support(reader);
-    let notices = reader.list("site.notices");
+    let support_number = reader.optional("site.support_number");
+    for (words, suffix) in [(&japanese, ""), (&english, ENGLISH)] {
+        let has_hours = words.as_ref().is_some_and(|words| words.support_hours.is_some());
+        if support_number.is_none() && has_hours {
+            reader.missing(format!("site.support_hours{suffix}: needs site.support_number"));
+        }
+    }
     Some(SiteIdentity {
-        name: name.unwrap_or_else(|| DEFAULT_NAME.to_owned()),
-        company,
+        japanese: japanese?,
+        english: english?,
         logo,
         accent_color: accent_color?,
-        links,
-        support,
-        notices: notices?,
+        support_number,
     })
+}
+
+/// The keys of one language end with `suffix`.
+fn words(reader: &mut Reader, suffix: &str) -> Option<OperatorWords> {
+    let key = |name: &str| format!("site.{name}{suffix}");
+    let name = text(reader, &key("name"));
+    let company = text(reader, &key("company"));
+    let support_hours = text(reader, &key("support_hours"));
+    let notices = reader.list(&key("notices"));
+    let links = Links {
+        help: link(reader, &key("help_url")),
+        contact: link(reader, &key("contact_url")),
+        privacy: link(reader, &key("privacy_url")),
+        terms: link(reader, &key("terms_url")),
+    };
+    Some(OperatorWords { name, company, support_hours, notices: notices?, links })
 }
 
 fn text(reader: &mut Reader, key: &str) -> Option<String> {
@@ -145,15 +175,6 @@ fn accent_color(reader: &mut Reader) -> Option<Color> {
         return None;
     }
     Some(color)
-}
-
-fn support(reader: &mut Reader) -> Option<Support> {
-    let number = reader.optional("site.support_number");
-    let hours = text(reader, "site.support_hours");
-    if number.is_none() && hours.is_some() {
-        reader.missing("site.support_hours: needs site.support_number");
-    }
-    Some(Support { number: number?, hours })
 }
 
 fn logo(reader: &mut Reader) -> Option<Logo> {

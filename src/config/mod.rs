@@ -33,7 +33,7 @@ pub use certificate::SiteTls;
 pub use color::{Color, MIN_CONTRAST};
 pub use database::{Database, ForOperator, load_for_operator};
 use domain::rules;
-pub use identity::{Links, Logo, LogoFormat, SiteIdentity, Support};
+pub use identity::{Links, Logo, LogoFormat, OperatorWords, SiteIdentity};
 pub use load::ConfigErrors;
 use load::Reader;
 pub use log::{Log, LogFormat};

@@ -46,9 +46,7 @@ impl AppState {
         let routes = api::routes().merge(site::routes(&self));
         let hsts = if self.hsts_subdomains() { Hsts::Subdomains } else { Hsts::Host };
         let hsts = tls.then_some(hsts);
-        let state = self.clone();
-        let render = Arc::new(move |uri: &Uri, problem| state.render_problem(uri, problem));
-        let routes = middleware::apply(routes, hsts, render);
+        let routes = middleware::apply(routes, hsts, Arc::new(render_problem));
         middleware::apply_for_subscribers(routes, &self).with_state(self)
     }
 
@@ -57,13 +55,13 @@ impl AppState {
     pub fn paths(&self) -> Vec<String> {
         api::paths().map(str::to_owned).chain(site::paths(self).map(str::to_owned)).collect()
     }
+}
 
-    /// A problem document under `/api/`, an error page anywhere else.
-    fn render_problem(&self, uri: &Uri, problem: Problem) -> Response {
-        if uri.path().starts_with("/api/") {
-            problem.into_response()
-        } else {
-            site::render_problem(self, &problem)
-        }
+/// A problem document under `/api/`, an error page anywhere else.
+fn render_problem(uri: &Uri, problem: Problem) -> Response {
+    if uri.path().starts_with("/api/") {
+        problem.into_response()
+    } else {
+        site::render_problem(&problem)
     }
 }

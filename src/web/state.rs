@@ -9,7 +9,7 @@ use metrics::counter;
 use super::problem;
 use super::rate_limit::RateLimiter;
 use super::refusal_log::RefusalLog;
-use super::site::PageFrame;
+use super::site::PageFrames;
 use crate::auth::{Audience, AuthService, Seals, SessionToken};
 use crate::config::{Config, Network};
 use crate::db::Db;
@@ -35,7 +35,7 @@ struct Inner {
     seals: Seals,
     hsts_subdomains: bool,
     audit_retention: Duration,
-    frame: Arc<PageFrame>,
+    frames: PageFrames,
     login_refusal: String,
     set_up_number: PhoneNumber,
     trusted_proxies: Vec<Network>,
@@ -53,7 +53,7 @@ impl AppState {
             seals: Seals::new(&config.hashing.keys),
             hsts_subdomains: config.site.hsts_subdomains,
             audit_retention: config.audit.retention,
-            frame: Arc::new(PageFrame::new(config)),
+            frames: PageFrames::new(config),
             login_refusal: problem::login_refusal(config.site.set_up_number),
             set_up_number: config.site.set_up_number,
             trusted_proxies: config.site.trusted_proxies.clone(),
@@ -116,8 +116,8 @@ impl AppState {
     }
 
     /// What is around every page.
-    pub(super) fn frame(&self) -> &Arc<PageFrame> {
-        &self.inner.frame
+    pub(super) fn frames(&self) -> &PageFrames {
+        &self.inner.frames
     }
 
     pub(super) fn login_refusal(&self) -> &str {

@@ -144,16 +144,23 @@ fn w10_the_identity_is_read_and_its_mistakes_are_named() {
         ("KARIPASS_SITE_SUPPORT_NUMBER", "0120123456"),
         ("KARIPASS_SITE_SUPPORT_HOURS", "9時から17時まで"),
         ("KARIPASS_SITE_NOTICES", "一つ目, 二つ目"),
+        ("KARIPASS_SITE_NAME_EN", "Telephone settings"),
+        ("KARIPASS_SITE_CONTACT_URL_EN", "https://example.jp/en/contact"),
     ];
     let identity = load(None, with(&given)).unwrap().site.identity;
+    let SiteIdentity { japanese, english, support_number, .. } = identity;
     assert_eq!(
-        (identity.name.as_str(), identity.company.as_deref()),
-        ("電話の設定", Some("電話会社"))
+        (japanese.name.as_deref(), japanese.company.as_deref()),
+        (Some("電話の設定"), Some("電話会社"))
     );
-    assert_eq!(identity.links.help.unwrap().as_str(), "https://example.jp/help");
-    assert_eq!(identity.support.unwrap().hours.as_deref(), Some("9時から17時まで"));
-    assert_eq!(identity.notices, ["一つ目", "二つ目"]);
-    assert_eq!(load(None, enough()).unwrap().site.identity.name, "設定サイト");
+    assert_eq!(japanese.links.help.as_ref().unwrap().as_str(), "https://example.jp/help");
+    assert_eq!(support_number.unwrap().as_str(), "0120123456");
+    assert_eq!(japanese.support_hours.as_deref(), Some("9時から17時まで"));
+    assert_eq!(japanese.notices, ["一つ目", "二つ目"]);
+    assert_eq!((english.name.as_deref(), english.company), (Some("Telephone settings"), None));
+    let links = english.links.or(&japanese.links);
+    let shown = [links.help, links.contact].map(|url| url.unwrap().to_string());
+    assert_eq!(shown, ["https://example.jp/help", "https://example.jp/en/contact"]);
     for (key, value, error) in [
         ("KARIPASS_SITE_NAME", " ", "site.name: empty"),
         ("KARIPASS_SITE_TERMS_URL", "terms", "site.terms_url: not a URL"),
@@ -163,6 +170,12 @@ fn w10_the_identity_is_read_and_its_mistakes_are_named() {
             "site.terms_url: neither https:// nor http://",
         ),
         ("KARIPASS_SITE_SUPPORT_HOURS", "24", "site.support_hours: needs site.support_number"),
+        (
+            "KARIPASS_SITE_SUPPORT_HOURS_EN",
+            "24",
+            "site.support_hours_en: needs site.support_number",
+        ),
+        ("KARIPASS_SITE_COMPANY_EN", "", "site.company_en: empty"),
     ] {
         assert_eq!(errors(None, with(&[(key, value)])), [error]);
     }

@@ -1,5 +1,5 @@
-//! The site's two cookies (RFC 6265). Both are `__Host-` cookies and end with the browser's
-//! session.
+//! The site's three cookies (RFC 6265). All are `__Host-` cookies. Those of a session and of a
+//! login end with the browser's session.
 
 use axum::http::{HeaderMap, HeaderValue, header};
 
@@ -7,8 +7,12 @@ use axum::http::{HeaderMap, HeaderValue, header};
 pub(super) const SESSION: &str = "__Host-karipass";
 /// The cookie before the login, from which the login form's CSRF token is derived.
 pub(super) const BEFORE_LOGIN: &str = "__Host-karipass-login";
+/// The cookie of the language that the visitor has chosen.
+pub(super) const LANGUAGE: &str = "__Host-karipass-lang";
 
 const ATTRIBUTES: &str = "Path=/; Secure; HttpOnly; SameSite=Lax";
+/// One year: subscribers come once or twice a year.
+const KEPT: &str = "Max-Age=31536000";
 
 /// The value of the cookie of this name.
 pub(super) fn get<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
@@ -24,6 +28,11 @@ pub(super) fn get<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
 /// The `Set-Cookie` value that sets a cookie.
 pub(super) fn set(name: &str, value: &str) -> HeaderValue {
     sensitive(&format!("{name}={value}; {ATTRIBUTES}"))
+}
+
+/// The `Set-Cookie` value that sets a cookie for longer than the browser's session.
+pub(super) fn keep(name: &str, value: &str) -> HeaderValue {
+    sensitive(&format!("{name}={value}; {ATTRIBUTES}; {KEPT}"))
 }
 
 /// The `Set-Cookie` value that removes a cookie.
@@ -57,6 +66,10 @@ mod tests {
         let kept = set(SESSION, "x");
         assert_eq!(kept, "__Host-karipass=x; Path=/; Secure; HttpOnly; SameSite=Lax");
         assert!(kept.is_sensitive());
+        // All but the language, which names nobody.
+        let language = keep(LANGUAGE, "en");
+        let attributes = "Path=/; Secure; HttpOnly; SameSite=Lax; Max-Age=31536000";
+        assert_eq!(language, format!("__Host-karipass-lang=en; {attributes}"));
         assert!(expire(SESSION).to_str().unwrap().ends_with("SameSite=Lax; Max-Age=0"));
     }
 }

@@ -97,18 +97,17 @@ where
         let session = S::from_request_parts(&mut parts, state).await;
         let session = session.map_err(|error| session_ended(error, parts.uri.path()))?;
         if !has_content_type(&parts.headers, form::CONTENT_TYPE) {
-            return Err(PageError::new(state, ErrorKind::Malformed));
+            return Err(PageError::from(ErrorKind::Malformed));
         }
         let max_bytes = session.max_form_bytes();
-        let body = read_limited(&parts.headers, body, max_bytes).await.or_page(state)?;
-        let form =
-            Form::decode(&body).ok_or_else(|| PageError::new(state, ErrorKind::Malformed))?;
+        let body = read_limited(&parts.headers, body, max_bytes).await.or_page()?;
+        let form = Form::decode(&body).ok_or_else(|| PageError::from(ErrorKind::Malformed))?;
         if session.csrf_token().matches(form.peek(TOKEN_FIELD)) {
             let id = form.peek(ID_FIELD).parse();
             let id = id.unwrap_or_else(|_| FormId::draw(&mut rand::rng()));
             Ok(Self { session, id, form })
         } else {
-            Err(PageError::new(state, ErrorKind::CsrfError))
+            Err(PageError::from(ErrorKind::CsrfError))
         }
     }
 }

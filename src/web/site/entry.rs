@@ -7,7 +7,6 @@ use axum::response::{AppendHeaders, IntoResponse, Response};
 
 use super::cookie;
 use super::layout::{Layout, render};
-use crate::web::AppState;
 
 /// `entry.html`
 #[derive(Template)]
@@ -17,8 +16,7 @@ struct EntryPage {
 }
 
 /// Shows the page, and expires a cookie that opens nothing.
-pub(super) fn show(state: &AppState) -> Response {
+pub(super) fn show(layout: Layout) -> Response {
     let cookie = AppendHeaders([(header::SET_COOKIE, cookie::expire(cookie::SESSION))]);
-    let page = EntryPage { layout: Layout::new(state) };
-    (cookie, render(StatusCode::OK, &page)).into_response()
+    (cookie, render(StatusCode::OK, &EntryPage { layout })).into_response()
 }

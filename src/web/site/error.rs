@@ -1,17 +1,14 @@
 //! Why a request gets another answer than its page: a redirect or an error page.
 
-use askama::Template;
 use axum::Extension;
 use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
-use axum::http::{HeaderValue, Method, StatusCode, header};
+use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{AppendHeaders, IntoResponse, Redirect, Response};
 
 use super::cookie;
 use super::error_kind::ErrorKind;
-use super::layout::{Layout, SignedIn};
 use super::session_end::SessionEnd;
-use super::text::{self, Recovery};
 use crate::web::AppState;
 use crate::web::problem::{Code, Problem};
 use crate::web::refusal_log::RefusalReason;
@@ -32,7 +29,16 @@ pub(super) enum PageError {
     /// The session may do nothing but change the password (`C6`).
     PasswordChangeRequired,
     /// An error page.
-    Page(Box<ErrorPage>),
+    Page(ErrorReport),
+}
+
+/// What an error page is about. It becomes a page once its request and its login are known.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct ErrorReport {
+    pub(super) kind: ErrorKind,
+    pub(super) retry_after_s: Option<u64>,
+    status: StatusCode,
+    refusal: Option<RefusalReason>,
 }
 
 impl From<SessionEnd> for PageError {
@@ -41,70 +47,33 @@ impl From<SessionEnd> for PageError {
     }
 }
 
-/// `error.html`
-#[derive(Debug, Clone, Template)]
-#[template(path = "error.html", config = ".askama.toml")]
-pub(super) struct ErrorPage {
-    layout: Layout,
-    status: StatusCode,
-    kind: ErrorKind,
-    /// How to set a temporary password, where that helps.
-    recovery: Option<Recovery>,
-    /// Whether a form was sent.
-    is_form: bool,
-    /// The page of the form that was sent, where it is worth trying again.
-    back: Option<WayBack>,
-    retry_after_s: Option<u64>,
-    refusal: Option<RefusalReason>,
-}
-
-/// A link to the page of a form.
-#[derive(Debug, Clone, Copy)]
-struct WayBack {
-    path: &'static str,
-    label: &'static str,
-}
-
-impl PageError {
-    pub(super) fn new(state: &AppState, kind: ErrorKind) -> Self {
-        let layout = Layout::new(state).with_error(true);
+impl From<ErrorKind> for PageError {
+    fn from(kind: ErrorKind) -> Self {
         let (status, refusal) = status(kind);
-        let recovery = kind.unit_to_recover().map(Recovery::under);
-        Self::Page(Box::new(ErrorPage {
-            layout,
-            status,
-            kind,
-            recovery,
-            is_form: false,
-            back: None,
-            retry_after_s: None,
-            refusal,
-        }))
+        Self::Page(ErrorReport { kind, retry_after_s: None, status, refusal })
     }
+}
 
+impl From<&Problem> for PageError {
     /// The page for what the API answers with a problem document.
-    pub(super) fn from_problem(state: &AppState, problem: &Problem) -> Self {
-        Self::Page(Box::new(ErrorPage {
-            layout: Layout::new(state).with_error(true),
-            status: problem.status(),
+    fn from(problem: &Problem) -> Self {
+        Self::Page(ErrorReport {
             kind: kind_of(problem),
-            recovery: None,
-            is_form: false,
-            back: None,
             retry_after_s: problem.retry_after_s,
+            status: problem.status(),
             refusal: problem.refusal,
-        }))
+        })
     }
 }
 
 /// Turns an error that pages and API share into an error page.
 pub(super) trait OrPage<T> {
-    fn or_page(self, state: &AppState) -> Result<T, PageError>;
+    fn or_page(self) -> Result<T, PageError>;
 }
 
 impl<T, E: Into<Problem>> OrPage<T> for Result<T, E> {
-    fn or_page(self, state: &AppState) -> Result<T, PageError> {
-        self.map_err(|error| PageError::from_problem(state, &error.into()))
+    fn or_page(self) -> Result<T, PageError> {
+        self.map_err(|error| PageError::from(&error.into()))
     }
 }
 
@@ -118,7 +87,7 @@ where
     type Rejection = PageError;
 
     async fn from_request_parts(parts: &mut Parts, state: &AppState) -> Result<Self, PageError> {
-        E::from_request_parts(parts, state).await.or_page(state).map(Self)
+        E::from_request_parts(parts, state).await.or_page().map(Self)
     }
 }
 
@@ -138,94 +107,18 @@ impl IntoResponse for PageError {
                 let refusal = Extension(RefusalReason::PasswordChangeRequired);
                 (refusal, Redirect::to("/password")).into_response()
             }
-            Self::Page(page) => page.into_response(),
+            Self::Page(report) => report.into_response(),
         }
     }
 }
 
-impl IntoResponse for ErrorPage {
+impl IntoResponse for ErrorReport {
     /// A response without a body. [`render_error_page`](super::error_layer::render_error_page)
     /// renders the page, since it knows the request and its login.
     fn into_response(self) -> Response {
         let retry_after = self.retry_after_s.map(|s| [(header::RETRY_AFTER, HeaderValue::from(s))]);
         let refusal = self.refusal.map(Extension);
         (self.status, retry_after, refusal, Extension(self)).into_response()
-    }
-}
-
-impl ErrorPage {
-    /// Whether the session of the request may go on after this error.
-    pub(super) fn may_have_session(&self) -> bool {
-        match self.kind {
-            ErrorKind::OutcomeUnknown => false,
-            ErrorKind::NotFound
-            | ErrorKind::MethodNotAllowed
-            | ErrorKind::Malformed
-            | ErrorKind::TooLarge
-            | ErrorKind::CsrfError
-            | ErrorKind::RateLimited
-            | ErrorKind::Unavailable
-            | ErrorKind::VoidElsewhere(_)
-            | ErrorKind::ChangedElsewhere
-            | ErrorKind::NotAllowed
-            | ErrorKind::Internal => true,
-        }
-    }
-
-    /// Whether the database was out of reach.
-    pub(super) fn is_unavailable(&self) -> bool {
-        self.kind == ErrorKind::Unavailable
-    }
-
-    /// The page as the answer to this request of this login.
-    pub(super) fn for_request(
-        self,
-        method: &Method,
-        path: &str,
-        signed_in: Option<SignedIn>,
-    ) -> Self {
-        let is_form = method == Method::POST;
-        Self {
-            is_form,
-            back: way_back(path).filter(|_| is_form && is_worth_another_try(self.kind)),
-            layout: Layout { signed_in, ..self.layout },
-            ..self
-        }
-    }
-
-    fn heading(&self) -> &'static str {
-        text::heading(self.kind)
-    }
-
-    fn wait(&self) -> String {
-        text::wait(self.retry_after_s.unwrap_or_default())
-    }
-}
-
-fn way_back(path: &str) -> Option<WayBack> {
-    let (path, label) = match path {
-        "/login" => ("/login", text::BACK_TO_LOGIN),
-        "/password" => ("/password", text::BACK_TO_PASSWORD),
-        path if path.starts_with("/unit/") => ("/unit", text::BACK_TO_UNIT),
-        _ => return None,
-    };
-    Some(WayBack { path, label })
-}
-
-fn is_worth_another_try(kind: ErrorKind) -> bool {
-    match kind {
-        ErrorKind::Malformed
-        | ErrorKind::TooLarge
-        | ErrorKind::CsrfError
-        | ErrorKind::RateLimited
-        | ErrorKind::Unavailable
-        | ErrorKind::ChangedElsewhere => true,
-        ErrorKind::NotFound
-        | ErrorKind::MethodNotAllowed
-        | ErrorKind::OutcomeUnknown
-        | ErrorKind::VoidElsewhere(_)
-        | ErrorKind::NotAllowed
-        | ErrorKind::Internal => false,
     }
 }
 

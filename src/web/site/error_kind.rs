@@ -1,4 +1,4 @@
-//! What an error page can be about. Its heading is in `text`, its advice in `error.html`.
+//! What an error page can be about.
 
 use domain::auth_unit::AuthUnit;
 
@@ -32,6 +32,24 @@ pub(super) enum ErrorKind {
 }
 
 impl ErrorKind {
+    /// Whether the session of the request may go on after this error.
+    pub(super) fn may_have_session(self) -> bool {
+        match self {
+            Self::OutcomeUnknown => false,
+            Self::NotFound
+            | Self::MethodNotAllowed
+            | Self::Malformed
+            | Self::TooLarge
+            | Self::CsrfError
+            | Self::RateLimited
+            | Self::Unavailable
+            | Self::VoidElsewhere(_)
+            | Self::ChangedElsewhere
+            | Self::NotAllowed
+            | Self::Internal => true,
+        }
+    }
+
     /// The unit in force, if a temporary password has to be set (`W12`).
     pub(super) fn unit_to_recover(self) -> Option<AuthUnit> {
         match self {

@@ -6,12 +6,15 @@ use axum::http::header;
 use axum::middleware::Next;
 use axum::response::Response;
 
-use super::error::ErrorPage;
-use super::layout::render;
+use super::error::ErrorReport;
+use super::error_kind::ErrorKind;
+use super::error_page::ErrorPage;
+use super::layout::{Layout, render};
 use super::session::{KnownLogin, RestrictedCookieSession};
 use crate::web::AppState;
 
-/// Renders the [`ErrorPage`] of a response. Looks up the login if no handler has done so.
+/// Renders the [`ErrorPage`] of a response with an [`ErrorReport`]. Looks up the login if no
+/// handler has done so.
 pub(in crate::web) async fn render_error_page(
     State(state): State<AppState>,
     mut request: Request,
@@ -26,13 +29,16 @@ pub(in crate::web) async fn render_error_page(
     let (mut parts, body) = request.into_parts();
     let handled = Request::from_parts(parts.clone(), body);
     let mut response = next.run(handled).await;
-    let Some(page) = response.extensions_mut().remove::<ErrorPage>() else { return response };
-    let mut login = known.get().filter(|_| page.may_have_session());
-    if login.is_none() && page.may_have_session() && !page.is_unavailable() {
+    let Some(report) = response.extensions_mut().remove::<ErrorReport>() else { return response };
+    let may_have_session = report.kind.may_have_session();
+    let mut login = known.get().filter(|_| may_have_session);
+    // The database may be out of reach.
+    if login.is_none() && may_have_session && report.kind != ErrorKind::Unavailable {
         let session = RestrictedCookieSession::from_request_parts(&mut parts, &state).await;
         login = session.ok().map(|session| session.signed_in());
     }
-    let page = page.for_request(&parts.method, parts.uri.path(), login);
+    let Ok(layout) = Layout::from_request_parts(&mut parts, &state).await;
+    let page = ErrorPage::new(report, layout, &parts.method, parts.uri.path(), login);
     let (rendered, body) = render(response.status(), &page).into_parts();
     *response.status_mut() = rendered.status;
     // That of the empty body.

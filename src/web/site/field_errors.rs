@@ -1,5 +1,7 @@
 //! The errors of a form, each shown beside its field.
 
+use super::markup::Markup;
+
 /// How many errors a summary lists.
 const MAX_SUMMARY: usize = 10;
 
@@ -11,13 +13,13 @@ pub(super) struct FieldErrors(Vec<FieldError>);
 pub(super) struct FieldError {
     /// The field's id.
     pub(super) field: String,
-    /// What is wrong and what to do, in Japanese.
-    pub(super) message: String,
+    /// What is wrong and what to do.
+    pub(super) message: Markup,
 }
 
 impl FieldErrors {
-    pub(super) fn add(&mut self, field: impl Into<String>, message: impl Into<String>) {
-        self.0.push(FieldError { field: field.into(), message: message.into() });
+    pub(super) fn add(&mut self, field: impl Into<String>, message: Markup) {
+        self.0.push(FieldError { field: field.into(), message });
     }
 
     pub(super) fn append(&mut self, mut others: Self) {
@@ -43,7 +45,7 @@ impl FieldErrors {
     }
 
     /// The messages of one field.
-    pub(super) fn for_field<'a>(&'a self, field: &'a str) -> impl Iterator<Item = &'a str> {
-        self.0.iter().filter(move |error| error.field == field).map(|error| &*error.message)
+    pub(super) fn for_field<'a>(&'a self, field: &'a str) -> impl Iterator<Item = &'a Markup> {
+        self.0.iter().filter(move |error| error.field == field).map(|error| &error.message)
     }
 }

@@ -1,26 +1,42 @@
-//! What is around every page and in its texts, made once from the configuration (`W10`).
+//! What is around every page and in its texts, made once from the configuration for each language
+//! (`W10`).
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::assets::Assets;
+use super::language::Language;
+use super::markup::{Markup, ToMarkup as _};
 use super::text;
-use crate::config::{Config, Links};
+use crate::config::{Config, Links, SiteIdentity};
 use domain::auth_unit::AuthUnit;
 use domain::phone_number::PhoneNumber;
 use domain::rules;
 
-/// What `layout.html` shows on every page.
+/// The frames of all languages.
 #[derive(Debug)]
-pub(in crate::web) struct PageFrame {
-    pub(super) assets: Assets,
+pub(in crate::web) struct PageFrames {
+    pub(super) assets: Arc<Assets>,
+    japanese: Arc<PageFrame>,
+    english: Arc<PageFrame>,
+}
+
+/// What `layout.html` shows on every page of one language.
+#[derive(Debug)]
+pub(super) struct PageFrame {
+    pub(super) assets: Arc<Assets>,
+    /// The name of the site, for titles.
     pub(super) name: String,
-    pub(super) company: Option<String>,
+    /// The same for the page itself.
+    pub(super) name_shown: Markup,
+    pub(super) company: Option<OperatorText>,
     pub(super) links: Links,
     pub(super) support: Option<SupportLine>,
-    pub(super) notices: Vec<String>,
-    pub(super) set_up: Callable,
+    pub(super) notices: Vec<OperatorText>,
+    /// The set-up number, as a link for telephones.
+    pub(super) set_up: Markup,
     /// The idle time that ends a session (`W5`): `15分`.
-    pub(super) idle_limit: String,
+    pub(super) idle_limit: Markup,
     pub(super) idle_warning: IdleWarning,
     pub(super) rules: RuleNumbers,
     pub(super) menu: MenuKeys,
@@ -31,23 +47,23 @@ pub(in crate::web) struct PageFrame {
 pub(super) struct IdleWarning {
     pub(super) lead_s: u64,
     /// `2分`
-    pub(super) shown: String,
+    pub(super) shown: Markup,
 }
 
 /// The telephone line for questions.
 #[derive(Debug)]
 pub(super) struct SupportLine {
-    pub(super) number: Callable,
-    pub(super) hours: Option<String>,
+    /// As a link for telephones.
+    pub(super) number: Markup,
+    pub(super) hours: Option<Markup>,
 }
 
-/// A number that a page shows as a link for telephones.
+/// A text of the configuration.
 #[derive(Debug)]
-pub(super) struct Callable {
-    /// With hyphens.
-    pub(super) shown: String,
-    /// To dial.
-    pub(super) digits: String,
+pub(super) struct OperatorText {
+    pub(super) text: String,
+    /// With a mark of its language if the page has another.
+    pub(super) shown: Markup,
 }
 
 /// The numbers of the rules, as the texts show them.
@@ -74,39 +90,110 @@ pub(super) struct MenuKeys {
     pub(super) admin_user: char,
 }
 
-impl PageFrame {
+impl PageFrames {
     pub(in crate::web) fn new(config: &Config) -> Self {
+        let assets = Arc::new(Assets::new(&config.site.identity));
+        let frame = |lang| Arc::new(PageFrame::new(config, &assets, lang));
+        let (japanese, english) = (frame(Language::Japanese), frame(Language::English));
+        Self { assets, japanese, english }
+    }
+
+    pub(super) fn in_language(&self, lang: Language) -> &Arc<PageFrame> {
+        match lang {
+            Language::Japanese => &self.japanese,
+            Language::English => &self.english,
+        }
+    }
+}
+
+impl PageFrame {
+    fn new(config: &Config, assets: &Arc<Assets>, lang: Language) -> Self {
         let identity = &config.site.identity;
+        let Words { name, company, hours, notices, links } = Words::new(identity, lang);
         Self {
-            assets: Assets::new(identity),
-            name: identity.name.clone(),
-            company: identity.company.clone(),
-            links: identity.links.clone(),
-            support: identity.support.as_ref().map(|support| SupportLine {
-                number: Callable::new(support.number),
-                hours: support.hours.clone(),
+            assets: Arc::clone(assets),
+            name: name.text,
+            name_shown: name.shown,
+            company,
+            links,
+            support: identity.support_number.map(|number| SupportLine {
+                number: telephone_link(number),
+                hours: hours.map(|hours| hours.shown),
             }),
-            notices: identity.notices.clone(),
-            set_up: Callable::new(config.site.set_up_number),
-            idle_limit: text::span(config.session.idle_timeout),
-            idle_warning: IdleWarning::new(config.session.idle_timeout),
+            notices,
+            set_up: telephone_link(config.site.set_up_number),
+            idle_limit: text::span(lang, config.session.idle_timeout),
+            idle_warning: IdleWarning::new(lang, config.session.idle_timeout),
             rules: RuleNumbers::new(),
             menu: MenuKeys::new(),
         }
     }
 }
 
-impl IdleWarning {
-    fn new(idle: Duration) -> Self {
-        let lead = rules::IDLE_WARNING_LEAD.min(idle / 2);
-        Self { lead_s: lead.as_secs(), shown: text::span(lead) }
+/// The operator's words for pages of one language.
+struct Words {
+    name: OperatorText,
+    company: Option<OperatorText>,
+    hours: Option<OperatorText>,
+    notices: Vec<OperatorText>,
+    links: Links,
+}
+
+impl Words {
+    /// What has no English form is shown in Japanese, and marked as such.
+    fn new(identity: &SiteIdentity, lang: Language) -> Self {
+        let (japanese, english) = (&identity.japanese, &identity.english);
+        let chosen = |japanese: &Option<String>, english: &Option<String>| {
+            let english = english.as_ref().filter(|_| lang == Language::English);
+            let english = english.map(|text| OperatorText::new(text, Language::English, lang));
+            let japanese = japanese.as_ref();
+            let japanese = japanese.map(|text| OperatorText::new(text, Language::Japanese, lang));
+            english.or(japanese)
+        };
+        let (notices, language) = if lang == Language::English && !english.notices.is_empty() {
+            (&english.notices, Language::English)
+        } else {
+            (&japanese.notices, Language::Japanese)
+        };
+        let default_name = || OperatorText::new(lang.settings_site().as_str(), lang, lang);
+        let links = match lang {
+            Language::Japanese => japanese.links.clone(),
+            Language::English => english.links.clone().or(&japanese.links),
+        };
+        Self {
+            name: chosen(&japanese.name, &english.name).unwrap_or_else(default_name),
+            company: chosen(&japanese.company, &english.company),
+            hours: chosen(&japanese.support_hours, &english.support_hours),
+            notices: notices.iter().map(|text| OperatorText::new(text, language, lang)).collect(),
+            links,
+        }
     }
 }
 
-impl Callable {
-    fn new(number: PhoneNumber) -> Self {
-        Self { shown: number.hyphenated(), digits: number.as_str().to_owned() }
+impl OperatorText {
+    /// A text in `language` for pages in `of_page`.
+    fn new(text: &str, language: Language, of_page: Language) -> Self {
+        let escaped = text.to_markup();
+        let shown = if language == of_page {
+            escaped
+        } else {
+            let tag = language.tag();
+            Markup::from_args(format_args!("<span lang=\"{tag}\">{escaped}</span>"))
+        };
+        Self { text: text.to_owned(), shown }
     }
+}
+
+impl IdleWarning {
+    fn new(lang: Language, idle: Duration) -> Self {
+        let lead = rules::IDLE_WARNING_LEAD.min(idle / 2);
+        Self { lead_s: lead.as_secs(), shown: text::span(lang, lead) }
+    }
+}
+
+fn telephone_link(number: PhoneNumber) -> Markup {
+    let (digits, shown) = (number.as_str(), number.hyphenated());
+    Markup::from_args(format_args!("<a class=\"number\" href=\"tel:{digits}\">{shown}</a>"))
 }
 
 impl RuleNumbers {
@@ -143,7 +230,7 @@ mod tests {
     #[test]
     fn w9_the_warning_comes_two_minutes_before_the_idle_end_or_half_way() {
         for (idle_s, lead_s, shown) in [(900, 120, "2分"), (180, 90, "90秒"), (7, 3, "3秒")] {
-            let warning = IdleWarning::new(Duration::from_secs(idle_s));
+            let warning = IdleWarning::new(Language::Japanese, Duration::from_secs(idle_s));
             assert_eq!((warning.lead_s, warning.shown.as_str()), (lead_s, shown));
         }
     }

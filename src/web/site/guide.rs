@@ -5,6 +5,7 @@ use axum::http::StatusCode;
 use axum::response::Response;
 
 use super::layout::{Layout, render};
+use super::markup::Markup;
 use super::session::OptionalSession;
 use super::text;
 use domain::auth_unit::AuthUnit;
@@ -19,12 +20,13 @@ struct GuidePage {
 
 /// A unit that can be chosen by telephone.
 struct UnitRow {
-    name: &'static str,
-    about: &'static str,
+    name: Markup,
+    about: Markup,
 }
 
 pub(super) async fn show(OptionalSession(layout): OptionalSession) -> Response {
-    let row = |unit| UnitRow { name: text::unit(unit), about: text::about_unit(unit) };
+    let lang = layout.lang;
+    let row = |unit| UnitRow { name: text::unit(lang, unit), about: text::about_unit(lang, unit) };
     let units = AuthUnit::ALL.into_iter().map(row).collect();
     render(StatusCode::OK, &GuidePage { layout, units })
 }

@@ -1,22 +1,30 @@
 //! What every page has around it, and how a page becomes a response.
 
+use std::convert::Infallible;
 use std::fmt;
 use std::sync::Arc;
 
 use askama::Template;
+use axum::extract::FromRequestParts;
 use axum::http::StatusCode;
+use axum::http::request::Parts;
 use axum::response::{Html, IntoResponse, Response};
 
 use super::frame::PageFrame;
+use super::language::{self, Language};
+use super::markup::Markup;
 use crate::web::AppState;
 
-/// What `layout.html` shows around a page.
+/// What `layout.html` shows around a page. Extracted from a request, it has no login.
 #[derive(Debug, Clone)]
 pub(super) struct Layout {
     pub(super) site: Arc<PageFrame>,
+    pub(super) lang: Language,
     /// Whether the title says that there is an error.
     pub(super) is_error: bool,
     pub(super) signed_in: Option<SignedIn>,
+    /// Where the language switch leads to; empty for the page's own path.
+    pub(super) address: &'static str,
 }
 
 /// The login that the header shows, and the token of its logout form.
@@ -34,18 +42,40 @@ impl fmt::Debug for SignedIn {
     }
 }
 
+impl FromRequestParts<AppState> for Layout {
+    type Rejection = Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, state: &AppState) -> Result<Self, Infallible> {
+        let lang = Language::from_request(&parts.uri, &parts.headers);
+        let site = Arc::clone(state.frames().in_language(lang));
+        Ok(Self { site, lang, is_error: false, signed_in: None, address: "" })
+    }
+}
+
 impl Layout {
-    /// The layout of a page that needs no session.
-    pub(super) fn new(state: &AppState) -> Self {
-        Self { site: Arc::clone(state.frame()), is_error: false, signed_in: None }
-    }
-
-    pub(super) fn with_login(self, login: SignedIn) -> Self {
-        Self { signed_in: Some(login), ..self }
-    }
-
     pub(super) fn with_error(self, is_error: bool) -> Self {
         Self { is_error, ..self }
+    }
+
+    /// With a language switch that leads to this path and query.
+    pub(super) fn with_address(self, address: &'static str) -> Self {
+        Self { address, ..self }
+    }
+
+    /// The title of a page, with the name of the site.
+    pub(super) fn title(&self, page: Markup) -> Markup {
+        if self.is_error {
+            self.lang.error_title(page, &self.site.name)
+        } else {
+            self.lang.page_title(page, &self.site.name)
+        }
+    }
+
+    /// The page in the other language. Nothing but [`Self::address`] is taken over: what a request
+    /// brings is not sent back.
+    pub(super) fn other_language_href(&self) -> String {
+        let mark = if self.address.contains('?') { '&' } else { '?' };
+        format!("{}{mark}{}={}", self.address, language::PARAMETER, self.lang.other().tag())
     }
 }
 

@@ -14,7 +14,6 @@ use super::error::{ForPage, OrPage as _, PageError};
 use super::field_errors::FieldErrors;
 use super::layout::{Layout, render};
 use super::session::{Anonymous, RestrictedCookieSession};
-use super::text;
 use crate::auth::{Audience, LoginAttempt, LoginVerdict};
 use crate::web::AppState;
 use crate::web::rate_limit::{RateLimit, RequestCost};
@@ -35,7 +34,6 @@ struct LoginPage {
 
 /// Shows the empty form; a browser with a session goes to the top page.
 pub(super) async fn show(
-    State(state): State<AppState>,
     session: Result<RestrictedCookieSession, PageError>,
     anonymous: Anonymous,
 ) -> Result<Response, PageError> {
@@ -49,7 +47,7 @@ pub(super) async fn show(
             | PageError::PasswordChangeRequired,
         ) => {
             let cookie = anonymous.new_cookie().map(|cookie| (header::SET_COOKIE, cookie));
-            let page = LoginPage::new(&state, &anonymous, String::new());
+            let page = LoginPage::new(&anonymous, String::new());
             Ok((AppendHeaders(cookie), render(StatusCode::OK, &page)).into_response())
         }
     }
@@ -63,9 +61,9 @@ pub(super) async fn log_in(
 ) -> Result<Response, PageError> {
     let (number, password) = (form.text("number"), form.password("password"));
     let (Ok(login), Some(password)) = (PhoneNumber::from_typed(&number), password) else {
-        return Ok(LoginPage::new(&state, &anonymous, number).incomplete());
+        return Ok(LoginPage::new(&anonymous, number).incomplete());
     };
-    let mut reservation = rate_limit.reserve_login(login).await.or_page(&state)?;
+    let mut reservation = rate_limit.reserve_login(login).await.or_page()?;
     let attempt = LoginAttempt {
         login,
         password,
@@ -76,13 +74,13 @@ pub(super) async fn log_in(
     };
     let outcome = state.auth().log_in(attempt).await;
     reservation.settle(RequestCost::from_login(&outcome));
-    match outcome.or_page(&state)? {
+    match outcome.or_page()? {
         LoginVerdict::Accepted(token, _) => {
             end_former_session(&state, &anonymous, rate_limit.address).await;
             Ok(session_begun(&state.seal_token(&token, Audience::Pages)))
         }
-        LoginVerdict::Refused(_) => Ok(LoginPage::new(&state, &anonymous, number).refused()),
-        LoginVerdict::WouldVoid => Err(reservation.voiding_refused()).or_page(&state),
+        LoginVerdict::Refused(_) => Ok(LoginPage::new(&anonymous, number).refused()),
+        LoginVerdict::WouldVoid => Err(reservation.voiding_refused()).or_page(),
     }
 }
 
@@ -95,9 +93,9 @@ async fn end_former_session(state: &AppState, anonymous: &Anonymous, address: Ip
 }
 
 impl LoginPage {
-    fn new(state: &AppState, anonymous: &Anonymous, number: String) -> Self {
+    fn new(anonymous: &Anonymous, number: String) -> Self {
         Self {
-            layout: Layout::new(state),
+            layout: anonymous.layout.clone(),
             tokens: FormTokens::new(anonymous),
             number,
             errors: FieldErrors::default(),
@@ -108,20 +106,21 @@ impl LoginPage {
     /// A field is empty, or the number cannot be one; nothing was looked up. The password is asked
     /// for again in any case, since the form does not keep it.
     fn incomplete(mut self) -> Response {
+        let lang = self.layout.lang;
         if self.number.is_empty() {
-            self.errors.add("number", text::ENTER_NUMBER);
+            self.errors.add("number", lang.enter_number());
         } else if PhoneNumber::from_typed(&self.number).is_err() {
-            self.errors.add("number", text::ENTER_WHOLE_NUMBER);
+            self.errors.add("number", lang.enter_whole_number());
         }
-        self.errors.add("password", text::ENTER_PASSWORD);
+        self.errors.add("password", lang.enter_password());
         self.with_errors()
     }
 
     /// Every refusal of `W2`.
     fn refused(mut self) -> Response {
         self.refused = true;
-        self.errors.add("number", text::CHECK_NUMBER);
-        self.errors.add("password", text::CHECK_PASSWORD);
+        self.errors.add("number", self.layout.lang.check_number());
+        self.errors.add("password", self.layout.lang.check_password());
         self.with_errors()
     }
 

@@ -9,9 +9,10 @@ use super::cookie;
 use super::csrf::CsrfForm;
 use super::error::{ForPage, OrPage as _, PageError};
 use super::layout::{Layout, render};
+use super::markup::Markup;
 use super::session::RestrictedCookieSession;
 use super::session_end::SessionEnd;
-use super::text::Recovery;
+use super::text::{self, Recovery};
 use crate::auth::Audience;
 use crate::web::AppState;
 use crate::web::client_ip::ClientIp;
@@ -25,10 +26,14 @@ struct LoggedOutPage {
 }
 
 impl LoggedOutPage {
+    fn heading(&self) -> Markup {
+        text::end_heading(self.layout.lang, self.end)
+    }
+
     /// How to set a temporary password again, where the unit is known.
     fn recovery(&self) -> Option<Recovery> {
         match self.end {
-            SessionEnd::WrongEntries(unit) => Some(Recovery::under(unit)),
+            SessionEnd::WrongEntries(unit) => Some(Recovery::under(self.layout.lang, unit)),
             SessionEnd::LoggedOut
             | SessionEnd::Idle
             | SessionEnd::PastLifetime
@@ -46,34 +51,31 @@ pub(super) async fn log_out(
     CsrfForm { session, .. }: CsrfForm<RestrictedCookieSession>,
 ) -> Result<Response, PageError> {
     let ended = state.auth().log_out(&session.token, Audience::Pages, address).await;
-    ended.or_page(&state)?;
+    ended.or_page()?;
     let cookie = AppendHeaders([(header::SET_COOKIE, cookie::expire(cookie::SESSION))]);
     Ok((cookie, Redirect::to(SessionEnd::LoggedOut.path())).into_response())
 }
 
 /// A browser that is logged in goes to the top page.
 pub(super) async fn logged_out(
-    State(state): State<AppState>,
     session: Result<RestrictedCookieSession, PageError>,
+    layout: Layout,
 ) -> Response {
     if session.is_ok() {
         return Redirect::to("/").into_response();
     }
-    ended(&state, SessionEnd::LoggedOut)
+    ended(layout, SessionEnd::LoggedOut)
 }
 
-pub(super) async fn timed_out(State(state): State<AppState>) -> Response {
-    ended(&state, SessionEnd::Idle)
+pub(super) async fn timed_out(layout: Layout) -> Response {
+    ended(layout, SessionEnd::Idle)
 }
 
-pub(super) async fn session_over(
-    State(state): State<AppState>,
-    RawQuery(query): RawQuery,
-) -> Response {
-    ended(&state, SessionEnd::from_query(query.as_deref()))
+pub(super) async fn session_over(RawQuery(query): RawQuery, layout: Layout) -> Response {
+    ended(layout, SessionEnd::from_query(query.as_deref()))
 }
 
-fn ended(state: &AppState, end: SessionEnd) -> Response {
-    let layout = Layout::new(state).with_error(end.is_error());
+fn ended(layout: Layout, end: SessionEnd) -> Response {
+    let layout = layout.with_error(end.is_error()).with_address(end.path());
     render(StatusCode::OK, &LoggedOutPage { layout, end })
 }

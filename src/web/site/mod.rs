@@ -6,8 +6,8 @@
 //! ```
 //! A page is a typed view and a template of the same name. A good POST answers 303, one with errors
 //! answers 422 with the same form. What was typed into a password's field is never sent back.
-//! Japanese text that is not in a template is in `text`. One script, `script.js`, makes the pages
-//! more convenient; none needs it.
+//! All text is in `text`, in one table a language; `language` chooses between them. One script,
+//! `script.js`, makes the pages more convenient; none needs it.
 
 mod accessibility;
 mod assets;
@@ -17,13 +17,17 @@ mod entry;
 mod error;
 mod error_kind;
 mod error_layer;
+mod error_page;
 mod field_errors;
 pub mod form;
 mod frame;
 mod guide;
+mod language;
+mod language_layer;
 mod layout;
 mod login;
 mod logout;
+mod markup;
 mod password;
 mod session;
 mod session_end;
@@ -37,7 +41,7 @@ mod unit_outcome;
 mod well_known;
 
 use axum::Router;
-use axum::extract::{Request, State};
+use axum::extract::Request;
 use axum::http::Method;
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse as _, Response};
@@ -49,7 +53,8 @@ use super::{AppState, origin};
 use error::PageError;
 use error_kind::ErrorKind;
 pub(super) use error_layer::render_error_page;
-pub(super) use frame::PageFrame;
+pub(super) use frame::PageFrames;
+pub(super) use language_layer::declare_language;
 
 /// Every page.
 fn pages() -> [Route<'static, AppState>; 16] {
@@ -75,30 +80,26 @@ fn pages() -> [Route<'static, AppState>; 16] {
 
 /// Every page and what belongs to them.
 pub(super) fn routes(state: &AppState) -> Router<AppState> {
-    let layer = middleware::from_fn_with_state(state.clone(), reject_cross_origin);
-    router(assets::routes(&state.frame().assets)).merge(router(pages()).layer(layer))
+    let layer = middleware::from_fn(reject_cross_origin);
+    router(assets::routes(&state.frames().assets)).merge(router(pages()).layer(layer))
 }
 
 /// The paths of [`routes`].
 pub(super) fn paths(state: &AppState) -> impl Iterator<Item = &str> {
-    assets::routes(&state.frame().assets).chain(pages()).map(|(path, _)| path)
+    assets::routes(&state.frames().assets).chain(pages()).map(|(path, _)| path)
 }
 
 /// The error page for a request that no page answers.
-pub(super) fn render_problem(state: &AppState, problem: &Problem) -> Response {
-    PageError::from_problem(state, problem).into_response()
+pub(super) fn render_problem(problem: &Problem) -> Response {
+    PageError::from(problem).into_response()
 }
 
 /// Lets a request through that changes nothing, or that one of our own pages made.
-async fn reject_cross_origin(
-    State(state): State<AppState>,
-    request: Request,
-    next: Next,
-) -> Response {
+async fn reject_cross_origin(request: Request, next: Next) -> Response {
     let safe = matches!(*request.method(), Method::GET | Method::HEAD);
     if safe || origin::is_same_origin(request.headers()) {
         next.run(request).await
     } else {
-        PageError::new(&state, ErrorKind::CsrfError).into_response()
+        PageError::from(ErrorKind::CsrfError).into_response()
     }
 }

@@ -13,7 +13,9 @@ use super::error::{ForPage, OrPage as _, PageError};
 use super::error_kind::ErrorKind;
 use super::field_errors::FieldErrors;
 use super::form::Form;
+use super::language::Language;
 use super::layout::{Layout, render};
+use super::markup::Markup;
 use super::session::RestrictedCookieSession;
 use super::session_end::SessionEnd;
 use super::text::{self, Recovery};
@@ -24,7 +26,6 @@ use crate::web::rate_limit::{RateLimit, RequestCost};
 use domain::credential::PasswordChange;
 use domain::password::{NewPassword, Rejection, SubmittedPassword};
 use domain::policy::password::PasswordVerdict;
-use domain::rules;
 
 /// `password.html`
 #[derive(Template)]
@@ -37,11 +38,7 @@ struct PasswordPage {
     /// Why the password must be changed.
     forced: Option<PasswordChange>,
     errors: FieldErrors,
-    about_new: String,
-    /// What the current password is called.
-    current_name: &'static str,
-    wrong_entries: i32,
-    good_until: String,
+    good_until: Markup,
     good_until_for_machines: String,
     recovery: Recovery,
 }
@@ -62,11 +59,8 @@ struct EmptyFields {
 }
 
 /// Shows the empty form.
-pub(super) async fn show(
-    State(state): State<AppState>,
-    session: RestrictedCookieSession,
-) -> Response {
-    render(StatusCode::OK, &PasswordPage::new(&state, &session))
+pub(super) async fn show(session: RestrictedCookieSession) -> Response {
+    render(StatusCode::OK, &PasswordPage::new(&session))
 }
 
 /// Changes the password: 303 to the top page with a new session, or the form again with 422.
@@ -75,31 +69,32 @@ pub(super) async fn change(
     ForPage(rate_limit): ForPage<RateLimit>,
     CsrfForm { session, id, mut form }: CsrfForm<RestrictedCookieSession>,
 ) -> Result<Response, PageError> {
-    let passwords = match SubmittedForm::read(&mut form) {
+    let lang = session.layout.lang;
+    let passwords = match SubmittedForm::read(&mut form, lang) {
         Ok(passwords) => passwords,
-        Err(errors) => return Ok(PasswordPage::new(&state, &session).with_errors(errors)),
+        Err(errors) => return Ok(PasswordPage::new(&session).with_errors(errors)),
     };
-    let mut reservation = rate_limit.reserve_passwords(1).await.or_page(&state)?;
+    let mut reservation = rate_limit.reserve_passwords(1).await.or_page()?;
     let may_void = reservation.max_voidings() > 0;
     let empty = passwords.empty;
     let request = passwords.into_request(&session, id, rate_limit.address, may_void);
     let verdict = state.auth().change_password(request).await;
     reservation.settle(RequestCost::from_password_change(&verdict));
     let unit = session.access.unit;
-    let page = || PasswordPage::new(&state, &session);
-    match verdict.or_page(&state)? {
+    let page = || PasswordPage::new(&session);
+    match verdict.or_page()? {
         PasswordVerdict::Changed(token, _) => {
             Ok(changed(&state.seal_token(&token, Audience::Pages)))
         }
-        PasswordVerdict::Rejected(reasons) => Ok(page().with_errors(rejected(&reasons, empty))),
+        PasswordVerdict::Rejected(reasons) => {
+            Ok(page().with_errors(rejected(lang, &reasons, empty)))
+        }
         PasswordVerdict::Wrong { session_over: true, .. } => {
             Err(SessionEnd::WrongEntries(unit).into())
         }
         PasswordVerdict::Wrong { .. } => Ok(page().wrong()),
-        PasswordVerdict::CredentialVoid(_) => {
-            Err(PageError::new(&state, ErrorKind::VoidElsewhere(unit)))
-        }
-        PasswordVerdict::WouldVoid => Err(reservation.voiding_refused()).or_page(&state),
+        PasswordVerdict::CredentialVoid(_) => Err(PageError::from(ErrorKind::VoidElsewhere(unit))),
+        PasswordVerdict::WouldVoid => Err(reservation.voiding_refused()).or_page(),
         PasswordVerdict::SessionOver => Err(SessionEnd::BeforeForm.into()),
     }
 }
@@ -107,7 +102,7 @@ pub(super) async fn change(
 impl SubmittedForm {
     /// Reads the fields. An empty current password is asked for, and neither compared nor counted;
     /// what is wrong with the new one is shown too.
-    fn read(form: &mut Form) -> Result<Self, FieldErrors> {
+    fn read(form: &mut Form, lang: Language) -> Result<Self, FieldErrors> {
         let [current, new, confirmation] =
             ["current", "new", "new_again"].map(|field| form.password(field));
         let is_current_empty = current.is_none();
@@ -121,8 +116,8 @@ impl SubmittedForm {
             NewPassword::check(&current, &new, &confirmation).err().unwrap_or_default();
         reasons.retain(|reason| *reason != Rejection::SameAsCurrent);
         let mut errors = FieldErrors::default();
-        errors.add("current", text::ENTER_CURRENT);
-        errors.append(rejected(&reasons, empty));
+        errors.add("current", lang.enter_current());
+        errors.append(rejected(lang, &reasons, empty));
         Err(errors)
     }
 
@@ -149,49 +144,49 @@ impl SubmittedForm {
 }
 
 /// Every reason beside its field. An empty field is only asked for.
-fn rejected(reasons: &[Rejection], empty: EmptyFields) -> FieldErrors {
+fn rejected(lang: Language, reasons: &[Rejection], empty: EmptyFields) -> FieldErrors {
     let mut errors = FieldErrors::default();
     if empty.new {
-        errors.add("new", text::ENTER_NEW);
+        errors.add("new", lang.enter_new());
     }
     for reason in reasons {
         let field = text::field_of(*reason);
         let is_empty = if field == "new" { empty.new } else { empty.confirmation };
         if !is_empty {
-            errors.add(field, text::rejection(*reason));
+            errors.add(field, text::rejection(lang, *reason));
         }
     }
     if empty.confirmation {
-        errors.add("new_again", text::ENTER_NEW_AGAIN);
+        errors.add("new_again", lang.enter_new_again());
     }
     errors
 }
 
 impl PasswordPage {
-    fn new(state: &AppState, session: &RestrictedCookieSession) -> Self {
-        let forced = session.access.password_change;
+    fn new(session: &RestrictedCookieSession) -> Self {
+        let (layout, access) = (session.layout.clone(), &session.access);
+        let lang = layout.lang;
         Self {
-            layout: session.layout(state),
+            layout,
             tokens: FormTokens::new(session),
-            number: session.access.login.as_str().to_owned(),
-            forced,
+            number: access.login.as_str().to_owned(),
+            forced: access.password_change,
             errors: FieldErrors::default(),
-            about_new: text::about_new_password(),
-            current_name: text::credential_name(forced),
-            wrong_entries: match forced {
-                Some(PasswordChange::Temporary) => rules::MAX_TEMPORARY_PASSWORD_FAILURES,
-                Some(PasswordChange::Expired) | None => rules::MAX_PASSWORD_FAILURES,
-            },
-            good_until: text::time(session.access.password_expires_at),
-            good_until_for_machines: text::machine_time(session.access.password_expires_at),
-            recovery: Recovery::under(session.access.unit),
+            good_until: text::time(lang, access.password_expires_at),
+            good_until_for_machines: text::machine_time(access.password_expires_at),
+            recovery: Recovery::under(lang, access.unit),
         }
     }
 
     /// The current password is wrong, and counted (`C2`).
     fn wrong(self) -> Response {
+        let (lang, rules) = (self.layout.lang, &self.layout.site.rules);
+        let message = match self.forced {
+            Some(PasswordChange::Temporary) => lang.wrong_current_temporary(rules.temporary_wrong),
+            Some(PasswordChange::Expired) | None => lang.wrong_current(rules.password_wrong),
+        };
         let mut errors = FieldErrors::default();
-        errors.add("current", text::wrong_current(self.current_name, self.wrong_entries));
+        errors.add("current", message);
         self.with_errors(errors)
     }
 

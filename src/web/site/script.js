@@ -1,4 +1,4 @@
-// Makes the pages more convenient; each works without it (ADR 12). The Japanese text is in the page.
+// Makes the pages more convenient; each works without it (ADR 12). All text is in the page.
 //
 // - Before the idle end a dialog asks whether to go on (W9). Typing keeps the session alive (U4).
 // - A second click on a form's button sends nothing.
@@ -106,7 +106,7 @@
 
   function addRevealButton(field) {
     const button = fromTemplate("reveal-template");
-    button.setAttribute("aria-label", labelOf(field) + button.dataset.name);
+    button.setAttribute("aria-label", button.dataset.name.replace("{field}", labelOf(field)));
     button.setAttribute("aria-controls", field.id);
     const show = (isShown) => {
       field.type = isShown ? "text" : "password";

@@ -26,6 +26,8 @@ pub(super) struct CookieSession(pub(super) RestrictedCookieSession);
 pub(super) struct RestrictedCookieSession {
     pub(super) token: SessionToken,
     pub(super) access: Access,
+    /// The layout of this login's pages.
+    pub(super) layout: Layout,
     csrf_token: CsrfToken,
 }
 
@@ -34,6 +36,7 @@ pub(super) struct RestrictedCookieSession {
 pub(super) struct Anonymous {
     cookie: SessionToken,
     csrf_token: CsrfToken,
+    pub(super) layout: Layout,
     is_new: bool,
     /// The session that the browser has, and loses by another login.
     pub(super) session: Option<SessionToken>,
@@ -97,7 +100,7 @@ impl FromRequestParts<AppState> for RestrictedCookieSession {
     async fn from_request_parts(parts: &mut Parts, state: &AppState) -> Result<Self, PageError> {
         let token = session_token(parts, state).ok_or(PageError::LoggedOut)?;
         let found = state.auth().session(&token, Audience::Pages).await;
-        let access = match found.or_page(state)? {
+        let access = match found.or_page()? {
             SessionState::Live(access) => *access,
             SessionState::Idle => return Err(SessionEnd::Idle.into()),
             SessionState::PastLifetime => return Err(SessionEnd::PastLifetime.into()),
@@ -107,10 +110,13 @@ impl FromRequestParts<AppState> for RestrictedCookieSession {
             SessionState::None => return Err(SessionEnd::Elsewhere.into()),
         };
         let csrf_token = CsrfToken::from_cookie(&token);
-        let session = Self { token, access, csrf_token };
+        let Ok(layout) = Layout::from_request_parts(parts, state).await;
+        let mut session = Self { token, access, layout, csrf_token };
+        let signed_in = session.signed_in();
         if let Some(known) = parts.extensions.get::<KnownLogin>() {
-            known.set(session.signed_in());
+            known.set(signed_in.clone());
         }
+        session.layout.signed_in = Some(signed_in);
         Ok(session)
     }
 }
@@ -120,7 +126,10 @@ impl FromRequestParts<AppState> for OptionalSession {
 
     async fn from_request_parts(parts: &mut Parts, state: &AppState) -> Result<Self, Infallible> {
         let session = RestrictedCookieSession::from_request_parts(parts, state).await;
-        Ok(Self(session.map_or_else(|_| Layout::new(state), |session| session.layout(state))))
+        match session {
+            Ok(session) => Ok(Self(session.layout)),
+            Err(_) => Layout::from_request_parts(parts, state).await.map(Self),
+        }
     }
 }
 
@@ -134,16 +143,12 @@ impl FromRequestParts<AppState> for Anonymous {
         let cookie = known.unwrap_or_else(|| SessionToken::draw(&mut rand::rng()));
         let csrf_token = CsrfToken::from_cookie(&cookie);
         let session = session_token(parts, state);
-        Ok(Self { cookie, csrf_token, is_new, session })
+        let Ok(layout) = Layout::from_request_parts(parts, state).await;
+        Ok(Self { cookie, csrf_token, layout, is_new, session })
     }
 }
 
 impl RestrictedCookieSession {
-    /// The layout of this login's pages.
-    pub(super) fn layout(&self, state: &AppState) -> Layout {
-        Layout::new(state).with_login(self.signed_in())
-    }
-
     /// What the header shows.
     pub(super) fn signed_in(&self) -> SignedIn {
         let left = self.access.expires_at.duration_since(self.access.now);

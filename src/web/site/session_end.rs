@@ -37,9 +37,9 @@ impl SessionEnd {
         }
     }
 
-    /// What a query of `/session-over` stands for.
+    /// What a query of `/session-over` stands for. A language may follow.
     pub(super) fn from_query(query: Option<&str>) -> Self {
-        match query {
+        match query.and_then(|query| query.split('&').next()) {
             Some("lifetime") => Self::PastLifetime,
             Some("temporary") => Self::TemporaryExpired,
             Some("void-line") => Self::WrongEntries(AuthUnit::Line),
@@ -78,6 +78,8 @@ mod tests {
         ] {
             let query = end.path().split_once('?').map(|(_, query)| query);
             assert_eq!(SessionEnd::from_query(query), end);
+            let query = query.map_or("lang=en".to_owned(), |query| format!("{query}&lang=en"));
+            assert_eq!(SessionEnd::from_query(Some(&query)), end);
         }
         assert_eq!(SessionEnd::from_query(Some("x")), SessionEnd::BeforeForm);
     }

@@ -11,7 +11,9 @@ use axum::response::Response;
 
 use super::entry;
 use super::error::{OrPage as _, PageError};
+use super::language::Language;
 use super::layout::{Layout, render};
+use super::markup::Markup;
 use super::session::CookieSession;
 use super::text;
 use crate::web::AppState;
@@ -27,13 +29,13 @@ use domain::session::LoginHistory;
 struct TopPage {
     layout: Layout,
     number: String,
-    unit: &'static str,
-    role: Option<&'static str>,
+    unit: Markup,
+    role: Option<Markup>,
     /// The numbers that the login configures.
     numbers: Vec<String>,
     /// Until the end of the password.
-    days_left: String,
-    good_until: String,
+    days_left: Markup,
+    good_until: Markup,
     good_until_for_machines: String,
     /// Whether the password has just been changed.
     just_changed: bool,
@@ -47,11 +49,11 @@ struct TopPage {
 /// What happened at the login number before.
 struct HistoryView {
     /// When and from where the login before this one came.
-    previous_login: Option<String>,
+    previous_login: Option<Markup>,
     /// Wrong entries since then.
     failures: i32,
     /// When and from where the last temporary password was set.
-    temporary_setting: Option<String>,
+    temporary_setting: Option<Markup>,
 }
 
 /// More numbers than this are folded (`U4`).
@@ -65,27 +67,34 @@ pub(super) async fn show(
     State(state): State<AppState>,
     RawQuery(query): RawQuery,
     session: Result<CookieSession, PageError>,
+    layout: Layout,
 ) -> Result<Response, PageError> {
     let CookieSession(session) = match session {
         Ok(session) => session,
-        Err(PageError::LoggedOut | PageError::UnitChanged(_)) => return Ok(entry::show(&state)),
+        Err(PageError::LoggedOut | PageError::UnitChanged(_)) => return Ok(entry::show(layout)),
         Err(error) => return Err(error),
     };
     let access = &session.access;
-    let history = state.auth().login_history(access.login).await.or_page(&state)?;
+    let history = state.auth().login_history(access.login).await.or_page()?;
+    let just_changed = is_after_change(query.as_deref()) && age(access) < CONFIRMATION_PERIOD;
+    let lang = layout.lang;
     let page = TopPage {
-        layout: session.layout(&state),
+        layout: if just_changed {
+            session.layout.with_address(AFTER_CHANGE)
+        } else {
+            session.layout
+        },
         number: access.login.hyphenated(),
-        unit: text::unit(access.unit),
-        role: text::role(access.role),
+        unit: text::unit(lang, access.unit),
+        role: text::role(lang, access.role),
         numbers: access.numbers.iter().map(PhoneNumber::hyphenated).collect(),
-        days_left: text::days_left(left(access)),
-        good_until: text::time(access.password_expires_at),
+        days_left: lang.days_left(text::days(left(access))),
+        good_until: text::time(lang, access.password_expires_at),
         good_until_for_machines: text::machine_time(access.password_expires_at),
-        just_changed: query.as_deref() == Some("changed") && age(access) < CONFIRMATION_PERIOD,
+        just_changed,
         ends_soon: age(access) >= rules::PASSWORD_NOTICE_AGE,
         may_change_unit: may_change_unit(access.role),
-        history: history.into(),
+        history: HistoryView::new(lang, &history),
     };
     Ok(render(StatusCode::OK, &page))
 }
@@ -96,14 +105,20 @@ impl TopPage {
     }
 }
 
-impl From<LoginHistory> for HistoryView {
-    fn from(history: LoginHistory) -> Self {
+impl HistoryView {
+    fn new(lang: Language, history: &LoginHistory) -> Self {
+        let LoginHistory { previous_login, failures, temporary_setting } = *history;
         Self {
-            previous_login: history.previous_login.map(text::previous_login),
-            failures: history.failures,
-            temporary_setting: history.temporary_setting.map(text::temporary_setting),
+            previous_login: previous_login.map(|login| text::previous_login(lang, login)),
+            failures,
+            temporary_setting: temporary_setting.map(|set| text::temporary_setting(lang, set)),
         }
     }
+}
+
+/// Whether the query is that of [`AFTER_CHANGE`]. A language may follow.
+fn is_after_change(query: Option<&str>) -> bool {
+    query.and_then(|query| query.split('&').next()) == Some("changed")
 }
 
 /// The age of the password, by the database's clock.

@@ -12,7 +12,9 @@ use super::error::{ForPage, OrPage as _, PageError, UNIT_CHANGED};
 use super::error_kind::ErrorKind;
 use super::field_errors::FieldErrors;
 use super::form::Form;
+use super::language::Language;
 use super::layout::{Layout, render};
+use super::markup::Markup;
 use super::session::{CookieSession, RestrictedCookieSession};
 use super::session_end::SessionEnd;
 use super::text::{self, Recovery};
@@ -39,15 +41,15 @@ const MAX_WIDE_FIELDS: usize = 10;
 #[template(path = "unit.html", config = ".askama.toml")]
 struct ChoicePage {
     layout: Layout,
-    in_force: &'static str,
+    in_force: Markup,
     choices: Vec<ChoiceRow>,
 }
 
 /// A unit, which can be chosen unless it is in force.
 struct ChoiceRow {
     path: Option<&'static str>,
-    name: &'static str,
-    about: &'static str,
+    name: Markup,
+    about: Markup,
 }
 
 /// `unit_form.html`
@@ -59,12 +61,12 @@ struct FormPage {
     contract: PhoneNumber,
     version: i64,
     unit: AuthUnit,
-    name: &'static str,
-    about: &'static str,
-    in_force: &'static str,
+    name: Markup,
+    about: Markup,
+    in_force: Markup,
     recovery: Recovery,
     /// The password of each login after the change, in words.
-    afterwards: &'static str,
+    afterwards: Option<Markup>,
     outcome: OutcomeTable,
     fields: Vec<PasswordField>,
     /// The numbers that keep the unit from being changed (`U3`).
@@ -93,25 +95,23 @@ impl FromRequestParts<AppState> for UnitPath {
     async fn from_request_parts(parts: &mut Parts, state: &AppState) -> Result<Self, PageError> {
         let path = Path::<String>::from_request_parts(parts, state).await;
         let unit = path.ok().and_then(|Path(unit)| unit.parse().ok());
-        unit.map(Self).ok_or_else(|| PageError::new(state, ErrorKind::NotFound))
+        unit.map(Self).ok_or_else(|| PageError::from(ErrorKind::NotFound))
     }
 }
 
 /// Shows the units to choose from.
-pub(super) async fn choose(
-    State(state): State<AppState>,
-    CookieSession(session): CookieSession,
-) -> Result<Response, PageError> {
-    require_change_right(&state, &session.access)?;
+pub(super) async fn choose(CookieSession(session): CookieSession) -> Result<Response, PageError> {
+    require_change_right(&session.access)?;
+    let lang = session.layout.lang;
     let in_force = session.access.unit;
     let choice = |unit: AuthUnit| ChoiceRow {
         path: (unit != in_force).then_some(unit.as_str()),
-        name: text::unit(unit),
-        about: text::about_unit(unit),
+        name: text::unit(lang, unit),
+        about: text::about_unit(lang, unit),
     };
     let page = ChoicePage {
-        layout: session.layout(&state),
-        in_force: text::unit(in_force),
+        layout: session.layout,
+        in_force: text::unit(lang, in_force),
         choices: AuthUnit::ALL.into_iter().map(choice).collect(),
     };
     Ok(render(StatusCode::OK, &page))
@@ -125,7 +125,7 @@ pub(super) async fn show(
 ) -> Result<Response, PageError> {
     let choices = choices(&state, &session).await?;
     let version = choices.version;
-    Ok(match FormPage::new(&state, &session, choices, unit) {
+    Ok(match FormPage::new(&session, choices, unit) {
         Some(page) => page.with_version(version).render(StatusCode::OK),
         None => Redirect::to("/unit").into_response(),
     })
@@ -139,10 +139,10 @@ pub(super) async fn change(
     CsrfForm { session: CookieSession(session), id, mut form }: CsrfForm<CookieSession>,
 ) -> Result<Response, PageError> {
     let version = form.text("version").parse();
-    let version = version.map_err(|_| PageError::new(&state, ErrorKind::CsrfError))?;
+    let version = version.map_err(|_| PageError::from(ErrorKind::CsrfError))?;
     let passwords = passwords(&mut form);
     let proven = proven(&state, &session, &mut form);
-    let mut reservation = rate_limit.reserve_passwords(passwords.len()).await.or_page(&state)?;
+    let mut reservation = rate_limit.reserve_passwords(passwords.len()).await.or_page()?;
     let request = ChangeUnit {
         token: session.token.clone(),
         audience: Audience::Pages,
@@ -157,7 +157,7 @@ pub(super) async fn change(
     };
     let verdict = state.auth().change_unit(request).await;
     reservation.settle(RequestCost::from_unit_change(&verdict));
-    let verdict = verdict.or_page(&state)?;
+    let verdict = verdict.or_page()?;
     let form = SentForm { unit, version, proven };
     respond(&state, &session, &form, verdict, &reservation).await
 }
@@ -178,9 +178,9 @@ async fn respond(
     reservation: &Reservation,
 ) -> Result<Response, PageError> {
     let page = async || {
-        let page = FormPage::new(state, session, choices(state, session).await?, form.unit);
+        let page = FormPage::new(session, choices(state, session).await?, form.unit);
         let page = page.map(|page| page.with_version(form.version));
-        page.ok_or_else(|| PageError::new(state, ErrorKind::ChangedElsewhere))
+        page.ok_or_else(|| PageError::from(ErrorKind::ChangedElsewhere))
     };
     match verdict {
         UnitVerdict::Changed(_) => Ok(Redirect::to(UNIT_CHANGED).into_response()),
@@ -189,22 +189,22 @@ async fn respond(
         }
         UnitVerdict::Wrong { numbers, proven, .. } => {
             let page = page().await?.with_proofs(state.seals(), &session.token, &proven);
-            Ok(page.with_errors(&numbers, text::wrong_of))
+            Ok(page.with_errors(&numbers, Language::wrong_of))
         }
         UnitVerdict::CredentialVoid(numbers) => {
             Ok(page().await?.with_blocked(&numbers).render(StatusCode::CONFLICT))
         }
         UnitVerdict::OtherPasswords { missing, unasked } if unasked.is_empty() => {
             let page = page().await?.with_proofs(state.seals(), &session.token, &form.proven);
-            Ok(page.with_errors(&missing, text::enter_password_of))
+            Ok(page.with_errors(&missing, Language::enter_password_of))
         }
         UnitVerdict::OtherPasswords { .. }
         | UnitVerdict::InForce
-        | UnitVerdict::ChangedElsewhere => Err(PageError::new(state, ErrorKind::ChangedElsewhere)),
-        UnitVerdict::NotAllowed => Err(PageError::new(state, ErrorKind::NotAllowed)),
+        | UnitVerdict::ChangedElsewhere => Err(PageError::from(ErrorKind::ChangedElsewhere)),
+        UnitVerdict::NotAllowed => Err(PageError::from(ErrorKind::NotAllowed)),
         UnitVerdict::PasswordChangeRequired => Err(PageError::PasswordChangeRequired),
         UnitVerdict::SessionOver => Err(SessionEnd::BeforeForm.into()),
-        UnitVerdict::WouldVoid => Err(reservation.voiding_refused()).or_page(state),
+        UnitVerdict::WouldVoid => Err(reservation.voiding_refused()).or_page(),
     }
 }
 
@@ -214,18 +214,14 @@ async fn choices(
     session: &RestrictedCookieSession,
 ) -> Result<UnitChoices, PageError> {
     let RestrictedCookieSession { token, access, .. } = session;
-    require_change_right(state, access)?;
+    require_change_right(access)?;
     let choices = state.auth().unit_choices(token, Audience::Pages, access).await;
-    choices.or_page(state)?.ok_or(SessionEnd::Elsewhere.into())
+    choices.or_page()?.ok_or(SessionEnd::Elsewhere.into())
 }
 
 /// Refuses a user's login (`U2`).
-fn require_change_right(state: &AppState, access: &Access) -> Result<(), PageError> {
-    if may_change_unit(access.role) {
-        Ok(())
-    } else {
-        Err(PageError::new(state, ErrorKind::NotAllowed))
-    }
+fn require_change_right(access: &Access) -> Result<(), PageError> {
+    if may_change_unit(access.role) { Ok(()) } else { Err(PageError::from(ErrorKind::NotAllowed)) }
 }
 
 /// The passwords as typed; a field left empty is left out.
@@ -255,7 +251,6 @@ fn field_id(number: PhoneNumber) -> String {
 impl FormPage {
     /// The form for `unit`; `None` if it is in force.
     fn new(
-        state: &AppState,
         session: &RestrictedCookieSession,
         choices: UnitChoices,
         unit: AuthUnit,
@@ -263,18 +258,19 @@ impl FormPage {
         let UnitChoices { version, login, choices, in_force } = choices;
         let choice = choices.into_iter().find(|choice| choice.unit == unit)?;
         let UnitChoice { required, blocked, logins, lost, .. } = choice;
+        let lang = session.layout.lang;
         let page = Self {
-            layout: session.layout(state),
+            layout: session.layout.clone(),
             tokens: FormTokens::new(session),
             contract: session.access.contract,
             version,
             unit,
-            name: text::unit(unit),
-            about: text::about_unit(unit),
-            in_force: text::unit(in_force),
-            recovery: Recovery::under(in_force),
-            afterwards: text::afterwards(in_force, unit),
-            outcome: OutcomeTable::new(&logins, &lost, login),
+            name: text::unit(lang, unit),
+            about: text::about_unit(lang, unit),
+            in_force: text::unit(lang, in_force),
+            recovery: Recovery::under(lang, in_force),
+            afterwards: text::afterwards(lang, in_force, unit),
+            outcome: OutcomeTable::new(lang, &logins, &lost, login),
             fields: Vec::new(),
             blocked: Vec::new(),
             errors: FieldErrors::default(),
@@ -333,9 +329,13 @@ impl FormPage {
     }
 
     /// The form again, with an error beside each of these numbers' passwords.
-    fn with_errors(mut self, numbers: &[PhoneNumber], message: fn(&str) -> String) -> Response {
+    fn with_errors(
+        mut self,
+        numbers: &[PhoneNumber],
+        message: fn(Language, String) -> Markup,
+    ) -> Response {
         for number in numbers {
-            self.errors.add(field_id(*number), message(&number.hyphenated()));
+            self.errors.add(field_id(*number), message(self.layout.lang, number.hyphenated()));
             // A proof of a former password is none.
             if let Some(field) = self.field_mut(*number) {
                 field.proof = None;

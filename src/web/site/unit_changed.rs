@@ -2,16 +2,15 @@
 //! cookie still finds the outcome, also after a reload, for as long as a session may be idle.
 
 use askama::Template;
-use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse as _, Redirect, Response};
 
 use super::error::PageError;
 use super::layout::{Layout, render};
+use super::markup::Markup;
 use super::session::RestrictedCookieSession;
 use super::text::{self, Recovery};
 use super::unit_outcome::OutcomeTable;
-use crate::web::AppState;
 use domain::unit_outcome::{NewCredential, UnitChanged};
 
 /// `unit_changed.html`
@@ -19,7 +18,7 @@ use domain::unit_outcome::{NewCredential, UnitChanged};
 #[template(path = "unit_changed.html", config = ".askama.toml")]
 struct ChangedPage {
     layout: Layout,
-    unit: &'static str,
+    unit: Markup,
     outcome: OutcomeTable,
     /// Whether a number needs a temporary password first.
     some_have_nothing: bool,
@@ -28,27 +27,28 @@ struct ChangedPage {
 
 /// Shows which numbers log in now, and with what.
 pub(super) async fn show(
-    State(state): State<AppState>,
     session: Result<RestrictedCookieSession, PageError>,
+    layout: Layout,
 ) -> Response {
     match session {
         Ok(_) => Redirect::to("/").into_response(),
         Err(PageError::UnitChanged(changed)) => {
-            render(StatusCode::OK, &ChangedPage::new(&state, &changed))
+            render(StatusCode::OK, &ChangedPage::new(layout, &changed))
         }
         Err(error) => error.into_response(),
     }
 }
 
 impl ChangedPage {
-    fn new(state: &AppState, changed: &UnitChanged) -> Self {
+    fn new(layout: Layout, changed: &UnitChanged) -> Self {
         let UnitChanged { unit, initiator, logins, lost } = changed;
+        let lang = layout.lang;
         Self {
-            layout: Layout::new(state),
-            unit: text::unit(*unit),
-            outcome: OutcomeTable::new(logins, lost, *initiator),
+            layout,
+            unit: text::unit(lang, *unit),
+            outcome: OutcomeTable::new(lang, logins, lost, *initiator),
             some_have_nothing: logins.iter().any(|login| login.with == NewCredential::Nothing),
-            recovery: Recovery::under(*unit),
+            recovery: Recovery::under(lang, *unit),
         }
     }
 }

@@ -1,5 +1,7 @@
 //! The table of a unit change: who logs in afterwards and with what, and which passwords go.
 
+use super::language::Language;
+use super::markup::Markup;
 use super::text;
 use domain::phone_number::PhoneNumber;
 use domain::unit_outcome::NewLogin;
@@ -14,24 +16,29 @@ pub(super) struct OutcomeTable {
 
 pub(super) struct OutcomeRow {
     pub(super) number: String,
-    pub(super) with: String,
+    pub(super) with: Markup,
     /// Whether the password or temporary password that the number had goes.
     pub(super) is_lost: bool,
 }
 
 impl OutcomeTable {
     /// The table of a change by the login `initiator`.
-    pub(super) fn new(logins: &[NewLogin], lost: &[PhoneNumber], initiator: PhoneNumber) -> Self {
+    pub(super) fn new(
+        lang: Language,
+        logins: &[NewLogin],
+        lost: &[PhoneNumber],
+        initiator: PhoneNumber,
+    ) -> Self {
         let initiator = initiator.hyphenated();
         let logs_in = |number: &PhoneNumber| logins.iter().any(|login| login.number == *number);
         let rows = logins.iter().map(|login| OutcomeRow {
             number: login.number.hyphenated(),
-            with: text::logs_in_with(login.with, &initiator),
+            with: text::logs_in_with(lang, login.with, &initiator),
             is_lost: lost.contains(&login.number),
         });
         let gone = lost.iter().filter(|number| !logs_in(number)).map(|number| OutcomeRow {
             number: number.hyphenated(),
-            with: text::LOGS_IN_NO_MORE.to_owned(),
+            with: lang.logs_in_no_more(),
             is_lost: true,
         });
         Self { rows: rows.chain(gone).collect() }

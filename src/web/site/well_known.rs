@@ -12,7 +12,7 @@ const ROBOTS: &str = "User-agent: *\nDisallow: /api/\n";
 
 /// Leads to the icon.
 pub(super) async fn favicon(State(state): State<AppState>) -> Redirect {
-    Redirect::temporary(&state.frame().assets.icon.path)
+    Redirect::temporary(&state.frames().assets.icon.path)
 }
 
 pub(super) async fn robots() -> Response {

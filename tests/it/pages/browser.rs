@@ -4,8 +4,9 @@
 use std::collections::BTreeMap;
 
 use reqwest::header::{
-    CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, COOKIE, HOST, LOCATION, ORIGIN,
-    REFERRER_POLICY, SET_COOKIE, X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS,
+    ACCEPT_LANGUAGE, CACHE_CONTROL, CONTENT_LANGUAGE, CONTENT_SECURITY_POLICY, CONTENT_TYPE,
+    COOKIE, HOST, LOCATION, ORIGIN, REFERRER_POLICY, SET_COOKIE, VARY, X_CONTENT_TYPE_OPTIONS,
+    X_FRAME_OPTIONS,
 };
 use reqwest::{Method, RequestBuilder};
 use url::form_urlencoded::Serializer;
@@ -14,6 +15,7 @@ use crate::site::{Answer, RIGHT, WRONG, builder};
 
 pub const SESSION: &str = "__Host-karipass";
 pub const BEFORE_LOGIN: &str = "__Host-karipass-login";
+pub const LANGUAGE: &str = "__Host-karipass-lang";
 
 /// One person's browser at one site.
 #[derive(Clone)]
@@ -21,6 +23,8 @@ pub struct Browser {
     client: reqwest::Client,
     base: String,
     pub cookies: BTreeMap<String, String>,
+    /// The languages that its user has set.
+    pub accept_language: Option<&'static str>,
     /// What was typed into a password's field; no answer may have any of it.
     typed: Vec<String>,
 }
@@ -36,7 +40,8 @@ impl Browser {
     pub fn new(base: &str) -> Self {
         let client = builder().redirect(reqwest::redirect::Policy::none()).build().unwrap();
         let typed = vec![RIGHT.to_owned(), WRONG.to_owned()];
-        Self { client, base: base.to_owned(), cookies: BTreeMap::new(), typed }
+        let (cookies, accept_language) = (BTreeMap::new(), None);
+        Self { client, base: base.to_owned(), cookies, accept_language, typed }
     }
 
     /// From now on asks from this address of the loopback.
@@ -111,6 +116,9 @@ impl Browser {
                 self.cookies.iter().map(|(name, value)| format!("{name}={value}")).collect();
             request = request.header(COOKIE, pairs.join("; "));
         }
+        if let Some(languages) = self.accept_language {
+            request = request.header(ACCEPT_LANGUAGE, languages);
+        }
         let response = request.send().await.unwrap();
         let (status, headers) = (response.status().as_u16(), response.headers().clone());
         let answer = Answer { status, headers, body: response.text().await.unwrap() };
@@ -142,6 +150,10 @@ impl Browser {
                 "Path=/; Secure; HttpOnly; SameSite=Lax" => {
                     self.cookies.insert(name.to_owned(), value.to_owned());
                 }
+                "Path=/; Secure; HttpOnly; SameSite=Lax; Max-Age=31536000" => {
+                    assert_eq!(name, LANGUAGE, "only the language outlives the browser");
+                    self.cookies.insert(name.to_owned(), value.to_owned());
+                }
                 "Path=/; Secure; HttpOnly; SameSite=Lax; Max-Age=0" => {
                     self.cookies.remove(name);
                 }
@@ -171,15 +183,17 @@ impl Browser {
         let html = "text/html; charset=utf-8";
         if answer.headers.get(CONTENT_TYPE).is_some_and(|kind| kind == html) {
             assert_eq!(answer.headers[CACHE_CONTROL], "no-store", "{answer:?}");
-            expect_page(&answer.body);
+            let vary: Vec<_> = answer.headers.get_all(VARY).iter().collect();
+            assert_eq!(vary, ["accept-language", "cookie"], "{answer:?}");
+            expect_page(&answer.body, answer.headers[CONTENT_LANGUAGE].to_str().unwrap());
         }
     }
 }
 
-fn expect_page(html: &str) {
+fn expect_page(html: &str, language: &str) {
+    assert!(html.contains(&format!("<html lang=\"{language}\">")), "{language}: {html}");
     for part in [
         "<!DOCTYPE html>",
-        "<html lang=\"ja\">",
         "<a class=\"skip\" href=\"#main\">",
         "<header",
         "<main id=\"main\"",
@@ -223,6 +237,13 @@ pub fn leads_to(answer: &Answer) -> &str {
 pub fn title(page: &Answer) -> &str {
     let after = page.body.split_once("<title>").expect(&page.body).1;
     after.split_once("｜設定サイト</title>").expect("the site's name").0
+}
+
+/// Where the page's language switch leads to, from the page at `path`.
+pub fn other_language(page: &Answer, path: &str) -> String {
+    let (before, _) = page.body.split_once("\" id=\"other-language\"").expect(&page.body);
+    let href = before.rsplit_once("href=\"").unwrap().1.replace("&#38;", "&");
+    if href.starts_with('?') { format!("{}{href}", path.split('?').next().unwrap()) } else { href }
 }
 
 /// The name of a request's own host, as a hostile client would write it.

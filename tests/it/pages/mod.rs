@@ -7,6 +7,7 @@ mod forms;
 mod history;
 mod identity;
 mod idle;
+mod language;
 mod log_in;
 mod many;
 mod one_try;

@@ -210,7 +210,9 @@ impl Browser {
 
 /// A label, by its words without the mark of what is required.
 fn labelled(words: &str) -> String {
-    format!("//label[normalize-space(.)='{words}' or normalize-space(.)='{words}※必須']")
+    let marked =
+        ["", "※必須", "(required)"].map(|mark| format!("normalize-space(.)='{words}{mark}'"));
+    format!("//label[{}]", marked.join(" or "))
 }
 
 async fn is_gone(old: &WebElement) -> Result<bool> {

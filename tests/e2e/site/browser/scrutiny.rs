@@ -12,7 +12,9 @@ use karipass_lab::repository;
 /// Where `make` puts axe-core.
 const AXE: &str = "target/axe/package/axe.min.js";
 /// WCAG 2.2, levels A and AA, and axe-core's own advice.
-const RULES: [&str; 6] = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"];
+const TAGS: [&str; 6] = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"];
+/// Those that look at colours: nothing else differs between light and dark.
+const COLOR_RULES: [&str; 2] = ["color-contrast", "link-in-text-block"];
 /// A page without the digits and values that differ from visit to visit. They change no finding, so
 /// axe-core looks once at each shape.
 pub(super) const SHAPE: &str = "return document.documentElement.outerHTML
@@ -25,7 +27,7 @@ axe.run(document, {runOnly: rules, resultTypes: ['violations']}).then(
     error => done([['axe-core failed', String(error), []]]))";
 
 impl Browser {
-    /// axe-core finds nothing on this page.
+    /// axe-core finds nothing on this page, in light and in dark colours.
     pub(super) async fn check_accessibility(&self, page: &Page) -> Result<()> {
         let shape: String = self.driver.execute(SHAPE, vec![]).await?.convert()?;
         if self.examined.lock().unwrap_or_else(PoisonError::into_inner).contains(&shape) {
@@ -35,10 +37,28 @@ impl Browser {
         let axe = fs::read_to_string(&file)
             .with_context(|| format!("{}, which `make test` puts there", file.display()))?;
         self.driver.execute(axe, vec![]).await?;
-        let found = self.driver.execute_async(RUN, vec![json!(RULES)]).await?;
+        self.run_axe(page, json!({ "type": "tag", "values": TAGS })).await?;
+        self.prefer_colors("dark").await?;
+        self.run_axe(page, json!({ "type": "rule", "values": COLOR_RULES })).await?;
+        self.prefer_colors("light").await?;
+        self.examined.lock().unwrap_or_else(PoisonError::into_inner).insert(shape);
+        Ok(())
+    }
+
+    async fn run_axe(&self, page: &Page, rules: Value) -> Result<()> {
+        let found = self.driver.execute_async(RUN, vec![rules]).await?;
         let none = found.json().as_array().context("axe-core gave no list")?.is_empty();
         ensure!(none, "axe-core on {page:?}: {:#}", found.json());
-        self.examined.lock().unwrap_or_else(PoisonError::into_inner).insert(shape);
+        Ok(())
+    }
+
+    /// From now on the system prefers `light` or `dark` colours.
+    async fn prefer_colors(&self, scheme: &str) -> Result<()> {
+        let feature = json!({ "name": "prefers-color-scheme", "value": scheme });
+        self.command("Emulation.setEmulatedMedia", json!({ "features": [feature] })).await?;
+        let script = format!("return matchMedia('(prefers-color-scheme: {scheme})').matches");
+        let is_set = self.driver.execute(script, vec![]).await?;
+        ensure!(is_set.json() == true, "the page is not {scheme}");
         Ok(())
     }
 }
