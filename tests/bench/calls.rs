@@ -15,6 +15,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, anyhow};
 use karipass_lab::asterisk::CARRIER;
+use karipass_lab::subscriber::rtp::{HEADER, MARKER, RtpStream};
 use karipass_lab::subscriber::sipp::{CallSignal, Sipp};
 use karipass_lab::subscriber::{Ending, Line};
 use rustix::net::sockopt::set_socket_recv_buffer_size;
@@ -75,7 +76,7 @@ pub fn place(line: &Line, callers: &[String], rate: u32, script: &Script) -> Res
 /// The talking half, on the calling thread.
 struct Conversation<'a> {
     line: &'a Line,
-    socket: &'a UdpSocket,
+    socket: &'a Arc<UdpSocket>,
     script: &'a Script,
     calls: Vec<Call>,
     /// Asterisk's RTP port of each call, in the order of the answers.
@@ -91,7 +92,7 @@ struct Talking<'a> {
 }
 
 impl<'a> Conversation<'a> {
-    fn new(line: &'a Line, socket: &'a UdpSocket, script: &'a Script, number: usize) -> Self {
+    fn new(line: &'a Line, socket: &'a Arc<UdpSocket>, script: &'a Script, number: usize) -> Self {
         let calls = (0..number).map(|_| Call::default()).collect();
         Self { line, socket, script, calls, answered: Vec::new(), voices: Vec::new() }
     }
@@ -120,7 +121,8 @@ impl<'a> Conversation<'a> {
     fn on_signal(&mut self, call: usize, what: CallSignal) -> bool {
         match what {
             CallSignal::Answered(port) => {
-                let voice = Voice::new(self.script, (self.line.sip.ip(), port).into());
+                let peer = (self.line.sip.ip(), port).into();
+                let voice = Voice::new(self.script, RtpStream::new(Arc::clone(self.socket), peer));
                 let due = Instant::now();
                 self.voices.push(Talking { call, voice, due, late: Duration::ZERO });
                 self.answered.push((call, port));
@@ -147,7 +149,7 @@ impl<'a> Conversation<'a> {
             if *due <= now {
                 *late = (*late).max(now - *due);
                 *due += PACKET;
-                voice.speak(self.socket);
+                voice.speak();
             }
         }
     }
@@ -165,9 +167,7 @@ struct Arrival {
     packet: Vec<u8>,
 }
 
-const HEADER: usize = 12;
 const ULAW: u8 = 0;
-const MARKER: u8 = 0x80;
 
 impl Ear {
     fn open(socket: Arc<UdpSocket>) -> Result<Self> {

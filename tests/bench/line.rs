@@ -22,9 +22,9 @@ const OVERLOAD: f64 = 3.0;
 /// Everything that the calls show.
 pub fn measure() -> Result<Vec<Figure>> {
     let callers = callers(CALLS);
-    let mut system = System::start(&callers, &[])?;
-    let daemon = Process(system.daemon.child().id());
-    let switch = Process(system.asterisk.child().id());
+    let system = System::start(&callers, &[])?;
+    let daemon = Process(system.daemon.child.id());
+    let switch = Process(system.asterisk.child.id());
     println!("{CALLS} calls to plain dialplan…");
     let began = switch.time()?;
     let dialplan = system.calls(YARDSTICK, &callers, CALLS_PER_SECOND)?;

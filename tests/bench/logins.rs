@@ -16,9 +16,9 @@ const SHARE: f64 = 0.1;
 
 /// How much of a core verifies logins, by the logins that got their verdict and what each costs.
 pub fn measure() -> Result<Vec<Figure>> {
-    let mut system = System::start(&callers(1), &[])?;
+    let system = System::start(&callers(1), &[])?;
     let flood = system.flood()?;
-    let daemon = Process(system.daemon.child().id());
+    let daemon = Process(system.daemon.child.id());
     let before = daemon.time_of(HASHING)?;
     let quiet = flood.capacity()?;
     let spent = daemon.time_of(HASHING)?.saturating_sub(before);

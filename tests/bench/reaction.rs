@@ -47,8 +47,7 @@ impl Reactions {
                 Some(_) | None if is_refused(&heard) => reactions.refused += 1,
                 Some(_) | None if call.late > LATE => reactions.disturbed += 1,
                 Some(_) | None => {
-                    let names: Vec<String> =
-                        heard.iter().map(|heard| heard.names.join("|")).collect();
+                    let names: Vec<String> = heard.iter().map(Heard::name).collect();
                     eprintln!("a call failed: {:.0?} late, heard {}", call.late, names.join(", "));
                     reactions.failed += 1;
                 }

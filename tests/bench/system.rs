@@ -1,6 +1,5 @@
 //! PostgreSQL, Asterisk and the daemon, on loopback.
 
-use std::fmt::Write as _;
 use std::fs;
 use std::path::Path;
 
@@ -21,9 +20,6 @@ use crate::script::Script;
 /// The number of `baseline.conf`; no contract has it.
 pub const YARDSTICK: &str = "0664806431";
 const PASSWORD: &str = "27182818";
-/// Where the database lies: every commit is still awaited, but what a disk takes for one, which
-/// other work on the machine multiplies at will, is not measured.
-const MEMORY: &str = "/dev/shm";
 
 /// What the yardstick uses and karipass does not.
 const YARDSTICK_MODULES: &str =
@@ -39,7 +35,7 @@ pub struct System {
     pub daemon: Daemon,
     pub asterisk: Asterisk,
     _postgres: Postgres,
-    _folders: [TempDir; 2],
+    _folder: TempDir,
 }
 
 impl System {
@@ -47,10 +43,9 @@ impl System {
     pub fn start(callers: &[String], variables: &[(&'static str, &str)]) -> Result<Self> {
         let karipass = Path::new(env!("CARGO_BIN_EXE_karipass"));
         let folder = folder::temporary("karipass-bench-")?;
-        let memory = folder::temporary_in(Path::new(MEMORY), "karipass-bench-")?;
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         let (postgres, database) = runtime.block_on(async {
-            let postgres = Postgres::persistent(memory.path(), Durability::Durable).await?;
+            let postgres = Postgres::temporary(Durability::Durable).await?;
             let database = postgres.migrated("karipass", karipass).await?;
             anyhow::Ok((postgres, database))
         })?;
@@ -59,24 +54,19 @@ impl System {
             .snippet("extensions.conf", include_str!("baseline.conf"));
         let asterisk = Asterisk::start(setup)?;
         runtime.block_on(make_yardstick_store(&asterisk, &database))?;
-        let setup = DaemonSetup::new(karipass, folder.path().join("daemon"), &asterisk, &database)?
-            .variables(NO_LIMITS)
-            .variables(variables.iter().copied());
+        let setup =
+            DaemonSetup::new(karipass, folder.path().join("daemon"), &asterisk.setup, &database)?
+                .variables(NO_LIMITS)
+                .variables(variables.iter().copied());
         setup.lay_out()?;
-        let mut contracts = String::from("contract_number,number,service\n");
-        for caller in callers {
-            writeln!(contracts, "{caller},{caller},yes")?;
-        }
-        let file = folder.path().join("contracts.csv");
-        fs::write(&file, contracts)?;
-        setup.import(&file)?;
+        setup.import_numbers(callers.iter().cloned())?;
         let daemon = Daemon::start(setup)?;
-        Ok(Self { daemon, asterisk, _postgres: postgres, _folders: [folder, memory] })
+        Ok(Self { daemon, asterisk, _postgres: postgres, _folder: folder })
     }
 
     /// Places a call from each of `callers` to `number`, so many a second.
     pub fn calls(&self, number: &str, callers: &[String], rate: u32) -> Result<Reactions> {
-        let line = Line::new(self.asterisk.sip(), number);
+        let line = Line::new(self.asterisk.setup.sip, number);
         let calls = calls::place(&line, callers, rate, &Script::line_unit(PASSWORD))?;
         Ok(Reactions::from_calls(&calls, callers))
     }
@@ -84,7 +74,7 @@ impl System {
     /// The same with callers who key everything ahead: the milliseconds from each one's last key to
     /// `completed`.
     pub fn keyed_ahead(&self, callers: &[String], rate: u32) -> Result<Vec<f64>> {
-        let line = Line::new(self.asterisk.sip(), SET_UP_NUMBER);
+        let line = Line::new(self.asterisk.setup.sip, SET_UP_NUMBER);
         let calls = calls::place(&line, callers, rate, &Script::keyed_ahead(PASSWORD))?;
         Ok(reaction::completed_ahead(&calls, callers))
     }
@@ -104,7 +94,7 @@ async fn make_yardstick_store(asterisk: &Asterisk, database: &Database) -> Resul
         [Host::Unix(folder)] => folder.display(),
         hosts => bail!("not a socket: {hosts:?}"),
     };
-    let etc = asterisk.folder().join("etc");
+    let etc = asterisk.setup.etc();
     fs::write(etc.join("extconfig.conf"), "[settings]\nyardstick = pgsql,general\n")?;
     let connection = format!(
         "[general]\ndbhost = {folder}\ndbname = {}\ndbuser = {}\ndbpass = {}\n",

@@ -4,6 +4,7 @@ use std::fs;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result};
+use karipass_lab::child::memory_kib;
 use rustix::process::Pid;
 
 /// Linux counts processor time for programs in hundredths of a second.
@@ -36,10 +37,7 @@ impl Process {
 
     /// The most memory that it ever had at once, in MiB.
     pub fn peak_memory(self) -> Result<f64> {
-        let status = fs::read_to_string(format!("/proc/{}/status", self.0))?;
-        let kib = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
-        let kib = kib.and_then(|line| line.trim().strip_suffix(" kB")).context("no VmHWM")?;
-        Ok(kib.trim().parse::<f64>()? / 1024.0)
+        Ok(f64::from(memory_kib(self.0, "VmHWM")?) / 1024.0)
     }
 }
 

@@ -43,7 +43,7 @@ fn r_check_has_nothing_to_say_of_the_samples() -> Result<()> {
 #[test]
 fn r_check_names_every_fault_in_asterisks_configuration() -> Result<()> {
     let system = System::without_daemon(&PLANTED)?;
-    let etc = system.asterisk.folder().join("etc");
+    let etc = system.asterisk.setup.etc();
     replace(&etc.join("logger.conf"), "messages.log => ", "messages.log => dtmf,")?;
     replace(&etc.join("cel.conf"), "enable = no", "enable = yes\nevents = ALL")?;
     system.asterisk.console("logger reload")?;
@@ -70,7 +70,8 @@ fn replace(file: &Path, text: &str, instead: &str) -> Result<()> {
 /// Exit status and standard output of `karipass check` beside this system.
 pub fn check(system: &System, variables: &[(&str, &str)]) -> Result<(Option<i32>, String)> {
     let folder = system.folder.path().join("operator");
-    let setup = DaemonSetup::new(Path::new(KARIPASS), folder, &system.asterisk, &system.database)?
+    let (asterisk, database) = (&system.asterisk.setup, &system.database);
+    let setup = DaemonSetup::new(Path::new(KARIPASS), folder, asterisk, database)?
         .variables(variables.iter().copied());
     setup.lay_out()?;
     let ran = setup.operator().arg("check").output().context("karipass check")?;

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Result, bail, ensure};
 use karipass_lab::daemon::{self, Daemon};
-use karipass_lab::subscriber::{Next, Subscriber};
+use karipass_lab::subscriber::{NextSound, Subscriber};
 use rustix::process::Signal;
 
 use crate::outages::wait_for_readyz;
@@ -43,12 +43,12 @@ fn of_two_daemons_either_serves_and_one_that_is_killed_costs_no_new_call() -> Re
     for _ in 0..4 {
         expect_served(&story)?;
     }
-    b.kill()?;
+    b.child.kill()?;
     expect_served(&story)?;
     b.restart()?;
     kill(&system)?;
     expect_served(&story)?;
-    b.kill()?;
+    b.child.kill()?;
     story.call_from_contract()?.hear_whole("trouble")?.expect_hangup()?;
     traces::expect_none(&system)
 }
@@ -63,7 +63,7 @@ fn without_stasis_broadcast_one_daemon_is_asked_after_the_other() -> Result<()> 
     // Stopping, it sends on what it gets: here to nobody.
     let mut call = story.call_from_contract()?;
     call.hear("menu")?;
-    b.child().signal(Signal::TERM)?;
+    b.child.signal(Signal::TERM)?;
     wait_for_readyz(b.operators(), 503, "stopping")?;
     story.call_from_child()?.hear_whole("trouble")?.expect_hangup()?;
     call.hang_up()
@@ -73,7 +73,7 @@ fn without_stasis_broadcast_one_daemon_is_asked_after_the_other() -> Result<()> 
 fn a_call_that_a_daemon_does_not_answer_goes_to_the_next_and_then_to_the_apology() -> Result<()> {
     let (system, mut b) = pair(&[NO_BROADCAST, ANSWERED_SOON])?;
     let story = Story::new(&system)?;
-    let signal = |to| system.daemon.as_ref().unwrap().lock().unwrap().child().signal(to);
+    let signal = |to| system.daemon.as_ref().unwrap().lock().unwrap().child.signal(to);
     signal(Signal::STOP)?;
     let mut call = story.call_from_contract()?;
     call.hear("menu")?;
@@ -82,17 +82,17 @@ fn a_call_that_a_daemon_does_not_answer_goes_to_the_next_and_then_to_the_apology
     call.key("1")?.begin_to_hear_number(&story.family.contract, "set-password")?;
     complete(&mut call, &story.family.contract, &story.password())?;
     signal(Signal::STOP)?;
-    b.child().signal(Signal::STOP)?;
+    b.child.signal(Signal::STOP)?;
     story.call_from_child()?.hear_whole("trouble")?.expect_hangup()?;
     signal(Signal::CONT)?;
-    b.child().signal(Signal::CONT)?;
+    b.child.signal(Signal::CONT)?;
     expect_served(&story)?;
     traces::expect_none(&system)
 }
 
 #[test]
 fn a_call_that_rings_at_a_daemon_that_is_killed_goes_to_the_other() -> Result<()> {
-    ring_at_one(ANSWERED_SOON, Daemon::kill)
+    ring_at_one(ANSWERED_SOON, |daemon| daemon.child.kill())
 }
 
 #[test]
@@ -132,9 +132,9 @@ fn a_caller_whose_daemon_goes_during_the_last_guidance_hears_it_again() -> Resul
     let mut call = story.call_from_contract()?;
     call.hear("menu")?.key("1")?.begin_to_hear_number(login, "set-password")?;
     call.key_password(&password)?.hear("confirm-password")?.key_password(&password)?;
-    call.hear_number(login, "completed")?;
+    call.hear_number(login)?.hear("completed")?;
     kill(&system)?;
-    call.hear_number_whole(login, "completed")?;
+    call.hear_number(login)?.hear_whole("completed")?;
     hear_trouble_soon(&mut call)?;
     call.hang_up()
 }
@@ -176,9 +176,9 @@ fn p11_a_call_that_nobody_serves_any_more_is_ended_with_an_apology() -> Result<(
     kill(&system)?;
     let until = loop {
         match call.listen_for(PATIENCE) {
-            Next::Begins(heard) => ensure!(heard.may_be("trouble"), "{heard:?}"),
-            Next::Over => break answered.elapsed(),
-            Next::Nothing => bail!("it is left in silence"),
+            NextSound::Begins(heard) => ensure!(heard.may_be("trouble"), "{heard:?}"),
+            NextSound::Over => break answered.elapsed(),
+            NextSound::Nothing => bail!("it is left in silence"),
         }
         ensure!(answered.elapsed() < END_TIMEOUT, "it never ends");
     };
@@ -195,7 +195,7 @@ fn pair(more: &[(&str, &str)]) -> Result<(System, Daemon)> {
 }
 
 fn kill(system: &System) -> Result<()> {
-    system.daemon.as_ref().unwrap().lock().unwrap().kill()
+    system.daemon.as_ref().unwrap().lock().unwrap().child.kill()
 }
 
 fn expect_served(story: &Story<'_>) -> Result<()> {

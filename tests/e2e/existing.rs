@@ -99,7 +99,7 @@ fn r_check_leads_from_freepbx_to_a_call() -> Result<()> {
 /// Debian's configuration, on a port of its own.
 fn debian(setup: AsteriskSetup) -> Result<AsteriskSetup> {
     let setup = setup.with_packaged_configuration()?;
-    let port = format!("[general](+)\nbindport = {}\n", setup.ari_port());
+    let port = format!("[general](+)\nbindport = {}\n", setup.ari.port());
     append(&setup, "http.conf", &port)?;
     Ok(setup)
 }
@@ -113,17 +113,17 @@ fn freepbx(setup: AsteriskSetup) -> Result<AsteriskSetup> {
             append(&setup, file, "")?;
         }
     }
-    let port = format!("[general](+)\nbindport = {}\n", setup.ari_port());
+    let port = format!("[general](+)\nbindport = {}\n", setup.ari.port());
     append(&setup, "http_custom.conf", &port)?;
-    let bind = format!("[0.0.0.0-udp](+)\nbind = 127.0.0.1:{}\n", setup.sip_port());
+    let bind = format!("[0.0.0.0-udp](+)\nbind = {}\n", setup.sip);
     append(&setup, "pjsip.transports_custom_post.conf", &bind)?;
     Ok(setup)
 }
 
 /// Adds the lines that `karipass check` prints, until it prints none, all before Asterisk starts.
 fn led(setup: AsteriskSetup, database: &Database) -> Result<AsteriskSetup> {
-    let folder = setup.folder().join("operator");
-    let daemon = DaemonSetup::beside(Path::new(KARIPASS), folder, &setup, database)?;
+    let folder = setup.folder.join("operator");
+    let daemon = DaemonSetup::new(Path::new(KARIPASS), folder, &setup, database)?;
     daemon.lay_out()?;
     for _ in 0..ROUNDS {
         let ran = daemon.operator().args(["check", "--json"]).output()?;
@@ -147,8 +147,8 @@ fn led(setup: AsteriskSetup, database: &Database) -> Result<AsteriskSetup> {
 fn add(setup: &AsteriskSetup, lines: &Lines) -> Result<()> {
     let dialplan = repository().join("dialplan/karipass.conf");
     let examples = [
-        ("…", setup.ari_password().to_owned()),
-        ("0.0.0.0:5060", format!("127.0.0.1:{}", setup.sip_port())),
+        ("…", setup.ari_password.clone()),
+        ("0.0.0.0:5060", setup.sip.to_string()),
         ("192.0.2.10", CARRIER.to_string()),
         ("0612345600", Family::new(PHONE_FAMILY).contract),
         ("/usr/share/karipass/asterisk/karipass.conf", dialplan.display().to_string()),
@@ -232,7 +232,7 @@ fn expect_forwarded_calls_to_be_refused(system: &System) -> Result<()> {
         system.asterisk.console(&format!("database put {entry}"))?;
     }
     for direct in DIRECT {
-        let line = Line::new(system.asterisk.sip(), direct);
+        let line = Line::new(system.asterisk.setup.sip, direct);
         let mut call = Caller::asserted(&story.family.contract).call(&line)?;
         call.hear_whole("not-available")?.expect_hangup()?;
     }

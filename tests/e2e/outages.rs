@@ -36,7 +36,7 @@ fn p15_a_database_that_stops_in_mid_call_is_trouble() -> Result<()> {
     // The next but one is served as if nothing had happened.
     let mut call = at_the_last_digit(&story, &password)?;
     call.key_password(&password[7..])?;
-    call.hear_number_whole(contract, "completed")?.expect_hangup()?;
+    call.hear_number(contract)?.hear_whole("completed")?.expect_hangup()?;
     story.expect_stored(contract, &password, "line", "line", &[contract, child])?;
     traces::expect_none(&system)
 }
@@ -74,7 +74,7 @@ fn a_daemon_whose_line_is_taken_over_says_so_and_serves_again() -> Result<()> {
     let system = System::start(&SHORT)?;
     let story = Story::new(&system)?;
     let first = system.daemon.as_ref().unwrap().lock().unwrap().operators();
-    let (asterisk, database) = (&system.asterisk, &system.database);
+    let (asterisk, database) = (&system.asterisk.setup, &system.database);
     let folder = tempfile::tempdir()?;
     let another = DaemonSetup::new(Path::new(KARIPASS), folder.path(), asterisk, database)?;
     let mut another = Daemon::start(another)?;

@@ -3,7 +3,7 @@
 use std::fs;
 
 use anyhow::{Result, ensure};
-use karipass_lab::api::Api;
+use karipass_lab::api::{ANSWER_TIMEOUT, Api, client};
 use karipass_lab::subscriber::{Caller, Subscriber};
 use serde_json::Value;
 
@@ -166,7 +166,7 @@ impl<'a> Story<'a> {
     pub fn log_in(&self, login: &str, password: &str) -> Result<(u16, Value)> {
         let api = {
             let daemon = self.system.daemon.as_ref().unwrap().lock().unwrap();
-            Api::new(&daemon.site(), &daemon.certificate())?
+            Api::new(&daemon.site(), client(&daemon.certificate())?.timeout(ANSWER_TIMEOUT))?
         };
         Ok(self.system.wait(api.log_in(login, password))?)
     }
@@ -182,6 +182,6 @@ impl<'a> Story<'a> {
 /// The subscriber keys the password twice, and hears that it is stored for `login`.
 pub fn complete(call: &mut Subscriber, login: &str, password: &str) -> Result<()> {
     call.key_password(password)?.hear("confirm-password")?.key_password(password)?;
-    call.hear_number_whole(login, "completed")?.expect_hangup()?;
+    call.hear_number(login)?.hear_whole("completed")?.expect_hangup()?;
     Ok(())
 }

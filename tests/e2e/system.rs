@@ -8,7 +8,7 @@ use anyhow::{Result, ensure};
 use karipass_lab::asterisk::{Asterisk, AsteriskSetup, Phone, SET_UP_NUMBER};
 use karipass_lab::daemon::{Daemon, DaemonSetup, NO_LIMITS};
 use karipass_lab::folder;
-use karipass_lab::postgres::{Database, Durability, Postgres};
+use karipass_lab::postgres::{Database, Postgres};
 use karipass_lab::subscriber::Line;
 use tempfile::TempDir;
 use tokio::runtime::{Builder, Runtime};
@@ -38,17 +38,11 @@ pub const SHORT: [(&str, &str); 2] =
 /// The cluster of every system that does not take it away.
 static CLUSTER: LazyLock<Arc<Postgres>> = LazyLock::new(|| {
     let runtime = Builder::new_current_thread().enable_all().build().expect("a runtime");
-    Arc::new(runtime.block_on(cluster()).expect("a PostgreSQL"))
+    Arc::new(runtime.block_on(Postgres::with_template(Path::new(KARIPASS))).expect("a PostgreSQL"))
 });
 
 static SHARED: LazyLock<RwLock<System>> =
     LazyLock::new(|| RwLock::new(System::start(&SHORT).expect("a system")));
-
-async fn cluster() -> Result<Postgres> {
-    let postgres = Postgres::temporary(Durability::Fast).await?;
-    postgres.make_template(Path::new(KARIPASS)).await?;
-    Ok(postgres)
-}
 
 impl System {
     /// The system that most stories share.
@@ -75,7 +69,7 @@ impl System {
     /// A daemon in a folder of this name, at the same Asterisk and database.
     pub fn another_daemon(&self, folder: &str, variables: &[(&str, &str)]) -> Result<Daemon> {
         let folder = self.folder.path().join(folder);
-        let (asterisk, database) = (&self.asterisk, &self.database);
+        let (asterisk, database) = (&self.asterisk.setup, &self.database);
         let setup = DaemonSetup::new(Path::new(KARIPASS), folder, asterisk, database)?
             .variables(NO_LIMITS)
             .variables([("KARIPASS_LOG_FILTER", "trace")])
@@ -91,7 +85,8 @@ impl System {
 
     /// The same with a PostgreSQL that this system may stop or set up otherwise.
     pub fn with_own_postgres(snippets: &[(&str, &str)]) -> Result<Self> {
-        Self::with_postgres(async { cluster().await.map(Arc::new) }, snippets)
+        let cluster = Postgres::with_template(Path::new(KARIPASS));
+        Self::with_postgres(async { cluster.await.map(Arc::new) }, snippets)
     }
 
     /// An Asterisk that `prepare` sets up, and may examine beside this database before it starts.
@@ -107,7 +102,7 @@ impl System {
         snippets: &[(&str, &str)],
     ) -> Result<Self> {
         Self::prepared(postgres, |mut setup, _| {
-            setup = setup.phones([Phone::new(&Family::new(PHONE_FAMILY).contract)]);
+            setup.phones.push(Phone::new(&Family::new(PHONE_FAMILY).contract));
             for (file, text) in snippets {
                 setup = setup.snippet(file, text);
             }
@@ -142,7 +137,7 @@ impl System {
 
     /// How to call it.
     pub fn line(&self) -> Line {
-        Line::new(self.asterisk.sip(), SET_UP_NUMBER)
+        Line::new(self.asterisk.setup.sip, SET_UP_NUMBER)
     }
 
     /// Every password that a story has drawn.
@@ -168,7 +163,7 @@ impl System {
     /// Runs `karipass` as the operator.
     pub fn operator(&self, arguments: &[&str]) -> Result<()> {
         let daemon = self.daemon.as_ref().unwrap().lock().unwrap();
-        let output = daemon.setup().operator().args(arguments).output()?;
+        let output = daemon.setup.operator().args(arguments).output()?;
         let said = String::from_utf8_lossy(&output.stderr);
         ensure!(output.status.success(), "karipass {arguments:?}: {said}");
         Ok(())

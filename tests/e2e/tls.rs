@@ -46,6 +46,6 @@ fn r_postgresql_and_asterisk_are_spoken_to_over_tls() -> Result<()> {
     let mut call = story.call_from_contract()?;
     call.hear("menu")?.key("1")?.begin_to_hear_number(&contract, "set-password")?;
     call.key_password(&password)?.hear("confirm-password")?.key_password(&password)?;
-    call.hear_number_whole(&contract, "completed")?.expect_hangup()?;
+    call.hear_number(&contract)?.hear_whole("completed")?.expect_hangup()?;
     story.expect_stored(&contract, &password, "line", "line", &[&contract, &story.family.child])
 }

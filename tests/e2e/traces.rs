@@ -61,7 +61,7 @@ fn logs(system: &System) -> Result<()> {
     if let Some(daemon) = &system.daemon {
         files.push(daemon.lock().unwrap().log());
     }
-    files.extend(below(&system.asterisk.folder().join("log"))?);
+    files.extend(below(&system.asterisk.setup.folder.join("log"))?);
     let passwords = system.passwords();
     for file in files {
         let text = String::from_utf8_lossy(&fs::read(&file)?).into_owned();

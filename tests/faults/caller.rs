@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use karipass_lab::sounds;
 use karipass_lab::subscriber::hearing::Heard;
-use karipass_lab::subscriber::{Caller, Ending, Line, Next, Subscriber};
+use karipass_lab::subscriber::{Caller, Ending, Line, NextSound, Subscriber};
 
 use crate::ledger::SILENCE;
 
@@ -99,7 +99,7 @@ impl Call {
             vec![(self.placed, format!("{} calls", self.number))];
         news.extend(self.answered.map(|at| (at, "answered".to_owned())));
         for heard in &self.heard {
-            news.push((heard.started, heard.names.join("|")));
+            news.push((heard.started, heard.name()));
         }
         for (keys, at) in &self.keyed {
             news.push((*at, format!("keyed {keys}")));
@@ -192,7 +192,7 @@ impl<'a> Talk<'a> {
         if self.subscriber.ending().is_none() {
             drop(self.subscriber.hang_up_within(HANG_UP_TIMEOUT));
             // What was cut short has an end only once the call is over.
-            while let Next::Begins(_) = self.subscriber.listen_for(HANG_UP_TIMEOUT) {}
+            while let NextSound::Begins(_) = self.subscriber.listen_for(HANG_UP_TIMEOUT) {}
         }
         let (answered, over) = self.subscriber.times();
         if self.subscriber.ending() == Some(Ending::Refused) {
@@ -208,12 +208,12 @@ impl<'a> Talk<'a> {
     fn talk(&mut self) -> End {
         loop {
             let heard = match self.subscriber.listen_for(PATIENCE) {
-                Next::Begins(heard) => heard,
-                Next::Over => return End::CutOff,
-                Next::Nothing => return End::GaveUp,
+                NextSound::Begins(heard) => heard,
+                NextSound::Over => return End::CutOff,
+                NextSound::Nothing => return End::GaveUp,
             };
             self.note_reaction(&heard);
-            let name = heard.names.join("|");
+            let name = heard.name();
             match name.as_str() {
                 "completed" if self.plan == Plan::HurriesOff => return End::Completed,
                 "completed" => return self.listen_to_the_end(End::Completed),
@@ -294,7 +294,7 @@ impl<'a> Talk<'a> {
     fn listen_to_the_end(&mut self, end: End) -> End {
         let until = Instant::now() + LISTENS_FOR;
         while Instant::now() < until && !self.is_silent_for(OVER_TIMEOUT) {
-            if self.subscriber.listen_for(POLL_INTERVAL) == Next::Over {
+            if self.subscriber.listen_for(POLL_INTERVAL) == NextSound::Over {
                 break;
             }
         }

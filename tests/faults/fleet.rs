@@ -1,7 +1,6 @@
 //! The daemons, as a service manager and a load balancer know them. One that has ended by itself is
 //! started again at once. Each is asked five times a second whether it is ready.
 
-use std::fs;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -10,6 +9,7 @@ use std::thread::{JoinHandle, sleep, spawn};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, ensure};
+use karipass_lab::child::memory_kib;
 use karipass_lab::daemon::{self, Daemon};
 use rustix::process::Signal;
 
@@ -51,10 +51,7 @@ impl Member {
 
     /// The most memory that its process ever had at once, in MiB.
     pub fn peak_memory(&self) -> Result<u32> {
-        let status = fs::read_to_string(format!("/proc/{}/status", self.daemon().child().id()))?;
-        let kib = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
-        let kib = kib.and_then(|line| line.trim().strip_suffix(" kB")).context("no VmHWM")?;
-        Ok(kib.trim().parse::<u32>()? / 1024)
+        Ok(memory_kib(self.daemon().child.id(), "VmHWM")? / 1024)
     }
 
     /// Its calls under way.
@@ -67,7 +64,7 @@ impl Member {
         self.supervised.store(false, Ordering::Relaxed);
         let from = Instant::now();
         self.signal(Signal::TERM)?;
-        while self.daemon().child().exit_status()?.is_none() {
+        while self.daemon().child.exit_status()?.is_none() {
             ensure!(from.elapsed() < within, "{} does not end within {within:?}", self.name);
             sleep(POLL_INTERVAL);
         }
@@ -79,7 +76,7 @@ impl Member {
 
     /// Sends it a signal.
     pub fn signal(&self, signal: Signal) -> Result<()> {
-        self.daemon().child().signal(signal)
+        self.daemon().child.signal(signal)
     }
 
     /// When it was last found ready.
@@ -129,7 +126,7 @@ impl Member {
         while !over.load(Ordering::Relaxed) {
             sleep(POLL_INTERVAL);
             let mut daemon = self.daemon();
-            let ended = daemon.child().exit_status().is_ok_and(|status| status.is_some());
+            let ended = daemon.child.exit_status().is_ok_and(|status| status.is_some());
             if ended
                 && self.supervised.load(Ordering::Relaxed)
                 && let Err(error) = daemon.restart_unready()
@@ -215,7 +212,7 @@ impl Drop for Fleet {
         self.over.store(true, Ordering::Relaxed);
         for member in &self.members {
             // One that is stopped would not answer the asking thread.
-            drop(member.daemon().kill());
+            drop(member.daemon().child.kill());
         }
         for thread in self.threads.drain(..) {
             drop(thread.join());

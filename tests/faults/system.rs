@@ -1,6 +1,5 @@
 //! The system that a row's fault befalls: PostgreSQL, one Asterisk, two daemons, all on loopback.
 
-use std::fmt::Write as _;
 use std::fs;
 use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -24,9 +23,6 @@ pub const KARIPASS: &str = env!("CARGO_BIN_EXE_karipass");
 
 /// Contracts of one number each: as many as a row's callers.
 const CONTRACTS: usize = 2000;
-/// Where the database lies: in memory. Every commit is awaited, but a slow disk is none of the
-/// faults, and other work on the machine could make a commit take seconds.
-const MEMORY: &str = "/dev/shm";
 /// What each daemon's application is called, and the dialplan's order.
 const APPS: [&str; 2] = ["karipass-a", "karipass-b"];
 
@@ -57,21 +53,20 @@ pub struct System {
     line: Line,
     next: AtomicUsize,
     pub runtime: Arc<Runtime>,
-    _folders: [TempDir; 2],
+    _folder: TempDir,
 }
 
 impl System {
     /// Starts everything and waits until both daemons are ready.
     pub fn start(wishes: &Wishes) -> Result<Self> {
         let folder = folder::temporary("karipass-faults-")?;
-        let memory = folder::temporary_in(Path::new(MEMORY), "karipass-faults-")?;
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(2)
             .thread_name("faults")
             .enable_all()
             .build()?;
         let (postgres, database, standby) = runtime.block_on(async {
-            let postgres = Postgres::persistent(memory.path(), Durability::Durable).await?;
+            let postgres = Postgres::temporary(Durability::Durable).await?;
             let database = postgres.migrated("karipass", Path::new(KARIPASS)).await?;
             let standby = match wishes.standby {
                 Some(replication) => Some(postgres.standby(replication).await?),
@@ -83,7 +78,7 @@ impl System {
         let setup =
             AsteriskSetup::new(folder.path().join("asterisk"))?.snippet("globals.conf", &globals);
         let asterisk = Asterisk::start(setup)?;
-        let line = Line::new(asterisk.sip(), SET_UP_NUMBER);
+        let line = Line::new(asterisk.setup.sip, SET_UP_NUMBER);
         let ari_proxies = runtime.block_on(ari_proxies(&asterisk, wishes))?;
         let proxy = runtime.block_on(async {
             wishes.proxied.then(|| PostgresProxy::before(postgres.socket_folder())).transpose()
@@ -96,7 +91,7 @@ impl System {
             through = through.or_at(standby.socket_folder());
         }
         let setups = setups(folder.path(), &asterisk, &through, &ari_proxies, wishes)?;
-        import(folder.path(), &setups[0])?;
+        setups[0].import_numbers((0..=CONTRACTS).map(number))?;
         let daemons = setups.into_iter().map(Daemon::start).collect::<Result<Vec<_>>>()?;
         let fleet = Fleet::new(daemons, &APPS)?;
         Ok(Self {
@@ -110,7 +105,7 @@ impl System {
             line,
             next: AtomicUsize::new(0),
             runtime: Arc::new(runtime),
-            _folders: [folder, memory],
+            _folder: folder,
         })
     }
 
@@ -160,9 +155,7 @@ async fn ari_proxies(asterisk: &Asterisk, wishes: &Wishes) -> Result<Vec<TcpProx
     let mut ari_proxies = Vec::new();
     if wishes.ari_proxied {
         for _ in APPS {
-            ari_proxies.push(
-                TcpProxy::before(asterisk.ari_url().trim_start_matches("http://").parse()?).await?,
-            );
+            ari_proxies.push(TcpProxy::before(asterisk.setup.ari).await?);
         }
     }
     Ok(ari_proxies)
@@ -178,12 +171,12 @@ fn setups(
     let mut setups = Vec::new();
     for (index, app) in APPS.iter().enumerate() {
         let own = folder.join(app);
-        let mut setup = DaemonSetup::new(Path::new(KARIPASS), &own, asterisk, database)?
+        let mut setup = DaemonSetup::new(Path::new(KARIPASS), &own, &asterisk.setup, database)?
             .variables([("KARIPASS_ARI_APP", *app)])
             .variables(NO_LIMITS)
             .variables(wishes.variables.clone());
         if let Some(proxy) = ari_proxies.get(index) {
-            let url = format!("http://{}", proxy.address());
+            let url = format!("http://{}", proxy.address);
             setup = setup.variables([("KARIPASS_ARI_URL", url)]);
         }
         // Both have the keys and the certificate of the first.
@@ -197,15 +190,4 @@ fn setups(
         setups.push(setup);
     }
     Ok(setups)
-}
-
-fn import(folder: &Path, setup: &DaemonSetup) -> Result<()> {
-    let mut contracts = String::from("contract_number,number,service\n");
-    for index in 0..=CONTRACTS {
-        let number = number(index);
-        writeln!(contracts, "{number},{number},yes")?;
-    }
-    let file = folder.join("contracts.csv");
-    fs::write(&file, contracts)?;
-    setup.import(&file)
 }

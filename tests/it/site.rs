@@ -12,7 +12,7 @@ use karipass::config::{self, Config};
 use karipass::db::Db;
 use karipass::hashing::{Cost, Dummy, Hasher, Keys, Salt};
 use karipass::web::{self, AppState};
-use karipass_lab::child::Child;
+use karipass_lab::child::{Child, memory_kib};
 use karipass_lab::daemon::NO_LIMITS;
 use karipass_lab::ports;
 use karipass_lab::postgres::Database;
@@ -162,10 +162,8 @@ impl Daemon {
     }
 
     /// Its memory.
-    pub fn memory_kib(&self) -> usize {
-        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).unwrap();
-        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap();
-        line.trim().strip_suffix(" kB").unwrap().parse().unwrap()
+    pub fn memory_kib(&self) -> u32 {
+        memory_kib(self.child.id(), "VmRSS").unwrap()
     }
 
     /// Niceness and scheduling policy of its threads of this name, of which it has at least one

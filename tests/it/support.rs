@@ -12,7 +12,7 @@ use std::time::Duration;
 use karipass::clock;
 use karipass::config::{Database as DatabaseConfig, Secret};
 use karipass::db::Db;
-use karipass_lab::postgres::{Database, Durability, Postgres};
+use karipass_lab::postgres::{Database, Postgres};
 use tokio::sync::{Mutex, MutexGuard};
 use tokio::time::sleep;
 use tokio_postgres::Client;
@@ -60,9 +60,7 @@ pub async fn stoppable_cluster() -> (StoppableCluster, Database) {
 }
 
 async fn start_cluster() -> Postgres {
-    let postgres = Postgres::temporary(Durability::Fast).await.unwrap();
-    postgres.make_template(Path::new(KARIPASS)).await.unwrap();
-    postgres
+    Postgres::with_template(Path::new(KARIPASS)).await.unwrap()
 }
 
 /// A running cluster of one test at a time.

@@ -68,7 +68,7 @@ enum MediaAttack {
 /// Calls in the victim's name, and keys if anything is heard.
 async fn attempt(system: &System, attack: MediaAttack, victim: &Story<'_>) -> Result<()> {
     let (caller, password) = (&victim.family.contract, victim.password());
-    let mut carrier = Agent::new(Agent::socket(CARRIER)?, system.asterisk.sip())?;
+    let mut carrier = Agent::new(Agent::socket(CARRIER)?, system.asterisk.setup.sip)?;
     let (mut stranger, mut own) = (Ear::new(STRANGER)?, Ear::new(CARRIER)?);
     let (foreign, honest) = (sdp(stranger.handset.address()?), sdp(own.handset.address()?));
     let offer = match attack {

@@ -130,8 +130,8 @@ fn p1_a_call_that_was_transferred_or_forwarded_is_nobodys() -> Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {
         let events = listen(&asterisk).await?;
-        let outside = Agent::new(Agent::socket(OUTSIDE)?, asterisk.sip())?;
-        let desk = Agent::new(desk, asterisk.sip())?;
+        let outside = Agent::new(Agent::socket(OUTSIDE)?, asterisk.setup.sip)?;
+        let desk = Agent::new(desk, asterisk.setup.sip)?;
         let mut ground = AttackGround { asterisk, events, outside, desk };
         let mut wrong = Vec::new();
         for attack in ATTACKS {
@@ -194,7 +194,8 @@ impl AttackGround {
             }
             Attack::Moved => {
                 self.outside.invite("100", VICTIM, "").await?;
-                let contact = format!("Contact: <sip:{SET_UP_NUMBER}@{}>\r\n", self.asterisk.sip());
+                let contact =
+                    format!("Contact: <sip:{SET_UP_NUMBER}@{}>\r\n", self.asterisk.setup.sip);
                 self.desk.take_call("302 Moved Temporarily", &contact).await?;
             }
             Attack::Forwarded(extension) => {
@@ -228,12 +229,12 @@ impl AttackGround {
                 asked.and(taken)?;
             }
             Attack::Trunk(address) => {
-                let mut agent = Agent::new(Agent::socket(address)?, self.asterisk.sip())?;
+                let mut agent = Agent::new(Agent::socket(address)?, self.asterisk.setup.sip)?;
                 let asserted = format!("P-Asserted-Identity: <sip:{VICTIM}@x>\r\n");
                 agent.invite(SET_UP_NUMBER, VICTIM, &asserted).await?;
             }
             Attack::Header(header) => {
-                let mut agent = Agent::new(Agent::socket(CARRIER)?, self.asterisk.sip())?;
+                let mut agent = Agent::new(Agent::socket(CARRIER)?, self.asterisk.setup.sip)?;
                 let headers = format!("P-Asserted-Identity: <sip:{VICTIM}@x>\r\n{header}\r\n");
                 agent.invite(SET_UP_NUMBER, VICTIM, &headers).await?;
             }
@@ -254,14 +255,13 @@ impl AttackGround {
     }
 
     fn refer_to_the_line(&self) -> String {
-        format!("Refer-To: <sip:{SET_UP_NUMBER}@{}>\r\n", self.asterisk.sip())
+        format!("Refer-To: <sip:{SET_UP_NUMBER}@{}>\r\n", self.asterisk.setup.sip)
     }
 
     /// Has the PBX call the telephone as the victim, and connect it with the line.
     fn originate(&self) -> impl Future<Output = Result<()>> + use<> {
         let Self { asterisk, .. } = self;
-        let (url, password) = (asterisk.ari_url(), asterisk.ari_password());
-        let address = url.trim_start_matches("http://").to_owned();
+        let (address, password) = (asterisk.setup.ari, &asterisk.setup.ari_password);
         let request = format!(
             "POST /ari/channels?endpoint=PJSIP/desk&context=karipass-phones&priority=1\
              &extension={SET_UP_NUMBER}&callerId={VICTIM}&api_key={ARI_USER}:{password} HTTP/1.1\r\n\

@@ -22,8 +22,8 @@ fn p1_neither_a_forwarded_call_nor_an_attended_transfer_sets_a_password() -> Res
     ensure!(story.family.contract == family.contract, "another story has taken the numbers");
     let password = story.password();
     system.wait(async {
-        let mut desk = Agent::new(desk, system.asterisk.sip())?;
-        let mut outside = Agent::new(Agent::socket(OUTSIDE)?, system.asterisk.sip())?;
+        let mut desk = Agent::new(desk, system.asterisk.setup.sip)?;
+        let mut outside = Agent::new(Agent::socket(OUTSIDE)?, system.asterisk.setup.sip)?;
         let mut forwarded = outside.invite("101", &family.contract, "").await?;
         outside.expect_answer(&mut forwarded).await?;
         key_all(&mut outside, &mut forwarded, &password).await?;
@@ -35,8 +35,11 @@ fn p1_neither_a_forwarded_call_nor_an_attended_transfer_sets_a_password() -> Res
         outside.expect_answer(&mut called).await?;
         // Asterisk transfers nobody who is not connected yet.
         wait_until_bridged(&system.asterisk).await?;
-        let to =
-            format!("sip:{SET_UP_NUMBER}@{}?Replaces={}", system.asterisk.sip(), line.replaces());
+        let to = format!(
+            "sip:{SET_UP_NUMBER}@{}?Replaces={}",
+            system.asterisk.setup.sip,
+            line.replaces()
+        );
         let status =
             desk.request("REFER", &mut taken, &format!("Refer-To: <{to}>\r\n"), "").await?;
         ensure!(status == 202, "the transfer is refused: {status}");

@@ -189,9 +189,8 @@ fn check(cases: &[Case]) -> Result<()> {
 
 /// Holds the application.
 pub async fn listen(asterisk: &Asterisk) -> Result<Events> {
-    let base = asterisk.ari_url().replacen("http", "ws", 1);
-    let key = format!("{ARI_USER}:{}", asterisk.ari_password());
-    let url = format!("{base}/ari/events?app=karipass&api_key={key}");
+    let key = format!("{ARI_USER}:{}", asterisk.setup.ari_password);
+    let url = format!("ws://{}/ari/events?app=karipass&api_key={key}", asterisk.setup.ari);
     Ok(tokio_tungstenite::connect_async(url).await?.0)
 }
 
@@ -202,10 +201,10 @@ async fn call(
     case: &Case,
 ) -> Result<Answer> {
     let socket = UdpSocket::bind((case.from, 0)).await?;
-    socket.connect(asterisk.sip()).await?;
+    socket.connect(asterisk.setup.sip).await?;
     let here = socket.local_addr()?;
     let Case { dialled, parameters, via, call_id, from_header, headers, .. } = case;
-    let there = asterisk.sip();
+    let there = asterisk.setup.sip;
     let invite = format!(
         "INVITE sip:{dialled}@{there}{parameters} SIP/2.0\r\n\
          Via: SIP/2.0/UDP {here};branch=z9hG4bK{index}{via}\r\n\

@@ -68,7 +68,7 @@ fn every_request_within_a_call_that_asterisk_can_answer_is_answered() -> Result<
     let asterisk = Asterisk::start(AsteriskSetup::new(folder.path())?)?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {
-        let mut caller = Agent::new(Agent::socket(CARRIER)?, asterisk.sip())?;
+        let mut caller = Agent::new(Agent::socket(CARRIER)?, asterisk.setup.sip)?;
         let timer = "Require: timer\r\nSession-Expires: 90;refresher=uac\r\n";
         let mut call = caller.invite(SET_UP_NUMBER, "caller", timer).await?;
         let answer = caller.expect_answer(&mut call).await?;

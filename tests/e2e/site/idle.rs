@@ -110,15 +110,16 @@ fn w9_the_warning_extends_the_session_or_is_ignored_and_typing_extends_it_too() 
 /// A second daemon on the same database; it has no Asterisk, and needs none.
 fn impatient(system: &System, name: &str) -> Result<Daemon> {
     let folder = system.folder.path().join(name);
-    let keys = system.daemon.as_ref().unwrap().lock().unwrap().setup().keys();
-    let setup = DaemonSetup::new(Path::new(KARIPASS), &folder, &system.asterisk, &system.database)?
+    let keys = system.daemon.as_ref().unwrap().lock().unwrap().setup.keys();
+    let (asterisk, database) = (&system.asterisk.setup, &system.database);
+    let setup = DaemonSetup::new(Path::new(KARIPASS), &folder, asterisk, database)?
         .variables([("KARIPASS_ARI_URL", "http://127.0.0.1:9"), ("KARIPASS_LOGIN_LIMIT", "off")])
         .variables([("KARIPASS_SESSION_IDLE_TIMEOUT_S", IDLE_S.to_string())]);
     fs::create_dir_all(&folder)?;
     fs::copy(keys, setup.keys())?;
     let mut daemon = Daemon::start_unready(setup)?;
     let address = daemon.site().replace("https://", "");
-    daemon.child().wait_for(ANSWER_TIMEOUT, || Ok(TcpStream::connect(&address).is_ok()))?;
+    daemon.child.wait_for(ANSWER_TIMEOUT, || Ok(TcpStream::connect(&address).is_ok()))?;
     Ok(daemon)
 }
 

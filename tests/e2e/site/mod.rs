@@ -40,7 +40,7 @@ impl Browsers {
 
     fn new(system: &System) -> Result<Self> {
         let daemon = system.daemon.as_ref().unwrap().lock().unwrap();
-        let keys = std::fs::read_to_string(daemon.setup().keys())?;
+        let keys = std::fs::read_to_string(daemon.setup.keys())?;
         let hasher =
             Hasher::start(Keys::parse(&keys)?, Cost::LIVE, &Dummy::draw(&mut rand::rng()))?;
         Ok(Self {

@@ -24,11 +24,11 @@ fn p1_a_registered_telephone_is_its_fixed_identity() -> Result<()> {
     let system = System::shared();
     let story = Story::of_the_telephone(&system)?;
     let (Family { contract, child, .. }, password) = (&story.family, story.password());
-    let phone = &story.system.asterisk.phones()[0];
+    let phone = &story.system.asterisk.setup.phones[0];
     let elsewhere = Story::new(story.system)?;
     let mut call =
         Caller::telephone(phone, &elsewhere.family.contract).call(&story.system.line())?;
-    call.hear("menu")?.key("1")?.hear_number(contract, "set-password")?;
+    call.hear("menu")?.key("1")?.hear_number(contract)?.hear("set-password")?;
     complete(&mut call, contract, &password)?;
     story.expect_stored(contract, &password, "line", "line", &[contract, child])?;
     elsewhere.expect_nothing_stored()

@@ -13,9 +13,9 @@ fn p4_the_contract_number_sets_the_lines_password() -> Result<()> {
     let (Family { contract, child, .. }, password) = (&story.family, story.password());
     let mut call = story.call_from_contract()?;
     call.hear_whole("menu")?.key("1")?;
-    call.hear_number_whole(contract, "set-password")?.key_password(&password)?;
+    call.hear_number(contract)?.hear_whole("set-password")?.key_password(&password)?;
     call.hear_whole("confirm-password")?.key_password(&password)?;
-    call.hear_number_whole(contract, "completed")?.expect_hangup()?;
+    call.hear_number(contract)?.hear_whole("completed")?.expect_hangup()?;
     story.expect_stored(contract, &password, "line", "line", &[contract, child])
 }
 
@@ -38,7 +38,7 @@ fn p6_an_additional_number_registers_its_own_password() -> Result<()> {
     let story = Story::new(&system)?;
     let (Family { child, .. }, password) = (&story.family, story.password());
     let mut call = story.call_from_child()?;
-    call.hear("menu")?.key("3")?.hear_number_whole(child, "register-password")?;
+    call.hear("menu")?.key("3")?.hear_number(child)?.hear_whole("register-password")?;
     complete(&mut call, child, &password)?;
     story.expect_stored(child, &password, "admin_user", "user", &[child])
 }

@@ -32,7 +32,7 @@ fn p12_a_whole_flow_keyed_ahead_at_40_ms_counts() -> Result<()> {
     call.key_password(&format!("{password}{password}"))?;
     call.allow(["enter-number"]).allow_number(child, "set-password");
     call.allow(["confirm-password"]);
-    call.hear_number_whole(child, "completed")?.expect_hangup()?;
+    call.hear_number(child)?.hear_whole("completed")?.expect_hangup()?;
     story.expect_stored(child, &password, "number", "number", &[child])
 }
 
@@ -43,9 +43,9 @@ fn p12_digits_of_40_ms_count_once_each_after_the_guidance() -> Result<()> {
     let Family { contract, child, .. } = &story.family;
     for password in [story.password(), with_doubles(&story)] {
         let mut call = fast_call(&story)?;
-        call.hear("menu")?.key("1")?.hear_number_whole(contract, "set-password")?;
+        call.hear("menu")?.key("1")?.hear_number(contract)?.hear_whole("set-password")?;
         call.key_password(&password)?.hear_whole("confirm-password")?.key_password(&password)?;
-        call.hear_number_whole(contract, "completed")?.expect_hangup()?;
+        call.hear_number(contract)?.hear_whole("completed")?.expect_hangup()?;
         story.expect_stored(contract, &password, "line", "line", &[contract, child])?;
     }
     Ok(())
@@ -98,7 +98,7 @@ fn p11_a_call_on_hold_is_asked_again_when_it_is_taken_up() -> Result<()> {
     // At least as long as the guidance and the first digit's limit.
     std::thread::sleep(Duration::from_secs(9));
     call.resume()?.hear_whole("confirm-password")?.key_password(&password)?;
-    call.hear_number_whole(contract, "completed")?.expect_hangup()?;
+    call.hear_number(contract)?.hear_whole("completed")?.expect_hangup()?;
     story.expect_stored(contract, &password, "line", "line", &[contract, child])
 }
 
@@ -108,7 +108,11 @@ fn nothing_is_stored_of_digits_behind_a_restarted_rtp_clock() -> Result<()> {
     let story = Story::new(&system)?;
     let (Family { contract, .. }, password) = (&story.family, story.password());
     let mut call = story.call_from_contract()?;
-    call.hear("menu")?.key("1")?.hear_number(contract, "set-password")?.restart_rtp_clock()?;
+    call.hear("menu")?
+        .key("1")?
+        .hear_number(contract)?
+        .hear("set-password")?
+        .restart_rtp_clock()?;
     call.key_password(&password)?.key_password(&password)?;
     call.hear("invalid")?.hang_up()?;
     story.expect_nothing_stored()

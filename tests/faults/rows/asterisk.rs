@@ -32,7 +32,6 @@ fn asterisk_killed_and_started_again() -> Result<()> {
 fn killed(scene: &Scene) -> Result<()> {
     for _ in 0..KILLS {
         let took = scene.fault(|_| {
-            scene.system.asterisk().kill()?;
             scene.system.asterisk().restart()?;
             scene.system.fleet.wait_until_ready(Instant::now())
         })?;

@@ -10,7 +10,7 @@ use crate::support::{EXCLUSIVE, wait_until};
 const VERIFIED: usize = 20;
 /// Memory that the flood may take besides: a connection and a request each for a thousand that
 /// wait. A hash's memory for each of them would be 19 GiB.
-const MEMORY_KIB: usize = 256 * 1024;
+const MEMORY_KIB: u32 = 256 * 1024;
 /// Of a thousand that wait when everybody goes away, those that are verified all the same.
 const LEFT_OVER: f64 = 500.0;
 

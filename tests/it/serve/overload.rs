@@ -12,7 +12,7 @@ use crate::site::{Caller, NUMBER, RIGHT, Service};
 use crate::support::{self, EXCLUSIVE, wait_until, wait_until_locked_out};
 
 /// Memory that slow connections and the flood may take besides.
-const MEMORY_KIB: usize = 256 * 1024;
+const MEMORY_KIB: u32 = 256 * 1024;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn r_calls_go_on_beside_slow_connections_and_a_flood_of_logins() {

@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 /// By when a request is answered, unless the site is flooded.
 pub const ANSWER_TIMEOUT: Duration = Duration::from_secs(20);
 
-/// What makes a client that trusts this certificate (PEM) and nothing else.
+/// What makes a client that trusts this certificate (PEM) and nothing else, and waits for ever.
 pub fn client(certificate: &Path) -> Result<ClientBuilder> {
     // Another part of this process may have chosen it before.
     let _ = rustls::crypto::ring::default_provider().install_default();
@@ -27,13 +27,8 @@ pub struct Api {
 }
 
 impl Api {
-    /// Of the site at `site`, such as `https://localhost:8443`, with its certificate in PEM.
-    pub fn new(site: &str, certificate: &Path) -> Result<Self> {
-        Self::with_client(site, client(certificate)?.timeout(ANSWER_TIMEOUT))
-    }
-
-    /// The same by way of another client.
-    pub fn with_client(site: &str, client: ClientBuilder) -> Result<Self> {
+    /// Of the site at `site`, such as `https://localhost:8443`.
+    pub fn new(site: &str, client: ClientBuilder) -> Result<Self> {
         Ok(Self { login: format!("{site}/api/v1/login"), client: client.build()? })
     }
 

@@ -6,7 +6,7 @@ use std::time::Instant;
 use anyhow::{Context as _, Result, bail, ensure};
 use serde_json::Value;
 
-use crate::api::Api;
+use crate::api::{self, ANSWER_TIMEOUT, Api};
 use crate::asterisk::{CARRIER, SET_UP_NUMBER};
 use crate::run::SharedOptions;
 use crate::sounds;
@@ -36,7 +36,8 @@ pub async fn call(options: &CallOptions) -> Result<()> {
     let SharedOptions { https_port, var_dir, .. } = &options.shared;
     let certificate = var_dir.join("karipass/certificate.pem");
     let site = format!("https://localhost:{https_port}");
-    let api = Api::new(&site, &certificate).context("is `make run` running?")?;
+    let client = api::client(&certificate).context("is `make run` running?")?;
+    let api = Api::new(&site, client.timeout(ANSWER_TIMEOUT))?;
     let password = format!("{:08}", rand::random_range(0..100_000_000_u32));
     let (owned, keyed) = (options.clone(), password.clone());
     let login = tokio::task::spawn_blocking(move || set(&owned, &keyed)).await??;
@@ -74,12 +75,10 @@ fn set(options: &CallOptions, password: &str) -> Result<String> {
         }
         let login = std::mem::take(&mut read_out);
         print(&format!("hears   {login}{}", words(&heard)));
-        let (keys, shown) = match heard.as_str() {
-            "menu" => (unit.clone(), unit.clone()),
-            "enter-number" => (number.clone(), number.clone()),
-            "set-password" | "register-password" | "confirm-password" => {
-                (password.to_owned(), hidden(password))
-            }
+        let keys: &str = match heard.as_str() {
+            "menu" => unit,
+            "enter-number" => &number,
+            "set-password" | "register-password" | "confirm-password" => password,
             "completed" => {
                 subscriber.expect_hangup()?;
                 print("is hung up on");
@@ -92,7 +91,8 @@ fn set(options: &CallOptions, password: &str) -> Result<String> {
             }
             _ => continue,
         };
-        subscriber.key_password(&keys)?;
+        subscriber.key_password(keys)?;
+        let shown = if keys == password { hidden(password) } else { keys.to_owned() };
         print(&format!("keys    {shown}"));
     }
     print("is hung up on");

@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::path::Path;
-use std::time::{Duration, SystemTime};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use anyhow::Result;
 use rcgen::{
@@ -12,20 +12,22 @@ use rcgen::{
 use crate::daemon::write_secret;
 use crate::secret;
 
+const LIFETIME: Duration = Duration::from_hours(24 * 3650);
+
 /// Makes `certificate.pem` and `key.pem` in `folder` unless they are there.
 pub fn keep_in(folder: &Path) -> Result<()> {
     if folder.join("certificate.pem").exists() && folder.join("key.pem").exists() {
         return Ok(());
     }
-    self_signed(folder, &for_loopback()?)
+    make_in(folder, SystemTime::now() + LIFETIME)
 }
 
 /// Makes new ones in `folder`; the certificate ends at this time.
 pub fn make_in(folder: &Path, ends: SystemTime) -> Result<()> {
-    let mut parameters = for_loopback()?;
-    let since_1970: Duration = ends.duration_since(SystemTime::UNIX_EPOCH)?;
-    parameters.not_after = date_time_ymd(1970, 1, 1) + since_1970;
-    self_signed(folder, &parameters)
+    let mut parameters = parameters(&["localhost", "127.0.0.1", "::1"])?;
+    parameters.not_after = date_time_ymd(1970, 1, 1) + ends.duration_since(UNIX_EPOCH)?;
+    let key = KeyPair::generate()?;
+    write(folder, &key, &parameters.self_signed(&key)?)
 }
 
 /// A private certificate authority.
@@ -46,19 +48,14 @@ impl Authority {
 
     /// Makes `certificate.pem` and `key.pem` in `folder`, for these names and addresses.
     pub fn certify(&self, names: &[&str], folder: &Path) -> Result<()> {
-        let names: Vec<String> = names.iter().map(|name| (*name).to_owned()).collect();
         let key = KeyPair::generate()?;
-        write(folder, &key, &CertificateParams::new(names)?.signed_by(&key, &self.issuer)?)
+        write(folder, &key, &parameters(names)?.signed_by(&key, &self.issuer)?)
     }
 }
 
-fn for_loopback() -> Result<CertificateParams> {
-    Ok(CertificateParams::new(["localhost", "127.0.0.1", "::1"].map(str::to_owned))?)
-}
-
-fn self_signed(folder: &Path, parameters: &CertificateParams) -> Result<()> {
-    let key = KeyPair::generate()?;
-    write(folder, &key, &parameters.self_signed(&key)?)
+fn parameters(names: &[&str]) -> Result<CertificateParams> {
+    let names: Vec<String> = names.iter().map(|name| (*name).to_owned()).collect();
+    Ok(CertificateParams::new(names)?)
 }
 
 fn write(folder: &Path, key: &KeyPair, certificate: &Certificate) -> Result<()> {

@@ -173,10 +173,18 @@ pub fn wait_until(
 pub fn descendants(parent: Pid) -> Vec<Pid> {
     let threads = fs::read_dir(format!("/proc/{parent}/task")).into_iter().flatten().flatten();
     let lists = threads.map(|thread| fs::read_to_string(thread.path().join("children")));
-    let lists: Vec<String> = lists.map(Result::unwrap_or_default).collect();
-    let children = lists.iter().flat_map(|list| list.split_whitespace());
-    let children = children.filter_map(|id| Pid::from_raw(id.parse().ok()?));
+    // Each process has a space behind it.
+    let lists: String = lists.map(Result::unwrap_or_default).collect();
+    let children = lists.split_whitespace().filter_map(|id| Pid::from_raw(id.parse().ok()?));
     children.flat_map(|child| [vec![child], descendants(child)].concat()).collect()
+}
+
+/// How much memory it has, in KiB, by a name of `proc_pid_status(5)`: `VmRSS` now, `VmHWM` at most.
+pub fn memory_kib(process: Pid, name: &str) -> Result<u32> {
+    let status = fs::read_to_string(format!("/proc/{process}/status"))?;
+    let memory = status.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':'));
+    let kib = memory.and_then(|memory| memory.trim().strip_suffix(" kB"));
+    Ok(kib.with_context(|| format!("no {name}"))?.parse()?)
 }
 
 /// Whether it runs; one that has ended and waits for its new parent does not.

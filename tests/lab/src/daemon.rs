@@ -14,7 +14,7 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result, ensure};
 
-use crate::asterisk::{ARI_USER, Asterisk, AsteriskSetup, CARRIER};
+use crate::asterisk::{ARI_USER, AsteriskSetup, CARRIER};
 use crate::child::{self, Child};
 use crate::postgres::Database;
 use crate::{certificate, ports, repository, secret};
@@ -35,29 +35,21 @@ const STOP_TIMEOUT: Duration = Duration::from_secs(30);
 pub struct DaemonSetup {
     karipass: PathBuf,
     folder: PathBuf,
-    https: u16,
-    operators: u16,
-    ari_url: String,
+    /// The port of its site.
+    pub https: u16,
+    /// The port of its operators' listener.
+    pub operators: u16,
+    ari: SocketAddr,
     ari_password: String,
     etc: PathBuf,
-    daemon_url: String,
-    owner_url: String,
+    database: Database,
     variables: Vec<(String, String)>,
 }
 
 impl DaemonSetup {
-    /// The binary `karipass` in `folder`, on free ports, with this Asterisk and this database.
+    /// The binary `karipass` in `folder`, on free ports, with this Asterisk, which need not run
+    /// yet, and this database.
     pub fn new(
-        karipass: &Path,
-        folder: impl Into<PathBuf>,
-        asterisk: &Asterisk,
-        database: &Database,
-    ) -> Result<Self> {
-        Self::beside(karipass, folder, asterisk.setup(), database)
-    }
-
-    /// The same with an Asterisk that may not run yet.
-    pub fn beside(
         karipass: &Path,
         folder: impl Into<PathBuf>,
         asterisk: &AsteriskSetup,
@@ -68,20 +60,12 @@ impl DaemonSetup {
             folder: folder.into(),
             https: ports::free_tcp()?,
             operators: ports::free_tcp()?,
-            ari_url: asterisk.ari_url(),
-            ari_password: asterisk.ari_password().to_owned(),
+            ari: asterisk.ari,
+            ari_password: asterisk.ari_password.clone(),
             etc: asterisk.etc(),
-            daemon_url: database.daemon_url.clone(),
-            owner_url: database.owner_url.clone(),
+            database: database.clone(),
             variables: Vec::new(),
         })
-    }
-
-    /// Takes these ports instead of free ones.
-    #[must_use]
-    pub fn ports(mut self, https: u16, operators: u16) -> Self {
-        (self.https, self.operators) = (https, operators);
-        self
     }
 
     /// Sets variables of its environment, which is otherwise empty.
@@ -99,8 +83,8 @@ impl DaemonSetup {
     pub fn lay_out(&self) -> Result<()> {
         fs::create_dir_all(&self.folder)?;
         write_secret(&self.folder.join("ari.password"), &self.ari_password)?;
-        write_secret(&self.folder.join("database.url"), &self.daemon_url)?;
-        write_secret(&self.folder.join("owner.url"), &self.owner_url)?;
+        write_secret(&self.folder.join("database.url"), &self.database.daemon_url)?;
+        write_secret(&self.folder.join("owner.url"), &self.database.owner_url)?;
         let keys = self.keys();
         if !keys.exists() {
             write_secret(&keys, &format!("lab {}{}\n", secret(), secret()))?;
@@ -113,11 +97,11 @@ impl DaemonSetup {
     }
 
     fn configuration(&self, owner: &str) -> String {
-        let Self { https, operators, ari_url, .. } = self;
+        let Self { https, operators, ari, .. } = self;
         let sounds = repository().join("asterisk/sounds/ja/karipass");
         let (sounds, etc) = (sounds.display(), self.etc.display());
         format!(
-            "[ari]\nurl = \"{ari_url}\"\nuser = \"{ARI_USER}\"\npassword_file = \"ari.password\"\n\
+            "[ari]\nurl = \"http://{ari}\"\nuser = \"{ARI_USER}\"\npassword_file = \"ari.password\"\n\
              sounds_dir = \"{sounds}\"\nconfig_dir = \"{etc}\"\n\n\
              [database]\nurl_file = \"database.url\"\n{owner}\n\
              [call]\nmedia_networks = [\"carrier={CARRIER}\"]\n\n\
@@ -134,6 +118,15 @@ impl DaemonSetup {
         let mut import = self.operator();
         import.args(["contracts", "import"]).arg(contracts);
         child::run("karipass contracts import", &mut import).map(drop)
+    }
+
+    /// Loads a contract for each of these numbers, which has the service and no other number.
+    pub fn import_numbers(&self, numbers: impl IntoIterator<Item = String>) -> Result<()> {
+        let rows = numbers.into_iter().map(|number| format!("{number},{number},yes"));
+        let rows = rows.collect::<Vec<_>>().join("\n");
+        let file = self.folder.join("contracts.csv");
+        fs::write(&file, format!("contract_number,number,service\n{rows}\n"))?;
+        self.import(&file)
     }
 
     /// `karipass` with the owner's rights, for `migrate`, `contracts` and `audit`.
@@ -170,8 +163,10 @@ impl DaemonSetup {
 /// A running private daemon; killed when dropped.
 #[derive(Debug)]
 pub struct Daemon {
-    setup: DaemonSetup,
-    child: Child,
+    /// What it was set up with.
+    pub setup: DaemonSetup,
+    /// Its process.
+    pub child: Child,
 }
 
 impl Daemon {
@@ -196,7 +191,7 @@ impl Daemon {
         ready.with_context(|| get(operators, "/readyz").1)
     }
 
-    /// Starts it again with the same configuration.
+    /// Kills it (`kill -9`), unless it has ended, and starts it again with the same configuration.
     pub fn restart(&mut self) -> Result<()> {
         self.restart_unready()?;
         self.wait_until_ready()
@@ -204,7 +199,7 @@ impl Daemon {
 
     /// As [`Daemon::restart`], without waiting.
     pub fn restart_unready(&mut self) -> Result<()> {
-        self.kill()?;
+        self.child.kill()?;
         self.child = self.setup.spawn()?;
         Ok(())
     }
@@ -214,16 +209,6 @@ impl Daemon {
         let status = self.child.stop(STOP_TIMEOUT)?;
         ensure!(status.success(), "karipass ended badly: {status}");
         Ok(())
-    }
-
-    /// Ends it without a word (`kill -9`).
-    pub fn kill(&mut self) -> Result<()> {
-        self.child.kill()
-    }
-
-    /// Its process.
-    pub fn child(&mut self) -> &mut Child {
-        &mut self.child
     }
 
     /// The site's base, such as `https://localhost:8443`.
@@ -244,11 +229,6 @@ impl Daemon {
     /// What it has said.
     pub fn log(&self) -> PathBuf {
         self.setup.log()
-    }
-
-    /// What it was set up with.
-    pub fn setup(&self) -> &DaemonSetup {
-        &self.setup
     }
 }
 
@@ -278,13 +258,9 @@ pub fn get(address: SocketAddr, path: &str) -> (u16, String) {
     (status, body.to_owned())
 }
 
-/// The calls under way at the daemon of this operators' listener.
+/// The calls under way at the daemon of this operators' listener; none if nobody answers.
 pub fn calls(operators: SocketAddr) -> f64 {
     let (_, metrics) = get(operators, "/metrics");
-    let calls = metrics.lines().filter_map(|line| {
-        let (name, value) = line.rsplit_once(' ')?;
-        let is_it = name.split('{').next() == Some("karipass_calls");
-        is_it.then(|| value.parse::<f64>().ok())?
-    });
-    calls.sum()
+    let calls = metrics.lines().find_map(|line| line.strip_prefix("karipass_calls "));
+    calls.and_then(|calls| calls.parse().ok()).unwrap_or_default()
 }

@@ -8,13 +8,11 @@ use std::time::{Duration, Instant};
 use anyhow::{Context as _, Result, ensure};
 use tokio::runtime::{Builder, Runtime};
 use tokio::task::JoinSet;
-use tokio::time::{MissedTickBehavior, interval};
+use tokio::time::interval;
 
 use crate::api::{self, Api};
 use crate::child::{lower_priority, wait_until};
 
-/// Between two helpings.
-const TICK: Duration = Duration::from_millis(10);
 /// Logins that the capacity is measured with, and how many at once.
 pub const MEASURED: u32 = 200;
 const SIDE_BY_SIDE: usize = 6;
@@ -24,11 +22,12 @@ const SIDE_BY_SIDE: usize = 6;
 pub struct Flood {
     api: Api,
     number: String,
+    counted: Arc<Mutex<Counted>>,
 }
 
 /// One that is under way.
 pub struct Running {
-    counted: Arc<Mutex<Counted>>,
+    flood: Flood,
     runtime: Runtime,
 }
 
@@ -52,20 +51,20 @@ impl Flood {
     pub fn new(site: &str, certificate: &Path, number: &str) -> Result<Self> {
         // Without a time-out: a client that goes away early makes room, and a slow site would never
         // be full.
-        let api = Api::with_client(site, api::client(certificate)?)?;
-        Ok(Self { api, number: number.to_owned() })
+        let api = Api::new(site, api::client(certificate)?)?;
+        Ok(Self { api, number: number.to_owned(), counted: Arc::default() })
     }
 
     /// Logins a second that are verified when only a few come at once.
     pub fn capacity(&self) -> Result<f64> {
-        let (flood, counted) = (self.clone(), Arc::default());
-        let all = Arc::clone(&counted);
+        let flood = Self { counted: Arc::default(), ..self.clone() };
         let runtime = runtime()?;
+        let client = flood.clone();
         let measured = runtime.spawn(async move {
             let began = Instant::now();
             let mut asking = JoinSet::new();
             for _ in 0..MEASURED {
-                asking.spawn(flood.clone().ask(Arc::clone(&all)));
+                asking.spawn(client.clone().ask());
                 if asking.len() == SIDE_BY_SIDE {
                     asking.join_next().await;
                 }
@@ -74,35 +73,27 @@ impl Flood {
             began.elapsed()
         });
         let took = runtime.block_on(measured).context("the measuring has panicked")?;
-        let counted = copy(&counted);
+        let counted = flood.counted();
         ensure!(counted.verified == MEASURED as usize, "a few logins at once: {counted:?}");
         Ok(f64::from(MEASURED) / took.as_secs_f64())
     }
 
     /// So many a second, until it is ended.
     pub fn begin(self, rate: f64) -> Result<Running> {
-        let counted = Arc::default();
-        let all = Arc::clone(&counted);
-        let runtime = runtime()?;
+        let (client, runtime) = (self.clone(), runtime()?);
         runtime.spawn(async move {
-            let mut ticks = interval(TICK);
-            ticks.set_missed_tick_behavior(MissedTickBehavior::Burst);
-            let mut due = 0.0;
+            let mut due = interval(Duration::from_secs_f64(rate.recip())); // late ones in a burst
             loop {
-                ticks.tick().await;
-                due += rate * TICK.as_secs_f64();
-                while due >= 1.0 {
-                    due -= 1.0;
-                    tokio::spawn(self.clone().ask(Arc::clone(&all)));
-                }
+                due.tick().await;
+                tokio::spawn(client.clone().ask());
             }
         });
-        Ok(Running { counted, runtime })
+        Ok(Running { flood: self, runtime })
     }
 
-    async fn ask(self, counted: Arc<Mutex<Counted>>) {
+    async fn ask(self) {
         let answer = self.api.log_in(&self.number, "00000000").await;
-        let mut counted = counted.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut counted = self.counted.lock().unwrap_or_else(PoisonError::into_inner);
         match answer {
             Ok((401, _)) => counted.verified += 1,
             Ok((503, problem)) if problem["code"] == "busy" => counted.busy += 1,
@@ -115,25 +106,25 @@ impl Flood {
             }
         }
     }
+
+    fn counted(&self) -> Counted {
+        self.counted.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
 }
 
 impl Running {
     /// Waits until a login is refused as busy: until then the queue has room.
     pub fn wait_until_refused(&self, within: Duration) -> Result<()> {
-        wait_until("a login refused as busy", within, || Ok(copy(&self.counted).busy > 0))
+        wait_until("a login refused as busy", within, || Ok(self.flood.counted().busy > 0))
     }
 
     /// Ends it: what came of those that were answered until then.
     pub fn end(self) -> Result<Counted> {
         self.runtime.shutdown_background(); // the clients that still wait go away
-        let counted = copy(&self.counted);
+        let counted = self.flood.counted();
         ensure!(counted.wrong.is_none(), "a login of the flood: {:?}", counted.wrong);
         Ok(counted)
     }
-}
-
-fn copy(counted: &Mutex<Counted>) -> Counted {
-    counted.lock().unwrap_or_else(PoisonError::into_inner).clone()
 }
 
 /// One thread, which takes what is left of the processor.

@@ -18,24 +18,26 @@ static GIVEN: Mutex<BTreeSet<u16>> = Mutex::new(BTreeSet::new());
 
 /// A free TCP port of 127.0.0.1, given once.
 pub fn free_tcp() -> Result<u16> {
-    let given = |port| GIVEN.lock().unwrap_or_else(PoisonError::into_inner).insert(port);
-    let free = |port: &u16| TcpListener::bind((Ipv4Addr::LOCALHOST, *port)).is_ok() && given(*port);
-    let mut drawn = std::iter::repeat_with(|| rand::random_range(SERVERS)).take(DRAWS);
-    drawn.find(free).context("no free TCP port")
+    draw(|port| TcpListener::bind((Ipv4Addr::LOCALHOST, port)).is_ok() && is_new(port))
 }
 
-/// A free UDP port of 127.0.0.1.
+/// The same over UDP.
 pub fn free_udp() -> Result<u16> {
-    Ok(UdpSocket::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?.port())
+    draw(|port| UdpSocket::bind((Ipv4Addr::LOCALHOST, port)).is_ok() && is_new(port))
 }
 
 /// A UDP port of `address` for somebody's audio, with the one two above it for video.
 pub fn free_media(address: Ipv4Addr) -> Result<u16> {
-    let free = |port: &u16| {
-        [*port, *port + 2].into_iter().all(|port| UdpSocket::bind((address, port)).is_ok())
-    };
+    draw(|port| [port, port + 2].iter().all(|port| UdpSocket::bind((address, *port)).is_ok()))
+}
+
+fn is_new(port: u16) -> bool {
+    GIVEN.lock().unwrap_or_else(PoisonError::into_inner).insert(port)
+}
+
+fn draw(is_free: impl Fn(u16) -> bool) -> Result<u16> {
     let mut drawn = std::iter::repeat_with(|| rand::random_range(SERVERS)).take(DRAWS);
-    drawn.find(free).context("no free UDP ports for media")
+    drawn.find(|port| is_free(*port)).context("no free port")
 }
 
 /// A range for RTP, below the ports that the kernel hands out; Asterisk passes over taken ones.

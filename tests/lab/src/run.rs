@@ -2,7 +2,6 @@
 //!
 //! PostgreSQL, Asterisk and the daemon live under `VAR_DIR`, whose contents stay from run to run.
 
-use std::fmt::Write as _;
 use std::fs::{self, File};
 use std::io::{self, Write as _};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, UdpSocket};
@@ -14,8 +13,8 @@ use tokio::signal::unix::{SignalKind, signal};
 
 use crate::asterisk::{Asterisk, AsteriskSetup, CARRIER, Phone, SET_UP_NUMBER};
 use crate::daemon::{Daemon, DaemonSetup, write_secret};
-use crate::demonstration;
-use crate::postgres::{Durability, Postgres};
+use crate::postgres::Postgres;
+use crate::{demonstration, repository, secret};
 
 const POLL_INTERVAL: Duration = Duration::from_millis(200);
 
@@ -47,7 +46,7 @@ pub struct SharedOptions {
 }
 
 /// Everything that runs; ended in this order.
-struct System {
+struct Demonstration {
     daemon: Daemon,
     asterisk: Asterisk,
     postgres: Postgres,
@@ -96,25 +95,25 @@ fn say(line: &str) {
 }
 
 /// Asterisk starts beside PostgreSQL; the daemon needs both.
-async fn start(options: &RunOptions, var: &Path) -> Result<System> {
+async fn start(options: &RunOptions, var: &Path) -> Result<Demonstration> {
     let karipass = binary()?;
     let phones = phones(var)?;
-    let mut setup = AsteriskSetup::new(var.join("asterisk"))?.phones(phones);
-    setup = setup.ports(options.shared.sip_port, options.ari_port);
+    let mut setup = AsteriskSetup::new(var.join("asterisk"))?;
+    setup.phones = phones;
+    setup.sip.set_port(options.shared.sip_port);
+    setup.ari.set_port(options.ari_port);
     let asterisk = tokio::task::spawn_blocking(|| Asterisk::start(setup));
-    let postgres = Postgres::persistent(&var.join("postgres"), Durability::Durable).await?;
+    let postgres = Postgres::persistent(&var.join("postgres")).await?;
     let database = postgres.migrated("karipass", &karipass).await?;
     let asterisk = asterisk.await??;
-    let setup = DaemonSetup::new(&karipass, var.join("karipass"), &asterisk, &database)?.ports(
-        port("KARIPASS_SITE_LISTEN", options.shared.https_port),
-        port("KARIPASS_OPERATORS_LISTEN", options.ops_port),
-    );
-    let given = std::env::vars().filter(|(name, _)| name.starts_with("KARIPASS_"));
-    let setup = setup.variables(given);
+    let mut setup = DaemonSetup::new(&karipass, var.join("karipass"), &asterisk.setup, &database)?
+        .variables(std::env::vars().filter(|(name, _)| name.starts_with("KARIPASS_")));
+    setup.https = port("KARIPASS_SITE_LISTEN", options.shared.https_port);
+    setup.operators = port("KARIPASS_OPERATORS_LISTEN", options.ops_port);
     setup.lay_out()?;
-    setup.import(&demonstration::contracts())?;
+    setup.import(&repository().join(demonstration::CONTRACTS))?;
     let daemon = tokio::task::spawn_blocking(|| Daemon::start(setup)).await??;
-    Ok(System { daemon, asterisk, postgres })
+    Ok(Demonstration { daemon, asterisk, postgres })
 }
 
 /// The binary built beside this one.
@@ -150,25 +149,21 @@ fn port(variable: &str, otherwise: u16) -> u16 {
 fn phones(var: &Path) -> Result<Vec<Phone>> {
     let file = var.join("phones.txt");
     let kept = fs::read_to_string(&file).unwrap_or_default();
-    let mut text = String::new();
-    let mut phones = Vec::new();
-    for (number, _) in demonstration::numbers()? {
-        let password = kept.lines().find_map(|line| line.strip_prefix(&number)?.strip_prefix(' '));
-        let phone = match password {
-            Some(password) => Phone { password: password.to_owned(), number },
-            None => Phone::new(&number),
-        };
-        writeln!(text, "{} {}", phone.number, phone.password)?;
-        phones.push(phone);
-    }
-    write_secret(&file, &text)?;
-    Ok(phones)
+    let phones = demonstration::NUMBERS.map(|(number, _)| {
+        let password = kept.lines().find_map(|line| line.strip_prefix(number)?.strip_prefix(' '));
+        let password = password.map_or_else(secret, str::to_owned);
+        Phone { number: number.to_owned(), password }
+    });
+    let lines =
+        phones.each_ref().map(|Phone { number, password }| format!("{number} {password}\n"));
+    write_secret(&file, &lines.concat())?;
+    Ok(phones.into())
 }
 
 /// Waits until a part ends by itself, and names it.
-async fn watch(system: &mut System) -> Result<&'static str> {
+async fn watch(system: &mut Demonstration) -> Result<&'static str> {
     loop {
-        for child in [system.daemon.child(), system.asterisk.child()] {
+        for child in [&mut system.daemon.child, &mut system.asterisk.child] {
             if child.exit_status()?.is_some() {
                 return Ok(child.name());
             }
@@ -180,13 +175,10 @@ async fn watch(system: &mut System) -> Result<&'static str> {
     }
 }
 
-fn summary(system: &System, var: &Path) -> Result<String> {
-    let numbers: Vec<String> = demonstration::numbers()?
-        .iter()
-        .map(|(number, explanation)| format!("{number}  {explanation}"))
-        .collect();
+fn summary(system: &Demonstration, var: &Path) -> Result<String> {
+    let numbers = demonstration::NUMBERS.map(|(number, hears)| format!("{number}  {hears}"));
     let shown = var.strip_prefix(std::env::current_dir()?).unwrap_or(var).display();
-    let sip = system.asterisk.sip();
+    let sip = system.asterisk.setup.sip;
     let site = system.daemon.site();
     let operators = system.daemon.operators();
     let karipass = binary()?;

@@ -1,6 +1,6 @@
 //! A connection that sends one byte now and then.
 
-use std::io::{self, ErrorKind, Read as _, Write as _};
+use std::io::{self, ErrorKind, Write as _};
 use std::net::TcpStream;
 
 /// A connection, and what it still has to say.
@@ -23,12 +23,8 @@ impl Trickle {
         {
             return false;
         }
-        loop {
-            match self.stream.read(&mut [0; 4096]) {
-                Ok(0) => return false,
-                Ok(_) => {}
-                Err(error) => return error.kind() == ErrorKind::WouldBlock,
-            }
-        }
+        // To the end of the stream, if it has one yet.
+        let read = io::copy(&mut self.stream, &mut io::sink());
+        read.is_err_and(|error| error.kind() == ErrorKind::WouldBlock)
     }
 }

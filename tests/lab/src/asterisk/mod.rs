@@ -1,13 +1,11 @@
 //! A private Asterisk in its own folder, with this repository's samples, dialplan and sounds.
 //!
 //! The folder holds `etc` (the samples as they are, and `karipass.d` with ports and secrets),
-//! `log`, and what Asterisk writes. [`Asterisk::start`] returns once it takes calls; dropping it
-//! kills it.
+//! `log`, and what Asterisk writes. [`Asterisk::start`] returns once it takes calls.
 
 mod setup;
 
-use std::net::{Ipv4Addr, SocketAddr};
-use std::path::Path;
+use std::net::Ipv4Addr;
 use std::time::Duration;
 
 use anyhow::Result;
@@ -24,11 +22,13 @@ pub const CARRIER: Ipv4Addr = Ipv4Addr::new(127, 0, 0, 2);
 
 const STOP_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// A running private Asterisk.
+/// A running private Asterisk; killed when dropped.
 #[derive(Debug)]
 pub struct Asterisk {
-    setup: AsteriskSetup,
-    child: Child,
+    /// What it was set up with.
+    pub setup: AsteriskSetup,
+    /// Its process.
+    pub child: Child,
 }
 
 impl Asterisk {
@@ -38,10 +38,10 @@ impl Asterisk {
         Ok(Self { setup, child })
     }
 
-    /// Starts it again in the same folder, on the same ports, after [`Asterisk::stop`] or
-    /// [`Asterisk::kill`].
+    /// Kills it (`kill -9`), unless it has ended, and starts it again in the same folder, on the
+    /// same ports.
     pub fn restart(&mut self) -> Result<()> {
-        self.kill()?;
+        self.child.kill()?;
         self.child = self.setup.boot()?;
         Ok(())
     }
@@ -51,48 +51,8 @@ impl Asterisk {
         self.child.stop(STOP_TIMEOUT).map(drop)
     }
 
-    /// Ends it without a word (`kill -9`).
-    pub fn kill(&mut self) -> Result<()> {
-        self.child.kill()
-    }
-
-    /// What it was set up with.
-    pub fn setup(&self) -> &AsteriskSetup {
-        &self.setup
-    }
-
-    /// Its process.
-    pub fn child(&mut self) -> &mut Child {
-        &mut self.child
-    }
-
     /// What the console answers to one command.
     pub fn console(&self, command: &str) -> Result<String> {
         self.setup.console(command)
-    }
-
-    /// Where it takes SIP over UDP.
-    pub fn sip(&self) -> SocketAddr {
-        (Ipv4Addr::LOCALHOST, self.setup.sip).into()
-    }
-
-    /// ARI's base, such as `http://127.0.0.1:8088`.
-    pub fn ari_url(&self) -> String {
-        self.setup.ari_url()
-    }
-
-    /// The password of [`ARI_USER`].
-    pub fn ari_password(&self) -> &str {
-        self.setup.ari_password()
-    }
-
-    /// Its telephones.
-    pub fn phones(&self) -> &[Phone] {
-        &self.setup.phones
-    }
-
-    /// Its folder; all that it writes is below.
-    pub fn folder(&self) -> &Path {
-        self.setup.folder()
     }
 }

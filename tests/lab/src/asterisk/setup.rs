@@ -1,9 +1,8 @@
 //! What a private Asterisk is to be like, and its folder with the samples and what is local.
 
-use std::fmt::Write as _;
 use std::fs::{self, File};
 use std::io::Write as _;
-use std::net::{Ipv4Addr, TcpStream, UdpSocket};
+use std::net::{Ipv4Addr, SocketAddr, TcpStream, UdpSocket};
 use std::ops::RangeInclusive;
 use std::os::unix::fs::{PermissionsExt as _, symlink};
 use std::os::unix::process::CommandExt as _;
@@ -41,14 +40,19 @@ impl Phone {
 #[derive(Debug)]
 pub struct AsteriskSetup {
     installation: Installation,
-    folder: PathBuf,
+    /// All that it writes is below.
+    pub folder: PathBuf,
     /// For its sockets.
     run: TempDir,
-    pub(super) sip: u16,
-    ari: u16,
+    /// Where it takes SIP over UDP.
+    pub sip: SocketAddr,
+    /// Where it takes ARI.
+    pub ari: SocketAddr,
     rtp: RangeInclusive<u16>,
-    ari_password: String,
-    pub(super) phones: Vec<Phone>,
+    /// The password of [`super::ARI_USER`].
+    pub ari_password: String,
+    /// Its telephones.
+    pub phones: Vec<Phone>,
     snippets: Vec<(String, String)>,
     /// Its folder has a configuration that is not this repository's.
     has_configuration: bool,
@@ -70,28 +74,14 @@ impl AsteriskSetup {
             installation: Installation::find()?,
             folder: folder.into(),
             run: folder::for_socket("karipass-")?,
-            sip: ports::free_udp()?,
-            ari: ports::free_tcp()?,
+            sip: (Ipv4Addr::LOCALHOST, ports::free_udp()?).into(),
+            ari: (Ipv4Addr::LOCALHOST, ports::free_tcp()?).into(),
             rtp: ports::rtp_range(),
             ari_password: secret(),
             phones: Vec::new(),
             snippets: Vec::new(),
             has_configuration: false,
         })
-    }
-
-    /// Takes these ports instead of free ones.
-    #[must_use]
-    pub fn ports(mut self, sip: u16, ari: u16) -> Self {
-        (self.sip, self.ari) = (sip, ari);
-        self
-    }
-
-    /// Adds telephones.
-    #[must_use]
-    pub fn phones(mut self, phones: impl IntoIterator<Item = Phone>) -> Self {
-        self.phones.extend(phones);
-        self
     }
 
     /// Adds `text` to a file of `karipass.d`, which the sample of the same name includes at its
@@ -114,7 +104,7 @@ impl AsteriskSetup {
     pub fn with_configuration(mut self, from: &Path) -> Result<Self> {
         self.make_folders()?;
         let etc = self.etc();
-        copy_tree(from, &etc).with_context(|| from.display().to_string())?;
+        child::run("cp", Command::new("cp").arg("-r").arg(from.join(".")).arg(&etc))?;
         let options = fs::read_to_string(etc.join("asterisk.conf"))?;
         fs::write(etc.join("asterisk.conf"), format!("{}\n{options}", self.directories()))?;
         self.link_data()?;
@@ -122,34 +112,9 @@ impl AsteriskSetup {
         Ok(self)
     }
 
-    /// Its folder; all that it writes is below.
-    pub fn folder(&self) -> &Path {
-        &self.folder
-    }
-
     /// The folder of its configuration.
     pub fn etc(&self) -> PathBuf {
         self.folder.join("etc")
-    }
-
-    /// Where it is to take SIP over UDP.
-    pub fn sip_port(&self) -> u16 {
-        self.sip
-    }
-
-    /// Where its HTTP server is to listen.
-    pub fn ari_port(&self) -> u16 {
-        self.ari
-    }
-
-    /// ARI's base, such as `http://127.0.0.1:8088`.
-    pub fn ari_url(&self) -> String {
-        format!("http://127.0.0.1:{}", self.ari)
-    }
-
-    /// The password of ARI's user.
-    pub fn ari_password(&self) -> &str {
-        &self.ari_password
     }
 
     fn command(&self) -> Command {
@@ -168,8 +133,8 @@ impl AsteriskSetup {
         if !self.has_configuration {
             self.lay_out()?;
         }
-        let sip = || UdpSocket::bind((Ipv4Addr::LOCALHOST, self.sip));
-        drop(sip().with_context(|| format!("SIP port {}", self.sip))?);
+        let sip = || UdpSocket::bind(self.sip).with_context(|| format!("SIP at {}", self.sip));
+        drop(sip()?);
         let mut command = self.command();
         command.arg("-f").process_group(0);
         let log = self.folder.join("log");
@@ -177,9 +142,8 @@ impl AsteriskSetup {
         child
             .wait_for(BOOT_TIMEOUT, || Ok(self.console("core waitfullybooted").is_ok()))
             .with_context(|| format!("see {}", log.join("messages.log").display()))?;
-        ensure!(sip().is_err(), "Asterisk does not listen on SIP port {}", self.sip);
-        TcpStream::connect((Ipv4Addr::LOCALHOST, self.ari))
-            .with_context(|| format!("Asterisk does not listen on ARI port {}", self.ari))?;
+        ensure!(sip().is_err(), "Asterisk does not take SIP at {}", self.sip);
+        TcpStream::connect(self.ari).with_context(|| format!("ARI at {}", self.ari))?;
         Ok(child)
     }
 
@@ -214,28 +178,23 @@ impl AsteriskSetup {
     }
 
     fn directories(&self) -> String {
-        let own = |name: &str| self.folder.join(name).display().to_string();
+        let (own, run) = (self.folder.display(), self.run.path().display());
+        let modules = self.installation.modules.display();
         format!(
-            "[directories]\nastetcdir = {}\nastmoddir = {}\nastvarlibdir = {lib}\nastdbdir = {lib}\n\
-             astkeydir = {lib}\nastdatadir = {}\nastagidir = {lib}\nastspooldir = {}\nastrundir = {}\n\
-             astlogdir = {}\nastsbindir = {lib}\n",
-            own("etc"),
-            self.installation.modules.display(),
-            own("data"),
-            own("spool"),
-            self.run.path().display(),
-            own("log"),
-            lib = own("lib"),
+            "[directories]\nastetcdir = {own}/etc\nastmoddir = {modules}\nastvarlibdir = {own}/lib\n\
+             astdbdir = {own}/lib\nastkeydir = {own}/lib\nastdatadir = {own}/data\n\
+             astagidir = {own}/lib\nastspooldir = {own}/spool\nastrundir = {run}\n\
+             astlogdir = {own}/log\nastsbindir = {own}/lib\n"
         )
     }
 
     fn write_local(&self) -> Result<()> {
         let files = [
             ("ari.conf", format!("password = {}\n", self.ari_password)),
-            ("http.conf", format!("bindport = {}\n", self.ari)),
-            ("transport.conf", format!("bind = 127.0.0.1:{}\n", self.sip)),
+            ("http.conf", format!("bindport = {}\n", self.ari.port())),
+            ("transport.conf", format!("bind = {}\n", self.sip)),
             ("rtp.conf", format!("rtpstart = {}\nrtpend = {}\n", self.rtp.start(), self.rtp.end())),
-            ("phones.conf", phones_conf(&self.phones)?),
+            ("phones.conf", phones_conf(&self.phones)),
         ];
         let snippets = self.snippets.iter().map(|(name, text)| (name.as_str(), text.clone()));
         for (name, text) in files.into_iter().chain(snippets) {
@@ -290,30 +249,13 @@ pub fn copy_samples(etc: &Path) -> Result<()> {
     Ok(fs::create_dir(etc.join("karipass.d"))?)
 }
 
-/// Copies the files and folders in `from` into the folder `to`, which exists.
-fn copy_tree(from: &Path, to: &Path) -> Result<()> {
-    for entry in fs::read_dir(from)? {
-        let entry = entry?;
-        let (path, copy) = (entry.path(), to.join(entry.file_name()));
-        if path.is_dir() {
-            fs::create_dir(&copy)?;
-            copy_tree(&path, &copy)?;
-        } else {
-            fs::copy(&path, &copy)?;
-        }
-    }
-    Ok(())
-}
-
-fn phones_conf(phones: &[Phone]) -> Result<String> {
-    let mut text = String::new();
-    for Phone { number, password } in phones {
-        write!(
-            text,
+fn phones_conf(phones: &[Phone]) -> String {
+    let conf = |Phone { number, password }: &Phone| {
+        format!(
             "[{number}](karipass-phone)\naors = {number}\nauth = {number}\ncallerid = <{number}>\n\
              [{number}](karipass-phone-auth)\nusername = {number}\npassword = {password}\n\
              [{number}](karipass-phone-aor)\n\n"
-        )?;
-    }
-    Ok(text)
+        )
+    };
+    phones.iter().map(conf).collect()
 }

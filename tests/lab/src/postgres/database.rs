@@ -7,10 +7,8 @@ use std::process::Command;
 use anyhow::Result;
 use tokio_postgres::Client;
 
-use crate::child;
-
 /// A database; it stays until its cluster goes.
-#[derive(Clone)]
+#[derive(Debug, Clone)]
 pub struct Database {
     /// Its name.
     pub name: String,
@@ -33,7 +31,7 @@ impl Database {
 
     /// The binary `karipass` with variables that name this database, and no others.
     ///
-    /// It ends with the thread that starts it: use [`child::Child`] for a server.
+    /// It ends with the thread that starts it: use [`crate::child::Child`] for a server.
     pub fn karipass(&self, karipass: &Path) -> Command {
         let mut command = Command::new("setpriv");
         command
@@ -74,10 +72,5 @@ impl Database {
             format!("{} {rest}", host(old))
         });
         Self { name: self.name.clone(), owner_url, daemon_url }
-    }
-
-    /// Brings it to the version of the binary `karipass`.
-    pub fn migrate(&self, karipass: &Path) -> Result<()> {
-        child::run("karipass migrate", self.karipass(karipass).arg("migrate")).map(drop)
     }
 }

@@ -16,7 +16,7 @@ use anyhow::{Context as _, Result};
 use tempfile::TempDir;
 use tokio_postgres::{Client, NoTls};
 
-use crate::child::Child;
+use crate::child::{self, Child};
 use crate::daemon::write_secret;
 use crate::{folder, secret};
 pub use database::Database;
@@ -24,6 +24,8 @@ pub use standby::Replication;
 
 /// The database that tests' databases are copies of.
 const TEMPLATE: &str = "karipass_template";
+/// How the folders of temporary clusters are called.
+const PREFIX: &str = "karipass-pg-";
 /// The role that the daemon's login is a member of; made by the migration.
 const DAEMON_GROUP: &str = "karipass_daemon";
 
@@ -79,21 +81,44 @@ pub struct Postgres {
 impl Postgres {
     /// A fresh cluster in a temporary folder, which goes with it.
     pub async fn temporary(durability: Durability) -> Result<Self> {
-        let folder = folder::temporary("karipass-pg-")?;
-        let mut postgres = Self::persistent(folder.path(), durability).await?;
+        let folder = match durability {
+            // In memory: every commit is awaited, but a slow disk, or other work on it, could make
+            // a commit take seconds.
+            Durability::Durable => folder::temporary_in(Path::new("/dev/shm"), PREFIX)?,
+            Durability::Fast => folder::temporary(PREFIX)?,
+        };
+        let mut postgres = Self::open(folder.path(), durability).await?;
         postgres.temporary = Some(folder);
         Ok(postgres)
     }
 
+    /// A fresh and fast cluster with the template that [`Postgres::fresh`] copies.
+    pub async fn with_template(karipass: &Path) -> Result<Self> {
+        let postgres = Self::temporary(Durability::Fast).await?;
+        postgres.migrated(TEMPLATE, karipass).await?;
+        Ok(postgres)
+    }
+
     /// The cluster in `folder`, made there if it is the first time; its data stays.
-    pub async fn persistent(folder: &Path, durability: Durability) -> Result<Self> {
+    pub async fn persistent(folder: &Path) -> Result<Self> {
         fs::create_dir_all(folder).with_context(|| format!("creating {}", folder.display()))?;
-        let folder = folder.canonicalize()?;
+        Self::open(&folder.canonicalize()?, Durability::Durable).await
+    }
+
+    async fn open(folder: &Path, durability: Durability) -> Result<Self> {
         let passwords = passwords_in(&folder.join("passwords.json"))?;
-        let postgres = Self::new(&folder, passwords, durability)?;
-        postgres.initialise()?;
+        let postgres = Self::new(folder, passwords, durability)?;
+        // A cluster that an interrupted start left is made again.
+        let finished = folder.join("initialised");
+        let is_new = !finished.exists();
+        if is_new {
+            postgres.initialise()?;
+        }
         postgres.start()?;
-        postgres.make_roles().await?;
+        if is_new {
+            postgres.make_roles().await?;
+            fs::write(finished, "")?;
+        }
         Ok(postgres)
     }
 
@@ -110,14 +135,9 @@ impl Postgres {
             self.copy(name, "template0").await?;
         }
         let database = self.database(name);
-        database.migrate(karipass)?;
+        child::run("karipass migrate", database.karipass(karipass).arg("migrate"))?;
         superuser.batch_execute(&format!("GRANT {DAEMON_GROUP} TO karipass")).await?;
         Ok(database)
-    }
-
-    /// Makes the template that [`Postgres::fresh`] copies.
-    pub async fn make_template(&self, karipass: &Path) -> Result<()> {
-        self.migrated(TEMPLATE, karipass).await.map(drop)
     }
 
     /// A migrated database of its own, copied from the template.
@@ -153,17 +173,12 @@ impl Postgres {
     }
 
     async fn make_roles(&self) -> Result<()> {
-        let superuser = self.superuser("postgres").await?;
         let [_, owner, daemon] = &self.passwords;
-        for (role, password, rights) in [(ROLES[1], owner, "CREATEROLE"), (ROLES[2], daemon, "")] {
-            let known =
-                superuser.query("SELECT FROM pg_roles WHERE rolname = $1", &[&role]).await?;
-            if known.is_empty() {
-                let create = format!("CREATE ROLE {role} LOGIN PASSWORD '{password}' {rights}");
-                superuser.batch_execute(&create).await?;
-            }
-        }
-        Ok(())
+        let create = format!(
+            "CREATE ROLE karipass_owner LOGIN CREATEROLE PASSWORD '{owner}';
+             CREATE ROLE karipass LOGIN PASSWORD '{daemon}'"
+        );
+        Ok(self.superuser("postgres").await?.batch_execute(&create).await?)
     }
 }
 

@@ -6,11 +6,11 @@ use std::net::Ipv4Addr;
 use std::os::unix::fs::PermissionsExt as _;
 use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::Command;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use anyhow::{Context as _, Result, bail, ensure};
+use anyhow::{Context as _, Result, ensure};
 use rustix::process::{Signal, geteuid, kill_process};
 
 use super::{Durability, Passwords, Postgres, Shutdown};
@@ -63,13 +63,7 @@ impl Postgres {
         self.folder.join("data")
     }
 
-    /// Makes the cluster, unless it is there; a folder that an interrupted start left is made
-    /// again.
     pub(super) fn initialise(&self) -> Result<()> {
-        let finished = self.folder.join("initialised");
-        if finished.exists() {
-            return Ok(());
-        }
         let data = self.make_data_folder()?;
         let password_file = self.socket_folder().join("password");
         write_for_server(&password_file, &self.passwords[0])?;
@@ -81,8 +75,7 @@ impl Postgres {
             .arg("--pwfile")
             .arg(&password_file);
         child::run("initdb", &mut initdb)?;
-        fs::remove_file(&password_file)?;
-        Ok(fs::write(finished, "")?)
+        Ok(fs::remove_file(&password_file)?)
     }
 
     /// Makes the cluster a standby: a copy of `primary`, which it follows.
@@ -219,16 +212,15 @@ fn privileges(folder: &Path) -> Result<Vec<&'static str>> {
     if !geteuid().is_root() {
         return Ok(Vec::new());
     }
-    for passes in PASSES {
-        let privileges = [&AS_POSTGRES, passes].concat();
+    let passes = |privileges: &Vec<&str>| {
         let mut test = Command::new("setpriv");
-        test.args(&privileges).arg("stat").arg(folder.join("."));
-        test.stdout(Stdio::null()).stderr(Stdio::null());
-        if test.status().context("running setpriv")?.success() {
-            return Ok(privileges);
-        }
-    }
-    bail!("{} is closed to the user postgres, or there is none", folder.display())
+        test.args(privileges).arg("stat").arg(folder.join("."));
+        child::run("setpriv", &mut test).is_ok()
+    };
+    let mut choices = PASSES.iter().map(|passes| [&AS_POSTGRES, *passes].concat());
+    choices.find(passes).with_context(|| {
+        format!("{} is closed to the user postgres, or there is none", folder.display())
+    })
 }
 
 /// Makes the server the owner of a file or folder.

@@ -6,7 +6,7 @@ use anyhow::{Context as _, Result, ensure};
 use tokio::time::sleep;
 use tokio_postgres::Client;
 
-use super::{Durability, Postgres};
+use super::{Durability, PREFIX, Postgres};
 use crate::folder;
 
 const POLL_INTERVAL: Duration = Duration::from_millis(10);
@@ -27,7 +27,7 @@ impl Postgres {
     /// It is a cluster like any other, read-only until it is promoted. Its databases are this
     /// one's, by the same names ([`Postgres::database`]), with the same roles and passwords.
     pub async fn standby(&self, replication: Replication) -> Result<Self> {
-        let folder = folder::temporary("karipass-pg-")?;
+        let folder = folder::temporary(PREFIX)?;
         let mut standby = Self::new(folder.path(), self.passwords.clone(), Durability::Fast)?;
         standby.follow(self)?;
         standby.start()?;

@@ -16,7 +16,7 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::unix::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::net::{UnixListener, UnixStream};
 use tokio::sync::{Notify, watch};
-use tokio::task::JoinHandle;
+use tokio::task::JoinSet;
 
 use crate::folder;
 use messages::{Group, Messages};
@@ -26,9 +26,10 @@ const SOCKET: &str = ".s.PGSQL.5432";
 const CHUNK_BYTES: usize = 8 * 1024;
 
 /// What happens to connections.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum Trouble {
     /// Nothing.
+    #[default]
     None,
     /// Nothing is passed on any more, in either direction.
     Stall,
@@ -62,17 +63,18 @@ pub const COMMIT: Point = Point::Commit(1);
 pub struct PostgresProxy {
     folder: TempDir,
     shared: Arc<ProxyState>,
-    task: JoinHandle<()>,
+    _task: JoinSet<()>,
 }
 
+#[derive(Default)]
 struct ProxyState {
     trouble: watch::Sender<Trouble>,
     met: Notify,
     commits: AtomicUsize,
     meetings: AtomicUsize,
     answered_bytes: AtomicUsize,
-    /// Whether clients' `options` reach the server.
-    passes_options: AtomicBool,
+    /// Whether clients' `options` do not reach the server.
+    drops_options: AtomicBool,
 }
 
 impl PostgresProxy {
@@ -80,16 +82,10 @@ impl PostgresProxy {
     pub fn before(server: &Path) -> Result<Self> {
         let folder = folder::for_socket("karipass-proxy-")?;
         let listener = UnixListener::bind(folder.path().join(SOCKET))?;
-        let shared = Arc::new(ProxyState {
-            trouble: watch::Sender::new(Trouble::None),
-            met: Notify::new(),
-            commits: AtomicUsize::new(0),
-            meetings: AtomicUsize::new(0),
-            answered_bytes: AtomicUsize::new(0),
-            passes_options: AtomicBool::new(true),
-        });
-        let task = tokio::spawn(accept(listener, server.join(SOCKET), Arc::clone(&shared)));
-        Ok(Self { folder, shared, task })
+        let shared = Arc::<ProxyState>::default();
+        let mut task = JoinSet::new();
+        task.spawn(accept(listener, server.join(SOCKET), Arc::clone(&shared)));
+        Ok(Self { folder, shared, _task: task })
     }
 
     /// The folder of its socket.
@@ -100,7 +96,7 @@ impl PostgresProxy {
     /// Keeps the settings that clients ask for from the server, as poolers do that ignore
     /// them.
     pub fn drop_options(&self) {
-        self.shared.passes_options.store(false, Ordering::Relaxed);
+        self.shared.drops_options.store(true, Ordering::Relaxed);
     }
 
     /// Makes trouble from now on.
@@ -124,12 +120,6 @@ impl PostgresProxy {
     }
 }
 
-impl Drop for PostgresProxy {
-    fn drop(&mut self) {
-        self.task.abort();
-    }
-}
-
 impl ProxyState {
     /// The trouble that `group` meets.
     fn met_by(&self, group: &Group) -> Trouble {
@@ -140,7 +130,13 @@ impl ProxyState {
             | Trouble::StallAfter(point)
             | Trouble::CutBefore(point)
             | Trouble::CutAfter(point)
-            | Trouble::CutAnswer(point) => self.is_at(point, group),
+            | Trouble::CutAnswer(point) => match point {
+                Point::Word(word) => group.has(word),
+                Point::Commit(every) => {
+                    group.commits
+                        && (self.commits.fetch_add(1, Ordering::Relaxed) + 1).is_multiple_of(every)
+                }
+            },
         };
         if !is_met {
             return Trouble::None;
@@ -150,16 +146,6 @@ impl ProxyState {
         trouble
     }
 
-    fn is_at(&self, point: Point, group: &Group) -> bool {
-        match point {
-            Point::Word(word) => group.has(word),
-            Point::Commit(every) if group.commits => {
-                (self.commits.fetch_add(1, Ordering::Relaxed) + 1).is_multiple_of(every)
-            }
-            Point::Commit(_) => false,
-        }
-    }
-
     /// Waits for as long as `holds` is true of the trouble.
     async fn wait_while(&self, holds: impl Fn(Trouble) -> bool) {
         let _ = self.trouble.subscribe().wait_for(|trouble| !holds(*trouble)).await; // never closed
@@ -167,10 +153,8 @@ impl ProxyState {
 }
 
 async fn accept(listener: UnixListener, server: PathBuf, shared: Arc<ProxyState>) {
-    // Dropped with this task, and the connections with it.
-    let mut connections = tokio::task::JoinSet::new();
+    let mut connections = JoinSet::new(); // they end with this task
     while let Ok((client, _)) = listener.accept().await {
-        while connections.try_join_next().is_some() {}
         let Ok(server) = UnixStream::connect(&server).await else { continue };
         connections.spawn(pass(client, server, Arc::clone(&shared)));
     }
@@ -186,7 +170,7 @@ struct Cut {
 async fn pass(client: UnixStream, server: UnixStream, shared: Arc<ProxyState>) {
     let (from_client, mut to_client) = client.into_split();
     let (mut from_server, mut to_server) = server.into_split();
-    let mut messages = Messages::new(from_client, shared.passes_options.load(Ordering::Relaxed));
+    let mut messages = Messages::new(from_client, shared.drops_options.load(Ordering::Relaxed));
     let cut = tokio::select! {
         cut = forward(&mut messages, &mut to_server, &shared) => cut,
         () = back(&mut from_server, &mut to_client, &shared) => None,

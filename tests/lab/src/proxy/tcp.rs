@@ -7,9 +7,9 @@ use anyhow::Result;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
+use tokio::sync::mpsc::unbounded_channel;
 use tokio::sync::watch;
-use tokio::task::JoinHandle;
+use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep_until};
 
 const CHUNK_BYTES: usize = 16 * 1024;
@@ -30,9 +30,10 @@ pub enum TcpState {
 /// The proxy; its connections end with it.
 #[derive(Debug)]
 pub struct TcpProxy {
-    address: SocketAddr,
+    /// Where it listens.
+    pub address: SocketAddr,
     state: watch::Sender<TcpState>,
-    task: JoinHandle<()>,
+    _task: JoinSet<()>,
 }
 
 impl TcpProxy {
@@ -41,13 +42,9 @@ impl TcpProxy {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
         let address = listener.local_addr()?;
         let (state, watched) = watch::channel(TcpState::Whole);
-        let task = tokio::spawn(accept(listener, server, watched));
-        Ok(Self { address, state, task })
-    }
-
-    /// Where it listens.
-    pub fn address(&self) -> SocketAddr {
-        self.address
+        let mut task = JoinSet::new();
+        task.spawn(accept(listener, server, watched));
+        Ok(Self { address, state, _task: task })
     }
 
     /// Treats connections so from now on.
@@ -56,77 +53,54 @@ impl TcpProxy {
     }
 }
 
-impl Drop for TcpProxy {
-    fn drop(&mut self) {
-        self.task.abort();
-    }
-}
-
 async fn accept(listener: TcpListener, server: SocketAddr, state: watch::Receiver<TcpState>) {
-    // Dropped with this task, and the connections with it.
-    let mut connections = tokio::task::JoinSet::new();
+    let mut connections = JoinSet::new(); // they end with this task
     while let Ok((client, _)) = listener.accept().await {
-        while connections.try_join_next().is_some() {}
+        let Ok(server) = TcpStream::connect(server).await else { continue };
+        // What is slow here is so on purpose.
+        drop((client.set_nodelay(true), server.set_nodelay(true)));
+        let (from_client, to_client) = client.into_split();
+        let (from_server, to_server) = server.into_split();
+        let to_server = pass(from_client, to_server, state.clone());
+        let to_client = pass(from_server, to_client, state.clone());
         let mut cut = state.clone();
-        let state = state.clone();
         connections.spawn(async move {
             tokio::select! {
-                () = connect(client, server, state) => {}
+                _ = async { tokio::join!(to_server, to_client) } => {}
                 _ = cut.wait_for(|state| *state == TcpState::Cut) => {}
             }
         });
     }
 }
 
-async fn connect(client: TcpStream, server: SocketAddr, state: watch::Receiver<TcpState>) {
-    let Ok(server) = TcpStream::connect(server).await else { return };
-    // What is slow here is so on purpose.
-    drop((client.set_nodelay(true), server.set_nodelay(true)));
-    let (from_client, to_client) = client.into_split();
-    let (from_server, to_server) = server.into_split();
-    tokio::join!(
-        pass(from_client, to_server, state.clone()),
-        pass(from_server, to_client, state.clone())
-    );
-}
-
-/// One direction, to its end.
-async fn pass(from: OwnedReadHalf, to: OwnedWriteHalf, state: watch::Receiver<TcpState>) {
-    let (late, due) = unbounded_channel();
-    tokio::join!(take(from, late, state.clone()), give(to, due, state));
-}
-
-/// What was read, and when it is due at the other end.
-type Chunk = (Instant, Vec<u8>);
-
-async fn take(
+/// One direction, to its end; what was read waits until it is due at the other end.
+async fn pass(
     mut from: OwnedReadHalf,
-    to: UnboundedSender<Chunk>,
-    state: watch::Receiver<TcpState>,
-) {
-    let mut chunk = vec![0; CHUNK_BYTES];
-    while let Ok(length @ 1..) = from.read(&mut chunk).await {
-        let delay = match *state.borrow() {
-            TcpState::Slow(delay) => delay,
-            TcpState::Whole | TcpState::Cut | TcpState::Stalled => Duration::ZERO,
-        };
-        let said = chunk.get(..length).unwrap_or_default().to_vec();
-        if to.send((Instant::now() + delay, said)).is_err() {
-            return;
-        }
-    }
-}
-
-async fn give(
     mut to: OwnedWriteHalf,
-    mut from: UnboundedReceiver<Chunk>,
     mut state: watch::Receiver<TcpState>,
 ) {
-    while let Some((due, said)) = from.recv().await {
-        sleep_until(due).await;
-        let passes = state.wait_for(|state| *state != TcpState::Stalled).await.is_ok();
-        if !passes || to.write_all(&said).await.is_err() {
-            return;
+    let (late, mut due) = unbounded_channel();
+    let state_at_reading = state.clone();
+    let read = async move {
+        let mut chunk = vec![0; CHUNK_BYTES];
+        while let Ok(length @ 1..) = from.read(&mut chunk).await {
+            let delay = match *state_at_reading.borrow() {
+                TcpState::Slow(delay) => delay,
+                TcpState::Whole | TcpState::Cut | TcpState::Stalled => Duration::ZERO,
+            };
+            if late.send((Instant::now() + delay, chunk[..length].to_vec())).is_err() {
+                return;
+            }
         }
-    }
+    };
+    let write = async move {
+        while let Some((at, said)) = due.recv().await {
+            sleep_until(at).await;
+            let passes = state.wait_for(|state| *state != TcpState::Stalled).await.is_ok();
+            if !passes || to.write_all(&said).await.is_err() {
+                return;
+            }
+        }
+    };
+    tokio::join!(read, write);
 }

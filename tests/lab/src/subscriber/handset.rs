@@ -1,4 +1,5 @@
-//! The caller's end of the RTP: two threads, one that listens and one that speaks.
+//! The caller's end of the RTP: two threads, one that listens and one that speaks, until it is hung
+//! up.
 //!
 //! The listener hands every packet on with the time of its arrival. The speaker sends µ-law silence
 //! each 20 ms, as a telephone in a quiet room does, and keyed digits as RFC 4733 events in its
@@ -8,28 +9,17 @@ use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
-use std::thread::{JoinHandle, sleep, spawn};
+use std::thread::{sleep, spawn};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, bail};
 
+use super::rtp::{HEADER, MARKER, RtpStream, SAMPLES};
 use super::sipp::Keying;
-use super::{tone, ulaw};
-
-/// The dynamic payload type that the handset offers for events.
-pub const EVENT_PAYLOAD: u8 = 101;
+use super::tone;
 
 /// The length of a packet, and the grain of tones and gaps.
-pub const TICK: Duration = Duration::from_millis(20);
-
-const SAMPLES: u16 = 160;
-const HEADER: usize = 12;
-const MARKER: u8 = 0x80;
-const END: u8 = 0x80;
-/// -10 dBm0, as telephones send (RFC 4733 §2.3.4).
-const VOLUME: u8 = 10;
-/// The last packet of an event is sent this often (RFC 4733 §2.5.1.4).
-const END_PACKETS: usize = 3;
+const TICK: Duration = Duration::from_millis(20);
 
 /// How digits are keyed: rounded up to whole [`TICK`]s.
 #[derive(Debug, Clone, Copy)]
@@ -49,27 +39,15 @@ impl Pace {
         Self { tone: Duration::from_millis(40), gap: Duration::from_millis(40) };
 }
 
-/// What the speaker sends in one tick, or does at once.
-enum Frame {
-    /// µ-law.
-    Audio(Vec<u8>),
-    /// A key was pressed `tick` ticks ago, and is held.
-    Held { event: u8, tick: u16 },
-    /// A key was pressed `tick` ticks ago, and is released.
-    Released { event: u8, tick: u16 },
-    /// A note that a key has just been released.
-    Note(Sender<Instant>),
-    /// RTP's time stamp goes on from here.
-    Timestamp(u32),
-}
+/// What the speaker does in one tick.
+type PacketSender = Box<dyn FnOnce(&mut RtpStream) + Send>;
 
 /// A telephone's RTP port; hung up when dropped.
 pub struct Handset {
     socket: Arc<UdpSocket>,
     gone: Arc<AtomicBool>,
-    /// To the speaker: what follows without a break.
-    frames: Option<Sender<Vec<Frame>>>,
-    threads: Vec<JoinHandle<()>>,
+    /// To the speaker: packets that follow each other without a break.
+    speaker: Option<Sender<Vec<PacketSender>>>,
 }
 
 impl Handset {
@@ -84,8 +62,8 @@ impl Handset {
         socket.set_read_timeout(Some(TICK))?;
         let gone = Arc::new(AtomicBool::new(false));
         let (listening, over) = (Arc::clone(&socket), Arc::clone(&gone));
-        let listener = spawn(move || listen(&listening, &over, ear));
-        Ok(Self { socket, gone, frames: None, threads: vec![listener] })
+        spawn(move || listen(&listening, &over, ear));
+        Ok(Self { socket, gone, speaker: None })
     }
 
     /// Where it is.
@@ -95,55 +73,59 @@ impl Handset {
 
     /// Starts to speak to the other end's port.
     pub fn speak_to(&mut self, peer: SocketAddr) {
-        let (frames, received) = channel();
-        let (socket, gone) = (Arc::clone(&self.socket), Arc::clone(&self.gone));
-        self.frames = Some(frames);
-        self.threads.push(spawn(move || Speaker::new(socket, peer).run(&received, &gone)));
+        let (packets, received) = channel();
+        let stream = RtpStream::new(Arc::clone(&self.socket), peer);
+        let gone = Arc::clone(&self.gone);
+        self.speaker = Some(packets);
+        spawn(move || speak(stream, &received, &gone));
     }
 
     /// Keys `keys` as tones, or else as events; returns when the last was released.
     pub fn key(&self, keys: &str, pace: Pace, keying: Keying) -> Result<Instant> {
-        let (note, released) = channel();
+        let (released, times) = channel();
         let (tone, gap) = (ticks(pace.tone), ticks(pace.gap));
-        let mut frames = Vec::new();
+        let mut packets: Vec<PacketSender> = Vec::new();
         for key in keys.chars() {
-            let event = event(key)?;
+            let (event, released) = (event(key)?, released.clone());
             if keying == Keying::Tones {
-                let audio = tone::pair(event, tone * SAMPLES);
-                let packets = audio.chunks(SAMPLES.into());
-                frames.extend(packets.map(|packet| Frame::Audio(packet.to_vec())));
-                frames.extend([silence(), Frame::Note(note.clone())]);
+                for packet in tone::pair(event, tone * SAMPLES).chunks(SAMPLES.into()) {
+                    let packet = packet.to_vec();
+                    packets.push(Box::new(move |stream| stream.send_audio(&packet)));
+                }
             } else {
-                frames.extend((0..tone).map(|tick| Frame::Held { event, tick }));
-                frames.extend([Frame::Released { event, tick: tone }, Frame::Note(note.clone())]);
+                for tick in 0..tone {
+                    packets.push(Box::new(move |stream| stream.send_held(event, tick)));
+                }
             }
-            frames.extend((1..gap).map(|_| silence()));
+            packets.push(Box::new(move |stream| {
+                if keying == Keying::Tones {
+                    stream.send_silence();
+                } else {
+                    stream.send_released(event, tone);
+                }
+                let _ = released.send(Instant::now()); // the test may have stopped waiting
+            }));
+            packets.extend((1..gap).map(|_| Box::new(RtpStream::send_silence) as PacketSender));
         }
-        self.give(frames)?;
-        let mut last = None;
-        for _ in keys.chars() {
-            last = Some(released.recv().context("the handset was hung up")?);
-        }
-        last.context("no key")
+        self.give(packets)?;
+        drop(released); // the packets of each key have a clone
+        times.iter().last().context("no key")
     }
 
     /// Begins RTP's time stamp again within the same source.
     pub fn restart_clock(&self) -> Result<()> {
-        self.give(vec![Frame::Timestamp(1000)])
+        self.give(vec![Box::new(RtpStream::restart_clock)])
     }
 
-    fn give(&self, frames: Vec<Frame>) -> Result<()> {
-        let speaker = self.frames.as_ref().context("nobody to speak to yet")?;
-        speaker.send(frames).ok().context("the handset is hung up")
+    fn give(&self, packets: Vec<PacketSender>) -> Result<()> {
+        let speaker = self.speaker.as_ref().context("nobody to speak to yet")?;
+        speaker.send(packets).ok().context("the handset is hung up")
     }
 }
 
 impl Drop for Handset {
     fn drop(&mut self) {
         self.gone.store(true, Ordering::Relaxed);
-        for thread in self.threads.drain(..) {
-            drop(thread.join());
-        }
     }
 }
 
@@ -168,10 +150,6 @@ fn ticks(duration: Duration) -> u16 {
     u16::try_from(duration.as_millis().div_ceil(TICK.as_millis())).unwrap_or(u16::MAX)
 }
 
-fn silence() -> Frame {
-    Frame::Audio(vec![ulaw::SILENCE; SAMPLES.into()])
-}
-
 fn listen(socket: &UdpSocket, gone: &AtomicBool, mut ear: impl FnMut(Instant, &[u8])) {
     let mut buffer = [0; 2048];
     while !gone.load(Ordering::Relaxed) {
@@ -185,73 +163,18 @@ fn listen(socket: &UdpSocket, gone: &AtomicBool, mut ear: impl FnMut(Instant, &[
     }
 }
 
-struct Speaker {
-    socket: Arc<UdpSocket>,
-    peer: SocketAddr,
-    source: u32,
-    sequence: u16,
-    timestamp: u32,
-    /// When the last packet was due.
-    due: Instant,
-}
-
-impl Speaker {
-    fn new(socket: Arc<UdpSocket>, peer: SocketAddr) -> Self {
-        let (source, sequence, timestamp) = rand::random();
-        Self { socket, peer, source, sequence, timestamp, due: Instant::now() }
-    }
-
-    fn run(mut self, commands: &Receiver<Vec<Frame>>, gone: &AtomicBool) {
-        let mut frames = Vec::new().into_iter();
-        while !gone.load(Ordering::Relaxed) {
-            if frames.as_slice().is_empty() {
-                frames = commands.try_recv().unwrap_or_default().into_iter();
-            }
-            match frames.next().unwrap_or_else(silence) {
-                Frame::Audio(payload) => {
-                    self.wait_for_tick();
-                    self.send(0, self.timestamp, &payload);
-                }
-                Frame::Held { event, tick } => {
-                    self.wait_for_tick();
-                    self.event(event, tick, tick + 1, false);
-                }
-                Frame::Released { event, tick } => {
-                    self.wait_for_tick();
-                    (0..END_PACKETS).for_each(|_| self.event(event, tick, tick, true));
-                }
-                Frame::Note(released) => {
-                    let _ = released.send(Instant::now()); // the test may have stopped waiting
-                }
-                Frame::Timestamp(timestamp) => self.timestamp = timestamp,
-            }
+fn speak(mut stream: RtpStream, received: &Receiver<Vec<PacketSender>>, gone: &AtomicBool) {
+    let mut packets = Vec::new().into_iter();
+    let mut due = Instant::now();
+    while !gone.load(Ordering::Relaxed) {
+        if packets.as_slice().is_empty() {
+            packets = received.try_recv().unwrap_or_default().into_iter();
         }
-    }
-
-    fn wait_for_tick(&mut self) {
-        self.due += TICK;
-        sleep(self.due.saturating_duration_since(Instant::now()));
-        self.timestamp = self.timestamp.wrapping_add(SAMPLES.into());
-    }
-
-    /// One packet of an event that was pressed `tick` ticks ago and has lasted for `ticks`.
-    fn event(&mut self, event: u8, tick: u16, ticks: u16, is_last: bool) {
-        let pressed = self.timestamp.wrapping_sub(u32::from(tick * SAMPLES));
-        let [high, low] = (ticks * SAMPLES).to_be_bytes();
-        let volume = if is_last { END | VOLUME } else { VOLUME };
-        let kind = if tick == 0 { MARKER | EVENT_PAYLOAD } else { EVENT_PAYLOAD };
-        self.send(kind, pressed, &[event, volume, high, low]);
-    }
-
-    /// One packet (RFC 3550 §5.1). It may find nobody: the other end has hung up.
-    fn send(&mut self, kind: u8, timestamp: u32, payload: &[u8]) {
-        let mut packet = Vec::with_capacity(HEADER + payload.len());
-        packet.extend([0x80, kind]);
-        packet.extend(self.sequence.to_be_bytes());
-        packet.extend(timestamp.to_be_bytes());
-        packet.extend(self.source.to_be_bytes());
-        packet.extend(payload);
-        self.sequence = self.sequence.wrapping_add(1);
-        drop(self.socket.send_to(&packet, self.peer));
+        due += TICK;
+        sleep(due.saturating_duration_since(Instant::now()));
+        match packets.next() {
+            Some(frame) => frame(&mut stream),
+            None => stream.send_silence(),
+        }
     }
 }

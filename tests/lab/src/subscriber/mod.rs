@@ -8,12 +8,13 @@
 mod call;
 pub mod handset;
 pub mod hearing;
+pub mod rtp;
 mod scenario;
 pub mod sipp;
 mod state;
 mod tone;
 mod ulaw;
 
-pub use call::{Caller, Next, Subscriber};
+pub use call::{Caller, NextSound, Subscriber};
 pub use handset::Pace;
 pub use sipp::{Ending, Keying, Line};

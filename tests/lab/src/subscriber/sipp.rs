@@ -4,12 +4,11 @@
 //! A process ends by itself once its calls are over; it is killed when [`Sipp`] is dropped.
 
 use std::fs;
-use std::io::{Read as _, Write as _};
+use std::io::{BufRead as _, BufReader, Write as _};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::path::Path;
 use std::process::{Command, Stdio};
-use std::sync::Mutex;
-use std::thread::{JoinHandle, spawn};
+use std::thread::spawn;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, ensure};
@@ -85,9 +84,8 @@ pub enum Ending {
 
 /// A SIPp process.
 pub struct Sipp {
-    child: Child,
-    twin: Mutex<TcpStream>,
-    reader: Option<JoinHandle<()>>,
+    _child: Child,
+    twin: TcpStream,
     /// What distinguishes its Call-IDs from another process's.
     token: String,
     folder: TempDir,
@@ -110,10 +108,8 @@ impl Sipp {
             register(line.sip, phone)?;
         }
         let folder = folder::temporary("karipass-sipp-")?;
-        fs::write(
-            folder.path().join("calls.csv"),
-            format!("SEQUENTIAL\n{}\n", callers.join("\n")),
-        )?;
+        let numbers = format!("SEQUENTIAL\n{}\n", callers.join("\n"));
+        fs::write(folder.path().join("calls.csv"), numbers)?;
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
         let xml = scenario::call(line, telephone, media);
         let mut command = sipp(line.sip, telephone, folder.path(), &xml)?;
@@ -127,8 +123,8 @@ impl Sipp {
         let twin = accept(&listener, &mut child)
             .with_context(|| format!("SIPp: {}", errors(folder.path())))?;
         let reading = twin.try_clone()?;
-        let reader = spawn(move || read(reading, news));
-        Ok(Self { child, twin: Mutex::new(twin), reader: Some(reader), token, folder })
+        spawn(move || read(reading, news));
+        Ok(Self { _child: child, twin, token, folder })
     }
 
     /// What SIPp has to say about its errors.
@@ -139,20 +135,10 @@ impl Sipp {
     /// Gives SIPp a cue of the scenario for its first call; wait for [`CallSignal::Informed`] after
     /// a digit or a direction.
     pub fn cue(&self, cue: &str) -> Result<()> {
-        let mut twin = self.twin.lock().map_err(|_| anyhow::anyhow!("a thread has panicked"))?;
         // SIPp reads one message at a time: it goes out in one piece.
         let mut message = format!("Call-ID: call-1-{}\r\n{cue}\r\n", self.token).into_bytes();
         message.push(ESCAPE);
-        twin.write_all(&message).context("SIPp is gone")
-    }
-}
-
-impl Drop for Sipp {
-    fn drop(&mut self) {
-        drop(self.child.kill());
-        if let Some(reader) = self.reader.take() {
-            drop(reader.join());
-        }
+        (&self.twin).write_all(&message).context("SIPp is gone")
     }
 }
 
@@ -198,29 +184,19 @@ fn accept(listener: &TcpListener, child: &mut Child) -> Result<TcpStream> {
     listener.set_nonblocking(true)?;
     let mut accepted = None;
     child.wait_for(CONNECT_TIMEOUT, || {
-        match listener.accept() {
-            Ok((stream, _)) => accepted = Some(stream),
-            Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => {}
-            Err(error) => return Err(error.into()),
-        }
+        accepted = listener.accept().ok();
         Ok(accepted.is_some())
     })?;
-    let stream = accepted.context("SIPp did not connect")?;
+    let (stream, _) = accepted.context("SIPp did not connect")?;
     stream.set_nonblocking(false)?;
     stream.set_nodelay(true)?;
     Ok(stream)
 }
 
-fn read(mut stream: TcpStream, mut news: impl FnMut(usize, CallSignal)) {
-    let mut unread = Vec::new();
-    let mut buffer = [0; 4096];
-    while let Ok(length @ 1..) = stream.read(&mut buffer) {
-        unread.extend_from_slice(buffer.get(..length).unwrap_or_default());
-        while let Some(end) = unread.iter().position(|byte| *byte == ESCAPE) {
-            let message: Vec<u8> = unread.drain(..=end).collect();
-            if let Some((call, what)) = parse(&String::from_utf8_lossy(&message)) {
-                news(call, what);
-            }
+fn read(stream: TcpStream, mut news: impl FnMut(usize, CallSignal)) {
+    for message in BufReader::new(stream).split(ESCAPE).map_while(Result::ok) {
+        if let Some((call, what)) = parse(&String::from_utf8_lossy(&message)) {
+            news(call, what);
         }
     }
 }

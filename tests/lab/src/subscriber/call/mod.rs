@@ -28,7 +28,7 @@ const HANG_UP_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// What a subscriber hears next.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Next {
+pub enum NextSound {
     /// Something has begun.
     Begins(Heard),
     /// The call is over.
@@ -86,10 +86,23 @@ impl Caller {
             signals.lock().on_signal(Instant::now(), news);
             signals.changed.notify_all();
         })?;
-        let (line, keyed, interrupted) = (line.clone(), Vec::new(), VecDeque::new());
-        let mut subscriber =
-            Subscriber { handset, sipp, shared, line, begin, keyed, position: 0, interrupted };
-        subscriber.wait_until_answered()?;
+        let mut subscriber = Subscriber {
+            handset,
+            sipp,
+            shared,
+            line: line.clone(),
+            begin,
+            keyed: Vec::new(),
+            position: 0,
+            interrupted: VecDeque::new(),
+        };
+        let answered_or_over = subscriber.shared.wait(ANSWER_TIMEOUT, |state| {
+            (state.answered.is_some() || state.ending.is_some()).then_some(state.answered)
+        });
+        let answered = answered_or_over.ok_or_else(|| subscriber.failure("it is not answered"))?;
+        if let Some((port, _)) = answered {
+            subscriber.handset.speak_to(SocketAddr::new(line.sip.ip(), port));
+        }
         Ok(subscriber)
     }
 }
@@ -97,31 +110,27 @@ impl Caller {
 impl Subscriber {
     /// Listens to the next thing to its end, whatever it is; `None` once the call is over.
     pub fn listen(&mut self) -> Result<Option<String>> {
-        let position = self.position;
-        let next =
-            self.shared.wait(HEARING_TIMEOUT, |state| match state.hearing.heard.get(position) {
-                Some(heard) => heard.ended.map(|_| Some(heard.names.join("|"))),
-                None => state.is_over_for(STRAGGLERS).then_some(None),
-            });
-        let next = next
-            .ok_or_else(|| self.failure(&format!("nothing is heard within {HEARING_TIMEOUT:?}")))?;
-        self.position += usize::from(next.is_some());
-        Ok(next)
+        match self.listen_until(HEARING_TIMEOUT, |heard| heard.ended.is_some()) {
+            NextSound::Begins(heard) => Ok(Some(heard.name())),
+            NextSound::Over => Ok(None),
+            NextSound::Nothing => Err(self.failure("nothing is heard")),
+        }
     }
 
     /// Listens until the next thing, whatever it is, has begun and is certain, or for as long as
     /// `within`.
-    pub fn listen_for(&mut self, within: Duration) -> Next {
+    pub fn listen_for(&mut self, within: Duration) -> NextSound {
+        self.listen_until(within, |heard| heard.names.len() == 1 || heard.ended.is_some())
+    }
+
+    fn listen_until(&mut self, within: Duration, enough: impl Fn(&Heard) -> bool) -> NextSound {
         let position = self.position;
         let next = self.shared.wait(within, |state| match state.hearing.heard.get(position) {
-            Some(heard) if heard.names.len() > 1 && heard.ended.is_none() => None,
-            Some(heard) => Some(Next::Begins(heard.clone())),
-            None => state.is_over_for(STRAGGLERS).then_some(Next::Over),
+            Some(heard) => enough(heard).then(|| NextSound::Begins(heard.clone())),
+            None => state.is_over_for(STRAGGLERS).then_some(NextSound::Over),
         });
-        if let Some(Next::Begins(_)) = next {
-            self.position += 1;
-        }
-        next.unwrap_or(Next::Nothing)
+        self.position += usize::from(matches!(next, Some(NextSound::Begins(_))));
+        next.unwrap_or(NextSound::Nothing)
     }
 
     /// The next thing heard is the beginning of `guidance`.
@@ -136,17 +145,8 @@ impl Subscriber {
         if whole { Ok(self) } else { Err(self.failure(&format!("{guidance} is not whole"))) }
     }
 
-    /// The next things heard are a number's digits, each whole, and the beginning of `guidance`.
-    pub fn hear_number(&mut self, number: &str, guidance: &str) -> Result<&mut Self> {
-        self.hear_digits(number)?.hear(guidance)
-    }
-
-    /// As [`Subscriber::hear_number`], to its end.
-    pub fn hear_number_whole(&mut self, number: &str, guidance: &str) -> Result<&mut Self> {
-        self.hear_digits(number)?.hear_whole(guidance)
-    }
-
-    fn hear_digits(&mut self, number: &str) -> Result<&mut Self> {
+    /// The next things heard are a number's digits, each whole.
+    pub fn hear_number(&mut self, number: &str) -> Result<&mut Self> {
         for digit in number.chars() {
             self.hear_whole(&format!("digits/{digit}"))?;
         }
@@ -171,8 +171,7 @@ impl Subscriber {
     /// As [`Subscriber::allow`], of a number's digits and `guidance` after them.
     pub fn allow_number(&mut self, number: &str, guidance: &str) -> &mut Self {
         self.interrupted.extend(number.chars().map(|digit| format!("digits/{digit}")));
-        self.interrupted.push_back(guidance.to_owned());
-        self
+        self.allow([guidance])
     }
 
     /// Keys `keys`.
@@ -209,7 +208,7 @@ impl Subscriber {
         }
         let heard = self.heard();
         pass_over(&heard, &mut self.position, &mut self.interrupted);
-        let more = heard.get(self.position).map(|more| more.names.join("|"));
+        let more = heard.get(self.position).map(Heard::name);
         more.map_or(Ok(()), |more| Err(self.failure(&format!("{more} was heard besides"))))?;
         Ok(self)
     }
@@ -242,18 +241,6 @@ impl Subscriber {
         self.shared.lock().hearing.heard.clone()
     }
 
-    fn wait_until_answered(&mut self) -> Result<()> {
-        let answer = self.shared.wait(ANSWER_TIMEOUT, |state| match state.answered {
-            Some((port, _)) => Some(Some(port)),
-            None => state.ending.map(|_| None),
-        });
-        let answer = answer.ok_or_else(|| self.failure("the call is not answered"))?;
-        if let Some(port) = answer {
-            self.handset.speak_to(SocketAddr::new(self.line.sip.ip(), port));
-        }
-        Ok(())
-    }
-
     fn next(&mut self, guidance: &str, enough: impl Fn(&Heard) -> bool) -> Result<&mut Self> {
         let (position, interrupted) = (&mut self.position, &mut self.interrupted);
         let found = self.shared.wait(HEARING_TIMEOUT, |state| {
@@ -261,7 +248,7 @@ impl Subscriber {
             match state.hearing.heard.get(*position) {
                 Some(heard) if heard.is(guidance) => enough(heard).then_some(Ok(())),
                 Some(heard) if heard.may_be(guidance) && heard.ended.is_none() => None,
-                Some(heard) => Some(Err(format!("{} is heard", heard.names.join("|")))),
+                Some(heard) => Some(Err(format!("{} is heard", heard.name()))),
                 None => state.is_over_for(STRAGGLERS).then(|| Err("the call is over".to_owned())),
             }
         });
@@ -287,7 +274,7 @@ impl Subscriber {
                 Some(_) if heard.whole => "",
                 Some(_) => ", in part",
             };
-            events.push((heard.started, format!("hears {}{extent}", heard.names.join("|"))));
+            events.push((heard.started, format!("hears {}{extent}", heard.name())));
         }
         events.extend(self.keyed.iter().map(|(shown, begun, _)| (*begun, format!("keys {shown}"))));
         events.extend(state.ending.map(|(ending, at)| (at, format!("ends: {ending:?}"))));

@@ -98,6 +98,11 @@ pub struct Heard {
 }
 
 impl Heard {
+    /// Its name for people; several while it could be any of them.
+    pub fn name(&self) -> String {
+        self.names.join("|")
+    }
+
     /// Whether it is certainly this.
     pub fn is(&self, name: &str) -> bool {
         self.names.iter().all(|candidate| *candidate == name)

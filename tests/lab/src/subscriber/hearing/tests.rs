@@ -14,7 +14,10 @@ fn quiet(length: usize) -> Vec<u8> {
 
 /// Hears a stream in packets, each 20 ms after the other.
 fn hear(stream: &[Vec<u8>]) -> Vec<Heard> {
-    let begin = Instant::now();
+    hear_from(Instant::now(), stream)
+}
+
+fn hear_from(begin: Instant, stream: &[Vec<u8>]) -> Vec<Heard> {
     let mut hearing = Hearing::new(Library::guidance());
     for (index, packet) in stream.concat().chunks(PACKET).enumerate() {
         hearing.hear(begin + Duration::from_millis(20) * u32::try_from(index).unwrap(), packet);
@@ -23,7 +26,7 @@ fn hear(stream: &[Vec<u8>]) -> Vec<Heard> {
 }
 
 fn names(heard: &[Heard]) -> Vec<String> {
-    heard.iter().map(|heard| heard.names.join("|")).collect()
+    heard.iter().map(Heard::name).collect()
 }
 
 #[test]
@@ -95,14 +98,9 @@ fn silence_is_nothing() {
 #[test]
 fn a_sound_begins_with_the_packet_of_its_first_sample() {
     let begin = Instant::now();
-    let mut hearing = Hearing::new(Library::guidance());
-    let lead = quiet(PACKET * 100);
-    let stream = [lead, samples("redial")].concat();
-    for (index, packet) in stream.chunks(PACKET).enumerate() {
-        hearing.hear(begin + Duration::from_millis(20) * u32::try_from(index).unwrap(), packet);
-    }
-    assert_eq!(hearing.heard[0].started - begin, Duration::from_secs(2));
-    assert_eq!(hearing.heard[0].from, 0);
+    let heard = hear_from(begin, &[quiet(PACKET * 100), samples("redial")]);
+    assert_eq!(heard[0].started - begin, Duration::from_secs(2));
+    assert_eq!(heard[0].from, 0);
 }
 
 #[test]
