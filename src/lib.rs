@@ -37,8 +37,9 @@
 //! - [`web`]: the pages, the API and the operators' listener. [`cli`]: one file for each command.
 //!   `daemon`: `karipass serve`. [`check`]: `karipass check`.
 //! - [`config`]: what the operator decides. [`clock`]: the only reader of a clock. [`tls`]: TLS as
-//!   a client. [`metrics`]: the name and help text of every metric. `logs`: log lines as text.
-//!   `backoff`: the waits between attempts. `machine`: what this machine has.
+//!   a client, and the site's certificate. [`metrics`]: the name and help text of every metric.
+//!   `logs`: log lines as text. `backoff`: the waits between attempts. `machine`: what this machine
+//!   has. [`settings`]: the configuration, with each value checked by the module that uses it.
 
 pub mod asterisk;
 pub mod auth;
@@ -53,5 +54,6 @@ pub mod hashing;
 mod logs;
 mod machine;
 pub mod metrics;
+pub mod settings;
 pub mod tls;
 pub mod web;

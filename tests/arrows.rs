@@ -9,22 +9,23 @@ use std::path::{Path, PathBuf};
 use syn::visit::{self, Visit};
 
 /// The modules that do something, and what else each may know.
-const ARROWS: [(&str, &[&str]); 15] = [
+const ARROWS: [(&str, &[&str]); 16] = [
     ("backoff", &[]),
     ("clock", &[]),
     ("logs", &[]),
     ("machine", &[]),
     ("metrics", &[]),
-    ("tls", &[]),
-    ("config", &["hashing", "tls"]),
     ("hashing", &["clock", "machine", "metrics"]),
-    ("db", &["backoff", "clock", "config", "metrics"]),
+    ("config", &["hashing"]),
+    ("tls", &["config"]),
+    ("db", &["backoff", "clock", "config", "metrics", "tls"]),
     ("auth", &["clock", "db", "hashing"]),
-    ("asterisk", &["auth", "backoff", "clock", "config", "machine", "metrics"]),
-    ("check", &["asterisk", "clock", "config", "db"]),
+    ("asterisk", &["auth", "backoff", "clock", "config", "machine", "metrics", "tls"]),
+    ("settings", &["config", "db", "tls"]),
+    ("check", &["asterisk", "clock", "config", "db", "tls"]),
     ("daemon", &["asterisk", "auth", "clock", "config", "db", "hashing", "logs", "web", "metrics"]),
-    ("cli", &["auth", "check", "config", "daemon", "db", "hashing", "logs"]),
-    ("web", &["clock", "config", "hashing", "auth", "db", "metrics"]),
+    ("cli", &["auth", "check", "config", "daemon", "db", "hashing", "logs", "settings"]),
+    ("web", &["clock", "config", "hashing", "auth", "db", "metrics", "tls"]),
 ];
 
 /// What is decided here is decided from arguments alone.

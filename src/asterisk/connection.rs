@@ -33,6 +33,7 @@ use super::maintenance::{Maintenance, Task, TaskResult};
 use super::rest::{BuildError, ErrorChain, RestError};
 use super::router::CallRouter;
 use super::timeouts::Timeouts;
+use super::tls::tls_client;
 use crate::metrics::{ARI_CONNECTS, ARI_EVENTS, ARI_MALFORMED_EVENTS};
 use crate::{backoff, clock, config};
 
@@ -74,7 +75,7 @@ impl EventStream {
         timeouts: Timeouts,
     ) -> Result<Self, BuildError> {
         let mut url = ari.url.clone();
-        let (scheme, tls) = match ari.tls().map_err(BuildError::Tls)? {
+        let (scheme, tls) = match tls_client(ari).map_err(BuildError::Tls)? {
             Some(tls) => ("wss", Connector::Rustls(Arc::new(tls))),
             None => ("ws", Connector::Plain),
         };

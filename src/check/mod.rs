@@ -22,8 +22,8 @@ use futures_util::future::join_all;
 use jiff::{SignedDuration, Timestamp};
 
 use crate::clock;
-use crate::config::certificate::{CertificateFiles, not_after};
 use crate::config::{Ari, Config};
+use crate::tls::{CertificateFiles, not_after};
 pub use dialplan_globals::Expected;
 pub use finding::{Finding, Remedy, Severity};
 

@@ -19,7 +19,7 @@ use clap::{CommandFactory as _, Parser, Subcommand};
 
 use crate::db::migrate::MigrationError;
 use crate::db::{Db, DbError};
-use crate::{config, daemon};
+use crate::{config, daemon, settings};
 use output::{ExitStatus, Printer};
 
 /// 仮パス: the temporary-password line of a telephone company's settings site, on Asterisk.
@@ -75,7 +75,7 @@ pub fn main() -> ExitCode {
 
 fn run(arguments: &Arguments) -> anyhow::Result<ExitStatus> {
     let file = arguments.config.as_deref();
-    let config = || config::load(file, variables());
+    let config = || settings::load(file, variables());
     let output = Printer { json: arguments.json };
     match &arguments.command {
         Command::Check => block_on(check::run(&config()?, output)),
@@ -101,7 +101,7 @@ async fn as_owner(
     file: Option<&Path>,
     command: impl AsyncFnOnce(&Db) -> anyhow::Result<ExitStatus>,
 ) -> anyhow::Result<ExitStatus> {
-    let config::ForOperator { url, is_owners } = config::load_for_operator(file, variables())?;
+    let config::ForOperator { url, is_owners } = settings::load_for_operator(file, variables())?;
     let db = Db::for_operator(&url)?;
     match command(&db).await {
         Err(error) if !is_owners && is_forbidden(&error) => Err(anyhow::anyhow!(

@@ -2,13 +2,12 @@
 
 use std::path::PathBuf;
 
-use rustls::ClientConfig;
 use url::Url;
 
+use super::checks::Checks;
 use super::load::Reader;
-use super::postgres::is_this_machine;
+use super::network::is_this_machine;
 use super::secret::Secret;
-use crate::tls::{self, Verify};
 
 /// How to reach ARI.
 #[derive(Debug)]
@@ -29,22 +28,11 @@ pub struct Ari {
     pub config_dir: Option<PathBuf>,
 }
 
-impl Ari {
-    /// The TLS settings, or `None` for `http://`.
-    ///
-    /// # Errors
-    /// Why the certificate authorities cannot be used.
-    pub fn tls(&self) -> Result<Option<ClientConfig>, String> {
-        let is_asked_for = self.url.scheme() == "https";
-        let client = || tls::client(Verify::AuthorityAndName, self.ca_file.as_deref());
-        is_asked_for.then(client).transpose()
-    }
-}
-
 /// `[ari]`, or each `[[ari]]`.
-pub(super) fn read(reader: &mut Reader) -> Option<Vec<Ari>> {
+pub(super) fn read(reader: &mut Reader, checks: &Checks) -> Option<Vec<Ari>> {
     let tables = reader.tables("ari");
-    let asterisks: Vec<Option<Ari>> = tables.iter().map(|table| ari(reader, table)).collect();
+    let asterisks: Vec<Option<Ari>> =
+        tables.iter().map(|table| ari(reader, table, checks)).collect();
     let asterisks = asterisks.into_iter().collect::<Option<Vec<Ari>>>()?;
     for (place, ari) in asterisks.iter().enumerate() {
         let is_same = |other: &Ari| other.url == ari.url && other.app == ari.app;
@@ -56,7 +44,7 @@ pub(super) fn read(reader: &mut Reader) -> Option<Vec<Ari>> {
     Some(asterisks)
 }
 
-fn ari(reader: &mut Reader, table: &str) -> Option<Ari> {
+fn ari(reader: &mut Reader, table: &str, checks: &Checks) -> Option<Ari> {
     let key = |name: &str| format!("{table}.{name}");
     let url: Option<Url> = reader.or_default(&key("url"), "http://127.0.0.1:8088");
     let insecure = reader.or_default(&key("insecure"), "false");
@@ -89,8 +77,10 @@ fn ari(reader: &mut Reader, table: &str) -> Option<Ari> {
         sounds_dir,
         config_dir,
     };
-    if let Err(mistake) = ari.tls() {
-        reader.error(format!("{table}.ca_file: {mistake}"));
+    if ari.url.scheme() == "https"
+        && let Err(error) = (checks.authorities)(ari.ca_file.as_deref())
+    {
+        reader.error(format!("{table}.ca_file: {error}"));
     }
     Some(ari)
 }

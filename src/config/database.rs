@@ -2,8 +2,8 @@
 
 use std::path::Path;
 
+use super::checks::{Checks, Encryption};
 use super::load::{ConfigErrors, Reader};
-use super::postgres::ConnectionString;
 use super::secret::Secret;
 
 const DEFAULT_DATABASE_CONNECTIONS: usize = 8;
@@ -40,6 +40,7 @@ pub struct ForOperator {
 pub fn load_for_operator(
     file: Option<&Path>,
     variables: impl IntoIterator<Item = (String, String)>,
+    checks: &Checks,
 ) -> Result<ForOperator, ConfigErrors> {
     let mut reader = Reader::new(file, variables);
     let insecure = reader.or_default(INSECURE, "false");
@@ -47,18 +48,19 @@ pub fn load_for_operator(
         Some(url) => (OWNER_URL, Some(url)),
         None => (URL, reader.required_secret(URL)),
     };
-    let url = url.and_then(|url| connection_string(&mut reader, key, url, insecure));
+    let url = url.and_then(|url| connection_string(&mut reader, key, url, insecure, checks));
     reader.ignore(&[URL, "database.url_file", "database.max_connections"]);
     reader.finish("database.", || Some(ForOperator { url: url?, is_owners: key == OWNER_URL }))
 }
 
-pub(super) fn read(reader: &mut Reader) -> Option<Database> {
+pub(super) fn read(reader: &mut Reader, checks: &Checks) -> Option<Database> {
     let insecure = reader.or_default(INSECURE, "false");
-    let url =
-        reader.required_secret(URL).and_then(|url| connection_string(reader, URL, url, insecure));
+    let url = reader
+        .required_secret(URL)
+        .and_then(|url| connection_string(reader, URL, url, insecure, checks));
     let owner_url = reader
         .secret(OWNER_URL)
-        .and_then(|url| connection_string(reader, OWNER_URL, url, insecure));
+        .and_then(|url| connection_string(reader, OWNER_URL, url, insecure, checks));
     let max_connections = reader.count(
         "database.max_connections",
         DEFAULT_DATABASE_CONNECTIONS,
@@ -74,10 +76,10 @@ fn connection_string(
     key: &str,
     url: Secret,
     insecure: Option<bool>,
+    checks: &Checks,
 ) -> Option<Secret> {
-    let parsed = ConnectionString::parse(url.expose());
-    match parsed.and_then(|parsed| parsed.tls().map(|_| parsed)) {
-        Ok(parsed) if insecure == Some(false) && parsed.may_be_unencrypted() => {
+    match (checks.connection_string)(&url) {
+        Ok(Encryption::Optional) if insecure == Some(false) => {
             reader.error(format!(
                 "{key}: the connection to another machine is not encrypted: add \
                  sslmode=verify-full (or require), or set database.insecure = true"

@@ -47,8 +47,8 @@ pub(super) fn new_name(unknown: &str) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::load;
     use super::*;
+    use crate::settings::load;
 
     #[test]
     fn an_old_key_is_refused_with_its_new_name() {

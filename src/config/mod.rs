@@ -6,7 +6,7 @@
 
 mod asterisk;
 mod call;
-pub mod certificate;
+mod checks;
 mod color;
 mod database;
 mod identity;
@@ -15,7 +15,6 @@ mod load;
 mod log;
 mod network;
 mod platform;
-pub mod postgres;
 mod secret;
 mod secret_files;
 mod site;
@@ -29,7 +28,7 @@ use std::time::Duration;
 use crate::hashing::Keys;
 pub use asterisk::Ari;
 pub use call::CallSettings;
-pub use certificate::SiteTls;
+pub use checks::{Checks, Encryption};
 pub use color::{Color, MIN_CONTRAST};
 pub use database::{Database, ForOperator, load_for_operator};
 use domain::rules;
@@ -37,9 +36,9 @@ pub use identity::{Links, Logo, LogoFormat, OperatorWords, SiteIdentity};
 pub use load::ConfigErrors;
 use load::Reader;
 pub use log::{Log, LogFormat};
-pub use network::{MediaNetwork, Network, NotANetwork};
+pub use network::{MediaNetwork, Network, NotANetwork, is_this_machine};
 pub use secret::Secret;
-pub use site::Site;
+pub use site::{Site, SiteTls};
 
 /// The default of `shutdown.call_grace_s`.
 pub const DEFAULT_CALL_GRACE: Duration = Duration::from_mins(2);
@@ -143,18 +142,19 @@ pub struct Shutdown {
 pub fn load(
     file: Option<&Path>,
     variables: impl IntoIterator<Item = (String, String)>,
+    checks: &Checks,
 ) -> Result<Config, ConfigErrors> {
     let mut reader = Reader::new(file, variables);
-    let config = read(&mut reader);
+    let config = read(&mut reader, checks);
     reader.finish("", || config)
 }
 
-fn read(reader: &mut Reader) -> Option<Config> {
-    let ari = asterisk::read(reader);
-    let database = database::read(reader);
+fn read(reader: &mut Reader, checks: &Checks) -> Option<Config> {
+    let ari = asterisk::read(reader, checks);
+    let database = database::read(reader, checks);
     let keys = keys(reader);
     let call = call::read(reader);
-    let site = site::read(reader);
+    let site = site::read(reader, checks);
     let listen = reader.or_default("operators.listen", "127.0.0.1:9464");
     let limit = reader.limit("login.limit", rules::LOGIN_POINTS_PER_MINUTE);
     let idle_timeout = reader.seconds(

@@ -10,6 +10,13 @@ use ipnet::IpNet;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Network(IpNet);
 
+/// Whether a host name or address means this machine.
+#[must_use]
+pub fn is_this_machine(host: &str) -> bool {
+    let address = host.trim_start_matches('[').trim_end_matches(']');
+    host == "localhost" || address.parse().is_ok_and(|it: IpAddr| it.is_loopback())
+}
+
 /// A network for the media of an endpoint, written `carrier=192.0.2.0/24`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct MediaNetwork {

@@ -2,8 +2,9 @@
 
 use std::net::SocketAddr;
 use std::num::NonZeroU32;
+use std::path::PathBuf;
 
-use super::certificate::{CertificateFiles, SiteTls};
+use super::checks::Checks;
 use super::identity::{self, SiteIdentity};
 use super::load::Reader;
 use super::network::Network;
@@ -44,16 +45,23 @@ pub struct Site {
     pub handshake_rate: Option<NonZeroU32>,
 }
 
-pub(super) fn read(reader: &mut Reader) -> Option<Site> {
+/// The files of a certificate, in PEM.
+#[derive(Debug, Clone)]
+pub struct SiteTls {
+    /// The chain, leaf first.
+    pub certificate: PathBuf,
+    /// The private key.
+    pub key: PathBuf,
+}
+
+pub(super) fn read(reader: &mut Reader, checks: &Checks) -> Option<Site> {
     let listen: Option<SocketAddr> = reader.or_default("site.listen", "127.0.0.1:8443");
     let tls = match (reader.path("site.certificate_file"), reader.path("site.key_file")) {
         (Some(certificate), Some(key)) => {
             reader.record_secret_file("site.key_file", &key);
             let tls = SiteTls { certificate, key };
-            for mistake in
-                CertificateFiles::read(&tls).certified_key(&tls).err().into_iter().flatten()
-            {
-                reader.error(mistake);
+            for error in (checks.certificate)(&tls.certificate, &tls.key) {
+                reader.error(error);
             }
             Some(tls)
         }

@@ -22,10 +22,10 @@ use tokio_postgres::error::{DbError, Severity};
 use tokio_postgres::{AsyncMessage, Client, Config, Connection, Error};
 use tracing::warn;
 
+use super::connection_string::ConnectionString;
 use super::error::NotAConnectionString;
 use super::tls::PostgresTls;
 use crate::config::Secret;
-use crate::config::postgres::ConnectionString;
 
 /// How long opening a connection may take.
 pub(super) const CONNECT_LIMIT: Duration = Duration::from_secs(2);

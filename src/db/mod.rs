@@ -18,6 +18,7 @@ mod apply;
 pub mod audit;
 mod census;
 mod change;
+mod connection_string;
 mod contracts;
 mod daemon_calls;
 mod ended_session;
@@ -41,6 +42,7 @@ mod tls;
 mod transaction;
 
 pub use census::{Census, PoolUsage};
+pub use connection_string::check_connection_string;
 pub use contracts::{CredentialStatus, UpdateOutcome, Validity};
 pub use daemon_calls::{CallRow, DaemonCalls};
 pub use ended_session::EndedSession;

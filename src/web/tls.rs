@@ -18,8 +18,8 @@ use tokio::sync::Notify;
 use tokio::time::timeout;
 
 use crate::config::SiteTls;
-use crate::config::certificate::{CertificateFiles, Fingerprint, not_after};
 use crate::metrics::CERTIFICATE_NOT_AFTER;
+use crate::tls::{CertificateFiles, Fingerprint, not_after};
 
 /// The time between two looks at the files.
 const POLL_INTERVAL: Duration = Duration::from_secs(2);

@@ -8,9 +8,10 @@ use std::time::Duration;
 
 use domain::password::{PhcString, TemporaryPassword};
 use karipass::auth::{Seals, SessionToken};
-use karipass::config::{self, Config};
+use karipass::config::Config;
 use karipass::db::Db;
 use karipass::hashing::{Cost, Dummy, Hasher, Keys, Salt};
+use karipass::settings;
 use karipass::web::{self, AppState};
 use karipass_lab::child::{Child, memory_kib};
 use karipass_lab::daemon::NO_LIMITS;
@@ -49,7 +50,7 @@ pub fn configured(database: &Database, variables: &[(&str, &str)]) -> Config {
         all.retain(|(known, _)| known != name);
         all.push(((*name).to_owned(), (*value).to_owned()));
     }
-    config::load(None, all).unwrap()
+    settings::load(None, all).unwrap()
 }
 
 /// A site in this process, with a pool and hashing threads of its own; ends when dropped.

@@ -15,6 +15,7 @@ use url::Url;
 
 use super::error::from_transport;
 use super::{BuildError, Credentials, RestError};
+use crate::asterisk::tls::tls_client;
 use crate::metrics::{ARI_QUEUE_DURATION, ARI_REQUEST_DURATION, ARI_REQUEST_ERRORS};
 use crate::{clock, config};
 
@@ -66,7 +67,7 @@ impl Http {
             .pool_max_idle_per_host(MAX_IDLE_CONNECTIONS)
             .timeout(deadline)
             .redirect(reqwest::redirect::Policy::none());
-        let client = match ari.tls().map_err(BuildError::Tls)? {
+        let client = match tls_client(ari).map_err(BuildError::Tls)? {
             Some(tls) => client.tls_backend_preconfigured(tls),
             None => client,
         };

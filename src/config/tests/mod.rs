@@ -5,6 +5,7 @@ mod site;
 use domain::dialog;
 
 use super::*;
+use crate::settings::{CHECKS, load, load_for_operator};
 
 fn variables(pairs: &[(&str, &str)]) -> Vec<(String, String)> {
     pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
@@ -46,7 +47,7 @@ fn every_setting_of_the_sample_is_valid_and_only_its_files_are_missing() {
 fn every_setting_is_in_the_sample() {
     let sample: toml::Table = sample().parse().unwrap();
     let mut reader = Reader::new(None, enough());
-    read(&mut reader).unwrap();
+    read(&mut reader, &CHECKS).unwrap();
     assert!(reader.keys.len() > 45, "{:?}", reader.keys);
     let is_missing = |key: &&String| {
         let (section, name) = key.split_once('.').unwrap();

@@ -9,9 +9,9 @@ use axum::Router;
 use axum::body::{Body, to_bytes};
 use axum::extract::{ConnectInfo, Request};
 use axum::http::{HeaderName, HeaderValue, Method, StatusCode, Uri};
-use karipass::config;
 use karipass::db::Db;
 use karipass::hashing::{Cost, Dummy, Hasher};
+use karipass::settings;
 use karipass::web::AppState;
 use tower::ServiceExt as _;
 
@@ -64,7 +64,7 @@ fn site() -> &'static Router {
             ("KARIPASS_SITE_TRUSTED_PROXIES", "127.0.0.0/8"),
         ];
         let variables = variables.map(|(name, value)| (name.to_owned(), value.to_owned()));
-        let config = config::load(None, variables).unwrap();
+        let config = settings::load(None, variables).unwrap();
         // With a single try: the daemon's database would try again for seconds.
         let db = Db::for_operator(&config.database.url).unwrap();
         let dummy = Dummy::draw(&mut rand::rng());

@@ -9,7 +9,8 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 
-use karipass::config::{self, Config, ConfigErrors};
+use karipass::config::{Config, ConfigErrors};
+use karipass::settings;
 
 /// A key file as it should be; the key is nobody's.
 pub const KEYS: &str = "fuzz AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=";
@@ -32,7 +33,7 @@ pub fn run(bytes: &[u8]) {
         Err(mistakes) => parts.assert_not_logged(&mistakes, folder.path()),
     }
     let file = folder.path().join("karipass.toml");
-    drop(config::load_for_operator(Some(&file), parts.variables()));
+    drop(settings::load_for_operator(Some(&file), parts.variables()));
 }
 
 struct Parts {
@@ -46,7 +47,7 @@ impl Parts {
         let file = folder.join("karipass.toml");
         fs::write(&file, &self.file).unwrap();
         fs::write(folder.join("extra"), &self.extra).unwrap();
-        config::load(Some(&file), self.variables())
+        settings::load(Some(&file), self.variables())
     }
 
     fn variables(&self) -> Vec<(String, String)> {

@@ -1,6 +1,6 @@
 //! A certificate and its key: read, looked at, named in what is wrong with them.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use rustls::crypto::ring;
 use rustls::pki_types::pem::{self, PemObject as _};
@@ -11,14 +11,7 @@ use sha2::{Digest as _, Sha256};
 use x509_parser::parse_x509_certificate;
 use zeroize::Zeroizing;
 
-/// The files of a certificate, in PEM.
-#[derive(Debug, Clone)]
-pub struct SiteTls {
-    /// The chain, leaf first.
-    pub certificate: PathBuf,
-    /// The private key.
-    pub key: PathBuf,
-}
+use crate::config::SiteTls;
 
 /// What the two files held when they were read, or why they could not be.
 #[derive(Debug)]

@@ -9,13 +9,25 @@ use rustls::ClientConfig;
 use tokio_postgres::config::{Host, SslMode};
 use url::form_urlencoded;
 
+use crate::config::{Encryption, Secret, is_this_machine};
 use crate::tls::{self, Verify};
+
+/// Looks at a connection string, and at the files that it names.
+///
+/// # Errors
+/// Why it cannot be used, without any part of the text.
+pub fn check_connection_string(url: &Secret) -> Result<Encryption, String> {
+    let parsed = ConnectionString::parse(url.expose())?;
+    parsed.tls()?;
+    let is_optional = parsed.may_be_unencrypted();
+    Ok(if is_optional { Encryption::Optional } else { Encryption::Guaranteed })
+}
 
 /// A parsed connection string.
 #[derive(Debug)]
-pub struct ConnectionString {
+pub(super) struct ConnectionString {
     /// Everything except certificates.
-    pub config: tokio_postgres::Config,
+    pub(super) config: tokio_postgres::Config,
     verify: Verify,
     ca_file: Option<PathBuf>,
 }
@@ -25,7 +37,7 @@ impl ConnectionString {
     ///
     /// # Errors
     /// What is wrong, without any part of the text.
-    pub fn parse(text: &str) -> Result<Self, String> {
+    pub(super) fn parse(text: &str) -> Result<Self, String> {
         let Split { rest, mode, ca_file } = Split::from_text(text);
         let mut config: tokio_postgres::Config =
             rest.parse().map_err(|_| "not a PostgreSQL connection string".to_owned())?;
@@ -52,7 +64,7 @@ impl ConnectionString {
     ///
     /// # Errors
     /// Why the certificate authorities cannot be used.
-    pub fn tls(&self) -> Result<ClientConfig, String> {
+    pub(super) fn tls(&self) -> Result<ClientConfig, String> {
         let mut client = tls::client(self.verify, self.ca_file.as_deref())
             .map_err(|error| format!("sslrootcert: {error}"))?;
         client.alpn_protocols = vec![b"postgresql".to_vec()];
@@ -60,8 +72,7 @@ impl ConnectionString {
     }
 
     /// Whether a connection to another machine may be unencrypted.
-    #[must_use]
-    pub fn may_be_unencrypted(&self) -> bool {
+    fn may_be_unencrypted(&self) -> bool {
         if self.config.get_ssl_mode() == SslMode::Require {
             return false;
         }
@@ -73,12 +84,6 @@ impl ConnectionString {
         };
         (0..hosts.len().max(addresses.len())).any(is_elsewhere)
     }
-}
-
-/// Whether a host name or address means this machine.
-pub(super) fn is_this_machine(host: &str) -> bool {
-    let address = host.trim_start_matches('[').trim_end_matches(']');
-    host == "localhost" || address.parse().is_ok_and(|it: std::net::IpAddr| it.is_loopback())
 }
 
 /// A connection string without `sslmode` and `sslrootcert`.
