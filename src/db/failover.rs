@@ -163,8 +163,8 @@ pub(super) fn settings(url: &Secret, limit: Duration) -> Result<Settings, NotACo
         .target_session_attrs(TargetSessionAttrs::ReadWrite);
     let asked = vec![
         ("synchronous_commit", "on".to_owned()),
-        // The warning of a commit without its standby must arrive.
-        ("client_min_messages", "warning".to_owned()),
+        // PostgreSQL's own default, so that the warning of a commit without its standby arrives.
+        ("client_min_messages", "notice".to_owned()),
         ("statement_timeout", statement_ms.to_string()),
         ("lock_timeout", lock_ms.to_string()),
         ("idle_in_transaction_session_timeout", idle_ms.to_string()),

@@ -189,7 +189,6 @@ async fn p15_a_pooler_that_ignores_options_is_refused_in_words() {
         ("statement_timeout", "3250"),
         ("lock_timeout", "3000"),
         ("idle_in_transaction_session_timeout", "2000"),
-        ("client_min_messages", "warning"),
     ] {
         let name = &scene.database.name;
         let set = format!("ALTER ROLE karipass IN DATABASE {name} SET {setting} = {value}");
