@@ -27,7 +27,7 @@ help:
 	@echo '              (CALLER=number, UNIT=1, 2 or 3, NUMBER=the one to set the password for)'
 	@echo 'make unit     the tests that need no server, in seconds'
 	@echo 'make test     format, lints and every test, on its own servers'
-	@echo 'make test-faults  kills, stops, cuts off and slows each part under load, and prints what held'
+	@echo 'make test-faults  kills, stops, cuts off and slows each part under load, and prints the results'
 	@echo 'make lint     format and lints'
 	@echo 'make fuzz     fuzzes every input from outside, FUZZ_SECONDS (600) for each of FUZZ_TARGETS'
 	@echo 'make bench    measures, and writes target/bench.json'

@@ -11,7 +11,8 @@ pub fn now() -> Instant {
     Instant::now()
 }
 
-/// This machine's time of day, for what ends by a calendar; credentials end by the database's.
+/// This machine's time of day, for anything that ends at a calendar time; credentials end by the
+/// database's clock.
 #[must_use]
 pub fn wall_clock() -> Timestamp {
     Timestamp::now()

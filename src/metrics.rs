@@ -37,7 +37,7 @@ metrics! {
     Counter WRONG_ENTRIES = "karipass_call_wrong_entries_total":
         "Wrong entries of callers, by step and reason.";
     Gauge LAST_CALL = "karipass_last_call_timestamp_seconds":
-        "When the last call came in, in seconds since 1970.";
+        "Time of the last call, in seconds since 1970.";
     Counter CALL_MAILBOX_OVERFLOWS = "karipass_call_mailbox_overflows_total":
         "Calls ended because they fell too far behind their events.";
     Counter CALLS_ADOPTED = "karipass_calls_adopted_total":
@@ -118,7 +118,8 @@ pub(crate) fn describe() {
     }
 }
 
-/// Starts the counters that alerts watch at 0. Prometheus sees no increase from nothing to 1.
+/// Starts the counters that alerts watch at 0: Prometheus sees no increase from a missing series to
+/// 1.
 pub(crate) fn start_counters() {
     for outcome in ["stored", "trouble", "failed", "foreign_media"] {
         for unit in ["none", "line", "number", "admin_user"] {

@@ -3,7 +3,7 @@
 
 use std::path::Path;
 
-use crate::config::{self, Checks, Config, ConfigErrors, ForOperator, SiteTls};
+use crate::config::{self, Checks, Config, ConfigErrors, OperatorConnection, SiteTls};
 use crate::db;
 use crate::tls::{self, CertificateFiles, Verify};
 
@@ -29,7 +29,7 @@ pub fn load(
 pub fn load_for_operator(
     file: Option<&Path>,
     variables: impl IntoIterator<Item = (String, String)>,
-) -> Result<ForOperator, ConfigErrors> {
+) -> Result<OperatorConnection, ConfigErrors> {
     config::load_for_operator(file, variables, &CHECKS)
 }
 

@@ -33,7 +33,7 @@ impl Avx2 {
     }
 
     /// Fills what follows the first two blocks of every lane.
-    #[expect(clippy::unused_self, reason = "the proof is all that is needed of it")]
+    #[expect(clippy::unused_self, reason = "a value of this type is the proof")]
     pub(crate) fn fill(self, layout: MemoryLayout, memory: &mut [Block]) {
         for segment in layout.segments() {
             // SAFETY: there is a value of this type only where `detect` has found AVX2.
@@ -223,14 +223,14 @@ fn registers_mut(block: &mut Block) -> &mut [[u64; WORDS]] {
 #[target_feature(enable = "avx2")]
 #[inline]
 fn load(words: &[u64; WORDS]) -> __m256i {
-    // SAFETY: the reference is good for 32 bytes, of any alignment.
+    // SAFETY: the reference is valid for 32 bytes, of any alignment.
     unsafe { _mm256_loadu_si256(words.as_ptr().cast()) }
 }
 
 #[target_feature(enable = "avx2")]
 #[inline]
 fn store(register: __m256i, words: &mut [u64; WORDS]) {
-    // SAFETY: the reference is good for 32 bytes, of any alignment.
+    // SAFETY: the reference is valid for 32 bytes, of any alignment.
     unsafe { _mm256_storeu_si256(words.as_mut_ptr().cast(), register) }
 }
 

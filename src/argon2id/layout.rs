@@ -53,7 +53,7 @@ impl Segment {
         made..self.layout.segment_length
     }
 
-    /// Whether what is there from the pass before is mixed in.
+    /// Whether the block of the previous pass is mixed in.
     pub(crate) fn keeps_old(&self) -> bool {
         self.pass > 0
     }

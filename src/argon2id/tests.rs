@@ -38,7 +38,7 @@ fn the_vector_of_rfc_9106_comes_out_of_each() {
 }
 
 #[test]
-fn what_is_out_of_bounds_is_refused_by_each() {
+fn lengths_out_of_bounds_are_refused_by_each() {
     let params = Params::new(64, 1, 1, Some(32)).unwrap();
     let good = HashInput { password: b"27182818", salt: &[0; 16], secret: &[] };
     let short_salt = HashInput { salt: &[0; 7], ..good };

@@ -23,8 +23,8 @@ impl AsteriskClock {
         Press { key: event.key, pressed, released }
     }
 
-    /// Two times of Asterisk keep their distance. Without a time, or when its clock was set back,
-    /// the time of arrival counts.
+    /// Keeps the distance between two of Asterisk's times. Without a time, or after Asterisk's
+    /// clock was set back, uses the time of arrival.
     fn instant(&mut self, at: Option<Timestamp>, arrived: Instant) -> Instant {
         let Some(at) = at else { return arrived };
         let (first, first_arrived) = *self.first.get_or_insert((at, arrived));
@@ -39,7 +39,7 @@ mod tests {
     use crate::clock;
 
     #[test]
-    fn what_arrives_late_keeps_its_distance() {
+    fn late_events_keep_their_distance() {
         let mut time = AsteriskClock::default();
         let (now, ms) = (clock::now(), Duration::from_millis);
         let at = |ms| Some(Timestamp::from_millisecond(ms).unwrap());

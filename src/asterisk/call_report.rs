@@ -1,7 +1,8 @@
-//! What is logged and measured of one call. `docs/operations.md` has the table of its lines.
+//! Logs and metrics of one call. `docs/operations.md` has the table of its log lines.
 //!
-//! `info` has what explains how a call ended: who came in, each entry, what was stored, the end. A
-//! good call has six to eight such lines. `debug` adds what plays and when: it doubles the lines.
+//! At `info` the lines explain how a call ended: the caller, each entry, what was stored, the end.
+//! A good call has six to eight such lines. `debug` adds the playbacks and their times, which
+//! doubles the lines.
 
 use std::time::{Duration, Instant};
 
@@ -42,7 +43,7 @@ pub(super) struct CallReport {
 }
 
 impl CallReport {
-    /// Reports a call that has come in.
+    /// Reports a new call.
     pub(super) fn new(
         incoming: &IncomingCall,
         caller: &CallerIdentity,
@@ -62,7 +63,7 @@ impl CallReport {
             sip_call_id = caller.sip_call_id.as_deref(),
             pbx,
             adopted = incoming.adopted,
-            "came in"
+            "call received"
         );
         let live = live_calls.insert(LiveCall {
             channel: incoming.channel.clone(),
@@ -76,7 +77,7 @@ impl CallReport {
         Self { started, step: None, entered, unit: None, wrong_entries: 0, live }
     }
 
-    /// Reports what the last input has led to.
+    /// Reports the progress since the last input.
     pub(super) fn update(&mut self, call: &mut Call, now: Instant) {
         for progress in call.take_progress() {
             log(progress);
@@ -100,12 +101,14 @@ impl CallReport {
         self.entered = now;
     }
 
-    /// Reports what became of a temporary password. A failure has been logged where it arose.
-    pub(super) fn stored(&self, login: PhoneNumber, result: StoreResult) {
+    /// Reports the result of storing a temporary password. A failure was logged where it arose.
+    pub(super) fn report_store_result(&self, login: PhoneNumber, result: StoreResult) {
         let unit = self.unit.map(AuthUnit::as_str);
         match result {
-            StoreResult::Stored => info!(event = "stored", ?login, unit, "stored"),
-            StoreResult::Refused => info!(event = "store_refused", ?login, unit, "store refused"),
+            StoreResult::Stored => info!(event = "stored", ?login, unit, "password stored"),
+            StoreResult::Refused => {
+                info!(event = "store_refused", ?login, unit, "password not stored");
+            }
             StoreResult::Unreachable => {}
         }
     }
@@ -116,7 +119,7 @@ impl CallReport {
         let lasted = clock::now().saturating_duration_since(self.started);
         counter!(CALLS_ENDED, "outcome" => outcome, "unit" => unit.unwrap_or("none")).increment(1);
         histogram!(CALL_DURATION).record(lasted);
-        info!(event = "ended", outcome, step, unit, duration_ms = millis(lasted), "ended");
+        info!(event = "ended", outcome, step, unit, duration_ms = millis(lasted), "call ended");
     }
 }
 
@@ -127,7 +130,7 @@ fn log(progress: Progress) {
         }
         Progress::BargeIn => debug!(event = "barge_in", "barge-in"),
         Progress::EntryAccepted(EntrySummary { step, digits, by_silence }) => {
-            info!(event = "entry", step = step.as_str(), digits, by_silence, "entry");
+            info!(event = "entry", step = step.as_str(), digits, by_silence, "entry accepted");
         }
         Progress::EntryRefused { entry, reason, wrong_entries } => {
             let EntrySummary { step, digits, by_silence } = entry;
@@ -138,9 +141,9 @@ fn log(progress: Progress) {
                 step, digits, by_silence, reason, wrong_entries, "wrong entry"
             );
         }
-        Progress::Suspended => debug!(event = "suspended", "suspended"),
-        Progress::Resumed => debug!(event = "resumed", "resumed"),
-        Progress::Held => debug!(event = "held", "held"),
+        Progress::Disconnected => debug!(event = "disconnected", "Asterisk disconnected"),
+        Progress::Reconnected => debug!(event = "reconnected", "Asterisk reconnected"),
+        Progress::Held => debug!(event = "held", "call on hold"),
         Progress::Unheld => debug!(event = "unheld", "hold ended"),
     }
 }

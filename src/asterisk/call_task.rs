@@ -176,7 +176,7 @@ impl CallTask {
                     self.contract = Some(contract.number);
                 }
                 if let (Input::Stored(result), Some(login)) = (&input, self.login) {
-                    self.report.stored(login, *result);
+                    self.report.report_store_result(login, *result);
                 }
                 input
             }

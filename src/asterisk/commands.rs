@@ -1,13 +1,13 @@
 //! The commands of one call: one request to Asterisk at a time, in order, whatever fails.
 //!
 //! # When a call and Asterisk lose touch
-//! - **Out of sync**: a command got no answer, or an unexpected one. Nobody knows what plays now.
+//! - **Out of sync**: a command got no answer, or an unexpected one. What plays now is unknown.
 //! - **Disconnected**: the WebSocket is down. Neither keys nor the ends of playbacks arrive.
 //!
 //! Both are handled alike. The queue drops the commands that it has not sent, and stops every
-//! playback that the channel may have, again and again until Asterisk obeys. Only then is it known
-//! what plays: nothing. It reports [`Input::Reconnected`], and the dialog plays its prompt from the
-//! start.
+//! playback that the channel may have, again and again until Asterisk obeys. Only then is the state
+//! known again: nothing plays. The queue reports [`Input::Reconnected`], and the dialog plays its
+//! prompt from the start.
 //!
 //! While the WebSocket is down the queue stops nothing. The silence and the fallback behind it are
 //! then all that the caller hears.
@@ -63,21 +63,21 @@ pub(super) struct CommandQueue {
     answered: bool,
     /// The WebSocket is up.
     connected: bool,
-    /// Asterisk has not done what it was asked.
+    /// Out of sync: Asterisk has not carried out a command.
     out_of_sync: bool,
-    /// Attempts since Asterisk last did what it was asked.
+    /// Attempts since Asterisk last obeyed.
     retries: u32,
 }
 
 struct Queued {
     request: QueuedRequest,
-    /// When the key was pressed that led to it.
+    /// The time of the key press that led to it.
     keyed: Option<Instant>,
 }
 
 enum QueuedRequest {
     Command(ChannelCommand),
-    /// Stop every playback that the channel may have.
+    /// Stops every playback that the channel may have.
     StopAll {
         delay: Duration,
     },
@@ -130,7 +130,7 @@ impl CommandQueue {
             return None;
         }
         let id = self.playbacks.in_slot(slot)?;
-        self.started = self.playbacks.finished(id);
+        self.started = self.playbacks.mark_finished(id);
         Some(id)
     }
 
@@ -188,19 +188,19 @@ impl CommandQueue {
             (Err(RestError::NotFound), _) => Err(EndReason::Remote),
             (Ok(_), ChannelCommand::Answer) => Ok(None),
             (Ok(_), ChannelCommand::Play(id, _)) => {
-                self.started = self.playbacks.accepted(id);
+                self.started = self.playbacks.mark_accepted(id);
                 Ok(None)
             }
             (Ok(_), ChannelCommand::Stop(id)) => {
-                self.started = self.playbacks.removed(id);
+                self.started = self.playbacks.remove(id);
                 Ok(None)
             }
             (
-                Err(error @ (RestError::Refused(_) | RestError::NotUnderstood(_))),
+                Err(error @ (RestError::Refused(_) | RestError::UnexpectedResponse(_))),
                 ChannelCommand::Play(id, _),
             ) => {
                 warn!(error = %ErrorChain(&error), "could not play a prompt");
-                self.started = self.playbacks.removed(id);
+                self.started = self.playbacks.remove(id);
                 Ok(Some(Input::Finished(id, PlaybackEnd::Failed)))
             }
             (
@@ -283,7 +283,7 @@ impl CommandQueue {
             }
             QueuedRequest::Command(command) => {
                 if let ChannelCommand::Play(id, _) = command {
-                    self.playbacks.requested(*id);
+                    self.playbacks.mark_requested(*id);
                 }
                 self.sent_at = Some(clock::now());
                 self.in_flight = Some(send(asterisk, channel, command));

@@ -4,8 +4,7 @@
 //! cut off causes no error, so the daemon pings, and a missing pong ends the connection.
 //!
 //! Asterisk repeats no event. So after each connect the router ends the calls that are gone and
-//! lets the others go on. It adopts the channels that nobody serves, such as those of a former
-//! process.
+//! lets the others go on. It adopts channels without a task, such as those of a former process.
 
 use std::ops::ControlFlow;
 use std::sync::Arc;

@@ -71,7 +71,7 @@ impl AsteriskHandle {
         self.report_load(&mut self.admission(), None, self.services.hash_wait(now), now);
     }
 
-    /// Whose media a call has. Asterisk is asked only if an endpoint has networks.
+    /// Judges a call's media. Queries Asterisk only if an endpoint has networks.
     pub(super) async fn media(&self, channel: &str) -> Result<Media, RestError> {
         let networks = &self.services.media_networks;
         if networks.is_empty() {

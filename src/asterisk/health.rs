@@ -1,4 +1,4 @@
-//! What keeps the telephone line from serving calls, for `/readyz`.
+//! Problems that keep the telephone line from serving calls, for `/readyz`.
 
 use crate::metrics::ARI_CONNECTED;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -54,7 +54,7 @@ impl LineHealth {
         &self.pbx
     }
 
-    /// What keeps the line from serving calls, one line each; empty if nothing does.
+    /// The problems that keep the line from serving calls, one line each; empty if there are none.
     #[must_use]
     pub fn problems(&self) -> Vec<String> {
         let state = self.state();
@@ -101,7 +101,7 @@ impl LineHealth {
         set(&mut self.state().stopped_modules, Some(stopped))
     }
 
-    /// The line takes no more calls.
+    /// Records that the line takes no more calls.
     pub(super) fn set_closing(&self) {
         self.state().closing = true;
     }

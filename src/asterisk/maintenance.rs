@@ -1,4 +1,4 @@
-//! What a connection needs besides being read, one task after the other.
+//! Tasks of a connection beside reading events, one after the other.
 
 use std::future::Future;
 use std::path::PathBuf;
@@ -23,7 +23,7 @@ const SIP_MODULES: [&str; 2] = ["res_pjsip.so", "chan_pjsip.so"];
 /// A task under way.
 pub(super) type Task<'a> = Pin<Box<dyn Future<Output = TaskResult> + Send + 'a>>;
 
-/// What has come of a task.
+/// The result of a task.
 pub(super) enum TaskResult {
     /// The events are subscribed to, and the application's channels are listed.
     Synced(Result<ChannelSnapshot, RestError>),
@@ -31,7 +31,7 @@ pub(super) enum TaskResult {
     Confirmed(Vec<String>),
     /// Asterisk and the sounds have been polled, this many times.
     Polled(u32),
-    /// Asterisk does not know the application any more, so no call comes on this connection.
+    /// The application is no longer registered, so this connection gets no calls.
     AppUnknown,
 }
 

@@ -23,8 +23,8 @@ struct QueuedPlayback {
 }
 
 impl PlaybackQueue {
-    /// The request is sent; the playback may end before the request is answered.
-    pub(super) fn requested(&mut self, id: PlaybackId) {
+    /// Records a sent request; the playback may end before the request is answered.
+    pub(super) fn mark_requested(&mut self, id: PlaybackId) {
         self.queue.push_back(QueuedPlayback { id, started: false, accepted: false });
     }
 
@@ -38,20 +38,21 @@ impl PlaybackQueue {
         self.queue.iter().map(|playback| playback.id).rfind(|id| Slot::for_playback(*id) == slot)
     }
 
-    /// Asterisk has accepted the request; returns the playback that has started by it.
-    pub(super) fn accepted(&mut self, id: PlaybackId) -> Option<PlaybackId> {
+    /// Records that Asterisk has accepted the request. Returns the playback that starts now.
+    pub(super) fn mark_accepted(&mut self, id: PlaybackId) -> Option<PlaybackId> {
         self.queue.iter_mut().find(|playback| playback.id == id)?.accepted = true;
         self.start_first()
     }
 
-    /// A playback was refused or stopped; returns the one that has started by it.
-    pub(super) fn removed(&mut self, id: PlaybackId) -> Option<PlaybackId> {
+    /// Removes a playback that was refused or stopped. Returns the playback that starts now.
+    pub(super) fn remove(&mut self, id: PlaybackId) -> Option<PlaybackId> {
         self.queue.retain(|playback| playback.id != id);
         self.start_first()
     }
 
-    /// A playback has ended, and with it all before it; returns the one that has started by it.
-    pub(super) fn finished(&mut self, id: PlaybackId) -> Option<PlaybackId> {
+    /// Records that a playback, and all before it, have ended. Returns the playback that starts
+    /// now.
+    pub(super) fn mark_finished(&mut self, id: PlaybackId) -> Option<PlaybackId> {
         let place = self.queue.iter().position(|playback| playback.id == id)?;
         self.queue.drain(..=place);
         self.start_first()
@@ -76,8 +77,8 @@ mod tests {
     fn queue_of(ids: &[PlaybackId]) -> PlaybackQueue {
         let mut queue = PlaybackQueue::default();
         for id in ids {
-            queue.requested(*id);
-            let started = queue.accepted(*id);
+            queue.mark_requested(*id);
+            let started = queue.mark_accepted(*id);
             assert_eq!(started, (Some(id) == ids.first()).then_some(*id));
         }
         queue
@@ -86,25 +87,25 @@ mod tests {
     #[test]
     fn one_starts_when_the_one_before_it_is_over_and_only_once() {
         let mut queue = queue_of(&[ONE, TWO, THREE]);
-        assert_eq!(queue.finished(ONE), Some(TWO));
-        assert_eq!(queue.finished(ONE), None);
-        assert_eq!(queue.finished(TWO), Some(THREE));
-        assert_eq!(queue.finished(THREE), None);
+        assert_eq!(queue.mark_finished(ONE), Some(TWO));
+        assert_eq!(queue.mark_finished(ONE), None);
+        assert_eq!(queue.mark_finished(TWO), Some(THREE));
+        assert_eq!(queue.mark_finished(THREE), None);
     }
 
     #[test]
     fn one_that_is_stopped_makes_room_whether_or_not_its_end_is_reported() {
         let mut queue = queue_of(&[ONE, TWO, THREE]);
-        assert_eq!(queue.removed(TWO), None);
-        assert_eq!(queue.removed(ONE), Some(THREE));
-        assert_eq!(queue.finished(ONE), None);
-        assert_eq!(queue.finished(TWO), None);
+        assert_eq!(queue.remove(TWO), None);
+        assert_eq!(queue.remove(ONE), Some(THREE));
+        assert_eq!(queue.mark_finished(ONE), None);
+        assert_eq!(queue.mark_finished(TWO), None);
     }
 
     #[test]
     fn an_end_that_was_not_reported_is_made_up_for_by_the_next() {
         let mut queue = queue_of(&[ONE, TWO, THREE]);
-        assert_eq!(queue.finished(TWO), Some(THREE));
+        assert_eq!(queue.mark_finished(TWO), Some(THREE));
     }
 
     #[test]
@@ -112,18 +113,18 @@ mod tests {
         let same = PlaybackId(ONE.0 + 8);
         let mut queue = queue_of(&[ONE, TWO, same]);
         assert_eq!(queue.in_slot(Slot::for_playback(ONE)), Some(same));
-        queue.finished(same);
+        queue.mark_finished(same);
         assert_eq!(queue.in_slot(Slot::for_playback(ONE)), None);
     }
 
     #[test]
     fn an_end_that_overtakes_the_answer_counts() {
         let mut queue = queue_of(&[ONE]);
-        assert_eq!(queue.finished(ONE), None);
-        queue.requested(TWO);
-        assert_eq!(queue.finished(TWO), None);
-        assert_eq!(queue.accepted(TWO), None);
-        queue.requested(THREE);
-        assert_eq!(queue.accepted(THREE), Some(THREE));
+        assert_eq!(queue.mark_finished(ONE), None);
+        queue.mark_requested(TWO);
+        assert_eq!(queue.mark_finished(TWO), None);
+        assert_eq!(queue.mark_accepted(TWO), None);
+        queue.mark_requested(THREE);
+        assert_eq!(queue.mark_accepted(THREE), Some(THREE));
     }
 }

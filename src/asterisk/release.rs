@@ -1,4 +1,4 @@
-//! How the daemon lets go of a call: it hangs up, or continues the call in the dialplan.
+//! How the daemon releases a call: it hangs up, or continues the call in the dialplan.
 //!
 //! Everything that plays is stopped first, and with it the fallback for abandoned callers. From
 //! then on the caller hears nothing, so the daemon keeps the call and retries until Asterisk has
@@ -50,8 +50,8 @@ pub(super) async fn decline_replacement(
     decline(asterisk, channel, true, mailbox).await;
 }
 
-/// Stops the playbacks in `slots` and lets go of the call. Returns once Asterisk has obeyed, or the
-/// call is gone or another process's.
+/// Stops the playbacks in `slots` and releases the call. Returns once Asterisk has obeyed, or the
+/// call is gone or another process serves it.
 ///
 /// Asterisk would warn of queued playbacks at a hang-up, and would play them before it continued.
 pub(super) async fn release(

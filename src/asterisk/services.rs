@@ -1,5 +1,4 @@
-//! What all calls share, whichever Asterisk they come through: limits, capacity, and who stores a
-//! password.
+//! Limits and services that all calls share, whichever Asterisk they come through.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};

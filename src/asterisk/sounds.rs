@@ -1,4 +1,4 @@
-//! Whether every sound of the prompts is there.
+//! Checks that every sound of the prompts is there.
 //!
 //! Asterisk falls back to English without a warning, and reads its folders only when it starts. So
 //! the files are checked too, if the daemon knows their folder.

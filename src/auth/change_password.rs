@@ -13,24 +13,21 @@ use domain::phone_number::PhoneNumber;
 use domain::policy::access_of;
 use domain::policy::password::{self, ComparedChange, PasswordVerdict};
 
-/// A session asks for another password of its login number.
+/// A session's request to change the password of its login number.
 #[derive(Debug)]
 pub struct ChangePassword {
-    /// The session's token.
     pub token: SessionToken,
     /// The client that the token is for.
     pub audience: Audience,
     /// What the session may do. That it must change its password does not matter (`C6`).
     pub access: Access,
-    /// The current password exactly as submitted.
+    /// Exactly as submitted.
     pub current: SubmittedPassword,
-    /// The new password as submitted.
     pub new: SubmittedPassword,
     /// The second entry of the new password.
     pub confirmation: SubmittedPassword,
     /// The form that was sent; none over the API.
     pub form: Option<FormId>,
-    /// The client's address.
     pub address: IpAddr,
     /// Whether it may void the current password.
     pub may_void: bool,

@@ -19,26 +19,22 @@ use domain::policy::unit::{
 };
 use domain::snapshot::Snapshot;
 
-/// A session asks for another unit of its contract.
+/// A session's request to change the unit of its contract.
 #[derive(Debug)]
 pub struct ChangeUnit {
-    /// The session's token.
     pub token: SessionToken,
     /// The client that the token is for.
     pub audience: Audience,
-    /// What the session may do.
     pub access: Access,
-    /// The unit wanted.
     pub unit: AuthUnit,
     /// The submitted passwords, each number once, without empty fields.
     pub passwords: Vec<(PhoneNumber, SubmittedPassword)>,
-    /// What the session has given before, and need not give again (`U4`).
+    /// Passwords that the session has already proven, and need not submit again (`U4`).
     pub proven: Vec<ProvenPassword>,
     /// The version of the contract that the request was made from.
     pub version: FormVersion,
     /// The form that was sent; none over the API.
     pub form: Option<FormId>,
-    /// The client's address.
     pub address: IpAddr,
     /// How many passwords it may void.
     pub may_void: u32,

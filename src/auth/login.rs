@@ -16,24 +16,20 @@ use domain::password::{SubmittedPassword, Verification};
 use domain::phone_number::PhoneNumber;
 use domain::policy::login::{Comparison, comparison};
 
-/// An attempt to log in.
 #[derive(Debug)]
 pub struct LoginAttempt {
-    /// The login number.
     pub login: PhoneNumber,
-    /// The password exactly as submitted (`W3`).
+    /// Exactly as submitted (`W3`).
     pub password: SubmittedPassword,
-    /// The client's address.
     pub address: IpAddr,
     /// The client that the session is for.
     pub audience: Audience,
     /// The form that was sent; none over the API.
     pub form: Option<FormId>,
-    /// Whether it may void a credential. If not, one at its last entry is not compared.
+    /// Whether it may void a credential. If not, an attempt that could is not compared.
     pub may_void: bool,
 }
 
-/// The verdict on a login.
 #[derive(Debug)]
 pub enum LoginVerdict {
     /// A session began under this token.
@@ -44,7 +40,7 @@ pub enum LoginVerdict {
     WouldVoid,
 }
 
-/// What a refused login costs in the rate limit.
+/// Why a login was refused, as far as the rate limit must know.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum LoginRefusal {
     /// The password is wrong, or cannot be verified.

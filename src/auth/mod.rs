@@ -72,7 +72,7 @@ impl AuthError {
     }
 }
 
-/// What a token names.
+/// The result of looking up a session's token.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum SessionState {
     /// A session that has not ended. It may only change its password if its access says so (`C6`).
@@ -169,7 +169,7 @@ impl AuthService {
         self.db.end_session(token.digest(audience), address).await
     }
 
-    /// What a login is shown about its number (`W11`).
+    /// What the top page shows about a login number (`W11`).
     ///
     /// # Errors
     /// [`DbError::NotCommitted`] if the database cannot be reached.
@@ -177,8 +177,8 @@ impl AuthService {
         self.db.login_history(login).await
     }
 
-    /// What the form of a unit change offers to a session. `None` if it may not change the unit
-    /// (`U2`, `C6`), or has ended.
+    /// The choices of a unit change for a session. `None` if it may not change the unit (`U2`,
+    /// `C6`), or has ended.
     ///
     /// # Errors
     /// [`DbError`] if the database is out of reach, refuses, or leaves the outcome unknown.

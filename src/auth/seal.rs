@@ -61,7 +61,7 @@ impl Seals {
         format!("{}.{seal}", token.expose())
     }
 
-    /// A text by which the session of `token` shows that it has given this credential's password.
+    /// A text by which the session of `token` proves that it has given this credential's password.
     #[must_use]
     pub fn seal_proof(&self, token: &SessionToken, credential: CredentialId) -> String {
         let keys = self.0.read().unwrap_or_else(PoisonError::into_inner);
@@ -195,7 +195,7 @@ mod tests {
         ] {
             assert!(seals.open(forged, Audience::Api).is_none(), "{forged}");
         }
-        // Not a character of it may be another.
+        // No character may be replaced by another.
         for at in (0..sealed.len()).filter(|at| *at != 43) {
             let turned = if sealed[at..].starts_with('A') { "Q" } else { "A" };
             let forged = format!("{}{turned}{}", &sealed[..at], &sealed[at + 1..]);

@@ -24,7 +24,7 @@ use domain::policy::temporary_password::{
 };
 use domain::rules::TEMPORARY_PASSWORD_DIGITS;
 
-/// What became of a temporary password for the help desk.
+/// The result of issuing a temporary password for the help desk.
 #[derive(Debug)]
 pub enum IssueOutcome {
     /// It is stored, under this unit.
@@ -147,7 +147,7 @@ impl AuthService {
         })
     }
 
-    /// How long the next call to be hashed for has waited.
+    /// Waiting time of the oldest call job.
     #[must_use]
     pub fn call_hash_wait(&self, now: Instant) -> Duration {
         self.hasher.call_wait(now)

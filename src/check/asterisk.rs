@@ -82,7 +82,7 @@ fn unreachable(ari: &config::Ari, error: &RestError) -> Finding {
         RestError::Refused(_)
         | RestError::NotSent(_)
         | RestError::OutcomeUnknown(_)
-        | RestError::NotUnderstood(_) => format!("ARI at {url}: {}", ErrorChain(error)),
+        | RestError::UnexpectedResponse(_) => format!("ARI at {url}: {}", ErrorChain(error)),
     })
 }
 
@@ -151,7 +151,7 @@ fn judge_log(log: &LogChannel) -> Option<Finding> {
     }
 }
 
-/// Whether the ARI user may write, and channels can be read.
+/// Checks that the ARI user may write, and that channels can be read.
 async fn check_access(rest: &Rest) -> Vec<Finding> {
     let mut findings = Vec::new();
     match rest.stop("karipass-check").await {

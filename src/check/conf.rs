@@ -24,7 +24,7 @@ pub(super) struct Conf {
     /// What it includes, as written there.
     pub(super) included: Vec<String>,
     pub(super) sections: Vec<Section>,
-    /// What could not be read, each with its reason.
+    /// Files that could not be read, each with the reason.
     pub(super) unread: Vec<String>,
     /// Where the section stands that the next line belongs to.
     current: usize,
@@ -41,12 +41,12 @@ pub(super) struct Section {
 }
 
 impl Section {
-    /// The last value of this name, in any case of letters.
+    /// The last value of this name; Asterisk ignores the case of names.
     pub(super) fn value<'a>(&'a self, name: &str) -> Option<&'a str> {
         self.values(name).next_back()
     }
 
-    /// Every value of this name, in the file's order; Asterisk ignores the case of names.
+    /// Every value of this name, in the file's order.
     pub(super) fn values<'a>(&'a self, name: &str) -> impl DoubleEndedIterator<Item = &'a str> {
         let named = self.entries.iter().filter(move |(it, _)| it.eq_ignore_ascii_case(name));
         named.map(|(_, value)| value.as_str())
@@ -342,7 +342,7 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_read_is_reported() {
+    fn an_unreadable_file_is_reported() {
         assert_eq!(conf("#include x.d/loop.inc").unread.len(), 1);
         assert_eq!(conf("#exec /bin/date").unread, ["the output of #exec /bin/date"]);
         let folder = tempfile::tempdir().unwrap();

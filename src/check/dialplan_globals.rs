@@ -12,11 +12,11 @@ use super::finding::Finding;
 use crate::asterisk::rest::{Rest, RestError};
 use crate::config::{Ari, Config, MediaNetwork};
 
-/// The upper limit of `KARIPASS_ANSWER_SECONDS`: for so long a caller hears nothing if a daemon
+/// The upper limit of `KARIPASS_ANSWER_SECONDS`: a caller hears nothing for this long if a daemon
 /// hangs.
 const MAX_ANSWER_SECONDS: u64 = 12;
 
-/// What an Asterisk's configuration must fit.
+/// The settings that an Asterisk's configuration must match.
 #[derive(Debug, Clone, Copy)]
 pub struct Expected<'a> {
     /// The Stasis application of this daemon.
@@ -28,7 +28,7 @@ pub struct Expected<'a> {
 }
 
 impl<'a> Expected<'a> {
-    /// What the configuration says of one of its Asterisks.
+    /// The settings for one of the configuration's Asterisks.
     #[must_use]
     pub fn from_config(config: &'a Config, ari: &'a Ari) -> Self {
         Self {

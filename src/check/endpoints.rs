@@ -268,7 +268,7 @@ mod tests {
     }
 
     #[test]
-    fn p1_a_believed_endpoint_is_known_by_its_address_alone_or_by_its_password() {
+    fn p1_a_trusted_endpoint_is_known_by_its_address_alone_or_by_its_password() {
         let trunk = |lines: &str| format!("{TRUNK}{}", identify("carrier", lines));
         for (text, reason) in [
             (trunk("match=192.0.2.1"), None),

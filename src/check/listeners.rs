@@ -1,4 +1,4 @@
-//! Who else receives keyed digits from Asterisk, and from where it can be reached.
+//! Other programs that receive keyed digits from Asterisk, and their network addresses.
 
 use std::net::IpAddr;
 use std::path::Path;

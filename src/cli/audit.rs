@@ -18,14 +18,14 @@ use crate::db::{Db, OPERATOR_LIMIT};
 use domain::audit::{AuditEvent, AuditSource};
 use domain::phone_number::PhoneNumber;
 
-/// How often new rows are looked for.
+/// The interval between two queries for new rows.
 const FOLLOW_INTERVAL: Duration = Duration::from_secs(1);
 /// Rows to print, or a command.
 #[derive(Debug, clap::Args)]
 #[command(args_conflicts_with_subcommands = true)]
 pub(super) struct AuditArguments {
     #[command(flatten)]
-    which: WhichRows,
+    selection: AuditSelection,
     #[command(subcommand)]
     command: Option<AuditCommand>,
 }
@@ -44,8 +44,8 @@ enum AuditCommand {
 
 /// Which rows to print.
 #[derive(Debug, clap::Args)]
-struct WhichRows {
-    /// Go on with the rows that are written from now on, and with `--since` also from then on.
+struct AuditSelection {
+    /// Keep printing new rows; with `--since`, start there.
     #[arg(long, short, conflicts_with = "until")]
     follow: bool,
     /// Only rows about this login, contract or caller.
@@ -88,13 +88,13 @@ struct WhichRows {
 }
 
 pub(super) async fn run(
-    AuditArguments { which, command }: &AuditArguments,
+    AuditArguments { selection, command }: &AuditArguments,
     db: &Db,
     output: Printer,
 ) -> anyhow::Result<ExitStatus> {
     match command {
-        None if which.follow => follow(which, db, output).await?,
-        None => _ = print(&filter(which), db, output, |_| true).await?,
+        None if selection.follow => follow(selection, db, output).await?,
+        None => _ = print(&filter(selection), db, output, |_| true).await?,
         Some(AuditCommand::Prune { older_than, operator }) => {
             let removed = db.prune_audit_by(*older_than, &operator.name()).await?;
             output.print(&json!({ "removed": removed }), &format!("{removed} rows removed"))?;
@@ -110,20 +110,20 @@ fn parse_days(typed: &str) -> Result<Duration, String> {
     hours.ok_or_else(|| format!("not a number of days from {min} to {max}"))
 }
 
-fn filter(which: &WhichRows) -> AuditFilter {
+fn filter(selection: &AuditSelection) -> AuditFilter {
     AuditFilter {
-        number: which.number,
-        since: which.since,
-        until: which.until,
-        events: which.event.clone(),
-        outcomes: which.outcome.clone(),
-        sources: which.source.clone(),
-        network: which.address,
+        number: selection.number,
+        since: selection.since,
+        until: selection.until,
+        events: selection.event.clone(),
+        outcomes: selection.outcome.clone(),
+        sources: selection.source.clone(),
+        network: selection.address,
     }
 }
 
-/// Prints the rows that pass, oldest first, and reads one page at a time. Returns whether somebody
-/// still reads them.
+/// Prints the selected rows, oldest first, one page at a time. Returns whether the reader is still
+/// there.
 async fn print(
     filter: &AuditFilter,
     db: &Db,
@@ -145,14 +145,14 @@ async fn print(
     }
 }
 
-/// Prints rows as they come. A row has the time of its insertion and appears with the commit, so
-/// each look goes back by the longest transaction.
-async fn follow(which: &WhichRows, db: &Db, output: Printer) -> anyhow::Result<()> {
-    let start = match which.since {
+/// Prints new rows. A row gets its time at insertion but appears at the commit, so each query
+/// reaches back by the duration of the longest transaction.
+async fn follow(selection: &AuditSelection, db: &Db, output: Printer) -> anyhow::Result<()> {
+    let start = match selection.since {
         Some(since) => since,
         None => db.now().await?,
     };
-    let mut filter = AuditFilter { since: Some(start), ..filter(which) };
+    let mut filter = AuditFilter { since: Some(start), ..filter(selection) };
     let mut printed: BTreeSet<(Timestamp, i64)> = BTreeSet::new();
     let mut newest = start;
     loop {

@@ -10,12 +10,11 @@ use serde_json::json;
 use super::output::{ExitStatus, Printer, print_error, print_line};
 use crate::db::{CallRow, DaemonCalls, Db};
 
-/// Longer than a daemon that lives leaves its calls unwritten.
-const MAX_AGE: SignedDuration = SignedDuration::from_secs(15);
+/// Older rows belong to a daemon that is gone: a live one rewrites its row sooner.
+const STALE_AFTER: SignedDuration = SignedDuration::from_secs(15);
 const WATCH_INTERVAL: Duration = Duration::from_secs(1);
 const CLEAR_SCREEN: &str = "\x1b[H\x1b[2J";
 
-/// How to show them.
 #[derive(Debug, clap::Args)]
 pub(super) struct CallsArguments {
     /// Show them again every second, until Ctrl-C.
@@ -37,10 +36,10 @@ pub(super) async fn run(
     }
 }
 
-/// Prints the calls. Returns whether somebody still reads them.
+/// Prints the calls. Returns whether the reader is still there.
 fn show(daemons: &[DaemonCalls], watch: bool, output: Printer) -> anyhow::Result<bool> {
     let is_current =
-        |daemon: &&DaemonCalls| daemon.now.duration_since(daemon.updated_at) <= MAX_AGE;
+        |daemon: &&DaemonCalls| daemon.now.duration_since(daemon.updated_at) <= STALE_AFTER;
     if !output.json {
         let clear = if watch && io::stdout().is_terminal() { CLEAR_SCREEN } else { "" };
         let header = ["SINCE", "LASTS", "CALLER", "STEP", "WRONG", "DAEMON", "PBX", "CHANNEL"];

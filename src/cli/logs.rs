@@ -1,4 +1,4 @@
-//! `karipass logs`: the daemon's lines for people, out of the journal or a file.
+//! `karipass logs`: the daemon's log in readable form, from the journal or a file.
 //!
 //! It reads what the daemon writes where standard error is no terminal: JSON, one object a line.
 
@@ -20,7 +20,7 @@ use crate::logs::json::JsonLine;
 use crate::logs::text::has_colours;
 use domain::phone_number::PhoneNumber;
 
-/// How often a file is looked at for further lines.
+/// The interval between two reads of a followed file.
 const FILE_POLL_INTERVAL: Duration = Duration::from_millis(200);
 
 /// Which lines to print.
@@ -31,13 +31,13 @@ pub(super) struct LogsArguments {
     /// The unit whose journal is read.
     #[arg(long, value_name = "UNIT", default_value = "karipass.service")]
     unit: String,
-    /// Go on with what is logged from now on, and with `--since` also from then on.
+    /// Keep printing new lines; with `--since`, start there.
     #[arg(long, short)]
     follow: bool,
     /// Only lines of one call, named by its channel or its SIP Call-ID.
     #[arg(long, value_name = "ID")]
     call: Option<String>,
-    /// Only lines about numbers with the same first six digits: a log has no more of a number.
+    /// Only lines about numbers with the same first six digits (logs mask the rest).
     #[arg(long, value_name = "N", value_parser = parse_number)]
     number: Option<PhoneNumber>,
     /// Only lines since then: `2026-04-01`, `2026-04-01T09:30` (local time) or
@@ -68,7 +68,7 @@ pub(super) fn run(which: &LogsArguments, output: Printer) -> anyhow::Result<Exit
 /// Handles a line, and returns whether to go on.
 type OnLine<'a> = dyn FnMut(&str) -> anyhow::Result<bool> + 'a;
 
-/// Chooses lines.
+/// Selects lines.
 struct LineFilter {
     call: Option<String>,
     /// The channels of the call, once a line has named them.
@@ -108,7 +108,7 @@ impl LineFilter {
     }
 }
 
-/// Reads to the end. Returns whether somebody still reads what is printed.
+/// Reads to the end. Returns whether the reader of the output is still there.
 fn read(mut lines: impl BufRead, on_line: &mut OnLine<'_>) -> anyhow::Result<bool> {
     let mut line = Vec::new();
     while lines.read_until(b'\n', &mut line)? > 0 {

@@ -50,7 +50,7 @@ enum Command {
     Audit(audit::AuditArguments),
     /// Show the calls under way at every daemon.
     Calls(calls::CallsArguments),
-    /// Show the daemon's log for people, and choose lines of it.
+    /// Show the daemon's log in readable form, filtered.
     Logs(logs::LogsArguments),
 }
 
@@ -101,7 +101,8 @@ async fn as_owner(
     file: Option<&Path>,
     command: impl AsyncFnOnce(&Db) -> anyhow::Result<ExitStatus>,
 ) -> anyhow::Result<ExitStatus> {
-    let config::ForOperator { url, is_owners } = settings::load_for_operator(file, variables())?;
+    let config::OperatorConnection { url, is_owners } =
+        settings::load_for_operator(file, variables())?;
     let db = Db::for_operator(&url)?;
     match command(&db).await {
         Err(error) if !is_owners && is_forbidden(&error) => Err(anyhow::anyhow!(

@@ -24,24 +24,23 @@ pub struct Database {
     pub max_connections: usize,
 }
 
-/// The connection string of an operator's command.
 #[derive(Debug)]
-pub struct ForOperator {
-    /// The connection string.
+pub struct OperatorConnection {
     pub url: Secret,
     /// Whether it is `database.owner_url` rather than `database.url`.
     pub is_owners: bool,
 }
 
-/// Loads what an operator's command needs: `database.owner_url`, or else `database.url`.
+/// Loads the connection string for an operator's command: `database.owner_url`, or else
+/// `database.url`.
 ///
 /// # Errors
-/// What is wrong with `[database]` and with the file's syntax.
+/// The errors in `[database]` and in the file's syntax.
 pub fn load_for_operator(
     file: Option<&Path>,
     variables: impl IntoIterator<Item = (String, String)>,
     checks: &Checks,
-) -> Result<ForOperator, ConfigErrors> {
+) -> Result<OperatorConnection, ConfigErrors> {
     let mut reader = Reader::new(file, variables);
     let insecure = reader.or_default(INSECURE, "false");
     let (key, url) = match reader.secret(OWNER_URL) {
@@ -50,7 +49,8 @@ pub fn load_for_operator(
     };
     let url = url.and_then(|url| connection_string(&mut reader, key, url, insecure, checks));
     reader.ignore(&[URL, "database.url_file", "database.max_connections"]);
-    reader.finish("database.", || Some(ForOperator { url: url?, is_owners: key == OWNER_URL }))
+    reader
+        .finish("database.", || Some(OperatorConnection { url: url?, is_owners: key == OWNER_URL }))
 }
 
 pub(super) fn read(reader: &mut Reader, checks: &Checks) -> Option<Database> {

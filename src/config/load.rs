@@ -20,7 +20,7 @@ const CONFIG_VARIABLE: &str = "KARIPASS_CONFIG";
 
 /// A value that is parsed from text, with a description for errors.
 pub(super) trait ConfigValue: FromStr {
-    /// What the text should be. It follows `not` in an error.
+    /// A description of a valid value. It follows `not` in an error.
     const DESCRIPTION: &str;
 }
 
@@ -67,14 +67,14 @@ enum RawValue {
     List(Vec<String>),
 }
 
-/// The values not yet taken, and the mistakes so far.
+/// The values not yet taken, and the errors found.
 pub(super) struct Reader {
     file: BTreeMap<String, RawValue>,
     variables: BTreeMap<String, String>,
     path: PathBuf,
     folder: PathBuf,
     secret_files: Vec<(String, PathBuf)>,
-    /// Whether there is a file that could not be read: what seems to be missing may stand in it.
+    /// Whether a file could not be read: a missing key may be in it.
     unread: bool,
     errors: Vec<String>,
     /// Every key that was looked for.
@@ -150,14 +150,14 @@ impl Reader {
         }
     }
 
-    pub(super) fn error(&mut self, mistake: impl Into<String>) {
-        self.errors.push(mistake.into());
+    pub(super) fn error(&mut self, error: impl Into<String>) {
+        self.errors.push(error.into());
     }
 
-    /// A mistake that lies in something not being given.
-    pub(super) fn missing(&mut self, mistake: impl Into<String>) {
+    /// Records that something required is missing.
+    pub(super) fn missing(&mut self, error: impl Into<String>) {
         if !self.unread {
-            self.error(mistake);
+            self.error(error);
         }
     }
 
@@ -196,7 +196,7 @@ impl Reader {
         self.parse(key, &text)
     }
 
-    /// A value that need not be given; also `None` after a mistake, which is recorded.
+    /// An optional value; also `None` after an error, which is recorded.
     pub(super) fn optional<T: ConfigValue>(&mut self, key: &str) -> Option<T> {
         let text = self.take(key)?;
         self.parse(key, &text)
@@ -219,7 +219,7 @@ impl Reader {
         if listed.is_empty() { vec![name.to_owned()] } else { listed }
     }
 
-    /// A positive number of seconds up to `max`, with a fraction if need be.
+    /// A positive number of seconds up to `max`, perhaps with a fraction.
     pub(super) fn seconds(
         &mut self,
         key: &str,
@@ -234,7 +234,7 @@ impl Reader {
         duration
     }
 
-    /// The same, or 0.
+    /// Like [`seconds`](Self::seconds), or 0.
     pub(super) fn seconds_or_none(
         &mut self,
         key: &str,
@@ -269,7 +269,7 @@ impl Reader {
     }
 
     /// A positive whole number, or `off`.
-    #[expect(clippy::option_option, reason = "the outer one is a mistake, the inner one is `off`")]
+    #[expect(clippy::option_option, reason = "the outer one is an error, the inner one is `off`")]
     pub(super) fn limit(&mut self, key: &str, default: u32) -> Option<Option<NonZeroU32>> {
         let Some(text) = self.take(key) else { return Some(NonZeroU32::new(default)) };
         if text == "off" {
@@ -282,7 +282,7 @@ impl Reader {
         limit.map(Some)
     }
 
-    /// A list: one of the file, or separated by commas in a variable; empty if not given.
+    /// A list: from the file, or separated by commas in a variable; empty if not given.
     pub(super) fn list<T: ConfigValue>(&mut self, key: &str) -> Option<Vec<T>> {
         let from_file = self.file.remove(key);
         let entries = match (self.take_variable(key), from_file) {
@@ -338,7 +338,7 @@ impl Reader {
         self.secret_files.push((key.to_owned(), path.to_path_buf()));
     }
 
-    /// Every file that a secret was read from so far.
+    /// Every file that a secret was read from.
     pub(super) fn secret_files(&mut self) -> Vec<(String, PathBuf)> {
         std::mem::take(&mut self.secret_files)
     }

@@ -30,7 +30,7 @@ pub use asterisk::Ari;
 pub use call::CallSettings;
 pub use checks::{Checks, Encryption};
 pub use color::{Color, MIN_CONTRAST};
-pub use database::{Database, ForOperator, load_for_operator};
+pub use database::{Database, OperatorConnection, load_for_operator};
 use domain::rules;
 pub use identity::{Links, Logo, LogoFormat, OperatorWords, SiteIdentity};
 pub use load::ConfigErrors;
@@ -56,25 +56,15 @@ const DAY: Duration = Duration::from_hours(24);
 pub struct Config {
     /// `[ari]`, or each `[[ari]]`: the Asterisks that this daemon serves.
     pub ari: Vec<Ari>,
-    /// `[database]`
     pub database: Database,
-    /// `[hashing]`
     pub hashing: Hashing,
-    /// `[call]`
     pub call: CallSettings,
-    /// `[site]`
     pub site: Site,
-    /// `[operators]`
     pub operators: Operators,
-    /// `[login]`
     pub login: Login,
-    /// `[session]`
     pub session: Session,
-    /// `[audit]`
     pub audit: Audit,
-    /// `[shutdown]`
     pub shutdown: Shutdown,
-    /// `[log]`
     pub log: Log,
     /// Every file that a secret was read from, with its key.
     pub secret_files: Vec<(String, PathBuf)>,
@@ -125,7 +115,7 @@ pub struct Audit {
     pub retention: Duration,
 }
 
-/// How much time a shutdown leaves, from the first signal on.
+/// The times of a shutdown, from the first signal on.
 #[derive(Debug, Clone, Copy)]
 pub struct Shutdown {
     /// How long the site still accepts connections. May be zero.
@@ -138,7 +128,7 @@ pub struct Shutdown {
 /// `variables`.
 ///
 /// # Errors
-/// Everything that is wrong with it.
+/// All errors in it.
 pub fn load(
     file: Option<&Path>,
     variables: impl IntoIterator<Item = (String, String)>,
@@ -187,7 +177,7 @@ fn read(reader: &mut Reader, checks: &Checks) -> Option<Config> {
 /// Loads the hash keys, for an operator's command that sets a password.
 ///
 /// # Errors
-/// What is wrong with `[hashing]` and with the file's syntax.
+/// The errors in `[hashing]` and in the file's syntax.
 pub fn load_keys(
     file: Option<&Path>,
     variables: impl IntoIterator<Item = (String, String)>,

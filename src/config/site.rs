@@ -77,14 +77,14 @@ pub(super) fn read(reader: &mut Reader, checks: &Checks) -> Option<Site> {
     let hsts_subdomains = reader.or_default("site.hsts_subdomains", "false");
     let identity = identity::read(reader);
     let set_up_number = reader.or_default("site.set_up_number", rules::SET_UP_NUMBER);
-    let proxies = reader.list("site.trusted_proxies");
-    let connections =
+    let trusted_proxies = reader.list("site.trusted_proxies");
+    let max_connections =
         reader.count("site.max_connections", DEFAULT_MAX_CONNECTIONS, MAX_SITE_CONNECTIONS);
-    let most = connections.unwrap_or(MAX_SITE_CONNECTIONS);
-    let by_address = reader.count(
+    let max_total = max_connections.unwrap_or(MAX_SITE_CONNECTIONS);
+    let max_per_address = reader.count(
         "site.max_connections_per_address",
-        DEFAULT_MAX_CONNECTIONS_PER_ADDRESS.min(most),
-        most,
+        DEFAULT_MAX_CONNECTIONS_PER_ADDRESS.min(max_total),
+        max_total,
     );
     let connection_rate = reader.limit("site.connection_rate", DEFAULT_CONNECTION_RATE);
     let handshake_rate = reader.limit("site.handshake_rate", DEFAULT_HANDSHAKE_RATE);
@@ -94,9 +94,9 @@ pub(super) fn read(reader: &mut Reader, checks: &Checks) -> Option<Site> {
         hsts_subdomains: hsts_subdomains?,
         identity: identity?,
         set_up_number: set_up_number?,
-        trusted_proxies: proxies?,
-        max_connections: connections?,
-        max_connections_per_address: by_address?,
+        trusted_proxies: trusted_proxies?,
+        max_connections: max_connections?,
+        max_connections_per_address: max_per_address?,
         connection_rate: connection_rate?,
         handshake_rate: handshake_rate?,
     })

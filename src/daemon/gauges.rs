@@ -10,11 +10,12 @@ use crate::db::{Db, PoolUsage};
 use crate::metrics::{CREDENTIALS, DATABASE_CONNECTIONS, DATABASE_WAITING, SESSIONS};
 
 const POOL_INTERVAL: Duration = Duration::from_secs(5);
-/// To count a million credentials takes the database about a second.
+/// The interval between two counts: counting a million credentials takes the database about a
+/// second.
 const CENSUS_INTERVAL: Duration = Duration::from_mins(5);
 const CENSUS_RETRY_INTERVAL: Duration = Duration::from_secs(10);
 
-/// Keeps them current. Never returns. `dbs` are the line's database handle and the site's.
+/// Updates them periodically. Never returns. `dbs` are the line's database handle and the site's.
 pub(super) async fn keep_current(dbs: &[Db; 2], idle: Duration) -> Infallible {
     let [line, site] = dbs;
     let pools = async {

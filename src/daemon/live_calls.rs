@@ -12,10 +12,11 @@ use crate::asterisk::{LiveCall, LiveCalls};
 use crate::db::{CallRow, Db};
 
 const INTERVAL: Duration = Duration::from_secs(1);
-/// So many times nothing is written while nothing changes. `karipass calls` believes a row longer.
+/// Unchanged calls are rewritten after this many ticks: sooner than `karipass calls` takes them for
+/// stale (`STALE_AFTER`).
 const MAX_UNCHANGED: u32 = 4;
 
-/// Keeps the daemon's row current. Never returns.
+/// Keeps the daemon's row up to date. Never returns.
 pub(super) async fn publish(calls: LiveCalls, db: &Db, operators: SocketAddr) -> Infallible {
     let daemon = name(operators);
     // A former process may have left a row.

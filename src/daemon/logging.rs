@@ -19,7 +19,7 @@ use crate::clock;
 use crate::config::{Log, LogFormat};
 use crate::logs::text::{Fields, TextLine, has_colours};
 
-/// What stands before a call's channel among the fields of its span.
+/// The text before a call's channel among the fields of its span.
 const CHANNEL: &str = "channel=\"";
 
 /// Starts logging for the rest of the process.

@@ -117,14 +117,14 @@ async fn serve(
     let line_db = Db::for_daemon(&config.database).context("database.url")?;
     let phone = phone(config, line_db.clone(), hasher.clone())?;
     let (credentials, live_calls) = (phone.credentials(), phone.live_calls());
-    let faults = readiness_check(phone.health(), stop.clone());
-    let operators = ops::router(db.clone(), Arc::clone(&faults), metrics.clone());
+    let readiness = readiness_check(phone.health(), stop.clone());
+    let operators = ops::router(db.clone(), Arc::clone(&readiness), metrics.clone());
     let site = AppState::new(config, db.clone(), hasher.clone());
     let tls = config.site.tls.as_ref();
     let pages = site.clone().router(tls.is_some());
     let (site_listener, operators_listener) =
         (web::bind(config.site.listen)?, web::bind(config.operators.listen)?);
-    let room =
+    let limiter =
         ConnectionLimiter::for_subscribers(&config.site).cap(rlimit::raise_and_budget(config));
     let (site_handle, operators_handle) = (Handle::new(), Handle::new());
     let (line_heartbeat, site_heartbeat) = (Heartbeat::default(), Heartbeat::default());
@@ -138,7 +138,7 @@ async fn serve(
         ended.context("the telephone line")
     };
     let subscribers =
-        async { Ok(web::serve(site_listener, pages, tls, room, site_handle.clone()).await?) };
+        async { Ok(web::serve(site_listener, pages, tls, limiter, site_handle.clone()).await?) };
     let served = async {
         let ended = tokio::try_join!(line, subscribers);
         operators_handle.graceful_shutdown(OPERATORS_TIMEOUT);
@@ -173,7 +173,7 @@ async fn serve(
         never = run_background(db.clone(), site, metrics) => match never {},
         never = live_calls::publish(live_calls, &db, config.operators.listen) => match never {},
         never = gauges::keep_current(&dbs, config.session.idle_timeout) => match never {},
-        never = report_status(&notifier, &line_heartbeat, &db, &faults) => match never {},
+        never = report_status(&notifier, &line_heartbeat, &db, &readiness) => match never {},
         never = reload.run(hang_up) => match never {},
         () = shutdown.run(signals, config.shutdown) => Ok(()),
     };
@@ -187,7 +187,7 @@ fn phone(config: &Config, db: Db, hasher: Hasher) -> anyhow::Result<PhoneLine> {
         inter_digit: config.call.inter_digit_timeout,
         call: config.call.max_duration,
     };
-    let pace = Timeouts { shutdown_grace: config.shutdown.call_grace, ..Timeouts::default() };
+    let timeouts = Timeouts { shutdown_grace: config.shutdown.call_grace, ..Timeouts::default() };
     let capacity = CallLimits {
         max_calls: config.call.max_concurrent,
         max_per_caller: config.call.max_per_caller,
@@ -199,7 +199,7 @@ fn phone(config: &Config, db: Db, hasher: Hasher) -> anyhow::Result<PhoneLine> {
         capacity,
         config.call.media_networks.clone(),
         AuthService::new(db, hasher, config.session.idle_timeout),
-        pace,
+        timeouts,
     )?)
 }
 
@@ -222,7 +222,7 @@ async fn report_status(
     notifier: &Notifier,
     line: &Heartbeat,
     db: &Db,
-    faults: &ReadinessCheck,
+    readiness: &ReadinessCheck,
 ) -> Infallible {
     line.wait_for_first().await;
     notifier.notify(Notification::Ready);
@@ -231,7 +231,7 @@ async fn report_status(
     }
     let mut last = String::new();
     loop {
-        let problems = ops::readiness_problems(db, faults).await;
+        let problems = ops::readiness_problems(db, readiness).await;
         let status = if problems.is_empty() { "ready".to_owned() } else { problems.join("; ") };
         if status != last {
             notifier.notify(Notification::Status(status.clone()));
@@ -244,11 +244,11 @@ async fn report_status(
 /// What prevents readiness, apart from the database.
 fn readiness_check(line: Vec<Arc<LineHealth>>, stopping: CancellationToken) -> ReadinessCheck {
     Arc::new(move || {
-        let mut faults: Vec<String> = line.iter().flat_map(|health| health.problems()).collect();
+        let mut problems: Vec<String> = line.iter().flat_map(|health| health.problems()).collect();
         if stopping.is_cancelled() {
-            faults.insert(0, "karipass is stopping".to_owned());
+            problems.insert(0, "karipass is stopping".to_owned());
         }
-        faults
+        problems
     })
 }
 

@@ -15,7 +15,7 @@ use crate::hashing::{Dummy, Hasher};
 use crate::metrics::RELOADS;
 use crate::web::{AppState, Handle};
 
-/// What can be replaced while the daemon serves.
+/// Everything that can be replaced while the daemon serves.
 pub(super) struct Reload<'a> {
     pub(super) read: &'a dyn Fn() -> Result<Config, ConfigErrors>,
     pub(super) hasher: &'a Hasher,

@@ -37,7 +37,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_site_gets_what_calls_and_the_database_leave_and_at_least_one() {
+    fn the_site_gets_the_files_that_calls_and_the_database_leave_and_at_least_one() {
         assert_eq!(site_budget(4096, 250, 8), 4096 - 512 - 250 - 16);
         assert_eq!(site_budget(256, 250, 8), 1);
         assert!(site_budget(usize::MAX, usize::MAX, usize::MAX) >= 1);

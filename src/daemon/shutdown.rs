@@ -20,7 +20,7 @@ const HASH_TIMEOUT: Duration = Duration::from_secs(5);
 /// How long pending responses may take then: a hash, and the database's time-out (`P15`: 5 s).
 const RESPONSE_TIMEOUT: Duration = Duration::from_secs(12);
 
-/// What a shutdown acts on.
+/// The parts of the daemon that a shutdown acts on.
 pub(super) struct ShutdownSequence<'a> {
     pub(super) stop: &'a CancellationToken,
     pub(super) site: &'a Handle,

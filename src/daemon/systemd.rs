@@ -28,7 +28,7 @@ pub(super) struct Notifier {
     notifications: Option<Sender<Notification>>,
 }
 
-/// What the service manager learns.
+/// A message to the service manager.
 pub(super) enum Notification {
     /// All listeners are bound, and the telephone line runs.
     Ready,
@@ -174,7 +174,7 @@ mod tests {
         }
     }
 
-    /// Such as when a call's task does not reach its next `await`.
+    /// Such as when a call's task never reaches its next `await`.
     #[test]
     fn the_watchdog_notices_a_runtime_whose_thread_is_stuck() {
         const EVERY: Duration = Duration::from_millis(1);

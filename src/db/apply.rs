@@ -19,7 +19,7 @@ pub(super) const LOCK_CREDENTIALS: &str = "
     WHERE login_number IN (SELECT number FROM phone_number WHERE contract_number = $1)
     ORDER BY login_number FOR UPDATE";
 
-/// Behind the locks, so that it sees what others have counted.
+/// Runs after the locks, so that it sees entries that others have counted.
 const COUNTED: &str = "SELECT key FROM idempotency_key WHERE key = ANY($1)";
 
 const SNAPSHOT: &str = concat!(
@@ -50,13 +50,13 @@ impl Db {
         rows::snapshot(&self.read(&snapshot_of(contract, Some(session))).await?)
     }
 
-    /// Locks the contract of `request` and its credentials, lets `decide` look at them, and commits
-    /// the decision: its change and its audit rows, all or nothing.
+    /// Locks the contract of `request` and its credentials, calls `decide` with a snapshot of them,
+    /// and commits the decision: its change and its audit rows, all or nothing.
     ///
-    /// It happens once for each `key`, however often an attempt has to be repeated; so `decide` may
-    /// run several times. The reply is that of the attempt whose commit stands. Dropped before its
-    /// commit is sent, it changes nothing (`P13`). `decide` gets `None` if there is no such
-    /// contract.
+    /// The decision is committed once for each `key`, however often an attempt has to be repeated;
+    /// so `decide` may run several times. The reply is that of the attempt whose commit stands.
+    /// Dropped before its commit is sent, it changes nothing (`P13`). `decide` gets `None` if there
+    /// is no such contract.
     ///
     /// # Errors
     /// [`DbError::NotCommitted`]: nothing has changed. [`DbError::OutcomeUnknown`]: all of the
@@ -95,7 +95,7 @@ impl Db {
         ]);
         let entries = Some(&request.entries).filter(|entries| !entries.is_empty());
         begin.extend(entries.map(|entries| Statement::new(COUNTED).with(keys(entries))));
-        let (transaction, mut rows) = self.begin_with(attempt.time, &begin).await?;
+        let (transaction, mut rows) = self.begin_with(attempt.deadline, &begin).await?;
         let counted = entries.and_then(|_| rows.pop()).unwrap_or_default();
         let mut snapshot = rows::snapshot(rows.last().map_or(&[], Vec::as_slice))?;
         if let Some(snapshot) = &mut snapshot {

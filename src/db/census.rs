@@ -1,4 +1,4 @@
-//! What the database holds and how its connections are used, for metrics.
+//! Counts of the database's contents and connections, for metrics.
 
 use std::time::Duration;
 
@@ -30,7 +30,6 @@ const SESSIONS: &str = "
     WHERE created_at > now() - make_interval(secs => $1)
       AND last_seen_at > now() - make_interval(secs => $2)";
 
-/// What the database holds.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Census {
     /// The number of credentials of each kind and state.

@@ -3,7 +3,7 @@
 use super::audit::{self, insert_audit};
 use super::ended_session::{self, END_BY_WRONG_ENTRIES};
 use super::idempotency::keys;
-use super::login_history::{DELETE_CREDENTIALS, INSERT_SETTING};
+use super::login_history::{DELETE_CREDENTIALS, INSERT_TEMPORARY_PASSWORD_SET};
 use super::transaction::Statement;
 use domain::audit::{AuditEvent, SessionEndReason};
 use domain::change::{Change, ChangeRequest};
@@ -90,7 +90,7 @@ pub(super) fn statements<'a>(change: &'a Change, request: &ChangeRequest) -> Vec
             let mut all = vec![
                 Statement::new(DELETE_CREDENTIALS).with(vec![login.as_str()]),
                 Statement::new(INSERT_TEMPORARY).with_number(*login).with(hash.expose()),
-                audit::of_source(INSERT_SETTING, *login, scope.source),
+                audit::source_statement(INSERT_TEMPORARY_PASSWORD_SET, *login, scope.source),
             ];
             if *voids_others {
                 // After these locks, a login under way finds its credential void, or has left a
@@ -105,7 +105,7 @@ pub(super) fn statements<'a>(change: &'a Change, request: &ChangeRequest) -> Vec
         Change::ReplacePassword { login, old, hash, new_session, at, version } => {
             let ended = AuditEvent::SessionEnded(SessionEndReason::PasswordChanged);
             vec![
-                audit::of_event(END_OTHER_SESSIONS, &scope, ended)
+                audit::event_statement(END_OTHER_SESSIONS, &scope, ended)
                     .with_number(*login)
                     .with(old.0)
                     .with(session()),
@@ -125,7 +125,7 @@ pub(super) fn statements<'a>(change: &'a Change, request: &ChangeRequest) -> Vec
             let hash = initiator.password_hash.as_ref().map(PhcString::expose);
             vec![
                 ended_session::insert_unit_changed(contract, request.session, outcome),
-                audit::of_event(END_SESSIONS, &scope, ended),
+                audit::event_statement(END_SESSIONS, &scope, ended),
                 Statement::new(DELETE_CREDENTIALS)
                     .with([as_strs(dropped), as_strs(copied)].concat()),
                 Statement::new(VOID_CREDENTIALS).with(as_strs(voided)),

@@ -36,7 +36,7 @@ impl ConnectionString {
     /// Reads `key=value …` or `postgresql://…`.
     ///
     /// # Errors
-    /// What is wrong, without any part of the text.
+    /// The reason, without any part of the text.
     pub(super) fn parse(text: &str) -> Result<Self, String> {
         let Split { rest, mode, ca_file } = Split::from_text(text);
         let mut config: tokio_postgres::Config =
@@ -60,7 +60,7 @@ impl ConnectionString {
         Ok(Self { config, verify, ca_file })
     }
 
-    /// The TLS settings that it demands.
+    /// The TLS settings that `sslmode` and `sslrootcert` ask for.
     ///
     /// # Errors
     /// Why the certificate authorities cannot be used.

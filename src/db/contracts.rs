@@ -1,4 +1,4 @@
-//! Contracts and their numbers: looked up by the daemon, changed by operators (`D2`).
+//! Contracts and their numbers: the daemon looks them up, operators change them (`D2`).
 
 use std::collections::HashMap;
 
@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use tokio_postgres::Row;
 
 use super::apply::{LOCK_CONTRACT, LOCK_CREDENTIALS};
-use super::audit::of_event;
+use super::audit::event_statement;
 use super::change::END_SESSIONS;
 use super::error::DbError;
 use super::handle::Db;
@@ -40,7 +40,7 @@ const CUSTOMERS: &str = "
     SELECT number, customer FROM contract
     WHERE customer IS NOT NULL AND ($1::text IS NULL OR number = $1)";
 
-/// One operator at a time changes who has which number; the daemon goes on.
+/// Only one operator at a time may assign numbers; the daemon is not held up.
 pub(super) const LOCK_NUMBERS: &str = "LOCK TABLE phone_number IN SHARE ROW EXCLUSIVE MODE";
 
 /// The contract's own number comes first.
@@ -206,7 +206,7 @@ impl Db {
         let scope =
             AuditScope { source: AuditSource::Operator, contract: Some(number), unit: None };
         let ended = AuditEvent::SessionEnded(SessionEndReason::Operator);
-        transaction.query(&of_event(END_SESSIONS, &scope, ended)).await?;
+        transaction.query(&event_statement(END_SESSIONS, &scope, ended)).await?;
         transaction.commit().await?;
         Ok(UpdateOutcome::Done)
     }
@@ -238,7 +238,8 @@ impl Db {
 }
 
 impl Transaction {
-    /// Deletes a login number's credential with its sessions. The audit says so if it was not void.
+    /// Deletes a login number's credential with its sessions. Writes an audit row if it was not
+    /// void.
     pub(super) async fn drop_credential(
         &mut self,
         login: PhoneNumber,

@@ -6,7 +6,7 @@ use tokio_postgres::Row;
 
 use super::error::DbError;
 use super::handle::Db;
-use super::rows::{broken, column};
+use super::rows::{column, invalid_column};
 use super::transaction::Statement;
 
 const PUBLISH: &str = "
@@ -44,21 +44,21 @@ pub struct CallRow {
 pub struct DaemonCalls {
     /// The daemon's name.
     pub daemon: String,
-    /// When it wrote them, and the time now, both by the database's clock.
+    /// When it wrote them, by the database's clock.
     pub updated_at: Timestamp,
-    /// The time now.
+    /// The database's time now.
     pub now: Timestamp,
     /// The calls, the oldest first.
     pub calls: Vec<CallRow>,
 }
 
 impl Db {
-    /// Replaces what the database says of a daemon's calls.
+    /// Replaces the daemon's row with these calls.
     ///
     /// # Errors
     /// [`DbError`] if the database is out of reach, refuses, or leaves the outcome unknown.
     pub async fn publish_calls(&self, daemon: &str, calls: &[CallRow]) -> Result<(), DbError> {
-        let json = serde_json::to_string(calls).map_err(|_| broken("calls"))?;
+        let json = serde_json::to_string(calls).map_err(|_| invalid_column("calls"))?;
         let statement = if calls.is_empty() {
             Statement::new(WITHDRAW).with(daemon.to_owned())
         } else {
@@ -82,6 +82,6 @@ fn daemon_calls(row: &Row) -> Result<DaemonCalls, DbError> {
         daemon: column(row, "daemon")?,
         updated_at: column(row, "updated_at")?,
         now: column(row, "now")?,
-        calls: serde_json::from_str(calls).map_err(|_| broken("calls"))?,
+        calls: serde_json::from_str(calls).map_err(|_| invalid_column("calls"))?,
     })
 }

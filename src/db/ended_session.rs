@@ -1,6 +1,5 @@
-//! Sessions that ended by a form sent from them. For a while their browser still learns why, so
-//! that the same form sent again gets the same answer (`C2`), and a unit change's outcome survives
-//! a reload.
+//! Sessions that ended by a form sent from them. For a while their browser can still learn why: the
+//! same form sent again gets the same answer (`C2`), and a unit change's outcome survives a reload.
 
 use std::time::Duration;
 
@@ -9,7 +8,7 @@ use tokio_postgres::Row;
 
 use super::error::DbError;
 use super::handle::Db;
-use super::rows::{broken, column, parsed};
+use super::rows::{column, invalid_column, parsed};
 use super::transaction::Statement;
 use domain::auth_unit::AuthUnit;
 use domain::phone_number::PhoneNumber;
@@ -46,7 +45,7 @@ const FIND: &str = "
 #[derive(Serialize, Deserialize)]
 struct StoredOutcome {
     initiator: String,
-    /// Numbers, and what they log in with.
+    /// The login numbers, each with the name of its [`NewCredential`].
     logins: Vec<(String, String)>,
     lost: Vec<String>,
 }
@@ -95,7 +94,7 @@ fn ended_session(row: &Row) -> Result<EndedSession, DbError> {
     };
     let changed =
         serde_json::from_str(outcome).ok().and_then(|outcome| unit_changed(unit, outcome));
-    changed.map(EndedSession::UnitChanged).ok_or_else(|| broken("outcome"))
+    changed.map(EndedSession::UnitChanged).ok_or_else(|| invalid_column("outcome"))
 }
 
 fn unit_changed(unit: AuthUnit, outcome: StoredOutcome) -> Option<UnitChanged> {

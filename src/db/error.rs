@@ -4,7 +4,7 @@ use std::time::Duration;
 
 /// SQLSTATEs of failures that pass: serialization, deadlock, too many connections, and a
 /// transaction that the server ended because we were silent.
-const PASSING: [&str; 4] = ["40001", "40P01", "53300", "25P03"];
+const TRANSIENT: [&str; 4] = ["40001", "40P01", "53300", "25P03"];
 /// SQLSTATEs of a prepared statement that is no longer valid on its connection: a column's type has
 /// changed, or the server's session is another one.
 const STALE: [&str; 2] = ["0A000", "26000"];
@@ -93,7 +93,7 @@ impl DbFailure {
     /// Whether another attempt may succeed, on another connection or in a moment.
     pub(super) fn is_transient(&self) -> bool {
         match self {
-            Self::Refused { code, .. } => self.poisons_pool() || PASSING.contains(&code.as_str()),
+            Self::Refused { code, .. } => self.poisons_pool() || TRANSIENT.contains(&code.as_str()),
             Self::TimedOut(_) | Self::Connection(_) => true,
             Self::Busy(_) | Self::Row(_) => false,
         }

@@ -1,4 +1,4 @@
-//! The export of contracts (`D1`), as a file that imports to the same.
+//! The export of contracts (`D1`), as a file that `import` accepts.
 
 use std::io;
 
@@ -15,8 +15,8 @@ const EXPORT: &str = "
     ) TO STDOUT (FORMAT csv, HEADER)";
 
 impl Db {
-    /// Passes every contract on to `write`, piece by piece, as a file of an import. The inner error
-    /// is that of `write`, which ends the export.
+    /// Passes every contract to `write`, piece by piece, as a file for `import`. The inner error is
+    /// that of `write`, which ends the export.
     ///
     /// # Errors
     /// [`DbError::NotCommitted`] if the database cannot be reached, or refuses.

@@ -29,18 +29,18 @@ use crate::config::Secret;
 
 /// How long opening a connection may take.
 pub(super) const CONNECT_LIMIT: Duration = Duration::from_secs(2);
-/// How long a host may be silent before the next one is asked too.
+/// How long a host may be silent before the next one is tried too.
 const NEXT_AFTER: Duration = Duration::from_millis(250);
 /// How long each address of a host may take to accept.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(1);
 
 type Connected = (Client, JoinHandle<()>);
 
-/// The hosts of a connection string, each with all that is the same for them.
+/// The hosts of a connection string.
 pub(super) struct FailoverConnector {
-    /// What new connections are made with.
+    /// The settings of new connections.
     servers: RwLock<Arc<Servers>>,
-    /// Which of them was good last.
+    /// The index of the host that worked last.
     good: AtomicUsize,
 }
 
@@ -72,23 +72,23 @@ impl FailoverConnector {
         *self.servers.write().unwrap_or_else(PoisonError::into_inner) = servers;
     }
 
-    /// Tries the hosts in turn. Returns the last error if none of them takes changes.
+    /// Tries the hosts in turn. Returns the last error if none of them accepts changes.
     async fn connect_any(&self) -> Result<Connected, Error> {
         let servers = Arc::clone(&self.servers.read().unwrap_or_else(PoisonError::into_inner));
         let each = &servers.each;
         let good = self.good.load(Ordering::Relaxed);
         let mut waiting = each.iter().enumerate().cycle().skip(good).take(each.len());
-        let mut asked = FuturesUnordered::new();
+        let mut attempts = FuturesUnordered::new();
         let mut failed = None;
         loop {
             let next = waiting.next();
             let is_last = next.is_none();
             if let Some((host, config)) = next {
                 let servers = &servers;
-                asked.push(async move { (host, servers.connect(config).await) });
+                attempts.push(async move { (host, servers.connect(config).await) });
             }
             tokio::select! {
-                answer = asked.next() => match answer {
+                answer = attempts.next() => match answer {
                     Some((host, Ok(connected))) => {
                         self.good.store(host, Ordering::Relaxed);
                         return Ok(connected);
@@ -96,7 +96,7 @@ impl FailoverConnector {
                     Some((_, Err(error))) => failed = Some(error),
                     None => match failed {
                         Some(error) => return Err(error),
-                        // Its error says what is wrong with the list of hosts.
+                        // Its error describes the invalid list of hosts.
                         None => return servers.connect(&servers.all).await,
                     },
                 },
@@ -106,7 +106,7 @@ impl FailoverConnector {
     }
 }
 
-/// The pool's share of the hosts.
+/// Connects the pool through the shared [`FailoverConnector`].
 pub(super) struct Connector(pub(super) Arc<FailoverConnector>);
 
 impl Connect for Connector {
@@ -131,13 +131,13 @@ async fn run(mut connection: Connection<impl Stream, impl Stream>) {
     }
 }
 
-/// What a connection is made of.
+/// The requirements of a stream for a connection.
 trait Stream: AsyncRead + AsyncWrite + Unpin {}
 
 impl<T: AsyncRead + AsyncWrite + Unpin> Stream for T {}
 
-/// Whether a commit stands on this server and nobody knows whether it does on the standby. The
-/// message is translated where `lc_messages` says so, the name of the function is not.
+/// Whether a commit on the primary is not confirmed on the standby. The server may translate the
+/// message (`lc_messages`), but not the function's name.
 fn is_unreplicated_commit(notice: &DbError) -> bool {
     let of_replication = notice.routine().is_some_and(|routine| routine.starts_with("SyncRep"))
         || notice.message().contains("synchronous replication");
@@ -161,7 +161,7 @@ pub(super) fn settings(url: &Secret, limit: Duration) -> Result<Settings, NotACo
         .connect_timeout(CONNECT_TIMEOUT)
         .tcp_user_timeout(limit)
         .target_session_attrs(TargetSessionAttrs::ReadWrite);
-    let asked = vec![
+    let requested = vec![
         ("synchronous_commit", "on".to_owned()),
         // PostgreSQL's own default, so that the warning of a commit without its standby arrives.
         ("client_min_messages", "notice".to_owned()),
@@ -169,9 +169,9 @@ pub(super) fn settings(url: &Secret, limit: Duration) -> Result<Settings, NotACo
         ("lock_timeout", lock_ms.to_string()),
         ("idle_in_transaction_session_timeout", idle_ms.to_string()),
     ];
-    let options = asked.iter().map(|(name, value)| format!(" -c {name}={value}"));
+    let options = requested.iter().map(|(name, value)| format!(" -c {name}={value}"));
     config.options(options.fold(own, |options, option| options + option.as_str()));
-    Ok(Settings { config, tls, asked })
+    Ok(Settings { config, tls, requested })
 }
 
 /// A setting, and its value in the unit of `pg_settings`.
@@ -181,7 +181,7 @@ pub(super) type Setting = (&'static str, String);
 pub(super) struct Settings {
     pub(super) config: Config,
     pub(super) tls: PostgresTls,
-    pub(super) asked: Vec<Setting>,
+    pub(super) requested: Vec<Setting>,
 }
 
 /// One configuration for each host; none if hosts, addresses and ports do not fit together.

@@ -76,7 +76,7 @@ impl Db {
         max_attempts: i16,
     ) -> Result<Self, NotAConnectionString> {
         let settings = failover::settings(url, limit)?;
-        let (config, asked) = (settings.config.clone(), settings.asked.clone());
+        let (config, requested) = (settings.config.clone(), settings.requested.clone());
         let hosts = Arc::new(FailoverConnector::new(settings));
         let recycling = ManagerConfig { recycling_method: RecyclingMethod::Fast };
         let manager = Manager::from_connect(config, Connector(Arc::clone(&hosts)), recycling);
@@ -86,7 +86,7 @@ impl Db {
             .wait_timeout(Some(limit))
             .create_timeout(Some(CONNECT_LIMIT))
             .recycle_timeout(Some(CONNECT_LIMIT))
-            .post_create(settings::hook(asked))
+            .post_create(settings::hook(requested))
             .build()
             .map_err(|error| NotAConnectionString(error.to_string()))?;
         let (operator, last_probe) = (None, Arc::default());
@@ -115,12 +115,12 @@ impl Db {
     }
 
     /// The time of an operation that begins now. Each of several attempts gets a part of it.
-    pub(super) fn time(&self) -> Deadline {
+    pub(super) fn deadline(&self) -> Deadline {
         let per_attempt = if self.max_attempts > 1 { self.limit * 7 / 10 } else { self.limit };
         Deadline { end: Instant::from_std(clock::now() + self.limit), per_attempt }
     }
 
-    pub(super) fn pool_fault(&self, error: PoolError) -> DbFailure {
+    pub(super) fn pool_failure(&self, error: PoolError) -> DbFailure {
         match error {
             PoolError::Timeout(TimeoutType::Wait) => DbFailure::Busy(self.limit),
             PoolError::Timeout(TimeoutType::Create | TimeoutType::Recycle) => {

@@ -1,4 +1,4 @@
-//! Each change happens once, however often it has to be sent.
+//! Each change happens once, however often its request has to be sent.
 //!
 //! A change inserts its key in its own transaction. If the answer to a commit is lost, the change
 //! is attempted again from the start. Either the lost commit does not stand and this one does, or
@@ -11,7 +11,7 @@ use tokio_postgres::Row;
 use super::error::DbError;
 use super::handle::{Db, Deadline};
 use super::retry::Retry;
-use super::rows::{broken, column};
+use super::rows::{column, invalid_column};
 use super::transaction::Statement;
 use domain::change::EntryKey;
 
@@ -27,7 +27,7 @@ impl IdempotencyKey {
         Self(u128::from_be_bytes(bytes))
     }
 
-    /// The key of an entry, under which it is counted once.
+    /// The key under which an entry is counted once.
     pub(super) fn from_entry(entry: EntryKey) -> Self {
         Self(u128::from_be_bytes(entry.0))
     }
@@ -42,19 +42,19 @@ impl IdempotencyKey {
 pub(super) struct Attempt {
     key: IdempotencyKey,
     number: i16,
-    pub(super) time: Deadline,
+    pub(super) deadline: Deadline,
 }
 
 const INSERT: &str = "INSERT INTO idempotency_key (key, attempt_no, outcome) VALUES ($1, $2, $3)";
 
-/// Changes nothing, but its commit waits for the standby: what is reported must stand there too.
+/// Changes nothing, but its commit waits for the standby: the reported outcome must be there too.
 const LOAD: &str = "
     UPDATE idempotency_key SET key = key WHERE key = $1
     RETURNING attempt_no, created_at, outcome";
 
 impl Attempt {
-    pub(super) fn first(key: IdempotencyKey, time: Deadline) -> Self {
-        Self { key, number: 0, time }
+    pub(super) fn first(key: IdempotencyKey, deadline: Deadline) -> Self {
+        Self { key, number: 0, deadline }
     }
 
     /// Inserts the key, or fails because an earlier attempt stands.
@@ -68,25 +68,25 @@ pub(super) fn keys(entries: &[EntryKey]) -> Vec<Vec<u8>> {
     entries.iter().map(|entry| entry.0.to_vec()).collect()
 }
 
-/// What an attempt comes to, and whether its commit stands.
+/// The result of an attempt, and whether its commit stands.
 pub(super) struct Uncertain<T> {
     pub(super) value: T,
     pub(super) committed: Result<(), DbError>,
 }
 
-/// What a change came to.
+/// The result of a change.
 pub(super) enum Execution<T> {
     /// The last attempt stands.
     Now(T),
     /// An earlier attempt stands, whose answer was lost.
     Earlier {
-        /// What that attempt came to, if it got as far as its commit.
+        /// That attempt's result, if it got as far as its commit.
         value: Option<T>,
         /// When it wrote its key, by the database's clock.
         at: Timestamp,
         /// The outcome that it wrote.
         outcome: String,
-        /// Whether it was another request's, since this one has made no attempt before.
+        /// Whether the earlier attempt was another request's: this one has made none before.
         is_repeat: bool,
     },
 }
@@ -95,8 +95,8 @@ impl Db {
     /// Attempts `work` until its commit stands, it is refused, or the time is up.
     ///
     /// # Errors
-    /// [`DbError::NotCommitted`]: nothing was committed. [`DbError::OutcomeUnknown`]: all of it or
-    /// nothing.
+    /// [`DbError::NotCommitted`]: nothing was committed. [`DbError::OutcomeUnknown`]: all was
+    /// committed, or nothing.
     pub(super) async fn execute_once<T, Work: Future<Output = Result<Uncertain<T>, DbError>>>(
         &self,
         key: IdempotencyKey,
@@ -107,8 +107,8 @@ impl Db {
         // Whether a commit was sent whose answer is unknown.
         let mut is_uncertain = false;
         loop {
-            let (number, time) = retry.next_attempt();
-            let error = match work(Attempt { key, number, time }).await {
+            let (number, deadline) = retry.next_attempt();
+            let error = match work(Attempt { key, number, deadline }).await {
                 Ok(Uncertain { value, committed: Ok(()) }) => return Ok(Execution::Now(value)),
                 Ok(Uncertain { value, committed: Err(error) }) => {
                     unanswered.push((number, value));
@@ -127,20 +127,20 @@ impl Db {
         }
     }
 
-    /// The same for one statement that inserts its key.
+    /// The same for a single statement that inserts its key.
     pub(super) async fn insert_once(
         &self,
         key: IdempotencyKey,
         statement: &Statement<'_>,
     ) -> Result<Execution<Vec<Row>>, DbError> {
         self.execute_once(key, async |attempt: Attempt| {
-            let value = self.send(attempt.time, statement).await?;
+            let value = self.send(attempt.deadline, statement).await?;
             Ok(Uncertain { value, committed: Ok(()) })
         })
         .await
     }
 
-    /// Reads what the attempt that stands has come to.
+    /// Reads the result of the attempt that stands.
     async fn load_outcome<T>(
         &self,
         retry: Retry,
@@ -149,9 +149,9 @@ impl Db {
         is_repeat: bool,
     ) -> Result<Execution<T>, DbError> {
         let statement = Statement::new(LOAD).with(key.bytes());
-        let rows = retry.run(|time| self.send(time, &statement)).await;
+        let rows = retry.run(|deadline| self.send(deadline, &statement)).await;
         let read = rows.and_then(|rows| {
-            let row = rows.first().ok_or_else(|| broken("key"))?;
+            let row = rows.first().ok_or_else(|| invalid_column("key"))?;
             let number: i16 = column(row, "attempt_no")?;
             let value = unanswered.into_iter().find(|(attempt, _)| *attempt == number);
             let value = value.map(|(_, value)| value);

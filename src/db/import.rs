@@ -1,15 +1,15 @@
-//! Imports of contracts (`D1`): the rows of a file are compared with the tables, and applied whole
-//! or not at all.
+//! Imports of contracts (`D1`): compares the rows of a file with the tables, and applies all
+//! changes or none.
 //!
-//! `COPY` brings the rows into a temporary table. What follows takes the same few statements for
-//! any number of rows.
+//! `COPY` loads the rows into a temporary table. The rest takes the same few statements for any
+//! number of rows.
 
 use std::slice;
 
 use tokio_postgres::Row;
 use tokio_postgres::types::Type;
 
-use super::audit::{insert_audit, of_event};
+use super::audit::{event_statement, insert_audit};
 use super::contracts::LOCK_NUMBERS;
 use super::error::DbError;
 use super::handle::Db;
@@ -33,7 +33,7 @@ pub struct ImportRow {
     pub customer: Option<Box<str>>,
 }
 
-/// What an import changes.
+/// The changes of an import.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, serde::Serialize)]
 pub struct Counts {
     /// Numbers that are new.
@@ -42,9 +42,9 @@ pub struct Counts {
     pub changed: usize,
     /// Numbers that stay as they are.
     pub unchanged: usize,
-    /// Numbers that the file does not have.
+    /// Numbers that the file does not contain.
     pub removed: usize,
-    /// Contracts that get another customer.
+    /// Contracts that get another customer mark.
     pub other_customers: usize,
 }
 
@@ -53,12 +53,12 @@ pub struct Counts {
 pub enum Import {
     /// Committed, with these counts.
     Loaded(Counts),
-    /// Nothing is changed. At these lines a contract number would go to another contract, and leave
-    /// numbers of its contract behind.
-    LeavesNumbersBehind(Vec<u64>),
+    /// Nothing is changed. At these lines a contract number would move to another contract, and the
+    /// other numbers of its contract would remain without it.
+    WouldOrphanNumbers(Vec<u64>),
 }
 
-/// How far an import is.
+/// A step of a running import.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ImportProgress {
     /// One more row is on its way to the database.
@@ -80,7 +80,7 @@ const FILL_TABLE: &str = "
 /// The types of its columns.
 const COLUMN_TYPES: [Type; 5] = [Type::INT8, Type::TEXT, Type::TEXT, Type::BOOL, Type::TEXT];
 
-/// The fate of each number that does not stay as it is.
+/// The change of each number, except of those that stay the same.
 macro_rules! compare {
     ($join:literal) => {
         concat!(
@@ -94,7 +94,7 @@ macro_rules! compare {
                          WHEN known.contract_number <> incoming.contract_number THEN 'moved'
                          WHEN known.has_service THEN 'ended'
                          ELSE 'begun'
-                    END AS fate
+                    END AS change
              FROM incoming ",
             $join,
             " JOIN phone_number AS known USING (number)
@@ -106,7 +106,7 @@ macro_rules! compare {
 
 const COMPARE: &str = compare!("LEFT");
 
-/// With the numbers that the file does not have.
+/// Includes the numbers that the file does not contain.
 const COMPARE_ALL: &str = compare!("FULL");
 
 /// The contracts whose customer mark changes, and whether they had one: a first mark changes
@@ -120,18 +120,18 @@ const MARK: &str = "
 
 const LEFT_BEHIND: &str = "
     SELECT own.line FROM compared AS own
-    WHERE own.fate = 'moved' AND own.number = own.old_contract
+    WHERE own.change = 'moved' AND own.number = own.old_contract
       AND EXISTS (SELECT FROM phone_number AS other
                   WHERE other.contract_number = own.number
                     AND NOT EXISTS (SELECT FROM incoming WHERE incoming.number = other.number))
     ORDER BY own.line";
 
 const COUNT: &str = "
-    SELECT count(*) FILTER (WHERE fate = 'added') AS added,
-           count(*) FILTER (WHERE fate IN ('moved', 'ended', 'begun')) AS changed,
+    SELECT count(*) FILTER (WHERE change = 'added') AS added,
+           count(*) FILTER (WHERE change IN ('moved', 'ended', 'begun')) AS changed,
            (SELECT count(*) FROM incoming)
-               - count(*) FILTER (WHERE fate <> 'absent') AS unchanged,
-           count(*) FILTER (WHERE fate = 'absent') AS removed,
+               - count(*) FILTER (WHERE change <> 'absent') AS unchanged,
+           count(*) FILTER (WHERE change = 'absent') AS removed,
            (SELECT count(*) FROM marked WHERE has_changed) AS other_customers,
            (SELECT count(*) FROM marked) AS marked
     FROM compared";
@@ -147,23 +147,23 @@ const LOCK_CONTRACTS: [&str; 2] = [
 /// In an order that the foreign keys allow, and new rows in the order of their indexes.
 const APPLY: [&str; 5] = [
     "DELETE FROM login_history USING compared
-     WHERE login_number = compared.number AND fate = 'moved'",
+     WHERE login_number = compared.number AND change = 'moved'",
     "INSERT INTO contract (number, customer)
      SELECT number, customer FROM compared LEFT JOIN marked USING (number)
-     WHERE number = new_contract AND fate IN ('added', 'moved')
+     WHERE number = new_contract AND change IN ('added', 'moved')
      ORDER BY number
      ON CONFLICT DO NOTHING",
     "UPDATE phone_number AS known SET contract_number = new_contract, has_service = new_service
-     FROM compared WHERE known.number = compared.number AND fate IN ('moved', 'ended', 'begun')",
+     FROM compared WHERE known.number = compared.number AND change IN ('moved', 'ended', 'begun')",
     "INSERT INTO phone_number (number, contract_number, has_service)
-     SELECT number, new_contract, new_service FROM compared WHERE fate = 'added' ORDER BY number",
+     SELECT number, new_contract, new_service FROM compared WHERE change = 'added' ORDER BY number",
     "DELETE FROM phone_number USING compared
-     WHERE phone_number.number = compared.number AND fate = 'absent'",
+     WHERE phone_number.number = compared.number AND change = 'absent'",
 ];
 
-/// Deletes the credentials of the numbers that a query gives with their contracts. Those that were
-/// not void leave an audit row.
-macro_rules! drop_credentials {
+/// Deletes the credentials of the numbers that a query returns with their contracts. Those that
+/// were not void leave an audit row.
+macro_rules! delete_credentials {
     ($numbers:literal) => {
         concat!(
             "WITH dropped AS (
@@ -183,26 +183,26 @@ macro_rules! drop_credentials {
     };
 }
 
-const DROP_OF_FATE: &str =
-    drop_credentials!("SELECT number, old_contract FROM compared WHERE fate = $8");
+const DELETE_BY_CHANGE: &str =
+    delete_credentials!("SELECT number, old_contract FROM compared WHERE change = $8");
 
-const DROP_LISTED: &str = drop_credentials!(
+const DELETE_LISTED: &str = delete_credentials!(
     "SELECT number, contract_number FROM phone_number WHERE number = ANY($8::text[])"
 );
 
-const DROP_OF_FORMER_CUSTOMERS: &str = drop_credentials!(
+const DELETE_OF_FORMER_CUSTOMERS: &str = delete_credentials!(
     "SELECT n.number, n.contract_number
      FROM marked JOIN phone_number AS n ON n.contract_number = marked.number WHERE has_changed"
 );
 
-/// The numbers without their service that still have a credential, each with its contract.
-const ENDED: &str = concat!(
+/// Numbers without the service that still have a credential, each with its contract.
+const LOST_SERVICE: &str = concat!(
     "SELECT ",
     contract_columns!(),
     " FROM compared JOIN credential ON login_number = compared.number
     JOIN phone_number AS n ON n.number = compared.number
     JOIN contract AS c ON c.number = n.contract_number
-    WHERE fate = 'ended'"
+    WHERE change = 'ended'"
 );
 
 /// An audit row for each contract that a statement returns.
@@ -223,7 +223,7 @@ macro_rules! note_contracts {
 
 const REMOVE_EMPTY: &str = note_contracts!(
     "DELETE FROM contract
-     WHERE number IN (SELECT old_contract FROM compared WHERE fate IN ('moved', 'absent'))
+     WHERE number IN (SELECT old_contract FROM compared WHERE change IN ('moved', 'absent'))
        AND NOT EXISTS (SELECT FROM phone_number WHERE contract_number = contract.number)"
 );
 
@@ -237,8 +237,8 @@ const RESET_CONTRACTS: &str = note_contracts!(
 );
 
 impl Db {
-    /// Imports the rows of a file, in which each number stands once and each contract has its own
-    /// number. With `replace`, numbers that the file does not have are removed.
+    /// Imports the rows of a file, in which each number is unique and each contract has its own
+    /// row. With `replace`, removes the numbers that the file does not contain.
     ///
     /// A number that is moved or removed loses its credential and sessions, and so does one that
     /// no longer logs in without its service. A contract that gets another customer loses its unit
@@ -265,7 +265,7 @@ impl Db {
         if !replace {
             let left_behind = transaction.query(&Statement::new(LEFT_BEHIND)).await?;
             if !left_behind.is_empty() {
-                return Ok(Import::LeavesNumbersBehind(lines(&left_behind)?));
+                return Ok(Import::WouldOrphanNumbers(lines(&left_behind)?));
             }
         }
         let (counts, marked) = transaction.counts().await?;
@@ -300,7 +300,7 @@ impl Transaction {
         .await
     }
 
-    /// What the import changes, and how many contracts get a mark.
+    /// Counts the import's changes, and the contracts that get a mark.
     async fn counts(&mut self) -> Result<(Counts, usize), DbError> {
         let rows = self.query(&Statement::new(COUNT)).await?;
         let count = |name| {
@@ -321,10 +321,10 @@ impl Transaction {
         for sql in LOCK_CONTRACTS {
             self.query(&Statement::new(sql)).await?;
         }
-        for (fate, reason) in
+        for (change, reason) in
             [("moved", VoidReason::NumberMoved), ("absent", VoidReason::NumberRemoved)]
         {
-            self.query(&noted(DROP_OF_FATE, AuditEvent::Voided(reason)).with(fate)).await?;
+            self.query(&noted(DELETE_BY_CHANGE, AuditEvent::Voided(reason)).with(change)).await?;
         }
         for sql in APPLY {
             self.query(&Statement::new(sql)).await?;
@@ -332,7 +332,7 @@ impl Transaction {
         self.end_services().await?;
         self.query(&noted(REMOVE_EMPTY, AuditEvent::ContractRemoved)).await?;
         let other_customer = AuditEvent::Voided(VoidReason::CustomerChanged);
-        self.query(&noted(DROP_OF_FORMER_CUSTOMERS, other_customer)).await?;
+        self.query(&noted(DELETE_OF_FORMER_CUSTOMERS, other_customer)).await?;
         self.query(&Statement::new(DELETE_HISTORY)).await?;
         self.query(&noted(RESET_CONTRACTS, AuditEvent::CustomerChanged)).await?;
         self.record(AuditEvent::ContractsImported, None, None).await
@@ -341,7 +341,7 @@ impl Transaction {
     /// Deletes the credentials of numbers that lost their service, unless they still log in (`W1`).
     async fn end_services(&mut self) -> Result<(), DbError> {
         let mut lost = Vec::new();
-        for row in self.query(&Statement::new(ENDED)).await? {
+        for row in self.query(&Statement::new(LOST_SERVICE)).await? {
             let login = number(&row, "number")?;
             let contract = contract(slice::from_ref(&row))?;
             if contract.and_then(|contract| contract.role(login)).is_none() {
@@ -349,14 +349,14 @@ impl Transaction {
             }
         }
         let ended = AuditEvent::Voided(VoidReason::ServiceEnded);
-        self.query(&noted(DROP_LISTED, ended).with(lost)).await.map(drop)
+        self.query(&noted(DELETE_LISTED, ended).with(lost)).await.map(drop)
     }
 }
 
-/// A statement that writes audit rows of this event, of any contracts.
+/// A statement that writes audit rows of this event, for several contracts.
 fn noted(sql: &'static str, event: AuditEvent) -> Statement<'static> {
     let scope = AuditScope { source: AuditSource::Operator, contract: None, unit: None };
-    of_event(sql, &scope, event)
+    event_statement(sql, &scope, event)
 }
 
 fn lines(rows: &[Row]) -> Result<Vec<u64>, DbError> {

@@ -1,4 +1,4 @@
-//! Logins: what the database knows of a login number, and the one statement that is the verdict
+//! Logins: the database's knowledge of a login number, and the one statement that is the verdict
 //! (`C2`, `C3`).
 //!
 //! The secret is compared before, without a lock. The guarded `UPDATE` then finds the credential
@@ -10,13 +10,13 @@ use std::net::IpAddr;
 use jiff::Timestamp;
 use strum::EnumString;
 
-use super::audit::{insert_audit, observe, of_event};
+use super::audit::{event_statement, insert_audit, observe};
 use super::error::{DbError, DbFailure};
 use super::handle::Db;
 use super::idempotency::{Execution, IdempotencyKey};
 use super::login_history::insert_login;
 use super::rows::{
-    broken, column, contract, contract_columns, credential, credential_columns, parsed,
+    column, contract, contract_columns, credential, credential_columns, invalid_column, parsed,
 };
 use super::transaction::Statement;
 use domain::audit::{AuditEntry, AuditEvent, AuditScope, AuditSource, LoginOutcome, VoidReason};
@@ -27,7 +27,7 @@ use domain::phone_number::PhoneNumber;
 use domain::policy::login::LoginCandidate;
 use domain::session::TokenDigest;
 
-/// Who tries to log in.
+/// The data of an attempt for its audit row.
 #[derive(Debug, Clone, Copy)]
 pub struct LoginAudit {
     /// The key under which the verdict is written once.
@@ -48,7 +48,7 @@ impl LoginAudit {
 
     /// The first nine parameters of the verdicts: the audit row and the key.
     fn statement<'a>(&self, sql: &'static str, outcome: LoginOutcome) -> Statement<'a> {
-        of_event(sql, &self.scope(), AuditEvent::Login(outcome))
+        event_statement(sql, &self.scope(), AuditEvent::Login(outcome))
             .with_number(self.login)
             .with(self.key.bytes())
     }
@@ -61,7 +61,7 @@ impl LoginAudit {
     }
 }
 
-/// What a matching secret came to.
+/// The result for a matching secret.
 #[derive(Debug)]
 pub enum Acceptance {
     /// A session began at this time, by the database's clock.
@@ -72,7 +72,7 @@ pub enum Acceptance {
     Suspended,
 }
 
-/// What a wrong secret came to.
+/// The result for a wrong secret.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, EnumString)]
 #[strum(serialize_all = "snake_case")]
 pub enum FailureVerdict {
@@ -120,7 +120,7 @@ const REFUSE: &str = concat!(
     SELECT FROM voided"
 );
 
-/// The row is locked first, so that one look at it decides whether this entry is the last.
+/// The row is locked first, so that one read decides whether this entry is the last.
 const COUNT_LOGIN_FAILURE: &str = concat!(
     "WITH target AS MATERIALIZED (
         SELECT id, failed_attempts + 1 >= $11 AS is_last FROM credential
@@ -155,9 +155,9 @@ const COUNT_LOGIN_FAILURE: &str = concat!(
     SELECT outcome FROM verdict"
 );
 
-/// The contract's row comes first in the order of locks. A suspension under way ends before this
-/// looks, and a later one finds the session. The credential's row is locked before its count is
-/// read, so that each wrong entry is reported once (`W11`).
+/// The contract's row is locked first. A suspension in progress ends before this reads, and a later
+/// one finds the session. The credential's row is locked before its count is read, so that each
+/// wrong entry is reported once (`W11`).
 const ACCEPT: &str = concat!(
     "WITH held AS MATERIALIZED (
         SELECT FROM contract WHERE number = $2 AND NOT suspended FOR SHARE
@@ -195,7 +195,7 @@ const ACCEPT: &str = concat!(
 );
 
 impl Db {
-    /// What the database knows of a login number; `None` if no contract has it.
+    /// Looks up a login number; `None` if no contract has it.
     ///
     /// # Errors
     /// [`DbError::NotCommitted`] if the database cannot be reached.
@@ -267,10 +267,12 @@ impl Db {
             .with(entry.is_some());
         let verdict = match self.insert_once(audit.key, &statement).await? {
             Execution::Now(rows) => {
-                parsed(rows.first().ok_or_else(|| broken("outcome"))?, "outcome")?
+                parsed(rows.first().ok_or_else(|| invalid_column("outcome"))?, "outcome")?
             }
             Execution::Earlier { is_repeat: true, .. } => FailureVerdict::Repeated,
-            Execution::Earlier { outcome, .. } => outcome.parse().map_err(|_| broken("outcome"))?,
+            Execution::Earlier { outcome, .. } => {
+                outcome.parse().map_err(|_| invalid_column("outcome"))?
+            }
         };
         match verdict {
             FailureVerdict::Counted => audit.observe(LoginOutcome::Wrong, None),
@@ -283,13 +285,12 @@ impl Db {
         Ok(verdict)
     }
 
-    /// Accepts a matching secret: the count of failures is reset, an outdated hash is replaced, and
-    /// a session begins that has seen `version` of the contract. Nothing of that happens if the
-    /// credential has become void or was replaced, or the contract has been suspended.
+    /// Accepts a matching secret: resets the failure count, replaces an outdated hash, and begins a
+    /// session that has seen `version` of the contract. Changes nothing if the credential has
+    /// become void or was replaced, or the contract has been suspended.
     ///
     /// # Errors
-    /// [`DbError`]; after [`DbError::OutcomeUnknown`] there may be a session whose token nobody
-    /// has.
+    /// [`DbError`]; after [`DbError::OutcomeUnknown`] there may be a session whose token was lost.
     pub async fn accept_login(
         &self,
         audit: &LoginAudit,
@@ -312,10 +313,10 @@ impl Db {
             .with(suspended);
         let (at, outcome) = match self.insert_once(audit.key, &statement).await? {
             Execution::Earlier { at, outcome, .. } => {
-                (at, outcome.parse().map_err(|_| broken("outcome"))?)
+                (at, outcome.parse().map_err(|_| invalid_column("outcome"))?)
             }
             Execution::Now(rows) => {
-                let row = rows.first().ok_or_else(|| broken("outcome"))?;
+                let row = rows.first().ok_or_else(|| invalid_column("outcome"))?;
                 (column(row, "at")?, parsed(row, "outcome")?)
             }
         };

@@ -1,8 +1,9 @@
-//! What a login is shown about its number (`W11`). A login and a temporary password write it in
-//! their own statements, and one row is read: the audit is never searched.
+//! The history of a login number, for the top page (`W11`). A login and a temporary password write
+//! it in their own statements, and one row is read: the audit is never searched.
 //!
-//! A wrong entry is counted at its credential alone (`C2`), so that a refused login costs no more
-//! than before (`W2`). The count moves here when the credential's is reset or goes.
+//! A wrong entry is counted only at its credential (`C2`), so that refused logins stay equally
+//! cheap (`W2`). The count moves to the history when the credential's count is reset or the
+//! credential is deleted.
 
 use std::net::IpAddr;
 
@@ -13,7 +14,7 @@ use super::handle::Db;
 use super::rows::{column, number};
 use super::transaction::Statement;
 use domain::phone_number::PhoneNumber;
-use domain::session::{LoginHistory, PreviousLogin, TemporarySetting};
+use domain::session::{LoginHistory, PreviousLogin, TemporaryPasswordSet};
 
 /// A login of the number `$8` from the address `$5`, behind `accepted`.
 macro_rules! insert_login {
@@ -46,7 +47,7 @@ pub(super) const DELETE_CREDENTIALS: &str = "
             known.failed_attempts_of_replaced + excluded.failed_attempts_of_replaced";
 
 /// A temporary password was set for `$1` by the source `$2`, from the caller `$3`.
-pub(super) const INSERT_SETTING: &str = "
+pub(super) const INSERT_TEMPORARY_PASSWORD_SET: &str = "
     INSERT INTO login_history
         (login_number, temporary_set_at, temporary_set_source, temporary_set_caller)
     VALUES ($1, clock_timestamp(), $2, $3)
@@ -80,8 +81,8 @@ impl Db {
         let caller = caller.map(|_| number(row, "temporary_set_caller")).transpose()?;
         Ok(LoginHistory {
             previous_login: logged_in.map(|at| PreviousLogin { at, address }),
-            failures: column(row, "failures")?,
-            temporary_setting: set.map(|at| TemporarySetting { at, caller }),
+            failed_attempts: column(row, "failed_attempts")?,
+            temporary_password_set: set.map(|at| TemporaryPasswordSet { at, caller }),
         })
     }
 }

@@ -29,7 +29,6 @@ pub struct Migrated {
     pub to: i32,
 }
 
-/// The database could not be migrated.
 #[derive(Debug, thiserror::Error)]
 pub enum MigrationError {
     /// A later program has migrated it.
@@ -46,7 +45,7 @@ pub enum MigrationError {
     /// The database cannot be reached.
     #[error(transparent)]
     Db(#[from] DbError),
-    /// A migration was refused; nothing of this run stands.
+    /// A migration was refused; nothing of this run is committed.
     #[error("{message}")]
     Refused {
         /// The server's message.
@@ -123,13 +122,14 @@ impl Db {
     /// # Errors
     /// [`MigrationError`]; the database is as it was then.
     pub async fn migrate_with(&self, migrations: Runner) -> Result<Migrated, MigrationError> {
-        let client = self.pool.get().await.map_err(|error| not_sent(self.pool_fault(error)))?;
+        let client =
+            self.pool.get().await.map_err(|error| not_committed(self.pool_failure(error)))?;
         // Out of the pool: when it is dropped the connection closes, and the lock goes with it.
         let mut client: ClientWrapper = Object::take(client);
         client
             .execute("SELECT pg_advisory_lock($1)", &[&LOCK])
             .await
-            .map_err(|error| not_sent(error.into()))?;
+            .map_err(|error| not_committed(error.into()))?;
         let (from, to) = (self.schema_version().await?, newest(&migrations));
         if from > to {
             return Err(MigrationError::Newer { database: from, program: to });
@@ -143,11 +143,11 @@ impl Db {
     }
 }
 
-fn not_sent(fault: DbFailure) -> DbError {
-    DbError::NotCommitted(fault)
+fn not_committed(failure: DbFailure) -> DbError {
+    DbError::NotCommitted(failure)
 }
 
-/// What refinery and the server say, without the statement.
+/// The messages of refinery and the server, without the statement.
 fn refused(error: &refinery::Error) -> MigrationError {
     let mut message = error.kind().to_string();
     let mut is_forbidden = false;

@@ -49,4 +49,4 @@ pub use ended_session::EndedSession;
 pub use error::{DbError, DbFailure, NotAConnectionString};
 pub use handle::{Db, OPERATOR_LIMIT};
 pub use idempotency::IdempotencyKey;
-pub use sweep::PORTION;
+pub use sweep::BATCH_ROWS;

@@ -1,8 +1,8 @@
-//! Whether the database takes changes (`/readyz`).
+//! Whether the database accepts changes (`/readyz`).
 //!
 //! A server that is read-only, has a full disk, or has revoked a privilege still answers queries.
-//! So an audit row is written and rolled back, and an idempotency key is committed that nobody
-//! uses. No row of a contract is touched, so a lock on one does not make the daemon look unready.
+//! So the probe writes an audit row and rolls it back, and commits an unused idempotency key. It
+//! touches no row of a contract, so a lock on one does not make the daemon look unready.
 
 use std::time::Duration;
 
@@ -28,8 +28,8 @@ impl Probe {
 }
 
 impl Db {
-    /// Why the database takes no changes; `None` if it does. One probe runs at a time, and its
-    /// result counts for a moment.
+    /// Why the database does not accept changes; `None` if it does. One probe runs at a time, and
+    /// its result counts for a moment.
     pub async fn write_failure(&self) -> Option<String> {
         let mut last = self.last_probe.lock().await;
         if let Some(probe) = last.as_ref().filter(|probe| probe.is_current()) {
@@ -37,7 +37,7 @@ impl Db {
         }
         let failure = match self.missing_privileges().await {
             Ok(missing) if missing.is_empty() => {
-                let probed = Retry::promptly(self).run(|time| self.probe(time)).await;
+                let probed = Retry::promptly(self).run(|deadline| self.probe(deadline)).await;
                 probed.err().map(|error| error.to_string())
             }
             Ok(missing) => Some(format!("the daemon's role lacks {}", missing.join(", "))),
@@ -47,14 +47,14 @@ impl Db {
         failure
     }
 
-    async fn probe(&self, time: Deadline) -> Result<(), DbError> {
+    async fn probe(&self, deadline: Deadline) -> Result<(), DbError> {
         let scope = AuditScope { source: AuditSource::Operator, contract: None, unit: None };
         let entry = AuditEntry { event: AuditEvent::Logout, login: None };
         let mut statements = vec![Statement::new("SAVEPOINT probe")];
         statements.extend(audit::insert(&scope, &[entry]));
         statements.push(Statement::new("ROLLBACK TO SAVEPOINT probe"));
-        let (transaction, _) = self.begin_with(time, &statements).await?;
+        let (transaction, _) = self.begin_with(deadline, &statements).await?;
         let key = IdempotencyKey::draw(&mut rand::rng());
-        transaction.commit_with(&[Attempt::first(key, time).insert("probe")]).await
+        transaction.commit_with(&[Attempt::first(key, deadline).insert("probe")]).await
     }
 }

@@ -1,4 +1,4 @@
-//! Reads rows by the names of their columns.
+//! Reads rows by their columns' names.
 //!
 //! The macros list columns under the names that the functions here read. So every query for a
 //! contract or a credential gives the same columns. A query with other columns reads them
@@ -34,13 +34,13 @@ pub(super) use {contract_columns, credential_columns};
 
 /// A column of any type.
 pub(super) fn column<'a, T: FromSql<'a>>(row: &'a Row, name: &'static str) -> Result<T, DbError> {
-    row.try_get(name).map_err(|_| broken(name))
+    row.try_get(name).map_err(|_| invalid_column(name))
 }
 
 /// A text column with the name of a value.
 pub(super) fn parsed<T: FromStr>(row: &Row, name: &'static str) -> Result<T, DbError> {
     let text: &str = column(row, name)?;
-    text.parse().map_err(|_| broken(name))
+    text.parse().map_err(|_| invalid_column(name))
 }
 
 /// A telephone number.
@@ -53,7 +53,7 @@ pub(super) fn single<T>(rows: &[Row], name: &'static str) -> Result<T, DbError>
 where
     T: for<'a> FromSql<'a>,
 {
-    column(rows.first().ok_or_else(|| broken(name))?, name)
+    column(rows.first().ok_or_else(|| invalid_column(name))?, name)
 }
 
 /// A contract, one row for each of its numbers; `None` without a row.
@@ -67,7 +67,7 @@ pub(super) fn contract(rows: &[Row]) -> Result<Option<Contract>, DbError> {
     Ok(Some(Contract {
         number: number(first, "contract_number")?,
         lines: rows.iter().map(line).collect::<Result<_, DbError>>()?,
-        unit: unit.map(str::parse).transpose().map_err(|_| broken("unit"))?,
+        unit: unit.map(str::parse).transpose().map_err(|_| invalid_column("unit"))?,
         suspended: column(first, "suspended")?,
         version: column(first, "version")?,
     }))
@@ -106,13 +106,12 @@ pub(super) fn snapshot(rows: &[Row]) -> Result<Option<Snapshot>, DbError> {
     }))
 }
 
-/// The key of an entry.
 pub(super) fn entry_key(row: &Row) -> Result<EntryKey, DbError> {
     let key: &[u8] = column(row, "key")?;
-    key.try_into().map(EntryKey).map_err(|_| broken("key"))
+    key.try_into().map(EntryKey).map_err(|_| invalid_column("key"))
 }
 
-/// The row is not what the schema promises.
-pub(super) fn broken(name: &'static str) -> DbError {
+/// A column does not hold what the schema promises.
+pub(super) fn invalid_column(name: &'static str) -> DbError {
     DbError::NotCommitted(DbFailure::Row(name))
 }

@@ -4,7 +4,7 @@
 use std::net::IpAddr;
 use std::time::Duration;
 
-use super::audit::{insert_audit, of_event};
+use super::audit::{event_statement, insert_audit};
 use super::error::DbError;
 use super::handle::Db;
 use super::rows::{column, contract, contract_columns, number, parsed};
@@ -16,12 +16,12 @@ use domain::session::{LiveSession, TokenDigest};
 /// The part of the idle time within which use is not written again: a minute of 15.
 const TOUCH_INTERVAL_DIVISOR: u32 = 15;
 
-/// What a token's digest names.
+/// The result of looking up a token's digest.
 #[derive(Debug)]
 pub enum SessionLookup {
     /// A session that has not ended.
     Live(LiveSession),
-    /// A session that ended because it was idle, within its 12 hours. Nothing brings it back.
+    /// A session that ended because it was idle, within its 12 hours. It cannot be revived.
     Idle,
     /// A session that ended after its 12 hours.
     PastLifetime,
@@ -109,7 +109,7 @@ impl Db {
         }))
     }
 
-    /// Notes which version of the contract a session's client has seen (`W6`).
+    /// Records which version of the contract a session's client has seen (`W6`).
     ///
     /// # Errors
     /// [`DbError`] if the database is out of reach, refuses, or leaves the outcome unknown.
@@ -125,7 +125,7 @@ impl Db {
     pub async fn end_session(&self, digest: TokenDigest, address: IpAddr) -> Result<(), DbError> {
         let source = AuditSource::Site(Some(address));
         let scope = AuditScope { source, contract: None, unit: None };
-        let statement = of_event(END, &scope, AuditEvent::Logout).with(digest.0.to_vec());
+        let statement = event_statement(END, &scope, AuditEvent::Logout).with(digest.0.to_vec());
         self.write(&statement).await.map(drop)
     }
 }

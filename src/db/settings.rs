@@ -10,12 +10,12 @@ use tokio_postgres::SimpleQueryMessage;
 use super::error::DbFailure;
 use super::failover::{CONNECT_LIMIT, Setting};
 
-/// Looks at each new connection; one that is otherwise is not used.
-pub(super) fn hook(asked: Vec<Setting>) -> Hook {
+/// Checks each new connection, and rejects one with other settings.
+pub(super) fn hook(requested: Vec<Setting>) -> Hook {
     Hook::async_fn(move |client, _| {
-        let asked = asked.clone();
+        let requested = requested.clone();
         Box::pin(async move {
-            match timeout(CONNECT_LIMIT, compare(client, &asked)).await {
+            match timeout(CONNECT_LIMIT, compare(client, &requested)).await {
                 Ok(compared) => compared,
                 Err(_) => Err(HookError::message(DbFailure::TimedOut(CONNECT_LIMIT).to_string())),
             }
@@ -23,8 +23,8 @@ pub(super) fn hook(asked: Vec<Setting>) -> Hook {
     })
 }
 
-async fn compare(client: &ClientWrapper, asked: &[Setting]) -> Result<(), HookError> {
-    let names: Vec<String> = asked.iter().map(|(name, _)| format!("'{name}'")).collect();
+async fn compare(client: &ClientWrapper, requested: &[Setting]) -> Result<(), HookError> {
+    let names: Vec<String> = requested.iter().map(|(name, _)| format!("'{name}'")).collect();
     let sql = format!("SELECT name, setting FROM pg_settings WHERE name IN ({})", names.join(", "));
     let rows = client.simple_query(&sql).await.map_err(HookError::Backend)?;
     let set = |wanted: &str| {
@@ -33,7 +33,7 @@ async fn compare(client: &ClientWrapper, asked: &[Setting]) -> Result<(), HookEr
             row.get("setting").filter(|_| row.get("name") == Some(wanted))
         })
     };
-    let differ = asked.iter().filter(|(name, value)| set(name) != Some(value));
+    let differ = requested.iter().filter(|(name, value)| set(name) != Some(value));
     let differ: Vec<String> = differ
         .map(|(name, value)| format!("{name} is {}, not {value}", set(name).unwrap_or("unknown")))
         .collect();
@@ -41,7 +41,7 @@ async fn compare(client: &ClientWrapper, asked: &[Setting]) -> Result<(), HookEr
         return Ok(());
     }
     Err(HookError::message(format!(
-        "the session is not as it was asked for ({}): a pooler in between ignores options",
+        "the server session lacks the requested settings ({}); a connection pooler may drop options",
         differ.join(", ")
     )))
 }

@@ -1,13 +1,13 @@
-//! The clean-up of what has expired, every minute: by index and in portions. So it takes the same
-//! time however large the tables are, and holds few rows at once.
+//! The clean-up of expired rows, every minute: by index and in batches. So it takes the same time
+//! however large the tables are, and locks few rows at once.
 //!
 //! The statements compare with `now()`, because an index cannot serve `clock_timestamp()`, which
-//! may change from row to row. Rows that somebody else has locked are left for the next time: to
-//! wait for one after another could deadlock.
+//! may change from row to row. Rows that others have locked are left for the next run: waiting for
+//! one after another could deadlock.
 
 use std::time::Duration;
 
-use super::audit::{count_voided, insert_audit, of_event};
+use super::audit::{count_voided, event_statement, insert_audit};
 use super::error::DbError;
 use super::handle::Db;
 use super::rows::single;
@@ -22,20 +22,19 @@ const KEY_LIFETIME: Duration = Duration::from_mins(10);
 /// How long the key of an entry is kept: as long as a form inside a session may be sent again.
 const ENTRY_LIFETIME: Duration = rules::MAX_SESSION_LIFETIME;
 
-/// How long the end of a session is kept: as long as its browser may ask why, and more than the
-/// longest idle time.
+/// How long the end of a session is kept: as long as its browser may ask why it ended, and longer
+/// than the longest idle time.
 const ENDED_SESSION_RETENTION: Duration = rules::MAX_SESSION_LIFETIME;
 
-/// How long a session's row is kept: as long again as it may live, so that the pages can say why it
-/// ended.
+/// How long a session's row is kept: another lifetime, so that the pages can say why it ended.
 const SESSION_RETENTION: Duration = rules::MAX_SESSION_LIFETIME.saturating_mul(2);
 
 /// Rows that one statement removes.
-pub const PORTION: i64 = 5_000;
-/// Statements of one kind in one clean-up; what is left then waits for the next.
-const MAX_PORTIONS: usize = 40;
+pub const BATCH_ROWS: i64 = 5_000;
+/// Statements of one kind in one run; the next run continues.
+const MAX_BATCHES: usize = 40;
 
-/// Deletes one portion of a table's rows that are older than `$1` seconds. `$2` is the portion.
+/// Deletes one batch of a table's rows that are older than `$1` seconds. `$2` is the batch's size.
 macro_rules! delete_old {
     ($table:literal, $key:literal) => {
         delete_old!($table, $key, "true")
@@ -100,8 +99,8 @@ impl Db {
     /// # Errors
     /// [`DbError`] if the database is out of reach, refuses, or leaves the outcome unknown.
     pub async fn prune_audit(&self, retention: Duration) -> Result<(), DbError> {
-        let statement = Statement::new(AUDIT).with(retention.as_secs_f64()).with(PORTION);
-        self.in_portions(&statement, drop).await
+        let statement = Statement::new(AUDIT).with(retention.as_secs_f64()).with(BATCH_ROWS);
+        self.in_batches(&statement, drop).await
     }
 
     /// Removes the audit rows older than `retention`, for an operator, and returns their number.
@@ -110,19 +109,19 @@ impl Db {
     /// # Errors
     /// [`DbError`] if the database is out of reach, refuses, or leaves the outcome unknown.
     pub async fn prune_audit_by(&self, retention: Duration, by: &str) -> Result<i64, DbError> {
-        let statement = Statement::new(AUDIT).with(retention.as_secs_f64()).with(PORTION);
+        let statement = Statement::new(AUDIT).with(retention.as_secs_f64()).with(BATCH_ROWS);
         let mut transaction = self.begin().await?;
         transaction.set_operator(by).await?;
         transaction.record(AuditEvent::AuditPruned, None, None).await?;
-        let mut portion: i64 = single(&transaction.query(&statement).await?, "count")?;
-        if portion == 0 {
+        let mut batch: i64 = single(&transaction.query(&statement).await?, "count")?;
+        if batch == 0 {
             return Ok(0);
         }
         transaction.commit().await?;
-        let mut removed = portion;
-        while portion == PORTION {
-            portion = single(&self.write(&statement).await?, "count")?;
-            removed += portion;
+        let mut removed = batch;
+        while batch == BATCH_ROWS {
+            batch = single(&self.write(&statement).await?, "count")?;
+            removed += batch;
         }
         Ok(removed)
     }
@@ -133,31 +132,31 @@ impl Db {
     /// # Errors
     /// [`DbError`] if the database is out of reach, refuses, or leaves the outcome unknown.
     pub async fn sweep(&self) -> Result<(), DbError> {
-        let old = |sql, age: Duration| Statement::new(sql).with(age.as_secs_f64()).with(PORTION);
-        self.in_portions(&old(SESSIONS, SESSION_RETENTION), drop).await?;
-        self.in_portions(&old(ENDED_SESSIONS, ENDED_SESSION_RETENTION), drop).await?;
-        self.in_portions(&old(KEYS, KEY_LIFETIME), drop).await?;
-        self.in_portions(&old(ENTRIES, ENTRY_LIFETIME), drop).await?;
+        let old = |sql, age: Duration| Statement::new(sql).with(age.as_secs_f64()).with(BATCH_ROWS);
+        self.in_batches(&old(SESSIONS, SESSION_RETENTION), drop).await?;
+        self.in_batches(&old(ENDED_SESSIONS, ENDED_SESSION_RETENTION), drop).await?;
+        self.in_batches(&old(KEYS, KEY_LIFETIME), drop).await?;
+        self.in_batches(&old(ENTRIES, ENTRY_LIFETIME), drop).await?;
         let scope = AuditScope { source: AuditSource::Site(None), contract: None, unit: None };
         let expired = AuditEvent::Voided(VoidReason::Expired);
-        let statement = of_event(CREDENTIALS, &scope, expired)
+        let statement = event_statement(CREDENTIALS, &scope, expired)
             .with(rules::TEMPORARY_PASSWORD_LIFETIME.as_secs_f64())
-            .with(PORTION);
+            .with(BATCH_ROWS);
         let count = |expired| count_voided(VoidReason::Expired, expired);
-        self.in_portions(&statement, count).await
+        self.in_batches(&statement, count).await
     }
 
-    /// Repeats a statement until it finds less than a portion of rows. Calls `on_portion` with the
+    /// Repeats a statement until it finds less than a batch of rows. Calls `on_batch` with the
     /// number of each.
-    async fn in_portions(
+    async fn in_batches(
         &self,
         statement: &Statement<'_>,
-        on_portion: impl Fn(usize),
+        on_batch: impl Fn(usize),
     ) -> Result<(), DbError> {
-        for _ in 0..MAX_PORTIONS {
+        for _ in 0..MAX_BATCHES {
             let done: i64 = single(&self.write(statement).await?, "count")?;
-            on_portion(usize::try_from(done).unwrap_or(0));
-            if done < PORTION {
+            on_batch(usize::try_from(done).unwrap_or(0));
+            if done < BATCH_ROWS {
                 break;
             }
         }

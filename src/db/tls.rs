@@ -1,6 +1,6 @@
 //! TLS for `tokio-postgres` by rustls.
 //!
-//! The crate for it had no release for a year, and does no more than this.
+//! The existing crate has had no release for a year, and does no more than this.
 
 use std::io;
 use std::pin::Pin;
@@ -22,7 +22,6 @@ use x509_parser::oid_registry::{
 };
 use x509_parser::parse_x509_certificate;
 
-/// Makes TLS connections.
 #[derive(Clone)]
 pub(super) struct PostgresTls(Arc<ClientConfig>);
 

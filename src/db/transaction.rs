@@ -58,7 +58,7 @@ impl Db {
         self.read_within(Retry::new(self), statement).await
     }
 
-    /// The same, to learn the state of the database now.
+    /// The same without long retries, to learn the database's current state.
     pub(super) async fn read_promptly(
         &self,
         statement: &Statement<'_>,
@@ -71,7 +71,7 @@ impl Db {
         retry: Retry,
         statement: &Statement<'_>,
     ) -> Result<Vec<Row>, DbError> {
-        let rows = retry.run(|time| self.send(time, statement)).await;
+        let rows = retry.run(|deadline| self.send(deadline, statement)).await;
         rows.map_err(|error| DbError::NotCommitted(error.into_failure()))
     }
 
@@ -86,33 +86,34 @@ impl Db {
     /// Runs one statement that does no harm when it is repeated. It is a transaction by itself, and
     /// committed durably when this returns `Ok`.
     pub(super) async fn write(&self, statement: &Statement<'_>) -> Result<Vec<Row>, DbError> {
-        Retry::new(self).run(|time| self.send(time, statement)).await
+        Retry::new(self).run(|deadline| self.send(deadline, statement)).await
     }
 
     /// Runs one statement in one attempt.
     pub(super) async fn send(
         &self,
-        time: Deadline,
+        deadline: Deadline,
         statement: &Statement<'_>,
     ) -> Result<Vec<Row>, DbError> {
-        let mut lease = self.lease(time).await?;
+        let mut lease = self.lease(deadline).await?;
         match lease.query(statement).await {
             Ok(rows) => {
                 lease.give_back();
                 Ok(rows)
             }
-            Err(fault) if fault.is_connection_lost() => Err(DbError::OutcomeUnknown(fault)),
-            Err(fault) => Err(DbError::NotCommitted(fault)),
+            Err(failure) if failure.is_connection_lost() => Err(DbError::OutcomeUnknown(failure)),
+            Err(failure) => Err(DbError::NotCommitted(failure)),
         }
     }
 
-    /// Passes on what a `COPY … TO STDOUT` gives, piece by piece. A `write` that fails ends it.
+    /// Passes the output of a `COPY … TO STDOUT` to `write`, piece by piece. An error of `write`
+    /// ends it.
     pub(super) async fn copy_out(
         &self,
         sql: &str,
         write: impl FnMut(&[u8]) -> io::Result<()>,
     ) -> Result<io::Result<()>, DbError> {
-        let mut lease = self.lease(self.time()).await?;
+        let mut lease = self.lease(self.deadline()).await?;
         let written = lease.copy_out(sql, write).await.map_err(DbError::NotCommitted)?;
         if written.is_ok() {
             lease.give_back();
@@ -122,30 +123,30 @@ impl Db {
 
     /// Begins an operator's transaction (`READ COMMITTED`); dropping it rolls it back.
     pub(super) async fn begin(&self) -> Result<Transaction, DbError> {
-        let (transaction, _) = self.begin_with(self.time(), &[]).await?;
+        let (transaction, _) = self.begin_with(self.deadline(), &[]).await?;
         Ok(transaction)
     }
 
     /// Begins a transaction with these statements, in order. Returns the rows of each.
     pub(super) async fn begin_with(
         &self,
-        time: Deadline,
+        deadline: Deadline,
         statements: &[Statement<'_>],
     ) -> Result<(Transaction, Vec<Vec<Row>>), DbError> {
-        let mut lease = self.lease(time).await?;
+        let mut lease = self.lease(deadline).await?;
         let rows = lease.pipeline(Some("BEGIN"), statements, None).await;
         Ok((Transaction { lease }, rows.map_err(DbError::NotCommitted)?))
     }
 
-    async fn lease(&self, time: Deadline) -> Result<Lease, DbError> {
-        let client = match timeout_at(time.end, self.pool.get()).await {
+    async fn lease(&self, deadline: Deadline) -> Result<Lease, DbError> {
+        let client = match timeout_at(deadline.end, self.pool.get()).await {
             Ok(Ok(client)) => client,
-            Ok(Err(error)) => return Err(DbError::NotCommitted(self.pool_fault(error))),
+            Ok(Err(error)) => return Err(DbError::NotCommitted(self.pool_failure(error))),
             Err(_) => return Err(DbError::NotCommitted(DbFailure::Busy(self.limit))),
         };
-        let deadline = time.end.min(Instant::from_std(clock::now()) + time.per_attempt);
+        let end = deadline.end.min(Instant::from_std(clock::now()) + deadline.per_attempt);
         let pool = self.pool.clone();
-        Ok(Lease { client: Some(client), pool, deadline, limit: self.limit })
+        Ok(Lease { client: Some(client), pool, end, limit: self.limit })
     }
 }
 
@@ -195,9 +196,9 @@ impl Transaction {
                 self.lease.give_back();
                 Ok(())
             }
-            Err(fault) if fault.is_connection_lost() => Err(DbError::OutcomeUnknown(fault)),
+            Err(failure) if failure.is_connection_lost() => Err(DbError::OutcomeUnknown(failure)),
             // A statement that fails makes the server roll back at the COMMIT behind it.
-            Err(fault) => Err(DbError::NotCommitted(fault)),
+            Err(failure) => Err(DbError::NotCommitted(failure)),
         }
     }
 }
@@ -206,14 +207,14 @@ impl Transaction {
 struct Lease {
     client: Option<Client>,
     pool: Pool,
-    deadline: Instant,
+    end: Instant,
     limit: std::time::Duration,
 }
 
 impl Lease {
     async fn query(&mut self, statement: &Statement<'_>) -> Result<Vec<Row>, DbFailure> {
         let Some(client) = &self.client else { return Err(closed()) };
-        let answer = timeout_at(self.deadline, async {
+        let answer = timeout_at(self.end, async {
             let prepared = client.prepare_cached(statement.sql).await?;
             client.query(&prepared, &statement.parameters()).await
         });
@@ -228,7 +229,7 @@ impl Lease {
         write: impl AsyncFnOnce(Pin<&mut BinaryCopyInWriter>) -> Result<(), tokio_postgres::Error>,
     ) -> Result<(), DbFailure> {
         let Some(client) = &self.client else { return Err(closed()) };
-        let answer = timeout_at(self.deadline, async {
+        let answer = timeout_at(self.end, async {
             let mut table = pin!(BinaryCopyInWriter::new(client.copy_in(sql).await?, types));
             write(table.as_mut()).await?;
             table.finish().await.map(drop)
@@ -243,7 +244,7 @@ impl Lease {
         mut write: impl FnMut(&[u8]) -> io::Result<()>,
     ) -> Result<io::Result<()>, DbFailure> {
         let Some(client) = &self.client else { return Err(closed()) };
-        let answer = timeout_at(self.deadline, async {
+        let answer = timeout_at(self.end, async {
             let mut pieces = pin!(client.copy_out(sql).await?);
             while let Some(piece) = pieces.next().await {
                 if let Err(error) = write(&piece?) {
@@ -256,7 +257,7 @@ impl Lease {
         self.check(answer)
     }
 
-    /// Sends everything at once; the server runs the statements in order. The failure is that of
+    /// Sends everything at once; the server runs the statements in order. Returns the failure of
     /// the first one that failed. Up to 30 statements, `join_all` polls in order.
     async fn pipeline(
         &mut self,
@@ -269,7 +270,7 @@ impl Lease {
             Some(command) => client.batch_execute(command).await,
             None => Ok(()),
         };
-        let answer = timeout_at(self.deadline, async {
+        let answer = timeout_at(self.end, async {
             let mut prepared = Vec::with_capacity(statements.len());
             let parameters: Vec<_> = statements.iter().map(Statement::parameters).collect();
             for statement in statements {
@@ -278,8 +279,8 @@ impl Lease {
             let queries = prepared.iter().zip(&parameters);
             let queries = queries.map(|(query, parameters)| client.query(query, parameters));
             // Each is sent when it is first polled, and they are polled in this order. Every answer
-            // is awaited: behind a statement that fails, all others fail, and one of their answers
-            // may be read first.
+            // is awaited: after a failed statement all later ones fail too, and one of their
+            // answers may be read first.
             let (first, rows, last) = join3(command(first), join_all(queries), command(last)).await;
             first?;
             let rows = rows.into_iter().collect::<Result<_, _>>()?;
@@ -297,9 +298,9 @@ impl Lease {
         let answer = answer
             .map_err(|_| DbFailure::TimedOut(self.limit))
             .and_then(|answer| answer.map_err(DbFailure::from));
-        if let Err(fault) = &answer {
+        if let Err(failure) = &answer {
             self.close();
-            if fault.poisons_pool() {
+            if failure.poisons_pool() {
                 self.pool.retain(|_, _| false);
             }
         }

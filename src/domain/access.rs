@@ -1,4 +1,4 @@
-//! What a session may do (`W1`, `C6`), computed from the contract at each request.
+//! The access of a session (`W1`, `C6`), computed from the contract at each request.
 
 use std::time::Duration;
 

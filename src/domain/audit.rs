@@ -1,5 +1,4 @@
-//! Audit events (`D3`): what is written for every set, change, voiding, login and refusal. Never a
-//! secret.
+//! Audit events (`D3`): one for every set, change, voiding, login and refusal. Never with a secret.
 
 use std::collections::BTreeSet;
 use std::net::IpAddr;
@@ -16,13 +15,13 @@ use crate::phone_number::PhoneNumber;
 pub enum AuditSource {
     /// A call, from this number if the dialplan has proved it (`P1`).
     Phone(Option<PhoneNumber>),
-    /// The site or the API, from this address; none for what the daemon does by itself.
+    /// The site or the API, from this address; none if the daemon acts by itself.
     Site(Option<IpAddr>),
     /// An operator's command.
     Operator,
 }
 
-/// What was done or tried, with its outcome.
+/// An act or an attempt at one, with its outcome.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, IntoStaticStr, VariantNames)]
 #[strum(serialize_all = "snake_case")]
 pub enum AuditEvent {
@@ -78,7 +77,7 @@ pub enum ChangeOutcome {
     Unverifiable,
 }
 
-/// The outcome of a login.
+/// How a login ended, as the audit names it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, EnumString, IntoStaticStr, VariantNames)]
 #[strum(serialize_all = "snake_case")]
 pub enum LoginOutcome {
@@ -175,7 +174,7 @@ impl AuditEvent {
     }
 }
 
-/// What several audit rows have in common.
+/// The fields that several audit rows share.
 #[derive(Debug, Clone, Copy)]
 pub struct AuditScope {
     /// Where the act came from.

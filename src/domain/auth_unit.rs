@@ -23,7 +23,7 @@ pub enum AuthUnit {
 pub struct InvalidAuthUnit;
 
 impl AuthUnit {
-    /// All of them, in the order of the telephone menu.
+    /// Every unit, in the order of the telephone menu.
     pub const ALL: [Self; 3] = [Self::Line, Self::Number, Self::AdminUser];
 
     /// The key of the telephone menu that chooses it (`P3`).

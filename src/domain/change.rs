@@ -1,4 +1,4 @@
-//! What a decision comes to: the change, its audit entries, and the reply.
+//! The result of a decision: the change, its audit entries, and the reply.
 
 use jiff::Timestamp;
 
@@ -10,8 +10,8 @@ use crate::phone_number::PhoneNumber;
 use crate::session::TokenDigest;
 use crate::unit_outcome::UnitChanged;
 
-/// The key of an entry of a form: the form, the credential and the password that was typed. The
-/// same form sent again has the same key, and counts once (`C2`).
+/// The key of a form's entry: a MAC of the form, the credential and the typed password. The same
+/// form sent again has the same key, and counts once (`C2`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct EntryKey(pub [u8; 16]);
 
@@ -31,7 +31,7 @@ pub struct ChangeRequest {
 }
 
 impl ChangeRequest {
-    /// What the request's audit rows have in common.
+    /// The fields that the request's audit rows share.
     #[must_use]
     pub fn audit_scope(&self) -> AuditScope {
         AuditScope { source: self.source, contract: Some(self.contract), unit: self.unit }
@@ -39,10 +39,10 @@ impl ChangeRequest {
 }
 
 /// The answer of a pure function to a [`Snapshot`](crate::snapshot::Snapshot) whose contract is
-/// locked. All of it is committed, or nothing.
+/// locked. It is committed whole or not at all.
 #[derive(Debug)]
 pub struct Decision<R> {
-    /// What changes.
+    /// The change to commit; [`Change::None`] if there is none.
     pub change: Change,
     /// The audit entries, in order.
     pub audit: Vec<AuditEntry>,
@@ -72,15 +72,15 @@ pub enum Change {
         hash: PhcString,
         /// The unit in force afterwards.
         unit: AuthUnit,
-        /// The unit is another one: every other credential of the contract becomes void, and every
-        /// session ends (`P14`).
+        /// Whether the unit is new: then every other credential of the contract becomes void, and
+        /// every session ends (`P14`).
         voids_others: bool,
     },
     /// A password in the place of a credential (`C5`). Its sessions end, and a new one begins.
     ReplacePassword {
         /// The login number.
         login: PhoneNumber,
-        /// The credential that goes.
+        /// The credential that it replaces.
         old: CredentialId,
         /// The new password's hash.
         hash: PhcString,
@@ -96,22 +96,22 @@ pub enum Change {
     ChangeUnit {
         /// The initiator's credential.
         initiator: Credential,
-        /// The numbers that get a copy of it.
+        /// The numbers that get a copy of the initiator's credential.
         copied: Vec<PhoneNumber>,
         /// The numbers whose credential becomes void.
         voided: Vec<PhoneNumber>,
         /// The numbers that lose their credential.
         dropped: Vec<PhoneNumber>,
-        /// The unit in force afterwards, and what its page shows.
+        /// The outcome of the change, with the unit in force afterwards.
         outcome: UnitChanged,
     },
     /// One wrong password for each number (`C2`).
     CountFailures {
         /// The numbers, whose credentials are not void.
         numbers: Vec<PhoneNumber>,
-        /// Those of them whose credential becomes void.
+        /// Numbers among these whose credential becomes void.
         voided: Vec<PhoneNumber>,
-        /// The credential of the session that asks becomes void: the session ends.
+        /// Whether the credential of the asking session becomes void, which ends the session.
         ends_session: bool,
         /// The entries that count, so that they do not count again.
         entries: Vec<EntryKey>,

@@ -14,9 +14,9 @@ pub struct Contract {
     pub lines: Vec<ContractLine>,
     /// The unit in force; none before the first temporary password.
     pub unit: Option<AuthUnit>,
-    /// Suspended by the operator: nobody sets a password or logs in.
+    /// Suspended by the operator: no password can be set, and no login succeeds.
     pub suspended: bool,
-    /// Raised by everything that changes what a form about the contract shows (`W6`).
+    /// Increases with every change that a form about the contract would show (`W6`).
     pub version: i64,
 }
 
@@ -201,7 +201,7 @@ mod tests {
     }
 
     #[test]
-    fn p2_nobody_sets_anything_on_a_contract_that_is_not_served() {
+    fn p2_nothing_is_set_on_a_contract_that_is_not_served() {
         let suspended = Contract { suspended: true, ..contract(None) };
         assert!(!suspended.may_set(phone_number(CONTRACT), AuthUnit::Line, phone_number(CONTRACT)));
         let mut without_service = contract(None);

@@ -1,4 +1,4 @@
-//! What a login number logs in with, and how long it is valid for what (`C1`, `C2`, `C6`).
+//! A login number's credential, and how long it is valid for which purpose (`C1`, `C2`, `C6`).
 
 use std::time::Duration;
 
@@ -9,7 +9,7 @@ use crate::password::PhcString;
 use crate::phone_number::PhoneNumber;
 use crate::rules;
 
-/// The id of a credential. A new credential has a new id, so a verdict on the old one cannot touch
+/// The id of a credential. A new credential has a new id, so a verdict on the old one cannot affect
 /// it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct CredentialId(pub i64);
@@ -184,7 +184,7 @@ mod tests {
     }
 
     #[test]
-    fn c1_at_24_hours_a_temporary_password_is_not_good_any_more() {
+    fn c1_at_24_hours_a_temporary_password_expires() {
         let at_24_hours = SET_AT + 24.hours();
         assert!(!credential(CredentialKind::Temporary).is_expired(at_24_hours - 1.microsecond()));
         assert!(credential(CredentialKind::Temporary).is_expired(at_24_hours));

@@ -2,13 +2,15 @@
 //!
 //! - [`rules`]: every number of the specification, once.
 //! - [`phone_number`], [`password`], [`auth_unit`]: values, parsed once where they enter.
-//! - [`contract`], [`credential`]: what a contract has, and who may do what with it.
+//! - [`contract`], [`credential`]: contracts and their credentials, and who may do what with them.
 //! - [`access`], [`session`]: what a session may do, and until when.
 //! - [`unit_outcome`]: who logs in after a unit change, and with what.
-//! - [`snapshot`] → [`policy`] → [`change`], [`audit`]: what a change looks at, who decides, and
+//! - [`snapshot`] → [`policy`] → [`change`], [`audit`]: the basis of a change, the decision, and
 //!   what is written.
 //! - [`network`]: the networks around a client's address, which share a limit.
 //! - [`dialog`]: one call as a state machine, with inputs, outputs and time as arguments.
+
+#![warn(missing_docs)]
 
 pub mod access;
 pub mod audit;

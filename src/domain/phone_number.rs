@@ -240,7 +240,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_national_number_is_refused() {
+    fn a_text_that_is_no_national_number_is_refused() {
         for wrong in [
             "",
             "-",
@@ -292,7 +292,7 @@ mod tests {
         }
 
         #[test]
-        fn w13_a_text_that_is_taken_has_the_digits_of_its_number(typed in "\\PC{0,20}|[+０-９0-9 ()-]{0,20}") {
+        fn w13_an_accepted_text_has_the_digits_of_its_number(typed in "\\PC{0,20}|[+０-９0-9 ()-]{0,20}") {
             if let Ok(number) = PhoneNumber::from_typed(&typed) {
                 let digits: String = typed.chars().filter_map(half_width).collect();
                 prop_assert!(digits.ends_with(&number.as_str()[1..]), "{}", typed);

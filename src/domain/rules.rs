@@ -1,7 +1,7 @@
 //! Every number of the specification, once, with the id of its rule.
 //!
-//! SQL statements take them as parameters. The dialplan holds none, and the schema only the days
-//! for which the audit log keeps its rows in any case.
+//! SQL statements take them as parameters. The dialplan contains none. The schema contains only the
+//! minimum number of days that audit rows are kept.
 
 use std::ops::RangeInclusive;
 use std::time::Duration;
@@ -83,14 +83,14 @@ pub const MAX_UNIT_FORM_BYTES: usize = 128 * 1024;
 /// The budget of one address for logins, in points; default (`R`).
 pub const LOGIN_POINTS_PER_MINUTE: u32 = 100;
 
-/// What a successful login costs, in points (`R`).
+/// Cost of a successful login, in points (`R`).
 pub const SUCCESSFUL_LOGIN_POINTS: u32 = 1;
 
-/// What a failed login costs, in points (`R`).
+/// Cost of a failed login, in points (`R`).
 pub const FAILED_LOGIN_POINTS: u32 = 5;
 
-/// What a failed login costs at a number without a live credential, in points (`R`).
-pub const DEAD_LOGIN_POINTS: u32 = 10;
+/// Cost of a failed login at a number without a live credential, in points (`R`).
+pub const NO_CREDENTIAL_LOGIN_POINTS: u32 = 10;
 
 /// How many credentials one address may void in an hour (`R`).
 pub const MAX_VOIDINGS_PER_HOUR: u32 = 10;

@@ -40,15 +40,15 @@ pub struct LiveSession {
     pub now: Timestamp,
 }
 
-/// What a login is shown about its number (`W11`).
+/// The part of a login number's history that the top page shows (`W11`).
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct LoginHistory {
     /// The login before the last one; `None` if there was none.
     pub previous_login: Option<PreviousLogin>,
     /// Wrong entries since then.
-    pub failures: i32,
-    /// The last temporary password; `None` if none was set.
-    pub temporary_setting: Option<TemporarySetting>,
+    pub failed_attempts: i32,
+    /// The last temporary password that was set; `None` if there was none.
+    pub temporary_password_set: Option<TemporaryPasswordSet>,
 }
 
 /// An earlier login of a number.
@@ -62,7 +62,7 @@ pub struct PreviousLogin {
 
 /// A temporary password that was set for a number.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct TemporarySetting {
+pub struct TemporaryPasswordSet {
     /// When it was stored, by the database's clock.
     pub at: Timestamp,
     /// The number that called; `None` if an operator set it.

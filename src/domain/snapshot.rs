@@ -10,17 +10,17 @@ use crate::phone_number::PhoneNumber;
 /// The contract, its credentials, and the session that asks.
 ///
 /// A change that compares passwords takes two snapshots: one without a lock, to compare, and one
-/// with the contract's row locked, to decide. The second shows what has happened in between (`C3`,
-/// `W6`).
+/// with the contract's row locked, to decide. The second shows changes that happened in between
+/// (`C3`, `W6`).
 #[derive(Debug)]
 pub struct Snapshot {
     /// The contract with its numbers and its unit in force.
     pub contract: Contract,
     /// Its numbers with their credentials, in the order of the contract.
     pub credentials: Vec<NumberCredential>,
-    /// The session, if it is still there.
+    /// The session, unless it has been deleted.
     pub session: Option<SnapshotSession>,
-    /// Those of the request's entries that have been counted before (`C2`).
+    /// The entries of the request that have been counted before (`C2`).
     pub counted: Vec<EntryKey>,
     /// The database's time.
     pub now: Timestamp,
@@ -58,7 +58,7 @@ impl Snapshot {
         self.credentials.iter().find(|row| row.number == number)?.credential.as_ref()
     }
 
-    /// Those of `numbers` whose credential logs in, in the order of the contract.
+    /// The numbers among `numbers` whose credential logs in, in the order of the contract.
     pub(crate) fn live<'a>(
         &'a self,
         numbers: &'a [PhoneNumber],

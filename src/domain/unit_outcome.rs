@@ -1,4 +1,4 @@
-//! What a unit change comes to: who logs in afterwards, and with what (`W1`, table `U`).
+//! The outcome of a unit change: who logs in afterwards, and with which password (`W1`, table `U`).
 
 use strum::{EnumString, IntoStaticStr, VariantNames};
 
@@ -12,7 +12,7 @@ pub struct UnitChanged {
     pub unit: AuthUnit,
     /// The login number that made the change.
     pub initiator: PhoneNumber,
-    /// Every number that logs in now, and with what (`W1`).
+    /// Every number that logs in now, and with which password (`W1`).
     pub logins: Vec<NewLogin>,
     /// The numbers whose password or temporary password is void or replaced (`U1`).
     pub lost: Vec<PhoneNumber>,
@@ -23,11 +23,11 @@ pub struct UnitChanged {
 pub struct NewLogin {
     /// The login number.
     pub number: PhoneNumber,
-    /// What it logs in with.
+    /// The password that it logs in with.
     pub with: NewCredential,
 }
 
-/// What a number logs in with after a unit change.
+/// The password that a number logs in with after a unit change.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, EnumString, IntoStaticStr, VariantNames)]
 pub enum NewCredential {
     /// The password that it had.

@@ -26,7 +26,7 @@ const DUMMY_BYTES: usize = 32;
 /// The most memory that a stored hash may ask for.
 const MAX_MEMORY_KIB: u32 = 1024 * 1024;
 
-/// What one hash operation costs.
+/// The cost parameters of one hash operation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Cost {
     /// Memory in KiB.
@@ -46,7 +46,7 @@ impl Cost {
     };
 }
 
-/// A new hash's salt, drawn where randomness is at hand.
+/// The salt of a new hash.
 #[derive(Clone, Copy)]
 pub struct Salt([u8; SALT_BYTES]);
 
@@ -65,7 +65,7 @@ impl fmt::Debug for Salt {
     }
 }
 
-/// What the dummy hash is made of: nobody's password, forgotten at once.
+/// Input of the dummy hash; random and not kept.
 #[derive(Zeroize, ZeroizeOnDrop)]
 pub struct Dummy {
     password: [u8; DUMMY_BYTES],
@@ -73,7 +73,7 @@ pub struct Dummy {
 }
 
 impl Dummy {
-    /// Draws a password that nobody knows.
+    /// Draws a random input.
     pub fn draw(rng: &mut impl CryptoRng) -> Self {
         let mut dummy = Self { password: [0; DUMMY_BYTES], salt: [0; SALT_BYTES] };
         rng.fill_bytes(&mut dummy.password);
@@ -90,7 +90,7 @@ pub type Renewed = Option<PhcString>;
 /// still holds it.
 struct BlockPool {
     free: Mutex<Vec<Vec<Block>>>,
-    /// How many blocks of each are kept, even if a costlier stored hash has needed more.
+    /// How many blocks to keep in each, even after a costlier stored hash has needed more.
     kept: usize,
 }
 
@@ -126,7 +126,7 @@ pub(super) struct Argon {
     memories: BlockPool,
 }
 
-/// The keys in use, what a new hash is made with, and the dummy hash.
+/// The keys in use, the cost of new hashes, and the dummy hash.
 struct Live {
     keys: Keys,
     params: Params,
@@ -169,7 +169,10 @@ impl Argon {
         let memories = BlockPool::new(live.params.block_count());
         let live = RwLock::new(Arc::new(live));
         let implementation = Implementation::detect();
-        tracing::debug!(implementation = implementation.name(), "chose how to compute hashes");
+        tracing::debug!(
+            implementation = implementation.name(),
+            "selected the Argon2 implementation"
+        );
         let argon = Self { implementation, cost, live, operations: AtomicU64::new(0), memories };
         argon.replace_keys(keys, dummy)?;
         Ok(argon)
@@ -249,7 +252,7 @@ impl Argon {
         Ok(same)
     }
 
-    /// Every hash operation comes through here, and is counted.
+    /// Every hash operation passes through here, and is counted.
     fn compute(
         &self,
         key: &HashKey,
@@ -268,8 +271,8 @@ impl Argon {
             .map_err(failed)
     }
 
-    /// The next operation repeats one that is counted already.
-    pub(super) fn discount(&self) {
+    /// Uncounts one operation: the next one repeats a job that is already counted.
+    pub(super) fn uncount_repeated(&self) {
         self.operations.fetch_sub(1, Ordering::Relaxed);
     }
 
@@ -287,7 +290,7 @@ impl Argon {
     }
 }
 
-/// A stored hash, taken apart.
+/// A parsed stored hash.
 struct Parsed<'keys> {
     key: &'keys HashKey,
     params: Params,
@@ -310,7 +313,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_a_dearer_hash_needs_is_not_kept() {
+    fn the_extra_memory_of_a_costlier_hash_is_not_kept() {
         let memories = BlockPool::new(8);
         assert_eq!(memories.with_blocks(32, |memory| memory.len()), 32);
         assert_eq!(memories.with_blocks(8, |memory| memory.len()), 8);

@@ -1,4 +1,4 @@
-//! What the worker threads do: hash a new secret, or verify a submitted one.
+//! The jobs of the worker threads: hash a new secret, or verify a submitted one.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -25,11 +25,11 @@ impl PlainSecret {
     }
 }
 
-/// The place of a result, until it has one.
+/// The sender of a result, until it has been used.
 pub(super) struct Reply<T>(Mutex<Option<oneshot::Sender<Result<T, HashError>>>>);
 
 impl<T> Reply<T> {
-    /// A place for an answer, and where it arrives.
+    /// A reply with its receiver.
     pub(super) fn new() -> (Self, oneshot::Receiver<Result<T, HashError>>) {
         let (done, answer) = oneshot::channel();
         (Self(Mutex::new(Some(done))), answer)
@@ -39,7 +39,7 @@ impl<T> Reply<T> {
         self.lock().as_ref().is_none_or(oneshot::Sender::is_closed)
     }
 
-    /// Sends the answer. A receiver that has gone loses nothing.
+    /// Sends the answer. It does not matter if the receiver is gone.
     fn answer(&self, result: Result<T, HashError>) {
         let _ = self.lock().take().map(|done| done.send(result));
     }
@@ -49,7 +49,7 @@ impl<T> Reply<T> {
     }
 }
 
-/// A hash or a verification, and the place of its answer.
+/// A hash or a verification, with its reply.
 pub(super) enum Job {
     Hash {
         password: PlainSecret,

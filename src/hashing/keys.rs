@@ -39,10 +39,10 @@ impl HashKey {
     }
 }
 
-/// Every mistake of a list of keys, one line each, without a value.
+/// Every error of a list of keys, one line each, without a value.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{}", .0.join("\n"))]
-pub struct KeyMistakes(pub Vec<String>);
+pub struct KeyErrors(pub Vec<String>);
 
 impl Keys {
     /// Takes lines of `id base64`; empty lines and those that begin with `#` are passed over.
@@ -50,32 +50,32 @@ impl Keys {
     /// An id is 1 to 8 letters, digits, `-` or `_`; a key is 32 bytes or more in standard base64.
     ///
     /// # Errors
-    /// [`KeyMistakes`]: all of them, each with its line.
-    pub fn parse(text: &str) -> Result<Self, KeyMistakes> {
+    /// [`KeyErrors`]: all of them, each with its line.
+    pub fn parse(text: &str) -> Result<Self, KeyErrors> {
         let mut keys: Vec<HashKey> = Vec::new();
-        let mut mistakes = Vec::new();
+        let mut errors = Vec::new();
         for (line, number) in text.lines().map(str::trim).zip(1..) {
             if line.is_empty() || line.starts_with('#') {
                 continue;
             }
             match parse_line(line) {
                 Ok(key) if keys.iter().any(|known| known.id == key.id) => {
-                    mistakes.push(format!("line {number}: an id given before"));
+                    errors.push(format!("line {number}: an id given before"));
                 }
                 Ok(key) => keys.push(key),
-                Err(mistake) => mistakes.push(format!("line {number}: {mistake}")),
+                Err(error) => errors.push(format!("line {number}: {error}")),
             }
         }
         let mut keys = keys.into_iter();
         match keys.next() {
-            Some(first) if mistakes.is_empty() => Ok(Self { first, others: keys.collect() }),
-            None if mistakes.is_empty() => Err(KeyMistakes(vec!["no key".to_owned()])),
-            Some(_) | None => Err(KeyMistakes(mistakes)),
+            Some(first) if errors.is_empty() => Ok(Self { first, others: keys.collect() }),
+            None if errors.is_empty() => Err(KeyErrors(vec!["no key".to_owned()])),
+            Some(_) | None => Err(KeyErrors(errors)),
         }
     }
 
-    /// A key for something else of each key: the first one's, and the others'. They reveal nothing
-    /// of the keys, nor of those of another `domain`.
+    /// Derives one key per hash key for `domain`: the first key's, and the others'. It reveals
+    /// neither the hash key nor another domain's keys.
     #[must_use]
     pub fn derived(&self, domain: &[u8]) -> (DerivedKey, Vec<DerivedKey>) {
         let derived = |key: &HashKey| Zeroizing::new(hmac(&key.bytes, &[domain]));
@@ -92,10 +92,10 @@ impl Keys {
     }
 }
 
-/// A key that was made of another.
+/// A key derived from a hash key.
 pub type DerivedKey = Zeroizing<[u8; 32]>;
 
-/// HMAC-SHA256 (RFC 2104) of the parts one after the other.
+/// HMAC-SHA256 (RFC 2104) of the concatenated parts.
 #[must_use]
 pub fn hmac(key: &[u8], parts: &[&[u8]]) -> [u8; 32] {
     const BLOCK: usize = 64;
@@ -152,11 +152,10 @@ mod tests {
         let text = format!(
             "secretsecret\nsecret= {GOOD}\nsecretsecret {GOOD}\nk1 secret!\nk2 c2VjcmV0\nk3 {GOOD}\nk3 {GOOD}"
         );
-        let mistakes = Keys::parse(&text).unwrap_err().0;
-        let lines: Vec<&str> =
-            mistakes.iter().filter_map(|mistake| mistake.split(':').next()).collect();
+        let errors = Keys::parse(&text).unwrap_err().0;
+        let lines: Vec<&str> = errors.iter().filter_map(|error| error.split(':').next()).collect();
         assert_eq!(lines, ["line 1", "line 2", "line 3", "line 4", "line 5", "line 7"]);
-        assert!(!mistakes.concat().contains("secret"), "{mistakes:?}");
+        assert!(!errors.concat().contains("secret"), "{errors:?}");
         assert_eq!(Keys::parse("# none\n").unwrap_err().0, ["no key"]);
     }
 

@@ -1,11 +1,11 @@
 //! Argon2id on its own threads (`C7`): a few workers, which reuse their block memory.
 //!
 //! Two pools keep the phone line's hashing from waiting behind logins. The calls' workers take
-//! nothing else. The logins' workers, one less than there are cores, run only while the machine has
-//! nothing else to run. One more worker guarantees logins a sixth of a core in any case. The
+//! nothing else. The logins' workers, one fewer than there are cores, run only while the machine
+//! has nothing else to run. One more worker guarantees logins a sixth of a core in any case. The
 //! networks that logins come from take turns. If the queue of logins is full, another login is
 //! [`HashError::Busy`] at once. A call never is, because the number of calls is limited elsewhere.
-//! A job that nobody waits for is skipped. Dropping the last [`Hasher`] ends the threads.
+//! Abandoned jobs are skipped. Dropping the last [`Hasher`] ends the threads.
 
 mod argon;
 mod error;
@@ -22,7 +22,7 @@ use tokio::sync::oneshot;
 
 pub use argon::{Cost, Dummy, Renewed, Salt};
 pub use error::{HashError, StartError};
-pub use keys::{DerivedKey, KeyMistakes, Keys, hmac};
+pub use keys::{DerivedKey, KeyErrors, Keys, hmac};
 
 use crate::machine::cores;
 use argon::Argon;
@@ -42,7 +42,7 @@ const MAX_LOGIN_WORKERS: usize = 32;
 const LOGIN_QUEUE: usize = 1024;
 /// Calls take no turns.
 const CALLS: IpAddr = IpAddr::V4(Ipv4Addr::UNSPECIFIED);
-/// The longest that a login waits for its verification.
+/// The longest time that a login waits for its verification.
 const LOGIN_WAIT: Duration = Duration::from_mins(3);
 
 /// Hands secrets to the workers; cheap to clone.
@@ -102,8 +102,8 @@ impl Hasher {
         self.argon.replace_keys(keys, dummy)
     }
 
-    /// From now on refuses logins and changes with [`HashError::Busy`], those that wait too. The
-    /// workers finish what they have begun.
+    /// From now on refuses logins and changes with [`HashError::Busy`], waiting ones too. The
+    /// workers finish the jobs that they have begun.
     pub fn refuse_logins(&self) {
         self.pools.logins.refuse();
     }
@@ -117,13 +117,13 @@ impl Hasher {
         self.pools.logins.admit(address)
     }
 
-    /// Hashes of logins and changes that are computed side by side.
+    /// The number of logins and changes whose hashes are computed in parallel.
     #[must_use]
     pub fn login_workers() -> usize {
         cores().saturating_sub(1).clamp(1, MAX_LOGIN_WORKERS)
     }
 
-    /// How long the call has waited that is next to be hashed for.
+    /// Waiting time of the oldest call job.
     #[must_use]
     pub fn call_wait(&self, now: Instant) -> Duration {
         self.pools.calls.wait(now)
@@ -174,7 +174,7 @@ impl Hasher {
     /// outdated. Dropping the future abandons the job.
     ///
     /// # Errors
-    /// [`HashError`]; then nothing is known of the password.
+    /// [`HashError`]; the password is then neither right nor wrong.
     pub async fn verify_for_login(
         &self,
         typed: SubmittedPassword,
@@ -188,12 +188,12 @@ impl Hasher {
     }
 }
 
-/// What a worker does with its work.
+/// A worker's function, which runs one piece of work.
 fn working(argon: &Arc<Argon>) -> impl Fn(&Work) + Send + 'static {
     let argon = Arc::clone(argon);
     move |work| {
         if work.is_repeated {
-            argon.discount();
+            argon.uncount_repeated();
         }
         work.job().run(&argon);
     }

@@ -1,9 +1,9 @@
-//! Who is served next: the networks that ask take turns, so that none can take another's.
+//! The order of service: networks take turns, so that none can starve another.
 //!
-//! Beyond a few waiting jobs the newest goes first, of a network's jobs and of the networks. In a
-//! flood the newest requests are served at once, and the oldest, whose clients have left, are
-//! skipped. First come, first served would make everyone wait for the whole queue. When the queue
-//! is full, the network with the most jobs gives up a place for one with fewer.
+//! If more than a few jobs wait, the newest goes first, both among a network's jobs and among
+//! networks. In a flood the newest requests are served at once, and the oldest, whose clients have
+//! left, are skipped. First come, first served would make everyone wait for the whole queue. When
+//! the queue is full, the network with the most jobs gives up one for a network with fewer.
 
 use std::collections::{HashMap, VecDeque};
 use std::net::IpAddr;
@@ -13,15 +13,14 @@ use std::time::Instant;
 use super::job::Job;
 use domain::network::subscriber_network;
 
-/// Jobs that are still taken in the order of their arrival: about a second's work of one core.
+/// Jobs that are still served in the order of arrival: about a second's work of one core.
 pub(super) const IN_ORDER: usize = 64;
-/// A job, and since when it waits.
+/// A job, and when it was queued.
 pub(super) type QueuedJob = (Arc<Job>, Instant);
 
-/// The jobs that wait.
 #[derive(Default)]
 pub(super) struct Queue {
-    /// None is empty.
+    /// None of the queues is empty.
     networks: HashMap<IpAddr, VecDeque<QueuedJob>>,
     /// The same networks, in the order of their turns.
     turns: VecDeque<IpAddr>,
@@ -44,7 +43,7 @@ impl Queue {
         self.jobs += 1;
     }
 
-    /// The next job that anyone still waits for, and since when it waits.
+    /// The next job that is not abandoned, and when it was queued.
     pub(super) fn pop(&mut self) -> Option<QueuedJob> {
         loop {
             let newest_first = self.turns.len() > IN_ORDER;
@@ -70,7 +69,7 @@ impl Queue {
         }
     }
 
-    /// Drops what nobody waits for any more.
+    /// Drops abandoned jobs.
     pub(super) fn drop_abandoned(&mut self) {
         self.networks.retain(|_, jobs| {
             jobs.retain(|(job, _)| !job.is_abandoned());
@@ -80,14 +79,13 @@ impl Queue {
         self.jobs = self.networks.values().map(VecDeque::len).sum();
     }
 
-    /// Whether another network has so many more jobs that one of them is to go for one from
-    /// `address`.
+    /// Whether another network has at least two more jobs than that of `address`.
     pub(super) fn may_displace(&self, address: IpAddr) -> bool {
         let own = self.networks.get(&subscriber_network(address)).map_or(0, VecDeque::len);
         self.networks.values().any(|jobs| jobs.len() > own + 1)
     }
 
-    /// Gives up a job of the network that has most, the one that would be served last.
+    /// Removes a job of the network with the most jobs: the one that would be served last.
     pub(super) fn displace(&mut self) -> Option<Arc<Job>> {
         let jobs = self.networks.values_mut().max_by_key(|jobs| jobs.len())?;
         let last = if jobs.len() > IN_ORDER { jobs.pop_front() } else { jobs.pop_back() };
@@ -101,13 +99,12 @@ impl Queue {
         self.turns.retain(|network| self.networks.contains_key(network));
     }
 
-    /// Since when the first one waits that anyone still waits for.
+    /// When the oldest job that is not abandoned was queued.
     pub(super) fn since(&self) -> Option<Instant> {
         let jobs = self.networks.values().flatten();
         jobs.filter(|(job, _)| !job.is_abandoned()).map(|(_, since)| *since).min()
     }
 
-    /// All of them.
     pub(super) fn into_jobs(self) -> impl Iterator<Item = Arc<Job>> {
         self.networks.into_values().flatten().map(|(job, _)| job)
     }

@@ -73,7 +73,7 @@ async fn c7_a_weaker_hash_or_one_of_another_key_is_renewed_when_the_password_is_
 }
 
 #[tokio::test]
-async fn w2_without_a_hash_the_dummy_is_compared_and_is_nobodys() {
+async fn w2_without_a_hash_the_dummy_is_compared_and_matches_no_password() {
     let checked = check(&hasher(ONE, WEAK), "12345678", None).await;
     assert!(matches!(checked, Verification::Mismatch), "{checked:?}");
 }
@@ -93,7 +93,7 @@ async fn a_stored_hash_and_no_hash_look_the_same() {
     }
 }
 
-/// Nobody serves its logins until a test lets a worker at them.
+/// No worker serves its logins until a test starts one.
 fn without_login_workers() -> Hasher {
     let argon = Argon::new(Keys::parse(ONE).unwrap(), WEAK, &Dummy::draw(&mut rng())).unwrap();
     let (argon, pools) = (Arc::new(argon), Arc::new(WorkerPools::new()));
@@ -154,7 +154,7 @@ async fn a_flood_of_logins_is_refused_beyond_the_bound_and_does_not_delay_a_call
         login.abort();
         assert!(login.await.unwrap_err().is_cancelled());
     }
-    // The queue is of abandoned jobs now: a login that comes next does not wait for them.
+    // All queued jobs are abandoned now: the next login does not wait for them.
     let before = hasher.operations();
     let next = tokio::spawn(login(hasher.clone(), Some(stored), HERE));
     while hasher.pools.logins.waiting() != 1 {
@@ -167,7 +167,7 @@ async fn a_flood_of_logins_is_refused_beyond_the_bound_and_does_not_delay_a_call
 }
 
 #[tokio::test]
-async fn r_who_asks_from_elsewhere_finds_room_and_has_the_next_turn_in_a_flood() {
+async fn r_in_a_flood_another_network_finds_room_and_has_the_next_turn() {
     let hasher = without_login_workers();
     let stored = hashed(&hasher).await;
     let mut flood = full_of_logins(&hasher).await;
@@ -175,7 +175,7 @@ async fn r_who_asks_from_elsewhere_finds_room_and_has_the_next_turn_in_a_flood()
     assert!(hasher.admit_login(ELSEWHERE).is_ok());
     let before = hasher.operations();
     let next = tokio::spawn(login(hasher.clone(), Some(stored), ELSEWHERE));
-    // One of the flood has given way to it.
+    // One login of the flood was displaced.
     let displaced = futures_util::future::select_all(flood.drain(..)).await;
     assert!(matches!(displaced.0, Ok(Err(HashError::Busy))), "{:?}", displaced.0);
     assert_eq!(hasher.pools.logins.waiting(), LOGIN_QUEUE);
@@ -183,7 +183,7 @@ async fn r_who_asks_from_elsewhere_finds_room_and_has_the_next_turn_in_a_flood()
     let next = next.await.unwrap();
     assert!(matches!(next, Ok(Verification::Match(None))), "{next:?}");
     let operations = hasher.operations() - before;
-    // One of the flood's was before it, and one may have been begun since.
+    // One login of the flood was ahead of it, and one may have begun since.
     assert!(operations <= 3, "{operations}");
     displaced.2.iter().for_each(JoinHandle::abort);
 }

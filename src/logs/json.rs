@@ -6,7 +6,7 @@ use tracing::Level;
 
 use super::text::{Fields, TextLine};
 
-/// The keys of a line that are no fields.
+/// The keys of a line that are not fields.
 const NO_FIELDS: [&str; 6] = ["timestamp", "level", "message", "target", "event", "span"];
 
 /// A parsed line.
@@ -18,7 +18,7 @@ pub(crate) struct JsonLine {
 }
 
 impl JsonLine {
-    /// `None` for a line that is not the daemon's.
+    /// `None` for a line that the daemon did not write.
     pub(crate) fn parse(text: &str) -> Option<Self> {
         let line: Map<String, Value> = serde_json::from_str(text).ok()?;
         let time = line.get("timestamp")?.as_str()?.parse().ok()?;

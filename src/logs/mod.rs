@@ -1,5 +1,5 @@
-//! Log lines for people: how the daemon writes them to a terminal, and how `karipass logs` shows
-//! those that it wrote as JSON.
+//! Log lines as text: how the daemon writes them to a terminal, and how `karipass logs` shows JSON
+//! lines.
 
 pub(crate) mod json;
 pub(crate) mod text;

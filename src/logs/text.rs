@@ -23,7 +23,7 @@ pub(crate) fn has_colours(is_terminal: bool) -> bool {
     is_terminal && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
 }
 
-/// What a line shows.
+/// The parts of a line.
 pub(crate) struct TextLine<'a> {
     pub(crate) time: Timestamp,
     pub(crate) level: Level,
@@ -48,13 +48,13 @@ impl Fields {
         }
     }
 
-    /// Adds a field whose value is shown as it is, but for control characters.
+    /// Adds a field whose value is shown as it is, except for control characters.
     pub(crate) fn push(&mut self, name: &str, value: &str) {
         // Writing to a String cannot fail.
         let _ = write!(self.0, " {name}={}", escaped(value));
     }
 
-    /// Adds fields that are written out already.
+    /// Adds formatted fields.
     pub(crate) fn push_all(&mut self, fields: &str) {
         self.0.push(' ');
         self.0.push_str(fields);
@@ -114,7 +114,7 @@ mod tests {
 
     fn written(call: Option<&str>, fields: &Fields, colours: bool) -> String {
         let time = "2026-11-29T03:04:05.678901Z".parse().unwrap();
-        let line = TextLine { time, level: Level::INFO, call, message: "entry", fields };
+        let line = TextLine { time, level: Level::INFO, call, message: "entry accepted", fields };
         let mut text = String::new();
         line.write(colours, &mut text).unwrap();
         text
@@ -126,9 +126,9 @@ mod tests {
         fields.push_text("step", "menu");
         let (call, none) =
             (written(Some("1764445532.7"), &fields, false), written(None, &fields, false));
-        assert_eq!(call.find("entry"), none.find("entry"));
+        assert_eq!(call.find("entry accepted"), none.find("entry accepted"));
         assert_eq!(call.find("step=menu"), none.find("step=menu"));
-        assert!(written(None, &Fields::default(), false).ends_with("entry"));
+        assert!(written(None, &Fields::default(), false).ends_with("entry accepted"));
     }
 
     #[test]

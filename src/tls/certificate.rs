@@ -1,4 +1,4 @@
-//! A certificate and its key: read, looked at, named in what is wrong with them.
+//! A certificate and its key: reading, checking, and naming their errors.
 
 use std::path::Path;
 
@@ -13,7 +13,7 @@ use zeroize::Zeroizing;
 
 use crate::config::SiteTls;
 
-/// What the two files held when they were read, or why they could not be.
+/// The contents of the two files, or why they could not be read.
 #[derive(Debug)]
 pub struct CertificateFiles {
     certificate: Result<Vec<u8>, String>,
@@ -43,7 +43,6 @@ impl CertificateFiles {
         }
     }
 
-    /// The mark of this content.
     #[must_use]
     pub fn fingerprint(&self) -> Fingerprint {
         let certificate = self.certificate.as_ref().map(Sha256::digest);
@@ -86,14 +85,14 @@ impl CertificateFiles {
     }
 }
 
-/// When a certificate's leaf is good no longer, in seconds since 1970 (RFC 5280 §4.1.2.5).
+/// When a certificate's leaf expires, in seconds since 1970 (RFC 5280 §4.1.2.5).
 #[must_use]
 pub fn not_after(certified: &CertifiedKey) -> Option<i64> {
     let (_, leaf) = parse_x509_certificate(certified.end_entity_cert().ok()?).ok()?;
     Some(leaf.validity().not_after.timestamp())
 }
 
-/// The chain, whose leaf can be read.
+/// The chain; its leaf can be parsed.
 fn parse_chain(bytes: &[u8]) -> Result<Vec<CertificateDer<'static>>, String> {
     let chain: Vec<_> =
         CertificateDer::pem_slice_iter(bytes).collect::<Result<_, _>>().map_err(no_certificate)?;

@@ -14,14 +14,14 @@ use rustls::{
     CertificateError, ClientConfig, DigitallySignedStruct, Error, RootCertStore, SignatureScheme,
 };
 
-/// What of a server's certificate is verified.
+/// What to verify of a server's certificate.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Verify {
-    /// Nothing: who listens on the way learns nothing, who stands in it is not noticed.
+    /// Nothing. Encrypts, but does not detect a man in the middle.
     Nothing,
-    /// That a known authority has signed it, for whatever name.
+    /// A known authority has signed it, for any name.
     Authority,
-    /// That a known authority has signed it for the name that was connected to.
+    /// A known authority has signed it for the name that was connected to.
     AuthorityAndName,
 }
 
@@ -57,7 +57,7 @@ fn authorities(ca_file: Option<&Path>) -> Result<RootCertStore, String> {
     let Some(file) = ca_file else {
         roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
         if roots.is_empty() {
-            return Err("this system knows no authority of certificates".to_owned());
+            return Err("no system CA certificates found".to_owned());
         }
         return Ok(roots);
     };
@@ -65,7 +65,7 @@ fn authorities(ca_file: Option<&Path>) -> Result<RootCertStore, String> {
     let text = std::fs::read(file).map_err(|error| named(&error.to_string()))?;
     for certificate in CertificateDer::pem_slice_iter(&text) {
         let added = certificate.ok().and_then(|certificate| roots.add(certificate).ok());
-        added.ok_or_else(|| named("holds what is no certificate of an authority"))?;
+        added.ok_or_else(|| named("contains an invalid CA certificate"))?;
     }
     if roots.is_empty() {
         return Err(named("no certificate in PEM"));
@@ -73,8 +73,8 @@ fn authorities(ca_file: Option<&Path>) -> Result<RootCertStore, String> {
     Ok(roots)
 }
 
-/// Verifies less than everything: that the server has the certificate's key, and its authority if
-/// one is asked for. The name is what nobody looks at.
+/// Verifies that the server has the certificate's key, and its authority if one is required.
+/// Ignores the name.
 #[derive(Debug)]
 struct WithoutName {
     provider: Arc<CryptoProvider>,
@@ -97,7 +97,7 @@ impl ServerCertVerifier for WithoutName {
         now: UnixTime,
     ) -> Result<ServerCertVerified, Error> {
         let Some(authority) = &self.authority else { return Ok(ServerCertVerified::assertion()) };
-        // The name is looked at last, when everything else is right.
+        // The name is checked last, after everything else.
         match authority.verify_server_cert(certificate, chain, name, ocsp, now) {
             Err(Error::InvalidCertificate(
                 CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. },

@@ -1,8 +1,8 @@
 //! The client's address.
 //!
-//! Each proxy appends to `X-Forwarded-For` the address that it was reached from. Read from the
-//! right, the first address that is no trusted proxy is the client's. Entries left of it are the
-//! client's claim.
+//! Each proxy appends the address that it was reached from to `X-Forwarded-For`. Read from the
+//! right, the first address that is no trusted proxy is the client's. The client may have invented
+//! the entries left of it.
 
 use std::net::{IpAddr, SocketAddr};
 
@@ -71,7 +71,7 @@ mod tests {
     }
 
     #[test]
-    fn who_is_no_proxy_is_the_client_whatever_it_says() {
+    fn an_address_that_is_no_proxy_is_the_client_whatever_its_headers_say() {
         assert_eq!(found("198.51.100.1", &["192.0.2.1"]), "198.51.100.1");
         assert_eq!(found("::ffff:198.51.100.1", &["10.0.0.1"]), "198.51.100.1");
         assert_eq!(found("2001:db8:2::1", &["192.0.2.1"]), "2001:db8:2::1");

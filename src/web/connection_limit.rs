@@ -305,7 +305,7 @@ mod tests {
     }
 
     #[test]
-    fn r_the_longest_idle_makes_room_for_who_comes() {
+    fn r_the_longest_idle_connection_makes_room_for_a_new_one() {
         let limiter = limiter(3, 2);
         let come = |from: &str| idle(&limiter, from).unwrap();
         let mut held = vec![come("198.51.100.1"), come("198.51.100.2"), come("198.51.100.2")];
@@ -325,7 +325,7 @@ mod tests {
     }
 
     #[test]
-    fn r_who_is_being_answered_does_not_make_room() {
+    fn r_a_connection_with_a_request_does_not_make_room() {
         let limiter = limiter(2, 2);
         let (busy, mut evict) = idle(&limiter, "198.51.100.1").unwrap();
         let busy = Arc::new(busy);

@@ -125,7 +125,7 @@ mod tests {
     }
 
     #[test]
-    fn without_a_rate_all_may_come() {
+    fn without_a_rate_all_connections_are_accepted() {
         let rates = ConnectionRates::new(None, None);
         let from = "192.0.2.1".parse().unwrap();
         assert!((0..1000).all(|_| rates.try_acquire(RateKind::Connections, from, clock::now())));

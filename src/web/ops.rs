@@ -14,7 +14,7 @@ use super::problem::Problem;
 use crate::db::Db;
 use crate::db::migrate::mismatch;
 
-/// Names what is not ready besides the database, one line each.
+/// Names everything that is not ready, except the database, one line each.
 pub type ReadinessCheck = Arc<dyn Fn() -> Vec<String> + Send + Sync>;
 
 /// What the handlers share.
@@ -35,7 +35,7 @@ pub fn router(db: Db, readiness: ReadinessCheck, metrics: PrometheusHandle) -> R
     middleware::apply(routes, None, render).with_state(OpsState { db, readiness, metrics })
 }
 
-/// What is not ready, one line each; empty if the daemon is ready.
+/// Everything that is not ready, one line each; empty if the daemon is ready.
 pub async fn readiness_problems(db: &Db, readiness: &ReadinessCheck) -> Vec<String> {
     let problem = match db.schema_version().await {
         Ok(found) => match mismatch(found) {

@@ -10,7 +10,7 @@ use metrics::counter;
 use crate::clock;
 use crate::metrics::HTTP_REQUESTS_REFUSED;
 
-/// The least time between two log lines for one reason.
+/// The shortest time between two log lines for one reason.
 const LOG_INTERVAL: Duration = Duration::from_secs(1);
 
 /// Why a request is refused.

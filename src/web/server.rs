@@ -31,7 +31,7 @@ use super::evictable_stream::EvictableStream;
 use super::tls::CertificateReloader;
 use crate::config::SiteTls;
 
-/// The time-out of a handshake and of a request's head, thus also of an idle connection.
+/// The time-out of a handshake and of a request's head, and so of an idle connection.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// How long a client may leave sent bytes unacknowledged.

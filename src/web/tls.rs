@@ -21,7 +21,7 @@ use crate::config::SiteTls;
 use crate::metrics::CERTIFICATE_NOT_AFTER;
 use crate::tls::{CertificateFiles, Fingerprint, not_after};
 
-/// The time between two looks at the files.
+/// The interval between two reads of the files.
 const POLL_INTERVAL: Duration = Duration::from_secs(2);
 
 /// The certificate in use.
@@ -32,7 +32,7 @@ pub(super) struct CertificateReloader {
 }
 
 impl CertificateReloader {
-    /// Loads the certificate as it is now; an error is all that is wrong with its files.
+    /// Loads the current certificate; on error, returns everything that is wrong with its files.
     pub(super) fn load(tls: &SiteTls) -> Result<Self, Vec<String>> {
         let files = CertificateFiles::read(tls);
         let config = files.certified_key(tls).and_then(server_config)?;

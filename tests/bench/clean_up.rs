@@ -1,4 +1,5 @@
-//! The minute's clean-up beside millions of rows: when nothing is over, and a portion of what is.
+//! The minute's clean-up beside millions of rows: without expired rows, and a batch of expired
+//! rows.
 
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -6,24 +7,24 @@ use std::time::{Duration, Instant};
 use anyhow::Result;
 use domain::rules;
 use karipass::config::{Database as Configured, Secret};
-use karipass::db::{Db, PORTION};
+use karipass::db::{BATCH_ROWS, Db};
 use karipass_lab::postgres::{Durability, Postgres};
 use tokio::runtime::Runtime;
 use tokio_postgres::Client;
 
 use crate::figure::{Figure, quantile};
 
-/// Sessions that live.
+/// Live sessions.
 const ROWS: i64 = 10_000_000;
-/// Sessions, attempts and temporary passwords that are over, in that order: so many of each.
+/// Expired sessions, idempotency keys and temporary passwords, in that order; this many of each.
 const OVER: i64 = 20_000;
-/// How often the clean-up looks when nothing is over.
+/// Runs of the clean-up without expired rows.
 const LOOKS: usize = 20;
-/// What it may take then, and what a portion may, in milliseconds.
+/// The longest time of such a run, and of a batch, in milliseconds.
 const NOTHING_MS: f64 = 100.0;
-const PORTION_MS: f64 = 1000.0;
+const BATCH_MS: f64 = 1000.0;
 
-/// Nothing to do, and much.
+/// Runs without and with expired rows.
 pub fn measure() -> Result<Vec<Figure>> {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     let postgres = runtime.block_on(Postgres::temporary(Durability::Fast))?;
@@ -42,22 +43,22 @@ pub fn measure() -> Result<Vec<Figure>> {
     runtime.block_on(end_some(&superuser))?;
     let much = sweep(&runtime, &db)?;
     #[expect(clippy::cast_precision_loss, reason = "a dozen")]
-    let portions = (3 * OVER / PORTION) as f64;
+    let batches = (3 * OVER / BATCH_ROWS) as f64;
     Ok(vec![
         Figure::new("clean-up, nothing is over", nothing, "ms").at_most(NOTHING_MS),
-        Figure::new("clean-up, a portion", much / portions, "ms").at_most(PORTION_MS),
+        Figure::new("clean-up, a batch", much / batches, "ms").at_most(BATCH_MS),
     ])
 }
 
-/// What a clean-up takes, in milliseconds.
+/// The duration of a clean-up, in milliseconds.
 fn sweep(runtime: &Runtime, db: &Db) -> Result<f64> {
     let began = Instant::now();
     runtime.block_on(db.sweep())?;
     Ok(began.elapsed().as_secs_f64() * 1e3)
 }
 
-/// Inserts contracts of one number each with a temporary password, and sessions of the first. With
-/// random keys, a write-ahead log and foreign keys, millions of rows would take minutes.
+/// Inserts contracts of one number each with a temporary password, and sessions for the first of
+/// them. With random keys, a write-ahead log and foreign keys, millions of rows would take minutes.
 async fn fill(superuser: &Client) -> Result<()> {
     superuser
         .batch_execute(&format!(
@@ -80,7 +81,7 @@ async fn fill(superuser: &Client) -> Result<()> {
     Ok(())
 }
 
-/// Some of each are over by now.
+/// Makes some rows of each kind expire.
 async fn end_some(superuser: &Client) -> Result<()> {
     let [session, temporary] =
         [rules::MAX_SESSION_LIFETIME, rules::TEMPORARY_PASSWORD_LIFETIME].map(past);

@@ -28,19 +28,19 @@ const MAX_SAMPLE: Duration = Duration::from_secs(2);
 /// How long a latency is held without a sample, and how long it then takes to halve.
 const HALF_LIFE: Duration = Duration::from_millis(700);
 
-/// Over how long the rate of taken calls is counted.
+/// Window over which the rate of taken calls is measured.
 const RATE_WINDOW: Duration = Duration::from_secs(5);
-/// What an overload leaves of that rate, and the lowest rate, in calls a second.
+/// An overload cuts that rate to this part, but not below the lowest rate, in calls a second.
 const RATE_CUT: f64 = 0.7;
 const MIN_RATE: f64 = 4.0;
-/// By which part the rate grows a second while calls are refused for it: before the first overload,
-/// and after one.
+/// Growth of the rate per second while it causes refusals: before the first overload, and after
+/// one.
 const GROWTH: f64 = 0.03;
 const CAREFUL_GROWTH: f64 = 0.01;
 /// The tokens that a refused call costs, and the part of new tokens that it always leaves.
 const REFUSED_COST: f64 = 0.4;
 const RESERVED_SHARE: f64 = 0.25;
-/// The bucket holds the tokens of so long.
+/// Bucket size, as time at the current rate.
 const BURST: Duration = Duration::from_secs(2);
 /// How long after the last refusal an overload is over for the log, and forgotten for the rate.
 const CALM_PERIOD: Duration = Duration::from_secs(5);
@@ -91,7 +91,7 @@ impl SmoothedLatency {
     }
 }
 
-/// What the log and the gauge report.
+/// A change that the log and the gauge report.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum LoadChange {
     /// Calls are refused from now on.
@@ -104,7 +104,7 @@ pub(super) enum LoadChange {
 #[derive(Debug)]
 pub(super) struct Admission {
     commands: SmoothedLatency,
-    /// What is slow.
+    /// Which latency is too high, if one is.
     overload: Option<RefusalCause>,
     /// When the calls of the last seconds were taken.
     taken: VecDeque<Instant>,

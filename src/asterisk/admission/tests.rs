@@ -28,7 +28,7 @@ impl Line {
         self.admission.admit(Duration::ZERO, self.now)
     }
 
-    /// How many of the calls that come at this rate for so long are taken.
+    /// How many calls are taken if `a_second` come each second, for `seconds`.
     fn taken(&mut self, a_second: u32, seconds: u32) -> u32 {
         let mut taken = 0;
         for _ in 0..a_second * seconds {
@@ -51,7 +51,7 @@ fn r_one_lost_command_is_no_overload_and_many_slow_ones_are() {
 }
 
 #[test]
-fn r_hashes_that_come_slowly_refuse_calls_until_they_come_quickly() {
+fn r_slow_hashes_refuse_calls_until_hashes_are_fast() {
     let mut line = Line::new(14.0);
     let mut admit = |hashes_ms| {
         line.pass(Duration::from_secs(1));
@@ -61,12 +61,12 @@ fn r_hashes_that_come_slowly_refuse_calls_until_they_come_quickly() {
     assert_eq!(admit(550), Err(RefusalCause::Hashes));
     assert_eq!(admit(450), Err(RefusalCause::Hashes));
     assert_eq!(admit(250), Err(RefusalCause::Hashes));
-    // There is nothing left of what was saved before.
+    // No saved tokens are left.
     assert_eq!([admit(150), admit(450)], [Ok(()), Ok(())]);
 }
 
 #[test]
-fn r_what_was_slow_is_forgotten_within_five_seconds_without_another_call() {
+fn r_a_slow_latency_is_forgotten_within_five_seconds_without_another_call() {
     let mut line = Line::new(14.0);
     line.commands(1000, MAX_SAMPLE);
     assert_eq!(line.admit(), Err(RefusalCause::Commands));
@@ -139,7 +139,7 @@ fn r_the_log_gets_one_line_when_calls_are_refused_and_one_when_all_are_taken() {
 fn r_refused_calls_leave_room_for_their_apologies_and_never_take_all() {
     let mut line = Line::new(10.0);
     assert_eq!(line.taken(10, 30), 300);
-    // What was saved before is used up first.
+    // Uses up the saved tokens first.
     line.taken(40, 1);
     let taken = [20, 40, 400].map(|a_second| line.taken(a_second, 10) / 10);
     assert!(taken[0] > taken[1] && taken[1] >= taken[2] && taken[2] >= 2, "{taken:?}");
@@ -170,12 +170,12 @@ fn longest_wait(bears: f64, called: u32) -> (f64, f64) {
 
 #[test]
 fn r_however_often_a_line_is_called_no_call_that_it_takes_waits_long_for_its_hash() {
-    // The more are refused, the more of what the line bears is left for their apologies.
+    // The more calls are refused, the more capacity their apologies take.
     for (bears, called, least) in
         [(12.0, 10, 0.8), (12.0, 18, 0.6), (12.0, 36, 0.4), (20.0, 30, 0.4), (20.0, 60, 0.25)]
     {
         let (longest, used) = longest_wait(bears, called);
-        // The store has 8 s (`P15`).
+        // A password must be stored within 8 s (`P15`).
         assert!(longest < 5.0, "{longest} s at {called} calls a second");
         assert!(used > least, "{used} of {bears} a second at {called}");
     }

@@ -34,8 +34,8 @@ pub enum Event {
     CallBroadcast(Channel),
     /// A call has entered the application.
     StasisStart(Channel, IdentitySource),
-    /// A channel has taken the place of another, as in an attended transfer. It inherits what the
-    /// dialplan has written there, so its caller is unknown (`P1`).
+    /// A channel has replaced another, as in an attended transfer. It inherits the variables that
+    /// the dialplan has set there, so its caller is unknown (`P1`).
     ChannelReplaced {
         /// The new channel's id.
         channel: String,
@@ -248,7 +248,7 @@ struct FramePlayback<'a> {
 /// Reads one frame.
 ///
 /// # Errors
-/// If the frame is not JSON, or a known event lacks what it is about.
+/// If the frame is not JSON, or a known event lacks a field.
 pub fn parse(text: &str) -> Result<Event, MalformedEvent> {
     let frame: Frame<'_> = serde_json::from_str(text).map_err(|error| MalformedEvent {
         line: error.line(),

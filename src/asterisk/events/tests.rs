@@ -77,7 +77,7 @@ fn a_calls_endpoint_is_the_one_in_its_channels_name() {
 }
 
 #[test]
-fn p1_what_was_written_on_another_channel_is_no_identity() {
+fn p1_another_channels_variable_is_no_identity() {
     for on in ["", "/", "/1.4", "/1.51", "//1.5", "/x/1.5"] {
         let text = format!("trusted/0612345678{on}");
         assert_eq!(parse_identity("1.5", &text), CallerIdentity::default(), "{on}");
@@ -85,7 +85,7 @@ fn p1_what_was_written_on_another_channel_is_no_identity() {
 }
 
 #[test]
-fn p1_a_channel_that_replaces_another_is_no_call_that_has_come_in() {
+fn p1_a_channel_that_replaces_another_is_no_new_call() {
     let text = r#"{"type":"StasisStart","args":["trusted","0612345678"],"replace_channel":{"id":"1.5"},"channel":{"id":"1.6"}}"#;
     let Event::ChannelReplaced { channel, replaced } = parse(text).unwrap() else { panic!() };
     assert_eq!((channel.as_str(), replaced.as_str()), ("1.6", "1.5"));
@@ -126,7 +126,7 @@ fn every_key_of_the_keypad_is_understood_and_none_is_shown() {
 }
 
 #[test]
-fn what_is_unknown_is_nothing_of_ours() {
+fn an_unknown_event_is_ignored() {
     assert_eq!(shown(r#"{"type":"ChannelVarset","channel":{"id":"c"}}"#), "Ok(Other)");
     assert_eq!(shown(r#"{"type":"PlaybackStarted"}"#), "Ok(Other)");
     assert_eq!(
@@ -136,7 +136,7 @@ fn what_is_unknown_is_nothing_of_ours() {
 }
 
 #[test]
-fn what_is_malformed_is_reported_without_its_text() {
+fn a_malformed_event_is_reported_without_its_text() {
     for malformed in [
         "12345678",
         r#"{"type":12345678}"#,

@@ -1,4 +1,4 @@
-//! Why Asterisk did not do what was asked.
+//! Errors of requests to Asterisk.
 
 use std::error::Error;
 use std::fmt;
@@ -8,8 +8,8 @@ use reqwest::StatusCode;
 /// Why a request failed.
 #[derive(Debug, thiserror::Error)]
 pub enum RestError {
-    /// What the request is about is gone or going (404, 409, 412).
-    #[error("Asterisk does not know it (any more)")]
+    /// The channel, playback or application is gone or going (404, 409, 412).
+    #[error("not found in Asterisk")]
     NotFound,
     /// Asterisk refused.
     #[error("Asterisk refused: {0}")]
@@ -20,9 +20,9 @@ pub enum RestError {
     /// The request was sent and not answered; it may have been carried out.
     #[error("Asterisk did not answer")]
     OutcomeUnknown(#[source] reqwest::Error),
-    /// The answer is not what ARI documents.
-    #[error("Asterisk's answer was not understood")]
-    NotUnderstood(#[source] reqwest::Error),
+    /// The response is not what ARI documents.
+    #[error("unexpected response from Asterisk")]
+    UnexpectedResponse(#[source] reqwest::Error),
 }
 
 impl RestError {
@@ -30,7 +30,7 @@ impl RestError {
     pub(super) fn is_transient(&self) -> bool {
         match self {
             Self::OutcomeUnknown(_) | Self::NotSent(_) => true,
-            Self::NotFound | Self::Refused(_) | Self::NotUnderstood(_) => false,
+            Self::NotFound | Self::Refused(_) | Self::UnexpectedResponse(_) => false,
         }
     }
 
@@ -41,7 +41,7 @@ impl RestError {
             Self::Refused(_) => "refused",
             Self::NotSent(_) => "not_sent",
             Self::OutcomeUnknown(_) => "outcome_unknown",
-            Self::NotUnderstood(_) => "not_understood",
+            Self::UnexpectedResponse(_) => "unexpected_response",
         }
     }
 }

@@ -86,8 +86,8 @@ impl Http {
         Ok(())
     }
 
-    /// Sends a request that may be carried out twice, again if its outcome is unknown. What does
-    /// not exist is no error.
+    /// Sends a request that may be carried out twice, again if its outcome is unknown. Treats
+    /// [`RestError::NotFound`] as success.
     pub(super) async fn retry_once<'a>(
         &self,
         request: impl Fn() -> Request<'a>,
@@ -102,14 +102,14 @@ impl Http {
         }
     }
 
-    /// Reads a JSON document.
+    /// Decodes the answer to a GET as JSON.
     pub(super) async fn get<T: DeserializeOwned>(
         &self,
         request: Request<'_>,
     ) -> Result<T, RestError> {
         let _slot = self.acquire_slot().await;
         let answer = self.execute_timed(request).await?;
-        answer.json().await.map_err(|error| RestError::NotUnderstood(error.without_url()))
+        answer.json().await.map_err(|error| RestError::UnexpectedResponse(error.without_url()))
     }
 
     /// Waits for a request slot, first come, first served. Every request has a deadline, so the

@@ -102,8 +102,8 @@ impl Rest {
         }
     }
 
-    /// Stops the playbacks in these slots, one after the other, so that one call occupies no more
-    /// than one request slot.
+    /// Stops the playbacks in these slots, one after the other, so that one call occupies only one
+    /// request slot.
     pub(super) async fn stop_all(
         &self,
         channel: &str,
@@ -257,7 +257,6 @@ impl Rest {
         exists(self.http.send(Request { expects_not_found: true, ..request }).await).map(|_| ())
     }
 
-    /// Reads a JSON document.
     pub(crate) async fn get<T: DeserializeOwned>(
         &self,
         name: &'static str,
@@ -268,7 +267,7 @@ impl Rest {
     }
 }
 
-/// Whether Asterisk has what the request was about.
+/// Turns [`RestError::NotFound`] into `false`.
 fn exists(answer: Result<(), RestError>) -> Result<bool, RestError> {
     match answer {
         Ok(()) => Ok(true),

@@ -13,12 +13,10 @@ const CUSTOMER: &str = "customer";
 const BYTE_ORDER_MARK: &[u8] = b"\xEF\xBB\xBF";
 const MAX_CUSTOMER_CHARACTERS: usize = 100;
 
-/// A row with an error.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RowError {
     /// The line in the file, from 1.
     pub line: u64,
-    /// The error.
     pub kind: RowErrorKind,
 }
 
@@ -58,7 +56,7 @@ pub enum RowErrorKind {
     #[error("number is already in line {0} under a different contract")]
     TwoContracts(u64),
     /// The contract number has no row, so nothing says whether it has the service.
-    #[error("the contract number has no row of its own in this file")]
+    #[error("the file has no row for the contract number")]
     NoOwnRow,
     /// In the database it is the contract number of several numbers.
     #[error(
@@ -68,7 +66,7 @@ pub enum RowErrorKind {
     WouldOrphanNumbers,
 }
 
-/// Parses a file. Each number is unique, and each contract has its own row. The result has all
+/// Parses a file. Each number is unique, and each contract has its own row. The result lists all
 /// row errors, in the order of the lines.
 ///
 /// # Errors
@@ -90,8 +88,8 @@ pub fn parse(mut file: impl BufRead) -> io::Result<Result<Vec<ImportRow>, Vec<Ro
     Ok(rows.finish())
 }
 
-/// The fields of a line, or `None` if it is blank. To set a reader up takes longer than all the
-/// rest of a row, and few lines need one.
+/// The fields of a line, or `None` if it is blank. Setting up a reader takes longer than the rest
+/// of a row, and few lines need one.
 fn record(line: &[u8]) -> Option<ByteRecord> {
     let line = line.strip_suffix(b"\n").unwrap_or(line);
     let line = line.strip_suffix(b"\r").unwrap_or(line);
@@ -185,7 +183,7 @@ fn sorted(rows: &[ImportRow], number: fn(&ImportRow) -> PhoneNumber) -> Vec<&Imp
     sorted
 }
 
-/// Reports all rows of a number but the first.
+/// Reports all rows of a number except the first.
 fn find_repeated(rows: &[&ImportRow], push_error: &mut impl FnMut(u64, RowErrorKind)) {
     let [first, repeated @ ..] = rows else { return };
     for row in repeated {

@@ -9,7 +9,7 @@ use crate::db::Db;
 /// Writes the file. A reader that goes away ends it.
 pub(super) async fn run(db: &Db) -> anyhow::Result<ExitStatus> {
     let mut out = BufWriter::new(io::stdout().lock());
-    let progress = (!io::stdout().is_terminal()).then(|| ProgressLine::of_bytes("writing"));
+    let progress = (!io::stdout().is_terminal()).then(|| ProgressLine::for_bytes("writing"));
     let written = db.export(|piece| {
         if let Some(progress) = &progress {
             progress.add(piece.len());

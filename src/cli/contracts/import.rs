@@ -21,7 +21,12 @@ pub(super) async fn run(
 ) -> anyhow::Result<ExitStatus> {
     let rows = match read(path).with_context(|| format!("reading {}", path.display()))? {
         Ok(rows) => rows,
-        Err(bad) => return Ok(print_row_errors(path, bad.iter().map(|bad| (bad.line, &bad.kind)))),
+        Err(errors) => {
+            return Ok(print_row_errors(
+                path,
+                errors.iter().map(|error| (error.line, &error.kind)),
+            ));
+        }
     };
     let progress = ProgressLine::to(rows.len() as u64, "sending");
     let imported = db.import(&rows, replace, by, |stage| match stage {
@@ -32,7 +37,7 @@ pub(super) async fn run(
     let imported = imported.await?;
     drop(progress);
     match imported {
-        Import::LeavesNumbersBehind(lines) => Ok(print_row_errors(
+        Import::WouldOrphanNumbers(lines) => Ok(print_row_errors(
             path,
             lines.into_iter().map(|line| (line, &RowErrorKind::WouldOrphanNumbers)),
         )),
@@ -54,14 +59,14 @@ pub(super) async fn run(
 fn read(path: &Path) -> std::io::Result<Result<Vec<ImportRow>, Vec<csv::RowError>>> {
     let file = File::open(path)?;
     let progress = ProgressLine::to(file.metadata()?.len(), "reading");
-    csv::parse(BufReader::new(progress.of_reader(file)))
+    csv::parse(BufReader::new(progress.wrap_reader(file)))
 }
 
 fn print_row_errors<'a>(
     path: &Path,
-    bad: impl Iterator<Item = (u64, &'a RowErrorKind)>,
+    errors: impl Iterator<Item = (u64, &'a RowErrorKind)>,
 ) -> ExitStatus {
-    for (line, reason) in bad {
+    for (line, reason) in errors {
         print_error(&format!("{}:{line}: {reason}", path.display()));
     }
     print_error("nothing was imported");

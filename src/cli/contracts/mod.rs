@@ -19,7 +19,7 @@ use crate::hashing::{Cost, Dummy, Hasher, Keys};
 use domain::auth_unit::AuthUnit;
 use domain::phone_number::PhoneNumber;
 
-/// A command on contracts, and who gives it.
+/// Arguments of `karipass contracts`.
 #[derive(Debug, clap::Args)]
 pub(super) struct ContractsArguments {
     #[command(flatten)]
@@ -28,7 +28,6 @@ pub(super) struct ContractsArguments {
     command: ContractsCommand,
 }
 
-/// A command on contracts.
 #[derive(Debug, clap::Subcommand)]
 enum ContractsCommand {
     /// Load a CSV file completely, or not at all.
@@ -45,13 +44,13 @@ enum ContractsCommand {
     /// List every contract.
     List,
     /// Show the contract of a number.
-    Show(Named),
+    Show(ContractArgument),
     /// Suspend a contract: it gets no calls and no logins, and its sessions end.
-    Suspend(Named),
+    Suspend(ContractArgument),
     /// Resume a suspended contract.
-    Resume(Named),
+    Resume(ContractArgument),
     /// Remove a contract with its credentials and sessions.
-    Remove(Named),
+    Remove(ContractArgument),
     /// Draw a temporary password for a login number, store it and print it once.
     Issue {
         /// The login number.
@@ -62,12 +61,12 @@ enum ContractsCommand {
         unit: Option<AuthUnit>,
     },
     /// End every session of a contract.
-    EndSessions(Named),
+    EndSessions(ContractArgument),
 }
 
-/// A contract, named by a number.
+/// A contract, by its number.
 #[derive(Debug, Clone, Copy, clap::Args)]
-struct Named {
+struct ContractArgument {
     /// The contract number.
     #[arg(value_name = "N", value_parser = parse_number)]
     number: PhoneNumber,
@@ -86,26 +85,26 @@ pub(super) async fn run(
         }
         ContractsCommand::Export => export::run(db).await,
         ContractsCommand::List => list(db, output).await,
-        ContractsCommand::Show(named) => show(db, named.number, output).await,
-        ContractsCommand::Suspend(named) => {
-            let act = db.suspend(named.number, true, &by).await?;
-            print_outcome(db, named.number, act, "suspended", output).await
+        ContractsCommand::Show(contract) => show(db, contract.number, output).await,
+        ContractsCommand::Suspend(contract) => {
+            let outcome = db.suspend(contract.number, true, &by).await?;
+            print_outcome(db, contract.number, outcome, "suspended", output).await
         }
-        ContractsCommand::Resume(named) => {
-            let act = db.suspend(named.number, false, &by).await?;
-            print_outcome(db, named.number, act, "resumed", output).await
+        ContractsCommand::Resume(contract) => {
+            let outcome = db.suspend(contract.number, false, &by).await?;
+            print_outcome(db, contract.number, outcome, "resumed", output).await
         }
-        ContractsCommand::Remove(named) => {
-            let act = db.remove(named.number, &by).await?;
-            print_outcome(db, named.number, act, "removed", output).await
+        ContractsCommand::Remove(contract) => {
+            let outcome = db.remove(contract.number, &by).await?;
+            print_outcome(db, contract.number, outcome, "removed", output).await
         }
         ContractsCommand::Issue { number, unit } => {
             let hasher = Hasher::start(keys()?, Cost::LIVE, &Dummy::draw(&mut rand::rng()))?;
             issue::run(&db.clone().with_operator(&by), hasher, *number, *unit, output).await
         }
-        ContractsCommand::EndSessions(named) => {
-            let act = db.end_sessions(named.number, &by).await?;
-            print_outcome(db, named.number, act, "without sessions", output).await
+        ContractsCommand::EndSessions(contract) => {
+            let outcome = db.end_sessions(contract.number, &by).await?;
+            print_outcome(db, contract.number, outcome, "without sessions", output).await
         }
     }
 }

@@ -1,5 +1,5 @@
-//! How far a long command is: a line on standard error while it is a terminal, and nothing
-//! elsewhere.
+//! Progress of a long command, on one line of standard error. Nothing is shown unless standard
+//! error is a terminal.
 
 use std::io::Read;
 use std::time::Duration;
@@ -9,20 +9,20 @@ use indicatif::{ProgressBar, ProgressStyle};
 const COUNTED: &str = "{msg:<10} {bar:40} {percent:>3} %  {elapsed}";
 const BYTES: &str = "{msg:<10} {decimal_bytes}  {elapsed}";
 const WAITING: &str = "{msg:<10} {elapsed}";
-/// How often the line is drawn while nothing is counted.
+/// How often the line is redrawn while nothing is counted.
 const TICK_INTERVAL: Duration = Duration::from_millis(200);
 
-/// The line, which goes when this is dropped.
+/// The progress line. Dropping it clears the line.
 pub(super) struct ProgressLine(ProgressBar);
 
 impl ProgressLine {
-    /// Counts to a known end.
+    /// Counts up to `end`.
     pub(super) fn to(end: u64, doing: &'static str) -> Self {
         Self(ProgressBar::new(end).with_style(style(COUNTED)).with_message(doing))
     }
 
     /// Counts bytes.
-    pub(super) fn of_bytes(doing: &'static str) -> Self {
+    pub(super) fn for_bytes(doing: &'static str) -> Self {
         Self(ProgressBar::no_length().with_style(style(BYTES)).with_message(doing))
     }
 
@@ -31,11 +31,11 @@ impl ProgressLine {
     }
 
     /// Counts the bytes that are read.
-    pub(super) fn of_reader(&self, reader: impl Read) -> impl Read {
+    pub(super) fn wrap_reader(&self, reader: impl Read) -> impl Read {
         self.0.wrap_read(reader)
     }
 
-    /// Shows that something goes on that cannot be counted.
+    /// Shows an activity whose progress cannot be counted.
     pub(super) fn wait(&self, doing: &'static str) {
         self.0.set_style(style(WAITING));
         self.0.set_message(doing);

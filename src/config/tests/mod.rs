@@ -61,7 +61,7 @@ fn every_setting_is_in_the_sample() {
     assert!(missing.is_empty(), "{missing:?}");
 }
 
-/// The sample with what its comments show in force.
+/// The sample with its commented-out settings in force.
 fn sample() -> String {
     let text = include_str!("../../../docs/karipass.toml");
     let is_setting = |text: &&str| text.starts_with(|letter: char| letter.is_ascii_lowercase());
@@ -206,7 +206,7 @@ fn the_url_of_ari_has_no_password_query_or_fragment() {
     for url in ["http://127.0.0.1:8088", "http://[::1]:8088/prefix/"] {
         assert!(load(None, with(&[("KARIPASS_ARI_URL", url)])).is_ok(), "{url}");
     }
-    let mistake = "ari.url: must not contain user, password, query or fragment: \
+    let error = "ari.url: must not contain user, password, query or fragment: \
                    use ari.user and ari.password";
     for url in [
         "http://user:secret@127.0.0.1:8088",
@@ -216,7 +216,7 @@ fn the_url_of_ari_has_no_password_query_or_fragment() {
         "http://127.0.0.1:8088?",
         "http://127.0.0.1:8088/#secret",
     ] {
-        assert_eq!(errors(None, with(&[("KARIPASS_ARI_URL", url)])), [mistake], "{url}");
+        assert_eq!(errors(None, with(&[("KARIPASS_ARI_URL", url)])), [error], "{url}");
     }
 }
 
@@ -237,7 +237,7 @@ fn with(pairs: &[(&str, &str)]) -> Vec<(String, String)> {
 /// A folder with `certificate.pem` and `key.pem`.
 #[test]
 fn an_invalid_value_is_described_in_plain_words() {
-    for (variable, value, mistake) in [
+    for (variable, value, error) in [
         ("KARIPASS_ARI_URL", "x", "ari.url: not a URL"),
         ("KARIPASS_SITE_LISTEN", "x", "site.listen: not an address such as 127.0.0.1:8443"),
         ("KARIPASS_LOG_FORMAT", "x", "log.format: not auto, text or json"),
@@ -256,7 +256,7 @@ fn an_invalid_value_is_described_in_plain_words() {
             "database.owner_url: not a PostgreSQL connection string",
         ),
     ] {
-        assert_eq!(errors(None, with(&[(variable, value)])), [mistake]);
+        assert_eq!(errors(None, with(&[(variable, value)])), [error]);
     }
     let given = enough().into_iter().filter(|(name, _)| name != "KARIPASS_DATABASE_URL");
     let given = given.chain(variables(&[("KARIPASS_DATABASE_URL", "postgres//secret")]));
@@ -294,8 +294,8 @@ fn calls_have_two_minutes_to_finish_and_the_site_five_seconds_or_none() {
     let notice = |value| with(&[("KARIPASS_SHUTDOWN_DRAIN_S", value)]);
     assert!(load(None, notice("0")).unwrap().shutdown.drain.is_zero());
     for value in ["-1", "86401", "x"] {
-        let mistake = "shutdown.drain_s: not a number of seconds from 0 to 86400";
-        assert_eq!(errors(None, notice(value)), [mistake]);
+        let error = "shutdown.drain_s: not a number of seconds from 0 to 86400";
+        assert_eq!(errors(None, notice(value)), [error]);
     }
 }
 
@@ -330,8 +330,8 @@ fn a_callers_and_a_trunks_share_are_of_all_calls() {
     for key in ["call.max_per_caller", "call.max_per_trunk"] {
         let variable = format!("KARIPASS_{}", key.replace('.', "_").to_uppercase());
         for value in ["0", "251"] {
-            let mistakes = shares(&[(&variable, value)]).unwrap_err();
-            assert_eq!(mistakes.0, [format!("{key}: not from 1 to 250")]);
+            let errors = shares(&[(&variable, value)]).unwrap_err();
+            assert_eq!(errors.0, [format!("{key}: not from 1 to 250")]);
         }
     }
 }

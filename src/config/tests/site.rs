@@ -76,13 +76,13 @@ fn r_one_address_has_128_connections_by_default() {
     assert_eq!(site(&[]), (4096, 128));
     assert_eq!(site(&[(all, "1")]), (1, 1));
     assert_eq!(site(&[(all, "100"), (each, "100")]), (100, 100));
-    for (given, mistake) in [
+    for (given, error) in [
         (vec![(all, "0")], "site.max_connections: not from 1 to 65536"),
         (vec![(all, "many")], "site.max_connections: not a whole number"),
         (vec![(all, "9"), (each, "10")], "site.max_connections_per_address: not from 1 to 9"),
         (vec![(each, "0")], "site.max_connections_per_address: not from 1 to 4096"),
     ] {
-        assert_eq!(errors(None, with(&given)), [mistake]);
+        assert_eq!(errors(None, with(&given)), [error]);
     }
 }
 

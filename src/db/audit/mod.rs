@@ -50,7 +50,7 @@ const INSERT_ONCE: &str = concat!(
 );
 
 /// A statement about a number whose second and third parameters are the source and the caller.
-pub(super) fn of_source<'a>(
+pub(super) fn source_statement<'a>(
     sql: &'static str,
     number: PhoneNumber,
     source: AuditSource,
@@ -64,7 +64,7 @@ pub(super) fn of_source<'a>(
 }
 
 /// A statement whose first parameters are the scope's.
-pub(super) fn in_scope<'a>(sql: &'static str, scope: &AuditScope) -> Statement<'a> {
+pub(super) fn scope_statement<'a>(sql: &'static str, scope: &AuditScope) -> Statement<'a> {
     let (caller, address) = match scope.source {
         AuditSource::Phone(caller) => (caller, None),
         AuditSource::Site(address) => (None, address),
@@ -80,13 +80,13 @@ pub(super) fn in_scope<'a>(sql: &'static str, scope: &AuditScope) -> Statement<'
 }
 
 /// A statement whose first parameters are the scope's, then the event and its outcome.
-pub(super) fn of_event<'a>(
+pub(super) fn event_statement<'a>(
     sql: &'static str,
     scope: &AuditScope,
     event: AuditEvent,
 ) -> Statement<'a> {
     let name: &'static str = event.into();
-    in_scope(sql, scope).with(name).with(event.outcome())
+    scope_statement(sql, scope).with(name).with(event.outcome())
 }
 
 /// The insert of several entries, in order; none without entries.
@@ -95,7 +95,7 @@ pub(super) fn insert<'a>(scope: &AuditScope, entries: &[AuditEntry]) -> Option<S
     let outcomes: Vec<&'static str> = entries.iter().map(|entry| entry.event.outcome()).collect();
     let logins: Vec<Option<String>> =
         entries.iter().map(|entry| entry.login.map(|login| login.as_str().to_owned())).collect();
-    let statement = || in_scope(INSERT, scope).with(events).with(outcomes).with(logins);
+    let statement = || scope_statement(INSERT, scope).with(events).with(outcomes).with(logins);
     (!entries.is_empty()).then(statement)
 }
 
@@ -181,8 +181,9 @@ impl Db {
         scope: &AuditScope,
         entry: AuditEntry,
     ) -> Result<(), DbError> {
-        let statement =
-            of_event(INSERT_ONCE, scope, entry.event).with_number(entry.login).with(key.bytes());
+        let statement = event_statement(INSERT_ONCE, scope, entry.event)
+            .with_number(entry.login)
+            .with(key.bytes());
         self.insert_once(key, &statement).await?;
         observe(scope, &[entry]);
         Ok(())
@@ -190,12 +191,12 @@ impl Db {
 }
 
 impl Transaction {
-    /// Names the operator whose act this is; the transaction's audit rows carry the name.
+    /// Names the operator of this transaction in its audit rows.
     pub(super) async fn set_operator(&mut self, operator: &str) -> Result<(), DbError> {
         self.query(&operator_statement(operator)).await.map(drop)
     }
 
-    /// Writes the row of an operator's act.
+    /// Writes the audit row of an operator's command.
     pub(super) async fn record(
         &mut self,
         event: AuditEvent,

@@ -1,4 +1,4 @@
-//! The audit table, read page by page as an operator wants it (`D3`).
+//! Pages of the audit table, filtered for an operator (`D3`).
 
 use std::net::IpAddr;
 
@@ -11,7 +11,7 @@ use crate::db::transaction::Statement;
 use crate::db::{Db, DbError};
 use domain::phone_number::PhoneNumber;
 
-/// Which rows are read. `None` and an empty list choose all.
+/// The rows to read. `None` and an empty list select all.
 #[derive(Debug, Clone, Default)]
 pub struct AuditFilter {
     /// About this login, contract or caller's number.
@@ -30,7 +30,6 @@ pub struct AuditFilter {
     pub network: Option<Network>,
 }
 
-/// A row as an operator reads it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AuditRow {
     /// Rises from row to row.
@@ -67,7 +66,7 @@ macro_rules! columns {
     };
 }
 
-/// A page of the rows of one index after a row; the first page comes after none.
+/// Selects a page of the rows of one index, after a row or from the start.
 macro_rules! page {
     ($of:literal) => {
         concat!(
@@ -90,7 +89,7 @@ macro_rules! page {
 
 const ALL: &str = page!("true");
 
-/// By each of the three indexes, so that no row of other numbers is read.
+/// One page by each of the three indexes, so that no row of other numbers is read.
 const OF_NUMBER: &str = concat!(
     "SELECT ",
     columns!(),
@@ -104,8 +103,8 @@ const OF_NUMBER: &str = concat!(
 );
 
 impl Db {
-    /// The rows that the filter chooses, the newest last. Gives the page behind the row `after`,
-    /// empty behind the last row.
+    /// The rows that the filter selects, the newest last. Returns the page after the row `after`;
+    /// empty at the end.
     ///
     /// # Errors
     /// [`DbError::NotCommitted`] if the database cannot be reached.

@@ -19,7 +19,7 @@ pub(super) enum Completion {
     Password,
 }
 
-/// The digits so far; wiped on drop.
+/// The digits of an entry; wiped on drop.
 #[derive(Default, Zeroize, ZeroizeOnDrop)]
 pub(super) struct DigitBuffer {
     digits: [u8; MAX_DIGITS],

@@ -112,7 +112,7 @@ pub enum PlaybackEnd {
     Failed,
 }
 
-/// What the database knows about the caller's number.
+/// The result of looking up the caller's number.
 #[derive(Debug)]
 pub enum LookupResult {
     /// The contract that the number belongs to.
@@ -143,8 +143,8 @@ pub enum Output {
     Channel(ChannelCommand),
     /// Look up the contract of this number.
     LookUpContract(PhoneNumber),
-    /// Start to hash this temporary password while its confirmation is asked for. Until
-    /// [`Output::Store`] names the same password, the hash must not be stored.
+    /// Start to hash this temporary password while the caller confirms it. Until [`Output::Store`]
+    /// names the same password, the hash must not be stored.
     HashAhead(TemporaryPassword),
     /// Drop that hash: the confirmation differs (`P8`).
     DiscardHash,
@@ -200,7 +200,7 @@ pub enum Refusal {
     WrongEntries,
 }
 
-/// A call's outcome, for logs and metrics.
+/// How a call ended, for logs and metrics.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, IntoStaticStr)]
 #[strum(serialize_all = "snake_case")]
 pub enum Outcome {
@@ -238,8 +238,8 @@ pub struct Limits {
 }
 
 impl Limits {
-    /// How long the PBX keeps a call from its answer if nobody hangs up. It allows for all that may
-    /// follow the limit of a call.
+    /// How long the PBX keeps a call after its answer if nobody hangs up: the limit of a call, and
+    /// time for its last guidance.
     #[must_use]
     pub fn max_channel_lifetime(&self) -> Duration {
         self.call + CLOSING_ALLOWANCE

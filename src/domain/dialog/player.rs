@@ -1,4 +1,4 @@
-//! What plays on the channel, as far as the dialog has ordered it.
+//! The playbacks on the channel, as the dialog has ordered them.
 //!
 //! The player queues a silence behind each prompt, and the next prompt behind the silence before it
 //! stops the silence. So the channel always plays while digits may come, because Asterisk repeats
@@ -31,7 +31,7 @@ pub(super) struct Player {
     playbacks: u32,
     guidance: Option<Guidance>,
     silence: Option<Silence>,
-    /// The silence, and what plays behind it if nobody stops it.
+    /// The silence, and the fallback that plays after it unless it is stopped.
     fallback: Vec<Prompt>,
     has_spoken: bool,
     outputs: Vec<Output>,
@@ -52,10 +52,10 @@ struct Silence {
     repeats: u8,
 }
 
-/// What the end of a playback means.
+/// The meaning of a playback's end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum PlaybackResult {
-    /// It does not matter any more, or plays again.
+    /// Ignored, or played again.
     Ignored,
     /// The guidance could not be played, and plays again.
     Repeating,
@@ -135,7 +135,7 @@ impl Player {
     }
 
     /// Records that a playback has started; `true` if it is the guidance.
-    pub(super) fn started(&mut self, id: PlaybackId, now: Instant) -> bool {
+    pub(super) fn on_started(&mut self, id: PlaybackId, now: Instant) -> bool {
         if let Some(silence) = self.silence.as_mut().filter(|silence| silence.id == id) {
             silence.started.get_or_insert(now);
             return false;
@@ -149,7 +149,7 @@ impl Player {
         }
     }
 
-    pub(super) fn finished(
+    pub(super) fn on_finished(
         &mut self,
         id: PlaybackId,
         end: PlaybackEnd,

@@ -1,4 +1,4 @@
-//! What a call has come to, for logs and metrics. Nothing here shows a digit of an entry.
+//! The progress of a call, for logs and metrics. It contains no digit of an entry.
 
 use strum::IntoStaticStr;
 
@@ -8,15 +8,15 @@ use strum::IntoStaticStr;
 pub enum StepName {
     /// The call rings while the caller's contract is looked up.
     LookUp,
-    /// The caller is asked for the unit (`P3`).
+    /// The line waits for the unit (`P3`).
     Menu,
-    /// The caller is asked for the login number (`P5`).
+    /// The line waits for the login number (`P5`).
     Number,
-    /// The caller is asked for the temporary password (`P7`).
+    /// The line waits for the temporary password (`P7`).
     Password,
-    /// The caller is asked for it again (`P8`).
+    /// The line waits for the same password again (`P8`).
     Confirmation,
-    /// It is being stored (`P9`).
+    /// The password is being stored (`P9`).
     Storing,
     /// The last guidance plays.
     Closing,
@@ -30,7 +30,7 @@ impl StepName {
     }
 }
 
-/// What is wrong with an entry.
+/// Why an entry is wrong.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, IntoStaticStr)]
 #[strum(serialize_all = "snake_case")]
 pub enum WrongEntry {
@@ -40,9 +40,9 @@ pub enum WrongEntry {
     NoSuchChoice,
     /// Only the contract number may choose another unit than the one in force (`P14`).
     UnitNotAllowed,
-    /// It is no number that the caller may set a password for (`P5`).
+    /// Not a number that the caller may set a password for (`P5`).
     NumberNotAllowed,
-    /// It is not a whole temporary password (`P7`).
+    /// Not a whole temporary password (`P7`).
     NotAPassword,
     /// The two passwords differ (`P8`).
     Differs,
@@ -67,7 +67,7 @@ pub struct EntrySummary {
     pub by_silence: bool,
 }
 
-/// Something that an input has led to.
+/// Progress that an input has caused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Progress {
     /// The guidance of this name has begun to play.
@@ -80,15 +80,15 @@ pub enum Progress {
     EntryRefused {
         /// How many digits it had, and what ended it.
         entry: EntrySummary,
-        /// What is wrong with it.
+        /// Why it is wrong.
         reason: WrongEntry,
         /// How many wrong entries the step has had.
         wrong_entries: u8,
     },
     /// The PBX does not obey, or reports nothing.
-    Suspended,
+    Disconnected,
     /// The PBX obeys and reports again.
-    Resumed,
+    Reconnected,
     /// The caller has put the call on hold.
     Held,
     /// The caller has ended the hold.

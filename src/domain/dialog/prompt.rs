@@ -24,7 +24,7 @@ pub enum Prompt {
     ConfirmPassword,
     /// This number's password is stored (`P9`).
     Completed(PhoneNumber),
-    /// A wrong entry; the step is asked again (`P10`).
+    /// A wrong entry; the step is repeated (`P10`).
     Invalid,
     /// The third wrong entry; call again (`P10`).
     Redial,
@@ -35,7 +35,7 @@ pub enum Prompt {
     /// A short silence before the first guidance, so that its first syllable is not cut.
     LeadIn,
     /// This many times [`SILENCE_LENGTH`], while the line listens or waits: Asterisk repeats fast
-    /// digits on a channel that plays nothing. The line always cuts the silence short. If the
+    /// digits on a channel that plays nothing. The line always stops the silence early. If the
     /// daemon has died, [`Prompt::Trouble`] follows by itself, again and again.
     Silence(u8),
     /// A silence between the last guidance of a call and its repetition, in case nobody hangs up.

@@ -1,4 +1,4 @@
-//! The steps of the dialog, and what an entry means in each (`P3`–`P8`, `P14`), without time or
+//! The steps of the dialog, and the effect of an entry in each (`P3`–`P8`, `P14`), without time or
 //! sound.
 
 use super::digits::{Completion, DigitBuffer};
@@ -45,7 +45,7 @@ impl Subscriber {
     }
 }
 
-/// What a temporary password will be for.
+/// The target of a temporary password.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Target {
     unit: AuthUnit,
@@ -54,7 +54,7 @@ pub(super) struct Target {
     registers: bool,
 }
 
-/// What the caller is asked for.
+/// The entry that the line waits for.
 #[derive(Debug)]
 pub(super) enum Step {
     /// The unit (`P3`).
@@ -67,7 +67,7 @@ pub(super) enum Step {
     Confirm(Target, TemporaryPassword),
 }
 
-/// What an entry leads to.
+/// The result of an entry.
 #[derive(Debug)]
 pub(super) enum Verdict {
     /// On to this step.
@@ -135,21 +135,21 @@ impl Step {
         }
     }
 
-    /// What an entry leads to; it is complete, or silence has ended it.
+    /// Judges an entry that is complete, or that silence has ended.
     pub(super) fn judge(&self, entry: &DigitBuffer, subscriber: &Subscriber) -> Verdict {
         match self {
             Self::Menu => judge_menu(entry, subscriber),
             Self::Number(unit) => judge_number(entry, *unit, subscriber),
             Self::Password(target) => match parse_password(entry) {
                 Some(password) => Verdict::Next(Self::Confirm(*target, password)),
-                None => wrong(entry, WrongEntry::NotAPassword),
+                None => wrong_verdict(entry, WrongEntry::NotAPassword),
             },
             Self::Confirm(target, first) => match parse_password(entry) {
                 Some(password) if password.matches(first) => {
                     Verdict::Store(new_temporary(*target, password, subscriber))
                 }
                 Some(_) => Verdict::Differs(Self::Password(*target)),
-                None => wrong(entry, WrongEntry::NotAPassword),
+                None => wrong_verdict(entry, WrongEntry::NotAPassword),
             },
         }
     }
@@ -158,7 +158,7 @@ impl Step {
 fn judge_menu(entry: &DigitBuffer, subscriber: &Subscriber) -> Verdict {
     let is_chosen = |unit: &AuthUnit| entry.digits() == Some(&[unit.menu_key()]);
     let Some(unit) = AuthUnit::ALL.into_iter().find(is_chosen) else {
-        return wrong(entry, WrongEntry::NoSuchChoice);
+        return wrong_verdict(entry, WrongEntry::NoSuchChoice);
     };
     if !subscriber.contract.may_choose(subscriber.caller, unit) {
         return Verdict::Wrong(WrongEntry::UnitNotAllowed);
@@ -183,12 +183,12 @@ fn judge_number(entry: &DigitBuffer, unit: AuthUnit, subscriber: &Subscriber) ->
         .and_then(|digits| digits.parse().ok())
         .filter(|login| subscriber.contract.may_set(subscriber.caller, unit, *login))
         .map_or_else(
-            || wrong(entry, WrongEntry::NumberNotAllowed),
+            || wrong_verdict(entry, WrongEntry::NumberNotAllowed),
             |login| Verdict::Next(Step::Password(Target { unit, login, registers: false })),
         )
 }
 
-fn wrong(entry: &DigitBuffer, reason: WrongEntry) -> Verdict {
+fn wrong_verdict(entry: &DigitBuffer, reason: WrongEntry) -> Verdict {
     Verdict::Wrong(if entry.is_empty() { WrongEntry::Empty } else { reason })
 }
 

@@ -1,4 +1,4 @@
-//! What the caller is asked for, and the keys of the entry so far.
+//! The current step of a caller, with the keys of its entry.
 
 use std::time::Instant;
 
@@ -7,7 +7,7 @@ use super::digits::DigitBuffer;
 use super::step::{Step, Subscriber};
 use super::type_ahead::TypeAhead;
 
-/// What becomes of a key (`P12`).
+/// How a key is treated (`P12`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum KeyMode {
     /// It counts, because the guidance has started.

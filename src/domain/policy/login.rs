@@ -1,4 +1,4 @@
-//! What a login compares, and what refuses it whatever the secret is (`W1`, `W2`, `C1`).
+//! How a login is compared, and when it is refused whatever the secret is (`W1`, `W2`, `C1`).
 
 use jiff::Timestamp;
 
@@ -7,7 +7,7 @@ use crate::contract::Contract;
 use crate::credential::Credential;
 use crate::phone_number::PhoneNumber;
 
-/// What the database knows about a number that wants to log in.
+/// A number that wants to log in, as the database knows it.
 #[derive(Debug)]
 pub struct LoginCandidate {
     /// The contract of the number, with this number's line alone.
@@ -18,7 +18,7 @@ pub struct LoginCandidate {
     pub now: Timestamp,
 }
 
-/// What a login's secret is compared with.
+/// The hash to compare a login's secret with.
 #[derive(Debug)]
 pub enum Comparison {
     /// The hash of this credential.
@@ -37,8 +37,8 @@ pub enum Comparison {
     },
 }
 
-/// Decides what the secret of `login` is compared with. What the login may do is computed after a
-/// match.
+/// Selects the hash to compare the secret of `login` with. The access of the login is computed
+/// after a match.
 #[must_use]
 pub fn comparison(login: PhoneNumber, candidate: Option<LoginCandidate>) -> Comparison {
     let dummy = |outcome| Comparison::Dummy { outcome, expired: None };

@@ -2,7 +2,7 @@
 //! they may run again when a commit has to be repeated.
 //!
 //! - [`temporary_password`]: whether a call may set a temporary password (`P9`, `P14`).
-//! - [`login`]: what a login compares (`W2`).
+//! - [`login`]: which hash a login is compared with (`W2`).
 //! - [`password`]: a password change (`C5`, `C6`).
 //! - [`mod@unit`]: a unit change (`U`), after the plan of [`unit_plan`].
 
@@ -16,7 +16,7 @@ use crate::access::Access;
 use crate::credential::Credential;
 use crate::snapshot::Snapshot;
 
-/// What the session of a snapshot may do, with the credential that it began with. `None` if the
+/// The access of a snapshot's session, with the credential that it began with. `None` if the
 /// session has ended.
 #[must_use]
 pub fn access_of(snapshot: &Snapshot) -> Option<(Access, &Credential)> {

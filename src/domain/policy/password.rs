@@ -69,7 +69,7 @@ impl<Session> PasswordVerdict<Session> {
     }
 }
 
-/// Decides a password change. What was compared counts only if the credential is still the same.
+/// Decides a password change. The comparison counts only if the credential is still the same.
 #[must_use]
 pub fn decide(
     snapshot: Option<&Snapshot>,
@@ -164,7 +164,7 @@ mod tests {
     }
 
     /// The decision on a wrong password at a credential with this count.
-    fn wrong(
+    fn decide_wrong(
         failed_attempts: i32,
         may_void: bool,
         counted: &[EntryKey],
@@ -204,7 +204,7 @@ mod tests {
 
     #[test]
     fn r_a_wrong_password_that_may_void_nothing_is_not_counted_as_the_last() {
-        let decision = wrong(rules::MAX_PASSWORD_FAILURES - 1, false, &[]);
+        let decision = decide_wrong(rules::MAX_PASSWORD_FAILURES - 1, false, &[]);
         assert_eq!(decision.reply, PasswordVerdict::WouldVoid);
         assert!(matches!(decision.change, Change::None) && decision.audit.is_empty());
     }
@@ -213,13 +213,13 @@ mod tests {
     fn c2_an_entry_that_was_counted_gets_the_same_answer_and_does_not_count_again() {
         for (failures, other) in [(1, EntryKey([2; 16])), (rules::MAX_PASSWORD_FAILURES - 1, ENTRY)]
         {
-            let decision = wrong(failures, true, &[other, ENTRY]);
+            let decision = decide_wrong(failures, true, &[other, ENTRY]);
             assert_eq!(
                 decision.reply,
                 PasswordVerdict::Wrong { number: login(), session_over: false }
             );
             assert!(matches!(decision.change, Change::None) && decision.audit.is_empty());
-            let decision = wrong(failures, true, &[EntryKey([2; 16])]);
+            let decision = decide_wrong(failures, true, &[EntryKey([2; 16])]);
             assert!(matches!(decision.change, Change::CountFailures { .. }));
         }
     }

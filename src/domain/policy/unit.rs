@@ -160,7 +160,7 @@ pub fn examine(snapshot: &Snapshot, request: &UnitRequest) -> Result<Allowed, Un
     Ok(Allowed { initiator: initiator.clone(), plan, required })
 }
 
-/// Decides a unit change. What was compared counts only if the same credentials are still required.
+/// Decides a unit change. A comparison counts only if the same credentials are still required.
 #[must_use]
 pub fn decide(
     snapshot: Option<&Snapshot>,
@@ -190,7 +190,7 @@ pub fn decide(
     decision
 }
 
-/// The audit entry of a refusal by a rule. The other refusals are mistakes in the form, or have no
+/// The audit entry of a refusal by a rule. Other refusals are errors in the form, or have no
 /// session.
 #[must_use]
 pub fn refusal(verdict: &UnitVerdict, login: PhoneNumber) -> Option<AuditEntry> {
@@ -219,7 +219,7 @@ fn is_same(allowed: &Allowed, compared: &[ComparedPassword]) -> bool {
     required.eq(compared.iter().map(|one| one.credential))
 }
 
-/// Changes the unit, and says what becomes of each credential.
+/// Changes the unit, and decides each credential's fate.
 fn change(snapshot: &Snapshot, allowed: Allowed, request: &UnitRequest) -> Decision<UnitVerdict> {
     let Allowed { initiator, plan, required: _ } = allowed;
     let UnitChangePlan { logins, voided, dropped, .. } = plan;
@@ -307,7 +307,7 @@ fn entries(event: AuditEvent, numbers: &[PhoneNumber]) -> Vec<AuditEntry> {
     numbers.iter().map(|number| AuditEntry::new(event, *number)).collect()
 }
 
-/// What the form of a unit change offers, from one snapshot.
+/// The choices of a unit change's form, from one snapshot.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct UnitChoices {
     /// The unit in force.
@@ -335,8 +335,8 @@ pub struct UnitChoice {
     pub lost: Vec<PhoneNumber>,
 }
 
-/// What the form of a unit change offers to the session of a snapshot. `None` if the session may
-/// not change the unit (`U2`, `C6`), or has ended.
+/// The choices of a unit change for the session of a snapshot. `None` if the session may not change
+/// the unit (`U2`, `C6`), or has ended.
 #[must_use]
 pub fn choices(snapshot: &Snapshot) -> Option<UnitChoices> {
     let (access, _) = access_of(snapshot)?;

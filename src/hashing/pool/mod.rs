@@ -27,7 +27,7 @@ use crate::metrics::{
     PASSWORD_HASH_REJECTED, PASSWORD_HASH_WAIT_DURATION,
 };
 
-/// How long the steady worker waits for the others, in times that a hash takes.
+/// How long the steady worker waits for the others, in multiples of a hash's duration.
 const STEADY_PAUSE: u32 = 6;
 /// The bounds of that wait.
 const MIN_PAUSE: Duration = Duration::from_millis(60);
@@ -35,7 +35,7 @@ const MAX_PAUSE: Duration = Duration::from_millis(250);
 /// After this time it repeats a hash that another worker has not finished.
 const REPEATED_AFTER: Duration = Duration::from_secs(1);
 
-/// A queue of jobs, and what its workers are doing.
+/// A queue of jobs, and the state of its workers.
 #[derive(Debug)]
 pub(super) struct WorkerPool {
     name: &'static str,
@@ -49,10 +49,10 @@ struct PoolState {
     /// The pool's name.
     pool: &'static str,
     queue: Queue,
-    /// How many may wait; none once all are refused.
+    /// How many jobs may wait; 0 once all are refused.
     capacity: usize,
     closed: bool,
-    /// The jobs of the other workers.
+    /// The jobs that the other workers are running.
     in_progress: Vec<InProgress>,
     /// When another worker last finished a hash, or the steady worker began one.
     progress: Instant,
@@ -73,7 +73,7 @@ impl std::fmt::Debug for PoolState {
     }
 }
 
-/// What a worker is given.
+/// A job for a worker.
 pub(super) struct Work {
     job: Arc<Job>,
     began: Instant,
@@ -166,8 +166,8 @@ impl WorkerPool {
         self.with_room_for(address).map(drop)
     }
 
-    /// The queue, if it has room after abandoned jobs are dropped, or if a job from elsewhere gives
-    /// way.
+    /// The queue, if it has room after abandoned jobs are dropped, or after a job from elsewhere
+    /// has been displaced.
     fn with_room_for(&self, address: IpAddr) -> Result<MutexGuard<'_, PoolState>, HashError> {
         let mut state = self.lock();
         if state.queue.len() >= state.capacity {
@@ -181,7 +181,7 @@ impl WorkerPool {
         Ok(state)
     }
 
-    /// Takes no more jobs, and refuses those that wait.
+    /// Accepts no more jobs, and refuses those that wait.
     pub(super) fn refuse(&self) {
         let mut state = self.lock();
         state.capacity = 0;
@@ -204,7 +204,7 @@ impl WorkerPool {
         self.steady_available.notify_all();
     }
 
-    /// The next job whose answer somebody waits for; `None` once the pool is closed.
+    /// The next job that is not abandoned; `None` once the pool is closed.
     pub(super) fn next(&self) -> Option<Work> {
         let mut state = self.lock();
         loop {
@@ -212,7 +212,7 @@ impl WorkerPool {
                 return None;
             }
             let next = state.queue.pop();
-            // It has also dropped abandoned jobs.
+            // Abandoned jobs have been dropped too.
             self.update_gauge(&state);
             if let Some(next) = next {
                 let began = clock::now();
@@ -247,8 +247,8 @@ impl WorkerPool {
         }
     }
 
-    /// Notes that a worker has finished a job.
-    fn done(&self, work: &Work, worker: Worker) {
+    /// Records that a worker has finished a job.
+    fn finish_job(&self, work: &Work, worker: Worker) {
         let (now, mut state) = (clock::now(), self.lock());
         let took = now.saturating_duration_since(work.began);
         state.in_progress.retain(|current| !Arc::ptr_eq(&current.job, &work.job));
@@ -318,7 +318,7 @@ pub(super) fn spawn(
                 ThreadSchedulePolicy::Normal(NormalThreadSchedulePolicy::Idle),
             )
         {
-            tracing::warn!(%error, "the priority of a hashing thread could not be lowered");
+            tracing::warn!(%error, "could not lower the priority of a hashing thread");
         }
         let next = || match worker {
             Worker::Ordinary | Worker::Idle => pool.next(),
@@ -330,7 +330,7 @@ pub(super) fn spawn(
                 tracing::error!(pool = pool.name, "a hashing thread panicked; continuing");
                 work.job.fail(HashError::Failed("a hashing thread has panicked".to_owned()));
             }
-            pool.done(&work, worker);
+            pool.finish_job(&work, worker);
         }
     })?;
     Ok(())

@@ -38,7 +38,7 @@ fn is_refused(pool: &WorkerPool, address: IpAddr) -> bool {
         && matches!(pool.push(address, job("").0), Err(HashError::Busy))
 }
 
-/// What `/metrics` says of the pool's queue.
+/// The line of `/metrics` for the pool's queue.
 fn gauge(recorder: &PrometheusRecorder) -> String {
     let metrics = recorder.handle().render();
     let gauge = metrics.lines().find_map(|line| {
@@ -63,7 +63,7 @@ fn address(text: &str) -> IpAddr {
 }
 
 #[test]
-fn a_queue_takes_as_many_as_its_bound_and_those_who_leave_make_room() {
+fn a_queue_holds_as_many_as_its_bound_and_abandoned_jobs_make_room() {
     let pool = WorkerPool::new("test", Some(3));
     let mut answers = filled(&pool, 0..3);
     assert!(is_refused(&pool, HERE));
@@ -105,7 +105,7 @@ fn r_networks_take_turns_however_much_one_of_them_asks() {
 }
 
 #[test]
-fn r_of_a_full_queue_who_has_most_gives_way_to_who_has_less() {
+fn r_in_a_full_queue_the_largest_network_gives_way_to_a_smaller_one() {
     let pool = WorkerPool::new("test", Some(4));
     let (here, there) = (address("192.0.2.1"), address("192.0.2.2"));
     let mut flood: Vec<PendingReply> =
@@ -121,7 +121,7 @@ fn r_of_a_full_queue_who_has_most_gives_way_to_who_has_less() {
 }
 
 #[test]
-fn a_wait_is_that_of_the_first_who_has_not_left() {
+fn a_wait_is_that_of_the_first_job_that_is_not_abandoned() {
     let pool = WorkerPool::new("test", None);
     assert_eq!(pool.wait(clock::now()), Duration::ZERO);
     let mut answers = filled(&pool, 0..1);
@@ -136,14 +136,14 @@ fn a_wait_is_that_of_the_first_who_has_not_left() {
 }
 
 #[test]
-fn a_queue_without_a_bound_refuses_nobody() {
+fn a_queue_without_a_bound_refuses_no_job() {
     let pool = WorkerPool::new("test", None);
     let answers = filled(&pool, 0..10_000);
     assert_eq!(pool.waiting(), answers.len());
 }
 
 #[test]
-fn the_queues_length_is_shown_from_the_start_and_without_those_who_have_left() {
+fn the_queues_length_is_shown_from_the_start_and_without_abandoned_jobs() {
     let recorder = PrometheusBuilder::new().build_recorder();
     let pool = with_local_recorder(&recorder, || {
         let pool = WorkerPool::new("test", Some(3));
@@ -171,7 +171,7 @@ fn is_given(due: &Due, wanted: &str) -> bool {
 }
 
 #[test]
-fn r_the_steady_worker_does_what_the_others_do_not_come_to_and_rests_between() {
+fn r_the_steady_worker_runs_jobs_that_the_others_cannot_and_pauses_between() {
     let pool = WorkerPool::new("test", None);
     let began = clock::now();
     assert!(matches!(due(&pool, began), Due::Never));
@@ -184,18 +184,18 @@ fn r_the_steady_worker_does_what_the_others_do_not_come_to_and_rests_between() {
 }
 
 #[test]
-fn r_the_steady_worker_leaves_all_to_others_that_come_to_their_work() {
+fn r_the_steady_worker_leaves_all_jobs_to_others_that_make_progress() {
     let pool = WorkerPool::new("test", None);
     let _answers = filled(&pool, 0..2);
     let work = pool.next().unwrap();
-    pool.done(&work, Worker::Idle);
+    pool.finish_job(&work, Worker::Idle);
     let done = pool.lock().progress;
     assert!(matches!(due(&pool, done), Due::In(_)));
     assert!(is_given(&due(&pool, done + MAX_PAUSE), "1"));
 }
 
 #[test]
-fn r_the_steady_worker_repeats_once_what_another_has_not_done() {
+fn r_the_steady_worker_repeats_a_stuck_job_once() {
     let pool = WorkerPool::new("test", None);
     let mut answer = push(&pool, HERE, "stuck");
     let stuck = pool.next().unwrap();
@@ -205,15 +205,15 @@ fn r_the_steady_worker_repeats_once_what_another_has_not_done() {
     assert!(work.is_repeated && name(&work) == "stuck");
     assert!(matches!(due(&pool, later + REPEATED_AFTER), Due::Never));
     work.job().fail(HashError::Busy);
-    pool.done(&work, Worker::Steady);
+    pool.finish_job(&work, Worker::Steady);
     assert!(matches!(answer.try_recv(), Ok(Err(HashError::Busy))));
-    // The other comes to its end later, and to nobody.
+    // The other worker's result comes later, and has no receiver.
     stuck.job().fail(HashError::Busy);
-    pool.done(&stuck, Worker::Idle);
+    pool.finish_job(&stuck, Worker::Idle);
 }
 
 #[test]
-fn r_logins_go_on_while_all_other_workers_are_kept_from_the_processor() {
+fn r_logins_continue_while_all_other_workers_get_no_processor_time() {
     let pool = Arc::new(WorkerPool::new("test", None));
     let answers: Vec<PendingReply> = filled(&pool, 0..3);
     let _stuck = pool.next().unwrap();
@@ -225,7 +225,7 @@ fn r_logins_go_on_while_all_other_workers_are_kept_from_the_processor() {
 }
 
 #[test]
-fn c7_a_worker_that_panics_answers_its_job_with_an_error_and_goes_on() {
+fn c7_a_worker_that_panics_answers_its_job_with_an_error_and_continues() {
     let pool = Arc::new(WorkerPool::new("test", None));
     for worker in [Worker::Ordinary, Worker::Steady] {
         let answers = ["panics", "is refused"].map(|name| push(&pool, HERE, name));

@@ -84,7 +84,10 @@ impl IntoResponses for LoginProblems {
                     "every refusal, byte for byte the same",
                 ),
             ];
-            own.into_iter().chain(problems::of_a_body()).chain(problems::of_passwords()).collect()
+            own.into_iter()
+                .chain(problems::body_problems())
+                .chain(problems::password_problems())
+                .collect()
         })
     }
 }

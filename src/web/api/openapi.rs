@@ -13,7 +13,7 @@ use super::problems::{self, Responses};
 use super::{login, logout, password, session, unit, unit_choices};
 use crate::web::problem::Problem;
 
-/// What a client's author reads first. Its last paragraph is the promise of `docs/api.md`.
+/// The introduction for authors of clients. Its last paragraph is the promise of `docs/api.md`.
 const ABOUT: &str = "\
 The settings site of the temporary-password line as JSON. A login gives a bearer token that every \
 other request carries; the session ends when it is idle, after 12 hours, or at the logout.
@@ -21,7 +21,7 @@ other request carries; the session ends when it is idle, after 12 hours, or at t
 Errors are problem documents (RFC 9457) with a `code` for programs and a Japanese `detail` for the \
 subscriber. Nothing was counted against a password unless the description says so.
 
-The API is for programs and for pages of its own origin: there are no CORS headers.
+The API is for programs and same-origin pages: there are no CORS headers.
 
 Under `/api/v1` requests and answers keep their meaning. Members, codes, values and operations may be \
 added: a client ignores members that it does not know, and treats an unknown `code` by its status.";
@@ -82,7 +82,7 @@ pub(super) fn document() -> Option<Value> {
 static JSON: LazyLock<Option<Bytes>> =
     LazyLock::new(|| Description::openapi().to_json().ok().map(Bytes::from));
 
-/// The problems of a path that anybody may read.
+/// The problems of a path that is open to everyone.
 struct OpenApiProblems;
 
 impl IntoResponses for OpenApiProblems {
@@ -153,7 +153,7 @@ mod tests {
     }
 
     #[test]
-    fn api_every_operation_describes_every_status_that_can_come() {
+    fn api_every_operation_describes_every_possible_status() {
         let document = document().unwrap();
         for operation in operations(&document) {
             for status in EVERYWHERE {

@@ -121,7 +121,10 @@ impl IntoResponses for PasswordProblems {
                     "the current password is wrong, and counted",
                 ),
             ];
-            own.into_iter().chain(problems::of_a_body()).chain(problems::of_passwords()).collect()
+            own.into_iter()
+                .chain(problems::body_problems())
+                .chain(problems::password_problems())
+                .collect()
         })
     }
 }

@@ -1,5 +1,5 @@
 //! The problems that an operation answers with, as the description of the API shows them. Each
-//! example is the document that the service itself makes.
+//! example is a document of the service itself.
 
 use std::collections::BTreeMap;
 
@@ -22,7 +22,7 @@ pub(super) type Case = (Problem, &'static str);
 /// The number in every example.
 pub(super) const NUMBER: &str = "0612345678";
 
-/// What the problems of an operation name.
+/// The numbers that the examples of problems contain.
 pub(super) struct Examples {
     pub(super) numbers: [PhoneNumber; 1],
     /// The set-up number.
@@ -35,15 +35,15 @@ pub(super) fn responses(own: impl FnOnce(&Examples) -> Vec<Case>) -> Responses {
         return Responses::new();
     };
     let mut by_status: BTreeMap<u16, Vec<Case>> = BTreeMap::new();
-    for case in own(&Examples { numbers: [number], call }).into_iter().chain(of_every_path()) {
+    for case in own(&Examples { numbers: [number], call }).into_iter().chain(common_problems()) {
         by_status.entry(case.0.status().as_u16()).or_default().push(case);
     }
     let response = |(status, cases): (u16, Vec<Case>)| (status.to_string(), response(cases).into());
     by_status.into_iter().map(response).collect()
 }
 
-/// The problems of an operation that changes something, without those of its passwords.
-pub(super) fn of_a_body() -> [Case; 2] {
+/// The problems of an operation with a body, without those of its passwords.
+pub(super) fn body_problems() -> [Case; 2] {
     [
         (Problem::cross_site(), "another site's page made the request"),
         (Problem::too_large(), "the body is larger than 16 KiB"),
@@ -51,7 +51,7 @@ pub(super) fn of_a_body() -> [Case; 2] {
 }
 
 /// The problems of an operation that verifies passwords.
-pub(super) fn of_passwords() -> [Case; 3] {
+pub(super) fn password_problems() -> [Case; 3] {
     [
         (
             Problem::too_many_requests(20),
@@ -65,8 +65,8 @@ pub(super) fn of_passwords() -> [Case; 3] {
     ]
 }
 
-/// The problems of an operation that a session only reads with.
-pub(super) fn of_reading() -> [Case; 4] {
+/// The problems of an operation that only reads with a session.
+pub(super) fn reading_problems() -> [Case; 4] {
     [
         no_session(),
         (
@@ -82,7 +82,7 @@ pub(super) fn no_session() -> Case {
     (Problem::no_session(), "no token, or one of a session that has ended")
 }
 
-fn of_every_path() -> [Case; 4] {
+fn common_problems() -> [Case; 4] {
     [
         (Problem::not_found(), "there is no such path"),
         (Problem::method_not_allowed(), "the path has no such method"),

@@ -47,7 +47,7 @@ struct ResponseView {
     content: Option<Content>,
 }
 
-/// What a body is, and what it may look like.
+/// A body's type, with an example.
 struct Content {
     kind: SchemaKind,
     examples: Vec<String>,
@@ -57,7 +57,7 @@ struct Content {
 struct SchemaView {
     name: String,
     about: Text,
-    /// The schemas whose members it has too.
+    /// The schemas that it extends.
     bases: Vec<SchemaKind>,
     values: Vec<String>,
     limits: Vec<String>,

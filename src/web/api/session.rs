@@ -87,6 +87,6 @@ struct SessionProblems;
 
 impl IntoResponses for SessionProblems {
     fn responses() -> Responses {
-        problems::responses(|_| problems::of_reading().into())
+        problems::responses(|_| problems::reading_problems().into())
     }
 }

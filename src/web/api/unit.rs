@@ -233,7 +233,10 @@ impl IntoResponses for UnitProblems {
                     "the passwords of `numbers` are wrong, and counted",
                 ),
             ];
-            own.into_iter().chain(problems::of_a_body()).chain(problems::of_passwords()).collect()
+            own.into_iter()
+                .chain(problems::body_problems())
+                .chain(problems::password_problems())
+                .collect()
         })
     }
 }

@@ -115,7 +115,7 @@ impl IntoResponses for UnitChoicesProblems {
     fn responses() -> Responses {
         problems::responses(|_| {
             let own = [(Problem::not_allowed(), "a user cannot change the unit")];
-            own.into_iter().chain(problems::of_reading()).collect()
+            own.into_iter().chain(problems::reading_problems()).collect()
         })
     }
 }

@@ -19,7 +19,7 @@ use domain::rules;
 /// Seconds until it is worth trying again.
 const RETRY_AFTER_S: u64 = 5;
 
-/// What went wrong, in one word.
+/// The kind of a problem, in one word.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Code {
@@ -33,7 +33,7 @@ pub enum Code {
     NoSession,
     /// The session may only change its password or log out (`C6`).
     PasswordChangeRequired,
-    /// What the login's role does not allow (`U2`).
+    /// The login's role does not allow it (`U2`).
     NotAllowed,
     /// The contract has changed since the client last saw it (`W6`).
     ChangedElsewhere,
@@ -78,7 +78,7 @@ pub struct Problem {
     title: &'static str,
     /// The HTTP status.
     status: u16,
-    /// What went wrong, in one word.
+    /// The kind of the problem.
     pub(super) code: Code,
     /// What the subscriber can do, in Japanese.
     #[schema(value_type = String)]
@@ -270,7 +270,7 @@ impl From<AuthError> for Problem {
             }
             AuthError::Hash(HashError::Busy) => Self::busy(),
             AuthError::Hash(error @ HashError::Failed(_)) => {
-                tracing::error!(%error, "could not verify a login");
+                tracing::error!(%error, "could not verify a password");
                 Self::internal()
             }
         }

@@ -1,4 +1,4 @@
-//! Failed attempts by login number, as far as this daemon has seen them.
+//! Failed attempts by login number, as counted by this daemon.
 //!
 //! A number without a live credential must look like one with a temporary password, even to an
 //! address that may not void another credential.
@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use domain::rules;
 
-/// How long an attempt is remembered: as long as a temporary password lasts.
+/// How long an attempt is remembered: the lifetime of a temporary password.
 const RETENTION: Duration = rules::TEMPORARY_PASSWORD_LIFETIME;
 
 /// Failures that void no credential of either kind (`C2`).
@@ -76,7 +76,7 @@ impl NumberAttempts {
         outcome == AttemptOutcome::Voided || would_have_voided
     }
 
-    /// Forgets numbers without attempts that still count.
+    /// Forgets numbers whose attempts no longer count.
     pub(super) fn evict_idle(&mut self, now: Instant) {
         self.by_number.retain(|_, count| {
             count.in_progress > 0 || (count.failures > 0 && count.expires_at > now)

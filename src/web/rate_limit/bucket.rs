@@ -11,7 +11,7 @@ pub(in crate::web) struct Quota {
     pub(in crate::web) period: Duration,
 }
 
-/// What is spent, as the time when all of it will have returned.
+/// The points spent, as the time when all of them will have returned.
 #[derive(Debug, Clone, Copy)]
 pub(in crate::web) struct LeakyBucket {
     empty_at: Instant,
@@ -49,7 +49,7 @@ impl LeakyBucket {
         u32::try_from(free / quota.period.as_nanos().max(1)).unwrap_or(u32::MAX)
     }
 
-    /// Spends `points`. What exceeds the limit becomes a debt, at most as large as the limit.
+    /// Spends `points`. Points above the limit become a debt, at most as large as the limit.
     pub(in crate::web) fn spend(&mut self, quota: Quota, points: u32, now: Instant) {
         let spent = self.empty_at.saturating_duration_since(now) + quota.refill_time(points);
         self.empty_at = now + spent.min(2 * quota.period);

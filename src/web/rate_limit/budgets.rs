@@ -1,5 +1,5 @@
-//! The budgets of networks: what is spent, what requests in progress have reserved, and which
-//! requests wait for them.
+//! The budgets of networks: points spent, points reserved by requests in progress, and requests
+//! that wait for them.
 
 use std::collections::HashMap;
 use std::net::IpAddr;
@@ -210,7 +210,7 @@ impl Budgets {
     }
 }
 
-/// What a request cost.
+/// The cost of a request.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Spending {
     pub(super) points: u32,
@@ -218,9 +218,9 @@ pub(super) struct Spending {
 }
 
 impl Level {
-    /// What a request reserves: the highest cost of one password, or the whole budget.
+    /// The highest cost of a request: that of one password, or the whole budget.
     fn max_cost(&self) -> u32 {
-        rules::DEAD_LOGIN_POINTS.min(self.points.limit)
+        rules::NO_CREDENTIAL_LOGIN_POINTS.min(self.points.limit)
     }
 
     fn budget(&mut self, key: u64, now: Instant) -> &mut Budget {

@@ -1,4 +1,4 @@
-//! What a request reserves of its address's budget, and settles after the verification.
+//! The part of its address's budget that a request reserves, and settles after the verification.
 
 use std::net::IpAddr;
 use std::time::Duration;
@@ -21,8 +21,8 @@ use domain::rules;
 /// verification.
 const MAX_WAIT: Duration = Duration::from_mins(3);
 
-/// What a request has reserved. Dropped before it is settled, it costs the most: a password may
-/// have been compared.
+/// A request's reservation. Dropped before it is settled, it costs the most: a password may have
+/// been compared.
 pub(in crate::web) struct Reservation {
     limiter: RateLimiter,
     /// `None` if there is no limit.
@@ -39,7 +39,7 @@ struct Reserved {
     voidings: u32,
 }
 
-/// What a request costs its network, once its verdict is known.
+/// A request's cost for its network, once its verdict is known.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::web) struct RequestCost {
     points: u32,
@@ -174,7 +174,11 @@ impl Reservation {
 
 impl Drop for Reservation {
     fn drop(&mut self) {
-        self.settle(RequestCost::new(rules::DEAD_LOGIN_POINTS, AttemptOutcome::NoCredential, 0));
+        self.settle(RequestCost::new(
+            rules::NO_CREDENTIAL_LOGIN_POINTS,
+            AttemptOutcome::NoCredential,
+            0,
+        ));
     }
 }
 
@@ -205,7 +209,7 @@ impl RequestCost {
                 Self::for_failures(1, usize::from(*voided))
             }
             Ok(LoginVerdict::Refused(LoginRefusal::NothingToCompare)) => {
-                Self::new(rules::DEAD_LOGIN_POINTS, AttemptOutcome::NoCredential, 0)
+                Self::new(rules::NO_CREDENTIAL_LOGIN_POINTS, AttemptOutcome::NoCredential, 0)
             }
             Ok(LoginVerdict::WouldVoid) | Err(_) => Self::minimum(),
         }

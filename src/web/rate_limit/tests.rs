@@ -1,4 +1,5 @@
-//! The cost of logins: budgets on a clock that the tests move, and waiting by who settles first.
+//! The cost of logins: budgets on a clock that the tests move, and requests that wait for others to
+//! settle.
 
 use std::collections::HashSet;
 use std::net::Ipv4Addr;
@@ -23,7 +24,7 @@ const RIGHT: RequestCost =
     RequestCost::new(rules::SUCCESSFUL_LOGIN_POINTS, AttemptOutcome::Right, 0);
 const WRONG: RequestCost = RequestCost::new(rules::FAILED_LOGIN_POINTS, AttemptOutcome::Wrong, 0);
 const DEAD: RequestCost =
-    RequestCost::new(rules::DEAD_LOGIN_POINTS, AttemptOutcome::NoCredential, 0);
+    RequestCost::new(rules::NO_CREDENTIAL_LOGIN_POINTS, AttemptOutcome::NoCredential, 0);
 const VOIDED: RequestCost = RequestCost::new(rules::FAILED_LOGIN_POINTS, AttemptOutcome::Voided, 1);
 
 fn limiter(points: u32) -> RateLimiter {
@@ -63,12 +64,12 @@ fn r_what_passes_in_a_minute_depends_on_its_outcomes() {
     // The highest cost must be left each time.
     assert_eq!(passed(one(), rules::SUCCESSFUL_LOGIN_POINTS, 200), 91);
     assert_eq!(passed(one(), rules::FAILED_LOGIN_POINTS, 200), 19);
-    assert_eq!(passed(one(), rules::DEAD_LOGIN_POINTS, 200), 10);
+    assert_eq!(passed(one(), rules::NO_CREDENTIAL_LOGIN_POINTS, 200), 10);
 }
 
 #[test]
 fn r_wider_networks_have_larger_budgets() {
-    let dead = rules::DEAD_LOGIN_POINTS;
+    let dead = rules::NO_CREDENTIAL_LOGIN_POINTS;
     let v4 =
         |bits: u32| (0..256).map(move |n| Ipv4Addr::from_bits(0xc000_0000 + (n << bits)).into());
     let v6 = |bits: u32| {

@@ -101,7 +101,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn w3_a_field_is_taken_exactly_as_typed() {
+    fn w3_a_field_is_read_exactly_as_typed() {
         let mut form = Form::decode(b"a=%E3%81%82+b%2B&b=&c=x%3Dy=z%&&d").unwrap();
         assert_eq!(form.text("a"), "あ b+");
         assert!(form.password("b").is_none());

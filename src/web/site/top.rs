@@ -51,9 +51,9 @@ struct HistoryView {
     /// When and from where the login before this one came.
     previous_login: Option<Markup>,
     /// Wrong entries since then.
-    failures: i32,
+    failed_attempts: i32,
     /// When and from where the last temporary password was set.
-    temporary_setting: Option<Markup>,
+    temporary_password_set: Option<Markup>,
 }
 
 /// More numbers than this are folded (`U4`).
@@ -107,11 +107,12 @@ impl TopPage {
 
 impl HistoryView {
     fn new(lang: Language, history: &LoginHistory) -> Self {
-        let LoginHistory { previous_login, failures, temporary_setting } = *history;
+        let LoginHistory { previous_login, failed_attempts, temporary_password_set } = *history;
         Self {
             previous_login: previous_login.map(|login| text::previous_login(lang, login)),
-            failures,
-            temporary_setting: temporary_setting.map(|set| text::temporary_setting(lang, set)),
+            failed_attempts,
+            temporary_password_set: temporary_password_set
+                .map(|set| text::temporary_password_set(lang, set)),
         }
     }
 }

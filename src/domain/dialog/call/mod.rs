@@ -1,4 +1,4 @@
-//! The state machine of a call: what each input means in each state, and how long a state lasts.
+//! The state machine of a call: the effect of each input in each state, and how long a state lasts.
 //!
 //! ```text
 //! LookingUp ──▶ Asking (menu, number, password, confirmation) ──▶ Storing ──▶ Closing ──▶ Ended
@@ -66,7 +66,7 @@ pub struct Call {
     outcome: Option<Outcome>,
     /// The unit that the caller has chosen.
     unit: Option<AuthUnit>,
-    /// What inputs have led to, until it is taken.
+    /// Progress that inputs have caused, until it is taken.
     progress: Vec<Progress>,
 }
 
@@ -74,7 +74,7 @@ pub struct Call {
 enum State {
     /// The call rings while the caller's contract is looked up.
     LookingUp { caller: PhoneNumber },
-    /// The caller is asked for an entry.
+    /// The line waits for an entry.
     Asking(Box<StepState>),
     /// A password for this login number is being stored.
     Storing { login: PhoneNumber },
@@ -107,7 +107,7 @@ impl Call {
             call.enter(State::LookingUp { caller }, now + REPLY_TIMEOUT);
         } else {
             call.player.emit(ChannelCommand::Answer);
-            call.not_available(now);
+            call.end_not_available(now);
         }
         let outputs = call.player.take_outputs();
         (call, outputs)
@@ -120,7 +120,7 @@ impl Call {
             return Vec::new();
         }
         match input {
-            // It is unknown what plays, and whether every key arrives.
+            // What plays is unknown, and keys may be missing.
             Input::Key(_) | Input::Started(_) | Input::Finished(..) if self.disconnected => {}
             // During a hold the keys are meant for somebody else.
             Input::Key(_) if self.held => {}
@@ -130,8 +130,8 @@ impl Call {
             Input::LookedUp(result) => self.on_lookup(result, now),
             Input::Stored(result) => self.on_stored(result, now),
             Input::Timeout => self.on_timeout(now),
-            Input::Disconnected => self.suspend(),
-            Input::Reconnected => self.resume(now),
+            Input::Disconnected => self.on_disconnected(),
+            Input::Reconnected => self.on_reconnected(now),
             Input::Held => self.hold(now),
             Input::Unheld => self.unhold(now),
             Input::HangUp => self.end(Outcome::HungUp),
@@ -157,7 +157,7 @@ impl Call {
         self.outcome
     }
 
-    /// What inputs have led to since the last call, in order.
+    /// The progress since the last call, in order.
     #[must_use]
     pub fn take_progress(&mut self) -> Vec<Progress> {
         std::mem::take(&mut self.progress)
@@ -246,7 +246,7 @@ impl Call {
     }
 
     fn on_started(&mut self, id: PlaybackId, now: Instant) {
-        if !self.player.started(id, now) {
+        if !self.player.on_started(id, now) {
             return;
         }
         self.progress.extend(self.player.guidance_name().map(Progress::GuidanceBegan));
@@ -267,7 +267,7 @@ impl Call {
     }
 
     fn on_finished(&mut self, id: PlaybackId, end: PlaybackEnd, now: Instant) {
-        match self.player.finished(id, end, now) {
+        match self.player.on_finished(id, end, now) {
             PlaybackResult::Ignored => {}
             PlaybackResult::Repeating => {
                 if let State::Asking(asking) = &mut self.state {
@@ -281,7 +281,9 @@ impl Call {
                 State::LookingUp { .. } | State::Storing { .. } | State::Ended => {}
             },
             PlaybackResult::SilenceLost | PlaybackResult::Unplayable => match self.state {
-                State::Asking(_) | State::Closing { or_trouble: true, .. } => self.trouble(now),
+                State::Asking(_) | State::Closing { or_trouble: true, .. } => {
+                    self.end_with_trouble(now);
+                }
                 State::Closing { or_trouble: false, .. } => self.hang_up(),
                 State::LookingUp { .. } | State::Storing { .. } | State::Ended => {}
             },
@@ -296,8 +298,8 @@ impl Call {
                 let asking = StepState::new(subscriber);
                 self.ask(Box::new(asking), vec![Step::Menu.guidance()], now);
             }
-            Eligibility::NotAvailable => self.not_available(now),
-            Eligibility::Unreachable => self.trouble(now),
+            Eligibility::NotAvailable => self.end_not_available(now),
+            Eligibility::Unreachable => self.end_with_trouble(now),
         }
     }
 
@@ -305,8 +307,8 @@ impl Call {
         let State::Storing { login } = self.state else { return };
         match result {
             StoreResult::Stored => self.close(Prompt::Completed(login), Outcome::Stored, now),
-            StoreResult::Refused => self.not_available(now),
-            StoreResult::Unreachable => self.trouble(now),
+            StoreResult::Refused => self.end_not_available(now),
+            StoreResult::Unreachable => self.end_with_trouble(now),
         }
     }
 
@@ -317,11 +319,11 @@ impl Call {
         match &self.state {
             State::LookingUp { .. } => {
                 self.player.emit(ChannelCommand::Answer);
-                self.trouble(now);
+                self.end_with_trouble(now);
                 self.player.emit(Output::CancelPending);
             }
             State::Storing { .. } => {
-                self.trouble(now);
+                self.end_with_trouble(now);
                 self.player.emit(Output::CancelPending);
             }
             State::Asking(_) if now >= self.overall_deadline => {
@@ -333,7 +335,7 @@ impl Call {
                     self.player.interrupt();
                     self.listen(now);
                 }
-                KeyMode::Keep | KeyMode::Ignore => self.trouble(now),
+                KeyMode::Keep | KeyMode::Ignore => self.end_with_trouble(now),
             },
             State::Asking(_) => {
                 if let Some(asking) = self.take_asking() {

@@ -12,7 +12,7 @@ use crate::dialog::{Outcome, Output, Refusal};
 use crate::rules;
 
 /// From a guidance's command to its end. After that its end counts as lost; the longest guidance
-/// takes half of it.
+/// takes half of this time.
 const GUIDANCE_TIMEOUT: Duration = Duration::from_secs(40);
 
 impl Call {
@@ -38,13 +38,13 @@ impl Call {
             Verdict::Wrong(reason) => {
                 let again = by_silence.then(|| asking.step.guidance());
                 let prompts = std::iter::once(Prompt::Invalid).chain(again).collect();
-                self.wrong(asking, entry, reason, prompts, now);
+                self.reject_entry(asking, entry, reason, prompts, now);
             }
             Verdict::Differs(step) => {
                 let prompts = vec![Prompt::Invalid, step.guidance()];
                 asking.enter(step);
                 self.player.emit(Output::DiscardHash);
-                self.wrong(asking, entry, WrongEntry::Differs, prompts, now);
+                self.reject_entry(asking, entry, WrongEntry::Differs, prompts, now);
             }
             Verdict::Store(new) => {
                 self.progress.push(Progress::EntryAccepted(entry));
@@ -54,13 +54,13 @@ impl Call {
             }
             Verdict::NotAvailable => {
                 self.progress.push(Progress::EntryAccepted(entry));
-                self.not_available(now);
+                self.end_not_available(now);
             }
         }
     }
 
     /// Asks again with these prompts, unless this was the last entry that the step allows (`P10`).
-    fn wrong(
+    fn reject_entry(
         &mut self,
         mut asking: Box<StepState>,
         entry: EntrySummary,
@@ -95,11 +95,11 @@ impl Call {
         }
     }
 
-    /// Suspends the call while the PBX is disconnected. A part of an entry is dropped, because keys
+    /// Waits while the PBX is disconnected. A part of an entry is dropped, because keys
     /// may be missing from it.
-    pub(super) fn suspend(&mut self) {
+    pub(super) fn on_disconnected(&mut self) {
         self.disconnected = true;
-        self.progress.push(Progress::Suspended);
+        self.progress.push(Progress::Disconnected);
         if let Some(mut asking) = self.take_asking() {
             asking.ignore_keys();
             asking.terminator_until = None;
@@ -128,7 +128,7 @@ impl Call {
     pub(super) fn unhold(&mut self, now: Instant) {
         let was_held = std::mem::take(&mut self.held);
         self.progress.push(Progress::Unheld);
-        // While the PBX is disconnected, `resume` will play it.
+        // While the PBX is disconnected, `on_reconnected` will play it.
         if was_held && !self.disconnected {
             self.player.interrupt();
             self.repeat_guidance(now);
@@ -137,9 +137,9 @@ impl Call {
 
     /// Goes on after [`Input::Reconnected`](crate::dialog::Input::Reconnected), from the start of
     /// the guidance.
-    pub(super) fn resume(&mut self, now: Instant) {
+    pub(super) fn on_reconnected(&mut self, now: Instant) {
         self.disconnected = false;
-        self.progress.push(Progress::Resumed);
+        self.progress.push(Progress::Reconnected);
         // The end of a hold may have been lost.
         self.held = false;
         self.player.reset();
@@ -167,12 +167,12 @@ impl Call {
         if self.held { deadline.max(self.overall_deadline) } else { deadline }
     }
 
-    pub(super) fn not_available(&mut self, now: Instant) {
+    pub(super) fn end_not_available(&mut self, now: Instant) {
         self.close(Prompt::NotAvailable, Outcome::NotAvailable, now);
         self.player.emit(Output::Audit(Refusal::NotAvailable));
     }
 
-    pub(super) fn trouble(&mut self, now: Instant) {
+    pub(super) fn end_with_trouble(&mut self, now: Instant) {
         self.close(Prompt::Trouble, Outcome::Trouble, now);
     }
 

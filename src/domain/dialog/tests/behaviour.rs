@@ -4,18 +4,18 @@ use std::time::Duration;
 
 use proptest::prelude::*;
 
-use super::channel::{Fate, is_quiet};
+use super::channel::{Fate, is_silent};
 use super::phone::{Phone, SECOND};
 use super::surroundings::{ADDITIONAL, CONTRACT, WITHOUT_SERVICE, World};
 use crate::auth_unit::AuthUnit;
 use crate::dialog::prompt::Prompt;
 use crate::dialog::{Input, LookupResult, StoreResult};
 
-/// One thing that a caller does.
+/// An act of a caller.
 #[derive(Debug, Clone)]
 pub(super) enum Act {
     Keys(String),
-    /// Keys faster than the channel's news.
+    /// Keys faster than the channel's events.
     Burst(String),
     Pause(Duration),
     Listen,
@@ -23,7 +23,7 @@ pub(super) enum Act {
     HangUp,
 }
 
-/// A caller, and what is around the call.
+/// A caller, with the call's surroundings.
 #[derive(Debug, Clone)]
 pub(super) struct Caller {
     pub(super) number: Option<&'static str>,
@@ -42,7 +42,7 @@ const FINDS: [fn(crate::contract::Contract) -> LookupResult; 3] = [
     |_| LookupResult::Unreachable,
 ];
 
-/// What becomes of the guidance; the quiet plays.
+/// The fates of guidance; silence always plays.
 const FATES: [fn(&[Prompt], usize) -> Fate; 6] = [
     |_, _| Fate::Plays,
     |prompts, earlier| one_in(3, prompts, earlier, Fate::Fails),
@@ -53,7 +53,7 @@ const FATES: [fn(&[Prompt], usize) -> Fate; 6] = [
 ];
 
 fn one_in(n: usize, prompts: &[Prompt], earlier: usize, fate: Fate) -> Fate {
-    if !is_quiet(prompts) && earlier % n == n - 1 { fate } else { Fate::Plays }
+    if !is_silent(prompts) && earlier % n == n - 1 { fate } else { Fate::Plays }
 }
 
 impl Caller {
@@ -134,8 +134,7 @@ fn reply_time() -> impl Strategy<Value = Option<Duration>> {
     ]
 }
 
-/// A way through the dialog with slips on it, often cut short, sometimes gone on with after its
-/// end.
+/// A way through the dialog with slips in it, often cut short, sometimes continued after its end.
 fn acts() -> impl Strategy<Value = Vec<Act>> {
     let menu = (slips(one_of(&["9", "0", "*", "#", "A", ""])), one_of(&["1", "2", "3"]));
     let named = (

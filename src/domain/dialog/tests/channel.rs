@@ -6,16 +6,16 @@ use std::time::{Duration, Instant};
 use crate::dialog::prompt::{Prompt, SILENCE_LENGTH};
 use crate::dialog::{Input, PlaybackEnd, PlaybackId};
 
-/// What is heard when nobody has stopped the quiet in time.
+/// Heard when nobody has stopped the silence in time.
 pub(super) const BY_ITSELF: &str = "trouble-by-itself";
 
-/// What becomes of a playback that starts.
+/// The fate of a playback that starts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Fate {
     Plays,
     /// Cannot be played.
     Fails,
-    /// Is hit, as it starts, by the stop of what played before it.
+    /// Is stopped, as it starts, by the stop of the playback before it.
     Stopped,
     /// Plays, but its start is never reported.
     StartIsLost,
@@ -37,9 +37,9 @@ pub(super) struct ChannelModel {
     heard: Vec<String>,
     /// Every id that was queued.
     pub(super) known: Vec<PlaybackId>,
-    /// Every id that is over, and was reported to be.
+    /// Every id that has ended and was reported.
     pub(super) over: Vec<PlaybackId>,
-    /// Playbacks that have started, quiet apart.
+    /// Playbacks that have started, except silence.
     pub(super) guidances: usize,
 }
 
@@ -67,7 +67,7 @@ impl ChannelModel {
         Some(Input::Finished(id, PlaybackEnd::Done))
     }
 
-    /// The next thing that happens by itself at `now`.
+    /// The next event that the channel produces by itself at `now`.
     pub(super) fn event(
         &mut self,
         now: Instant,
@@ -77,7 +77,7 @@ impl ChannelModel {
         if head.started.is_none() {
             head.started = Some(now);
             head.fate = fate(&head.prompts, self.guidances);
-            self.guidances += usize::from(!head.is_quiet());
+            self.guidances += usize::from(!head.is_silent());
             if head.fate != Fate::Fails && head.fate != Fate::StartIsLost {
                 return Some(Input::Started(head.id));
             }
@@ -107,18 +107,18 @@ impl ChannelModel {
         self.queue.is_empty()
     }
 
-    /// Whether the caller hears an apology if nobody serves the call any more.
+    /// Whether the caller hears an apology if nobody serves the call.
     pub(super) fn reports_by_itself(&self) -> bool {
         let last = |playback: &Playback| playback.prompts.last().copied();
         self.queue.iter().filter_map(last).any(|last| matches!(last, Prompt::Silence(_)))
     }
 
-    /// Whether nothing but the quiet plays or is to play.
-    pub(super) fn is_quiet(&self) -> bool {
-        self.queue.iter().all(Playback::is_quiet)
+    /// Whether only silence plays or is queued.
+    pub(super) fn is_silent(&self) -> bool {
+        self.queue.iter().all(Playback::is_silent)
     }
 
-    /// Everything heard so far, quiet apart, in order; what was cut off ends in `…`.
+    /// Everything heard, except silence, in order; an interrupted prompt ends in `…`.
     pub(super) fn heard(&self, now: Instant) -> String {
         let playing = self.queue.front().map(|head| head.heard(now)).unwrap_or_default();
         let heard: Vec<&str> = self
@@ -132,8 +132,8 @@ impl ChannelModel {
 }
 
 impl Playback {
-    fn is_quiet(&self) -> bool {
-        is_quiet(&self.prompts)
+    fn is_silent(&self) -> bool {
+        is_silent(&self.prompts)
     }
 
     fn ends(&self) -> Option<Instant> {
@@ -165,12 +165,12 @@ impl Playback {
     }
 }
 
-/// Whether it begins with the quiet, whatever comes behind that by itself.
-pub(super) fn is_quiet(prompts: &[Prompt]) -> bool {
+/// Whether it begins with silence, whatever follows that by itself.
+pub(super) fn is_silent(prompts: &[Prompt]) -> bool {
     prompts.first().is_some_and(Prompt::is_silence)
 }
 
-/// How long a guidance takes, the same order as the real ones.
+/// The duration of a guidance, of the same magnitude as the real ones.
 pub(super) fn duration(prompt: &Prompt) -> Duration {
     Duration::from_millis(match prompt {
         Prompt::LeadIn => 100,

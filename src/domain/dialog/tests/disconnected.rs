@@ -1,4 +1,4 @@
-//! The link to the PBX is down for a while: the call goes on where it was.
+//! The PBX is disconnected for a while: the call continues where it was.
 
 use super::phone::{Phone, SECOND};
 use super::surroundings::World;
@@ -6,7 +6,7 @@ use crate::dialog::Outcome;
 use crate::dialog::{LookupResult, StoreResult};
 use crate::rules;
 
-/// Cut off for longer than every limit of an entry, and restored.
+/// Disconnected for longer than every limit of an entry, and reconnected.
 fn outage(phone: &mut Phone) {
     phone.disconnect();
     phone.wait(30 * SECOND);
@@ -69,7 +69,7 @@ fn half_an_entry_is_dropped() {
 }
 
 #[test]
-fn p9_what_was_stored_meanwhile_is_said_when_it_can_be_heard() {
+fn p9_a_password_stored_during_an_outage_is_announced_afterwards() {
     let mut phone = Phone::calls(World { stores_in: Some(SECOND), ..World::default() });
     phone.keys("14567891045678910");
     assert!(phone.asks);
@@ -79,19 +79,19 @@ fn p9_what_was_stored_meanwhile_is_said_when_it_can_be_heard() {
 }
 
 #[test]
-fn what_was_said_last_is_said_again() {
+fn the_last_prompt_is_repeated() {
     let mut phone = Phone::calls(World::default());
     phone.keys("14567891045678910");
     phone.wait(SECOND);
     outage(&mut phone);
     phone.wait_for_the_end();
-    // Once more by itself, and from its start when somebody is there again.
+    // Once more by itself, and from its start after the reconnection.
     assert_eq!(phone.heard().matches("completed").count(), 3, "{}", phone.heard());
     assert!(!phone.heard().contains("trouble"), "{}", phone.heard());
 }
 
 #[test]
-fn who_is_not_hung_up_on_after_the_last_guidance_hears_it_again_and_then_trouble() {
+fn without_a_hangup_the_last_guidance_plays_again_and_then_trouble() {
     let mut phone = Phone::calls(World::default());
     phone.keys("14567891045678910");
     phone.wait(SECOND);
@@ -106,7 +106,7 @@ fn who_is_not_hung_up_on_after_the_last_guidance_hears_it_again_and_then_trouble
 }
 
 #[test]
-fn a_store_still_at_work_is_waited_for() {
+fn a_database_still_at_work_is_waited_for() {
     let stores_in = Some(3 * SECOND);
     let mut phone = Phone::calls(World { stores_in, ..World::default() });
     phone.keys("14567891045678910");
@@ -117,7 +117,7 @@ fn a_store_still_at_work_is_waited_for() {
 }
 
 #[test]
-fn p15_a_store_out_of_reach_is_trouble_all_the_same() {
+fn p15_an_unreachable_database_is_trouble_all_the_same() {
     for (stores, stores_in) in
         [(StoreResult::Unreachable, Some(SECOND)), (StoreResult::Stored, None)]
     {

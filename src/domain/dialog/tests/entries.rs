@@ -7,7 +7,7 @@ use crate::rules;
 
 const ASKED: &str = "menu… set-password(0312301230)";
 
-/// A call that has come to the password, whose guidance has been heard.
+/// A call that waits for the password after its guidance.
 fn asked_for_password() -> Phone {
     let mut phone = Phone::calls(World::default());
     phone.keys("1");
@@ -16,7 +16,7 @@ fn asked_for_password() -> Phone {
     phone
 }
 
-/// A call that has come to the confirmation of 45678910, whose guidance has been heard.
+/// A call that waits for the confirmation of 45678910 after its guidance.
 fn asked_to_confirm() -> Phone {
     let mut phone = asked_for_password();
     phone.keys("45678910");
@@ -24,7 +24,7 @@ fn asked_to_confirm() -> Phone {
     phone
 }
 
-/// What was heard after `ASKED`.
+/// Everything heard after `ASKED`.
 fn heard_since(phone: &Phone) -> String {
     phone.heard().strip_prefix(ASKED).unwrap().trim_start().to_owned()
 }
@@ -50,7 +50,7 @@ fn p7_a_hash_right_after_the_eighth_digit_belongs_to_it() {
 }
 
 #[test]
-fn p7_a_later_hash_or_a_second_one_is_an_entry_of_its_own() {
+fn p7_a_later_hash_key_or_a_second_one_is_a_separate_entry() {
     let mut phone = asked_for_password();
     phone.keys("45678910##");
     phone.listen();
@@ -188,7 +188,7 @@ fn p10_the_third_wrong_entry_ends_the_call() {
 }
 
 #[test]
-fn p10_each_step_bears_its_own_wrong_entries() {
+fn p10_each_step_allows_its_own_wrong_entries() {
     let mut phone = Phone::calls(World::default());
     for entry in ["9", "9", "2", "1#", "1#", "0312301231#", "1#", "1#", "45678910"] {
         phone.keys(entry);
@@ -201,7 +201,7 @@ fn p10_each_step_bears_its_own_wrong_entries() {
 }
 
 #[test]
-fn p10_the_number_bears_three_wrong_entries() {
+fn p10_the_number_allows_three_wrong_entries() {
     let mut phone = Phone::calls(World::default());
     phone.keys("2");
     for _ in 0..3 {
@@ -245,7 +245,7 @@ fn p10_after_silence_the_guidance_is_heard_again() {
     assert_eq!(phone.heard(), "menu invalid menu invalid menu redial");
 }
 
-/// The wrong entries since the last look: step, digits, what is wrong, how many so far.
+/// The wrong entries since the last call: step, digits, reason, count in the step.
 fn wrong_entries(phone: &mut Phone) -> Vec<(StepName, usize, WrongEntry, u8)> {
     let progress = phone.call.take_progress().into_iter();
     progress
@@ -256,8 +256,8 @@ fn wrong_entries(phone: &mut Phone) -> Vec<(StepName, usize, WrongEntry, u8)> {
             Progress::GuidanceBegan(_)
             | Progress::BargeIn
             | Progress::EntryAccepted(_)
-            | Progress::Suspended
-            | Progress::Resumed
+            | Progress::Disconnected
+            | Progress::Reconnected
             | Progress::Held
             | Progress::Unheld => None,
         })
@@ -265,7 +265,7 @@ fn wrong_entries(phone: &mut Phone) -> Vec<(StepName, usize, WrongEntry, u8)> {
 }
 
 #[test]
-fn p10_each_wrong_entry_is_described_by_its_step_its_digits_and_what_is_wrong() {
+fn p10_each_wrong_entry_is_described_by_its_step_its_digits_and_its_reason() {
     let mut phone = Phone::calls(World::default());
     phone.keys("9");
     phone.listen();

@@ -1,4 +1,4 @@
-//! The caller puts the call on hold, and takes it up again.
+//! The caller puts the call on hold, and resumes it.
 
 use super::phone::{Phone, SECOND};
 use super::surroundings::World;
@@ -8,7 +8,7 @@ use crate::rules;
 const PASSWORD: &str = "45678910";
 
 #[test]
-fn the_steps_guidance_plays_again_when_a_call_is_taken_up() {
+fn the_steps_guidance_plays_again_after_a_hold() {
     for (keyed, guidance) in [
         ("", "menu"),
         ("2", "enter-number"),
@@ -56,7 +56,7 @@ fn p11_the_limit_of_the_call_runs_on_while_it_is_held() {
 }
 
 #[test]
-fn p9_what_was_said_last_is_said_again_when_a_call_is_taken_up() {
+fn p9_the_last_prompt_is_repeated_after_a_hold() {
     for hold_at_once in [true, false] {
         let mut phone = Phone::calls(World { stores_in: Some(SECOND), ..World::default() });
         phone.keys(&format!("1{PASSWORD}{PASSWORD}"));
@@ -74,7 +74,7 @@ fn p9_what_was_said_last_is_said_again_when_a_call_is_taken_up() {
 }
 
 #[test]
-fn a_call_that_is_taken_up_while_it_is_cut_off_goes_on_when_it_is_restored() {
+fn a_call_that_is_resumed_while_disconnected_continues_after_the_reconnection() {
     let mut phone = Phone::calls(World::default());
     phone.keys("1");
     phone.hold();

@@ -1,4 +1,4 @@
-//! The dialog from the caller's side: what is keyed and when, what is heard and stored.
+//! The dialog from the caller's side: keys with their times, and what is heard and stored.
 
 mod behaviour;
 mod channel;

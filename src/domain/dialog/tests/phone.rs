@@ -1,13 +1,13 @@
-//! A caller at the telephone: keys, listens, hangs up; the channel and the store answer as the test
-//! says.
+//! A caller at the telephone: keys, listens, hangs up. The channel and the database answer as the
+//! test says.
 //!
-//! Whatever is done with it, the phone watches what holds for every call: the channel is never
-//! idle while keys count, a live call has a deadline, and nothing is asked of a dead one.
+//! In every test the phone checks what holds for every call: the channel is never idle while keys
+//! count, a live call has a deadline, and a dead one has no outputs.
 
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
-use super::channel::{ChannelModel, is_quiet};
+use super::channel::{ChannelModel, is_silent};
 use super::surroundings::{World, contract, now, number};
 use crate::dialog::prompt::Prompt;
 use crate::dialog::{
@@ -18,20 +18,20 @@ use crate::rules;
 
 pub(super) const SECOND: Duration = Duration::from_secs(1);
 pub(super) const BETWEEN_KEYS: Duration = Duration::from_millis(150);
-/// How long a finger holds a key.
+/// How long a key is held.
 const HELD: Duration = Duration::from_millis(100);
 /// No state has a limit beyond this.
 const MAX_STATE_DURATION: Duration = Duration::from_secs(40);
-/// Events at one moment beyond which two parts must be answering each other without end.
+/// More events at one moment mean that two parts answer each other without end.
 const STORM: usize = 200;
 
 /// Whether the PBX reports and obeys.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Pbx {
     Obeys,
-    /// It reports keys and nothing else, and does nothing.
+    /// It reports keys and nothing else, and obeys no command.
     Refuses,
-    CutOff,
+    Disconnected,
 }
 
 pub(super) struct Phone {
@@ -39,7 +39,7 @@ pub(super) struct Phone {
     pub(super) call: Call,
     pub(super) now: Instant,
     pub(super) channel: ChannelModel,
-    news: VecDeque<Input>,
+    events: VecDeque<Input>,
     replies: Vec<(Instant, Input)>,
     /// Every output, as its `Debug` shows it.
     pub(super) outputs: Vec<String>,
@@ -51,9 +51,9 @@ pub(super) struct Phone {
     pub(super) said: Vec<Vec<Prompt>>,
     /// Every key pressed.
     pub(super) keyed: String,
-    /// When the last of them was released, which is reported at once or, of a burst, earlier.
+    /// When the last key was released. It is reported at once or, in a burst, earlier.
     released: Instant,
-    /// Whether the look-up or the store has been asked and has not answered.
+    /// Whether a look-up or a storing is pending.
     pub(super) asks: bool,
     pbx: Pbx,
     held: bool,
@@ -77,7 +77,7 @@ impl Phone {
             call,
             now,
             channel: ChannelModel::default(),
-            news: VecDeque::new(),
+            events: VecDeque::new(),
             replies: Vec::new(),
             outputs: Vec::new(),
             hash_ahead: None,
@@ -96,34 +96,34 @@ impl Phone {
         phone
     }
 
-    /// Keys these, one after the other: digits, `*`, `#`, `A`.
+    /// Presses these keys, one after the other: digits, `*`, `#`, `A`.
     pub(super) fn keys(&mut self, keys: &str) {
         for key in keys.chars() {
             self.wait(BETWEEN_KEYS);
             self.press(key);
-            self.settle();
+            self.run_until_idle();
         }
     }
 
-    /// The PBX reports a key that was held for so long until now.
+    /// The PBX reports a key that was held for this long until now.
     pub(super) fn report_key(&mut self, key: char, held: Duration) {
         let (pressed, released) = (self.now.checked_sub(held).unwrap(), self.now);
         self.feed(Input::Key(Press { key: key_of(key), pressed, released }));
-        self.settle();
+        self.run_until_idle();
     }
 
-    /// Keys these before any news of the channel gets through.
+    /// Presses these keys before any event of the channel arrives.
     pub(super) fn burst(&mut self, keys: &str) {
         for key in keys.chars() {
             self.press(key);
         }
-        self.settle();
+        self.run_until_idle();
     }
 
     /// No event comes from the PBX, and no command reaches it.
     pub(super) fn disconnect(&mut self) {
         if !self.over {
-            self.pbx = Pbx::CutOff;
+            self.pbx = Pbx::Disconnected;
             self.feed(Input::Disconnected);
         }
     }
@@ -132,55 +132,55 @@ impl Phone {
     pub(super) fn hold(&mut self) {
         self.held = true;
         self.feed(Input::Held);
-        self.settle();
+        self.run_until_idle();
     }
 
-    /// Takes the call up again.
+    /// Takes the call off hold.
     pub(super) fn unhold(&mut self) {
         self.held = false;
         self.feed(Input::Unheld);
-        self.settle();
+        self.run_until_idle();
     }
 
-    /// The PBX does nothing from now on, and the call does not know yet.
+    /// The PBX obeys nothing from now on, and the call does not know it yet.
     pub(super) fn refuse(&mut self) {
         self.pbx = Pbx::Refuses;
     }
 
-    /// The call learns that the PBX does nothing.
+    /// The call learns that the PBX obeys nothing.
     pub(super) fn notice_refusal(&mut self) {
         self.feed(Input::Disconnected);
     }
 
-    /// The PBX is back, and whatever played has been stopped.
+    /// The PBX is back, and all playbacks have been stopped.
     pub(super) fn reconnect(&mut self) {
         if !self.over {
             self.pbx = Pbx::Obeys;
             self.channel.clear(self.now);
-            self.news.clear();
+            self.events.clear();
             self.feed(Input::Reconnected);
-            self.settle();
+            self.run_until_idle();
         }
     }
 
-    /// The PBX obeys just once: it stops whatever plays.
-    pub(super) fn restore_and_refuse_again(&mut self) {
+    /// The PBX obeys just once: it stops all playbacks.
+    pub(super) fn obey_once(&mut self) {
         self.channel.clear(self.now);
-        self.news.clear();
+        self.events.clear();
         self.feed(Input::Reconnected);
     }
 
     /// Listens until the guidance is over.
     pub(super) fn listen(&mut self) {
         let limit = self.now + 2 * MAX_STATE_DURATION;
-        while !self.over && !self.channel.is_quiet() {
+        while !self.over && !self.channel.is_silent() {
             assert!(self.now < limit, "no guidance lasts for ever");
             let end = self.channel.next_end().unwrap();
             self.wait(end.saturating_duration_since(self.now));
         }
     }
 
-    /// Listens, and then keys nothing until the line loses patience.
+    /// Listens, and then presses nothing until the line's next output.
     pub(super) fn stay_silent(&mut self) {
         self.listen();
         self.wait(rules::FIRST_DIGIT_TIMEOUT);
@@ -188,10 +188,10 @@ impl Phone {
 
     pub(super) fn hang_up(&mut self) {
         self.feed(Input::HangUp);
-        self.settle();
+        self.run_until_idle();
     }
 
-    /// Does nothing more until the call is over.
+    /// Does nothing until the call is over.
     pub(super) fn wait_for_the_end(&mut self) {
         let limit =
             self.now + rules::MAX_CALL_DURATION + rules::TROUBLE_TIMEOUT + 3 * MAX_STATE_DURATION;
@@ -205,14 +205,14 @@ impl Phone {
     pub(super) fn wait(&mut self, time: Duration) {
         let until = self.now + time;
         loop {
-            self.settle();
+            self.run_until_idle();
             let reply = self.replies.iter().map(|(at, _)| *at).min();
             let next = [self.channel.next_end(), reply, self.call.deadline()];
             match next.into_iter().flatten().min().filter(|at| *at <= until && !self.over) {
                 Some(at) => self.now = self.now.max(at),
                 None => break,
             }
-            self.settle();
+            self.run_until_idle();
             if self.call.deadline().is_some_and(|deadline| deadline <= self.now) {
                 self.feed(Input::Timeout);
                 let deadline = self.call.deadline();
@@ -234,7 +234,7 @@ impl Phone {
         self.over
     }
 
-    /// What was stored, as `unit login password`.
+    /// The stored passwords, as `unit login password`.
     pub(super) fn stored(&self) -> String {
         let line = |new: &NewTemporaryPassword| {
             let password = str::from_utf8(new.password.expose()).unwrap();
@@ -243,7 +243,7 @@ impl Phone {
         self.stored.iter().map(line).collect::<Vec<_>>().join(", ")
     }
 
-    /// Feeds one input; nothing else happens.
+    /// Feeds one input and nothing else.
     pub(super) fn feed(&mut self, input: Input) {
         if let Input::HangUp = input {
             self.over = true;
@@ -265,13 +265,13 @@ impl Phone {
         assert!(!self.over || self.call.outcome().is_some(), "a call that is over has an outcome");
     }
 
-    /// Everything that happens by itself at this moment.
-    fn settle(&mut self) {
+    /// Processes all events of this moment.
+    fn run_until_idle(&mut self) {
         for _ in 0..STORM {
             if self.over {
                 return;
             }
-            let event = self.news.pop_front();
+            let event = self.events.pop_front();
             let event = event.or_else(|| self.channel.event(self.now, self.world.fate));
             if self.pbx != Pbx::Obeys && event.is_some() {
                 continue;
@@ -283,7 +283,7 @@ impl Phone {
     }
 
     fn press(&mut self, key: char) {
-        if self.pbx == Pbx::CutOff {
+        if self.pbx == Pbx::Disconnected {
             return;
         }
         self.keyed.push(key);
@@ -312,7 +312,7 @@ impl Phone {
                 }
                 Output::Channel(ChannelCommand::Play(id, prompts)) => {
                     assert!(answered, "nothing plays before the answer");
-                    if !is_quiet(&prompts) {
+                    if !is_silent(&prompts) {
                         self.said.push(prompts.clone());
                     }
                     if self.pbx == Pbx::Obeys {
@@ -321,7 +321,7 @@ impl Phone {
                 }
                 Output::Channel(ChannelCommand::Stop(_)) if self.pbx != Pbx::Obeys => {}
                 Output::Channel(ChannelCommand::Stop(id)) => {
-                    self.news.extend(self.channel.stop(id, self.now));
+                    self.events.extend(self.channel.stop(id, self.now));
                 }
                 Output::LookUpContract(_) => {
                     let found = (self.world.finds)(contract(self.world.unit));

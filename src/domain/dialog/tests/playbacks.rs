@@ -1,7 +1,7 @@
-//! Playbacks that fail, are hit by another's stop or never end, news that comes late, and the
-//! order in which the channel is spoken to.
+//! Playbacks that fail, are hit by another's stop or never end; events that come late; the order of
+//! commands to the channel.
 
-use super::channel::{BY_ITSELF, Fate, is_quiet};
+use super::channel::{BY_ITSELF, Fate, is_silent};
 use super::phone::{Phone, SECOND};
 use super::surroundings::World;
 use crate::dialog::Outcome;
@@ -61,7 +61,7 @@ fn the_first_guidance_and_no_other_has_a_lead_in() {
 }
 
 #[test]
-fn the_quiet_is_played_again_for_as_long_as_keys_may_come() {
+fn the_silence_is_played_again_for_as_long_as_keys_may_come() {
     let mut phone = Phone::calls(World::default());
     phone.keys("2");
     phone.listen();
@@ -73,7 +73,7 @@ fn the_quiet_is_played_again_for_as_long_as_keys_may_come() {
 }
 
 #[test]
-fn p15_a_slow_store_behind_a_slow_entry_lets_nobody_hear_the_trouble_behind_the_quiet() {
+fn p15_a_slow_database_after_a_slow_entry_lets_nobody_hear_the_trouble_behind_the_silence() {
     let mut phone = Phone::calls(World { stores_in: Some(7 * SECOND), ..World::default() });
     phone.keys("145678910");
     phone.listen();
@@ -114,14 +114,14 @@ fn if_nothing_at_all_can_be_played_the_call_ends() {
 }
 
 #[test]
-fn a_call_that_cannot_be_kept_quiet_is_trouble() {
-    let mut phone = calls(|prompts, _| if is_quiet(prompts) { Fate::Fails } else { Fate::Plays });
+fn a_call_whose_silence_cannot_be_played_is_trouble() {
+    let mut phone = calls(|prompts, _| if is_silent(prompts) { Fate::Fails } else { Fate::Plays });
     phone.wait_for_the_end();
     assert!(phone.heard().ends_with("trouble"), "{}", phone.heard());
 }
 
 #[test]
-fn what_is_stored_is_never_called_trouble() {
+fn a_stored_password_is_never_called_trouble() {
     let mut phone = calls(|prompts, _| match prompts {
         [Prompt::Completed(_)] => Fate::Fails,
         _ => Fate::Plays,
@@ -148,7 +148,7 @@ fn a_refusal_that_cannot_be_played_is_trouble_and_stays_a_refusal() {
 }
 
 #[test]
-fn a_guidance_hit_by_the_stop_of_the_quiet_before_it_is_played_once_more() {
+fn a_guidance_hit_by_the_stop_of_the_silence_before_it_is_played_once_more() {
     let mut phone = calls(|_, earlier| if earlier == 1 { Fate::Stopped } else { Fate::Plays });
     phone.keys("1");
     phone.listen();

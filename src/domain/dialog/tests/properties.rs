@@ -1,4 +1,4 @@
-//! What holds whatever the caller does. The test's phone checks two more properties in every test:
+//! Properties that hold whatever the caller does. The test's phone checks two more in every test:
 //! the channel is never idle while keys count, and a live call has a deadline.
 
 use proptest::prelude::*;
@@ -12,7 +12,7 @@ use crate::dialog::prompt::Prompt;
 use crate::dialog::{Input, LookupResult, NewTemporaryPassword, Outcome, PlaybackEnd, StoreResult};
 use crate::rules;
 
-/// Everything that a caller does, and then nothing until the call is over.
+/// All acts of a caller, and then nothing until the call is over.
 fn whole_call(caller: &Caller) -> Phone {
     let mut phone = Phone::calls(caller.world());
     for act in &caller.acts {
@@ -43,13 +43,13 @@ proptest! {
     }
 
     #[test]
-    fn on_a_good_channel_nobody_hears_the_trouble_behind_the_quiet(caller in caller()) {
+    fn on_a_good_channel_nobody_hears_the_trouble_behind_the_silence(caller in caller()) {
         let phone = whole_call(&caller.on_a_good_channel());
         prop_assert!(!phone.heard().contains(BY_ITSELF), "{}", phone.heard());
     }
 
     #[test]
-    fn whenever_a_call_is_cut_off_it_goes_on_where_it_was(caller in caller(), at in 0..12_usize) {
+    fn whenever_a_call_is_disconnected_it_continues_where_it_was(caller in caller(), at in 0..12_usize) {
         let caller = caller.on_a_good_channel();
         let mut phone = Phone::calls(caller.world());
         for (done, act) in caller.acts.iter().enumerate() {
@@ -62,14 +62,14 @@ proptest! {
         }
         phone.wait_for_the_end();
         let completed = phone.heard().matches("completed").count();
-        // Once more by itself, and from its start when somebody is there again.
+        // Once more by itself, and from its start after the reconnection.
         prop_assert!(completed <= 3, "{}", phone.heard());
         prop_assert!(completed == 0 || phone.outcome() == Some(Outcome::Stored));
         prop_assert!(phone.stored.len() <= 1);
     }
 
     #[test]
-    fn a_step_bears_three_wrong_entries_and_no_more(caller in caller()) {
+    fn a_step_allows_three_wrong_entries_and_no_more(caller in caller()) {
         let phone = whole_call(&caller.on_a_good_channel());
         let mut wrong = 0;
         for said in &phone.said {
@@ -84,7 +84,7 @@ proptest! {
     }
 
     #[test]
-    fn late_news_changes_nothing(caller in caller()) {
+    fn late_events_change_nothing(caller in caller()) {
         let mut phone = Phone::calls(caller.world());
         for act in &caller.acts {
             act.does(&mut phone);
@@ -118,7 +118,7 @@ proptest! {
     }
 }
 
-/// `P4` to `P6` and `P14`, the other way round: whether this may ever be stored.
+/// `P4` to `P6` and `P14` in reverse: whether this may ever be stored.
 fn is_permitted(new: &NewTemporaryPassword, caller: &Caller) -> bool {
     let is_contract_number = caller.number == Some(CONTRACT);
     let has_service = [CONTRACT, ADDITIONAL].map(number).contains(&new.login);
@@ -137,7 +137,7 @@ fn is_permitted(new: &NewTemporaryPassword, caller: &Caller) -> bool {
         && login_fits
 }
 
-/// Whether this is the first guidance of a step; the confirmation goes on with the password's
+/// Whether this is the first guidance of a step; the confirmation continues the password's step
 /// (`P10`).
 fn begins_a_step(prompt: &Prompt) -> bool {
     match prompt {
@@ -157,30 +157,30 @@ fn begins_a_step(prompt: &Prompt) -> bool {
     }
 }
 
-/// Reports to the call what is over once more, and what it did not ask for.
+/// Reports again to the call what has ended, and reports what it did not ask for.
 fn report_again(phone: &mut Phone) -> Result<(), TestCaseError> {
-    let mut news = Vec::new();
+    let mut events = Vec::new();
     let channel = &phone.channel;
     let over = if phone.is_over() { &channel.known } else { &channel.over };
     for id in over.iter().rev().take(4) {
-        news.push(Input::Started(*id));
-        news.push(Input::Finished(*id, PlaybackEnd::Done));
-        news.push(Input::Finished(*id, PlaybackEnd::Failed));
+        events.push(Input::Started(*id));
+        events.push(Input::Finished(*id, PlaybackEnd::Done));
+        events.push(Input::Finished(*id, PlaybackEnd::Failed));
     }
     if !phone.asks {
-        news.push(Input::LookedUp(LookupResult::Found(Box::new(contract(None)))));
-        news.push(Input::LookedUp(LookupResult::Unknown));
-        news.push(Input::LookedUp(LookupResult::Unreachable));
-        news.push(Input::Stored(StoreResult::Stored));
-        news.push(Input::Stored(StoreResult::Refused));
-        news.push(Input::Stored(StoreResult::Unreachable));
+        events.push(Input::LookedUp(LookupResult::Found(Box::new(contract(None)))));
+        events.push(Input::LookedUp(LookupResult::Unknown));
+        events.push(Input::LookedUp(LookupResult::Unreachable));
+        events.push(Input::Stored(StoreResult::Stored));
+        events.push(Input::Stored(StoreResult::Refused));
+        events.push(Input::Stored(StoreResult::Unreachable));
     }
-    news.push(Input::Timeout);
+    events.push(Input::Timeout);
     if phone.is_over() {
-        news.push(Input::HangUp);
+        events.push(Input::HangUp);
     }
     let before = format!("{:?}", phone.call);
-    for late in news {
+    for late in events {
         let input = format!("{late:?}");
         let outputs = phone.call.handle(late, phone.now);
         prop_assert!(outputs.is_empty(), "{}: {:?}", input, outputs);
@@ -198,7 +198,7 @@ fn single_keys(act: &Act) -> Vec<Act> {
     }
 }
 
-/// The same with other digits wherever digits mean no unit and no number of the contract.
+/// The same with other digits, except those of a unit or of a number of the contract.
 fn disguise(act: &Act) -> Act {
     match act {
         Act::Keys(keys) => Act::Keys(keys.chars().map(disguised).collect()),

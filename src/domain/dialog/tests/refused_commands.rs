@@ -1,5 +1,4 @@
-//! The PBX reports keys and refuses commands: nothing counts whose guidance was not
-//! played.
+//! The PBX reports keys and refuses commands: no key counts whose guidance was not played.
 
 use super::channel::Fate;
 use super::phone::{Phone, SECOND};
@@ -9,7 +8,7 @@ use crate::dialog::prompt::Prompt;
 
 const PASSWORD_TWICE: &str = "4567891045678910";
 
-/// From this key on nothing is obeyed.
+/// From this key on the PBX obeys nothing.
 fn refused_after(keys: &str) -> Phone {
     let mut phone = Phone::calls(World::default());
     phone.wait(SECOND);
@@ -21,7 +20,7 @@ fn refused_after(keys: &str) -> Phone {
 }
 
 #[test]
-fn p12_what_is_keyed_blindly_before_the_refusal_is_known_does_not_count() {
+fn p12_keys_before_the_refusal_is_known_do_not_count() {
     for keyed in ["1", "2", "20312301231#", "145678910", "20312301231#45678910"] {
         let mut phone = refused_after(keyed);
         phone.keys(PASSWORD_TWICE);
@@ -36,7 +35,7 @@ fn p12_what_is_keyed_blindly_before_the_refusal_is_known_does_not_count() {
 }
 
 #[test]
-fn p12_what_is_keyed_blindly_after_the_refusal_is_known_does_not_count() {
+fn p12_keys_after_a_known_refusal_do_not_count() {
     for keyed in ["1", "145678910", "1456", "1456789104567"] {
         let mut phone = refused_after(keyed);
         phone.notice_refusal();
@@ -55,7 +54,7 @@ fn p12_keys_between_two_refusals_do_not_count() {
     let mut phone = refused_after("1");
     phone.notice_refusal();
     for _ in 0..4 {
-        phone.restore_and_refuse_again();
+        phone.obey_once();
         phone.keys(PASSWORD_TWICE);
         phone.notice_refusal();
     }
@@ -103,7 +102,7 @@ fn more_keys_ahead_than_a_call_takes_are_dropped() {
 }
 
 #[test]
-fn p11_the_limit_of_the_call_ends_what_is_never_obeyed() {
+fn p11_the_limit_of_the_call_ends_a_call_whose_commands_are_never_obeyed() {
     let mut phone = refused_after("1");
     phone.notice_refusal();
     phone.wait_for_the_end();

@@ -1,4 +1,4 @@
-//! One press counts once, however often a telephone reports it (`P12`); times as they were seen.
+//! One press counts once, however often a telephone reports it (`P12`). The times are real ones.
 
 use std::time::Duration;
 
@@ -15,11 +15,10 @@ fn ms(ms: u64) -> Duration {
     Duration::from_millis(ms)
 }
 
-/// What is reported of one press: how long after its beginning, and how long it is said to have
-/// been held.
+/// The reports of one press: how long after its beginning, and with which duration.
 type KeyReports = Vec<(u64, u64)>;
 
-/// Keys the whole flow ahead, each key for `tone` and after it nothing for `gap`.
+/// Presses all keys of a call ahead, each key for `tone` with `gap` after it.
 fn keys_all(phone: &mut Phone, password: &str, tone: u64, gap: u64, reports: &KeyReports) {
     for key in format!("1{password}{password}").chars() {
         presses(phone, key, tone, gap, reports);
@@ -67,7 +66,7 @@ fn p12_a_key_that_is_reported_in_two_parts_counts_once() {
 #[test]
 fn p12_the_fastest_digits_count_each() {
     stores_once(40, 40, &[(40, 40)]);
-    // An end that is reported late makes the next one come soon.
+    // An end that is reported late shortens the distance to the next one.
     for late in [10, 20] {
         let mut phone = Phone::calls(World::default());
         phone.report_key('1', ms(40));
@@ -111,17 +110,17 @@ fn p12_a_key_held_since_before_invalid_neither_counts_nor_stops_it() {
     assert_eq!(phone.stored(), "line 0312301230 45678910");
 }
 
-/// How a telephone, or what is between, reports a press.
+/// How a telephone, or a device on the way, reports a press.
 #[derive(Debug, Clone, Copy)]
 enum Way {
     Once,
     /// SIP INFO as the key goes down, with this duration, and RFC 4733.
     Both(u64),
-    /// The same with SIP INFO as the key comes up, so much later.
+    /// The same with SIP INFO when the key comes up, this much later.
     BothAtRelease(u64),
     /// Three ends.
     Ends,
-    /// In two parts, the first so long.
+    /// In two parts, the first this long.
     Parts(u64),
 }
 
@@ -151,7 +150,7 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 1024, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
-    fn p12_what_is_stored_is_what_was_keyed_or_nothing(
+    fn p12_the_stored_password_is_the_keyed_one_or_none(
         password in "[1-3]{8}",
         way in way(),
         tone in 40_u64..400,

@@ -1,4 +1,4 @@
-//! What is around a call in its tests: the contract, the store, and what becomes of playbacks.
+//! The surroundings of a call in its tests: the contract, the database, and the fate of playbacks.
 
 use std::time::{Duration, Instant};
 
@@ -16,24 +16,23 @@ pub(super) const ADDITIONAL: &str = "0312301231";
 /// An additional number without the service.
 pub(super) const WITHOUT_SERVICE: &str = "0312301232";
 
-/// A moment for a call to begin at; the tests move time by hand from here.
+/// A moment for a call to begin; the tests move time by hand from here.
 #[expect(clippy::disallowed_methods, reason = "an `Instant` comes from nowhere else")]
 pub(super) fn now() -> Instant {
     Instant::now()
 }
 
-/// What is around the call.
 pub(super) struct World {
     pub(super) caller: Option<&'static str>,
     pub(super) unit: Option<AuthUnit>,
-    /// What the look-up finds, made from the contract.
+    /// The result of the look-up, made from the contract.
     pub(super) finds: fn(Contract) -> LookupResult,
     /// How long the look-up takes; for ever if `None`.
     pub(super) finds_in: Option<Duration>,
     pub(super) stores: StoreResult,
     /// How long storing takes; for ever if `None`.
     pub(super) stores_in: Option<Duration>,
-    /// What becomes of a playback, given the number of guidances that started before it.
+    /// The fate of a playback, given the number of guidances that started before it.
     pub(super) fate: fn(&[Prompt], usize) -> Fate,
 }
 

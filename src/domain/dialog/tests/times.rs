@@ -1,4 +1,4 @@
-//! Silence, keys during guidance and ahead of it, hanging up, a store out of reach: `P11` to `P15`.
+//! Silence, keys during and before guidance, hanging up, an unreachable database: `P11` to `P15`.
 #![expect(clippy::unchecked_time_subtraction, reason = "a test fails by panicking")]
 
 use std::time::Duration;

@@ -1,4 +1,4 @@
-//! What a unit change requires, and what becomes of each credential: table `U`.
+//! The passwords that a unit change requires, and its effect on each credential: table `U`.
 
 use crate::auth_unit::AuthUnit;
 use crate::contract::{Contract, Role};

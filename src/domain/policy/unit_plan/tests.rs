@@ -1,4 +1,4 @@
-//! U3: what blocks a change, for every pair of units and everything that a number may have.
+//! U3: which credentials block a change, for every pair of units and every state of a number.
 
 use jiff::Timestamp;
 
@@ -13,13 +13,13 @@ const TWO: &str = "0612345602";
 const PLAIN: &str = "0612345603";
 const UNITS: [AuthUnit; 3] = [AuthUnit::Line, AuthUnit::Number, AuthUnit::AdminUser];
 
-/// What a number has.
+/// The state of a number's credential.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Has {
     Nothing,
     Live(CredentialKind),
     VoidByWrongEntries(CredentialKind),
-    /// By a change of the unit, or past its day.
+    /// By a unit change, or expired.
     VoidOtherwise(CredentialKind),
 }
 
@@ -107,7 +107,7 @@ fn changes() -> Vec<(AuthUnit, AuthUnit, bool, &'static str)> {
 }
 
 #[test]
-fn u3_what_wrong_entries_voided_blocks_every_change_that_would_ask_for_it() {
+fn u3_a_credential_that_wrong_entries_voided_blocks_every_change_that_requires_it() {
     for (from, to, service, changer) in changes() {
         for one in [CONTRACT, ONE, TWO, PLAIN] {
             for has in ALL {

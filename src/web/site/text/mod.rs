@@ -62,7 +62,7 @@ use domain::auth_unit::AuthUnit;
 use domain::contract::Role;
 use domain::password::Rejection;
 use domain::rules;
-use domain::session::{PreviousLogin, TemporarySetting};
+use domain::session::{PreviousLogin, TemporaryPasswordSet};
 use domain::unit_outcome::NewCredential;
 
 /// Hours from UTC to Japan's time, which has no summer time.
@@ -216,7 +216,7 @@ pub(super) fn previous_login(lang: Language, login: PreviousLogin) -> Markup {
 }
 
 /// When and from where a temporary password was set.
-pub(super) fn temporary_setting(lang: Language, setting: TemporarySetting) -> Markup {
+pub(super) fn temporary_password_set(lang: Language, setting: TemporaryPasswordSet) -> Markup {
     let time = time(lang, setting.at);
     match setting.caller {
         Some(caller) => lang.set_by_call(time, caller.hyphenated()),
