@@ -1,5 +1,5 @@
-//! Which module of the daemon may know which: `{asterisk, web} → auth → {db, hashing}`, and
-//! nothing pure knows a runtime, a database, a wire or a clock.
+//! Which module of the daemon may use which: `{asterisk, web} → auth → {db, hashing}`. Nothing pure
+//! uses a runtime, a database, a wire or a clock.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 use syn::visit::{self, Visit};
 
-/// The modules that do something, and what else each may know.
+/// The modules with effects, and the modules that each may use besides.
 const ARROWS: [(&str, &[&str]); 16] = [
     ("backoff", &[]),
     ("clock", &[]),
@@ -28,10 +28,10 @@ const ARROWS: [(&str, &[&str]); 16] = [
     ("web", &["clock", "config", "hashing", "auth", "db", "metrics", "tls"]),
 ];
 
-/// What is decided here is decided from arguments alone.
+/// Modules whose decisions depend on their arguments alone.
 const PURE: [&str; 1] = ["domain"];
 
-/// Crates that do something rather than compute it.
+/// Crates with effects.
 const ACTING: [&str; 10] = [
     "tokio",
     "tokio_postgres",
@@ -46,7 +46,7 @@ const ACTING: [&str; 10] = [
 ];
 
 #[test]
-fn every_module_knows_only_what_lies_below_it() {
+fn every_module_uses_only_modules_below_it() {
     for (module, allowed) in ARROWS {
         for (file, code) in sources(module) {
             for path in Paths::from_code(&file, &code) {
@@ -59,7 +59,7 @@ fn every_module_knows_only_what_lies_below_it() {
 }
 
 #[test]
-fn what_is_pure_knows_no_runtime_no_database_no_wire_and_no_clock() {
+fn pure_modules_use_no_runtime_no_database_no_wire_and_no_clock() {
     for module in PURE {
         for (file, code) in sources(module) {
             for acting in ACTING {
@@ -96,7 +96,7 @@ fn no_two_files_need_each_other() {
             }
         }
     }
-    // What needs nothing that is left, or is needed by nothing that is left, is in no circle.
+    // A file that needs no other remaining file, or is needed by none, is in no circle.
     loop {
         let left: BTreeSet<Vec<String>> = needs.keys().cloned().collect();
         let needed: BTreeSet<Vec<String>> = needs.values().flatten().cloned().collect();
@@ -128,7 +128,7 @@ fn no_type_name_stands_for_two_things() {
     }
 }
 
-/// Every source file of a module, tests and comments apart.
+/// Every source file of a module, without tests and comments.
 fn sources(module: &str) -> Vec<(PathBuf, String)> {
     let src = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
     let mut files = Vec::new();
@@ -157,7 +157,7 @@ fn code_of(file: &Path) -> String {
     lines.collect::<Vec<_>>().join("\n")
 }
 
-/// The modules that lead to a file, from the top.
+/// The modules on the path to a file, from the top.
 fn module_of(file: &Path) -> Vec<String> {
     let src = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
     let inside = file.strip_prefix(src).unwrap().with_extension("");
@@ -198,7 +198,7 @@ impl<'ast> Visit<'ast> for TypeNames {
 /// Folders of `src` that are separate crates.
 const CRATES: [&str; 2] = ["argon2id", "domain"];
 
-/// Walks a file's syntax and notes where its paths lead, from the top.
+/// Walks a file's syntax and records the targets of its paths, from the top.
 struct Paths {
     module: Vec<String>,
     /// The files that this one declares.
@@ -301,7 +301,7 @@ impl<'ast> Visit<'ast> for Paths {
         // `pub(super)` leads nowhere.
     }
 
-    /// What is handed to a macro is no syntax yet; a path in it is found by its first name.
+    /// A macro's arguments are not parsed; a path in them is found by its first name.
     fn visit_macro(&mut self, called: &'ast syn::Macro) {
         self.visit_path(&called.path);
         let text = called.tokens.to_string();

@@ -1,6 +1,6 @@
-//! What the documents quote exists: tests by their names, files by their paths, functions and types
-//! by their names in a linked file. No document can claim what was renamed or removed. Every code
-//! of a rule is explained, and a test shows it.
+//! Every quotation in the documents exists: tests by their names, files by their paths, functions
+//! and types by their names in a linked file. No document can refer to something renamed or
+//! removed. Every code of a rule is explained, and a test shows it.
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test fails by panicking")]
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 
 const SECURITY: &str = "docs/security.md";
 const ASVS: &str = "docs/asvs.md";
-/// A column whose heading begins so has nothing in backticks but tests and files.
+/// A column whose heading begins like this has only tests and files in backticks.
 const QUOTING: &str = "shown by";
 const GLOSSARY: &str = "docs/glossary.md";
 /// The heading of the glossary's column of names.
@@ -68,7 +68,7 @@ fn each_point_of_asvs_stands_once_and_is_counted() {
 }
 
 #[test]
-fn every_link_leads_to_a_file_that_defines_what_it_names() {
+fn every_link_leads_to_a_file_that_defines_its_text() {
     let mut broken = Vec::new();
     for document in documents() {
         let folder = document.parent().unwrap();
@@ -266,7 +266,7 @@ fn links(document: &str) -> Vec<(usize, String, String)> {
     links
 }
 
-/// Whether a text in backticks names something that `code` defines; a path or plain text asks for
+/// Whether a text in backticks names something that `code` defines; a path or plain text needs
 /// nothing.
 fn is_defined(text: &str, code: &str) -> bool {
     let Some(name) = text.strip_prefix('`').and_then(|text| text.strip_suffix('`')) else {
@@ -287,7 +287,7 @@ fn is_of_a_name(letter: char) -> bool {
     letter == '_' || letter.is_ascii_alphanumeric()
 }
 
-/// The anchor of a heading, as the hosts of repositories make it; nothing if the line is none.
+/// The anchor of a heading, as repository hosts generate it; empty for other lines.
 fn slug(line: &str) -> String {
     let heading = line.strip_prefix('#').map(|rest| rest.trim_start_matches('#').trim());
     let letters = heading.unwrap_or_default().chars();
@@ -296,7 +296,7 @@ fn slug(line: &str) -> String {
     kept.map(|letter| if letter == ' ' { '-' } else { letter.to_ascii_lowercase() }).collect()
 }
 
-/// What stands in backticks in the columns whose headings begin with `heading`, with its line.
+/// The texts in backticks in the columns whose headings begin with `heading`, with their lines.
 fn quotes(document: &str, heading: &str) -> Vec<(usize, String)> {
     let mut quoting = Vec::new();
     let mut quotes = Vec::new();
@@ -315,7 +315,7 @@ fn quotes(document: &str, heading: &str) -> Vec<(usize, String)> {
     quotes
 }
 
-/// A table's row; nothing if the line is none.
+/// The cells of a table's row; none for other lines.
 fn cells(line: &str) -> Vec<&str> {
     let row = line.strip_prefix('|').and_then(|line| line.trim_end().strip_suffix('|'));
     row.map_or_else(Vec::new, |row| row.split('|').map(str::trim).collect())

@@ -1,9 +1,9 @@
-//! Many calls at once through two threads, so that measuring costs little beside what is measured.
-//! All callers share one RTP port. Asterisk's port identifies whose packet it is, and RTP's source
-//! once that port is used again.
+//! Many calls at once on two threads, so that the measurement itself costs little. All callers
+//! share one RTP port. Asterisk's port identifies a packet's call; once that port is used again,
+//! RTP's source does.
 //!
-//! The schedule is open: callers key by their script whatever the other side does. What they hear
-//! is recorded, and looked at when all is over.
+//! The schedule is open: callers key by their script whatever the other side does. The audio is
+//! recorded, and examined after the last call.
 
 use std::collections::{HashMap, VecDeque};
 use std::net::{SocketAddr, UdpSocket};
@@ -22,47 +22,47 @@ use rustix::net::sockopt::set_socket_recv_buffer_size;
 
 use crate::script::{RATE, Script, Voice};
 
-/// By when all calls are over, beyond the time that they take to begin.
+/// By when all calls have ended, beyond the time in which they begin.
 const OVER_TIMEOUT: Duration = Duration::from_mins(1);
 const PACKET: Duration = Duration::from_millis(1000 / RATE as u64);
-/// How late a packet may be for the sake of sending several at once.
+/// How late a packet may be, so that several are sent at once.
 const GRAIN: Duration = Duration::from_millis(1);
 
-/// µ-law packets and when they came.
+/// µ-law packets and their arrival times.
 type Heard = Vec<(Instant, Vec<u8>)>;
 
-/// For every packet of a second's hesitation; the system may grant less.
+/// Room for the packets of a second's delay; the system may grant less.
 const RECEIVE_BUFFER: usize = 8 << 20;
 
-/// A call as its caller saw it.
+/// A call from its caller's side.
 #[derive(Debug, Default)]
 pub struct Call {
     /// When each entry's first key was released.
     pub interrupted: Vec<Instant>,
     /// When each entry's last key was released.
     pub released: Vec<Instant>,
-    /// All that came.
+    /// All packets received.
     pub heard: Heard,
     /// Whether the other side hung up.
     pub ended: bool,
-    /// The longest delay of a packet that this caller sent: caused by the machine, not by the line.
+    /// The longest delay of a packet that this caller sent: the machine's fault, not the line's.
     pub late: Duration,
 }
 
-/// Places a call from each of `callers`, so many a second, who all follow `script`.
+/// Places one call per caller at `rate` calls a second; every caller runs `script`.
 pub fn place(line: &Line, callers: &[String], rate: u32, script: &Script) -> Result<Vec<Call>> {
     let socket = Arc::new(UdpSocket::bind((CARRIER, 0))?);
     set_socket_recv_buffer_size(&socket, RECEIVE_BUFFER)?;
     let media = socket.local_addr()?.port();
     let ear = Ear::open(Arc::clone(&socket))?;
-    let (sender, news) = channel();
+    let (sender, signals) = channel();
     let report = move |call, what| {
-        // After the last news nobody listens any more.
+        // Ignores a send error: the receiver stops after the last event.
         let _ = sender.send((call, what));
     };
     let sipp = Sipp::place(line, None, callers, media, rate, report)?;
     let mut conversation = Conversation::new(line, &socket, script, callers.len());
-    conversation.hold(&news, rate).with_context(|| sipp.errors())?;
+    conversation.hold(&signals, rate).with_context(|| sipp.errors())?;
     let mut heard = ear.close()?;
     let Conversation { mut calls, answered, .. } = conversation;
     for (call, port) in answered {
@@ -73,7 +73,7 @@ pub fn place(line: &Line, callers: &[String], rate: u32, script: &Script) -> Res
     Ok(calls)
 }
 
-/// The talking half, on the calling thread.
+/// The sending half, on the calling thread.
 struct Conversation<'a> {
     line: &'a Line,
     socket: &'a Arc<UdpSocket>,
@@ -97,14 +97,14 @@ impl<'a> Conversation<'a> {
         Self { line, socket, script, calls, answered: Vec::new(), voices: Vec::new() }
     }
 
-    /// Talks until every call is over.
-    fn hold(&mut self, news: &Receiver<(usize, CallSignal)>, rate: u32) -> Result<()> {
+    /// Sends until every call is over.
+    fn hold(&mut self, signals: &Receiver<(usize, CallSignal)>, rate: u32) -> Result<()> {
         let number = self.calls.len();
         let begin = Duration::from_secs((number / rate as usize) as u64);
         let until = Instant::now() + begin + OVER_TIMEOUT;
         let mut over = 0;
         while over < number {
-            match news.recv_timeout(GRAIN) {
+            match signals.recv_timeout(GRAIN) {
                 Ok((call, what)) => over += usize::from(self.on_signal(call, what)),
                 Err(RecvTimeoutError::Timeout) => {}
                 Err(RecvTimeoutError::Disconnected) => break,
@@ -117,7 +117,7 @@ impl<'a> Conversation<'a> {
         Ok(())
     }
 
-    /// Whether this is the call's last news.
+    /// Handles an event; whether it is the call's last.
     fn on_signal(&mut self, call: usize, what: CallSignal) -> bool {
         match what {
             CallSignal::Answered(port) => {
@@ -142,7 +142,7 @@ impl<'a> Conversation<'a> {
         }
     }
 
-    /// Sends what is due.
+    /// Sends everything that is due.
     fn talk(&mut self) {
         let now = Instant::now();
         for Talking { voice, due, late, .. } in &mut self.voices {
@@ -155,7 +155,7 @@ impl<'a> Conversation<'a> {
     }
 }
 
-/// The listening half: one thread that does nothing but note what comes.
+/// The receiving half: one thread that only records packets.
 struct Ear {
     gone: Arc<AtomicBool>,
     listener: JoinHandle<Vec<Arrival>>,
@@ -178,8 +178,8 @@ impl Ear {
         Ok(Self { gone, listener })
     }
 
-    /// The streams of each of Asterisk's ports, in the order of their beginnings: it uses a port
-    /// again once a call is over.
+    /// The streams of each of Asterisk's ports, in the order in which they began: Asterisk uses a
+    /// port again after a call.
     fn close(self) -> Result<HashMap<u16, VecDeque<Heard>>> {
         self.gone.store(true, Ordering::Relaxed);
         let arrivals = self.listener.join().map_err(|_| anyhow!("the listener has panicked"))?;
@@ -205,8 +205,8 @@ fn listen(socket: &UdpSocket, over: &AtomicBool) -> Vec<Arrival> {
     let mut arrivals = Vec::new();
     let mut buffer = [0; 2048];
     while !over.load(Ordering::Relaxed) {
-        // Without a packet it looks whether all is over; an unreachable port of a call that is over
-        // is no matter.
+        // Without a packet it checks whether all calls are over. An unreachable port belongs to a
+        // call that is over.
         let Ok((length, from)) = socket.recv_from(&mut buffer) else { continue };
         let at = Instant::now();
         let SocketAddr::V4(from) = from else { continue };

@@ -1,5 +1,5 @@
-//! How many calls a second all succeed, and what becomes of those that are taken when one and a
-//! half times and three times as many come.
+//! The highest rate of calls without a failure, and the results at one and a half times and three
+//! times that rate.
 
 use std::thread::sleep;
 use std::time::Duration;
@@ -11,21 +11,21 @@ use crate::figure::Figure;
 use crate::reaction::Reactions;
 use crate::system::{System, YARDSTICK, callers};
 
-/// Calls a second, one rate after the other until not all succeed.
+/// Calls a second, one rate after the other until a call fails.
 const RATES: [u32; 7] = [8, 10, 12, 14, 16, 20, 24];
-/// For so long, longer than a call lasts: by then as many end as begin.
+/// The duration of each rate: longer than a call, so that as many end as begin.
 const LASTS_S: u32 = 20;
-/// How soon all is as before after an overload, and with how many calls that is seen.
+/// How soon everything is normal after an overload, and how many calls show it.
 const RECOVERY_TIMEOUT: Duration = Duration::from_secs(5);
 const USUAL_RATE: u32 = 2;
 const USUAL_CALLS: usize = 10;
 
-/// The most calls that are placed in one go.
+/// The most calls that are placed at one rate.
 const MAX_CALLERS: usize = (RATES[RATES.len() - 1] * 3 * LASTS_S) as usize;
-/// More calls at once than ever come: it is to be seen what the line makes of them by its reaction.
+/// More calls at once than ever come: the line's reaction is measured, not this limit.
 const NO_COUNT: &str = "10000";
 
-/// The rate at which all succeed, what becomes of more, and what is left of it afterwards.
+/// The highest rate without a failure, the results above it, and the rate after recovery.
 pub fn measure() -> Result<Vec<Figure>> {
     let callers = callers(MAX_CALLERS);
     let system = System::start(&callers, &[("KARIPASS_CALL_MAX_CONCURRENT", NO_COUNT)])?;

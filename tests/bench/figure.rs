@@ -1,4 +1,4 @@
-//! A figure, what it is compared with, and whether it is what it should be.
+//! A figure, its baseline, and its target.
 
 use std::fmt::Write as _;
 
@@ -18,47 +18,47 @@ pub struct Figure {
 }
 
 impl Figure {
-    /// A figure for itself.
+    /// A figure without a baseline.
     pub fn new(name: &'static str, value: f64, unit: &'static str) -> Self {
         Self { name, value, unit, baseline: None, ratio: None, aim: None, held: None }
     }
 
-    /// Beside a baseline in the same unit.
+    /// Adds a baseline in the same unit.
     #[must_use]
     pub fn beside(self, baseline: f64) -> Self {
         let ratio = (baseline != 0.0).then(|| self.value / baseline);
         Self { baseline: Some(baseline), ratio, ..self }
     }
 
-    /// It should be this much at most.
+    /// Sets its upper bound.
     #[must_use]
     pub fn at_most(self, most: f64) -> Self {
         let held = self.value <= most;
         Self { aim: Some(format!("{most} at most")), held: Some(held), ..self }
     }
 
-    /// It should be this much at least.
+    /// Sets its lower bound.
     #[must_use]
     pub fn at_least(self, least: f64) -> Self {
         let held = self.value >= least;
         Self { aim: Some(format!("{least} at least")), held: Some(held), ..self }
     }
 
-    /// Its ratio to the baseline should be this much at most.
+    /// Sets the upper bound of its ratio to the baseline.
     #[must_use]
     pub fn ratio_at_most(self, most: f64) -> Self {
         let held = self.ratio.map(|ratio| ratio <= most);
         Self { aim: Some(format!("ratio {most} at most")), held, ..self }
     }
 
-    /// Its ratio to the baseline should be this much at least.
+    /// Sets the lower bound of its ratio to the baseline.
     #[must_use]
     pub fn ratio_at_least(self, least: f64) -> Self {
         let held = self.ratio.map(|ratio| ratio >= least);
         Self { aim: Some(format!("ratio {least} at least")), held, ..self }
     }
 
-    /// It should be within this much of the baseline.
+    /// Sets its largest distance from the baseline.
     #[must_use]
     pub fn within(self, more: f64) -> Self {
         let held = self.baseline.map(|baseline| self.value <= baseline + more);
@@ -66,7 +66,7 @@ impl Figure {
     }
 }
 
-/// The figures for people.
+/// The figures as a table.
 pub fn table(figures: &[Figure]) -> String {
     let mut text =
         format!("{:<32} {:>9} {:<5} {:>9} {:>7}  {}", "", "value", "", "baseline", "ratio", "aim");
@@ -92,13 +92,13 @@ pub fn table(figures: &[Figure]) -> String {
     text
 }
 
-/// The figures for programs.
+/// The figures as JSON.
 pub fn json(figures: &[Figure]) -> Result<String> {
     Ok(serde_json::to_string_pretty(figures)? + "\n")
 }
 
-/// The smallest of `values` that `share` (0 to 1) of them do not exceed, by nearest rank; these are
-/// put in order. 0 for none.
+/// The smallest of `values` that `share` (0 to 1) of them do not exceed, by nearest rank. Sorts
+/// them. 0 for none.
 pub fn quantile(values: &mut [f64], share: f64) -> f64 {
     values.sort_by(f64::total_cmp);
     #[expect(

@@ -1,7 +1,7 @@
-//! Milliseconds a hash, through the daemon's own workers, beside C libargon2 with the same cost.
+//! Milliseconds per hash, through the daemon's own workers, beside C libargon2 with the same cost.
 //!
 //! The two take turns of a few hashes each, so that other load on the machine affects both alike.
-//! Apart from the start of a turn, each finds its memory as it left it.
+//! Except at the start of a turn, each finds its memory as it left it.
 
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::path::Path;
@@ -50,7 +50,7 @@ fn workers() -> Result<(Runtime, Hasher)> {
     Ok((runtime, hasher))
 }
 
-/// One hash as the telephone line asks for it, the way to the worker and back included.
+/// One hash for the telephone line, with the way to the worker and back.
 fn one(runtime: &Runtime, hasher: &Hasher) -> Result<f64> {
     let password = TemporaryPassword::try_from(b"27182818".as_slice())?;
     let salt = Salt::draw(&mut rand::rng());
@@ -95,7 +95,7 @@ impl Yardstick {
 
 impl Drop for Yardstick {
     fn drop(&mut self) {
-        // It has nothing to lose.
+        // It has no state to lose.
         drop(self.child.kill());
         drop(self.child.wait());
     }

@@ -19,7 +19,7 @@ const CALLS_PER_SECOND: u32 = 8;
 /// How many times the logins that can be verified are offered.
 const OVERLOAD: f64 = 3.0;
 
-/// Everything that the calls show.
+/// All figures of the calls.
 pub fn measure() -> Result<Vec<Figure>> {
     let callers = callers(CALLS);
     let system = System::start(&callers, &[])?;
@@ -111,7 +111,7 @@ fn a_call(time: Duration) -> f64 {
     time.as_secs_f64() * 1e3 / CALLS as f64
 }
 
-/// The calls, while logins come that no contract has a number for.
+/// The calls, during a flood of logins for numbers that no contract has.
 fn flooded(system: &System, callers: &[String]) -> Result<Reactions> {
     let flood = system.flood()?;
     let capacity = flood.capacity()?;

@@ -11,10 +11,10 @@ use crate::figure::Figure;
 use crate::system::{System, callers};
 use crate::usage::{HASHING, Process};
 
-/// Of a core's time, what verifies logins at least.
+/// The least share of a core's time for verifying logins.
 const SHARE: f64 = 0.1;
 
-/// How much of a core verifies logins, by the logins that got their verdict and what each costs.
+/// The share of a core that verifies logins, from the logins with a verdict and the cost of each.
 pub fn measure() -> Result<Vec<Figure>> {
     let system = System::start(&callers(1), &[])?;
     let flood = system.flood()?;
@@ -36,7 +36,7 @@ pub fn measure() -> Result<Vec<Figure>> {
     ])
 }
 
-/// Does something while no core has idle time.
+/// Runs `doing` while no core has idle time.
 fn beside_spinning_threads<T>(doing: impl FnOnce() -> T) -> T {
     let is_over = AtomicBool::new(false);
     let cores = available_parallelism().map_or(1, usize::from);

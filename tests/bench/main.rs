@@ -1,11 +1,11 @@
-//! What `make bench` measures: a hash beside C libargon2, the start of a daemon, and 200 calls
-//! beside the same flow in plain dialplan. Also how many calls a second all succeed, logins on a
-//! machine without idle time, and the clean-up of tables of millions of rows. Prints a table and
-//! writes it to `target/bench.json`.
+//! The measurements of `make bench`: a hash beside C libargon2, the start of a daemon, and 200
+//! calls beside the same flow in plain dialplan. Also the highest rate of calls without a failure,
+//! logins on a machine without idle time, and the clean-up of tables with millions of rows. Prints
+//! a table and writes it to `target/bench.json`.
 //!
-//! That an aim is not held is a figure like any other; only what cannot be measured is an error.
-//! Both sides of each comparison run on the same machine in the same run, but a machine that is
-//! busy with something else still shows in the last hundredth of the calls.
+//! A missed target is a figure like any other; only a failed measurement is an error. Both sides of
+//! each comparison run on the same machine in the same run. Other load on the machine still shows
+//! in the slowest hundredth of the calls.
 
 #![expect(unreachable_pub, reason = "in a binary `pub` marks what one module offers to the others")]
 #![expect(clippy::print_stdout, reason = "it prints its figures")]
@@ -35,7 +35,7 @@ use figure::Figure;
 /// Measures something.
 type Measure = fn() -> Result<Vec<Figure>>;
 
-/// What there is to measure, by the names that choose it.
+/// The measurements, by their names.
 const MEASURES: [(&str, Measure); 6] = [
     ("hash", hash::measure),
     ("start", start::measure),
@@ -45,9 +45,9 @@ const MEASURES: [(&str, Measure); 6] = [
     ("clean_up", clean_up::measure),
 ];
 
-/// Measures what the arguments name; everything, if they name nothing.
+/// Runs the measurements that the arguments name, or all of them.
 fn main() -> Result<()> {
-    // Cargo adds options of its own.
+    // Cargo adds more options.
     let chosen: Vec<String> = env::args().skip(1).filter(|name| !name.starts_with('-')).collect();
     let known = MEASURES.map(|(name, _)| name);
     ensure!(

@@ -1,4 +1,4 @@
-//! What the callers heard, and how long after each entry.
+//! What callers heard, and how soon after each entry.
 
 use std::time::{Duration, Instant};
 
@@ -8,19 +8,19 @@ use crate::calls::Call;
 use crate::script::ENTRIES;
 
 /// A caller whose packets are later than this shares an overloaded machine with the line: its call
-/// says nothing about the line.
+/// does not count.
 const LATE: Duration = Duration::from_millis(500);
 
-/// What calls came to.
+/// The results of calls.
 #[derive(Debug, Default)]
 pub struct Reactions {
-    /// Calls that did not go as they should.
+    /// Calls that failed.
     pub failed: usize,
-    /// Calls whose caller keyed before the menu began, and that completed all the same.
+    /// Calls whose caller keyed before the menu began, and that completed.
     pub served_late: usize,
     /// Calls that heard the apology at once.
     pub refused: usize,
-    /// Calls that did not go as they should, and whose caller did not key as it should.
+    /// Calls that failed, and whose caller did not key in time.
     pub disturbed: usize,
     /// From the release of an entry's last key to the next guidance's first packet, in
     /// milliseconds.
@@ -90,7 +90,7 @@ fn is_refused(heard: &[Heard]) -> bool {
         && heard.iter().all(|heard| !heard.may_be("menu"))
 }
 
-/// The times from each of these to its counterpart.
+/// The distances from each time to its counterpart.
 fn milliseconds<'a>(from: &'a [Instant], to: &'a [Instant]) -> impl Iterator<Item = f64> + 'a {
     from.iter().zip(to).map(|(from, to)| to.duration_since(*from).as_secs_f64() * 1e3)
 }
@@ -103,8 +103,8 @@ struct Guidance {
     began: [Instant; ENTRIES],
 }
 
-/// What was heard, if it is what should be: the menu, the caller's number as far as the caller let
-/// it be read, the confirmation, the whole number and the whole of `completed`.
+/// The guidance, if the call is as expected: the menu, the caller's number until the caller
+/// interrupts it, the confirmation, the whole number and the whole of `completed`.
 fn guidance(heard: &[Heard], caller: &str) -> Option<Guidance> {
     let confirmation = heard.iter().position(|heard| heard.may_be("confirm-password"))?;
     let (before, after) = heard.split_at(confirmation);
@@ -116,7 +116,7 @@ fn guidance(heard: &[Heard], caller: &str) -> Option<Guidance> {
     good.then_some(Guidance { stopped, began })
 }
 
-/// Whether a caller who keyed before the menu began was served to the end all the same.
+/// Whether a caller who keyed before the menu began was served to the end.
 fn is_served_late(heard: &[Heard], caller: &str) -> bool {
     let confirmation = heard.iter().position(|heard| heard.may_be("confirm-password"));
     confirmation.is_some_and(|index| {

@@ -1,4 +1,4 @@
-//! What a caller sends, packet by packet: µ-law silence, and keys as RFC 4733 events in its place.
+//! A caller's packets: µ-law silence, and keys as RFC 4733 events in its place.
 
 use std::time::Instant;
 
@@ -11,7 +11,7 @@ pub const RATE: usize = 50;
 const TONE: u16 = 5;
 const GAP: usize = 5;
 
-/// What is due at one packet's time.
+/// The content of one packet's time.
 #[derive(Debug, Clone, Copy)]
 enum ScriptedPacket {
     Silence,
@@ -25,7 +25,7 @@ enum ScriptedPacket {
     },
 }
 
-/// A caller's whole part in a call, the same for every caller: unit, password, password again.
+/// A whole call from the caller's side, the same for every caller: unit, password, confirmation.
 #[derive(Debug, Clone)]
 pub struct Script(Vec<ScriptedPacket>);
 
@@ -33,8 +33,8 @@ pub struct Script(Vec<ScriptedPacket>);
 pub const ENTRIES: usize = 3;
 
 impl Script {
-    /// Each entry is keyed while its guidance plays; then the caller listens to the end of
-    /// `completed`, and is hung up on.
+    /// Keys each entry while its guidance plays, then listens to the end of `completed` until the
+    /// line hangs up.
     pub fn line_unit(password: &str) -> Self {
         let mut script = Self(Vec::new());
         script.listen(2.0).key("1").listen(1.5).key(password).listen(1.0).key(password);
@@ -43,7 +43,7 @@ impl Script {
         script
     }
 
-    /// The same entries, all keyed ahead at once; then the caller listens.
+    /// Keys the same entries ahead, all at once, and then listens.
     pub fn keyed_ahead(password: &str) -> Self {
         let mut script = Self(Vec::new());
         script.listen(0.5).key("1").key(password).key(password).listen(12.0);
@@ -80,9 +80,9 @@ impl Script {
 pub struct Voice<'a> {
     script: std::slice::Iter<'a, ScriptedPacket>,
     stream: RtpStream,
-    /// When each entry's first key was released: its first end packet was about to be sent.
+    /// When each entry's first key was released: just before its first end packet.
     pub interrupted: Vec<Instant>,
-    /// The same of its last key.
+    /// The same for its last key.
     pub released: Vec<Instant>,
 }
 
@@ -91,7 +91,7 @@ impl<'a> Voice<'a> {
         Self { script: script.0.iter(), stream, interrupted: Vec::new(), released: Vec::new() }
     }
 
-    /// Sends what is due, if anything is left of the script.
+    /// Sends the packet that is due, if the script has one left.
     pub fn speak(&mut self) {
         let Some(packet) = self.script.next() else { return };
         match *packet {

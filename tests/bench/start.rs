@@ -1,4 +1,4 @@
-//! How soon a started daemon is ready, with all its servers up, and how large its program is.
+//! How soon a started daemon is ready, with all servers up, and how large its program is.
 
 use std::fs;
 use std::time::Instant;

@@ -21,7 +21,7 @@ use crate::script::Script;
 pub const YARDSTICK: &str = "0664806431";
 const PASSWORD: &str = "27182818";
 
-/// What the yardstick uses and karipass does not.
+/// Modules for the yardstick only.
 const YARDSTICK_MODULES: &str =
     "load = app_read.so\nload = func_realtime.so\nload = func_sha1.so\n";
 
@@ -39,7 +39,7 @@ pub struct System {
 }
 
 impl System {
-    /// Starts them for these callers, the daemon with further variables.
+    /// Starts them for these callers; `variables` are the daemon's.
     pub fn start(callers: &[String], variables: &[(&'static str, &str)]) -> Result<Self> {
         let karipass = Path::new(env!("CARGO_BIN_EXE_karipass"));
         let folder = folder::temporary("karipass-bench-")?;
@@ -53,7 +53,7 @@ impl System {
             .snippet("modules.conf", YARDSTICK_MODULES)
             .snippet("extensions.conf", include_str!("baseline.conf"));
         let asterisk = Asterisk::start(setup)?;
-        runtime.block_on(make_yardstick_store(&asterisk, &database))?;
+        runtime.block_on(make_yardstick_database(&asterisk, &database))?;
         let setup =
             DaemonSetup::new(karipass, folder.path().join("daemon"), &asterisk.setup, &database)?
                 .variables(NO_LIMITS)
@@ -64,14 +64,14 @@ impl System {
         Ok(Self { daemon, asterisk, _postgres: postgres, _folder: folder })
     }
 
-    /// Places a call from each of `callers` to `number`, so many a second.
+    /// Places one call to `number` per caller at `rate` calls a second.
     pub fn calls(&self, number: &str, callers: &[String], rate: u32) -> Result<Reactions> {
         let line = Line::new(self.asterisk.setup.sip, number);
         let calls = calls::place(&line, callers, rate, &Script::line_unit(PASSWORD))?;
         Ok(Reactions::from_calls(&calls, callers))
     }
 
-    /// The same with callers who key everything ahead: the milliseconds from each one's last key to
+    /// The same with callers who key everything ahead: the milliseconds from each last key to
     /// `completed`.
     pub fn keyed_ahead(&self, callers: &[String], rate: u32) -> Result<Vec<f64>> {
         let line = Line::new(self.asterisk.setup.sip, SET_UP_NUMBER);
@@ -85,8 +85,8 @@ impl System {
     }
 }
 
-/// Gives the yardstick a table, and Asterisk a connection to its database.
-async fn make_yardstick_store(asterisk: &Asterisk, database: &Database) -> Result<()> {
+/// Creates a table for the yardstick, and connects Asterisk to its database.
+async fn make_yardstick_database(asterisk: &Asterisk, database: &Database) -> Result<()> {
     let owner = database.owner().await?;
     owner.batch_execute("CREATE TABLE yardstick (login_number text, password text)").await?;
     let url: tokio_postgres::Config = database.owner_url.parse()?;

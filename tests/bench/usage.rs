@@ -1,4 +1,4 @@
-//! What a process has used: processor time and memory, by `/proc`.
+//! The resources that a process has used: processor time and memory, from `/proc`.
 
 use std::fs;
 use std::time::Duration;
@@ -35,14 +35,14 @@ impl Process {
         Ok(time)
     }
 
-    /// The most memory that it ever had at once, in MiB.
+    /// Its peak memory, in MiB.
     pub fn peak_memory(self) -> Result<f64> {
         Ok(f64::from(memory_kib(self.0, "VmHWM")?) / 1024.0)
     }
 }
 
 /// `utime` and `stime`, the 14th and 15th field of a `stat` file (`proc_pid_stat(5)`); the second
-/// field, the name, may hold spaces.
+/// field, the name, may contain spaces.
 fn ticks(stat: &str) -> Result<Duration> {
     let (_, fields) = stat.rsplit_once(')').context("not a stat file")?;
     let times = fields.split_whitespace().skip(11).take(2).map(str::parse::<u32>);

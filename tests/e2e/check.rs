@@ -1,4 +1,4 @@
-//! `karipass check` on a real Asterisk: nothing to say of the samples, and every planted fault
+//! `karipass check` on a real Asterisk: no findings for the samples, and every planted fault is
 //! named.
 
 use std::fs;
@@ -9,7 +9,7 @@ use karipass_lab::daemon::DaemonSetup;
 
 use crate::system::{KARIPASS, System};
 
-/// Faults that an operator's own files bring in, by the files of `karipass.d`.
+/// Faults in an operator's own files, by the files of `karipass.d`.
 const PLANTED: [(&str, &str); 3] = [
     ("http.conf", "sessionlimit = 50\n"),
     ("ari.conf", "[general](+)\nwebsocket_write_timeout = 100\n"),
@@ -21,7 +21,7 @@ const PLANTED: [(&str, &str); 3] = [
     ),
 ];
 
-/// What each of them, and what is planted in the running Asterisk's own files, is named by.
+/// The words that name each of them, and each fault in the running Asterisk's own files.
 const NAMED: [&[&str]; 7] = [
     &["http.conf", "sessionlimit is 50"],
     &["ari.conf", "websocket_write_timeout is 100 ms"],

@@ -1,5 +1,5 @@
-//! Several daemons at one Asterisk, callers whose daemon is gone, and more calls than are taken.
-//! Each of these stories has its own system.
+//! Several daemons at one Asterisk, callers whose daemon is gone, and more calls than allowed. Each
+//! of these stories has its own system.
 
 use std::thread;
 use std::time::{Duration, Instant};
@@ -14,23 +14,23 @@ use crate::story::{Story, complete};
 use crate::system::{SHORT, System};
 use crate::traces;
 
-/// No caller is left in silence for longer.
+/// The longest silence that a caller may hear.
 const SILENCE: Duration = Duration::from_secs(12);
-/// The menu, and the longest quiet behind it.
-const PATIENCE: Duration = Duration::from_secs(30);
-/// How long Asterisk keeps a call with a limit of 10 s; after that comes an apology.
+/// The menu, and the longest silence behind it.
+const HEARING_TIMEOUT: Duration = Duration::from_secs(30);
+/// How long Asterisk keeps a call with a limit of 10 s; then comes an apology.
 const KEPT_FOR: Duration = Duration::from_secs(70);
 const END_TIMEOUT: Duration = Duration::from_secs(100);
 /// Two daemons' applications in the dialplan.
 const APPS: (&str, &str) = ("globals.conf", "KARIPASS_APPS = karipass-a&karipass-b\n");
-/// As in an Asterisk that does not have it.
+/// As in an Asterisk without the application.
 const NO_BROADCAST: (&str, &str) =
     ("modules.conf", "noload = app_stasis_broadcast.so\nnoload = res_stasis_broadcast.so\n");
-/// Less than an operator may say, since a test waits for it to pass.
+/// Less than an operator may configure, since a test waits for it.
 const ANSWERED_SOON: (&str, &str) = ("globals.conf", "KARIPASS_ANSWER_SECONDS = 5\n");
-/// More than a caller here waits.
+/// Longer than a caller here waits.
 const ANSWERED_LATE: (&str, &str) = ("globals.conf", "KARIPASS_ANSWER_SECONDS = 120\n");
-/// A daemon that is asked to stop does so at once.
+/// A daemon with these variables stops at once.
 const AT_ONCE: [(&str, &str); 2] =
     [("KARIPASS_SHUTDOWN_DRAIN_S", "0"), ("KARIPASS_SHUTDOWN_CALL_GRACE_S", "0.1")];
 const A: (&str, &str) = ("KARIPASS_ARI_APP", "karipass-a");
@@ -60,7 +60,7 @@ fn without_stasis_broadcast_one_daemon_is_asked_after_the_other() -> Result<()> 
     expect_served(&story)?;
     kill(&system)?;
     expect_served(&story)?;
-    // Stopping, it sends on what it gets: here to nobody.
+    // While it stops, it continues its calls in the dialplan, where no daemon takes them.
     let mut call = story.call_from_contract()?;
     call.hear("menu")?;
     b.child.signal(Signal::TERM)?;
@@ -77,7 +77,7 @@ fn a_call_that_a_daemon_does_not_answer_goes_to_the_next_and_then_to_the_apology
     signal(Signal::STOP)?;
     let mut call = story.call_from_contract()?;
     call.hear("menu")?;
-    // It leaves alone what it was offered in vain.
+    // It ignores the call that it was offered in vain.
     signal(Signal::CONT)?;
     call.key("1")?.begin_to_hear_number(&story.family.contract, "set-password")?;
     complete(&mut call, &story.family.contract, &story.password())?;
@@ -116,7 +116,7 @@ fn a_caller_whose_daemon_is_gone_hears_trouble_by_itself() -> Result<()> {
     hear_trouble_soon(&mut in_entry)?;
     hear_trouble_soon(&mut at_menu)?;
     in_entry.hang_up()?;
-    // And is not left in silence, however long nobody comes.
+    // The caller is not left in silence, however long no daemon comes.
     for _ in 0..4 {
         hear_trouble_soon(&mut at_menu)?;
     }
@@ -167,7 +167,7 @@ fn more_calls_than_configured_hear_trouble_at_once() -> Result<()> {
 }
 
 #[test]
-fn p11_a_call_that_nobody_serves_any_more_is_ended_with_an_apology() -> Result<()> {
+fn p11_an_abandoned_call_is_ended_with_an_apology() -> Result<()> {
     let system = System::start(&[("KARIPASS_CALL_MAX_DURATION_S", "10")])?;
     let story = Story::new(&system)?;
     let answered = Instant::now();
@@ -175,7 +175,7 @@ fn p11_a_call_that_nobody_serves_any_more_is_ended_with_an_apology() -> Result<(
     call.hear("menu")?;
     kill(&system)?;
     let until = loop {
-        match call.listen_for(PATIENCE) {
+        match call.listen_for(HEARING_TIMEOUT) {
             NextSound::Begins(heard) => ensure!(heard.may_be("trouble"), "{heard:?}"),
             NextSound::Over => break answered.elapsed(),
             NextSound::Nothing => bail!("it is left in silence"),
@@ -202,14 +202,14 @@ fn expect_served(story: &Story<'_>) -> Result<()> {
     story.call_from_contract()?.hear("menu")?.hang_up()
 }
 
-/// A call rings at the daemon that this befalls; the other one serves it.
-fn ring_at_one(answered: (&str, &str), befalls: fn(&mut Daemon) -> Result<()>) -> Result<()> {
+/// A call rings at the daemon into which the fault is injected; the other one serves it.
+fn ring_at_one(answered: (&str, &str), inject: fn(&mut Daemon) -> Result<()>) -> Result<()> {
     let system = System::without_daemon(&[APPS, answered])?;
     let system = system.with_daemon(&[A, AT_ONCE[0], AT_ONCE[1]])?;
     let mut b = system.another_daemon("b", &[B, AT_ONCE[0], AT_ONCE[1]])?;
     let story = Story::new(&system)?;
     let mut a = system.daemon.as_ref().unwrap().lock().unwrap();
-    // The caller cannot be looked up.
+    // The caller's contract cannot be looked up.
     let holder = system.wait(async {
         let client = system.database.owner().await?;
         client.batch_execute("BEGIN; LOCK TABLE contract IN ACCESS EXCLUSIVE MODE").await?;
@@ -217,14 +217,14 @@ fn ring_at_one(answered: (&str, &str), befalls: fn(&mut Daemon) -> Result<()>) -
     })?;
     let mut call = thread::scope(|scope| {
         let calling = scope.spawn(|| story.call_from_contract());
-        let until = Instant::now() + PATIENCE;
+        let until = Instant::now() + HEARING_TIMEOUT;
         loop {
             if daemon::calls(a.operators()) > 0.0 {
-                befalls(&mut a)?;
+                inject(&mut a)?;
                 break;
             }
             if daemon::calls(b.operators()) > 0.0 {
-                befalls(&mut b)?;
+                inject(&mut b)?;
                 break;
             }
             ensure!(Instant::now() < until, "nobody has the call");

@@ -2,8 +2,8 @@
 //! to the site, in Debian's Chromium.
 //!
 //! One system serves most stories, which run side by side with separate numbers. A story that takes
-//! something away has a system to itself. Stories mostly wait for seconds of guidance to pass, so
-//! `make test` runs eight at a time; of those in a browser, as many as there are browsers.
+//! a server away has its own system. Stories mostly wait for seconds of guidance, so `make test`
+//! runs eight at a time; of those in a browser, as many as there are browsers.
 
 #![expect(unreachable_pub, reason = "in a binary `pub` marks what one module offers to the others")]
 #![expect(

@@ -26,14 +26,14 @@ fn p15_a_database_that_stops_in_mid_call_is_trouble() -> Result<()> {
     system.postgres.stop(Shutdown::Kill)?;
     call.key_password(&password[7..])?;
     expect_trouble(&mut call)?;
-    // Nor does the next caller get anywhere.
+    // The next caller fails too.
     let begun = Instant::now();
     let mut call = story.call_from_contract()?;
     call.hear_whole("trouble")?.expect_hangup()?;
     ensure!(begun.elapsed() < 2 * MAX_TROUBLE_DELAY, "the call took {:?}", begun.elapsed());
     system.postgres.start()?;
     story.expect_nothing_stored()?;
-    // The next but one is served as if nothing had happened.
+    // The caller after that is served normally.
     let mut call = at_the_last_digit(&story, &password)?;
     call.key_password(&password[7..])?;
     call.hear_number(contract)?.hear_whole("completed")?.expect_hangup()?;
@@ -70,7 +70,7 @@ fn without_a_daemon_the_dialplan_apologises() -> Result<()> {
 }
 
 #[test]
-fn a_daemon_whose_line_is_taken_over_says_so_and_serves_again() -> Result<()> {
+fn a_daemon_whose_line_is_taken_over_reports_it_and_serves_again() -> Result<()> {
     let system = System::start(&SHORT)?;
     let story = Story::new(&system)?;
     let first = system.daemon.as_ref().unwrap().lock().unwrap().operators();
@@ -116,7 +116,7 @@ fn p11_by_default_silence_is_10_s_before_the_first_digit_and_5_s_between() -> Re
     story.expect_nothing_stored()
 }
 
-/// Up to the last digit of the confirmation.
+/// A call before the last digit of the confirmation.
 fn at_the_last_digit(story: &Story<'_>, password: &str) -> Result<Subscriber> {
     let mut call = story.call_from_contract()?;
     call.hear("menu")?.key("1")?.begin_to_hear_number(&story.family.contract, "set-password")?;
@@ -145,7 +145,7 @@ async fn wait_until_idle(system: &System) -> Result<()> {
     Ok(())
 }
 
-/// Waits until `/readyz` answers so.
+/// Waits until `/readyz` answers with this status and text.
 pub fn wait_for_readyz(operators: SocketAddr, status: u16, said: &str) -> Result<()> {
     let until = Instant::now() + Duration::from_mins(1);
     loop {
@@ -158,8 +158,7 @@ pub fn wait_for_readyz(operators: SocketAddr, status: u16, said: &str) -> Result
     }
 }
 
-/// Whether a silence may be this limit: a slow machine makes it longer to the ear, but hardly
-/// shorter.
+/// Whether a silence may be this limit: a slow machine makes it longer, but hardly shorter.
 fn is_heard_as(limit: Duration, silence: Duration) -> bool {
     silence + Duration::from_millis(500) > limit && silence < 2 * limit
 }

@@ -1,4 +1,4 @@
-//! A story: its own numbers, what is keyed and what becomes of it.
+//! A story: its own numbers, what is keyed, and the result.
 
 use std::fs;
 
@@ -12,7 +12,7 @@ use crate::system::System;
 /// The family whose contract number is a telephone that registers.
 pub const PHONE_FAMILY: usize = 0;
 
-/// The numbers of a story, and what became of them.
+/// The numbers of a story, with their results.
 pub struct Story<'a> {
     pub system: &'a System,
     pub family: Family,
@@ -85,7 +85,7 @@ impl<'a> Story<'a> {
         Caller::asserted(&self.family.child).call(&self.system.line())
     }
 
-    /// A fresh temporary password, kept for the search of the logs.
+    /// A fresh temporary password, remembered for the search of the logs.
     pub fn password(&self) -> String {
         let password = format!("{:08}", rand::random_range(0..100_000_000));
         self.used(&password);
@@ -107,7 +107,8 @@ impl<'a> Story<'a> {
         Ok(row.get(0))
     }
 
-    /// What is stored for the contract's numbers; `is_good` by the database's clock and C1, C2.
+    /// The stored credentials of the contract's numbers; `is_good` by the database's clock and C1,
+    /// C2.
     pub fn stored(&self) -> Result<Vec<Stored>> {
         let query = "SELECT login_number, kind, password_hash LIKE '$argon2id$%'
                  AND voided_at IS NULL AND failed_attempts = 0
@@ -128,15 +129,15 @@ impl<'a> Story<'a> {
             .collect())
     }
 
-    /// Nothing is stored, and the contract has still no unit.
+    /// Expects that nothing is stored, and the contract has no unit.
     pub fn expect_nothing_stored(&self) -> Result<()> {
         let (stored, unit) = (self.stored()?, self.unit()?);
         ensure!(stored.is_empty() && unit.is_none(), "stored: {stored:?}, unit {unit:?}");
         Ok(())
     }
 
-    /// A temporary password is good for `login` alone, with this unit, and logs in over the API as
-    /// `role` for `numbers`.
+    /// Expects a temporary password for `login` alone, with this unit, which logs in over the API
+    /// as `role` for `numbers`.
     pub fn expect_stored(
         &self,
         login: &str,
@@ -171,7 +172,7 @@ impl<'a> Story<'a> {
         Ok(self.system.wait(api.log_in(login, password))?)
     }
 
-    /// The password does not log in.
+    /// Expects that the password does not log in.
     pub fn expect_refused(&self, login: &str, password: &str) -> Result<()> {
         let (status, _) = self.log_in(login, password)?;
         ensure!(status == 401, "login answers {status}");
@@ -179,7 +180,7 @@ impl<'a> Story<'a> {
     }
 }
 
-/// The subscriber keys the password twice, and hears that it is stored for `login`.
+/// Keys the password twice, and expects to hear that it is stored for `login`.
 pub fn complete(call: &mut Subscriber, login: &str, password: &str) -> Result<()> {
     call.key_password(password)?.hear("confirm-password")?.key_password(password)?;
     call.hear_number(login)?.hear_whole("completed")?.expect_hangup()?;

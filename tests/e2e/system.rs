@@ -31,11 +31,11 @@ pub struct System {
     passwords: Mutex<Vec<String>>,
 }
 
-/// Silence as short as a busy machine can still distinguish from keying.
+/// The shortest silence that a busy machine can still distinguish from keying.
 pub const SHORT: [(&str, &str); 2] =
     [("KARIPASS_CALL_FIRST_DIGIT_TIMEOUT_S", "3"), ("KARIPASS_CALL_INTER_DIGIT_TIMEOUT_S", "2")];
 
-/// The cluster of every system that does not take it away.
+/// The cluster of every system that does not stop it.
 static CLUSTER: LazyLock<Arc<Postgres>> = LazyLock::new(|| {
     let runtime = Builder::new_current_thread().enable_all().build().expect("a runtime");
     Arc::new(runtime.block_on(Postgres::with_template(Path::new(KARIPASS))).expect("a PostgreSQL"))
@@ -50,7 +50,7 @@ impl System {
         SHARED.read().unwrap()
     }
 
-    /// The same, once no other test uses it.
+    /// The same, while no other test uses it.
     pub fn shared_alone() -> RwLockWriteGuard<'static, Self> {
         SHARED.write().unwrap()
     }
@@ -77,13 +77,13 @@ impl System {
         Daemon::start(setup)
     }
 
-    /// An Asterisk whose application nobody holds, with these snippets in its configuration.
+    /// An Asterisk without a connected daemon, with these snippets in its configuration.
     pub fn without_daemon(snippets: &[(&str, &str)]) -> Result<Self> {
         let cluster = LazyLock::force(&CLUSTER);
         Self::with_postgres(async { Ok(Arc::clone(cluster)) }, snippets)
     }
 
-    /// The same with a PostgreSQL that this system may stop or set up otherwise.
+    /// The same with a PostgreSQL that this system may stop or configure.
     pub fn with_own_postgres(snippets: &[(&str, &str)]) -> Result<Self> {
         let cluster = Postgres::with_template(Path::new(KARIPASS));
         Self::with_postgres(async { cluster.await.map(Arc::new) }, snippets)
@@ -145,7 +145,7 @@ impl System {
         self.passwords.lock().unwrap().clone()
     }
 
-    /// The index of numbers that no other story has.
+    /// The index of numbers that are unique to a story.
     pub fn next_family(&self) -> usize {
         self.families.fetch_add(1, Ordering::Relaxed)
     }

@@ -1,4 +1,4 @@
-//! A whole call where PostgreSQL and ARI are spoken to over TLS alone (`R`).
+//! A whole call with PostgreSQL and ARI over TLS only (`R`).
 
 use anyhow::{Result, ensure};
 use karipass_lab::certificate::Authority;
@@ -39,7 +39,7 @@ fn r_postgresql_and_asterisk_are_spoken_to_over_tls() -> Result<()> {
     let mut variables = SHORT.to_vec();
     variables.extend([("KARIPASS_ARI_URL", url.as_str()), ("KARIPASS_ARI_CA_FILE", &known)]);
     let mut system = system.with_daemon(&variables)?;
-    // The test itself looks at what is stored.
+    // The test itself reads the database over the socket.
     system.database = over_socket;
     let story = Story::new(&system)?;
     let (contract, password) = (story.family.contract.clone(), story.password());

@@ -11,9 +11,9 @@ use anyhow::{Result, ensure};
 use crate::story::{Story, complete};
 use crate::system::System;
 
-/// What a keyed digit looks like in Asterisk's logs and ARI's events.
+/// A keyed digit in Asterisk's logs and ARI's events.
 const DIGITS: [&str; 4] = ["\"digit\":", "DTMF begin", "DTMF end", "DTMF[DTMF"];
-/// How a hash begins.
+/// The beginning of a hash.
 const HASH: &str = "$argon2";
 
 #[test]
@@ -34,8 +34,8 @@ fn no_programs_arguments_have_a_password() -> Result<()> {
     arguments(&system)
 }
 
-/// Runs a story, so that there is something to search for, and waits until no test uses the
-/// shared system.
+/// Runs a story, so that there is something to find, and waits until no test uses the shared
+/// system.
 fn after_every_story() -> Result<RwLockWriteGuard<'static, System>> {
     {
         let system = System::shared();
@@ -49,7 +49,7 @@ fn after_every_story() -> Result<RwLockWriteGuard<'static, System>> {
     Ok(System::shared_alone())
 }
 
-/// Everywhere at once, for a story with its own system.
+/// Searches everywhere, for a story with its own system.
 pub fn expect_none(system: &System) -> Result<()> {
     logs(system)?;
     audit(system)?;
@@ -101,7 +101,7 @@ fn arguments(system: &System) -> Result<()> {
     Ok(())
 }
 
-/// Whether the password stands in the text, and not merely its digits in a longer number.
+/// Whether the text contains the password, and not only its digits in a longer number.
 fn has(text: &str, password: &str) -> bool {
     text.match_indices(password).any(|(at, _)| {
         let before = text[..at].chars().next_back();

@@ -1,9 +1,10 @@
-//! One caller: somebody with a script, who reacts to what is heard.
+//! One caller: a person with a script, who reacts to what is heard.
 //!
-//! At the menu the unit is keyed, at the number's first digit the password, at the confirmation the
-//! password again. A caller who hears the menu again starts again. One who is asked for the
-//! password again hears it out, since the last key may have begun another try. One who hears an
-//! apology, or nothing for long, is done. Every call is written down as its caller lived it.
+//! The caller keys the unit at the menu, the password at the number's first digit, and the password
+//! again at the confirmation. After another menu the caller starts again. If the line asks for the
+//! password again, the caller hears it out, since the last key may have begun another attempt.
+//! After an apology, or a long silence, the caller is done. Every call is recorded from its
+//! caller's side.
 
 use std::thread::sleep;
 use std::time::{Duration, Instant};
@@ -14,19 +15,19 @@ use karipass_lab::subscriber::{Caller, Ending, Line, NextSound, Subscriber};
 
 use crate::ledger::SILENCE;
 
-/// From the beginning of one thing heard to that of the next, before the caller gives up: the
-/// longest guidance and a silence that breaks every rule.
-const PATIENCE: Duration = Duration::from_secs(30);
+/// From the beginning of one prompt to that of the next, before the caller gives up: the longest
+/// guidance and a silence that breaks every rule.
+const GIVE_UP_TIMEOUT: Duration = Duration::from_secs(30);
 /// From hearing to keying.
 const REACTION: Duration = Duration::from_millis(300);
 /// How long a caller waits for the hang-up after the last prompt: a little longer than the longest
 /// silence, so that a longer one is noticed.
 const OVER_TIMEOUT: Duration = SILENCE.saturating_add(Duration::from_secs(3));
-/// How long such a caller listens to whatever else begins.
+/// How long such a caller listens to any further prompts.
 const LISTENS_FOR: Duration = Duration::from_mins(1);
 const POLL_INTERVAL: Duration = Duration::from_millis(200);
 
-/// A line that is dead does not answer; then the call is given up all the same.
+/// A dead line does not answer; the call is then given up.
 const HANG_UP_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// How a call ended for its caller.
@@ -38,7 +39,7 @@ pub enum End {
     Apology(String),
     /// The caller hung up before the confirmation, as planned.
     ChangedMind,
-    /// The caller hung up, since nothing more was heard.
+    /// The caller hung up after a long silence.
     GaveUp,
     /// The line hung up without a word.
     CutOff,
@@ -46,28 +47,28 @@ pub enum End {
     NotAnswered(String),
 }
 
-/// A call as its caller lived it.
+/// A call from its caller's side.
 #[derive(Debug, Clone)]
 pub struct Call {
     pub number: String,
     pub password: String,
     pub placed: Instant,
     pub answered: Option<Instant>,
-    /// All that was heard.
+    /// All prompts heard.
     pub heard: Vec<Heard>,
     /// What was keyed, and when the last key was released; a password as `•`.
     pub keyed: Vec<(&'static str, Instant)>,
     /// When the last digit of the confirmation was released: again for each time that the line
     /// began again.
     pub confirmed: Vec<Instant>,
-    /// Each entry's last release but the confirmation's, and from it to the next guidance.
+    /// The last release of each entry, except the confirmation, with the time to the next guidance.
     pub reactions: Vec<(Instant, Duration)>,
     pub end: End,
     pub over: Instant,
 }
 
 impl Call {
-    /// The longest time in which nothing was heard, and when it began: from the answer to the end.
+    /// The longest silence, and when it began: from the answer to the end.
     pub fn longest_silence(&self) -> (Duration, Instant) {
         let Some(mut silent_since) = self.answered else { return (Duration::ZERO, self.placed) };
         let mut longest = (Duration::ZERO, silent_since);
@@ -88,32 +89,32 @@ impl Call {
         Some(heard.started.saturating_duration_since(*since))
     }
 
-    /// From placing the call to the first thing heard.
+    /// From placing the call to the first prompt.
     pub fn first_heard_after(&self) -> Option<Duration> {
         self.heard.first().map(|heard| heard.started.saturating_duration_since(self.placed))
     }
 
-    /// For people to read: what was heard and keyed, in seconds of `begin`.
+    /// The prompts and keys with their times in seconds since `begin`, as text.
     pub fn describe(&self, begin: Instant) -> String {
-        let mut news: Vec<(Instant, String)> =
+        let mut events: Vec<(Instant, String)> =
             vec![(self.placed, format!("{} calls", self.number))];
-        news.extend(self.answered.map(|at| (at, "answered".to_owned())));
+        events.extend(self.answered.map(|at| (at, "answered".to_owned())));
         for heard in &self.heard {
-            news.push((heard.started, heard.name()));
+            events.push((heard.started, heard.name()));
         }
         for (keys, at) in &self.keyed {
-            news.push((*at, format!("keyed {keys}")));
+            events.push((*at, format!("keyed {keys}")));
         }
-        news.push((self.over, format!("{:?}", self.end)));
-        news.sort_by_key(|(at, _)| *at);
-        let news = news.into_iter().map(|(at, what)| {
+        events.push((self.over, format!("{:?}", self.end)));
+        events.sort_by_key(|(at, _)| *at);
+        let events = events.into_iter().map(|(at, what)| {
             format!("{:.2} {what}", at.saturating_duration_since(begin).as_secs_f64())
         });
-        news.collect::<Vec<_>>().join(", ")
+        events.collect::<Vec<_>>().join(", ")
     }
 }
 
-/// What the caller does next.
+/// The caller's next act.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Stage {
     Menu,
@@ -129,7 +130,7 @@ pub struct Person {
     pub plan: Plan,
 }
 
-/// What a caller means to do.
+/// A caller's plan.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Plan {
     /// Sets a password and listens until the line hangs up.
@@ -141,7 +142,7 @@ pub enum Plan {
 }
 
 impl Person {
-    /// Calls, and returns what came of it.
+    /// Places the call, and returns it after its end.
     pub fn call(self, line: &Line) -> Call {
         let Self { number, password, plan } = self;
         let placed = Instant::now();
@@ -176,7 +177,7 @@ struct Talk<'a> {
     stage: Stage,
     /// Whole passwords keyed since the menu was last heard.
     passwords: usize,
-    /// The key's release whose answer is still to be heard.
+    /// The release of the key whose answer has not been heard yet.
     waiting: Option<Instant>,
 }
 
@@ -191,7 +192,7 @@ impl<'a> Talk<'a> {
         let hung_up = Instant::now();
         if self.subscriber.ending().is_none() {
             drop(self.subscriber.hang_up_within(HANG_UP_TIMEOUT));
-            // What was cut short has an end only once the call is over.
+            // An interrupted prompt has an end only once the call is over.
             while let NextSound::Begins(_) = self.subscriber.listen_for(HANG_UP_TIMEOUT) {}
         }
         let (answered, over) = self.subscriber.times();
@@ -204,10 +205,10 @@ impl<'a> Talk<'a> {
         self.call.end = end;
     }
 
-    /// Until the call is over for the caller.
+    /// Talks until the call is over for the caller.
     fn talk(&mut self) -> End {
         loop {
-            let heard = match self.subscriber.listen_for(PATIENCE) {
+            let heard = match self.subscriber.listen_for(GIVE_UP_TIMEOUT) {
                 NextSound::Begins(heard) => heard,
                 NextSound::Over => return End::CutOff,
                 NextSound::Nothing => return End::GaveUp,
@@ -220,7 +221,7 @@ impl<'a> Talk<'a> {
                 "trouble" | "not-available" | "redial" => {
                     return self.listen_to_the_end(End::Apology(name));
                 }
-                // The guidance comes again; until then nobody knows what is asked for.
+                // The guidance is repeated; until then the next question is unknown.
                 "invalid" => {}
                 _ if self.is_left_over(&heard, &name) => {}
                 "confirm-password"
@@ -233,7 +234,7 @@ impl<'a> Talk<'a> {
         }
     }
 
-    /// What began while its answer was being keyed already.
+    /// A prompt that began while its answer was already being keyed.
     fn is_left_over(&self, heard: &Heard, name: &str) -> bool {
         let reads = name.starts_with("digits/") || name.ends_with("-password");
         let keyed = self.subscriber.released().is_some_and(|released| heard.started < released);
@@ -267,7 +268,7 @@ impl<'a> Talk<'a> {
         self.passwords += 1;
         if self.passwords > 1 {
             self.call.confirmed.extend(self.subscriber.released());
-            // What follows is the database's time, not the dialog's.
+            // The next wait is the database's, not the dialog's.
             self.waiting = None;
         }
         self.stage = next;
@@ -275,7 +276,7 @@ impl<'a> Talk<'a> {
 
     fn key(&mut self, keys: &str, shown: &'static str) {
         sleep(REACTION);
-        // A caller who is hung up on meanwhile notices by listening on.
+        // A caller who is hung up on meanwhile notices it by listening on.
         drop(self.subscriber.key_password(keys).map(drop));
         if let Some(released) = self.subscriber.released() {
             self.call.keyed.push((shown, released));
@@ -290,7 +291,8 @@ impl<'a> Talk<'a> {
         }
     }
 
-    /// Whatever else begins: the same again, an apology, or all of it from another daemon.
+    /// Listens to anything else that begins: a repetition, an apology, or another daemon from the
+    /// start.
     fn listen_to_the_end(&mut self, end: End) -> End {
         let until = Instant::now() + LISTENS_FOR;
         while Instant::now() < until && !self.is_silent_for(OVER_TIMEOUT) {
@@ -301,12 +303,12 @@ impl<'a> Talk<'a> {
         end
     }
 
-    /// Whether what was last heard ended so long ago.
+    /// Whether the last prompt ended this long ago.
     fn is_silent_for(&self, long: Duration) -> bool {
         let heard = self.subscriber.heard();
         let last = heard.last().filter(|last| last.started.elapsed() >= long);
         last.is_some_and(|last| {
-            // If no packet follows, none is known to have been the last.
+            // Without a following packet, none is known to have been the last.
             let ended = last.ended.unwrap_or_else(|| last.started + length(last.names[0]));
             ended.elapsed() >= long
         })

@@ -1,5 +1,5 @@
-//! The daemons, as a service manager and a load balancer know them. One that has ended by itself is
-//! started again at once. Each is asked five times a second whether it is ready.
+//! The daemons, as a service manager and a load balancer treat them. One that has ended by itself
+//! is started again at once. Each is polled five times a second for its readiness.
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -13,12 +13,12 @@ use karipass_lab::child::memory_kib;
 use karipass_lab::daemon::{self, Daemon};
 use rustix::process::Signal;
 
-/// How long is waited for what must come. Only a fault takes as long, on any machine; the table
-/// shows how long it took.
-pub const PATIENCE: Duration = Duration::from_mins(1);
+/// How long to wait for an expected event. Only a fault takes as long, on any machine; the table
+/// shows the real times.
+pub const WAIT_TIMEOUT: Duration = Duration::from_mins(1);
 const ASKED_EVERY: Duration = Duration::from_millis(200);
 const POLL_INTERVAL: Duration = Duration::from_millis(10);
-/// How old a good answer may be for requests to be sent there still.
+/// How old a good answer may be for requests to be sent to its daemon.
 const GOOD_FOR: Duration = Duration::from_secs(2);
 
 /// One daemon.
@@ -59,7 +59,7 @@ impl Member {
         daemon::calls(self.operators)
     }
 
-    /// Ends it as a service manager would, and starts it again; how long it took to end.
+    /// Ends it as a service manager would, and starts it again; returns how long it took to end.
     pub fn restart(&self, within: Duration) -> Result<Duration> {
         self.supervised.store(false, Ordering::Relaxed);
         let from = Instant::now();
@@ -89,23 +89,23 @@ impl Member {
         self.last_ready().is_some_and(|at| at.elapsed() < GOOD_FOR)
     }
 
-    /// Waits until it is found ready after `since`; how long that took.
+    /// Waits until it is found ready after `since`; returns how long that took.
     pub fn wait_until_ready(&self, since: Instant) -> Result<Duration> {
         loop {
             if let Some(at) = self.last_ready().filter(|at| *at > since) {
                 return Ok(at - since);
             }
             let said = || daemon::get(self.operators, "/readyz").1;
-            ensure!(since.elapsed() < PATIENCE, "{} is not ready: {}", self.name, said());
+            ensure!(since.elapsed() < WAIT_TIMEOUT, "{} is not ready: {}", self.name, said());
             sleep(POLL_INTERVAL);
         }
     }
 
-    /// Waits until no load balancer sends it anything more.
+    /// Waits until no load balancer sends it requests.
     pub fn wait_until_out_of_service(&self) -> Result<()> {
         let since = Instant::now();
         while self.is_in_service() {
-            ensure!(since.elapsed() < PATIENCE, "{} is still ready", self.name);
+            ensure!(since.elapsed() < WAIT_TIMEOUT, "{} is still ready", self.name);
             sleep(POLL_INTERVAL);
         }
         Ok(())
@@ -146,7 +146,7 @@ pub struct Fleet {
 }
 
 impl Fleet {
-    /// Of daemons that are ready.
+    /// Daemons that are ready.
     pub fn new(daemons: Vec<Daemon>, names: &[&'static str]) -> Result<Self> {
         ensure!(!daemons.is_empty(), "no daemons");
         let certificate = daemons[0].certificate();
@@ -176,10 +176,10 @@ impl Fleet {
         &self.members
     }
 
-    /// The one with the most calls, once it has some: its place, and how many.
+    /// The index of the one with the most calls, once it has any, and their number.
     pub fn busiest(&self) -> Result<(usize, f64)> {
         const SOME: f64 = 3.0;
-        let until = Instant::now() + PATIENCE;
+        let until = Instant::now() + WAIT_TIMEOUT;
         loop {
             let calls = self.members.iter().map(|member| member.calls()).enumerate();
             let most = calls.max_by(|(_, one), (_, other)| one.total_cmp(other));
@@ -197,7 +197,7 @@ impl Fleet {
         self.certificate.clone()
     }
 
-    /// Waits until all are ready after `since`; the longest time that took.
+    /// Waits until all are ready after `since`; returns the longest time that took.
     pub fn wait_until_ready(&self, since: Instant) -> Result<Duration> {
         let mut longest = Duration::ZERO;
         for member in &self.members {
@@ -211,7 +211,7 @@ impl Drop for Fleet {
     fn drop(&mut self) {
         self.over.store(true, Ordering::Relaxed);
         for member in &self.members {
-            // One that is stopped would not answer the asking thread.
+            // A stopped one would not answer the polling thread.
             drop(member.daemon().child.kill());
         }
         for thread in self.threads.drain(..) {

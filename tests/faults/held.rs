@@ -1,4 +1,4 @@
-//! What the database holds of callers' numbers.
+//! The database's state of callers' numbers.
 
 use std::collections::HashMap;
 
@@ -10,26 +10,26 @@ const CREDENTIALS: &str = "SELECT login_number, count(*) FROM credential
     WHERE login_number = ANY($1) AND voided_at IS NULL GROUP BY login_number";
 const NOTED: &str = "SELECT login_number, count(*) FROM audit_log
     WHERE login_number = ANY($1) AND event = 'temporary_set' AND outcome = 'done' GROUP BY login_number";
-/// Each is written by the statement that counts, and stays when a right login sets the count back.
+/// Each row is written by the statement that counts, and stays when a right login resets the count.
 const WRONG: &str = "SELECT login_number, count(*) FROM audit_log
     WHERE login_number = ANY($1) AND event = 'login' AND outcome = 'wrong' GROUP BY login_number";
 
-/// Of one number.
+/// The state of one number.
 #[derive(Debug, Default, Clone, Copy)]
 pub struct Held {
-    /// Credentials that are good.
+    /// Good credentials.
     pub credentials: usize,
-    /// Temporary passwords that were set, as the audit has it.
+    /// Audit rows of temporary passwords that were set.
     pub noted: usize,
-    /// Wrong logins that were counted against a credential.
+    /// Wrong logins that were counted for a credential.
     pub wrong: usize,
 }
 
-/// One of its counts.
+/// Selects one of its counts.
 type Count = fn(&mut Held) -> &mut usize;
 
 impl Held {
-    /// Of each of these numbers.
+    /// The state of each of these numbers.
     pub async fn of_each(system: &System, numbers: &[&str]) -> Result<HashMap<String, Self>> {
         let owner = system.database().owner().await?;
         let nothing = numbers.iter().map(|number| ((*number).to_owned(), Self::default()));

@@ -1,4 +1,4 @@
-//! What was confirmed to callers, beside what the database holds and who can log in.
+//! Compares what callers heard with what the database holds and who can log in.
 //!
 //! A caller who heard `completed` can log in, and has one stored password and one audit row. Nobody
 //! else can log in, except a caller who had keyed the whole confirmation when a fault began that
@@ -16,39 +16,39 @@ use crate::load::Lived;
 use crate::logins::{Answer, Login, Site};
 use crate::system::System;
 
-/// Logins at once while the ledger is closed.
+/// Concurrent logins while the ledger is closed.
 const SIDE_BY_SIDE: usize = 4;
-/// The longest silence that a caller may hear, beside what [`first_word`] shows of the machine.
+/// The longest silence that a caller may hear, beyond [`first_word`].
 pub const SILENCE: Duration = Duration::from_secs(12);
 
-/// A fault: from when to when.
+/// A fault, from its start to its end.
 pub type Fault = (Instant, Instant);
 
-/// What may be besides in a row, because the fault is of that kind.
+/// Further effects that a row allows, because of the kind of its fault.
 #[expect(clippy::struct_excessive_bools, reason = "each is borne or not, whatever the others are")]
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Bears {
-    /// Calls on the PBX that was killed end without a word, or never begin.
+    /// Calls on a killed PBX end without a word, or never begin.
     pub lost_calls: bool,
-    /// Logins during a fault may find nobody, an answer 5xx, or none.
+    /// Logins during a fault may find no daemon, or get an answer 5xx or none.
     pub failed_logins: bool,
-    /// Apologies to callers during a fault, or just after.
+    /// Apologies to callers during a fault, or just after it.
     pub apologies: bool,
-    /// A password that a caller heard to be stored may be gone: asynchronous replication.
+    /// A password may be lost although a caller heard that it is stored: asynchronous replication.
     pub lost_commits: bool,
 }
 
-/// What most faults may cause: failed logins and apologies.
+/// The effects that most faults may have: failed logins and apologies.
 pub const FAILING: Bears =
     Bears { failed_logins: true, apologies: true, lost_calls: false, lost_commits: false };
 
-/// What a row came to.
+/// The result of a row.
 #[derive(Debug, Default)]
 pub struct Balance {
     pub calls: usize,
     pub completed: usize,
     pub logged_in: usize,
-    /// Stored, `completed` not heard, confirmed before such a fault.
+    /// Passwords that are stored although `completed` was not heard, confirmed before such a fault.
     pub unheard: usize,
     pub credentials: usize,
     pub apologies: usize,
@@ -60,7 +60,7 @@ pub struct Balance {
     /// Wrong logins for numbers that have a password, and how many of them were counted.
     pub guesses: usize,
     pub counted: usize,
-    /// Every breach, for people to read.
+    /// Every breach, as text.
     pub breaches: Vec<String>,
 }
 
@@ -104,7 +104,7 @@ impl Balance {
         bears: Bears,
     ) -> Option<String> {
         self.credentials += held.credentials;
-        // A line that begins again may have stored what was confirmed before.
+        // After a line began again, earlier confirmations may have been stored too.
         let once_each = (1..=call.confirmed.len()).contains(&held.noted);
         let is_there = held.credentials == 1 && once_each && *answer == Answer::Status(200);
         let is_absent = held.credentials == 0 && held.noted == 0 && *answer == Answer::Status(401);
@@ -145,7 +145,7 @@ impl Balance {
             return None;
         }
         let (silence, since) = call.longest_silence();
-        // A caller who heard so, and waits to be hung up on by a PBX that was killed.
+        // A caller who heard it, and waits for the hang-up of a PBX that was killed.
         let on_a_dead_line = bears.lost_calls && meets(faults, since, since + silence);
         if !on_a_dead_line {
             self.longest_silence = self.longest_silence.max(silence);
@@ -160,7 +160,7 @@ impl Balance {
             End::Completed | End::ChangedMind => None,
             End::Apology(guidance) => {
                 self.apologies += 1;
-                // A caller who keys on into a menu that has just begun again hears to call again.
+                // A caller who keys on into a new menu hears `redial`.
                 let apology = ["trouble", "redial"].contains(&guidance.as_str());
                 let borne = bears.apologies && in_a_fault && apology;
                 (!borne).then(|| format!("heard {guidance}"))
@@ -178,7 +178,7 @@ impl Balance {
         }
         self.failed_logins += 1;
         let in_a_fault = meets(faults, login.asked, login.answered);
-        // A verdict is a verdict, whatever the fault; only its absence may be borne.
+        // A fault never excuses a wrong verdict, only a missing one.
         let no_verdict = !matches!(login.answer, Answer::Status(200 | 401));
         let lost = bears.lost_commits && login.right && login.answer == Answer::Status(401);
         if (bears.failed_logins && in_a_fault && no_verdict) || lost {
@@ -189,7 +189,7 @@ impl Balance {
         self.breaches.push(format!("{at:.2} login of {number}, to be {good}: {answer:?}"));
     }
 
-    /// The only wrong login for its number: a verdict is counted once, what has none at most once
+    /// The only wrong login for its number: a verdict is counted once, a missing one at most once
     /// (C2).
     fn guess(&mut self, login: &Login, held: Held, bears: Bears) {
         self.guesses += 1;
@@ -203,20 +203,20 @@ impl Balance {
     }
 }
 
-/// How long the first word took at most while nothing was wrong: what daemons decide by their
-/// clocks is heard about as much later, on this machine and in this run.
+/// The longest time to the first prompt while nothing was wrong: decisions that daemons make by
+/// their clocks are heard about that much later, on this machine and in this run.
 pub fn first_word(lived: &Lived, faults: &[Fault]) -> Duration {
     let first = faults.iter().map(|(from, _)| *from).min();
     let quiet = lived.calls.iter().filter(|call| first.is_none_or(|from| call.over < from));
     quiet.filter_map(Call::first_heard_after).max().unwrap_or_default()
 }
 
-/// Whether this time and that of a fault have something in common.
+/// Whether this period overlaps with a fault.
 pub fn meets(faults: &[Fault], from: Instant, until: Instant) -> bool {
     faults.iter().any(|(begin, end)| from <= *end && *begin <= until)
 }
 
-/// The 99th percentile of the reactions to keys that were released at one of these times.
+/// The 99th percentile of the reactions to keys that were released in these periods.
 pub fn reaction_p99(lived: &Lived, times: &[Fault]) -> Option<Duration> {
     let all = lived.calls.iter().flat_map(|call| &call.reactions);
     let then = all.filter(|(at, _)| meets(times, *at, *at));

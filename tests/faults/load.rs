@@ -1,4 +1,4 @@
-//! The steady load: a caller at each beat of a clock, logins at each of another, all written down.
+//! The steady load: one caller per interval, and logins at another interval, all recorded.
 
 use std::collections::HashSet;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -12,11 +12,11 @@ use crate::caller::{Call, End, Person, Plan};
 use crate::logins::{Login, Site};
 use crate::system::{System, silent_number};
 
-/// A new caller each, in most rows.
+/// Interval of new callers in most rows.
 pub const CALL_EVERY: Duration = Duration::from_millis(900);
-/// A login each.
+/// Interval of logins.
 const LOGIN_EVERY: Duration = Duration::from_millis(600);
-/// What callers mean to do, in turn.
+/// The plans of callers, in turn.
 const PLANS: [Plan; 8] = {
     let mut plans = [Plan::Listens; 8];
     plans[1] = Plan::HurriesOff;
@@ -25,16 +25,16 @@ const PLANS: [Plan; 8] = {
     plans[7] = Plan::ChangesMind;
     plans
 };
-/// Of so many logins one is wrong for a number without a password, and one for a caller's: each
-/// caller's once, since three in a row would void the password.
+/// Of this many logins one is wrong for a number without a password, and one for a caller's number:
+/// only once for each caller, since three in a row would void the password.
 const WRONG_EVERY: usize = 5;
-const NOBODYS: usize = 4;
-const A_CALLERS: usize = 1;
-/// No caller has it.
+const WITHOUT_PASSWORD: usize = 4;
+const FOR_A_CALLER: usize = 1;
+/// No caller's password.
 const WRONG: &str = "00000000";
 const POLL_INTERVAL: Duration = Duration::from_millis(20);
 
-/// All that was lived so far.
+/// All recorded calls and logins.
 #[derive(Debug, Default)]
 pub struct Lived {
     pub calls: Vec<Call>,
@@ -57,8 +57,8 @@ pub struct Load {
 }
 
 impl Load {
-    /// Begins; somebody calls each time that `usual` has passed.
-    pub fn on(system: &Arc<System>, usual: Duration) -> Result<Self> {
+    /// Starts the load, with a call at each interval `usual`.
+    pub fn start(system: &Arc<System>, usual: Duration) -> Result<Self> {
         let shared = Arc::new(Shared {
             system: Arc::clone(system),
             site: Site::new(&system.fleet)?,
@@ -67,25 +67,30 @@ impl Load {
             call_every: Mutex::new(usual),
             lived: Mutex::new(Lived::default()),
         });
-        let threads = [Shared::calls, Shared::logs_in].map(|work| {
+        let threads = [Shared::place_calls, Shared::send_logins].map(|work| {
             let shared = Arc::clone(&shared);
             spawn(move || work(&shared))
         });
         Ok(Self { shared, threads: threads.into() })
     }
 
-    /// Somebody calls each time that so long has passed, until [`Load::call_as_usual`].
+    /// Calls at this interval, until [`Load::call_as_usual`].
     pub fn call_every(&self, beat: Duration) {
         *self.shared.call_every.lock().unwrap() = beat;
     }
 
-    /// Somebody calls as often as at the beginning.
+    /// Calls at the initial interval.
     pub fn call_as_usual(&self) {
         self.call_every(self.shared.usual);
     }
 
-    /// Waits until so many calls that were placed after `since` have completed.
-    pub fn completes(&self, count: usize, since: Instant, within: Duration) -> Result<()> {
+    /// Waits until `count` calls that were placed after `since` have completed.
+    pub fn wait_until_completed(
+        &self,
+        count: usize,
+        since: Instant,
+        within: Duration,
+    ) -> Result<()> {
         let until = Instant::now() + within;
         loop {
             let done = {
@@ -101,7 +106,7 @@ impl Load {
         }
     }
 
-    /// No more callers; once the last is done, all that was lived.
+    /// Stops new calls; returns the records once the last call is over.
     pub fn end(mut self) -> Lived {
         self.stop();
         std::mem::take(&mut self.shared.lived.lock().unwrap())
@@ -126,7 +131,7 @@ impl Shared {
         self.over.load(Ordering::Relaxed)
     }
 
-    /// At each beat until the load is over; a late beat is not made up for.
+    /// Works at each interval until the load is over; does not make up for a late one.
     fn at_each(&self, beat: impl Fn() -> Duration, mut work: impl FnMut(usize)) {
         let mut next = Instant::now();
         for turn in 0.. {
@@ -144,7 +149,7 @@ impl Shared {
         }
     }
 
-    fn calls(&self) {
+    fn place_calls(&self) {
         scope(|callers| {
             self.at_each(
                 || *self.call_every.lock().unwrap(),
@@ -167,7 +172,7 @@ impl Shared {
         });
     }
 
-    fn logs_in(&self) {
+    fn send_logins(&self) {
         let runtime = Arc::clone(&self.system.runtime);
         let mut guessed = HashSet::new();
         scope(|askers| {
@@ -187,16 +192,16 @@ impl Shared {
         });
     }
 
-    /// An earlier caller, or somebody who guesses.
+    /// An earlier caller, or a person who guesses.
     fn draw_login(
         &self,
         turn: usize,
         guessed: &mut HashSet<String>,
     ) -> Option<(String, String, bool)> {
-        if turn % WRONG_EVERY == NOBODYS {
+        if turn % WRONG_EVERY == WITHOUT_PASSWORD {
             return Some((silent_number(), WRONG.to_owned(), false));
         }
-        let is_wrong = turn % WRONG_EVERY == A_CALLERS;
+        let is_wrong = turn % WRONG_EVERY == FOR_A_CALLER;
         let lived = self.lived.lock().unwrap();
         let good = lived.calls.iter().filter(|call| {
             call.end == End::Completed && !(is_wrong && guessed.contains(&call.number))

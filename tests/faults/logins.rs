@@ -1,6 +1,5 @@
-//! Logins as they come through a load balancer. They go to a daemon that was ready a moment ago,
-//! and to another if the connection is refused. Once its request was sent, a login is never
-//! repeated.
+//! Logins as through a load balancer. They go to a daemon that was ready a moment ago, and to
+//! another if the connection is refused. Once its request was sent, a login is never repeated.
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -12,12 +11,12 @@ use serde_json::json;
 
 use crate::fleet::{Fleet, Member};
 
-/// What came of a login.
+/// The result of a login.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Answer {
     /// Its HTTP status.
     Status(u16),
-    /// No daemon was ready, or none took a connection.
+    /// No daemon was ready, or none accepted a connection.
     NobodyThere,
     /// The request was sent, and no answer came.
     Lost(String),
@@ -29,12 +28,12 @@ pub struct Login {
     pub number: String,
     pub asked: Instant,
     pub answered: Instant,
-    /// Whether it must be let in.
+    /// Whether it must be accepted.
     pub right: bool,
     pub answer: Answer,
 }
 
-/// The load balancer and the programs before it.
+/// The load balancer and its clients.
 #[derive(Clone)]
 pub struct Site {
     members: Vec<Arc<Member>>,
@@ -42,17 +41,17 @@ pub struct Site {
 }
 
 impl Site {
-    /// Before these daemons.
+    /// A load balancer for these daemons.
     pub fn new(fleet: &Fleet) -> Result<Self> {
         let client = api::client(&fleet.certificate())?
             .timeout(ANSWER_TIMEOUT)
-            // A connection for each: one that was kept might be closed as it is used.
+            // A separate connection for each: a kept one might be closed as it is used.
             .pool_max_idle_per_host(0)
             .build()?;
         Ok(Self { members: fleet.members().to_vec(), client })
     }
 
-    /// Logs in; each time another daemon is asked first.
+    /// Logs in, each time at another daemon first.
     pub async fn log_in(&self, turn: usize, number: &str, password: &str, right: bool) -> Login {
         let asked = Instant::now();
         let answer = self.ask(turn, number, password).await;

@@ -1,4 +1,4 @@
-//! What is looked at in the calls of some rows, beside what the ledger asks of every call.
+//! Checks of some rows, beside what the ledger checks of every call.
 
 use domain::rules;
 
@@ -7,8 +7,8 @@ use crate::ledger::first_word;
 use crate::load::Lived;
 use crate::row::Times;
 
-/// Another daemon lives, so a new caller is served.
-pub fn takes_new_calls(lived: &Lived, _times: &Times, breaches: &mut Vec<String>) -> String {
+/// While another daemon lives, a new caller is served.
+pub fn check_new_calls(lived: &Lived, _times: &Times, breaches: &mut Vec<String>) -> String {
     let apology_first = |call: &&Call| call.heard.first().is_some_and(|heard| heard.is("trouble"));
     for call in lived.calls.iter().filter(apology_first) {
         breaches.push(format!("a new call heard the apology: {}", call.describe(call.placed)));
@@ -18,7 +18,7 @@ pub fn takes_new_calls(lived: &Lived, _times: &Times, breaches: &mut Vec<String>
 }
 
 /// A caller who has heard the menu is served to the end.
-pub fn goes_on(lived: &Lived, _times: &Times, breaches: &mut Vec<String>) -> String {
+pub fn check_calls_continue(lived: &Lived, _times: &Times, breaches: &mut Vec<String>) -> String {
     let begun = |call: &&Call| call.heard.first().is_some_and(|heard| heard.may_be("menu"));
     let begun: Vec<&Call> = lived.calls.iter().filter(begun).collect();
     for call in begun.iter().filter(|call| matches!(call.end, End::Apology(_))) {
@@ -28,7 +28,7 @@ pub fn goes_on(lived: &Lived, _times: &Times, breaches: &mut Vec<String>) -> Str
 }
 
 /// `P15`
-pub fn apologises_in_time(lived: &Lived, times: &Times, breaches: &mut Vec<String>) -> String {
+pub fn check_apology_delay(lived: &Lived, times: &Times, breaches: &mut Vec<String>) -> String {
     let waited = lived.calls.iter().filter_map(Call::apologised_after);
     let longest = waited.max().unwrap_or_default();
     let remark = format!("an apology after {longest:.1?} at most");

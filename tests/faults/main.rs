@@ -1,9 +1,10 @@
-//! What `make test-faults` shows. Under a steady load of calls and logins one part after another is
-//! killed, stopped, cut off, slowed or restarted. What callers heard is what the database holds.
+//! The tests of `make test-faults`. Under a steady load of calls and logins one part after another
+//! is killed, stopped, disconnected, slowed or restarted. What callers heard is what the database
+//! holds.
 //!
-//! Each row is a test with its own system. Two run at once, but a row that looks at the line's
+//! Each row is a test with its own system. Two run at once, but a row that measures the line's
 //! reaction has the machine to itself. A row ends with a balance ([`ledger`]) and prints the table
-//! of the rows so far, which the last one completes.
+//! of all rows up to then; the last row prints the whole table.
 
 #![expect(unreachable_pub, reason = "in a binary `pub` marks what one module offers to the others")]
 #![expect(

@@ -12,7 +12,7 @@ use crate::load::{Lived, Load};
 use crate::system::{System, Wishes};
 use crate::table::{Line, Table};
 
-/// A row that looks at the line's reaction has the machine to itself. The others share it, as many
+/// A row that measures the line's reaction has the machine to itself. The others share it, as many
 /// at once as the test program has threads.
 static TURN: RwLock<()> = RwLock::new(());
 static TABLE: Table = Table::new();
@@ -21,28 +21,28 @@ static TABLE: Table = Table::new();
 const QUIET_CALLS: usize = 3;
 const QUIET_TIMEOUT: Duration = Duration::from_mins(1);
 
-/// How many times the quiet reaction time the p99 under a fault may be. What is within two packets
-/// is not looked at: on a machine that the callers themselves keep busy, that is no difference.
-/// `make bench` looks closer.
+/// The 99th percentile of the reaction time under a fault may be this many times the usual one.
+/// Differences within two packets do not count: the callers themselves keep the machine busy. `make
+/// bench` measures more precisely.
 const REACTION: u32 = 2;
 const PACKETS: Duration = Duration::from_millis(40);
 
-/// Breaches that are reported, and complaints of each daemon.
+/// The most reported breaches, and complaints of each daemon.
 const MAX_REPORTED: usize = 20;
 
-/// What happened when.
+/// The times of a row's events.
 pub struct Times {
-    /// Since when all was quiet before the first fault.
+    /// When everything was normal before the first fault.
     quiet: Instant,
     pub faults: Vec<Fault>,
-    /// When all had to be as before the faults again, and was watched.
+    /// When everything had to be normal again, and was watched.
     normal: Option<Fault>,
 }
 
-/// Looks at what was lived, and adds its breaches; a remark for the table.
+/// Checks the recorded calls and logins, adds breaches, and returns a remark for the table.
 pub type Look = fn(&Lived, &Times, &mut Vec<String>) -> String;
 
-/// What a fault's function works with.
+/// The scene of a fault's function.
 pub struct Scene {
     pub system: Arc<System>,
     pub load: Load,
@@ -52,7 +52,7 @@ pub struct Scene {
 }
 
 impl Scene {
-    /// Makes a fault that lasts until `fault` returns.
+    /// Records a fault that lasts until `fault` returns.
     pub fn fault<T>(&self, fault: impl FnOnce(Instant) -> Result<T>) -> Result<T> {
         let from = Instant::now();
         let outcome = fault(from);
@@ -60,47 +60,46 @@ impl Scene {
         outcome
     }
 
-    /// Notes that all is quiet from now on.
+    /// Records that everything is normal from now on.
     pub fn note_quiet(&self) {
         self.times.lock().unwrap().quiet = Instant::now();
     }
 
-    /// Notes when all had to be as before the faults.
+    /// Records when everything had to be normal after the faults.
     pub fn note_normal(&self, when: Fault) {
         self.times.lock().unwrap().normal = Some(when);
     }
 
-    /// Remarks on something in the table.
+    /// Adds a remark to the table.
     pub fn remark(&self, what: String) {
         self.remarks.lock().unwrap().push(what);
     }
 
-    /// Notes how long it took to become ready.
+    /// Records how long it took to become ready.
     pub fn note_ready(&self, took: Duration) {
         let mut ready = self.ready.lock().unwrap();
         *ready = Some(ready.map_or(took, |longest| longest.max(took)));
     }
 }
 
-/// A row.
 #[derive(Clone)]
 pub struct Row {
     /// The fault, for the table.
     pub fault: &'static str,
     pub wishes: Wishes,
-    /// How often somebody calls.
+    /// The interval of calls.
     pub call_every: Duration,
     pub bears: Bears,
-    /// What else must have been, beside what the ledger asks of every row.
+    /// Checks beside those of the ledger.
     pub looks: &'static [Look],
-    /// What befalls the system.
-    pub befalls: fn(&Scene) -> Result<()>,
+    /// Injects the fault into a system.
+    pub inject: fn(&Scene) -> Result<()>,
 }
 
 impl Row {
-    /// Has it befall a system, and prints the table so far.
+    /// Runs the row in a new system, and prints the table up to then.
     pub fn run(self) -> Result<()> {
-        let is_alone = self.looks.iter().any(|look| ptr::fn_addr_eq(*look, reacts as Look));
+        let is_alone = self.looks.iter().any(|look| ptr::fn_addr_eq(*look, check_reaction as Look));
         let (_alone, _shared) = if is_alone {
             (Some(TURN.write().unwrap_or_else(PoisonError::into_inner)), None)
         } else {
@@ -108,7 +107,7 @@ impl Row {
         };
         let begun = Instant::now();
         let system = Arc::new(System::start(&self.wishes)?);
-        let load = Load::on(&system, self.call_every)?;
+        let load = Load::start(&system, self.call_every)?;
         let scene = Scene {
             system,
             load,
@@ -116,7 +115,7 @@ impl Row {
             ready: Mutex::default(),
             remarks: Mutex::default(),
         };
-        let befallen = self.befall(&scene);
+        let outcome = self.run_fault(&scene);
         let Scene { system, load, times, ready, remarks } = scene;
         let lived = load.end();
         let times = times.into_inner().unwrap();
@@ -126,7 +125,7 @@ impl Row {
         for look in self.looks {
             remarks.push(look(&lived, &times, &mut balance.breaches));
         }
-        if let Err(error) = befallen {
+        if let Err(error) = outcome {
             balance.breaches.push(format!("{error:#}"));
         }
         let breaches = std::mem::take(&mut balance.breaches);
@@ -140,15 +139,15 @@ impl Row {
         Ok(())
     }
 
-    fn befall(&self, scene: &Scene) -> Result<()> {
-        let quiet = |since| scene.load.completes(QUIET_CALLS, since, QUIET_TIMEOUT);
+    fn run_fault(&self, scene: &Scene) -> Result<()> {
+        let quiet = |since| scene.load.wait_until_completed(QUIET_CALLS, since, QUIET_TIMEOUT);
         quiet(Instant::now()).context("before the fault")?;
-        (self.befalls)(scene)?;
+        (self.inject)(scene)?;
         quiet(Instant::now()).context("after the fault")
     }
 }
 
-/// What the daemons last complained of.
+/// The last complaints of the daemons.
 fn complaints(system: &System) -> String {
     let mut text = String::new();
     for member in system.fleet.members() {
@@ -164,9 +163,8 @@ fn complaints(system: &System) -> String {
     text
 }
 
-/// The line's reaction to keys while faults last, and once all is normal again, must be as before
-/// the first.
-pub fn reacts(lived: &Lived, times: &Times, breaches: &mut Vec<String>) -> String {
+/// The line's reaction to keys during the faults and after them must be as before the first fault.
+pub fn check_reaction(lived: &Lived, times: &Times, breaches: &mut Vec<String>) -> String {
     let p99 = |times: &[Fault]| ledger::reaction_p99(lived, times);
     let before = times.faults.first().map(|(from, _)| (times.quiet, *from));
     let (quiet, under) = (p99(before.as_slice()), p99(&times.faults));

@@ -1,4 +1,4 @@
-//! The system that a row's fault befalls: PostgreSQL, one Asterisk, two daemons, all on loopback.
+//! The system of a row: PostgreSQL, one Asterisk, two daemons, all on loopback.
 
 use std::fs;
 use std::path::Path;
@@ -23,10 +23,10 @@ pub const KARIPASS: &str = env!("CARGO_BIN_EXE_karipass");
 
 /// Contracts of one number each: as many as a row's callers.
 const CONTRACTS: usize = 2000;
-/// What each daemon's application is called, and the dialplan's order.
+/// The name of each daemon's application, in the dialplan's order.
 const APPS: [&str; 2] = ["karipass-a", "karipass-b"];
 
-/// What a row's system is to be like, beyond the plain one.
+/// The features of a row's system.
 #[derive(Debug, Clone, Default)]
 pub struct Wishes {
     /// Each daemon reaches ARI through a [`TcpProxy`].
@@ -123,7 +123,7 @@ impl System {
         Ok(())
     }
 
-    /// Whom to call, and how.
+    /// How to call the system.
     pub fn line(&self) -> Line {
         self.line.clone()
     }

@@ -19,7 +19,7 @@ pub struct Line {
     pub took: Duration,
 }
 
-/// The lines so far.
+/// The lines up to now.
 #[derive(Debug)]
 pub struct Table(Mutex<Vec<Line>>);
 

@@ -1,4 +1,4 @@
-//! More concurrent logins than the hash queue holds: it is full from the first refusal on, on a
+//! More concurrent logins than the hash queue holds: from the first refusal on it is full, on a
 //! machine of any speed.
 
 use std::sync::Arc;
@@ -12,13 +12,13 @@ use tokio::time::sleep;
 use crate::site::{Caller, WRONG};
 use crate::support::{wait_until, wait_until_within};
 
-/// Some more than the queue and the workers hold.
+/// A few more than the queue and the workers hold.
 const AT_ONCE: usize = 1_100;
-/// A number that nobody has.
-const NOBODYS: &str = "0699999999";
-/// When the queue is full at the latest; earlier than the first login's own time-out.
+/// A number without a contract.
+const UNKNOWN_NUMBER: &str = "0699999999";
+/// By when the queue is full; earlier than the first login's own time-out.
 const FILL_TIMEOUT: Duration = Duration::from_secs(170);
-/// Before somebody who was refused asks again.
+/// Before a refused login is sent again.
 const RETRY_INTERVAL: Duration = Duration::from_millis(100);
 
 /// Logins, each repeated as soon as it is answered.
@@ -34,7 +34,7 @@ struct Answers {
 }
 
 impl Flood {
-    /// At the site at `base`; the queue is full.
+    /// Starts logins at the site at `base`; returns once the queue is full.
     pub async fn begin(base: &str) -> Self {
         let answers = Arc::new(Answers::default());
         let caller = Caller::new();
@@ -47,7 +47,7 @@ impl Flood {
         flood
     }
 
-    /// How many have been verified, and found wrong.
+    /// The number of logins that were verified, and found wrong.
     pub fn verified(&self) -> usize {
         self.answers.verified.load(Ordering::Relaxed)
     }
@@ -69,11 +69,11 @@ impl Flood {
 }
 
 async fn ask(caller: Caller, base: String, answers: Arc<Answers>) {
-    let body = json!({ "number": NOBODYS, "password": WRONG });
+    let body = json!({ "number": UNKNOWN_NUMBER, "password": WRONG });
     loop {
         let request = caller.client().post(format!("{base}/api/v1/login")).json(&body);
         let Ok(answer) = request.send().await else {
-            // Whose request a busy machine keeps back for long is cut off.
+            // On a busy machine, requests that take too long are cut off.
             sleep(RETRY_INTERVAL).await;
             continue;
         };
@@ -82,7 +82,7 @@ async fn ask(caller: Caller, base: String, answers: Arc<Answers>) {
             503 => {
                 assert!(answer.headers().contains_key("retry-after"), "{answer:?}");
                 // On its way to the queue it may wait in vain for a connection to the database: it
-                // is no part of the flood until it has come there.
+                // is part of the flood only once it has reached the queue.
                 let body = answer.text().await.unwrap_or_default();
                 if body.contains("\"busy\"") {
                     answers.refused.fetch_add(1, Ordering::Relaxed);

@@ -41,7 +41,7 @@ async fn d4_an_issued_password_is_one_set_by_phone_and_is_printed_once() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn d4_nothing_is_issued_for_what_does_not_log_in_and_no_unit_is_changed() {
+async fn d4_nothing_is_issued_for_a_number_that_does_not_log_in_and_no_unit_is_changed() {
     let scene = Scene::new("line").await;
     scene.give(NUMBER, "password", RIGHT).await;
     let before = scene.everything().await;

@@ -1,4 +1,4 @@
-//! Every route walked by those who may not use it. They have no session, one that must change its
+//! Walks every route as those who may not use it. They have no session, one that must change its
 //! password (C6), a user's where an administrator's is needed (U2), or another contract's.
 //!
 //! The program lists its paths, and its answers show their methods, so that none is forgotten: one
@@ -13,38 +13,38 @@ use crate::pages::browser::{Browser, leads_to, title, token};
 use crate::scene::Scene;
 use crate::site::{self, Answer, NUMBER, RIGHT};
 
-const ROUTES: [(&str, &str, For); 29] = [
-    ("get", "/", For::Session),
-    ("get", "/guide", For::Anyone),
-    ("get", "/accessibility", For::Anyone),
-    ("get", "/login", For::Anyone),
-    ("post", "/login", For::Anyone),
-    ("get", "/password", For::AnySession),
-    ("post", "/password", For::AnySession),
-    ("get", "/unit", For::Changer),
-    ("get", "/unit/{unit}", For::Changer),
-    ("post", "/unit/{unit}", For::Changer),
-    // It shows what a session that has ended has done.
-    ("get", "/unit-changed", For::Anyone),
+const ROUTES: [(&str, &str, RequiredAccess); 29] = [
+    ("get", "/", RequiredAccess::Session),
+    ("get", "/guide", RequiredAccess::Anyone),
+    ("get", "/accessibility", RequiredAccess::Anyone),
+    ("get", "/login", RequiredAccess::Anyone),
+    ("post", "/login", RequiredAccess::Anyone),
+    ("get", "/password", RequiredAccess::AnySession),
+    ("post", "/password", RequiredAccess::AnySession),
+    ("get", "/unit", RequiredAccess::Changer),
+    ("get", "/unit/{unit}", RequiredAccess::Changer),
+    ("post", "/unit/{unit}", RequiredAccess::Changer),
+    // It shows the change that an ended session has made.
+    ("get", "/unit-changed", RequiredAccess::Anyone),
     // It answers 410 without a session.
-    ("get", "/session", For::Anyone),
-    ("post", "/logout", For::AnySession),
-    ("get", "/logged-out", For::Anyone),
-    ("get", "/timed-out", For::Anyone),
-    ("get", "/session-over", For::Anyone),
-    ("get", "/assets/", For::Anyone),
-    ("get", "/favicon.ico", For::Anyone),
-    ("get", "/robots.txt", For::Anyone),
-    ("get", "/.well-known/change-password", For::Anyone),
-    ("post", "/api/v1/login", For::Anyone),
-    ("get", "/api/v1/session", For::Session),
-    ("post", "/api/v1/password", For::AnySession),
-    ("get", "/api/v1/unit", For::Changer),
-    ("post", "/api/v1/unit", For::Changer),
-    ("post", "/api/v1/logout", For::AnySession),
-    ("get", "/api/v1/openapi.json", For::Anyone),
-    ("get", "/api/v1/docs", For::Anyone),
-    ("get", "/api/v1/docs.css", For::Anyone),
+    ("get", "/session", RequiredAccess::Anyone),
+    ("post", "/logout", RequiredAccess::AnySession),
+    ("get", "/logged-out", RequiredAccess::Anyone),
+    ("get", "/timed-out", RequiredAccess::Anyone),
+    ("get", "/session-over", RequiredAccess::Anyone),
+    ("get", "/assets/", RequiredAccess::Anyone),
+    ("get", "/favicon.ico", RequiredAccess::Anyone),
+    ("get", "/robots.txt", RequiredAccess::Anyone),
+    ("get", "/.well-known/change-password", RequiredAccess::Anyone),
+    ("post", "/api/v1/login", RequiredAccess::Anyone),
+    ("get", "/api/v1/session", RequiredAccess::Session),
+    ("post", "/api/v1/password", RequiredAccess::AnySession),
+    ("get", "/api/v1/unit", RequiredAccess::Changer),
+    ("post", "/api/v1/unit", RequiredAccess::Changer),
+    ("post", "/api/v1/logout", RequiredAccess::AnySession),
+    ("get", "/api/v1/openapi.json", RequiredAccess::Anyone),
+    ("get", "/api/v1/docs", RequiredAccess::Anyone),
+    ("get", "/api/v1/docs.css", RequiredAccess::Anyone),
 ];
 
 /// The user of the contract of [`NUMBER`].
@@ -79,7 +79,7 @@ async fn w4_no_route_is_open_without_a_session() {
     site::credential(&scene.owner, NUMBER, "password").await;
     let mut browser = Browser::new(&scene.service.base);
     let own = token(&browser.get("/login").await);
-    for (method, path, is_api) in needing(For::AnySession) {
+    for (method, path, is_api) in needing(RequiredAccess::AnySession) {
         if is_api {
             let answer = api(&scene, method, &path, None).await;
             assert_eq!((answer.status, answer.code().as_str()), (401, "no_session"), "{path}");
@@ -108,7 +108,7 @@ async fn c6_no_route_but_the_change_is_open() {
         let form = browser.get("/password").await;
         assert!(!form.body.contains("06-1234-5601"), "it shows nothing else: {form:?}");
         let own = token(&form);
-        for (method, path, is_api) in needing(For::Session) {
+        for (method, path, is_api) in needing(RequiredAccess::Session) {
             if is_api {
                 let answer = api(&scene, method, &path, Some(&bearer)).await;
                 let refusal = (answer.status, answer.code());
@@ -135,7 +135,7 @@ async fn u2_no_route_of_the_unit_is_open_to_a_user() {
     let own = token(&browser.get("/password").await);
     let hashes = scene.service.hasher.operations();
     scene.forget().await;
-    for (method, path, is_api) in needing(For::Changer) {
+    for (method, path, is_api) in needing(RequiredAccess::Changer) {
         if is_api {
             let answer = api(&scene, method, &path, Some(&bearer)).await;
             assert_eq!((answer.status, answer.code().as_str()), (403, "not_allowed"), "{path}");
@@ -172,10 +172,10 @@ async fn no_route_shows_or_changes_another_contract() {
         |answer: &Answer| ["061234560", "06-1234-560"].iter().any(|it| answer.body.contains(it));
     // Logging out comes last: every session may end itself.
     for (method, path, is_api) in
-        needing(For::AnySession).filter(|(_, path, _)| !path.ends_with("/logout"))
+        needing(RequiredAccess::AnySession).filter(|(_, path, _)| !path.ends_with("/logout"))
     {
         if is_api && path.ends_with("/password") {
-            // It is good for one's own.
+            // It is for the own number.
             continue;
         }
         if is_api {
@@ -185,7 +185,7 @@ async fn no_route_shows_or_changes_another_contract() {
         } else if method == Method::GET {
             assert!(!shows(&browser.get(&path).await), "{path}");
         } else {
-            // With the other's form, and with the other's number in one's own.
+            // With the other's form, and with the other's number in the own form.
             let answer = page(&mut browser, method.clone(), &path, &firsts).await;
             assert_eq!(answer.status, 403, "{path}: {answer:?}");
             if path.starts_with("/unit") {
@@ -198,9 +198,9 @@ async fn no_route_shows_or_changes_another_contract() {
     assert_eq!(first.get("/").await.status, 200, "the other's session has ended");
 }
 
-/// Who may use a route.
+/// The access that a route requires.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-enum For {
+enum RequiredAccess {
     /// Everybody.
     Anyone,
     /// Also a session that must change the password first.
@@ -211,15 +211,15 @@ enum For {
     Changer,
 }
 
-/// The routes that need at least this.
-fn needing(least: For) -> impl Iterator<Item = (Method, String, bool)> {
+/// The routes that require at least this.
+fn needing(least: RequiredAccess) -> impl Iterator<Item = (Method, String, bool)> {
     ROUTES.into_iter().filter(move |(.., whom)| *whom >= least).map(|(method, path, _)| {
         let method = Method::from_bytes(method.to_uppercase().as_bytes()).unwrap();
         (method, path.replace("{unit}", "number"), path.starts_with("/api/"))
     })
 }
 
-/// Asks a route of the API with a body that would be good.
+/// Calls a route of the API with a valid body.
 async fn api(scene: &Scene, method: Method, path: &str, token: Option<&str>) -> Answer {
     let body = json!({
         "unit": "number", "passwords": { NUMBER: RIGHT },
@@ -234,7 +234,7 @@ async fn api(scene: &Scene, method: Method, path: &str, token: Option<&str>) -> 
     scene.caller.send(request).await
 }
 
-/// Asks for a page, or sends its form with this browser's own token.
+/// Gets a page, or sends its form with this browser's own token.
 async fn page(browser: &mut Browser, method: Method, path: &str, token: &str) -> Answer {
     if method == Method::GET {
         return browser.get(path).await;
@@ -250,7 +250,7 @@ async fn page(browser: &mut Browser, method: Method, path: &str, token: &str) ->
     browser.submit_token(token, path, &fields).await
 }
 
-/// Nobody has changed anything, and nothing was counted.
+/// Expects that nothing was changed or counted.
 async fn expect_unchanged(scene: &Scene, kind: &str) {
     let row = scene.owner.query_one("SELECT unit FROM contract WHERE number = $1", &[&NUMBER]);
     assert_eq!(row.await.unwrap().get::<_, String>(0), "admin_user");

@@ -1,4 +1,4 @@
-//! A contract, a site before it, and a client of the site: what most tests of the rules begin with.
+//! A contract, a site, and its client: the start of most tests of the rules.
 
 use std::collections::HashMap;
 use std::net::Ipv4Addr;
@@ -25,7 +25,6 @@ pub const TWO: &str = "0612345602";
 /// An additional number without.
 pub const PLAIN: &str = "0612345603";
 
-/// All of it.
 pub struct Scene {
     pub database: Database,
     pub owner: Client,
@@ -43,12 +42,12 @@ impl Scene {
         Self::start(database, unit, &[]).await
     }
 
-    /// With these variables of the site.
+    /// The same with these variables of the site.
     pub async fn with_variables(unit: &str, variables: &[(&str, &str)]) -> Self {
         Self::start(support::database().await, unit, variables).await
     }
 
-    /// With a site that reaches its database by way of the proxy.
+    /// With a site that reaches its database through the proxy.
     pub async fn troubled(unit: &str) -> (Self, PostgresProxy) {
         let database = support::database().await;
         let proxy = PostgresProxy::before(support::cluster().socket_folder()).unwrap();
@@ -64,7 +63,7 @@ impl Scene {
         Self { database, owner, service, caller: Caller::new() }
     }
 
-    /// Gives `login` a credential of `kind` with this secret, in the place of what it had.
+    /// Gives `login` a credential of `kind` with this secret, replacing any other.
     pub async fn give(&self, login: &str, kind: &str, password: &str) {
         site::credential(&self.owner, login, kind).await;
         let sql = "UPDATE credential SET password_hash = $2 WHERE login_number = $1";
@@ -75,7 +74,7 @@ impl Scene {
     pub async fn set_by_phone(&self, login: &str, unit: &str) {
         let login = login.parse().unwrap();
         let set = SetTemporaryPassword {
-            attempt: IdempotencyKey::draw(&mut rand::rng()),
+            key: IdempotencyKey::draw(&mut rand::rng()),
             caller: login,
             contract: NUMBER.parse().unwrap(),
             unit: unit.parse().unwrap(),
@@ -119,7 +118,7 @@ impl Scene {
         change_unit(&self.caller, &self.service.base, token, unit, passwords).await
     }
 
-    /// The failures counted against `login`, and whether it is void.
+    /// The failures counted for `login`, and whether it is void.
     pub async fn count(&self, login: &str) -> (i32, bool) {
         site::count(&self.owner, login).await
     }
@@ -136,7 +135,7 @@ impl Scene {
         self.owner.query(sql, &[]).await.unwrap().iter().map(|row| row.get(0)).collect()
     }
 
-    /// Forgets the audit so far.
+    /// Clears the audit.
     pub async fn forget(&self) {
         self.owner.batch_execute("TRUNCATE audit_log").await.unwrap();
     }
@@ -145,7 +144,7 @@ impl Scene {
         self.owner.query_one("SELECT count(*) FROM session", &[]).await.unwrap().get(0)
     }
 
-    /// Contracts, credentials and sessions, whole.
+    /// All contracts, credentials and sessions.
     pub async fn everything(&self) -> Vec<String> {
         let sql = "SELECT row_to_json(c)::text FROM contract AS c
                    UNION ALL (SELECT row_to_json(c)::text FROM credential AS c ORDER BY id)
@@ -154,7 +153,7 @@ impl Scene {
     }
 }
 
-/// `POST /api/v1/password` with the current password, the new one, and that once more.
+/// `POST /api/v1/password` with the current password, the new one, and its confirmation.
 pub async fn change(caller: &Caller, base: &str, token: &str, typed: [&str; 3]) -> Answer {
     let [current, new, again] = typed;
     let body = json!({ "current": current, "new": new, "new_again": again });

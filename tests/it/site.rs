@@ -1,4 +1,4 @@
-//! The subscribers' site in this process or in daemons of its own, and a client that logs in.
+//! The subscribers' site in this process or in separate daemons, and a client that logs in.
 
 use std::fs::File;
 use std::net::{SocketAddr, TcpStream};
@@ -27,17 +27,17 @@ use crate::support::{self, KARIPASS};
 
 /// The password of every credential here.
 pub const RIGHT: &str = "48151623";
-/// Nobody's.
+/// A wrong password.
 pub const WRONG: &str = "48151624";
 /// The contract number of [`contract`].
 pub const NUMBER: &str = "0612345600";
-/// What a hash costs here, since most tests wait for many: a daemon's own new ones cost
+/// The cost of a hash here, since most tests wait for many: a daemon's own new hashes cost
 /// [`Cost::LIVE`].
 pub const CHEAP: Cost = Cost { memory_kib: 64, passes: 1, lanes: 1 };
 /// The key of every service here: the lab's.
 pub const KEYS: &str = "lab AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=";
 
-/// A configuration with this database and what else is set.
+/// A configuration with this database and these variables.
 pub fn configured(database: &Database, variables: &[(&str, &str)]) -> Config {
     let base = [
         ("KARIPASS_ARI_USER", "karipass"),
@@ -53,7 +53,7 @@ pub fn configured(database: &Database, variables: &[(&str, &str)]) -> Config {
     settings::load(None, all).unwrap()
 }
 
-/// A site in this process, with a pool and hashing threads of its own; ends when dropped.
+/// A site in this process, with its own pool and hashing threads; ends when dropped.
 pub struct Service {
     /// Where it answers, such as `http://127.0.0.1:40001`.
     pub base: String,
@@ -134,7 +134,7 @@ impl Daemon {
             .envs(variables.iter().copied())
             .arg("serve")
             .stderr(log);
-        // A secret that is given as a file is given in no other way.
+        // A secret that is given as a file must not be given otherwise.
         for secret in variables.iter().filter_map(|(name, _)| name.strip_suffix("_FILE")) {
             command.env_remove(secret);
         }
@@ -157,12 +157,12 @@ impl Daemon {
         &mut self.child
     }
 
-    /// What it has said.
+    /// Its log.
     pub fn log(&self) -> String {
         std::fs::read_to_string(self.folder.path().join("log")).unwrap()
     }
 
-    /// Its memory.
+    /// Its resident memory.
     pub fn memory_kib(&self) -> u32 {
         memory_kib(self.child.id(), "VmRSS").unwrap()
     }
@@ -176,7 +176,7 @@ impl Daemon {
         let stats = tasks.map(|task| std::fs::read_to_string(task.unwrap().path().join("stat")));
         let priorities: Vec<_> = stats
             .filter_map(|stat| {
-                // A thread that has ended meanwhile is none.
+                // A thread may have ended meanwhile.
                 let stat = stat.ok()?;
                 let (_, behind) = stat.split_once(&format!("({name}) "))?;
                 let fields: Vec<&str> = behind.split(' ').collect();
@@ -212,7 +212,7 @@ impl Certified {
         Self { certificate, key, _folder: folder }
     }
 
-    /// What names it in a daemon's configuration.
+    /// The variables that name it in a daemon's configuration.
     pub fn variables(&self) -> [(&str, &str); 2] {
         [
             ("KARIPASS_SITE_CERTIFICATE_FILE", self.certificate.to_str().unwrap()),
@@ -221,7 +221,7 @@ impl Certified {
     }
 }
 
-/// An answer, taken whole.
+/// An answer with its whole body.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Answer {
     pub status: u16,
@@ -234,7 +234,7 @@ impl Answer {
         serde_json::from_str(&self.body).unwrap_or_else(|_| panic!("not JSON: {self:?}"))
     }
 
-    /// Its problem document's code, after a look at what every such document must have.
+    /// Its problem document's code, after checks of the document.
     pub fn code(&self) -> String {
         assert_eq!(self.headers[CONTENT_TYPE], "application/problem+json", "{self:?}");
         let problem = self.json();
@@ -265,7 +265,7 @@ impl Caller {
         Self(builder().local_address(Some(address.into())).build().unwrap())
     }
 
-    /// That trusts this certificate (PEM) and no other.
+    /// A client that trusts this certificate (PEM) and no other.
     pub fn trusting(certificate: &[u8]) -> Self {
         let certificate = reqwest::Certificate::from_pem(certificate).unwrap();
         Self(builder().tls_certs_only([certificate]).build().unwrap())
@@ -294,17 +294,17 @@ impl Caller {
         self.send(self.0.get(url)).await
     }
 
-    /// Anything else.
+    /// The client for any other request.
     pub fn client(&self) -> &reqwest::Client {
         &self.0
     }
 }
 
-/// What every client here is made of.
+/// The common settings of the clients here.
 pub fn builder() -> reqwest::ClientBuilder {
     // Only the first of many callers installs it.
     let _ = rustls::crypto::ring::default_provider().install_default();
-    // Given up before the site closes them, so that none is used just then.
+    // Shorter than the site keeps them, so that no request meets a closing connection.
     let kept = Duration::from_secs(5);
     reqwest::Client::builder().timeout(Duration::from_mins(5)).pool_idle_timeout(kept).no_proxy()
 }
@@ -314,7 +314,7 @@ pub fn seals(keys: &str) -> Seals {
     Seals::new(&Keys::parse(keys).unwrap())
 }
 
-/// What is sealed in a client's token.
+/// The token inside a client's sealed token.
 pub fn unsealed(token: &str) -> SessionToken {
     token.split_once('.').unwrap().0.parse().unwrap()
 }
@@ -367,7 +367,7 @@ pub async fn contract(owner: &Client, unit: &str) {
     }
 }
 
-/// Gives `login` a new credential of `kind` whose secret is [`RIGHT`], in the place of what it had.
+/// Gives `login` a new credential of `kind` whose secret is [`RIGHT`], replacing any other.
 pub async fn credential(owner: &Client, login: &str, kind: &str) {
     owner.execute("DELETE FROM credential WHERE login_number = $1", &[&login]).await.unwrap();
     owner
@@ -385,7 +385,7 @@ pub async fn age(owner: &Client, login: &str, by: &str) {
     assert_eq!(owner.execute(sql, &[&login, &by]).await.unwrap(), 1);
 }
 
-/// The failures counted against `login` and whether it is void; a void one has no hash left.
+/// The failures counted for `login` and whether it is void; a void one has no hash left.
 pub async fn count(owner: &Client, login: &str) -> (i32, bool) {
     let sql = "SELECT failed_attempts, voided_at IS NOT NULL, password_hash IS NULL FROM credential WHERE login_number = $1";
     let row = owner.query_one(sql, &[&login]).await.unwrap();

@@ -1,4 +1,4 @@
-//! The guidance's files: all there, even in loudness, and in the words of the manual.
+//! The guidance's files: all exist, have an even loudness, and speak the manual's words.
 
 use std::time::Duration;
 
@@ -110,7 +110,7 @@ fn silences_are_silent() -> Result<()> {
     Ok(())
 }
 
-/// The mean level of the frames in which something is said, in dBFS.
+/// The mean level of the frames with speech, in dBFS.
 fn loudness(name: &str) -> Result<f64> {
     let levels = levels(name)?;
     let loudest = levels.iter().copied().fold(f64::MIN, f64::max);

@@ -1,7 +1,7 @@
-//! What every test shares: a private cluster, the built binary, and ways to wait.
+//! The common parts of all tests: a private cluster, the built binary, and ways to wait.
 //!
-//! The cluster starts with the first test that wants a database and ends with this process. Each
-//! test has databases of its own in it. A test that stops the server takes [`stoppable_cluster`].
+//! The cluster starts with the first test that needs a database and ends with this process. Each
+//! test has separate databases in it. A test that stops the server takes [`stoppable_cluster`].
 
 use std::ops::{Deref, DerefMut};
 use std::path::Path;
@@ -20,12 +20,12 @@ use tokio_postgres::Client;
 /// The binary under test.
 pub const KARIPASS: &str = env!("CARGO_BIN_EXE_karipass");
 
-/// How long a test waits for what must come: only a fault takes as long, on any machine.
+/// How long a test waits for an expected event: only a fault takes as long, on any machine.
 pub const WAIT_TIMEOUT: Duration = Duration::from_mins(1);
-/// Between two looks.
+/// The interval of polls.
 const POLL_INTERVAL: Duration = Duration::from_millis(5);
 
-/// Held by each test that wants every core for itself.
+/// Held by each test that needs every core.
 pub static EXCLUSIVE: Mutex<()> = Mutex::const_new(());
 
 static CLUSTER: LazyLock<Postgres> = LazyLock::new(|| {
@@ -42,7 +42,7 @@ pub fn cluster() -> &'static Postgres {
     &CLUSTER
 }
 
-/// A migrated database of a test's own.
+/// A migrated database for one test.
 pub async fn database() -> Database {
     cluster().fresh().await.unwrap()
 }
@@ -90,12 +90,12 @@ impl Drop for StoppableCluster {
     }
 }
 
-/// Waits until something is so.
+/// Waits until the condition holds.
 pub async fn wait_until(what: &str, is_so: impl AsyncFnMut() -> bool) {
     wait_until_within(WAIT_TIMEOUT, what, is_so).await;
 }
 
-/// The same for what is much work, so that a slow machine takes long for it.
+/// The same for much work, which takes long on a slow machine.
 pub async fn wait_until_within(limit: Duration, what: &str, mut is_so: impl AsyncFnMut() -> bool) {
     let began = clock::now();
     while !is_so().await {
@@ -104,7 +104,7 @@ pub async fn wait_until_within(limit: Duration, what: &str, mut is_so: impl Asyn
     }
 }
 
-/// Waits until so many connections of a database wait for a lock.
+/// Waits until `connections` connections of a database wait for a lock.
 pub async fn wait_until_locked_out(database: &Database, connections: i64) {
     let superuser = cluster().superuser("postgres").await.unwrap();
     let waiting =
@@ -167,7 +167,7 @@ fn configured(database: &Database) -> DatabaseConfig {
     }
 }
 
-/// What a run of the binary came to.
+/// The result of a run of the binary.
 #[derive(Debug)]
 pub struct Ran {
     /// The exit status.

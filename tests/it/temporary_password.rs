@@ -1,4 +1,4 @@
-//! Sets temporary passwords as the phone line does, with a hash that is there already.
+//! Sets temporary passwords as the phone line does, with a hash that exists already.
 
 use domain::audit::AuditSource;
 use domain::auth_unit::AuthUnit;
@@ -10,7 +10,7 @@ use karipass::db::{Db, DbError, IdempotencyKey};
 
 /// A temporary password to set.
 pub struct SetTemporaryPassword {
-    pub attempt: IdempotencyKey,
+    pub key: IdempotencyKey,
     pub caller: PhoneNumber,
     pub contract: PhoneNumber,
     pub unit: AuthUnit,
@@ -37,6 +37,6 @@ impl SetTemporary for Db {
             login: new.login,
             hash: new.phc.clone(),
         };
-        self.apply(new.attempt, &change, |snapshot| decide(snapshot, &request)).await
+        self.apply(new.key, &change, |snapshot| decide(snapshot, &request)).await
     }
 }

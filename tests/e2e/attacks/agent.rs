@@ -1,4 +1,4 @@
-//! A SIP user agent that says only what a test has it say, over UDP.
+//! A SIP user agent over UDP that sends only what a test asks for.
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
@@ -12,10 +12,10 @@ const ANSWER_TIMEOUT: Duration = Duration::from_secs(40);
 /// How often a request without any response is sent again (T1 of RFC 3261 §17.1).
 const RETRANSMIT_INTERVAL: Duration = Duration::from_millis(500);
 
-/// Says that a body is SDP.
+/// The header of an SDP body.
 pub const SDP: &str = "Content-Type: application/sdp\r\n";
 
-/// A user agent on its own address, at a PBX.
+/// A user agent with its own address, at a PBX.
 pub struct Agent {
     socket: UdpSocket,
     here: SocketAddr,
@@ -80,7 +80,7 @@ impl Message {
 }
 
 impl Dialog {
-    /// What names it in `Replaces`, escaped for a URI.
+    /// The value of a `Replaces` header for this dialog, escaped for a URI.
     pub fn replaces(&self) -> String {
         let tag = |party: &str| party.rsplit(";tag=").next().unwrap_or_default().to_owned();
         let (own, other) = (tag(&self.own), tag(&self.other));
@@ -230,7 +230,7 @@ impl Agent {
         Ok(dialog)
     }
 
-    /// Waits for this message; requests meanwhile are answered with 200.
+    /// Waits for this message; answers requests meanwhile with 200.
     async fn receive(&mut self, what: &str, is_it: impl Fn(&Message) -> bool) -> Result<Message> {
         let here = self.here;
         let found = async {
@@ -310,7 +310,7 @@ impl Agent {
         Ok(())
     }
 
-    /// Of media that nobody listens to, and without telephone events.
+    /// Media that nobody listens to, without telephone events.
     fn own_sdp(&self) -> String {
         let address = self.here.ip();
         format!(

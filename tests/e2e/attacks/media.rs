@@ -1,7 +1,7 @@
-//! Calls in a carrier's name whose media are elsewhere, judged by what is stored.
+//! Calls in a carrier's name whose media are elsewhere, judged by the stored passwords.
 //!
-//! The stranger writes SIP as the carrier and has nothing of what the line answers there, save what
-//! RTP brings. Each attack succeeds while the carrier has no networks in `call.media_networks`.
+//! The stranger sends SIP as the carrier and receives none of the line's answers there, only RTP.
+//! Each attack succeeds while the carrier has no networks in `call.media_networks`.
 
 use std::net::Ipv4Addr;
 use std::time::Duration;
@@ -20,14 +20,14 @@ use super::wait_until_no_channel;
 use crate::story::Story;
 use crate::system::{SHORT, System};
 
-/// Where the stranger's media are.
+/// The address of the stranger's media.
 const STRANGER: Ipv4Addr = Ipv4Addr::new(127, 0, 0, 66);
 /// The carrier's networks.
 const NETWORKS: (&str, &str) = ("KARIPASS_CALL_MEDIA_NETWORKS", "carrier=127.0.0.2");
-/// None.
+/// No networks.
 const ANYWHERE: (&str, &str) = ("KARIPASS_CALL_MEDIA_NETWORKS", "");
 
-/// After the answer.
+/// From the answer.
 const HEARING_TIMEOUT: Duration = Duration::from_secs(20);
 
 const ATTACKS: [MediaAttack; 4] =
@@ -55,11 +55,11 @@ fn p1_a_call_in_the_carriers_name_with_foreign_media_sets_no_password() -> Resul
 
 #[derive(Debug, Clone, Copy)]
 enum MediaAttack {
-    /// The offer names the stranger's media; nothing is acknowledged.
+    /// The offer names the stranger's media; the answer is not acknowledged.
     Offer,
-    /// The offer names the carrier's, and the stranger sends RTP to the port that the line has.
+    /// The offer names the carrier's media, and the stranger sends RTP to the line's port.
     Sender,
-    /// There is no offer, and the answer in the ACK names the stranger's.
+    /// There is no offer, and the answer in the ACK names the stranger's media.
     LateAnswer,
     /// The media are the carrier's until a re-INVITE.
     Reinvite,
@@ -100,7 +100,7 @@ async fn attempt(system: &System, attack: MediaAttack, victim: &Story<'_>) -> Re
         .await?
 }
 
-/// A telephone's media, without its SIP.
+/// The media of a telephone, without SIP.
 struct Ear {
     handset: Handset,
     packets: UnboundedReceiver<()>,

@@ -1,7 +1,7 @@
-//! Ways to reach the line as somebody else (`P1`), tried on an Asterisk that transfers and
-//! forwards.
+//! Attempts to reach the line as somebody else (`P1`), on an Asterisk that transfers and forwards.
 //!
-//! Most are judged by the Stasis arguments: every one of these calls must arrive as nobody's.
+//! Most are judged by the Stasis arguments: each of these calls must arrive without a trusted
+//! caller.
 
 pub mod agent;
 mod media;
@@ -22,13 +22,13 @@ use agent::{Agent, Dialog};
 
 /// A trunk without any trust, from which strangers call telephones.
 const OUTSIDE: Ipv4Addr = Ipv4Addr::new(127, 0, 0, 9);
-/// A telephone that transfers and forwards, known by its address to be spared the digest.
+/// A telephone that transfers and forwards, known by its address so that it needs no digest.
 const DESK: Ipv4Addr = Ipv4Addr::new(127, 0, 0, 5);
-/// A trunk that is not trusted and yet led to `karipass-trunk`.
+/// A trunk that is not trusted but leads to `karipass-trunk`.
 const INTRUDER: Ipv4Addr = Ipv4Addr::new(127, 0, 0, 8);
-/// The same, led to `karipass-trunk-from`.
+/// The same, leading to `karipass-trunk-from`.
 const PRETENDER: Ipv4Addr = Ipv4Addr::new(127, 0, 0, 10);
-/// Whose password the stranger would set.
+/// The number whose password the stranger wants to set.
 const VICTIM: &str = "0612345600";
 
 const ARRIVAL_TIMEOUT: Duration = Duration::from_secs(15);
@@ -116,7 +116,7 @@ const ATTACKS: [Attack; 16] = [
 ];
 
 #[test]
-fn p1_a_call_that_was_transferred_or_forwarded_is_nobodys() -> Result<()> {
+fn p1_a_call_that_was_transferred_or_forwarded_has_no_trusted_caller() -> Result<()> {
     let folder = tempfile::tempdir()?;
     let desk = Agent::socket(DESK)?;
     let contact = format!("[desk]\ntype = aor\ncontact = sip:desk@{}\n", desk.local_addr()?);
@@ -155,12 +155,12 @@ struct AttackGround {
     desk: Agent,
 }
 
-/// Ways in.
+/// The attacks.
 #[derive(Debug, Clone, Copy)]
 enum Attack {
     /// The telephone transfers a stranger who has called it.
     BlindTransfer,
-    /// A stranger transfers the telephone that he has called.
+    /// A stranger transfers the telephone that was called.
     BlindTransferOfTheTelephone,
     /// The telephone answers a stranger with 302.
     Moved,
@@ -170,7 +170,7 @@ enum Attack {
     Disa,
     /// A stranger's channel is redirected.
     Redirect,
-    /// The called telephone goes on in the dialplan when the stranger has hung up.
+    /// The called telephone continues in the dialplan after the stranger has hung up.
     GoesOn,
     /// The PBX calls the telephone, as the victim.
     Originate,
@@ -181,7 +181,7 @@ enum Attack {
 }
 
 impl AttackGround {
-    /// What reaches the line; then all that calls is hung up again.
+    /// Returns what reaches the line, and hangs up every call.
     async fn attempt(&mut self, attack: Attack) -> Result<Answer> {
         match attack {
             Attack::BlindTransfer => {
@@ -241,7 +241,7 @@ impl AttackGround {
         }
         let answer = timeout(ARRIVAL_TIMEOUT, next_start(&mut self.events)).await;
         let answer = answer.context("nothing reaches the line")?;
-        self.hangs_up().await?;
+        self.hang_up_all().await?;
         answer.map_err(|error| anyhow!("{error:?}"))
     }
 
@@ -278,7 +278,7 @@ impl AttackGround {
     }
 
     /// Ends every call.
-    async fn hangs_up(&self) -> Result<()> {
+    async fn hang_up_all(&self) -> Result<()> {
         self.asterisk.console("channel request hangup all")?;
         wait_until_no_channel(&self.asterisk).await
     }

@@ -1,4 +1,4 @@
-//! Whole calls of a stranger with the daemon, judged by what is stored.
+//! Whole calls of a stranger with the daemon, judged by the stored passwords.
 
 use anyhow::{Result, ensure};
 use karipass_lab::asterisk::SET_UP_NUMBER;
@@ -33,7 +33,7 @@ fn p1_neither_a_forwarded_call_nor_an_attended_transfer_sets_a_password() -> Res
         let mut called = outside.invite("100", &family.contract, "").await?;
         let mut taken = desk.take_call("200 OK", "").await?;
         outside.expect_answer(&mut called).await?;
-        // Asterisk transfers nobody who is not connected yet.
+        // Asterisk transfers only calls that are already connected.
         wait_until_bridged(&system.asterisk).await?;
         let to = format!(
             "sip:{SET_UP_NUMBER}@{}?Replaces={}",

@@ -1,4 +1,4 @@
-//! The INVITEs of the tests, and what each must come to.
+//! The INVITEs of the tests with their expected results.
 
 use super::*;
 
@@ -102,7 +102,7 @@ pub fn doubtful() -> Vec<Case> {
     cases
 }
 
-/// Text that ends a function or an application where it stands, and goes on as dialplan.
+/// Text that ends a function or an application early, and continues as dialplan.
 pub fn hostile() -> Vec<Case> {
     let mut cases = Vec::new();
     for dialled in [
@@ -196,7 +196,7 @@ pub fn oversized() -> Vec<Case> {
     cases
 }
 
-/// By `maddr` (RFC 3261 §18.2.2) a forged call has its answer sent to the forger.
+/// By `maddr` (RFC 3261 §18.2.2) the answer to a forged call goes to the forger.
 pub fn answered_elsewhere() -> Vec<Case> {
     let mut cases = Vec::new();
     for (via, verdict_of_it) in [

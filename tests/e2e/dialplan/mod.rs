@@ -1,5 +1,5 @@
-//! What the dialplan makes of a caller (P1): real SIP messages against a real Asterisk, each
-//! answered by a verdict in the Stasis arguments or by a refusal.
+//! The dialplan's verdict on a caller (P1): real SIP messages to a real Asterisk, each answered by
+//! a verdict in the Stasis arguments or by a refusal.
 
 use std::net::Ipv4Addr;
 use std::time::Duration;
@@ -14,15 +14,15 @@ use tokio_tungstenite::{MaybeTlsStream, WebSocketStream};
 
 mod cases;
 
-/// The samples' carrier, which asserts.
+/// The samples' carrier, which asserts callers.
 const CARRIER: Ipv4Addr = karipass_lab::asterisk::CARRIER;
 /// One that vouches for From.
 const VOUCHING: Ipv4Addr = Ipv4Addr::new(127, 0, 0, 3);
-/// One that asserts, and writes `81…` without a plus.
+/// One that asserts callers, and writes `81…` without a plus.
 const PLAIN: Ipv4Addr = Ipv4Addr::new(127, 0, 0, 4);
-/// A telephone, known by its address to be spared the digest.
+/// A telephone, known by its address so that it needs no digest.
 const PHONE: Ipv4Addr = Ipv4Addr::new(127, 0, 0, 5);
-/// Nobody.
+/// An address without an endpoint.
 const STRANGER: Ipv4Addr = Ipv4Addr::new(127, 0, 0, 6);
 
 const ENDPOINTS: &str = "
@@ -51,7 +51,7 @@ endpoint = telephone
 match = 127.0.0.5
 ";
 
-/// What Asterisk reports to the application.
+/// The events of Asterisk for the application.
 pub type Events = WebSocketStream<MaybeTlsStream<TcpStream>>;
 
 #[test]
@@ -80,7 +80,7 @@ fn p1_identities_that_disagree_or_are_foreign_are_untrusted() -> Result<()> {
 }
 
 #[test]
-fn p1_hostile_text_is_never_taken_for_dialplan() -> Result<()> {
+fn p1_hostile_text_is_never_executed_as_dialplan() -> Result<()> {
     check(&cases::hostile())
 }
 
@@ -109,7 +109,7 @@ fn p1_only_the_set_up_number_is_answered_in_each_of_its_forms() -> Result<()> {
     check(&cases::dialled())
 }
 
-/// What becomes of a call.
+/// The result of a call.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Answer {
     /// The application got these arguments.
@@ -126,11 +126,11 @@ fn verdict(verdict: &str) -> Answer {
     Answer::Stasis(verdict.into(), String::new())
 }
 
-/// One INVITE and what is to come of it.
+/// One INVITE and its expected result.
 struct Case {
     from: Ipv4Addr,
     dialled: &'static str,
-    /// Of the request's URI.
+    /// Parameters of the request's URI.
     parameters: &'static str,
     /// Parameters of Via.
     via: String,
@@ -187,7 +187,7 @@ fn check(cases: &[Case]) -> Result<()> {
     Ok(())
 }
 
-/// Holds the application.
+/// Connects for the application.
 pub async fn listen(asterisk: &Asterisk) -> Result<Events> {
     let key = format!("{ARI_USER}:{}", asterisk.setup.ari_password);
     let url = format!("ws://{}/ari/events?app=karipass&api_key={key}", asterisk.setup.ari);
@@ -238,7 +238,7 @@ fn stasis_start(message: &Message) -> Result<Option<Answer>> {
         return Ok(None);
     }
     let argument = |index: usize| event["args"][index].as_str().unwrap_or_default().to_owned();
-    // The Call-ID comes without what could be taken for dialplan.
+    // The Call-ID comes without characters that the dialplan could interpret.
     let call_id = argument(2);
     ensure!(!call_id.contains(['(', ')', ',', '"', '|']), "Call-ID {call_id}");
     Ok(Some(Answer::Stasis(argument(0), argument(1))))

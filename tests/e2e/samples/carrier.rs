@@ -1,4 +1,4 @@
-//! The sample's transports for a carrier over TCP and TLS: where the lines stand in comments.
+//! The sample's transports for a carrier over TCP and TLS, whose lines are commented out.
 
 use std::fs;
 use std::net::SocketAddr;
@@ -27,7 +27,7 @@ const ANSWER_TIMEOUT: Duration = Duration::from_secs(40);
 
 /// A carrier over TCP, or over TLS with its certificate, is trusted and hung up like one over UDP.
 #[test]
-fn p1_a_carrier_over_tcp_or_tls_is_believed_by_its_certificate() -> Result<()> {
+fn p1_a_carrier_over_tcp_or_tls_is_trusted_by_its_certificate() -> Result<()> {
     let folder = tempfile::tempdir()?;
     let (ours, others) = (tempfile::tempdir()?, tempfile::tempdir()?);
     for keys in [ours.path(), others.path()] {
@@ -84,10 +84,7 @@ async fn calls<S: AsyncRead + AsyncWrite + Unpin>(
     carrier.invite().await?;
     let start = timeout(ANSWER_TIMEOUT, next_start(&mut events)).await?;
     let trusted = Answer::Stasis("trusted".to_owned(), CALLER.to_owned());
-    ensure!(
-        start.is_ok_and(|start| start == trusted),
-        "over {protocol} the caller is not believed"
-    );
+    ensure!(start.is_ok_and(|start| start == trusted), "over {protocol} the caller is not trusted");
     drop(events);
     asterisk.console("channel request hangup all")?;
     let mut carrier = Carrier::new(connect().await?, protocol, there);
@@ -140,7 +137,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Carrier<S> {
         Self { here, connection, received: Vec::new(), protocol, there, call: secret() }
     }
 
-    /// Calls, until the line has taken notice.
+    /// Calls, until the line has received the INVITE.
     async fn invite(&mut self) -> Result<()> {
         let sdp = format!(
             "v=0\r\no=- 1 1 IN IP4 {CARRIER}\r\ns=-\r\nc=IN IP4 {CARRIER}\r\nt=0 0\r\n\
@@ -174,7 +171,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Carrier<S> {
         Ok(())
     }
 
-    /// Waits for a message that begins like this, and passes over others.
+    /// Waits for a message that begins like this, and skips others.
     async fn receive(&mut self, beginning: &str) -> Result<String> {
         timeout(ANSWER_TIMEOUT, async {
             loop {

@@ -1,5 +1,4 @@
-//! Asterisk's samples: what they answer within a call, and that each of their includes has its
-//! effect.
+//! Asterisk's samples: their answers within a call, and the effect of each of their includes.
 
 mod carrier;
 
@@ -12,7 +11,7 @@ use karipass_lab::repository;
 
 use crate::attacks::agent::Agent;
 
-/// What is local, and what the console then shows: the file, its text, the command, and a part of
+/// Local settings and how the console shows them: the file, its text, the command, and a part of
 /// the answer.
 const LOCAL: [(&str, &str, &str, &str); 9] = [
     ("asterisk.conf", "maxcalls = 77", "core show settings", "77"),
@@ -61,7 +60,7 @@ fn every_include_of_the_samples_has_its_effect() -> Result<()> {
     Ok(())
 }
 
-/// The call has no daemon: the dialplan answers it, which is all that is needed.
+/// The call has no daemon: the dialplan answers it, which is enough.
 #[test]
 fn every_request_within_a_call_that_asterisk_can_answer_is_answered() -> Result<()> {
     let folder = tempfile::tempdir()?;

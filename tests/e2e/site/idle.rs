@@ -1,5 +1,4 @@
-//! W5: a session that is left idle ends by itself, on a daemon whose patience is a minute short of
-//! the usual.
+//! W5: an idle session ends by itself, on a daemon whose limit is a minute shorter than usual.
 
 use std::fs;
 use std::net::TcpStream;
@@ -15,7 +14,7 @@ use super::{password, visit_at};
 use crate::system::{KARIPASS, System};
 
 const IDLE_S: u64 = 14 * 60;
-/// Moves the hands of the database's clock, for the sessions of one contract.
+/// Makes the sessions of one contract older, by an SQL interval.
 const LEFT_IDLE: &str = "UPDATE session SET last_seen_at = last_seen_at - $2::text::interval
     WHERE contract_number = $1";
 const USED: &str = "SELECT FROM session
@@ -43,7 +42,7 @@ fn w5_left_idle_a_session_ends_by_itself() -> Result<()> {
             .expect_text("14分間操作がなかったため、自動的にログアウトしました。")?;
         visit.check_layout("timed-out")?;
         visit.press("もう一度ログインする")?.expect_heading("ログイン")?;
-        // A form that was left open does nothing any more.
+        // A form that was left open has no effect.
         visit.log_in(contract, &current)?;
         visit.go("/password")?;
         left_idle(visit)?;
@@ -78,18 +77,18 @@ fn w9_the_warning_extends_the_session_or_is_ignored_and_typing_extends_it_too() 
         visit.wait(visit.who.arrive())?.expect_text("まもなくログアウトします")?;
         visit.wait(async { anyhow::Ok(browser.control(STAY).await?.click().await?) })?;
         expect_used(visit)?;
-        // The focus and what was typed are where they were.
+        // The focus and the typed text are unchanged.
         let kept = format!(
             "!{IS_OPEN} && document.activeElement.id === 'current'
              && document.activeElement.value === '{TYPED}'"
         );
         visit.wait(browser.expect_soon(&kept))?;
-        // Typing needs no dialog.
+        // Typing prevents the dialog.
         idle_for("5 minutes", 5.0)?;
         visit.fill("新しいパスワード", TYPED)?;
         expect_used(visit)?;
         visit.wait(browser.expect_soon(&format!("!{IS_OPEN}")))?;
-        // What was typed can be shown, and caps lock is noticed.
+        // The typed password can be shown, and caps lock is noticed.
         let shown = "document.querySelector('[aria-controls=current]').click(),
             document.getElementById('current').type === 'text'";
         visit.wait(browser.expect_soon(shown))?;
@@ -97,7 +96,7 @@ fn w9_the_warning_extends_the_session_or_is_ignored_and_typing_extends_it_too() 
                 new KeyboardEvent('keydown', { modifierCapsLock: true })),
             document.body.innerText.includes('Caps Lockがオンになっています。')";
         visit.wait(browser.expect_soon(caps))?;
-        // Ignored, the page goes where it says why.
+        // Without an answer, the page leads to the one that says why.
         idle_for("14 minutes", 13.0)?;
         visit.wait(browser.expect_soon(IS_OPEN))?;
         visit.wait(browser.advance_clock(Duration::from_mins(2)))?;
@@ -123,7 +122,7 @@ fn impatient(system: &System, name: &str) -> Result<Daemon> {
     Ok(daemon)
 }
 
-/// Every session of the contract has been used within the last minute, soon.
+/// Expects that every session of the contract was used within the last minute.
 fn expect_used(visit: &Visit<'_>) -> Result<()> {
     let contract = &visit.family().contract;
     let until = Instant::now() + ANSWER_TIMEOUT;

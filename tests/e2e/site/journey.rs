@@ -1,5 +1,5 @@
-//! Both halves in one: a call sets a temporary password, the site takes it on, a call finds what
-//! became.
+//! Telephone and site together: a call sets a temporary password, the site replaces it, a call
+//! finds the contract as the site left it.
 
 use super::browser::Manner;
 use anyhow::{Result, ensure};
@@ -44,7 +44,7 @@ fn there_and_back_again(visit: &Visit<'_>) -> Result<()> {
     ensure!(visit.story.unit()?.as_deref() == Some("number"), "the call changed the unit");
     visit.log_in(child, &temporary)?.expect_heading("パスワード変更")?;
     visit.press("ログアウト")?;
-    // The other number's is not touched by that.
+    // The change does not affect the other number's password.
     visit
         .log_in(contract, &new)?
         .expect_heading("設定サイトトップ")?

@@ -23,7 +23,7 @@ use karipass::hashing::{Cost, Dummy, Hasher, Keys};
 use crate::system::System;
 use visit::Visit;
 
-/// The browsers, and what makes hashes for their visitors.
+/// The browsers, and the hasher for their visitors' passwords.
 pub struct Browsers {
     hasher: Hasher,
     with_script: Mutex<Option<Browser>>,

@@ -57,7 +57,7 @@ fn w2_a_refused_login_shows_the_rules_and_what_to_do() -> Result<()> {
         ensure!(visit.count(contract)? == (1, false), "not counted once");
         let stranger = visit.log_in(&visit.family().stranger(), &password)?;
         ensure!(stranger.heading == page.heading && stranger.title == page.title, "{stranger:?}");
-        // The number is still there: Enter in the password's field sends the form off.
+        // The number is kept: Enter in the password's field sends the form.
         visit.log_in(contract, &visit.story.password())?;
         visit.fill("パスワード", &password)?;
         let top = visit.wait(visit.who.press_enter_in("パスワード"))?;
@@ -74,7 +74,7 @@ fn w5_after_logging_out_the_back_button_shows_nothing() -> Result<()> {
         let password = visit.give_password(contract, "line")?;
         visit.log_in(contract, &password)?.expect_text("設定サイトトップ")?;
         visit.press("ログアウト")?;
-        // Back to where the top page was.
+        // Back to the address of the top page.
         let shown = visit.wait(visit.who.go_back())?;
         shown
             .expect_no_text("設定サイトトップ")?
@@ -87,7 +87,7 @@ fn w5_after_logging_out_the_back_button_shows_nothing() -> Result<()> {
 }
 
 #[test]
-fn w4_a_lost_page_leads_on() -> Result<()> {
+fn w4_an_unknown_page_leads_on() -> Result<()> {
     in_manner(Manner::Pointer, |visit| {
         visit.go("/nothing")?.expect_text("お探しのページが見つかりません")?;
         visit.check_layout("error")?;

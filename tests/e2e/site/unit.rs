@@ -1,4 +1,4 @@
-//! The change of the unit on the site: each row of U with its refusals and its outcome, and W6.
+//! A change of the unit on the site: each row of U with its refusals and its outcome, and W6.
 
 use super::browser::Manner;
 use anyhow::{Result, ensure};
@@ -137,7 +137,7 @@ fn w6_a_form_older_than_the_contract_is_refused() -> Result<()> {
         let password = visit.give_password(contract, LINE.0)?;
         visit.log_in(contract, &password)?;
         visit.go("/unit/number")?;
-        // A wrong one: not even that counts.
+        // A wrong one: not even this counts.
         visit.fill(&label(contract), &visit.new_password())?;
         let rows =
             format!("{contract},{contract},yes\n{contract},{child},yes\n{contract},{plain},yes\n");
@@ -146,7 +146,7 @@ fn w6_a_form_older_than_the_contract_is_refused() -> Result<()> {
         visit.check_layout("changed-elsewhere")?;
         ensure!(visit.story.unit()?.as_deref() == Some(LINE.0), "the unit was changed");
         ensure!(visit.count(contract)? == (0, false), "it was counted");
-        // With a form that knows of it, it works.
+        // With an up-to-date form, it works.
         visit.go("/unit/number")?;
         visit.fill(&label(contract), &password)?;
         visit.press(CHANGE)?.expect_heading(CHANGED)?.expect_text(&hyphenated(plain))?;
@@ -158,7 +158,7 @@ fn w6_a_form_older_than_the_contract_is_refused() -> Result<()> {
 #[derive(Clone, Copy)]
 struct Unit(&'static str, &'static str);
 
-/// Whose password a number logs in with afterwards.
+/// The source of the password that a number logs in with afterwards.
 enum With {
     ItsOwn,
     TheChangers,
@@ -169,7 +169,7 @@ use With::{ItsOwn, TheChangers};
 struct Row<'a> {
     from: Unit,
     to: Unit,
-    /// Who has a password, and is asked for it; the first one makes the change.
+    /// Numbers with a password, which is required; the first one makes the change.
     held: &'a [&'a str],
     afterwards: &'a [(&'a str, With)],
 }
@@ -187,7 +187,7 @@ fn row(visit: &Visit<'_>, row: &Row<'_>) -> Result<()> {
     visit.press(row.to.1)?.expect_heading(&format!("認証単位を{}に変更", row.to.1))?;
     visit.check_layout(&format!("unit-{from}-to-{to}"))?;
     refusals(visit, row, &held)?;
-    // The right ones need not be given again (U4).
+    // The right ones need not be entered again (U4).
     let (wrong, password) = held.last().unwrap();
     visit.fill(&label(wrong), password)?;
     let page = visit.press(CHANGE)?;
@@ -216,7 +216,8 @@ fn row(visit: &Visit<'_>, row: &Row<'_>) -> Result<()> {
     Ok(())
 }
 
-/// Nothing entered is not counted; a wrong one is, for its own number, and nothing is changed.
+/// An empty field is not counted; a wrong password counts for its own number, and nothing is
+/// changed.
 fn refusals(visit: &Visit<'_>, row: &Row<'_>, held: &[(&str, String)]) -> Result<()> {
     visit.press(CHANGE)?.expect_text(NOT_CHANGED)?;
     for (number, _) in held {

@@ -1,4 +1,5 @@
-//! One visit to the site: its own numbers, a browser as new, and what the database has of them.
+//! One visit to the site: its own numbers, a fresh browser, and the database's rows about the
+//! numbers.
 
 use std::net::Ipv4Addr;
 
@@ -18,7 +19,7 @@ pub struct Visit<'a> {
 }
 
 impl<'a> Visit<'a> {
-    /// Loads the contract and sits down.
+    /// Loads the contract and opens the browser.
     pub fn begin(
         system: &'a System,
         browser: &'a Browser,
@@ -30,7 +31,7 @@ impl<'a> Visit<'a> {
         Ok(Self { story, who })
     }
 
-    /// Gets up; nothing was amiss behind the scenes.
+    /// Ends the visit, and expects no errors behind the scenes.
     pub fn end(self) -> Result<()> {
         self.story.system.wait(self.who.finish())
     }
@@ -40,43 +41,39 @@ impl<'a> Visit<'a> {
         &self.story.family
     }
 
-    /// Waits for the browser or the database.
     pub fn wait<T>(&self, work: impl Future<Output = T>) -> T {
         self.story.system.wait(work)
     }
 
-    /// Opens a path.
     pub fn go(&self, path: &str) -> Result<Page> {
         self.wait(self.who.go(path))
     }
 
-    /// Fills a field.
     pub fn fill(&self, label: &str, text: &str) -> Result<&Self> {
         self.wait(self.who.fill(label, text))?;
         Ok(self)
     }
 
-    /// Uses a button or link.
     pub fn press(&self, words: &str) -> Result<Page> {
         self.wait(self.who.press(words))
     }
 
-    /// Fills the login form and sends it off.
+    /// Fills the login form and sends it.
     pub fn log_in(&self, number: &str, password: &str) -> Result<Page> {
         self.go("/login")?.expect_text("ログイン")?;
         self.fill("電話番号", number)?.fill("パスワード", password)?;
         self.press("ログイン")
     }
 
-    /// What stands beneath a field says so, and the field is marked as wrong.
+    /// Expects these words beneath a field, and that the field is marked as wrong.
     pub fn expect_error(&self, label: &str, words: &str) -> Result<()> {
         let (text, is_wrong) = self.wait(self.who.browser.error_beneath(label))?;
         ensure!(is_wrong && text.contains(words), "beneath {label} (wrong: {is_wrong}): {text}");
         Ok(())
     }
 
-    /// The page fits on every screen; its pictures for the documentation, if the run was asked for
-    /// them.
+    /// Expects that the page fits on every screen; takes screenshots for the documentation on
+    /// demand.
     pub fn check_layout(&self, name: &str) -> Result<()> {
         self.wait(self.who.check_layout(name))
     }
@@ -108,7 +105,7 @@ impl<'a> Visit<'a> {
         Ok(secret)
     }
 
-    /// A fresh password that may be set, kept for the search of the logs.
+    /// A fresh valid password, remembered for the search of the logs.
     pub fn new_password(&self) -> String {
         let secret = format!("Pw{}", self.story.password());
         self.story.used(&secret);
@@ -142,7 +139,7 @@ impl<'a> Visit<'a> {
         Ok(())
     }
 
-    /// The failures counted against `login`, and whether it is void.
+    /// The failures counted for `login`, and whether it is void.
     pub fn count(&self, login: &str) -> Result<(i32, bool)> {
         let sql =
             "SELECT failed_attempts, voided_at IS NOT NULL FROM credential WHERE login_number = $1";

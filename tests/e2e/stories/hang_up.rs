@@ -1,4 +1,4 @@
-//! Hanging up before the commit and behind it (P13).
+//! Hanging up before and after the commit (P13).
 
 use anyhow::Result;
 

@@ -1,4 +1,4 @@
-//! How digits come: during guidance, ahead, fast, by SIP INFO, on hold (P11, P12).
+//! Ways of keying: during guidance, ahead, fast, by SIP INFO, on hold (P11, P12).
 
 use std::time::Duration;
 
@@ -88,14 +88,14 @@ fn p12_digits_by_rfc_4733_and_by_sip_info_count_once_each() -> Result<()> {
 }
 
 #[test]
-fn p11_a_call_on_hold_is_asked_again_when_it_is_taken_up() -> Result<()> {
+fn p11_after_a_hold_the_step_is_repeated() -> Result<()> {
     let system = System::shared();
     let story = Story::new(&system)?;
     let (Family { contract, child, .. }, password) = (&story.family, story.password());
     let mut call = story.call_from_contract()?;
     call.hear("menu")?.key("1")?.begin_to_hear_number(contract, "set-password")?;
     call.key_password(&password)?.hear("confirm-password")?.hold()?;
-    // At least as long as the guidance and the first digit's limit.
+    // At least as long as the guidance and the first-digit timeout.
     std::thread::sleep(Duration::from_secs(9));
     call.resume()?.hear_whole("confirm-password")?.key_password(&password)?;
     call.hear_number(contract)?.hear_whole("completed")?.expect_hangup()?;
@@ -125,7 +125,7 @@ fn a_call_that_offers_t_38_beside_its_audio_is_heard() -> Result<()> {
     completes_with(&story, &Line { offers_fax: true, ..story.system.line() })
 }
 
-/// Double digits are the ones that a repeated event would spoil least visibly.
+/// Double digits, in which a repeated event would be hardest to notice.
 fn with_doubles(story: &Story<'_>) -> String {
     let password = story.password();
     let doubled: String = password[..4].chars().flat_map(|digit| [digit, digit]).collect();

@@ -1,5 +1,5 @@
-//! Silence (P11), with limits of 3 s and 2 s: a slow machine makes them longer to the ear, but not
-//! as long as those that were not set.
+//! Silence (P11), with limits of 3 s and 2 s: a slow machine lengthens them, but not to the default
+//! limits.
 
 use std::time::Duration;
 

@@ -33,7 +33,7 @@ fn p7_fewer_digits_or_a_star_are_a_wrong_entry() -> Result<()> {
 }
 
 #[test]
-fn p10_password_and_confirmation_bear_three_wrong_entries_together() -> Result<()> {
+fn p10_password_and_confirmation_allow_three_wrong_entries_together() -> Result<()> {
     let system = System::shared();
     let story = Story::new(&system)?;
     let Family { contract, .. } = &story.family;
@@ -46,7 +46,7 @@ fn p10_password_and_confirmation_bear_three_wrong_entries_together() -> Result<(
     expect_sent_away(call, &story)
 }
 
-/// The line unit's password is being asked for.
+/// A call that waits for the line unit's password.
 fn at_the_password(story: &Story<'_>) -> Result<Subscriber> {
     let mut call = story.call_from_contract()?;
     call.hear("menu")?.key("1")?;

@@ -1,4 +1,4 @@
-//! ARI's TCP is cut, stalled, slow, while both ends live on.
+//! ARI's TCP connection is cut, stalled or slow, while both ends live on.
 
 use std::thread::sleep;
 use std::time::{Duration, Instant};
@@ -8,7 +8,7 @@ use karipass_lab::proxy::tcp::TcpState;
 
 use crate::ledger::{Bears, FAILING};
 use crate::load::CALL_EVERY;
-use crate::looks::{goes_on, takes_new_calls};
+use crate::looks::{check_calls_continue, check_new_calls};
 use crate::row::{Look, Row, Scene};
 use crate::system::Wishes;
 
@@ -21,18 +21,18 @@ const SLOW_BY: Duration = Duration::from_millis(300);
 
 #[test]
 fn ari_cut() -> Result<()> {
-    ari_proxied("ARI's TCP cut for 1 s, both daemons", FAILING, &[goes_on], cut).run()
+    ari_proxied("ARI's TCP cut for 1 s, both daemons", FAILING, &[check_calls_continue], cut).run()
 }
 
 #[test]
 fn ari_stalled() -> Result<()> {
-    ari_proxied("ARI's TCP stalled for 30 s, one daemon", FAILING, &[takes_new_calls], stalled)
+    ari_proxied("ARI's TCP stalled for 30 s, one daemon", FAILING, &[check_new_calls], stalled)
         .run()
 }
 
 #[test]
 fn ari_slow() -> Result<()> {
-    ari_proxied("ARI's TCP slowed to 300 ms", Bears::default(), &[goes_on], slow).run()
+    ari_proxied("ARI's TCP slowed to 300 ms", Bears::default(), &[check_calls_continue], slow).run()
 }
 
 /// A row whose daemons reach ARI through proxies.
@@ -40,22 +40,22 @@ fn ari_proxied(
     fault: &'static str,
     bears: Bears,
     looks: &'static [Look],
-    befalls: fn(&Scene) -> Result<()>,
+    inject: fn(&Scene) -> Result<()>,
 ) -> Row {
     let wishes = Wishes { ari_proxied: true, ..Wishes::default() };
-    Row { fault, wishes, call_every: CALL_EVERY, bears, looks, befalls }
+    Row { fault, wishes, call_every: CALL_EVERY, bears, looks, inject }
 }
 
-fn be(scene: &Scene, state: TcpState) {
+fn set_proxies(scene: &Scene, state: TcpState) {
     scene.system.ari_proxies.iter().for_each(|proxy| proxy.set_state(state));
 }
 
 fn cut(scene: &Scene) -> Result<()> {
     for _ in 0..CUTS {
         let took = scene.fault(|_| {
-            be(scene, TcpState::Cut);
+            set_proxies(scene, TcpState::Cut);
             sleep(CUT_FOR);
-            be(scene, TcpState::Whole);
+            set_proxies(scene, TcpState::Whole);
             scene.system.fleet.wait_until_ready(Instant::now())
         })?;
         scene.note_ready(took);
@@ -64,7 +64,7 @@ fn cut(scene: &Scene) -> Result<()> {
     Ok(())
 }
 
-/// No bytes, and no close: only one daemon can know, by its pings.
+/// No bytes, and no close: only the daemon's pings can notice it.
 fn stalled(scene: &Scene) -> Result<()> {
     let (place, calls) = scene.system.fleet.busiest()?;
     scene.remark(format!("with {calls} calls"));
@@ -82,9 +82,9 @@ fn stalled(scene: &Scene) -> Result<()> {
 
 fn slow(scene: &Scene) -> Result<()> {
     scene.fault(|_| {
-        be(scene, TcpState::Slow(SLOW_BY));
+        set_proxies(scene, TcpState::Slow(SLOW_BY));
         sleep(SLOW_FOR);
-        be(scene, TcpState::Whole);
+        set_proxies(scene, TcpState::Whole);
         Ok(())
     })
 }

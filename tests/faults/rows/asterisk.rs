@@ -11,12 +11,13 @@ use crate::row::{Row, Scene};
 use crate::system::Wishes;
 
 const KILLS: usize = 10;
-/// From being ready to the next kill.
+/// From readiness to the next kill.
 const PAUSE: Duration = Duration::from_secs(3);
 
 #[test]
 fn asterisk_killed_and_started_again() -> Result<()> {
-    // Its calls die with it, and readiness falls: nobody logs in at a daemon without a line.
+    // Its calls die with it, and the daemons are not ready: no login is sent to a daemon without a
+    // line.
     let bears = Bears { lost_calls: true, failed_logins: true, ..Bears::default() };
     Row {
         fault: "Asterisk killed -9 and started again",
@@ -24,7 +25,7 @@ fn asterisk_killed_and_started_again() -> Result<()> {
         call_every: CALL_EVERY,
         bears,
         looks: &[],
-        befalls: killed,
+        inject: killed,
     }
     .run()
 }

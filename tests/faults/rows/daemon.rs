@@ -8,7 +8,7 @@ use rustix::process::Signal;
 
 use crate::ledger::{Bears, FAILING};
 use crate::load::CALL_EVERY;
-use crate::looks::takes_new_calls;
+use crate::looks::check_new_calls;
 use crate::row::{Row, Scene};
 use crate::system::Wishes;
 
@@ -28,8 +28,8 @@ fn a_daemon_killed_9() -> Result<()> {
         wishes: Wishes::default(),
         call_every: CALL_EVERY,
         bears: FAILING,
-        looks: &[takes_new_calls],
-        befalls: killed,
+        looks: &[check_new_calls],
+        inject: killed,
     }
     .run()
 }
@@ -41,8 +41,8 @@ fn a_daemon_stopped_and_resumed() -> Result<()> {
         wishes: Wishes::default(),
         call_every: CALL_EVERY,
         bears: FAILING,
-        looks: &[takes_new_calls],
-        befalls: stopped,
+        looks: &[check_new_calls],
+        inject: stopped,
     }
     .run()
 }
@@ -55,7 +55,7 @@ fn both_daemons_restarted_in_turn() -> Result<()> {
         call_every: CALL_EVERY,
         bears: Bears::default(),
         looks: &[],
-        befalls: restarted,
+        inject: restarted,
     }
     .run()
 }

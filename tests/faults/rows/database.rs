@@ -1,4 +1,4 @@
-//! PostgreSQL is stopped, killed, cut off at COMMIT, and left by its standby.
+//! PostgreSQL is stopped, killed, cut off at COMMIT, and loses its standby.
 
 use std::thread::sleep;
 use std::time::{Duration, Instant};
@@ -7,10 +7,10 @@ use anyhow::{Context as _, Result, ensure};
 use karipass_lab::postgres::{Replication, Shutdown};
 use karipass_lab::proxy::{Point, Trouble};
 
-use crate::fleet::PATIENCE;
+use crate::fleet::WAIT_TIMEOUT;
 use crate::ledger::{Bears, FAILING};
 use crate::load::CALL_EVERY;
-use crate::looks::apologises_in_time;
+use crate::looks::check_apology_delay;
 use crate::row::{Row, Scene};
 use crate::system::Wishes;
 
@@ -42,7 +42,7 @@ fn commits_cut() -> Result<()> {
         call_every: CALL_EVERY,
         bears: Bears::default(),
         looks: &[],
-        befalls: commits_cut_in_turn,
+        inject: commits_cut_in_turn,
     }
     .run()
 }
@@ -60,17 +60,17 @@ fn primary_lost_synchronous() -> Result<()> {
 #[test]
 fn waits_for_the_standby_cancelled() -> Result<()> {
     let fault = "standby stopped, waits for it cancelled, then it is promoted";
-    Row { befalls: waits_cancelled, ..lost(fault, Replication::Synchronous) }.run()
+    Row { inject: waits_cancelled, ..lost(fault, Replication::Synchronous) }.run()
 }
 
-fn plain(fault: &'static str, befalls: fn(&Scene) -> Result<()>) -> Row {
+fn plain(fault: &'static str, inject: fn(&Scene) -> Result<()>) -> Row {
     Row {
         fault,
         wishes: Wishes::default(),
         call_every: CALL_EVERY,
         bears: FAILING,
-        looks: &[apologises_in_time],
-        befalls,
+        looks: &[check_apology_delay],
+        inject,
     }
 }
 
@@ -90,7 +90,7 @@ fn promote(scene: &Scene) -> Result<Duration> {
     scene.system.fleet.wait_until_ready(promoted)
 }
 
-/// The operators need some time to decide for the standby.
+/// The operators need some time to decide on the promotion.
 fn primary_lost(scene: &Scene) -> Result<()> {
     let took = scene.fault(|_| {
         scene.system.postgres.stop(Shutdown::Kill)?;
@@ -124,7 +124,7 @@ async fn cancel_waits(scene: &Scene) -> Result<usize> {
     let superuser = scene.system.postgres.superuser("postgres").await?;
     let (from, mut cancelled) = (Instant::now(), 0);
     while from.elapsed() < CANCELLED_FOR || cancelled < CANCELLED {
-        ensure!(from.elapsed() < CANCELLED_FOR + PATIENCE, "only {cancelled} waits to cancel");
+        ensure!(from.elapsed() < CANCELLED_FOR + WAIT_TIMEOUT, "only {cancelled} waits to cancel");
         cancelled += superuser.query(CANCEL, &[]).await?.len();
         sleep(POLL_INTERVAL);
     }
@@ -155,9 +155,8 @@ fn killed(scene: &Scene) -> Result<()> {
     Ok(())
 }
 
-/// Every other one, in turn before the server has heard it, as it hears it, and in place of its
-/// answer. The daemon retries what is cut for seconds, a dozen times, so that no caller hears of
-/// it.
+/// Every second one is cut: in turn before the server receives it, as it receives it, and instead
+/// of its answer. The daemon retries for seconds, a dozen times, so that no caller notices.
 fn commits_cut_in_turn(scene: &Scene) -> Result<()> {
     const AT: Point = Point::Commit(2);
     let proxy = scene.system.proxy.as_ref().context("no proxy")?;
@@ -178,7 +177,7 @@ fn commits_cut_in_turn(scene: &Scene) -> Result<()> {
             })?;
         }
         cuts = met;
-        ensure!(last.elapsed() < PATIENCE, "nobody commits");
+        ensure!(last.elapsed() < WAIT_TIMEOUT, "nobody commits");
     }
     proxy.make(Trouble::None);
     Ok(())

@@ -1,4 +1,4 @@
-//! More of everything than the daemons are made for; the telephone line must not notice.
+//! More of everything than the daemons can serve; the telephone line must not notice.
 
 use std::thread::sleep;
 use std::time::{Duration, Instant};
@@ -10,37 +10,37 @@ use super::sockets::Slow;
 use crate::caller::Call;
 use crate::ledger::{Bears, first_word, meets};
 use crate::load::Lived;
-use crate::looks::goes_on;
-use crate::row::{Row, Scene, Times, reacts};
+use crate::looks::check_calls_continue;
+use crate::row::{Row, Scene, Times, check_reaction};
 use crate::system::{Wishes, silent_number};
 
-/// How long the line is watched before and during the overload. That is enough callers for a 99th
-/// percentile, and no more than this machine bears beside the daemons.
+/// How long the line is watched before and during the overload: enough callers for a 99th
+/// percentile, and no more than this machine sustains beside the daemons.
 const WATCHED_FOR: Duration = Duration::from_secs(40);
 const WATCHED_FULL_FOR: Duration = Duration::from_secs(80);
-/// After that all must be as before.
+/// By when everything must be normal after the overload.
 const RECOVERY_TIMEOUT: Duration = Duration::from_secs(5);
 /// How long the line is then watched again.
 const RECOVERED_WATCH_DURATION: Duration = Duration::from_secs(20);
-/// A new caller each, but for the last row.
+/// Interval of new callers, except in the last row.
 const CALL_EVERY: Duration = Duration::from_millis(300);
-/// In all, as many at each daemon.
+/// In all, the same number at each daemon.
 const SOCKETS: usize = 500;
 const OVERLOAD: u32 = 3;
 /// The queue of logins is full by then, even on a machine that verifies one or two a second.
 const FILL_TIMEOUT: Duration = Duration::from_mins(10);
-/// Verified are meanwhile no fewer than one in so many of those that can be.
+/// At least 1/N of the logins that fit the capacity are verified.
 const GOODPUT: f64 = 3.0;
-/// At most one in so many is neither verified nor refused as busy.
+/// At most 1/N of the logins are neither verified nor refused as busy.
 const FAILED: usize = 100;
-/// A daemon's calls at once in the last row, and how often somebody calls: five times what two such
-/// daemons can take of calls that last some 15 s.
+/// A daemon's concurrent calls in the last row, and the interval of calls: five times the number
+/// that two such daemons can take if calls last 15 s.
 const MAX_CALLS: &str = "5";
 const FULL_EVERY: Duration = Duration::from_millis(1500);
 const TOO_MANY_EVERY: Duration = Duration::from_millis(300);
-/// At least one in so many who call then hears an apology: four in five find every place taken.
+/// At least 1/N of the callers then hear an apology: for four in five there is no room.
 const APOLOGY_FOR_ONE_IN: usize = 2;
-/// From the call to its apology, beside the first word of a call that is taken: the time that
+/// From the call to its apology, beyond the first prompt of a call that is taken: the time that
 /// daemons have to claim it.
 const AT_ONCE: Duration = Duration::from_secs(3);
 /// Of each daemon, in MiB.
@@ -64,24 +64,24 @@ fn five_times_the_calls() -> Result<()> {
     Row {
         wishes: Wishes { variables: most, ..Wishes::default() },
         call_every: FULL_EVERY,
-        looks: &[reacts, apologises_at_once, goes_on],
+        looks: &[check_reaction, check_immediate_apology, check_calls_continue],
         ..overload("five times the configured calls", bears, calls)
     }
     .run()
 }
 
-fn overload(fault: &'static str, bears: Bears, befalls: fn(&Scene) -> Result<()>) -> Row {
+fn overload(fault: &'static str, bears: Bears, inject: fn(&Scene) -> Result<()>) -> Row {
     Row {
         fault,
         wishes: Wishes::default(),
         call_every: CALL_EVERY,
         bears,
-        looks: &[reacts],
-        befalls,
+        looks: &[check_reaction],
+        inject,
     }
 }
 
-/// The line as it is, then with the overload, then afterwards.
+/// The line before, during and after the overload.
 fn overloaded<T>(
     scene: &Scene,
     watched_for: Duration,
@@ -117,7 +117,7 @@ fn beside_slow_sockets(scene: &Scene) -> Result<()> {
         slow.collect::<Result<Vec<_>>>()
     })?;
     let held = slow.into_iter().map(Slow::close).sum::<Result<usize>>()?;
-    // A slow machine takes longer to open again those that the sites have closed.
+    // A slow machine takes longer to open new sockets for those that the sites have closed.
     scene.remark(format!("{held} sockets held on the average"));
     sleep(RECOVERY_TIMEOUT);
     normal(scene);
@@ -165,8 +165,8 @@ fn calls(scene: &Scene) -> Result<()> {
     Ok(())
 }
 
-/// Who finds every place taken hears so at once.
-fn apologises_at_once(lived: &Lived, times: &Times, breaches: &mut Vec<String>) -> String {
+/// A caller without room hears an apology at once.
+fn check_immediate_apology(lived: &Lived, times: &Times, breaches: &mut Vec<String>) -> String {
     let then = |call: &&Call| meets(&times.faults, call.placed, call.placed);
     let calls: Vec<&Call> = lived.calls.iter().filter(then).collect();
     let waited: Vec<Duration> = calls.iter().filter_map(|call| call.apologised_after()).collect();

@@ -1,4 +1,4 @@
-//! Connections to a site that say nothing, or one byte now and then.
+//! Silent connections to a site, and connections that send one byte now and then.
 
 use std::io::Write as _;
 use std::net::TcpStream;
@@ -15,21 +15,21 @@ use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject as _;
 use rustls::{ClientConfig, ClientConnection, RootCertStore};
 
-/// Between two bytes of each.
+/// Interval of a connection's bytes.
 const BYTE_EVERY: Duration = Duration::from_millis(300);
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(10);
 const HEAD: &[u8] = b"POST /api/v1/login HTTP/1.1\r\nHost: localhost\r\n\
     Content-Type: application/json\r\nContent-Length: 4096\r\n\r\n";
 
-/// Slow connections, as many all the time: one that the site closes is opened again.
+/// Slow connections, always the same number: one that the site closes is opened again.
 pub struct Slow {
     over: Arc<AtomicBool>,
-    /// How many the site held, on the average of all looks.
+    /// The average number that the site held.
     thread: JoinHandle<Result<usize>>,
 }
 
 impl Slow {
-    /// Opens them, from a thread that takes what is left of the processor.
+    /// Opens them, from a thread of the lowest priority.
     pub fn open(count: usize, address: &str, certificate: &Path) -> Result<Self> {
         let mut roots = RootCertStore::empty();
         roots.add(CertificateDer::from_pem_file(certificate)?)?;
@@ -56,7 +56,7 @@ impl Slow {
         Ok(Self { over, thread })
     }
 
-    /// Closes them; how many were held, on the average.
+    /// Closes them; returns the average number that the site held.
     pub fn close(self) -> Result<usize> {
         self.over.store(true, Ordering::Relaxed);
         self.thread.join().map_err(|_| anyhow!("the slow clients have panicked"))?

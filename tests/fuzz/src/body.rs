@@ -1,4 +1,4 @@
-//! Bodies of the API and forms of the pages, read as their handlers read them.
+//! Bodies of the API and forms of the pages, read by their handlers' parsers.
 //!
 //! The first byte chooses the handler: `l`, `p` and `u` the API's login, password and unit,
 //! anything else a page's form.
@@ -47,7 +47,7 @@ pub fn run(bytes: &[u8]) {
     }
 }
 
-/// The API's body; what is refused is refused in the words of the house.
+/// Reads the API's body; a refusal quotes none of it.
 fn json<T: serde::de::DeserializeOwned>(body: &[u8]) -> Option<T> {
     let request = Request::builder().header(CONTENT_TYPE, "application/json");
     let request = request.body(Body::from(body.to_vec())).unwrap();
@@ -60,7 +60,7 @@ fn json<T: serde::de::DeserializeOwned>(body: &[u8]) -> Option<T> {
     }
 }
 
-/// Nothing of a body is in what is said of it: no word of ASCII but JSON's name, no long number.
+/// A refusal quotes nothing of a body: no ASCII word but JSON's name, no long number.
 fn quotes_nothing(problem: &Problem) {
     let shown = serde_json::to_value(problem).unwrap();
     let detail = shown["detail"].as_str().unwrap();
@@ -71,7 +71,7 @@ fn quotes_nothing(problem: &Problem) {
     assert!(!detail.contains('\u{fffd}') && detail.chars().count() < 100, "{detail}");
 }
 
-/// A number is one however it is written, and is itself when it is written out.
+/// A number parses however it is written, and its own text parses to the same number.
 fn number(typed: &str) {
     if let Ok(number) = PhoneNumber::from_typed(typed) {
         let subscriber = &number.as_str()[1..];
@@ -104,7 +104,7 @@ fn new_password(current: String, new: String, again: String) {
     }
 }
 
-/// Every field comes out once, as it was put in.
+/// Every field is read once, unchanged.
 fn form(body: &[u8]) {
     let Some(mut form) = Form::decode(body) else { return };
     assert_eq!(format!("{form:?}"), "Form(…)");

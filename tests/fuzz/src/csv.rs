@@ -6,8 +6,8 @@ use std::fmt::Write as _;
 use karipass::cli::contracts::csv::{self, RowErrorKind};
 use karipass::db::import::ImportRow;
 
-/// Reads a file: whole, each number once and each contract with its own row, or every bad row
-/// named.
+/// Reads a file: either whole, with each number once and each contract with its own row, or every
+/// bad row is named.
 pub fn run(bytes: &[u8]) {
     match csv::parse(bytes).unwrap() {
         Ok(rows) => good(&rows),

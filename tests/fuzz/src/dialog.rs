@@ -1,8 +1,8 @@
 //! Inputs of the dialog, in any order and at any time: more than a caller, a channel and a database
-//! would do.
+//! would produce.
 //!
-//! One byte for the caller, one for the unit in force, then one a thing that happens: see
-//! `Line::happens`.
+//! One byte for the caller, one for the unit in force, then one for each event: see
+//! `Line::on_byte`.
 
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
@@ -21,7 +21,7 @@ use domain::rules;
 const CONTRACT: &str = "0312301230";
 const ADDITIONAL: &str = "0312301231";
 const WITHOUT_SERVICE: &str = "0312301232";
-/// What is keyed at a stroke: the bytes that mean it, and the keys.
+/// Whole entries: the bytes that select them, and their keys.
 const ENTRIES: [(u8, &str); 7] = [
     (b'p', "45678910"),
     (b'q', "45678911"),
@@ -33,33 +33,33 @@ const ENTRIES: [(u8, &str); 7] = [
 ];
 /// No state lasts longer, with the limits of `P11`.
 const MAX_STATE_DURATION: Duration = Duration::from_mins(1);
-/// No input is answered by more.
+/// No input has more outputs.
 const MAX_OUTPUTS: usize = 16;
-/// No call keeps more playbacks that it has not stopped and whose end it does not know.
+/// No call has more playbacks that it has not stopped and whose end it does not know.
 const MAX_PLAYBACKS: usize = 64;
-/// How long a sound of the made-up channel is.
+/// The length of each sound on the simulated channel.
 const SOUND: Duration = Duration::from_secs(4);
-/// How long a finger takes from key to key.
+/// The time from one key to the next.
 const BETWEEN_KEYS: Duration = Duration::from_millis(150);
 /// Longer inputs find nothing new.
 const MAX_INPUTS: usize = 1000;
 
-/// Lets all that happen to one call, and then nothing more until it is over.
+/// Feeds all inputs to one call, and then only time-outs until it is over.
 pub fn run(bytes: &[u8]) {
-    let [who, unit, happenings @ ..] = bytes else { return };
+    let [who, unit, bytes @ ..] = bytes else { return };
     let caller =
         [None, Some(CONTRACT), Some(ADDITIONAL), Some(WITHOUT_SERVICE)][usize::from(who % 4)];
     let unit = [None, Some(AuthUnit::Line), Some(AuthUnit::Number), Some(AuthUnit::AdminUser)]
         [usize::from(unit % 4)];
-    let mut line = Line::rings(caller.map(number), unit);
-    let mut happenings = happenings.iter().take(MAX_INPUTS).copied();
-    while let Some(what) = happenings.next() {
-        line.happens(what, &mut happenings);
+    let mut line = Line::ring(caller.map(number), unit);
+    let mut bytes = bytes.iter().take(MAX_INPUTS).copied();
+    while let Some(what) = bytes.next() {
+        line.on_byte(what, &mut bytes);
     }
-    line.left_alone();
+    line.run_to_end();
 }
 
-/// A call, and what is known of it from outside.
+/// A call, with its state as seen from outside.
 struct Line {
     call: Call,
     caller: Option<PhoneNumber>,
@@ -70,12 +70,13 @@ struct Line {
     over: bool,
     /// Every id that was played, in order.
     played: Vec<PlaybackId>,
-    /// What the channel has still to play, and when its head started.
+    /// The rest of the channel's queue, and when its first playback started.
     queue: VecDeque<(PlaybackId, usize)>,
     started: Option<Instant>,
     pbx: Pbx,
     keyed: String,
-    /// When the last key was released; of keys that arrive at once the last one later than now.
+    /// When the last key was released; if keys arrive at once, the last one's time is in the
+    /// future.
     released: Instant,
     hash_ahead: Option<TemporaryPassword>,
     stored: Stored,
@@ -86,21 +87,21 @@ struct Line {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Pbx {
     Obeys,
-    CutOff,
+    Disconnected,
 }
 
-/// How far the call's one storing has come.
+/// The progress of the call's single storing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Stored {
     Nothing,
     Asked,
-    /// Refused, failed or given up.
+    /// Refused, failed or abandoned.
     Not,
     Committed,
 }
 
 impl Line {
-    fn rings(caller: Option<PhoneNumber>, unit: Option<AuthUnit>) -> Self {
+    fn ring(caller: Option<PhoneNumber>, unit: Option<AuthUnit>) -> Self {
         let limits = Limits {
             first_digit: rules::FIRST_DIGIT_TIMEOUT,
             inter_digit: rules::INTER_DIGIT_TIMEOUT,
@@ -131,7 +132,7 @@ impl Line {
         line
     }
 
-    fn happens(&mut self, what: u8, more: &mut impl Iterator<Item = u8>) {
+    fn on_byte(&mut self, what: u8, more: &mut impl Iterator<Item = u8>) {
         let mut playback = || PlaybackId(more.next().unwrap_or_default().into());
         match what {
             b'0'..=b'9' | b'*' | b'#' | b'A' => self.press(what),
@@ -147,9 +148,9 @@ impl Line {
             b'R' => self.feed(Input::Stored(StoreResult::Refused)),
             b'X' => self.feed(Input::Stored(StoreResult::Unreachable)),
             b'T' => self.feed(Input::Timeout),
-            b't' => self.limit_comes(),
+            b't' => self.reach_deadline(),
             b'k' => {
-                self.pbx = Pbx::CutOff;
+                self.pbx = Pbx::Disconnected;
                 self.feed(Input::Disconnected);
             }
             b'K' => {
@@ -208,7 +209,7 @@ impl Line {
         }
     }
 
-    fn limit_comes(&mut self) {
+    fn reach_deadline(&mut self) {
         if let Some(deadline) = self.call.deadline() {
             self.now = self.now.max(deadline);
             self.feed(Input::Timeout);
@@ -217,23 +218,23 @@ impl Line {
         }
     }
 
-    /// Lets time pass, and reports a limit that comes.
+    /// Moves time, and reports a time-out that is due.
     fn wait(&mut self, time: Duration) {
         self.wait_until(self.now + time);
     }
 
     fn wait_until(&mut self, until: Instant) {
         while self.call.deadline().is_some_and(|deadline| deadline <= until) {
-            self.limit_comes();
+            self.reach_deadline();
         }
         self.now = self.now.max(until);
     }
 
-    /// Only the limits are reported from here on, and it ends, soon and with an outcome.
-    fn left_alone(&mut self) {
+    /// From here on only time-outs are reported, and the call ends soon, with an outcome.
+    fn run_to_end(&mut self) {
         let longest = (rules::MAX_CALL_DURATION + MAX_STATE_DURATION).max(self.now - self.began);
         for _ in 0..100 {
-            self.limit_comes();
+            self.reach_deadline();
         }
         assert!(self.over, "left alone it ends");
         assert!(self.now - self.began <= longest + 3 * MAX_STATE_DURATION, "in time");
@@ -263,7 +264,7 @@ impl Line {
         assert_eq!(deadline.is_none(), self.over, "a live call has a deadline, and no other");
         let latest = match self.pbx {
             Pbx::Obeys if !self.held => self.now + MAX_STATE_DURATION,
-            Pbx::Obeys | Pbx::CutOff => {
+            Pbx::Obeys | Pbx::Disconnected => {
                 self.now.max(self.began + rules::MAX_CALL_DURATION) + MAX_STATE_DURATION
             }
         };
@@ -280,7 +281,7 @@ impl Line {
                     assert!(!self.answered, "a call is answered once");
                     self.answered = true;
                 }
-                Output::Channel(ChannelCommand::Play(id, prompts)) => self.plays(id, &prompts),
+                Output::Channel(ChannelCommand::Play(id, prompts)) => self.on_play(id, &prompts),
                 Output::Channel(ChannelCommand::Stop(id)) => {
                     assert!(self.played.contains(&id), "only what was played is stopped");
                     if self.queue.front().is_some_and(|(head, _)| *head == id) {
@@ -291,7 +292,7 @@ impl Line {
                 Output::LookUpContract(asked) => assert_eq!(Some(asked), self.caller),
                 Output::HashAhead(password) => self.hash_ahead = Some(password),
                 Output::DiscardHash => self.hash_ahead = None,
-                Output::Store(new) => self.stores(&new),
+                Output::Store(new) => self.on_store(&new),
                 Output::CancelPending if self.stored == Stored::Asked => self.stored = Stored::Not,
                 Output::CancelPending | Output::Audit(_) => {}
                 Output::HangUp => self.over = true,
@@ -299,7 +300,7 @@ impl Line {
         }
     }
 
-    fn plays(&mut self, id: PlaybackId, prompts: &[Prompt]) {
+    fn on_play(&mut self, id: PlaybackId, prompts: &[Prompt]) {
         assert!(self.answered && !self.over, "only a live, answered call is played to");
         assert!(!prompts.is_empty() && !self.played.contains(&id), "an id names one playback");
         let completed = prompts.iter().any(|prompt| matches!(prompt, Prompt::Completed(_)));
@@ -312,7 +313,7 @@ impl Line {
         assert!(self.queue.len() <= MAX_PLAYBACKS, "playbacks pile up");
     }
 
-    fn stores(&mut self, new: &NewTemporaryPassword) {
+    fn on_store(&mut self, new: &NewTemporaryPassword) {
         assert_eq!(self.stored, Stored::Nothing, "a call stores once");
         self.stored = Stored::Asked;
         let password = str::from_utf8(new.password.expose()).unwrap();
@@ -340,7 +341,7 @@ fn contract(unit: Option<AuthUnit>) -> Contract {
     }
 }
 
-/// The same without nanoseconds, which may be any digits.
+/// The same without nanoseconds, whose digits are arbitrary.
 fn without_times(shown: &str) -> String {
     let parts = shown.split("tv_nsec: ");
     parts.map(|part| part.trim_start_matches(|letter: char| letter.is_ascii_digit())).collect()

@@ -1,8 +1,8 @@
-//! What comes from outside, made up: one file a target, each an ordinary function over bytes.
+//! Generated input from outside: one file per target, each an ordinary function over bytes.
 //!
-//! `make fuzz` lets libFuzzer make the bytes up; `tests/replay.rs` feeds every target what was
-//! worth keeping, without it. A target fails by panicking: at a bug of what it tries, or where
-//! something does not hold that should hold for any bytes.
+//! `make fuzz` lets libFuzzer generate the bytes; `tests/replay.rs` replays the stored corpora
+//! without it. A target fails by panicking: at a bug in the code under test, or when a property
+//! does not hold that should hold for any bytes.
 #![expect(clippy::missing_panics_doc, reason = "a target fails by panicking")]
 
 pub mod body;
@@ -14,7 +14,7 @@ pub mod site;
 
 use std::future::Future;
 
-/// A target: its name, which is its corpus's too, and what it does with bytes.
+/// A target: its name, which is also its corpus's, and its function.
 pub type Target = (&'static str, fn(&[u8]));
 
 /// Every target.
@@ -27,7 +27,7 @@ pub const TARGETS: [Target; 6] = [
     ("config", config::run),
 ];
 
-/// Waits for what needs a runtime.
+/// Runs a future to its end.
 fn wait_for<T>(future: impl Future<Output = T>) -> T {
     thread_local! {
         static RUNTIME: tokio::runtime::Runtime =

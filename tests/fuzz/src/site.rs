@@ -1,7 +1,7 @@
 //! Requests to the site, all its layers and handlers, before a database that is out of reach.
 //!
 //! A line `METHOD TARGET`, lines of headers, an empty line, the body. A session needs a database,
-//! so that what is behind one is tried by [`crate::body`] and by the tests with a database.
+//! so the code behind one is tested by [`crate::body`] and by the tests with a database.
 
 use std::sync::OnceLock;
 
@@ -16,17 +16,17 @@ use karipass::web::AppState;
 use tower::ServiceExt as _;
 
 /// No answer is longer.
-const LONGEST: usize = 256 * 1024;
+const MAX_ANSWER_BYTES: usize = 256 * 1024;
 
-/// Asks for one thing; the site does not break, and says no more of a database than that it is not
-/// there.
+/// Sends one request; the site does not break, and reveals nothing of the database except that it
+/// is unreachable.
 pub fn run(bytes: &[u8]) {
     let Some(request) = request(bytes) else { return };
     let answer = crate::wait_for(async {
         let response = site().clone().oneshot(request).await.unwrap_or_else(|never| match never {});
         let status = response.status();
         let headers = format!("{:?}", response.headers());
-        (status, headers, to_bytes(response.into_body(), LONGEST).await.unwrap())
+        (status, headers, to_bytes(response.into_body(), MAX_ANSWER_BYTES).await.unwrap())
     });
     let (status, headers, body) = answer;
     assert_ne!(status, StatusCode::INTERNAL_SERVER_ERROR, "{headers}");
@@ -65,7 +65,7 @@ fn site() -> &'static Router {
         ];
         let variables = variables.map(|(name, value)| (name.to_owned(), value.to_owned()));
         let config = settings::load(None, variables).unwrap();
-        // With a single try: the daemon's database would try again for seconds.
+        // With a single attempt: the daemon's handle would retry for seconds.
         let db = Db::for_operator(&config.database.url).unwrap();
         let dummy = Dummy::draw(&mut rand::rng());
         let hasher = Hasher::start(config.hashing.keys.clone(), Cost::LIVE, &dummy).unwrap();

@@ -1,4 +1,4 @@
-//! What the fuzzers found worth keeping, once more.
+//! Replays the fuzzers' corpora.
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
 
 use std::fs;

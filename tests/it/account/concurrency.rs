@@ -1,5 +1,5 @@
-//! C3 through a session: many changes at once, at two daemons on one database, are answered as if
-//! one by one.
+//! C3 through a session: concurrent changes at two daemons on one database are answered as if one
+//! by one.
 
 use std::sync::Arc;
 
@@ -85,7 +85,8 @@ async fn c3_wrong_passwords_in_changes_of_the_unit_at_once_are_counted() {
         });
         let all = all.await;
         assert_eq!(answers(&all, 422, "wrong_password"), 10);
-        // Void, it is one's own and the session over, or another's and blocks the change (`U3`).
+        // A void credential is the session's own and ends it, or another's and blocks the change
+        // (`U3`).
         let (status, code) =
             if wrong_one == ONE { (401, "no_session") } else { (409, "credential_void") };
         assert_eq!(answers(&all, status, code), POSTS - 10, "{wrong_one}");
@@ -151,14 +152,14 @@ async fn c3_wrong_ones_at_every_entry_point_at_once_are_counted_together() {
     }
 }
 
-/// Two daemons, and a scene to look at what they have done.
+/// Two daemons, and a scene to read their results.
 async fn scene(unit: &str) -> (Scene, [Daemon; 2]) {
     let scene = Scene::new(unit).await;
     let daemons = [Daemon::start(&scene.database, &[]), Daemon::start(&scene.database, &[])];
     (scene, daemons)
 }
 
-/// Releases [`POSTS`] posts together; each is given its index and where to ask.
+/// Sends [`POSTS`] posts together; each gets its index and its daemon.
 async fn together<F>(
     daemons: &[Daemon; 2],
     post: impl Fn(usize, Caller, String) -> F,
@@ -180,7 +181,7 @@ where
     posts.join_all().await
 }
 
-/// How many answers there are of this status and code; the code of a good one is none.
+/// The number of answers with this status and code; a good answer has no code.
 fn answers(all: &[Answer], status: u16, code: &str) -> usize {
     let is_it =
         |answer: &&Answer| answer.status == status && (status == 200 || answer.code() == code);

@@ -1,5 +1,4 @@
-//! C2 at every entry point that asks for a current password: login, change of the password, change
-//! of the unit.
+//! C2 at every entry point with a current password: login, password change, unit change.
 
 use crate::scene::{NUMBER, ONE, Scene, TWO, refusal};
 use crate::site::{Caller, RIGHT, WRONG};
@@ -29,7 +28,7 @@ async fn c2_three_wrong_ones_in_a_row_at_the_change_void_a_temporary_password() 
     let ended = format!("session_ended wrong_entries {NUMBER}");
     assert_eq!(rows[rows.len() - 2..], [voided, ended]);
     assert_eq!(rows.len(), 5);
-    // Void is void, and the session is over with it.
+    // A void credential stays void, and its session is over.
     assert_eq!(scene.change(&token, RIGHT, NEW).await.code(), "no_session");
     assert_eq!(scene.session(&token).await.code(), "no_session");
     assert_eq!(scene.log_in(NUMBER, RIGHT).await.status, 401);
@@ -55,10 +54,10 @@ async fn c2_ten_wrong_ones_in_a_row_at_the_change_of_the_unit_void_a_password() 
     for token in [&token, &second, &theirs] {
         assert_eq!(scene.session(token).await.status, 200, "wrong entries of another number");
     }
-    // It cannot be answered any more (`U3`).
+    // It can no longer be entered (`U3`).
     assert_eq!(scene.unit(&token, "line", &wrong).await.code(), "credential_void");
     scene.owner.execute("DELETE FROM credential WHERE login_number = $1", &[&TWO]).await.unwrap();
-    // One's own, until this session alone is over with it.
+    // The session's own credential, until this session alone ends with it.
     for counted in 1..=10 {
         let answer = scene.unit(&token, "line", &[(ONE, WRONG)]).await;
         assert_eq!(refusal(&answer), (422, "wrong_password".to_owned()));
@@ -98,7 +97,7 @@ async fn c2_a_right_one_in_a_change_of_the_unit_that_fails_resets_nothing() {
     assert_eq!(scene.unit(&token, "line", &[(ONE, WRONG), (TWO, RIGHT)]).await.status, 422);
     assert_eq!(scene.unit(&token, "line", &[(ONE, RIGHT), (TWO, WRONG)]).await.status, 422);
     assert_eq!((scene.count(ONE).await, scene.count(TWO).await), ((1, false), (1, false)));
-    // Kept as it is by the change too.
+    // The change keeps it too.
     let both = [(ONE, RIGHT), (TWO, RIGHT)];
     assert_eq!(scene.unit(&token, "admin_user", &both).await.status, 200);
     assert_eq!(scene.count(TWO).await, (1, false));
@@ -111,7 +110,7 @@ async fn r_the_limit_by_address_answers_at_every_entry_point_and_counts_nothing(
     scene.service = crate::site::Service::start(&scene.database, &limit).await;
     scene.give(NUMBER, "password", RIGHT).await;
     let token = scene.token(NUMBER, RIGHT).await;
-    // Another address, which has spent what it has for a minute.
+    // Another address, which has spent its budget for a minute.
     scene.caller = Caller::from([127, 0, 0, 9]);
     assert_eq!(scene.log_in("0699999999", WRONG).await.status, 401);
     let (before, hashes) = (scene.everything().await, scene.service.hasher.operations());

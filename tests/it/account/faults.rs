@@ -1,4 +1,4 @@
-//! A fault in the middle leaves nothing half applied, and nothing counted.
+//! A failure in the middle of a change leaves nothing half applied, and counts nothing.
 
 use karipass_lab::proxy::{Point, Trouble};
 
@@ -10,8 +10,7 @@ const NEW: &str = "abcd1234";
 
 #[tokio::test(flavor = "multi_thread")]
 async fn u_a_fault_in_the_middle_leaves_the_unit_and_every_credential() {
-    // The last statements fail, after the credentials were dropped and copied; or an early one
-    // does.
+    // The last statements fail, after the credentials were dropped and copied; or an early one.
     for check in [
         "ALTER TABLE contract ADD CHECK (unit <> 'line')",
         "ALTER TABLE audit_log ADD CHECK (event <> 'password_copied') NOT VALID",
@@ -50,7 +49,7 @@ async fn c5_a_fault_in_the_middle_leaves_the_password_and_its_sessions() {
         let answer = scene.change(&token, RIGHT, NEW).await;
         assert_eq!(refusal(&answer), (503, "unavailable".to_owned()), "{check}");
         assert_eq!(scene.everything().await, before, "{check}");
-        // A wrong one is counted together with its row or not at all.
+        // A wrong password is counted together with its audit row, or not at all.
         let wrong = scene.change(&token, WRONG, NEW).await;
         let counted = scene.count(NUMBER).await.0;
         assert_eq!(counted, i32::from(wrong.status == 422), "{check}");
@@ -58,7 +57,7 @@ async fn c5_a_fault_in_the_middle_leaves_the_password_and_its_sessions() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn u_cut_off_at_every_commit_a_change_is_whole_or_not_at_all() {
+async fn u_disconnected_at_every_commit_a_change_is_whole_or_not_at_all() {
     let commit = Point::Word("COMMIT");
     for (trouble, is_done) in
         [(Trouble::CutBefore(commit), false), (Trouble::CutAfter(commit), true)]

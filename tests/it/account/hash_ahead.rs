@@ -1,4 +1,4 @@
-//! The hash of a temporary password, made while its caller confirms it.
+//! The hash of a temporary password, computed while its caller confirms it.
 
 use domain::auth_unit::AuthUnit;
 use domain::dialog::NewTemporaryPassword;

@@ -1,5 +1,5 @@
-//! What a session changes, over the API on a real PostgreSQL: the rules C5, C6, U and W6, and C2
-//! and C3 at every entry point.
+//! Changes by a session, over the API on a real PostgreSQL: the rules C5, C6, U and W6, and C2 and
+//! C3 at every entry point.
 
 mod concurrency;
 mod entry_points;

@@ -1,15 +1,14 @@
 //! The answer to a commit is lost: logins and changes are decided once, counted once, and answered
-//! as they are.
+//! correctly.
 
 use karipass_lab::proxy::{Point, PostgresProxy, Trouble};
 
 use crate::scene::{NUMBER, ONE, Scene, TWO};
 use crate::site::{RIGHT, WRONG};
 
-/// How often each trouble is met.
+/// Repetitions of each trouble.
 const TIMES: usize = 100;
-/// What alternates: every second commit, so that repetitions and the looks at what they find are
-/// cut too.
+/// The trouble hits every second commit, so that retries and reads of their outcome are cut too.
 const SOME: Point = Point::Commit(2);
 const TROUBLES: [Trouble; 3] =
     [Trouble::CutBefore(SOME), Trouble::CutAfter(SOME), Trouble::CutAnswer(SOME)];
@@ -25,7 +24,7 @@ async fn c2_wrong_and_right_logins_count_once_whatever_is_cut() {
         let end = make(&scene, &proxy, trouble).await;
         let mut rows = Vec::new();
         while proxy.meetings() < end {
-            // Nine wrong ones void nothing; the right one begins again.
+            // Nine wrong ones void nothing; the right one resets the count.
             for count in 1..10 {
                 assert_eq!(scene.log_in(NUMBER, WRONG).await.status, 401);
                 assert_eq!(scene.count(NUMBER).await, (count, false), "{trouble:?}");
@@ -52,7 +51,7 @@ async fn c2_wrong_and_right_logins_count_once_whatever_is_cut() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn w2_what_cannot_log_in_leaves_one_row_whatever_is_cut() {
+async fn w2_a_refused_login_leaves_one_row_whatever_is_cut() {
     let (scene, proxy) = Scene::troubled("line").await;
     for trouble in TROUBLES {
         let end = make(&scene, &proxy, trouble).await;
@@ -134,7 +133,7 @@ async fn u_a_unit_is_changed_once_whatever_is_cut() {
     }
 }
 
-/// Makes trouble again; forgets the audit, and how often trouble was met so far.
+/// Starts the trouble again; clears the audit, and returns how often the trouble was met before.
 async fn make(scene: &Scene, proxy: &PostgresProxy, trouble: Trouble) -> usize {
     scene.forget().await;
     proxy.make(trouble);

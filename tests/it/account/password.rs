@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use crate::scene::{NUMBER, ONE, Scene, TWO, change, refusal};
 use crate::site::{self, RIGHT, WRONG};
 
-/// A password that may be set.
+/// A valid new password.
 const NEW: &str = "abcd1234";
 
 #[tokio::test(flavor = "multi_thread")]
@@ -118,14 +118,14 @@ async fn c6_a_password_of_60_days_does_nothing_but_change_itself() {
     let token = scene.token(ONE, RIGHT).await;
     let unit = scene.unit(&token, "line", &[(ONE, RIGHT)]).await;
     assert_eq!(refusal(&unit), (403, "password_change_required".to_owned()));
-    // The days are counted from the change on.
+    // The days count from the change.
     let changed = scene.change(&token, RIGHT, NEW).await;
     let until: jiff::Timestamp =
         changed.json()["password_expires_at"].as_str().unwrap().parse().unwrap();
     let hours = until.duration_since(jiff::Timestamp::now()).as_hours();
     assert_eq!(hours, 60 * 24 - 1, "{until}");
     assert_eq!(scene.session(&changed.token()).await.status, 200);
-    // A session that was a full one is none any more at 60 days.
+    // A full session becomes a restricted one after 60 days.
     site::age(&scene.owner, ONE, "60 days").await;
     let session = scene.session(&changed.token()).await;
     assert_eq!(refusal(&session), (403, "password_change_required".to_owned()));

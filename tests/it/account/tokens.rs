@@ -1,4 +1,4 @@
-//! Tokens: one is good for one audience, and none is good after its session's end.
+//! Tokens: each is valid for one audience, and none after its session's end.
 
 use karipass::auth::{Audience, SessionState, SessionToken};
 use karipass_lab::postgres::Shutdown;
@@ -19,7 +19,7 @@ async fn w5_a_token_of_one_audience_is_refused_by_the_other() {
     let state = async |audience| auth.session(&token, audience).await.unwrap();
     assert!(matches!(state(Audience::Api).await, SessionState::Live(_)));
     assert_eq!(state(Audience::Pages).await, SessionState::None);
-    // The other way: what the pages gave is no bearer token.
+    // The other way round: the pages' token is not a bearer token.
     let sql = "UPDATE session SET token_digest = $1";
     scene.owner.execute(sql, &[&token.digest(Audience::Pages).0.as_slice()]).await.unwrap();
     assert!(matches!(state(Audience::Pages).await, SessionState::Live(_)));
@@ -46,7 +46,7 @@ async fn w5_a_forged_token_is_refused_without_the_database() {
     browser.log_in(NUMBER, RIGHT).await;
     let cookie = browser.cookies[SESSION].clone();
     let form = browser.get("/password").await;
-    // A database that is not asked cannot be missed.
+    // Without a query, a missing database goes unnoticed.
     postgres.stop(Shutdown::Immediate).unwrap();
     assert_eq!(scene.session(&token).await.status, 503, "the database is not there");
     assert_eq!(browser.get("/").await.status, 503);
@@ -96,7 +96,7 @@ async fn w5_a_session_outlives_a_rotation_of_the_keys_while_its_own_is_there() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn w5_a_token_is_renewed_at_every_change_of_standing() {
+async fn w5_a_token_is_renewed_at_every_change_of_access() {
     let scene = Scene::new("line").await;
     scene.give(NUMBER, "temporary", RIGHT).await;
     let mut tokens = vec![scene.token(NUMBER, RIGHT).await, scene.token(NUMBER, RIGHT).await];
@@ -109,7 +109,7 @@ async fn w5_a_token_is_renewed_at_every_change_of_standing() {
     tokens.sort();
     tokens.dedup();
     assert_eq!(tokens.len(), 4);
-    // Nobody chooses a session's token: one that is sent along is not taken.
+    // No client chooses a session's token: one that is sent along is ignored.
     let chosen = SessionToken::draw(&mut rand::rng());
     let chosen = site::seals(KEYS).seal(&chosen, Audience::Api);
     let url = format!("{}/api/v1/login", scene.service.base);
@@ -127,7 +127,7 @@ async fn w5_a_logged_out_or_replaced_token_opens_nothing_again() {
     assert_eq!(scene.caller.log_out(&scene.service.base, &left).await.status, 204);
     let fresh = scene.change(&kept, RIGHT, NEW).await.token();
     let before = scene.everything().await;
-    // The last character's letter is one of 16 only, and may be an A already.
+    // The last character is one of 16 only, and may be an A already.
     let turned = format!("{}{}", if fresh.starts_with('A') { 'B' } else { 'A' }, &fresh[1..]);
     for over in [&left, &kept, &turned] {
         for answer in [

@@ -8,7 +8,7 @@ use crate::scene::{NUMBER, ONE, PLAIN, Scene, TWO, refusal};
 const ZEROTH: &str = "zeroth00";
 const FIRST: &str = "first111";
 const SECOND: &str = "second22";
-/// Nobody's.
+/// The password of none of them.
 const WRONG: &str = "wrong999";
 
 #[tokio::test(flavor = "multi_thread")]
@@ -147,8 +147,8 @@ async fn u_admin_user_to_number_every_service_number_keeps_its_own() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn u1_a_pending_temporary_password_is_not_asked_for_and_is_voided() {
-    // Under a unit in which it logs in on, it is voided; in which it does not, it is gone; and
-    // where it gets the changer's password, that takes its place.
+    // If the number still logs in under the new unit, the credential is voided; if not, it is
+    // deleted; if it gets the initiator's password, that replaces it.
     for (to, is_void) in [("admin_user", true), ("line", false)] {
         let scene = Scene::new("number").await;
         scene.give(ONE, "password", FIRST).await;
@@ -168,7 +168,7 @@ async fn u1_a_pending_temporary_password_is_not_asked_for_and_is_voided() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn u_a_password_of_60_days_is_asked_for_all_the_same() {
+async fn u_a_password_of_60_days_is_still_required() {
     let scene = Scene::new("number").await;
     scene.give(ONE, "password", FIRST).await;
     scene.give(TWO, "password", SECOND).await;
@@ -178,7 +178,7 @@ async fn u_a_password_of_60_days_is_asked_for_all_the_same() {
     assert_eq!(scene.unit(&token, "line", &[(ONE, FIRST)]).await.code(), "passwords_missing");
     let both = [(ONE, FIRST), (TWO, SECOND)];
     assert_eq!(scene.unit(&token, "line", &both).await.status, 200);
-    // The copy is as old as what it was copied from.
+    // The copy has the age of its original.
     let age = "SELECT extract(day FROM clock_timestamp() - set_at)::integer FROM credential";
     assert_eq!(scene.owner.query_one(age, &[]).await.unwrap().get::<_, i32>(0), 10);
 }
@@ -190,15 +190,15 @@ struct Row {
     /// Whether the contract number has the service.
     service: bool,
     changer: (&'static str, &'static str),
-    /// Who has which password before, and is asked for it.
+    /// Numbers with their passwords before the change, which are required.
     asked: &'static [(&'static str, &'static str)],
-    /// Who logs in with which password afterwards, in the order of `login_numbers`.
+    /// Numbers that log in afterwards with their passwords, in the order of `login_numbers`.
     after: &'static [(&'static str, &'static str)],
-    /// The rows of the audit about numbers that lose or get a password, in their order.
+    /// Audit rows about numbers that lose or get a password, in order.
     audit: &'static [&'static str],
 }
 
-/// Makes every mistake first, then the change.
+/// Makes every error first, then the change.
 async fn change(row: Row) {
     let scene = Scene::new(row.from).await;
     let service = "UPDATE phone_number SET has_service = $2 WHERE number = $1";
@@ -225,7 +225,7 @@ async fn change(row: Row) {
     });
     assert_eq!(choice, Some(&expected));
     let before = scene.everything().await;
-    // One left out, one too many, the unit in force: nothing is counted.
+    // One missing, one too many, the unit in force: nothing is counted.
     for (index, (number, _)) in row.asked.iter().enumerate() {
         let mut given = row.asked.to_vec();
         given.remove(index);
@@ -233,7 +233,7 @@ async fn change(row: Row) {
         assert_eq!(refusal(&answer), (422, "passwords_missing".to_owned()));
         assert_eq!(answer.json()["numbers"], json!([number]));
         assert!(detail(&answer).contains(&hyphened(number)), "{answer:?}");
-        // Also beside one that is not asked for.
+        // Also beside one that is not required.
         let given = [&given[..], &[(PLAIN, WRONG)]].concat();
         assert_eq!(scene.unit(&token, row.to, &given).await.body, answer.body);
     }
@@ -246,7 +246,7 @@ async fn change(row: Row) {
     let answer = scene.unit(&token, row.from, row.asked).await;
     assert_eq!(refusal(&answer), (400, "malformed".to_owned()));
     assert_eq!(scene.everything().await, before);
-    // Each one wrong, then all: counted for whom they were.
+    // Each one wrong, then all: each is counted for its number.
     for wrong in row.asked {
         let given: Vec<_> =
             row.asked.iter().map(|one| if one == wrong { (one.0, WRONG) } else { *one }).collect();
@@ -262,7 +262,7 @@ async fn change(row: Row) {
         assert_eq!(scene.count(number).await, (2, false));
     }
     assert_eq!(scene.session(&token).await.json()["unit"], row.from);
-    // And all of them right.
+    // All of them right.
     scene.forget().await;
     let answer = scene.unit(&token, row.to, row.asked).await;
     assert_eq!(answer.status, 200, "{answer:?}");

@@ -1,4 +1,4 @@
-//! A: what a session is offered before it changes the unit.
+//! A: the choices that a session gets before a unit change.
 
 use serde_json::json;
 
@@ -6,7 +6,7 @@ use crate::scene::{NUMBER, ONE, Scene, TWO, refusal};
 use crate::site::{RIGHT, WRONG};
 
 #[tokio::test(flavor = "multi_thread")]
-async fn api_each_unit_says_what_it_asks_for_what_blocks_it_and_who_logs_in_with_what() {
+async fn api_each_unit_lists_its_required_passwords_its_blocks_and_its_logins() {
     let scene = Scene::new("number").await;
     scene.give(ONE, "password", RIGHT).await;
     scene.give(TWO, "temporary", RIGHT).await;

@@ -1,4 +1,4 @@
-//! U2 and W6: who may not change the unit, and which forms come too late.
+//! U2 and W6: logins that may not change the unit, and forms that are out of date.
 
 use domain::phone_number::PhoneNumber;
 
@@ -27,7 +27,7 @@ async fn w6_a_change_of_the_unit_from_before_another_change_is_refused() {
         operator_db(&scene.database).import(&rows, false, "nobody", |_| {}).await.unwrap();
     })
     .await;
-    // A change of one's own password is nobody else's, and a password for a password changes no
+    // A change of the own password concerns no other number, and replacing a password changes no
     // form.
     let token = scene.token(TWO, "abcd1234").await;
     let own = scene.token(ONE, RIGHT).await;
@@ -42,7 +42,7 @@ async fn w6_a_change_of_the_unit_from_before_another_change_is_refused() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn u_only_the_own_contracts_numbers_are_asked_for_and_taken() {
+async fn u_only_the_own_contracts_numbers_are_required_and_accepted() {
     let scene = Scene::new("number").await;
     let sql = "INSERT INTO contract (number, unit) VALUES ('0712345600', 'number');
                INSERT INTO phone_number VALUES ('0712345600', '0712345600', true)";
@@ -91,7 +91,7 @@ async fn api_a_change_of_the_unit_names_units_and_numbers_once() {
     assert_eq!(scene.unit(&token, "line", &[("０６-1234-5601", RIGHT)]).await.status, 200);
 }
 
-/// A session's client has seen an older version than `change`; after another look it is up to date.
+/// A session's client has seen the version before `change`; after another read it is up to date.
 async fn late(scene: &Scene, change: impl AsyncFnOnce(&Scene)) {
     let token = scene.token(ONE, RIGHT).await;
     change(scene).await;

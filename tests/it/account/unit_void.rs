@@ -1,4 +1,5 @@
-//! U3: what wrong entries have voided, or nobody has set, hands the contract to nobody.
+//! U3: a credential that wrong entries have voided, or that was never set, gives no one the
+//! contract.
 
 use serde_json::json;
 
@@ -47,7 +48,7 @@ async fn u3_a_number_that_was_never_set_does_not_hand_over_the_contract() {
         }
         assert_eq!(scene.everything().await, before);
     }
-    // Once it has its own it is asked for; and it may ask for itself.
+    // Once it has its own password, that is required; and it may make the change itself.
     let scene = scene().await;
     scene.give(NUMBER, "password", RIGHT).await;
     let token = scene.token(ONE, MINE).await;
@@ -60,7 +61,7 @@ async fn u3_a_number_that_was_never_set_does_not_hand_over_the_contract() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn u3_what_is_void_blocks_every_change_until_one_is_set_by_phone() {
+async fn u3_a_void_credential_blocks_every_change_until_one_is_set_by_phone() {
     for (from, to, changer, void) in [
         ("number", "line", ONE, TWO),
         ("number", "admin_user", ONE, TWO),
@@ -76,7 +77,7 @@ async fn u3_what_is_void_blocks_every_change_until_one_is_set_by_phone() {
         }
         scene.forget().await;
         let (before, hashes) = (scene.everything().await, scene.service.hasher.operations());
-        // Whatever is given, also nothing, and the void one itself.
+        // Whatever is entered, even nothing, and the void one itself.
         for given in [&[(changer, MINE)][..], &[(changer, WRONG)], &[], &[(void, RIGHT)]] {
             let answer = scene.unit(&token, to, given).await;
             assert_eq!(refusal(&answer), (409, "credential_void".to_owned()), "{from} {to}");
@@ -92,8 +93,8 @@ async fn u3_what_is_void_blocks_every_change_until_one_is_set_by_phone() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn u3_what_is_void_for_another_reason_blocks_nothing() {
-    // Past its day, voided by a change of the unit, and replaced after wrong entries.
+async fn u3_a_credential_that_is_void_for_another_reason_blocks_nothing() {
+    // Expired, voided by a unit change, and replaced after wrong entries.
     for how in [
         "set_at = set_at - interval '24 hours'",
         "failed_attempts = 2, password_hash = NULL, voided_at = clock_timestamp()",
@@ -110,7 +111,7 @@ async fn u3_what_is_void_for_another_reason_blocks_nothing() {
     }
 }
 
-/// Under `number`, with a contract number that has the service.
+/// A contract under `number`, whose contract number has the service.
 async fn scene() -> Scene {
     let scene = Scene::new("number").await;
     let sql = "UPDATE phone_number SET has_service = true WHERE number = $1";

@@ -1,4 +1,4 @@
-//! C2: whose wrong entries end which session.
+//! C2: which session ends by whose wrong entries.
 
 use serde_json::json;
 
@@ -24,7 +24,7 @@ async fn c2_wrong_entries_of_strangers_end_no_open_session() {
         for token in &tokens {
             assert_eq!(scene.session(token).await.status, good, "{kind}");
         }
-        // What asks for the void password is refused without comparing, counting or ending
+        // A change that requires the void password is refused without comparing, counting or ending
         // anything.
         let (before, hashes) = (scene.everything().await, scene.service.hasher.operations());
         scene.forget().await;

@@ -8,7 +8,7 @@ use karipass_lab::repository;
 use crate::scene::{NUMBER, ONE, Scene};
 use crate::site::{self, RIGHT};
 
-/// Where `make` puts it.
+/// The folder into which `make` installs it.
 const TOOLS: &str = "target/openapi-python-client/bin";
 const NEW: &str = "abcd1234";
 
@@ -38,7 +38,7 @@ async fn w8_a_generated_client_logs_in_changes_the_password_and_the_unit() {
     assert_eq!(site::audit(&owner).await.iter().filter(|it| it.0 == "unit_changed").count(), 1);
 }
 
-/// What a command says.
+/// The output of a command.
 fn run(command: &mut Command) -> String {
     let ran = command.output().expect("openapi-python-client, which `make test` puts there");
     let said = String::from_utf8_lossy(&ran.stdout).into_owned();

@@ -1,4 +1,4 @@
-//! The API over HTTP (table A): what bad requests get, sessions, the limit by address, TLS.
+//! The API over HTTP (table A): bad requests, sessions, the limit by address, TLS.
 
 mod generated_client;
 mod reference;

@@ -1,4 +1,4 @@
-//! Bad requests, too many of them, a database that is away, and the API's own description.
+//! Bad requests, too many requests, an unreachable database, and the API's own description.
 
 use std::time::Duration;
 
@@ -15,7 +15,7 @@ use crate::site::{self, Answer, Caller, NUMBER, RIGHT, Service, WRONG};
 use crate::support;
 
 #[tokio::test(flavor = "multi_thread")]
-async fn api_what_is_malformed_is_said_to_be_and_not_quoted() {
+async fn api_a_malformed_request_is_reported_and_not_quoted() {
     let Scene { owner, service, .. } = Scene::new("line").await;
     site::credential(&owner, NUMBER, "temporary").await;
     let json = Some("application/json");
@@ -67,7 +67,7 @@ async fn api_what_is_malformed_is_said_to_be_and_not_quoted() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn api_what_no_route_answers_is_a_problem_document_too() {
+async fn api_an_unknown_route_gets_a_problem_document_too() {
     let service = Service::start(&support::database().await, &[]).await;
     let caller = Caller::new();
     for (method, path, status, code) in [
@@ -86,7 +86,7 @@ async fn api_what_no_route_answers_is_a_problem_document_too() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn api_without_the_store_nothing_is_counted_and_503_says_when_to_come_back() {
+async fn api_without_the_database_nothing_is_counted_and_503_says_when_to_retry() {
     let (postgres, database) = support::stoppable_cluster().await;
     let owner = site::contracted_in(&database, "temporary").await;
     let service = Service::start(&database, &[]).await;

@@ -1,5 +1,5 @@
-//! Schemathesis against the real daemon: nothing that its description can give rise to is answered
-//! in a way that the description does not allow.
+//! Schemathesis against the real daemon: every answer to a request by the description is one that
+//! the description allows.
 
 use std::process::Command;
 use std::sync::Arc;
@@ -15,21 +15,21 @@ use tokio_postgres::Client;
 use crate::site::{self, Caller, Daemon, NUMBER, RIGHT};
 use crate::support;
 
-/// Where `make` puts it.
+/// The program that `make` installs.
 const SCHEMATHESIS: &str = "target/schemathesis/bin/schemathesis";
 /// The numbers that have a password besides the administrator.
 const USERS: [&str; 2] = ["0612345601", "0612345602"];
-/// Requests up to which the description is not thought to be tried.
+/// Fewer requests do not exercise the description.
 const REQUESTS: u64 = 2000;
-/// How often each of the things that a request can do must have been done.
+/// The least number of each act.
 const OFTEN: usize = 3;
-/// Requests with one session, so that none is made with a user's for ever.
+/// Requests with one session, so that not all are made with a user's.
 const USES: usize = 10;
-/// Requests made up for each operation, besides those that the description's limits give.
+/// Generated requests for each operation, beside those from the description's limits.
 const EXAMPLES: &str = "450";
 
 #[tokio::test(flavor = "multi_thread")]
-async fn api_thousands_of_generated_requests_get_what_the_description_says() {
+async fn api_thousands_of_generated_requests_get_answers_that_the_description_allows() {
     let database = support::database().await;
     let owner = database.owner().await.unwrap();
     site::contract(&owner, "admin_user").await;
@@ -60,7 +60,7 @@ async fn api_thousands_of_generated_requests_get_what_the_description_says() {
     // Each is a request, or several.
     let requests = cases["generated"].as_u64().unwrap();
     assert!(requests > REQUESTS, "only {requests} requests: {report:#}");
-    // The right passwords among them have come through.
+    // The right passwords among them have been accepted.
     let done = site::audit(&database.owner().await.unwrap()).await;
     for event in ["login", "password_changed", "unit_changed", "logout"] {
         let times =
@@ -71,8 +71,7 @@ async fn api_thousands_of_generated_requests_get_what_the_description_says() {
     assert!(!log.contains("panicked"), "{log}");
 }
 
-/// The session that requests are made with: another one when it is over, or has been used for a
-/// while.
+/// The session of the requests: a new one after its end, or after some use.
 struct Sessions {
     base: String,
     owner: Client,
@@ -82,7 +81,7 @@ struct Sessions {
 }
 
 impl Sessions {
-    /// A token that is good now.
+    /// A valid token.
     async fn good(&mut self) -> String {
         let caller = Caller::new();
         self.uses += 1;
@@ -92,7 +91,7 @@ impl Sessions {
         {
             return token.clone();
         }
-        // By turns: the administrator twice, a user, one who must change a temporary password.
+        // In turn: the administrator twice, a user, one who must change a temporary password.
         let (login, kind) = [
             (NUMBER, "password"),
             (NUMBER, "password"),
@@ -111,7 +110,7 @@ impl Sessions {
     }
 }
 
-/// Serves the token of a good session; returns the address.
+/// Serves the token of a live session; returns the address.
 async fn keep(sessions: Sessions) -> String {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();

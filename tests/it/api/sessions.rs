@@ -1,4 +1,4 @@
-//! W5 and C6: when a session ends, and what it is good for.
+//! W5 and C6: when a session ends, and what it permits.
 
 use serde_json::Value;
 
@@ -26,7 +26,7 @@ async fn w5_a_session_says_what_its_login_said_and_logging_out_ends_it() {
         assert!((840..=900).contains(&from_now(session_ends).as_secs()), "{session_ends}");
         assert_eq!(from_now(password_ends).as_secs() / 3600, 60 * 24 - 1, "{password_ends}");
     }
-    // A use that is not noted, so soon after the last, puts no end off either.
+    // Use that is not recorded, so soon after the last, postpones no end either.
     assert_eq!(login, session);
     // The table holds a digest, never the token.
     let rows =
@@ -97,7 +97,7 @@ async fn w5_use_is_noted_at_most_once_a_minute() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn c6_a_session_that_must_change_is_good_for_nothing_else_but_logging_out() {
+async fn c6_a_session_that_must_change_its_password_can_otherwise_only_log_out() {
     let Scene { owner, service, caller, .. } = Scene::new("line").await;
     for (kind, older, change) in [
         ("temporary", "0 seconds", Some("temporary")),
@@ -124,7 +124,7 @@ async fn c6_a_session_that_must_change_is_good_for_nothing_else_but_logging_out(
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn c4_what_ends_a_credential_ends_its_sessions() {
+async fn c4_the_end_of_a_credential_ends_its_sessions() {
     let Scene { owner, service, caller, .. } = Scene::new("line").await;
     site::credential(&owner, NUMBER, "password").await;
     let token = caller.log_in(&service.base, NUMBER, RIGHT).await.token();
@@ -145,7 +145,7 @@ async fn d2_a_suspended_contract_has_no_sessions() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn w5_what_is_over_is_swept_away() {
+async fn w5_ended_sessions_are_swept_away() {
     let Scene { database, owner, service, caller } = Scene::new("number").await;
     for login in ["0612345601", "0612345602"] {
         site::credential(&owner, login, "temporary").await;

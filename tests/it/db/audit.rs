@@ -13,7 +13,7 @@ use domain::dialog::Refusal;
 use serde_json::Value;
 use tokio_postgres::error::SqlState;
 
-use super::scene::{CONTRACT, DatabaseScene, FIRST, OTHER, PHC, SECOND, attempt, number};
+use super::scene::{CONTRACT, DatabaseScene, FIRST, OTHER, PHC, SECOND, new_key, number};
 use crate::support::{self, KARIPASS, WAIT_TIMEOUT, karipass};
 
 #[tokio::test(flavor = "multi_thread")]
@@ -70,7 +70,7 @@ async fn d3_a_refused_call_leaves_a_row_with_or_without_its_number() {
     {
         let scope = AuditScope { source: AuditSource::Phone(caller), contract: None, unit: None };
         let entry = AuditEntry { event: AuditEvent::Call(refusal), login: None };
-        scene.db.record(attempt(), &scope, entry).await.unwrap();
+        scene.db.record(new_key(), &scope, entry).await.unwrap();
     }
     let expected = ["phone call not_available".into(), format!("phone call wrong_entries {FIRST}")];
     assert_eq!(scene.audit().await, expected);
@@ -121,9 +121,9 @@ async fn d3_the_audit_is_read_by_address() {
         let addresses: Vec<_> = rows.map(|row| row["address"].clone()).collect();
         assert_eq!(addresses, expected, "{network}: {}", ran.err);
     }
-    for mistake in [["--address", "192.0.2.1/24"], ["--event", "logon"], ["--outcome", "bad"]] {
-        let ran = karipass(&scene.database, &["audit", mistake[0], mistake[1]]);
-        assert_eq!((ran.status, ran.out.as_str()), (2, ""), "{mistake:?}");
+    for error in [["--address", "192.0.2.1/24"], ["--event", "logon"], ["--outcome", "bad"]] {
+        let ran = karipass(&scene.database, &["audit", error[0], error[1]]);
+        assert_eq!((ran.status, ran.out.as_str()), (2, ""), "{error:?}");
     }
 }
 
@@ -141,7 +141,7 @@ async fn d3_following_shows_each_new_row_once_even_if_it_is_committed_late() {
         let line = shown.recv_timeout(WAIT_TIMEOUT).expect("a row");
         serde_json::from_str::<Value>(&line).unwrap()
     };
-    // It asks for the time first, and shows what comes after.
+    // It reads the time first, and shows later rows.
     scene
         .wait_until(
             "SELECT count(*) FROM pg_stat_activity
@@ -184,7 +184,7 @@ async fn d3_an_operator_removes_old_rows_and_is_named() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn d3_old_rows_are_removed_in_portions_and_the_last_90_days_by_nobody() {
+async fn d3_old_rows_are_removed_in_batches_and_the_last_90_days_never() {
     let scene = DatabaseScene::new().await;
     rows(&scene, 12_000, "400 days 1 hour", FIRST).await;
     for age in ["399 days", "91 days", "89 days", "0 days"] {
@@ -197,10 +197,10 @@ async fn d3_old_rows_are_removed_in_portions_and_the_last_90_days_by_nobody() {
     };
     scene.db.prune_audit(days(400)).await.unwrap();
     assert_eq!(ages().await, ["399", "91", "89", "0"]);
-    // As somebody who has taken the daemon over would ask.
+    // As an attacker who has taken over the daemon would ask.
     scene.db.prune_audit(days(0)).await.unwrap();
     assert_eq!(ages().await, ["89", "0"]);
-    // A table of the daemon's own in the way changes nothing but itself.
+    // A table of the daemon's own with the same name changes only itself.
     let daemon = scene.database.daemon().await.unwrap();
     let own = "CREATE TEMPORARY TABLE audit_log (occurred_at timestamptz, id int);
                INSERT INTO pg_temp.audit_log VALUES ('2000-01-01', 1)";
@@ -241,7 +241,7 @@ async fn d3_an_operators_act_names_the_operator() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn d3_a_role_of_its_own_reads_the_audit_and_nothing_else() {
+async fn d3_a_separate_role_reads_the_audit_and_nothing_else() {
     let scene = DatabaseScene::new().await;
     scene.set(CONTRACT, AuthUnit::Line, CONTRACT).await;
     let superuser = support::cluster().superuser(&scene.database.name).await.unwrap();
@@ -261,7 +261,7 @@ async fn d3_a_role_of_its_own_reads_the_audit_and_nothing_else() {
     }
 }
 
-/// Rows of an age, all of one moment.
+/// Rows of one age, all at the same moment.
 async fn rows(scene: &DatabaseScene, count: i32, age: &str, login: &str) {
     let sql = "INSERT INTO audit_log
                    (occurred_at, source, event, outcome, login_number, contract_number, caller_number)

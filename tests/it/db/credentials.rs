@@ -9,7 +9,7 @@ use super::scene::{CONTRACT, DatabaseScene, FIRST, OTHER, PHC, PLAIN, SECOND, nu
 use crate::support::daemon_db;
 use crate::temporary_password::SetTemporary as _;
 
-/// Counts one when nobody else has a transaction, a statement or a lock in this database.
+/// Counts one when there is no other transaction, statement or lock in this database.
 const NOTHING_UNDER_WAY: &str = "
     SELECT count(*) FROM (SELECT) AS one WHERE NOT EXISTS (
         SELECT FROM pg_locks JOIN pg_database ON pg_database.oid = database
@@ -99,7 +99,7 @@ async fn p13_dropped_before_any_statement_is_through_nothing_changes() {
         call.abort();
         assert!(call.await.unwrap_err().is_cancelled());
         proxy.make(Trouble::None);
-        // The connection's next user must not commit what was left on it.
+        // The connection's next user must not commit earlier statements.
         let next = db.set_temporary(&temporary(OTHER, AuthUnit::Line, CONTRACT)).await.unwrap();
         assert_eq!(next, SetOutcome::Refused);
         scene.wait_until(NOTHING_UNDER_WAY).await;
@@ -135,7 +135,7 @@ async fn p14_a_change_of_unit_voids_all_else_and_ends_all_sessions() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_the_phone_and_the_clean_up_void_is_counted_by_reason() {
+async fn voidings_by_the_phone_and_the_clean_up_are_counted_by_reason() {
     let scene = DatabaseScene::new().await;
     let recorder = PrometheusBuilder::new().build_recorder();
     let _until_the_end = metrics::set_default_local_recorder(&recorder);
@@ -148,7 +148,7 @@ async fn what_the_phone_and_the_clean_up_void_is_counted_by_reason() {
         assert_eq!(scene.set(CONTRACT, AuthUnit::Number, login).await, SetOutcome::Stored);
         assert_eq!(voided("unit_changed"), 0, "{login}");
     }
-    // The contract number's own is new; the other two are void, and one of them once only.
+    // The contract number's own is new; the other two are void, one of them only once.
     assert_eq!(scene.set(CONTRACT, AuthUnit::Line, CONTRACT).await, SetOutcome::Stored);
     assert_eq!(voided("unit_changed"), 2);
     assert_eq!(scene.set(CONTRACT, AuthUnit::Number, FIRST).await, SetOutcome::Stored);
@@ -173,7 +173,7 @@ async fn p14_the_unit_in_force_again_leaves_the_others_alone() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn p9_what_changed_under_the_call_is_refused() {
+async fn p9_a_contract_that_changed_during_the_call_refuses_the_password() {
     for change in [
         "UPDATE contract SET suspended = true",
         "DELETE FROM contract",
@@ -213,8 +213,8 @@ async fn c4_a_new_temporary_password_is_a_new_credential() {
     assert!(scene.sessions().await.is_empty());
 }
 
-/// Every unit and login by turns: whatever the order, the one in force at the end is the only one
-/// with good credentials, and every change raised the version once.
+/// Every unit and login in turn: whatever the order, only the unit in force at the end has good
+/// credentials, and every change raised the version once.
 #[tokio::test(flavor = "multi_thread")]
 async fn p9_a_hundred_at_once_from_two_daemons_are_one_after_the_other() {
     const CALLS: usize = 100;

@@ -1,4 +1,4 @@
-//! What the daemon makes of a database that is away, slow, demoted or cut off (`P15`).
+//! The daemon with a database that is unreachable, slow, demoted or cut off (`P15`).
 
 use domain::policy::temporary_password::SetOutcome;
 use std::time::Duration;
@@ -13,7 +13,7 @@ use super::scene::{CONTRACT, DatabaseScene, FIRST, number, temporary};
 use crate::support::{self, WAIT_TIMEOUT, wait_until, within};
 use crate::temporary_password::SetTemporary as _;
 
-/// By when the database is given up: 5 s, and as much again, still within the 10 s of `P15`.
+/// By when the daemon gives up on the database: twice 5 s, still within the 10 s of `P15`.
 const GIVE_UP_TIMEOUT: Duration = rules::TROUBLE_TIMEOUT;
 
 #[tokio::test(flavor = "multi_thread")]
@@ -129,10 +129,10 @@ async fn p15_a_connection_that_the_server_ended_is_not_met_again() {
     }
 }
 
-/// A column's type changes, or the session forgets its statements: between two looks, between two
-/// changes, and between the look and the commit of one.
+/// A column's type changes, or the session forgets its statements: between two reads, between two
+/// changes, and between the read and the commit of one change.
 #[tokio::test(flavor = "multi_thread")]
-async fn p15_a_statement_that_is_good_no_longer_is_prepared_again() {
+async fn p15_a_statement_that_is_no_longer_valid_is_prepared_again() {
     let scene = DatabaseScene::new().await;
     let function = "CREATE FUNCTION forget() RETURNS trigger LANGUAGE plpgsql AS
         $$BEGIN EXECUTE 'DEALLOCATE ALL'; RETURN NULL; END$$";
@@ -183,7 +183,7 @@ async fn p15_a_pooler_that_ignores_options_is_refused_in_words() {
     assert!(scene.audit().await.is_empty());
     let found = karipass::check::database::check(&db).await;
     assert!(found.iter().any(|it| it.message.contains("statement_timeout")), "{found:?}");
-    // A pooler whose sessions have the settings by themselves is accepted.
+    // A pooler whose sessions have the right settings anyway is accepted.
     let superuser = support::cluster().superuser(&scene.database.name).await.unwrap();
     for (setting, value) in [
         ("statement_timeout", "3250"),
@@ -215,7 +215,7 @@ async fn p15_a_demoted_server_is_left_and_its_connections_dropped() {
     };
     read_only("on").await;
     let new = || temporary(CONTRACT, AuthUnit::Line, CONTRACT);
-    // Sessions take the new setting up between statements, each in its own time.
+    // Sessions apply the new setting between statements, each in its own time.
     let refused = async {
         loop {
             if let Err(error) = scene.db.set_temporary(&new()).await {
@@ -228,7 +228,7 @@ async fn p15_a_demoted_server_is_left_and_its_connections_dropped() {
     scene.wait_until_daemon_gone().await;
     let error = scene.db.contract_of(number(FIRST)).await.unwrap_err();
     assert!(matches!(error, DbError::NotCommitted(DbFailure::Connection(_))), "{error:?}");
-    // A request while it is read-only is served once it is not, if that is soon enough.
+    // A request while it is read-only is served if it becomes writable soon enough.
     let (db, waiting) = (scene.db.clone().with_limit(WAIT_TIMEOUT), new());
     let sessions = async || -> i64 {
         let sessions = "SELECT sessions FROM pg_stat_database WHERE datname = current_database()";
@@ -243,7 +243,7 @@ async fn p15_a_demoted_server_is_left_and_its_connections_dropped() {
     assert_eq!(scene.set(CONTRACT, AuthUnit::Line, CONTRACT).await, SetOutcome::Stored);
 }
 
-/// Sets a password over a connection with trouble, which is given up in time.
+/// Sets a password over a connection with trouble, and gives up in time.
 async fn set_in(trouble: Trouble) -> (DatabaseScene, PostgresProxy, DbError) {
     let (scene, proxy, db) = DatabaseScene::troubled().await;
     proxy.make(trouble);

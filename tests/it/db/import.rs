@@ -113,7 +113,7 @@ async fn d1_a_contract_number_does_not_leave_its_numbers_behind() {
     assert!(ran.err.starts_with("FILE:3: number is the contract number of another"), "{}", ran.err);
     assert_eq!(scene.everything().await, before);
     counts(&import(&scene, file, &["--replace"]), 0, 1, 1, 3);
-    // A contract all of whose numbers move goes with them.
+    // A contract all of whose numbers move is removed with them.
     let back = "contract_number,number,service
 0612345600,0612345600,yes
 0612345600,0712345600,yes

@@ -1,4 +1,4 @@
-//! `karipass migrate`, and the rights that it gives.
+//! `karipass migrate`, and the privileges that it grants.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -53,7 +53,7 @@ async fn r_two_migrations_at_once_are_one_after_the_other() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn r_two_databases_of_a_cluster_are_migrated_at_once() {
-    // Without the role that belongs to the whole cluster both want to make it.
+    // Without the cluster-wide role, both try to create it.
     let cluster =
         karipass_lab::postgres::Postgres::temporary(karipass_lab::postgres::Durability::Fast)
             .await

@@ -1,5 +1,5 @@
-//! The answer to a commit is lost and the thing is tried again: it is done once, and answered as it
-//! is.
+//! The answer to a commit is lost and the work is retried: it happens once, and is answered
+//! correctly.
 
 use domain::policy::temporary_password::SetOutcome;
 use std::sync::Arc;
@@ -12,14 +12,13 @@ use domain::password::PhcString;
 use karipass_lab::postgres::Shutdown;
 use karipass_lab::proxy::{COMMIT, Point, Trouble};
 
-use super::scene::{CONTRACT, DatabaseScene, FIRST, OTHER, attempt, number, temporary};
+use super::scene::{CONTRACT, DatabaseScene, FIRST, OTHER, new_key, number, temporary};
 use crate::support::{self, WAIT_TIMEOUT, daemon_db, wait_until, wait_until_locked_out};
 use crate::temporary_password::{SetTemporary as _, SetTemporaryPassword};
 
-/// How often each trouble is met.
+/// Repetitions of each trouble.
 const TIMES: usize = 100;
-/// Every second commit is cut: the first one of a thing, its repetition, or the look at what it
-/// left.
+/// Every second commit is cut: the first attempt, its retry, or the read of its outcome.
 const SOME: Point = Point::Commit(2);
 
 #[tokio::test(flavor = "multi_thread")]
@@ -37,9 +36,10 @@ async fn p9_cut_at_the_answer_to_its_commit_a_password_is_stored_once() {
     set_under(Trouble::CutAnswer(SOME)).await;
 }
 
-/// The server refuses the attempt's row, and then each statement that was sent with it, otherwise.
+/// The server refuses the attempt's row, and then each statement that was sent with it, with
+/// another error.
 #[tokio::test(flavor = "multi_thread")]
-async fn p9_what_stands_is_found_whichever_answer_is_read_first() {
+async fn p9_an_earlier_commit_is_found_whichever_answer_is_read_first() {
     let scene = DatabaseScene::new().await;
     let db = daemon_db(&scene.database);
     let new = line();
@@ -62,7 +62,7 @@ async fn p9_a_commit_still_under_way_is_waited_for_and_not_done_twice() {
         let call = tokio::spawn(async move { calling.set_temporary(&line()).await });
         tokio::time::timeout(WAIT_TIMEOUT, proxy.wait_until_met()).await.unwrap();
         proxy.make(Trouble::None);
-        // The first one and its repetition.
+        // The first attempt and its retry.
         wait_until_locked_out(&scene.database, 2).await;
         scene.owner.batch_execute("COMMIT").await.unwrap();
         assert_eq!(call.await.unwrap().unwrap(), SetOutcome::Stored);
@@ -95,13 +95,13 @@ async fn d3_a_refused_call_leaves_one_row_whatever_is_cut() {
         scene.owner.batch_execute("TRUNCATE audit_log").await.unwrap();
         proxy.make(trouble);
         for rows in 1..=20 {
-            db.record(attempt(), &scope, entry).await.unwrap();
+            db.record(new_key(), &scope, entry).await.unwrap();
             assert_eq!(scene.audit().await.len(), rows);
         }
     }
 }
 
-/// However long the server takes to come back.
+/// However long the server takes to return.
 #[tokio::test(flavor = "multi_thread")]
 async fn p15_a_server_restarted_in_the_middle_is_not_noticed() {
     let (postgres, database) = support::stoppable_cluster().await;
@@ -143,7 +143,7 @@ async fn p15_a_server_restarted_in_the_middle_is_not_noticed() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn p9_an_attempt_is_forgotten_after_a_while() {
+async fn p9_an_idempotency_key_is_forgotten_after_a_while() {
     let scene = DatabaseScene::new().await;
     scene.set(CONTRACT, AuthUnit::Line, CONTRACT).await;
     scene.set(CONTRACT, AuthUnit::Line, CONTRACT).await;

@@ -1,4 +1,4 @@
-//! R: the owner's commands, run with the daemon's role alone, say what is missing.
+//! R: the owner's commands, run with the daemon's role, name the missing privilege.
 
 use std::path::Path;
 
@@ -29,13 +29,13 @@ async fn r_without_owner_url_the_owners_commands_say_that_it_is_missing() {
         assert_eq!((ran.status, ran.out.as_str()), (1, ""), "{arguments:?}");
         assert!(ran.err.starts_with("database.owner_url is missing"), "{arguments:?}: {}", ran.err);
         assert!(!ran.err.contains("SQLSTATE"), "{}", ran.err);
-        // A role that is named and may not do it is another fault.
+        // A configured role without the privilege is another error.
         let ran = karipass(database, Some(&database.daemon_url), arguments);
         assert_eq!(ran.status, 1);
         assert!(!ran.err.contains("owner_url"), "{arguments:?}: {}", ran.err);
     }
     assert_eq!((scene.everything().await, scene.audit().await), before);
-    // The daemon's role may look.
+    // The daemon's role may read.
     for arguments in [&["contracts", "list"][..], &["contracts", "show", CONTRACT]] {
         let ran = karipass(database, None, arguments);
         assert_eq!((ran.status, ran.err.as_str()), (0, ""), "{arguments:?}");

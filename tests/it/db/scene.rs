@@ -1,4 +1,4 @@
-//! A database with a few contracts in it, and eyes for what is stored.
+//! A database with a few contracts, and ways to read it.
 
 use domain::auth_unit::AuthUnit;
 use domain::password::PhcString;
@@ -22,7 +22,7 @@ pub const PLAIN: &str = "0612345603";
 /// The second contract, a single number.
 pub const OTHER: &str = "0712345600";
 
-/// What a hash looks like; the database does not read it.
+/// Any hash; the database does not parse it.
 pub const PHC: &str = "$argon2id$v=19$m=19456,t=2,p=1,keyid=bGFi$c2FsdA$aGFzaA";
 
 /// The contracts above, as a file has them.
@@ -46,7 +46,7 @@ impl DatabaseScene {
         Self::in_database(support::database().await).await
     }
 
-    /// With another database, which reaches the database by way of the proxy.
+    /// With a second database handle, which connects through the proxy.
     pub async fn troubled() -> (Self, PostgresProxy, Db) {
         let scene = Self::new().await;
         let proxy = PostgresProxy::before(support::cluster().socket_folder()).unwrap();
@@ -90,7 +90,7 @@ impl DatabaseScene {
         assert_eq!(opened, 1, "{login} has no credential");
     }
 
-    /// Everything that is stored, the audit apart.
+    /// Everything that is stored, except the audit.
     pub async fn everything(&self) -> String {
         let mut everything = self.column("SELECT contract::text FROM contract ORDER BY 1").await;
         for rest in [
@@ -139,7 +139,7 @@ impl DatabaseScene {
         .await;
     }
 
-    /// Waits until the daemon has no connection to this database any more.
+    /// Waits until the daemon has no connection to this database.
     pub async fn wait_until_daemon_gone(&self) {
         self.wait_until(
             "SELECT count(*) FROM (SELECT) AS one WHERE NOT EXISTS (
@@ -150,8 +150,8 @@ impl DatabaseScene {
     }
 }
 
-/// Another attempt.
-pub fn attempt() -> IdempotencyKey {
+/// A new idempotency key.
+pub fn new_key() -> IdempotencyKey {
     IdempotencyKey::draw(&mut rand::rng())
 }
 
@@ -159,11 +159,11 @@ pub fn number(text: &str) -> PhoneNumber {
     text.parse().unwrap()
 }
 
-/// What `caller` wants stored, in a new attempt; the contract is that of the login number.
+/// A request of `caller` with a new key; the contract is that of the login number.
 pub fn temporary(caller: &str, unit: AuthUnit, login: &str) -> SetTemporaryPassword {
     let contract = if login.starts_with("06") { CONTRACT } else { OTHER };
     SetTemporaryPassword {
-        attempt: attempt(),
+        key: new_key(),
         caller: number(caller),
         contract: number(contract),
         unit,

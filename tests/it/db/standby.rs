@@ -15,15 +15,15 @@ use karipass::db::{Db, DbError};
 use karipass_lab::postgres::{Database, Durability, Postgres, Replication, Shutdown};
 use tokio_postgres::Client;
 
-use super::scene::{CONTRACT, DatabaseScene, FIRST, OTHER, attempt, number, temporary};
+use super::scene::{CONTRACT, DatabaseScene, FIRST, OTHER, new_key, number, temporary};
 use crate::support::{
     self, KARIPASS, StoppableCluster, WAIT_TIMEOUT, db_at, operator_db, wait_until, within,
 };
 use crate::temporary_password::SetTemporary as _;
 
-/// By when the database is given up: 5 s, and as much again, still within the 10 s of `P15`.
+/// By when the daemon gives up on the database: twice 5 s, still within the 10 s of `P15`.
 const GIVE_UP_TIMEOUT: Duration = rules::TROUBLE_TIMEOUT;
-/// By when a silent host is passed over, for which there is less than [`rules::STORE_TIMEOUT`].
+/// By when a silent host is skipped, which must be within [`rules::STORE_TIMEOUT`].
 const PASS_TIMEOUT: Duration = rules::STORE_TIMEOUT;
 
 #[tokio::test(flavor = "multi_thread")]
@@ -71,11 +71,11 @@ async fn p15_a_cancelled_wait_for_the_standby_confirms_nothing() {
     let unknown = |asked: Result<(), DbError>| {
         assert!(matches!(asked, Err(DbError::OutcomeUnknown(_))), "{asked:?}");
     };
-    // A transaction of the phone, a single statement as logins are, and an operator's command.
+    // A transaction of the phone, a single statement as in logins, and an operator's command.
     let new = temporary(CONTRACT, AuthUnit::Line, CONTRACT);
     let set = async { scene.db.set_temporary(&new).await.map(drop) };
     let refused = LoginAudit {
-        key: attempt(),
+        key: new_key(),
         login: number(FIRST),
         contract: None,
         address: IpAddr::from([127, 0, 0, 1]),
@@ -100,7 +100,7 @@ async fn p15_a_commit_whose_wait_was_cancelled_is_done_once() {
         db.set_temporary(&temporary(CONTRACT, AuthUnit::Line, CONTRACT)).await
     });
     cancel_wait(&postgres.superuser("postgres").await.unwrap()).await;
-    // A commit that waits is let go.
+    // A commit that waits is released.
     wait_for_standby(&postgres, "").await;
     assert_eq!(set.await.unwrap().unwrap(), SetOutcome::Stored);
     assert_eq!(scene.logins().await, [CONTRACT]);
@@ -112,13 +112,13 @@ async fn p15_a_commit_whose_wait_was_cancelled_is_done_once() {
 async fn p15_a_host_that_does_not_answer_is_passed_over() {
     let scene = DatabaseScene::new().await;
     let folder = tempfile::tempdir_in("/tmp").unwrap();
-    // It accepts, and never says a word.
+    // It accepts, and never sends a byte.
     let _silent = UnixListener::bind(folder.path().join(".s.PGSQL.5432")).unwrap();
     let first = scene.database.at(folder.path()).or_at(support::cluster().socket_folder());
     let last = scene.database.or_at(folder.path());
     for database in [first, last] {
         let db = db_at(&database.daemon_url);
-        // Each look wants its own connection.
+        // Each read needs its own connection.
         let looks = (0..8).map(|_| db.contract_of(number(FIRST)));
         let looks = futures_util::future::try_join_all(looks);
         let found = within(PASS_TIMEOUT, looks).await.unwrap();
@@ -142,7 +142,7 @@ async fn p15_a_host_that_is_read_only_or_away_is_passed_over() {
     assert!(matches!(error, DbError::NotCommitted(_)), "{error:?}");
 }
 
-/// A primary with a scene in it, a standby, and the daemon's database that knows both.
+/// A primary with a scene in it, a standby, and the daemon's handle with both.
 struct Pair {
     primary: Postgres,
     standby: Postgres,
@@ -160,7 +160,7 @@ impl Pair {
         Self { primary, standby, database, db }
     }
 
-    /// Sees what the standby has.
+    /// The scene on the standby.
     async fn after(&self) -> DatabaseScene {
         let database = self.database.at(self.standby.socket_folder());
         DatabaseScene { owner: database.owner().await.unwrap(), database, db: self.db.clone() }
@@ -183,7 +183,7 @@ async fn lonely() -> (StoppableCluster, DatabaseScene) {
         }
     };
     let superuser = postgres.superuser("postgres").await.unwrap();
-    // The server's processes take the setting up one after the other: from this wait on all commits
+    // The server's processes apply the setting one after the other: after this wait all commits
     // wait.
     tokio::select! {
         () = cancel_wait(&superuser) => {}
@@ -192,7 +192,7 @@ async fn lonely() -> (StoppableCluster, DatabaseScene) {
     (postgres, scene)
 }
 
-/// Sets whom commits wait for.
+/// Sets the standby that commits wait for.
 async fn wait_for_standby(postgres: &Postgres, name: &str) {
     let superuser = postgres.superuser("postgres").await.unwrap();
     let set = format!("ALTER SYSTEM SET synchronous_standby_names = '{name}'");
@@ -216,13 +216,13 @@ async fn cancel_wait(superuser: &Client) {
     }
 }
 
-/// What `asked` comes to while every wait for a standby is cancelled.
+/// The result of `work` while every wait for a standby is cancelled.
 async fn under_cancels<T>(
     postgres: &Postgres,
-    asked: impl Future<Output = Result<T, DbError>>,
+    work: impl Future<Output = Result<T, DbError>>,
 ) -> Result<T, DbError> {
     tokio::select! {
-        answer = asked => answer,
+        answer = work => answer,
         never = cancel_waits(postgres) => match never {},
     }
 }

@@ -20,7 +20,7 @@ async fn no_statement_of_the_daemon_reads_a_table_of_many_rows_whole() {
     let owner = database.owner().await.unwrap();
     site::contract(&owner, "number").await;
     fill(&owner).await;
-    // A day that there is nothing to clean up, and one on which there is something of everything.
+    // A run without expired rows, and one with expired rows of every kind.
     for older in ["0 hours", "2 hours"] {
         for sql in [
             "UPDATE session SET created_at = created_at - $1::text::interval
@@ -51,7 +51,7 @@ async fn no_statement_of_the_daemon_reads_a_table_of_many_rows_whole() {
             let rows = superuser.query(scans, &[&tables]).await.unwrap();
             rows.iter().map(|row| row.get(0)).collect()
         };
-        // The owner's own reading is reported by now.
+        // The owner's own reads are reported by now.
         owner.execute("SELECT pg_stat_force_next_flush()", &[]).await.unwrap();
         owner.execute("SELECT 1", &[]).await.unwrap();
         let before = scans(&database).await;
@@ -61,7 +61,7 @@ async fn no_statement_of_the_daemon_reads_a_table_of_many_rows_whole() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn w5_the_clean_up_removes_more_than_a_portion_and_only_what_is_over() {
+async fn w5_the_clean_up_removes_more_than_a_batch_and_only_expired_rows() {
     let scene = DatabaseScene::new().await;
     fill(&scene.owner).await;
     let age = "UPDATE session SET created_at = created_at - interval '1 hour'
@@ -85,7 +85,7 @@ async fn w5_the_clean_up_removes_more_than_a_portion_and_only_what_is_over() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn w5_the_clean_up_leaves_what_someone_else_is_at_for_the_next_time() {
+async fn w5_the_clean_up_leaves_locked_rows_for_the_next_run() {
     let scene = DatabaseScene::new().await;
     fill(&scene.owner).await;
     let age = "DELETE FROM session WHERE contract_number > '0300000010';
@@ -102,7 +102,7 @@ async fn w5_the_clean_up_leaves_what_someone_else_is_at_for_the_next_time() {
 }
 
 /// Contracts of one number each beside that of the scene, each with a temporary password and a
-/// session; attempts and audit rows. All of it is as old as it may be.
+/// session; idempotency keys and audit rows. All are as old as possible.
 async fn fill(owner: &Client) {
     for sql in [
         "INSERT INTO contract (number, unit)
@@ -127,7 +127,7 @@ async fn fill(owner: &Client) {
     owner.batch_execute("ANALYZE").await.unwrap();
 }
 
-/// Everything that the daemon asks of the database, as subscribers and callers make it ask.
+/// All statements of the daemon on an ordinary day of subscribers and callers.
 async fn a_day(database: &Database) {
     let owner = database.owner().await.unwrap();
     let (one, two) = ("0612345601", "0612345602");
@@ -156,7 +156,7 @@ async fn a_day(database: &Database) {
     assert_eq!(unit(RIGHT).await["login_numbers"], json!([NUMBER]));
     let token = caller.log_in(base, NUMBER, "abcd1234").await.token();
     assert_eq!(caller.log_out(base, &token).await.status, 204);
-    // A call that changes the unit, and the look-up of one.
+    // A call that changes the unit, and the look-up of another.
     let number = NUMBER.parse().unwrap();
     assert!(db.contract_of(number).await.unwrap().is_some());
     let set = temporary(NUMBER, AuthUnit::AdminUser, one);

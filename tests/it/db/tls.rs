@@ -1,5 +1,4 @@
-//! PostgreSQL over TLS (`R`): what `sslmode` verifies, at a server that takes nothing else over
-//! TCP.
+//! PostgreSQL over TLS (`R`): the effect of each `sslmode`, at a server that requires TLS over TCP.
 
 use domain::policy::temporary_password::SetOutcome;
 use std::path::Path;

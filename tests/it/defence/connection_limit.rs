@@ -1,4 +1,4 @@
-//! Places for connections: one address cannot take them all, and those beyond are closed at once.
+//! Connection limits: one address cannot take them all, and excess connections are closed at once.
 
 use std::io::{Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream};
@@ -17,7 +17,7 @@ const HALF: &[u8] = b"POST /api/v1/login HTTP/1.1\r\nHost: localhost\r\nExpect: 
 async fn r_one_address_cannot_fill_the_site() {
     let service = Service::start(&support::database().await, &limits("32", "3")).await;
     let base = &service.base;
-    // Who has its share makes room for itself, as long as one of its own is idle.
+    // An address at its limit closes one of its idle connections.
     let mut held = [idle(base, 7), idle(base, 7), idle(base, 7)];
     let other = idle(base, 6);
     let mut next = idle(base, 7);
@@ -28,10 +28,10 @@ async fn r_one_address_cannot_fill_the_site() {
     let mut held = [busy(base, 8), busy(base, 8), busy(base, 8)];
     assert!(is_refused(&mut connected(base, 8)), "all of them are being answered");
     drop((other, idle(base, 6)));
-    // A proxy is many.
+    // A proxy counts as many clients.
     let many: Vec<TcpStream> = (0..4).map(|_| idle(base, 9)).collect();
     drop(many);
-    // Those under way get their answers; then they are idle.
+    // Requests under way get their answers; then their connections are idle.
     for stream in &mut held {
         stream.write_all(b"{}").unwrap();
         assert_eq!(answer(stream).0, 400);
@@ -46,7 +46,7 @@ async fn r_two_addresses_with_idle_connections_do_not_close_the_site() {
     let base = &service.base;
     let mut held: Vec<TcpStream> =
         [7, 7, 7, 7, 8, 8, 8, 8].into_iter().map(|from| idle(base, from)).collect();
-    // Others come in all the same.
+    // Other addresses can still connect.
     let mut others: Vec<TcpStream> = (1..4).map(|from| idle(base, from)).collect();
     assert!(held[..3].iter_mut().all(is_refused), "the longest idle");
     for stream in held[3..].iter_mut().chain(&mut others) {
@@ -71,8 +71,8 @@ async fn r_new_connections_and_handshakes_have_a_rate_for_each_network() {
         }
         std::io::Result::Ok(stream)
     };
-    // The first of three says nothing; one of the other two is shaken hands with. A further
-    // connection flows back in 20 s, a further handshake in a minute.
+    // The first of three stays silent; one of the other two completes its handshake. The budget of
+    // a connection returns in 20 s, that of a handshake in a minute.
     let _silent = connected(&daemon.base, 7);
     assert_eq!([shaken(7).is_ok(), shaken(7).is_ok()], [true, false]);
     assert!(is_refused(&mut connected(&daemon.base, 7)));
@@ -87,20 +87,20 @@ async fn r_new_connections_and_handshakes_have_a_rate_for_each_network() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn r_a_full_site_closes_who_comes_and_serves_who_comes_later() {
+async fn r_a_full_site_closes_new_connections_and_serves_later_ones() {
     let daemon = Daemon::start(&support::database().await, &limits("8", "3"));
     let caller = Caller::from([127, 0, 0, 1]);
     let refused = "karipass_http_connections_refused_total{listener=\"site\",limit=\"all\"} ";
     let held = "karipass_http_connections{listener=\"site\"} ";
     let mut silent = vec![connected(&daemon.base, 9)];
     assert_eq!(ask(&mut silent[0], ASK).0, 404);
-    // Who asked whether the site answers has come before, and its place is given back.
+    // The connection that polled the site came before, and its place is free again.
     wait_until("a place to be given back", async || {
         (daemon.metric(&caller, held).await - 1.0).abs() < f64::EPSILON
     })
     .await;
     silent.extend((1..9).map(|_| connected(&daemon.base, 9)));
-    // Those that come at once take the places in any order.
+    // Concurrent connections take the places in any order.
     assert_eq!(silent.iter_mut().map(is_refused).filter(|refused| *refused).count(), 1);
     assert!((daemon.metric(&caller, refused).await - 1.0).abs() < f64::EPSILON);
     assert!((daemon.metric(&caller, held).await - 8.0).abs() < f64::EPSILON);
@@ -111,7 +111,7 @@ async fn r_a_full_site_closes_who_comes_and_serves_who_comes_later() {
     .await;
 }
 
-/// So many connections, and so many of one address.
+/// Limits in total and for one address.
 fn limits(all: &'static str, each: &'static str) -> [(&'static str, &'static str); 3] {
     [
         ("KARIPASS_SITE_MAX_CONNECTIONS", all),
@@ -131,21 +131,21 @@ fn connected(base: &str, from: u8) -> TcpStream {
     stream
 }
 
-/// Whether the site closes it without a word; otherwise it answers.
+/// Whether the site closes it without a byte; otherwise it answers.
 fn is_refused(stream: &mut TcpStream) -> bool {
-    // What is sent to a closed connection may be lost, or end it with an error.
+    // Bytes sent to a closed connection may be lost, or end it with an error.
     let _ = stream.write_all(ASK);
     !matches!(stream.read(&mut [0]), Ok(1))
 }
 
-/// A connection that has asked for something, been answered, and is kept.
+/// A connection that has sent a request, been answered, and stays open.
 fn idle(base: &str, from: u8) -> TcpStream {
     let mut stream = connected(base, from);
     assert_eq!(ask(&mut stream, ASK).0, 404);
     stream
 }
 
-/// One whose request is under way: the site waits for its body, and has said so.
+/// A connection whose request is under way: the site waits for its body, and has said so.
 fn busy(base: &str, from: u8) -> TcpStream {
     let mut stream = connected(base, from);
     stream.write_all(HALF).unwrap();

@@ -8,8 +8,8 @@ use serde_json::json;
 use crate::scene::Scene;
 use crate::site::{Caller, Daemon, NUMBER, RIGHT, WRONG};
 
-/// What a browser says of a request that another site's page has made, or a page that is only
-/// related.
+/// A browser's headers for a request that another site's page has made, or a page of a related
+/// site.
 const FOREIGN: [(&str, &str); 6] = [
     ("Sec-Fetch-Site", "cross-site"),
     ("Sec-Fetch-Site", "same-site"),
@@ -20,13 +20,13 @@ const FOREIGN: [(&str, &str); 6] = [
 ];
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_another_sites_page_asks_is_refused_and_costs_nothing() {
+async fn a_request_of_another_sites_page_is_refused_and_costs_nothing() {
     let scene = Scene::new("line").await;
     scene.give(NUMBER, "password", RIGHT).await;
     let token = scene.token(NUMBER, RIGHT).await;
     let before = scene.everything().await;
     let rows = scene.audit_rows().await;
-    // One wrong login is all that this address has for a minute.
+    // One wrong login is the whole budget of this address for a minute.
     let daemon = Daemon::start(&scene.database, &[("KARIPASS_LOGIN_LIMIT", "5")]);
     let caller = Caller::new();
     let wrong = json!({ "number": NUMBER, "password": WRONG }).to_string();
@@ -49,7 +49,7 @@ async fn what_another_sites_page_asks_is_refused_and_costs_nothing() {
             assert_eq!(refusal, (403, "cross_site".to_owned()), "{name}: {value} at {path}");
         }
     }
-    // What a form or a `no-cors` fetch can send, from a browser that says nothing.
+    // Bodies that a form or a `no-cors` fetch can send, from a browser without these headers.
     for kind in ["text/plain", "application/x-www-form-urlencoded", "multipart/form-data", ""] {
         for path in ["/api/v1/login", "/api/v1/password", "/api/v1/unit", "/api/v1/logout"] {
             let answer = caller.send(post(path, kind, &wrong)).await;
@@ -66,7 +66,7 @@ async fn what_another_sites_page_asks_is_refused_and_costs_nothing() {
     assert!((metric("not_json").await - 16.0).abs() < f64::EPSILON);
     let line = r#""reason":"cross_site","address":"127.0.0.1""#;
     assert!(daemon.log().contains(line), "{}", daemon.log());
-    // The budget is whole; a program without an `Origin` and our own pages may ask.
+    // The budget is whole; a program without an `Origin` and our own pages may send requests.
     let right = json!({ "number": NUMBER, "password": RIGHT }).to_string();
     let own = post("/api/v1/login", "application/json; charset=utf-8", &right);
     let own = own.header("Sec-Fetch-Site", "same-origin").header(ORIGIN, &daemon.base);

@@ -1,5 +1,5 @@
-//! The database copied: what a thief of a dump without the key has (`docs/security.md`, "Copies,
-//! and listening on the way").
+//! A copied database: the value of a dump without the key (`docs/security.md`, "Copies, and
+//! listening on the way").
 
 use argon2::password_hash::phc::PasswordHash;
 use argon2::{Algorithm, Argon2, Params, Version};
@@ -9,13 +9,13 @@ use crate::scene::{Scene, change};
 use crate::site::{self, NUMBER, RIGHT, WRONG};
 use crate::support::daemon_db;
 
-/// What the subscriber's own password is.
+/// The subscriber's own password.
 const NEW: &str = "abcd1234";
 /// [`site::KEYS`], decoded.
 const KEY: &[u8] = &[0; 32];
 
 #[tokio::test(flavor = "multi_thread")]
-async fn c7_a_dump_verifies_nothing_and_holds_no_hash_of_what_is_over() {
+async fn c7_a_dump_verifies_nothing_and_holds_no_hash_of_an_ended_credential() {
     let Scene { database, owner, service, caller } = Scene::new("admin_user").await;
     let [live, void, late, swept] = [NUMBER, "0612345601", "0612345602", "0612345699"];
     let add = "INSERT INTO phone_number VALUES ($1, $2, true)";
@@ -26,13 +26,13 @@ async fn c7_a_dump_verifies_nothing_and_holds_no_hash_of_what_is_over() {
     let dump = everything(&owner).await;
     assert_eq!(hashes(&dump).len(), 4);
     assert!(hashes(&dump).iter().all(|hash| verifies(hash, RIGHT, Some(KEY))));
-    // Used for what it was good for.
+    // Used once for its purpose.
     let temporary = caller.log_in(&service.base, live, RIGHT).await.token();
     let token = change(&caller, &service.base, &temporary, [RIGHT, NEW, NEW]).await.token();
     for _ in 0..3 {
         assert_eq!(caller.log_in(&service.base, void, WRONG).await.status, 401);
     }
-    // Past its 24 hours: gone when someone tries it, and when nobody does.
+    // Older than 24 hours: deleted at an attempt to use it, and by the clean-up.
     for login in [late, swept] {
         site::age(&owner, login, "24 hours").await;
     }
@@ -66,7 +66,7 @@ fn hashes(dump: &str) -> Vec<&str> {
     begun.map(|rest| rest.split('<').next().unwrap()).collect()
 }
 
-/// Whether `phc` is `password`'s under this key, or under none.
+/// Whether `phc` is the hash of `password` under this key, or under none.
 fn verifies(phc: &str, password: &str, key: Option<&[u8]>) -> bool {
     let phc: PasswordHash = phc.parse().unwrap();
     let params = Params::try_from(&phc).unwrap();

@@ -5,7 +5,7 @@ use crate::pages::browser::{Browser, hidden, leads_to};
 use crate::scene::Scene;
 use crate::site::{self, Answer, Caller, NUMBER, RIGHT, WRONG};
 
-/// Good enough for `C5`.
+/// Valid by `C5`.
 const NEW: &str = "abcd1234";
 
 #[tokio::test(flavor = "multi_thread")]
@@ -23,7 +23,7 @@ async fn w3_every_spelling_in_api_and_pages_is_one_login_with_one_count() {
     ];
     for (spelling, counted) in spellings.iter().zip([2, 4, 6, 8, 10]) {
         let fields = [("number", *spelling), ("password", WRONG)];
-        // Each refusal shows another form, which is another try.
+        // Each refusal shows another form, which is another attempt.
         page = browser.submit(&page, "/login", &fields).await;
         assert_eq!(page.status, 422, "{spelling}");
         assert_eq!(caller.log_in(&service.base, spelling, WRONG).await.status, 401, "{spelling}");
@@ -48,7 +48,7 @@ async fn r_one_limit_by_address_stands_before_every_password_in_api_and_pages() 
     let (password, unit) = (browser.get("/password").await, browser.get("/unit/number").await);
     let version = hidden(&unit, "version");
 
-    // An address that has spent what it has for a minute.
+    // An address that has spent its budget for a minute.
     let spent = [127, 0, 0, 9];
     let caller = Caller::from(spent);
     assert_eq!(caller.log_in(&service.base, "0699999999", WRONG).await.status, 401);

@@ -1,6 +1,6 @@
 //! More logins than can be verified (`docs/security.md`, "At the login"). Unbounded threads would
 //! collapse: no login verified, gigabytes of memory, and minutes of work for clients that have
-//! gone. How quickly the site answers meanwhile is a figure of `make bench`.
+//! left. `make bench` measures how quickly the site answers meanwhile.
 
 use crate::flood::Flood;
 use crate::site::{self, Caller, Daemon, NUMBER, RIGHT};
@@ -8,10 +8,10 @@ use crate::support::{EXCLUSIVE, wait_until};
 
 /// Logins that are verified while the queue is full.
 const VERIFIED: usize = 20;
-/// Memory that the flood may take besides: a connection and a request each for a thousand that
-/// wait. A hash's memory for each of them would be 19 GiB.
+/// Additional memory during the flood: a connection and a request each for a thousand that wait. A
+/// hash's memory for each of them would be 19 GiB.
 const MEMORY_KIB: u32 = 256 * 1024;
-/// Of a thousand that wait when everybody goes away, those that are verified all the same.
+/// Of a thousand that wait when all clients leave, the most that may still be verified.
 const LEFT_OVER: f64 = 500.0;
 
 #[tokio::test(flavor = "multi_thread")]

@@ -1,4 +1,4 @@
-//! How large a request's head may be.
+//! The largest head of a request.
 
 use std::fmt::Write as _;
 
@@ -34,10 +34,10 @@ async fn a_request_has_at_most_64_headers_and_a_head_of_16_kib() {
     }
     let (_, page) = ask(&mut plain(address), &request("login", 64, 1));
     assert!(page.contains("<html"), "{page}");
-    // Far beyond, there is no more than the status.
+    // Far beyond the limit, the answer is only a status.
     let answer = ask(&mut plain(address), &request("api/v1/x", 200, 1));
     assert_eq!(answer, (431, String::new()));
-    // An endless head is cut off; what was sent beyond it may cut the answer off too.
+    // An endless head is cut off; the bytes behind it may cut off the answer too.
     let endless = request("x", 1, 64 << 20);
     let mut stream = plain(address);
     assert!(std::io::Write::write_all(&mut stream, &endless).is_err(), "64 MiB of head are taken");

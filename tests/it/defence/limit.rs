@@ -1,4 +1,4 @@
-//! What a login costs its address, and how many credentials one address may void.
+//! The cost of a login for its address, and the number of credentials that one address may void.
 
 use std::ops::RangeInclusive;
 use std::time::Duration;
@@ -14,9 +14,9 @@ use crate::scene::{Scene, change, change_unit};
 use crate::site::{self, Answer, Caller, Daemon, NUMBER, RIGHT, Service, WRONG};
 use crate::support::daemon_db;
 
-/// A number that nobody has.
-const NOBODYS: &str = "0699999999";
-/// Good enough for `C5`.
+/// A number without a contract.
+const UNKNOWN_NUMBER: &str = "0699999999";
+/// Valid by `C5`.
 const NEW: &str = "abcd1234";
 
 #[tokio::test(flavor = "multi_thread")]
@@ -24,7 +24,7 @@ async fn r_a_login_costs_by_its_outcome_at_every_entry_point() {
     let mut scene = Scene::new("line").await;
     scene.give(NUMBER, "password", RIGHT).await;
     let token = scene.token(NUMBER, RIGHT).await;
-    // A point takes 20 s to flow back; debt ends at twice all there is.
+    // A point returns in 20 s; debt ends at twice the budget.
     let limit = [("KARIPASS_LOGIN_LIMIT", "3")];
     scene.service = Service::start(&scene.database, &limit).await;
     let base = &scene.service.base;
@@ -37,7 +37,7 @@ async fn r_a_login_costs_by_its_outcome_at_every_entry_point() {
         };
     costs(from(1), (200, from(1).log_in(base, NUMBER, RIGHT).await), &right).await;
     costs(from(2), (401, from(2).log_in(base, NUMBER, WRONG).await), &wrong).await;
-    costs(from(3), (401, from(3).log_in(base, NOBODYS, WRONG).await), &dead).await;
+    costs(from(3), (401, from(3).log_in(base, UNKNOWN_NUMBER, WRONG).await), &dead).await;
     assert_eq!(from(4).log_in(base, "no number", WRONG).await.status, 400, "it costs nothing");
     costs(from(4), (200, from(4).log_in(base, NUMBER, RIGHT).await), &right).await;
     let changed = change(&from(5), base, &token, [WRONG, NEW, NEW]).await;
@@ -61,10 +61,10 @@ async fn r_many_at_once_from_one_address_pass_as_many_as_one_by_one() {
     let scene = Scene::new("line").await;
     let service = Service::start(&scene.database, &[("KARIPASS_LOGIN_LIMIT", "100")]).await;
     let (began, hashes) = (clock::now(), service.hasher.operations());
-    let mut statuses = together(&service.base, 300, NOBODYS, WRONG).await;
+    let mut statuses = together(&service.base, 300, UNKNOWN_NUMBER, WRONG).await;
     statuses.sort_unstable();
     let compared = service.hasher.operations() - hashes;
-    // Each costs ten; what has flown back meanwhile counts.
+    // Each costs ten; points that have returned meanwhile count.
     let points = 100.0 + 100.0 * (began.elapsed() + Duration::from_secs(1)).as_secs_f64() / 60.0;
     let passed = statuses.iter().filter(|status| **status == 401).count();
     assert!(statuses.iter().all(|status| [401, 429].contains(status)), "{statuses:?}");
@@ -76,7 +76,7 @@ async fn r_many_at_once_from_one_address_pass_as_many_as_one_by_one() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn r_one_address_voids_ten_credentials_an_hour_and_learns_nothing_by_it() {
+async fn r_one_address_voids_ten_credentials_an_hour_and_learns_nothing() {
     let scene = Scene::new("number").await;
     let owner = &scene.owner;
     let daemon = Daemon::start(&scene.database, &[("KARIPASS_LOGIN_LIMIT", "1000000")]);
@@ -94,8 +94,10 @@ async fn r_one_address_voids_ten_credentials_an_hour_and_learns_nothing_by_it() 
     }
     assert_eq!(site::count(owner, &eleventh).await, (2, false));
     assert_eq!(elsewhere.log_in(base, &eleventh, RIGHT).await.status, 200, "it stays good");
-    // Whatever a number has, two wrong tries are answered as ever, and no more.
-    for (number, kind) in [("0612345601", "temporary"), ("0612345602", "password"), (NOBODYS, "")] {
+    // Whatever the number has, two wrong attempts get the usual answer, and no more.
+    for (number, kind) in
+        [("0612345601", "temporary"), ("0612345602", "password"), (UNKNOWN_NUMBER, "")]
+    {
         if !kind.is_empty() {
             site::credential(owner, number, kind).await;
         }
@@ -105,7 +107,7 @@ async fn r_one_address_voids_ten_credentials_an_hour_and_learns_nothing_by_it() 
         }
         assert_eq!(statuses, [401, 401, 429, 429], "{number}");
     }
-    // Those behind the same address are not locked out.
+    // Others behind the same address are not locked out.
     site::credential(owner, "0612345601", "temporary").await;
     site::credential(owner, &eleventh, "password").await;
     assert_eq!(elsewhere.log_in(base, "0612345602", RIGHT).await.status, 200);
@@ -140,7 +142,7 @@ async fn r_a_change_voids_no_more_than_its_address_may() {
     wait(&change_unit(&attacker, base, &token, "line", &passwords).await);
     assert_eq!(service.hasher.operations(), hashes, "nothing is compared");
     assert_eq!(scene.everything().await, before);
-    // From elsewhere both are void by it.
+    // From elsewhere the change voids both.
     let answer = change_unit(&elsewhere, base, &token, "line", &passwords).await;
     assert_eq!((answer.status, answer.code().as_str()), (422, "wrong_password"));
     assert_eq!(site::count(owner, "0612345602").await, (10, true));
@@ -176,18 +178,18 @@ async fn r_an_entry_that_became_the_last_one_meanwhile_voids_only_what_it_may() 
     }
 }
 
-/// A caller from another /24 of the loopback each time, the first of them being 1.
+/// A caller from another /24 of the loopback each time, the first one with 1.
 fn from(network: u8) -> Caller {
     Caller::from([127, 0, network, 1])
 }
 
-/// After how many seconds one may try again.
+/// Seconds until the next attempt is allowed.
 fn wait(answer: &Answer) -> u64 {
     assert_eq!((answer.status, answer.code().as_str()), (429, "too_many_requests"));
     answer.headers[RETRY_AFTER].to_str().unwrap().parse().unwrap()
 }
 
-/// Sends as many logins at once; their statuses.
+/// Sends this many logins at once; returns their statuses.
 async fn together(
     base: &str,
     count: usize,
@@ -203,7 +205,7 @@ async fn together(
     all.join_all().await
 }
 
-/// A further number of the contract, with a temporary password that has had two wrong tries.
+/// A further number of the contract, whose temporary password has had two wrong attempts.
 async fn at_its_last(owner: &Client, last: u32) -> String {
     let number = format!("06123457{last:02}");
     let sql = "INSERT INTO phone_number VALUES ($1, $2, true)";

@@ -1,7 +1,7 @@
-//! What the site withstands: floods, slow connections, addresses that are not one's own, a changing
-//! certificate, a copied database.
+//! Attacks on the site: floods, slow connections, forged addresses, a changing certificate, a
+//! copied database.
 //!
-//! `docs/security.md` says which test shows which fault of logins absent.
+//! `docs/security.md` lists which test shows which defence.
 
 mod connection_limit;
 mod cross_site;

@@ -1,4 +1,4 @@
-//! Whose word is taken for the client's address: the limit and the audit show it.
+//! Which header determines the client's address, as seen by the limit and the audit.
 
 use serde_json::json;
 use tokio_postgres::Client;
@@ -13,7 +13,7 @@ async fn r_the_address_behind_a_proxy_is_limited_and_audited() {
         ("KARIPASS_LOGIN_LIMIT", "5"),
     ];
     let service = Service::start(&database, &variables).await;
-    // Whatever the client itself has written before, it is one address that is limited.
+    // Whatever the client itself has written before, one address is limited.
     assert_eq!(log_in(&service, WRONG, &["198.51.100.9, 192.0.2.1, 10.0.0.2"]).await.status, 401);
     for forwarded in [&["203.0.113.5", "192.0.2.1"][..], &["unknown, 192.0.2.1"], &["192.0.2.1"]] {
         assert_eq!(log_in(&service, RIGHT, forwarded).await.status, 429, "{forwarded:?}");

@@ -1,5 +1,5 @@
-//! Connections that say nothing, too little or too slowly, or never listen (`docs/security.md`, "At
-//! the login").
+//! Connections that are silent, too terse or too slow, or never read (`docs/security.md`, "At the
+//! login").
 
 use std::io::{ErrorKind, Write as _};
 use std::path::Path;
@@ -16,7 +16,7 @@ use super::wire::{ASK, ask, client, plain, shaken};
 use crate::site::{self, Caller, Certified, Daemon, NUMBER, RIGHT, Service};
 use crate::support::{self, WAIT_TIMEOUT};
 
-/// How often a slow connection says a byte.
+/// Interval of a slow connection's bytes.
 const BYTE_EVERY: Duration = Duration::from_millis(200);
 
 #[tokio::test(flavor = "multi_thread")]
@@ -27,7 +27,7 @@ async fn r_the_site_answers_beside_500_slow_connections_and_closes_them() {
     let daemon = Daemon::start(&database, &certified.variables());
     let address = daemon.base.strip_prefix("http://").unwrap().to_owned();
     let pem = std::fs::read(&certificate).unwrap();
-    // Each is held from its opening to its closing by the site.
+    // Each is held from its opening until the site closes it.
     let held = Arc::new(AtomicUsize::new(0));
     let count = Arc::clone(&held);
     let trickling = thread::spawn(move || {
@@ -48,7 +48,7 @@ async fn r_the_site_answers_beside_500_slow_connections_and_closes_them() {
     let base = daemon.base.replace("http://", "https://");
     let answer = Caller::trusting(&pem).log_in(&base, NUMBER, RIGHT).await;
     assert_eq!(answer.status, 200);
-    // Those that were opened first may be closed by now, on a slow machine.
+    // On a slow machine, the first ones may be closed by now.
     assert!(held.load(Ordering::Relaxed) > 0, "it is answered when the others are closed");
     trickling.join().unwrap();
 }
@@ -75,7 +75,7 @@ async fn r_a_client_that_never_reads_is_disconnected() {
     assert!(cut.contains(&error.kind()), "{error}");
 }
 
-/// A connection of one of seven kinds, with what it still has to say.
+/// A connection of one of seven kinds, with the bytes that it has yet to send.
 fn open(kind: usize, address: &str, certificate: &Path) -> Trickle {
     const HEAD: &[u8] = b"POST /api/v1/login HTTP/1.1\r\nHost: localhost\r\n\
         Content-Type: application/json\r\nContent-Length: 4096\r\n\r\n";
@@ -87,7 +87,7 @@ fn open(kind: usize, address: &str, certificate: &Path) -> Trickle {
             client.write_tls(&mut hello).unwrap();
             (plain(address), hello)
         }
-        // The handshake done, then: nothing, a head, a body; after a first answer: nothing, a head.
+        // After the handshake: nothing, a head, a body; after a first answer: nothing, a head.
         _ => {
             let mut tls = shaken(address, client).unwrap();
             if kind >= 5 {

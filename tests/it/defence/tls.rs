@@ -1,4 +1,4 @@
-//! W7: which TLS is spoken, and a certificate that changes while connections go on.
+//! W7: the versions of TLS, and a certificate that changes while connections continue.
 
 use std::fs;
 use std::io::{Read as _, Write as _};
@@ -39,7 +39,7 @@ async fn w7_tls_1_2_and_1_3_are_spoken_and_nothing_older() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn w7_a_changed_certificate_is_taken_and_no_connection_dropped() {
+async fn w7_a_changed_certificate_is_loaded_and_no_connection_dropped() {
     let generations = ["one", "two"];
     let mounted = Mounted::new(&generations);
     let daemon = mounted.daemon(&support::database().await);
@@ -65,14 +65,14 @@ async fn w7_a_certificate_changed_for_a_bad_one_is_refused_once() {
     let generations = ["one", "two", "three"];
     let mounted = Mounted::new(&generations);
     let daemon = mounted.daemon(&support::database().await);
-    // It listens before it takes up the certificate.
+    // It listens before it loads the certificate.
     assert!(mounted.is_of(&mounted.connect(&daemon, &generations), "one"));
-    // Another's key; then no certificate at all; then nothing where the files were.
+    // Another's key; then no certificate at all; then no files.
     fs::copy(mounted.file("one/key.pem"), mounted.file("two/key.pem")).unwrap();
     mounted.swap("two");
     let refusals = || daemon.log().matches(r#""level":"ERROR""#).count();
     wait_until("the wrong key to be reported", async || refusals() == 1).await;
-    // In one piece: half of it would be another mistake.
+    // In one piece: half of it would be another error.
     fs::write(mounted.file("two/nonsense"), "nonsense").unwrap();
     fs::rename(mounted.file("two/nonsense"), mounted.file("two/certificate.pem")).unwrap();
     wait_until("the nonsense to be reported", async || refusals() == 2).await;
@@ -144,8 +144,7 @@ fn address(daemon: &Daemon) -> &str {
     daemon.base.strip_prefix("http://").unwrap()
 }
 
-/// A `ClientHello` of SSL 3.0, TLS 1.0, 1.1 or 1.2 (RFC 5246 §7.4.1.2), which TLS 1.2 could take
-/// up.
+/// A `ClientHello` of SSL 3.0, TLS 1.0, 1.1 or 1.2 (RFC 5246 §7.4.1.2) that TLS 1.2 could accept.
 fn hello(minor: u8) -> Vec<u8> {
     // x25519 and P-256; uncompressed points; ECDSA on P-256 with SHA-256.
     let extensions: [&[u8]; 3] =

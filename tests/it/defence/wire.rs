@@ -1,4 +1,4 @@
-//! Connections byte by byte, in the clear and over TLS.
+//! Connections byte by byte, without and with TLS.
 
 use std::io::{Read, Write};
 use std::net::TcpStream;
@@ -20,7 +20,7 @@ pub const ASK: &[u8] = b"GET /api/v1/nothing HTTP/1.1\r\nHost: localhost\r\n\r\n
 /// A connection over TLS.
 pub type Tls = StreamOwned<ClientConnection, TcpStream>;
 
-/// A connection in the clear.
+/// A connection without TLS.
 pub fn plain(address: &str) -> TcpStream {
     let stream = TcpStream::connect(address).unwrap();
     stream.set_read_timeout(Some(ANSWER_TIMEOUT)).unwrap();
@@ -45,7 +45,7 @@ pub fn client(
     ClientConnection::new(Arc::new(config), "127.0.0.1".try_into().unwrap()).unwrap()
 }
 
-/// A connection whose handshake is done, or why it is not.
+/// A connection after its handshake, or the error.
 pub fn shaken(address: &str, mut client: ClientConnection) -> std::io::Result<Tls> {
     let mut stream = plain(address);
     while client.is_handshaking() {

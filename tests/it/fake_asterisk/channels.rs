@@ -8,7 +8,7 @@ use super::wire::Outgoing;
 use super::{FakeAsterisk, Request, State};
 use crate::site::NUMBER;
 
-/// Where every channel's audio is sent to.
+/// The destination of every channel's audio.
 const MEDIA: &str = "127.0.0.2:40000";
 
 /// A channel in the application.
@@ -16,7 +16,7 @@ const MEDIA: &str = "127.0.0.2:40000";
 pub(super) struct Channel {
     queue: VecDeque<Playback>,
     answered: bool,
-    /// What the dialplan has written on it of its caller, and of which channel that is.
+    /// The identity that the dialplan has written on it, with the channel's id.
     identity: Option<String>,
 }
 
@@ -60,8 +60,7 @@ impl FakeAsterisk {
         });
     }
 
-    /// Another channel takes the place of one, with all that is written and plays there, as at an
-    /// attended transfer.
+    /// Another channel replaces one, with its variables and playbacks, as in an attended transfer.
     pub fn replace(&self, channel: &str, by: &str) {
         self.state.change(|state| {
             let replaced = state.channels.remove(channel).expect("a channel to replace");
@@ -74,13 +73,13 @@ impl FakeAsterisk {
         });
     }
 
-    /// Something plays there that an earlier daemon has left.
+    /// A playback on the channel that an earlier daemon has started.
     pub fn leave_playing(&self, channel: &str, playback: &str, media: &str) {
         self.state.change(|state| state.play(channel, playback, &format!("media=sound:{media}")));
     }
 
-    /// The caller presses keys, by Asterisk's clock one every 200 ms from now on; all are
-    /// reported at once. None is held, so that none was pressed before what has happened.
+    /// The caller presses keys, one every 200 ms by Asterisk's clock from now on; all are reported
+    /// at once. None is held, so that none was pressed before an earlier event.
     pub fn press(&self, channel: &str, keys: &str) {
         const BETWEEN_MS: u64 = 200;
         const LONG_AGO_MS: u64 = 1000;
@@ -96,8 +95,8 @@ impl FakeAsterisk {
         });
     }
 
-    /// Reports a key that was held for `held_ms`, so long by Asterisk's clock after the one before
-    /// it.
+    /// Reports a key that was held for `held_ms`, this much later by Asterisk's clock than the one
+    /// before.
     pub fn emit_key(&self, channel: &str, key: char, held_ms: u32, after_ms: u64) {
         self.state.change(|state| state.emit_key(channel, key, held_ms, after_ms));
     }
@@ -107,18 +106,18 @@ impl FakeAsterisk {
         self.state.change(|state| state.hang_up(channel));
     }
 
-    /// The channel goes without an event.
+    /// The channel disappears without an event.
     pub fn vanish(&self, channel: &str) {
         self.state.change(|state| state.channels.remove(channel));
     }
 
-    /// What plays on the channel has come to its end, `done` or `failed`.
+    /// The current playback of the channel has ended, `done` or `failed`.
     pub fn finish(&self, channel: &str, end: &str) {
         self.state.change(|state| state.finish(channel, end));
     }
 
-    /// Waits until something plays whose sounds include `sound`, and gives its playback's id; the
-    /// quiet is itself alone, whatever would follow if nobody stopped it.
+    /// Waits until something plays whose sounds include `sound`, and returns its playback's id. The
+    /// silence's id is its own, whatever follows it by itself.
     pub async fn wait_for_playback(&self, channel: &str, sound: &str) -> String {
         self.playing_before(channel, sound, 0).await
     }
@@ -143,8 +142,8 @@ impl FakeAsterisk {
         self.until(&what, |state| {
             let queue = &state.channels.get(channel)?.queue;
             let playback = queue.front().filter(|_| queue.len() > queued)?;
-            let is_quiet = playback.media.first().is_some_and(|media| media.ends_with("/quiet"));
-            let heard = if is_quiet { 1 } else { playback.media.len() };
+            let is_silent = playback.media.first().is_some_and(|media| media.ends_with("/quiet"));
+            let heard = if is_silent { 1 } else { playback.media.len() };
             let found = playback.media.iter().take(heard).any(|media| media.ends_with(sound));
             found.then(|| playback.id.clone())
         })
@@ -158,7 +157,7 @@ impl FakeAsterisk {
 }
 
 impl State {
-    /// Does what is asked for, and says what Asterisk answers.
+    /// Carries out a request, and returns Asterisk's answer.
     pub(super) fn obey(&mut self, request: &Request) -> (u16, Value) {
         let query = &request.query;
         let segments: Vec<&str> = request.path.trim_start_matches('/').split('/').collect();
@@ -286,8 +285,8 @@ impl State {
         self.begin(channel);
     }
 
-    /// Reports that the first playback of the queue has begun; what was stopped in the queue just
-    /// ends.
+    /// Reports that the first playback of the queue has begun; one that was stopped in the queue
+    /// just ends.
     fn begin(&mut self, channel: &str) {
         loop {
             let Some(playing) = self.channels.get_mut(channel) else { return };

@@ -2,7 +2,8 @@
 //! otherwise.
 //!
 //! It keeps channels with their queues of playbacks and reports on them as Asterisk 22 does. A test
-//! calls, presses keys and hangs up; it may have any request answered late, wrongly or never,
+//! calls, presses keys and hangs up. It may have any request answered late, wrongly or never,
+//! events repeated, dropped or garbled, and connections cut. Every request is recorded.
 //! events repeated, forgotten or garbled, and connections cut. Every request is written down.
 
 mod channels;
@@ -23,8 +24,8 @@ use tokio::time::timeout;
 use channels::Channel;
 use wire::Outgoing;
 
-/// How long a test waits for what must come: only a fault takes as long, on any machine.
-const PATIENCE: Duration = Duration::from_mins(1);
+/// How long a test waits for an expected event: only a fault takes as long, on any machine.
+const WAIT_TIMEOUT: Duration = Duration::from_mins(1);
 
 /// A request that has arrived.
 #[derive(Debug, Clone)]
@@ -43,12 +44,12 @@ pub struct Request {
     pub body: Vec<u8>,
 }
 
-/// How a request is answered.
+/// The answer to a request.
 #[derive(Debug, Clone)]
 pub enum Reply {
-    /// As a well-behaved Asterisk does.
+    /// As Asterisk answers.
     Well,
-    /// The same, so much later.
+    /// The same, this much later.
     Late(Duration),
     /// This status and body; nothing is done.
     With(u16, Value),
@@ -56,14 +57,14 @@ pub enum Reply {
     Never,
     /// The connection is closed without an answer; nothing is done.
     CutOff,
-    /// What is asked for is done, and the connection closed without an answer.
+    /// The request is carried out, and the connection closed without an answer.
     DoneAndCutOff,
 }
 
-/// What becomes of the handshakes of `WebSocket`s.
+/// The treatment of `WebSocket` handshakes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Handshakes {
-    /// They are taken.
+    /// They are accepted.
     #[default]
     Taken,
     /// They are answered with this status.
@@ -76,7 +77,7 @@ struct Rule {
     method: &'static str,
     part: String,
     reply: Reply,
-    /// For how many requests yet; without a limit if none.
+    /// The number of requests that it still applies to; `None` for all.
     times: Option<usize>,
 }
 
@@ -85,10 +86,10 @@ struct State {
     requests: Vec<Request>,
     rules: Vec<Rule>,
     channels: HashMap<String, Channel>,
-    /// Calls that nobody has claimed, and their callers.
+    /// Offered calls that are not claimed yet, and their callers.
     offered: HashMap<String, String>,
     sounds: Vec<String>,
-    /// The only types of events that are sent, once the application has said so.
+    /// The only types of events to send, once the application has set a filter.
     wanted: Option<Vec<String>>,
     sockets: Vec<mpsc::UnboundedSender<Outgoing>>,
     sockets_opened: usize,
@@ -123,7 +124,7 @@ impl Shared {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Changes the state and wakes those who wait for a change.
+    /// Changes the state and wakes everything that waits for a change.
     fn change<T>(&self, change: impl FnOnce(&mut State) -> T) -> T {
         let changed = change(&mut self.lock());
         self.changed.send_replace(());
@@ -146,7 +147,7 @@ impl FakeAsterisk {
         Ok(Self { url, state, began: clock::now(), _server: server })
     }
 
-    /// What the daemon calls `ari.url`.
+    /// The value of `ari.url`.
     pub fn url(&self) -> &str {
         &self.url
     }
@@ -157,8 +158,8 @@ impl FakeAsterisk {
         self.state.change(|state| state.sounds = sounds);
     }
 
-    /// From now on answers requests of this method whose path or query holds `part` like this; the
-    /// latest word counts.
+    /// From now on answers requests of this method whose path or query contains `part` like this;
+    /// the latest setting counts.
     pub fn on(&self, method: &'static str, part: &str, reply: Reply) {
         self.rule(method, part, reply, None);
     }
@@ -173,19 +174,19 @@ impl FakeAsterisk {
         self.state.change(|state| state.rules.push(Rule { method, part, reply, times }));
     }
 
-    /// Every request so far.
+    /// Every request received.
     pub fn requests(&self) -> Vec<Request> {
         self.state.lock().requests.clone()
     }
 
-    /// The requests of this method whose path or query holds `part`.
+    /// The requests of this method whose path or query contains `part`.
     pub fn requests_like(&self, method: &str, part: &str) -> Vec<Request> {
         let mut requests = self.requests();
         requests.retain(|request| request.is_like(method, part));
         requests
     }
 
-    /// Waits for the `count`th request of this method whose path or query holds `part`.
+    /// Waits for the `count`th request of this method whose path or query contains `part`.
     pub async fn wait_for_request(&self, method: &str, part: &str, count: usize) -> Request {
         let what = format!("{method} …{part}… (request {count})");
         self.until(&what, |state| {
@@ -207,7 +208,7 @@ impl FakeAsterisk {
 
     async fn until<T>(&self, what: &str, found: impl Fn(&State) -> Option<T>) -> T {
         let mut changes = self.state.changed.subscribe();
-        let waited = timeout(PATIENCE, async {
+        let waited = timeout(WAIT_TIMEOUT, async {
             loop {
                 if let Some(found) = found(&self.state.lock()) {
                     return found;
@@ -226,18 +227,18 @@ impl FakeAsterisk {
         self.state.lock().emit_frame(frame);
     }
 
-    /// Closes every WebSocket without a word.
+    /// Closes every WebSocket without a close frame.
     pub fn cut(&self) {
         self.state.change(|state| state.sockets.clear());
     }
 
-    /// Closes every HTTP connection that waits for a request, and waits until that is done.
+    /// Closes every HTTP connection that waits for a request, and waits until they are closed.
     pub async fn close_idle(&self) {
         self.state.idle.send_replace(());
         self.until("no open connection", |state| (state.open == 0).then_some(())).await;
     }
 
-    /// Waits until so many connections have been opened.
+    /// Waits until `count` connections have been opened.
     pub async fn wait_for_connections(&self, count: usize) {
         let what = format!("connection {count}");
         self.until(&what, |state| (state.connections >= count).then_some(())).await;
@@ -248,12 +249,12 @@ impl FakeAsterisk {
         self.state.change(|state| state.refusing = refusing);
     }
 
-    /// Treats the WebSocket's handshakes like this from now on.
+    /// Treats WebSocket handshakes like this from now on.
     pub fn answer_handshakes(&self, handshakes: Handshakes) {
         self.state.change(|state| state.handshakes = handshakes);
     }
 
-    /// Waits until so many handshakes have been left unanswered.
+    /// Waits until `count` handshakes have been left unanswered.
     pub async fn wait_for_unanswered(&self, count: usize) {
         let what = format!("handshake {count} left unanswered");
         self.until(&what, |state| (state.unanswered >= count).then_some(())).await;

@@ -1,4 +1,5 @@
-//! The fake's connections: HTTP/1.1 by hand, so that they can be cut anywhere, and the WebSocket.
+//! The fake's connections: hand-written HTTP/1.1, so that they can be cut anywhere, and the
+//! WebSocket.
 
 use std::future::pending;
 use std::sync::Arc;
@@ -18,13 +19,13 @@ use tokio_tungstenite::tungstenite::{self, Message};
 
 use super::{Handshakes, Reply, Request, Shared};
 
-/// The request that opens a WebSocket begins so.
+/// The beginning of the request that opens a WebSocket.
 const EVENTS: &[u8] = b"GET /ari/events?";
 
 /// A frame for the WebSocket.
 pub(super) struct Outgoing(pub(super) String);
 
-/// Takes connections for ever.
+/// Accepts connections for ever.
 pub(super) async fn listen(listener: TcpListener, shared: Arc<Shared>) {
     let mut connections = JoinSet::new();
     while let Ok((stream, _)) = listener.accept().await {
@@ -115,7 +116,7 @@ async fn opens_a_socket(stream: &TcpStream) -> bool {
     }
 }
 
-/// Reads one request; none at the connection's end.
+/// Reads one request; `None` at the connection's end.
 async fn read(stream: &mut TcpStream, connection: usize) -> Option<Request> {
     let mut head = Vec::new();
     while !head.ends_with(b"\r\n\r\n") {
@@ -176,7 +177,7 @@ async fn hold_socket(stream: TcpStream, connection: usize, shared: &Arc<Shared>)
     let (sender, mut frames) = mpsc::unbounded_channel();
     let deaf = shared.change(|state| {
         state.sockets.push(sender);
-        // The filter goes with the application.
+        // The filter ends with the application.
         state.wanted = None;
         state.sockets_opened += 1;
         state.deaf
@@ -185,7 +186,7 @@ async fn hold_socket(stream: TcpStream, connection: usize, shared: &Arc<Shared>)
         let heard = async { if deaf { pending().await } else { socket.next().await } };
         tokio::select! {
             frame = frames.recv() => {
-                // None: the test has cut it.
+                // `None`: the test has cut it.
                 let Some(first) = frame else { return };
                 if write_frames(&mut socket, first, &mut frames).await.is_err() {
                     break;

@@ -1,7 +1,7 @@
 //! C3: whatever is sent at once, the answers are those of some order of sending it one by one.
 //!
-//! To the database, two sites of this process are what two daemons are: neither knows what the
-//! other has counted. Their hashes are cheap, so that verdicts meet where they are made.
+//! To the database, two sites of this process are like two daemons: neither knows the other's
+//! counts. Their hashes are cheap, so that verdicts collide.
 
 use std::sync::Arc;
 
@@ -59,7 +59,7 @@ async fn c3_of_a_thousand_right_ones_at_once_all_succeed() {
     assert_eq!(site::count(&owner, NUMBER).await, (0, false));
 }
 
-/// What a round came to.
+/// The result of a round.
 #[derive(Debug)]
 struct Round {
     right: usize,
@@ -77,7 +77,7 @@ impl Round {
         let &Self { right, wrong, limit, accepted, counted, failures, void } = self;
         let between_successes = limit - 1;
         if void {
-            // The last `limit` counted ones stand in a row at the end, the others between
+            // The last `limit` counted ones are consecutive at the end, the others between
             // successes.
             failures == limit && counted >= limit && counted - limit <= accepted * between_successes
         } else {

@@ -1,4 +1,4 @@
-//! The daemon as a process: what it logs, TLS, what operators ask.
+//! The daemon as a process: its log, TLS, the operators' listener.
 
 use std::net::TcpStream;
 use std::path::Path;
@@ -12,7 +12,7 @@ use crate::scene;
 use crate::site::{self, Caller, Certified, Daemon, NUMBER, RIGHT, WRONG};
 use crate::support;
 
-/// A password that may be set, and one that may not.
+/// A valid new password, and an invalid one.
 const NEW: &str = "Xq7secret";
 const REJECTED: &str = "Zz9_rejected_secret";
 
@@ -97,7 +97,7 @@ async fn w7_with_a_certificate_the_site_speaks_tls_and_nothing_else() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn r_operators_see_what_is_not_ready() {
+async fn r_operators_see_every_problem_with_readiness() {
     let (postgres, database) = support::stoppable_cluster().await;
     let daemon = Daemon::start(&database, &[]);
     let caller = Caller::new();
@@ -141,7 +141,7 @@ fn every_metric_is_known_and_has_help(exported: &str) {
     }
 }
 
-/// The protocol that the site chooses of those offered (ALPN, RFC 7301), or why it ends.
+/// The protocol that the site chooses from those offered (ALPN, RFC 7301), or the error.
 fn agreed(address: &str, certificate: &Path, offered: &[&str]) -> String {
     let mut roots = rustls::RootCertStore::empty();
     roots.add(CertificateDer::from_pem_file(certificate).unwrap()).unwrap();

@@ -7,8 +7,8 @@ use crate::scene::Scene;
 use crate::site::{self, Answer, Caller, NUMBER, RIGHT, Service, WRONG};
 use crate::support;
 
-/// A way to be refused: its outcome in the audit, the number and password sent, and how it comes
-/// about.
+/// A reason for a refusal: its outcome in the audit, the number and password sent, and how it is
+/// produced.
 pub const WAYS: [(&str, &str, &str, &str); 10] = [
     ("wrong", NUMBER, WRONG, "SELECT"),
     ("unknown_number", "0699999999", RIGHT, "SELECT"),
@@ -34,7 +34,7 @@ pub const WAYS: [(&str, &str, &str, &str); 10] = [
 
 #[tokio::test(flavor = "multi_thread")]
 async fn w2_every_refusal_is_the_same_byte_for_byte_after_one_hash_and_one_commit() {
-    // A separate cluster: what its transactions wrote is counted over all of it.
+    // A separate cluster: the writing transactions of the whole cluster are counted.
     let (cluster, _) = support::stoppable_cluster().await;
     let mut first: Option<Answer> = None;
     for (outcome, number, password, sql) in WAYS {
@@ -44,8 +44,7 @@ async fn w2_every_refusal_is_the_same_byte_for_byte_after_one_hash_and_one_commi
         let service = Service::start(&database, &[]).await;
         let (hashes, commits) = (service.hasher.operations(), commits(&owner).await);
         let mut answer = Caller::new().log_in(&service.base, number, password).await;
-        // Where a second worker has repeated the hash, it takes its own off the count after the
-        // answer.
+        // If a second worker has repeated the hash, it uncounts its own after the answer.
         let what = format!("one hash for {outcome}");
         support::wait_until(&what, async || service.hasher.operations() - hashes == 1).await;
         assert_eq!(self::commits(&owner).await - commits, 1, "commits for {outcome}");
@@ -57,8 +56,8 @@ async fn w2_every_refusal_is_the_same_byte_for_byte_after_one_hash_and_one_commi
     }
 }
 
-/// What the database answers to each refusal, in bytes, beside a contract of four numbers and of
-/// 3,004.
+/// The size of the database's answer to each refusal, in bytes, for a contract of four numbers and
+/// of 3,004.
 #[tokio::test(flavor = "multi_thread")]
 async fn w2_a_refusal_reads_the_same_of_a_contract_of_any_size() {
     for (outcome, number, password, sql) in WAYS {
@@ -80,7 +79,7 @@ async fn w2_a_refusal_reads_the_same_of_a_contract_of_any_size() {
     }
 }
 
-/// The transactions of a whole cluster that have written something so far; reading takes no number.
+/// The transactions of the whole cluster that have written; reading takes no transaction id.
 pub async fn commits(owner: &Client) -> i64 {
     let next = "SELECT pg_snapshot_xmax(pg_current_snapshot())::text::bigint";
     owner.query_one(next, &[]).await.unwrap().get(0)

@@ -1,4 +1,4 @@
-//! One login after another: boundaries, counts and numbers.
+//! One login after another: limits, counts and numbers.
 
 use reqwest::header::DATE;
 use serde_json::json;
@@ -10,7 +10,7 @@ use crate::site::{self, Caller, Daemon, NUMBER, RIGHT, Service, WRONG};
 async fn c1_the_databases_clock_ends_a_temporary_password() {
     let Scene { owner, service, caller, .. } = Scene::new("line").await;
     site::credential(&owner, NUMBER, "temporary").await;
-    // As near to its end as a slow machine allows.
+    // As close to its end as a slow machine allows.
     site::age(&owner, NUMBER, "23 hours 59 minutes 30 seconds").await;
     assert_eq!(caller.log_in(&service.base, NUMBER, RIGHT).await.status, 200);
     site::age(&owner, NUMBER, "30 seconds").await;
@@ -62,14 +62,14 @@ async fn c7_a_hash_of_an_old_key_is_renewed_at_the_next_good_login() {
     assert_ne!(renewed, before);
     assert_eq!(caller.log_in(&rotated.base, NUMBER, RIGHT).await.status, 200);
     assert_eq!(phc().await, renewed, "a hash that is up to date is left alone");
-    // The old key alone knows nothing of it, and nobody is made to pay for that.
+    // A daemon with the old key alone cannot verify it, and counts nothing.
     let old = Service::start(&database, &[]).await;
     assert_eq!(caller.log_in(&old.base, NUMBER, RIGHT).await.status, 401);
     assert_eq!(site::count(&owner, NUMBER).await, (0, false));
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn w1_who_logs_in_under_which_unit_and_configures_what() {
+async fn w1_the_unit_decides_who_logs_in_and_configures_which_numbers() {
     let (one, two, three) = ("0612345601", "0612345602", "0612345603");
     let both = json!([one, two]);
     for (unit, logins) in [
@@ -106,7 +106,7 @@ async fn w1_who_logs_in_under_which_unit_and_configures_what() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn w13_what_cannot_be_a_number_is_malformed_and_neither_looked_up_nor_counted() {
+async fn w13_a_text_that_is_no_number_is_malformed_and_neither_looked_up_nor_counted() {
     let Scene { owner, service, caller, .. } = Scene::new("line").await;
     site::credential(&owner, NUMBER, "temporary").await;
     let (mut first, hashes) = (None, service.hasher.operations());
@@ -116,7 +116,7 @@ async fn w13_what_cannot_be_a_number_is_malformed_and_neither_looked_up_nor_coun
             let mut answer = caller.log_in(&service.base, other, password).await;
             answer.headers.remove(DATE);
             assert_eq!((answer.status, answer.code().as_str()), (400, "malformed"), "{other}");
-            // It tells nothing but what the input tells.
+            // The page reveals only what the input does.
             assert_eq!(&answer, first.get_or_insert_with(|| answer.clone()), "{other}");
         }
     }
@@ -126,7 +126,7 @@ async fn w13_what_cannot_be_a_number_is_malformed_and_neither_looked_up_nor_coun
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn w3_the_password_is_taken_exactly_as_typed() {
+async fn w3_the_password_is_read_exactly_as_typed() {
     let Scene { owner, service, caller, .. } = Scene::new("line").await;
     site::credential(&owner, NUMBER, "password").await;
     for typed in ["48151623 ", " 48151623", "４８１５１６２３", "4815-1623", ""] {

@@ -1,5 +1,5 @@
-//! A browser without script: it keeps cookies, sends the headers that browsers send, follows
-//! nothing by itself, and looks at what every page must have.
+//! A browser without script: it keeps cookies, sends the headers that browsers send, follows no
+//! redirect by itself, and checks the properties that every page must have.
 
 use std::collections::BTreeMap;
 
@@ -25,11 +25,11 @@ pub struct Browser {
     pub cookies: BTreeMap<String, String>,
     /// The languages that its user has set.
     pub accept_language: Option<&'static str>,
-    /// What was typed into a password's field; no answer may have any of it.
+    /// Passwords that were typed; no answer may contain any of them.
     typed: Vec<String>,
 }
 
-/// The headers by which a browser says where a form came from; `None` is not sent.
+/// The headers by which a browser reports where a form came from; `None` is not sent.
 #[derive(Debug, Clone, Copy)]
 pub struct FormOrigin<'a> {
     pub sec_fetch_site: Option<&'a str>,
@@ -44,7 +44,7 @@ impl Browser {
         Self { client, base: base.to_owned(), cookies, accept_language, typed }
     }
 
-    /// From now on asks from this address of the loopback.
+    /// From now on sends requests from this address of the loopback.
     pub fn move_to(&mut self, address: [u8; 4]) {
         let builder = builder().redirect(reqwest::redirect::Policy::none());
         self.client = builder.local_address(Some(address.into())).build().unwrap();
@@ -56,7 +56,7 @@ impl Browser {
         self.send(request).await
     }
 
-    /// Anything else, by a method and a path.
+    /// Any other request, by a method and a path.
     pub async fn ask(&mut self, method: Method, path: &str) -> Answer {
         let request = self.client.request(method, format!("{}{path}", self.base));
         self.send(request).await
@@ -82,7 +82,7 @@ impl Browser {
         self.submit_from(sender, Some(token), path, fields).await
     }
 
-    /// The same, as if from elsewhere, or without a token.
+    /// The same, as if from another site, or without a token.
     pub async fn submit_from(
         &mut self,
         sender: FormOrigin<'_>,
@@ -109,7 +109,7 @@ impl Browser {
         self.send(request).await
     }
 
-    /// Sends anything with the cookies, keeps new ones, and looks at what every answer must have.
+    /// Sends a request with the cookies, keeps new ones, and checks the answer.
     pub async fn send(&mut self, mut request: RequestBuilder) -> Answer {
         if !self.cookies.is_empty() {
             let pairs: Vec<_> =
@@ -127,12 +127,12 @@ impl Browser {
         answer
     }
 
-    /// A request to this site without anything in it.
+    /// An empty request to this site.
     pub fn request(&self, method: Method, path: &str) -> RequestBuilder {
         self.client.request(method, format!("{}{path}", self.base))
     }
 
-    /// The way from nothing to a session: 303 to the top page.
+    /// Logs in from the start: 303 to the top page.
     pub async fn log_in(&mut self, number: &str, password: &str) -> Answer {
         let page = self.get("/login").await;
         let fields = [("number", number), ("password", password)];
@@ -202,7 +202,7 @@ fn expect_page(html: &str, language: &str) {
         assert!(html.contains(part), "{part} is missing: {html}");
     }
     assert_eq!(html.matches("<h1").count(), 1, "{html}");
-    // One script, from a file of the site's own.
+    // One script, from a file of the site.
     let script = "<script src=\"/assets/script-";
     assert_eq!([html.matches("<script").count(), html.matches(script).count()], [1, 1], "{html}");
     for never in ["<style", " style=", " onclick", "javascript:", "placeholder", " disabled"] {
@@ -227,13 +227,13 @@ pub fn hidden(page: &Answer, name: &str) -> String {
     after.split('"').next().unwrap().to_owned()
 }
 
-/// Where a 303 leads to.
+/// The target of a 303.
 pub fn leads_to(answer: &Answer) -> &str {
     assert_eq!(answer.status, 303, "{answer:?}");
     answer.headers[LOCATION].to_str().unwrap()
 }
 
-/// The page's title, whose end every page shares.
+/// The page's title without the ending that every page shares.
 pub fn title(page: &Answer) -> &str {
     let after = page.body.split_once("<title>").expect(&page.body).1;
     after.split_once("｜設定サイト</title>").expect("the site's name").0
@@ -246,7 +246,7 @@ pub fn other_language(page: &Answer, path: &str) -> String {
     if href.starts_with('?') { format!("{}{href}", path.split('?').next().unwrap()) } else { href }
 }
 
-/// The name of a request's own host, as a hostile client would write it.
+/// Sets the host of a request, as a hostile client would write it.
 pub fn with_host(request: RequestBuilder, host: &str) -> RequestBuilder {
     request.header(HOST, host)
 }

@@ -1,4 +1,4 @@
-//! Sessions that end, and pages that go wrong while one goes on (W4 to W6, W12).
+//! Sessions that end, and pages that fail during one (W4 to W6, W12).
 
 use reqwest::Method;
 use reqwest::header::{CONTENT_TYPE, LOCATION};
@@ -140,7 +140,7 @@ async fn w12_where_the_unit_is_known_the_one_key_is_named() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_browsers_and_robots_ask_for_by_themselves_is_there() {
+async fn the_usual_files_for_browsers_and_robots_exist() {
     let (service, _) = service("password").await;
     let mut browser = Browser::new(&service.base);
     let icon = browser.get("/favicon.ico").await;

@@ -1,4 +1,4 @@
-//! What goes wrong is a page that says what to do; under `/api` it stays a problem document.
+//! An error is a page that says what to do; under `/api` it is a problem document.
 
 use karipass_lab::postgres::Shutdown;
 use reqwest::Method;
@@ -10,7 +10,7 @@ use crate::site::{self, NUMBER, RIGHT, Service, WRONG};
 use crate::support;
 
 #[tokio::test(flavor = "multi_thread")]
-async fn w4_what_no_page_answers_is_a_page_that_leads_on() {
+async fn w4_an_unknown_path_gets_a_page_that_leads_on() {
     let service = Service::start(&support::database().await, &[]).await;
     let mut browser = Browser::new(&service.base);
     for path in ["/nothing", "/login/", "/assets/style.css", "/index.html", "/icon.png"] {
@@ -53,7 +53,7 @@ async fn w4_too_large_a_form_gets_a_page_that_says_so() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn w4_someone_who_tries_too_often_reads_how_long_to_wait() {
+async fn w4_after_too_many_attempts_the_page_says_how_long_to_wait() {
     let Scene { owner, service, .. } =
         Scene::with_variables("line", &[("KARIPASS_LOGIN_LIMIT", "10")]).await;
     site::credential(&owner, NUMBER, "password").await;
@@ -71,7 +71,7 @@ async fn w4_someone_who_tries_too_often_reads_how_long_to_wait() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn w4_without_the_database_a_page_says_when_to_come_back() {
+async fn w4_without_the_database_a_page_says_when_to_try_again() {
     let (postgres, database) = support::stoppable_cluster().await;
     let owner = site::contracted_in(&database, "temporary").await;
     let service = Service::start(&database, &[]).await;
@@ -90,7 +90,7 @@ async fn w4_without_the_database_a_page_says_when_to_come_back() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn w4_the_style_sheet_alone_is_kept_under_a_path_of_its_own() {
+async fn w4_only_the_style_sheet_is_cached_under_its_own_path() {
     let service = Service::start(&support::database().await, &[]).await;
     let mut browser = Browser::new(&service.base);
     let page = browser.get("/login").await.body;

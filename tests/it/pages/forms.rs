@@ -1,5 +1,5 @@
-//! Forms that are not this browser's own (`docs/security.md`, "Another web site, by its visitor's
-//! browser").
+//! Forms that do not come from this browser's own pages (`docs/security.md`, "Another web site, by
+//! its visitor's browser").
 
 use reqwest::Method;
 use reqwest::header::{CONTENT_TYPE, SET_COOKIE};
@@ -8,11 +8,11 @@ use super::browser::{BEFORE_LOGIN, Browser, FormOrigin, SESSION, leads_to, title
 use super::service;
 use crate::site::{self, NUMBER, RIGHT};
 
-/// Every path that takes a form, and whether it is for those who are logged in.
+/// Every path of a form, and whether it needs a session.
 const FORMS: [(&str, bool); 4] =
     [("/login", false), ("/password", true), ("/unit/number", true), ("/logout", true)];
 
-/// What makes each of the forms do its work.
+/// The fields that make each of the forms succeed.
 const FIELDS: [(&str, &str); 7] = [
     ("number", NUMBER),
     ("password", RIGHT),
@@ -61,7 +61,7 @@ async fn a_form_without_this_browsers_own_token_does_nothing() {
             );
             assert!(!answer.headers.contains_key(SET_COOKIE), "{path} {what}");
         }
-        // A good token without its cookie is worth nothing.
+        // A valid token without its cookie is useless.
         let mut bare = Browser::new(&service.base);
         let answer = bare.submit_from(own, Some(&good), path, &FIELDS).await;
         assert!(!bare.cookies.contains_key(SESSION));
@@ -101,7 +101,7 @@ async fn another_sites_form_does_nothing() {
             assert!(!answer.headers.contains_key(SET_COOKIE), "{path} {sender:?}");
         }
         assert_eq!(site::audit(&owner).await.len(), before, "{path}: something was done");
-        // An old browser sends neither; its token is its own all the same.
+        // An old browser sends neither; its token is still its own.
         let sender = FormOrigin { sec_fetch_site: None, origin: None };
         let done = browser.submit_from(sender, Some(&good), path, &FIELDS).await;
         assert_eq!(done.status, 303, "{path}");

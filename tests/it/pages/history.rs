@@ -1,4 +1,4 @@
-//! W11: what the top page tells a login about its number.
+//! W11: the history of its number that a login sees on the top page.
 
 use domain::auth_unit::AuthUnit;
 use domain::policy::temporary_password::SetOutcome;
@@ -15,7 +15,7 @@ use crate::temporary_password::{SetTemporary as _, SetTemporaryPassword};
 const NEW: &str = "abcd1234";
 const NONE: &str = "ありません";
 
-/// What the top page shows: the previous login, the wrong entries, the temporary password.
+/// The top page's lines: the previous login, the wrong entries, the temporary password.
 async fn shown(browser: &mut Browser) -> [String; 3] {
     let page = browser.get("/").await.body;
     ["previous-login", "failures", "temporary-setting"].map(|id| {
@@ -34,7 +34,7 @@ async fn w11_the_top_page_shows_the_previous_login_and_the_wrong_entries_since()
     for _ in 0..2 {
         assert_eq!(scene.log_in(NUMBER, WRONG).await.status, 401);
     }
-    // Those of others are seen at once, and stay for the next login.
+    // Other sessions' wrong entries are shown at once, and stay for the next login.
     assert_eq!(shown(&mut browser).await[1], "2回");
     let mut other = Browser::new(&scene.service.base);
     other.move_to([127, 0, 0, 7]);
@@ -112,7 +112,7 @@ async fn w11_a_number_of_another_contract_is_shown_nothing_of_the_former() {
 /// Sets the line's temporary password from `caller`.
 async fn by_phone(scene: &Scene, caller: &str) {
     let new = SetTemporaryPassword {
-        attempt: IdempotencyKey::draw(&mut rand::rng()),
+        key: IdempotencyKey::draw(&mut rand::rng()),
         caller: caller.parse().unwrap(),
         contract: NUMBER.parse().unwrap(),
         unit: AuthUnit::Line,

@@ -1,4 +1,4 @@
-//! Whose site it is, and what it explains to everyone (W10).
+//! The operator's identity, and the explanations for everyone (W10).
 
 use reqwest::header::{CACHE_CONTROL, CONTENT_TYPE};
 

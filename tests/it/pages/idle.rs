@@ -1,4 +1,4 @@
-//! W9, U4: the idle end is announced, and what the script asks for extends the session.
+//! W9, U4: the idle end is announced, and the script's requests extend the session.
 
 use reqwest::header::SET_COOKIE;
 

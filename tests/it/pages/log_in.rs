@@ -79,7 +79,7 @@ async fn w1_the_top_page_shows_what_each_login_configures() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn w2_every_refusal_is_the_same_page_after_one_hash_and_one_commit() {
-    // A separate cluster: what its transactions wrote is counted over all of it.
+    // A separate cluster: the writing transactions of the whole cluster are counted.
     let (cluster, _) = support::stoppable_cluster().await;
     let mut first: Option<Answer> = None;
     // One browser, so that the form's token is the same; one cookie serves every site here.
@@ -101,7 +101,7 @@ async fn w2_every_refusal_is_the_same_page_after_one_hash_and_one_commit() {
         for words in ["24時間", "3回", "10回", "06-6480-6430", "電話をかけて"] {
             assert!(answer.body.contains(words), "{words}: {answer:?}");
         }
-        // What was typed is shown again, in a new form; nothing else may differ.
+        // The typed number is shown again, in a new form; nothing else may differ.
         answer.body = answer.body.replace(&form_id(&answer).unwrap(), "ID");
         answer.headers.remove(DATE);
         answer.headers.remove("content-length");
@@ -135,7 +135,7 @@ async fn w3_the_number_is_kept_as_typed_and_never_taken_as_html() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn w13_what_cannot_be_a_number_is_reported_beside_it_and_not_counted() {
+async fn w13_a_text_that_is_no_number_is_reported_beside_its_field_and_not_counted() {
     let Scene { owner, service, .. } = Scene::new("line").await;
     site::credential(&owner, NUMBER, "temporary").await;
     let mut browser = Browser::new(&service.base);

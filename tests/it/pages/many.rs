@@ -8,19 +8,20 @@ use crate::scene::Scene;
 use crate::site::{Answer, NUMBER, WRONG};
 use crate::support;
 
-/// As long as a password may be.
-const LONGEST: &str = "Abcd1234efgh";
+/// A password of the largest length.
+const LONGEST_PASSWORD: &str = "Abcd1234efgh";
 
 #[tokio::test(flavor = "multi_thread")]
 async fn u4_a_thousand_numbers_change_the_unit_and_after_a_slip_ask_for_it_alone() {
     let scene = many(1_000).await;
     let numbers = numbers(&scene.owner).await;
     let mut browser = Browser::new(&scene.service.base);
-    browser.log_in(&numbers[0], LONGEST).await;
+    browser.log_in(&numbers[0], LONGEST_PASSWORD).await;
     let page = browser.get("/unit/line").await;
     assert_eq!(fields(&page), numbers);
-    // Two slips: both are asked for again, and nothing else is.
-    let mut typed: Vec<(&str, &str)> = numbers.iter().map(|it| (it.as_str(), LONGEST)).collect();
+    // Two slips: both are required again, and nothing else is.
+    let mut typed: Vec<(&str, &str)> =
+        numbers.iter().map(|it| (it.as_str(), LONGEST_PASSWORD)).collect();
     (typed[3].1, typed[999].1) = (WRONG, WRONG);
     let refused = send(&mut browser, &page, &typed).await;
     assert_eq!((refused.status, title(&refused)), (422, "エラー：認証単位変更（回線単位）"));
@@ -29,7 +30,7 @@ async fn u4_a_thousand_numbers_change_the_unit_and_after_a_slip_ask_for_it_alone
     assert!(refused.body.contains("入力し直す必要はありません。"));
     // Another slip, and a field left empty.
     let hashes = scene.service.hasher.operations();
-    let again = [(numbers[3].as_str(), LONGEST), (numbers[999].as_str(), WRONG)];
+    let again = [(numbers[3].as_str(), LONGEST_PASSWORD), (numbers[999].as_str(), WRONG)];
     let refused = send(&mut browser, &refused, &again).await;
     assert_eq!(fields(&refused), [numbers[999].clone()]);
     assert_eq!(scene.service.hasher.operations() - hashes, 2);
@@ -37,7 +38,7 @@ async fn u4_a_thousand_numbers_change_the_unit_and_after_a_slip_ask_for_it_alone
     assert_eq!((refused.status, fields(&refused)), (422, vec![numbers[999].clone()]));
     assert_eq!(scene.count(&numbers[3]).await, (1, false));
     assert_eq!(scene.count(&numbers[999]).await, (2, false));
-    let done = send(&mut browser, &refused, &[(numbers[999].as_str(), LONGEST)]).await;
+    let done = send(&mut browser, &refused, &[(numbers[999].as_str(), LONGEST_PASSWORD)]).await;
     assert_eq!(leads_to(&done), "/unit-changed");
     let outcome = browser.get("/unit-changed").await;
     assert_eq!(outcome.body.matches("<tr><th scope=\"row\"").count(), 1_001);
@@ -49,14 +50,18 @@ async fn u4_a_proof_of_a_right_password_is_no_proof_elsewhere_or_of_another_pass
     let numbers = numbers(&scene.owner).await;
     let [one, two, three] = [&numbers[0], &numbers[1], &numbers[2]];
     let mut browser = Browser::new(&scene.service.base);
-    browser.log_in(one, LONGEST).await;
+    browser.log_in(one, LONGEST_PASSWORD).await;
     let page = browser.get("/unit/line").await;
-    let typed = [(one.as_str(), LONGEST), (two.as_str(), LONGEST), (three.as_str(), WRONG)];
+    let typed = [
+        (one.as_str(), LONGEST_PASSWORD),
+        (two.as_str(), LONGEST_PASSWORD),
+        (three.as_str(), WRONG),
+    ];
     let refused = send(&mut browser, &page, &typed).await;
     assert_eq!(fields(&refused), [three.as_str()]);
     // Another session of the same login.
     let mut other = Browser::new(&scene.service.base);
-    other.log_in(one, LONGEST).await;
+    other.log_in(one, LONGEST_PASSWORD).await;
     let own = other.get("/unit/line").await;
     let proofs = [proof(&refused, one), proof(&refused, two)];
     let with_proofs = [("form_id", hidden(&own, "form_id")), ("version", hidden(&own, "version"))];
@@ -65,13 +70,13 @@ async fn u4_a_proof_of_a_right_password_is_no_proof_elsewhere_or_of_another_pass
     for (number, proof) in [one, two].into_iter().zip(&proofs) {
         fields_sent.push((format!("proof-{number}"), proof.clone()));
     }
-    fields_sent.push((format!("password-{three}"), LONGEST.to_owned()));
+    fields_sent.push((format!("password-{three}"), LONGEST_PASSWORD.to_owned()));
     let sent: Vec<_> = fields_sent.iter().map(|(name, value)| (&**name, &**value)).collect();
     let answer = other.submit(&own, "/unit/line", &sent[1..]).await;
     assert_eq!((answer.status, fields(&answer)), (422, numbers.clone()));
-    // Another password of the number meanwhile, which leaves the contract's version as it is.
+    // Another password of the number meanwhile, which does not change the contract's version.
     scene.give(two, "password", "another123").await;
-    let answer = send(&mut browser, &refused, &[(three.as_str(), LONGEST)]).await;
+    let answer = send(&mut browser, &refused, &[(three.as_str(), LONGEST_PASSWORD)]).await;
     assert_eq!((answer.status, fields(&answer)), (422, vec![two.clone(), three.clone()]));
     for number in &numbers {
         let counted = i32::from(number == three);
@@ -85,13 +90,13 @@ async fn u4_many_numbers_are_folded_and_their_form_is_compact() {
         let scene = many(count).await;
         let numbers = numbers(&scene.owner).await;
         let mut browser = Browser::new(&scene.service.base);
-        browser.log_in(&numbers[0], LONGEST).await;
+        browser.log_in(&numbers[0], LONGEST_PASSWORD).await;
         let page = browser.get("/unit/line").await.body;
         assert_eq!(page.contains("class=\"compact\""), is_many, "{count}");
-        let typed: Vec<_> = numbers.iter().map(|it| (it.as_str(), LONGEST)).collect();
+        let typed: Vec<_> = numbers.iter().map(|it| (it.as_str(), LONGEST_PASSWORD)).collect();
         let page = browser.get("/unit/line").await;
         assert_eq!(leads_to(&send(&mut browser, &page, &typed).await), "/unit-changed");
-        browser.log_in(NUMBER, LONGEST).await;
+        browser.log_in(NUMBER, LONGEST_PASSWORD).await;
         let top = browser.get("/").await.body;
         assert_eq!(top.contains(&format!("<summary>{count}件の電話番号")), is_many);
         let actions = top.find("id=\"change-unit\"").unwrap();
@@ -99,11 +104,12 @@ async fn u4_many_numbers_are_folded_and_their_form_is_compact() {
     }
 }
 
-/// A contract of so many additional numbers under `number`, each with the password [`LONGEST`].
+/// A contract of `count` additional numbers under `number`, each with the password
+/// [`LONGEST_PASSWORD`].
 async fn many(count: i32) -> Scene {
     let database: Database = support::database().await;
     let scene = Scene::in_database(database, "number").await;
-    scene.give("0612345601", "password", LONGEST).await;
+    scene.give("0612345601", "password", LONGEST_PASSWORD).await;
     let fills = "
         UPDATE phone_number SET has_service = false;
         INSERT INTO phone_number (number, contract_number, has_service)
@@ -126,7 +132,7 @@ async fn numbers(owner: &Client) -> Vec<String> {
     owner.query(sql, &[]).await.unwrap().iter().map(|row| row.get(0)).collect()
 }
 
-/// The numbers that a form asks for.
+/// The numbers whose passwords a form requires.
 fn fields(page: &Answer) -> Vec<String> {
     let fields = page.body.split("<input id=\"password-").skip(1);
     fields.map(|field| field.split('"').next().unwrap().to_owned()).collect()
@@ -136,7 +142,7 @@ fn proof(page: &Answer, number: &str) -> String {
     hidden(page, &format!("proof-{number}"))
 }
 
-/// Fills in the form with these passwords, and sends what it knows of the others.
+/// Fills in the form with these passwords, and sends it with its proofs for the others.
 async fn send(browser: &mut Browser, page: &Answer, typed: &[(&str, &str)]) -> Answer {
     let mut fields = vec![("version".to_owned(), hidden(page, "version"))];
     for part in page.body.split("name=\"proof-").skip(1) {

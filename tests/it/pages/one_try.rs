@@ -1,4 +1,4 @@
-//! C2: one form that was shown is one try. Sent again, it gets the same answer and counts once.
+//! C2: one form that was shown is one attempt. Sent again, it gets the same answer and counts once.
 
 use futures_util::future::join_all;
 use tokio_postgres::Client;
@@ -8,7 +8,7 @@ use crate::scene::{NUMBER, ONE, Scene, TWO};
 use crate::site::{Answer, RIGHT, Service, WRONG};
 use crate::support::daemon_db;
 
-/// Nobody's either.
+/// Another wrong password.
 const OTHER: &str = "48151625";
 const NEW: [(&str, &str); 2] = [("new", "abcd1234"), ("new_again", "abcd1234")];
 
@@ -25,7 +25,7 @@ async fn c2_a_login_form_sent_again_gets_the_same_answer_and_counts_once() {
     }
     assert_eq!(scene.count(NUMBER).await, (1, false));
     assert_eq!(scene.audit_rows().await, [format!("login wrong {NUMBER}")]);
-    // Another password is another try, and so is the form of the refusal.
+    // Another password is another attempt, and so is the form of the refusal.
     log_in(&mut browser, &page, OTHER).await;
     assert_eq!(scene.count(NUMBER).await, (2, false));
     let refused = log_in(&mut browser, &first, WRONG).await;
@@ -44,7 +44,7 @@ async fn c2_a_login_form_sent_again_gets_the_same_answer_and_counts_once() {
         assert_eq!(shown(&answer), shown(&first));
     }
     assert_eq!(scene.count(NUMBER).await, (4, false));
-    // The right one is taken, whatever the form was sent with before.
+    // The right one is accepted, whatever the form was sent with before.
     assert_eq!(leads_to(&log_in(&mut browser, &page, RIGHT).await), "/");
     assert_eq!(scene.count(NUMBER).await, (0, false));
 }
@@ -67,7 +67,7 @@ async fn c2_the_last_entry_sent_twice_voids_once_and_gets_the_same_answer() {
     assert_eq!(rows.iter().filter(|row| row.starts_with("voided")).count(), 1, "{rows:?}");
 }
 
-/// Forms can be sent beforehand, while there is nothing to guess.
+/// Forms can be sent in advance, while there is nothing to guess.
 #[tokio::test(flavor = "multi_thread")]
 async fn c2_a_form_sent_before_a_password_was_set_is_no_free_guess_at_it() {
     let scene = Scene::new("line").await;
@@ -103,7 +103,7 @@ async fn c2_a_password_form_sent_again_gets_the_same_answer_and_counts_once() {
         assert_eq!(scene.count(NUMBER).await, (1, false), "{kind}");
         change(&mut browser, &page, OTHER).await;
         assert_eq!(scene.count(NUMBER).await, (2, false), "{kind}");
-        // The entry that ends the session, sent twice before its answer is there.
+        // The entry that ends the session, sent twice before its answer arrives.
         set_failures(&scene.owner, limit - 1).await;
         scene.forget().await;
         let mut before = browser.clone();
@@ -168,7 +168,7 @@ async fn c2_a_counted_entry_is_remembered_for_hours_and_then_cleaned_up() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn c2_over_the_api_every_request_is_a_try() {
+async fn c2_over_the_api_every_request_is_an_attempt() {
     let scene = Scene::new("line").await;
     scene.give(NUMBER, "password", RIGHT).await;
     for counted in 1..4 {
@@ -197,7 +197,7 @@ async fn set_failures(owner: &Client, failures: i32) {
     owner.execute("UPDATE credential SET failed_attempts = $1", &[&failures]).await.unwrap();
 }
 
-/// What an answer shows; its own form has another id.
+/// The text of an answer, with a placeholder for its own form's id.
 fn shown(answer: &Answer) -> (u16, String) {
     (answer.status, answer.body.replace(&form_id(answer).unwrap_or_default(), "ID"))
 }

@@ -1,4 +1,4 @@
-//! `/password`: C5, C6, and what the top page says of the password's end.
+//! `/password`: C5, C6, and the top page's notice about the password's end.
 
 use super::browser::{Browser, SESSION, leads_to, title};
 use super::service;
@@ -33,7 +33,7 @@ async fn c6_a_temporary_password_is_changed_before_anything_else() {
     assert!(browser.get("/?changed").await.body.contains(notice));
     assert!(!browser.get("/").await.body.contains(notice));
     site::age(&owner, NUMBER, "1 minute").await;
-    assert!(!browser.get("/?changed").await.body.contains(notice), "it is no news any more");
+    assert!(!browser.get("/?changed").await.body.contains(notice), "it is shown once");
     let mut again = Browser::new(&service.base);
     again.log_in(NUMBER, NEW).await;
     assert_eq!(title(&again.get("/").await), "設定サイトトップ");
@@ -127,7 +127,7 @@ async fn c5_a_wrong_current_password_counts_and_the_last_one_voids_it() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn c2_a_password_that_strangers_voided_is_reported_and_the_session_goes_on() {
+async fn c2_a_password_that_strangers_voided_is_reported_and_the_session_continues() {
     for (kind, limit) in [("temporary", 3), ("password", 10)] {
         let (service, owner) = service(kind).await;
         let mut browser = Browser::new(&service.base);
@@ -171,7 +171,7 @@ async fn w4_from_day_46_the_top_page_warns_of_the_passwords_end() {
     assert!(top.contains(warned), "{top}");
     let sql = "SELECT to_char(set_at + interval '60 days' + interval '9 hours', \
                'FMYYYY\"年\"FMMM\"月\"FMDD\"日\"') FROM credential";
-    // The database's own reckoning in UTC, moved to Japan's time.
+    // The database's own calculation in UTC, shifted to Japan's time.
     owner.batch_execute("SET TIME ZONE 'UTC'").await.unwrap();
     let day: String = owner.query_one(sql, &[]).await.unwrap().get(0);
     assert_eq!(top.matches(&day).count(), 2, "{day} in the warning and the table: {top}");

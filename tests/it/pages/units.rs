@@ -12,7 +12,7 @@ const NO_LOGIN: &str = "ログインには使用しません";
 const NOTHING: &str = "仮パスワードの設定が必要です";
 
 #[tokio::test(flavor = "multi_thread")]
-async fn u_each_change_asks_for_its_passwords_and_shows_who_logs_in_now() {
+async fn u_each_change_requires_its_passwords_and_shows_the_new_logins() {
     let changers = |number: &str| format!("今回のログイン（{number}）と同じパスワード");
     let (one, two, contract) = ("06-1234-5601", "06-1234-5602", "06-1234-5600");
     let own = || OWN.to_owned();
@@ -58,20 +58,20 @@ async fn u_each_change_asks_for_its_passwords_and_shows_who_logs_in_now() {
         assert_eq!(leads_to(&answer), "/unit-changed", "{from} {to}");
         let done = browser.get("/unit-changed").await;
         assert_eq!((done.status, title(&done)), (200, "認証単位を変更しました"), "{from} {to}");
-        // The table of before the change is the same, and says which passwords go.
+        // The table before the change is the same, and marks the passwords that go.
         assert_eq!(outcome(&page), outcome(&done), "{from} {to}");
         let logins: Vec<_> =
             outcome(&done).into_iter().filter(|(_, with, _)| with != NO_LOGIN).collect();
         assert_eq!(logins.len(), after.len(), "{from} {to}: {}", done.body);
         for ((number, with, is_lost), (expected, password)) in logins.iter().zip(&after) {
             assert_eq!((number.as_str(), with), (*expected, password), "{from} {to}");
-            // A number that gets the changer's password has none of its own here.
+            // A number that gets the initiator's password has no other one here.
             assert!(!is_lost, "{from} {to} {number}");
         }
         let phone = done.body.contains("を押して");
         assert_eq!(phone, after.iter().any(|(_, with)| with == NOTHING), "{from} {to}");
         assert_eq!(unit(&owner).await, to);
-        // Sent twice, and after a reload, the outcome is still there; nothing else is.
+        // Sent twice, and after a reload, only the outcome is still there.
         let again = send(&mut browser, &page, &path, &passwords).await;
         assert_eq!(leads_to(&again), "/unit-changed", "{from} {to}");
         let other = send(&mut browser, &page, &format!("/unit/{from}"), &passwords).await;
@@ -203,7 +203,7 @@ async fn w6_a_form_from_before_someone_elses_change_does_nothing() {
     first.log_in(ONE, RIGHT).await;
     let page = first.get("/unit/line").await;
     assert_eq!(asked(&page), [ONE]);
-    // Meanwhile someone else makes a password of a temporary one.
+    // Meanwhile another person replaces a temporary password by a password.
     let mut second = Browser::new(&service.base);
     second.log_in(TWO, RIGHT).await;
     let change = second.get("/password").await;
@@ -221,7 +221,7 @@ async fn w6_a_form_from_before_someone_elses_change_does_nothing() {
     assert_eq!(unit(&owner).await, "number");
     let page = first.get("/unit/line").await;
     assert_eq!(asked(&page), [ONE, TWO]);
-    // A change of the unit ends the other's session; its open form says so.
+    // A unit change ends the other's session; its open form says so.
     let other = second.get("/unit/admin_user").await;
     let done = send(&mut first, &page, "/unit/line", &[(ONE, RIGHT), (TWO, "abcd1234")]).await;
     assert_eq!(leads_to(&done), "/unit-changed");
@@ -266,12 +266,12 @@ async fn u1_the_table_names_the_passwords_that_go_before_the_change_and_after_it
         row("06-1234-5602", NO_LOGIN, true),
     ];
     assert_eq!(outcome(&page), expected);
-    // It is there beside a mistake, too.
+    // It is there beside an error, too.
     let refused = send(&mut browser, &page, "/unit/line", &[(ONE, WRONG)]).await;
     assert_eq!(outcome(&refused), expected);
     send(&mut browser, &refused, "/unit/line", &[(ONE, RIGHT)]).await;
     assert_eq!(outcome(&browser.get("/unit-changed").await), expected);
-    // The outcome goes with the idle time.
+    // The outcome is gone after the idle time.
     let old = "UPDATE ended_session SET created_at = created_at - interval '15 minutes'";
     owner.execute(old, &[]).await.unwrap();
     assert_eq!(leads_to(&browser.get("/unit-changed").await), "/session-over?elsewhere");
@@ -293,7 +293,7 @@ async fn w4_the_unit_in_force_is_marked_among_the_three() {
     assert!(!page.contains("href=\"/unit/line\""), "{page}");
 }
 
-/// The rows of the table of who logs in: the number, with what, and whether its password goes.
+/// The table of logins, row by row: the number, its password, and whether the present one goes.
 fn outcome(page: &Answer) -> Vec<(String, String, bool)> {
     let rows = page.body.split("<tr><th scope=\"row\" class=\"number\">").skip(1);
     rows.map(|row| {
@@ -320,7 +320,7 @@ async fn unit(owner: &Client) -> String {
     owner.query_one("SELECT unit FROM contract", &[]).await.unwrap().get(0)
 }
 
-/// The numbers that a form asks for.
+/// The numbers whose passwords a form requires.
 fn asked(page: &Answer) -> Vec<&str> {
     let fields = page.body.split("<input id=\"password-").skip(1);
     fields.map(|field| field.split('"').next().unwrap()).collect()

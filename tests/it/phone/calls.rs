@@ -1,10 +1,10 @@
-//! Calls as they should go.
+//! Calls without faults.
 
 use std::time::Duration;
 
 use super::rig::{self, ADDITIONAL, CONTRACT, Plan, Rig, TRUSTED};
 
-/// What others have locked in this database: a row that they wait for, the tables that they use.
+/// Locks of others in this database: awaited row locks, and locks of tables.
 const LOCKS: &str = "SELECT count(*) FROM pg_locks
     WHERE database = (SELECT oid FROM pg_database WHERE datname = current_database())
     AND pid <> pg_backend_pid()";
@@ -29,7 +29,7 @@ async fn p9_a_call_stores_a_password_and_says_so() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn p12_the_next_guidance_is_queued_before_the_quiet_is_stopped() {
+async fn p12_the_next_guidance_is_queued_before_the_silence_is_stopped() {
     let rig = Rig::start(Plan::default()).await;
     rig.fake.call("order.1", &TRUSTED);
     let menu = rig.fake.wait_for_playback("order.1", "menu").await;
@@ -46,13 +46,13 @@ async fn p12_the_next_guidance_is_queued_before_the_quiet_is_stopped() {
         requests.iter().position(found).unwrap()
     };
     assert!(place("POST", "/answer") < place("POST", &menu));
-    // Between the menu's stop and the password's guidance the quiet plays: it was queued behind the
-    // menu.
-    let quiet = place("DELETE", &menu) + 1;
-    assert_eq!(requests[quiet].path, format!("/channels/order.1/play/{password}"));
-    assert_eq!(requests[quiet + 1].method, "DELETE");
-    assert_eq!(requests[quiet + 2].method, "POST");
-    assert!(requests[quiet + 2].query.contains("karipass/quiet"));
+    // Between the menu's stop and the password's guidance the silence plays: it was queued behind
+    // the menu.
+    let silence = place("DELETE", &menu) + 1;
+    assert_eq!(requests[silence].path, format!("/channels/order.1/play/{password}"));
+    assert_eq!(requests[silence + 1].method, "DELETE");
+    assert_eq!(requests[silence + 2].method, "POST");
+    assert!(requests[silence + 2].query.contains("karipass/quiet"));
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -109,7 +109,7 @@ async fn a_call_ends_once_whatever_ends_it_and_however_often() {
         rig.fake.press(&channel, "1");
         rig.expect_end(&channel, "hung_up").await;
     }
-    // A start that is reported twice is one call, also behind its end.
+    // A start that is reported twice is one call, even after its end.
     rig.fake.call("twice.1", &TRUSTED);
     rig.fake.wait_for_playback("twice.1", "menu").await;
     rig.fake.call("twice.1", &TRUSTED);
@@ -133,7 +133,7 @@ async fn p1_a_channel_that_replaces_the_caller_sets_no_password() {
     rig.fake.replace("transfer.1", "transfer.2");
     rig.fake.press("transfer.2", "1234567812345678");
     rig.expect_end("transfer.1", "hung_up").await;
-    // The dialplan apologises, as soon as what played to the other channel is stopped.
+    // The dialplan apologises, as soon as the other channel's playbacks are stopped.
     rig.fake.wait_for_request("POST", "/channels/transfer.2/continue", 1).await;
     let stopped = rig.fake.requests_like("DELETE", "/playbacks/transfer.1-");
     assert!(!stopped.is_empty());
@@ -144,9 +144,9 @@ async fn p1_a_channel_that_replaces_the_caller_sets_no_password() {
     assert_eq!(rig.ended_calls().into_values().sum::<u64>(), 1);
 }
 
-/// As if no event had said that it has replaced another.
+/// As if no event had reported the replacement.
 #[tokio::test(flavor = "multi_thread")]
-async fn p1_what_a_channel_has_inherited_is_no_identity() {
+async fn p1_an_inherited_variable_is_no_identity() {
     let rig = Rig::start(Plan::default()).await;
     rig.fake.call("inherited.1", &TRUSTED);
     rig.fake.wait_for_playback("inherited.1", "menu").await;
@@ -183,7 +183,7 @@ async fn two_calls_do_not_mix() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_is_no_event_of_a_call_harms_none() {
+async fn an_event_of_no_call_harms_none() {
     let rig = Rig::start(Plan::default()).await;
     rig.fake.press("strange.1", "123");
     rig.fake.call("strange.1", &TRUSTED);
@@ -209,7 +209,7 @@ async fn what_is_no_event_of_a_call_harms_none() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn who_calls_while_the_line_closes_is_sent_on_and_the_others_finish() {
+async fn calls_while_the_line_closes_continue_in_the_dialplan_and_the_others_finish() {
     let mut plan = Plan::default();
     plan.pace.shutdown_grace = Duration::from_secs(30);
     let mut rig = Rig::start(plan).await;
@@ -229,7 +229,7 @@ async fn who_calls_while_the_line_closes_is_sent_on_and_the_others_finish() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_is_left_after_the_grace_is_sent_on() {
+async fn calls_left_after_the_grace_period_continue_in_the_dialplan() {
     let mut rig = Rig::start(Plan::default()).await;
     rig.fake.call("grace.1", &TRUSTED);
     rig.fake.wait_for_playback("grace.1", "menu").await;

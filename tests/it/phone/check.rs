@@ -1,5 +1,4 @@
-//! `karipass check` on an Asterisk that answers as each test wishes. Unit tests of `check::files`
-//! hold what it finds in the configuration files.
+//! `karipass check` on a fake Asterisk. Unit tests of `check::files` cover the configuration files.
 
 use std::fs;
 use std::path::Path;
@@ -109,7 +108,7 @@ async fn check_says_why_asterisk_cannot_be_examined() {
     assert!(has(&findings(&fake).await, Error, &["did not answer"]));
 }
 
-/// A fake that is as it should be.
+/// A fake without findings.
 async fn healthy() -> FakeAsterisk {
     let fake = FakeAsterisk::start().await.unwrap();
     fake.set_sounds(SOUNDS);
@@ -136,7 +135,7 @@ fn answer(body: Value) -> Reply {
     Reply::With(200, body)
 }
 
-/// What is found if Asterisk's files are the samples.
+/// The findings with the samples as Asterisk's files.
 async fn findings(fake: &FakeAsterisk) -> Vec<Finding> {
     let etc = samples();
     findings_with(fake, Some(etc.path())).await
@@ -147,12 +146,12 @@ async fn findings_with(fake: &FakeAsterisk, etc: Option<&Path>) -> Vec<Finding> 
     findings_now(fake, etc).await
 }
 
-/// From now on this is the time of the fake.
+/// Sets the fake's clock.
 fn shows(fake: &FakeAsterisk, epoch: &str) {
     fake.on("GET", "variable=EPOCH", answer(json!({ "value": epoch })));
 }
 
-/// The same as the fake's clock stands.
+/// The findings, with the fake's clock as it is.
 async fn findings_now(fake: &FakeAsterisk, etc: Option<&Path>) -> Vec<Finding> {
     let (user, password) = ("karipass".to_owned(), Secret::from("ari-secret".to_owned()));
     let url = fake.url().parse().unwrap();
@@ -162,7 +161,7 @@ async fn findings_now(fake: &FakeAsterisk, etc: Option<&Path>) -> Vec<Finding> {
     check(&ari, Expected { app: "karipass", set_up_number, media_networks: &[] }).await
 }
 
-/// The samples as they are, with the one local file that they cannot do without.
+/// The unchanged samples, with the one local file that they need.
 fn samples() -> TempDir {
     let folder = tempfile::tempdir().unwrap();
     karipass_lab::asterisk::copy_samples(folder.path()).unwrap();

@@ -1,4 +1,4 @@
-//! What Asterisk does wrong to a call.
+//! Faults of Asterisk during a call.
 
 use std::time::Duration;
 
@@ -39,13 +39,13 @@ async fn an_answer_that_is_never_confirmed_is_given_again() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_call_that_cannot_be_steered_for_a_while_goes_on_where_it_was() {
+async fn a_call_that_cannot_be_steered_for_a_while_continues_where_it_was() {
     let rig = Rig::start(Plan::default()).await;
     rig.fake.call("adrift.1", &TRUSTED);
     rig.fake.wait_for_playback("adrift.1", "menu").await;
     rig.fake.on("DELETE", "/playbacks/adrift.1", Reply::CutOff);
     rig.fake.press("adrift.1", "1");
-    // The stop, twice, and then the first try to stop all that plays.
+    // The stop, twice, and then the first attempt to stop all playbacks.
     rig.fake.wait_for_request("DELETE", "/playbacks/adrift.1", 4).await;
     rig.fake.on("DELETE", "/playbacks/adrift.1", Reply::Well);
     rig.fake.wait_for_confirmed_playback("adrift.1", "set-password").await;
@@ -99,7 +99,7 @@ async fn a_playback_that_fails_is_played_again_and_then_trouble_is_heard() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_stop_that_comes_too_early_is_asked_for_again() {
+async fn a_stop_that_comes_too_early_is_repeated() {
     let rig = Rig::start(Plan::default()).await;
     rig.fake.call("early.2", &TRUSTED);
     let menu = rig.fake.wait_for_playback("early.2", "menu").await;
@@ -131,7 +131,7 @@ async fn a_playback_whose_end_is_never_reported_does_not_hold_the_call() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_stop_that_comes_too_late_is_as_good() {
+async fn a_stop_that_comes_too_late_is_no_error() {
     let rig = Rig::start(Plan::default()).await;
     rig.fake.call("late.1", &TRUSTED);
     let menu = rig.fake.wait_for_playback("late.1", "menu").await;
@@ -146,26 +146,26 @@ async fn a_stop_that_comes_too_late_is_as_good() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_order_that_is_carried_out_late_is_stopped_before_anything_is_said() {
+async fn a_command_that_is_carried_out_late_is_stopped_before_anything_is_said() {
     let rig = Rig::start(Plan::impatient()).await;
     rig.fake.call("overdue.1", &TRUSTED);
     rig.fake.wait_for_playback("overdue.1", "menu").await;
     rig.fake.on("POST", "set-password", Reply::Never);
     rig.fake.once("POST", "/answer", Reply::With(500, json!({})));
     rig.fake.press("overdue.1", "1");
-    let order = rig.fake.wait_for_request("POST", "set-password", 1).await;
-    let playback = order.path.rsplit('/').next().unwrap();
+    let command = rig.fake.wait_for_request("POST", "set-password", 1).await;
+    let playback = command.path.rsplit('/').next().unwrap();
     rig.fake.wait_for_request("DELETE", playback, 1).await;
     rig.fake.leave_playing("overdue.1", playback, "karipass/set-password");
     rig.fake.on("POST", "set-password", Reply::Well);
     rig.fake.wait_for_request("DELETE", playback, 2).await;
-    // It was asked for twice.
+    // It was requested twice.
     let again = rig.fake.wait_for_request("POST", "set-password", 3).await;
     assert!(!again.path.ends_with(playback));
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_may_play_is_not_stopped_while_nothing_is_known_of_the_call() {
+async fn playbacks_are_not_stopped_while_the_call_is_unknown() {
     let rig = Rig::start(Plan::impatient()).await;
     rig.fake.call("adrift.2", &TRUSTED);
     rig.fake.wait_for_playback("adrift.2", "menu").await;
@@ -177,7 +177,7 @@ async fn what_may_play_is_not_stopped_while_nothing_is_known_of_the_call() {
     // It is tried twice.
     let lost = "karipass_ari_request_errors_total{request=\"play\"";
     wait_until("the command to be lost", || rig.metric(lost) == 2).await;
-    // The pauses before these handshakes take twice as long as the pause before the next stop.
+    // The pauses before these handshakes are twice as long as the pause before the next stop.
     let handshakes = rig.fake.requests_like("GET", "/events").len();
     rig.fake.wait_for_request("GET", "/events", handshakes + 20).await;
     let stops = || rig.fake.requests_like("DELETE", "/playbacks/adrift.2").len();
@@ -210,7 +210,7 @@ async fn a_hang_up_is_asked_for_until_asterisk_obeys() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_call_that_is_not_taken_is_sent_on_until_asterisk_obeys() {
+async fn a_call_that_is_not_taken_is_continued_in_the_dialplan_until_asterisk_obeys() {
     let rig = Rig::start(Plan { most: 1, ..Plan::default() }).await;
     rig.fake.call("full.1", &TRUSTED);
     rig.fake.wait_for_playback("full.1", "menu").await;
@@ -249,7 +249,7 @@ async fn a_mailbox_that_overflows_ends_its_call_and_no_other() {
     rig.fake.wait_for_playback("flood.2", "set-password").await;
 }
 
-/// The socket is lost and found; then the calls that nobody serves have been taken.
+/// Reconnects the socket; by then any call without a task has been adopted.
 async fn expect_not_taken_again(rig: &Rig) {
     rig.fake.cut();
     rig.fake.wait_for_socket(2).await;

@@ -1,10 +1,11 @@
-//! What the log says of a call: one line an event, with fields.
+//! The log lines of a call: one line per event, with fields.
 
 use serde_json::{Value, json};
 
 use super::rig::{self, CONTRACT, Plan, Rig, lines_with};
 
-/// The events of a call, each with its fields but the text and what differs from run to run.
+/// The events of a call, each with its fields except the text and values that change from run to
+/// run.
 fn events(channel: &str) -> Vec<Value> {
     let lines =
         lines_with(channel).into_iter().filter(|line| line["fields"]["event"] != Value::Null);
@@ -27,7 +28,7 @@ async fn each_event_of_a_call_is_one_line_that_says_how_many_digits_and_never_wh
     rig.fake.wait_for_playback("lines.1", "menu").await;
     rig.fake.press("lines.1", "9");
     rig.fake.wait_for_playback("lines.1", "invalid").await;
-    // Behind its beginning come the quiet's stop and the quiet that follows.
+    // After its beginning come the silence's stop and the next silence.
     rig.fake.wait_for_request("POST", "karipass/quiet", 2).await;
     rig.fake.press("lines.1", "1");
     rig.fake.wait_for_playback("lines.1", "set-password").await;
@@ -57,7 +58,7 @@ async fn each_event_of_a_call_is_one_line_that_says_how_many_digits_and_never_wh
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_the_database_did_wrong_stands_between_the_lines_of_its_call() {
+async fn a_database_failure_stands_between_the_lines_of_its_call() {
     let rig = Rig::start(Plan { db: Some(rig::unreachable_db()), ..Plan::default() }).await;
     rig.fake.call("lines.2", &["trusted", CONTRACT]);
     rig.fake.call("lines.3", &["withheld", ""]);

@@ -5,10 +5,10 @@ use serde_json::json;
 
 use super::rig::{Plan, Rig, TRUSTED};
 
-/// Holds the fake's media.
+/// The network of the fake's media.
 const OWN: &str = "carrier=127.0.0.2";
 const FOREIGN: &str = "203.0.113.9:40000";
-/// As Asterisk writes what it does not know yet.
+/// Asterisk's text for an unknown destination.
 const UNKNOWN: &str = "(null)";
 /// A whole call for the line's password, keyed ahead.
 const WHOLE_CALL: &str = "11234567812345678";
@@ -25,7 +25,7 @@ async fn p1_nothing_is_played_to_a_call_with_foreign_media() {
     rig.wait_for_count(0, "SELECT count(*) FROM credential").await;
 }
 
-/// By a re-INVITE, or since RTP comes from there (`rtp_symmetric`).
+/// By a re-INVITE, or because RTP comes from there (`rtp_symmetric`).
 #[tokio::test(flavor = "multi_thread")]
 async fn p1_a_call_whose_media_go_elsewhere_is_hung_up() {
     let rig = Rig::start(plan()).await;
@@ -69,7 +69,7 @@ fn plan() -> Plan {
 }
 
 impl Rig {
-    /// From now on Asterisk says of every channel that its media go there.
+    /// From now on Asterisk reports this destination for every channel's media.
     fn sends_media_to(&self, destination: &str) {
         let media = json!({ "value": format!("carrier/{destination}") });
         self.fake.on("GET", "rtp%2Cdest", Reply::With(200, media));

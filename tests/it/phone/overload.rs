@@ -10,12 +10,12 @@ use karipass::hashing::Cost;
 use super::rig::{ADDITIONAL, CONTRACT, Plan, Rig, TRUSTED, wait_until};
 use crate::support::WAIT_TIMEOUT;
 
-/// Requests under way at once.
+/// Concurrent requests.
 const AT_ONCE: usize = 48;
-/// How often new calls come until they are refused, or taken.
+/// The interval of new calls until they are refused, or accepted.
 const NEXT_CALL: Duration = Duration::from_millis(20);
 
-/// Twice as many orders as there are places get no answer within their deadline, so that one behind
+/// Twice as many commands as request slots get no answer within their deadline, so that one behind
 /// them waits for two deadlines.
 #[tokio::test(flavor = "multi_thread")]
 async fn r_a_command_that_waits_for_its_place_is_sent_once() {
@@ -24,20 +24,20 @@ async fn r_a_command_that_waits_for_its_place_is_sent_once() {
     rig.fake.wait_for_playback("place.1", "menu").await;
     rig.fake.on("POST", "/crowd.", Reply::Never);
     for call in 0..2 * AT_ONCE {
-        // Nobody is looked up for these: each orders an answer as it comes in.
+        // Their contracts are not looked up: each commands an answer at once.
         rig.fake.call(&format!("crowd.{call}"), &["untrusted", ""]);
     }
     rig.fake.press("place.1", "1");
     rig.fake.wait_for_playback("place.1", "set-password").await;
     assert_eq!(rig.fake.requests_like("POST", "set-password").len(), 1);
     assert_eq!(rig.fake.requests_like("POST", "/place.1/answer").len(), 1);
-    // The menu's, and by now the quiet's behind it: nothing is stopped that did not play.
+    // The menu's, and by now the silence's behind it: nothing is stopped that did not play.
     assert!(rig.fake.requests_like("DELETE", "/playbacks/place.1").len() <= 2);
     assert_eq!(rig.metric("karipass_ari_request_errors_total{request=\"play\""), 0);
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn r_while_asterisk_is_slow_new_calls_are_refused_and_those_under_way_go_on() {
+async fn r_while_asterisk_is_slow_new_calls_are_refused_and_active_ones_continue() {
     let slow = Duration::from_millis(1500);
     let rig = Rig::start(Plan::default()).await;
     let refused = || rig.metric("karipass_calls_refused_total{cause=\"commands\"}");
@@ -47,7 +47,7 @@ async fn r_while_asterisk_is_slow_new_calls_are_refused_and_those_under_way_go_o
     for call in 0..AT_ONCE / 2 {
         rig.fake.call(&format!("slow.answered.{call}"), &["untrusted", ""]);
     }
-    // Each answer is two requests, and the third is made once both have come to their late end.
+    // Each answer is two requests, and the third is sent after both have ended late.
     rig.fake.wait_for_request("POST", "/slow.answered.", 3 * AT_ONCE / 2).await;
     let last = calls_until_refused(&rig, "slow.answered.next", || refused() > 0).await;
     assert!(rig.fake.requests_like("POST", &format!("/{last}/answer")).is_empty());
@@ -56,7 +56,7 @@ async fn r_while_asterisk_is_slow_new_calls_are_refused_and_those_under_way_go_o
     wait_until("the offer to be refused", || refused() > refused_by_now).await;
     assert!(rig.fake.requests_like("POST", "/events/claim").is_empty());
     assert_eq!(rig.metric("karipass_calls_overloaded{"), 1);
-    // Those who were taken before are served to their end.
+    // Calls that were accepted before are served to their end.
     rig.fake.press("slow.under-way", "1");
     rig.fake.wait_for_playback("slow.under-way", "set-password").await;
     rig.fake.press("slow.under-way", "1234567812345678");
@@ -90,10 +90,10 @@ async fn r_while_hashes_are_slow_new_calls_are_refused() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn r_calls_come_no_quicker_than_the_line_is_known_to_bear() {
+async fn r_calls_are_taken_no_faster_than_the_line_is_known_to_sustain() {
     let pace = Timeouts { initial_calls_per_second: 1.0, ..Plan::default().pace };
     let rig = Rig::start(Plan { pace, ..Plan::default() }).await;
-    // Those who hang up without a password are none.
+    // Calls that end without a password do not count.
     for call in 0..20 {
         let channel = format!("quick.gone.{call}.");
         rig.fake.call(&channel, &TRUSTED);
@@ -133,20 +133,20 @@ async fn r_a_caller_and_a_trunk_have_a_share_of_the_places() {
     rig.fake.wait_for_playback("share.7.", "menu").await;
 }
 
-/// Calls come until one is refused; gives its channel.
+/// Calls arrive until one is refused; returns its channel.
 async fn calls_until_refused(rig: &Rig, name: &str, is_refused: impl Fn() -> bool) -> String {
     let last = calls_until(rig, name, is_refused).await;
     rig.fake.wait_for_request("POST", &format!("/channels/{last}/continue"), 1).await;
     last
 }
 
-/// Calls come until one is taken.
+/// Calls arrive until one is accepted.
 async fn expect_calls_taken_again(rig: &Rig, name: &str) {
     let answers = || rig.fake.requests_like("POST", "/answer");
     calls_until(rig, name, || answers().iter().any(|it| it.path.contains(name))).await;
 }
 
-/// Calls come until it is so; gives the last one's channel.
+/// Calls arrive until the condition holds; returns the last one's channel.
 async fn calls_until(rig: &Rig, name: &str, is_so: impl Fn() -> bool) -> String {
     let began = clock::now();
     for call in 1.. {

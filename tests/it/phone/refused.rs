@@ -21,7 +21,7 @@ async fn p12_nothing_counts_that_is_keyed_while_commands_are_refused() {
     rig.fake.press("blind.1", "1");
     rig.fake.wait_for_request("DELETE", "/playbacks/blind.1", 1).await;
     rig.fake.press("blind.1", TWICE);
-    // What follows are tries to stop all that plays.
+    // Next come attempts to stop all playbacks.
     rig.fake.wait_for_request("DELETE", "/playbacks/blind.1", 3).await;
     rig.fake.press("blind.1", TWICE);
     rig.fake.press("blind.1", TWICE);
@@ -35,7 +35,7 @@ async fn p12_nothing_counts_that_is_keyed_while_commands_are_refused() {
     rig.fake.wait_for_request("DELETE", "/playbacks/blind.2", 3).await;
     rig.fake.hang_up("blind.2");
     rig.expect_end("blind.2", "hung_up").await;
-    // Else the line would not stop.
+    // Otherwise the line would not stop.
     rig.answer_all(&Reply::Well);
 }
 
@@ -47,9 +47,9 @@ async fn p12_nothing_counts_that_is_keyed_while_commands_are_unanswered() {
     rig.fake.press("blind.3", "1");
     rig.fake.wait_for_confirmed_playback("blind.3", "set-password").await;
     rig.fake.on("DELETE", "/playbacks/blind.3", Reply::Never);
-    // Nobody knows yet that the first stop, and all behind it, will come to nothing.
+    // The daemon does not know yet that the first stop, and all behind it, will fail.
     rig.fake.press("blind.3", TWICE);
-    // Those of the menu and its quiet, and two tries of one.
+    // The stops of the menu and its silence, and two attempts at one.
     rig.fake.wait_for_request("DELETE", "/playbacks/blind.3", 4).await;
     rig.fake.press("blind.3", TWICE);
     rig.fake.on("DELETE", "/playbacks/blind.3", Reply::Well);
@@ -76,7 +76,7 @@ async fn p12_nothing_counts_that_is_keyed_while_the_channel_is_busy() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn p12_nothing_counts_that_is_keyed_before_a_gap_is_made_good() {
+async fn p12_no_key_counts_before_a_reconnection() {
     let rig = Rig::start(Plan::default()).await;
     rig.fake.call("blind.5", &TRUSTED);
     rig.fake.wait_for_playback("blind.5", "menu").await;
@@ -88,7 +88,7 @@ async fn p12_nothing_counts_that_is_keyed_before_a_gap_is_made_good() {
     rig.fake.wait_for_socket(2).await;
     rig.fake.wait_for_request("DELETE", "/playbacks/blind.5", stops + 1).await;
     rig.fake.press("blind.5", TWICE);
-    // Each try to stop what plays is two requests.
+    // Each attempt to stop the playbacks is two requests.
     rig.fake.wait_for_request("DELETE", "/playbacks/blind.5", stops + 3).await;
     rig.fake.on("DELETE", "/playbacks/blind.5", Reply::Well);
     // The first one plays until it is stopped.
@@ -131,7 +131,7 @@ impl Rig {
         }
     }
 
-    /// The step is asked with its guidance; then it is answered.
+    /// The step's guidance plays; then the keys are pressed.
     async fn expect_next_step(&self, channel: &str, guidance: &str, keys: &str) {
         self.fake.wait_for_confirmed_playback(channel, guidance).await;
         assert!(self.passwords().await.is_empty());

@@ -26,29 +26,29 @@ use crate::support::{self, WAIT_TIMEOUT};
 
 /// The contract number of the rig's contract, which has the service.
 pub const CONTRACT: &str = "0612345600";
-/// An additional number of it, which has the service too.
+/// An additional number with the service.
 pub const ADDITIONAL: &str = "0612345601";
-/// What the dialplan says of a call from [`CONTRACT`].
+/// The dialplan's verdict on a call from [`CONTRACT`].
 pub const TRUSTED: [&str; 2] = ["trusted", CONTRACT];
 
 const KEY: &str = "k1 AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=";
 
-/// A deadline that no machine misses; a line that stops waits for some of them.
+/// A deadline that no machine misses; a stopping line waits for some of them.
 const LATE: Duration = Duration::from_secs(20);
-/// A deadline that is over soon, for tests that have something go unanswered.
+/// A short deadline, for tests with unanswered requests.
 pub const SOON: Duration = Duration::from_secs(1);
 
-/// What differs from rig to rig.
+/// The options of a rig.
 pub struct Plan {
     pub pace: Timeouts,
     pub limits: Limits,
-    /// The most calls at once.
+    /// The most concurrent calls.
     pub most: usize,
     /// The most of them from one number, and from one trunk.
     pub shares: [usize; 2],
-    /// Where the media of some endpoints are.
+    /// The networks of some endpoints' media.
     pub media_networks: Vec<&'static str>,
-    /// What a hash costs.
+    /// The cost of a hash.
     pub cost: Cost,
     /// Further Asterisks, by their URLs.
     pub beside: Vec<String>,
@@ -57,14 +57,14 @@ pub struct Plan {
 }
 
 impl Plan {
-    /// One whose requests are given up soon.
+    /// A plan whose requests time out soon.
     pub fn impatient() -> Self {
         let pace = Timeouts { request: SOON, ..Self::default().pace };
         Self { pace, ..Self::default() }
     }
 }
 
-/// Nothing is given up that has not gone wrong, however long it takes.
+/// Nothing times out without a fault, however long it takes.
 impl Default for Plan {
     fn default() -> Self {
         Self {
@@ -174,7 +174,7 @@ impl Rig {
             .await;
     }
 
-    /// Waits until exactly these keep the line from serving calls.
+    /// Waits until exactly these problems keep the line from serving calls.
     pub async fn wait_for_faults(&self, faults: &[&str]) {
         let standing =
             || -> Vec<String> { self.status.iter().flat_map(|health| health.problems()).collect() };
@@ -193,7 +193,7 @@ impl Rig {
         thread.join().unwrap();
     }
 
-    /// Lets the last guidance come to its end; one that ends at once is played again.
+    /// Lets the last guidance play to its end; one that ends at once is played again.
     pub async fn finish(&self, channel: &str) {
         wait_until(&format!("the end of {channel}"), || {
             self.fake.finish(channel, "done");
@@ -275,19 +275,19 @@ impl Drop for Rig {
     }
 }
 
-/// A database that nobody can reach.
+/// A database that is unreachable.
 pub fn unreachable_db() -> Db {
     let url = "host=/nonexistent dbname=karipass user=karipass password=x";
     let url = Secret::from(url.to_owned());
     Db::for_daemon(&DatabaseConfig { url, owner_url: None, max_connections: 2 }).unwrap()
 }
 
-/// Waits until something is so.
+/// Waits until the condition holds.
 pub async fn wait_until(what: &str, so: impl Fn() -> bool) {
     support::wait_until(what, async || so()).await;
 }
 
-/// The log lines in which a text occurs, such as a channel's id or a server's address.
+/// The log lines that contain a text, such as a channel's id or a server's address.
 pub fn lines_with(text: &str) -> Vec<Value> {
     let log = log().0.lock().unwrap_or_else(PoisonError::into_inner);
     let lines = std::str::from_utf8(&log).unwrap().lines();

@@ -1,4 +1,4 @@
-//! The WebSocket: lost, silent, taken over, and got back.
+//! The WebSocket: lost, silent, taken over, and restored.
 
 use std::time::Duration;
 
@@ -12,7 +12,7 @@ use super::rig::{self, Plan, Rig, SOON, TRUSTED};
 const REPLACED: &str = r#"{"type":"ApplicationReplaced","application":"karipass"}"#;
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_cut_socket_is_got_back_and_its_calls_go_on() {
+async fn a_cut_socket_is_restored_and_its_calls_continue() {
     let rig = Rig::start(Plan::default()).await;
     rig.fake.call("cut.1", &TRUSTED);
     rig.fake.wait_for_playback("cut.1", "menu").await;
@@ -39,13 +39,13 @@ async fn a_last_guidance_that_is_cut_is_said_again_and_not_hung_up_on() {
     rig.fake.press("last.1", "11234567812345678");
     // The line knows that it plays.
     let first = rig.fake.wait_for_confirmed_playback("last.1", "completed").await;
-    // One that ends sooner counts as never heard, and is said again in any case; later changes
-    // nothing.
+    // A prompt that ends sooner counts as never heard, and is repeated in any case; a later end
+    // changes nothing.
     tokio::time::sleep(Duration::from_millis(300)).await;
-    // The end of what is stopped is reported before the stop is answered.
+    // The end of a stopped playback is reported before the stop is answered.
     rig.fake.once("DELETE", &first, Reply::DoneAndCutOff);
     rig.fake.cut();
-    // The second is behind the first, for whom nobody serves any more.
+    // The second plays behind the first, the fallback of an abandoned call.
     rig.fake.wait_for_request("POST", "completed", 3).await;
     assert_ne!(rig.fake.wait_for_playback("last.1", "completed").await, first);
     rig.finish("last.1").await;
@@ -66,7 +66,7 @@ async fn a_socket_that_answers_no_ping_is_given_up() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_asterisk_that_is_down_is_waited_for_without_a_line_for_each_try() {
+async fn an_asterisk_that_is_down_is_waited_for_without_a_line_for_each_attempt() {
     let fake = FakeAsterisk::start().await.unwrap();
     fake.set_sounds(SOUNDS);
     fake.refuse(true);
@@ -130,7 +130,7 @@ async fn calls_that_ended_in_the_gap_end_and_channels_without_a_call_begin_at_th
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_an_earlier_daemon_has_left_playing_is_stopped() {
+async fn playbacks_of_an_earlier_daemon_are_stopped() {
     let fake = FakeAsterisk::start().await.unwrap();
     fake.set_sounds(SOUNDS);
     fake.silent_call("left.1", &TRUSTED.join("/"));
@@ -234,7 +234,7 @@ async fn a_line_is_not_ready_while_sip_is_not_loaded() {
         for stopped in [gone(), module("Not Running")] {
             rig.fake.on("GET", name, stopped);
             rig.wait_for_faults(&[&fault]).await;
-            // What is not reported changes nothing.
+            // Without a report nothing changes.
             rig.fake.on("GET", name, Reply::With(500, json!({})));
             let asked = rig.fake.requests_like("GET", name).len();
             rig.fake.wait_for_request("GET", name, asked + 2).await;

@@ -1,4 +1,4 @@
-//! `karipass logs` shows and chooses the lines that a daemon wrote.
+//! `karipass logs` shows and filters a daemon's lines.
 
 use std::fs::{self, File};
 use std::io::{BufRead as _, BufReader, Write as _};

@@ -1,5 +1,5 @@
-//! `karipass serve` as a process: how it stops, what a service manager hears of it, what a flood
-//! leaves of it.
+//! `karipass serve` as a process: how it stops, its messages to a service manager, and the effects
+//! of a flood.
 
 mod calls;
 mod lines;
@@ -21,7 +21,7 @@ use tokio_postgres::Client;
 use crate::site::{self, Caller, Daemon, NUMBER};
 use crate::support::{self, WAIT_TIMEOUT, wait_until};
 
-/// What the dialplan says of a call from [`NUMBER`].
+/// The dialplan's verdict on a call from [`NUMBER`].
 const TRUSTED: [&str; 2] = ["trusted", NUMBER];
 
 /// A daemon between a fake Asterisk and a database with one contract.
@@ -34,7 +34,7 @@ struct Whole {
 }
 
 impl Whole {
-    /// One that is ready, with these variables.
+    /// A daemon that is ready, with these variables.
     async fn ready(variables: &[(&str, &str)]) -> Self {
         Self::on(support::database().await, variables).await
     }
@@ -52,7 +52,7 @@ impl Whole {
         whole
     }
 
-    /// What `/readyz` says.
+    /// The answer of `/readyz`.
     async fn readyz(&self) -> (u16, String) {
         let answer = self.caller.get(&format!("{}/readyz", self.daemon.operators)).await;
         (answer.status, answer.body)
@@ -66,7 +66,7 @@ impl Whole {
         self.daemon.child().signal(rustix::process::Signal::TERM).unwrap();
     }
 
-    /// Waits until the daemon has ended, and well.
+    /// Waits until the daemon has ended successfully.
     async fn wait_until_ended(&mut self) {
         let began = clock::now();
         let status = loop {

@@ -1,4 +1,4 @@
-//! The files of `docs/operating`, against what a real daemon writes and exports.
+//! The files of `docs/operating`, against the log and metrics of a real daemon.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -11,7 +11,7 @@ use super::Whole;
 use crate::site::{self, Caller, Daemon, NUMBER, RIGHT, WRONG};
 use crate::support::{run, wait_until};
 
-/// Where `make tools` unpacks what reads them.
+/// The folder into which `make tools` unpacks their readers.
 fn unpacked(path: &str) -> PathBuf {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("target/debian").join(path);
     assert!(path.exists(), "{} is missing: make tools", path.display());
@@ -56,7 +56,7 @@ const DASHBOARD: &str = "grafana/karipass.json";
 const ADDED: [&str; 3] = ["instance", "job", "le"];
 
 #[test]
-fn prometheus_takes_the_alerts_and_each_says_what_to_do() {
+fn prometheus_accepts_the_alerts_and_each_says_what_to_do() {
     let mut command = Command::new(unpacked("usr/bin/promtool"));
     let ran = run(command.args(["check", "rules"]).arg(operating(RULES)));
     assert_eq!(ran.status, 0, "{ran:?}");
@@ -99,7 +99,7 @@ async fn a_daemon_exports_documented_metrics_with_documented_labels() {
     let whole = Whole::ready(&[]).await;
     let metrics =
         async || whole.caller.get(&format!("{}/metrics", whole.daemon.operators)).await.body;
-    // Prometheus sees no increase from nothing to 1.
+    // Prometheus sees no increase from a missing series to 1.
     let (rules, fresh) = (fs::read_to_string(operating(RULES)).unwrap(), metrics().await);
     let watched = rules.split("increase(").skip(1).filter_map(|rest| words(rest).next());
     for counter in watched {

@@ -1,7 +1,7 @@
 //! The telephone line beside slow connections, and beside more logins than can be verified.
 //!
-//! What is looked for is a collapse: a busy machine must not fail it. How much longer the line
-//! takes is a figure of `make bench`.
+//! The test looks for a collapse, and must not fail on a busy machine. `make bench` measures how
+//! much slower the line becomes.
 
 use std::io::Write as _;
 use std::net::TcpStream;
@@ -11,11 +11,11 @@ use crate::flood::Flood;
 use crate::site::{Caller, NUMBER, RIGHT, Service};
 use crate::support::{self, EXCLUSIVE, wait_until, wait_until_locked_out};
 
-/// Memory that slow connections and the flood may take besides.
+/// Additional memory during slow connections and the flood.
 const MEMORY_KIB: u32 = 256 * 1024;
 
 #[tokio::test(flavor = "multi_thread")]
-async fn r_calls_go_on_beside_slow_connections_and_a_flood_of_logins() {
+async fn r_calls_continue_beside_slow_connections_and_a_flood_of_logins() {
     let _alone = EXCLUSIVE.lock().await;
     let whole = Whole::ready(&[]).await;
     let before = whole.daemon.memory_kib();
@@ -51,7 +51,7 @@ async fn r_logins_that_hold_the_database_leave_calls_theirs() {
     assert_eq!(login.await.unwrap(), 200);
 }
 
-/// The database would not answer for long.
+/// The database would take long to answer.
 #[tokio::test(flavor = "multi_thread")]
 async fn r_a_login_beyond_the_queue_does_not_ask_the_database() {
     let database = support::database().await;
@@ -68,14 +68,14 @@ async fn r_the_line_goes_before_the_site_and_all_before_its_hashes() {
     // sched(7)
     const OTHER: &str = "0";
     const IDLE: &str = "5";
-    const LEAST: i32 = 19;
+    const MAX_NICE: i32 = 19;
     const SITE_NICE: i32 = 5;
     let whole = Whole::ready(&[]).await;
     let of = |name| whole.daemon.priorities(name);
     let all_idle = || of("hash-logins").iter().all(|(_, policy)| policy == IDLE);
     wait_until("the logins' threads to have started", async || all_idle()).await;
     let [(nice, _)] = of("line").try_into().expect("one thread");
-    let gives_way = (nice.parse::<i32>().unwrap() + SITE_NICE).min(LEAST).to_string();
+    let gives_way = (nice.parse::<i32>().unwrap() + SITE_NICE).min(MAX_NICE).to_string();
     for (name, nice) in [("line", &nice), ("hash-calls", &nice), ("site", &gives_way)] {
         let found = of(name);
         let as_it_should = |it: &(String, String)| it.0 == *nice && it.1 == OTHER;
@@ -83,7 +83,7 @@ async fn r_the_line_goes_before_the_site_and_all_before_its_hashes() {
     }
 }
 
-/// A connection whose request never comes to its end.
+/// A connection whose request never ends.
 fn slow(base: &str) -> TcpStream {
     let mut stream = TcpStream::connect(base.strip_prefix("http://").unwrap()).unwrap();
     stream.write_all(b"POST /api/v1/login HTTP/1.1\r\nHost: localhost\r\n").unwrap();

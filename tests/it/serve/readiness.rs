@@ -1,10 +1,10 @@
-//! `/readyz` says 200 only while the database takes changes, and comes back by itself (`R`).
+//! `/readyz` says 200 only while the database accepts changes, and recovers by itself (`R`).
 
 use super::Whole;
 use crate::site::NUMBER;
 use crate::support::{self, end_daemon_connections, wait_until};
 
-/// What makes every change fail, what ends it, and what `/readyz` says meanwhile.
+/// A fault that makes every change fail, its end, and the answer of `/readyz` meanwhile.
 const FAULTS: [(&str, &str, &str); 6] = [
     (
         "REVOKE INSERT ON idempotency_key FROM karipass_daemon",
@@ -44,7 +44,7 @@ const IS_FULL: &str = "
     $$BEGIN RAISE 'the disk is full' USING ERRCODE = '53100'; END$$";
 
 #[tokio::test(flavor = "multi_thread")]
-async fn r_readyz_falls_while_every_change_fails_and_comes_back() {
+async fn r_readyz_fails_while_every_change_fails_and_recovers() {
     let whole = Whole::ready(&[]).await;
     whole.owner.batch_execute(IS_FULL).await.unwrap();
     for (begin, end, said) in FAULTS {
@@ -71,7 +71,7 @@ async fn r_readyz_falls_while_every_change_fails_and_comes_back() {
     wait_until("readiness", async || whole.readyz().await.0 == 200).await;
 }
 
-/// However often it is looked: each look leaves an attempt.
+/// However often it is polled: each probe leaves an idempotency key.
 #[tokio::test(flavor = "multi_thread")]
 async fn r_readyz_stays_while_one_contract_is_locked() {
     let whole = Whole::ready(&[]).await;

@@ -1,4 +1,4 @@
-//! Secrets on the disk: who may read them, and that `SIGHUP` reads them again.
+//! Secrets on disk: who may read them, and how `SIGHUP` reloads them.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
@@ -13,7 +13,7 @@ use super::Whole;
 use crate::site::{KEYS, NUMBER, RIGHT};
 use crate::support::{self, KARIPASS, Ran, end_daemon_connections, run, wait_until};
 
-/// The key that comes with a rotation, and how stored hashes name it.
+/// The new key of a rotation, and its id in stored hashes.
 const NEW_KEY: &str = "new AQAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=";
 const OF_NEW_KEY: &str =
     "SELECT count(*) FROM credential WHERE password_hash LIKE '%,keyid=bmV3$%'";
@@ -29,7 +29,7 @@ async fn r_serve_refuses_secrets_that_others_can_read() {
     let (keys, password) = (folder.path().join("hash.keys"), folder.path().join("ari.password"));
     fs::write(&keys, KEYS).unwrap();
     fs::write(&password, "unused").unwrap();
-    // A listener that is none: where the secrets are good this is what ends it.
+    // An invalid listener: with good secrets this is the error that ends it.
     let serve = |group_readable: &str| -> Ran {
         let mut command = database.karipass(Path::new(KARIPASS));
         command
@@ -83,12 +83,12 @@ async fn r_sighup_reads_keys_and_passwords_again_and_ends_nothing() {
     let limits = fs::read_to_string(format!("/proc/{}/limits", whole.daemon.child().id())).unwrap();
     let core = limits.lines().find(|line| line.starts_with("Max core file size")).unwrap();
     assert_eq!(core.split_whitespace().filter(|word| *word == "0").count(), 2, "{core}");
-    // A mistake changes nothing: no key, and another password beside it.
+    // An error changes nothing: no key, and another password beside it.
     fs::write(&keys, "nonsense").unwrap();
     fs::write(&password, "too early").unwrap();
     whole.hang_up();
-    // Read by now: what follows is another signal.
-    wait_until("the mistake", async || {
+    // Read by now: the next change is for another signal.
+    wait_until("the error", async || {
         let metrics = whole.caller.get(&format!("{}/metrics", whole.daemon.operators)).await;
         metrics.body.contains("karipass_reloads_total{outcome=\"refused\"} 1\n")
     })
@@ -110,8 +110,7 @@ async fn r_sighup_reads_keys_and_passwords_again_and_ends_nothing() {
         requests.iter().any(|request| request.authorization.as_deref() == Some(latter))
     })
     .await;
-    // The sessions that there were have the old password of PostgreSQL; both of the line and the
-    // site.
+    // The old sessions use PostgreSQL's old password; those of the line and of the site.
     end_daemon_connections(&superuser).await;
     let answer = whole.caller.log_in(&whole.daemon.base, NUMBER, RIGHT).await;
     assert_eq!(answer.status, 200, "{answer:?}");

@@ -1,4 +1,4 @@
-//! From the first signal to the end: what falls at once, what goes on, and for how long.
+//! From the first signal to the end: what ends at once, what continues, and for how long.
 
 use std::net::TcpStream;
 use std::time::Duration;
@@ -12,7 +12,7 @@ use crate::site::{NUMBER, RIGHT, WRONG};
 use crate::support::{wait_until, wait_until_locked_out, within};
 
 const NO_NOTICE: (&str, &str) = ("KARIPASS_SHUTDOWN_DRAIN_S", "0");
-/// From a signal without a notice: 5 s for hashes, and the database's last word.
+/// From a signal without a drain: 5 s for hashes, and the database's last answer.
 const END_TIMEOUT: Duration = Duration::from_secs(12);
 
 #[tokio::test(flavor = "multi_thread")]
@@ -25,7 +25,7 @@ async fn r_on_shutdown_the_site_ends_after_the_notice_and_the_operators_last() {
     whole.terminate();
     wait_until("the site's end", async || !listens(&whole.daemon.base)).await;
     assert!(stopped.elapsed() >= NOTICE, "it ended after {:?}", stopped.elapsed());
-    // The call goes on, and operators see why the process does.
+    // The call continues, and operators see why the process does.
     assert_eq!(whole.readyz().await.0, 503);
     let calls = whole.daemon.metric(&whole.caller, "karipass_calls ").await;
     assert!((calls - 1.0).abs() < f64::EPSILON, "{calls} calls");
@@ -34,9 +34,9 @@ async fn r_on_shutdown_the_site_ends_after_the_notice_and_the_operators_last() {
     assert!(!listens(&whole.daemon.operators));
 }
 
-/// A notice that is not over by the test's end.
+/// A drain that does not end within the test.
 #[tokio::test(flavor = "multi_thread")]
-async fn r_on_shutdown_readyz_falls_first_and_the_site_goes_on() {
+async fn r_on_shutdown_readyz_fails_first_and_the_site_continues() {
     let mut whole = Whole::ready(&[("KARIPASS_SHUTDOWN_DRAIN_S", "600")]).await;
     let token = whole.caller.log_in(&whole.daemon.base, NUMBER, RIGHT).await.token();
     let kept = whole.caller.session(&whole.daemon.base, &token).await;
@@ -45,7 +45,7 @@ async fn r_on_shutdown_readyz_falls_first_and_the_site_goes_on() {
     whole.terminate();
     wait_until("readyz to fall", async || whole.readyz().await.0 == 503).await;
     assert!(whole.readyz().await.1.starts_with("karipass is stopping\n"));
-    // By the connection that is still open, and by new ones.
+    // Over the connection that is still open, and over new ones.
     for _ in 0..3 {
         let answer = whole.caller.log_in(&whole.daemon.base, NUMBER, RIGHT).await;
         assert_eq!((answer.status, &answer.headers[CONNECTION].to_str().unwrap()), (200, &"close"));
@@ -93,13 +93,13 @@ async fn r_on_shutdown_a_second_signal_ends_all_at_once() {
     whole.fake.wait_for_playback("cut.1", "menu").await;
     whole.terminate();
     wait_until("readyz to fall", async || whole.readyz().await.0 == 503).await;
-    // Far sooner than `shutdown.call_grace_s` would let it.
+    // Far sooner than `shutdown.call_grace_s`.
     whole.terminate();
     whole.wait_until_ended().await;
     assert!(!whole.fake.is_gone("cut.1"), "the dialplan serves the caller");
 }
 
-/// More than can be hashed in the time that is left for it.
+/// More than can be hashed in the remaining time.
 #[tokio::test(flavor = "multi_thread")]
 async fn r_on_shutdown_every_login_that_was_taken_is_answered() {
     const LOGINS: u32 = 800;
@@ -116,8 +116,8 @@ async fn r_on_shutdown_every_login_that_was_taken_is_answered() {
         if taken % AT_ONCE > 0 {
             continue;
         }
-        // What goes from the queue to its hash between the two looks is not counted, and nothing
-        // twice.
+        // A login that moves from the queue to its hash between the two reads is not counted, and
+        // none twice.
         wait_until("every login to have been taken", async || {
             let hashes = counted("karipass_password_hash_operations_total ").await - before;
             let waiting = counted("karipass_password_hash_queue_length{pool=\"logins\"} ").await;
@@ -141,9 +141,9 @@ async fn r_on_shutdown_every_login_that_was_taken_is_answered() {
     whole.wait_until_ended().await;
 }
 
-/// The verdict is held up until the site takes no more.
+/// The verdict is delayed until the site stops accepting requests.
 #[tokio::test(flavor = "multi_thread")]
-async fn r_on_shutdown_a_login_whose_verdict_comes_late_is_answered() {
+async fn r_on_shutdown_a_login_whose_verdict_is_late_is_answered() {
     let mut whole = Whole::ready(&[NO_NOTICE]).await;
     whole.owner.batch_execute("BEGIN; SELECT FROM credential FOR UPDATE").await.unwrap();
     let (caller, base) = (whole.caller.clone(), whole.daemon.base.clone());
@@ -156,7 +156,7 @@ async fn r_on_shutdown_a_login_whose_verdict_comes_late_is_answered() {
     whole.wait_until_ended().await;
 }
 
-/// Connections that are kept but not used, and a database that answers nothing.
+/// Idle connections, and a database that answers nothing.
 #[tokio::test(flavor = "multi_thread")]
 async fn r_on_shutdown_nobody_idle_and_no_lost_database_delays_the_end() {
     let mut whole = Whole::ready(&[NO_NOTICE]).await;

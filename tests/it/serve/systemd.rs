@@ -1,4 +1,4 @@
-//! What systemd would hear: a real datagram socket in its place.
+//! The messages to systemd: a real datagram socket stands in for it.
 
 use std::os::unix::net::UnixDatagram;
 use std::thread;
@@ -12,15 +12,15 @@ use tempfile::TempDir;
 use crate::site::{self, Daemon};
 use crate::support::{self, WAIT_TIMEOUT};
 
-/// What the manager grants between two signs of life.
+/// The manager's time-out for watchdog pings.
 const GRANTED: Duration = Duration::from_secs(2);
 const WATCHDOG_USEC: (&str, &str) = ("WATCHDOG_USEC", "2000000");
-/// A sign of life, and how many of them are enough to see that there are some.
+/// A watchdog ping, and how many of them must arrive.
 const SIGN: &str = "WATCHDOG=1\n";
 const SIGNS: usize = 4;
 
 #[tokio::test(flavor = "multi_thread")]
-async fn r_systemd_hears_when_it_serves_what_is_wanting_and_when_it_stops() {
+async fn r_systemd_is_notified_of_readiness_problems_and_stopping() {
     let ear = Ear::open();
     let (postgres, database) = support::stoppable_cluster().await;
     postgres.stop(karipass_lab::postgres::Shutdown::Fast).unwrap();
@@ -30,7 +30,7 @@ async fn r_systemd_hears_when_it_serves_what_is_wanting_and_when_it_stops() {
     let notify = ear.path();
     let given = [("NOTIFY_SOCKET", &*notify), ("KARIPASS_ARI_URL", fake.url()), WATCHDOG_USEC];
     let mut daemon = Daemon::start(&database, &given);
-    // It serves, though there is nothing to serve with.
+    // It serves, although every server is missing.
     let before = ear.wait_for("READY=1", |message| message == "READY=1\n");
     assert_eq!(before, Vec::<String>::new());
     ear.wait_for("both to be wanting", |message| {
@@ -57,7 +57,7 @@ async fn r_systemd_hears_that_it_lives_only_if_it_asks() {
     let unasked = [("NOTIFY_SOCKET", &*notify[0])];
     let somebody_elses = [("NOTIFY_SOCKET", &*notify[1]), WATCHDOG_USEC, ("WATCHDOG_PID", "1")];
     let daemons = [&unasked[..], &somebody_elses].map(|given| Daemon::start(&database, given));
-    // By then these would have said so too.
+    // By then these would have reported it too.
     let notify = asking.path();
     let asked = Daemon::start(&database, &[("NOTIFY_SOCKET", &*notify), WATCHDOG_USEC]);
     for _ in 0..2 * SIGNS {
@@ -72,8 +72,8 @@ async fn r_systemd_hears_that_it_lives_only_if_it_asks() {
     }
 }
 
-/// A thread that logs into a full pipe that nobody reads hangs: the line's, or a worker. The rest
-/// of the daemon goes on.
+/// A thread that logs into a full pipe without a reader hangs: the line's, or a worker. The rest of
+/// the daemon continues.
 #[tokio::test(flavor = "multi_thread")]
 async fn r_systemd_hears_nothing_while_a_thread_hangs() {
     let fake = FakeAsterisk::start().await.unwrap();
@@ -116,7 +116,7 @@ impl Ear {
         self.folder.path().join("notify").to_str().unwrap().to_owned()
     }
 
-    /// The next message that comes until then, its lines sorted by nobody.
+    /// The next message until then, as it was sent.
     fn next(&self, until: Instant) -> Option<String> {
         let left = until.checked_duration_since(clock::now()).filter(|left| !left.is_zero())?;
         self.socket.set_read_timeout(Some(left)).unwrap();
@@ -125,7 +125,7 @@ impl Ear {
         Some(String::from_utf8(message[..length].to_vec()).unwrap())
     }
 
-    /// Waits for a message; gives all that came before it.
+    /// Waits for a message; returns all messages before it.
     fn wait_for(&self, what: &str, is: impl Fn(&str) -> bool) -> Vec<String> {
         let until = clock::now() + WAIT_TIMEOUT;
         let mut before = Vec::new();
@@ -138,18 +138,17 @@ impl Ear {
         panic!("waited in vain for {what}; there was {before:?}");
     }
 
-    /// All that comes in this time.
+    /// All messages in this time.
     fn all(&self, during: Duration) -> Vec<String> {
         let until = clock::now() + during;
         std::iter::from_fn(|| self.next(until)).collect()
     }
 }
 
-/// Has something logged until the pipe is full and nobody says that the daemon lives, and then
-/// reads the log.
+/// Causes log lines until the pipe is full and the watchdog pings stop, and then reads the log.
 async fn expect_silence_while_hanging(filter: &str, fake: &FakeAsterisk, log: impl AsyncFn(&str)) {
     const BATCH_SIZE: usize = 100;
-    /// What a pipe holds on Linux (pipe(7)), and what each round logs at least.
+    /// The capacity of a pipe on Linux (pipe(7)), and the least bytes of each round.
     const PIPE: u64 = 64 * 1024;
     const LINES: u64 = 8 * 1024;
     let ear = Ear::open();
@@ -170,7 +169,7 @@ async fn expect_silence_while_hanging(filter: &str, fake: &FakeAsterisk, log: im
         for _ in 0..BATCH_SIZE {
             log(&daemon.operators).await;
         }
-        // A machine that has no time for the daemon silences it too, but fills no pipe.
+        // A daemon without processor time is silent too, but fills no pipe.
         let is_full = rustix::io::ioctl_fionread(&unread).unwrap() + LINES > PIPE;
         if is_full && !ear.all(2 * GRANTED).iter().any(|message| is_sign(message)) {
             break;

@@ -3,8 +3,8 @@
 //! ```text
 //! Driver (chromedriver) ─ Browser (one Chromium, its own profile) ─ Visitor (a way to use it)
 //! ```
-//! It speaks to this machine's loopback alone. No other name resolves, and what Chromium does by
-//! itself is off. It ends with its driver: the pipe between the two breaks.
+//! It connects only to this machine's loopback. No other name resolves, and Chromium's own
+//! background requests are off. It ends with its driver: the pipe between the two breaks.
 
 mod page;
 mod pictures;
@@ -33,7 +33,7 @@ pub use visitor::{Manner, Visitor};
 
 const START_TIMEOUT: Duration = Duration::from_secs(30);
 const END_TIMEOUT: Duration = Duration::from_secs(10);
-/// For one command, the slowest being a page's whole loading on a busy machine.
+/// For one command; the slowest is the loading of a page on a busy machine.
 const ANSWER_TIMEOUT: Duration = Duration::from_mins(1);
 
 /// Debian's name of the browser, and every other's that `PATH` may have.
@@ -44,7 +44,7 @@ const ARGUMENTS: [&str; 15] = [
     "--headless=new",
     // Ends with its driver.
     "--remote-debugging-pipe",
-    // As root there is none; the pages are our own.
+    // Chromium cannot sandbox as root; the pages are our own.
     "--no-sandbox",
     "--disable-gpu",
     "--disable-dev-shm-usage",
@@ -109,7 +109,7 @@ impl Driver {
 
 impl Drop for Driver {
     fn drop(&mut self) {
-        // Chromium needs a moment to leave its profile. Nothing to be done if even this fails.
+        // Chromium needs a moment to leave its profile. A failure cannot be handled here.
         drop(self.child.stop(END_TIMEOUT));
     }
 }
@@ -120,7 +120,7 @@ pub struct Browser {
     driver: WebDriver,
     /// The pages that have been walked by keyboard.
     walked: Mutex<HashSet<String>>,
-    /// The pages that axe-core has found nothing on, by their [`scrutiny::SHAPE`].
+    /// The pages that axe-core has accepted, by their [`scrutiny::SHAPE`].
     examined: Mutex<HashSet<String>>,
 }
 
@@ -141,7 +141,7 @@ fn capabilities(manner: Manner, profile: &Path) -> Result<ChromeCapabilities> {
         settings["profile.managed_default_content_settings.javascript"] = json!(2);
     }
     wanted.add_experimental_option("prefs", settings)?;
-    // The site's certificate is its own.
+    // The site's certificate is self-signed.
     wanted.accept_insecure_certs(true)?;
     wanted.set_logging_prefs("browser", LoggingPrefsLogLevel::All)?;
     wanted.set_logging_prefs("performance", LoggingPrefsLogLevel::All)?;

@@ -1,4 +1,4 @@
-//! What a page shows, and the moment when another one has come.
+//! The content of a page, and the moment when another one has loaded.
 
 use std::time::{Duration, Instant};
 
@@ -12,7 +12,7 @@ use super::Browser;
 const ARRIVAL_TIMEOUT: Duration = Duration::from_mins(1);
 const POLL_INTERVAL: Duration = Duration::from_millis(10);
 
-/// A page as it stands.
+/// A loaded page.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Page {
     /// The path, with the query if there is one.
@@ -21,24 +21,24 @@ pub struct Page {
     pub title: String,
     /// The first heading.
     pub heading: String,
-    /// All that is to be read, a line a block.
+    /// All visible text, a line a block.
     pub text: String,
 }
 
 impl Page {
-    /// It has this heading.
+    /// Expects this heading.
     pub fn expect_heading(&self, heading: &str) -> Result<&Self> {
         ensure!(self.heading == heading, "「{heading}」 was expected: {self:?}");
         Ok(self)
     }
 
-    /// These words are to be read.
+    /// Expects these words in the text.
     pub fn expect_text(&self, words: &str) -> Result<&Self> {
         ensure!(self.text.contains(words), "「{words}」 is missing in: {self:?}");
         Ok(self)
     }
 
-    /// These words are not to be read.
+    /// Expects that these words are not in the text.
     pub fn expect_no_text(&self, words: &str) -> Result<&Self> {
         ensure!(!self.text.contains(words), "「{words}」 stands in: {self:?}");
         Ok(self)
@@ -46,7 +46,7 @@ impl Page {
 }
 
 impl Browser {
-    /// As a browser that was never here: no cookie, nothing kept, no history.
+    /// Makes the browser new: no cookies, no storage, no history.
     pub async fn reset(&self) -> Result<()> {
         let new = self.driver.new_tab().await?;
         for window in self.driver.windows().await? {
@@ -59,14 +59,13 @@ impl Browser {
         for forget in ["Network.clearBrowserCookies", "Network.clearBrowserCache"] {
             self.command(forget, serde_json::json!({})).await?;
         }
-        // Read to be forgotten: what is in them is of another visit.
+        // Empties the log: its entries belong to another visit.
         self.driver.get_log("performance").await?;
         self.driver.get_log("browser").await?;
         Ok(())
     }
 
-    /// A second window of the same browser, which is the one in use from now on; gives the first
-    /// one.
+    /// A second window of the same browser, which is used from now on; returns the first one.
     pub async fn second_window(&self) -> Result<thirtyfour::WindowHandle> {
         let first = self.driver.window().await?;
         let second = self.driver.new_window().await?;
@@ -74,7 +73,7 @@ impl Browser {
         Ok(first)
     }
 
-    /// Uses this window from now on; gives the one that was in use.
+    /// Uses this window from now on; returns the one that was in use.
     pub async fn turn_to(
         &self,
         window: thirtyfour::WindowHandle,
@@ -89,12 +88,12 @@ impl Browser {
         Ok(self.driver.goto(url).await?)
     }
 
-    /// The back button; whatever comes, it has come when this returns.
+    /// Presses the back button, and waits for the page.
     pub async fn back(&self) -> Result<()> {
         self.leave(async || Ok(self.driver.back().await?)).await
     }
 
-    /// The page as it stands.
+    /// The current page.
     pub async fn page(&self) -> Result<Page> {
         let url = self.driver.current_url().await?;
         let query = url.query().map(|query| format!("?{query}")).unwrap_or_default();
@@ -110,7 +109,7 @@ impl Browser {
         })
     }
 
-    /// Moves the hands of the page's clock.
+    /// Moves the page's clock.
     pub async fn advance_clock(&self, by: Duration) -> Result<()> {
         let script = "const now = Date.now, [by] = arguments; Date.now = () => now() + by";
         let by = serde_json::json!(by.as_secs_f64() * 1000.0);
@@ -118,12 +117,12 @@ impl Browser {
         Ok(())
     }
 
-    /// This expression of the page's script becomes true.
+    /// Waits until this expression of the page's script is true.
     pub async fn expect_soon(&self, expression: &str) -> Result<()> {
         let until = Instant::now() + ARRIVAL_TIMEOUT;
         let script = format!("return ({expression}) === true");
         loop {
-            // Between two pages there may be none that could answer.
+            // Between two pages there may be no page to answer.
             let is_true = self.driver.execute(script.as_str(), vec![]).await;
             if is_true.is_ok_and(|is_true| is_true.json() == true) {
                 return Ok(());
@@ -143,14 +142,14 @@ impl Browser {
         }
     }
 
-    /// The field with this label; the mark of what is required is no part of it.
+    /// The field with this label, without the mark of required fields.
     pub async fn field(&self, label: &str) -> Result<WebElement> {
         let label = self.only(&labelled(label)).await?;
         let id = label.attr("for").await?.context("a label without a field")?;
         self.only(&format!("//*[@id='{id}']")).await
     }
 
-    /// What stands beneath a field by its `aria-describedby`, and whether it is marked as wrong.
+    /// The text beneath a field by its `aria-describedby`, and whether it is marked as wrong.
     pub async fn error_beneath(&self, label: &str) -> Result<(String, bool)> {
         let field = self.field(label).await?;
         let mut texts = Vec::new();
@@ -169,13 +168,14 @@ impl Browser {
         .await
     }
 
-    /// Does what leaves this page, and waits until another one, or the same again, has come.
+    /// Runs `act`, which leaves this page, and waits until another one, or the same again, has
+    /// loaded.
     pub(super) async fn leave(&self, act: impl AsyncFnOnce() -> Result<()>) -> Result<()> {
         let old = self.driver.find(By::Css("html")).await?;
         act().await?;
         let until = Instant::now() + ARRIVAL_TIMEOUT;
         loop {
-            // Between two pages there may be none that could answer.
+            // Between two pages there may be no page to answer.
             let arrived = self.has_come_after(&old).await;
             if matches!(arrived, Ok(true)) {
                 return Ok(());
@@ -198,7 +198,7 @@ impl Browser {
         Ok(state.json() == "complete")
     }
 
-    /// Speaks to Chromium past `WebDriver`.
+    /// Sends Chromium a command outside `WebDriver`.
     pub(super) async fn command(
         &self,
         method: &str,
@@ -208,7 +208,7 @@ impl Browser {
     }
 }
 
-/// A label, by its words without the mark of what is required.
+/// A label by its words, without the mark of required fields.
 fn labelled(words: &str) -> String {
     let marked =
         ["", "※必須", "(required)"].map(|mark| format!("normalize-space(.)='{words}{mark}'"));

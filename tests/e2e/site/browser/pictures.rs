@@ -1,5 +1,5 @@
-//! Pages as on a telephone and on a desktop: nothing juts out, and pictures for the documentation
-//! when the run is asked for them.
+//! Pages on a telephone and on a desktop: nothing overflows, and screenshots for the documentation
+//! are taken on demand.
 
 use std::env;
 use std::fs;
@@ -11,20 +11,20 @@ use serde_json::json;
 use super::{Manner, Visitor};
 use karipass_lab::repository;
 
-/// The variable that names the folder, from the repository's.
+/// The variable with the folder, relative to the repository.
 const FOLDER: &str = "KARIPASS_SCREENSHOTS";
-/// What WCAG 1.4.10 asks for, in CSS pixels.
+/// The width that WCAG 1.4.10 requires, in CSS pixels.
 const NARROWEST: u32 = 320;
-/// Widths in CSS pixels; the last two are pictured.
+/// Widths in CSS pixels; the last two are photographed.
 const WIDTHS: [u32; 3] = [NARROWEST, 375, 1280];
-/// The least height; a longer page is pictured whole.
+/// The smallest height; a longer page is photographed whole.
 const HEIGHT: u32 = 640;
 
 impl Visitor<'_> {
-    /// Nothing of the page juts out on any screen; pictures it under this name, if the run was
-    /// asked to.
+    /// Expects that no part of the page overflows at any width; takes screenshots under this name
+    /// on demand.
     pub async fn check_layout(&self, name: &str) -> Result<()> {
-        // With the keyboard there is an outline somewhere.
+        // With the keyboard there would be an outline.
         let folder = env::var_os(FOLDER).filter(|_| self.manner != Manner::Keyboard);
         let folder = folder.map(|folder| repository().join(folder));
         for width in WIDTHS {
@@ -52,8 +52,8 @@ impl Visitor<'_> {
         Ok(())
     }
 
-    /// Shows the page in a window of this width in CSS pixels, and says whether nothing juts out of
-    /// it.
+    /// Shows the page in a window of this width in CSS pixels, and returns whether nothing
+    /// overflows.
     async fn fits(&self, width: u32) -> Result<bool> {
         let metrics =
             json!({ "width": width, "height": HEIGHT, "deviceScaleFactor": 1, "mobile": false });

@@ -1,4 +1,4 @@
-//! What no visitor sees: axe-core's findings, the console, and every request that was made.
+//! Checks beyond a visitor's view: axe-core's findings, the console, and every request.
 
 use std::fs;
 use std::sync::PoisonError;
@@ -64,8 +64,7 @@ impl Browser {
 }
 
 impl Visitor<'_> {
-    /// At no time of the visit was there a warning in the console, or a request to anything but the
-    /// site.
+    /// Expects that the visit caused no warning in the console, and no request to another host.
     pub async fn finish(self) -> Result<()> {
         for entry in self.browser.driver.get_log("browser").await? {
             // A page with another status than 200 is an error there.

@@ -1,8 +1,8 @@
-//! Someone who uses the browser in one way throughout: with the pointer, without script, by
+//! A person who uses the browser in one way throughout: with the pointer, without script, or by
 //! keyboard.
 //!
-//! Every page that a visitor comes to is looked at: with the pointer by axe-core, by keyboard for
-//! whether every stop of Tab is reached both ways and can be seen.
+//! Every page of the visit is examined: with the pointer by axe-core; by keyboard for whether every
+//! stop of Tab is reached both ways and is visible.
 
 use std::sync::PoisonError;
 
@@ -11,7 +11,7 @@ use thirtyfour::{Key, WebElement};
 
 use super::{Browser, Page};
 
-/// What has the focus, if anything has, and whether one sees so.
+/// The element with the focus, if any, and whether it is visible.
 const STOP: &str = "const stop = document.activeElement;
 if (!stop || stop === document.body || stop === document.documentElement) return null;
 const style = getComputedStyle(stop), box = stop.getBoundingClientRect();
@@ -23,20 +23,20 @@ const STOPS: usize = 60;
 /// How a visitor uses the browser.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Manner {
-    /// With pointer and keys, script being on; axe-core looks at every page.
+    /// With pointer and keys, and with script; axe-core examines every page.
     Pointer,
-    /// The same, script being off.
+    /// The same without script.
     WithoutScript,
     /// With the keyboard alone.
     Keyboard,
 }
 
 impl Manner {
-    /// All of them.
+    /// All manners.
     pub const ALL: [Self; 3] = [Self::Pointer, Self::WithoutScript, Self::Keyboard];
 }
 
-/// Someone at a browser, on one site.
+/// A person at a browser, on one site.
 #[derive(Debug)]
 pub struct Visitor<'a> {
     pub browser: &'a Browser,
@@ -45,8 +45,7 @@ pub struct Visitor<'a> {
 }
 
 impl<'a> Visitor<'a> {
-    /// Sits down at a browser that is as if nobody had used it; `site` such as
-    /// `https://localhost:8443`.
+    /// Opens a fresh browser; `site` such as `https://localhost:8443`.
     pub async fn start(browser: &'a Browser, site: &str, manner: Manner) -> Result<Self> {
         browser.reset().await?;
         Ok(Self { browser, site: site.to_owned(), manner })
@@ -64,7 +63,7 @@ impl<'a> Visitor<'a> {
         self.arrive().await
     }
 
-    /// Fills the field with this label, whatever it held.
+    /// Fills the field with this label, and replaces its text.
     pub async fn fill(&self, label: &str, text: &str) -> Result<&Self> {
         let field = self.browser.field(label).await?;
         match self.manner {
@@ -83,7 +82,7 @@ impl<'a> Visitor<'a> {
         Ok(self)
     }
 
-    /// Uses the button or link with exactly these words, and comes to another page.
+    /// Uses the button or link with exactly these words, and waits for another page.
     pub async fn press(&self, words: &str) -> Result<Page> {
         let control = self.browser.control(words).await?;
         match self.manner {
@@ -100,7 +99,7 @@ impl<'a> Visitor<'a> {
         self.arrive().await
     }
 
-    /// Presses Enter in the field with this label, and comes to another page.
+    /// Presses Enter in the field with this label, and waits for another page.
     pub async fn press_enter_in(&self, label: &str) -> Result<Page> {
         let field = self.browser.field(label).await?;
         if self.manner == Manner::Keyboard {
@@ -112,7 +111,7 @@ impl<'a> Visitor<'a> {
         self.arrive().await
     }
 
-    /// Every page is looked at when it has come.
+    /// Examines a page after it has loaded.
     pub async fn arrive(&self) -> Result<Page> {
         let page = self.browser.page().await?;
         match self.manner {
@@ -145,8 +144,8 @@ impl<'a> Visitor<'a> {
         )
     }
 
-    /// Tab comes to every stop, each can be seen, and Shift with Tab comes back the same way; once
-    /// for each page, by its path and title.
+    /// Tab reaches every stop, each is visible, and Shift with Tab returns the same way; once for
+    /// each page, by its path and title.
     async fn walk(&self, page: &Page) -> Result<()> {
         let is_new = {
             let mut walked = self.browser.walked.lock().unwrap_or_else(PoisonError::into_inner);
@@ -155,7 +154,7 @@ impl<'a> Visitor<'a> {
         if !is_new {
             return Ok(());
         }
-        // By the second frame whatever takes the focus by itself has taken it.
+        // By the second frame, elements with automatic focus have it.
         let frames = "const [done] = arguments;
             requestAnimationFrame(() => requestAnimationFrame(() => done(null)))";
         self.browser.driver.execute_async(frames, vec![]).await?;
@@ -166,8 +165,8 @@ impl<'a> Visitor<'a> {
         Ok(())
     }
 
-    /// The stops of one round, from the page's beginning or end: between two rounds none has the
-    /// focus.
+    /// The stops of one round, from the page's beginning or end: between two rounds no element has
+    /// the focus.
     async fn stops(&self, backwards: bool, page: &Page) -> Result<Vec<String>> {
         let mut stops = Vec::new();
         let mut rounds = 0;
@@ -185,7 +184,7 @@ impl<'a> Visitor<'a> {
                 None if rounds == 1 => return Ok(stops),
                 None => rounds = 1,
                 Some(_) if rounds == 0 => {}
-                // WCAG 2.4.7: those who use the keyboard see where they are.
+                // WCAG 2.4.7: the focus is visible.
                 Some((name, is_seen)) => {
                     ensure!(is_seen, "one does not see that Tab has come to {name} on {page:?}");
                     stops.push(name);

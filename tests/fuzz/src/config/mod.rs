@@ -12,13 +12,13 @@ use std::path::Path;
 use karipass::config::{Config, ConfigErrors};
 use karipass::settings;
 
-/// A key file as it should be; the key is nobody's.
+/// A valid key file that no installation uses.
 pub const KEYS: &str = "fuzz AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=";
 
-/// Files that never end, or that are none of the target's business.
+/// Files that never end, or that the target must not read.
 const ELSEWHERE: [&str; 5] = ["/dev", "/proc", "/sys", "..", "\\u"];
 
-/// Reads one configuration: all of it, or every mistake named and no value repeated.
+/// Reads one configuration: either all of it, or every error is named and no value repeated.
 pub fn run(bytes: &[u8]) {
     let Ok(text) = str::from_utf8(bytes) else { return };
     if ELSEWHERE.iter().any(|path| text.contains(path)) {
@@ -30,7 +30,7 @@ pub fn run(bytes: &[u8]) {
     let folder = tempfile::tempdir().unwrap();
     match parts.load(folder.path()) {
         Ok(config) => parts.assert_not_shown(&config),
-        Err(mistakes) => parts.assert_not_logged(&mistakes, folder.path()),
+        Err(errors) => parts.assert_not_logged(&errors, folder.path()),
     }
     let file = folder.path().join("karipass.toml");
     drop(settings::load_for_operator(Some(&file), parts.variables()));
@@ -55,7 +55,7 @@ impl Parts {
         pairs.map(|(name, value)| (name.to_owned(), value.to_owned())).collect()
     }
 
-    /// Nothing is shown but what is no secret.
+    /// `Debug` shows no secret.
     fn assert_not_shown(&self, config: &Config) {
         let Config {
             ari,
@@ -91,14 +91,14 @@ impl Parts {
         }
     }
 
-    fn assert_not_logged(&self, mistakes: &ConfigErrors, folder: &Path) {
-        assert!(!mistakes.0.is_empty() && mistakes.0.iter().all(|mistake| !mistake.is_empty()));
+    fn assert_not_logged(&self, errors: &ConfigErrors, folder: &Path) {
+        assert!(!errors.0.is_empty() && errors.0.iter().all(|error| !error.is_empty()));
         for value in self.values() {
-            let is_reported = |mistake: &String| {
-                mistake.contains(value) && !is_key(mistake) && !self.is_in_a_path(mistake, value)
+            let is_reported = |error: &String| {
+                error.contains(value) && !is_key(error) && !self.is_in_a_path(error, value)
             };
-            if let Some(mistake) = mistakes.0.iter().find(|mistake| is_reported(mistake)) {
-                assert!(self.is_said_anyway(value, folder), "{value}: {mistake}");
+            if let Some(error) = errors.0.iter().find(|error| is_reported(error)) {
+                assert!(self.is_said_anyway(value, folder), "{value}: {error}");
             }
         }
     }
@@ -111,13 +111,13 @@ impl Parts {
         named.chain(values::any(extra).into_iter().map(|place| &extra[place])).collect()
     }
 
-    /// A person has to know which file it is.
-    fn is_in_a_path(&self, mistake: &str, value: &str) -> bool {
-        let is_of_a_file = mistake.split_once(": ").is_some_and(|(key, _)| key.ends_with("_file"));
+    /// The operator has to know which file it is.
+    fn is_in_a_path(&self, error: &str, value: &str) -> bool {
+        let is_of_a_file = error.split_once(": ").is_some_and(|(key, _)| key.ends_with("_file"));
         is_of_a_file && (self.variables.contains(value) || self.file.contains(value))
     }
 
-    /// Whether a mistake says the same of another value, as an example such as `192.0.2.1`.
+    /// Whether an error is the same for another value, as with an example such as `192.0.2.1`.
     fn is_said_anyway(&self, value: &str, folder: &Path) -> bool {
         let Self { variables, file, extra } = self;
         let others = Self {
@@ -126,11 +126,11 @@ impl Parts {
             extra: values::replaced(extra, &values::any(extra), value),
         };
         let said = others.load(folder).err();
-        said.is_some_and(|mistakes| mistakes.0.iter().any(|mistake| mistake.contains(value)))
+        said.is_some_and(|errors| errors.0.iter().any(|error| error.contains(value)))
     }
 }
 
-/// Whether the text shows nothing but a key.
-fn is_key(mistake: &str) -> bool {
-    mistake.ends_with(": no such setting")
+/// Whether the text shows only a key.
+fn is_key(error: &str) -> bool {
+    error.ends_with(": no such setting")
 }

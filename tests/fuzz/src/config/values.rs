@@ -1,13 +1,13 @@
-//! Values in a text of lines `name = value`, as far as they differ from the words of a mistake.
+//! Values in lines `name = value` that differ from the words of an error.
 
 use std::ops::Range;
 
-/// What ends a value, or a part of one that might be repeated by itself.
+/// The characters that end a value, or a part of one that might be quoted by itself.
 const ENDS: &[char] = &['"', '\'', ',', '[', ']', '{', '}', '='];
-/// No word of a mistake is as long and has a digit, but for examples such as `192.0.2.1`.
+/// No word of an error is this long and has a digit, except examples such as `192.0.2.1`.
 const TELLING: usize = 8;
 
-/// Where they are in a text whose lines begin with names.
+/// Their places in a text whose lines begin with names.
 pub fn named(text: &str) -> Vec<Range<usize>> {
     let mut found = Vec::new();
     let mut begin = 0;
@@ -25,7 +25,7 @@ pub fn named(text: &str) -> Vec<Range<usize>> {
     found
 }
 
-/// Where they are in any text.
+/// Their places in any text.
 pub fn any(text: &str) -> Vec<Range<usize>> {
     let ends = |letter: char| letter.is_whitespace() || ENDS.contains(&letter);
     let mut found = Vec::new();
@@ -40,7 +40,7 @@ pub fn any(text: &str) -> Vec<Range<usize>> {
     found
 }
 
-/// The same text with other digits wherever the value at one of these places is this one.
+/// The same text with other digits wherever one of these places holds this value.
 pub fn replaced(text: &str, places: &[Range<usize>], value: &str) -> String {
     let mut other = String::new();
     let mut begin = 0;
