@@ -21,7 +21,7 @@ use super::tone;
 /// The length of a packet, and the grain of tones and gaps.
 const TICK: Duration = Duration::from_millis(20);
 
-/// How digits are keyed: rounded up to whole [`TICK`]s.
+/// How digits are keyed: rounded up to whole packets of 20 ms.
 #[derive(Debug, Clone, Copy)]
 pub struct Pace {
     /// How long a key is held.
