@@ -1,4 +1,4 @@
-//! `/accessibility`: what the pages offer to everyone, and where to report obstacles (`W10`).
+//! `/accessibility`: the accessibility of the pages, and where to report obstacles (`W10`).
 
 use askama::Template;
 use axum::http::StatusCode;

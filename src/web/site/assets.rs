@@ -1,5 +1,5 @@
 //! The files that browsers may cache: style sheet, script, icon and logo, whose paths contain their
-//! digests. And an empty image whose response clears the browser's cache.
+//! digests. Also an empty image whose response clears the browser's cache.
 
 use std::fmt;
 use std::future::ready;
@@ -19,7 +19,7 @@ use crate::web::route::Route;
 const STYLE: &str = include_str!("style.css");
 const SCRIPT: &str = include_str!("script.js");
 const ICON: &str = include_str!("icon.svg");
-/// What the icon's file has in the place of the accent colour.
+/// The placeholder for the accent colour in the icon's file.
 const ICON_COLOR: &str = "currentColor";
 const EMPTY_SVG: &str = r#"<svg xmlns="http://www.w3.org/2000/svg" width="1" height="1"/>"#;
 const SVG: &str = "image/svg+xml; charset=utf-8";
@@ -28,9 +28,9 @@ const IMMUTABLE: &str = "public, max-age=31536000, immutable";
 /// Characters of the digest in the path, 6 bits each.
 const DIGEST_CHARS: usize = 12;
 
-/// The empty image of the pages that follow a session. Chromium keeps pages for its back button
-/// even if they are `no-store`, and does not always notice that their cookie is gone. An image is
-/// loaded when the session's last page is already among them, so that it is cleared too.
+/// The empty image of the pages after a session. Chromium keeps pages for its back button even if
+/// they are `no-store`, and does not always notice that their cookie is gone. The image is loaded
+/// when the session's last page is already cached, so that this page is cleared too.
 const CLEAR_CACHE_PATH: &str = "/assets/forget.svg";
 const CLEAR_SITE_DATA: HeaderName = HeaderName::from_static("clear-site-data");
 

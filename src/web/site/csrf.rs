@@ -1,5 +1,5 @@
-//! CSRF tokens: a form shows with its token that it was made for this browser (RFC 6265 §8.2). And
-//! the id of the form, by which the same form sent again is recognised (`C2`).
+//! CSRF tokens: a form's token proves that it was made for this browser (RFC 6265 §8.2). Also form
+//! ids, by which the same form sent again is recognised (`C2`).
 
 use std::fmt;
 
@@ -36,7 +36,7 @@ pub(super) trait CsrfBound {
     }
 }
 
-/// What a form must send back: a digest of the cookie, which it does not reveal.
+/// The token that a form must send back: a digest of the cookie, which does not reveal it.
 pub(super) struct CsrfToken(String);
 
 impl CsrfToken {
@@ -63,7 +63,7 @@ impl fmt::Debug for CsrfToken {
     }
 }
 
-/// The hidden fields of a form that is shown.
+/// The hidden fields of a form.
 pub(super) struct FormTokens {
     pub(super) csrf: String,
     pub(super) id: String,
@@ -77,7 +77,7 @@ impl FormTokens {
     }
 }
 
-/// A form that came with the CSRF token of `session`.
+/// A form that was sent with the CSRF token of `session`.
 #[derive(Debug)]
 pub(super) struct CsrfForm<S> {
     pub(super) session: S,
@@ -112,8 +112,8 @@ where
     }
 }
 
-/// A browser that sends a form was logged in before. It learns that nothing was changed, or that
-/// the same form has changed the unit already.
+/// A browser that sends a form was logged in before. The page says that nothing was changed, or
+/// that the same form has already changed the unit.
 fn session_ended(error: PageError, path: &str) -> PageError {
     match error {
         PageError::UnitChanged(changed)

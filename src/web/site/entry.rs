@@ -15,7 +15,7 @@ struct EntryPage {
     layout: Layout,
 }
 
-/// Shows the page, and expires a cookie that opens nothing.
+/// Shows the page, and expires a cookie without a session.
 pub(super) fn show(layout: Layout) -> Response {
     let cookie = AppendHeaders([(header::SET_COOKIE, cookie::expire(cookie::SESSION))]);
     (cookie, render(StatusCode::OK, &EntryPage { layout })).into_response()

@@ -1,4 +1,4 @@
-//! Why a request gets another answer than its page: a redirect or an error page.
+//! Answers other than the requested page: a redirect or an error page.
 
 use axum::Extension;
 use axum::extract::FromRequestParts;
@@ -17,7 +17,7 @@ use domain::unit_outcome::UnitChanged;
 /// The page of a unit change's outcome.
 pub(super) const UNIT_CHANGED: &str = "/unit-changed";
 
-/// Another answer than the page that was asked for.
+/// An answer other than the requested page.
 #[derive(Debug)]
 pub(super) enum PageError {
     /// The browser has no session.
@@ -55,7 +55,7 @@ impl From<ErrorKind> for PageError {
 }
 
 impl From<&Problem> for PageError {
-    /// The page for what the API answers with a problem document.
+    /// The page for an error that the API answers with a problem document.
     fn from(problem: &Problem) -> Self {
         Self::Page(ErrorReport {
             kind: kind_of(problem),
@@ -100,7 +100,7 @@ impl IntoResponse for PageError {
             Self::SessionEnded(end @ SessionEnd::BeforeForm) => {
                 Redirect::to(end.path()).into_response()
             }
-            // The cookie finds the outcome.
+            // The cookie identifies the outcome.
             Self::UnitChanged(_) => Redirect::to(UNIT_CHANGED).into_response(),
             Self::SessionEnded(end) => (expire_session, Redirect::to(end.path())).into_response(),
             Self::PasswordChangeRequired => {
@@ -122,7 +122,7 @@ impl IntoResponse for ErrorReport {
     }
 }
 
-/// The status of a kind, and what the metric of refused requests counts it as.
+/// The status of a kind, and its reason in the metric of refused requests.
 fn status(kind: ErrorKind) -> (StatusCode, Option<RefusalReason>) {
     match kind {
         ErrorKind::NotFound => (StatusCode::NOT_FOUND, None),

@@ -9,19 +9,19 @@ pub(super) enum ErrorKind {
     NotFound,
     /// No such method on this page.
     MethodNotAllowed,
-    /// The request is not what a form sends.
+    /// The request is none that a form sends.
     Malformed,
     /// The body or the head is too large.
     TooLarge,
-    /// The form is not one of this browser's session.
+    /// The form does not belong to this browser's session.
     CsrfError,
     /// Too many attempts from one address.
     RateLimited,
-    /// Overload, or the database is out of reach.
+    /// Overload, or the database is unreachable.
     Unavailable,
-    /// The database went out of reach in the middle of a change, which may be done.
+    /// The database became unreachable during a change, which may have been made.
     OutcomeUnknown,
-    /// Wrong entries elsewhere voided the session's password; the session goes on (`C2`).
+    /// Wrong entries elsewhere voided the session's password; the session continues (`C2`).
     VoidElsewhere(AuthUnit),
     /// The contract has changed since the form was made (`W6`).
     ChangedElsewhere,

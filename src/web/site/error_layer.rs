@@ -41,7 +41,7 @@ pub(in crate::web) async fn render_error_page(
     let page = ErrorPage::new(report, layout, &parts.method, parts.uri.path(), login);
     let (rendered, body) = render(response.status(), &page).into_parts();
     *response.status_mut() = rendered.status;
-    // That of the empty body.
+    // The length of the empty body.
     response.headers_mut().remove(header::CONTENT_LENGTH);
     response.headers_mut().extend(rendered.headers);
     *response.body_mut() = body;

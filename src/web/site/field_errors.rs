@@ -30,12 +30,12 @@ impl FieldErrors {
         self.0.is_empty()
     }
 
-    /// The first errors, as many as a summary lists.
+    /// The first errors, up to the summary's limit.
     pub(super) fn first(&self) -> &[FieldError] {
         self.0.get(..MAX_SUMMARY).unwrap_or(&self.0)
     }
 
-    /// How many errors a summary does not list.
+    /// How many errors the summary leaves out.
     pub(super) fn others(&self) -> usize {
         self.0.len().saturating_sub(MAX_SUMMARY)
     }

@@ -51,7 +51,7 @@ impl Form {
         rests.into_iter().map(text).collect()
     }
 
-    /// `None` unless every field stands once and is UTF-8.
+    /// `None` unless every field is unique and UTF-8.
     #[must_use]
     pub fn decode(body: &[u8]) -> Option<Self> {
         let mut fields = BTreeMap::new();

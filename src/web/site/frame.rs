@@ -66,7 +66,7 @@ pub(super) struct OperatorText {
     pub(super) shown: Markup,
 }
 
-/// The numbers of the rules, as the texts show them.
+/// The numbers of the rules, formatted for the texts.
 #[derive(Debug)]
 pub(super) struct RuleNumbers {
     pub(super) temporary_digits: usize,

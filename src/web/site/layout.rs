@@ -1,4 +1,4 @@
-//! What every page has around it, and how a page becomes a response.
+//! The common parts around every page, and the rendering of a page as a response.
 
 use std::convert::Infallible;
 use std::fmt;

@@ -84,7 +84,7 @@ pub(super) async fn log_in(
     }
 }
 
-/// Ends the session that the browser had. The login stands even if this fails.
+/// Ends the session that the browser had. The login succeeds even if this fails.
 async fn end_former_session(state: &AppState, anonymous: &Anonymous, address: IpAddr) {
     let Some(former) = &anonymous.session else { return };
     if let Err(error) = state.auth().log_out(former, Audience::Pages, address).await {
@@ -103,8 +103,8 @@ impl LoginPage {
         }
     }
 
-    /// A field is empty, or the number cannot be one; nothing was looked up. The password is asked
-    /// for again in any case, since the form does not keep it.
+    /// A field is empty, or the number cannot be one; nothing was looked up. The password must be
+    /// typed again in any case, since the form does not keep it.
     fn incomplete(mut self) -> Response {
         let lang = self.layout.lang;
         if self.number.is_empty() {
@@ -130,7 +130,7 @@ impl LoginPage {
     }
 }
 
-/// Gives the browser the cookie of its session, and takes the one of the login form.
+/// Sets the session's cookie, and removes that of the login form.
 fn session_begun(token: &str) -> Response {
     let cookies = [cookie::set(cookie::SESSION, token), cookie::expire(cookie::BEFORE_LOGIN)];
     let cookies = cookies.map(|cookie| (header::SET_COOKIE, cookie));

@@ -30,7 +30,7 @@ impl LoggedOutPage {
         text::end_heading(self.layout.lang, self.end)
     }
 
-    /// How to set a temporary password again, where the unit is known.
+    /// How to set a temporary password again, if the unit is known.
     fn recovery(&self) -> Option<Recovery> {
         match self.end {
             SessionEnd::WrongEntries(unit) => Some(Recovery::under(self.layout.lang, unit)),
@@ -56,7 +56,7 @@ pub(super) async fn log_out(
     Ok((cookie, Redirect::to(SessionEnd::LoggedOut.path())).into_response())
 }
 
-/// A browser that is logged in goes to the top page.
+/// A browser with a session goes to the top page.
 pub(super) async fn logged_out(
     session: Result<RestrictedCookieSession, PageError>,
     layout: Layout,

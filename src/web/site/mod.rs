@@ -78,7 +78,7 @@ fn pages() -> [Route<'static, AppState>; 16] {
     ]
 }
 
-/// Every page and what belongs to them.
+/// Every page with its assets.
 pub(super) fn routes(state: &AppState) -> Router<AppState> {
     let layer = middleware::from_fn(reject_cross_origin);
     router(assets::routes(&state.frames().assets)).merge(router(pages()).layer(layer))
@@ -89,12 +89,12 @@ pub(super) fn paths(state: &AppState) -> impl Iterator<Item = &str> {
     assets::routes(&state.frames().assets).chain(pages()).map(|(path, _)| path)
 }
 
-/// The error page for a request that no page answers.
+/// The error page for a request without a page.
 pub(super) fn render_problem(problem: &Problem) -> Response {
     PageError::from(problem).into_response()
 }
 
-/// Lets a request through that changes nothing, or that one of our own pages made.
+/// Accepts requests that change nothing, and requests that one of our own pages made.
 async fn reject_cross_origin(request: Request, next: Next) -> Response {
     let safe = matches!(*request.method(), Method::GET | Method::HEAD);
     if safe || origin::is_same_origin(request.headers()) {

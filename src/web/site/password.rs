@@ -51,7 +51,7 @@ struct SubmittedForm {
     empty: EmptyFields,
 }
 
-/// Which fields of the new password were left empty.
+/// Whether the fields of the new password are empty.
 #[derive(Debug, Clone, Copy)]
 struct EmptyFields {
     new: bool,
@@ -100,8 +100,8 @@ pub(super) async fn change(
 }
 
 impl SubmittedForm {
-    /// Reads the fields. An empty current password is asked for, and neither compared nor counted;
-    /// what is wrong with the new one is shown too.
+    /// Reads the fields. An empty current password must be entered, and is neither compared nor
+    /// counted; errors of the new one are shown too.
     fn read(form: &mut Form, lang: Language) -> Result<Self, FieldErrors> {
         let [current, new, confirmation] =
             ["current", "new", "new_again"].map(|field| form.password(field));
@@ -143,7 +143,7 @@ impl SubmittedForm {
     }
 }
 
-/// Every reason beside its field. An empty field is only asked for.
+/// Every reason beside its field. An empty field gets only the request to fill it.
 fn rejected(lang: Language, reasons: &[Rejection], empty: EmptyFields) -> FieldErrors {
     let mut errors = FieldErrors::default();
     if empty.new {
@@ -197,7 +197,7 @@ impl PasswordPage {
     }
 }
 
-/// Gives the browser the cookie of the session that replaces the one of the old password.
+/// Sets the cookie of the session that replaces the one of the old password.
 fn changed(token: &str) -> Response {
     let cookie = AppendHeaders([(header::SET_COOKIE, cookie::set(cookie::SESSION, token))]);
     (cookie, Redirect::to(top::AFTER_CHANGE)).into_response()

@@ -38,11 +38,11 @@ pub(super) struct Anonymous {
     csrf_token: CsrfToken,
     pub(super) layout: Layout,
     is_new: bool,
-    /// The session that the browser has, and loses by another login.
+    /// The browser's session, which another login ends.
     pub(super) session: Option<SessionToken>,
 }
 
-/// The login of a request, once an extractor has found it. An error page shows it.
+/// The login of a request, once an extractor has found it, for error pages.
 #[derive(Debug, Clone, Default)]
 pub(super) struct KnownLogin(Arc<OnceLock<SignedIn>>);
 
@@ -64,7 +64,7 @@ impl CsrfBound for CookieSession {
         &self.0.csrf_token
     }
 
-    /// That of a unit change has a password for each number (`U4`).
+    /// The form of a unit change has a password for each number (`U4`).
     fn max_form_bytes(&self) -> usize {
         rules::MAX_UNIT_FORM_BYTES
     }
@@ -149,7 +149,7 @@ impl FromRequestParts<AppState> for Anonymous {
 }
 
 impl RestrictedCookieSession {
-    /// What the header shows.
+    /// The login in the header.
     pub(super) fn signed_in(&self) -> SignedIn {
         let left = self.access.expires_at.duration_since(self.access.now);
         SignedIn {

@@ -1,11 +1,11 @@
-//! Why a session has ended, and the page that says so.
+//! Reasons for the end of a session, and the page for each.
 
 use domain::auth_unit::AuthUnit;
 
 /// How a session ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum SessionEnd {
-    /// On this page.
+    /// By the logout page.
     LoggedOut,
     /// It was idle for too long (`W5`).
     Idle,
@@ -22,7 +22,7 @@ pub(super) enum SessionEnd {
 }
 
 impl SessionEnd {
-    /// The page that says so.
+    /// The page for this reason.
     pub(super) fn path(self) -> &'static str {
         match self {
             Self::LoggedOut => "/logged-out",
@@ -50,7 +50,7 @@ impl SessionEnd {
         }
     }
 
-    /// Whether something went otherwise than the subscriber wanted.
+    /// Whether the end is an error for the subscriber.
     pub(super) fn is_error(self) -> bool {
         match self {
             Self::LoggedOut | Self::Idle | Self::PastLifetime => false,

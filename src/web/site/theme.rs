@@ -9,17 +9,17 @@ const LIGHT_BACKGROUND: Color = Color::grey(0xee);
 const DARK_GROUND: Color = Color::grey(0x1a);
 /// No dark background of the style sheet is lighter.
 const DARK_BACKGROUND: Color = Color::grey(0x33);
-/// How much of white or black one step towards the contrast adds.
+/// The part of white or black that one step towards the contrast adds.
 const STEP_PERCENT: u16 = 5;
 
 /// The colours of one scheme.
 struct Scheme {
-    /// Buttons, and borders of what can be pressed.
+    /// Buttons, and borders of controls.
     key: Color,
     key_hover: Color,
     /// Text on `key`.
     on_key: Color,
-    /// The background of what the pointer is on.
+    /// The background of a control under the pointer.
     key_pale: Color,
     link: Color,
 }
@@ -63,7 +63,7 @@ impl Scheme {
     }
 }
 
-/// The colour with just as much of `end` in it as makes it legible on `background`.
+/// The colour, mixed with just enough of `end` to be legible on `background`.
 fn legible(color: Color, end: Color, background: Color) -> Color {
     let steps = (0..=100).step_by(usize::from(STEP_PERCENT));
     let mut mixtures = steps.map(|percent| color.mixed(end, percent));

@@ -7,8 +7,8 @@ use axum::response::{IntoResponse as _, Response};
 use super::error::PageError;
 use super::session::RestrictedCookieSession;
 
-/// The seconds that are left; the request itself counts as use (`W5`). 410 if the session has
-/// ended. The cookie stays, by which the next page knows why.
+/// The remaining seconds; the request itself counts as use (`W5`). 410 if the session has ended.
+/// The cookie stays, so that the next page can say why.
 pub(super) async fn show(
     session: Result<RestrictedCookieSession, PageError>,
 ) -> Result<Response, PageError> {

@@ -1,6 +1,5 @@
-//! `/`, the top page (設定サイトトップ): the numbers that this login configures, and the end of its
-//! password (`W4`), and what happened at its number before (`W11`). Without a session, the entry
-//! page.
+//! `/`, the top page (設定サイトトップ): the numbers that this login configures, the end of its password
+//! (`W4`), and its number's history (`W11`). Without a session, the entry page.
 
 use std::time::Duration;
 
@@ -33,7 +32,7 @@ struct TopPage {
     role: Option<Markup>,
     /// The numbers that the login configures.
     numbers: Vec<String>,
-    /// Until the end of the password.
+    /// The days until the password expires.
     days_left: Markup,
     good_until: Markup,
     good_until_for_machines: String,
@@ -46,9 +45,9 @@ struct TopPage {
     history: HistoryView,
 }
 
-/// What happened at the login number before.
+/// The history of the login number.
 struct HistoryView {
-    /// When and from where the login before this one came.
+    /// When and from where the previous login came.
     previous_login: Option<Markup>,
     /// Wrong entries since then.
     failed_attempts: i32,

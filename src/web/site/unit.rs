@@ -1,5 +1,5 @@
 //! `/unit` and `/unit/{unit}` (認証単位変更, table `U`): the choice of the unit, and the passwords that
-//! the change asks for.
+//! the change requires.
 
 use askama::Template;
 use axum::extract::{FromRequestParts, Path, State};
@@ -29,9 +29,9 @@ use domain::phone_number::PhoneNumber;
 use domain::policy::unit::{FormVersion, ProvenPassword, UnitChoice, UnitChoices, UnitVerdict};
 use domain::policy::unit_plan::may_change_unit;
 
-/// The field of a number's password has this name and the number.
+/// The prefix of a password field's name; the number follows.
 const FIELD: &str = "password-";
-/// The field with the proof that a number's password was given before.
+/// The prefix of the field with a proof of a number's password.
 const PROOF: &str = "proof-";
 /// A form of more fields is a compact one.
 const MAX_WIDE_FIELDS: usize = 10;
@@ -69,12 +69,12 @@ struct FormPage {
     afterwards: Option<Markup>,
     outcome: OutcomeTable,
     fields: Vec<PasswordField>,
-    /// The numbers that keep the unit from being changed (`U3`).
+    /// The numbers that block the change (`U3`).
     blocked: Vec<String>,
     errors: FieldErrors,
 }
 
-/// One password that the form asks for. The contract number's sorts first.
+/// A password field of the form. The contract number's sorts first.
 #[derive(PartialEq, Eq, PartialOrd, Ord)]
 struct PasswordField {
     is_additional: bool,
@@ -82,11 +82,11 @@ struct PasswordField {
     number: String,
     /// The number as a browser keeps it with its password.
     digits: String,
-    /// That the password was given before.
+    /// The proof that the password was given before.
     proof: Option<String>,
 }
 
-/// The unit in the path; any other path is no page.
+/// The unit in the path; other paths have no page.
 pub(super) struct UnitPath(AuthUnit);
 
 impl FromRequestParts<AppState> for UnitPath {
@@ -162,7 +162,7 @@ pub(super) async fn change(
     respond(&state, &session, &form, verdict, &reservation).await
 }
 
-/// What the next form takes over from one that was sent.
+/// The parts of a sent form that the next form keeps.
 struct SentForm {
     unit: AuthUnit,
     version: i64,
@@ -208,7 +208,7 @@ async fn respond(
     }
 }
 
-/// What the session may choose from.
+/// The choices of the session.
 async fn choices(
     state: &AppState,
     session: &RestrictedCookieSession,
@@ -230,7 +230,7 @@ fn passwords(form: &mut Form) -> Vec<(PhoneNumber, SubmittedPassword)> {
     typed.into_iter().filter_map(|(number, typed)| Some((number.parse().ok()?, typed))).collect()
 }
 
-/// What the form shows to have been given before.
+/// The passwords that the form proves to have been given before.
 fn proven(
     state: &AppState,
     session: &RestrictedCookieSession,
@@ -296,7 +296,7 @@ impl FormPage {
         self
     }
 
-    /// Does not ask again for what was given before.
+    /// Marks the passwords that were given before, so that they need not be typed again.
     fn with_proofs(
         mut self,
         seals: &Seals,
@@ -336,7 +336,7 @@ impl FormPage {
     ) -> Response {
         for number in numbers {
             self.errors.add(field_id(*number), message(self.layout.lang, number.hyphenated()));
-            // A proof of a former password is none.
+            // A proof of a replaced password is invalid.
             if let Some(field) = self.field_mut(*number) {
                 field.proof = None;
             }

@@ -1,5 +1,5 @@
-//! `/unit-changed`: the outcome of a change of the unit (table `U`). The session has ended. Its
-//! cookie still finds the outcome, also after a reload, for as long as a session may be idle.
+//! `/unit-changed`: the outcome of a unit change (table `U`). The session has ended. Its cookie
+//! still identifies the outcome, also after a reload, for as long as a session may be idle.
 
 use askama::Template;
 use axum::http::StatusCode;
@@ -25,7 +25,7 @@ struct ChangedPage {
     recovery: Recovery,
 }
 
-/// Shows which numbers log in now, and with what.
+/// Shows the numbers that log in now, and their passwords.
 pub(super) async fn show(
     session: Result<RestrictedCookieSession, PageError>,
     layout: Layout,

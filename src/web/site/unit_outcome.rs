@@ -1,4 +1,5 @@
-//! The table of a unit change: who logs in afterwards and with what, and which passwords go.
+//! The table of a unit change: which numbers log in afterwards with which password, and which
+//! passwords are lost.
 
 use super::language::Language;
 use super::markup::Markup;
@@ -17,7 +18,7 @@ pub(super) struct OutcomeTable {
 pub(super) struct OutcomeRow {
     pub(super) number: String,
     pub(super) with: Markup,
-    /// Whether the password or temporary password that the number had goes.
+    /// Whether the number's password or temporary password is lost.
     pub(super) is_lost: bool,
 }
 

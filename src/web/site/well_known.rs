@@ -1,4 +1,4 @@
-//! Paths that browsers, password managers and search engines ask for by themselves.
+//! Paths that browsers, password managers and search engines request by themselves.
 
 use axum::extract::State;
 use axum::http::header;
@@ -6,7 +6,7 @@ use axum::response::{IntoResponse, Redirect, Response};
 
 use crate::web::AppState;
 
-/// The entry page, the guide and the accessibility page may be found; the other pages say
+/// The entry page, the guide and the accessibility page may be indexed; the other pages say
 /// `noindex`.
 const ROBOTS: &str = "User-agent: *\nDisallow: /api/\n";
 
@@ -19,8 +19,8 @@ pub(super) async fn robots() -> Response {
     ([(header::CONTENT_TYPE, "text/plain; charset=utf-8")], ROBOTS).into_response()
 }
 
-/// Where password managers send someone who wants another password (W3C, "A Well-Known URL for
-/// Changing Passwords").
+/// Where password managers lead to change a password (W3C, "A Well-Known URL for Changing
+/// Passwords").
 pub(super) async fn change_password() -> Redirect {
     Redirect::to("/password")
 }

@@ -1,4 +1,4 @@
-//! The settings site's API, as a subscriber's own program uses it.
+//! The settings site's API, for a subscriber's own program.
 
 use std::fs;
 use std::path::Path;
@@ -8,7 +8,7 @@ use anyhow::{Context as _, Result};
 use reqwest::{Certificate, Client, ClientBuilder};
 use serde_json::{Value, json};
 
-/// By when a request is answered, unless the site is flooded.
+/// The time-out of a request, unless the site is flooded.
 pub const ANSWER_TIMEOUT: Duration = Duration::from_secs(20);
 
 /// What makes a client that trusts this certificate (PEM) and nothing else, and waits for ever.

@@ -1,5 +1,5 @@
-//! `lab call`: a scripted subscriber calls what `lab run` has started, sets a temporary password,
-//! and logs in with it. Prints what was heard, keyed and answered as it happens.
+//! `lab call`: a scripted subscriber calls the system of `lab run`, sets a temporary password, and
+//! logs in with it. Prints what was heard, keyed and answered as it happens.
 
 use std::time::Instant;
 
@@ -12,7 +12,7 @@ use crate::run::SharedOptions;
 use crate::sounds;
 use crate::subscriber::{Caller, Line};
 
-/// Who calls, what for, and where everything is.
+/// The call's purpose, and the addresses of the system.
 #[derive(Debug, Clone, clap::Args)]
 pub struct CallOptions {
     /// The calling number, as the carrier asserts it
@@ -28,7 +28,7 @@ pub struct CallOptions {
     pub shared: SharedOptions,
 }
 
-/// Calls, and logs in.
+/// Calls, and then logs in.
 ///
 /// # Errors
 /// The call did not end with a password set, or the site refused it.
@@ -51,7 +51,7 @@ pub async fn call(options: &CallOptions) -> Result<()> {
     Ok(())
 }
 
-/// A number as it is keyed: without hyphens, and without the country's code.
+/// A number in national digits, as it is keyed.
 fn national(number: &str) -> String {
     let bare = number.replace('-', "");
     bare.strip_prefix("+81").map_or(bare.clone(), |rest| format!("0{rest}"))

@@ -1,4 +1,4 @@
-//! A self-signed certificate for loopback, kept from start to start so that a browser asks once.
+//! A self-signed certificate for loopback, kept between starts so that a browser asks once.
 
 use std::fs;
 use std::path::Path;
@@ -14,7 +14,7 @@ use crate::secret;
 
 const LIFETIME: Duration = Duration::from_hours(24 * 3650);
 
-/// Makes `certificate.pem` and `key.pem` in `folder` unless they are there.
+/// Creates `certificate.pem` and `key.pem` in `folder` unless they exist.
 pub fn keep_in(folder: &Path) -> Result<()> {
     if folder.join("certificate.pem").exists() && folder.join("key.pem").exists() {
         return Ok(());
@@ -22,7 +22,7 @@ pub fn keep_in(folder: &Path) -> Result<()> {
     make_in(folder, SystemTime::now() + LIFETIME)
 }
 
-/// Makes new ones in `folder`; the certificate ends at this time.
+/// Creates new ones in `folder`; the certificate ends at this time.
 pub fn make_in(folder: &Path, ends: SystemTime) -> Result<()> {
     let mut parameters = parameters(&["localhost", "127.0.0.1", "::1"])?;
     parameters.not_after = date_time_ymd(1970, 1, 1) + ends.duration_since(UNIX_EPOCH)?;
@@ -36,7 +36,7 @@ pub struct Authority {
 }
 
 impl Authority {
-    /// Makes one, and `ca.pem` in `folder`.
+    /// Creates an authority, and `ca.pem` in `folder`.
     pub fn make_in(folder: &Path) -> Result<Self> {
         let mut parameters = CertificateParams::default();
         parameters.distinguished_name.push(DnType::CommonName, secret());
@@ -46,7 +46,7 @@ impl Authority {
         Ok(Self { issuer: Issuer::new(parameters, key) })
     }
 
-    /// Makes `certificate.pem` and `key.pem` in `folder`, for these names and addresses.
+    /// Creates `certificate.pem` and `key.pem` in `folder`, for these names and addresses.
     pub fn certify(&self, names: &[&str], folder: &Path) -> Result<()> {
         let key = KeyPair::generate()?;
         write(folder, &key, &parameters(names)?.signed_by(&key, &self.issuer)?)

@@ -1,4 +1,4 @@
-//! A server process of the lab: named, watched while it starts, ended by its own id.
+//! A server process of the lab, with its name and id.
 //!
 //! It ends with this process (`setpriv --pdeathsig`). The kernel sends that signal when the
 //! *thread* that started the child ends. So one thread, which lives as long as the process, starts
@@ -16,10 +16,10 @@ use std::time::{Duration, Instant};
 use anyhow::{Context as _, Result, bail, ensure};
 use rustix::process::{Pid, Signal, kill_process};
 
-/// How often a condition of a starting or ending process is looked at.
+/// The interval of polls of a starting or ending process.
 const POLL_INTERVAL: Duration = Duration::from_millis(20);
 
-/// A command to start, and where to report what came of it.
+/// A command to start, and the receiver of its result.
 type StartRequest = (Command, Sender<io::Result<process::Child>>);
 
 /// A process; killed when dropped.
@@ -37,7 +37,7 @@ impl Child {
         Ok(Self { name, process, log: None })
     }
 
-    /// Starts it without input; what it says is added to `log`.
+    /// Starts it without input; appends its output to `log`.
     pub fn spawn_logging(name: &'static str, mut command: Command, log: PathBuf) -> Result<Self> {
         let file = File::options().create(true).append(true).open(&log)?;
         command.stdin(Stdio::null()).stdout(file.try_clone()?).stderr(file);
@@ -46,7 +46,7 @@ impl Child {
         Ok(child)
     }
 
-    /// What it is called in messages.
+    /// Its name in messages.
     pub fn name(&self) -> &'static str {
         self.name
     }
@@ -61,7 +61,7 @@ impl Child {
         Ok(self.process.try_wait()?)
     }
 
-    /// Waits until `ready` says so; an error if the process ends before, or after `within`.
+    /// Waits until `ready`; an error if the process ends before, or after `within`.
     pub fn wait_for(
         &mut self,
         within: Duration,
@@ -86,14 +86,14 @@ impl Child {
         Ok(())
     }
 
-    /// Waits until it has ended; an error if it has not `within` that time.
+    /// Waits until it has ended; an error after `within`.
     pub fn wait_for_end(&mut self, within: Duration) -> Result<ExitStatus> {
         let end = format!("the end of {}", self.name);
         wait_until(&end, within, || Ok(self.exit_status()?.is_some()))?;
         Ok(self.process.wait()?)
     }
 
-    /// Asks it to end (SIGTERM) and waits; an error, and `kill -9`, if it does not `within`.
+    /// Asks it to end (SIGTERM) and waits; after `within` kills it, and returns an error.
     pub fn stop(&mut self, within: Duration) -> Result<ExitStatus> {
         self.signal(Signal::TERM)?;
         let status = self.wait_for_end(within);
@@ -101,7 +101,7 @@ impl Child {
         status
     }
 
-    /// Ends it without a word and waits until it is gone.
+    /// Kills it and waits until it is gone.
     pub fn kill(&mut self) -> Result<()> {
         if self.exit_status()?.is_none() {
             self.process.kill()?;
@@ -124,7 +124,7 @@ impl Drop for Child {
     }
 }
 
-/// Starts `command` on the thread that outlives every other.
+/// Starts `command` on the thread that lives as long as this process.
 fn spawn(command: Command) -> io::Result<process::Child> {
     static STARTER: OnceLock<Sender<StartRequest>> = OnceLock::new();
     let starter = STARTER.get_or_init(|| {
@@ -141,13 +141,13 @@ fn spawn(command: Command) -> io::Result<process::Child> {
     child.recv().map_err(io::Error::other)?
 }
 
-/// Gives the calling thread the least right to the processor, which is a thread's on Linux: for
-/// clients that would be on machines of their own elsewhere.
+/// Gives the calling thread the lowest priority (on Linux, priority is a thread's), for clients
+/// that would run on other machines.
 pub fn lower_priority() -> io::Result<()> {
     Ok(rustix::process::nice(19).map(drop)?)
 }
 
-/// Runs a command to its end; what it has said, or an error with its complaint.
+/// Runs a command to its end. Returns its output, or an error with its error output.
 pub fn run(name: &str, command: &mut Command) -> Result<String> {
     let output = command.output().with_context(|| format!("running {name}"))?;
     let complaint = String::from_utf8_lossy(&output.stderr);
@@ -155,7 +155,7 @@ pub fn run(name: &str, command: &mut Command) -> Result<String> {
     Ok(String::from_utf8_lossy(&output.stdout).into_owned())
 }
 
-/// Looks again and again until it is so; an error if it is not `within` that time.
+/// Polls until the condition holds; an error after `within`.
 pub fn wait_until(
     what: &str,
     within: Duration,
@@ -169,7 +169,7 @@ pub fn wait_until(
     Ok(())
 }
 
-/// The processes that this one has started, and theirs.
+/// The child processes of this process, with all their descendants.
 pub fn descendants(parent: Pid) -> Vec<Pid> {
     let threads = fs::read_dir(format!("/proc/{parent}/task")).into_iter().flatten().flatten();
     let lists = threads.map(|thread| fs::read_to_string(thread.path().join("children")));
@@ -187,7 +187,7 @@ pub fn memory_kib(process: Pid, name: &str) -> Result<u32> {
     Ok(kib.with_context(|| format!("no {name}"))?.parse()?)
 }
 
-/// Whether it runs; one that has ended and waits for its new parent does not.
+/// Whether it runs; a zombie does not.
 pub fn is_alive(process: Pid) -> bool {
     let stat = fs::read_to_string(format!("/proc/{process}/stat"));
     let state = stat.ok().and_then(|stat| stat.rsplit(") ").next()?.chars().next());

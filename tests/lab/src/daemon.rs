@@ -1,8 +1,8 @@
 //! A private daemon: the built `karipass serve` in its own folder.
 //!
 //! The folder holds `karipass.toml`, `operator.toml` (the same, with the owner's rights), the
-//! secrets that they point to (mode 0600, kept from start to start), a self-signed certificate, and
-//! the log.
+//! secrets that they point to (mode 0600, kept between starts), a self-signed certificate, and the
+//! log.
 
 use std::fs::{self, File};
 use std::io::{Read as _, Write as _};
@@ -19,7 +19,7 @@ use crate::child::{self, Child};
 use crate::postgres::Database;
 use crate::{certificate, ports, repository, secret};
 
-/// Variables with which a daemon takes logins and connections at any rate.
+/// Variables that lift the rate limits of logins and connections.
 pub const NO_LIMITS: [(&str, &str); 4] = [
     ("KARIPASS_LOGIN_LIMIT", "off"),
     ("KARIPASS_SITE_MAX_CONNECTIONS_PER_ADDRESS", "2048"),
@@ -30,7 +30,7 @@ pub const NO_LIMITS: [(&str, &str); 4] = [
 const READY_TIMEOUT: Duration = Duration::from_mins(1);
 const STOP_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// What a private daemon is to be like.
+/// The options of a private daemon.
 #[derive(Debug, Clone)]
 pub struct DaemonSetup {
     karipass: PathBuf,
@@ -151,8 +151,8 @@ impl DaemonSetup {
 
     fn spawn(&self) -> Result<Child> {
         let mut command = Command::new("setpriv");
-        // In a separate session, as a service is: Linux shares its processors among sessions.
-        // Hashing would else take them from servers in other sessions, such as PostgreSQL.
+        // In a separate session, like a service: Linux divides processor time among sessions.
+        // Otherwise hashing would take it from servers in other sessions, such as PostgreSQL.
         command.args(["--pdeathsig", "TERM", "setsid"]).arg(&self.karipass);
         let mut command = self.configured(command, "karipass.toml");
         command.arg("serve");
@@ -163,7 +163,7 @@ impl DaemonSetup {
 /// A running private daemon; killed when dropped.
 #[derive(Debug)]
 pub struct Daemon {
-    /// What it was set up with.
+    /// Its options.
     pub setup: DaemonSetup,
     /// Its process.
     pub child: Child,
@@ -197,14 +197,14 @@ impl Daemon {
         self.wait_until_ready()
     }
 
-    /// As [`Daemon::restart`], without waiting.
+    /// Like [`Daemon::restart`], without waiting.
     pub fn restart_unready(&mut self) -> Result<()> {
         self.child.kill()?;
         self.child = self.setup.spawn()?;
         Ok(())
     }
 
-    /// Ends it as a service manager would, and says whether it ended well.
+    /// Ends it as a service manager would, and checks its exit status.
     pub fn stop(&mut self) -> Result<()> {
         let status = self.child.stop(STOP_TIMEOUT)?;
         ensure!(status.success(), "karipass ended badly: {status}");
@@ -216,17 +216,17 @@ impl Daemon {
         format!("https://localhost:{}", self.setup.https)
     }
 
-    /// Its certificate in PEM, which nobody else vouches for.
+    /// Its self-signed certificate in PEM.
     pub fn certificate(&self) -> PathBuf {
         self.setup.folder.join("certificate.pem")
     }
 
-    /// Where operators ask.
+    /// The address of its operators' listener.
     pub fn operators(&self) -> SocketAddr {
         (Ipv4Addr::LOCALHOST, self.setup.operators).into()
     }
 
-    /// What it has said.
+    /// Its log file.
     pub fn log(&self) -> PathBuf {
         self.setup.log()
     }
@@ -242,7 +242,7 @@ pub(crate) fn write_secret(file: &Path, text: &str) -> Result<()> {
     Ok(())
 }
 
-/// Status and body of a plain HTTP GET; status 0 if nobody answers.
+/// Status and body of a plain HTTP GET; status 0 without an answer.
 pub fn get(address: SocketAddr, path: &str) -> (u16, String) {
     let asked = || -> Result<String> {
         let mut stream = TcpStream::connect(address)?;

@@ -13,11 +13,11 @@ use tokio::time::interval;
 use crate::api::{self, Api};
 use crate::child::{lower_priority, wait_until};
 
-/// Logins that the capacity is measured with, and how many at once.
+/// Logins that measure the capacity, and how many are concurrent.
 pub const MEASURED: u32 = 200;
 const SIDE_BY_SIDE: usize = 6;
 
-/// Logins with a wrong password for one number, which nobody has set one for.
+/// Logins with a wrong password for one number without a credential.
 #[derive(Clone)]
 pub struct Flood {
     api: Api,
@@ -25,37 +25,37 @@ pub struct Flood {
     counted: Arc<Mutex<Counted>>,
 }
 
-/// One that is under way.
+/// A running flood.
 pub struct Running {
     flood: Flood,
     runtime: Runtime,
 }
 
-/// What came of a flood's logins.
+/// The results of a flood's logins.
 #[derive(Debug, Default, Clone)]
 pub struct Counted {
     /// Verified, and found wrong.
     pub verified: usize,
-    /// Refused, since the site is busy.
+    /// Refused because the site is busy.
     pub busy: usize,
-    /// Neither: not connected, cut off, or refused, since the database is out of reach.
+    /// Neither: not connected, cut off, or refused because the database is unreachable.
     pub failed: usize,
-    /// Why the last of these did.
+    /// The reason of the last failure.
     pub why: Option<String>,
-    /// An answer that no login of a flood may get.
+    /// An answer that a flood must not get.
     wrong: Option<String>,
 }
 
 impl Flood {
     /// At the site at `site`, such as `https://localhost:8443`, with its certificate in PEM.
     pub fn new(site: &str, certificate: &Path, number: &str) -> Result<Self> {
-        // Without a time-out: a client that goes away early makes room, and a slow site would never
-        // be full.
+        // Without a time-out: a client that leaves early would free a place, and a slow site would
+        // never be full.
         let api = Api::new(site, api::client(certificate)?)?;
         Ok(Self { api, number: number.to_owned(), counted: Arc::default() })
     }
 
-    /// Logins a second that are verified when only a few come at once.
+    /// Logins a second that are verified when only a few are concurrent.
     pub fn capacity(&self) -> Result<f64> {
         let flood = Self { counted: Arc::default(), ..self.clone() };
         let runtime = runtime()?;
@@ -78,7 +78,7 @@ impl Flood {
         Ok(f64::from(MEASURED) / took.as_secs_f64())
     }
 
-    /// So many a second, until it is ended.
+    /// Sends `rate` logins a second until it is ended.
     pub fn begin(self, rate: f64) -> Result<Running> {
         let (client, runtime) = (self.clone(), runtime()?);
         runtime.spawn(async move {
@@ -118,7 +118,7 @@ impl Running {
         wait_until("a login refused as busy", within, || Ok(self.flood.counted().busy > 0))
     }
 
-    /// Ends it: what came of those that were answered until then.
+    /// Ends it; returns the results of the logins that were answered by then.
     pub fn end(self) -> Result<Counted> {
         self.runtime.shutdown_background(); // the clients that still wait go away
         let counted = self.flood.counted();
@@ -127,7 +127,7 @@ impl Running {
     }
 }
 
-/// One thread, which takes what is left of the processor.
+/// One thread of the lowest priority.
 fn runtime() -> Result<Runtime> {
     let lower = || lower_priority().expect("a thread may lower its own priority");
     let mut builder = Builder::new_multi_thread();

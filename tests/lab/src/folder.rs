@@ -1,8 +1,8 @@
-//! Temporary folders that go when this process ends, however it ends.
+//! Temporary folders that are removed when this process ends, however it ends.
 //!
 //! A [`TempDir`] removes its folder when it is dropped. Statics are never dropped, and a killed
-//! process drops nothing. A shell in the background removes what is left then: it reads the names
-//! of the folders from a pipe, which the kernel closes when this process ends.
+//! process drops nothing. So a shell in the background removes the rest: it reads the folders'
+//! names from a pipe, which the kernel closes when this process ends.
 
 use std::io::{self, Write as _};
 use std::os::unix::process::CommandExt as _;
@@ -12,7 +12,7 @@ use std::sync::{Mutex, PoisonError};
 
 use tempfile::TempDir;
 
-/// Tries again while a server that is ending still writes.
+/// Repeats the removal while an ending server still writes.
 const SCRIPT: &str = r#"
     trap '' HUP INT TERM
     while IFS= read -r folder; do set -- "$@" "$folder"; done
@@ -26,7 +26,7 @@ pub fn temporary(prefix: &str) -> io::Result<TempDir> {
     temporary_in(&std::env::temp_dir(), prefix)
 }
 
-/// The same with a path that leaves room for a socket's name, wherever temporary files are.
+/// The same with a path that is short enough for a socket's name.
 pub fn for_socket(prefix: &str) -> io::Result<TempDir> {
     temporary_in(Path::new("/tmp"), prefix)
 }

@@ -1,4 +1,4 @@
-//! The laboratory's command: what `make run` and its like start.
+//! The command line of the lab, for `make run` and `make call`.
 
 use clap::Parser;
 use karipass_lab::{call, run};

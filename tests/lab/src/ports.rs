@@ -1,4 +1,4 @@
-//! Ports of the loopback address that nobody holds at the moment of asking.
+//! Currently free ports of the loopback address.
 
 use std::collections::BTreeSet;
 use std::net::{Ipv4Addr, TcpListener, UdpSocket};
@@ -7,16 +7,16 @@ use std::sync::{Mutex, PoisonError};
 
 use anyhow::{Context as _, Result};
 
-/// Below the ports that the kernel hands out to connections, which would take a port between its
-/// being found and its being used; above those of RTP.
+/// Below the ports that the kernel assigns to connections, which could take a port before its
+/// server does; above those of RTP.
 const SERVERS: Range<u16> = 20_000..32_768;
-/// How often a port is drawn before it is an error that none was free.
+/// The number of draws before it is an error that no port was free.
 const DRAWS: usize = 100;
 
-/// Those that were given to somebody in this process, who may not have taken them yet.
+/// Ports that were returned in this process, and may not be in use yet.
 static GIVEN: Mutex<BTreeSet<u16>> = Mutex::new(BTreeSet::new());
 
-/// A free TCP port of 127.0.0.1, given once.
+/// A free TCP port of 127.0.0.1, returned once.
 pub fn free_tcp() -> Result<u16> {
     draw(|port| TcpListener::bind((Ipv4Addr::LOCALHOST, port)).is_ok() && is_new(port))
 }
@@ -26,7 +26,7 @@ pub fn free_udp() -> Result<u16> {
     draw(|port| UdpSocket::bind((Ipv4Addr::LOCALHOST, port)).is_ok() && is_new(port))
 }
 
-/// A UDP port of `address` for somebody's audio, with the one two above it for video.
+/// A UDP port of `address` for audio, with the one two above it for video.
 pub fn free_media(address: Ipv4Addr) -> Result<u16> {
     draw(|port| [port, port + 2].iter().all(|port| UdpSocket::bind((address, *port)).is_ok()))
 }
@@ -40,7 +40,7 @@ fn draw(is_free: impl Fn(u16) -> bool) -> Result<u16> {
     drawn.find(|port| is_free(*port)).context("no free port")
 }
 
-/// A range for RTP, below the ports that the kernel hands out; Asterisk passes over taken ones.
+/// A range for RTP, below the ports that the kernel assigns; Asterisk skips used ones.
 pub fn rtp_range() -> RangeInclusive<u16> {
     const WIDTH: u16 = 2000;
     let start = 10_000 + 2 * rand::random_range(0..10_000 - WIDTH / 2);

@@ -1,6 +1,6 @@
-//! `lab run`: the whole of karipass for demonstration, in the foreground until Ctrl-C.
+//! `lab run`: the whole system for demonstration, in the foreground until Ctrl-C.
 //!
-//! PostgreSQL, Asterisk and the daemon live under `VAR_DIR`, whose contents stay from run to run.
+//! PostgreSQL, Asterisk and the daemon live under `VAR_DIR`, whose contents are kept between runs.
 
 use std::fs::{self, File};
 use std::io::{self, Write as _};
@@ -18,7 +18,7 @@ use crate::{demonstration, repository, secret};
 
 const POLL_INTERVAL: Duration = Duration::from_millis(200);
 
-/// Where everything is to be.
+/// Ports and folder of the system.
 #[derive(Debug, Clone, clap::Args)]
 pub struct RunOptions {
     #[command(flatten)]
@@ -31,7 +31,7 @@ pub struct RunOptions {
     pub ops_port: u16,
 }
 
-/// Where a subscriber finds what runs, for both commands.
+/// Options that `run` and `call` share.
 #[derive(Debug, Clone, clap::Args)]
 pub struct SharedOptions {
     /// SIP over UDP
@@ -45,17 +45,17 @@ pub struct SharedOptions {
     pub var_dir: PathBuf,
 }
 
-/// Everything that runs; ended in this order.
+/// All servers; ended in this order.
 struct Demonstration {
     daemon: Daemon,
     asterisk: Asterisk,
     postgres: Postgres,
 }
 
-/// Starts everything, says how to use it, and ends it at Ctrl-C or SIGTERM.
+/// Starts everything, prints how to use it, and ends it at Ctrl-C or SIGTERM.
 ///
 /// # Errors
-/// What could not be started, or which part ended by itself; the rest has been ended then.
+/// The server that could not be started, or that ended by itself; the others have been ended then.
 pub async fn run(options: &RunOptions) -> Result<()> {
     let SharedOptions { var_dir, .. } = &options.shared;
     fs::create_dir_all(var_dir)?;
@@ -89,12 +89,12 @@ pub async fn run(options: &RunOptions) -> Result<()> {
     }
 }
 
-/// Prints a line; that nobody reads any more is no reason to fall.
+/// Prints a line; ignores a closed stdout.
 fn say(line: &str) {
     drop(writeln!(io::stdout(), "{line}"));
 }
 
-/// Asterisk starts beside PostgreSQL; the daemon needs both.
+/// Asterisk starts in parallel with PostgreSQL; the daemon needs both.
 async fn start(options: &RunOptions, var: &Path) -> Result<Demonstration> {
     let karipass = binary()?;
     let phones = phones(var)?;
@@ -139,13 +139,13 @@ fn ensure_free(options: &RunOptions) -> Result<()> {
     Ok(())
 }
 
-/// The port of a listener that the caller's variable moves, to look for the daemon there.
+/// The port of a listener that the caller's variable changes, to look for the daemon there.
 fn port(variable: &str, otherwise: u16) -> u16 {
     let listen = std::env::var(variable).ok().and_then(|text| text.parse::<SocketAddr>().ok());
     listen.map_or(otherwise, |listen| listen.port())
 }
 
-/// A telephone for each demonstration number, and a stranger's; passwords stay from run to run.
+/// A telephone for each demonstration number, and a stranger's; passwords are kept between runs.
 fn phones(var: &Path) -> Result<Vec<Phone>> {
     let file = var.join("phones.txt");
     let kept = fs::read_to_string(&file).unwrap_or_default();
@@ -160,7 +160,7 @@ fn phones(var: &Path) -> Result<Vec<Phone>> {
     Ok(phones.into())
 }
 
-/// Waits until a part ends by itself, and names it.
+/// Waits until a server ends by itself, and returns its name.
 async fn watch(system: &mut Demonstration) -> Result<&'static str> {
     loop {
         for child in [&mut system.daemon.child, &mut system.asterisk.child] {

@@ -1,4 +1,4 @@
-//! The guidance as files: where they are, what they say, and what is in them.
+//! The guidance's files: their folder, their words, and their samples.
 
 use anyhow::{Context as _, Result, ensure};
 

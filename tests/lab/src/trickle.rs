@@ -3,20 +3,20 @@
 use std::io::{self, ErrorKind, Write as _};
 use std::net::TcpStream;
 
-/// A connection, and what it still has to say.
+/// A connection with the bytes that it has yet to send.
 pub struct Trickle {
     stream: TcpStream,
     bytes: std::vec::IntoIter<u8>,
 }
 
 impl Trickle {
-    /// One that has these bytes to say yet.
+    /// A connection that has these bytes to send.
     pub fn new(stream: TcpStream, bytes: Vec<u8>) -> io::Result<Self> {
         stream.set_nonblocking(true)?;
         Ok(Self { stream, bytes: bytes.into_iter() })
     }
 
-    /// Says one byte more; whether the server still holds the connection.
+    /// Sends one more byte; returns whether the server still holds the connection.
     pub fn say_byte(&mut self) -> bool {
         if let Some(byte) = self.bytes.next()
             && self.stream.write(&[byte]).is_err()

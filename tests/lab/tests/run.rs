@@ -1,4 +1,4 @@
-//! `lab run`, which is `make run`: whole, twice side by side, and gone afterwards.
+//! `lab run`, which is `make run`: a whole system, two side by side, and nothing left afterwards.
 
 use std::fs;
 use std::net::{Ipv4Addr, TcpListener};
@@ -13,7 +13,7 @@ use rustix::process::{Pid, Signal, kill_process};
 
 const WITHIN: Duration = Duration::from_mins(2);
 
-/// A run under way, and all processes below it.
+/// A running `lab run` with all its child processes.
 struct Run {
     lab: Child,
     operators: u16,
@@ -21,7 +21,7 @@ struct Run {
 }
 
 impl Run {
-    /// Starts one on free ports and waits until it says that it is ready.
+    /// Starts one on free ports and waits until it reports that it is ready.
     fn start(folder: &Path) -> Self {
         let operators = free_tcp().unwrap();
         let said = folder.join("said");

@@ -17,7 +17,7 @@ pub use setup::{AsteriskSetup, Phone, copy_samples};
 pub const ARI_USER: &str = "karipass";
 /// The set-up number of `dialplan/extensions.conf`.
 pub const SET_UP_NUMBER: &str = "0664806430";
-/// The address that the samples' carrier trunk is known by.
+/// The address of the samples' carrier trunk.
 pub const CARRIER: Ipv4Addr = Ipv4Addr::new(127, 0, 0, 2);
 
 const STOP_TIMEOUT: Duration = Duration::from_secs(10);
@@ -51,7 +51,7 @@ impl Asterisk {
         self.child.stop(STOP_TIMEOUT).map(drop)
     }
 
-    /// What the console answers to one command.
+    /// The console's answer to a command.
     pub fn console(&self, command: &str) -> Result<String> {
         self.setup.console(command)
     }

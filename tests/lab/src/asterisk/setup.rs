@@ -1,4 +1,4 @@
-//! What a private Asterisk is to be like, and its folder with the samples and what is local.
+//! The options of a private Asterisk, and its folder with the samples and local files.
 
 use std::fs::{self, File};
 use std::io::Write as _;
@@ -17,7 +17,7 @@ use crate::child::{self, Child};
 use crate::{folder, ports, repository, secret};
 
 const BOOT_TIMEOUT: Duration = Duration::from_mins(1);
-/// Asterisk complains in its log about each of these that is missing; every PBX has them.
+/// Files whose absence Asterisk logs; every PBX has them.
 const EMPTY: &str = "acl ccss features indications manager pjproject udptl websocket_client";
 
 /// A demonstration telephone: it registers with its number as user name.
@@ -36,13 +36,13 @@ impl Phone {
     }
 }
 
-/// What a private Asterisk is to be like.
+/// The options of a private Asterisk.
 #[derive(Debug)]
 pub struct AsteriskSetup {
     installation: Installation,
     /// All that it writes is below.
     pub folder: PathBuf,
-    /// For its sockets.
+    /// The folder of its sockets.
     run: TempDir,
     /// Where it takes SIP over UDP.
     pub sip: SocketAddr,
@@ -68,7 +68,7 @@ struct Installation {
 }
 
 impl AsteriskSetup {
-    /// One in `folder`, on free ports, with fresh secrets and no telephones.
+    /// An Asterisk in `folder`, on free ports, with fresh secrets and no telephones.
     pub fn new(folder: impl Into<PathBuf>) -> Result<Self> {
         Ok(Self {
             installation: Installation::find()?,
@@ -128,7 +128,7 @@ impl AsteriskSetup {
         child::run(words, self.command().args(["-rx", words]).stderr(Stdio::null()))
     }
 
-    /// Lays out the folder and starts it there.
+    /// Creates the files, and starts Asterisk in the folder.
     pub(super) fn boot(&self) -> Result<Child> {
         if !self.has_configuration {
             self.lay_out()?;
@@ -169,7 +169,7 @@ impl AsteriskSetup {
         }
         let options = fs::read_to_string(repository().join("asterisk/etc/asterisk.conf"))?;
         let directories = self.directories();
-        // Asterisk looks for what this file includes in its built-in folder.
+        // Asterisk looks for files that this one includes in its built-in folder.
         let local = format!("\"{}/", etc.join("karipass.d").display());
         let options = options.replace("\"karipass.d/", &local);
         fs::write(etc.join("asterisk.conf"), format!("{directories}\n{options}"))?;
@@ -219,8 +219,8 @@ impl AsteriskSetup {
 }
 
 impl Installation {
-    /// Asks `asterisk/get`, which unpacks a private one into `$ASTERISK_ROOT`, or
-    /// `var/asterisk-root` of this repository, if the machine has none.
+    /// Runs `asterisk/get`. If the machine has no Asterisk, that unpacks a private one into
+    /// `$ASTERISK_ROOT`, or `var/asterisk-root` of this repository.
     fn find() -> Result<Self> {
         let mut get = Command::new(repository().join("asterisk/get"));
         let said = child::run("asterisk/get", get.stderr(Stdio::inherit()))?;
@@ -235,7 +235,7 @@ impl Installation {
     }
 }
 
-/// Copies the samples and the dialplan into `etc`, with an empty folder for what is local.
+/// Copies the samples and the dialplan into `etc`, with an empty folder for local files.
 pub fn copy_samples(etc: &Path) -> Result<()> {
     for samples in ["asterisk/etc", "dialplan"] {
         let from = repository().join(samples);

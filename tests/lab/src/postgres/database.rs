@@ -7,7 +7,7 @@ use std::process::Command;
 use anyhow::Result;
 use tokio_postgres::Client;
 
-/// A database; it stays until its cluster goes.
+/// A database; it exists as long as its cluster.
 #[derive(Debug, Clone)]
 pub struct Database {
     /// Its name.
@@ -46,26 +46,26 @@ impl Database {
         command
     }
 
-    /// The same database, where the server whose socket is in `folder` (another cluster's, a
-    /// proxy's) is tried after the present ones.
+    /// The same database; after the present servers, the one with its socket in `folder` (another
+    /// cluster's, a proxy's) is tried.
     #[must_use]
     pub fn or_at(&self, folder: &Path) -> Self {
         self.with_host(|host| format!("{host},{}", folder.display()))
     }
 
-    /// The same database, by way of `folder` alone.
+    /// The same database, only through the socket in `folder`.
     #[must_use]
     pub fn at(&self, folder: &Path) -> Self {
         self.with_host(|_| format!("host={}", folder.display()))
     }
 
-    /// The same database over TCP: at this address, by this name, with these words added.
+    /// The same database over TCP: at this address, by this name, with these parameters added.
     #[must_use]
     pub fn over_tcp(&self, address: Ipv4Addr, name: &str, more: &str) -> Self {
         self.with_host(|_| format!("host={name} hostaddr={address} {more}"))
     }
 
-    /// The same database, with another beginning of its connection strings.
+    /// The same database, with another host in its connection strings.
     fn with_host(&self, host: impl Fn(&str) -> String) -> Self {
         let [owner_url, daemon_url] = [&self.owner_url, &self.daemon_url].map(|url| {
             let (old, rest) = url.split_once(' ').unwrap_or((url, ""));

@@ -1,4 +1,4 @@
-//! A private PostgreSQL cluster: its own folder, a Unix socket only, ended by its own id.
+//! A private PostgreSQL cluster in its own folder, with a Unix socket only.
 //!
 //! It never touches the system's cluster. Databases are cheap copies of a template that the built
 //! `karipass migrate` has made, one for each test; `make run` keeps a single database over
@@ -22,14 +22,14 @@ use crate::{folder, secret};
 pub use database::Database;
 pub use standby::Replication;
 
-/// The database that tests' databases are copies of.
+/// The template of the tests' databases.
 const TEMPLATE: &str = "karipass_template";
 /// How the folders of temporary clusters are called.
 const PREFIX: &str = "karipass-pg-";
-/// The role that the daemon's login is a member of; made by the migration.
+/// The group role of the daemon's login, created by the migration.
 const DAEMON_GROUP: &str = "karipass_daemon";
 
-/// What a crash of the machine may cost.
+/// What a crash of the machine may lose.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Durability {
     /// Nothing that was committed.
@@ -38,14 +38,14 @@ pub enum Durability {
     Fast,
 }
 
-/// How the server is asked to end.
+/// Ways to stop the server.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Shutdown {
-    /// Connections are ended, everything is written (`SIGINT`).
+    /// Ends connections and writes everything (`SIGINT`).
     Fast,
-    /// At once, with recovery at the next start (`SIGQUIT`).
+    /// Stops at once, with recovery at the next start (`SIGQUIT`).
     Immediate,
-    /// All its processes are killed (`SIGKILL`), with recovery at the next start.
+    /// Kills all its processes (`SIGKILL`), with recovery at the next start.
     Kill,
 }
 
@@ -55,7 +55,7 @@ const ROLES: [&str; 3] = ["postgres", "karipass_owner", "karipass"];
 /// A password for each of [`ROLES`].
 type Passwords = [String; ROLES.len()];
 
-/// Those of an earlier run, or new ones, kept beside the data.
+/// The passwords of an earlier run, or new ones, kept beside the data.
 fn passwords_in(file: &Path) -> Result<Passwords> {
     if file.exists() {
         return Ok(serde_json::from_str(&fs::read_to_string(file)?)?);
@@ -70,7 +70,7 @@ pub struct Postgres {
     programs: PathBuf,
     folder: PathBuf,
     socket: TempDir,
-    /// What `setpriv` is to do besides.
+    /// Options of `setpriv`.
     privileges: Vec<&'static str>,
     durability: Durability,
     postmaster: Mutex<Option<Child>>,
@@ -79,7 +79,7 @@ pub struct Postgres {
 }
 
 impl Postgres {
-    /// A fresh cluster in a temporary folder, which goes with it.
+    /// A fresh cluster in a temporary folder, which is removed with it.
     pub async fn temporary(durability: Durability) -> Result<Self> {
         let folder = match durability {
             // In memory: every commit is awaited, but a slow disk, or other work on it, could make
@@ -99,7 +99,7 @@ impl Postgres {
         Ok(postgres)
     }
 
-    /// The cluster in `folder`, made there if it is the first time; its data stays.
+    /// The cluster in `folder`, created if it does not exist; its data stays.
     pub async fn persistent(folder: &Path) -> Result<Self> {
         fs::create_dir_all(folder).with_context(|| format!("creating {}", folder.display()))?;
         Self::open(&folder.canonicalize()?, Durability::Durable).await
@@ -122,12 +122,12 @@ impl Postgres {
         Ok(postgres)
     }
 
-    /// A connection with every right.
+    /// A connection as superuser.
     pub async fn superuser(&self, database: &str) -> Result<Client> {
         connect(&self.urls(database)[0]).await
     }
 
-    /// The database `name`, made if need be and brought to the version of the binary `karipass`.
+    /// The database `name`, created if needed and migrated to the version of the binary `karipass`.
     pub async fn migrated(&self, name: &str, karipass: &Path) -> Result<Database> {
         let superuser = self.superuser("postgres").await?;
         let known = superuser.query("SELECT FROM pg_database WHERE datname = $1", &[&name]).await?;
@@ -140,12 +140,12 @@ impl Postgres {
         Ok(database)
     }
 
-    /// A migrated database of its own, copied from the template.
+    /// A separate migrated database, copied from the template.
     pub async fn fresh(&self) -> Result<Database> {
         self.copy(&new_name(), TEMPLATE).await
     }
 
-    /// A separate database without anything in it.
+    /// A separate empty database.
     pub async fn empty(&self) -> Result<Database> {
         self.copy(&new_name(), "template0").await
     }
@@ -157,7 +157,7 @@ impl Postgres {
         Ok(self.database(name))
     }
 
-    /// A database that is there, such as one that a standby has copied.
+    /// An existing database, such as one that a standby has copied.
     pub fn database(&self, name: &str) -> Database {
         let [_, owner_url, daemon_url] = self.urls(name);
         Database { name: name.to_owned(), owner_url, daemon_url }
@@ -182,7 +182,7 @@ impl Postgres {
     }
 }
 
-/// Connects, and drives the connection until the client is dropped.
+/// Connects, and runs the connection until the client is dropped.
 async fn connect(url: &str) -> Result<Client> {
     let (client, connection) = tokio_postgres::connect(url, NoTls).await?;
     tokio::spawn(connection);

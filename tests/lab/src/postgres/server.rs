@@ -1,5 +1,5 @@
-//! The server's process: found, initialised, started, ended; as another user if we are root, which
-//! PostgreSQL refuses to be.
+//! The server's process: found, initialised, started, ended. If we are root, it runs as another
+//! user, because PostgreSQL refuses root.
 
 use std::fs;
 use std::net::Ipv4Addr;
@@ -20,15 +20,15 @@ use crate::folder;
 
 /// Where Debian puts each major version.
 const DEBIAN: &str = "/usr/lib/postgresql";
-/// For root: whom the server runs as.
+/// The server's user, if we are root.
 const AS_POSTGRES: [&str; 3] = ["--reuid=postgres", "--regid=postgres", "--clear-groups"];
-/// What lets a process pass folders that are closed to its user, the smaller right first.
+/// Privileges to pass folders that are closed to its user, the smaller one first.
 const PASSES: [&[&str]; 3] = [
     &[],
     &["--inh-caps=+dac_read_search", "--ambient-caps=+dac_read_search"],
     &["--inh-caps=+dac_override", "--ambient-caps=+dac_override"],
 ];
-/// Who may come where TLS is demanded: over the Unix socket as before, over TCP with TLS alone.
+/// Authentication with TLS: over the Unix socket as before, over TCP with TLS only.
 const HBA: &str = "local all all scram-sha-256\nhostssl all all 127.0.0.0/8 scram-sha-256\n";
 const START_TIMEOUT: Duration = Duration::from_mins(1);
 const STOP_TIMEOUT: Duration = Duration::from_secs(30);
@@ -108,10 +108,10 @@ impl Postgres {
         self.start_with(&["listen_addresses="])
     }
 
-    /// Has it listen on an address of loopback too, with the certificate and key of `folder`, until
-    /// it is stopped; starts it again.
+    /// Restarts it with a listener on an address of loopback too, with the certificate and key of
+    /// `folder`.
     ///
-    /// The address is nobody else's, since the port is the one in the socket's name.
+    /// The address is unique, since the port is the one in the socket's name.
     pub fn demand_tls(&self, folder: &Path) -> Result<Ipv4Addr> {
         self.stop(Shutdown::Fast)?;
         for file in ["certificate.pem", "key.pem"] {
@@ -139,18 +139,18 @@ impl Postgres {
             "wal_keep_size=1GB",
             "hot_standby=on",
             "shared_buffers=64MB",
-            // The detail of a refused row would be the row, hash included.
+            // The detail of a refused row would contain the row with its hash.
             "log_error_verbosity=terse",
         ];
         let fast: &[&str] = match self.durability {
             Durability::Durable => &[],
-            // Nothing that runs by itself: some tests count a database's commits.
+            // No background work: some tests count a database's commits.
             Durability::Fast => &["fsync=off", "full_page_writes=off", "autovacuum=off"],
         };
         for setting in usual.iter().chain(fast).chain(settings) {
             command.args(["-c", setting]);
         }
-        // A separate group: Ctrl-C in the terminal is ours to pass on, in order.
+        // A separate group: we handle Ctrl-C in the terminal, and stop the servers in order.
         command.process_group(0);
         let mut postmaster = Child::spawn_logging("PostgreSQL", command, self.log())?;
         let id = postmaster.id().to_string();
@@ -181,13 +181,13 @@ impl Postgres {
         })
     }
 
-    /// Whether the postmaster has ended without having been asked to.
+    /// Whether the postmaster has ended by itself.
     pub fn has_ended(&self) -> Result<bool> {
         let mut slot = self.postmaster.lock().unwrap_or_else(PoisonError::into_inner);
         slot.as_mut().map_or(Ok(false), |postmaster| Ok(postmaster.exit_status()?.is_some()))
     }
 
-    /// A program of PostgreSQL, as the right user, to end with us, in a plain environment.
+    /// A program of PostgreSQL as the right user, in a plain environment; it ends with us.
     fn command(&self, program: &str) -> Command {
         let mut command = Command::new("setpriv");
         command.args(["--pdeathsig", "INT"]).args(&self.privileges);
@@ -207,7 +207,7 @@ impl Drop for Postgres {
     }
 }
 
-/// What makes the server a user that is not root and can pass `folder`.
+/// Options for a server that is not root and can pass `folder`.
 fn privileges(folder: &Path) -> Result<Vec<&'static str>> {
     if !geteuid().is_root() {
         return Ok(Vec::new());
@@ -223,7 +223,7 @@ fn privileges(folder: &Path) -> Result<Vec<&'static str>> {
     })
 }
 
-/// Makes the server the owner of a file or folder.
+/// Changes the owner of a file or folder to the server's user.
 fn give_to_server(path: &Path) -> Result<()> {
     if geteuid().is_root() {
         child::run("chown", Command::new("chown").arg("postgres:").arg(path))?;
@@ -231,13 +231,13 @@ fn give_to_server(path: &Path) -> Result<()> {
     Ok(())
 }
 
-/// Writes a file that the server alone can read.
+/// Writes a file that only the server can read.
 fn write_for_server(file: &Path, text: &str) -> Result<()> {
     write_secret(file, text)?;
     give_to_server(file)
 }
 
-/// The folder of the programs: of the cluster's version, else of the newest, else in `PATH`.
+/// The folder of the programs: of the cluster's version, or the newest, or from `PATH`.
 fn programs(folder: &Path) -> Result<PathBuf> {
     let of_cluster = fs::read_to_string(folder.join("data/PG_VERSION")).ok();
     let of_cluster = of_cluster.and_then(|version| version.trim().parse().ok());
@@ -253,7 +253,7 @@ fn programs(folder: &Path) -> Result<PathBuf> {
         .context("no PostgreSQL found: install the package postgresql")
 }
 
-/// The last line of `postmaster.pid` says `ready` once connections are taken, or `standby`.
+/// The last line of `postmaster.pid` says `ready` or `standby` once connections are accepted.
 fn is_ready(status: &Path, id: &str) -> bool {
     let written = fs::read_to_string(status).unwrap_or_default();
     let is_ours = written.lines().next() == Some(id);

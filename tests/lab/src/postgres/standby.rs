@@ -1,4 +1,5 @@
-//! A streaming standby: copied from a running cluster, following it, promoted when that is lost.
+//! A streaming standby: copied from a running cluster, following it, and promoted when that is
+//! lost.
 
 use std::time::{Duration, Instant};
 
@@ -12,12 +13,12 @@ use crate::folder;
 const POLL_INTERVAL: Duration = Duration::from_millis(10);
 const WITHIN: Duration = Duration::from_secs(30);
 
-/// What a commit of the primary waits for.
+/// The wait of the primary's commits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Replication {
-    /// Not for the standby: what was just committed may be lost with the primary.
+    /// No wait: the last commits may be lost with the primary.
     Asynchronous,
-    /// For the standby to have it; nothing is committed while there is none.
+    /// Until the standby has the commit; without a standby nothing is committed.
     Synchronous,
 }
 
@@ -33,7 +34,7 @@ impl Postgres {
         standby.start()?;
         standby.temporary = Some(folder);
         self.wait_until_caught_up().await?;
-        // Set after the copy was made: once promoted, the standby waits for nobody.
+        // Set after the copy was made: once promoted, the standby waits for no standby.
         let (names, state) = match replication {
             Replication::Asynchronous => ("", "async"),
             Replication::Synchronous => ("*", "sync"),
@@ -47,7 +48,7 @@ impl Postgres {
         Ok(standby)
     }
 
-    /// Waits until a standby is there and every one has replayed what is committed by now.
+    /// Waits until every standby has replayed all commits up to now; there must be one.
     pub async fn wait_until_caught_up(&self) -> Result<()> {
         let superuser = self.superuser("postgres").await?;
         let now = superuser.query_one("SELECT pg_current_wal_lsn()::text", &[]).await?;
@@ -56,7 +57,7 @@ impl Postgres {
         until(&superuser, &replayed).await
     }
 
-    /// Makes a standby a primary; returns once it takes changes.
+    /// Promotes a standby; returns once it accepts changes.
     pub async fn promote(&self) -> Result<()> {
         let superuser = self.superuser("postgres").await?;
         let promoted = superuser.query_one("SELECT pg_promote()", &[]).await?;
@@ -65,7 +66,7 @@ impl Postgres {
     }
 }
 
-/// Waits until the query says so.
+/// Waits until the query returns true.
 async fn until(superuser: &Client, query: &str) -> Result<()> {
     let until = Instant::now() + WITHIN;
     loop {

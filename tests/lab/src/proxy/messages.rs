@@ -1,6 +1,6 @@
-//! What a client of PostgreSQL says, as far as it matters where a commit is (protocol 3.0).
+//! Messages of PostgreSQL's clients, parsed as far as commits need (protocol 3.0).
 //!
-//! Messages are taken in groups, each ended by one that the server answers at once.
+//! Messages are grouped; the server answers the last one of a group at once.
 
 use std::collections::HashSet;
 
@@ -11,10 +11,10 @@ use tokio::net::unix::OwnedReadHalf;
 const LENGTH_BYTES: usize = 4;
 /// The bytes of the protocol's version in a startup packet.
 const VERSION_BYTES: usize = 4;
-/// What a statement that writes has in it.
+/// The beginnings of statements that write.
 const WRITES: [&[u8]; 3] = [b"INSERT INTO ", b"UPDATE ", b"DELETE FROM "];
 
-/// What one client says.
+/// The messages of one client.
 pub(super) struct Messages {
     from: BufReader<OwnedReadHalf>,
     drops_options: bool,
@@ -24,10 +24,10 @@ pub(super) struct Messages {
     writing: HashSet<Vec<u8>>,
 }
 
-/// Messages up to one that is answered.
+/// Messages up to one that the server answers.
 #[derive(Default)]
 pub(super) struct Group {
-    /// As they were sent.
+    /// The bytes as sent.
     pub(super) bytes: Vec<u8>,
     /// Whether their end is a commit: `COMMIT`, or a statement that writes outside of a
     /// transaction.
@@ -35,7 +35,7 @@ pub(super) struct Group {
 }
 
 impl Group {
-    /// Whether a word is in it.
+    /// Whether it contains a word.
     pub(super) fn has(&self, word: &str) -> bool {
         contains(&self.bytes, word.as_bytes())
     }
@@ -86,7 +86,8 @@ impl Messages {
         Some(content)
     }
 
-    /// Notes what a message does; whether it ends a transaction that may have written.
+    /// Records the effect of a message; returns whether it ends a transaction that may have
+    /// written.
     fn commits(&mut self, kind: u8, content: &[u8]) -> bool {
         let mut strings = content.split(|byte| *byte == 0);
         let mut next = || strings.next().unwrap_or_default();

@@ -1,7 +1,7 @@
-//! A Unix socket before PostgreSQL's, that stalls or cuts connections at a chosen point, such as a
-//! commit.
+//! A Unix socket in front of PostgreSQL's that stalls or cuts connections at a chosen point, such
+//! as a commit.
 //!
-//! It stands before one database or before a whole daemon.
+//! It serves one database or a whole daemon.
 
 mod messages;
 pub mod tcp;
@@ -28,29 +28,29 @@ const CHUNK_BYTES: usize = 8 * 1024;
 /// What happens to connections.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum Trouble {
-    /// Nothing.
+    /// Forwards everything.
     #[default]
     None,
-    /// Nothing is passed on any more, in either direction.
+    /// Forwards nothing, in either direction.
     Stall,
-    /// What is said at this point is held back until there is other trouble.
+    /// Holds the message at this point back until the trouble changes.
     HoldAt(Point),
-    /// What is said at this point reaches the server; from then on nothing is passed on any more.
+    /// Forwards the message at this point to the server, and nothing afterwards.
     StallAfter(Point),
-    /// The connection is cut before what is said at this point reaches the server.
+    /// Cuts the connection before the message at this point reaches the server.
     CutBefore(Point),
-    /// The client is cut off at once when what is said at this point has reached the server, which
-    /// notices nothing before it has answered.
+    /// Cuts the client off as soon as the message at this point has reached the server, which
+    /// notices only after its answer.
     CutAfter(Point),
-    /// The client is cut off when the server has answered what is said at this point, in the place
-    /// of the answer.
+    /// Cuts the client off when the server has answered the message at this point, instead of
+    /// forwarding the answer.
     CutAnswer(Point),
 }
 
-/// Where in what clients say trouble is met.
+/// The point of the clients' messages at which the trouble occurs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Point {
-    /// Wherever this word is.
+    /// Any message with this word.
     Word(&'static str),
     /// At each n-th commit of all connections: `COMMIT`, or a statement that writes by itself.
     Commit(usize),
@@ -78,7 +78,7 @@ struct ProxyState {
 }
 
 impl PostgresProxy {
-    /// Listens before the server whose socket is in `server`.
+    /// Listens in front of the server whose socket is in `server`.
     pub fn before(server: &Path) -> Result<Self> {
         let folder = folder::for_socket("karipass-proxy-")?;
         let listener = UnixListener::bind(folder.path().join(SOCKET))?;
@@ -93,35 +93,34 @@ impl PostgresProxy {
         self.folder.path()
     }
 
-    /// Keeps the settings that clients ask for from the server, as poolers do that ignore
-    /// them.
+    /// Removes the settings that clients request, like a pooler that ignores them.
     pub fn drop_options(&self) {
         self.shared.drops_options.store(true, Ordering::Relaxed);
     }
 
-    /// Makes trouble from now on.
+    /// Sets the trouble from now on.
     pub fn make(&self, trouble: Trouble) {
         self.shared.trouble.send_replace(trouble);
     }
 
-    /// Waits until the trouble's point has come by.
+    /// Waits until the trouble has occurred.
     pub async fn wait_until_met(&self) {
         self.shared.met.notified().await;
     }
 
-    /// How often a trouble's point has come by.
+    /// How often the trouble has occurred.
     pub fn meetings(&self) -> usize {
         self.shared.meetings.load(Ordering::Relaxed)
     }
 
-    /// How much the server has answered so far, over all connections.
+    /// Bytes that the server has answered over all connections.
     pub fn answered_bytes(&self) -> usize {
         self.shared.answered_bytes.load(Ordering::Relaxed)
     }
 }
 
 impl ProxyState {
-    /// The trouble that `group` meets.
+    /// The trouble that `group` causes.
     fn met_by(&self, group: &Group) -> Trouble {
         let trouble = *self.trouble.borrow();
         let is_met = match trouble {
@@ -146,7 +145,7 @@ impl ProxyState {
         trouble
     }
 
-    /// Waits for as long as `holds` is true of the trouble.
+    /// Waits while `holds` is true of the trouble.
     async fn wait_while(&self, holds: impl Fn(Trouble) -> bool) {
         let _ = self.trouble.subscribe().wait_for(|trouble| !holds(*trouble)).await; // never closed
     }
@@ -160,10 +159,10 @@ async fn accept(listener: UnixListener, server: PathBuf, shared: Arc<ProxyState>
     }
 }
 
-/// The last that is heard of a client.
+/// The end of a client's connection.
 struct Cut {
     group: Group,
-    /// Whether the client is held until the server has answered it.
+    /// Whether to wait until the server has answered.
     waits: bool,
 }
 
@@ -178,13 +177,13 @@ async fn pass(client: UnixStream, server: UnixStream, shared: Arc<ProxyState>) {
     let Some(Cut { group, waits }) = cut else { return };
     let client = waits.then_some((messages, to_client));
     if to_server.write_all(&group.bytes).await.is_ok() && to_server.shutdown().await.is_ok() {
-        // Until the server has answered all and ended the connection.
+        // Until the server has answered everything and closed the connection.
         let _ = tokio::io::copy(&mut from_server, &mut tokio::io::sink()).await;
     }
     drop(client);
 }
 
-/// Passes on what the client says, until the end or a cut behind which the server is to have more.
+/// Forwards the client's messages, until the end or a cut after which the server still gets data.
 async fn forward(
     messages: &mut Messages,
     to: &mut OwnedWriteHalf,
@@ -197,7 +196,7 @@ async fn forward(
         match met {
             Trouble::None | Trouble::Stall => {}
             Trouble::HoldAt(_) => shared.wait_while(|trouble| trouble == met).await,
-            // Before the server has it, so that no answer slips through.
+            // Before the server gets it, so that no answer passes.
             Trouble::StallAfter(_) => {
                 shared.trouble.send_replace(Trouble::Stall);
             }
@@ -209,7 +208,7 @@ async fn forward(
     }
 }
 
-/// Passes on what the server says.
+/// Forwards the server's answers.
 async fn back(from: &mut OwnedReadHalf, to: &mut OwnedWriteHalf, shared: &ProxyState) {
     let mut chunk = vec![0; CHUNK_BYTES];
     while let Ok(length @ 1..) = from.read(&mut chunk).await {

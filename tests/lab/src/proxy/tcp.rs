@@ -1,4 +1,4 @@
-//! A TCP port before a server's, whose connections can be cut, stalled or slowed.
+//! A TCP port in front of a server's, whose connections can be cut, stalled or slowed.
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
@@ -17,27 +17,27 @@ const CHUNK_BYTES: usize = 16 * 1024;
 /// What happens to connections.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum TcpState {
-    /// Every byte is passed on as it comes.
+    /// Forwards every byte at once.
     Whole,
-    /// Connections are closed, and new ones too.
+    /// Closes all connections, and new ones too.
     Cut,
-    /// No byte is passed on and nothing is closed; new connections are taken, and hear nothing.
+    /// Forwards no byte and closes nothing; accepts new connections and answers nothing.
     Stalled,
-    /// Every byte takes this much longer, in each direction.
+    /// Delays every byte by this much, in each direction.
     Slow(Duration),
 }
 
 /// The proxy; its connections end with it.
 #[derive(Debug)]
 pub struct TcpProxy {
-    /// Where it listens.
+    /// Its address.
     pub address: SocketAddr,
     state: watch::Sender<TcpState>,
     _task: JoinSet<()>,
 }
 
 impl TcpProxy {
-    /// Listens on a free port of 127.0.0.1 before `server`.
+    /// Listens on a free port of 127.0.0.1 in front of `server`.
     pub async fn before(server: SocketAddr) -> Result<Self> {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
         let address = listener.local_addr()?;
@@ -47,7 +47,7 @@ impl TcpProxy {
         Ok(Self { address, state, _task: task })
     }
 
-    /// Treats connections so from now on.
+    /// Treats connections like this from now on.
     pub fn set_state(&self, state: TcpState) {
         self.state.send_replace(state);
     }
@@ -57,7 +57,7 @@ async fn accept(listener: TcpListener, server: SocketAddr, state: watch::Receive
     let mut connections = JoinSet::new(); // they end with this task
     while let Ok((client, _)) = listener.accept().await {
         let Ok(server) = TcpStream::connect(server).await else { continue };
-        // What is slow here is so on purpose.
+        // Any delay must be the configured one.
         drop((client.set_nodelay(true), server.set_nodelay(true)));
         let (from_client, to_client) = client.into_split();
         let (from_server, to_server) = server.into_split();

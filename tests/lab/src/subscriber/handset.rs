@@ -1,8 +1,8 @@
 //! The caller's end of the RTP: two threads, one that listens and one that speaks, until it is hung
 //! up.
 //!
-//! The listener hands every packet on with the time of its arrival. The speaker sends µ-law silence
-//! each 20 ms, as a telephone in a quiet room does, and keyed digits as RFC 4733 events in its
+//! The listener passes on every packet with the time of its arrival. The speaker sends µ-law
+//! silence each 20 ms, like a telephone in a quiet room, and keyed digits as RFC 4733 events in its
 //! place.
 
 use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
@@ -18,7 +18,7 @@ use super::rtp::{HEADER, MARKER, RtpStream, SAMPLES};
 use super::sipp::Keying;
 use super::tone;
 
-/// The length of a packet, and the grain of tones and gaps.
+/// The length of a packet, and the unit of tones and gaps.
 const TICK: Duration = Duration::from_millis(20);
 
 /// How digits are keyed: rounded up to whole packets of 20 ms.
@@ -31,7 +31,7 @@ pub struct Pace {
 }
 
 impl Pace {
-    /// 100 ms and 100 ms: a brisk finger.
+    /// 100 ms and 100 ms: fast typing.
     pub const BRISK: Self =
         Self { tone: Duration::from_millis(100), gap: Duration::from_millis(100) };
     /// 40 ms and 40 ms: the fastest that Q.24 allows.
@@ -42,7 +42,7 @@ impl Pace {
 /// What the speaker does in one tick.
 type PacketSender = Box<dyn FnOnce(&mut RtpStream) + Send>;
 
-/// A telephone's RTP port; hung up when dropped.
+/// A telephone's RTP port; closed when dropped.
 pub struct Handset {
     socket: Arc<UdpSocket>,
     gone: Arc<AtomicBool>,
@@ -51,14 +51,14 @@ pub struct Handset {
 }
 
 impl Handset {
-    /// Binds a port of `address`; `ear` gets every µ-law packet and its time, on the listener's
+    /// Binds a port of `address`; `ear` gets every µ-law packet with its time, on the listener's
     /// thread.
     pub fn new(
         address: Ipv4Addr,
         ear: impl FnMut(Instant, &[u8]) + Send + 'static,
     ) -> Result<Self> {
         let socket = Arc::new(bind_even(address)?);
-        // How long the end of the handset goes unnoticed.
+        // How late the end of the handset may be noticed.
         socket.set_read_timeout(Some(TICK))?;
         let gone = Arc::new(AtomicBool::new(false));
         let (listening, over) = (Arc::clone(&socket), Arc::clone(&gone));
@@ -66,12 +66,12 @@ impl Handset {
         Ok(Self { socket, gone, speaker: None })
     }
 
-    /// Where it is.
+    /// Its address.
     pub fn address(&self) -> Result<SocketAddr> {
         Ok(self.socket.local_addr()?)
     }
 
-    /// Starts to speak to the other end's port.
+    /// Starts to send to the other end's port.
     pub fn speak_to(&mut self, peer: SocketAddr) {
         let (packets, received) = channel();
         let stream = RtpStream::new(Arc::clone(&self.socket), peer);
@@ -80,7 +80,7 @@ impl Handset {
         spawn(move || speak(stream, &received, &gone));
     }
 
-    /// Keys `keys` as tones, or else as events; returns when the last was released.
+    /// Keys `keys` as tones or as events; returns when the last one was released.
     pub fn key(&self, keys: &str, pace: Pace, keying: Keying) -> Result<Instant> {
         let (released, times) = channel();
         let (tone, gap) = (ticks(pace.tone), ticks(pace.gap));
@@ -112,7 +112,7 @@ impl Handset {
         times.iter().last().context("no key")
     }
 
-    /// Begins RTP's time stamp again within the same source.
+    /// Restarts RTP's time stamp within the same source.
     pub fn restart_clock(&self) -> Result<()> {
         self.give(vec![Box::new(RtpStream::restart_clock)])
     }

@@ -1,9 +1,9 @@
 //! A subscriber with a telephone: places a real SIP call, listens, keys, hangs up.
 //!
-//! [`Caller`] says who calls; [`Caller::call`] places the call and gives a [`Subscriber`], whose
-//! verbs are a story: `hear`, `key`, `hang_up`, `expect_hangup`. What is heard is recognised from
-//! the received audio alone ([`hearing`]) and must come in the order of the verbs. Each verb has a
-//! bound. Its error shows the transcript so far, with every keyed digit as `•`.
+//! [`Caller`] identifies the caller; [`Caller::call`] places the call and returns a [`Subscriber`],
+//! whose methods tell the story: `hear`, `key`, `hang_up`, `expect_hangup`. Prompts are recognised
+//! from the received audio alone ([`hearing`]) and must come in the order of the methods. Each
+//! method has a time-out. Its error shows the transcript, with every keyed digit as `•`.
 
 mod call;
 pub mod handset;

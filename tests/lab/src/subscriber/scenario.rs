@@ -1,4 +1,4 @@
-//! What SIPp does: a scenario file, generated for each kind of caller.
+//! The scenario files of SIPp, generated for each kind of caller.
 //!
 //! Every call ends in one of three ways: hung up by us on cue, hung up by the other side, refused.
 //! SIPp reports each over its third-party control socket and takes cues (`Cue: hang-up`, `Digit:
@@ -27,7 +27,7 @@ const OR_ENDED: &str = "<recv request=\"BYE\" optional=\"true\" next=\"ended\"/>
 
 const REFUSALS: [u16; 10] = [400, 401, 403, 404, 408, 480, 484, 486, 488, 503];
 
-/// A call: INVITE, then cues until somebody hangs up.
+/// A call: INVITE, then cues until either side hangs up.
 pub(super) fn call(line: &Line, telephone: Option<&Phone>, media: u16) -> String {
     let from = telephone.map_or("0000000000", |phone| &phone.number);
     let dialog = DIALOG.replace("{from}", from);
@@ -146,7 +146,7 @@ fn send(method: &str, sequence: &str, dialog: &str, to: &str, headers: &str, bod
     let branch = if (method, to) == ("ACK", PEER) { "ack" } else { "request" };
     let mut dialog = dialog.replace("{branch}", &format!("{sequence}-{branch}"));
     if method == "INVITE" && to != PEER {
-        // After a challenge there is a tag of the other side's to remember, but no dialog yet.
+        // After a challenge there is a tag of the other side to remember, but no dialog yet.
         dialog = dialog.replace("[peer_tag_param]", "");
     }
     format!(

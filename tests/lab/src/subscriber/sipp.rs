@@ -1,5 +1,5 @@
 //! Signalling by SIPp: one process places one call or many. Cues and reports go over its
-//! third-party control socket, where we play the twin.
+//! third-party control socket, where we are the twin.
 //!
 //! A process ends by itself once its calls are over; it is killed when [`Sipp`] is dropped.
 
@@ -21,12 +21,12 @@ use crate::child::Child;
 use crate::folder;
 use crate::{ports, secret};
 
-/// What ends a message on the control socket.
+/// The end of a message on the control socket.
 const ESCAPE: u8 = 0x1b;
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(20);
 const REGISTER_TIMEOUT: Duration = Duration::from_secs(20);
 
-/// Where calls go, and how.
+/// The address to call, and the way of calling.
 #[derive(Debug, Clone)]
 pub struct Line {
     /// Asterisk's SIP address.
@@ -60,12 +60,12 @@ pub enum Keying {
     Both,
 }
 
-/// What becomes of a call.
+/// A report about a call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum CallSignal {
     /// Answered; the other side's RTP port.
     Answered(u16),
-    /// A digit sent by SIP INFO, or a direction of the audio, was taken.
+    /// A digit sent by SIP INFO, or a direction of the audio, was accepted.
     Informed,
     /// It is over.
     Over(Ending),
@@ -86,16 +86,16 @@ pub enum Ending {
 pub struct Sipp {
     _child: Child,
     twin: TcpStream,
-    /// What distinguishes its Call-IDs from another process's.
+    /// The part of its Call-IDs that distinguishes them from another process's.
     token: String,
     folder: TempDir,
 }
 
 impl Sipp {
-    /// Places calls from `callers`, who share the RTP port `media`, `rate` a second; `news` gets
-    /// what becomes of each, by index.
+    /// Places calls from `callers`, who share the RTP port `media`, `rate` a second. The callback
+    /// gets each call's signals with its index.
     ///
-    /// The carrier asserts their numbers, or else a telephone does, which registers first.
+    /// The carrier asserts the callers' numbers, or else a telephone does, which registers first.
     pub fn place(
         line: &Line,
         telephone: Option<&Phone>,
@@ -113,7 +113,7 @@ impl Sipp {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
         let xml = scenario::call(line, telephone, media);
         let mut command = sipp(line.sip, telephone, folder.path(), &xml)?;
-        // A late report of another process's call that had this port before is nobody's.
+        // A late report about a call of another process that had this port before is ignored.
         let token = secret();
         command.args(["-cid_str", &format!("call-%u-{token}"), "-inf", "calls.csv"]);
         command.args(["-s", &line.number, "-r", &rate.to_string()]);
@@ -127,22 +127,22 @@ impl Sipp {
         Ok(Self { _child: child, twin, token, folder })
     }
 
-    /// What SIPp has to say about its errors.
+    /// SIPp's error messages.
     pub fn errors(&self) -> String {
         errors(self.folder.path())
     }
 
-    /// Gives SIPp a cue of the scenario for its first call; wait for [`CallSignal::Informed`] after
+    /// Sends SIPp a cue of the scenario for its first call; wait for [`CallSignal::Informed`] after
     /// a digit or a direction.
     pub fn cue(&self, cue: &str) -> Result<()> {
-        // SIPp reads one message at a time: it goes out in one piece.
+        // SIPp reads one message at a time, so it is sent in one piece.
         let mut message = format!("Call-ID: call-1-{}\r\n{cue}\r\n", self.token).into_bytes();
         message.push(ESCAPE);
         (&self.twin).write_all(&message).context("SIPp is gone")
     }
 }
 
-/// Where a caller's SIP and media come from.
+/// The source address of a caller's SIP and media.
 pub(super) fn address(telephone: Option<&Phone>) -> Ipv4Addr {
     if telephone.is_some() { Ipv4Addr::LOCALHOST } else { CARRIER }
 }
@@ -171,7 +171,7 @@ fn sipp(
     command.args(["--pdeathsig", "KILL", "sipp", &sip.to_string(), "-sf", "scenario.xml"]);
     command.args(["-i", &address.to_string(), "-bind_local", "-nostdin", "-trace_err"]);
     command.args(["-error_file", "errors.log"]);
-    // Left to itself it looks from one port on at those that all others hold.
+    // By default SIPp tries ports from one on, which others may hold.
     command.args(["-mp", &ports::free_media(address)?.to_string()]);
     if let Some(Phone { number, password }) = telephone {
         command.args(["-au", number, "-ap", password]);

@@ -1,4 +1,4 @@
-//! What a call's threads report: what is heard, and what becomes of the call.
+//! The state of a call that its threads report: prompts and signals.
 
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use super::hearing::{Hearing, Library};
 use super::sipp::{CallSignal, Ending};
 
-/// How long after the call's end its last packets may still be on their way through the threads.
+/// How long after the call's end its last packets may still be in the threads.
 pub(super) const STRAGGLERS: Duration = Duration::from_millis(500);
 
 pub(super) struct State {
@@ -46,7 +46,7 @@ impl CallState {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Looks at the state, at each change and now and then, until `look` finds something.
+    /// Runs `look` on the state, at each change and at intervals, until it returns something.
     pub(super) fn wait<T>(
         &self,
         within: Duration,

@@ -1,4 +1,4 @@
-//! A key's pair of tones, as ITU-T Q.23 has it.
+//! A key's pair of tones by ITU-T Q.23.
 
 use std::f64::consts::TAU;
 
@@ -9,10 +9,10 @@ const LOW: [f64; 4] = [697.0, 770.0, 852.0, 941.0];
 const HIGH: [f64; 4] = [1209.0, 1336.0, 1477.0, 1633.0];
 /// The keypad row by row, in RFC 4733's numbers for the keys.
 const KEYPAD: [u8; 16] = [1, 2, 3, 12, 4, 5, 6, 13, 7, 8, 9, 14, 10, 0, 11, 15];
-/// Of each of the two, below full scale by 12 dB.
+/// Of each of the two tones, 12 dB below full scale.
 const AMPLITUDE: f64 = 8192.0;
 
-/// So many samples of a key with this RFC 4733 number, in µ-law.
+/// `samples` samples of a key with this RFC 4733 number, in µ-law.
 pub(super) fn pair(event: u8, samples: u16) -> Vec<u8> {
     let place = KEYPAD.iter().position(|key| *key == event).unwrap_or_default();
     let tone = |sample: u16| {

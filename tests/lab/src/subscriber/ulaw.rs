@@ -1,6 +1,6 @@
-//! G.711 µ-law, as much of it as recognising sounds takes.
+//! G.711 µ-law, as far as recognising sounds needs it.
 
-/// µ-law's offset and the greatest magnitude that it can say (ITU-T G.711).
+/// µ-law's offset and its greatest magnitude (ITU-T G.711).
 const BIAS: i32 = 0x84;
 const CLIP: i32 = 32_635;
 
@@ -8,7 +8,7 @@ const CLIP: i32 = 32_635;
 pub(super) const SILENCE: u8 = 0xff;
 
 /// The code of a 16-bit sample, with one zero. µ-law codes 14 bits: like Asterisk's table, this
-/// takes the highest sample of the four that have them in common.
+/// uses the highest sample of the four with the same code.
 pub(super) fn encode(sample: i16) -> u8 {
     let magnitude = i32::from(sample | 3).abs().min(CLIP) + BIAS;
     let exponent = (24 - magnitude.leading_zeros()).min(7);
@@ -23,8 +23,7 @@ pub(super) fn canonical(code: u8) -> u8 {
     if code == 0x7f { SILENCE } else { code }
 }
 
-/// Whether a code is loud enough to be heard as more than a room's noise (about -42 dB of full
-/// scale).
+/// Whether a code is loud enough to differ from a room's noise (about -42 dB of full scale).
 pub(super) fn is_loud(code: u8) -> bool {
     (!code & 0x7f) >= 0x15
 }

@@ -1,4 +1,4 @@
-//! One call of a subscriber, as a story's verbs.
+//! One call of a subscriber, with the methods of a story.
 
 mod sending;
 
@@ -18,22 +18,21 @@ use crate::asterisk::Phone;
 
 /// A cue of the scenario.
 const HANG_UP: &str = "Cue: hang-up";
-/// By when a call is answered or refused.
+/// The time-out of an answer or a refusal.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(20);
-/// By when anything expected is heard, or the other side hangs up: longer than the longest
-/// guidance.
+/// The time-out of an expected prompt or hang-up: longer than the longest guidance.
 const HEARING_TIMEOUT: Duration = Duration::from_secs(30);
-/// How long a call that nobody wants any more may take to end.
+/// How long a call may take to end after its hang-up.
 const HANG_UP_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// What a subscriber hears next.
+/// The next thing that a subscriber hears.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum NextSound {
     /// Something has begun.
     Begins(Heard),
     /// The call is over.
     Over,
-    /// Nothing in that time.
+    /// Silence until the time-out.
     Nothing,
 }
 
@@ -44,15 +43,15 @@ pub struct Subscriber {
     shared: Arc<CallState>,
     line: Line,
     begin: Instant,
-    /// What was keyed, as shown, and when the last key was released.
+    /// What was keyed, as shown, with the time of its first press and last release.
     keyed: Vec<(String, Instant, Instant)>,
-    /// How much of what was heard the test has passed.
+    /// How many of the prompts heard the test has passed.
     position: usize,
-    /// What may still be heard of a number's reading that the story did not wait for.
+    /// The rest of a number's reading that the story does not wait for.
     interrupted: VecDeque<String>,
 }
 
-/// Who calls.
+/// The identity of a caller.
 #[derive(Debug, Clone)]
 pub struct Caller {
     number: String,
@@ -60,17 +59,17 @@ pub struct Caller {
 }
 
 impl Caller {
-    /// Somebody whom the carrier asserts, with the number written so.
+    /// A caller whom the carrier asserts, with the number written like this.
     pub fn asserted(number: &str) -> Self {
         Self { number: number.to_owned(), telephone: None }
     }
 
-    /// A telephone that registers first, and claims to be `number`.
+    /// A telephone that registers first, and claims the number `number`.
     pub fn telephone(phone: &Phone, number: &str) -> Self {
         Self { number: number.to_owned(), telephone: Some(phone.clone()) }
     }
 
-    /// Places a call; returns once it is answered or refused.
+    /// Places a call; returns after its answer or refusal.
     pub fn call(&self, line: &Line) -> Result<Subscriber> {
         let telephone = self.telephone.as_ref();
         let shared = Arc::new(CallState::new());
@@ -108,7 +107,7 @@ impl Caller {
 }
 
 impl Subscriber {
-    /// Listens to the next thing to its end, whatever it is; `None` once the call is over.
+    /// Listens to the next prompt to its end; `None` once the call is over.
     pub fn listen(&mut self) -> Result<Option<String>> {
         match self.listen_until(HEARING_TIMEOUT, |heard| heard.ended.is_some()) {
             NextSound::Begins(heard) => Ok(Some(heard.name())),
@@ -117,8 +116,7 @@ impl Subscriber {
         }
     }
 
-    /// Listens until the next thing, whatever it is, has begun and is certain, or for as long as
-    /// `within`.
+    /// Listens until the next prompt has begun and is certain, or for `within`.
     pub fn listen_for(&mut self, within: Duration) -> NextSound {
         self.listen_until(within, |heard| heard.names.len() == 1 || heard.ended.is_some())
     }
@@ -133,12 +131,12 @@ impl Subscriber {
         next.unwrap_or(NextSound::Nothing)
     }
 
-    /// The next thing heard is the beginning of `guidance`.
+    /// Expects the beginning of `guidance` next.
     pub fn hear(&mut self, guidance: &str) -> Result<&mut Self> {
         self.next(guidance, |_| true)
     }
 
-    /// As [`Subscriber::hear`], to its end.
+    /// Like [`Subscriber::hear`], to its end.
     pub fn hear_whole(&mut self, guidance: &str) -> Result<&mut Self> {
         self.next(guidance, |heard| heard.ended.is_some())?;
         let whole = self.last().is_some_and(|heard| heard.whole);
@@ -153,51 +151,48 @@ impl Subscriber {
         Ok(self)
     }
 
-    /// The next thing heard is the beginning of a number's first digit. As much as comes of the
-    /// rest, and of `guidance` after it, is passed over.
+    /// Expects the beginning of a number's first digit. Skips any part of the rest, and of
+    /// `guidance` after it.
     pub fn begin_to_hear_number(&mut self, number: &str, guidance: &str) -> Result<&mut Self> {
         let (first, rest) = number.split_at(1);
         self.hear(&format!("digits/{first}"))?;
         Ok(self.allow_number(rest, guidance))
     }
 
-    /// Some of this may be heard next, in this order, whole or in part, or nothing of it: what is
-    /// keyed ahead cuts it short.
+    /// Allows any part of this next, in this order, or nothing: keys ahead cut it short.
     pub fn allow<'a>(&mut self, guidance: impl IntoIterator<Item = &'a str>) -> &mut Self {
         self.interrupted.extend(guidance.into_iter().map(str::to_owned));
         self
     }
 
-    /// As [`Subscriber::allow`], of a number's digits and `guidance` after them.
+    /// Like [`Subscriber::allow`], for a number's digits and `guidance` after them.
     pub fn allow_number(&mut self, number: &str, guidance: &str) -> &mut Self {
         self.interrupted.extend(number.chars().map(|digit| format!("digits/{digit}")));
         self.allow([guidance])
     }
 
-    /// Keys `keys`.
     pub fn key(&mut self, keys: &str) -> Result<&mut Self> {
         self.send_keys(keys, keys.to_owned())
     }
 
-    /// Keys a password: the transcript shows how many digits, not which.
+    /// Keys a password; the transcript shows only the number of digits.
     pub fn key_password(&mut self, password: &str) -> Result<&mut Self> {
         let shown = password.chars().map(|key| if key.is_ascii_digit() { '•' } else { key });
         self.send_keys(password, shown.collect())
     }
 
-    /// Hangs up.
     pub fn hang_up(&mut self) -> Result<()> {
         self.hang_up_within(HEARING_TIMEOUT)
     }
 
-    /// As [`Subscriber::hang_up`]; an error if the other side does not take it in that time.
+    /// Like [`Subscriber::hang_up`]; an error if the other side does not accept it in time.
     pub fn hang_up_within(&mut self, within: Duration) -> Result<()> {
         self.sipp.cue(HANG_UP)?;
         let over = self.shared.wait(within, |state| state.ending);
         over.map(drop).ok_or_else(|| self.failure("cannot hang up"))
     }
 
-    /// The other side hangs up, and nothing more is heard before.
+    /// Expects a hang-up by the other side, without another prompt before it.
     pub fn expect_hangup(&mut self) -> Result<&mut Self> {
         let over = self
             .shared
@@ -218,7 +213,7 @@ impl Subscriber {
         self.shared.lock().ending.map(|(ending, _)| ending)
     }
 
-    /// When the call was answered, and when it ended, as far as it has come.
+    /// When the call was answered, and when it ended, as far as it has.
     pub fn times(&self) -> (Option<Instant>, Option<Instant>) {
         let state = self.shared.lock();
         (state.answered.map(|(_, at)| at), state.ending.map(|(_, at)| at))
@@ -229,14 +224,14 @@ impl Subscriber {
         self.keyed.last().map(|(_, _, released)| *released)
     }
 
-    /// From the last key's release to the first packet of what the story heard last.
+    /// From the last key's release to the first packet of the last expected prompt.
     pub fn waited(&self) -> Result<Duration> {
         let waited = self.released().zip(self.last());
         let waited = waited.map(|(at, heard)| heard.started.saturating_duration_since(at));
         waited.ok_or_else(|| self.failure("nothing was keyed, or nothing heard"))
     }
 
-    /// All that was heard, in order.
+    /// All prompts heard, in order.
     pub fn heard(&self) -> Vec<Heard> {
         self.shared.lock().hearing.heard.clone()
     }
@@ -263,7 +258,7 @@ impl Subscriber {
         self.shared.lock().hearing.heard.get(self.position.checked_sub(1)?).cloned()
     }
 
-    /// An error with the call so far.
+    /// An error with the call's transcript.
     fn failure(&self, why: &str) -> anyhow::Error {
         let state = self.shared.lock();
         let mut events: Vec<(Instant, String)> = Vec::new();
@@ -289,7 +284,7 @@ impl Subscriber {
 }
 
 impl Drop for Subscriber {
-    /// A story that has failed leaves no call behind for the next one's server to hold.
+    /// After a failed story, ends its call, so that the next one's server is free.
     fn drop(&mut self) {
         if self.ending().is_none() && self.sipp.cue(HANG_UP).is_ok() {
             self.shared.wait(HANG_UP_TIMEOUT, |state| state.ending);
@@ -297,7 +292,7 @@ impl Drop for Subscriber {
     }
 }
 
-/// Passes over what is heard of that which the test did not wait for; some may be missing.
+/// Skips prompts that the test did not wait for; some may be missing.
 fn pass_over(heard: &[Heard], position: &mut usize, interrupted: &mut VecDeque<String>) {
     while let Some(next) = heard.get(*position) {
         let Some(index) = interrupted.iter().position(|rest| next.may_be(rest)) else { break };

@@ -1,5 +1,4 @@
-//! What a subscriber sends within a call, besides the hang-up: keys in each of their ways, and
-//! holds.
+//! Input from a subscriber within a call, except the hang-up: keys in every form, and holds.
 
 use std::thread::sleep;
 use std::time::{Duration, Instant};
@@ -16,14 +15,14 @@ impl Subscriber {
         Ok(self)
     }
 
-    /// Takes the call off hold. Sound that the hold cut short is passed over.
+    /// Takes the call off hold. Skips prompts that the hold cut short.
     pub fn resume(&mut self) -> Result<&mut Self> {
         self.position = self.heard().len();
         self.wait_until_taken(|sipp| sipp.cue("Media: sendrecv"))?;
         Ok(self)
     }
 
-    /// Begins RTP's time stamp again.
+    /// Restarts RTP's time stamp.
     pub fn restart_rtp_clock(&mut self) -> Result<&mut Self> {
         self.handset.restart_clock()?;
         Ok(self)
@@ -53,7 +52,7 @@ impl Subscriber {
         Ok(self)
     }
 
-    /// Sends something and waits until it has been taken.
+    /// Sends something and waits until it has been accepted.
     fn wait_until_taken(&self, sends: impl FnOnce(&Sipp) -> Result<()>) -> Result<()> {
         let before = self.shared.lock().informed;
         sends(&self.sipp)?;

@@ -1,10 +1,10 @@
 //! Recognises the guidance in the received audio, byte by byte, from the sound files alone.
 //!
-//! The received µ-law is one stream of bytes, whatever packets it came in: Asterisk refills packets
-//! across the end of a file, so a file may begin anywhere in one. A [`Hearing`] searches the stream
-//! for any 10 ms of a known file, then follows that file until it ends or the stream departs from
-//! it. Files that begin alike stay candidates together until they differ. Silence is passed over;
-//! sound that is in no file is heard as [`UNKNOWN`].
+//! The received µ-law is one stream of bytes, whatever its packets: Asterisk refills packets across
+//! the end of a file, so a file may begin anywhere in one. A [`Hearing`] searches the stream for
+//! any 10 ms of a known file, then follows that file until it ends or the stream departs from it.
+//! Files that begin alike stay candidates together until they differ. Silence is skipped; sound
+//! that is in no file is heard as [`UNKNOWN`].
 
 use std::collections::HashMap;
 use std::sync::LazyLock;
@@ -13,18 +13,18 @@ use std::time::Instant;
 use super::ulaw;
 use crate::sounds;
 
-/// The name under which sound that is in no file is heard.
+/// The name of sound that is in no file.
 pub const UNKNOWN: &str = "?";
 
-/// Bytes that identify a place of a file: 10 ms.
+/// Bytes that identify a position of a file: 10 ms.
 const BLOCK: usize = 80;
 /// A file's end that may be missing, since Asterisk sends whole packets only: 20 ms.
 const PACKET: usize = 160;
-/// A stretch without a file, and how many of its bytes must be loud to make it [`UNKNOWN`].
+/// A span without a file, and how many of its bytes must be loud to make it [`UNKNOWN`].
 const UNKNOWN_BYTES: usize = 160;
 const UNKNOWN_LOUD_BYTES: usize = 40;
 
-/// Where each block of the known sound files is.
+/// The positions of each block of the known sound files.
 pub struct Library(HashMap<[u8; BLOCK], Vec<Place>>);
 
 /// A file in µ-law.
@@ -33,7 +33,7 @@ struct Sound {
     codes: Vec<u8>,
 }
 
-/// A byte of a sound, or its end.
+/// A position in a sound, or its end.
 #[derive(Clone, Copy)]
 struct Place {
     sound: &'static Sound,
@@ -75,17 +75,17 @@ impl Place {
         &self.sound.codes[self.offset..]
     }
 
-    /// How many bytes before this place agree with the end of `stream`.
+    /// How many bytes before this position agree with the end of `stream`.
     fn agrees_before(self, stream: &[u8]) -> usize {
         let before = self.sound.codes[..self.offset].iter().rev();
         before.zip(stream.iter().rev()).take_while(|(a, b)| a == b).count()
     }
 }
 
-/// One thing heard.
+/// One prompt heard.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Heard {
-    /// What it is: the file's name; several while (or if) it could be any of them.
+    /// The file's name; several while (or if) it could be any of them.
     pub names: Vec<&'static str>,
     /// When its first packet came.
     pub started: Instant,
@@ -108,25 +108,25 @@ impl Heard {
         self.names.iter().all(|candidate| *candidate == name)
     }
 
-    /// Whether it may be this, for all that was heard yet.
+    /// Whether it may be this, as far as it has been heard.
     pub fn may_be(&self, name: &str) -> bool {
         self.names.contains(&name)
     }
 }
 
-/// What one call's audio was recognised as.
+/// The recognition of one call's audio.
 pub struct Hearing {
     library: &'static Library,
-    /// Everything heard, in order.
+    /// All prompts heard, in order.
     pub heard: Vec<Heard>,
     stream: Vec<u8>,
-    /// Ends of packets in the stream, and when they came.
+    /// Ends of packets in the stream, and their arrival times.
     arrivals: Vec<(usize, Instant)>,
-    /// How far the stream was searched or followed.
+    /// How far the stream has been searched or followed.
     position: usize,
     /// Where the last file ended; another cannot begin before it.
     floor: usize,
-    /// How far sound without a file was looked for.
+    /// How far sound without a file has been searched.
     noted: usize,
     /// The files being followed, each at `position`; none while searching.
     following: Vec<Place>,
@@ -147,21 +147,21 @@ impl Hearing {
         }
     }
 
-    /// Takes a packet's µ-law.
+    /// Adds a packet's µ-law.
     pub fn hear(&mut self, at: Instant, payload: &[u8]) {
         self.stream.extend(payload.iter().map(|code| ulaw::canonical(*code)));
         self.arrivals.push((self.stream.len(), at));
         while self.advance() {}
     }
 
-    /// Nothing more will come.
+    /// Ends the stream.
     pub fn close(&mut self) {
         if !self.following.is_empty() {
             self.finish();
         }
     }
 
-    /// One step on in the stream, unless it takes more of it.
+    /// Advances one step in the stream, unless that needs more of it.
     fn advance(&mut self) -> bool {
         if self.following.is_empty() { self.search() } else { self.follow() }
     }
@@ -217,7 +217,7 @@ impl Hearing {
         true
     }
 
-    /// The files that were followed are over, or the stream has departed from them.
+    /// The followed files are over, or the stream has departed from them.
     fn finish(&mut self) {
         let followed = std::mem::take(&mut self.following);
         let over = followed.iter().filter(|place| is_negligible(place.rest()));
@@ -232,10 +232,10 @@ impl Hearing {
         (self.floor, self.noted) = (self.position, self.position);
     }
 
-    /// Since `noted` and until there no file was found: was there sound?
+    /// Records unknown sound between `noted` and `until`, where no file was found.
     fn note_unknown(&mut self, until: usize) {
         let span = self.stream.get(self.noted..until).unwrap_or_default();
-        // While searching, the sound may yet turn out to be a file's: its first block decides.
+        // While searching, the sound may yet belong to a file: its first block decides.
         if span.len() < 2 * BLOCK + UNKNOWN_BYTES && self.following.is_empty() {
             return;
         }
@@ -261,7 +261,7 @@ fn names(places: &[Place]) -> Vec<&'static str> {
     names
 }
 
-/// Whether an edge of a file is too short or too quiet to be missed.
+/// Whether an edge of a file is too short or too quiet to count as missing.
 fn is_negligible(edge: &[u8]) -> bool {
     edge.len() < PACKET || !edge.iter().any(|code| ulaw::is_loud(*code))
 }

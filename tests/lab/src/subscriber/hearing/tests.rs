@@ -1,4 +1,4 @@
-//! The matcher must hear what was played, and must not hear anything else.
+//! The matcher hears exactly the sounds that were played.
 
 use std::time::Duration;
 
@@ -12,7 +12,7 @@ fn quiet(length: usize) -> Vec<u8> {
     vec![ulaw::SILENCE; length]
 }
 
-/// Hears a stream in packets, each 20 ms after the other.
+/// Hears a stream in packets of 20 ms.
 fn hear(stream: &[Vec<u8>]) -> Vec<Heard> {
     hear_from(Instant::now(), stream)
 }
