@@ -162,14 +162,14 @@ const ACCEPT: &str = concat!(
     "WITH held AS MATERIALIZED (
         SELECT FROM contract WHERE number = $2 AND NOT suspended FOR SHARE
     ), target AS MATERIALIZED (
-        SELECT cr.id, cr.failed_attempts AS failures FROM held, credential AS cr
+        SELECT cr.id, cr.failed_attempts FROM held, credential AS cr
         WHERE cr.id = $10 AND cr.voided_at IS NULL AND cr.failed_attempts < $11
           AND ($12::float8 IS NULL OR cr.set_at > clock_timestamp() - $12 * interval '1 second')
         FOR UPDATE OF cr
     ), accepted AS (
         UPDATE credential SET failed_attempts = 0, password_hash = coalesce($13, password_hash)
         FROM target WHERE credential.id = target.id
-        RETURNING credential.id, target.failures, clock_timestamp() AS now
+        RETURNING credential.id, target.failed_attempts, clock_timestamp() AS now
     ), verdict AS (
         SELECT coalesce((SELECT now FROM accepted), clock_timestamp()) AS at,
                CASE WHEN EXISTS (SELECT FROM accepted) THEN $7::text

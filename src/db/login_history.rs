@@ -21,7 +21,7 @@ macro_rules! insert_login {
     () => {
         "INSERT INTO login_history AS known
              (login_number, last_login_at, last_login_address, failed_attempts_before_last)
-         SELECT $8::text, now, $5::inet, failures FROM accepted
+         SELECT $8::text, now, $5::inet, failed_attempts FROM accepted
          ON CONFLICT (login_number) DO UPDATE SET
              previous_login_at = known.last_login_at,
              previous_login_address = known.last_login_address,
@@ -59,7 +59,7 @@ pub(super) const INSERT_TEMPORARY_PASSWORD_SET: &str = "
 const FIND: &str = "
     SELECT h.previous_login_at, h.previous_login_address,
            coalesce(h.failed_attempts_before_last + h.failed_attempts_of_replaced, 0)
-               + coalesce(cr.failed_attempts, 0) AS failures,
+               + coalesce(cr.failed_attempts, 0) AS failed_attempts,
            h.temporary_set_at, h.temporary_set_caller
     FROM phone_number AS n
     LEFT JOIN login_history AS h ON h.login_number = n.number
