@@ -103,7 +103,7 @@ async fn check_says_why_asterisk_cannot_be_examined() {
     fake.on("GET", "/asterisk/info", Reply::With(404, json!({})));
     assert!(has(&findings(&fake).await, Error, &["no ARI", fake.url()]));
     fake.on("GET", "/asterisk/info", Reply::With(200, json!([])));
-    assert!(has(&findings(&fake).await, Error, &["not understood"]));
+    assert!(has(&findings(&fake).await, Error, &["unexpected response"]));
     fake.on("GET", "/asterisk/info", Reply::CutOff);
     assert!(has(&findings(&fake).await, Error, &["did not answer"]));
 }
