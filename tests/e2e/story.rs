@@ -27,10 +27,13 @@ pub struct Family {
 }
 
 impl Family {
-    /// The numbers of one index below 1000.
+    /// The numbers of one index below 216. No digit follows itself: a busy machine brings the ends
+    /// of two presses together, and of one key they would be a repetition.
     pub fn new(index: usize) -> Self {
-        let number = |last: usize| format!("067{index:03}451{last}");
-        Self { contract: number(0), child: number(1), plain: number(2) }
+        let [a, b, c] =
+            [index / 36, index / 6 % 6, index % 6].map(|digit| [0, 2, 3, 6, 8, 9][digit]);
+        let number = |last: usize| format!("067{a}4{b}5{c}1{last}");
+        Self { contract: number(0), child: number(2), plain: number(3) }
     }
 
     /// A number that no contract has.
@@ -85,9 +88,14 @@ impl<'a> Story<'a> {
         Caller::asserted(&self.family.child).call(&self.system.line())
     }
 
-    /// A fresh temporary password, remembered for the search of the logs.
+    /// A fresh temporary password, remembered for the search of the logs. No digit follows itself.
     pub fn password(&self) -> String {
-        let password = format!("{:08}", rand::random_range(0..100_000_000));
+        let mut digit = 0;
+        let mut next = || {
+            digit = (digit + rand::random_range(1..10)) % 10;
+            digit.to_string()
+        };
+        let password: String = std::iter::repeat_with(&mut next).take(8).collect();
         self.used(&password);
         password
     }
