@@ -152,12 +152,10 @@ impl Daemon {
         }
     }
 
-    /// Its process.
     pub fn child(&mut self) -> &mut Child {
         &mut self.child
     }
 
-    /// Its log.
     pub fn log(&self) -> String {
         std::fs::read_to_string(self.folder.path().join("log")).unwrap()
     }

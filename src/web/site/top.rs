@@ -1,5 +1,5 @@
-//! `/`, the top page (設定サイトトップ): the numbers that this login configures, the end of its password
-//! (`W4`), and its number's history (`W11`). Without a session, the entry page.
+//! `/`, the top page (設定サイトトップ): the numbers that this login configures, the end of its
+//! password (`W4`), and its number's history (`W11`). Without a session, the entry page.
 
 use std::time::Duration;
 
