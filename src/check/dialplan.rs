@@ -25,7 +25,7 @@ const DEFAULT_CONTEXT: &str = "default";
 /// Checks `extensions` and the contexts of the endpoints in `pjsip`.
 pub(super) fn check(extensions: &Conf, pjsip: &Conf, expected: Expected<'_>) -> Vec<Finding> {
     let has_line = extensions.first(LINE).is_some();
-    if !has_line && applications(extensions).any(|text| text.contains("Stasis(")) {
+    if !has_line && applications(extensions).any(|text| is_stasis(text, expected.app)) {
         return Vec::new(); // the operator's own dialplan
     }
     let mut findings = Vec::new();
@@ -40,6 +40,12 @@ pub(super) fn check(extensions: &Conf, pjsip: &Conf, expected: Expected<'_>) -> 
         findings.extend(unreached(extensions, pjsip, expected));
     }
     findings
+}
+
+/// Whether this hands calls to the daemon's application. Another program may have its own.
+fn is_stasis(text: &str, app: &str) -> bool {
+    let mut applications = text.split("Stasis(").skip(1);
+    applications.any(|arguments| arguments.split([',', ')']).next().map(str::trim) == Some(app))
 }
 
 fn missing_globals(extensions: &Conf, expected: Expected<'_>) -> Option<Finding> {
@@ -90,18 +96,18 @@ fn unreached(extensions: &Conf, pjsip: &Conf, expected: Expected<'_>) -> Vec<Fin
         may_any_call |= has_number(endpoint) && calls || is_trusted(endpoint) && asserts;
         is_any_trusted |= is_trusted(endpoint) && asserts;
         match (has_number(endpoint), is_trusted(endpoint), has_auth(endpoint)) {
-            (true, ..) if !calls => {
-                findings.push(not_reached(extensions, endpoint, context, number, "phone"));
-            }
-            (false, true, false) if !asserts => {
-                findings.push(not_reached(extensions, endpoint, context, number, "asserted"));
-            }
             (_, true, true) if asserts && endpoint.value("callerid").is_some() => {
                 findings.push(Finding::warning(format!(
                     "telephone {} may assert any number: its context {context} leads to an entry \
                      that believes its trust_id_inbound",
                     endpoint.name
                 )));
+            }
+            (true, trusted, _) if !(calls || trusted && asserts) => {
+                findings.push(not_reached(extensions, endpoint, context, number, "phone"));
+            }
+            (false, true, false) if !asserts => {
+                findings.push(not_reached(extensions, endpoint, context, number, "asserted"));
             }
             (_, false, false) if asserts && is_trunk(pjsip, endpoint) => doubted.push(endpoint),
             _ => {}
@@ -276,6 +282,8 @@ mod tests {
         let one = found(&LINES.replace("KARIPASS_CLAIM_MS=1000\n", ""), "");
         assert_eq!(remedies(&one), ["[globals](+)\nKARIPASS_CLAIM_MS = 1000"]);
         assert_eq!(found("[in]\nexten=>1,1,Stasis(karipass,trusted,1)\n", TRUNK), []);
+        let others = found("[in]\nexten=>1,1,Stasis(karipass2,1)\nsame=>n,Stasis(voicebot)\n", "");
+        assert_eq!(remedies(&others).first(), Some(&PACKAGED));
     }
 
     #[test]
@@ -349,9 +357,13 @@ mod tests {
     fn p1_a_telephone_that_may_assert_any_number_is_a_warning() {
         let extensions =
             format!("{LINES}[in]\nexten=>0664806430,1,Goto(karipass-line,asserted,1)\n");
-        let phone = PHONE.replace("<0612345600>", "<201>\ntrust_id_inbound=yes");
-        let found = found(&extensions, &phone);
-        assert!(matches!(&found[..], [one] if one.message.contains("any number")), "{found:?}");
+        for caller_id in ["<201>", "<0612345600>"] {
+            let trusted = format!("{caller_id}\ntrust_id_inbound=yes");
+            let found = found(&extensions, &PHONE.replace("<0612345600>", &trusted));
+            assert!(matches!(&found[..], [one] if one.message.contains("any number")), "{found:?}");
+        }
+        let trunk = TRUNK.to_owned() + "callerid=<0612345600>\n";
+        assert_eq!(found(&extensions, &trunk), [], "a trunk with a number is still a trunk");
     }
 
     #[test]

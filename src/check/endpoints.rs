@@ -2,7 +2,7 @@
 //! their name, and whether their digits and media arrive as the line needs them.
 //!
 //! The dialplan believes an endpoint that has `trust_id_inbound`, or a number in `callerid`. How a
-//! call gets from an endpoint to the line is the dialplan's matter, and is not followed.
+//! call gets from an endpoint to the line is followed in `dialplan`.
 
 use domain::phone_number::PhoneNumber;
 

@@ -105,7 +105,8 @@ fn session_limit(http: &Conf) -> Option<Finding> {
             "http.conf: sessionlimit is {limit}: Asterisk closes further connections without an \
              answer; 256 is enough for two daemons"
         ))
-        .remedied_in(http, format!("{}\nsessionlimit = 256", http.heading("general")))
+        // Without a section [general], `http_server` has named its first line.
+        .remedied_in(http, "[general](+)\nsessionlimit = 256")
     })
 }
 
@@ -349,5 +350,14 @@ mod tests {
         for strict in ["", "strictrtp=yes", "strictrtp=seqno", "strictrtp=yes\nstrictrtp=no"] {
             assert_eq!(found(strict), None, "{strict}");
         }
+    }
+
+    #[test]
+    fn the_lines_for_an_absent_file_make_one_section() {
+        let http = Conf::parse("");
+        let found = [http_server(&http), session_limit(&http)].map(Option::unwrap);
+        let [first, second] = found.map(|finding| finding.remedy.unwrap().lines);
+        assert!(first.starts_with("[general]\n"), "{first}");
+        assert!(second.starts_with("[general](+)\n"), "{second}");
     }
 }

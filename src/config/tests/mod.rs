@@ -234,7 +234,6 @@ fn with(pairs: &[(&str, &str)]) -> Vec<(String, String)> {
     given
 }
 
-/// A folder with `certificate.pem` and `key.pem`.
 #[test]
 fn an_invalid_value_is_described_in_plain_words() {
     for (variable, value, error) in [

@@ -62,7 +62,7 @@ mod tests {
     }
 
     #[test]
-    fn every_cookie_is_bound_to_the_host_and_ends_with_the_browser() {
+    fn every_cookie_is_bound_to_the_host_and_only_the_language_outlives_the_browser() {
         let kept = set(SESSION, "x");
         assert_eq!(kept, "__Host-karipass=x; Path=/; Secure; HttpOnly; SameSite=Lax");
         assert!(kept.is_sensitive());
