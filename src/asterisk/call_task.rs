@@ -69,8 +69,9 @@ pub(super) async fn run(
     let (pbx, live_calls) = (asterisk.health.pbx(), &asterisk.services.live_calls);
     let report = CallReport::new(&incoming, &identity, pbx, live_calls);
     let caller = identity.number;
-    let holder = caller.map(Holder::Caller).filter(|_| !adopted);
-    if holder.is_some_and(|holder| !permit.try_share(holder)) {
+    let trunk = || incoming.endpoint.clone().unwrap_or_default();
+    let holder = caller.map_or_else(|| Holder::WithoutNumber(trunk()), Holder::Caller);
+    if !adopted && !permit.try_share(holder) {
         info!(event = "declined", "declined");
         return decline(&asterisk, &channel, adopted, mailbox).await;
     }
@@ -91,14 +92,14 @@ pub(super) async fn run(
         report,
     };
     task.perform(outputs, None);
-    task.report.update(&mut task.call, clock::now());
+    task.update(clock::now());
     while let Some(deadline) = task.call.deadline() {
         let (next, now) = task.next(&mut mailbox, deadline).await;
         let input = task.resolve(next);
         let keyed = matches!(input, Input::Key(_)).then_some(now);
         let outputs = task.call.handle(input, now);
         task.perform(outputs, keyed);
-        task.report.update(&mut task.call, now);
+        task.update(now);
     }
     task.finish(mailbox).await;
 }
@@ -216,6 +217,15 @@ impl CallTask {
                 Output::HangUp => {}
             }
         }
+    }
+
+    /// Reports what the last input has led to. A call whose outcome is certain asks for no hash any
+    /// more.
+    fn update(&mut self, now: Instant) {
+        if self.call.outcome().is_some() {
+            self.permit.return_admission();
+        }
+        self.report.update(&mut self.call, now);
     }
 
     /// Writes an audit row (`D3`) while the call goes on.

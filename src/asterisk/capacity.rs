@@ -1,4 +1,5 @@
-//! How many calls there may be at once: in all, from one caller, and from one trunk.
+//! How many calls there may be at once: in all, from one caller, from one trunk, and from one trunk
+//! without a number.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -19,6 +20,8 @@ pub struct CallLimits {
     pub max_per_caller: usize,
     /// From one trunk or telephone, that is from one endpoint of Asterisk.
     pub max_per_trunk: usize,
+    /// From one of them by callers without a number that is trusted.
+    pub max_without_number: usize,
 }
 
 /// Who has a share of the calls.
@@ -26,6 +29,8 @@ pub struct CallLimits {
 pub(super) enum Holder {
     Caller(PhoneNumber),
     Trunk(String),
+    /// The callers without a number of one trunk.
+    WithoutNumber(String),
 }
 
 impl Holder {
@@ -34,6 +39,7 @@ impl Holder {
         match self {
             Self::Caller(_) => "caller",
             Self::Trunk(_) => "trunk",
+            Self::WithoutNumber(_) => "without_number",
         }
     }
 }
@@ -65,6 +71,7 @@ impl CallCapacity {
         let max = match holder {
             Holder::Caller(_) => self.limits.max_per_caller,
             Holder::Trunk(_) => self.limits.max_per_trunk,
+            Holder::WithoutNumber(_) => self.limits.max_without_number,
         };
         let mut shares = self.shares();
         let share = shares.entry(holder.clone()).or_insert(Share { calls: 0, is_logged: false });
@@ -106,19 +113,22 @@ mod tests {
 
     #[test]
     fn a_holder_has_as_many_calls_as_its_share_and_others_have_theirs() {
-        let limits = CallLimits { max_calls: 9, max_per_caller: 2, max_per_trunk: 3 };
+        let limits =
+            CallLimits { max_calls: 9, max_per_caller: 2, max_per_trunk: 3, max_without_number: 1 };
         let capacity = CallCapacity::new(limits);
         let caller = Holder::Caller("0612345678".parse().unwrap());
         let other = Holder::Caller("0612345679".parse().unwrap());
         let trunk = Holder::Trunk("PJSIP/carrier".to_owned());
-        for (holder, share) in [(&caller, 2), (&trunk, 3), (&other, 2)] {
+        let without_number = Holder::WithoutNumber("PJSIP/carrier".to_owned());
+        let holders = [(&caller, 2), (&trunk, 3), (&other, 2), (&without_number, 1)];
+        for (holder, share) in holders {
             assert!((0..share).all(|_| capacity.try_acquire(holder)), "{holder:?}");
             assert!(!capacity.try_acquire(holder), "{holder:?}");
         }
         capacity.release(&caller);
         assert!(capacity.try_acquire(&caller) && !capacity.try_acquire(&caller));
         assert!(!capacity.try_acquire(&other));
-        for (holder, share) in [(&caller, 2), (&trunk, 3), (&other, 2)] {
+        for (holder, share) in holders {
             (0..share).for_each(|_| capacity.release(holder));
         }
         assert!(capacity.shares().is_empty());

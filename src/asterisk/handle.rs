@@ -55,7 +55,7 @@ impl AsteriskHandle {
         refused.is_none()
     }
 
-    /// A call has ended without asking for a hash.
+    /// A call has ended, or was refused, without asking for a hash.
     pub(super) fn return_admission(&self) {
         self.admission().give_back();
     }

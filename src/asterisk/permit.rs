@@ -54,16 +54,21 @@ impl CallPermit {
     pub(super) fn mark_hash_requested(&mut self) {
         self.owes_hash = false;
     }
+
+    /// Notes that the call will not ask for a hash if it has not yet.
+    pub(super) fn return_admission(&mut self) {
+        if std::mem::take(&mut self.owes_hash) {
+            self.asterisk.return_admission();
+        }
+    }
 }
 
 impl Drop for CallPermit {
     fn drop(&mut self) {
+        self.return_admission();
         let capacity = &self.asterisk.services.capacity;
         for holder in &self.shares {
             capacity.release(holder);
-        }
-        if self.owes_hash {
-            self.asterisk.return_admission();
         }
         capacity.active_calls.send_modify(|calls| *calls -= 1);
         metrics::gauge!(CALLS).decrement(1.0);

@@ -27,6 +27,8 @@ pub struct CallSettings {
     pub max_per_caller: usize,
     /// How many of them may come from one endpoint of Asterisk.
     pub max_per_trunk: usize,
+    /// How many of those may come without a number that is trusted.
+    pub max_without_number: usize,
     /// Where the media of the named endpoints may be. Other endpoints have no restriction.
     pub media_networks: Vec<MediaNetwork>,
 }
@@ -44,6 +46,7 @@ pub(super) fn read(reader: &mut Reader) -> Option<CallSettings> {
     let all = max_concurrent.unwrap_or(usize::MAX).max(1);
     let max_per_caller = reader.count("call.max_per_caller", DEFAULT_MAX_PER_CALLER.min(all), all);
     let max_per_trunk = reader.count("call.max_per_trunk", (all - all / 10).max(1), all);
+    let max_without_number = reader.count("call.max_without_number", (all / 10).max(1), all);
     let media_networks = reader.list("call.media_networks");
     Some(CallSettings {
         first_digit_timeout: first_digit_timeout?,
@@ -52,6 +55,7 @@ pub(super) fn read(reader: &mut Reader) -> Option<CallSettings> {
         max_concurrent: max_concurrent?,
         max_per_caller: max_per_caller?,
         max_per_trunk: max_per_trunk?,
+        max_without_number: max_without_number?,
         media_networks: media_networks?,
     })
 }

@@ -192,6 +192,7 @@ fn phone(config: &Config, db: Db, hasher: Hasher) -> anyhow::Result<PhoneLine> {
         max_calls: config.call.max_concurrent,
         max_per_caller: config.call.max_per_caller,
         max_per_trunk: config.call.max_per_trunk,
+        max_without_number: config.call.max_without_number,
     };
     Ok(PhoneLine::new(
         &config.ari,

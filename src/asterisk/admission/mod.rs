@@ -7,8 +7,8 @@
 //! A call asks for its hash some ten seconds after it was taken, so an overload shows late.
 //! Therefore calls are also limited to a rate (a token bucket). The rate grows while the latencies
 //! are low, and an overload cuts it, as in TCP's congestion control. A call that ends without a
-//! hash returns its token. A refused call costs a part of one, because its apology takes time from
-//! the active calls.
+//! hash, or whose caller is refused, returns its token. A call that is not taken costs a part of
+//! one, because its apology takes time from the active calls.
 //!
 //! Without I/O: the time comes in as an argument.
 
@@ -165,7 +165,7 @@ impl Admission {
         Err(cause)
     }
 
-    /// Returns the token of a call that ended without a hash.
+    /// Returns the token of a call that asks for no hash.
     pub(super) fn give_back(&mut self) {
         self.tokens = (self.tokens + 1.0).min(self.max_tokens());
     }

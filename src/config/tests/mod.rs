@@ -320,13 +320,14 @@ fn an_unreadable_file_hides_no_other_error_and_adds_none() {
 fn a_callers_and_a_trunks_share_are_of_all_calls() {
     let shares = |variables: &[(&str, &str)]| {
         load(None, with(variables)).map(|config| {
-            (config.call.max_concurrent, config.call.max_per_caller, config.call.max_per_trunk)
+            let call = config.call;
+            (call.max_concurrent, call.max_per_caller, call.max_per_trunk, call.max_without_number)
         })
     };
-    assert_eq!(shares(&[]).unwrap(), (250, 5, 225));
-    assert_eq!(shares(&[("KARIPASS_CALL_MAX_CONCURRENT", "3")]).unwrap(), (3, 3, 3));
-    assert_eq!(shares(&[("KARIPASS_CALL_MAX_PER_TRUNK", "250")]).unwrap(), (250, 5, 250));
-    for key in ["call.max_per_caller", "call.max_per_trunk"] {
+    assert_eq!(shares(&[]).unwrap(), (250, 5, 225, 25));
+    assert_eq!(shares(&[("KARIPASS_CALL_MAX_CONCURRENT", "3")]).unwrap(), (3, 3, 3, 1));
+    assert_eq!(shares(&[("KARIPASS_CALL_MAX_PER_TRUNK", "250")]).unwrap(), (250, 5, 250, 25));
+    for key in ["call.max_per_caller", "call.max_per_trunk", "call.max_without_number"] {
         let variable = format!("KARIPASS_{}", key.replace('.', "_").to_uppercase());
         for value in ["0", "251"] {
             let errors = shares(&[(&variable, value)]).unwrap_err();

@@ -13,8 +13,8 @@ use std::time::{Duration, Instant};
 use super::prompt::Prompt;
 use super::{ChannelCommand, Output, PlaybackEnd, PlaybackId};
 
-/// A guidance that ends sooner was hit by the stop of what played before it; every guidance is
-/// longer.
+/// A guidance that ends sooner was hit by the stop of what played before it, or its sound file is
+/// empty; every guidance is longer.
 const MIN_GUIDANCE_DURATION: Duration = Duration::from_millis(200);
 
 /// How often the silence is played again within one entry before it counts as unplayable.
@@ -165,19 +165,17 @@ impl Player {
         let Some(guidance) = self.guidance.take_if(|guidance| guidance.id == id) else {
             return PlaybackResult::Ignored;
         };
-        match end {
-            PlaybackEnd::Failed if guidance.repeated => PlaybackResult::Unplayable,
-            PlaybackEnd::Done if guidance.repeated || !guidance.was_cut_short(now) => {
-                PlaybackResult::Heard
-            }
-            PlaybackEnd::Failed => {
-                self.repeat(guidance.prompts);
-                PlaybackResult::Repeating
-            }
-            PlaybackEnd::Done => {
-                self.repeat(guidance.prompts);
-                PlaybackResult::Ignored
-            }
+        let is_heard = match end {
+            PlaybackEnd::Done => !guidance.was_cut_short(now),
+            PlaybackEnd::Failed => false,
+        };
+        if is_heard {
+            PlaybackResult::Heard
+        } else if guidance.repeated {
+            PlaybackResult::Unplayable
+        } else {
+            self.repeat(guidance.prompts);
+            PlaybackResult::Repeating
         }
     }
 

@@ -101,6 +101,14 @@ async fn r_calls_are_taken_no_faster_than_the_line_is_known_to_sustain() {
         rig.fake.hang_up(&channel);
         rig.expect_end(&channel, "hung_up").await;
     }
+    // Nor are those who are refused, while they hear so.
+    for call in 0..20 {
+        let channel = format!("quick.refused.{call}.");
+        rig.fake.call(&channel, &["untrusted", ""]);
+        rig.fake.wait_for_playback(&channel, "not-available").await;
+    }
+    rig.fake.call("quick.taken.", &TRUSTED);
+    rig.fake.wait_for_playback("quick.taken.", "menu").await;
     let refused = || rig.metric("karipass_calls_refused_total{cause=\"rate\"}");
     for call in 0..100 {
         rig.fake.call(&format!("quick.{call}."), &TRUSTED);
@@ -111,7 +119,7 @@ async fn r_calls_are_taken_no_faster_than_the_line_is_known_to_sustain() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn r_a_caller_and_a_trunk_have_a_share_of_the_places() {
-    let rig = Rig::start(Plan { shares: [2, 3], ..Plan::default() }).await;
+    let rig = Rig::start(Plan { shares: [2, 3, 1], ..Plan::default() }).await;
     let other = ["trusted", ADDITIONAL];
     let refused =
         |cause: &str| rig.metric(&format!("karipass_calls_refused_total{{cause=\"{cause}\"}}"));
@@ -131,6 +139,26 @@ async fn r_a_caller_and_a_trunk_have_a_share_of_the_places() {
     rig.expect_end("share.1.", "hung_up").await;
     rig.fake.call("share.7.", &TRUSTED);
     rig.fake.wait_for_playback("share.7.", "menu").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn r_callers_without_a_number_have_a_share_of_their_trunk() {
+    let rig = Rig::start(Plan { shares: [9, 9, 2], ..Plan::default() }).await;
+    let withheld = ["untrusted", ""];
+    for channel in ["hidden.1.", "hidden.2."] {
+        rig.fake.call(channel, &withheld);
+        rig.fake.wait_for_playback(channel, "not-available").await;
+    }
+    rig.fake.call("hidden.3.", &withheld);
+    rig.fake.wait_for_request("POST", "/channels/hidden.3./continue", 1).await;
+    rig.fake.call("hidden.not.", &TRUSTED);
+    rig.fake.wait_for_playback("hidden.not.", "menu").await;
+    rig.fake.call_through("PJSIP/another", "hidden.4.", &withheld);
+    rig.fake.wait_for_playback("hidden.4.", "not-available").await;
+    rig.fake.hang_up("hidden.1.");
+    rig.expect_end("hidden.1.", "not_available").await;
+    rig.fake.call("hidden.5.", &withheld);
+    rig.fake.wait_for_playback("hidden.5.", "not-available").await;
 }
 
 /// Calls arrive until one is refused; returns its channel.

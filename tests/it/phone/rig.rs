@@ -44,8 +44,8 @@ pub struct Plan {
     pub limits: Limits,
     /// The most concurrent calls.
     pub most: usize,
-    /// The most of them from one number, and from one trunk.
-    pub shares: [usize; 2],
+    /// The most of them from one number, from one trunk, and from one trunk without a number.
+    pub shares: [usize; 3],
     /// The networks of some endpoints' media.
     pub media_networks: Vec<&'static str>,
     /// The cost of a hash.
@@ -85,7 +85,7 @@ impl Default for Plan {
                 call: 10 * WAIT_TIMEOUT,
             },
             most: 100,
-            shares: [100, 100],
+            shares: [100; 3],
             media_networks: Vec::new(),
             cost: CHEAP,
             beside: Vec::new(),
@@ -144,8 +144,9 @@ impl Rig {
         let db = plan.db.unwrap_or_else(|| support::daemon_db(&database));
         let dummy = Dummy::draw(&mut rand::rng());
         let hasher = Hasher::start(Keys::parse(KEY).unwrap(), plan.cost, &dummy).unwrap();
-        let [max_per_caller, max_per_trunk] = plan.shares;
-        let capacity = CallLimits { max_calls: plan.most, max_per_caller, max_per_trunk };
+        let [max_per_caller, max_per_trunk, max_without_number] = plan.shares;
+        let max_calls = plan.most;
+        let capacity = CallLimits { max_calls, max_per_caller, max_per_trunk, max_without_number };
         let media = plan.media_networks.iter().map(|text| text.parse().unwrap()).collect();
         let auth = AuthService::new(db, hasher, domain::rules::SESSION_IDLE_TIMEOUT);
         let phone = PhoneLine::new(&pbxs, plan.limits, capacity, media, auth, plan.pace).unwrap();

@@ -193,6 +193,10 @@ impl Call {
         self.unit
     }
 
+    fn is_stored(&self) -> bool {
+        self.outcome == Some(Outcome::Stored)
+    }
+
     fn on_press(&mut self, press: Press, now: Instant) {
         let is_too_early = match &self.state {
             State::Asking(asking) => {
@@ -274,9 +278,10 @@ impl Call {
                     asking.ignore_keys();
                 }
             }
-            PlaybackResult::Heard if self.held => {}
             PlaybackResult::Heard => match self.state {
+                State::Asking(_) if self.held => {}
                 State::Asking(_) => self.listen(now),
+                State::Closing { .. } if self.held && self.is_stored() => {}
                 State::Closing { .. } => self.hang_up(),
                 State::LookingUp { .. } | State::Storing { .. } | State::Ended => {}
             },

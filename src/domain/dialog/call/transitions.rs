@@ -110,7 +110,8 @@ impl Call {
     }
 
     /// Puts the call on hold: the caller hears nothing, so no silence counts. A part of an entry is
-    /// dropped, because its guidance will play again from the start.
+    /// dropped, because its guidance will play again from the start. The end of a call waits for a
+    /// caller on hold only if something is stored: others could fill the line.
     pub(super) fn hold(&mut self, now: Instant) {
         self.held = true;
         self.progress.push(Progress::Held);
@@ -118,7 +119,9 @@ impl Call {
             asking.ignore_keys();
             asking.terminator_until = None;
             self.enter(State::Asking(asking), self.overall_deadline);
-        } else if let State::Closing { last, or_trouble } = self.state {
+        } else if let State::Closing { last, or_trouble } = self.state
+            && self.is_stored()
+        {
             let deadline = self.closing_deadline(now);
             self.enter(State::Closing { last, or_trouble }, deadline);
         }
@@ -156,7 +159,10 @@ impl Call {
             self.ask(asking, vec![guidance], now);
         } else if let State::Closing { last, or_trouble } = self.state {
             self.player.play_final(vec![last]);
-            let deadline = self.closing_deadline(now);
+            let mut deadline = self.closing_deadline(now);
+            if !self.is_stored() {
+                deadline = deadline.min(self.state_deadline);
+            }
             self.enter(State::Closing { last, or_trouble }, deadline);
         }
     }
@@ -164,7 +170,8 @@ impl Call {
     /// By when the call ends, heard or not.
     fn closing_deadline(&self, now: Instant) -> Instant {
         let deadline = now + GUIDANCE_TIMEOUT;
-        if self.held { deadline.max(self.overall_deadline) } else { deadline }
+        let waits = self.held && self.is_stored();
+        if waits { deadline.max(self.overall_deadline) } else { deadline }
     }
 
     pub(super) fn end_not_available(&mut self, now: Instant) {

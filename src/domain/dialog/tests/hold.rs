@@ -56,6 +56,24 @@ fn p11_the_limit_of_the_call_runs_on_while_it_is_held() {
 }
 
 #[test]
+fn r_no_hold_keeps_a_call_that_has_nothing_stored() {
+    let withheld = || Phone::calls(World { caller: None, ..World::default() });
+    let mut phone = withheld();
+    phone.hold();
+    phone.wait(6 * SECOND);
+    assert_eq!((phone.is_over(), phone.heard().as_str()), (true, "not-available"));
+    let mut phone = withheld();
+    for _ in 0..20 {
+        phone.hold();
+        phone.wait(SECOND);
+        phone.unhold();
+        phone.wait(SECOND);
+    }
+    assert!(phone.is_over());
+    assert_eq!(phone.outcome(), Some(Outcome::NotAvailable));
+}
+
+#[test]
 fn p9_the_last_prompt_is_repeated_after_a_hold() {
     for hold_at_once in [true, false] {
         let mut phone = Phone::calls(World { stores_in: Some(SECOND), ..World::default() });
@@ -64,7 +82,7 @@ fn p9_the_last_prompt_is_repeated_after_a_hold() {
             phone.wait(5 * SECOND);
         }
         phone.hold();
-        phone.wait(20 * SECOND);
+        phone.wait(60 * SECOND);
         assert!(!phone.is_over());
         phone.unhold();
         phone.wait_for_the_end();

@@ -2,10 +2,10 @@
 //! commands to the channel.
 
 use super::channel::{BY_ITSELF, Fate, is_silent};
-use super::phone::{Phone, SECOND};
-use super::surroundings::World;
-use crate::dialog::Outcome;
+use super::phone::{Phone, SECOND, key_of};
+use super::surroundings::{World, now};
 use crate::dialog::prompt::Prompt;
+use crate::dialog::{Input, Outcome, PlaybackEnd, PlaybackId, Press};
 
 fn calls(fate: fn(&[Prompt], usize) -> Fate) -> Phone {
     Phone::calls(World { fate, ..World::default() })
@@ -102,6 +102,37 @@ fn a_guidance_that_fails_twice_is_trouble() {
     phone.wait_for_the_end();
     assert_eq!(phone.heard(), "trouble");
     assert_eq!(phone.outcome(), Some(Outcome::Trouble));
+}
+
+#[test]
+fn p12_no_key_counts_for_a_guidance_whose_sound_file_is_empty() {
+    let mut phone = calls(|prompts, _| match prompts {
+        [Prompt::SetPassword(_)] => Fate::Stopped,
+        _ => Fate::Plays,
+    });
+    phone.keys("1");
+    phone.keys("4567891045678910");
+    phone.wait_for_the_end();
+    assert_eq!(phone.heard(), "menu… trouble");
+    assert_eq!((phone.outcome(), phone.stored().as_str()), (Some(Outcome::Trouble), ""));
+}
+
+#[test]
+fn p12_a_key_between_a_short_guidance_and_its_repetition_is_dropped() {
+    let mut phone = Phone::calls(World::default());
+    phone.wait(SECOND);
+    let key = |key| Input::Key(Press { key: key_of(key), pressed: now(), released: now() });
+    phone.feed(key('1'));
+    let guidance = PlaybackId(3);
+    phone.feed(Input::Started(guidance));
+    phone.feed(Input::Finished(guidance, PlaybackEnd::Done));
+    phone.feed(key('4'));
+    phone.wait(SECOND);
+    phone.listen();
+    phone.keys("4567891045678910");
+    phone.wait_for_the_end();
+    assert_eq!(phone.stored(), "line 0312301230 45678910");
+    assert!(!phone.heard().contains("invalid"), "{}", phone.heard());
 }
 
 #[test]
