@@ -95,7 +95,7 @@ metrics! {
     Counter HTTP_REQUESTS_REFUSED = "karipass_http_requests_refused_total":
         "HTTP requests refused without an audit row, by reason.";
     Counter FORGED_TOKENS = "karipass_forged_tokens_total":
-        "Session tokens without a valid seal.";
+        "Session tokens without a valid seal, or older than any session.";
     Gauge HTTP_CONNECTIONS = "karipass_http_connections": "HTTP connections now, by listener.";
     Counter HTTP_CONNECTIONS_REFUSED = "karipass_http_connections_refused_total":
         "HTTP connections refused, by listener and limit.";

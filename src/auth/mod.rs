@@ -9,6 +9,7 @@
 mod change_password;
 mod change_unit;
 mod client_secret;
+mod ended_tokens;
 mod form_id;
 mod login;
 mod seal;
@@ -16,6 +17,7 @@ mod temporary_password;
 mod token;
 
 use std::net::IpAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 pub use change_password::ChangePassword;
@@ -38,6 +40,7 @@ use domain::phone_number::PhoneNumber;
 use domain::policy::unit::{self, UnitChoices};
 use domain::session::LoginHistory;
 use domain::unit_outcome::UnitChanged;
+use ended_tokens::EndedTokens;
 
 /// Logs subscribers in and changes their credentials; cheap to clone.
 #[derive(Debug, Clone)]
@@ -46,6 +49,7 @@ pub struct AuthService {
     hasher: Hasher,
     /// The idle time after which a session ends (`W5`).
     idle: Duration,
+    ended_tokens: Arc<EndedTokens>,
 }
 
 /// There is no verdict. Nothing was changed or counted, unless the answer to a commit was lost.
@@ -95,7 +99,7 @@ impl AuthService {
     /// A service whose sessions end after `idle` without use (`W5`).
     #[must_use]
     pub fn new(db: Db, hasher: Hasher, idle: Duration) -> Self {
-        Self { db, hasher, idle }
+        Self { db, hasher, idle, ended_tokens: Arc::default() }
     }
 
     /// The contract that `number` belongs to; `None` if no contract has it.
@@ -116,6 +120,9 @@ impl AuthService {
         audience: Audience,
     ) -> Result<SessionState, DbError> {
         let digest = token.digest(audience);
+        if self.ended_tokens.contains(digest) {
+            return Ok(SessionState::None);
+        }
         Ok(match self.db.session(digest, self.idle).await? {
             SessionLookup::Live(session) => {
                 let over = if session.kind.is_expired(session.set_at, session.now) {
@@ -133,7 +140,10 @@ impl AuthService {
                 Some(EndedSession::UnitChanged(changed)) => {
                     SessionState::UnitChanged(Box::new(changed))
                 }
-                None => SessionState::None,
+                None => {
+                    self.ended_tokens.insert(digest);
+                    SessionState::None
+                }
             },
         })
     }

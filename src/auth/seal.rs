@@ -1,21 +1,25 @@
 //! The seal of a session's token: a MAC by which a daemon recognises the tokens of all daemons with
 //! the same hash keys, without a query.
 //!
-//! A client's token is `SECRET.SEAL`, both in URL-safe base64. The secret is 32 random bytes (43
-//! characters). The seal is the first 16 bytes of HMAC-SHA256 over audience and secret (22
-//! characters). The MAC's key is derived from a hash key and rotates with it: the first key seals,
-//! every key opens.
+//! A client's token is `SECRET.TIME.SEAL`. The secret is 32 random bytes (43 characters of URL-safe
+//! base64). The time is when the token was issued, in seconds since 1970. The seal is the first 16
+//! bytes of HMAC-SHA256 over audience, secret and time (22 characters). The MAC's key is derived
+//! from a hash key and rotates with it: the first key seals, every key opens.
+//!
+//! A token that is too old to name a session is refused without a query too.
 
 use std::fmt;
 use std::sync::{PoisonError, RwLock};
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use jiff::{SignedDuration, Timestamp};
 use subtle::ConstantTimeEq;
 
 use super::{Audience, SessionToken};
 use crate::hashing::{DerivedKey, Keys, hmac};
 use domain::credential::CredentialId;
+use domain::rules;
 
 /// Domain separation from all other keys that are derived from a hash key.
 const DOMAIN: &[u8] = b"karipass session seal v1";
@@ -53,12 +57,13 @@ impl Seals {
         *self.0.write().unwrap_or_else(PoisonError::into_inner) = SealKeys::new(keys);
     }
 
-    /// The token as its client keeps it.
+    /// The token as its client keeps it, issued now.
     #[must_use]
-    pub fn seal(&self, token: &SessionToken, audience: Audience) -> String {
+    pub fn seal(&self, token: &SessionToken, audience: Audience, now: Timestamp) -> String {
         let keys = self.0.read().unwrap_or_else(PoisonError::into_inner);
-        let seal = URL_SAFE_NO_PAD.encode(seal(&keys.first, token, audience));
-        format!("{}.{seal}", token.expose())
+        let issued = now.as_second().to_string();
+        let seal = URL_SAFE_NO_PAD.encode(seal(&keys.first, token, audience, &issued));
+        format!("{}.{issued}.{seal}", token.expose())
     }
 
     /// A text by which the session of `token` proves that it has given this credential's password.
@@ -81,20 +86,30 @@ impl Seals {
         std::iter::once(&keys.first).chain(&keys.others).any(fits).then_some(credential)
     }
 
-    /// The token that a client of `audience` has sent; `None` without a valid seal for it.
+    /// The token that a client of `audience` has sent; `None` without a valid seal for it, or if no
+    /// session is kept for as long as the token's age.
     #[must_use]
-    pub fn open(&self, text: &str, audience: Audience) -> Option<SessionToken> {
-        let (secret, sent) = text.split_once('.')?;
+    pub fn open(&self, text: &str, audience: Audience, now: Timestamp) -> Option<SessionToken> {
+        let (secret, rest) = text.split_once('.')?;
+        let (issued, sent) = rest.split_once('.')?;
         let token: SessionToken = secret.parse().ok()?;
         let sent = URL_SAFE_NO_PAD.decode(sent).ok()?;
         let keys = self.0.read().unwrap_or_else(PoisonError::into_inner);
-        let fits = |key: &DerivedKey| bool::from(seal(key, &token, audience).ct_eq(&sent));
-        std::iter::once(&keys.first).chain(&keys.others).any(fits).then_some(token)
+        let fits = |key: &DerivedKey| bool::from(seal(key, &token, audience, issued).ct_eq(&sent));
+        let is_sealed = std::iter::once(&keys.first).chain(&keys.others).any(fits);
+        let issued = Timestamp::from_second(issued.parse().ok()?).ok()?;
+        let oldest = SignedDuration::try_from(rules::SESSION_RETENTION).ok()?;
+        (is_sealed && now.duration_since(issued) < oldest).then_some(token)
     }
 }
 
-fn seal(key: &[u8; 32], token: &SessionToken, audience: Audience) -> [u8; SEAL_BYTES] {
-    first_bytes(hmac(key, &[audience.domain(), token.bytes()]))
+fn seal(
+    key: &[u8; 32],
+    token: &SessionToken,
+    audience: Audience,
+    issued: &str,
+) -> [u8; SEAL_BYTES] {
+    first_bytes(hmac(key, &[audience.domain(), token.bytes(), issued.as_bytes()]))
 }
 
 fn seal_of_proof(
@@ -119,10 +134,14 @@ impl fmt::Debug for Seals {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use rand::SeedableRng;
     use rand::rngs::StdRng;
 
     use super::*;
+
+    const NOW: Timestamp = Timestamp::constant(1_800_000_000, 0);
 
     const ONE: &str = "k1 AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=";
     const TWO: &str = "k2 AQAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=";
@@ -134,29 +153,47 @@ mod tests {
     #[test]
     fn w5_a_token_is_known_where_a_key_of_it_is_and_nowhere_else() {
         let token = SessionToken::draw(&mut StdRng::seed_from_u64(1));
-        let sealed = seals(&[ONE]).seal(&token, Audience::Api);
-        assert_eq!(sealed.len(), 43 + 1 + 22);
+        let sealed = seals(&[ONE]).seal(&token, Audience::Api, NOW);
+        assert_eq!(sealed.len(), 43 + 1 + 10 + 1 + 22);
+        let open = |keys: &[&str], audience| seals(keys).open(&sealed, audience, NOW);
         for keys in [&[ONE][..], &[ONE, TWO], &[TWO, ONE]] {
-            let opened = seals(keys).open(&sealed, Audience::Api).unwrap();
+            let opened = open(keys, Audience::Api).unwrap();
             assert_eq!(opened.digest(Audience::Api), token.digest(Audience::Api));
-            assert!(seals(keys).open(&sealed, Audience::Pages).is_none(), "for the other audience");
+            assert!(open(keys, Audience::Pages).is_none(), "for the other audience");
         }
-        assert!(seals(&[TWO]).open(&sealed, Audience::Api).is_none(), "its key is gone");
+        assert!(open(&[TWO], Audience::Api).is_none(), "its key is gone");
         // Under another id the key is the same.
         let renamed = ONE.replace("k1", "k9");
-        assert!(seals(&[&renamed]).open(&sealed, Audience::Api).is_some());
+        assert!(open(&[&renamed], Audience::Api).is_some());
+    }
+
+    #[test]
+    fn w5_a_token_that_is_older_than_any_session_is_refused_without_a_query() {
+        let token = SessionToken::draw(&mut StdRng::seed_from_u64(1));
+        let seals = seals(&[ONE]);
+        let sealed = seals.seal(&token, Audience::Api, NOW);
+        let opens = |after: Duration| seals.open(&sealed, Audience::Api, NOW + after).is_some();
+        assert!(opens(rules::MAX_SESSION_LIFETIME));
+        let kept = rules::SESSION_RETENTION;
+        assert!(opens(kept.mul_f64(0.999)) && !opens(kept));
+        // Another daemon's clock may be ahead.
+        assert!(seals.open(&sealed, Audience::Api, NOW - Duration::from_mins(1)).is_some());
+        let later = (NOW.as_second() + 1).to_string();
+        let forged = sealed.replace(&NOW.as_second().to_string(), &later);
+        assert!(seals.open(&forged, Audience::Api, NOW).is_none(), "the time is sealed");
     }
 
     #[test]
     fn w5_other_keys_take_over_at_once() {
         let token = SessionToken::draw(&mut StdRng::seed_from_u64(1));
         let rotated = seals(&[ONE]);
-        let former = rotated.seal(&token, Audience::Api);
+        let former = rotated.seal(&token, Audience::Api, NOW);
+        let opens = |seals: &Seals, sealed: &str| seals.open(sealed, Audience::Api, NOW).is_some();
         rotated.replace_keys(&Keys::parse(&format!("{TWO}\n{ONE}")).unwrap());
-        assert!(rotated.open(&former, Audience::Api).is_some());
-        assert!(seals(&[TWO]).open(&rotated.seal(&token, Audience::Api), Audience::Api).is_some());
+        assert!(opens(&rotated, &former));
+        assert!(opens(&seals(&[TWO]), &rotated.seal(&token, Audience::Api, NOW)));
         rotated.replace_keys(&Keys::parse(TWO).unwrap());
-        assert!(rotated.open(&former, Audience::Api).is_none());
+        assert!(!opens(&rotated, &former));
     }
 
     #[test]
@@ -177,29 +214,33 @@ mod tests {
         let seals = seals(&[ONE]);
         let mut rng = StdRng::seed_from_u64(2);
         let token = SessionToken::draw(&mut rng);
-        let sealed = seals.seal(&token, Audience::Api);
+        let sealed = seals.seal(&token, Audience::Api, NOW);
         let other = SessionToken::draw(&mut rng).expose();
-        let (secret, seal) = sealed.split_once('.').unwrap();
+        let (secret, sealed_time) = sealed.split_once('.').unwrap();
+        let (time, seal) = sealed_time.split_once('.').unwrap();
         for forged in [
             "",
             ".",
             secret,
             &format!("{secret}."),
-            &format!(".{seal}"),
-            &format!("{other}.{seal}"),
-            &format!("{seal}.{secret}"),
+            &format!("{secret}.{seal}"),
+            &format!(".{time}.{seal}"),
+            &format!("{secret}..{seal}"),
+            &format!("{secret}.+{time}.{seal}"),
+            &format!("{other}.{time}.{seal}"),
+            &format!("{seal}.{time}.{secret}"),
             &sealed[..sealed.len() - 1],
             &format!("{sealed}A"),
             &format!("{sealed}.{seal}"),
-            &format!("{secret}.AAAAAAAAAAAAAAAAAAAAAA"),
+            &format!("{secret}.{time}.AAAAAAAAAAAAAAAAAAAAAA"),
         ] {
-            assert!(seals.open(forged, Audience::Api).is_none(), "{forged}");
+            assert!(seals.open(forged, Audience::Api, NOW).is_none(), "{forged}");
         }
         // No character may be replaced by another.
-        for at in (0..sealed.len()).filter(|at| *at != 43) {
+        for at in 0..sealed.len() {
             let turned = if sealed[at..].starts_with('A') { "Q" } else { "A" };
             let forged = format!("{}{turned}{}", &sealed[..at], &sealed[at + 1..]);
-            assert!(seals.open(&forged, Audience::Api).is_none(), "character {at}");
+            assert!(seals.open(&forged, Audience::Api, NOW).is_none(), "character {at}");
         }
         assert_eq!(format!("{seals:?}"), "Seals(…)");
     }

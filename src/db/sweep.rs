@@ -26,9 +26,6 @@ const ENTRY_LIFETIME: Duration = rules::MAX_SESSION_LIFETIME;
 /// than the longest idle time.
 const ENDED_SESSION_RETENTION: Duration = rules::MAX_SESSION_LIFETIME;
 
-/// How long a session's row is kept: another lifetime, so that the pages can say why it ended.
-const SESSION_RETENTION: Duration = rules::MAX_SESSION_LIFETIME.saturating_mul(2);
-
 /// Rows that one statement removes.
 pub const BATCH_ROWS: i64 = 5_000;
 /// Statements of one kind in one run; the next run continues.
@@ -133,7 +130,7 @@ impl Db {
     /// [`DbError`] if the database is out of reach, refuses, or leaves the outcome unknown.
     pub async fn sweep(&self) -> Result<(), DbError> {
         let old = |sql, age: Duration| Statement::new(sql).with(age.as_secs_f64()).with(BATCH_ROWS);
-        self.in_batches(&old(SESSIONS, SESSION_RETENTION), drop).await?;
+        self.in_batches(&old(SESSIONS, rules::SESSION_RETENTION), drop).await?;
         self.in_batches(&old(ENDED_SESSIONS, ENDED_SESSION_RETENTION), drop).await?;
         self.in_batches(&old(KEYS, KEY_LIFETIME), drop).await?;
         self.in_batches(&old(ENTRIES, ENTRY_LIFETIME), drop).await?;

@@ -9,6 +9,18 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 /// is the most that one subscriber may have, the third what a provider assigns together.
 pub const NETWORK_LEVELS: [(u32, u32, u32); 3] = [(32, 64, 1), (24, 56, 4), (16, 48, 32)];
 
+/// The level of [`NETWORK_LEVELS`] whose network around `address` must be without wrong entries, so
+/// that the address needs nothing of the budget of `level`; `None` for its own budget. Who has 56
+/// bits of IPv6 has many networks of 64, so beyond the 56 these count as one.
+#[must_use]
+pub fn innocent_level(address: IpAddr, level: usize) -> Option<usize> {
+    match level {
+        0 => None,
+        1 => Some(0),
+        _ => Some(usize::from(address.to_canonical().is_ipv6())),
+    }
+}
+
 /// What counts as one household or company: an IPv4 address, or an IPv6 network of 56 bits.
 #[must_use]
 pub fn subscriber_network(address: IpAddr) -> IpAddr {

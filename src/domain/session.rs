@@ -10,7 +10,7 @@ use crate::credential::CredentialKind;
 use crate::phone_number::PhoneNumber;
 
 /// SHA-256 of a session's token, by which the database finds the session.
-#[derive(Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct TokenDigest(pub [u8; 32]);
 
 impl fmt::Debug for TokenDigest {

@@ -11,6 +11,7 @@ use super::rate_limit::RateLimiter;
 use super::refusal_log::RefusalLog;
 use super::site::PageFrames;
 use crate::auth::{Audience, AuthService, Seals, SessionToken};
+use crate::clock;
 use crate::config::{Config, Network};
 use crate::db::Db;
 use crate::hashing::{Hasher, Keys};
@@ -94,12 +95,13 @@ impl AppState {
 
     /// The token as its client keeps it.
     pub(super) fn seal_token(&self, token: &SessionToken, audience: Audience) -> String {
-        self.inner.seals.seal(token, audience)
+        self.inner.seals.seal(token, audience, clock::wall_clock())
     }
 
-    /// The token that a client has sent; `None`, before any query, if no daemon has sealed it.
+    /// The token that a client has sent; `None`, before any query, if no daemon has sealed it, or
+    /// if it is older than any session.
     pub(super) fn open_token(&self, sent: &str, audience: Audience) -> Option<SessionToken> {
-        let token = self.inner.seals.open(sent, audience);
+        let token = self.inner.seals.open(sent, audience, clock::wall_clock());
         if token.is_none() {
             counter!(FORGED_TOKENS).increment(1);
         }

@@ -27,7 +27,7 @@ pub(super) struct LoggedIn {
 impl LoggedIn {
     /// The example of the description.
     pub(super) fn example() -> Self {
-        let token = "tv9h0cxfQ4Vqk5Jz3m2nB8rLw1yXeT7uPsGdCaHiZoM.kR2vN8xQ5tYbW3cJ7fLmPg";
+        let token = "tv9h0cxfQ4Vqk5Jz3m2nB8rLw1yXeT7uPsGdCaHiZoM.1795081800.kR2vN8xQ5tYbW3cJ7fLmPg";
         Self { token: token.to_owned(), session: SessionView::example() }
     }
 

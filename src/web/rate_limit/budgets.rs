@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use tokio::sync::Notify;
 
 use super::bucket::{LeakyBucket, Quota, SlidingWindow};
-use domain::network::NETWORK_LEVELS;
+use domain::network::{NETWORK_LEVELS, innocent_level};
 use domain::rules;
 
 const MINUTE: Duration = Duration::from_mins(1);
@@ -33,6 +33,7 @@ struct Level {
 struct Budget {
     points: LeakyBucket,
     voidings: SlidingWindow,
+    last_wrong: Option<Instant>,
     /// Points that requests in progress have reserved.
     reserved_points: u32,
     reserved_voidings: u32,
@@ -81,7 +82,13 @@ impl Budgets {
         address: IpAddr,
         now: Instant,
     ) -> Result<(), Duration> {
-        let waits = self.levels.iter().zip(keys).map(|(level, key)| level.wait(key, now));
+        let waits = self
+            .levels
+            .iter()
+            .enumerate()
+            .zip(keys)
+            .filter(|((at, _), _)| self.is_binding(*at, keys, address, now))
+            .map(|((_, level), key)| level.wait(key, now));
         let wait = waits.max().unwrap_or_default();
         if wait.is_zero() { Ok(()) } else { Err(self.record_refusal(keys, address, wait, now)) }
     }
@@ -97,13 +104,9 @@ impl Budgets {
         if let Err(wait) = self.check(keys, address, now) {
             return ReserveOutcome::Exhausted(wait);
         }
-        let contended = self
-            .levels
-            .iter_mut()
-            .zip(keys)
-            .enumerate()
-            .find_map(|(at, (level, key))| Some((at, level.contention(key, now)?)));
-        match contended {
+        let contention =
+            (0..keys.len()).find_map(|level| self.contention(level, keys, address, now));
+        match contention {
             None => {}
             Some((at, Ok(freed))) => return ReserveOutcome::Contended(at, freed),
             Some((_, Err(wait))) => {
@@ -138,9 +141,42 @@ impl Budgets {
             budget.reserved_voidings = budget.reserved_voidings.saturating_sub(reserved_voidings);
             budget.requests = budget.requests.saturating_sub(1);
             budget.points.spend(points, spent.points, now);
+            if spent.points >= rules::FAILED_LOGIN_POINTS {
+                budget.last_wrong = Some(now);
+            }
             budget.voidings.count(voidings, spent.voidings, now);
             budget.freed.notify_waiters();
         }
+    }
+
+    /// Whether the budget of this level limits the address: its own always does, a wider network's
+    /// if the address has sent a wrong entry lately.
+    fn is_binding(&self, level: usize, keys: BucketKeys, address: IpAddr, now: Instant) -> bool {
+        let Some(innocent) = innocent_level(address, level) else { return true };
+        let network = self.levels.get(innocent).zip(keys.get(innocent));
+        let budget = network.and_then(|(level, key)| level.by_key.get(key));
+        budget.is_some_and(|budget| budget.has_wrong_entry(now))
+    }
+
+    /// What a request must wait for at this level, if anything, and at which level that is. An
+    /// address without a wrong entry passes an exhausted network, one request at a time.
+    fn contention(
+        &mut self,
+        level: usize,
+        keys: BucketKeys,
+        address: IpAddr,
+        now: Instant,
+    ) -> Option<(usize, Result<Arc<Notify>, Duration>)> {
+        if self.is_binding(level, keys, address, now) {
+            let contention = self.levels.get_mut(level)?.contention(*keys.get(level)?, now);
+            return contention.map(|contention| (level, contention));
+        }
+        if self.levels.get(level)?.has_room(*keys.get(level)?, now) {
+            return None;
+        }
+        let innocent = innocent_level(address, level)?;
+        let budget = self.levels.get_mut(innocent)?.by_key.get_mut(keys.get(innocent)?)?;
+        (budget.reserved_points > 0).then(|| (innocent, Ok(budget.join_queue())))
     }
 
     /// A request has stopped waiting at this level.
@@ -197,7 +233,9 @@ impl Budgets {
                 if let RefusalCount { address: Some(address), count: more @ 1.. } = refused {
                     tracing::warn!(event = "rate_limited", %address, more, "rate limit: refused more logins");
                 }
-                let is_new = budget.points.is_empty(now) && budget.voidings.is_empty(voidings, now);
+                let is_new = budget.points.is_empty(now)
+                    && budget.voidings.is_empty(voidings, now)
+                    && !budget.has_wrong_entry(now);
                 !is_new || budget.requests > 0
             });
             level.by_key.shrink_to_fit();
@@ -217,6 +255,19 @@ pub(super) struct Spending {
     pub(super) voidings: u32,
 }
 
+impl Budget {
+    /// Whether a wrong entry has come within the hour.
+    fn has_wrong_entry(&self, now: Instant) -> bool {
+        self.last_wrong.is_some_and(|at| now.saturating_duration_since(at) < HOUR)
+    }
+
+    /// One more request waits for another to settle.
+    fn join_queue(&mut self) -> Arc<Notify> {
+        self.requests += 1;
+        Arc::clone(&self.freed)
+    }
+}
+
 impl Level {
     /// The highest cost of a request: that of one password, or the whole budget.
     fn max_cost(&self) -> u32 {
@@ -227,6 +278,7 @@ impl Level {
         self.by_key.entry(key).or_insert_with(|| Budget {
             points: LeakyBucket::new(now),
             voidings: SlidingWindow::default(),
+            last_wrong: None,
             reserved_points: 0,
             reserved_voidings: 0,
             requests: 0,
@@ -240,22 +292,28 @@ impl Level {
         budget.map_or(Duration::ZERO, |it| it.points.wait(self.points, self.max_cost(), now))
     }
 
+    /// Whether the highest cost could be paid beside what other requests have reserved.
+    fn has_room(&self, key: u64, now: Instant) -> bool {
+        self.by_key.get(&key).is_none_or(|budget| {
+            let points = budget.reserved_points.saturating_add(self.max_cost());
+            budget.points.wait(self.points, points, now).is_zero()
+        })
+    }
+
     /// What to wait for if other requests have reserved the rest. How long to stay away if nothing
     /// would be left even at the lowest cost of each.
     fn contention(&mut self, key: u64, now: Instant) -> Option<Result<Arc<Notify>, Duration>> {
-        let (quota, max_cost) = (self.points, self.max_cost());
-        let budget = self.by_key.get_mut(&key)?;
-        if budget.points.wait(quota, budget.reserved_points.saturating_add(max_cost), now).is_zero()
-        {
+        if self.has_room(key, now) {
             return None;
         }
+        let (quota, max_cost) = (self.points, self.max_cost());
+        let budget = self.by_key.get_mut(&key)?;
         let min_cost = budget.requests.saturating_mul(rules::SUCCESSFUL_LOGIN_POINTS);
         let wait = budget.points.wait(quota, min_cost.saturating_add(max_cost), now);
         if !wait.is_zero() {
             return Some(Err(wait));
         }
-        budget.requests += 1;
-        Some(Ok(Arc::clone(&budget.freed)))
+        Some(Ok(budget.join_queue()))
     }
 
     fn voidings_left(&mut self, key: u64, now: Instant) -> u32 {

@@ -3,8 +3,10 @@
 //!
 //! A request with a password reserves the highest cost before anything is verified, and settles the
 //! real one afterwards. While other requests hold the rest of the budget it waits for them. Many
-//! requests at once are thus answered as if they had come one after the other. Wider networks have
-//! larger budgets of the same kind.
+//! requests at once are thus answered as if they had come one after the other.
+//!
+//! Wider networks have larger budgets of the same kind. They bind only addresses that have sent a
+//! wrong entry within the hour, so that nobody is locked out by wrong entries of neighbours alone.
 //!
 //! An address that has voided its ten credentials gets 429 before it could void another. Numbers
 //! without a live credential are treated as if they had a temporary password ([`attempts`]).

@@ -76,14 +76,121 @@ fn r_wider_networks_have_larger_budgets() {
         let network = u128::from_str_radix("20010db8000100000000000000000000", 16).unwrap();
         (0..256).map(move |n| std::net::Ipv6Addr::from_bits(network + (n << bits)).into())
     };
-    // A /24 and a /16; a /64, a /56 and a /48; and networks with nothing in common.
-    assert_eq!(passed(v4(0), dead, 1), 40);
+    // Of a /24, a /16, a /56 and a /48, the first wrong entry of each address passes, and others
+    // while the network's budget lasts. The addresses of a /64 are one.
+    assert_eq!(passed(v4(0).take(8), dead, 10), 40);
+    assert_eq!(passed(v4(0), dead, 10), 256);
     assert_eq!(passed(v4(8), dead, 10), 320);
     assert_eq!(passed(v6(0), dead, 1), 10);
-    assert_eq!(passed(v6(64), dead, 1), 40);
+    assert_eq!(passed(v6(64).take(8), dead, 10), 40);
+    assert_eq!(passed(v6(64), dead, 10), 256);
     assert_eq!(passed(v6(72), dead, 10), 320);
-    assert_eq!(passed(v4(16), dead, 1), 256);
-    assert_eq!(passed(v6(80), dead, 1), 256);
+    // Networks with nothing in common.
+    assert_eq!(passed(v4(16), dead, 2), 512);
+    assert_eq!(passed(v6(80), dead, 2), 512);
+}
+
+/// Some addresses spend the budget of a network around them.
+fn exhaust(limiter: &RateLimiter, budgets: &mut Budgets, from: &[String], now: Instant) {
+    for address in from.iter().map(|text| address(text)) {
+        let keys = limiter.bucket_keys(address);
+        for _ in 0..10 {
+            if let ReserveOutcome::Reserved(_) = budgets.reserve(keys, address, 1, now) {
+                budgets.settle(
+                    keys,
+                    1,
+                    Spending { points: rules::NO_CREDENTIAL_LOGIN_POINTS, voidings: 0 },
+                    now,
+                );
+            }
+        }
+    }
+}
+
+#[test]
+fn r_no_neighbours_wrong_entries_lock_out_an_address_without_any() {
+    for (attackers, neighbours) in [
+        ((1..=4).map(|host| format!("192.0.2.{host}")).collect(), ["192.0.2.5", "192.0.2.6"]),
+        ((1..=40).map(|net| format!("192.0.{net}.1")).collect(), ["192.0.99.1", "192.0.99.2"]),
+        (
+            (1..=4).map(|net| format!("2001:db8:1:{net}::1")).collect(),
+            ["2001:db8:1:5::1", "2001:db8:1:6::1"],
+        ),
+        (
+            (1..=40).map(|net| format!("2001:db8:1:{net:x}00::1")).collect::<Vec<_>>(),
+            ["2001:db8:1:6300::1", "2001:db8:1:6400::1"],
+        ),
+    ] {
+        let (limiter, mut budgets, now) = budgets();
+        exhaust(&limiter, &mut budgets, &attackers, now);
+        let [clean, careless] = neighbours.map(address);
+        let mut attempt = |from: IpAddr, points: u32, now: Instant| {
+            let keys = limiter.bucket_keys(from);
+            let outcome = budgets.reserve(keys, from, 1, now);
+            let is_reserved = matches!(outcome, ReserveOutcome::Reserved(_));
+            if is_reserved {
+                budgets.settle(keys, 1, Spending { points, voidings: 0 }, now);
+            }
+            is_reserved
+        };
+        // One's own right logins are limited by one's own budget alone.
+        assert!((0..91).all(|_| attempt(clean, rules::SUCCESSFUL_LOGIN_POINTS, now)), "{clean}");
+        assert!(!attempt(clean, rules::SUCCESSFUL_LOGIN_POINTS, now), "{clean}");
+        // One wrong entry passes. Then the network's budget binds the address too.
+        assert!(attempt(careless, rules::FAILED_LOGIN_POINTS, now), "{careless}");
+        assert!(!attempt(careless, rules::SUCCESSFUL_LOGIN_POINTS, now), "{careless}");
+        let soon = now + Duration::from_mins(10);
+        assert!(
+            attempt(careless, rules::SUCCESSFUL_LOGIN_POINTS, soon),
+            "the network's points are back"
+        );
+    }
+}
+
+#[test]
+fn r_a_wrong_entry_counts_for_an_hour_in_an_exhausted_network() {
+    let (limiter, mut budgets, start) = budgets();
+    let from = address("192.0.2.9");
+    let keys = limiter.bucket_keys(from);
+    let attackers: Vec<String> = (1..=8).map(|host| format!("192.0.2.{host}")).collect();
+    for (after, reserved) in [(0, true), (1, false), (59, false), (60, true)] {
+        let now = start + Duration::from_mins(after);
+        exhaust(&limiter, &mut budgets, &attackers, now);
+        budgets.evict_idle(now);
+        let outcome = budgets.reserve(keys, from, 1, now);
+        assert_eq!(matches!(outcome, ReserveOutcome::Reserved(_)), reserved, "minute {after}");
+        if reserved {
+            budgets.settle(
+                keys,
+                1,
+                Spending { points: rules::FAILED_LOGIN_POINTS, voidings: 0 },
+                now,
+            );
+        }
+    }
+}
+
+/// Many at once pass as if one by one: an address without a wrong entry has one, not as many as
+/// it sends.
+#[tokio::test]
+async fn r_an_exhausted_network_lets_one_wrong_entry_of_an_address_pass_of_many_at_once() {
+    for (cost, passing) in [(WRONG, 1), (RIGHT, 91)] {
+        let limiter = limiter(rules::LOGIN_POINTS_PER_MINUTE);
+        let attackers: Vec<String> = (1..=8).map(|host| format!("192.0.2.{host}")).collect();
+        exhaust(&limiter, &mut limiter.state().unwrap().budgets, &attackers, *NOW);
+        let mut all = JoinSet::new();
+        for _ in 0..200 {
+            let limiter = limiter.clone();
+            all.spawn(async move {
+                let mut reservation = limiter.reserve(address("192.0.2.9"), 1).await.ok()?;
+                tokio::task::yield_now().await;
+                reservation.settle(cost);
+                Some(())
+            });
+        }
+        let passed = all.join_all().await.into_iter().flatten().count();
+        assert_eq!(passed, passing, "{cost:?}");
+    }
 }
 
 #[test]
@@ -96,8 +203,9 @@ fn r_spent_points_return_within_the_minute() {
     assert_eq!(budgets.check(keys, from, start), Err(Duration::from_secs(3)));
     assert_eq!(budgets.check(keys, from, start + Duration::from_secs(3)), Ok(()));
     budgets.evict_idle(start + Duration::from_secs(56));
-    assert_eq!(budgets.len(), [1, 0, 0], "wider networks have larger budgets");
-    budgets.evict_idle(start + Duration::from_secs(57));
+    budgets.evict_idle(start + Duration::from_secs(3599));
+    assert_eq!(budgets.len(), [1, 1, 1], "a wrong entry is remembered");
+    budgets.evict_idle(start + Duration::from_hours(1));
     assert_eq!(budgets.len(), [0, 0, 0], "nothing is remembered");
 }
 

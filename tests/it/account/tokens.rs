@@ -1,6 +1,8 @@
 //! Tokens: each is valid for one audience, and none after its session's end.
 
+use domain::rules;
 use karipass::auth::{Audience, SessionState, SessionToken};
+use karipass::clock;
 use karipass_lab::postgres::Shutdown;
 
 use crate::pages::browser::{Browser, SESSION, leads_to};
@@ -18,12 +20,13 @@ async fn w5_a_token_of_one_audience_is_refused_by_the_other() {
     let token = site::unsealed(&scene.token(NUMBER, RIGHT).await);
     let state = async |audience| auth.session(&token, audience).await.unwrap();
     assert!(matches!(state(Audience::Api).await, SessionState::Live(_)));
-    assert_eq!(state(Audience::Pages).await, SessionState::None);
+    let other = scene.auth().session(&token, Audience::Pages).await.unwrap();
+    assert_eq!(other, SessionState::None);
     // The other way round: the pages' token is not a bearer token.
     let sql = "UPDATE session SET token_digest = $1";
     scene.owner.execute(sql, &[&token.digest(Audience::Pages).0.as_slice()]).await.unwrap();
     assert!(matches!(state(Audience::Pages).await, SessionState::Live(_)));
-    let bearer = site::seals(KEYS).seal(&token, Audience::Pages);
+    let bearer = site::seals(KEYS).seal(&token, Audience::Pages, clock::wall_clock());
     for answer in [
         scene.session(&bearer).await,
         scene.change(&bearer, RIGHT, NEW).await,
@@ -52,12 +55,17 @@ async fn w5_a_forged_token_is_refused_without_the_database() {
     assert_eq!(browser.get("/").await.status, 503);
     let drawn = SessionToken::draw(&mut rand::rng());
     let (secret, seal) = token.split_once('.').unwrap();
+    let time = seal.split_once('.').unwrap().0;
     for forged in [
         drawn.expose(),
         secret.to_owned(),
         format!("{}.{seal}", drawn.expose()),
-        format!("{secret}.{}", seal.chars().rev().collect::<String>()),
-        site::seals("k1 AQAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=").seal(&drawn, Audience::Api),
+        format!("{secret}.{time}.{}", "A".repeat(22)),
+        site::seals("k1 AQAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=").seal(
+            &drawn,
+            Audience::Api,
+            clock::wall_clock(),
+        ),
         cookie,
         "x".repeat(4000),
     ] {
@@ -78,6 +86,30 @@ async fn w5_a_forged_token_is_refused_without_the_database() {
     }
     postgres.start().unwrap();
     assert_eq!(scene.session(&token).await.status, 200);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn w5_a_token_whose_session_is_over_asks_the_database_once() {
+    let (postgres, database) = support::stoppable_cluster().await;
+    let scene = Scene::in_database(database, "line").await;
+    scene.give(NUMBER, "password", RIGHT).await;
+    let base = &scene.service.base;
+    let (live, over) = (scene.token(NUMBER, RIGHT).await, scene.token(NUMBER, RIGHT).await);
+    let now = clock::wall_clock();
+    let secret = site::unsealed(&live);
+    let old = now - rules::SESSION_RETENTION;
+    let old = site::seals(KEYS).seal(&secret, Audience::Api, old);
+    assert_eq!(scene.caller.log_out(base, &over).await.status, 204);
+    assert_eq!(scene.session(&over).await.code(), "no_session");
+    // A database that is not asked cannot be missed.
+    postgres.stop(Shutdown::Immediate).unwrap();
+    assert_eq!(scene.session(&live).await.status, 503);
+    for _ in 0..3 {
+        assert_eq!(refusal(&scene.session(&over).await), (401, "no_session".to_owned()));
+        assert_eq!(refusal(&scene.session(&old).await), (401, "no_session".to_owned()));
+    }
+    postgres.start().unwrap();
+    assert_eq!(scene.session(&live).await.status, 200);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -111,7 +143,7 @@ async fn w5_a_token_is_renewed_at_every_change_of_access() {
     assert_eq!(tokens.len(), 4);
     // No client chooses a session's token: one that is sent along is ignored.
     let chosen = SessionToken::draw(&mut rand::rng());
-    let chosen = site::seals(KEYS).seal(&chosen, Audience::Api);
+    let chosen = site::seals(KEYS).seal(&chosen, Audience::Api, clock::wall_clock());
     let url = format!("{}/api/v1/login", scene.service.base);
     let body = serde_json::json!({ "number": NUMBER, "password": "efgh5678", "token": chosen });
     let login = scene.caller.client().post(url).bearer_auth(&chosen).json(&body);

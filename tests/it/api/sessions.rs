@@ -12,8 +12,8 @@ async fn w5_a_session_says_what_its_login_said_and_logging_out_ends_it() {
     site::credential(&owner, NUMBER, "password").await;
     let login = caller.log_in(&service.base, NUMBER, RIGHT).await;
     let token = login.token();
-    // 256 random bits, a dot, and a seal of 128 bits.
-    assert_eq!(token.len(), 43 + 1 + 22);
+    // 256 random bits, the time, and a seal of 128 bits.
+    assert_eq!(token.len(), 43 + 1 + 10 + 1 + 22);
     let session = caller.session(&service.base, &token).await;
     assert_eq!(session.status, 200, "{session:?}");
     let (mut login, session) = (login.json(), session.json());

@@ -6,6 +6,7 @@ use std::path::Path;
 
 use crate::fake_asterisk::Reply;
 use karipass::auth::{Audience, Seals};
+use karipass::clock;
 use karipass::hashing::Keys;
 use serde_json::json;
 
@@ -115,7 +116,8 @@ async fn r_sighup_reads_keys_and_passwords_again_and_ends_nothing() {
     let answer = whole.caller.log_in(&whole.daemon.base, NUMBER, RIGHT).await;
     assert_eq!(answer.status, 200, "{answer:?}");
     let of_new_key = Seals::new(&Keys::parse(NEW_KEY).unwrap());
-    assert!(of_new_key.open(&answer.token(), Audience::Api).is_some(), "the new key seals tokens");
+    let opened = of_new_key.open(&answer.token(), Audience::Api, clock::wall_clock());
+    assert!(opened.is_some(), "the new key seals tokens");
     let renewed = async || superuser.query_one(OF_NEW_KEY, &[]).await.unwrap().get::<_, i64>(0);
     assert_eq!(renewed().await, 1, "a good login renews the hash with the new key");
     whole.fake.call_up_to_confirmation("new.1").await;
