@@ -5,13 +5,13 @@ use super::*;
 const QUICK_COMMAND: Duration = Duration::from_millis(5);
 const SLOW_COMMAND: Duration = Duration::from_secs(2);
 
-/// A line whose time is moved by hand.
-struct Line {
+/// An admission whose time is moved by hand.
+struct TimedAdmission {
     admission: Admission,
     now: Instant,
 }
 
-impl Line {
+impl TimedAdmission {
     fn new(a_second: f64) -> Self {
         Self { admission: Admission::new(a_second), now: crate::clock::now() }
     }
@@ -42,7 +42,7 @@ impl Line {
 
 #[test]
 fn r_one_lost_command_is_no_overload_and_many_slow_ones_are() {
-    let mut line = Line::new(14.0);
+    let mut line = TimedAdmission::new(14.0);
     line.commands(100, QUICK_COMMAND);
     line.commands(1, Duration::from_secs(10));
     assert_eq!(line.admit(), Ok(()));
@@ -52,7 +52,7 @@ fn r_one_lost_command_is_no_overload_and_many_slow_ones_are() {
 
 #[test]
 fn r_slow_hashes_refuse_calls_until_hashes_are_fast() {
-    let mut line = Line::new(14.0);
+    let mut line = TimedAdmission::new(14.0);
     let mut admit = |hashes_ms| {
         line.pass(Duration::from_secs(1));
         line.admission.admit(Duration::from_millis(hashes_ms), line.now)
@@ -67,7 +67,7 @@ fn r_slow_hashes_refuse_calls_until_hashes_are_fast() {
 
 #[test]
 fn r_a_slow_latency_is_forgotten_within_five_seconds_without_another_call() {
-    let mut line = Line::new(14.0);
+    let mut line = TimedAdmission::new(14.0);
     line.commands(1000, MAX_SAMPLE);
     assert_eq!(line.admit(), Err(RefusalCause::Commands));
     line.pass(Duration::from_secs(1));
@@ -78,7 +78,7 @@ fn r_a_slow_latency_is_forgotten_within_five_seconds_without_another_call() {
 
 #[test]
 fn r_calls_that_end_without_a_hash_may_be_many() {
-    let mut line = Line::new(14.0);
+    let mut line = TimedAdmission::new(14.0);
     for _ in 0..10_000 {
         assert_eq!(line.admit(), Ok(()));
         line.admission.give_back();
@@ -90,7 +90,7 @@ fn r_calls_that_end_without_a_hash_may_be_many() {
 
 #[test]
 fn r_calls_that_all_end_at_once_leave_no_more_than_a_burst() {
-    let mut line = Line::new(40.0);
+    let mut line = TimedAdmission::new(40.0);
     let taken = line.taken(40, 4);
     line.commands(100, SLOW_COMMAND);
     assert_eq!(line.admit(), Err(RefusalCause::Commands));
@@ -103,7 +103,7 @@ fn r_calls_that_all_end_at_once_leave_no_more_than_a_burst() {
 
 #[test]
 fn r_an_overload_cuts_the_rate_and_usual_calls_are_taken_five_seconds_later() {
-    let mut line = Line::new(40.0);
+    let mut line = TimedAdmission::new(40.0);
     assert_eq!(line.taken(40, 10), 400);
     line.commands(100, SLOW_COMMAND);
     assert_eq!(line.admit(), Err(RefusalCause::Commands));
@@ -121,7 +121,7 @@ fn r_an_overload_cuts_the_rate_and_usual_calls_are_taken_five_seconds_later() {
 
 #[test]
 fn r_the_log_gets_one_line_when_calls_are_refused_and_one_when_all_are_taken() {
-    let mut line = Line::new(14.0);
+    let mut line = TimedAdmission::new(14.0);
     assert_eq!(line.admission.take_load_change(None, line.now), None);
     line.commands(1000, SLOW_COMMAND);
     for change in [Some(LoadChange::Overloaded(RefusalCause::Commands)), None] {
@@ -137,7 +137,7 @@ fn r_the_log_gets_one_line_when_calls_are_refused_and_one_when_all_are_taken() {
 
 #[test]
 fn r_refused_calls_leave_room_for_their_apologies_and_never_take_all() {
-    let mut line = Line::new(10.0);
+    let mut line = TimedAdmission::new(10.0);
     assert_eq!(line.taken(10, 30), 300);
     // Uses up the saved tokens first.
     line.taken(40, 1);
@@ -149,7 +149,7 @@ fn r_refused_calls_leave_room_for_their_apologies_and_never_take_all() {
 /// asks for its hash ten seconds after it was taken. Returns the longest wait for a hash, and the
 /// share of the capacity that was used.
 fn longest_wait(bears: f64, called: u32) -> (f64, f64) {
-    let mut line = Line::new(14.0);
+    let mut line = TimedAdmission::new(14.0);
     let (mut due, mut queue, mut longest, mut hashed) = (VecDeque::new(), 0.0, 0.0_f64, 0.0);
     for _ in 0..called * 300 {
         line.pass(Duration::from_secs(1) / called);

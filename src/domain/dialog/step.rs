@@ -12,7 +12,7 @@ use crate::phone_number::PhoneNumber;
 
 /// A caller whose contract the line serves.
 #[derive(Debug)]
-pub(super) struct Subscriber {
+pub(super) struct ServedCaller {
     caller: PhoneNumber,
     contract: Box<Contract>,
 }
@@ -20,12 +20,12 @@ pub(super) struct Subscriber {
 /// Whether the line serves a caller (`P2`).
 #[derive(Debug)]
 pub(super) enum Eligibility {
-    Served(Subscriber),
+    Served(ServedCaller),
     NotAvailable,
     Unreachable,
 }
 
-impl Subscriber {
+impl ServedCaller {
     pub(super) fn admit(caller: PhoneNumber, found: LookupResult) -> Eligibility {
         match found {
             LookupResult::Found(contract) if contract.is_served() => {
@@ -136,7 +136,7 @@ impl Step {
     }
 
     /// Judges an entry that is complete, or that silence has ended.
-    pub(super) fn judge(&self, entry: &DigitBuffer, subscriber: &Subscriber) -> Verdict {
+    pub(super) fn judge(&self, entry: &DigitBuffer, subscriber: &ServedCaller) -> Verdict {
         match self {
             Self::Menu => judge_menu(entry, subscriber),
             Self::Number(unit) => judge_number(entry, *unit, subscriber),
@@ -155,7 +155,7 @@ impl Step {
     }
 }
 
-fn judge_menu(entry: &DigitBuffer, subscriber: &Subscriber) -> Verdict {
+fn judge_menu(entry: &DigitBuffer, subscriber: &ServedCaller) -> Verdict {
     let is_chosen = |unit: &AuthUnit| entry.digits() == Some(&[unit.menu_key()]);
     let Some(unit) = AuthUnit::ALL.into_iter().find(is_chosen) else {
         return wrong_verdict(entry, WrongEntry::NoSuchChoice);
@@ -176,7 +176,7 @@ fn judge_menu(entry: &DigitBuffer, subscriber: &Subscriber) -> Verdict {
     }
 }
 
-fn judge_number(entry: &DigitBuffer, unit: AuthUnit, subscriber: &Subscriber) -> Verdict {
+fn judge_number(entry: &DigitBuffer, unit: AuthUnit, subscriber: &ServedCaller) -> Verdict {
     entry
         .digits()
         .and_then(|digits| std::str::from_utf8(digits).ok())
@@ -199,7 +199,7 @@ fn parse_password(entry: &DigitBuffer) -> Option<TemporaryPassword> {
 fn new_temporary(
     target: Target,
     password: TemporaryPassword,
-    subscriber: &Subscriber,
+    subscriber: &ServedCaller,
 ) -> NewTemporaryPassword {
     NewTemporaryPassword {
         caller: subscriber.caller,

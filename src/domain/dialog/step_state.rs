@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use super::Key;
 use super::digits::DigitBuffer;
-use super::step::{Step, Subscriber};
+use super::step::{ServedCaller, Step};
 use super::type_ahead::TypeAhead;
 
 /// How a key is treated (`P12`).
@@ -21,7 +21,7 @@ pub(super) enum KeyMode {
 /// The progress of one caller in one step.
 #[derive(Debug)]
 pub(super) struct StepState {
-    pub(super) subscriber: Subscriber,
+    pub(super) subscriber: ServedCaller,
     pub(super) step: Step,
     /// Wrong entries in this step; a password and its confirmation count as one step (`P10`).
     pub(super) wrong_entries: u8,
@@ -36,7 +36,7 @@ pub(super) struct StepState {
 }
 
 impl StepState {
-    pub(super) fn new(subscriber: Subscriber) -> Self {
+    pub(super) fn new(subscriber: ServedCaller) -> Self {
         Self {
             subscriber,
             step: Step::Menu,

@@ -2,7 +2,7 @@
 //! would produce.
 //!
 //! One byte for the caller, one for the unit in force, then one for each event: see
-//! `Line::on_byte`.
+//! `ObservedCall::on_byte`.
 
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
@@ -51,16 +51,17 @@ pub fn run(bytes: &[u8]) {
         [None, Some(CONTRACT), Some(ADDITIONAL), Some(WITHOUT_SERVICE)][usize::from(who % 4)];
     let unit = [None, Some(AuthUnit::Line), Some(AuthUnit::Number), Some(AuthUnit::AdminUser)]
         [usize::from(unit % 4)];
-    let mut line = Line::ring(caller.map(number), unit);
+    let mut observed = ObservedCall::ring(caller.map(number), unit);
     let mut bytes = bytes.iter().take(MAX_INPUTS).copied();
     while let Some(what) = bytes.next() {
-        line.on_byte(what, &mut bytes);
+        observed.on_byte(what, &mut bytes);
     }
-    line.run_to_end();
+    observed.run_to_end();
 }
 
 /// A call, with its state as seen from outside.
-struct Line {
+#[expect(clippy::struct_excessive_bools, reason = "each holds or not, whatever the others do")]
+struct ObservedCall {
     call: Call,
     caller: Option<PhoneNumber>,
     unit: Option<AuthUnit>,
@@ -73,26 +74,19 @@ struct Line {
     /// The rest of the channel's queue, and when its first playback started.
     queue: VecDeque<(PlaybackId, usize)>,
     started: Option<Instant>,
-    pbx: Pbx,
+    connected: bool,
     keyed: String,
     /// When the last key was released; if keys arrive at once, the last one's time is in the
     /// future.
     released: Instant,
     hash_ahead: Option<TemporaryPassword>,
-    stored: Stored,
+    stored: StoreProgress,
     held: bool,
-}
-
-/// Whether the PBX reports and obeys.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Pbx {
-    Obeys,
-    Disconnected,
 }
 
 /// The progress of the call's single storing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Stored {
+enum StoreProgress {
     Nothing,
     Asked,
     /// Refused, failed or abandoned.
@@ -100,7 +94,7 @@ enum Stored {
     Committed,
 }
 
-impl Line {
+impl ObservedCall {
     fn ring(caller: Option<PhoneNumber>, unit: Option<AuthUnit>) -> Self {
         let limits = Limits {
             first_digit: rules::FIRST_DIGIT_TIMEOUT,
@@ -110,7 +104,7 @@ impl Line {
         #[expect(clippy::disallowed_methods, reason = "the calls of one input begin at any time")]
         let now = Instant::now();
         let (call, outputs) = Call::start(caller, limits, now);
-        let mut line = Self {
+        let mut observed = Self {
             call,
             caller,
             unit,
@@ -121,15 +115,15 @@ impl Line {
             played: Vec::new(),
             queue: VecDeque::new(),
             started: None,
-            pbx: Pbx::Obeys,
+            connected: true,
             keyed: String::new(),
             released: now,
             hash_ahead: None,
-            stored: Stored::Nothing,
+            stored: StoreProgress::Nothing,
             held: false,
         };
-        line.carry_out(outputs);
-        line
+        observed.carry_out(outputs);
+        observed
     }
 
     fn on_byte(&mut self, what: u8, more: &mut impl Iterator<Item = u8>) {
@@ -150,11 +144,11 @@ impl Line {
             b'T' => self.feed(Input::Timeout),
             b't' => self.reach_deadline(),
             b'k' => {
-                self.pbx = Pbx::Disconnected;
+                self.connected = false;
                 self.feed(Input::Disconnected);
             }
             b'K' => {
-                self.pbx = Pbx::Obeys;
+                self.connected = true;
                 (self.queue, self.started) = (VecDeque::new(), None);
                 self.feed(Input::Reconnected);
             }
@@ -241,7 +235,7 @@ impl Line {
         let outcome = self.call.outcome();
         assert_eq!(
             outcome == Some(Outcome::Stored),
-            self.stored == Stored::Committed,
+            self.stored == StoreProgress::Committed,
             "{outcome:?}"
         );
     }
@@ -249,11 +243,11 @@ impl Line {
     fn feed(&mut self, input: Input) {
         let was_over = self.over;
         if let Input::Stored(reply) = &input
-            && self.stored == Stored::Asked
+            && self.stored == StoreProgress::Asked
             && !was_over
         {
             let commits = *reply == StoreResult::Stored;
-            self.stored = if commits { Stored::Committed } else { Stored::Not };
+            self.stored = if commits { StoreProgress::Committed } else { StoreProgress::Not };
         }
         self.over |= matches!(input, Input::HangUp);
         let outputs = self.call.handle(input, self.now);
@@ -262,11 +256,10 @@ impl Line {
         self.carry_out(outputs);
         let deadline = self.call.deadline();
         assert_eq!(deadline.is_none(), self.over, "a live call has a deadline, and no other");
-        let latest = match self.pbx {
-            Pbx::Obeys if !self.held => self.now + MAX_STATE_DURATION,
-            Pbx::Obeys | Pbx::Disconnected => {
-                self.now.max(self.began + rules::MAX_CALL_DURATION) + MAX_STATE_DURATION
-            }
+        let latest = if self.connected && !self.held {
+            self.now + MAX_STATE_DURATION
+        } else {
+            self.now.max(self.began + rules::MAX_CALL_DURATION) + MAX_STATE_DURATION
         };
         assert!(deadline.is_none_or(|at| at <= latest), "no state lasts for ever");
         assert!(!self.over || self.call.outcome().is_some(), "what is over has an outcome");
@@ -293,7 +286,9 @@ impl Line {
                 Output::HashAhead(password) => self.hash_ahead = Some(password),
                 Output::DiscardHash => self.hash_ahead = None,
                 Output::Store(new) => self.on_store(&new),
-                Output::CancelPending if self.stored == Stored::Asked => self.stored = Stored::Not,
+                Output::CancelPending if self.stored == StoreProgress::Asked => {
+                    self.stored = StoreProgress::Not;
+                }
                 Output::CancelPending | Output::Audit(_) => {}
                 Output::HangUp => self.over = true,
             }
@@ -305,7 +300,7 @@ impl Line {
         assert!(!prompts.is_empty() && !self.played.contains(&id), "an id names one playback");
         let completed = prompts.iter().any(|prompt| matches!(prompt, Prompt::Completed(_)));
         assert!(
-            !completed || self.stored == Stored::Committed,
+            !completed || self.stored == StoreProgress::Committed,
             "P9: never completed for what is not stored"
         );
         self.played.push(id);
@@ -314,8 +309,8 @@ impl Line {
     }
 
     fn on_store(&mut self, new: &NewTemporaryPassword) {
-        assert_eq!(self.stored, Stored::Nothing, "a call stores once");
-        self.stored = Stored::Asked;
+        assert_eq!(self.stored, StoreProgress::Nothing, "a call stores once");
+        self.stored = StoreProgress::Asked;
         let password = str::from_utf8(new.password.expose()).unwrap();
         assert!(self.keyed.matches(password).count() >= 2, "P8: keyed twice");
         let hash_ahead = self.hash_ahead.take();

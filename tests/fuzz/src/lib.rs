@@ -15,10 +15,10 @@ pub mod site;
 use std::future::Future;
 
 /// A target: its name, which is also its corpus's, and its function.
-pub type Target = (&'static str, fn(&[u8]));
+pub type FuzzTarget = (&'static str, fn(&[u8]));
 
 /// Every target.
-pub const TARGETS: [Target; 6] = [
+pub const TARGETS: [FuzzTarget; 6] = [
     ("event", event::run),
     ("dialog", dialog::run),
     ("body", body::run),

@@ -16,7 +16,7 @@ use super::player::{PlaybackResult, Player};
 use super::progress::{Progress, StepName};
 use super::prompt::Prompt;
 use super::repeat_filter::RepeatFilter;
-use super::step::{Eligibility, Step, Subscriber};
+use super::step::{Eligibility, ServedCaller, Step};
 use super::step_state::{KeyMode, StepState};
 use super::{
     ChannelCommand, Input, Key, Limits, LookupResult, Outcome, Output, PlaybackEnd, PlaybackId,
@@ -298,7 +298,7 @@ impl Call {
     fn on_lookup(&mut self, result: LookupResult, now: Instant) {
         let State::LookingUp { caller } = self.state else { return };
         self.player.emit(ChannelCommand::Answer);
-        match Subscriber::admit(caller, result) {
+        match ServedCaller::admit(caller, result) {
             Eligibility::Served(subscriber) => {
                 let asking = StepState::new(subscriber);
                 self.ask(Box::new(asking), vec![Step::Menu.guidance()], now);

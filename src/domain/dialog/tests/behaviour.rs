@@ -5,7 +5,7 @@ use std::time::Duration;
 use proptest::prelude::*;
 
 use super::channel::{Fate, is_silent};
-use super::phone::{Phone, SECOND};
+use super::phone::{PhoneModel, SECOND};
 use super::surroundings::{ADDITIONAL, CONTRACT, WITHOUT_SERVICE, World};
 use crate::auth_unit::AuthUnit;
 use crate::dialog::prompt::Prompt;
@@ -25,7 +25,7 @@ pub(super) enum Act {
 
 /// A caller, with the call's surroundings.
 #[derive(Debug, Clone)]
-pub(super) struct Caller {
+pub(super) struct CallScenario {
     pub(super) number: Option<&'static str>,
     pub(super) unit: Option<AuthUnit>,
     finds: usize,
@@ -56,7 +56,7 @@ fn one_in(n: usize, prompts: &[Prompt], earlier: usize, fate: Fate) -> Fate {
     if !is_silent(prompts) && earlier % n == n - 1 { fate } else { Fate::Plays }
 }
 
-impl Caller {
+impl CallScenario {
     /// The same caller on a channel that does everything at the first command.
     pub(super) fn on_a_good_channel(self) -> Self {
         Self { fate: 0, ..self }
@@ -76,7 +76,7 @@ impl Caller {
 }
 
 impl Act {
-    pub(super) fn does(&self, phone: &mut Phone) {
+    pub(super) fn does(&self, phone: &mut PhoneModel) {
         match self {
             Self::Keys(keys) => phone.keys(keys),
             Self::Burst(keys) => phone.burst(keys),
@@ -92,7 +92,7 @@ impl Act {
     }
 }
 
-pub(super) fn caller() -> impl Strategy<Value = Caller> {
+pub(super) fn scenario() -> impl Strategy<Value = CallScenario> {
     let number = prop_oneof![
         6 => Just(Some(CONTRACT)),
         3 => Just(Some(ADDITIONAL)),
@@ -113,7 +113,7 @@ pub(super) fn caller() -> impl Strategy<Value = Caller> {
     let finds = prop_oneof![20 => Just(0_usize), 1 => Just(1), 1 => Just(2)];
     let fate = prop_oneof![2 => Just(0_usize), 1 => 1..FATES.len()];
     (number, unit, (finds, reply_time()), (stores, reply_time()), fate, acts()).prop_map(
-        |(number, unit, (finds, finds_in), (stores, stores_in), fate, acts)| Caller {
+        |(number, unit, (finds, finds_in), (stores, stores_in), fate, acts)| CallScenario {
             number,
             unit,
             finds,

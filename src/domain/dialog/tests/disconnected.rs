@@ -1,13 +1,13 @@
 //! The PBX is disconnected for a while: the call continues where it was.
 
-use super::phone::{Phone, SECOND};
+use super::phone::{PhoneModel, SECOND};
 use super::surroundings::World;
 use crate::dialog::Outcome;
 use crate::dialog::{LookupResult, StoreResult};
 use crate::rules;
 
 /// Disconnected for longer than every limit of an entry, and reconnected.
-fn outage(phone: &mut Phone) {
+fn outage(phone: &mut PhoneModel) {
     phone.disconnect();
     phone.wait(30 * SECOND);
     phone.reconnect();
@@ -15,7 +15,7 @@ fn outage(phone: &mut Phone) {
 
 #[test]
 fn the_guidance_at_hand_is_played_again_from_its_start() {
-    let mut phone = Phone::calls(World::default());
+    let mut phone = PhoneModel::calls(World::default());
     phone.wait(SECOND);
     outage(&mut phone);
     phone.keys("1");
@@ -32,7 +32,7 @@ fn the_guidance_at_hand_is_played_again_from_its_start() {
 
 #[test]
 fn p11_no_limit_of_an_entry_runs_and_nothing_counts_as_wrong() {
-    let mut phone = Phone::calls(World::default());
+    let mut phone = PhoneModel::calls(World::default());
     phone.listen();
     for _ in 0..rules::MAX_WRONG_ENTRIES_PER_STEP {
         outage(&mut phone);
@@ -46,7 +46,7 @@ fn p11_no_limit_of_an_entry_runs_and_nothing_counts_as_wrong() {
 
 #[test]
 fn p11_the_limit_of_the_call_runs_on() {
-    let mut phone = Phone::calls(World::default());
+    let mut phone = PhoneModel::calls(World::default());
     phone.listen();
     phone.disconnect();
     phone.wait(rules::MAX_CALL_DURATION);
@@ -55,7 +55,7 @@ fn p11_the_limit_of_the_call_runs_on() {
 
 #[test]
 fn half_an_entry_is_dropped() {
-    let mut phone = Phone::calls(World::default());
+    let mut phone = PhoneModel::calls(World::default());
     phone.keys("14567891");
     outage(&mut phone);
     phone.keys("0");
@@ -70,7 +70,7 @@ fn half_an_entry_is_dropped() {
 
 #[test]
 fn p9_a_password_stored_during_an_outage_is_announced_afterwards() {
-    let mut phone = Phone::calls(World { stores_in: Some(SECOND), ..World::default() });
+    let mut phone = PhoneModel::calls(World { stores_in: Some(SECOND), ..World::default() });
     phone.keys("14567891045678910");
     assert!(phone.asks);
     outage(&mut phone);
@@ -80,7 +80,7 @@ fn p9_a_password_stored_during_an_outage_is_announced_afterwards() {
 
 #[test]
 fn the_last_prompt_is_repeated() {
-    let mut phone = Phone::calls(World::default());
+    let mut phone = PhoneModel::calls(World::default());
     phone.keys("14567891045678910");
     phone.wait(SECOND);
     outage(&mut phone);
@@ -92,7 +92,7 @@ fn the_last_prompt_is_repeated() {
 
 #[test]
 fn without_a_hangup_the_last_guidance_plays_again_and_then_trouble() {
-    let mut phone = Phone::calls(World::default());
+    let mut phone = PhoneModel::calls(World::default());
     phone.keys("14567891045678910");
     phone.wait(SECOND);
     phone.disconnect();
@@ -108,7 +108,7 @@ fn without_a_hangup_the_last_guidance_plays_again_and_then_trouble() {
 #[test]
 fn a_database_still_at_work_is_waited_for() {
     let stores_in = Some(3 * SECOND);
-    let mut phone = Phone::calls(World { stores_in, ..World::default() });
+    let mut phone = PhoneModel::calls(World { stores_in, ..World::default() });
     phone.keys("14567891045678910");
     phone.disconnect();
     phone.reconnect();
@@ -121,7 +121,7 @@ fn p15_an_unreachable_database_is_trouble_all_the_same() {
     for (stores, stores_in) in
         [(StoreResult::Unreachable, Some(SECOND)), (StoreResult::Stored, None)]
     {
-        let mut phone = Phone::calls(World { stores, stores_in, ..World::default() });
+        let mut phone = PhoneModel::calls(World { stores, stores_in, ..World::default() });
         phone.keys("14567891045678910");
         outage(&mut phone);
         phone.wait_for_the_end();
@@ -134,7 +134,7 @@ fn p15_an_unreachable_database_is_trouble_all_the_same() {
 fn a_call_that_still_rings_goes_on_ringing() {
     let finds = |contract| LookupResult::Found(Box::new(contract));
     let finds_in = Some(2 * SECOND);
-    let mut phone = Phone::calls(World { finds, finds_in, ..World::default() });
+    let mut phone = PhoneModel::calls(World { finds, finds_in, ..World::default() });
     phone.disconnect();
     phone.reconnect();
     assert_eq!(phone.heard(), "");

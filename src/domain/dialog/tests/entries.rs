@@ -1,6 +1,6 @@
 //! The password, its confirmation, and wrong entries: `P7` to `P10`.
 
-use super::phone::{Phone, SECOND};
+use super::phone::{PhoneModel, SECOND};
 use super::surroundings::World;
 use crate::dialog::{Outcome, Progress, Refusal, StepName, StoreResult, WrongEntry};
 use crate::rules;
@@ -8,8 +8,8 @@ use crate::rules;
 const ASKED: &str = "menu… set-password(0312301230)";
 
 /// A call that waits for the password after its guidance.
-fn asked_for_password() -> Phone {
-    let mut phone = Phone::calls(World::default());
+fn asked_for_password() -> PhoneModel {
+    let mut phone = PhoneModel::calls(World::default());
     phone.keys("1");
     phone.listen();
     assert_eq!(phone.heard(), ASKED);
@@ -17,7 +17,7 @@ fn asked_for_password() -> Phone {
 }
 
 /// A call that waits for the confirmation of 45678910 after its guidance.
-fn asked_to_confirm() -> Phone {
+fn asked_to_confirm() -> PhoneModel {
     let mut phone = asked_for_password();
     phone.keys("45678910");
     phone.listen();
@@ -25,7 +25,7 @@ fn asked_to_confirm() -> Phone {
 }
 
 /// Everything heard after `ASKED`.
-fn heard_since(phone: &Phone) -> String {
+fn heard_since(phone: &PhoneModel) -> String {
     phone.heard().strip_prefix(ASKED).unwrap().trim_start().to_owned()
 }
 
@@ -115,7 +115,7 @@ fn p8_two_that_differ_lead_back_to_the_password_with_its_guidance() {
 
 #[test]
 fn p8_a_hash_is_begun_by_the_first_entry_and_dropped_if_the_second_differs() {
-    let hashed = |phone: &Phone| {
+    let hashed = |phone: &PhoneModel| {
         let digits = phone.hash_ahead.as_ref().map(|password| password.expose().to_owned());
         digits.map(|digits| String::from_utf8(digits).unwrap())
     };
@@ -150,7 +150,7 @@ fn p8_a_malformed_confirmation_is_asked_for_again() {
 
 #[test]
 fn p9_completed_is_heard_only_after_the_commit_and_the_call_ends() {
-    let mut phone = Phone::calls(World { stores_in: Some(2 * SECOND), ..World::default() });
+    let mut phone = PhoneModel::calls(World { stores_in: Some(2 * SECOND), ..World::default() });
     phone.keys("14567891045678910");
     phone.wait(SECOND);
     assert_eq!(phone.stored(), "line 0312301230 45678910");
@@ -165,7 +165,7 @@ fn p9_completed_is_heard_only_after_the_commit_and_the_call_ends() {
 
 #[test]
 fn p9_a_contract_that_changed_meanwhile_is_not_available() {
-    let mut phone = Phone::calls(World { stores: StoreResult::Refused, ..World::default() });
+    let mut phone = PhoneModel::calls(World { stores: StoreResult::Refused, ..World::default() });
     phone.keys("14567891045678910");
     phone.wait_for_the_end();
     assert!(phone.heard().ends_with(" not-available"));
@@ -175,7 +175,7 @@ fn p9_a_contract_that_changed_meanwhile_is_not_available() {
 
 #[test]
 fn p10_the_third_wrong_entry_ends_the_call() {
-    let mut phone = Phone::calls(World::default());
+    let mut phone = PhoneModel::calls(World::default());
     for _ in 0..3 {
         phone.keys("9");
         phone.listen();
@@ -189,7 +189,7 @@ fn p10_the_third_wrong_entry_ends_the_call() {
 
 #[test]
 fn p10_each_step_allows_its_own_wrong_entries() {
-    let mut phone = Phone::calls(World::default());
+    let mut phone = PhoneModel::calls(World::default());
     for entry in ["9", "9", "2", "1#", "1#", "0312301231#", "1#", "1#", "45678910"] {
         phone.keys(entry);
         phone.listen();
@@ -202,7 +202,7 @@ fn p10_each_step_allows_its_own_wrong_entries() {
 
 #[test]
 fn p10_the_number_allows_three_wrong_entries() {
-    let mut phone = Phone::calls(World::default());
+    let mut phone = PhoneModel::calls(World::default());
     phone.keys("2");
     for _ in 0..3 {
         phone.keys("0664806430#");
@@ -235,7 +235,7 @@ fn p10_after_a_wrong_entry_by_keys_only_invalid_is_heard() {
 
 #[test]
 fn p10_after_silence_the_guidance_is_heard_again() {
-    let mut phone = Phone::calls(World::default());
+    let mut phone = PhoneModel::calls(World::default());
     phone.stay_silent();
     phone.stay_silent();
     phone.listen();
@@ -246,7 +246,7 @@ fn p10_after_silence_the_guidance_is_heard_again() {
 }
 
 /// The wrong entries since the last call: step, digits, reason, count in the step.
-fn wrong_entries(phone: &mut Phone) -> Vec<(StepName, usize, WrongEntry, u8)> {
+fn wrong_entries(phone: &mut PhoneModel) -> Vec<(StepName, usize, WrongEntry, u8)> {
     let progress = phone.call.take_progress().into_iter();
     progress
         .filter_map(|progress| match progress {
@@ -266,7 +266,7 @@ fn wrong_entries(phone: &mut Phone) -> Vec<(StepName, usize, WrongEntry, u8)> {
 
 #[test]
 fn p10_each_wrong_entry_is_described_by_its_step_its_digits_and_its_reason() {
-    let mut phone = Phone::calls(World::default());
+    let mut phone = PhoneModel::calls(World::default());
     phone.keys("9");
     phone.listen();
     phone.keys("*");

@@ -1,6 +1,6 @@
 //! The caller puts the call on hold, and resumes it.
 
-use super::phone::{Phone, SECOND};
+use super::phone::{PhoneModel, SECOND};
 use super::surroundings::World;
 use crate::dialog::Outcome;
 use crate::rules;
@@ -15,7 +15,7 @@ fn the_steps_guidance_plays_again_after_a_hold() {
         ("1", "set-password(0312301230)"),
         ("145678910", "confirm-password"),
     ] {
-        let mut phone = Phone::calls(World::default());
+        let mut phone = PhoneModel::calls(World::default());
         phone.keys(keyed);
         phone.wait(SECOND);
         phone.hold();
@@ -30,7 +30,7 @@ fn the_steps_guidance_plays_again_after_a_hold() {
 
 #[test]
 fn p11_no_silence_counts_while_a_call_is_held_and_half_an_entry_is_dropped() {
-    let mut phone = Phone::calls(World::default());
+    let mut phone = PhoneModel::calls(World::default());
     phone.keys("14567");
     for _ in 0..rules::MAX_WRONG_ENTRIES_PER_STEP {
         phone.hold();
@@ -48,7 +48,7 @@ fn p11_no_silence_counts_while_a_call_is_held_and_half_an_entry_is_dropped() {
 
 #[test]
 fn p11_the_limit_of_the_call_runs_on_while_it_is_held() {
-    let mut phone = Phone::calls(World::default());
+    let mut phone = PhoneModel::calls(World::default());
     phone.keys("1");
     phone.hold();
     phone.wait(rules::MAX_CALL_DURATION);
@@ -57,7 +57,7 @@ fn p11_the_limit_of_the_call_runs_on_while_it_is_held() {
 
 #[test]
 fn r_no_hold_keeps_a_call_that_has_nothing_stored() {
-    let withheld = || Phone::calls(World { caller: None, ..World::default() });
+    let withheld = || PhoneModel::calls(World { caller: None, ..World::default() });
     let mut phone = withheld();
     phone.hold();
     phone.wait(6 * SECOND);
@@ -76,7 +76,7 @@ fn r_no_hold_keeps_a_call_that_has_nothing_stored() {
 #[test]
 fn p9_the_last_prompt_is_repeated_after_a_hold() {
     for hold_at_once in [true, false] {
-        let mut phone = Phone::calls(World { stores_in: Some(SECOND), ..World::default() });
+        let mut phone = PhoneModel::calls(World { stores_in: Some(SECOND), ..World::default() });
         phone.keys(&format!("1{PASSWORD}{PASSWORD}"));
         if !hold_at_once {
             phone.wait(5 * SECOND);
@@ -93,7 +93,7 @@ fn p9_the_last_prompt_is_repeated_after_a_hold() {
 
 #[test]
 fn a_call_that_is_resumed_while_disconnected_continues_after_the_reconnection() {
-    let mut phone = Phone::calls(World::default());
+    let mut phone = PhoneModel::calls(World::default());
     phone.keys("1");
     phone.hold();
     phone.disconnect();

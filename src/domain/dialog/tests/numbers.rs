@@ -1,6 +1,6 @@
 //! Who may call, which unit, which number: `P2` to `P6` and `P14`.
 
-use super::phone::Phone;
+use super::phone::PhoneModel;
 use super::surroundings::{ADDITIONAL, CONTRACT, WITHOUT_SERVICE, World};
 use std::time::Duration;
 
@@ -8,8 +8,8 @@ use crate::auth_unit::AuthUnit;
 use crate::contract::Contract;
 use crate::dialog::{LookupResult, Outcome, Refusal};
 
-fn calls_from(caller: &'static str, unit: Option<AuthUnit>) -> Phone {
-    Phone::calls(World { caller: Some(caller), unit, ..World::default() })
+fn calls_from(caller: &'static str, unit: Option<AuthUnit>) -> PhoneModel {
+    PhoneModel::calls(World { caller: Some(caller), unit, ..World::default() })
 }
 
 #[test]
@@ -28,7 +28,7 @@ fn p2_a_caller_who_is_not_served_hears_not_available_and_nothing_else() {
         World { finds: without_service, ..World::default() },
     ];
     for world in worlds {
-        let mut phone = Phone::calls(world);
+        let mut phone = PhoneModel::calls(world);
         phone.keys("1");
         phone.wait_for_the_end();
         assert_eq!(phone.heard(), "not-available");
@@ -41,7 +41,7 @@ fn p2_a_caller_who_is_not_served_hears_not_available_and_nothing_else() {
 #[test]
 fn p2_a_call_rings_until_its_caller_is_looked_up_and_a_withheld_number_is_not_looked_up() {
     let mut phone =
-        Phone::calls(World { finds_in: Some(Duration::from_secs(4)), ..World::default() });
+        PhoneModel::calls(World { finds_in: Some(Duration::from_secs(4)), ..World::default() });
     phone.keys("1");
     assert_eq!(phone.outputs, ["LookUpContract(031230****)"]);
     phone.wait(Duration::from_secs(4));
@@ -49,7 +49,7 @@ fn p2_a_call_rings_until_its_caller_is_looked_up_and_a_withheld_number_is_not_lo
         phone.outputs[1..],
         ["Answer", "Play(PlaybackId(1), [LeadIn, Menu])", "Play(PlaybackId(2), [Silence(2)])"]
     );
-    let phone = Phone::calls(World { caller: None, ..World::default() });
+    let phone = PhoneModel::calls(World { caller: None, ..World::default() });
     assert_eq!(
         phone.outputs,
         [
@@ -141,7 +141,7 @@ fn p5_a_contract_number_without_service_is_refused() {
         contract.lines[0].has_service = false;
         LookupResult::Found(Box::new(contract))
     };
-    let mut phone = Phone::calls(World { finds: without, ..World::default() });
+    let mut phone = PhoneModel::calls(World { finds: without, ..World::default() });
     phone.keys("2");
     phone.keys(CONTRACT);
     phone.keys("#");
@@ -156,7 +156,7 @@ fn p6_the_administrator_may_also_name_the_contract_number_without_service() {
         LookupResult::Found(Box::new(contract))
     };
     for login in [CONTRACT, ADDITIONAL] {
-        let mut phone = Phone::calls(World { finds: without, ..World::default() });
+        let mut phone = PhoneModel::calls(World { finds: without, ..World::default() });
         phone.keys("3");
         phone.listen();
         phone.keys(login);

@@ -34,7 +34,7 @@ enum Pbx {
     Disconnected,
 }
 
-pub(super) struct Phone {
+pub(super) struct PhoneModel {
     world: World,
     pub(super) call: Call,
     pub(super) now: Instant,
@@ -60,7 +60,7 @@ pub(super) struct Phone {
     over: bool,
 }
 
-impl Phone {
+impl PhoneModel {
     pub(super) fn calls(world: World) -> Self {
         Self::calls_at(world, now())
     }

@@ -2,18 +2,18 @@
 //! commands to the channel.
 
 use super::channel::{BY_ITSELF, Fate, is_silent};
-use super::phone::{Phone, SECOND, key_of};
+use super::phone::{PhoneModel, SECOND, key_of};
 use super::surroundings::{World, now};
 use crate::dialog::prompt::Prompt;
 use crate::dialog::{Input, Outcome, PlaybackEnd, PlaybackId, Press};
 
-fn calls(fate: fn(&[Prompt], usize) -> Fate) -> Phone {
-    Phone::calls(World { fate, ..World::default() })
+fn calls(fate: fn(&[Prompt], usize) -> Fate) -> PhoneModel {
+    PhoneModel::calls(World { fate, ..World::default() })
 }
 
 #[test]
 fn from_the_last_digit_to_the_next_guidance_it_is_one_play_and_one_stop() {
-    let mut phone = Phone::calls(World::default());
+    let mut phone = PhoneModel::calls(World::default());
     phone.keys("1");
     phone.listen();
     phone.keys("4567891");
@@ -32,7 +32,7 @@ fn from_the_last_digit_to_the_next_guidance_it_is_one_play_and_one_stop() {
 
 #[test]
 fn a_key_during_a_guidance_is_one_stop() {
-    let mut phone = Phone::calls(World::default());
+    let mut phone = PhoneModel::calls(World::default());
     phone.keys("1");
     phone.wait(SECOND);
     let before = phone.outputs.len();
@@ -42,7 +42,7 @@ fn a_key_during_a_guidance_is_one_stop() {
 
 #[test]
 fn storing_is_begun_without_a_word_to_the_channel() {
-    let mut phone = Phone::calls(World { stores_in: None, ..World::default() });
+    let mut phone = PhoneModel::calls(World { stores_in: None, ..World::default() });
     phone.keys("1456789104567891");
     let before = phone.outputs.len();
     phone.keys("0");
@@ -52,7 +52,7 @@ fn storing_is_begun_without_a_word_to_the_channel() {
 
 #[test]
 fn the_first_guidance_and_no_other_has_a_lead_in() {
-    let mut phone = Phone::calls(World::default());
+    let mut phone = PhoneModel::calls(World::default());
     phone.keys("14567891045678910");
     phone.wait_for_the_end();
     let led_in: Vec<&String> =
@@ -62,7 +62,7 @@ fn the_first_guidance_and_no_other_has_a_lead_in() {
 
 #[test]
 fn the_silence_is_played_again_for_as_long_as_keys_may_come() {
-    let mut phone = Phone::calls(World::default());
+    let mut phone = PhoneModel::calls(World::default());
     phone.keys("2");
     phone.listen();
     for _ in 0..30 {
@@ -74,7 +74,7 @@ fn the_silence_is_played_again_for_as_long_as_keys_may_come() {
 
 #[test]
 fn p15_a_slow_database_after_a_slow_entry_lets_nobody_hear_the_trouble_behind_the_silence() {
-    let mut phone = Phone::calls(World { stores_in: Some(7 * SECOND), ..World::default() });
+    let mut phone = PhoneModel::calls(World { stores_in: Some(7 * SECOND), ..World::default() });
     phone.keys("145678910");
     phone.listen();
     for digit in "45678910".chars() {
@@ -119,7 +119,7 @@ fn p12_no_key_counts_for_a_guidance_whose_sound_file_is_empty() {
 
 #[test]
 fn p12_a_key_between_a_short_guidance_and_its_repetition_is_dropped() {
-    let mut phone = Phone::calls(World::default());
+    let mut phone = PhoneModel::calls(World::default());
     phone.wait(SECOND);
     let key = |key| Input::Key(Press { key: key_of(key), pressed: now(), released: now() });
     phone.feed(key('1'));
@@ -165,7 +165,7 @@ fn a_stored_password_is_never_called_trouble() {
 
 #[test]
 fn a_refusal_that_cannot_be_played_is_trouble_and_stays_a_refusal() {
-    let mut phone = Phone::calls(World {
+    let mut phone = PhoneModel::calls(World {
         caller: None,
         fate: |prompts, _| {
             if prompts.contains(&Prompt::NotAvailable) { Fate::Fails } else { Fate::Plays }

@@ -3,9 +3,9 @@
 
 use proptest::prelude::*;
 
-use super::behaviour::{Act, Caller, caller};
+use super::behaviour::{Act, CallScenario, scenario};
 use super::channel::BY_ITSELF;
-use super::phone::{Phone, SECOND, key_of};
+use super::phone::{PhoneModel, SECOND, key_of};
 use super::surroundings::{self, ADDITIONAL, CONTRACT, WITHOUT_SERVICE, contract, number};
 use crate::auth_unit::AuthUnit;
 use crate::dialog::prompt::Prompt;
@@ -13,9 +13,9 @@ use crate::dialog::{Input, LookupResult, NewTemporaryPassword, Outcome, Playback
 use crate::rules;
 
 /// All acts of a caller, and then nothing until the call is over.
-fn whole_call(caller: &Caller) -> Phone {
-    let mut phone = Phone::calls(caller.world());
-    for act in &caller.acts {
+fn whole_call(scenario: &CallScenario) -> PhoneModel {
+    let mut phone = PhoneModel::calls(scenario.world());
+    for act in &scenario.acts {
         act.does(&mut phone);
     }
     phone.wait_for_the_end();
@@ -26,14 +26,14 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 1024, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
-    fn nothing_is_stored_without_two_equal_entries_for_a_number_of_the_callers(caller in caller()) {
-        let phone = whole_call(&caller);
+    fn nothing_is_stored_without_two_equal_entries_for_a_number_of_the_callers(scenario in scenario()) {
+        let phone = whole_call(&scenario);
         prop_assert!(phone.stored.len() <= 1);
         if let Some(new) = phone.stored.first() {
             let password = str::from_utf8(new.password.expose()).unwrap();
             prop_assert_eq!(password.len(), rules::TEMPORARY_PASSWORD_DIGITS);
             prop_assert!(phone.keyed.matches(password).count() >= 2, "{} in {}", password, phone.keyed);
-            prop_assert!(is_permitted(new, &caller), "{:?}", new);
+            prop_assert!(is_permitted(new, &scenario), "{:?}", new);
         }
         if phone.outcome() == Some(Outcome::Stored) {
             prop_assert!(!phone.stored.is_empty());
@@ -43,16 +43,16 @@ proptest! {
     }
 
     #[test]
-    fn on_a_good_channel_nobody_hears_the_trouble_behind_the_silence(caller in caller()) {
-        let phone = whole_call(&caller.on_a_good_channel());
+    fn on_a_good_channel_nobody_hears_the_trouble_behind_the_silence(scenario in scenario()) {
+        let phone = whole_call(&scenario.on_a_good_channel());
         prop_assert!(!phone.heard().contains(BY_ITSELF), "{}", phone.heard());
     }
 
     #[test]
-    fn whenever_a_call_is_disconnected_it_continues_where_it_was(caller in caller(), at in 0..12_usize) {
-        let caller = caller.on_a_good_channel();
-        let mut phone = Phone::calls(caller.world());
-        for (done, act) in caller.acts.iter().enumerate() {
+    fn whenever_a_call_is_disconnected_it_continues_where_it_was(scenario in scenario(), at in 0..12_usize) {
+        let scenario = scenario.on_a_good_channel();
+        let mut phone = PhoneModel::calls(scenario.world());
+        for (done, act) in scenario.acts.iter().enumerate() {
             if done == at {
                 phone.disconnect();
                 phone.wait(20 * SECOND);
@@ -69,8 +69,8 @@ proptest! {
     }
 
     #[test]
-    fn a_step_allows_three_wrong_entries_and_no_more(caller in caller()) {
-        let phone = whole_call(&caller.on_a_good_channel());
+    fn a_step_allows_three_wrong_entries_and_no_more(scenario in scenario()) {
+        let phone = whole_call(&scenario.on_a_good_channel());
         let mut wrong = 0;
         for said in &phone.said {
             if said.contains(&Prompt::Invalid) || said.contains(&Prompt::Redial) {
@@ -84,9 +84,9 @@ proptest! {
     }
 
     #[test]
-    fn late_events_change_nothing(caller in caller()) {
-        let mut phone = Phone::calls(caller.world());
-        for act in &caller.acts {
+    fn late_events_change_nothing(scenario in scenario()) {
+        let mut phone = PhoneModel::calls(scenario.world());
+        for act in &scenario.acts {
             act.does(&mut phone);
             report_again(&mut phone)?;
         }
@@ -98,11 +98,11 @@ proptest! {
     }
 
     #[test]
-    fn no_debug_distinguishes_two_passwords(caller in caller()) {
+    fn no_debug_distinguishes_two_passwords(scenario in scenario()) {
         let now = surroundings::now();
-        let mut phone = Phone::calls_at(caller.world(), now);
-        let mut other = Phone::calls_at(caller.world(), now);
-        for act in caller.acts.iter().flat_map(single_keys) {
+        let mut phone = PhoneModel::calls_at(scenario.world(), now);
+        let mut other = PhoneModel::calls_at(scenario.world(), now);
+        for act in scenario.acts.iter().flat_map(single_keys) {
             if let Act::Burst(key) = &act {
                 let key = key.chars().next().unwrap();
                 prop_assert_eq!(
@@ -119,20 +119,21 @@ proptest! {
 }
 
 /// `P4` to `P6` and `P14` in reverse: whether this may ever be stored.
-fn is_permitted(new: &NewTemporaryPassword, caller: &Caller) -> bool {
-    let is_contract_number = caller.number == Some(CONTRACT);
+fn is_permitted(new: &NewTemporaryPassword, scenario: &CallScenario) -> bool {
+    let is_contract_number = scenario.number == Some(CONTRACT);
     let has_service = [CONTRACT, ADDITIONAL].map(number).contains(&new.login);
-    let unit_is_free = is_contract_number || caller.unit.is_none_or(|unit| unit == new.unit);
+    let unit_is_free = is_contract_number || scenario.unit.is_none_or(|unit| unit == new.unit);
     let login_fits = match new.unit {
         AuthUnit::Line => new.login == number(CONTRACT),
         AuthUnit::Number => has_service,
         AuthUnit::AdminUser if is_contract_number => has_service,
         AuthUnit::AdminUser => {
-            caller.number != Some(WITHOUT_SERVICE) && Some(new.login) == caller.number.map(number)
+            scenario.number != Some(WITHOUT_SERVICE)
+                && Some(new.login) == scenario.number.map(number)
         }
     };
     new.contract_number == number(CONTRACT)
-        && Some(new.caller) == caller.number.map(number)
+        && Some(new.caller) == scenario.number.map(number)
         && unit_is_free
         && login_fits
 }
@@ -158,7 +159,7 @@ fn begins_a_step(prompt: &Prompt) -> bool {
 }
 
 /// Reports again to the call what has ended, and reports what it did not ask for.
-fn report_again(phone: &mut Phone) -> Result<(), TestCaseError> {
+fn report_again(phone: &mut PhoneModel) -> Result<(), TestCaseError> {
     let mut events = Vec::new();
     let channel = &phone.channel;
     let over = if phone.is_over() { &channel.known } else { &channel.over };

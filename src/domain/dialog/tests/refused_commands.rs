@@ -1,7 +1,7 @@
 //! The PBX reports keys and refuses commands: no key counts whose guidance was not played.
 
 use super::channel::Fate;
-use super::phone::{Phone, SECOND};
+use super::phone::{PhoneModel, SECOND};
 use super::surroundings::World;
 use crate::dialog::Outcome;
 use crate::dialog::prompt::Prompt;
@@ -9,8 +9,8 @@ use crate::dialog::prompt::Prompt;
 const PASSWORD_TWICE: &str = "4567891045678910";
 
 /// From this key on the PBX obeys nothing.
-fn refused_after(keys: &str) -> Phone {
-    let mut phone = Phone::calls(World::default());
+fn refused_after(keys: &str) -> PhoneModel {
+    let mut phone = PhoneModel::calls(World::default());
     phone.wait(SECOND);
     let (last, before) = (keys.len() - 1, &keys[..keys.len() - 1]);
     phone.keys(before);
@@ -85,7 +85,7 @@ fn p12_keys_ahead_of_a_guidance_that_fails_once_are_dropped() {
         [Prompt::SetPassword(_)] if earlier == 1 => Fate::Fails,
         _ => Fate::Plays,
     };
-    let mut phone = Phone::calls(World { fate, ..World::default() });
+    let mut phone = PhoneModel::calls(World { fate, ..World::default() });
     phone.burst(&format!("1{PASSWORD_TWICE}"));
     phone.listen();
     assert_eq!(phone.stored(), "");
@@ -94,7 +94,7 @@ fn p12_keys_ahead_of_a_guidance_that_fails_once_are_dropped() {
 
 #[test]
 fn more_keys_ahead_than_a_call_takes_are_dropped() {
-    let mut phone = Phone::calls(World::default());
+    let mut phone = PhoneModel::calls(World::default());
     phone.burst(&format!("1{}", PASSWORD_TWICE.repeat(5)));
     phone.listen();
     assert_eq!(phone.stored(), "");

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use proptest::prelude::*;
 
-use super::phone::{Phone, SECOND};
+use super::phone::{PhoneModel, SECOND};
 use super::surroundings::World;
 use crate::dialog::Outcome;
 use crate::rules;
@@ -19,13 +19,13 @@ fn ms(ms: u64) -> Duration {
 type KeyReports = Vec<(u64, u64)>;
 
 /// Presses all keys of a call ahead, each key for `tone` with `gap` after it.
-fn keys_all(phone: &mut Phone, password: &str, tone: u64, gap: u64, reports: &KeyReports) {
+fn keys_all(phone: &mut PhoneModel, password: &str, tone: u64, gap: u64, reports: &KeyReports) {
     for key in format!("1{password}{password}").chars() {
         presses(phone, key, tone, gap, reports);
     }
 }
 
-fn presses(phone: &mut Phone, key: char, tone: u64, gap: u64, reports: &KeyReports) {
+fn presses(phone: &mut PhoneModel, key: char, tone: u64, gap: u64, reports: &KeyReports) {
     let mut at = 0;
     for (at_ms, held) in reports {
         phone.wait(ms(at_ms - at));
@@ -36,7 +36,7 @@ fn presses(phone: &mut Phone, key: char, tone: u64, gap: u64, reports: &KeyRepor
 }
 
 fn stores_once(tone: u64, gap: u64, reports: &[(u64, u64)]) {
-    let mut phone = Phone::calls(World::default());
+    let mut phone = PhoneModel::calls(World::default());
     phone.wait(SECOND);
     keys_all(&mut phone, PASSWORD, tone, gap, &reports.to_vec());
     phone.wait_for_the_end();
@@ -68,7 +68,7 @@ fn p12_the_fastest_digits_count_each() {
     stores_once(40, 40, &[(40, 40)]);
     // An end that is reported late shortens the distance to the next one.
     for late in [10, 20] {
-        let mut phone = Phone::calls(World::default());
+        let mut phone = PhoneModel::calls(World::default());
         phone.report_key('1', ms(40));
         for key in "11223344".repeat(2).as_bytes().chunks(2) {
             phone.wait(ms(80 + late));
@@ -83,7 +83,7 @@ fn p12_the_fastest_digits_count_each() {
 
 #[test]
 fn keys_of_a_telephone_that_gives_all_the_same_duration_count_each() {
-    let mut phone = Phone::calls(World::default());
+    let mut phone = PhoneModel::calls(World::default());
     for key in format!("1{}{}", "57112233", "57112233").chars() {
         phone.wait(ms(180));
         phone.report_key(key, ms(250));
@@ -94,7 +94,7 @@ fn keys_of_a_telephone_that_gives_all_the_same_duration_count_each() {
 
 #[test]
 fn p12_a_key_held_since_before_invalid_neither_counts_nor_stops_it() {
-    let mut phone = Phone::calls(World::default());
+    let mut phone = PhoneModel::calls(World::default());
     phone.keys("1");
     phone.listen();
     phone.keys("4");
@@ -157,7 +157,7 @@ proptest! {
         gap in 40_u64..400,
         lost in prop::option::of(0_usize..17),
     ) {
-        let mut phone = Phone::calls(World::default());
+        let mut phone = PhoneModel::calls(World::default());
         phone.wait(SECOND);
         for (place, key) in format!("1{password}{password}").chars().enumerate() {
             let reports = if lost == Some(place) { Vec::new() } else { way.reports(tone) };

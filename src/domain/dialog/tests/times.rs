@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use super::phone::{BETWEEN_KEYS, Phone, SECOND};
+use super::phone::{BETWEEN_KEYS, PhoneModel, SECOND};
 use super::surroundings::World;
 use crate::dialog::{LookupResult, Outcome, StoreResult};
 use crate::rules;
@@ -12,7 +12,7 @@ const MOMENT: Duration = Duration::from_millis(1);
 
 #[test]
 fn p11_the_first_digit_has_ten_seconds_from_the_guidances_end() {
-    let mut phone = Phone::calls(World::default());
+    let mut phone = PhoneModel::calls(World::default());
     phone.listen();
     phone.wait(rules::FIRST_DIGIT_TIMEOUT - MOMENT);
     assert_eq!(phone.heard(), "menu");
@@ -22,7 +22,7 @@ fn p11_the_first_digit_has_ten_seconds_from_the_guidances_end() {
 
 #[test]
 fn p11_each_further_digit_has_five_seconds() {
-    let mut phone = Phone::calls(World::default());
+    let mut phone = PhoneModel::calls(World::default());
     phone.keys("1");
     phone.listen();
     for digit in ["4", "5", "6", "7"] {
@@ -36,7 +36,7 @@ fn p11_each_further_digit_has_five_seconds() {
 
 #[test]
 fn p11_a_number_that_silence_ends_is_taken_as_it_stands() {
-    let mut phone = Phone::calls(World::default());
+    let mut phone = PhoneModel::calls(World::default());
     phone.keys("2");
     phone.listen();
     phone.keys("0312301231");
@@ -47,7 +47,7 @@ fn p11_a_number_that_silence_ends_is_taken_as_it_stands() {
 
 #[test]
 fn p11_the_call_ends_after_five_minutes_even_in_mid_entry() {
-    let mut phone = Phone::calls(World::default());
+    let mut phone = PhoneModel::calls(World::default());
     phone.keys("2");
     while !phone.is_over() {
         phone.keys("0");
@@ -61,7 +61,7 @@ fn p11_the_call_ends_after_five_minutes_even_in_mid_entry() {
 
 #[test]
 fn p11_the_absolute_limit_is_exact_and_cuts_a_guidance() {
-    let mut phone = Phone::calls(World::default());
+    let mut phone = PhoneModel::calls(World::default());
     let end = phone.now + rules::MAX_CALL_DURATION;
     phone.keys("2");
     while phone.now < end - 8 * SECOND {
@@ -77,7 +77,7 @@ fn p11_the_absolute_limit_is_exact_and_cuts_a_guidance() {
 
 #[test]
 fn p11_storing_and_the_last_guidance_are_not_cut() {
-    let mut phone = Phone::calls(World { stores_in: Some(3 * SECOND), ..World::default() });
+    let mut phone = PhoneModel::calls(World { stores_in: Some(3 * SECOND), ..World::default() });
     let end = phone.now + rules::MAX_CALL_DURATION;
     phone.keys("2");
     while phone.now < end - 9 * SECOND {
@@ -98,7 +98,7 @@ fn p11_storing_and_the_last_guidance_are_not_cut() {
 
 #[test]
 fn p12_a_key_stops_the_guidance_at_once_and_counts() {
-    let mut phone = Phone::calls(World::default());
+    let mut phone = PhoneModel::calls(World::default());
     phone.keys("1");
     phone.wait(SECOND);
     phone.keys("4");
@@ -114,7 +114,7 @@ fn p12_a_key_stops_the_guidance_at_once_and_counts() {
 
 #[test]
 fn p12_keys_ahead_of_the_next_guidance_count_even_before_it_starts() {
-    let mut phone = Phone::calls(World::default());
+    let mut phone = PhoneModel::calls(World::default());
     phone.burst("145678910#45678910#");
     phone.wait_for_the_end();
     assert_eq!(phone.stored(), "line 0312301230 45678910");
@@ -123,7 +123,7 @@ fn p12_keys_ahead_of_the_next_guidance_count_even_before_it_starts() {
 
 #[test]
 fn p12_after_a_wrong_entry_keys_from_before_invalid_are_dropped() {
-    let mut phone = Phone::calls(World::default());
+    let mut phone = PhoneModel::calls(World::default());
     phone.burst("923");
     phone.listen();
     assert_eq!(phone.heard(), "invalid");
@@ -134,7 +134,7 @@ fn p12_after_a_wrong_entry_keys_from_before_invalid_are_dropped() {
 
 #[test]
 fn p12_keys_during_invalid_stop_it_and_the_guidance_behind_it() {
-    let mut phone = Phone::calls(World::default());
+    let mut phone = PhoneModel::calls(World::default());
     phone.stay_silent();
     phone.wait(SECOND);
     phone.keys("1");
@@ -146,7 +146,7 @@ fn p12_keys_during_invalid_stop_it_and_the_guidance_behind_it() {
 fn p13_hanging_up_ends_the_call_at_every_point() {
     let points = ["", "2", "20312301231", "20312301231#456", "20312301231#456789104567891"];
     for keyed in points {
-        let mut phone = Phone::calls(World::default());
+        let mut phone = PhoneModel::calls(World::default());
         phone.keys(keyed);
         phone.hang_up();
         assert_eq!(phone.outcome(), Some(Outcome::HungUp), "{keyed}");
@@ -157,7 +157,7 @@ fn p13_hanging_up_ends_the_call_at_every_point() {
 
 #[test]
 fn p13_hanging_up_while_storing_leaves_it_to_the_commit() {
-    let mut phone = Phone::calls(World { stores_in: Some(SECOND), ..World::default() });
+    let mut phone = PhoneModel::calls(World { stores_in: Some(SECOND), ..World::default() });
     phone.keys("14567891045678910");
     phone.hang_up();
     assert_eq!(phone.outcome(), Some(Outcome::HungUp));
@@ -166,7 +166,7 @@ fn p13_hanging_up_while_storing_leaves_it_to_the_commit() {
 
 #[test]
 fn p13_hanging_up_during_completed_leaves_it_stored() {
-    let mut phone = Phone::calls(World::default());
+    let mut phone = PhoneModel::calls(World::default());
     phone.keys("14567891045678910");
     phone.wait(SECOND);
     phone.hang_up();
@@ -176,7 +176,7 @@ fn p13_hanging_up_during_completed_leaves_it_stored() {
 #[test]
 fn p15_trouble_is_heard_if_the_contract_cannot_be_looked_up() {
     let mut phone =
-        Phone::calls(World { finds: |_| LookupResult::Unreachable, ..World::default() });
+        PhoneModel::calls(World { finds: |_| LookupResult::Unreachable, ..World::default() });
     phone.wait_for_the_end();
     assert_eq!(phone.heard(), "trouble");
     assert_eq!(phone.outcome(), Some(Outcome::Trouble));
@@ -184,7 +184,7 @@ fn p15_trouble_is_heard_if_the_contract_cannot_be_looked_up() {
 
 #[test]
 fn p15_trouble_is_heard_in_time_if_the_look_up_never_answers() {
-    let mut phone = Phone::calls(World { finds_in: None, ..World::default() });
+    let mut phone = PhoneModel::calls(World { finds_in: None, ..World::default() });
     phone.wait(rules::TROUBLE_TIMEOUT - SECOND);
     assert_eq!(phone.heard(), "trouble…");
     assert_eq!(phone.outputs.last().map(String::as_str), Some("CancelPending"));
@@ -194,7 +194,8 @@ fn p15_trouble_is_heard_in_time_if_the_look_up_never_answers() {
 
 #[test]
 fn p15_trouble_is_heard_if_nothing_can_be_stored() {
-    let mut phone = Phone::calls(World { stores: StoreResult::Unreachable, ..World::default() });
+    let mut phone =
+        PhoneModel::calls(World { stores: StoreResult::Unreachable, ..World::default() });
     phone.keys("14567891045678910");
     phone.wait_for_the_end();
     assert!(phone.heard().ends_with(" trouble"));
@@ -204,7 +205,7 @@ fn p15_trouble_is_heard_if_nothing_can_be_stored() {
 
 #[test]
 fn p15_trouble_is_heard_in_time_if_storing_never_answers() {
-    let mut phone = Phone::calls(World { stores_in: None, ..World::default() });
+    let mut phone = PhoneModel::calls(World { stores_in: None, ..World::default() });
     phone.keys("14567891045678910");
     phone.wait(rules::TROUBLE_TIMEOUT - SECOND);
     assert!(phone.heard().ends_with(" trouble…"));
