@@ -29,20 +29,20 @@ const PACKET: Duration = Duration::from_millis(1000 / RATE as u64);
 const GRAIN: Duration = Duration::from_millis(1);
 
 /// µ-law packets and their arrival times.
-type Heard = Vec<(Instant, Vec<u8>)>;
+type HeardPackets = Vec<(Instant, Vec<u8>)>;
 
 /// Room for the packets of a second's delay; the system may grant less.
 const RECEIVE_BUFFER: usize = 8 << 20;
 
 /// A call from its caller's side.
 #[derive(Debug, Default)]
-pub struct Call {
+pub struct CallTrace {
     /// When each entry's first key was released.
     pub interrupted: Vec<Instant>,
     /// When each entry's last key was released.
     pub released: Vec<Instant>,
     /// All packets received.
-    pub heard: Heard,
+    pub heard: HeardPackets,
     /// Whether the other side hung up.
     pub ended: bool,
     /// The longest delay of a packet that this caller sent: the machine's fault, not the line's.
@@ -50,11 +50,16 @@ pub struct Call {
 }
 
 /// Places one call per caller at `rate` calls a second; every caller runs `script`.
-pub fn place(line: &Line, callers: &[String], rate: u32, script: &Script) -> Result<Vec<Call>> {
+pub fn place(
+    line: &Line,
+    callers: &[String],
+    rate: u32,
+    script: &Script,
+) -> Result<Vec<CallTrace>> {
     let socket = Arc::new(UdpSocket::bind((CARRIER, 0))?);
     set_socket_recv_buffer_size(&socket, RECEIVE_BUFFER)?;
     let media = socket.local_addr()?.port();
-    let ear = Ear::open(Arc::clone(&socket))?;
+    let recorder = PacketRecorder::open(Arc::clone(&socket))?;
     let (sender, signals) = channel();
     let report = move |call, what| {
         // Ignores a send error: the receiver stops after the last event.
@@ -63,7 +68,7 @@ pub fn place(line: &Line, callers: &[String], rate: u32, script: &Script) -> Res
     let sipp = Sipp::place(line, None, callers, media, rate, report)?;
     let mut conversation = Conversation::new(line, &socket, script, callers.len());
     conversation.hold(&signals, rate).with_context(|| sipp.errors())?;
-    let mut heard = ear.close()?;
+    let mut heard = recorder.close()?;
     let Conversation { mut calls, answered, .. } = conversation;
     for (call, port) in answered {
         if let Some(stream) = heard.get_mut(&port).and_then(VecDeque::pop_front) {
@@ -78,7 +83,7 @@ struct Conversation<'a> {
     line: &'a Line,
     socket: &'a Arc<UdpSocket>,
     script: &'a Script,
-    calls: Vec<Call>,
+    calls: Vec<CallTrace>,
     /// Asterisk's RTP port of each call, in the order of the answers.
     answered: Vec<(usize, u16)>,
     voices: Vec<Talking<'a>>,
@@ -93,7 +98,7 @@ struct Talking<'a> {
 
 impl<'a> Conversation<'a> {
     fn new(line: &'a Line, socket: &'a Arc<UdpSocket>, script: &'a Script, number: usize) -> Self {
-        let calls = (0..number).map(|_| Call::default()).collect();
+        let calls = (0..number).map(|_| CallTrace::default()).collect();
         Self { line, socket, script, calls, answered: Vec::new(), voices: Vec::new() }
     }
 
@@ -156,7 +161,7 @@ impl<'a> Conversation<'a> {
 }
 
 /// The receiving half: one thread that only records packets.
-struct Ear {
+struct PacketRecorder {
     gone: Arc<AtomicBool>,
     listener: JoinHandle<Vec<Arrival>>,
 }
@@ -169,7 +174,7 @@ struct Arrival {
 
 const ULAW: u8 = 0;
 
-impl Ear {
+impl PacketRecorder {
     fn open(socket: Arc<UdpSocket>) -> Result<Self> {
         socket.set_read_timeout(Some(Duration::from_millis(100)))?;
         let gone = Arc::new(AtomicBool::new(false));
@@ -180,11 +185,11 @@ impl Ear {
 
     /// The streams of each of Asterisk's ports, in the order in which they began: Asterisk uses a
     /// port again after a call.
-    fn close(self) -> Result<HashMap<u16, VecDeque<Heard>>> {
+    fn close(self) -> Result<HashMap<u16, VecDeque<HeardPackets>>> {
         self.gone.store(true, Ordering::Relaxed);
         let arrivals = self.listener.join().map_err(|_| anyhow!("the listener has panicked"))?;
         let mut sources: HashMap<u16, Vec<u8>> = HashMap::new();
-        let mut streams: HashMap<u16, VecDeque<Heard>> = HashMap::new();
+        let mut streams: HashMap<u16, VecDeque<HeardPackets>> = HashMap::new();
         for Arrival { at, from, packet } in arrivals {
             let Some((header, payload)) = packet.split_at_checked(HEADER) else { continue };
             if header[1] & !MARKER != ULAW {
@@ -193,7 +198,7 @@ impl Ear {
             let source = header[8..].to_vec();
             let port = streams.entry(from).or_default();
             if sources.insert(from, source.clone()) != Some(source) {
-                port.push_back(Heard::new());
+                port.push_back(HeardPackets::new());
             }
             port.back_mut().into_iter().for_each(|stream| stream.push((at, payload.to_vec())));
         }

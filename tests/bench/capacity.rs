@@ -9,7 +9,7 @@ use karipass_lab::asterisk::SET_UP_NUMBER;
 
 use crate::figure::Figure;
 use crate::reaction::Reactions;
-use crate::system::{System, YARDSTICK, callers};
+use crate::system::{BenchSystem, YARDSTICK, callers};
 
 /// Calls a second, one rate after the other until a call fails.
 const RATES: [u32; 7] = [8, 10, 12, 14, 16, 20, 24];
@@ -28,7 +28,7 @@ const NO_COUNT: &str = "10000";
 /// The highest rate without a failure, the results above it, and the rate after recovery.
 pub fn measure() -> Result<Vec<Figure>> {
     let callers = callers(MAX_CALLERS);
-    let system = System::start(&callers, &[("KARIPASS_CALL_MAX_CONCURRENT", NO_COUNT)])?;
+    let system = BenchSystem::start(&callers, &[("KARIPASS_CALL_MAX_CONCURRENT", NO_COUNT)])?;
     let at = |number: &str, rate: u32| {
         let reactions = system.calls(number, &callers[..(rate * LASTS_S) as usize], rate)?;
         let Reactions { failed, served_late, refused, disturbed, .. } = &reactions;

@@ -10,7 +10,7 @@ use karipass_lab::flood::Counted;
 use crate::figure::{Figure, quantile};
 use crate::hash;
 use crate::reaction::Reactions;
-use crate::system::{System, YARDSTICK, callers};
+use crate::system::{BenchSystem, YARDSTICK, callers};
 use crate::usage::{HASHING, Process};
 
 const CALLS: usize = 200;
@@ -22,7 +22,7 @@ const OVERLOAD: f64 = 3.0;
 /// All figures of the calls.
 pub fn measure() -> Result<Vec<Figure>> {
     let callers = callers(CALLS);
-    let system = System::start(&callers, &[])?;
+    let system = BenchSystem::start(&callers, &[])?;
     let daemon = Process(system.daemon.child.id());
     let switch = Process(system.asterisk.child.id());
     println!("{CALLS} calls to plain dialplan…");
@@ -112,7 +112,7 @@ fn a_call(time: Duration) -> f64 {
 }
 
 /// The calls, during a flood of logins for numbers that no contract has.
-fn flooded(system: &System, callers: &[String]) -> Result<Reactions> {
+fn flooded(system: &BenchSystem, callers: &[String]) -> Result<Reactions> {
     let flood = system.flood()?;
     let capacity = flood.capacity()?;
     let running = flood.begin(OVERLOAD * capacity)?;

@@ -8,7 +8,7 @@ use anyhow::Result;
 use karipass_lab::flood::MEASURED;
 
 use crate::figure::Figure;
-use crate::system::{System, callers};
+use crate::system::{BenchSystem, callers};
 use crate::usage::{HASHING, Process};
 
 /// The least share of a core's time for verifying logins.
@@ -16,7 +16,7 @@ const SHARE: f64 = 0.1;
 
 /// The share of a core that verifies logins, from the logins with a verdict and the cost of each.
 pub fn measure() -> Result<Vec<Figure>> {
-    let system = System::start(&callers(1), &[])?;
+    let system = BenchSystem::start(&callers(1), &[])?;
     let flood = system.flood()?;
     let daemon = Process(system.daemon.child.id());
     let before = daemon.time_of(HASHING)?;

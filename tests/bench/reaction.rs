@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use karipass_lab::subscriber::hearing::{Heard, Hearing, Library};
 
-use crate::calls::Call;
+use crate::calls::CallTrace;
 use crate::script::ENTRIES;
 
 /// A caller whose packets are later than this shares an overloaded machine with the line: its call
@@ -33,7 +33,7 @@ pub struct Reactions {
 
 impl Reactions {
     /// Of the calls that `callers` made.
-    pub fn from_calls(calls: &[Call], callers: &[String]) -> Self {
+    pub fn from_calls(calls: &[CallTrace], callers: &[String]) -> Self {
         let mut reactions = Self::default();
         for (call, caller) in calls.iter().zip(callers) {
             let heard = recognized(call);
@@ -56,7 +56,7 @@ impl Reactions {
         reactions
     }
 
-    fn note(&mut self, call: &Call, guidance: &Guidance) {
+    fn note(&mut self, call: &CallTrace, guidance: &GuidanceTimes) {
         let mut reactions = milliseconds(&call.released, &guidance.began);
         self.next_guidance.extend(reactions.by_ref().take(ENTRIES - 1));
         self.completed.extend(reactions);
@@ -65,7 +65,7 @@ impl Reactions {
 }
 
 /// From the release of each caller's last key to `completed`, in milliseconds, if it was heard.
-pub fn completed_ahead(calls: &[Call], callers: &[String]) -> Vec<f64> {
+pub fn completed_ahead(calls: &[CallTrace], callers: &[String]) -> Vec<f64> {
     let times = calls.iter().zip(callers).filter_map(|(call, caller)| {
         let heard = recognized(call);
         let end = &heard[heard.len().checked_sub(caller.len() + 1)?..];
@@ -75,7 +75,7 @@ pub fn completed_ahead(calls: &[Call], callers: &[String]) -> Vec<f64> {
     times.collect()
 }
 
-fn recognized(call: &Call) -> Vec<Heard> {
+fn recognized(call: &CallTrace) -> Vec<Heard> {
     let mut hearing = Hearing::new(Library::guidance());
     for (at, payload) in &call.heard {
         hearing.hear(*at, payload);
@@ -96,7 +96,7 @@ fn milliseconds<'a>(from: &'a [Instant], to: &'a [Instant]) -> impl Iterator<Ite
 }
 
 /// The guidance of a call, for each entry.
-struct Guidance {
+struct GuidanceTimes {
     /// The last packet of what the entry stopped.
     stopped: [Instant; ENTRIES],
     /// The first packet of what followed the entry.
@@ -105,7 +105,7 @@ struct Guidance {
 
 /// The guidance, if the call is as expected: the menu, the caller's number until the caller
 /// interrupts it, the confirmation, the whole number and the whole of `completed`.
-fn guidance(heard: &[Heard], caller: &str) -> Option<Guidance> {
+fn guidance(heard: &[Heard], caller: &str) -> Option<GuidanceTimes> {
     let confirmation = heard.iter().position(|heard| heard.may_be("confirm-password"))?;
     let (before, after) = heard.split_at(confirmation);
     let (menu, cut_short) = before.split_first()?;
@@ -113,7 +113,7 @@ fn guidance(heard: &[Heard], caller: &str) -> Option<Guidance> {
     let good = menu.may_be("menu") && is_read_out(cut_short, caller) && is_completed(after, caller);
     let stopped = [menu.ended?, cut_short.last()?.ended?, confirmation.ended?];
     let began = [cut_short.first()?.started, confirmation.started, after.first()?.started];
-    good.then_some(Guidance { stopped, began })
+    good.then_some(GuidanceTimes { stopped, began })
 }
 
 /// Whether a caller who keyed before the menu began was served to the end.

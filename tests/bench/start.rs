@@ -6,14 +6,14 @@ use std::time::Instant;
 use anyhow::Result;
 
 use crate::figure::{Figure, quantile};
-use crate::system::{System, callers};
+use crate::system::{BenchSystem, callers};
 
 const STARTS: usize = 9;
 const MAX_MIB: f64 = 16.0;
 
 /// The median of several starts, and the program's size.
 pub fn measure() -> Result<Vec<Figure>> {
-    let mut system = System::start(&callers(1), &[])?;
+    let mut system = BenchSystem::start(&callers(1), &[])?;
     let mut starts = Vec::new();
     for _ in 0..STARTS {
         let began = Instant::now();

@@ -31,14 +31,14 @@ pub fn callers(number: usize) -> Vec<String> {
 }
 
 /// The servers; ended in this order.
-pub struct System {
+pub struct BenchSystem {
     pub daemon: Daemon,
     pub asterisk: Asterisk,
     _postgres: Postgres,
     _folder: TempDir,
 }
 
-impl System {
+impl BenchSystem {
     /// Starts them for these callers; `variables` are the daemon's.
     pub fn start(callers: &[String], variables: &[(&'static str, &str)]) -> Result<Self> {
         let karipass = Path::new(env!("CARGO_BIN_EXE_karipass"));
