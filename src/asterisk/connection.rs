@@ -69,7 +69,7 @@ impl EventStream {
     /// # Errors
     /// If the configured URL or certificate authorities cannot be used.
     pub(super) fn new(
-        ari: &config::Ari,
+        ari: &config::AriSettings,
         asterisk: Arc<AsteriskHandle>,
         timeouts: Timeouts,
     ) -> Result<Self, BuildError> {

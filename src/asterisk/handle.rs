@@ -29,7 +29,7 @@ impl AsteriskHandle {
     /// # Errors
     /// If the configured URL, user or password cannot be used.
     pub(super) fn new(
-        ari: &config::Ari,
+        ari: &config::AriSettings,
         services: Arc<CallServices>,
         health: LineHealth,
         timeouts: Timeouts,

@@ -51,7 +51,7 @@ pub(super) struct Maintenance {
 
 impl Maintenance {
     pub(super) fn new(
-        ari: &config::Ari,
+        ari: &config::AriSettings,
         asterisk: Arc<AsteriskHandle>,
         timeouts: Timeouts,
     ) -> Self {

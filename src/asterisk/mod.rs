@@ -76,7 +76,7 @@ impl PhoneLine {
     /// # Errors
     /// If a configured URL, user or password cannot be used.
     pub fn new(
-        asterisks: &[config::Ari],
+        asterisks: &[config::AriSettings],
         limits: Limits,
         call_limits: CallLimits,
         media_networks: Vec<MediaNetwork>,

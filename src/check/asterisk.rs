@@ -23,11 +23,11 @@ const SAFE_RELEASES: [[u32; 3]; 2] = [[20, 20, 1], [22, 10, 1]];
 
 #[derive(Deserialize)]
 struct Info {
-    system: System,
+    system: SystemInfo,
 }
 
 #[derive(Deserialize)]
-struct System {
+struct SystemInfo {
     version: String,
 }
 
@@ -41,7 +41,7 @@ struct LogChannel {
 
 /// Checks one Asterisk: over ARI its version, modules, logs, sounds, user, clock and the dialplan's
 /// globals; and its files, also if ARI does not answer.
-pub async fn check(ari: &config::Ari, expected: Expected<'_>) -> Vec<Finding> {
+pub async fn check(ari: &config::AriSettings, expected: Expected<'_>) -> Vec<Finding> {
     let mut findings = match Rest::new(ari, REQUEST_TIMEOUT) {
         Ok(rest) => check_over_ari(&rest, ari, expected).await,
         Err(error) => vec![Finding::error(format!("ari: {}", ErrorChain(&error)))],
@@ -57,7 +57,11 @@ pub async fn check(ari: &config::Ari, expected: Expected<'_>) -> Vec<Finding> {
     findings
 }
 
-async fn check_over_ari(rest: &Rest, ari: &config::Ari, expected: Expected<'_>) -> Vec<Finding> {
+async fn check_over_ari(
+    rest: &Rest,
+    ari: &config::AriSettings,
+    expected: Expected<'_>,
+) -> Vec<Finding> {
     let info: Info = match rest.get("info", &["asterisk", "info"], Some("only=system")).await {
         Ok(info) => info,
         Err(error) => return vec![unreachable(ari, &error)],
@@ -72,7 +76,7 @@ async fn check_over_ari(rest: &Rest, ari: &config::Ari, expected: Expected<'_>) 
     findings
 }
 
-fn unreachable(ari: &config::Ari, error: &RestError) -> Finding {
+fn unreachable(ari: &config::AriSettings, error: &RestError) -> Finding {
     let url = &ari.url;
     Finding::error(match error {
         RestError::Refused(status) if status.as_u16() == 401 => {
@@ -117,7 +121,7 @@ fn version_numbers(version: &str) -> Option<[u32; 3]> {
     Some([major, minor, parts.next().flatten().unwrap_or(0)])
 }
 
-async fn check_modules(rest: &Rest, ari: &config::Ari) -> Vec<Finding> {
+async fn check_modules(rest: &Rest, ari: &config::AriSettings) -> Vec<Finding> {
     match rest.get::<Vec<LoadedModule>>("modules", &["asterisk", "modules"], None).await {
         Ok(modules) => modules::judge(&modules, ari.config_dir.as_deref()),
         Err(error) => vec![Finding::query_failed("modules", &error)],
@@ -167,7 +171,7 @@ async fn check_access(rest: &Rest) -> Vec<Finding> {
     findings
 }
 
-async fn check_sounds(rest: &Rest, ari: &config::Ari) -> Vec<Finding> {
+async fn check_sounds(rest: &Rest, ari: &config::AriSettings) -> Vec<Finding> {
     let mut findings: Vec<Finding> = match sounds::missing(rest, ari.sounds_dir.as_deref()).await {
         Ok(missing) => missing
             .into_iter()

@@ -25,7 +25,7 @@ const STATEMENTS: [(&str, &[&str]); 4] = [
 ];
 
 /// Checks both connection strings, and the database as the daemon sees it.
-pub(super) async fn check_configured(database: &config::Database) -> Vec<Finding> {
+pub(super) async fn check_configured(database: &config::DatabaseSettings) -> Vec<Finding> {
     let mut findings: Vec<Finding> = match Db::for_daemon(database) {
         Ok(db) => check(&db).await.into_iter().map(|finding| finding.about("database")).collect(),
         Err(error) => vec![Finding::error(format!("database.url: {error}"))],

@@ -10,7 +10,7 @@ use serde::Deserialize;
 use super::conf::Conf;
 use super::finding::Finding;
 use crate::asterisk::rest::{Rest, RestError};
-use crate::config::{Ari, Config, MediaNetwork};
+use crate::config::{AriSettings, Config, MediaNetwork};
 
 /// The upper limit of `KARIPASS_ANSWER_SECONDS`: a caller hears nothing for this long if a daemon
 /// hangs.
@@ -30,7 +30,7 @@ pub struct Expected<'a> {
 impl<'a> Expected<'a> {
     /// The settings for one of the configuration's Asterisks.
     #[must_use]
-    pub fn from_config(config: &'a Config, ari: &'a Ari) -> Self {
+    pub fn from_config(config: &'a Config, ari: &'a AriSettings) -> Self {
         Self {
             app: &ari.app,
             set_up_number: config.site.set_up_number,

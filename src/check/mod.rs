@@ -22,7 +22,7 @@ use futures_util::future::join_all;
 use jiff::{SignedDuration, Timestamp};
 
 use crate::clock;
-use crate::config::{Ari, Config};
+use crate::config::{AriSettings, Config};
 use crate::tls::{CertificateFiles, not_after};
 pub use dialplan_globals::Expected;
 pub use finding::{Finding, Remedy, Severity};
@@ -42,7 +42,7 @@ pub async fn check(config: &Config) -> Vec<Finding> {
 }
 
 /// With several Asterisks, each finding starts with its address.
-async fn check_asterisk(config: &Config, ari: &Ari) -> Vec<Finding> {
+async fn check_asterisk(config: &Config, ari: &AriSettings) -> Vec<Finding> {
     let findings = asterisk::check(ari, Expected::from_config(config, ari)).await;
     if config.ari.len() == 1 {
         return findings;

@@ -11,7 +11,7 @@ use super::secret::Secret;
 
 /// How to reach ARI.
 #[derive(Debug)]
-pub struct Ari {
+pub struct AriSettings {
     /// The base URL of the HTTP server, such as `http://127.0.0.1:8088`.
     pub url: Url,
     /// The Stasis application, one of the dialplan's `KARIPASS_APPS`.
@@ -29,13 +29,13 @@ pub struct Ari {
 }
 
 /// `[ari]`, or each `[[ari]]`.
-pub(super) fn read(reader: &mut Reader, checks: &Checks) -> Option<Vec<Ari>> {
+pub(super) fn read(reader: &mut Reader, checks: &Checks) -> Option<Vec<AriSettings>> {
     let tables = reader.tables("ari");
-    let asterisks: Vec<Option<Ari>> =
+    let asterisks: Vec<Option<AriSettings>> =
         tables.iter().map(|table| ari(reader, table, checks)).collect();
-    let asterisks = asterisks.into_iter().collect::<Option<Vec<Ari>>>()?;
+    let asterisks = asterisks.into_iter().collect::<Option<Vec<AriSettings>>>()?;
     for (place, ari) in asterisks.iter().enumerate() {
-        let is_same = |other: &Ari| other.url == ari.url && other.app == ari.app;
+        let is_same = |other: &AriSettings| other.url == ari.url && other.app == ari.app;
         if asterisks.iter().take(place).any(is_same) {
             let table = tables.get(place)?;
             reader.error(format!("{table}.url: a duplicate of an Asterisk and application above"));
@@ -44,7 +44,7 @@ pub(super) fn read(reader: &mut Reader, checks: &Checks) -> Option<Vec<Ari>> {
     Some(asterisks)
 }
 
-fn ari(reader: &mut Reader, table: &str, checks: &Checks) -> Option<Ari> {
+fn ari(reader: &mut Reader, table: &str, checks: &Checks) -> Option<AriSettings> {
     let key = |name: &str| format!("{table}.{name}");
     let url: Option<Url> = reader.or_default(&key("url"), "http://127.0.0.1:8088");
     let insecure = reader.or_default(&key("insecure"), "false");
@@ -68,7 +68,7 @@ fn ari(reader: &mut Reader, table: &str, checks: &Checks) -> Option<Ari> {
     let ca_file = reader.path(&key("ca_file"));
     let sounds_dir = reader.path(&key("sounds_dir"));
     let config_dir = reader.path(&key("config_dir"));
-    let ari = Ari {
+    let ari = AriSettings {
         url: url?,
         app: app?,
         user: user?,

@@ -15,7 +15,7 @@ const INSECURE: &str = "database.insecure";
 
 /// How to reach PostgreSQL.
 #[derive(Debug)]
-pub struct Database {
+pub struct DatabaseSettings {
     /// The daemon's connection string.
     pub url: Secret,
     /// The owner's connection string, for `migrate`, `contracts` and `audit`.
@@ -53,7 +53,7 @@ pub fn load_for_operator(
         .finish("database.", || Some(OperatorConnection { url: url?, is_owners: key == OWNER_URL }))
 }
 
-pub(super) fn read(reader: &mut Reader, checks: &Checks) -> Option<Database> {
+pub(super) fn read(reader: &mut Reader, checks: &Checks) -> Option<DatabaseSettings> {
     let insecure = reader.or_default(INSECURE, "false");
     let url = reader
         .required_secret(URL)
@@ -66,7 +66,7 @@ pub(super) fn read(reader: &mut Reader, checks: &Checks) -> Option<Database> {
         DEFAULT_DATABASE_CONNECTIONS,
         MAX_DATABASE_CONNECTIONS,
     );
-    Some(Database { url: url?, owner_url, max_connections: max_connections? })
+    Some(DatabaseSettings { url: url?, owner_url, max_connections: max_connections? })
 }
 
 /// Returns `url` if it is a usable connection string. `insecure` is the value of

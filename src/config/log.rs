@@ -8,7 +8,7 @@ use super::load::{ConfigValue, Reader};
 
 /// What is logged, and in which form.
 #[derive(Debug)]
-pub struct Log {
+pub struct LogSettings {
     /// A `tracing-subscriber` filter, such as `info` or `karipass=debug`.
     pub filter: String,
     /// The form of a line.
@@ -48,11 +48,11 @@ impl ConfigValue for LogFormat {
     const DESCRIPTION: &str = "auto, text or json";
 }
 
-pub(super) fn read(reader: &mut Reader) -> Option<Log> {
+pub(super) fn read(reader: &mut Reader) -> Option<LogSettings> {
     let filter: Option<String> = reader.or_default("log.filter", "info");
     if filter.as_ref().is_some_and(|filter| filter.parse::<Targets>().is_err()) {
         reader.error("log.filter: not a filter such as info or karipass=debug");
     }
     let format = reader.or_default("log.format", "auto");
-    Some(Log { filter: filter?, format: format? })
+    Some(LogSettings { filter: filter?, format: format? })
 }

@@ -26,19 +26,19 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use crate::hashing::Keys;
-pub use asterisk::Ari;
+pub use asterisk::AriSettings;
 pub use call::CallSettings;
 pub use checks::{Checks, Encryption};
 pub use color::{Color, MIN_CONTRAST};
-pub use database::{Database, OperatorConnection, load_for_operator};
+pub use database::{DatabaseSettings, OperatorConnection, load_for_operator};
 use domain::rules;
 pub use identity::{Links, Logo, LogoFormat, OperatorWords, SiteIdentity};
 pub use load::ConfigErrors;
 use load::Reader;
-pub use log::{Log, LogFormat};
+pub use log::{LogFormat, LogSettings};
 pub use network::{MediaNetwork, Network, NotANetwork, is_this_machine};
 pub use secret::Secret;
-pub use site::{Site, SiteTls};
+pub use site::{SiteSettings, SiteTls};
 
 /// The default of `shutdown.call_grace_s`.
 pub const DEFAULT_CALL_GRACE: Duration = Duration::from_mins(2);
@@ -55,17 +55,17 @@ const DAY: Duration = Duration::from_hours(24);
 #[derive(Debug)]
 pub struct Config {
     /// `[ari]`, or each `[[ari]]`: the Asterisks that this daemon serves.
-    pub ari: Vec<Ari>,
-    pub database: Database,
-    pub hashing: Hashing,
+    pub ari: Vec<AriSettings>,
+    pub database: DatabaseSettings,
+    pub hashing: HashingSettings,
     pub call: CallSettings,
-    pub site: Site,
-    pub operators: Operators,
-    pub login: Login,
-    pub session: Session,
-    pub audit: Audit,
-    pub shutdown: Shutdown,
-    pub log: Log,
+    pub site: SiteSettings,
+    pub operators: OperatorSettings,
+    pub login: LoginSettings,
+    pub session: SessionSettings,
+    pub audit: AuditSettings,
+    pub shutdown: ShutdownSettings,
+    pub log: LogSettings,
     /// Every file that a secret was read from, with its key.
     pub secret_files: Vec<(String, PathBuf)>,
     /// `secrets.group_readable`: whether the group of such a file may read it.
@@ -82,42 +82,42 @@ impl Config {
 
 /// The server-side hash keys (`C7`).
 #[derive(Debug)]
-pub struct Hashing {
+pub struct HashingSettings {
     /// The first key hashes, every key verifies.
     pub keys: Keys,
 }
 
 /// The listener for `/livez`, `/readyz` and `/metrics`.
 #[derive(Debug)]
-pub struct Operators {
+pub struct OperatorSettings {
     /// The address to bind to.
     pub listen: SocketAddr,
 }
 
 /// The rate limit by client address.
 #[derive(Debug)]
-pub struct Login {
+pub struct LoginSettings {
     /// Points a minute that one address may spend, or `None` for `off`.
     pub limit: Option<NonZeroU32>,
 }
 
 /// How long a session lasts (`W5`).
 #[derive(Debug)]
-pub struct Session {
+pub struct SessionSettings {
     /// A session ends when it has been idle for this long.
     pub idle_timeout: Duration,
 }
 
 /// How long audit rows stay (`D3`).
 #[derive(Debug, Clone, Copy)]
-pub struct Audit {
+pub struct AuditSettings {
     /// Older rows are deleted.
     pub retention: Duration,
 }
 
 /// The times of a shutdown, from the first signal on.
 #[derive(Debug, Clone, Copy)]
-pub struct Shutdown {
+pub struct ShutdownSettings {
     /// How long the site still accepts connections. May be zero.
     pub drain: Duration,
     /// How long calls may continue.
@@ -160,12 +160,12 @@ fn read(reader: &mut Reader, checks: &Checks) -> Option<Config> {
     Some(Config {
         ari: ari?,
         database: database?,
-        hashing: Hashing { keys: keys? },
+        hashing: HashingSettings { keys: keys? },
         call: call?,
         site: site?,
-        operators: Operators { listen: listen? },
-        login: Login { limit: limit? },
-        session: Session { idle_timeout: idle_timeout? },
+        operators: OperatorSettings { listen: listen? },
+        login: LoginSettings { limit: limit? },
+        session: SessionSettings { idle_timeout: idle_timeout? },
         audit: audit?,
         shutdown: shutdown?,
         log: log?,
@@ -200,7 +200,7 @@ fn keys(reader: &mut Reader) -> Option<Keys> {
     }
 }
 
-fn audit(reader: &mut Reader) -> Option<Audit> {
+fn audit(reader: &mut Reader) -> Option<AuditSettings> {
     const KEY: &str = "audit.retention_days";
     let default = usize::try_from(rules::AUDIT_RETENTION.as_secs() / DAY.as_secs()).ok()?;
     let (min, max) = (RETENTION_DAYS.start(), RETENTION_DAYS.end());
@@ -209,13 +209,13 @@ fn audit(reader: &mut Reader) -> Option<Audit> {
         reader.error(format!("{KEY}: {min} at least"));
         return None;
     }
-    Some(Audit { retention: DAY * u32::try_from(days).ok()? })
+    Some(AuditSettings { retention: DAY * u32::try_from(days).ok()? })
 }
 
-fn shutdown(reader: &mut Reader) -> Option<Shutdown> {
+fn shutdown(reader: &mut Reader) -> Option<ShutdownSettings> {
     let drain = reader.seconds_or_none("shutdown.drain_s", DEFAULT_DRAIN, MAX_SHUTDOWN);
     let call_grace = reader.seconds("shutdown.call_grace_s", DEFAULT_CALL_GRACE, MAX_SHUTDOWN);
-    Some(Shutdown { drain: drain?, call_grace: call_grace? })
+    Some(ShutdownSettings { drain: drain?, call_grace: call_grace? })
 }
 
 #[cfg(test)]

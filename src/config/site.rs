@@ -22,7 +22,7 @@ const MAX_SITE_CONNECTIONS: usize = 65_536;
 
 /// The subscribers' listener.
 #[derive(Debug)]
-pub struct Site {
+pub struct SiteSettings {
     /// The address to bind to.
     pub listen: SocketAddr,
     /// Certificate and key. Without them the site uses plain HTTP on loopback only (`W7`).
@@ -54,7 +54,7 @@ pub struct SiteTls {
     pub key: PathBuf,
 }
 
-pub(super) fn read(reader: &mut Reader, checks: &Checks) -> Option<Site> {
+pub(super) fn read(reader: &mut Reader, checks: &Checks) -> Option<SiteSettings> {
     let listen: Option<SocketAddr> = reader.or_default("site.listen", "127.0.0.1:8443");
     let tls = match (reader.path("site.certificate_file"), reader.path("site.key_file")) {
         (Some(certificate), Some(key)) => {
@@ -88,7 +88,7 @@ pub(super) fn read(reader: &mut Reader, checks: &Checks) -> Option<Site> {
     );
     let connection_rate = reader.limit("site.connection_rate", DEFAULT_CONNECTION_RATE);
     let handshake_rate = reader.limit("site.handshake_rate", DEFAULT_HANDSHAKE_RATE);
-    Some(Site {
+    Some(SiteSettings {
         listen: listen?,
         tls,
         hsts_subdomains: hsts_subdomains?,

@@ -16,7 +16,7 @@ use tracing_subscriber::registry::LookupSpan;
 use tracing_subscriber::util::SubscriberInitExt as _;
 
 use crate::clock;
-use crate::config::{Log, LogFormat};
+use crate::config::{LogFormat, LogSettings};
 use crate::logs::text::{Fields, TextLine, has_colours};
 
 /// The text before a call's channel among the fields of its span.
@@ -26,7 +26,7 @@ const CHANNEL: &str = "channel=\"";
 ///
 /// # Errors
 /// `log.filter` is invalid, or logging has started before.
-pub(super) fn start(log: &Log) -> anyhow::Result<()> {
+pub(super) fn start(log: &LogSettings) -> anyhow::Result<()> {
     let filter: Targets = log.filter.parse()?;
     let is_terminal = std::io::stderr().is_terminal();
     // Colours are ours; those of the library would stand among a span's fields.

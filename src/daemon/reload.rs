@@ -9,7 +9,7 @@ use tokio::signal::unix::Signal;
 use tracing::{error, info};
 
 use crate::asterisk::Credentials;
-use crate::config::{Ari, Config, ConfigErrors};
+use crate::config::{AriSettings, Config, ConfigErrors};
 use crate::db::Db;
 use crate::hashing::{Dummy, Hasher};
 use crate::metrics::RELOADS;
@@ -21,7 +21,7 @@ pub(super) struct Reload<'a> {
     pub(super) hasher: &'a Hasher,
     /// The telephone line's and the site's.
     pub(super) dbs: [Db; 2],
-    pub(super) asterisks: &'a [Ari],
+    pub(super) asterisks: &'a [AriSettings],
     pub(super) credentials: Vec<Credentials>,
     pub(super) site: AppState,
     pub(super) listener: &'a Handle,
@@ -75,6 +75,6 @@ pub(super) fn load_checked(
     Ok(config)
 }
 
-fn place(ari: &Ari) -> (&str, &str) {
+fn place(ari: &AriSettings) -> (&str, &str) {
     (ari.url.as_str(), &ari.app)
 }

@@ -30,7 +30,7 @@ pub(super) struct ShutdownSequence<'a> {
 
 impl ShutdownSequence<'_> {
     /// Starts a graceful shutdown at the first signal. Returns at the second.
-    pub(super) async fn run(&self, mut signals: Signals, config: config::Shutdown) {
+    pub(super) async fn run(&self, mut signals: Signals, config: config::ShutdownSettings) {
         signals.next().await;
         info!("received a signal; shutting down, accepting no new calls");
         self.notifier.notify(Notification::Stopping);

@@ -14,7 +14,7 @@ use super::error::{DbFailure, NotAConnectionString};
 use super::failover::{self, CONNECT_LIMIT, Connector, FailoverConnector};
 use super::settings;
 use crate::clock;
-use crate::config::{Database, Secret};
+use crate::config::{DatabaseSettings, Secret};
 use domain::rules;
 
 /// How long an operator's command may take, and so the longest transaction.
@@ -57,7 +57,7 @@ impl Db {
     ///
     /// # Errors
     /// [`NotAConnectionString`] if it cannot be parsed.
-    pub fn for_daemon(database: &Database) -> Result<Self, NotAConnectionString> {
+    pub fn for_daemon(database: &DatabaseSettings) -> Result<Self, NotAConnectionString> {
         Self::new(&database.url, database.max_connections, rules::STORE_TIMEOUT, UNLIMITED_ATTEMPTS)
     }
 

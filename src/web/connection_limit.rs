@@ -13,7 +13,7 @@ use tokio::sync::oneshot;
 
 use super::connection_rate::{ConnectionRates, RateKind};
 use crate::clock;
-use crate::config::{Network, Site};
+use crate::config::{Network, SiteSettings};
 use crate::metrics::{HTTP_CONNECTIONS, HTTP_CONNECTIONS_CLOSED, HTTP_CONNECTIONS_REFUSED};
 use domain::network::subscriber_network;
 
@@ -60,7 +60,7 @@ struct NetworkShare {
 impl ConnectionLimiter {
     /// The configured limits of the subscribers' listener.
     #[must_use]
-    pub fn for_subscribers(site: &Site) -> Self {
+    pub fn for_subscribers(site: &SiteSettings) -> Self {
         let rates = ConnectionRates::new(site.connection_rate, site.handshake_rate);
         let (total, per_network) = (site.max_connections, site.max_connections_per_address);
         let limiter = Self::new("site", total, per_network, site.trusted_proxies.clone());

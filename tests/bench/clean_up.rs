@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::Result;
 use domain::rules;
-use karipass::config::{Database as Configured, Secret};
+use karipass::config::{DatabaseSettings, Secret};
 use karipass::db::{BATCH_ROWS, Db};
 use karipass_lab::postgres::{Durability, Postgres};
 use tokio::runtime::Runtime;
@@ -35,7 +35,7 @@ pub fn measure() -> Result<Vec<Figure>> {
     runtime.block_on(fill(&superuser))?;
     println!("{ROWS} sessions were made in {:.0} s", began.elapsed().as_secs_f64());
     let url = Secret::from(database.daemon_url);
-    let db = Db::for_daemon(&Configured { url, owner_url: None, max_connections: 2 })?;
+    let db = Db::for_daemon(&DatabaseSettings { url, owner_url: None, max_connections: 2 })?;
     // The first one connects.
     sweep(&runtime, &db)?;
     let mut looks = (0..LOOKS).map(|_| sweep(&runtime, &db)).collect::<Result<Vec<_>>>()?;

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Result, ensure};
 use karipass_lab::daemon::{self, Daemon, DaemonSetup};
-use karipass_lab::postgres::Shutdown;
+use karipass_lab::postgres::ShutdownMode;
 use karipass_lab::subscriber::{Caller, Subscriber};
 
 use crate::story::{Family, Story};
@@ -23,7 +23,7 @@ fn p15_a_database_that_stops_in_mid_call_is_trouble() -> Result<()> {
     let story = Story::new(&system)?;
     let (Family { contract, child, .. }, password) = (&story.family, story.password());
     let mut call = at_the_last_digit(&story, &password)?;
-    system.postgres.stop(Shutdown::Kill)?;
+    system.postgres.stop(ShutdownMode::Kill)?;
     call.key_password(&password[7..])?;
     expect_trouble(&mut call)?;
     // The next caller fails too.

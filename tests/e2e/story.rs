@@ -44,7 +44,7 @@ impl Family {
 
 /// A login number's credential and its contract's unit.
 #[derive(Debug, PartialEq, Eq)]
-pub struct Stored {
+pub struct StoredCredential {
     pub login: String,
     pub kind: String,
     pub is_good: bool,
@@ -117,7 +117,7 @@ impl<'a> Story<'a> {
 
     /// The stored credentials of the contract's numbers; `is_good` by the database's clock and C1,
     /// C2.
-    pub fn stored(&self) -> Result<Vec<Stored>> {
+    pub fn stored(&self) -> Result<Vec<StoredCredential>> {
         let query = "SELECT login_number, kind, password_hash LIKE '$argon2id$%'
                  AND voided_at IS NULL AND failed_attempts = 0
                  AND set_at BETWEEN now() - interval '10 minutes' AND now()
@@ -129,7 +129,7 @@ impl<'a> Story<'a> {
         })?;
         Ok(rows
             .iter()
-            .map(|row| Stored {
+            .map(|row| StoredCredential {
                 login: row.get(0),
                 kind: row.get(1),
                 is_good: row.get::<_, Option<bool>>(2).unwrap_or(false),
@@ -154,8 +154,11 @@ impl<'a> Story<'a> {
         role: &str,
         numbers: &[&str],
     ) -> Result<()> {
-        let expected =
-            Stored { login: login.to_owned(), kind: "temporary".to_owned(), is_good: true };
+        let expected = StoredCredential {
+            login: login.to_owned(),
+            kind: "temporary".to_owned(),
+            is_good: true,
+        };
         let (mut stored, in_force) = (self.stored()?, self.unit()?);
         stored.retain(|stored| stored.is_good);
         ensure!(stored == [expected], "stored: {stored:?}");

@@ -49,7 +49,7 @@ pub enum End {
 
 /// A call from its caller's side.
 #[derive(Debug, Clone)]
-pub struct Call {
+pub struct CallRecord {
     pub number: String,
     pub password: String,
     pub placed: Instant,
@@ -67,7 +67,7 @@ pub struct Call {
     pub over: Instant,
 }
 
-impl Call {
+impl CallRecord {
     /// The longest silence, and when it began: from the answer to the end.
     pub fn longest_silence(&self) -> (Duration, Instant) {
         let Some(mut silent_since) = self.answered else { return (Duration::ZERO, self.placed) };
@@ -143,11 +143,11 @@ pub enum Plan {
 
 impl Person {
     /// Places the call, and returns it after its end.
-    pub fn call(self, line: &Line) -> Call {
+    pub fn call(self, line: &Line) -> CallRecord {
         let Self { number, password, plan } = self;
         let placed = Instant::now();
         let called = Caller::asserted(&number).call(line);
-        let mut call = Call {
+        let mut call = CallRecord {
             number,
             password,
             placed,
@@ -171,7 +171,7 @@ impl Person {
 }
 
 struct Talk<'a> {
-    call: &'a mut Call,
+    call: &'a mut CallRecord,
     subscriber: Subscriber,
     plan: Plan,
     stage: Stage,
@@ -182,7 +182,7 @@ struct Talk<'a> {
 }
 
 impl<'a> Talk<'a> {
-    fn new(call: &'a mut Call, subscriber: Subscriber, plan: Plan) -> Self {
+    fn new(call: &'a mut CallRecord, subscriber: Subscriber, plan: Plan) -> Self {
         let stage = Stage::Menu;
         Self { call, subscriber, plan, stage, passwords: 0, waiting: None }
     }

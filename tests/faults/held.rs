@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use anyhow::{Context as _, Result};
 
-use crate::system::System;
+use crate::system::FaultSystem;
 
 const CREDENTIALS: &str = "SELECT login_number, count(*) FROM credential
     WHERE login_number = ANY($1) AND voided_at IS NULL GROUP BY login_number";
@@ -30,7 +30,7 @@ type Count = fn(&mut Held) -> &mut usize;
 
 impl Held {
     /// The state of each of these numbers.
-    pub async fn of_each(system: &System, numbers: &[&str]) -> Result<HashMap<String, Self>> {
+    pub async fn of_each(system: &FaultSystem, numbers: &[&str]) -> Result<HashMap<String, Self>> {
         let owner = system.database().owner().await?;
         let nothing = numbers.iter().map(|number| ((*number).to_owned(), Self::default()));
         let mut held: HashMap<_, _> = nothing.collect();

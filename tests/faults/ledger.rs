@@ -10,11 +10,11 @@ use std::time::{Duration, Instant};
 use anyhow::{Context as _, Result};
 use tokio::task::JoinSet;
 
-use crate::caller::{Call, End};
+use crate::caller::{CallRecord, End};
 use crate::held::Held;
 use crate::load::Lived;
-use crate::logins::{Answer, Login, Site};
-use crate::system::System;
+use crate::logins::{LoadBalancer, LoginRecord, LoginResult};
+use crate::system::FaultSystem;
 
 /// Concurrent logins while the ledger is closed.
 const SIDE_BY_SIDE: usize = 4;
@@ -65,10 +65,15 @@ pub struct Balance {
 }
 
 /// After a fault: compares.
-pub fn close(system: &System, lived: &Lived, faults: &[Fault], bears: Bears) -> Result<Balance> {
+pub fn close(
+    system: &FaultSystem,
+    lived: &Lived,
+    faults: &[Fault],
+    bears: Bears,
+) -> Result<Balance> {
     let begin = lived.calls.iter().map(|call| call.placed).min().context("no calls")?;
-    let site = Site::new(&system.fleet)?;
-    let logins = system.runtime.block_on(log_all_in(&site, &lived.calls));
+    let balancer = LoadBalancer::new(&system.fleet)?;
+    let logins = system.runtime.block_on(log_all_in(&balancer, &lived.calls));
     let numbers: Vec<&str> = lived.calls.iter().map(|call| call.number.as_str()).collect();
     let held = system.runtime.block_on(Held::of_each(system, &numbers))?;
     let mut balance =
@@ -77,7 +82,7 @@ pub fn close(system: &System, lived: &Lived, faults: &[Fault], bears: Bears) -> 
     for call in &lived.calls {
         let breach = |what: &str| format!("{what}: {}", call.describe(begin));
         let found = held.get(&call.number).copied().unwrap_or_default();
-        let answer = logins.get(&call.number).cloned().unwrap_or(Answer::NobodyThere);
+        let answer = logins.get(&call.number).cloned().unwrap_or(LoginResult::NobodyThere);
         balance.stored(call, found, &answer, faults, bears).into_iter().for_each(|what| {
             balance.breaches.push(breach(&what));
         });
@@ -97,19 +102,20 @@ pub fn close(system: &System, lived: &Lived, faults: &[Fault], bears: Bears) -> 
 impl Balance {
     fn stored(
         &mut self,
-        call: &Call,
+        call: &CallRecord,
         held: Held,
-        answer: &Answer,
+        answer: &LoginResult,
         faults: &[Fault],
         bears: Bears,
     ) -> Option<String> {
         self.credentials += held.credentials;
         // After a line began again, earlier confirmations may have been stored too.
         let once_each = (1..=call.confirmed.len()).contains(&held.noted);
-        let is_there = held.credentials == 1 && once_each && *answer == Answer::Status(200);
-        let is_absent = held.credentials == 0 && held.noted == 0 && *answer == Answer::Status(401);
+        let is_there = held.credentials == 1 && once_each && *answer == LoginResult::Status(200);
+        let is_absent =
+            held.credentials == 0 && held.noted == 0 && *answer == LoginResult::Status(401);
         let what = || format!("{held:?}, login {answer:?}");
-        self.logged_in += usize::from(*answer == Answer::Status(200));
+        self.logged_in += usize::from(*answer == LoginResult::Status(200));
         if call.end == End::Completed {
             self.completed += 1;
             if is_absent && bears.lost_commits {
@@ -134,7 +140,7 @@ impl Balance {
 
     fn lived(
         &mut self,
-        call: &Call,
+        call: &CallRecord,
         limit: Duration,
         faults: &[Fault],
         bears: Bears,
@@ -171,33 +177,33 @@ impl Balance {
         }
     }
 
-    fn login(&mut self, login: &Login, begin: Instant, faults: &[Fault], bears: Bears) {
+    fn login(&mut self, login: &LoginRecord, begin: Instant, faults: &[Fault], bears: Bears) {
         let good = if login.right { 200 } else { 401 };
-        if login.answer == Answer::Status(good) {
+        if login.answer == LoginResult::Status(good) {
             return;
         }
         self.failed_logins += 1;
         let in_a_fault = meets(faults, login.asked, login.answered);
         // A fault never excuses a wrong verdict, only a missing one.
-        let no_verdict = !matches!(login.answer, Answer::Status(200 | 401));
-        let lost = bears.lost_commits && login.right && login.answer == Answer::Status(401);
+        let no_verdict = !matches!(login.answer, LoginResult::Status(200 | 401));
+        let lost = bears.lost_commits && login.right && login.answer == LoginResult::Status(401);
         if (bears.failed_logins && in_a_fault && no_verdict) || lost {
             return;
         }
         let at = login.asked.saturating_duration_since(begin).as_secs_f64();
-        let Login { number, answer, .. } = login;
+        let LoginRecord { number, answer, .. } = login;
         self.breaches.push(format!("{at:.2} login of {number}, to be {good}: {answer:?}"));
     }
 
     /// The only wrong login for its number: a verdict is counted once, a missing one at most once
     /// (C2).
-    fn guess(&mut self, login: &Login, held: Held, bears: Bears) {
+    fn guess(&mut self, login: &LoginRecord, held: Held, bears: Bears) {
         self.guesses += 1;
         self.counted += held.wrong;
-        let least = usize::from(login.answer == Answer::Status(401) && !bears.lost_commits);
-        let most = usize::from(login.answer != Answer::NobodyThere);
+        let least = usize::from(login.answer == LoginResult::Status(401) && !bears.lost_commits);
+        let most = usize::from(login.answer != LoginResult::NobodyThere);
         if !(least..=most).contains(&held.wrong) {
-            let Login { number, answer, .. } = login;
+            let LoginRecord { number, answer, .. } = login;
             self.breaches.push(format!("wrong login of {number}, {answer:?}, but {held:?}"));
         }
     }
@@ -208,7 +214,7 @@ impl Balance {
 pub fn first_word(lived: &Lived, faults: &[Fault]) -> Duration {
     let first = faults.iter().map(|(from, _)| *from).min();
     let quiet = lived.calls.iter().filter(|call| first.is_none_or(|from| call.over < from));
-    quiet.filter_map(Call::first_heard_after).max().unwrap_or_default()
+    quiet.filter_map(CallRecord::first_heard_after).max().unwrap_or_default()
 }
 
 /// Whether this period overlaps with a fault.
@@ -225,7 +231,7 @@ pub fn reaction_p99(lived: &Lived, times: &[Fault]) -> Option<Duration> {
     took.get(took.len() * 99 / 100).copied()
 }
 
-async fn log_all_in(site: &Site, calls: &[Call]) -> HashMap<String, Answer> {
+async fn log_all_in(balancer: &LoadBalancer, calls: &[CallRecord]) -> HashMap<String, LoginResult> {
     let mut answers = HashMap::new();
     let mut asking = JoinSet::new();
     for (turn, call) in calls.iter().enumerate() {
@@ -234,9 +240,10 @@ async fn log_all_in(site: &Site, calls: &[Call]) -> HashMap<String, Answer> {
         {
             answers.insert(number, answer);
         }
-        let (site, number, password) = (site.clone(), call.number.clone(), call.password.clone());
+        let (balancer, number, password) =
+            (balancer.clone(), call.number.clone(), call.password.clone());
         asking.spawn(async move {
-            let login = site.log_in(turn, &number, &password, true).await;
+            let login = balancer.log_in(turn, &number, &password, true).await;
             (number, login.answer)
         });
     }

@@ -8,9 +8,9 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Result, ensure};
 
-use crate::caller::{Call, End, Person, Plan};
-use crate::logins::{Login, Site};
-use crate::system::{System, silent_number};
+use crate::caller::{CallRecord, End, Person, Plan};
+use crate::logins::{LoadBalancer, LoginRecord};
+use crate::system::{FaultSystem, silent_number};
 
 /// Interval of new callers in most rows.
 pub const CALL_EVERY: Duration = Duration::from_millis(900);
@@ -37,13 +37,13 @@ const POLL_INTERVAL: Duration = Duration::from_millis(20);
 /// All recorded calls and logins.
 #[derive(Debug, Default)]
 pub struct Lived {
-    pub calls: Vec<Call>,
-    pub logins: Vec<Login>,
+    pub calls: Vec<CallRecord>,
+    pub logins: Vec<LoginRecord>,
 }
 
-struct Shared {
-    system: Arc<System>,
-    site: Site,
+struct LoadState {
+    system: Arc<FaultSystem>,
+    balancer: LoadBalancer,
     over: AtomicBool,
     usual: Duration,
     call_every: Mutex<Duration>,
@@ -52,22 +52,22 @@ struct Shared {
 
 /// The load; it ends with [`Load::end`].
 pub struct Load {
-    shared: Arc<Shared>,
+    shared: Arc<LoadState>,
     threads: Vec<JoinHandle<()>>,
 }
 
 impl Load {
     /// Starts the load, with a call at each interval `usual`.
-    pub fn start(system: &Arc<System>, usual: Duration) -> Result<Self> {
-        let shared = Arc::new(Shared {
+    pub fn start(system: &Arc<FaultSystem>, usual: Duration) -> Result<Self> {
+        let shared = Arc::new(LoadState {
             system: Arc::clone(system),
-            site: Site::new(&system.fleet)?,
+            balancer: LoadBalancer::new(&system.fleet)?,
             over: AtomicBool::new(false),
             usual,
             call_every: Mutex::new(usual),
             lived: Mutex::new(Lived::default()),
         });
-        let threads = [Shared::place_calls, Shared::send_logins].map(|work| {
+        let threads = [LoadState::place_calls, LoadState::send_logins].map(|work| {
             let shared = Arc::clone(&shared);
             spawn(move || work(&shared))
         });
@@ -95,7 +95,7 @@ impl Load {
         loop {
             let done = {
                 let lived = self.shared.lived.lock().unwrap();
-                let good = |call: &&Call| call.end == End::Completed && call.placed > since;
+                let good = |call: &&CallRecord| call.end == End::Completed && call.placed > since;
                 lived.calls.iter().filter(good).count()
             };
             if done >= count {
@@ -126,7 +126,7 @@ impl Drop for Load {
     }
 }
 
-impl Shared {
+impl LoadState {
     fn is_over(&self) -> bool {
         self.over.load(Ordering::Relaxed)
     }
@@ -183,7 +183,7 @@ impl Shared {
                     let Some((number, password, right)) = drawn else { return };
                     let runtime = Arc::clone(&runtime);
                     askers.spawn(move || {
-                        let login = self.site.log_in(turn, &number, &password, right);
+                        let login = self.balancer.log_in(turn, &number, &password, right);
                         let login = runtime.block_on(login);
                         self.lived.lock().unwrap().logins.push(login);
                     });
@@ -206,8 +206,9 @@ impl Shared {
         let good = lived.calls.iter().filter(|call| {
             call.end == End::Completed && !(is_wrong && guessed.contains(&call.number))
         });
-        let good: Vec<&Call> = good.collect();
-        let Call { number, password, .. } = *good.get(rand::random_range(0..good.len().max(1)))?;
+        let good: Vec<&CallRecord> = good.collect();
+        let CallRecord { number, password, .. } =
+            *good.get(rand::random_range(0..good.len().max(1)))?;
         if is_wrong {
             guessed.insert(number.clone());
             return Some((number.clone(), WRONG.to_owned(), false));

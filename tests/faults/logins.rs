@@ -13,7 +13,7 @@ use crate::fleet::{Fleet, Member};
 
 /// The result of a login.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Answer {
+pub enum LoginResult {
     /// Its HTTP status.
     Status(u16),
     /// No daemon was ready, or none accepted a connection.
@@ -24,23 +24,23 @@ pub enum Answer {
 
 /// A login.
 #[derive(Debug, Clone)]
-pub struct Login {
+pub struct LoginRecord {
     pub number: String,
     pub asked: Instant,
     pub answered: Instant,
     /// Whether it must be accepted.
     pub right: bool,
-    pub answer: Answer,
+    pub answer: LoginResult,
 }
 
 /// The load balancer and its clients.
 #[derive(Clone)]
-pub struct Site {
+pub struct LoadBalancer {
     members: Vec<Arc<Member>>,
     client: Client,
 }
 
-impl Site {
+impl LoadBalancer {
     /// A load balancer for these daemons.
     pub fn new(fleet: &Fleet) -> Result<Self> {
         let client = api::client(&fleet.certificate())?
@@ -52,24 +52,30 @@ impl Site {
     }
 
     /// Logs in, each time at another daemon first.
-    pub async fn log_in(&self, turn: usize, number: &str, password: &str, right: bool) -> Login {
+    pub async fn log_in(
+        &self,
+        turn: usize,
+        number: &str,
+        password: &str,
+        right: bool,
+    ) -> LoginRecord {
         let asked = Instant::now();
         let answer = self.ask(turn, number, password).await;
-        Login { number: number.to_owned(), asked, answered: Instant::now(), right, answer }
+        LoginRecord { number: number.to_owned(), asked, answered: Instant::now(), right, answer }
     }
 
-    async fn ask(&self, turn: usize, number: &str, password: &str) -> Answer {
+    async fn ask(&self, turn: usize, number: &str, password: &str) -> LoginResult {
         let body = json!({ "number": number, "password": password });
         let count = self.members.len();
         let in_turn = (0..count).map(|index| &self.members[(turn + index) % count]);
         for member in in_turn.filter(|member| member.is_in_service()) {
             let url = format!("{}/api/v1/login", member.site());
             match self.client.post(url).json(&body).send().await {
-                Ok(answer) => return Answer::Status(answer.status().as_u16()),
+                Ok(answer) => return LoginResult::Status(answer.status().as_u16()),
                 Err(error) if error.is_connect() => {}
-                Err(error) => return Answer::Lost(format!("{}: {error:?}", member.name)),
+                Err(error) => return LoginResult::Lost(format!("{}: {error:?}", member.name)),
             }
         }
-        Answer::NobodyThere
+        LoginResult::NobodyThere
     }
 }

@@ -2,25 +2,27 @@
 
 use domain::rules;
 
-use crate::caller::{Call, End};
+use crate::caller::{CallRecord, End};
 use crate::ledger::first_word;
 use crate::load::Lived;
 use crate::row::Times;
 
 /// While another daemon lives, a new caller is served.
 pub fn check_new_calls(lived: &Lived, _times: &Times, breaches: &mut Vec<String>) -> String {
-    let apology_first = |call: &&Call| call.heard.first().is_some_and(|heard| heard.is("trouble"));
+    let apology_first =
+        |call: &&CallRecord| call.heard.first().is_some_and(|heard| heard.is("trouble"));
     for call in lived.calls.iter().filter(apology_first) {
         breaches.push(format!("a new call heard the apology: {}", call.describe(call.placed)));
     }
-    let first = lived.calls.iter().filter_map(Call::first_heard_after).max().unwrap_or_default();
+    let first =
+        lived.calls.iter().filter_map(CallRecord::first_heard_after).max().unwrap_or_default();
     format!("a first word after {first:.1?} at most")
 }
 
 /// A caller who has heard the menu is served to the end.
 pub fn check_calls_continue(lived: &Lived, _times: &Times, breaches: &mut Vec<String>) -> String {
-    let begun = |call: &&Call| call.heard.first().is_some_and(|heard| heard.may_be("menu"));
-    let begun: Vec<&Call> = lived.calls.iter().filter(begun).collect();
+    let begun = |call: &&CallRecord| call.heard.first().is_some_and(|heard| heard.may_be("menu"));
+    let begun: Vec<&CallRecord> = lived.calls.iter().filter(begun).collect();
     for call in begun.iter().filter(|call| matches!(call.end, End::Apology(_))) {
         breaches.push(format!("a call did not go on: {}", call.describe(call.placed)));
     }
@@ -29,7 +31,7 @@ pub fn check_calls_continue(lived: &Lived, _times: &Times, breaches: &mut Vec<St
 
 /// `P15`
 pub fn check_apology_delay(lived: &Lived, times: &Times, breaches: &mut Vec<String>) -> String {
-    let waited = lived.calls.iter().filter_map(Call::apologised_after);
+    let waited = lived.calls.iter().filter_map(CallRecord::apologised_after);
     let longest = waited.max().unwrap_or_default();
     let remark = format!("an apology after {longest:.1?} at most");
     if longest > rules::TROUBLE_TIMEOUT + first_word(lived, &times.faults) {

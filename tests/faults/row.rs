@@ -9,8 +9,8 @@ use anyhow::{Context as _, Result, ensure};
 
 use crate::ledger::{self, Bears, Fault};
 use crate::load::{Lived, Load};
-use crate::system::{System, Wishes};
-use crate::table::{Line, Table};
+use crate::system::{FaultSystem, Wishes};
+use crate::table::{Table, TableLine};
 
 /// A row that measures the line's reaction has the machine to itself. The others share it, as many
 /// at once as the test program has threads.
@@ -43,15 +43,15 @@ pub struct Times {
 pub type Look = fn(&Lived, &Times, &mut Vec<String>) -> String;
 
 /// The scene of a fault's function.
-pub struct Scene {
-    pub system: Arc<System>,
+pub struct FaultScene {
+    pub system: Arc<FaultSystem>,
     pub load: Load,
     times: Mutex<Times>,
     ready: Mutex<Option<Duration>>,
     remarks: Mutex<Vec<String>>,
 }
 
-impl Scene {
+impl FaultScene {
     /// Records a fault that lasts until `fault` returns.
     pub fn fault<T>(&self, fault: impl FnOnce(Instant) -> Result<T>) -> Result<T> {
         let from = Instant::now();
@@ -93,7 +93,7 @@ pub struct Row {
     /// Checks beside those of the ledger.
     pub looks: &'static [Look],
     /// Injects the fault into a system.
-    pub inject: fn(&Scene) -> Result<()>,
+    pub inject: fn(&FaultScene) -> Result<()>,
 }
 
 impl Row {
@@ -106,9 +106,9 @@ impl Row {
             (None, Some(TURN.read().unwrap_or_else(PoisonError::into_inner)))
         };
         let begun = Instant::now();
-        let system = Arc::new(System::start(&self.wishes)?);
+        let system = Arc::new(FaultSystem::start(&self.wishes)?);
         let load = Load::start(&system, self.call_every)?;
-        let scene = Scene {
+        let scene = FaultScene {
             system,
             load,
             times: Mutex::new(Times { quiet: begun, faults: Vec::new(), normal: None }),
@@ -116,7 +116,7 @@ impl Row {
             remarks: Mutex::default(),
         };
         let outcome = self.run_fault(&scene);
-        let Scene { system, load, times, ready, remarks } = scene;
+        let FaultScene { system, load, times, ready, remarks } = scene;
         let lived = load.end();
         let times = times.into_inner().unwrap();
         let balance = ledger::close(&system, &lived, &times.faults, self.bears);
@@ -131,7 +131,15 @@ impl Row {
         let breaches = std::mem::take(&mut balance.breaches);
         let (fault, times, held) = (self.fault, times.faults.len(), breaches.is_empty());
         let ready = ready.into_inner().unwrap();
-        TABLE.note(Line { fault, times, balance, ready, remarks, held, took: begun.elapsed() });
+        TABLE.note(TableLine {
+            fault,
+            times,
+            balance,
+            ready,
+            remarks,
+            held,
+            took: begun.elapsed(),
+        });
         println!("\n{TABLE}");
         let more = breaches.len().saturating_sub(MAX_REPORTED);
         let breaches = breaches.into_iter().take(MAX_REPORTED).collect::<Vec<_>>().join("\n");
@@ -139,7 +147,7 @@ impl Row {
         Ok(())
     }
 
-    fn run_fault(&self, scene: &Scene) -> Result<()> {
+    fn run_fault(&self, scene: &FaultScene) -> Result<()> {
         let quiet = |since| scene.load.wait_until_completed(QUIET_CALLS, since, QUIET_TIMEOUT);
         quiet(Instant::now()).context("before the fault")?;
         (self.inject)(scene)?;
@@ -148,7 +156,7 @@ impl Row {
 }
 
 /// The last complaints of the daemons.
-fn complaints(system: &System) -> String {
+fn complaints(system: &FaultSystem) -> String {
     let mut text = String::new();
     for member in system.fleet.members() {
         let log = fs::read_to_string(member.daemon().log()).unwrap_or_default();

@@ -40,7 +40,7 @@ pub struct Wishes {
 }
 
 /// The servers; ended in this order.
-pub struct System {
+pub struct FaultSystem {
     pub fleet: Fleet,
     asterisk: Mutex<Asterisk>,
     /// Before ARI, one for each daemon.
@@ -56,7 +56,7 @@ pub struct System {
     _folder: TempDir,
 }
 
-impl System {
+impl FaultSystem {
     /// Starts everything and waits until both daemons are ready.
     pub fn start(wishes: &Wishes) -> Result<Self> {
         let folder = folder::temporary("karipass-faults-")?;

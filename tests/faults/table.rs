@@ -8,7 +8,7 @@ use crate::ledger::Balance;
 
 /// A row's line.
 #[derive(Debug)]
-pub struct Line {
+pub struct TableLine {
     pub fault: &'static str,
     pub times: usize,
     pub balance: Balance,
@@ -21,7 +21,7 @@ pub struct Line {
 
 /// The lines up to now.
 #[derive(Debug)]
-pub struct Table(Mutex<Vec<Line>>);
+pub struct Table(Mutex<Vec<TableLine>>);
 
 impl Table {
     pub const fn new() -> Self {
@@ -29,7 +29,7 @@ impl Table {
     }
 
     /// Adds a line.
-    pub fn note(&self, line: Line) {
+    pub fn note(&self, line: TableLine) {
         self.0.lock().unwrap().push(line);
     }
 }
@@ -54,7 +54,7 @@ const HEAD: [&str; 14] = [
 impl fmt::Display for Table {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut cells = vec![HEAD.map(str::to_owned).to_vec()];
-        cells.extend(self.0.lock().unwrap().iter().map(Line::cells));
+        cells.extend(self.0.lock().unwrap().iter().map(TableLine::cells));
         let width = |column: usize| cells.iter().map(|row| row[column].chars().count()).max();
         let widths: Vec<usize> = (0..HEAD.len()).map(|column| width(column).unwrap_or(0)).collect();
         for row in &cells {
@@ -71,7 +71,7 @@ impl fmt::Display for Table {
     }
 }
 
-impl Line {
+impl TableLine {
     fn cells(&self) -> Vec<String> {
         let Balance { calls, completed, logged_in, unheard, credentials, .. } = &self.balance;
         let Balance { apologies, lost_calls, lost_commits, logins, failed_logins, .. } =

@@ -5,7 +5,7 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::time::{Duration, SystemTime};
 
-use crate::fake_asterisk::{FakeAsterisk, Reply};
+use crate::fake_asterisk::{FakeAsterisk, FakeReply};
 use karipass::check::{Finding, Severity, database};
 use karipass_lab::postgres::Database;
 use serde_json::{Value, json};
@@ -105,7 +105,11 @@ async fn r_check_names_each_part_that_is_down_and_exits_with_1() {
 #[tokio::test(flavor = "multi_thread")]
 async fn r_check_names_the_asterisk_of_each_finding() {
     let (one, other) = (FakeAsterisk::start().await.unwrap(), FakeAsterisk::start().await.unwrap());
-    one.on("GET", "/asterisk/info", Reply::With(200, json!({ "system": { "version": "18.0.0" } })));
+    one.on(
+        "GET",
+        "/asterisk/info",
+        FakeReply::With(200, json!({ "system": { "version": "18.0.0" } })),
+    );
     let database = support::database().await;
     let ran = |arguments: &[&str]| {
         let mut command = database.karipass(Path::new(KARIPASS));

@@ -9,7 +9,7 @@ use serde_json::json;
 use tokio::task::JoinSet;
 use tokio::time::sleep;
 
-use crate::site::{Caller, WRONG};
+use crate::site::{SiteClient, WRONG};
 use crate::support::{wait_until, wait_until_within};
 
 /// A few more than the queue and the workers hold.
@@ -22,7 +22,7 @@ const FILL_TIMEOUT: Duration = Duration::from_secs(170);
 const RETRY_INTERVAL: Duration = Duration::from_millis(100);
 
 /// Logins, each repeated as soon as it is answered.
-pub struct Flood {
+pub struct QueueFlood {
     answers: Arc<Answers>,
     asking: JoinSet<()>,
 }
@@ -33,14 +33,14 @@ struct Answers {
     refused: AtomicUsize,
 }
 
-impl Flood {
+impl QueueFlood {
     /// Starts logins at the site at `base`; returns once the queue is full.
     pub async fn begin(base: &str) -> Self {
         let answers = Arc::new(Answers::default());
-        let caller = Caller::new();
+        let client = SiteClient::new();
         let mut asking = JoinSet::new();
         for _ in 0..AT_ONCE {
-            asking.spawn(ask(caller.clone(), base.to_owned(), Arc::clone(&answers)));
+            asking.spawn(ask(client.clone(), base.to_owned(), Arc::clone(&answers)));
         }
         let flood = Self { answers, asking };
         wait_until_within(FILL_TIMEOUT, "the queue to be full", async || flood.refused() > 0).await;
@@ -68,10 +68,10 @@ impl Flood {
     }
 }
 
-async fn ask(caller: Caller, base: String, answers: Arc<Answers>) {
+async fn ask(client: SiteClient, base: String, answers: Arc<Answers>) {
     let body = json!({ "number": UNKNOWN_NUMBER, "password": WRONG });
     loop {
-        let request = caller.client().post(format!("{base}/api/v1/login")).json(&body);
+        let request = client.http().post(format!("{base}/api/v1/login")).json(&body);
         let Ok(answer) = request.send().await else {
             // On a busy machine, requests that take too long are cut off.
             sleep(RETRY_INTERVAL).await;

@@ -60,7 +60,7 @@ async fn every_route_of_the_site_is_walked() {
     for path in &scene.service.paths {
         let url = format!("{}{}", scene.service.base, path.replace("{unit}", "number"));
         for method in &methods {
-            let answer = scene.caller.send(scene.caller.client().request(method.clone(), &url));
+            let answer = scene.client.send(scene.client.http().request(method.clone(), &url));
             if answer.await.status != 405 {
                 // The names of assets have digests.
                 let shown = if path.starts_with("/assets/") { "/assets/" } else { path.as_str() };
@@ -102,7 +102,7 @@ async fn c6_no_route_but_the_change_is_open() {
     for (kind, age) in [("temporary", "1 second"), ("password", "60 days")] {
         site::credential(&scene.owner, NUMBER, kind).await;
         site::age(&scene.owner, NUMBER, age).await;
-        let bearer = scene.caller.log_in(&scene.service.base, NUMBER, RIGHT).await.token();
+        let bearer = scene.client.log_in(&scene.service.base, NUMBER, RIGHT).await.token();
         let mut browser = Browser::new(&scene.service.base);
         browser.log_in(NUMBER, RIGHT).await;
         let form = browser.get("/password").await;
@@ -129,7 +129,7 @@ async fn u2_no_route_of_the_unit_is_open_to_a_user() {
     for number in [NUMBER, USER] {
         site::credential(&scene.owner, number, "password").await;
     }
-    let bearer = scene.caller.log_in(&scene.service.base, USER, RIGHT).await.token();
+    let bearer = scene.client.log_in(&scene.service.base, USER, RIGHT).await.token();
     let mut browser = Browser::new(&scene.service.base);
     browser.log_in(USER, RIGHT).await;
     let own = token(&browser.get("/password").await);
@@ -161,7 +161,7 @@ async fn no_route_shows_or_changes_another_contract() {
     let number = "INSERT INTO phone_number VALUES ($1, $1, true)";
     scene.owner.execute(number, &[&OTHER]).await.unwrap();
     site::credential(&scene.owner, OTHER, "password").await;
-    let bearer = scene.caller.log_in(&scene.service.base, OTHER, RIGHT).await.token();
+    let bearer = scene.client.log_in(&scene.service.base, OTHER, RIGHT).await.token();
     let mut browser = Browser::new(&scene.service.base);
     browser.log_in(OTHER, RIGHT).await;
     let own = token(&browser.get("/password").await);
@@ -226,12 +226,12 @@ async fn api(scene: &Scene, method: Method, path: &str, token: Option<&str>) -> 
         "current": RIGHT, "new": "another1", "new_again": "another1",
     });
     let url = format!("{}{path}", scene.service.base);
-    let request = scene.caller.client().request(method, url).json(&body);
+    let request = scene.client.http().request(method, url).json(&body);
     let request = match token {
         Some(token) => request.bearer_auth(token),
         None => request,
     };
-    scene.caller.send(request).await
+    scene.client.send(request).await
 }
 
 /// Gets a page, or sends its form with this browser's own token.

@@ -14,7 +14,7 @@ use serde_json::{Map, Value, json};
 use tokio::sync::Mutex;
 use tokio_postgres::Client;
 
-use crate::site::{self, Answer, CHEAP, Caller, KEYS, RIGHT, Service};
+use crate::site::{self, Answer, CHEAP, KEYS, RIGHT, Service, SiteClient};
 use crate::support::{self, daemon_db};
 use crate::temporary_password::{SetTemporary as _, SetTemporaryPassword};
 
@@ -29,7 +29,7 @@ pub struct Scene {
     pub database: Database,
     pub owner: Client,
     pub service: Service,
-    pub caller: Caller,
+    pub client: SiteClient,
 }
 
 impl Scene {
@@ -60,7 +60,7 @@ impl Scene {
         let owner = database.owner().await.unwrap();
         site::contract(&owner, unit).await;
         let service = Service::start(&database, variables).await;
-        Self { database, owner, service, caller: Caller::new() }
+        Self { database, owner, service, client: SiteClient::new() }
     }
 
     /// Gives `login` a credential of `kind` with this secret, replacing any other.
@@ -92,7 +92,7 @@ impl Scene {
     }
 
     pub async fn log_in(&self, number: &str, password: &str) -> Answer {
-        self.caller.log_in(&self.service.base, number, password).await
+        self.client.log_in(&self.service.base, number, password).await
     }
 
     /// The token of a new session.
@@ -101,21 +101,21 @@ impl Scene {
     }
 
     pub async fn session(&self, token: &str) -> Answer {
-        self.caller.session(&self.service.base, token).await
+        self.client.session(&self.service.base, token).await
     }
 
     pub async fn change(&self, token: &str, current: &str, new: &str) -> Answer {
-        change(&self.caller, &self.service.base, token, [current, new, new]).await
+        change(&self.client, &self.service.base, token, [current, new, new]).await
     }
 
     /// `GET /api/v1/unit`
     pub async fn unit_choices(&self, token: &str) -> Answer {
-        let request = self.caller.client().get(format!("{}/api/v1/unit", self.service.base));
-        self.caller.send(request.bearer_auth(token)).await
+        let request = self.client.http().get(format!("{}/api/v1/unit", self.service.base));
+        self.client.send(request.bearer_auth(token)).await
     }
 
     pub async fn unit(&self, token: &str, unit: &str, passwords: &[(&str, &str)]) -> Answer {
-        change_unit(&self.caller, &self.service.base, token, unit, passwords).await
+        change_unit(&self.client, &self.service.base, token, unit, passwords).await
     }
 
     /// The failures counted for `login`, and whether it is void.
@@ -154,16 +154,16 @@ impl Scene {
 }
 
 /// `POST /api/v1/password` with the current password, the new one, and its confirmation.
-pub async fn change(caller: &Caller, base: &str, token: &str, typed: [&str; 3]) -> Answer {
+pub async fn change(client: &SiteClient, base: &str, token: &str, typed: [&str; 3]) -> Answer {
     let [current, new, again] = typed;
     let body = json!({ "current": current, "new": new, "new_again": again });
-    let request = caller.client().post(format!("{base}/api/v1/password"));
-    caller.send(request.bearer_auth(token).json(&body)).await
+    let request = client.http().post(format!("{base}/api/v1/password"));
+    client.send(request.bearer_auth(token).json(&body)).await
 }
 
 /// `POST /api/v1/unit`
 pub async fn change_unit(
-    caller: &Caller,
+    client: &SiteClient,
     base: &str,
     token: &str,
     unit: &str,
@@ -172,8 +172,8 @@ pub async fn change_unit(
     let passwords: Map<String, Value> =
         passwords.iter().map(|(number, typed)| ((*number).to_owned(), json!(typed))).collect();
     let body = json!({ "unit": unit, "passwords": passwords });
-    let request = caller.client().post(format!("{base}/api/v1/unit"));
-    caller.send(request.bearer_auth(token).json(&body)).await
+    let request = client.http().post(format!("{base}/api/v1/unit"));
+    client.send(request.bearer_auth(token).json(&body)).await
 }
 
 /// A refusal's status and code.

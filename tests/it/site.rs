@@ -94,7 +94,7 @@ impl Drop for Service {
 }
 
 /// `karipass serve` in its own process, without an Asterisk; killed when dropped.
-pub struct Daemon {
+pub struct SiteDaemon {
     /// Where its site answers, such as `http://127.0.0.1:40001`.
     pub base: String,
     /// Where operators ask, likewise.
@@ -103,7 +103,7 @@ pub struct Daemon {
     folder: TempDir,
 }
 
-impl Daemon {
+impl SiteDaemon {
     /// Starts one with these variables besides the usual ones, and waits until its site answers.
     pub fn start(database: &Database, variables: &[(&str, &str)]) -> Self {
         let folder = tempfile::tempdir().unwrap();
@@ -187,8 +187,8 @@ impl Daemon {
     }
 
     /// A metric's value now, by its name with its labels.
-    pub async fn metric(&self, caller: &Caller, name: &str) -> f64 {
-        let metrics = caller.get(&format!("{}/metrics", self.operators)).await.body;
+    pub async fn metric(&self, client: &SiteClient, name: &str) -> f64 {
+        let metrics = client.get(&format!("{}/metrics", self.operators)).await.body;
         let line = metrics.lines().find_map(|line| line.strip_prefix(name)).expect(name);
         line.trim().parse().unwrap()
     }
@@ -251,9 +251,9 @@ impl Answer {
 
 /// A client of a site; connections are kept.
 #[derive(Clone)]
-pub struct Caller(reqwest::Client);
+pub struct SiteClient(reqwest::Client);
 
-impl Caller {
+impl SiteClient {
     pub fn new() -> Self {
         Self::from([127, 0, 0, 1])
     }
@@ -293,7 +293,7 @@ impl Caller {
     }
 
     /// The client for any other request.
-    pub fn client(&self) -> &reqwest::Client {
+    pub fn http(&self) -> &reqwest::Client {
         &self.0
     }
 }

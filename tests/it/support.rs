@@ -10,7 +10,7 @@ use std::sync::LazyLock;
 use std::time::Duration;
 
 use karipass::clock;
-use karipass::config::{Database as DatabaseConfig, Secret};
+use karipass::config::{DatabaseSettings, Secret};
 use karipass::db::Db;
 use karipass_lab::postgres::{Database, Postgres};
 use tokio::sync::{Mutex, MutexGuard};
@@ -146,7 +146,7 @@ pub fn daemon_db(database: &Database) -> Db {
 
 /// The daemon's view of a database by another way, such as a proxy's.
 pub fn db_at(url: &str) -> Db {
-    Db::for_daemon(&DatabaseConfig {
+    Db::for_daemon(&DatabaseSettings {
         url: Secret::from(url.to_owned()),
         owner_url: None,
         max_connections: 8,
@@ -159,8 +159,8 @@ pub fn operator_db(database: &Database) -> Db {
     Db::for_operator(&Secret::from(database.owner_url.clone())).unwrap()
 }
 
-fn configured(database: &Database) -> DatabaseConfig {
-    DatabaseConfig {
+fn configured(database: &Database) -> DatabaseSettings {
+    DatabaseSettings {
         url: Secret::from(database.daemon_url.clone()),
         owner_url: Some(Secret::from(database.owner_url.clone())),
         max_connections: 8,

@@ -16,7 +16,7 @@ pub struct Credentials(Arc<RwLock<HeaderValue>>);
 impl Credentials {
     /// # Errors
     /// [`BuildError::Credentials`] if no header can hold them.
-    pub(super) fn new(ari: &config::Ari) -> Result<Self, BuildError> {
+    pub(super) fn new(ari: &config::AriSettings) -> Result<Self, BuildError> {
         Ok(Self(Arc::new(RwLock::new(authorization(ari)?))))
     }
 
@@ -24,7 +24,7 @@ impl Credentials {
     ///
     /// # Errors
     /// [`BuildError::Credentials`]; nothing changes then.
-    pub fn replace(&self, ari: &config::Ari) -> Result<(), BuildError> {
+    pub fn replace(&self, ari: &config::AriSettings) -> Result<(), BuildError> {
         *self.0.write().unwrap_or_else(PoisonError::into_inner) = authorization(ari)?;
         Ok(())
     }
@@ -34,7 +34,7 @@ impl Credentials {
     }
 }
 
-fn authorization(ari: &config::Ari) -> Result<HeaderValue, BuildError> {
+fn authorization(ari: &config::AriSettings) -> Result<HeaderValue, BuildError> {
     let pair = STANDARD.encode(format!("{}:{}", ari.user, ari.password.expose()));
     let mut value =
         HeaderValue::from_str(&format!("Basic {pair}")).map_err(|_| BuildError::Credentials)?;

@@ -52,7 +52,7 @@ impl<'a> Request<'a> {
 
 impl Http {
     pub(super) fn new(
-        ari: &config::Ari,
+        ari: &config::AriSettings,
         credentials: Credentials,
         deadline: Duration,
     ) -> Result<Self, BuildError> {

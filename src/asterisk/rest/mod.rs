@@ -42,7 +42,7 @@ impl Rest {
     ///
     /// # Errors
     /// If the configured URL, user, password or certificate authorities cannot be used.
-    pub(crate) fn new(ari: &config::Ari, deadline: Duration) -> Result<Self, BuildError> {
+    pub(crate) fn new(ari: &config::AriSettings, deadline: Duration) -> Result<Self, BuildError> {
         let credentials = Credentials::new(ari)?;
         Ok(Self { http: Http::new(ari, credentials.clone(), deadline)?, credentials })
     }

@@ -69,7 +69,7 @@ enum MediaAttack {
 async fn attempt(system: &System, attack: MediaAttack, victim: &Story<'_>) -> Result<()> {
     let (caller, password) = (&victim.family.contract, victim.password());
     let mut carrier = Agent::new(Agent::socket(CARRIER)?, system.asterisk.setup.sip)?;
-    let (mut stranger, mut own) = (Ear::new(STRANGER)?, Ear::new(CARRIER)?);
+    let (mut stranger, mut own) = (MediaEndpoint::new(STRANGER)?, MediaEndpoint::new(CARRIER)?);
     let (foreign, honest) = (sdp(stranger.handset.address()?), sdp(own.handset.address()?));
     let offer = match attack {
         MediaAttack::Offer => &foreign,
@@ -101,12 +101,12 @@ async fn attempt(system: &System, attack: MediaAttack, victim: &Story<'_>) -> Re
 }
 
 /// The media of a telephone, without SIP.
-struct Ear {
+struct MediaEndpoint {
     handset: Handset,
     packets: UnboundedReceiver<()>,
 }
 
-impl Ear {
+impl MediaEndpoint {
     fn new(address: Ipv4Addr) -> Result<Self> {
         let (heard, packets) = unbounded_channel();
         let handset = Handset::new(address, move |_, _| {

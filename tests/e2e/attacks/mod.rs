@@ -17,7 +17,7 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 
-use crate::dialplan::{Answer, Events, listen, next_start};
+use crate::dialplan::{Disposition, Events, listen, next_start};
 use agent::{Agent, Dialog};
 
 /// A trunk without any trust, from which strangers call telephones.
@@ -136,8 +136,8 @@ fn p1_a_call_that_was_transferred_or_forwarded_has_no_trusted_caller() -> Result
         let mut wrong = Vec::new();
         for attack in ATTACKS {
             match ground.attempt(attack).await.with_context(|| format!("{attack:?}"))? {
-                Answer::Stasis(verdict, _) if verdict == "untrusted" => {}
-                other @ (Answer::Stasis(..) | Answer::Refused(_)) => {
+                Disposition::Stasis(verdict, _) if verdict == "untrusted" => {}
+                other @ (Disposition::Stasis(..) | Disposition::Refused(_)) => {
                     wrong.push(format!("{attack:?}: {other:?}"));
                 }
             }
@@ -182,7 +182,7 @@ enum Attack {
 
 impl AttackGround {
     /// Returns what reaches the line, and hangs up every call.
-    async fn attempt(&mut self, attack: Attack) -> Result<Answer> {
+    async fn attempt(&mut self, attack: Attack) -> Result<Disposition> {
         match attack {
             Attack::BlindTransfer => {
                 let (_, mut taken) = self.answer_stranger().await?;

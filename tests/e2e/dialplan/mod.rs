@@ -111,23 +111,23 @@ fn p1_only_the_set_up_number_is_answered_in_each_of_its_forms() -> Result<()> {
 
 /// The result of a call.
 #[derive(Debug, PartialEq, Eq)]
-pub enum Answer {
+pub enum Disposition {
     /// The application got these arguments.
     Stasis(String, String),
     /// A final SIP response.
     Refused(u16),
 }
 
-fn trusted(number: &str) -> Answer {
-    Answer::Stasis("trusted".into(), number.into())
+fn trusted(number: &str) -> Disposition {
+    Disposition::Stasis("trusted".into(), number.into())
 }
 
-fn verdict(verdict: &str) -> Answer {
-    Answer::Stasis(verdict.into(), String::new())
+fn verdict(verdict: &str) -> Disposition {
+    Disposition::Stasis(verdict.into(), String::new())
 }
 
 /// One INVITE and its expected result.
-struct Case {
+struct InviteCase {
     from: Ipv4Addr,
     dialled: &'static str,
     /// Parameters of the request's URI.
@@ -137,11 +137,11 @@ struct Case {
     call_id: &'static str,
     from_header: &'static str,
     headers: String,
-    expected: Answer,
+    expected: Disposition,
 }
 
-impl Case {
-    fn new(from: Ipv4Addr, headers: impl Into<String>, expected: Answer) -> Self {
+impl InviteCase {
+    fn new(from: Ipv4Addr, headers: impl Into<String>, expected: Disposition) -> Self {
         let from_header = "<sip:0699999999@caller.example>";
         let (dialled, headers) = (SET_UP_NUMBER, headers.into());
         let (via, call_id) = (String::new(), "case(x),y");
@@ -160,7 +160,7 @@ impl Case {
 }
 
 /// Sends every case to a fresh Asterisk whose application only listens.
-fn check(cases: &[Case]) -> Result<()> {
+fn check(cases: &[InviteCase]) -> Result<()> {
     let folder = tempfile::tempdir()?;
     let setup = AsteriskSetup::new(folder.path())?.snippet("phones.conf", ENDPOINTS);
     let asterisk = Asterisk::start(setup)?;
@@ -172,8 +172,8 @@ fn check(cases: &[Case]) -> Result<()> {
             let answer = call(&asterisk, &mut events, index, case).await;
             let answer = answer.with_context(|| format!("case {index}"))?;
             if answer != case.expected {
-                let Case { from, dialled, parameters, via, .. } = case;
-                let Case { call_id, from_header, headers, expected, .. } = case;
+                let InviteCase { from, dialled, parameters, via, .. } = case;
+                let InviteCase { call_id, from_header, headers, expected, .. } = case;
                 let mut text = format!(
                     "{from} dials {dialled}{parameters}, Via {via}, Call-ID {call_id}, From: {from_header} {headers:?}"
                 );
@@ -198,12 +198,12 @@ async fn call(
     asterisk: &Asterisk,
     events: &mut Events,
     index: usize,
-    case: &Case,
-) -> Result<Answer> {
+    case: &InviteCase,
+) -> Result<Disposition> {
     let socket = UdpSocket::bind((case.from, 0)).await?;
     socket.connect(asterisk.setup.sip).await?;
     let here = socket.local_addr()?;
-    let Case { dialled, parameters, via, call_id, from_header, headers, .. } = case;
+    let InviteCase { dialled, parameters, via, call_id, from_header, headers, .. } = case;
     let there = asterisk.setup.sip;
     let invite = format!(
         "INVITE sip:{dialled}@{there}{parameters} SIP/2.0\r\n\
@@ -216,14 +216,14 @@ async fn call(
     let answered = async {
         tokio::select! {
             answer = next_start(events) => answer,
-            status = final_status(&socket) => Ok(Answer::Refused(status?)),
+            status = final_status(&socket) => Ok(Disposition::Refused(status?)),
         }
     };
     tokio::time::timeout(Duration::from_secs(10), answered).await?
 }
 
 /// The arguments of the next call that comes in.
-pub async fn next_start(events: &mut Events) -> Result<Answer> {
+pub async fn next_start(events: &mut Events) -> Result<Disposition> {
     loop {
         let message = events.next().await.context("the WebSocket has ended")??;
         if let Some(answer) = stasis_start(&message)? {
@@ -232,7 +232,7 @@ pub async fn next_start(events: &mut Events) -> Result<Answer> {
     }
 }
 
-fn stasis_start(message: &Message) -> Result<Option<Answer>> {
+fn stasis_start(message: &Message) -> Result<Option<Disposition>> {
     let event: Value = serde_json::from_str(message.to_text()?)?;
     if event["type"] != "StasisStart" {
         return Ok(None);
@@ -241,7 +241,7 @@ fn stasis_start(message: &Message) -> Result<Option<Answer>> {
     // The Call-ID comes without characters that the dialplan could interpret.
     let call_id = argument(2);
     ensure!(!call_id.contains(['(', ')', ',', '"', '|']), "Call-ID {call_id}");
-    Ok(Some(Answer::Stasis(argument(0), argument(1))))
+    Ok(Some(Disposition::Stasis(argument(0), argument(1))))
 }
 
 async fn final_status(socket: &UdpSocket) -> Result<u16> {

@@ -19,7 +19,7 @@ use tokio_rustls::rustls::pki_types::pem::PemObject as _;
 use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
 use tokio_rustls::rustls::{ClientConfig, RootCertStore};
 
-use crate::dialplan::{Answer, listen, next_start};
+use crate::dialplan::{Disposition, listen, next_start};
 
 const CALLER: &str = "0612345600";
 /// Longer than the apology.
@@ -83,7 +83,7 @@ async fn calls<S: AsyncRead + AsyncWrite + Unpin>(
     let mut carrier = Carrier::new(connect().await?, protocol, there);
     carrier.invite().await?;
     let start = timeout(ANSWER_TIMEOUT, next_start(&mut events)).await?;
-    let trusted = Answer::Stasis("trusted".to_owned(), CALLER.to_owned());
+    let trusted = Disposition::Stasis("trusted".to_owned(), CALLER.to_owned());
     ensure!(start.is_ok_and(|start| start == trusted), "over {protocol} the caller is not trusted");
     drop(events);
     asterisk.console("channel request hangup all")?;

@@ -17,7 +17,7 @@ mod visit;
 use std::sync::{Mutex, OnceLock, PoisonError};
 
 use anyhow::{Context as _, Result};
-use browser::{Browser, Driver, Manner};
+use browser::{Chromium, Driver, Manner};
 use karipass::hashing::{Cost, Dummy, Hasher, Keys};
 
 use crate::system::System;
@@ -26,8 +26,8 @@ use visit::Visit;
 /// The browsers, and the hasher for their visitors' passwords.
 pub struct Browsers {
     hasher: Hasher,
-    with_script: Mutex<Option<Browser>>,
-    without_script: Mutex<Option<Browser>>,
+    with_script: Mutex<Option<Chromium>>,
+    without_script: Mutex<Option<Chromium>>,
     driver: Driver,
 }
 

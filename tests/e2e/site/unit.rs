@@ -22,9 +22,14 @@ fn u_from_number_to_line() -> Result<()> {
     in_every_manner(|visit| {
         let Family { contract, child, .. } = visit.family();
         let afterwards = [(contract.as_str(), TheChangers)];
-        row(
+        check(
             visit,
-            &Row { from: NUMBER, to: LINE, held: &[child, contract], afterwards: &afterwards },
+            &UnitVisitCase {
+                from: NUMBER,
+                to: LINE,
+                held: &[child, contract],
+                afterwards: &afterwards,
+            },
         )
     })
 }
@@ -34,7 +39,10 @@ fn u_from_line_to_number() -> Result<()> {
     in_every_manner(|visit| {
         let Family { contract, child, .. } = visit.family();
         let afterwards = [(contract.as_str(), TheChangers), (child, TheChangers)];
-        row(visit, &Row { from: LINE, to: NUMBER, held: &[contract], afterwards: &afterwards })
+        check(
+            visit,
+            &UnitVisitCase { from: LINE, to: NUMBER, held: &[contract], afterwards: &afterwards },
+        )
     })
 }
 
@@ -43,9 +51,9 @@ fn u_from_number_to_admin_user() -> Result<()> {
     in_every_manner(|visit| {
         let Family { contract, child, .. } = visit.family();
         let afterwards = [(contract.as_str(), ItsOwn), (child, ItsOwn)];
-        row(
+        check(
             visit,
-            &Row {
+            &UnitVisitCase {
                 from: NUMBER,
                 to: ADMIN_USER,
                 held: &[child, contract],
@@ -60,7 +68,15 @@ fn u_from_line_to_admin_user() -> Result<()> {
     in_every_manner(|visit| {
         let Family { contract, child, .. } = visit.family();
         let afterwards = [(contract.as_str(), TheChangers), (child, TheChangers)];
-        row(visit, &Row { from: LINE, to: ADMIN_USER, held: &[contract], afterwards: &afterwards })
+        check(
+            visit,
+            &UnitVisitCase {
+                from: LINE,
+                to: ADMIN_USER,
+                held: &[contract],
+                afterwards: &afterwards,
+            },
+        )
     })
 }
 
@@ -69,9 +85,14 @@ fn u_from_admin_user_to_line() -> Result<()> {
     in_every_manner(|visit| {
         let Family { contract, child, .. } = visit.family();
         let afterwards = [(contract.as_str(), ItsOwn)];
-        row(
+        check(
             visit,
-            &Row { from: ADMIN_USER, to: LINE, held: &[contract, child], afterwards: &afterwards },
+            &UnitVisitCase {
+                from: ADMIN_USER,
+                to: LINE,
+                held: &[contract, child],
+                afterwards: &afterwards,
+            },
         )
     })
 }
@@ -81,9 +102,9 @@ fn u_from_admin_user_to_number() -> Result<()> {
     in_every_manner(|visit| {
         let Family { contract, child, .. } = visit.family();
         let afterwards = [(contract.as_str(), ItsOwn), (child, ItsOwn)];
-        row(
+        check(
             visit,
-            &Row {
+            &UnitVisitCase {
                 from: ADMIN_USER,
                 to: NUMBER,
                 held: &[contract, child],
@@ -166,7 +187,7 @@ enum With {
 use With::{ItsOwn, TheChangers};
 
 /// One row of U.
-struct Row<'a> {
+struct UnitVisitCase<'a> {
     from: Unit,
     to: Unit,
     /// Numbers with a password, which is required; the first one makes the change.
@@ -174,28 +195,28 @@ struct Row<'a> {
     afterwards: &'a [(&'a str, With)],
 }
 
-fn row(visit: &Visit<'_>, row: &Row<'_>) -> Result<()> {
-    let (from, to) = (row.from.0, row.to.0);
+fn check(visit: &Visit<'_>, case: &UnitVisitCase<'_>) -> Result<()> {
+    let (from, to) = (case.from.0, case.to.0);
     let mut held = Vec::new();
-    for number in row.held {
+    for number in case.held {
         held.push((*number, visit.give_password(number, from)?));
     }
     let changers = held[0].1.clone();
     visit.log_in(held[0].0, &changers)?;
-    visit.press(CHANGE)?.expect_text(row.from.1)?;
+    visit.press(CHANGE)?.expect_text(case.from.1)?;
     visit.check_layout("unit")?;
-    visit.press(row.to.1)?.expect_heading(&format!("認証単位を{}に変更", row.to.1))?;
+    visit.press(case.to.1)?.expect_heading(&format!("認証単位を{}に変更", case.to.1))?;
     visit.check_layout(&format!("unit-{from}-to-{to}"))?;
-    refusals(visit, row, &held)?;
+    refusals(visit, case, &held)?;
     // The right ones need not be entered again (U4).
     let (wrong, password) = held.last().unwrap();
     visit.fill(&label(wrong), password)?;
     let page = visit.press(CHANGE)?;
-    page.expect_heading(CHANGED)?.expect_text(row.to.1)?;
+    page.expect_heading(CHANGED)?.expect_text(case.to.1)?;
     visit.check_layout(&format!("unit-{from}-to-{to}-changed"))?;
     ensure!(visit.story.unit()?.as_deref() == Some(to), "the unit is another");
     visit.press("ログインする")?;
-    for (number, with) in row.afterwards {
+    for (number, with) in case.afterwards {
         page.expect_text(&hyphenated(number))?;
         let own = || held.iter().find(|(held, _)| held == number).map(|(_, own)| own.as_str());
         let password = match with {
@@ -205,11 +226,11 @@ fn row(visit: &Visit<'_>, row: &Row<'_>) -> Result<()> {
         visit
             .log_in(number, password)?
             .expect_heading("設定サイトトップ")?
-            .expect_text(row.to.1)?;
+            .expect_text(case.to.1)?;
         visit.press("ログアウト")?;
     }
     for (number, password) in &held {
-        if row.afterwards.iter().all(|(logs_in, _)| logs_in != number) {
+        if case.afterwards.iter().all(|(logs_in, _)| logs_in != number) {
             visit.log_in(number, password)?.expect_text("ログインできませんでした")?;
         }
     }
@@ -218,7 +239,7 @@ fn row(visit: &Visit<'_>, row: &Row<'_>) -> Result<()> {
 
 /// An empty field is not counted; a wrong password counts for its own number, and nothing is
 /// changed.
-fn refusals(visit: &Visit<'_>, row: &Row<'_>, held: &[(&str, String)]) -> Result<()> {
+fn refusals(visit: &Visit<'_>, case: &UnitVisitCase<'_>, held: &[(&str, String)]) -> Result<()> {
     visit.press(CHANGE)?.expect_text(NOT_CHANGED)?;
     for (number, _) in held {
         let words = format!("{}のパスワードを入力してください。", hyphenated(number));
@@ -237,7 +258,7 @@ fn refusals(visit: &Visit<'_>, row: &Row<'_>, held: &[(&str, String)]) -> Result
     for (number, _) in right {
         ensure!(visit.count(number)? == (0, false), "a right one was counted");
     }
-    ensure!(visit.story.unit()?.as_deref() == Some(row.from.0), "the unit was changed");
+    ensure!(visit.story.unit()?.as_deref() == Some(case.from.0), "the unit was changed");
     Ok(())
 }
 

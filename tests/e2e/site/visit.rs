@@ -3,7 +3,7 @@
 
 use std::net::Ipv4Addr;
 
-use super::browser::{Browser, Manner, Page, Visitor};
+use super::browser::{Chromium, Manner, Page, Visitor};
 use anyhow::{Context as _, Result, anyhow, ensure};
 use domain::password::{NewPassword, PhcString, SubmittedPassword, TemporaryPassword};
 use karipass::hashing::Salt;
@@ -22,7 +22,7 @@ impl<'a> Visit<'a> {
     /// Loads the contract and opens the browser.
     pub fn begin(
         system: &'a System,
-        browser: &'a Browser,
+        browser: &'a Chromium,
         site: &str,
         manner: Manner,
     ) -> Result<Self> {

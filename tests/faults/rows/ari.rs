@@ -9,7 +9,7 @@ use karipass_lab::proxy::tcp::TcpState;
 use crate::ledger::{Bears, FAILING};
 use crate::load::CALL_EVERY;
 use crate::looks::{check_calls_continue, check_new_calls};
-use crate::row::{Look, Row, Scene};
+use crate::row::{FaultScene, Look, Row};
 use crate::system::Wishes;
 
 const CUTS: usize = 5;
@@ -40,17 +40,17 @@ fn ari_proxied(
     fault: &'static str,
     bears: Bears,
     looks: &'static [Look],
-    inject: fn(&Scene) -> Result<()>,
+    inject: fn(&FaultScene) -> Result<()>,
 ) -> Row {
     let wishes = Wishes { ari_proxied: true, ..Wishes::default() };
     Row { fault, wishes, call_every: CALL_EVERY, bears, looks, inject }
 }
 
-fn set_proxies(scene: &Scene, state: TcpState) {
+fn set_proxies(scene: &FaultScene, state: TcpState) {
     scene.system.ari_proxies.iter().for_each(|proxy| proxy.set_state(state));
 }
 
-fn cut(scene: &Scene) -> Result<()> {
+fn cut(scene: &FaultScene) -> Result<()> {
     for _ in 0..CUTS {
         let took = scene.fault(|_| {
             set_proxies(scene, TcpState::Cut);
@@ -65,7 +65,7 @@ fn cut(scene: &Scene) -> Result<()> {
 }
 
 /// No bytes, and no close: only the daemon's pings can notice it.
-fn stalled(scene: &Scene) -> Result<()> {
+fn stalled(scene: &FaultScene) -> Result<()> {
     let (place, calls) = scene.system.fleet.busiest()?;
     scene.remark(format!("with {calls} calls"));
     let proxy = &scene.system.ari_proxies[place];
@@ -80,7 +80,7 @@ fn stalled(scene: &Scene) -> Result<()> {
     Ok(())
 }
 
-fn slow(scene: &Scene) -> Result<()> {
+fn slow(scene: &FaultScene) -> Result<()> {
     scene.fault(|_| {
         set_proxies(scene, TcpState::Slow(SLOW_BY));
         sleep(SLOW_FOR);

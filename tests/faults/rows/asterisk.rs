@@ -7,7 +7,7 @@ use anyhow::Result;
 
 use crate::ledger::Bears;
 use crate::load::CALL_EVERY;
-use crate::row::{Row, Scene};
+use crate::row::{FaultScene, Row};
 use crate::system::Wishes;
 
 const KILLS: usize = 10;
@@ -30,7 +30,7 @@ fn asterisk_killed_and_started_again() -> Result<()> {
     .run()
 }
 
-fn killed(scene: &Scene) -> Result<()> {
+fn killed(scene: &FaultScene) -> Result<()> {
     for _ in 0..KILLS {
         let took = scene.fault(|_| {
             scene.system.asterisk().restart()?;

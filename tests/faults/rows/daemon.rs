@@ -9,7 +9,7 @@ use rustix::process::Signal;
 use crate::ledger::{Bears, FAILING};
 use crate::load::CALL_EVERY;
 use crate::looks::check_new_calls;
-use crate::row::{Row, Scene};
+use crate::row::{FaultScene, Row};
 use crate::system::Wishes;
 
 const KILLS: usize = 20;
@@ -61,7 +61,7 @@ fn both_daemons_restarted_in_turn() -> Result<()> {
 }
 
 /// A service manager's signal, and a load balancer's notice.
-fn restarted(scene: &Scene) -> Result<()> {
+fn restarted(scene: &FaultScene) -> Result<()> {
     for member in scene.system.fleet.members() {
         let (ended, ready) = scene.fault(|_| {
             let ended = member.restart(END_TIMEOUT)?;
@@ -78,7 +78,7 @@ fn own((name, value): (&'static str, &str)) -> (&'static str, String) {
 }
 
 /// The service manager starts it again.
-fn killed(scene: &Scene) -> Result<()> {
+fn killed(scene: &FaultScene) -> Result<()> {
     let members = scene.system.fleet.members();
     let mut calls = 0.0;
     for turn in 0..KILLS {
@@ -95,7 +95,7 @@ fn killed(scene: &Scene) -> Result<()> {
     Ok(())
 }
 
-fn stopped(scene: &Scene) -> Result<()> {
+fn stopped(scene: &FaultScene) -> Result<()> {
     let (place, calls) = scene.system.fleet.busiest()?;
     scene.remark(format!("with {calls} calls"));
     let member = &scene.system.fleet.members()[place];

@@ -4,14 +4,14 @@ use std::thread::sleep;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, ensure};
-use karipass_lab::postgres::{Replication, Shutdown};
+use karipass_lab::postgres::{Replication, ShutdownMode};
 use karipass_lab::proxy::{Point, Trouble};
 
 use crate::fleet::WAIT_TIMEOUT;
 use crate::ledger::{Bears, FAILING};
 use crate::load::CALL_EVERY;
 use crate::looks::check_apology_delay;
-use crate::row::{Row, Scene};
+use crate::row::{FaultScene, Row};
 use crate::system::Wishes;
 
 const STOPPED_FOR: Duration = Duration::from_secs(20);
@@ -63,7 +63,7 @@ fn waits_for_the_standby_cancelled() -> Result<()> {
     Row { inject: waits_cancelled, ..lost(fault, Replication::Synchronous) }.run()
 }
 
-fn plain(fault: &'static str, inject: fn(&Scene) -> Result<()>) -> Row {
+fn plain(fault: &'static str, inject: fn(&FaultScene) -> Result<()>) -> Row {
     Row {
         fault,
         wishes: Wishes::default(),
@@ -84,16 +84,16 @@ fn lost(fault: &'static str, replication: Replication) -> Row {
 }
 
 /// Promotes the standby. Returns how long after that the daemons were ready.
-fn promote(scene: &Scene) -> Result<Duration> {
+fn promote(scene: &FaultScene) -> Result<Duration> {
     let promoted = Instant::now();
     scene.system.promote()?;
     scene.system.fleet.wait_until_ready(promoted)
 }
 
 /// The operators need some time to decide on the promotion.
-fn primary_lost(scene: &Scene) -> Result<()> {
+fn primary_lost(scene: &FaultScene) -> Result<()> {
     let took = scene.fault(|_| {
-        scene.system.postgres.stop(Shutdown::Kill)?;
+        scene.system.postgres.stop(ShutdownMode::Kill)?;
         sleep(DECISION_TIMEOUT);
         promote(scene)
     })?;
@@ -103,13 +103,13 @@ fn primary_lost(scene: &Scene) -> Result<()> {
 
 /// While the standby is away, PostgreSQL commits on the primary alone and warns about it. A daemon
 /// that ignores the warning confirms passwords that are lost with the primary.
-fn waits_cancelled(scene: &Scene) -> Result<()> {
+fn waits_cancelled(scene: &FaultScene) -> Result<()> {
     let standby = scene.system.standby.as_ref().context("no standby")?;
     let took = scene.fault(|_| {
-        standby.stop(Shutdown::Fast)?;
+        standby.stop(ShutdownMode::Fast)?;
         let cancelled = scene.system.runtime.block_on(cancel_waits(scene))?;
         scene.remark(format!("{cancelled} waits cancelled"));
-        scene.system.postgres.stop(Shutdown::Kill)?;
+        scene.system.postgres.stop(ShutdownMode::Kill)?;
         standby.start()?;
         promote(scene)
     })?;
@@ -118,7 +118,7 @@ fn waits_cancelled(scene: &Scene) -> Result<()> {
 }
 
 /// Cancels every wait for the standby, until enough were cancelled. Returns their number.
-async fn cancel_waits(scene: &Scene) -> Result<usize> {
+async fn cancel_waits(scene: &FaultScene) -> Result<usize> {
     const CANCEL: &str =
         "SELECT pg_cancel_backend(pid) FROM pg_stat_activity WHERE wait_event = 'SyncRep'";
     let superuser = scene.system.postgres.superuser("postgres").await?;
@@ -131,9 +131,9 @@ async fn cancel_waits(scene: &Scene) -> Result<usize> {
     Ok(cancelled)
 }
 
-fn stopped(scene: &Scene) -> Result<()> {
+fn stopped(scene: &FaultScene) -> Result<()> {
     let took = scene.fault(|_| {
-        scene.system.postgres.stop(Shutdown::Fast)?;
+        scene.system.postgres.stop(ShutdownMode::Fast)?;
         sleep(STOPPED_FOR);
         scene.system.postgres.start()?;
         scene.system.fleet.wait_until_ready(Instant::now())
@@ -142,10 +142,10 @@ fn stopped(scene: &Scene) -> Result<()> {
     Ok(())
 }
 
-fn killed(scene: &Scene) -> Result<()> {
+fn killed(scene: &FaultScene) -> Result<()> {
     for _ in 0..KILLS {
         let took = scene.fault(|_| {
-            scene.system.postgres.stop(Shutdown::Kill)?;
+            scene.system.postgres.stop(ShutdownMode::Kill)?;
             scene.system.postgres.start()?;
             scene.system.fleet.wait_until_ready(Instant::now())
         })?;
@@ -157,7 +157,7 @@ fn killed(scene: &Scene) -> Result<()> {
 
 /// Every second one is cut: in turn before the server receives it, as it receives it, and instead
 /// of its answer. The daemon retries for seconds, a dozen times, so that no caller notices.
-fn commits_cut_in_turn(scene: &Scene) -> Result<()> {
+fn commits_cut_in_turn(scene: &FaultScene) -> Result<()> {
     const AT: Point = Point::Commit(2);
     let proxy = scene.system.proxy.as_ref().context("no proxy")?;
     let mut cuts = 0;

@@ -7,11 +7,11 @@ use anyhow::{Result, ensure};
 use karipass_lab::flood::{Counted, Flood};
 
 use super::sockets::Slow;
-use crate::caller::Call;
+use crate::caller::CallRecord;
 use crate::ledger::{Bears, first_word, meets};
 use crate::load::Lived;
 use crate::looks::check_calls_continue;
-use crate::row::{Row, Scene, Times, check_reaction};
+use crate::row::{FaultScene, Row, Times, check_reaction};
 use crate::system::{Wishes, silent_number};
 
 /// How long the line is watched before and during the overload: enough callers for a 99th
@@ -70,7 +70,7 @@ fn five_times_the_calls() -> Result<()> {
     .run()
 }
 
-fn overload(fault: &'static str, bears: Bears, inject: fn(&Scene) -> Result<()>) -> Row {
+fn overload(fault: &'static str, bears: Bears, inject: fn(&FaultScene) -> Result<()>) -> Row {
     Row {
         fault,
         wishes: Wishes::default(),
@@ -83,7 +83,7 @@ fn overload(fault: &'static str, bears: Bears, inject: fn(&Scene) -> Result<()>)
 
 /// The line before, during and after the overload.
 fn overloaded<T>(
-    scene: &Scene,
+    scene: &FaultScene,
     watched_for: Duration,
     begin: impl FnOnce() -> Result<T>,
 ) -> Result<T> {
@@ -102,13 +102,13 @@ fn overloaded<T>(
 }
 
 /// With as many callers as before the overload.
-fn normal(scene: &Scene) {
+fn normal(scene: &FaultScene) {
     let from = Instant::now();
     sleep(RECOVERED_WATCH_DURATION);
     scene.note_normal((from, Instant::now()));
 }
 
-fn beside_slow_sockets(scene: &Scene) -> Result<()> {
+fn beside_slow_sockets(scene: &FaultScene) -> Result<()> {
     let fleet = &scene.system.fleet;
     let (members, certificate) = (fleet.members(), fleet.certificate());
     let each = SOCKETS / members.len();
@@ -126,7 +126,7 @@ fn beside_slow_sockets(scene: &Scene) -> Result<()> {
 }
 
 /// At one of the daemons: each leaves a core to the telephone line, and two share this machine.
-fn flood(scene: &Scene) -> Result<()> {
+fn flood(scene: &FaultScene) -> Result<()> {
     let site = scene.system.fleet.members()[0].site();
     let flood = Flood::new(site, &scene.system.fleet.certificate(), &silent_number())?;
     let capacity = flood.capacity()?;
@@ -151,7 +151,7 @@ fn flood(scene: &Scene) -> Result<()> {
     Ok(())
 }
 
-fn calls(scene: &Scene) -> Result<()> {
+fn calls(scene: &FaultScene) -> Result<()> {
     overloaded(scene, WATCHED_FULL_FOR, || {
         scene.load.call_every(TOO_MANY_EVERY);
         Ok(())
@@ -167,8 +167,8 @@ fn calls(scene: &Scene) -> Result<()> {
 
 /// A caller without room hears an apology at once.
 fn check_immediate_apology(lived: &Lived, times: &Times, breaches: &mut Vec<String>) -> String {
-    let then = |call: &&Call| meets(&times.faults, call.placed, call.placed);
-    let calls: Vec<&Call> = lived.calls.iter().filter(then).collect();
+    let then = |call: &&CallRecord| meets(&times.faults, call.placed, call.placed);
+    let calls: Vec<&CallRecord> = lived.calls.iter().filter(then).collect();
     let waited: Vec<Duration> = calls.iter().filter_map(|call| call.apologised_after()).collect();
     let longest = waited.iter().max().copied().unwrap_or_default();
     let remark =

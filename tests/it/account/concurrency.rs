@@ -7,7 +7,7 @@ use tokio::sync::Barrier;
 use tokio::task::JoinSet;
 
 use crate::scene::{NUMBER, ONE, Scene, TWO, change, change_unit};
-use crate::site::{Answer, Caller, Daemon, RIGHT, WRONG};
+use crate::site::{Answer, RIGHT, SiteClient, SiteDaemon, WRONG};
 
 const NEW: &str = "abcd1234";
 /// Posts released together in a round.
@@ -20,9 +20,9 @@ async fn c3_wrong_passwords_at_the_change_at_once_are_counted_to_the_limit() {
         scene.give(NUMBER, kind, RIGHT).await;
         let token = scene.token(NUMBER, RIGHT).await;
         scene.forget().await;
-        let all = together(&daemons, |_, caller, base| {
+        let all = together(&daemons, |_, client, base| {
             let token = token.clone();
-            async move { change(&caller, &base, &token, [WRONG, NEW, NEW]).await }
+            async move { change(&client, &base, &token, [WRONG, NEW, NEW]).await }
         });
         let all = all.await;
         assert_eq!(answers(&all, 422, "wrong_password"), limit, "{kind}");
@@ -43,10 +43,10 @@ async fn c3_right_and_wrong_ones_at_the_change_at_once_change_it_once_at_most() 
         let right = [POSTS, 2, POSTS / 2, POSTS - 5][round / 2];
         scene.give(NUMBER, kind, RIGHT).await;
         let token = scene.token(NUMBER, RIGHT).await;
-        let all = together(&daemons, |index, caller, base| {
+        let all = together(&daemons, |index, client, base| {
             let typed = if index * 37 % POSTS < right { RIGHT } else { WRONG };
             let token = token.clone();
-            async move { change(&caller, &base, &token, [typed, NEW, NEW]).await }
+            async move { change(&client, &base, &token, [typed, NEW, NEW]).await }
         });
         let all = all.await;
         let (changed, wrong) = (answers(&all, 200, ""), answers(&all, 422, "wrong_password"));
@@ -78,10 +78,10 @@ async fn c3_wrong_passwords_in_changes_of_the_unit_at_once_are_counted() {
             scene.give(login, "password", RIGHT).await;
         }
         let token = scene.token(ONE, RIGHT).await;
-        let all = together(&daemons, |_, caller, base| {
+        let all = together(&daemons, |_, client, base| {
             let typed = |login| (login, if login == wrong_one { WRONG } else { RIGHT });
             let (token, given) = (token.clone(), [typed(ONE), typed(TWO)]);
-            async move { change_unit(&caller, &base, &token, "line", &given).await }
+            async move { change_unit(&client, &base, &token, "line", &given).await }
         });
         let all = all.await;
         assert_eq!(answers(&all, 422, "wrong_password"), 10);
@@ -108,11 +108,11 @@ async fn c3_two_changes_of_the_unit_at_once_are_one_after_the_other() {
         scene.owner.batch_execute(sql).await.unwrap();
         let tokens = [scene.token(ONE, RIGHT).await, scene.token(TWO, RIGHT).await];
         scene.forget().await;
-        let all = together(&daemons, |index, caller, base| {
+        let all = together(&daemons, |index, client, base| {
             let token = tokens[index / 2 % 2].clone();
             let unit = ["line", "admin_user"][index / 2 % 2];
             let given = [(ONE, RIGHT), (TWO, RIGHT)];
-            async move { change_unit(&caller, &base, &token, unit, &given).await }
+            async move { change_unit(&client, &base, &token, unit, &given).await }
         });
         let all = all.await;
         assert_eq!((answers(&all, 200, ""), answers(&all, 401, "no_session")), (1, POSTS - 1));
@@ -133,13 +133,13 @@ async fn c3_wrong_ones_at_every_entry_point_at_once_are_counted_together() {
         scene.give(NUMBER, "password", RIGHT).await;
         let token = scene.token(NUMBER, RIGHT).await;
         scene.forget().await;
-        let all = together(&daemons, |index, caller, base| {
+        let all = together(&daemons, |index, client, base| {
             let token = token.clone();
             async move {
                 match index / 2 % 3 {
-                    0 => caller.log_in(&base, NUMBER, WRONG).await,
-                    1 => change(&caller, &base, &token, [WRONG, NEW, NEW]).await,
-                    _ => change_unit(&caller, &base, &token, "number", &[(NUMBER, WRONG)]).await,
+                    0 => client.log_in(&base, NUMBER, WRONG).await,
+                    1 => change(&client, &base, &token, [WRONG, NEW, NEW]).await,
+                    _ => change_unit(&client, &base, &token, "number", &[(NUMBER, WRONG)]).await,
                 }
             }
         });
@@ -153,25 +153,26 @@ async fn c3_wrong_ones_at_every_entry_point_at_once_are_counted_together() {
 }
 
 /// Two daemons, and a scene to read their results.
-async fn scene(unit: &str) -> (Scene, [Daemon; 2]) {
+async fn scene(unit: &str) -> (Scene, [SiteDaemon; 2]) {
     let scene = Scene::new(unit).await;
-    let daemons = [Daemon::start(&scene.database, &[]), Daemon::start(&scene.database, &[])];
+    let daemons =
+        [SiteDaemon::start(&scene.database, &[]), SiteDaemon::start(&scene.database, &[])];
     (scene, daemons)
 }
 
 /// Sends [`POSTS`] posts together; each gets its index and its daemon.
 async fn together<F>(
-    daemons: &[Daemon; 2],
-    post: impl Fn(usize, Caller, String) -> F,
+    daemons: &[SiteDaemon; 2],
+    post: impl Fn(usize, SiteClient, String) -> F,
 ) -> Vec<Answer>
 where
     F: Future<Output = Answer> + Send + 'static,
 {
     let barrier = Arc::new(Barrier::new(POSTS));
-    let caller = Caller::new();
+    let client = SiteClient::new();
     let mut posts = JoinSet::new();
     for index in 0..POSTS {
-        let post = post(index, caller.clone(), daemons[index % 2].base.clone());
+        let post = post(index, client.clone(), daemons[index % 2].base.clone());
         let barrier = Arc::clone(&barrier);
         posts.spawn(async move {
             barrier.wait().await;

@@ -1,7 +1,7 @@
 //! C2 at every entry point with a current password: login, password change, unit change.
 
 use crate::scene::{NUMBER, ONE, Scene, TWO, refusal};
-use crate::site::{Caller, RIGHT, WRONG};
+use crate::site::{RIGHT, SiteClient, WRONG};
 
 const NEW: &str = "abcd1234";
 
@@ -111,7 +111,7 @@ async fn r_the_limit_by_address_answers_at_every_entry_point_and_counts_nothing(
     scene.give(NUMBER, "password", RIGHT).await;
     let token = scene.token(NUMBER, RIGHT).await;
     // Another address, which has spent its budget for a minute.
-    scene.caller = Caller::from([127, 0, 0, 9]);
+    scene.client = SiteClient::from([127, 0, 0, 9]);
     assert_eq!(scene.log_in("0699999999", WRONG).await.status, 401);
     let (before, hashes) = (scene.everything().await, scene.service.hasher.operations());
     for answer in [

@@ -18,7 +18,7 @@ async fn c5_every_reason_against_a_new_password_is_reported_at_once() {
         ("123", "321", json!(["too_short", "digits_only", "not_same_twice"])),
         ("ぱ".repeat(13).as_str(), "", json!(["too_long", "not_alphanumeric", "not_same_twice"])),
     ] {
-        let answer = change(&scene.caller, &scene.service.base, &token, [RIGHT, new, again]).await;
+        let answer = change(&scene.client, &scene.service.base, &token, [RIGHT, new, again]).await;
         assert_eq!(refusal(&answer), (422, "password_rejected".to_owned()), "{new}");
         assert_eq!(answer.json()["reasons"], reasons, "{new}");
         assert!(!answer.body.contains(RIGHT), "{answer:?}");
@@ -155,8 +155,8 @@ async fn api_a_change_of_the_password_is_asked_for_with_three_fields() {
         json!({ "current": null, "new": NEW, "new_again": NEW }),
         json!([WRONG, NEW, NEW]),
     ] {
-        let request = scene.caller.client().post(&url).bearer_auth(&token).json(&body);
-        let answer = scene.caller.send(request).await;
+        let request = scene.client.http().post(&url).bearer_auth(&token).json(&body);
+        let answer = scene.client.send(request).await;
         assert_eq!(refusal(&answer), (400, "malformed".to_owned()), "{body}");
         assert!(!answer.body.contains(WRONG) && !answer.body.contains(NEW), "quoted: {answer:?}");
     }

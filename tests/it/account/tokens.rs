@@ -3,11 +3,11 @@
 use domain::rules;
 use karipass::auth::{Audience, SessionState, SessionToken};
 use karipass::clock;
-use karipass_lab::postgres::Shutdown;
+use karipass_lab::postgres::ShutdownMode;
 
 use crate::pages::browser::{Browser, SESSION, leads_to};
 use crate::scene::{NUMBER, Scene, refusal};
-use crate::site::{self, Caller, KEYS, RIGHT, Service};
+use crate::site::{self, KEYS, RIGHT, Service, SiteClient};
 use crate::support::{self, daemon_db};
 
 const NEW: &str = "abcd1234";
@@ -31,7 +31,7 @@ async fn w5_a_token_of_one_audience_is_refused_by_the_other() {
         scene.session(&bearer).await,
         scene.change(&bearer, RIGHT, NEW).await,
         scene.unit(&bearer, "number", &[(NUMBER, RIGHT)]).await,
-        scene.caller.log_out(&scene.service.base, &bearer).await,
+        scene.client.log_out(&scene.service.base, &bearer).await,
     ] {
         assert_eq!(refusal(&answer), (401, "no_session".to_owned()));
     }
@@ -50,7 +50,7 @@ async fn w5_a_forged_token_is_refused_without_the_database() {
     let cookie = browser.cookies[SESSION].clone();
     let form = browser.get("/password").await;
     // Without a query, a missing database goes unnoticed.
-    postgres.stop(Shutdown::Immediate).unwrap();
+    postgres.stop(ShutdownMode::Immediate).unwrap();
     assert_eq!(scene.session(&token).await.status, 503, "the database is not there");
     assert_eq!(browser.get("/").await.status, 503);
     let drawn = SessionToken::draw(&mut rand::rng());
@@ -73,7 +73,7 @@ async fn w5_a_forged_token_is_refused_without_the_database() {
             scene.session(&forged).await,
             scene.change(&forged, RIGHT, NEW).await,
             scene.unit(&forged, "number", &[(NUMBER, RIGHT)]).await,
-            scene.caller.log_out(base, &forged).await,
+            scene.client.log_out(base, &forged).await,
         ] {
             assert_eq!(refusal(&answer), (401, "no_session".to_owned()), "{forged}");
         }
@@ -99,10 +99,10 @@ async fn w5_a_token_whose_session_is_over_asks_the_database_once() {
     let secret = site::unsealed(&live);
     let old = now - rules::SESSION_RETENTION;
     let old = site::seals(KEYS).seal(&secret, Audience::Api, old);
-    assert_eq!(scene.caller.log_out(base, &over).await.status, 204);
+    assert_eq!(scene.client.log_out(base, &over).await.status, 204);
     assert_eq!(scene.session(&over).await.code(), "no_session");
     // A database that is not asked cannot be missed.
-    postgres.stop(Shutdown::Immediate).unwrap();
+    postgres.stop(ShutdownMode::Immediate).unwrap();
     assert_eq!(scene.session(&live).await.status, 503);
     for _ in 0..3 {
         assert_eq!(refusal(&scene.session(&over).await), (401, "no_session".to_owned()));
@@ -118,12 +118,12 @@ async fn w5_a_session_outlives_a_rotation_of_the_keys_while_its_own_is_there() {
     scene.give(NUMBER, "password", RIGHT).await;
     let token = scene.token(NUMBER, RIGHT).await;
     let two = "k2 AQAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=";
-    let caller = Caller::new();
+    let client = SiteClient::new();
     for (keys, status) in
         [(format!("{KEYS}\n{two}"), 200), (format!("{two}\n{KEYS}"), 200), (two.to_owned(), 401)]
     {
         let service = Service::start(&scene.database, &[("KARIPASS_HASHING_KEYS", &keys)]).await;
-        assert_eq!(caller.session(&service.base, &token).await.status, status);
+        assert_eq!(client.session(&service.base, &token).await.status, status);
     }
 }
 
@@ -146,8 +146,8 @@ async fn w5_a_token_is_renewed_at_every_change_of_access() {
     let chosen = site::seals(KEYS).seal(&chosen, Audience::Api, clock::wall_clock());
     let url = format!("{}/api/v1/login", scene.service.base);
     let body = serde_json::json!({ "number": NUMBER, "password": "efgh5678", "token": chosen });
-    let login = scene.caller.client().post(url).bearer_auth(&chosen).json(&body);
-    assert_ne!(scene.caller.send(login).await.token(), chosen);
+    let login = scene.client.http().post(url).bearer_auth(&chosen).json(&body);
+    assert_ne!(scene.client.send(login).await.token(), chosen);
     assert_eq!(scene.session(&chosen).await.code(), "no_session");
 }
 
@@ -156,7 +156,7 @@ async fn w5_a_logged_out_or_replaced_token_opens_nothing_again() {
     let scene = Scene::new("line").await;
     scene.give(NUMBER, "password", RIGHT).await;
     let (kept, left) = (scene.token(NUMBER, RIGHT).await, scene.token(NUMBER, RIGHT).await);
-    assert_eq!(scene.caller.log_out(&scene.service.base, &left).await.status, 204);
+    assert_eq!(scene.client.log_out(&scene.service.base, &left).await.status, 204);
     let fresh = scene.change(&kept, RIGHT, NEW).await.token();
     let before = scene.everything().await;
     // The last character is one of 16 only, and may be an A already.
@@ -166,7 +166,7 @@ async fn w5_a_logged_out_or_replaced_token_opens_nothing_again() {
             scene.session(over).await,
             scene.change(over, NEW, "efgh5678").await,
             scene.unit(over, "number", &[(NUMBER, NEW)]).await,
-            scene.caller.log_out(&scene.service.base, over).await,
+            scene.client.log_out(&scene.service.base, over).await,
         ] {
             assert_eq!(refusal(&answer), (401, "no_session".to_owned()));
         }

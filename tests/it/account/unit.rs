@@ -13,7 +13,7 @@ const WRONG: &str = "wrong999";
 
 #[tokio::test(flavor = "multi_thread")]
 async fn u_number_to_line_the_contract_number_has_the_changers_password() {
-    let row = Row {
+    let case = UnitChangeCase {
         from: "number",
         to: "line",
         service: false,
@@ -26,12 +26,12 @@ async fn u_number_to_line_the_contract_number_has_the_changers_password() {
             "password_copied done 0612345600",
         ],
     };
-    change(row).await;
+    change(case).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn u_number_to_line_a_contract_number_with_service_is_one_of_them() {
-    let row = Row {
+    let case = UnitChangeCase {
         from: "number",
         to: "line",
         service: true,
@@ -44,8 +44,8 @@ async fn u_number_to_line_a_contract_number_with_service_is_one_of_them() {
             "password_copied done 0612345600",
         ],
     };
-    change(row).await;
-    let row = Row {
+    change(case).await;
+    let case = UnitChangeCase {
         from: "number",
         to: "line",
         service: true,
@@ -54,12 +54,12 @@ async fn u_number_to_line_a_contract_number_with_service_is_one_of_them() {
         after: &[(NUMBER, ZEROTH)],
         audit: &["voided unit_changed 0612345601"],
     };
-    change(row).await;
+    change(case).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn u_line_to_number_every_service_number_has_that_password() {
-    let row = |service, after, audit| Row {
+    let case = |service, after, audit| UnitChangeCase {
         from: "line",
         to: "number",
         service,
@@ -70,18 +70,18 @@ async fn u_line_to_number_every_service_number_has_that_password() {
     };
     let copied = &["password_copied done 0612345601", "password_copied done 0612345602"];
     let all = &[(NUMBER, ZEROTH), (ONE, ZEROTH), (TWO, ZEROTH)];
-    change(row(true, all, copied)).await;
+    change(case(true, all, copied)).await;
     let copied = &[
         "voided unit_changed 0612345600",
         "password_copied done 0612345601",
         "password_copied done 0612345602",
     ];
-    change(row(false, &[(ONE, ZEROTH), (TWO, ZEROTH)], copied)).await;
+    change(case(false, &[(ONE, ZEROTH), (TWO, ZEROTH)], copied)).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn u_number_to_admin_user_every_number_keeps_its_own() {
-    let row = Row {
+    let case = UnitChangeCase {
         from: "number",
         to: "admin_user",
         service: false,
@@ -90,8 +90,8 @@ async fn u_number_to_admin_user_every_number_keeps_its_own() {
         after: &[(NUMBER, SECOND), (ONE, FIRST), (TWO, SECOND)],
         audit: &["password_copied done 0612345600"],
     };
-    change(row).await;
-    let row = Row {
+    change(case).await;
+    let case = UnitChangeCase {
         from: "number",
         to: "admin_user",
         service: true,
@@ -100,12 +100,12 @@ async fn u_number_to_admin_user_every_number_keeps_its_own() {
         after: &[(NUMBER, ZEROTH), (ONE, FIRST), (TWO, SECOND)],
         audit: &[],
     };
-    change(row).await;
+    change(case).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn u_line_to_admin_user_every_login_has_that_password() {
-    let row = Row {
+    let case = UnitChangeCase {
         from: "line",
         to: "admin_user",
         service: false,
@@ -114,12 +114,12 @@ async fn u_line_to_admin_user_every_login_has_that_password() {
         after: &[(NUMBER, ZEROTH), (ONE, ZEROTH), (TWO, ZEROTH)],
         audit: &["password_copied done 0612345601", "password_copied done 0612345602"],
     };
-    change(row).await;
+    change(case).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn u_admin_user_to_line_the_contract_number_keeps_its_own() {
-    let row = Row {
+    let case = UnitChangeCase {
         from: "admin_user",
         to: "line",
         service: false,
@@ -128,12 +128,12 @@ async fn u_admin_user_to_line_the_contract_number_keeps_its_own() {
         after: &[(NUMBER, ZEROTH)],
         audit: &["voided unit_changed 0612345601", "voided unit_changed 0612345602"],
     };
-    change(row).await;
+    change(case).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn u_admin_user_to_number_every_service_number_keeps_its_own() {
-    let row = Row {
+    let case = UnitChangeCase {
         from: "admin_user",
         to: "number",
         service: false,
@@ -142,7 +142,7 @@ async fn u_admin_user_to_number_every_service_number_keeps_its_own() {
         after: &[(ONE, FIRST), (TWO, SECOND)],
         audit: &["voided unit_changed 0612345600"],
     };
-    change(row).await;
+    change(case).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -184,7 +184,7 @@ async fn u_a_password_of_60_days_is_still_required() {
 }
 
 /// A row of the table.
-struct Row {
+struct UnitChangeCase {
     from: &'static str,
     to: &'static str,
     /// Whether the contract number has the service.
@@ -199,75 +199,75 @@ struct Row {
 }
 
 /// Makes every error first, then the change.
-async fn change(row: Row) {
-    let scene = Scene::new(row.from).await;
+async fn change(case: UnitChangeCase) {
+    let scene = Scene::new(case.from).await;
     let service = "UPDATE phone_number SET has_service = $2 WHERE number = $1";
-    scene.owner.execute(service, &[&NUMBER, &row.service]).await.unwrap();
-    for (number, password) in row.asked {
+    scene.owner.execute(service, &[&NUMBER, &case.service]).await.unwrap();
+    for (number, password) in case.asked {
         scene.give(number, "password", password).await;
     }
-    let (changer, password) = row.changer;
+    let (changer, password) = case.changer;
     let token = scene.token(changer, password).await;
-    for (number, password) in row.asked {
+    for (number, password) in case.asked {
         scene.token(number, password).await;
     }
     let choices = scene.unit_choices(&token).await.json();
-    assert_eq!(choices["unit"], row.from);
-    let choice = choices["choices"].as_array().unwrap().iter().find(|it| it["unit"] == row.to);
+    assert_eq!(choices["unit"], case.from);
+    let choice = choices["choices"].as_array().unwrap().iter().find(|it| it["unit"] == case.to);
     let numbers = |row: &[(&str, &str)]| json!(row.iter().map(|it| it.0).collect::<Vec<_>>());
     let with = |login: &(&'static str, &'static str)| {
-        let is_own = login.0 == changer || row.asked.contains(login);
+        let is_own = login.0 == changer || case.asked.contains(login);
         json!({ "number": login.0, "with": if is_own { "own" } else { "changers" } })
     };
-    let logins: Vec<_> = row.after.iter().map(with).collect();
+    let logins: Vec<_> = case.after.iter().map(with).collect();
     let expected = json!({
-        "unit": row.to, "asked": numbers(row.asked), "blocked": [], "logins": logins,
+        "unit": case.to, "asked": numbers(case.asked), "blocked": [], "logins": logins,
     });
     assert_eq!(choice, Some(&expected));
     let before = scene.everything().await;
     // One missing, one too many, the unit in force: nothing is counted.
-    for (index, (number, _)) in row.asked.iter().enumerate() {
-        let mut given = row.asked.to_vec();
+    for (index, (number, _)) in case.asked.iter().enumerate() {
+        let mut given = case.asked.to_vec();
         given.remove(index);
-        let answer = scene.unit(&token, row.to, &given).await;
+        let answer = scene.unit(&token, case.to, &given).await;
         assert_eq!(refusal(&answer), (422, "passwords_missing".to_owned()));
         assert_eq!(answer.json()["numbers"], json!([number]));
         assert!(detail(&answer).contains(&hyphened(number)), "{answer:?}");
         // Also beside one that is not required.
         let given = [&given[..], &[(PLAIN, WRONG)]].concat();
-        assert_eq!(scene.unit(&token, row.to, &given).await.body, answer.body);
+        assert_eq!(scene.unit(&token, case.to, &given).await.body, answer.body);
     }
     for extra in [PLAIN, "0699999999"] {
-        let given = [row.asked, &[(extra, WRONG)]].concat();
-        let answer = scene.unit(&token, row.to, &given).await;
+        let given = [case.asked, &[(extra, WRONG)]].concat();
+        let answer = scene.unit(&token, case.to, &given).await;
         assert_eq!(refusal(&answer), (400, "malformed".to_owned()));
         assert!(detail(&answer).contains(&hyphened(extra)), "{answer:?}");
     }
-    let answer = scene.unit(&token, row.from, row.asked).await;
+    let answer = scene.unit(&token, case.from, case.asked).await;
     assert_eq!(refusal(&answer), (400, "malformed".to_owned()));
     assert_eq!(scene.everything().await, before);
     // Each one wrong, then all: each is counted for its number.
-    for wrong in row.asked {
+    for wrong in case.asked {
         let given: Vec<_> =
-            row.asked.iter().map(|one| if one == wrong { (one.0, WRONG) } else { *one }).collect();
-        let answer = scene.unit(&token, row.to, &given).await;
+            case.asked.iter().map(|one| if one == wrong { (one.0, WRONG) } else { *one }).collect();
+        let answer = scene.unit(&token, case.to, &given).await;
         assert_eq!(refusal(&answer), (422, "wrong_password".to_owned()));
         assert_eq!(answer.json()["number"], wrong.0);
         assert_eq!(scene.count(wrong.0).await, (1, false));
     }
-    let all: Vec<_> = row.asked.iter().map(|(number, _)| (*number, WRONG)).collect();
-    let answer = scene.unit(&token, row.to, &all).await;
-    assert_eq!(answer.json()["numbers"], numbers(row.asked));
-    for (number, _) in row.asked {
+    let all: Vec<_> = case.asked.iter().map(|(number, _)| (*number, WRONG)).collect();
+    let answer = scene.unit(&token, case.to, &all).await;
+    assert_eq!(answer.json()["numbers"], numbers(case.asked));
+    for (number, _) in case.asked {
         assert_eq!(scene.count(number).await, (2, false));
     }
-    assert_eq!(scene.session(&token).await.json()["unit"], row.from);
+    assert_eq!(scene.session(&token).await.json()["unit"], case.from);
     // All of them right.
     scene.forget().await;
-    let answer = scene.unit(&token, row.to, row.asked).await;
+    let answer = scene.unit(&token, case.to, case.asked).await;
     assert_eq!(answer.status, 200, "{answer:?}");
     let good = json!({
-        "unit": row.to, "login_numbers": numbers(row.after), "logins": logins,
+        "unit": case.to, "login_numbers": numbers(case.after), "logins": logins,
     });
     assert_eq!(answer.json(), good);
     assert_eq!(scene.sessions().await, 0);
@@ -275,11 +275,11 @@ async fn change(row: Row) {
     let audit = scene.audit_rows().await;
     assert_eq!(audit[0], format!("unit_changed done {changer}"));
     let ended = audit.iter().filter(|row| row.starts_with("session_ended unit_changed")).count();
-    assert_eq!(ended, 1 + row.asked.len());
+    assert_eq!(ended, 1 + case.asked.len());
     let rest: Vec<_> = audit[1..].iter().filter(|row| !row.starts_with("session_ended")).collect();
-    assert_eq!(rest, row.audit);
+    assert_eq!(rest, case.audit);
     for number in [NUMBER, ONE, TWO, PLAIN] {
-        let login = row.after.iter().find(|(login, _)| *login == number);
+        let login = case.after.iter().find(|(login, _)| *login == number);
         assert_eq!(scene.has_nothing(number).await, login.is_none(), "{number}");
         for password in [ZEROTH, FIRST, SECOND] {
             let status = if login == Some(&(number, password)) { 200 } else { 401 };

@@ -80,9 +80,9 @@ async fn api_a_change_of_the_unit_names_units_and_numbers_once() {
         format!(r#"{{"unit":"line","passwords":{{"{ONE}":"{WRONG}","{ONE}":"{WRONG}"}}}}"#),
         format!(r#"{{"unit":"line","passwords":{{"{ONE}":"{WRONG}","06-1234-5601":"{WRONG}"}}}}"#),
     ] {
-        let request = scene.caller.client().post(&url).bearer_auth(&token);
+        let request = scene.client.http().post(&url).bearer_auth(&token);
         let request = request.header("content-type", "application/json").body(body.clone());
-        let answer = scene.caller.send(request).await;
+        let answer = scene.client.send(request).await;
         assert_eq!(refusal(&answer), (400, "malformed".to_owned()), "{body}");
         assert!(!answer.body.contains(WRONG), "quoted: {answer:?}");
     }

@@ -1,13 +1,13 @@
 //! The page of `/api/v1/docs`.
 
-use crate::site::{Caller, Service};
+use crate::site::{Service, SiteClient};
 use crate::support;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn api_the_reference_shows_every_operation_and_problem_and_needs_no_script() {
     let service = Service::start(&support::database().await, &[]).await;
-    let caller = Caller::new();
-    let get = async |path: &str| caller.get(&format!("{}{path}", service.base)).await;
+    let client = SiteClient::new();
+    let get = async |path: &str| client.get(&format!("{}{path}", service.base)).await;
     let page = get("/api/v1/docs").await;
     assert_eq!(page.status, 200);
     assert!(page.headers["content-type"].to_str().unwrap().starts_with("text/html"));

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use domain::rules;
-use karipass_lab::postgres::Shutdown;
+use karipass_lab::postgres::ShutdownMode;
 use reqwest::Method;
 use reqwest::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER};
 use serde_json::{Value, json};
@@ -11,7 +11,7 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
 use crate::scene::Scene;
-use crate::site::{self, Answer, Caller, NUMBER, RIGHT, Service, WRONG};
+use crate::site::{self, Answer, NUMBER, RIGHT, Service, SiteClient, WRONG};
 use crate::support;
 
 #[tokio::test(flavor = "multi_thread")]
@@ -69,7 +69,7 @@ async fn api_a_malformed_request_is_reported_and_not_quoted() {
 #[tokio::test(flavor = "multi_thread")]
 async fn api_an_unknown_route_gets_a_problem_document_too() {
     let service = Service::start(&support::database().await, &[]).await;
-    let caller = Caller::new();
+    let client = SiteClient::new();
     for (method, path, status, code) in [
         (Method::GET, "/api/v1/nothing", 404, "not_found"),
         (Method::POST, "/api/v1/login/", 404, "not_found"),
@@ -77,8 +77,8 @@ async fn api_an_unknown_route_gets_a_problem_document_too() {
         (Method::DELETE, "/api/v1/session", 405, "method_not_allowed"),
         (Method::GET, "/api/v1/logout", 405, "method_not_allowed"),
     ] {
-        let request = caller.client().request(method, format!("{}{path}", service.base));
-        let answer = caller.send(request).await;
+        let request = client.http().request(method, format!("{}{path}", service.base));
+        let answer = client.send(request).await;
         assert_eq!((answer.status, answer.code().as_str()), (status, code), "{path}");
         assert_eq!(answer.headers[CACHE_CONTROL], "no-store", "{path}");
         assert_eq!(answer.headers.contains_key(ALLOW), status == 405, "{path}");
@@ -90,15 +90,15 @@ async fn api_without_the_database_nothing_is_counted_and_503_says_when_to_retry(
     let (postgres, database) = support::stoppable_cluster().await;
     let owner = site::contracted_in(&database, "temporary").await;
     let service = Service::start(&database, &[]).await;
-    let caller = Caller::new();
-    let token = caller.log_in(&service.base, NUMBER, RIGHT).await.token();
+    let client = SiteClient::new();
+    let token = client.log_in(&service.base, NUMBER, RIGHT).await.token();
     drop(owner);
-    postgres.stop(Shutdown::Immediate).unwrap();
+    postgres.stop(ShutdownMode::Immediate).unwrap();
     for answer in [
-        caller.log_in(&service.base, NUMBER, WRONG).await,
-        caller.log_in(&service.base, NUMBER, RIGHT).await,
-        caller.session(&service.base, &token).await,
-        caller.log_out(&service.base, &token).await,
+        client.log_in(&service.base, NUMBER, WRONG).await,
+        client.log_in(&service.base, NUMBER, RIGHT).await,
+        client.session(&service.base, &token).await,
+        client.log_out(&service.base, &token).await,
     ] {
         assert_eq!((answer.status, answer.code().as_str()), (503, "unavailable"));
         assert!(answer.headers.contains_key(RETRY_AFTER));
@@ -106,16 +106,16 @@ async fn api_without_the_database_nothing_is_counted_and_503_says_when_to_retry(
     postgres.start().unwrap();
     let owner = database.owner().await.unwrap();
     assert_eq!(site::count(&owner, NUMBER).await, (0, false));
-    assert_eq!(caller.log_in(&service.base, NUMBER, RIGHT).await.status, 200);
-    assert_eq!(caller.log_out(&service.base, &token).await.status, 204);
+    assert_eq!(client.log_in(&service.base, NUMBER, RIGHT).await.status, 200);
+    assert_eq!(client.log_out(&service.base, &token).await.status, 204);
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn api_the_description_is_openapi_3_1_with_every_answer() {
     let service = Service::start(&support::database().await, &[]).await;
-    let caller = Caller::new();
-    let request = caller.client().get(format!("{}/api/v1/openapi.json", service.base));
-    let answer = caller.send(request).await;
+    let client = SiteClient::new();
+    let request = client.http().get(format!("{}/api/v1/openapi.json", service.base));
+    let answer = client.send(request).await;
     assert_eq!(answer.status, 200);
     let description = answer.json();
     assert!(description["openapi"].as_str().unwrap().starts_with("3.1."), "{description}");
@@ -169,11 +169,11 @@ async fn http_2_is_not_spoken_and_its_connections_are_closed() {
 }
 
 async fn post(service: &Service, kind: Option<&str>, body: Vec<u8>) -> Answer {
-    let caller = Caller::new();
-    let request = caller.client().post(format!("{}/api/v1/login", service.base)).body(body);
+    let client = SiteClient::new();
+    let request = client.http().post(format!("{}/api/v1/login", service.base)).body(body);
     let request = match kind {
         Some(kind) => request.header(CONTENT_TYPE, kind),
         None => request,
     };
-    caller.send(request).await
+    client.send(request).await
 }

@@ -12,7 +12,7 @@ use serde_json::Value;
 use tokio::sync::Mutex;
 use tokio_postgres::Client;
 
-use crate::site::{self, Caller, Daemon, NUMBER, RIGHT};
+use crate::site::{self, NUMBER, RIGHT, SiteClient, SiteDaemon};
 use crate::support;
 
 /// The program that `make` installs.
@@ -33,7 +33,7 @@ async fn api_thousands_of_generated_requests_get_answers_that_the_description_al
     let database = support::database().await;
     let owner = database.owner().await.unwrap();
     site::contract(&owner, "admin_user").await;
-    let daemon = Daemon::start(&database, &[]);
+    let daemon = SiteDaemon::start(&database, &[]);
     let sessions = Sessions { base: daemon.base.clone(), owner, begun: 0, uses: 0, token: None };
     let keeper = keep(sessions).await;
     let folder = tempfile::tempdir().unwrap();
@@ -83,11 +83,11 @@ struct Sessions {
 impl Sessions {
     /// A valid token.
     async fn good(&mut self) -> String {
-        let caller = Caller::new();
+        let client = SiteClient::new();
         self.uses += 1;
         if let Some(token) = &self.token
             && self.uses < USES
-            && caller.session(&self.base, token).await.status != 401
+            && client.session(&self.base, token).await.status != 401
         {
             return token.clone();
         }
@@ -105,7 +105,7 @@ impl Sessions {
             site::credential(&self.owner, number, "password").await;
         }
         site::credential(&self.owner, login, kind).await;
-        let token = caller.log_in(&self.base, login, RIGHT).await.token();
+        let token = client.log_in(&self.base, login, RIGHT).await.token();
         self.token.insert(token).clone()
     }
 }

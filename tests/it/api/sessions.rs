@@ -3,18 +3,18 @@
 use serde_json::Value;
 
 use crate::scene::Scene;
-use crate::site::{self, Caller, NUMBER, RIGHT, Service};
+use crate::site::{self, NUMBER, RIGHT, Service, SiteClient};
 use crate::support::wait_until_locked_out;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn w5_a_session_says_what_its_login_said_and_logging_out_ends_it() {
-    let Scene { owner, service, caller, .. } = Scene::new("admin_user").await;
+    let Scene { owner, service, client, .. } = Scene::new("admin_user").await;
     site::credential(&owner, NUMBER, "password").await;
-    let login = caller.log_in(&service.base, NUMBER, RIGHT).await;
+    let login = client.log_in(&service.base, NUMBER, RIGHT).await;
     let token = login.token();
     // 256 random bits, the time, and a seal of 128 bits.
     assert_eq!(token.len(), 43 + 1 + 10 + 1 + 22);
-    let session = caller.session(&service.base, &token).await;
+    let session = client.session(&service.base, &token).await;
     assert_eq!(session.status, 200, "{session:?}");
     let (mut login, session) = (login.json(), session.json());
     assert!(login.as_object_mut().unwrap().remove("token").is_some());
@@ -33,17 +33,17 @@ async fn w5_a_session_says_what_its_login_said_and_logging_out_ends_it() {
         owner.query("SELECT encode(token_digest, 'base64') FROM session", &[]).await.unwrap();
     assert_eq!(rows.len(), 1);
     assert!(!rows[0].get::<_, String>(0).contains(&token[..20]));
-    assert_eq!(caller.log_out(&service.base, &token).await.status, 204);
+    assert_eq!(client.log_out(&service.base, &token).await.status, 204);
     for answer in [
-        caller.session(&service.base, &token).await,
-        caller.log_out(&service.base, &token).await,
-        caller.session(&service.base, &"A".repeat(token.len())).await,
-        caller.session(&service.base, "x").await,
-        caller.send(caller.client().get(format!("{}/api/v1/session", service.base))).await,
-        caller
+        client.session(&service.base, &token).await,
+        client.log_out(&service.base, &token).await,
+        client.session(&service.base, &"A".repeat(token.len())).await,
+        client.session(&service.base, "x").await,
+        client.send(client.http().get(format!("{}/api/v1/session", service.base))).await,
+        client
             .send(
-                caller
-                    .client()
+                client
+                    .http()
                     .get(format!("{}/api/v1/session", service.base))
                     .basic_auth(NUMBER, Some(RIGHT)),
             )
@@ -57,7 +57,7 @@ async fn w5_a_session_says_what_its_login_said_and_logging_out_ends_it() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn w5_a_session_ends_idle_for_15_minutes_or_after_12_hours() {
-    let Scene { database, owner, service, caller } = Scene::new("line").await;
+    let Scene { database, owner, service, client } = Scene::new("line").await;
     site::credential(&owner, NUMBER, "password").await;
     for (sql, status) in [
         ("last_seen_at = last_seen_at - interval '14 minutes 30 seconds'", 200),
@@ -65,40 +65,40 @@ async fn w5_a_session_ends_idle_for_15_minutes_or_after_12_hours() {
         ("created_at = created_at - interval '11 hours 59 minutes'", 200),
         ("created_at = created_at - interval '12 hours'", 401),
     ] {
-        let token = caller.log_in(&service.base, NUMBER, RIGHT).await.token();
+        let token = client.log_in(&service.base, NUMBER, RIGHT).await.token();
         owner.batch_execute(&format!("UPDATE session SET {sql}")).await.unwrap();
-        assert_eq!(caller.session(&service.base, &token).await.status, status, "{sql}");
+        assert_eq!(client.session(&service.base, &token).await.status, status, "{sql}");
         owner.batch_execute("DELETE FROM session").await.unwrap();
     }
     // Configurable.
     let short = Service::start(&database, &[("KARIPASS_SESSION_IDLE_TIMEOUT_S", "30")]).await;
-    let token = caller.log_in(&short.base, NUMBER, RIGHT).await.token();
+    let token = client.log_in(&short.base, NUMBER, RIGHT).await.token();
     let sql = "UPDATE session SET last_seen_at = last_seen_at - interval '30 seconds'";
     owner.batch_execute(sql).await.unwrap();
-    assert_eq!(caller.session(&short.base, &token).await.status, 401);
+    assert_eq!(client.session(&short.base, &token).await.status, 401);
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn w5_use_is_noted_at_most_once_a_minute() {
-    let Scene { owner, service, caller, .. } = Scene::new("line").await;
+    let Scene { owner, service, client, .. } = Scene::new("line").await;
     site::credential(&owner, NUMBER, "password").await;
-    let token = caller.log_in(&service.base, NUMBER, RIGHT).await.token();
+    let token = client.log_in(&service.base, NUMBER, RIGHT).await.token();
     let seen = async || -> String {
         let sql = "SELECT last_seen_at::text FROM session";
         owner.query_one(sql, &[]).await.unwrap().get(0)
     };
     let first = seen().await;
-    assert_eq!(caller.session(&service.base, &token).await.status, 200);
+    assert_eq!(client.session(&service.base, &token).await.status, 200);
     assert_eq!(seen().await, first);
     let sql = "UPDATE session SET last_seen_at = last_seen_at - interval '61 seconds'";
     owner.batch_execute(sql).await.unwrap();
-    assert_eq!(caller.session(&service.base, &token).await.status, 200);
+    assert_eq!(client.session(&service.base, &token).await.status, 200);
     assert!(seen().await > first);
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn c6_a_session_that_must_change_its_password_can_otherwise_only_log_out() {
-    let Scene { owner, service, caller, .. } = Scene::new("line").await;
+    let Scene { owner, service, client, .. } = Scene::new("line").await;
     for (kind, older, change) in [
         ("temporary", "0 seconds", Some("temporary")),
         ("password", "60 days", Some("expired")),
@@ -106,10 +106,10 @@ async fn c6_a_session_that_must_change_its_password_can_otherwise_only_log_out()
     ] {
         site::credential(&owner, NUMBER, kind).await;
         site::age(&owner, NUMBER, older).await;
-        let login = caller.log_in(&service.base, NUMBER, RIGHT).await;
+        let login = client.log_in(&service.base, NUMBER, RIGHT).await;
         assert_eq!(login.json()["password_change"], Value::from(change), "{kind} {older}");
         let token = login.token();
-        let session = caller.session(&service.base, &token).await;
+        let session = client.session(&service.base, &token).await;
         if change.is_some() {
             assert_eq!(
                 (session.status, session.code().as_str()),
@@ -118,39 +118,39 @@ async fn c6_a_session_that_must_change_its_password_can_otherwise_only_log_out()
         } else {
             assert_eq!(session.status, 200);
         }
-        assert_eq!(caller.log_out(&service.base, &token).await.status, 204, "{kind} {older}");
-        assert_eq!(caller.session(&service.base, &token).await.status, 401, "{kind} {older}");
+        assert_eq!(client.log_out(&service.base, &token).await.status, 204, "{kind} {older}");
+        assert_eq!(client.session(&service.base, &token).await.status, 401, "{kind} {older}");
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn c4_the_end_of_a_credential_ends_its_sessions() {
-    let Scene { owner, service, caller, .. } = Scene::new("line").await;
+    let Scene { owner, service, client, .. } = Scene::new("line").await;
     site::credential(&owner, NUMBER, "password").await;
-    let token = caller.log_in(&service.base, NUMBER, RIGHT).await.token();
+    let token = client.log_in(&service.base, NUMBER, RIGHT).await.token();
     site::credential(&owner, NUMBER, "password").await;
-    assert_eq!(caller.session(&service.base, &token).await.status, 401, "replaced");
-    let token = caller.log_in(&service.base, NUMBER, RIGHT).await.token();
+    assert_eq!(client.session(&service.base, &token).await.status, 401, "replaced");
+    let token = client.log_in(&service.base, NUMBER, RIGHT).await.token();
     owner.batch_execute("DELETE FROM credential").await.unwrap();
-    assert_eq!(caller.session(&service.base, &token).await.status, 401, "gone");
+    assert_eq!(client.session(&service.base, &token).await.status, 401, "gone");
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn d2_a_suspended_contract_has_no_sessions() {
-    let Scene { owner, service, caller, .. } = Scene::new("line").await;
+    let Scene { owner, service, client, .. } = Scene::new("line").await;
     site::credential(&owner, NUMBER, "password").await;
-    let token = caller.log_in(&service.base, NUMBER, RIGHT).await.token();
+    let token = client.log_in(&service.base, NUMBER, RIGHT).await.token();
     owner.batch_execute("UPDATE contract SET suspended = true").await.unwrap();
-    assert_eq!(caller.session(&service.base, &token).await.code(), "no_session");
+    assert_eq!(client.session(&service.base, &token).await.code(), "no_session");
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn w5_ended_sessions_are_swept_away() {
-    let Scene { database, owner, service, caller } = Scene::new("number").await;
+    let Scene { database, owner, service, client } = Scene::new("number").await;
     for login in ["0612345601", "0612345602"] {
         site::credential(&owner, login, "temporary").await;
-        caller.log_in(&service.base, login, RIGHT).await.token();
-        caller.log_in(&service.base, login, RIGHT).await.token();
+        client.log_in(&service.base, login, RIGHT).await.token();
+        client.log_in(&service.base, login, RIGHT).await.token();
     }
     site::age(&owner, "0612345601", "24 hours").await;
     for aged in [
@@ -178,7 +178,7 @@ async fn d2_a_login_that_a_suspension_overtakes_is_refused() {
     let suspending = "BEGIN; UPDATE contract SET suspended = true; DELETE FROM session";
     owner.batch_execute(suspending).await.unwrap();
     let base = service.base.clone();
-    let login = tokio::spawn(async move { Caller::new().log_in(&base, NUMBER, RIGHT).await });
+    let login = tokio::spawn(async move { SiteClient::new().log_in(&base, NUMBER, RIGHT).await });
     wait_until_locked_out(&database, 1).await;
     owner.batch_execute("COMMIT").await.unwrap();
     let answer = login.await.unwrap();

@@ -6,7 +6,7 @@ use std::time::Duration;
 use domain::auth_unit::AuthUnit;
 use domain::rules;
 use karipass::db::{DbError, DbFailure};
-use karipass_lab::postgres::Shutdown;
+use karipass_lab::postgres::ShutdownMode;
 use karipass_lab::proxy::{COMMIT, PostgresProxy, Trouble};
 
 use super::scene::{CONTRACT, DatabaseScene, FIRST, number, temporary};
@@ -22,7 +22,7 @@ async fn p15_a_database_that_is_down_is_not_reached_and_then_found_again() {
     let scene = DatabaseScene::in_database(database).await;
     let new = temporary(CONTRACT, AuthUnit::Line, CONTRACT);
     assert_eq!(scene.db.set_temporary(&new).await.unwrap(), SetOutcome::Stored);
-    postgres.stop(Shutdown::Kill).unwrap();
+    postgres.stop(ShutdownMode::Kill).unwrap();
     let error = within(GIVE_UP_TIMEOUT, scene.db.set_temporary(&new)).await.unwrap_err();
     assert!(matches!(error, DbError::NotCommitted(_)), "{error:?}");
     postgres.start().unwrap();

@@ -9,7 +9,7 @@ use domain::audit::{AuditEntry, AuditEvent, AuditScope, AuditSource};
 use domain::auth_unit::AuthUnit;
 use domain::dialog::Refusal;
 use domain::password::PhcString;
-use karipass_lab::postgres::Shutdown;
+use karipass_lab::postgres::ShutdownMode;
 use karipass_lab::proxy::{COMMIT, Point, Trouble};
 
 use super::scene::{CONTRACT, DatabaseScene, FIRST, OTHER, new_key, number, temporary};
@@ -121,7 +121,7 @@ async fn p15_a_server_restarted_in_the_middle_is_not_noticed() {
             })
         })
         .collect();
-    for shutdown in [Shutdown::Fast, Shutdown::Immediate, Shutdown::Kill] {
+    for shutdown in [ShutdownMode::Fast, ShutdownMode::Immediate, ShutdownMode::Kill] {
         let before = stored.load(Ordering::Relaxed);
         wait_until("the callers to be at it", async || {
             stored.load(Ordering::Relaxed) > before + 20

@@ -12,7 +12,7 @@ use domain::auth_unit::AuthUnit;
 use domain::rules;
 use karipass::db::login::LoginAudit;
 use karipass::db::{Db, DbError};
-use karipass_lab::postgres::{Database, Durability, Postgres, Replication, Shutdown};
+use karipass_lab::postgres::{Database, Durability, Postgres, Replication, ShutdownMode};
 use tokio_postgres::Client;
 
 use super::scene::{CONTRACT, DatabaseScene, FIRST, OTHER, new_key, number, temporary};
@@ -40,7 +40,7 @@ async fn p15_the_primary_lost_the_promoted_standby_is_used() {
         if replication == Replication::Asynchronous {
             pair.primary.wait_until_caught_up().await.unwrap();
         }
-        pair.primary.stop(Shutdown::Kill).unwrap();
+        pair.primary.stop(ShutdownMode::Kill).unwrap();
         pair.standby.promote().await.unwrap();
         wait_until("the promoted standby to be used", async || set(OTHER).await.is_ok()).await;
         assert!(pair.db.contract_of(number(FIRST)).await.unwrap().is_some());
@@ -51,7 +51,7 @@ async fn p15_the_primary_lost_the_promoted_standby_is_used() {
 #[tokio::test(flavor = "multi_thread")]
 async fn p15_nothing_is_confirmed_that_a_synchronous_standby_has_not() {
     let pair = Pair::new(Replication::Synchronous).await;
-    pair.standby.stop(Shutdown::Kill).unwrap();
+    pair.standby.stop(ShutdownMode::Kill).unwrap();
     let new = temporary(CONTRACT, AuthUnit::Line, CONTRACT);
     let error = within(GIVE_UP_TIMEOUT, pair.db.set_temporary(&new)).await.unwrap_err();
     assert!(matches!(error, DbError::OutcomeUnknown(_)), "{error:?}");
@@ -60,7 +60,7 @@ async fn p15_nothing_is_confirmed_that_a_synchronous_standby_has_not() {
     let other = temporary(OTHER, AuthUnit::Line, OTHER);
     let patient = pair.db.clone().with_limit(WAIT_TIMEOUT);
     assert_eq!(patient.set_temporary(&other).await.unwrap(), SetOutcome::Stored);
-    pair.primary.stop(Shutdown::Kill).unwrap();
+    pair.primary.stop(ShutdownMode::Kill).unwrap();
     pair.standby.promote().await.unwrap();
     assert!(pair.after().await.logins().await.contains(&OTHER.to_owned()));
 }

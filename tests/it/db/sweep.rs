@@ -8,7 +8,7 @@ use tokio_postgres::Client;
 
 use super::scene::{DatabaseScene, temporary};
 use crate::scene::{change, change_unit};
-use crate::site::{self, Caller, NUMBER, RIGHT, Service, WRONG};
+use crate::site::{self, NUMBER, RIGHT, Service, SiteClient, WRONG};
 use crate::support::{self, daemon_db, wait_until};
 use crate::temporary_password::SetTemporary as _;
 
@@ -133,7 +133,7 @@ async fn a_day(database: &Database) {
     let (one, two) = ("0612345601", "0612345602");
     let db = daemon_db(database);
     let service = Service::start(database, &[]).await;
-    let (caller, base) = (Caller::new(), &service.base);
+    let (client, base) = (SiteClient::new(), &service.base);
     assert_eq!(
         db.set_temporary(&temporary(NUMBER, AuthUnit::Number, one)).await.unwrap(),
         SetOutcome::Stored
@@ -141,21 +141,21 @@ async fn a_day(database: &Database) {
     site::credential(&owner, one, "temporary").await;
     site::credential(&owner, two, "password").await;
     for (number, password) in [(one, WRONG), ("0699999999", RIGHT), (NUMBER, RIGHT), (two, WRONG)] {
-        assert_eq!(caller.log_in(base, number, password).await.status, 401);
+        assert_eq!(client.log_in(base, number, password).await.status, 401);
     }
-    let token = caller.log_in(base, one, RIGHT).await.token();
-    assert_eq!(caller.session(base, &token).await.code(), "password_change_required");
-    assert_eq!(change(&caller, base, &token, [WRONG, "abcd1234", "abcd1234"]).await.status, 422);
-    let token = change(&caller, base, &token, [RIGHT, "abcd1234", "abcd1234"]).await.token();
-    assert_eq!(caller.session(base, &token).await.status, 200);
+    let token = client.log_in(base, one, RIGHT).await.token();
+    assert_eq!(client.session(base, &token).await.code(), "password_change_required");
+    assert_eq!(change(&client, base, &token, [WRONG, "abcd1234", "abcd1234"]).await.status, 422);
+    let token = change(&client, base, &token, [RIGHT, "abcd1234", "abcd1234"]).await.token();
+    assert_eq!(client.session(base, &token).await.status, 200);
     let unit = async |password: &str| {
         let given = [(one, "abcd1234"), (two, password)];
-        change_unit(&caller, base, &token, "line", &given).await.json()
+        change_unit(&client, base, &token, "line", &given).await.json()
     };
     assert_eq!(unit(WRONG).await["code"], "wrong_password");
     assert_eq!(unit(RIGHT).await["login_numbers"], json!([NUMBER]));
-    let token = caller.log_in(base, NUMBER, "abcd1234").await.token();
-    assert_eq!(caller.log_out(base, &token).await.status, 204);
+    let token = client.log_in(base, NUMBER, "abcd1234").await.token();
+    assert_eq!(client.log_out(base, &token).await.status, 204);
     // A call that changes the unit, and the look-up of another.
     let number = NUMBER.parse().unwrap();
     assert!(db.contract_of(number).await.unwrap().is_some());

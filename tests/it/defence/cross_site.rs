@@ -6,7 +6,7 @@ use reqwest::header::{CONTENT_TYPE, ORIGIN};
 use serde_json::json;
 
 use crate::scene::Scene;
-use crate::site::{Caller, Daemon, NUMBER, RIGHT, WRONG};
+use crate::site::{NUMBER, RIGHT, SiteClient, SiteDaemon, WRONG};
 
 /// A browser's headers for a request that another site's page has made, or a page of a related
 /// site.
@@ -27,11 +27,11 @@ async fn a_request_of_another_sites_page_is_refused_and_costs_nothing() {
     let before = scene.everything().await;
     let rows = scene.audit_rows().await;
     // One wrong login is the whole budget of this address for a minute.
-    let daemon = Daemon::start(&scene.database, &[("KARIPASS_LOGIN_LIMIT", "5")]);
-    let caller = Caller::new();
+    let daemon = SiteDaemon::start(&scene.database, &[("KARIPASS_LOGIN_LIMIT", "5")]);
+    let client = SiteClient::new();
     let wrong = json!({ "number": NUMBER, "password": WRONG }).to_string();
     let post = |path: &str, kind: &str, body: &str| {
-        let request = caller.client().post(format!("{}{path}", daemon.base));
+        let request = client.http().post(format!("{}{path}", daemon.base));
         request.header(CONTENT_TYPE, kind).body(body.to_owned()).bearer_auth(&token)
     };
     for (name, value) in FOREIGN {
@@ -42,9 +42,9 @@ async fn a_request_of_another_sites_page_is_refused_and_costs_nothing() {
             (Method::POST, "/api/v1/logout"),
             (Method::GET, "/api/v1/session"),
         ] {
-            let request = caller.client().request(method, format!("{}{path}", daemon.base));
+            let request = client.http().request(method, format!("{}{path}", daemon.base));
             let request = request.bearer_auth(&token).header(name, value).body(wrong.clone());
-            let answer = caller.send(request.header(CONTENT_TYPE, "application/json")).await;
+            let answer = client.send(request.header(CONTENT_TYPE, "application/json")).await;
             let refusal = (answer.status, answer.code());
             assert_eq!(refusal, (403, "cross_site".to_owned()), "{name}: {value} at {path}");
         }
@@ -52,7 +52,7 @@ async fn a_request_of_another_sites_page_is_refused_and_costs_nothing() {
     // Bodies that a form or a `no-cors` fetch can send, from a browser without these headers.
     for kind in ["text/plain", "application/x-www-form-urlencoded", "multipart/form-data", ""] {
         for path in ["/api/v1/login", "/api/v1/password", "/api/v1/unit", "/api/v1/logout"] {
-            let answer = caller.send(post(path, kind, &wrong)).await;
+            let answer = client.send(post(path, kind, &wrong)).await;
             assert_eq!((answer.status, answer.code()), (400, "malformed".to_owned()), "{kind:?}");
         }
     }
@@ -60,7 +60,7 @@ async fn a_request_of_another_sites_page_is_refused_and_costs_nothing() {
     assert_eq!(scene.audit_rows().await, rows);
     let metric = async |reason: &str| {
         let name = format!("karipass_http_requests_refused_total{{reason=\"{reason}\"}} ");
-        daemon.metric(&caller, &name).await
+        daemon.metric(&client, &name).await
     };
     assert!((metric("cross_site").await - 30.0).abs() < f64::EPSILON);
     assert!((metric("not_json").await - 16.0).abs() < f64::EPSILON);
@@ -70,10 +70,10 @@ async fn a_request_of_another_sites_page_is_refused_and_costs_nothing() {
     let right = json!({ "number": NUMBER, "password": RIGHT }).to_string();
     let own = post("/api/v1/login", "application/json; charset=utf-8", &right);
     let own = own.header("Sec-Fetch-Site", "same-origin").header(ORIGIN, &daemon.base);
-    assert_eq!(caller.send(own).await.status, 200);
-    assert_eq!(caller.session(&daemon.base, &token).await.status, 200);
-    assert_eq!(caller.log_out(&daemon.base, &token).await.status, 204);
-    let description = caller.client().get(format!("{}/api/v1/openapi.json", daemon.base));
+    assert_eq!(client.send(own).await.status, 200);
+    assert_eq!(client.session(&daemon.base, &token).await.status, 200);
+    assert_eq!(client.log_out(&daemon.base, &token).await.status, 204);
+    let description = client.http().get(format!("{}/api/v1/openapi.json", daemon.base));
     let description = description.header("Sec-Fetch-Site", "cross-site");
-    assert_eq!(caller.send(description).await.status, 200, "anybody may read what the API is");
+    assert_eq!(client.send(description).await.status, 200, "anybody may read what the API is");
 }

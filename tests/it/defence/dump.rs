@@ -16,7 +16,7 @@ const KEY: &[u8] = &[0; 32];
 
 #[tokio::test(flavor = "multi_thread")]
 async fn c7_a_dump_verifies_nothing_and_holds_no_hash_of_an_ended_credential() {
-    let Scene { database, owner, service, caller } = Scene::new("admin_user").await;
+    let Scene { database, owner, service, client } = Scene::new("admin_user").await;
     let [live, void, late, swept] = [NUMBER, "0612345601", "0612345602", "0612345699"];
     let add = "INSERT INTO phone_number VALUES ($1, $2, true)";
     owner.execute(add, &[&swept, &live]).await.unwrap();
@@ -27,16 +27,16 @@ async fn c7_a_dump_verifies_nothing_and_holds_no_hash_of_an_ended_credential() {
     assert_eq!(hashes(&dump).len(), 4);
     assert!(hashes(&dump).iter().all(|hash| verifies(hash, RIGHT, Some(KEY))));
     // Used once for its purpose.
-    let temporary = caller.log_in(&service.base, live, RIGHT).await.token();
-    let token = change(&caller, &service.base, &temporary, [RIGHT, NEW, NEW]).await.token();
+    let temporary = client.log_in(&service.base, live, RIGHT).await.token();
+    let token = change(&client, &service.base, &temporary, [RIGHT, NEW, NEW]).await.token();
     for _ in 0..3 {
-        assert_eq!(caller.log_in(&service.base, void, WRONG).await.status, 401);
+        assert_eq!(client.log_in(&service.base, void, WRONG).await.status, 401);
     }
     // Older than 24 hours: deleted at an attempt to use it, and by the clean-up.
     for login in [late, swept] {
         site::age(&owner, login, "24 hours").await;
     }
-    assert_eq!(caller.log_in(&service.base, late, RIGHT).await.status, 401);
+    assert_eq!(client.log_in(&service.base, late, RIGHT).await.status, 401);
     daemon_db(&database).sweep().await.unwrap();
     let dump = everything(&owner).await;
     let [left] = hashes(&dump)[..] else { panic!("{:?}", hashes(&dump)) };

@@ -3,7 +3,7 @@
 
 use crate::pages::browser::{Browser, hidden, leads_to};
 use crate::scene::Scene;
-use crate::site::{self, Answer, Caller, NUMBER, RIGHT, WRONG};
+use crate::site::{self, Answer, NUMBER, RIGHT, SiteClient, WRONG};
 
 /// Valid by `C5`.
 const NEW: &str = "abcd1234";
@@ -12,7 +12,7 @@ const NEW: &str = "abcd1234";
 async fn w3_every_spelling_in_api_and_pages_is_one_login_with_one_count() {
     let Scene { owner, service, .. } = Scene::new("line").await;
     site::credential(&owner, NUMBER, "password").await;
-    let (caller, mut browser) = (Caller::new(), Browser::new(&service.base));
+    let (client, mut browser) = (SiteClient::new(), Browser::new(&service.base));
     let mut page = browser.get("/login").await;
     let spellings = [
         NUMBER,
@@ -26,13 +26,13 @@ async fn w3_every_spelling_in_api_and_pages_is_one_login_with_one_count() {
         // Each refusal shows another form, which is another attempt.
         page = browser.submit(&page, "/login", &fields).await;
         assert_eq!(page.status, 422, "{spelling}");
-        assert_eq!(caller.log_in(&service.base, spelling, WRONG).await.status, 401, "{spelling}");
+        assert_eq!(client.log_in(&service.base, spelling, WRONG).await.status, 401, "{spelling}");
         assert_eq!(site::count(&owner, NUMBER).await, (counted, counted == 10), "{spelling}");
     }
     for spelling in spellings {
         let fields = [("number", spelling), ("password", RIGHT)];
         assert_eq!(browser.submit(&page, "/login", &fields).await.status, 422, "{spelling}");
-        assert_eq!(caller.log_in(&service.base, spelling, RIGHT).await.status, 401, "{spelling}");
+        assert_eq!(client.log_in(&service.base, spelling, RIGHT).await.status, 401, "{spelling}");
     }
 }
 
@@ -50,8 +50,8 @@ async fn r_one_limit_by_address_stands_before_every_password_in_api_and_pages() 
 
     // An address that has spent its budget for a minute.
     let spent = [127, 0, 0, 9];
-    let caller = Caller::from(spent);
-    assert_eq!(caller.log_in(&service.base, "0699999999", WRONG).await.status, 401);
+    let client = SiteClient::from(spent);
+    assert_eq!(client.log_in(&service.base, "0699999999", WRONG).await.status, 401);
     for browser in [&mut stranger, &mut browser] {
         browser.move_to(spent);
     }
@@ -64,7 +64,7 @@ async fn r_one_limit_by_address_stands_before_every_password_in_api_and_pages() 
         ("password", browser.submit(&password, "/password", &change).await),
         ("unit", browser.submit(&unit, "/unit/number", &unit_change).await),
         ("login", stranger.submit(&login, "/login", &fields).await),
-        ("API", caller.log_in(&service.base, NUMBER, RIGHT).await),
+        ("API", client.log_in(&service.base, NUMBER, RIGHT).await),
     ];
     for (entry_point, answer) in answers {
         assert_eq!(answer.status, 429, "{entry_point}");
@@ -72,6 +72,6 @@ async fn r_one_limit_by_address_stands_before_every_password_in_api_and_pages() 
     }
     assert_eq!(service.hasher.operations(), hashes, "nothing is verified");
     assert_eq!(site::count(&owner, NUMBER).await, (0, false), "nothing is counted");
-    let elsewhere = Caller::from([127, 0, 0, 8]);
+    let elsewhere = SiteClient::from([127, 0, 0, 8]);
     assert_eq!(elsewhere.log_in(&service.base, NUMBER, RIGHT).await.status, 200);
 }

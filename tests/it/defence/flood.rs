@@ -2,8 +2,8 @@
 //! collapse: no login verified, gigabytes of memory, and minutes of work for clients that have
 //! left. `make bench` measures how quickly the site answers meanwhile.
 
-use crate::flood::Flood;
-use crate::site::{self, Caller, Daemon, NUMBER, RIGHT};
+use crate::flood::QueueFlood;
+use crate::site::{self, NUMBER, RIGHT, SiteClient, SiteDaemon};
 use crate::support::{EXCLUSIVE, wait_until};
 
 /// Logins that are verified while the queue is full.
@@ -18,29 +18,29 @@ const LEFT_OVER: f64 = 500.0;
 async fn r_more_logins_than_can_be_verified_harm_nothing_else() {
     let _alone = EXCLUSIVE.lock().await;
     let (database, _) = site::contracted("password").await;
-    let daemon = Daemon::start(&database, &[]);
-    let caller = Caller::new();
-    assert_eq!(caller.log_in(&daemon.base, NUMBER, RIGHT).await.status, 200);
+    let daemon = SiteDaemon::start(&database, &[]);
+    let client = SiteClient::new();
+    assert_eq!(client.log_in(&daemon.base, NUMBER, RIGHT).await.status, 200);
     let memory = daemon.memory_kib();
 
-    let flood = Flood::begin(&daemon.base).await;
+    let flood = QueueFlood::begin(&daemon.base).await;
     let enough = flood.verified() + VERIFIED;
     wait_until("logins to be verified", async || {
-        let health = caller.get(&format!("{}/livez", daemon.operators)).await;
+        let health = client.get(&format!("{}/livez", daemon.operators)).await;
         assert_eq!(health.status, 200);
         flood.verified() >= enough
     })
     .await;
     flood.wait_for_refusal().await;
     let description = format!("{}/api/v1/openapi.json", daemon.base);
-    assert_eq!(caller.get(&description).await.status, 200, "what needs no hash is answered");
+    assert_eq!(client.get(&description).await.status, 200, "what needs no hash is answered");
     let taken = daemon.memory_kib().saturating_sub(memory);
     assert!(taken < MEMORY_KIB, "{taken} KiB");
 
-    let hashes = async || daemon.metric(&caller, "karipass_password_hash_operations_total ").await;
+    let hashes = async || daemon.metric(&client, "karipass_password_hash_operations_total ").await;
     let before = hashes().await;
     flood.end().await;
-    assert_eq!(caller.log_in(&daemon.base, NUMBER, RIGHT).await.status, 200);
+    assert_eq!(client.log_in(&daemon.base, NUMBER, RIGHT).await.status, 200);
     let left_over = hashes().await - before;
     assert!(left_over < LEFT_OVER, "{left_over} were verified for nobody");
 }

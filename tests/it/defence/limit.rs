@@ -11,7 +11,7 @@ use tokio::task::JoinSet;
 use tokio_postgres::Client;
 
 use crate::scene::{Scene, change, change_unit};
-use crate::site::{self, Answer, Caller, Daemon, NUMBER, RIGHT, Service, WRONG};
+use crate::site::{self, Answer, NUMBER, RIGHT, Service, SiteClient, SiteDaemon, WRONG};
 use crate::support::daemon_db;
 
 /// A number without a contract.
@@ -30,9 +30,9 @@ async fn r_a_login_costs_by_its_outcome_at_every_entry_point() {
     let base = &scene.service.base;
     let (right, wrong, dead) = (1..=20, 21..=100, 101..=120);
     let costs =
-        async |caller: Caller, (status, answer): (u16, Answer), price: &RangeInclusive<u64>| {
+        async |client: SiteClient, (status, answer): (u16, Answer), price: &RangeInclusive<u64>| {
             assert_eq!(answer.status, status, "{answer:?}");
-            let wait = wait(&caller.log_in(base, NUMBER, RIGHT).await);
+            let wait = wait(&client.log_in(base, NUMBER, RIGHT).await);
             assert!(price.contains(&wait), "{wait} s, not {price:?}, for {answer:?}");
         };
     costs(from(1), (200, from(1).log_in(base, NUMBER, RIGHT).await), &right).await;
@@ -79,7 +79,7 @@ async fn r_many_at_once_from_one_address_pass_as_many_as_one_by_one() {
 async fn r_one_address_voids_ten_credentials_an_hour_and_learns_nothing() {
     let scene = Scene::new("number").await;
     let owner = &scene.owner;
-    let daemon = Daemon::start(&scene.database, &[("KARIPASS_LOGIN_LIMIT", "1000000")]);
+    let daemon = SiteDaemon::start(&scene.database, &[("KARIPASS_LOGIN_LIMIT", "1000000")]);
     let (attacker, elsewhere, base) = (from(1), from(2), &daemon.base);
     for last in 0..10 {
         let number = at_its_last(owner, last).await;
@@ -178,9 +178,9 @@ async fn r_an_entry_that_became_the_last_one_meanwhile_voids_only_what_it_may() 
     }
 }
 
-/// A caller from another /24 of the loopback each time, the first one with 1.
-fn from(network: u8) -> Caller {
-    Caller::from([127, 0, network, 1])
+/// A client from another /24 of the loopback each time, the first one with 1.
+fn from(network: u8) -> SiteClient {
+    SiteClient::from([127, 0, network, 1])
 }
 
 /// Seconds until the next attempt is allowed.
@@ -196,11 +196,11 @@ async fn together(
     number: &'static str,
     password: &'static str,
 ) -> Vec<u16> {
-    let caller = from(1);
+    let client = from(1);
     let mut all = JoinSet::new();
     for _ in 0..count {
-        let (caller, base) = (caller.clone(), base.to_owned());
-        all.spawn(async move { caller.log_in(&base, number, password).await.status });
+        let (client, base) = (client.clone(), base.to_owned());
+        all.spawn(async move { client.log_in(&base, number, password).await.status });
     }
     all.join_all().await
 }

@@ -3,7 +3,7 @@
 use serde_json::json;
 use tokio_postgres::Client;
 
-use crate::site::{self, Answer, Caller, NUMBER, RIGHT, Service, WRONG};
+use crate::site::{self, Answer, NUMBER, RIGHT, Service, SiteClient, WRONG};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn r_the_address_behind_a_proxy_is_limited_and_audited() {
@@ -31,27 +31,26 @@ async fn r_nobody_else_can_take_another_address() {
     let (database, owner) = site::contracted("password").await;
     let variables = [("KARIPASS_SITE_TRUSTED_PROXIES", "127.0.0.2"), ("KARIPASS_LOGIN_LIMIT", "1")];
     let service = Service::start(&database, &variables).await;
-    let caller = Caller::new();
+    let client = SiteClient::new();
     let body = json!({ "number": NUMBER, "password": RIGHT });
     for (number, status) in [(1, 200), (2, 429), (3, 429)] {
-        let mut request =
-            caller.client().post(format!("{}/api/v1/login", service.base)).json(&body);
+        let mut request = client.http().post(format!("{}/api/v1/login", service.base)).json(&body);
         for header in ["X-Forwarded-For", "X-Real-IP", "CF-Connecting-IP"] {
             request = request.header(header, format!("192.0.2.{number}"));
         }
         request = request.header("Forwarded", format!("for=192.0.2.{number}"));
-        assert_eq!(caller.send(request).await.status, status);
+        assert_eq!(client.send(request).await.status, status);
     }
     assert_eq!(addresses(&owner).await, ["127.0.0.1"]);
 }
 
 async fn log_in(service: &Service, password: &str, forwarded: &[&str]) -> Answer {
-    let caller = Caller::new();
+    let client = SiteClient::new();
     let body = json!({ "number": NUMBER, "password": password });
-    let request = caller.client().post(format!("{}/api/v1/login", service.base)).json(&body);
+    let request = client.http().post(format!("{}/api/v1/login", service.base)).json(&body);
     let request =
         forwarded.iter().fold(request, |request, line| request.header("X-Forwarded-For", *line));
-    caller.send(request).await
+    client.send(request).await
 }
 
 async fn addresses(owner: &Client) -> Vec<String> {

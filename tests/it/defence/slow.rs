@@ -13,7 +13,7 @@ use karipass_lab::trickle::Trickle;
 use rustls::version::TLS13;
 
 use super::wire::{ASK, ask, client, plain, shaken};
-use crate::site::{self, Caller, Certified, Daemon, NUMBER, RIGHT, Service};
+use crate::site::{self, Certified, NUMBER, RIGHT, Service, SiteClient, SiteDaemon};
 use crate::support::{self, WAIT_TIMEOUT};
 
 /// Interval of a slow connection's bytes.
@@ -24,7 +24,7 @@ async fn r_the_site_answers_beside_500_slow_connections_and_closes_them() {
     let (database, _) = site::contracted("temporary").await;
     let certified = Certified::new();
     let certificate = certified.certificate.clone();
-    let daemon = Daemon::start(&database, &certified.variables());
+    let daemon = SiteDaemon::start(&database, &certified.variables());
     let address = daemon.base.strip_prefix("http://").unwrap().to_owned();
     let pem = std::fs::read(&certificate).unwrap();
     // Each is held from its opening until the site closes it.
@@ -46,7 +46,7 @@ async fn r_the_site_answers_beside_500_slow_connections_and_closes_them() {
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
     let base = daemon.base.replace("http://", "https://");
-    let answer = Caller::trusting(&pem).log_in(&base, NUMBER, RIGHT).await;
+    let answer = SiteClient::trusting(&pem).log_in(&base, NUMBER, RIGHT).await;
     assert_eq!(answer.status, 200);
     // On a slow machine, the first ones may be closed by now.
     assert!(held.load(Ordering::Relaxed) > 0, "it is answered when the others are closed");

@@ -11,7 +11,7 @@ use rustls::version::{TLS12, TLS13};
 use tempfile::TempDir;
 
 use super::wire::{ASK, Tls, ask, client, plain, shaken};
-use crate::site::{Caller, Daemon};
+use crate::site::{SiteClient, SiteDaemon};
 use crate::support::{self, wait_until};
 
 #[tokio::test(flavor = "multi_thread")]
@@ -56,7 +56,7 @@ async fn w7_a_changed_certificate_is_loaded_and_no_connection_dropped() {
     .await;
     assert_eq!(ask(&mut before, ASK).0, 404, "afterwards");
     let ends =
-        daemon.metric(&Caller::new(), "karipass_certificate_not_after_timestamp_seconds").await;
+        daemon.metric(&SiteClient::new(), "karipass_certificate_not_after_timestamp_seconds").await;
     assert!(ends > 1.8e9, "it ends at {ends}");
 }
 
@@ -116,17 +116,17 @@ impl Mounted {
         fs::rename(self.file("next"), self.file("now")).unwrap();
     }
 
-    fn daemon(&self, database: &karipass_lab::postgres::Database) -> Daemon {
+    fn daemon(&self, database: &karipass_lab::postgres::Database) -> SiteDaemon {
         let (certificate, key) = (self.file("certificate.pem"), self.file("key.pem"));
         let variables = [
             ("KARIPASS_SITE_CERTIFICATE_FILE", certificate.to_str().unwrap()),
             ("KARIPASS_SITE_KEY_FILE", key.to_str().unwrap()),
         ];
-        Daemon::start(database, &variables)
+        SiteDaemon::start(database, &variables)
     }
 
     /// A new connection that trusts every generation.
-    fn connect(&self, daemon: &Daemon, generations: &[&str]) -> Tls {
+    fn connect(&self, daemon: &SiteDaemon, generations: &[&str]) -> Tls {
         let certificates: Vec<_> =
             generations.iter().map(|name| self.file(name).join("certificate.pem")).collect();
         let certificates: Vec<_> = certificates.iter().map(PathBuf::as_path).collect();
@@ -140,7 +140,7 @@ impl Mounted {
     }
 }
 
-fn address(daemon: &Daemon) -> &str {
+fn address(daemon: &SiteDaemon) -> &str {
     daemon.base.strip_prefix("http://").unwrap()
 }
 

@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 use serde_json::{Value, json};
 
 use super::wire::Outgoing;
-use super::{FakeAsterisk, Request, State};
+use super::{FakeAsterisk, FakeState, ReceivedRequest};
 use crate::site::NUMBER;
 
 /// The destination of every channel's audio.
@@ -13,14 +13,14 @@ const MEDIA: &str = "127.0.0.2:40000";
 
 /// A channel in the application.
 #[derive(Default)]
-pub(super) struct Channel {
-    queue: VecDeque<Playback>,
+pub(super) struct FakeChannel {
+    queue: VecDeque<FakePlayback>,
     answered: bool,
     /// The identity that the dialplan has written on it, with the channel's id.
     identity: Option<String>,
 }
 
-struct Playback {
+struct FakePlayback {
     id: String,
     media: Vec<String>,
     stopped: bool,
@@ -36,7 +36,9 @@ impl FakeAsterisk {
     pub fn call_through(&self, endpoint: &str, channel: &str, arguments: &[&str]) {
         self.state.change(|state| {
             let identity = Some(format!("{}/{channel}", arguments.join("/")));
-            state.channels.insert(channel.to_owned(), Channel { identity, ..Channel::default() });
+            state
+                .channels
+                .insert(channel.to_owned(), FakeChannel { identity, ..FakeChannel::default() });
             let name = format!("{endpoint}-00000001");
             let channel = json!({ "id": channel, "name": name, "state": "Ring" });
             state.emit(&json!({ "type": "StasisStart", "args": arguments, "channel": channel }));
@@ -156,9 +158,9 @@ impl FakeAsterisk {
     }
 }
 
-impl State {
+impl FakeState {
     /// Carries out a request, and returns Asterisk's answer.
-    pub(super) fn obey(&mut self, request: &Request) -> (u16, Value) {
+    pub(super) fn obey(&mut self, request: &ReceivedRequest) -> (u16, Value) {
         let query = &request.query;
         let segments: Vec<&str> = request.path.trim_start_matches('/').split('/').collect();
         match (request.method.as_str(), segments.as_slice()) {
@@ -219,7 +221,8 @@ impl State {
 
     fn add(&mut self, channel: &str, identity: &str) {
         let identity = Some(format!("{identity}/{channel}"));
-        self.channels.insert(channel.to_owned(), Channel { identity, ..Channel::default() });
+        self.channels
+            .insert(channel.to_owned(), FakeChannel { identity, ..FakeChannel::default() });
     }
 
     fn claim(&mut self, query: &str) -> (u16, Value) {
@@ -244,7 +247,7 @@ impl State {
     fn play(&mut self, channel: &str, playback: &str, query: &str) -> (u16, Value) {
         let Some(playing) = self.channels.get_mut(channel) else { return gone() };
         let media = query.split_once("media=").map_or("", |(_, media)| media);
-        playing.queue.push_back(Playback {
+        playing.queue.push_back(FakePlayback {
             id: playback.to_owned(),
             media: media.split(',').map(str::to_owned).collect(),
             stopped: false,
@@ -327,7 +330,7 @@ impl State {
         self.emit(&json!({ "type": kind, "channel": { "id": channel } }));
     }
 
-    fn emit_playback_event(&self, kind: &str, channel: &str, playback: &Playback, state: &str) {
+    fn emit_playback_event(&self, kind: &str, channel: &str, playback: &FakePlayback, state: &str) {
         self.emit(&json!({ "type": kind, "playback": {
             "id": playback.id, "media_uri": playback.media.first(),
             "target_uri": format!("channel:{channel}"), "state": state

@@ -21,7 +21,7 @@ use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 
-use channels::Channel;
+use channels::FakeChannel;
 use wire::Outgoing;
 
 /// How long a test waits for an expected event: only a fault takes as long, on any machine.
@@ -29,7 +29,7 @@ const WAIT_TIMEOUT: Duration = Duration::from_mins(1);
 
 /// A request that has arrived.
 #[derive(Debug, Clone)]
-pub struct Request {
+pub struct ReceivedRequest {
     /// The connection it came on, counted from 0.
     pub connection: usize,
     /// `GET`, `POST`, …
@@ -46,7 +46,7 @@ pub struct Request {
 
 /// The answer to a request.
 #[derive(Debug, Clone)]
-pub enum Reply {
+pub enum FakeReply {
     /// As Asterisk answers.
     Well,
     /// The same, this much later.
@@ -76,16 +76,16 @@ pub enum Handshakes {
 struct Rule {
     method: &'static str,
     part: String,
-    reply: Reply,
+    reply: FakeReply,
     /// The number of requests that it still applies to; `None` for all.
     times: Option<usize>,
 }
 
 #[derive(Default)]
-struct State {
-    requests: Vec<Request>,
+struct FakeState {
+    requests: Vec<ReceivedRequest>,
     rules: Vec<Rule>,
-    channels: HashMap<String, Channel>,
+    channels: HashMap<String, FakeChannel>,
     /// Offered calls that are not claimed yet, and their callers.
     offered: HashMap<String, String>,
     sounds: Vec<String>,
@@ -113,19 +113,19 @@ pub struct FakeAsterisk {
 }
 
 struct Shared {
-    state: Mutex<State>,
+    state: Mutex<FakeState>,
     changed: watch::Sender<()>,
     /// At a change, connections that wait for a request are closed.
     idle: watch::Sender<()>,
 }
 
 impl Shared {
-    fn lock(&self) -> MutexGuard<'_, State> {
+    fn lock(&self) -> MutexGuard<'_, FakeState> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Changes the state and wakes everything that waits for a change.
-    fn change<T>(&self, change: impl FnOnce(&mut State) -> T) -> T {
+    fn change<T>(&self, change: impl FnOnce(&mut FakeState) -> T) -> T {
         let changed = change(&mut self.lock());
         self.changed.send_replace(());
         changed
@@ -160,34 +160,39 @@ impl FakeAsterisk {
 
     /// From now on answers requests of this method whose path or query contains `part` like this;
     /// the latest setting counts.
-    pub fn on(&self, method: &'static str, part: &str, reply: Reply) {
+    pub fn on(&self, method: &'static str, part: &str, reply: FakeReply) {
         self.rule(method, part, reply, None);
     }
 
     /// Answers the next such request like this.
-    pub fn once(&self, method: &'static str, part: &str, reply: Reply) {
+    pub fn once(&self, method: &'static str, part: &str, reply: FakeReply) {
         self.rule(method, part, reply, Some(1));
     }
 
-    fn rule(&self, method: &'static str, part: &str, reply: Reply, times: Option<usize>) {
+    fn rule(&self, method: &'static str, part: &str, reply: FakeReply, times: Option<usize>) {
         let part = part.to_owned();
         self.state.change(|state| state.rules.push(Rule { method, part, reply, times }));
     }
 
     /// Every request received.
-    pub fn requests(&self) -> Vec<Request> {
+    pub fn requests(&self) -> Vec<ReceivedRequest> {
         self.state.lock().requests.clone()
     }
 
     /// The requests of this method whose path or query contains `part`.
-    pub fn requests_like(&self, method: &str, part: &str) -> Vec<Request> {
+    pub fn requests_like(&self, method: &str, part: &str) -> Vec<ReceivedRequest> {
         let mut requests = self.requests();
         requests.retain(|request| request.is_like(method, part));
         requests
     }
 
     /// Waits for the `count`th request of this method whose path or query contains `part`.
-    pub async fn wait_for_request(&self, method: &str, part: &str, count: usize) -> Request {
+    pub async fn wait_for_request(
+        &self,
+        method: &str,
+        part: &str,
+        count: usize,
+    ) -> ReceivedRequest {
         let what = format!("{method} …{part}… (request {count})");
         self.until(&what, |state| {
             state
@@ -206,7 +211,7 @@ impl FakeAsterisk {
         self.until(&what, |state| (state.sockets_opened >= count).then_some(())).await;
     }
 
-    async fn until<T>(&self, what: &str, found: impl Fn(&State) -> Option<T>) -> T {
+    async fn until<T>(&self, what: &str, found: impl Fn(&FakeState) -> Option<T>) -> T {
         let mut changes = self.state.changed.subscribe();
         let waited = timeout(WAIT_TIMEOUT, async {
             loop {
@@ -271,7 +276,7 @@ impl FakeAsterisk {
     }
 }
 
-impl Request {
+impl ReceivedRequest {
     fn is_like(&self, method: &str, part: &str) -> bool {
         self.method == method && (self.path.contains(part) || self.query.contains(part))
     }

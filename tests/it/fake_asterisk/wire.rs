@@ -17,7 +17,7 @@ use tokio_tungstenite::tungstenite::handshake::server::{
 };
 use tokio_tungstenite::tungstenite::{self, Message};
 
-use super::{Handshakes, Reply, Request, Shared};
+use super::{FakeReply, Handshakes, ReceivedRequest, Shared};
 
 /// The beginning of the request that opens a WebSocket.
 const EVENTS: &[u8] = b"GET /ari/events?";
@@ -65,15 +65,15 @@ async fn converse(stream: &mut TcpStream, number: usize, shared: &Shared) {
         let Some(request) = request else { return };
         let reply = note(shared, &request);
         let (status, body) = match reply {
-            Reply::Well => obey(shared, &request),
-            Reply::Late(delay) => {
+            FakeReply::Well => obey(shared, &request),
+            FakeReply::Late(delay) => {
                 sleep(delay).await;
                 obey(shared, &request)
             }
-            Reply::With(status, body) => (status, body),
-            Reply::Never => pending().await,
-            Reply::CutOff => return,
-            Reply::DoneAndCutOff => {
+            FakeReply::With(status, body) => (status, body),
+            FakeReply::Never => pending().await,
+            FakeReply::CutOff => return,
+            FakeReply::DoneAndCutOff => {
                 obey(shared, &request);
                 return;
             }
@@ -86,21 +86,21 @@ async fn converse(stream: &mut TcpStream, number: usize, shared: &Shared) {
     }
 }
 
-fn note(shared: &Shared, request: &Request) -> Reply {
+fn note(shared: &Shared, request: &ReceivedRequest) -> FakeReply {
     shared.change(|state| {
         state.requests.push(request.clone());
         let rules = state.rules.iter_mut().rev();
         let rule = rules.filter(|rule| rule.times != Some(0));
         let Some(rule) = rule.into_iter().find(|rule| request.is_like(rule.method, &rule.part))
         else {
-            return Reply::Well;
+            return FakeReply::Well;
         };
         rule.times = rule.times.map(|times| times - 1);
         rule.reply.clone()
     })
 }
 
-fn obey(shared: &Shared, request: &Request) -> (u16, Value) {
+fn obey(shared: &Shared, request: &ReceivedRequest) -> (u16, Value) {
     shared.change(|state| state.obey(request))
 }
 
@@ -117,7 +117,7 @@ async fn opens_a_socket(stream: &TcpStream) -> bool {
 }
 
 /// Reads one request; `None` at the connection's end.
-async fn read(stream: &mut TcpStream, connection: usize) -> Option<Request> {
+async fn read(stream: &mut TcpStream, connection: usize) -> Option<ReceivedRequest> {
     let mut head = Vec::new();
     while !head.ends_with(b"\r\n\r\n") {
         head.push(stream.read_u8().await.ok()?);
@@ -136,7 +136,7 @@ async fn read(stream: &mut TcpStream, connection: usize) -> Option<Request> {
     let mut body = vec![0; length];
     stream.read_exact(&mut body).await.ok()?;
     let (path, query) = target.split_once('?').unwrap_or((target, ""));
-    Some(Request {
+    Some(ReceivedRequest {
         connection,
         method: method.to_owned(),
         path: path.strip_prefix("/ari").unwrap_or(path).to_owned(),
@@ -157,7 +157,7 @@ async fn hold_socket(stream: TcpStream, connection: usize, shared: &Arc<Shared>)
     }
     let accepted = tokio_tungstenite::accept_hdr_async(stream, |upgrade: &Upgrade, accepted| {
         let authorization = upgrade.headers().get("authorization");
-        let request = Request {
+        let request = ReceivedRequest {
             connection,
             method: upgrade.method().to_string(),
             path: upgrade.uri().path().trim_start_matches("/ari").to_owned(),

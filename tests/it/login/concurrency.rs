@@ -10,7 +10,7 @@ use tokio::task::JoinSet;
 use tokio_postgres::Client;
 
 use crate::scene::Scene;
-use crate::site::{self, Caller, Daemon, NUMBER, RIGHT, Service, WRONG};
+use crate::site::{self, NUMBER, RIGHT, Service, SiteClient, SiteDaemon, WRONG};
 use crate::support::EXCLUSIVE;
 
 /// Posts released together in a round.
@@ -18,7 +18,7 @@ const POSTS: usize = 100;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn c3_a_hundred_posts_at_once_are_answered_as_if_one_by_one_fifty_times() {
-    let Scene { database, owner, service, caller } = Scene::new("line").await;
+    let Scene { database, owner, service, client } = Scene::new("line").await;
     let other = Service::start(&database, &[]).await;
     let bases = [service.base.as_str(), other.base.as_str()];
     let mut voided = 0;
@@ -27,7 +27,7 @@ async fn c3_a_hundred_posts_at_once_are_answered_as_if_one_by_one_fifty_times() 
         // All wrong, a few right ones, evenly mixed, a few wrong ones, all right.
         let right = [0, 3, POSTS / 2, POSTS - 5, POSTS][number / 2 % 5];
         site::credential(&owner, NUMBER, kind).await;
-        let round = one_round(&caller, &owner, &bases, right, limit).await;
+        let round = one_round(&client, &owner, &bases, right, limit).await;
         assert!(round.is_serial(), "round {number}: {round:?}");
         if right == 0 {
             assert_eq!((round.counted, round.void), (limit, true), "round {number}: {round:?}");
@@ -35,7 +35,7 @@ async fn c3_a_hundred_posts_at_once_are_answered_as_if_one_by_one_fifty_times() 
         if right == POSTS {
             assert_eq!((round.accepted, round.failures), (POSTS, 0), "round {number}: {round:?}");
         }
-        let afterwards = caller.log_in(bases[number % 2], NUMBER, RIGHT).await.status;
+        let afterwards = client.log_in(bases[number % 2], NUMBER, RIGHT).await.status;
         assert_eq!(afterwards, if round.void { 401 } else { 200 }, "round {number}: {round:?}");
         voided += usize::from(round.void);
     }
@@ -46,12 +46,12 @@ async fn c3_a_hundred_posts_at_once_are_answered_as_if_one_by_one_fifty_times() 
 async fn c3_of_a_thousand_right_ones_at_once_all_succeed() {
     let _alone = EXCLUSIVE.lock().await;
     let (database, owner) = site::contracted("temporary").await;
-    let daemons = [Daemon::start(&database, &[]), Daemon::start(&database, &[])];
-    let caller = Caller::new();
+    let daemons = [SiteDaemon::start(&database, &[]), SiteDaemon::start(&database, &[])];
+    let client = SiteClient::new();
     let mut posts = JoinSet::new();
     for index in 0..1000 {
-        let (caller, base) = (caller.clone(), daemons[index % 2].base.clone());
-        posts.spawn(async move { caller.log_in(&base, NUMBER, RIGHT).await });
+        let (client, base) = (client.clone(), daemons[index % 2].base.clone());
+        posts.spawn(async move { client.log_in(&base, NUMBER, RIGHT).await });
     }
     let answers = posts.join_all().await;
     let refused: Vec<_> = answers.iter().filter(|answer| answer.status != 200).collect();
@@ -90,7 +90,7 @@ impl Round {
 }
 
 async fn one_round(
-    caller: &Caller,
+    client: &SiteClient,
     owner: &Client,
     bases: &[&str; 2],
     right: usize,
@@ -100,14 +100,14 @@ async fn one_round(
     let together = Arc::new(Barrier::new(POSTS));
     let mut posts = JoinSet::new();
     for index in 0..POSTS {
-        let (caller, together) = (caller.clone(), Arc::clone(&together));
+        let (client, together) = (client.clone(), Arc::clone(&together));
         let base = bases[index % 2].to_owned();
         // Spread evenly among the others, and over the services.
         let is_right = index * 37 % POSTS < right;
         posts.spawn(async move {
             together.wait().await;
             let password = if is_right { RIGHT } else { WRONG };
-            (is_right, caller.log_in(&base, NUMBER, password).await.status)
+            (is_right, client.log_in(&base, NUMBER, password).await.status)
         });
     }
     let mut accepted = 0;

@@ -9,7 +9,7 @@ use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject as _;
 
 use crate::scene;
-use crate::site::{self, Caller, Certified, Daemon, NUMBER, RIGHT, WRONG};
+use crate::site::{self, Certified, NUMBER, RIGHT, SiteClient, SiteDaemon, WRONG};
 use crate::support;
 
 /// A valid new password, and an invalid one.
@@ -19,7 +19,7 @@ const REJECTED: &str = "Zz9_rejected_secret";
 #[tokio::test(flavor = "multi_thread")]
 async fn no_secret_is_in_the_log_at_trace() {
     let (database, owner) = site::contracted("temporary").await;
-    let caller = Caller::new();
+    let client = SiteClient::new();
     let keys = format!("new BBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBA=\n{}", site::KEYS);
     for format in ["text", "json"] {
         site::credential(&owner, NUMBER, "temporary").await;
@@ -28,31 +28,31 @@ async fn no_secret_is_in_the_log_at_trace() {
             ("KARIPASS_LOG_FORMAT", format),
             ("KARIPASS_HASHING_KEYS", &keys),
         ];
-        let daemon = Daemon::start(&database, &trace);
-        let token = caller.log_in(&daemon.base, NUMBER, RIGHT).await.token();
-        caller.session(&daemon.base, &token).await;
-        caller.log_in(&daemon.base, "0612345699", RIGHT).await;
-        caller.log_in(&daemon.base, NUMBER, WRONG).await;
+        let daemon = SiteDaemon::start(&database, &trace);
+        let token = client.log_in(&daemon.base, NUMBER, RIGHT).await.token();
+        client.session(&daemon.base, &token).await;
+        client.log_in(&daemon.base, "0612345699", RIGHT).await;
+        client.log_in(&daemon.base, NUMBER, WRONG).await;
         let url = format!("{}/api/v1/login?password={RIGHT}", daemon.base);
-        caller.get(&url).await;
-        let sent = caller.client().post(&url).header("content-type", "application/json");
-        caller.send(sent.body(format!(r#"{{"number":"{NUMBER}","password":{RIGHT}}}"#))).await;
+        client.get(&url).await;
+        let sent = client.http().post(&url).header("content-type", "application/json");
+        client.send(sent.body(format!(r#"{{"number":"{NUMBER}","password":{RIGHT}}}"#))).await;
         let typed = [RIGHT, NEW, NEW];
-        scene::change(&caller, &daemon.base, &token, [WRONG, NEW, NEW]).await;
-        let changed = scene::change(&caller, &daemon.base, &token, typed).await.token();
-        scene::change(&caller, &daemon.base, &changed, [NEW, REJECTED, REJECTED]).await;
+        scene::change(&client, &daemon.base, &token, [WRONG, NEW, NEW]).await;
+        let changed = scene::change(&client, &daemon.base, &token, typed).await.token();
+        scene::change(&client, &daemon.base, &changed, [NEW, REJECTED, REJECTED]).await;
         for password in [WRONG, NEW] {
             let given = [(NUMBER, password)];
-            let unit = scene::change_unit(&caller, &daemon.base, &changed, "admin_user", &given);
+            let unit = scene::change_unit(&client, &daemon.base, &changed, "admin_user", &given);
             assert_eq!(unit.await.status == 200, password == NEW);
         }
         owner.batch_execute("UPDATE contract SET unit = 'line'").await.unwrap();
-        let last = caller.log_in(&daemon.base, NUMBER, NEW).await.token();
-        caller.log_out(&daemon.base, &last).await;
+        let last = client.log_in(&daemon.base, NUMBER, NEW).await.token();
+        client.log_out(&daemon.base, &last).await;
         let sql = "SELECT password_hash FROM credential WHERE login_number = $1";
         let phc: String = owner.query_one(sql, &[&NUMBER]).await.unwrap().get(0);
         let hash = phc.rsplit('$').next().unwrap();
-        let metrics = caller.get(&format!("{}/metrics", daemon.operators)).await.body;
+        let metrics = client.get(&format!("{}/metrics", daemon.operators)).await.body;
         let log = daemon.log();
         assert!(log.contains("127.0.0.1") && log.contains("outcome"), "{log}");
         for (what, secret) in [
@@ -80,33 +80,33 @@ async fn w7_with_a_certificate_the_site_speaks_tls_and_nothing_else() {
     let certified = Certified::new();
     let certificate = &certified.certificate;
     let variables = [&certified.variables()[..], &[("KARIPASS_SITE_HSTS_SUBDOMAINS", "true")]];
-    let daemon = Daemon::start(&database, &variables.concat());
+    let daemon = SiteDaemon::start(&database, &variables.concat());
     let base = daemon.base.replace("http://", "https://");
-    let caller = Caller::trusting(&std::fs::read(certificate).unwrap());
-    let answer = caller.log_in(&base, NUMBER, RIGHT).await;
+    let client = SiteClient::trusting(&std::fs::read(certificate).unwrap());
+    let answer = client.log_in(&base, NUMBER, RIGHT).await;
     assert_eq!(answer.status, 200);
     assert_eq!(answer.headers["strict-transport-security"], "max-age=63072000; includeSubDomains");
     let address = daemon.base.trim_start_matches("http://");
     assert_eq!(agreed(address, certificate, &["h2", "http/1.1"]), "http/1.1");
     let refused = agreed(address, certificate, &["h2"]);
     assert!(refused.contains("NoApplicationProtocol"), "{refused}");
-    let stranger = Caller::new();
-    assert!(stranger.client().get(&base).send().await.is_err(), "nobody vouches for it");
-    let plain = stranger.client().get(format!("{}/api/v1/openapi.json", daemon.base)).send().await;
+    let stranger = SiteClient::new();
+    assert!(stranger.http().get(&base).send().await.is_err(), "nobody vouches for it");
+    let plain = stranger.http().get(format!("{}/api/v1/openapi.json", daemon.base)).send().await;
     assert!(plain.is_err(), "plain HTTP is answered: {plain:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn r_operators_see_every_problem_with_readiness() {
     let (postgres, database) = support::stoppable_cluster().await;
-    let daemon = Daemon::start(&database, &[]);
-    let caller = Caller::new();
-    let ask = async |path: &str| caller.get(&format!("{}{path}", daemon.operators)).await;
+    let daemon = SiteDaemon::start(&database, &[]);
+    let client = SiteClient::new();
+    let ask = async |path: &str| client.get(&format!("{}{path}", daemon.operators)).await;
     assert_eq!(ask("/livez").await.status, 200);
     let ready = ask("/readyz").await;
     assert_eq!(ready.status, 503);
     assert!(ready.body.contains("ARI") && !ready.body.contains("database: "), "{ready:?}");
-    postgres.stop(karipass_lab::postgres::Shutdown::Fast).unwrap();
+    postgres.stop(karipass_lab::postgres::ShutdownMode::Fast).unwrap();
     let ready = ask("/readyz").await;
     assert!(ready.status == 503 && ready.body.contains("database: "), "{ready:?}");
     assert_eq!(ask("/livez").await.status, 200);

@@ -4,7 +4,7 @@ use reqwest::header::DATE;
 use tokio_postgres::Client;
 
 use crate::scene::Scene;
-use crate::site::{self, Answer, Caller, NUMBER, RIGHT, Service, WRONG};
+use crate::site::{self, Answer, NUMBER, RIGHT, Service, SiteClient, WRONG};
 use crate::support;
 
 /// A reason for a refusal: its outcome in the audit, the number and password sent, and how it is
@@ -43,7 +43,7 @@ async fn w2_every_refusal_is_the_same_byte_for_byte_after_one_hash_and_one_commi
         owner.batch_execute(sql).await.unwrap();
         let service = Service::start(&database, &[]).await;
         let (hashes, commits) = (service.hasher.operations(), commits(&owner).await);
-        let mut answer = Caller::new().log_in(&service.base, number, password).await;
+        let mut answer = SiteClient::new().log_in(&service.base, number, password).await;
         // If a second worker has repeated the hash, it uncounts its own after the answer.
         let what = format!("one hash for {outcome}");
         support::wait_until(&what, async || service.hasher.operations() - hashes == 1).await;
@@ -61,7 +61,7 @@ async fn w2_every_refusal_is_the_same_byte_for_byte_after_one_hash_and_one_commi
 #[tokio::test(flavor = "multi_thread")]
 async fn w2_a_refusal_reads_the_same_of_a_contract_of_any_size() {
     for (outcome, number, password, sql) in WAYS {
-        let (Scene { owner, service, caller, .. }, proxy) = Scene::troubled("line").await;
+        let (Scene { owner, service, client, .. }, proxy) = Scene::troubled("line").await;
         let mut answered = Vec::new();
         for (first, last) in [(0, -1), (0, -1), (1000, 3999)] {
             let more = "INSERT INTO phone_number
@@ -70,7 +70,7 @@ async fn w2_a_refusal_reads_the_same_of_a_contract_of_any_size() {
             site::credential(&owner, NUMBER, "temporary").await;
             owner.batch_execute(sql).await.unwrap();
             let before = proxy.answered_bytes();
-            assert_eq!(caller.log_in(&service.base, number, password).await.status, 401);
+            assert_eq!(client.log_in(&service.base, number, password).await.status, 401);
             answered.push(proxy.answered_bytes() - before);
         }
         // The first one opens the connection.

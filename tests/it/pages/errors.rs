@@ -1,6 +1,6 @@
 //! An error is a page that says what to do; under `/api` it is a problem document.
 
-use karipass_lab::postgres::Shutdown;
+use karipass_lab::postgres::ShutdownMode;
 use reqwest::Method;
 use reqwest::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, LOCATION, RETRY_AFTER};
 
@@ -78,7 +78,7 @@ async fn w4_without_the_database_a_page_says_when_to_try_again() {
     let mut browser = Browser::new(&service.base);
     let page = browser.get("/login").await;
     drop(owner);
-    postgres.stop(Shutdown::Immediate).unwrap();
+    postgres.stop(ShutdownMode::Immediate).unwrap();
     let fields = [("number", NUMBER), ("password", WRONG)];
     let answer = browser.submit(&page, "/login", &fields).await;
     assert_eq!((answer.status, title(&answer)), (503, "エラー：ただいまご利用いただけません"));

@@ -2,7 +2,7 @@
 
 use super::browser::{Browser, SESSION, leads_to, title};
 use super::service;
-use crate::site::{self, Answer, Caller, NUMBER, RIGHT, WRONG};
+use crate::site::{self, Answer, NUMBER, RIGHT, SiteClient, WRONG};
 
 const NEW: &str = "abcd1234";
 
@@ -133,7 +133,7 @@ async fn c2_a_password_that_strangers_voided_is_reported_and_the_session_continu
         let mut browser = Browser::new(&service.base);
         browser.log_in(NUMBER, RIGHT).await;
         for _ in 0..limit {
-            Caller::new().log_in(&service.base, NUMBER, WRONG).await;
+            SiteClient::new().log_in(&service.base, NUMBER, WRONG).await;
         }
         let answer = change(&mut browser, RIGHT, NEW, NEW).await;
         assert_eq!((answer.status, title(&answer)), (409, "エラー：パスワードが無効になりました"));

@@ -4,7 +4,7 @@ use reqwest::Method;
 
 use super::browser::{BEFORE_LOGIN, Browser, SESSION, leads_to, title, token};
 use super::service;
-use crate::site::{self, Caller, Daemon, NUMBER, RIGHT, WRONG};
+use crate::site::{self, NUMBER, RIGHT, SiteClient, SiteDaemon, WRONG};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn w5_a_cookie_that_was_there_before_the_login_is_not_the_sessions() {
@@ -155,7 +155,7 @@ async fn w5_after_12_hours_a_session_ends_in_any_case() {
 async fn no_secret_of_a_form_is_in_the_log_at_trace() {
     let (database, owner) = site::contracted("temporary").await;
     let trace = [("KARIPASS_LOG_FILTER", "trace,tokio_postgres::query=trace")];
-    let daemon = Daemon::start(&database, &trace);
+    let daemon = SiteDaemon::start(&database, &trace);
     let mut browser = Browser::new(&daemon.base);
     let page = browser.get("/login").await;
     let mut secrets = vec![token(&page), browser.cookies[BEFORE_LOGIN].clone()];
@@ -190,15 +190,15 @@ async fn the_cookie_never_opens_the_api_nor_a_bearer_token_the_pages() {
     let mut browser = Browser::new(&service.base);
     browser.log_in(NUMBER, RIGHT).await;
     let cookie = browser.cookies[SESSION].clone();
-    let caller = Caller::new();
-    assert_eq!(caller.session(&service.base, &cookie).await.code(), "no_session");
-    assert_eq!(caller.log_out(&service.base, &cookie).await.code(), "no_session");
+    let client = SiteClient::new();
+    assert_eq!(client.session(&service.base, &cookie).await.code(), "no_session");
+    assert_eq!(client.log_out(&service.base, &cookie).await.code(), "no_session");
     for path in ["/api/v1/session", "/api/v1/logout"] {
         let method = if path.ends_with("logout") { Method::POST } else { Method::GET };
         assert_eq!(browser.ask(method, path).await.code(), "no_session");
     }
     assert_eq!(title(&browser.get("/").await), "設定サイトトップ");
-    let bearer = caller.log_in(&service.base, NUMBER, RIGHT).await.token();
+    let bearer = client.log_in(&service.base, NUMBER, RIGHT).await.token();
     let mut stolen = Browser::new(&service.base);
     let request = stolen.request(Method::GET, "/unit").bearer_auth(&bearer);
     assert_eq!(leads_to(&stolen.send(request).await), "/login");
@@ -207,7 +207,7 @@ async fn the_cookie_never_opens_the_api_nor_a_bearer_token_the_pages() {
     stolen.cookies.insert(BEFORE_LOGIN.to_owned(), bearer.clone());
     assert!(!token(&stolen.get("/login").await).contains(&bearer[..20]), "a form shows no token");
     assert_eq!(
-        caller.session(&service.base, &bearer).await.status,
+        client.session(&service.base, &bearer).await.status,
         200,
         "it is good for its own audience"
     );

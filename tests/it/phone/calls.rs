@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::rig::{self, ADDITIONAL, CONTRACT, Plan, Rig, TRUSTED};
+use super::rig::{self, ADDITIONAL, CONTRACT, Rig, RigOptions, TRUSTED};
 
 /// Locks of others in this database: awaited row locks, and locks of tables.
 const LOCKS: &str = "SELECT count(*) FROM pg_locks
@@ -11,7 +11,7 @@ const LOCKS: &str = "SELECT count(*) FROM pg_locks
 
 #[tokio::test(flavor = "multi_thread")]
 async fn p9_a_call_stores_a_password_and_says_so() {
-    let rig = Rig::start(Plan::default()).await;
+    let rig = Rig::start(RigOptions::default()).await;
     rig.fake.call_up_to_confirmation("whole.1").await;
     assert!(rig.passwords().await.is_empty());
     rig.fake.press("whole.1", "12345678");
@@ -30,7 +30,7 @@ async fn p9_a_call_stores_a_password_and_says_so() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn p12_the_next_guidance_is_queued_before_the_silence_is_stopped() {
-    let rig = Rig::start(Plan::default()).await;
+    let rig = Rig::start(RigOptions::default()).await;
     rig.fake.call("order.1", &TRUSTED);
     let menu = rig.fake.wait_for_playback("order.1", "menu").await;
     rig.fake.press("order.1", "1");
@@ -40,7 +40,7 @@ async fn p12_the_next_guidance_is_queued_before_the_silence_is_stopped() {
     let mut requests = rig.fake.requests();
     requests.retain(|request| request.method != "GET");
     let place = |method: &str, part: &str| {
-        let found = |request: &crate::fake_asterisk::Request| {
+        let found = |request: &crate::fake_asterisk::ReceivedRequest| {
             request.method == method && request.path.ends_with(part)
         };
         requests.iter().position(found).unwrap()
@@ -57,7 +57,7 @@ async fn p12_the_next_guidance_is_queued_before_the_silence_is_stopped() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn p2_an_untrusted_caller_hears_not_available_and_leaves_an_audit_row() {
-    let rig = Rig::start(Plan::default()).await;
+    let rig = Rig::start(RigOptions::default()).await;
     for (channel, arguments) in [
         ("untrusted.1", &["untrusted", CONTRACT][..]),
         ("untrusted.2", &["withheld", ""]),
@@ -77,7 +77,7 @@ async fn p2_an_untrusted_caller_hears_not_available_and_leaves_an_audit_row() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn p13_hanging_up_while_the_commit_waits_stores_nothing() {
-    let rig = Rig::start(Plan::default()).await;
+    let rig = Rig::start(RigOptions::default()).await;
     rig.fake.call_up_to_confirmation("early.1").await;
     let mut owner = rig.database.owner().await.unwrap();
     let lock = owner.transaction().await.unwrap();
@@ -94,7 +94,7 @@ async fn p13_hanging_up_while_the_commit_waits_stores_nothing() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_call_ends_once_whatever_ends_it_and_however_often() {
-    let rig = Rig::start(Plan::default()).await;
+    let rig = Rig::start(RigOptions::default()).await;
     let kinds = ["StasisEnd", "ChannelDestroyed", "ChannelHangupRequest"];
     for (call, order) in [[0, 1, 2], [1, 0, 2], [2, 1, 0], [0, 0, 0], [2, 2, 1]].iter().enumerate()
     {
@@ -125,7 +125,7 @@ async fn a_call_ends_once_whatever_ends_it_and_however_often() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn p1_a_channel_that_replaces_the_caller_sets_no_password() {
-    let rig = Rig::start(Plan::default()).await;
+    let rig = Rig::start(RigOptions::default()).await;
     rig.fake.call("transfer.1", &TRUSTED);
     rig.fake.wait_for_playback("transfer.1", "menu").await;
     rig.fake.press("transfer.1", "1");
@@ -147,7 +147,7 @@ async fn p1_a_channel_that_replaces_the_caller_sets_no_password() {
 /// As if no event had reported the replacement.
 #[tokio::test(flavor = "multi_thread")]
 async fn p1_an_inherited_variable_is_no_identity() {
-    let rig = Rig::start(Plan::default()).await;
+    let rig = Rig::start(RigOptions::default()).await;
     rig.fake.call("inherited.1", &TRUSTED);
     rig.fake.wait_for_playback("inherited.1", "menu").await;
     rig.fake.cut();
@@ -160,7 +160,7 @@ async fn p1_an_inherited_variable_is_no_identity() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn two_calls_do_not_mix() {
-    let rig = Rig::start(Plan::default()).await;
+    let rig = Rig::start(RigOptions::default()).await;
     rig.fake.call("mix.1", &TRUSTED);
     rig.fake.call("mix.11", &["trusted", ADDITIONAL]);
     rig.fake.wait_for_playback("mix.1", "menu").await;
@@ -184,7 +184,7 @@ async fn two_calls_do_not_mix() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_event_of_no_call_harms_none() {
-    let rig = Rig::start(Plan::default()).await;
+    let rig = Rig::start(RigOptions::default()).await;
     rig.fake.press("strange.1", "123");
     rig.fake.call("strange.1", &TRUSTED);
     rig.fake.wait_for_playback("strange.1", "menu").await;
@@ -210,9 +210,9 @@ async fn an_event_of_no_call_harms_none() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn calls_while_the_line_closes_continue_in_the_dialplan_and_the_others_finish() {
-    let mut plan = Plan::default();
-    plan.pace.shutdown_grace = Duration::from_secs(30);
-    let mut rig = Rig::start(plan).await;
+    let mut options = RigOptions::default();
+    options.pace.shutdown_grace = Duration::from_secs(30);
+    let mut rig = Rig::start(options).await;
     rig.fake.call_up_to_confirmation("closing.1").await;
     rig.stop();
     rig.wait_until_unready().await;
@@ -230,7 +230,7 @@ async fn calls_while_the_line_closes_continue_in_the_dialplan_and_the_others_fin
 
 #[tokio::test(flavor = "multi_thread")]
 async fn calls_left_after_the_grace_period_continue_in_the_dialplan() {
-    let mut rig = Rig::start(Plan::default()).await;
+    let mut rig = Rig::start(RigOptions::default()).await;
     rig.fake.call("grace.1", &TRUSTED);
     rig.fake.wait_for_playback("grace.1", "menu").await;
     rig.stop();

@@ -3,12 +3,12 @@
 use std::fs;
 use std::path::Path;
 
-use crate::fake_asterisk::{FakeAsterisk, Reply};
+use crate::fake_asterisk::{FakeAsterisk, FakeReply};
 use domain::dialog::prompt::SOUNDS;
 use karipass::check::Severity::{Error, Warning};
 use karipass::check::asterisk::check;
 use karipass::check::{Expected, Finding, Severity};
-use karipass::config::{Ari, Secret};
+use karipass::config::{AriSettings, Secret};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
@@ -20,8 +20,8 @@ async fn check_finds_every_fault_at_once() {
     fake.on("GET", "/asterisk/modules", answer(json!([])));
     let log = json!([{ "channel": "full", "configuration": "NOTICE DTMF " }]);
     fake.on("GET", "/asterisk/logging", answer(log));
-    fake.on("DELETE", "/playbacks/", Reply::With(403, json!({})));
-    fake.on("GET", "/channels/", Reply::With(500, json!({})));
+    fake.on("DELETE", "/playbacks/", FakeReply::With(403, json!({})));
+    fake.on("GET", "/channels/", FakeReply::With(500, json!({})));
     let findings = findings(&fake).await;
     for words in [
         &["18.20.0", "too old"][..],
@@ -98,13 +98,13 @@ async fn check_finds_a_clock_that_differs() {
 #[tokio::test(flavor = "multi_thread")]
 async fn check_says_why_asterisk_cannot_be_examined() {
     let fake = healthy().await;
-    fake.on("GET", "/asterisk/info", Reply::With(401, json!({})));
+    fake.on("GET", "/asterisk/info", FakeReply::With(401, json!({})));
     assert!(has(&findings(&fake).await, Error, &["ari.user", "ari.password"]));
-    fake.on("GET", "/asterisk/info", Reply::With(404, json!({})));
+    fake.on("GET", "/asterisk/info", FakeReply::With(404, json!({})));
     assert!(has(&findings(&fake).await, Error, &["no ARI", fake.url()]));
-    fake.on("GET", "/asterisk/info", Reply::With(200, json!([])));
+    fake.on("GET", "/asterisk/info", FakeReply::With(200, json!([])));
     assert!(has(&findings(&fake).await, Error, &["unexpected response"]));
-    fake.on("GET", "/asterisk/info", Reply::CutOff);
+    fake.on("GET", "/asterisk/info", FakeReply::CutOff);
     assert!(has(&findings(&fake).await, Error, &["did not answer"]));
 }
 
@@ -131,8 +131,8 @@ async fn healthy() -> FakeAsterisk {
     fake
 }
 
-fn answer(body: Value) -> Reply {
-    Reply::With(200, body)
+fn answer(body: Value) -> FakeReply {
+    FakeReply::With(200, body)
 }
 
 /// The findings with the samples as Asterisk's files.
@@ -156,7 +156,8 @@ async fn findings_now(fake: &FakeAsterisk, etc: Option<&Path>) -> Vec<Finding> {
     let (user, password) = ("karipass".to_owned(), Secret::from("ari-secret".to_owned()));
     let url = fake.url().parse().unwrap();
     let (app, etc) = ("karipass".to_owned(), etc.map(Path::to_path_buf));
-    let ari = Ari { url, app, user, password, ca_file: None, sounds_dir: None, config_dir: etc };
+    let ari =
+        AriSettings { url, app, user, password, ca_file: None, sounds_dir: None, config_dir: etc };
     let set_up_number = "0664806430".parse().unwrap();
     check(&ari, Expected { app: "karipass", set_up_number, media_networks: &[] }).await
 }

@@ -2,15 +2,15 @@
 
 use std::time::Duration;
 
-use crate::fake_asterisk::{Handshakes, Reply};
+use crate::fake_asterisk::{FakeReply, Handshakes};
 use domain::dialog::Limits;
 use serde_json::json;
 
-use super::rig::{Plan, Rig, TRUSTED, wait_until};
+use super::rig::{Rig, RigOptions, TRUSTED, wait_until};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_404_after_the_hang_up_is_an_ordinary_end() {
-    let rig = Rig::start(Plan::default()).await;
+    let rig = Rig::start(RigOptions::default()).await;
     rig.fake.call("missing.1", &TRUSTED);
     rig.fake.wait_for_playback("missing.1", "menu").await;
     rig.fake.vanish("missing.1");
@@ -21,9 +21,9 @@ async fn a_404_after_the_hang_up_is_an_ordinary_end() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_channel_that_is_dying_is_gone() {
-    let rig = Rig::start(Plan::default()).await;
+    let rig = Rig::start(RigOptions::default()).await;
     for (channel, status) in [("dying.409", 409), ("dying.412", 412)] {
-        rig.fake.on("POST", &format!("/{channel}/play/"), Reply::With(status, json!({})));
+        rig.fake.on("POST", &format!("/{channel}/play/"), FakeReply::With(status, json!({})));
         rig.fake.call(channel, &TRUSTED);
         rig.expect_end(channel, "hung_up").await;
     }
@@ -31,8 +31,8 @@ async fn a_channel_that_is_dying_is_gone() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_answer_that_is_never_confirmed_is_given_again() {
-    let rig = Rig::start(Plan::impatient()).await;
-    rig.fake.once("POST", "/never.1/answer", Reply::Never);
+    let rig = Rig::start(RigOptions::impatient()).await;
+    rig.fake.once("POST", "/never.1/answer", FakeReply::Never);
     rig.fake.call("never.1", &TRUSTED);
     rig.fake.wait_for_playback("never.1", "menu").await;
     assert_eq!(rig.fake.requests_like("POST", "/never.1/answer").len(), 2);
@@ -40,14 +40,14 @@ async fn an_answer_that_is_never_confirmed_is_given_again() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_call_that_cannot_be_steered_for_a_while_continues_where_it_was() {
-    let rig = Rig::start(Plan::default()).await;
+    let rig = Rig::start(RigOptions::default()).await;
     rig.fake.call("adrift.1", &TRUSTED);
     rig.fake.wait_for_playback("adrift.1", "menu").await;
-    rig.fake.on("DELETE", "/playbacks/adrift.1", Reply::CutOff);
+    rig.fake.on("DELETE", "/playbacks/adrift.1", FakeReply::CutOff);
     rig.fake.press("adrift.1", "1");
     // The stop, twice, and then the first attempt to stop all playbacks.
     rig.fake.wait_for_request("DELETE", "/playbacks/adrift.1", 4).await;
-    rig.fake.on("DELETE", "/playbacks/adrift.1", Reply::Well);
+    rig.fake.on("DELETE", "/playbacks/adrift.1", FakeReply::Well);
     rig.fake.wait_for_confirmed_playback("adrift.1", "set-password").await;
     assert!(rig.is_live("adrift.1"));
     rig.fake.press("adrift.1", "1234567812345678");
@@ -56,8 +56,8 @@ async fn a_call_that_cannot_be_steered_for_a_while_continues_where_it_was() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_slow_answer_delays_its_own_call_only_and_never_its_hang_up() {
-    let rig = Rig::start(Plan::default()).await;
-    rig.fake.on("POST", "/slow.1/play/", Reply::Never);
+    let rig = Rig::start(RigOptions::default()).await;
+    rig.fake.on("POST", "/slow.1/play/", FakeReply::Never);
     rig.fake.call("slow.1", &TRUSTED);
     rig.fake.wait_for_request("POST", "/slow.1/play/", 1).await;
     rig.fake.call("slow.2", &TRUSTED);
@@ -70,9 +70,9 @@ async fn a_slow_answer_delays_its_own_call_only_and_never_its_hang_up() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_playback_that_died_with_its_connection_is_looked_for_before_it_is_repeated() {
-    let rig = Rig::start(Plan::default()).await;
-    rig.fake.once("POST", "menu", Reply::DoneAndCutOff);
-    rig.fake.once("POST", "set-password", Reply::CutOff);
+    let rig = Rig::start(RigOptions::default()).await;
+    rig.fake.once("POST", "menu", FakeReply::DoneAndCutOff);
+    rig.fake.once("POST", "set-password", FakeReply::CutOff);
     rig.fake.call("stale.1", &TRUSTED);
     let menu = rig.fake.wait_for_playback("stale.1", "menu").await;
     rig.fake.wait_for_request("GET", &format!("/playbacks/{menu}"), 1).await;
@@ -85,7 +85,7 @@ async fn a_playback_that_died_with_its_connection_is_looked_for_before_it_is_rep
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_playback_that_fails_is_played_again_and_then_trouble_is_heard() {
-    let rig = Rig::start(Plan::default()).await;
+    let rig = Rig::start(RigOptions::default()).await;
     rig.fake.call("failed.1", &TRUSTED);
     let first = rig.fake.wait_for_playback("failed.1", "menu").await;
     rig.fake.finish("failed.1", "failed");
@@ -100,10 +100,10 @@ async fn a_playback_that_fails_is_played_again_and_then_trouble_is_heard() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_stop_that_comes_too_early_is_repeated() {
-    let rig = Rig::start(Plan::default()).await;
+    let rig = Rig::start(RigOptions::default()).await;
     rig.fake.call("early.2", &TRUSTED);
     let menu = rig.fake.wait_for_playback("early.2", "menu").await;
-    rig.fake.once("DELETE", &menu, Reply::With(500, json!({ "message": "not yet" })));
+    rig.fake.once("DELETE", &menu, FakeReply::With(500, json!({ "message": "not yet" })));
     rig.fake.press("early.2", "1");
     rig.fake.wait_for_playback("early.2", "set-password").await;
     rig.fake.wait_for_request("DELETE", &menu, 2).await;
@@ -111,8 +111,8 @@ async fn a_stop_that_comes_too_early_is_repeated() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_playback_that_is_refused_counts_as_failed() {
-    let rig = Rig::start(Plan::default()).await;
-    rig.fake.on("POST", "menu", Reply::With(500, json!({ "message": "no" })));
+    let rig = Rig::start(RigOptions::default()).await;
+    rig.fake.on("POST", "menu", FakeReply::With(500, json!({ "message": "no" })));
     rig.fake.call("refused.1", &TRUSTED);
     rig.fake.wait_for_playback("refused.1", "trouble").await;
     assert_eq!(rig.fake.requests_like("POST", "menu").len(), 2);
@@ -120,8 +120,8 @@ async fn a_playback_that_is_refused_counts_as_failed() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_playback_whose_end_is_never_reported_does_not_hold_the_call() {
-    let limits = Limits { call: Duration::from_secs(1), ..Plan::default().limits };
-    let rig = Rig::start(Plan { limits, ..Plan::default() }).await;
+    let limits = Limits { call: Duration::from_secs(1), ..RigOptions::default().limits };
+    let rig = Rig::start(RigOptions { limits, ..RigOptions::default() }).await;
     rig.fake.forget_finished(true);
     rig.fake.call("forgotten.1", &TRUSTED);
     rig.fake.wait_for_playback("forgotten.1", "menu").await;
@@ -132,10 +132,10 @@ async fn a_playback_whose_end_is_never_reported_does_not_hold_the_call() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_stop_that_comes_too_late_is_no_error() {
-    let rig = Rig::start(Plan::default()).await;
+    let rig = Rig::start(RigOptions::default()).await;
     rig.fake.call("late.1", &TRUSTED);
     let menu = rig.fake.wait_for_playback("late.1", "menu").await;
-    rig.fake.on("DELETE", &menu, Reply::With(404, json!({})));
+    rig.fake.on("DELETE", &menu, FakeReply::With(404, json!({})));
     rig.fake.press("late.1", "1");
     rig.fake.wait_for_request("DELETE", &menu, 1).await;
     rig.fake.finish("late.1", "done");
@@ -147,17 +147,17 @@ async fn a_stop_that_comes_too_late_is_no_error() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_command_that_is_carried_out_late_is_stopped_before_anything_is_said() {
-    let rig = Rig::start(Plan::impatient()).await;
+    let rig = Rig::start(RigOptions::impatient()).await;
     rig.fake.call("overdue.1", &TRUSTED);
     rig.fake.wait_for_playback("overdue.1", "menu").await;
-    rig.fake.on("POST", "set-password", Reply::Never);
-    rig.fake.once("POST", "/answer", Reply::With(500, json!({})));
+    rig.fake.on("POST", "set-password", FakeReply::Never);
+    rig.fake.once("POST", "/answer", FakeReply::With(500, json!({})));
     rig.fake.press("overdue.1", "1");
     let command = rig.fake.wait_for_request("POST", "set-password", 1).await;
     let playback = command.path.rsplit('/').next().unwrap();
     rig.fake.wait_for_request("DELETE", playback, 1).await;
     rig.fake.leave_playing("overdue.1", playback, "karipass/set-password");
-    rig.fake.on("POST", "set-password", Reply::Well);
+    rig.fake.on("POST", "set-password", FakeReply::Well);
     rig.fake.wait_for_request("DELETE", playback, 2).await;
     // It was requested twice.
     let again = rig.fake.wait_for_request("POST", "set-password", 3).await;
@@ -166,10 +166,10 @@ async fn a_command_that_is_carried_out_late_is_stopped_before_anything_is_said()
 
 #[tokio::test(flavor = "multi_thread")]
 async fn playbacks_are_not_stopped_while_the_call_is_unknown() {
-    let rig = Rig::start(Plan::impatient()).await;
+    let rig = Rig::start(RigOptions::impatient()).await;
     rig.fake.call("adrift.2", &TRUSTED);
     rig.fake.wait_for_playback("adrift.2", "menu").await;
-    rig.fake.on("POST", "set-password", Reply::Never);
+    rig.fake.on("POST", "set-password", FakeReply::Never);
     rig.fake.press("adrift.2", "1");
     rig.fake.wait_for_request("POST", "set-password", 1).await;
     rig.fake.answer_handshakes(Handshakes::Refused(503));
@@ -182,7 +182,7 @@ async fn playbacks_are_not_stopped_while_the_call_is_unknown() {
     rig.fake.wait_for_request("GET", "/events", handshakes + 20).await;
     let stops = || rig.fake.requests_like("DELETE", "/playbacks/adrift.2").len();
     assert_eq!(stops(), 1, "the menu's");
-    rig.fake.on("POST", "set-password", Reply::Well);
+    rig.fake.on("POST", "set-password", FakeReply::Well);
     rig.fake.answer_handshakes(Handshakes::Taken);
     rig.fake.wait_for_playback("adrift.2", "set-password").await;
     assert!(stops() > 1);
@@ -191,8 +191,8 @@ async fn playbacks_are_not_stopped_while_the_call_is_unknown() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_hang_up_is_asked_for_until_asterisk_obeys() {
     const NAME: &str = "insist.1";
-    let rig = Rig::start(Plan::default()).await;
-    let refused = Reply::With(503, json!({}));
+    let rig = Rig::start(RigOptions::default()).await;
+    let refused = FakeReply::With(503, json!({}));
     rig.fake.on("DELETE", "/channels/insist.1", refused);
     rig.fake.call(NAME, &["untrusted", ""]);
     rig.fake.wait_for_playback(NAME, "not-available").await;
@@ -203,7 +203,7 @@ async fn a_hang_up_is_asked_for_until_asterisk_obeys() {
     .await;
     expect_not_taken_again(&rig).await;
     assert!(rig.is_live(NAME) && !rig.fake.is_gone(NAME));
-    rig.fake.on("DELETE", "/channels/insist.1", Reply::Well);
+    rig.fake.on("DELETE", "/channels/insist.1", FakeReply::Well);
     rig.expect_end(NAME, "not_available").await;
     assert!(rig.fake.is_gone(NAME));
     assert_eq!(rig.fake.requests_like("POST", "/insist.1/answer").len(), 1);
@@ -211,24 +211,24 @@ async fn a_hang_up_is_asked_for_until_asterisk_obeys() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_call_that_is_not_taken_is_continued_in_the_dialplan_until_asterisk_obeys() {
-    let rig = Rig::start(Plan { most: 1, ..Plan::default() }).await;
+    let rig = Rig::start(RigOptions { most: 1, ..RigOptions::default() }).await;
     rig.fake.call("full.1", &TRUSTED);
     rig.fake.wait_for_playback("full.1", "menu").await;
-    rig.fake.on("POST", "/full.2/continue", Reply::With(503, json!({})));
+    rig.fake.on("POST", "/full.2/continue", FakeReply::With(503, json!({})));
     rig.fake.call("full.2", &TRUSTED);
     rig.fake.wait_for_request("POST", "/full.2/continue", 2).await;
     rig.fake.hang_up("full.1");
     rig.expect_end("full.1", "hung_up").await;
     expect_not_taken_again(&rig).await;
     assert!(rig.fake.requests_like("POST", "/full.2/answer").is_empty());
-    rig.fake.on("POST", "/full.2/continue", Reply::Well);
+    rig.fake.on("POST", "/full.2/continue", FakeReply::Well);
     wait_until("the end of full.2", || rig.fake.is_gone("full.2")).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_limit_that_is_refused_does_not_keep_a_caller_waiting() {
-    let rig = Rig::start(Plan::default()).await;
-    rig.fake.on("POST", "/limitless.1/variable", Reply::With(400, json!({})));
+    let rig = Rig::start(RigOptions::default()).await;
+    rig.fake.on("POST", "/limitless.1/variable", FakeReply::With(400, json!({})));
     rig.fake.call("limitless.1", &TRUSTED);
     rig.fake.wait_for_playback("limitless.1", "menu").await;
     assert_eq!(rig.fake.requests_like("POST", "/limitless.1/answer").len(), 1);
@@ -236,7 +236,7 @@ async fn a_limit_that_is_refused_does_not_keep_a_caller_waiting() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_mailbox_that_overflows_ends_its_call_and_no_other() {
-    let rig = Rig::start(Plan::default()).await;
+    let rig = Rig::start(RigOptions::default()).await;
     rig.fake.call("flood.1", &TRUSTED);
     rig.fake.call("flood.2", &TRUSTED);
     rig.fake.wait_for_playback("flood.1", "menu").await;

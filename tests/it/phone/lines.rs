@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::rig::{self, CONTRACT, Plan, Rig, lines_with};
+use super::rig::{self, CONTRACT, Rig, RigOptions, lines_with};
 
 /// The events of a call, each with its fields except the text and values that change from run to
 /// run.
@@ -23,7 +23,7 @@ fn events(channel: &str) -> Vec<Value> {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn each_event_of_a_call_is_one_line_that_says_how_many_digits_and_never_which() {
-    let rig = Rig::start(Plan::default()).await;
+    let rig = Rig::start(RigOptions::default()).await;
     rig.fake.call("lines.1", &["trusted", CONTRACT, "a84b4c76@192.0.2.1"]);
     rig.fake.wait_for_playback("lines.1", "menu").await;
     rig.fake.press("lines.1", "9");
@@ -59,7 +59,8 @@ async fn each_event_of_a_call_is_one_line_that_says_how_many_digits_and_never_wh
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_database_failure_stands_between_the_lines_of_its_call() {
-    let rig = Rig::start(Plan { db: Some(rig::unreachable_db()), ..Plan::default() }).await;
+    let rig =
+        Rig::start(RigOptions { db: Some(rig::unreachable_db()), ..RigOptions::default() }).await;
     rig.fake.call("lines.2", &["trusted", CONTRACT]);
     rig.fake.call("lines.3", &["withheld", ""]);
     for (channel, last, outcome) in

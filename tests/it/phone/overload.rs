@@ -2,12 +2,12 @@
 
 use std::time::Duration;
 
-use crate::fake_asterisk::Reply;
+use crate::fake_asterisk::FakeReply;
 use karipass::asterisk::Timeouts;
 use karipass::clock;
 use karipass::hashing::Cost;
 
-use super::rig::{ADDITIONAL, CONTRACT, Plan, Rig, TRUSTED, wait_until};
+use super::rig::{ADDITIONAL, CONTRACT, Rig, RigOptions, TRUSTED, wait_until};
 use crate::support::WAIT_TIMEOUT;
 
 /// Concurrent requests.
@@ -19,10 +19,10 @@ const NEXT_CALL: Duration = Duration::from_millis(20);
 /// them waits for two deadlines.
 #[tokio::test(flavor = "multi_thread")]
 async fn r_a_command_that_waits_for_its_place_is_sent_once() {
-    let rig = Rig::start(Plan::impatient()).await;
+    let rig = Rig::start(RigOptions::impatient()).await;
     rig.fake.call("place.1", &TRUSTED);
     rig.fake.wait_for_playback("place.1", "menu").await;
-    rig.fake.on("POST", "/crowd.", Reply::Never);
+    rig.fake.on("POST", "/crowd.", FakeReply::Never);
     for call in 0..2 * AT_ONCE {
         // Their contracts are not looked up: each commands an answer at once.
         rig.fake.call(&format!("crowd.{call}"), &["untrusted", ""]);
@@ -39,11 +39,11 @@ async fn r_a_command_that_waits_for_its_place_is_sent_once() {
 #[tokio::test(flavor = "multi_thread")]
 async fn r_while_asterisk_is_slow_new_calls_are_refused_and_active_ones_continue() {
     let slow = Duration::from_millis(1500);
-    let rig = Rig::start(Plan::default()).await;
+    let rig = Rig::start(RigOptions::default()).await;
     let refused = || rig.metric("karipass_calls_refused_total{cause=\"commands\"}");
     rig.fake.call("slow.under-way", &TRUSTED);
     rig.fake.wait_for_playback("slow.under-way", "menu").await;
-    rig.fake.on("POST", "/slow.answered.", Reply::Late(slow));
+    rig.fake.on("POST", "/slow.answered.", FakeReply::Late(slow));
     for call in 0..AT_ONCE / 2 {
         rig.fake.call(&format!("slow.answered.{call}"), &["untrusted", ""]);
     }
@@ -63,7 +63,7 @@ async fn r_while_asterisk_is_slow_new_calls_are_refused_and_active_ones_continue
     rig.fake.wait_for_playback("slow.under-way", "completed").await;
     assert_eq!(rig.passwords().await, [CONTRACT]);
     assert!(rig.ended_calls().is_empty());
-    rig.fake.on("POST", "/slow.answered.", Reply::Well);
+    rig.fake.on("POST", "/slow.answered.", FakeReply::Well);
     expect_calls_taken_again(&rig, "slow.later").await;
 }
 
@@ -72,7 +72,7 @@ async fn r_while_asterisk_is_slow_new_calls_are_refused_and_active_ones_continue
 async fn r_while_hashes_are_slow_new_calls_are_refused() {
     const CALLS: usize = 10;
     let cost = Cost { memory_kib: 32 * 1024, passes: 120, lanes: 1 };
-    let rig = Rig::start(Plan { cost, ..Plan::default() }).await;
+    let rig = Rig::start(RigOptions { cost, ..RigOptions::default() }).await;
     let refused = || rig.metric("karipass_calls_refused_total{cause=\"hashes\"}");
     let channels: Vec<String> = (0..CALLS).map(|call| format!("hash.{call}.")).collect();
     for channel in &channels {
@@ -91,8 +91,8 @@ async fn r_while_hashes_are_slow_new_calls_are_refused() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn r_calls_are_taken_no_faster_than_the_line_is_known_to_sustain() {
-    let pace = Timeouts { initial_calls_per_second: 1.0, ..Plan::default().pace };
-    let rig = Rig::start(Plan { pace, ..Plan::default() }).await;
+    let pace = Timeouts { initial_calls_per_second: 1.0, ..RigOptions::default().pace };
+    let rig = Rig::start(RigOptions { pace, ..RigOptions::default() }).await;
     // Calls that end without a password do not count.
     for call in 0..20 {
         let channel = format!("quick.gone.{call}.");
@@ -119,7 +119,7 @@ async fn r_calls_are_taken_no_faster_than_the_line_is_known_to_sustain() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn r_a_caller_and_a_trunk_have_a_share_of_the_places() {
-    let rig = Rig::start(Plan { shares: [2, 3, 1], ..Plan::default() }).await;
+    let rig = Rig::start(RigOptions { shares: [2, 3, 1], ..RigOptions::default() }).await;
     let other = ["trusted", ADDITIONAL];
     let refused =
         |cause: &str| rig.metric(&format!("karipass_calls_refused_total{{cause=\"{cause}\"}}"));
@@ -143,7 +143,7 @@ async fn r_a_caller_and_a_trunk_have_a_share_of_the_places() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn r_callers_without_a_number_have_a_share_of_their_trunk() {
-    let rig = Rig::start(Plan { shares: [9, 9, 2], ..Plan::default() }).await;
+    let rig = Rig::start(RigOptions { shares: [9, 9, 2], ..RigOptions::default() }).await;
     let withheld = ["untrusted", ""];
     for channel in ["hidden.1.", "hidden.2."] {
         rig.fake.call(channel, &withheld);

@@ -3,21 +3,21 @@
 
 use std::time::Duration;
 
-use crate::fake_asterisk::Reply;
+use crate::fake_asterisk::FakeReply;
 use domain::dialog::Limits;
 use serde_json::json;
 
-use super::rig::{Plan, Rig, TRUSTED};
+use super::rig::{Rig, RigOptions, TRUSTED};
 
 const TWICE: &str = "1234567812345678";
 const METHODS: [&str; 3] = ["GET", "POST", "DELETE"];
 
 #[tokio::test(flavor = "multi_thread")]
 async fn p12_nothing_counts_that_is_keyed_while_commands_are_refused() {
-    let rig = Rig::start(Plan::default()).await;
+    let rig = Rig::start(RigOptions::default()).await;
     rig.fake.call("blind.1", &TRUSTED);
     rig.fake.wait_for_playback("blind.1", "menu").await;
-    rig.answer_all(&Reply::With(401, json!({ "message": "Authentication required" })));
+    rig.answer_all(&FakeReply::With(401, json!({ "message": "Authentication required" })));
     rig.fake.press("blind.1", "1");
     rig.fake.wait_for_request("DELETE", "/playbacks/blind.1", 1).await;
     rig.fake.press("blind.1", TWICE);
@@ -25,64 +25,64 @@ async fn p12_nothing_counts_that_is_keyed_while_commands_are_refused() {
     rig.fake.wait_for_request("DELETE", "/playbacks/blind.1", 3).await;
     rig.fake.press("blind.1", TWICE);
     rig.fake.press("blind.1", TWICE);
-    rig.answer_all(&Reply::Well);
+    rig.answer_all(&FakeReply::Well);
     rig.expect_next_step("blind.1", "set-password", TWICE).await;
 
     rig.fake.call("blind.2", &TRUSTED);
     rig.fake.wait_for_playback("blind.2", "menu").await;
-    rig.answer_all(&Reply::With(401, json!({})));
+    rig.answer_all(&FakeReply::With(401, json!({})));
     rig.fake.press("blind.2", &format!("1{TWICE}"));
     rig.fake.wait_for_request("DELETE", "/playbacks/blind.2", 3).await;
     rig.fake.hang_up("blind.2");
     rig.expect_end("blind.2", "hung_up").await;
     // Otherwise the line would not stop.
-    rig.answer_all(&Reply::Well);
+    rig.answer_all(&FakeReply::Well);
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn p12_nothing_counts_that_is_keyed_while_commands_are_unanswered() {
-    let rig = Rig::start(Plan::impatient()).await;
+    let rig = Rig::start(RigOptions::impatient()).await;
     rig.fake.call("blind.3", &TRUSTED);
     rig.fake.wait_for_playback("blind.3", "menu").await;
     rig.fake.press("blind.3", "1");
     rig.fake.wait_for_confirmed_playback("blind.3", "set-password").await;
-    rig.fake.on("DELETE", "/playbacks/blind.3", Reply::Never);
+    rig.fake.on("DELETE", "/playbacks/blind.3", FakeReply::Never);
     // The daemon does not know yet that the first stop, and all behind it, will fail.
     rig.fake.press("blind.3", TWICE);
     // The stops of the menu and its silence, and two attempts at one.
     rig.fake.wait_for_request("DELETE", "/playbacks/blind.3", 4).await;
     rig.fake.press("blind.3", TWICE);
-    rig.fake.on("DELETE", "/playbacks/blind.3", Reply::Well);
+    rig.fake.on("DELETE", "/playbacks/blind.3", FakeReply::Well);
     // The first entry was keyed into its guidance, the second before its own.
     rig.expect_next_step("blind.3", "confirm-password", &TWICE[..8]).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn p12_nothing_counts_that_is_keyed_while_the_channel_is_busy() {
-    let rig = Rig::start(Plan::impatient()).await;
+    let rig = Rig::start(RigOptions::impatient()).await;
     rig.fake.call("blind.4", &TRUSTED);
     rig.fake.wait_for_playback("blind.4", "menu").await;
-    rig.fake.on("POST", "/blind.4/answer", Reply::Never);
-    rig.fake.on("DELETE", "/playbacks/blind.4", Reply::CutOff);
+    rig.fake.on("POST", "/blind.4/answer", FakeReply::Never);
+    rig.fake.on("DELETE", "/playbacks/blind.4", FakeReply::CutOff);
     rig.fake.press("blind.4", "1");
     rig.fake.wait_for_request("DELETE", "/playbacks/blind.4", 2).await;
-    rig.fake.on("DELETE", "/playbacks/blind.4", Reply::Well);
+    rig.fake.on("DELETE", "/playbacks/blind.4", FakeReply::Well);
     for again in 2..=3 {
         rig.fake.wait_for_request("POST", "/blind.4/answer", again).await;
         rig.fake.press("blind.4", TWICE);
     }
-    rig.fake.on("POST", "/blind.4/answer", Reply::Well);
+    rig.fake.on("POST", "/blind.4/answer", FakeReply::Well);
     rig.expect_next_step("blind.4", "set-password", TWICE).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn p12_no_key_counts_before_a_reconnection() {
-    let rig = Rig::start(Plan::default()).await;
+    let rig = Rig::start(RigOptions::default()).await;
     rig.fake.call("blind.5", &TRUSTED);
     rig.fake.wait_for_playback("blind.5", "menu").await;
     rig.fake.press("blind.5", "1");
     rig.fake.wait_for_playback("blind.5", "set-password").await;
-    rig.fake.on("DELETE", "/playbacks/blind.5", Reply::CutOff);
+    rig.fake.on("DELETE", "/playbacks/blind.5", FakeReply::CutOff);
     let stops = rig.fake.requests_like("DELETE", "/playbacks/blind.5").len();
     rig.fake.cut();
     rig.fake.wait_for_socket(2).await;
@@ -90,7 +90,7 @@ async fn p12_no_key_counts_before_a_reconnection() {
     rig.fake.press("blind.5", TWICE);
     // Each attempt to stop the playbacks is two requests.
     rig.fake.wait_for_request("DELETE", "/playbacks/blind.5", stops + 3).await;
-    rig.fake.on("DELETE", "/playbacks/blind.5", Reply::Well);
+    rig.fake.on("DELETE", "/playbacks/blind.5", FakeReply::Well);
     // The first one plays until it is stopped.
     rig.fake.wait_for_request("POST", "set-password", 2).await;
     rig.expect_next_step("blind.5", "set-password", TWICE).await;
@@ -98,11 +98,11 @@ async fn p12_no_key_counts_before_a_reconnection() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn p12_all_is_keyed_ahead_of_an_asterisk_that_is_slow() {
-    let rig = Rig::start(Plan::default()).await;
+    let rig = Rig::start(RigOptions::default()).await;
     rig.fake.call("ahead.1", &TRUSTED);
     rig.fake.wait_for_playback("ahead.1", "menu").await;
     for method in METHODS {
-        rig.fake.on(method, "ahead.1", Reply::Late(Duration::from_millis(100)));
+        rig.fake.on(method, "ahead.1", FakeReply::Late(Duration::from_millis(100)));
     }
     rig.fake.press("ahead.1", &format!("1{TWICE}"));
     rig.fake.wait_for_playback("ahead.1", "completed").await;
@@ -110,8 +110,8 @@ async fn p12_all_is_keyed_ahead_of_an_asterisk_that_is_slow() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn p12_a_key_held_since_before_invalid_is_no_entry() {
-    let limits = Limits { inter_digit: Duration::from_millis(100), ..Plan::default().limits };
-    let rig = Rig::start(Plan { limits, ..Plan::default() }).await;
+    let limits = Limits { inter_digit: Duration::from_millis(100), ..RigOptions::default().limits };
+    let rig = Rig::start(RigOptions { limits, ..RigOptions::default() }).await;
     rig.fake.call("held.1", &TRUSTED);
     rig.fake.wait_for_playback("held.1", "menu").await;
     rig.fake.press("held.1", "1");
@@ -125,7 +125,7 @@ async fn p12_a_key_held_since_before_invalid_is_no_entry() {
 }
 
 impl Rig {
-    fn answer_all(&self, reply: &Reply) {
+    fn answer_all(&self, reply: &FakeReply) {
         for method in METHODS {
             self.fake.on(method, "", reply.clone());
         }

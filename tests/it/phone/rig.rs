@@ -13,7 +13,7 @@ use domain::dialog::Limits;
 use domain::dialog::prompt::SOUNDS;
 use karipass::asterisk::{CallLimits, LineHealth, LiveCalls, PhoneLine, Timeouts};
 use karipass::auth::AuthService;
-use karipass::config::{Ari, Database as DatabaseConfig, Secret};
+use karipass::config::{AriSettings, DatabaseSettings, Secret};
 use karipass::db::Db;
 use karipass::hashing::{Cost, Dummy, Hasher, Keys};
 use karipass_lab::postgres::Database;
@@ -39,7 +39,7 @@ const LATE: Duration = Duration::from_secs(20);
 pub const SOON: Duration = Duration::from_secs(1);
 
 /// The options of a rig.
-pub struct Plan {
+pub struct RigOptions {
     pub pace: Timeouts,
     pub limits: Limits,
     /// The most concurrent calls.
@@ -56,8 +56,8 @@ pub struct Plan {
     pub db: Option<Db>,
 }
 
-impl Plan {
-    /// A plan whose requests time out soon.
+impl RigOptions {
+    /// Options whose requests time out soon.
     pub fn impatient() -> Self {
         let pace = Timeouts { request: SOON, ..Self::default().pace };
         Self { pace, ..Self::default() }
@@ -65,7 +65,7 @@ impl Plan {
 }
 
 /// Nothing times out without a fault, however long it takes.
-impl Default for Plan {
+impl Default for RigOptions {
     fn default() -> Self {
         Self {
             pace: Timeouts {
@@ -111,16 +111,16 @@ pub struct Rig {
 
 impl Rig {
     /// A rig whose line is connected.
-    pub async fn start(plan: Plan) -> Self {
+    pub async fn start(options: RigOptions) -> Self {
         let fake = FakeAsterisk::start().await.unwrap();
         fake.set_sounds(SOUNDS);
-        let rig = Self::with(fake, plan).await;
+        let rig = Self::with(fake, options).await;
         rig.wait_until_ready().await;
         rig
     }
 
     /// A rig with this fake, whose line may not be connected yet.
-    pub async fn with(fake: FakeAsterisk, plan: Plan) -> Self {
+    pub async fn with(fake: FakeAsterisk, options: RigOptions) -> Self {
         log();
         let database = support::database().await;
         let rows = format!(
@@ -129,27 +129,28 @@ impl Rig {
              VALUES ('{CONTRACT}', '{CONTRACT}', true), ('{ADDITIONAL}', '{CONTRACT}', true)"
         );
         database.owner().await.unwrap().batch_execute(&rows).await.unwrap();
-        let urls = [fake.url().to_owned()].into_iter().chain(plan.beside);
-        let pbxs: Vec<Ari> = urls
-            .map(|url| Ari {
+        let urls = [fake.url().to_owned()].into_iter().chain(options.beside);
+        let pbxs: Vec<AriSettings> = urls
+            .map(|url| AriSettings {
                 url: url.parse().unwrap(),
                 app: "karipass".to_owned(),
                 user: "karipass".to_owned(),
                 password: Secret::from("ari-secret".to_owned()),
                 ca_file: None,
-                sounds_dir: plan.sounds.clone(),
+                sounds_dir: options.sounds.clone(),
                 config_dir: None,
             })
             .collect();
-        let db = plan.db.unwrap_or_else(|| support::daemon_db(&database));
+        let db = options.db.unwrap_or_else(|| support::daemon_db(&database));
         let dummy = Dummy::draw(&mut rand::rng());
-        let hasher = Hasher::start(Keys::parse(KEY).unwrap(), plan.cost, &dummy).unwrap();
-        let [max_per_caller, max_per_trunk, max_without_number] = plan.shares;
-        let max_calls = plan.most;
+        let hasher = Hasher::start(Keys::parse(KEY).unwrap(), options.cost, &dummy).unwrap();
+        let [max_per_caller, max_per_trunk, max_without_number] = options.shares;
+        let max_calls = options.most;
         let capacity = CallLimits { max_calls, max_per_caller, max_per_trunk, max_without_number };
-        let media = plan.media_networks.iter().map(|text| text.parse().unwrap()).collect();
+        let media = options.media_networks.iter().map(|text| text.parse().unwrap()).collect();
         let auth = AuthService::new(db, hasher, domain::rules::SESSION_IDLE_TIMEOUT);
-        let phone = PhoneLine::new(&pbxs, plan.limits, capacity, media, auth, plan.pace).unwrap();
+        let phone =
+            PhoneLine::new(&pbxs, options.limits, capacity, media, auth, options.pace).unwrap();
         let (status, live_calls) = (phone.health(), phone.live_calls());
         let recorder = PrometheusBuilder::new().build_recorder();
         let metrics = recorder.handle();
@@ -280,7 +281,7 @@ impl Drop for Rig {
 pub fn unreachable_db() -> Db {
     let url = "host=/nonexistent dbname=karipass user=karipass password=x";
     let url = Secret::from(url.to_owned());
-    Db::for_daemon(&DatabaseConfig { url, owner_url: None, max_connections: 2 }).unwrap()
+    Db::for_daemon(&DatabaseSettings { url, owner_url: None, max_connections: 2 }).unwrap()
 }
 
 /// Waits until the condition holds.
@@ -311,19 +312,19 @@ async fn record(recorder: PrometheusRecorder) -> Infallible {
 
 /// The whole log of the process, from `INFO` up.
 #[derive(Default)]
-struct Log(Mutex<Vec<u8>>);
+struct LogBuffer(Mutex<Vec<u8>>);
 
-fn log() -> &'static Log {
-    static LOG: OnceLock<Log> = OnceLock::new();
+fn log() -> &'static LogBuffer {
+    static LOG: OnceLock<LogBuffer> = OnceLock::new();
     static STARTED: OnceLock<()> = OnceLock::new();
-    let log = LOG.get_or_init(Log::default);
+    let log = LOG.get_or_init(LogBuffer::default);
     STARTED.get_or_init(|| {
         tracing_subscriber::fmt().json().with_writer(move || log).init();
     });
     log
 }
 
-impl io::Write for &Log {
+impl io::Write for &LogBuffer {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).extend_from_slice(bytes);
         Ok(bytes.len())

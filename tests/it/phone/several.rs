@@ -1,30 +1,30 @@
 //! Several daemons at one Asterisk, several Asterisks at one daemon, and as many calls as are
 //! allowed.
 
-use crate::fake_asterisk::{FakeAsterisk, Reply};
+use crate::fake_asterisk::{FakeAsterisk, FakeReply};
 use domain::dialog::prompt::SOUNDS;
 use serde_json::json;
 
-use super::rig::{CONTRACT, Plan, Rig, TRUSTED};
+use super::rig::{CONTRACT, Rig, RigOptions, TRUSTED};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_offered_call_is_claimed_and_its_caller_is_on_the_channel() {
-    let rig = Rig::start(Plan::default()).await;
+    let rig = Rig::start(RigOptions::default()).await;
     rig.fake.offer("offered.1", &TRUSTED.join("/"));
     rig.fake.wait_for_playback("offered.1", "menu").await;
     let claim = rig.fake.wait_for_request("POST", "/events/claim", 1).await;
     assert_eq!(claim.query, "channelId=offered.1&application=karipass");
     rig.fake.offer("offered.2", &format!("untrusted/{CONTRACT}"));
     rig.fake.wait_for_playback("offered.2", "not-available").await;
-    rig.fake.once("GET", "/channels/offered.3/variable", Reply::CutOff);
+    rig.fake.once("GET", "/channels/offered.3/variable", FakeReply::CutOff);
     rig.fake.offer("offered.3", &TRUSTED.join("/"));
     rig.fake.wait_for_playback("offered.3", "menu").await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_call_that_another_daemon_has_claimed_is_its() {
-    let rig = Rig::start(Plan::default()).await;
-    rig.fake.once("POST", "/events/claim", Reply::With(409, json!({ "message": "claimed" })));
+    let rig = Rig::start(RigOptions::default()).await;
+    rig.fake.once("POST", "/events/claim", FakeReply::With(409, json!({ "message": "claimed" })));
     rig.fake.offer("lost.1", &TRUSTED.join("/"));
     rig.fake.wait_for_request("POST", "/events/claim", 1).await;
     rig.fake.offer("lost.2", &TRUSTED.join("/"));
@@ -34,7 +34,7 @@ async fn a_call_that_another_daemon_has_claimed_is_its() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn more_calls_than_configured_are_left_to_the_dialplan() {
-    let rig = Rig::start(Plan { most: 1, ..Plan::default() }).await;
+    let rig = Rig::start(RigOptions { most: 1, ..RigOptions::default() }).await;
     rig.fake.call("most.1", &TRUSTED);
     rig.fake.wait_for_playback("most.1", "menu").await;
     rig.fake.call("most.2", &TRUSTED);
@@ -82,7 +82,7 @@ async fn one_of_two_asterisks_that_is_lost_is_named_and_the_other_serves() {
 async fn with_two() -> (FakeAsterisk, Rig) {
     let other = FakeAsterisk::start().await.unwrap();
     other.set_sounds(SOUNDS);
-    let plan = Plan { beside: vec![other.url().to_owned()], ..Plan::default() };
-    let rig = Rig::start(plan).await;
+    let options = RigOptions { beside: vec![other.url().to_owned()], ..RigOptions::default() };
+    let rig = Rig::start(options).await;
     (other, rig)
 }

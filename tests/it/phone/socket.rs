@@ -2,18 +2,18 @@
 
 use std::time::Duration;
 
-use crate::fake_asterisk::{FakeAsterisk, Handshakes, Reply};
+use crate::fake_asterisk::{FakeAsterisk, FakeReply, Handshakes};
 use domain::dialog::prompt::SOUNDS;
 use karipass::asterisk::Timeouts;
 use serde_json::json;
 
-use super::rig::{self, Plan, Rig, SOON, TRUSTED};
+use super::rig::{self, Rig, RigOptions, SOON, TRUSTED};
 
 const REPLACED: &str = r#"{"type":"ApplicationReplaced","application":"karipass"}"#;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_cut_socket_is_restored_and_its_calls_continue() {
-    let rig = Rig::start(Plan::default()).await;
+    let rig = Rig::start(RigOptions::default()).await;
     rig.fake.call("cut.1", &TRUSTED);
     rig.fake.wait_for_playback("cut.1", "menu").await;
     for times in 2..5 {
@@ -33,7 +33,7 @@ async fn a_cut_socket_is_restored_and_its_calls_continue() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_last_guidance_that_is_cut_is_said_again_and_not_hung_up_on() {
-    let rig = Rig::start(Plan::default()).await;
+    let rig = Rig::start(RigOptions::default()).await;
     rig.fake.call("last.1", &TRUSTED);
     rig.fake.wait_for_playback("last.1", "menu").await;
     rig.fake.press("last.1", "11234567812345678");
@@ -43,7 +43,7 @@ async fn a_last_guidance_that_is_cut_is_said_again_and_not_hung_up_on() {
     // changes nothing.
     tokio::time::sleep(Duration::from_millis(300)).await;
     // The end of a stopped playback is reported before the stop is answered.
-    rig.fake.once("DELETE", &first, Reply::DoneAndCutOff);
+    rig.fake.once("DELETE", &first, FakeReply::DoneAndCutOff);
     rig.fake.cut();
     // The second plays behind the first, the fallback of an abandoned call.
     rig.fake.wait_for_request("POST", "completed", 3).await;
@@ -57,8 +57,8 @@ async fn a_socket_that_answers_no_ping_is_given_up() {
     let fake = FakeAsterisk::start().await.unwrap();
     fake.set_sounds(SOUNDS);
     fake.deafen(true);
-    let pace = Timeouts { ping_interval: SOON, ..Plan::default().pace };
-    let rig = Rig::with(fake, Plan { pace, ..Plan::default() }).await;
+    let pace = Timeouts { ping_interval: SOON, ..RigOptions::default().pace };
+    let rig = Rig::with(fake, RigOptions { pace, ..RigOptions::default() }).await;
     rig.fake.wait_for_socket(1).await;
     rig.fake.deafen(false);
     rig.fake.wait_for_socket(2).await;
@@ -70,7 +70,7 @@ async fn an_asterisk_that_is_down_is_waited_for_without_a_line_for_each_attempt(
     let fake = FakeAsterisk::start().await.unwrap();
     fake.set_sounds(SOUNDS);
     fake.refuse(true);
-    let rig = Rig::with(fake, Plan::default()).await;
+    let rig = Rig::with(fake, RigOptions::default()).await;
     let lines = || rig::lines_with(rig.fake.url().trim_start_matches("http"));
     rig.fake.wait_for_connections(10).await;
     rig.wait_for_faults(&["ARI is not connected"]).await;
@@ -86,7 +86,7 @@ async fn a_refused_handshake_is_reported_and_tried_again() {
     let fake = FakeAsterisk::start().await.unwrap();
     fake.set_sounds(SOUNDS);
     fake.answer_handshakes(Handshakes::Refused(401));
-    let rig = Rig::with(fake, Plan::default()).await;
+    let rig = Rig::with(fake, RigOptions::default()).await;
     rig.fake.wait_for_request("GET", "/events", 3).await;
     let lines = rig::lines_with(rig.fake.url().trim_start_matches("http"));
     assert_eq!(lines.len(), 1, "{lines:#?}");
@@ -99,17 +99,17 @@ async fn a_refused_handshake_is_reported_and_tried_again() {
 async fn a_socket_without_a_working_rest_side_is_no_connection() {
     let fake = FakeAsterisk::start().await.unwrap();
     fake.set_sounds(SOUNDS);
-    fake.on("PUT", "eventFilter", Reply::Never);
-    let rig = Rig::with(fake, Plan::impatient()).await;
+    fake.on("PUT", "eventFilter", FakeReply::Never);
+    let rig = Rig::with(fake, RigOptions::impatient()).await;
     rig.fake.wait_for_socket(2).await;
     rig.wait_for_faults(&["ARI is not connected"]).await;
-    rig.fake.on("PUT", "eventFilter", Reply::Well);
+    rig.fake.on("PUT", "eventFilter", FakeReply::Well);
     rig.wait_until_ready().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn calls_that_ended_in_the_gap_end_and_channels_without_a_call_begin_at_the_menu() {
-    let rig = Rig::start(Plan::default()).await;
+    let rig = Rig::start(RigOptions::default()).await;
     for channel in ["gap.1", "gap.2"] {
         rig.fake.call(channel, &TRUSTED);
         rig.fake.wait_for_playback(channel, "menu").await;
@@ -137,31 +137,35 @@ async fn playbacks_of_an_earlier_daemon_are_stopped() {
     fake.leave_playing("left.1", "left.1-5", "karipass/confirm-password");
     fake.leave_playing("left.1", "left.1-6", "karipass/quiet,sound:karipass/trouble");
     fake.silent_call("left.2", "withheld/");
-    let rig = Rig::with(fake, Plan::default()).await;
+    let rig = Rig::with(fake, RigOptions::default()).await;
     rig.fake.wait_for_playback("left.1", "menu").await;
     rig.fake.wait_for_playback("left.2", "not-available").await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn another_program_that_takes_the_application_gets_its_calls_and_is_not_fought() {
-    let rig = Rig::start(Plan::default()).await;
+    let rig = Rig::start(RigOptions::default()).await;
     rig.fake.call("replaced.1", &TRUSTED);
     rig.fake.wait_for_playback("replaced.1", "menu").await;
-    rig.fake.on("GET", "/applications/karipass", Reply::With(200, json!({ "channel_ids": [] })));
+    rig.fake.on(
+        "GET",
+        "/applications/karipass",
+        FakeReply::With(200, json!({ "channel_ids": [] })),
+    );
     rig.fake.send(REPLACED);
     rig.wait_for_faults(&["ARI: another program has taken the application over"]).await;
     rig.expect_end("replaced.1", "taken_over").await;
     assert!(!rig.fake.is_gone("replaced.1"));
     rig.fake.wait_for_request("GET", "/applications/karipass", 5).await;
     assert_eq!(rig.fake.requests_like("GET", "/events").len(), 1);
-    rig.fake.once("GET", "/applications/karipass", Reply::With(404, json!({})));
+    rig.fake.once("GET", "/applications/karipass", FakeReply::With(404, json!({})));
     rig.wait_until_ready().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_connection_that_was_given_up_and_is_served_late_is_no_other_program() {
-    let pace = Timeouts { connect: SOON, ..Plan::default().pace };
-    let rig = Rig::start(Plan { pace, ..Plan::default() }).await;
+    let pace = Timeouts { connect: SOON, ..RigOptions::default().pace };
+    let rig = Rig::start(RigOptions { pace, ..RigOptions::default() }).await;
     rig.fake.call("served.1", &TRUSTED);
     rig.fake.wait_for_playback("served.1", "menu").await;
     rig.fake.answer_handshakes(Handshakes::Unanswered);
@@ -175,7 +179,11 @@ async fn a_connection_that_was_given_up_and_is_served_late_is_no_other_program()
     rig.fake.wait_for_socket(3).await;
     rig.wait_until_ready().await;
     rig.fake.wait_for_request("POST", "sound:karipass/menu", 3).await;
-    rig.fake.on("GET", "/applications/karipass", Reply::With(200, json!({ "channel_ids": [] })));
+    rig.fake.on(
+        "GET",
+        "/applications/karipass",
+        FakeReply::With(200, json!({ "channel_ids": [] })),
+    );
     rig.fake.send(REPLACED);
     rig.wait_for_faults(&["ARI: another program has taken the application over"]).await;
     rig.expect_end("served.1", "taken_over").await;
@@ -183,15 +191,15 @@ async fn a_connection_that_was_given_up_and_is_served_late_is_no_other_program()
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_application_that_asterisk_has_forgotten_is_got_back() {
-    let rig = Rig::start(Plan::default()).await;
-    rig.fake.once("GET", "/applications/karipass", Reply::With(404, json!({})));
+    let rig = Rig::start(RigOptions::default()).await;
+    rig.fake.once("GET", "/applications/karipass", FakeReply::With(404, json!({})));
     rig.fake.wait_for_socket(2).await;
     rig.wait_until_ready().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn user_and_password_go_in_a_header_and_nowhere_else() {
-    let rig = Rig::start(Plan::default()).await;
+    let rig = Rig::start(RigOptions::default()).await;
     rig.fake.call("header.1", &TRUSTED);
     rig.fake.wait_for_playback("header.1", "menu").await;
     let requests = rig.fake.requests();
@@ -207,10 +215,10 @@ async fn user_and_password_go_in_a_header_and_nowhere_else() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_asterisk_that_stops_answering_is_noticed() {
-    let rig = Rig::start(Plan::impatient()).await;
-    rig.fake.on("GET", "/channels/", Reply::Never);
+    let rig = Rig::start(RigOptions::impatient()).await;
+    rig.fake.on("GET", "/channels/", FakeReply::Never);
     rig.wait_for_faults(&["ARI does not answer"]).await;
-    rig.fake.on("GET", "/channels/", Reply::Well);
+    rig.fake.on("GET", "/channels/", FakeReply::Well);
     rig.wait_until_ready().await;
 }
 
@@ -218,7 +226,7 @@ async fn an_asterisk_that_stops_answering_is_noticed() {
 async fn a_missing_sound_is_named() {
     let fake = FakeAsterisk::start().await.unwrap();
     fake.set_sounds(SOUNDS.into_iter().filter(|sound| *sound != "karipass/redial"));
-    let rig = Rig::with(fake, Plan::default()).await;
+    let rig = Rig::with(fake, RigOptions::default()).await;
     rig.wait_for_faults(&["sound karipass/redial is missing"]).await;
     rig.fake.set_sounds(SOUNDS);
     rig.wait_until_ready().await;
@@ -226,16 +234,16 @@ async fn a_missing_sound_is_named() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_line_is_not_ready_while_sip_is_not_loaded() {
-    let rig = Rig::start(Plan::default()).await;
-    let module = |status: &str| Reply::With(200, json!({ "status": status }));
-    let gone = || Reply::With(404, json!({ "message": "Module could not be found" }));
+    let rig = Rig::start(RigOptions::default()).await;
+    let module = |status: &str| FakeReply::With(200, json!({ "status": status }));
+    let gone = || FakeReply::With(404, json!({ "message": "Module could not be found" }));
     for name in ["chan_pjsip.so", "res_pjsip.so"] {
         let fault = format!("SIP is not loaded: {name} does not run");
         for stopped in [gone(), module("Not Running")] {
             rig.fake.on("GET", name, stopped);
             rig.wait_for_faults(&[&fault]).await;
             // Without a report nothing changes.
-            rig.fake.on("GET", name, Reply::With(500, json!({})));
+            rig.fake.on("GET", name, FakeReply::With(500, json!({})));
             let asked = rig.fake.requests_like("GET", name).len();
             rig.fake.wait_for_request("GET", name, asked + 2).await;
             rig.wait_for_faults(&[&fault]).await;
@@ -247,9 +255,9 @@ async fn a_line_is_not_ready_while_sip_is_not_loaded() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn idle_connections_that_asterisk_has_closed_do_no_harm() {
-    let mut plan = Plan::default();
-    plan.pace.poll_interval = Duration::from_mins(1);
-    let rig = Rig::start(plan).await;
+    let mut options = RigOptions::default();
+    options.pace.poll_interval = Duration::from_mins(1);
+    let rig = Rig::start(options).await;
     rig.fake.call("idle.1", &TRUSTED);
     rig.fake.wait_for_playback("idle.1", "menu").await;
     let menu = rig.fake.wait_for_request("POST", "menu", 1).await;

@@ -18,7 +18,7 @@ use karipass::clock;
 use karipass_lab::postgres::Database;
 use tokio_postgres::Client;
 
-use crate::site::{self, Caller, Daemon, NUMBER};
+use crate::site::{self, NUMBER, SiteClient, SiteDaemon};
 use crate::support::{self, WAIT_TIMEOUT, wait_until};
 
 /// The dialplan's verdict on a call from [`NUMBER`].
@@ -29,8 +29,8 @@ struct Whole {
     fake: FakeAsterisk,
     database: Database,
     owner: Client,
-    daemon: Daemon,
-    caller: Caller,
+    daemon: SiteDaemon,
+    client: SiteClient,
 }
 
 impl Whole {
@@ -46,15 +46,15 @@ impl Whole {
         let owner = site::contracted_in(&database, "temporary").await;
         let mut variables = variables.to_vec();
         variables.push(("KARIPASS_ARI_URL", fake.url()));
-        let daemon = Daemon::start(&database, &variables);
-        let whole = Self { fake, database, owner, daemon, caller: Caller::new() };
+        let daemon = SiteDaemon::start(&database, &variables);
+        let whole = Self { fake, database, owner, daemon, client: SiteClient::new() };
         wait_until("readiness", async || whole.readyz().await.0 == 200).await;
         whole
     }
 
     /// The answer of `/readyz`.
     async fn readyz(&self) -> (u16, String) {
-        let answer = self.caller.get(&format!("{}/readyz", self.daemon.operators)).await;
+        let answer = self.client.get(&format!("{}/readyz", self.daemon.operators)).await;
         (answer.status, answer.body)
     }
 

@@ -8,7 +8,7 @@ use std::process::Command;
 use serde_json::Value;
 
 use super::Whole;
-use crate::site::{self, Caller, Daemon, NUMBER, RIGHT, WRONG};
+use crate::site::{self, NUMBER, RIGHT, SiteClient, SiteDaemon, WRONG};
 use crate::support::{run, wait_until};
 
 /// The folder into which `make tools` unpacks their readers.
@@ -25,10 +25,10 @@ fn operating(path: &str) -> PathBuf {
 #[tokio::test(flavor = "multi_thread")]
 async fn fail2ban_finds_the_addresses_of_refused_logins_and_of_no_others() {
     let (database, _) = site::contracted("password").await;
-    let daemon = Daemon::start(&database, &[("KARIPASS_LOGIN_LIMIT", "10")]);
+    let daemon = SiteDaemon::start(&database, &[("KARIPASS_LOGIN_LIMIT", "10")]);
     let log_in = async |address: u8, number: &str, password: &str| {
-        let caller = Caller::from([127, 0, 1, address]);
-        caller.log_in(&daemon.base, number, password).await.status
+        let client = SiteClient::from([127, 0, 1, address]);
+        client.log_in(&daemon.base, number, password).await.status
     };
     // 401 for a wrong password and for an unknown number, 429 once the points are spent.
     assert_eq!(log_in(1, NUMBER, WRONG).await, 401);
@@ -98,14 +98,14 @@ async fn a_daemon_exports_documented_metrics_with_documented_labels() {
     let documented = documented();
     let whole = Whole::ready(&[]).await;
     let metrics =
-        async || whole.caller.get(&format!("{}/metrics", whole.daemon.operators)).await.body;
+        async || whole.client.get(&format!("{}/metrics", whole.daemon.operators)).await.body;
     // Prometheus sees no increase from a missing series to 1.
     let (rules, fresh) = (fs::read_to_string(operating(RULES)).unwrap(), metrics().await);
     let watched = rules.split("increase(").skip(1).filter_map(|rest| words(rest).next());
     for counter in watched {
         assert!(fresh.contains(&format!("\n{counter}")), "{counter} does not start at 0");
     }
-    assert_eq!(whole.caller.log_in(&whole.daemon.base, NUMBER, WRONG).await.status, 401);
+    assert_eq!(whole.client.log_in(&whole.daemon.base, NUMBER, WRONG).await.status, 401);
     whole.fake.call("exported.1", &["trusted", NUMBER]);
     whole.fake.wait_for_playback("exported.1", "menu").await;
     whole.fake.press("exported.1", "9");

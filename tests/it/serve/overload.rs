@@ -7,8 +7,8 @@ use std::io::Write as _;
 use std::net::TcpStream;
 
 use super::{TRUSTED, Whole};
-use crate::flood::Flood;
-use crate::site::{Caller, NUMBER, RIGHT, Service};
+use crate::flood::QueueFlood;
+use crate::site::{NUMBER, RIGHT, Service, SiteClient};
 use crate::support::{self, EXCLUSIVE, wait_until, wait_until_locked_out};
 
 /// Additional memory during slow connections and the flood.
@@ -20,7 +20,7 @@ async fn r_calls_continue_beside_slow_connections_and_a_flood_of_logins() {
     let whole = Whole::ready(&[]).await;
     let before = whole.daemon.memory_kib();
     let slow: Vec<TcpStream> = (0..500).map(|_| slow(&whole.daemon.base)).collect();
-    let flood = Flood::begin(&whole.daemon.base).await;
+    let flood = QueueFlood::begin(&whole.daemon.base).await;
     for call in 0..5 {
         let channel = format!("stored.{call}");
         whole.fake.call_up_to_confirmation(&channel).await;
@@ -32,7 +32,7 @@ async fn r_calls_continue_beside_slow_connections_and_a_flood_of_logins() {
     let taken = whole.daemon.memory_kib().saturating_sub(before);
     assert!(taken < MEMORY_KIB, "{taken} KiB");
     flood.end().await;
-    assert_eq!(whole.caller.log_in(&whole.daemon.base, NUMBER, "12345678").await.status, 200);
+    assert_eq!(whole.client.log_in(&whole.daemon.base, NUMBER, "12345678").await.status, 200);
     drop(slow);
 }
 
@@ -41,8 +41,8 @@ async fn r_calls_continue_beside_slow_connections_and_a_flood_of_logins() {
 async fn r_logins_that_hold_the_database_leave_calls_theirs() {
     let whole = Whole::ready(&[("KARIPASS_DATABASE_MAX_CONNECTIONS", "1")]).await;
     whole.owner.batch_execute("BEGIN; LOCK TABLE session").await.unwrap();
-    let (caller, base) = (whole.caller.clone(), whole.daemon.base.clone());
-    let login = tokio::spawn(async move { caller.log_in(&base, NUMBER, RIGHT).await.status });
+    let (client, base) = (whole.client.clone(), whole.daemon.base.clone());
+    let login = tokio::spawn(async move { client.log_in(&base, NUMBER, RIGHT).await.status });
     wait_until_locked_out(&whole.database, 1).await;
     whole.fake.call("line.1", &TRUSTED);
     whole.fake.wait_for_playback("line.1", "menu").await;
@@ -59,7 +59,7 @@ async fn r_a_login_beyond_the_queue_does_not_ask_the_database() {
     owner.batch_execute("BEGIN; LOCK TABLE phone_number").await.unwrap();
     let service = Service::start(&database, &[]).await;
     service.hasher.refuse_logins();
-    let answer = Caller::new().log_in(&service.base, NUMBER, RIGHT).await;
+    let answer = SiteClient::new().log_in(&service.base, NUMBER, RIGHT).await;
     assert_eq!((answer.status, answer.code().as_str()), (503, "busy"));
 }
 

@@ -4,7 +4,7 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 
-use crate::fake_asterisk::Reply;
+use crate::fake_asterisk::FakeReply;
 use karipass::auth::{Audience, Seals};
 use karipass::clock;
 use karipass::hashing::Keys;
@@ -90,7 +90,7 @@ async fn r_sighup_reads_keys_and_passwords_again_and_ends_nothing() {
     whole.hang_up();
     // Read by now: the next change is for another signal.
     wait_until("the error", async || {
-        let metrics = whole.caller.get(&format!("{}/metrics", whole.daemon.operators)).await;
+        let metrics = whole.client.get(&format!("{}/metrics", whole.daemon.operators)).await;
         metrics.body.contains("karipass_reloads_total{outcome=\"refused\"} 1\n")
     })
     .await;
@@ -105,7 +105,7 @@ async fn r_sighup_reads_keys_and_passwords_again_and_ends_nothing() {
     assert!(requests.iter().all(|request| request.authorization.as_deref() == Some(former)));
     whole.hang_up();
     let latter = "Basic a2FyaXBhc3M6bGF0dGVy";
-    whole.fake.on("GET", "/sounds", Reply::With(200, json!([])));
+    whole.fake.on("GET", "/sounds", FakeReply::With(200, json!([])));
     wait_until("the new password of ARI", async || {
         let requests = whole.fake.requests();
         requests.iter().any(|request| request.authorization.as_deref() == Some(latter))
@@ -113,7 +113,7 @@ async fn r_sighup_reads_keys_and_passwords_again_and_ends_nothing() {
     .await;
     // The old sessions use PostgreSQL's old password; those of the line and of the site.
     end_daemon_connections(&superuser).await;
-    let answer = whole.caller.log_in(&whole.daemon.base, NUMBER, RIGHT).await;
+    let answer = whole.client.log_in(&whole.daemon.base, NUMBER, RIGHT).await;
     assert_eq!(answer.status, 200, "{answer:?}");
     let of_new_key = Seals::new(&Keys::parse(NEW_KEY).unwrap());
     let opened = of_new_key.open(&answer.token(), Audience::Api, clock::wall_clock());

@@ -27,7 +27,7 @@ async fn r_on_shutdown_the_site_ends_after_the_notice_and_the_operators_last() {
     assert!(stopped.elapsed() >= NOTICE, "it ended after {:?}", stopped.elapsed());
     // The call continues, and operators see why the process does.
     assert_eq!(whole.readyz().await.0, 503);
-    let calls = whole.daemon.metric(&whole.caller, "karipass_calls ").await;
+    let calls = whole.daemon.metric(&whole.client, "karipass_calls ").await;
     assert!((calls - 1.0).abs() < f64::EPSILON, "{calls} calls");
     whole.fake.hang_up("order.1");
     whole.wait_until_ended().await;
@@ -38,8 +38,8 @@ async fn r_on_shutdown_the_site_ends_after_the_notice_and_the_operators_last() {
 #[tokio::test(flavor = "multi_thread")]
 async fn r_on_shutdown_readyz_fails_first_and_the_site_continues() {
     let mut whole = Whole::ready(&[("KARIPASS_SHUTDOWN_DRAIN_S", "600")]).await;
-    let token = whole.caller.log_in(&whole.daemon.base, NUMBER, RIGHT).await.token();
-    let kept = whole.caller.session(&whole.daemon.base, &token).await;
+    let token = whole.client.log_in(&whole.daemon.base, NUMBER, RIGHT).await.token();
+    let kept = whole.client.session(&whole.daemon.base, &token).await;
     assert_eq!(kept.headers.get(CONNECTION), None);
 
     whole.terminate();
@@ -47,7 +47,7 @@ async fn r_on_shutdown_readyz_fails_first_and_the_site_continues() {
     assert!(whole.readyz().await.1.starts_with("karipass is stopping\n"));
     // Over the connection that is still open, and over new ones.
     for _ in 0..3 {
-        let answer = whole.caller.log_in(&whole.daemon.base, NUMBER, RIGHT).await;
+        let answer = whole.client.log_in(&whole.daemon.base, NUMBER, RIGHT).await;
         assert_eq!((answer.status, &answer.headers[CONNECTION].to_str().unwrap()), (200, &"close"));
     }
     whole.terminate();
@@ -107,12 +107,12 @@ async fn r_on_shutdown_every_login_that_was_taken_is_answered() {
     const AT_ONCE: u32 = 40;
     let _alone = crate::support::EXCLUSIVE.lock().await;
     let mut whole = Whole::ready(&[NO_NOTICE]).await;
-    let counted = |name| whole.daemon.metric(&whole.caller, name);
+    let counted = |name| whole.daemon.metric(&whole.client, name);
     let before = counted("karipass_password_hash_operations_total ").await;
     let mut logins = JoinSet::new();
     for taken in 1..=LOGINS {
-        let (caller, base) = (whole.caller.clone(), whole.daemon.base.clone());
-        logins.spawn(async move { caller.log_in(&base, "0699999999", WRONG).await });
+        let (client, base) = (whole.client.clone(), whole.daemon.base.clone());
+        logins.spawn(async move { client.log_in(&base, "0699999999", WRONG).await });
         if taken % AT_ONCE > 0 {
             continue;
         }
@@ -146,8 +146,8 @@ async fn r_on_shutdown_every_login_that_was_taken_is_answered() {
 async fn r_on_shutdown_a_login_whose_verdict_is_late_is_answered() {
     let mut whole = Whole::ready(&[NO_NOTICE]).await;
     whole.owner.batch_execute("BEGIN; SELECT FROM credential FOR UPDATE").await.unwrap();
-    let (caller, base) = (whole.caller.clone(), whole.daemon.base.clone());
-    let login = tokio::spawn(async move { caller.log_in(&base, NUMBER, RIGHT).await.status });
+    let (client, base) = (whole.client.clone(), whole.daemon.base.clone());
+    let login = tokio::spawn(async move { client.log_in(&base, NUMBER, RIGHT).await.status });
     wait_until_locked_out(&whole.database, 1).await;
     whole.terminate();
     wait_until("the site's end", async || !listens(&whole.daemon.base)).await;
@@ -163,7 +163,7 @@ async fn r_on_shutdown_nobody_idle_and_no_lost_database_delays_the_end() {
     let kept: Vec<TcpStream> = [&whole.daemon.base, &whole.daemon.operators]
         .map(|url| TcpStream::connect(url.strip_prefix("http://").unwrap()).unwrap())
         .into();
-    let used = whole.caller.get(&format!("{}/login", whole.daemon.base)).await;
+    let used = whole.client.get(&format!("{}/login", whole.daemon.base)).await;
     assert_eq!(used.status, 200);
     whole.owner.batch_execute("BEGIN; LOCK TABLE session, credential").await.unwrap();
     whole.terminate();

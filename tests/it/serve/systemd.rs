@@ -9,7 +9,7 @@ use domain::dialog::prompt::SOUNDS;
 use karipass::clock;
 use tempfile::TempDir;
 
-use crate::site::{self, Daemon};
+use crate::site::{self, SiteDaemon};
 use crate::support::{self, WAIT_TIMEOUT};
 
 /// The manager's time-out for watchdog pings.
@@ -21,52 +21,52 @@ const SIGNS: usize = 4;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn r_systemd_is_notified_of_readiness_problems_and_stopping() {
-    let ear = Ear::open();
+    let socket = NotifySocket::open();
     let (postgres, database) = support::stoppable_cluster().await;
-    postgres.stop(karipass_lab::postgres::Shutdown::Fast).unwrap();
+    postgres.stop(karipass_lab::postgres::ShutdownMode::Fast).unwrap();
     let fake = FakeAsterisk::start().await.unwrap();
     fake.set_sounds(SOUNDS);
     fake.refuse(true);
-    let notify = ear.path();
+    let notify = socket.path();
     let given = [("NOTIFY_SOCKET", &*notify), ("KARIPASS_ARI_URL", fake.url()), WATCHDOG_USEC];
-    let mut daemon = Daemon::start(&database, &given);
+    let mut daemon = SiteDaemon::start(&database, &given);
     // It serves, although every server is missing.
-    let before = ear.wait_for("READY=1", |message| message == "READY=1\n");
+    let before = socket.wait_for("READY=1", |message| message == "READY=1\n");
     assert_eq!(before, Vec::<String>::new());
-    ear.wait_for("both to be wanting", |message| {
+    socket.wait_for("both to be wanting", |message| {
         message.starts_with("STATUS=database: ") && message.ends_with("; ARI is not connected\n")
     });
     postgres.start().unwrap();
-    ear.wait_for("Asterisk to be wanting", |message| message == "STATUS=ARI is not connected\n");
+    socket.wait_for("Asterisk to be wanting", |message| message == "STATUS=ARI is not connected\n");
     fake.refuse(false);
-    ear.wait_for("it to be ready", |message| message == "STATUS=ready\n");
+    socket.wait_for("it to be ready", |message| message == "STATUS=ready\n");
     for _ in 0..SIGNS {
-        let others = ear.wait_for("a sign of life", |message| message == SIGN);
+        let others = socket.wait_for("a sign of life", |message| message == SIGN);
         assert_eq!(others, Vec::<String>::new());
     }
     daemon.child().signal(rustix::process::Signal::TERM).unwrap();
-    ear.wait_for("it to stop", |message| message == "STOPPING=1\nSTATUS=karipass is stopping\n");
-    ear.wait_for("a sign of life while it stops", |message| message == SIGN);
+    socket.wait_for("it to stop", |message| message == "STOPPING=1\nSTATUS=karipass is stopping\n");
+    socket.wait_for("a sign of life while it stops", |message| message == SIGN);
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn r_systemd_hears_that_it_lives_only_if_it_asks() {
-    let (ears, asking) = ([Ear::open(), Ear::open()], Ear::open());
+    let (sockets, asking) = ([NotifySocket::open(), NotifySocket::open()], NotifySocket::open());
     let database = support::database().await;
-    let notify = ears.each_ref().map(Ear::path);
+    let notify = sockets.each_ref().map(NotifySocket::path);
     let unasked = [("NOTIFY_SOCKET", &*notify[0])];
     let somebody_elses = [("NOTIFY_SOCKET", &*notify[1]), WATCHDOG_USEC, ("WATCHDOG_PID", "1")];
-    let daemons = [&unasked[..], &somebody_elses].map(|given| Daemon::start(&database, given));
+    let daemons = [&unasked[..], &somebody_elses].map(|given| SiteDaemon::start(&database, given));
     // By then these would have reported it too.
     let notify = asking.path();
-    let asked = Daemon::start(&database, &[("NOTIFY_SOCKET", &*notify), WATCHDOG_USEC]);
+    let asked = SiteDaemon::start(&database, &[("NOTIFY_SOCKET", &*notify), WATCHDOG_USEC]);
     for _ in 0..2 * SIGNS {
         asking.wait_for("a sign of life", |message| message == SIGN);
     }
     drop((daemons, asked));
-    for ear in ears {
+    for socket in sockets {
         let is_known = |message: &str| message == "READY=1\n" || message.starts_with("STATUS=");
-        let heard = ear.all(Duration::from_millis(1));
+        let heard = socket.all(Duration::from_millis(1));
         assert!(heard.contains(&"READY=1\n".to_owned()), "{heard:?}");
         assert!(heard.iter().all(|message| is_known(message)), "{heard:?}");
     }
@@ -100,12 +100,12 @@ fn r_systemd_waits_for_calls_by_the_sample_unit() {
 }
 
 /// The service manager's side.
-struct Ear {
+struct NotifySocket {
     socket: UnixDatagram,
     folder: TempDir,
 }
 
-impl Ear {
+impl NotifySocket {
     fn open() -> Self {
         let folder = tempfile::tempdir().unwrap();
         let socket = UnixDatagram::bind(folder.path().join("notify")).unwrap();
@@ -151,9 +151,9 @@ async fn expect_silence_while_hanging(filter: &str, fake: &FakeAsterisk, log: im
     /// The capacity of a pipe on Linux (pipe(7)), and the least bytes of each round.
     const PIPE: u64 = 64 * 1024;
     const LINES: u64 = 8 * 1024;
-    let ear = Ear::open();
+    let socket = NotifySocket::open();
     let database = support::database().await;
-    let notify = ear.path();
+    let notify = socket.path();
     let (mut unread, pipe) = std::io::pipe().unwrap();
     let given = [
         ("NOTIFY_SOCKET", &*notify),
@@ -161,9 +161,9 @@ async fn expect_silence_while_hanging(filter: &str, fake: &FakeAsterisk, log: im
         ("KARIPASS_ARI_URL", fake.url()),
         ("KARIPASS_LOG_FILTER", filter),
     ];
-    let daemon = Daemon::start_with_log(&database, &given, pipe.into());
+    let daemon = SiteDaemon::start_with_log(&database, &given, pipe.into());
     let is_sign = |message: &str| message == SIGN;
-    ear.wait_for("a sign of life", is_sign);
+    socket.wait_for("a sign of life", is_sign);
     let began = clock::now();
     loop {
         for _ in 0..BATCH_SIZE {
@@ -171,7 +171,7 @@ async fn expect_silence_while_hanging(filter: &str, fake: &FakeAsterisk, log: im
         }
         // A daemon without processor time is silent too, but fills no pipe.
         let is_full = rustix::io::ioctl_fionread(&unread).unwrap() + LINES > PIPE;
-        if is_full && !ear.all(2 * GRANTED).iter().any(|message| is_sign(message)) {
+        if is_full && !socket.all(2 * GRANTED).iter().any(|message| is_sign(message)) {
             break;
         }
         assert!(
@@ -180,7 +180,7 @@ async fn expect_silence_while_hanging(filter: &str, fake: &FakeAsterisk, log: im
         );
     }
     let reading = thread::spawn(move || std::io::copy(&mut unread, &mut std::io::sink()));
-    ear.wait_for("a sign of life again", is_sign);
+    socket.wait_for("a sign of life again", is_sign);
     drop(daemon);
     reading.join().unwrap().unwrap();
 }

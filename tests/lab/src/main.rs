@@ -6,7 +6,7 @@ use karipass_lab::{call, run};
 /// karipass for demonstration, on loopback
 #[derive(Debug, Parser)]
 #[command(name = "lab")]
-enum Command {
+enum LabCommand {
     /// PostgreSQL, Asterisk and the daemon, until Ctrl-C
     Run(run::RunOptions),
     /// A scripted subscriber who calls what runs, sets a password, and logs in
@@ -14,12 +14,12 @@ enum Command {
 }
 
 fn main() -> anyhow::Result<()> {
-    let command = Command::parse();
+    let command = LabCommand::parse();
     let runtime = tokio::runtime::Runtime::new()?;
     let outcome = runtime.block_on(async {
         match command {
-            Command::Run(options) => run::run(&options).await,
-            Command::Call(options) => call::call(&options).await,
+            LabCommand::Run(options) => run::run(&options).await,
+            LabCommand::Call(options) => call::call(&options).await,
         }
     });
     runtime.shutdown_background(); // what is still starting ends with this process

@@ -90,7 +90,7 @@ impl Driver {
     }
 
     /// A browser with a new profile.
-    pub async fn open(&self, manner: Manner) -> Result<Browser> {
+    pub async fn open(&self, manner: Manner) -> Result<Chromium> {
         let profile = tempfile::Builder::new().prefix("profile-").tempdir_in(&self.folder)?.keep();
         // Another part of this process may have chosen it before.
         let _ = rustls::crypto::ring::default_provider().install_default();
@@ -103,7 +103,7 @@ impl Driver {
         .connect()
         .await
         .context("opening a browser")?;
-        Ok(Browser { driver, walked: Mutex::default(), examined: Mutex::default() })
+        Ok(Chromium { driver, walked: Mutex::default(), examined: Mutex::default() })
     }
 }
 
@@ -116,7 +116,7 @@ impl Drop for Driver {
 
 /// One Chromium; it ends with its driver.
 #[derive(Debug)]
-pub struct Browser {
+pub struct Chromium {
     driver: WebDriver,
     /// The pages that have been walked by keyboard.
     walked: Mutex<HashSet<String>>,

@@ -7,7 +7,7 @@ use thirtyfour::error::WebDriverErrorInner;
 use thirtyfour::{By, WebElement};
 use tokio::time::sleep;
 
-use super::Browser;
+use super::Chromium;
 
 const ARRIVAL_TIMEOUT: Duration = Duration::from_mins(1);
 const POLL_INTERVAL: Duration = Duration::from_millis(10);
@@ -45,7 +45,7 @@ impl Page {
     }
 }
 
-impl Browser {
+impl Chromium {
     /// Makes the browser new: no cookies, no storage, no history.
     pub async fn reset(&self) -> Result<()> {
         let new = self.driver.new_tab().await?;

@@ -6,7 +6,7 @@ use std::sync::PoisonError;
 use anyhow::{Context as _, Result, ensure};
 use serde_json::{Value, json};
 
-use super::{Browser, Page, Visitor};
+use super::{Chromium, Page, Visitor};
 use karipass_lab::repository;
 
 /// Where `make` puts axe-core.
@@ -26,7 +26,7 @@ axe.run(document, {runOnly: rules, resultTypes: ['violations']}).then(
         violation => [violation.id, violation.help, violation.nodes.map(node => node.html)])),
     error => done([['axe-core failed', String(error), []]]))";
 
-impl Browser {
+impl Chromium {
     /// axe-core finds nothing on this page, in light and in dark colours.
     pub(super) async fn check_accessibility(&self, page: &Page) -> Result<()> {
         let shape: String = self.driver.execute(SHAPE, vec![]).await?.convert()?;

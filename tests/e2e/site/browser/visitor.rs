@@ -9,7 +9,7 @@ use std::sync::PoisonError;
 use anyhow::{Result, bail, ensure};
 use thirtyfour::{Key, WebElement};
 
-use super::{Browser, Page};
+use super::{Chromium, Page};
 
 /// The element with the focus, if any, and whether it is visible.
 const STOP: &str = "const stop = document.activeElement;
@@ -39,14 +39,14 @@ impl Manner {
 /// A person at a browser, on one site.
 #[derive(Debug)]
 pub struct Visitor<'a> {
-    pub browser: &'a Browser,
+    pub browser: &'a Chromium,
     pub(super) site: String,
     pub(super) manner: Manner,
 }
 
 impl<'a> Visitor<'a> {
     /// Opens a fresh browser; `site` such as `https://localhost:8443`.
-    pub async fn start(browser: &'a Browser, site: &str, manner: Manner) -> Result<Self> {
+    pub async fn start(browser: &'a Chromium, site: &str, manner: Manner) -> Result<Self> {
         browser.reset().await?;
         Ok(Self { browser, site: site.to_owned(), manner })
     }

@@ -40,7 +40,7 @@ pub enum Durability {
 
 /// Ways to stop the server.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Shutdown {
+pub enum ShutdownMode {
     /// Ends connections and writes everything (`SIGINT`).
     Fast,
     /// Stops at once, with recovery at the next start (`SIGQUIT`).

@@ -13,7 +13,7 @@ use std::time::Duration;
 use anyhow::{Context as _, Result, ensure};
 use rustix::process::{Signal, geteuid, kill_process};
 
-use super::{Durability, Passwords, Postgres, Shutdown};
+use super::{Durability, Passwords, Postgres, ShutdownMode};
 use crate::child::{self, Child};
 use crate::daemon::write_secret;
 use crate::folder;
@@ -113,7 +113,7 @@ impl Postgres {
     ///
     /// The address is unique, since the port is the one in the socket's name.
     pub fn demand_tls(&self, folder: &Path) -> Result<Ipv4Addr> {
-        self.stop(Shutdown::Fast)?;
+        self.stop(ShutdownMode::Fast)?;
         for file in ["certificate.pem", "key.pem"] {
             write_for_server(&self.data().join(file), &fs::read_to_string(folder.join(file))?)?;
         }
@@ -161,14 +161,14 @@ impl Postgres {
     }
 
     /// Ends the postmaster and all its processes, and waits until they are gone.
-    pub fn stop(&self, shutdown: Shutdown) -> Result<()> {
+    pub fn stop(&self, shutdown: ShutdownMode) -> Result<()> {
         let mut slot = self.postmaster.lock().unwrap_or_else(PoisonError::into_inner);
         let Some(mut postmaster) = slot.take() else { return Ok(()) };
         let backends = child::descendants(postmaster.id());
         match shutdown {
-            Shutdown::Fast => postmaster.signal(Signal::INT)?,
-            Shutdown::Immediate => postmaster.signal(Signal::QUIT)?,
-            Shutdown::Kill => {
+            ShutdownMode::Fast => postmaster.signal(Signal::INT)?,
+            ShutdownMode::Immediate => postmaster.signal(Signal::QUIT)?,
+            ShutdownMode::Kill => {
                 postmaster.kill()?;
                 for backend in &backends {
                     let _ = kill_process(*backend, Signal::KILL); // it may have just ended
@@ -200,8 +200,8 @@ impl Postgres {
 impl Drop for Postgres {
     fn drop(&mut self) {
         let shutdown = match self.durability {
-            Durability::Durable => Shutdown::Fast,
-            Durability::Fast => Shutdown::Immediate,
+            Durability::Durable => ShutdownMode::Fast,
+            Durability::Fast => ShutdownMode::Immediate,
         };
         let _ = self.stop(shutdown); // the death signal is still there
     }

@@ -9,14 +9,14 @@ use super::sipp::{CallSignal, Ending};
 /// How long after the call's end its last packets may still be in the threads.
 pub(super) const STRAGGLERS: Duration = Duration::from_millis(500);
 
-pub(super) struct State {
+pub(super) struct CallProgress {
     pub(super) hearing: Hearing,
     pub(super) answered: Option<(u16, Instant)>,
     pub(super) informed: usize,
     pub(super) ending: Option<(Ending, Instant)>,
 }
 
-impl State {
+impl CallProgress {
     pub(super) fn on_signal(&mut self, at: Instant, news: CallSignal) {
         match news {
             CallSignal::Answered(port) => self.answered = Some((port, at)),
@@ -31,18 +31,18 @@ impl State {
 }
 
 pub(super) struct CallState {
-    state: Mutex<State>,
+    state: Mutex<CallProgress>,
     pub(super) changed: Condvar,
 }
 
 impl CallState {
     pub(super) fn new() -> Self {
         let hearing = Hearing::new(Library::guidance());
-        let state = State { hearing, answered: None, informed: 0, ending: None };
+        let state = CallProgress { hearing, answered: None, informed: 0, ending: None };
         Self { state: Mutex::new(state), changed: Condvar::new() }
     }
 
-    pub(super) fn lock(&self) -> MutexGuard<'_, State> {
+    pub(super) fn lock(&self) -> MutexGuard<'_, CallProgress> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -50,7 +50,7 @@ impl CallState {
     pub(super) fn wait<T>(
         &self,
         within: Duration,
-        mut look: impl FnMut(&State) -> Option<T>,
+        mut look: impl FnMut(&CallProgress) -> Option<T>,
     ) -> Option<T> {
         const NOW_AND_THEN: Duration = Duration::from_millis(50);
         let until = Instant::now() + within;

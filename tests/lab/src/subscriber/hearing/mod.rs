@@ -28,7 +28,7 @@ const UNKNOWN_LOUD_BYTES: usize = 40;
 pub struct Library(HashMap<[u8; BLOCK], Vec<Place>>);
 
 /// A file in µ-law.
-struct Sound {
+struct SoundFile {
     name: &'static str,
     codes: Vec<u8>,
 }
@@ -36,7 +36,7 @@ struct Sound {
 /// A position in a sound, or its end.
 #[derive(Clone, Copy)]
 struct Place {
-    sound: &'static Sound,
+    sound: &'static SoundFile,
     offset: usize,
 }
 
@@ -55,7 +55,7 @@ impl Library {
         let mut places: HashMap<[u8; BLOCK], Vec<Place>> = HashMap::new();
         for (name, samples) in sounds {
             let codes = samples.into_iter().map(ulaw::encode).collect();
-            let sound: &'static Sound = Box::leak(Box::new(Sound { name, codes }));
+            let sound: &'static SoundFile = Box::leak(Box::new(SoundFile { name, codes }));
             for (index, block) in sound.codes.as_chunks::<BLOCK>().0.iter().enumerate() {
                 if block.iter().any(|code| ulaw::is_loud(*code)) {
                     places.entry(*block).or_default().push(Place { sound, offset: index * BLOCK });
