@@ -64,7 +64,7 @@ fn without_stasis_broadcast_one_daemon_is_asked_after_the_other() -> Result<()> 
     let mut call = story.call_from_contract()?;
     call.hear("menu")?;
     b.child.signal(Signal::TERM)?;
-    wait_for_readyz(b.operators(), 503, "stopping")?;
+    wait_for_readyz(b.setup.operators, 503, "stopping")?;
     story.call_from_child()?.hear_whole("trouble")?.expect_hangup()?;
     call.hang_up()
 }
@@ -219,11 +219,11 @@ fn ring_at_one(answered: (&str, &str), inject: fn(&mut Daemon) -> Result<()>) ->
         let calling = scope.spawn(|| story.call_from_contract());
         let until = Instant::now() + HEARING_TIMEOUT;
         loop {
-            if daemon::calls(a.operators()) > 0.0 {
+            if daemon::calls(a.setup.operators) > 0.0 {
                 inject(&mut a)?;
                 break;
             }
-            if daemon::calls(b.operators()) > 0.0 {
+            if daemon::calls(b.setup.operators) > 0.0 {
                 inject(&mut b)?;
                 break;
             }

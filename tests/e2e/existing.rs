@@ -98,7 +98,8 @@ fn r_check_leads_from_freepbx_to_a_call() -> Result<()> {
 
 /// Debian's configuration, on a port of its own.
 fn debian(setup: AsteriskSetup) -> Result<AsteriskSetup> {
-    let setup = setup.with_packaged_configuration()?;
+    let packaged = setup.packaged_etc.clone();
+    let setup = setup.with_configuration(&packaged)?;
     let port = format!("[general](+)\nbindport = {}\n", setup.ari.port());
     append(&setup, "http.conf", &port)?;
     Ok(setup)

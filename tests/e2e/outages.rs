@@ -73,7 +73,7 @@ fn without_a_daemon_the_dialplan_apologises() -> Result<()> {
 fn a_daemon_whose_line_is_taken_over_reports_it_and_serves_again() -> Result<()> {
     let system = System::start(&SHORT)?;
     let story = Story::new(&system)?;
-    let first = system.daemon.as_ref().unwrap().lock().unwrap().operators();
+    let first = system.daemon.as_ref().unwrap().lock().unwrap().setup.operators;
     let (asterisk, database) = (&system.asterisk.setup, &system.database);
     let folder = tempfile::tempdir()?;
     let another = DaemonSetup::new(Path::new(KARIPASS), folder.path(), asterisk, database)?;

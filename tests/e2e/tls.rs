@@ -1,7 +1,7 @@
 //! A whole call with PostgreSQL and ARI over TLS only (`R`).
 
 use anyhow::{Result, ensure};
-use karipass_lab::certificate::Authority;
+use karipass_lab::certificate::certify_in;
 use karipass_lab::ports;
 
 use crate::check::check;
@@ -11,9 +11,9 @@ use crate::system::{SHORT, System};
 #[test]
 fn r_postgresql_and_asterisk_are_spoken_to_over_tls() -> Result<()> {
     let (ours, others) = (tempfile::tempdir()?, tempfile::tempdir()?);
-    let authority = Authority::make_in(ours.path())?;
-    authority.certify(&["db.example", "127.0.0.1"], ours.path())?;
-    Authority::make_in(others.path())?;
+    for folder in [&ours, &others] {
+        certify_in(folder.path(), &["db.example", "127.0.0.1"])?;
+    }
     let (folder, port) = (ours.path().display(), ports::free_tcp()?);
     let http = format!(
         "tlsenable = yes\ntlsbindaddr = 127.0.0.1:{port}\ntlscertfile = {folder}/certificate.pem\n\

@@ -59,7 +59,7 @@ pub fn expect_none(system: &System) -> Result<()> {
 fn logs(system: &System) -> Result<()> {
     let mut files = vec![system.postgres.log()];
     if let Some(daemon) = &system.daemon {
-        files.push(daemon.lock().unwrap().log());
+        files.push(daemon.lock().unwrap().setup.log());
     }
     files.extend(below(&system.asterisk.setup.folder.join("log"))?);
     let passwords = system.passwords();

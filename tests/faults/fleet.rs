@@ -157,7 +157,7 @@ impl Fleet {
             let member = Arc::new(Member {
                 name,
                 site: daemon.site(),
-                operators: daemon.operators(),
+                operators: daemon.setup.operators,
                 daemon: Mutex::new(daemon),
                 supervised: AtomicBool::new(true),
                 last_ready: Mutex::new(None),

@@ -159,7 +159,7 @@ impl Row {
 fn complaints(system: &FaultSystem) -> String {
     let mut text = String::new();
     for member in system.fleet.members() {
-        let log = fs::read_to_string(member.daemon().log()).unwrap_or_default();
+        let log = fs::read_to_string(member.daemon().setup.log()).unwrap_or_default();
         let is_complaint = |line: &&str| line.contains("WARN") || line.contains("ERROR");
         let mut last: Vec<&str> =
             log.lines().rev().filter(is_complaint).take(MAX_REPORTED).collect();

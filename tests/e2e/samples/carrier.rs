@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail, ensure};
 use karipass_lab::asterisk::{Asterisk, AsteriskSetup, CARRIER, SET_UP_NUMBER};
-use karipass_lab::certificate::Authority;
+use karipass_lab::certificate::certify_in;
 use karipass_lab::{ports, repository, secret};
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use tokio::net::{TcpSocket, TcpStream};
@@ -31,7 +31,7 @@ fn p1_a_carrier_over_tcp_or_tls_is_trusted_by_its_certificate() -> Result<()> {
     let folder = tempfile::tempdir()?;
     let (ours, others) = (tempfile::tempdir()?, tempfile::tempdir()?);
     for keys in [ours.path(), others.path()] {
-        Authority::make_in(keys)?.certify(&["127.0.0.1"], keys)?;
+        certify_in(keys, &["127.0.0.1"])?;
     }
     let (tcp, tls) = (ports::free_tcp()?, ports::free_tcp()?);
     let transports = in_comments()?

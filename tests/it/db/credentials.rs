@@ -6,7 +6,7 @@ use karipass_lab::proxy::{Point, Trouble};
 use metrics_exporter_prometheus::PrometheusBuilder;
 
 use super::scene::{CONTRACT, DatabaseScene, FIRST, OTHER, PHC, PLAIN, SECOND, number, temporary};
-use crate::support::daemon_db;
+use crate::support::{daemon_db, wait_until};
 use crate::temporary_password::SetTemporary as _;
 
 /// Counts one when there is no other transaction, statement or lock in this database.
@@ -95,7 +95,7 @@ async fn p13_dropped_before_any_statement_is_through_nothing_changes() {
         let call = tokio::spawn(async move {
             calling.set_temporary(&temporary(CONTRACT, AuthUnit::Number, FIRST)).await
         });
-        proxy.wait_until_met().await;
+        wait_until("the statement", async || proxy.meetings() > 0).await;
         call.abort();
         assert!(call.await.unwrap_err().is_cancelled());
         proxy.make(Trouble::None);

@@ -57,10 +57,11 @@ async fn p9_a_commit_still_under_way_is_waited_for_and_not_done_twice() {
         // The commit's statements wait for this one; the client is cut off meanwhile.
         let lock = "BEGIN; SELECT FROM phone_number FOR UPDATE";
         scene.owner.batch_execute(lock).await.unwrap();
+        let met = proxy.meetings();
         proxy.make(Trouble::CutAfter(COMMIT));
         let calling = db.clone();
         let call = tokio::spawn(async move { calling.set_temporary(&line()).await });
-        tokio::time::timeout(WAIT_TIMEOUT, proxy.wait_until_met()).await.unwrap();
+        wait_until("the commit", async || proxy.meetings() > met).await;
         proxy.make(Trouble::None);
         // The first attempt and its retry.
         wait_until_locked_out(&scene.database, 2).await;

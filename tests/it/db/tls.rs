@@ -4,7 +4,7 @@ use domain::policy::temporary_password::SetOutcome;
 use std::path::Path;
 
 use domain::auth_unit::AuthUnit;
-use karipass_lab::certificate::Authority;
+use karipass_lab::certificate::certify_in;
 use karipass_lab::postgres::{Durability, Postgres};
 
 use super::scene::{CONTRACT, DatabaseScene, temporary};
@@ -16,8 +16,8 @@ async fn r_postgresql_is_spoken_to_over_tls_as_sslmode_says() {
     let postgres = Postgres::temporary(Durability::Fast).await.unwrap();
     let database = postgres.migrated("karipass", Path::new(KARIPASS)).await.unwrap();
     let (ours, others) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
-    Authority::make_in(ours.path()).unwrap().certify(&["db.example"], ours.path()).unwrap();
-    Authority::make_in(others.path()).unwrap();
+    certify_in(ours.path(), &["db.example"]).unwrap();
+    certify_in(others.path(), &["db.example"]).unwrap();
     let address = postgres.demand_tls(ours.path()).unwrap();
     DatabaseScene::in_database(database.clone()).await;
     let known = format!("sslrootcert={}", ours.path().join("ca.pem").display());

@@ -30,27 +30,16 @@ pub fn make_in(folder: &Path, ends: SystemTime) -> Result<()> {
     write(folder, &key, &parameters.self_signed(&key)?)
 }
 
-/// A private certificate authority.
-pub struct Authority {
-    issuer: Issuer<'static, KeyPair>,
-}
-
-impl Authority {
-    /// Creates an authority, and `ca.pem` in `folder`.
-    pub fn make_in(folder: &Path) -> Result<Self> {
-        let mut parameters = CertificateParams::default();
-        parameters.distinguished_name.push(DnType::CommonName, secret());
-        parameters.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-        let key = KeyPair::generate()?;
-        fs::write(folder.join("ca.pem"), parameters.self_signed(&key)?.pem())?;
-        Ok(Self { issuer: Issuer::new(parameters, key) })
-    }
-
-    /// Creates `certificate.pem` and `key.pem` in `folder`, for these names and addresses.
-    pub fn certify(&self, names: &[&str], folder: &Path) -> Result<()> {
-        let key = KeyPair::generate()?;
-        write(folder, &key, &parameters(names)?.signed_by(&key, &self.issuer)?)
-    }
+/// Creates a private authority's `ca.pem` in `folder`, and `certificate.pem` and `key.pem`, which
+/// it has certified for these names and addresses.
+pub fn certify_in(folder: &Path, names: &[&str]) -> Result<()> {
+    let mut authority = CertificateParams::default();
+    authority.distinguished_name.push(DnType::CommonName, secret());
+    authority.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    let authority_key = KeyPair::generate()?;
+    fs::write(folder.join("ca.pem"), authority.self_signed(&authority_key)?.pem())?;
+    let (issuer, key) = (Issuer::new(authority, authority_key), KeyPair::generate()?);
+    write(folder, &key, &parameters(names)?.signed_by(&key, &issuer)?)
 }
 
 fn parameters(names: &[&str]) -> Result<CertificateParams> {

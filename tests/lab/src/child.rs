@@ -18,6 +18,7 @@ use rustix::process::{Pid, Signal, kill_process};
 
 /// The interval of polls of a starting or ending process.
 const POLL_INTERVAL: Duration = Duration::from_millis(20);
+const STOP_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// A command to start, and the receiver of its result.
 type StartRequest = (Command, Sender<io::Result<process::Child>>);
@@ -93,10 +94,10 @@ impl Child {
         Ok(self.process.wait()?)
     }
 
-    /// Asks it to end (SIGTERM) and waits; after `within` kills it, and returns an error.
-    pub fn stop(&mut self, within: Duration) -> Result<ExitStatus> {
+    /// Asks it to end (SIGTERM) and waits; after 30 s kills it, and returns an error.
+    pub fn stop(&mut self) -> Result<ExitStatus> {
         self.signal(Signal::TERM)?;
-        let status = self.wait_for_end(within);
+        let status = self.wait_for_end(STOP_TIMEOUT);
         self.kill()?;
         status
     }

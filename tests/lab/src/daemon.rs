@@ -28,7 +28,6 @@ pub const NO_LIMITS: [(&str, &str); 4] = [
 ];
 
 const READY_TIMEOUT: Duration = Duration::from_mins(1);
-const STOP_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// The options of a private daemon.
 #[derive(Debug, Clone)]
@@ -37,8 +36,8 @@ pub struct DaemonSetup {
     folder: PathBuf,
     /// The port of its site.
     pub https: u16,
-    /// The port of its operators' listener.
-    pub operators: u16,
+    /// Where its operators' listener is.
+    pub operators: SocketAddr,
     ari: SocketAddr,
     ari_password: String,
     etc: PathBuf,
@@ -59,7 +58,7 @@ impl DaemonSetup {
             karipass: karipass.to_owned(),
             folder: folder.into(),
             https: ports::free_tcp()?,
-            operators: ports::free_tcp()?,
+            operators: (Ipv4Addr::LOCALHOST, ports::free_tcp()?).into(),
             ari: asterisk.ari,
             ari_password: asterisk.ari_password.clone(),
             etc: asterisk.etc(),
@@ -108,7 +107,7 @@ impl DaemonSetup {
              [hashing]\nkeys_file = \"hash.keys\"\n\n\
              [site]\nlisten = \"127.0.0.1:{https}\"\ncertificate_file = \"certificate.pem\"\n\
              key_file = \"key.pem\"\n\n\
-             [operators]\nlisten = \"127.0.0.1:{operators}\"\n\n\
+             [operators]\nlisten = \"{operators}\"\n\n\
              [shutdown]\ndrain_s = 0\ncall_grace_s = 10\n"
         )
     }
@@ -145,7 +144,8 @@ impl DaemonSetup {
         self.folder.join("hash.keys")
     }
 
-    fn log(&self) -> PathBuf {
+    /// The log file.
+    pub fn log(&self) -> PathBuf {
         self.folder.join("karipass.log")
     }
 
@@ -186,7 +186,7 @@ impl Daemon {
 
     /// Waits until `/readyz` says 200.
     pub fn wait_until_ready(&mut self) -> Result<()> {
-        let operators = self.operators();
+        let operators = self.setup.operators;
         let ready = self.child.wait_for(READY_TIMEOUT, || Ok(get(operators, "/readyz").0 == 200));
         ready.with_context(|| get(operators, "/readyz").1)
     }
@@ -206,7 +206,7 @@ impl Daemon {
 
     /// Ends it as a service manager would, and checks its exit status.
     pub fn stop(&mut self) -> Result<()> {
-        let status = self.child.stop(STOP_TIMEOUT)?;
+        let status = self.child.stop()?;
         ensure!(status.success(), "karipass ended badly: {status}");
         Ok(())
     }
@@ -219,16 +219,6 @@ impl Daemon {
     /// Its self-signed certificate in PEM.
     pub fn certificate(&self) -> PathBuf {
         self.setup.folder.join("certificate.pem")
-    }
-
-    /// The address of its operators' listener.
-    pub fn operators(&self) -> SocketAddr {
-        (Ipv4Addr::LOCALHOST, self.setup.operators).into()
-    }
-
-    /// Its log file.
-    pub fn log(&self) -> PathBuf {
-        self.setup.log()
     }
 }
 

@@ -81,7 +81,7 @@ pub async fn run(options: &RunOptions) -> Result<()> {
     };
     say("Ending…");
     system.daemon.stop()?;
-    system.asterisk.stop()?;
+    system.asterisk.child.stop()?;
     drop(system);
     match fallen {
         Some(name) => bail!("{name} has ended by itself; its log is under {}", var.display()),
@@ -109,7 +109,7 @@ async fn start(options: &RunOptions, var: &Path) -> Result<Demonstration> {
     let mut setup = DaemonSetup::new(&karipass, var.join("karipass"), &asterisk.setup, &database)?
         .variables(std::env::vars().filter(|(name, _)| name.starts_with("KARIPASS_")));
     setup.https = port("KARIPASS_SITE_LISTEN", options.shared.https_port);
-    setup.operators = port("KARIPASS_OPERATORS_LISTEN", options.ops_port);
+    setup.operators.set_port(port("KARIPASS_OPERATORS_LISTEN", options.ops_port));
     setup.lay_out()?;
     setup.import(&repository().join(demonstration::CONTRACTS))?;
     let daemon = tokio::task::spawn_blocking(|| Daemon::start(setup)).await??;
@@ -180,7 +180,7 @@ fn summary(system: &Demonstration, var: &Path) -> Result<String> {
     let shown = var.strip_prefix(std::env::current_dir()?).unwrap_or(var).display();
     let sip = system.asterisk.setup.sip;
     let site = system.daemon.site();
-    let operators = system.daemon.operators();
+    let operators = system.daemon.setup.operators;
     let karipass = binary()?;
     let karipass = karipass.strip_prefix(std::env::current_dir()?).unwrap_or(&karipass).display();
     let text = format!(

@@ -32,7 +32,6 @@ pub use page::Page;
 pub use visitor::{Manner, Visitor};
 
 const START_TIMEOUT: Duration = Duration::from_secs(30);
-const END_TIMEOUT: Duration = Duration::from_secs(10);
 /// For one command; the slowest is the loading of a page on a busy machine.
 const ANSWER_TIMEOUT: Duration = Duration::from_mins(1);
 
@@ -110,7 +109,7 @@ impl Driver {
 impl Drop for Driver {
     fn drop(&mut self) {
         // Chromium needs a moment to leave its profile. A failure cannot be handled here.
-        drop(self.child.stop(END_TIMEOUT));
+        drop(self.child.stop());
     }
 }
 

@@ -6,7 +6,6 @@
 mod setup;
 
 use std::net::Ipv4Addr;
-use std::time::Duration;
 
 use anyhow::Result;
 
@@ -19,8 +18,6 @@ pub const ARI_USER: &str = "karipass";
 pub const SET_UP_NUMBER: &str = "0664806430";
 /// The address of the samples' carrier trunk.
 pub const CARRIER: Ipv4Addr = Ipv4Addr::new(127, 0, 0, 2);
-
-const STOP_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// A running private Asterisk; killed when dropped.
 #[derive(Debug)]
@@ -44,11 +41,6 @@ impl Asterisk {
         self.child.kill()?;
         self.child = self.setup.boot()?;
         Ok(())
-    }
-
-    /// Ends it as a service manager would.
-    pub fn stop(&mut self) -> Result<()> {
-        self.child.stop(STOP_TIMEOUT).map(drop)
     }
 
     /// The console's answer to a command.

@@ -39,7 +39,11 @@ impl Phone {
 /// The options of a private Asterisk.
 #[derive(Debug)]
 pub struct AsteriskSetup {
-    installation: Installation,
+    program: PathBuf,
+    modules: PathBuf,
+    data: PathBuf,
+    /// The configuration that Asterisk's package came with.
+    pub packaged_etc: PathBuf,
     /// All that it writes is below.
     pub folder: PathBuf,
     /// The folder of its sockets.
@@ -58,20 +62,15 @@ pub struct AsteriskSetup {
     has_configuration: bool,
 }
 
-/// Where an Asterisk is installed.
-#[derive(Debug)]
-struct Installation {
-    program: PathBuf,
-    modules: PathBuf,
-    data: PathBuf,
-    etc: PathBuf,
-}
-
 impl AsteriskSetup {
     /// An Asterisk in `folder`, on free ports, with fresh secrets and no telephones.
     pub fn new(folder: impl Into<PathBuf>) -> Result<Self> {
+        let [program, modules, data, packaged_etc] = installation()?;
         Ok(Self {
-            installation: Installation::find()?,
+            program,
+            modules,
+            data,
+            packaged_etc,
             folder: folder.into(),
             run: folder::for_socket("karipass-")?,
             sip: (Ipv4Addr::LOCALHOST, ports::free_udp()?).into(),
@@ -91,12 +90,6 @@ impl AsteriskSetup {
     pub fn snippet(mut self, file: &str, text: &str) -> Self {
         self.snippets.push((file.to_owned(), text.to_owned()));
         self
-    }
-
-    /// Copies the configuration that Asterisk's package came with, in place of the samples.
-    pub fn with_packaged_configuration(self) -> Result<Self> {
-        let etc = self.installation.etc.clone();
-        self.with_configuration(&etc)
     }
 
     /// Copies the configuration in `from`, in place of the samples. Ports, secrets and telephones
@@ -119,7 +112,7 @@ impl AsteriskSetup {
 
     fn command(&self) -> Command {
         let mut command = Command::new("setpriv");
-        command.args(["--pdeathsig", "TERM"]).arg(&self.installation.program);
+        command.args(["--pdeathsig", "TERM"]).arg(&self.program);
         command.arg("-C").arg(self.etc().join("asterisk.conf")).stdin(Stdio::null());
         command
     }
@@ -179,7 +172,7 @@ impl AsteriskSetup {
 
     fn directories(&self) -> String {
         let (own, run) = (self.folder.display(), self.run.path().display());
-        let modules = self.installation.modules.display();
+        let modules = self.modules.display();
         format!(
             "[directories]\nastetcdir = {own}/etc\nastmoddir = {modules}\nastvarlibdir = {own}/lib\n\
              astdbdir = {own}/lib\nastkeydir = {own}/lib\nastdatadir = {own}/data\n\
@@ -207,7 +200,7 @@ impl AsteriskSetup {
     /// The installation's data with this repository's sounds.
     fn link_data(&self) -> Result<()> {
         let data = self.folder.join("data");
-        for entry in fs::read_dir(&self.installation.data)? {
+        for entry in fs::read_dir(&self.data)? {
             let entry = entry?;
             if entry.file_name() != "sounds" {
                 symlink(entry.path(), data.join(entry.file_name()))?;
@@ -218,21 +211,19 @@ impl AsteriskSetup {
     }
 }
 
-impl Installation {
-    /// Runs `asterisk/get`. If the machine has no Asterisk, that unpacks a private one into
-    /// `$ASTERISK_ROOT`, or `var/asterisk-root` of this repository.
-    fn find() -> Result<Self> {
-        let mut get = Command::new(repository().join("asterisk/get"));
-        let said = child::run("asterisk/get", get.stderr(Stdio::inherit()))?;
-        let value = |name: &str| {
-            said.lines()
-                .find_map(|line| line.strip_prefix(name)?.strip_prefix('='))
-                .map(PathBuf::from)
-                .with_context(|| format!("asterisk/get did not say {name}"))
-        };
-        let [program, modules] = [value("asterisk")?, value("modules")?];
-        Ok(Self { program, modules, data: value("data")?, etc: value("etc")? })
-    }
+/// Asterisk's program, modules, data and packaged configuration, as `asterisk/get` finds them. If
+/// the machine has no Asterisk, that unpacks a private one into `$ASTERISK_ROOT`, or
+/// `var/asterisk-root` of this repository.
+fn installation() -> Result<[PathBuf; 4]> {
+    let mut get = Command::new(repository().join("asterisk/get"));
+    let said = child::run("asterisk/get", get.stderr(Stdio::inherit()))?;
+    let value = |name: &str| {
+        said.lines()
+            .find_map(|line| line.strip_prefix(name)?.strip_prefix('='))
+            .map(PathBuf::from)
+            .with_context(|| format!("asterisk/get did not say {name}"))
+    };
+    Ok([value("asterisk")?, value("modules")?, value("data")?, value("etc")?])
 }
 
 /// Copies the samples and the dialplan into `etc`, with an empty folder for local files.

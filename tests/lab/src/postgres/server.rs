@@ -199,10 +199,8 @@ impl Postgres {
 
 impl Drop for Postgres {
     fn drop(&mut self) {
-        let shutdown = match self.durability {
-            Durability::Durable => ShutdownMode::Fast,
-            Durability::Fast => ShutdownMode::Immediate,
-        };
+        let is_kept = self.temporary.is_none();
+        let shutdown = if is_kept { ShutdownMode::Fast } else { ShutdownMode::Immediate };
         let _ = self.stop(shutdown); // the death signal is still there
     }
 }

@@ -15,7 +15,7 @@ use tempfile::TempDir;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::unix::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::net::{UnixListener, UnixStream};
-use tokio::sync::{Notify, watch};
+use tokio::sync::watch;
 use tokio::task::JoinSet;
 
 use crate::folder;
@@ -69,7 +69,6 @@ pub struct PostgresProxy {
 #[derive(Default)]
 struct ProxyState {
     trouble: watch::Sender<Trouble>,
-    met: Notify,
     commits: AtomicUsize,
     meetings: AtomicUsize,
     answered_bytes: AtomicUsize,
@@ -101,11 +100,6 @@ impl PostgresProxy {
     /// Sets the trouble from now on.
     pub fn make(&self, trouble: Trouble) {
         self.shared.trouble.send_replace(trouble);
-    }
-
-    /// Waits until the trouble has occurred.
-    pub async fn wait_until_met(&self) {
-        self.shared.met.notified().await;
     }
 
     /// How often the trouble has occurred.
@@ -141,7 +135,6 @@ impl ProxyState {
             return Trouble::None;
         }
         self.meetings.fetch_add(1, Ordering::Relaxed);
-        self.met.notify_one();
         trouble
     }
 

@@ -12,7 +12,7 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread::{sleep, spawn};
 use std::time::{Duration, Instant};
 
-use anyhow::{Context as _, Result, bail};
+use anyhow::{Context as _, Result};
 
 use super::rtp::{HEADER, MARKER, RtpStream, SAMPLES};
 use super::sipp::Keying;
@@ -131,13 +131,11 @@ impl Drop for Handset {
 
 /// RTP's port is even (RFC 3550 §11).
 fn bind_even(address: Ipv4Addr) -> Result<UdpSocket> {
-    for _ in 0..100 {
-        let socket = UdpSocket::bind((address, 0))?;
-        if socket.local_addr()?.port().is_multiple_of(2) {
-            return Ok(socket);
-        }
-    }
-    bail!("no even port is free on {address}")
+    let mut sockets = (0..100).flat_map(|_| UdpSocket::bind((address, 0)));
+    let is_even = |socket: &UdpSocket| {
+        socket.local_addr().is_ok_and(|address| address.port().is_multiple_of(2))
+    };
+    sockets.find(is_even).with_context(|| format!("no even port is free on {address}"))
 }
 
 /// RFC 4733 §3.2, table 3.
