@@ -92,24 +92,28 @@ impl Contract {
     /// `P14`).
     #[must_use]
     pub fn may_set(&self, caller: PhoneNumber, unit: AuthUnit, login: PhoneNumber) -> bool {
-        let by_contract_number = caller == self.number;
         let is_caller = self.lines.iter().any(|line| line.number == caller);
-        let may_speak_for_login = match unit {
-            AuthUnit::Line => login == self.number,
-            AuthUnit::Number => self.has_service(login),
-            AuthUnit::AdminUser if by_contract_number => {
-                login == self.number || self.has_service(login)
-            }
-            AuthUnit::AdminUser => login == caller && self.has_service(login),
-        };
-        self.is_served() && is_caller && self.may_choose(caller, unit) && may_speak_for_login
+        let may_speak_for_login =
+            unit != AuthUnit::AdminUser || caller == self.number || caller == login;
+        let logs_in = self.role_under(unit, login).is_some();
+        self.is_served()
+            && is_caller
+            && self.may_choose(caller, unit)
+            && may_speak_for_login
+            && logs_in
     }
 
     /// What `login` may do under the unit in force; `None` if it does not log in at all (`W1`).
     #[must_use]
     pub fn role(&self, login: PhoneNumber) -> Option<Role> {
+        self.role_under(self.unit?, login)
+    }
+
+    /// What `login` may do while `unit` is in force; `None` if it does not log in at all (`W1`).
+    #[must_use]
+    pub fn role_under(&self, unit: AuthUnit, login: PhoneNumber) -> Option<Role> {
         let is_contract_number = login == self.number;
-        match self.unit? {
+        match unit {
             AuthUnit::Line => is_contract_number.then_some(Role::Line),
             AuthUnit::Number => self.has_service(login).then_some(Role::Number),
             AuthUnit::AdminUser if is_contract_number => Some(Role::Admin),

@@ -1,5 +1,7 @@
 //! The passwords that a unit change requires, and its effect on each credential: table `U`.
 
+use std::collections::BTreeMap;
+
 use crate::auth_unit::AuthUnit;
 use crate::contract::{Contract, Role};
 use crate::credential::NumberCredential;
@@ -8,7 +10,7 @@ use crate::snapshot::Snapshot;
 use crate::unit_outcome::{NewCredential, NewLogin};
 
 /// A unit change, planned from the credentials of the contract's numbers.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct UnitChangePlan {
     /// The numbers whose passwords are required, in the order of the contract.
     pub required_passwords: Vec<PhoneNumber>,
@@ -29,52 +31,42 @@ impl UnitChangePlan {
     #[must_use]
     pub fn new(snapshot: &Snapshot, initiator: PhoneNumber, target: AuthUnit) -> Self {
         let Snapshot { contract, credentials, .. } = snapshot;
-        let after = Contract { unit: Some(target), ..contract.clone() };
-        let has_password =
-            |number| credentials.iter().any(|row| row.number == number && row.has_password());
-        let with = |number| match password_source(contract, target, number) {
-            PasswordSource::Own | PasswordSource::OwnOrInitiator if has_password(number) => {
-                NewCredential::Unchanged
+        let credentials: BTreeMap<PhoneNumber, &NumberCredential> =
+            credentials.iter().map(|row| (row.number, row)).collect();
+        let mut plan = Self::default();
+        for number in contract.numbers() {
+            let credential = credentials.get(&number);
+            let has_password = credential.is_some_and(|row| row.has_password());
+            let is_locked_out = credential.is_some_and(|row| row.is_locked_out());
+            let logs_in_before = contract.role(number).is_some();
+            let logs_in_after = contract.role_under(target, number).is_some();
+            if logs_in_before && has_password {
+                plan.required_passwords.push(number);
             }
-            PasswordSource::Initiator if number == initiator => NewCredential::Unchanged,
-            PasswordSource::Own => NewCredential::Nothing,
-            PasswordSource::OwnOrInitiator | PasswordSource::Initiator => {
-                NewCredential::CopiedFromInitiator
+            // Otherwise another number's subscriber, whose password is copied, would get the
+            // contract number's rights.
+            let is_unset_contract_number = number == contract.number
+                && number != initiator
+                && logs_in_after
+                && contract.has_service(number)
+                && !has_password;
+            if logs_in_before && is_locked_out || is_unset_contract_number {
+                plan.blocked.push(number);
             }
-        };
-        let is_void =
-            |number| credentials.iter().any(|row| row.number == number && row.is_locked_out());
-        let numbers = || contract.numbers();
-        let logs_in_before = |number: &PhoneNumber| contract.role(*number).is_some();
-        let logs_in_after = |number: &PhoneNumber| after.role(*number).is_some();
-        let logins: Vec<NewLogin> = numbers()
-            .filter(logs_in_after)
-            .map(|number| NewLogin { number, with: with(number) })
-            .collect();
-        // Otherwise another number's subscriber, whose password is copied, would get the contract
-        // number's rights.
-        let is_unset_contract_number = |number: PhoneNumber| {
-            let would_be_given =
-                number == contract.number && number != initiator && logs_in_after(&number);
-            would_be_given && contract.has_service(number) && !has_password(number)
-        };
-        let is_left_with_nothing = |row: &&NumberCredential| {
-            let left = NewLogin { number: row.number, with: NewCredential::Nothing };
-            row.has_temporary() && logins.contains(&left)
-        };
-        Self {
-            required_passwords: numbers()
-                .filter(|number| logs_in_before(number) && has_password(*number))
-                .collect(),
-            blocked: numbers()
-                .filter(|number| {
-                    logs_in_before(number) && is_void(*number) || is_unset_contract_number(*number)
-                })
-                .collect(),
-            voided: credentials.iter().filter(is_left_with_nothing).map(|row| row.number).collect(),
-            dropped: numbers().filter(|number| !logs_in_after(number)).collect(),
-            logins,
+            if logs_in_after {
+                let source = password_source(contract, target, number);
+                let with = source.new_credential(has_password, number == initiator);
+                if with == NewCredential::Nothing
+                    && credential.is_some_and(|row| row.has_temporary())
+                {
+                    plan.voided.push(number);
+                }
+                plan.logins.push(NewLogin { number, with });
+            } else {
+                plan.dropped.push(number);
+            }
         }
+        plan
     }
 }
 
@@ -92,6 +84,18 @@ enum PasswordSource {
     Own,
     OwnOrInitiator,
     Initiator,
+}
+
+impl PasswordSource {
+    /// What a number's credential becomes.
+    fn new_credential(self, has_password: bool, is_initiator: bool) -> NewCredential {
+        match self {
+            Self::Own | Self::OwnOrInitiator if has_password => NewCredential::Unchanged,
+            Self::Initiator if is_initiator => NewCredential::Unchanged,
+            Self::Own => NewCredential::Nothing,
+            Self::OwnOrInitiator | Self::Initiator => NewCredential::CopiedFromInitiator,
+        }
+    }
 }
 
 /// Table `U`, its third column: which password a login number gets.
