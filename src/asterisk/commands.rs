@@ -303,8 +303,13 @@ fn send(
         ChannelCommand::Play(id, prompts) => {
             let playback = wire_id(&channel, Slot::for_playback(*id));
             let sounds: Vec<&str> = prompts.iter().flat_map(Prompt::media).collect();
+            // A silence follows the guidance that the media were checked for.
+            let is_guidance = !prompts.first().is_some_and(Prompt::is_silence);
             Box::pin(async move {
                 let play = asterisk.rest.play(&channel, &playback, &sounds);
+                if !is_guidance {
+                    return play.await.map(|()| Media::Own);
+                }
                 let (media, played) = tokio::join!(asterisk.media(&channel), play);
                 // They are checked again before a password is stored.
                 played.map(|()| media.unwrap_or(Media::Unknown))
