@@ -7,7 +7,7 @@ use crate::config::{self, Checks, Config, ConfigErrors, OperatorConnection, Site
 use crate::db;
 use crate::tls::{self, CertificateFiles, Verify};
 
-/// What the modules that use a value say of it.
+/// How the modules that use a value check it.
 pub(crate) const CHECKS: Checks =
     Checks { certificate, authorities, connection_string: db::check_connection_string };
 

@@ -72,7 +72,7 @@ pub(super) async fn run(
     let trunk = || incoming.endpoint.clone().unwrap_or_default();
     let holder = caller.map_or_else(|| Holder::WithoutNumber(trunk()), Holder::Caller);
     if !adopted && !permit.try_share(holder) {
-        info!(event = "declined", "declined");
+        info!(event = "declined", "declined the call; its number or trunk has no share left");
         return decline(&asterisk, &channel, adopted, mailbox).await;
     }
     let (call, outputs) = Call::start(caller, asterisk.services.limits, clock::now());
@@ -219,8 +219,7 @@ impl CallTask {
         }
     }
 
-    /// Reports what the last input has led to. A call whose outcome is certain asks for no hash any
-    /// more.
+    /// Reports what the last input has led to. A call whose outcome is certain asks for no hash.
     fn update(&mut self, now: Instant) {
         if self.call.outcome().is_some() {
             self.permit.return_admission();

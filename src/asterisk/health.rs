@@ -68,7 +68,7 @@ impl LineHealth {
             }
         }
         if state.closing {
-            problems.push("the line takes no more calls".to_owned());
+            problems.push("the line accepts no new calls".to_owned());
         }
         if state.link == Link::Up && state.missing_sounds.is_none() {
             problems.push("the sounds have not been checked yet".to_owned());
@@ -101,7 +101,7 @@ impl LineHealth {
         set(&mut self.state().stopped_modules, Some(stopped))
     }
 
-    /// Records that the line takes no more calls.
+    /// Records that the line accepts no new calls.
     pub(super) fn set_closing(&self) {
         self.state().closing = true;
     }

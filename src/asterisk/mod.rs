@@ -172,7 +172,7 @@ impl PhoneLine {
                 asterisk.health.set_closing();
             }
             let calls = *self.services.capacity.active_calls.borrow();
-            info!(calls, "shutting down; taking no more calls");
+            info!(calls, "shutting down; accepting no new calls");
             // Calls that are still active continue in the dialplan.
             let _ = timeout(self.timeouts.shutdown_grace, self.wait_until_idle()).await;
             end.cancel();

@@ -1,4 +1,4 @@
-//! Tokens that name no session any more. A request with one asks the database once, not each time.
+//! Tokens whose session has ended. A request with one asks the database once, not each time.
 //!
 //! No session begins under a token that exists, so what is remembered never becomes wrong.
 

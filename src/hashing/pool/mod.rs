@@ -181,7 +181,7 @@ impl WorkerPool {
         Ok(state)
     }
 
-    /// Accepts no more jobs, and refuses those that wait.
+    /// Accepts no new jobs, and refuses those that wait.
     pub(super) fn refuse(&self) {
         let mut state = self.lock();
         state.capacity = 0;
