@@ -18,7 +18,7 @@ use tokio::net::TcpStream;
 use tokio::time::timeout;
 
 use crate::dialplan::{Disposition, Events, listen, next_start};
-use agent::{Agent, Dialog};
+use agent::{Agent, Dialog, SDP, sdp};
 
 /// A trunk without any trust, from which strangers call telephones.
 const OUTSIDE: Ipv4Addr = Ipv4Addr::new(127, 0, 0, 9);
@@ -96,7 +96,7 @@ exten => 0664806430,1,Goto(karipass-phones,0664806430,1)
 
 const FOLLOW_ME: &str = "[desk]\ncontext = karipass-phones\nnumber => 0664806430,5\n";
 
-const ATTACKS: [Attack; 16] = [
+const ATTACKS: [Attack; 18] = [
     Attack::BlindTransfer,
     Attack::BlindTransferOfTheTelephone,
     Attack::Moved,
@@ -106,6 +106,8 @@ const ATTACKS: [Attack; 16] = [
     Attack::Disa,
     Attack::Redirect,
     Attack::GoesOn,
+    Attack::GoesOnAfterReinvite,
+    Attack::RedirectAfterReinvite,
     Attack::Originate,
     Attack::Trunk(INTRUDER),
     Attack::Trunk(PRETENDER),
@@ -172,6 +174,10 @@ enum Attack {
     Redirect,
     /// The called telephone continues in the dialplan after the stranger has hung up.
     GoesOn,
+    /// The same, after an INVITE of the telephone within that call.
+    GoesOnAfterReinvite,
+    /// The called telephone is redirected after such an INVITE.
+    RedirectAfterReinvite,
     /// The PBX calls the telephone, as the victim.
     Originate,
     /// A trunk without trust asserts, or writes From.
@@ -185,11 +191,11 @@ impl AttackGround {
     async fn attempt(&mut self, attack: Attack) -> Result<Disposition> {
         match attack {
             Attack::BlindTransfer => {
-                let (_, mut taken) = self.answer_stranger().await?;
+                let (_, mut taken) = self.answer_stranger("100").await?;
                 self.desk.request("REFER", &mut taken, &self.refer_to_the_line(), "").await?;
             }
             Attack::BlindTransferOfTheTelephone => {
-                let (mut called, _) = self.answer_stranger().await?;
+                let (mut called, _) = self.answer_stranger("100").await?;
                 self.outside.request("REFER", &mut called, &self.refer_to_the_line(), "").await?;
             }
             Attack::Moved => {
@@ -211,17 +217,21 @@ impl AttackGround {
             Attack::Redirect => {
                 let mut called = self.outside.invite("104", VICTIM, "").await?;
                 self.outside.expect_answer(&mut called).await?;
-                let channels = self.asterisk.console("core show channels concise")?;
-                let channel = channels.split('!').next().unwrap_or_default();
-                let to = format!("karipass-phones,{SET_UP_NUMBER},1");
-                self.asterisk.console(&format!("channel redirect {channel} {to}"))?;
+                self.redirect("PJSIP/outside")?;
             }
             Attack::GoesOn => {
-                let mut called = self.outside.invite("106", VICTIM, "").await?;
-                self.desk.take_call("200 OK", "").await?;
-                self.outside.expect_answer(&mut called).await?;
-                wait_until_bridged(&self.asterisk).await?;
+                let (mut called, _) = self.answer_stranger("106").await?;
                 self.outside.request("BYE", &mut called, "", "").await?;
+            }
+            Attack::GoesOnAfterReinvite => {
+                let (mut called, mut taken) = self.answer_stranger("106").await?;
+                self.reinvite(&mut taken).await?;
+                self.outside.request("BYE", &mut called, "", "").await?;
+            }
+            Attack::RedirectAfterReinvite => {
+                let (_, mut taken) = self.answer_stranger("100").await?;
+                self.reinvite(&mut taken).await?;
+                self.redirect("PJSIP/desk")?;
             }
             Attack::Originate => {
                 let originate = self.originate();
@@ -246,12 +256,29 @@ impl AttackGround {
     }
 
     /// The stranger's end of the call, and the telephone's.
-    async fn answer_stranger(&mut self) -> Result<(Dialog, Dialog)> {
-        let mut called = self.outside.invite("100", VICTIM, "").await?;
+    async fn answer_stranger(&mut self, dialled: &str) -> Result<(Dialog, Dialog)> {
+        let mut called = self.outside.invite(dialled, VICTIM, "").await?;
         let taken = self.desk.take_call("200 OK", "").await?;
         self.outside.expect_answer(&mut called).await?;
         wait_until_bridged(&self.asterisk).await?;
         Ok((called, taken))
+    }
+
+    /// The telephone sends an INVITE within a call that Asterisk placed.
+    async fn reinvite(&mut self, taken: &mut Dialog) -> Result<()> {
+        let media = sdp((DESK, 40_000).into());
+        let status = self.desk.request("INVITE", taken, SDP, &media).await?;
+        ensure!(status == 200, "the INVITE within the call is refused: {status}");
+        self.desk.acknowledge(taken, "").await
+    }
+
+    /// Sends the first channel of this name to the line.
+    fn redirect(&self, name: &str) -> Result<()> {
+        let channels = self.asterisk.console("core show channels concise")?;
+        let mut names = channels.lines().filter_map(|line| line.split('!').next());
+        let channel = names.find(|it| it.starts_with(name)).context("no such channel")?;
+        let to = format!("karipass-phones,{SET_UP_NUMBER},1");
+        self.asterisk.console(&format!("channel redirect {channel} {to}")).map(drop)
     }
 
     fn refer_to_the_line(&self) -> String {
