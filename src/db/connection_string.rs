@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use rustls::ClientConfig;
 use tokio_postgres::config::{Host, SslMode};
 use url::form_urlencoded;
+use zeroize::Zeroizing;
 
 use crate::config::{Encryption, Secret, is_this_machine};
 use crate::tls::{self, Verify};
@@ -77,10 +78,11 @@ impl ConnectionString {
             return false;
         }
         let (hosts, addresses) = (self.config.get_hosts(), self.config.get_hostaddrs());
+        // An address takes the place of a name and of a socket.
         let is_elsewhere = |place: usize| match (hosts.get(place), addresses.get(place)) {
-            (Some(Host::Unix(_)), _) | (None, None) => false,
             (_, Some(address)) => !address.is_loopback(),
             (Some(Host::Tcp(name)), None) => !is_this_machine(name),
+            (Some(Host::Unix(_)) | None, None) => false,
         };
         (0..hosts.len().max(addresses.len())).any(is_elsewhere)
     }
@@ -88,21 +90,22 @@ impl ConnectionString {
 
 /// A connection string without `sslmode` and `sslrootcert`.
 struct Split {
-    rest: String,
+    rest: Zeroizing<String>,
     mode: Option<String>,
     ca_file: Option<String>,
 }
 
 impl Split {
     fn from_text(text: &str) -> Self {
-        let mut split = Self { rest: String::new(), mode: None, ca_file: None };
+        let mut split = Self { rest: Zeroizing::default(), mode: None, ca_file: None };
         let is_url = text.starts_with("postgresql://") || text.starts_with("postgres://");
         // Invalid text stays as it is: the parser rejects it.
-        split.rest = if is_url {
+        let rest = if is_url {
             split.split_url(text)
         } else {
             split.split_words(text).unwrap_or_else(|| text.to_owned())
         };
+        split.rest = Zeroizing::new(rest);
         split
     }
 
@@ -126,9 +129,9 @@ impl Split {
         };
         let decoded = |pair: &str| {
             // A plus is a plus here.
-            let pair = pair.replace('+', "%2B");
+            let pair = Zeroizing::new(pair.replace('+', "%2B"));
             let pair = form_urlencoded::parse(pair.as_bytes()).next();
-            pair.map(|(key, value)| (key.into_owned(), value.into_owned()))
+            pair.map(|(key, value)| (key.into_owned(), Zeroizing::new(value.into_owned())))
         };
         let mut kept = Vec::new();
         for pair in parameters.split('&') {
@@ -140,19 +143,25 @@ impl Split {
     }
 
     fn split_words(&mut self, text: &str) -> Option<String> {
-        let mut kept = Vec::new();
+        // As long as its value doubled and quoted, so that no part is left where it grew.
+        let mut kept = String::with_capacity(3 * text.len());
         for (key, value) in words(text)? {
             if !self.try_take(&key, &value) {
-                let value = value.replace('\\', r"\\").replace('\'', r"\'");
-                kept.push(format!("{key}='{value}'"));
+                kept.push_str(&key);
+                kept.push_str("='");
+                for letter in value.chars() {
+                    kept.extend(matches!(letter, '\\' | '\'').then_some('\\'));
+                    kept.push(letter);
+                }
+                kept.push_str("' ");
             }
         }
-        Some(kept.join(" "))
+        Some(kept)
     }
 }
 
 /// Splits `key = value …`. A value may be quoted, and `\` escapes the next character.
-fn words(text: &str) -> Option<Vec<(String, String)>> {
+fn words(text: &str) -> Option<Vec<(String, Zeroizing<String>)>> {
     let mut letters = text.chars().peekable();
     let mut words = Vec::new();
     loop {
@@ -168,7 +177,7 @@ fn words(text: &str) -> Option<Vec<(String, String)>> {
         letters.next_if_eq(&'=')?;
         while letters.next_if(|letter| letter.is_whitespace()).is_some() {}
         let is_quoted = letters.next_if_eq(&'\'').is_some();
-        let mut value = String::new();
+        let mut value = Zeroizing::new(String::with_capacity(text.len()));
         loop {
             match letters.next() {
                 Some('\\') => value.push(letters.next()?),
@@ -250,7 +259,11 @@ mod tests {
             "hostaddr=127.0.0.2",
             "host=db hostaddr=127.0.0.1",
             "host=/run/postgresql,localhost",
+            "host=/run/postgresql hostaddr=127.0.0.1",
+            "host=/run/postgresql,db hostaddr=127.0.0.1,::1",
+            "postgresql:///d?host=/run/postgresql",
             "host=db sslmode=require",
+            "host=/run/postgresql hostaddr=192.0.2.1 sslmode=require",
             "host=db sslmode=verify-full",
             "postgresql://u@db/d?sslmode=verify-ca",
         ] {
@@ -262,7 +275,16 @@ mod tests {
             "host=db sslmode=disable",
             "host=/run/postgresql,192.0.2.1",
             "hostaddr=192.0.2.1",
+            "hostaddr=127.0.0.1,192.0.2.1",
             "host=localhost hostaddr=192.0.2.1",
+            "host=/run/postgresql hostaddr=192.0.2.1",
+            "host=/run/postgresql,/run/postgresql hostaddr=::1,2001:db8::1",
+            "host=/run/postgresql,localhost,db hostaddr=127.0.0.1,127.0.0.1,192.0.2.1",
+            "postgresql:///d?host=/run/postgresql&hostaddr=192.0.2.1",
+            "postgresql://u@%2Frun%2Fpostgresql/d?hostaddr=192.0.2.1",
+            "postgresql://u@localhost/d?hostaddr=192.0.2.1",
+            "postgresql://u@localhost,db/d",
+            "postgresql://u@localhost/d?host=db",
             "postgresql://u@localhost.example/d",
         ] {
             assert!(parse(there).may_be_unencrypted(), "{there}");

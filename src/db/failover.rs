@@ -194,18 +194,23 @@ fn per_host(all: &Config) -> Vec<Config> {
     }
     let of = |host: usize| {
         let mut one = without_hosts(all);
-        match hosts.get(host) {
-            Some(Host::Tcp(name)) => drop(one.host(name)),
+        let address = addresses.get(host);
+        match (hosts.get(host), address) {
+            (Some(Host::Tcp(name)), _) => {
+                one.host(name);
+            }
             // There is no TLS over a socket of this machine.
-            Some(Host::Unix(folder)) => drop(one.host_path(folder).ssl_mode(SslMode::Disable)),
-            None => {}
-        }
-        if let Some(address) = addresses.get(host) {
-            one.hostaddr(*address);
-            if hosts.is_empty() {
-                // A certificate may be for an address.
+            (Some(Host::Unix(folder)), None) => {
+                one.host_path(folder).ssl_mode(SslMode::Disable);
+            }
+            // An address takes the place of a socket. A certificate may be for it.
+            (Some(Host::Unix(_)) | None, Some(address)) => {
                 one.host(address.to_string());
             }
+            (None, None) => {}
+        }
+        if let Some(address) = address {
+            one.hostaddr(*address);
         }
         if let Some(port) = ports.get(host).or(ports.first()) {
             one.port(*port);
@@ -260,7 +265,7 @@ mod tests {
 
     #[test]
     fn each_host_is_asked_with_all_that_was_configured() {
-        let url = "host=one,/two,three hostaddr=127.0.0.1,127.0.0.2,127.0.0.3 port=1,2,3 user=u \
+        let url = "host=one,two,three hostaddr=127.0.0.1,127.0.0.2,127.0.0.3 port=1,2,3 user=u \
                    password=p dbname=d options='-c geqo=off' keepalives_idle=7 \
                    keepalives_interval=3 keepalives_retries=2";
         let all = settings(&Secret::from(url.to_owned()), LIMIT).unwrap().config;
@@ -278,6 +283,21 @@ mod tests {
             together.hostaddr(one.get_hostaddrs()[0]).port(one.get_ports()[0]);
         }
         assert_eq!(together, all, "nothing else is lost");
+    }
+
+    #[test]
+    fn r_tls_is_left_out_for_a_socket_alone_and_not_for_an_address_beside_it() {
+        for (hosts, modes) in [
+            ("host=/run,db", &[SslMode::Disable, SslMode::Require][..]),
+            ("host=/run hostaddr=192.0.2.1", &[SslMode::Require]),
+            ("host=/run,db hostaddr=192.0.2.1,192.0.2.2", &[SslMode::Require, SslMode::Require]),
+            ("hostaddr=192.0.2.1", &[SslMode::Require]),
+        ] {
+            let url = format!("{hosts} user=u sslmode=require");
+            let each = per_host(&settings(&Secret::from(url), LIMIT).unwrap().config);
+            let found: Vec<SslMode> = each.iter().map(Config::get_ssl_mode).collect();
+            assert_eq!(found, modes, "{hosts}");
+        }
     }
 
     #[test]

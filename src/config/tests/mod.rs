@@ -235,6 +235,21 @@ fn with(pairs: &[(&str, &str)]) -> Vec<(String, String)> {
 }
 
 #[test]
+fn r_an_address_beside_a_socket_counts_as_another_machine() {
+    for url in [
+        "host=/run/postgresql hostaddr=192.0.2.1 user=u",
+        "postgresql://u@%2Frun%2Fpostgresql/d?hostaddr=192.0.2.1",
+    ] {
+        let given = with(&[("KARIPASS_DATABASE_OWNER_URL", url)]);
+        let found = errors(None, given.clone());
+        let error = "database.owner_url: the connection to another machine is not encrypted";
+        assert!(found.len() == 1 && found[0].starts_with(error), "{url}: {found:?}");
+        let insecure = variables(&[("KARIPASS_DATABASE_INSECURE", "true")]);
+        load(None, given.into_iter().chain(insecure)).unwrap();
+    }
+}
+
+#[test]
 fn an_invalid_value_is_described_in_plain_words() {
     for (variable, value, error) in [
         ("KARIPASS_ARI_URL", "x", "ari.url: not a URL"),
