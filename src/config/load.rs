@@ -61,16 +61,19 @@ impl ConfigValue for MediaNetwork {
 #[error("{}", .0.join("\n"))]
 pub struct ConfigErrors(pub Vec<String>);
 
+/// A text of the file or of a variable, wiped after use: it may be a secret.
+type RawText = Zeroizing<String>;
+
 /// A value of the file.
 enum RawValue {
-    Text(String),
-    List(Vec<String>),
+    Text(RawText),
+    List(Vec<RawText>),
 }
 
 /// The values not yet taken, and the errors found.
 pub(super) struct Reader {
     file: BTreeMap<String, RawValue>,
-    variables: BTreeMap<String, String>,
+    variables: BTreeMap<String, RawText>,
     path: PathBuf,
     folder: PathBuf,
     secret_files: Vec<(String, PathBuf)>,
@@ -93,6 +96,7 @@ impl Reader {
                 .into_iter()
                 .filter(|(name, _)| name.starts_with(PREFIX) && name != CONFIG_VARIABLE)
                 .filter(|(name, value)| !is_set_by_platform(name, value))
+                .map(|(name, value)| (name, RawText::new(value)))
                 .collect(),
             path: file.map(Path::to_path_buf).unwrap_or_default(),
             secret_files: Vec::new(),
@@ -110,14 +114,14 @@ impl Reader {
 
     fn read_file(&mut self, path: &Path) {
         let text = match std::fs::read_to_string(path) {
-            Ok(text) => Zeroizing::new(text),
+            Ok(text) => RawText::new(text),
             Err(error) => {
                 self.unread = true;
                 return self.error(format!("{}: {error}", path.display()));
             }
         };
         match text.parse::<toml::Table>() {
-            Ok(table) => self.flatten("", &table),
+            Ok(table) => self.flatten("", table),
             Err(error) => {
                 self.unread = true;
                 let line = error.span().map_or(1, |span| line_of(&text, span.start));
@@ -126,24 +130,25 @@ impl Reader {
         }
     }
 
-    fn flatten(&mut self, prefix: &str, table: &toml::Table) {
+    /// Moves every value out of the table, so that no copy of a secret is left.
+    fn flatten(&mut self, prefix: &str, table: toml::Table) {
         for (name, value) in table {
-            let key = if prefix.is_empty() { name.clone() } else { format!("{prefix}.{name}") };
+            let key = if prefix.is_empty() { name } else { format!("{prefix}.{name}") };
             match value {
                 toml::Value::Table(inner) => self.flatten(&key, inner),
                 toml::Value::Array(entries) if entries.iter().any(toml::Value::is_table) => {
                     let places = (1..).map(|place: usize| place.to_string());
-                    self.flatten(&key, &places.zip(entries.iter().cloned()).collect());
+                    self.flatten(&key, places.zip(entries).collect());
                 }
                 toml::Value::Array(entries) => {
-                    let entries = entries.iter().map(text_of).collect();
+                    let entries = entries.into_iter().map(text_of).collect();
                     self.file.insert(key, RawValue::List(entries));
                 }
-                toml::Value::String(_)
+                value @ (toml::Value::String(_)
                 | toml::Value::Integer(_)
                 | toml::Value::Float(_)
                 | toml::Value::Boolean(_)
-                | toml::Value::Datetime(_) => {
+                | toml::Value::Datetime(_)) => {
                     self.file.insert(key, RawValue::Text(text_of(value)));
                 }
             }
@@ -162,7 +167,7 @@ impl Reader {
     }
 
     /// The value of `key`, the variable's before the file's.
-    fn take(&mut self, key: &str) -> Option<String> {
+    fn take(&mut self, key: &str) -> Option<RawText> {
         let from_file = match self.file.remove(key) {
             Some(RawValue::Text(text)) => Some(text),
             Some(RawValue::List(_)) => {
@@ -174,7 +179,7 @@ impl Reader {
         self.take_variable(key).or(from_file)
     }
 
-    fn take_variable(&mut self, key: &str) -> Option<String> {
+    fn take_variable(&mut self, key: &str) -> Option<RawText> {
         #[cfg(test)]
         self.keys.insert(key.to_owned());
         self.variables.remove(&variable_of(key))
@@ -203,8 +208,8 @@ impl Reader {
     }
 
     pub(super) fn or_default<T: ConfigValue>(&mut self, key: &str, default: &str) -> Option<T> {
-        let text = self.take(key).unwrap_or_else(|| default.to_owned());
-        self.parse(key, &text)
+        let text = self.take(key);
+        self.parse(key, text.as_ref().map_or(default, |text| text.as_str()))
     }
 
     /// The tables of this name: itself, or each of a list by its place, from 1 on.
@@ -272,7 +277,7 @@ impl Reader {
     #[expect(clippy::option_option, reason = "the outer one is an error, the inner one is `off`")]
     pub(super) fn limit(&mut self, key: &str, default: u32) -> Option<Option<NonZeroU32>> {
         let Some(text) = self.take(key) else { return Some(NonZeroU32::new(default)) };
-        if text == "off" {
+        if *text == "off" {
             return Some(None);
         }
         let limit = text.parse().ok();
@@ -295,7 +300,7 @@ impl Reader {
 
     /// A path, relative ones from the configuration file's folder.
     pub(super) fn path(&mut self, key: &str) -> Option<PathBuf> {
-        self.take(key).map(|path| self.folder.join(path))
+        self.take(key).map(|path| self.folder.join(path.as_str()))
     }
 
     pub(super) fn required_secret(&mut self, key: &str) -> Option<Secret> {
@@ -321,10 +326,12 @@ impl Reader {
             self.error(format!("{key}: given twice, itself and as {file_key}"));
             return None;
         }
-        match std::fs::read_to_string(&path).map(Zeroizing::new) {
-            Ok(text) => {
+        match std::fs::read_to_string(&path).map(RawText::new) {
+            Ok(mut text) => {
                 self.record_secret_file(&file_key, &path);
-                Some(Secret::from(text.trim_end_matches(['\r', '\n']).to_owned()))
+                let length = text.trim_end_matches(['\r', '\n']).len();
+                text.truncate(length);
+                Some(Secret::from(text))
             }
             Err(error) => {
                 self.error(format!("{file_key}: {}: {error}", path.display()));
@@ -375,12 +382,13 @@ impl Reader {
     }
 }
 
-fn text_of(value: &toml::Value) -> String {
-    value.as_str().map_or_else(|| value.to_string(), str::to_owned)
+fn text_of(value: toml::Value) -> RawText {
+    RawText::new(if let toml::Value::String(text) = value { text } else { value.to_string() })
 }
 
-fn separated(text: &str) -> Vec<String> {
-    text.split(',').map(str::trim).filter(|entry| !entry.is_empty()).map(str::to_owned).collect()
+fn separated(text: &str) -> Vec<RawText> {
+    let entries = text.split(',').map(str::trim).filter(|entry| !entry.is_empty());
+    entries.map(|entry| RawText::new(entry.to_owned())).collect()
 }
 
 fn line_of(text: &str, offset: usize) -> usize {
