@@ -43,6 +43,8 @@ const MAX_EVENT_BYTES: usize = 1024 * 1024;
 
 /// How long after a handshake timed out Asterisk may still complete it.
 const LATE_HANDSHAKE_WINDOW: Duration = Duration::from_mins(1);
+/// How many reasons of an outage are remembered, so that each is one warning.
+const MAX_REASONS: usize = 16;
 
 type WebSocket = WebSocketStream<MaybeTlsStream<TcpStream>>;
 
@@ -282,6 +284,7 @@ impl LateHandshakes {
 #[derive(Default)]
 struct Backoff {
     since: Option<Instant>,
+    /// The latest [`MAX_REASONS`] that differ.
     reasons: Vec<String>,
     attempts: u32,
 }
@@ -294,6 +297,9 @@ impl Backoff {
             debug!(%url, reason, attempts = self.attempts, "ARI is still not connected");
         } else {
             warn!(%url, reason, "ARI is not connected; retrying");
+            if self.reasons.len() == MAX_REASONS {
+                self.reasons.remove(0);
+            }
             self.reasons.push(reason);
         }
     }
@@ -319,6 +325,19 @@ mod tests {
     use std::collections::BTreeSet;
 
     use super::*;
+
+    #[test]
+    fn an_outage_with_ever_new_reasons_remembers_the_latest() {
+        let url = Url::parse("http://127.0.0.1:8088").unwrap();
+        let mut backoff = Backoff::default();
+        for attempt in 0..100 {
+            backoff.record(format!("reason {attempt}"), &url);
+            backoff.record("always the same".to_owned(), &url);
+        }
+        assert_eq!(backoff.attempts, 200);
+        assert_eq!(backoff.reasons.len(), MAX_REASONS);
+        assert!(backoff.reasons.contains(&"reason 99".to_owned()));
+    }
 
     #[test]
     fn the_delay_grows_up_to_its_bound_and_two_daemons_do_not_keep_step() {
