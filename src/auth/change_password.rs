@@ -8,7 +8,7 @@ use crate::hashing::Salt;
 use domain::access::Access;
 use domain::audit::{AuditEntry, AuditEvent, AuditSource, ChangeOutcome};
 use domain::change::ChangeRequest;
-use domain::password::{NewPassword, SubmittedPassword, Verification};
+use domain::password::{SubmittedPassword, Verification};
 use domain::phone_number::PhoneNumber;
 use domain::policy::access_of;
 use domain::policy::password::{self, ComparedChange, PasswordVerdict};
@@ -52,7 +52,8 @@ impl AuthService {
             session: Some(session),
             entries: Vec::new(),
         };
-        let new = match NewPassword::check(&current, &request.new, &request.confirmation) {
+        let new = self.check_new_password(&current, &request.new, &request.confirmation);
+        let new = match new {
             Ok(new) => new,
             Err(reasons) => {
                 self.refuse_password(&change, login, ChangeOutcome::Rejected).await?;

@@ -17,7 +17,7 @@ mod temporary_password;
 mod token;
 
 use std::net::IpAddr;
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
 pub use change_password::ChangePassword;
@@ -34,8 +34,9 @@ use crate::db::{Db, DbError, DbFailure, EndedSession, IdempotencyKey};
 use crate::hashing::{HashError, Hasher, Renewed, Salt};
 use domain::access::Access;
 use domain::auth_unit::AuthUnit;
+use domain::common_passwords::CommonPasswords;
 use domain::contract::Contract;
-use domain::password::{PhcString, SubmittedPassword, Verification};
+use domain::password::{NewPassword, PhcString, Rejection, SubmittedPassword, Verification};
 use domain::phone_number::PhoneNumber;
 use domain::policy::unit::{self, UnitChoices};
 use domain::session::LoginHistory;
@@ -49,6 +50,8 @@ pub struct AuthService {
     hasher: Hasher,
     /// The idle time after which a session ends (`W5`).
     idle: Duration,
+    /// The passwords that are refused as too common (`C5`).
+    common_passwords: Arc<RwLock<CommonPasswords>>,
     ended_tokens: Arc<EndedTokens>,
 }
 
@@ -99,7 +102,27 @@ impl AuthService {
     /// A service whose sessions end after `idle` without use (`W5`).
     #[must_use]
     pub fn new(db: Db, hasher: Hasher, idle: Duration) -> Self {
-        Self { db, hasher, idle, ended_tokens: Arc::default() }
+        let (common_passwords, ended_tokens) = (Arc::default(), Arc::default());
+        Self { db, hasher, idle, common_passwords, ended_tokens }
+    }
+
+    /// Refuses these passwords from now on, and no others, as too common (`C5`).
+    pub fn replace_common_passwords(&self, passwords: CommonPasswords) {
+        *self.common_passwords.write().unwrap_or_else(PoisonError::into_inner) = passwords;
+    }
+
+    /// Checks a new password by itself, see [`NewPassword::check`].
+    ///
+    /// # Errors
+    /// Every reason against it.
+    pub fn check_new_password(
+        &self,
+        current: &SubmittedPassword,
+        new: &SubmittedPassword,
+        confirmation: &SubmittedPassword,
+    ) -> Result<NewPassword, Vec<Rejection>> {
+        let common = self.common_passwords.read().unwrap_or_else(PoisonError::into_inner);
+        NewPassword::check(current, new, confirmation, &common)
     }
 
     /// The contract that `number` belongs to; `None` if no contract has it.

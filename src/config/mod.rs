@@ -8,6 +8,7 @@ mod asterisk;
 mod call;
 mod checks;
 mod color;
+mod common_passwords;
 mod database;
 mod identity;
 mod keys;

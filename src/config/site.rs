@@ -5,9 +5,11 @@ use std::num::NonZeroU32;
 use std::path::PathBuf;
 
 use super::checks::Checks;
+use super::common_passwords;
 use super::identity::{self, SiteIdentity};
 use super::load::Reader;
 use super::network::Network;
+use domain::common_passwords::CommonPasswords;
 use domain::phone_number::PhoneNumber;
 use domain::rules;
 
@@ -33,6 +35,8 @@ pub struct SiteSettings {
     pub identity: SiteIdentity,
     /// The set-up number that a failed login shows (`W2`).
     pub set_up_number: PhoneNumber,
+    /// Passwords that are refused as too common (`C5`).
+    pub common_passwords: CommonPasswords,
     /// Proxies whose `X-Forwarded-For` counts.
     pub trusted_proxies: Vec<Network>,
     /// How many connections the site accepts at once.
@@ -77,6 +81,7 @@ pub(super) fn read(reader: &mut Reader, checks: &Checks) -> Option<SiteSettings>
     let hsts_subdomains = reader.or_default("site.hsts_subdomains", "false");
     let identity = identity::read(reader);
     let set_up_number = reader.or_default("site.set_up_number", rules::SET_UP_NUMBER);
+    let common_passwords = common_passwords::read(reader);
     let trusted_proxies = reader.list("site.trusted_proxies");
     let max_connections =
         reader.count("site.max_connections", DEFAULT_MAX_CONNECTIONS, MAX_SITE_CONNECTIONS);
@@ -94,6 +99,7 @@ pub(super) fn read(reader: &mut Reader, checks: &Checks) -> Option<SiteSettings>
         hsts_subdomains: hsts_subdomains?,
         identity: identity?,
         set_up_number: set_up_number?,
+        common_passwords,
         trusted_proxies: trusted_proxies?,
         max_connections: max_connections?,
         max_connections_per_address: max_per_address?,

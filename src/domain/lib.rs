@@ -1,7 +1,8 @@
 //! The rules of `karipass`, without I/O: no runtime, database, wire or clock.
 //!
 //! - [`rules`]: every number of the specification, once.
-//! - [`phone_number`], [`password`], [`auth_unit`]: values, parsed once where they enter.
+//! - [`phone_number`], [`password`], [`common_passwords`], [`auth_unit`]: values, parsed once where
+//!   they enter.
 //! - [`contract`], [`credential`]: contracts and their credentials, and who may do what with them.
 //! - [`access`], [`session`]: what a session may do, and until when.
 //! - [`unit_outcome`]: who logs in after a unit change, and with what.
@@ -16,6 +17,7 @@ pub mod access;
 pub mod audit;
 pub mod auth_unit;
 pub mod change;
+pub mod common_passwords;
 pub mod contract;
 pub mod credential;
 pub mod dialog;

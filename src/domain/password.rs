@@ -6,6 +6,7 @@ use strum::{IntoStaticStr, VariantNames};
 use subtle::ConstantTimeEq;
 use zeroize::{Zeroize, ZeroizeOnDrop};
 
+use crate::common_passwords::CommonPasswords;
 use crate::rules::{PASSWORD_LENGTH, TEMPORARY_PASSWORD_DIGITS};
 
 /// A temporary password (仮パスワード): exactly 8 digits, set by phone (`P7`).
@@ -121,6 +122,8 @@ pub enum Rejection {
     NotSameTwice,
     /// It equals the current one.
     SameAsCurrent,
+    /// Many people use it.
+    TooCommon,
 }
 
 impl Rejection {
@@ -137,7 +140,8 @@ impl Rejection {
 pub struct NewPassword(String);
 
 impl NewPassword {
-    /// Checks `new`, which replaces `current`. `confirmation` is the second entry of `new`.
+    /// Checks `new`, which replaces `current`. `confirmation` is the second entry of `new`, and
+    /// `common` the passwords that are refused besides.
     ///
     /// # Errors
     /// Every reason against `new`, in the order of [`Rejection`]'s variants.
@@ -145,6 +149,7 @@ impl NewPassword {
         current: &SubmittedPassword,
         new: &SubmittedPassword,
         confirmation: &SubmittedPassword,
+        common: &CommonPasswords,
     ) -> Result<Self, Vec<Rejection>> {
         let characters = new.0.chars().count();
         let is_same = |other: &SubmittedPassword| bool::from(new.expose().ct_eq(other.expose()));
@@ -156,6 +161,7 @@ impl NewPassword {
             (Rejection::DigitsOnly, digits_only),
             (Rejection::NotSameTwice, !is_same(confirmation)),
             (Rejection::SameAsCurrent, is_same(current)),
+            (Rejection::TooCommon, common.contains(new.expose())),
         ];
         let reasons: Vec<Rejection> =
             against.into_iter().filter_map(|(reason, holds)| holds.then_some(reason)).collect();
@@ -224,7 +230,8 @@ mod tests {
 
     fn check(current: &str, new: &str, again: &str) -> Result<NewPassword, Vec<Rejection>> {
         let typed = |text: &str| SubmittedPassword::from(text.to_owned());
-        NewPassword::check(&typed(current), &typed(new), &typed(again))
+        let common = CommonPasswords::from_lines(b"password1\n");
+        NewPassword::check(&typed(current), &typed(new), &typed(again), &common)
     }
 
     #[test]
@@ -253,6 +260,14 @@ mod tests {
         assert_eq!(refused("48151623", "abcd1234", ""), [Rejection::NotSameTwice]);
         assert_eq!(refused("abcd1234", "abcd1234", "abcd1234"), [Rejection::SameAsCurrent]);
         assert!(check("ABCD1234", "abcd1234", "abcd1234").is_ok());
+    }
+
+    #[test]
+    fn c5_a_new_password_is_none_that_the_operator_refuses_as_common() {
+        let refused = |new| check("48151623", new, new).unwrap_err();
+        assert_eq!(refused("password1"), [Rejection::TooCommon]);
+        assert_eq!(refused("Password1"), [Rejection::TooCommon]);
+        assert!(check("48151623", "password12", "password12").is_ok());
     }
 
     #[test]

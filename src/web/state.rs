@@ -16,6 +16,7 @@ use crate::config::{Config, Network};
 use crate::db::Db;
 use crate::hashing::{Hasher, Keys};
 use crate::metrics::FORGED_TOKENS;
+use domain::common_passwords::CommonPasswords;
 use domain::phone_number::PhoneNumber;
 
 /// How often expired sessions, hashes and audit rows are removed.
@@ -46,8 +47,10 @@ impl AppState {
     /// The state of a site with this configuration.
     #[must_use]
     pub fn new(config: &Config, db: Db, hasher: Hasher) -> Self {
+        let auth = AuthService::new(db.clone(), hasher, config.session.idle_timeout);
+        auth.replace_common_passwords(config.site.common_passwords.clone());
         let inner = Inner {
-            auth: AuthService::new(db.clone(), hasher, config.session.idle_timeout),
+            auth,
             db,
             rate_limiter: RateLimiter::new(config.login.limit),
             refusals: RefusalLog::default(),
@@ -65,6 +68,11 @@ impl AppState {
     /// Seals new tokens with these keys.
     pub fn replace_keys(&self, keys: &Keys) {
         self.inner.seals.replace_keys(keys);
+    }
+
+    /// Refuses these passwords as too common.
+    pub fn replace_common_passwords(&self, passwords: CommonPasswords) {
+        self.inner.auth.replace_common_passwords(passwords);
     }
 
     /// Periodically removes ended sessions, expired hashes, old audit rows and idle rate limits.

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::net::Ipv4Addr;
 
+use domain::common_passwords::CommonPasswords;
 use domain::password::{NewPassword, PhcString, SubmittedPassword};
 use domain::policy::temporary_password::SetOutcome;
 use karipass::auth::AuthService;
@@ -193,7 +194,13 @@ async fn hashed(password: &str) -> PhcString {
         return known.clone();
     }
     let typed = |text: &str| SubmittedPassword::from(text.to_owned());
-    let new = NewPassword::check(&typed(""), &typed(password), &typed(password)).unwrap();
+    let new = NewPassword::check(
+        &typed(""),
+        &typed(password),
+        &typed(password),
+        &CommonPasswords::default(),
+    )
+    .unwrap();
     let keys = Keys::parse(KEYS).unwrap();
     let hasher = Hasher::start(keys, CHEAP, &Dummy::draw(&mut rand::rng())).unwrap();
     let phc = hasher

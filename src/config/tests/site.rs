@@ -86,6 +86,31 @@ fn r_one_address_has_128_connections_by_default() {
     }
 }
 
+#[test]
+fn c5_a_list_of_common_passwords_is_bounded_and_has_one_at_least() {
+    let folder = tempfile::tempdir().unwrap();
+    let (list, file) = (folder.path().join("list"), folder.path().join("karipass.toml"));
+    std::fs::write(&file, "[site]\ncommon_passwords_file = \"list\"\n").unwrap();
+    assert!(load(None, enough()).unwrap().site.common_passwords.is_empty());
+    std::fs::write(&list, "abcd1234\n12345678\nPassword1\n").unwrap();
+    let common = load(Some(&file), enough()).unwrap().site.common_passwords;
+    assert!(common.len() == 2 && common.contains(b"password1"), "{common:?}");
+    for (content, error) in [
+        (Some(String::new()), "no line is a password of 8 to 12 letters and digits"),
+        (Some("12345678\n".to_owned()), "no line is a password of 8 to 12 letters and digits"),
+        (Some("abcd1234\n".repeat(2 * 1024 * 1024)), "larger than 16 MiB"),
+        (None, "No such file"),
+    ] {
+        match content {
+            Some(content) => std::fs::write(&list, content).unwrap(),
+            None => std::fs::remove_file(&list).unwrap(),
+        }
+        let found = errors(Some(&file), enough());
+        let begin = format!("site.common_passwords_file: {}: {error}", list.display());
+        assert!(found.len() == 1 && found[0].starts_with(&begin), "{found:?}");
+    }
+}
+
 fn certified() -> tempfile::TempDir {
     let folder = tempfile::tempdir().unwrap();
     karipass_lab::certificate::keep_in(folder.path()).unwrap();

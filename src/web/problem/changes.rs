@@ -60,11 +60,14 @@ impl Problem {
 
     /// 422: the new password breaks the rules (`C5`); the current one was not compared.
     pub(in crate::web) fn password_rejected(reasons: &[Rejection]) -> Self {
+        let is_common = reasons.contains(&Rejection::TooCommon);
+        let common = "多くの人が使っているパスワードは設定できません。";
         let detail = format!(
             "新しいパスワードは、半角英数字{}～{}文字（数字のみは不可）で、\
-             現在のパスワードと異なるものを、2回とも同じに入力してください。",
+             現在のパスワードと異なるものを、2回とも同じに入力してください。{}",
             rules::PASSWORD_LENGTH.start(),
             rules::PASSWORD_LENGTH.end(),
+            if is_common { common } else { "" },
         );
         let reasons = reasons.iter().map(|reason| reason.as_str()).collect();
         let status = StatusCode::UNPROCESSABLE_ENTITY;

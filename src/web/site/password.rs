@@ -20,11 +20,11 @@ use super::session::RestrictedCookieSession;
 use super::session_end::SessionEnd;
 use super::text::{self, Recovery};
 use super::top;
-use crate::auth::{Audience, ChangePassword, FormId};
+use crate::auth::{Audience, AuthService, ChangePassword, FormId};
 use crate::web::AppState;
 use crate::web::rate_limit::{RateLimit, RequestCost};
 use domain::credential::PasswordChange;
-use domain::password::{NewPassword, Rejection, SubmittedPassword};
+use domain::password::{Rejection, SubmittedPassword};
 use domain::policy::password::PasswordVerdict;
 
 /// `password.html`
@@ -70,7 +70,7 @@ pub(super) async fn change(
     CsrfForm { session, id, mut form }: CsrfForm<RestrictedCookieSession>,
 ) -> Result<Response, PageError> {
     let lang = session.layout.lang;
-    let passwords = match SubmittedForm::read(&mut form, lang) {
+    let passwords = match SubmittedForm::read(&mut form, lang, state.auth()) {
         Ok(passwords) => passwords,
         Err(errors) => return Ok(PasswordPage::new(&session).with_errors(errors)),
     };
@@ -102,7 +102,7 @@ pub(super) async fn change(
 impl SubmittedForm {
     /// Reads the fields. An empty current password must be entered, and is neither compared nor
     /// counted; errors of the new one are shown too.
-    fn read(form: &mut Form, lang: Language) -> Result<Self, FieldErrors> {
+    fn read(form: &mut Form, lang: Language, auth: &AuthService) -> Result<Self, FieldErrors> {
         let [current, new, confirmation] =
             ["current", "new", "new_again"].map(|field| form.password(field));
         let is_current_empty = current.is_none();
@@ -113,7 +113,7 @@ impl SubmittedForm {
             return Ok(Self { current, new, confirmation, empty });
         }
         let mut reasons =
-            NewPassword::check(&current, &new, &confirmation).err().unwrap_or_default();
+            auth.check_new_password(&current, &new, &confirmation).err().unwrap_or_default();
         reasons.retain(|reason| *reason != Rejection::SameAsCurrent);
         let mut errors = FieldErrors::default();
         errors.add("current", lang.enter_current());

@@ -5,6 +5,7 @@ use std::net::Ipv4Addr;
 
 use super::browser::{Chromium, Manner, Page, Visitor};
 use anyhow::{Context as _, Result, anyhow, ensure};
+use domain::common_passwords::CommonPasswords;
 use domain::password::{NewPassword, PhcString, SubmittedPassword, TemporaryPassword};
 use karipass::hashing::Salt;
 
@@ -93,7 +94,12 @@ impl<'a> Visit<'a> {
     pub fn give_password(&self, login: &str, unit: &str) -> Result<String> {
         let secret = self.new_password();
         let typed = |text: &str| SubmittedPassword::from(text.to_owned());
-        let password = NewPassword::check(&typed(""), &typed(&secret), &typed(&secret));
+        let password = NewPassword::check(
+            &typed(""),
+            &typed(&secret),
+            &typed(&secret),
+            &CommonPasswords::default(),
+        );
         let password = password.map_err(|reasons| anyhow!("{reasons:?}"))?;
         let salt = Salt::draw(&mut rand::rng());
         let hashed = self.wait(Browsers::shared(self.story.system).hasher.hash_for_change(

@@ -7,6 +7,7 @@ use axum::body::Body;
 use axum::extract::{FromRequest, Request};
 use axum::http::header::CONTENT_TYPE;
 use domain::auth_unit::AuthUnit;
+use domain::common_passwords::CommonPasswords;
 use domain::password::{NewPassword, SubmittedPassword};
 use domain::phone_number::PhoneNumber;
 use karipass::web::api;
@@ -98,7 +99,7 @@ fn new_password(current: String, new: String, again: String) {
         && new == again
         && new != current;
     let [current, new, again] = [current, new, again].map(SubmittedPassword::from);
-    match NewPassword::check(&current, &new, &again) {
+    match NewPassword::check(&current, &new, &again, &CommonPasswords::default()) {
         Ok(taken) => assert!(fits && taken.expose() == new.expose()),
         Err(reasons) => assert!(!fits && !reasons.is_empty()),
     }

@@ -29,6 +29,26 @@ async fn c5_every_reason_against_a_new_password_is_reported_at_once() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn c5_a_password_of_the_operators_list_is_refused_as_too_common() {
+    let folder = tempfile::tempdir().unwrap();
+    let list = folder.path().join("common");
+    std::fs::write(&list, "Abcd1234\n").unwrap();
+    let variables = [("KARIPASS_SITE_COMMON_PASSWORDS_FILE", list.to_str().unwrap())];
+    let scene = Scene::with_variables("line", &variables).await;
+    scene.give(NUMBER, "temporary", RIGHT).await;
+    let token = scene.token(NUMBER, RIGHT).await;
+    for common in [NEW, "ABCD1234"] {
+        let answer = scene.change(&token, RIGHT, common).await;
+        assert_eq!(refusal(&answer), (422, "password_rejected".to_owned()));
+        assert_eq!(answer.json()["reasons"], json!(["too_common"]));
+        let detail = answer.json()["detail"].as_str().unwrap().to_owned();
+        assert!(detail.contains("多くの人が使っている"), "{detail}");
+    }
+    assert_eq!(scene.count(NUMBER).await, (0, false));
+    assert_eq!(scene.change(&token, RIGHT, "abcd12345").await.status, 200);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn c5_a_rejected_new_password_counts_nothing_whatever_the_current_one() {
     let scene = Scene::new("line").await;
     scene.give(NUMBER, "temporary", RIGHT).await;

@@ -2,7 +2,7 @@
 
 use super::browser::{Browser, SESSION, leads_to, title};
 use super::service;
-use crate::site::{self, Answer, NUMBER, RIGHT, SiteClient, WRONG};
+use crate::site::{self, Answer, NUMBER, RIGHT, Service, SiteClient, WRONG};
 
 const NEW: &str = "abcd1234";
 
@@ -80,6 +80,26 @@ async fn c5_every_reason_is_reported_at_once_beside_its_field() {
         assert!(!answer.body.contains("id=\"current-error\""));
     }
     assert_eq!(site::count(&owner, NUMBER).await, (0, false));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn c5_a_common_password_is_reported_beside_its_field() {
+    let folder = tempfile::tempdir().unwrap();
+    let list = folder.path().join("common");
+    std::fs::write(&list, NEW).unwrap();
+    let (database, _owner) = site::contracted("password").await;
+    let variables = [("KARIPASS_SITE_COMMON_PASSWORDS_FILE", list.to_str().unwrap())];
+    let service = Service::start(&database, &variables).await;
+    let mut browser = Browser::new(&service.base);
+    browser.log_in(NUMBER, RIGHT).await;
+    // Without the current password too, which is asked for at the same time.
+    for current in [RIGHT, ""] {
+        let answer = change(&mut browser, current, NEW, NEW).await;
+        assert_eq!((answer.status, title(&answer)), (422, "エラー：パスワード変更"));
+        assert!(answer.body.contains("<p>＊多くの人が使っているパスワード"), "{}", answer.body);
+        assert!(answer.body.contains("id=\"new-error\""), "{}", answer.body);
+    }
+    assert_eq!(leads_to(&change(&mut browser, RIGHT, "efgh5678", "efgh5678").await), "/?changed");
 }
 
 #[tokio::test(flavor = "multi_thread")]

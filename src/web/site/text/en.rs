@@ -152,6 +152,7 @@ table! {
     digits_only = "A password of digits alone is not possible. Please use letters too.";
     not_same_twice = "The two new passwords do not match. Please enter the same password as in “New password”.";
     same_as_current = "The new password is the same as the current one. Please enter another password.";
+    too_common = "Many people use this password. Please enter another one.";
 
     // The top page
     top_after_change = "Your password has been changed: Top page";

@@ -75,7 +75,8 @@ pub(super) fn field_of(reason: Rejection) -> &'static str {
         | Rejection::TooLong
         | Rejection::NotAlphanumeric
         | Rejection::DigitsOnly
-        | Rejection::SameAsCurrent => "new",
+        | Rejection::SameAsCurrent
+        | Rejection::TooCommon => "new",
         Rejection::NotSameTwice => "new_again",
     }
 }
@@ -90,6 +91,7 @@ pub(super) fn rejection(lang: Language, reason: Rejection) -> Markup {
         Rejection::DigitsOnly => lang.digits_only(),
         Rejection::NotSameTwice => lang.not_same_twice(),
         Rejection::SameAsCurrent => lang.same_as_current(),
+        Rejection::TooCommon => lang.too_common(),
     }
 }
 
