@@ -1,10 +1,13 @@
-//! `SIGHUP` reloads the certificate, the hash keys, and the passwords of ARI and PostgreSQL.
+//! `SIGHUP` reloads the certificate, the hash keys, the passwords of ARI and PostgreSQL, and the
+//! list of common passwords.
 //!
-//! It reloads all of them or none: a configuration with an error changes nothing. Calls, requests
-//! and connections keep the values that they began with. Other settings apply at the next start.
+//! It reloads all of them or none: everything is read and checked before anything is replaced.
+//! Calls, requests and connections keep the values that they began with. Other settings apply at
+//! the next start.
 
 use std::convert::Infallible;
 
+use anyhow::Context as _;
 use tokio::signal::unix::Signal;
 use tracing::{error, info};
 
@@ -34,11 +37,12 @@ impl Reload<'_> {
             hang_up.recv().await;
             let outcome = match self.replace() {
                 Ok(()) => {
-                    info!("reloaded certificate, keys and passwords");
+                    info!("reloaded certificate, keys, passwords and the list of common ones");
                     "done"
                 }
                 Err(reason) => {
-                    error!(%reason, "could not reload the configuration; nothing has changed");
+                    let reason = format!("{reason:#}");
+                    error!(reason, "could not reload the configuration; nothing has changed");
                     "refused"
                 }
             };
@@ -46,22 +50,37 @@ impl Reload<'_> {
         }
     }
 
+    /// Reads and checks everything first, so that an error leaves everything as it was.
     fn replace(&self) -> anyhow::Result<()> {
+        for put_into_force in self.prepare()? {
+            put_into_force();
+        }
+        Ok(())
+    }
+
+    fn prepare(&self) -> anyhow::Result<Vec<Box<dyn FnOnce() + '_>>> {
         let config = load_checked(self.read)?;
         anyhow::ensure!(
             config.ari.iter().map(place).eq(self.asterisks.iter().map(place)),
             "ari: a different Asterisk or application applies at the next start only"
         );
+        let mut prepared: Vec<Box<dyn FnOnce() + '_>> = Vec::new();
         for db in &self.dbs {
-            db.replace_url(&config.database.url)?;
+            let url = db.prepare_url(&config.database.url).context("database.url")?;
+            prepared.push(Box::new(url));
         }
         for (credentials, ari) in self.credentials.iter().zip(&config.ari) {
-            credentials.replace(ari)?;
+            let named = || format!("ari: {}", ari.url.authority());
+            prepared.push(Box::new(credentials.prepare(ari).with_context(named)?));
         }
-        self.site.replace_keys(&config.hashing.keys);
-        self.hasher.replace_keys(config.hashing.keys, &Dummy::draw(&mut rand::rng()))?;
-        self.listener.reload_certificate();
-        Ok(())
+        prepared.push(Box::new(self.listener.prepare_certificate()?));
+        let (keys, dummy) = (config.hashing.keys, Dummy::draw(&mut rand::rng()));
+        let hashing = self.hasher.prepare_keys(keys.clone(), &dummy).context("hashing.keys")?;
+        prepared.push(Box::new(hashing));
+        prepared.push(Box::new(move || self.site.replace_keys(&keys)));
+        let passwords = config.site.common_passwords;
+        prepared.push(Box::new(move || self.site.replace_common_passwords(passwords)));
+        Ok(prepared)
     }
 }
 

@@ -93,13 +93,17 @@ impl Db {
         Ok(Self { pool, hosts, limit, max_attempts, operator, last_probe })
     }
 
-    /// Uses this connection string for new connections; open ones stay.
+    /// Prepares a connection string. The closure puts it into force for new connections; open ones
+    /// stay.
     ///
     /// # Errors
-    /// [`NotAConnectionString`]; nothing changes then.
-    pub fn replace_url(&self, url: &Secret) -> Result<(), NotAConnectionString> {
-        self.hosts.replace(failover::settings(url, self.limit)?);
-        Ok(())
+    /// [`NotAConnectionString`] if it cannot be used.
+    pub fn prepare_url(
+        &self,
+        url: &Secret,
+    ) -> Result<impl FnOnce() + use<'_>, NotAConnectionString> {
+        let settings = failover::settings(url, self.limit)?;
+        Ok(move || self.hosts.replace(settings))
     }
 
     /// The same handle with another time limit. The server's own statement timeout stays.

@@ -127,7 +127,7 @@ pub(super) struct Argon {
 }
 
 /// The keys in use, the cost of new hashes, and the dummy hash.
-struct Live {
+pub(super) struct Live {
     keys: Keys,
     params: Params,
     dummy: PhcString,
@@ -174,16 +174,20 @@ impl Argon {
             "selected the Argon2 implementation"
         );
         let argon = Self { implementation, cost, live, operations: AtomicU64::new(0), memories };
-        argon.replace_keys(keys, dummy)?;
+        argon.replace_keys(argon.prepare_keys(keys, dummy)?);
         Ok(argon)
     }
 
-    /// Uses other keys from the next operation on, with their own dummy hash.
-    pub(super) fn replace_keys(&self, keys: Keys, dummy: &Dummy) -> Result<(), HashError> {
+    /// Other keys with their own dummy hash.
+    pub(super) fn prepare_keys(&self, keys: Keys, dummy: &Dummy) -> Result<Live, HashError> {
         let mut live = Live::new(keys, self.cost)?;
         live.dummy = self.hash_with(&live, &dummy.password, Salt(dummy.salt))?;
+        Ok(live)
+    }
+
+    /// Uses other keys from the next operation on.
+    pub(super) fn replace_keys(&self, live: Live) {
         *self.live.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(live);
-        Ok(())
     }
 
     fn live(&self) -> Arc<Live> {

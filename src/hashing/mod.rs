@@ -94,12 +94,17 @@ impl Hasher {
         Ok(Self { pools, argon })
     }
 
-    /// Hashes and verifies with other keys from now on, the dummy hash too.
+    /// Prepares other keys, with their dummy hash. The closure puts them into force.
     ///
     /// # Errors
-    /// [`HashError`]; the keys stay as they are.
-    pub fn replace_keys(&self, keys: Keys, dummy: &Dummy) -> Result<(), HashError> {
-        self.argon.replace_keys(keys, dummy)
+    /// [`HashError`] if the dummy hash fails.
+    pub fn prepare_keys(
+        &self,
+        keys: Keys,
+        dummy: &Dummy,
+    ) -> Result<impl FnOnce() + use<'_>, HashError> {
+        let live = self.argon.prepare_keys(keys, dummy)?;
+        Ok(move || self.argon.replace_keys(live))
     }
 
     /// From now on refuses logins and changes with [`HashError::Busy`], waiting ones too. The

@@ -8,8 +8,8 @@ use std::future::{Ready, ready};
 use std::io;
 use std::net::{SocketAddr, TcpListener};
 use std::pin::Pin;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -23,7 +23,6 @@ use axum_server::accept::Accept;
 use axum_server::tls_rustls::RustlsAcceptor;
 use rustix::net::sockopt::set_tcp_user_timeout;
 use tokio::net::TcpStream;
-use tokio::sync::Notify;
 use tower::Service;
 
 use super::connection_limit::{ConnectionLimiter, ConnectionPermit};
@@ -46,7 +45,8 @@ const MAX_HEAD_BYTES_READ: usize = 2 * super::middleware::MAX_HEAD_BYTES;
 pub struct Handle {
     server: axum_server::Handle<SocketAddr>,
     is_draining: Arc<AtomicBool>,
-    reload: Arc<Notify>,
+    /// Set once it serves over TLS.
+    certificate: Arc<OnceLock<CertificateReloader>>,
 }
 
 impl Handle {
@@ -73,9 +73,21 @@ impl Handle {
         self.server.graceful_shutdown(Some(timeout));
     }
 
-    /// Reads the certificate's files now.
-    pub fn reload_certificate(&self) {
-        self.reload.notify_one();
+    /// Reads the certificate's files. The closure puts what they hold into force for new
+    /// connections.
+    ///
+    /// # Errors
+    /// [`ServeError::Certificate`] if they cannot be used.
+    pub fn prepare_certificate(&self) -> Result<impl FnOnce() + use<'_>, ServeError> {
+        let new = match self.certificate.get() {
+            Some(current) => Some((current, current.read().map_err(ServeError::Certificate)?)),
+            None => None,
+        };
+        Ok(move || {
+            if let Some((current, certificate)) = new {
+                current.replace(certificate);
+            }
+        })
     }
 
     /// Closes every connection at once.
@@ -118,7 +130,7 @@ pub async fn serve(
     limiter: ConnectionLimiter,
     handle: Handle,
 ) -> Result<(), ServeError> {
-    let Handle { server: handle, is_draining, reload } = handle;
+    let Handle { server: handle, is_draining, certificate } = handle;
     let server = axum_server::from_tcp(listener).map_err(ServeError::Failed)?.handle(handle);
     let router = router.layer(map_response_with_state(is_draining, close_if_draining));
     let service = router.into_make_service_with_connect_info::<SocketAddr>();
@@ -129,14 +141,15 @@ pub async fn serve(
             .await
             .map_err(ServeError::Failed);
     };
-    let certificate = CertificateReloader::load(tls).map_err(ServeError::Certificate)?;
+    let loaded = CertificateReloader::load(tls).map_err(ServeError::Certificate)?;
+    let certificate = certificate.get_or_init(|| loaded);
     let acceptor =
         RustlsAcceptor::new(certificate.config()).handshake_timeout(HEAD_TIMEOUT).acceptor(plain);
     tokio::select! {
         ended = with_timeouts(server.acceptor(acceptor)).serve(service) => {
             ended.map_err(ServeError::Failed)
         }
-        never = certificate.watch(reload) => match never {},
+        never = certificate.watch() => match never {},
     }
 }
 

@@ -5,6 +5,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use reqwest::header::HeaderValue;
+use zeroize::Zeroizing;
 
 use super::BuildError;
 use crate::config;
@@ -20,13 +21,16 @@ impl Credentials {
         Ok(Self(Arc::new(RwLock::new(authorization(ari)?))))
     }
 
-    /// Uses the user and password of `ari` from now on.
+    /// Prepares the user and password of `ari`. The closure puts them into force.
     ///
     /// # Errors
-    /// [`BuildError::Credentials`]; nothing changes then.
-    pub fn replace(&self, ari: &config::AriSettings) -> Result<(), BuildError> {
-        *self.0.write().unwrap_or_else(PoisonError::into_inner) = authorization(ari)?;
-        Ok(())
+    /// [`BuildError::Credentials`] if no header can hold them.
+    pub fn prepare(
+        &self,
+        ari: &config::AriSettings,
+    ) -> Result<impl FnOnce() + use<'_>, BuildError> {
+        let header = authorization(ari)?;
+        Ok(move || *self.0.write().unwrap_or_else(PoisonError::into_inner) = header)
     }
 
     pub(in crate::asterisk) fn header(&self) -> HeaderValue {
@@ -35,9 +39,10 @@ impl Credentials {
 }
 
 fn authorization(ari: &config::AriSettings) -> Result<HeaderValue, BuildError> {
-    let pair = STANDARD.encode(format!("{}:{}", ari.user, ari.password.expose()));
-    let mut value =
-        HeaderValue::from_str(&format!("Basic {pair}")).map_err(|_| BuildError::Credentials)?;
+    let pair = Zeroizing::new(format!("{}:{}", ari.user, ari.password.expose()));
+    let pair = Zeroizing::new(STANDARD.encode(pair.as_bytes()));
+    let header = Zeroizing::new(format!("Basic {}", *pair));
+    let mut value = HeaderValue::from_str(&header).map_err(|_| BuildError::Credentials)?;
     value.set_sensitive(true);
     Ok(value)
 }

@@ -11,6 +11,7 @@ use karipass::hashing::Keys;
 use serde_json::json;
 
 use super::Whole;
+use crate::scene::change;
 use crate::site::{KEYS, NUMBER, RIGHT};
 use crate::support::{self, KARIPASS, Ran, end_daemon_connections, run, wait_until};
 
@@ -126,4 +127,83 @@ async fn r_sighup_reads_keys_and_passwords_again_and_ends_nothing() {
     assert_eq!(renewed().await, 1, "the phone hashes with the new key");
     let back = format!("ALTER ROLE karipass PASSWORD '{role}'");
     superuser.batch_execute(&back).await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn r_sighup_replaces_everything_or_nothing_and_names_the_mistake() {
+    let folder = tempfile::tempdir().unwrap();
+    fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o700)).unwrap();
+    karipass_lab::certificate::keep_in(folder.path()).unwrap();
+    let path = |name: &str| folder.path().join(name);
+    let database = support::database().await;
+    let good = |password: &str| {
+        fs::write(path("hash.keys"), KEYS).unwrap();
+        fs::write(path("ari.password"), password).unwrap();
+        fs::write(path("database.url"), &database.daemon_url).unwrap();
+        fs::write(path("common"), "abcd1234").unwrap();
+    };
+    good("former");
+    let certificate_key = fs::read(path("key.pem")).unwrap();
+    let files = [
+        ("KARIPASS_HASHING_KEYS_FILE", path("hash.keys")),
+        ("KARIPASS_ARI_PASSWORD_FILE", path("ari.password")),
+        ("KARIPASS_DATABASE_URL_FILE", path("database.url")),
+        ("KARIPASS_SITE_COMMON_PASSWORDS_FILE", path("common")),
+        ("KARIPASS_SITE_CERTIFICATE_FILE", path("certificate.pem")),
+        ("KARIPASS_SITE_KEY_FILE", path("key.pem")),
+    ];
+    let variables: Vec<(&str, &str)> =
+        files.iter().map(|(name, path)| (*name, path.to_str().unwrap())).collect();
+    let mut whole = Whole::on(database.clone(), &variables).await;
+    let proofs = |whole: &Whole| -> Vec<Option<String>> {
+        whole.fake.requests().into_iter().map(|request| request.authorization).collect()
+    };
+    let former = Some("Basic a2FyaXBhc3M6Zm9ybWVy".to_owned());
+    for (count, (file, key)) in (1..).zip([
+        ("hash.keys", "hashing.keys: "),
+        ("database.url", "database.url: "),
+        ("common", "site.common_passwords_file: "),
+        ("key.pem", "site.key_file: "),
+    ]) {
+        good("latter");
+        fs::write(path(file), "short").unwrap();
+        whole.hang_up();
+        wait_until("the refusal", async || {
+            let metrics = whole.client.get(&format!("{}/metrics", whole.daemon.operators)).await;
+            let refused = format!("karipass_reloads_total{{outcome=\"refused\"}} {count}\n");
+            metrics.body.contains(&refused)
+        })
+        .await;
+        assert!(whole.daemon.log().contains(key), "{key} is not named: {}", whole.daemon.log());
+        let before = proofs(&whole).len();
+        wait_until("another request", async || proofs(&whole).len() > before).await;
+        assert!(proofs(&whole).iter().all(|proof| *proof == former), "after {key}");
+    }
+    fs::write(path("key.pem"), certificate_key).unwrap();
+    whole.hang_up();
+    let latter = Some("Basic a2FyaXBhc3M6bGF0dGVy".to_owned());
+    wait_until("the new password of ARI", async || proofs(&whole).contains(&latter)).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn c5_the_list_of_common_passwords_is_read_again_at_sighup() {
+    let folder = tempfile::tempdir().unwrap();
+    let list = folder.path().join("common");
+    fs::write(&list, "abcd1234\n").unwrap();
+    let variables = [("KARIPASS_SITE_COMMON_PASSWORDS_FILE", list.to_str().unwrap())];
+    let mut whole = Whole::on(support::database().await, &variables).await;
+    let token = whole.client.log_in(&whole.daemon.base, NUMBER, RIGHT).await.token();
+    let base = whole.daemon.base.clone();
+    let client = whole.client.clone();
+    let status = async |new: &str| change(&client, &base, &token, [RIGHT, new, new]).await.status;
+    assert_eq!(status("abcd1234").await, 422);
+    fs::write(&list, "efgh5678\n").unwrap();
+    whole.hang_up();
+    wait_until("the reload", async || {
+        let metrics = whole.client.get(&format!("{}/metrics", whole.daemon.operators)).await;
+        metrics.body.contains("karipass_reloads_total{outcome=\"done\"} 1\n")
+    })
+    .await;
+    assert_eq!(status("efgh5678").await, 422);
+    assert_eq!(status("abcd1234").await, 200);
 }
