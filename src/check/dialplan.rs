@@ -20,7 +20,7 @@ const LINE: &str = "karipass-line";
 /// Where the Debian package puts the line's dialplan.
 const PACKAGED: &str = "#include \"/usr/share/karipass/asterisk/karipass.conf\"";
 /// Asterisk's default of an endpoint's `context`.
-const DEFAULT_CONTEXT: &str = "default";
+pub(super) const DEFAULT_CONTEXT: &str = "default";
 
 /// Checks `extensions` and the contexts of the endpoints in `pjsip`.
 pub(super) fn check(extensions: &Conf, pjsip: &Conf, expected: Expected<'_>) -> Vec<Finding> {
@@ -148,7 +148,7 @@ fn not_reached(
 
 /// The line's entries that a call to `number` may reach in `context`. Returns `None` if there is
 /// no such context, which may be configured elsewhere.
-fn entries<'a>(
+pub(super) fn entries<'a>(
     extensions: &'a Conf,
     context: &'a str,
     number: &'a str,

@@ -33,6 +33,7 @@ dtmf_mode = auto
 identify_by = ip
 trust_id_inbound = yes
 rtp_symmetric = yes
+message_context = karipass-no-messages
 
 [carrier]
 type = identify
@@ -43,7 +44,8 @@ const TRUSTED: &str = "\
 identify_by = ip
 trust_id_inbound = yes
 rtp_symmetric = yes
-dtmf_mode = auto";
+dtmf_mode = auto
+message_context = karipass-no-messages";
 
 /// Why a stranger's call can pass for an endpoint's, where one line prevents it.
 const BY_NAME: &str = "it is identified by its name in From as well: set identify_by = ip";
@@ -176,7 +178,7 @@ pub(super) fn has_auth(endpoint: &Section) -> bool {
 }
 
 /// The addresses and networks that identify this endpoint.
-fn addresses<'a>(pjsip: &'a Conf, endpoint: &Section) -> Vec<&'a str> {
+pub(super) fn addresses<'a>(pjsip: &'a Conf, endpoint: &Section) -> Vec<&'a str> {
     identify_sections(pjsip, endpoint)
         .flat_map(|section| section.values("match"))
         .flat_map(|value| value.split(','))

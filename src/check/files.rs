@@ -5,7 +5,7 @@ use std::path::Path;
 use super::conf::{Conf, is_false};
 use super::dialplan_globals::Expected;
 use super::finding::Finding;
-use super::{dialplan, endpoints, listeners};
+use super::{dialplan, endpoints, listeners, sip};
 
 /// Asterisk's default limit of HTTP connections, ARI's included.
 const DEFAULT_SESSIONS: u32 = 100;
@@ -29,10 +29,10 @@ pub(super) fn check(config_dir: &Path, user: &str, expected: Expected<'_>) -> Ve
             }));
             conf
         };
-    let [http, ari, logger, cel] =
-        ["http.conf", "ari.conf", "logger.conf", "cel.conf"].map(&mut read);
-    let [manager, rtp, pjsip, extensions] =
-        ["manager.conf", "rtp.conf", "pjsip.conf", "extensions.conf"].map(&mut read);
+    let [http, ari, logger, cel, cli] =
+        ["http.conf", "ari.conf", "logger.conf", "cel.conf", "cli.conf"].map(&mut read);
+    let [manager, users, rtp] = ["manager.conf", "users.conf", "rtp.conf"].map(&mut read);
+    let [pjsip, extensions] = ["pjsip.conf", "extensions.conf"].map(&mut read);
     findings.extend([&http, &ari, &manager].into_iter().filter_map(second_general));
     findings.extend(http_server(&http));
     findings.extend(session_limit(&http));
@@ -40,10 +40,12 @@ pub(super) fn check(config_dir: &Path, user: &str, expected: Expected<'_>) -> Ve
     findings.extend(write_timeout(&ari));
     findings.extend(logs(&logger));
     findings.extend(recorded_digits(&cel));
+    findings.extend(sip::startup_commands(&cli));
     findings.extend(strict_rtp(&rtp));
     findings.extend(listeners::http_address(&http));
     findings.extend(listeners::ari_users(&ari, user));
-    findings.extend(listeners::managers(&manager));
+    findings.extend(listeners::managers(&manager, &users));
+    findings.extend(sip::check(&pjsip, &extensions, expected.set_up_number.as_str()));
     findings.extend(endpoints::check(&pjsip, expected.media_networks));
     findings.extend(dialplan::check(&extensions, &pjsip, expected));
     findings
@@ -264,6 +266,8 @@ mod tests {
                 &["not reach the line"],
             ),
             ("rtp.conf", "[general]", "[general]\nstrictrtp = no", Warning, &["strictrtp = no"]),
+            ("pjsip.conf", "user_agent = PBX", "debug = yes", Error, &["[global]", "debug = yes"]),
+            ("pjsip.conf", "message_context =", ";", Warning, &["carrier", "MESSAGE"]),
             ("extensions.conf", "#include \"karipass.conf\"", "", Error, &["karipass.conf"]),
             ("extensions.conf", "KARIPASS_CLAIM_MS", "X", Error, &["KARIPASS_CLAIM_MS"]),
         ] {

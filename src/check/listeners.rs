@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 use std::path::Path;
 
-use super::conf::Conf;
+use super::conf::{Conf, Section};
 use super::finding::Finding;
 
 /// The bit of AMI's class of keyed digits.
@@ -12,8 +12,8 @@ const DTMF: i64 = 1 << 8;
 const OTHER_CLASSES: &str =
     "system,call,log,verbose,command,agent,user,config,reporting,cdr,dialplan,originate,message";
 
-/// Checks AMI: its address, and users that receive keyed digits.
-pub(super) fn managers(manager: &Conf) -> Vec<Finding> {
+/// Checks AMI: its address, and users of both files that receive keyed digits.
+pub(super) fn managers(manager: &Conf, users: &Conf) -> Vec<Finding> {
     if !manager.first("general").is_some_and(|general| general.is_true("enabled")) {
         return Vec::new();
     }
@@ -27,20 +27,36 @@ pub(super) fn managers(manager: &Conf) -> Vec<Finding> {
         let lines = format!("{}\nbindaddr = 127.0.0.1", manager.heading("general"));
         findings.push(Finding::error(message).remedied_in(manager, lines));
     }
-    let users = manager.sections.iter();
-    let users = users.filter(|it| !it.is_template && !it.name.eq_ignore_ascii_case("general"));
-    for user in users {
-        let Some(classes) = user.value("read").filter(|classes| reads_digits(classes)) else {
-            continue;
-        };
-        let message = format!(
-            "manager.conf: user {} receives every keyed digit: remove all and dtmf from read",
-            user.name
-        );
-        let lines = format!("[{}](+)\nread = {}", user.name, without_digits(classes));
-        findings.push(Finding::error(message).remedied_in(manager, lines));
-    }
+    findings.extend(people(manager).filter_map(|user| reader(manager, user, user.value("read")?)));
+    findings.extend(people(users).filter(|user| has_manager(users, user)).filter_map(|user| {
+        // Without `read` a user of this file has every class.
+        let classes = user.value("read").or_else(|| users.value("general", "read"));
+        reader(users, user, classes.unwrap_or("all"))
+    }));
     findings
+}
+
+/// A user that receives keyed digits.
+fn reader(conf: &Conf, user: &Section, classes: &str) -> Option<Finding> {
+    let (file, name) = (&conf.file, &user.name);
+    reads_digits(classes).then(|| {
+        let message = format!(
+            "{file}: AMI's user {name} receives every keyed digit: remove all and dtmf from read"
+        );
+        let lines = format!("[{name}](+)\nread = {}", without_digits(classes));
+        Finding::error(message).remedied_in(conf, lines)
+    })
+}
+
+fn people(conf: &Conf) -> impl Iterator<Item = &Section> {
+    let sections = conf.sections.iter();
+    sections.filter(|it| !it.is_template && !it.name.eq_ignore_ascii_case("general"))
+}
+
+/// Whether a user of `users.conf` is one of AMI.
+fn has_manager(users: &Conf, user: &Section) -> bool {
+    let by_default = || users.first("general").is_some_and(|it| it.is_true("hasmanager"));
+    user.is_true("hasmanager") || user.value("hasmanager").is_none() && by_default()
 }
 
 /// `classes` is such as `call,dtmf`, or the classes' bits as a number.
@@ -128,6 +144,26 @@ mod tests {
         for there in ["0.0.0.0", "0.0.0.0:8088", "::", "[::]:8088", "192.0.2.1", "pbx", ""] {
             assert!(!is_loopback(there), "{there}");
         }
+    }
+
+    #[test]
+    fn r_users_of_another_file_that_receive_digits_over_ami_are_found() {
+        let manager = Conf::parse("[general]\nenabled = yes\nbindaddr = 127.0.0.1\n");
+        let found = |users: &str| managers(&manager, &Conf::parse(users)).len();
+        for (users, count) in [
+            ("[general]\nhasmanager = yes\n[a]\nsecret = x\n[b]\nhasmanager = no\n", 1),
+            ("[a]\nhasmanager = yes\n", 1),
+            ("[a]\nhasmanager = yes\nread = call,dtmf\n", 1),
+            ("[general]\nread = call\n[a]\nhasmanager = yes\n", 0),
+            ("[general]\nread = all\n[a]\nhasmanager = yes\nread = call\n", 0),
+            ("[general]\nhasmanager = no\n[a]\nsecret = x\n", 0),
+            ("[a](!)\nhasmanager = yes\n", 0),
+            ("", 0),
+        ] {
+            assert_eq!(found(users), count, "{users}");
+        }
+        let disabled = Conf::parse("[general]\nenabled = no\n");
+        assert_eq!(managers(&disabled, &Conf::parse("[a]\nhasmanager = yes\n")), []);
     }
 
     #[test]

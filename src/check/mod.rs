@@ -3,8 +3,8 @@
 //!
 //! - [`database`]: schema, privileges, clock, and what PostgreSQL logs.
 //! - [`asterisk`]: over ARI its version, `modules`, sounds, logs, clock and `dialplan_globals`.
-//!   Where their folder is known, also its `files` (read by `conf`), `dialplan`, `endpoints` and
-//!   `listeners`.
+//!   Where their folder is known, also its `files` (read by `conf`), `dialplan`, `endpoints`,
+//!   `listeners` and `sip`.
 
 pub mod asterisk;
 mod clock_skew;
@@ -17,6 +17,9 @@ mod files;
 mod finding;
 mod listeners;
 mod modules;
+mod sip;
+
+use std::net::SocketAddr;
 
 use futures_util::future::join_all;
 use jiff::{SignedDuration, Timestamp};
@@ -37,6 +40,7 @@ pub async fn check(config: &Config) -> Vec<Finding> {
         tokio::join!(database::check_configured(&config.database), join_all(asterisks));
     findings.extend(asterisks.into_iter().flatten());
     findings.extend(certificate(config, clock::wall_clock()));
+    findings.extend(operators_listener(config.operators.listen));
     findings.extend(config.exposed_files().into_iter().map(Finding::error));
     findings
 }
@@ -48,6 +52,16 @@ async fn check_asterisk(config: &Config, ari: &AriSettings) -> Vec<Finding> {
         return findings;
     }
     findings.into_iter().map(|finding| finding.about(ari.url.authority())).collect()
+}
+
+/// Nothing but its address protects this listener.
+fn operators_listener(listen: SocketAddr) -> Option<Finding> {
+    (!listen.ip().is_loopback()).then(|| {
+        Finding::warning(format!(
+            "operators.listen: {listen} shows /metrics and /readyz to other machines, without TLS \
+             or password: use 127.0.0.1, or a network of operators alone"
+        ))
+    })
 }
 
 fn certificate(config: &Config, now: Timestamp) -> Option<Finding> {

@@ -164,6 +164,20 @@ async fn r_check_names_a_certificate_that_has_expired_or_soon_will() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn r_check_warns_of_an_operators_listener_that_other_machines_reach() {
+    let database = support::database().await;
+    for (listen, is_warned_of) in
+        [("0.0.0.0:9464", true), ("[::]:9464", true), ("127.0.0.1:1", false), ("[::1]:1", false)]
+    {
+        let mut command = database.karipass(Path::new(KARIPASS));
+        command.arg("check").env("KARIPASS_ARI_URL", "http://127.0.0.1:1");
+        let ran = run(command.env("KARIPASS_OPERATORS_LISTEN", listen));
+        let warning = format!("warning: operators.listen: {listen} ");
+        assert_eq!(ran.out.contains(&warning), is_warned_of, "{ran:?}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn r_check_names_every_secret_that_everybody_can_read() {
     let database = support::database().await;
     let folder = tempfile::tempdir().unwrap();
