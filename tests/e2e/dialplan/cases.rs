@@ -75,6 +75,8 @@ pub fn doubtful() -> Vec<InviteCase> {
         "<tel:+81612345601>",
         "<tel:+1612345600>",
         "<sip:1001@x>",
+        "<tel:+81612345600@x>",
+        "<tel:someone@x>",
         "\"unfinished <sip:0612345600@x>",
         "<http:x>",
     ];
@@ -100,6 +102,13 @@ pub fn doubtful() -> Vec<InviteCase> {
         "<sip:%30612345600@x>",
         "<tel:0612345600;phone%2dcontext=+1>",
         "<tel:0612345600;phone-contex%74=+1>",
+        "<tel:0612345600@x>",
+        "tel:+81612345600@x",
+        "<tel:0612345600;phone-context=+81@x>",
+        "<tel:0612345600@x;phone-context=+81>",
+        "<TEL:0612345600@x@y>",
+        "<tel:0612345600>;y=z@x",
+        "<tel:someone@x>",
     ] {
         cases.push(InviteCase::new(CARRIER, pai(foreign), verdict("untrusted")));
     }
@@ -263,6 +272,7 @@ pub fn vouched() -> Vec<InviteCase> {
         InviteCase::new(VOUCHING, "", trusted("0612345600"))
             .claiming("\"0611111111\" <sip:+81612345600@x>"),
         InviteCase::new(VOUCHING, "", verdict("untrusted")).claiming("<sip:someone@x>"),
+        InviteCase::new(VOUCHING, "", trusted("0612345600")).claiming("<tel:+81612345600>"),
         InviteCase::new(VOUCHING, "", trusted("0699999999"))
             .claiming("<sip:0699999999@x>;y=\"<sip:0612345600@x>\""),
     ]
