@@ -80,12 +80,11 @@ impl Message {
 }
 
 impl Dialog {
-    /// The value of a `Replaces` header for this dialog, escaped for a URI.
+    /// The value of a `Replaces` header for this dialog.
     pub fn replaces(&self) -> String {
         let tag = |party: &str| party.rsplit(";tag=").next().unwrap_or_default().to_owned();
         let (own, other) = (tag(&self.own), tag(&self.other));
-        let call_id = self.call_id.replace('@', "%40");
-        format!("{call_id}%3Bto-tag%3D{other}%3Bfrom-tag%3D{own}")
+        format!("{};to-tag={other};from-tag={own}", self.call_id)
     }
 }
 

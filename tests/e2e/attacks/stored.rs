@@ -1,5 +1,7 @@
 //! Whole calls of a stranger with the daemon, judged by the stored passwords.
 
+use std::net::UdpSocket;
+
 use anyhow::{Result, ensure};
 use karipass_lab::asterisk::SET_UP_NUMBER;
 
@@ -11,13 +13,7 @@ use crate::system::{SHORT, System};
 #[test]
 fn p1_neither_a_forwarded_call_nor_an_attended_transfer_sets_a_password() -> Result<()> {
     let desk = Agent::socket(DESK)?;
-    let family = Family::new(PHONE_FAMILY + 1);
-    let phones =
-        format!("{ENDPOINTS}[desk]\ntype = aor\ncontact = sip:desk@{}\n", desk.local_addr()?)
-            .replace("callerid = <0612345601>", &format!("callerid = <{}>", family.contract));
-    let snippets =
-        [("modules.conf", MODULES), ("phones.conf", &phones), ("extensions.conf", DIALPLAN)];
-    let system = System::without_daemon(&snippets)?.with_daemon(&SHORT)?;
+    let (system, family) = system(&desk)?;
     let story = Story::new(&system)?;
     ensure!(story.family.contract == family.contract, "another story has taken the numbers");
     let password = story.password();
@@ -38,7 +34,7 @@ fn p1_neither_a_forwarded_call_nor_an_attended_transfer_sets_a_password() -> Res
         let to = format!(
             "sip:{SET_UP_NUMBER}@{}?Replaces={}",
             system.asterisk.setup.sip,
-            line.replaces()
+            line.replaces().replace(';', "%3B").replace('=', "%3D")
         );
         let status =
             desk.request("REFER", &mut taken, &format!("Refer-To: <{to}>\r\n"), "").await?;
@@ -47,6 +43,40 @@ fn p1_neither_a_forwarded_call_nor_an_attended_transfer_sets_a_password() -> Res
         outside.expect_hangup().await
     })?;
     story.expect_nothing_stored()
+}
+
+/// The stranger replaces the telephone in a call that it has begun (RFC 3891).
+#[test]
+fn p1_an_invite_that_replaces_a_call_to_the_line_sets_no_password() -> Result<()> {
+    let desk = Agent::socket(DESK)?;
+    let (system, family) = system(&desk)?;
+    let story = Story::new(&system)?;
+    ensure!(story.family.contract == family.contract, "another story has taken the numbers");
+    let password = story.password();
+    system.wait(async {
+        let mut desk = Agent::new(desk, system.asterisk.setup.sip)?;
+        let mut outside = Agent::new(Agent::socket(OUTSIDE)?, system.asterisk.setup.sip)?;
+        let mut line = desk.invite(SET_UP_NUMBER, "desk", "").await?;
+        desk.expect_answer(&mut line).await?;
+        let replaces = format!("Replaces: {}\r\n", line.replaces());
+        let mut replacing = outside.invite("100", &family.contract, &replaces).await?;
+        outside.expect_answer(&mut replacing).await?;
+        desk.expect_hangup().await?;
+        key_all(&mut outside, &mut replacing, &password).await?;
+        outside.expect_hangup().await
+    })?;
+    story.expect_nothing_stored()
+}
+
+/// A system with these strangers and the telephone, and the numbers of its first story.
+fn system(desk: &UdpSocket) -> Result<(System, Family)> {
+    let family = Family::new(PHONE_FAMILY + 1);
+    let phones =
+        format!("{ENDPOINTS}[desk]\ntype = aor\ncontact = sip:desk@{}\n", desk.local_addr()?)
+            .replace("callerid = <0612345601>", &format!("callerid = <{}>", family.contract));
+    let snippets =
+        [("modules.conf", MODULES), ("phones.conf", &phones), ("extensions.conf", DIALPLAN)];
+    Ok((System::without_daemon(&snippets)?.with_daemon(&SHORT)?, family))
 }
 
 /// Keys a whole call ahead.
