@@ -1,10 +1,10 @@
 //! Who calls (P1, P2).
 
 use anyhow::Result;
-use karipass_lab::subscriber::Caller;
+use karipass_lab::subscriber::{Caller, Line};
 
 use crate::story::{Family, Story, complete};
-use crate::system::System;
+use crate::system::{SHORT, System};
 
 #[test]
 fn p2_a_suspended_contract_is_not_served_until_it_is_resumed() -> Result<()> {
@@ -32,6 +32,20 @@ fn p1_a_registered_telephone_is_its_fixed_identity() -> Result<()> {
     complete(&mut call, contract, &password)?;
     story.expect_stored(contract, &password, "line", "line", &[contract, child])?;
     elsewhere.expect_nothing_stored()
+}
+
+/// It proves itself by its password, since From does not name it.
+#[test]
+fn p2_a_registered_telephone_that_hides_its_number_is_not_served() -> Result<()> {
+    let system = System::start(&SHORT)?;
+    let story = Story::of_the_telephone(&system)?;
+    let phone = &system.asterisk.setup.phones[0];
+    let hidden = Line { is_anonymous: true, ..system.line() };
+    let mut call = Caller::telephone(phone, &phone.number).call(&hidden)?;
+    call.hear_whole("not-available")?.expect_hangup()?;
+    story.expect_nothing_stored()?;
+    let mut call = Caller::telephone(phone, &phone.number).call(&system.line())?;
+    call.hear("menu")?.hang_up()
 }
 
 fn expect_not_served(story: &Story<'_>, caller: &Caller) -> Result<()> {

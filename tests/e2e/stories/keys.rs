@@ -70,21 +70,56 @@ fn p12_digits_of_40_ms_count_once_each_during_guidance() -> Result<()> {
 fn digits_by_sip_info_count() -> Result<()> {
     let system = System::shared();
     let story = Story::new(&system)?;
-    completes_with(&story, &Line { keying: Keying::Info, ..story.system.line() })
+    let line = Line { keying: Keying::Info, ..story.system.line() };
+    completes_with(&story, &line, &with_doubles(&story))
 }
 
 #[test]
 fn digits_as_tones_in_the_audio_count() -> Result<()> {
     let system = System::shared();
     let story = Story::new(&system)?;
-    completes_with(&story, &Line { keying: Keying::Tones, ..story.system.line() })
+    let line = Line { keying: Keying::Tones, ..story.system.line() };
+    completes_with(&story, &line, &with_doubles(&story))
 }
 
 #[test]
 fn p12_digits_by_rfc_4733_and_by_sip_info_count_once_each() -> Result<()> {
     let system = System::shared();
     let story = Story::new(&system)?;
-    completes_with(&story, &Line { keying: Keying::Both, ..story.system.line() })
+    let line = Line { keying: Keying::Both, ..story.system.line() };
+    completes_with(&story, &line, &story.password())
+}
+
+#[test]
+fn p12_events_whose_last_packets_differ_in_time_stamp_count_once() -> Result<()> {
+    let system = System::shared();
+    let story = Story::new(&system)?;
+    let line = Line { keying: Keying::OtherStamps, ..story.system.line() };
+    completes_with(&story, &line, &story.password())
+}
+
+#[test]
+fn p12_events_that_pause_among_audio_count_once() -> Result<()> {
+    let system = System::shared();
+    let story = Story::new(&system)?;
+    let pace = Pace { tone: Duration::from_millis(280), gap: Duration::from_millis(200) };
+    let line = Line { keying: Keying::AmongSilence, pace, ..story.system.line() };
+    completes_with(&story, &line, &story.password())
+}
+
+/// The key is held for longer than the silence that ends an entry, and released during `invalid`.
+#[test]
+fn p12_a_key_held_until_after_its_entry_is_no_digit_of_the_next() -> Result<()> {
+    let system = System::shared();
+    let story = Story::new(&system)?;
+    let (Family { contract, child, .. }, password) = (&story.family, story.password());
+    let mut call = story.call_from_contract()?;
+    call.hear("menu")?.key("1")?.hear_number(contract)?.hear_whole("set-password")?;
+    let [first, second] = [&password[..1], &password[1..2]];
+    call.key_password(first)?.key_for(second, Duration::from_millis(3_500))?;
+    call.hear_whole("invalid")?.hear_number(contract)?.hear_whole("set-password")?;
+    complete(&mut call, contract, &password)?;
+    story.expect_stored(contract, &password, "line", "line", &[contract, child])
 }
 
 #[test]
@@ -122,7 +157,7 @@ fn nothing_is_stored_of_digits_behind_a_restarted_rtp_clock() -> Result<()> {
 fn a_call_that_offers_t_38_beside_its_audio_is_heard() -> Result<()> {
     let system = System::shared();
     let story = Story::new(&system)?;
-    completes_with(&story, &Line { offers_fax: true, ..story.system.line() })
+    completes_with(&story, &Line { offers_fax: true, ..story.system.line() }, &with_doubles(&story))
 }
 
 /// Double digits, in which a repeated event would be hardest to notice.
@@ -139,11 +174,11 @@ fn fast_call(story: &Story<'_>) -> Result<Subscriber> {
     Caller::asserted(&story.family.contract).call(&line)
 }
 
-fn completes_with(story: &Story<'_>, line: &Line) -> Result<()> {
-    let (Family { contract, child, .. }, password) = (&story.family, with_doubles(story));
+fn completes_with(story: &Story<'_>, line: &Line, password: &str) -> Result<()> {
+    let Family { contract, child, .. } = &story.family;
     let mut call = Caller::asserted(contract).call(line)?;
     call.hear("menu")?.key("2")?.hear("enter-number")?.key(&format!("{child}#"))?;
     call.begin_to_hear_number(child, "set-password")?;
-    complete(&mut call, child, &password)?;
-    story.expect_stored(child, &password, "number", "number", &[child])
+    complete(&mut call, child, password)?;
+    story.expect_stored(child, password, "number", "number", &[child])
 }

@@ -6,6 +6,7 @@
 //! place.
 
 use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
+use std::ops::Range;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
@@ -20,6 +21,8 @@ use super::tone;
 
 /// The length of a packet, and the unit of tones and gaps.
 const TICK: Duration = Duration::from_millis(20);
+/// The ticks without an event of [`Keying::AmongSilence`]: longer than Asterisk waits for one.
+const PAUSE: Range<u16> = 2..12;
 
 /// How digits are keyed: rounded up to whole packets of 20 ms.
 #[derive(Debug, Clone, Copy)]
@@ -87,21 +90,14 @@ impl Handset {
         let mut packets: Vec<PacketSender> = Vec::new();
         for key in keys.chars() {
             let (event, released) = (event(key)?, released.clone());
-            if keying == Keying::Tones {
-                for packet in tone::pair(event, tone * SAMPLES).chunks(SAMPLES.into()) {
-                    let packet = packet.to_vec();
-                    packets.push(Box::new(move |stream| stream.send_audio(&packet)));
-                }
-            } else {
-                for tick in 0..tone {
-                    packets.push(Box::new(move |stream| stream.send_held(event, tick)));
-                }
-            }
+            packets.extend(held(event, tone, keying));
             packets.push(Box::new(move |stream| {
-                if keying == Keying::Tones {
-                    stream.send_silence();
-                } else {
-                    stream.send_released(event, tone);
+                match keying {
+                    Keying::Tones => stream.send_silence(),
+                    Keying::OtherStamps => stream.send_released_with_other_stamps(event, tone),
+                    Keying::Events | Keying::AmongSilence | Keying::Info | Keying::Both => {
+                        stream.send_released(event, tone);
+                    }
                 }
                 let _ = released.send(Instant::now()); // the test may have stopped waiting
             }));
@@ -142,6 +138,30 @@ fn bind_even(address: Ipv4Addr) -> Result<UdpSocket> {
 fn event(key: char) -> Result<u8> {
     let code = "0123456789*#ABCD".find(key).with_context(|| format!("no key {key:?}"))?;
     Ok(u8::try_from(code)?)
+}
+
+/// What is sent while a key is held for this many ticks.
+fn held(event: u8, tone: u16, keying: Keying) -> Vec<PacketSender> {
+    if keying == Keying::Tones {
+        let tones = tone::pair(event, tone * SAMPLES);
+        let packets = tones.chunks(SAMPLES.into()).map(<[u8]>::to_vec);
+        let sends = |packet: Vec<u8>| -> PacketSender {
+            Box::new(move |stream| stream.send_audio(&packet))
+        };
+        return packets.map(sends).collect();
+    }
+    let sends = |tick| -> PacketSender {
+        match keying {
+            Keying::AmongSilence if PAUSE.contains(&tick) => Box::new(RtpStream::send_silence),
+            Keying::AmongSilence => {
+                Box::new(move |stream| stream.send_held_beside_silence(event, tick))
+            }
+            Keying::Events | Keying::OtherStamps | Keying::Info | Keying::Tones | Keying::Both => {
+                Box::new(move |stream| stream.send_held(event, tick))
+            }
+        }
+    };
+    (0..tone).map(sends).collect()
 }
 
 fn ticks(duration: Duration) -> u16 {

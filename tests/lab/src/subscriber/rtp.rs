@@ -59,10 +59,25 @@ impl RtpStream {
         self.send_event(event, packets, packets + 1, VOLUME);
     }
 
+    /// Sends silence, and beside it that a key, pressed so many packets ago, is held.
+    pub fn send_held_beside_silence(&mut self, event: u8, packets: u16) {
+        self.send_silence();
+        self.send_event(event, packets, packets + 1, VOLUME);
+    }
+
     /// Sends that a key, pressed so many packets ago, is released.
     pub fn send_released(&mut self, event: u8, packets: u16) {
         self.advance();
         (0..END_PACKETS).for_each(|_| self.send_event(event, packets, packets, END | VOLUME));
+    }
+
+    /// The same, where each of the last packets has another time stamp.
+    pub fn send_released_with_other_stamps(&mut self, event: u8, packets: u16) {
+        self.advance();
+        for _ in 0..END_PACKETS {
+            self.send_event(event, packets, packets, END | VOLUME);
+            self.advance();
+        }
     }
 
     fn advance(&mut self) {

@@ -29,7 +29,11 @@ const REFUSALS: [u16; 10] = [400, 401, 403, 404, 408, 480, 484, 486, 488, 503];
 
 /// A call: INVITE, then cues until either side hangs up.
 pub(super) fn call(line: &Line, telephone: Option<&Phone>, media: u16) -> String {
-    let from = telephone.map_or("0000000000", |phone| &phone.number);
+    let from = match telephone {
+        _ if line.is_anonymous => "anonymous",
+        Some(phone) => &phone.number,
+        None => "0000000000",
+    };
     let dialog = DIALOG.replace("{from}", from);
     let mut xml = begin("call") + &invite(line, &dialog, "1", "");
     let sequence = if telephone.is_some() {
@@ -73,10 +77,15 @@ fn begin(name: &str) -> String {
 }
 
 fn invite(line: &Line, dialog: &str, sequence: &str, proof: &str) -> String {
-    let offers_events = matches!(line.keying, Keying::Events | Keying::Both);
+    let offers_events = match line.keying {
+        Keying::Events | Keying::OtherStamps | Keying::AmongSilence | Keying::Both => true,
+        Keying::Info | Keying::Tones => false,
+    };
+    let privacy = if line.is_anonymous { "Privacy: id\n" } else { "" };
     let fax = if line.offers_fax { "m=image 9 udptl t38\na=T38FaxVersion:0\n" } else { "" };
     let sdp = sdp("1", offers_events, &format!("a=ptime:20\n{fax}"));
-    let headers = format!("P-Asserted-Identity: <sip:[field0]@carrier.example>\n{proof}{SDP}");
+    let headers =
+        format!("P-Asserted-Identity: <sip:[field0]@carrier.example>\n{privacy}{proof}{SDP}");
     send("INVITE", sequence, dialog, CALLED, &headers, &sdp)
 }
 

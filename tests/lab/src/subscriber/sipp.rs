@@ -37,13 +37,16 @@ pub struct Line {
     pub pace: Pace,
     /// Whether T.38 is offered beside the audio.
     pub offers_fax: bool,
+    /// Whether the caller's number is withheld.
+    pub is_anonymous: bool,
 }
 
 impl Line {
     /// With RFC 4733 events at a brisk pace, and audio alone.
     pub fn new(sip: SocketAddr, number: impl Into<String>) -> Self {
         let (keying, pace) = (Keying::Events, Pace::BRISK);
-        Self { sip, number: number.into(), keying, pace, offers_fax: false }
+        let (offers_fax, is_anonymous) = (false, false);
+        Self { sip, number: number.into(), keying, pace, offers_fax, is_anonymous }
     }
 }
 
@@ -52,6 +55,10 @@ impl Line {
 pub enum Keying {
     /// As RFC 4733 events.
     Events,
+    /// The same, but each of an event's last packets has another time stamp.
+    OtherStamps,
+    /// As events that pause while the key is held, among packets of silence.
+    AmongSilence,
     /// By SIP INFO; no events are offered.
     Info,
     /// As tones in the audio; no events are offered.

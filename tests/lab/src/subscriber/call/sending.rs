@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use anyhow::Result;
 
 use super::{HEARING_TIMEOUT, Line, Sipp, Subscriber};
+use crate::subscriber::handset::Pace;
 use crate::subscriber::sipp::Keying;
 
 impl Subscriber {
@@ -28,11 +29,21 @@ impl Subscriber {
         Ok(self)
     }
 
+    /// Keys one digit and holds it for this long.
+    pub fn key_for(&mut self, key: &str, tone: Duration) -> Result<&mut Self> {
+        let pace = self.line.pace;
+        self.line.pace = Pace { tone, ..pace };
+        self.send_keys(key, "•".to_owned())?.line.pace = pace;
+        Ok(self)
+    }
+
     pub(super) fn send_keys(&mut self, keys: &str, shown: String) -> Result<&mut Self> {
         let begun = Instant::now();
         let Line { keying, pace, .. } = self.line;
         let released = match keying {
-            Keying::Events | Keying::Tones => self.handset.key(keys, pace, keying)?,
+            Keying::Events | Keying::OtherStamps | Keying::AmongSilence | Keying::Tones => {
+                self.handset.key(keys, pace, keying)?
+            }
             Keying::Info | Keying::Both => {
                 for key in keys.chars() {
                     self.wait_until_taken(|sipp| {
