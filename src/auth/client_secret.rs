@@ -48,8 +48,8 @@ impl<Purpose> FromStr for ClientSecret<Purpose> {
     type Err = InvalidClientSecret;
 
     fn from_str(text: &str) -> Result<Self, InvalidClientSecret> {
-        let decoded = URL_SAFE_NO_PAD.decode(text).map(Zeroizing::new);
-        let decoded = decoded.map_err(|_| InvalidClientSecret)?;
+        let decoded =
+            URL_SAFE_NO_PAD.decode(text).map(Zeroizing::new).map_err(|_| InvalidClientSecret)?;
         let mut bytes = Zeroizing::new([0; BYTES]);
         if decoded.len() != BYTES {
             return Err(InvalidClientSecret);

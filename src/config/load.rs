@@ -365,11 +365,12 @@ impl Reader {
         configured: impl FnOnce() -> Option<T>,
     ) -> Result<T, ConfigErrors> {
         let in_variables = variable_of(section);
-        let unknown = std::mem::take(&mut self.file).into_keys();
-        let unknown = unknown.filter(|key| key.starts_with(section));
+        let keys = std::mem::take(&mut self.file).into_keys();
         let variables = std::mem::take(&mut self.variables).into_keys();
-        let variables = variables.filter(|name| name.starts_with(&in_variables));
-        for key in unknown.chain(variables) {
+        let unknown = keys
+            .filter(|key| key.starts_with(section))
+            .chain(variables.filter(|name| name.starts_with(&in_variables)));
+        for key in unknown {
             self.error(match new_name(&key) {
                 Some(new) => format!("{key}: renamed to {new}"),
                 None => format!("{key}: no such setting"),

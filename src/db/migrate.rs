@@ -122,10 +122,10 @@ impl Db {
     /// # Errors
     /// [`MigrationError`]; the database is as it was then.
     pub async fn migrate_with(&self, migrations: Runner) -> Result<Migrated, MigrationError> {
-        let client =
+        let pooled =
             self.pool.get().await.map_err(|error| not_committed(self.pool_failure(error)))?;
         // Out of the pool: when it is dropped the connection closes, and the lock goes with it.
-        let mut client: ClientWrapper = Object::take(client);
+        let mut client: ClientWrapper = Object::take(pooled);
         client
             .execute("SELECT pg_advisory_lock($1)", &[&LOCK])
             .await

@@ -33,8 +33,9 @@ async fn compare(client: &ClientWrapper, requested: &[Setting]) -> Result<(), Ho
             row.get("setting").filter(|_| row.get("name") == Some(wanted))
         })
     };
-    let differ = requested.iter().filter(|(name, value)| set(name) != Some(value));
-    let differ: Vec<String> = differ
+    let differ: Vec<String> = requested
+        .iter()
+        .filter(|(name, value)| set(name) != Some(value))
         .map(|(name, value)| format!("{name} is {}, not {value}", set(name).unwrap_or("unknown")))
         .collect();
     if differ.is_empty() {

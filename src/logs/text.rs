@@ -64,8 +64,8 @@ impl Fields {
 impl TextLine<'_> {
     /// Writes the line, without the end of the line.
     pub(crate) fn write(&self, colours: bool, out: &mut dyn fmt::Write) -> fmt::Result {
-        let time = self.time.to_zoned(TimeZone::system());
-        let time = time.strftime("%Y-%m-%d %H:%M:%S%.3f");
+        let local_time = self.time.to_zoned(TimeZone::system());
+        let time = local_time.strftime("%Y-%m-%d %H:%M:%S%.3f");
         let (level, id, message) = (self.level, self.call.unwrap_or("-"), escaped(self.message));
         // Without fields nothing has to be aligned.
         let width = if self.fields.0.is_empty() { 0 } else { MESSAGE_WIDTH };

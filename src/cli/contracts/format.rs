@@ -28,17 +28,19 @@ pub(super) fn contract_json_with_credentials(
     customer: Option<&str>,
     statuses: &[CredentialStatus],
 ) -> Value {
-    let credentials = statuses.iter().map(|status| {
-        json!({
-            "login": status.login.as_str(),
-            "kind": status.kind.as_str(),
-            "set_at": status.set_at.to_string(),
-            "failures": status.failed_attempts,
-            "good": status.state == Validity::Good,
-            "state": status.state.as_str(),
+    let credentials: Vec<Value> = statuses
+        .iter()
+        .map(|status| {
+            json!({
+                "login": status.login.as_str(),
+                "kind": status.kind.as_str(),
+                "set_at": status.set_at.to_string(),
+                "failures": status.failed_attempts,
+                "good": status.state == Validity::Good,
+                "state": status.state.as_str(),
+            })
         })
-    });
-    let credentials: Vec<_> = credentials.collect();
+        .collect();
     let mut shown = contract_json(of, customer);
     if let Value::Object(fields) = &mut shown {
         fields.insert("credentials".to_owned(), Value::Array(credentials));
@@ -72,8 +74,10 @@ pub(super) fn contract_text(
     }
     for row in &contract.lines {
         let service = if row.has_service { "service" } else { "-" };
-        let status = statuses.iter().find(|status| status.login == row.number);
-        let status = status.map_or_else(|| "no password".to_owned(), status_text);
+        let status = statuses
+            .iter()
+            .find(|status| status.login == row.number)
+            .map_or_else(|| "no password".to_owned(), status_text);
         // Writing to a String cannot fail.
         let _ = write!(text, "\n  {:<11}  {service:<7}  {status}", row.number.as_str());
     }

@@ -65,8 +65,11 @@ pub(super) async fn unit_choices(
     if !may_change_unit(access.role) {
         return Err(Problem::not_allowed());
     }
-    let choices = state.auth().unit_choices(&token, Audience::Api, &access).await?;
-    let choices = choices.ok_or_else(Problem::no_session)?;
+    let choices = state
+        .auth()
+        .unit_choices(&token, Audience::Api, &access)
+        .await?
+        .ok_or_else(Problem::no_session)?;
     state.auth().mark_seen(&token, Audience::Api, &access, choices.version).await?;
     Ok(Json(choices.into()))
 }

@@ -132,7 +132,7 @@ impl LoginPage {
 
 /// Sets the session's cookie, and removes that of the login form.
 fn session_begun(token: &str) -> Response {
-    let cookies = [cookie::set(cookie::SESSION, token), cookie::expire(cookie::BEFORE_LOGIN)];
-    let cookies = cookies.map(|cookie| (header::SET_COOKIE, cookie));
+    let cookies = [cookie::set(cookie::SESSION, token), cookie::expire(cookie::BEFORE_LOGIN)]
+        .map(|cookie| (header::SET_COOKIE, cookie));
     (AppendHeaders(cookies), Redirect::to("/")).into_response()
 }

@@ -138,8 +138,8 @@ pub(super) async fn change(
     ForPage(rate_limit): ForPage<RateLimit>,
     CsrfForm { session: CookieSession(session), id, mut form }: CsrfForm<CookieSession>,
 ) -> Result<Response, PageError> {
-    let version = form.text("version").parse();
-    let version = version.map_err(|_| PageError::from(ErrorKind::CsrfError))?;
+    let version =
+        form.text("version").parse().map_err(|_| PageError::from(ErrorKind::CsrfError))?;
     let passwords = passwords(&mut form);
     let proven = proven(&state, &session, &mut form);
     let mut reservation = rate_limit.reserve_passwords(passwords.len()).await.or_page()?;
@@ -155,11 +155,10 @@ pub(super) async fn change(
         address: rate_limit.address,
         may_void: reservation.max_voidings(),
     };
-    let verdict = state.auth().change_unit(request).await;
-    reservation.settle(RequestCost::from_unit_change(&verdict));
-    let verdict = verdict.or_page()?;
-    let form = SentForm { unit, version, proven };
-    respond(&state, &session, &form, verdict, &reservation).await
+    let result = state.auth().change_unit(request).await;
+    reservation.settle(RequestCost::from_unit_change(&result));
+    let sent = SentForm { unit, version, proven };
+    respond(&state, &session, &sent, result.or_page()?, &reservation).await
 }
 
 /// The parts of a sent form that the next form keeps.
