@@ -1,6 +1,7 @@
 //! Changing the authentication unit (認証単位変更, table `U`). Every required password is compared
 //! without a lock, and [`decide`](unit::decide) is the verdict under the lock.
 
+use std::collections::{HashMap, HashSet};
 use std::net::IpAddr;
 
 use futures_util::stream::{self, StreamExt as _, TryStreamExt as _};
@@ -89,9 +90,10 @@ impl AuthService {
         allowed: &Allowed,
         request: &ChangeUnit,
     ) -> Result<Vec<ComparedPassword>, HashError> {
+        let given = GivenPasswords::new(request);
         let mut comparisons = Vec::with_capacity(allowed.required.len());
         for (number, stored) in &allowed.required {
-            comparisons.push(self.compare_one(request, *number, stored));
+            comparisons.push(self.compare_one(request, &given, *number, stored));
         }
         stream::iter(comparisons).buffered(Hasher::login_workers()).try_collect().await
     }
@@ -99,17 +101,18 @@ impl AuthService {
     async fn compare_one(
         &self,
         request: &ChangeUnit,
+        given: &GivenPasswords<'_>,
         number: PhoneNumber,
         stored: &Credential,
     ) -> Result<ComparedPassword, HashError> {
-        let ChangeUnit { passwords, proven, form, address, .. } = request;
+        let ChangeUnit { form, address, .. } = request;
         let credential = stored.id;
-        if proven.contains(&ProvenPassword { number, credential }) {
+        if given.proven.contains(&ProvenPassword { number, credential }) {
             let result = Verification::Match(());
             return Ok(ComparedPassword { number, credential, result, entry: None });
         }
-        let typed = passwords.iter().find(|(submitted, _)| *submitted == number);
-        let typed = typed.map_or_else(|| String::new().into(), |(_, password)| password.clone());
+        let typed = given.typed.get(&number).copied().cloned();
+        let typed = typed.unwrap_or_else(|| String::new().into());
         let entry = form.as_ref().map(|form| form.entry_key(credential, &typed));
         let hash = stored.password_hash.clone();
         let result = self.compare(number, typed, hash, None, *address).await?.map(drop);
@@ -117,12 +120,26 @@ impl AuthService {
     }
 }
 
+/// The passwords of a request by their numbers.
+struct GivenPasswords<'a> {
+    typed: HashMap<PhoneNumber, &'a SubmittedPassword>,
+    proven: HashSet<ProvenPassword>,
+}
+
+impl<'a> GivenPasswords<'a> {
+    fn new(request: &'a ChangeUnit) -> Self {
+        let typed = request.passwords.iter().map(|(number, password)| (*number, password));
+        Self { typed: typed.collect(), proven: request.proven.iter().copied().collect() }
+    }
+}
+
 /// The numbers whose password is given with the request, or was given before at the credential that
 /// they still have.
 fn submitted(request: &ChangeUnit, snapshot: &Snapshot) -> Vec<PhoneNumber> {
     let typed = request.passwords.iter().map(|(number, _)| *number);
+    let credentials = snapshot.credentials_by_number();
     let is_current = |proven: &&ProvenPassword| {
-        snapshot.credential_of(proven.number).is_some_and(|it| it.id == proven.credential)
+        credentials.get(&proven.number).is_some_and(|it| it.id == proven.credential)
     };
     let proven = request.proven.iter().filter(is_current).map(|proven| proven.number);
     typed.chain(proven).collect()

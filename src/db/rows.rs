@@ -4,6 +4,7 @@
 //! contract or a credential gives the same columns. A query with other columns reads them
 //! beside its text, through [`column`].
 
+use std::collections::HashSet;
 use std::str::FromStr;
 
 use tokio_postgres::Row;
@@ -101,7 +102,7 @@ pub(super) fn snapshot(rows: &[Row]) -> Result<Option<Snapshot>, DbError> {
             credential: CredentialId(credential),
             seen_version,
         }),
-        counted: Vec::new(),
+        counted: HashSet::new(),
         now: column(first, "now")?,
     }))
 }

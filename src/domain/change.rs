@@ -12,7 +12,7 @@ use crate::unit_outcome::UnitChanged;
 
 /// The key of a form's entry: a MAC of the form, the credential and the typed password. The same
 /// form sent again has the same key, and counts once (`C2`).
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct EntryKey(pub [u8; 16]);
 
 /// A request to change a contract.

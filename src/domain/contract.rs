@@ -112,12 +112,19 @@ impl Contract {
     /// What `login` may do while `unit` is in force; `None` if it does not log in at all (`W1`).
     #[must_use]
     pub fn role_under(&self, unit: AuthUnit, login: PhoneNumber) -> Option<Role> {
-        let is_contract_number = login == self.number;
+        let has_service = self.has_service(login);
+        self.role_of(unit, ContractLine { number: login, has_service })
+    }
+
+    /// The same for a line of the contract, which need not be searched for (`U4`).
+    pub(crate) fn role_of(&self, unit: AuthUnit, line: ContractLine) -> Option<Role> {
+        let ContractLine { number, has_service } = line;
+        let is_contract_number = number == self.number;
         match unit {
             AuthUnit::Line => is_contract_number.then_some(Role::Line),
-            AuthUnit::Number => self.has_service(login).then_some(Role::Number),
+            AuthUnit::Number => has_service.then_some(Role::Number),
             AuthUnit::AdminUser if is_contract_number => Some(Role::Admin),
-            AuthUnit::AdminUser => self.has_service(login).then_some(Role::User),
+            AuthUnit::AdminUser => has_service.then_some(Role::User),
         }
     }
 

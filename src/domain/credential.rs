@@ -11,7 +11,7 @@ use crate::rules;
 
 /// The id of a credential. A new credential has a new id, so a verdict on the old one cannot affect
 /// it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct CredentialId(pub i64);
 
 /// The two kinds of secrets.

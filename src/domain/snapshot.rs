@@ -1,5 +1,7 @@
 //! A contract and its credentials, as one transaction has read them.
 
+use std::collections::{HashMap, HashSet};
+
 use jiff::Timestamp;
 
 use crate::change::EntryKey;
@@ -21,7 +23,7 @@ pub struct Snapshot {
     /// The session, unless it has been deleted.
     pub session: Option<SnapshotSession>,
     /// The entries of the request that have been counted before (`C2`).
-    pub counted: Vec<EntryKey>,
+    pub counted: HashSet<EntryKey>,
     /// The database's time.
     pub now: Timestamp,
 }
@@ -52,16 +54,17 @@ impl Snapshot {
         entry.is_some_and(|entry| self.counted.contains(&entry))
     }
 
-    /// The credential of a number.
+    /// The credentials by their numbers: a contract may have a thousand (`U4`).
     #[must_use]
-    pub fn credential_of(&self, number: PhoneNumber) -> Option<&Credential> {
-        self.credentials.iter().find(|row| row.number == number)?.credential.as_ref()
+    pub fn credentials_by_number(&self) -> HashMap<PhoneNumber, &Credential> {
+        let rows = self.credentials.iter();
+        rows.filter_map(|row| Some((row.number, row.credential.as_ref()?))).collect()
     }
 
     /// The numbers among `numbers` whose credential logs in, in the order of the contract.
     pub(crate) fn live<'a>(
         &'a self,
-        numbers: &'a [PhoneNumber],
+        numbers: &'a HashSet<PhoneNumber>,
     ) -> impl Iterator<Item = PhoneNumber> + 'a {
         let is_live = |row: &&NumberCredential| {
             let hash = row.credential.as_ref().and_then(|it| it.password_hash.as_ref());

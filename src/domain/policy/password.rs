@@ -187,7 +187,7 @@ mod tests {
             },
             credentials: vec![NumberCredential { number, credential: Some(credential) }],
             session: Some(SnapshotSession { credential: id, seen_version: 0 }),
-            counted: counted.to_vec(),
+            counted: counted.iter().copied().collect(),
             now: Timestamp::UNIX_EPOCH,
         };
         let change = ComparedChange {

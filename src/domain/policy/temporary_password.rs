@@ -47,8 +47,7 @@ pub fn decide(
     let voids_others = snapshot.contract.unit != Some(unit);
     if voids_others {
         audit.push(entry(AuditEvent::UnitChanged(ChangeOutcome::Done)));
-        let others: Vec<PhoneNumber> =
-            snapshot.contract.numbers().filter(|it| *it != login).collect();
+        let others = snapshot.contract.numbers().filter(|it| *it != login).collect();
         let voided = AuditEvent::Voided(VoidReason::UnitChanged);
         audit.extend(snapshot.live(&others).map(|other| AuditEntry::new(voided, other)));
     }

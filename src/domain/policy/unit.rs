@@ -1,4 +1,7 @@
-//! Changing the authentication unit on the site (認証単位変更, table `U`).
+//! Changing the authentication unit on the site (認証単位変更, table `U`). A contract may have a
+//! thousand numbers (`U4`), so nothing here searches them for each of them.
+
+use std::collections::HashSet;
 
 use super::access_of;
 use super::unit_plan::{UnitChangePlan, may_change_unit};
@@ -27,7 +30,7 @@ pub struct UnitRequest {
 }
 
 /// A number whose password the session has given, at this credential.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct ProvenPassword {
     /// The login number.
     pub number: PhoneNumber,
@@ -147,14 +150,16 @@ pub fn examine(snapshot: &Snapshot, request: &UnitRequest) -> Result<Allowed, Un
     }
     let (submitted, required) = (&request.submitted, &plan.required_passwords);
     let without = |numbers: &[PhoneNumber], others: &[PhoneNumber]| -> Vec<PhoneNumber> {
+        let others: HashSet<&PhoneNumber> = others.iter().collect();
         numbers.iter().filter(|number| !others.contains(number)).copied().collect()
     };
     let (missing, unasked) = (without(required, submitted), without(submitted, required));
     if !missing.is_empty() || !unasked.is_empty() {
         return Err(UnitVerdict::OtherPasswords { missing, unasked });
     }
+    let credentials = snapshot.credentials_by_number();
     let credential = |number: &PhoneNumber| {
-        snapshot.credential_of(*number).map(|credential| (*number, credential.clone()))
+        credentials.get(number).map(|credential| (*number, (*credential).clone()))
     };
     let required = required.iter().filter_map(credential).collect();
     Ok(Allowed { initiator: initiator.clone(), plan, required })
@@ -252,7 +257,7 @@ fn lost(
         .iter()
         .filter(|login| login.with == NewCredential::CopiedFromInitiator)
         .map(|login| login.number);
-    let gone: Vec<PhoneNumber> = voided.iter().chain(dropped).copied().chain(copied).collect();
+    let gone = voided.iter().chain(dropped).copied().chain(copied).collect();
     snapshot.live(&gone).collect()
 }
 
@@ -269,8 +274,9 @@ fn count_failures(
     };
     let wrong: Vec<PhoneNumber> =
         compared.iter().filter(is_counted).map(|one| one.number).collect();
+    let is_wrong: HashSet<&PhoneNumber> = wrong.iter().collect();
     let is_voided = |(number, credential): &&(PhoneNumber, Credential)| {
-        wrong.contains(number) && credential.voids_on_next_failure()
+        is_wrong.contains(number) && credential.voids_on_next_failure()
     };
     let voided: Vec<PhoneNumber> =
         allowed.required.iter().filter(is_voided).map(|(number, _)| *number).collect();

@@ -1,6 +1,8 @@
 //! `/unit` and `/unit/{unit}` (認証単位変更, table `U`): the choice of the unit, and the passwords that
 //! the change requires.
 
+use std::collections::HashMap;
+
 use askama::Template;
 use axum::extract::{FromRequestParts, Path, State};
 use axum::http::StatusCode;
@@ -24,6 +26,7 @@ use crate::web::AppState;
 use crate::web::rate_limit::{RateLimit, RequestCost, Reservation};
 use domain::access::Access;
 use domain::auth_unit::AuthUnit;
+use domain::credential::CredentialId;
 use domain::password::SubmittedPassword;
 use domain::phone_number::PhoneNumber;
 use domain::policy::unit::{FormVersion, ProvenPassword, UnitChoice, UnitChoices, UnitVerdict};
@@ -302,16 +305,13 @@ impl FormPage {
         token: &SessionToken,
         proven: &[ProvenPassword],
     ) -> Self {
-        for ProvenPassword { number, credential } in proven {
-            if let Some(field) = self.field_mut(*number) {
-                field.proof = Some(seals.seal_proof(token, *credential));
-            }
+        let proven: HashMap<&str, CredentialId> =
+            proven.iter().map(|it| (it.number.as_str(), it.credential)).collect();
+        for field in &mut self.fields {
+            let credential = proven.get(field.digits.as_str());
+            field.proof = credential.map(|it| seals.seal_proof(token, *it));
         }
         self
-    }
-
-    fn field_mut(&mut self, number: PhoneNumber) -> Option<&mut PasswordField> {
-        self.fields.iter_mut().find(|field| field.digits == number.as_str())
     }
 
     fn is_compact(&self) -> bool {
@@ -335,10 +335,10 @@ impl FormPage {
     ) -> Response {
         for number in numbers {
             self.errors.add(field_id(*number), message(self.layout.lang, number.hyphenated()));
-            // A proof of a replaced password is invalid.
-            if let Some(field) = self.field_mut(*number) {
-                field.proof = None;
-            }
+        }
+        // A proof of a replaced password is invalid.
+        for field in self.fields.iter_mut().filter(|field| self.errors.has(&field.id)) {
+            field.proof = None;
         }
         self.render(StatusCode::UNPROCESSABLE_ENTITY)
     }

@@ -1,6 +1,8 @@
 //! The table of a unit change: which numbers log in afterwards with which password, and which
 //! passwords are lost.
 
+use std::collections::HashSet;
+
 use super::language::Language;
 use super::markup::Markup;
 use super::text;
@@ -31,13 +33,14 @@ impl OutcomeTable {
         initiator: PhoneNumber,
     ) -> Self {
         let initiator = initiator.hyphenated();
-        let logs_in = |number: &PhoneNumber| logins.iter().any(|login| login.number == *number);
+        let log_in: HashSet<PhoneNumber> = logins.iter().map(|login| login.number).collect();
+        let are_lost: HashSet<PhoneNumber> = lost.iter().copied().collect();
         let rows = logins.iter().map(|login| OutcomeRow {
             number: login.number.hyphenated(),
             with: text::logs_in_with(lang, login.with, &initiator),
-            is_lost: lost.contains(&login.number),
+            is_lost: are_lost.contains(&login.number),
         });
-        let gone = lost.iter().filter(|number| !logs_in(number)).map(|number| OutcomeRow {
+        let gone = lost.iter().filter(|number| !log_in.contains(number)).map(|number| OutcomeRow {
             number: number.hyphenated(),
             with: lang.logs_in_no_more(),
             is_lost: true,

@@ -1,7 +1,7 @@
 //! A browser without script: it keeps cookies, sends the headers that browsers send, follows no
 //! redirect by itself, and checks the properties that every page must have.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use reqwest::header::{
     ACCEPT_LANGUAGE, CACHE_CONTROL, CONTENT_LANGUAGE, CONTENT_SECURITY_POLICY, CONTENT_TYPE,
@@ -26,7 +26,7 @@ pub struct Browser {
     /// The languages that its user has set.
     pub accept_language: Option<&'static str>,
     /// Passwords that were typed; no answer may contain any of them.
-    typed: Vec<String>,
+    typed: BTreeSet<String>,
 }
 
 /// The headers by which a browser reports where a form came from; `None` is not sent.
@@ -39,7 +39,7 @@ pub struct FormOrigin<'a> {
 impl Browser {
     pub fn new(base: &str) -> Self {
         let client = builder().redirect(reqwest::redirect::Policy::none()).build().unwrap();
-        let typed = vec![RIGHT.to_owned(), WRONG.to_owned()];
+        let typed = BTreeSet::from([RIGHT, WRONG].map(str::to_owned));
         let (cookies, accept_language) = (BTreeMap::new(), None);
         Self { client, base: base.to_owned(), cookies, accept_language, typed }
     }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::auth_unit::AuthUnit;
-use crate::contract::{Contract, Role};
+use crate::contract::{Contract, ContractLine, Role};
 use crate::credential::NumberCredential;
 use crate::phone_number::PhoneNumber;
 use crate::snapshot::Snapshot;
@@ -34,12 +34,14 @@ impl UnitChangePlan {
         let credentials: BTreeMap<PhoneNumber, &NumberCredential> =
             credentials.iter().map(|row| (row.number, row)).collect();
         let mut plan = Self::default();
-        for number in contract.numbers() {
+        for line in &contract.lines {
+            let ContractLine { number, has_service } = *line;
+            let role_under = |unit| contract.role_of(unit, *line);
             let credential = credentials.get(&number);
             let has_password = credential.is_some_and(|row| row.has_password());
             let is_locked_out = credential.is_some_and(|row| row.is_locked_out());
-            let logs_in_before = contract.role(number).is_some();
-            let logs_in_after = contract.role_under(target, number).is_some();
+            let logs_in_before = contract.unit.and_then(role_under).is_some();
+            let logs_in_after = role_under(target).is_some();
             if logs_in_before && has_password {
                 plan.required_passwords.push(number);
             }
@@ -48,7 +50,7 @@ impl UnitChangePlan {
             let is_unset_contract_number = number == contract.number
                 && number != initiator
                 && logs_in_after
-                && contract.has_service(number)
+                && has_service
                 && !has_password;
             if logs_in_before && is_locked_out || is_unset_contract_number {
                 plan.blocked.push(number);

@@ -1,9 +1,10 @@
 //! U3: which credentials block a change, for every pair of units and every state of a number.
 
+use std::collections::HashSet;
+
 use jiff::Timestamp;
 
 use super::*;
-use crate::contract::ContractLine;
 use crate::credential::{Credential, CredentialId, CredentialKind};
 use crate::rules;
 
@@ -47,7 +48,8 @@ fn contract(unit: AuthUnit, service: bool) -> Contract {
 
 fn snapshot(contract: Contract, credentials: impl Into<Vec<NumberCredential>>) -> Snapshot {
     let now = Timestamp::UNIX_EPOCH;
-    Snapshot { contract, credentials: credentials.into(), session: None, counted: Vec::new(), now }
+    let (credentials, counted) = (credentials.into(), HashSet::new());
+    Snapshot { contract, credentials, session: None, counted, now }
 }
 
 fn held(text: &str, has: Has) -> NumberCredential {
@@ -132,6 +134,20 @@ fn u3_a_credential_that_wrong_entries_voided_blocks_every_change_that_requires_i
             }
         }
     }
+}
+
+/// A search for each number would take minutes.
+#[test]
+fn u4_a_plan_for_many_numbers_searches_for_none() {
+    let all: Vec<PhoneNumber> = (0..50_000).map(|index| number(&format!("06{index:08}"))).collect();
+    let lines = all.iter().map(|number| ContractLine { number: *number, has_service: true });
+    let contract = Contract { lines: lines.collect(), ..contract(AuthUnit::Number, true) };
+    let contract = Contract { number: all[0], ..contract };
+    let has = Has::Live(CredentialKind::Password);
+    let held: Vec<_> = all.iter().map(|number| held(number.as_str(), has)).collect();
+    let plan = UnitChangePlan::new(&snapshot(contract, held), all[0], AuthUnit::Line);
+    assert_eq!(plan.required_passwords, all);
+    assert_eq!(plan.dropped, all[1..]);
 }
 
 #[test]
