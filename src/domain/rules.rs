@@ -81,8 +81,8 @@ pub const AUDIT_RETENTION: Duration = Duration::from_secs(400 * DAY);
 /// The largest request body in bytes (table `A`, `malformed`).
 pub const MAX_BODY_BYTES: usize = 16 * 1024;
 
-/// The largest form of a unit change in bytes: 128 for each of 1,000 numbers (`U4`).
-pub const MAX_UNIT_FORM_BYTES: usize = 128 * 1024;
+/// The largest request of a unit change in bytes: 128 for each of 1,000 numbers (`U4`).
+pub const MAX_UNIT_CHANGE_BYTES: usize = 128 * 1024;
 
 /// The budget of one address for logins, in points; default (`R`).
 pub const LOGIN_POINTS_PER_MINUTE: u32 = 100;

@@ -19,10 +19,17 @@ const BODY_TIMEOUT: Duration = Duration::from_secs(10);
 /// never read the response.
 const MAX_DISCARDED_BYTES: usize = 16 * 1024 * 1024;
 
-/// A JSON object; any other body is `malformed`.
-pub struct JsonBody<T>(pub T);
+/// A JSON object of a limited size; any other body is `malformed`.
+pub struct JsonBody<T, const MAX_BYTES: usize = { rules::MAX_BODY_BYTES }>(pub T);
 
-impl<S: Sync, T: DeserializeOwned> FromRequest<S> for JsonBody<T> {
+/// The same, as large as a unit change may be (`U4`).
+pub type LargeJsonBody<T> = JsonBody<T, { rules::MAX_UNIT_CHANGE_BYTES }>;
+
+impl<S, T, const MAX_BYTES: usize> FromRequest<S> for JsonBody<T, MAX_BYTES>
+where
+    S: Sync,
+    T: DeserializeOwned,
+{
     type Rejection = Problem;
 
     async fn from_request(request: Request, _: &S) -> Result<Self, Problem> {
@@ -30,7 +37,7 @@ impl<S: Sync, T: DeserializeOwned> FromRequest<S> for JsonBody<T> {
             return Err(Problem::not_json());
         }
         let (parts, body) = request.into_parts();
-        let bytes = read_limited(&parts.headers, body, rules::MAX_BODY_BYTES).await?;
+        let bytes = read_limited(&parts.headers, body, MAX_BYTES).await?;
         // serde would also read a derived struct from an array.
         if bytes.trim_ascii_start().first() != Some(&b'{') {
             return Err(Problem::malformed("本文はJSONのオブジェクトでなければなりません。"));
@@ -58,7 +65,7 @@ pub async fn read_limited(
 ) -> Result<Zeroizing<Vec<u8>>, Problem> {
     let is_too_large = body.size_hint().lower() > max_bytes as u64;
     if is_too_large && headers.contains_key(header::EXPECT) {
-        return Err(Problem::too_large());
+        return Err(Problem::too_large(max_bytes));
     }
     let Ok(read) = tokio::time::timeout(BODY_TIMEOUT, collect(body, max_bytes)).await else {
         return Err(Problem::malformed("本文が時間内に届きませんでした。"));
@@ -79,7 +86,7 @@ async fn collect(body: Body, max_bytes: usize) -> Result<Zeroizing<Vec<u8>>, Pro
             break;
         }
     }
-    if length > max_bytes { Err(Problem::too_large()) } else { Ok(bytes) }
+    if length > max_bytes { Err(Problem::too_large(max_bytes)) } else { Ok(bytes) }
 }
 
 /// The place of the error. The message of `serde_json` would quote the value.

@@ -14,6 +14,7 @@ use crate::web::rate_limit::{RateLimit, RequestCost};
 use crate::web::state::AppState;
 use domain::password::SubmittedPassword;
 use domain::phone_number::PhoneNumber;
+use domain::rules;
 
 /// A login number and its password.
 #[derive(Deserialize, ToSchema)]
@@ -85,7 +86,7 @@ impl IntoResponses for LoginProblems {
                 ),
             ];
             own.into_iter()
-                .chain(problems::body_problems())
+                .chain(problems::body_problems(rules::MAX_BODY_BYTES))
                 .chain(problems::password_problems())
                 .collect()
         })

@@ -15,6 +15,7 @@ use crate::web::rate_limit::{RateLimit, RequestCost, Reservation};
 use crate::web::state::AppState;
 use domain::password::Rejection;
 use domain::policy::password::PasswordVerdict;
+use domain::rules;
 
 /// The current password and the new one.
 #[derive(Deserialize, ToSchema)]
@@ -122,7 +123,7 @@ impl IntoResponses for PasswordProblems {
                 ),
             ];
             own.into_iter()
-                .chain(problems::body_problems())
+                .chain(problems::body_problems(rules::MAX_BODY_BYTES))
                 .chain(problems::password_problems())
                 .collect()
         })

@@ -42,11 +42,11 @@ pub(super) fn responses(own: impl FnOnce(&Examples) -> Vec<Case>) -> Responses {
     by_status.into_iter().map(response).collect()
 }
 
-/// The problems of an operation with a body, without those of its passwords.
-pub(super) fn body_problems() -> [Case; 2] {
+/// The problems of an operation with a body of at most `max_bytes`, without those of its passwords.
+pub(super) fn body_problems(max_bytes: usize) -> [Case; 2] {
     [
         (Problem::cross_site(), "another site's page made the request"),
-        (Problem::too_large(), "the body is larger than 16 KiB"),
+        (Problem::too_large(max_bytes), "the body has more bytes than `detail` says"),
     ]
 }
 

@@ -1,5 +1,6 @@
 //! `POST /api/v1/unit`
 
+use std::collections::HashSet;
 use std::fmt;
 
 use axum::Json;
@@ -11,7 +12,7 @@ use utoipa::{IntoResponses, ToSchema};
 use super::problems::{self, Responses};
 use super::session::BearerSession;
 use crate::auth::{Audience, ChangeUnit};
-use crate::web::body::JsonBody;
+use crate::web::body::{JsonBody, LargeJsonBody};
 use crate::web::problem::{NumberSchema, Problem};
 use crate::web::rate_limit::{RateLimit, RequestCost, Reservation};
 use crate::web::schema::{NewCredentialSchema, UnitSchema};
@@ -20,6 +21,7 @@ use domain::auth_unit::AuthUnit;
 use domain::password::SubmittedPassword;
 use domain::phone_number::PhoneNumber;
 use domain::policy::unit::{FormVersion, UnitVerdict};
+use domain::rules;
 use domain::unit_outcome::{NewCredential, NewLogin, UnitChanged};
 
 /// The new unit, and the passwords that the change requires.
@@ -80,7 +82,7 @@ pub(super) async fn change_unit(
     State(state): State<AppState>,
     rate_limit: RateLimit,
     BearerSession { token, access }: BearerSession,
-    JsonBody(request): JsonBody<UnitChangeRequest>,
+    JsonBody(request): LargeJsonBody<UnitChangeRequest>,
 ) -> Result<Json<UnitChangedView>, Problem> {
     let unit = request.unit.parse().map_err(|_| Problem::unknown_unit())?;
     let SubmittedPasswords(passwords) = request.passwords;
@@ -149,10 +151,11 @@ impl<'de> Visitor<'de> for ByNumber {
 
     fn visit_map<M: MapAccess<'de>>(self, mut map: M) -> Result<SubmittedPasswords, M::Error> {
         let mut all: Vec<(PhoneNumber, SubmittedPassword)> = Vec::new();
+        let mut known = HashSet::new();
         while let Some((number, typed)) = map.next_entry::<String, String>()? {
             let typed = SubmittedPassword::from(typed);
             let number = PhoneNumber::from_typed(&number).map_err(Error::custom)?;
-            if all.iter().any(|(known, _)| *known == number) {
+            if !known.insert(number) {
                 return Err(Error::custom("duplicate number"));
             }
             all.push((number, typed));
@@ -234,7 +237,7 @@ impl IntoResponses for UnitProblems {
                 ),
             ];
             own.into_iter()
-                .chain(problems::body_problems())
+                .chain(problems::body_problems(rules::MAX_UNIT_CHANGE_BYTES))
                 .chain(problems::password_problems())
                 .collect()
         })

@@ -155,9 +155,9 @@ impl Problem {
         Self::new(StatusCode::FORBIDDEN, Code::CrossSite, detail).refused(RefusalReason::CrossSite)
     }
 
-    /// 413: the body is larger than 16 KiB.
-    pub(in crate::web) fn too_large() -> Self {
-        let detail = format!("本文は{}バイトまでです。", rules::MAX_BODY_BYTES);
+    /// 413: the body is larger than `max_bytes`.
+    pub(in crate::web) fn too_large(max_bytes: usize) -> Self {
+        let detail = format!("本文は{max_bytes}バイトまでです。");
         Self::new(StatusCode::PAYLOAD_TOO_LARGE, Code::Malformed, detail)
     }
 

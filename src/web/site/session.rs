@@ -66,7 +66,7 @@ impl CsrfBound for CookieSession {
 
     /// The form of a unit change has a password for each number (`U4`).
     fn max_form_bytes(&self) -> usize {
-        rules::MAX_UNIT_FORM_BYTES
+        rules::MAX_UNIT_CHANGE_BYTES
     }
 }
 

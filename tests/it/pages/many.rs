@@ -1,10 +1,12 @@
 //! U4: contracts of up to a thousand numbers.
 
+use domain::rules;
 use karipass_lab::postgres::Database;
+use serde_json::json;
 use tokio_postgres::Client;
 
 use super::browser::{Browser, hidden, leads_to, title};
-use crate::scene::Scene;
+use crate::scene::{Scene, change_unit};
 use crate::site::{Answer, NUMBER, WRONG};
 use crate::support;
 
@@ -102,6 +104,31 @@ async fn u4_many_numbers_are_folded_and_their_form_is_compact() {
         let actions = top.find("id=\"change-unit\"").unwrap();
         assert!(actions < top.find("id=\"numbers\"").unwrap());
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn u4_the_api_takes_the_passwords_of_a_thousand_numbers() {
+    let scene = many(1_000).await;
+    let numbers = numbers(&scene.owner).await;
+    let base = &scene.service.base;
+    let token = scene.client.log_in(base, &numbers[0], LONGEST_PASSWORD).await.token();
+    let mut given: Vec<(&str, &str)> =
+        numbers.iter().map(|number| (number.as_str(), LONGEST_PASSWORD)).collect();
+    given[999].1 = WRONG;
+    let refused = change_unit(&scene.client, base, &token, "line", &given).await;
+    assert_eq!((refused.status, refused.code().as_str()), (422, "wrong_password"));
+    assert_eq!(refused.json()["numbers"], json!([numbers[999]]));
+    given[999].1 = LONGEST_PASSWORD;
+    let changed = change_unit(&scene.client, base, &token, "line", &given).await;
+    assert_eq!((changed.status, changed.json()["unit"].as_str()), (200, Some("line")));
+    // The limit of the other requests is smaller.
+    let long = "9".repeat(rules::MAX_BODY_BYTES);
+    assert_eq!(scene.client.log_in(base, &numbers[0], &long).await.status, 413);
+    let long = "9".repeat(rules::MAX_UNIT_CHANGE_BYTES);
+    let token = scene.client.log_in(base, NUMBER, LONGEST_PASSWORD).await.token();
+    let answer = change_unit(&scene.client, base, &token, "number", &[(NUMBER, &long)]).await;
+    assert_eq!((answer.status, answer.code().as_str()), (413, "malformed"));
+    assert!(answer.body.contains("131072"), "{answer:?}");
 }
 
 /// A contract of `count` additional numbers under `number`, each with the password
