@@ -18,7 +18,7 @@ use tracing::Instrument;
 use super::client_ip::ClientIp;
 use super::problem::Problem;
 use super::refusal_log::RefusalReason;
-use super::site::{declare_language, render_error_page};
+use super::site::{choose_language, render_error_page};
 use super::state::AppState;
 use crate::clock;
 use crate::metrics::{HTTP_REQUEST_DURATION, HTTP_REQUESTS};
@@ -72,7 +72,7 @@ pub(super) fn apply_for_subscribers(
 ) -> Router<AppState> {
     routes
         .layer(middleware::from_fn_with_state(state.clone(), render_error_page))
-        .layer(middleware::from_fn(declare_language))
+        .layer(middleware::from_fn(choose_language))
         .layer(middleware::map_response(with_security_headers))
         .layer(middleware::from_fn_with_state(state.clone(), record_refusal))
 }

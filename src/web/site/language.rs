@@ -5,9 +5,11 @@ use axum::http::{HeaderMap, HeaderName, Uri, header};
 
 use super::cookie;
 
-/// A language of the pages.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// A language of the pages. The first layer of a request chooses it, and leaves it among the
+/// request's extensions.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(super) enum Language {
+    #[default]
     Japanese,
     English,
 }
@@ -37,11 +39,10 @@ impl Language {
         }
     }
 
-    /// The language of the answer to this request.
-    pub(super) fn from_request(uri: &Uri, headers: &HeaderMap) -> Self {
-        let remembered = || cookie::get(headers, cookie::LANGUAGE).and_then(Self::from_tag);
-        let chosen = Self::from_query(uri).or_else(remembered);
-        chosen.unwrap_or_else(|| Self::preferred(headers))
+    /// The language of the answer to a request whose address chooses none.
+    pub(super) fn from_headers(headers: &HeaderMap) -> Self {
+        let remembered = cookie::get(headers, cookie::LANGUAGE).and_then(Self::from_tag);
+        remembered.unwrap_or_else(|| Self::preferred(headers))
     }
 
     /// The language that the address chooses.
@@ -72,7 +73,7 @@ impl Language {
                 best = Some((language, rank));
             }
         }
-        best.map_or(Self::Japanese, |(language, _)| language)
+        best.map(|(language, _)| language).unwrap_or_default()
     }
 
     /// How much the browser wants this language. A range that names it wins over `*`.
@@ -146,7 +147,8 @@ mod tests {
         for (name, value) in headers {
             map.append(name, value);
         }
-        Language::from_request(&uri.parse().unwrap(), &map)
+        let chosen = Language::from_query(&uri.parse().unwrap());
+        chosen.unwrap_or_else(|| Language::from_headers(&map))
     }
 
     #[test]
@@ -209,7 +211,7 @@ mod tests {
         }
         let mut headers = HeaderMap::new();
         headers.insert(header::ACCEPT_LANGUAGE, HeaderValue::from_bytes(b"en\xff").unwrap());
-        assert_eq!(Language::from_request(&Uri::from_static("/"), &headers), Japanese);
+        assert_eq!(Language::from_headers(&headers), Japanese);
     }
 
     #[test]

@@ -1,4 +1,5 @@
-//! Says in which language a page is, and remembers the language that an address has chosen.
+//! Chooses the language of a page, once for each request; says which it is, and remembers the one
+//! that an address has chosen.
 
 use axum::extract::Request;
 use axum::http::{HeaderValue, header};
@@ -8,14 +9,16 @@ use axum::response::Response;
 use super::cookie;
 use super::language::{Language, VARY};
 
-/// Adds `Content-Language` and `Vary` to a page, and the cookie of a chosen language.
-pub(in crate::web) async fn declare_language(request: Request, next: Next) -> Response {
+/// Adds the [`Language`] to the request, `Content-Language` and `Vary` to a page, and the cookie of
+/// a chosen language.
+pub(in crate::web) async fn choose_language(mut request: Request, next: Next) -> Response {
     // The API's answers have their own language.
     if request.uri().path().starts_with("/api/") {
         return next.run(request).await;
     }
-    let language = Language::from_request(request.uri(), request.headers());
     let chosen = Language::from_query(request.uri());
+    let language = chosen.unwrap_or_else(|| Language::from_headers(request.headers()));
+    request.extensions_mut().insert(language);
     let mut response = next.run(request).await;
     let is_page = is_html(&response);
     if !(is_page || response.status().is_redirection()) {

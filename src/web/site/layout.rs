@@ -46,7 +46,7 @@ impl FromRequestParts<AppState> for Layout {
     type Rejection = Infallible;
 
     async fn from_request_parts(parts: &mut Parts, state: &AppState) -> Result<Self, Infallible> {
-        let lang = Language::from_request(&parts.uri, &parts.headers);
+        let lang = parts.extensions.get::<Language>().copied().unwrap_or_default();
         let site = Arc::clone(state.frames().in_language(lang));
         Ok(Self { site, lang, is_error: false, signed_in: None, address: "" })
     }

@@ -54,7 +54,7 @@ use error::PageError;
 use error_kind::ErrorKind;
 pub(super) use error_layer::render_error_page;
 pub(super) use frame::PageFrames;
-pub(super) use language_layer::declare_language;
+pub(super) use language_layer::choose_language;
 
 /// Every page.
 fn pages() -> [Route<'static, AppState>; 16] {
