@@ -4,6 +4,7 @@
 use std::collections::{HashMap, HashSet};
 use std::net::IpAddr;
 
+use futures_util::FutureExt as _;
 use futures_util::stream::{self, StreamExt as _, TryStreamExt as _};
 
 use super::{Audience, AuthError, AuthService, FormId, SessionToken, draw_key};
@@ -91,9 +92,13 @@ impl AuthService {
         request: &ChangeUnit,
     ) -> Result<Vec<ComparedPassword>, HashError> {
         let given = GivenPasswords::new(request);
+        let progress = self
+            .unit_progress
+            .begin(request.token.digest(request.audience), allowed.required.len());
         let mut comparisons = Vec::with_capacity(allowed.required.len());
         for (number, stored) in &allowed.required {
-            comparisons.push(self.compare_one(request, &given, *number, stored));
+            let comparison = self.compare_one(request, &given, *number, stored);
+            comparisons.push(comparison.inspect(|_| progress.advance()));
         }
         stream::iter(comparisons).buffered(Hasher::login_workers()).try_collect().await
     }

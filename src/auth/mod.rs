@@ -15,6 +15,7 @@ mod login;
 mod seal;
 mod temporary_password;
 mod token;
+mod unit_progress;
 
 use std::net::IpAddr;
 use std::sync::{Arc, PoisonError, RwLock};
@@ -28,6 +29,7 @@ pub use login::{LoginAttempt, LoginRefusal, LoginVerdict};
 pub use seal::Seals;
 pub use temporary_password::{HashAhead, IssueOutcome};
 pub use token::{Audience, SessionToken};
+pub use unit_progress::ComparedCount;
 
 use crate::db::session::SessionLookup;
 use crate::db::{Db, DbError, DbFailure, EndedSession, IdempotencyKey};
@@ -42,6 +44,7 @@ use domain::policy::unit::{self, UnitChoices};
 use domain::session::LoginHistory;
 use domain::unit_outcome::UnitChanged;
 use ended_tokens::EndedTokens;
+use unit_progress::UnitProgress;
 
 /// Logs subscribers in and changes their credentials; cheap to clone.
 #[derive(Debug, Clone)]
@@ -53,6 +56,7 @@ pub struct AuthService {
     /// The passwords that are refused as too common (`C5`).
     common_passwords: Arc<RwLock<CommonPasswords>>,
     ended_tokens: Arc<EndedTokens>,
+    unit_progress: Arc<UnitProgress>,
 }
 
 /// There is no verdict. Nothing was changed or counted, unless the answer to a commit was lost.
@@ -103,7 +107,8 @@ impl AuthService {
     #[must_use]
     pub fn new(db: Db, hasher: Hasher, idle: Duration) -> Self {
         let (common_passwords, ended_tokens) = (Arc::default(), Arc::default());
-        Self { db, hasher, idle, common_passwords, ended_tokens }
+        let unit_progress = Arc::default();
+        Self { db, hasher, idle, common_passwords, ended_tokens, unit_progress }
     }
 
     /// Refuses these passwords from now on, and no others, as too common (`C5`).
@@ -223,6 +228,12 @@ impl AuthService {
     ) -> Result<Option<UnitChoices>, DbError> {
         let snapshot = self.db.snapshot(access.contract, token.digest(audience)).await?;
         Ok(snapshot.as_ref().and_then(unit::choices))
+    }
+
+    /// How far the unit change that a session has sent to this daemon has come (`U4`).
+    #[must_use]
+    pub fn unit_progress(&self, token: &SessionToken, audience: Audience) -> Option<ComparedCount> {
+        self.unit_progress.of(token.digest(audience))
     }
 
     /// Compares a submitted password with a stored hash, or with the dummy hash: one hash operation

@@ -13,7 +13,7 @@ use crate::pages::browser::{Browser, leads_to, title, token};
 use crate::scene::Scene;
 use crate::site::{self, Answer, NUMBER, RIGHT};
 
-const ROUTES: [(&str, &str, RequiredAccess); 29] = [
+const ROUTES: [(&str, &str, RequiredAccess); 30] = [
     ("get", "/", RequiredAccess::Session),
     ("get", "/guide", RequiredAccess::Anyone),
     ("get", "/accessibility", RequiredAccess::Anyone),
@@ -26,6 +26,8 @@ const ROUTES: [(&str, &str, RequiredAccess); 29] = [
     ("post", "/unit/{unit}", RequiredAccess::Changer),
     // It shows the change that an ended session has made.
     ("get", "/unit-changed", RequiredAccess::Anyone),
+    // It answers 204 without a change under way.
+    ("get", "/unit-progress", RequiredAccess::Anyone),
     // It answers 410 without a session.
     ("get", "/session", RequiredAccess::Anyone),
     ("post", "/logout", RequiredAccess::AnySession),

@@ -38,6 +38,7 @@ mod top;
 mod unit;
 mod unit_changed;
 mod unit_outcome;
+mod unit_progress;
 mod well_known;
 
 use axum::Router;
@@ -57,7 +58,7 @@ pub(super) use frame::PageFrames;
 pub(super) use language_layer::choose_language;
 
 /// Every page.
-fn pages() -> [Route<'static, AppState>; 16] {
+fn pages() -> [Route<'static, AppState>; 17] {
     [
         ("/", get(top::show)),
         ("/guide", get(guide::show)),
@@ -67,6 +68,7 @@ fn pages() -> [Route<'static, AppState>; 16] {
         ("/unit", get(unit::choose)),
         ("/unit/{unit}", get(unit::show).post(unit::change)),
         ("/unit-changed", get(unit_changed::show)),
+        ("/unit-progress", get(unit_progress::show)),
         ("/session", get(time_left::show)),
         ("/logout", post(logout::log_out)),
         ("/logged-out", get(logout::logged_out)),

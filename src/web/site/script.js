@@ -1,7 +1,7 @@
 // Makes the pages more convenient; each works without it (ADR 12). All text is in the page.
 //
 // - Before the idle end a dialog asks whether to go on (W9). Typing keeps the session alive (U4).
-// - A second click on a form's button sends nothing.
+// - A second click on a form's button sends nothing. A form of many numbers shows its progress (U4).
 // - What is worth keeping can be printed.
 // - A password's field gets a button that shows what is typed, and a hint at caps lock.
 "use strict";
@@ -9,6 +9,7 @@
 (() => {
   const TICK_MS = 1000;
   const SECOND_CLICK_MS = 2000;
+  const PROGRESS_MS = 500;
 
   const dialog = document.getElementById("idle-dialog");
   if (dialog) {
@@ -99,9 +100,31 @@
       sentAt = event.timeStamp;
       const progress = form.querySelector("#progress");
       if (progress) {
-        progress.textContent = progress.dataset.text;
+        showProgress(progress, form.querySelector("progress"));
       }
     });
+  }
+
+  // Until the answer comes. If another daemon does the work, the bar shows no more than that.
+  function showProgress(words, bar) {
+    async function ask() {
+      const response = await fetch("/unit-progress", { cache: "no-store", redirect: "error" });
+      if (response.status === 200) {
+        const [compared, required] = (await response.text()).split(" ").map(Number);
+        bar.max = required;
+        bar.value = compared;
+      }
+    }
+
+    words.textContent = words.dataset.text;
+    bar.hidden = false;
+    const asking = setInterval(() => ask().catch(() => {}), PROGRESS_MS);
+    const stop = () => {
+      clearInterval(asking);
+      words.textContent = "";
+      bar.hidden = true;
+    };
+    addEventListener("pagehide", stop, { once: true });
   }
 
   function addRevealButton(field) {

@@ -21,6 +21,8 @@ async fn u4_a_thousand_numbers_change_the_unit_and_after_a_slip_ask_for_it_alone
     browser.log_in(&numbers[0], LONGEST_PASSWORD).await;
     let page = browser.get("/unit/line").await;
     assert_eq!(fields(&page), numbers);
+    assert!(page.body.contains("<progress ") && page.body.contains("画面を閉じないで"));
+    assert_eq!(browser.get("/unit-progress").await.status, 204);
     // Two slips: both are required again, and nothing else is.
     let mut typed: Vec<(&str, &str)> =
         numbers.iter().map(|it| (it.as_str(), LONGEST_PASSWORD)).collect();

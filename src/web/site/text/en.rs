@@ -209,7 +209,7 @@ table! {
     after_admin_user_to_number = "After the change each phone number logs in with the password that it has now.";
     enter_each_password = "Please enter the password of each phone number in half-width characters. Upper and lower case letters are different.";
     proven = "Confirmed";
-    takes_a_while = "Checking all passwords can take some tens of seconds.";
+    takes_a_while = "If there are many phone numbers, checking all passwords can take some minutes. Please keep this page open until you see the result.";
     checking = "The passwords are being checked. Please wait.";
     all_logged_out = "After the change, every page that is logged in to your contract is logged out, including this one.";
     wrong_one_voids(count) = "A password becomes invalid when it is entered wrongly {count} times in a row.";
