@@ -32,6 +32,13 @@
     print.addEventListener("click", () => window.print());
   }
 
+  // What is folded is printed too.
+  addEventListener("beforeprint", () => {
+    for (const details of document.querySelectorAll("details")) {
+      details.open = true;
+    }
+  });
+
   function watchSession(dialog) {
     const leadMs = Number(dialog.dataset.leadS) * 1000;
     // The browser's other pages of this session.

@@ -27,7 +27,7 @@ struct Scheme {
 /// The custom properties of both schemes.
 pub(super) fn custom_properties(accent: Color) -> String {
     let (light, dark) = (Scheme::light(accent).to_css(), Scheme::dark(accent).to_css());
-    format!("{light}@media (prefers-color-scheme: dark) {{\n{dark}}}\n")
+    format!("{light}@media screen and (prefers-color-scheme: dark) {{\n{dark}}}\n")
 }
 
 impl Scheme {
