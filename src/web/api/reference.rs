@@ -89,7 +89,7 @@ struct Text {
 /// Shows the page.
 pub(super) async fn show() -> Response {
     match &*PAGE {
-        Some(page) => Html(page.as_str()).into_response(),
+        Some(page) => ([(header::CONTENT_LANGUAGE, "en")], Html(page.as_str())).into_response(),
         None => Problem::internal().into_response(),
     }
 }

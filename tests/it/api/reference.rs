@@ -11,6 +11,7 @@ async fn api_the_reference_shows_every_operation_and_problem_and_needs_no_script
     let page = get("/api/v1/docs").await;
     assert_eq!(page.status, 200);
     assert!(page.headers["content-type"].to_str().unwrap().starts_with("text/html"));
+    assert_eq!(page.headers["content-language"], "en");
     let policy = page.headers["content-security-policy"].to_str().unwrap();
     assert!(policy.starts_with("default-src 'none'"), "{policy}");
     assert!(!page.body.contains("<script") && !page.body.contains("style="), "{}", page.body);
