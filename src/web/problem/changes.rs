@@ -42,8 +42,8 @@ impl Problem {
     /// number to set new ones.
     pub(in crate::web) fn credential_void(numbers: &[PhoneNumber], call: PhoneNumber) -> Self {
         let detail = format!(
-            "{}のパスワードは、間違いが続いて無効になっているか、まだ設定されていないため、変更できません。\
-             契約回線から仮パスワード設定番号{}に電話をかけて仮パスワードを設定し、\
+            "{}のパスワードは、連続で間違えたため無効になっているか、まだ設定されていないため、変更できません。\
+             契約回線から仮パスワード設定番号{}（有料）に電話をかけて仮パスワードを設定し、\
              ログインしてパスワードに変更してください。",
             join_numbers(numbers),
             call.hyphenated()
@@ -80,12 +80,12 @@ impl Problem {
         numbers: &[PhoneNumber],
         call: Option<PhoneNumber>,
     ) -> Self {
-        let wrong = format!("{}の現在のパスワードが違います。", join_numbers(numbers));
+        let wrong = format!("{}の現在のパスワードが正しくありません。", join_numbers(numbers));
         let detail = match call {
-            None => format!("{wrong}続けて間違えると無効になります。"),
+            None => format!("{wrong}連続で間違えると無効になります。"),
             Some(call) => format!(
-                "{wrong}続けて間違えたため、パスワードは無効になり、ログアウトしました。\
-                 契約回線から仮パスワード設定番号{}に電話をかけて、仮パスワードの設定からやり直してください。",
+                "{wrong}連続で間違えたため、パスワードは無効になり、ログアウトしました。\
+                 契約回線から仮パスワード設定番号{}（有料）に電話をかけて、仮パスワードの設定からやり直してください。",
                 call.hyphenated()
             ),
         };

@@ -216,7 +216,7 @@ impl Problem {
 
     /// 404: no such path.
     pub(in crate::web) fn not_found() -> Self {
-        Self::new(StatusCode::NOT_FOUND, Code::NotFound, "お探しのページはありません。")
+        Self::new(StatusCode::NOT_FOUND, Code::NotFound, "お探しのページが見つかりません。")
     }
 
     /// 405: no such method on this path.
@@ -238,7 +238,7 @@ pub(super) fn login_refusal(set_up_number: PhoneNumber) -> String {
         "電話番号とパスワードを確認できませんでした。\
          仮パスワードは、設定後{}時間以上経過するか、{}回連続で間違えると無効になります。\
          パスワードは、{}回連続で間違えると無効になります。\
-         無効になったときやお忘れのときは、契約回線から仮パスワード設定番号{}に電話をかけて、\
+         無効になったときやお忘れのときは、契約回線から仮パスワード設定番号{}（有料）に電話をかけて、\
          仮パスワードの設定からやり直してください。",
         rules::TEMPORARY_PASSWORD_LIFETIME.as_secs() / 3600,
         rules::MAX_TEMPORARY_PASSWORD_FAILURES,

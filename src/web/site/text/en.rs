@@ -11,7 +11,7 @@ table! {
     skip = "Skip to main content";
     logged_in = "Logged in as";
     idle_limit(limit) = "You are logged out automatically after {limit} without activity.";
-    where_to_set_up(number) = "To set a temporary password, call the set-up number {number} (charges apply) from your contracted line.";
+    where_to_set_up(number) = r#"To set a temporary password, call the set-up number {number} (charges apply) from your contracted line (<a href="/guide#set-up">which keys to press</a>)."#;
     questions(number) = "Questions: {number}";
     questions_with_hours(number, hours) = "Questions: {number} (hours: {hours})";
     about_this_site = "About this site";

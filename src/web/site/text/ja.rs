@@ -11,7 +11,7 @@ reference! {
     skip = "本文へ移動";
     logged_in = "ログイン中";
     idle_limit(limit) = "{limit}間操作がない場合は、自動的にログアウトします。";
-    where_to_set_up(number) = "仮パスワードの設定：契約回線から、仮パスワード設定番号 {number}（有料）へお電話ください。";
+    where_to_set_up(number) = r#"仮パスワードの設定：契約回線から、仮パスワード設定番号{number}（有料）へお電話ください（<a href="/guide#set-up">押す番号と手順</a>）。"#;
     questions(number) = "お問い合わせ：{number}";
     questions_with_hours(number, hours) = "お問い合わせ：{number}（受付時間：{hours}）";
     about_this_site = "ご案内";
@@ -153,7 +153,7 @@ reference! {
     top_after_change = "パスワードを変更しました：設定サイトトップ";
     password_changed = "<strong>パスワードを変更しました。</strong>次にログインするときは、新しいパスワードを入力してください。";
     ends_soon = "パスワードの有効期限が近づいています";
-    ends_soon_advice(time) = r#"現在のパスワードは<strong>{time}</strong>まで有効です。期限を過ぎると、ログインしたあと、はじめにパスワードを変更していただきます。お早めに<a href="/password">パスワードを変更</a>してください。"#;
+    ends_soon_advice(time) = r#"現在のパスワードは<strong>{time}</strong>まで有効です。期限を過ぎると、ログインした後、はじめにパスワードを変更していただきます。お早めに<a href="/password">パスワードを変更</a>してください。"#;
     password_end = "パスワードの有効期限";
     days_left(days) = { days: "0" => "有効期限まで24時間未満です", _ => "有効期限まであと{days}日" };
     valid_until(machine_time, time) = r#"<time datetime="{machine_time}" id="good-until">{time}</time>まで有効です。"#;
@@ -166,7 +166,7 @@ reference! {
     phone_numbers(count) = "{count}件の電話番号";
     history = "これまでのご利用";
     previous_login = "前回のログイン";
-    failures_since = "前回のログインのあとに、パスワードを間違えた回数";
+    failures_since = "前回のログインの後に、パスワードを間違えた回数";
     last_temporary = "最後の仮パスワード設定";
     none = "ありません";
     times(count) = "{count}回";
@@ -185,7 +185,7 @@ reference! {
     change_unit_to(unit) = "認証単位を{unit}に変更";
     unit_blocked = "現在、認証単位を変更できません";
     blocked_why = "次の電話番号のパスワードは、連続で間違えたため無効になっているか、まだ設定されていません。何も変更されていません。";
-    blocked_advice(number, key, unit) = "契約回線から仮パスワード設定番号{number}（有料）に電話をかけ、「<strong>{key}</strong>」（{unit}）を押して、この電話番号の仮パスワードを設定してください。つぎに、その仮パスワードでログインして、パスワードに変更してください。";
+    blocked_advice(number, key, unit) = "契約回線から仮パスワード設定番号{number}（有料）に電話をかけ、「<strong>{key}</strong>」（{unit}）を押して、この電話番号の仮パスワードを設定してください。次に、その仮パスワードでログインして、パスワードに変更してください。";
     unit_refused = "認証単位を変更できませんでした";
     unit_refused_some = "何も変更されていません。「確認済み」とある電話番号のパスワードは、入力し直す必要はありません。";
     unit_refused_all = "何も変更されていません。すべての電話番号のパスワードを、もう一度入力してください。";
@@ -204,7 +204,7 @@ reference! {
     checking = "パスワードを確認しています。そのままお待ちください。";
     all_logged_out = "変更すると、この画面を含め、同じご契約でログイン中のすべての画面からログアウトします。";
     wrong_one_voids(count) = "パスワードを{count}回連続で間違えると、そのパスワードは無効になります。";
-    unknown_password(number, key, unit) = "パスワードがわからない電話番号がある場合は、契約回線から仮パスワード設定番号{number}（有料）に電話をかけ、「<strong>{key}</strong>」（{unit}）を押して、その電話番号の仮パスワードを設定してください。つぎに、その仮パスワードでログインして、パスワードに変更してください。";
+    unknown_password(number, key, unit) = "パスワードが分からない電話番号がある場合は、契約回線から仮パスワード設定番号{number}（有料）に電話をかけ、「<strong>{key}</strong>」（{unit}）を押して、その電話番号の仮パスワードを設定してください。次に、その仮パスワードでログインして、パスワードに変更してください。";
     wrong_of(number) = "{number}のパスワードが正しくありません。もう一度入力してください。";
     enter_password_of(number) = "{number}のパスワードを入力してください。";
     password_to_log_in = "ログインに使うパスワード";
@@ -234,7 +234,7 @@ reference! {
     session_over = "ログインの状態が終了しています";
     ended_elsewhere = "ほかの画面や電話でパスワードまたは認証単位が変更されたか、ほかの画面でログアウトしています。";
     ended_before_form = "今回送信された内容では、何も変更していません。ほかの画面や電話でパスワードまたは認証単位が変更されたか、ほかの画面でログアウトしています。";
-    sent_again = "同じ内容をくり返し送信した場合（画面の再読み込みなど）は、はじめの送信で変更が完了しています。";
+    sent_again = "同じ内容を繰り返し送信した場合（画面の再読み込みなど）は、はじめの送信で変更が完了しています。";
     log_in_to_go_on = "続ける場合は、もう一度ログインしてください。";
     log_in_again = "もう一度ログインする";
 
@@ -248,7 +248,7 @@ reference! {
     too_large_why = "送信された内容が大きすぎるため、受け付けることができませんでした。何も変更されていません。もう一度、はじめから操作してください。";
     form_outdated = "この画面は有効ではなくなりました";
     form_outdated_why = "画面を開いてから時間が経過したか、別の画面（タブ）で操作が行われたため、送信された内容を受け付けることができませんでした。何も変更されていません。もう一度、はじめから操作してください。";
-    form_outdated_again = "この画面がくり返し表示される場合は、ブラウザの設定でCookieを有効にしてください。";
+    form_outdated_again = "この画面が繰り返し表示される場合は、ブラウザの設定でCookieを有効にしてください。";
     rate_limited = "しばらくお待ちください";
     rate_limited_why(wait) = "短い時間に何度も操作されたため、受付を一時停止しています。<strong>{wait}</strong>ほどお待ちいただいてから、もう一度操作してください。パスワードの間違いには数えていません。";
     unavailable = "ただいまご利用いただけません";
@@ -259,7 +259,7 @@ reference! {
     outcome_unknown_advice(wait) = "<strong>{wait}</strong>ほどお待ちいただいてからログインして、変更されたかどうかをご確認ください。";
     void_elsewhere_why = "ほかの画面で連続で間違えたため、ログインに使用したパスワードまたは仮パスワードが無効になっています。何も変更されていません。この画面のログインは続いていますが、パスワードは変更できません。";
     changed_elsewhere = "契約の内容が変更されています";
-    changed_elsewhere_why = "画面を開いたあとに、ほかの画面や電話で契約の内容（認証単位やパスワード）が変更されたため、認証単位変更を受け付けることができませんでした。何も変更されていません。パスワードの間違いにも数えていません。";
+    changed_elsewhere_why = "画面を開いた後に、ほかの画面や電話で契約の内容（認証単位やパスワード）が変更されたため、認証単位変更を受け付けることができませんでした。何も変更されていません。パスワードの間違いにも数えていません。";
     changed_elsewhere_advice = "設定サイトトップで現在の内容をご確認のうえ、もう一度操作してください。";
     not_allowed = "認証単位を変更できません";
     not_allowed_why = "ユーザは、認証単位を変更できません。変更する場合は、管理者（ご契約電話番号）でログインしてください。";
