@@ -1,17 +1,14 @@
 //! W5: an idle session ends by itself, on a daemon whose limit is a minute shorter than usual.
 
-use std::fs;
-use std::net::TcpStream;
-use std::path::Path;
 use std::time::{Duration, Instant};
 
 use super::browser::Manner;
 use anyhow::{Result, ensure};
-use karipass_lab::daemon::{Daemon, DaemonSetup};
+use karipass_lab::daemon::Daemon;
 
 use super::visit::Visit;
-use super::{password, visit_at};
-use crate::system::{KARIPASS, System};
+use super::{ANSWER_TIMEOUT, LANGUAGES, password, second_daemon, visit_at};
+use crate::system::System;
 
 const IDLE_S: u64 = 14 * 60;
 /// Makes the sessions of one contract older, by an SQL interval.
@@ -22,7 +19,6 @@ const USED: &str = "SELECT FROM session
 const IS_OPEN: &str = "document.getElementById('idle-dialog').open";
 const STAY: &str = "ログインを続ける";
 const TYPED: &str = "Typed1234";
-const ANSWER_TIMEOUT: Duration = Duration::from_mins(1);
 const POLL_INTERVAL: Duration = Duration::from_millis(10);
 
 #[test]
@@ -106,20 +102,35 @@ fn w9_the_warning_extends_the_session_or_is_ignored_and_typing_extends_it_too() 
     })
 }
 
-/// A second daemon on the same database; it has no Asterisk, and needs none.
+/// A daemon whose sessions end a minute sooner.
 fn impatient(system: &System, name: &str) -> Result<Daemon> {
-    let folder = system.folder.path().join(name);
-    let keys = system.daemon.as_ref().unwrap().lock().unwrap().setup.keys();
-    let (asterisk, database) = (&system.asterisk.setup, &system.database);
-    let setup = DaemonSetup::new(Path::new(KARIPASS), &folder, asterisk, database)?
-        .variables([("KARIPASS_ARI_URL", "http://127.0.0.1:9"), ("KARIPASS_LOGIN_LIMIT", "off")])
-        .variables([("KARIPASS_SESSION_IDLE_TIMEOUT_S", IDLE_S.to_string())]);
-    fs::create_dir_all(&folder)?;
-    fs::copy(keys, setup.keys())?;
-    let mut daemon = Daemon::start_unready(setup)?;
-    let address = daemon.site().replace("https://", "");
-    daemon.child.wait_for(ANSWER_TIMEOUT, || Ok(TcpStream::connect(&address).is_ok()))?;
-    Ok(daemon)
+    let idle = IDLE_S.to_string();
+    let variables =
+        [("KARIPASS_LOGIN_LIMIT", "off"), ("KARIPASS_SESSION_IDLE_TIMEOUT_S", idle.as_str())];
+    second_daemon(system, name, &variables)
+}
+
+#[test]
+fn w9_the_warning_is_in_both_languages_and_fits_on_every_screen() -> Result<()> {
+    let system = System::shared();
+    let daemon = impatient(&system, "warned-twice")?;
+    visit_at(&system, &daemon.site(), Manner::Pointer, |visit| {
+        let contract = &visit.family().contract;
+        let current = visit.give_password(contract, "line")?;
+        let browser = visit.who.browser;
+        visit.log_in(contract, &current)?;
+        for language in LANGUAGES {
+            visit.go(&format!("/password?lang={language}"))?;
+            visit.wait(browser.advance_clock(Duration::from_mins(13)))?;
+            visit.wait(browser.expect_soon(IS_OPEN))?;
+            visit.wait(visit.who.arrive())?;
+            visit.check_layout(&format!("idle-{language}"))?;
+            // Escape extends the session too, and the focus returns.
+            visit.wait(browser.escape())?;
+            visit.wait(browser.expect_soon(&format!("!{IS_OPEN}")))?;
+        }
+        Ok(())
+    })
 }
 
 /// Expects that every session of the contract was used within the last minute.

@@ -1,27 +1,38 @@
 //! Stories of the settings site in a real browser, each with its own numbers on the shared
 //! system.
 //!
-//! A flow runs in every manner: with the pointer (axe-core looks at each page, in light and in dark
-//! colours), without script, and by keyboard alone. Two browsers serve them all, one with script
+//! A flow runs in every manner: with the pointer (axe-core looks at each page, on a telephone and on
+//! a desktop, in light and in dark colours), without script, and by keyboard alone. Two browsers serve them all, one with script
 //! and one without.
 
 mod browser;
 mod english;
+mod errors;
 mod idle;
 mod journey;
 mod password;
 mod session;
+mod states;
 mod unit;
 mod visit;
 
+use std::fs;
+use std::net::TcpStream;
+use std::path::Path;
 use std::sync::{Mutex, OnceLock, PoisonError};
+use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 use browser::{Chromium, Driver, Manner};
 use karipass::hashing::{Cost, Dummy, Hasher, Keys};
+use karipass_lab::daemon::{Daemon, DaemonSetup};
 
-use crate::system::System;
+use crate::system::{KARIPASS, System};
 use visit::Visit;
+
+/// The languages of the pages, as an address chooses them.
+const LANGUAGES: [&str; 2] = ["ja", "en"];
+const ANSWER_TIMEOUT: Duration = Duration::from_mins(1);
 
 /// The browsers, and the hasher for their visitors' passwords.
 pub struct Browsers {
@@ -39,8 +50,7 @@ impl Browsers {
     }
 
     fn new(system: &System) -> Result<Self> {
-        let daemon = system.daemon.as_ref().unwrap().lock().unwrap();
-        let keys = std::fs::read_to_string(daemon.setup.keys())?;
+        let keys = Self::keys(system)?;
         let hasher =
             Hasher::start(Keys::parse(&keys)?, Cost::LIVE, &Dummy::draw(&mut rand::rng()))?;
         Ok(Self {
@@ -49,6 +59,12 @@ impl Browsers {
             without_script: Mutex::default(),
             driver: Driver::start()?,
         })
+    }
+
+    /// The hash keys of the shared daemon, as their file has them.
+    fn keys(system: &System) -> Result<String> {
+        let daemon = system.daemon.as_ref().unwrap().lock().unwrap();
+        Ok(fs::read_to_string(daemon.setup.keys())?)
     }
 }
 
@@ -74,7 +90,7 @@ fn visit_at(
 ) -> Result<()> {
     let ground = Browsers::shared(system);
     let slot = match manner {
-        Manner::Pointer | Manner::Keyboard => &ground.with_script,
+        Manner::Pointer | Manner::Keyboard | Manner::Unexamined => &ground.with_script,
         Manner::WithoutScript => &ground.without_script,
     };
     let mut slot = slot.lock().unwrap_or_else(PoisonError::into_inner);
@@ -84,4 +100,20 @@ fn visit_at(
     let visit = Visit::begin(system, slot.as_ref().unwrap(), site, manner)?;
     story(&visit)?;
     visit.end()
+}
+
+/// A second daemon on the same database; it has no Asterisk, and needs none.
+fn second_daemon(system: &System, name: &str, variables: &[(&str, &str)]) -> Result<Daemon> {
+    let folder = system.folder.path().join(name);
+    let keys = system.daemon.as_ref().unwrap().lock().unwrap().setup.keys();
+    let (asterisk, database) = (&system.asterisk.setup, &system.database);
+    let setup = DaemonSetup::new(Path::new(KARIPASS), &folder, asterisk, database)?
+        .variables([("KARIPASS_ARI_URL", "http://127.0.0.1:9")])
+        .variables(variables.iter().copied());
+    fs::create_dir_all(&folder)?;
+    fs::copy(keys, setup.keys())?;
+    let mut daemon = Daemon::start_unready(setup)?;
+    let address = daemon.site().replace("https://", "");
+    daemon.child.wait_for(ANSWER_TIMEOUT, || Ok(TcpStream::connect(&address).is_ok()))?;
+    Ok(daemon)
 }

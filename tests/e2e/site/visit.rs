@@ -46,6 +46,11 @@ impl<'a> Visit<'a> {
         self.story.system.wait(work)
     }
 
+    /// The address of a path.
+    pub fn url(&self, path: &str) -> String {
+        self.who.url(path)
+    }
+
     pub fn go(&self, path: &str) -> Result<Page> {
         self.wait(self.who.go(path))
     }
@@ -57,6 +62,16 @@ impl<'a> Visit<'a> {
 
     pub fn press(&self, words: &str) -> Result<Page> {
         self.wait(self.who.press(words))
+    }
+
+    /// Runs a script that leaves the page.
+    pub fn leave_by(&self, script: &str) -> Result<Page> {
+        self.wait(self.who.leave_by(script))
+    }
+
+    /// The value of an expression of the page's script.
+    pub fn value(&self, expression: &str) -> Result<serde_json::Value> {
+        self.wait(self.who.browser.value(expression))
     }
 
     /// Fills the login form and sends it.
@@ -143,6 +158,29 @@ impl<'a> Visit<'a> {
         })?;
         ensure!(changed == 1, "{changed} credentials were aged");
         Ok(())
+    }
+
+    /// Voids the credential of `login`, as wrong entries do.
+    pub fn void(&self, login: &str) -> Result<()> {
+        self.execute(
+            "UPDATE credential SET password_hash = NULL, failed_attempts = 10,
+                 voided_at = clock_timestamp() WHERE login_number = $1",
+            login,
+        )
+    }
+
+    /// Removes the credential of `login`.
+    pub fn forget(&self, login: &str) -> Result<()> {
+        self.execute("DELETE FROM credential WHERE login_number = $1", login)
+    }
+
+    /// Runs a statement about `number`.
+    pub fn execute(&self, sql: &str, number: &str) -> Result<()> {
+        self.wait(async {
+            let owner = self.story.system.database.owner().await?;
+            owner.execute(sql, &[&number]).await?;
+            Ok(())
+        })
     }
 
     /// The failures counted for `login`, and whether it is void.

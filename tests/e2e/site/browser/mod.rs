@@ -36,7 +36,7 @@ const START_TIMEOUT: Duration = Duration::from_secs(30);
 const ANSWER_TIMEOUT: Duration = Duration::from_mins(1);
 
 /// Debian's name of the browser, and every other's that `PATH` may have.
-const CHROMIUM: &str = "/usr/bin/chromium";
+pub const CHROMIUM: &str = "/usr/bin/chromium";
 
 /// How Chromium is started; the profile comes on top.
 const ARGUMENTS: [&str; 15] = [

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, bail, ensure};
 use thirtyfour::error::WebDriverErrorInner;
-use thirtyfour::{By, WebElement};
+use thirtyfour::{By, Key, WebElement};
 use tokio::time::sleep;
 
 use super::Chromium;
@@ -109,12 +109,30 @@ impl Chromium {
         })
     }
 
+    /// Presses Escape.
+    pub async fn escape(&self) -> Result<()> {
+        Ok(self.driver.action_chain().send_keys(Key::Escape).perform().await?)
+    }
+
     /// Moves the page's clock.
     pub async fn advance_clock(&self, by: Duration) -> Result<()> {
         let script = "const now = Date.now, [by] = arguments; Date.now = () => now() + by";
         let by = serde_json::json!(by.as_secs_f64() * 1000.0);
         self.driver.execute(script, vec![by]).await?;
         Ok(())
+    }
+
+    /// The cookies of the site, as a request has them.
+    pub async fn cookies(&self) -> Result<String> {
+        let cookies = self.driver.get_all_cookies().await?;
+        let pairs = cookies.iter().map(|cookie| format!("{}={}", cookie.name, cookie.value));
+        Ok(pairs.collect::<Vec<_>>().join("; "))
+    }
+
+    /// The value of an expression of the page's script.
+    pub async fn value(&self, expression: &str) -> Result<serde_json::Value> {
+        let value = self.driver.execute(format!("return {expression}"), vec![]).await?;
+        Ok(value.json().clone())
     }
 
     /// Waits until this expression of the page's script is true.

@@ -2,7 +2,7 @@
 //! keyboard.
 //!
 //! Every page of the visit is examined: with the pointer by axe-core; by keyboard for whether every
-//! stop of Tab is reached both ways and is visible.
+//! stop of Tab is reached both ways, in the order of reading, and is visible.
 
 use std::sync::PoisonError;
 
@@ -11,12 +11,16 @@ use thirtyfour::{Key, WebElement};
 
 use super::{Chromium, Page};
 
-/// The element with the focus, if any, and whether it is visible.
+/// The element with the focus, if any: its name, whether it is visible, and its left, top, right
+/// and bottom edge on the page.
 const STOP: &str = "const stop = document.activeElement;
 if (!stop || stop === document.body || stop === document.documentElement) return null;
 const style = getComputedStyle(stop), box = stop.getBoundingClientRect();
 const seen = style.outlineStyle !== 'none' && parseFloat(style.outlineWidth) > 0;
-return [stop.id || stop.outerHTML.slice(0, 100), seen && box.width > 0 && box.height > 0]";
+return [stop.id || stop.outerHTML.slice(0, 100), seen && box.width > 0 && box.height > 0,
+    [box.left + scrollX, box.top + scrollY, box.right + scrollX, box.bottom + scrollY]]";
+/// A stop of Tab, as [`STOP`] describes it.
+type Stop = (String, bool, [f64; 4]);
 /// More stops of Tab than any page has.
 const STOPS: usize = 60;
 
@@ -29,10 +33,12 @@ pub enum Manner {
     WithoutScript,
     /// With the keyboard alone.
     Keyboard,
+    /// With pointer and script, without a look at the pages: for those of a thousand numbers.
+    Unexamined,
 }
 
 impl Manner {
-    /// All manners.
+    /// The manners of a story that is told in each of them.
     pub const ALL: [Self; 3] = [Self::Pointer, Self::WithoutScript, Self::Keyboard];
 }
 
@@ -51,9 +57,14 @@ impl<'a> Visitor<'a> {
         Ok(Self { browser, site: site.to_owned(), manner })
     }
 
+    /// The address of a path of the site.
+    pub fn url(&self, path: &str) -> String {
+        format!("{}{path}", self.site)
+    }
+
     /// Opens a path of the site, as typed into the address bar.
     pub async fn go(&self, path: &str) -> Result<Page> {
-        self.browser.go(&format!("{}{path}", self.site)).await?;
+        self.browser.go(&self.url(path)).await?;
         self.arrive().await
     }
 
@@ -67,7 +78,7 @@ impl<'a> Visitor<'a> {
     pub async fn fill(&self, label: &str, text: &str) -> Result<&Self> {
         let field = self.browser.field(label).await?;
         match self.manner {
-            Manner::Pointer | Manner::WithoutScript => {
+            Manner::Pointer | Manner::WithoutScript | Manner::Unexamined => {
                 field.clear().await?;
                 field.send_keys(text).await?;
             }
@@ -86,7 +97,7 @@ impl<'a> Visitor<'a> {
     pub async fn press(&self, words: &str) -> Result<Page> {
         let control = self.browser.control(words).await?;
         match self.manner {
-            Manner::Pointer | Manner::WithoutScript => {
+            Manner::Pointer | Manner::WithoutScript | Manner::Unexamined => {
                 self.browser.leave(async || Ok(control.click().await?)).await?;
             }
             Manner::Keyboard => {
@@ -111,12 +122,22 @@ impl<'a> Visitor<'a> {
         self.arrive().await
     }
 
+    /// Runs a script that leaves the page, and waits for another one.
+    pub async fn leave_by(&self, script: &str) -> Result<Page> {
+        let run = async || {
+            self.browser.driver.execute(script, vec![]).await?;
+            Ok(())
+        };
+        self.browser.leave(run).await?;
+        self.arrive().await
+    }
+
     /// Examines a page after it has loaded.
     pub async fn arrive(&self) -> Result<Page> {
         let page = self.browser.page().await?;
         match self.manner {
             Manner::Pointer => self.browser.check_accessibility(&page).await?,
-            Manner::WithoutScript => {}
+            Manner::WithoutScript | Manner::Unexamined => {}
             Manner::Keyboard => self.walk(&page).await?,
         }
         Ok(page)
@@ -144,8 +165,8 @@ impl<'a> Visitor<'a> {
         )
     }
 
-    /// Tab reaches every stop, each is visible, and Shift with Tab returns the same way; once for
-    /// each page, by its path and title.
+    /// Tab reaches every stop in the order of reading, each is visible, and Shift with Tab returns
+    /// the same way; once for each page, by its path and title.
     async fn walk(&self, page: &Page) -> Result<()> {
         let is_new = {
             let mut walked = self.browser.walked.lock().unwrap_or_else(PoisonError::into_inner);
@@ -158,16 +179,28 @@ impl<'a> Visitor<'a> {
         let frames = "const [done] = arguments;
             requestAnimationFrame(() => requestAnimationFrame(() => done(null)))";
         self.browser.driver.execute_async(frames, vec![]).await?;
+        let names = |stops: &[Stop]| -> Vec<String> {
+            stops.iter().map(|(name, ..)| name.clone()).collect()
+        };
         let forth = self.stops(false, page).await?;
         let mut back = self.stops(true, page).await?;
         back.reverse();
-        ensure!(forth == back, "Tab goes {forth:?}, Shift-Tab {back:?} on {page:?}");
+        let (there, back) = (names(&forth), names(&back));
+        ensure!(there == back, "Tab goes {there:?}, Shift-Tab {back:?} on {page:?}");
+        // WCAG 2.4.3: no stop is above the one before, or left of it in the same row.
+        for ((before, _, [left, top, _, bottom]), (after, _, edges)) in
+            forth.iter().zip(forth.iter().skip(1))
+        {
+            let [_, next_top, next_right, next_bottom] = edges;
+            let goes_back = next_bottom <= top || next_top < bottom && next_right <= left;
+            ensure!(!goes_back, "Tab goes back from {before} to {after} on {page:?}");
+        }
         Ok(())
     }
 
     /// The stops of one round, from the page's beginning or end: between two rounds no element has
     /// the focus.
-    async fn stops(&self, backwards: bool, page: &Page) -> Result<Vec<String>> {
+    async fn stops(&self, backwards: bool, page: &Page) -> Result<Vec<Stop>> {
         let mut stops = Vec::new();
         let mut rounds = 0;
         for _ in 0..2 * STOPS {
@@ -179,15 +212,16 @@ impl<'a> Visitor<'a> {
             };
             keys.perform().await?;
             let stop = self.browser.driver.execute(STOP, vec![]).await?;
-            let stop: Option<(String, bool)> = stop.convert()?;
+            let stop: Option<Stop> = stop.convert()?;
             match stop {
                 None if rounds == 1 => return Ok(stops),
                 None => rounds = 1,
                 Some(_) if rounds == 0 => {}
                 // WCAG 2.4.7: the focus is visible.
-                Some((name, is_seen)) => {
+                Some(stop) => {
+                    let (name, is_seen, _) = &stop;
                     ensure!(is_seen, "one does not see that Tab has come to {name} on {page:?}");
-                    stops.push(name);
+                    stops.push(stop);
                 }
             }
         }
