@@ -64,7 +64,7 @@ test: lint tools
 	cargo test --locked --workspace --lib --test '[!ef]*' -- --test-threads=$$(($$(nproc) + 1))
 	cargo test --locked --workspace --doc
 	cargo test --locked --test e2e -- --test-threads=8 --skip site::
-	cargo test --locked --test e2e -- --test-threads=2 site:: traces::
+	cargo test --locked --test e2e -- --test-threads=2 --show-output site:: traces::
 
 # The rows that have this in their paths: make test-faults ROW=ari
 ROW =

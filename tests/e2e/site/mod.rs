@@ -10,6 +10,7 @@ mod english;
 mod errors;
 mod idle;
 mod journey;
+mod many;
 mod password;
 mod session;
 mod states;
