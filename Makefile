@@ -3,11 +3,12 @@
 BUILD = cargo build --locked --package karipass --package karipass-lab --bins
 # Python and Open JTalk, for `make prompts` alone.
 VENV = target/prompts
-# For `make test` alone: axe-core looks at the pages, Schemathesis tries the API, and
+# For `make test` alone: axe-core and Lighthouse look at the pages, Schemathesis tries the API, and
 # openapi-python-client makes a client for it.
 AXE_CORE = 4.14.1
 AXE_CORE_SHA512 = 1477dafa598d8d065f273d6af302aa203c02e83131707b7fa648cd41bd3d6b734f8c22a0dab86ee6a6f64b8afbe804b214d36db85a2826965edfb3a0b9d546b5
 AXE = target/axe/package/axe.min.js
+LIGHTHOUSE = target/lighthouse/node_modules/.bin/lighthouse
 SCHEMATHESIS = target/schemathesis
 OPENAPI_PYTHON_CLIENT = target/openapi-python-client
 # Of Debian's packages, without their services: what reads the files of docs/operating.
@@ -76,14 +77,21 @@ test-faults:
 
 tools:
 	@tests/lab/install test
-	@$(MAKE) --no-print-directory $(AXE) $(SCHEMATHESIS)/ready $(OPENAPI_PYTHON_CLIENT)/ready \
-		$(FAIL2BAN) $(PROMTOOL)
+	@$(MAKE) --no-print-directory $(AXE) $(LIGHTHOUSE) $(SCHEMATHESIS)/ready \
+		$(OPENAPI_PYTHON_CLIENT)/ready $(FAIL2BAN) $(PROMTOOL)
 
 $(AXE): Makefile
 	mkdir -p target/axe
 	npm pack --silent --pack-destination target/axe axe-core@$(AXE_CORE) > /dev/null
 	echo '$(AXE_CORE_SHA512)  target/axe/axe-core-$(AXE_CORE).tgz' | sha512sum --check --quiet
 	tar -xzmf target/axe/axe-core-$(AXE_CORE).tgz -C target/axe package/axe.min.js
+
+# The lock file pins it with every package that it needs.
+$(LIGHTHOUSE): tests/e2e/site/lighthouse/package-lock.json
+	mkdir -p target/lighthouse
+	cp tests/e2e/site/lighthouse/package*.json target/lighthouse/
+	npm ci --silent --ignore-scripts --no-audit --no-fund --prefix target/lighthouse
+	touch $@
 
 target/%/ready: tests/it/api/%.txt
 	python3 -m venv target/$*

@@ -10,6 +10,7 @@ mod english;
 mod errors;
 mod idle;
 mod journey;
+mod lighthouse;
 mod many;
 mod password;
 mod session;
