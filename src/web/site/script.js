@@ -1,7 +1,8 @@
 // Makes the pages more convenient; each works without it (ADR 12). All text is in the page.
 //
 // - Before the idle end a dialog asks whether to go on (W9). Typing keeps the session alive (U4).
-// - A second click on a form's button sends nothing. A form of many numbers shows its progress (U4).
+// - A second click on a form's button sends nothing.
+// - A form of many numbers shows its progress (U4).
 // - What is worth keeping can be printed.
 // - A password's field gets a button that shows what is typed, and a hint at caps lock.
 "use strict";

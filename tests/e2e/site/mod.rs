@@ -1,9 +1,9 @@
 //! Stories of the settings site in a real browser, each with its own numbers on the shared
 //! system.
 //!
-//! A flow runs in every manner: with the pointer (axe-core looks at each page, on a telephone and on
-//! a desktop, in light and in dark colours), without script, and by keyboard alone. Two browsers serve them all, one with script
-//! and one without.
+//! A flow runs in every manner: with the pointer (axe-core looks at each page, on a telephone and
+//! on a desktop, in light and in dark colours), without script, and by keyboard alone. Two browsers
+//! serve them all, one with script and one without.
 
 mod browser;
 mod english;
