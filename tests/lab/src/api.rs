@@ -8,8 +8,8 @@ use anyhow::{Context as _, Result};
 use reqwest::{Certificate, Client, ClientBuilder};
 use serde_json::{Value, json};
 
-/// The time-out of a request, unless the site is flooded.
-pub const ANSWER_TIMEOUT: Duration = Duration::from_secs(20);
+/// The time-out of a request, unless the site is flooded: only a fault takes as long.
+pub const ANSWER_TIMEOUT: Duration = Duration::from_mins(1);
 
 /// What makes a client that trusts this certificate (PEM) and nothing else, and waits for ever.
 pub fn client(certificate: &Path) -> Result<ClientBuilder> {

@@ -15,6 +15,10 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, bail, ensure};
 use rustix::process::{Pid, Signal, kill_process};
+use thread_priority::{
+    RealtimeThreadSchedulePolicy, ThreadPriority, ThreadSchedulePolicy,
+    set_thread_priority_and_policy, thread_native_id,
+};
 
 /// The interval of polls of a starting or ending process.
 const POLL_INTERVAL: Duration = Duration::from_millis(20);
@@ -140,6 +144,24 @@ fn spawn(command: Command) -> io::Result<process::Child> {
     let (reply, child) = channel();
     starter.send((command, reply)).map_err(io::Error::other)?;
     child.recv().map_err(io::Error::other)?
+}
+
+/// A command to which a program and its arguments are added: a server, or a machine elsewhere. It
+/// ends with this process, by `signal`; `options` are further ones of `setpriv`.
+///
+/// It has a separate session, like a service: Linux divides processor time among sessions. So
+/// neither the tests nor other work on this machine take it from a server.
+pub fn server(signal: &str, options: &[&str]) -> Command {
+    let mut command = Command::new("setpriv");
+    command.args(["--pdeathsig", signal]).args(options).arg("setsid");
+    command
+}
+
+/// Gives the calling thread real-time priority, for a telephone, which has a processor to itself.
+/// Without the right to that, nothing changes.
+pub fn raise_priority() {
+    let policy = ThreadSchedulePolicy::Realtime(RealtimeThreadSchedulePolicy::RoundRobin);
+    let _ = set_thread_priority_and_policy(thread_native_id(), ThreadPriority::Min, policy);
 }
 
 /// Gives the calling thread the lowest priority (on Linux, priority is a thread's), for clients

@@ -130,7 +130,9 @@ impl DaemonSetup {
 
     /// `karipass` with the owner's rights, for `migrate`, `contracts` and `audit`.
     pub fn operator(&self) -> Command {
-        self.configured(Command::new(&self.karipass), "operator.toml")
+        let mut command = child::server("KILL", &[]);
+        command.arg(&self.karipass);
+        self.configured(command, "operator.toml")
     }
 
     fn configured(&self, mut command: Command, configuration: &str) -> Command {
@@ -150,10 +152,8 @@ impl DaemonSetup {
     }
 
     fn spawn(&self) -> Result<Child> {
-        let mut command = Command::new("setpriv");
-        // In a separate session, like a service: Linux divides processor time among sessions.
-        // Otherwise hashing would take it from servers in other sessions, such as PostgreSQL.
-        command.args(["--pdeathsig", "TERM", "setsid"]).arg(&self.karipass);
+        let mut command = child::server("TERM", &[]);
+        command.arg(&self.karipass);
         let mut command = self.configured(command, "karipass.toml");
         command.arg("serve");
         Child::spawn_logging("karipass", command, self.log())
@@ -250,7 +250,17 @@ pub fn get(address: SocketAddr, path: &str) -> (u16, String) {
 
 /// The calls under way at the daemon of this operators' listener; none if nobody answers.
 pub fn calls(operators: SocketAddr) -> f64 {
+    sum(operators, "karipass_calls ")
+}
+
+/// The calls that the daemon of this operators' listener has refused; none if nobody answers.
+pub fn refused_calls(operators: SocketAddr) -> f64 {
+    sum(operators, "karipass_calls_refused_total{")
+}
+
+/// The sum of the metrics whose lines begin so.
+fn sum(operators: SocketAddr, name: &str) -> f64 {
     let (_, metrics) = get(operators, "/metrics");
-    let calls = metrics.lines().find_map(|line| line.strip_prefix("karipass_calls "));
-    calls.and_then(|calls| calls.parse().ok()).unwrap_or_default()
+    let lines = metrics.lines().filter(|line| line.starts_with(name));
+    lines.filter_map(|line| line.rsplit(' ').next()?.parse::<f64>().ok()).sum()
 }

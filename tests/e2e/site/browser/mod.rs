@@ -14,7 +14,7 @@ mod visitor;
 use std::collections::HashSet;
 use std::net::{Ipv4Addr, TcpStream};
 use std::path::Path;
-use std::process::{Command, Stdio};
+use std::process::Stdio;
 use std::sync::Mutex;
 use std::time::Duration;
 
@@ -24,14 +24,14 @@ use tempfile::TempDir;
 use thirtyfour::{CapabilitiesHelper as _, ChromiumLikeCapabilities as _, LoggingPrefsLogLevel};
 use thirtyfour::{ChromeCapabilities, DesiredCapabilities, WebDriver};
 
-use karipass_lab::child::Child;
+use karipass_lab::child::{self, Child};
 use karipass_lab::folder;
 use karipass_lab::ports;
 
 pub use page::Page;
 pub use visitor::{Manner, Visitor};
 
-const START_TIMEOUT: Duration = Duration::from_secs(30);
+const START_TIMEOUT: Duration = Duration::from_mins(1);
 /// For one command; the slowest is the loading of a page on a busy machine.
 const ANSWER_TIMEOUT: Duration = Duration::from_mins(1);
 
@@ -73,9 +73,9 @@ impl Driver {
     pub fn start() -> Result<Self> {
         let folder = folder::temporary("karipass-browser-")?;
         let port = ports::free_tcp()?;
-        let mut command = Command::new("setpriv");
+        let mut command = child::server("TERM", &[]);
         command
-            .args(["--pdeathsig", "TERM", "chromedriver", "--log-level=SEVERE"])
+            .args(["chromedriver", "--log-level=SEVERE"])
             .arg(format!("--port={port}"))
             .env("HOME", folder.path())
             .env("TMPDIR", folder.path())

@@ -5,7 +5,6 @@ use std::io::Write as _;
 use std::net::{Ipv4Addr, SocketAddr, TcpStream, UdpSocket};
 use std::ops::RangeInclusive;
 use std::os::unix::fs::{PermissionsExt as _, symlink};
-use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::Duration;
@@ -111,9 +110,12 @@ impl AsteriskSetup {
     }
 
     fn command(&self) -> Command {
-        let mut command = Command::new("setpriv");
-        command.args(["--pdeathsig", "TERM"]).arg(&self.program);
-        command.arg("-C").arg(self.etc().join("asterisk.conf")).stdin(Stdio::null());
+        let mut command = child::server("TERM", &[]);
+        command
+            .arg(&self.program)
+            .arg("-C")
+            .arg(self.etc().join("asterisk.conf"))
+            .stdin(Stdio::null());
         command
     }
 
@@ -129,7 +131,8 @@ impl AsteriskSetup {
         let sip = || UdpSocket::bind(self.sip).with_context(|| format!("SIP at {}", self.sip));
         drop(sip()?);
         let mut command = self.command();
-        command.arg("-f").process_group(0);
+        // As Debian's unit starts it: with real-time priority, if we are root.
+        command.arg("-fp");
         let log = self.folder.join("log");
         let mut child = Child::spawn_logging("Asterisk", command, log.join("output.log"))?;
         child

@@ -7,6 +7,8 @@ use std::process::Command;
 use anyhow::Result;
 use tokio_postgres::Client;
 
+use crate::child;
+
 /// A database; it exists as long as its cluster.
 #[derive(Debug, Clone)]
 pub struct Database {
@@ -33,9 +35,8 @@ impl Database {
     ///
     /// It ends with the thread that starts it: use [`crate::child::Child`] for a server.
     pub fn karipass(&self, karipass: &Path) -> Command {
-        let mut command = Command::new("setpriv");
+        let mut command = child::server("KILL", &[]);
         command
-            .args(["--pdeathsig", "KILL"])
             .arg(karipass)
             .env_clear()
             .env("KARIPASS_DATABASE_URL", &self.daemon_url)

@@ -4,7 +4,6 @@
 use std::fs;
 use std::net::Ipv4Addr;
 use std::os::unix::fs::PermissionsExt as _;
-use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::{Mutex, PoisonError};
@@ -150,8 +149,6 @@ impl Postgres {
         for setting in usual.iter().chain(fast).chain(settings) {
             command.args(["-c", setting]);
         }
-        // A separate group: we handle Ctrl-C in the terminal, and stop the servers in order.
-        command.process_group(0);
         let mut postmaster = Child::spawn_logging("PostgreSQL", command, self.log())?;
         let id = postmaster.id().to_string();
         let status = self.data().join("postmaster.pid");
@@ -189,8 +186,7 @@ impl Postgres {
 
     /// A program of PostgreSQL as the right user, in a plain environment; it ends with us.
     fn command(&self, program: &str) -> Command {
-        let mut command = Command::new("setpriv");
-        command.args(["--pdeathsig", "INT"]).args(&self.privileges);
+        let mut command = child::server("INT", &self.privileges);
         command.arg(self.programs.join(program));
         command.env_clear().env("PATH", "/usr/bin:/bin").env("LC_ALL", "C").current_dir("/");
         command

@@ -17,14 +17,14 @@ use tempfile::TempDir;
 use super::handset::Pace;
 use super::scenario;
 use crate::asterisk::{CARRIER, Phone};
-use crate::child::Child;
+use crate::child::{self, Child};
 use crate::folder;
 use crate::{ports, secret};
 
 /// The end of a message on the control socket.
 const ESCAPE: u8 = 0x1b;
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(20);
-const REGISTER_TIMEOUT: Duration = Duration::from_secs(20);
+/// To connect to us, or to register.
+const START_TIMEOUT: Duration = Duration::from_mins(1);
 
 /// The address to call, and the way of calling.
 #[derive(Debug, Clone)]
@@ -160,7 +160,7 @@ fn register(sip: SocketAddr, phone: &Phone) -> Result<()> {
     let xml = scenario::register(&phone.number);
     let mut command = sipp(sip, Some(phone), folder.path(), &xml)?;
     command.args(["-m", "1"]);
-    let status = Child::spawn("SIPp", command)?.wait_for_end(REGISTER_TIMEOUT)?;
+    let status = Child::spawn("SIPp", command)?.wait_for_end(START_TIMEOUT)?;
     let said = || format!("{} cannot register: {}", phone.number, errors(folder.path()));
     ensure!(status.success(), said());
     Ok(())
@@ -174,8 +174,8 @@ fn sipp(
 ) -> Result<Command> {
     let address = address(telephone);
     fs::write(folder.join("scenario.xml"), scenario)?;
-    let mut command = Command::new("setpriv");
-    command.args(["--pdeathsig", "KILL", "sipp", &sip.to_string(), "-sf", "scenario.xml"]);
+    let mut command = child::server("KILL", &[]);
+    command.args(["sipp", &sip.to_string(), "-sf", "scenario.xml"]);
     command.args(["-i", &address.to_string(), "-bind_local", "-nostdin", "-trace_err"]);
     command.args(["-error_file", "errors.log"]);
     // By default SIPp tries ports from one on, which others may hold.
@@ -190,7 +190,7 @@ fn sipp(
 fn accept(listener: &TcpListener, child: &mut Child) -> Result<TcpStream> {
     listener.set_nonblocking(true)?;
     let mut accepted = None;
-    child.wait_for(CONNECT_TIMEOUT, || {
+    child.wait_for(START_TIMEOUT, || {
         accepted = listener.accept().ok();
         Ok(accepted.is_some())
     })?;
