@@ -8,15 +8,16 @@ use karipass_lab::subscriber::rtp::RtpStream;
 pub const RATE: usize = 50;
 
 /// Packets of a key's tone, and of the gap behind it: 100 ms each.
-const TONE: u16 = 5;
+const TONE: usize = 5;
 const GAP: usize = 5;
 
 /// The content of one packet's time.
 #[derive(Debug, Clone, Copy)]
 enum ScriptedPacket {
     Silence,
-    /// A key is held that was pressed so many packets ago.
-    Held(u8, u16),
+    Pressed(u8),
+    /// The key that was pressed last is still held.
+    Held(u8),
     /// A key is released.
     Released {
         digit: u8,
@@ -64,7 +65,8 @@ impl Script {
 
     fn key(&mut self, digits: &str) -> &mut Self {
         for (index, digit) in digits.bytes().map(|digit| digit - b'0').enumerate() {
-            self.0.extend((0..TONE).map(|packets| ScriptedPacket::Held(digit, packets)));
+            self.0.push(ScriptedPacket::Pressed(digit));
+            self.0.extend([ScriptedPacket::Held(digit); TONE - 1]);
             self.0.push(ScriptedPacket::Released {
                 digit,
                 first_of_entry: index == 0,
@@ -94,14 +96,16 @@ impl<'a> Voice<'a> {
     /// Sends the packet that is due, if the script has one left.
     pub fn speak(&mut self) {
         let Some(packet) = self.script.next() else { return };
+        self.stream.tick(1);
         match *packet {
             ScriptedPacket::Silence => self.stream.send_silence(),
-            ScriptedPacket::Held(digit, packets) => self.stream.send_held(digit, packets),
+            ScriptedPacket::Pressed(digit) => self.stream.send_pressed(digit),
+            ScriptedPacket::Held(digit) => self.stream.send_held(digit),
             ScriptedPacket::Released { digit, first_of_entry, last_of_entry } => {
                 let now = Instant::now();
                 self.interrupted.extend(first_of_entry.then_some(now));
                 self.released.extend(last_of_entry.then_some(now));
-                self.stream.send_released(digit, TONE);
+                self.stream.send_released(digit);
             }
         }
     }

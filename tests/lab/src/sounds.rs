@@ -1,5 +1,7 @@
 //! The guidance's files: their folder, their words, and their samples.
 
+use std::time::Duration;
+
 use anyhow::{Context as _, Result, ensure};
 
 use crate::repository;
@@ -15,6 +17,11 @@ pub fn words() -> impl Iterator<Item = (&'static str, &'static str)> {
         let mut fields = line.split('\t');
         Some((fields.next()?, fields.next()?))
     })
+}
+
+/// How long a sound takes.
+pub fn length(name: &str) -> Result<Duration> {
+    Ok(Duration::from_secs(samples(name)?.len() as u64) / RATE)
 }
 
 /// A sound's samples; an error unless it is 16-bit 8 kHz mono.

@@ -1,9 +1,9 @@
-//! The caller's end of the RTP: two threads, one that listens and one that speaks, until it is hung
-//! up.
+//! The caller's end of the RTP: threads that receive, listen and speak, until it is hung up.
 //!
-//! The listener passes on every packet with the time of its arrival. The speaker sends µ-law
-//! silence each 20 ms, like a telephone in a quiet room, and keyed digits as RFC 4733 events in its
-//! place.
+//! The receiver notes the time of every packet's arrival, and the listener hears it. The speaker
+//! sends µ-law silence each 20 ms, like a telephone in a quiet room, and keyed digits as RFC 4733
+//! events in its place. It and the receiver have real-time priority, if they may. After a delay the
+//! speaker does not hurry: no telephone sends in bursts.
 
 use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
 use std::ops::Range;
@@ -18,6 +18,7 @@ use anyhow::{Context as _, Result};
 use super::rtp::{HEADER, MARKER, RtpStream, SAMPLES};
 use super::sipp::Keying;
 use super::tone;
+use crate::child::raise_priority;
 
 /// The length of a packet, and the unit of tones and gaps.
 const TICK: Duration = Duration::from_millis(20);
@@ -42,6 +43,15 @@ impl Pace {
         Self { tone: Duration::from_millis(40), gap: Duration::from_millis(40) };
 }
 
+/// What the listener gets.
+#[derive(Debug)]
+pub enum Received<'a> {
+    /// A packet of µ-law.
+    Audio(&'a [u8]),
+    /// Nothing: every packet that came before this time has been passed on.
+    Nothing,
+}
+
 /// What the speaker does in one tick.
 type PacketSender = Box<dyn FnOnce(&mut RtpStream) + Send>;
 
@@ -58,14 +68,20 @@ impl Handset {
     /// thread.
     pub fn new(
         address: Ipv4Addr,
-        ear: impl FnMut(Instant, &[u8]) + Send + 'static,
+        mut ear: impl FnMut(Instant, Received<'_>) + Send + 'static,
     ) -> Result<Self> {
         let socket = Arc::new(bind_even(address)?);
-        // How late the end of the handset may be noticed.
+        // How late the end of the handset, and of what has come, may be noticed.
         socket.set_read_timeout(Some(TICK))?;
         let gone = Arc::new(AtomicBool::new(false));
-        let (listening, over) = (Arc::clone(&socket), Arc::clone(&gone));
-        spawn(move || listen(&listening, &over, ear));
+        let (receiving, over) = (Arc::clone(&socket), Arc::clone(&gone));
+        let (packets, received) = channel();
+        spawn(move || receive(&receiving, &over, &packets));
+        spawn(move || {
+            for (at, packet) in received {
+                ear(at, packet.as_deref().map_or(Received::Nothing, Received::Audio));
+            }
+        });
         Ok(Self { socket, gone, speaker: None })
     }
 
@@ -92,14 +108,16 @@ impl Handset {
             let (event, released) = (event(key)?, released.clone());
             packets.extend(held(event, tone, keying));
             packets.push(Box::new(move |stream| {
+                // Nothing that follows from the release is earlier.
+                let at = Instant::now();
                 match keying {
                     Keying::Tones => stream.send_silence(),
-                    Keying::OtherStamps => stream.send_released_with_other_stamps(event, tone),
+                    Keying::OtherStamps => stream.send_released_with_other_stamps(event),
                     Keying::Events | Keying::AmongSilence | Keying::Info | Keying::Both => {
-                        stream.send_released(event, tone);
+                        stream.send_released(event);
                     }
                 }
-                let _ = released.send(Instant::now()); // the test may have stopped waiting
+                let _ = released.send(at); // the test may have stopped waiting
             }));
             packets.extend((1..gap).map(|_| Box::new(RtpStream::send_silence) as PacketSender));
         }
@@ -151,15 +169,17 @@ fn held(event: u8, tone: u16, keying: Keying) -> Vec<PacketSender> {
         return packets.map(sends).collect();
     }
     let sends = |tick| -> PacketSender {
-        match keying {
-            Keying::AmongSilence if PAUSE.contains(&tick) => Box::new(RtpStream::send_silence),
-            Keying::AmongSilence => {
-                Box::new(move |stream| stream.send_held_beside_silence(event, tick))
+        let is_beside = keying == Keying::AmongSilence;
+        Box::new(move |stream| {
+            if is_beside {
+                stream.send_silence();
             }
-            Keying::Events | Keying::OtherStamps | Keying::Info | Keying::Tones | Keying::Both => {
-                Box::new(move |stream| stream.send_held(event, tick))
+            match tick {
+                0 => stream.send_pressed(event),
+                _ if is_beside && PAUSE.contains(&tick) => {}
+                _ => stream.send_held(event),
             }
-        }
+        })
     };
     (0..tone).map(sends).collect()
 }
@@ -168,28 +188,42 @@ fn ticks(duration: Duration) -> u16 {
     u16::try_from(duration.as_millis().div_ceil(TICK.as_millis())).unwrap_or(u16::MAX)
 }
 
-fn listen(socket: &UdpSocket, gone: &AtomicBool, mut ear: impl FnMut(Instant, &[u8])) {
+/// Passes on every packet, until the handset is gone.
+fn receive(socket: &UdpSocket, gone: &AtomicBool, packets: &Sender<(Instant, Option<Vec<u8>>)>) {
+    raise_priority();
     let mut buffer = [0; 2048];
     while !gone.load(Ordering::Relaxed) {
-        let Ok((length, from)) = socket.recv_from(&mut buffer) else { continue };
-        let at = Instant::now();
-        let is_ulaw = buffer[1] & !MARKER == 0;
-        let Some(payload) = buffer.get(HEADER..length) else { continue };
-        if is_ulaw && from.ip().is_loopback() {
-            ear(at, payload);
+        let before = Instant::now();
+        let received = socket.recv_from(&mut buffer);
+        let packet = match received {
+            Ok((length, from)) => {
+                let is_ulaw = buffer[1] & !MARKER == 0;
+                let Some(payload) = buffer.get(HEADER..length) else { continue };
+                if !is_ulaw || !from.ip().is_loopback() {
+                    continue;
+                }
+                (Instant::now(), Some(payload.to_vec()))
+            }
+            Err(_) => (before, None),
+        };
+        if packets.send(packet).is_err() {
+            return;
         }
     }
 }
 
 fn speak(mut stream: RtpStream, received: &Receiver<Vec<PacketSender>>, gone: &AtomicBool) {
+    raise_priority();
     let mut packets = Vec::new().into_iter();
-    let mut due = Instant::now();
+    let mut last = Instant::now();
     while !gone.load(Ordering::Relaxed) {
         if packets.as_slice().is_empty() {
             packets = received.try_recv().unwrap_or_default().into_iter();
         }
-        due += TICK;
-        sleep(due.saturating_duration_since(Instant::now()));
+        sleep((last + TICK).saturating_duration_since(Instant::now()));
+        let passed = last.elapsed().as_millis() / TICK.as_millis();
+        last = Instant::now();
+        stream.tick(u32::try_from(passed).unwrap_or(u32::MAX));
         match packets.next() {
             Some(frame) => frame(&mut stream),
             None => stream.send_silence(),

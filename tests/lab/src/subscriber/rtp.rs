@@ -20,25 +20,33 @@ const VOLUME: u8 = 10;
 /// The last packet of an event is sent this often (RFC 4733 §2.5.1.4).
 const END_PACKETS: usize = 3;
 
-/// An outgoing stream; each call of a `send_…` method is 20 ms after the one before.
+/// An outgoing stream. Each call of a `send_…` method follows one of [`RtpStream::tick`].
 pub struct RtpStream {
     socket: Arc<UdpSocket>,
     peer: SocketAddr,
     source: u32,
     sequence: u16,
     timestamp: u32,
+    /// The time stamp at which the last event was pressed.
+    pressed: u32,
 }
 
 impl RtpStream {
     /// From this socket to `peer`.
     pub fn new(socket: Arc<UdpSocket>, peer: SocketAddr) -> Self {
         let (source, sequence, timestamp) = rand::random();
-        Self { socket, peer, source, sequence, timestamp }
+        Self { socket, peer, source, sequence, timestamp, pressed: timestamp }
+    }
+
+    /// So many packets' time has passed. A packet that was not sent in time is never sent, and the
+    /// clock goes on: a key that was held then was held longer.
+    pub fn tick(&mut self, packets: u32) {
+        let samples = packets.wrapping_mul(SAMPLES.into());
+        self.timestamp = self.timestamp.wrapping_add(samples);
     }
 
     /// Sends µ-law.
     pub fn send_audio(&mut self, payload: &[u8]) {
-        self.advance();
         self.send(0, self.timestamp, payload);
     }
 
@@ -53,43 +61,40 @@ impl RtpStream {
         self.send_silence();
     }
 
-    /// Sends that a key, pressed so many packets ago, is held.
-    pub fn send_held(&mut self, event: u8, packets: u16) {
-        self.advance();
-        self.send_event(event, packets, packets + 1, VOLUME);
+    /// Sends that a key is pressed.
+    pub fn send_pressed(&mut self, event: u8) {
+        self.pressed = self.timestamp;
+        self.send_event(MARKER, event, VOLUME, u32::from(SAMPLES));
     }
 
-    /// Sends silence, and beside it that a key, pressed so many packets ago, is held.
-    pub fn send_held_beside_silence(&mut self, event: u8, packets: u16) {
-        self.send_silence();
-        self.send_event(event, packets, packets + 1, VOLUME);
+    /// Sends that the key that was pressed last is held.
+    pub fn send_held(&mut self, event: u8) {
+        self.send_event(0, event, VOLUME, self.held() + u32::from(SAMPLES));
     }
 
-    /// Sends that a key, pressed so many packets ago, is released.
-    pub fn send_released(&mut self, event: u8, packets: u16) {
-        self.advance();
-        (0..END_PACKETS).for_each(|_| self.send_event(event, packets, packets, END | VOLUME));
+    /// Sends that the key that was pressed last is released.
+    pub fn send_released(&mut self, event: u8) {
+        (0..END_PACKETS).for_each(|_| self.send_event(0, event, END | VOLUME, self.held()));
     }
 
     /// The same, where each of the last packets has another time stamp.
-    pub fn send_released_with_other_stamps(&mut self, event: u8, packets: u16) {
-        self.advance();
+    pub fn send_released_with_other_stamps(&mut self, event: u8) {
         for _ in 0..END_PACKETS {
-            self.send_event(event, packets, packets, END | VOLUME);
-            self.advance();
+            self.send_event(0, event, END | VOLUME, self.held());
+            self.tick(1);
+            self.pressed = self.pressed.wrapping_add(SAMPLES.into());
         }
     }
 
-    fn advance(&mut self) {
-        self.timestamp = self.timestamp.wrapping_add(SAMPLES.into());
+    /// How long ago the last key was pressed, in samples.
+    fn held(&self) -> u32 {
+        self.timestamp.wrapping_sub(self.pressed)
     }
 
-    /// One packet of an event that was pressed `packets` ago and has lasted for `duration`.
-    fn send_event(&mut self, event: u8, packets: u16, duration: u16, flags: u8) {
-        let pressed = self.timestamp.wrapping_sub(u32::from(packets * SAMPLES));
-        let [high, low] = (duration * SAMPLES).to_be_bytes();
-        let marker = if packets == 0 { MARKER } else { 0 };
-        self.send(marker | EVENT_PAYLOAD, pressed, &[event, flags, high, low]);
+    /// One packet of the event that was pressed last and has lasted for `samples`.
+    fn send_event(&mut self, marker: u8, event: u8, flags: u8, samples: u32) {
+        let [high, low] = u16::try_from(samples).unwrap_or(u16::MAX).to_be_bytes();
+        self.send(marker | EVENT_PAYLOAD, self.pressed, &[event, flags, high, low]);
     }
 
     /// One packet (RFC 3550 §5.1). It may find nobody: the other end has hung up.
@@ -102,5 +107,39 @@ impl RtpStream {
         packet.extend(payload);
         self.sequence = self.sequence.wrapping_add(1);
         drop(self.socket.send_to(&packet, self.peer));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::Ipv4Addr;
+
+    use super::*;
+
+    /// The time stamp of a packet, and the duration of the event in it.
+    fn event_in(socket: &UdpSocket) -> (u32, u16) {
+        let mut packet = [0; 64];
+        assert_eq!(socket.recv(&mut packet).unwrap(), HEADER + 4);
+        let timestamp = [packet[4], packet[5], packet[6], packet[7]];
+        (u32::from_be_bytes(timestamp), u16::from_be_bytes([packet[14], packet[15]]))
+    }
+
+    #[test]
+    fn a_key_lasts_longer_by_the_packets_that_were_never_sent() {
+        let ear = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+        let mouth = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+        let mut stream = RtpStream::new(Arc::new(mouth), ear.local_addr().unwrap());
+        stream.tick(1);
+        stream.send_pressed(5);
+        stream.tick(1);
+        stream.send_held(5);
+        stream.tick(7);
+        stream.send_released(5);
+        let (pressed, duration) = event_in(&ear);
+        assert_eq!(duration, SAMPLES);
+        assert_eq!(event_in(&ear), (pressed, 2 * SAMPLES));
+        for _ in 0..END_PACKETS {
+            assert_eq!(event_in(&ear), (pressed, 8 * SAMPLES));
+        }
     }
 }

@@ -3,14 +3,14 @@
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use super::handset::Received;
 use super::hearing::{Hearing, Library};
 use super::sipp::{CallSignal, Ending};
 
-/// How long after the call's end its last packets may still be in the threads.
-pub(super) const STRAGGLERS: Duration = Duration::from_millis(500);
-
 pub(super) struct CallProgress {
     pub(super) hearing: Hearing,
+    /// Every packet that came before this time has been heard.
+    heard_until: Option<Instant>,
     pub(super) answered: Option<(u16, Instant)>,
     pub(super) informed: usize,
     pub(super) ending: Option<(Ending, Instant)>,
@@ -25,8 +25,19 @@ impl CallProgress {
         }
     }
 
-    pub(super) fn is_over_for(&self, long: Duration) -> bool {
-        self.ending.is_some_and(|(_, at)| at.elapsed() >= long)
+    pub(super) fn on_received(&mut self, at: Instant, what: &Received<'_>) {
+        match what {
+            Received::Audio(payload) => self.hearing.hear(at, payload),
+            Received::Nothing => self.heard_until = Some(at),
+        }
+        if self.is_over() {
+            self.hearing.close();
+        }
+    }
+
+    /// Whether the call has ended, and all that came before has been heard.
+    pub(super) fn is_over(&self) -> bool {
+        self.ending.zip(self.heard_until).is_some_and(|((_, ended), until)| ended < until)
     }
 }
 
@@ -38,7 +49,8 @@ pub(super) struct CallState {
 impl CallState {
     pub(super) fn new() -> Self {
         let hearing = Hearing::new(Library::guidance());
-        let state = CallProgress { hearing, answered: None, informed: 0, ending: None };
+        let state =
+            CallProgress { hearing, heard_until: None, answered: None, informed: 0, ending: None };
         Self { state: Mutex::new(state), changed: Condvar::new() }
     }
 
@@ -56,9 +68,6 @@ impl CallState {
         let until = Instant::now() + within;
         let mut state = self.lock();
         loop {
-            if state.is_over_for(STRAGGLERS) {
-                state.hearing.close();
-            }
             if let Some(found) = look(&state) {
                 return Some(found);
             }
