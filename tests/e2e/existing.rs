@@ -17,7 +17,7 @@ use serde_json::Value;
 
 use crate::check::check;
 use crate::story::{Family, PHONE_FAMILY, Story, complete};
-use crate::system::{KARIPASS, SHORT, System};
+use crate::system::{KARIPASS, PATIENT, System};
 
 const DOCUMENT: &str = "docs/installing.md";
 const FREEPBX: &str = "tests/e2e/existing/freepbx";
@@ -48,7 +48,7 @@ fn the_documents_lines_serve_the_line_on_debians_sample_configuration() -> Resul
     })?;
     let (status, said) = check(&system, &[])?;
     ensure!((status, said.as_str()) == (Some(0), "no problems found\n"), "{status:?}: {said}");
-    set_a_password(&system.with_daemon(&SHORT)?)
+    set_a_password(&system.with_daemon(&PATIENT)?)
 }
 
 #[test]
@@ -75,7 +75,7 @@ fn the_documents_lines_serve_the_line_beside_freepbx() -> Result<()> {
         let is_expected = WARNINGS.iter().any(|words| line.contains(words));
         ensure!(line.starts_with("warning: ") && is_expected, "{said}");
     }
-    let system = system.with_daemon(&SHORT)?;
+    let system = system.with_daemon(&PATIENT)?;
     set_a_password(&system)?;
     a_telephone_sets_a_password(&system)?;
     expect_forwarded_calls_to_be_refused(&system)
@@ -86,7 +86,7 @@ fn r_check_leads_from_debians_sample_configuration_to_a_call() -> Result<()> {
     let system = System::with_asterisk(|setup, database| led(debian(setup)?, database))?;
     let (status, said) = check(&system, &[])?;
     ensure!((status, said.as_str()) == (Some(0), "no problems found\n"), "{status:?}: {said}");
-    set_a_password(&system.with_daemon(&SHORT)?)
+    set_a_password(&system.with_daemon(&PATIENT)?)
 }
 
 #[test]
@@ -94,7 +94,7 @@ fn r_check_leads_from_freepbx_to_a_call() -> Result<()> {
     let system = System::with_asterisk(|setup, database| led(freepbx(setup)?, database))?;
     let (status, said) = check(&system, &[])?;
     ensure!(status == Some(0), "{status:?}: {said}");
-    set_a_password(&system.with_daemon(&SHORT)?)
+    set_a_password(&system.with_daemon(&PATIENT)?)
 }
 
 /// Debian's configuration, on a port of its own.

@@ -3,6 +3,7 @@
 use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, LazyLock, Mutex, RwLock, RwLockReadGuard, RwLockWriteGuard};
+use std::time::Duration;
 
 use anyhow::{Result, ensure};
 use karipass_lab::asterisk::{Asterisk, AsteriskSetup, Phone, SET_UP_NUMBER};
@@ -31,9 +32,12 @@ pub struct System {
     passwords: Mutex<Vec<String>>,
 }
 
-/// The shortest silence that a busy machine can still distinguish from keying.
-pub const SHORT: [(&str, &str); 2] =
-    [("KARIPASS_CALL_FIRST_DIGIT_TIMEOUT_S", "3"), ("KARIPASS_CALL_INTER_DIGIT_TIMEOUT_S", "2")];
+/// Silences that nobody makes by keying on a busy machine. They are longer than the default ones:
+/// who hears `invalid` so late has been given these.
+pub const PATIENT: [(&str, &str); 2] =
+    [("KARIPASS_CALL_FIRST_DIGIT_TIMEOUT_S", "12"), ("KARIPASS_CALL_INTER_DIGIT_TIMEOUT_S", "12")];
+/// The length of each.
+pub const PATIENCE: Duration = Duration::from_secs(12);
 
 /// The cluster of every system that does not stop it.
 static CLUSTER: LazyLock<Arc<Postgres>> = LazyLock::new(|| {
@@ -42,7 +46,7 @@ static CLUSTER: LazyLock<Arc<Postgres>> = LazyLock::new(|| {
 });
 
 static SHARED: LazyLock<RwLock<System>> =
-    LazyLock::new(|| RwLock::new(System::start(&SHORT).expect("a system")));
+    LazyLock::new(|| RwLock::new(System::start(&PATIENT).expect("a system")));
 
 impl System {
     /// The system that most stories share.

@@ -6,7 +6,7 @@ use karipass_lab::ports;
 
 use crate::check::check;
 use crate::story::Story;
-use crate::system::{SHORT, System};
+use crate::system::{PATIENT, System};
 
 #[test]
 fn r_postgresql_and_asterisk_are_spoken_to_over_tls() -> Result<()> {
@@ -36,7 +36,7 @@ fn r_postgresql_and_asterisk_are_spoken_to_over_tls() -> Result<()> {
         let (_, found) = check(&system, &variables)?;
         ensure!(found.contains(said), "{url} with {ca_file}: {found}");
     }
-    let mut variables = SHORT.to_vec();
+    let mut variables = PATIENT.to_vec();
     variables.extend([("KARIPASS_ARI_URL", url.as_str()), ("KARIPASS_ARI_CA_FILE", &known)]);
     let mut system = system.with_daemon(&variables)?;
     // The test itself reads the database over the socket.

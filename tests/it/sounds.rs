@@ -1,10 +1,8 @@
 //! The guidance's files: all exist, have an even loudness, and speak the manual's words.
 
-use std::time::Duration;
-
 use anyhow::{Context as _, Result};
 use domain::dialog::prompt::SILENCE_LENGTH;
-use karipass_lab::sounds::{RATE, samples, words};
+use karipass_lab::sounds::{RATE, length, samples, words};
 
 const MANUAL: [(&str, &str); 20] = [
     (
@@ -105,8 +103,7 @@ fn silences_are_silent() -> Result<()> {
     for name in ["lead-in", "breath", "quiet"] {
         assert!(samples(name)?.iter().all(|sample| *sample == 0), "{name} is heard");
     }
-    let length = Duration::from_secs(samples("quiet")?.len() as u64) / RATE;
-    assert_eq!(length, SILENCE_LENGTH);
+    assert_eq!(length("quiet")?, SILENCE_LENGTH);
     Ok(())
 }
 

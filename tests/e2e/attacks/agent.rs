@@ -8,7 +8,7 @@ use tokio::net::UdpSocket;
 use tokio::time::{interval, timeout};
 
 /// Longer than the longest guidance.
-const ANSWER_TIMEOUT: Duration = Duration::from_secs(40);
+const ANSWER_TIMEOUT: Duration = Duration::from_mins(1);
 /// How often a request without any response is sent again (T1 of RFC 3261 §17.1).
 const RETRANSMIT_INTERVAL: Duration = Duration::from_millis(500);
 

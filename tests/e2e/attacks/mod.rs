@@ -31,7 +31,7 @@ const PRETENDER: Ipv4Addr = Ipv4Addr::new(127, 0, 0, 10);
 /// The number whose password the stranger wants to set.
 const VICTIM: &str = "0612345600";
 
-const ARRIVAL_TIMEOUT: Duration = Duration::from_secs(15);
+const ARRIVAL_TIMEOUT: Duration = Duration::from_mins(1);
 /// Longer than the last guidance.
 const GONE_TIMEOUT: Duration = Duration::from_mins(1);
 const POLL_INTERVAL: Duration = Duration::from_millis(20);

@@ -8,7 +8,7 @@ use karipass_lab::asterisk::SET_UP_NUMBER;
 use super::agent::{Agent, Dialog};
 use super::{DESK, DIALPLAN, ENDPOINTS, MODULES, OUTSIDE, wait_until_bridged};
 use crate::story::{Family, PHONE_FAMILY, Story};
-use crate::system::{SHORT, System};
+use crate::system::{PATIENT, System};
 
 #[test]
 fn p1_neither_a_forwarded_call_nor_an_attended_transfer_sets_a_password() -> Result<()> {
@@ -76,7 +76,7 @@ fn system(desk: &UdpSocket) -> Result<(System, Family)> {
             .replace("callerid = <0612345601>", &format!("callerid = <{}>", family.contract));
     let snippets =
         [("modules.conf", MODULES), ("phones.conf", &phones), ("extensions.conf", DIALPLAN)];
-    Ok((System::without_daemon(&snippets)?.with_daemon(&SHORT)?, family))
+    Ok((System::without_daemon(&snippets)?.with_daemon(&PATIENT)?, family))
 }
 
 /// Keys a whole call ahead.

@@ -219,7 +219,7 @@ async fn call(
             status = final_status(&socket) => Ok(Disposition::Refused(status?)),
         }
     };
-    tokio::time::timeout(Duration::from_secs(10), answered).await?
+    tokio::time::timeout(Duration::from_mins(1), answered).await?
 }
 
 /// The arguments of the next call that comes in.

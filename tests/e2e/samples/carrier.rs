@@ -23,7 +23,7 @@ use crate::dialplan::{Disposition, listen, next_start};
 
 const CALLER: &str = "0612345600";
 /// Longer than the apology.
-const ANSWER_TIMEOUT: Duration = Duration::from_secs(40);
+const ANSWER_TIMEOUT: Duration = Duration::from_mins(1);
 
 /// A carrier over TCP, or over TLS with its certificate, is trusted and hung up like one over UDP.
 #[test]

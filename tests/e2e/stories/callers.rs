@@ -4,7 +4,7 @@ use anyhow::Result;
 use karipass_lab::subscriber::{Caller, Line};
 
 use crate::story::{Family, Story, complete};
-use crate::system::{SHORT, System};
+use crate::system::{PATIENT, System};
 
 #[test]
 fn p2_a_suspended_contract_is_not_served_until_it_is_resumed() -> Result<()> {
@@ -37,7 +37,7 @@ fn p1_a_registered_telephone_is_its_fixed_identity() -> Result<()> {
 /// It proves itself by its password, since From does not name it.
 #[test]
 fn p2_a_registered_telephone_that_hides_its_number_is_not_served() -> Result<()> {
-    let system = System::start(&SHORT)?;
+    let system = System::start(&PATIENT)?;
     let story = Story::of_the_telephone(&system)?;
     let phone = &system.asterisk.setup.phones[0];
     let hidden = Line { is_anonymous: true, ..system.line() };

@@ -6,7 +6,7 @@ use anyhow::{Result, ensure};
 use karipass_lab::subscriber::{Caller, Keying, Line, Pace, Subscriber};
 
 use crate::story::{Family, Story, complete};
-use crate::system::System;
+use crate::system::{PATIENCE, System};
 
 #[test]
 fn p12_a_digit_stops_the_guidance_at_once() -> Result<()> {
@@ -130,8 +130,8 @@ fn p11_after_a_hold_the_step_is_repeated() -> Result<()> {
     let mut call = story.call_from_contract()?;
     call.hear("menu")?.key("1")?.begin_to_hear_number(contract, "set-password")?;
     call.key_password(&password)?.hear("confirm-password")?.hold()?;
-    // At least as long as the guidance and the first-digit timeout.
-    std::thread::sleep(Duration::from_secs(9));
+    // At least as long as the guidance and the silence behind it, which would be heard about.
+    std::thread::sleep(PATIENCE + Duration::from_secs(6));
     call.resume()?.hear_whole("confirm-password")?.key_password(&password)?;
     call.hear_number(contract)?.hear_whole("completed")?.expect_hangup()?;
     story.expect_stored(contract, &password, "line", "line", &[contract, child])

@@ -1,28 +1,25 @@
-//! Silence (P11), with limits of 3 s and 2 s: a slow machine lengthens them, but not to the default
-//! limits.
+//! Silence (P11), as long as configured, and never shorter. A slow machine may lengthen it.
 
-use std::time::Duration;
+use std::time::Instant;
 
 use anyhow::{Result, ensure};
-use domain::rules::{FIRST_DIGIT_TIMEOUT, INTER_DIGIT_TIMEOUT};
+use karipass_lab::sounds;
 
 use crate::story::{Family, Story, complete};
-use crate::system::System;
+use crate::system::{PATIENCE, System};
 
 #[test]
 fn p11_three_silences_at_the_menu_end_the_call() -> Result<()> {
     let system = System::shared();
     let story = Story::new(&system)?;
+    let begun = Instant::now();
     let mut call = story.call_from_contract()?;
     call.hear_whole("menu")?.hear_whole("invalid")?;
+    let (heard, menu) = (call.heard(), sounds::length("menu")?);
+    let after = heard[1].started - begun;
+    ensure!(after >= menu + PATIENCE, "invalid came {after:?} after the call");
     call.hear_whole("menu")?.hear_whole("invalid")?;
     call.hear_whole("menu")?.hear_whole("redial")?.expect_hangup()?;
-    let heard = call.heard();
-    let silence = heard[1].started - heard[0].ended.unwrap();
-    ensure!(
-        silence > Duration::from_millis(2500) && silence < FIRST_DIGIT_TIMEOUT,
-        "invalid came after {silence:?}"
-    );
     story.expect_nothing_stored()
 }
 
@@ -35,10 +32,7 @@ fn p11_silence_ends_a_short_password() -> Result<()> {
     call.hear("menu")?.key("1")?.begin_to_hear_number(contract, "set-password")?;
     call.key_password(&password[..5])?.hear_whole("invalid")?;
     let waited = call.waited()?;
-    ensure!(
-        waited > Duration::from_millis(1500) && waited < INTER_DIGIT_TIMEOUT,
-        "invalid came after {waited:?}"
-    );
+    ensure!(waited >= PATIENCE, "invalid came after {waited:?}");
     call.begin_to_hear_number(contract, "set-password")?;
     complete(&mut call, contract, &password)?;
     story.expect_stored(contract, &password, "line", "line", &[contract, child])
