@@ -9,7 +9,7 @@ use serde_json::json;
 use tokio::task::JoinSet;
 use tokio::time::sleep;
 
-use crate::site::{SiteClient, WRONG};
+use crate::site::{Answer, SiteClient, SiteDaemon, WRONG};
 use crate::support::{wait_until, wait_until_within};
 
 /// A few more than the queue and the workers hold.
@@ -20,6 +20,39 @@ const UNKNOWN_NUMBER: &str = "0699999999";
 const FILL_TIMEOUT: Duration = Duration::from_secs(170);
 /// Before a refused login is sent again.
 const RETRY_INTERVAL: Duration = Duration::from_millis(100);
+
+/// Sends this many logins to the daemons in turn, a few at a time: as many as the database can look
+/// up in time, on any machine. Returns once each daemon has them all, hashed or in its queue.
+pub async fn send_logins(
+    daemons: &[&SiteDaemon],
+    client: &SiteClient,
+    (number, password): (&'static str, &'static str),
+    count: u32,
+) -> JoinSet<Answer> {
+    const FEW: u32 = 40;
+    let taken = async || {
+        let mut taken = 0.0;
+        for daemon in daemons {
+            // A login that moves from the queue to its hash between the two reads is not counted,
+            // and none twice.
+            taken += daemon.metric(client, "karipass_password_hash_operations_total ").await;
+            let waiting = "karipass_password_hash_queue_length{pool=\"logins\"} ";
+            taken += daemon.metric(client, waiting).await;
+        }
+        taken
+    };
+    let before = taken().await;
+    let mut logins = JoinSet::new();
+    for (sent, daemon) in (1..=count).zip(daemons.iter().cycle()) {
+        let (client, base) = (client.clone(), daemon.base.clone());
+        logins.spawn(async move { client.log_in(&base, number, password).await });
+        if sent.is_multiple_of(FEW) || sent == count {
+            let wanted = before + f64::from(sent);
+            wait_until("every login to have been taken", async || taken().await >= wanted).await;
+        }
+    }
+    logins
+}
 
 /// Logins, each repeated as soon as it is answered.
 pub struct QueueFlood {

@@ -7,6 +7,7 @@ use std::process::Stdio;
 use std::time::Duration;
 
 use domain::password::{PhcString, TemporaryPassword};
+use domain::rules::STORE_TIMEOUT;
 use karipass::auth::{Seals, SessionToken};
 use karipass::config::Config;
 use karipass::db::Db;
@@ -23,7 +24,7 @@ use tempfile::TempDir;
 use tokio::sync::OnceCell;
 use tokio_postgres::Client;
 
-use crate::support::{self, KARIPASS};
+use crate::support::{self, KARIPASS, WAIT_TIMEOUT};
 
 /// The password of every credential here.
 pub const RIGHT: &str = "48151623";
@@ -66,8 +67,17 @@ pub struct Service {
 
 impl Service {
     pub async fn start(database: &Database, variables: &[(&str, &str)]) -> Self {
+        Self::with_limit(database, variables, STORE_TIMEOUT).await
+    }
+
+    /// One that waits for the database as long as a test does.
+    pub async fn patient(database: &Database) -> Self {
+        Self::with_limit(database, &[], WAIT_TIMEOUT).await
+    }
+
+    async fn with_limit(database: &Database, variables: &[(&str, &str)], limit: Duration) -> Self {
         let config = configured(database, variables);
-        let db = Db::for_daemon(&config.database).unwrap();
+        let db = Db::for_daemon(&config.database).unwrap().with_limit(limit);
         let dummy = Dummy::draw(&mut rand::rng());
         let hasher = Hasher::start(config.hashing.keys.clone(), CHEAP, &dummy).unwrap();
         let listener = web::bind(SocketAddr::from(([127, 0, 0, 1], 0))).unwrap();
@@ -163,27 +173,6 @@ impl SiteDaemon {
     /// Its resident memory.
     pub fn memory_kib(&self) -> u32 {
         memory_kib(self.child.id(), "VmRSS").unwrap()
-    }
-
-    /// Niceness and scheduling policy of its threads of this name, of which it has at least one
-    /// (proc(5)).
-    pub fn priorities(&self, name: &str) -> Vec<(String, String)> {
-        const NICE_BEHIND_NAME: usize = 16;
-        const POLICY_BEHIND_NAME: usize = 38;
-        let tasks = std::fs::read_dir(format!("/proc/{}/task", self.child.id())).unwrap();
-        let stats = tasks.map(|task| std::fs::read_to_string(task.unwrap().path().join("stat")));
-        let priorities: Vec<_> = stats
-            .filter_map(|stat| {
-                // A thread may have ended meanwhile.
-                let stat = stat.ok()?;
-                let (_, behind) = stat.split_once(&format!("({name}) "))?;
-                let fields: Vec<&str> = behind.split(' ').collect();
-                let field = |place: usize| fields.get(place).map(|field| (*field).to_owned());
-                Some((field(NICE_BEHIND_NAME)?, field(POLICY_BEHIND_NAME)?))
-            })
-            .collect();
-        assert!(!priorities.is_empty(), "no thread is called {name}");
-        priorities
     }
 
     /// A metric's value now, by its name with its labels.

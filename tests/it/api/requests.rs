@@ -1,7 +1,5 @@
 //! Bad requests, too many requests, an unreachable database, and the API's own description.
 
-use std::time::Duration;
-
 use domain::rules;
 use karipass_lab::postgres::ShutdownMode;
 use reqwest::Method;
@@ -12,7 +10,7 @@ use tokio::net::TcpStream;
 
 use crate::scene::Scene;
 use crate::site::{self, Answer, NUMBER, RIGHT, Service, SiteClient, WRONG};
-use crate::support;
+use crate::support::{self, WAIT_TIMEOUT};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn api_a_malformed_request_is_reported_and_not_quoted() {
@@ -164,7 +162,7 @@ async fn http_2_is_not_spoken_and_its_connections_are_closed() {
     connection.write_all(preface).await.unwrap();
     let mut answer = Vec::new();
     let closed = connection.read_to_end(&mut answer);
-    let _ = tokio::time::timeout(Duration::from_secs(20), closed).await.expect("it is held");
+    let _ = tokio::time::timeout(WAIT_TIMEOUT, closed).await.expect("it is held");
     assert!(answer.is_empty() || answer.starts_with(b"HTTP/1.1 400 "), "{answer:?}");
 }
 

@@ -120,7 +120,7 @@ async fn a_playback_that_is_refused_counts_as_failed() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_playback_whose_end_is_never_reported_does_not_hold_the_call() {
-    let limits = Limits { call: Duration::from_secs(1), ..RigOptions::default().limits };
+    let limits = Limits { call: Duration::from_secs(5), ..RigOptions::default().limits };
     let rig = Rig::start(RigOptions { limits, ..RigOptions::default() }).await;
     rig.fake.forget_finished(true);
     rig.fake.call("forgotten.1", &TRUSTED);

@@ -6,6 +6,8 @@
 use std::io::Write as _;
 use std::net::TcpStream;
 
+use rustix::process::Pid;
+
 use super::{TRUSTED, Whole};
 use crate::flood::QueueFlood;
 use crate::site::{NUMBER, RIGHT, Service, SiteClient};
@@ -70,8 +72,9 @@ async fn r_the_line_goes_before_the_site_and_all_before_its_hashes() {
     const IDLE: &str = "5";
     const MAX_NICE: i32 = 19;
     const SITE_NICE: i32 = 5;
-    let whole = Whole::ready(&[]).await;
-    let of = |name| whole.daemon.priorities(name);
+    let mut whole = Whole::ready(&[]).await;
+    let process = whole.daemon.child().id();
+    let of = |name| priorities(process, name);
     let all_idle = || of("hash-logins").iter().all(|(_, policy)| policy == IDLE);
     wait_until("the logins' threads to have started", async || all_idle()).await;
     let [(nice, _)] = of("line").try_into().expect("one thread");
@@ -88,4 +91,25 @@ fn slow(base: &str) -> TcpStream {
     let mut stream = TcpStream::connect(base.strip_prefix("http://").unwrap()).unwrap();
     stream.write_all(b"POST /api/v1/login HTTP/1.1\r\nHost: localhost\r\n").unwrap();
     stream
+}
+
+/// Niceness and scheduling policy of the threads of this name; the process has at least one
+/// (proc(5)).
+fn priorities(process: Pid, name: &str) -> Vec<(String, String)> {
+    const NICE_BEHIND_NAME: usize = 16;
+    const POLICY_BEHIND_NAME: usize = 38;
+    let tasks = std::fs::read_dir(format!("/proc/{process}/task")).unwrap();
+    let stats = tasks.map(|task| std::fs::read_to_string(task.unwrap().path().join("stat")));
+    let priorities: Vec<_> = stats
+        .filter_map(|stat| {
+            // A thread may have ended meanwhile.
+            let stat = stat.ok()?;
+            let (_, behind) = stat.split_once(&format!("({name}) "))?;
+            let fields: Vec<&str> = behind.split(' ').collect();
+            let field = |place: usize| fields.get(place).map(|field| (*field).to_owned());
+            Some((field(NICE_BEHIND_NAME)?, field(POLICY_BEHIND_NAME)?))
+        })
+        .collect();
+    assert!(!priorities.is_empty(), "no thread is called {name}");
+    priorities
 }

@@ -5,15 +5,13 @@ use std::time::Duration;
 
 use karipass::clock;
 use reqwest::header::CONNECTION;
-use tokio::task::JoinSet;
 
 use super::{TRUSTED, Whole};
+use crate::flood::send_logins;
 use crate::site::{NUMBER, RIGHT, WRONG};
-use crate::support::{wait_until, wait_until_locked_out, within};
+use crate::support::{WAIT_TIMEOUT, wait_until, wait_until_locked_out, within};
 
 const NO_NOTICE: (&str, &str) = ("KARIPASS_SHUTDOWN_DRAIN_S", "0");
-/// From a signal without a drain: 5 s for hashes, and the database's last answer.
-const END_TIMEOUT: Duration = Duration::from_secs(12);
 
 #[tokio::test(flavor = "multi_thread")]
 async fn r_on_shutdown_the_site_ends_after_the_notice_and_the_operators_last() {
@@ -103,31 +101,13 @@ async fn r_on_shutdown_a_second_signal_ends_all_at_once() {
 #[tokio::test(flavor = "multi_thread")]
 async fn r_on_shutdown_every_login_that_was_taken_is_answered() {
     const LOGINS: u32 = 800;
-    /// Few enough for the database's connections, on any machine.
-    const AT_ONCE: u32 = 40;
     let _alone = crate::support::EXCLUSIVE.lock().await;
     let mut whole = Whole::ready(&[NO_NOTICE]).await;
-    let counted = |name| whole.daemon.metric(&whole.client, name);
-    let before = counted("karipass_password_hash_operations_total ").await;
-    let mut logins = JoinSet::new();
-    for taken in 1..=LOGINS {
-        let (client, base) = (whole.client.clone(), whole.daemon.base.clone());
-        logins.spawn(async move { client.log_in(&base, "0699999999", WRONG).await });
-        if taken % AT_ONCE > 0 {
-            continue;
-        }
-        // A login that moves from the queue to its hash between the two reads is not counted, and
-        // none twice.
-        wait_until("every login to have been taken", async || {
-            let hashes = counted("karipass_password_hash_operations_total ").await - before;
-            let waiting = counted("karipass_password_hash_queue_length{pool=\"logins\"} ").await;
-            hashes + waiting >= f64::from(taken)
-        })
-        .await;
-    }
+    let nobody = ("0699999999", WRONG);
+    let logins = send_logins(&[&whole.daemon], &whole.client, nobody, LOGINS).await;
     whole.terminate();
     let (mut refused, mut busy) = (0, 0);
-    for answer in within(END_TIMEOUT, logins.join_all()).await {
+    for answer in within(WAIT_TIMEOUT, logins.join_all()).await {
         match answer.status {
             401 => refused += 1,
             503 => {
@@ -167,7 +147,7 @@ async fn r_on_shutdown_nobody_idle_and_no_lost_database_delays_the_end() {
     assert_eq!(used.status, 200);
     whole.owner.batch_execute("BEGIN; LOCK TABLE session, credential").await.unwrap();
     whole.terminate();
-    within(END_TIMEOUT, whole.wait_until_ended()).await;
+    whole.wait_until_ended().await;
     drop(kept);
 }
 

@@ -42,7 +42,8 @@ async fn r_systemd_is_notified_of_readiness_problems_and_stopping() {
     socket.wait_for("it to be ready", |message| message == "STATUS=ready\n");
     for _ in 0..SIGNS {
         let others = socket.wait_for("a sign of life", |message| message == SIGN);
-        assert_eq!(others, Vec::<String>::new());
+        // On a busy machine it may miss something for a moment.
+        assert!(others.iter().all(|other| other.starts_with("STATUS=")), "{others:?}");
     }
     daemon.child().signal(rustix::process::Signal::TERM).unwrap();
     socket.wait_for("it to stop", |message| message == "STOPPING=1\nSTATUS=karipass is stopping\n");
