@@ -13,18 +13,15 @@ use karipass_lab::sounds;
 use karipass_lab::subscriber::hearing::Heard;
 use karipass_lab::subscriber::{Caller, Ending, Line, NextSound, Subscriber};
 
-use crate::ledger::SILENCE;
-
-/// From the beginning of one prompt to that of the next, before the caller gives up: the longest
-/// guidance and a silence that breaks every rule.
-const GIVE_UP_TIMEOUT: Duration = Duration::from_secs(30);
+/// Longer than any guidance.
+const GUIDANCE: Duration = Duration::from_secs(20);
 /// From hearing to keying.
 const REACTION: Duration = Duration::from_millis(300);
-/// How long a caller waits for the hang-up after the last prompt: a little longer than the longest
-/// silence, so that a longer one is noticed.
-const OVER_TIMEOUT: Duration = SILENCE.saturating_add(Duration::from_secs(3));
+/// How much longer than their patience callers wait for the hang-up after the last prompt, so that
+/// the silence is noticed.
+const MARGIN: Duration = Duration::from_secs(3);
 /// How long such a caller listens to any further prompts.
-const LISTENS_FOR: Duration = Duration::from_mins(1);
+const LISTENS_FOR: Duration = Duration::from_mins(2);
 const POLL_INTERVAL: Duration = Duration::from_millis(200);
 
 /// A dead line does not answer; the call is then given up.
@@ -128,6 +125,8 @@ pub struct Person {
     pub number: String,
     pub password: String,
     pub plan: Plan,
+    /// The longest silence before the caller gives up.
+    pub patience: Duration,
 }
 
 /// A caller's plan.
@@ -144,7 +143,7 @@ pub enum Plan {
 impl Person {
     /// Places the call, and returns it after its end.
     pub fn call(self, line: &Line) -> CallRecord {
-        let Self { number, password, plan } = self;
+        let Self { number, password, plan, patience } = self;
         let placed = Instant::now();
         let called = Caller::asserted(&number).call(line);
         let mut call = CallRecord {
@@ -160,7 +159,7 @@ impl Person {
             over: placed,
         };
         match called {
-            Ok(subscriber) => Talk::new(&mut call, subscriber, plan).hold(),
+            Ok(subscriber) => Talk::new(&mut call, subscriber, plan, patience).hold(),
             Err(error) => call.end = End::NotAnswered(error.to_string()),
         }
         if let End::NotAnswered(_) = call.end {
@@ -174,6 +173,7 @@ struct Talk<'a> {
     call: &'a mut CallRecord,
     subscriber: Subscriber,
     plan: Plan,
+    patience: Duration,
     stage: Stage,
     /// Whole passwords keyed since the menu was last heard.
     passwords: usize,
@@ -182,9 +182,14 @@ struct Talk<'a> {
 }
 
 impl<'a> Talk<'a> {
-    fn new(call: &'a mut CallRecord, subscriber: Subscriber, plan: Plan) -> Self {
+    fn new(
+        call: &'a mut CallRecord,
+        subscriber: Subscriber,
+        plan: Plan,
+        patience: Duration,
+    ) -> Self {
         let stage = Stage::Menu;
-        Self { call, subscriber, plan, stage, passwords: 0, waiting: None }
+        Self { call, subscriber, plan, patience, stage, passwords: 0, waiting: None }
     }
 
     fn hold(mut self) {
@@ -208,7 +213,7 @@ impl<'a> Talk<'a> {
     /// Talks until the call is over for the caller.
     fn talk(&mut self) -> End {
         loop {
-            let heard = match self.subscriber.listen_for(GIVE_UP_TIMEOUT) {
+            let heard = match self.subscriber.listen_for(GUIDANCE + self.patience) {
                 NextSound::Begins(heard) => heard,
                 NextSound::Over => return End::CutOff,
                 NextSound::Nothing => return End::GaveUp,
@@ -295,7 +300,7 @@ impl<'a> Talk<'a> {
     /// start.
     fn listen_to_the_end(&mut self, end: End) -> End {
         let until = Instant::now() + LISTENS_FOR;
-        while Instant::now() < until && !self.is_silent_for(OVER_TIMEOUT) {
+        while Instant::now() < until && !self.is_silent_for(self.patience + MARGIN) {
             if self.subscriber.listen_for(POLL_INTERVAL) == NextSound::Over {
                 break;
             }
@@ -309,13 +314,9 @@ impl<'a> Talk<'a> {
         let last = heard.last().filter(|last| last.started.elapsed() >= long);
         last.is_some_and(|last| {
             // Without a following packet, none is known to have been the last.
-            let ended = last.ended.unwrap_or_else(|| last.started + length(last.names[0]));
+            let length = || sounds::length(last.names[0]).expect("the sound that was heard");
+            let ended = last.ended.unwrap_or_else(|| last.started + length());
             ended.elapsed() >= long
         })
     }
-}
-
-fn length(sound: &str) -> Duration {
-    let samples = sounds::samples(sound).expect("the sound that was heard").len();
-    Duration::from_secs(samples as u64) / sounds::RATE
 }

@@ -18,8 +18,8 @@ use rustix::process::Signal;
 pub const WAIT_TIMEOUT: Duration = Duration::from_mins(1);
 const ASKED_EVERY: Duration = Duration::from_millis(200);
 const POLL_INTERVAL: Duration = Duration::from_millis(10);
-/// How old a good answer may be for requests to be sent to its daemon.
-const GOOD_FOR: Duration = Duration::from_secs(2);
+/// How old a good answer may be, without a later one, for requests to be sent to its daemon.
+const GOOD_FOR: Duration = Duration::from_secs(10);
 
 /// One daemon.
 pub struct Member {
@@ -31,6 +31,10 @@ pub struct Member {
     /// Started again when it ends.
     supervised: AtomicBool,
     last_ready: Mutex<Option<Instant>>,
+    /// Whether its last answer was good.
+    is_ready: AtomicBool,
+    /// Calls that its earlier processes refused.
+    refused_before: Mutex<f64>,
 }
 
 impl Member {
@@ -59,9 +63,16 @@ impl Member {
         daemon::calls(self.operators)
     }
 
+    /// The calls that it has refused.
+    fn refused_calls(&self) -> f64 {
+        *self.refused_before.lock().unwrap() + daemon::refused_calls(self.operators)
+    }
+
     /// Ends it as a service manager would, and starts it again; returns how long it took to end.
     pub fn restart(&self, within: Duration) -> Result<Duration> {
         self.supervised.store(false, Ordering::Relaxed);
+        let refused = self.refused_calls();
+        *self.refused_before.lock().unwrap() = refused;
         let from = Instant::now();
         self.signal(Signal::TERM)?;
         while self.daemon().child.exit_status()?.is_none() {
@@ -86,7 +97,8 @@ impl Member {
 
     /// Whether a load balancer sends it requests.
     pub fn is_in_service(&self) -> bool {
-        self.last_ready().is_some_and(|at| at.elapsed() < GOOD_FOR)
+        let is_recent = self.last_ready().is_some_and(|at| at.elapsed() < GOOD_FOR);
+        is_recent && self.is_ready.load(Ordering::Relaxed)
     }
 
     /// Waits until it is found ready after `since`; returns how long that took.
@@ -114,7 +126,9 @@ impl Member {
     fn poll_until(&self, over: &AtomicBool) {
         while !over.load(Ordering::Relaxed) {
             let asked = Instant::now();
-            if daemon::get(self.operators, "/readyz").0 == 200 {
+            let is_ready = daemon::get(self.operators, "/readyz").0 == 200;
+            self.is_ready.store(is_ready, Ordering::Relaxed);
+            if is_ready {
                 *self.last_ready.lock().unwrap() = Some(asked);
             }
             sleep(ASKED_EVERY.saturating_sub(asked.elapsed()));
@@ -161,6 +175,8 @@ impl Fleet {
                 daemon: Mutex::new(daemon),
                 supervised: AtomicBool::new(true),
                 last_ready: Mutex::new(None),
+                is_ready: AtomicBool::new(false),
+                refused_before: Mutex::new(0.0),
             });
             for watch in [Member::poll_until, Member::keep_running] {
                 let (member, over) = (Arc::clone(&member), Arc::clone(&over));
@@ -190,6 +206,11 @@ impl Fleet {
             ensure!(Instant::now() < until, "no daemon has {SOME} calls");
             sleep(ASKED_EVERY);
         }
+    }
+
+    /// The calls that they have refused.
+    pub fn refused_calls(&self) -> f64 {
+        self.members.iter().map(|member| member.refused_calls()).sum()
     }
 
     /// The certificate of all.

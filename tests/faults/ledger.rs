@@ -18,8 +18,9 @@ use crate::system::FaultSystem;
 
 /// Concurrent logins while the ledger is closed.
 const SIDE_BY_SIDE: usize = 4;
-/// The longest silence that a caller may hear, beyond [`first_word`].
-pub const SILENCE: Duration = Duration::from_secs(12);
+/// A caller who hears nothing for so long is left alone: only a fault takes as long, on any
+/// machine. The table shows the real times.
+pub const SILENCE: Duration = Duration::from_mins(1);
 
 /// A fault, from its start to its end.
 pub type Fault = (Instant, Instant);
@@ -52,6 +53,8 @@ pub struct Balance {
     pub unheard: usize,
     pub credentials: usize,
     pub apologies: usize,
+    /// Those who heard nothing else, without a fault: the daemons must have refused their calls.
+    pub refused: u32,
     pub lost_calls: usize,
     pub lost_commits: usize,
     pub longest_silence: Duration,
@@ -78,7 +81,6 @@ pub fn close(
     let held = system.runtime.block_on(Held::of_each(system, &numbers))?;
     let mut balance =
         Balance { calls: lived.calls.len(), logins: lived.logins.len(), ..Balance::default() };
-    let silence = SILENCE + first_word(lived, faults);
     for call in &lived.calls {
         let breach = |what: &str| format!("{what}: {}", call.describe(begin));
         let found = held.get(&call.number).copied().unwrap_or_default();
@@ -86,7 +88,7 @@ pub fn close(
         balance.stored(call, found, &answer, faults, bears).into_iter().for_each(|what| {
             balance.breaches.push(breach(&what));
         });
-        balance.lived(call, silence, faults, bears).into_iter().for_each(|what| {
+        balance.lived(call, faults, bears).into_iter().for_each(|what| {
             balance.breaches.push(breach(&what));
         });
     }
@@ -95,6 +97,11 @@ pub fn close(
         if let Some(held) = held.get(&login.number).filter(|_| !login.right) {
             balance.guess(login, *held, bears);
         }
+    }
+    let refused = system.fleet.refused_calls();
+    let heard = balance.refused;
+    if f64::from(heard) > refused {
+        balance.breaches.push(format!("{heard} callers heard only an apology, {refused} refused"));
     }
     Ok(balance)
 }
@@ -138,13 +145,7 @@ impl Balance {
         Some(format!("not confirmed, but {}", what()))
     }
 
-    fn lived(
-        &mut self,
-        call: &CallRecord,
-        limit: Duration,
-        faults: &[Fault],
-        bears: Bears,
-    ) -> Option<String> {
+    fn lived(&mut self, call: &CallRecord, faults: &[Fault], bears: Bears) -> Option<String> {
         let in_a_fault = meets(faults, call.placed, call.over);
         if bears.lost_calls && in_a_fault && call.end != End::Completed {
             self.lost_calls += 1;
@@ -155,11 +156,11 @@ impl Balance {
         let on_a_dead_line = bears.lost_calls && meets(faults, since, since + silence);
         if !on_a_dead_line {
             self.longest_silence = self.longest_silence.max(silence);
-            if silence > limit {
+            if silence > SILENCE {
                 return Some(format!("silence for {silence:.1?}"));
             }
         }
-        if let Some(first) = call.first_heard_after().filter(|first| *first > limit) {
+        if let Some(first) = call.first_heard_after().filter(|first| *first > SILENCE) {
             return Some(format!("nothing heard for {first:.1?} from the call on"));
         }
         match &call.end {
@@ -168,8 +169,14 @@ impl Balance {
                 self.apologies += 1;
                 // A caller who keys on into a new menu hears `redial`.
                 let apology = ["trouble", "redial"].contains(&guidance.as_str());
-                let borne = bears.apologies && in_a_fault && apology;
-                (!borne).then(|| format!("heard {guidance}"))
+                if bears.apologies && in_a_fault && apology {
+                    return None;
+                }
+                if call.heard.first().is_some_and(|first| first.is("trouble")) {
+                    self.refused += 1;
+                    return None;
+                }
+                Some(format!("heard {guidance}"))
             }
             End::GaveUp => Some("heard nothing more".to_owned()),
             End::CutOff => Some("cut off".to_owned()),
@@ -207,14 +214,6 @@ impl Balance {
             self.breaches.push(format!("wrong login of {number}, {answer:?}, but {held:?}"));
         }
     }
-}
-
-/// The longest time to the first prompt while nothing was wrong: decisions that daemons make by
-/// their clocks are heard about that much later, on this machine and in this run.
-pub fn first_word(lived: &Lived, faults: &[Fault]) -> Duration {
-    let first = faults.iter().map(|(from, _)| *from).min();
-    let quiet = lived.calls.iter().filter(|call| first.is_none_or(|from| call.over < from));
-    quiet.filter_map(CallRecord::first_heard_after).max().unwrap_or_default()
 }
 
 /// Whether this period overlaps with a fault.

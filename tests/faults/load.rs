@@ -46,6 +46,8 @@ struct LoadState {
     balancer: LoadBalancer,
     over: AtomicBool,
     usual: Duration,
+    /// The longest silence that a caller bears.
+    patience: Duration,
     call_every: Mutex<Duration>,
     lived: Mutex<Lived>,
 }
@@ -58,12 +60,13 @@ pub struct Load {
 
 impl Load {
     /// Starts the load, with a call at each interval `usual`.
-    pub fn start(system: &Arc<FaultSystem>, usual: Duration) -> Result<Self> {
+    pub fn start(system: &Arc<FaultSystem>, usual: Duration, patience: Duration) -> Result<Self> {
         let shared = Arc::new(LoadState {
             system: Arc::clone(system),
             balancer: LoadBalancer::new(&system.fleet)?,
             over: AtomicBool::new(false),
             usual,
+            patience,
             call_every: Mutex::new(usual),
             lived: Mutex::new(Lived::default()),
         });
@@ -158,6 +161,7 @@ impl LoadState {
                         number: self.system.fresh_number(),
                         password: format!("{:08}", rand::random_range(1..100_000_000_u32)),
                         plan: PLANS[turn % PLANS.len()],
+                        patience: self.patience,
                     };
                     self.place(callers, person);
                 },

@@ -1,9 +1,6 @@
 //! Checks of some rows, beside what the ledger checks of every call.
 
-use domain::rules;
-
 use crate::caller::{CallRecord, End};
-use crate::ledger::first_word;
 use crate::load::Lived;
 use crate::row::Times;
 
@@ -29,13 +26,9 @@ pub fn check_calls_continue(lived: &Lived, _times: &Times, breaches: &mut Vec<St
     format!("{} calls heard the menu", begun.len())
 }
 
-/// `P15`
-pub fn check_apology_delay(lived: &Lived, times: &Times, breaches: &mut Vec<String>) -> String {
+/// How soon callers heard the apology, for the table. Clocks that are moved by hand test `P15`.
+pub fn apology_delay(lived: &Lived, _times: &Times, _breaches: &mut Vec<String>) -> String {
     let waited = lived.calls.iter().filter_map(CallRecord::apologised_after);
     let longest = waited.max().unwrap_or_default();
-    let remark = format!("an apology after {longest:.1?} at most");
-    if longest > rules::TROUBLE_TIMEOUT + first_word(lived, &times.faults) {
-        breaches.push(remark.clone());
-    }
-    remark
+    format!("an apology after {longest:.1?} at most")
 }

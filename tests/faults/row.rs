@@ -12,20 +12,16 @@ use crate::load::{Lived, Load};
 use crate::system::{FaultSystem, Wishes};
 use crate::table::{Table, TableLine};
 
-/// A row that measures the line's reaction has the machine to itself. The others share it, as many
+/// A row that shows the line's reaction has the machine to itself. The others share it, as many
 /// at once as the test program has threads.
 static TURN: RwLock<()> = RwLock::new(());
 static TABLE: Table = Table::new();
 
 /// Calls that complete before the fault, and after it.
 const QUIET_CALLS: usize = 3;
-const QUIET_TIMEOUT: Duration = Duration::from_mins(1);
-
-/// The 99th percentile of the reaction time under a fault may be this many times the usual one.
-/// Differences within two packets do not count: the callers themselves keep the machine busy. `make
-/// bench` measures more precisely.
-const REACTION: u32 = 2;
-const PACKETS: Duration = Duration::from_millis(40);
+const QUIET_TIMEOUT: Duration = Duration::from_mins(3);
+/// The longest silence that a caller bears whose line may be dead.
+const DEAD_LINE: Duration = Duration::from_secs(12);
 
 /// The most reported breaches, and complaints of each daemon.
 const MAX_REPORTED: usize = 20;
@@ -99,7 +95,7 @@ pub struct Row {
 impl Row {
     /// Runs the row in a new system, and prints the table up to then.
     pub fn run(self) -> Result<()> {
-        let is_alone = self.looks.iter().any(|look| ptr::fn_addr_eq(*look, check_reaction as Look));
+        let is_alone = self.looks.iter().any(|look| ptr::fn_addr_eq(*look, reaction as Look));
         let (_alone, _shared) = if is_alone {
             (Some(TURN.write().unwrap_or_else(PoisonError::into_inner)), None)
         } else {
@@ -107,7 +103,8 @@ impl Row {
         };
         let begun = Instant::now();
         let system = Arc::new(FaultSystem::start(&self.wishes)?);
-        let load = Load::start(&system, self.call_every)?;
+        let patience = if self.bears.lost_calls { DEAD_LINE } else { ledger::SILENCE };
+        let load = Load::start(&system, self.call_every, patience)?;
         let scene = FaultScene {
             system,
             load,
@@ -171,19 +168,14 @@ fn complaints(system: &FaultSystem) -> String {
     text
 }
 
-/// The line's reaction to keys during the faults and after them must be as before the first fault.
-pub fn check_reaction(lived: &Lived, times: &Times, breaches: &mut Vec<String>) -> String {
-    let p99 = |times: &[Fault]| ledger::reaction_p99(lived, times);
+/// The line's reaction to keys before, during and after the faults, for the table: `make bench`
+/// measures more precisely.
+pub fn reaction(lived: &Lived, times: &Times, _breaches: &mut Vec<String>) -> String {
+    let p99 = |times: &[Fault]| {
+        let found = ledger::reaction_p99(lived, times);
+        found.map_or("unknown".to_owned(), |p99| format!("{p99:.0?}"))
+    };
     let before = times.faults.first().map(|(from, _)| (times.quiet, *from));
     let (quiet, under) = (p99(before.as_slice()), p99(&times.faults));
-    let (Some(quiet), Some(under), Some(normal)) = (quiet, under, p99(times.normal.as_slice()))
-    else {
-        breaches.push("too few reactions to compare".to_owned());
-        return String::new();
-    };
-    let words = format!("reaction p99 {under:.0?}, then {normal:.0?}, quiet {quiet:.0?}");
-    if under.max(normal) > (quiet * REACTION).max(PACKETS) {
-        breaches.push(words.clone());
-    }
-    words
+    format!("reaction p99 {under}, then {}, quiet {quiet}", p99(times.normal.as_slice()))
 }

@@ -26,6 +26,10 @@ const CONTRACTS: usize = 2000;
 /// The name of each daemon's application, in the dialplan's order.
 const APPS: [&str; 2] = ["karipass-a", "karipass-b"];
 
+/// Silences that nobody makes by keying on a busy machine.
+const PATIENT: [(&str, &str); 2] =
+    [("KARIPASS_CALL_FIRST_DIGIT_TIMEOUT_S", "30"), ("KARIPASS_CALL_INTER_DIGIT_TIMEOUT_S", "30")];
+
 /// The features of a row's system.
 #[derive(Debug, Clone, Default)]
 pub struct Wishes {
@@ -174,6 +178,7 @@ fn setups(
         let mut setup = DaemonSetup::new(Path::new(KARIPASS), &own, &asterisk.setup, database)?
             .variables([("KARIPASS_ARI_APP", *app)])
             .variables(NO_LIMITS)
+            .variables(PATIENT)
             .variables(wishes.variables.clone());
         if let Some(proxy) = ari_proxies.get(index) {
             let url = format!("http://{}", proxy.address);

@@ -7,11 +7,13 @@ use anyhow::{Context as _, Result, ensure};
 use karipass_lab::postgres::{Replication, ShutdownMode};
 use karipass_lab::proxy::{Point, Trouble};
 
+use crate::caller::{CallRecord, End};
 use crate::fleet::WAIT_TIMEOUT;
 use crate::ledger::{Bears, FAILING};
-use crate::load::CALL_EVERY;
-use crate::looks::check_apology_delay;
-use crate::row::{FaultScene, Row};
+use crate::load::{CALL_EVERY, Lived};
+use crate::logins::{LoginRecord, LoginResult};
+use crate::looks::apology_delay;
+use crate::row::{FaultScene, Row, Times};
 use crate::system::Wishes;
 
 const STOPPED_FOR: Duration = Duration::from_secs(20);
@@ -40,8 +42,9 @@ fn commits_cut() -> Result<()> {
         fault: "connection cut at COMMIT",
         wishes: Wishes { proxied: true, ..Wishes::default() },
         call_every: CALL_EVERY,
-        bears: Bears::default(),
-        looks: &[],
+        // A retry may be cut too, and on a slow machine there are fewer of them.
+        bears: FAILING,
+        looks: &[check_few_notice],
         inject: commits_cut_in_turn,
     }
     .run()
@@ -69,7 +72,7 @@ fn plain(fault: &'static str, inject: fn(&FaultScene) -> Result<()>) -> Row {
         wishes: Wishes::default(),
         call_every: CALL_EVERY,
         bears: FAILING,
-        looks: &[check_apology_delay],
+        looks: &[apology_delay],
         inject,
     }
 }
@@ -155,10 +158,15 @@ fn killed(scene: &FaultScene) -> Result<()> {
     Ok(())
 }
 
-/// Every second one is cut: in turn before the server receives it, as it receives it, and instead
-/// of its answer. The daemon retries for seconds, a dozen times, so that no caller notices.
+/// Every third one is cut: in turn before the server receives it, as it receives it, and instead of
+/// its answer.
 fn commits_cut_in_turn(scene: &FaultScene) -> Result<()> {
-    const AT: Point = Point::Commit(2);
+    scene.fault(|_| cut_commits(scene))
+}
+
+/// Each cut is a fault too, that began no later than it was noticed.
+fn cut_commits(scene: &FaultScene) -> Result<()> {
+    const AT: Point = Point::Commit(3);
     let proxy = scene.system.proxy.as_ref().context("no proxy")?;
     let mut cuts = 0;
     let mut last = Instant::now();
@@ -181,4 +189,17 @@ fn commits_cut_in_turn(scene: &FaultScene) -> Result<()> {
     }
     proxy.make(Trouble::None);
     Ok(())
+}
+
+/// Without retries, a caller or a login would notice each cut.
+fn check_few_notice(lived: &Lived, times: &Times, breaches: &mut Vec<String>) -> String {
+    let apology = |call: &&CallRecord| matches!(call.end, End::Apology(_));
+    let no_verdict = |login: &&LoginRecord| !matches!(login.answer, LoginResult::Status(200 | 401));
+    let calls = lived.calls.iter().filter(apology).count();
+    let logins = lived.logins.iter().filter(no_verdict).count();
+    let remark = format!("{calls} calls and {logins} logins noticed a cut");
+    if (calls + logins) * 2 > times.faults.len() {
+        breaches.push(remark.clone());
+    }
+    remark
 }

@@ -17,7 +17,7 @@ use rustls::{ClientConfig, ClientConnection, RootCertStore};
 
 /// Interval of a connection's bytes.
 const BYTE_EVERY: Duration = Duration::from_millis(300);
-const ANSWER_TIMEOUT: Duration = Duration::from_secs(10);
+const ANSWER_TIMEOUT: Duration = Duration::from_mins(1);
 const HEAD: &[u8] = b"POST /api/v1/login HTTP/1.1\r\nHost: localhost\r\n\
     Content-Type: application/json\r\nContent-Length: 4096\r\n\r\n";
 
@@ -39,16 +39,19 @@ impl Slow {
         let until = Arc::clone(&over);
         let thread = spawn(move || {
             lower_priority()?;
-            let mut trickles =
-                (0..count).map(|kind| open(kind, &address, &tls)).collect::<Result<Vec<_>>>()?;
+            let mut trickles: Vec<Option<Trickle>> = (0..count).map(|_| None).collect();
             let (mut looks, mut held_in_all) = (0, 0);
             while !until.load(Ordering::Relaxed) {
                 sleep(BYTE_EVERY);
-                let held: Vec<bool> = trickles.iter_mut().map(Trickle::say_byte).collect();
+                for trickle in &mut trickles {
+                    trickle.take_if(|held| !held.say_byte());
+                }
                 looks += 1;
-                held_in_all += held.iter().filter(|held| **held).count();
-                for (kind, _) in held.iter().enumerate().filter(|(_, held)| !**held) {
-                    trickles[kind] = open(kind, &address, &tls)?;
+                held_in_all += trickles.iter().flatten().count();
+                let closed = trickles.iter_mut().enumerate().filter(|(_, held)| held.is_none());
+                for (kind, trickle) in closed.take_while(|_| !until.load(Ordering::Relaxed)) {
+                    // On a busy machine the site may close one that is being opened.
+                    *trickle = open(kind, &address, &tls).ok();
                 }
             }
             held_in_all.checked_div(looks).context("nobody has looked")
